@@ -1,0 +1,39 @@
+# chanter: every target installs what it lacks by itself. `make` lists them.
+SHELL := /bin/sh
+export PATH := $(CURDIR)/.toolchain/node_modules/.bin:$(CURDIR)/node_modules/.bin:$(PATH)
+
+DEMO_PACKAGES := iproute2 iputils-ping
+TEST_PACKAGES := $(DEMO_PACKAGES) gobgpd tshark frr python3-networking-bagpipe
+
+.PHONY: help demo test sim build check setup docs format clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: build ## Two nodes, a reflector and a ping through VXLAN (root; RR=gobgp; KEEP=1 leaves it running)
+	@scripts/setup.sh debian $(DEMO_PACKAGES) $(if $(filter gobgp,$(RR)),gobgpd)
+	@bin/chanter demo $(if $(RR),--rr $(RR)) $(if $(KEEP),--keep)
+
+test: build check ## All tests: pure, kernel, interop (root for the last two)
+	@scripts/test.sh $(TEST_PACKAGES)
+
+sim: setup ## Whole networks on virtual time with faults (SEEDS=200, or SEED=n to replay one)
+	@tsx scripts/sim.ts $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))
+
+build: setup ## Compile src/ into dist/
+	@tsc -p tsconfig.build.json
+
+check: setup ## Types and lint
+	@tsc && biome check --error-on-warnings .
+
+setup: ## Install Node (where too old) and the npm packages
+	@scripts/setup.sh node
+
+docs: setup ## Rewrite the pages that are made from the sources
+	@tsx scripts/config-docs.ts
+
+format: setup ## Rewrite the sources in the house format
+	@biome check --write .
+
+clean: ## Remove everything that was built or installed here
+	rm -rf dist node_modules .toolchain

@@ -1,0 +1,83 @@
+import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { type About, configSchema, FOREIGN_SECTIONS, optionsOf } from '../src/config/schema.ts'
+import { DEFAULT_FILE } from '../src/config/sources.ts'
+
+const INTRODUCTION = `# Configuration
+
+<!-- Made from src/config/schema.ts by \`make docs\`: change it there. -->
+
+chanter reads bagpipe-bgp's \`bgp.conf\` as it is: an INI file of sections and options, \`${DEFAULT_FILE}\` unless
+\`--config-file\` names another. \`--config-file\` may be repeated; \`--config-dir\` reads the \`*.conf\` of a directory in the order of
+their names. What is read later wins, and the command line wins over all files.
+
+\`\`\`ini
+[BGP]
+local_address = eth0
+peers = 192.0.2.1
+my_as = 64512
+
+[DATAPLANE_DRIVER_EVPN]
+dataplane_driver = linux
+\`\`\`
+
+- A comment takes a whole line and starts with \`#\` or \`;\`. An indented line continues the value above it. Lists are
+  separated by commas. Section names may be written in any case, option names in lower case.
+- oslo.config's \`$name\` substitution is not done.
+- An unknown option or section is named in the log, with a guess at what was meant, and ignored.
+- A wrong value stops the daemon: one line on standard error says where it stands and what is allowed, and the exit code is 1.
+- The configuration in force is shown by \`chanter looking-glass config\`.
+`
+
+/** The text of docs/configuration.md. */
+export function configPage(): string {
+  const sections = [...optionsOf(configSchema({}))].map(([section, options]) => {
+    const used = [...options].filter(([, about]) => !about.unused)
+    const unused = [...options].filter(([, about]) => about.unused)
+    const rows = used.map(([name, about]) => [
+      `\`${name}\``,
+      shownDefault(about),
+      about.allowed,
+      describe(about),
+    ])
+    const table = used.length > 0 ? [...formatTable(['option', 'default', 'allowed', ''], rows), ''] : []
+    return [`\n## [${section}]\n`, ...table, ...unusedOptions(unused)].join('\n')
+  })
+  const foreign = `\n## Other sections\n\n${code(FOREIGN_SECTIONS.map((name) => `[${name}]`))} belong to libraries of bagpipe-bgp and are not read.\n`
+  return `${INTRODUCTION}${sections.join('')}${foreign}`
+}
+
+/** A Markdown table, its columns as wide as the formatter makes them. */
+function formatTable(head: string[], rows: string[][]): string[] {
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)))
+  const line = (row: string[]) =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)]
+}
+
+function describe({ description, aliases = [] }: About): string {
+  return aliases.length > 0 ? `${description} Also as ${code(aliases)}.` : description
+}
+
+function shownDefault({ required, fallback }: About): string {
+  if (required) return '**required**'
+  const empty =
+    fallback === null || fallback === undefined || (Array.isArray(fallback) && fallback.length === 0)
+  return empty ? '' : `\`${fallback}\``
+}
+
+/** Options that are accepted for bagpipe-bgp's sake, grouped by why they have no effect. */
+function unusedOptions(options: [string, About][]): string[] {
+  const reasons = Map.groupBy(options, ([, { description }]) => description)
+  return [...reasons].map(
+    ([reason, group]) => `Accepted without effect (${reason}): ${code(group.map(([name]) => name))}.\n`,
+  )
+}
+
+function code(names: readonly string[]): string {
+  return names.map((name) => `\`${name}\``).join(', ')
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  writeFileSync(new URL('../docs/configuration.md', import.meta.url), configPage())
+}

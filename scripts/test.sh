@@ -1,0 +1,16 @@
+#!/bin/sh
+# Runs the three tiers of tests (docs/testing.md). Arguments: the Debian packages that the tiers for root need.
+set -eu
+cd "$(dirname "$0")/.."
+
+if [ "$(id -u)" != 0 ]; then
+  lacking="root (sudo make test)"
+elif ! unshare --net true 2>/dev/null; then
+  lacking="network namespaces, which this container may not make"
+else
+  scripts/setup.sh debian "$@"
+  exec vitest run
+fi
+vitest run --project pure
+echo "SKIPPED 2 of 3 tiers: kernel and interop need $lacking" >&2
+[ -z "${CI:-}" ] || exit 1

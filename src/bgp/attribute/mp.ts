@@ -1,0 +1,152 @@
+import { IPV4_LENGTH, IPV6_LENGTH, type Ip, isIpv4 } from '../../values/address.ts'
+import { UpdateSubcode } from '../constants.ts'
+import type { SessionContext } from '../context.ts'
+import { Malformed } from '../errors.ts'
+import {
+  Afi,
+  afiOf,
+  type Family,
+  familyName,
+  familyOf,
+  IPV6_UNICAST,
+  Safi,
+  safiOf,
+  VPNV6,
+} from '../family.ts'
+import type { NlriContext } from '../nlri/codec.ts'
+import { type Nlri, nlriCodec } from '../nlri/index.ts'
+import { RD_LENGTH } from '../values/rd.ts'
+import type { Reader } from '../wire/reader.ts'
+import type { Writer } from '../wire/writer.ts'
+
+/** One NLRI that could be framed but not read: kept with its bytes, for people to look at. */
+export interface QuarantinedNlri {
+  readonly family: Family
+  readonly reason: string
+  readonly bytes: Uint8Array
+}
+
+/** The NLRI of one family in one message. */
+export interface NlriList {
+  readonly family: Family
+  readonly nlri: readonly Nlri[]
+  /** Path identifiers (RFC 7911), one for each NLRI; null where none were agreed. */
+  readonly pathIds: readonly number[] | null
+  readonly quarantined: readonly QuarantinedNlri[]
+}
+
+/** MP_REACH_NLRI (RFC 4760 §3). `nextHop` is null where the family has none or is not read. */
+export interface MpReach extends NlriList {
+  readonly nextHop: Ip | null
+}
+
+/** MP_UNREACH_NLRI (RFC 4760 §4). Empty, it is the family's End-of-RIB (RFC 4724 §2). */
+export type MpUnreach = NlriList
+
+export function readMpReach(r: Reader, session: SessionContext, prefixSid: boolean): MpReach {
+  const family = familyOf(r.u16(), r.u8())
+  const nextHopLength = r.u8()
+  const outer = r.enter(nextHopLength)
+  const nextHop = readNextHop(r, family)
+  r.leave(outer)
+  r.skip(1)
+  return { nextHop, ...readNlriList(r, family, session, { withdrawn: false, prefixSid }) }
+}
+
+export function readMpUnreach(r: Reader, session: SessionContext): MpUnreach {
+  const family = familyOf(r.u16(), r.u8())
+  return readNlriList(r, family, session, { withdrawn: true, prefixSid: false })
+}
+
+/** Reads NLRI until the bound. Throws `Malformed` only where framing is lost; a single bad NLRI is quarantined. */
+export function readNlriList(
+  r: Reader,
+  family: Family,
+  session: SessionContext,
+  context: NlriContext,
+): NlriList {
+  const codec = nlriCodec(family)
+  const nlri: Nlri[] = []
+  const quarantined: QuarantinedNlri[] = []
+  const pathIds: number[] | null = session.addPathReceive.has(family) ? [] : null
+  if (codec === undefined) {
+    r.skip(r.remaining)
+    return { family, nlri, pathIds, quarantined }
+  }
+  while (r.remaining > 0) {
+    const pathId = pathIds === null ? 0 : r.u32()
+    const start = r.pos
+    const length = codec.measure(r)
+    r.pos = start
+    const outer = r.enter(length)
+    try {
+      const one = codec.decode(r, context)
+      r.expectEnd()
+      nlri.push(one)
+      pathIds?.push(pathId)
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error
+      quarantined.push({ family, reason: error.message, bytes: r.copy(start, start + length) })
+    }
+    r.leave(outer)
+  }
+  return { family, nlri, pathIds, quarantined }
+}
+
+/** Before an IPv4 next hop of VPN-IPv6 routes (RFC 4659 §3.2.1.2). */
+const IPV4_MAPPED = '\0\0\0\0\0\0\0\0\0\0\xff\xff'
+
+/**
+ * Next-hop lengths (RFC 4364 §4.3.2, 4659 §3.2.1, 8950 §3, 7432 §9, 4684 §4, 8955 §4). With an RD it is zero and skipped;
+ * of a global and a link-local address the first counts.
+ */
+function readNextHop(r: Reader, family: Family): Ip | null {
+  const length = r.remaining
+  switch (safiOf(family)) {
+    case Safi.MplsVpn: {
+      const ipv4 = length === RD_LENGTH + IPV4_LENGTH && afiOf(family) === Afi.Ipv4
+      if (!ipv4 && length !== RD_LENGTH + IPV6_LENGTH && length !== 2 * (RD_LENGTH + IPV6_LENGTH))
+        return badNextHop(family, length)
+      r.skip(RD_LENGTH)
+      const nextHop = r.octets(ipv4 ? IPV4_LENGTH : IPV6_LENGTH) as Ip
+      return nextHop.startsWith(IPV4_MAPPED) ? (nextHop.slice(IPV4_MAPPED.length) as Ip) : nextHop
+    }
+    case Safi.FlowSpecVpn:
+      return length === 0 ? null : readPlainNextHop(r, family, length)
+    case Safi.Evpn:
+    case Safi.RouteTarget:
+    case Safi.Unicast:
+      return readPlainNextHop(r, family, length)
+    default:
+      return null
+  }
+}
+
+function readPlainNextHop(r: Reader, family: Family, length: number): Ip {
+  const ipv4 = length === IPV4_LENGTH && family !== IPV6_UNICAST
+  if (!ipv4 && length !== IPV6_LENGTH && length !== 2 * IPV6_LENGTH) return badNextHop(family, length)
+  return r.octets(ipv4 ? IPV4_LENGTH : IPV6_LENGTH) as Ip
+}
+
+function badNextHop(family: Family, length: number): never {
+  throw new Malformed(`next hop of ${length} bytes in ${familyName(family)}`, UpdateSubcode.OptionalAttribute)
+}
+
+/** Writes AFI, SAFI, next hop and reserved octet; the NLRI follow. */
+export function writeMpReachHead(w: Writer, family: Family, nextHop: Ip | null): void {
+  w.u16(afiOf(family))
+  w.u8(safiOf(family))
+  const length = w.reserve(1)
+  if (nextHop !== null && safiOf(family) !== Safi.FlowSpecVpn) {
+    if (safiOf(family) === Safi.MplsVpn) w.octets('\0'.repeat(RD_LENGTH))
+    if (family === VPNV6 && isIpv4(nextHop)) w.octets(IPV4_MAPPED)
+    w.octets(nextHop)
+  }
+  w.patch(length, 1)
+  w.u8(0)
+}
+
+export function writeMpUnreachHead(w: Writer, family: Family): void {
+  w.u16(afiOf(family))
+  w.u8(safiOf(family))
+}

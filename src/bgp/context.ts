@@ -1,0 +1,24 @@
+import { MAX_MESSAGE_LENGTH } from './constants.ts'
+import type { Family } from './family.ts'
+
+/** What both OPENs settled and codecs need to know; every decoder and encoder takes it from here, never from globals. */
+export interface SessionContext {
+  /** AS numbers take four octets in AS_PATH and AGGREGATOR (RFC 6793). */
+  readonly fourOctetAs: boolean
+  /** The peer is in our own AS. */
+  readonly internal: boolean
+  /** Families whose received NLRI start with a path identifier (RFC 7911). */
+  readonly addPathReceive: ReadonlySet<Family>
+  /** Longest message that may be sent (RFC 8654). */
+  readonly maxMessageLength: number
+}
+
+export const NO_FAMILIES: ReadonlySet<Family> = new Set()
+
+/** An internal session between present-day speakers without further extensions. */
+export const DEFAULT_CONTEXT: SessionContext = {
+  fourOctetAs: true,
+  internal: true,
+  addPathReceive: NO_FAMILIES,
+  maxMessageLength: MAX_MESSAGE_LENGTH,
+}

@@ -1,0 +1,67 @@
+import { CeaseSubcode, ErrorCode, HEADER_LENGTH, MessageType, notificationName } from '../constants.ts'
+import { DEFAULT_CONTEXT, type SessionContext } from '../context.ts'
+import { type Notification, notification } from '../errors.ts'
+import { Reader } from '../wire/reader.ts'
+import { Writer } from '../wire/writer.ts'
+import { writeMessage } from './header.ts'
+
+const MAX_TEXT_LENGTH = 255
+
+/** Decodes a NOTIFICATION, header included; the framer saw to its least length. */
+export function decodeNotification(message: Uint8Array): Notification {
+  const r = new Reader(message, HEADER_LENGTH)
+  const code = r.u8()
+  const subcode = r.u8()
+  return { code, subcode, data: r.copy(r.pos, r.end) }
+}
+
+/** Data that does not fit the peer's messages is cut off: the codes must arrive. */
+export function encodeNotification(
+  { code, subcode, data }: Notification,
+  { maxMessageLength }: SessionContext = DEFAULT_CONTEXT,
+): Buffer {
+  const w = new Writer(64 + data.length)
+  writeMessage(w, MessageType.Notification, () => {
+    w.u8(code)
+    w.u8(subcode)
+    w.bytes(data.subarray(0, maxMessageLength - HEADER_LENGTH - 2))
+  })
+  return w.copy()
+}
+
+/** A Cease with a message for the people at the other end, cut to what fits (RFC 9003 §2). */
+export function ceaseWithText(subcode: number, text: string): Notification {
+  let bytes = Buffer.from(text, 'utf8')
+  while (bytes.length > MAX_TEXT_LENGTH) bytes = Buffer.from(bytes.toString('utf8').slice(0, -1), 'utf8')
+  const data = text === '' ? new Uint8Array(0) : Buffer.concat([Uint8Array.of(bytes.length), bytes])
+  return notification(ErrorCode.Cease, subcode, data)
+}
+
+/** The text of a shutdown or reset (RFC 9003 §2); undefined when there is none or it is not UTF-8 of the stated length. */
+export function shutdownText({ code, subcode, data }: Notification): string | undefined {
+  const carriesText =
+    subcode === CeaseSubcode.AdministrativeShutdown || subcode === CeaseSubcode.AdministrativeReset
+  const length = data[0]
+  if (
+    code !== ErrorCode.Cease ||
+    !carriesText ||
+    length === undefined ||
+    length === 0 ||
+    length + 1 > data.length
+  )
+    return undefined
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(data.subarray(1, 1 + length))
+  } catch {
+    return undefined
+  }
+}
+
+/** Code, subcode and any text, in words. */
+export function formatNotification(received: Notification): string {
+  const text = shutdownText(received)
+  return (
+    notificationName(received.code, received.subcode) +
+    (text === undefined ? '' : `: ${JSON.stringify(text)}`)
+  )
+}

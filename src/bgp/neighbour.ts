@@ -1,0 +1,214 @@
+import { CeaseSubcode, ErrorCode, MessageType } from './constants.ts'
+import { notification } from './errors.ts'
+import { Afi, afiOf, type Family, ROUTE_TARGET, safiOf, VPNV4 } from './family.ts'
+import { AddPathMode, type Capabilities, type GracefulRestart, noCapabilities } from './message/capability.ts'
+import { ceaseWithText } from './message/notification.ts'
+import { encodeRouteRefresh, RefreshKind, type RouteRefresh } from './message/route-refresh.ts'
+import type { Update } from './message/update.ts'
+import { AdjRibIn } from './rib/adj-rib-in.ts'
+import { AdjRibOut } from './rib/adj-rib-out.ts'
+import { exportPolicy } from './rib/export-policy.ts'
+import type { Rib } from './rib/rib.ts'
+import { newSource, type Source } from './rib/route.ts'
+import { StaleRoutes } from './rib/stale-routes.ts'
+import type { Ending } from './session/fsm/types.ts'
+import type { Negotiated } from './session/negotiate.ts'
+import { type LocalSpeaker, Peer, type PeerEnvironment, type PeerListener } from './session/peer.ts'
+import type { PeerConfig } from './session/peer-config.ts'
+
+/** What a neighbour needs of the speaker it belongs to. */
+export interface NeighbourHost {
+  readonly rib: Rib
+  readonly local: LocalSpeaker
+  /** Our cluster, when we reflect routes (RFC 4456); null when we do not. */
+  readonly clusterId: number | null
+  readonly environment: PeerEnvironment
+  /** Whether our own routes are not all here yet: then End-of-RIB waits. */
+  holdsEndOfRib(): boolean
+  /** What to announce of our own restarts at this moment. */
+  gracefulRestart(): GracefulRestart
+  /** The peer has said all it has. */
+  complete(): void
+  /** The peer has no session, and nothing is kept of it. */
+  gone(neighbour: Neighbour): void
+}
+
+/** A peer together with what it tells us and what we tell it. */
+export class Neighbour implements PeerListener {
+  readonly peer: Peer
+  readonly source: Source
+  readonly routesIn: AdjRibIn
+  readonly routesOut: AdjRibOut
+  readonly staleRoutes: StaleRoutes
+  readonly rib: Rib
+  negotiated: Negotiated | null = null
+  private readonly host: NeighbourHost
+
+  constructor(config: PeerConfig, host: NeighbourHost) {
+    const { rib, local, environment, clusterId } = host
+    const { clock, log } = environment
+    this.host = host
+    this.rib = rib
+    this.peer = new Peer(config, local, environment, this)
+    const internal = config.as === local.as
+    const isClient = config.reflectorClient
+    const facts = { address: config.address, as: config.as, internal, isClient, identifier: 0 }
+    this.source = newSource(`BGP-${this.peer.name}`, facts)
+    const isAccepted = internal || config.external === 'accept'
+    const policy = exportPolicy({
+      rib,
+      localAs: local.as,
+      localIdentifier: local.identifier,
+      localAddress: local.address,
+      peer: this.source,
+      isExternal: !internal,
+      isAccepted,
+      isClient,
+      clusterId,
+    })
+    const outlet = {
+      unsent: () => this.peer.session?.unsent ?? 0,
+      sendUpdates: (bytes: Buffer, count: number) =>
+        this.peer.session?.send(bytes, MessageType.Update, count),
+      sendRefresh: (refresh: RouteRefresh) => this.sendRefresh(refresh),
+    }
+    this.routesOut = new AdjRibOut(clock, rib, policy, outlet, host.holdsEndOfRib())
+    const terms = { as: local.as, identifier: local.identifier, clusterId, isAccepted }
+    this.routesIn = new AdjRibIn(rib, this.source, terms, this.routesOut, log)
+    this.staleRoutes = new StaleRoutes(clock, rib, this.source, () => this.checkGone())
+  }
+
+  /** Whether the established peer has sent the End-of-RIB of every family. */
+  get complete(): boolean {
+    if (this.negotiated === null) return false
+    return [...this.negotiated.families].every((family) => this.routesIn.complete.has(family))
+  }
+
+  /** Ends the session, tells the peer why, and stays down until `enable` (RFC 9003). */
+  disable(text: string): void {
+    this.peer.stop(ceaseWithText(CeaseSubcode.AdministrativeShutdown, text), `disabled: ${text}`)
+  }
+
+  enable(): void {
+    this.peer.start()
+  }
+
+  /** Ends the session, tells the peer why, and lets it come up again. */
+  reset(text: string): void {
+    this.peer.stop(ceaseWithText(CeaseSubcode.AdministrativeReset, text), 'reset')
+    this.peer.start()
+  }
+
+  /** Asks the peer to say a family again (RFC 2918); false when it cannot. */
+  requestRefresh(family: Family): boolean {
+    const { negotiated } = this
+    if (negotiated?.peer.capabilities.routeRefresh !== true || !negotiated.families.has(family)) return false
+    this.sendRefresh({ family, kind: RefreshKind.Request })
+    return true
+  }
+
+  capabilities(): Capabilities {
+    const { families, addPath } = this.peer.config
+    return {
+      ...noCapabilities(),
+      families: [...families],
+      routeRefresh: true,
+      enhancedRouteRefresh: true,
+      extendedMessage: true,
+      fourOctetAs: this.host.local.as,
+      extendedNextHop: families.includes(VPNV4) ? [{ family: VPNV4, nextHopAfi: Afi.Ipv6 }] : [],
+      gracefulRestart: this.host.gracefulRestart(),
+      longLivedGracefulRestart: families.map((family) => ({
+        family,
+        forwarding: false,
+        staleTimeSeconds: 0,
+      })),
+      addPath: addPath
+        ? families.filter(hasPaths).map((family) => ({ family, mode: AddPathMode.Receive }))
+        : [],
+    }
+  }
+
+  established(negotiated: Negotiated): void {
+    this.negotiated = negotiated
+    this.source.peer = { ...this.source.peer!, identifier: negotiated.peer.identifier }
+    this.staleRoutes.back(negotiated.families, negotiated.peer.capabilities)
+    this.routesIn.start(negotiated)
+    this.routesOut.start(negotiated)
+    // Only a peer with this capability is bound to send End-of-RIB (RFC 4724 §2): of others there is none to wait for.
+    if (!negotiated.gracefulRestart) this.routesOut.membershipsComplete()
+  }
+
+  down(negotiated: Negotiated, ending: Ending): void {
+    this.negotiated = null
+    this.routesOut.stop()
+    this.routesIn.stop()
+    this.staleRoutes.lost(negotiated.families, negotiated.peer.capabilities, isGraceful(negotiated, ending))
+  }
+
+  sessionless(): void {
+    this.checkGone()
+  }
+
+  update(update: Update): void {
+    this.routesIn.apply(update)
+    const { endOfRib } = update
+    if (endOfRib !== null) {
+      this.staleRoutes.endOfRib(endOfRib)
+      if (endOfRib === ROUTE_TARGET) this.routesOut.membershipsComplete()
+      if (this.complete) this.host.complete()
+    }
+    this.checkLimit()
+  }
+
+  routeRefresh({ family, kind }: RouteRefresh): void {
+    // Where they are not agreed there are no kinds: all are requests (RFC 2918 §3).
+    const isRequest = kind === RefreshKind.Request || this.negotiated?.enhancedRouteRefresh !== true
+    if (isRequest) this.routesOut.refresh(family)
+    else if (kind === RefreshKind.Begin) this.routesIn.refreshing(family)
+    else if (kind === RefreshKind.End) this.routesIn.refreshed(family)
+  }
+
+  drained(): void {
+    this.routesOut.drained()
+  }
+
+  private checkGone(): void {
+    if (this.peer.session === null && this.staleRoutes.families.size === 0) this.host.gone(this)
+  }
+
+  private sendRefresh(refresh: RouteRefresh): void {
+    this.peer.session?.send(encodeRouteRefresh(refresh), MessageType.RouteRefresh)
+  }
+
+  /** RFC 4486 §4: the Cease names a family and the limit. */
+  private checkLimit(): void {
+    const limit = this.peer.config.maxPrefixes
+    if (limit === null || this.source.routeCount <= limit || this.negotiated === null) return
+    const [family = 0] = this.negotiated.families
+    const data = Buffer.alloc(7)
+    data.writeUInt16BE(afiOf(family), 0)
+    data.writeUInt8(safiOf(family), 2)
+    data.writeUInt32BE(limit, 3)
+    const cease = notification(ErrorCode.Cease, CeaseSubcode.MaximumPrefixes, data)
+    this.peer.stop(cease, `more than ${limit} routes; reset the peer to try again`)
+  }
+}
+
+/** A membership is there or it is not: several paths of one would say nothing. */
+const hasPaths = (family: Family): boolean => family !== ROUTE_TARGET
+
+/** Whether the peer may be restarting: it went away without a word, or with one that both agreed not to mind (RFC 8538 §4). */
+function isGraceful({ gracefulRestart, gracefulNotification }: Negotiated, ending: Ending): boolean {
+  if (!gracefulRestart) return false
+  switch (ending.kind) {
+    case 'lost':
+      return true
+    case 'stopped':
+      return false
+    default: {
+      const { code, subcode } = ending.notification
+      return gracefulNotification && !(code === ErrorCode.Cease && subcode === CeaseSubcode.HardReset)
+    }
+  }
+}

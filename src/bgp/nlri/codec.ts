@@ -1,0 +1,33 @@
+import type { JsonObject } from '../../values/json.ts'
+import type { Family } from '../family.ts'
+import type { Reader } from '../wire/reader.ts'
+import type { Writer } from '../wire/writer.ts'
+
+/** What the message around an NLRI tells about it. */
+export interface NlriContext {
+  /** It stands in MP_UNREACH_NLRI or Withdrawn Routes: its label means nothing. */
+  readonly withdrawn: boolean
+  /** A PREFIX_SID attribute goes along: the label field may be part of a SID (RFC 9252 §4). */
+  readonly prefixSid: boolean
+}
+
+export const REACHABLE: NlriContext = { withdrawn: false, prefixSid: false }
+export const WITHDRAWN: NlriContext = { withdrawn: true, prefixSid: false }
+
+/** The routes of one family as data. Keys follow the RFC, not the bytes: what may change without a withdraw is left out. */
+export interface NlriCodec<N> {
+  readonly family: Family
+  /** Octets of the next NLRI, its own length field included. Throws `Malformed` when it cannot be framed. */
+  measure(reader: Reader): number
+  /** Reads one NLRI, up to the reader's bound. Throws `Malformed` when that NLRI alone is wrong. */
+  decode(reader: Reader, context: NlriContext): N
+  encode(writer: Writer, nlri: N): void
+  /** The form to withdraw it in, where that differs. */
+  withdrawal?(nlri: N): N
+  /** Equal for two NLRI when one replaces the other; unique within the family. */
+  key(nlri: N): string
+  /** One line for the looking glass. */
+  format(nlri: N): string
+  /** The route's parts by name, in snake_case; null is none. */
+  fields(nlri: N): JsonObject
+}

@@ -1,0 +1,42 @@
+import { pack32 } from '../../../values/bytes.ts'
+import { ESI_LENGTH, type Esi, esiField, formatEsi } from '../../values/esi.ts'
+import { type LabelField, labelFields } from '../../values/label.ts'
+import { formatRd, RD_LENGTH, type Rd } from '../../values/rd.ts'
+import type { EvpnRouteCodec } from './codec.ts'
+
+/** Ethernet auto-discovery route (RFC 7432 §7.1). */
+export interface AutoDiscoveryRoute {
+  readonly type: 1
+  readonly rd: Rd
+  readonly esi: Esi
+  readonly ethernetTag: number
+  readonly label: LabelField
+}
+
+export const autoDiscovery: EvpnRouteCodec<AutoDiscoveryRoute> = {
+  type: 1,
+  name: 'ethernetad',
+  title: 'Ethernet auto-discovery',
+  decode: (r) => ({
+    type: 1,
+    rd: r.octets(RD_LENGTH) as Rd,
+    esi: r.octets(ESI_LENGTH) as Esi,
+    ethernetTag: r.u32(),
+    label: r.u24(),
+  }),
+  encode(w, { rd, esi, ethernetTag, label }) {
+    w.octets(rd)
+    w.octets(esi)
+    w.u32(ethernetTag)
+    w.u24(label)
+  },
+  key: ({ rd, esi, ethernetTag }) => rd + esi + pack32(ethernetTag),
+  format: ({ rd, esi, ethernetTag, label }) =>
+    `${formatRd(rd)}:${formatEsi(esi)}:${ethernetTag}: label ${label >>> 4} (${label})`,
+  fields: ({ rd, esi, ethernetTag, label }) => ({
+    rd: formatRd(rd),
+    esi: esiField(esi),
+    ethernet_tag: ethernetTag,
+    ...labelFields(label),
+  }),
+}

@@ -1,0 +1,30 @@
+import type { Family } from '../family.ts'
+import type { NlriCodec } from './codec.ts'
+import { type EvpnRoute, evpn } from './evpn/index.ts'
+import { type FlowSpecVpn, flowSpecVpnv4, flowSpecVpnv6 } from './flow-spec.ts'
+import { ipv4Unicast, ipv6Unicast, type Prefix } from './prefix.ts'
+import { type Membership, routeTargetMembership } from './route-target.ts'
+import { type VpnPrefix, vpnv4, vpnv6 } from './vpn.ts'
+
+export type Nlri = EvpnRoute | VpnPrefix | Membership | FlowSpecVpn | Prefix
+
+/** The families that are read. Adding one is one file, one line, one fixture. */
+export const nlriCodecs = [
+  ipv4Unicast,
+  ipv6Unicast,
+  vpnv4,
+  vpnv6,
+  evpn,
+  routeTargetMembership,
+  flowSpecVpnv4,
+  flowSpecVpnv6,
+] as const
+
+const byFamily = new Map<Family, NlriCodec<Nlri>>(
+  nlriCodecs.map((codec) => [codec.family, codec as NlriCodec<Nlri>]),
+)
+
+/** The codec of a family; undefined when this program does not read that family. */
+export function nlriCodec(family: Family): NlriCodec<Nlri> | undefined {
+  return byFamily.get(family)
+}

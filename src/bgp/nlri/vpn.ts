@@ -1,0 +1,52 @@
+import { IPV4_LENGTH, IPV6_LENGTH } from '../../values/address.ts'
+import { Malformed } from '../errors.ts'
+import { type Family, VPNV4, VPNV6 } from '../family.ts'
+import { BOTTOM_OF_STACK, type LabelField, labelOf, WITHDRAWN_LABEL } from '../values/label.ts'
+import { formatRd, RD_LENGTH, type Rd } from '../values/rd.ts'
+import type { NlriCodec } from './codec.ts'
+import { formatPrefix, octetsFor, type Prefix, readPrefix, writePrefix } from './prefix.ts'
+
+/** A VPN-IPv4 or VPN-IPv6 route with one label (RFC 4364 §4.3.4, RFC 4659 §3.2). */
+export interface VpnPrefix extends Prefix {
+  readonly rd: Rd
+  readonly label: LabelField
+}
+
+const LABEL_BITS = 24
+const RD_BITS = RD_LENGTH * 8
+
+function vpn(family: Family, addressLength: number): NlriCodec<VpnPrefix> {
+  return {
+    family,
+    measure(r) {
+      const bits = r.u8()
+      if (bits < LABEL_BITS + RD_BITS) throw new Malformed(`VPN prefix of ${bits} bits`)
+      return 1 + octetsFor(bits)
+    },
+    decode(r, { withdrawn, prefixSid }) {
+      const bits = r.u8() - LABEL_BITS - RD_BITS
+      const label = r.u24()
+      if (!withdrawn && !prefixSid && (label & BOTTOM_OF_STACK) === 0)
+        throw new Malformed('more than one label')
+      const rd = r.octets(RD_LENGTH) as Rd
+      return { rd, label, ...readPrefix(r, bits, addressLength) }
+    },
+    encode(w, nlri) {
+      w.u8(LABEL_BITS + RD_BITS + nlri.length)
+      w.u24(nlri.label)
+      w.octets(nlri.rd)
+      writePrefix(w, nlri)
+    },
+    withdrawal: (nlri) => ({ ...nlri, label: WITHDRAWN_LABEL }),
+    key: ({ rd, ip, length }) => rd + String.fromCharCode(length) + ip,
+    format: (nlri) => `${formatPrefix(nlri)} label ${labelOf(nlri.label)} rd ${formatRd(nlri.rd)}`,
+    fields: (nlri) => ({
+      rd: formatRd(nlri.rd),
+      prefix: formatPrefix(nlri),
+      label: nlri.label === WITHDRAWN_LABEL ? null : labelOf(nlri.label),
+    }),
+  }
+}
+
+export const vpnv4 = vpn(VPNV4, IPV4_LENGTH)
+export const vpnv6 = vpn(VPNV6, IPV6_LENGTH)

@@ -1,0 +1,175 @@
+import type { Logger } from 'pino'
+import type { MpReach, NlriList, QuarantinedNlri } from '../attribute/mp.ts'
+import type { SessionContext } from '../context.ts'
+import { type Family, familyName, ROUTE_TARGET } from '../family.ts'
+import { quarantinedNlri, type Update } from '../message/update.ts'
+import { isOpaque } from '../nlri/evpn/index.ts'
+import { type Nlri, nlriCodec } from '../nlri/index.ts'
+import type { Membership } from '../nlri/route-target.ts'
+import type { Negotiated } from '../session/negotiate.ts'
+import type { Rib } from './rib.ts'
+import { age, type Source } from './route.ts'
+
+/** What decides whether a route is taken. */
+export interface ImportTerms {
+  /** Who must not find itself in a route: our AS, our identifier, our cluster when we are a reflector. */
+  readonly as: number
+  readonly identifier: number
+  readonly clusterId: number | null
+  /** Of an external peer: whether a policy lets routes in (RFC 8212). */
+  readonly isAccepted: boolean
+}
+
+/** Told of the peer's route-target memberships. */
+export interface MembershipListener {
+  memberAdded(membership: Membership): void
+  memberRemoved(membership: Membership): void
+}
+
+/** Quarantined NLRI kept to look at, newest last. */
+const QUARANTINE_SIZE = 100
+
+/** Puts what one peer says into the RIB, as RFC 7606 allows. */
+export class AdjRibIn {
+  readonly counters = {
+    updates: 0,
+    treatedAsWithdraw: 0,
+    attributesDiscarded: 0,
+    quarantined: 0,
+    unread: 0,
+    looped: 0,
+    unwanted: 0,
+    rejected: 0,
+  }
+  readonly quarantine: QuarantinedNlri[] = []
+  /** Families whose End-of-RIB the session brought. */
+  readonly complete = new Set<Family>()
+  /** Families that the peer says again. */
+  private readonly inDoubt = new Set<Family>()
+  private readonly rib: Rib
+  private readonly source: Source
+  private readonly terms: ImportTerms
+  private readonly memberships: MembershipListener
+  private readonly log: Logger
+  private negotiated: Negotiated | null = null
+  private contextKey = ''
+
+  constructor(rib: Rib, source: Source, terms: ImportTerms, memberships: MembershipListener, log: Logger) {
+    this.rib = rib
+    this.source = source
+    this.terms = terms
+    this.memberships = memberships
+    this.log = log
+  }
+
+  start(negotiated: Negotiated): void {
+    this.negotiated = negotiated
+    this.contextKey = contextKey(negotiated.context)
+    this.complete.clear()
+    this.inDoubt.clear()
+  }
+
+  stop(): void {
+    this.negotiated = null
+  }
+
+  /** What the peer said of a family is in doubt until it says `refreshed`; a restarting one says End-of-RIB first (RFC 7313 §4). */
+  refreshing(family: Family): void {
+    if (!this.isAgreed(family)) return
+    const restart = this.negotiated?.peer.capabilities.gracefulRestart ?? null
+    if (restart !== null && !this.complete.has(family)) {
+      this.log.warn(
+        { peer: this.source.name, family: familyName(family) },
+        'route refresh ahead of End-of-RIB ignored',
+      )
+      return
+    }
+    this.inDoubt.add(family)
+    age(this.source, family)
+  }
+
+  refreshed(family: Family): void {
+    if (this.inDoubt.delete(family)) this.rib.sweep(this.source, family)
+  }
+
+  apply(update: Update): void {
+    this.counters.updates++
+    this.account(update)
+    for (const list of update.unreach) this.withdrawAll(list)
+    if (update.verdict === 'withdraw') for (const list of update.reach) this.withdrawAll(list)
+    else for (const list of update.reach) this.announceAll(list, update)
+    if (update.endOfRib !== null) this.complete.add(update.endOfRib)
+  }
+
+  private account(update: Update): void {
+    const { source, counters } = this
+    if (update.verdict === 'withdraw') counters.treatedAsWithdraw++
+    for (const { severity, attribute, reason } of update.findings) {
+      if (severity === 'discard') counters.attributesDiscarded++
+      this.log.warn({ peer: source.name, severity, attribute, reason }, 'malformed UPDATE')
+    }
+    for (const one of quarantinedNlri(update)) {
+      counters.quarantined++
+      this.quarantine.push(one)
+      if (this.quarantine.length > QUARANTINE_SIZE) this.quarantine.shift()
+      this.log.warn(
+        { peer: source.name, family: familyName(one.family), reason: one.reason },
+        'NLRI quarantined',
+      )
+    }
+  }
+
+  private withdrawAll({ family, nlri, pathIds }: NlriList): void {
+    const codec = nlriCodec(family)
+    if (codec === undefined || !this.isAgreed(family)) return
+    for (let i = 0; i < nlri.length; i++)
+      this.withdraw(family, codec.key(nlri[i]!), pathIds?.[i] ?? 0, nlri[i]!)
+  }
+
+  private withdraw(family: Family, key: string, pathId: number, nlri: Nlri): void {
+    this.rib.withdraw(this.source, family, key, pathId)
+    if (family === ROUTE_TARGET) this.memberships.memberRemoved(nlri as Membership)
+  }
+
+  private announceAll(list: MpReach, update: Update): void {
+    const { family, nlri, pathIds } = list
+    if (!this.isAgreed(family)) {
+      this.counters.unwanted += nlri.length
+      return
+    }
+    if (this.negotiated?.internal === false && !this.terms.isAccepted) {
+      this.counters.rejected += nlri.length
+      return
+    }
+    if (this.hasLoop(update)) {
+      this.counters.looped += nlri.length
+      this.withdrawAll(list)
+      return
+    }
+    const set = this.rib.pool.received(update.attributes, list.nextHop, update.wire, this.contextKey)
+    for (let i = 0; i < nlri.length; i++) {
+      if (isOpaque(nlri[i]!)) this.counters.unread++
+      this.rib.announce(this.source, family, nlri[i]!, pathIds?.[i] ?? 0, set)
+      if (family === ROUTE_TARGET) this.memberships.memberAdded(nlri[i] as Membership)
+    }
+  }
+
+  private isAgreed(family: Family): boolean {
+    return this.negotiated?.families.has(family) === true
+  }
+
+  /** Our own route came back (RFC 4271 §9.1.2, RFC 4456 §8). */
+  private hasLoop({ attributes }: Update): boolean {
+    const { as, identifier, clusterId } = this.terms
+    if (attributes.originatorId === identifier) return true
+    if (clusterId !== null && attributes.clusterList?.includes(clusterId) === true) return true
+    return (
+      this.negotiated?.internal === false && attributes.asPath?.some(({ asns }) => asns.includes(as)) === true
+    )
+  }
+}
+
+/** What makes equal octets mean different attributes. */
+function contextKey({ fourOctetAs, internal }: SessionContext): string {
+  return `${fourOctetAs ? 4 : 2}${internal ? 'i' : 'e'} `
+}

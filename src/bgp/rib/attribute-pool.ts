@@ -1,0 +1,66 @@
+import type { Ip } from '../../values/address.ts'
+import type { Attributes } from '../attribute/attributes.ts'
+import { encodeAttributes } from '../attribute/index.ts'
+import { WellKnownCommunity } from '../constants.ts'
+import { DEFAULT_CONTEXT } from '../context.ts'
+import { isRouteTarget, type RouteTarget } from '../values/extended-community.ts'
+import { Writer } from '../wire/writer.ts'
+
+/** Attributes and next hop that many routes share: equal ones are the same object, so that `===` compares them. */
+export class AttributeSet {
+  readonly attributes: Attributes
+  readonly nextHop: Ip | null
+  readonly routeTargets: readonly RouteTarget[]
+  readonly key: string
+  /** Marked as stale for long by whoever sent it (RFC 9494 §4.3). */
+  readonly longLivedStale: boolean
+  users = 0
+
+  constructor(attributes: Attributes, nextHop: Ip | null, key: string) {
+    this.attributes = attributes
+    this.nextHop = nextHop
+    this.routeTargets = [...new Set(attributes.extendedCommunities?.filter(isRouteTarget) ?? [])]
+    this.key = key
+    this.longLivedStale = attributes.communities?.includes(WellKnownCommunity.LongLivedStale) === true
+  }
+}
+
+/** Keeps one `AttributeSet` for each set of attributes in use. */
+export class AttributePool {
+  private readonly sets = new Map<string, AttributeSet>()
+  private readonly writer = new Writer(256)
+
+  get size(): number {
+    return this.sets.size
+  }
+
+  /** The set of these attributes; `wire` are their octets, `context` whatever else made the octets mean what they mean. */
+  received(attributes: Attributes, nextHop: Ip | null, wire: string, context: string): AttributeSet {
+    return this.intern(
+      `${context}${String.fromCharCode(nextHop?.length ?? 0)}${nextHop ?? ''}${wire}`,
+      attributes,
+      nextHop,
+    )
+  }
+
+  /** The set of attributes that we made ourselves. */
+  originated(attributes: Attributes, nextHop: Ip | null): AttributeSet {
+    this.writer.reset()
+    encodeAttributes(this.writer, attributes, DEFAULT_CONTEXT)
+    return this.received(attributes, nextHop, this.writer.view().toString('latin1'), 'local ')
+  }
+
+  retain(set: AttributeSet): void {
+    set.users++
+    this.sets.set(set.key, set)
+  }
+
+  release(set: AttributeSet): void {
+    set.users--
+    if (set.users === 0) this.sets.delete(set.key)
+  }
+
+  private intern(key: string, attributes: Attributes, nextHop: Ip | null): AttributeSet {
+    return this.sets.get(key) ?? new AttributeSet(attributes, nextHop, key)
+  }
+}

@@ -1,0 +1,61 @@
+import { asPathLength } from '../attribute/as-path.ts'
+import { AsSegmentType } from '../attribute/attributes.ts'
+import { Origin } from '../constants.ts'
+import { isLastResort, type Route } from './route.ts'
+
+const DEFAULT_LOCAL_PREF = 100
+
+interface Criterion {
+  readonly name: string
+  /** Positive when `a` is better, negative when `b` is. */
+  compare(a: Route, b: Route): number
+}
+
+/** The decision process of RFC 4271 §9.1.2 with RFC 4456 §9 and RFC 9494 §4.3, for routes of one NLRI. Costs to next hops are not known here. */
+const CRITERIA: readonly Criterion[] = [
+  { name: 'not kept as a last resort', compare: (a, b) => Number(isLastResort(b)) - Number(isLastResort(a)) },
+  { name: 'our own route', compare: (a, b) => own(a) - own(b) },
+  { name: 'higher LOCAL_PREF', compare: (a, b) => localPref(a) - localPref(b) },
+  { name: 'shorter AS_PATH', compare: (a, b) => pathLength(b) - pathLength(a) },
+  { name: 'lower ORIGIN', compare: (a, b) => origin(b) - origin(a) },
+  {
+    name: 'lower MED from the same AS',
+    compare: (a, b) => (neighbourAs(a) === neighbourAs(b) ? med(b) - med(a) : 0),
+  },
+  { name: 'external over internal', compare: (a, b) => external(a) - external(b) },
+  { name: 'lower BGP identifier', compare: (a, b) => identifier(b) - identifier(a) },
+  { name: 'shorter CLUSTER_LIST', compare: (a, b) => clusters(b) - clusters(a) },
+  { name: 'lower peer address', compare: (a, b) => order(address(b), address(a)) },
+  { name: 'lower path identifier', compare: (a, b) => b.pathId - a.pathId },
+]
+
+const own = ({ source }: Route): number => (source.peer === null ? 1 : 0)
+const localPref = ({ set }: Route): number => set.attributes.localPref ?? DEFAULT_LOCAL_PREF
+const pathLength = ({ set }: Route): number => asPathLength(set.attributes.asPath ?? [])
+const origin = ({ set }: Route): number => set.attributes.origin ?? Origin.Incomplete
+const med = ({ set }: Route): number => set.attributes.multiExitDisc ?? 0
+const external = ({ source }: Route): number => (source.peer?.internal === false ? 1 : 0)
+const identifier = ({ set, source }: Route): number =>
+  set.attributes.originatorId ?? source.peer?.identifier ?? 0
+const clusters = ({ set }: Route): number => set.attributes.clusterList?.length ?? 0
+const address = ({ source }: Route): string => source.peer?.address ?? ''
+const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+function neighbourAs({ set }: Route): number | undefined {
+  const first = set.attributes.asPath?.[0]
+  return first?.type === AsSegmentType.Sequence ? first.asns[0] : undefined
+}
+
+/** Positive when `a` is the better route. */
+export function compareRoutes(a: Route, b: Route): number {
+  for (const { compare } of CRITERIA) {
+    const difference = compare(a, b)
+    if (difference !== 0) return difference
+  }
+  return 0
+}
+
+/** The criterion by which `winner` beats `loser`, in words. */
+export function whyBetter(winner: Route, loser: Route): string {
+  return CRITERIA.find(({ compare }) => compare(winner, loser) !== 0)?.name ?? 'received first'
+}

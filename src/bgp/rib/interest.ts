@@ -1,0 +1,60 @@
+import { type Membership, membershipCovers, routeTargetMembership } from '../nlri/route-target.ts'
+import type { RouteTarget } from '../values/extended-community.ts'
+
+const FULL_LENGTH = 96
+
+/** The route targets that a peer asked for (RFC 4684 §5); the same target from several origins counts once. */
+export class Interest {
+  private readonly memberships = new Map<string, Membership>()
+  /** Full-length memberships by target: how many. */
+  private readonly exact = new Map<RouteTarget, number>()
+  /** Shorter ones, the wildcard among them. */
+  private readonly prefixes = new Map<string, Membership>()
+
+  /** Whether anything new may be covered now. */
+  add(membership: Membership): boolean {
+    const key = routeTargetMembership.key(membership)
+    if (this.memberships.has(key)) return false
+    this.memberships.set(key, membership)
+    if (membership.length === FULL_LENGTH) {
+      const target = targetOf(membership)
+      this.exact.set(target, (this.exact.get(target) ?? 0) + 1)
+    } else this.prefixes.set(key, membership)
+    return true
+  }
+
+  remove(membership: Membership): boolean {
+    const key = routeTargetMembership.key(membership)
+    if (!this.memberships.delete(key)) return false
+    if (this.prefixes.delete(key)) return true
+    const target = targetOf(membership)
+    const count = this.exact.get(target)! - 1
+    if (count === 0) this.exact.delete(target)
+    else this.exact.set(target, count)
+    return true
+  }
+
+  clear(): void {
+    this.memberships.clear()
+    this.exact.clear()
+    this.prefixes.clear()
+  }
+
+  /** Whether a route with these targets is wanted. */
+  covers(targets: readonly RouteTarget[]): boolean {
+    for (const target of targets) {
+      if (this.exact.has(target)) return true
+      for (const membership of this.prefixes.values()) if (membershipCovers(membership, target)) return true
+    }
+    return false
+  }
+}
+
+/** The one target of a full-length membership; undefined for a prefix of many. */
+export function exactTarget(membership: Membership): RouteTarget | undefined {
+  return membership.length === FULL_LENGTH ? targetOf(membership) : undefined
+}
+
+function targetOf({ octets }: Membership): RouteTarget {
+  return octets.slice(4) as RouteTarget
+}

@@ -1,0 +1,344 @@
+import type { Clock } from '../../clock.ts'
+import { ensure } from '../../values/map.ts'
+import type { Family } from '../family.ts'
+import { type Nlri, nlriCodec } from '../nlri/index.ts'
+import type { RouteTarget } from '../values/extended-community.ts'
+import { AttributePool, type AttributeSet } from './attribute-pool.ts'
+import { compareRoutes } from './best-path.ts'
+import type { Route, Source } from './route.ts'
+
+/** Told of best routes by route target. Calls are idempotent: the same route may be told twice, one unknown may be gone. */
+export interface Subscriber {
+  routeChanged(route: Route): void
+  /** The last told route of this family and key no longer is, or no longer carries a target subscribed to. */
+  routeGone(route: Route): void
+}
+
+/** Told of every change of a best route. */
+export interface BestListener {
+  bestChanged(previous: Route | null, current: Route | null): void
+}
+
+type Job = Iterator<unknown>
+
+/** Changes handled before other work gets its turn. */
+const SLICE = 1000
+
+/**
+ * All routes of all sources. Changes only mark keys; one deferred pass picks best routes and tells subscribers and
+ * listeners, in slices, so that a burst delays nothing else.
+ */
+export class Rib {
+  readonly pool = new AttributePool()
+  private readonly clock: Clock
+  private readonly tables = new Map<Family, Map<string, Route>>()
+  private readonly own = new Map<Family, Map<string, Route>>()
+  private readonly byTarget = new Map<RouteTarget, Set<Route>>()
+  private readonly subscribers = new Map<RouteTarget, Set<Subscriber>>()
+  private readonly listeners = new Set<BestListener>()
+  /** By family and key, what everybody was told last. */
+  private readonly dirty = new Map<Family, Map<string, Route | null>>()
+  private readonly jobs: Job[] = []
+  private scheduled = false
+
+  constructor(clock: Clock) {
+    this.clock = clock
+  }
+
+  /** Adds or replaces a source's route. */
+  announce(source: Source, family: Family, nlri: Nlri, pathId: number, set: AttributeSet): void {
+    const key = nlriCodec(family)!.key(nlri)
+    const table = this.table(family)
+    const head = table.get(key) ?? null
+    const existing = find(head, source, pathId)
+    if (existing !== null && existing.set === set && sameNlri(existing.nlri, nlri)) {
+      existing.generation = source.generation
+      return
+    }
+    this.markDirty(family, key, head)
+    const route: Route = { family, key, nlri, set, source, pathId, generation: source.generation, next: null }
+    this.pool.retain(set)
+    const rest = existing === null ? head : this.unlink(head, existing)
+    table.set(key, link(rest, route))
+    source.routeCount++
+    if (source.peer === null) this.ownTable(family).set(key, route)
+  }
+
+  /** Removes a source's route; unknown ones are none of our business. */
+  withdraw(source: Source, family: Family, key: string, pathId: number): void {
+    const table = this.table(family)
+    const head = table.get(key) ?? null
+    const existing = find(head, source, pathId)
+    if (existing !== null) this.remove(table, head, existing)
+  }
+
+  /** Removes, in slices, what the source has said of a family and not said again since it was aged; or some of it. */
+  sweep(source: Source, family: Family, only: (route: Route) => boolean = () => true): void {
+    const freshFrom = source.freshFrom.get(family) ?? 0
+    this.jobs.push(this.sweepRoutes(source, family, (route) => route.generation < freshFrom && only(route)))
+    this.schedule()
+  }
+
+  /** Weighs the source's routes of a family again, in slices, after what counts of them has changed. */
+  reweigh(source: Source, family: Family): void {
+    this.jobs.push(this.reweighRoutes(source, family))
+    this.schedule()
+  }
+
+  /** Tells of present and future best routes that carry the target. */
+  subscribe(subscriber: Subscriber, target: RouteTarget): void {
+    const subscribers = ensure(this.subscribers, target, () => new Set())
+    if (subscribers.has(subscriber)) return
+    subscribers.add(subscriber)
+    if (this.byTarget.has(target)) {
+      this.jobs.push(this.replay(subscriber, target))
+      this.schedule()
+    }
+  }
+
+  /** Tells no more of the target; the subscriber forgets by itself what it has. */
+  unsubscribe(subscriber: Subscriber, target: RouteTarget): void {
+    const subscribers = this.subscribers.get(target)
+    subscribers?.delete(subscriber)
+    if (subscribers?.size === 0) this.subscribers.delete(target)
+  }
+
+  listen(listener: BestListener): void {
+    this.listeners.add(listener)
+  }
+
+  unlisten(listener: BestListener): void {
+    this.listeners.delete(listener)
+  }
+
+  /** Does `visit` for each of `routes`, in slices behind the changes that wait; then `done`. */
+  walk(routes: Iterable<Route>, visit: (route: Route) => void, done: () => void): void {
+    this.jobs.push(visitAll(routes, visit, done))
+    this.schedule()
+  }
+
+  /** The best routes of a family, as a live view. */
+  best(family: Family): Iterable<Route> {
+    return this.table(family).values()
+  }
+
+  /** Our own routes of a family, as a live view. */
+  ownRoutes(family: Family): Iterable<Route> {
+    return this.ownTable(family).values()
+  }
+
+  /** The best routes that carry a target, as a live view. */
+  routesWith(target: RouteTarget): Iterable<Route> {
+    return this.byTarget.get(target) ?? []
+  }
+
+  families(): Iterable<Family> {
+    return this.tables.keys()
+  }
+
+  private table(family: Family): Map<string, Route> {
+    return ensure(this.tables, family, () => new Map())
+  }
+
+  private ownTable(family: Family): Map<string, Route> {
+    return ensure(this.own, family, () => new Map())
+  }
+
+  private remove(table: Map<string, Route>, head: Route | null, route: Route): void {
+    this.markDirty(route.family, route.key, head)
+    const rest = this.unlink(head, route)
+    if (rest === null) table.delete(route.key)
+    else table.set(route.key, rest)
+    if (route.source.peer === null) this.ownTable(route.family).delete(route.key)
+  }
+
+  private unlink(head: Route | null, route: Route): Route | null {
+    this.pool.release(route.set)
+    route.source.routeCount--
+    return unlinked(head, route)
+  }
+
+  private markDirty(family: Family, key: string, told: Route | null): void {
+    const keys = ensure(this.dirty, family, () => new Map())
+    if (!keys.has(key)) keys.set(key, told)
+    this.schedule()
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return
+    this.scheduled = true
+    this.clock.soon(() => {
+      this.scheduled = false
+      this.runSlice()
+    })
+  }
+
+  private runSlice(): void {
+    let left = this.tellChanges(SLICE)
+    for (let job = this.jobs[0]; job !== undefined && left > 0; job = this.jobs[0]) {
+      for (; left > 0; left--) {
+        if (job.next().done === true) {
+          this.jobs.shift()
+          break
+        }
+      }
+    }
+    if (this.jobs.length > 0 || this.isDirty()) this.schedule()
+  }
+
+  private isDirty(): boolean {
+    for (const keys of this.dirty.values()) if (keys.size > 0) return true
+    return false
+  }
+
+  private tellChanges(budget: number): number {
+    let left = budget
+    for (const [family, keys] of this.dirty) {
+      const table = this.table(family)
+      for (const [key, previous] of keys) {
+        if (left-- <= 0) return 0
+        keys.delete(key)
+        const current = table.get(key) ?? null
+        if (current !== previous) this.tell(previous, current)
+      }
+    }
+    return left
+  }
+
+  private tell(previous: Route | null, current: Route | null): void {
+    const told = new Set<Subscriber>()
+    if (previous !== null) for (const target of previous.set.routeTargets) this.unindex(target, previous)
+    for (const target of current?.set.routeTargets ?? []) {
+      this.index(target, current!)
+      for (const subscriber of this.subscribers.get(target) ?? []) {
+        if (told.has(subscriber)) continue
+        told.add(subscriber)
+        subscriber.routeChanged(current!)
+      }
+    }
+    for (const target of previous?.set.routeTargets ?? []) {
+      for (const subscriber of this.subscribers.get(target) ?? []) {
+        if (told.has(subscriber)) continue
+        told.add(subscriber)
+        subscriber.routeGone(previous!)
+      }
+    }
+    for (const listener of this.listeners) listener.bestChanged(previous, current)
+  }
+
+  private index(target: RouteTarget, route: Route): void {
+    ensure(this.byTarget, target, () => new Set()).add(route)
+  }
+
+  private unindex(target: RouteTarget, route: Route): void {
+    const routes = this.byTarget.get(target)
+    routes?.delete(route)
+    if (routes?.size === 0) this.byTarget.delete(target)
+  }
+
+  private *replay(subscriber: Subscriber, target: RouteTarget): Generator<undefined, void> {
+    for (const route of this.routesWith(target)) {
+      if (this.subscribers.get(target)?.has(subscriber) !== true) return
+      subscriber.routeChanged(route)
+      yield
+    }
+  }
+
+  private *sweepRoutes(
+    source: Source,
+    family: Family,
+    goes: (route: Route) => boolean,
+  ): Generator<undefined, void> {
+    const table = this.table(family)
+    for (const head of table.values()) {
+      for (let route: Route | null = head; route !== null; ) {
+        const next: Route | null = route.next
+        if (route.source === source && goes(route)) {
+          this.remove(table, table.get(route.key) ?? null, route)
+        }
+        route = next
+      }
+      yield
+    }
+  }
+
+  private *reweighRoutes(source: Source, family: Family): Generator<undefined, void> {
+    const table = this.table(family)
+    for (const head of table.values()) {
+      if (head.next !== null && find(head, source) !== null) {
+        this.markDirty(family, head.key, head)
+        table.set(head.key, relinked(head))
+      }
+      yield
+    }
+  }
+}
+
+function* visitAll(
+  routes: Iterable<Route>,
+  visit: (route: Route) => void,
+  done: () => void,
+): Generator<undefined, void> {
+  for (const route of routes) {
+    visit(route)
+    yield
+  }
+  done()
+}
+
+function find(head: Route | null, source: Source, pathId?: number): Route | null {
+  for (let route = head; route !== null; route = route.next) {
+    if (route.source === source && (pathId === undefined || route.pathId === pathId)) return route
+  }
+  return null
+}
+
+/** The chain with `route` in it, the best one first. */
+function link(head: Route | null, route: Route): Route {
+  if (head === null || compareRoutes(route, head) > 0) {
+    route.next = head
+    return route
+  }
+  route.next = head.next
+  head.next = route
+  return head
+}
+
+/** The chain built anew, the best one first. */
+function relinked(head: Route): Route {
+  let chain: Route | null = null
+  for (let route: Route | null = head; route !== null; ) {
+    const next: Route | null = route.next
+    chain = link(chain, route)
+    route = next
+  }
+  return chain!
+}
+
+/** The chain without `route`, the best one first. */
+function unlinked(head: Route | null, route: Route): Route | null {
+  if (head !== route) {
+    for (let before = head; before !== null; before = before.next) {
+      if (before.next === route) before.next = route.next
+    }
+    return head
+  }
+  let best = route.next
+  for (let other = best?.next ?? null; other !== null; other = other.next) {
+    if (best === null || compareRoutes(other, best) > 0) best = other
+  }
+  if (best === null || best === route.next) return best
+  const rest = unlinked(route.next, best)
+  best.next = rest
+  return best
+}
+
+/** Whether two NLRI of one key agree in the fields that are not part of it. */
+function sameNlri(a: Nlri, b: Nlri): boolean {
+  for (const field of Object.keys(a) as (keyof Nlri)[]) {
+    const left: unknown = a[field]
+    const right: unknown = b[field]
+    if (left !== right && typeof left !== 'object') return false
+  }
+  return true
+}

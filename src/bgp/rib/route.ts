@@ -1,0 +1,67 @@
+import type { Ip } from '../../values/address.ts'
+import type { Family } from '../family.ts'
+import type { Nlri } from '../nlri/index.ts'
+import type { AttributeSet } from './attribute-pool.ts'
+
+/** Where routes come from: a peer, or one of our own VPN instances. */
+export interface Source {
+  readonly name: string
+  /** Null for our own routes. */
+  peer: PeerFacts | null
+  /** Goes up whenever what the source said is called in doubt. */
+  generation: number
+  /** By family: routes of an older generation are stale (RFC 4724 §4.2). */
+  readonly freshFrom: Map<Family, number>
+  /** Families whose stale routes are kept for long, as a last resort (RFC 9494 §4.3). */
+  readonly longLived: Set<Family>
+  /** Routes it has in the RIB. */
+  routeCount: number
+}
+
+/** What best-path selection needs to know of a peer. */
+export interface PeerFacts {
+  readonly address: Ip
+  readonly as: number
+  readonly internal: boolean
+  /** We reflect routes for it. */
+  readonly isClient: boolean
+  /** BGP identifier. */
+  readonly identifier: number
+}
+
+/** One route of one source. Immutable but for its links and its generation. */
+export interface Route {
+  readonly family: Family
+  readonly key: string
+  readonly nlri: Nlri
+  readonly set: AttributeSet
+  readonly source: Source
+  /** RFC 7911; 0 where none was agreed. */
+  readonly pathId: number
+  generation: number
+  /** The next route of the same key; the best one is the first. */
+  next: Route | null
+}
+
+export function newSource(name: string, peer: PeerFacts | null): Source {
+  return { name, peer, generation: 0, freshFrom: new Map(), longLived: new Set(), routeCount: 0 }
+}
+
+export function localSource(name: string): Source {
+  return newSource(name, null)
+}
+
+/** Calls everything that the source said of a family in doubt, until it says it again. */
+export function age(source: Source, family: Family): void {
+  source.generation++
+  source.freshFrom.set(family, source.generation)
+}
+
+export function isStale({ source, family, generation }: Route): boolean {
+  return generation < (source.freshFrom.get(family) ?? 0)
+}
+
+/** Stale for long, here or at a peer, and kept only for want of anything better (RFC 9494 §4.3). */
+export function isLastResort(route: Route): boolean {
+  return route.set.longLivedStale || (route.source.longLived.has(route.family) && isStale(route))
+}

@@ -1,0 +1,68 @@
+import { FsmSubcode } from '../../constants.ts'
+import {
+  dropForCollision,
+  dropForError,
+  dropForHoldTimer,
+  dropForNotification,
+  dropForSendHoldTimer,
+  stay,
+  stop,
+  unexpected,
+} from './steps.ts'
+import type { FsmEvent, Step } from './types.ts'
+
+/** Keepalives leave three times in a hold time (RFC 4271 §4.4). */
+export const KEEPALIVES_PER_HOLD_TIME = 3
+
+/** OpenSent, RFC 4271 §8.2.2. What the section does not name is an FSM error (RFC 6608 §4). */
+export function openSent(event: FsmEvent): Step {
+  switch (event.type) {
+    case 'start':
+    case 'connected':
+      return stay('OpenSent')
+    case 'stop':
+      return stop(event.notification)
+    case 'open': {
+      if (event.refusal !== null) return dropForError(event.refusal)
+      const hold = event.holdTimeSeconds
+      return {
+        state: 'OpenConfirm',
+        actions: [
+          { do: 'disarm', timer: 'connect-retry' },
+          { do: 'send-keepalive' },
+          { do: 'heard' },
+          { do: 'arm', timer: 'hold', seconds: hold },
+          { do: 'arm', timer: 'keepalive', seconds: hold / KEEPALIVES_PER_HOLD_TIME },
+        ],
+        reason: 'OPEN accepted',
+      }
+    }
+    case 'connection-failed':
+      return {
+        state: 'Active',
+        actions: [
+          { do: 'close' },
+          { do: 'disarm', timer: 'hold' },
+          { do: 'back-off', timer: 'connect-retry' },
+        ],
+        reason: event.reason,
+      }
+    case 'hold-expired':
+      return dropForHoldTimer()
+    case 'send-hold-expired':
+      return dropForSendHoldTimer()
+    case 'message-error':
+      return dropForError(event.error)
+    case 'collision':
+      return dropForCollision()
+    case 'notification':
+      return dropForNotification(event.notification)
+    case 'connect-retry-expired':
+    case 'idle-hold-expired':
+    case 'keepalive-expired':
+    case 'keepalive':
+    case 'update':
+    case 'route-refresh':
+      return unexpected(event, 'OpenSent', FsmSubcode.OpenSent)
+  }
+}

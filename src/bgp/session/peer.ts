@@ -1,0 +1,260 @@
+import type { Logger } from 'pino'
+import type { Clock } from '../../clock.ts'
+import { formatIp, type Ip, ipv4FromNumber } from '../../values/address.ts'
+import { CeaseSubcode, ErrorCode } from '../constants.ts'
+import { type Notification, notification, SessionError } from '../errors.ts'
+import type { Capabilities } from '../message/capability.ts'
+import type { Open } from '../message/open.ts'
+import type { RouteRefresh } from '../message/route-refresh.ts'
+import type { Update } from '../message/update.ts'
+import { STOPPED } from './fsm/steps.ts'
+import { type Ending, STATES, type State } from './fsm/types.ts'
+import { type Negotiated, refusal } from './negotiate.ts'
+import type { PeerConfig } from './peer-config.ts'
+import { Session, type SessionOwner } from './session.ts'
+import type { Connection, ConnectionHandlers, Transport } from './transport.ts'
+
+/** Who we are towards every peer. */
+export interface LocalSpeaker {
+  readonly as: number
+  readonly identifier: number
+  readonly address: Ip
+}
+
+export interface PeerEnvironment {
+  readonly clock: Clock
+  /** Uniform in [0, 1). */
+  readonly random: () => number
+  readonly transport: Transport
+  readonly log: Logger
+}
+
+/** What becomes of a peer's session. */
+export interface PeerListener {
+  /** What our OPEN is to announce at this moment. */
+  capabilities(): Capabilities
+  established(negotiated: Negotiated): void
+  /** The session ended that was established. */
+  down(negotiated: Negotiated, ending: Ending): void
+  /** No session is left, not even one on its way. */
+  sessionless(): void
+  update(update: Update): void
+  routeRefresh(refresh: RouteRefresh): void
+  drained(): void
+}
+
+const MAX_BACK_OFF_SECONDS = 120
+const MIN_JITTER = 0.75
+/** Two connections made at once are told apart within that time. */
+const COLLISION_MS = 5000
+const COLLISION = notification(ErrorCode.Cease, CeaseSubcode.CollisionResolution)
+
+/**
+ * A neighbour. It owns a session that we start and those that the peer starts, and lets one of them live
+ * (RFC 4271 §6.8).
+ */
+export class Peer implements SessionOwner {
+  readonly config: PeerConfig
+  readonly clock: Clock
+  readonly random: () => number
+  /** Epoch milliseconds of the last change of state. */
+  lastTransition: number
+  previousState: State = 'Idle'
+  /** Why the last session that failed did so. */
+  lastError: string | null = null
+  establishedCount = 0
+  /** Why it is kept down; null while sessions are wanted. */
+  downReason: string | null = 'not started'
+  private readonly local: LocalSpeaker
+  private readonly environment: PeerEnvironment
+  private readonly listener: PeerListener
+  /** Null for passive peers. */
+  private readonly outgoing: Session | null
+  private readonly incoming = new Set<Session>()
+  private failures = 0
+  private shownState: State = 'Idle'
+  private establishedAt = 0
+
+  constructor(config: PeerConfig, local: LocalSpeaker, environment: PeerEnvironment, listener: PeerListener) {
+    this.config = config
+    this.local = local
+    this.environment = environment
+    this.listener = listener
+    this.clock = environment.clock
+    this.random = environment.random
+    this.lastTransition = this.clock.epoch()
+    this.outgoing = config.passive ? null : new Session(this, { passive: false })
+  }
+
+  get name(): string {
+    return formatIp(this.config.address)
+  }
+
+  get localAddress(): Ip {
+    return this.local.address
+  }
+
+  get localAs(): number {
+    return this.local.as
+  }
+
+  /** The state of the session that got furthest. */
+  get state(): State {
+    return this.session?.state ?? (this.downReason === null ? 'Active' : 'Idle')
+  }
+
+  /** The session that got furthest; null when a passive peer has none. */
+  get session(): Session | null {
+    let furthest = this.outgoing
+    for (const session of this.incoming) {
+      if (furthest === null || STATES.indexOf(session.state) > STATES.indexOf(furthest.state))
+        furthest = session
+    }
+    return furthest
+  }
+
+  /** Lets sessions come up; again after `stop`. */
+  start(): void {
+    this.downReason = null
+    this.failures = 0
+    this.outgoing?.dispatch({ type: 'start' })
+    this.noteState()
+  }
+
+  /** Ends all sessions with this Cease, and stays down for the reason given. */
+  stop(cease: Notification, reason: string): void {
+    this.downReason = reason
+    for (const session of [...this.incoming]) session.dispatch({ type: 'stop', notification: cease })
+    this.outgoing?.dispatch({ type: 'stop', notification: cease })
+    this.noteState()
+  }
+
+  /** Takes a connection from the peer, in place of one that got nowhere; null refuses it. */
+  accept(connection: Connection): ConnectionHandlers | null {
+    if (this.downReason !== null) return null
+    for (const session of [...this.incoming]) {
+      if (session.state === 'OpenConfirm') return null
+      if (session.state !== 'Established') session.dispatch({ type: 'stop', notification: COLLISION })
+    }
+    const session = new Session(this, { passive: true })
+    this.incoming.add(session)
+    return session.accept(connection)
+  }
+
+  connect(handlers: ConnectionHandlers): Connection {
+    const { address, port, md5Key, ttlSecurityHops } = this.config
+    const options = { address, port, localAddress: this.local.address, md5Key, ttlSecurityHops }
+    return this.environment.transport.connect(options, handlers)
+  }
+
+  localOpen(): Open {
+    const { as, identifier } = this.local
+    const { holdTimeSeconds } = this.config
+    return { version: 4, as, identifier, holdTimeSeconds, capabilities: this.listener.capabilities() }
+  }
+
+  judge(session: Session, open: Open): SessionError | null {
+    const wrong = refusal(session.localOpen ?? this.localOpen(), this.config.as, open)
+    if (wrong !== null) return wrong
+    for (const other of this.others(session)) {
+      if (other.state === 'Established') {
+        // A restarted peer may be back before we noticed that it was gone (RFC 4724 §4.2).
+        if (!this.mayBeRestarted(other)) return collision('another connection is established')
+        other.dispatch({ type: 'connection-failed', reason: 'the peer has a new connection' })
+      } else if (other.state === 'OpenConfirm') {
+        const oursWins = this.local.identifier > open.identifier
+        const winner = formatIp(ipv4FromNumber(Math.max(this.local.identifier, open.identifier)))
+        if ((session === this.outgoing) !== oursWins) return collision(`${winner} has the higher identifier`)
+        other.dispatch({ type: 'collision' })
+      }
+    }
+    return null
+  }
+
+  backOffSeconds(): number {
+    const delay = Math.min(MAX_BACK_OFF_SECONDS, this.config.connectRetrySeconds * 2 ** this.failures)
+    return delay * (MIN_JITTER + (1 - MIN_JITTER) * this.random())
+  }
+
+  connectTimedOut(): void {
+    this.failures++
+  }
+
+  stateChanged(session: Session, from: State, reason: string | null, ending: Ending): void {
+    const { state } = session
+    const direction = session === this.outgoing ? 'outgoing' : 'incoming'
+    this.environment.log.info({ peer: this.name, direction, from, to: state, reason }, 'session state')
+    if (state === 'OpenConfirm' || state === 'Established') this.silenceOthers(session)
+    if (state === 'Established') {
+      this.failures = 0
+      this.establishedCount++
+      this.establishedAt = this.clock.now()
+      this.listener.established(session.negotiated!)
+    } else if ((state === 'Idle' || state === 'Active') && from !== 'Idle')
+      this.ended(session, from, reason, ending)
+    this.noteState()
+  }
+
+  faultOf(error: unknown): SessionError {
+    this.environment.log.error({ peer: this.name, err: error }, 'fault in a session, which is reset')
+    return new SessionError(`fault: ${String(error)}`, ErrorCode.Cease, CeaseSubcode.Unspecific)
+  }
+
+  update(session: Session, update: Update): void {
+    if (session.state === 'Established') this.listener.update(update)
+  }
+
+  routeRefresh(_session: Session, refresh: RouteRefresh): void {
+    this.listener.routeRefresh(refresh)
+  }
+
+  drained(session: Session): void {
+    if (session.state === 'Established') this.listener.drained()
+  }
+
+  /** With graceful restart a new connection means a new peer, unless both connections were made at once. */
+  private mayBeRestarted({ negotiated }: Session): boolean {
+    return negotiated?.gracefulRestart === true && this.clock.now() - this.establishedAt > COLLISION_MS
+  }
+
+  private others(session: Session): Session[] {
+    const all = this.outgoing === null ? [...this.incoming] : [this.outgoing, ...this.incoming]
+    return all.filter((other) => other !== session)
+  }
+
+  /** While one session is about to live, the others do not even try. */
+  private silenceOthers(session: Session): void {
+    for (const other of this.others(session)) {
+      if (STATES.indexOf(other.state) < STATES.indexOf('OpenSent')) {
+        other.dispatch({ type: 'stop', notification: COLLISION })
+      }
+    }
+  }
+
+  private ended(session: Session, from: State, reason: string | null, ending: Ending): void {
+    if (session !== this.outgoing && !this.incoming.has(session)) return
+    if (reason !== null && reason !== STOPPED) {
+      this.lastError = reason
+      this.failures++
+    }
+    if (session !== this.outgoing) {
+      this.incoming.delete(session)
+      session.dispatch({ type: 'stop', notification: COLLISION })
+      if (this.downReason === null && this.outgoing?.state === 'Idle') this.outgoing.retryLater()
+    }
+    if (from === 'Established') this.listener.down(session.negotiated!, ending)
+    if (this.session === null) this.listener.sessionless()
+  }
+
+  private noteState(): void {
+    const { state } = this
+    if (state === this.shownState) return
+    this.previousState = this.shownState
+    this.shownState = state
+    this.lastTransition = this.clock.epoch()
+  }
+}
+
+function collision(why: string): SessionError {
+  return new SessionError(`connection collision: ${why}`, ErrorCode.Cease, CeaseSubcode.CollisionResolution)
+}

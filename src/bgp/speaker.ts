@@ -1,0 +1,271 @@
+import type { Logger } from 'pino'
+import type { Clock } from '../clock.ts'
+import { formatIp, type Ip, ipv4ToNumber } from '../values/address.ts'
+import { type Attributes, noAttributes } from './attribute/attributes.ts'
+import { CeaseSubcode, Origin } from './constants.ts'
+import { type Family, ROUTE_TARGET } from './family.ts'
+import type { GracefulRestart } from './message/capability.ts'
+import { ceaseWithText } from './message/notification.ts'
+import { Neighbour, type NeighbourHost } from './neighbour.ts'
+import { type Nlri, nlriCodec } from './nlri/index.ts'
+import { isWithin, type Prefix } from './nlri/prefix.ts'
+import { membership } from './nlri/route-target.ts'
+import { Rib, type Subscriber } from './rib/rib.ts'
+import { localSource, type Source } from './rib/route.ts'
+import type { PeerConfig } from './session/peer-config.ts'
+import type { Connection, ConnectionHandlers, Listener, Transport } from './session/transport.ts'
+import type { RouteTarget } from './values/extended-community.ts'
+
+/** Neighbours that need no configuration of their own: whoever connects from the prefix. */
+export interface DynamicNeighbours {
+  readonly prefix: Prefix
+  readonly template: Omit<PeerConfig, 'address' | 'passive'>
+  /** How many at most. */
+  readonly limit: number
+}
+
+export interface SpeakerConfig {
+  readonly as: number
+  /** BGP identifier: an IPv4 address. */
+  readonly identifier: Ip
+  /** Sessions start from here, and routes of ours point here. */
+  readonly localAddress: Ip
+  /** Where to listen; null: at our address. */
+  readonly listenAddress: Ip | null
+  /** Null: do not listen. */
+  readonly listenPort: number | null
+  readonly peers: readonly PeerConfig[]
+  readonly dynamicNeighbours: readonly DynamicNeighbours[]
+  /** Reflect routes as this cluster (RFC 4456); null: tell peers our own routes only. */
+  readonly clusterId: Ip | null
+  /** Tell peers which route targets we want (RFC 4684). */
+  readonly routeTargetConstraint: boolean
+  /** After the start, the longest wait for peers to say all they know. */
+  readonly completeWaitSeconds: number
+  readonly restart: RestartConfig
+}
+
+/** Our own restarts (RFC 4724 §4.1). */
+export interface RestartConfig {
+  /** How long peers are to keep our routes while we are away; 0 with no families: we only keep theirs. */
+  readonly timeSeconds: number
+  /** Families whose forwarding goes on while we are away. */
+  readonly families: readonly Family[]
+  /** This start follows an end after which forwarding went on. */
+  readonly isRestart: boolean
+  /** Peers are told that our routes are complete only after `routesComplete`. */
+  readonly holdsEndOfRib: boolean
+}
+
+/** What holds unless somebody says otherwise. */
+export const SPEAKER_DEFAULTS = {
+  listenAddress: null,
+  listenPort: 179,
+  dynamicNeighbours: [],
+  clusterId: null,
+  routeTargetConstraint: true,
+  completeWaitSeconds: 360,
+  restart: { timeSeconds: 0, families: [], isRestart: false, holdsEndOfRib: false },
+} as const satisfies Partial<SpeakerConfig>
+
+export interface SpeakerEnvironment {
+  readonly clock: Clock
+  /** Uniform in [0, 1). */
+  readonly random: () => number
+  readonly transport: Transport
+  readonly log: Logger
+}
+
+const DEFAULT_LOCAL_PREF = 100
+
+/** A BGP speaker for VPN services: keeps sessions, holds routes, tells subscribers of routes by route target. */
+export class Speaker {
+  readonly rib: Rib
+  readonly neighbours = new Map<Ip, Neighbour>()
+  readonly config: SpeakerConfig
+  private readonly environment: SpeakerEnvironment
+  private readonly host: NeighbourHost
+  private readonly memberships: Source = localSource('RTC')
+  private readonly subscribers = new Map<RouteTarget, Set<Subscriber>>()
+  private readonly dynamic = new Map<Neighbour, DynamicNeighbours>()
+  private readonly startedAt: number
+  private listener: Listener | null = null
+  private stopped = false
+  private holdsEndOfRib: boolean
+  private cancelWait = (): void => {}
+  private onComplete: (() => void) | null
+
+  /** `onComplete` is called once, when the routes of all peers are here or the wait for them is over. */
+  constructor(config: SpeakerConfig, environment: SpeakerEnvironment, onComplete: () => void) {
+    this.config = config
+    this.environment = environment
+    this.onComplete = onComplete
+    this.startedAt = environment.clock.now()
+    this.holdsEndOfRib = config.restart.holdsEndOfRib
+    this.rib = new Rib(environment.clock)
+    this.host = {
+      rib: this.rib,
+      local: { as: config.as, identifier: ipv4ToNumber(config.identifier), address: config.localAddress },
+      clusterId: config.clusterId === null ? null : ipv4ToNumber(config.clusterId),
+      environment,
+      holdsEndOfRib: () => this.holdsEndOfRib,
+      gracefulRestart: () => this.gracefulRestart(),
+      complete: () => this.checkComplete(),
+      gone: (neighbour) => this.neighbourGone(neighbour),
+    }
+    for (const peer of config.peers) this.neighbours.set(peer.address, new Neighbour(peer, this.host))
+  }
+
+  /** Starts connecting and listening; resolves to why it cannot listen, which costs incoming sessions only, or null. */
+  async start(): Promise<string | null> {
+    for (const { peer } of this.neighbours.values()) peer.start()
+    this.cancelWait = this.environment.clock.after(this.config.completeWaitSeconds * 1000, () =>
+      this.complete(),
+    )
+    this.checkComplete()
+    return this.listen()
+  }
+
+  /** Ends all sessions with a Cease; nothing else changes. */
+  stop(reason: string): void {
+    this.stopped = true
+    this.cancelWait()
+    this.onComplete = null
+    this.listener?.close()
+    const cease = ceaseWithText(CeaseSubcode.AdministrativeShutdown, reason)
+    for (const { peer } of [...this.neighbours.values()]) peer.stop(cease, 'stopped')
+  }
+
+  /** Announces a route of ours, or changes it. The next hop is our address unless given. */
+  originate(
+    source: Source,
+    family: Family,
+    nlri: Nlri,
+    attributes: Partial<Attributes>,
+    nextHop: Ip = this.config.localAddress,
+  ): void {
+    const all = {
+      ...noAttributes(),
+      origin: Origin.Igp,
+      asPath: [],
+      localPref: DEFAULT_LOCAL_PREF,
+      ...attributes,
+    }
+    this.rib.announce(source, family, nlri, 0, this.rib.pool.originated(all, nextHop))
+  }
+
+  withdraw(source: Source, family: Family, nlri: Nlri): void {
+    this.rib.withdraw(source, family, nlriCodec(family)!.key(nlri), 0)
+  }
+
+  /** Our own routes are all here: peers may let go of what we do not say again. */
+  routesComplete(): void {
+    this.holdsEndOfRib = false
+    for (const { routesOut } of this.neighbours.values()) routesOut.releaseEnd()
+  }
+
+  /** Tells `subscriber` of the best routes that carry `target`, and peers that we want them. */
+  subscribe(subscriber: Subscriber, target: RouteTarget): void {
+    const subscribers = this.subscribers.get(target)
+    if (subscribers === undefined) {
+      this.subscribers.set(target, new Set([subscriber]))
+      if (this.config.routeTargetConstraint) {
+        this.originate(this.memberships, ROUTE_TARGET, membership(this.config.as, target), {})
+      }
+    } else subscribers.add(subscriber)
+    this.rib.subscribe(subscriber, target)
+  }
+
+  /** The subscriber forgets by itself the routes that it has through `target` alone. */
+  unsubscribe(subscriber: Subscriber, target: RouteTarget): void {
+    this.rib.unsubscribe(subscriber, target)
+    const subscribers = this.subscribers.get(target)
+    if (subscribers?.delete(subscriber) !== true || subscribers.size > 0) return
+    this.subscribers.delete(target)
+    if (this.config.routeTargetConstraint) {
+      this.withdraw(this.memberships, ROUTE_TARGET, membership(this.config.as, target))
+    }
+  }
+
+  private async listen(): Promise<string | null> {
+    const { localAddress, listenAddress, listenPort, peers, dynamicNeighbours } = this.config
+    if (listenPort === null) return null
+    const { transport, log } = this.environment
+    const at = { address: listenAddress ?? localAddress, port: listenPort }
+    try {
+      const listener = await transport.listen(at, (connection) => this.accept(connection))
+      this.listener = listener
+      if (this.stopped) listener.close()
+      for (const { address, md5Key, ttlSecurityHops } of peers) {
+        listener.protect({ address, prefixLength: address.length * 8, md5Key, ttlSecurityHops })
+      }
+      for (const { prefix, template } of dynamicNeighbours) {
+        const { md5Key, ttlSecurityHops } = template
+        listener.protect({ address: prefix.ip, prefixLength: prefix.length, md5Key, ttlSecurityHops })
+      }
+      return null
+    } catch (error) {
+      const reason = (error as Error).message
+      log.warn(
+        { address: formatIp(at.address), port: at.port, reason },
+        'cannot listen for BGP: peers cannot connect to us',
+      )
+      return reason
+    }
+  }
+
+  private accept(connection: Connection): ConnectionHandlers | null {
+    const neighbour = this.neighbours.get(connection.remoteAddress) ?? this.admit(connection.remoteAddress)
+    if (neighbour !== undefined) return neighbour.peer.accept(connection)
+    const address = formatIp(connection.remoteAddress)
+    this.environment.log.warn({ address }, 'connection from an address that is no peer')
+    return null
+  }
+
+  /** Makes a neighbour of whoever connects from a prefix that is open to all. */
+  private admit(address: Ip): Neighbour | undefined {
+    const group = this.config.dynamicNeighbours.find(({ prefix }) => isWithin(address, prefix))
+    if (group === undefined) return undefined
+    const members = [...this.dynamic.values()].filter((other) => other === group).length
+    if (members >= group.limit) {
+      this.environment.log.warn(
+        { address: formatIp(address), limit: group.limit },
+        'too many dynamic neighbours',
+      )
+      return undefined
+    }
+    const neighbour = new Neighbour({ ...group.template, address, passive: true }, this.host)
+    this.dynamic.set(neighbour, group)
+    this.neighbours.set(address, neighbour)
+    neighbour.peer.start()
+    return neighbour
+  }
+
+  /** A dynamic neighbour that is gone is none any more. */
+  private neighbourGone(neighbour: Neighbour): void {
+    if (this.dynamic.delete(neighbour)) this.neighbours.delete(neighbour.peer.config.address)
+  }
+
+  private gracefulRestart(): GracefulRestart {
+    const { timeSeconds, families, isRestart } = this.config.restart
+    const restarting = isRestart && this.environment.clock.now() - this.startedAt < timeSeconds * 1000
+    return {
+      restarting,
+      notification: true,
+      restartTimeSeconds: timeSeconds,
+      families: families.map((family) => ({ family, forwarding: isRestart })),
+    }
+  }
+
+  private checkComplete(): void {
+    for (const neighbour of this.neighbours.values()) if (!neighbour.complete) return
+    this.complete()
+  }
+
+  private complete(): void {
+    this.cancelWait()
+    const { onComplete } = this
+    this.onComplete = null
+    onComplete?.()
+  }
+}

@@ -1,0 +1,100 @@
+import { parseArgs } from 'node:util'
+import type { Options } from 'yargs'
+import type { Assignment } from '../config/ini.ts'
+import { interpret } from '../config/load.ts'
+import { DEFAULT_FILE, readSources, type Source } from '../config/sources.ts'
+import { runDaemon } from '../daemon.ts'
+import { createLog } from '../log.ts'
+import { RecentLog } from '../recent-log.ts'
+import { VERSION } from '../version.ts'
+import { command } from './command.ts'
+import { untilSignal } from './until-signal.ts'
+
+/** oslo.log's options that a unit file written for bagpipe-bgp may carry; they do nothing. */
+const OSLO_FLAGS = ['use-journal', 'use-json', 'use-syslog', 'watch-log-file'].flatMap((flag) => [
+  flag,
+  `no${flag}`,
+])
+const OSLO_VALUES = ['log-config-append', 'log-date-format', 'syslog-log-facility']
+const ignored: Record<string, Options> = Object.fromEntries([
+  ...OSLO_FLAGS.map((name) => [name, { type: 'boolean', hidden: true }]),
+  ...OSLO_VALUES.map((name) => [name, { type: 'string', hidden: true, requiresArg: true }]),
+])
+
+const path = { type: 'string', requiresArg: true } as const
+
+const options = {
+  'config-file': {
+    ...path,
+    array: true,
+    nargs: 1,
+    describe: 'Configuration file; the later of several wins',
+    defaultDescription: DEFAULT_FILE,
+  },
+  'config-dir': {
+    ...path,
+    array: true,
+    nargs: 1,
+    describe: 'Directory whose *.conf are read in the order of their names',
+  },
+  debug: { type: 'boolean', alias: 'd', describe: 'Log more ([DEFAULT] debug)' },
+  nodebug: { type: 'boolean', hidden: true },
+  'log-file': {
+    ...path,
+    alias: 'logfile',
+    describe: 'File that the log is appended to ([DEFAULT] log_file)',
+  },
+  reflector: { type: 'boolean', describe: 'Reflect routes among the peers ([BGP] reflector)' },
+  'log-dir': { ...path, alias: 'logdir', describe: 'Directory of the log ([DEFAULT] log_dir)' },
+} as const satisfies Record<string, Options>
+
+export const daemon = command({
+  usage: 'daemon',
+  describe: 'Run the daemon in the foreground',
+  options: { ...ignored, ...options },
+  examples: [
+    ['daemon', `Read ${DEFAULT_FILE}, log to standard output`],
+    [
+      'daemon --config-file bgp.conf --config-dir conf.d --log-file /var/log/chanter.log --debug',
+      'Several sources, the later wins',
+    ],
+  ],
+  async run(args) {
+    const overrides = [
+      ...override('BGP', 'reflector', args.reflector ? 'true' : undefined),
+      ...override('DEFAULT', 'debug', args.debug ? 'true' : args.nodebug ? 'false' : undefined),
+      ...override('DEFAULT', 'log_file', args['log-file']),
+      ...override('DEFAULT', 'log_dir', args['log-dir']),
+    ]
+    const { config, warnings, notes } = interpret([
+      ...readSources(sources(process.argv.slice(2))),
+      ...overrides,
+    ])
+    const recentLog = new RecentLog()
+    const log = createLog(config.log, recentLog)
+    log.info({ version: VERSION, config: config.effective }, 'starting')
+    for (const warning of warnings) log.warn(warning)
+    for (const note of notes) log.debug(note)
+    await untilSignal(log, () => runDaemon(config, log, recentLog))
+  },
+})
+
+/** --config-file and --config-dir in the order in which they were given, which decides who wins. */
+export function sources(args: string[]): Source[] {
+  const named = { type: 'string', multiple: true } as const
+  const { tokens } = parseArgs({
+    args,
+    strict: false,
+    tokens: true,
+    options: { 'config-file': named, 'config-dir': named },
+  })
+  return tokens.flatMap((token): Source[] => {
+    if (token.kind !== 'option' || token.value === undefined) return []
+    if (token.name === 'config-file') return [{ kind: 'file', path: token.value }]
+    return token.name === 'config-dir' ? [{ kind: 'directory', path: token.value }] : []
+  })
+}
+
+function override(section: string, option: string, value: string | undefined): Assignment[] {
+  return value === undefined ? [] : [{ section, option, value, file: 'the command line', line: null }]
+}

@@ -1,0 +1,37 @@
+import { CliError } from '../command.ts'
+import { readCapture } from './capture.ts'
+import { decodeCapture } from './captured.ts'
+import type { Decoded } from './decoded.ts'
+import { contextOf, type Facts } from './facts.ts'
+import { parseHexText } from './hex.ts'
+import type { Input } from './input.ts'
+import { decodeLines } from './lines.ts'
+import { decodeStream } from './stream.ts'
+
+export interface Manner {
+  readonly facts: Facts
+  /** The TCP port of BGP in a capture. */
+  readonly port: number
+  /** Text has an object or a string of hex in each line. */
+  readonly lines: boolean
+}
+
+/** Decodes an input for what its first bytes show it to be: a capture, text, or the messages themselves. */
+export function decodeInput(input: Input, { facts, port, lines }: Manner): Iterable<Decoded> {
+  const { file, bytes, isHex } = input
+  const context = contextOf(facts)
+  if (isHex) return decodeStream(bytes, context)
+  const capture = readCapture(bytes)
+  if (capture !== undefined) return decodeCapture(capture, port, context)
+  const text = textOf(bytes)
+  if (lines && text !== undefined) return decodeLines(text, facts)
+  const stream = text === undefined ? bytes : parseHexText(text)
+  if (stream.length === 0) throw new CliError(`nothing to decode in ${file ?? 'the input'}`)
+  return decodeStream(stream, context)
+}
+
+/** The bytes as text; undefined when they are not all printable ASCII, as a marker is not. */
+function textOf(bytes: Buffer): string | undefined {
+  const text = bytes.toString('latin1')
+  return /^[\t\r\n -~]*$/.test(text) ? text : undefined
+}

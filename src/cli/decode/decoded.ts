@@ -1,0 +1,31 @@
+import type { MessageDescription } from '../../bgp/describe/description.ts'
+
+/** Bytes, or a lack of them, that are no message: told, never dropped. */
+export interface Note {
+  readonly type: 'NOTE'
+  readonly reason: string
+  readonly bytes: string
+}
+
+/** Where something stood in the input. */
+export interface Place {
+  readonly file?: string
+  readonly line?: number
+  readonly offset?: number
+  readonly frame?: number
+  readonly time?: string | null
+  readonly source?: string
+  readonly destination?: string
+}
+
+/** One object of the output. */
+export type Decoded = Place & (MessageDescription | Note)
+
+export function note(reason: string, bytes: Uint8Array = new Uint8Array(0)): Note {
+  return { type: 'NOTE', reason, bytes: Buffer.from(bytes).toString('hex') }
+}
+
+/** Whether it is as it should be. */
+export function isClean(decoded: Decoded): boolean {
+  return decoded.type !== 'NOTE' && decoded.verdict === null
+}

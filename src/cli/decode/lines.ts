@@ -1,0 +1,53 @@
+import { z } from 'zod'
+import { CliError } from '../command.ts'
+import { type Decoded, note } from './decoded.ts'
+import { contextOf, type Facts } from './facts.ts'
+import { parseHexText } from './hex.ts'
+import { decodeStream } from './stream.ts'
+
+/** An object of `--jsonl` input; its session facts go before those of the command line. */
+const Line = z.strictObject({
+  hex: z.string(),
+  as4: z.boolean().optional(),
+  ibgp: z.boolean().optional(),
+  extended: z.boolean().optional(),
+  add_path: z.array(z.string()).optional(),
+})
+
+/** Decodes a line at a time, each on its own; what cannot be read becomes a note, so that every line has its answer. */
+export function* decodeLines(text: string, facts: Facts): Iterable<Decoded> {
+  for (const [index, content] of text.split('\n').entries()) {
+    const place = { line: index + 1 }
+    if (content.trim() === '') continue
+    try {
+      const { hex, as4, ibgp, extended, add_path } = parseLine(content.trim())
+      const context = contextOf({
+        as4: as4 ?? facts.as4,
+        internal: ibgp ?? facts.internal,
+        extended: extended ?? facts.extended,
+        addPath: add_path ?? facts.addPath,
+      })
+      yield* decodeStream(parseHexText(hex), context, place)
+    } catch (error) {
+      if (!(error instanceof CliError)) throw error
+      yield { ...place, ...note(error.message) }
+    }
+  }
+}
+
+function parseLine(line: string): z.infer<typeof Line> {
+  if (!/^["{]/.test(line)) return { hex: line }
+  const data = parseJson(line)
+  if (typeof data === 'string') return { hex: data }
+  const { success, data: parsed, error } = Line.safeParse(data)
+  if (success) return parsed
+  throw new CliError(error.issues.map(({ path, message }) => [...path, message].join(': ')).join('; '))
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    throw new CliError('not JSON')
+  }
+}

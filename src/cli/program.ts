@@ -1,0 +1,43 @@
+import yargs from 'yargs'
+import { suggest } from '../config/suggest.ts'
+import { VERSION } from '../version.ts'
+import { attach } from './attach.ts'
+import { CliError } from './command.ts'
+import { daemon } from './daemon.ts'
+import { decode } from './decode.ts'
+import { demo } from './demo.ts'
+import { detach } from './detach.ts'
+import { lookingGlass } from './looking-glass.ts'
+import { reflector } from './reflector.ts'
+
+const COMMANDS = [daemon, attach, detach, lookingGlass, decode, reflector, demo]
+
+/** Runs the command line `args`. Throws what went wrong; a command that only answers "no" sets the exit code. */
+export async function runProgram(args: readonly string[]): Promise<void> {
+  const names = COMMANDS.map(({ command }) => String(command).split(' ')[0] ?? '')
+  let program = yargs([...args])
+    .scriptName('chanter')
+    .usage('chanter <command>\n\nBGP VPN daemon of a Linux compute node.')
+    .parserConfiguration({
+      'boolean-negation': false,
+      'camel-case-expansion': false,
+      'parse-numbers': false,
+    })
+    .version(VERSION)
+    .help()
+    .alias('help', 'h')
+    .strict()
+    .wrap(Math.min(110, process.stdout.columns ?? 110))
+    .exitProcess(false)
+    .fail((_message, error) => {
+      throw error ?? new CliError(`${complaint(args[0], names)}; see chanter --help`)
+    })
+  for (const command of COMMANDS) program = program.command(command)
+  await program.demandCommand(1).parseAsync()
+}
+
+function complaint(word: string | undefined, names: readonly string[]): string {
+  if (word === undefined) return `which command? one of ${names.join(', ')}`
+  const guess = suggest(word, names)
+  return `unknown command or option ${word}${guess === undefined ? '' : ` (did you mean ${guess}?)`}`
+}

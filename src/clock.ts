@@ -1,0 +1,21 @@
+/** Time as the parts see it: handed in, so that tests and simulations own it. */
+export interface Clock {
+  /** Milliseconds on a clock that never goes back. */
+  now(): number
+  /** Milliseconds since 1970, for people to read. */
+  epoch(): number
+  /** Calls `task` once, `ms` from now; the returned function cancels it. */
+  after(ms: number, task: () => void): () => void
+  /** Calls `task` in a later turn of the event loop, behind the input that already waits. */
+  soon(task: () => void): void
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  epoch: () => Date.now(),
+  after(ms, task) {
+    const timer = setTimeout(task, ms)
+    return () => clearTimeout(timer)
+  },
+  soon: (task) => void setImmediate(task),
+}

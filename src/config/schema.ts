@@ -1,0 +1,244 @@
+import { z } from 'zod'
+import {
+  address,
+  boolean,
+  driver,
+  holdTime,
+  host,
+  type Interfaces,
+  integer,
+  interfaceAddress,
+  ipv4Address,
+  listOf,
+  port,
+  prefix,
+  Refusal,
+  type Type,
+  text,
+} from './types.ts'
+
+/** What people read about an option. */
+export interface About {
+  readonly description: string
+  readonly allowed: string
+  readonly required: boolean
+  /** The value when nothing is given; null or undefined for none. */
+  readonly fallback?: unknown
+  /** Names of bagpipe-bgp or oslo.log that mean the same. */
+  readonly aliases?: readonly string[]
+  /** Known from bagpipe-bgp and accepted, but nothing reads it. */
+  readonly unused?: true
+}
+
+/** The documentation of each option of a schema made by `configSchema`. */
+export const about = z.registry<About>()
+
+/** Sections of libraries under bagpipe-bgp: accepted, not read. */
+export const FOREIGN_SECTIONS = ['privsep', 'oslo_concurrency', 'AGENT', 'OVS']
+
+/** Where a daemon's REST API is unless told otherwise. */
+export const API_HOST = '127.0.0.1'
+export const API_PORT = 8082
+
+/** Every section and option with its type, default and description; the values are what the looking glass shows. */
+export function configSchema(interfaces: Interfaces) {
+  const localAddress = interfaceAddress(interfaces)
+  return z.object({
+    BGP: z.object({
+      local_address: required(
+        localAddress,
+        'Address of this node: source of its BGP sessions and, where it is IPv4, its `router_id`.',
+      ),
+      router_id: option(
+        ipv4Address,
+        null,
+        'BGP identifier and part of our RDs, unique among the nodes; `local_address` when not given.',
+      ),
+      peers: option(
+        listOf(address, 'IPv4 and IPv6 addresses, separated by commas'),
+        [],
+        'Route reflectors, or the other nodes of a full mesh.',
+      ),
+      my_as: required(integer(1, 4_294_967_295), 'Our autonomous system; the peers have the same one.'),
+      enable_rtc: option(
+        boolean,
+        true,
+        'Ask peers only for the routes whose route targets are imported here (RFC 4684).',
+      ),
+      bgp_port: option(port, 179, 'TCP port of the peers.'),
+      hold_time: option(holdTime, 90, 'Hold time in seconds that we propose.'),
+      listen: option(boolean, true, 'Accept sessions that a peer opens.'),
+      listen_port: option(port, 179, 'TCP port on which `listen` accepts sessions.'),
+      reflector: option(
+        boolean,
+        false,
+        'Reflect routes (RFC 4456): the peers, and whoever connects from `reflector_clients`, are our clients.',
+      ),
+      reflector_clients: option(
+        listOf(prefix, 'prefixes such as 192.0.2.0/24, separated by commas'),
+        [],
+        'Prefixes from which clients of the reflector may connect without being named in `peers`.',
+      ),
+      connect_retry_time: option(integer(1, 3600), 5, 'Seconds between two attempts to reach a peer.'),
+    }),
+    API: z.object({
+      host: option(host, API_HOST, 'Address on which the REST API listens.', { aliases: ['api_host'] }),
+      port: option(port, API_PORT, 'Port on which the REST API listens.', { aliases: ['api_port'] }),
+    }),
+    DATAPLANE_DRIVER_EVPN: z.object({
+      dataplane_driver: option(
+        driver,
+        'dummy',
+        '`linux` programs bridges and VXLAN devices; `dummy` only keeps what it would program.',
+      ),
+      dataplane_local_address: option(
+        localAddress,
+        null,
+        'Our VTEP address and the next hop of our routes; `[BGP] local_address` when not given.',
+      ),
+      vxlan_dst_port: option(port, 4789, 'UDP port of VXLAN.'),
+      ovs_bridge: unused('options of the `ovs` driver'),
+    }),
+    DATAPLANE_DRIVER_IPVPN: z.object({
+      dataplane_driver: option(
+        driver,
+        'dummy',
+        '`linux` programs VRFs and MPLS routes; `dummy` only keeps what it would program.',
+      ),
+      dataplane_local_address: option(
+        localAddress,
+        null,
+        'The next hop of our routes; `[BGP] local_address` when not given.',
+      ),
+      mpls_interface: option(
+        text,
+        undefined,
+        'Interface that carries MPLS; `*gre*` for GRE tunnels to the other nodes.',
+      ),
+      ...unusedGroup('options of the `ovs` driver', [
+        'mpls_over_gre',
+        'proxy_arp',
+        'arp_responder',
+        'vxlan_encap',
+        'ovs_bridge',
+        'input_table',
+        'ovs_table_id_start',
+        'gre_tunnel',
+        'gre_tunnel_options',
+        'ovsbr_interfaces_mtu',
+        'hash_method',
+        'hash_method_param',
+        'hash_fields',
+      ]),
+    }),
+    COMMON: z.object({
+      root_helper: unused('the kernel is programmed through netlink, without commands', 'sudo'),
+      root_helper_daemon: unused('the kernel is programmed through netlink, without commands', null),
+    }),
+    DEFAULT: z.object({
+      debug: option(boolean, false, 'Log more.'),
+      log_file: option(
+        text,
+        undefined,
+        'File that the log is appended to; standard output when neither it nor `log_dir` is given.',
+        { aliases: ['logfile'] },
+      ),
+      log_dir: option(
+        text,
+        undefined,
+        'Directory of a relative `log_file`; on its own it holds `chanter.log`.',
+        { aliases: ['logdir'] },
+      ),
+      ...unusedGroup('the log is JSON, one object a line', OSLO_LOG_OPTIONS),
+    }),
+  })
+}
+
+/** What is known of each option, by section and name. */
+export function optionsOf(
+  schema: ReturnType<typeof configSchema>,
+): ReadonlyMap<string, ReadonlyMap<string, About>> {
+  return new Map(
+    Object.entries(schema.shape).map(([section, { shape }]) => [
+      section,
+      new Map(Object.entries(shape).map(([name, option]) => [name, about.get(option) as About])),
+    ]),
+  )
+}
+
+const OSLO_LOG_OPTIONS = [
+  'default_log_levels',
+  'fatal_deprecations',
+  'instance_format',
+  'instance_uuid_format',
+  'log_color',
+  'log_config_append',
+  'log_date_format',
+  'log_rotate_interval',
+  'log_rotate_interval_type',
+  'log_rotation_type',
+  'logging_context_format_string',
+  'logging_debug_format_suffix',
+  'logging_default_format_string',
+  'logging_exception_prefix',
+  'logging_user_identity_format',
+  'max_logfile_count',
+  'max_logfile_size_mb',
+  'publish_errors',
+  'rate_limit_burst',
+  'rate_limit_except_level',
+  'rate_limit_interval',
+  'syslog_log_facility',
+  'use_journal',
+  'use_json',
+  'use_stderr',
+  'use_syslog',
+  'watch_log_file',
+] as const
+
+export type Settings = z.output<ReturnType<typeof configSchema>>
+
+function required<T>(type: Type<T>, description: string): z.ZodType<T, string> {
+  return reader(type).register(about, { description, allowed: type.allowed, required: true })
+}
+
+function option<T, Fallback extends T | null | undefined>(
+  type: Type<T>,
+  fallback: Fallback,
+  description: string,
+  more: Pick<About, 'aliases' | 'unused'> = {},
+): z.ZodType<T | Fallback, string | undefined> {
+  return reader(type)
+    .optional()
+    .transform((value): T | Fallback => value ?? fallback)
+    .register(about, { description, allowed: type.allowed, required: false, fallback, ...more })
+}
+
+function unused(description: string, fallback?: string | null) {
+  return option(text, fallback, description, { unused: true })
+}
+
+function unusedGroup<Name extends string>(description: string, names: readonly Name[]) {
+  return Object.fromEntries(names.map((name) => [name, unused(description)])) as Record<
+    Name,
+    ReturnType<typeof unused>
+  >
+}
+
+/** Reads a text as `type`; what the type refuses becomes an issue that says why and what is allowed. */
+function reader<T>(type: Type<T>) {
+  return z.string().transform((value, context): T => {
+    try {
+      return type.parse(value)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      const expected = `expected ${type.allowed}`
+      context.issues.push({
+        code: 'custom',
+        message: error.message ? `${error.message}; ${expected}` : expected,
+        input: value,
+      })
+      return z.NEVER
+    }
+  })
+}

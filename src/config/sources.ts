@@ -1,0 +1,56 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Assignment, ConfigError, parseIni } from './ini.ts'
+
+export const DEFAULT_FILE = '/etc/bagpipe-bgp/bgp.conf'
+
+/** A file, or a directory whose `*.conf` are read in the order of their names. */
+export interface Source {
+  readonly kind: 'file' | 'directory'
+  readonly path: string
+}
+
+/** The assignments of `sources` in order, after those of `defaultFile` when no file is named. Throws ConfigError. */
+export function readSources(sources: readonly Source[], defaultFile = DEFAULT_FILE): Assignment[] {
+  const read = sources.flatMap(({ kind, path }) => (kind === 'file' ? readFile(path) : readDirectory(path)))
+  if (sources.some(({ kind }) => kind === 'file')) return read
+  try {
+    return [...parseIni(readFileSync(defaultFile, 'utf8'), defaultFile), ...read]
+  } catch (error) {
+    if (sources.length > 0 && code(error) === 'ENOENT') return read
+    throw unreadable(
+      error,
+      `no configuration: ${defaultFile}`,
+      'write it ([BGP] local_address and my_as are enough to start), or name another file with --config-file',
+    )
+  }
+}
+
+function readFile(path: string): Assignment[] {
+  try {
+    return parseIni(readFileSync(path, 'utf8'), path)
+  } catch (error) {
+    throw unreadable(error, `configuration file ${path}`, 'check the path after --config-file')
+  }
+}
+
+function readDirectory(path: string): Assignment[] {
+  try {
+    return readdirSync(path)
+      .filter((name) => name.endsWith('.conf'))
+      .sort()
+      .flatMap((name) => readFile(join(path, name)))
+  } catch (error) {
+    throw unreadable(error, `configuration directory ${path}`, 'check the path after --config-dir')
+  }
+}
+
+function unreadable(error: unknown, what: string, advice: string): unknown {
+  if (error instanceof ConfigError || code(error) === undefined) return error
+  const why = code(error) === 'ENOENT' ? 'does not exist' : `cannot be read (${code(error)})`
+  return new ConfigError(`${what} ${why}: ${advice}`)
+}
+
+function code(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
+}

@@ -1,0 +1,152 @@
+import type { NetworkInterfaceInfo } from 'node:os'
+import { formatIp, IPV4_LENGTH, type Ip, parseInterfaceAddress, parseIp } from '../values/address.ts'
+
+/** What os.networkInterfaces() answers: interfaces that are up and have an address. */
+export type Interfaces = Readonly<
+  Record<string, readonly Pick<NetworkInterfaceInfo, 'address'>[] | undefined>
+>
+
+/** Why a text is no value of its type; an empty message says no more than the type's `allowed`. */
+export class Refusal extends Error {}
+
+/** A kind of option value: how its text is read, and how people are told what is allowed. */
+export interface Type<T> {
+  readonly allowed: string
+  /** Throws Refusal. */
+  readonly parse: (text: string) => T
+}
+
+export const text: Type<string> = { allowed: 'any text', parse: (value) => value }
+
+const TRUE = ['true', '1', 'on', 'yes']
+const FALSE = ['false', '0', 'off', 'no']
+
+export const boolean: Type<boolean> = {
+  allowed: 'true, false, yes, no, on, off, 1 or 0',
+  parse(value) {
+    const word = value.toLowerCase()
+    if (!TRUE.includes(word) && !FALSE.includes(word)) throw new Refusal()
+    return TRUE.includes(word)
+  },
+}
+
+export function integer(
+  from: number,
+  to: number,
+  accepts: (value: number) => boolean = () => true,
+): Type<number> {
+  return {
+    allowed: `an integer from ${from} to ${to}`,
+    parse(value) {
+      const number = /^\d{1,10}$/.test(value) ? Number(value) : Number.NaN
+      if (!(number >= from && number <= to && accepts(number))) throw new Refusal()
+      return number
+    },
+  }
+}
+
+export const port = integer(1, 65_535)
+
+export const holdTime: Type<number> = {
+  ...integer(0, 65_535, (seconds) => seconds === 0 || seconds >= 3),
+  allowed: '0 (no keepalives) or a number of seconds from 3 to 65535',
+}
+
+/** An address of one host, in its usual spelling. */
+export const address: Type<string> = {
+  allowed: 'an IPv4 or IPv6 address',
+  parse(value) {
+    const ip = parseIp(value)
+    if (ip === undefined) throw new Refusal()
+    if (!identifiesHost(ip)) throw new Refusal('no host has this address')
+    return formatIp(ip)
+  },
+}
+
+export const ipv4Address: Type<string> = {
+  allowed: 'an IPv4 address',
+  parse(value) {
+    if (parseIp(value)?.length !== IPV4_LENGTH) throw new Refusal()
+    return address.parse(value)
+  },
+}
+
+/** A prefix in its usual spelling; bits behind its length are allowed and do not count. */
+export const prefix: Type<string> = {
+  allowed: 'a prefix such as 192.0.2.0/24',
+  parse(value) {
+    if (!value.includes('/') || parseInterfaceAddress(value) === undefined) throw new Refusal()
+    return value
+  },
+}
+
+/** An address, or the name of an interface that has one: its first IPv4, else its first IPv6 address beyond the link. */
+export function interfaceAddress(interfaces: Interfaces): Type<string> {
+  return {
+    allowed: 'an IPv4 or IPv6 address, or the name of an interface that has one',
+    parse(value) {
+      if (parseIp(value) !== undefined) return address.parse(value)
+      const known = Object.keys(interfaces)
+      const owned = interfaces[value]
+      if (!owned) throw new Refusal(`no interface of that name is up with an address (${known.join(', ')})`)
+      const usable = owned
+        .map((info) => parseIp(info.address))
+        .filter((ip) => ip !== undefined)
+        .filter((ip) => identifiesHost(ip) && !isLinkLocal(ip))
+        .sort((a, b) => a.length - b.length)[0]
+      if (usable === undefined) throw new Refusal('that interface has no usable address')
+      return formatIp(usable)
+    },
+  }
+}
+
+export const host: Type<string> = {
+  allowed: 'an IPv4 or IPv6 address, or a host name',
+  parse(value) {
+    if (parseIp(value) === undefined && !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(value)) throw new Refusal()
+    return value
+  },
+}
+
+/** Values between commas, each once. */
+export function listOf<T>(item: Type<T>, allowed: string): Type<T[]> {
+  return {
+    allowed,
+    parse(value) {
+      const list = value.trim().replace(/,$/, '')
+      return list === '' ? [] : [...new Set(list.split(',').map((part) => item.parse(part.trim())))]
+    },
+  }
+}
+
+/** bagpipe-bgp's older names of its drivers, and the one that chanter lacks. */
+const DRIVERS: Readonly<Record<string, 'dummy' | 'linux' | 'ovs'>> = {
+  dummy: 'dummy',
+  DummyDataplaneDriver: 'dummy',
+  linux: 'linux',
+  LinuxVXLANDataplaneDriver: 'linux',
+  MPLSLinuxDataplaneDriver: 'linux',
+  ovs: 'ovs',
+  OVSDataplaneDriver: 'ovs',
+  MPLSOVSDataplaneDriver: 'ovs',
+}
+
+export const driver: Type<'dummy' | 'linux'> = {
+  allowed: 'dummy or linux',
+  parse(value) {
+    const name = DRIVERS[value.split('.').at(-1) ?? '']
+    if (name === undefined) throw new Refusal()
+    if (name === 'ovs') throw new Refusal('chanter has no Open vSwitch driver')
+    return name
+  },
+}
+
+function identifiesHost(ip: Ip): boolean {
+  const first = ip.charCodeAt(0)
+  const unspecified = [...ip].every((octet) => octet === '\0')
+  return !unspecified && (ip.length === IPV4_LENGTH ? first < 224 : first !== 0xff)
+}
+
+function isLinkLocal(ip: Ip): boolean {
+  return ip.length !== IPV4_LENGTH && ip.charCodeAt(0) === 0xfe && (ip.charCodeAt(1) & 0xc0) === 0x80
+}

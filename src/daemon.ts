@@ -1,0 +1,137 @@
+import { release } from 'node:os'
+import { EVPN, type Family, ROUTE_TARGET } from './bgp/family.ts'
+import { maskPrefix } from './bgp/nlri/prefix.ts'
+import { PEER_DEFAULTS } from './bgp/session/peer-config.ts'
+import { SPEAKER_DEFAULTS, Speaker } from './bgp/speaker.ts'
+import { systemClock } from './clock.ts'
+import type { Config } from './config/config.ts'
+import type { Driver } from './dataplane/driver.ts'
+import { LinuxDriver } from './dataplane/linux/driver.ts'
+import { MemoryDriver } from './dataplane/memory.ts'
+import { identity } from './dataplane/model.ts'
+import { Reconciler } from './dataplane/reconciler.ts'
+import { tcpTransport } from './linux/tcp.ts'
+import type { Logger } from './log.ts'
+import type { RecentLog } from './recent-log.ts'
+import type { DataplaneView } from './rest/looking-glass/instances.ts'
+import { restServer } from './rest/server.ts'
+import { formatIp } from './values/address.ts'
+import { VERSION } from './version.ts'
+import { VpnService } from './vpn/service.ts'
+
+/** Clients of a prefix that a reflecting daemon takes at most. */
+const MAX_CLIENTS = 1000
+
+export interface Daemon {
+  /** Ends the sessions with a Cease and everything else with them; the kernel's forwarding stays. */
+  stop(): Promise<void>
+}
+
+/** Starts every part of the daemon; resolves when it is ready. Throws when a part cannot start. */
+export async function runDaemon(config: Config, log: Logger, recentLog: RecentLog): Promise<Daemon> {
+  const clock = systemClock
+  const startTime = clock.epoch()
+  const driver = openDriver(config)
+  const reconciler = new Reconciler({ clock, driver, log: log.child({ part: 'dataplane' }) })
+  const { bgp, evpn } = config
+  const peer = {
+    ...PEER_DEFAULTS,
+    port: bgp.peerPort,
+    as: bgp.asNumber,
+    holdTimeSeconds: bgp.holdTimeSeconds,
+    connectRetrySeconds: bgp.connectRetrySeconds,
+    families: offeredFamilies(bgp.routeTargetConstraint),
+    reflectorClient: bgp.reflector,
+  }
+  const speaker = new Speaker(
+    {
+      ...SPEAKER_DEFAULTS,
+      as: bgp.asNumber,
+      identifier: bgp.identifier,
+      localAddress: bgp.localAddress,
+      listenPort: bgp.listenPort,
+      routeTargetConstraint: bgp.routeTargetConstraint,
+      clusterId: bgp.reflector ? bgp.identifier : null,
+      peers: bgp.peers.map((address) => ({ ...peer, address })),
+      dynamicNeighbours: bgp.reflectorClients.map(({ ip, prefixLength: length }) => ({
+        prefix: { ip: maskPrefix(ip, length), length },
+        template: peer,
+        limit: MAX_CLIENTS,
+      })),
+    },
+    { clock, random: Math.random, transport: tcpTransport, log: log.child({ part: 'bgp' }) },
+    () => reconciler.complete(),
+  )
+  const vpns = new VpnService(
+    {
+      bgpAddress: bgp.localAddress,
+      identifier: bgp.identifier,
+      vtep: evpn.localAddress,
+      vxlanPort: evpn.vxlanPort,
+    },
+    speaker,
+    reconciler,
+    log.child({ part: 'vpn' }),
+  )
+  const rest = restServer({
+    vpns,
+    log: log.child({ part: 'rest' }),
+    views: {
+      speaker,
+      services: {
+        vpns,
+        dataplane: viewOf(reconciler),
+        driver: {
+          name: evpn.driver,
+          config: config.effective.DATAPLANE_DRIVER_EVPN,
+          localAddress: formatIp(evpn.localAddress),
+          kernelRelease: release(),
+        },
+      },
+      config: config.effective,
+      version: VERSION,
+      startTime,
+      recentLog: () => recentLog.newestFirst(),
+    },
+  })
+
+  reconciler.start()
+  try {
+    await rest.listen({ host: config.api.host, port: config.api.port })
+  } catch (error) {
+    reconciler.stop()
+    driver.close()
+    throw error
+  }
+  await speaker.start()
+  log.info({ api: config.api, peers: bgp.peers.map(formatIp), driver: evpn.driver }, 'ready')
+
+  return {
+    async stop() {
+      speaker.stop('chanter is stopping')
+      reconciler.stop()
+      await rest.close()
+      driver.close()
+    },
+  }
+}
+
+function openDriver({ evpn }: Config): Driver {
+  return evpn.driver === 'linux'
+    ? new LinuxDriver({ clock: systemClock })
+    : new MemoryDriver(systemClock, { pretend: true })
+}
+
+function offeredFamilies(routeTargetConstraint: boolean): readonly Family[] {
+  return routeTargetConstraint ? [EVPN, ROUTE_TARGET] : [EVPN]
+}
+
+function viewOf(reconciler: Reconciler): DataplaneView {
+  return {
+    *entries(devices) {
+      for (const item of reconciler.entries()) if (devices.has(item.entry.device)) yield item
+    },
+    describe: identity,
+    counts: () => reconciler.counts(),
+  }
+}

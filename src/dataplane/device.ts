@@ -1,0 +1,105 @@
+import type { Key } from './key-map.ts'
+import { floods, localMacs, neighbours, remoteMacs, type TableEntry, type TableKind } from './layout.ts'
+import type { Bridge, Entry, Port, Vxlan } from './model.ts'
+import { phase } from './model.ts'
+import type { Observation } from './observation.ts'
+import { Table } from './table.ts'
+
+/** A table of any kind; only entries of its kind may be given to it. */
+export type AnyTable = Table<TableEntry, Key, unknown>
+
+const LAYOUTS = {
+  'local-mac': localMacs,
+  flood: floods,
+  'remote-mac': remoteMacs,
+  neighbour: neighbours,
+}
+
+/** The kinds that are kept in tables, in the order in which they are set. */
+export const TABLE_KINDS: readonly TableKind[] = (Object.keys(LAYOUTS) as TableKind[]).sort(
+  (a, b) => phase(a) - phase(b),
+)
+
+/** All that is wanted of one interface, and what is known of it. */
+export class Device {
+  readonly name: string
+  link: Bridge | Vxlan | null = null
+  port: Port | null = null
+  /** What was wanted and is to be undone when nothing else is left to do. */
+  leavingLink: Bridge | Vxlan | null = null
+  leavingPort: Port | null = null
+  /** Index and master of the interface when it was last looked at. */
+  seen: number | null = null
+  master: string | null = null
+  /** Index of the interface whose entries are known; null before its first look. */
+  index: number | null = null
+  /** Whether its entries have to be looked at again, since notifications were lost. */
+  unsure = false
+  observation: Observation | null = null
+  /** Whether entries that are not wanted came, went or changed since the last look at its entries began. */
+  disturbed = false
+  /** Looks at its entries that failed, since one went well. */
+  failedLooks = 0
+  /** Why nothing can be set on it: the interface is missing or refused, or its port is not in place. */
+  failure: string | null = null
+  readonly tables = new Map<TableKind, AnyTable>()
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  /** Whether entries can be set now. */
+  get accepting(): boolean {
+    return this.index !== null && this.failure === null
+  }
+
+  get hasSets(): boolean {
+    return this.accepting && [...this.tables.values()].some((table) => table.waiting > 0)
+  }
+
+  get hasRemovals(): boolean {
+    return this.index !== null && [...this.tables.values()].some((table) => table.hasRemovals)
+  }
+
+  /** Whether nothing of it is wanted, left to do or known to be stale. */
+  get isIdle(): boolean {
+    return (
+      this.link === null &&
+      this.port === null &&
+      this.leavingLink === null &&
+      this.leavingPort === null &&
+      [...this.tables.values()].every((table) => table.isIdle)
+    )
+  }
+
+  /** Whether nothing of it is wanted. */
+  get isUnwanted(): boolean {
+    return (
+      this.link === null && this.port === null && [...this.tables.values()].every((table) => table.size === 0)
+    )
+  }
+
+  table(kind: TableKind): AnyTable {
+    const known = this.tables.get(kind)
+    if (known !== undefined) return known
+    const table: AnyTable = new Table<TableEntry, Key, unknown>(this.name, LAYOUTS[kind]())
+    this.tables.set(kind, table)
+    return table
+  }
+
+  /** The interface is gone, and with it all that the kernel held for it. */
+  lose(): void {
+    this.seen = null
+    this.master = null
+    this.index = null
+    this.observation?.abandon()
+    this.observation = null
+    for (const table of this.tables.values()) table.forget()
+  }
+
+  *entries(): Generator<Entry, void> {
+    if (this.link !== null) yield this.link
+    if (this.port !== null) yield this.port
+    for (const kind of TABLE_KINDS) yield* this.tables.get(kind)?.entries() ?? []
+  }
+}

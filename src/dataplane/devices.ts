@@ -1,0 +1,265 @@
+import type { Logger } from 'pino'
+import type { Clock } from '../clock.ts'
+import { Device } from './device.ts'
+import type { Driver, Link } from './driver.ts'
+import { backoff, type Exceptions } from './exceptions.ts'
+import type { DeviceEntry } from './layout.ts'
+import type { Entry } from './model.ts'
+import { Observation } from './observation.ts'
+import { misplaced, place } from './placement.ts'
+
+/** Devices that are placed, looked at or taken away in one turn. */
+const DEVICES_A_TURN = 4
+/** A bridge has to be there before its ports. */
+const PLACING_ORDER = ['bridge', 'vxlan', undefined]
+
+export interface DevicesParts {
+  readonly clock: Clock
+  readonly driver: Driver
+  readonly exceptions: Exceptions
+  readonly log: Logger
+  /** Called when entries of a device may have become work. */
+  readonly released: (device: Device) => void
+}
+
+/** The interfaces of which something is wanted: brings each to where it is wanted, then looks at what it holds. */
+export class Devices {
+  readonly all = new Map<string, Device>()
+  private readonly clock: Clock
+  private readonly driver: Driver
+  private readonly exceptions: Exceptions
+  private readonly log: Logger
+  private readonly released: (device: Device) => void
+  /** Whose link or port is to be looked at. */
+  private readonly unplaced = new Set<Device>()
+  /** Whose entries are being looked at. */
+  private readonly observed = new Set<Device>()
+  /** Whose link or port may have to go. */
+  private readonly leavers = new Set<Device>()
+  /** Whether what is stale may go. */
+  private sweeping = false
+
+  constructor({ clock, driver, exceptions, log, released }: DevicesParts) {
+    this.clock = clock
+    this.driver = driver
+    this.exceptions = exceptions
+    this.log = log
+    this.released = released
+  }
+
+  get hasWork(): boolean {
+    return this.unplaced.size > 0 || this.observed.size > 0 || this.leavers.size > 0
+  }
+
+  /** The device of that name; one that is new will be looked at. */
+  named(name: string): Device {
+    const known = this.all.get(name)
+    if (known !== undefined) return known
+    const device = new Device(name)
+    this.all.set(name, device)
+    this.unplaced.add(device)
+    return device
+  }
+
+  /** Has the device's link and port looked at. */
+  touch(device: Device): void {
+    this.unplaced.add(device)
+  }
+
+  /** Has the device's link and port taken away, where they are to go. */
+  dismiss(device: Device): void {
+    this.leavers.add(device)
+  }
+
+  /** Whether it is not yet known what the device lacks. */
+  isUnplaced(device: Device): boolean {
+    return this.unplaced.has(device) || (device.index === null && this.observed.has(device))
+  }
+
+  /** Gives up what is stale, now and on each device that is looked at later. */
+  sweep(): void {
+    this.sweeping = true
+    for (const device of this.all.values()) this.sweepDevice(device)
+  }
+
+  /** Has everything looked at again. */
+  doubt(): void {
+    for (const device of this.all.values()) {
+      device.unsure = true
+      this.touch(device)
+    }
+  }
+
+  /** Takes the next few steps. */
+  advance(): void {
+    if (this.unplaced.size > 0) for (const device of this.nextUnplaced()) this.place(device)
+    if (this.observed.size === 0) return
+    for (const device of [...this.observed].slice(0, DEVICES_A_TURN)) this.look(device)
+  }
+
+  /** Takes away what is left to take away of some devices; to be called when all entries are dealt with. */
+  takeAway(): void {
+    for (const device of [...this.leavers].slice(0, DEVICES_A_TURN)) {
+      this.leavers.delete(device)
+      // what is not there holds nothing to remove
+      if (device.index === null && !this.isUnplaced(device)) this.lose(device)
+      this.undo(device)
+      this.forgetIdle(device)
+    }
+  }
+
+  /** Drops a device of which nothing is left. */
+  forgetIdle(device: Device): void {
+    if (!device.isIdle || this.leavers.has(device) || this.observed.has(device)) return
+    this.all.delete(device.name)
+    this.unplaced.delete(device)
+  }
+
+  /** The kernel told of a change of this interface. */
+  linkChanged(name: string): void {
+    this.touchWaitingPorts(name)
+    const device = this.all.get(name)
+    if (device === undefined || this.unplaced.has(device)) return
+    const link = this.driver.link(name)
+    if (link === undefined) this.linkLost(device)
+    else if (device.seen !== link.index) {
+      this.lose(device)
+      this.touch(device)
+    } else {
+      const wrong = device.failure === null ? misplaced(device, link) : undefined
+      if (wrong !== undefined) this.exceptions.contested(wrong)
+      else if (device.master !== link.master) this.touch(device)
+    }
+  }
+
+  private linkLost(device: Device): void {
+    if (device.seen === null) return
+    const expected = device.failure === null ? device.link : null
+    this.lose(device)
+    if (expected === null) this.touch(device)
+    else this.exceptions.contested(expected)
+  }
+
+  private *nextUnplaced(): Generator<Device, void> {
+    let left = DEVICES_A_TURN
+    for (const kind of PLACING_ORDER) {
+      for (const device of this.unplaced) {
+        if (left === 0) return
+        if (device.link?.kind !== kind) continue
+        left--
+        yield device
+      }
+    }
+  }
+
+  private place(device: Device): void {
+    this.unplaced.delete(device)
+    const { failure, master } = device
+    const { reason, culprit, link, fresh, moved } = place(device, this.driver)
+    if (link?.index !== device.index) this.lose(device)
+    device.failure = reason
+    device.seen = link?.index ?? null
+    device.master = link?.master ?? null
+    if (reason !== null && culprit !== null) this.fail(culprit, reason)
+    const linkFailed = culprit !== null && culprit === device.link
+    if (device.link !== null && !linkFailed) this.exceptions.applied(device.link)
+    if (device.port !== null && reason === null) this.exceptions.applied(device.port)
+    if (link === undefined || linkFailed) return
+    if (fresh) this.begin(device, link)
+    else if (device.index === null || device.unsure) this.observe(device, link)
+    else if (reason === null && (failure !== null || moved)) this.refill(device)
+    if (device.master !== master) this.exceptions.retryEntries(device.name)
+    this.released(device)
+  }
+
+  private fail(entry: Entry, reason: string): void {
+    this.exceptions.failed(entry, reason)
+    const level = this.exceptions.status(entry)?.attempts === 1 ? 'warn' : 'debug'
+    this.log[level]({ device: entry.device, kind: entry.kind, reason }, 'device not in place')
+  }
+
+  private lose(device: Device): void {
+    this.observed.delete(device)
+    device.lose()
+    this.exceptions.dropEntries(device.name)
+  }
+
+  /** The device was created just now: all that is wanted of it is missing. */
+  private begin(device: Device, link: Link): void {
+    device.index = link.index
+    device.unsure = false
+    this.refill(device)
+    this.log.info({ device: device.name, alias: link.alias }, 'device created')
+  }
+
+  private refill(device: Device): void {
+    for (const table of device.tables.values()) table.refill()
+    this.exceptions.retryEntries(device.name)
+  }
+
+  private observe(device: Device, link: Link): void {
+    device.observation?.abandon()
+    device.unsure = false
+    device.disturbed = false
+    device.observation = new Observation(device, link, this.driver.observe(device.name))
+    this.observed.add(device)
+  }
+
+  private look(device: Device): void {
+    const { observation } = device
+    this.observed.delete(device)
+    if (observation === null) return
+    try {
+      if (!observation.step()) {
+        this.observed.add(device)
+        return
+      }
+      observation.finish()
+      device.observation = null
+      device.failedLooks = 0
+      device.index = device.seen
+      if (this.sweeping) this.sweepDevice(device)
+      this.exceptions.retryEntries(device.name)
+      this.dismiss(device)
+      this.released(device)
+    } catch (error) {
+      this.lose(device)
+      const reason = error instanceof Error ? error.message : String(error)
+      device.failure = reason
+      this.log.warn({ device: device.name, reason }, 'device not readable')
+      this.clock.after(backoff(++device.failedLooks), () => {
+        this.touch(device)
+        this.released(device)
+      })
+    }
+  }
+
+  private sweepDevice(device: Device): void {
+    for (const table of device.tables.values()) table.sweep()
+    this.released(device)
+  }
+
+  /** A bridge may have appeared for which ports wait. */
+  private touchWaitingPorts(bridge: string): void {
+    for (const device of this.all.values()) {
+      if (device.failure !== null && device.port?.bridge === bridge) this.touch(device)
+    }
+  }
+
+  private undo(device: Device): void {
+    const { leavingLink, leavingPort } = device
+    const linkGoes = leavingLink !== null && device.isUnwanted
+    if (leavingPort !== null && (linkGoes || this.remove(leavingPort))) device.leavingPort = null
+    if (!linkGoes || !this.remove(leavingLink)) return
+    device.leavingLink = null
+    this.lose(device)
+    this.log.info({ device: device.name }, 'device deleted')
+  }
+
+  private remove(entry: DeviceEntry): boolean {
+    const reason = this.driver.removeDevice(entry)
+    if (reason === null) this.exceptions.drop(entry)
+    else this.fail(entry, reason)
+    return reason === null
+  }
+}

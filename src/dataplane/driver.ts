@@ -1,0 +1,86 @@
+import type { Ip } from '../values/address.ts'
+import type { Mac } from '../values/mac.ts'
+import type { DeviceEntry, TableEntry } from './layout.ts'
+import { ALIAS_PREFIX, type Interface, type LocalMac } from './model.ts'
+
+/** Why entries were refused, by their position in the batch. */
+export type Refused = ReadonlyMap<number, string>
+
+/** An interface with what the reconciler compares. */
+export interface Link extends Interface {
+  /** Of a VXLAN device: the source address, null when it has none. */
+  readonly local: Ip | null
+  /** Of a VXLAN device: the UDP destination port. */
+  readonly port: number | null
+  /** Whether the options that the model leaves out are as we set them: a bridge without STP and forward delay, a VXLAN device that does not learn. */
+  readonly tuned: boolean
+  /** Of a bridge port. */
+  readonly learning: boolean
+  readonly neighSuppress: boolean
+}
+
+/** An entry as the kernel holds it. */
+export interface Sighting<E extends TableEntry = TableEntry> {
+  /** Of a remote MAC this is the VXLAN device's half; the bridge's half is seen as a local MAC of the VXLAN device. */
+  readonly entry: E
+  /** Whether it carries our mark, `extern_learn`. */
+  readonly marked: boolean
+}
+
+/** Who is told what changed in the kernel, whoever changed it, ourselves included. */
+export interface Observer {
+  /** An interface came, went or changed; ask for it. */
+  linkChanged(device: string): void
+  /** An entry other than a bridge's was set, or is gone. */
+  seen(sighting: Sighting, present: boolean): void
+  /** The bridge put a MAC behind this port of it, or dropped it there. */
+  bridged(bridge: string, sighting: Sighting<LocalMac>, present: boolean): void
+  /** Something was missed. */
+  overrun(): void
+}
+
+/** A kernel as the reconciler sees it. Calls return when the kernel has answered. */
+export interface Driver {
+  /** Starts to tell `observer` of changes. */
+  watch(observer: Observer): void
+  /** Tells at once of the changes that happened before the call. */
+  poll(): void
+  /** While on, the observer need not hear of entries that are set with our mark: the echo of a bulk of ours. */
+  hush(on: boolean): void
+  /** Creates or replaces entries, each whatever becomes of the others. */
+  set(entries: readonly TableEntry[]): Refused
+  /** Removes entries; it is a success where one is not there. */
+  remove(entries: readonly TableEntry[]): Refused
+  /** Creates or changes a link of ours, or the place of a port; answers with why it was refused, if it was. */
+  setDevice(entry: DeviceEntry): string | null
+  /** Deletes a link if it is ours, or takes a port out of the bridge if it is in it. */
+  removeDevice(entry: DeviceEntry): string | null
+  link(name: string): Link | undefined
+  /** The VXLAN device of that VNI among the ports of a bridge. */
+  vxlanIn(bridge: string, vni: number): Link | undefined
+  /** The links that carry our mark. */
+  ours(): readonly Link[]
+  /** Looks at all entries of one device, a chunk a step; the entries may change meanwhile. */
+  observe(device: string): Generator<readonly Sighting[], void>
+  close(): void
+}
+
+export function isOurs(link: Interface): boolean {
+  return link.alias?.startsWith(ALIAS_PREFIX) ?? false
+}
+
+export function missing(device: string): string {
+  return `interface ${device} does not exist`
+}
+
+export function unbridged(device: string): string {
+  return `interface ${device} is in no bridge`
+}
+
+export function foreign(link: Interface): string {
+  const alias = link.alias === null ? 'it has no alias' : `its alias is "${link.alias}"`
+  return `interface ${link.name} exists and is not ours: ${alias}, not "${ALIAS_PREFIX}..."`
+}
+
+/** The all-zero MAC, under which a VXLAN device keeps whom it floods to. */
+export const ZERO_MAC: Mac = 0

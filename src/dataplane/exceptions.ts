@@ -1,0 +1,159 @@
+import type { Clock } from '../clock.ts'
+import { isTableEntry } from './layout.ts'
+import { type Entry, identity, type Status } from './model.ts'
+
+const FIRST_DELAY_MS = 100
+const LONGEST_DELAY_MS = 60_000
+/** How long a contested entry has to stay in place until its history is forgotten. */
+const CALM_MS = 60_000
+/** Retries fall on multiples of this, so that a crowd of failures costs few looks at the crowd. */
+const GRID_MS = 50
+
+/** An entry that is not simply in place. */
+interface Exception {
+  readonly entry: Entry
+  /** `contested`: somebody changed it; `calm`: it was contested and is in place again. */
+  readonly state: 'failed' | 'contested' | 'calm'
+  readonly reason: string | null
+  /** Tries that failed, or times that somebody changed it. */
+  readonly attempts: number
+  /** When to try again, or for `calm` to forget; Infinity while a try is under way. */
+  due: number
+}
+
+export const APPLIED: Status = { state: 'applied', reason: null, attempts: 0 }
+
+/** The delay after so many failures in a row: from 100 ms, doubling, to a minute. */
+export function backoff(attempts: number): number {
+  return Math.min(FIRST_DELAY_MS * 2 ** (attempts - 1), LONGEST_DELAY_MS)
+}
+
+/** The few entries that failed or that somebody else changes, each with its own time to be tried again. */
+export class Exceptions {
+  private readonly clock: Clock
+  private readonly retry: (entry: Entry) => void
+  private readonly all = new Map<string, Exception>()
+  private wakeAt = Number.POSITIVE_INFINITY
+  private cancelWake = () => {}
+
+  /** `retry` is called with each entry whose time has come. */
+  constructor(clock: Clock, retry: (entry: Entry) => void) {
+    this.clock = clock
+    this.retry = retry
+  }
+
+  get size(): number {
+    return this.all.size
+  }
+
+  status(entry: Entry): Status | undefined {
+    if (this.all.size === 0) return undefined
+    const exception = this.all.get(identity(entry))
+    return exception && statusOf(exception)
+  }
+
+  *[Symbol.iterator](): Generator<{ entry: Entry; status: Status }, void> {
+    for (const exception of this.all.values()) yield { entry: exception.entry, status: statusOf(exception) }
+  }
+
+  failed(entry: Entry, reason: string): void {
+    const key = identity(entry)
+    const before = this.all.get(key)
+    const attempts = (before?.state === 'failed' ? before.attempts : 0) + 1
+    this.put(key, { entry, state: 'failed', reason, attempts, due: this.at(backoff(attempts)) })
+  }
+
+  /** Somebody changed the entry: it is tried again at once the first time, then at a growing distance. */
+  contested(entry: Entry): void {
+    const key = identity(entry)
+    const before = this.all.get(key)
+    if (before !== undefined && before.state !== 'calm') return
+    const attempts = (before?.attempts ?? 0) + 1
+    const reason = 'changed by somebody else'
+    if (attempts > 1) {
+      this.put(key, { entry, state: 'contested', reason, attempts, due: this.at(backoff(attempts - 1)) })
+    } else {
+      this.put(key, { entry, state: 'contested', reason, attempts, due: Number.POSITIVE_INFINITY })
+      this.retry(entry)
+    }
+  }
+
+  /** The entry is in place. */
+  applied(entry: Entry): void {
+    if (this.all.size === 0) return
+    const key = identity(entry)
+    const before = this.all.get(key)
+    if (before?.state === 'contested') this.put(key, { ...before, state: 'calm', due: this.at(CALM_MS) })
+    else if (before?.state === 'failed') this.all.delete(key)
+  }
+
+  drop(entry: Entry): void {
+    if (this.all.size > 0) this.all.delete(identity(entry))
+  }
+
+  /** Tries the entries of a device again now, but not its link and port. */
+  retryEntries(device: string): void {
+    for (const exception of this.all.values()) {
+      const { entry, state } = exception
+      if (entry.device === device && isTableEntry(entry) && state !== 'calm') this.tryAgain(exception)
+    }
+  }
+
+  /** Forgets the entries of a device, but not its link and port. */
+  dropEntries(device: string): void {
+    for (const [key, { entry }] of this.all) {
+      if (entry.device === device && isTableEntry(entry)) this.all.delete(key)
+    }
+  }
+
+  stop(): void {
+    this.cancelWake()
+    this.wakeAt = Number.POSITIVE_INFINITY
+  }
+
+  private put(key: string, exception: Exception): void {
+    this.all.set(key, exception)
+    this.wakeBy(exception.due)
+  }
+
+  private tryAgain(exception: Exception): void {
+    exception.due = Number.POSITIVE_INFINITY
+    this.retry(exception.entry)
+  }
+
+  private at(delay: number): number {
+    return Math.ceil((this.clock.now() + delay) / GRID_MS) * GRID_MS
+  }
+
+  private wakeBy(due: number): void {
+    if (due >= this.wakeAt) return
+    this.cancelWake()
+    this.wakeAt = due
+    this.cancelWake = this.clock.after(due - this.clock.now(), () => this.wake())
+  }
+
+  private wake(): void {
+    this.wakeAt = Number.POSITIVE_INFINITY
+    const now = this.clock.now()
+    let next = Number.POSITIVE_INFINITY
+    for (const [key, exception] of this.all) {
+      if (exception.due > now) next = Math.min(next, exception.due)
+      else if (exception.state === 'calm') this.all.delete(key)
+      else this.tryAgain(exception)
+    }
+    this.wakeBy(next)
+  }
+}
+
+function statusOf({ state, reason, attempts }: Exception): Status {
+  switch (state) {
+    case 'failed':
+      return { state: 'failed', reason, attempts }
+    case 'contested':
+      return { state: 'pending', reason, attempts: 0 }
+    case 'calm':
+      return APPLIED
+    default:
+      return state satisfies never
+  }
+}

@@ -1,0 +1,91 @@
+import { ANY_IPV4, type Ip, ipv4FromNumber, ipv4ToNumber, isIpv4 } from '../values/address.ts'
+import type { Mac } from '../values/mac.ts'
+import type { Key } from './key-map.ts'
+import type { Entry, Flood, LocalMac, Neighbour, RemoteMac } from './model.ts'
+
+/** What a device holds many of. */
+export type TableEntry = LocalMac | RemoteMac | Flood | Neighbour
+export type TableKind = TableEntry['kind']
+/** What a device is or has once. */
+export type DeviceEntry = Exclude<Entry, TableEntry>
+
+export function isTableEntry(entry: Entry): entry is TableEntry {
+  return entry.kind !== 'bridge' && entry.kind !== 'vxlan' && entry.kind !== 'port'
+}
+
+/** How entries of one kind are kept in little memory: what tells them apart on a device as a key, the rest as a value. */
+export interface Layout<E extends TableEntry, K extends Key, V> {
+  readonly kind: E['kind']
+  key(entry: E): K
+  value(entry: E): V
+  entry(device: string, key: K, value: V): E
+  same(a: V, b: V): boolean
+}
+
+interface Tunnel {
+  readonly dst: Ip
+  readonly vni: number
+}
+
+/** Bounds the tunnels that one table remembers for sharing. */
+const SHARED_TUNNELS = 4096
+
+export function localMacs(): Layout<LocalMac, Mac, true> {
+  return {
+    kind: 'local-mac',
+    key: (entry) => entry.mac,
+    value: () => true,
+    entry: (device, mac) => ({ kind: 'local-mac', device, mac }),
+    same: () => true,
+  }
+}
+
+/** MACs behind the same VTEP share one value. */
+export function remoteMacs(): Layout<RemoteMac, Mac, Tunnel> {
+  const shared = new Map<Ip, Tunnel>()
+  return {
+    kind: 'remote-mac',
+    key: (entry) => entry.mac,
+    value({ dst, vni }) {
+      const known = shared.get(dst)
+      if (known?.vni === vni) return known
+      if (shared.size >= SHARED_TUNNELS) shared.clear()
+      const tunnel = { dst, vni }
+      shared.set(dst, tunnel)
+      return tunnel
+    },
+    entry: (device, mac, { dst, vni }) => ({ kind: 'remote-mac', device, mac, dst, vni }),
+    same: (a, b) => a === b || (a.dst === b.dst && a.vni === b.vni),
+  }
+}
+
+export function floods(): Layout<Flood, string, Tunnel> {
+  return {
+    kind: 'flood',
+    key: ({ dst, vni }) => `${dst}/${vni}`,
+    value: ({ dst, vni }) => ({ dst, vni }),
+    entry: (device, _key, { dst, vni }) => ({ kind: 'flood', device, dst, vni }),
+    same: () => true,
+  }
+}
+
+/** IPv4 addresses are kept as numbers. */
+export function neighbours(): Layout<Neighbour, Key, Mac> {
+  return {
+    kind: 'neighbour',
+    key: ({ ip }) => (isIpv4(ip) ? ipv4ToNumber(ip) : ip),
+    value: (entry) => entry.mac,
+    entry: (device, key, mac) => ({
+      kind: 'neighbour',
+      device,
+      ip: typeof key === 'number' ? ipv4FromNumber(key) : (key as Ip),
+      mac,
+    }),
+    same: (a, b) => a === b,
+  }
+}
+
+/** The remote MAC whose bridge half is seen as `half`; its destination is not known. */
+export function remoteOf({ device, mac }: LocalMac): RemoteMac {
+  return { kind: 'remote-mac', device, mac, dst: ANY_IPV4, vni: 0 }
+}

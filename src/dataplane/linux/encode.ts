@@ -1,0 +1,233 @@
+import { randomBytes } from 'node:crypto'
+import { type Ip, isIpv4 } from '../../values/address.ts'
+import type { Mac } from '../../values/mac.ts'
+import { ZERO_MAC } from '../driver.ts'
+import type { TableEntry } from '../layout.ts'
+import type { Bridge, Port, RemoteMac, Vxlan } from '../model.ts'
+import * as k from './constants.ts'
+import type { Writer } from './message.ts'
+
+/** Where messages are written one behind the other. */
+export interface Batch {
+  readonly writer: Writer
+  begin(type: number, flags: number): void
+  end(): void
+}
+
+/** Of the interface an entry belongs to: what its messages need. */
+export interface Target {
+  readonly index: number
+  /** Of a VXLAN device. */
+  readonly vni: number | null
+}
+
+export function setEntry(batch: Batch, entry: TableEntry, target: Target): void {
+  const { writer } = batch
+  switch (entry.kind) {
+    case 'local-mac':
+      batch.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_REPLACE)
+      ndmsg(writer, k.AF_BRIDGE, target.index, k.NUD_NOARP, k.NTF_MASTER | k.NTF_EXT_LEARNED)
+      writer.attributeMac(k.NDA_LLADDR, entry.mac)
+      break
+    case 'remote-mac':
+      batch.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_REPLACE)
+      // NOARP outlives the device going down, REACHABLE is what VXLAN asks for
+      ndmsg(
+        writer,
+        k.AF_BRIDGE,
+        target.index,
+        k.NUD_NOARP | k.NUD_REACHABLE,
+        k.NTF_SELF | k.NTF_MASTER | k.NTF_EXT_LEARNED,
+      )
+      writer.attributeMac(k.NDA_LLADDR, entry.mac)
+      writer.attributeIp(k.NDA_DST, entry.dst)
+      if (entry.vni !== target.vni) writer.attributeU32(k.NDA_VNI, entry.vni)
+      break
+    case 'flood':
+      batch.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_APPEND)
+      ndmsg(writer, k.AF_BRIDGE, target.index, k.NUD_NOARP | k.NUD_REACHABLE, k.NTF_SELF | k.NTF_EXT_LEARNED)
+      writer.attributeMac(k.NDA_LLADDR, ZERO_MAC)
+      writer.attributeIp(k.NDA_DST, entry.dst)
+      writer.attributeU32(k.NDA_VNI, entry.vni)
+      break
+    case 'neighbour':
+      batch.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_REPLACE)
+      ndmsg(writer, ipFamily(entry.ip), target.index, k.NUD_NOARP, k.NTF_EXT_LEARNED)
+      writer.attributeIp(k.NDA_DST, entry.ip)
+      writer.attributeMac(k.NDA_LLADDR, entry.mac)
+      break
+    default:
+      entry satisfies never
+  }
+  batch.end()
+}
+
+export function removeEntry(batch: Batch, entry: TableEntry, target: Target): void {
+  const { writer } = batch
+  batch.begin(k.RTM_DELNEIGH, 0)
+  switch (entry.kind) {
+    case 'local-mac':
+      ndmsg(writer, k.AF_BRIDGE, target.index, 0, k.NTF_MASTER)
+      writer.attributeMac(k.NDA_LLADDR, entry.mac)
+      break
+    case 'remote-mac':
+      ndmsg(writer, k.AF_BRIDGE, target.index, 0, k.NTF_SELF | k.NTF_MASTER)
+      writer.attributeMac(k.NDA_LLADDR, entry.mac)
+      break
+    case 'flood':
+      ndmsg(writer, k.AF_BRIDGE, target.index, 0, k.NTF_SELF)
+      writer.attributeMac(k.NDA_LLADDR, ZERO_MAC)
+      writer.attributeIp(k.NDA_DST, entry.dst)
+      writer.attributeU32(k.NDA_VNI, entry.vni)
+      break
+    case 'neighbour':
+      ndmsg(writer, ipFamily(entry.ip), target.index, 0, 0)
+      writer.attributeIp(k.NDA_DST, entry.ip)
+      break
+    default:
+      entry satisfies never
+  }
+  batch.end()
+}
+
+/** Removes the VXLAN device's half of a remote MAC. */
+export function removeSelf(batch: Batch, entry: RemoteMac, target: Target): void {
+  batch.begin(k.RTM_DELNEIGH, 0)
+  ndmsg(batch.writer, k.AF_BRIDGE, target.index, 0, k.NTF_SELF)
+  batch.writer.attributeMac(k.NDA_LLADDR, entry.mac)
+  batch.end()
+}
+
+/** Creates a link, down; its mark follows in the same batch, so that there is never one of ours without. */
+export function createLink(batch: Batch, entry: Bridge | Vxlan): void {
+  const { writer } = batch
+  batch.begin(k.RTM_NEWLINK, k.NLM_F_CREATE | k.NLM_F_EXCL)
+  ifinfomsg(writer, { family: k.AF_UNSPEC, index: 0 })
+  writer.attributeText(k.IFLA_IFNAME, entry.device)
+  // a bridge without an address of its own takes its ports', and drops all neighbours at each change
+  if (entry.kind === 'bridge') writer.attributeMac(k.IFLA_ADDRESS, randomMac())
+  linkInfo(writer, entry, () => {
+    if (entry.kind === 'bridge') return
+    const local = isIpv4(entry.local) ? k.IFLA_VXLAN_LOCAL : k.IFLA_VXLAN_LOCAL6
+    writer.attributeU32(k.IFLA_VXLAN_ID, entry.vni)
+    writer.attributeIp(local, entry.local)
+    writer.attributePort(k.IFLA_VXLAN_PORT, entry.port)
+    writer.attributeU8(k.IFLA_VXLAN_TTL, 0)
+    writer.attributeU8(k.IFLA_VXLAN_LEARNING, 0)
+  })
+  batch.end()
+}
+
+/** Gives a link its mark and the options of ours that can be changed, and sets it up. */
+export function adjustLink(batch: Batch, entry: Bridge | Vxlan): void {
+  const { writer } = batch
+  batch.begin(k.RTM_NEWLINK, 0)
+  ifinfomsg(writer, { family: k.AF_UNSPEC, index: 0, up: true })
+  writer.attributeText(k.IFLA_IFNAME, entry.device)
+  writer.attributeText(k.IFLA_IFALIAS, entry.alias)
+  linkInfo(writer, entry, () => {
+    if (entry.kind === 'vxlan') writer.attributeU8(k.IFLA_VXLAN_LEARNING, 0)
+    else writer.attributeU32(k.IFLA_BR_STP_STATE, 0)
+  })
+  batch.end()
+  if (entry.kind === 'bridge') setForwardDelay(batch, entry)
+}
+
+/** In a message of its own: the kernel reads the delay before the STP state, and refuses none while STP is on. */
+function setForwardDelay(batch: Batch, entry: Bridge): void {
+  batch.begin(k.RTM_NEWLINK, 0)
+  ifinfomsg(batch.writer, { family: k.AF_UNSPEC, index: 0 })
+  batch.writer.attributeText(k.IFLA_IFNAME, entry.device)
+  linkInfo(batch.writer, entry, () => batch.writer.attributeU32(k.IFLA_BR_FORWARD_DELAY, 0))
+  batch.end()
+}
+
+export function deleteLink(batch: Batch, index: number): void {
+  batch.begin(k.RTM_DELLINK, 0)
+  ifinfomsg(batch.writer, { family: k.AF_UNSPEC, index })
+  batch.end()
+}
+
+/** Puts a device under a master, or with index 0 under none. */
+export function setMaster(batch: Batch, index: number, master: number): void {
+  batch.begin(k.RTM_SETLINK, 0)
+  ifinfomsg(batch.writer, { family: k.AF_UNSPEC, index })
+  batch.writer.attributeU32(k.IFLA_MASTER, master)
+  batch.end()
+}
+
+export function setPortOptions(batch: Batch, index: number, port: Port): void {
+  const { writer } = batch
+  batch.begin(k.RTM_SETLINK, 0)
+  ifinfomsg(writer, { family: k.AF_BRIDGE, index })
+  const protinfo = writer.nest(k.IFLA_PROTINFO)
+  writer.attributeU8(k.IFLA_BRPORT_LEARNING, port.learning ? 1 : 0)
+  writer.attributeU8(k.IFLA_BRPORT_NEIGH_SUPPRESS, port.neighSuppress ? 1 : 0)
+  writer.close(protinfo)
+  batch.end()
+}
+
+/** Asks for one link, by index or by name. */
+export function getLink(batch: Batch, link: number | string): void {
+  const { writer } = batch
+  batch.begin(k.RTM_GETLINK, 0)
+  ifinfomsg(writer, { family: k.AF_UNSPEC, index: typeof link === 'number' ? link : 0 })
+  if (typeof link === 'string') writer.attributeText(k.IFLA_IFNAME, link)
+  writer.attributeU32(k.IFLA_EXT_MASK, k.RTEXT_FILTER_SKIP_STATS)
+  batch.end()
+}
+
+/** The rest of a dump request for links, of one master only where given. */
+export function dumpLinks(writer: Writer, master: number | null): void {
+  ifinfomsg(writer, { family: k.AF_UNSPEC, index: 0 })
+  writer.attributeU32(k.IFLA_EXT_MASK, k.RTEXT_FILTER_SKIP_STATS)
+  if (master !== null) writer.attributeU32(k.IFLA_MASTER, master)
+}
+
+/** The rest of a dump request for the FDB entries of one device, its bridge's for it included. */
+export function dumpFdb(writer: Writer, index: number): void {
+  ndmsg(writer, k.AF_BRIDGE, index, 0, 0)
+}
+
+/** The rest of a dump request for the neighbours of one device. */
+export function dumpNeighbours(writer: Writer, index: number): void {
+  ndmsg(writer, k.AF_UNSPEC, 0, 0, 0)
+  writer.attributeU32(k.NDA_IFINDEX, index)
+}
+
+function linkInfo(writer: Writer, { kind }: Bridge | Vxlan, writeData: () => void): void {
+  const info = writer.nest(k.IFLA_LINKINFO)
+  writer.attributeText(k.IFLA_INFO_KIND, kind)
+  const data = writer.nest(k.IFLA_INFO_DATA)
+  writeData()
+  writer.close(data)
+  writer.close(info)
+}
+
+function ndmsg(writer: Writer, family: number, index: number, state: number, flags: number): void {
+  writer.u32(family)
+  writer.u32(index)
+  writer.u32(state | (flags << 16))
+}
+
+interface IfInfo {
+  readonly family: number
+  readonly index: number
+  readonly up?: boolean
+}
+
+function ifinfomsg(writer: Writer, { family, index, up = false }: IfInfo): void {
+  writer.u32(family)
+  writer.u32(index)
+  writer.u32(up ? k.IFF_UP : 0)
+  writer.u32(up ? k.IFF_UP : 0)
+}
+
+function ipFamily(ip: Ip): number {
+  return isIpv4(ip) ? k.AF_INET : k.AF_INET6
+}
+
+/** A locally administered unicast address. */
+function randomMac(): Mac {
+  return 0x02_00_00_00_00_00 + randomBytes(5).readUIntBE(0, 5)
+}

@@ -1,0 +1,143 @@
+import type { Ip } from '../../values/address.ts'
+import { type Link, type Sighting, ZERO_MAC } from '../driver.ts'
+import type { LocalMac } from '../model.ts'
+import * as k from './constants.ts'
+import { Attributes, type Message } from './message.ts'
+
+/** Tells of interfaces what messages leave out. */
+export interface Directory {
+  nameOf(index: number): string | undefined
+  /** Of a VXLAN device; null for others. */
+  vniOf(name: string): number | null
+}
+
+/** A message about a neighbour or FDB entry, as far as we keep such entries. */
+export type NeighbourMessage =
+  | { readonly bridge: string; readonly sighting: Sighting<LocalMac> }
+  | { readonly bridge: null; readonly sighting: Sighting }
+
+/** Reads RTM_NEWNEIGH and RTM_DELNEIGH; undefined for what we do not keep. */
+export function readNeighbour(
+  { bytes, start, end }: Message,
+  directory: Directory,
+): NeighbourMessage | undefined {
+  const family = bytes.readUInt8(start)
+  const state = bytes.readUInt16LE(start + 8)
+  const flags = bytes.readUInt8(start + 10)
+  const device = directory.nameOf(bytes.readInt32LE(start + 4))
+  if (device === undefined || (flags & k.NTF_PROXY) !== 0) return undefined
+  let mac = -1
+  let dst = ''
+  let vni = -1
+  let master = 0
+  const attributes = new Attributes(bytes, start + k.NDMSG_LENGTH, end)
+  while (attributes.next()) {
+    if (attributes.type === k.NDA_LLADDR && attributes.length === 6) mac = attributes.network()
+    else if (attributes.type === k.NDA_DST) dst = attributes.octets()
+    else if (attributes.type === k.NDA_VNI) vni = attributes.u32()
+    else if (attributes.type === k.NDA_MASTER) master = attributes.u32()
+    else if (attributes.type === k.NDA_VLAN) return undefined
+  }
+  const marked = (flags & k.NTF_EXT_LEARNED) !== 0
+  if (family !== k.AF_BRIDGE) {
+    const fixed = marked && (state & k.NUD_NOARP) !== 0
+    return {
+      bridge: null,
+      sighting: { entry: { kind: 'neighbour', device, ip: dst as Ip, mac }, marked: fixed },
+    }
+  }
+  if (master !== 0) {
+    const bridge = directory.nameOf(master)
+    return bridge === undefined
+      ? undefined
+      : { bridge, sighting: { entry: { kind: 'local-mac', device, mac }, marked } }
+  }
+  const own = directory.vniOf(device)
+  if (own === null) return undefined
+  const tunnel = { device, dst: dst as Ip, vni: vni < 0 ? own : vni }
+  const entry =
+    mac === ZERO_MAC
+      ? ({ kind: 'flood', ...tunnel } as const)
+      : ({ kind: 'remote-mac', mac, ...tunnel } as const)
+  return { bridge: null, sighting: { entry, marked } }
+}
+
+/** Index and name of the interface that RTM_NEWLINK or RTM_DELLINK is about. */
+export function readLinkName({ bytes, start, end }: Message): {
+  index: number
+  name: string
+  family: number
+} {
+  const attributes = new Attributes(bytes, start + k.IFINFOMSG_LENGTH, end)
+  let name = ''
+  while (attributes.next()) if (attributes.type === k.IFLA_IFNAME) name = attributes.text()
+  return { index: bytes.readInt32LE(start + 4), name, family: bytes.readUInt8(start) }
+}
+
+/** A link whose master is still a number; 0 is none. */
+export interface RawLink extends Omit<Link, 'master'> {
+  readonly master: number
+}
+
+/** Reads RTM_NEWLINK. */
+export function readLink({ bytes, start, end }: Message): RawLink {
+  const link: Writable<RawLink> = {
+    name: '',
+    index: bytes.readInt32LE(start + 4),
+    kind: null,
+    alias: null,
+    master: 0,
+    up: (bytes.readUInt32LE(start + 8) & k.IFF_UP) !== 0,
+    vni: null,
+    local: null,
+    port: null,
+    tuned: true,
+    learning: false,
+    neighSuppress: false,
+  }
+  const attributes = new Attributes(bytes, start + k.IFINFOMSG_LENGTH, end)
+  while (attributes.next()) {
+    if (attributes.type === k.IFLA_IFNAME) link.name = attributes.text()
+    else if (attributes.type === k.IFLA_IFALIAS) link.alias = attributes.text()
+    else if (attributes.type === k.IFLA_MASTER) link.master = attributes.u32()
+    else if (attributes.type === k.IFLA_LINKINFO) readLinkInfo(attributes.nested(), link)
+  }
+  return link
+}
+
+type Writable<T> = { -readonly [P in keyof T]: T[P] }
+
+function readLinkInfo(info: Attributes, link: Writable<RawLink>): void {
+  let slaveKind = ''
+  while (info.next()) {
+    if (info.type === k.IFLA_INFO_KIND) link.kind = info.text()
+    else if (info.type === k.IFLA_INFO_SLAVE_KIND) slaveKind = info.text()
+    else if (info.type === k.IFLA_INFO_DATA && link.kind === 'vxlan') readVxlan(info.nested(), link)
+    else if (info.type === k.IFLA_INFO_DATA && link.kind === 'bridge') readBridge(info.nested(), link)
+    else if (info.type === k.IFLA_INFO_SLAVE_DATA && slaveKind === 'bridge') readPort(info.nested(), link)
+  }
+}
+
+function readVxlan(data: Attributes, link: Writable<RawLink>): void {
+  while (data.next()) {
+    if (data.type === k.IFLA_VXLAN_ID) link.vni = data.u32()
+    else if (data.type === k.IFLA_VXLAN_PORT) link.port = data.network()
+    else if (data.type === k.IFLA_VXLAN_LOCAL || data.type === k.IFLA_VXLAN_LOCAL6)
+      link.local = data.octets() as Ip
+    else if (data.type === k.IFLA_VXLAN_LEARNING && data.u8() !== 0) link.tuned = false
+  }
+}
+
+function readBridge(data: Attributes, link: Writable<RawLink>): void {
+  while (data.next()) {
+    const relevant = data.type === k.IFLA_BR_STP_STATE || data.type === k.IFLA_BR_FORWARD_DELAY
+    if (relevant && data.u32() !== 0) link.tuned = false
+  }
+}
+
+function readPort(data: Attributes, link: Writable<RawLink>): void {
+  while (data.next()) {
+    if (data.type === k.IFLA_BRPORT_LEARNING) link.learning = data.u8() !== 0
+    else if (data.type === k.IFLA_BRPORT_NEIGH_SUPPRESS) link.neighSuppress = data.u8() !== 0
+  }
+}

@@ -1,0 +1,143 @@
+import { errnoName } from '../../linux/libc.ts'
+import {
+  NLM_F_ACK_TLVS,
+  NLM_F_DUMP,
+  NLM_F_DUMP_INTR,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLMSG_HDRLEN,
+  NLMSGERR_ATTR_MSG,
+} from './constants.ts'
+import type { Batch } from './encode.ts'
+import { Attributes, type Message, messages, Writer } from './message.ts'
+import { NetlinkSocket } from './socket.ts'
+
+/** Why the kernel did not do what a message asked for. */
+export interface Refusal {
+  readonly errno: number
+  /** Errno and, where there is one, the kernel's sentence: `EEXIST: A VXLAN device with the specified VNI already exists`. */
+  readonly text: string
+}
+
+/** By the position of the message in its batch. */
+export type Refusals = ReadonlyMap<number, Refusal>
+
+const ANSWER_LOST = "the kernel's answer was lost"
+
+/** Requests to change or get something, packed into batches; the kernel has dealt with all of a batch when it is sent. */
+export class Requests implements Batch {
+  readonly writer = new Writer()
+  private readonly socket = new NetlinkSocket()
+  private sequence = 0
+
+  begin(type: number, flags: number): void {
+    this.writer.begin(type, flags, ++this.sequence)
+  }
+
+  end(): void {
+    this.writer.end()
+  }
+
+  /** Sends the batch; `reply` gets the answers that are neither success nor failure. */
+  send(reply: (message: Message) => void = () => {}): Refusals {
+    const { writer } = this
+    if (writer.count === 0) return new Map()
+    const first = this.sequence - writer.count + 1
+    writer.acknowledge()
+    const sent = this.socket.send(writer)
+    const refusals =
+      sent < 0 ? everyOne(writer.count, refusalOf(-sent)) : this.collect(first, writer.count, reply)
+    writer.clear()
+    return refusals
+  }
+
+  close(): void {
+    this.socket.close()
+  }
+
+  private collect(first: number, count: number, reply: (message: Message) => void): Refusals {
+    const refusals = new Map<number, Refusal>()
+    for (;;) {
+      const received = this.socket.receive()
+      if (typeof received === 'string') {
+        return new Map([...everyOne(count, { errno: 0, text: ANSWER_LOST }), ...refusals])
+      }
+      for (const message of messages(this.socket.bytes, received)) {
+        const position = message.sequence - first
+        if (position < 0 || position >= count) continue
+        if (message.type !== NLMSG_ERROR) {
+          reply(message)
+          continue
+        }
+        const refusal = refusalIn(message)
+        if (refusal !== null) refusals.set(position, refusal)
+        if (position === count - 1) return refusals
+      }
+    }
+  }
+}
+
+export interface Dump {
+  readonly type: number
+  /** Writes the request's payload. */
+  readonly write: (writer: Writer) => void
+  /** Gets each message; one may come again, when the kernel's tables changed on the way and the dump is repeated. */
+  readonly visit: (message: Message) => void
+}
+
+/** A dump on a socket of its own, one step a datagram. */
+export function* dump({ type, write, visit }: Dump): Generator<undefined, void> {
+  const writer = new Writer()
+  const socket = new NetlinkSocket()
+  try {
+    for (let sequence = 1, again = true; again; sequence++) {
+      again = false
+      writer.clear()
+      writer.begin(type, NLM_F_DUMP, sequence)
+      write(writer)
+      writer.end()
+      const sent = socket.send(writer)
+      if (sent < 0) throw new Error(`dump: ${errnoName(-sent)}`)
+      for (let done = false; !done; ) {
+        const received = socket.receive()
+        if (typeof received === 'string') throw new Error(`dump: ${ANSWER_LOST}`)
+        for (const message of messages(socket.bytes, received)) {
+          if ((message.flags & NLM_F_DUMP_INTR) !== 0) again = true
+          if (message.type === NLMSG_DONE || message.type === NLMSG_ERROR) {
+            const refusal = message.end > message.start ? refusalIn(message) : null
+            if (refusal !== null) throw new Error(refusal.text)
+            done = true
+          } else visit(message)
+        }
+        yield
+      }
+    }
+  } finally {
+    socket.close()
+  }
+}
+
+/** Runs a generator to its end at once. */
+export function exhaust(steps: Generator<unknown, void>): void {
+  while (!steps.next().done);
+}
+
+function refusalIn({ bytes, type, flags, start, end }: Message): Refusal | null {
+  const errno = -bytes.readInt32LE(start)
+  if (errno === 0) return null
+  if ((flags & NLM_F_ACK_TLVS) === 0) return refusalOf(errno)
+  const attributes = new Attributes(bytes, start + 4 + (type === NLMSG_ERROR ? NLMSG_HDRLEN : 0), end)
+  while (attributes.next()) {
+    if (attributes.type === NLMSGERR_ATTR_MSG) return refusalOf(errno, attributes.text())
+  }
+  return refusalOf(errno)
+}
+
+function refusalOf(errno: number, sentence = ''): Refusal {
+  const name = errnoName(errno)
+  return { errno, text: sentence === '' ? name : `${name}: ${sentence}` }
+}
+
+function everyOne(count: number, refusal: Refusal): Map<number, Refusal> {
+  return new Map(Array.from({ length: count }, (_, position) => [position, refusal]))
+}

@@ -1,0 +1,101 @@
+import * as libc from '../../linux/libc.ts'
+import {
+  AF_NETLINK,
+  EAGAIN,
+  ENOBUFS,
+  MSG_DONTWAIT,
+  MSG_TRUNC,
+  NETLINK_ADD_MEMBERSHIP,
+  NETLINK_CAP_ACK,
+  NETLINK_EXT_ACK,
+  NETLINK_GET_STRICT_CHK,
+  NETLINK_ROUTE,
+  SO_ATTACH_FILTER,
+  SO_DETACH_FILTER,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SO_SNDBUFFORCE,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  SOL_NETLINK,
+  SOL_SOCKET,
+} from './constants.ts'
+
+/** The kernel fills a datagram of a dump up to 32 KiB. */
+const RECEIVE_BYTES = 64 * 1024
+const DEFAULT_BUFFER_BYTES = 4 << 20
+
+export interface NetlinkSocketOptions {
+  /** Multicast groups to listen to. */
+  readonly groups?: readonly number[]
+  /** How much the kernel keeps for us until we read it. */
+  readonly bufferBytes?: number
+}
+
+/** What one `receive` came to: bytes in `bytes`, nothing there, or messages lost for want of buffer. */
+export type Received = number | 'nothing' | 'overrun'
+
+/** A route netlink socket of the network namespace that the thread is in when it is made. */
+export class NetlinkSocket {
+  /** What was received last. */
+  readonly bytes = Buffer.alloc(RECEIVE_BYTES)
+  private readonly fd: number
+
+  constructor({ groups = [], bufferBytes = DEFAULT_BUFFER_BYTES }: NetlinkSocketOptions = {}) {
+    const type = SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK
+    this.fd = libc.checked(libc.socket(AF_NETLINK, type, NETLINK_ROUTE), 'netlink socket')
+    this.reserve(bufferBytes)
+    for (const option of [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK]) {
+      libc.checked(this.option(SOL_NETLINK, option, 1), `netlink option ${option}`)
+    }
+    const sockaddrNl = Buffer.alloc(12)
+    sockaddrNl.writeUInt16LE(AF_NETLINK, 0)
+    libc.checked(libc.bind(this.fd, sockaddrNl, sockaddrNl.length), 'netlink bind')
+    for (const group of groups) {
+      libc.checked(this.option(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group), `netlink group ${group}`)
+    }
+  }
+
+  /** Sends what the writer holds; the negated errno where that fails. */
+  send(writer: { readonly bytes: Buffer; readonly length: number }): number {
+    return libc.send(this.fd, writer.bytes, writer.length, 0)
+  }
+
+  receive(): Received {
+    const result = libc.recv(this.fd, this.bytes, RECEIVE_BYTES, MSG_DONTWAIT | MSG_TRUNC)
+    if (result === -EAGAIN) return 'nothing'
+    if (result === -ENOBUFS || result > RECEIVE_BYTES) return 'overrun'
+    return libc.checked(result, 'netlink receive')
+  }
+
+  /** Drops what a classic BPF program, of 8 octets an instruction, does not let pass; null lets everything pass. */
+  filter(program: Buffer | null): void {
+    if (program === null) {
+      this.option(SOL_SOCKET, SO_DETACH_FILTER, 0)
+      return
+    }
+    const sockFprog = Buffer.alloc(16)
+    sockFprog.writeUInt16LE(program.length / 8, 0)
+    sockFprog.writeBigUInt64LE(libc.addressOf(program), 8)
+    libc.checked(
+      libc.setsockopt(this.fd, SOL_SOCKET, SO_ATTACH_FILTER, sockFprog, sockFprog.length),
+      'netlink filter',
+    )
+  }
+
+  close(): void {
+    libc.close(this.fd)
+  }
+
+  /** Sets the buffers beyond the system's limits where we may, else within them. */
+  private reserve(bytes: number): void {
+    if (this.option(SOL_SOCKET, SO_RCVBUFFORCE, bytes) < 0) this.option(SOL_SOCKET, SO_RCVBUF, bytes)
+    this.option(SOL_SOCKET, SO_SNDBUFFORCE, bytes)
+  }
+
+  private option(level: number, option: number, value: number): number {
+    const bytes = libc.int32(value)
+    return libc.setsockopt(this.fd, level, option, bytes, bytes.length)
+  }
+}

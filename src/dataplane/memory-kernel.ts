@@ -1,0 +1,200 @@
+import type { Ip } from '../values/address.ts'
+import type { Mac } from '../values/mac.ts'
+import { type Link, missing, type Observer, type Sighting, unbridged } from './driver.ts'
+import type { TableEntry } from './layout.ts'
+import type { Bridge, Flood, LocalMac, Neighbour, Port, RemoteMac, Vxlan } from './model.ts'
+
+type Held<E> = Map<Mac | string, { readonly entry: E; readonly marked: boolean }>
+
+/** An interface with what the kernel keeps for it. */
+export interface MemoryLink extends Link {
+  /** Of a bridge: which port each MAC is behind. */
+  readonly bridged: Held<LocalMac>
+  readonly remote: Held<RemoteMac>
+  readonly floods: Held<Flood>
+  readonly neighbours: Held<Neighbour>
+}
+
+type Notice = (observer: Observer) => void
+
+/** Thrown where Linux would answer with an error. */
+export class Refusal extends Error {}
+
+/** The part of Linux that the dataplane uses, as plain maps: what one request does to links and entries, and what it notifies. */
+export class MemoryKernel {
+  readonly links = new Map<string, MemoryLink>()
+  private readonly notify: (notice: Notice) => void
+  private lastIndex = 0
+
+  constructor(notify: (notice: Notice) => void) {
+    this.notify = notify
+  }
+
+  /** The interface, or a refusal. */
+  need(name: string): MemoryLink {
+    const link = this.links.get(name)
+    if (link === undefined) throw new Refusal(missing(name))
+    return link
+  }
+
+  addLink(name: string, traits: Partial<Link> = {}): MemoryLink {
+    const link: MemoryLink = {
+      name,
+      index: ++this.lastIndex,
+      kind: null,
+      alias: null,
+      master: null,
+      up: false,
+      vni: null,
+      local: null,
+      port: null,
+      tuned: true,
+      learning: true,
+      neighSuppress: false,
+      ...traits,
+      bridged: new Map(),
+      remote: new Map(),
+      floods: new Map(),
+      neighbours: new Map(),
+    }
+    this.links.set(name, link)
+    this.changed(name)
+    return link
+  }
+
+  changeLink(name: string, traits: Partial<Link>): void {
+    this.links.set(name, { ...this.need(name), ...traits })
+    this.changed(name)
+  }
+
+  deleteLink(name: string): void {
+    const link = this.links.get(name)
+    if (link === undefined) return
+    this.enslave(name, null)
+    for (const port of this.links.values()) if (port.master === name) this.enslave(port.name, null)
+    for (const held of [link.remote, link.floods, link.neighbours]) {
+      for (const key of held.keys()) this.drop<TableEntry>(held, key)
+    }
+    this.links.delete(name)
+    this.changed(name)
+  }
+
+  /** Puts a port into a bridge, or with null out of the one it is in, whose entries for it are lost. */
+  enslave(name: string, master: string | null): void {
+    const before = this.need(name)
+    if (before.master === master) return
+    const bridge = before.master === null ? undefined : this.links.get(before.master)
+    for (const [mac, { entry }] of bridge?.bridged ?? []) {
+      if (entry.device === name) this.unbridge(name, mac as Mac)
+    }
+    this.changeLink(name, { master, learning: true, neighSuppress: false })
+  }
+
+  setLink(entry: Bridge | Vxlan): void {
+    if (!this.links.has(entry.device)) this.createLink(entry)
+    this.changeLink(entry.device, { alias: entry.alias, up: true, tuned: true })
+  }
+
+  setPort({ device, bridge, learning, neighSuppress }: Port): void {
+    this.need(device)
+    if (this.need(bridge).kind !== 'bridge') throw new Refusal(`EINVAL: ${bridge} is no bridge`)
+    this.enslave(device, bridge)
+    this.changeLink(device, { learning, neighSuppress })
+  }
+
+  setEntry(entry: TableEntry, marked: boolean): void {
+    switch (entry.kind) {
+      case 'local-mac':
+        return this.bridge(entry, marked)
+      case 'remote-mac': {
+        const { remote, master } = this.need(entry.device)
+        if (master !== null) this.bridge({ kind: 'local-mac', device: entry.device, mac: entry.mac }, marked)
+        // Linux does not let an entry of a user take the mark
+        return this.hold(remote, entry.mac, entry, marked && remote.get(entry.mac)?.marked !== false)
+      }
+      case 'flood':
+        return this.hold(this.need(entry.device).floods, floodKey(entry), entry, marked)
+      case 'neighbour':
+        return this.hold(this.need(entry.device).neighbours, entry.ip, entry, marked)
+      default:
+        return entry satisfies never
+    }
+  }
+
+  removeEntry(entry: TableEntry): void {
+    const link = this.links.get(entry.device)
+    if (link === undefined) return
+    switch (entry.kind) {
+      case 'local-mac':
+        return this.unbridge(entry.device, entry.mac)
+      case 'remote-mac':
+        this.unbridge(entry.device, entry.mac)
+        return this.drop(link.remote, entry.mac)
+      case 'flood':
+        return this.drop(link.floods, floodKey(entry))
+      case 'neighbour':
+        return this.drop(link.neighbours, entry.ip)
+      default:
+        return entry satisfies never
+    }
+  }
+
+  /** The bridge's entry for a MAC, where it is behind `device`. */
+  bridgedAt(device: string, mac: Mac): { entry: LocalMac; marked: boolean } | undefined {
+    const master = this.links.get(device)?.master
+    const held = master ? this.links.get(master)?.bridged.get(mac) : undefined
+    return held?.entry.device === device ? held : undefined
+  }
+
+  private createLink(entry: Bridge | Vxlan): void {
+    if (entry.kind === 'bridge') {
+      this.addLink(entry.device, { kind: 'bridge' })
+      return
+    }
+    const { vni, local, port } = entry
+    for (const other of this.links.values()) {
+      if (other.vni === vni && other.port === port) {
+        throw new Refusal('EEXIST: A VXLAN device with the specified VNI already exists')
+      }
+    }
+    this.addLink(entry.device, { kind: 'vxlan', vni, local, port })
+  }
+
+  private bridge(entry: LocalMac, marked: boolean): void {
+    const { master } = this.need(entry.device)
+    if (master === null) throw new Refusal(unbridged(entry.device))
+    const { bridged } = this.need(master)
+    const before = bridged.get(entry.mac)
+    if (before?.entry.device === entry.device && before.marked === marked) return
+    bridged.set(entry.mac, { entry, marked })
+    this.notify((observer) => observer.bridged(master, { entry, marked }, true))
+  }
+
+  private unbridge(device: string, mac: Mac): void {
+    const master = this.links.get(device)?.master
+    const held = this.bridgedAt(device, mac)
+    if (!master || held === undefined) return
+    this.need(master).bridged.delete(mac)
+    this.notify((observer) => observer.bridged(master, held, false))
+  }
+
+  private hold<E extends TableEntry>(held: Held<E>, key: Mac | string, entry: E, marked: boolean): void {
+    held.set(key, { entry, marked })
+    this.notify((observer) => observer.seen({ entry, marked }, true))
+  }
+
+  private drop<E extends TableEntry>(held: Held<E>, key: Mac | string): void {
+    const sighting: Sighting | undefined = held.get(key)
+    if (sighting === undefined) return
+    held.delete(key)
+    this.notify((observer) => observer.seen(sighting, false))
+  }
+
+  private changed(name: string): void {
+    this.notify((observer) => observer.linkChanged(name))
+  }
+}
+
+export function floodKey({ dst, vni }: { dst: Ip; vni: number }): string {
+  return `${dst}/${vni}`
+}

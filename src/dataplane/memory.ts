@@ -1,0 +1,203 @@
+import type { Clock } from '../clock.ts'
+import {
+  type Driver,
+  foreign,
+  isOurs,
+  type Link,
+  type Observer,
+  type Refused,
+  type Sighting,
+} from './driver.ts'
+import type { DeviceEntry, TableEntry } from './layout.ts'
+import { floodKey, MemoryKernel, Refusal } from './memory-kernel.ts'
+import type { Bridge, Entry, Port, Vxlan } from './model.ts'
+
+const CHUNK = 256
+
+interface Fault {
+  readonly matches: (op: 'set' | 'remove', entry: Entry) => boolean
+  readonly reason: string
+  left: number
+}
+
+export interface MemoryDriverOptions {
+  /** Whether an interface that nobody added exists nevertheless. */
+  readonly pretend?: boolean
+}
+
+/** A kernel in memory: for tests, simulations, and the `dummy` dataplane driver of the configuration. */
+export class MemoryDriver implements Driver {
+  readonly kernel: MemoryKernel
+  private readonly clock: Clock
+  private readonly pretend: boolean
+  private observer: Observer | null = null
+  private notices: ((observer: Observer) => void)[] = []
+  private faults: Fault[] = []
+
+  constructor(clock: Clock, { pretend = false }: MemoryDriverOptions = {}) {
+    this.clock = clock
+    this.pretend = pretend
+    this.kernel = new MemoryKernel((notice) => this.tell(notice))
+  }
+
+  /** Refuses to set or remove the next `times` entries that match. */
+  fail(matches: Fault['matches'], reason: string, times = 1): void {
+    this.faults.push({ matches, reason, left: times })
+  }
+
+  /** Loses the notifications that nobody has heard yet, and tells of that. */
+  overrun(): void {
+    this.notices = []
+    this.tell((observer) => observer.overrun())
+  }
+
+  /** Whether the kernel holds this very entry; of a remote MAC both halves, of a link what is adjustable too. */
+  holds(entry: Entry): boolean {
+    const link = this.kernel.links.get(entry.device)
+    if (link === undefined) return false
+    switch (entry.kind) {
+      case 'bridge':
+        return link.kind === 'bridge' && link.alias === entry.alias && link.up
+      case 'vxlan':
+        return (
+          link.alias === entry.alias &&
+          link.up &&
+          link.vni === entry.vni &&
+          link.local === entry.local &&
+          link.port === entry.port
+        )
+      case 'port':
+        return (
+          link.master === entry.bridge &&
+          link.learning === entry.learning &&
+          link.neighSuppress === entry.neighSuppress
+        )
+      case 'local-mac':
+        return this.kernel.bridgedAt(entry.device, entry.mac)?.marked === true
+      case 'remote-mac': {
+        const held = link.remote.get(entry.mac)?.entry
+        const bridged = link.master === null || this.kernel.bridgedAt(entry.device, entry.mac) !== undefined
+        return bridged && held?.dst === entry.dst && held.vni === entry.vni
+      }
+      case 'flood':
+        return link.floods.has(floodKey(entry))
+      case 'neighbour':
+        return link.neighbours.get(entry.ip)?.entry.mac === entry.mac
+      default:
+        return entry satisfies never
+    }
+  }
+
+  watch(observer: Observer): void {
+    this.observer = observer
+    this.notices = []
+  }
+
+  poll(): void {
+    const { notices, observer } = this
+    this.notices = []
+    if (observer !== null) for (const notice of notices) notice(observer)
+  }
+
+  hush(): void {}
+
+  set(entries: readonly TableEntry[]): Refused {
+    return this.each(entries, (entry) => this.carryOut('set', entry, () => this.setEntry(entry)))
+  }
+
+  remove(entries: readonly TableEntry[]): Refused {
+    return this.each(entries, (entry) => this.carryOut('remove', entry, () => this.kernel.removeEntry(entry)))
+  }
+
+  setDevice(entry: DeviceEntry): string | null {
+    return this.carryOut('set', entry, () =>
+      entry.kind === 'port' ? this.setPort(entry) : this.setLink(entry),
+    )
+  }
+
+  removeDevice(entry: DeviceEntry): string | null {
+    return this.carryOut('remove', entry, () => {
+      const link = this.kernel.links.get(entry.device)
+      if (entry.kind !== 'port') {
+        if (link !== undefined && isOurs(link)) this.kernel.deleteLink(entry.device)
+      } else if (link?.master === entry.bridge) this.kernel.enslave(entry.device, null)
+    })
+  }
+
+  link(name: string): Link | undefined {
+    if (this.pretend && !this.kernel.links.has(name)) this.kernel.addLink(name)
+    return this.kernel.links.get(name)
+  }
+
+  vxlanIn(bridge: string, vni: number): Link | undefined {
+    return [...this.kernel.links.values()].find((link) => link.master === bridge && link.vni === vni)
+  }
+
+  ours(): Link[] {
+    return [...this.kernel.links.values()].filter(isOurs)
+  }
+
+  *observe(device: string): Generator<readonly Sighting[], void> {
+    const link = this.kernel.links.get(device)
+    if (link === undefined) return
+    const bridge = link.master === null ? undefined : this.kernel.links.get(link.master)
+    const bridged = [...(bridge?.bridged.values() ?? [])].filter(({ entry }) => entry.device === device)
+    const rest: Sighting[] = [...link.remote.values(), ...link.floods.values(), ...link.neighbours.values()]
+    const sightings = [...bridged, ...rest]
+    for (let i = 0; i < sightings.length; i += CHUNK) yield sightings.slice(i, i + CHUNK)
+  }
+
+  close(): void {
+    this.observer = null
+  }
+
+  private each(entries: readonly TableEntry[], change: (entry: TableEntry) => string | null): Refused {
+    const refused = new Map<number, string>()
+    for (const [i, entry] of entries.entries()) {
+      const reason = change(entry)
+      if (reason !== null) refused.set(i, reason)
+    }
+    return refused
+  }
+
+  private carryOut(op: 'set' | 'remove', entry: Entry, change: () => void): string | null {
+    const fault = this.faults.find(({ matches, left }) => left > 0 && matches(op, entry))
+    if (fault !== undefined) {
+      fault.left--
+      return fault.reason
+    }
+    try {
+      change()
+      return null
+    } catch (error) {
+      if (error instanceof Refusal) return error.message
+      throw error
+    }
+  }
+
+  private setEntry(entry: TableEntry): void {
+    const link = this.link(entry.device)
+    if (this.pretend && entry.kind === 'local-mac' && link?.master === null) return
+    this.kernel.setEntry(entry, true)
+  }
+
+  private setLink(entry: Bridge | Vxlan): void {
+    const link = this.kernel.links.get(entry.device)
+    if (link !== undefined && !isOurs(link)) throw new Refusal(foreign(link))
+    this.kernel.setLink(entry)
+  }
+
+  private setPort(entry: Port): void {
+    this.link(entry.device)
+    if (this.pretend && this.link(entry.bridge)?.kind === null) {
+      this.kernel.changeLink(entry.bridge, { kind: 'bridge' })
+    }
+    this.kernel.setPort(entry)
+  }
+
+  private tell(notice: (observer: Observer) => void): void {
+    if (this.observer === null) return
+    if (this.notices.length === 0) this.clock.soon(() => this.poll())
+    this.notices.push(notice)
+  }
+}

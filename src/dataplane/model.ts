@@ -1,0 +1,140 @@
+import { formatIp, type Ip } from '../values/address.ts'
+import { formatMac, type Mac } from '../values/mac.ts'
+
+/** A Linux bridge of ours. */
+export interface Bridge {
+  readonly kind: 'bridge'
+  readonly device: string
+  /** Our mark and whom the device serves: `chanter:<vpn instance id>`. */
+  readonly alias: string
+}
+
+/** A VXLAN device of ours: `nolearning`, up. */
+export interface Vxlan {
+  readonly kind: 'vxlan'
+  readonly device: string
+  readonly alias: string
+  readonly vni: number
+  readonly local: Ip
+  /** UDP destination port. */
+  readonly port: number
+}
+
+/** A device enslaved to a bridge. The device itself may be somebody else's. */
+export interface Port {
+  readonly kind: 'port'
+  readonly device: string
+  readonly bridge: string
+  readonly learning: boolean
+  readonly neighSuppress: boolean
+}
+
+/** A MAC behind a local bridge port: an FDB entry of the bridge. */
+export interface LocalMac {
+  readonly kind: 'local-mac'
+  readonly device: string
+  readonly mac: Mac
+}
+
+/** A MAC behind a remote VTEP: FDB entries of the VXLAN device (`self`) and of its bridge (`master`). */
+export interface RemoteMac {
+  readonly kind: 'remote-mac'
+  readonly device: string
+  readonly mac: Mac
+  readonly dst: Ip
+  readonly vni: number
+}
+
+/** A VTEP that gets broadcast, unknown unicast and multicast: an all-zero-MAC FDB entry of the VXLAN device. */
+export interface Flood {
+  readonly kind: 'flood'
+  readonly device: string
+  readonly dst: Ip
+  readonly vni: number
+}
+
+/** An address the bridge answers ARP or ND for: a neighbour of the bridge device. */
+export interface Neighbour {
+  readonly kind: 'neighbour'
+  readonly device: string
+  readonly ip: Ip
+  readonly mac: Mac
+}
+
+/** One thing the kernel should hold. */
+export type Entry = Bridge | Vxlan | Port | LocalMac | RemoteMac | Flood | Neighbour
+export type Kind = Entry['kind']
+
+/** Marks a link as ours, at the start of its alias. */
+export const ALIAS_PREFIX = 'chanter:'
+
+/** The order in which entries of different kinds are set; they are removed in the reverse order. */
+const PHASES: readonly Kind[] = ['bridge', 'vxlan', 'port', 'local-mac', 'flood', 'remote-mac', 'neighbour']
+
+/** Where the kind stands in the order of setting: lower comes first. */
+export function phase(kind: Kind): number {
+  return PHASES.indexOf(kind)
+}
+
+/** What the entry is about, for people and as a key: two entries of one identity replace each other. */
+export function identity(entry: Entry): string {
+  switch (entry.kind) {
+    case 'bridge':
+    case 'vxlan':
+      return `link ${entry.device}`
+    case 'port':
+      return `port ${entry.device}`
+    case 'local-mac':
+    case 'remote-mac':
+      return `${entry.kind} ${formatMac(entry.mac)} on ${entry.device}`
+    case 'flood':
+      return `flood to ${formatIp(entry.dst)} vni ${entry.vni} on ${entry.device}`
+    case 'neighbour':
+      return `neighbour ${formatIp(entry.ip)} on ${entry.device}`
+    default:
+      return entry satisfies never
+  }
+}
+
+/** Whether two entries say the same in every field. */
+export function same(a: Entry, b: Entry): boolean {
+  const other = new Map(Object.entries(b))
+  return Object.entries(a).every(([field, value]) => other.get(field) === value)
+}
+
+/** What became of a wanted entry. `reason` says why it is not in place: the kernel's own words where there are any. */
+export interface Status {
+  readonly state: 'pending' | 'applied' | 'failed'
+  readonly reason: string | null
+  /** Failed tries since it was last in place. */
+  readonly attempts: number
+}
+
+/** What is known of an interface, whoever made it. */
+export interface Interface {
+  readonly name: string
+  readonly index: number
+  /** The kernel's link kind (`bridge`, `vxlan`, `veth`, `tun`); null for a plain device. */
+  readonly kind: string | null
+  readonly alias: string | null
+  /** Name of the bridge (or VRF, bond) it is enslaved to. */
+  readonly master: string | null
+  readonly up: boolean
+  /** Of a VXLAN device. */
+  readonly vni: number | null
+}
+
+/** The forwarding loop as the VPN services see it: they say what should be, it makes it so and tells what became of it. */
+export interface Dataplane {
+  /** Adds an entry to the desired state, or replaces the one of the same identity. */
+  want(entry: Entry): void
+  /** Takes the entry of this identity out of the desired state. */
+  unwant(entry: Entry): void
+  /** Resolves when each of `entries` was tried since it was last wanted, to those that are not in place. */
+  settled(entries: readonly Entry[]): Promise<readonly { readonly entry: Entry; readonly status: Status }[]>
+  status(entry: Entry): Status
+  /** The interface of that name now, straight from the kernel. */
+  interfaceNamed(name: string): Interface | undefined
+  /** The VXLAN device of that VNI among the ports of a bridge, straight from the kernel. */
+  vxlanIn(bridge: string, vni: number): Interface | undefined
+}

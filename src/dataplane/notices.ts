@@ -1,0 +1,82 @@
+import type { Device } from './device.ts'
+import type { Observer, Sighting } from './driver.ts'
+import { remoteOf, type TableEntry } from './layout.ts'
+import type { LocalMac } from './model.ts'
+
+/** Weighs what the kernel tells against what is wanted, and keeps what contradicts it until `take`. */
+export class Notices implements Observer {
+  private readonly devices: ReadonlyMap<string, Device>
+  private readonly arrived: () => void
+  private links = new Set<string>()
+  private contested: TableEntry[] = []
+  private overran = false
+
+  /** `arrived` is called when there is something to take. */
+  constructor(devices: ReadonlyMap<string, Device>, arrived: () => void) {
+    this.devices = devices
+    this.arrived = arrived
+  }
+
+  /** Whether there is something to take. */
+  get any(): boolean {
+    return this.links.size > 0 || this.contested.length > 0 || this.overran
+  }
+
+  /** What came since the last call: interfaces to look at, entries that are not as wanted. */
+  take(): { links: Iterable<string>; contested: readonly TableEntry[]; overran: boolean } {
+    const { links, contested, overran } = this
+    this.links = new Set()
+    this.contested = []
+    this.overran = false
+    return { links, contested, overran }
+  }
+
+  linkChanged(device: string): void {
+    this.links.add(device)
+    this.arrived()
+  }
+
+  overrun(): void {
+    this.overran = true
+    this.arrived()
+  }
+
+  seen({ entry, marked }: Sighting, present: boolean): void {
+    const device = this.devices.get(entry.device)
+    if (device === undefined) return
+    const table = device.tables.get(entry.kind)
+    if (table === undefined || !table.wants(entry)) {
+      if (marked || present) device.disturbed = true
+      return
+    }
+    const asWanted = present && table.holds(entry) && (marked || entry.kind !== 'neighbour')
+    if (!asWanted) this.contest(table.find(entry))
+  }
+
+  bridged(bridge: string, { entry, marked }: Sighting<LocalMac>, present: boolean): void {
+    const device = this.devices.get(entry.device)
+    const wanted = behind(device, entry)
+    if (wanted !== undefined) {
+      if (!present || !marked) this.contest(wanted)
+      return
+    }
+    if (device !== undefined && (marked || present)) device.disturbed = true
+    if (!present) return
+    for (const other of this.devices.values()) {
+      if (other.master === bridge) this.contest(behind(other, entry))
+    }
+  }
+
+  private contest(entry: TableEntry | undefined): void {
+    if (entry === undefined) return
+    this.contested.push(entry)
+    this.arrived()
+  }
+}
+
+/** What is wanted of a MAC behind a port: it may be local there, or remote behind a VXLAN device. */
+function behind(device: Device | undefined, { mac }: LocalMac): TableEntry | undefined {
+  if (device === undefined) return undefined
+  const here: LocalMac = { kind: 'local-mac', device: device.name, mac }
+  return device.tables.get('remote-mac')?.find(remoteOf(here)) ?? device.tables.get('local-mac')?.find(here)
+}

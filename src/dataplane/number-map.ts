@@ -1,0 +1,111 @@
+import { randomInt } from 'node:crypto'
+
+const FIRST_CAPACITY = 8
+const FREE = -1
+const GONE = -1
+
+/** Decides only where a key lies, so that nobody can choose keys that lie together. */
+const SEED = randomInt(2 ** 32)
+
+/**
+ * A map of numbers of 0 to 2^53, such as MAC and IPv4 addresses, in the order of insertion: several times smaller and
+ * faster to fill than `Map`, which makes an object of each such number. Do not change it while walking it.
+ */
+export class NumberMap<V> implements Iterable<[number, V]> {
+  private count = 0
+  /** Keys and values by position, in the order of insertion; a deleted key leaves `GONE` behind. */
+  private keys = new Float64Array(FIRST_CAPACITY)
+  private values: V[] = []
+  private used = 0
+  /** Positions by hash, open-addressed; twice as long as `keys`. */
+  private slots = new Int32Array(2 * FIRST_CAPACITY).fill(FREE)
+
+  get size(): number {
+    return this.count
+  }
+
+  has(key: number): boolean {
+    return this.slots[this.slotOf(key)] !== FREE
+  }
+
+  get(key: number): V | undefined {
+    const position = this.slots[this.slotOf(key)] as number
+    return position === FREE ? undefined : this.values[position]
+  }
+
+  /** Answers with the value before. */
+  set(key: number, value: V): V | undefined {
+    let slot = this.slotOf(key)
+    const position = this.slots[slot] as number
+    if (position !== FREE) {
+      const before = this.values[position]
+      this.values[position] = value
+      return before
+    }
+    if (this.used === this.keys.length) {
+      this.rebuild(this.count * 2 > this.used ? this.used * 2 : this.used)
+      slot = this.slotOf(key)
+    }
+    this.keys[this.used] = key
+    this.values[this.used] = value
+    this.slots[slot] = this.used
+    this.used++
+    this.count++
+    return undefined
+  }
+
+  delete(key: number): boolean {
+    const position = this.slots[this.slotOf(key)] as number
+    if (position === FREE) return false
+    this.keys[position] = GONE
+    this.count--
+    if (this.count === 0) this.clear()
+    return true
+  }
+
+  clear(): void {
+    this.count = 0
+    this.rebuild(FIRST_CAPACITY)
+  }
+
+  *[Symbol.iterator](): Generator<[number, V], void> {
+    for (let position = 0; position < this.used; position++) {
+      const key = this.keys[position] as number
+      if (key !== GONE) yield [key, this.values[position] as V]
+    }
+  }
+
+  /** The slot that holds the key's position, or the free one where it belongs. */
+  private slotOf(key: number): number {
+    const { keys, slots } = this
+    const mask = slots.length - 1
+    let slot = hash(key) & mask
+    for (;;) {
+      const position = slots[slot] as number
+      if (position === FREE || keys[position] === key) return slot
+      slot = (slot + 1) & mask
+    }
+  }
+
+  private rebuild(capacity: number): void {
+    const { keys, values, used } = this
+    this.keys = new Float64Array(capacity)
+    this.values = []
+    this.slots = new Int32Array(2 * capacity).fill(FREE)
+    this.used = 0
+    for (let position = 0; position < used && this.count > 0; position++) {
+      const key = keys[position] as number
+      if (key === GONE) continue
+      this.slots[this.slotOf(key)] = this.used
+      this.keys[this.used] = key
+      this.values[this.used] = values[position] as V
+      this.used++
+    }
+  }
+}
+
+function hash(key: number): number {
+  let mixed = Math.imul((key ^ SEED) | 0, 0x85ebca6b)
+  mixed = Math.imul(mixed ^ (mixed >>> 15) ^ Math.floor(key / 2 ** 32), 0xc2b2ae35)
+  return (mixed ^ (mixed >>> 16)) >>> 0
+}

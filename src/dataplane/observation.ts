@@ -1,0 +1,83 @@
+import type { Mac } from '../values/mac.ts'
+import type { Device } from './device.ts'
+import type { Link, Sighting } from './driver.ts'
+import { remoteOf, type TableEntry, type TableKind } from './layout.ts'
+import type { LocalMac, RemoteMac } from './model.ts'
+
+/** A look at what the kernel holds for one device, in steps, so that nothing waits for a large one. */
+export class Observation {
+  private readonly device: Device
+  private readonly link: Link
+  private readonly steps: Generator<readonly Sighting[], void>
+  private readonly found = new Map<TableKind, TableEntry[]>()
+  /** The halves of remote MACs: the VXLAN device's own, and the MACs that its bridge has behind it. */
+  private readonly remote = new Map<Mac, RemoteMac>()
+  private readonly bridged = new Map<Mac, LocalMac>()
+
+  constructor(device: Device, link: Link, steps: Generator<readonly Sighting[], void>) {
+    this.device = device
+    this.link = link
+    this.steps = steps
+  }
+
+  /** Looks at the next chunk; true when there are no more. */
+  step(): boolean {
+    const { done, value } = this.steps.next()
+    if (done) return true
+    for (const sighting of value) this.add(sighting)
+    return false
+  }
+
+  /** Hands what was found to the device's tables. */
+  finish(): void {
+    if (this.link.kind === 'vxlan') this.found.set('remote-mac', this.whole())
+    for (const kind of new Set([...this.found.keys(), ...this.device.tables.keys()])) {
+      this.device.table(kind).compare(this.found.get(kind) ?? [])
+    }
+  }
+
+  abandon(): void {
+    this.steps.return()
+  }
+
+  private add({ entry, marked }: Sighting): void {
+    switch (entry.kind) {
+      case 'remote-mac':
+        if (marked || this.device.table(entry.kind).holds(entry)) this.remote.set(entry.mac, entry)
+        return
+      case 'local-mac':
+        if (!marked) return // the bridge may age it or move it
+        if (this.link.kind === 'vxlan') this.bridged.set(entry.mac, entry)
+        else this.keep(entry)
+        return
+      case 'flood':
+        if (marked || this.device.table(entry.kind).holds(entry)) this.keep(entry)
+        return
+      case 'neighbour':
+        if (marked) this.keep(entry)
+        return
+      default:
+        entry satisfies never
+    }
+  }
+
+  private keep(entry: TableEntry): void {
+    const entries = this.found.get(entry.kind)
+    if (entries === undefined) this.found.set(entry.kind, [entry])
+    else entries.push(entry)
+  }
+
+  /** Remote MACs of which both halves are there; of those that nobody wants a half is enough. */
+  private whole(): TableEntry[] {
+    const table = this.device.table('remote-mac')
+    const entries: TableEntry[] = []
+    for (const entry of this.remote.values()) {
+      if (this.link.master === null || this.bridged.has(entry.mac) || !table.wants(entry)) entries.push(entry)
+    }
+    for (const bridged of this.bridged.values()) {
+      const half = remoteOf(bridged)
+      if (!this.remote.has(half.mac) && !table.wants(half)) entries.push(half)
+    }
+    return entries
+  }
+}

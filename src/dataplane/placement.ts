@@ -1,0 +1,52 @@
+import type { Device } from './device.ts'
+import { isPlaced, linkStep } from './diff.ts'
+import { type Driver, type Link, missing } from './driver.ts'
+import type { Bridge, Port, Vxlan } from './model.ts'
+
+/** What came of bringing a device's link and port to where they are wanted. */
+export interface Placement {
+  /** Why it failed, if it did. */
+  readonly reason: string | null
+  /** Whose failure it is, if anybody's. */
+  readonly culprit: Bridge | Vxlan | Port | null
+  readonly link: Link | undefined
+  /** Whether the device was created now, and so holds nothing. */
+  readonly fresh: boolean
+  /** Whether it was put into its bridge now, so that the bridge holds nothing for it. */
+  readonly moved: boolean
+}
+
+/** Creates or adjusts a device's own link, then its place in the bridge. */
+export function place(device: Device, driver: Driver): Placement {
+  let link = driver.link(device.name)
+  let fresh = false
+  const fail = (reason: string, culprit: Placement['culprit']): Placement => {
+    return { reason, culprit, link, fresh, moved: false }
+  }
+  if (device.link !== null) {
+    const step = linkStep(device.link, link)
+    if (step.do === 'refuse') return fail(step.reason, device.link)
+    if (step.do !== 'nothing') {
+      const removal = step.do === 'recreate' ? driver.removeDevice(device.link) : null
+      const reason = removal ?? driver.setDevice(device.link)
+      link = driver.link(device.name)
+      if (reason !== null) return fail(reason, device.link)
+      fresh = step.do !== 'adjust'
+    }
+  }
+  if (link === undefined) return fail(missing(device.name), device.port)
+  if (device.port === null || isPlaced(device.port, link)) {
+    return { reason: null, culprit: null, link, fresh, moved: false }
+  }
+  const moved = link.master !== device.port.bridge
+  const reason = driver.setDevice(device.port)
+  link = driver.link(device.name)
+  return reason === null ? { reason, culprit: null, link, fresh, moved } : fail(reason, device.port)
+}
+
+/** What of a device's link or port is not as wanted, if anything. */
+export function misplaced(device: Device, link: Link): Bridge | Vxlan | Port | undefined {
+  if (device.link !== null && linkStep(device.link, link).do !== 'nothing') return device.link
+  if (device.port !== null && !isPlaced(device.port, link)) return device.port
+  return undefined
+}

@@ -1,0 +1,33 @@
+/** First in, first out; taking costs the same however long it is. */
+export class Queue<T> {
+  /** How many were ever taken. */
+  taken = 0
+  private items: T[] = []
+  private head = 0
+
+  get length(): number {
+    return this.items.length - this.head
+  }
+
+  push(item: T): void {
+    this.items.push(item)
+  }
+
+  take(): T | undefined {
+    if (this.head === this.items.length) return undefined
+    const item = this.items[this.head++]
+    this.taken++
+    if (this.head === this.items.length) this.replace([])
+    return item
+  }
+
+  /** Drops what waits, for `items`, which it then owns. */
+  replace(items: T[]): void {
+    this.items = items
+    this.head = 0
+  }
+
+  waiting(): T[] {
+    return this.items.slice(this.head)
+  }
+}

@@ -1,0 +1,206 @@
+import { diff } from './diff.ts'
+import { type Key, KeyMap } from './key-map.ts'
+import type { Layout, TableEntry } from './layout.ts'
+import { Queue } from './queue.ts'
+
+/** A place in a table's queue, to learn when everything before it was tried. */
+export interface Mark {
+  readonly position: number
+  /** How often the queue had been rebuilt. */
+  readonly epoch: number
+}
+
+/**
+ * The entries of one kind on one device: what is wanted, and the work that is left to make it so.
+ * What is wanted and not queued is taken to be in place, unless an exception says otherwise.
+ */
+export class Table<E extends TableEntry, K extends Key, V> {
+  private readonly device: string
+  private readonly layout: Layout<E, K, V>
+  private readonly wanted = new KeyMap<K, V>()
+  private readonly sets = new Queue<E>()
+  /** Whether something queued may no longer be wanted as it was. */
+  private outdated = false
+  /** What to remove; a key that is no longer in `leaving` is passed over. */
+  private readonly removals = new Queue<K>()
+  private readonly leaving = new KeyMap<K, V>()
+  private stale = new KeyMap<K, V>()
+  private epoch = 0
+
+  constructor(device: string, layout: Layout<E, K, V>) {
+    this.device = device
+    this.layout = layout
+  }
+
+  get kind(): E['kind'] {
+    return this.layout.kind
+  }
+
+  /** How many entries are wanted. */
+  get size(): number {
+    return this.wanted.size
+  }
+
+  /** How many sets are left to do. */
+  get waiting(): number {
+    return this.sets.length
+  }
+
+  get hasRemovals(): boolean {
+    return this.removals.length > 0
+  }
+
+  /** Whether nothing is wanted, left to remove, or stale. */
+  get isIdle(): boolean {
+    return this.wanted.size === 0 && this.leaving.size === 0 && this.stale.size === 0
+  }
+
+  /**
+   * Adds to what is wanted; true when the kernel has to be told, for which the entry has to be queued.
+   * `trusted` tells whether what is stale is still as it was found.
+   */
+  want(entry: E, trusted: boolean): boolean {
+    const key = this.layout.key(entry)
+    const value = this.layout.value(entry)
+    const before = this.wanted.set(key, value)
+    if (before !== undefined) {
+      if (this.layout.same(before, value)) return false
+      this.outdated = true
+    }
+    if (this.leaving.size > 0) this.leaving.delete(key)
+    if (this.stale.size === 0) return true
+    const held = this.stale.get(key)
+    this.stale.delete(key)
+    return !trusted || held === undefined || !this.layout.same(held, value)
+  }
+
+  /** Takes out of what is wanted, and queues the removal; false when it was not wanted. */
+  unwant(entry: E): boolean {
+    const key = this.layout.key(entry)
+    const value = this.wanted.get(key)
+    if (value === undefined) return false
+    this.wanted.delete(key)
+    this.outdated = true
+    this.leave(key, value)
+    return true
+  }
+
+  /** Whether an entry of this identity is wanted. */
+  wants(entry: E): boolean {
+    return this.wanted.has(this.layout.key(entry))
+  }
+
+  /** Whether this very entry is wanted. */
+  holds(entry: E): boolean {
+    const value = this.wanted.get(this.layout.key(entry))
+    return value !== undefined && this.layout.same(value, this.layout.value(entry))
+  }
+
+  /** What is wanted under the identity of `entry`. */
+  find(entry: E): E | undefined {
+    const key = this.layout.key(entry)
+    const value = this.wanted.get(key)
+    return value === undefined ? undefined : this.layout.entry(this.device, key, value)
+  }
+
+  /** Queues an entry to be set, as `want` asked for. */
+  push(entry: E): void {
+    this.sets.push(entry)
+  }
+
+  /** Queues whatever is wanted under the identity of `entry`; where nothing is, its removal. */
+  redo(entry: E): void {
+    if (!this.wants(entry)) return this.leave(this.layout.key(entry), this.layout.value(entry))
+    this.outdated = true
+    this.sets.push(entry)
+  }
+
+  /** Moves entries to be set from the queue to `batch` until there are `limit`. */
+  takeSets(limit: number, batch: TableEntry[]): void {
+    while (batch.length < limit) {
+      const queued = this.sets.take()
+      if (queued === undefined) break
+      const entry = this.outdated ? this.find(queued) : queued
+      if (entry !== undefined) batch.push(entry)
+    }
+    if (this.sets.length === 0) this.outdated = false
+  }
+
+  /** Moves entries to be removed from the queue to `batch` until there are `limit`. */
+  takeRemovals(limit: number, batch: TableEntry[]): void {
+    while (batch.length < limit) {
+      const key = this.removals.take()
+      if (key === undefined) return
+      const value = this.leaving.get(key)
+      if (value === undefined) continue
+      this.leaving.delete(key)
+      batch.push(this.layout.entry(this.device, key, value))
+    }
+  }
+
+  /** Queues all that is wanted. */
+  refill(): void {
+    this.requeue([...this.entries()])
+  }
+
+  /** Queues what a look at the kernel did not find; what it found too much is stale. */
+  compare(actual: Iterable<E>): void {
+    const found = new KeyMap<K, V>()
+    for (const entry of actual) found.set(this.layout.key(entry), this.layout.value(entry))
+    const { missing, extra } = diff(this.wanted, found, this.layout.same)
+    const sets = [...missing].map(([key, value]) => this.layout.entry(this.device, key, value))
+    this.stale = extra
+    this.requeue(sets)
+  }
+
+  /** Queues the removal of what is stale. */
+  sweep(): void {
+    for (const [key, value] of this.stale) this.leave(key, value)
+    this.stale = new KeyMap()
+  }
+
+  /** Forgets all work, since nothing of the device is left in the kernel. */
+  forget(): void {
+    this.requeue([])
+    this.removals.replace([])
+    this.leaving.clear()
+    this.stale = new KeyMap()
+  }
+
+  /** The end of the queue as it is now. */
+  mark(): Mark {
+    return { position: this.sets.taken + this.sets.length, epoch: this.epoch }
+  }
+
+  /** Whether all that stood before the mark was tried; undefined when the queue was rebuilt since, so that the mark means nothing. */
+  passed(mark: Mark): boolean | undefined {
+    return mark.epoch === this.epoch ? this.sets.taken >= mark.position : undefined
+  }
+
+  /** What is wanted. */
+  *entries(): Generator<E, void> {
+    for (const [key, value] of this.wanted) yield this.layout.entry(this.device, key, value)
+  }
+
+  /** What is stale. */
+  *leftovers(): Generator<E, void> {
+    for (const [key, value] of this.stale) yield this.layout.entry(this.device, key, value)
+  }
+
+  /** What is queued to be set, for asking often. */
+  pending(): { readonly size: number; has(entry: E): boolean } {
+    const keys = new Set<K>()
+    for (const entry of this.sets.waiting()) if (this.wants(entry)) keys.add(this.layout.key(entry))
+    return { size: keys.size, has: (entry) => keys.has(this.layout.key(entry)) }
+  }
+
+  private leave(key: K, value: V): void {
+    this.leaving.set(key, value)
+    this.removals.push(key)
+  }
+
+  private requeue(entries: E[]): void {
+    this.sets.replace(entries)
+    this.epoch++
+  }
+}

@@ -1,0 +1,100 @@
+import type { Logger } from 'pino'
+import { type Device, TABLE_KINDS } from './device.ts'
+import type { Driver } from './driver.ts'
+import type { Exceptions } from './exceptions.ts'
+import type { TableEntry } from './layout.ts'
+import { identity } from './model.ts'
+
+/** Entries that are handed to the driver at once; between two such batches everybody else gets a turn. */
+const BATCH = 256
+/** From so many waiting entries on, the kernel's echo of what we set is not listened to. */
+const BULK = 1024
+
+export interface WorkParts {
+  readonly driver: Driver
+  readonly exceptions: Exceptions
+  readonly log: Logger
+  /** Called when a device has nothing left to set or remove. */
+  readonly done: (device: Device) => void
+}
+
+/** The devices with entries to set or remove, dealt with a batch at a time. */
+export class Work {
+  private readonly driver: Driver
+  private readonly exceptions: Exceptions
+  private readonly log: Logger
+  private readonly done: (device: Device) => void
+  private readonly busy = new Set<Device>()
+
+  constructor({ driver, exceptions, log, done }: WorkParts) {
+    this.driver = driver
+    this.exceptions = exceptions
+    this.log = log
+    this.done = done
+  }
+
+  get isDone(): boolean {
+    return this.busy.size === 0
+  }
+
+  /** The device may have entries to set or remove. */
+  add(device: Device): void {
+    this.busy.add(device)
+  }
+
+  /** Sets a batch of entries; false when there is none to set. */
+  setSome(): boolean {
+    const batch: TableEntry[] = []
+    for (const kind of TABLE_KINDS) {
+      for (const device of this.busy) {
+        if (device.accepting) device.tables.get(kind)?.takeSets(BATCH, batch)
+      }
+    }
+    this.driver.hush(batch.length === BATCH && this.isBulk())
+    if (batch.length === 0) return false
+    const refused = this.driver.set(batch)
+    if (refused.size === 0 && this.exceptions.size === 0) return true
+    for (const [i, entry] of batch.entries()) {
+      const reason = refused.get(i)
+      if (reason === undefined) this.exceptions.applied(entry)
+      else this.refuse('set', entry, reason)
+    }
+    return true
+  }
+
+  /** Removes a batch of entries, in the reverse order of setting; false when there is none to remove. */
+  removeSome(): boolean {
+    const batch: TableEntry[] = []
+    for (const kind of TABLE_KINDS.toReversed()) {
+      for (const device of this.busy) {
+        if (device.index !== null) device.tables.get(kind)?.takeRemovals(BATCH, batch)
+      }
+    }
+    for (const device of this.busy) {
+      if (device.hasSets || device.hasRemovals) continue
+      this.busy.delete(device)
+      this.done(device)
+    }
+    if (batch.length === 0) return false
+    const refused = this.driver.remove(batch)
+    for (const [i, entry] of batch.entries()) {
+      const reason = refused.get(i)
+      if (reason === undefined) this.exceptions.drop(entry)
+      else this.refuse('remove', entry, reason)
+    }
+    return true
+  }
+
+  private refuse(op: string, entry: TableEntry, reason: string): void {
+    this.exceptions.failed(entry, reason)
+    this.log.debug({ op, entry: identity(entry), reason }, 'entry refused')
+  }
+
+  private isBulk(): boolean {
+    let waiting = 0
+    for (const device of this.busy) {
+      for (const table of device.tables.values()) waiting += table.waiting
+    }
+    return waiting > BULK
+  }
+}

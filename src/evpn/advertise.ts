@@ -1,0 +1,60 @@
+import type { Attributes, PmsiTunnel } from '../bgp/attribute/attributes.ts'
+import { PmsiTunnelType, TunnelType } from '../bgp/constants.ts'
+import type { EvpnRoute } from '../bgp/nlri/evpn/index.ts'
+import { ZERO_ESI } from '../bgp/values/esi.ts'
+import { encapsulation, macMobility, type RouteTarget } from '../bgp/values/extended-community.ts'
+import type { Rd } from '../bgp/values/rd.ts'
+import type { Ip } from '../values/address.ts'
+import type { Endpoint } from './endpoint.ts'
+
+/** What an instance's routes have in common. */
+export interface Advertiser {
+  readonly rd: Rd
+  readonly vni: number
+  readonly exportTargets: readonly RouteTarget[]
+  /** Our address as a BGP speaker. */
+  readonly bgpAddress: Ip
+  /** Our VTEP address. */
+  readonly vtep: Ip
+}
+
+export interface Advertisement {
+  readonly nlri: EvpnRoute
+  readonly nextHop: Ip
+  readonly attributes: Partial<Attributes>
+}
+
+const VXLAN = encapsulation(TunnelType.Vxlan)
+
+/** The inclusive multicast route: send us broadcast, unknown unicast and multicast (RFC 7432 §11, RFC 8365 §5.1.3). */
+export function advertiseNetwork({ rd, vni, exportTargets, bgpAddress, vtep }: Advertiser): Advertisement {
+  const pmsiTunnel: PmsiTunnel = {
+    flags: 0,
+    tunnelType: PmsiTunnelType.IngressReplication,
+    label: vni,
+    tunnelId: vtep,
+  }
+  return {
+    nlri: { type: 3, rd, ethernetTag: 0, originator: bgpAddress },
+    nextHop: bgpAddress,
+    attributes: { extendedCommunities: [VXLAN, ...exportTargets], pmsiTunnel },
+  }
+}
+
+/** The MAC/IP route of an endpoint (RFC 7432 §7.2); `sequence` is its mobility, 0 where it never moved. */
+export function advertiseEndpoint(
+  { rd, vni, exportTargets, vtep }: Advertiser,
+  endpoint: Endpoint,
+  sequence: number,
+): Advertisement {
+  const { mac, ip, localPref } = endpoint
+  const mobility = sequence === 0 ? [] : [macMobility({ sticky: false, sequence })]
+  return {
+    nlri: { type: 2, rd, esi: ZERO_ESI, ethernetTag: 0, mac, ip, label: vni, label2: null },
+    nextHop: vtep,
+    attributes: {
+      extendedCommunities: [VXLAN, ...mobility, ...exportTargets],
+      ...(localPref === null ? {} : { localPref }),
+    },
+  }
+}

@@ -1,0 +1,15 @@
+import type { Ip } from '../values/address.ts'
+import type { Mac } from '../values/mac.ts'
+
+/** Traffic that a port takes part in: `to-port` needs no ingress, `from-port` is never announced. */
+export type Direction = 'both' | 'to-port' | 'from-port'
+
+/** A MAC address, with an IP address or without, behind a local port. */
+export interface Endpoint {
+  readonly mac: Mac
+  readonly ip: Ip | null
+  readonly port: string
+  readonly direction: Direction
+  /** LOCAL_PREF of its routes; null is the default. */
+  readonly localPref: number | null
+}

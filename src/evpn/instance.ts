@@ -1,0 +1,289 @@
+import { EVPN } from '../bgp/family.ts'
+import type { Subscriber } from '../bgp/rib/rib.ts'
+import { localSource, type Route, type Source } from '../bgp/rib/route.ts'
+import type { Speaker } from '../bgp/speaker.ts'
+import type { RouteTarget } from '../bgp/values/extended-community.ts'
+import type { Rd } from '../bgp/values/rd.ts'
+import type { Dataplane, Entry, Flood } from '../dataplane/model.ts'
+import type { Ip } from '../values/address.ts'
+import type { Mac } from '../values/mac.ts'
+import { ensure } from '../values/map.ts'
+import { type Advertisement, type Advertiser, advertiseEndpoint, advertiseNetwork } from './advertise.ts'
+import type { Endpoint } from './endpoint.ts'
+import { type Devices, projectEndpoint, projectIp, projectMac, projectNetwork } from './project.ts'
+import {
+  floodTunnel,
+  isMacRoute,
+  isMulticastRoute,
+  type LocalFacts,
+  type MacRoute,
+  type MulticastRoute,
+  mobilityOf,
+} from './select.ts'
+
+export interface EvpnConfig {
+  /** The id that the agents know it by. */
+  readonly id: string
+  /** `EVI-n`. */
+  readonly name: string
+  readonly rd: Rd
+  readonly vni: number
+  readonly devices: Devices
+  /** Mark of our devices. */
+  readonly alias: string
+  readonly bgpAddress: Ip
+  readonly vtep: Ip
+  readonly vxlanPort: number
+}
+
+/** One MAC-VRF: announces its endpoints, and turns the routes it imports into desired state. */
+export class EvpnInstance implements Subscriber {
+  readonly config: EvpnConfig
+  readonly source: Source
+  importTargets: ReadonlySet<RouteTarget> = new Set()
+  exportTargets: readonly RouteTarget[] = []
+  gatewayIp: Ip | null = null
+  private started = false
+  private readonly speaker: Speaker
+  private readonly dataplane: Dataplane
+  private readonly endpoints = new Map<string, Endpoint>()
+  /** How many endpoints have the address. */
+  private readonly localMacs = new Map<Mac, number>()
+  private readonly localIps = new Map<Ip, number>()
+  /** Mobility sequence of local MACs that were elsewhere before. */
+  private readonly sequences = new Map<Mac, number>()
+  private readonly imported = new Map<string, Route>()
+  private readonly byMac = new Map<Mac, MacRoute[]>()
+  private readonly byIp = new Map<Ip, MacRoute[]>()
+  /** Multicast routes by the tunnel they ask for. */
+  private readonly floods = new Map<string, { readonly entry: Flood; readonly routes: Set<string> }>()
+
+  constructor(config: EvpnConfig, speaker: Speaker, dataplane: Dataplane) {
+    this.config = config
+    this.speaker = speaker
+    this.dataplane = dataplane
+    this.source = localSource(config.name)
+  }
+
+  /** Entries for the network itself, wanted from the first endpoint to the last. */
+  networkEntries(): Entry[] {
+    const { devices, alias, vni, vtep, vxlanPort } = this.config
+    return projectNetwork(devices, alias, vni, vtep, vxlanPort)
+  }
+
+  /** Entries that an endpoint needs beside the network's. */
+  endpointEntries({ port, mac }: Endpoint): Entry[] {
+    return projectEndpoint(this.config.devices, port, mac)
+  }
+
+  /** Imports and exports by these targets from now on, and announces the network. */
+  setTargets(importTargets: readonly RouteTarget[], exportTargets: readonly RouteTarget[]): void {
+    this.importFrom(new Set(importTargets))
+    if (this.started && sameTargets(exportTargets, this.exportTargets)) return
+    this.started = true
+    this.exportTargets = exportTargets
+    this.announce(advertiseNetwork(this.advertiser()))
+    for (const endpoint of this.endpoints.values()) this.announceEndpoint(endpoint)
+  }
+
+  setGateway(ip: Ip | null): void {
+    if (ip === this.gatewayIp) return
+    this.gatewayIp = ip
+    for (const mac of this.byMac.keys()) this.refreshMac(mac)
+    for (const address of this.byIp.keys()) this.refreshIp(address)
+  }
+
+  /** Adds an endpoint, or changes what is said of it. */
+  addEndpoint(endpoint: Endpoint): void {
+    const { mac, ip } = endpoint
+    const key = endpointKey(mac, ip)
+    if (!this.endpoints.has(key)) {
+      if (!this.localMacs.has(mac)) this.sequences.set(mac, this.nextSequence(mac))
+      this.localMacs.set(mac, (this.localMacs.get(mac) ?? 0) + 1)
+      if (ip !== null) this.localIps.set(ip, (this.localIps.get(ip) ?? 0) + 1)
+    }
+    this.endpoints.set(key, endpoint)
+    this.refreshMac(mac)
+    if (ip !== null) this.refreshIp(ip)
+    this.announceEndpoint(endpoint)
+  }
+
+  removeEndpoint({ mac, ip }: Endpoint): void {
+    const key = endpointKey(mac, ip)
+    const endpoint = this.endpoints.get(key)
+    if (endpoint === undefined) return
+    this.endpoints.delete(key)
+    this.withdraw(advertiseEndpoint(this.advertiser(), endpoint, 0))
+    if (release(this.localMacs, mac)) this.sequences.delete(mac)
+    if (ip !== null) release(this.localIps, ip)
+    this.refreshMac(mac)
+    if (ip !== null) this.refreshIp(ip)
+  }
+
+  /** Ends the instance: nothing announced, nothing imported, nothing wanted for remote addresses. */
+  stop(): void {
+    for (const endpoint of [...this.endpoints.values()]) this.removeEndpoint(endpoint)
+    this.withdraw(advertiseNetwork(this.advertiser()))
+    this.importFrom(new Set())
+  }
+
+  routeChanged(route: Route): void {
+    if (route.source === this.source || route.family !== EVPN) return
+    const before = this.imported.get(route.key)
+    if (before === route) return
+    if (before !== undefined) this.forget(before)
+    this.imported.set(route.key, route)
+    if (isMacRoute(route)) {
+      ensure(this.byMac, route.nlri.mac, () => []).push(route)
+      if (route.nlri.ip !== null) ensure(this.byIp, route.nlri.ip, () => []).push(route)
+    } else if (isMulticastRoute(route)) this.addFlood(route)
+    this.refresh(route)
+  }
+
+  routeGone({ family, key }: Route): void {
+    if (family !== EVPN) return
+    const route = this.imported.get(key)
+    if (route === undefined) return
+    this.imported.delete(key)
+    this.forget(route)
+    this.refresh(route)
+  }
+
+  /** Routes that the import targets brought, as a live view. */
+  importedRoutes(): Iterable<Route> {
+    return this.imported.values()
+  }
+
+  /** Routes of this instance in the RIB. */
+  *advertisedRoutes(): Iterable<Route> {
+    for (const route of this.speaker.rib.ownRoutes(EVPN)) if (route.source === this.source) yield route
+  }
+
+  /** What tells usable routes from others. */
+  get facts(): LocalFacts {
+    return { vtep: this.config.vtep, gatewayIp: this.gatewayIp }
+  }
+
+  private importFrom(targets: ReadonlySet<RouteTarget>): void {
+    const before = this.importTargets
+    const given = [...targets].filter((target) => !before.has(target))
+    const taken = [...before].filter((target) => !targets.has(target))
+    this.importTargets = targets
+    for (const target of given) this.speaker.subscribe(this, target)
+    for (const target of taken) this.speaker.unsubscribe(this, target)
+    if (taken.length === 0) return
+    for (const route of [...this.imported.values()]) if (!this.matches(route)) this.routeGone(route)
+  }
+
+  private advertiser(): Advertiser {
+    const { rd, vni, bgpAddress, vtep } = this.config
+    return { rd, vni, bgpAddress, vtep, exportTargets: this.exportTargets }
+  }
+
+  private announceEndpoint(endpoint: Endpoint): void {
+    const route = advertiseEndpoint(this.advertiser(), endpoint, this.sequences.get(endpoint.mac) ?? 0)
+    if (endpoint.direction === 'from-port') this.withdraw(route)
+    else this.announce(route)
+  }
+
+  /** Nobody imports what carries no target: it is not announced at all. */
+  private announce(route: Advertisement): void {
+    const { nlri, attributes, nextHop } = route
+    if (this.exportTargets.length === 0) this.withdraw(route)
+    else this.speaker.originate(this.source, EVPN, nlri, attributes, nextHop)
+  }
+
+  private withdraw({ nlri }: Advertisement): void {
+    this.speaker.withdraw(this.source, EVPN, nlri)
+  }
+
+  private matches({ set }: Route): boolean {
+    return set.routeTargets.some((target) => this.importTargets.has(target))
+  }
+
+  /** A MAC that others announced has moved here: one more than the highest they said (RFC 7432 §7.7). */
+  private nextSequence(mac: Mac): number {
+    const routes = this.byMac.get(mac)
+    return routes === undefined ? 0 : 1 + Math.max(...routes.map(({ set }) => mobilityOf(set).sequence))
+  }
+
+  private forget(route: Route): void {
+    if (isMacRoute(route)) {
+      drop(this.byMac, route.nlri.mac, route)
+      if (route.nlri.ip !== null) drop(this.byIp, route.nlri.ip, route)
+    } else if (isMulticastRoute(route)) this.removeFlood(route)
+  }
+
+  private refresh(route: Route): void {
+    if (!isMacRoute(route)) return
+    this.refreshMac(route.nlri.mac)
+    if (route.nlri.ip !== null) this.refreshIp(route.nlri.ip)
+  }
+
+  private refreshMac(mac: Mac): void {
+    const { devices } = this.config
+    const entry = projectMac(devices, mac, this.localMacs.has(mac), this.byMac.get(mac) ?? [], this.facts)
+    if (entry !== null) this.dataplane.want(entry)
+    else
+      this.dataplane.unwant({
+        kind: 'remote-mac',
+        device: devices.vxlan,
+        mac,
+        dst: this.config.vtep,
+        vni: this.config.vni,
+      })
+  }
+
+  private refreshIp(ip: Ip): void {
+    const { devices } = this.config
+    const entry = projectIp(devices, ip, this.localIps.has(ip), this.byIp.get(ip) ?? [], this.facts)
+    if (entry !== null) this.dataplane.want(entry)
+    else this.dataplane.unwant({ kind: 'neighbour', device: devices.bridge, ip, mac: 0 })
+  }
+
+  private addFlood(route: MulticastRoute): void {
+    const tunnel = floodTunnel(route, this.facts)
+    if ('reason' in tunnel) return
+    const entry: Flood = { kind: 'flood', device: this.config.devices.vxlan, ...tunnel }
+    const flood = ensure(this.floods, floodKey(entry), () => ({ entry, routes: new Set() }))
+    flood.routes.add(route.key)
+    this.dataplane.want(entry)
+  }
+
+  private removeFlood(route: MulticastRoute): void {
+    const tunnel = floodTunnel(route, this.facts)
+    if ('reason' in tunnel) return
+    const key = floodKey(tunnel)
+    const flood = this.floods.get(key)
+    flood?.routes.delete(route.key)
+    if (flood?.routes.size !== 0) return
+    this.floods.delete(key)
+    this.dataplane.unwant(flood.entry)
+  }
+}
+
+function sameTargets(a: readonly RouteTarget[], b: readonly RouteTarget[]): boolean {
+  return a.length === b.length && a.every((target, i) => target === b[i])
+}
+
+function endpointKey(mac: Mac, ip: Ip | null): string {
+  return `${mac} ${ip ?? ''}`
+}
+
+function floodKey({ dst, vni }: { dst: Ip; vni: number }): string {
+  return `${vni} ${dst}`
+}
+
+/** Takes one user away; true when it was the last. */
+function release<K>(counts: Map<K, number>, key: K): boolean {
+  const count = (counts.get(key) ?? 0) - 1
+  if (count > 0) counts.set(key, count)
+  else counts.delete(key)
+  return count <= 0
+}
+
+function drop<K>(index: Map<K, MacRoute[]>, key: K, route: MacRoute): void {
+  const routes = index.get(key)?.filter((other) => other !== route) ?? []
+  if (routes.length === 0) index.delete(key)
+  else index.set(key, routes)
+}

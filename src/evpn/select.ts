@@ -1,0 +1,110 @@
+import { ingressReplicationEndpoint } from '../bgp/attribute/pmsi-tunnel.ts'
+import { TunnelType } from '../bgp/constants.ts'
+import type { MacIpRoute } from '../bgp/nlri/evpn/type2.ts'
+import type { InclusiveMulticastRoute } from '../bgp/nlri/evpn/type3.ts'
+import type { AttributeSet } from '../bgp/rib/attribute-pool.ts'
+import type { Route } from '../bgp/rib/route.ts'
+import {
+  encapsulationOf,
+  isDefaultGateway,
+  type MacMobility,
+  macMobilityOf,
+} from '../bgp/values/extended-community.ts'
+import type { Ip } from '../values/address.ts'
+import { isGroupMac } from '../values/mac.ts'
+
+/** A route of an imported type. */
+export type MacRoute = Route & { readonly nlri: MacIpRoute }
+export type MulticastRoute = Route & { readonly nlri: InclusiveMulticastRoute }
+
+export function isMacRoute(route: Route): route is MacRoute {
+  return 'type' in route.nlri && route.nlri.type === 2
+}
+
+export function isMulticastRoute(route: Route): route is MulticastRoute {
+  return 'type' in route.nlri && route.nlri.type === 3
+}
+
+/** A way to reach another VTEP's part of the network. */
+export interface Tunnel {
+  readonly dst: Ip
+  readonly vni: number
+}
+
+/** What tells routes to others from routes to ourselves. */
+export interface LocalFacts {
+  /** Our VTEP address. */
+  readonly vtep: Ip
+  readonly gatewayIp: Ip | null
+}
+
+const DEFAULT_LOCAL_PREF = 100
+const NOT_MOVED: MacMobility = { sticky: false, sequence: 0 }
+
+/** Why a MAC/IP route is not used for forwarding; null when it is. */
+export function unusableMac({ nlri, set }: MacRoute, { vtep, gatewayIp }: LocalFacts): string | null {
+  if (!hasVxlan(set)) return 'no VXLAN encapsulation'
+  if (set.nextHop === null || set.nextHop === vtep) return 'next hop is ourselves'
+  if (nlri.label === 0) return 'VNI 0'
+  if (nlri.mac === 0 || isGroupMac(nlri.mac)) return 'MAC address of no station'
+  if (set.attributes.extendedCommunities?.some(isDefaultGateway)) return 'default gateway'
+  if (nlri.ip !== null && nlri.ip === gatewayIp) return "the gateway's IP address"
+  return null
+}
+
+/** Where a multicast route wants broadcast traffic to go; null, with the reason, when nowhere. */
+export function floodTunnel(
+  { set }: MulticastRoute,
+  { vtep }: LocalFacts,
+): Tunnel | { readonly reason: string } {
+  const tunnel = set.attributes.pmsiTunnel
+  if (!hasVxlan(set)) return { reason: 'no VXLAN encapsulation' }
+  if (tunnel === null) return { reason: 'no PMSI tunnel' }
+  const dst = ingressReplicationEndpoint(tunnel)
+  if (dst === undefined) return { reason: `PMSI tunnel type ${tunnel.tunnelType}` }
+  if (dst === vtep) return { reason: 'tunnel ends at ourselves' }
+  if (tunnel.label === 0) return { reason: 'VNI 0' }
+  return { dst, vni: tunnel.label }
+}
+
+/** VXLAN has to be announced: without any encapsulation community MPLS is meant (RFC 8365 §5.1.3). */
+function hasVxlan({ attributes }: AttributeSet): boolean {
+  return (
+    attributes.extendedCommunities?.some((community) => encapsulationOf(community) === TunnelType.Vxlan) ===
+    true
+  )
+}
+
+export function mobilityOf({ attributes }: AttributeSet): MacMobility {
+  for (const community of attributes.extendedCommunities ?? []) {
+    const mobility = macMobilityOf(community)
+    if (mobility !== undefined) return mobility
+  }
+  return NOT_MOVED
+}
+
+/**
+ * Negative when `a` is the better of two routes for one address: higher LOCAL_PREF (first, as bagpipe-bgp has it), then
+ * sticky, then the higher mobility sequence, then the lower next hop (RFC 7432 §15).
+ */
+export function compareMacRoutes(a: Route, b: Route): number {
+  const left = mobilityOf(a.set)
+  const right = mobilityOf(b.set)
+  return (
+    localPref(b) - localPref(a) ||
+    Number(right.sticky) - Number(left.sticky) ||
+    right.sequence - left.sequence ||
+    compareOctets(a.set.nextHop ?? '', b.set.nextHop ?? '') ||
+    compareOctets(a.key, b.key)
+  )
+}
+
+const localPref = ({ set }: Route): number => set.attributes.localPref ?? DEFAULT_LOCAL_PREF
+const compareOctets = (a: string, b: string): number => a.length - b.length || (a < b ? -1 : a > b ? 1 : 0)
+
+/** The best of some routes; undefined of none. */
+export function bestMacRoute<R extends Route>(routes: Iterable<R>): R | undefined {
+  let best: R | undefined
+  for (const route of routes) if (best === undefined || compareMacRoutes(route, best) < 0) best = route
+  return best
+}

@@ -1,0 +1,78 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { request, type Server } from '../client.ts'
+import { API_PORT } from '../config/schema.ts'
+import type { Lab } from './lab.ts'
+import type { Host } from './network.ts'
+import type { LabProcess } from './process.ts'
+
+/** The command that an operator types. */
+export const CHANTER = fileURLToPath(new URL('../../bin/chanter', import.meta.url))
+
+/** A running daemon. */
+export interface Daemon {
+  readonly host: Host
+  readonly process: LabProcess
+  readonly api: Server
+}
+
+/** The options of bgp.conf by section. */
+export type Settings = Readonly<Record<string, Readonly<Record<string, string | number>>>>
+
+/** Starts the daemon on `host` with the Linux dataplane and the API on all its addresses; resolves when it answers. */
+export async function startChanter(lab: Lab, host: Host, settings: Settings): Promise<Daemon> {
+  const api = { host: host.address, port: API_PORT }
+  const file = join(lab.directory, `${host.name}.conf`)
+  const sections: Settings = {
+    ...settings,
+    BGP: { local_address: host.address, ...settings['BGP'] },
+    API: { host: '0.0.0.0', port: api.port, ...settings['API'] },
+    DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux', ...settings['DATAPLANE_DRIVER_EVPN'] },
+  }
+  writeFileSync(file, formatIni(sections))
+  const started = lab.start(host.namespace, host.name, CHANTER, 'daemon', '--config-file', file)
+  await lab.eventually(`the API of ${host.name} answers`, async () => {
+    const { status, body } = await request(api, '/ping')
+    return status === 200 ? { value: body } : { seen: `${status} ${body}` }
+  })
+  return { host, process: started, api }
+}
+
+/** Starts `chanter reflector` for whoever connects, its looking glass on the same address; resolves when it answers. */
+export async function startChanterReflector(lab: Lab, host: Host, as: number): Promise<LabProcess> {
+  const api = { host: host.address, port: API_PORT }
+  const words = [
+    '--as',
+    `${as}`,
+    '--client',
+    '0.0.0.0/0',
+    '--router-id',
+    host.address,
+    '--listen',
+    host.address,
+  ]
+  const started = lab.start(
+    host.namespace,
+    'reflector',
+    CHANTER,
+    'reflector',
+    ...words,
+    '--api',
+    `${api.host}:${api.port}`,
+  )
+  await lab.eventually('the reflector answers', async () => {
+    const { status, body } = await request(api, '/ping')
+    return status === 200 ? { value: body } : { seen: `${status} ${body}` }
+  })
+  return started
+}
+
+function formatIni(sections: Settings): string {
+  return Object.entries(sections)
+    .map(([section, options]) => {
+      const lines = Object.entries(options).map(([option, value]) => `${option} = ${value}\n`)
+      return `[${section}]\n${lines.join('')}`
+    })
+    .join('\n')
+}

@@ -1,0 +1,49 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Lab } from './lab.ts'
+import type { Host } from './network.ts'
+import type { LabProcess } from './process.ts'
+
+const FAMILIES = ['l2vpn-evpn', 'l3vpn-ipv4-unicast', 'l3vpn-ipv4-flowspec', 'rtc']
+
+/** gobgpd's configuration of a route reflector that waits for its clients. */
+export function gobgpConfig(as: number, reflector: string, clients: readonly string[]): string {
+  const families = FAMILIES.map(
+    (name) => `[[neighbors.afi-safis]]\n  config = { afi-safi-name = "${name}" }\n`,
+  ).join('')
+  const neighbours = clients.map(
+    (address) => `
+[[neighbors]]
+  config = { neighbor-address = "${address}", peer-as = ${as} }
+  transport.config = { passive-mode = true }
+  route-reflector.config = { route-reflector-client = true, route-reflector-cluster-id = "${reflector}" }
+${families}`,
+  )
+  return `[global]\n  config = { as = ${as}, router-id = "${reflector}" }\n${neighbours.join('')}`
+}
+
+/** Starts gobgpd as the reflector of `clients`; resolves when it answers. */
+export async function startGobgp(
+  lab: Lab,
+  reflector: Host,
+  as: number,
+  clients: readonly Host[],
+): Promise<LabProcess> {
+  const file = join(lab.directory, 'gobgpd.conf')
+  writeFileSync(
+    file,
+    gobgpConfig(
+      as,
+      reflector.address,
+      clients.map(({ address }) => address),
+    ),
+  )
+  const started = lab.start(reflector.namespace, 'gobgpd', 'gobgpd', '--pprof-disable', '-f', file)
+  await lab.eventually('gobgpd answers', async () => ({ value: await gobgp(lab, reflector, 'neighbor') }))
+  return started
+}
+
+/** Runs the gobgp command on the reflector's machine and returns what it printed. */
+export function gobgp(lab: Lab, reflector: Host, ...args: readonly string[]): Promise<string> {
+  return lab.exec(reflector.namespace, 'gobgp', ...args)
+}

@@ -1,0 +1,40 @@
+import { closeSync, existsSync, openSync } from 'node:fs'
+import { getSystemErrorName } from 'node:util'
+import koffi from 'koffi'
+import { runSync } from './command.ts'
+
+const CLONE_NEWNET = 0x40000000
+
+const setns = koffi.load('libc.so.6').func('int setns(int fd, int type)')
+
+/**
+ * Moves this process's main thread into a named network namespace: sockets that it opens and children that it starts
+ * from now on live there. Returns the way back.
+ */
+export function enterNamespace(name: string): () => void {
+  const home = openSync('/proc/self/ns/net', 'r')
+  const target = openSync(pathOf(name), 'r')
+  enter(target)
+  closeSync(target)
+  return () => {
+    enter(home)
+    closeSync(home)
+  }
+}
+
+/** Removes a named namespace, when there is one; what it holds ends with its last process. */
+export function removeNamespace(name: string): void {
+  if (isNamespace(name)) runSync('ip', 'netns', 'del', name)
+}
+
+export function isNamespace(name: string): boolean {
+  return existsSync(pathOf(name))
+}
+
+function pathOf(name: string): string {
+  return `/run/netns/${name}`
+}
+
+function enter(fd: number): void {
+  if (setns(fd, CLONE_NEWNET) !== 0) throw new Error(`setns: ${getSystemErrorName(-koffi.errno())}`)
+}

@@ -1,0 +1,78 @@
+import { formatMac, type Mac } from '../values/mac.ts'
+import { run } from './command.ts'
+import type { Lab } from './lab.ts'
+
+/** A machine of the underlay network: a namespace with an address on `eth0` (the reflector: on its bridge). */
+export interface Host {
+  readonly name: string
+  readonly namespace: string
+  readonly address: string
+}
+
+/** A virtual machine: a namespace whose `eth0` is the far end of a port of its node. */
+export interface Vm {
+  readonly name: string
+  readonly namespace: string
+  readonly mac: Mac
+  /** With prefix length. */
+  readonly address: string
+  /** The interface on the node, named as a hypervisor would name a tap. */
+  readonly port: string
+}
+
+const UNDERLAY = 'underlay'
+const UNDERLAY_PREFIX_LENGTH = 24
+/** Leaves room for the VXLAN header in the underlay's 1500. */
+const VM_MTU = 1450
+
+/** The reflector's namespace, which holds the switch that all nodes connect to. This process moves into it, so that it reaches them. */
+export async function addReflector(lab: Lab, address: string): Promise<Host> {
+  const namespace = lab.addNamespace('rr')
+  await run('ip', '-n', namespace, 'link', 'add', UNDERLAY, 'type', 'bridge', 'forward_delay', '0')
+  await run('ip', '-n', namespace, 'addr', 'add', `${address}/${UNDERLAY_PREFIX_LENGTH}`, 'dev', UNDERLAY)
+  await run('ip', '-n', namespace, 'link', 'set', UNDERLAY, 'up')
+  lab.enter(namespace)
+  return { name: 'rr', namespace, address }
+}
+
+export async function addNode(lab: Lab, reflector: Host, name: string, address: string): Promise<Host> {
+  const namespace = lab.addNamespace(name)
+  const port = `to-${name}`
+  await veth({ namespace, device: 'eth0' }, { namespace: reflector.namespace, device: port })
+  await run('ip', '-n', reflector.namespace, 'link', 'set', port, 'master', UNDERLAY, 'up')
+  await run('ip', '-n', namespace, 'addr', 'add', `${address}/${UNDERLAY_PREFIX_LENGTH}`, 'dev', 'eth0')
+  await run('ip', '-n', namespace, 'link', 'set', 'eth0', 'up')
+  return { name, namespace, address }
+}
+
+export async function addVm(lab: Lab, node: Host, name: string, mac: Mac, address: string): Promise<Vm> {
+  const namespace = lab.addNamespace(name)
+  const port = `tap-${name}`
+  await veth({ namespace, device: 'eth0' }, { namespace: node.namespace, device: port })
+  await run('ip', '-n', node.namespace, 'link', 'set', port, 'up')
+  await run(
+    'ip',
+    '-n',
+    namespace,
+    'link',
+    'set',
+    'eth0',
+    'address',
+    formatMac(mac),
+    'mtu',
+    String(VM_MTU),
+    'up',
+  )
+  await run('ip', '-n', namespace, 'addr', 'add', address, 'dev', 'eth0')
+  return { name, namespace, mac, address, port }
+}
+
+interface End {
+  readonly namespace: string
+  readonly device: string
+}
+
+async function veth(a: End, b: End): Promise<void> {
+  const end = ({ namespace, device }: End) => ['name', device, 'netns', namespace]
+  await run('ip', 'link', 'add', ...end(a), 'type', 'veth', 'peer', ...end(b))
+}

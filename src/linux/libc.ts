@@ -1,0 +1,68 @@
+import { constants } from 'node:os'
+import koffi from 'koffi'
+
+/** The C library that the process itself runs on, glibc or musl. */
+const libc = koffi.load(null)
+
+type Call<Arguments extends unknown[]> = (...args: Arguments) => number
+
+/** Binds a C function; what it returns is its result, or the negated errno where it failed. */
+function bound<Arguments extends unknown[]>(prototype: string): Call<Arguments> {
+  const call = libc.func(prototype) as Call<Arguments>
+  return (...args) => {
+    const result = call(...args)
+    return result < 0 ? -koffi.errno() : result
+  }
+}
+
+export const socket = bound<[domain: number, type: number, protocol: number]>('int socket(int, int, int)')
+export const bind = bound<[fd: number, address: Uint8Array, length: number]>(
+  'int bind(int, const void *, unsigned int)',
+)
+export const setsockopt = bound<
+  [fd: number, level: number, option: number, value: Uint8Array, length: number]
+>('int setsockopt(int, int, int, const void *, unsigned int)')
+/** `length` is an in and out parameter: a 32-bit number in host order. */
+export const getsockopt = bound<
+  [fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array]
+>('int getsockopt(int, int, int, void *, void *)')
+export const send = bound<[fd: number, bytes: Uint8Array, length: number, flags: number]>(
+  'long send(int, const void *, size_t, int)',
+)
+export const recv = bound<[fd: number, bytes: Uint8Array, length: number, flags: number]>(
+  'long recv(int, void *, size_t, int)',
+)
+export const open = bound<[path: string, flags: number]>('int open(const char *, int)')
+export const close = bound<[fd: number]>('int close(int)')
+/** Moves the calling thread, and the children it starts later, to the namespace behind `fd`. */
+export const setns = bound<[fd: number, kind: number]>('int setns(int, int)')
+/** Moves the calling thread, and the children it starts later, to new namespaces. */
+export const unshare = bound<[flags: number]>('int unshare(int)')
+
+/** Where the bytes of `buffer` lie, for structures that hold pointers; valid as long as `buffer` is referenced. */
+export function addressOf(buffer: Uint8Array): bigint {
+  return koffi.address(buffer)
+}
+
+/** A 32-bit number in host order, as socket options take it. */
+export function int32(value: number): Uint8Array {
+  return new Uint8Array(Int32Array.of(value).buffer)
+}
+
+const SYNONYMS = new Set(['EWOULDBLOCK', 'ENOTSUP'])
+const ERRNO_NAMES = new Map(
+  Object.entries(constants.errno)
+    .filter(([name]) => !SYNONYMS.has(name))
+    .map(([name, errno]) => [errno, name]),
+)
+
+/** `EEXIST` for 17; the number itself for what Node has no name for. */
+export function errnoName(errno: number): string {
+  return ERRNO_NAMES.get(errno) ?? `errno ${errno}`
+}
+
+/** Passes a result on, or throws where it is a negated errno. */
+export function checked(result: number, what: string): number {
+  if (result < 0) throw new Error(`${what}: ${errnoName(-result)}`)
+  return result
+}

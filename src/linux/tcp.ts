@@ -1,0 +1,173 @@
+import net from 'node:net'
+import { isWithin } from '../bgp/nlri/prefix.ts'
+import type {
+  Accept,
+  Connection,
+  ConnectionHandlers,
+  ConnectOptions,
+  Endpoint,
+  Listener,
+  Protection,
+  Transport,
+} from '../bgp/session/transport.ts'
+import { formatIp, type Ip, parseIp, unmapped } from '../values/address.ts'
+import { close } from './libc.ts'
+import { openSocket, setMd5Key, setTtlSecurity } from './tcp-options.ts'
+
+/** Time a closed connection has to deliver what was written, a NOTIFICATION at most. */
+const LINGER_MS = 500
+
+/** BGP's transport over the kernel's TCP. */
+export const tcpTransport: Transport = {
+  connect(options: ConnectOptions, handlers: ConnectionHandlers): Connection {
+    const { address, localAddress } = options
+    const socket = clientSocket(options)
+    const connection = new TcpConnection(socket, localAddress, address, handlers)
+    if (socket.destroyed) return connection
+    socket.once('connect', () => handlers.connected())
+    const target = { host: formatIp(address), port: options.port, noDelay: true }
+    socket.connect(isProtected(options) ? target : { ...target, localAddress: formatIp(localAddress) })
+    return connection
+  },
+
+  listen({ address, port }: Endpoint, accept: Accept): Promise<Listener> {
+    const protections: Protection[] = []
+    const server = net.createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
+      const parsed = parseIp(socket.remoteAddress ?? '')
+      if (parsed === undefined) {
+        socket.destroy()
+        return
+      }
+      const remote = unmapped(parsed)
+      const protection = protections.find((one) =>
+        isWithin(remote, { ip: one.address, length: one.prefixLength }),
+      )
+      if (!isGuarded(socket, remote, protection?.ttlSecurityHops ?? null)) {
+        socket.destroy()
+        return
+      }
+      const connection = new TcpConnection(socket, address, remote, null)
+      const handlers = accept(connection)
+      if (handlers === null) {
+        connection.close()
+        return
+      }
+      connection.attach(handlers)
+      socket.resume()
+    })
+    return new Promise((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ host: formatIp(address), port }, () => {
+        server.off('error', reject)
+        // A connection that cannot be taken, for want of file descriptors perhaps, is the peer's to try again.
+        server.on('error', () => {})
+        resolve({
+          protect(protection) {
+            const { md5Key, prefixLength } = protection
+            if (md5Key !== null) setMd5Key(fileDescriptor(server), protection.address, prefixLength, md5Key)
+            protections.push(protection)
+          },
+          close: () => server.close(),
+        })
+      })
+    })
+  },
+}
+
+const isProtected = ({ md5Key, ttlSecurityHops }: ConnectOptions): boolean =>
+  md5Key !== null || ttlSecurityHops !== null
+
+/** A socket to connect with; where the system refuses one, it is a connection that fails. */
+function clientSocket(options: ConnectOptions): net.Socket {
+  if (!isProtected(options)) return new net.Socket()
+  try {
+    return protectedSocket(options)
+  } catch (error) {
+    return new net.Socket().destroy(error as Error)
+  }
+}
+
+/** A socket with its options set before it connects, as they have to be. */
+function protectedSocket({ address, localAddress, md5Key, ttlSecurityHops }: ConnectOptions): net.Socket {
+  const fd = openSocket(localAddress)
+  try {
+    if (md5Key !== null) setMd5Key(fd, address, address.length * 8, md5Key)
+    if (ttlSecurityHops !== null) setTtlSecurity(fd, address, ttlSecurityHops)
+  } catch (error) {
+    close(fd)
+    throw error
+  }
+  return new net.Socket({ fd, readable: true, writable: true })
+}
+
+/** Whether a connection that arrived has the TTL security asked for; it may be gone already. */
+function isGuarded(socket: net.Socket, remote: Ip, hops: number | null): boolean {
+  if (hops === null) return true
+  try {
+    setTtlSecurity(fileDescriptor(socket), remote, hops)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Node keeps it to itself; sockets of its own making have one all the same. */
+function fileDescriptor(of: net.Socket | net.Server): number {
+  const { _handle: handle } = of as unknown as { readonly _handle: { readonly fd: number } | null }
+  if (handle === null) throw new Error('the socket is closed')
+  return handle.fd
+}
+
+class TcpConnection implements Connection {
+  readonly localAddress: Ip
+  readonly remoteAddress: Ip
+  private readonly socket: net.Socket
+  private handlers: ConnectionHandlers | null
+
+  constructor(socket: net.Socket, localAddress: Ip, remoteAddress: Ip, handlers: ConnectionHandlers | null) {
+    this.socket = socket
+    this.localAddress = localAddress
+    this.remoteAddress = remoteAddress
+    this.handlers = handlers
+    let failure: Error | null = null
+    socket.on('data', (chunk: Buffer) => this.handlers?.data(chunk))
+    socket.on('drain', () => this.handlers?.drained())
+    socket.on('error', (error) => {
+      failure = error
+    })
+    // A peer that says no more is gone: `close` would wait until it has read what we wrote, maybe for ever.
+    socket.on('end', () => this.closed(null))
+    socket.on('close', () => this.closed(failure))
+  }
+
+  get unsent(): number {
+    return this.socket.writableLength
+  }
+
+  attach(handlers: ConnectionHandlers): void {
+    this.handlers = handlers
+  }
+
+  private closed(failure: Error | null): void {
+    const { handlers } = this
+    this.handlers = null
+    handlers?.closed(failure)
+  }
+
+  write(bytes: Buffer): void {
+    if (this.socket.writable) this.socket.write(bytes)
+  }
+
+  close(): void {
+    this.handlers = null
+    const { socket } = this
+    if (socket.connecting) {
+      socket.destroy()
+      return
+    }
+    socket.resume()
+    socket.end()
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+    socket.once('close', () => clearTimeout(timer))
+  }
+}

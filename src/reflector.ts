@@ -1,0 +1,102 @@
+import {
+  EVPN,
+  type Family,
+  FLOWSPEC_VPNV4,
+  FLOWSPEC_VPNV6,
+  ROUTE_TARGET,
+  VPNV4,
+  VPNV6,
+} from './bgp/family.ts'
+import type { Prefix } from './bgp/nlri/prefix.ts'
+import { PEER_DEFAULTS } from './bgp/session/peer-config.ts'
+import { SPEAKER_DEFAULTS, Speaker } from './bgp/speaker.ts'
+import { systemClock } from './clock.ts'
+import type { Daemon } from './daemon.ts'
+import { tcpTransport } from './linux/tcp.ts'
+import type { Logger } from './log.ts'
+import type { RecentLog } from './recent-log.ts'
+import { restServer } from './rest/server.ts'
+import { formatIp, type Ip } from './values/address.ts'
+import { VERSION } from './version.ts'
+
+export interface ReflectorConfig {
+  readonly as: number
+  readonly identifier: Ip
+  readonly clusterId: Ip
+  readonly listenAddress: Ip
+  readonly listenPort: number
+  /** Whoever connects from here is a client. */
+  readonly clients: readonly Prefix[]
+  readonly clientLimit: number
+  /** Other reflectors, which are connected to. */
+  readonly peers: readonly Ip[]
+  readonly holdTimeSeconds: number
+  /** Key of TCP MD5 signatures with everybody; null for none. */
+  readonly md5Key: string | null
+  /** Where the looking glass listens; null for none. */
+  readonly api: { readonly host: string; readonly port: number } | null
+}
+
+/** Every family that carries route targets, and the one that asks for them. */
+const FAMILIES: readonly Family[] = [VPNV4, VPNV6, EVPN, FLOWSPEC_VPNV4, FLOWSPEC_VPNV6, ROUTE_TARGET]
+
+/** A route reflector of its own: no VPN services, no kernel (RFC 4456). Throws when a part cannot start. */
+export async function runReflector(
+  config: ReflectorConfig,
+  log: Logger,
+  recentLog: RecentLog,
+): Promise<Daemon> {
+  const clock = systemClock
+  const common = {
+    ...PEER_DEFAULTS,
+    as: config.as,
+    families: FAMILIES,
+    holdTimeSeconds: config.holdTimeSeconds,
+    md5Key: config.md5Key,
+  }
+  const template = { ...common, reflectorClient: true }
+  const speaker = new Speaker(
+    {
+      ...SPEAKER_DEFAULTS,
+      as: config.as,
+      identifier: config.identifier,
+      localAddress: config.identifier,
+      listenAddress: config.listenAddress,
+      listenPort: config.listenPort,
+      clusterId: config.clusterId,
+      peers: config.peers.map((address) => ({ ...common, address })),
+      dynamicNeighbours: config.clients.map((prefix) => ({ prefix, template, limit: config.clientLimit })),
+    },
+    { clock, random: Math.random, transport: tcpTransport, log: log.child({ part: 'bgp' }) },
+    () => {},
+  )
+  const rest = restServer({
+    vpns: null,
+    log: log.child({ part: 'rest' }),
+    views: {
+      speaker,
+      services: null,
+      config: {
+        as: config.as,
+        identifier: formatIp(config.identifier),
+        cluster_id: formatIp(config.clusterId),
+      },
+      version: VERSION,
+      startTime: clock.epoch(),
+      recentLog: () => recentLog.newestFirst(),
+    },
+  })
+  if (config.api !== null) await rest.listen(config.api)
+  const reason = await speaker.start()
+  if (reason !== null) {
+    await rest.close()
+    throw new Error(`nobody can connect to the reflector: ${reason}`)
+  }
+  log.info({ as: config.as, listen: formatIp(config.listenAddress), port: config.listenPort }, 'ready')
+  return {
+    async stop() {
+      speaker.stop('the reflector is stopping')
+      await rest.close()
+    },
+  }
+}

@@ -1,0 +1,45 @@
+import { STATUS_CODES } from 'node:http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Failed, Rejected } from '../vpn/request.ts'
+
+/** The body of every answer that is not 200. */
+export interface ErrorBody {
+  readonly code: number
+  readonly title: string
+  readonly description: string
+}
+
+export function errorBody(code: number, description: string): ErrorBody {
+  return { code, title: STATUS_CODES[code] ?? 'Error', description }
+}
+
+/** A request that is wrong in itself. */
+export class BadRequest extends Error {}
+
+/** The status of an error that a handler threw. */
+function statusOf(error: unknown): number {
+  if (error instanceof BadRequest || error instanceof Rejected) return 400
+  if (error instanceof Failed) return 500
+  const status = (error as { statusCode?: unknown }).statusCode
+  return typeof status === 'number' ? status : 500
+}
+
+/** Answers an error as JSON, whatever the client accepts; those of our own making are logged with their stack. */
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const status = statusOf(error)
+  const message = error instanceof Error ? error.message : String(error)
+  const expected = status < 500 || error instanceof Failed
+  const facts = { method: request.method, url: request.url, status, reason: message }
+  if (expected) request.log.warn(facts, 'request refused')
+  else request.log.error({ ...facts, err: error }, 'request failed')
+  const description = expected ? message : 'An internal error occurred; the log of the daemon has the details'
+  void reply.code(status).send(errorBody(status, description))
+}
+
+export function answerMethodNotAllowed(request: FastifyRequest, reply: FastifyReply): void {
+  void reply.code(405).send(errorBody(405, `${request.method} is not allowed for this resource`))
+}
+
+export function answerNotFound(request: FastifyRequest, reply: FastifyReply): void {
+  void reply.code(404).send(errorBody(404, `no such resource: ${request.url}`))
+}

@@ -1,0 +1,162 @@
+import {
+  EVPN,
+  FLOWSPEC_VPNV4,
+  FLOWSPEC_VPNV6,
+  familyName,
+  ROUTE_TARGET,
+  VPN_FAMILIES,
+  VPNV4,
+  VPNV6,
+} from '../../bgp/family.ts'
+import type { Neighbour } from '../../bgp/neighbour.ts'
+import type { Speaker } from '../../bgp/speaker.ts'
+import type { LogRecord } from '../../recent-log.ts'
+import { parseIp } from '../../values/address.ts'
+import type { Instance, VpnService } from '../../vpn/service.ts'
+import { type DataplaneView, instanceNode } from './instances.ts'
+import { peerNode } from './peers.ts'
+import { chains, showRoutes } from './routes.ts'
+import { formatLogTime, formatTime } from './time.ts'
+import { collection, inline, leaf, type Node, tree } from './tree.ts'
+
+/** What the looking glass looks at. */
+export interface Views {
+  readonly speaker: Speaker
+  /** Null for a program without VPN services. */
+  readonly services: ServiceViews | null
+  readonly config: unknown
+  readonly version: string
+  /** Epoch milliseconds. */
+  readonly startTime: number
+  /** The latest warnings and errors, newest first. */
+  readonly recentLog: () => readonly LogRecord[]
+}
+
+/** The part of a compute node. */
+export interface ServiceViews {
+  readonly vpns: VpnService
+  readonly dataplane: DataplaneView
+  readonly driver: {
+    readonly name: string
+    readonly config: unknown
+    readonly localAddress: string
+    readonly kernelRelease: string
+  }
+}
+
+const SHOWN_FAMILIES = [VPNV4, VPNV6, FLOWSPEC_VPNV4, FLOWSPEC_VPNV6, ROUTE_TARGET, EVPN]
+
+/** The tree of bagpipe-bgp's looking glass; `base` is its own address, which links start with. */
+export function lookingGlass(views: Views, base: string): Node {
+  return tree(() => ({
+    summary: inline(() => summary(views)),
+    config: leaf(() => views.config),
+    bgp: bgpNode(views, base),
+    ...(views.services === null ? {} : { vpns: vpnsNode(views.services, base) }),
+    logs: leaf(() => views.recentLog().map((record) => ({ ...record, time: formatLogTime(record.time) }))),
+  }))
+}
+
+function summary({ speaker, services, recentLog, startTime, version }: Views): unknown {
+  const peers = [...speaker.neighbours.values()]
+  return {
+    BGP_established_peers: peers.filter(({ peer }) => peer.state === 'Established').length,
+    route_counts: routeCounts(speaker),
+    ...(services === null ? {} : { vpn_instances_count: services.vpns.instances.size }),
+    warnings_and_errors: recentLog().length,
+    start_time: formatTime(startTime),
+    version,
+    ...(services === null ? {} : { dataplane_entries: services.dataplane.counts() }),
+  }
+}
+
+function routeCounts({ rib, neighbours }: Speaker): unknown {
+  let local = 0
+  for (const family of VPN_FAMILIES) for (const _ of rib.ownRoutes(family)) local++
+  let received = 0
+  for (const { source } of neighbours.values()) received += source.routeCount
+  return { local_routes_count: local, received_routes_count: received }
+}
+
+function bgpNode({ speaker, services }: Views, base: string): Node {
+  const { neighbours, rib, config } = speaker
+  const instances = [...(services?.vpns.instances.values() ?? [])]
+  const peer = (neighbour: Neighbour | undefined): Node | undefined =>
+    neighbour && peerNode(neighbour, config.routeTargetConstraint, base)
+  const peerOf = (name: string): Node | undefined => {
+    const address = parseIp(name)
+    return address === undefined ? undefined : peer(neighbours.get(address))
+  }
+  const instance = (name: string): Node | undefined => {
+    const found = instances.find(({ evpn }) => evpn.config.name === name)
+    return found && instanceNode(found, services!.dataplane, base)
+  }
+  return tree(() => ({
+    peers: collection(
+      () => [...neighbours.values()].map(({ peer: { name, state } }) => ({ id: name, state })),
+      peerOf,
+    ),
+    routes: leaf(() =>
+      Object.fromEntries(
+        SHOWN_FAMILIES.map((family) => [
+          `${familyName(family)},*`,
+          showRoutes(chains(rib.best(family)), base),
+        ]),
+      ),
+    ),
+    workers: collection(
+      () => [
+        ...[...neighbours.values()].map(({ source }) => ({ id: source.name })),
+        ...instances.map(({ evpn }) => ({ id: evpn.config.name })),
+      ],
+      (name) => (name.startsWith('BGP-') ? peerOf(name.slice('BGP-'.length)) : instance(name)),
+    ),
+    route_counts: inline(() => routeCounts(speaker)),
+    adv_routes: leaf(() => showRoutes(rib.ownRoutes(ROUTE_TARGET), base)),
+  }))
+}
+
+function vpnsNode({ vpns, dataplane, driver }: ServiceViews, base: string): Node {
+  const instances = (): Instance[] => [...vpns.instances.values()]
+  return tree(() => ({
+    instances: collection(
+      () =>
+        instances().map(({ evpn, description }) => ({
+          id: evpn.config.id,
+          name: evpn.config.name,
+          ...(description === null ? {} : { description }),
+        })),
+      (id) => {
+        const instance = vpns.instances.get(id)
+        return instance && instanceNode(instance, dataplane, base)
+      },
+    ),
+    dataplane: tree(() => ({
+      drivers: collection(
+        () => [{ id: 'evpn' }],
+        (id) => (id === 'evpn' ? driverNode(driver) : undefined),
+      ),
+      ids: leaf(() => Object.fromEntries(vpns.labels.entries())),
+    })),
+    instances_per_vni: inline(() =>
+      Object.fromEntries(
+        instances()
+          .filter(({ vniGiven }) => vniGiven)
+          .map(({ evpn: { config } }) => [
+            config.vni,
+            { name: config.name, external_instance_id: config.id },
+          ]),
+      ),
+    ),
+  }))
+}
+
+function driverNode({ name, config, localAddress, kernelRelease }: ServiceViews['driver']): Node {
+  return tree(() => ({
+    name: inline(() => name),
+    local_address: inline(() => localAddress),
+    supported_encaps: inline(() => ['encap:VXLAN']),
+    config: inline(() => config),
+    kernel_release: inline(() => kernelRelease),
+  }))
+}

@@ -1,0 +1,152 @@
+import { z } from 'zod'
+import { parseRouteTarget, type RouteTarget } from '../bgp/values/extended-community.ts'
+import { LAST_VNI } from '../bgp/values/label.ts'
+import { parseInterfaceAddress, parseIp } from '../values/address.ts'
+import { isGroupMac, parseMac } from '../values/mac.ts'
+import { isInterfaceName } from '../vpn/names.ts'
+import { type AttachRequest, type DetachRequest, VPN_TYPES } from '../vpn/request.ts'
+import { BadRequest } from './errors.ts'
+
+/** The alias of a link, where the id is kept, has that much room (IFALIASZ less `chanter:` and NUL). */
+const MAX_ID_OCTETS = 247
+const MAX_U32 = 0xffff_ffff
+
+/** A parameter whose value is checked by `parse`; it answers undefined for what is not allowed. */
+function parameter<T>(expected: string, parse: (given: unknown) => T | undefined) {
+  return z.unknown().transform((given, context): T => {
+    const value = parse(given)
+    if (value !== undefined) return value
+    context.issues.push({ code: 'custom', message: expected, input: given })
+    return z.NEVER
+  })
+}
+
+/** As `parameter`; absent and null are null. */
+function optional<T>(expected: string, parse: (given: unknown) => T | undefined) {
+  return parameter<T | null>(expected, (given) =>
+    given === undefined || given === null ? null : parse(given),
+  )
+}
+
+function text<T>(parse: (given: string) => T | undefined): (given: unknown) => T | undefined {
+  return (given) => (typeof given === 'string' ? parse(given) : undefined)
+}
+
+function integer(from: number, to: number): (given: unknown) => number | undefined {
+  return (given) =>
+    typeof given === 'number' && Number.isInteger(given) && given >= from && given <= to ? given : undefined
+}
+
+function oneOf<T extends string>(values: readonly T[]): (given: unknown) => T | undefined {
+  return text((given) => values.find((value) => value === given))
+}
+
+const interfaceName = text((given) => (isInterfaceName(given) ? given : undefined))
+
+function localPort(given: unknown): string | undefined {
+  if (typeof given === 'string') return interfaceName(given)
+  return typeof given === 'object' && given !== null && 'linuxif' in given
+    ? interfaceName(given.linuxif)
+    : undefined
+}
+
+function routeTargets(given: unknown): RouteTarget[] | undefined {
+  const list = typeof given === 'string' ? given.split(',').filter((item) => item.trim() !== '') : given
+  if (!Array.isArray(list)) return undefined
+  const targets = list.map((item) => (typeof item === 'string' ? parseRouteTarget(item.trim()) : undefined))
+  return targets.every((target) => target !== undefined) ? [...new Set(targets)] : undefined
+}
+
+const stationMac = text((given) => {
+  const mac = parseMac(given)
+  return mac === undefined || mac === 0 || isGroupMac(mac) ? undefined : mac
+})
+
+const instanceId = text((given) => {
+  const fits = given !== '' && Buffer.byteLength(given) <= MAX_ID_OCTETS && !given.includes('\0')
+  return fits ? given : undefined
+})
+
+const TARGETS = 'a list of route targets (asn:nn or a.b.c.d:nn), or one string with commas between them'
+const PORT = 'the name of a Linux interface, or an object with it as "linuxif"'
+const INTERFACE = 'the name of a Linux interface: 1 to 15 octets without blanks, "/" and ":"'
+
+/** Parameters that attach and detach share, in the order in which they are looked at. */
+const named = {
+  vpn_type: parameter(`one of ${VPN_TYPES.join(', ')}`, oneOf(VPN_TYPES)),
+  vpn_instance_id: parameter(`a string of 1 to ${MAX_ID_OCTETS} octets`, instanceId),
+  mac_address: parameter('the MAC address of a station, such as 02:00:00:00:00:01', stationMac),
+  local_port: parameter(PORT, localPort),
+  ip_address: optional('an IP address, with or without prefix length', text(parseInterfaceAddress)),
+}
+
+const attachParameters = z.object({
+  ...named,
+  import_rt: parameter(TARGETS, routeTargets),
+  export_rt: parameter(TARGETS, routeTargets),
+  gateway_ip: optional('an IP address', text(parseIp)),
+  linuxbr: optional(INTERFACE, interfaceName),
+  vni: optional(`an integer from 0 (none) to ${LAST_VNI}`, integer(0, LAST_VNI)),
+  local_pref: optional(`an integer from 0 to ${MAX_U32}`, integer(0, MAX_U32)),
+  direction: optional('one of both, to-port, from-port', oneOf(['both', 'to-port', 'from-port'] as const)),
+  description: z.unknown(),
+  instance_description: z.unknown(),
+})
+
+const detachParameters = z.object({
+  ...named,
+  local_port: parameter(PORT, (given) => (given === undefined ? undefined : true)),
+})
+
+/** Reads the body of an attach. Unknown keys are ignored; throws `BadRequest` naming the first parameter that is wrong. */
+export function parseAttach(body: unknown): AttachRequest {
+  const given = check(attachParameters, body)
+  return {
+    instanceId: given.vpn_instance_id,
+    type: given.vpn_type,
+    importTargets: given.import_rt,
+    exportTargets: given.export_rt,
+    mac: given.mac_address,
+    ip: given.ip_address,
+    gatewayIp: given.gateway_ip,
+    port: given.local_port,
+    linuxBridge: given.linuxbr,
+    vni: given.vni === 0 ? null : given.vni,
+    localPref: given.local_pref,
+    direction: given.direction ?? 'both',
+    description: given.description,
+    instanceDescription: given.instance_description,
+  }
+}
+
+export function parseDetach(body: unknown): DetachRequest {
+  const given = check(detachParameters, body)
+  return {
+    instanceId: given.vpn_instance_id,
+    type: given.vpn_type,
+    mac: given.mac_address,
+    ip: given.ip_address?.ip ?? null,
+  }
+}
+
+function check<T>(parameters: z.ZodObject & z.ZodType<T>, body: unknown): T {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new BadRequest('No local port details received: the body must be a JSON object')
+  }
+  const given: Record<string, unknown> = { ...body }
+  const result = parameters.safeParse(
+    Object.fromEntries(Object.keys(parameters.shape).map((name) => [name, given[name]])),
+  )
+  if (result.success) return result.data
+  const { path, message } = result.error.issues[0]!
+  const name = String(path[0])
+  if (given[name] === undefined)
+    throw new BadRequest(`API error: Missing parameter: '${name}': expected ${message}`)
+  throw new BadRequest(
+    `API error: '${name}' is ${abbreviate(JSON.stringify(given[name]))}: expected ${message}`,
+  )
+}
+
+function abbreviate(value: string): string {
+  return value.length > 120 ? `${value.slice(0, 120)}…` : value
+}

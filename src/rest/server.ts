@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto'
+import { Readable } from 'node:stream'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import type { Logger } from 'pino'
+import type { VpnService } from '../vpn/service.ts'
+import { answerError, answerMethodNotAllowed, answerNotFound, BadRequest } from './errors.ts'
+import { jsonStream } from './json-stream.ts'
+import { lookingGlass, type Views } from './looking-glass/index.ts'
+import { find, show } from './looking-glass/tree.ts'
+import { parseAttach, parseDetach } from './params.ts'
+
+export interface RestParts {
+  /** What attaches and detaches; null for a program without VPN services, which only shows what it does. */
+  readonly vpns: VpnService | null
+  readonly views: Views
+  readonly log: Logger
+}
+
+const LOOKING_GLASS = '/looking-glass'
+/** Methods that bagpipe-bgp answers like a GET of nothing. */
+const READING = ['GET', 'PATCH', 'OPTIONS']
+const empty = (): unknown => ({})
+
+/** The HTTP face: bagpipe-bgp's API, ready to listen or to be tested by `inject`. */
+export function restServer({ vpns, views, log }: RestParts): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    forceCloseConnections: true,
+    rewriteUrl: ({ url = '/' }) => canonicalUrl(url),
+  })
+  const ping = BigInt(`0x${randomBytes(16).toString('hex')}`).toString()
+
+  // Agents send JSON under any content type, or none.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.setErrorHandler(answerError)
+  app.setNotFoundHandler(answerNotFound)
+
+  app.route({ method: READING, url: '/', handler: empty })
+  app.route({ method: ['POST', 'PUT', 'DELETE'], url: '/', handler: answerMethodNotAllowed })
+
+  app.all('/ping', (_request, reply) => reply.type('application/json').send(ping))
+
+  if (vpns !== null) addAttachments(app, vpns)
+
+  for (const url of [LOOKING_GLASS, `${LOOKING_GLASS}/*`]) {
+    app.get(url, (request, reply) => {
+      const base = `${request.protocol}://${request.host}${LOOKING_GLASS}`
+      const path = pathBelow(request.url)
+      const node = find(lookingGlass(views, base), path)
+      if (node === undefined) return answerNotFound(request, reply)
+      const href = [base, ...path.map(encodeURIComponent)].join('/')
+      return reply.type('application/json').send(Readable.from(jsonStream(show(node, href))))
+    })
+    app.route({ method: ['PATCH', 'OPTIONS'], url, handler: empty })
+    app.route({ method: ['POST', 'PUT', 'DELETE'], url, handler: answerMethodNotAllowed })
+  }
+  return app
+}
+
+/** What the agents call. */
+function addAttachments(app: FastifyInstance, vpns: VpnService): void {
+  app.post('/attach_localport', async (request, reply) => {
+    await vpns.attach(parseAttach(json(request.body)))
+    return reply.type('application/json').send('null')
+  })
+  app.post('/detach_localport', async (request, reply) => {
+    await vpns.detach(parseDetach(json(request.body)))
+    return reply.type('application/json').send('null')
+  })
+  for (const url of ['/attach_localport', '/detach_localport']) {
+    app.route({ method: READING, url, handler: empty })
+    app.route({ method: ['PUT', 'DELETE'], url, handler: answerMethodNotAllowed })
+  }
+}
+
+/** `/x.json`, `/x/` and `//x` are `/x`. */
+function canonicalUrl(url: string): string {
+  const [path = '', ...query] = url.split('?')
+  const plain = path
+    .replace(/\.json$/, '')
+    .replace(/\/+/g, '/')
+    .replace(/\/$/, '')
+  return [plain === '' ? '/' : plain, ...query].join('?')
+}
+
+function pathBelow(url: string): string[] {
+  const path = url.split('?')[0]!.slice(LOOKING_GLASS.length)
+  try {
+    return path
+      .split('/')
+      .filter((part) => part !== '')
+      .map(decodeURIComponent)
+  } catch {
+    throw new BadRequest('the path is not valid percent-encoding')
+  }
+}
+
+function json(body: unknown): unknown {
+  try {
+    return JSON.parse(
+      new TextDecoder('utf-8', { fatal: true }).decode(Buffer.isBuffer(body) ? body : Buffer.alloc(0)),
+    )
+  } catch (error) {
+    throw new BadRequest(`No local port details received: the body is not JSON (${(error as Error).message})`)
+  }
+}

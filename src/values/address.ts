@@ -1,0 +1,67 @@
+import { Address4, Address6 } from 'ip-address'
+import type { Octets } from './bytes.ts'
+
+/** An IPv4 or IPv6 address: its 4 or 16 octets as a latin1 string. */
+export type Ip = Octets & { readonly ip: unique symbol }
+
+export const IPV4_LENGTH = 4
+export const IPV6_LENGTH = 16
+
+export const ANY_IPV4 = '\0\0\0\0' as Ip
+
+/** Reads an IPv4 or IPv6 address without prefix length or zone; undefined when `text` is none. */
+export function parseIp(text: string): Ip | undefined {
+  if (text.includes('/') || text.includes('%')) return undefined
+  if (Address4.isValid(text)) return fromArray(new Address4(text).toArray())
+  if (Address6.isValid(text)) return fromArray(new Address6(text).toUnsignedByteArray())
+  return undefined
+}
+
+/** The usual text of an address: dotted quad, or RFC 5952. */
+export function formatIp(ip: Ip): string {
+  if (ip.length === IPV4_LENGTH) {
+    return `${ip.charCodeAt(0)}.${ip.charCodeAt(1)}.${ip.charCodeAt(2)}.${ip.charCodeAt(3)}`
+  }
+  return Address6.fromUnsignedByteArray([...Buffer.from(ip, 'latin1')]).correctForm()
+}
+
+const MAPPED = '\0\0\0\0\0\0\0\0\0\0\xff\xff'
+
+/** The IPv4 address behind an IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2); other addresses as they are. */
+export function unmapped(ip: Ip): Ip {
+  return ip.length === IPV6_LENGTH && ip.startsWith(MAPPED) ? (ip.slice(MAPPED.length) as Ip) : ip
+}
+
+export function isIpv4(ip: Ip): boolean {
+  return ip.length === IPV4_LENGTH
+}
+
+/** IPv4 as an unsigned 32-bit number (BGP identifiers, comparisons). */
+export function ipv4ToNumber(ip: Ip): number {
+  return (
+    ((ip.charCodeAt(0) << 24) | (ip.charCodeAt(1) << 16) | (ip.charCodeAt(2) << 8) | ip.charCodeAt(3)) >>> 0
+  )
+}
+
+export function ipv4FromNumber(value: number): Ip {
+  return fromArray([value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255])
+}
+
+/** An address with the length of its network's prefix, as in `192.0.2.1/24`; without `/` the length is the whole address. */
+export interface InterfaceAddress {
+  readonly ip: Ip
+  readonly prefixLength: number
+}
+
+export function parseInterfaceAddress(text: string): InterfaceAddress | undefined {
+  const [address, length, ...rest] = text.split('/')
+  const ip = parseIp(address ?? '')
+  if (ip === undefined || rest.length > 0) return undefined
+  if (length === undefined) return { ip, prefixLength: ip.length * 8 }
+  if (!/^\d{1,3}$/.test(length) || Number(length) > ip.length * 8) return undefined
+  return { ip, prefixLength: Number(length) }
+}
+
+function fromArray(bytes: readonly number[]): Ip {
+  return String.fromCharCode(...bytes.map((byte) => byte & 255)) as Ip
+}

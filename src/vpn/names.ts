@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto'
+
+/** Kernel names have at most 15 octets (IFNAMSIZ less its NUL). */
+const MAX_NAME_LENGTH = 15
+const BRIDGE_PREFIX = 'evpn---'
+const VXLAN_PREFIX = 'vxlan--'
+const SUFFIX_LENGTH = MAX_NAME_LENGTH - BRIDGE_PREFIX.length
+
+/** What makes the device names of one instance: its id where that fits, else a hash of it, the same every time. */
+export function nameSuffix(instanceId: string, isTaken: (suffix: string) => boolean): string {
+  if (instanceId.length <= SUFFIX_LENGTH && isInterfaceName(instanceId) && !isTaken(instanceId))
+    return instanceId
+  for (let salt = 0; ; salt++) {
+    const digest = createHash('sha256')
+      .update(salt === 0 ? instanceId : `${instanceId} ${salt}`)
+      .digest()
+    const suffix = digest.readBigUInt64BE().toString(36).padStart(SUFFIX_LENGTH, '0').slice(-SUFFIX_LENGTH)
+    if (!isTaken(suffix)) return suffix
+  }
+}
+
+export const bridgeName = (suffix: string): string => BRIDGE_PREFIX + suffix
+export const vxlanName = (suffix: string): string => VXLAN_PREFIX + suffix
+
+/** Whether the kernel takes it as the name of an interface (dev_valid_name). */
+export function isInterfaceName(name: string): boolean {
+  const octets = Buffer.byteLength(name)
+  return octets > 0 && octets <= MAX_NAME_LENGTH && name !== '.' && name !== '..' && !/[/:\s\0]/.test(name)
+}

@@ -1,0 +1,43 @@
+import type { RouteTarget } from '../bgp/values/extended-community.ts'
+import type { Direction } from '../evpn/endpoint.ts'
+import type { InterfaceAddress, Ip } from '../values/address.ts'
+import type { Mac } from '../values/mac.ts'
+
+export const VPN_TYPES = ['evpn', 'ipvpn'] as const
+export type VpnType = (typeof VPN_TYPES)[number]
+
+/** An attachment that an agent asks for, checked for form. */
+export interface AttachRequest {
+  readonly instanceId: string
+  readonly type: VpnType
+  readonly importTargets: readonly RouteTarget[]
+  readonly exportTargets: readonly RouteTarget[]
+  readonly mac: Mac
+  /** Null: any address of that MAC. */
+  readonly ip: InterfaceAddress | null
+  readonly gatewayIp: Ip | null
+  /** Name of the Linux interface. */
+  readonly port: string
+  /** A bridge that the port is in already, to be used instead of one of ours. */
+  readonly linuxBridge: string | null
+  readonly vni: number | null
+  readonly localPref: number | null
+  readonly direction: Direction
+  /** Any JSON, for people to read. */
+  readonly description: unknown
+  readonly instanceDescription: unknown
+}
+
+export interface DetachRequest {
+  readonly instanceId: string
+  readonly type: VpnType
+  readonly mac: Mac
+  /** Null: every address of that MAC. */
+  readonly ip: Ip | null
+}
+
+/** A request that cannot be granted as it stands; nothing was changed. */
+export class Rejected extends Error {}
+
+/** A request that was fine, but the kernel refused its part; nothing was changed. */
+export class Failed extends Error {}

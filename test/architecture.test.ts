@@ -1,0 +1,139 @@
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+/** Which rooms a room may import from, besides itself. A trailing `:types` allows `import type` alone. */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  values: [],
+  clock: [],
+  bgp: ['values', 'clock'],
+  dataplane: ['values', 'clock', 'linux/libc'],
+  'linux/libc': [],
+  'linux/tcp': ['bgp/session/transport:types', 'bgp/nlri/prefix', 'values', 'linux'],
+  'linux/tcp-options': ['values', 'linux/libc'],
+  evpn: ['bgp', 'dataplane/model:types', 'values'],
+  ipvpn: ['bgp', 'dataplane/model:types', 'values'],
+  vpn: ['evpn', 'ipvpn', 'bgp', 'dataplane/model:types', 'values'],
+  rest: ['vpn', 'evpn', 'bgp', 'dataplane/model:types', 'values', 'recent-log:types'],
+  config: ['values'],
+  log: ['recent-log:types'],
+  'recent-log': [],
+  version: [],
+  client: [],
+  lab: ['client', 'config', 'values', 'version'],
+  daemon: [
+    'rest',
+    'vpn',
+    'bgp',
+    'dataplane',
+    'linux',
+    'config:types',
+    'values',
+    'clock',
+    'log:types',
+    'recent-log',
+    'version',
+  ],
+  reflector: [
+    'rest',
+    'bgp',
+    'linux',
+    'values',
+    'clock',
+    'log:types',
+    'recent-log:types',
+    'version',
+    'daemon:types',
+  ],
+  cli: ['daemon', 'reflector', 'bgp', 'config', 'lab', 'client', 'log', 'recent-log', 'values', 'version'],
+  main: ['cli'],
+}
+
+/** The layers inside bgp; speaker and neighbour join them all. */
+const BGP_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  wire: ['constants', 'errors'],
+  values: ['constants'],
+  nlri: ['values', 'wire', 'constants', 'errors', 'family'],
+  attribute: ['nlri', 'values', 'wire', 'constants', 'errors', 'family', 'context'],
+  message: ['attribute', 'nlri', 'values', 'wire', 'constants', 'errors', 'family', 'context'],
+  rib: [
+    'message',
+    'attribute',
+    'nlri',
+    'values',
+    'wire',
+    'constants',
+    'family',
+    'context',
+    'session/negotiate:types',
+  ],
+  session: ['message', 'attribute', 'nlri', 'wire', 'constants', 'errors', 'family', 'context'],
+  errors: ['constants'],
+  context: ['constants', 'family'],
+  constants: [],
+  family: [],
+}
+
+interface Import {
+  readonly from: string
+  readonly to: string
+  readonly typeOnly: boolean
+}
+
+const files = globSync('src/**/*.ts')
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(file, 'utf8')
+  return [
+    ...text.matchAll(/^(?:import|export) (type )?[^'"\n]*?(?:\{[^}]*\}[^'"]*?)?from '(\.[^']+)'/gm),
+  ].map((match) => ({
+    from: file,
+    to: normalize(join(dirname(file), match[2]!)),
+    typeOnly: match[1] !== undefined,
+  }))
+}
+
+/** The longest of `rooms` that holds the file. */
+function roomOf(file: string, rooms: readonly string[], root: string): string | undefined {
+  const path = file.slice(root.length).replace(/\.ts$/, '')
+  return rooms
+    .filter((room) => path === room || path.startsWith(`${room}/`))
+    .sort((a, b) => b.length - a.length)[0]
+}
+
+function violations(rules: Readonly<Record<string, readonly string[]>>, root: string): string[] {
+  const rooms = Object.keys(rules)
+  const wrong: string[] = []
+  for (const file of files.filter((name) => name.startsWith(root))) {
+    const room = roomOf(file, rooms, root)
+    if (room === undefined) continue
+    for (const { to, typeOnly } of importsOf(file).filter((one) => one.to.startsWith(root))) {
+      const target = to.slice(root.length).replace(/\.ts$/, '')
+      if (target === room || target.startsWith(`${room}/`)) continue
+      const allowed = rules[room]!.some((rule) => {
+        const [path, only] = rule.split(':')
+        return (target === path || target.startsWith(`${path}/`)) && (only === undefined || typeOnly)
+      })
+      if (!allowed) wrong.push(`${file} imports ${to}`)
+    }
+  }
+  return wrong
+}
+
+describe('import directions', () => {
+  test('every source file is in a room', () => {
+    expect(files.length).toBeGreaterThan(50)
+    expect(files.filter((file) => roomOf(file, Object.keys(ROOMS), 'src/') === undefined)).toEqual([])
+  })
+
+  test('every import is seen', () => {
+    for (const file of files) {
+      const lines = readFileSync(file, 'utf8').match(/from '\.[^']+'/g) ?? []
+      expect(importsOf(file), file).toHaveLength(lines.length)
+    }
+  })
+
+  test('rooms import what they may', () => expect(violations(ROOMS, 'src/')).toEqual([]))
+
+  test('so do the layers of bgp', () => expect(violations(BGP_LAYERS, 'src/bgp/')).toEqual([]))
+})

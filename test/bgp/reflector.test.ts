@@ -1,0 +1,255 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { EVPN, ROUTE_TARGET } from '../../src/bgp/family.ts'
+import { localSource, type Route } from '../../src/bgp/rib/route.ts'
+import { PEER_DEFAULTS } from '../../src/bgp/session/peer-config.ts'
+import type { Speaker, SpeakerConfig } from '../../src/bgp/speaker.ts'
+import { Collector, ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { VirtualNetwork } from '../support/virtual-network.ts'
+
+const RR = '10.77.0.1'
+const A = '10.77.0.11'
+const B = '10.77.0.12'
+const C = '10.77.0.13'
+const RED = rt('64512:10')
+const MAC = '02:00:00:00:01:01'
+const CLIENT = { reflectorClient: true, passive: true }
+
+let clock: VirtualClock
+let network: VirtualNetwork
+
+beforeEach(() => {
+  clock = new VirtualClock()
+  network = new VirtualNetwork(clock)
+})
+
+const node = (address: string, peers: readonly string[], changes: Partial<SpeakerConfig> = {}): Speaker =>
+  speakerAt(
+    address,
+    peers.map((peer) => peerConfig(peer)),
+    clock,
+    network,
+    changes,
+  )
+
+const reflector = (address: string, clients: readonly string[], others: readonly string[] = []): Speaker =>
+  speakerAt(
+    address,
+    [...clients.map((peer) => peerConfig(peer, CLIENT)), ...others.map((peer) => peerConfig(peer))],
+    clock,
+    network,
+    { clusterId: ip(address) },
+  )
+
+function announce(speaker: Speaker, address: string): void {
+  speaker.originate(localSource('EVI-1'), EVPN, macRoute(address, MAC, null), { extendedCommunities: [RED] })
+}
+
+/** Routes that others brought. */
+class Learnt extends Collector {
+  override routeChanged(route: Route): void {
+    if (route.source.peer !== null) super.routeChanged(route)
+  }
+}
+
+function importing(speaker: Speaker): Collector {
+  const collector = new Learnt()
+  speaker.subscribe(collector, RED)
+  return collector
+}
+
+describe('a route reflector (RFC 4456)', () => {
+  test('passes routes from client to client, marked, with their next hop', () => {
+    reflector(RR, [A, B])
+    const [a, b] = [node(A, [RR]), node(B, [RR])]
+    announce(a, A)
+    const red = importing(b)
+    clock.advance(2000)
+    const [route] = red.routes.values()
+    expect(route).toBeDefined()
+    expect(route!.set.nextHop).toBe(ip(A))
+    expect(route!.set.attributes).toMatchObject({ originatorId: 0x0a4d000b, clusterList: [0x0a4d0001] })
+  })
+
+  test('sends nobody what nobody imports', () => {
+    const rr = reflector(RR, [A, B])
+    const [a, b] = [node(A, [RR]), node(B, [RR])]
+    announce(a, A)
+    clock.advance(2000)
+    expect([...rr.rib.best(EVPN)]).toEqual([])
+    expect([...b.rib.best(EVPN)]).toEqual([])
+  })
+
+  test('withdraws with the client that goes', () => {
+    reflector(RR, [A, B])
+    const [a, b] = [node(A, [RR]), node(B, [RR])]
+    announce(a, A)
+    const red = importing(b)
+    clock.advance(2000)
+    a.stop('bye')
+    clock.advance(1000)
+    expect(red.routes.size).toBe(0)
+  })
+
+  test('tells others than clients of its clients only', () => {
+    reflector(RR, [A], [B, C])
+    const a = node(A, [RR])
+    const [b, c] = [node(B, [RR]), node(C, [RR])]
+    announce(b, B)
+    const [atClient, atOther] = [importing(a), importing(c)]
+    clock.advance(10_000)
+    expect([atClient.routes.size, atOther.routes.size]).toEqual([1, 0])
+    announce(a, A)
+    clock.advance(100)
+    expect([atClient.routes.size, atOther.routes.size]).toEqual([1, 1])
+  })
+
+  test('two in one cluster make no loop', () => {
+    const second = '10.77.0.2'
+    const cluster = { clusterId: ip(RR) }
+    const clients = [A, B].map((peer) => peerConfig(peer, CLIENT))
+    speakerAt(RR, [...clients, peerConfig(second)], clock, network, cluster)
+    const other = speakerAt(second, [...clients, peerConfig(RR)], clock, network, cluster)
+    const [a, b] = [node(A, [RR, second]), node(B, [RR, second])]
+    announce(a, A)
+    const red = importing(b)
+    clock.advance(20_000)
+    expect(red.routes.size).toBe(1)
+    expect(other.neighbours.get(ip(RR))!.routesIn.counters.looped).toBeGreaterThan(0)
+    a.stop('bye')
+    clock.advance(1000)
+    expect(red.routes.size).toBe(0)
+  })
+
+  test('in a row of clusters passes routes on once', () => {
+    const second = '10.77.0.2'
+    reflector(RR, [A], [second])
+    reflector(second, [B], [RR])
+    const [a, b] = [node(A, [RR]), node(B, [second])]
+    announce(a, A)
+    const red = importing(b)
+    clock.advance(20_000)
+    expect([...red.routes.values()][0]!.set.attributes.clusterList).toEqual([0x0a4d0002, 0x0a4d0001])
+  })
+
+  test('a client stays reachable while one of its two reflectors dies', () => {
+    const second = '10.77.0.2'
+    reflector(RR, [A, B])
+    const other = reflector(second, [A, B])
+    const [a, b] = [node(A, [RR, second]), node(B, [RR, second])]
+    announce(a, A)
+    const red = importing(b)
+    clock.advance(20_000)
+    let gone = 0
+    red.routeGone = ({ key }) => {
+      gone++
+      red.routes.delete(key)
+    }
+    other.stop('maintenance')
+    clock.advance(5000)
+    expect([red.routes.size, gone]).toEqual([1, 0])
+  })
+})
+
+describe('neighbours of a prefix', () => {
+  const template = { ...PEER_DEFAULTS, as: 64512, families: [EVPN, ROUTE_TARGET], reflectorClient: true }
+  const prefix = { ip: ip('10.77.0.0'), length: 24 }
+
+  const openReflector = (limit: number): Speaker =>
+    speakerAt(RR, [], clock, network, { clusterId: ip(RR), dynamicNeighbours: [{ prefix, template, limit }] })
+
+  test('are taken as they come, and forgotten as they go', () => {
+    const rr = openReflector(100)
+    const [a, b] = [node(A, [RR]), node(B, [RR])]
+    announce(a, A)
+    const red = importing(b)
+    clock.advance(2000)
+    expect(red.routes.size).toBe(1)
+    expect(rr.neighbours.size).toBe(2)
+    a.stop('bye')
+    clock.advance(1000)
+    expect([rr.neighbours.size, red.routes.size]).toEqual([1, 0])
+  })
+
+  test('are not taken from elsewhere, nor more than the limit', () => {
+    const rr = openReflector(1)
+    node('10.78.0.1', [RR])
+    node(A, [RR])
+    node(B, [RR])
+    clock.advance(60_000)
+    expect([...rr.neighbours.keys()]).toHaveLength(1)
+  })
+
+  test('that never get as far as a session leave nothing behind', () => {
+    const rr = openReflector(100)
+    speakerAt(A, [peerConfig(RR, { as: 64513 })], clock, network, { as: 64513 })
+    clock.advance(300_000)
+    expect(rr.neighbours.size).toBe(0)
+  })
+})
+
+describe('an external peer', () => {
+  function pair(external: 'accept' | 'reject'): readonly [Speaker, Speaker, Collector] {
+    const a = speakerAt(A, [peerConfig(B, { as: 65000, external })], clock, network)
+    const b = speakerAt(B, [peerConfig(A, { external: 'accept', passive: true })], clock, network, {
+      as: 65000,
+    })
+    announce(a, A)
+    const red = importing(b)
+    clock.advance(2000)
+    return [a, b, red]
+  }
+
+  test('without policy is told nothing, and nothing of it is used (RFC 8212)', () => {
+    const [a, b, red] = pair('reject')
+    expect(red.routes.size).toBe(0)
+    const blue = importing(a)
+    announce(b, B)
+    clock.advance(2000)
+    expect(blue.routes.size).toBe(0)
+  })
+
+  test('gets our AS in front, and no LOCAL_PREF', () => {
+    const [, , red] = pair('accept')
+    const [route] = red.routes.values()
+    expect(route!.set.attributes).toMatchObject({ asPath: [{ type: 2, asns: [64512] }], localPref: null })
+  })
+})
+
+describe('limits and orders', () => {
+  test('a peer with too many routes is dropped with 6/1, and stays down until it is reset', () => {
+    const a = speakerAt(A, [peerConfig(B, { maxPrefixes: 3 })], clock, network)
+    const b = speakerAt(B, [peerConfig(A, { passive: true })], clock, network)
+    importing(a)
+    const source = localSource('EVI-1')
+    for (let i = 1; i <= 5; i++) {
+      b.originate(source, EVPN, macRoute(B, `02:00:00:00:01:0${i}`, null), { extendedCommunities: [RED] })
+    }
+    clock.advance(2000)
+    const { peer } = a.neighbours.get(ip(B))!
+    expect(peer.downReason).toBe('more than 3 routes; reset the peer to try again')
+    expect(b.neighbours.get(ip(A))!.peer.lastError).toContain('MaximumPrefixes (6/1)')
+    clock.advance(600_000)
+    expect([peer.state, [...a.rib.best(EVPN)].length]).toEqual(['Idle', 0])
+  })
+
+  test('a peer can be disabled, enabled and reset', () => {
+    const a = speakerAt(A, [peerConfig(B)], clock, network)
+    const b = speakerAt(B, [peerConfig(A, { passive: true })], clock, network)
+    clock.advance(1000)
+    const neighbour = a.neighbours.get(ip(B))!
+    const told = (): string | null => b.neighbours.get(ip(A))!.peer.lastError
+    neighbour.disable('cable work')
+    clock.advance(600_000)
+    expect([neighbour.peer.state, neighbour.peer.downReason]).toEqual(['Idle', 'disabled: cable work'])
+    expect(told()).toBe('received Cease/AdministrativeShutdown (6/2): "cable work"')
+    neighbour.enable()
+    clock.advance(1000)
+    expect(neighbour.peer.state).toBe('Established')
+    neighbour.reset('new policy')
+    clock.advance(100)
+    expect(told()).toBe('received Cease/AdministrativeReset (6/4): "new policy"')
+    clock.advance(6000)
+    expect([neighbour.peer.state, neighbour.peer.establishedCount]).toEqual(['Established', 3])
+  })
+})

@@ -1,0 +1,299 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { noAttributes } from '../../src/bgp/attribute/attributes.ts'
+import { DEFAULT_CONTEXT } from '../../src/bgp/context.ts'
+import { EVPN, type Family, ROUTE_TARGET } from '../../src/bgp/family.ts'
+import type { GracefulRestart, LongLivedFamily } from '../../src/bgp/message/capability.ts'
+import { ceaseWithText, encodeNotification } from '../../src/bgp/message/notification.ts'
+import { writeEndOfRib, writeReach } from '../../src/bgp/message/pack.ts'
+import { encodeRouteRefresh, RefreshKind } from '../../src/bgp/message/route-refresh.ts'
+import { localSource } from '../../src/bgp/rib/route.ts'
+import type { Speaker } from '../../src/bgp/speaker.ts'
+import { Writer } from '../../src/bgp/wire/writer.ts'
+import { openOf, RawPeer } from '../support/raw-peer.ts'
+import { Collector, ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { VirtualNetwork } from '../support/virtual-network.ts'
+
+const A = '10.77.0.11'
+const B = '10.77.0.12'
+const RED = rt('64512:10')
+const MAC1 = '02:00:00:00:01:01'
+const MAC2 = '02:00:00:00:01:02'
+
+let clock: VirtualClock
+let network: VirtualNetwork
+let speaker: Speaker
+let red: Collector
+
+beforeEach(() => {
+  clock = new VirtualClock()
+  network = new VirtualNetwork(clock)
+  speaker = speakerAt(A, [peerConfig(B, { passive: true })], clock, network)
+  red = new Collector()
+  speaker.subscribe(red, RED)
+})
+
+const restart = (changes: Partial<GracefulRestart> = {}): GracefulRestart => ({
+  restarting: false,
+  notification: false,
+  restartTimeSeconds: 120,
+  families: [{ family: EVPN, forwarding: true }],
+  ...changes,
+})
+
+/** A peer that connects and announces these capabilities. */
+function peerWith(gracefulRestart: GracefulRestart | null, longLived: LongLivedFamily[] = []): RawPeer {
+  const capabilities = {
+    ...openOf().capabilities,
+    gracefulRestart,
+    longLivedGracefulRestart: longLived,
+    enhancedRouteRefresh: true,
+  }
+  const peer = RawPeer.connect(network.transport, ip(B), ip(A), 179).behave({ capabilities })
+  clock.advance(100)
+  return peer
+}
+
+function say(peer: RawPeer, macs: readonly string[], communities: number[] | null = null): void {
+  const w = new Writer()
+  const attributes = {
+    ...noAttributes(),
+    origin: 0,
+    asPath: [],
+    localPref: 100,
+    extendedCommunities: [RED],
+    communities,
+  }
+  writeReach(
+    w,
+    EVPN,
+    ip(B),
+    macs.map((mac) => macRoute(B, mac, null)),
+    attributes,
+    DEFAULT_CONTEXT,
+  )
+  peer.send(w.copy())
+  clock.advance(100)
+}
+
+function end(peer: RawPeer, ...families: readonly Family[]): void {
+  const w = new Writer()
+  for (const family of families) writeEndOfRib(w, family)
+  peer.send(w.copy())
+  clock.advance(100)
+}
+
+const lose = (): void => {
+  network.reset(ip(A), ip(B))
+  clock.advance(100)
+}
+
+describe('a peer that restarts (RFC 4724 §4.2)', () => {
+  test('keeps its routes while it is away, for as long as it asked', () => {
+    say(peerWith(restart()), [MAC1])
+    lose()
+    clock.advance(119_000)
+    expect(red.routes.size).toBe(1)
+    clock.advance(2_000)
+    expect(red.routes.size).toBe(0)
+  })
+
+  test('loses at End-of-RIB what it did not say again', () => {
+    say(peerWith(restart()), [MAC1, MAC2])
+    lose()
+    const again = peerWith(restart({ restarting: true }))
+    say(again, [MAC2])
+    expect(red.routes.size).toBe(2)
+    end(again, ROUTE_TARGET, EVPN)
+    expect([...red.routes.values()].map(({ nlri }) => nlri)).toEqual([macRoute(B, MAC2, null)])
+  })
+
+  test('that never says End-of-RIB loses the rest when the wait for it is over', () => {
+    say(peerWith(restart()), [MAC1])
+    lose()
+    peerWith(restart({ restarting: true }))
+    clock.advance(350_000)
+    expect(red.routes.size).toBe(1)
+    clock.advance(20_000)
+    expect(red.routes.size).toBe(0)
+  })
+
+  test('that did not keep its forwarding loses everything when it is back', () => {
+    say(peerWith(restart()), [MAC1])
+    lose()
+    peerWith(restart({ families: [{ family: EVPN, forwarding: false }] }))
+    expect(red.routes.size).toBe(0)
+  })
+
+  test('that is lost again before it said everything keeps only what it said since', () => {
+    say(peerWith(restart()), [MAC1, MAC2])
+    lose()
+    say(peerWith(restart()), [MAC2])
+    lose()
+    expect([...red.routes.values()].map(({ nlri }) => nlri)).toEqual([macRoute(B, MAC2, null)])
+  })
+
+  test.each([
+    ['without the capability', null],
+    ['with it for no family', restart({ families: [] })],
+  ])('%s loses everything at once', (_, capability) => {
+    say(peerWith(capability), [MAC1])
+    lose()
+    expect(red.routes.size).toBe(0)
+  })
+
+  test('is back before its loss was noticed: the new connection takes over, and nothing flaps', () => {
+    say(peerWith(restart()), [MAC1])
+    clock.advance(10_000)
+    const again = peerWith(restart({ restarting: true }))
+    clock.advance(3000)
+    expect(speaker.neighbours.get(ip(B))!.peer.state).toBe('Established')
+    expect(red.routes.size).toBe(1)
+    expect(again.notification).toBeUndefined()
+  })
+})
+
+describe('a NOTIFICATION from a peer that restarts', () => {
+  const cease = encodeNotification(ceaseWithText(2, 'upgrade'))
+  const hardReset = encodeNotification(ceaseWithText(9, ''))
+
+  test.each([
+    ['ends everything in RFC 4724', false, cease, 0],
+    ['is a restart where both said so (RFC 8538)', true, cease, 1],
+    ['is the end when it is a Hard Reset', true, hardReset, 0],
+  ])('%s', (_, notification, message, kept) => {
+    const peer = peerWith(restart({ notification }))
+    say(peer, [MAC1])
+    peer.send(message)
+    clock.advance(100)
+    expect(red.routes.size).toBe(kept)
+  })
+})
+
+describe('routes that live on after the restart time (RFC 9494)', () => {
+  const longLived = [{ family: EVPN, forwarding: true, staleTimeSeconds: 3600 }]
+
+  test('stay for as long as their peer asked', () => {
+    say(peerWith(restart(), longLived), [MAC1])
+    lose()
+    clock.advance(3_600_000)
+    expect(red.routes.size).toBe(1)
+    clock.advance(200_000)
+    expect(red.routes.size).toBe(0)
+  })
+
+  test('unless they say that they must not', () => {
+    say(peerWith(restart(), longLived), [MAC1], [0xffff0007])
+    lose()
+    clock.advance(121_000)
+    expect(red.routes.size).toBe(0)
+  })
+
+  test('lose against any other', () => {
+    const other = localSource('other')
+    other.peer = {
+      address: ip('10.77.0.99'),
+      as: 64512,
+      internal: true,
+      isClient: false,
+      identifier: 0xffffffff,
+    }
+    say(peerWith(restart(), longLived), [MAC1])
+    const attributes = { ...noAttributes(), origin: 0, asPath: [], localPref: 50, extendedCommunities: [RED] }
+    speaker.rib.announce(
+      other,
+      EVPN,
+      macRoute(B, MAC1, null),
+      0,
+      speaker.rib.pool.originated(attributes, ip('10.77.0.99')),
+    )
+    lose()
+    const sourceOf = (): string | undefined => [...red.routes.values()][0]?.source.name
+    expect(sourceOf()).toBe(`BGP-${B}`)
+    clock.advance(121_000)
+    expect(sourceOf()).toBe('other')
+  })
+})
+
+describe('route refresh', () => {
+  test('says the routes again (RFC 2918)', () => {
+    const source = localSource('EVI-1')
+    speaker.originate(source, EVPN, macRoute(A, MAC1, null), { extendedCommunities: [RED] })
+    const peer = RawPeer.connect(network.transport, ip(B), ip(A), 179).behave({
+      capabilities: { ...openOf().capabilities, families: [EVPN] },
+    })
+    clock.advance(1000)
+    const announced = (): number => peer.of('update').filter(({ update }) => update.reach.length > 0).length
+    expect(announced()).toBe(1)
+    peer.send(encodeRouteRefresh({ family: EVPN, kind: RefreshKind.Request }))
+    clock.advance(1000)
+    expect(announced()).toBe(2)
+    expect(peer.of('route-refresh')).toEqual([])
+  })
+
+  test('between markers where both know them (RFC 7313)', () => {
+    const peer = peerWith(null)
+    peer.send(encodeRouteRefresh({ family: EVPN, kind: RefreshKind.Request }))
+    clock.advance(1000)
+    expect(peer.of('route-refresh').map(({ refresh }) => refresh.kind)).toEqual([
+      RefreshKind.Begin,
+      RefreshKind.End,
+    ])
+  })
+
+  test('a peer that says everything again loses what it leaves out', () => {
+    const peer = peerWith(null)
+    say(peer, [MAC1, MAC2])
+    peer.send(encodeRouteRefresh({ family: EVPN, kind: RefreshKind.Begin }))
+    say(peer, [MAC2])
+    expect(red.routes.size).toBe(2)
+    peer.send(encodeRouteRefresh({ family: EVPN, kind: RefreshKind.End }))
+    clock.advance(100)
+    expect([...red.routes.values()].map(({ nlri }) => nlri)).toEqual([macRoute(B, MAC2, null)])
+  })
+
+  test('can be asked for', () => {
+    const peer = peerWith(null)
+    expect(speaker.neighbours.get(ip(B))!.requestRefresh(EVPN)).toBe(true)
+    clock.advance(100)
+    expect(peer.of('route-refresh').map(({ refresh }) => refresh)).toEqual([
+      { family: EVPN, kind: RefreshKind.Request },
+    ])
+  })
+
+  test('of a wrong length is answered with 7/1 (RFC 7313 §5)', () => {
+    const peer = peerWith(null)
+    const message = encodeRouteRefresh({ family: EVPN, kind: RefreshKind.Request })
+    peer.send(
+      Buffer.concat([message.subarray(0, 16), Buffer.from([0, 24]), message.subarray(18), Buffer.of(0)]),
+    )
+    clock.advance(100)
+    expect(peer.notification).toBe('7/1')
+  })
+})
+
+describe('our own restart (RFC 4724 §4.1)', () => {
+  test('is announced for as long as it may take, with what was kept', () => {
+    const local = speakerAt('10.77.0.13', [peerConfig(B, { passive: true })], clock, network, {
+      restart: { timeSeconds: 120, families: [EVPN], isRestart: true, holdsEndOfRib: true },
+    })
+    const source = localSource('EVI-1')
+    const peer = RawPeer.connect(network.transport, ip(B), ip('10.77.0.13'), 179).behave({
+      capabilities: { ...openOf().capabilities, families: [EVPN] },
+    })
+    clock.advance(1000)
+    expect(peer.of('open')[0]!.open.capabilities.gracefulRestart).toEqual({
+      restarting: true,
+      notification: true,
+      restartTimeSeconds: 120,
+      families: [{ family: EVPN, forwarding: true }],
+    })
+    local.originate(source, EVPN, macRoute('10.77.0.13', MAC1, null), { extendedCommunities: [RED] })
+    clock.advance(1000)
+    const ends = (): number => peer.of('update').filter(({ update }) => update.endOfRib !== null).length
+    expect(ends()).toBe(0)
+    local.routesComplete()
+    clock.advance(100)
+    expect(ends()).toBe(1)
+  })
+})

@@ -1,0 +1,128 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { sources } from '../../src/cli/daemon.ts'
+import type { Config } from '../../src/config/config.ts'
+import type { Logger } from '../../src/log.ts'
+import type { RecentLog } from '../../src/recent-log.ts'
+import { chanter } from '../support/cli.ts'
+import { temporaryFiles } from '../support/files.ts'
+
+const runDaemon = vi.hoisted(() => vi.fn())
+vi.mock('../../src/daemon.ts', () => ({ runDaemon }))
+
+const MINIMAL = '[BGP]\nlocal_address = 127.0.0.1\nmy_as = 64512\n'
+
+afterEach(() => {
+  process.removeAllListeners('SIGTERM').removeAllListeners('SIGINT')
+  vi.restoreAllMocks()
+})
+
+/** Runs `chanter daemon` with `args`, which also stand in process.argv. */
+function daemon(...args: readonly string[]) {
+  vi.spyOn(process, 'argv', 'get').mockReturnValue(['node', 'chanter', 'daemon', ...args])
+  return chanter('daemon', ...args)
+}
+
+describe('configuration', () => {
+  test('files and directories count in the order in which they are given', () => {
+    expect(sources(['daemon', '--config-file=a', '--config-dir', 'b', '-d', '--config-file', 'c'])).toEqual([
+      { kind: 'file', path: 'a' },
+      { kind: 'directory', path: 'b' },
+      { kind: 'file', path: 'c' },
+    ])
+  })
+
+  test('the command line wins over files; warnings are logged', async () => {
+    runDaemon.mockResolvedValue({ stop: async () => undefined })
+    const directory = temporaryFiles({ 'bgp.conf': `${MINIMAL}my_ass = 1\n[DEFAULT]\nlog_file = /nowhere\n` })
+    const file = join(directory, 'bgp.conf')
+    const outcome = await daemon(
+      '--config-file',
+      file,
+      '--log-dir',
+      directory,
+      '--log-file',
+      'a.log',
+      '--debug',
+      '--use-json',
+    )
+    expect(outcome.error).toBeUndefined()
+    const [config, , recentLog] = runDaemon.mock.lastCall as [Config, Logger, RecentLog]
+    expect(config.log).toEqual({ debug: true, file: join(directory, 'a.log') })
+    const lines = readFileSync(join(directory, 'a.log'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(lines[0]).toMatchObject({ level: 'info', msg: 'starting', config: { BGP: { my_as: 64512 } } })
+    const warning = `${file} line 4: unknown option [BGP] my_ass (did you mean my_as?); it is ignored`
+    expect(lines[1]).toMatchObject({ level: 'warn', msg: warning })
+    expect(recentLog.newestFirst().map(({ message }) => message)).toEqual([warning])
+  })
+})
+
+test('a log file that cannot be opened', async () => {
+  const file = join(temporaryFiles({ 'bgp.conf': MINIMAL }), 'bgp.conf')
+  expect(await daemon('--config-file', file, '--log-file', '/nowhere/a.log')).toMatchObject({
+    error: "the log file cannot be opened: ENOENT: no such file or directory, open '/nowhere/a.log'",
+  })
+})
+
+test('a daemon that cannot start', async () => {
+  runDaemon.mockRejectedValue(new Error('address already in use'))
+  const directory = temporaryFiles({ 'bgp.conf': MINIMAL })
+  const log = join(directory, 'a.log')
+  expect(await daemon('--config-file', join(directory, 'bgp.conf'), '--log-file', log)).toMatchObject({
+    error: 'address already in use',
+  })
+  expect(readFileSync(log, 'utf8')).toContain('"level":"fatal"')
+})
+
+describe('signals', () => {
+  async function started(stop: () => Promise<void>) {
+    runDaemon.mockResolvedValue({ stop })
+    const directory = temporaryFiles({ 'bgp.conf': MINIMAL })
+    const log = join(directory, 'a.log')
+    expect(await daemon('--config-file', join(directory, 'bgp.conf'), '--log-file', log)).toMatchObject({
+      error: undefined,
+    })
+    return vi.spyOn(process, 'exit').mockImplementation(() => undefined as never)
+  }
+
+  test.each(['SIGTERM', 'SIGINT'] as const)('%s stops the daemon, then exits with 0', async (signal) => {
+    const stop = vi.fn(async () => undefined)
+    const exit = await started(stop)
+    process.emit(signal)
+    await vi.waitFor(() => expect(exit).toHaveBeenCalledWith(0))
+    expect(stop).toHaveBeenCalledOnce()
+  })
+
+  test('a second signal does not wait', async () => {
+    const exit = await started(() => new Promise(() => undefined))
+    process.emit('SIGTERM')
+    expect(exit).not.toHaveBeenCalled()
+    process.emit('SIGTERM')
+    expect(exit).toHaveBeenCalledWith(1)
+  })
+})
+
+describe('the process', () => {
+  test.each([
+    [
+      'a wrong value',
+      '[BGP]\nlocal_address = 127.0.0.1\nmy_as = x\n',
+      'line 3: [BGP] my_as = "x": expected an integer from 1 to 4294967295',
+    ],
+    ['an unreadable line', '[BGP\n', 'line 1: "[BGP" cannot be read: a section is written [name]'],
+  ])('%s: one line on standard error, exit code 1', async (_, text, complaint) => {
+    const file = join(temporaryFiles({ 'bgp.conf': text }), 'bgp.conf')
+    const failure = await main('daemon', '--config-file', file).catch((error) => error)
+    expect(failure).toMatchObject({ code: 1, stdout: '', stderr: `chanter: ${file} ${complaint}\n` })
+  })
+
+  function main(...args: readonly string[]) {
+    return promisify(execFile)(process.execPath, ['--import', 'tsx', 'src/main.ts', ...args])
+  }
+})

@@ -1,0 +1,331 @@
+import { describe, expect, test } from 'vitest'
+import { ConfigError, parseIni } from '../../src/config/ini.ts'
+import { interpret } from '../../src/config/load.ts'
+import { formatIp } from '../../src/values/address.ts'
+
+const INTERFACES = {
+  lo: [{ address: '127.0.0.1' }, { address: '::1' }],
+  eth0: [{ address: 'fe80::1' }, { address: '2001:db8::7' }, { address: '192.0.2.7' }],
+  eth1: [{ address: 'fe80::2' }, { address: '2001:db8::8' }],
+  eth2: [{ address: 'fe80::3' }],
+}
+
+const BASE = '[BGP]\nlocal_address = 192.0.2.1\nmy_as = 64512\n'
+
+function load(text: string) {
+  return interpret(parseIni(text, 'bgp.conf'), INTERFACES)
+}
+
+/** The configuration for `option` of `section` set to `value`, the required ones being fine. */
+function withOption(section: string, option: string, value: string) {
+  return load(`${BASE}[${section}]\n${option} = ${value}\n`)
+}
+
+describe('a small file', () => {
+  test('has every default', () => {
+    const { config, warnings, notes } = load(BASE)
+    expect(config.bgp).toEqual({
+      localAddress: '\xc0\x00\x02\x01',
+      identifier: '\xc0\x00\x02\x01',
+      peers: [],
+      asNumber: 64512,
+      routeTargetConstraint: true,
+      peerPort: 179,
+      holdTimeSeconds: 90,
+      connectRetrySeconds: 5,
+      listenPort: 179,
+      reflector: false,
+      reflectorClients: [],
+    })
+    expect(config.api).toEqual({ host: '127.0.0.1', port: 8082 })
+    expect(config.evpn).toEqual({ driver: 'dummy', localAddress: config.bgp.localAddress, vxlanPort: 4789 })
+    expect(config.ipvpn).toEqual({
+      driver: 'dummy',
+      localAddress: config.bgp.localAddress,
+      mplsInterface: null,
+    })
+    expect(config.log).toEqual({ debug: false, file: null })
+    expect({ warnings, notes }).toEqual({ warnings: [], notes: [] })
+  })
+
+  test('is shown in force as bagpipe-bgp shows it', () => {
+    const { config } = load(`${BASE}peers = 192.0.2.9\n`)
+    expect(JSON.parse(JSON.stringify(config.effective))).toEqual({
+      BGP: {
+        local_address: '192.0.2.1',
+        router_id: null,
+        peers: ['192.0.2.9'],
+        my_as: 64512,
+        enable_rtc: true,
+        bgp_port: 179,
+        hold_time: 90,
+        listen: true,
+        listen_port: 179,
+        reflector: false,
+        reflector_clients: [],
+        connect_retry_time: 5,
+      },
+      API: { host: '127.0.0.1', port: 8082 },
+      DATAPLANE_DRIVER_EVPN: {
+        dataplane_driver: 'dummy',
+        dataplane_local_address: null,
+        vxlan_dst_port: 4789,
+      },
+      DATAPLANE_DRIVER_IPVPN: { dataplane_driver: 'dummy', dataplane_local_address: null },
+      COMMON: { root_helper: 'sudo', root_helper_daemon: null },
+    })
+  })
+})
+
+test('an IPv6 local_address needs a router_id beside it', () => {
+  const text = '[BGP]\nlocal_address = 2001:db8::5\nmy_as = 64512\n'
+  expect(() => load(text)).toThrow(
+    new ConfigError(
+      'bgp.conf: [BGP] router_id is missing: expected an IPv4 address, since local_address is IPv6',
+    ),
+  )
+  expect(load(`${text}router_id = 192.0.2.7\n`).config.bgp.identifier).toBe('\xc0\x00\x02\x07')
+})
+
+describe('values', () => {
+  test.each(['true', 'True', 'YES', 'on', '1'])('%s is true', (word) => {
+    expect(withOption('BGP', 'enable_rtc', word).config.bgp.routeTargetConstraint).toBe(true)
+  })
+
+  test.each(['false', 'False', 'NO', 'off', '0'])('%s is false', (word) => {
+    expect(withOption('BGP', 'enable_rtc', word).config.bgp.routeTargetConstraint).toBe(false)
+  })
+
+  test.each([
+    ['', []],
+    ['192.0.2.1', ['192.0.2.1']],
+    ['192.0.2.1,192.0.2.2', ['192.0.2.1', '192.0.2.2']],
+    [' 192.0.2.1 , 2001:DB8:0::1 ,', ['192.0.2.1', '2001:db8::1']],
+    ['192.0.2.1,\n  192.0.2.2', ['192.0.2.1', '192.0.2.2']],
+    ['192.0.2.1,192.0.2.1', ['192.0.2.1']],
+  ])('peers = %j', (text, expected) => {
+    expect(withOption('BGP', 'peers', text).config.bgp.peers.map(formatIp)).toEqual(expected)
+  })
+
+  test.each([
+    ['192.0.2.5', '192.0.2.5'],
+    ['2001:db8::5', '2001:db8::5'],
+    ['eth0', '192.0.2.7'],
+    ['eth1', '2001:db8::8'],
+    ['lo', '127.0.0.1'],
+  ])('local_address = %s', (text, expected) => {
+    const { config } = load(`${BASE}local_address = ${text}\nrouter_id = 192.0.2.1\n`)
+    expect(formatIp(config.bgp.localAddress)).toBe(expected)
+  })
+
+  test('the dataplane may have an address of its own', () => {
+    const { config } = withOption('DATAPLANE_DRIVER_EVPN', 'dataplane_local_address', 'eth0')
+    expect(formatIp(config.evpn.localAddress)).toBe('192.0.2.7')
+    expect(formatIp(config.ipvpn.localAddress)).toBe('192.0.2.1')
+  })
+
+  test.each([
+    ['linux', 'linux'],
+    ['LinuxVXLANDataplaneDriver', 'linux'],
+    ['linux_vxlan.LinuxVXLANDataplaneDriver', 'linux'],
+    ['bagpipe.bgp.vpn.evpn.linux_vxlan.LinuxVXLANDataplaneDriver', 'linux'],
+    ['DummyDataplaneDriver', 'dummy'],
+  ] as const)('dataplane_driver = %s', (text, expected) => {
+    expect(withOption('DATAPLANE_DRIVER_EVPN', 'dataplane_driver', text).config.evpn.driver).toBe(expected)
+  })
+
+  test.each(['0', '3', '65535'])('hold_time = %s', (text) => {
+    expect(withOption('BGP', 'hold_time', text).config.bgp.holdTimeSeconds).toBe(Number(text))
+  })
+
+  test('a 4-octet AS', () => {
+    expect(withOption('BGP', 'my_as', '4294967295').config.bgp.asNumber).toBe(4_294_967_295)
+  })
+
+  test('listen = false leaves no port to listen on', () => {
+    expect(withOption('BGP', 'listen', 'false').config.bgp.listenPort).toBeNull()
+  })
+
+  test.each([
+    ['log_file = /var/log/a.log', '/var/log/a.log'],
+    ['log_file = a.log\nlog_dir = /var/log', '/var/log/a.log'],
+    ['logfile = a.log\nlogdir = /var/log', '/var/log/a.log'],
+    ['log_dir = /var/log', '/var/log/chanter.log'],
+    ['log_file =', null],
+  ])('%j', (options, file) => {
+    expect(load(`${BASE}[DEFAULT]\n${options}\n`).config.log.file).toBe(file)
+  })
+
+  test('section names may have any case, old option names are understood, the last one wins', () => {
+    const { config, warnings } = load(
+      '[bgp]\nlocal_address=eth0\nmy_as=1\nmy_as=2\n[Api]\napi_host=::\napi_port=1\nport=2\n',
+    )
+    expect(config.bgp.asNumber).toBe(2)
+    expect(config.api).toEqual({ host: '::', port: 2 })
+    expect(warnings).toEqual([])
+  })
+})
+
+describe('a wrong value stops the daemon with one line', () => {
+  const OWN_ADDRESS = 'an IPv4 or IPv6 address, or the name of an interface that has one'
+  const BOOLEAN = 'true, false, yes, no, on, off, 1 or 0'
+  const PORT = 'an integer from 1 to 65535'
+  const AS = 'an integer from 1 to 4294967295'
+  const HOLD = '0 (no keepalives) or a number of seconds from 3 to 65535'
+  const DRIVER = 'dummy or linux'
+  const PEERS = 'IPv4 and IPv6 addresses, separated by commas'
+  const HOST = 'an IPv4 or IPv6 address, or a host name'
+
+  test.each([
+    [
+      'BGP',
+      'local_address',
+      '192.0.2.256',
+      `no interface of that name is up with an address (lo, eth0, eth1, eth2); expected ${OWN_ADDRESS}`,
+    ],
+    [
+      'BGP',
+      'local_address',
+      'eth9',
+      `no interface of that name is up with an address (lo, eth0, eth1, eth2); expected ${OWN_ADDRESS}`,
+    ],
+    ['BGP', 'local_address', 'eth2', `that interface has no usable address; expected ${OWN_ADDRESS}`],
+    ['BGP', 'local_address', '0.0.0.0', `no host has this address; expected ${OWN_ADDRESS}`],
+    ['BGP', 'local_address', '224.0.0.1', `no host has this address; expected ${OWN_ADDRESS}`],
+    ['BGP', 'peers', '192.0.2.1 192.0.2.2', `expected ${PEERS}`],
+    ['BGP', 'peers', '192.0.2.1,,192.0.2.2', `expected ${PEERS}`],
+    ['BGP', 'peers', 'rr.example', `expected ${PEERS}`],
+    ['BGP', 'peers', '192.0.2.0/24', `expected ${PEERS}`],
+    ['BGP', 'peers', 'ff02::1', `no host has this address; expected ${PEERS}`],
+    ['BGP', 'my_as', '0', `expected ${AS}`],
+    ['BGP', 'my_as', '4294967296', `expected ${AS}`],
+    ['BGP', 'my_as', '1.10', `expected ${AS}`],
+    ['BGP', 'my_as', '', `expected ${AS}`],
+    ['BGP', 'enable_rtc', 'maybe', `expected ${BOOLEAN}`],
+    ['BGP', 'bgp_port', '0', `expected ${PORT}`],
+    ['BGP', 'bgp_port', '65536', `expected ${PORT}`],
+    ['BGP', 'bgp_port', '0x10', `expected ${PORT}`],
+    ['BGP', 'hold_time', '1', `expected ${HOLD}`],
+    ['BGP', 'hold_time', '2', `expected ${HOLD}`],
+    ['BGP', 'hold_time', '-1', `expected ${HOLD}`],
+    ['BGP', 'hold_time', '65536', `expected ${HOLD}`],
+    ['BGP', 'listen', '2', `expected ${BOOLEAN}`],
+    ['BGP', 'listen_port', 'bgp', `expected ${PORT}`],
+    ['BGP', 'connect_retry_time', '0', 'expected an integer from 1 to 3600'],
+    ['API', 'host', 'a b', `expected ${HOST}`],
+    ['API', 'port', '-1', `expected ${PORT}`],
+    ['DATAPLANE_DRIVER_EVPN', 'dataplane_driver', 'vpp', `expected ${DRIVER}`],
+    [
+      'DATAPLANE_DRIVER_EVPN',
+      'dataplane_driver',
+      'ovs',
+      `chanter has no Open vSwitch driver; expected ${DRIVER}`,
+    ],
+    [
+      'DATAPLANE_DRIVER_IPVPN',
+      'dataplane_driver',
+      'ovs',
+      `chanter has no Open vSwitch driver; expected ${DRIVER}`,
+    ],
+    [
+      'DATAPLANE_DRIVER_EVPN',
+      'dataplane_local_address',
+      '',
+      `no interface of that name is up with an address (lo, eth0, eth1, eth2); expected ${OWN_ADDRESS}`,
+    ],
+    ['DATAPLANE_DRIVER_EVPN', 'vxlan_dst_port', '70000', `expected ${PORT}`],
+    ['DEFAULT', 'debug', 'very', `expected ${BOOLEAN}`],
+  ])('[%s] %s = %j', (section, option, value, why) => {
+    const message = `bgp.conf line 5: [${section}] ${option} = ${JSON.stringify(value)}: ${why}`
+    const wrong = () => withOption(section, option, value)
+    expect(wrong).toThrow(new ConfigError(message))
+  })
+
+  test('what is missing', () => {
+    expect(() => load('[BGP]\nmy_as = 1\n')).toThrow(
+      new ConfigError(`bgp.conf: [BGP] local_address is missing: expected ${OWN_ADDRESS}`),
+    )
+  })
+
+  test('several at once', () => {
+    expect(() => load('[BGP]\nlocal_address = eth0\nmy_as = x\nhold_time = 1\n[API]\nport = y\n')).toThrow(
+      new ConfigError(
+        `bgp.conf line 3: [BGP] my_as = "x": expected ${AS} (also wrong: [BGP] hold_time, [API] port)`,
+      ),
+    )
+  })
+
+  test('a value of several lines stays on one', () => {
+    expect(() => withOption('BGP', 'my_as', '1\n  2')).toThrow(
+      new ConfigError(`bgp.conf line 5: [BGP] my_as = "1\\n2": expected ${AS}`),
+    )
+  })
+})
+
+describe('what is unknown is ignored with a warning', () => {
+  test.each([
+    [
+      '[BGP]\nmy_ass = 1',
+      'bgp.conf line 5: unknown option [BGP] my_ass (did you mean my_as?); it is ignored',
+    ],
+    ['[BGP]\nMY_AS = 1', 'bgp.conf line 5: unknown option [BGP] MY_AS (did you mean my_as?); it is ignored'],
+    ['[BGP]\nfoo = 1', 'bgp.conf line 5: unknown option [BGP] foo; it is ignored'],
+    [
+      '[API]\nhold_time = 9',
+      'bgp.conf line 5: unknown option [API] hold_time (it belongs in [BGP]); it is ignored',
+    ],
+    ['[BPG]\nmy_as = 1', 'bgp.conf line 5: unknown section [BPG] (did you mean BGP?); it is ignored'],
+    [
+      '[DATAPLANE_DRIVER]\na = 1',
+      'bgp.conf line 5: unknown section [DATAPLANE_DRIVER] (did you mean DATAPLANE_DRIVER_EVPN?); it is ignored',
+    ],
+  ])('%j', (text, warning) => {
+    const { config, warnings } = load(`${BASE}${text}\n`)
+    expect(warnings).toEqual([warning])
+    expect(config.bgp.asNumber).toBe(64512)
+  })
+
+  test('libraries of bagpipe-bgp are no news', () => {
+    expect(load(`${BASE}[privsep]\nhelper_command = sudo privsep-helper\n`).warnings).toEqual([])
+  })
+
+  test('options that chanter has no use for are only noted', () => {
+    const { warnings, notes } = load(`${BASE}[COMMON]\nroot_helper = sudo\n[DEFAULT]\nuse_stderr = True\n`)
+    expect(warnings).toEqual([])
+    expect(notes).toEqual([
+      'bgp.conf line 5: [COMMON] root_helper has no effect here',
+      'bgp.conf line 7: [DEFAULT] use_stderr has no effect here',
+    ])
+  })
+})
+
+test("bagpipe-bgp's template needs no change", () => {
+  const template = `[BGP]
+local_address=eth0
+#local_address=192.168.100.177
+peers=192.168.0.101
+my_as=64512
+enable_rtc=True
+
+[COMMON]
+#   to be run as root.
+#root_helper = sudo
+
+[API]
+host=localhost
+port=8082
+
+[DATAPLANE_DRIVER_IPVPN]
+dataplane_driver = dummy
+mpls_interface=*gre*
+#gre_tunnel_options="packet_type=legacy_l3"
+
+[DATAPLANE_DRIVER_EVPN]
+dataplane_driver = linux
+`
+  const { config, warnings, notes } = load(template)
+  expect({ warnings, notes }).toEqual({ warnings: [], notes: [] })
+  expect(config.api.host).toBe('localhost')
+  expect(config.evpn.driver).toBe('linux')
+  expect(config.ipvpn.mplsInterface).toBe('*gre*')
+})

@@ -1,0 +1,75 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { diff, isPlaced, linkStep } from '../../src/dataplane/diff.ts'
+import type { Link } from '../../src/dataplane/driver.ts'
+import { KeyMap } from '../../src/dataplane/key-map.ts'
+import * as e from './entries.ts'
+
+function keyMap(pairs: readonly (readonly [number, number])[]): KeyMap<number, number> {
+  const map = new KeyMap<number, number>()
+  for (const [key, value] of pairs) map.set(key, value)
+  return map
+}
+
+test('what is missing and what is extra turn what is into what is wanted, and are no more than needed', () => {
+  const pairs = fc.array(fc.tuple(fc.nat(9), fc.nat(2)), { maxLength: 10 })
+  fc.assert(
+    fc.property(pairs, pairs, (wantedPairs, actualPairs) => {
+      const wanted = keyMap(wantedPairs)
+      const actual = keyMap(actualPairs)
+      const { missing, extra } = diff(wanted, actual, (a, b) => a === b)
+      for (const [key, value] of missing) expect(actual.get(key)).not.toBe(value)
+      for (const [key] of extra) expect(wanted.has(key)).toBe(false)
+
+      for (const [key, value] of missing) actual.set(key, value)
+      for (const [key] of extra) actual.delete(key)
+      expect(new Map(actual)).toEqual(new Map(wanted))
+    }),
+    { seed: 1 },
+  )
+})
+
+const link: Link = {
+  name: 'vx0',
+  index: 7,
+  kind: 'vxlan',
+  alias: 'chanter:net1',
+  master: 'br0',
+  up: true,
+  vni: e.VNI,
+  local: e.vxlan.local,
+  port: 4789,
+  tuned: true,
+  learning: false,
+  neighSuppress: true,
+}
+
+describe('a link of ours', () => {
+  test.each([
+    ['is absent', undefined, 'create'],
+    ['is as wanted', link, 'nothing'],
+    ['is in another bridge', { ...link, master: null }, 'nothing'],
+    ['is down', { ...link, up: false }, 'adjust'],
+    ['learns', { ...link, tuned: false }, 'adjust'],
+    ['serves another instance', { ...link, alias: 'chanter:net2' }, 'adjust'],
+    ['has another VNI', { ...link, vni: 1 }, 'recreate'],
+    ['has another source', { ...link, local: e.ip('192.0.2.9') }, 'recreate'],
+    ['has no source', { ...link, local: null }, 'recreate'],
+    ['has another port', { ...link, port: 8472 }, 'recreate'],
+    ['is of another kind', { ...link, kind: 'bridge', vni: null }, 'recreate'],
+    ['has no alias', { ...link, alias: null }, 'refuse'],
+    ['has the alias of another', { ...link, alias: 'uplink' }, 'refuse'],
+  ] as const)('%s: %s', (_what, actual, step) => {
+    expect(linkStep(e.vxlan, actual).do).toBe(step)
+  })
+})
+
+test.each([
+  ['as wanted', {}, true],
+  ['in no bridge', { master: null }, false],
+  ['in another bridge', { master: 'br9' }, false],
+  ['learning', { learning: true }, false],
+  ['not suppressing', { neighSuppress: false }, false],
+])('a port that is %s', (_what, traits, placed) => {
+  expect(isPlaced(e.vxlanPort, { ...link, ...traits })).toBe(placed)
+})

@@ -1,0 +1,33 @@
+import type { Driver } from '../../src/dataplane/driver.ts'
+import type { Entry } from '../../src/dataplane/model.ts'
+import type { Reconciler } from '../../src/dataplane/reconciler.ts'
+
+/** A kernel to try the dataplane on, and somebody else who changes it behind our back. */
+export interface Lab {
+  /** A running reconciler on this kernel; the one before, if any, is stopped. */
+  restart(): Reconciler
+  /** The driver of the last reconciler. */
+  readonly driver: Driver
+  addInterface(name: string): void
+  addBridge(name: string): void
+  deleteLink(name: string): void
+  enslave(name: string, master: string | null): void
+  setDown(name: string): void
+  setAlias(name: string, alias: string): void
+  /** Deletes an entry, of a remote MAC both halves. */
+  forget(entry: Entry): void
+  /** Sets an entry as a person would, without our mark, or as another controller, with it; of a remote MAC the VXLAN device's half. */
+  overwrite(entry: Entry, marked?: boolean): void
+  /** Whether the kernel holds exactly this entry. */
+  holds(entry: Entry): boolean
+  indexOf(name: string): number | undefined
+  /** Starts to note what is deleted; the result tells it, a line each. */
+  deletions(): Promise<() => Promise<readonly string[]>>
+  /** Waits for what the reconciler does by itself. */
+  until(condition: () => boolean): Promise<void>
+  /** Waits for a promise, while time passes. */
+  wait<T>(promise: Promise<T>): Promise<T>
+  /** Lets pass the time in which all that was noticed is acted on. */
+  calm(): Promise<void>
+  close(): void
+}

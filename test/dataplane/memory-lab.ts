@@ -1,0 +1,78 @@
+import { pino } from 'pino'
+import { isTableEntry } from '../../src/dataplane/layout.ts'
+import { MemoryDriver } from '../../src/dataplane/memory.ts'
+import { identity } from '../../src/dataplane/model.ts'
+import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import type { Lab } from './lab.ts'
+
+const PATIENCE_MS = 100_000
+
+export interface MemoryLab extends Lab {
+  readonly clock: VirtualClock
+  readonly driver: MemoryDriver
+}
+
+/** A kernel in memory on virtual time. */
+export function memoryLab(): MemoryLab {
+  const clock = new VirtualClock()
+  const driver = new MemoryDriver(clock)
+  const { kernel } = driver
+  let reconciler: Reconciler | undefined
+
+  async function until(condition: () => boolean): Promise<void> {
+    for (let ms = 0; ms < PATIENCE_MS; ms++) {
+      await clock.run(ms === 0 ? 0 : 1)
+      if (condition()) return
+    }
+    throw new Error(`not in ${PATIENCE_MS} ms`)
+  }
+
+  return {
+    clock,
+    driver,
+    restart() {
+      reconciler?.stop()
+      reconciler = new Reconciler({ clock, driver, log: pino({ level: 'silent' }) })
+      reconciler.start()
+      return reconciler
+    },
+    addInterface: (name) => void kernel.addLink(name, { kind: 'tun' }),
+    addBridge: (name) => void kernel.addLink(name, { kind: 'bridge', up: true }),
+    deleteLink: (name) => kernel.deleteLink(name),
+    enslave: (name, master) => kernel.enslave(name, master),
+    setAlias: (name, alias) => kernel.changeLink(name, { alias }),
+    setDown: (name) => kernel.changeLink(name, { up: false }),
+    forget(entry) {
+      if (isTableEntry(entry)) kernel.removeEntry(entry)
+    },
+    overwrite(entry, marked = false) {
+      if (isTableEntry(entry)) kernel.setEntry(entry, marked)
+    },
+    holds: (entry) => driver.holds(entry),
+    indexOf: (name) => kernel.links.get(name)?.index,
+    async deletions() {
+      const lines: string[] = []
+      const before = new Set(kernel.links.keys())
+      const { removeEntry } = kernel
+      kernel.removeEntry = (entry) => {
+        lines.push(identity(entry))
+        removeEntry.call(kernel, entry)
+      }
+      return async () => [...lines, ...[...before].filter((name) => !kernel.links.has(name))]
+    },
+    until,
+    async wait(promise) {
+      let settled = false
+      const done = promise.finally(() => {
+        settled = true
+      })
+      await until(() => settled)
+      return done
+    },
+    async calm() {
+      clock.advance(1000)
+    },
+    close: () => reconciler?.stop(),
+  }
+}

@@ -1,0 +1,53 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { NumberMap } from '../../src/dataplane/number-map.ts'
+
+const key = fc.oneof(
+  fc.nat(20),
+  fc.maxSafeNat(),
+  fc.nat(2 ** 20).map((n) => n * 2 ** 32),
+)
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ op: fc.constant('set' as const), key, value: fc.nat() }) },
+  { weight: 4, arbitrary: fc.record({ op: fc.constant('delete' as const), key }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant('clear' as const) }) },
+)
+
+test('behaves as Map does', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const ours = new NumberMap<number>()
+      const theirs = new Map<number, number>()
+      for (const each of steps) {
+        if (each.op === 'set') {
+          expect(ours.set(each.key, each.value)).toBe(theirs.get(each.key))
+          theirs.set(each.key, each.value)
+        } else if (each.op === 'delete') {
+          expect(ours.delete(each.key)).toBe(theirs.delete(each.key))
+        } else {
+          ours.clear()
+          theirs.clear()
+        }
+        expect(ours.size).toBe(theirs.size)
+      }
+      expect([...ours]).toEqual([...theirs])
+      for (const each of steps) {
+        if (each.op === 'clear') continue
+        expect(ours.get(each.key)).toBe(theirs.get(each.key))
+        expect(ours.has(each.key)).toBe(theirs.has(each.key))
+      }
+    }),
+    { seed: 1 },
+  )
+})
+
+test('does not grow when keys come and go', () => {
+  const map = new NumberMap<number>()
+  for (let i = 0; i < 100_000; i++) {
+    map.set(i, i)
+    if (i >= 100) map.delete(i - 100)
+  }
+  expect(map.size).toBe(100)
+  expect(map['keys'].length).toBeLessThanOrEqual(1024)
+  expect([...map].map(([each]) => each)).toEqual(Array.from({ length: 100 }, (_, i) => 99_900 + i))
+})

@@ -1,0 +1,514 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Entry, same } from '../../src/dataplane/model.ts'
+import type { Reconciler } from '../../src/dataplane/reconciler.ts'
+import * as e from './entries.ts'
+import type { Lab } from './lab.ts'
+
+/** What every kernel and its driver have to do, whatever they are made of. */
+export function dataplaneSuite(name: string, newLab: () => Lab): void {
+  describe(name, () => {
+    let lab: Lab
+    let dataplane: Reconciler
+
+    beforeEach(() => {
+      lab = newLab()
+      dataplane = lab.restart()
+      lab.addInterface('tap1')
+    })
+
+    afterEach(() => lab.close())
+
+    /** Wants entries; answers with those that are not in place afterwards, and why. */
+    async function want(...entries: Entry[]) {
+      for (const entry of entries) dataplane.want(entry)
+      const open = await lab.wait(dataplane.settled(entries))
+      return open.map(({ entry, status }) => ({ entry, state: status.state, reason: status.reason }))
+    }
+
+    function holding(entries: readonly Entry[]): () => boolean {
+      return () => entries.every((entry) => lab.holds(entry))
+    }
+
+    async function wantInPlace(...entries: Entry[]) {
+      expect(await want(...entries)).toEqual([])
+      for (const entry of entries) expect.soft(lab.holds(entry), JSON.stringify(entry)).toBe(true)
+    }
+
+    const everything: Entry[] = [
+      ...e.network,
+      e.local(1),
+      e.flood('192.0.2.2'),
+      e.flood('192.0.2.3'),
+      e.flood('192.0.2.3', 300),
+      e.remote(2),
+      e.remote(3, '192.0.2.3', 300),
+      e.neighbour('10.0.0.2', 2),
+      e.neighbour('2001:db8::3', 3),
+    ]
+
+    test('entries of every kind are put in place', async () => {
+      await wantInPlace(...everything)
+      expect(dataplane.counts()).toEqual({ wanted: 12, applied: 12, pending: 0, failed: 0 })
+      expect([...dataplane.failures()]).toEqual([])
+      expect([...dataplane.entries()].map(({ status }) => status.state)).toEqual(Array(12).fill('applied'))
+    })
+
+    test('entries may be wanted in any order', async () => {
+      await wantInPlace(...everything.toReversed())
+    })
+
+    test('an entry replaces the one of its identity', async () => {
+      await wantInPlace(...everything)
+      const port = { ...e.tapPort, learning: false, neighSuppress: true }
+      await wantInPlace(
+        e.remote(2, '192.0.2.3'),
+        e.remote(3, '192.0.2.3', 301),
+        e.neighbour('10.0.0.2', 4),
+        port,
+        { ...e.bridge, alias: 'chanter:renamed' },
+      )
+      expect(dataplane.counts().wanted).toBe(12)
+      expect(lab.holds(e.remote(2))).toBe(false)
+    })
+
+    test.each(everything.slice(4).map((entry) => [entry.kind, entry] as const))(
+      'an unwanted entry is removed, and nothing else: %s',
+      async (_kind, entry) => {
+        await wantInPlace(...everything)
+        dataplane.unwant(entry)
+        await lab.until(() => !lab.holds(entry))
+        await lab.calm()
+        for (const other of everything) expect.soft(lab.holds(other)).toBe(other !== entry)
+      },
+    )
+
+    test('a port of a foreign device leaves the bridge, the device stays', async () => {
+      await wantInPlace(...everything)
+      dataplane.unwant(e.local(1))
+      dataplane.unwant(e.tapPort)
+      await lab.until(() => !lab.holds(e.tapPort))
+      expect(lab.driver.link('tap1')).toMatchObject({ master: null, up: false })
+    })
+
+    test('the last thing unwanted takes the links of ours with it, and leaves those of others', async () => {
+      await wantInPlace(...everything)
+      for (const entry of everything) dataplane.unwant(entry)
+      await lab.until(() => lab.indexOf('br0') === undefined && lab.indexOf('vx0') === undefined)
+      expect(lab.indexOf('tap1')).toBeDefined()
+      expect(dataplane.counts()).toEqual({ wanted: 0, applied: 0, pending: 0, failed: 0 })
+    })
+
+    test('a link stays as long as entries of it are wanted', async () => {
+      await wantInPlace(...everything)
+      dataplane.unwant(e.vxlan)
+      await lab.calm()
+      expect(lab.holds(e.remote(2))).toBe(true)
+    })
+
+    test('an entry unwanted and wanted again at once stays', async () => {
+      await wantInPlace(...everything)
+      const deletions = await lab.deletions()
+      for (const entry of everything) dataplane.unwant(entry)
+      await wantInPlace(...everything)
+      await lab.calm()
+      expect(await deletions()).toEqual([])
+    })
+
+    test('what somebody removed already can be unwanted', async () => {
+      await wantInPlace(...everything)
+      for (const entry of everything.slice(4)) {
+        lab.forget(entry)
+        dataplane.unwant(entry)
+      }
+      await lab.calm()
+      expect([...dataplane.failures()]).toEqual([])
+      expect(dataplane.counts()).toMatchObject({ wanted: 4, applied: 4 })
+    })
+
+    test('a MAC moves from remote to local and back', async () => {
+      await wantInPlace(...e.network, e.remote(7))
+      dataplane.unwant(e.remote(7))
+      await wantInPlace(e.local(7))
+      await lab.until(() => !lab.holds(e.remote(7)))
+      await lab.calm()
+      expect(lab.holds(e.local(7))).toBe(true)
+      expect(sightings('vx0').filter(({ marked }) => marked)).toEqual([])
+
+      dataplane.unwant(e.local(7))
+      await wantInPlace(e.remote(7, '192.0.2.3'))
+      await lab.calm()
+      expect(lab.holds(e.remote(7, '192.0.2.3'))).toBe(true)
+      expect(lab.holds(e.local(7))).toBe(false)
+    })
+
+    describe('heals', () => {
+      test.each(everything.slice(4).map((entry) => [entry.kind, entry] as const))(
+        'an entry that somebody deleted: %s',
+        async (_kind, entry) => {
+          await wantInPlace(...everything)
+          lab.forget(entry)
+          expect(lab.holds(entry)).toBe(false)
+          await lab.until(() => lab.holds(entry))
+        },
+      )
+
+      test('an entry that somebody deleted again and again', async () => {
+        await wantInPlace(...everything)
+        for (let i = 0; i < 3; i++) {
+          lab.forget(e.remote(2))
+          await lab.until(() => lab.holds(e.remote(2)))
+        }
+      })
+
+      test.each([
+        ['remote MAC', e.remote(2, '192.0.2.99')],
+        ['VNI', e.remote(3, '192.0.2.3', 301)],
+        ['neighbour', e.neighbour('10.0.0.2', 99)],
+      ])('an entry that somebody changed: %s', async (_kind, other) => {
+        await wantInPlace(...everything)
+        for (const marked of [false, true]) {
+          lab.overwrite(other, marked)
+          expect(holding(everything)()).toBe(false)
+          await lab.until(holding(everything))
+        }
+      })
+
+      test('a neighbour whose mark somebody took', async () => {
+        await wantInPlace(...everything)
+        lab.overwrite(e.neighbour('10.0.0.2', 2))
+        await lab.until(() =>
+          sightings('br0').some(({ entry, marked }) => marked && same(entry, e.neighbour('10.0.0.2', 2))),
+        )
+      })
+
+      test('a MAC that the bridge moved to another port', async () => {
+        await wantInPlace(...everything)
+        lab.addInterface('tap2')
+        lab.enslave('tap2', 'br0')
+        lab.overwrite(e.local(2, 'tap2'))
+        await lab.until(holding(everything))
+      })
+
+      test('a VXLAN device that somebody deleted', async () => {
+        await wantInPlace(...everything)
+        lab.deleteLink('vx0')
+        await lab.until(holding(everything))
+      })
+
+      test('a bridge that somebody deleted', async () => {
+        await wantInPlace(...everything)
+        lab.deleteLink('br0')
+        await lab.until(holding(everything))
+      })
+
+      test('a port that somebody took out of the bridge', async () => {
+        await wantInPlace(...everything)
+        for (const port of ['tap1', 'vx0']) lab.enslave(port, null)
+        await lab.until(holding(everything))
+      })
+
+      test('a link of ours that somebody set down', async () => {
+        await wantInPlace(...everything)
+        lab.setDown('vx0')
+        await lab.until(holding(everything))
+      })
+
+      test('a device of somebody else that went and came back', async () => {
+        await wantInPlace(...everything)
+        lab.deleteLink('tap1')
+        await lab.until(() => dataplane.status(e.local(1)).state === 'failed')
+        lab.addInterface('tap1')
+        await lab.until(holding(everything))
+        expect(dataplane.counts().failed).toBe(0)
+      })
+    })
+
+    describe('adoption', () => {
+      test('a new daemon takes over without touching what is right', async () => {
+        await wantInPlace(...everything)
+        const indexes = ['br0', 'vx0'].map((link) => lab.indexOf(link))
+        const deletions = await lab.deletions()
+        dataplane = lab.restart()
+        await wantInPlace(...everything)
+        dataplane.complete()
+        await lab.calm()
+        expect(await deletions()).toEqual([])
+        expect(['br0', 'vx0'].map((link) => lab.indexOf(link))).toEqual(indexes)
+      })
+
+      test('what is not wanted again stays until the desired state is complete', async () => {
+        await wantInPlace(...everything)
+        dataplane = lab.restart()
+        const stale = [
+          e.local(1),
+          e.flood('192.0.2.3'),
+          e.remote(3, '192.0.2.3', 300),
+          e.neighbour('2001:db8::3', 3),
+        ]
+        const wanted = everything.filter(
+          (entry) => !stale.some((other) => JSON.stringify(entry) === JSON.stringify(other)),
+        )
+        await wantInPlace(...wanted)
+        await lab.calm()
+        for (const entry of stale) expect(lab.holds(entry)).toBe(true)
+        expect([...dataplane.stale()]).toHaveLength(stale.length)
+        dataplane.complete()
+        await lab.until(() => stale.every((entry) => !lab.holds(entry)))
+        await lab.calm()
+        for (const entry of wanted) expect(lab.holds(entry)).toBe(true)
+        expect([...dataplane.stale()]).toEqual([])
+      })
+
+      test('what is wanted only later is found to be in place', async () => {
+        await wantInPlace(...everything)
+        dataplane = lab.restart()
+        await wantInPlace(...e.network)
+        await wantInPlace(...everything)
+        dataplane.complete()
+        await lab.calm()
+        expect(holding(everything)()).toBe(true)
+      })
+
+      test('what is wanted otherwise now is changed', async () => {
+        await wantInPlace(...everything)
+        dataplane = lab.restart()
+        await wantInPlace(...e.network)
+        await wantInPlace(e.remote(2, '192.0.2.77'), e.neighbour('10.0.0.2', 77))
+      })
+
+      test('half a remote MAC is made whole', async () => {
+        await wantInPlace(...everything)
+        dataplane.stop()
+        lab.forget(e.local(2, 'vx0'))
+        dataplane = lab.restart()
+        await wantInPlace(...everything)
+      })
+
+      test('entries without our mark are nobody of ours, and stay', async () => {
+        await wantInPlace(...everything)
+        const theirs = [e.remote(50, '192.0.2.50'), e.neighbour('10.0.0.50', 50)]
+        for (const entry of theirs) lab.overwrite(entry)
+        dataplane = lab.restart()
+        await wantInPlace(...everything)
+        dataplane.complete()
+        await lab.calm()
+        for (const entry of theirs) expect(lab.driver.observe(entry.device)).toBeDefined()
+        expect(sightings('vx0')).toContainEqual({ entry: theirs[0], marked: false })
+        expect(sightings('br0')).toContainEqual({ entry: theirs[1], marked: false })
+      })
+
+      test('a VXLAN device with another VNI is made anew', async () => {
+        await wantInPlace(...everything)
+        dataplane = lab.restart()
+        const index = lab.indexOf('vx0')
+        const other = { ...e.vxlan, vni: 999 }
+        await wantInPlace(...everything.map((entry) => (entry === e.vxlan ? other : entry)))
+        expect(lab.indexOf('vx0')).not.toBe(index)
+      })
+
+      test('links of ours that nobody wants are told of and kept', async () => {
+        await wantInPlace(...everything)
+        dataplane = lab.restart()
+        dataplane.complete()
+        await lab.calm()
+        expect(
+          dataplane
+            .orphans()
+            .map((link) => link.name)
+            .sort(),
+        ).toEqual(['br0', 'vx0'])
+        await wantInPlace(e.bridge)
+        expect(dataplane.orphans().map((link) => link.name)).toEqual(['vx0'])
+      })
+
+      test('what was found in place and went since is put in place again', async () => {
+        await wantInPlace(...everything)
+        dataplane = lab.restart()
+        await wantInPlace(...e.network)
+        const gone = everything.slice(4)
+        for (const entry of gone) lab.forget(entry)
+        await lab.calm()
+        await wantInPlace(...gone)
+      })
+
+      test('half a remote MAC that went since is put in place again', async () => {
+        await wantInPlace(...everything)
+        dataplane = lab.restart()
+        await wantInPlace(...e.network)
+        lab.forget(e.local(2, 'vx0'))
+        await lab.calm()
+        await wantInPlace(e.remote(2))
+      })
+
+      test('a device that is wanted only after completion is swept at once', async () => {
+        await wantInPlace(...everything)
+        dataplane = lab.restart()
+        dataplane.complete()
+        await wantInPlace(...e.network)
+        await lab.until(() => everything.slice(4).every((entry) => !lab.holds(entry)))
+      })
+    })
+
+    describe('failures', () => {
+      test('a missing interface is told of, holds up nobody, and is used as soon as it appears', async () => {
+        const port = { ...e.tapPort, device: 'tap2' }
+        const address = e.local(9, 'tap2')
+        const open = await want(...everything, port, address)
+        expect(open).toEqual([
+          { entry: port, state: 'failed', reason: 'interface tap2 does not exist' },
+          { entry: address, state: 'failed', reason: 'interface tap2 does not exist' },
+        ])
+        expect(holding(everything)()).toBe(true)
+        expect(dataplane.counts()).toEqual({ wanted: 14, applied: 12, pending: 0, failed: 2 })
+        expect([...dataplane.failures()].map(({ entry }) => entry)).toEqual([port, address])
+        lab.addInterface('tap2')
+        await lab.until(holding([port, address]))
+        await lab.until(() => dataplane.counts().failed === 0)
+      })
+
+      test('a device that is not ours is refused and not touched', async () => {
+        lab.addBridge('br0')
+        const before = lab.driver.link('br0')
+        const reason = 'interface br0 exists and is not ours: it has no alias, not "chanter:..."'
+        const open = await want(e.bridge, e.neighbour('10.0.0.2', 2))
+        expect(open.map((item) => item.reason)).toEqual([reason, reason])
+        dataplane.unwant(e.neighbour('10.0.0.2', 2))
+        dataplane.unwant(e.bridge)
+        await lab.calm()
+        expect(lab.driver.link('br0')).toEqual(before)
+        expect([...dataplane.failures()]).toEqual([])
+      })
+
+      test('a link of ours whose mark somebody took is refused until it has it again', async () => {
+        await wantInPlace(...everything)
+        lab.setAlias('vx0', 'theirs')
+        await lab.until(() => dataplane.status(e.vxlan).state === 'failed')
+        const reason = 'interface vx0 exists and is not ours: its alias is "theirs", not "chanter:..."'
+        expect(await want(e.remote(9))).toEqual([{ entry: e.remote(9), state: 'failed', reason }])
+        lab.setAlias('vx0', 'chanter:net1')
+        await lab.until(holding([...everything, e.remote(9)]))
+      })
+
+      test('a refused device is taken once the other one is gone', async () => {
+        lab.addBridge('br0')
+        expect(await want(e.bridge)).toHaveLength(1)
+        lab.deleteLink('br0')
+        await lab.until(() => lab.holds(e.bridge))
+      })
+
+      test("the kernel's own words are passed on", async () => {
+        await wantInPlace(e.bridge, e.vxlan)
+        const twin = { ...e.vxlan, device: 'vx1' }
+        expect(await want(twin)).toEqual([
+          {
+            entry: twin,
+            state: 'failed',
+            reason: 'EEXIST: A VXLAN device with the specified VNI already exists',
+          },
+        ])
+        expect(lab.indexOf('vx1')).toBeUndefined()
+      })
+
+      test('a port waits for its bridge', async () => {
+        const reason = 'interface br0 does not exist'
+        expect(await want(e.tapPort, e.local(1))).toEqual([
+          { entry: e.tapPort, state: 'failed', reason },
+          { entry: e.local(1), state: 'failed', reason },
+        ])
+        await wantInPlace(e.bridge)
+        await lab.until(holding([e.tapPort, e.local(1)]))
+      })
+
+      test('in a bridge that is not ours, a MAC waits until somebody puts its port in', async () => {
+        lab.addBridge('br9')
+        expect(await want(e.local(1))).toMatchObject([{ reason: 'interface tap1 is in no bridge' }])
+        lab.enslave('tap1', 'br9')
+        await lab.until(() => lab.holds(e.local(1)))
+      })
+
+      test('what is wanted while its port fails is put in place with it', async () => {
+        await wantInPlace(e.bridge, e.vxlan)
+        await want({ ...e.vxlanPort, bridge: 'br9' }, e.remote(2))
+        expect((await want(e.remote(3, '192.0.2.3', 300))).map(({ reason }) => reason)).toEqual([
+          'interface br9 does not exist',
+        ])
+        await wantInPlace(e.vxlanPort)
+        await lab.until(holding([e.remote(2), e.remote(3, '192.0.2.3', 300)]))
+      })
+
+      test('a port that somebody moved to another bridge is left there when it is unwanted', async () => {
+        await wantInPlace(...e.network)
+        lab.addBridge('br9')
+        lab.enslave('tap1', 'br9')
+        dataplane.unwant(e.tapPort)
+        await lab.calm()
+        expect(lab.driver.link('tap1')?.master).toBe('br9')
+      })
+    })
+
+    test('a remote MAC gets its place in the bridge when the VXLAN device does', async () => {
+      await wantInPlace(e.bridge, e.vxlan, e.remote(2))
+      await wantInPlace(e.vxlanPort)
+      await lab.until(() => lab.holds(e.remote(2)))
+    })
+
+    test('the interface and the VXLAN device of a bridge can be asked for', async () => {
+      await wantInPlace(...e.network)
+      expect(dataplane.interfaceNamed('vx0')).toMatchObject({
+        name: 'vx0',
+        index: lab.indexOf('vx0'),
+        kind: 'vxlan',
+        alias: 'chanter:net1',
+        master: 'br0',
+        up: true,
+        vni: e.VNI,
+      })
+      expect(dataplane.interfaceNamed('none')).toBeUndefined()
+      expect(dataplane.vxlanIn('br0', e.VNI)?.name).toBe('vx0')
+      expect(dataplane.vxlanIn('br0', 1)).toBeUndefined()
+      expect(dataplane.vxlanIn('none', 1)).toBeUndefined()
+    })
+
+    test('VTEPs may have IPv6 addresses', async () => {
+      const vxlan6 = { ...e.vxlan, local: e.ip('2001:db8::1') }
+      await wantInPlace(
+        e.bridge,
+        vxlan6,
+        e.vxlanPort,
+        e.flood('2001:db8::2'),
+        e.remote(2, '2001:db8::2'),
+        e.remote(3, '2001:db8::3', 300),
+        e.neighbour('2001:db8:1::2', 2),
+      )
+      lab.forget(e.remote(3, '2001:db8::3', 300))
+      await lab.until(() => lab.holds(e.remote(3, '2001:db8::3', 300)))
+    })
+
+    test('10,000 remote MACs with their neighbours', async () => {
+      const many: Entry[] = []
+      for (let i = 0; i < 10_000; i++) {
+        many.push(e.remote(1000 + i, `192.0.2.${2 + (i % 64)}`))
+        many.push(e.neighbour(`10.1.${i >> 8}.${i & 255}`, 1000 + i))
+      }
+      expect(await want(...e.network, ...many)).toEqual([])
+      expect(dataplane.counts()).toEqual({ wanted: 20_004, applied: 20_004, pending: 0, failed: 0 })
+      expect(await countOf('vx0', 'remote-mac')).toBe(10_000)
+      expect(await countOf('br0', 'neighbour')).toBe(10_000)
+      for (const entry of many) dataplane.unwant(entry)
+      await lab.until(() => sightings('vx0').every(({ entry }) => entry.kind !== 'remote-mac'))
+      await lab.until(() => !lab.holds(e.neighbour('10.1.0.0', 1000)))
+      await lab.calm()
+      expect(await countOf('br0', 'neighbour')).toBe(0)
+    })
+
+    function sightings(device: string) {
+      return [...lab.driver.observe(device)].flat()
+    }
+
+    async function countOf(device: string, kind: Entry['kind']): Promise<number> {
+      return [...lab.driver.observe(device)]
+        .flat()
+        .filter(({ entry, marked }) => marked && entry.kind === kind).length
+    }
+  })
+}

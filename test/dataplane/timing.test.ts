@@ -1,0 +1,496 @@
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { type Entry, identity } from '../../src/dataplane/model.ts'
+import type { Reconciler } from '../../src/dataplane/reconciler.ts'
+import * as e from './entries.ts'
+import { type MemoryLab, memoryLab } from './memory-lab.ts'
+
+let lab: MemoryLab
+let dataplane: Reconciler
+/** What the driver was told to set and remove, in order. */
+let told: string[]
+
+beforeEach(() => {
+  lab = memoryLab()
+  told = []
+  const { driver } = lab
+  for (const op of ['set', 'remove'] as const) {
+    const original = driver[op].bind(driver)
+    vi.spyOn(driver, op).mockImplementation((entries) => {
+      told.push(...entries.map((entry) => `${op} ${identity(entry)}`))
+      return original(entries)
+    })
+    const name = op === 'set' ? 'setDevice' : 'removeDevice'
+    const originalDevice = driver[name].bind(driver)
+    vi.spyOn(driver, name).mockImplementation((entry) => {
+      told.push(`${op} ${identity(entry)}`)
+      return originalDevice(entry)
+    })
+  }
+  dataplane = lab.restart()
+  lab.addInterface('tap1')
+})
+
+async function want(...entries: Entry[]) {
+  for (const entry of entries) dataplane.want(entry)
+  return lab.wait(dataplane.settled(entries))
+}
+
+const everything: Entry[] = [
+  e.neighbour('10.0.0.2', 2),
+  e.remote(2),
+  e.flood('192.0.2.2'),
+  e.local(1),
+  e.tapPort,
+  e.vxlanPort,
+  e.vxlan,
+  e.bridge,
+]
+
+describe('order', () => {
+  test('links, ports, then entries; removals the other way round', async () => {
+    await want(...everything)
+    const sets = [
+      'link br0',
+      'link vx0',
+      'port vx0',
+      'port tap1',
+      'local-mac 02:00:00:00:00:01 on tap1',
+      'flood to 192.0.2.2 vni 100 on vx0',
+      'remote-mac 02:00:00:00:00:02 on vx0',
+      'neighbour 10.0.0.2 on br0',
+    ]
+    expect(told).toEqual(sets.map((text) => `set ${text}`))
+
+    told = []
+    for (const entry of everything) dataplane.unwant(entry)
+    await lab.calm()
+    const removals = told.map((text) => text.replace('remove ', ''))
+    expect(removals.slice(0, 4)).toEqual(sets.slice(4).toReversed())
+    expect(removals.slice(4).sort()).toEqual(['link br0', 'link vx0', 'port tap1'])
+  })
+
+  test('sets go before removals', async () => {
+    await want(...everything)
+    told = []
+    dataplane.unwant(e.remote(2))
+    await want(e.remote(3))
+    await lab.calm()
+    expect(told).toEqual([`set ${identity(e.remote(3))}`, `remove ${identity(e.remote(2))}`])
+  })
+
+  test('an attachment does not wait for a bulk of remote entries', async () => {
+    await want(e.bridge, e.vxlan, e.vxlanPort)
+    const many = Array.from({ length: 10_000 }, (_, i) => e.remote(1000 + i))
+    for (const entry of many) dataplane.want(entry)
+    lab.clock.soon(() => {
+      dataplane.want(e.tapPort)
+      dataplane.want(e.local(1))
+    })
+    expect(await lab.wait(dataplane.settled(many))).toEqual([])
+    const remote = told.flatMap((text, i) => (text.startsWith('set remote-mac') ? [i] : []))
+    expect(remote).toHaveLength(10_000)
+    expect(told.indexOf(`set ${identity(e.local(1))}`)).toBeLessThan(remote[600] ?? 0)
+  })
+})
+
+describe('what is told to the kernel', () => {
+  test('is only what changes', async () => {
+    await want(...everything)
+    told = []
+    await want(...everything)
+    await lab.calm()
+    expect(told).toEqual([])
+  })
+
+  test('is the last word where an entry changes twice', async () => {
+    await want(...everything)
+    told = []
+    dataplane.want(e.remote(2, '192.0.2.8'))
+    await want(e.remote(2, '192.0.2.9'))
+    expect(lab.holds(e.remote(2, '192.0.2.9'))).toBe(true)
+    dataplane.want(e.remote(4))
+    dataplane.unwant(e.remote(4))
+    await lab.calm()
+    expect(told).not.toContain(`set ${identity(e.remote(4))}`)
+  })
+
+  test('yields to others between batches', async () => {
+    await want(e.bridge, e.vxlan, e.vxlanPort)
+    vi.mocked(lab.driver.set).mockClear()
+    const many = Array.from({ length: 1000 }, (_, i) => e.remote(i + 1))
+    let turns = 0
+    const tick = () => {
+      turns++
+      if (dataplane.counts().pending > 0) lab.clock.soon(tick)
+    }
+    for (const entry of many) dataplane.want(entry)
+    lab.clock.soon(tick)
+    await lab.wait(dataplane.settled(many))
+    expect(turns).toBeGreaterThanOrEqual(3)
+    expect(Math.max(...vi.mocked(lab.driver.set).mock.calls.map(([batch]) => batch.length))).toBe(256)
+  })
+})
+
+describe('a failing entry', () => {
+  const reason = 'ENOMEM: out of everything'
+
+  test('is retried at a growing distance, up to a minute, and holds up nobody', async () => {
+    const tries: number[] = []
+    lab.driver.fail(
+      (op, entry) => {
+        const matches = op === 'set' && identity(entry) === identity(e.remote(2))
+        if (matches) tries.push(lab.clock.now())
+        return matches
+      },
+      reason,
+      Number.POSITIVE_INFINITY,
+    )
+    const open = await want(...everything)
+    expect(open).toEqual([{ entry: e.remote(2), status: { state: 'failed', reason, attempts: 1 } }])
+    expect(dataplane.counts()).toEqual({ wanted: 8, applied: 7, pending: 0, failed: 1 })
+    lab.clock.advance(300_000)
+    const delays = tries.slice(1).map((at, i) => at - (tries[i] ?? 0))
+    expect(delays.slice(0, 11)).toEqual([100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000])
+    expect(dataplane.status(e.remote(2))).toEqual({ state: 'failed', reason, attempts: tries.length })
+    expect([...dataplane.failures()]).toHaveLength(1)
+  })
+
+  test('is in place once the kernel takes it', async () => {
+    lab.driver.fail((_op, entry) => entry.kind === 'neighbour', reason, 3)
+    expect(await want(...everything)).toHaveLength(1)
+    lab.clock.advance(700)
+    expect(dataplane.status(e.neighbour('10.0.0.2', 2))).toEqual({
+      state: 'applied',
+      reason: null,
+      attempts: 0,
+    })
+    expect(dataplane.counts()).toMatchObject({ applied: 8, failed: 0 })
+  })
+
+  test('is tried at once when it is wanted again', async () => {
+    lab.driver.fail((_op, entry) => entry.kind === 'neighbour', reason, 1)
+    expect(await want(...everything)).toHaveLength(1)
+    expect(await want(...everything)).toEqual([])
+  })
+
+  test('does not come back when it is not wanted any more', async () => {
+    lab.driver.fail((op, entry) => op === 'set' && entry.kind === 'neighbour', reason, 1)
+    await want(...everything)
+    dataplane.unwant(e.neighbour('10.0.0.2', 2))
+    lab.clock.advance(300_000)
+    expect(lab.holds(e.neighbour('10.0.0.2', 2))).toBe(false)
+    expect([...dataplane.failures()]).toEqual([])
+  })
+
+  test.each([
+    ['a link', e.vxlan],
+    ['a port', e.vxlanPort],
+  ])('%s fails with all that is behind it, and recovers with it', async (_what, culprit) => {
+    lab.driver.fail((op, entry) => op === 'set' && identity(entry) === identity(culprit), reason, 2)
+    const open = await want(...everything)
+    expect(open.map(({ entry }) => entry.kind).sort()).toEqual(
+      culprit === e.vxlan ? ['flood', 'port', 'remote-mac', 'vxlan'] : ['flood', 'port', 'remote-mac'],
+    )
+    expect(new Set(open.map(({ status }) => status.reason))).toEqual(new Set([reason]))
+    lab.clock.advance(400)
+    for (const entry of everything) expect(lab.holds(entry)).toBe(true)
+    expect(dataplane.counts()).toMatchObject({ applied: 8, failed: 0, pending: 0 })
+  })
+
+  test('a removal that fails is told of and retried', async () => {
+    await want(...everything)
+    lab.driver.fail((op) => op === 'remove', reason, 3)
+    dataplane.unwant(e.remote(2))
+    await lab.until(() => [...dataplane.failures()].length > 0)
+    expect([...dataplane.failures()]).toMatchObject([{ entry: e.remote(2), status: { reason } }])
+    lab.clock.advance(1000)
+    expect(lab.holds(e.remote(2))).toBe(false)
+    expect([...dataplane.failures()]).toEqual([])
+  })
+
+  test('a removal that fails is retried also while the port fails', async () => {
+    await want(...everything)
+    dataplane.unwant(e.bridge)
+    lab.deleteLink('br0')
+    await lab.until(() => dataplane.status(e.vxlanPort).state === 'failed')
+    lab.driver.fail((op, entry) => op === 'remove' && entry.kind === 'flood', reason, 1)
+    dataplane.unwant(e.flood('192.0.2.2'))
+    lab.clock.advance(1000)
+    expect(lab.holds(e.flood('192.0.2.2'))).toBe(false)
+  })
+
+  test('a link whose removal fails is removed later', async () => {
+    await want(e.bridge)
+    lab.driver.fail((op) => op === 'remove', reason, 2)
+    dataplane.unwant(e.bridge)
+    lab.clock.advance(1000)
+    expect(lab.indexOf('br0')).toBeUndefined()
+  })
+})
+
+describe('what was missing is noticed at once when it comes, however long it was missing', () => {
+  async function comesAtOnce(entry: Entry, come: () => void): Promise<void> {
+    expect(await want(entry)).toHaveLength(1)
+    lab.clock.advance(300_000)
+    const from = lab.clock.now()
+    come()
+    await lab.until(() => lab.holds(entry))
+    expect(lab.clock.now()).toBe(from)
+  }
+
+  test('an interface', async () => {
+    await want(e.bridge)
+    await comesAtOnce({ ...e.tapPort, device: 'tap2' }, () => lab.addInterface('tap2'))
+  })
+
+  test('a bridge of ours', () => comesAtOnce(e.tapPort, () => dataplane.want(e.bridge)))
+
+  test('a bridge of somebody else', () => comesAtOnce(e.tapPort, () => lab.addBridge('br0')))
+
+  test('a place in a bridge', async () => {
+    lab.addBridge('br9')
+    await comesAtOnce(e.local(1), () => lab.enslave('tap1', 'br9'))
+  })
+})
+
+describe('somebody who changes the same entry over and over', () => {
+  test('is answered at once first, then ever more slowly', async () => {
+    await want(...everything)
+    const heals: number[] = []
+    for (let i = 0; i < 6; i++) {
+      const from = lab.clock.now()
+      lab.forget(e.remote(2))
+      await lab.until(() => lab.holds(e.remote(2)))
+      heals.push(lab.clock.now() - from)
+    }
+    expect(heals).toEqual([0, 100, 200, 400, 800, 1600])
+    expect(dataplane.counts()).toMatchObject({ applied: 8 })
+  })
+
+  test('is forgotten after a quiet minute', async () => {
+    await want(...everything)
+    for (let i = 0; i < 3; i++) {
+      lab.forget(e.remote(2))
+      await lab.until(() => lab.holds(e.remote(2)))
+    }
+    lab.clock.advance(61_000)
+    const from = lab.clock.now()
+    lab.forget(e.remote(2))
+    await lab.until(() => lab.holds(e.remote(2)))
+    expect(lab.clock.now()).toBe(from)
+  })
+
+  test('does not slow down the healing of other entries', async () => {
+    await want(...everything, e.remote(3))
+    for (let i = 0; i < 5; i++) {
+      lab.forget(e.remote(2))
+      await lab.until(() => lab.holds(e.remote(2)))
+    }
+    const from = lab.clock.now()
+    lab.forget(e.remote(3))
+    await lab.until(() => lab.holds(e.remote(3)))
+    expect(lab.clock.now()).toBe(from)
+  })
+
+  test('shows as pending meanwhile', async () => {
+    await want(...everything)
+    lab.forget(e.remote(2))
+    await lab.until(() => lab.holds(e.remote(2)))
+    lab.forget(e.remote(2))
+    lab.clock.advance(50)
+    expect(dataplane.status(e.remote(2))).toEqual({
+      state: 'pending',
+      reason: 'changed by somebody else',
+      attempts: 0,
+    })
+    expect(dataplane.counts()).toMatchObject({ applied: 7, pending: 1 })
+  })
+})
+
+describe('lost notifications', () => {
+  function loseUnheard(change: () => void): void {
+    change()
+    lab.driver.overrun()
+  }
+
+  test('lead to a new look at every device', async () => {
+    await want(...everything)
+    loseUnheard(() => {
+      lab.forget(e.remote(2))
+      lab.overwrite(e.neighbour('10.0.0.2', 9))
+      lab.enslave('tap1', null)
+      lab.setDown('br0')
+    })
+    expect(lab.holds(e.remote(2))).toBe(false)
+    lab.clock.advance(100)
+    for (const entry of everything) expect(lab.holds(entry)).toBe(true)
+  })
+
+  test('lead to the next look ever later, but not when they are rare', async () => {
+    await want(...everything)
+    const delays: number[] = []
+    for (let i = 0; i < 4; i++) {
+      const from = lab.clock.now()
+      loseUnheard(() => lab.forget(e.remote(2)))
+      await lab.until(() => lab.holds(e.remote(2)))
+      delays.push(lab.clock.now() - from)
+    }
+    expect(delays).toEqual([100, 200, 400, 800])
+    lab.clock.advance(61_000)
+    loseUnheard(() => lab.forget(e.remote(2)))
+    lab.clock.advance(100)
+    expect(lab.holds(e.remote(2))).toBe(true)
+  })
+
+  test('a look removes nothing that is wanted while it lasts', async () => {
+    await want(...everything)
+    const many = Array.from({ length: 2000 }, (_, i) => e.remote(1000 + i))
+    await want(...many)
+    dataplane.complete()
+    lab.driver.overrun()
+    lab.clock.advance(100)
+    const late = Array.from({ length: 2000 }, (_, i) => e.remote(5000 + i))
+    for (const entry of many) dataplane.unwant(entry)
+    for (const entry of late) dataplane.want(entry)
+    await lab.calm()
+    for (const entry of late) expect(lab.holds(entry)).toBe(true)
+    for (const entry of many) expect(lab.holds(entry)).toBe(false)
+  })
+})
+
+test('what is removed while it is looked at can be wanted again', async () => {
+  await want(...everything, ...Array.from({ length: 1000 }, (_, i) => e.remote(1000 + i)))
+  lab.driver.overrun()
+  const observe = vi.spyOn(lab.driver, 'observe')
+  await lab.until(() => observe.mock.calls.some(([device]) => device === 'vx0'))
+  dataplane.unwant(e.remote(1000))
+  await lab.calm()
+  expect(lab.holds(e.remote(1000))).toBe(false)
+  await want(e.remote(1000))
+  expect(lab.holds(e.remote(1000))).toBe(true)
+})
+
+test('what somebody removed while it was looked at first can be wanted', async () => {
+  await want(
+    ...everything,
+    ...Array.from({ length: 1000 }, (_, i) => e.neighbour(`10.1.${i >> 8}.${i & 255}`, i)),
+  )
+  dataplane = lab.restart()
+  const observe = vi.spyOn(lab.driver, 'observe')
+  dataplane.want(e.bridge)
+  lab.clock.soon(() => lab.forget(e.neighbour('10.0.0.2', 2)))
+  await lab.calm()
+  expect(observe).toHaveBeenCalled()
+  await want(e.neighbour('10.0.0.2', 2))
+  expect(lab.holds(e.neighbour('10.0.0.2', 2))).toBe(true)
+})
+
+describe('settled', () => {
+  test('is told when all was tried, and not before', async () => {
+    await want(e.bridge, e.vxlan, e.vxlanPort)
+    const many = Array.from({ length: 1000 }, (_, i) => e.remote(i + 1))
+    for (const entry of many) dataplane.want(entry)
+    const pending = dataplane.settled(many).then(() => dataplane.counts().pending)
+    expect(await lab.wait(pending)).toBe(0)
+  })
+
+  test('does not wait for what is wanted later', async () => {
+    await want(e.bridge, e.vxlan, e.vxlanPort)
+    dataplane.want(e.remote(1))
+    const many = Array.from({ length: 1000 }, (_, i) => e.remote(i + 2))
+    const pending = dataplane.settled([e.remote(1)]).then(() => dataplane.counts().pending)
+    for (const entry of many) dataplane.want(entry)
+    expect(await lab.wait(pending)).toBeGreaterThan(0)
+  })
+
+  test('tells of entries that nobody wants', async () => {
+    await want(...everything)
+    const status = { state: 'pending', reason: 'not wanted', attempts: 0 }
+    expect(await lab.wait(dataplane.settled([e.remote(99), e.local(1)]))).toEqual([
+      { entry: e.remote(99), status },
+    ])
+  })
+
+  test('is told when the entry is unwanted before its turn', async () => {
+    dataplane.want(e.bridge)
+    const settled = dataplane.settled([e.bridge])
+    dataplane.unwant(e.bridge)
+    expect(await lab.wait(settled)).toMatchObject([{ status: { reason: 'not wanted' } }])
+  })
+
+  test('is told when the reconciler stops', async () => {
+    dataplane.want(e.bridge)
+    const settled = dataplane.settled([e.bridge])
+    dataplane.stop()
+    expect(await settled).toMatchObject([{ entry: e.bridge, status: { state: 'pending' } }])
+  })
+
+  test('waits for the first look at a device', async () => {
+    await want(...everything, ...Array.from({ length: 1000 }, (_, i) => e.remote(1000 + i)))
+    dataplane = lab.restart()
+    told = []
+    expect(await want(...everything)).toEqual([])
+    expect(told).toEqual([])
+  })
+})
+
+test('nothing is kept of what is not wanted any more', async () => {
+  await want(...everything)
+  lab.deleteLink('tap1')
+  await lab.calm()
+  for (const entry of everything) dataplane.unwant(entry)
+  dataplane.unwant(e.local(77))
+  lab.clock.advance(120_000)
+  expect(dataplane['devices'].all.size).toBe(0)
+  expect([...dataplane['exceptions']]).toEqual([])
+  expect([...dataplane.entries()]).toEqual([])
+})
+
+test('nothing is kept of a device of somebody else that went before its entries were unwanted', async () => {
+  lab.addBridge('br9')
+  lab.enslave('tap1', 'br9')
+  expect(await want(e.local(1))).toEqual([])
+  lab.deleteLink('tap1')
+  await lab.calm()
+  dataplane.unwant(e.local(1))
+  await lab.calm()
+  expect(dataplane['devices'].all.size).toBe(0)
+})
+
+test('a device that cannot be read is told of, and read later', async () => {
+  await want(...everything)
+  dataplane = lab.restart()
+  const observe = vi.spyOn(lab.driver, 'observe').mockImplementation(function* () {
+    yield []
+    throw new Error('EIO: unreadable')
+  })
+  const open = await want(e.bridge, e.neighbour('10.0.0.2', 2))
+  expect(open).toMatchObject([
+    { entry: e.neighbour('10.0.0.2', 2), status: { state: 'failed', reason: 'EIO: unreadable' } },
+  ])
+  lab.clock.advance(10_000)
+  expect(observe.mock.calls.length).toBeLessThan(10)
+  observe.mockRestore()
+  lab.clock.advance(60_000)
+  expect(dataplane.counts()).toMatchObject({ applied: 2, failed: 0 })
+})
+
+test('a fault in the driver is survived', async () => {
+  await want(...everything)
+  vi.mocked(lab.driver.set).mockImplementationOnce(() => {
+    throw new Error('a bug')
+  })
+  dataplane.want(e.remote(3))
+  lab.clock.advance(1000)
+  expect(lab.holds(e.remote(3))).toBe(true)
+})
+
+test('after the stop nothing happens any more', async () => {
+  await want(...everything)
+  dataplane.stop()
+  told = []
+  lab.forget(e.remote(2))
+  dataplane.want(e.remote(3))
+  lab.clock.advance(120_000)
+  expect(told).toEqual([])
+})

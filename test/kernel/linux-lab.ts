@@ -1,0 +1,200 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { pino } from 'pino'
+import { systemClock } from '../../src/clock.ts'
+import { LinuxDriver, type LinuxDriverOptions } from '../../src/dataplane/linux/driver.ts'
+import type { Entry, Flood, RemoteMac } from '../../src/dataplane/model.ts'
+import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { eventually } from '../../src/lab/eventually.ts'
+import { formatIp } from '../../src/values/address.ts'
+import { formatMac } from '../../src/values/mac.ts'
+import { VNI } from '../dataplane/entries.ts'
+import type { Lab } from '../dataplane/lab.ts'
+import { iproute } from './iproute.ts'
+import { run } from './namespace.ts'
+
+const PATIENCE_SECONDS = 20
+/** Turns of the event loop in which all work that was noticed is done, but for very large work. */
+const CALM_TURNS = 1000
+
+/** Linux in the namespace of this process, which is emptied of links when the lab closes. */
+export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
+  let driver = new LinuxDriver({ clock: systemClock, ...options })
+  let reconciler: Reconciler | undefined
+  let monitor: ChildProcess | undefined
+
+  function stop(): void {
+    reconciler?.stop()
+    driver.close()
+  }
+
+  async function calm(): Promise<void> {
+    for (let i = 0; i < CALM_TURNS; i++) {
+      driver.poll()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  function until(condition: () => boolean): Promise<void> {
+    return eventually(
+      String(condition),
+      async () => (condition() ? { value: undefined } : { seen: 'it does not hold' }),
+      PATIENCE_SECONDS,
+    )
+  }
+
+  return {
+    get driver() {
+      return driver
+    },
+    restart() {
+      stop()
+      driver = new LinuxDriver({ clock: systemClock, ...options })
+      reconciler = new Reconciler({ clock: systemClock, driver, log: pino({ level: 'silent' }) })
+      reconciler.start()
+      return reconciler
+    },
+    addInterface: (name) => void run(`ip tuntap add ${name} mode tap`),
+    addBridge: (name) => void run(`ip link add ${name} up type bridge`),
+    deleteLink: (name) => void run(`ip link del ${name}`),
+    enslave: (name, master) =>
+      void run(`ip link set ${name} ${master === null ? 'nomaster' : `master ${master}`}`),
+    setAlias: (name, alias) => void run(`ip link set ${name} alias ${alias}`),
+    setDown: (name) => void run(`ip link set ${name} down`),
+    forget: (entry) => void run(forgetCommand(entry)),
+    overwrite: (entry, marked = false) =>
+      void run(`${overwriteCommand(entry)}${marked ? ' extern_learn' : ''}`),
+    holds,
+    indexOf: (name) => iproute.link(name)?.ifindex,
+    async deletions() {
+      monitor = spawn('ip', ['-o', 'monitor', 'link', 'neigh'], { stdio: ['ignore', 'pipe', 'inherit'] })
+      let text = ''
+      monitor.stdout?.on('data', (data) => {
+        text += data
+      })
+      /** A link that comes and goes, to know that the monitor has told everything before it. */
+      const mark = async (name: string) => {
+        await until(() => {
+          run(`ip tuntap add ${name} mode tap`)
+          run(`ip link del ${name}`)
+          return text.includes(name)
+        })
+      }
+      await mark('mark1')
+      const from = text.length
+      return async () => {
+        await mark('mark2')
+        return text
+          .slice(from)
+          .split('\n')
+          .filter((line) => line.startsWith('Deleted') && !NOISE.test(line))
+      }
+    },
+    until,
+    wait: (promise) => promise,
+    calm,
+    close() {
+      stop()
+      monitor?.kill()
+      for (let link = anyLink(); link !== undefined; link = anyLink()) run(`ip link del ${link.ifname}`)
+    },
+  }
+}
+
+function anyLink() {
+  return iproute.links().find(({ ifname }) => ifname !== 'lo')
+}
+
+/** The marks, and multicast addresses that the kernel itself joins and leaves. */
+const NOISE = /mark\d|lladdr (33:33|01:00:5e)/
+
+function forgetCommand(entry: Entry): string {
+  switch (entry.kind) {
+    case 'local-mac':
+      return `bridge fdb del ${formatMac(entry.mac)} dev ${entry.device} master`
+    case 'remote-mac':
+      return `bridge fdb del ${formatMac(entry.mac)} dev ${entry.device} self master`
+    case 'flood':
+      return `bridge fdb del 00:00:00:00:00:00 dev ${entry.device} dst ${formatIp(entry.dst)} vni ${entry.vni} self`
+    case 'neighbour':
+      return `ip neigh del ${formatIp(entry.ip)} dev ${entry.device}`
+    default:
+      return `ip link del ${entry.device}`
+  }
+}
+
+function overwriteCommand(entry: Entry): string {
+  switch (entry.kind) {
+    case 'local-mac':
+      return `bridge fdb replace ${formatMac(entry.mac)} dev ${entry.device} master static`
+    case 'remote-mac':
+      return `bridge fdb replace ${formatMac(entry.mac)} dev ${entry.device} dst ${formatIp(entry.dst)} self static`
+    case 'neighbour':
+      return `ip neigh replace ${formatIp(entry.ip)} lladdr ${formatMac(entry.mac)} dev ${entry.device} nud permanent`
+    default:
+      throw new Error(`nobody overwrites a ${entry.kind}`)
+  }
+}
+
+function holds(entry: Entry): boolean {
+  const link = iproute.link(entry.device)
+  if (link === undefined) return false
+  const { info_kind, info_data, info_slave_data } = link.linkinfo ?? {}
+  const ours = 'alias' in entry && link.ifalias === entry.alias && link.flags.includes('UP')
+  switch (entry.kind) {
+    case 'bridge':
+      return (
+        ours && info_kind === 'bridge' && info_data?.['stp_state'] === 0 && info_data['forward_delay'] === 0
+      )
+    case 'vxlan': {
+      const { id, local, local6, port, learning } = info_data ?? {}
+      const address = formatIp(entry.local)
+      return (
+        ours && id === entry.vni && port === entry.port && learning === false && (local ?? local6) === address
+      )
+    }
+    case 'port':
+      return (
+        link.master === entry.bridge &&
+        info_slave_data?.['learning'] === entry.learning &&
+        info_slave_data['neigh_suppress'] === entry.neighSuppress
+      )
+    case 'local-mac':
+      return holdsBridged(entry.device, formatMac(entry.mac))
+    case 'remote-mac': {
+      const mac = formatMac(entry.mac)
+      return holdsTunnel(entry, mac) && (link.master === undefined || holdsBridged(entry.device, mac))
+    }
+    case 'flood':
+      return holdsTunnel(entry, '00:00:00:00:00:00')
+    case 'neighbour':
+      return iproute
+        .neighbours(entry.device)
+        .some(
+          ({ dst, lladdr, state, extern_learn }) =>
+            dst === formatIp(entry.ip) &&
+            lladdr === formatMac(entry.mac) &&
+            extern_learn === null &&
+            state.includes('NOARP'),
+        )
+    default:
+      return entry satisfies never
+  }
+}
+
+function holdsBridged(device: string, mac: string): boolean {
+  return iproute
+    .fdb(device)
+    .some((held) => held.mac === mac && held.master !== undefined && held.flags.includes('extern_learn'))
+}
+
+function holdsTunnel({ device, dst, vni }: RemoteMac | Flood, mac: string): boolean {
+  return iproute
+    .fdb(device)
+    .some(
+      (held) =>
+        held.mac === mac &&
+        held.master === undefined &&
+        held.dst === formatIp(dst) &&
+        (held.vni ?? VNI) === vni,
+    )
+}

@@ -1,0 +1,245 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { type TestApi, testApi } from '../support/api.ts'
+
+const good = {
+  vpn_instance_id: 'net1',
+  vpn_type: 'evpn',
+  import_rt: ['64512:10'],
+  export_rt: ['64512:10'],
+  mac_address: '02:00:00:00:01:01',
+  ip_address: '192.168.10.1/24',
+  gateway_ip: '192.168.10.254',
+  local_port: { linuxif: 'gp1' },
+  vni: 100,
+}
+
+let api: TestApi
+
+beforeEach(() => {
+  api = testApi()
+})
+
+const attach = (changes: Record<string, unknown>) =>
+  api.app.inject({
+    method: 'POST',
+    url: '/attach_localport',
+    payload: JSON.stringify({ ...good, ...changes }),
+  })
+const detach = (changes: Record<string, unknown>) =>
+  api.app.inject({
+    method: 'POST',
+    url: '/detach_localport',
+    payload: JSON.stringify({ ...good, ...changes }),
+  })
+
+describe('a parameter that is wrong is named, with what was given and what is expected', () => {
+  test.each([
+    ['vpn_instance_id', ''],
+    ['vpn_instance_id', 7],
+    ['vpn_instance_id', 'x'.repeat(248)],
+    ['vpn_type', 'l2vpn'],
+    ['vpn_type', null],
+    ['mac_address', '02:00:00:00:01'],
+    ['mac_address', 'ff:ff:ff:ff:ff:ff'],
+    ['mac_address', '00:00:00:00:00:00'],
+    ['mac_address', ['02:00:00:00:01:01']],
+    ['ip_address', '192.168.10.256'],
+    ['ip_address', '192.168.10.1/33'],
+    ['ip_address', 3232238081],
+    ['gateway_ip', 'gateway'],
+    ['local_port', 7],
+    ['local_port', {}],
+    ['local_port', { linuxif: 'a name with blanks' }],
+    ['local_port', { linuxif: 'sixteen-octets-x' }],
+    ['local_port', '../../etc'],
+    ['import_rt', '64512'],
+    ['import_rt', ['64512:10', 'x']],
+    ['import_rt', [64512]],
+    ['import_rt', { rt: '64512:10' }],
+    ['export_rt', ['4294967296:1']],
+    ['export_rt', ['65536:65536']],
+    ['export_rt', null],
+    ['vni', -1],
+    ['vni', 16_777_216],
+    ['vni', '100'],
+    ['vni', 1.5],
+    ['local_pref', -1],
+    ['local_pref', 'high'],
+    ['direction', 'sideways'],
+    ['linuxbr', 'br/0'],
+  ])('%s: %j', async (name, value) => {
+    const response = await attach({ [name]: value })
+    expect(response.statusCode).toBe(400)
+    const { description } = response.json()
+    expect(description).toContain(`'${name}'`)
+    expect(description).toMatch(/: expected \w/)
+    if (value !== null) expect(description).toContain(JSON.stringify(value).slice(0, 100))
+    expect(api.vpns.instances.size).toBe(0)
+    expect([...api.reconciler.entries()]).toEqual([])
+  })
+
+  test.each(['vpn_instance_id', 'vpn_type', 'mac_address', 'local_port', 'import_rt', 'export_rt'])(
+    '%s: missing',
+    async (name) => {
+      const response = await attach({ [name]: undefined })
+      expect([response.statusCode, response.json().description]).toEqual([
+        400,
+        expect.stringContaining(`Missing parameter: '${name}'`),
+      ])
+    },
+  )
+
+  test('an interface that does not exist', async () => {
+    const response = await attach({ local_port: 'gp99' })
+    expect([response.statusCode, response.json().description]).toEqual([400, 'interface gp99 does not exist'])
+  })
+
+  test('a body that is too large', async () => {
+    const response = await attach({ description: 'x'.repeat(2_000_000) })
+    expect(response.statusCode).toBe(413)
+  })
+})
+
+describe('every form that a parameter may take', () => {
+  test.each([
+    ['a port by its name', { local_port: 'gp1' }],
+    ['route targets with commas', { import_rt: '64512:10, 64512:11', export_rt: '64512:10' }],
+    ['4-octet AS numbers and addresses in route targets', { import_rt: ['4200000000:7', '10.0.0.1:7'] }],
+    ['no route targets', { import_rt: [], export_rt: '' }],
+    ['an address without prefix length', { ip_address: '192.168.10.1' }],
+    ['IPv6', { ip_address: '2001:db8::1/64', gateway_ip: '2001:db8::ffff' }],
+    ['no address at all', { ip_address: undefined, gateway_ip: undefined }],
+    ['VNI 0 for none', { vni: 0 }],
+    [
+      'null for what is optional',
+      { vni: null, gateway_ip: null, linuxbr: null, local_pref: null, readvertise: null },
+    ],
+    ['any description', { description: { a: [1, null] }, instance_description: 7 }],
+    ['a MAC as Cisco spells it', { mac_address: '0200.0000.0101' }],
+    ['keys nobody knows', { frobnicate: true, __proto__: { x: 1 } }],
+  ])('%s', async (_, changes) => {
+    const response = await attach(changes)
+    expect([response.statusCode, response.body]).toEqual([200, 'null'])
+    expect((await detach(changes)).statusCode).toBe(200)
+    expect(api.vpns.instances.size).toBe(0)
+  })
+})
+
+describe('looking glass', () => {
+  const get = async (path: string): Promise<unknown> =>
+    (await api.app.inject({ url: path, headers: { host: 'node1:8082' } })).json()
+
+  test('shows an instance with the keys of bagpipe-bgp', async () => {
+    await attach({ description: 'port one', instance_description: 'the net' })
+    expect(await get('/looking-glass/vpns/instances')).toEqual([
+      {
+        id: 'net1',
+        name: 'EVI-1',
+        description: 'the net',
+        href: 'http://node1:8082/looking-glass/vpns/instances/net1',
+      },
+    ])
+    expect(await get('/looking-glass/vpns/instances/net1')).toMatchObject({
+      name: 'EVI-1',
+      external_instance_id: 'net1',
+      description: 'the net',
+      instance_type: 'EVI',
+      instance_dataplane_id: 100,
+      gateway_ip: '192.168.10.254',
+      gateway_port: null,
+      subnet_prefix_length: 24,
+      route_targets: { import: ['target:64512:10'], export: ['target:64512:10'] },
+      readvertise: {},
+      attract_traffic: {},
+      fallback: null,
+      internals: { subscriptions: ['match:l2vpn/evpn,target:64512:10'] },
+      ports: { href: 'http://node1:8082/looking-glass/vpns/instances/net1/ports' },
+    })
+    expect(await get('/looking-glass/vpns/instances/net1/ports')).toEqual({
+      gp1: {
+        endpoints: [
+          {
+            label: 16,
+            mac_address: '02:00:00:00:01:01',
+            ip_address: '192.168.10.1/24',
+            rd: '10.77.0.13:1',
+            local_pref: null,
+            direction: 'both',
+            description: 'port one',
+          },
+        ],
+      },
+    })
+    expect(await get('/looking-glass/vpns/instances/net1/dataplane/entries')).toContainEqual({
+      entry: 'local-mac 02:00:00:00:01:01 on gp1',
+      kind: 'local-mac',
+      state: 'applied',
+      reason: null,
+      attempts: 0,
+    })
+    expect(await get('/looking-glass/vpns')).toMatchObject({
+      instances_per_vni: { 100: { name: 'EVI-1', external_instance_id: 'net1' } },
+    })
+    expect(await get('/looking-glass/bgp/workers/EVI-1')).toMatchObject({ name: 'EVI-1' })
+  })
+
+  test('shows routes under their own text', async () => {
+    await attach({})
+    const routes = await get('/looking-glass/bgp/routes')
+    expect(routes).toMatchObject({
+      'ipv4/rtc,*': [{ 'rtc 64512:target:64512:10': { 'afi-safi': 'ipv4/rtc', next_hop: '10.77.0.13' } }],
+      'l2vpn/evpn,*': [
+        { 'evpn:multicast::10.77.0.13:1:0:10.77.0.13': {} },
+        {
+          'evpn:macadv::10.77.0.13:1:-:0:02:00:00:00:01:01/48:192.168.10.1: label 6 (100)': {
+            'afi-safi': 'l2vpn/evpn',
+            attributes: {
+              'extended-community': '[ encap:VXLAN target:64512:10 ]',
+              'local-preference': '100',
+            },
+            next_hop: '10.77.0.13',
+            route_targets: ['target:64512:10'],
+            source: { id: 'EVI-1', href: 'http://node1:8082/looking-glass/bgp/workers/EVI-1' },
+          },
+        },
+      ],
+    })
+    expect(await get('/looking-glass/vpns/instances/net1/adv_routes')).toHaveLength(2)
+  })
+
+  test('shows peers that are not there yet', async () => {
+    expect(await get('/looking-glass/bgp/peers')).toEqual([
+      { id: '10.77.0.1', state: 'Idle', href: 'http://node1:8082/looking-glass/bgp/peers/10.77.0.1' },
+    ])
+    expect(await get('/looking-glass/bgp/peers/10.77.0.1')).toMatchObject({
+      name: 'BGP-10.77.0.1',
+      active_families: [],
+    })
+  })
+
+  test('answers every link it gives', async () => {
+    await attach({})
+    const seen = new Set<string>()
+    const visit = async (path: string): Promise<void> => {
+      if (seen.has(path)) return
+      seen.add(path)
+      const response = await api.app.inject({ url: path, headers: { host: 'node1:8082' } })
+      expect(response.statusCode, path).toBe(200)
+      for (const [, href] of response.body.matchAll(/"href":"http:\/\/node1:8082([^"]+)"/g)) {
+        if (!href!.endsWith('/workers/RTC')) await visit(href!)
+      }
+    }
+    await visit('/looking-glass')
+    expect(seen.size).toBeGreaterThan(25)
+  })
+
+  test('knows no member of JavaScript’s objects', async () => {
+    for (const path of [
+      '/looking-glass/constructor',
+      '/looking-glass/summary/__proto__',
+      '/looking-glass/bgp/peers/toString',
+    ]) {
+      expect((await api.app.inject(path)).statusCode, path).toBe(404)
+    }
+  })
+})

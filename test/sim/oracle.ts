@@ -1,0 +1,161 @@
+import { EVPN } from '../../src/bgp/family.ts'
+import type { MacIpRoute } from '../../src/bgp/nlri/evpn/type2.ts'
+import type { Route } from '../../src/bgp/rib/route.ts'
+import { macMobilityOf, type RouteTarget } from '../../src/bgp/values/extended-community.ts'
+import { type Entry, identity } from '../../src/dataplane/model.ts'
+import { formatIp, type Ip } from '../../src/values/address.ts'
+import { formatMac } from '../../src/values/mac.ts'
+import type { AttachRequest } from '../../src/vpn/request.ts'
+import type { Node } from './machines.ts'
+
+/** What is wrong in a network that has come to rest; nothing when every node forwards as all attachments together say. */
+export function* contradictions(nodes: readonly Node[]): Iterable<string> {
+  for (const node of nodes) {
+    if (node.daemon === null) continue
+    const name = formatIp(node.address)
+    yield* difference(`${name} announces`, announced(node), dueAnnouncements(node))
+    yield* difference(`${name} wants`, wanted(node), dueEntries(node, nodes))
+    for (const entry of node.daemon.reconciler.entries()) {
+      if (!node.driver.holds(entry.entry)) yield `${name}: the kernel lacks ${describe(entry.entry)}`
+    }
+    for (const entry of node.daemon.reconciler.stale())
+      yield `${name}: the kernel still holds ${describe(entry)}`
+    for (const { name: link } of node.daemon.reconciler.orphans()) {
+      if (!isLeftOver(node, link)) yield `${name}: the link ${link} was left behind`
+    }
+  }
+}
+
+/** A network that ended while its daemon was away is nobody's; it stays until somebody cleans up. */
+function isLeftOver(node: Node, link: string): boolean {
+  const instances = new Set([...node.wanted.values()].map(({ instanceId }) => instanceId))
+  return !instances.has(link.replace(/^(evpn---|vxlan--)/, ''))
+}
+
+function* difference(what: string, seen: ReadonlySet<string>, due: ReadonlySet<string>): Iterable<string> {
+  for (const one of due) if (!seen.has(one)) yield `${what} not: ${one}`
+  for (const one of seen) if (!due.has(one)) yield `${what} though it must not: ${one}`
+}
+
+function announced(node: Node): Set<string> {
+  return new Set([...node.daemon!.speaker.rib.ownRoutes(EVPN)].map(routeText))
+}
+
+function routeText({ nlri, set }: Route): string {
+  const targets = [...set.routeTargets].sort().map((target) => Buffer.from(target, 'latin1').toString('hex'))
+  if (!('type' in nlri)) return 'no EVPN route'
+  if (nlri.type === 3) return `multicast vni ${set.attributes.pmsiTunnel?.label} ${targets}`
+  if (nlri.type !== 2) return `type ${nlri.type}`
+  return `${formatMac(nlri.mac)} ${nlri.ip === null ? '-' : formatIp(nlri.ip)} vni ${nlri.label} ${targets}`
+}
+
+/** Networks that the agent wants on a node, with what it wants of each. */
+function networksOf(node: Node): Map<string, AttachRequest[]> {
+  const networks = new Map<string, AttachRequest[]>()
+  for (const request of node.wanted.values()) {
+    networks.set(request.instanceId, [...(networks.get(request.instanceId) ?? []), request])
+  }
+  return networks
+}
+
+function dueAnnouncements(node: Node): Set<string> {
+  const due = new Set<string>()
+  for (const requests of networksOf(node).values()) {
+    const { vni, exportTargets } = requests[0]!
+    const targets = [...exportTargets].sort().map((target) => Buffer.from(target, 'latin1').toString('hex'))
+    if (targets.length === 0) continue
+    due.add(`multicast vni ${vni} ${targets}`)
+    for (const { mac, ip, direction } of requests) {
+      if (direction === 'from-port') continue
+      due.add(`${formatMac(mac)} ${ip === null ? '-' : formatIp(ip.ip)} vni ${vni} ${targets}`)
+    }
+  }
+  return due
+}
+
+function wanted(node: Node): Set<string> {
+  return new Set([...node.daemon!.reconciler.entries()].map(({ entry }) => describe(entry)))
+}
+
+function describe(entry: Entry): string {
+  switch (entry.kind) {
+    case 'remote-mac':
+      return `${identity(entry)} at ${formatIp(entry.dst)} vni ${entry.vni}`
+    case 'neighbour':
+      return `${identity(entry)} is ${formatMac(entry.mac)}`
+    default:
+      return identity(entry)
+  }
+}
+
+interface Candidate {
+  readonly at: Ip
+  readonly vni: number
+  readonly mac: number
+  readonly ip: Ip | null
+  readonly sequence: number
+  readonly key: string
+}
+
+/** What a node must want, going by what all agents want and by the mobility sequences that are told. */
+function dueEntries(node: Node, nodes: readonly Node[]): Set<string> {
+  const due = new Set<string>()
+  for (const [id, requests] of networksOf(node)) {
+    const { importTargets } = requests[0]!
+    for (const text of [`link evpn---${id}`, `link vxlan--${id}`, `port vxlan--${id}`]) due.add(text)
+    for (const { port, mac } of requests) {
+      due.add(`port ${port}`)
+      due.add(`local-mac ${formatMac(mac)} on ${port}`)
+    }
+    const localMacs = new Set(requests.map(({ mac }) => mac))
+    const localIps = new Set(requests.map(({ ip }) => ip?.ip))
+    const candidates: Candidate[] = []
+    for (const other of nodes) {
+      if (other === node || other.daemon === null) continue
+      for (const theirs of networksOf(other).values()) {
+        const [{ exportTargets, vni: theirVni }] = theirs as [AttachRequest, ...AttachRequest[]]
+        if (!exportTargets.some((target: RouteTarget) => importTargets.includes(target))) continue
+        due.add(`flood to ${formatIp(other.address)} vni ${theirVni} on vxlan--${id}`)
+        for (const { mac, ip, direction } of theirs) {
+          if (direction === 'from-port') continue
+          const told = [...other.daemon.speaker.rib.ownRoutes(EVPN)].find(
+            ({ nlri }) =>
+              isMac(nlri) && nlri.mac === mac && nlri.label === theirVni && nlri.ip === (ip?.ip ?? null),
+          )
+          const mobility = told?.set.attributes.extendedCommunities
+            ?.map(macMobilityOf)
+            .find((one) => one !== undefined)
+          candidates.push({
+            at: other.address,
+            vni: theirVni!,
+            mac,
+            ip: ip?.ip ?? null,
+            sequence: mobility?.sequence ?? 0,
+            key: told?.key ?? '',
+          })
+        }
+      }
+    }
+    for (const mac of new Set(candidates.map((one) => one.mac))) {
+      if (localMacs.has(mac)) continue
+      const { at, vni: remoteVni } = best(candidates.filter((one) => one.mac === mac))
+      due.add(`remote-mac ${formatMac(mac)} on vxlan--${id} at ${formatIp(at)} vni ${remoteVni}`)
+    }
+    for (const ip of new Set(candidates.map((one) => one.ip))) {
+      if (ip === null || localIps.has(ip)) continue
+      due.add(
+        `neighbour ${formatIp(ip)} on evpn---${id} is ${formatMac(best(candidates.filter((one) => one.ip === ip)).mac)}`,
+      )
+    }
+  }
+  return due
+}
+
+const isMac = (nlri: Route['nlri']): nlri is MacIpRoute => 'type' in nlri && nlri.type === 2
+
+/** The higher sequence, then the lower address (RFC 7432 §15.1); among routes of one node it makes no difference. */
+function best(candidates: readonly Candidate[]): Candidate {
+  return [...candidates].sort(
+    (a, b) => b.sequence - a.sequence || (a.at < b.at ? -1 : a.at > b.at ? 1 : a.key < b.key ? -1 : 1),
+  )[0]!
+}

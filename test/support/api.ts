@@ -1,0 +1,70 @@
+import type { FastifyInstance } from 'fastify'
+import { SPEAKER_DEFAULTS, Speaker } from '../../src/bgp/speaker.ts'
+import { systemClock } from '../../src/clock.ts'
+import { MemoryDriver } from '../../src/dataplane/memory.ts'
+import { identity } from '../../src/dataplane/model.ts'
+import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { restServer } from '../../src/rest/server.ts'
+import { VpnService } from '../../src/vpn/service.ts'
+import { ip, peerConfig, silent } from './speakers.ts'
+import { VirtualClock } from './virtual-clock.ts'
+import { VirtualNetwork } from './virtual-network.ts'
+
+export interface TestApi {
+  readonly app: FastifyInstance
+  readonly speaker: Speaker
+  readonly vpns: VpnService
+  readonly reconciler: Reconciler
+  readonly driver: MemoryDriver
+}
+
+/** The API of a node without network whose kernel is in memory, with interfaces gp0 to gp59. */
+export function testApi(): TestApi {
+  const driver = new MemoryDriver(systemClock)
+  for (let i = 0; i < 60; i++) driver.kernel.addLink(`gp${i}`)
+  const reconciler = new Reconciler({ clock: systemClock, driver, log: silent })
+  const address = ip('10.77.0.13')
+  const network = new VirtualNetwork(new VirtualClock())
+  const speaker = new Speaker(
+    {
+      ...SPEAKER_DEFAULTS,
+      as: 64512,
+      identifier: address,
+      localAddress: address,
+      listenPort: null,
+      peers: [peerConfig('10.77.0.1')],
+    },
+    { clock: systemClock, random: Math.random, transport: network.transport, log: silent },
+    () => {},
+  )
+  const vpns = new VpnService(
+    { bgpAddress: address, identifier: address, vtep: address, vxlanPort: 4789 },
+    speaker,
+    reconciler,
+    silent,
+  )
+  reconciler.start()
+  const app = restServer({
+    vpns,
+    log: silent,
+    views: {
+      speaker,
+      services: {
+        vpns,
+        dataplane: {
+          *entries(devices) {
+            for (const item of reconciler.entries()) if (devices.has(item.entry.device)) yield item
+          },
+          describe: identity,
+          counts: () => reconciler.counts(),
+        },
+        driver: { name: 'dummy', config: {}, localAddress: '10.77.0.13', kernelRelease: '6.18' },
+      },
+      config: { BGP: { my_as: 64512 } },
+      version: '0.1.0',
+      startTime: Date.now(),
+      recentLog: () => [],
+    },
+  })
+  return { app, speaker, vpns, reconciler, driver }
+}

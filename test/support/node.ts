@@ -1,0 +1,101 @@
+import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
+import type { Speaker, SpeakerConfig } from '../../src/bgp/speaker.ts'
+import { MemoryDriver } from '../../src/dataplane/memory.ts'
+import type { Entry } from '../../src/dataplane/model.ts'
+import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { parseInterfaceAddress } from '../../src/values/address.ts'
+import { parseMac } from '../../src/values/mac.ts'
+import type { AttachRequest, DetachRequest } from '../../src/vpn/request.ts'
+import { VpnService } from '../../src/vpn/service.ts'
+import { ip, rt, silent, speakerAt } from './speakers.ts'
+import type { VirtualClock } from './virtual-clock.ts'
+import type { VirtualNetwork } from './virtual-network.ts'
+
+/** A whole compute node on virtual time, its kernel in memory. */
+export class TestNode {
+  readonly driver: MemoryDriver
+  readonly reconciler: Reconciler
+  readonly speaker: Speaker
+  readonly vpns: VpnService
+  private readonly clock: VirtualClock
+
+  constructor(
+    address: string,
+    peers: readonly PeerConfig[],
+    clock: VirtualClock,
+    network: VirtualNetwork,
+    changes: Partial<SpeakerConfig> = {},
+  ) {
+    this.clock = clock
+    this.driver = new MemoryDriver(clock)
+    this.reconciler = new Reconciler({ clock, driver: this.driver, log: silent })
+    this.speaker = speakerAt(address, peers, clock, network, changes, () => this.reconciler.complete())
+    this.vpns = new VpnService(
+      { bgpAddress: ip(address), identifier: ip(address), vtep: ip(address), vxlanPort: 4789 },
+      this.speaker,
+      this.reconciler,
+      silent,
+    )
+    this.reconciler.start()
+  }
+
+  /** Adds interfaces that a hypervisor would have made. */
+  plug(...names: readonly string[]): this {
+    for (const name of names) this.driver.kernel.addLink(name)
+    return this
+  }
+
+  attach(changes: Partial<AttachRequest> = {}): Promise<void> {
+    return this.finish(this.vpns.attach(attachRequest(changes)))
+  }
+
+  detach(changes: Partial<DetachRequest> = {}): Promise<void> {
+    const { instanceId, type, mac } = attachRequest()
+    return this.finish(this.vpns.detach({ instanceId, type, mac, ip: ip('192.168.10.1'), ...changes }))
+  }
+
+  /** Lets time go by until the promise is settled. */
+  async finish<T>(promise: Promise<T>): Promise<T> {
+    let settled = false
+    const watched = promise.finally(() => {
+      settled = true
+    })
+    for (let turns = 0; !settled && turns < 1000; turns++) {
+      this.clock.advance(1)
+      await Promise.resolve()
+    }
+    return watched
+  }
+
+  /** What the node wants and what the kernel holds of it, in words. */
+  wanted(): Entry[] {
+    return [...this.reconciler.entries()].map(({ entry }) => entry)
+  }
+
+  /** Every wanted entry is in the kernel. */
+  get isInStep(): boolean {
+    return this.wanted().every((entry) => this.driver.holds(entry))
+  }
+}
+
+export const mac = (text: string): number => parseMac(text)!
+
+export function attachRequest(changes: Partial<AttachRequest> = {}): AttachRequest {
+  return {
+    instanceId: 'net1',
+    type: 'evpn',
+    importTargets: [rt('64512:10')],
+    exportTargets: [rt('64512:10')],
+    mac: mac('02:00:00:00:01:01'),
+    ip: parseInterfaceAddress('192.168.10.1/24')!,
+    gatewayIp: ip('192.168.10.254'),
+    port: 'tap1',
+    linuxBridge: null,
+    vni: 100,
+    localPref: null,
+    direction: 'both',
+    description: undefined,
+    instanceDescription: undefined,
+    ...changes,
+  }
+}

@@ -1,0 +1,283 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { EVPN } from '../../src/bgp/family.ts'
+import { nlriCodec } from '../../src/bgp/nlri/index.ts'
+import { identity } from '../../src/dataplane/model.ts'
+import { parseInterfaceAddress } from '../../src/values/address.ts'
+import { attachRequest, mac, TestNode } from '../support/node.ts'
+import { ip, peerConfig, rt } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { VirtualNetwork } from '../support/virtual-network.ts'
+
+const A = '10.77.0.11'
+const B = '10.77.0.12'
+
+let clock: VirtualClock
+let network: VirtualNetwork
+let node: TestNode
+
+beforeEach(() => {
+  clock = new VirtualClock()
+  network = new VirtualNetwork(clock)
+  node = new TestNode(A, [peerConfig(B)], clock, network).plug('tap1', 'tap2', 'tap3')
+})
+
+const announced = (of: TestNode): string[] =>
+  [...of.speaker.rib.ownRoutes(EVPN)].map(({ nlri }) => nlriCodec(EVPN)!.format(nlri))
+const wanted = (of: TestNode): string[] => of.wanted().map(identity).sort()
+
+/** Everything that a failed request must leave as it was. */
+function snapshot(of: TestNode): unknown {
+  clock.advance(100)
+  const { vpns, driver } = of
+  return {
+    wanted: wanted(of),
+    announced: announced(of),
+    labels: [...vpns.labels.entries()],
+    instances: [...vpns.instances.keys()],
+    links: [...driver.kernel.links.values()].map(({ name, master }) => `${name} in ${master}`).sort(),
+  }
+}
+
+describe('attach', () => {
+  test('makes the network with its first endpoint, detach ends it with the last', async () => {
+    const before = snapshot(node)
+    await node.attach()
+    expect(wanted(node)).toEqual([
+      'link evpn---net1',
+      'link vxlan--net1',
+      'local-mac 02:00:00:00:01:01 on tap1',
+      'port tap1',
+      'port vxlan--net1',
+    ])
+    expect(node.isInStep).toBe(true)
+    expect(announced(node)).toEqual([
+      'evpn:multicast::10.77.0.11:1:0:10.77.0.11',
+      'evpn:macadv::10.77.0.11:1:-:0:02:00:00:00:01:01/48:192.168.10.1: label 6 (100)',
+    ])
+    await node.detach()
+    expect(snapshot(node)).toEqual(before)
+  })
+
+  test('several addresses of a MAC share port and label until the last is gone', async () => {
+    await node.attach()
+    await node.attach({ ip: parseInterfaceAddress('192.168.10.2/24')! })
+    expect(announced(node)).toHaveLength(3)
+    await node.detach()
+    expect(wanted(node)).toContain('port tap1')
+    expect(announced(node)).toHaveLength(2)
+    await node.detach({ ip: ip('192.168.10.2') })
+    expect(snapshot(node)).toMatchObject({ wanted: [], announced: [], labels: [], instances: [] })
+  })
+
+  test('two MACs behind one port keep it until both are gone', async () => {
+    await node.attach()
+    await node.attach({ mac: mac('02:00:00:00:01:02'), ip: parseInterfaceAddress('192.168.10.2/24')! })
+    await node.detach()
+    expect(wanted(node)).toContain('port tap1')
+    await node.detach({ mac: mac('02:00:00:00:01:02'), ip: ip('192.168.10.2') })
+    expect(wanted(node)).toEqual([])
+  })
+
+  test('an endpoint without address gives way to the first with one', async () => {
+    await node.attach({ ip: null })
+    expect(announced(node)[1]).toContain('02:00:00:00:01:01/48:-')
+    await node.attach()
+    expect(announced(node).filter((text) => text.includes('macadv'))).toEqual([
+      'evpn:macadv::10.77.0.11:1:-:0:02:00:00:00:01:01/48:192.168.10.1: label 6 (100)',
+    ])
+    await node.attach({ ip: null })
+    await node.attach({ ip: parseInterfaceAddress('192.168.10.2/24')! })
+    await node.detach({ ip: null })
+    expect(snapshot(node)).toMatchObject({ wanted: [], announced: [], labels: [] })
+  })
+
+  test('changed targets are imported and exported from then on, the multicast route included', async () => {
+    await node.attach()
+    await node.attach({ importTargets: [rt('64512:20')], exportTargets: [rt('64512:30')] })
+    const { evpn } = node.vpns.instances.get('net1')!
+    expect([...evpn.importTargets]).toEqual([rt('64512:20')])
+    for (const route of node.speaker.rib.ownRoutes(EVPN))
+      expect(route.set.routeTargets).toEqual([rt('64512:30')])
+  })
+
+  test('without export targets nothing is announced', async () => {
+    await node.attach()
+    await node.attach({ exportTargets: [] })
+    expect(announced(node)).toEqual([])
+  })
+
+  test('local_pref goes with the route, 0 included', async () => {
+    await node.attach({ localPref: 0 })
+    const prefs = [...node.speaker.rib.ownRoutes(EVPN)].map(({ set }) => set.attributes.localPref)
+    expect(prefs).toEqual([100, 0])
+  })
+
+  test('an endpoint that only sends is not announced', async () => {
+    await node.attach({ direction: 'from-port' })
+    expect(announced(node)).toEqual(['evpn:multicast::10.77.0.11:1:0:10.77.0.11'])
+    await node.attach({ direction: 'to-port' })
+    expect(announced(node)).toHaveLength(2)
+  })
+
+  test('networks whose ids begin alike have devices of their own', async () => {
+    await node.attach({ instanceId: '6ba7b810-9dad-11d1-80b4-00c04fd430c8', vni: 1 })
+    await node.attach({ instanceId: '6ba7b810-9dad-11d1-80b4-00c04fd430c9', vni: 2, port: 'tap2' })
+    const bridges = [...node.driver.kernel.links.values()].filter(({ kind }) => kind === 'bridge')
+    expect(new Set(bridges.map(({ name }) => name)).size).toBe(2)
+    for (const { name } of bridges) expect(name).toMatch(/^evpn---[0-9a-z]{8}$/)
+    expect(bridges.map(({ alias }) => alias).sort()).toEqual([
+      'chanter:6ba7b810-9dad-11d1-80b4-00c04fd430c8',
+      'chanter:6ba7b810-9dad-11d1-80b4-00c04fd430c9',
+    ])
+  })
+
+  test('VNIs that nobody asked for do not collide with those that somebody did', async () => {
+    await node.attach({ instanceId: 'given', vni: 16 })
+    await node.attach({ instanceId: 'chosen', vni: null, port: 'tap2' })
+    expect(node.vpns.instances.get('chosen')!.evpn.config.vni).not.toBe(16)
+  })
+
+  test('requests at the same time for one network are carried out one after the other', async () => {
+    const both = Promise.all([
+      node.vpns.attach(attachRequest()),
+      node.vpns.attach(attachRequest({ mac: mac('02:00:00:00:01:02'), ip: null, port: 'tap2' })),
+      node.vpns.detach({ instanceId: 'net1', type: 'evpn', mac: mac('02:00:00:00:01:01'), ip: null }),
+    ])
+    await node.finish(both)
+    expect(wanted(node)).toContain('port tap2')
+    expect(wanted(node)).not.toContain('port tap1')
+    expect(node.isInStep).toBe(true)
+  })
+})
+
+describe('a request that cannot be granted changes nothing', () => {
+  test.each([
+    ['the port does not exist', { port: 'tap9' }, 'interface tap9 does not exist'],
+    ['the bridge does not exist', { linuxBridge: 'br9' }, 'linuxbr: bridge br9 does not exist'],
+    [
+      'the VNI is of another network',
+      { instanceId: 'net2', port: 'tap2' },
+      'A VPN instance using vni 100 already exists: net1',
+    ],
+    [
+      'the port is of another network',
+      { instanceId: 'net2', vni: 2 },
+      'local_port: interface tap1 is attached to VPN instance net1',
+    ],
+    ['the MAC is behind another port', { port: 'tap2' }, 'it is bound to tap1, not tap2'],
+    [
+      'the IP is of another MAC',
+      { mac: mac('02:00:00:00:01:09'), port: 'tap2' },
+      'already bound to a MAC address different from',
+    ],
+    ['the type is not supported', { type: 'ipvpn' }, 'vpn_type must be evpn'],
+  ] as const)('%s', async (_, changes, message) => {
+    await node.attach()
+    const before = snapshot(node)
+    await expect(node.attach(changes)).rejects.toThrow(message)
+    expect(snapshot(node)).toEqual(before)
+  })
+
+  test('the kernel refuses the first endpoint of a network', async () => {
+    const before = snapshot(node)
+    node.driver.fail((op, entry) => op === 'set' && entry.kind === 'local-mac', 'EPERM: no', 1)
+    await expect(node.attach()).rejects.toThrow('cannot set up tap1: EPERM: no')
+    clock.advance(200_000)
+    expect(snapshot(node)).toEqual(before)
+    await node.attach()
+    expect(node.isInStep).toBe(true)
+  })
+
+  test('the kernel refuses a further endpoint', async () => {
+    await node.attach()
+    const before = snapshot(node)
+    node.driver.fail(
+      (op, entry) => op === 'set' && entry.kind === 'port' && entry.device === 'tap2',
+      'EBUSY: no',
+      1,
+    )
+    const second = { mac: mac('02:00:00:00:01:02'), ip: null, port: 'tap2' }
+    await expect(node.attach(second)).rejects.toThrow('cannot set up tap2: EBUSY: no')
+    expect(snapshot(node)).toEqual(before)
+    await node.attach(second)
+    expect(node.isInStep).toBe(true)
+  })
+
+  test.each([
+    ['an unknown network', { instanceId: 'nope' }, 'VPN nope could not be found'],
+    ['an unknown MAC', { mac: mac('02:00:00:00:01:09') }, "not plugged, can't unplug"],
+    ['an unknown IP of a known MAC', { ip: ip('192.168.10.9') }, 'is not bound to MAC address'],
+  ] as const)('detach of %s', async (_, changes, message) => {
+    await node.attach()
+    const before = snapshot(node)
+    await expect(node.detach(changes)).rejects.toThrow(message)
+    expect(snapshot(node)).toEqual(before)
+  })
+})
+
+describe('two nodes', () => {
+  let other: TestNode
+
+  beforeEach(async () => {
+    other = new TestNode(B, [peerConfig(A, { passive: true })], clock, network).plug('tap1', 'tap2')
+    clock.advance(1000)
+    await node.attach()
+    await other.attach({ mac: mac('02:00:00:00:01:02'), ip: parseInterfaceAddress('192.168.10.2/24')! })
+    clock.advance(100)
+  })
+
+  const remote = (of: TestNode): string[] =>
+    wanted(of).filter((text) => /^(flood|remote-mac|neighbour)/.test(text))
+
+  test('learn where each other’s endpoints are', () => {
+    expect(remote(node)).toEqual([
+      'flood to 10.77.0.12 vni 100 on vxlan--net1',
+      'neighbour 192.168.10.2 on evpn---net1',
+      'remote-mac 02:00:00:00:01:02 on vxlan--net1',
+    ])
+    expect([node.isInStep, other.isInStep]).toEqual([true, true])
+  })
+
+  test('forget them when they are detached', async () => {
+    await other.detach({ mac: mac('02:00:00:00:01:02'), ip: null })
+    clock.advance(100)
+    expect(remote(node)).toEqual([])
+    expect(node.isInStep).toBe(true)
+  })
+
+  test('send frames with the VNI that the receiver chose', async () => {
+    await other.detach({ mac: mac('02:00:00:00:01:02'), ip: null })
+    await other.attach({ mac: mac('02:00:00:00:01:02'), vni: 7777 })
+    clock.advance(100)
+    expect(node.wanted()).toContainEqual(
+      expect.objectContaining({ kind: 'remote-mac', dst: ip(B), vni: 7777 }),
+    )
+  })
+
+  test('a MAC that is attached here is not elsewhere, whatever the other says', async () => {
+    await node.attach({
+      mac: mac('02:00:00:00:01:02'),
+      ip: parseInterfaceAddress('192.168.10.2/24')!,
+      port: 'tap2',
+    })
+    clock.advance(100)
+    expect(remote(node)).toEqual(['flood to 10.77.0.12 vni 100 on vxlan--net1'])
+    expect(wanted(node)).toContain('local-mac 02:00:00:00:01:02 on tap2')
+    await other.detach({ mac: mac('02:00:00:00:01:02'), ip: null })
+    clock.advance(100)
+    expect(wanted(node)).toContain('local-mac 02:00:00:00:01:02 on tap2')
+  })
+
+  test('a MAC that moves is announced with a higher sequence, so that others follow (RFC 7432 §15)', async () => {
+    await node.attach({
+      mac: mac('02:00:00:00:01:02'),
+      ip: parseInterfaceAddress('192.168.10.2/24')!,
+      port: 'tap2',
+    })
+    clock.advance(100)
+    const moved = [...node.speaker.rib.ownRoutes(EVPN)].find(
+      ({ nlri }) => 'mac' in nlri && nlri.mac === mac('02:00:00:00:01:02'),
+    )!
+    expect(moved.set.attributes.extendedCommunities).toContain('\x06\x00\x00\x00\x00\x00\x00\x01')
+  })
+})
