@@ -120,9 +120,10 @@ function mutateUpdate(message: Buffer, random: Random, other: Buffer): Buffer {
   const { withdrawn, attributes, nlri } = partsOf(message)
   const donor =
     other[HEADER_LENGTH - 1] === MessageType.Update ? partsOf(other) : { attributes: [], nlri: other }
+  const part = random.below(10)
   let parts: UpdateParts
-  if (random.oneIn(10)) parts = { withdrawn: mutateBytes(withdrawn, random, donor.nlri), attributes, nlri }
-  else if (random.oneIn(10)) parts = { withdrawn, attributes, nlri: mutateBytes(nlri, random, donor.nlri) }
+  if (part === 0) parts = { withdrawn: mutateBytes(withdrawn, random, donor.nlri), attributes, nlri }
+  else if (part === 1) parts = { withdrawn, attributes, nlri: mutateBytes(nlri, random, donor.nlri) }
   else parts = { withdrawn, attributes: mutatePieces(attributes, random, donor.attributes), nlri }
   const encoded = writeAttributes(parts.attributes)
   if (encoded.length > 0xffff || parts.withdrawn.length > 0xffff) return message
