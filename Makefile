@@ -3,7 +3,7 @@ SHELL := /bin/sh
 export PATH := $(CURDIR)/.toolchain/node_modules/.bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 DEMO_PACKAGES := iproute2 iputils-ping
-TEST_PACKAGES := $(DEMO_PACKAGES) gobgpd tshark frr python3-networking-bagpipe
+TEST_PACKAGES := $(DEMO_PACKAGES) gobgpd tshark frr bird2 python3-networking-bagpipe
 
 .PHONY: help demo test sim build check setup docs format clean
 

@@ -49,7 +49,7 @@ describe.each(named)('%s', (_, vector) => {
   })
 
   test('what we send decodes to what we meant', () => {
-    if (vector.encoded === undefined || vector.kind === 'update') return
+    if (!vector.encoded || vector.kind === 'update') return
     const again = decodeVector(
       { ...vector, context: sending(vector.context) },
       Buffer.from(vector.encoded, 'hex'),
@@ -138,9 +138,15 @@ function sending(context: SessionContext): SessionContext {
 /** A value without what we never send: path identifiers, next hops that a family has no use for. */
 function meaning(value: unknown): unknown {
   return JSON.parse(
-    JSON.stringify(value, (key, item) => (key === 'pathIds' || key === 'unknown' ? undefined : item)),
+    JSON.stringify(value, (key, item) => {
+      if (key === 'pathIds' || key === 'unknown') return undefined
+      return isFlowSpec(item) ? { ...item, nextHop: undefined } : item
+    }),
   )
 }
+
+const isFlowSpec = (item: unknown): item is object =>
+  typeof item === 'object' && item !== null && 'family' in item && /flow-vpn/.test(String(item.family))
 
 describe('nothing goes without a vector', () => {
   const values = (kind: Vector['kind']): Vector[] => vectors.filter((vector) => vector.kind === kind)

@@ -28,7 +28,10 @@ describe('--help of each command has its options and an example', () => {
 })
 
 test.each([
-  [[], 'which command? one of daemon, attach, detach, looking-glass, reflector, demo; see chanter --help'],
+  [
+    [],
+    'which command? one of daemon, attach, detach, looking-glass, decode, reflector, demo; see chanter --help',
+  ],
   [
     ['lookingglass'],
     'unknown command or option lookingglass (did you mean looking-glass?); see chanter --help',

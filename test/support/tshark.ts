@@ -26,7 +26,7 @@ import { labelOf } from '../../src/bgp/values/label.ts'
 import { formatRd } from '../../src/bgp/values/rd.ts'
 import { Reader } from '../../src/bgp/wire/reader.ts'
 import { run } from '../../src/lab/command.ts'
-import { formatIp, type Ip, ipv4FromNumber, isIpv4 } from '../../src/values/address.ts'
+import { formatIp, type Ip, ipv4FromNumber, isIpv4, unmapped } from '../../src/values/address.ts'
 import { hex, type Octets, u16, u32 } from '../../src/values/bytes.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import { captureOf } from './pcap.ts'
@@ -226,7 +226,8 @@ function updateFacts(facts: Facter, update: Update, vector: Vector): void {
 
 function nextHopFacts(facts: Facter, family: Family, nextHop: Ip): void {
   const field = 'bgp.update.path_attribute.mp_reach_nlri.next_hop'
-  if (family === VPNV6 && isIpv4(nextHop)) facts.add(`${field}.ipv6`, `::ffff:${formatIp(nextHop)}`)
+  const isMapped = isIpv4(unmapped(nextHop)) && (family === VPNV6 || !isIpv4(nextHop))
+  if (isMapped) facts.add(`${field}.ipv6`, `::ffff:${formatIp(unmapped(nextHop))}`)
   else facts.add(`${field}.${isIpv4(nextHop) ? 'ipv4' : 'ipv6'}`, formatIp(nextHop))
 }
 
