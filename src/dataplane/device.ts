@@ -33,6 +33,8 @@ export class Device {
   master: string | null = null
   /** Index of the interface whose entries are known; null before its first look. */
   index: number | null = null
+  /** Whether its entries were known once since it is wanted. */
+  adopted = false
   /** Whether its entries have to be looked at again, since notifications were lost. */
   unsure = false
   observation: Observation | null = null

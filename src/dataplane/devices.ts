@@ -10,6 +10,11 @@ import { misplaced, place } from './placement.ts'
 
 /** Devices that are placed, looked at or taken away in one turn. */
 const DEVICES_A_TURN = 4
+/**
+ * So long what an adopted device held is kept although all routes are here: those that somebody has just begun to import
+ * for it have no end to wait for.
+ */
+const ADOPTION_MS = 60_000
 /** A bridge has to be there before its ports. */
 const PLACING_ORDER = ['bridge', 'vxlan', undefined]
 
@@ -188,6 +193,7 @@ export class Devices {
   private begin(device: Device, link: Link): void {
     device.index = link.index
     device.unsure = false
+    device.adopted = true
     this.refill(device)
     this.log.info({ device: device.name, alias: link.alias }, 'device created')
   }
@@ -218,7 +224,9 @@ export class Devices {
       device.observation = null
       device.failedLooks = 0
       device.index = device.seen
-      if (this.sweeping) this.sweepDevice(device)
+      if (this.sweeping && device.adopted) this.sweepDevice(device)
+      else if (this.sweeping) this.sweepLater(device)
+      device.adopted = true
       this.exceptions.retryEntries(device.name)
       this.dismiss(device)
       this.released(device)
@@ -232,6 +240,12 @@ export class Devices {
         this.released(device)
       })
     }
+  }
+
+  private sweepLater(device: Device): void {
+    this.clock.after(ADOPTION_MS, () => {
+      if (this.all.get(device.name) === device) this.sweepDevice(device)
+    })
   }
 
   private sweepDevice(device: Device): void {

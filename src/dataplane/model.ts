@@ -132,7 +132,11 @@ export interface Dataplane {
   unwant(entry: Entry): void
   /** Resolves when each of `entries` was tried since it was last wanted, to those that are not in place. */
   settled(entries: readonly Entry[]): Promise<readonly { readonly entry: Entry; readonly status: Status }[]>
+  /** Resolves when nothing of what is no longer wanted of `entries` is left in the kernel. */
+  gone(entries: readonly Entry[]): Promise<void>
   status(entry: Entry): Status
+  /** Whether an entry of this identity is wanted. */
+  wants(entry: Entry): boolean
   /** The interface of that name now, straight from the kernel. */
   interfaceNamed(name: string): Interface | undefined
   /** The VXLAN device of that VNI among the ports of a bridge, straight from the kernel. */

@@ -31,6 +31,7 @@ export class Reconciler implements Dataplane {
   private readonly statuses: Statuses
   private readonly work: Work
   private readonly waiters = new Map<Waiter, (open: EntryStatus[]) => void>()
+  private leaving: { readonly entries: readonly Entry[]; readonly resolve: () => void }[] = []
   private running = false
   private scheduled = false
   private overruns = 0
@@ -117,6 +118,17 @@ export class Reconciler implements Dataplane {
       this.waiters.set(new Waiter(entries, this.devices.all), resolve)
       this.tellWaiters()
     })
+  }
+
+  gone(entries: readonly Entry[]): Promise<void> {
+    return new Promise((resolve) => {
+      this.leaving.push({ entries, resolve })
+      this.schedule()
+    })
+  }
+
+  wants(entry: Entry): boolean {
+    return this.statuses.wants(entry)
   }
 
   status(entry: Entry): Status {
@@ -224,6 +236,22 @@ export class Reconciler implements Dataplane {
     this.driver.poll()
     this.tellWaiters()
     if (!this.work.isDone || this.devices.hasWork) this.schedule()
+    else if (this.leaving.length > 0) this.tellGone()
+  }
+
+  private tellGone(): void {
+    const over = this.leaving.filter(({ entries }) => !entries.some((entry) => this.lingers(entry)))
+    if (over.length === 0) return
+    this.leaving = this.leaving.filter((one) => !over.includes(one))
+    for (const { resolve } of over) resolve()
+  }
+
+  private lingers(entry: Entry): boolean {
+    const device = this.devices.all.get(entry.device)
+    if (device === undefined || this.statuses.wants(entry)) return false
+    if (this.exceptions.status(entry)?.state === 'failed') return true
+    if (isTableEntry(entry)) return device.tables.get(entry.kind)?.lingers(entry) ?? false
+    return (entry.kind === 'port' ? device.leavingPort : device.leavingLink) !== null
   }
 
   /** Acts on what the kernel told. */

@@ -36,6 +36,11 @@ export class Statuses {
     this.isUnplaced = isUnplaced
   }
 
+  wants(entry: Entry): boolean {
+    const device = this.devices.get(entry.device)
+    return device !== undefined && isWanted(device, entry)
+  }
+
   of(entry: Entry): Status {
     const status = this.tried(entry)
     if (status !== APPLIED || !isTableEntry(entry)) return status

@@ -90,6 +90,12 @@ export class Table<E extends TableEntry, K extends Key, V> {
     return this.wanted.has(this.layout.key(entry))
   }
 
+  /** Whether an entry of this identity is in the kernel though it is not wanted, as far as known. */
+  lingers(entry: E): boolean {
+    const key = this.layout.key(entry)
+    return this.leaving.has(key) || this.stale.has(key)
+  }
+
   /** Whether this very entry is wanted. */
   holds(entry: E): boolean {
     const value = this.wanted.get(this.layout.key(entry))
