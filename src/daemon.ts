@@ -10,14 +10,18 @@ import { LinuxDriver } from './dataplane/linux/driver.ts'
 import { MemoryDriver } from './dataplane/memory.ts'
 import { identity } from './dataplane/model.ts'
 import { Reconciler } from './dataplane/reconciler.ts'
+import { kernelIdentity } from './linux/kernel.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logger } from './log.ts'
 import type { RecentLog } from './recent-log.ts'
 import type { DataplaneView } from './rest/looking-glass/instances.ts'
+import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp } from './values/address.ts'
 import { VERSION } from './version.ts'
 import { VpnService } from './vpn/service.ts'
+import type { State } from './vpn/state.ts'
+import { StateFile } from './vpn/state-file.ts'
 
 /** Clients of a prefix that a reflecting daemon takes at most. */
 const MAX_CLIENTS = 1000
@@ -27,13 +31,25 @@ export interface Daemon {
   stop(): Promise<void>
 }
 
+export interface DaemonOptions {
+  /** Begin with nothing, whatever the state file says. */
+  readonly fresh?: boolean
+}
+
 /** Starts every part of the daemon; resolves when it is ready. Throws when a part cannot start. */
-export async function runDaemon(config: Config, log: Logger, recentLog: RecentLog): Promise<Daemon> {
+export async function runDaemon(
+  config: Config,
+  log: Logger,
+  recentLog: RecentLog,
+  { fresh = false }: DaemonOptions = {},
+): Promise<Daemon> {
   const clock = systemClock
   const startTime = clock.epoch()
   const driver = openDriver(config)
   const reconciler = new Reconciler({ clock, driver, log: log.child({ part: 'dataplane' }) })
   const { bgp, evpn } = config
+  const kept = openState(config, log.child({ part: 'state' }), fresh)
+  const ping = kept.state !== null && !kept.outdated ? kept.state.ping : newPing()
   const peer = {
     ...PEER_DEFAULTS,
     port: bgp.peerPort,
@@ -52,6 +68,13 @@ export async function runDaemon(config: Config, log: Logger, recentLog: RecentLo
       listenPort: bgp.listenPort,
       routeTargetConstraint: bgp.routeTargetConstraint,
       clusterId: bgp.reflector ? bgp.identifier : null,
+      headlessSeconds: bgp.headlessSeconds,
+      restart: {
+        timeSeconds: bgp.gracefulRestartSeconds,
+        families: bgp.gracefulRestartSeconds > 0 ? [EVPN] : [],
+        isRestart: kept.state !== null,
+        holdsEndOfRib: false,
+      },
       peers: bgp.peers.map((address) => ({ ...peer, address })),
       dynamicNeighbours: bgp.reflectorClients.map(({ ip, prefixLength: length }) => ({
         prefix: { ip: maskPrefix(ip, length), length },
@@ -72,9 +95,12 @@ export async function runDaemon(config: Config, log: Logger, recentLog: RecentLo
     speaker,
     reconciler,
     log.child({ part: 'vpn' }),
+    () => kept.store.save(() => ({ kernel: kept.kernel, ping, ...vpns.snapshot() })),
   )
+  if (kept.state !== null) vpns.restore(kept.state)
   const rest = restServer({
     vpns,
+    ping,
     log: log.child({ part: 'rest' }),
     views: {
       speaker,
@@ -111,10 +137,41 @@ export async function runDaemon(config: Config, log: Logger, recentLog: RecentLo
       speaker.stop('chanter is stopping')
       reconciler.stop()
       await rest.close()
+      await kept.store.close()
       driver.close()
     },
   }
 }
+
+/** The state file and what is in it; without forwarding in a kernel there is nothing that could go on. */
+function openState({ stateFile, evpn }: Config, log: Logger, fresh: boolean): KeptState {
+  const kernel = kernelIdentity()
+  if (stateFile === null || evpn.driver !== 'linux') return { kernel, store: NO_STORE, ...NOTHING_KEPT }
+  const store = new StateFile(stateFile, systemClock, log)
+  const loaded = fresh ? null : store.load()
+  if (loaded === null) return { kernel, store, ...NOTHING_KEPT }
+  const { state, outdated } = loaded
+  if (state.kernel !== kernel) {
+    log.info({ file: stateFile }, 'the state is of another boot or network namespace: beginning anew')
+    return { kernel, store, ...NOTHING_KEPT }
+  }
+  const attachments = state.instances.reduce((sum, one) => sum + one.attachments.length, 0)
+  log.info(
+    { file: stateFile, instances: state.instances.length, attachments },
+    'going on from the state file',
+  )
+  return { kernel, store, state, outdated }
+}
+
+interface KeptState {
+  readonly kernel: string
+  readonly store: Pick<StateFile, 'save' | 'close'>
+  readonly state: State | null
+  readonly outdated: boolean
+}
+
+const NO_STORE: KeptState['store'] = { save: async () => {}, close: async () => {} }
+const NOTHING_KEPT = { state: null, outdated: false }
 
 function openDriver({ evpn }: Config): Driver {
   return evpn.driver === 'linux'

@@ -15,6 +15,7 @@ import type { Daemon } from './daemon.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logger } from './log.ts'
 import type { RecentLog } from './recent-log.ts'
+import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp, type Ip } from './values/address.ts'
 import { VERSION } from './version.ts'
@@ -72,6 +73,7 @@ export async function runReflector(
   )
   const rest = restServer({
     vpns: null,
+    ping: newPing(),
     log: log.child({ part: 'rest' }),
     views: {
       speaker,

@@ -27,6 +27,11 @@ export interface NeighbourHost {
   holdsEndOfRib(): boolean
   /** What to announce of our own restarts at this moment. */
   gracefulRestart(): GracefulRestart
+  /** How long to go on with the routes of a family of which there is no session left; 0 where there is one. */
+  headlessSeconds(neighbour: Neighbour, family: Family): number
+  established(): void
+  /** The peer has said all it has of a family. */
+  endOfRib(neighbour: Neighbour, family: Family): void
   /** The peer has said all it has. */
   complete(): void
   /** The peer has no session, and nothing is kept of it. */
@@ -75,7 +80,13 @@ export class Neighbour implements PeerListener {
     this.routesOut = new AdjRibOut(clock, rib, policy, outlet, host.holdsEndOfRib())
     const terms = { as: local.as, identifier: local.identifier, clusterId, isAccepted }
     this.routesIn = new AdjRibIn(rib, this.source, terms, this.routesOut, log)
-    this.staleRoutes = new StaleRoutes(clock, rib, this.source, () => this.checkGone())
+    this.staleRoutes = new StaleRoutes(
+      clock,
+      rib,
+      this.source,
+      (family) => host.headlessSeconds(this, family) * 1000,
+      () => this.checkGone(),
+    )
   }
 
   /** Whether the established peer has sent the End-of-RIB of every family. */
@@ -91,6 +102,15 @@ export class Neighbour implements PeerListener {
 
   enable(): void {
     this.peer.start()
+  }
+
+  /** Ends the session for the end of this process; without a word where a word would cost us the routes that the peer keeps for our return. */
+  leave(text: string): void {
+    const { negotiated } = this
+    const { families, restartTimeSeconds } = this.host.gracefulRestart()
+    const returns = negotiated?.gracefulRestart === true && families.length > 0 && restartTimeSeconds > 0
+    const silent = returns && !negotiated.gracefulNotification
+    this.peer.stop(silent ? null : ceaseWithText(CeaseSubcode.AdministrativeShutdown, text), 'stopped')
   }
 
   /** Ends the session, tells the peer why, and lets it come up again. */
@@ -135,6 +155,7 @@ export class Neighbour implements PeerListener {
     this.staleRoutes.back(negotiated.families, negotiated.peer.capabilities)
     this.routesIn.start(negotiated)
     this.routesOut.start(negotiated)
+    this.host.established()
     // Only a peer with this capability is bound to send End-of-RIB (RFC 4724 §2): of others there is none to wait for.
     if (!negotiated.gracefulRestart) this.routesOut.membershipsComplete()
   }
@@ -143,7 +164,9 @@ export class Neighbour implements PeerListener {
     this.negotiated = null
     this.routesOut.stop()
     this.routesIn.stop()
-    this.staleRoutes.lost(negotiated.families, negotiated.peer.capabilities, isGraceful(negotiated, ending))
+    const { families, peer } = negotiated
+    const mayReturn = ending.kind !== 'stopped'
+    this.staleRoutes.lost(families, peer.capabilities, isGraceful(negotiated, ending), mayReturn)
   }
 
   sessionless(): void {
@@ -155,6 +178,7 @@ export class Neighbour implements PeerListener {
     const { endOfRib } = update
     if (endOfRib !== null) {
       this.staleRoutes.endOfRib(endOfRib)
+      this.host.endOfRib(this, endOfRib)
       if (endOfRib === ROUTE_TARGET) this.routesOut.membershipsComplete()
       if (this.complete) this.host.complete()
     }

@@ -2,10 +2,9 @@ import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
 import { formatIp, type Ip, ipv4ToNumber } from '../values/address.ts'
 import { type Attributes, noAttributes } from './attribute/attributes.ts'
-import { CeaseSubcode, Origin } from './constants.ts'
-import { type Family, ROUTE_TARGET } from './family.ts'
+import { Origin } from './constants.ts'
+import { type Family, ROUTE_TARGET, VPN_FAMILIES } from './family.ts'
 import type { GracefulRestart } from './message/capability.ts'
-import { ceaseWithText } from './message/notification.ts'
 import { Neighbour, type NeighbourHost } from './neighbour.ts'
 import { type Nlri, nlriCodec } from './nlri/index.ts'
 import { isWithin, type Prefix } from './nlri/prefix.ts'
@@ -40,8 +39,13 @@ export interface SpeakerConfig {
   readonly clusterId: Ip | null
   /** Tell peers which route targets we want (RFC 4684). */
   readonly routeTargetConstraint: boolean
-  /** After the start, the longest wait for peers to say all they know. */
+  /** After the first session of all is up, the longest wait for peers to say all they know. */
   readonly completeWaitSeconds: number
+  /**
+   * How long forwarding goes on by the last routes known when there is no session left that could tell others: of a
+   * family that lost its last session without graceful restart, or after a start at which no peer answers.
+   */
+  readonly headlessSeconds: number
   readonly restart: RestartConfig
 }
 
@@ -65,6 +69,7 @@ export const SPEAKER_DEFAULTS = {
   clusterId: null,
   routeTargetConstraint: true,
   completeWaitSeconds: 360,
+  headlessSeconds: 0,
   restart: { timeSeconds: 0, families: [], isRestart: false, holdsEndOfRib: false },
 } as const satisfies Partial<SpeakerConfig>
 
@@ -91,6 +96,7 @@ export class Speaker {
   private readonly startedAt: number
   private listener: Listener | null = null
   private stopped = false
+  private heardAnybody = false
   private holdsEndOfRib: boolean
   private cancelWait = (): void => {}
   private onComplete: (() => void) | null
@@ -110,6 +116,12 @@ export class Speaker {
       environment,
       holdsEndOfRib: () => this.holdsEndOfRib,
       gracefulRestart: () => this.gracefulRestart(),
+      headlessSeconds: (neighbour, family) => this.headlessSeconds(neighbour, family),
+      established: () => this.sessionUp(),
+      endOfRib: (neighbour, family) => {
+        for (const other of this.neighbours.values())
+          if (other !== neighbour) other.staleRoutes.relieve(family)
+      },
       complete: () => this.checkComplete(),
       gone: (neighbour) => this.neighbourGone(neighbour),
     }
@@ -119,21 +131,18 @@ export class Speaker {
   /** Starts connecting and listening; resolves to why it cannot listen, which costs incoming sessions only, or null. */
   async start(): Promise<string | null> {
     for (const { peer } of this.neighbours.values()) peer.start()
-    this.cancelWait = this.environment.clock.after(this.config.completeWaitSeconds * 1000, () =>
-      this.complete(),
-    )
+    this.waitForComplete(Math.max(this.config.completeWaitSeconds, this.config.headlessSeconds))
     this.checkComplete()
     return this.listen()
   }
 
-  /** Ends all sessions with a Cease; nothing else changes. */
+  /** Ends all sessions; nothing else changes. */
   stop(reason: string): void {
     this.stopped = true
     this.cancelWait()
     this.onComplete = null
     this.listener?.close()
-    const cease = ceaseWithText(CeaseSubcode.AdministrativeShutdown, reason)
-    for (const { peer } of [...this.neighbours.values()]) peer.stop(cease, 'stopped')
+    for (const neighbour of [...this.neighbours.values()]) neighbour.leave(reason)
   }
 
   /** Announces a route of ours, or changes it. The next hop is our address unless given. */
@@ -249,12 +258,34 @@ export class Speaker {
   private gracefulRestart(): GracefulRestart {
     const { timeSeconds, families, isRestart } = this.config.restart
     const restarting = isRestart && this.environment.clock.now() - this.startedAt < timeSeconds * 1000
+    // A session that comes again finds the forwarding of the last one in place.
+    const kept = isRestart || [...this.neighbours.values()].some(({ peer }) => peer.establishedCount > 0)
     return {
       restarting,
       notification: true,
       restartTimeSeconds: timeSeconds,
-      families: families.map((family) => ({ family, forwarding: isRestart })),
+      families: families.map((family) => ({ family, forwarding: kept })),
     }
+  }
+
+  /** A reflector keeps nothing: its clients would take it for news. */
+  private headlessSeconds(neighbour: Neighbour, family: Family): number {
+    if (this.config.clusterId !== null || !VPN_FAMILIES.has(family)) return 0
+    for (const other of this.neighbours.values()) {
+      if (other !== neighbour && other.negotiated?.families.has(family) === true) return 0
+    }
+    return this.config.headlessSeconds
+  }
+
+  private sessionUp(): void {
+    if (this.heardAnybody) return
+    this.heardAnybody = true
+    if (this.onComplete !== null) this.waitForComplete(this.config.completeWaitSeconds)
+  }
+
+  private waitForComplete(seconds: number): void {
+    this.cancelWait()
+    this.cancelWait = this.environment.clock.after(seconds * 1000, () => this.complete())
   }
 
   private checkComplete(): void {

@@ -44,6 +44,7 @@ const options = {
     alias: 'logfile',
     describe: 'File that the log is appended to ([DEFAULT] log_file)',
   },
+  fresh: { type: 'boolean', default: false, describe: 'Begin with nothing: do not read the state file' },
   reflector: { type: 'boolean', describe: 'Reflect routes among the peers ([BGP] reflector)' },
   'log-dir': { ...path, alias: 'logdir', describe: 'Directory of the log ([DEFAULT] log_dir)' },
 } as const satisfies Record<string, Options>
@@ -75,7 +76,7 @@ export const daemon = command({
     log.info({ version: VERSION, config: config.effective }, 'starting')
     for (const warning of warnings) log.warn(warning)
     for (const note of notes) log.debug(note)
-    await untilSignal(log, () => runDaemon(config, log, recentLog))
+    await untilSignal(log, () => runDaemon(config, log, recentLog, { fresh: args.fresh }))
   },
 })
 

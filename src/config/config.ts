@@ -19,6 +19,10 @@ export function toConfig(settings: Settings) {
       /** 0: no keepalives and no hold timer. */
       holdTimeSeconds: BGP.hold_time,
       connectRetrySeconds: BGP.connect_retry_time,
+      /** 0: peers are not asked to keep our routes. */
+      gracefulRestartSeconds: BGP.graceful_restart_time,
+      /** 0: without a peer there are no routes. */
+      headlessSeconds: BGP.headless_time,
       reflector: BGP.reflector,
       /** Networks, as an address in them with their prefix length. */
       reflectorClients: BGP.reflector_clients.map(network),
@@ -38,6 +42,8 @@ export function toConfig(settings: Settings) {
       /** `*gre*` stands for a GRE tunnel to each node; null when not given. */
       mplsInterface: ipvpn.mpls_interface ?? null,
     },
+    /** Path of the state file; null for none. */
+    stateFile: DEFAULT.state_file || null,
     log: { debug: DEFAULT.debug, file: logFile(DEFAULT.log_file, DEFAULT.log_dir) },
     /** The options by section, as the looking glass shows them at `config`. */
     effective: effective(settings),

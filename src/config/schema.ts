@@ -79,6 +79,16 @@ export function configSchema(interfaces: Interfaces) {
         [],
         'Prefixes from which clients of the reflector may connect without being named in `peers`.',
       ),
+      graceful_restart_time: option(
+        integer(0, 4095),
+        120,
+        'Seconds that peers are asked to keep our routes while this daemon restarts (RFC 4724); 0: not at all.',
+      ),
+      headless_time: option(
+        integer(0, 31_536_000),
+        86_400,
+        'Seconds that traffic goes on by the last known routes when no peer is left that could tell others; 0: not at all.',
+      ),
       connect_retry_time: option(integer(1, 3600), 5, 'Seconds between two attempts to reach a peer.'),
     }),
     API: z.object({
@@ -137,6 +147,11 @@ export function configSchema(interfaces: Interfaces) {
     }),
     DEFAULT: z.object({
       debug: option(boolean, false, 'Log more.'),
+      state_file: option(
+        text,
+        '/var/lib/chanter/state',
+        'File that keeps what agents attached over a restart of the daemon, with the `linux` driver; empty: none.',
+      ),
       log_file: option(
         text,
         undefined,

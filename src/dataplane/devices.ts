@@ -199,6 +199,7 @@ export class Devices {
   }
 
   private refill(device: Device): void {
+    device.disturbed = true
     for (const table of device.tables.values()) table.refill()
     this.exceptions.retryEntries(device.name)
   }

@@ -85,7 +85,7 @@ export function neighbours(): Layout<Neighbour, Key, Mac> {
   }
 }
 
-/** The remote MAC whose bridge half is seen as `half`; its destination is not known. */
-export function remoteOf({ device, mac }: LocalMac): RemoteMac {
+/** The remote MAC of which `half` is seen alone; its destination is not known. */
+export function remoteOf({ device, mac }: LocalMac | RemoteMac): RemoteMac {
   return { kind: 'remote-mac', device, mac, dst: ANY_IPV4, vni: 0 }
 }

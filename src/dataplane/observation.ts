@@ -67,12 +67,13 @@ export class Observation {
     else entries.push(entry)
   }
 
-  /** Remote MACs of which both halves are there; of those that nobody wants a half is enough. */
+  /** Remote MACs of which both halves are there; a half that nobody wants stands for a MAC that is nowhere, so that it counts as another one. */
   private whole(): TableEntry[] {
     const table = this.device.table('remote-mac')
     const entries: TableEntry[] = []
     for (const entry of this.remote.values()) {
-      if (this.link.master === null || this.bridged.has(entry.mac) || !table.wants(entry)) entries.push(entry)
+      if (this.link.master === null || this.bridged.has(entry.mac)) entries.push(entry)
+      else if (!table.wants(entry)) entries.push(remoteOf(entry))
     }
     for (const bridged of this.bridged.values()) {
       const half = remoteOf(bridged)

@@ -4,13 +4,21 @@ import { localSource, type Route, type Source } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Rd } from '../bgp/values/rd.ts'
-import type { Dataplane, Entry, Flood } from '../dataplane/model.ts'
+import type { Dataplane, Flood } from '../dataplane/model.ts'
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import { ensure } from '../values/map.ts'
 import { type Advertisement, type Advertiser, advertiseEndpoint, advertiseNetwork } from './advertise.ts'
 import type { Endpoint } from './endpoint.ts'
-import { type Devices, projectEndpoint, projectIp, projectMac, projectNetwork } from './project.ts'
+import {
+  type Devices,
+  type EndpointEntry,
+  type NetworkEntry,
+  projectEndpoint,
+  projectIp,
+  projectMac,
+  projectNetwork,
+} from './project.ts'
 import {
   floodTunnel,
   isMacRoute,
@@ -66,13 +74,13 @@ export class EvpnInstance implements Subscriber {
   }
 
   /** Entries for the network itself, wanted from the first endpoint to the last. */
-  networkEntries(): Entry[] {
+  networkEntries(): NetworkEntry[] {
     const { devices, alias, vni, vtep, vxlanPort } = this.config
     return projectNetwork(devices, alias, vni, vtep, vxlanPort)
   }
 
   /** Entries that an endpoint needs beside the network's. */
-  endpointEntries({ port, mac }: Endpoint): Entry[] {
+  endpointEntries({ port, mac }: Pick<Endpoint, 'port' | 'mac'>): EndpointEntry[] {
     return projectEndpoint(this.config.devices, port, mac)
   }
 
@@ -93,12 +101,12 @@ export class EvpnInstance implements Subscriber {
     for (const address of this.byIp.keys()) this.refreshIp(address)
   }
 
-  /** Adds an endpoint, or changes what is said of it. */
-  addEndpoint(endpoint: Endpoint): void {
+  /** Adds an endpoint, or changes what is said of it. One that was here before a restart keeps its mobility sequence. */
+  addEndpoint(endpoint: Endpoint, sequence?: number): void {
     const { mac, ip } = endpoint
     const key = endpointKey(mac, ip)
     if (!this.endpoints.has(key)) {
-      if (!this.localMacs.has(mac)) this.sequences.set(mac, this.nextSequence(mac))
+      if (!this.localMacs.has(mac)) this.sequences.set(mac, sequence ?? this.nextSequence(mac))
       this.localMacs.set(mac, (this.localMacs.get(mac) ?? 0) + 1)
       if (ip !== null) this.localIps.set(ip, (this.localIps.get(ip) ?? 0) + 1)
     }
@@ -118,6 +126,11 @@ export class EvpnInstance implements Subscriber {
     if (ip !== null) release(this.localIps, ip)
     this.refreshMac(mac)
     if (ip !== null) this.refreshIp(ip)
+  }
+
+  /** Mobility sequence of a local MAC address. */
+  sequenceOf(mac: Mac): number {
+    return this.sequences.get(mac) ?? 0
   }
 
   /** Ends the instance: nothing announced, nothing imported, nothing wanted for remote addresses. */

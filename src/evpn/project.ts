@@ -1,4 +1,4 @@
-import type { Bridge, Entry, LocalMac, Neighbour, Port, RemoteMac, Vxlan } from '../dataplane/model.ts'
+import type { Bridge, LocalMac, Neighbour, Port, RemoteMac, Vxlan } from '../dataplane/model.ts'
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import { bestMacRoute, type LocalFacts, type MacRoute, unusableMac } from './select.ts'
@@ -13,6 +13,9 @@ export interface Devices {
   readonly givenVxlan: boolean
 }
 
+export type NetworkEntry = Bridge | Vxlan | Port
+export type EndpointEntry = Port | LocalMac
+
 /** Links and VXLAN port of the network as a whole. */
 export function projectNetwork(
   devices: Devices,
@@ -20,7 +23,7 @@ export function projectNetwork(
   vni: number,
   local: Ip,
   port: number,
-): Entry[] {
+): NetworkEntry[] {
   const { bridge, vxlan } = devices
   const ours: Bridge = { kind: 'bridge', device: bridge, alias }
   const link: Vxlan = { kind: 'vxlan', device: vxlan, alias, vni, local, port }
@@ -29,7 +32,7 @@ export function projectNetwork(
 }
 
 /** What a local endpoint needs: its port in our bridge, and its MAC address bound to the port. */
-export function projectEndpoint(devices: Devices, port: string, mac: Mac): Entry[] {
+export function projectEndpoint(devices: Devices, port: string, mac: Mac): EndpointEntry[] {
   const slave: Port = {
     kind: 'port',
     device: port,

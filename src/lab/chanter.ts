@@ -27,6 +27,7 @@ export async function startChanter(lab: Lab, host: Host, settings: Settings): Pr
   const sections: Settings = {
     ...settings,
     BGP: { local_address: host.address, ...settings['BGP'] },
+    DEFAULT: { state_file: join(lab.directory, `${host.name}.state`), ...settings['DEFAULT'] },
     API: { host: '0.0.0.0', port: api.port, ...settings['API'] },
     DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux', ...settings['DATAPLANE_DRIVER_EVPN'] },
   }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { Logger } from 'pino'
@@ -14,6 +13,8 @@ export interface RestParts {
   readonly vpns: VpnService | null
   readonly views: Views
   readonly log: Logger
+  /** What `/ping` answers, see `newPing`. */
+  readonly ping: string
 }
 
 const LOOKING_GLASS = '/looking-glass'
@@ -22,14 +23,13 @@ const READING = ['GET', 'PATCH', 'OPTIONS']
 const empty = (): unknown => ({})
 
 /** The HTTP face: bagpipe-bgp's API, ready to listen or to be tested by `inject`. */
-export function restServer({ vpns, views, log }: RestParts): FastifyInstance {
+export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstance {
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
     rewriteUrl: ({ url = '/' }) => canonicalUrl(url),
   })
-  const ping = BigInt(`0x${randomBytes(16).toString('hex')}`).toString()
 
   // Agents send JSON under any content type, or none.
   app.removeAllContentTypeParsers()

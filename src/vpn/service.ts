@@ -1,16 +1,18 @@
 import type { Logger } from 'pino'
 import type { Speaker } from '../bgp/speaker.ts'
 import { ipv4Rd } from '../bgp/values/rd.ts'
-import type { Dataplane, Entry } from '../dataplane/model.ts'
+import type { Dataplane } from '../dataplane/model.ts'
 import { EvpnInstance } from '../evpn/instance.ts'
-import type { Devices } from '../evpn/project.ts'
+import type { Devices, EndpointEntry } from '../evpn/project.ts'
 import type { Ip } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
 import { Attachments, type Plan } from './attachments.ts'
+import { Footprint } from './footprint.ts'
 import { labels, rdNumbers, vnis } from './identifiers.ts'
 import { bridgeName, nameSuffix, vxlanName } from './names.ts'
 import { type AttachRequest, type DetachRequest, Failed, Rejected } from './request.ts'
 import { Serial } from './serial.ts'
+import type { InstanceState, State } from './state.ts'
 
 export interface VpnConfig {
   readonly bgpAddress: Ip
@@ -20,6 +22,9 @@ export interface VpnConfig {
   readonly vtep: Ip
   readonly vxlanPort: number
 }
+
+/** The part of the state that is the service's. */
+export type ServiceState = Pick<State, 'instances' | 'footprint'>
 
 /** A network as the agents see it. */
 export interface Instance {
@@ -52,13 +57,33 @@ export class VpnService {
   private readonly suffixes = new Set<string>()
   /** Ports in bridges of ours, by the instance that has them or is about to. */
   private readonly ports = new Map<string, string>()
+  private readonly footprint: Footprint
   private lastNumber = 0
 
-  constructor(config: VpnConfig, speaker: Speaker, dataplane: Dataplane, log: Logger) {
+  /** `keep` resolves when whatever `snapshot` tells then is safe from the end of this process. */
+  constructor(
+    config: VpnConfig,
+    speaker: Speaker,
+    dataplane: Dataplane,
+    log: Logger,
+    keep: () => Promise<void> = async () => {},
+  ) {
     this.config = config
     this.speaker = speaker
     this.dataplane = dataplane
     this.log = log
+    this.footprint = new Footprint(dataplane, keep)
+  }
+
+  /** What a later process needs to go on from here. */
+  snapshot(): ServiceState {
+    return { instances: [...this.instances.values()].map(instanceState), footprint: this.footprint.entries() }
+  }
+
+  /** Takes up what an earlier process had attached, without waiting for the kernel; to be called before anything else. */
+  restore({ instances, footprint }: ServiceState): void {
+    for (const state of instances) this.restoreInstance(state)
+    this.footprint.restore(footprint)
   }
 
   /** Resolves when the port's own kernel state is in place and its route is announced. Throws `Rejected` or `Failed`. */
@@ -86,6 +111,7 @@ export class VpnService {
         this.dropEntries(instance, attachment)
       }
       if (attachments.isEmpty) this.end(instance)
+      await this.footprint.kept()
       this.log.info({ instance: request.instanceId, mac: formatMac(request.mac) }, 'detached')
     })
   }
@@ -98,11 +124,12 @@ export class VpnService {
     this.checkInterfaces(request)
     const instance = this.create(request)
     try {
-      const plan = await this.settle(instance, request)
-      this.instances.set(request.instanceId, instance)
-      this.commit(instance, request, plan)
+      await this.settle(instance, request, (plan) => {
+        this.instances.set(request.instanceId, instance)
+        this.commit(instance, request, plan)
+      })
     } catch (error) {
-      for (const entry of instance.evpn.networkEntries()) this.dataplane.unwant(entry)
+      this.footprint.drop(instance.evpn.networkEntries())
       this.free(instance)
       throw error
     }
@@ -117,22 +144,32 @@ export class VpnService {
       )
     }
     this.checkInterfaces(request)
-    this.commit(instance, request, await this.settle(instance, request))
+    await this.settle(instance, request, (plan) => this.commit(instance, request, plan))
   }
 
-  /** Puts the network and the endpoint into the kernel; on failure nothing is left of a new endpoint. */
-  private async settle(instance: Instance, request: AttachRequest): Promise<Plan | null> {
+  /** Puts the network and the endpoint into the kernel, then commits; on failure nothing is left of a new endpoint. */
+  private async settle(
+    instance: Instance,
+    request: AttachRequest,
+    commit: (plan: Plan | null) => void,
+  ): Promise<void> {
     const { attachments, evpn } = instance
     const plan = attachments.plan(request, () => this.takeLabel(instance, request))
-    if (plan === null) return null
+    if (plan === null) {
+      commit(null)
+      return this.footprint.kept()
+    }
     const entries = [...evpn.networkEntries(), ...this.claimPort(instance, plan)]
-    for (const entry of entries) this.dataplane.want(entry)
-    const [failure] = await this.dataplane.settled(entries)
-    if (failure === undefined) return plan
+    const [failure] = await this.footprint.set(entries)
+    if (failure === undefined) {
+      commit(plan)
+      return this.footprint.settled(entries)
+    }
     if (plan.isNewMac) {
       this.labels.release(plan.add.label)
       this.dropEntries(instance, plan.add)
     }
+    void this.footprint.settled(entries)
     throw new Failed(`cannot set up ${request.port}: ${failure.status.reason}`)
   }
 
@@ -164,25 +201,38 @@ export class VpnService {
   }
 
   private create(request: AttachRequest): Instance {
-    const { instanceId } = request
+    const { instanceId: id } = request
     const vni = this.takeVni(request)
-    const rdNumber = this.rds.take(instanceId)
+    const rdNumber = this.rds.take(id)
     if (rdNumber === undefined) {
       this.vnis.release(vni)
       throw new Failed('all route distinguishers are taken')
     }
-    const suffix = nameSuffix(instanceId, (candidate) => this.suffixes.has(candidate))
+    const suffix = nameSuffix(id, (candidate) => this.suffixes.has(candidate))
     this.suffixes.add(suffix)
-    const number = ++this.lastNumber
+    return this.instance({
+      id,
+      number: ++this.lastNumber,
+      rdNumber,
+      vni,
+      vniGiven: request.vni !== null,
+      suffix,
+      devices: this.devices(request.linuxBridge, suffix, vni),
+      subnetPrefixLength: request.ip?.prefixLength ?? null,
+    })
+  }
+
+  private instance(identity: InstanceIdentity): Instance {
+    const { id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength } = identity
     const { bgpAddress, identifier, vtep, vxlanPort } = this.config
     const evpn = new EvpnInstance(
       {
-        id: instanceId,
+        id,
         name: `EVI-${number}`,
         rd: ipv4Rd(identifier, rdNumber),
         vni,
-        devices: this.devices(request.linuxBridge, suffix, vni),
-        alias: `chanter:${instanceId}`,
+        devices,
+        alias: `chanter:${id}`,
         bgpAddress,
         vtep,
         vxlanPort,
@@ -190,15 +240,29 @@ export class VpnService {
       this.speaker,
       this.dataplane,
     )
-    return {
-      number,
-      evpn,
-      attachments: new Attachments(),
-      vniGiven: request.vni !== null,
-      rdNumber,
-      suffix,
-      description: null,
-      subnetPrefixLength: request.ip?.prefixLength ?? null,
+    const attachments = new Attachments()
+    return { number, evpn, attachments, vniGiven, rdNumber, suffix, description: null, subnetPrefixLength }
+  }
+
+  private restoreInstance(state: InstanceState): void {
+    const { id, attachments, description, devices } = state
+    this.lastNumber = Math.max(this.lastNumber, state.number)
+    this.vnis.claim(state.vni, id)
+    this.rds.claim(state.rdNumber, id)
+    this.suffixes.add(state.suffix)
+    const instance = this.instance(state)
+    const { evpn } = instance
+    instance.description = description
+    this.instances.set(id, instance)
+    for (const entry of evpn.networkEntries()) this.dataplane.want(entry)
+    evpn.setGateway(state.gatewayIp)
+    evpn.setTargets(state.importTargets, state.exportTargets)
+    for (const { sequence, ...add } of attachments) {
+      this.labels.claim(add.label, labelUse(instance, add))
+      if (!devices.givenBridge) this.ports.set(add.port, id)
+      for (const entry of evpn.endpointEntries(add)) this.dataplane.want(entry)
+      instance.attachments.commit({ add, remove: [], isNewMac: !instance.attachments.has(add.mac) })
+      evpn.addEndpoint(add, sequence)
     }
   }
 
@@ -224,16 +288,14 @@ export class VpnService {
     return vni
   }
 
-  private takeLabel(instance: Instance, { port, mac }: AttachRequest): number {
-    const label = this.labels.take(
-      `Incoming traffic for ${instance.evpn.config.name}, interface ${port}, endpoint ${formatMac(mac)}`,
-    )
+  private takeLabel(instance: Instance, request: AttachRequest): number {
+    const label = this.labels.take(labelUse(instance, request))
     if (label === undefined) throw new Failed('all MPLS labels are taken')
     return label
   }
 
   /** The endpoint's entries; a port in a bridge of ours belongs to one instance. */
-  private claimPort(instance: Instance, { add }: Plan): Entry[] {
+  private claimPort(instance: Instance, { add }: Plan): EndpointEntry[] {
     const { id, devices } = instance.evpn.config
     if (!devices.givenBridge) {
       const owner = this.ports.get(add.port)
@@ -250,16 +312,14 @@ export class VpnService {
   private dropEntries(instance: Instance, attachment: Plan['add']): void {
     const { evpn, attachments } = instance
     const shared = attachments.usesPort(attachment.port)
-    for (const entry of evpn.endpointEntries(attachment)) {
-      if (entry.kind !== 'port' || !shared) this.dataplane.unwant(entry)
-    }
+    this.footprint.drop(evpn.endpointEntries(attachment).filter(({ kind }) => kind !== 'port' || !shared))
     if (!shared && this.ports.get(attachment.port) === evpn.config.id) this.ports.delete(attachment.port)
   }
 
   private end(instance: Instance): void {
     const { evpn } = instance
     evpn.stop()
-    for (const entry of evpn.networkEntries()) this.dataplane.unwant(entry)
+    this.footprint.drop(evpn.networkEntries())
     this.instances.delete(evpn.config.id)
     this.free(instance)
   }
@@ -269,6 +329,40 @@ export class VpnService {
     this.rds.release(rdNumber)
     this.suffixes.delete(suffix)
   }
+}
+
+/** What of an instance is settled for its whole life. */
+type InstanceIdentity = Pick<
+  InstanceState,
+  'id' | 'number' | 'rdNumber' | 'vni' | 'vniGiven' | 'suffix' | 'devices' | 'subnetPrefixLength'
+>
+
+function instanceState(instance: Instance): InstanceState {
+  const { evpn, attachments, number, rdNumber, vniGiven, suffix, description, subnetPrefixLength } = instance
+  const { id, vni, devices } = evpn.config
+  return {
+    id,
+    number,
+    rdNumber,
+    vni,
+    vniGiven,
+    suffix,
+    devices,
+    importTargets: [...evpn.importTargets],
+    exportTargets: [...evpn.exportTargets],
+    gatewayIp: evpn.gatewayIp,
+    subnetPrefixLength,
+    description,
+    attachments: [...attachments].map((one) => ({
+      ...one,
+      sequence: evpn.sequenceOf(one.mac),
+      description: one.description ?? null,
+    })),
+  }
+}
+
+function labelUse({ evpn }: Instance, { port, mac }: Pick<AttachRequest, 'port' | 'mac'>): string {
+  return `Incoming traffic for ${evpn.config.name}, interface ${port}, endpoint ${formatMac(mac)}`
 }
 
 function isOurs(alias: string | null): boolean {

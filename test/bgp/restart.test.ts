@@ -296,4 +296,130 @@ describe('our own restart (RFC 4724 §4.1)', () => {
     clock.advance(100)
     expect(ends()).toBe(1)
   })
+
+  test.each([
+    ['leaves without a word a peer that would take one for the end', false, undefined],
+    ['says goodbye to one that keeps our routes all the same (RFC 8538)', true, '6/2'],
+  ])('%s', (_, notification, farewell) => {
+    const local = speakerAt('10.77.0.13', [peerConfig(B, { passive: true })], clock, network, {
+      restart: { timeSeconds: 120, families: [EVPN], isRestart: false, holdsEndOfRib: false },
+    })
+    const capabilities = { ...openOf().capabilities, gracefulRestart: restart({ notification }) }
+    const peer = RawPeer.connect(network.transport, ip(B), ip('10.77.0.13'), 179).behave({ capabilities })
+    clock.advance(1000)
+    local.stop('upgrade')
+    clock.advance(1000)
+    expect(peer.closed).toBe(true)
+    expect(peer.notification).toBe(farewell)
+  })
+
+  test('a session that comes again finds the forwarding of the last one', () => {
+    speakerAt('10.77.0.13', [peerConfig(B, { passive: true })], clock, network, {
+      restart: { timeSeconds: 120, families: [EVPN], isRestart: false, holdsEndOfRib: false },
+    })
+    const kept = [1, 2].map(() => {
+      const peer = RawPeer.connect(network.transport, ip(B), ip('10.77.0.13'), 179).behave()
+      clock.advance(1000)
+      network.reset(ip('10.77.0.13'), ip(B))
+      clock.advance(1000)
+      return peer.of('open')[0]!.open.capabilities.gracefulRestart?.families[0]?.forwarding
+    })
+    expect(kept).toEqual([false, true])
+  })
+})
+
+describe('without any session (headless)', () => {
+  const HEADLESS = 3600
+  const C = '10.77.0.14'
+  let held: Collector
+  let completed: number
+  let local: Speaker
+
+  beforeEach(() => {
+    completed = 0
+    const peers = [peerConfig(B, { passive: true }), peerConfig(C, { passive: true })]
+    local = speakerAt('10.77.0.13', peers, clock, network, { headlessSeconds: HEADLESS }, () => completed++)
+    held = new Collector()
+    local.subscribe(held, RED)
+  })
+
+  const connect = (from: string): RawPeer => {
+    const peer = RawPeer.connect(network.transport, ip(from), ip('10.77.0.13'), 179).behave()
+    clock.advance(100)
+    return peer
+  }
+  const cut = (from: string): void => {
+    network.reset(ip('10.77.0.13'), ip(from))
+    clock.advance(100)
+  }
+
+  test('the routes of the last peer stay for the time that is configured', () => {
+    say(connect(B), [MAC1])
+    cut(B)
+    clock.advance(HEADLESS * 1000 - 1000)
+    expect(held.routes.size).toBe(1)
+    clock.advance(2000)
+    expect(held.routes.size).toBe(0)
+  })
+
+  test('those of one that is not the last go at once', () => {
+    connect(C)
+    say(connect(B), [MAC1])
+    cut(B)
+    expect(held.routes.size).toBe(0)
+  })
+
+  test('a peer that is back is not believed too early: it may have to hear from others first', () => {
+    say(connect(B), [MAC1, MAC2])
+    cut(B)
+    const again = connect(B)
+    say(again, [MAC2])
+    end(again, ROUTE_TARGET, EVPN)
+    clock.advance(170_000)
+    expect(held.routes.size).toBe(2)
+    clock.advance(20_000)
+    expect([...held.routes.values()].map(({ nlri }) => nlri)).toEqual([macRoute(B, MAC2, null)])
+  })
+
+  test('another peer that knows the family takes over', () => {
+    say(connect(B), [MAC1])
+    cut(B)
+    const other = connect(C)
+    end(other, ROUTE_TARGET, EVPN)
+    clock.advance(170_000)
+    expect(held.routes.size).toBe(1)
+    clock.advance(20_000)
+    expect(held.routes.size).toBe(0)
+  })
+
+  test('losing the session once more loses nothing', () => {
+    say(connect(B), [MAC1])
+    cut(B)
+    say(connect(B), [MAC2])
+    cut(B)
+    expect(held.routes.size).toBe(2)
+  })
+
+  test('a peer that the operator disables is let go of', () => {
+    say(connect(B), [MAC1])
+    local.neighbours.get(ip(B))!.disable('maintenance')
+    clock.advance(100)
+    expect(held.routes.size).toBe(0)
+  })
+
+  test('what was found at the start is complete only when somebody was heard, or after that time', () => {
+    clock.advance(HEADLESS * 1000 - 1000)
+    expect(completed).toBe(0)
+    clock.advance(2000)
+    expect(completed).toBe(1)
+  })
+
+  test('from the first session on the usual wait counts', () => {
+    clock.advance(1_000_000)
+    connect(B)
+    clock.advance(350_000)
+    expect(completed).toBe(0)
+    clock.advance(20_000)
+    expect(completed).toBe(1)
+  })
 })

@@ -32,6 +32,8 @@ describe('a small file', () => {
       routeTargetConstraint: true,
       peerPort: 179,
       holdTimeSeconds: 90,
+      gracefulRestartSeconds: 120,
+      headlessSeconds: 86_400,
       connectRetrySeconds: 5,
       listenPort: 179,
       reflector: false,
@@ -45,6 +47,7 @@ describe('a small file', () => {
       mplsInterface: null,
     })
     expect(config.log).toEqual({ debug: false, file: null })
+    expect(config.stateFile).toBe('/var/lib/chanter/state')
     expect({ warnings, notes }).toEqual({ warnings: [], notes: [] })
   })
 
@@ -59,6 +62,8 @@ describe('a small file', () => {
         enable_rtc: true,
         bgp_port: 179,
         hold_time: 90,
+        graceful_restart_time: 120,
+        headless_time: 86400,
         listen: true,
         listen_port: 179,
         reflector: false,

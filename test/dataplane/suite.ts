@@ -284,6 +284,27 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         await wantInPlace(...everything)
       })
 
+      test('half a remote MAC that is wanted only later is made whole', async () => {
+        await wantInPlace(...everything)
+        dataplane.stop()
+        lab.deleteLink('br0')
+        dataplane = lab.restart()
+        await wantInPlace(...e.network)
+        await lab.calm()
+        await wantInPlace(...everything)
+      })
+
+      test('what no longer is wanted is told to be gone when it is, and not before', async () => {
+        await wantInPlace(...everything)
+        dataplane = lab.restart()
+        for (const entry of everything) dataplane.want(entry)
+        for (const entry of everything) dataplane.unwant(entry)
+        dataplane.complete()
+        await lab.wait(dataplane.gone(everything))
+        for (const entry of everything) expect(lab.holds(entry), JSON.stringify(entry)).toBe(false)
+        expect(dataplane.orphans()).toEqual([])
+      })
+
       test('entries without our mark are nobody of ours, and stay', async () => {
         await wantInPlace(...everything)
         const theirs = [e.remote(50, '192.0.2.50'), e.neighbour('10.0.0.50', 50)]
@@ -338,14 +359,6 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         lab.forget(e.local(2, 'vx0'))
         await lab.calm()
         await wantInPlace(e.remote(2))
-      })
-
-      test('a device that is wanted only after completion is swept at once', async () => {
-        await wantInPlace(...everything)
-        dataplane = lab.restart()
-        dataplane.complete()
-        await wantInPlace(...e.network)
-        await lab.until(() => everything.slice(4).every((entry) => !lab.holds(entry)))
       })
     })
 

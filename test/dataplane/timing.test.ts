@@ -46,6 +46,22 @@ const everything: Entry[] = [
   e.bridge,
 ]
 
+describe('adoption', () => {
+  const entries = () => everything.filter(({ kind }) => !['bridge', 'vxlan', 'port'].includes(kind))
+
+  test('a device that is wanted only after completion keeps what it held until its routes had a chance', async () => {
+    await want(...everything)
+    dataplane = lab.restart()
+    dataplane.complete()
+    await want(e.bridge, e.vxlan, e.vxlanPort, e.tapPort)
+    lab.clock.advance(59_000)
+    for (const entry of entries()) expect(lab.holds(entry)).toBe(true)
+    dataplane.want(e.remote(2))
+    lab.clock.advance(2_000)
+    expect(entries().filter((entry) => lab.holds(entry))).toEqual([e.remote(2)])
+  })
+})
+
 describe('order', () => {
   test('links, ports, then entries; removals the other way round', async () => {
     await want(...everything)

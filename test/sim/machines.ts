@@ -1,12 +1,13 @@
 import { EVPN, type Family, ROUTE_TARGET } from '../../src/bgp/family.ts'
 import { PEER_DEFAULTS, type PeerConfig } from '../../src/bgp/session/peer-config.ts'
-import { SPEAKER_DEFAULTS, Speaker, type SpeakerConfig } from '../../src/bgp/speaker.ts'
+import { type RestartConfig, SPEAKER_DEFAULTS, Speaker, type SpeakerConfig } from '../../src/bgp/speaker.ts'
 import { MemoryDriver } from '../../src/dataplane/memory.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
 import { formatIp, type Ip } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
+import { decodeState, encodeState } from '../../src/vpn/state.ts'
 import { silent } from '../support/speakers.ts'
 import type { VirtualClock } from '../support/virtual-clock.ts'
 import type { VirtualNetwork } from '../support/virtual-network.ts'
@@ -28,16 +29,18 @@ export interface Wiring {
   readonly passive: boolean
   readonly families: readonly Family[]
   readonly restartSeconds: number
+  readonly headlessSeconds: number
 }
 
 function speakerOn(
   { random }: Surroundings,
   process: Process,
   address: Ip,
-  { peers, passive, families, restartSeconds }: Wiring,
+  wiring: Wiring,
   changes: Partial<SpeakerConfig>,
   onComplete: () => void,
 ): Speaker {
+  const { peers, passive, families, headlessSeconds } = wiring
   const peerConfig = (peer: Ip): PeerConfig => ({
     ...PEER_DEFAULTS,
     address: peer,
@@ -55,11 +58,8 @@ function speakerOn(
       localAddress: address,
       routeTargetConstraint: families.includes(ROUTE_TARGET),
       peers: peers.map(peerConfig),
-      restart: {
-        ...SPEAKER_DEFAULTS.restart,
-        timeSeconds: restartSeconds,
-        families: restartSeconds > 0 ? [EVPN] : [],
-      },
+      headlessSeconds: changes.clusterId === undefined ? headlessSeconds : 0,
+      restart: restartOf(wiring, false),
       ...changes,
     },
     { clock: process.clock, random: random.next, transport: process.network, log: silent },
@@ -95,7 +95,7 @@ export class Reflector {
   }
 }
 
-/** A compute node: the daemon that comes and goes, the kernel that stays, and the agent that knows what should be attached. */
+/** A compute node: the daemon that comes and goes, the kernel and the disk that stay, and the agent that knows what should be attached. */
 export class Node {
   readonly address: Ip
   readonly driver: MemoryDriver
@@ -103,29 +103,41 @@ export class Node {
   readonly wanted = new Map<string, AttachRequest>()
   daemon: { readonly speaker: Speaker; readonly vpns: VpnService; readonly reconciler: Reconciler } | null =
     null
+  /** Whether the daemon keeps a state file. */
+  readonly keepsState: boolean
   private readonly around: Surroundings
   private readonly wiring: Wiring
   private process: Process | null = null
+  private disk: string | null = null
+  /** What the agent was told by the last `ping`. */
+  private ping = ''
+  /** What the agent asked for last of each endpoint, and which of it was not answered yet. */
+  private readonly asked = new Map<string, AttachRequest>()
+  private readonly unanswered = new Set<string>()
   /** The agent does one thing at a time. */
   private errands: Promise<void> = Promise.resolve()
   /** Settled when the daemon dies: it will never answer what it was asked. */
   private death: Promise<void> = Promise.resolve()
   private die = (): void => {}
 
-  constructor(around: Surroundings, address: Ip, wiring: Wiring) {
+  constructor(around: Surroundings, address: Ip, wiring: Wiring, keepsState: boolean) {
     this.around = around
     this.address = address
     this.wiring = wiring
+    this.keepsState = keepsState
     this.driver = new MemoryDriver(around.clock)
   }
 
-  /** Starts the daemon; the agent notices after a while and attaches everything again. */
+  /** Starts the daemon; the agent notices after a while, and says everything again if the daemon has forgotten it. */
   start(): void {
     if (this.daemon !== null) return
     const { clock, random } = this.around
     const process = new Process(this.around)
+    const state = this.disk === null ? null : decodeState(this.disk)
+    const ping = state?.ping ?? `${random.between(0, 1e9)}`
     const reconciler = new Reconciler({ clock: process.clock, driver: this.driver, log: silent })
-    const speaker = speakerOn(this.around, process, this.address, this.wiring, {}, () =>
+    const restart = restartOf(this.wiring, state !== null)
+    const speaker = speakerOn(this.around, process, this.address, this.wiring, { restart }, () =>
       reconciler.complete(),
     )
     const identity = {
@@ -134,7 +146,18 @@ export class Node {
       vtep: this.address,
       vxlanPort: 4789,
     }
-    const vpns = new VpnService(identity, speaker, reconciler, silent)
+    const keep = (): Promise<void> => {
+      if (!this.keepsState) return Promise.resolve()
+      const text = encodeState({ kernel: 'sim', ping, ...vpns.snapshot() })
+      return new Promise((resolve) =>
+        process.clock.after(random.between(0, 5), () => {
+          this.disk = text
+          resolve()
+        }),
+      )
+    }
+    const vpns: VpnService = new VpnService(identity, speaker, reconciler, silent, keep)
+    if (state !== null) vpns.restore(state)
     this.process = process
     this.death = new Promise((resolve) => {
       this.die = resolve
@@ -143,11 +166,14 @@ export class Node {
     reconciler.start()
     void speaker.start()
     clock.after(random.between(0, 5000), () => {
-      if (this.process === process) for (const key of this.wanted.keys()) this.runErrand(key)
+      if (this.process !== process) return
+      const forgotten = ping !== this.ping
+      this.ping = ping
+      for (const key of forgotten ? this.asked.keys() : this.unanswered) this.runErrand(key)
     })
   }
 
-  /** Ends the daemon at once, or with a Cease; the kernel stays as it is. */
+  /** Ends the daemon at once, or as SIGTERM does; the kernel stays as it is. */
   kill(gracefully: boolean): void {
     const { process, daemon } = this
     if (process === null || daemon === null) return
@@ -165,28 +191,31 @@ export class Node {
     if (this.driver.kernel.links.get(request.port) === undefined) this.driver.kernel.addLink(request.port)
     const key = keyOf(request)
     this.wanted.set(key, request)
+    this.asked.set(key, request)
     this.runErrand(key)
   }
 
   detach(key: string): void {
-    const request = this.wanted.get(key)
-    if (request === undefined) return
-    this.wanted.delete(key)
-    this.enqueue(async () => {
-      const { instanceId, type, mac, ip } = request
-      if (this.wanted.has(key)) return
-      await this.daemon?.vpns.detach({ instanceId, type, mac, ip: ip?.ip ?? null }).catch(() => {})
-    })
+    if (this.wanted.delete(key)) this.runErrand(key)
   }
 
-  /** Attaches, and again a little later when that failed, as long as it is wanted. */
+  /** Attaches or detaches, and again a little later when that failed, as long as it is wanted. */
   private runErrand(key: string): void {
+    this.unanswered.add(key)
     this.enqueue(async () => {
       const { daemon } = this
+      const asked = this.asked.get(key)
+      if (daemon === null || asked === undefined) return
       const request = this.wanted.get(key)
-      if (daemon === null || request === undefined) return
+      if (request === undefined) {
+        const { instanceId, type, mac, ip } = asked
+        await daemon.vpns.detach({ instanceId, type, mac, ip: ip?.ip ?? null }).catch(() => {})
+        if (this.daemon === daemon) this.unanswered.delete(key)
+        return
+      }
       try {
         await daemon.vpns.attach(request)
+        if (this.daemon === daemon) this.unanswered.delete(key)
       } catch {
         this.around.clock.after(2000, () => this.runErrand(key))
       }
@@ -195,6 +224,15 @@ export class Node {
 
   private enqueue(errand: () => Promise<void>): void {
     this.errands = this.errands.then(() => Promise.race([errand(), this.death]))
+  }
+}
+
+function restartOf({ restartSeconds }: Wiring, isRestart: boolean): RestartConfig {
+  return {
+    timeSeconds: restartSeconds,
+    families: restartSeconds > 0 ? [EVPN] : [],
+    isRestart,
+    holdsEndOfRib: false,
   }
 }
 

@@ -26,8 +26,9 @@ export function* contradictions(nodes: readonly Node[]): Iterable<string> {
   }
 }
 
-/** A network that ended while its daemon was away is nobody's; it stays until somebody cleans up. */
+/** Without a state file a network that ended while its daemon was away is nobody's; it stays until somebody cleans up. */
 function isLeftOver(node: Node, link: string): boolean {
+  if (node.keepsState) return false
   const instances = new Set([...node.wanted.values()].map(({ instanceId }) => instanceId))
   return !instances.has(link.replace(/^(evpn---|vxlan--)/, ''))
 }

@@ -38,7 +38,11 @@ export async function simulate(seed: number): Promise<Outcome> {
   const reflectorAddresses = addresses('10.0.1', reflectorCount)
   const nodeAddresses = addresses('10.0.0', random.between(2, 6))
   const families = random.chance(0.8) ? [EVPN, ROUTE_TARGET] : [EVPN]
-  const common = { families, restartSeconds: random.chance(0.5) ? 120 : 0 }
+  const common = {
+    families,
+    restartSeconds: random.chance(0.5) ? 120 : 0,
+    headlessSeconds: random.chance(0.5) ? 600 : 0,
+  }
   const others = (all: readonly Ip[], one: Ip): Ip[] => all.filter((other) => other !== one)
   const wiring = (peers: readonly Ip[], passive = false): Wiring => ({ ...common, peers, passive })
 
@@ -48,7 +52,7 @@ export async function simulate(seed: number): Promise<Outcome> {
   )
   const nodes = nodeAddresses.map((address) => {
     const peers = reflectorCount === 0 ? others(nodeAddresses, address) : reflectorAddresses
-    return new Node(around, address, wiring(peers))
+    return new Node(around, address, wiring(peers), random.chance(0.8))
   })
   const world = new Storm(around, nodes, reflectors, tell)
   for (const machine of [...reflectors, ...nodes]) machine.start()

@@ -4,6 +4,7 @@ import { systemClock } from '../../src/clock.ts'
 import { MemoryDriver } from '../../src/dataplane/memory.ts'
 import { identity } from '../../src/dataplane/model.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { ip, peerConfig, silent } from './speakers.ts'
@@ -46,6 +47,7 @@ export function testApi(): TestApi {
   reconciler.start()
   const app = restServer({
     vpns,
+    ping: newPing(),
     log: silent,
     views: {
       speaker,

@@ -19,6 +19,7 @@ import { Reconciler } from '../../src/dataplane/reconciler.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
 import type { Logger } from '../../src/log.ts'
 import { RecentLog } from '../../src/recent-log.ts'
+import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { attachRequest } from './node.ts'
@@ -120,6 +121,7 @@ export class Victim {
     )
     this.rest = restServer({
       vpns: this.vpns,
+      ping: newPing(),
       log,
       views: {
         speaker: this.speaker,

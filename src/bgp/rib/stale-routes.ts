@@ -11,21 +11,41 @@ const STALE_PATH_MS = 360_000
 const forbidsLongLife = ({ set }: Route): boolean =>
   set.attributes.communities?.includes(WellKnownCommunity.NoLongLived) === true
 
-/** Keeps the routes of a peer that restarts, and lets go of what it does not say again (RFC 4724 §4.2, RFC 9494 §4.2). */
+/**
+ * After a peer that does not restart gracefully is back it may have to hear from others first: they try again within two
+ * minutes (`MAX_BACK_OFF_SECONDS`), so for longer than that its silence on a route means nothing.
+ */
+const HEADLESS_SETTLE_MS = 180_000
+
+/**
+ * Keeps the routes of a peer that restarts, and lets go of what it does not say again (RFC 4724 §4.2, RFC 9494 §4.2);
+ * also those of the last peer of a family, so that forwarding goes on while nobody can tell what has changed.
+ */
 export class StaleRoutes {
   private readonly clock: Clock
   private readonly rib: Rib
   private readonly source: Source
+  private readonly headlessMs: (family: Family) => number
   private readonly onReleased: () => void
   private readonly stale = new Set<Family>()
+  /** Of `stale`, the families that are kept without the peer having asked for it. */
+  private readonly headless = new Set<Family>()
   private capabilities: Capabilities | null = null
+  private isBack = false
   private readonly cancels = new Set<() => void>()
 
   /** `onReleased` is called whenever a family is let go of. */
-  constructor(clock: Clock, rib: Rib, source: Source, onReleased: () => void) {
+  constructor(
+    clock: Clock,
+    rib: Rib,
+    source: Source,
+    headlessMs: (family: Family) => number,
+    onReleased: () => void,
+  ) {
     this.clock = clock
     this.rib = rib
     this.source = source
+    this.headlessMs = headlessMs
     this.onReleased = onReleased
   }
 
@@ -34,36 +54,55 @@ export class StaleRoutes {
     return this.stale
   }
 
-  /** The session is gone. `graceful` says whether what the peer promised about restarts applies. */
-  lost(families: Iterable<Family>, capabilities: Capabilities, graceful: boolean): void {
+  /**
+   * The session is gone. `graceful` says whether what the peer promised about restarts applies, `mayReturn` whether the
+   * peer is still wanted.
+   */
+  lost(families: Iterable<Family>, capabilities: Capabilities, graceful: boolean, mayReturn: boolean): void {
     this.capabilities = capabilities
+    this.isBack = false
     this.cancelTimers()
     const kept = new Set(graceful ? capabilities.gracefulRestart?.families.map(({ family }) => family) : [])
+    let restarting = false
     for (const family of families) {
       // What is stale from an earlier loss does not survive another one.
-      if (this.stale.has(family)) this.rib.sweep(this.source, family)
+      if (this.stale.has(family) && !this.headless.has(family)) this.rib.sweep(this.source, family)
       age(this.source, family)
-      if (kept.has(family)) this.stale.add(family)
-      else this.release(family)
+      if (!mayReturn) this.release(family)
+      else if (kept.has(family)) {
+        this.stale.add(family)
+        restarting = true
+      } else this.holdOrRelease(family)
     }
-    if (this.stale.size === 0) return
+    if (!restarting) return
     this.after((capabilities.gracefulRestart?.restartTimeSeconds ?? 0) * 1000, () => this.restartTimeOver())
   }
 
   /** The peer is back; families whose forwarding it did not keep are let go of at once. */
   back(families: ReadonlySet<Family>, capabilities: Capabilities): void {
+    this.isBack = true
     this.cancelTimers()
     const kept = capabilities.gracefulRestart?.families.filter(({ forwarding }) => forwarding) ?? []
     const forwarding = new Set(kept.map(({ family }) => family))
     for (const family of [...this.stale]) {
-      if (!families.has(family) || !forwarding.has(family)) this.release(family)
+      const goes = !forwarding.has(family) && !this.headless.has(family)
+      if (!families.has(family) || goes) this.release(family)
     }
     if (this.stale.size > 0) this.after(STALE_PATH_MS, () => this.releaseAll())
   }
 
   /** The peer has said the whole family again. */
   endOfRib(family: Family): void {
-    if (this.stale.has(family)) this.release(family)
+    if (this.headless.has(family)) this.relieve(family)
+    else if (this.stale.has(family)) this.release(family)
+  }
+
+  /** Somebody knows the family again. */
+  relieve(family: Family): void {
+    if (!this.headless.has(family)) return
+    this.after(HEADLESS_SETTLE_MS, () => {
+      if (this.isBack || this.headlessMs(family) <= 0) this.release(family)
+    })
   }
 
   /** Lets go of everything, now. */
@@ -74,9 +113,10 @@ export class StaleRoutes {
 
   private restartTimeOver(): void {
     for (const family of [...this.stale]) {
+      if (this.headless.has(family)) continue
       const longLived = this.capabilities?.longLivedGracefulRestart.find((one) => one.family === family)
       if (longLived === undefined || longLived.staleTimeSeconds === 0) {
-        this.release(family)
+        this.holdOrRelease(family)
         continue
       }
       this.source.longLived.add(family)
@@ -86,8 +126,17 @@ export class StaleRoutes {
     }
   }
 
+  private holdOrRelease(family: Family): void {
+    const ms = this.headlessMs(family)
+    if (ms <= 0) return this.release(family)
+    this.stale.add(family)
+    this.headless.add(family)
+    this.after(ms, () => this.release(family))
+  }
+
   private release(family: Family): void {
     this.stale.delete(family)
+    this.headless.delete(family)
     this.rib.sweep(this.source, family)
     this.source.longLived.delete(family)
     this.onReleased()

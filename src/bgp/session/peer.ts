@@ -121,8 +121,8 @@ export class Peer implements SessionOwner {
     this.noteState()
   }
 
-  /** Ends all sessions with this Cease, and stays down for the reason given. */
-  stop(cease: Notification, reason: string): void {
+  /** Ends all sessions, with this Cease or without a word, and stays down for the reason given. */
+  stop(cease: Notification | null, reason: string): void {
     this.downReason = reason
     for (const session of [...this.incoming]) session.dispatch({ type: 'stop', notification: cease })
     this.outgoing?.dispatch({ type: 'stop', notification: cease })

@@ -8,8 +8,8 @@ export type State = (typeof STATES)[number]
 export type FsmEvent =
   /** 1, 3 to 7: whether passively is a matter of the terms. */
   | { readonly type: 'start' }
-  /** 2, 8: with the Cease to send. */
-  | { readonly type: 'stop'; readonly notification: Notification }
+  /** 2, 8: with the Cease to send; null leaves without a word, as for a restart (RFC 4724 §4.1). */
+  | { readonly type: 'stop'; readonly notification: Notification | null }
   /** 9 */
   | { readonly type: 'connect-retry-expired' }
   /** 10 */

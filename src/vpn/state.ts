@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { formatRouteTarget, parseRouteTarget } from '../bgp/values/extended-community.ts'
+import { formatIp, parseIp } from '../values/address.ts'
+import { formatMac, parseMac } from '../values/mac.ts'
+
+/** Goes up with every change that an older daemon would misread. */
+const VERSION = 1
+const FORMAT = 'chanter-state'
+
+/** A text that is no state, or not one of ours to read; the message says why. */
+export class Unreadable extends Error {}
+
+/** Text in the file, `T` in memory. */
+function word<T>(what: string, parse: (text: string) => T | undefined, format: (value: T) => string) {
+  return z.codec(z.string(), z.custom<T>(), {
+    decode(text, context): T {
+      const value = parse(text)
+      if (value !== undefined) return value
+      context.issues.push({ code: 'custom', message: `not ${what}`, input: text })
+      return z.NEVER
+    },
+    encode: format,
+  })
+}
+
+const ip = word('an IP address', parseIp, formatIp)
+const mac = word('a MAC address', parseMac, formatMac)
+const targets = z.array(word('a route target', parseRouteTarget, formatRouteTarget))
+const name = z.string().min(1)
+const natural = z.int().min(0)
+
+const attachment = z.object({
+  mac,
+  ip: ip.nullable(),
+  prefixLength: natural.nullable(),
+  port: name,
+  direction: z.enum(['both', 'to-port', 'from-port']),
+  localPref: natural.nullable(),
+  label: natural,
+  /** Mobility of its MAC address (RFC 7432 §7.7). */
+  sequence: natural,
+  description: z.unknown(),
+})
+
+const instance = z.object({
+  id: name,
+  number: natural,
+  rdNumber: natural,
+  vni: natural,
+  vniGiven: z.boolean(),
+  suffix: name,
+  devices: z.object({ bridge: name, givenBridge: z.boolean(), vxlan: name, givenVxlan: z.boolean() }),
+  importTargets: targets,
+  exportTargets: targets,
+  gatewayIp: ip.nullable(),
+  subnetPrefixLength: natural.nullable(),
+  description: z.unknown(),
+  attachments: z.array(attachment),
+})
+
+const entry = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('bridge'), device: name, alias: name }),
+  z.object({
+    kind: z.literal('vxlan'),
+    device: name,
+    alias: name,
+    vni: natural,
+    local: ip,
+    port: natural,
+  }),
+  z.object({
+    kind: z.literal('port'),
+    device: name,
+    bridge: name,
+    learning: z.boolean(),
+    neighSuppress: z.boolean(),
+  }),
+  z.object({ kind: z.literal('local-mac'), device: name, mac }),
+])
+
+const state = z.object({
+  /** Which boot of which machine, and which of its networks, the kernel's part is in. */
+  kernel: z.string(),
+  /** What agents compare to learn of a restart that forgot them: a decimal number. */
+  ping: z.string().regex(/^\d+$/),
+  instances: z.array(instance),
+  /** What may be in the kernel of attachments that were under way, or on their way out. */
+  footprint: z.array(entry),
+})
+
+/** What a daemon needs of its predecessor to go on where that one ended. */
+export type State = z.output<typeof state>
+export type InstanceState = z.output<typeof instance>
+/** What of an attachment is in the kernel for good or ill: links, ports, local MAC addresses. */
+export type FootprintEntry = z.output<typeof entry>
+
+/** Two lines of JSON: format, version and checksum, then the state. */
+export function encodeState(value: State): string {
+  const body = JSON.stringify(z.encode(state, value))
+  return `${JSON.stringify({ format: FORMAT, version: VERSION, sha256: digest(body) })}\n${body}\n`
+}
+
+/** Throws `Unreadable`. */
+export function decodeState(text: string): State {
+  const [head = '', body = ''] = text.split('\n')
+  const { format, version, sha256 } = header(head)
+  if (format !== FORMAT) throw new Unreadable('it is not a state file')
+  if (version !== VERSION) throw new Unreadable(`its version is ${version}, this daemon reads ${VERSION}`)
+  if (digest(body) !== sha256) throw new Unreadable('its checksum is wrong')
+  const read = state.safeDecode(JSON.parse(body))
+  if (read.success) return read.data
+  const { path, message } = read.error.issues[0]!
+  throw new Unreadable(`${path.join('.')}: ${message}`)
+}
+
+function header(line: string): { format?: unknown; version?: unknown; sha256?: unknown } {
+  try {
+    return { ...JSON.parse(line) }
+  } catch {
+    return {}
+  }
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

@@ -1,0 +1,201 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { EVPN } from '../../src/bgp/family.ts'
+import type { Speaker } from '../../src/bgp/speaker.ts'
+import { MemoryDriver } from '../../src/dataplane/memory.ts'
+import { identity } from '../../src/dataplane/model.ts'
+import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { VpnService } from '../../src/vpn/service.ts'
+import { decodeState, encodeState } from '../../src/vpn/state.ts'
+import { Process } from '../sim/process.ts'
+import { attachRequest } from '../support/node.ts'
+import { ip, peerConfig, silent, speakerAt } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { VirtualNetwork } from '../support/virtual-network.ts'
+
+const A = '10.77.0.11'
+const NETWORK = ['bridge evpn---net1', 'port vxlan--net1', 'vxlan vxlan--net1']
+
+/** One life of a daemon on a machine whose kernel and disk stay. */
+interface Life {
+  readonly speaker: Speaker
+  readonly vpns: VpnService
+  readonly reconciler: Reconciler
+  /** Ends it between two instructions. */
+  kill(): void
+}
+
+let clock: VirtualClock
+let driver: MemoryDriver
+let network: VirtualNetwork
+/** Every state that came to the disk, the latest last. */
+let disk: string[]
+
+beforeEach(() => {
+  clock = new VirtualClock()
+  network = new VirtualNetwork(clock)
+  driver = new MemoryDriver(clock)
+  disk = []
+  for (const name of ['tap1', 'tap2']) driver.kernel.addLink(name)
+})
+
+function start(text = disk.at(-1)): Life {
+  const process = new Process({ clock, network })
+  const reconciler = new Reconciler({ clock: process.clock, driver, log: silent })
+  const speaker = speakerAt(A, [peerConfig('10.77.0.12')], clock, network)
+  const vpns: VpnService = new VpnService(
+    { bgpAddress: ip(A), identifier: ip(A), vtep: ip(A), vxlanPort: 4789 },
+    speaker,
+    reconciler,
+    silent,
+    async () => void disk.push(encodeState({ kernel: '', ping: '1', ...vpns.snapshot() })),
+  )
+  if (text !== undefined) vpns.restore(decodeState(text))
+  reconciler.start()
+  return {
+    speaker,
+    vpns,
+    reconciler,
+    kill() {
+      reconciler.stop()
+      process.kill()
+    },
+  }
+}
+
+const held = (): string[] => {
+  const { links } = driver.kernel
+  const devices = [...links.values()].flatMap(({ name, kind, master }) => [
+    ...(kind === null ? [] : [`${kind} ${name}`]),
+    ...(master === null ? [] : [`port ${name}`]),
+  ])
+  const macs = [...links.values()].flatMap(({ bridged }) =>
+    [...bridged.values()].map(({ entry }) => identity(entry)),
+  )
+  return [...devices, ...macs].sort()
+}
+const announced = ({ speaker }: Life) => [...speaker.rib.ownRoutes(EVPN)].map(({ nlri }) => nlri)
+
+async function attached(): Promise<Life> {
+  const life = start()
+  const attach = life.vpns.attach(attachRequest({ description: { port: 'p-1' } }))
+  await clock.run(100)
+  await attach
+  return life
+}
+
+describe('a daemon that comes after another', () => {
+  test('announces the same routes, holds the same numbers, and touches nothing in the kernel', async () => {
+    const first = await attached()
+    const before = { announced: announced(first), held: held(), labels: [...first.vpns.labels.entries()] }
+    first.kill()
+    const changes: string[] = []
+    driver.set = (entries) => {
+      changes.push(...entries.map(identity))
+      return new Map()
+    }
+    const second = start()
+    await clock.run(1000)
+    expect({
+      announced: announced(second),
+      held: held(),
+      labels: [...second.vpns.labels.entries()],
+    }).toEqual(before)
+    expect(changes).toEqual([])
+    expect(second.vpns.snapshot()).toEqual(first.vpns.snapshot())
+  })
+
+  test('detaches what its predecessor attached', async () => {
+    ;(await attached()).kill()
+    const second = start()
+    const { instanceId, type, mac: address } = attachRequest()
+    const detach = second.vpns.detach({ instanceId, type, mac: address, ip: null })
+    await clock.run(100)
+    await detach
+    expect(held()).toEqual([])
+    expect(decodeState(disk.at(-1)!)).toMatchObject({ instances: [], footprint: [] })
+  })
+
+  test('keeps the mobility of a MAC address', async () => {
+    const life = await attached()
+    const [instance] = life.vpns.snapshot().instances
+    const moved = { ...instance!, attachments: instance!.attachments.map((one) => ({ ...one, sequence: 7 })) }
+    life.kill()
+    const second = start(encodeState({ kernel: '', ping: '1', ...life.vpns.snapshot(), instances: [moved] }))
+    expect(second.vpns.snapshot().instances[0]?.attachments[0]?.sequence).toBe(7)
+  })
+})
+
+describe('a daemon that was killed while', () => {
+  test('it attached leaves nothing behind, wherever it was', async () => {
+    const whole = ['local-mac 02:00:00:00:01:01 on tap1', ...NETWORK, 'port tap1'].sort()
+    for (let steps = 0; steps < 12; steps++) {
+      disk = []
+      const life = start()
+      let answered = false
+      void life.vpns.attach(attachRequest()).then(() => {
+        answered = true
+      })
+      for (let step = 0; step < steps; step++) await clock.run(0)
+      for (let turn = 0; turn < steps; turn++) await null
+      life.kill()
+      const next = start()
+      next.reconciler.complete()
+      await clock.run(1000)
+      const kept = next.vpns.instances.size > 0
+      expect(held(), `killed after ${steps} steps`).toEqual(kept ? whole : [])
+      if (answered) expect(kept).toBe(true)
+      next.kill()
+      for (const { name, kind } of [...driver.kernel.links.values()]) {
+        if (kind !== null) driver.kernel.deleteLink(name)
+      }
+    }
+  })
+
+  test('it detached clears away what was on its way out', async () => {
+    const life = await attached()
+    const { instanceId, type, mac: address } = attachRequest()
+    void life.vpns.detach({ instanceId, type, mac: address, ip: null })
+    for (let turn = 0; turn < 20; turn++) await null
+    life.kill()
+    expect(held()).not.toEqual([])
+    const next = start()
+    next.reconciler.complete()
+    await clock.run(1000)
+    expect(held()).toEqual([])
+  })
+
+  test('one network went and another came keeps the port where it is wanted now', async () => {
+    const life = await attached()
+    const state = life.vpns.snapshot()
+    life.kill()
+    const other = {
+      ...state.instances[0]!,
+      id: 'net2',
+      suffix: 'net2',
+      devices: { bridge: 'evpn---net2', givenBridge: false, vxlan: 'vxlan--net2', givenVxlan: false },
+    }
+    const footprint = [
+      {
+        kind: 'port' as const,
+        device: 'tap1',
+        bridge: 'evpn---net1',
+        learning: false,
+        neighSuppress: false,
+      },
+      { kind: 'bridge' as const, device: 'evpn---net1', alias: 'chanter:net1' },
+      {
+        kind: 'vxlan' as const,
+        device: 'vxlan--net1',
+        alias: 'chanter:net1',
+        vni: 100,
+        local: ip(A),
+        port: 4789,
+      },
+    ]
+    const next = start(encodeState({ kernel: '', ping: '1', instances: [other], footprint }))
+    next.reconciler.complete()
+    await clock.run(60_000)
+    expect(driver.kernel.links.get('tap1')?.master).toBe('evpn---net2')
+    expect(driver.kernel.links.has('evpn---net1')).toBe(false)
+  })
+})

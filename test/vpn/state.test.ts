@@ -1,0 +1,138 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { decodeState, encodeState, type State, Unreadable } from '../../src/vpn/state.ts'
+import { StateFile } from '../../src/vpn/state-file.ts'
+import { mac } from '../support/node.ts'
+import { ip, rt, silent } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+
+const STATE: State = {
+  kernel: 'a boot/4026531840',
+  ping: '123',
+  instances: [
+    {
+      id: 'net 1/ü',
+      number: 3,
+      rdNumber: 2,
+      vni: 100,
+      vniGiven: true,
+      suffix: 'x1',
+      devices: { bridge: 'evpn---x1', givenBridge: false, vxlan: 'vxlan--x1', givenVxlan: false },
+      importTargets: [rt('64512:10'), rt('10.0.0.1:5')],
+      exportTargets: [rt('4200000000:7')],
+      gatewayIp: ip('192.168.10.254'),
+      subnetPrefixLength: 24,
+      description: { any: ['json', null] },
+      attachments: [
+        {
+          mac: mac('02:00:00:00:01:01'),
+          ip: ip('2001:db8::1'),
+          prefixLength: 64,
+          port: 'tap1',
+          direction: 'both',
+          localPref: 0,
+          label: 16,
+          sequence: 4,
+          description: null,
+        },
+      ],
+    },
+  ],
+  footprint: [
+    { kind: 'bridge', device: 'evpn---b', alias: 'chanter:b' },
+    { kind: 'vxlan', device: 'vxlan--b', alias: 'chanter:b', vni: 7, local: ip('10.0.0.1'), port: 4789 },
+    { kind: 'port', device: 'tap9', bridge: 'evpn---b', learning: false, neighSuppress: false },
+    { kind: 'local-mac', device: 'tap9', mac: mac('02:00:00:00:09:09') },
+  ],
+}
+
+describe('the text of a state', () => {
+  test('says everything', () => expect(decodeState(encodeState(STATE))).toEqual(STATE))
+
+  test('of the first version can be read by all later ones', () => {
+    const text = readFileSync(new URL('../../fixtures/state/version-1', import.meta.url), 'utf8')
+    expect(decodeState(text)).toEqual(STATE)
+  })
+
+  test('cut anywhere, or with a bit turned anywhere, is refused', () => {
+    const bytes = Buffer.from(encodeState(STATE))
+    for (let at = 0; at < bytes.length - 1; at++) {
+      expect(() => decodeState(bytes.subarray(0, at).toString()), `cut at ${at}`).toThrow(Unreadable)
+      const turned = Buffer.from(bytes)
+      turned[at]! ^= 1
+      // the line break behind the state is nobody's business
+      if (turned.toString() !== bytes.toString())
+        expect(() => decodeState(turned.toString()), `bit at ${at}`).toThrow(Unreadable)
+    }
+  })
+
+  test('of a newer version is refused by name', () => {
+    const [, body] = encodeState(STATE).split('\n')
+    const text = `{"format":"chanter-state","version":99,"sha256":""}\n${body}\n`
+    expect(() => decodeState(text)).toThrow('its version is 99, this daemon reads 1')
+  })
+})
+
+describe('the file', () => {
+  let directory: string
+  let path: string
+  let clock: VirtualClock
+  const open = () => new StateFile(path, clock, silent)
+  const pinged = (ping: string) => (): State => ({ ...STATE, ping })
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'chanter-state-'))
+    path = join(directory, 'sub', 'state')
+    clock = new VirtualClock()
+  })
+  afterEach(() => rmSync(directory, { recursive: true }))
+
+  test('is absent at first, then holds what was saved last', async () => {
+    expect(open().load()).toBeNull()
+    const file = open()
+    await file.save(pinged('1'))
+    await file.save(pinged('2'))
+    expect(open().load()).toEqual({ state: pinged('2')(), outdated: false })
+    expect(readdirSync(join(directory, 'sub')).sort()).toEqual(['state', 'state.previous'])
+  })
+
+  test('many saves at once are few writes, and each waits for one that began after it', async () => {
+    let taken = 0
+    const file = open()
+    const take = () => pinged(`${++taken}`)()
+    await Promise.all(Array.from({ length: 100 }, () => file.save(take)))
+    expect(taken).toBe(2)
+    expect(open().load()?.state.ping).toBe('2')
+  })
+
+  test('torn, it is set aside and the one before takes its place, with agents told to say everything again', async () => {
+    const file = open()
+    await file.save(pinged('1'))
+    await file.save(pinged('2'))
+    const text = readFileSync(path, 'utf8')
+    writeFileSync(path, text.slice(0, 200))
+    expect(open().load()).toEqual({ state: pinged('1')(), outdated: true })
+    expect(readFileSync(`${path}.damaged`, 'utf8')).toBe(text.slice(0, 200))
+  })
+
+  test('that cannot be written says so by its name, keeps what it had, and is whole again later', async () => {
+    const file = open()
+    await file.save(pinged('1'))
+    // a directory where the new file should be is as good as a full disk
+    mkdirSync(`${path}.new`)
+    await file.save(pinged('2'))
+    expect(open().load()).toEqual({ state: pinged('1')(), outdated: true })
+    rmSync(`${path}.new`, { recursive: true })
+    clock.advance(5000)
+    await file.save(pinged('3'))
+    expect(open().load()).toEqual({ state: pinged('3')(), outdated: false })
+    expect(existsSync(`${path}.outdated`)).toBe(false)
+  })
+
+  test('that cannot be read at all stops the daemon with its name', () => {
+    mkdirSync(path, { recursive: true })
+    expect(() => open().load()).toThrow(path)
+  })
+})
