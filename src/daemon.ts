@@ -83,7 +83,10 @@ export async function runDaemon(
       })),
     },
     { clock, random: Math.random, transport: tcpTransport, log: log.child({ part: 'bgp' }) },
-    () => reconciler.complete(),
+    () => {
+      log.info('all routes are here: what is left of earlier ones is removed')
+      reconciler.complete()
+    },
   )
   const vpns = new VpnService(
     {

@@ -95,6 +95,11 @@ export class Neighbour implements PeerListener {
     return [...this.negotiated.families].every((family) => this.routesIn.complete.has(family))
   }
 
+  /** Whether the peer filters what it tells us by our memberships (RFC 4684). */
+  get isConstrained(): boolean {
+    return this.negotiated?.families.has(ROUTE_TARGET) === true
+  }
+
   /** Ends the session, tells the peer why, and stays down until `enable` (RFC 9003). */
   disable(text: string): void {
     this.peer.stop(ceaseWithText(CeaseSubcode.AdministrativeShutdown, text), `disabled: ${text}`)
@@ -157,7 +162,10 @@ export class Neighbour implements PeerListener {
     this.routesOut.start(negotiated)
     this.host.established()
     // Only a peer with this capability is bound to send End-of-RIB (RFC 4724 §2): of others there is none to wait for.
+    // One that restarts says nothing before it has heard us, and what we have to say is little, unless we reflect.
+    const restarts = negotiated.peer.capabilities.gracefulRestart?.restarting === true
     if (!negotiated.gracefulRestart) this.routesOut.membershipsComplete()
+    else if (restarts && this.host.clusterId === null) this.routesOut.speakFirst()
   }
 
   down(negotiated: Negotiated, ending: Ending): void {

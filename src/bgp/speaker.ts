@@ -11,6 +11,7 @@ import { isWithin, type Prefix } from './nlri/prefix.ts'
 import { membership } from './nlri/route-target.ts'
 import { Rib, type Subscriber } from './rib/rib.ts'
 import { localSource, type Source } from './rib/route.ts'
+import { MEMBERSHIP_SETTLE_MS } from './rib/stale-routes.ts'
 import type { PeerConfig } from './session/peer-config.ts'
 import type { Connection, ConnectionHandlers, Listener, Transport } from './session/transport.ts'
 import type { RouteTarget } from './values/extended-community.ts'
@@ -289,8 +290,15 @@ export class Speaker {
   }
 
   private checkComplete(): void {
-    for (const neighbour of this.neighbours.values()) if (!neighbour.complete) return
-    this.complete()
+    if (this.onComplete === null || !this.isComplete()) return
+    if (![...this.neighbours.values()].some(({ isConstrained }) => isConstrained)) return this.complete()
+    this.environment.clock.after(MEMBERSHIP_SETTLE_MS, () => {
+      if (this.isComplete()) this.complete()
+    })
+  }
+
+  private isComplete(): boolean {
+    return [...this.neighbours.values()].every(({ complete }) => complete)
   }
 
   private complete(): void {

@@ -6,18 +6,33 @@ import type { LabProcess } from './process.ts'
 
 const FAMILIES = ['l2vpn-evpn', 'l3vpn-ipv4-unicast', 'l3vpn-ipv4-flowspec', 'rtc']
 
+export interface GobgpOptions {
+  /** Keep the routes of clients that restart, and ask them to keep ours (RFC 4724, RFC 8538). */
+  readonly gracefulRestart?: boolean
+  /** It was here before: clients have kept its routes. */
+  readonly restarted?: boolean
+}
+
 /** gobgpd's configuration of a route reflector that waits for its clients. */
-export function gobgpConfig(as: number, reflector: string, clients: readonly string[]): string {
+export function gobgpConfig(
+  as: number,
+  reflector: string,
+  clients: readonly string[],
+  { gracefulRestart = false }: GobgpOptions = {},
+): string {
+  const restart = gracefulRestart ? '  mp-graceful-restart.config = { enabled = true }\n' : ''
   const families = FAMILIES.map(
-    (name) => `[[neighbors.afi-safis]]\n  config = { afi-safi-name = "${name}" }\n`,
+    (name) => `[[neighbors.afi-safis]]\n  config = { afi-safi-name = "${name}" }\n${restart}`,
   ).join('')
+  const keeps =
+    '  graceful-restart.config = { enabled = true, restart-time = 120, notification-enabled = true }\n'
   const neighbours = clients.map(
     (address) => `
 [[neighbors]]
   config = { neighbor-address = "${address}", peer-as = ${as} }
   transport.config = { passive-mode = true }
   route-reflector.config = { route-reflector-client = true, route-reflector-cluster-id = "${reflector}" }
-${families}`,
+${gracefulRestart ? keeps : ''}${families}`,
   )
   return `[global]\n  config = { as = ${as}, router-id = "${reflector}" }\n${neighbours.join('')}`
 }
@@ -28,17 +43,13 @@ export async function startGobgp(
   reflector: Host,
   as: number,
   clients: readonly Host[],
+  options: GobgpOptions = {},
 ): Promise<LabProcess> {
   const file = join(lab.directory, 'gobgpd.conf')
-  writeFileSync(
-    file,
-    gobgpConfig(
-      as,
-      reflector.address,
-      clients.map(({ address }) => address),
-    ),
-  )
-  const started = lab.start(reflector.namespace, 'gobgpd', 'gobgpd', '--pprof-disable', '-f', file)
+  const addresses = clients.map(({ address }) => address)
+  writeFileSync(file, gobgpConfig(as, reflector.address, addresses, options))
+  const words = ['--pprof-disable', ...(options.restarted === true ? ['-r'] : []), '-f', file]
+  const started = lab.start(reflector.namespace, 'gobgpd', 'gobgpd', ...words)
   await lab.eventually('gobgpd answers', async () => ({ value: await gobgp(lab, reflector, 'neighbor') }))
   return started
 }

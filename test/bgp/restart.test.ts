@@ -105,6 +105,10 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
     say(again, [MAC2])
     expect(red.routes.size).toBe(2)
     end(again, ROUTE_TARGET, EVPN)
+    // GoBGP says End-of-RIB before it has read our memberships
+    clock.advance(9_000)
+    expect(red.routes.size).toBe(2)
+    clock.advance(2_000)
     expect([...red.routes.values()].map(({ nlri }) => nlri)).toEqual([macRoute(B, MAC2, null)])
   })
 
@@ -328,6 +332,32 @@ describe('our own restart (RFC 4724 §4.1)', () => {
   })
 })
 
+describe('a reflector that restarts and waits for us (RFC 4724 §4.1)', () => {
+  const NODE = '10.77.0.13'
+  const announced = (peer: RawPeer): number =>
+    peer.of('update').flatMap(({ update }) => update.reach.filter(({ family }) => family === EVPN)).length
+
+  test.each([
+    ['is told everything without having asked', true, 1],
+    ['otherwise is told only when it has said what it wants', false, 0],
+  ])('%s', (_, restarting, told) => {
+    const node = speakerAt(NODE, [peerConfig(B, { passive: true })], clock, network)
+    node.originate(localSource('EVI-1'), EVPN, macRoute(NODE, MAC1, null), { extendedCommunities: [RED] })
+    const peer = RawPeer.connect(network.transport, ip(B), ip(NODE), 179).behave({
+      capabilities: { ...openOf().capabilities, gracefulRestart: restart({ restarting }) },
+    })
+    clock.advance(1000)
+    expect(announced(peer)).toBe(told)
+    const ended = (): boolean => peer.of('update').some(({ update }) => update.endOfRib === EVPN)
+    expect(ended()).toBe(restarting)
+    // it wants nothing of all that
+    end(peer, ROUTE_TARGET)
+    clock.advance(1000)
+    const withdrawn = peer.of('update').flatMap(({ update }) => update.unreach.flatMap(({ nlri }) => nlri))
+    expect(withdrawn).toHaveLength(told)
+  })
+})
+
 describe('without any session (headless)', () => {
   const HEADLESS = 3600
   const C = '10.77.0.14'
@@ -398,6 +428,23 @@ describe('without any session (headless)', () => {
     say(connect(B), [MAC2])
     cut(B)
     expect(held.routes.size).toBe(2)
+  })
+
+  test('a reflector whose forwarding was not kept has no forwarding to lose', () => {
+    const reflector = RawPeer.connect(network.transport, ip(B), ip('10.77.0.13'), 179).behave({
+      capabilities: { ...openOf().capabilities, gracefulRestart: restart() },
+    })
+    clock.advance(100)
+    say(reflector, [MAC1])
+    cut(B)
+    RawPeer.connect(network.transport, ip(B), ip('10.77.0.13'), 179).behave({
+      capabilities: {
+        ...openOf().capabilities,
+        gracefulRestart: restart({ families: [{ family: EVPN, forwarding: false }] }),
+      },
+    })
+    clock.advance(1000)
+    expect(held.routes.size).toBe(1)
   })
 
   test('a peer that the operator disables is let go of', () => {

@@ -303,7 +303,7 @@ describe('routes', () => {
     clock.advance(100_000)
     expect(complete).toBe(false)
     speakerAt(B, [peerConfig(A)], clock, network)
-    clock.advance(10_000)
+    clock.advance(130_000)
     expect(complete).toBe(true)
   })
 

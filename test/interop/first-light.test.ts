@@ -232,7 +232,7 @@ describe('what goes wrong', () => {
   test('the reflector dies and returns', async () => {
     await reflector.stop('SIGKILL')
     await session(lab, one, REFLECTOR, false)
-    await forwards(lab, one.host, [])
+    await connected()
     reflector = await startReflector()
     await session(lab, one, REFLECTOR, true, 60)
     await session(lab, two, REFLECTOR, true, 60)

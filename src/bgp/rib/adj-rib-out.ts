@@ -41,6 +41,8 @@ export class AdjRibOut implements BestListener {
   private readonly interest = new Interest()
   private constrained = false
   private gateOpen = false
+  /** Memberships are not known yet, and not waited for. */
+  private unfiltered = false
   private readonly told = new Map<Family, Map<string, Route>>()
   private readonly pending = new Map<Family, Map<string, Route | null>>()
   /** Families whose candidates are being looked at. */
@@ -73,6 +75,7 @@ export class AdjRibOut implements BestListener {
     this.context = context
     this.enhancedRefresh = enhancedRouteRefresh
     this.constrained = families.has(ROUTE_TARGET)
+    this.unfiltered = false
     this.gateOpen = !this.constrained
     if (this.constrained) this.cancelGate = this.clock.after(MEMBERSHIP_WAIT_MS, () => this.openGate())
     this.rib.listen(this)
@@ -119,6 +122,15 @@ export class AdjRibOut implements BestListener {
   /** The peer has said all of its memberships. */
   membershipsComplete(): void {
     this.openGate()
+    if (!this.unfiltered) return
+    this.unfiltered = false
+    for (const family of this.families) if (VPN_FAMILIES.has(family)) this.reconsiderAll(family)
+  }
+
+  /** The peer will say nothing before it has heard us: until then it is told everything. */
+  speakFirst(): void {
+    this.unfiltered = true
+    this.openGate()
   }
 
   /**
@@ -154,9 +166,8 @@ export class AdjRibOut implements BestListener {
 
   private wants(route: Route): boolean {
     if (!this.policy.allows(route)) return false
-    return (
-      !this.constrained || !VPN_FAMILIES.has(route.family) || this.interest.covers(route.set.routeTargets)
-    )
+    const filtered = this.constrained && !this.unfiltered && VPN_FAMILIES.has(route.family)
+    return !filtered || this.interest.covers(route.set.routeTargets)
   }
 
   private walk(family: Family): void {
@@ -178,9 +189,11 @@ export class AdjRibOut implements BestListener {
       this.rib.walk(this.rib.routesWith(target), visit, () => {})
       return
     }
-    for (const family of this.families) {
-      if (VPN_FAMILIES.has(family)) this.rib.walk(this.policy.candidates(family), visit, () => {})
-    }
+    for (const family of this.families) if (VPN_FAMILIES.has(family)) this.reconsiderAll(family)
+  }
+
+  private reconsiderAll(family: Family): void {
+    this.rib.walk(this.policy.candidates(family), this.visitor(), () => {})
   }
 
   private visitor(): (route: Route) => void {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { WellKnownCommunity } from '../constants.ts'
-import type { Family } from '../family.ts'
+import { type Family, ROUTE_TARGET, VPN_FAMILIES } from '../family.ts'
 import type { Capabilities } from '../message/capability.ts'
 import type { Rib } from './rib.ts'
 import { age, type Route, type Source } from './route.ts'
@@ -11,6 +11,8 @@ const STALE_PATH_MS = 360_000
 const forbidsLongLife = ({ set }: Route): boolean =>
   set.attributes.communities?.includes(WellKnownCommunity.NoLongLived) === true
 
+/** A peer that filters by our memberships may say End-of-RIB before it has read them: GoBGP does. */
+export const MEMBERSHIP_SETTLE_MS = 10_000
 /**
  * After a peer that does not restart gracefully is back it may have to hear from others first: they try again within two
  * minutes (`MAX_BACK_OFF_SECONDS`), so for longer than that its silence on a route means nothing.
@@ -32,6 +34,7 @@ export class StaleRoutes {
   private readonly headless = new Set<Family>()
   private capabilities: Capabilities | null = null
   private isBack = false
+  private isConstrained = false
   private readonly cancels = new Set<() => void>()
 
   /** `onReleased` is called whenever a family is let go of. */
@@ -65,8 +68,8 @@ export class StaleRoutes {
     const kept = new Set(graceful ? capabilities.gracefulRestart?.families.map(({ family }) => family) : [])
     let restarting = false
     for (const family of families) {
-      // What is stale from an earlier loss does not survive another one.
-      if (this.stale.has(family) && !this.headless.has(family)) this.rib.sweep(this.source, family)
+      // What is stale from an earlier loss does not survive another one, unless there is nobody else to ask.
+      if (this.stale.has(family) && this.headlessMs(family) <= 0) this.rib.sweep(this.source, family)
       age(this.source, family)
       if (!mayReturn) this.release(family)
       else if (kept.has(family)) {
@@ -78,15 +81,19 @@ export class StaleRoutes {
     this.after((capabilities.gracefulRestart?.restartTimeSeconds ?? 0) * 1000, () => this.restartTimeOver())
   }
 
-  /** The peer is back; families whose forwarding it did not keep are let go of at once. */
+  /**
+   * The peer is back. Families whose forwarding it did not keep are let go of at once, unless there is nobody else to ask:
+   * a reflector forwards nothing, and GoBGP says so.
+   */
   back(families: ReadonlySet<Family>, capabilities: Capabilities): void {
     this.isBack = true
+    this.isConstrained = families.has(ROUTE_TARGET)
     this.cancelTimers()
     const kept = capabilities.gracefulRestart?.families.filter(({ forwarding }) => forwarding) ?? []
     const forwarding = new Set(kept.map(({ family }) => family))
     for (const family of [...this.stale]) {
-      const goes = !forwarding.has(family) && !this.headless.has(family)
-      if (!families.has(family) || goes) this.release(family)
+      if (!families.has(family)) this.release(family)
+      else if (!forwarding.has(family) && !this.headless.has(family)) this.holdOrRelease(family)
     }
     if (this.stale.size > 0) this.after(STALE_PATH_MS, () => this.releaseAll())
   }
@@ -94,7 +101,9 @@ export class StaleRoutes {
   /** The peer has said the whole family again. */
   endOfRib(family: Family): void {
     if (this.headless.has(family)) this.relieve(family)
-    else if (this.stale.has(family)) this.release(family)
+    else if (this.stale.has(family) && this.isConstrained && VPN_FAMILIES.has(family)) {
+      this.after(MEMBERSHIP_SETTLE_MS, () => this.release(family))
+    } else if (this.stale.has(family)) this.release(family)
   }
 
   /** Somebody knows the family again. */

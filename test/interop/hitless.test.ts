@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Daemon } from '../../src/lab/chanter.ts'
+import { run } from '../../src/lab/command.ts'
+import { startGobgp } from '../../src/lab/gobgp.ts'
+import { Lab } from '../../src/lab/lab.ts'
+import type { LabProcess } from '../../src/lab/process.ts'
+import { AS, buildTwoNodes, startNode, startReflector, type TwoNodes } from '../../src/lab/two-nodes.ts'
+import { Flow, type Outcome } from '../support/flow.ts'
+import { attach, forwards, remoteEntries, session } from '../support/interop.ts'
+
+const REFLECTOR = '10.77.0.1'
+const VM1 = ['02:00:00:00:01:01 10.77.0.11', '00:00:00:00:00:00 10.77.0.11']
+const VM2 = ['02:00:00:00:01:02 10.77.0.12', '00:00:00:00:00:00 10.77.0.12']
+/** Short, so that a link that fails is noticed within the test. */
+const TIMERS = { BGP: { hold_time: 3, connect_retry_time: 1 } }
+
+const KINDS = ['gobgp with graceful restart', 'gobgp without', 'chanter'] as const
+
+describe.each(KINDS)('reflector: %s', (kind) => {
+  const keeps = kind !== 'gobgp without'
+  let lab: Lab
+  let network: TwoNodes
+  let reflector: LabProcess
+  let one: Daemon
+  let two: Daemon
+
+  const startRr = (restarted = false) =>
+    kind === 'chanter'
+      ? startReflector(lab, network, 'chanter')
+      : startGobgp(
+          lab,
+          network.reflector,
+          AS,
+          network.sites.map(({ host }) => host),
+          { gracefulRestart: keeps, restarted: restarted && keeps },
+        )
+
+  beforeAll(async () => {
+    lab = new Lab()
+    network = await buildTwoNodes(lab)
+    reflector = await startRr()
+    one = await startNode(lab, network, network.sites[0], TIMERS)
+    two = await startNode(lab, network, network.sites[1], TIMERS)
+    await session(lab, one, REFLECTOR, true)
+    await session(lab, two, REFLECTOR, true)
+    await attach(one, network.sites[0].vm)
+    await attach(two, network.sites[1].vm)
+    await forwards(lab, one.host, VM2)
+    await forwards(lab, two.host, VM1)
+  })
+
+  afterAll(() => lab.close())
+
+  /** Does something while packets flow both ways, and tells what became of them. */
+  async function during(what: string, happens: () => Promise<void>): Promise<Outcome[]> {
+    const [{ vm: vm1 }, { vm: vm2 }] = network.sites
+    const flows = await Promise.all([Flow.start(lab, vm1, vm2), Flow.start(lab, vm2, vm1)])
+    await happens()
+    const outcomes = await Promise.all(flows.map((flow) => flow.stop()))
+    for (const { sent, lost, outageMs, packetsASecond } of outcomes) {
+      console.log(`${kind}: ${what}: ${lost} of ${sent} packets lost (${packetsASecond}/s, ${outageMs} ms)`)
+    }
+    return outcomes
+  }
+
+  async function expectNoLoss(what: string, happens: () => Promise<void>): Promise<void> {
+    for (const { lost, packetsASecond } of await during(what, happens)) {
+      expect(lost).toBe(0)
+      expect(packetsASecond).toBeGreaterThan(1000)
+    }
+    expect(await remoteEntries(one.host)).toEqual([...VM2].sort())
+    expect(await remoteEntries(two.host)).toEqual([...VM1].sort())
+  }
+
+  const settle = async () => {
+    await session(lab, one, REFLECTOR, true, 60)
+    await session(lab, two, REFLECTOR, true, 60)
+    await forwards(lab, one.host, VM2, 60)
+    await forwards(lab, two.host, VM1, 60)
+  }
+
+  // without graceful restart the reflector tells everybody that the node's routes are gone
+  if (keeps) {
+    test.each(['SIGTERM', 'SIGKILL'] as const)('a daemon ends by %s and comes back', async (signal) => {
+      await expectNoLoss(`a daemon ends by ${signal} and comes back`, async () => {
+        await one.process.stop(signal)
+        one = await startNode(lab, network, network.sites[0], TIMERS)
+        await settle()
+        await lab.eventually(
+          'the new daemon has removed what is left over',
+          async () => {
+            const log = one.process.tail(40)
+            return log.includes('all routes are here') ? { value: true } : { seen: log.slice(-200) }
+          },
+          60,
+        )
+      })
+    })
+  }
+
+  test('the reflector is killed and comes back', async () => {
+    await expectNoLoss('the reflector is killed and comes back', async () => {
+      await reflector.stop('SIGKILL')
+      await session(lab, one, REFLECTOR, false)
+      await session(lab, two, REFLECTOR, false)
+      reflector = await startRr(true)
+      await settle()
+    })
+  })
+
+  test('the link to the reflector flaps', async () => {
+    const at = ['-n', network.reflector.namespace, 'addr']
+    await expectNoLoss('the link to the reflector flaps', async () => {
+      await run('ip', ...at, 'del', `${REFLECTOR}/24`, 'dev', 'underlay')
+      await lab.eventually('both nodes have noticed', async () => {
+        const states = await Promise.all(
+          network.sites.map(({ host }) =>
+            lab.exec(host.namespace, 'ss', '-Hnt', 'state', 'established', 'dport', '=', ':179'),
+          ),
+        )
+        return states.every((state) => state === '') ? { value: true } : { seen: states.join() }
+      })
+      await run('ip', ...at, 'add', `${REFLECTOR}/24`, 'dev', 'underlay')
+      await settle()
+    })
+  })
+})

@@ -1,0 +1,44 @@
+import { createSocket } from 'node:dgram'
+
+/**
+ * One end of a flow of numbered UDP packets, as a program: `echo` answers, `send ADDRESS` sends 1,250 a second until SIGTERM,
+ * waits for the last answers and prints what became of them as JSON.
+ */
+const PORT = 7007
+const PACKETS_A_SECOND = 1250
+const LAST_ANSWERS_MS = 1000
+
+const [mode, address = ''] = process.argv.slice(2)
+const socket = createSocket('udp4')
+
+if (mode === 'echo') {
+  socket.on('message', (message, from) => socket.send(message, from.port, from.address))
+  socket.bind(PORT)
+} else {
+  const started = performance.now()
+  const sentAt: number[] = []
+  const answered: boolean[] = []
+  socket.on('message', (message) => {
+    answered[message.readUInt32BE(0)] = true
+  })
+  // a neighbour that does not answer is a packet lost, not the end
+  socket.on('error', () => {})
+  const timer = setInterval(() => {
+    const due = ((performance.now() - started) / 1000) * PACKETS_A_SECOND
+    while (sentAt.length < due) {
+      const packet = Buffer.alloc(64)
+      packet.writeUInt32BE(sentAt.length)
+      sentAt.push(performance.now() - started)
+      socket.send(packet, PORT, address)
+    }
+  }, 1)
+  process.once('SIGTERM', () => {
+    clearInterval(timer)
+    setTimeout(() => {
+      const lost = sentAt.flatMap((at, i) => (answered[i] === true ? [] : [Math.round(at)]))
+      const seconds = (sentAt.at(-1) ?? 0) / 1000
+      process.stdout.write(`${JSON.stringify({ sent: sentAt.length, seconds, lostAtMs: lost })}\n`)
+      process.exit(0)
+    }, LAST_ANSWERS_MS)
+  })
+}
