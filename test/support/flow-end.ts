@@ -18,6 +18,7 @@ if (mode === 'echo') {
   const started = performance.now()
   const sentAt: number[] = []
   const answered: boolean[] = []
+  socket.once('message', () => process.stdout.write('answered\n'))
   socket.on('message', (message) => {
     answered[message.readUInt32BE(0)] = true
   })

@@ -36,7 +36,12 @@ export class Flow {
       const sockets = await lab.exec(to.namespace, 'ss', '-Hlnu')
       return sockets.includes(':7007') ? { value: true } : { seen: 'no socket' }
     })
-    return new Flow(run(from, 'send', address), echo)
+    const sender = run(from, 'send', address)
+    await lab.eventually('answers arrive', async () => {
+      const said = sender.tail(1)
+      return said === 'answered' ? { value: said } : { seen: said }
+    })
+    return new Flow(sender, echo)
   }
 
   /** Ends the flow, and tells what became of it. */
