@@ -10,7 +10,7 @@ import type {
   Protection,
   Transport,
 } from '../bgp/session/transport.ts'
-import { formatIp, type Ip, parseIp, unmapped } from '../values/address.ts'
+import { formatIp, type Ip, isIpv4, mapped, parseIp, unmapped } from '../values/address.ts'
 import { close } from './libc.ts'
 import { openSocket, setMd5Key, setTtlSecurity } from './tcp-options.ts'
 
@@ -64,7 +64,9 @@ export const tcpTransport: Transport = {
         resolve({
           protect(protection) {
             const { md5Key, prefixLength } = protection
-            if (md5Key !== null) setMd5Key(fileDescriptor(server), protection.address, prefixLength, md5Key)
+            // A socket of IPv6 knows IPv4 addresses as mapped ones, but counts their prefixes as IPv4 does.
+            const known = isIpv4(address) ? protection.address : mapped(protection.address)
+            if (md5Key !== null) setMd5Key(fileDescriptor(server), known, prefixLength, md5Key)
             protections.push(protection)
           },
           close: () => server.close(),
