@@ -18,6 +18,7 @@ import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp } from './values/address.ts'
 import { VERSION } from './version.ts'
+import { isOurDevice } from './vpn/names.ts'
 import { VpnService } from './vpn/service.ts'
 import type { State } from './vpn/state.ts'
 import { StateFile } from './vpn/state-file.ts'
@@ -172,7 +173,7 @@ const NOTHING_KEPT = { state: null, outdated: false }
 function openDriver({ evpn }: Config): Driver {
   return evpn.driver === 'linux'
     ? new LinuxDriver({ clock: systemClock })
-    : new MemoryDriver(systemClock, { pretend: true })
+    : new MemoryDriver(systemClock, { pretend: (name) => !isOurDevice(name) })
 }
 
 function offeredFamilies(peer: { readonly routeTargetConstraint: boolean }): readonly Family[] {
