@@ -212,9 +212,11 @@ export class Neighbour implements PeerListener {
     if (session === null && downReason === null && this.staleRoutes.families.size === 0) this.host.gone(this)
   }
 
-  /** Ends the session for good: where restarts are graceful, the peer has to be told that this is none (RFC 8538 §4). */
+  /** Ends the session for good: a peer that would keep our routes is told that this is no restart (RFC 8538 §4). */
   private end(cease: Notification, reason: string): void {
-    this.peer.stop(this.negotiated?.gracefulNotification === true ? hardReset(cease) : cease, reason)
+    const promised = this.peer.session?.localOpen?.capabilities.gracefulRestart?.families ?? []
+    const keeps = this.negotiated?.gracefulNotification === true && promised.length > 0
+    this.peer.stop(keeps ? hardReset(cease) : cease, reason)
   }
 
   private sendRefresh(refresh: RouteRefresh): void {

@@ -10,6 +10,7 @@ import { VirtualNetwork } from '../support/virtual-network.ts'
 const RR = '10.77.0.1'
 const A = '10.77.0.11'
 const B = '10.77.0.12'
+const MAC = '02:00:00:00:01:01'
 const RED = rt('64512:10')
 const ALL = {
   prefix: { ip: ip('10.77.0.0'), length: 24 },
@@ -114,14 +115,31 @@ describe('limits and orders', () => {
     neighbour.disable('cable work')
     clock.advance(600_000)
     expect([neighbour.peer.state, neighbour.peer.downReason]).toEqual(['Idle', 'disabled: cable work'])
-    expect(told()).toBe('received Cease/HardReset (6/9) for Cease/AdministrativeShutdown (6/2): "cable work"')
+    expect(told()).toBe('received Cease/AdministrativeShutdown (6/2): "cable work"')
     neighbour.enable()
     clock.advance(1000)
     expect(neighbour.peer.state).toBe('Established')
     neighbour.reset('new policy')
     clock.advance(100)
-    expect(told()).toBe('received Cease/HardReset (6/9) for Cease/AdministrativeReset (6/4): "new policy"')
+    expect(told()).toBe('received Cease/AdministrativeReset (6/4): "new policy"')
     clock.advance(6000)
     expect([neighbour.peer.state, neighbour.peer.establishedCount]).toEqual(['Established', 3])
+  })
+
+  test('a peer that would keep our routes is told not to (RFC 8538 §4)', () => {
+    const restart = { ...SPEAKER_DEFAULTS.restart, timeSeconds: 120, families: [EVPN] }
+    const a = speakerAt(A, [peerConfig(B)], clock, network, { restart })
+    const b = speakerAt(B, [peerConfig(A, { passive: true })], clock, network)
+    const red = new Collector()
+    b.subscribe(red, RED)
+    a.originate(localSource('EVI-1'), EVPN, macRoute(A, MAC, null), { extendedCommunities: [RED] })
+    clock.advance(2000)
+    expect(red.routes.size).toBe(1)
+    a.neighbours.get(ip(B))!.disable('cable work')
+    clock.advance(100)
+    expect(red.routes.size).toBe(0)
+    expect(b.neighbours.get(ip(A))!.peer.lastError).toBe(
+      'received Cease/HardReset (6/9) for Cease/AdministrativeShutdown (6/2): "cable work"',
+    )
   })
 })
