@@ -312,7 +312,8 @@ export class Speaker {
   }
 
   private checkComplete(): void {
-    for (const neighbour of this.neighbours.values()) if (!neighbour.complete) return
+    // Of a disabled peer there is nothing to wait for.
+    for (const neighbour of this.neighbours.values()) if (!neighbour.disabled && !neighbour.complete) return
     this.complete()
   }
 

@@ -83,15 +83,19 @@ describe('limits and orders', () => {
     expect(rr.neighbours.get(ip(A))!.peer.state).toBe('Established')
   })
 
-  test('who is disabled before the start stays down', () => {
+  test('who is disabled before the start stays down, and is not waited for', () => {
+    let completed = false
     const { transport } = network
     const config = { ...SPEAKER_DEFAULTS, as: 64512, identifier: ip(A), localAddress: ip(A) }
     const environment = { clock, random: () => 0.5, transport, log: silent }
-    const a = new Speaker({ ...config, peers: [peerConfig(B)] }, environment, () => {})
+    const a = new Speaker({ ...config, peers: [peerConfig(B)] }, environment, () => {
+      completed = true
+    })
     speakerAt(B, [peerConfig(A)], clock, network)
     a.neighbours.get(ip(B))!.disable('')
     void a.start()
     clock.advance(60_000)
+    expect(completed).toBe(true)
     expect(a.neighbours.get(ip(B))!.peer).toMatchObject({ state: 'Idle', downReason: 'disabled' })
   })
 
