@@ -1,7 +1,18 @@
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type About, configSchema, FOREIGN_SECTIONS, optionsOf } from '../src/config/schema.ts'
+import {
+  type About,
+  configSchema,
+  FOREIGN_SECTIONS,
+  type Options,
+  optionsOf,
+  optionsOfSection,
+  PEER_SECTION,
+  peerSchema,
+} from '../src/config/schema.ts'
 import { DEFAULT_FILE } from '../src/config/sources.ts'
+
+const HEAD = ['option', 'default', 'allowed', '']
 
 const INTRODUCTION = `# Configuration
 
@@ -31,7 +42,8 @@ dataplane_driver = linux
 
 /** The text of docs/configuration.md. */
 export function configPage(): string {
-  const sections = [...optionsOf(configSchema({}))].map(([section, options]) => {
+  const schema = configSchema({})
+  const sections = [...optionsOf(schema)].map(([section, options]) => {
     const used = [...options].filter(([, about]) => !about.unused)
     const unused = [...options].filter(([, about]) => about.unused)
     const rows = used.map(([name, about]) => [
@@ -40,11 +52,45 @@ export function configPage(): string {
       about.allowed,
       describe(about),
     ])
-    const table = used.length > 0 ? [...formatTable(['option', 'default', 'allowed', ''], rows), ''] : []
-    return [`\n## [${section}]\n`, ...table, ...unusedOptions(unused)].join('\n')
+    const table = used.length > 0 ? [...formatTable(HEAD, rows), ''] : []
+    const own = [`\n## [${section}]\n`, ...table, ...unusedOptions(unused)].join('\n')
+    return section === 'BGP' ? own + peerSection(options, optionsOfSection(peerSchema(schema).shape)) : own
   })
   const foreign = `\n## Other sections\n\n${code(FOREIGN_SECTIONS.map((name) => `[${name}]`))} belong to libraries of bagpipe-bgp and are not read.\n`
   return `${INTRODUCTION}${sections.join('')}${foreign}`
+}
+
+/** About the sections for one peer each; `all` are the options of [BGP]. */
+function peerSection(all: Options, options: Options): string {
+  const repeated = [...options.keys()].filter((name) => all.has(name))
+  const rows = [...options]
+    .filter(([name]) => !all.has(name))
+    .map(([name, about]) => [`\`${name}\``, shownDefault(about), about.allowed, describe(about)])
+  return `
+## [${PEER_SECTION}192.0.2.1]
+
+A section for one of the \`peers\`, or for one of the prefixes in \`reflector_clients\`, named by it. It may give again, for this
+peer alone: ${code(repeated)}. Besides:
+
+${formatTable(HEAD, rows).join('\n')}
+
+\`\`\`ini
+[BGP]
+local_address = 192.0.2.11
+my_as = 64512
+peers = 192.0.2.1, 192.0.2.2, 2001:db8::3
+md5_key_file = /etc/bagpipe-bgp/bgp.key
+
+[${PEER_SECTION}192.0.2.2]
+peer_as = 64513
+ebgp_policy = accept
+ttl_security_hops = 1
+md5_key_file = none
+
+[${PEER_SECTION}2001:db8::3]
+local_address = 2001:db8::11
+\`\`\`
+`
 }
 
 /** A Markdown table, its columns as wide as the formatter makes them. */

@@ -1,7 +1,6 @@
 import { release } from 'node:os'
 import { EVPN, type Family, ROUTE_TARGET } from './bgp/family.ts'
 import { maskPrefix } from './bgp/nlri/prefix.ts'
-import { PEER_DEFAULTS } from './bgp/session/peer-config.ts'
 import { SPEAKER_DEFAULTS, Speaker } from './bgp/speaker.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
@@ -19,6 +18,7 @@ import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp } from './values/address.ts'
 import { VERSION } from './version.ts'
+import { isOurDevice } from './vpn/names.ts'
 import { VpnService } from './vpn/service.ts'
 import type { State } from './vpn/state.ts'
 import { StateFile } from './vpn/state-file.ts'
@@ -50,15 +50,6 @@ export async function runDaemon(
   const { bgp, evpn } = config
   const kept = openState(config, log.child({ part: 'state' }), fresh)
   const ping = kept.state !== null && !kept.outdated ? kept.state.ping : newPing()
-  const peer = {
-    ...PEER_DEFAULTS,
-    port: bgp.peerPort,
-    as: bgp.asNumber,
-    holdTimeSeconds: bgp.holdTimeSeconds,
-    connectRetrySeconds: bgp.connectRetrySeconds,
-    families: offeredFamilies(bgp.routeTargetConstraint),
-    reflectorClient: bgp.reflector,
-  }
   const speaker = new Speaker(
     {
       ...SPEAKER_DEFAULTS,
@@ -75,12 +66,14 @@ export async function runDaemon(
         isRestart: kept.state !== null,
         holdsEndOfRib: false,
       },
-      peers: bgp.peers.map((address) => ({ ...peer, address })),
-      dynamicNeighbours: bgp.reflectorClients.map(({ ip, prefixLength: length }) => ({
-        prefix: { ip: maskPrefix(ip, length), length },
-        template: peer,
-        limit: MAX_CLIENTS,
-      })),
+      peers: bgp.peers.map((peer) => ({ ...peer, families: offeredFamilies(peer) })),
+      dynamicNeighbours: bgp.dynamicPeers
+        .filter(({ enabled }) => enabled)
+        .map(({ network: { ip, prefixLength: length }, ...peer }) => ({
+          prefix: { ip: maskPrefix(ip, length), length },
+          template: { ...peer, families: offeredFamilies(peer) },
+          limit: MAX_CLIENTS,
+        })),
     },
     { clock, random: Math.random, transport: tcpTransport, log: log.child({ part: 'bgp' }) },
     () => {
@@ -132,8 +125,12 @@ export async function runDaemon(
     driver.close()
     throw error
   }
+  for (const { address, enabled } of bgp.peers) {
+    if (!enabled) speaker.neighbours.get(address)?.disable('by the configuration')
+  }
   await speaker.start()
-  log.info({ api: config.api, peers: bgp.peers.map(formatIp), driver: evpn.driver }, 'ready')
+  const peers = bgp.peers.map(({ address }) => formatIp(address))
+  log.info({ api: config.api, peers, driver: evpn.driver }, 'ready')
 
   return {
     async stop() {
@@ -179,11 +176,11 @@ const NOTHING_KEPT = { state: null, outdated: false }
 function openDriver({ evpn }: Config): Driver {
   return evpn.driver === 'linux'
     ? new LinuxDriver({ clock: systemClock })
-    : new MemoryDriver(systemClock, { pretend: true })
+    : new MemoryDriver(systemClock, { pretend: (name) => !isOurDevice(name) })
 }
 
-function offeredFamilies(routeTargetConstraint: boolean): readonly Family[] {
-  return routeTargetConstraint ? [EVPN, ROUTE_TARGET] : [EVPN]
+function offeredFamilies(peer: { readonly routeTargetConstraint: boolean }): readonly Family[] {
+  return peer.routeTargetConstraint ? [EVPN, ROUTE_TARGET] : [EVPN]
 }
 
 function viewOf(reconciler: Reconciler): DataplaneView {

@@ -1,8 +1,8 @@
 import { CeaseSubcode, ErrorCode, MessageType } from './constants.ts'
-import { notification } from './errors.ts'
-import { Afi, afiOf, type Family, ROUTE_TARGET, safiOf, VPNV4 } from './family.ts'
+import { type Notification, notification } from './errors.ts'
+import { Afi, afiOf, type Family, familyName, ROUTE_TARGET, safiOf, VPNV4 } from './family.ts'
 import { AddPathMode, type Capabilities, type GracefulRestart, noCapabilities } from './message/capability.ts'
-import { ceaseWithText } from './message/notification.ts'
+import { ceaseWithText, hardReset } from './message/notification.ts'
 import { encodeRouteRefresh, RefreshKind, type RouteRefresh } from './message/route-refresh.ts'
 import type { Update } from './message/update.ts'
 import { AdjRibIn } from './rib/adj-rib-in.ts'
@@ -47,6 +47,8 @@ export class Neighbour implements PeerListener {
   readonly staleRoutes: StaleRoutes
   readonly rib: Rib
   negotiated: Negotiated | null = null
+  /** Kept down by an operator. */
+  disabled = false
   private readonly host: NeighbourHost
 
   constructor(config: PeerConfig, host: NeighbourHost) {
@@ -64,7 +66,7 @@ export class Neighbour implements PeerListener {
       rib,
       localAs: local.as,
       localIdentifier: local.identifier,
-      localAddress: local.address,
+      localAddress: this.peer.localAddress,
       peer: this.source,
       isExternal: !internal,
       isAccepted,
@@ -100,13 +102,19 @@ export class Neighbour implements PeerListener {
     return this.negotiated?.families.has(ROUTE_TARGET) === true
   }
 
-  /** Ends the session, tells the peer why, and stays down until `enable` (RFC 9003). */
+  /** Ends the session, tells the peer why, keeps nothing of it, and stays down until `enable` (RFC 9003). */
   disable(text: string): void {
-    this.peer.stop(ceaseWithText(CeaseSubcode.AdministrativeShutdown, text), `disabled: ${text}`)
+    this.disabled = true
+    const reason = text === '' ? 'disabled' : `disabled: ${text}`
+    this.end(ceaseWithText(CeaseSubcode.AdministrativeShutdown, text), reason)
+    this.staleRoutes.releaseAll()
   }
 
+  /** Lets a peer come up that was kept down for whatever reason. */
   enable(): void {
+    this.disabled = false
     this.peer.start()
+    this.checkGone()
   }
 
   /** Ends the session for the end of this process; without a word where a word would cost us the routes that the peer keeps for our return. */
@@ -118,10 +126,11 @@ export class Neighbour implements PeerListener {
     this.peer.stop(silent ? null : ceaseWithText(CeaseSubcode.AdministrativeShutdown, text), 'stopped')
   }
 
-  /** Ends the session, tells the peer why, and lets it come up again. */
+  /** Ends the session, tells the peer why, and lets it come up again, unless it is disabled. */
   reset(text: string): void {
-    this.peer.stop(ceaseWithText(CeaseSubcode.AdministrativeReset, text), 'reset')
-    this.peer.start()
+    if (this.disabled) return
+    this.end(ceaseWithText(CeaseSubcode.AdministrativeReset, text), 'reset')
+    this.enable()
   }
 
   /** Asks the peer to say a family again (RFC 2918); false when it cannot. */
@@ -205,25 +214,39 @@ export class Neighbour implements PeerListener {
     this.routesOut.drained()
   }
 
+  /** A peer that is kept down is remembered: it must not come back as another one. */
   private checkGone(): void {
-    if (this.peer.session === null && this.staleRoutes.families.size === 0) this.host.gone(this)
+    const { session, downReason } = this.peer
+    if (session === null && downReason === null && this.staleRoutes.families.size === 0) this.host.gone(this)
+  }
+
+  /** Ends the session for good: a peer that would keep our routes is told that this is no restart (RFC 8538 §4). */
+  private end(cease: Notification, reason: string): void {
+    const promised = this.peer.session?.localOpen?.capabilities.gracefulRestart?.families ?? []
+    const keeps = this.negotiated?.gracefulNotification === true && promised.length > 0
+    this.peer.stop(keeps ? hardReset(cease) : cease, reason)
   }
 
   private sendRefresh(refresh: RouteRefresh): void {
     this.peer.session?.send(encodeRouteRefresh(refresh), MessageType.RouteRefresh)
   }
 
-  /** RFC 4486 §4: the Cease names a family and the limit. */
+  /** RFC 4486 §4: the Cease names the family and its limit. */
   private checkLimit(): void {
     const limit = this.peer.config.maxPrefixes
-    if (limit === null || this.source.routeCount <= limit || this.negotiated === null) return
-    const [family = 0] = this.negotiated.families
+    if (limit === null || this.negotiated === null) return
+    for (const [family, count] of this.source.routeCounts) {
+      if (count > limit) return this.exceeded(family, limit)
+    }
+  }
+
+  private exceeded(family: Family, limit: number): void {
     const data = Buffer.alloc(7)
     data.writeUInt16BE(afiOf(family), 0)
     data.writeUInt8(safiOf(family), 2)
     data.writeUInt32BE(limit, 3)
     const cease = notification(ErrorCode.Cease, CeaseSubcode.MaximumPrefixes, data)
-    this.peer.stop(cease, `more than ${limit} routes; reset the peer to try again`)
+    this.end(cease, `more than ${limit} ${familyName(family)} routes; reset the peer to try again`)
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
-import { formatIp, type Ip, ipv4ToNumber } from '../values/address.ts'
+import { formatIp, type Ip, ipv4ToNumber, isIpv4 } from '../values/address.ts'
 import { type Attributes, noAttributes } from './attribute/attributes.ts'
 import { Origin } from './constants.ts'
 import { type Family, ROUTE_TARGET, VPN_FAMILIES } from './family.ts'
@@ -13,7 +13,14 @@ import { Rib, type Subscriber } from './rib/rib.ts'
 import { localSource, type Source } from './rib/route.ts'
 import { MEMBERSHIP_SETTLE_MS } from './rib/stale-routes.ts'
 import type { PeerConfig } from './session/peer-config.ts'
-import type { Connection, ConnectionHandlers, Listener, Transport } from './session/transport.ts'
+import type {
+  Connection,
+  ConnectionHandlers,
+  Endpoint,
+  Listener,
+  Protection,
+  Transport,
+} from './session/transport.ts'
 import type { RouteTarget } from './values/extended-community.ts'
 
 /** Neighbours that need no configuration of their own: whoever connects from the prefix. */
@@ -95,7 +102,7 @@ export class Speaker {
   private readonly subscribers = new Map<RouteTarget, Set<Subscriber>>()
   private readonly dynamic = new Map<Neighbour, DynamicNeighbours>()
   private readonly startedAt: number
-  private listener: Listener | null = null
+  private readonly listeners: Listener[] = []
   private stopped = false
   private heardAnybody = false
   private holdsEndOfRib: boolean
@@ -131,7 +138,7 @@ export class Speaker {
 
   /** Starts connecting and listening; resolves to why it cannot listen, which costs incoming sessions only, or null. */
   async start(): Promise<string | null> {
-    for (const { peer } of this.neighbours.values()) peer.start()
+    for (const { peer, disabled } of this.neighbours.values()) if (!disabled) peer.start()
     this.waitForComplete(Math.max(this.config.completeWaitSeconds, this.config.headlessSeconds))
     this.checkComplete()
     return this.listen()
@@ -142,7 +149,7 @@ export class Speaker {
     this.stopped = true
     this.cancelWait()
     this.onComplete = null
-    this.listener?.close()
+    for (const listener of this.listeners) listener.close()
     for (const neighbour of [...this.neighbours.values()]) neighbour.leave(reason)
   }
 
@@ -197,22 +204,26 @@ export class Speaker {
     }
   }
 
+  /** Listens wherever sessions start from, since that is where peers connect to. */
   private async listen(): Promise<string | null> {
-    const { localAddress, listenAddress, listenPort, peers, dynamicNeighbours } = this.config
+    const { localAddress, listenAddress, listenPort, peers } = this.config
     if (listenPort === null) return null
+    const own = new Set([localAddress, ...peers.map((peer) => peer.localAddress ?? localAddress)])
+    const reasons: string[] = []
+    for (const address of listenAddress === null ? own : [listenAddress]) {
+      const reason = await this.listenAt({ address, port: listenPort })
+      if (reason !== null) reasons.push(reason)
+    }
+    return reasons.length === 0 ? null : reasons.join('; ')
+  }
+
+  private async listenAt(at: Endpoint): Promise<string | null> {
     const { transport, log } = this.environment
-    const at = { address: listenAddress ?? localAddress, port: listenPort }
     try {
       const listener = await transport.listen(at, (connection) => this.accept(connection))
-      this.listener = listener
+      this.listeners.push(listener)
       if (this.stopped) listener.close()
-      for (const { address, md5Key, ttlSecurityHops } of peers) {
-        listener.protect({ address, prefixLength: address.length * 8, md5Key, ttlSecurityHops })
-      }
-      for (const { prefix, template } of dynamicNeighbours) {
-        const { md5Key, ttlSecurityHops } = template
-        listener.protect({ address: prefix.ip, prefixLength: prefix.length, md5Key, ttlSecurityHops })
-      }
+      else for (const protection of this.protections(at.address)) listener.protect(protection)
       return null
     } catch (error) {
       const reason = (error as Error).message
@@ -222,6 +233,18 @@ export class Speaker {
       )
       return reason
     }
+  }
+
+  /** How those are protected who may connect to `address`: an IPv6 listener may take IPv4 too. */
+  private protections(address: Ip): Protection[] {
+    const { peers, dynamicNeighbours } = this.config
+    const all = [
+      ...peers.map((peer) => ({ ...peer, prefixLength: peer.address.length * 8 })),
+      ...dynamicNeighbours.map(({ prefix: { ip, length }, template }) => {
+        return { ...template, address: ip, prefixLength: length }
+      }),
+    ]
+    return all.filter((one) => !isIpv4(address) || isIpv4(one.address))
   }
 
   private accept(connection: Connection): ConnectionHandlers | null {
@@ -298,7 +321,8 @@ export class Speaker {
   }
 
   private isComplete(): boolean {
-    return [...this.neighbours.values()].every(({ complete }) => complete)
+    // Of a disabled peer there is nothing to wait for.
+    return [...this.neighbours.values()].every(({ disabled, complete }) => disabled || complete)
   }
 
   private complete(): void {

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import type { Options } from 'yargs'
 import { maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
+import { KeyFile } from '../config/key-file.ts'
 import { createLog } from '../log.ts'
 import { RecentLog } from '../recent-log.ts'
 import { type ReflectorConfig, runReflector } from '../reflector.ts'
@@ -106,7 +106,7 @@ function endpoint(value: string): { host: string; port: number } {
 
 function readKey(file: string): string {
   try {
-    return readFileSync(file, 'utf8').trimEnd()
+    return new KeyFile(file).key
   } catch (error) {
     throw new CliError(`--md5-key-file: ${(error as Error).message}`)
   }

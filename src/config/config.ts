@@ -1,31 +1,37 @@
 import { resolve } from 'node:path'
 import { type InterfaceAddress, type Ip, parseInterfaceAddress, parseIp } from '../values/address.ts'
-import type { Settings } from './schema.ts'
+import { PEER_SECTION, type PeerSettings, type Settings } from './schema.ts'
 
 /** The daemon's configuration in native values. */
 export type Config = ReturnType<typeof toConfig>
 
-export function toConfig(settings: Settings) {
+/** Settings of peers and of prefixes of peers, by their name in the configuration. */
+export interface Peers {
+  /** Of all there are. */
+  readonly settings: ReadonlyMap<string, PeerSettings>
+  /** Those with a section of their own. */
+  readonly sections: readonly string[]
+}
+
+export function toConfig(settings: Settings, peers: Peers) {
   const { BGP, API, DATAPLANE_DRIVER_EVPN: evpn, DATAPLANE_DRIVER_IPVPN: ipvpn, DEFAULT } = settings
   return {
     bgp: {
       localAddress: ip(BGP.local_address),
       identifier: ip(BGP.router_id ?? BGP.local_address),
-      peers: BGP.peers.map(ip),
       asNumber: BGP.my_as,
       routeTargetConstraint: BGP.enable_rtc,
-      /** TCP port of the peers. */
-      peerPort: BGP.bgp_port,
-      /** 0: no keepalives and no hold timer. */
-      holdTimeSeconds: BGP.hold_time,
-      connectRetrySeconds: BGP.connect_retry_time,
       /** 0: peers are not asked to keep our routes. */
       gracefulRestartSeconds: BGP.graceful_restart_time,
       /** 0: without a peer there are no routes. */
       headlessSeconds: BGP.headless_time,
       reflector: BGP.reflector,
-      /** Networks, as an address in them with their prefix length. */
-      reflectorClients: BGP.reflector_clients.map(network),
+      peers: BGP.peers.map((name) => ({ address: ip(name), ...peer(peers.settings.get(name), BGP) })),
+      /** Whoever connects from these networks: an address in each, with its prefix length. */
+      dynamicPeers: BGP.reflector_clients.map((name) => ({
+        network: network(name),
+        ...peer(peers.settings.get(name), BGP),
+      })),
       /** TCP port on which sessions are accepted; null when they are not. */
       listenPort: BGP.listen ? BGP.listen_port : null,
     },
@@ -46,7 +52,7 @@ export function toConfig(settings: Settings) {
     stateFile: DEFAULT.state_file || null,
     log: { debug: DEFAULT.debug, file: logFile(DEFAULT.log_file, DEFAULT.log_dir) },
     /** The options by section, as the looking glass shows them at `config`. */
-    effective: effective(settings),
+    effective: effective(settings, peers),
   } as const
 }
 
@@ -56,8 +62,31 @@ function logFile(file: string | undefined, directory: string | undefined): strin
   return resolve(directory, file || 'chanter.log')
 }
 
-function effective({ DEFAULT: _, ...shown }: Settings) {
-  return shown
+function effective({ DEFAULT: _, ...shown }: Settings, { settings, sections }: Peers) {
+  const ofPeers = sections.map((name) => [`${PEER_SECTION}${name}`, settings.get(name)])
+  return { ...shown, ...Object.fromEntries(ofPeers) }
+}
+
+function peer(settings: PeerSettings | undefined, BGP: Settings['BGP']) {
+  if (settings === undefined) throw new TypeError('a peer without settings')
+  return {
+    enabled: settings.enabled,
+    /** Address that its sessions start from. */
+    localAddress: ip(settings.local_address),
+    as: settings.peer_as ?? BGP.my_as,
+    external: settings.ebgp_policy,
+    passive: settings.passive,
+    port: settings.bgp_port,
+    /** 0: no keepalives and no hold timer. */
+    holdTimeSeconds: settings.hold_time,
+    connectRetrySeconds: settings.connect_retry_time,
+    routeTargetConstraint: settings.enable_rtc,
+    reflectorClient: settings.reflector_client ?? BGP.reflector,
+    md5Key: settings.md5_key_file?.key ?? null,
+    ttlSecurityHops: settings.ttl_security_hops,
+    maxPrefixes: settings.max_prefixes,
+    addPath: settings.add_path,
+  }
 }
 
 function network(text: string): InterfaceAddress {

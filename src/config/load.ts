@@ -1,9 +1,22 @@
 import { networkInterfaces } from 'node:os'
 import type { z } from 'zod'
 import { isIpv4 } from '../values/address.ts'
-import { type Config, toConfig } from './config.ts'
+import { ensure } from '../values/map.ts'
+import { type Config, type Peers, toConfig } from './config.ts'
 import { type Assignment, ConfigError } from './ini.ts'
-import { type About, configSchema, FOREIGN_SECTIONS, optionsOf } from './schema.ts'
+import { peerOfSection, suggestPeerSection } from './peer-sections.ts'
+import {
+  type About,
+  configSchema,
+  FOREIGN_SECTIONS,
+  type Options,
+  optionsOf,
+  optionsOfSection,
+  PEER_SECTION,
+  type PeerSettings,
+  peerSchema,
+  type Settings,
+} from './schema.ts'
 import { suggest } from './suggest.ts'
 import type { Interfaces } from './types.ts'
 
@@ -15,8 +28,14 @@ export interface Loaded {
   readonly notes: readonly string[]
 }
 
-type Known = ReturnType<typeof optionsOf>
-type Given = ReadonlyMap<string, Map<string, Assignment>>
+interface Known {
+  readonly sections: ReadonlyMap<string, Options>
+  /** Of a section about one peer. */
+  readonly ofPeer: Options
+}
+
+/** By section and option; the sections about peers have their names in the usual spelling. */
+type Given = Map<string, Map<string, Assignment>>
 type Place = { section: string; option: string; about: About } | { unknown: string } | 'foreign'
 
 /** Turns assignments, of which the later win, into a configuration. Throws ConfigError. */
@@ -25,8 +44,9 @@ export function interpret(
   interfaces: Interfaces = networkInterfaces(),
 ): Loaded {
   const schema = configSchema(interfaces)
-  const known = optionsOf(schema)
-  const given: Given = new Map([...known.keys()].map((section) => [section, new Map<string, Assignment>()]))
+  const ofPeer = peerSchema(schema)
+  const known: Known = { sections: optionsOf(schema), ofPeer: optionsOfSection(ofPeer.shape) }
+  const given: Given = new Map([...known.sections.keys()].map((section) => [section, new Map()]))
   const warnings = new Set<string>()
   const notes = new Set<string>()
 
@@ -37,24 +57,77 @@ export function interpret(
       warnings.add(`${where(assignment)}: ${place.unknown}`)
       continue
     }
-    given.get(place.section)?.set(place.option, assignment)
+    ensure(given, place.section, () => new Map()).set(place.option, assignment)
     if (place.about.unused)
       notes.add(`${where(assignment)}: [${place.section}] ${place.option} has no effect here`)
   }
 
-  const texts = [...given].map(([section, options]) => [
-    section,
-    Object.fromEntries([...options].map(([option, { value }]) => [option, value])),
-  ])
+  const texts = [...known.sections.keys()].map((section) => [section, textsOf(given.get(section))])
   const result = schema.safeParse(Object.fromEntries(texts))
   if (!result.success) throw new ConfigError(complaint(result.error.issues, known, given, assignments))
-  const config = toConfig(result.data)
+  const settings = result.data
+  const peers = interpretPeers(settings, ofPeer, given, (section, issues) => {
+    const placed = issues.map((issue) => ({ ...issue, path: [section, ...issue.path] }))
+    return new ConfigError(complaint(placed, known, given, assignments))
+  })
+  for (const warning of [...strangers(given, peers), ...unreachable(settings, peers, given)])
+    warnings.add(warning)
+  const config = toConfig(settings, peers)
   if (!isIpv4(config.bgp.identifier)) {
     throw new ConfigError(
       `${filesOf(assignments)}: [BGP] router_id is missing: expected an IPv4 address, since local_address is IPv6`,
     )
   }
   return { config, warnings: [...warnings], notes: [...notes] }
+}
+
+/** What holds for each peer: what its section says, else what [BGP] says. */
+function interpretPeers(
+  { BGP }: Settings,
+  schema: ReturnType<typeof peerSchema>,
+  given: Given,
+  failure: (section: string, issues: readonly z.core.$ZodIssue[]) => ConfigError,
+): Peers {
+  const forAll = textsOf(given.get('BGP'))
+  const settings = new Map<string, PeerSettings>()
+  const sections: string[] = []
+  for (const name of [...BGP.peers, ...BGP.reflector_clients]) {
+    const section = `${PEER_SECTION}${name}`
+    const result = schema.safeParse({ ...forAll, ...textsOf(given.get(section)) })
+    if (!result.success) throw failure(section, result.error.issues)
+    settings.set(name, result.data)
+    if (given.has(section)) sections.push(name)
+  }
+  return { settings, sections }
+}
+
+/** Sections about peers that are none. */
+function* strangers(given: Given, { settings }: Peers): Iterable<string> {
+  for (const [section, options] of given) {
+    const name = peerOfSection(section)
+    if (name === undefined || settings.has(name)) continue
+    const hint = didYouMean(
+      section,
+      [...settings.keys()].map((peer) => `${PEER_SECTION}${peer}`),
+    )
+    const [first] = options.values()
+    yield `${where(first!)}: [${section}] is about none of [BGP] peers and reflector_clients${hint}; it is ignored`
+  }
+}
+
+/** Peers that no session can reach from where it is to start. */
+function* unreachable({ BGP }: Settings, { settings }: Peers, given: Given): Iterable<string> {
+  for (const name of BGP.peers) {
+    const from = settings.get(name)?.local_address ?? BGP.local_address
+    if (from.includes(':') === name.includes(':')) continue
+    const [family, section] = [name.includes(':') ? 'IPv6' : 'IPv4', `${PEER_SECTION}${name}`]
+    const assignment = given.get('BGP')?.get('peers')
+    yield `${assignment ? `${where(assignment)}: ` : ''}[BGP] peers: ${name} cannot be reached from ${from}: name an ${family} local_address in [${section}]`
+  }
+}
+
+function textsOf(options: ReadonlyMap<string, Assignment> = new Map()): Record<string, string> {
+  return Object.fromEntries([...options].map(([option, { value }]) => [option, value]))
 }
 
 /** One line about the first wrong value, which names the others. */
@@ -69,24 +142,26 @@ function complaint(
   const assignment = given.get(section)?.get(option)
   const line = assignment
     ? `${where(assignment)}: ${names[0]} = ${JSON.stringify(assignment.value)}: ${issues[0]?.message}`
-    : `${filesOf(assignments)}: ${names[0]} is missing: expected ${known.get(section)?.get(option)?.allowed}`
+    : `${filesOf(assignments)}: ${names[0]} is missing: expected ${known.sections.get(section)?.get(option)?.allowed}`
   return names.length > 1 ? `${line} (also wrong: ${names.slice(1).join(', ')})` : line
 }
 
 /** The section and option that an assignment means, or why there is none. */
 function locate(known: Known, { section: sectionName, option: optionName }: Assignment): Place {
   if (sameName(sectionName, FOREIGN_SECTIONS)) return 'foreign'
-  const section = sameName(sectionName, known.keys())
-  const options = section === undefined ? undefined : known.get(section)
-  if (section === undefined || !options) {
-    return {
-      unknown: `unknown section [${sectionName}]${didYouMean(sectionName, known.keys())}; it is ignored`,
-    }
+  const { sections, ofPeer } = known
+  const peer = peerOfSection(sectionName)
+  const section = peer === undefined ? sameName(sectionName, sections.keys()) : `${PEER_SECTION}${peer}`
+  if (section === undefined) {
+    const ofSomePeer = suggestPeerSection(sectionName)
+    const hint = didYouMean(sectionName, ofSomePeer === undefined ? sections.keys() : [ofSomePeer])
+    return { unknown: `unknown section [${sectionName}]${hint}; it is ignored` }
   }
+  const options = sections.get(section) ?? ofPeer
   for (const [option, about] of options) {
     if (option === optionName || about.aliases?.includes(optionName)) return { section, option, about }
   }
-  const elsewhere = [...known].find(([, others]) => others.has(optionName))
+  const elsewhere = [...sections].find(([, others]) => others.has(optionName))
   const hint = elsewhere ? ` (it belongs in [${elsewhere[0]}])` : didYouMean(optionName, options.keys())
   return { unknown: `unknown option [${section}] ${optionName}${hint}; it is ignored` }
 }

@@ -9,7 +9,10 @@ import {
   integer,
   interfaceAddress,
   ipv4Address,
+  keyFile,
   listOf,
+  oneOf,
+  orNone,
   port,
   prefix,
   Refusal,
@@ -36,6 +39,8 @@ export const about = z.registry<About>()
 /** Sections of libraries under bagpipe-bgp: accepted, not read. */
 export const FOREIGN_SECTIONS = ['privsep', 'oslo_concurrency', 'AGENT', 'OVS']
 
+const asNumber = integer(1, 4_294_967_295)
+
 /** Where a daemon's REST API is unless told otherwise. */
 export const API_HOST = '127.0.0.1'
 export const API_PORT = 8082
@@ -59,12 +64,19 @@ export function configSchema(interfaces: Interfaces) {
         [],
         'Route reflectors, or the other nodes of a full mesh.',
       ),
-      my_as: required(integer(1, 4_294_967_295), 'Our autonomous system; the peers have the same one.'),
+      my_as: required(asNumber, 'Our autonomous system.'),
+      peer_as: option(asNumber, null, 'Autonomous system of the peers; `my_as` when not given.'),
+      ebgp_policy: option(
+        oneOf('reject', 'accept'),
+        'reject',
+        'Of peers in another AS: `reject` exchanges no routes with them (RFC 8212), `accept` exchanges all.',
+      ),
       enable_rtc: option(
         boolean,
         true,
         'Ask peers only for the routes whose route targets are imported here (RFC 4684).',
       ),
+      passive: option(boolean, false, 'Wait for the peers to connect; needs `listen`.'),
       bgp_port: option(port, 179, 'TCP port of the peers.'),
       hold_time: option(holdTime, 90, 'Hold time in seconds that we propose.'),
       listen: option(boolean, true, 'Accept sessions that a peer opens.'),
@@ -90,6 +102,22 @@ export function configSchema(interfaces: Interfaces) {
         'Seconds that traffic goes on by the last known routes when no peer is left that could tell others; 0: not at all.',
       ),
       connect_retry_time: option(integer(1, 3600), 5, 'Seconds between two attempts to reach a peer.'),
+      md5_key_file: option(
+        orNone(keyFile),
+        null,
+        'File with the key of TCP MD5 signatures (RFC 2385); the key itself is shown nowhere.',
+      ),
+      ttl_security_hops: option(
+        orNone(integer(1, 254)),
+        null,
+        'Refuse packets from peers more hops away than that; they must send with TTL 255 (GTSM, RFC 5082).',
+      ),
+      max_prefixes: option(
+        orNone(integer(1, 4_294_967_295)),
+        null,
+        'A peer that sends more routes of one family is disconnected until `chanter peer reset`.',
+      ),
+      add_path: option(boolean, true, 'Ask peers for all paths of a route, not only their best (RFC 7911).'),
     }),
     API: z.object({
       host: option(host, API_HOST, 'Address on which the REST API listens.', { aliases: ['api_host'] }),
@@ -169,16 +197,45 @@ export function configSchema(interfaces: Interfaces) {
   })
 }
 
+/** What starts the name of a section about one peer, as in `[BGP_PEER:192.0.2.1]`. */
+export const PEER_SECTION = 'BGP_PEER:'
+
+/** What a section about one peer may say; what it does not say holds as in [BGP]. */
+export function peerSchema({ shape }: ReturnType<typeof configSchema>) {
+  return shape.BGP.pick({
+    local_address: true,
+    peer_as: true,
+    ebgp_policy: true,
+    passive: true,
+    bgp_port: true,
+    hold_time: true,
+    connect_retry_time: true,
+    enable_rtc: true,
+    md5_key_file: true,
+    ttl_security_hops: true,
+    max_prefixes: true,
+    add_path: true,
+  }).extend({
+    enabled: option(boolean, true, '`false` keeps the peer down until `chanter peer enable`.'),
+    reflector_client: option(
+      boolean,
+      null,
+      'The peer is a client of our reflector; as `[BGP] reflector` when not given.',
+    ),
+  })
+}
+
 /** What is known of each option, by section and name. */
-export function optionsOf(
-  schema: ReturnType<typeof configSchema>,
-): ReadonlyMap<string, ReadonlyMap<string, About>> {
+export function optionsOf(schema: ReturnType<typeof configSchema>): ReadonlyMap<string, Options> {
   return new Map(
-    Object.entries(schema.shape).map(([section, { shape }]) => [
-      section,
-      new Map(Object.entries(shape).map(([name, option]) => [name, about.get(option) as About])),
-    ]),
+    Object.entries(schema.shape).map(([section, { shape }]) => [section, optionsOfSection(shape)]),
   )
+}
+
+export type Options = ReadonlyMap<string, About>
+
+export function optionsOfSection(shape: Readonly<Record<string, z.ZodType>>): Options {
+  return new Map(Object.entries(shape).map(([name, option]) => [name, about.get(option) as About]))
 }
 
 const OSLO_LOG_OPTIONS = [
@@ -212,6 +269,7 @@ const OSLO_LOG_OPTIONS = [
 ] as const
 
 export type Settings = z.output<ReturnType<typeof configSchema>>
+export type PeerSettings = z.output<ReturnType<typeof peerSchema>>
 
 function required<T>(type: Type<T>, description: string): z.ZodType<T, string> {
   return reader(type).register(about, { description, allowed: type.allowed, required: true })

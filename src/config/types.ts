@@ -1,5 +1,6 @@
 import type { NetworkInterfaceInfo } from 'node:os'
 import { formatIp, IPV4_LENGTH, type Ip, parseInterfaceAddress, parseIp } from '../values/address.ts'
+import { KeyFile } from './key-file.ts'
 
 /** What os.networkInterfaces() answers: interfaces that are up and have an address. */
 export type Interfaces = Readonly<
@@ -27,6 +28,36 @@ export const boolean: Type<boolean> = {
     const word = value.toLowerCase()
     if (!TRUE.includes(word) && !FALSE.includes(word)) throw new Refusal()
     return TRUE.includes(word)
+  },
+}
+
+export function oneOf<const T extends string>(...words: readonly T[]): Type<T> {
+  return {
+    allowed: words.join(' or '),
+    parse(value) {
+      const word = words.find((one) => one === value)
+      if (word === undefined) throw new Refusal()
+      return word
+    },
+  }
+}
+
+/** A value, or the word for having none: it takes back what is said for all. */
+export function orNone<T>(type: Type<T>): Type<T | null> {
+  return {
+    allowed: `${type.allowed}, or none`,
+    parse: (value) => (value === 'none' ? null : type.parse(value)),
+  }
+}
+
+export const keyFile: Type<KeyFile> = {
+  allowed: 'the path of a file that holds a key',
+  parse(value) {
+    try {
+      return new KeyFile(value)
+    } catch (error) {
+      throw new Refusal((error as Error).message)
+    }
   },
 }
 
@@ -75,8 +106,9 @@ export const ipv4Address: Type<string> = {
 export const prefix: Type<string> = {
   allowed: 'a prefix such as 192.0.2.0/24',
   parse(value) {
-    if (!value.includes('/') || parseInterfaceAddress(value) === undefined) throw new Refusal()
-    return value
+    const parsed = parseInterfaceAddress(value)
+    if (!value.includes('/') || parsed === undefined) throw new Refusal()
+    return `${formatIp(parsed.ip)}/${parsed.prefixLength}`
   },
 }
 

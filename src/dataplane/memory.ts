@@ -21,22 +21,22 @@ interface Fault {
 }
 
 export interface MemoryDriverOptions {
-  /** Whether an interface that nobody added exists nevertheless. */
-  readonly pretend?: boolean
+  /** Whether an interface of that name, which nobody added, exists nevertheless. */
+  readonly pretend?: (name: string) => boolean
 }
 
 /** A kernel in memory: for tests, simulations, and the `dummy` dataplane driver of the configuration. */
 export class MemoryDriver implements Driver {
   readonly kernel: MemoryKernel
   private readonly clock: Clock
-  private readonly pretend: boolean
+  private readonly pretend: ((name: string) => boolean) | null
   private observer: Observer | null = null
   private notices: ((observer: Observer) => void)[] = []
   private faults: Fault[] = []
 
-  constructor(clock: Clock, { pretend = false }: MemoryDriverOptions = {}) {
+  constructor(clock: Clock, { pretend }: MemoryDriverOptions = {}) {
     this.clock = clock
-    this.pretend = pretend
+    this.pretend = pretend ?? null
     this.kernel = new MemoryKernel((notice) => this.tell(notice))
   }
 
@@ -125,7 +125,7 @@ export class MemoryDriver implements Driver {
   }
 
   link(name: string): Link | undefined {
-    if (this.pretend && !this.kernel.links.has(name)) this.kernel.addLink(name)
+    if (this.pretend?.(name) && !this.kernel.links.has(name)) this.kernel.addLink(name)
     return this.kernel.links.get(name)
   }
 
@@ -177,7 +177,7 @@ export class MemoryDriver implements Driver {
 
   private setEntry(entry: TableEntry): void {
     const link = this.link(entry.device)
-    if (this.pretend && entry.kind === 'local-mac' && link?.master === null) return
+    if (this.pretend !== null && entry.kind === 'local-mac' && link?.master === null) return
     this.kernel.setEntry(entry, true)
   }
 
@@ -189,7 +189,7 @@ export class MemoryDriver implements Driver {
 
   private setPort(entry: Port): void {
     this.link(entry.device)
-    if (this.pretend && this.link(entry.bridge)?.kind === null) {
+    if (this.pretend !== null && this.link(entry.bridge)?.kind === null) {
       this.kernel.changeLink(entry.bridge, { kind: 'bridge' })
     }
     this.kernel.setPort(entry)

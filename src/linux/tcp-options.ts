@@ -65,6 +65,13 @@ export function setTtlSecurity(fd: number, family: Ip, hops: number): void {
   checked(setsockopt(fd, level, minimum, int32(MAX_TTL - hops + 1), 4), 'minimum TTL')
 }
 
+/** Has a listener answer with the TTL that GTSM wants of us: what it sends comes before anybody accepts. */
+export function setFullTtl(fd: number, address: Ip): void {
+  checked(setsockopt(fd, IPPROTO_IP, IP_TTL, int32(MAX_TTL), 4), 'TTL')
+  if (!isIpv4(address))
+    checked(setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, int32(MAX_TTL), 4), 'hop limit')
+}
+
 /** struct sockaddr_in or sockaddr_in6 with port 0. */
 function socketAddress(ip: Ip): Uint8Array {
   const ipv4 = ip.length === IPV4_LENGTH

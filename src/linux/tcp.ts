@@ -10,9 +10,9 @@ import type {
   Protection,
   Transport,
 } from '../bgp/session/transport.ts'
-import { formatIp, type Ip, parseIp, unmapped } from '../values/address.ts'
+import { formatIp, type Ip, isIpv4, mapped, parseIp, unmapped } from '../values/address.ts'
 import { close } from './libc.ts'
-import { openSocket, setMd5Key, setTtlSecurity } from './tcp-options.ts'
+import { openSocket, setFullTtl, setMd5Key, setTtlSecurity } from './tcp-options.ts'
 
 /** Time a closed connection has to deliver what was written, a NOTIFICATION at most. */
 const LINGER_MS = 500
@@ -63,8 +63,11 @@ export const tcpTransport: Transport = {
         server.on('error', () => {})
         resolve({
           protect(protection) {
-            const { md5Key, prefixLength } = protection
-            if (md5Key !== null) setMd5Key(fileDescriptor(server), protection.address, prefixLength, md5Key)
+            const { md5Key, prefixLength, ttlSecurityHops } = protection
+            // A socket of IPv6 knows IPv4 addresses as mapped ones, but counts their prefixes as IPv4 does.
+            const known = isIpv4(address) ? protection.address : mapped(protection.address)
+            if (md5Key !== null) setMd5Key(fileDescriptor(server), known, prefixLength, md5Key)
+            if (ttlSecurityHops !== null) setFullTtl(fileDescriptor(server), address)
             protections.push(protection)
           },
           close: () => server.close(),

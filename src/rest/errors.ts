@@ -16,9 +16,17 @@ export function errorBody(code: number, description: string): ErrorBody {
 /** A request that is wrong in itself. */
 export class BadRequest extends Error {}
 
+/** A request about something that is not there. */
+export class NotFound extends Error {}
+
+/** A request that is right, but not now. */
+export class Conflict extends Error {}
+
 /** The status of an error that a handler threw. */
 function statusOf(error: unknown): number {
   if (error instanceof BadRequest || error instanceof Rejected) return 400
+  if (error instanceof NotFound) return 404
+  if (error instanceof Conflict) return 409
   if (error instanceof Failed) return 500
   const status = (error as { statusCode?: unknown }).statusCode
   return typeof status === 'number' ? status : 500

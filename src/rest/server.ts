@@ -7,6 +7,7 @@ import { jsonStream } from './json-stream.ts'
 import { lookingGlass, type Views } from './looking-glass/index.ts'
 import { find, show } from './looking-glass/tree.ts'
 import { parseAttach, parseDetach } from './params.ts'
+import { addPeers } from './peers.ts'
 
 export interface RestParts {
   /** What attaches and detaches; null for a program without VPN services, which only shows what it does. */
@@ -43,6 +44,7 @@ export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstan
   app.all('/ping', (_request, reply) => reply.type('application/json').send(ping))
 
   if (vpns !== null) addAttachments(app, vpns)
+  addPeers(app, views.speaker)
 
   for (const url of [LOOKING_GLASS, `${LOOKING_GLASS}/*`]) {
     app.get(url, (request, reply) => {

@@ -32,6 +32,11 @@ export function unmapped(ip: Ip): Ip {
   return ip.length === IPV6_LENGTH && ip.startsWith(MAPPED) ? (ip.slice(MAPPED.length) as Ip) : ip
 }
 
+/** An IPv4 address as the IPv4-mapped IPv6 address that stands for it; other addresses as they are. */
+export function mapped(ip: Ip): Ip {
+  return ip.length === IPV4_LENGTH ? ((MAPPED + ip) as Ip) : ip
+}
+
 export function isIpv4(ip: Ip): boolean {
   return ip.length === IPV4_LENGTH
 }

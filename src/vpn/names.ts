@@ -22,6 +22,10 @@ export function nameSuffix(instanceId: string, isTaken: (suffix: string) => bool
 export const bridgeName = (suffix: string): string => BRIDGE_PREFIX + suffix
 export const vxlanName = (suffix: string): string => VXLAN_PREFIX + suffix
 
+/** Whether a device of this name is one that we make. */
+export const isOurDevice = (name: string): boolean =>
+  name.startsWith(BRIDGE_PREFIX) || name.startsWith(VXLAN_PREFIX)
+
 /** Whether the kernel takes it as the name of an interface (dev_valid_name). */
 export function isInterfaceName(name: string): boolean {
   const octets = Buffer.byteLength(name)

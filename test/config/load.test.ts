@@ -30,14 +30,11 @@ describe('a small file', () => {
       peers: [],
       asNumber: 64512,
       routeTargetConstraint: true,
-      peerPort: 179,
-      holdTimeSeconds: 90,
       gracefulRestartSeconds: 120,
       headlessSeconds: 86_400,
-      connectRetrySeconds: 5,
       listenPort: 179,
       reflector: false,
-      reflectorClients: [],
+      dynamicPeers: [],
     })
     expect(config.api).toEqual({ host: '127.0.0.1', port: 8082 })
     expect(config.evpn).toEqual({ driver: 'dummy', localAddress: config.bgp.localAddress, vxlanPort: 4789 })
@@ -59,7 +56,10 @@ describe('a small file', () => {
         router_id: null,
         peers: ['192.0.2.9'],
         my_as: 64512,
+        peer_as: null,
+        ebgp_policy: 'reject',
         enable_rtc: true,
+        passive: false,
         bgp_port: 179,
         hold_time: 90,
         graceful_restart_time: 120,
@@ -69,6 +69,10 @@ describe('a small file', () => {
         reflector: false,
         reflector_clients: [],
         connect_retry_time: 5,
+        md5_key_file: null,
+        ttl_security_hops: null,
+        max_prefixes: null,
+        add_path: true,
       },
       API: { host: '127.0.0.1', port: 8082 },
       DATAPLANE_DRIVER_EVPN: {
@@ -109,7 +113,9 @@ describe('values', () => {
     ['192.0.2.1,\n  192.0.2.2', ['192.0.2.1', '192.0.2.2']],
     ['192.0.2.1,192.0.2.1', ['192.0.2.1']],
   ])('peers = %j', (text, expected) => {
-    expect(withOption('BGP', 'peers', text).config.bgp.peers.map(formatIp)).toEqual(expected)
+    expect(withOption('BGP', 'peers', text).config.bgp.peers.map(({ address }) => formatIp(address))).toEqual(
+      expected,
+    )
   })
 
   test.each([
@@ -140,7 +146,8 @@ describe('values', () => {
   })
 
   test.each(['0', '3', '65535'])('hold_time = %s', (text) => {
-    expect(withOption('BGP', 'hold_time', text).config.bgp.holdTimeSeconds).toBe(Number(text))
+    const { config } = withOption('BGP', 'peers', `192.0.2.9\nhold_time = ${text}`)
+    expect(config.bgp.peers[0]?.holdTimeSeconds).toBe(Number(text))
   })
 
   test('a 4-octet AS', () => {
@@ -217,6 +224,11 @@ describe('a wrong value stops the daemon with one line', () => {
     ['BGP', 'listen', '2', `expected ${BOOLEAN}`],
     ['BGP', 'listen_port', 'bgp', `expected ${PORT}`],
     ['BGP', 'connect_retry_time', '0', 'expected an integer from 1 to 3600'],
+    ['BGP', 'peer_as', '0', `expected ${AS}`],
+    ['BGP', 'ebgp_policy', 'yes', 'expected reject or accept'],
+    ['BGP', 'passive', 'maybe', `expected ${BOOLEAN}`],
+    ['BGP', 'max_prefixes', '0', 'expected an integer from 1 to 4294967295, or none'],
+    ['BGP', 'ttl_security_hops', '255', 'expected an integer from 1 to 254, or none'],
     ['API', 'host', 'a b', `expected ${HOST}`],
     ['API', 'port', '-1', `expected ${PORT}`],
     ['DATAPLANE_DRIVER_EVPN', 'dataplane_driver', 'vpp', `expected ${DRIVER}`],

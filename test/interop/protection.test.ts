@@ -8,6 +8,7 @@ import { systemClock } from '../../src/clock.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
+import { formatIp } from '../../src/values/address.ts'
 import { ip, peerConfig, silent } from '../support/speakers.ts'
 
 const AS = 64512
@@ -178,5 +179,37 @@ describe('GTSM with GoBGP (RFC 5082)', () => {
     const one = speaker('10.77.0.14', { ttlSecurityHops: 1 }, '10.77.0.1')
     await one.start()
     await established(one, 'the session with TTL 255 is up')
+  })
+})
+
+describe('between two of ours', () => {
+  const PORT = 1790
+
+  test.each([
+    ['10.77.0.1', '10.77.0.11', 32],
+    ['10.77.0.1', '10.77.0.11', 24],
+    ['::1', '::1', 128],
+    ['::', '10.77.0.11', 32],
+    ['::', '10.77.0.11', 24],
+    ['::', '::1', 128],
+  ])('MD5 and GTSM hold at %s for %s of a prefix of %i bits', async (at, from, prefixLength) => {
+    const protection = { md5Key: KEY, ttlSecurityHops: 1 }
+    const arrived: string[] = []
+    const listener = await tcpTransport.listen({ address: ip(at), port: PORT }, ({ remoteAddress }) => {
+      const data = (octets: Buffer) => arrived.push(`${formatIp(remoteAddress)} ${octets}`)
+      return { connected() {}, data, drained() {}, closed() {} }
+    })
+    const address = prefixLength === 24 ? '10.77.0.0' : from
+    listener.protect({ address: ip(address), prefixLength, ...protection })
+    const connection = tcpTransport.connect(
+      { address: ip(at === '::' ? from : at), port: PORT, localAddress: ip(from), ...protection },
+      { connected: () => connection.write(Buffer.from('hello')), data() {}, drained() {}, closed() {} },
+    )
+    await lab.eventually('what was written arrives', async () =>
+      arrived.length > 0 ? { value: arrived } : { seen: 'nothing' },
+    )
+    expect(arrived).toEqual([`${from} hello`])
+    connection.close()
+    listener.close()
   })
 })

@@ -37,6 +37,20 @@ export function ceaseWithText(subcode: number, text: string): Notification {
   return notification(ErrorCode.Cease, subcode, data)
 }
 
+/** Makes of a Cease one after which the peer keeps no routes of ours, though graceful restart would let it (RFC 8538 §3). */
+export function hardReset({ code, subcode, data }: Notification): Notification {
+  const wrapped = Buffer.concat([Uint8Array.of(code, subcode), data])
+  return notification(ErrorCode.Cease, CeaseSubcode.HardReset, wrapped)
+}
+
+/** What a hard reset is about (RFC 8538 §3.1); undefined of other NOTIFICATIONs. */
+function hardResetCause({ code, subcode, data }: Notification): Notification | undefined {
+  const [innerCode, innerSubcode] = data
+  if (code !== ErrorCode.Cease || subcode !== CeaseSubcode.HardReset) return undefined
+  if (innerCode === undefined || innerSubcode === undefined) return undefined
+  return notification(innerCode, innerSubcode, data.subarray(2))
+}
+
 /** The text of a shutdown or reset (RFC 9003 §2); undefined when there is none or it is not UTF-8 of the stated length. */
 export function shutdownText({ code, subcode, data }: Notification): string | undefined {
   const carriesText =
@@ -59,6 +73,13 @@ export function shutdownText({ code, subcode, data }: Notification): string | un
 
 /** Code, subcode and any text, in words. */
 export function formatNotification(received: Notification): string {
+  const cause = hardResetCause(received)
+  return cause === undefined
+    ? formatOne(received)
+    : `${notificationName(received.code, received.subcode)} for ${formatOne(cause)}`
+}
+
+function formatOne(received: Notification): string {
   const text = shutdownText(received)
   return (
     notificationName(received.code, received.subcode) +

@@ -60,7 +60,7 @@ export class Rib {
     this.pool.retain(set)
     const rest = existing === null ? head : this.unlink(head, existing)
     table.set(key, link(rest, route))
-    source.routeCount++
+    count(source, family, 1)
     if (source.peer === null) this.ownTable(family).set(key, route)
   }
 
@@ -154,7 +154,7 @@ export class Rib {
 
   private unlink(head: Route | null, route: Route): Route | null {
     this.pool.release(route.set)
-    route.source.routeCount--
+    count(route.source, route.family, -1)
     return unlinked(head, route)
   }
 
@@ -284,6 +284,10 @@ function* visitAll(
     yield
   }
   done()
+}
+
+function count({ routeCounts }: Source, family: Family, change: 1 | -1): void {
+  routeCounts.set(family, (routeCounts.get(family) ?? 0) + change)
 }
 
 function find(head: Route | null, source: Source, pathId?: number): Route | null {

@@ -14,8 +14,10 @@ export interface Source {
   readonly freshFrom: Map<Family, number>
   /** Families whose stale routes are kept for long, as a last resort (RFC 9494 §4.3). */
   readonly longLived: Set<Family>
+  /** Routes it has in the RIB, by family. */
+  readonly routeCounts: Map<Family, number>
   /** Routes it has in the RIB. */
-  routeCount: number
+  readonly routeCount: number
 }
 
 /** What best-path selection needs to know of a peer. */
@@ -44,7 +46,20 @@ export interface Route {
 }
 
 export function newSource(name: string, peer: PeerFacts | null): Source {
-  return { name, peer, generation: 0, freshFrom: new Map(), longLived: new Set(), routeCount: 0 }
+  const routeCounts = new Map<Family, number>()
+  return {
+    name,
+    peer,
+    generation: 0,
+    freshFrom: new Map(),
+    longLived: new Set(),
+    routeCounts,
+    get routeCount() {
+      let all = 0
+      for (const count of routeCounts.values()) all += count
+      return all
+    },
+  }
 }
 
 export function localSource(name: string): Source {

@@ -7,6 +7,8 @@ export interface PeerConfig {
   /** Port to connect to. */
   readonly port: number
   readonly as: number
+  /** Address that sessions start from; null: the speaker's. */
+  readonly localAddress: Ip | null
   /** Wait for the peer to connect. */
   readonly passive: boolean
   readonly holdTimeSeconds: number
@@ -19,7 +21,7 @@ export interface PeerConfig {
   readonly reflectorClient: boolean
   /** Use and send routes of an external peer at all; without a policy neither is done (RFC 8212). */
   readonly external: 'reject' | 'accept'
-  /** More routes than that end the session until the peer is reset; null for no limit. */
+  /** More routes of one family than that end the session until the peer is reset; null for no limit. */
   readonly maxPrefixes: number | null
   /** Key of TCP MD5 signatures (RFC 2385); null for none. */
   readonly md5Key: string | null
@@ -30,6 +32,7 @@ export interface PeerConfig {
 /** What holds unless somebody says otherwise. */
 export const PEER_DEFAULTS = {
   port: 179,
+  localAddress: null,
   passive: false,
   holdTimeSeconds: 90,
   connectRetrySeconds: 5,

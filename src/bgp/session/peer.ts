@@ -43,6 +43,16 @@ export interface PeerListener {
   drained(): void
 }
 
+/** A NOTIFICATION that ended a session. */
+export interface PeerNotification {
+  readonly direction: 'sent' | 'received'
+  readonly notification: Notification
+  /** Epoch milliseconds. */
+  readonly time: number
+  /** How often the peer had been established by then. */
+  readonly establishedCount: number
+}
+
 const MAX_BACK_OFF_SECONDS = 120
 const MIN_JITTER = 0.75
 /** Two connections made at once are told apart within that time. */
@@ -62,6 +72,7 @@ export class Peer implements SessionOwner {
   previousState: State = 'Idle'
   /** Why the last session that failed did so. */
   lastError: string | null = null
+  lastNotification: PeerNotification | null = null
   establishedCount = 0
   /** Why it is kept down; null while sessions are wanted. */
   downReason: string | null = 'not started'
@@ -91,7 +102,7 @@ export class Peer implements SessionOwner {
   }
 
   get localAddress(): Ip {
-    return this.local.address
+    return this.config.localAddress ?? this.local.address
   }
 
   get localAs(): number {
@@ -115,6 +126,7 @@ export class Peer implements SessionOwner {
 
   /** Lets sessions come up; again after `stop`. */
   start(): void {
+    if (this.downReason === null) return
     this.downReason = null
     this.failures = 0
     this.outgoing?.dispatch({ type: 'start' })
@@ -143,7 +155,7 @@ export class Peer implements SessionOwner {
 
   connect(handlers: ConnectionHandlers): Connection {
     const { address, port, md5Key, ttlSecurityHops } = this.config
-    const options = { address, port, localAddress: this.local.address, md5Key, ttlSecurityHops }
+    const options = { address, port, localAddress: this.localAddress, md5Key, ttlSecurityHops }
     return this.environment.transport.connect(options, handlers)
   }
 
@@ -236,6 +248,11 @@ export class Peer implements SessionOwner {
     if (reason !== null && reason !== STOPPED) {
       this.lastError = reason
       this.failures++
+    }
+    if (ending.kind === 'sent' || ending.kind === 'received') {
+      const { establishedCount } = this
+      const { kind: direction, notification } = ending
+      this.lastNotification = { direction, notification, time: this.clock.epoch(), establishedCount }
     }
     if (session !== this.outgoing) {
       this.incoming.delete(session)

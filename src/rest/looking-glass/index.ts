@@ -14,7 +14,7 @@ import type { LogRecord } from '../../recent-log.ts'
 import { parseIp } from '../../values/address.ts'
 import type { Instance, VpnService } from '../../vpn/service.ts'
 import { type DataplaneView, instanceNode } from './instances.ts'
-import { peerNode } from './peers.ts'
+import { peerNode, peerSummary } from './peers.ts'
 import { chains, showRoutes } from './routes.ts'
 import { formatLogTime, formatTime } from './time.ts'
 import { collection, inline, leaf, type Node, tree } from './tree.ts'
@@ -92,10 +92,7 @@ function bgpNode({ speaker, services }: Views, base: string): Node {
     return found && instanceNode(found, services!.dataplane, base)
   }
   return tree(() => ({
-    peers: collection(
-      () => [...neighbours.values()].map(({ peer: { name, state } }) => ({ id: name, state })),
-      peerOf,
-    ),
+    peers: collection(() => [...neighbours.values()].map(peerSummary), peerOf),
     routes: leaf(() =>
       Object.fromEntries(
         SHOWN_FAMILIES.map((family) => [

@@ -1,15 +1,46 @@
 import { MessageType } from '../../bgp/constants.ts'
 import { familyName, familyNames, ROUTE_TARGET } from '../../bgp/family.ts'
+import { formatNotification } from '../../bgp/message/notification.ts'
 import type { Neighbour } from '../../bgp/neighbour.ts'
+import { KEEPALIVES_PER_HOLD_TIME } from '../../bgp/session/fsm/open-sent.ts'
 import { formatIp } from '../../values/address.ts'
 import { hex, octets } from '../../values/bytes.ts'
+import { showCapabilities } from './capabilities.ts'
 import { chains, showRoutes, subscription } from './routes.ts'
 import { formatTime } from './time.ts'
-import { inline, leaf, type Node, tree } from './tree.ts'
+import { type Item, inline, leaf, type Node, tree } from './tree.ts'
+
+/** A peer in a list of them. */
+export function peerSummary(neighbour: Neighbour): Item {
+  const { peer, source } = neighbour
+  return {
+    id: peer.name,
+    state: peer.state,
+    as: peer.config.as,
+    since: formatTime(peer.lastTransition),
+    routes: source.routeCount,
+    reason: whyDown(neighbour),
+  }
+}
+
+/** Why there is no session, for an operator; null when there is one. */
+export function whyDown({ peer }: Neighbour): string | null {
+  if (peer.state === 'Established') return null
+  const { downReason, lastNotification: last, lastError, establishedCount } = peer
+  if (downReason !== null) return downReason
+  const told =
+    last?.direction === 'received' && last.establishedCount === establishedCount
+      ? [`received ${formatNotification(last.notification)}`]
+      : []
+  const reasons = new Set(lastError === null ? told : [...told, lastError])
+  if (reasons.size > 0) return [...reasons].join('; then ')
+  return peer.config.passive ? 'waiting for the peer to connect' : 'connecting'
+}
 
 /** One peer: what bagpipe-bgp shows of it, then what the session and its messages amount to. */
 export function peerNode(neighbour: Neighbour, routeTargetConstraint: boolean, base: string): Node {
-  const { peer, negotiated, source, routesIn, routesOut } = neighbour
+  const { peer, negotiated, source, routesIn, routesOut, staleRoutes } = neighbour
+  const { config } = peer
   const families = [...(negotiated?.families ?? [])]
   return tree(() => ({
     name: inline(() => source.name),
@@ -24,6 +55,8 @@ export function peerNode(neighbour: Neighbour, routeTargetConstraint: boolean, b
       last_transition_time: formatTime(peer.lastTransition),
       hold_time: negotiated?.holdTimeSeconds ?? peer.config.holdTimeSeconds,
       last_error: peer.lastError,
+      last_notification: showNotification(neighbour),
+      down_reason: whyDown(neighbour),
       established_count: peer.establishedCount,
     })),
     active_families: inline(() =>
@@ -33,6 +66,25 @@ export function peerNode(neighbour: Neighbour, routeTargetConstraint: boolean, b
       }),
     ),
     rtc: inline(() => ({ enabled: routeTargetConstraint, active: families.includes(ROUTE_TARGET) })),
+    configuration: inline(() => ({
+      enabled: !neighbour.disabled,
+      passive: config.passive,
+      port: config.port,
+      reflector_client: config.reflectorClient,
+      ebgp_policy: config.as === peer.localAs ? null : config.external,
+      md5: config.md5Key !== null,
+      ttl_security_hops: config.ttlSecurityHops,
+      max_prefixes: config.maxPrefixes,
+    })),
+    timers: inline(() => ({
+      hold_time_configured: config.holdTimeSeconds,
+      hold_time: negotiated?.holdTimeSeconds ?? null,
+      keepalive: negotiated && negotiated.holdTimeSeconds / KEEPALIVES_PER_HOLD_TIME,
+      connect_retry: config.connectRetrySeconds,
+    })),
+    capabilities: inline(
+      () => negotiated && showCapabilities(negotiated, peer.session?.localOpen?.capabilities),
+    ),
     internals: inline(() => ({
       'event queue length': 0,
       subscriptions: families.map((family) => subscription(family, '*')),
@@ -41,6 +93,10 @@ export function peerNode(neighbour: Neighbour, routeTargetConstraint: boolean, b
     routes: inline(() => ({
       ...routesIn.counters,
       in_rib: source.routeCount,
+      by_family: Object.fromEntries(
+        [...source.routeCounts].map(([family, count]) => [familyName(family), count]),
+      ),
+      stale_families: [...staleRoutes.families].map(familyName),
       end_of_rib: [...routesIn.complete].map(familyName),
     })),
     received_routes: leaf(() => received(neighbour, base)),
@@ -60,6 +116,11 @@ function* received({ source, rib }: Neighbour, base: string): Iterable<unknown> 
     for (const route of chains(rib.best(family)))
       if (route.source === source) yield* showRoutes([route], base)
   }
+}
+
+function showNotification({ peer }: Neighbour): unknown {
+  const last = peer.lastNotification
+  return last && { [last.direction]: formatNotification(last.notification), time: formatTime(last.time) }
 }
 
 function byName(counts: Readonly<Record<number, number>> = {}): Record<string, number> {

@@ -72,7 +72,7 @@ export const notifications: readonly Case[] = [
     '8538 §3',
     'NOTIFICATION 6/9 with another inside',
     notification(6, 9, '0602'),
-    'Cease/HardReset (6/9)',
+    'Cease/HardReset (6/9) for Cease/AdministrativeShutdown (6/2)',
   ),
   told('9384 §3', 'NOTIFICATION 6/10', notification(6, 10), 'Cease/BfdDown (6/10)'),
   told(

@@ -1,0 +1,80 @@
+import type { Options } from 'yargs'
+import { complaint, fetchJson, request, type Server } from '../client.ts'
+import { suggest } from '../config/suggest.ts'
+import { CliError, command } from './command.ts'
+import { portOption, serverOption } from './server-options.ts'
+import { formatColumns } from './table.ts'
+
+const ACTIONS = ['list', 'enable', 'disable', 'reset', 'refresh']
+
+const options = {
+  reason: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'What to tell the people at the other end (disable, reset)',
+  },
+  json: { type: 'boolean', default: false, describe: 'Print JSON' },
+  server: serverOption,
+  port: portOption,
+} as const satisfies Record<string, Options>
+
+/** A peer as the daemon lists it. */
+interface Listed {
+  readonly id: string
+  readonly state: string
+  readonly as: number
+  readonly since: string
+  readonly routes: number
+  readonly reason: string | null
+}
+
+export const peer = command({
+  usage: 'peer <action> [address]',
+  describe: `List BGP peers or act on one: ${ACTIONS.join(', ')}`,
+  options,
+  examples: [
+    ['peer list', 'The peers, and why one is down'],
+    ['peer disable 192.0.2.1 --reason "cable work until 04:00"', 'End the session and stay down'],
+    ['peer enable 192.0.2.1', 'Let it come up again'],
+    ['peer reset 192.0.2.1', 'Restart the session, after too many routes too'],
+    ['peer refresh 192.0.2.1', 'Have it say its routes again; the session stays up'],
+  ],
+  async run(args) {
+    const server = { host: args.server, port: args.port }
+    const action = String(args['action'])
+    const address = args['address'] === undefined ? undefined : String(args['address'])
+    if (!ACTIONS.includes(action)) throw new CliError(`${unknown(action)}; see chanter peer --help`)
+    if (action === 'list') {
+      if (address !== undefined || args.reason !== undefined)
+        throw new CliError('chanter peer list takes neither an address nor a --reason')
+      return print(await fetchJson<Listed[]>(server, '/looking-glass/bgp/peers'), args.json)
+    }
+    if (address === undefined) throw new CliError(`which peer? chanter peer ${action} ADDRESS`)
+    print([await order(server, action, address, args.reason)], args.json)
+  },
+})
+
+async function order(server: Server, action: string, address: string, reason?: string): Promise<Listed> {
+  const path = `/bgp/peers/${encodeURIComponent(address)}/${action}`
+  const answer = await request(server, path, reason === undefined ? {} : { reason })
+  if (answer.status !== 200) throw new CliError(complaint(answer))
+  return JSON.parse(answer.body)
+}
+
+function print(peers: readonly Listed[], json: boolean): void {
+  if (json) return console.log(JSON.stringify(peers, null, 2))
+  const rows = peers.map(({ id, as, state, since, routes, reason }) => [
+    id,
+    String(as),
+    state,
+    since,
+    String(routes),
+    reason ?? '',
+  ])
+  console.log(formatColumns([['PEER', 'AS', 'STATE', 'SINCE', 'ROUTES', 'WHY'], ...rows]))
+}
+
+function unknown(action: string): string {
+  const guess = suggest(action, ACTIONS)
+  return `unknown action ${action}${guess === undefined ? `: one of ${ACTIONS.join(', ')}` : ` (did you mean ${guess}?)`}`
+}

@@ -1,0 +1,87 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Neighbour } from '../bgp/neighbour.ts'
+import type { Speaker } from '../bgp/speaker.ts'
+import { parseIp } from '../values/address.ts'
+import { answerMethodNotAllowed, BadRequest, Conflict, NotFound } from './errors.ts'
+import { peerSummary, whyDown } from './looking-glass/peers.ts'
+
+/** What an operator can tell a peer to do; throws `Conflict` where it cannot. `text` goes to the peer (RFC 9003). */
+const ACTIONS: Readonly<Record<string, (neighbour: Neighbour, text: string) => void>> = {
+  enable: (neighbour) => neighbour.enable(),
+  disable: (neighbour, text) => neighbour.disable(text),
+  reset(neighbour, text) {
+    if (neighbour.disabled) throw new Conflict(`${neighbour.peer.name} is disabled: enable it first`)
+    neighbour.reset(text)
+  },
+  refresh,
+}
+
+/** Those that say something to the peer. */
+const SPEAKING = ['disable', 'reset']
+/** RFC 9003 §2. */
+const MAX_REASON_OCTETS = 255
+
+/** `POST /bgp/peers/{address}/{action}`; answers the peer as the list of peers shows it then. */
+export function addPeers(app: FastifyInstance, { neighbours }: Speaker): void {
+  for (const [action, act] of Object.entries(ACTIONS)) {
+    const url = `/bgp/peers/:address/${action}`
+    app.post<{ Params: { address: string } }>(url, (request, reply) => {
+      const neighbour = named(request.params.address, neighbours)
+      const reason = readReason(action, request.body)
+      act(neighbour, reason)
+      request.log.info({ peer: neighbour.peer.name, action, reason }, 'order of an operator')
+      return reply.type('application/json').send(JSON.stringify(peerSummary(neighbour)))
+    })
+    app.route({ method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], url, handler: answerMethodNotAllowed })
+  }
+}
+
+function named(text: string, neighbours: Speaker['neighbours']): Neighbour {
+  const address = parseIp(text)
+  if (address === undefined) throw new BadRequest(`'${text}' is not an IP address`)
+  const neighbour = neighbours.get(address)
+  if (neighbour !== undefined) return neighbour
+  const peers = [...neighbours.values()].map(({ peer }) => peer.name)
+  throw new NotFound(`${text} is no peer; the peers are ${peers.join(', ') || 'none'}`)
+}
+
+/** The text for the peer; empty for none. */
+function readReason(action: string, body: FastifyRequest['body']): string {
+  const { reason = '', ...rest } = object(body)
+  const [stranger] = Object.keys(rest)
+  if (stranger !== undefined) throw new BadRequest(`unknown parameter '${stranger}': expected 'reason' alone`)
+  if (typeof reason !== 'string')
+    throw new BadRequest(`'reason' is ${JSON.stringify(reason)}: expected a string`)
+  const octets = Buffer.byteLength(reason)
+  if (octets > MAX_REASON_OCTETS) {
+    throw new BadRequest(`'reason' has ${octets} octets in UTF-8: expected at most ${MAX_REASON_OCTETS}`)
+  }
+  if (reason !== '' && !SPEAKING.includes(action)) {
+    throw new BadRequest(`'reason' is for ${SPEAKING.join(' and ')}: ${action} tells the peer nothing`)
+  }
+  return reason
+}
+
+/** What a body of JSON says; without a body, nothing. */
+function object(body: unknown): Record<string, unknown> {
+  if (!Buffer.isBuffer(body) || body.length === 0) return {}
+  const value = parse(body)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new BadRequest('the body must be a JSON object')
+  return { ...value }
+}
+
+function parse(body: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+  } catch (error) {
+    throw new BadRequest(`the body is not JSON (${(error as Error).message})`)
+  }
+}
+
+function refresh(neighbour: Neighbour): void {
+  const { peer, negotiated } = neighbour
+  if (negotiated === null) throw new Conflict(`no session with ${peer.name}: ${whyDown(neighbour)}`)
+  const asked = [...negotiated.families].map((family) => neighbour.requestRefresh(family))
+  if (asked.includes(false)) throw new Conflict(`${peer.name} does not know route refresh: reset it instead`)
+}

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest'
+import { SPEAKER_DEFAULTS, Speaker } from '../../src/bgp/speaker.ts'
+import { systemClock } from '../../src/clock.ts'
+import { MemoryDriver } from '../../src/dataplane/memory.ts'
+import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { isOurDevice } from '../../src/vpn/names.ts'
+import { VpnService } from '../../src/vpn/service.ts'
+import { ip, rt, silent } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { VirtualNetwork } from '../support/virtual-network.ts'
+
+test('the dummy driver takes a port that nobody made, and keeps what it would program', async () => {
+  const address = ip('10.77.0.13')
+  const driver = new MemoryDriver(systemClock, { pretend: (name) => !isOurDevice(name) })
+  const reconciler = new Reconciler({ clock: systemClock, driver, log: silent })
+  const { transport } = new VirtualNetwork(new VirtualClock())
+  const speaker = new Speaker(
+    { ...SPEAKER_DEFAULTS, as: 64512, identifier: address, localAddress: address, peers: [] },
+    { clock: systemClock, random: Math.random, transport, log: silent },
+    () => {},
+  )
+  const config = { bgpAddress: address, identifier: address, vtep: address, vxlanPort: 4789 }
+  const vpns = new VpnService(config, speaker, reconciler, silent)
+  reconciler.start()
+  await vpns.attach({
+    instanceId: 'net1',
+    type: 'evpn',
+    importTargets: [rt('64512:10')],
+    exportTargets: [rt('64512:10')],
+    mac: 0x020000000001,
+    ip: null,
+    gatewayIp: null,
+    port: 'tap1',
+    linuxBridge: null,
+    vni: 100,
+    localPref: null,
+    direction: 'both',
+    description: undefined,
+    instanceDescription: undefined,
+  })
+  expect(reconciler.counts()).toMatchObject({ failed: 0 })
+  expect([...driver.kernel.links.keys()].sort()).toEqual(['evpn---net1', 'tap1', 'vxlan--net1'])
+  reconciler.stop()
+})
