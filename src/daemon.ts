@@ -87,6 +87,7 @@ export async function runDaemon(
       identifier: bgp.identifier,
       vtep: evpn.localAddress,
       vxlanPort: evpn.vxlanPort,
+      mobility: evpn.mobility,
     },
     speaker,
     reconciler,

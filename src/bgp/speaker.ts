@@ -96,6 +96,8 @@ export class Speaker {
   readonly rib: Rib
   readonly neighbours = new Map<Ip, Neighbour>()
   readonly config: SpeakerConfig
+  /** How often a peer has said all it has, and when the last time was. */
+  readonly completeness: { now(): number; completions: number; completedAt: number }
   private readonly environment: SpeakerEnvironment
   private readonly host: NeighbourHost
   private readonly memberships: Source = localSource('RTC')
@@ -114,6 +116,11 @@ export class Speaker {
     this.config = config
     this.environment = environment
     this.onComplete = onComplete
+    this.completeness = {
+      now: () => environment.clock.now(),
+      completions: 0,
+      completedAt: Number.NEGATIVE_INFINITY,
+    }
     this.startedAt = environment.clock.now()
     this.holdsEndOfRib = config.restart.holdsEndOfRib
     this.rib = new Rib(environment.clock)
@@ -130,7 +137,11 @@ export class Speaker {
         for (const other of this.neighbours.values())
           if (other !== neighbour) other.staleRoutes.relieve(family)
       },
-      complete: () => this.checkComplete(),
+      complete: () => {
+        this.completeness.completions++
+        this.completeness.completedAt = environment.clock.now()
+        this.checkComplete()
+      },
       gone: (neighbour) => this.neighbourGone(neighbour),
     }
     for (const peer of config.peers) this.neighbours.set(peer.address, new Neighbour(peer, this.host))

@@ -41,6 +41,13 @@ export function toConfig(settings: Settings, peers: Peers) {
       localAddress: ip(evpn.dataplane_local_address ?? BGP.local_address),
       /** UDP destination port. */
       vxlanPort: evpn.vxlan_dst_port,
+      mobility: {
+        /** 0: never a duplicate. */
+        moves: evpn.mac_duplicate_moves,
+        windowSeconds: evpn.mac_duplicate_window,
+        /** 0: when it is detached. */
+        recoverySeconds: evpn.mac_duplicate_recovery,
+      },
     },
     ipvpn: {
       driver: ipvpn.dataplane_driver,

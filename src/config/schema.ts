@@ -135,6 +135,17 @@ export function configSchema(interfaces: Interfaces) {
         'Our VTEP address and the next hop of our routes; `[BGP] local_address` when not given.',
       ),
       vxlan_dst_port: option(port, 4789, 'UDP port of VXLAN.'),
+      mac_duplicate_moves: option(
+        integer(0, 1000),
+        5,
+        'A MAC address that moves so often within `mac_duplicate_window` is a duplicate (RFC 7432 §15.1): it is warned of and outbids nobody any more; 0: never.',
+      ),
+      mac_duplicate_window: option(integer(1, 86_400), 180, 'Seconds in which its moves are counted.'),
+      mac_duplicate_recovery: option(
+        integer(0, 604_800),
+        1800,
+        'Seconds after which a duplicate is given another chance; 0: when it is detached.',
+      ),
       ovs_bridge: unused('options of the `ovs` driver'),
     }),
     DATAPLANE_DRIVER_IPVPN: z.object({

@@ -47,8 +47,8 @@ export function advertiseEndpoint(
   endpoint: Endpoint,
   sequence: number,
 ): Advertisement {
-  const { mac, ip, localPref } = endpoint
-  const mobility = sequence === 0 ? [] : [macMobility({ sticky: false, sequence })]
+  const { mac, ip, localPref, sticky } = endpoint
+  const mobility = sequence === 0 && !sticky ? [] : [macMobility({ sticky, sequence })]
   return {
     nlri: { type: 2, rd, esi: ZERO_ESI, ethernetTag: 0, mac, ip, label: vni, label2: null },
     nextHop: vtep,

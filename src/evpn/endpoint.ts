@@ -10,6 +10,8 @@ export interface Endpoint {
   readonly ip: Ip | null
   readonly port: string
   readonly direction: Direction
+  /** The MAC address does not move: others are told not to believe that it does (RFC 7432 §15.2). */
+  readonly sticky: boolean
   /** LOCAL_PREF of its routes; null is the default. */
   readonly localPref: number | null
 }

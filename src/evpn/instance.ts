@@ -10,6 +10,7 @@ import type { Mac } from '../values/mac.ts'
 import { ensure } from '../values/map.ts'
 import { type Advertisement, type Advertiser, advertiseEndpoint, advertiseNetwork } from './advertise.ts'
 import type { Endpoint } from './endpoint.ts'
+import { Mobility, type MobilityTerms } from './mobility.ts'
 import {
   type Devices,
   type EndpointEntry,
@@ -42,6 +43,9 @@ export interface EvpnConfig {
   readonly bgpAddress: Ip
   readonly vtep: Ip
   readonly vxlanPort: number
+  readonly mobility: MobilityTerms
+  /** Told of a MAC address that moves too often to be in one place (RFC 7432 §15.1). */
+  readonly duplicate: (mac: Mac) => void
 }
 
 /** One MAC-VRF: announces its endpoints, and turns the routes it imports into desired state. */
@@ -55,11 +59,10 @@ export class EvpnInstance implements Subscriber {
   private readonly speaker: Speaker
   private readonly dataplane: Dataplane
   private readonly endpoints = new Map<string, Endpoint>()
+  readonly mobility: Mobility
   /** How many endpoints have the address. */
   private readonly localMacs = new Map<Mac, number>()
   private readonly localIps = new Map<Ip, number>()
-  /** Mobility sequence of local MACs that were elsewhere before. */
-  private readonly sequences = new Map<Mac, number>()
   private readonly imported = new Map<string, Route>()
   private readonly byMac = new Map<Mac, MacRoute[]>()
   private readonly byIp = new Map<Ip, MacRoute[]>()
@@ -71,6 +74,7 @@ export class EvpnInstance implements Subscriber {
     this.speaker = speaker
     this.dataplane = dataplane
     this.source = localSource(config.name)
+    this.mobility = new Mobility(config.mobility, speaker.completeness)
   }
 
   /** Entries for the network itself, wanted from the first endpoint to the last. */
@@ -106,7 +110,7 @@ export class EvpnInstance implements Subscriber {
     const { mac, ip } = endpoint
     const key = endpointKey(mac, ip)
     if (!this.endpoints.has(key)) {
-      if (!this.localMacs.has(mac)) this.sequences.set(mac, sequence ?? this.nextSequence(mac))
+      if (!this.mobility.has(mac)) this.arrive(mac, sequence)
       this.localMacs.set(mac, (this.localMacs.get(mac) ?? 0) + 1)
       if (ip !== null) this.localIps.set(ip, (this.localIps.get(ip) ?? 0) + 1)
     }
@@ -122,15 +126,10 @@ export class EvpnInstance implements Subscriber {
     if (endpoint === undefined) return
     this.endpoints.delete(key)
     this.withdraw(advertiseEndpoint(this.advertiser(), endpoint, 0))
-    if (release(this.localMacs, mac)) this.sequences.delete(mac)
+    if (release(this.localMacs, mac)) this.mobility.detach(mac)
     if (ip !== null) release(this.localIps, ip)
     this.refreshMac(mac)
     if (ip !== null) this.refreshIp(ip)
-  }
-
-  /** Mobility sequence of a local MAC address. */
-  sequenceOf(mac: Mac): number {
-    return this.sequences.get(mac) ?? 0
   }
 
   /** Ends the instance: nothing announced, nothing imported, nothing wanted for remote addresses. */
@@ -149,6 +148,7 @@ export class EvpnInstance implements Subscriber {
     if (isMacRoute(route)) {
       ensure(this.byMac, route.nlri.mac, () => []).push(route)
       if (route.nlri.ip !== null) ensure(this.byIp, route.nlri.ip, () => []).push(route)
+      this.contend(route)
     } else if (isMulticastRoute(route)) this.addFlood(route)
     this.refresh(route)
   }
@@ -194,7 +194,7 @@ export class EvpnInstance implements Subscriber {
   }
 
   private announceEndpoint(endpoint: Endpoint): void {
-    const route = advertiseEndpoint(this.advertiser(), endpoint, this.sequences.get(endpoint.mac) ?? 0)
+    const route = advertiseEndpoint(this.advertiser(), endpoint, this.mobility.sequenceOf(endpoint.mac))
     if (endpoint.direction === 'from-port') this.withdraw(route)
     else this.announce(route)
   }
@@ -214,10 +214,19 @@ export class EvpnInstance implements Subscriber {
     return set.routeTargets.some((target) => this.importTargets.has(target))
   }
 
-  /** A MAC that others announced has moved here: one more than the highest they said (RFC 7432 §7.7). */
-  private nextSequence(mac: Mac): number {
+  private arrive(mac: Mac, sequence: number | undefined): void {
+    if (sequence !== undefined) return this.mobility.restore(mac, sequence)
     const routes = this.byMac.get(mac)
-    return routes === undefined ? 0 : 1 + Math.max(...routes.map(({ set }) => mobilityOf(set).sequence))
+    const highest = routes && Math.max(...routes.map(({ set }) => mobilityOf(set).sequence))
+    if (this.mobility.attach(mac, highest)) this.config.duplicate(mac)
+  }
+
+  /** Somebody else announces a MAC address; where it is ours, that may be news of where it was before, or of where it went. */
+  private contend({ nlri: { mac }, set }: MacRoute): void {
+    const { outbids, duplicate } = this.mobility.heard(mac, mobilityOf(set).sequence)
+    if (duplicate) this.config.duplicate(mac)
+    if (!outbids) return
+    for (const endpoint of this.endpoints.values()) if (endpoint.mac === mac) this.announceEndpoint(endpoint)
   }
 
   private forget(route: Route): void {

@@ -3,7 +3,7 @@ import { TunnelType } from '../bgp/constants.ts'
 import type { MacIpRoute } from '../bgp/nlri/evpn/type2.ts'
 import type { InclusiveMulticastRoute } from '../bgp/nlri/evpn/type3.ts'
 import type { AttributeSet } from '../bgp/rib/attribute-pool.ts'
-import type { Route } from '../bgp/rib/route.ts'
+import { isStale, type Route } from '../bgp/rib/route.ts'
 import {
   encapsulationOf,
   isDefaultGateway,
@@ -85,7 +85,7 @@ export function mobilityOf({ attributes }: AttributeSet): MacMobility {
 
 /**
  * Negative when `a` is the better of two routes for one address: higher LOCAL_PREF (first, as bagpipe-bgp has it), then
- * sticky, then the higher mobility sequence, then the lower next hop (RFC 7432 §15).
+ * sticky, then the higher mobility sequence, then one that is not in doubt, then the lower next hop (RFC 7432 §15).
  */
 export function compareMacRoutes(a: Route, b: Route): number {
   const left = mobilityOf(a.set)
@@ -94,6 +94,7 @@ export function compareMacRoutes(a: Route, b: Route): number {
     localPref(b) - localPref(a) ||
     Number(right.sticky) - Number(left.sticky) ||
     right.sequence - left.sequence ||
+    Number(isStale(a)) - Number(isStale(b)) ||
     compareOctets(a.set.nextHop ?? '', b.set.nextHop ?? '') ||
     compareOctets(a.key, b.key)
   )

@@ -89,6 +89,7 @@ const attachParameters = z.object({
   vni: optional(`an integer from 0 (none) to ${LAST_VNI}`, integer(0, LAST_VNI)),
   local_pref: optional(`an integer from 0 to ${MAX_U32}`, integer(0, MAX_U32)),
   direction: optional('one of both, to-port, from-port', oneOf(['both', 'to-port', 'from-port'] as const)),
+  sticky: optional('true or false', (given) => (typeof given === 'boolean' ? given : undefined)),
   description: z.unknown(),
   instance_description: z.unknown(),
 })
@@ -114,6 +115,7 @@ export function parseAttach(body: unknown): AttachRequest {
     vni: given.vni === 0 ? null : given.vni,
     localPref: given.local_pref,
     direction: given.direction ?? 'both',
+    sticky: given.sticky ?? false,
     description: given.description,
     instanceDescription: given.instance_description,
   }

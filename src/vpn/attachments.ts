@@ -39,7 +39,7 @@ export class Attachments {
 
   /** What the request would change; null when its endpoint is covered already. Throws `Rejected`. */
   plan(request: AttachRequest, newLabel: () => number): Plan | null {
-    const { mac, port, ip: address, localPref, direction, description } = request
+    const { mac, port, ip: address, localPref, direction, sticky, description } = request
     const ip = address?.ip ?? null
     const present = this.byMac.get(mac)
     const first = present?.values().next().value
@@ -54,7 +54,7 @@ export class Attachments {
     const prefixLength = address?.prefixLength ?? null
     const label = first?.label ?? newLabel()
     return {
-      add: { mac, ip, port, localPref, direction, prefixLength, label, description },
+      add: { mac, ip, port, localPref, direction, sticky, prefixLength, label, description },
       remove: wildcard === undefined ? [] : [wildcard],
       isNewMac: present === undefined,
     }

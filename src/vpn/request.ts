@@ -23,6 +23,7 @@ export interface AttachRequest {
   readonly vni: number | null
   readonly localPref: number | null
   readonly direction: Direction
+  readonly sticky: boolean
   /** Any JSON, for people to read. */
   readonly description: unknown
   readonly instanceDescription: unknown

@@ -3,6 +3,7 @@ import type { Speaker } from '../bgp/speaker.ts'
 import { ipv4Rd } from '../bgp/values/rd.ts'
 import type { Dataplane } from '../dataplane/model.ts'
 import { EvpnInstance } from '../evpn/instance.ts'
+import type { MobilityTerms } from '../evpn/mobility.ts'
 import type { Devices, EndpointEntry } from '../evpn/project.ts'
 import type { Ip } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
@@ -21,6 +22,7 @@ export interface VpnConfig {
   /** Our VTEP address. */
   readonly vtep: Ip
   readonly vxlanPort: number
+  readonly mobility: MobilityTerms
 }
 
 /** The part of the state that is the service's. */
@@ -224,7 +226,7 @@ export class VpnService {
 
   private instance(identity: InstanceIdentity): Instance {
     const { id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength } = identity
-    const { bgpAddress, identifier, vtep, vxlanPort } = this.config
+    const { bgpAddress, identifier, vtep, vxlanPort, mobility } = this.config
     const evpn = new EvpnInstance(
       {
         id,
@@ -236,6 +238,8 @@ export class VpnService {
         bgpAddress,
         vtep,
         vxlanPort,
+        mobility,
+        duplicate: (mac) => this.log.warn({ instance: id, mac: formatMac(mac) }, 'duplicate MAC address'),
       },
       this.speaker,
       this.dataplane,
@@ -355,7 +359,7 @@ function instanceState(instance: Instance): InstanceState {
     description,
     attachments: [...attachments].map((one) => ({
       ...one,
-      sequence: evpn.sequenceOf(one.mac),
+      sequence: evpn.mobility.sequenceOf(one.mac),
       description: one.description ?? null,
     })),
   }

@@ -38,6 +38,7 @@ const attachment = z.object({
   direction: z.enum(['both', 'to-port', 'from-port']),
   localPref: natural.nullable(),
   label: natural,
+  sticky: z.boolean().default(false),
   /** Mobility of its MAC address (RFC 7432 §7.7). */
   sequence: natural,
   description: z.unknown(),

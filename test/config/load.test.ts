@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { ConfigError, parseIni } from '../../src/config/ini.ts'
 import { interpret } from '../../src/config/load.ts'
+import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { formatIp } from '../../src/values/address.ts'
 
 const INTERFACES = {
@@ -37,7 +38,12 @@ describe('a small file', () => {
       dynamicPeers: [],
     })
     expect(config.api).toEqual({ host: '127.0.0.1', port: 8082 })
-    expect(config.evpn).toEqual({ driver: 'dummy', localAddress: config.bgp.localAddress, vxlanPort: 4789 })
+    expect(config.evpn).toEqual({
+      driver: 'dummy',
+      localAddress: config.bgp.localAddress,
+      vxlanPort: 4789,
+      mobility: MOBILITY_DEFAULTS,
+    })
     expect(config.ipvpn).toEqual({
       driver: 'dummy',
       localAddress: config.bgp.localAddress,
@@ -79,6 +85,9 @@ describe('a small file', () => {
         dataplane_driver: 'dummy',
         dataplane_local_address: null,
         vxlan_dst_port: 4789,
+        mac_duplicate_moves: 5,
+        mac_duplicate_window: 180,
+        mac_duplicate_recovery: 1800,
       },
       DATAPLANE_DRIVER_IPVPN: { dataplane_driver: 'dummy', dataplane_local_address: null },
       COMMON: { root_helper: 'sudo', root_helper_daemon: null },

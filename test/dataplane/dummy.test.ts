@@ -3,6 +3,7 @@ import { SPEAKER_DEFAULTS, Speaker } from '../../src/bgp/speaker.ts'
 import { systemClock } from '../../src/clock.ts'
 import { MemoryDriver } from '../../src/dataplane/memory.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { isOurDevice } from '../../src/vpn/names.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { ip, rt, silent } from '../support/speakers.ts'
@@ -19,7 +20,13 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     { clock: systemClock, random: Math.random, transport, log: silent },
     () => {},
   )
-  const config = { bgpAddress: address, identifier: address, vtep: address, vxlanPort: 4789 }
+  const config = {
+    bgpAddress: address,
+    identifier: address,
+    vtep: address,
+    vxlanPort: 4789,
+    mobility: MOBILITY_DEFAULTS,
+  }
   const vpns = new VpnService(config, speaker, reconciler, silent)
   reconciler.start()
   await vpns.attach({
@@ -35,6 +42,7 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     vni: 100,
     localPref: null,
     direction: 'both',
+    sticky: false,
     description: undefined,
     instanceDescription: undefined,
   })

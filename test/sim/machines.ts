@@ -3,6 +3,7 @@ import { PEER_DEFAULTS, type PeerConfig } from '../../src/bgp/session/peer-confi
 import { type RestartConfig, SPEAKER_DEFAULTS, Speaker, type SpeakerConfig } from '../../src/bgp/speaker.ts'
 import { MemoryDriver } from '../../src/dataplane/memory.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { formatIp, type Ip } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
@@ -145,6 +146,7 @@ export class Node {
       identifier: this.address,
       vtep: this.address,
       vxlanPort: 4789,
+      mobility: MOBILITY_DEFAULTS,
     }
     const keep = (): Promise<void> => {
       if (!this.keepsState) return Promise.resolve()

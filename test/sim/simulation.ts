@@ -235,6 +235,7 @@ class Storm {
       linuxBridge: null,
       localPref: null,
       direction: endpoint === 1 ? 'from-port' : 'both',
+      sticky: false,
       description: undefined,
       instanceDescription: undefined,
       ...this.traitsOf(node, network),

@@ -4,6 +4,7 @@ import { systemClock } from '../../src/clock.ts'
 import { MemoryDriver } from '../../src/dataplane/memory.ts'
 import { identity } from '../../src/dataplane/model.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { VpnService } from '../../src/vpn/service.ts'
@@ -39,7 +40,7 @@ export function testApi(): TestApi {
     () => {},
   )
   const vpns = new VpnService(
-    { bgpAddress: address, identifier: address, vtep: address, vxlanPort: 4789 },
+    { bgpAddress: address, identifier: address, vtep: address, vxlanPort: 4789, mobility: MOBILITY_DEFAULTS },
     speaker,
     reconciler,
     silent,

@@ -3,6 +3,7 @@ import type { Speaker, SpeakerConfig } from '../../src/bgp/speaker.ts'
 import { MemoryDriver } from '../../src/dataplane/memory.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { parseMac } from '../../src/values/mac.ts'
 import type { AttachRequest, DetachRequest } from '../../src/vpn/request.ts'
@@ -31,7 +32,13 @@ export class TestNode {
     this.reconciler = new Reconciler({ clock, driver: this.driver, log: silent })
     this.speaker = speakerAt(address, peers, clock, network, changes, () => this.reconciler.complete())
     this.vpns = new VpnService(
-      { bgpAddress: ip(address), identifier: ip(address), vtep: ip(address), vxlanPort: 4789 },
+      {
+        bgpAddress: ip(address),
+        identifier: ip(address),
+        vtep: ip(address),
+        vxlanPort: 4789,
+        mobility: MOBILITY_DEFAULTS,
+      },
       this.speaker,
       this.reconciler,
       silent,
@@ -94,6 +101,7 @@ export function attachRequest(changes: Partial<AttachRequest> = {}): AttachReque
     vni: 100,
     localPref: null,
     direction: 'both',
+    sticky: false,
     description: undefined,
     instanceDescription: undefined,
     ...changes,

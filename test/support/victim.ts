@@ -16,6 +16,7 @@ import { type Answer, request } from '../../src/client.ts'
 import { MemoryDriver } from '../../src/dataplane/memory.ts'
 import { identity } from '../../src/dataplane/model.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
 import type { Logger } from '../../src/log.ts'
 import { RecentLog } from '../../src/recent-log.ts'
@@ -114,7 +115,13 @@ export class Victim {
       () => this.reconciler.complete(),
     )
     this.vpns = new VpnService(
-      { bgpAddress: address, identifier: ip(VICTIM_IDENTIFIER), vtep: address, vxlanPort: 4789 },
+      {
+        bgpAddress: address,
+        identifier: ip(VICTIM_IDENTIFIER),
+        vtep: address,
+        vxlanPort: 4789,
+        mobility: MOBILITY_DEFAULTS,
+      },
       this.speaker,
       this.reconciler,
       log,

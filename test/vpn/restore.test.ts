@@ -4,6 +4,7 @@ import type { Speaker } from '../../src/bgp/speaker.ts'
 import { MemoryDriver } from '../../src/dataplane/memory.ts'
 import { identity } from '../../src/dataplane/model.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { decodeState, encodeState } from '../../src/vpn/state.ts'
 import { Process } from '../sim/process.ts'
@@ -43,7 +44,7 @@ function start(text = disk.at(-1)): Life {
   const reconciler = new Reconciler({ clock: process.clock, driver, log: silent })
   const speaker = speakerAt(A, [peerConfig('10.77.0.12')], clock, network)
   const vpns: VpnService = new VpnService(
-    { bgpAddress: ip(A), identifier: ip(A), vtep: ip(A), vxlanPort: 4789 },
+    { bgpAddress: ip(A), identifier: ip(A), vtep: ip(A), vxlanPort: 4789, mobility: MOBILITY_DEFAULTS },
     speaker,
     reconciler,
     silent,

@@ -269,6 +269,7 @@ describe('two nodes', () => {
   })
 
   test('a MAC that moves is announced with a higher sequence, so that others follow (RFC 7432 §15)', async () => {
+    clock.advance(20_000)
     await node.attach({
       mac: mac('02:00:00:00:01:02'),
       ip: parseInterfaceAddress('192.168.10.2/24')!,

@@ -34,6 +34,7 @@ const STATE: State = {
           direction: 'both',
           localPref: 0,
           label: 16,
+          sticky: false,
           sequence: 4,
           description: null,
         },

@@ -1,0 +1,150 @@
+import type { Mac } from '../values/mac.ts'
+import { ensure } from '../values/map.ts'
+
+/** What makes a MAC address that is claimed in two places a duplicate (RFC 7432 §15.1). */
+export interface MobilityTerms {
+  /** Moves within the window from which on it is one; 0: never. */
+  readonly moves: number
+  readonly windowSeconds: number
+  /** After how long it is given another chance; 0: when it is detached. */
+  readonly recoverySeconds: number
+}
+
+/** RFC 7432 §15.1; the recovery time is what FRR and others propose. */
+export const MOBILITY_DEFAULTS: MobilityTerms = { moves: 5, windowSeconds: 180, recoverySeconds: 1800 }
+
+/** When routes are as complete as they get. */
+export interface Completeness {
+  /** Milliseconds, on the clock that never goes back. */
+  now(): number
+  /** How often a peer has said all it has, and when the last time was. */
+  readonly completions: number
+  readonly completedAt: number
+}
+
+/** A route for an address that has only just been attached tells where it was before, when it arrives within that time. */
+const FRESH_MS = 10_000
+const HIGHEST = 0xffff_ffff
+
+interface LocalMac {
+  sequence: number
+  readonly attachedAt: number
+  readonly completions: number
+  /** It has outbid a route that arrived after the attach; it does so only once. */
+  outbid: boolean
+}
+
+/**
+ * Mobility of the MAC addresses that are attached here (RFC 7432 §7.7, §15). An attach is the word of the orchestrator: it
+ * outbids every route for the address that is known, and those that turn up just after it, since they are older.
+ */
+export class Mobility {
+  private readonly terms: MobilityTerms
+  private readonly completeness: Completeness
+  private readonly local = new Map<Mac, LocalMac>()
+  /** When each address moved lately, here or away. */
+  private readonly moves = new Map<Mac, number[]>()
+  private readonly duplicates = new Map<Mac, number>()
+
+  constructor(terms: MobilityTerms, completeness: Completeness) {
+    this.terms = terms
+    this.completeness = completeness
+  }
+
+  has(mac: Mac): boolean {
+    return this.local.has(mac)
+  }
+
+  sequenceOf(mac: Mac): number {
+    return this.local.get(mac)?.sequence ?? 0
+  }
+
+  /** Since when it is taken for a duplicate, on the clock that never goes back; undefined when it is not. */
+  duplicateSince(mac: Mac): number | undefined {
+    const since = this.duplicates.get(mac)
+    const { recoverySeconds } = this.terms
+    if (since === undefined || recoverySeconds === 0) return since
+    if (this.completeness.now() - since < recoverySeconds * 1000) return since
+    this.duplicates.delete(mac)
+    this.moves.delete(mac)
+    return undefined
+  }
+
+  /** Adds a local address: `highest` is the highest sequence that others announce, undefined when nobody does. True when it became a duplicate. */
+  attach(mac: Mac, highest: number | undefined): boolean {
+    const duplicate = highest !== undefined && this.moved(mac)
+    const sequence = highest === undefined ? 0 : this.next(mac, highest)
+    this.add(mac, sequence, false)
+    return duplicate
+  }
+
+  /** Adds one that was here before a restart. */
+  restore(mac: Mac, sequence: number): void {
+    this.add(mac, sequence, true)
+  }
+
+  detach(mac: Mac): void {
+    this.local.delete(mac)
+    this.prune()
+  }
+
+  /**
+   * Somebody else announces a local address. `outbids` when ours has a new sequence to be announced, `duplicate` when it has
+   * now moved too often.
+   */
+  heard(mac: Mac, sequence: number): { readonly outbids: boolean; readonly duplicate: boolean } {
+    const local = this.local.get(mac)
+    if (local === undefined || sequence < local.sequence) return { outbids: false, duplicate: false }
+    if (this.isFresh(local)) {
+      local.outbid = true
+      const next = this.next(mac, sequence)
+      const outbids = next > local.sequence
+      local.sequence = next
+      return { outbids, duplicate: false }
+    }
+    return { outbids: false, duplicate: sequence > local.sequence && this.moved(mac) }
+  }
+
+  private add(mac: Mac, sequence: number, outbid: boolean): void {
+    const { completions } = this.completeness
+    this.local.set(mac, { sequence, attachedAt: this.completeness.now(), completions, outbid })
+  }
+
+  /** One more than the highest; a duplicate does not take part in the race. */
+  private next(mac: Mac, highest: number): number {
+    return this.duplicateSince(mac) === undefined ? Math.min(HIGHEST, highest + 1) : highest
+  }
+
+  private isFresh({ attachedAt, completions, outbid }: LocalMac): boolean {
+    if (outbid) return false
+    const now = this.completeness.now()
+    if (now - attachedAt < FRESH_MS) return true
+    if (completions > 0) return false
+    // It was attached when nobody could tell where it was before.
+    const { completions: since, completedAt } = this.completeness
+    return since === 0 || (since === 1 && now - completedAt < FRESH_MS)
+  }
+
+  /** Notes a move; true when it was the one too many. */
+  private moved(mac: Mac): boolean {
+    const { moves, windowSeconds } = this.terms
+    const now = this.completeness.now()
+    const times = ensure(this.moves, mac, () => [])
+    times.push(now)
+    while (times[0]! < now - windowSeconds * 1000) times.shift()
+    if (moves === 0 || times.length < moves || this.duplicateSince(mac) !== undefined) return false
+    this.duplicates.set(mac, now)
+    return true
+  }
+
+  /** Forgets what has not moved lately and is not here. */
+  private prune(): void {
+    const since = this.completeness.now() - this.terms.windowSeconds * 1000
+    for (const [mac, times] of this.moves) {
+      if (this.local.has(mac) || times.at(-1)! >= since || this.duplicateSince(mac) !== undefined) continue
+      this.moves.delete(mac)
+    }
+    if (this.terms.recoverySeconds > 0) return
+    for (const mac of this.duplicates.keys()) if (!this.local.has(mac)) this.duplicates.delete(mac)
+  }
+}

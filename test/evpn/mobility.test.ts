@@ -1,0 +1,123 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { MOBILITY_DEFAULTS, Mobility, type MobilityTerms } from '../../src/evpn/mobility.ts'
+
+const MAC = 0x020000000101
+
+let seconds: number
+let completeness: { now(): number; completions: number; completedAt: number }
+let mobility: Mobility
+
+function begin(terms: Partial<MobilityTerms> = {}): void {
+  mobility = new Mobility({ ...MOBILITY_DEFAULTS, ...terms }, completeness)
+}
+
+beforeEach(() => {
+  seconds = 1000
+  completeness = { now: () => seconds * 1000, completions: 1, completedAt: 0 }
+  begin()
+})
+
+describe('an attach (RFC 7432 §15)', () => {
+  test.each([
+    ['of an address that nobody announces', undefined, 0],
+    ['of one that others announce without the community', 0, 1],
+    ['of one that has moved before', 7, 8],
+    ['of one that has moved as often as can be said', 0xffff_ffff, 0xffff_ffff],
+  ])('%s', (_, highest, sequence) => {
+    mobility.attach(MAC, highest)
+    expect(mobility.sequenceOf(MAC)).toBe(sequence)
+  })
+
+  test('outbids a route that turns up just after it, once', () => {
+    mobility.attach(MAC, undefined)
+    seconds += 9
+    expect(mobility.heard(MAC, 3)).toEqual({ outbids: true, duplicate: false })
+    expect(mobility.sequenceOf(MAC)).toBe(4)
+    expect(mobility.heard(MAC, 9).outbids).toBe(false)
+    expect(mobility.sequenceOf(MAC)).toBe(4)
+  })
+
+  test.each([
+    ['that turns up later: the address has moved on', 11, 3],
+    ['that it beats anyway', 1, 0],
+  ])('does not outbid one %s', (_, after, sequence) => {
+    mobility.attach(MAC, 0)
+    seconds += after
+    expect(mobility.heard(MAC, sequence).outbids).toBe(false)
+    expect(mobility.sequenceOf(MAC)).toBe(1)
+  })
+
+  test('before any peer was heard outbids what the first one tells, however late', () => {
+    completeness.completions = 0
+    mobility.attach(MAC, undefined)
+    seconds += 3600
+    expect(mobility.heard(MAC, 3).outbids).toBe(true)
+  })
+
+  test('before any peer was heard has ten seconds from the end of what the first one tells', () => {
+    completeness.completions = 0
+    mobility.attach(MAC, undefined)
+    seconds += 3600
+    Object.assign(completeness, { completions: 1, completedAt: seconds * 1000 })
+    seconds += 11
+    expect(mobility.heard(MAC, 3).outbids).toBe(false)
+  })
+
+  test('of before a restart is not a new one', () => {
+    mobility.restore(MAC, 5)
+    expect(mobility.heard(MAC, 6).outbids).toBe(false)
+    expect(mobility.sequenceOf(MAC)).toBe(5)
+  })
+})
+
+describe('a duplicate (RFC 7432 §15.1)', () => {
+  /** The address comes here from elsewhere; true when that was a move too many. */
+  const comes = (highest: number): boolean => {
+    mobility.detach(MAC)
+    return mobility.attach(MAC, highest)
+  }
+
+  test('is what moves five times in three minutes; it outbids nobody from then on', () => {
+    const alarms = [1, 3, 5, 7].map((highest) => {
+      seconds += 40
+      return comes(highest)
+    })
+    expect(alarms).toEqual([false, false, false, false])
+    seconds += 15
+    // and it is claimed elsewhere
+    expect(mobility.heard(MAC, 12)).toEqual({ outbids: false, duplicate: true })
+    expect(mobility.duplicateSince(MAC)).toBe(seconds * 1000)
+    expect(comes(12)).toBe(false)
+    expect(mobility.sequenceOf(MAC)).toBe(12)
+  })
+
+  test('is not what takes longer', () => {
+    for (let move = 0; move < 20; move++) {
+      seconds += 50
+      expect(comes(move * 2)).toBe(false)
+    }
+  })
+
+  test('gets another chance', () => {
+    for (let move = 0; move < 5; move++) comes(move * 2)
+    expect(mobility.duplicateSince(MAC)).toBeDefined()
+    seconds += 1801
+    expect(mobility.duplicateSince(MAC)).toBeUndefined()
+    expect(comes(20)).toBe(false)
+    expect(mobility.sequenceOf(MAC)).toBe(21)
+  })
+
+  test('without recovery stays one until it is detached', () => {
+    begin({ recoverySeconds: 0 })
+    for (let move = 0; move < 5; move++) comes(move * 2)
+    seconds += 100_000
+    expect(mobility.duplicateSince(MAC)).toBeDefined()
+    mobility.detach(MAC)
+    expect(mobility.duplicateSince(MAC)).toBeUndefined()
+  })
+
+  test('is never one where nobody wants to know', () => {
+    begin({ moves: 0 })
+    for (let move = 0; move < 50; move++) expect(comes(move * 2)).toBe(false)
+  })
+})
