@@ -11,6 +11,7 @@ export default defineConfig({
           name: 'pure',
           include: ['test/**/*.test.ts'],
           exclude: ['test/kernel/**', 'test/interop/**'],
+          testTimeout: 20_000,
         },
       },
       {

@@ -85,9 +85,9 @@ const files = globSync('src/**/*.ts')
 
 function importsOf(file: string): Import[] {
   const text = readFileSync(file, 'utf8')
-  return [
-    ...text.matchAll(/^(?:import|export) (type )?[^'"\n]*?(?:\{[^}]*\}[^'"]*?)?from '(\.[^']+)'/gm),
-  ].map((match) => ({
+  const fixed = text.matchAll(/^(?:import|export) (type )?[^'"\n]*?(?:\{[^}]*\}[^'"]*?)?from '(\.[^']+)'/gm)
+  const late = text.matchAll(/\bimport\((type )?'(\.[^']+)'\)/g)
+  return [...fixed, ...late].map((match) => ({
     from: file,
     to: normalize(join(dirname(file), match[2]!)),
     typeOnly: match[1] !== undefined,
@@ -129,7 +129,7 @@ describe('import directions', () => {
 
   test('every import is seen', () => {
     for (const file of files) {
-      const lines = readFileSync(file, 'utf8').match(/from '\.[^']+'/g) ?? []
+      const lines = readFileSync(file, 'utf8').match(/(from |import\()'\.[^']+'/g) ?? []
       expect(importsOf(file), file).toHaveLength(lines.length)
     }
   })

@@ -1,9 +1,7 @@
 import { parseArgs } from 'node:util'
 import type { Options } from 'yargs'
 import type { Assignment } from '../config/ini.ts'
-import { interpret } from '../config/load.ts'
 import { DEFAULT_FILE, readSources, type Source } from '../config/sources.ts'
-import { runDaemon } from '../daemon.ts'
 import { createLog } from '../log.ts'
 import { RecentLog } from '../recent-log.ts'
 import { VERSION } from '../version.ts'
@@ -61,6 +59,10 @@ export const daemon = command({
     ],
   ],
   async run(args) {
+    const [{ interpret }, { runDaemon }] = await Promise.all([
+      import('../config/load.ts'),
+      import('../daemon.ts'),
+    ])
     const overrides = [
       ...override('BGP', 'reflector', args.reflector ? 'true' : undefined),
       ...override('DEFAULT', 'debug', args.debug ? 'true' : args.nodebug ? 'false' : undefined),

@@ -4,7 +4,7 @@ import { maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
 import { KeyFile } from '../config/key-file.ts'
 import { createLog } from '../log.ts'
 import { RecentLog } from '../recent-log.ts'
-import { type ReflectorConfig, runReflector } from '../reflector.ts'
+import type { ReflectorConfig } from '../reflector.ts'
 import { formatIp, type Ip, isIpv4, parseInterfaceAddress, parseIp } from '../values/address.ts'
 import { CliError, command } from './command.ts'
 import { untilSignal } from './until-signal.ts'
@@ -69,6 +69,7 @@ export const reflector = command({
       md5Key: args['md5-key-file'] === undefined ? null : readKey(args['md5-key-file']),
       api: args.api === undefined ? null : endpoint(args.api),
     }
+    const { runReflector } = await import('../reflector.ts')
     const recentLog = new RecentLog()
     const log = createLog({ debug: args.debug, file: args['log-file'] ?? null }, recentLog)
     await untilSignal(log, () => runReflector(config, log, recentLog))

@@ -1,5 +1,5 @@
 import type { Options } from 'yargs'
-import { API_HOST, API_PORT } from '../config/schema.ts'
+import { API_HOST, API_PORT } from '../config/api-address.ts'
 
 /** The options that name a daemon's REST API. */
 export const serverOption = {

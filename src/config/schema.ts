@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { API_HOST, API_PORT } from './api-address.ts'
 import {
   address,
   boolean,
@@ -40,10 +41,6 @@ export const about = z.registry<About>()
 export const FOREIGN_SECTIONS = ['privsep', 'oslo_concurrency', 'AGENT', 'OVS']
 
 const asNumber = integer(1, 4_294_967_295)
-
-/** Where a daemon's REST API is unless told otherwise. */
-export const API_HOST = '127.0.0.1'
-export const API_PORT = 8082
 
 /** Every section and option with its type, default and description; the values are what the looking glass shows. */
 export function configSchema(interfaces: Interfaces) {
