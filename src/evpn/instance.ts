@@ -182,6 +182,7 @@ export class EvpnInstance implements Subscriber {
     const given = [...targets].filter((target) => !before.has(target))
     const taken = [...before].filter((target) => !targets.has(target))
     this.importTargets = targets
+    if (given.length > 0) this.mobility.listens()
     for (const target of given) this.speaker.subscribe(this, target)
     for (const target of taken) this.speaker.unsubscribe(this, target)
     if (taken.length === 0) return

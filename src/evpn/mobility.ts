@@ -22,8 +22,8 @@ export interface Completeness {
   readonly completedAt: number
 }
 
-/** A route for an address that has only just been attached tells where it was before, when it arrives within that time. */
-const FRESH_MS = 10_000
+/** What peers tell of a route target within that time of our asking for it is older than what we attach meanwhile. */
+const NEWS_MS = 10_000
 const HIGHEST = 0xffff_ffff
 
 interface LocalMac {
@@ -36,7 +36,8 @@ interface LocalMac {
 
 /**
  * Mobility of the MAC addresses that are attached here (RFC 7432 §7.7, §15). An attach is the word of the orchestrator: it
- * outbids every route for the address that is known, and those that turn up just after it, since they are older.
+ * outbids every route for the address that is known, and those that turn up just after it because we have only just asked for
+ * them, since they are older.
  */
 export class Mobility {
   private readonly terms: MobilityTerms
@@ -45,10 +46,16 @@ export class Mobility {
   /** When each address moved lately, here or away. */
   private readonly moves = new Map<Mac, number[]>()
   private readonly duplicates = new Map<Mac, number>()
+  private listeningSince = 0
 
   constructor(terms: MobilityTerms, completeness: Completeness) {
     this.terms = terms
     this.completeness = completeness
+  }
+
+  /** From now on there are routes to be heard that were not before. */
+  listens(): void {
+    this.listeningSince = this.completeness.now()
   }
 
   has(mac: Mac): boolean {
@@ -118,11 +125,11 @@ export class Mobility {
   private isFresh({ attachedAt, completions, outbid }: LocalMac): boolean {
     if (outbid) return false
     const now = this.completeness.now()
-    if (now - attachedAt < FRESH_MS) return true
+    if (attachedAt >= this.listeningSince && now - this.listeningSince < NEWS_MS) return true
     if (completions > 0) return false
     // It was attached when nobody could tell where it was before.
     const { completions: since, completedAt } = this.completeness
-    return since === 0 || (since === 1 && now - completedAt < FRESH_MS)
+    return since === 0 || (since === 1 && now - completedAt < NEWS_MS)
   }
 
   /** Notes a move; true when it was the one too many. */

@@ -28,7 +28,9 @@ describe('an attach (RFC 7432 §15)', () => {
     expect(mobility.sequenceOf(MAC)).toBe(sequence)
   })
 
-  test('outbids a route that turns up just after it, once', () => {
+  test('outbids a route that turns up after it because we have only just asked for it, once', () => {
+    mobility.listens()
+    seconds += 0.1
     mobility.attach(MAC, undefined)
     seconds += 9
     expect(mobility.heard(MAC, 3)).toEqual({ outbids: true, duplicate: false })
@@ -37,10 +39,26 @@ describe('an attach (RFC 7432 §15)', () => {
     expect(mobility.sequenceOf(MAC)).toBe(4)
   })
 
+  test('does not outbid what was attached elsewhere after it', () => {
+    mobility.listens()
+    seconds += 11
+    mobility.attach(MAC, undefined)
+    expect(mobility.heard(MAC, 0).outbids).toBe(false)
+  })
+
+  test('of long ago does not outbid what a new route target brings', () => {
+    mobility.attach(MAC, undefined)
+    seconds += 100
+    mobility.listens()
+    seconds += 1
+    expect(mobility.heard(MAC, 0).outbids).toBe(false)
+  })
+
   test.each([
     ['that turns up later: the address has moved on', 11, 3],
     ['that it beats anyway', 1, 0],
   ])('does not outbid one %s', (_, after, sequence) => {
+    mobility.listens()
     mobility.attach(MAC, 0)
     seconds += after
     expect(mobility.heard(MAC, sequence).outbids).toBe(false)

@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Daemon, startChanter } from '../../src/lab/chanter.ts'
+import { run } from '../../src/lab/command.ts'
+import { Lab } from '../../src/lab/lab.ts'
+import { addNode, type Host, type Vm } from '../../src/lab/network.ts'
+import { AS, buildTwoNodes, startNode, startReflector, type TwoNodes } from '../../src/lab/two-nodes.ts'
+import { formatMac } from '../../src/values/mac.ts'
+import { Flow } from '../support/flow.ts'
+import { attach, detach, forwards, session } from '../support/interop.ts'
+
+const REFLECTOR = '10.77.0.1'
+const FLOOD = (node: number) => `00:00:00:00:00:00 10.77.0.1${node}`
+const VM1 = '02:00:00:00:01:01'
+
+let lab: Lab
+let network: TwoNodes
+let third: Host
+/** The nodes that the VM is on by turns, the first and the third. */
+let homes: { daemon: Daemon; vm: Vm; device: string }[]
+let two: Daemon
+
+beforeAll(async () => {
+  lab = new Lab()
+  network = await buildTwoNodes(lab)
+  third = await addNode(lab, network.reflector, 'node3', '10.77.0.13')
+  await startReflector(lab, network, 'chanter')
+  const BGP = { peers: REFLECTOR, my_as: AS }
+  const one = await startNode(lab, network, network.sites[0])
+  two = await startNode(lab, network, network.sites[1])
+  const three = await startChanter(lab, third, { BGP })
+  for (const daemon of [one, two, three]) await session(lab, daemon, REFLECTOR, true)
+  const [{ vm }] = network.sites
+  const moved = { ...vm, port: 'tap-moved' }
+  await run(
+    'ip',
+    ...['link', 'add', 'name', 'moved', 'netns', vm.namespace, 'type', 'veth'],
+    ...['peer', 'name', moved.port, 'netns', third.namespace],
+  )
+  await run('ip', '-n', third.namespace, 'link', 'set', moved.port, 'up')
+  await run('ip', '-n', vm.namespace, 'link', 'set', 'moved', 'address', formatMac(vm.mac), 'mtu', '1450')
+  homes = [
+    { daemon: one, vm, device: 'eth0' },
+    { daemon: three, vm: moved, device: 'moved' },
+  ]
+  await attach(one, vm)
+  await attach(two, network.sites[1].vm)
+  await forwards(lab, two.host, [`${VM1} 10.77.0.11`, FLOOD(1)])
+  const attachedAt = performance.now()
+  await lab.eventually(
+    'the VM has been in its network for longer than news of it takes',
+    async () => {
+      const ms = performance.now() - attachedAt
+      return ms > 11_000 ? { value: ms } : { seen: `${ms} ms` }
+    },
+    20,
+  )
+})
+
+afterAll(() => lab.close())
+
+/** The VM stops using one device and starts using the other. */
+async function resume(from: string, to: string): Promise<void> {
+  const { namespace, address } = network.sites[0].vm
+  const script = [
+    `link set ${from} down`,
+    `addr flush dev ${from}`,
+    `link set ${to} up`,
+    `addr add ${address} dev ${to}`,
+  ]
+  await lab.exec(
+    namespace,
+    'sh',
+    '-ec',
+    `ip link set ${to} up; printf '%s\\n' ${script.map((line) => `'${line}'`).join(' ')} | ip -batch -`,
+  )
+}
+
+describe('a VM migrates while packets flow', () => {
+  test.each([
+    ['attached at its new place when it is there, then detached at the old one', 0, 1, 'overlap'],
+    ['and back, detached before it is attached', 1, 0, 'gap'],
+    ['and again, long before it is detached', 0, 1, 'late'],
+  ] as const)('%s', async (what, from, to, order) => {
+    const [old, next] = [homes[from]!, homes[to]!]
+    const flow = await Flow.start(lab, network.sites[1].vm, network.sites[0].vm)
+    if (order === 'gap') await detach(old.daemon, old.vm)
+    await resume(old.device, next.device)
+    await attach(next.daemon, next.vm)
+    const at = `${VM1} ${next.daemon.host.address}`
+    await lab.eventually(`${two.host.name} sends to ${at}`, async () => {
+      const entries = await lab.exec(two.host.namespace, 'bridge', 'fdb', 'show', 'dev', 'vxlan--net1')
+      return entries.includes(`${VM1} dst ${next.daemon.host.address}`)
+        ? { value: entries }
+        : { seen: entries }
+    })
+    // the late withdraw of the old place changes nothing
+    if (order !== 'gap') await detach(old.daemon, old.vm)
+    await forwards(lab, two.host, [at, FLOOD(to === 0 ? 1 : 3)])
+    const { lost, sent, outageMs } = await flow.stop()
+    console.log(`${what}: ${lost} of ${sent} packets lost (${outageMs} ms)`)
+    expect(sent).toBeGreaterThan(lost)
+    expect(outageMs).toBeLessThan(2000)
+  })
+})
