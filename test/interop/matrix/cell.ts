@@ -31,7 +31,7 @@ export const CELL_NAMES = [
 export type CellName = (typeof CELL_NAMES)[number]
 
 export type Outcome =
-  | { readonly verdict: 'pass'; readonly note: string }
+  | { readonly verdict: 'pass'; readonly note: string; readonly remarks: readonly string[] }
   | { readonly verdict: 'fail'; readonly note: string }
   | { readonly verdict: 'not supported by peer'; readonly note: string }
 
@@ -44,6 +44,8 @@ const PATIENCE_SECONDS = 6
 export class Column {
   readonly peer: RealPeer
   readonly ours = new Map<LinkName, Ours>()
+  /** What a reader of the table should know of the cell that is being tried. */
+  readonly remarks = new Set<string>()
 
   constructor(peer: RealPeer) {
     this.peer = peer

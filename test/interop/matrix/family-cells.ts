@@ -1,10 +1,7 @@
 import type { Column, Trial } from './cell.ts'
-import { differences, type Facts, type FamilyName, type Field, formatFacts, missing } from './facts.ts'
+import { differences, type Facts, type FamilyName, formatFacts, missing } from './facts.ts'
 import { AS, type LinkName } from './links.ts'
 import { SECOND_TARGET } from './routes.ts'
-
-/** What of a told route nobody can see at a peer, because the peer does not show it. */
-const MUST_SHOW: readonly Field[] = ['route', 'rd', 'label', 'nextHop', 'targets', 'asPath']
 
 /** Our routes of a family, as the peer shows them; and that they go when we withdraw them. */
 export const familyOut =
@@ -29,9 +26,35 @@ export async function whileAnnounced(
   try {
     return await act(await held(column, link, family, told))
   } finally {
-    column.our(link).withdraw(family)
+    await withdraw(column, link, family)
     await heldNoMore(column, link, family, told)
   }
+}
+
+/** Withdraws our routes; a peer that keeps them is checked to do so still, and made to forget them. */
+export async function withdraw(
+  column: Column,
+  link: LinkName,
+  family: Exclude<FamilyName, 'RTC'>,
+): Promise<void> {
+  const { peer } = column
+  const before = (await peer.session(link)).updatesReceived
+  column.our(link).withdraw(family)
+  if (peer.keepsWithdrawn === null) return
+  column.remarks.add(peer.keepsWithdrawn)
+  await column.eventually(`${peer.name} has received our withdrawal`, async () => {
+    const { updatesReceived } = await peer.session(link)
+    return updatesReceived > before ? { value: true } : { seen: `${updatesReceived} updates` }
+  })
+  if ((await peer.held(link, family)).length === 0)
+    throw new Error(`${peer.name} lets go of withdrawn routes by now: it is noted that it does not`)
+  const { neighbour } = column.our(link)
+  const { establishedCount } = neighbour.peer
+  await peer.reset(link)
+  await column.eventually('the session is up again', async () =>
+    neighbour.peer.establishedCount > establishedCount ? { value: true } : { seen: column.our(link).state },
+  )
+  await column.established(link)
 }
 
 async function membershipOut(column: Column): Promise<string> {
@@ -59,12 +82,13 @@ export async function whileTold(
 ): Promise<string> {
   const { peer } = column
   const feeder = column.our(link === 'external' ? 'vpn' : 'external')
+  if (peer.passesOn !== null) column.remarks.add(peer.passesOn)
   const before = (await peer.told(link, family)).length
   await peer.originate(family, feeder)
   try {
     return await act(await learnt(column, link, family, (count) => count > before))
   } finally {
-    await peer.withdraw(family, feeder)
+    await peer.withdraw(family, () => withdraw(column, feeder.link.name, family as 'VPNv4'))
     await learnt(column, link, family, (count) => count === before)
   }
 }
@@ -84,7 +108,7 @@ export async function held(
       const wrong = told.flatMap((facts) => {
         const match = routes.find(({ route }) => route === facts.route)
         if (match === undefined) return [`no ${facts.route}`]
-        const unseen = missing(facts, match).filter((field) => MUST_SHOW.includes(field))
+        const unseen = missing(facts, match).filter((field) => !peer.unshown(family).includes(field))
         return [...differences(facts, match), ...unseen.map((field) => `no ${field}`)]
       })
       return wrong.length === 0

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Lab } from '../../../src/lab/lab.ts'
 import type { LabProcess } from '../../../src/lab/process.ts'
-import type { CellName } from './cell.ts'
-import type { Facts, FamilyName } from './facts.ts'
+import type { CellName, Column } from './cell.ts'
+import type { Facts, FamilyName, Field } from './facts.ts'
 import type { LinkName, Links } from './links.ts'
 import type { Ours } from './ours.ts'
 
@@ -29,7 +29,7 @@ export interface ShownSession {
 export interface Lack {
   readonly note: string
   /** Tries it all the same; resolves to whether the peer still refuses. */
-  readonly isStillLacking: () => Promise<boolean>
+  readonly isStillLacking: (column: Column) => Promise<boolean>
 }
 
 /** A program of Debian's with a session to each of our speakers, in a namespace of its own. */
@@ -50,6 +50,15 @@ export abstract class RealPeer {
     this.links = links
   }
 
+  /** What of the routes of a family its words never tell. */
+  unshown(_family: FamilyName): readonly Field[] {
+    return []
+  }
+
+  /** Why the routes that it tells are not its own but those of a feeder; null when they are its own. */
+  readonly passesOn: string | null = null
+  /** Why it keeps routes that were withdrawn; null for a peer in its right mind. */
+  readonly keepsWithdrawn: string | null = null
   /** What it cannot do, by cell. */
   abstract lacks(): Partial<Record<CellName, Lack>>
   /** Writes its configuration and what else it needs once. */
@@ -63,7 +72,8 @@ export abstract class RealPeer {
   abstract told(link: LinkName, family: FamilyName): Promise<Facts[]>
   /** Makes it announce routes of a family; `feeder` has a session with it and can be what they come from. */
   abstract originate(family: FamilyName, feeder: Ours): Promise<unknown>
-  abstract withdraw(family: FamilyName, feeder: Ours): Promise<unknown>
+  /** Makes it withdraw them; `fromFeeder` withdraws what the feeder told. */
+  abstract withdraw(family: FamilyName, fromFeeder: () => Promise<void>): Promise<unknown>
   abstract session(link: LinkName): Promise<ShownSession>
   /** Makes it ask us for a family again. */
   abstract requestRefresh(link: LinkName, family: FamilyName): Promise<unknown>
@@ -94,6 +104,11 @@ export abstract class RealPeer {
     const running = this.processes
     this.processes = []
     await Promise.all(running.map((process) => process.stop('SIGKILL')))
+  }
+
+  /** Makes it let go of what we told it on a link: it ends the session. Only for those who keep what was withdrawn. */
+  reset(_link: LinkName): Promise<unknown> {
+    throw new Error(`${this.name} needs no reset`)
   }
 
   /** Removes what it made outside of the lab. */

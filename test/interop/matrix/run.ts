@@ -71,10 +71,12 @@ async function runColumn(
       report(cell, { verdict: 'fail', note: ruin })
       continue
     }
+    column.remarks.clear()
     try {
       const lack = lacks[cell]
-      if (lack === undefined) report(cell, { verdict: 'pass', note: await TRIALS[cell](column) })
-      else if (await lack.isStillLacking())
+      if (lack === undefined)
+        report(cell, { verdict: 'pass', note: await TRIALS[cell](column), remarks: [...column.remarks] })
+      else if (await lack.isStillLacking(column))
         report(cell, { verdict: 'not supported by peer', note: lack.note })
       else
         report(cell, {

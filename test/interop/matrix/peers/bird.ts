@@ -163,16 +163,16 @@ function routesOf(answer: string): Facts[] {
     const [, rd = '', route = ''] = /^(\d+:\d+) (\S+) /.exec(block) ?? []
     if (rd !== '') network = { rd, route }
     if (!/^(\d+:\d+ \S+| {2}).* \[to_|^(\d+:\d+ \S+| {2}).* \[own_/.test(block)) continue
-    const valueOf = (name: string) => new RegExp(`BGP.${name}: *(.*)`).exec(block)?.[1]
-    const nextHop = valueOf('next_hop') ?? /via (\S+)/.exec(block)?.[1]
-    const targets = [...(valueOf('ext_community') ?? '').matchAll(/\(rt, (\d+), (\d+)\)/g)]
+    const wordOf = (name: string) => new RegExp(`BGP.${name}: *(.*)`).exec(block)?.[1]
+    const nextHop = wordOf('next_hop') ?? /via (\S+)/.exec(block)?.[1]
+    const targets = [...(wordOf('ext_community') ?? '').matchAll(/\(rt, (\d+), (\d+)\)/g)]
     routes.push(
       facts({
         ...network,
-        label: valueOf('mpls_label_stack') ?? /mpls (\d+)/.exec(block)?.[1],
+        label: wordOf('mpls_label_stack') ?? /mpls (\d+)/.exec(block)?.[1],
         nextHop: nextHop && formatIp(unmapped(addressOf(nextHop))),
         targets: targets.map(([, as, number]) => `${as}:${number}`).join(' '),
-        asPath: valueOf('as_path') ?? '',
+        asPath: wordOf('as_path') ?? '',
       }),
     )
   }

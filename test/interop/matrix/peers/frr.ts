@@ -311,7 +311,7 @@ function shownOf(
 ): Shown[] {
   return paths.map((path) => {
     const words = path.extendedCommunity?.string.split(' ') ?? []
-    const valueOf = (prefix: string) => words.find((word) => word.startsWith(prefix))?.slice(prefix.length)
+    const wordOf = (prefix: string) => words.find((word) => word.startsWith(prefix))?.slice(prefix.length)
     const label = path.remoteLabel ?? path.vni ?? path.pmsi?.label ?? ownLabel
     const path4 = path.aspath?.string ?? ''
     return {
@@ -323,8 +323,8 @@ function shownOf(
         rd,
         label: label?.toString(),
         nextHop: formatIp(unmapped(addressOf(path.nexthops[0]!.ip))),
-        targets: valueOf('RT:') ?? '',
-        encapsulation: valueOf('ET:'),
+        targets: wordOf('RT:') ?? '',
+        encapsulation: wordOf('ET:'),
         asPath: path4 === 'Local' ? '' : path4,
       }),
     }

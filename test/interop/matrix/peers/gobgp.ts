@@ -197,7 +197,7 @@ function factsOf({ nlri, attrs }: Path): Facts {
     value?: string
     tunnel_type?: number
   }[]
-  const valueOf = (type: number, subtype: number) =>
+  const communityOf = (type: number, subtype: number) =>
     communities.find((one) => one.type === type && one.subtype === subtype)
   const asPath = (attribute(2)?.as_paths ?? []).flatMap(({ asns }) => asns).join(' ')
   const nextHop = attribute(14)?.nexthop
@@ -209,9 +209,9 @@ function factsOf({ nlri, attrs }: Path): Facts {
     rd: `${body.rd.admin}:${body.rd.assigned}`,
     label: isFlow ? undefined : `${body.labels?.[0] ?? body['label'] ?? attribute(22)?.label}`,
     nextHop: isFlow ? undefined : nextHop,
-    targets: valueOf(0, 2)?.value ?? '',
-    encapsulation: valueOf(3, 12)?.tunnel_type?.toString(),
-    redirect: valueOf(0x80, 8)?.value,
+    targets: communityOf(0, 2)?.value ?? '',
+    encapsulation: communityOf(3, 12)?.tunnel_type?.toString(),
+    redirect: communityOf(0x80, 8)?.value,
     asPath,
   })
 }
