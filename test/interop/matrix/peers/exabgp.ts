@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { eventually, Hopeless } from '../../../../src/lab/eventually.ts'
 import { formatIp, unmapped } from '../../../../src/values/address.ts'
 import type { CellName } from '../cell.ts'
-import { type Facts, type FamilyName, type Field, facts } from '../facts.ts'
+import { FAMILIES, type Facts, type FamilyName, type Field, facts } from '../facts.ts'
+import { held, whileTold } from '../family-cells.ts'
 import { AS, addressOf, LINK_NAMES, type Link, type LinkName } from '../links.ts'
 import { Ours } from '../ours.ts'
 import { type Lack, RealPeer, type ShownRoute, type ShownSession } from '../real-peer.ts'
@@ -57,23 +58,38 @@ export class ExaBgp extends RealPeer {
           return true
         },
       },
+      'refresh: we ask': {
+        note: 'ExaBGP 4.2.21 ends the session when it answers a request where enhanced route refresh (RFC 7313) was agreed on: it takes its own BoRR for an UPDATE',
+        isStillLacking: async (column) => {
+          await whileTold(column, 'vpn', 'VPNv4', async (words) => {
+            const { neighbour } = column.our('vpn')
+            const { establishedCount } = neighbour.peer
+            neighbour.requestRefresh(FAMILIES.VPNv4)
+            await column.eventually('ExaBGP has ended the session', async () =>
+              neighbour.peer.establishedCount > establishedCount
+                ? { value: true }
+                : { seen: neighbour.peer.state },
+            )
+            await column.established('vpn')
+            return words
+          })
+          return true
+        },
+      },
       'GR: we restart': {
-        note: 'ExaBGP 4.2 announces graceful restart and keeps nothing of a peer that is away',
+        note: 'ExaBGP 4.2 announces graceful restart and does nothing about it: what it has of a peer outlives every session, even one that ended with a Cease',
         isStillLacking: async (column) => {
           const ours = column.our('vpn')
-          ours.originate('VPNv4')
-          await column.eventually('ExaBGP has our route', async () => {
-            const { length } = await this.held('vpn', 'VPNv4')
-            return length > 0 ? { value: length } : { seen: 'nothing' }
-          })
-          ours.vanish()
-          await column.eventually('ExaBGP has lost our route', async () => {
-            const { length } = await this.held('vpn', 'VPNv4')
-            return length === 0 ? { value: length } : { seen: `${length} routes` }
-          })
+          const told = ours.originate('VPNv4')
+          await held(column, 'vpn', 'VPNv4', told)
+          ours.stop()
+          await column.eventually('the session is down, says ExaBGP', async () =>
+            (await this.session('vpn')).established ? { seen: 'it is up' } : { value: true },
+          )
+          const { length } = await this.held('vpn', 'VPNv4')
           column.ours.set('vpn', await new Ours(ours.link).start())
           await column.established('vpn')
-          return true
+          return length === told.length
         },
       },
     }
