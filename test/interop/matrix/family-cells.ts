@@ -1,5 +1,5 @@
 import type { Column, Trial } from './cell.ts'
-import { differences, type Facts, type FamilyName, formatFacts, missing } from './facts.ts'
+import { differences, type Facts, type FamilyName, type Field, formatFacts, missing } from './facts.ts'
 import { AS, type LinkName } from './links.ts'
 import { SECOND_TARGET } from './routes.ts'
 
@@ -23,12 +23,23 @@ export async function whileAnnounced(
     .our(link)
     .originate(family)
     .map((facts) => (as !== AS ? { ...facts, asPath: `${as}` } : facts))
-  try {
-    return await act(await held(column, link, family, told))
-  } finally {
-    await withdraw(column, link, family)
-    await heldNoMore(column, link, family, told)
-  }
+  return undone(
+    async () => act(await held(column, link, family, told)),
+    async () => {
+      await withdraw(column, link, family)
+      await heldNoMore(column, link, family, told)
+    },
+  )
+}
+
+/** Does `act` and, whatever comes of it, `undo`; when both fail, what `act` said counts. */
+async function undone(act: () => Promise<string>, undo: () => Promise<unknown>): Promise<string> {
+  const result = await act().catch(async (error: Error) => {
+    await undo().catch(() => undefined)
+    throw error
+  })
+  await undo()
+  return result
 }
 
 /** Withdraws our routes; a peer that keeps them is checked to do so still, and made to forget them. */
@@ -85,12 +96,15 @@ export async function whileTold(
   if (peer.passesOn !== null) column.remarks.add(peer.passesOn)
   const before = (await peer.told(link, family)).length
   await peer.originate(family, feeder)
-  try {
-    return await act(await learnt(column, link, family, (count) => count > before))
-  } finally {
-    await peer.withdraw(family, () => withdraw(column, feeder.link.name, family as 'VPNv4'))
-    await learnt(column, link, family, (count) => count === before)
-  }
+  return undone(
+    async () => act(await learnt(column, link, family, (count) => count > before)),
+    async () => {
+      await peer.withdraw(family, async () => {
+        if (family !== 'RTC') await withdraw(column, feeder.link.name, family)
+      })
+      await learnt(column, link, family, (count) => count === before)
+    },
+  )
 }
 
 /** Waits until the peer shows these routes of ours with these values. */
@@ -144,20 +158,21 @@ export async function learnt(
   const told = await column.eventually(`we have the ${family} routes of ${peer.name}`, async () => {
     const theirs = await peer.told(link, family)
     if (!isEnough(theirs.length)) return { seen: `it says that it tells us ${theirs.length}` }
-    const wrong = compare(theirs, column.our(link).learnt(family))
+    const wrong = compare(theirs, column.our(link).learnt(family), ['asPath', ...peer.unshown(family)])
     return wrong === '' ? { value: theirs } : { seen: wrong }
   })
   return told.map(formatFacts).join(' | ')
 }
 
-function compare(theirs: readonly Facts[], ours: readonly Facts[]): string {
+/** Where our routes are not what the peer says that it tells us; it may be silent on `unshown` only. */
+function compare(theirs: readonly Facts[], ours: readonly Facts[], unshown: readonly Field[]): string {
   const wrong = theirs.flatMap((told) => {
     const mine = ours.find(({ route }) => route === told.route)
     if (mine === undefined) return [`no ${told.route}`]
-    const unseen = missing(told, mine)
-    return [...differences(told, mine), ...unseen.map((field) => `no ${field}`)].map(
-      (what) => `${told.route}: ${what}`,
-    )
+    const unheard = missing(told, mine).map((field) => `no ${field}`)
+    const unsaid = missing(mine, told).filter((field) => !unshown.includes(field))
+    const unsure = unsaid.map((field) => `the peer shows no ${field}`)
+    return [...differences(told, mine), ...unheard, ...unsure].map((what) => `${told.route}: ${what}`)
   })
   if (ours.length !== theirs.length) wrong.push(`${ours.length} routes, not ${theirs.length}`)
   return wrong.length === 0 ? '' : `${wrong.join(', ')}; we have: ${ours.map(formatFacts).join(' | ')}`

@@ -35,8 +35,6 @@ export interface Lack {
 /** A program of Debian's with a session to each of our speakers, in a namespace of its own. */
 export abstract class RealPeer {
   abstract readonly name: string
-  /** Which Debian package it is of. */
-  abstract readonly debian: string
   protected abstract readonly executable: string
   protected readonly lab: Lab
   protected readonly namespace: string
@@ -93,8 +91,7 @@ export abstract class RealPeer {
   }
 
   start(): void {
-    if (!existsSync(this.executable))
-      throw new Error(`${this.executable} is missing: apt-get install ${this.debian}`)
+    if (!existsSync(this.executable)) throw new Error(`${this.executable} is missing`)
     this.launch()
     this.starts++
   }

@@ -3,9 +3,11 @@ import type { Lab } from '../../../src/lab/lab.ts'
 import { addNode, addReflector, type Host, UNDERLAY } from '../../../src/lab/network.ts'
 import { CELL_NAMES, type CellName, Column, type Outcome } from './cell.ts'
 import { TRIALS } from './cells.ts'
+import { FAMILY_NAMES } from './facts.ts'
 import { LINK_NAMES, type Links, linksOf, peerAddressOf } from './links.ts'
 import { Ours } from './ours.ts'
 import { PEERS } from './peers/index.ts'
+import type { Lack } from './real-peer.ts'
 import { TARGET } from './routes.ts'
 
 /** Told of each cell that is decided. */
@@ -16,7 +18,7 @@ export async function runMatrix(lab: Lab, names: readonly string[], report: Repo
   const hub = await addReflector(lab, '10.77.0.1')
   await run('ip', '-n', hub.namespace, 'link', 'set', UNDERLAY, 'addrgenmode', 'none')
   await Promise.all(
-    Object.entries(PEERS).map(async ([name, make], i) => {
+    Object.entries(PEERS).map(async ([name, { make }], i) => {
       if (!names.includes(name)) return
       const number = i + 1
       const links = linksOf(number)
@@ -28,22 +30,17 @@ export async function runMatrix(lab: Lab, names: readonly string[], report: Repo
   )
 }
 
+/** A host for the peer, and an address on the hub for each of our speakers. */
 async function addPeerHost(lab: Lab, hub: Host, name: string, number: number, links: Links): Promise<string> {
   const { namespace } = await addNode(lab, hub, name.toLowerCase(), peerAddressOf(number))
-  const add = (where: string, device: string, address: string) =>
-    run(
-      'ip',
-      '-n',
-      where,
-      'addr',
-      'add',
-      `${address}/${address.includes(':') ? '64' : '24'}`,
-      'dev',
-      device,
-      ...(address.includes(':') ? ['nodad'] : []),
-    )
-  await add(namespace, 'eth0', links.ipv6.peerAddress)
-  for (const link of LINK_NAMES) await add(hub.namespace, UNDERLAY, links[link].address)
+  const add = (where: string, device: string, ...address: readonly string[]) =>
+    run('ip', '-n', where, 'addr', 'add', ...address, 'dev', device)
+  await add(namespace, 'eth0', `${links.ipv6.peerAddress}/64`, 'nodad')
+  for (const link of LINK_NAMES) {
+    const { address } = links[link]
+    if (address.includes(':')) await add(hub.namespace, UNDERLAY, `${address}/64`, 'nodad')
+    else await add(hub.namespace, UNDERLAY, `${address}/24`)
+  }
   return namespace
 }
 
@@ -65,31 +62,28 @@ async function runColumn(
   } catch (error) {
     ruin = describeFailure(error, column)
   }
-  const lacks = peer.lacks()
+  const lacks = ruin === null ? peer.lacks() : {}
   for (const cell of CELL_NAMES) {
-    if (ruin !== null) {
-      report(cell, { verdict: 'fail', note: ruin })
-      continue
-    }
-    column.remarks.clear()
-    try {
-      const lack = lacks[cell]
-      if (lack === undefined)
-        report(cell, { verdict: 'pass', note: await TRIALS[cell](column), remarks: [...column.remarks] })
-      else if (await lack.isStillLacking(column))
-        report(cell, { verdict: 'not supported by peer', note: lack.note })
-      else
-        report(cell, {
-          verdict: 'fail',
-          note: `it has it by now, and this test does not know how to use it; it said: ${lack.note}`,
-        })
-    } catch (error) {
-      report(cell, { verdict: 'fail', note: describeFailure(error, column) })
-    }
+    report(cell, ruin === null ? await decide(column, cell, lacks[cell]) : { verdict: 'fail', note: ruin })
   }
   for (const ours of column.ours.values()) ours.stop()
   await peer.kill()
   peer.close()
+}
+
+async function decide(column: Column, cell: CellName, lack: Lack | undefined): Promise<Outcome> {
+  column.remarks.clear()
+  try {
+    if (lack === undefined)
+      return { verdict: 'pass', note: await TRIALS[cell](column), remarks: [...column.remarks] }
+    const family = FAMILY_NAMES.find((name) => cell === `${name} out` || cell === `${name} in`)
+    const isAgreed = family !== undefined && column.our('vpn').has(family)
+    if (!isAgreed && (await lack.isStillLacking(column)))
+      return { verdict: 'not supported by peer', note: lack.note }
+    throw new Error(`it can do that by now, and is noted not to: ${lack.note}`)
+  } catch (error) {
+    return { verdict: 'fail', note: describeFailure(error, column) }
+  }
 }
 
 function describeFailure(error: unknown, { peer, ours }: Column): string {

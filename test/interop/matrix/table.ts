@@ -1,13 +1,28 @@
 import { CELL_NAMES, type CellName, type Outcome } from './cell.ts'
 
-export type Results = ReadonlyMap<string, ReadonlyMap<CellName, Outcome>>
+/** What became of the cells of one peer. */
+export interface ColumnResult {
+  readonly name: string
+  readonly version: string
+  readonly cells: ReadonlyMap<CellName, Outcome>
+}
 
-/** The results as lines of text: a table, and below it why something is not supported or fails. */
-export function formatTable(results: Results): string {
-  const columns = [...results]
+/** A table, and below it why something is not supported or fails, and what stands behind the numbers at a pass. */
+export function formatTable(columns: readonly ColumnResult[]): string {
+  const remarks: string[] = []
+  const numberOf = (remark: string): number => {
+    if (!remarks.includes(remark)) remarks.push(remark)
+    return remarks.indexOf(remark) + 1
+  }
+  const textOf = (outcome: Outcome | undefined): string => {
+    if (outcome === undefined) return 'not run'
+    if (outcome.verdict !== 'pass' || outcome.remarks.length === 0) return outcome.verdict
+    return `pass (${outcome.remarks.map(numberOf).join(', ')})`
+  }
   const rows = [
-    ['', ...columns.map(([name]) => name)],
-    ...CELL_NAMES.map((cell) => [cell, ...columns.map(([, cells]) => cells.get(cell)?.verdict ?? 'not run')]),
+    ['', ...columns.map(({ name }) => name)],
+    ['', ...columns.map(({ version }) => version)],
+    ...CELL_NAMES.map((cell) => [cell, ...columns.map(({ cells }) => textOf(cells.get(cell)))]),
   ]
   const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)))
   const table = rows.map((row) =>
@@ -16,12 +31,20 @@ export function formatTable(results: Results): string {
       .join('  ')
       .trimEnd(),
   )
-  const notes = columns.flatMap(([name, cells]) => {
-    const byNote = new Map<string, CellName[]>()
-    for (const [cell, { verdict, note }] of cells)
-      if (verdict !== 'pass')
-        byNote.set(`${verdict}: ${note}`, [...(byNote.get(`${verdict}: ${note}`) ?? []), cell])
-    return [...byNote].map(([note, of]) => `${name}, ${of.join(', ')}: ${note}`)
-  })
-  return [...table, '', ...notes].join('\n')
+  return [
+    ...table,
+    '',
+    ...remarks.map((remark, i) => `(${i + 1}) ${remark}`),
+    ...columns.flatMap(explain),
+  ].join('\n')
+}
+
+/** Why cells did not pass, those with one reason together. */
+function explain({ name, cells }: ColumnResult): string[] {
+  const byNote = new Map<string, CellName[]>()
+  for (const [cell, { verdict, note }] of cells) {
+    if (verdict !== 'pass')
+      byNote.set(`${verdict}: ${note}`, [...(byNote.get(`${verdict}: ${note}`) ?? []), cell])
+  }
+  return [...byNote].map(([note, of]) => `${name}, ${of.join(', ')}: ${note}`)
 }

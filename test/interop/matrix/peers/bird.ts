@@ -14,7 +14,6 @@ const isBird = (family: FamilyName): family is BirdFamily => family in TABLES
 /** BIRD 2, spoken to by birdc. Its own routes are those of a static protocol, which is enabled and disabled. */
 export class Bird extends RealPeer {
   readonly name = 'BIRD'
-  readonly debian = 'bird2'
   protected readonly executable = '/usr/sbin/bird'
   private readonly config = this.file('bird.conf')
   private readonly socket = this.file('bird.ctl')

@@ -1,14 +1,14 @@
 import { appendFileSync, chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { eventually, Hopeless } from '../../../../src/lab/eventually.ts'
-import { formatIp, unmapped } from '../../../../src/values/address.ts'
 import type { CellName } from '../cell.ts'
-import { FAMILIES, type Facts, type FamilyName, type Field, facts } from '../facts.ts'
+import { FAMILIES, type Facts, type FamilyName, type Field } from '../facts.ts'
 import { held, whileTold } from '../family-cells.ts'
-import { AS, addressOf, LINK_NAMES, type Link, type LinkName } from '../links.ts'
+import { AS, LINK_NAMES, type Link, type LinkName } from '../links.ts'
 import { Ours } from '../ours.ts'
 import { type Lack, RealPeer, type ShownRoute, type ShownSession } from '../real-peer.ts'
 import { REDIRECT, SECOND_TARGET, TARGET } from '../routes.ts'
+import { factsOf } from './exabgp-text.ts'
 
 /** Names of the families in what it shows. */
 const NAMES: Readonly<Record<FamilyName, string>> = {
@@ -23,13 +23,10 @@ const NAMES: Readonly<Record<FamilyName, string>> = {
 const RD = '64512:12'
 const flow = (destination: string, protocol: string) =>
   `flow route { rd ${RD}; match { destination ${destination}; ${protocol} tcp; destination-port =80; } then { redirect ${REDIRECT}; extended-community [ target:${TARGET} ]; } }`
-const PROTOCOLS: Readonly<Record<string, string>> = { tcp: '6' }
-const TUNNELS: Readonly<Record<string, string>> = { VXLAN: '8' }
 
 /** ExaBGP, spoken to by the process of its API: what we append to a file, it does, and what it answers stands in another. */
 export class ExaBgp extends RealPeer {
   readonly name = 'ExaBGP'
-  readonly debian = 'exabgp'
   protected readonly executable = '/usr/sbin/exabgp'
   private readonly config = this.file('exabgp.conf')
   private readonly script = this.file('exabgp.sh')
@@ -246,48 +243,3 @@ neighbor ${address} {
   api { processes [ link ]; neighbor-changes; }
 }
 `.replace(/ {2}family \{ \}\n/, '')
-
-/** A route in the words of `show adj-rib … extensive`. */
-function factsOf(family: FamilyName, words: string): Facts {
-  const after = (name: string) => new RegExp(`(?:^| )${name} (\\[ .*? \\]|\\S+)`).exec(words)?.[1]
-  const communities = after('extended-community')?.split(' ') ?? []
-  const community = (name: string) =>
-    communities.find((one) => one.startsWith(`${name}:`))?.slice(name.length + 1)
-  const asPath = after('as-path')?.replace(/[[\]]/g, '').trim() ?? ''
-  if (family === 'RTC') return facts({ route: words.split(' ')[1]!.replace('target:', ''), asPath })
-  const nextHop = after('next-hop')
-  const encapsulation = community('encap')
-  return facts({
-    ...(family === 'EVPN' ? evpnRoute(words) : { route: routeOf(family, words), rd: after('rd') }),
-    ...(family.startsWith('VPN') ? { label: after('label') } : {}),
-    nextHop: nextHop && formatIp(unmapped(addressOf(nextHop))),
-    targets: community('target') ?? '',
-    encapsulation: encapsulation && TUNNELS[encapsulation],
-    redirect: community('redirect'),
-    asPath,
-  })
-}
-
-function routeOf(family: FamilyName, words: string): string {
-  if (!family.startsWith('FlowSpec')) return words.split(' ')[0]!
-  const [, destination, protocol = '', port] =
-    /destination-ipv[46] (\S+?)(?:\/0)? (?:protocol|next-header) =(\S+) destination-port (\S+)/.exec(words) ??
-    []
-  return `destination ${destination} protocol =${PROTOCOLS[protocol]} destination-port ${port}`
-}
-
-/** `evpn:macadv::<rd>:<esi>:<tag>:<MAC>/48:<IP>: label <label> (<field>)`, and the like. */
-function evpnRoute(words: string): { route: string; rd: string | undefined; label: string | undefined } {
-  const [, kind, rd, rest = ''] = /^evpn:(\w+)::(\d+:\d+):(\S+)/.exec(words) ?? []
-  const label = /\((\d+)\)/.exec(words)?.[1]
-  const [, mac, ip] = /^-:0:(\S+)\/48:(\S+):$/.exec(rest) ?? []
-  const [, prefix] = /^-:0:([\d.]+\/\d+):/.exec(rest) ?? []
-  switch (kind) {
-    case 'macadv':
-      return { route: `mac ${mac?.toLowerCase()} ${ip}`, rd, label }
-    case 'multicast':
-      return { route: `multicast ${rest.split(':').at(-1)}`, rd, label }
-    default:
-      return { route: `prefix ${prefix}`, rd, label }
-  }
-}

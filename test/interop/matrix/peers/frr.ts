@@ -1,12 +1,12 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
-import { formatIp, unmapped } from '../../../../src/values/address.ts'
+import { join } from 'node:path'
 import type { CellName } from '../cell.ts'
-import { type Facts, type FamilyName, facts } from '../facts.ts'
-import { AS, addressOf, LINK_NAMES, type Link, type LinkName } from '../links.ts'
+import type { Facts, FamilyName } from '../facts.ts'
+import { AS, LINK_NAMES, type Link, type LinkName } from '../links.ts'
 import { type Lack, RealPeer, type ShownRoute, type ShownSession } from '../real-peer.ts'
 import { TARGET } from '../routes.ts'
+import { type Advertised, evpnRoute, type Route, type Shown, shownOf, type Table } from './frr-json.ts'
 
 type FrrFamily = 'EVPN' | 'VPNv4' | 'VPNv6'
 
@@ -28,51 +28,12 @@ const NETWORKS: Readonly<Record<FrrFamily, string>> = {
   EVPN: `network 12.0.0.0/24 rd ${RD} ethtag 0 label 77 esi ${ESI} gwip 0.0.0.0 routermac 02:00:00:00:00:01`,
 }
 
-/** A path in the JSON of vtysh, in its longest form. */
-interface Path {
-  readonly vni?: string
-  readonly stale?: boolean
-  /** Its own. */
-  readonly sourced?: boolean
-  readonly remoteLabel?: number
-  readonly aspath?: { readonly string: string }
-  readonly extendedCommunity?: { readonly string: string }
-  readonly pmsi?: { readonly label: number }
-  readonly nexthops: readonly { readonly ip: string }[]
-  readonly peer: { readonly peerId: string }
-}
-
-interface Route {
-  readonly routeType?: number
-  readonly mac?: string
-  readonly ip?: string
-  readonly ipLen?: number
-  readonly paths: readonly (Path | readonly Path[])[]
-}
-
-/** An entry of the list of advertised routes. */
-interface Advertised {
-  readonly nextHop?: string
-  readonly nextHopGlobal?: string
-}
-
-type Table = Readonly<Record<string, Route>>
-
-/** A path with the names that its table has for it. */
-interface Shown {
-  readonly rd: string
-  readonly name: string
-  readonly facts: Facts
-  readonly path: Path
-}
-
 /** FRR's zebra and bgpd, spoken to by vtysh. EVPN comes out of a bridge of the namespace's kernel. */
 export class Frr extends RealPeer {
   readonly name = 'FRR'
-  readonly debian = 'frr'
   protected readonly executable = '/usr/lib/frr/bgpd'
   /** The daemons give up their privileges, so that the lab's own directory is closed to them. */
-  private readonly directory = join(tmpdir(), basename(this.namespace))
+  private directory = ''
 
   lacks(): Partial<Record<CellName, Lack>> {
     const lacksFamily = (family: string, note: string): Lack => ({
@@ -107,7 +68,7 @@ export class Frr extends RealPeer {
   }
 
   async prepare(): Promise<void> {
-    mkdirSync(this.directory)
+    this.directory = mkdtempSync(join(tmpdir(), 'chanter-frr-'))
     writeFileSync(join(this.directory, 'zebra.conf'), '')
     writeFileSync(join(this.directory, 'bgpd.conf'), this.config())
     await this.exec('chown', '-R', 'frr:frr', this.directory)
@@ -145,7 +106,7 @@ export class Frr extends RealPeer {
   }
 
   override close(): void {
-    rmSync(this.directory, { recursive: true, force: true })
+    if (this.directory !== '') rmSync(this.directory, { recursive: true })
   }
 
   async held(link: LinkName, family: FamilyName): Promise<ShownRoute[]> {
@@ -289,44 +250,4 @@ ${links
   )
   .join('')}`
   }
-}
-
-function evpnRoute({ routeType, mac, ip, ipLen }: Route): string {
-  switch (routeType) {
-    case 2:
-      return `mac ${mac} ${ip ?? 'none'}`
-    case 3:
-      return `multicast ${ip}`
-    default:
-      return `prefix ${ip}/${ipLen}`
-  }
-}
-
-function shownOf(
-  rd: string,
-  name: string,
-  route: string,
-  paths: readonly Path[],
-  ownLabel?: string,
-): Shown[] {
-  return paths.map((path) => {
-    const words = path.extendedCommunity?.string.split(' ') ?? []
-    const wordOf = (prefix: string) => words.find((word) => word.startsWith(prefix))?.slice(prefix.length)
-    const label = path.remoteLabel ?? path.vni ?? path.pmsi?.label ?? ownLabel
-    const path4 = path.aspath?.string ?? ''
-    return {
-      rd,
-      name,
-      path,
-      facts: facts({
-        route,
-        rd,
-        label: label?.toString(),
-        nextHop: formatIp(unmapped(addressOf(path.nexthops[0]!.ip))),
-        targets: wordOf('RT:') ?? '',
-        encapsulation: wordOf('ET:'),
-        asPath: path4 === 'Local' ? '' : path4,
-      }),
-    }
-  })
 }

@@ -71,7 +71,6 @@ interface Component {
 /** gobgpd, spoken to by its command `gobgp`. */
 export class GoBgp extends RealPeer {
   readonly name = 'GoBGP'
-  readonly debian = 'gobgpd'
   protected readonly executable = '/usr/bin/gobgpd'
   private readonly config = this.file('gobgpd.conf')
 

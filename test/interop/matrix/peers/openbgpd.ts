@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { formatIp, unmapped } from '../../../../src/values/address.ts'
 import type { CellName } from '../cell.ts'
 import { FAMILIES, type Facts, type FamilyName, type Field, facts } from '../facts.ts'
@@ -16,10 +16,10 @@ const HOME = '/run/openbgpd'
 /** OpenBGPD, spoken to by bgpctl. It has no VPNs of its own where there is no mpe(4): it passes on what `feeder` told it. */
 export class OpenBgpd extends RealPeer {
   readonly name = 'OpenBGPD'
-  readonly debian = 'openbgpd'
   protected readonly executable = '/usr/sbin/bgpd'
   private readonly config = this.file('openbgpd.conf')
   private readonly socket = this.file('openbgpd.sock')
+  private madeHome = false
 
   override readonly passesOn =
     'OpenBGPD has VPNs of its own on OpenBSD alone, for want of mpe(4) elsewhere: it passes on routes that another speaker of ours told it'
@@ -80,12 +80,16 @@ export class OpenBgpd extends RealPeer {
   }
 
   async prepare(): Promise<void> {
-    mkdirSync(HOME, { recursive: true })
+    this.madeHome = mkdirSync(HOME, { recursive: true }) !== undefined
     writeFileSync(this.config, this.configuration(), { mode: 0o600 })
   }
 
   protected launch(): void {
     this.run(this.executable, '-d', '-v', '-f', this.config)
+  }
+
+  override close(): void {
+    if (this.madeHome) rmdirSync(HOME)
   }
 
   answers(): Promise<unknown> {
