@@ -4,7 +4,8 @@ import { CELL_NAMES, type Outcome } from './matrix/cell.ts'
 import { PEERS } from './matrix/peers/index.ts'
 import { runMatrix } from './matrix/run.ts'
 
-const MATRIX_MS = 240_000
+/** Long enough for many cells to fail with their reasons; it takes half a minute when none does. */
+const MATRIX_MS = 600_000
 const names = Object.keys(PEERS)
 const outcomes = new Map<string, Outcome>()
 let lab: Lab

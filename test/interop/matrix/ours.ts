@@ -91,6 +91,11 @@ export class Ours {
     return this.routes(family).map(factsOf)
   }
 
+  /** Resolves when the RIB has done what it has put off. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => this.speaker.rib.walk([], () => {}, resolve))
+  }
+
   /** Goes away as if the machine had lost its power: no NOTIFICATION, no word. */
   vanish(): void {
     for (const connection of this.connections) connection.close()

@@ -1,6 +1,7 @@
 import type { Trial } from './cell.ts'
 import { held, learnt } from './family-cells.ts'
 import { Ours } from './ours.ts'
+import { TARGET } from './routes.ts'
 
 /** We go away without a word: the peer shows our routes as stale until we are back (RFC 4724 §4.2). */
 export const weRestart: Trial = async (column) => {
@@ -38,7 +39,7 @@ export const peerRestarts: Trial = async (column) => {
   const { peer } = column
   const ours = column.our('vpn')
   const feeder = column.our('external')
-  ours.want('64512:77')
+  ours.want(TARGET)
   await peer.originate('VPNv4', feeder)
   await learnt(column, 'vpn', 'VPNv4', (count) => count > 0)
   const kept = ours.learnt('VPNv4').length
@@ -46,6 +47,7 @@ export const peerRestarts: Trial = async (column) => {
   await column.eventually('we have noticed', async () =>
     ours.state === 'Established' ? { seen: ours.state } : { value: true },
   )
+  await ours.settled()
   if (ours.learnt('VPNv4').length !== kept) throw new Error('its routes went when it did')
   peer.start()
   await column.eventually(`${peer.name} answers again`, async () => ({ value: await peer.answers() }), 30)
