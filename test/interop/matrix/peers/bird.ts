@@ -140,6 +140,7 @@ ${LINK_NAMES.map((name) => neighbour(this.links[name])).join('')}`,
   }
 }
 
+/** It takes the IPv4-mapped next hops of VPNv6 routes (RFC 4659 §3.2.1.2) with `extended next hop` alone. */
 const neighbour = ({ name, address, peerAddress, as, key }: Link): string => `
 protocol bgp to_${name} {
   local ${peerAddress} as ${AS};
