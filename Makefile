@@ -3,9 +3,10 @@ SHELL := /bin/sh
 export PATH := $(CURDIR)/.toolchain/node_modules/.bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 DEMO_PACKAGES := iproute2 iputils-ping
-TEST_PACKAGES := $(DEMO_PACKAGES) gobgpd tshark frr bird2 python3-networking-bagpipe
+PEER_PACKAGES := gobgpd frr bird2 openbgpd exabgp
+TEST_PACKAGES := $(DEMO_PACKAGES) $(PEER_PACKAGES) tshark python3-networking-bagpipe
 
-.PHONY: help demo test sim build check setup docs format clean
+.PHONY: help demo test interop sim build check setup docs format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -16,6 +17,10 @@ demo: build ## Two nodes, a reflector and a ping through VXLAN (root; RR=gobgp; 
 
 test: build check ## All tests: pure, kernel, interop (root for the last two)
 	@scripts/test.sh $(TEST_PACKAGES)
+
+interop: setup ## A table of what GoBGP, FRR, BIRD, OpenBGPD and ExaBGP and we do with each other (root; PEERS=FRR,BIRD; VERBOSE=1)
+	@scripts/setup.sh debian $(DEMO_PACKAGES) $(PEER_PACKAGES)
+	@tsx scripts/interop.ts $(if $(PEERS),--peers $(PEERS)) $(if $(VERBOSE),--verbose)
 
 sim: setup ## Whole networks on virtual time with faults (SEEDS=200, or SEED=n to replay one)
 	@tsx scripts/sim.ts $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))

@@ -20,7 +20,8 @@ export interface Vm {
   readonly port: string
 }
 
-const UNDERLAY = 'underlay'
+/** The device of the reflector that holds its address and connects the nodes. */
+export const UNDERLAY = 'underlay'
 const UNDERLAY_PREFIX_LENGTH = 24
 /** Leaves room for the VXLAN header in the underlay's 1500. */
 const VM_MTU = 1450

@@ -1,0 +1,27 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Lab } from '../../src/lab/lab.ts'
+import { CELL_NAMES, type Outcome } from './matrix/cell.ts'
+import { PEERS } from './matrix/peers/index.ts'
+import { runMatrix } from './matrix/run.ts'
+
+/** Long enough for many cells to fail with their reasons; it takes half a minute when none does. */
+const MATRIX_MS = 600_000
+const names = Object.keys(PEERS)
+const outcomes = new Map<string, Outcome>()
+let lab: Lab
+
+beforeAll(async () => {
+  lab = new Lab()
+  await runMatrix(lab, names, (peer, cell, outcome) => outcomes.set(`${peer}, ${cell}`, outcome))
+}, MATRIX_MS)
+
+afterAll(() => {
+  lab.close()
+})
+
+describe.each(names)('%s', (peer) => {
+  test.each(CELL_NAMES)('%s', (cell) => {
+    const outcome = outcomes.get(`${peer}, ${cell}`)
+    expect(outcome?.verdict, outcome?.note).toBeOneOf(['pass', 'not supported by peer'])
+  })
+})
