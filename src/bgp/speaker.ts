@@ -97,7 +97,7 @@ export class Speaker {
   readonly neighbours = new Map<Ip, Neighbour>()
   readonly config: SpeakerConfig
   /** How often a peer has said all it has, and when the last time was. */
-  readonly completeness: { now(): number; completions: number; completedAt: number }
+  readonly completeness: { now(): number; epoch(): number; completions: number; completedAt: number }
   private readonly environment: SpeakerEnvironment
   private readonly host: NeighbourHost
   private readonly memberships: Source = localSource('RTC')
@@ -118,6 +118,7 @@ export class Speaker {
     this.onComplete = onComplete
     this.completeness = {
       now: () => environment.clock.now(),
+      epoch: () => environment.clock.epoch(),
       completions: 0,
       completedAt: Number.NEGATIVE_INFINITY,
     }

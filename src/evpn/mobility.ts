@@ -17,6 +17,8 @@ export const MOBILITY_DEFAULTS: MobilityTerms = { moves: 5, windowSeconds: 180, 
 export interface Completeness {
   /** Milliseconds, on the clock that never goes back. */
   now(): number
+  /** Milliseconds since 1970. */
+  epoch(): number
   /** How often a peer has said all it has, and when the last time was. */
   readonly completions: number
   readonly completedAt: number
@@ -29,6 +31,8 @@ const HIGHEST = 0xffff_ffff
 interface LocalMac {
   sequence: number
   readonly attachedAt: number
+  /** The same in seconds since 1970. */
+  readonly attachedEpoch: number
   readonly completions: number
   /** It has outbid a route that arrived after the attach; it does so only once. */
   outbid: boolean
@@ -104,7 +108,8 @@ export class Mobility {
     if (local === undefined || sequence < local.sequence) return { outbids: false, duplicate: false }
     if (this.isFresh(local)) {
       local.outbid = true
-      const next = this.next(mac, sequence)
+      // Where both are new they do this both: the later attach wins, as far as clocks agree.
+      const next = Math.max(this.next(mac, sequence), local.attachedEpoch)
       const outbids = next > local.sequence
       local.sequence = next
       return { outbids, duplicate: false }
@@ -114,7 +119,8 @@ export class Mobility {
 
   private add(mac: Mac, sequence: number, outbid: boolean): void {
     const { completions } = this.completeness
-    this.local.set(mac, { sequence, attachedAt: this.completeness.now(), completions, outbid })
+    const attachedEpoch = Math.floor(this.completeness.epoch() / 1000) % HIGHEST
+    this.local.set(mac, { sequence, attachedAt: this.completeness.now(), attachedEpoch, completions, outbid })
   }
 
   /** One more than the highest; a duplicate does not take part in the race. */

@@ -4,7 +4,7 @@ import { MOBILITY_DEFAULTS, Mobility, type MobilityTerms } from '../../src/evpn/
 const MAC = 0x020000000101
 
 let seconds: number
-let completeness: { now(): number; completions: number; completedAt: number }
+let completeness: { now(): number; epoch(): number; completions: number; completedAt: number }
 let mobility: Mobility
 
 function begin(terms: Partial<MobilityTerms> = {}): void {
@@ -13,7 +13,7 @@ function begin(terms: Partial<MobilityTerms> = {}): void {
 
 beforeEach(() => {
   seconds = 1000
-  completeness = { now: () => seconds * 1000, completions: 1, completedAt: 0 }
+  completeness = { now: () => seconds * 1000, epoch: () => seconds * 1000, completions: 1, completedAt: 0 }
   begin()
 })
 
@@ -33,10 +33,25 @@ describe('an attach (RFC 7432 §15)', () => {
     seconds += 0.1
     mobility.attach(MAC, undefined)
     seconds += 9
-    expect(mobility.heard(MAC, 3)).toEqual({ outbids: true, duplicate: false })
-    expect(mobility.sequenceOf(MAC)).toBe(4)
-    expect(mobility.heard(MAC, 9).outbids).toBe(false)
-    expect(mobility.sequenceOf(MAC)).toBe(4)
+    expect(mobility.heard(MAC, 2000)).toEqual({ outbids: true, duplicate: false })
+    expect(mobility.sequenceOf(MAC)).toBe(2001)
+    expect(mobility.heard(MAC, 3000).outbids).toBe(false)
+    expect(mobility.sequenceOf(MAC)).toBe(2001)
+  })
+
+  test('in two places that both have only just asked: the later one wins, whatever they hear first', () => {
+    const places = [1000, 1003].map((at) => {
+      seconds = at
+      const place = new Mobility(MOBILITY_DEFAULTS, completeness)
+      place.listens()
+      place.attach(MAC, undefined)
+      return place
+    }) as [Mobility, Mobility]
+    places[0].heard(MAC, places[1].sequenceOf(MAC))
+    places[1].heard(MAC, 0)
+    places[0].heard(MAC, places[1].sequenceOf(MAC))
+    places[1].heard(MAC, places[0].sequenceOf(MAC))
+    expect(places.map((place) => place.sequenceOf(MAC))).toEqual([1000, 1003])
   })
 
   test('does not outbid what was attached elsewhere after it', () => {
