@@ -23,7 +23,7 @@ const fuzzer = new Fuzzer(chosen, seed, readCorpus)
 console.log(`fuzzing ${chosen.map(({ name }) => name).join(', ')} for ${seconds} s with SEED=${seed}`)
 const started = performance.now()
 let told = started
-fuzzer.run(seconds * 1000, () => {
+await fuzzer.run(seconds * 1000, () => {
   if (performance.now() - told < PROGRESS_MS) return
   told = performance.now()
   const kept = fuzzer.lanes.reduce((sum, lane) => sum + lane.kept.length, 0)

@@ -38,6 +38,12 @@ export interface NeighbourHost {
   gone(neighbour: Neighbour): void
 }
 
+/**
+ * Octets of routes and their attributes that are kept of one peer: a million routes with attributes of their own fit. In
+ * memory they may take five times as much.
+ */
+const MAX_OCTETS = 128 * 2 ** 20
+
 /** A peer together with what it tells us and what we tell it. */
 export class Neighbour implements PeerListener {
   readonly peer: Peer
@@ -81,7 +87,7 @@ export class Neighbour implements PeerListener {
     }
     this.routesOut = new AdjRibOut(clock, rib, policy, outlet, host.holdsEndOfRib())
     const terms = { as: local.as, identifier: local.identifier, clusterId, isAccepted }
-    this.routesIn = new AdjRibIn(rib, this.source, terms, this.routesOut, log)
+    this.routesIn = new AdjRibIn(clock, rib, this.source, terms, this.routesOut, log)
     this.staleRoutes = new StaleRoutes(
       clock,
       rib,
@@ -231,15 +237,21 @@ export class Neighbour implements PeerListener {
     this.peer.session?.send(encodeRouteRefresh(refresh), MessageType.RouteRefresh)
   }
 
-  /** RFC 4486 §4: the Cease names the family and its limit. */
+  /** Ends the session of a peer that has us keep more than we will. */
   private checkLimit(): void {
-    const limit = this.peer.config.maxPrefixes
-    if (limit === null || this.negotiated === null) return
-    for (const [family, count] of this.source.routeCounts) {
-      if (count > limit) return this.exceeded(family, limit)
+    if (this.negotiated === null) return
+    const { maxPrefixes } = this.peer.config
+    if (maxPrefixes !== null) {
+      for (const [family, count] of this.source.routeCounts) {
+        if (count > maxPrefixes) return this.exceeded(family, maxPrefixes)
+      }
     }
+    if (this.source.octets <= MAX_OCTETS) return
+    const cease = notification(ErrorCode.Cease, CeaseSubcode.OutOfResources)
+    this.end(cease, `more than ${MAX_OCTETS} octets of routes; reset the peer to try again`)
   }
 
+  /** RFC 4486 §4: the Cease names the family and its limit. */
   private exceeded(family: Family, limit: number): void {
     const data = Buffer.alloc(7)
     data.writeUInt16BE(afiOf(family), 0)

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { Script } from 'node:vm'
 import { Coverage } from './coverage.ts'
 import { Growth } from './heap.ts'
@@ -65,9 +66,9 @@ export class Fuzzer {
   }
 
   /** Runs for so long; `progress` is called in between. Each target gets the same time. */
-  run(milliseconds: number, progress: () => void): void {
+  async run(milliseconds: number, progress: () => void): Promise<void> {
     this.progress = progress
-    for (const lane of this.lanes) this.runAll(lane, lane.corpus)
+    for (const lane of this.lanes) await this.runAll(lane, lane.corpus)
     this.coverage.fresh(true)
     const start = performance.now()
     const elapsed = (): number => performance.now() - start
@@ -75,7 +76,7 @@ export class Fuzzer {
     while (elapsed() < milliseconds) {
       for (const lane of this.lanes) {
         if (elapsed() >= milliseconds) break
-        this.runBatch(lane, Math.min(BATCH_MS, milliseconds / (4 * this.lanes.length)))
+        await this.runBatch(lane, Math.min(BATCH_MS, milliseconds / (4 * this.lanes.length)))
       }
       if (elapsed() < milliseconds * WARM_UP || elapsed() - sampled < HEAP_SAMPLE_MS) continue
       sampled = elapsed()
@@ -87,17 +88,17 @@ export class Fuzzer {
   }
 
   /** Runs fresh inputs for a while, then finds out which of them reached something new. */
-  private runBatch(lane: Lane, milliseconds: number): void {
+  private async runBatch(lane: Lane, milliseconds: number): Promise<void> {
     const inputs: Buffer[] = []
     const until = performance.now() + milliseconds
     while (performance.now() < until) {
       const some = Array.from({ length: 16 }, () => this.freshInput(lane))
-      this.runAll(lane, some)
+      await this.runAll(lane, some)
       inputs.push(...some)
     }
     this.progress()
     if (this.coverage.fresh(false) === 0) return
-    this.keepFrom(lane, inputs)
+    await this.keepFrom(lane, inputs)
     // What only several inputs in a row reach is of no one of them.
     this.coverage.fresh(true)
   }
@@ -110,15 +111,15 @@ export class Fuzzer {
   }
 
   /** Keeps those of the inputs that reach something new, found by running ever smaller parts of them. */
-  private keepFrom(lane: Lane, inputs: readonly Buffer[]): void {
-    this.runAll(lane, inputs)
+  private async keepFrom(lane: Lane, inputs: readonly Buffer[]): Promise<void> {
+    await this.runAll(lane, inputs)
     this.progress()
     const alone = inputs.length === 1
     if (this.coverage.fresh(alone) === 0) return
     if (alone) return this.keep(lane, Buffer.from(inputs[0]!))
     const half = inputs.length >>> 1
-    this.keepFrom(lane, inputs.slice(0, half))
-    this.keepFrom(lane, inputs.slice(half))
+    await this.keepFrom(lane, inputs.slice(0, half))
+    await this.keepFrom(lane, inputs.slice(half))
   }
 
   private keep({ kept, corpus }: Lane, input: Buffer): void {
@@ -127,7 +128,7 @@ export class Fuzzer {
     corpus.push(input)
   }
 
-  private runAll(lane: Lane, inputs: readonly Buffer[]): void {
+  private async runAll(lane: Lane, inputs: readonly Buffer[]): Promise<void> {
     this.guarded(lane, () => {
       for (const input of inputs) {
         this.current = input
@@ -137,6 +138,8 @@ export class Fuzzer {
         if (ms > MAX_INPUT_MS) this.timeAgain(lane, input)
       }
     })
+    // Promises that were made meanwhile hold what they were made for until they had their turn.
+    await setImmediate()
   }
 
   private attempt({ target }: Lane, input: Buffer): void {

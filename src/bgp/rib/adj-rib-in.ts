@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { Clock } from '../../clock.ts'
 import type { MpReach, NlriList, QuarantinedNlri } from '../attribute/mp.ts'
 import type { SessionContext } from '../context.ts'
 import { type Family, familyName, ROUTE_TARGET } from '../family.ts'
@@ -7,6 +8,7 @@ import { isOpaque } from '../nlri/evpn/index.ts'
 import { type Nlri, nlriCodec } from '../nlri/index.ts'
 import type { Membership } from '../nlri/route-target.ts'
 import type { Negotiated } from '../session/negotiate.ts'
+import { LogAllowance } from './log-allowance.ts'
 import type { Rib } from './rib.ts'
 import { age, type Source } from './route.ts'
 
@@ -51,10 +53,19 @@ export class AdjRibIn {
   private readonly terms: ImportTerms
   private readonly memberships: MembershipListener
   private readonly log: Logger
+  private readonly allowance: LogAllowance
   private negotiated: Negotiated | null = null
   private contextKey = ''
 
-  constructor(rib: Rib, source: Source, terms: ImportTerms, memberships: MembershipListener, log: Logger) {
+  constructor(
+    clock: Clock,
+    rib: Rib,
+    source: Source,
+    terms: ImportTerms,
+    memberships: MembershipListener,
+    log: Logger,
+  ) {
+    this.allowance = new LogAllowance(clock)
     this.rib = rib
     this.source = source
     this.terms = terms
@@ -78,10 +89,7 @@ export class AdjRibIn {
     if (!this.isAgreed(family)) return
     const restart = this.negotiated?.peer.capabilities.gracefulRestart ?? null
     if (restart !== null && !this.complete.has(family)) {
-      this.log.warn(
-        { peer: this.source.name, family: familyName(family) },
-        'route refresh ahead of End-of-RIB ignored',
-      )
+      this.warn({ family: familyName(family) }, 'route refresh ahead of End-of-RIB ignored')
       return
     }
     this.inDoubt.add(family)
@@ -99,24 +107,37 @@ export class AdjRibIn {
     if (update.verdict === 'withdraw') for (const list of update.reach) this.withdrawAll(list)
     else for (const list of update.reach) this.announceAll(list, update)
     if (update.endOfRib !== null) this.complete.add(update.endOfRib)
+    this.rib.relieve()
   }
 
   private account(update: Update): void {
-    const { source, counters } = this
-    if (update.verdict === 'withdraw') counters.treatedAsWithdraw++
-    for (const { severity, attribute, reason } of update.findings) {
-      if (severity === 'discard') counters.attributesDiscarded++
-      this.log.warn({ peer: source.name, severity, attribute, reason }, 'malformed UPDATE')
+    const { counters } = this
+    const { findings, verdict } = update
+    if (verdict === 'withdraw') counters.treatedAsWithdraw++
+    for (const { severity } of findings) if (severity === 'discard') counters.attributesDiscarded++
+    const [first] = findings
+    if (first !== undefined) {
+      const { attribute, reason } = first
+      this.warn({ severity: verdict, attribute, reason, errors: findings.length }, 'malformed UPDATE')
     }
-    for (const one of quarantinedNlri(update)) {
-      counters.quarantined++
-      this.quarantine.push(one)
-      if (this.quarantine.length > QUARANTINE_SIZE) this.quarantine.shift()
-      this.log.warn(
-        { peer: source.name, family: familyName(one.family), reason: one.reason },
-        'NLRI quarantined',
-      )
-    }
+    this.keepAside([...quarantinedNlri(update)])
+  }
+
+  private keepAside(nlri: readonly QuarantinedNlri[]): void {
+    const [first] = nlri
+    if (first === undefined) return
+    this.counters.quarantined += nlri.length
+    this.quarantine.push(...nlri.slice(-QUARANTINE_SIZE))
+    this.quarantine.splice(0, this.quarantine.length - QUARANTINE_SIZE)
+    const { family, reason } = first
+    this.warn({ family: familyName(family), reason, routes: nlri.length }, 'NLRI quarantined')
+  }
+
+  /** Logs a line, unless the peer made us log many of late; the next one says how many were left out. */
+  private warn(facts: Record<string, unknown>, message: string): void {
+    const leftOut = this.allowance.take()
+    if (leftOut === null) return
+    this.log.warn({ peer: this.source.name, ...facts, ...(leftOut > 0 ? { leftOut } : {}) }, message)
   }
 
   private withdrawAll({ family, nlri, pathIds }: NlriList): void {

@@ -9,7 +9,8 @@ import type { Membership } from '../nlri/route-target.ts'
 import type { Negotiated } from '../session/negotiate.ts'
 import { Writer } from '../wire/writer.ts'
 import type { ExportPolicy, Presented } from './export-policy.ts'
-import { exactTarget, Interest } from './interest.ts'
+import { Interest } from './interest.ts'
+import { Reconsideration } from './reconsideration.ts'
 import type { BestListener, Rib } from './rib.ts'
 import type { Route } from './route.ts'
 
@@ -39,6 +40,7 @@ export class AdjRibOut implements BestListener {
   private families: readonly Family[] = []
   private context: SessionContext | null = null
   private readonly interest = new Interest()
+  private readonly reconsideration: Reconsideration
   private constrained = false
   private gateOpen = false
   /** Memberships are not known yet, and not waited for. */
@@ -67,6 +69,11 @@ export class AdjRibOut implements BestListener {
     this.policy = policy
     this.outlet = outlet
     this.holdsEnd = holdsEnd
+    this.reconsideration = new Reconsideration(
+      rib,
+      () => this.families.filter((family) => VPN_FAMILIES.has(family)),
+      (family) => policy.candidates(family),
+    )
   }
 
   /** The session is up: memberships first, everything else once the peer's own memberships are known. */
@@ -89,6 +96,7 @@ export class AdjRibOut implements BestListener {
     this.context = null
     this.families = []
     this.interest.clear()
+    this.reconsideration.stop()
     this.told.clear()
     this.pending.clear()
     this.walking.clear()
@@ -112,11 +120,11 @@ export class AdjRibOut implements BestListener {
 
   /** The peer asks for a route target, or for all. */
   memberAdded(membership: Membership): void {
-    if (this.interest.add(membership)) this.reconsider(membership)
+    if (this.interest.add(membership)) this.reconsideration.add(membership, this.visitor())
   }
 
   memberRemoved(membership: Membership): void {
-    if (this.interest.remove(membership)) this.reconsider(membership)
+    if (this.interest.remove(membership)) this.reconsideration.add(membership, this.visitor())
   }
 
   /** The peer has said all of its memberships. */
@@ -124,7 +132,7 @@ export class AdjRibOut implements BestListener {
     this.openGate()
     if (!this.unfiltered) return
     this.unfiltered = false
-    for (const family of this.families) if (VPN_FAMILIES.has(family)) this.reconsiderAll(family)
+    this.reconsideration.addAll(this.visitor())
   }
 
   /** The peer will say nothing before it has heard us: until then it is told everything. */
@@ -181,25 +189,13 @@ export class AdjRibOut implements BestListener {
     })
   }
 
-  /** Looks again at the routes that a membership may concern. */
-  private reconsider(membership: Membership): void {
-    const visit = this.visitor()
-    const target = exactTarget(membership)
-    if (target !== undefined) {
-      this.rib.walk(this.rib.routesWith(target), visit, () => {})
-      return
-    }
-    for (const family of this.families) if (VPN_FAMILIES.has(family)) this.reconsiderAll(family)
-  }
-
-  private reconsiderAll(family: Family): void {
-    this.rib.walk(this.policy.candidates(family), this.visitor(), () => {})
-  }
-
-  private visitor(): (route: Route) => void {
+  /** Says false once the session is over. */
+  private visitor(): (route: Route) => boolean {
     const { generation } = this
     return (route) => {
-      if (generation === this.generation) this.bestChanged(null, route)
+      if (generation !== this.generation) return false
+      this.bestChanged(null, route)
+      return true
     }
   }
 
@@ -269,9 +265,11 @@ export class AdjRibOut implements BestListener {
     const alike = new Map<Presented, Route[]>()
     const gone: Route[] = []
     let taken = 0
+    let octets = 0
     for (const [key, route] of pending) {
-      if (taken === limit) break
+      if (taken === limit || octets > HIGH_WATER_OCTETS) break
       taken++
+      octets += route === null ? key.length : key.length + route.set.key.length
       pending.delete(key)
       const before = told.get(key)
       if (route === before && !this.refreshing.has(family)) continue
@@ -289,7 +287,8 @@ export class AdjRibOut implements BestListener {
       this.emit(w, writeUnreach(w, family, nlri, context))
       for (const { key } of gone) told.delete(key)
     }
-    return taken
+    // What is left is for another slice, however few these were.
+    return pending.size > 0 ? limit : taken
   }
 
   /** False when the attributes are too long for this peer's messages: the routes cannot be told (RFC 8654 §4). */

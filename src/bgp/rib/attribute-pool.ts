@@ -5,6 +5,7 @@ import { WellKnownCommunity } from '../constants.ts'
 import { DEFAULT_CONTEXT } from '../context.ts'
 import { isRouteTarget, type RouteTarget } from '../values/extended-community.ts'
 import { Writer } from '../wire/writer.ts'
+import type { Source } from './route.ts'
 
 /** Attributes and next hop that many routes share: equal ones are the same object, so that `===` compares them. */
 export class AttributeSet {
@@ -15,6 +16,8 @@ export class AttributeSet {
   /** Marked as stale for long by whoever sent it (RFC 9494 §4.3). */
   readonly longLivedStale: boolean
   users = 0
+  /** Whose octets count for it: the source that brought it. */
+  payer: Source | null = null
 
   constructor(attributes: Attributes, nextHop: Ip | null, key: string) {
     this.attributes = attributes
@@ -50,14 +53,21 @@ export class AttributePool {
     return this.received(attributes, nextHop, this.writer.view().toString('latin1'), 'local ')
   }
 
-  retain(set: AttributeSet): void {
+  /** One more route of `source` has the set. */
+  retain(set: AttributeSet, source: Source): void {
+    if (set.users === 0) {
+      set.payer = source
+      source.octets += set.key.length
+      this.sets.set(set.key, set)
+    }
     set.users++
-    this.sets.set(set.key, set)
   }
 
   release(set: AttributeSet): void {
     set.users--
-    if (set.users === 0) this.sets.delete(set.key)
+    if (set.users > 0) return
+    this.sets.delete(set.key)
+    set.payer!.octets -= set.key.length
   }
 
   private intern(key: string, attributes: Attributes, nextHop: Ip | null): AttributeSet {

@@ -21,8 +21,15 @@ export interface BestListener {
 
 type Job = Iterator<unknown>
 
+/** A sweep that has not started yet: what is older than this generation goes. */
+interface PendingSweep {
+  freshFrom: number
+}
+
 /** Changes handled before other work gets its turn. */
 const SLICE = 1000
+/** Changes that may wait to be told: whoever makes more has to wait for as many to be told. */
+const MAX_DIRTY = 100_000
 
 /**
  * All routes of all sources. Changes only mark keys; one deferred pass picks best routes and tells subscribers and
@@ -38,7 +45,9 @@ export class Rib {
   private readonly listeners = new Set<BestListener>()
   /** By family and key, what everybody was told last. */
   private readonly dirty = new Map<Family, Map<string, Route | null>>()
+  private dirtyCount = 0
   private readonly jobs: Job[] = []
+  private readonly sweeps = new Map<Source, Map<Family, PendingSweep>>()
   private scheduled = false
 
   constructor(clock: Clock) {
@@ -57,10 +66,11 @@ export class Rib {
     }
     this.markDirty(family, key, head)
     const route: Route = { family, key, nlri, set, source, pathId, generation: source.generation, next: null }
-    this.pool.retain(set)
+    this.pool.retain(set, source)
     const rest = existing === null ? head : this.unlink(head, existing)
     table.set(key, link(rest, route))
     count(source, family, 1)
+    source.octets += key.length
     if (source.peer === null) this.ownTable(family).set(key, route)
   }
 
@@ -72,8 +82,22 @@ export class Rib {
     if (existing !== null) this.remove(table, head, existing)
   }
 
-  /** Removes, in slices, what the source has said of a family and not said again since it was aged; or some of it. */
-  sweep(source: Source, family: Family, only: (route: Route) => boolean = () => true): void {
+  /** Removes, in slices, what the source has said of a family and not said again since it was aged. */
+  sweep(source: Source, family: Family): void {
+    const freshFrom = source.freshFrom.get(family) ?? 0
+    const pending = ensure(this.sweeps, source, () => new Map())
+    const waiting = pending.get(family)
+    if (waiting !== undefined) {
+      waiting.freshFrom = freshFrom
+      return
+    }
+    pending.set(family, { freshFrom })
+    this.jobs.push(this.sweepAll(source, family))
+    this.schedule()
+  }
+
+  /** As `sweep`, of some of it. */
+  sweepSome(source: Source, family: Family, only: (route: Route) => boolean): void {
     const freshFrom = source.freshFrom.get(family) ?? 0
     this.jobs.push(this.sweepRoutes(source, family, (route) => route.generation < freshFrom && only(route)))
     this.schedule()
@@ -111,8 +135,13 @@ export class Rib {
     this.listeners.delete(listener)
   }
 
-  /** Does `visit` for each of `routes`, in slices behind the changes that wait; then `done`. */
-  walk(routes: Iterable<Route>, visit: (route: Route) => void, done: () => void): void {
+  /** Tells changes while more wait than may, so that a peer that says much is read no faster than its changes are told. */
+  relieve(): void {
+    if (this.dirtyCount > MAX_DIRTY) this.tellChanges(this.dirtyCount - MAX_DIRTY)
+  }
+
+  /** Does `visit` for each of `routes` while that says true, in slices behind the changes that wait; then `done`. */
+  walk(routes: Iterable<Route>, visit: (route: Route) => boolean, done: () => void): void {
     this.jobs.push(visitAll(routes, visit, done))
     this.schedule()
   }
@@ -130,6 +159,11 @@ export class Rib {
   /** The best routes that carry a target, as a live view. */
   routesWith(target: RouteTarget): Iterable<Route> {
     return this.byTarget.get(target) ?? []
+  }
+
+  /** Whether a best route that was told carries the target. */
+  hasRoutesWith(target: RouteTarget): boolean {
+    return this.byTarget.has(target)
   }
 
   families(): Iterable<Family> {
@@ -155,12 +189,15 @@ export class Rib {
   private unlink(head: Route | null, route: Route): Route | null {
     this.pool.release(route.set)
     count(route.source, route.family, -1)
+    route.source.octets -= route.key.length
     return unlinked(head, route)
   }
 
   private markDirty(family: Family, key: string, told: Route | null): void {
     const keys = ensure(this.dirty, family, () => new Map())
-    if (!keys.has(key)) keys.set(key, told)
+    if (keys.has(key)) return
+    keys.set(key, told)
+    this.dirtyCount++
     this.schedule()
   }
 
@@ -183,12 +220,7 @@ export class Rib {
         }
       }
     }
-    if (this.jobs.length > 0 || this.isDirty()) this.schedule()
-  }
-
-  private isDirty(): boolean {
-    for (const keys of this.dirty.values()) if (keys.size > 0) return true
-    return false
+    if (this.jobs.length > 0 || this.dirtyCount > 0) this.schedule()
   }
 
   private tellChanges(budget: number): number {
@@ -198,6 +230,7 @@ export class Rib {
       for (const [key, previous] of keys) {
         if (left-- <= 0) return 0
         keys.delete(key)
+        this.dirtyCount--
         const current = table.get(key) ?? null
         if (current !== previous) this.tell(previous, current)
       }
@@ -244,6 +277,14 @@ export class Rib {
     }
   }
 
+  private *sweepAll(source: Source, family: Family): Generator<undefined, void> {
+    const pending = this.sweeps.get(source)!
+    const { freshFrom } = pending.get(family)!
+    pending.delete(family)
+    if (pending.size === 0) this.sweeps.delete(source)
+    yield* this.sweepRoutes(source, family, (route) => route.generation < freshFrom)
+  }
+
   private *sweepRoutes(
     source: Source,
     family: Family,
@@ -276,11 +317,11 @@ export class Rib {
 
 function* visitAll(
   routes: Iterable<Route>,
-  visit: (route: Route) => void,
+  visit: (route: Route) => boolean,
   done: () => void,
 ): Generator<undefined, void> {
   for (const route of routes) {
-    visit(route)
+    if (!visit(route)) break
     yield
   }
   done()

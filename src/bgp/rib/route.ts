@@ -18,6 +18,8 @@ export interface Source {
   readonly routeCounts: Map<Family, number>
   /** Routes it has in the RIB. */
   readonly routeCount: number
+  /** Octets of their keys, and of the attribute sets that it was the first to bring. */
+  octets: number
 }
 
 /** What best-path selection needs to know of a peer. */
@@ -54,6 +56,7 @@ export function newSource(name: string, peer: PeerFacts | null): Source {
     freshFrom: new Map(),
     longLived: new Set(),
     routeCounts,
+    octets: 0,
     get routeCount() {
       let all = 0
       for (const count of routeCounts.values()) all += count

@@ -129,7 +129,7 @@ export class StaleRoutes {
         continue
       }
       this.source.longLived.add(family)
-      this.rib.sweep(this.source, family, forbidsLongLife)
+      this.rib.sweepSome(this.source, family, forbidsLongLife)
       this.rib.reweigh(this.source, family)
       this.after(longLived.staleTimeSeconds * 1000, () => this.release(family))
     }
