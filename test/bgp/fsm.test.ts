@@ -22,6 +22,7 @@ const EVENTS = {
   'bad OPEN': { type: 'open', open, refusal: new SessionError('AS', 2, 2), holdTimeSeconds: 90 },
   'bad message': { type: 'message-error', error: new SessionError('marker', 1, 1) },
   collision: { type: 'collision' },
+  'version NOTIFICATION': { type: 'notification', notification: notification(2, 1) },
   NOTIFICATION: { type: 'notification', notification: notification(6, 4) },
   KEEPALIVE: { type: 'keepalive' },
   UPDATE: { type: 'update' },
@@ -48,6 +49,7 @@ const TABLE: Readonly<Record<EventName, Readonly<Record<State, string>>>> = {
   'bad OPEN': row('Idle', 'Idle', 'Idle', 'Idle!2/2', 'Idle!5/2', 'Idle!5/3'),
   'bad message': row('Idle', 'Idle!1/1', 'Idle!1/1', 'Idle!1/1', 'Idle!1/1', 'Idle!1/1'),
   collision: row('Idle', 'Idle', 'Idle', 'Idle!6/7', 'Idle!6/7', 'Idle!6/7'),
+  'version NOTIFICATION': row('Idle', 'Idle', 'Idle', 'Idle', 'Idle', 'Idle'),
   NOTIFICATION: row('Idle', 'Idle', 'Idle', 'Idle', 'Idle', 'Idle'),
   KEEPALIVE: row('Idle', 'Idle', 'Idle', 'Idle!5/1', 'Established', 'Established'),
   UPDATE: row('Idle', 'Idle', 'Idle', 'Idle!5/1', 'Idle!5/2', 'Established'),
@@ -61,6 +63,65 @@ function row(...outcomes: readonly string[]): Record<State, string> {
 const cells = (Object.keys(TABLE) as EventName[]).flatMap((event) =>
   STATES.map((state) => [state, event, TABLE[event][state]] as const),
 )
+
+/** RFC 4271 §8.1, events 1 to 28 in this order: the rows that tell of them, or why there is none. */
+const RFC_EVENTS: readonly (readonly EventName[] | string)[] = [
+  ['start'],
+  ['stop'],
+  ['start'],
+  ['start'],
+  ['start'],
+  ['start', 'idle hold timer'],
+  ['start', 'idle hold timer'],
+  ['stop'],
+  ['retry timer'],
+  ['hold timer'],
+  ['keepalive timer'],
+  'DelayOpen is optional and not implemented',
+  ['idle hold timer'],
+  'tracking TCP states is optional: only connections that stand count',
+  'connections of strangers are refused before there is a session',
+  ['connected'],
+  ['connected'],
+  ['connection fails'],
+  ['good OPEN'],
+  'DelayOpen is optional and not implemented',
+  ['bad message'],
+  ['bad OPEN', 'bad message'],
+  ['collision'],
+  ['version NOTIFICATION'],
+  ['NOTIFICATION'],
+  ['KEEPALIVE'],
+  ['UPDATE'],
+  ['bad message'],
+]
+
+describe('the table', () => {
+  test('has each of the 28 events of RFC 4271 §8.1, or says why not', () => {
+    expect(RFC_EVENTS).toHaveLength(28)
+    const told = new Set(RFC_EVENTS.flatMap((rows) => (typeof rows === 'string' ? [] : rows)))
+    const others = (Object.keys(EVENTS) as EventName[]).filter((name) => !told.has(name))
+    expect(others, 'RFC 9687 and RFC 2918').toEqual(['send hold timer', 'ROUTE-REFRESH'])
+  })
+
+  test('has every event that there is, in every state', () => {
+    type Missing = Exclude<FsmEvent['type'], (typeof EVENTS)[EventName]['type']>
+    const none: [Missing] extends [never] ? true : Missing = true
+    expect(none).toBe(true)
+    expect(cells).toHaveLength(Object.keys(EVENTS).length * STATES.length)
+    for (const [state, event, outcome] of cells) expect(outcome, `${event} in ${state}`).toBeDefined()
+  })
+
+  test.each(cells)('%s, %s is the same for a passive session, but for the start', (state, event) => {
+    const [active, passive] = [false, true].map((waits) =>
+      transition(state, EVENTS[event], { passive: waits }),
+    )
+    const starts = state === 'Idle' && (event === 'start' || event === 'idle hold timer')
+    expect(passive).toEqual(
+      starts ? { state: 'Active', actions: [], reason: 'waiting for the peer' } : active,
+    )
+  })
+})
 
 describe('RFC 4271 §8.2.2', () => {
   test.each(cells)('%s, %s: %s', (state, event, expected) => {

@@ -4,6 +4,7 @@ import { Malformed } from '../errors.ts'
 import { afiOf, type Family, familyOf, safiOf } from '../family.ts'
 import { Reader } from '../wire/reader.ts'
 import type { Writer } from '../wire/writer.ts'
+import { utf8 } from './text.ts'
 
 export interface ExtendedNextHop {
   readonly family: Family
@@ -76,6 +77,7 @@ interface CapabilityCodec {
   values(from: Capabilities): readonly ((writer: Writer) => void)[]
 }
 
+const MAX_VALUE_LENGTH = 255
 const NOTIFICATION_BIT = 0x4
 const RESTART_BIT = 0x8
 const FORWARDING_BIT = 0x80
@@ -86,6 +88,13 @@ const readFamily = (r: Reader): Family => familyOf(r.u16(), r.u8())
 function writeFamily(w: Writer, family: Family): void {
   w.u16(afiOf(family))
   w.u8(safiOf(family))
+}
+
+/** A SAFI in two octets, of which it needs one (RFC 8950 §4). */
+function readWideSafi(r: Reader): number {
+  const safi = r.u16()
+  if (safi > 0xff) throw new Malformed(`SAFI ${safi}`)
+  return safi
 }
 
 /** Any other mode makes the capability one that is not understood (RFC 7911 §4). */
@@ -130,7 +139,7 @@ export const capabilityCodecs: readonly CapabilityCodec[] = [
     code: Code.ExtendedNextHop,
     decode(r, into) {
       while (r.remaining > 0)
-        into.extendedNextHop.push({ family: familyOf(r.u16(), r.u16()), nextHopAfi: r.u16() })
+        into.extendedNextHop.push({ family: familyOf(r.u16(), readWideSafi(r)), nextHopAfi: r.u16() })
     },
     values: ({ extendedNextHop }) =>
       several(extendedNextHop, (w, { family, nextHopAfi }) => {
@@ -224,7 +233,7 @@ export const capabilityCodecs: readonly CapabilityCodec[] = [
         ? []
         : [
             (w) => {
-              writeText(w, hostname)
+              writeText(w, hostname, MAX_VALUE_LENGTH - 2)
               w.u8(0)
             },
           ],
@@ -234,7 +243,8 @@ export const capabilityCodecs: readonly CapabilityCodec[] = [
     decode(r, into) {
       into.softwareVersion = text(r.octets(r.u8()))
     },
-    values: ({ softwareVersion }) => (softwareVersion === null ? [] : [(w) => writeText(w, softwareVersion)]),
+    values: ({ softwareVersion }) =>
+      softwareVersion === null ? [] : [(w) => writeText(w, softwareVersion, MAX_VALUE_LENGTH - 1)],
   },
   {
     code: Code.OldRouteRefresh,
@@ -258,8 +268,9 @@ function several<T>(items: readonly T[], write: (w: Writer, item: T) => void): (
 
 const text = (octets: Octets): string => Buffer.from(octets, 'latin1').toString('utf8')
 
-function writeText(w: Writer, value: string): void {
-  const bytes = Buffer.from(value, 'utf8').subarray(0, 255)
+/** A text behind its length; what is longer than `maxLength` is cut. */
+function writeText(w: Writer, value: string, maxLength: number): void {
+  const bytes = utf8(value, maxLength)
   w.u8(bytes.length)
   w.bytes(bytes)
 }

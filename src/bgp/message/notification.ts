@@ -4,6 +4,7 @@ import { type Notification, notification } from '../errors.ts'
 import { Reader } from '../wire/reader.ts'
 import { Writer } from '../wire/writer.ts'
 import { writeMessage } from './header.ts'
+import { utf8 } from './text.ts'
 
 const MAX_TEXT_LENGTH = 255
 
@@ -31,8 +32,7 @@ export function encodeNotification(
 
 /** A Cease with a message for the people at the other end, cut to what fits (RFC 9003 §2). */
 export function ceaseWithText(subcode: number, text: string): Notification {
-  let bytes = Buffer.from(text, 'utf8')
-  while (bytes.length > MAX_TEXT_LENGTH) bytes = Buffer.from(bytes.toString('utf8').slice(0, -1), 'utf8')
+  const bytes = utf8(text, MAX_TEXT_LENGTH)
   const data = text === '' ? new Uint8Array(0) : Buffer.concat([Uint8Array.of(bytes.length), bytes])
   return notification(ErrorCode.Cease, subcode, data)
 }

@@ -325,7 +325,7 @@ export const opens: readonly Case[] = [
     '8950 §4',
     'extended next hop',
     5,
-    ['0001', '00010080000200', '0001008000'],
+    ['0001', '00010080000200', '0001008000', '000101800002'],
     (negotiated) => capabilitiesOf(negotiated).extendedNextHop.length > 0,
   ),
   unheard(
