@@ -74,6 +74,7 @@ function contentOf({ bytes }: Vector): Buffer {
 /** Octets: context, place in the table, value. */
 const attributeValue: Target = {
   name: 'attribute',
+  batch: 1000,
   seeds: loadVectors('attribute').flatMap((vector) => {
     const place = attributeCodecs.findIndex(({ code }) => code === vector.bytes[1])
     return place < 0 ? [] : [Buffer.concat([Buffer.of(contextOctet(vector), place), contentOf(vector)])]
@@ -99,6 +100,7 @@ const attributeValue: Target = {
 /** Octets: context, attributes with their headers. */
 const attributeList: Target = {
   name: 'attributes',
+  batch: 1000,
   seeds: loadVectors('attribute').map((vector) =>
     Buffer.concat([Buffer.of(contextOctet(vector)), vector.bytes]),
   ),
@@ -118,6 +120,7 @@ const attributeList: Target = {
 /** Octets: context with its highest bit for a withdrawn route, place in the table, NLRI. */
 const nlri: Target = {
   name: 'nlri',
+  batch: 1000,
   seeds: loadVectors('nlri').map((vector) => {
     const place = nlriCodecs.findIndex(({ family }) => family === familyNamed(vector.family!))
     return Buffer.concat([Buffer.of(vector.withdrawn === true ? 0x80 : 0, place), vector.bytes])
@@ -150,6 +153,7 @@ const nlri: Target = {
 /** Octets: the place in the table of a capability, its value; with 255 for the place, a list of capabilities. */
 const capability: Target = {
   name: 'capability',
+  batch: 1000,
   seeds: [
     ...loadVectors('capability').map(({ bytes }) => Buffer.concat([Buffer.of(255), bytes])),
     ...loadVectors('capability').flatMap(({ bytes }) => {

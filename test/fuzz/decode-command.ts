@@ -22,6 +22,7 @@ const lines = files
 /** Octets: how `chanter decode` is called, what it is given. */
 export const decodeCommand: Target = {
   name: 'decode',
+  batch: 150,
   seeds: [
     ...files.map((file) => Buffer.concat([Buffer.of(0), file])),
     ...lines.map((line) => Buffer.concat([Buffer.of(LINES), line])),

@@ -5,8 +5,6 @@ import { Growth } from './heap.ts'
 import { Random } from './random.ts'
 import type { Target } from './target.ts'
 
-/** How long inputs are run between two looks at the coverage, which take their time too. */
-const BATCH_MS = 400
 /** Far more than any input takes, on a machine with other things to do. */
 const MAX_INPUT_MS = 400
 /** An input that runs so long will not come back. */
@@ -27,17 +25,20 @@ export interface Find {
 
 export interface Lane {
   readonly target: Target
+  readonly random: Random
   readonly corpus: Buffer[]
   readonly kept: Buffer[]
   executions: number
   slowestMs: number
 }
 
-/** Runs mutated inputs against every target in turn, and keeps those that reach code which none did before. */
+/**
+ * Runs mutated inputs against every target in turn, and keeps those that reach code which none did before. With the same
+ * seed and corpus it runs the same inputs in the same order, as far as the time goes.
+ */
 export class Fuzzer {
   readonly lanes: readonly Lane[]
   readonly finds: Find[] = []
-  private readonly random: Random
   private readonly coverage = new Coverage()
   private readonly growth = new Growth()
   /** What is run now; the script that runs it can be interrupted. */
@@ -47,10 +48,9 @@ export class Fuzzer {
   private readonly script: Script
 
   constructor(targets: readonly Target[], seed: number, corpusOf: (target: string) => readonly Buffer[]) {
-    this.random = new Random(seed)
     this.lanes = targets.map((target) => {
       const corpus = [...target.seeds, ...corpusOf(target.name)]
-      return { target, corpus, kept: [], executions: 0, slowestMs: 0 }
+      return { target, random: new Random(seed), corpus, kept: [], executions: 0, slowestMs: 0 }
     })
     Object.assign(globalThis, { fuzzJob: () => this.job() })
     this.script = new Script('fuzzJob()')
@@ -65,7 +65,7 @@ export class Fuzzer {
     return this.coverage.reached
   }
 
-  /** Runs for so long; `progress` is called in between. Each target gets the same time. */
+  /** Runs for so long; `progress` is called in between. */
   async run(milliseconds: number, progress: () => void): Promise<void> {
     this.progress = progress
     for (const lane of this.lanes) await this.runAll(lane, lane.corpus)
@@ -76,7 +76,7 @@ export class Fuzzer {
     while (elapsed() < milliseconds) {
       for (const lane of this.lanes) {
         if (elapsed() >= milliseconds) break
-        await this.runBatch(lane, Math.min(BATCH_MS, milliseconds / (4 * this.lanes.length)))
+        await this.runBatch(lane)
       }
       if (elapsed() < milliseconds * WARM_UP || elapsed() - sampled < HEAP_SAMPLE_MS) continue
       sampled = elapsed()
@@ -87,27 +87,15 @@ export class Fuzzer {
     if (growth !== null) this.finds.push({ target: 'all', reason: growth, input: null })
   }
 
-  /** Runs fresh inputs for a while, then finds out which of them reached something new. */
-  private async runBatch(lane: Lane, milliseconds: number): Promise<void> {
-    const inputs: Buffer[] = []
-    const until = performance.now() + milliseconds
-    while (performance.now() < until) {
-      const some = Array.from({ length: 16 }, () => this.freshInput(lane))
-      await this.runAll(lane, some)
-      inputs.push(...some)
-    }
+  /** Runs fresh inputs, then finds out which of them reached something new. */
+  private async runBatch(lane: Lane): Promise<void> {
+    const inputs = Array.from({ length: lane.target.batch }, () => freshInput(lane))
+    await this.runAll(lane, inputs)
     this.progress()
     if (this.coverage.fresh(false) === 0) return
     await this.keepFrom(lane, inputs)
     // What only several inputs in a row reach is of no one of them.
     this.coverage.fresh(true)
-  }
-
-  private freshInput({ target, corpus }: Lane): Buffer {
-    let input = this.random.pick(corpus)
-    for (let rounds = 1 + this.random.below(4); rounds > 0; rounds--)
-      input = target.mutate(input, this.random, this.random.pick(corpus))
-    return input
   }
 
   /** Keeps those of the inputs that reach something new, found by running ever smaller parts of them. */
@@ -183,6 +171,13 @@ export class Fuzzer {
     if (known === undefined) this.finds.push(find)
     else if (find.input !== null && find.input.length < (known.input?.length ?? 0)) this.finds[alike] = find
   }
+}
+
+function freshInput({ target, corpus, random }: Lane): Buffer {
+  let input = random.pick(corpus)
+  for (let rounds = 1 + random.below(4); rounds > 0; rounds--)
+    input = target.mutate(input, random, random.pick(corpus))
+  return input
 }
 
 /** What tells finds apart: the first lines of the stack, without what is particular to the input. */

@@ -33,6 +33,7 @@ export const PLAIN_MESSAGES: readonly Buffer[] = MESSAGES.map((message) => messa
 /** Octets: context, byte stream. It is framed whole and in pieces, decoded, described, sent again. */
 export const messageTarget: Target = {
   name: 'message',
+  batch: 300,
   seeds: MESSAGES,
   mutate(input, random, other) {
     const context = random.oneIn(8) ? random.below(16) : (input[0] ?? 0)

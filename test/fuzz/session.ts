@@ -227,6 +227,7 @@ const WILDCARD = update(attribute(0x80, 14, '000184040a0000010000') + ORIGIN + A
 /** A whole live session, in any state, and what else the speaker has. */
 export const sessionTarget: Target = {
   name: 'session',
+  batch: 60,
   seeds: [
     inputOf(0, []),
     ...PLAIN_MESSAGES.map((bytes, i) =>

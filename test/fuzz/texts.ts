@@ -79,6 +79,7 @@ function mutateJson(input: Buffer, random: Random, other: Buffer): Buffer {
 /** What the REST API reads: bodies, and the values in them. */
 const rest: Target = {
   name: 'rest',
+  batch: 600,
   seeds: [
     BODY,
     { ...BODY, local_port: 'tap1', vni: 0, ip_address: '2001:db8::2', mac_address: '0200.0000.0101' },
@@ -119,6 +120,7 @@ const CONFIG = '[BGP]\nlocal_address = 192.0.2.1\nmy_as = 64512\npeers = 192.0.2
 /** Configuration files. */
 const config: Target = {
   name: 'config',
+  batch: 40,
   seeds: [
     CONFIG,
     `${CONFIG}[API]\nhost: "::1"\n# comment\n; another\nport = \n 8082\n[privsep]\nuser = x\n`,
