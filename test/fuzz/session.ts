@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { EVPN, type Family, ROUTE_TARGET } from '../../src/bgp/family.ts'
-import { noCapabilities } from '../../src/bgp/message/capability.ts'
+import { AddPathMode, noCapabilities } from '../../src/bgp/message/capability.ts'
 import { KEEPALIVE } from '../../src/bgp/message/index.ts'
 import { encodeOpen, type Open } from '../../src/bgp/message/open.ts'
 import { nlriCodecs } from '../../src/bgp/nlri/index.ts'
@@ -32,6 +32,16 @@ const BYSTANDER = ip('10.0.0.2')
 const EXTERNAL_AS = 4_200_000_001
 const FAMILIES: readonly Family[] = nlriCodecs.map(({ family }) => family)
 const MAX_PREFIXES = 2000
+
+/** What the bits of the first octet make of the hostile peer. */
+const External = 0x01
+const FewFamilies = 0x02
+const ToReflector = 0x04
+const AddPath = 0x08
+const TwoOctetAs = 0x10
+const Graceful = 0x20
+const EnhancedRefresh = 0x40
+const ExtendedMessages = 0x80
 
 function stepsOf(input: Buffer): Step[] {
   const steps: Step[] = []
@@ -105,8 +115,9 @@ class World {
   private connection: Connection
 
   constructor(who: number) {
-    const as = (who & 1) === 0 ? 64512 : EXTERNAL_AS
-    const families = (who & 2) === 0 ? FAMILIES : [EVPN, ROUTE_TARGET]
+    const is = (bit: number): boolean => (who & bit) !== 0
+    const as = is(External) ? EXTERNAL_AS : 64512
+    const families = is(FewFamilies) ? [EVPN, ROUTE_TARGET] : FAMILIES
     const log = pino({ level: 'error' }, { write: (line: string) => void this.faults.push(line) })
     this.speaker = new Speaker(
       {
@@ -114,7 +125,7 @@ class World {
         as: 64512,
         identifier: VICTIM,
         localAddress: VICTIM,
-        clusterId: (who & 4) === 0 ? null : VICTIM,
+        clusterId: is(ToReflector) ? VICTIM : null,
         peers: [
           peerConfig('10.0.0.2', { passive: true, families: FAMILIES, reflectorClient: true }),
           peerConfig('10.0.0.3', {
@@ -131,7 +142,23 @@ class World {
     )
     void this.speaker.start()
     this.speaker.subscribe(new Collector(), rt('64512:10'))
-    const capabilities = { ...noCapabilities(), families: [...families], fourOctetAs: as, routeRefresh: true }
+    const capabilities = {
+      ...noCapabilities(),
+      families: [...families],
+      fourOctetAs: is(TwoOctetAs) && !is(External) ? null : as,
+      routeRefresh: true,
+      enhancedRouteRefresh: is(EnhancedRefresh),
+      extendedMessage: is(ExtendedMessages),
+      addPath: is(AddPath) ? families.map((family) => ({ family, mode: AddPathMode.Send })) : [],
+      gracefulRestart: is(Graceful)
+        ? {
+            restarting: false,
+            notification: true,
+            restartTimeSeconds: 60,
+            families: families.map((family) => ({ family, forwarding: true })),
+          }
+        : null,
+    }
     this.open = { as, identifier: 0x0a00_0003, capabilities }
     this.bystander = RawPeer.connect(this.network.transport, BYSTANDER, VICTIM, 179).behave()
     this.clock.advance(100)
