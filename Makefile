@@ -6,7 +6,7 @@ DEMO_PACKAGES := iproute2 iputils-ping
 PEER_PACKAGES := gobgpd frr bird2 openbgpd exabgp
 TEST_PACKAGES := $(DEMO_PACKAGES) $(PEER_PACKAGES) tshark python3-networking-bagpipe
 
-.PHONY: help demo test interop sim build check setup docs format clean
+.PHONY: help demo test interop sim fuzz build check setup docs format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -15,7 +15,7 @@ demo: build ## Two nodes, a reflector and a ping through VXLAN (root; RR=gobgp; 
 	@scripts/setup.sh debian $(DEMO_PACKAGES) $(if $(filter gobgp,$(RR)),gobgpd)
 	@bin/chanter demo $(if $(RR),--rr $(RR)) $(if $(KEEP),--keep)
 
-test: build check ## All tests: pure, kernel, interop (root for the last two)
+test: build check ## All tests: pure, kernel, interop (root for the last two), and a minute of fuzzing
 	@scripts/test.sh $(TEST_PACKAGES)
 
 interop: setup ## A table of what GoBGP, FRR, BIRD, OpenBGPD and ExaBGP and we do with each other (root; PEERS=FRR,BIRD; VERBOSE=1)
@@ -24,6 +24,9 @@ interop: setup ## A table of what GoBGP, FRR, BIRD, OpenBGPD and ExaBGP and we d
 
 sim: setup ## Whole networks on virtual time with faults (SEEDS=200, or SEED=n to replay one)
 	@tsx scripts/sim.ts $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))
+
+fuzz: setup ## Hostile input for TIME=60 seconds (SEED=n to replay, TARGET=name for one, KEEP=1 to keep what reaches new code)
+	@tsx scripts/fuzz.ts --seconds $(or $(TIME),60) $(if $(SEED),--seed $(SEED)) $(if $(TARGET),--target $(TARGET)) $(if $(KEEP),--keep)
 
 build: setup ## Compile src/ into dist/
 	@tsc -p tsconfig.build.json

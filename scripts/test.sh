@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the three tiers of tests (docs/testing.md). Arguments: the Debian packages that the tiers for root need.
+# Runs the three tiers of tests and a minute of fuzzing (docs/testing.md). Arguments: the Debian packages that the tiers for root need.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,8 +9,10 @@ elif ! unshare --net true 2>/dev/null; then
   lacking="network namespaces, which this container may not make"
 else
   scripts/setup.sh debian "$@"
-  exec vitest run
+  vitest run
+  exec tsx scripts/fuzz.ts --seconds 60
 fi
 vitest run --project pure
+tsx scripts/fuzz.ts --seconds 60
 echo "SKIPPED 2 of 3 tiers: kernel and interop need $lacking" >&2
 [ -z "${CI:-}" ] || exit 1

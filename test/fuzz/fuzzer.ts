@@ -8,7 +8,7 @@ import type { Target } from './target.ts'
 /** Far more than any input takes, on a machine with other things to do. */
 const MAX_INPUT_MS = 400
 /** An input that runs so long will not come back. */
-const HANG_MS = 20_000
+const HANG_MS = 10_000
 /** Inputs kept of a target, besides its seeds. */
 const MAX_KEPT = 2000
 /** Longer inputs are not kept, as they would be copied again and again. */
@@ -186,7 +186,7 @@ function placeOf({ reason }: Find): string {
     .split('\n')
     .slice(0, 3)
     .join('\n')
-    .replaceAll(/\d{3,}|"[^"]*"/g, '…')
+    .replaceAll(/\d+|"[^"]*"|'[^']*'/g, '…')
 }
 
 function timed(work: () => void): number {
