@@ -10,11 +10,14 @@ export interface Clock {
   soon(task: () => void): void
 }
 
+/** The longest wait that Node's timers know, 24 days: they take longer ones for none at all. */
+const MAX_WAIT_MS = 2 ** 31 - 1
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   epoch: () => Date.now(),
   after(ms, task) {
-    const timer = setTimeout(task, ms)
+    const timer = setTimeout(task, Math.min(ms, MAX_WAIT_MS))
     return () => clearTimeout(timer)
   },
   soon: (task) => void setImmediate(task),

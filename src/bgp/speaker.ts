@@ -106,6 +106,8 @@ export class Speaker {
   private readonly startedAt: number
   private readonly listeners: Listener[] = []
   private stopped = false
+  /** All peers have said all they know; a wait for what they may have left out is under way. */
+  private settling = false
   private heardAnybody = false
   private holdsEndOfRib: boolean
   private cancelWait = (): void => {}
@@ -327,7 +329,10 @@ export class Speaker {
   private checkComplete(): void {
     if (this.onComplete === null || !this.isComplete()) return
     if (![...this.neighbours.values()].some(({ isConstrained }) => isConstrained)) return this.complete()
+    if (this.settling) return
+    this.settling = true
     this.environment.clock.after(MEMBERSHIP_SETTLE_MS, () => {
+      this.settling = false
       if (this.isComplete()) this.complete()
     })
   }

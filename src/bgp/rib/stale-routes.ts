@@ -36,6 +36,8 @@ export class StaleRoutes {
   private isBack = false
   private isConstrained = false
   private readonly cancels = new Set<() => void>()
+  /** Families that are about to be let go of, so that nothing said twice starts a second wait. */
+  private readonly settling = new Set<Family>()
 
   /** `onReleased` is called whenever a family is let go of. */
   constructor(
@@ -102,16 +104,14 @@ export class StaleRoutes {
   endOfRib(family: Family): void {
     if (this.headless.has(family)) this.relieve(family)
     else if (this.stale.has(family) && this.isConstrained && VPN_FAMILIES.has(family)) {
-      this.after(MEMBERSHIP_SETTLE_MS, () => this.release(family))
+      this.settle(family, MEMBERSHIP_SETTLE_MS, () => true)
     } else if (this.stale.has(family)) this.release(family)
   }
 
   /** Somebody knows the family again. */
   relieve(family: Family): void {
     if (!this.headless.has(family)) return
-    this.after(HEADLESS_SETTLE_MS, () => {
-      if (this.isBack || this.headlessMs(family) <= 0) this.release(family)
-    })
+    this.settle(family, HEADLESS_SETTLE_MS, () => this.isBack || this.headlessMs(family) <= 0)
   }
 
   /** Lets go of everything, now. */
@@ -151,6 +151,16 @@ export class StaleRoutes {
     this.onReleased()
   }
 
+  /** Lets go of a family after a while, if `still` says so then. */
+  private settle(family: Family, ms: number, still: () => boolean): void {
+    if (this.settling.has(family)) return
+    this.settling.add(family)
+    this.after(ms, () => {
+      this.settling.delete(family)
+      if (still()) this.release(family)
+    })
+  }
+
   private after(ms: number, task: () => void): void {
     const cancel = this.clock.after(ms, () => {
       this.cancels.delete(cancel)
@@ -162,5 +172,6 @@ export class StaleRoutes {
   private cancelTimers(): void {
     for (const cancel of this.cancels) cancel()
     this.cancels.clear()
+    this.settling.clear()
   }
 }

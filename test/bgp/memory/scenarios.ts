@@ -11,6 +11,7 @@ import { ip, macRoute, peerConfig, rt } from '../../support/speakers.ts'
 import { message } from '../../support/update-bytes.ts'
 import { expectThat, Flood, HOSTILE, MIB, VICTIM, type Wire } from './flood.ts'
 import {
+  END_OF_RIB,
   GARBAGE,
   MacUpdates,
   MarkedUpdates,
@@ -176,6 +177,20 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       expectThat((await flood.taken()) < 8 * MIB, 'what is to be swept has no bound')
       expectThat(wire.unsent < 2 * MIB, `${wire.unsent} octets wait for the peer to read`)
       wire.handlers?.closed(null)
+      await flood.expectBack(STAYS)
+    },
+  },
+  '200000 times the end of what a restarted peer has to say': {
+    heapMib: 64,
+    async play() {
+      const flood = new Flood()
+      const families = [{ family: EVPN, forwarding: true }]
+      const gracefulRestart = { restarting: false, notification: true, restartTimeSeconds: 120, families }
+      flood.establish({ gracefulRestart }).handlers?.closed(null)
+      await flood.settle()
+      const wire = flood.establish({ gracefulRestart })
+      for (let i = 0; i < 100_000; i++) wire.send(...END_OF_RIB)
+      expectThat((await flood.taken()) < 2 * MIB, 'each starts a wait of its own')
       await flood.expectBack(STAYS)
     },
   },
