@@ -135,9 +135,11 @@ export class Flood {
 }
 
 async function used(): Promise<number> {
-  // Promises hold what they were made for until they had their turn.
-  await setImmediate()
-  collectGarbage()
+  // Promises hold what they were made for until they had their turn; buffers are counted as gone by the next collection.
+  for (let rounds = 0; rounds < 3; rounds++) {
+    await setImmediate()
+    collectGarbage()
+  }
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }
