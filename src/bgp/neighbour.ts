@@ -39,10 +39,12 @@ export interface NeighbourHost {
 }
 
 /**
- * Octets of routes and their attributes that are kept of one peer: a million routes with attributes of their own fit. In
- * memory they may take five times as much.
+ * Octets of routes and their attributes that are kept of one peer, whatever it is allowed: about 1.5 million routes. In
+ * memory they take up to five times as much.
  */
 const MAX_OCTETS = 128 * 2 ** 20
+/** Of a peer that is allowed many routes, so much for each. */
+const OCTETS_PER_PREFIX = 128
 
 /** A peer together with what it tells us and what we tell it. */
 export class Neighbour implements PeerListener {
@@ -246,9 +248,10 @@ export class Neighbour implements PeerListener {
         if (count > maxPrefixes) return this.exceeded(family, maxPrefixes)
       }
     }
-    if (this.source.octets <= MAX_OCTETS) return
+    const most = Math.max(MAX_OCTETS, OCTETS_PER_PREFIX * (maxPrefixes ?? 0))
+    if (this.source.octets <= most) return
     const cease = notification(ErrorCode.Cease, CeaseSubcode.OutOfResources)
-    this.end(cease, `more than ${MAX_OCTETS} octets of routes; reset the peer to try again`)
+    this.end(cease, `more than ${most} octets of routes; reset the peer to try again`)
   }
 
   /** RFC 4486 §4: the Cease names the family and its limit. */

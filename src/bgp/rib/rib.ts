@@ -5,7 +5,7 @@ import { type Nlri, nlriCodec } from '../nlri/index.ts'
 import type { RouteTarget } from '../values/extended-community.ts'
 import { AttributePool, type AttributeSet } from './attribute-pool.ts'
 import { compareRoutes } from './best-path.ts'
-import type { Route, Source } from './route.ts'
+import { ROUTE_OCTETS, type Route, type Source } from './route.ts'
 
 /** Told of best routes by route target. Calls are idempotent: the same route may be told twice, one unknown may be gone. */
 export interface Subscriber {
@@ -70,7 +70,7 @@ export class Rib {
     const rest = existing === null ? head : this.unlink(head, existing)
     table.set(key, link(rest, route))
     count(source, family, 1)
-    source.octets += key.length
+    source.octets += ROUTE_OCTETS + key.length
     if (source.peer === null) this.ownTable(family).set(key, route)
   }
 
@@ -189,7 +189,7 @@ export class Rib {
   private unlink(head: Route | null, route: Route): Route | null {
     this.pool.release(route.set)
     count(route.source, route.family, -1)
-    route.source.octets -= route.key.length
+    route.source.octets -= ROUTE_OCTETS + route.key.length
     return unlinked(head, route)
   }
 

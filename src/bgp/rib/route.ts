@@ -18,9 +18,12 @@ export interface Source {
   readonly routeCounts: Map<Family, number>
   /** Routes it has in the RIB. */
   readonly routeCount: number
-  /** Octets of their keys, and of the attribute sets that it was the first to bring. */
+  /** Octets of their keys, and of the attribute sets that it was the first to bring; each route counts for some more. */
   octets: number
 }
+
+/** What a route counts for besides its key, so that many small ones are not free. */
+export const ROUTE_OCTETS = 64
 
 /** What best-path selection needs to know of a peer. */
 export interface PeerFacts {

@@ -39,7 +39,7 @@ export const PEER_DEFAULTS = {
   addPath: true,
   reflectorClient: false,
   external: 'reject',
-  maxPrefixes: 1_000_000,
+  maxPrefixes: null,
   md5Key: null,
   ttlSecurityHops: null,
 } as const satisfies Partial<PeerConfig>

@@ -59,8 +59,8 @@ export const floods: readonly Case[] = [
   ),
   endured('20000 UPDATEs that count as withdraws', () => times(20_000, BROKEN)),
   endured(
-    '1000 UPDATEs of 500 NLRI that cannot be read',
-    () => times(1000, GARBAGE),
+    '200 UPDATEs of 500 NLRI that cannot be read',
+    () => times(200, GARBAGE),
     (field) => expect(field.neighbour().routesIn.quarantine).toHaveLength(100),
   ),
   endured('50000 UPDATEs that say nothing', () => times(50_000, update(''))),

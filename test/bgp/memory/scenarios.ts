@@ -119,7 +119,8 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'two million routes over a limit of one million': {
     heapMib: 900,
     async play() {
-      const flood = new Flood()
+      const limit = { passive: true, maxPrefixes: 1_000_000 }
+      const flood = new Flood({ peers: [peerConfig('10.0.0.3', limit)] })
       await flood.settle()
       const updates = new MacUpdates(110)
       const wire = flood.establish()
@@ -129,6 +130,19 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       expectThat(flood.connect() === null, 'the peer may come again at once')
       await flood.expectBack(STAYS)
       expectThat(flood.neighbour.source.routeCount === 0, 'routes are left')
+    },
+  },
+  'three million routes without a limit of their number': {
+    heapMib: 1200,
+    async play() {
+      const flood = new Flood()
+      await flood.settle()
+      const updates = new MacUpdates(110)
+      const wire = flood.establish()
+      const sent = sendUntilEnd(wire, 3_000_000 / 110, (i) => updates.from(110 * i), flood)
+      expectThat(wire.notification === '6/8', `ended with ${wire.notification}`)
+      expectThat(sent * 110 < 1_700_000, `${sent * 110} routes were taken`)
+      await flood.expectBack(STAYS)
     },
   },
   '500000 routes that come and go before anybody is told': {
