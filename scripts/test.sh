@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the three tiers of tests and a minute of fuzzing (docs/testing.md). Arguments: the Debian packages that the tiers for root need.
+# Runs the three tiers of tests, 200 simulated networks and a minute of fuzzing (docs/testing.md). Arguments: the Debian packages that the tiers for root need.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -10,9 +10,11 @@ elif ! unshare --net true 2>/dev/null; then
 else
   scripts/setup.sh debian "$@"
   vitest run
+  tsx scripts/sim.ts --seeds 200
   exec tsx scripts/fuzz.ts --seconds 60
 fi
 vitest run --project pure
+tsx scripts/sim.ts --seeds 200
 tsx scripts/fuzz.ts --seconds 60
 echo "SKIPPED 2 of 3 tiers: kernel and interop need $lacking" >&2
 [ -z "${CI:-}" ] || exit 1
