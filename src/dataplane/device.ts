@@ -20,6 +20,14 @@ export const TABLE_KINDS: readonly TableKind[] = (Object.keys(LAYOUTS) as TableK
   (a, b) => phase(a) - phase(b),
 )
 
+/** Why nothing can be set on a device; times are in epoch milliseconds. */
+export interface Failure {
+  readonly reason: string
+  readonly since: number
+  /** When it is looked at again, if that is not left to its link's or port's own retries. */
+  readonly nextTry: number | null
+}
+
 /** All that is wanted of one interface, and what is known of it. */
 export class Device {
   readonly name: string
@@ -43,7 +51,9 @@ export class Device {
   /** Looks at its entries that failed, since one went well. */
   failedLooks = 0
   /** Why nothing can be set on it: the interface is missing or refused, or its port is not in place. */
-  failure: string | null = null
+  failure: Failure | null = null
+  /** Since when there is work left to do for it, in epoch milliseconds; null while there is none. */
+  waitingSince: number | null = null
   readonly tables = new Map<TableKind, AnyTable>()
 
   constructor(name: string) {
@@ -74,11 +84,16 @@ export class Device {
     )
   }
 
+  /** How much of it is wanted. */
+  get size(): number {
+    let size = Number(this.link !== null) + Number(this.port !== null)
+    for (const table of this.tables.values()) size += table.size
+    return size
+  }
+
   /** Whether nothing of it is wanted. */
   get isUnwanted(): boolean {
-    return (
-      this.link === null && this.port === null && [...this.tables.values()].every((table) => table.size === 0)
-    )
+    return this.size === 0
   }
 
   table(kind: TableKind): AnyTable {

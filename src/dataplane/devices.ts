@@ -62,13 +62,14 @@ export class Devices {
     if (known !== undefined) return known
     const device = new Device(name)
     this.all.set(name, device)
-    this.unplaced.add(device)
+    this.touch(device)
     return device
   }
 
   /** Has the device's link and port looked at. */
   touch(device: Device): void {
     this.unplaced.add(device)
+    device.waitingSince ??= this.clock.epoch()
   }
 
   /** Has the device's link and port taken away, where they are to go. */
@@ -95,6 +96,13 @@ export class Devices {
     }
   }
 
+  /** Has a device looked at again that is not as it was taken to be. */
+  suspect(device: Device): void {
+    device.unsure = true
+    this.touch(device)
+    this.released(device)
+  }
+
   /** Takes the next few steps. */
   advance(): void {
     if (this.unplaced.size > 0) for (const device of this.nextUnplaced()) this.place(device)
@@ -111,6 +119,12 @@ export class Devices {
       this.undo(device)
       this.forgetIdle(device)
     }
+  }
+
+  /** The device has nothing left to set or remove. */
+  rest(device: Device): void {
+    if (!this.isUnplaced(device)) device.waitingSince = null
+    this.forgetIdle(device)
   }
 
   /** Drops a device of which nothing is left. */
@@ -162,7 +176,7 @@ export class Devices {
     const { failure, master } = device
     const { reason, culprit, link, fresh, moved } = place(device, this.driver)
     if (link?.index !== device.index) this.lose(device)
-    device.failure = reason
+    this.setFailure(device, reason)
     device.seen = link?.index ?? null
     device.master = link?.master ?? null
     if (reason !== null && culprit !== null) this.fail(culprit, reason)
@@ -175,6 +189,11 @@ export class Devices {
     else if (reason === null && (failure !== null || moved)) this.refill(device)
     if (device.master !== master) this.exceptions.retryEntries(device.name)
     this.released(device)
+  }
+
+  private setFailure(device: Device, reason: string | null, nextTry: number | null = null): void {
+    const since = device.failure?.since ?? this.clock.epoch()
+    device.failure = reason === null ? null : { reason, since, nextTry }
   }
 
   private fail(entry: Entry, reason: string): void {
@@ -234,9 +253,10 @@ export class Devices {
     } catch (error) {
       this.lose(device)
       const reason = error instanceof Error ? error.message : String(error)
-      device.failure = reason
+      const delay = backoff(++device.failedLooks)
+      this.setFailure(device, reason, this.clock.epoch() + delay)
       this.log.warn({ device: device.name, reason }, 'device not readable')
-      this.clock.after(backoff(++device.failedLooks), () => {
+      this.clock.after(delay, () => {
         this.touch(device)
         this.released(device)
       })

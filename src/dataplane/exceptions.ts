@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
+import { errnoIn } from '../linux/libc.ts'
 import { isTableEntry } from './layout.ts'
-import { type Entry, identity, type Status } from './model.ts'
+import { type Entry, type EntryStatus, identity, type Status } from './model.ts'
 
 const FIRST_DELAY_MS = 100
 const LONGEST_DELAY_MS = 60_000
@@ -17,11 +18,20 @@ interface Exception {
   readonly reason: string | null
   /** Tries that failed, or times that somebody changed it. */
   readonly attempts: number
+  /** Since when it is not in place, in epoch milliseconds. */
+  readonly since: number
   /** When to try again, or for `calm` to forget; Infinity while a try is under way. */
   due: number
 }
 
-export const APPLIED: Status = { state: 'applied', reason: null, attempts: 0 }
+const NOTHING_KEPT = { reason: null, errno: null, attempts: 0, since: null, nextTry: null } as const
+
+export const APPLIED: Status = { state: 'applied', ...NOTHING_KEPT }
+
+/** Not in place, and not for want of trying. */
+export function pending(since: number | null, reason: string | null = null): Status {
+  return { ...NOTHING_KEPT, state: 'pending', since, reason }
+}
 
 /** The delay after so many failures in a row: from 100 ms, doubling, to a minute. */
 export function backoff(attempts: number): number {
@@ -49,18 +59,21 @@ export class Exceptions {
   status(entry: Entry): Status | undefined {
     if (this.all.size === 0) return undefined
     const exception = this.all.get(identity(entry))
-    return exception && statusOf(exception)
+    return exception && this.statusOf(exception)
   }
 
-  *[Symbol.iterator](): Generator<{ entry: Entry; status: Status }, void> {
-    for (const exception of this.all.values()) yield { entry: exception.entry, status: statusOf(exception) }
+  *[Symbol.iterator](): Generator<EntryStatus, void> {
+    for (const exception of this.all.values()) {
+      yield { entry: exception.entry, status: this.statusOf(exception) }
+    }
   }
 
   failed(entry: Entry, reason: string): void {
     const key = identity(entry)
     const before = this.all.get(key)
     const attempts = (before?.state === 'failed' ? before.attempts : 0) + 1
-    this.put(key, { entry, state: 'failed', reason, attempts, due: this.at(backoff(attempts)) })
+    const since = before === undefined || before.state === 'calm' ? this.clock.epoch() : before.since
+    this.put(key, { entry, state: 'failed', reason, attempts, since, due: this.at(backoff(attempts)) })
   }
 
   /** Somebody changed the entry: it is tried again at once the first time, then at a growing distance. */
@@ -69,11 +82,16 @@ export class Exceptions {
     const before = this.all.get(key)
     if (before !== undefined && before.state !== 'calm') return
     const attempts = (before?.attempts ?? 0) + 1
-    const reason = 'changed by somebody else'
-    if (attempts > 1) {
-      this.put(key, { entry, state: 'contested', reason, attempts, due: this.at(backoff(attempts - 1)) })
-    } else {
-      this.put(key, { entry, state: 'contested', reason, attempts, due: Number.POSITIVE_INFINITY })
+    const contested = {
+      entry,
+      state: 'contested',
+      reason: 'changed by somebody else',
+      attempts,
+      since: this.clock.epoch(),
+    } as const
+    if (attempts > 1) this.put(key, { ...contested, due: this.at(backoff(attempts - 1)) })
+    else {
+      this.put(key, { ...contested, due: Number.POSITIVE_INFINITY })
       this.retry(entry)
     }
   }
@@ -143,17 +161,23 @@ export class Exceptions {
     }
     this.wakeBy(next)
   }
-}
 
-function statusOf({ state, reason, attempts }: Exception): Status {
-  switch (state) {
-    case 'failed':
-      return { state: 'failed', reason, attempts }
-    case 'contested':
-      return { state: 'pending', reason, attempts: 0 }
-    case 'calm':
-      return APPLIED
-    default:
-      return state satisfies never
+  private statusOf({ state, reason, attempts, since, due }: Exception): Status {
+    switch (state) {
+      case 'failed': {
+        const errno = reason === null ? null : errnoIn(reason)
+        return { state, reason, errno, attempts, since, nextTry: this.epochOf(due) }
+      }
+      case 'contested':
+        return { ...pending(since, reason), nextTry: this.epochOf(due) }
+      case 'calm':
+        return APPLIED
+      default:
+        return state satisfies never
+    }
+  }
+
+  private epochOf(due: number): number | null {
+    return due === Number.POSITIVE_INFINITY ? null : Math.round(this.clock.epoch() + due - this.clock.now())
   }
 }

@@ -106,8 +106,54 @@ export function same(a: Entry, b: Entry): boolean {
 export interface Status {
   readonly state: 'pending' | 'applied' | 'failed'
   readonly reason: string | null
+  /** What the kernel answered; null where it did not refuse anything. */
+  readonly errno: { readonly name: string; readonly number: number } | null
   /** Failed tries since it was last in place. */
   readonly attempts: number
+  /** Since when it is not in place, in epoch milliseconds; null for what is in place, of which nothing is kept. */
+  readonly since: number | null
+  /** When it is tried again by itself, in epoch milliseconds; null while nothing is scheduled, or a try is under way. */
+  readonly nextTry: number | null
+}
+
+/** An entry and what became of it. */
+export interface EntryStatus {
+  readonly entry: Entry
+  readonly status: Status
+}
+
+/** How many entries are wanted, and what became of them. */
+export interface Counts {
+  readonly wanted: number
+  readonly applied: number
+  readonly pending: number
+  readonly failed: number
+}
+
+/** A difference between the kernel and what it was taken to hold. */
+export interface Fault {
+  /** `extra`: it carries our mark, and nobody wants it. */
+  readonly fault: 'missing' | 'different' | 'extra'
+  /** What is wanted; of `extra`, what is there. */
+  readonly entry: Entry
+  /** What is there instead, of an entry that is different, where that is an entry too. */
+  readonly found: Entry | null
+}
+
+/** What a comparison of the whole kernel with what is wanted came to. */
+export interface Verification {
+  readonly devices: number
+  /** Wanted entries of them. */
+  readonly entries: number
+  readonly missing: number
+  readonly different: number
+  readonly extra: number
+  /** The first of them. */
+  readonly faults: readonly Fault[]
+  /** Links that carry our mark and that nobody wants. */
+  readonly orphans: readonly Interface[]
+  /** Devices that the kernel does not tell of, and why. */
+  readonly unreadable: readonly { readonly device: string; readonly reason: string }[]
 }
 
 /** What is known of an interface, whoever made it. */
@@ -131,7 +177,7 @@ export interface Dataplane {
   /** Takes the entry of this identity out of the desired state. */
   unwant(entry: Entry): void
   /** Resolves when each of `entries` was tried since it was last wanted, to those that are not in place. */
-  settled(entries: readonly Entry[]): Promise<readonly { readonly entry: Entry; readonly status: Status }[]>
+  settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]>
   /** Resolves when nothing of what is no longer wanted of `entries` is left in the kernel. */
   gone(entries: readonly Entry[]): Promise<void>
   status(entry: Entry): Status

@@ -1,5 +1,5 @@
 import type { Mac } from '../values/mac.ts'
-import type { Device } from './device.ts'
+import type { AnyTable, Device } from './device.ts'
 import type { Link, Sighting } from './driver.ts'
 import { remoteOf, type TableEntry, type TableKind } from './layout.ts'
 import type { LocalMac, RemoteMac } from './model.ts'
@@ -30,9 +30,14 @@ export class Observation {
 
   /** Hands what was found to the device's tables. */
   finish(): void {
+    for (const [table, entries] of this.result()) table.compare(entries)
+  }
+
+  /** What was found, for each table of the device. */
+  *result(): Generator<[AnyTable, readonly TableEntry[]], void> {
     if (this.link.kind === 'vxlan') this.found.set('remote-mac', this.whole())
     for (const kind of new Set([...this.found.keys(), ...this.device.tables.keys()])) {
-      this.device.table(kind).compare(this.found.get(kind) ?? [])
+      yield [this.device.table(kind), this.found.get(kind) ?? []]
     }
   }
 

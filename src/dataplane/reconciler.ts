@@ -5,9 +5,18 @@ import { Devices } from './devices.ts'
 import type { Driver } from './driver.ts'
 import { backoff, Exceptions } from './exceptions.ts'
 import { type DeviceEntry, isTableEntry, type TableEntry } from './layout.ts'
-import { type Dataplane, type Entry, type Interface, type Status, same } from './model.ts'
+import {
+  type Counts,
+  type Dataplane,
+  type Entry,
+  type EntryStatus,
+  type Interface,
+  type Status,
+  same,
+} from './model.ts'
 import { Notices } from './notices.ts'
-import { type Counts, type EntryStatus, Statuses } from './statuses.ts'
+import { Statuses } from './statuses.ts'
+import { Verifier } from './verifier.ts'
 import { Waiter } from './waiter.ts'
 import { Work } from './work.ts'
 
@@ -28,8 +37,9 @@ export class Reconciler implements Dataplane {
   private readonly exceptions: Exceptions
   private readonly devices: Devices
   private readonly notices: Notices
-  private readonly statuses: Statuses
+  readonly statuses: Statuses
   private readonly work: Work
+  readonly verifier: Verifier
   private readonly waiters = new Map<Waiter, (open: EntryStatus[]) => void>()
   private leaving: { readonly entries: readonly Entry[]; readonly resolve: () => void }[] = []
   private running = false
@@ -57,13 +67,20 @@ export class Reconciler implements Dataplane {
       driver,
       log,
       exceptions: this.exceptions,
-      done: (device) => this.devices.forgetIdle(device),
+      done: (device) => this.devices.rest(device),
     })
     this.notices = new Notices(this.devices.all, () => this.schedule())
     this.statuses = new Statuses({
       devices: this.devices.all,
       exceptions: this.exceptions,
       isUnplaced: (device) => this.devices.isUnplaced(device),
+    })
+    this.verifier = new Verifier({
+      clock,
+      driver,
+      devices: this.devices,
+      statuses: this.statuses,
+      orphans: () => this.orphans(),
     })
   }
 
@@ -179,6 +196,7 @@ export class Reconciler implements Dataplane {
     if (device.accepting) {
       table.push(entry)
       if (table.waiting === 1) this.work.add(device)
+      device.waitingSince ??= this.clock.epoch()
     }
     this.schedule()
   }

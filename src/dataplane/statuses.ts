@@ -1,22 +1,10 @@
+import { errnoIn } from '../linux/libc.ts'
 import type { AnyTable, Device } from './device.ts'
-import { APPLIED, type Exceptions } from './exceptions.ts'
+import { APPLIED, type Exceptions, pending } from './exceptions.ts'
 import { isTableEntry } from './layout.ts'
-import { type Entry, identity, type Status } from './model.ts'
+import { type Counts, type Entry, type EntryStatus, identity, type Status } from './model.ts'
 
-const PENDING: Status = { state: 'pending', reason: null, attempts: 0 }
-const UNWANTED: Status = { state: 'pending', reason: 'not wanted', attempts: 0 }
-
-export interface EntryStatus {
-  readonly entry: Entry
-  readonly status: Status
-}
-
-export interface Counts {
-  readonly wanted: number
-  readonly applied: number
-  readonly pending: number
-  readonly failed: number
-}
+const UNWANTED = pending(null, 'not wanted')
 
 export interface StatusesParts {
   readonly devices: ReadonlyMap<string, Device>
@@ -44,8 +32,16 @@ export class Statuses {
   of(entry: Entry): Status {
     const status = this.tried(entry)
     if (status !== APPLIED || !isTableEntry(entry)) return status
-    const queued = this.devices.get(entry.device)?.tables.get(entry.kind)?.pending().has(entry)
-    return queued ? PENDING : APPLIED
+    const device = this.devices.get(entry.device)
+    const queued = device?.tables.get(entry.kind)?.pending().has(entry)
+    return device !== undefined && queued ? pending(device.waitingSince) : APPLIED
+  }
+
+  /** What is wanted under the identity of `entry`, and what became of it. */
+  find(entry: Entry): EntryStatus | undefined {
+    const device = this.devices.get(entry.device)
+    const wanted = device && wantedUnder(device, entry)
+    return wanted && { entry: wanted, status: this.of(wanted) }
   }
 
   /** As `of`, for an entry that is not queued. */
@@ -61,10 +57,11 @@ export class Statuses {
       if (device.link !== null) yield { entry: device.link, status: this.tried(device.link) }
       if (device.port !== null) yield { entry: device.port, status: this.tried(device.port) }
       for (const table of device.tables.values()) {
-        const pending = table.pending()
+        const queued = table.pending()
         for (const entry of table.entries()) {
           const status = this.tried(entry)
-          yield { entry, status: status === APPLIED && pending.has(entry) ? PENDING : status }
+          const waits = status === APPLIED && queued.has(entry)
+          yield { entry, status: waits ? pending(device.waitingSince) : status }
         }
       }
     }
@@ -87,6 +84,18 @@ export class Statuses {
     }
   }
 
+  /** Whether the entry is not wanted, and could not be removed. */
+  unremoved(entry: Entry): boolean {
+    return !this.wants(entry) && this.exceptions.status(entry)?.state === 'failed'
+  }
+
+  /** How many entries are not wanted and could not be removed. */
+  unremovedCount(): number {
+    let count = 0
+    for (const { entry } of this.exceptions) if (this.unremoved(entry)) count++
+    return count
+  }
+
   counts(): Counts {
     const tally = { pending: 0, applied: 0, failed: 0 }
     const queues = new Map<AnyTable, ReturnType<AnyTable['pending']>>()
@@ -95,9 +104,9 @@ export class Statuses {
       if (device.port !== null) tally[this.tried(device.port).state]++
       const state = tableState(device)
       for (const table of device.tables.values()) {
-        const pending = table.pending()
-        queues.set(table, pending)
-        const queued = state === 'applied' ? pending.size : 0
+        const waiting = table.pending()
+        queues.set(table, waiting)
+        const queued = state === 'applied' ? waiting.size : 0
         tally[state] += table.size - queued
         tally.pending += queued
       }
@@ -108,28 +117,45 @@ export class Statuses {
       const queued = queues.get(device.table(entry.kind))?.has(entry)
       const state = tableState(device)
       if (state === 'failed') continue
-      const counted = state === 'applied' && queued ? 'pending' : state
-      tally[counted]--
-      tally[status === APPLIED ? counted : status.state]++
+      const before = state === 'applied' && queued ? 'pending' : state
+      tally[before]--
+      tally[status === APPLIED ? before : status.state]++
     }
     return { wanted: tally.pending + tally.applied + tally.failed, ...tally }
+  }
+
+  /** Since when the entry is not in place that waits longest, in epoch milliseconds; null when none waits. */
+  waitingSince(): number | null {
+    let since = Number.POSITIVE_INFINITY
+    for (const device of this.devices.values()) {
+      if (device.failure === null && !device.isUnwanted) since = Math.min(since, device.waitingSince ?? since)
+    }
+    for (const { status } of this.exceptions) {
+      if (status.state === 'pending') since = Math.min(since, status.since ?? since)
+    }
+    return since === Number.POSITIVE_INFINITY ? null : since
   }
 
   private ofDevice(device: Device, entry: Entry): Status {
     const isLink = entry.kind === 'bridge' || entry.kind === 'vxlan'
     if (device.failure !== null && !isLink) {
-      return { state: 'failed', reason: device.failure, attempts: this.attempts(device) }
+      const { reason, since, nextTry } = device.failure
+      const culprit = this.culprit(device)
+      const attempts = culprit?.attempts ?? 1
+      const retry = culprit === undefined ? nextTry : culprit.nextTry
+      return { state: 'failed', reason, errno: errnoIn(reason), attempts, since, nextTry: retry }
     }
     const placed = isTableEntry(entry) ? device.index !== null : !this.isUnplaced(device)
-    return placed ? APPLIED : PENDING
+    return placed ? APPLIED : pending(device.waitingSince)
   }
 
-  private attempts(device: Device): number {
+  /** The failure of the device's link or port, behind which its entries wait. */
+  private culprit(device: Device): Status | undefined {
     for (const entry of [device.link, device.port]) {
       const status = entry && this.exceptions.status(entry)
-      if (status?.state === 'failed') return status.attempts
+      if (status?.state === 'failed') return status
     }
-    return 1
+    return undefined
   }
 }
 
@@ -142,4 +168,9 @@ function tableState(device: Device): Status['state'] {
 function isWanted(device: Device, entry: Entry): boolean {
   if (isTableEntry(entry)) return device.tables.get(entry.kind)?.wants(entry) ?? false
   return entry.kind === 'port' ? device.port !== null : device.link !== null
+}
+
+function wantedUnder(device: Device, entry: Entry): Entry | undefined {
+  if (isTableEntry(entry)) return device.tables.get(entry.kind)?.find(entry)
+  return (entry.kind === 'port' ? device.port : device.link) ?? undefined
 }

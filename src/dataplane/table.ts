@@ -1,6 +1,7 @@
 import { diff } from './diff.ts'
 import { type Key, KeyMap } from './key-map.ts'
 import type { Layout, TableEntry } from './layout.ts'
+import type { Fault } from './model.ts'
 import { Queue } from './queue.ts'
 
 /** A place in a table's queue, to learn when everything before it was tried. */
@@ -157,6 +158,23 @@ export class Table<E extends TableEntry, K extends Key, V> {
     const sets = [...missing].map(([key, value]) => this.layout.entry(this.device, key, value))
     this.stale = extra
     this.requeue(sets)
+  }
+
+  /** Where what a look at the kernel found is not as wanted, but for what is known to linger. */
+  *faults(actual: Iterable<E>): Generator<Fault, void> {
+    const found = new KeyMap<K, V>()
+    for (const entry of actual) found.set(this.layout.key(entry), this.layout.value(entry))
+    const { missing, extra } = diff(this.wanted, found, this.layout.same)
+    for (const [key, value] of missing) {
+      const entry = this.layout.entry(this.device, key, value)
+      const other = found.get(key)
+      if (other === undefined) yield { fault: 'missing', entry, found: null }
+      else yield { fault: 'different', entry, found: this.layout.entry(this.device, key, other) }
+    }
+    for (const [key, value] of extra) {
+      if (this.leaving.has(key) || this.stale.has(key)) continue
+      yield { fault: 'extra', entry: this.layout.entry(this.device, key, value), found: null }
+    }
   }
 
   /** Queues the removal of what is stale. */

@@ -31,8 +31,9 @@ export function memoryLab(): MemoryLab {
   return {
     clock,
     driver,
-    restart() {
+    restart({ deaf } = { deaf: false }) {
       reconciler?.stop()
+      driver.watch = deaf ? () => driver.close() : MemoryDriver.prototype.watch
       reconciler = new Reconciler({ clock, driver, log: pino({ level: 'silent' }) })
       reconciler.start()
       return reconciler

@@ -362,6 +362,84 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
       })
     })
 
+    describe('verification', () => {
+      const verify = () => lab.wait(dataplane.verifier.verify())
+
+      beforeEach(async () => {
+        dataplane = lab.restart({ deaf: true })
+        dataplane.complete()
+        await wantInPlace(...everything)
+      })
+
+      test('finds nothing where the kernel holds what is wanted', async () => {
+        lab.overwrite(e.neighbour('10.0.0.50', 50))
+        expect(await verify()).toEqual({
+          devices: 3,
+          entries: 12,
+          missing: 0,
+          different: 0,
+          extra: 0,
+          faults: [],
+          orphans: [],
+          unreadable: [],
+        })
+      })
+
+      test('finds what is missing, different or too much, and has it put right', async () => {
+        const gone = [e.local(1), e.flood('192.0.2.3'), e.neighbour('2001:db8::3', 3)]
+        for (const entry of gone) lab.forget(entry)
+        const moved = e.remote(2, '192.0.2.66')
+        lab.overwrite(moved, true)
+        const extra = e.remote(66, '192.0.2.66')
+        lab.overwrite(extra, true)
+        expect(dataplane.counts()).toMatchObject({ applied: 12 })
+        const { faults, ...counts } = await verify()
+        expect(counts).toMatchObject({ missing: 3, different: 1, extra: 1 })
+        expect(faults).toHaveLength(5)
+        for (const entry of gone) expect(faults).toContainEqual({ fault: 'missing', entry, found: null })
+        expect(faults).toContainEqual({ fault: 'different', entry: e.remote(2), found: moved })
+        const { kind, mac } = extra
+        expect(faults).toContainEqual({
+          fault: 'extra',
+          entry: expect.objectContaining({ kind, mac }),
+          found: null,
+        })
+        await lab.until(holding(everything))
+        await lab.until(() => !sightings('vx0').some(({ entry }) => 'mac' in entry && entry.mac === mac))
+        expect(await verify()).toMatchObject({ faults: [] })
+      })
+
+      test('finds half of a remote MAC missing', async () => {
+        lab.forget(e.local(2, 'vx0'))
+        expect((await verify()).faults).toEqual([{ fault: 'missing', entry: e.remote(2), found: null }])
+        await lab.until(holding(everything))
+      })
+
+      test('finds links that are gone, changed, or nobody’s, and ports that are elsewhere', async () => {
+        lab.setDown('br0')
+        lab.enslave('tap1', null)
+        lab.addBridge('br7')
+        lab.setAlias('br7', 'chanter:gone')
+        const { faults, orphans } = await verify()
+        expect(faults).toContainEqual({ fault: 'different', entry: e.bridge, found: null })
+        expect(faults).toContainEqual({ fault: 'different', entry: e.tapPort, found: null })
+        expect(orphans).toMatchObject([{ name: 'br7', alias: 'chanter:gone' }])
+        lab.deleteLink('vx0')
+        expect((await verify()).faults).toContainEqual({ fault: 'missing', entry: e.vxlan, found: null })
+        await lab.until(holding(everything))
+      })
+
+      test('does not call a fault what is known not to be in place, or what is changing', async () => {
+        dataplane.want({ ...e.tapPort, device: 'tap9' })
+        const many = Array.from({ length: 2000 }, (_, i) => e.remote(i + 1000))
+        for (const entry of many.slice(0, 1000)) dataplane.want(entry)
+        const verified = dataplane.verifier.verify()
+        for (const entry of many.slice(1000)) dataplane.want(entry)
+        for (const entry of many.slice(500, 1500)) dataplane.unwant(entry)
+        expect(await lab.wait(verified)).toMatchObject({ faults: [], unreadable: [] })
+      })
+    })
+
     describe('failures', () => {
       test('a missing interface is told of, holds up nobody, and is used as soon as it appears', async () => {
         const port = { ...e.tapPort, device: 'tap2' }

@@ -162,12 +162,19 @@ describe('a failing entry', () => {
       Number.POSITIVE_INFINITY,
     )
     const open = await want(...everything)
-    expect(open).toEqual([{ entry: e.remote(2), status: { state: 'failed', reason, attempts: 1 } }])
+    const errno = { name: 'ENOMEM', number: 12 }
+    const since = lab.clock.epoch()
+    const failed = { state: 'failed', reason, errno, since }
+    const [first] = open
+    expect(open).toMatchObject([{ entry: e.remote(2), status: { ...failed, attempts: 1 } }])
+    expect(first!.status.nextTry! - since).toBe(100)
     expect(dataplane.counts()).toEqual({ wanted: 8, applied: 7, pending: 0, failed: 1 })
     lab.clock.advance(300_000)
     const delays = tries.slice(1).map((at, i) => at - (tries[i] ?? 0))
     expect(delays.slice(0, 11)).toEqual([100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000])
-    expect(dataplane.status(e.remote(2))).toEqual({ state: 'failed', reason, attempts: tries.length })
+    const last = dataplane.status(e.remote(2))
+    expect(last).toMatchObject({ ...failed, attempts: tries.length })
+    expect(last.nextTry! - lab.clock.epoch()).toBe(tries.at(-1)! + 60_000 - lab.clock.now())
     expect([...dataplane.failures()]).toHaveLength(1)
   })
 
@@ -178,7 +185,10 @@ describe('a failing entry', () => {
     expect(dataplane.status(e.neighbour('10.0.0.2', 2))).toEqual({
       state: 'applied',
       reason: null,
+      errno: null,
       attempts: 0,
+      since: null,
+      nextTry: null,
     })
     expect(dataplane.counts()).toMatchObject({ applied: 8, failed: 0 })
   })
@@ -313,12 +323,17 @@ describe('somebody who changes the same entry over and over', () => {
     lab.forget(e.remote(2))
     await lab.until(() => lab.holds(e.remote(2)))
     lab.forget(e.remote(2))
+    const since = lab.clock.epoch()
     lab.clock.advance(50)
     expect(dataplane.status(e.remote(2))).toEqual({
       state: 'pending',
       reason: 'changed by somebody else',
+      errno: null,
       attempts: 0,
+      since,
+      nextTry: since + 100,
     })
+    expect(dataplane.statuses.waitingSince()).toBe(since)
     expect(dataplane.counts()).toMatchObject({ applied: 7, pending: 1 })
   })
 })
@@ -421,8 +436,8 @@ describe('settled', () => {
 
   test('tells of entries that nobody wants', async () => {
     await want(...everything)
-    const status = { state: 'pending', reason: 'not wanted', attempts: 0 }
-    expect(await lab.wait(dataplane.settled([e.remote(99), e.local(1)]))).toEqual([
+    const status = { state: 'pending', reason: 'not wanted' }
+    expect(await lab.wait(dataplane.settled([e.remote(99), e.local(1)]))).toMatchObject([
       { entry: e.remote(99), status },
     ])
   })

@@ -106,6 +106,9 @@ describe('two nodes, one reflector', () => {
       kind: 'remote-mac',
       state: 'applied',
       reason: null,
+      errno: null,
+      since: null,
+      next_try: null,
       attempts: 0,
     })
   })

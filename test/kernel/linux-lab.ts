@@ -46,9 +46,10 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
     get driver() {
       return driver
     },
-    restart() {
+    restart({ deaf } = { deaf: false }) {
       stop()
       driver = new LinuxDriver({ clock: systemClock, ...options })
+      if (deaf) driver.watch = () => {}
       reconciler = new Reconciler({ clock: systemClock, driver, log: pino({ level: 'silent' }) })
       reconciler.start()
       return reconciler

@@ -175,6 +175,9 @@ describe('looking glass', () => {
       kind: 'local-mac',
       state: 'applied',
       reason: null,
+      errno: null,
+      since: null,
+      next_try: null,
       attempts: 0,
     })
     expect(await get('/looking-glass/vpns')).toMatchObject({
