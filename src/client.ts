@@ -39,6 +39,12 @@ export async function request(server: Server, path: string, body?: unknown): Pro
   }
 }
 
+/** The JSON of an answer, which the caller knows the shape of. Throws what the daemon says where it is not 200. */
+export function jsonOf<T>(answer: Answer): T {
+  if (answer.status !== 200) throw new Error(complaint(answer))
+  return JSON.parse(answer.body)
+}
+
 /** The JSON at `path`, which the caller knows the shape of. Throws when the answer is not 200. */
 export async function fetchJson<T>(server: Server, path: string): Promise<T> {
   const answer = await request(server, path)

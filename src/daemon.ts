@@ -7,13 +7,12 @@ import type { Config } from './config/config.ts'
 import type { Driver } from './dataplane/driver.ts'
 import { LinuxDriver } from './dataplane/linux/driver.ts'
 import { MemoryDriver } from './dataplane/memory.ts'
-import { identity } from './dataplane/model.ts'
 import { Reconciler } from './dataplane/reconciler.ts'
+import { dataplaneView } from './dataplane/view.ts'
 import { kernelIdentity } from './linux/kernel.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logger } from './log.ts'
 import type { RecentLog } from './recent-log.ts'
-import type { DataplaneView } from './rest/looking-glass/instances.ts'
 import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp } from './values/address.ts'
@@ -21,7 +20,7 @@ import { VERSION } from './version.ts'
 import { isOurDevice } from './vpn/names.ts'
 import { VpnService } from './vpn/service.ts'
 import type { State } from './vpn/state.ts'
-import { StateFile } from './vpn/state-file.ts'
+import { StateFile, type StateFileHealth } from './vpn/state-file.ts'
 
 /** Clients of a prefix that a reflecting daemon takes at most. */
 const MAX_CLIENTS = 1000
@@ -103,7 +102,8 @@ export async function runDaemon(
       speaker,
       services: {
         vpns,
-        dataplane: viewOf(reconciler),
+        dataplane: dataplaneView(reconciler),
+        stateFile: kept.health,
         driver: {
           name: evpn.driver,
           config: config.effective.DATAPLANE_DRIVER_EVPN,
@@ -114,6 +114,7 @@ export async function runDaemon(
       config: config.effective,
       version: VERSION,
       startTime,
+      now: () => clock.epoch(),
       recentLog: () => recentLog.newestFirst(),
     },
   })
@@ -147,26 +148,31 @@ export async function runDaemon(
 /** The state file and what is in it; without forwarding in a kernel there is nothing that could go on. */
 function openState({ stateFile, evpn }: Config, log: Logger, fresh: boolean): KeptState {
   const kernel = kernelIdentity()
-  if (stateFile === null || evpn.driver !== 'linux') return { kernel, store: NO_STORE, ...NOTHING_KEPT }
+  if (stateFile === null || evpn.driver !== 'linux') {
+    return { kernel, store: NO_STORE, health: null, ...NOTHING_KEPT }
+  }
   const store = new StateFile(stateFile, systemClock, log)
+  const health = () => store.health()
   const loaded = fresh ? null : store.load()
-  if (loaded === null) return { kernel, store, ...NOTHING_KEPT }
+  if (loaded === null) return { kernel, store, health, ...NOTHING_KEPT }
   const { state, outdated } = loaded
   if (state.kernel !== kernel) {
     log.info({ file: stateFile }, 'the state is of another boot or network namespace: beginning anew')
-    return { kernel, store, ...NOTHING_KEPT }
+    return { kernel, store, health, ...NOTHING_KEPT }
   }
   const attachments = state.instances.reduce((sum, one) => sum + one.attachments.length, 0)
   log.info(
     { file: stateFile, instances: state.instances.length, attachments },
     'going on from the state file',
   )
-  return { kernel, store, state, outdated }
+  return { kernel, store, health, state, outdated }
 }
 
 interface KeptState {
   readonly kernel: string
   readonly store: Pick<StateFile, 'save' | 'close'>
+  /** Null when nothing is kept. */
+  readonly health: (() => StateFileHealth) | null
   readonly state: State | null
   readonly outdated: boolean
 }
@@ -182,14 +188,4 @@ function openDriver({ evpn }: Config): Driver {
 
 function offeredFamilies(peer: { readonly routeTargetConstraint: boolean }): readonly Family[] {
   return peer.routeTargetConstraint ? [EVPN, ROUTE_TARGET] : [EVPN]
-}
-
-function viewOf(reconciler: Reconciler): DataplaneView {
-  return {
-    *entries(devices) {
-      for (const item of reconciler.entries()) if (devices.has(item.entry.device)) yield item
-    },
-    describe: identity,
-    counts: () => reconciler.counts(),
-  }
 }

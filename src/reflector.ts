@@ -85,6 +85,7 @@ export async function runReflector(
       },
       version: VERSION,
       startTime: clock.epoch(),
+      now: () => clock.epoch(),
       recentLog: () => recentLog.newestFirst(),
     },
   })

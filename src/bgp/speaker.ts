@@ -112,6 +112,8 @@ export class Speaker {
   private holdsEndOfRib: boolean
   private cancelWait = (): void => {}
   private onComplete: (() => void) | null
+  /** Since when the routes of all peers are here, or no longer waited for, in epoch milliseconds; null before. */
+  completeSince: number | null = null
 
   /** `onComplete` is called once, when the routes of all peers are here or the wait for them is over. */
   constructor(config: SpeakerConfig, environment: SpeakerEnvironment, onComplete: () => void) {
@@ -346,6 +348,7 @@ export class Speaker {
     this.cancelWait()
     const { onComplete } = this
     this.onComplete = null
+    this.completeSince ??= this.environment.clock.epoch()
     onComplete?.()
   }
 }

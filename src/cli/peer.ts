@@ -2,8 +2,8 @@ import type { Options } from 'yargs'
 import { complaint, fetchJson, request, type Server } from '../client.ts'
 import { suggest } from '../config/suggest.ts'
 import { CliError, command } from './command.ts'
+import { type ListedPeer, peerTable } from './peer-table.ts'
 import { portOption, serverOption } from './server-options.ts'
-import { formatColumns } from './table.ts'
 
 const ACTIONS = ['list', 'enable', 'disable', 'reset', 'refresh']
 
@@ -17,16 +17,6 @@ const options = {
   server: serverOption,
   port: portOption,
 } as const satisfies Record<string, Options>
-
-/** A peer as the daemon lists it. */
-interface Listed {
-  readonly id: string
-  readonly state: string
-  readonly as: number
-  readonly since: string
-  readonly routes: number
-  readonly reason: string | null
-}
 
 export const peer = command({
   usage: 'peer <action> [address]',
@@ -47,31 +37,23 @@ export const peer = command({
     if (action === 'list') {
       if (address !== undefined || args.reason !== undefined)
         throw new CliError('chanter peer list takes neither an address nor a --reason')
-      return print(await fetchJson<Listed[]>(server, '/looking-glass/bgp/peers'), args.json)
+      return print(await fetchJson<ListedPeer[]>(server, '/looking-glass/bgp/peers'), args.json)
     }
     if (address === undefined) throw new CliError(`which peer? chanter peer ${action} ADDRESS`)
     print([await order(server, action, address, args.reason)], args.json)
   },
 })
 
-async function order(server: Server, action: string, address: string, reason?: string): Promise<Listed> {
+async function order(server: Server, action: string, address: string, reason?: string): Promise<ListedPeer> {
   const path = `/bgp/peers/${encodeURIComponent(address)}/${action}`
   const answer = await request(server, path, reason === undefined ? {} : { reason })
   if (answer.status !== 200) throw new CliError(complaint(answer))
   return JSON.parse(answer.body)
 }
 
-function print(peers: readonly Listed[], json: boolean): void {
+function print(peers: readonly ListedPeer[], json: boolean): void {
   if (json) return console.log(JSON.stringify(peers, null, 2))
-  const rows = peers.map(({ id, as, state, since, routes, reason }) => [
-    id,
-    String(as),
-    state,
-    since,
-    String(routes),
-    reason ?? '',
-  ])
-  console.log(formatColumns([['PEER', 'AS', 'STATE', 'SINCE', 'ROUTES', 'WHY'], ...rows]))
+  console.log(peerTable(peers))
 }
 
 function unknown(action: string): string {

@@ -10,8 +10,9 @@ import { detach } from './detach.ts'
 import { lookingGlass } from './looking-glass.ts'
 import { peer } from './peer.ts'
 import { reflector } from './reflector.ts'
+import { status } from './status.ts'
 
-const COMMANDS = [daemon, attach, detach, peer, lookingGlass, decode, reflector, demo]
+const COMMANDS = [daemon, attach, detach, status, peer, lookingGlass, decode, reflector, demo]
 
 /** Runs the command line `args`. Throws what went wrong; a command that only answers "no" sets the exit code. */
 export async function runProgram(args: readonly string[]): Promise<void> {

@@ -52,8 +52,10 @@ export class Statuses {
     return (behindFailure ? undefined : this.exceptions.status(entry)) ?? this.ofDevice(device, entry)
   }
 
-  *entries(): Generator<EntryStatus, void> {
+  /** All that is wanted, of some devices or of all. */
+  *entries(only?: ReadonlySet<string>): Generator<EntryStatus, void> {
     for (const device of this.devices.values()) {
+      if (only?.has(device.name) === false) continue
       if (device.link !== null) yield { entry: device.link, status: this.tried(device.link) }
       if (device.port !== null) yield { entry: device.port, status: this.tried(device.port) }
       for (const table of device.tables.values()) {
@@ -82,6 +84,14 @@ export class Statuses {
         if (status.state === 'failed' && !failing.has(identity(entry))) yield { entry, status }
       }
     }
+  }
+
+  /** How many entries on wanted devices carry our mark though nobody wants them: they are kept until all routes are here. */
+  staleCount(): number {
+    let count = 0
+    for (const { tables } of this.devices.values())
+      for (const table of tables.values()) count += table.staleSize
+    return count
   }
 
   /** Whether the entry is not wanted, and could not be removed. */

@@ -42,6 +42,11 @@ export class Table<E extends TableEntry, K extends Key, V> {
     return this.wanted.size
   }
 
+  /** How many entries are stale. */
+  get staleSize(): number {
+    return this.stale.size
+  }
+
   /** How many sets are left to do. */
   get waiting(): number {
     return this.sets.length

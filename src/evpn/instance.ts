@@ -167,6 +167,11 @@ export class EvpnInstance implements Subscriber {
     return this.imported.values()
   }
 
+  /** Whether the import targets brought this very route. */
+  imports(route: Route): boolean {
+    return this.imported.get(route.key) === route
+  }
+
   /** Routes of this instance in the RIB. */
   *advertisedRoutes(): Iterable<Route> {
     for (const route of this.speaker.rib.ownRoutes(EVPN)) if (route.source === this.source) yield route

@@ -10,7 +10,7 @@ import {
   type MacMobility,
   macMobilityOf,
 } from '../bgp/values/extended-community.ts'
-import type { Ip } from '../values/address.ts'
+import { formatIp, type Ip } from '../values/address.ts'
 import { isGroupMac } from '../values/mac.ts'
 
 /** A route of an imported type. */
@@ -83,23 +83,55 @@ export function mobilityOf({ attributes }: AttributeSet): MacMobility {
   return NOT_MOVED
 }
 
-/**
- * Negative when `a` is the better of two routes for one address: higher LOCAL_PREF (first, as bagpipe-bgp has it), then
- * sticky, then the higher mobility sequence, then one that is not in doubt, then the lower next hop (RFC 7432 §15).
- */
-export function compareMacRoutes(a: Route, b: Route): number {
-  const left = mobilityOf(a.set)
-  const right = mobilityOf(b.set)
-  return (
-    localPref(b) - localPref(a) ||
-    Number(right.sticky) - Number(left.sticky) ||
-    right.sequence - left.sequence ||
-    Number(isStale(a)) - Number(isStale(b)) ||
-    compareOctets(a.set.nextHop ?? '', b.set.nextHop ?? '') ||
-    compareOctets(a.key, b.key)
-  )
+interface MacCriterion {
+  readonly name: string
+  /** Negative when `a` is better. */
+  compare(a: Route, b: Route): number
+  /** What of a route is compared, for people; null where the name says it all. */
+  readonly show: ((route: Route) => string | number) | null
 }
 
+/** What decides between routes for one address: LOCAL_PREF first, as bagpipe-bgp has it, then RFC 7432 §15. */
+const MAC_CRITERIA: readonly MacCriterion[] = [
+  {
+    name: 'higher LOCAL_PREF',
+    compare: (a, b) => localPref(b) - localPref(a),
+    show: (route) => localPref(route),
+  },
+  { name: 'sticky', compare: (a, b) => Number(isSticky(b)) - Number(isSticky(a)), show: null },
+  {
+    name: 'higher mobility sequence',
+    compare: (a, b) => sequence(b) - sequence(a),
+    show: (route) => sequence(route),
+  },
+  { name: 'not in doubt', compare: (a, b) => Number(isStale(a)) - Number(isStale(b)), show: null },
+  {
+    name: 'lower next hop',
+    compare: (a, b) => compareOctets(a.set.nextHop ?? '', b.set.nextHop ?? ''),
+    show: ({ set }) => (set.nextHop === null ? 'none' : formatIp(set.nextHop)),
+  },
+  { name: 'lower route key', compare: (a, b) => compareOctets(a.key, b.key), show: null },
+]
+
+/** Negative when `a` is the better of two routes for one address. */
+export function compareMacRoutes(a: Route, b: Route): number {
+  for (const { compare } of MAC_CRITERIA) {
+    const difference = compare(a, b)
+    if (difference !== 0) return difference
+  }
+  return 0
+}
+
+/** The criterion by which `winner` beats `loser`, in words: `higher mobility sequence (5 over 3)`. */
+export function whyBetterMac(winner: Route, loser: Route): string {
+  const criterion = MAC_CRITERIA.find(({ compare }) => compare(winner, loser) !== 0)
+  if (criterion === undefined) return 'the same route'
+  const { name, show } = criterion
+  return show === null ? name : `${name} (${show(winner)} over ${show(loser)})`
+}
+
+const isSticky = ({ set }: Route): boolean => mobilityOf(set).sticky
+const sequence = ({ set }: Route): number => mobilityOf(set).sequence
 const localPref = ({ set }: Route): number => set.attributes.localPref ?? DEFAULT_LOCAL_PREF
 const compareOctets = (a: string, b: string): number => a.length - b.length || (a < b ? -1 : a > b ? 1 : 0)
 

@@ -1,9 +1,9 @@
-/** Items written before other work gets its turn. */
+/** Items passed before other work gets its turn. */
 const SLICE = 500
 
 /**
  * The JSON text of a value in which objects may hold iterables where arrays belong: those are written item by item, so
- * that a large table never blocks the daemon nor stands in memory as text.
+ * that a large table never blocks the daemon nor stands in memory as text. An item that is undefined is left out.
  */
 export async function* jsonStream(value: unknown): AsyncGenerator<string> {
   if (isLazy(value)) {
@@ -21,10 +21,14 @@ export async function* jsonStream(value: unknown): AsyncGenerator<string> {
 
 async function* list(items: Iterable<unknown>): AsyncGenerator<string> {
   let text = '['
-  let written = 0
+  let separator = ''
+  let passed = 0
   for (const item of items) {
-    text += `${written === 0 ? '' : ','}${JSON.stringify(item) ?? 'null'}`
-    if (++written % SLICE === 0) {
+    if (item !== undefined) {
+      text += separator + JSON.stringify(item)
+      separator = ','
+    }
+    if (++passed % SLICE === 0) {
       yield text
       text = ''
       await new Promise((resolve) => setImmediate(resolve))

@@ -3,11 +3,13 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { Logger } from 'pino'
 import type { VpnService } from '../vpn/service.ts'
 import { answerError, answerMethodNotAllowed, answerNotFound, BadRequest } from './errors.ts'
+import { addExplain } from './explain.ts'
 import { jsonStream } from './json-stream.ts'
 import { lookingGlass, type Views } from './looking-glass/index.ts'
 import { find, show } from './looking-glass/tree.ts'
 import { parseAttach, parseDetach } from './params.ts'
 import { addPeers } from './peers.ts'
+import { addStatus } from './status.ts'
 
 export interface RestParts {
   /** What attaches and detaches; null for a program without VPN services, which only shows what it does. */
@@ -45,6 +47,8 @@ export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstan
 
   if (vpns !== null) addAttachments(app, vpns)
   addPeers(app, views.speaker)
+  addStatus(app, views)
+  if (views.services !== null) addExplain(app, views.speaker, views.services)
 
   for (const url of [LOOKING_GLASS, `${LOOKING_GLASS}/*`]) {
     app.get(url, (request, reply) => {

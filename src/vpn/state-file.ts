@@ -18,6 +18,15 @@ export interface Loaded {
   readonly outdated: boolean
 }
 
+/** Whether the state is kept; times are in epoch milliseconds. */
+export interface StateFileHealth {
+  readonly path: string
+  /** When it was last written by this process; null when it was not yet. */
+  readonly written: number | null
+  /** Why it cannot be written, if it cannot. */
+  readonly failure: { readonly reason: string; readonly since: number } | null
+}
+
 const RETRY_MS = 5000
 
 /**
@@ -30,13 +39,21 @@ export class StateFile implements StateStore {
   private readonly log: Logger
   private writing: Promise<void> | null = null
   private next: Promise<void> | null = null
+  /** What is on disk is outdated. */
   private failing = false
+  private written: number | null = null
+  private failure: StateFileHealth['failure'] = null
   private closed = false
 
   constructor(path: string, clock: Clock, log: Logger) {
     this.path = path
     this.clock = clock
     this.log = log
+  }
+
+  health(): StateFileHealth {
+    const { path, written, failure } = this
+    return { path, written, failure }
   }
 
   /** The last good state; null when there is none. What cannot be read is set aside as `.damaged`, never overwritten. */
@@ -88,6 +105,8 @@ export class StateFile implements StateStore {
       if (this.failing) await rm(`${path}.outdated`, { force: true })
       if (this.failing) this.log.warn({ file: path }, 'state is kept again')
       this.failing = false
+      this.failure = null
+      this.written = this.clock.epoch()
     } catch (error) {
       await this.failed(error as Error, take)
     }
@@ -97,6 +116,7 @@ export class StateFile implements StateStore {
   private async failed({ message }: Error, take: () => State): Promise<void> {
     if (!this.failing) this.log.error({ file: this.path, reason: message }, 'state cannot be kept')
     this.failing = true
+    this.failure = { reason: message, since: this.failure?.since ?? this.clock.epoch() }
     await rename(this.path, `${this.path}.outdated`).catch(() => {})
     this.clock.after(RETRY_MS, () => void this.save(take))
   }

@@ -8,7 +8,7 @@ test('--version', async () => {
 
 test('--help names every command', async () => {
   const { output } = await chanter('--help')
-  for (const name of ['daemon', 'attach', 'detach', 'peer', 'looking-glass', 'demo'])
+  for (const name of ['daemon', 'attach', 'detach', 'status', 'peer', 'looking-glass', 'demo'])
     expect(output).toContain(`chanter ${name} `)
 })
 
@@ -17,6 +17,7 @@ describe('--help of each command has its options and an example', () => {
     ['daemon', '--config-file'],
     ['attach', '--vpn-instance-id'],
     ['detach', '--vpn-instance-id'],
+    ['status', '--verify'],
     ['peer', '--reason'],
     ['looking-glass', '--recurse'],
     ['demo', '--keep'],
@@ -31,7 +32,7 @@ describe('--help of each command has its options and an example', () => {
 test.each([
   [
     [],
-    'which command? one of daemon, attach, detach, peer, looking-glass, decode, reflector, demo; see chanter --help',
+    'which command? one of daemon, attach, detach, status, peer, looking-glass, decode, reflector, demo; see chanter --help',
   ],
   [
     ['lookingglass'],

@@ -25,7 +25,15 @@ let them: Speaker
 function start(changes: Partial<PeerConfig> = {}, theirs: Partial<PeerConfig> = {}): void {
   us = speakerAt(OURS, [peerConfig(THEIRS, changes), peerConfig('2001:db8::1')], clock, network)
   them = speakerAt(THEIRS, [peerConfig(OURS, { passive: true, ...theirs })], clock, network)
-  const views = { speaker: us, services: null, config: {}, version: '', startTime: 0, recentLog: () => [] }
+  const views = {
+    speaker: us,
+    services: null,
+    config: {},
+    version: '',
+    startTime: 0,
+    now: () => clock.epoch(),
+    recentLog: () => [],
+  }
   app = restServer({ vpns: null, ping: '1', views, log: silent })
   clock.advance(2000)
 }

@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify'
 import { SPEAKER_DEFAULTS, Speaker } from '../../src/bgp/speaker.ts'
 import { systemClock } from '../../src/clock.ts'
 import { MemoryDriver } from '../../src/dataplane/memory.ts'
-import { identity } from '../../src/dataplane/model.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { dataplaneView } from '../../src/dataplane/view.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
@@ -54,18 +54,14 @@ export function testApi(): TestApi {
       speaker,
       services: {
         vpns,
-        dataplane: {
-          *entries(devices) {
-            for (const item of reconciler.entries()) if (devices.has(item.entry.device)) yield item
-          },
-          describe: identity,
-          counts: () => reconciler.counts(),
-        },
+        dataplane: dataplaneView(reconciler),
+        stateFile: null,
         driver: { name: 'dummy', config: {}, localAddress: '10.77.0.13', kernelRelease: '6.18' },
       },
       config: { BGP: { my_as: 64512 } },
       version: '0.1.0',
       startTime: Date.now(),
+      now: Date.now,
       recentLog: () => [],
     },
   })

@@ -1,8 +1,11 @@
+import type { FastifyInstance } from 'fastify'
 import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import type { Speaker, SpeakerConfig } from '../../src/bgp/speaker.ts'
 import { MemoryDriver } from '../../src/dataplane/memory.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { dataplaneView } from '../../src/dataplane/view.ts'
+import { restServer } from '../../src/rest/server.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { parseMac } from '../../src/values/mac.ts'
@@ -72,6 +75,31 @@ export class TestNode {
       await Promise.resolve()
     }
     return watched
+  }
+
+  /** The API of the node. */
+  api(): FastifyInstance {
+    const { clock, speaker, vpns } = this
+    const startTime = clock.epoch()
+    return restServer({
+      vpns,
+      ping: '1',
+      log: silent,
+      views: {
+        speaker,
+        services: {
+          vpns,
+          dataplane: dataplaneView(this.reconciler),
+          stateFile: null,
+          driver: { name: 'dummy', config: {}, localAddress: '', kernelRelease: '' },
+        },
+        config: {},
+        version: '0.1.0',
+        startTime,
+        now: () => clock.epoch(),
+        recentLog: () => [],
+      },
+    })
   }
 
   /** What the node wants and what the kernel holds of it, in words. */

@@ -14,8 +14,8 @@ import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import { SPEAKER_DEFAULTS, Speaker, type SpeakerConfig } from '../../src/bgp/speaker.ts'
 import { type Answer, request } from '../../src/client.ts'
 import { MemoryDriver } from '../../src/dataplane/memory.ts'
-import { identity } from '../../src/dataplane/model.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { dataplaneView } from '../../src/dataplane/view.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
 import type { Logger } from '../../src/log.ts'
@@ -134,11 +134,8 @@ export class Victim {
         speaker: this.speaker,
         services: {
           vpns: this.vpns,
-          dataplane: {
-            entries: () => this.reconciler.entries(),
-            describe: identity,
-            counts: () => this.reconciler.counts(),
-          },
+          dataplane: dataplaneView(this.reconciler),
+          stateFile: null,
           driver: {
             name: 'dummy',
             config: {},
@@ -149,6 +146,7 @@ export class Victim {
         config: {},
         version: '0.1.0',
         startTime: clock.epoch(),
+        now: () => clock.epoch(),
         recentLog: () => this.recentLog.newestFirst(),
       },
     })

@@ -64,6 +64,19 @@ export class VirtualClock implements Clock {
     this.time = until
   }
 
+  /** Runs what is due now, and lets real input and output go on, until the promise is settled. */
+  async while<T>(promise: PromiseLike<T>): Promise<T> {
+    let settled = false
+    const watched = Promise.resolve(promise).finally(() => {
+      settled = true
+    })
+    while (!settled) {
+      this.settle()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    return watched
+  }
+
   /** Runs what is due now. */
   settle(): void {
     this.advance(0)

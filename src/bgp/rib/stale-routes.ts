@@ -32,6 +32,8 @@ export class StaleRoutes {
   private readonly stale = new Set<Family>()
   /** Of `stale`, the families that are kept without the peer having asked for it. */
   private readonly headless = new Set<Family>()
+  /** Since when anything is stale, in epoch milliseconds; null while nothing is. */
+  since: number | null = null
   private capabilities: Capabilities | null = null
   private isBack = false
   private isConstrained = false
@@ -59,6 +61,11 @@ export class StaleRoutes {
     return this.stale
   }
 
+  /** Whether anything is kept only because there is nobody else to ask. */
+  get isHeadless(): boolean {
+    return this.headless.size > 0
+  }
+
   /**
    * The session is gone. `graceful` says whether what the peer promised about restarts applies, `mayReturn` whether the
    * peer is still wanted.
@@ -75,7 +82,7 @@ export class StaleRoutes {
       age(this.source, family)
       if (!mayReturn) this.release(family)
       else if (kept.has(family)) {
-        this.stale.add(family)
+        this.keep(family)
         restarting = true
       } else this.holdOrRelease(family)
     }
@@ -138,13 +145,19 @@ export class StaleRoutes {
   private holdOrRelease(family: Family): void {
     const ms = this.headlessMs(family)
     if (ms <= 0) return this.release(family)
-    this.stale.add(family)
+    this.keep(family)
     this.headless.add(family)
     this.after(ms, () => this.release(family))
   }
 
+  private keep(family: Family): void {
+    this.stale.add(family)
+    this.since ??= this.clock.epoch()
+  }
+
   private release(family: Family): void {
     this.stale.delete(family)
+    if (this.stale.size === 0) this.since = null
     this.headless.delete(family)
     this.rib.sweep(this.source, family)
     this.source.longLived.delete(family)

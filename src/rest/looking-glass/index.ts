@@ -12,11 +12,13 @@ import type { Neighbour } from '../../bgp/neighbour.ts'
 import type { Speaker } from '../../bgp/speaker.ts'
 import type { LogRecord } from '../../recent-log.ts'
 import { parseIp } from '../../values/address.ts'
+import { formatLogTime, formatTime } from '../../values/time.ts'
 import type { Instance, VpnService } from '../../vpn/service.ts'
-import { type DataplaneView, instanceNode } from './instances.ts'
+import type { StateFileHealth } from '../../vpn/state-file.ts'
+import type { DataplaneView } from '../dataplane-view.ts'
+import { instanceNode } from './instances.ts'
 import { peerNode, peerSummary } from './peers.ts'
 import { chains, showRoutes } from './routes.ts'
-import { formatLogTime, formatTime } from './time.ts'
 import { collection, inline, leaf, type Node, tree } from './tree.ts'
 
 /** What the looking glass looks at. */
@@ -28,6 +30,8 @@ export interface Views {
   readonly version: string
   /** Epoch milliseconds. */
   readonly startTime: number
+  /** Epoch milliseconds. */
+  readonly now: () => number
   /** The latest warnings and errors, newest first. */
   readonly recentLog: () => readonly LogRecord[]
 }
@@ -36,6 +40,8 @@ export interface Views {
 export interface ServiceViews {
   readonly vpns: VpnService
   readonly dataplane: DataplaneView
+  /** Null when no state is kept. */
+  readonly stateFile: (() => StateFileHealth) | null
   readonly driver: {
     readonly name: string
     readonly config: unknown

@@ -2,7 +2,7 @@ import { EVPN } from '../../bgp/family.ts'
 import type { Route } from '../../bgp/rib/route.ts'
 import { formatRouteTarget, type RouteTarget } from '../../bgp/values/extended-community.ts'
 import { formatRd } from '../../bgp/values/rd.ts'
-import type { Entry, Status } from '../../dataplane/model.ts'
+import { whyBeaten } from '../../evpn/explain.ts'
 import {
   bestMacRoute,
   floodTunnel,
@@ -16,22 +16,9 @@ import { formatMac, type Mac } from '../../values/mac.ts'
 import { ensure } from '../../values/map.ts'
 import type { Attachment } from '../../vpn/attachments.ts'
 import type { Instance } from '../../vpn/service.ts'
+import { type DataplaneView, showStatus } from '../dataplane-view.ts'
 import { showRoute, showRoutes, subscription } from './routes.ts'
 import { inline, leaf, type Node, tree } from './tree.ts'
-
-/** What the looking glass asks of the forwarding loop. */
-export interface DataplaneView {
-  /** The wanted entries of some devices, with what became of each. */
-  entries(devices: ReadonlySet<string>): Iterable<{ readonly entry: Entry; readonly status: Status }>
-  /** An entry in words. */
-  describe(entry: Entry): string
-  counts(): {
-    readonly wanted: number
-    readonly applied: number
-    readonly pending: number
-    readonly failed: number
-  }
-}
 
 const shownTargets = (targets: Iterable<RouteTarget>): string[] =>
   [...targets].map((target) => `target:${formatRouteTarget(target)}`)
@@ -82,7 +69,7 @@ function dataplaneNode({ evpn, attachments }: Instance, dataplane: DataplaneView
 
 function* shownEntries(devices: ReadonlySet<string>, dataplane: DataplaneView): Iterable<unknown> {
   for (const { entry, status } of dataplane.entries(devices))
-    yield { entry: dataplane.describe(entry), kind: entry.kind, ...status }
+    yield { entry: dataplane.describe(entry), kind: entry.kind, ...showStatus(status) }
 }
 
 /** Endpoints by port, with the keys of bagpipe-bgp. */
@@ -148,9 +135,7 @@ function whyUnused(
   const unusable = unusableMac(route, facts)
   if (unusable !== null) return unusable
   const winner = best.get(route.nlri.mac)!
-  return winner.set.nextHop === route.set.nextHop
-    ? null
-    : `${formatIp(winner.set.nextHop!)} is the better next hop`
+  return winner.set.nextHop === route.set.nextHop ? null : whyBeaten(route, winner)
 }
 
 /** What bagpipe-bgp calls a tracked entry. */

@@ -5,9 +5,9 @@ import type { Neighbour } from '../../bgp/neighbour.ts'
 import { KEEPALIVES_PER_HOLD_TIME } from '../../bgp/session/fsm/open-sent.ts'
 import { formatIp } from '../../values/address.ts'
 import { hex, octets } from '../../values/bytes.ts'
+import { formatTime } from '../../values/time.ts'
 import { showCapabilities } from './capabilities.ts'
 import { chains, showRoutes, subscription } from './routes.ts'
-import { formatTime } from './time.ts'
 import { type Item, inline, leaf, type Node, tree } from './tree.ts'
 
 /** A peer in a list of them. */

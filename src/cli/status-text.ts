@@ -1,0 +1,160 @@
+import { formatTime } from '../values/time.ts'
+import { type ListedPeer, peerTable } from './peer-table.ts'
+import { formatColumns } from './table.ts'
+import { countText, durationText } from './words.ts'
+
+/** What `/status` answers. Times are in epoch milliseconds. */
+export interface Summary {
+  readonly ok: boolean
+  readonly problems: readonly string[]
+  readonly version: string
+  readonly started: number
+  readonly uptime_seconds: number
+  readonly sessions: {
+    readonly established: number
+    readonly disabled: number
+    readonly peers: readonly ListedPeer[]
+  }
+  readonly routes: {
+    readonly state: 'complete' | 'waiting' | 'stale' | 'headless'
+    readonly since: number
+    readonly received: number
+    readonly own: number
+  }
+  readonly instances?: { readonly count: number; readonly endpoints: number }
+  readonly entries?: {
+    readonly wanted: number
+    readonly applied: number
+    readonly pending: number
+    readonly failed: number
+    readonly unremoved: number
+  }
+  readonly leftovers?: { readonly stale: number; readonly links: readonly { readonly name: string }[] }
+  readonly state_file?: {
+    readonly path: string
+    readonly written: number | null
+    readonly failure: { readonly reason: string } | null
+  } | null
+}
+
+/** What `/status/entries` answers of one entry. */
+export interface ListedEntry {
+  readonly entry: string
+  readonly instances: readonly string[]
+  readonly state: 'applied' | 'pending' | 'failed'
+  readonly reason: string | null
+  readonly since: number | null
+  readonly next_try: number | null
+  readonly attempts: number
+  readonly wanted: boolean
+}
+
+/** What `/status/verify` answers. */
+export interface Verified {
+  readonly devices: number
+  readonly entries: number
+  readonly missing: number
+  readonly different: number
+  readonly extra: number
+  readonly faults: readonly { readonly fault: string; readonly entry: string; readonly found: unknown }[]
+  readonly unreadable: readonly { readonly device: string; readonly reason: string }[]
+}
+
+const ROUTES = {
+  complete: 'complete since',
+  waiting: 'NOT COMPLETE: waiting for peers since the start,',
+  stale: 'STALE: a peer restarts, its routes are kept since',
+  headless: 'HEADLESS: no peer left to ask, going by the last known routes since',
+} as const
+
+/** The page for whoever is awake at night. */
+export function summaryText(summary: Summary): string {
+  const { ok, problems, version, started, uptime_seconds, sessions, routes } = summary
+  const { established, disabled, peers } = sessions
+  const verdict = ok ? 'ALL WELL' : countText(problems.length, 'PROBLEM', 'PROBLEMS')
+  const facts: [string, string][] = [
+    [
+      'sessions',
+      `${established} of ${peers.length} established${disabled > 0 ? `, ${disabled} disabled` : ''}`,
+    ],
+    [
+      'routes',
+      `${ROUTES[routes.state]} ${formatTime(routes.since)}; ${routes.received} received, ${routes.own} ours`,
+    ],
+    ...serviceFacts(summary),
+  ]
+  return [
+    `${verdict}: chanter ${version}, up ${durationText(uptime_seconds)}, since ${formatTime(started)}`,
+    ...(ok ? [] : ['', ...problems.map((problem) => `! ${problem}`)]),
+    '',
+    formatColumns(facts),
+    ...(peers.length === 0 ? [] : ['', peerTable(peers)]),
+  ].join('\n')
+}
+
+function* serviceFacts({ instances, entries, leftovers, state_file }: Summary): Iterable<[string, string]> {
+  if (instances !== undefined)
+    yield ['networks', `${instances.count}, with ${countText(instances.endpoints, 'endpoint', 'endpoints')}`]
+  if (entries !== undefined) {
+    const { wanted, applied, pending, failed, unremoved } = entries
+    const removals = unremoved > 0 ? `, ${unremoved} not removable` : ''
+    yield [
+      'kernel',
+      `${wanted} entries wanted: ${applied} programmed, ${pending} pending, ${failed} failed${removals}`,
+    ]
+  }
+  if (leftovers !== undefined) {
+    const { stale, links } = leftovers
+    const kept = stale > 0 ? [`${countText(stale, 'entry', 'entries')} kept until all routes are here`] : []
+    const orphans =
+      links.length > 0 ? [`links that nobody wants: ${links.map(({ name }) => name).join(', ')}`] : []
+    yield ['leftovers', [...kept, ...orphans].join('; ') || 'none']
+  }
+  if (state_file === undefined) return
+  yield ['state file', state_file === null ? 'none' : stateFileText(state_file)]
+}
+
+function stateFileText({ path, written, failure }: NonNullable<Summary['state_file']>): string {
+  if (failure !== null) return `NOT WRITABLE: ${path}: ${failure.reason}`
+  return `${path}, ${written === null ? 'not written since the start' : `written ${formatTime(written)}`}`
+}
+
+export function entriesText(entries: readonly ListedEntry[]): string {
+  const rows = entries.map(({ entry, instances, state, wanted, reason, since, next_try, attempts }) => [
+    wanted ? state : 'not removed',
+    entry,
+    instances.join(','),
+    since === null ? '' : formatTime(since),
+    attempts === 0 ? '' : String(attempts),
+    next_try === null ? '' : formatTime(next_try),
+    reason ?? '',
+  ])
+  return formatColumns([['STATE', 'ENTRY', 'NETWORK', 'SINCE', 'TRIES', 'NEXT TRY', 'WHY'], ...rows])
+}
+
+export function verifiedText(verified: Verified): string {
+  const { devices, entries, missing, different, extra, faults, unreadable } = verified
+  const compared = `compared ${countText(entries, 'entry', 'entries')} on ${countText(devices, 'device', 'devices')} with the kernel`
+  const rows = [
+    ...faults.map(({ fault, entry, found }) => [
+      fault,
+      entry,
+      fault === 'different' && found !== null ? `there is ${fields(found)}` : '',
+    ]),
+    ...unreadable.map(({ device, reason }) => ['unreadable', device, reason]),
+  ]
+  if (rows.length === 0) return `${compared}: everything is there, and nothing else of ours`
+  const told = faults.length < missing + different + extra ? `; the first ${faults.length} are` : ''
+  return [
+    `${compared}: ${missing} missing, ${different} different, ${extra} extra${told}`,
+    formatColumns(rows),
+    'what is wrong with entries is being put right: verify again',
+  ].join('\n')
+}
+
+function fields(found: unknown): string {
+  return Object.entries(found as object)
+    .filter(([name]) => name !== 'kind' && name !== 'device')
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ')
+}

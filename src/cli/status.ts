@@ -1,0 +1,109 @@
+import type { Options } from 'yargs'
+import { jsonOf, NoAnswer, request, type Server } from '../client.ts'
+import { CliError, command } from './command.ts'
+import { portOption, serverOption } from './server-options.ts'
+import {
+  entriesText,
+  type ListedEntry,
+  type Summary,
+  summaryText,
+  type Verified,
+  verifiedText,
+} from './status-text.ts'
+
+/** What a monitoring system tells apart. */
+const EXIT = { wrong: 1, unreachable: 2 }
+/** Failed entries that the page itself shows. */
+const SHOWN = 10
+
+const options = {
+  failed: { type: 'boolean', default: false, describe: 'List every kernel entry that failed' },
+  instance: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'List every kernel entry of that VPN instance',
+  },
+  verify: {
+    type: 'boolean',
+    default: false,
+    describe: 'Have the daemon compare the kernel with what it is taken to hold',
+  },
+  json: { type: 'boolean', default: false, describe: 'Print JSON' },
+  server: serverOption,
+  port: portOption,
+} as const satisfies Record<string, Options>
+
+export const status = command({
+  usage: 'status',
+  describe: 'Say whether all is well; exit code 1: something is wrong, 2: no daemon answers',
+  options,
+  examples: [
+    ['status', 'Sessions, routes, kernel entries, and what is wrong'],
+    ['status --failed', 'What the kernel refused, why, and when it is tried again'],
+    ['status --instance net1', 'Every kernel entry of net1'],
+    ['status --verify', 'Prove it: dump the kernel, and list what is missing, different or too much'],
+  ],
+  async run(args) {
+    const server = { host: args.server, port: args.port }
+    if (args.verify && (args.failed || args.instance !== undefined)) {
+      throw new CliError('chanter status --verify looks at everything: neither --failed nor --instance')
+    }
+    try {
+      const ok = args.verify
+        ? await verify(server, args.json)
+        : args.failed || args.instance !== undefined
+          ? await list(server, args)
+          : await summarize(server, args.json)
+      if (!ok) process.exitCode = EXIT.wrong
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error
+      process.stderr.write(`chanter: ${error.message}\n`)
+      process.exitCode = EXIT.unreachable
+    }
+  },
+})
+
+async function summarize(server: Server, json: boolean): Promise<boolean> {
+  const summary = jsonOf<Summary>(await request(server, '/status'))
+  if (json) console.log(JSON.stringify(summary, null, 2))
+  else {
+    console.log(summaryText(summary))
+    const { failed = 0, unremoved = 0 } = summary.entries ?? {}
+    if (failed + unremoved > 0) await listSome(server)
+  }
+  return summary.ok
+}
+
+async function listSome(server: Server): Promise<void> {
+  const failures = await entries(server, { state: 'failed' })
+  console.log(`\n${entriesText(failures.slice(0, SHOWN))}`)
+  const more = failures.length - SHOWN
+  if (more > 0) console.log(`and ${more} more: chanter status --failed`)
+}
+
+interface Listing {
+  readonly failed: boolean
+  readonly instance?: string | undefined
+  readonly json: boolean
+}
+
+async function list(server: Server, { failed, instance, json }: Listing): Promise<boolean> {
+  const listed = await entries(server, {
+    ...(failed ? { state: 'failed' } : {}),
+    ...(instance === undefined ? {} : { instance }),
+  })
+  if (json) console.log(JSON.stringify(listed, null, 2))
+  else console.log(listed.length === 0 ? 'none' : entriesText(listed))
+  return listed.every(({ state }) => state !== 'failed')
+}
+
+async function entries(server: Server, filter: Record<string, string>): Promise<ListedEntry[]> {
+  const query = new URLSearchParams(filter).toString()
+  return jsonOf(await request(server, `/status/entries${query === '' ? '' : `?${query}`}`))
+}
+
+async function verify(server: Server, json: boolean): Promise<boolean> {
+  const verified = jsonOf<Verified>(await request(server, '/status/verify', {}))
+  console.log(json ? JSON.stringify(verified, null, 2) : verifiedText(verified))
+  return verified.faults.length === 0 && verified.unreadable.length === 0
+}

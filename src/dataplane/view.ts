@@ -1,0 +1,19 @@
+import { type Entry, identity } from './model.ts'
+import type { Reconciler } from './reconciler.ts'
+
+/** What whoever looks at the forwarding loop may ask it. */
+export function dataplaneView(reconciler: Reconciler) {
+  const { statuses, verifier } = reconciler
+  return {
+    entries: (devices?: ReadonlySet<string>) => statuses.entries(devices),
+    failures: () => statuses.failures(),
+    find: (entry: Entry) => statuses.find(entry),
+    describe: identity,
+    counts: () => statuses.counts(),
+    waitingSince: () => statuses.waitingSince(),
+    unremovedCount: () => statuses.unremovedCount(),
+    staleCount: () => statuses.staleCount(),
+    orphans: () => reconciler.orphans(),
+    verify: () => verifier.verify(),
+  }
+}

@@ -1,0 +1,101 @@
+import { whyBetter } from '../bgp/rib/best-path.ts'
+import type { Route } from '../bgp/rib/route.ts'
+import { formatRouteTarget, type RouteTarget } from '../bgp/values/extended-community.ts'
+import type { Entry } from '../dataplane/model.ts'
+import { formatIp, type Ip } from '../values/address.ts'
+import type { Mac } from '../values/mac.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { EvpnInstance } from './instance.ts'
+import { bestMacRoute, type MacRoute, unusableMac, whyBetterMac } from './select.ts'
+
+/** What somebody asks about. */
+export type Address = { readonly mac: Mac } | { readonly ip: Ip }
+
+/** What became of one route for an address in one instance. */
+export interface Verdict {
+  readonly route: MacRoute
+  /** `used`: forwarding goes by it. `beaten`: another route, or a local endpoint, is better. `ours`: the instance announces it. */
+  readonly fate: 'used' | 'beaten' | 'unusable' | 'not imported' | 'ours'
+  /** Null where it is used. */
+  readonly reason: string | null
+}
+
+export function concerns({ nlri }: MacRoute, address: Address): boolean {
+  return 'mac' in address ? nlri.mac === address.mac : nlri.ip === address.ip
+}
+
+export function isAt({ mac, ip }: Endpoint, address: Address): boolean {
+  return 'mac' in address ? mac === address.mac : ip === address.ip
+}
+
+/**
+ * Why an instance goes by one of the routes for an address and not by another. `chains` are the routes of each key in the
+ * RIB, the best first; the verdicts begin with the route that is used.
+ */
+export function judge(
+  evpn: EvpnInstance,
+  chains: readonly (readonly MacRoute[])[],
+  isLocal: boolean,
+): Verdict[] {
+  const usable: MacRoute[] = []
+  const verdicts: Verdict[] = []
+  for (const chain of chains) {
+    for (const route of chain) {
+      const removed = whyRemoved(evpn, route, chain[0]!)
+      if (removed === null) usable.push(route)
+      else verdicts.push(removed)
+    }
+  }
+  const best = isLocal ? undefined : bestMacRoute(usable)
+  for (const route of usable) {
+    if (route === best) continue
+    const reason = best === undefined ? 'a local endpoint wins' : whyBeaten(route, best)
+    verdicts.unshift({ route, fate: 'beaten', reason })
+  }
+  if (best !== undefined) verdicts.unshift({ route: best, fate: 'used', reason: null })
+  return verdicts
+}
+
+/** Why `winner` is the better of two usable routes for one address. */
+export function whyBeaten(loser: Route, winner: Route): string {
+  return `${formatIp(winner.set.nextHop!)} is better: ${whyBetterMac(winner, loser)}`
+}
+
+/** Why a route is out before usable ones are compared; null when it is not. */
+function whyRemoved(evpn: EvpnInstance, route: MacRoute, best: MacRoute): Verdict | null {
+  if (route.source === evpn.source) return { route, fate: 'ours', reason: 'this instance announces it' }
+  if (route !== best) {
+    const reason = `another path of this route is better, from ${best.source.name}: ${whyBetter(best, route)}`
+    return { route, fate: 'beaten', reason }
+  }
+  if (!evpn.imports(route)) return { route, fate: 'not imported', reason: whyNotImported(evpn, route) }
+  const reason = unusableMac(route, evpn.facts)
+  return reason === null ? null : { route, fate: 'unusable', reason }
+}
+
+function whyNotImported({ importTargets }: EvpnInstance, { set }: MacRoute): string {
+  if (set.routeTargets.some((target) => importTargets.has(target))) return 'it is just arriving'
+  return `no common route target: it carries ${targetsText(set.routeTargets)}, the instance imports ${targetsText(importTargets)}`
+}
+
+function targetsText(targets: Iterable<RouteTarget>): string {
+  return [...targets].map(formatRouteTarget).join(', ') || 'none'
+}
+
+/** The kernel entries that an address may have become, as identities to look for; `local` are the endpoints that have it. */
+export function* entriesOf(
+  { config: { devices, vtep: dst, vni } }: EvpnInstance,
+  address: Address,
+  routes: Iterable<MacRoute>,
+  local: Iterable<Endpoint>,
+): Iterable<Entry> {
+  const macs = new Set<Mac>('mac' in address ? [address.mac] : [])
+  const ips = new Set<Ip>('ip' in address ? [address.ip] : [])
+  for (const { nlri } of routes) {
+    macs.add(nlri.mac)
+    if (nlri.ip !== null) ips.add(nlri.ip)
+  }
+  for (const { port: device, mac } of local) yield { kind: 'local-mac', device, mac }
+  for (const mac of macs) yield { kind: 'remote-mac', device: devices.vxlan, mac, dst, vni }
+  for (const ip of ips) yield { kind: 'neighbour', device: devices.bridge, ip, mac: 0 }
+}

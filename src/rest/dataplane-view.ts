@@ -1,0 +1,29 @@
+import type { Counts, Entry, EntryStatus, Interface, Status, Verification } from '../dataplane/model.ts'
+
+/** What the API asks of the forwarding loop. */
+export interface DataplaneView {
+  /** The wanted entries of some devices or of all, with what became of each; do not change what is wanted meanwhile. */
+  entries(devices?: ReadonlySet<string>): Iterable<EntryStatus>
+  /** What failed: wanted entries, and removals. */
+  failures(): Iterable<EntryStatus>
+  /** What is wanted under the identity of `entry`. */
+  find(entry: Entry): EntryStatus | undefined
+  /** An entry in words. */
+  describe(entry: Entry): string
+  counts(): Counts
+  /** Since when the entry is not in place that waits longest, in epoch milliseconds; null when none waits. */
+  waitingSince(): number | null
+  /** How many entries are not wanted and could not be removed. */
+  unremovedCount(): number
+  /** How many entries carry our mark and are kept until all routes are here. */
+  staleCount(): number
+  /** Links that carry our mark and that nobody wants. */
+  orphans(): readonly Interface[]
+  /** Compares the whole kernel with what it is taken to hold. */
+  verify(): Promise<Verification>
+}
+
+/** What became of an entry, in the words of the API; times are in epoch milliseconds. */
+export function showStatus({ state, reason, errno, since, nextTry, attempts }: Status) {
+  return { state, reason, errno, since, next_try: nextTry, attempts }
+}

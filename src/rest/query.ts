@@ -1,0 +1,33 @@
+import type { FastifyRequest } from 'fastify'
+import { BadRequest } from './errors.ts'
+
+/** The parameters of a query, each given once or not at all. Throws `BadRequest`. */
+export function readQuery<const Name extends string>(
+  { query }: Pick<FastifyRequest, 'query'>,
+  names: readonly Name[],
+): Partial<Readonly<Record<Name, string>>> {
+  const read: Partial<Record<Name, string>> = {}
+  for (const [given, value] of Object.entries(query as Record<string, unknown>)) {
+    const name = names.find((known) => known === given)
+    if (name === undefined) {
+      throw new BadRequest(`unknown parameter '${given}': expected ${names.join(', ') || 'none'}`)
+    }
+    if (typeof value !== 'string') throw new BadRequest(`'${name}' is given more than once`)
+    read[name] = value
+  }
+  return read
+}
+
+/** The one of `choices` that a parameter names; null when it was not given. Throws `BadRequest`. */
+export function choice<const Choice extends string>(
+  name: string,
+  given: string | undefined,
+  choices: readonly Choice[],
+): Choice | null {
+  if (given === undefined) return null
+  const found = choices.find((one) => one === given)
+  if (found === undefined) {
+    throw new BadRequest(`'${name}' is ${JSON.stringify(given)}: expected one of ${choices.join(', ')}`)
+  }
+  return found
+}

@@ -1,0 +1,127 @@
+import type { Entry, EntryStatus, Kind, Status, Verification } from '../dataplane/model.ts'
+import { formatIp } from '../values/address.ts'
+import { formatMac } from '../values/mac.ts'
+import { ensure } from '../values/map.ts'
+import type { Instance, VpnService } from '../vpn/service.ts'
+import { type DataplaneView, showStatus } from './dataplane-view.ts'
+
+export const STATES = ['applied', 'pending', 'failed'] as const satisfies readonly Status['state'][]
+export const KINDS = [
+  'bridge',
+  'vxlan',
+  'port',
+  'local-mac',
+  'flood',
+  'remote-mac',
+  'neighbour',
+] as const satisfies readonly Kind[]
+
+/** Which entries to tell of; null: all. */
+export interface EntryFilter {
+  readonly state: Status['state'] | null
+  readonly instance: Instance | null
+  readonly kind: Kind | null
+}
+
+/** Entries and what became of them; an item that is left out is undefined, so that whoever walks them can count it as work. */
+export function* statusEntries(
+  vpns: VpnService,
+  dataplane: DataplaneView,
+  { state, instance, kind }: EntryFilter,
+): Iterable<unknown> {
+  const owners = ownersByDevice(vpns.instances.values())
+  const only = instance === null ? undefined : devicesOf(instance)
+  for (const item of candidates(dataplane, state, only)) {
+    const { entry, status } = item
+    const wanted =
+      (state === null || status.state === state) &&
+      (kind === null || entry.kind === kind) &&
+      only?.has(entry.device) !== false
+    yield wanted ? { ...showItem(item, dataplane), instances: owners.get(entry.device) ?? [] } : undefined
+  }
+}
+
+/** Of entries that are not wanted it only counts that they cannot be removed. */
+function* candidates(
+  dataplane: DataplaneView,
+  state: Status['state'] | null,
+  only?: ReadonlySet<string>,
+): Iterable<EntryStatus> {
+  if (state !== 'failed') yield* dataplane.entries(only)
+  const removals = state === null && dataplane.unremovedCount() > 0
+  if (state !== 'failed' && !removals) return
+  for (const item of dataplane.failures()) {
+    if (state === 'failed' || dataplane.find(item.entry) === undefined) yield item
+  }
+}
+
+export function showItem({ entry, status }: EntryStatus, dataplane: DataplaneView) {
+  return {
+    entry: dataplane.describe(entry),
+    ...showEntry(entry),
+    wanted: dataplane.find(entry) !== undefined,
+    ...showStatus(status),
+  }
+}
+
+/** What an entry says, field by field. */
+export function showEntry(entry: Entry): Readonly<Record<string, unknown>> & { readonly kind: Kind } {
+  switch (entry.kind) {
+    case 'bridge':
+    case 'port':
+      return { ...entry }
+    case 'vxlan':
+      return { ...entry, local: formatIp(entry.local) }
+    case 'local-mac':
+      return { ...entry, mac: formatMac(entry.mac) }
+    case 'remote-mac':
+      return { ...entry, mac: formatMac(entry.mac), dst: formatIp(entry.dst) }
+    case 'flood':
+      return { ...entry, dst: formatIp(entry.dst) }
+    case 'neighbour':
+      return { ...entry, ip: formatIp(entry.ip), mac: formatMac(entry.mac) }
+    default:
+      return entry satisfies never
+  }
+}
+
+export function showVerification(
+  { faults, orphans, ...counts }: Verification,
+  dataplane: DataplaneView,
+): unknown {
+  return {
+    ...counts,
+    extra: counts.extra + orphans.length,
+    faults: [
+      ...faults.map(({ fault, entry, found }) => ({
+        fault,
+        entry: dataplane.describe(entry),
+        wanted: fault === 'extra' ? null : showEntry(entry),
+        found: fault === 'extra' ? showEntry(entry) : found && showEntry(found),
+      })),
+      ...orphans.map(({ name, kind, alias }) => ({
+        fault: 'extra',
+        entry: `link ${name}`,
+        wanted: null,
+        found: { kind, device: name, alias },
+      })),
+    ],
+  }
+}
+
+/** The devices that an instance has something on. */
+function devicesOf({ evpn, attachments }: Instance): Set<string> {
+  const { bridge, vxlan } = evpn.config.devices
+  return new Set([bridge, vxlan, ...[...attachments].map(({ port }) => port)])
+}
+
+/** By device, the ids of the instances that have something on it. */
+function ownersByDevice(instances: Iterable<Instance>): ReadonlyMap<string, readonly string[]> {
+  const owners = new Map<string, string[]>()
+  for (const instance of instances) {
+    for (const device of devicesOf(instance)) {
+      ensure(owners, device, () => []).push(instance.evpn.config.id)
+    }
+  }
+  return owners
+}

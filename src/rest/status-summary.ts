@@ -1,0 +1,134 @@
+import { VPN_FAMILIES } from '../bgp/family.ts'
+import type { Neighbour } from '../bgp/neighbour.ts'
+import type { Speaker } from '../bgp/speaker.ts'
+import { formatTime } from '../values/time.ts'
+import type { ServiceViews, Views } from './looking-glass/index.ts'
+import { peerSummary, whyDown } from './looking-glass/peers.ts'
+
+/** What is not in place for that long is a problem, not on its way. */
+const LONG_PENDING_MS = 60_000
+
+/** How far the routes that forwarding goes by can be trusted; `since` is in epoch milliseconds. */
+export interface RouteState {
+  /**
+   * `waiting`: since the start not all peers have said all they know. `stale`: of a peer that restarts. `headless`: the
+   * last known, since there is no peer left to ask.
+   */
+  readonly state: 'complete' | 'waiting' | 'stale' | 'headless'
+  readonly since: number
+}
+
+/** The daemon on one page; `now` is in epoch milliseconds. */
+export function statusSummary(views: Views, now: number) {
+  const { speaker, services, startTime, version } = views
+  const peers = [...speaker.neighbours.values()]
+  let received = 0
+  for (const { source } of peers) received += source.routeCount
+  let own = 0
+  for (const family of VPN_FAMILIES) for (const _ of speaker.rib.ownRoutes(family)) own++
+  const problems = problemsOf(views, now)
+  return {
+    ok: problems.length === 0,
+    problems,
+    version,
+    started: startTime,
+    uptime_seconds: Math.floor((now - startTime) / 1000),
+    sessions: {
+      established: peers.filter(isUp).length,
+      disabled: peers.filter(({ disabled }) => disabled).length,
+      peers: peers.map(peerSummary),
+    },
+    routes: { ...routeState(speaker, startTime), received, own },
+    ...(services === null ? {} : servicesSummary(services)),
+  }
+}
+
+export type StatusSummary = ReturnType<typeof statusSummary>
+
+function servicesSummary({ vpns, dataplane, stateFile }: ServiceViews) {
+  let endpoints = 0
+  for (const { attachments } of vpns.instances.values()) for (const _ of attachments) endpoints++
+  return {
+    instances: { count: vpns.instances.size, endpoints },
+    entries: {
+      ...dataplane.counts(),
+      pending_since: dataplane.waitingSince(),
+      unremoved: dataplane.unremovedCount(),
+    },
+    leftovers: {
+      stale: dataplane.staleCount(),
+      links: dataplane.orphans().map(({ name, alias }) => ({ name, alias })),
+    },
+    state_file: stateFile?.() ?? null,
+  }
+}
+
+export function routeState({ neighbours, completeSince }: Speaker, startTime: number): RouteState {
+  const peers = [...neighbours.values()]
+  const kept = peers.flatMap(({ staleRoutes }) => (staleRoutes.since === null ? [] : [staleRoutes]))
+  const since = Math.min(...kept.map((one) => one.since!))
+  if (kept.some(({ isHeadless }) => isHeadless) && !peers.some(isUp)) return { state: 'headless', since }
+  if (completeSince === null) return { state: 'waiting', since: startTime }
+  return kept.length > 0 ? { state: 'stale', since } : { state: 'complete', since: completeSince }
+}
+
+/** Why there is no forwarding to rely on yet, in words; null when there is. */
+export function whyNotReady({ speaker, startTime }: Views): string | null {
+  if (!hasSession(speaker)) return 'no session with any peer'
+  if (routeState(speaker, startTime).state === 'waiting') return 'not all peers have said all they know'
+  return null
+}
+
+/** What is wrong, a sentence each, the worst first. */
+function problemsOf({ speaker, services, startTime }: Views, now: number): string[] {
+  const problems: string[] = []
+  if (!hasSession(speaker)) {
+    const { state, since } = routeState(speaker, startTime)
+    const by = state === 'headless' ? `: forwarding by the routes of ${formatTime(since)}` : ''
+    problems.push(`no session with any peer${by}`)
+  }
+  for (const neighbour of speaker.neighbours.values()) {
+    if (neighbour.disabled || isUp(neighbour)) continue
+    const { peer } = neighbour
+    problems.push(
+      `peer ${peer.name} is ${peer.state} since ${formatTime(peer.lastTransition)}: ${whyDown(neighbour)}`,
+    )
+  }
+  if (services !== null) problems.push(...kernelProblems(services, now), ...stateFileProblems(services))
+  return problems
+}
+
+function* kernelProblems({ dataplane }: ServiceViews, now: number): Iterable<string> {
+  const { wanted, failed, pending } = dataplane.counts()
+  const since = dataplane.waitingSince()
+  if (failed > 0) {
+    const [first] = dataplane.failures()
+    const example =
+      first === undefined ? '' : `, such as ${dataplane.describe(first.entry)}: ${first.status.reason}`
+    yield `${failed} of ${wanted} kernel entries failed${example}`
+  }
+  const unremoved = dataplane.unremovedCount()
+  if (unremoved > 0) yield `kernel entries that cannot be removed: ${unremoved}`
+  if (pending > 0 && since !== null && now - since > LONG_PENDING_MS) {
+    yield `${pending} of ${wanted} kernel entries are pending, since ${formatTime(since)}`
+  }
+  const links = dataplane.orphans()
+  if (links.length > 0) yield `links of ours that nobody wants: ${links.map(({ name }) => name).join(', ')}`
+}
+
+function* stateFileProblems({ stateFile }: ServiceViews): Iterable<string> {
+  const health = stateFile?.() ?? null
+  if (health === null || health.failure === null) return
+  const { reason, since } = health.failure
+  yield `the state cannot be kept in ${health.path} since ${formatTime(since)}: ${reason}`
+}
+
+/** Without a peer to have one with, none is missing. */
+function hasSession({ neighbours }: Speaker): boolean {
+  const wanted = [...neighbours.values()].filter(({ disabled }) => !disabled)
+  return neighbours.size === 0 || wanted.some(isUp)
+}
+
+function isUp({ peer }: Neighbour): boolean {
+  return peer.state === 'Established'
+}

@@ -1,0 +1,57 @@
+import { Readable } from 'node:stream'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { Instance, VpnService } from '../vpn/service.ts'
+import { answerMethodNotAllowed, errorBody, NotFound } from './errors.ts'
+import { jsonStream } from './json-stream.ts'
+import type { Views } from './looking-glass/index.ts'
+import { choice, readQuery } from './query.ts'
+import { KINDS, STATES, showVerification, statusEntries } from './status-entries.ts'
+import { statusSummary, whyNotReady } from './status-summary.ts'
+
+/** `GET /status`, `/status/entries`, `/healthz`, `/readyz`, and `POST /status/verify`; what concerns the kernel only where there is one. */
+export function addStatus(app: FastifyInstance, views: Views): void {
+  const { services } = views
+  app.get('/status', (request, reply) => {
+    readQuery(request, [])
+    return json(reply).send(JSON.stringify(statusSummary(views, views.now())))
+  })
+  app.get('/healthz', (_request, reply) => json(reply).send('{"ok":true}'))
+  app.get('/readyz', (_request, reply) => {
+    const why = whyNotReady(views)
+    return why === null ? json(reply).send('{"ok":true}') : reply.code(503).send(errorBody(503, why))
+  })
+  for (const url of ['/status', '/healthz', '/readyz'])
+    refuseOthers(app, url, ['POST', 'PUT', 'PATCH', 'DELETE'])
+  if (services === null) return
+  const { vpns, dataplane } = services
+  app.get('/status/entries', (request, reply) => {
+    const query = readQuery(request, ['state', 'instance', 'kind'])
+    const filter = {
+      state: choice('state', query.state, STATES),
+      kind: choice('kind', query.kind, KINDS),
+      instance: query.instance === undefined ? null : instanceNamed(query.instance, vpns),
+    }
+    return json(reply).send(Readable.from(jsonStream(statusEntries(vpns, dataplane, filter))))
+  })
+  refuseOthers(app, '/status/entries', ['POST', 'PUT', 'PATCH', 'DELETE'])
+  app.post('/status/verify', async (request, reply) => {
+    readQuery(request, [])
+    return json(reply).send(JSON.stringify(showVerification(await dataplane.verify(), dataplane)))
+  })
+  refuseOthers(app, '/status/verify', ['GET', 'PUT', 'PATCH', 'DELETE'])
+}
+
+/** The instance of that id. Throws `NotFound`. */
+export function instanceNamed(id: string, { instances }: VpnService): Instance {
+  const instance = instances.get(id)
+  if (instance === undefined) throw new NotFound(`there is no VPN instance ${id}`)
+  return instance
+}
+
+export function json(reply: FastifyReply): FastifyReply {
+  return reply.type('application/json')
+}
+
+export function refuseOthers(app: FastifyInstance, url: string, method: string[]): void {
+  app.route({ method, url, handler: answerMethodNotAllowed })
+}

@@ -1,0 +1,214 @@
+import type { FastifyInstance } from 'fastify'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { TestNode } from '../support/node.ts'
+import { peerConfig } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { VirtualNetwork } from '../support/virtual-network.ts'
+
+const OURS = '10.77.0.11'
+const THEIRS = '10.77.0.12'
+
+let clock: VirtualClock
+let one: TestNode
+let two: TestNode
+let app: FastifyInstance
+let began: number
+
+beforeEach(async () => {
+  clock = new VirtualClock()
+  began = clock.epoch()
+  const network = new VirtualNetwork(clock)
+  one = new TestNode(OURS, [peerConfig(THEIRS)], clock, network, { headlessSeconds: 600 }).plug(
+    'tap1',
+    'tap2',
+  )
+  two = new TestNode(THEIRS, [peerConfig(OURS)], clock, network).plug('tap1', 'tap2')
+  app = one.api()
+})
+
+const attachHere = () => one.attach()
+const attachThere = () => two.attach({ mac: 0x02_00_00_00_01_02, ip: null })
+
+async function get(url: string, method: 'GET' | 'POST' = 'GET') {
+  return (await clock.while(app.inject({ method, url }))).json()
+}
+
+async function settled() {
+  await attachHere()
+  await attachThere()
+  clock.advance(20_000)
+}
+
+describe('GET /status', () => {
+  test('of a node whose routes are all here and all in the kernel', async () => {
+    await settled()
+    expect(await get('/status')).toMatchObject({
+      ok: true,
+      problems: [],
+      version: '0.1.0',
+      started: began,
+      sessions: { established: 1, disabled: 0, peers: [{ id: THEIRS, state: 'Established' }] },
+      routes: { state: 'complete', since: expect.any(Number), received: expect.any(Number), own: 2 },
+      instances: { count: 1, endpoints: 1 },
+      entries: { wanted: 7, applied: 7, pending: 0, failed: 0, pending_since: null, unremoved: 0 },
+      leftovers: { stale: 0, links: [] },
+      state_file: null,
+    })
+  })
+
+  test('says what the kernel refused', async () => {
+    one.driver.fail((op, entry) => op === 'set' && entry.kind === 'remote-mac', 'ENOMEM: no room', 100)
+    await settled()
+    expect(await get('/status')).toMatchObject({
+      ok: false,
+      problems: [
+        '1 of 7 kernel entries failed, such as remote-mac 02:00:00:00:01:02 on vxlan--net1: ENOMEM: no room',
+      ],
+      entries: { applied: 6, failed: 1 },
+    })
+  })
+
+  test('says that forwarding goes on by the last known routes, and since when', async () => {
+    await settled()
+    two.speaker.stop('gone')
+    const lost = clock.epoch()
+    clock.advance(60_000)
+    const { problems, routes, ok } = await get('/status')
+    expect(routes).toMatchObject({ state: 'headless' })
+    expect(routes.since - lost).toBeLessThan(1000)
+    expect(ok).toBe(false)
+    expect(problems[0]).toMatch(/^no session with any peer: forwarding by the routes of \d{4}-/)
+    expect(problems[1]).toMatch(/^peer 10\.77\.0\.12 is \w+ since .*: received Cease/)
+    clock.advance(600_000)
+    expect((await get('/status')).entries).toMatchObject({ wanted: 5 })
+  })
+
+  test('says what nobody wants, and that a disabled peer is no problem of its own', async () => {
+    await settled()
+    one.driver.kernel.addLink('evpn---old', { kind: 'bridge', alias: 'chanter:old' })
+    one.speaker.neighbours.values().next().value!.disable('')
+    expect(await get('/status')).toMatchObject({
+      problems: ['no session with any peer', 'links of ours that nobody wants: evpn---old'],
+      sessions: { established: 0, disabled: 1 },
+      leftovers: { links: [{ name: 'evpn---old', alias: 'chanter:old' }] },
+    })
+  })
+
+  test('says so before all routes are here', async () => {
+    expect(await get('/status')).toMatchObject({ routes: { state: 'waiting', since: began } })
+    expect(await get('/readyz')).toMatchObject({ code: 503, description: 'no session with any peer' })
+    await settled()
+    expect(await get('/readyz')).toEqual({ ok: true })
+    expect(await get('/healthz')).toEqual({ ok: true })
+  })
+})
+
+describe('GET /status/entries', () => {
+  test('tells of every wanted entry', async () => {
+    await settled()
+    const entries = await get('/status/entries')
+    expect(entries).toHaveLength(7)
+    expect(entries).toContainEqual({
+      entry: 'remote-mac 02:00:00:00:01:02 on vxlan--net1',
+      kind: 'remote-mac',
+      device: 'vxlan--net1',
+      mac: '02:00:00:00:01:02',
+      dst: THEIRS,
+      vni: 100,
+      wanted: true,
+      state: 'applied',
+      reason: null,
+      errno: null,
+      since: null,
+      next_try: null,
+      attempts: 0,
+      instances: ['net1'],
+    })
+  })
+
+  test('tells what failed: since when, why, and when it is tried again', async () => {
+    await attachHere()
+    one.driver.fail((op, entry) => op === 'set' && entry.kind === 'remote-mac', 'ENOMEM: no room', 100)
+    await attachThere()
+    clock.advance(2000)
+    const [failed, ...others] = await get('/status/entries?state=failed')
+    expect(others).toEqual([])
+    expect(failed).toMatchObject({
+      entry: 'remote-mac 02:00:00:00:01:02 on vxlan--net1',
+      state: 'failed',
+      reason: 'ENOMEM: no room',
+      errno: { name: 'ENOMEM', number: 12 },
+    })
+    expect(failed.since).toBeGreaterThan(began)
+    expect(failed.since).toBeLessThanOrEqual(clock.epoch())
+    expect(failed.next_try).toBeGreaterThan(clock.epoch())
+    expect(failed.attempts).toBeGreaterThan(2)
+  })
+
+  test('tells of what could not be removed', async () => {
+    await settled()
+    one.driver.fail((op, entry) => op === 'remove' && entry.kind === 'remote-mac', 'EBUSY', 100)
+    await two.detach({ mac: 0x02_00_00_00_01_02, ip: null })
+    clock.advance(2000)
+    expect(await get('/status/entries?state=failed')).toMatchObject([
+      { wanted: false, errno: { name: 'EBUSY' } },
+    ])
+    expect(await get('/status')).toMatchObject({
+      problems: ['kernel entries that cannot be removed: 1'],
+      entries: { failed: 0, unremoved: 1 },
+    })
+  })
+
+  test('can be asked for a kind, a state and an instance', async () => {
+    await settled()
+    await one.attach({ instanceId: 'net2', port: 'tap2', vni: 200, mac: 0x02_00_00_00_01_03 })
+    expect((await get('/status/entries?kind=bridge')).length).toBe(2)
+    expect(await get('/status/entries?instance=net2&kind=bridge')).toMatchObject([{ device: 'evpn---net2' }])
+    expect(await get('/status/entries?state=pending')).toEqual([])
+  })
+
+  test.each([
+    ['state=broken', 400, `'state' is "broken": expected one of applied, pending, failed`],
+    ['kind=tunnel', 400, expect.stringMatching(/^'kind' is "tunnel": expected one of bridge, /)],
+    ['colour=red', 400, "unknown parameter 'colour': expected state, instance, kind"],
+    ['state=failed&state=applied', 400, "'state' is given more than once"],
+    ['instance=net9', 404, 'there is no VPN instance net9'],
+  ])('%s is refused', async (query, code, description) => {
+    expect(await get(`/status/entries?${query}`)).toMatchObject({ code, description })
+  })
+})
+
+describe('POST /status/verify', () => {
+  test('proves that all is there', async () => {
+    await settled()
+    expect(await get('/status/verify', 'POST')).toEqual({
+      devices: 3,
+      entries: 7,
+      missing: 0,
+      different: 0,
+      extra: 0,
+      faults: [],
+      unreadable: [],
+    })
+  })
+
+  test('finds what the daemon was not told of', async () => {
+    await settled()
+    one.driver.kernel.links.get('vxlan--net1')!.remote.clear()
+    one.driver.kernel.addLink('evpn---old', { kind: 'bridge', alias: 'chanter:old' })
+    expect(await get('/status/verify', 'POST')).toMatchObject({
+      missing: 1,
+      extra: 1,
+      faults: [
+        { fault: 'missing', entry: 'remote-mac 02:00:00:00:01:02 on vxlan--net1', found: null },
+        { fault: 'extra', entry: 'link evpn---old', wanted: null, found: { alias: 'chanter:old' } },
+      ],
+    })
+    clock.advance(100)
+    expect(one.isInStep).toBe(true)
+  })
+
+  test('is an order, not a question', async () => {
+    expect(await get('/status/verify')).toMatchObject({ code: 405 })
+  })
+})
