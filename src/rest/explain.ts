@@ -83,7 +83,7 @@ function explain(
   const strangers = verdicts.filter(({ fate }) => fate === 'not imported')
   const imported = verdicts.filter(({ fate }) => fate !== 'not imported')
   const routes = imported.map(({ route }) => route)
-  const entries = [...new Set(entriesOf(evpn, address, routes, local))].map((entry) => dataplane.find(entry))
+  const entries = [...entriesOf(evpn, address, routes, local)].map((entry) => dataplane.find(entry))
   return {
     id: evpn.config.id,
     name: evpn.config.name,
@@ -124,7 +124,7 @@ function lost(neighbours: readonly Neighbour[], address: Address): object {
   return {
     quarantined: neighbours.flatMap(({ source, routesIn }) =>
       routesIn.quarantine
-        .filter(({ bytes }) => bytes.includes(Buffer.from(octets, 'latin1')))
+        .filter(({ bytes }) => Buffer.from(bytes).includes(octets, 0, 'latin1'))
         .map(({ reason }) => ({ source: source.name, reason })),
     ),
     dropped: neighbours.flatMap(({ source, routesIn: { counters } }) => {

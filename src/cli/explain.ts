@@ -1,0 +1,38 @@
+import type { Options } from 'yargs'
+import { jsonOf, request } from '../client.ts'
+import { command } from './command.ts'
+import { type Explanation, explanationText } from './explain-text.ts'
+import { portOption, serverOption } from './server-options.ts'
+
+const options = {
+  instance: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Only this VPN instance, with what it does not import',
+  },
+  json: { type: 'boolean', default: false, describe: 'Print JSON' },
+  server: serverOption,
+  port: portOption,
+} as const satisfies Record<string, Options>
+
+export const explain = command({
+  usage: 'explain <address>',
+  describe: 'Say where a MAC or IP address is, and why there and not elsewhere; exit code 1: nowhere',
+  options,
+  examples: [
+    ['explain 02:00:00:00:01:02', 'The routes for it, what removed each, and what it became in the kernel'],
+    ['explain 192.168.10.2 --instance net1', 'Why net1 does or does not answer for it'],
+  ],
+  async run(args) {
+    const query = new URLSearchParams({
+      address: String(args['address']),
+      ...(args.instance === undefined ? {} : { instance: args.instance }),
+    })
+    const server = { host: args.server, port: args.port }
+    const explanation = jsonOf<Explanation>(await request(server, `/explain?${query}`))
+    console.log(args.json ? JSON.stringify(explanation, null, 2) : explanationText(explanation))
+    const isSomewhere = ({ local, routes }: Explanation['instances'][number]) =>
+      local.length > 0 || routes.some(({ fate }) => fate === 'used')
+    if (!explanation.instances.some(isSomewhere)) process.exitCode = 1
+  },
+})

@@ -1,0 +1,217 @@
+import type { FastifyInstance } from 'fastify'
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { Attributes } from '../../src/bgp/attribute/attributes.ts'
+import { TunnelType } from '../../src/bgp/constants.ts'
+import { EVPN } from '../../src/bgp/family.ts'
+import { localSource } from '../../src/bgp/rib/route.ts'
+import type { Speaker } from '../../src/bgp/speaker.ts'
+import { encapsulation, macMobility } from '../../src/bgp/values/extended-community.ts'
+import { explanationText } from '../../src/cli/explain-text.ts'
+import { mac, TestNode } from '../support/node.ts'
+import { ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { VirtualNetwork } from '../support/virtual-network.ts'
+
+const OURS = '10.77.0.11'
+const REFLECTOR = '10.77.0.1'
+const MAC = '02:00:00:00:99:01'
+const ADDRESS = '192.168.10.99'
+const RED = rt('64512:10')
+const BLUE = rt('64512:20')
+const VXLAN = encapsulation(TunnelType.Vxlan)
+
+let clock: VirtualClock
+let node: TestNode
+let reflector: Speaker
+let app: FastifyInstance
+
+beforeEach(async () => {
+  clock = new VirtualClock()
+  const network = new VirtualNetwork(clock)
+  node = new TestNode(OURS, [peerConfig(REFLECTOR, { families: [EVPN] })], clock, network).plug(
+    'tap1',
+    'tap2',
+  )
+  reflector = speakerAt(REFLECTOR, [peerConfig(OURS, { families: [EVPN] })], clock, network)
+  app = node.api()
+  await node.attach()
+})
+
+/** A route for MAC of the node at `nextHop`. */
+function say(
+  nextHop: string,
+  changes: Partial<Attributes> = {},
+  address: string | null = ADDRESS,
+  vni = 100,
+): void {
+  reflector.originate(
+    localSource(nextHop),
+    EVPN,
+    macRoute(nextHop, MAC, address, vni),
+    { extendedCommunities: [VXLAN, RED], ...changes },
+    ip(nextHop),
+  )
+  clock.advance(2000)
+}
+
+async function explain(address: string, instance?: string) {
+  const query = new URLSearchParams({ address, ...(instance === undefined ? {} : { instance }) })
+  return (await clock.while(app.inject(`/explain?${query}`))).json()
+}
+
+const fates = async (address = MAC, instance?: string): Promise<[string, string | null, string | null][]> =>
+  (await explain(address, instance)).instances[0].routes.map(
+    ({ fate, next_hop, reason }: Record<string, string>) => [fate, next_hop, reason],
+  )
+
+describe('a remote address', () => {
+  test('is at the route that is used, and in the kernel as that says', async () => {
+    say('10.77.0.12')
+    const { instances, routes } = await explain(MAC)
+    expect(routes).toBe(1)
+    expect(instances).toMatchObject([
+      {
+        id: 'net1',
+        vni: 100,
+        import: ['64512:10'],
+        local: [],
+        routes: [
+          {
+            fate: 'used',
+            reason: null,
+            next_hop: '10.77.0.12',
+            vni: 100,
+            source: `BGP-${REFLECTOR}`,
+            mobility: { sequence: 0, sticky: false },
+            route_targets: ['64512:10'],
+            stale: false,
+          },
+        ],
+        entries: [
+          { kind: 'remote-mac', dst: '10.77.0.12', vni: 100, state: 'applied' },
+          { kind: 'neighbour', ip: ADDRESS, mac: MAC, state: 'applied' },
+        ],
+      },
+    ])
+  })
+
+  test.each([
+    ['LOCAL_PREF', { localPref: 200 }, 'higher LOCAL_PREF (200 over 100)'],
+    ['sticky', { extendedCommunities: [VXLAN, RED, macMobility({ sticky: true, sequence: 0 })] }, 'sticky'],
+    [
+      'mobility',
+      { extendedCommunities: [VXLAN, RED, macMobility({ sticky: false, sequence: 5 })] },
+      'higher mobility sequence (5 over 0)',
+    ],
+    ['next hop', {}, 'lower next hop (10.77.0.12 over 10.77.0.9)'],
+  ])('is at the better of two routes by %s', async (name, changes, criterion) => {
+    const loser = name === 'next hop' ? '10.77.0.13' : '10.77.0.9'
+    say(loser)
+    say('10.77.0.12', changes)
+    const expected = criterion.replace('10.77.0.9', loser)
+    expect(await fates()).toEqual([
+      ['used', '10.77.0.12', null],
+      ['beaten', loser, `10.77.0.12 is better: ${expected}`],
+    ])
+    expect(await fates(ADDRESS)).toEqual(await fates())
+  })
+
+  test('is not at routes that cannot be used', async () => {
+    say('10.77.0.12', { extendedCommunities: [RED] })
+    say(OURS)
+    say('10.77.0.13', {}, ADDRESS, 0)
+    expect(new Set(await fates())).toEqual(
+      new Set([
+        ['unusable', '10.77.0.12', 'no VXLAN encapsulation'],
+        ['unusable', OURS, 'next hop is ourselves'],
+        ['unusable', '10.77.0.13', 'VNI 0'],
+      ]),
+    )
+    expect((await explain(MAC)).instances[0].entries).toEqual([])
+  })
+
+  test('is not imported for want of a common route target', async () => {
+    say('10.77.0.12', { extendedCommunities: [VXLAN, BLUE] })
+    const reason = 'no common route target: it carries 64512:20, the instance imports 64512:10'
+    expect(await fates()).toEqual([['not imported', '10.77.0.12', reason]])
+    await node.attach({
+      instanceId: 'net2',
+      port: 'tap2',
+      vni: 200,
+      importTargets: [BLUE],
+      mac: mac('02:00:00:00:01:07'),
+    })
+    clock.advance(1000)
+    expect((await explain(MAC)).instances).toMatchObject([{ id: 'net2', routes: [{ fate: 'used' }] }])
+    expect(await fates(MAC, 'net1')).toEqual([['not imported', '10.77.0.12', reason]])
+  })
+
+  test('shows what the kernel refused', async () => {
+    node.driver.fail((op, entry) => op === 'set' && entry.kind === 'remote-mac', 'ENOMEM: no room', 100)
+    say('10.77.0.12')
+    const answer = await explain(ADDRESS)
+    expect(answer.instances[0].entries).toMatchObject([
+      { kind: 'remote-mac', state: 'failed', reason: 'ENOMEM: no room' },
+      { kind: 'neighbour', state: 'applied' },
+    ])
+    expect(explanationText(answer)).toMatch(
+      /in the kernel: remote-mac 02:00:00:00:99:01 on vxlan--net1, to 10\.77\.0\.12 vni 100, FAILED, since .*, ENOMEM: no room/,
+    )
+  })
+})
+
+describe('a local address', () => {
+  test('stays here whatever others say', async () => {
+    reflector.originate(
+      localSource('x'),
+      EVPN,
+      macRoute('10.77.0.12', '02:00:00:00:01:01', null),
+      { extendedCommunities: [VXLAN, RED] },
+      ip('10.77.0.12'),
+    )
+    clock.advance(2000)
+    const answer = await explain('02:00:00:00:01:01')
+    expect(answer.instances).toMatchObject([
+      {
+        local: [{ mac: '02:00:00:00:01:01', ip: '192.168.10.1', port: 'tap1', direction: 'both' }],
+        routes: [
+          { fate: 'beaten', next_hop: '10.77.0.12', reason: 'a local endpoint wins' },
+          { fate: 'ours', next_hop: OURS, reason: 'this instance announces it' },
+        ],
+        entries: [{ kind: 'local-mac', device: 'tap1', state: 'applied' }],
+      },
+    ])
+    expect(explanationText(answer)).toBe(
+      [
+        'net1 (EVI-1, VNI 100, imports 64512:10)',
+        '  attached here: 02:00:00:00:01:01 192.168.10.1 on tap1, both',
+        `  BEATEN  10.77.0.12  vni 100  from BGP-10.77.0.1  ${answer.instances[0].routes[0].route}             (a local endpoint wins)`,
+        `  OURS    10.77.0.11  vni 100  from EVI-1          ${answer.instances[0].routes[1].route}  (this instance announces it)`,
+        '  in the kernel: local-mac 02:00:00:00:01:01 on tap1, programmed',
+      ].join('\n'),
+    )
+  })
+})
+
+describe('an address that nobody has', () => {
+  test('is nowhere', async () => {
+    const answer = await explain('192.168.10.77')
+    expect(answer).toEqual({
+      address: '192.168.10.77',
+      instances: [],
+      routes: 0,
+      quarantined: [],
+      dropped: [],
+    })
+    expect(explanationText(answer)).toMatch(/^192\.168\.10\.77 is not attached here, and no peer has a route/)
+  })
+
+  test.each([
+    ['', 400, "missing parameter 'address': expected a MAC or IP address"],
+    ['address=vm1', 400, '\'address\' is "vm1": expected a MAC or IP address'],
+    [`address=${MAC}&instance=net9`, 404, 'there is no VPN instance net9'],
+    [`address=${MAC}&where=here`, 400, "unknown parameter 'where': expected address, instance"],
+  ])('%s is refused', async (query, code, description) => {
+    expect((await app.inject(`/explain?${query}`)).json()).toMatchObject({ code, description })
+  })
+})
