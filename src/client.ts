@@ -10,7 +10,15 @@ export interface Answer {
 }
 
 /** A daemon that does not answer; the message is one line that says what was tried and what to do. */
-export class NoAnswer extends Error {}
+export class NoAnswer extends Error {
+  /** Something accepted the connection, and then said nothing. */
+  readonly isSilent: boolean
+
+  constructor(message: string, isSilent: boolean) {
+    super(message)
+    this.isSilent = isSilent
+  }
+}
 
 /** An attach may wait for the kernel, a request to a daemon in trouble must still end. */
 const TIMEOUT_MS = 60_000
@@ -35,7 +43,7 @@ export async function request(server: Server, path: string, body?: unknown): Pro
       why === 'connection refused'
         ? 'is the daemon running there? `chanter daemon` starts it'
         : 'is that the right address?'
-    throw new NoAnswer(`no answer from ${url} (${why}): ${advice}`)
+    throw new NoAnswer(`no answer from ${url} (${why}): ${advice}`, isTimeout(error))
   }
 }
 
@@ -52,10 +60,13 @@ export async function fetchJson<T>(server: Server, path: string): Promise<T> {
   return JSON.parse(answer.body)
 }
 
+function isTimeout(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'TimeoutError'
+}
+
 /** The words for why fetch failed; it wraps the socket's error, which may be one for each address of a name. */
 function reason(error: unknown): string {
-  if (error instanceof DOMException && error.name === 'TimeoutError')
-    return `nothing within ${TIMEOUT_MS / 1000} s`
+  if (isTimeout(error)) return `nothing within ${TIMEOUT_MS / 1000} s`
   if (error instanceof AggregateError) return reason(error.errors[0])
   if (!(error instanceof Error)) return String(error)
   if (error.cause !== undefined) return reason(error.cause)

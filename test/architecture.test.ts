@@ -35,6 +35,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'recent-log',
     'version',
   ],
+  cleanup: ['vpn', 'dataplane', 'linux/kernel', 'clock'],
   reflector: [
     'rest',
     'bgp',
@@ -46,7 +47,19 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'version',
     'daemon:types',
   ],
-  cli: ['daemon', 'reflector', 'bgp', 'config', 'lab', 'client', 'log', 'recent-log', 'values', 'version'],
+  cli: [
+    'daemon',
+    'reflector',
+    'cleanup',
+    'bgp',
+    'config',
+    'lab',
+    'client',
+    'log',
+    'recent-log',
+    'values',
+    'version',
+  ],
   main: ['cli'],
 }
 

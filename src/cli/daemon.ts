@@ -1,40 +1,15 @@
-import { parseArgs } from 'node:util'
 import type { Options } from 'yargs'
 import type { Assignment } from '../config/ini.ts'
-import { DEFAULT_FILE, readSources, type Source } from '../config/sources.ts'
+import { DEFAULT_FILE, readSources } from '../config/sources.ts'
 import { createLog } from '../log.ts'
 import { RecentLog } from '../recent-log.ts'
 import { VERSION } from '../version.ts'
 import { command } from './command.ts'
+import { configOptions, ignored, path, sources } from './config-options.ts'
 import { untilSignal } from './until-signal.ts'
 
-/** oslo.log's options that a unit file written for bagpipe-bgp may carry; they do nothing. */
-const OSLO_FLAGS = ['use-journal', 'use-json', 'use-syslog', 'watch-log-file'].flatMap((flag) => [
-  flag,
-  `no${flag}`,
-])
-const OSLO_VALUES = ['log-config-append', 'log-date-format', 'syslog-log-facility']
-const ignored: Record<string, Options> = Object.fromEntries([
-  ...OSLO_FLAGS.map((name) => [name, { type: 'boolean', hidden: true }]),
-  ...OSLO_VALUES.map((name) => [name, { type: 'string', hidden: true, requiresArg: true }]),
-])
-
-const path = { type: 'string', requiresArg: true } as const
-
 const options = {
-  'config-file': {
-    ...path,
-    array: true,
-    nargs: 1,
-    describe: 'Configuration file; the later of several wins',
-    defaultDescription: DEFAULT_FILE,
-  },
-  'config-dir': {
-    ...path,
-    array: true,
-    nargs: 1,
-    describe: 'Directory whose *.conf are read in the order of their names',
-  },
+  ...configOptions,
   debug: { type: 'boolean', alias: 'd', describe: 'Log more ([DEFAULT] debug)' },
   nodebug: { type: 'boolean', hidden: true },
   'log-file': {
@@ -81,22 +56,6 @@ export const daemon = command({
     await untilSignal(log, () => runDaemon(config, log, recentLog, { fresh: args.fresh }))
   },
 })
-
-/** --config-file and --config-dir in the order in which they were given, which decides who wins. */
-export function sources(args: string[]): Source[] {
-  const named = { type: 'string', multiple: true } as const
-  const { tokens } = parseArgs({
-    args,
-    strict: false,
-    tokens: true,
-    options: { 'config-file': named, 'config-dir': named },
-  })
-  return tokens.flatMap((token): Source[] => {
-    if (token.kind !== 'option' || token.value === undefined) return []
-    if (token.name === 'config-file') return [{ kind: 'file', path: token.value }]
-    return token.name === 'config-dir' ? [{ kind: 'directory', path: token.value }] : []
-  })
-}
 
 function override(section: string, option: string, value: string | undefined): Assignment[] {
   return value === undefined ? [] : [{ section, option, value, file: 'the command line', line: null }]

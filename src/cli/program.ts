@@ -2,17 +2,31 @@ import yargs from 'yargs'
 import { suggest } from '../config/suggest.ts'
 import { VERSION } from '../version.ts'
 import { attach } from './attach.ts'
+import { cleanup } from './cleanup.ts'
 import { CliError } from './command.ts'
 import { daemon } from './daemon.ts'
 import { decode } from './decode.ts'
 import { demo } from './demo.ts'
 import { detach } from './detach.ts'
+import { explain } from './explain.ts'
 import { lookingGlass } from './looking-glass.ts'
 import { peer } from './peer.ts'
 import { reflector } from './reflector.ts'
 import { status } from './status.ts'
 
-const COMMANDS = [daemon, attach, detach, status, peer, lookingGlass, decode, reflector, demo]
+const COMMANDS = [
+  daemon,
+  attach,
+  detach,
+  status,
+  explain,
+  peer,
+  lookingGlass,
+  decode,
+  reflector,
+  cleanup,
+  demo,
+]
 
 /** Runs the command line `args`. Throws what went wrong; a command that only answers "no" sets the exit code. */
 export async function runProgram(args: readonly string[]): Promise<void> {

@@ -40,6 +40,10 @@ export interface Summary {
 /** What `/status/entries` answers of one entry. */
 export interface ListedEntry {
   readonly entry: string
+  readonly kind: string
+  readonly dst?: string
+  readonly vni?: number
+  readonly mac?: string
   readonly instances: readonly string[]
   readonly state: 'applied' | 'pending' | 'failed'
   readonly reason: string | null
@@ -130,6 +134,31 @@ export function entriesText(entries: readonly ListedEntry[]): string {
     reason ?? '',
   ])
   return formatColumns([['STATE', 'ENTRY', 'NETWORK', 'SINCE', 'TRIES', 'NEXT TRY', 'WHY'], ...rows])
+}
+
+const STATES = { applied: 'programmed', pending: 'PENDING', failed: 'FAILED' } as const
+
+/** One entry in a line, with what it says and what became of it. */
+export function entryText({
+  entry,
+  state,
+  reason,
+  since,
+  next_try,
+  dst,
+  vni,
+  mac,
+  kind,
+}: ListedEntry): string {
+  const facts = [
+    ...(kind === 'remote-mac' ? [`to ${dst} vni ${vni}`] : []),
+    ...(kind === 'neighbour' ? [`is ${mac}`] : []),
+    STATES[state],
+    ...(since === null ? [] : [`since ${formatTime(since)}`]),
+    ...(reason === null ? [] : [reason]),
+    ...(next_try === null ? [] : [`next try ${formatTime(next_try)}`]),
+  ]
+  return `${entry}, ${facts.join(', ')}`
 }
 
 export function verifiedText(verified: Verified): string {

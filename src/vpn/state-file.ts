@@ -18,6 +18,24 @@ export interface Loaded {
   readonly outdated: boolean
 }
 
+/** The state file, and whatever may lie beside it. */
+export function stateFiles(path: string): string[] {
+  return ['', '.new', '.previous', '.outdated', '.damaged'].map((suffix) => `${path}${suffix}`)
+}
+
+/** The last good state, as `load` takes it, but nothing is renamed; null when there is none. */
+export function peekState(path: string): State | null {
+  for (const suffix of ['', '.outdated', '.previous']) {
+    try {
+      return decodeState(readFileSync(`${path}${suffix}`, 'utf8'))
+    } catch (error) {
+      const isAbsent = (error as NodeJS.ErrnoException).code === 'ENOENT'
+      if (!isAbsent && !(error instanceof Unreadable)) throw error
+    }
+  }
+  return null
+}
+
 /** Whether the state is kept; times are in epoch milliseconds. */
 export interface StateFileHealth {
   readonly path: string

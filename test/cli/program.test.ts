@@ -8,7 +8,17 @@ test('--version', async () => {
 
 test('--help names every command', async () => {
   const { output } = await chanter('--help')
-  for (const name of ['daemon', 'attach', 'detach', 'status', 'peer', 'looking-glass', 'demo'])
+  for (const name of [
+    'daemon',
+    'attach',
+    'detach',
+    'status',
+    'explain',
+    'peer',
+    'looking-glass',
+    'cleanup',
+    'demo',
+  ])
     expect(output).toContain(`chanter ${name} `)
 })
 
@@ -18,8 +28,10 @@ describe('--help of each command has its options and an example', () => {
     ['attach', '--vpn-instance-id'],
     ['detach', '--vpn-instance-id'],
     ['status', '--verify'],
+    ['explain', '--instance'],
     ['peer', '--reason'],
     ['looking-glass', '--recurse'],
+    ['cleanup', '--dry-run'],
     ['demo', '--keep'],
   ])('%s', async (name, option) => {
     const { output, error } = await chanter(name, '--help')
@@ -32,7 +44,7 @@ describe('--help of each command has its options and an example', () => {
 test.each([
   [
     [],
-    'which command? one of daemon, attach, detach, status, peer, looking-glass, decode, reflector, demo; see chanter --help',
+    'which command? one of daemon, attach, detach, status, explain, peer, looking-glass, decode, reflector, cleanup, demo; see chanter --help',
   ],
   [
     ['lookingglass'],

@@ -1,0 +1,88 @@
+import type { Options } from 'yargs'
+import { runCleanup } from '../cleanup.ts'
+import { NoAnswer, request, type Server, urlOf } from '../client.ts'
+import { ConfigError } from '../config/ini.ts'
+import { interpret } from '../config/load.ts'
+import { API_HOST, API_PORT } from '../config/schema.ts'
+import { readSources } from '../config/sources.ts'
+import { CliError, command } from './command.ts'
+import { configOptions, ignored, path, sources } from './config-options.ts'
+import { countText } from './words.ts'
+
+const options = {
+  ...configOptions,
+  'state-file': {
+    ...path,
+    describe: 'The state file; then no configuration is read',
+    defaultDescription: '[DEFAULT] state_file',
+  },
+  'dry-run': { type: 'boolean', default: false, describe: 'List what is ours, and remove nothing' },
+  force: { type: 'boolean', default: false, describe: 'Remove it although a daemon seems to run' },
+  debug: { type: 'boolean', alias: 'd', hidden: true },
+  nodebug: { type: 'boolean', hidden: true },
+  'log-file': { ...path, alias: 'logfile', hidden: true },
+  'log-dir': { ...path, alias: 'logdir', hidden: true },
+} as const satisfies Record<string, Options>
+
+export const cleanup = command({
+  usage: 'cleanup',
+  describe: 'Remove from this network namespace what chanter left in it, and nothing else',
+  options: { ...ignored, ...options },
+  examples: [
+    ['cleanup --dry-run', 'What there is'],
+    ['cleanup', 'Remove it; the daemon must be stopped'],
+    ['cleanup --state-file /var/lib/chanter/state', 'Without a configuration'],
+  ],
+  async run(args) {
+    const dryRun = args['dry-run']
+    const { stateFile, api } = settings(args['state-file'])
+    if (!dryRun && !args.force && (await isServed(api))) {
+      throw new CliError(
+        `a daemon runs here: ${urlOf(api, '/')} answers. Stop it first, or it makes everything anew; --force if that is no daemon of this network namespace`,
+      )
+    }
+    let removed = 0
+    let refusals = 0
+    for (const { what, refused } of runCleanup({ stateFile, dryRun })) {
+      if (refused === null) removed++
+      else refusals++
+      console.log(
+        refused === null ? `${dryRun ? 'would remove' : 'removed'} ${what}` : `kept ${what}: ${refused}`,
+      )
+    }
+    const verb = dryRun ? 'to remove' : 'removed'
+    console.log(
+      removed + refusals === 0
+        ? 'nothing of ours is here'
+        : `${countText(removed, 'thing', 'things')} ${verb}, ${refusals} kept`,
+    )
+    if (refusals > 0) process.exitCode = 1
+  },
+})
+
+interface Settings {
+  readonly stateFile: string | null
+  readonly api: Server
+}
+
+function settings(stateFile: string | undefined): Settings {
+  if (stateFile !== undefined) return { stateFile, api: { host: API_HOST, port: API_PORT } }
+  try {
+    const { config } = interpret(readSources(sources(process.argv.slice(2))))
+    return { stateFile: config.stateFile, api: config.api }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new CliError(`${error.message}; or name the state file with --state-file`)
+  }
+}
+
+/** Whether anybody listens where the daemon would. */
+async function isServed(server: Server): Promise<boolean> {
+  try {
+    await request(server, '/ping')
+    return true
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error
+    return error.isSilent
+  }
+}

@@ -1,0 +1,49 @@
+import { parseArgs } from 'node:util'
+import type { Options } from 'yargs'
+import { DEFAULT_FILE, type Source } from '../config/sources.ts'
+
+/** oslo.log's options that a unit file written for bagpipe-bgp may carry; they do nothing. */
+const OSLO_FLAGS = ['use-journal', 'use-json', 'use-syslog', 'watch-log-file'].flatMap((flag) => [
+  flag,
+  `no${flag}`,
+])
+const OSLO_VALUES = ['log-config-append', 'log-date-format', 'syslog-log-facility']
+export const ignored: Record<string, Options> = Object.fromEntries([
+  ...OSLO_FLAGS.map((name) => [name, { type: 'boolean', hidden: true }]),
+  ...OSLO_VALUES.map((name) => [name, { type: 'string', hidden: true, requiresArg: true }]),
+])
+
+export const path = { type: 'string', requiresArg: true } as const
+
+/** The options that name the configuration. */
+export const configOptions = {
+  'config-file': {
+    ...path,
+    array: true,
+    nargs: 1,
+    describe: 'Configuration file; the later of several wins',
+    defaultDescription: DEFAULT_FILE,
+  },
+  'config-dir': {
+    ...path,
+    array: true,
+    nargs: 1,
+    describe: 'Directory whose *.conf are read in the order of their names',
+  },
+} as const satisfies Record<string, Options>
+
+/** --config-file and --config-dir in the order in which they were given, which decides who wins. */
+export function sources(args: string[]): Source[] {
+  const named = { type: 'string', multiple: true } as const
+  const { tokens } = parseArgs({
+    args,
+    strict: false,
+    tokens: true,
+    options: { 'config-file': named, 'config-dir': named },
+  })
+  return tokens.flatMap((token): Source[] => {
+    if (token.kind !== 'option' || token.value === undefined) return []
+    if (token.name === 'config-file') return [{ kind: 'file', path: token.value }]
+    return token.name === 'config-dir' ? [{ kind: 'directory', path: token.value }] : []
+  })
+}

@@ -1,0 +1,54 @@
+import type { Driver, Sighting } from './driver.ts'
+import type { TableEntry } from './layout.ts'
+import { type Bridge, identity, type LocalMac } from './model.ts'
+
+/** Devices that are not ours, with entries that are. */
+export interface Places {
+  readonly bridges: readonly string[]
+  readonly vxlans: readonly string[]
+  readonly localMacs: readonly LocalMac[]
+}
+
+/** Something of ours in the kernel, in words, and how to remove it; that answers with why it was refused, if it was. */
+export interface Ours {
+  readonly what: string
+  remove(): string | null
+}
+
+/** All that carries our mark: entries at the given places first, then links, bridges after what is in them. */
+export function* oursIn(driver: Driver, places: Places): Iterable<Ours> {
+  for (const entry of markedEntries(driver, places)) {
+    yield { what: identity(entry), remove: () => driver.remove([entry]).get(0) ?? null }
+  }
+  const links = driver.ours().toSorted((a, b) => Number(a.kind === 'bridge') - Number(b.kind === 'bridge'))
+  for (const { name, kind, alias } of links) {
+    // of a link of ours only the name matters
+    const link: Bridge = { kind: 'bridge', device: name, alias: alias ?? '' }
+    yield { what: `${kind} ${name} (${alias})`, remove: () => driver.removeDevice(link) }
+  }
+}
+
+function markedEntries(driver: Driver, { bridges, vxlans, localMacs }: Places): TableEntry[] {
+  const wanted = new Set(localMacs.map(identity))
+  const ports = new Set(localMacs.map(({ device }) => device))
+  return [
+    ...[...ports].flatMap((port) => marked(driver, port).filter((entry) => wanted.has(identity(entry)))),
+    ...vxlans.flatMap((vxlan) => wholeMacs(marked(driver, vxlan))),
+    ...bridges.flatMap((bridge) => marked(driver, bridge).filter(({ kind }) => kind === 'neighbour')),
+  ]
+}
+
+function marked(driver: Driver, device: string): TableEntry[] {
+  const found = new Map<string, TableEntry>()
+  const keep = ({ entry, marked: ours }: Sighting) => {
+    if (ours) found.set(identity(entry), entry)
+  }
+  for (const chunk of driver.observe(device)) for (const sighting of chunk) keep(sighting)
+  return [...found.values()]
+}
+
+/** A bridge's half of a remote MAC goes with the VXLAN device's, unless that is somebody else's. */
+function wholeMacs(entries: readonly TableEntry[]): TableEntry[] {
+  const remote = new Set(entries.flatMap((entry) => (entry.kind === 'remote-mac' ? [entry.mac] : [])))
+  return entries.filter((entry) => entry.kind !== 'local-mac' || !remote.has(entry.mac))
+}

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { oursIn } from '../../src/dataplane/ours.ts'
+import * as e from './entries.ts'
+import { memoryLab } from './memory-lab.ts'
+
+test('what the kernel does not let go is told of, and does not hold up the rest', async () => {
+  const lab = memoryLab()
+  lab.addInterface('tap1')
+  const dataplane = lab.restart()
+  for (const entry of [...e.network, e.remote(2)]) dataplane.want(entry)
+  await lab.wait(dataplane.settled(e.network))
+  dataplane.stop()
+  lab.driver.fail((op, { device }) => op === 'remove' && device === 'vx0', 'EBUSY: somebody holds it')
+  const all = [...oursIn(lab.driver, { bridges: [], vxlans: [], localMacs: [] })]
+  expect(all.map(({ what, remove }) => [what, remove()])).toEqual([
+    ['vxlan vx0 (chanter:net1)', 'EBUSY: somebody holds it'],
+    ['bridge br0 (chanter:net1)', null],
+  ])
+  expect([...lab.driver.kernel.links.keys()].sort()).toEqual(['tap1', 'vx0'])
+})
