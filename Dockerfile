@@ -16,6 +16,6 @@ WORKDIR /opt/chanter
 COPY bin bin
 COPY --from=packages /opt/chanter ./
 COPY --from=build /opt/chanter/dist dist
-RUN ln -s /opt/chanter/bin/chanter /opt/chanter/bin/bagpipe-bgp /usr/local/bin/
+RUN ln -s /opt/chanter/bin/chanter /opt/chanter/bin/bagpipe-bgp /opt/chanter/bin/bagpipe-bgp-cleanup /usr/local/bin/
 ENTRYPOINT ["chanter"]
 CMD ["daemon"]

@@ -1,0 +1,198 @@
+import { describe, expect, test } from 'vitest'
+import { formatTime } from '../../src/values/time.ts'
+import { chanter } from '../support/cli.ts'
+import { serve } from '../support/http.ts'
+
+const SINCE = new Date(2026, 10, 25, 2, 11, 7).getTime()
+
+const PEER = {
+  id: '192.0.2.1',
+  state: 'Established',
+  as: 64512,
+  since: '2026-11-25 02:11:07',
+  routes: 1204,
+  reason: null,
+}
+
+const WELL = {
+  ok: true,
+  problems: [],
+  version: '0.1.0',
+  started: SINCE,
+  uptime_seconds: 273_600,
+  sessions: { established: 1, disabled: 0, peers: [PEER] },
+  routes: { state: 'complete', since: SINCE, received: 1204, own: 4 },
+  instances: { count: 1, endpoints: 3 },
+  entries: { wanted: 60, applied: 60, pending: 0, failed: 0, unremoved: 0 },
+  leftovers: { stale: 0, links: [] },
+  state_file: { path: '/var/lib/chanter/state', written: SINCE, failure: null },
+}
+
+const FAILED = {
+  entry: 'remote-mac 02:00:00:00:01:02 on vxlan--net1',
+  kind: 'remote-mac',
+  instances: ['net1'],
+  wanted: true,
+  state: 'failed',
+  reason: 'ENOMEM: no room',
+  errno: { name: 'ENOMEM', number: 12 },
+  since: SINCE,
+  next_try: SINCE + 60_000,
+  attempts: 12,
+}
+
+const ILL = {
+  ...WELL,
+  ok: false,
+  problems: ['no session with any peer', '11 of 60 kernel entries failed'],
+  sessions: { established: 0, disabled: 1, peers: [{ ...PEER, state: 'Idle', reason: 'disabled' }] },
+  routes: { ...WELL.routes, state: 'headless' },
+  entries: { wanted: 60, applied: 48, pending: 1, failed: 11, unremoved: 0 },
+  leftovers: { stale: 2, links: [{ name: 'evpn---old' }] },
+  state_file: { ...WELL.state_file, failure: { reason: 'ENOSPC', since: SINCE } },
+}
+
+/** `chanter status` against a daemon that answers so. */
+async function status(answers: Readonly<Record<string, unknown>>, ...args: readonly string[]) {
+  const server = await serve(({ url = '' }) =>
+    url in answers
+      ? { body: JSON.stringify(answers[url]) }
+      : {
+          status: 404,
+          body: '{"code":404,"title":"Not Found","description":"there is no VPN instance net9"}',
+        },
+  )
+  return chanter('status', ...args, '--port', String(server.port))
+}
+
+describe('status', () => {
+  test('of a daemon that is well', async () => {
+    const { output, exitCode } = await status({ '/status': WELL })
+    expect(exitCode).toBeUndefined()
+    expect(output).toBe(`ALL WELL: chanter 0.1.0, up 3 d 4 h, since 2026-11-25 02:11:07
+
+sessions    1 of 1 established
+routes      complete since 2026-11-25 02:11:07; 1204 received, 4 ours
+networks    1, with 3 endpoints
+kernel      60 entries wanted: 60 programmed, 0 pending, 0 failed
+leftovers   none
+state file  /var/lib/chanter/state, written 2026-11-25 02:11:07
+
+PEER       AS     STATE        SINCE                ROUTES  WHY
+192.0.2.1  64512  Established  2026-11-25 02:11:07  1204
+`)
+  })
+
+  test('of one that is not begins with what is wrong, and ends with what failed', async () => {
+    const answers = { '/status': ILL, '/status/entries?state=failed': Array(11).fill(FAILED) }
+    const { output, exitCode } = await status(answers)
+    expect(exitCode).toBe(1)
+    expect(output).toBe(`2 PROBLEMS: chanter 0.1.0, up 3 d 4 h, since 2026-11-25 02:11:07
+
+! no session with any peer
+! 11 of 60 kernel entries failed
+
+sessions    0 of 1 established, 1 disabled
+routes      HEADLESS: no peer left to ask, going by the last known routes since 2026-11-25 02:11:07; 1204 received, 4 ours
+networks    1, with 3 endpoints
+kernel      60 entries wanted: 48 programmed, 1 pending, 11 failed
+leftovers   2 entries kept until all routes are here; links that nobody wants: evpn---old
+state file  NOT WRITABLE: /var/lib/chanter/state: ENOSPC
+
+PEER       AS     STATE  SINCE                ROUTES  WHY
+192.0.2.1  64512  Idle   2026-11-25 02:11:07  1204    disabled
+
+STATE   ENTRY                                        NETWORK  SINCE                TRIES  NEXT TRY             WHY
+${`failed  remote-mac 02:00:00:00:01:02 on vxlan--net1  net1     2026-11-25 02:11:07  12     2026-11-25 02:12:07  ENOMEM: no room\n`.repeat(10)}and 1 more: chanter status --failed
+`)
+  })
+
+  test('--json', async () => {
+    const { output, exitCode } = await status({ '/status': ILL }, '--json')
+    expect(JSON.parse(output)).toEqual(ILL)
+    expect(exitCode).toBe(1)
+  })
+
+  test('without a daemon: exit code 2', async () => {
+    const { error, exitCode, output } = await chanter('status', '--port', '65533')
+    expect({ error, exitCode, output }).toEqual({ error: undefined, exitCode: 2, output: '' })
+  })
+})
+
+describe('entries', () => {
+  test('--failed lists all that failed', async () => {
+    const answers = { '/status/entries?state=failed': Array(11).fill({ ...FAILED, wanted: false }) }
+    const { output, exitCode } = await status(answers, '--failed')
+    expect(output.match(/^not removed {2}remote-mac/gm)).toHaveLength(11)
+    expect(exitCode).toBe(1)
+  })
+
+  test('--failed says where there are none', async () => {
+    expect(await status({ '/status/entries?state=failed': [] }, '--failed')).toMatchObject({
+      output: 'none\n',
+      exitCode: undefined,
+    })
+  })
+
+  test('--instance lists all of one instance', async () => {
+    const applied = { ...FAILED, state: 'applied', reason: null, since: null, next_try: null, attempts: 0 }
+    const { output, exitCode } = await status(
+      { '/status/entries?instance=net1': [applied] },
+      '--instance',
+      'net1',
+    )
+    expect(output).toContain('applied  remote-mac 02:00:00:00:01:02 on vxlan--net1  net1\n')
+    expect(exitCode).toBeUndefined()
+    expect((await status({}, '--instance', 'net9')).error).toBe(
+      '404: Not Found: there is no VPN instance net9',
+    )
+  })
+})
+
+describe('--verify', () => {
+  const NOTHING = { devices: 3, entries: 60, missing: 0, different: 0, extra: 0, faults: [], unreadable: [] }
+
+  test('says that all is there', async () => {
+    expect(await status({ '/status/verify': NOTHING }, '--verify')).toMatchObject({
+      output:
+        'compared 60 entries on 3 devices with the kernel: everything is there, and nothing else of ours\n',
+      exitCode: undefined,
+    })
+  })
+
+  test('lists what is not', async () => {
+    const found = { kind: 'remote-mac', device: 'vx0', mac: '02:00:00:00:01:02', dst: '192.0.2.66', vni: 100 }
+    const faults = [
+      { fault: 'missing', entry: 'neighbour 10.0.0.2 on br0', found: null },
+      { fault: 'different', entry: 'remote-mac 02:00:00:00:01:02 on vx0', found },
+      { fault: 'extra', entry: 'link evpn---old', found: {} },
+    ]
+    const answer = {
+      ...NOTHING,
+      missing: 1,
+      different: 1,
+      extra: 2,
+      faults,
+      unreadable: [{ device: 'vx9', reason: 'EPERM' }],
+    }
+    const { output, exitCode } = await status({ '/status/verify': answer }, '--verify')
+    expect(exitCode).toBe(1)
+    expect(
+      output,
+    ).toBe(`compared 60 entries on 3 devices with the kernel: 1 missing, 1 different, 2 extra; the first 3 are
+missing     neighbour 10.0.0.2 on br0
+different   remote-mac 02:00:00:00:01:02 on vx0  there is mac 02:00:00:00:01:02, dst 192.0.2.66, vni 100
+extra       link evpn---old
+unreadable  vx9                                  EPERM
+what is wrong with entries is being put right: verify again
+`)
+  })
+
+  test('looks at everything', async () => {
+    expect((await status({}, '--verify', '--failed')).error).toMatch(/neither --failed nor --instance/)
+  })
+})
+
+test('times are those of this machine', () => {
+  expect(formatTime(SINCE)).toBe('2026-11-25 02:11:07')
+})
