@@ -34,10 +34,13 @@ export class Observation {
   }
 
   /** What was found, for each table of the device. */
-  *result(): Generator<[AnyTable, readonly TableEntry[]], void> {
-    if (this.link.kind === 'vxlan') this.found.set('remote-mac', this.whole())
-    for (const kind of new Set([...this.found.keys(), ...this.device.tables.keys()])) {
-      yield [this.device.table(kind), this.found.get(kind) ?? []]
+  *result(): Generator<[AnyTable, Iterable<TableEntry>], void> {
+    const isVxlan = this.link.kind === 'vxlan'
+    const kinds = new Set([...this.found.keys(), ...this.device.tables.keys()])
+    if (isVxlan) kinds.add('remote-mac')
+    for (const kind of kinds) {
+      const found = isVxlan && kind === 'remote-mac' ? this.whole() : (this.found.get(kind) ?? [])
+      yield [this.device.table(kind), found]
     }
   }
 
@@ -73,17 +76,15 @@ export class Observation {
   }
 
   /** Remote MACs of which both halves are there; a half that nobody wants stands for a MAC that is nowhere, so that it counts as another one. */
-  private whole(): TableEntry[] {
+  private *whole(): Generator<TableEntry, void> {
     const table = this.device.table('remote-mac')
-    const entries: TableEntry[] = []
     for (const entry of this.remote.values()) {
-      if (this.link.master === null || this.bridged.has(entry.mac)) entries.push(entry)
-      else if (!table.wants(entry)) entries.push(remoteOf(entry))
+      if (this.link.master === null || this.bridged.has(entry.mac)) yield entry
+      else if (!table.wants(entry)) yield remoteOf(entry)
     }
     for (const bridged of this.bridged.values()) {
       const half = remoteOf(bridged)
-      if (!this.remote.has(half.mac) && !table.wants(half)) entries.push(half)
+      if (!this.remote.has(half.mac) && !table.wants(half)) yield half
     }
-    return entries
   }
 }

@@ -4,6 +4,9 @@ import type { Layout, TableEntry } from './layout.ts'
 import type { Fault } from './model.ts'
 import { Queue } from './queue.ts'
 
+/** Entries that are compared before others get their turn. */
+const SLICE = 1000
+
 /** A place in a table's queue, to learn when everything before it was tried. */
 export interface Mark {
   readonly position: number
@@ -165,19 +168,18 @@ export class Table<E extends TableEntry, K extends Key, V> {
     this.requeue(sets)
   }
 
-  /** Where what a look at the kernel found is not as wanted, but for what is known to linger. */
-  *faults(actual: Iterable<E>): Generator<Fault, void> {
+  /** Where what a look at the kernel found is not as wanted, but for what is known to linger; undefined once in a while, to pause at. */
+  *faults(actual: Iterable<E>): Generator<Fault | undefined, void> {
     const found = new KeyMap<K, V>()
-    for (const entry of actual) found.set(this.layout.key(entry), this.layout.value(entry))
-    const { missing, extra } = diff(this.wanted, found, this.layout.same)
-    for (const [key, value] of missing) {
-      const entry = this.layout.entry(this.device, key, value)
-      const other = found.get(key)
-      if (other === undefined) yield { fault: 'missing', entry, found: null }
-      else yield { fault: 'different', entry, found: this.layout.entry(this.device, key, other) }
+    for (const entry of actual) {
+      found.set(this.layout.key(entry), this.layout.value(entry))
+      if (found.size % SLICE === 0) yield
     }
-    for (const [key, value] of extra) {
-      if (this.leaving.has(key) || this.stale.has(key)) continue
+    yield* this.lacking(found)
+    let passed = 0
+    for (const [key, value] of found) {
+      if (++passed % SLICE === 0) yield
+      if (this.wanted.has(key) || this.leaving.has(key) || this.stale.has(key)) continue
       yield { fault: 'extra', entry: this.layout.entry(this.device, key, value), found: null }
     }
   }
@@ -221,6 +223,19 @@ export class Table<E extends TableEntry, K extends Key, V> {
     const keys = new Set<K>()
     for (const entry of this.sets.waiting()) if (this.wants(entry)) keys.add(this.layout.key(entry))
     return { size: keys.size, has: (entry) => keys.has(this.layout.key(entry)) }
+  }
+
+  /** What is wanted and not found so; at once, since what is wanted must not change meanwhile. */
+  private lacking(found: KeyMap<K, V>): Fault[] {
+    const faults: Fault[] = []
+    for (const [key, value] of this.wanted) {
+      const other = found.get(key)
+      if (other !== undefined && this.layout.same(other, value)) continue
+      const entry = this.layout.entry(this.device, key, value)
+      if (other === undefined) faults.push({ fault: 'missing', entry, found: null })
+      else faults.push({ fault: 'different', entry, found: this.layout.entry(this.device, key, other) })
+    }
+    return faults
   }
 
   private leave(key: K, value: V): void {

@@ -117,6 +117,10 @@ export class Verifier {
     for (const [table, entries] of observation.result()) {
       const waiting = table.pending()
       for (const fault of table.faults(entries)) {
+        if (fault === undefined) {
+          yield
+          continue
+        }
         const { entry } = fault
         const isKnown = fault.fault === 'extra' ? this.statuses.unremoved(entry) : !this.isBelieved(entry)
         if (!isKnown && !isWaiting(waiting, fault)) faults.push(fault)
