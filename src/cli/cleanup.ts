@@ -1,9 +1,7 @@
 import type { Options } from 'yargs'
-import { runCleanup } from '../cleanup.ts'
 import { NoAnswer, request, type Server, urlOf } from '../client.ts'
+import { API_HOST, API_PORT } from '../config/api-address.ts'
 import { ConfigError } from '../config/ini.ts'
-import { interpret } from '../config/load.ts'
-import { API_HOST, API_PORT } from '../config/schema.ts'
 import { readSources } from '../config/sources.ts'
 import { CliError, command } from './command.ts'
 import { configOptions, ignored, path, sources } from './config-options.ts'
@@ -35,12 +33,13 @@ export const cleanup = command({
   ],
   async run(args) {
     const dryRun = args['dry-run']
-    const { stateFile, api } = settings(args['state-file'])
+    const { stateFile, api } = await settings(args['state-file'])
     if (!dryRun && !args.force && (await isServed(api))) {
       throw new CliError(
         `a daemon runs here: ${urlOf(api, '/')} answers. Stop it first, or it makes everything anew; --force if that is no daemon of this network namespace`,
       )
     }
+    const { runCleanup } = await import('../cleanup.ts')
     let removed = 0
     let refusals = 0
     for (const { what, refused } of runCleanup({ stateFile, dryRun })) {
@@ -65,8 +64,9 @@ interface Settings {
   readonly api: Server
 }
 
-function settings(stateFile: string | undefined): Settings {
+async function settings(stateFile: string | undefined): Promise<Settings> {
   if (stateFile !== undefined) return { stateFile, api: { host: API_HOST, port: API_PORT } }
+  const { interpret } = await import('../config/load.ts')
   try {
     const { config } = interpret(readSources(sources(process.argv.slice(2))))
     return { stateFile: config.stateFile, api: config.api }

@@ -16,6 +16,9 @@ export interface Explanation {
       readonly ip: string | null
       readonly port: string
       readonly direction: string
+      readonly sequence: number
+      /** It moves too often to be in one place. */
+      readonly duplicate: boolean
     }[]
     readonly routes: readonly {
       readonly fate: string
@@ -57,7 +60,8 @@ function nowhere(address: string, routes: number): string {
 function instanceText({ id, name, vni, ...instance }: Explanation['instances'][number]): string {
   const { routes, entries, not_shown } = instance
   const local = instance.local.map(
-    ({ mac, ip, port, direction }) => `attached here: ${mac} ${ip ?? 'any address'} on ${port}, ${direction}`,
+    ({ mac, ip, port, direction, sequence, duplicate }) =>
+      `attached here: ${mac} ${ip ?? 'any address'} on ${port}, ${direction}, mobility sequence ${sequence}${duplicate ? ', DUPLICATE: it moves too often, and outbids nobody' : ''}`,
   )
   const rows = routes.map(({ fate, next_hop, vni: label, source, stale, route, reason }) => [
     fate.toUpperCase(),

@@ -51,11 +51,12 @@ function parseAddress(text: string | undefined): Address {
 /** The routes for an address in the RIB, by key, the best of each first. */
 function chainsFor(address: Address, { rib }: Speaker): Promise<MacRoute[][]> {
   const chains: MacRoute[][] = []
-  const visit = (head: Route): void => {
-    if (!isMacRoute(head) || !concerns(head, address)) return
+  const visit = (head: Route): boolean => {
+    if (!isMacRoute(head) || !concerns(head, address)) return true
     const chain: MacRoute[] = []
     for (let route: Route | null = head; route !== null; route = route.next) chain.push(route as MacRoute)
     chains.push(chain)
+    return true
   }
   return new Promise((resolve) => rib.walk(rib.best(EVPN), visit, () => resolve(chains)))
 }
@@ -94,6 +95,8 @@ function explain(
       ip: ip === null ? null : formatIp(ip),
       port,
       direction,
+      sequence: evpn.mobility.sequenceOf(mac),
+      duplicate: evpn.mobility.duplicateSince(mac) !== undefined,
     })),
     routes: [...imported, ...strangers.slice(0, MAX_STRANGERS)].map(showVerdict),
     not_shown: Math.max(0, strangers.length - MAX_STRANGERS),

@@ -83,6 +83,7 @@ const state: State = {
           direction: 'both',
           localPref: null,
           label: 16,
+          sticky: false,
           sequence: 0,
           description: null,
         },

@@ -184,7 +184,7 @@ describe('a local address', () => {
     expect(explanationText(answer)).toBe(
       [
         'net1 (EVI-1, VNI 100, imports 64512:10)',
-        '  attached here: 02:00:00:00:01:01 192.168.10.1 on tap1, both',
+        `  attached here: 02:00:00:00:01:01 192.168.10.1 on tap1, both, mobility sequence ${answer.instances[0].local[0].sequence}`,
         `  BEATEN  10.77.0.12  vni 100  from BGP-10.77.0.1  ${answer.instances[0].routes[0].route}             (a local endpoint wins)`,
         `  OURS    10.77.0.11  vni 100  from EVI-1          ${answer.instances[0].routes[1].route}  (this instance announces it)`,
         '  in the kernel: local-mac 02:00:00:00:01:01 on tap1, programmed',
