@@ -1,4 +1,4 @@
-import { release } from 'node:os'
+import { networkInterfaces, release } from 'node:os'
 import { EVPN, type Family, ROUTE_TARGET } from './bgp/family.ts'
 import { maskPrefix } from './bgp/nlri/prefix.ts'
 import { SPEAKER_DEFAULTS, Speaker } from './bgp/speaker.ts'
@@ -16,7 +16,7 @@ import type { RecentLog } from './recent-log.ts'
 import type { DataplaneView } from './rest/looking-glass/instances.ts'
 import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
-import { formatIp } from './values/address.ts'
+import { formatIp, parseIp } from './values/address.ts'
 import { VERSION } from './version.ts'
 import { isOurDevice } from './vpn/names.ts'
 import { VpnService } from './vpn/service.ts'
@@ -88,6 +88,8 @@ export async function runDaemon(
       vtep: evpn.localAddress,
       vxlanPort: evpn.vxlanPort,
       mobility: evpn.mobility,
+      vxlanMtu: evpn.vxlanMtu,
+      underlay: underlayOf(config, log),
     },
     speaker,
     reconciler,
@@ -178,6 +180,21 @@ function openDriver({ evpn }: Config): Driver {
   return evpn.driver === 'linux'
     ? new LinuxDriver({ clock: systemClock })
     : new MemoryDriver(systemClock, { pretend: (name) => !isOurDevice(name) })
+}
+
+/** The interface with our VTEP address; null where none has it, or only the loopback, whose MTU says nothing of the network. */
+function underlayOf({ evpn }: Config, log: Logger): string | null {
+  for (const [label, addresses] of Object.entries(networkInterfaces())) {
+    const own = addresses?.find(({ address }) => parseIp(address) === evpn.localAddress)
+    if (own?.internal === true) return null
+    if (own !== undefined) return label.split(':')[0] ?? null
+  }
+  if (evpn.driver === 'linux')
+    log.warn(
+      { address: formatIp(evpn.localAddress) },
+      'no interface has the VTEP address: MTU of VXLAN is 1500',
+    )
+  return null
 }
 
 function offeredFamilies(peer: { readonly routeTargetConstraint: boolean }): readonly Family[] {

@@ -48,6 +48,8 @@ export function toConfig(settings: Settings, peers: Peers) {
         /** 0: when it is detached. */
         recoverySeconds: evpn.mac_duplicate_recovery,
       },
+      /** Null: what the underlay has room for. */
+      vxlanMtu: evpn.vxlan_mtu,
     },
     ipvpn: {
       driver: ipvpn.dataplane_driver,

@@ -143,6 +143,11 @@ export function configSchema(interfaces: Interfaces) {
         1800,
         'Seconds after which a duplicate is given another chance; 0: when it is detached.',
       ),
+      vxlan_mtu: option(
+        integer(1280, 65_535),
+        null,
+        'MTU of VXLAN devices; when not given, what the interface of `dataplane_local_address` has room for, and at least 1500.',
+      ),
       ovs_bridge: unused('options of the `ovs` driver'),
     }),
     DATAPLANE_DRIVER_IPVPN: z.object({

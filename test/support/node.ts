@@ -38,6 +38,8 @@ export class TestNode {
         vtep: ip(address),
         vxlanPort: 4789,
         mobility: MOBILITY_DEFAULTS,
+        vxlanMtu: null,
+        underlay: null,
       },
       this.speaker,
       this.reconciler,

@@ -121,6 +121,8 @@ export class Victim {
         vtep: address,
         vxlanPort: 4789,
         mobility: MOBILITY_DEFAULTS,
+        vxlanMtu: null,
+        underlay: null,
       },
       this.speaker,
       this.reconciler,

@@ -153,7 +153,11 @@ describe('attach', () => {
 describe('a request that cannot be granted changes nothing', () => {
   test.each([
     ['the port does not exist', { port: 'tap9' }, 'interface tap9 does not exist'],
-    ['the bridge does not exist', { linuxBridge: 'br9' }, 'linuxbr: bridge br9 does not exist'],
+    [
+      'the bridge is none',
+      { instanceId: 'net2', vni: 2, linuxBridge: 'vxlan--net1' },
+      'linuxbr: vxlan--net1 is no bridge but a vxlan',
+    ],
     [
       'the VNI is of another network',
       { instanceId: 'net2', port: 'tap2' },
