@@ -130,7 +130,8 @@ export function adjustLink(batch: Batch, entry: Bridge | Vxlan): void {
   batch.begin(k.RTM_NEWLINK, 0)
   ifinfomsg(writer, { family: k.AF_UNSPEC, index: 0, up: true })
   writer.attributeText(k.IFLA_IFNAME, entry.device)
-  writer.attributeText(k.IFLA_IFALIAS, entry.alias)
+  // an alias may fill its room, where a zero would be one octet too many
+  writer.attributeCharacters(k.IFLA_IFALIAS, entry.alias)
   linkInfo(writer, entry, () => {
     if (entry.kind === 'vxlan') writer.attributeU8(k.IFLA_VXLAN_LEARNING, 0)
     else writer.attributeU32(k.IFLA_BR_STP_STATE, 0)
