@@ -89,6 +89,7 @@ export async function runDaemon(
       vxlanPort: evpn.vxlanPort,
       mobility: evpn.mobility,
       vxlanMtu: evpn.vxlanMtu,
+      neighSuppress: evpn.neighSuppress,
       underlay: underlayOf(config, log),
     },
     speaker,

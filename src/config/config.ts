@@ -50,6 +50,7 @@ export function toConfig(settings: Settings, peers: Peers) {
       },
       /** Null: what the underlay has room for. */
       vxlanMtu: evpn.vxlan_mtu,
+      neighSuppress: evpn.neigh_suppress,
     },
     ipvpn: {
       driver: ipvpn.dataplane_driver,

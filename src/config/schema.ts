@@ -148,6 +148,11 @@ export function configSchema(interfaces: Interfaces) {
         null,
         'MTU of VXLAN devices; when not given, what the interface of `dataplane_local_address` has room for, and at least 1500.',
       ),
+      neigh_suppress: option(
+        boolean,
+        true,
+        'Answer ARP and ND for remote addresses here. Linux then keeps gratuitous ARP, unsolicited advertisements and duplicate detection from other nodes: VMs that share an address by VRRP need `false`.',
+      ),
       ovs_bridge: unused('options of the `ovs` driver'),
     }),
     DATAPLANE_DRIVER_IPVPN: z.object({

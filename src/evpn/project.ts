@@ -27,6 +27,8 @@ export interface Tunnelling {
   readonly vxlanMtu: number | null
   /** The interface with the VTEP address; null where none has it. */
   readonly underlay: string | null
+  /** Whether the bridge answers ARP and ND for remote addresses. */
+  readonly neighSuppress: boolean
 }
 
 /** Links and VXLAN port of the network as a whole. */
@@ -34,7 +36,7 @@ export function projectNetwork(
   { bridge, givenBridge, vxlan, givenVxlan }: Devices,
   alias: string,
   vni: number,
-  { vtep: local, vxlanPort: port, vxlanMtu: mtu, underlay }: Tunnelling,
+  { vtep: local, vxlanPort: port, vxlanMtu: mtu, underlay, neighSuppress }: Tunnelling,
 ): NetworkEntry[] {
   const master: Bridge = { kind: 'bridge', device: bridge, given: givenBridge, alias }
   const link: Vxlan = { kind: 'vxlan', device: vxlan, alias, vni, local, port, mtu, underlay }
@@ -44,7 +46,7 @@ export function projectNetwork(
     bridge,
     given: false,
     learning: false,
-    neighSuppress: true,
+    neighSuppress,
   }
   return givenVxlan ? [master] : [master, link, slave]
 }

@@ -28,6 +28,7 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     mobility: MOBILITY_DEFAULTS,
     vxlanMtu: null,
     underlay: null,
+    neighSuppress: true,
   }
   const vpns = new VpnService(config, speaker, reconciler, silent)
   reconciler.start()

@@ -17,6 +17,7 @@ import { AS } from '../../src/lab/two-nodes.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
 import { parseMac } from '../../src/values/mac.ts'
 import { nameSuffix } from '../../src/vpn/names.ts'
+import { captured } from '../support/capture.ts'
 import { attachmentOf, forwards, instance, session } from '../support/interop.ts'
 import { ip, macRoute, peerConfig, rt, silent } from '../support/speakers.ts'
 
@@ -37,7 +38,6 @@ let nodes: Daemon[]
 let vms: Vm[]
 let injector: Speaker
 let middle: Host
-let captures = 0
 const source = localSource('injector')
 
 const vmMac = (n: number) => `02:00:00:00:01:0${n}`
@@ -47,7 +47,7 @@ const ipIn = (namespace: string, ...words: string[]) => run('ip', '-n', namespac
 const node = (n: number): Daemon => nodes[n - 1]!
 const vm = (n: number): Vm => vms[n - 1]!
 
-async function start(host: Host): Promise<Daemon> {
+async function start(host: Host, evpn: Record<string, string> = {}): Promise<Daemon> {
   const n = Number(host.name.slice(-1))
   const others = NODES.filter((other) => other !== n).map(nodeAddress)
   return startChanter(lab, host, {
@@ -57,6 +57,7 @@ async function start(host: Host): Promise<Daemon> {
       peers: [...others, INJECTOR].join(', '),
       connect_retry_time: 1,
     },
+    DATAPLANE_DRIVER_EVPN: evpn,
   })
 }
 
@@ -82,7 +83,7 @@ beforeAll(async () => {
     hosts.push(host)
     vms.push(await plug(host, `vm${n}`, n))
   }
-  nodes = await Promise.all(hosts.map(start))
+  nodes = await Promise.all(hosts.map((host) => start(host)))
   injector = new Speaker(
     {
       ...SPEAKER_DEFAULTS,
@@ -118,43 +119,10 @@ const ping = (from: Vm, address: string, ...options: string[]) =>
 const askInVain = (from: Vm, address: string) =>
   ping(from, address, '-c', '1', '-W', '0.5').catch(() => 'nobody is there')
 
-/** What tshark reads of the packets on a device while something happens: `fields` of each, until a packet has `last` in them. */
-async function captured(
-  { namespace, device, filter, fields }: Capture,
-  last: string,
-  happening: () => Promise<unknown>,
-): Promise<string[]> {
-  const words = ['-i', device, '-f', filter, '-lnT', 'fields', '-e', 'frame.number']
-  const tshark = lab.start(
-    namespace,
-    `tshark-${++captures}`,
-    'tshark',
-    ...words,
-    ...fields.flatMap((field) => ['-e', field]),
-  )
-  const packets = () =>
-    tshark
-      .tail(10_000)
-      .split('\n')
-      .flatMap((line) => /^\d+\t(.*)/.exec(line)?.[1] ?? [])
-  await lab.eventually('tshark captures', async () => {
-    const seen = tshark.tail()
-    return seen.includes('Capture started') ? { value: seen } : { seen }
-  })
-  await happening()
-  await lab.eventually(`a packet with ${last} is captured`, async () => {
-    const seen = packets()
-    return seen.some((packet) => packet.includes(last)) ? { value: seen } : { seen: seen.join() }
-  })
-  await tshark.stop('SIGINT')
-  return packets()
-}
-
-interface Capture {
-  readonly namespace: string
-  readonly device: string
-  readonly filter: string
-  readonly fields: readonly string[]
+/** Node 1 with its usual configuration again. */
+async function restarted(): Promise<Daemon> {
+  await node(1).process.stop()
+  return start(node(1).host)
 }
 
 const neighbours = async (n: number): Promise<string[]> => {
@@ -234,7 +202,7 @@ describe('an underlay of IPv6 alone', () => {
       fields: ['frame.len', 'ipv6.nxt'],
     }
     const largest = `${JUMBO + 14}\t17,58`
-    const frames = await captured(capture, largest, async () => {
+    const frames = await captured(lab, capture, largest, async () => {
       await ping(vm(1), IPV4(2), '-M', 'do', '-s', String(ROOM - 28))
       await ping(vm(1), IPV6(2), '-M', 'do', '-s', String(ROOM - 48))
     })
@@ -283,7 +251,7 @@ describe('ARP and ND', () => {
     for (const n of [2, 3]) {
       const unknown = [IPV4(70 + n), IPV6(70 + n)]
       await ipIn(vm(1).namespace, 'neigh', 'flush', 'dev', 'eth0')
-      const asked = await captured({ ...capture, namespace: vm(n).namespace }, unknown[1]!, async () => {
+      const asked = await captured(lab, { ...capture, namespace: vm(n).namespace }, unknown[1]!, async () => {
         await ping(vm(1), IPV4(n))
         await ping(vm(1), IPV6(n))
         for (const address of unknown) await askInVain(vm(1), address)
@@ -306,7 +274,7 @@ describe('ARP and ND', () => {
       fields: ['icmpv6.nd.na.flag.r', 'icmpv6.nd.na.target_address'],
     }
     const told = async () => {
-      const answers = await captured(capture, IPV6(9), async () => {
+      const answers = await captured(lab, capture, IPV6(9), async () => {
         await ipIn(vm(1).namespace, 'neigh', 'flush', 'dev', 'eth0')
         await askInVain(vm(1), IPV6(9))
       })
@@ -322,6 +290,39 @@ describe('ARP and ND', () => {
     expect(await told()).toEqual(new Set([false]))
     injector.withdraw(source, EVPN, route)
     await answersFor(1, ADDRESSES)
+  })
+
+  test.each(['true', 'false'])('gratuitous ARP, with neigh_suppress = %s', async (suppress) => {
+    await node(1).process.stop()
+    nodes[0] = await start(node(1).host, { neigh_suppress: suppress })
+    await lab.eventually('the VXLAN port is set so', async () => {
+      const shown = await run(
+        'bridge',
+        '-netns',
+        node(1).host.namespace,
+        '-d',
+        'link',
+        'show',
+        'dev',
+        'vxlan--net1',
+      )
+      return shown.includes(`neigh_suppress ${suppress === 'true' ? 'on' : 'off'}`)
+        ? { value: shown }
+        : { seen: shown }
+    })
+    const capture = {
+      namespace: vm(2).namespace,
+      device: 'eth0',
+      filter: `ether src ${vmMac(1)} and ether broadcast and arp`,
+      fields: ['arp.dst.proto_ipv4'],
+    }
+    await lab.exec(vm(1).namespace, 'sysctl', '-qw', 'net.ipv4.conf.eth0.arp_notify=1')
+    const asked = await captured(lab, capture, IPV4(81), async () => {
+      await ipIn(vm(1).namespace, 'link', 'set', 'eth0', 'address', vmMac(1))
+      await askInVain(vm(1), IPV4(81))
+    })
+    expect(new Set(asked)).toEqual(new Set(suppress === 'true' ? [IPV4(81)] : [IPV4(1), IPV4(81)]))
+    nodes[0] = suppress === 'true' ? node(1) : await restarted()
   })
 
   test('an address that moves to another MAC elsewhere is followed', async () => {
@@ -369,7 +370,7 @@ describe('broadcast', () => {
       filter: 'udp port 4789',
       fields: ['ipv6.src', 'ipv6.dst', 'vxlan.vni', 'arp.dst.proto_ipv4'],
     }
-    const sent = await captured(capture, `${nodeAddress(3)}\t7777\t${IPV4(99)}`, async () => {
+    const sent = await captured(lab, capture, `${nodeAddress(3)}\t7777\t${IPV4(99)}`, async () => {
       await askInVain(vm(1), IPV4(99))
       // had anybody passed it on, that would have come before this
       await ping(vm(2), IPV4(3))

@@ -149,6 +149,7 @@ export class Node {
       mobility: MOBILITY_DEFAULTS,
       vxlanMtu: null,
       underlay: null,
+      neighSuppress: true,
     }
     const keep = (): Promise<void> => {
       if (!this.keepsState) return Promise.resolve()

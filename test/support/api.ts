@@ -48,6 +48,7 @@ export function testApi(): TestApi {
       mobility: MOBILITY_DEFAULTS,
       vxlanMtu: null,
       underlay: null,
+      neighSuppress: true,
     },
     speaker,
     reconciler,

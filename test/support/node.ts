@@ -40,6 +40,7 @@ export class TestNode {
         mobility: MOBILITY_DEFAULTS,
         vxlanMtu: null,
         underlay: null,
+        neighSuppress: true,
       },
       this.speaker,
       this.reconciler,

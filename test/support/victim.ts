@@ -123,6 +123,7 @@ export class Victim {
         mobility: MOBILITY_DEFAULTS,
         vxlanMtu: null,
         underlay: null,
+        neighSuppress: true,
       },
       this.speaker,
       this.reconciler,

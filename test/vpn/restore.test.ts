@@ -52,6 +52,7 @@ function start(text = disk.at(-1)): Life {
       mobility: MOBILITY_DEFAULTS,
       vxlanMtu: null,
       underlay: null,
+      neighSuppress: true,
     },
     speaker,
     reconciler,
