@@ -25,7 +25,7 @@ const VNI = 100
 const VTEPS: readonly Ip[] = Array.from({ length: 64 }, (_, i) => ipv4FromNumber(0xc0000202 + i))
 
 const network: Entry[] = [
-  { kind: 'bridge', device: 'br0', alias: 'chanter:bench' },
+  { kind: 'bridge', device: 'br0', given: false, alias: 'chanter:bench' },
   {
     kind: 'vxlan',
     device: 'vx0',
@@ -33,8 +33,10 @@ const network: Entry[] = [
     vni: VNI,
     local: ipv4FromNumber(0x7f000001),
     port: 4789,
+    mtu: null,
+    underlay: null,
   },
-  { kind: 'port', device: 'vx0', bridge: 'br0', learning: false, neighSuppress: true },
+  { kind: 'port', device: 'vx0', bridge: 'br0', given: false, learning: false, neighSuppress: true },
 ]
 
 function remoteMac(i: number): RemoteMac {
@@ -48,6 +50,7 @@ function neighbour(i: number): Neighbour {
     device: 'br0',
     ip: ipv4FromNumber(0x0a000000 + i),
     mac: 0x02_00_00_00_00_00 + i,
+    router: false,
   }
 }
 
@@ -179,7 +182,7 @@ async function attachment(count: number): Promise<number> {
     execFileSync('ip', ['tuntap', 'add', device, 'mode', 'tap'])
     session.driver.poll()
     const entries: Entry[] = [
-      { kind: 'port', device, bridge: 'br0', learning: false, neighSuppress: false },
+      { kind: 'port', device, bridge: 'br0', given: false, learning: false, neighSuppress: false },
       { kind: 'local-mac', device, mac: 0x02_00_00_00_00_00 + i },
     ]
     const start = performance.now()

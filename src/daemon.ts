@@ -1,4 +1,4 @@
-import { release } from 'node:os'
+import { networkInterfaces, release } from 'node:os'
 import { EVPN, type Family, ROUTE_TARGET } from './bgp/family.ts'
 import { maskPrefix } from './bgp/nlri/prefix.ts'
 import { SPEAKER_DEFAULTS, Speaker } from './bgp/speaker.ts'
@@ -15,7 +15,7 @@ import type { Logger } from './log.ts'
 import type { RecentLog } from './recent-log.ts'
 import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
-import { formatIp } from './values/address.ts'
+import { formatIp, parseIp } from './values/address.ts'
 import { VERSION } from './version.ts'
 import { isOurDevice } from './vpn/names.ts'
 import { VpnService } from './vpn/service.ts'
@@ -87,6 +87,9 @@ export async function runDaemon(
       vtep: evpn.localAddress,
       vxlanPort: evpn.vxlanPort,
       mobility: evpn.mobility,
+      vxlanMtu: evpn.vxlanMtu,
+      neighSuppress: evpn.neighSuppress,
+      underlay: underlayOf(config, log),
     },
     speaker,
     reconciler,
@@ -184,6 +187,21 @@ function openDriver({ evpn }: Config): Driver {
   return evpn.driver === 'linux'
     ? new LinuxDriver({ clock: systemClock })
     : new MemoryDriver(systemClock, { pretend: (name) => !isOurDevice(name) })
+}
+
+/** The interface with our VTEP address; null where none has it, or only the loopback, whose MTU says nothing of the network. */
+function underlayOf({ evpn }: Config, log: Logger): string | null {
+  for (const [label, addresses] of Object.entries(networkInterfaces())) {
+    const own = addresses?.find(({ address }) => parseIp(address) === evpn.localAddress)
+    if (own?.internal === true) return null
+    if (own !== undefined) return label.split(':')[0] ?? null
+  }
+  if (evpn.driver === 'linux')
+    log.warn(
+      { address: formatIp(evpn.localAddress) },
+      'no interface has the VTEP address: MTU of VXLAN is 1500',
+    )
+  return null
 }
 
 function offeredFamilies(peer: { readonly routeTargetConstraint: boolean }): readonly Family[] {

@@ -47,7 +47,7 @@ export const attachmentOptions = {
     describe: 'VXLAN network identifier',
   },
   'local-pref': { ...number, describe: 'LOCAL_PREF of the routes' },
-  linuxbr: { ...text, describe: 'Existing Linux bridge to use (evpn)' },
+  linuxbr: { ...text, describe: 'Linux bridge to use, made where it is missing (evpn)' },
   direction: {
     ...text,
     choices: ['both', 'to-port', 'from-port'],

@@ -48,6 +48,9 @@ export function toConfig(settings: Settings, peers: Peers) {
         /** 0: when it is detached. */
         recoverySeconds: evpn.mac_duplicate_recovery,
       },
+      /** Null: what the underlay has room for. */
+      vxlanMtu: evpn.vxlan_mtu,
+      neighSuppress: evpn.neigh_suppress,
     },
     ipvpn: {
       driver: ipvpn.dataplane_driver,

@@ -143,6 +143,16 @@ export function configSchema(interfaces: Interfaces) {
         1800,
         'Seconds after which a duplicate is given another chance; 0: when it is detached.',
       ),
+      vxlan_mtu: option(
+        integer(1280, 65_535),
+        null,
+        'MTU of VXLAN devices; when not given, what the interface of `dataplane_local_address` has room for, and at least 1500.',
+      ),
+      neigh_suppress: option(
+        boolean,
+        true,
+        'Answer ARP and ND for remote addresses here. Linux then keeps gratuitous ARP, unsolicited advertisements and duplicate detection from other nodes: VMs that share an address by VRRP need `false`.',
+      ),
       ovs_bridge: unused('options of the `ovs` driver'),
     }),
     DATAPLANE_DRIVER_IPVPN: z.object({

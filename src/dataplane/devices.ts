@@ -15,7 +15,7 @@ const DEVICES_A_TURN = 4
  * for it have no end to wait for.
  */
 const ADOPTION_MS = 60_000
-/** A bridge has to be there before its ports. */
+/** A bridge has to be there before its ports, and be left by them before it can go. */
 const PLACING_ORDER = ['bridge', 'vxlan', undefined]
 
 export interface DevicesParts {
@@ -112,7 +112,7 @@ export class Devices {
 
   /** Takes away what is left to take away of some devices; to be called when all entries are dealt with. */
   takeAway(): void {
-    for (const device of [...this.leavers].slice(0, DEVICES_A_TURN)) {
+    for (const device of this.nextLeavers()) {
       this.leavers.delete(device)
       // what is not there holds nothing to remove
       if (device.index === null && !this.isUnplaced(device)) this.lose(device)
@@ -136,7 +136,7 @@ export class Devices {
 
   /** The kernel told of a change of this interface. */
   linkChanged(name: string): void {
-    this.touchWaitingPorts(name)
+    this.touchDependents(name)
     const device = this.all.get(name)
     if (device === undefined || this.unplaced.has(device)) return
     const link = this.driver.link(name)
@@ -145,7 +145,7 @@ export class Devices {
       this.lose(device)
       this.touch(device)
     } else {
-      const wrong = device.failure === null ? misplaced(device, link) : undefined
+      const wrong = device.failure === null ? misplaced(device, link, this.driver) : undefined
       if (wrong !== undefined) this.exceptions.contested(wrong)
       else if (device.master !== link.master) this.touch(device)
     }
@@ -169,6 +169,11 @@ export class Devices {
         yield device
       }
     }
+  }
+
+  private nextLeavers(): Device[] {
+    const order = (device: Device) => PLACING_ORDER.indexOf(device.leavingLink?.kind)
+    return [...this.leavers].sort((a, b) => order(b) - order(a)).slice(0, DEVICES_A_TURN)
   }
 
   private place(device: Device): void {
@@ -274,10 +279,13 @@ export class Devices {
     this.released(device)
   }
 
-  /** A bridge may have appeared for which ports wait. */
-  private touchWaitingPorts(bridge: string): void {
+  /** A bridge may have appeared for which ports wait, a port may have left a bridge that is to go, an underlay may have another MTU. */
+  private touchDependents(name: string): void {
     for (const device of this.all.values()) {
-      if (device.failure !== null && device.port?.bridge === bridge) this.touch(device)
+      const { link, port, leavingLink, failure } = device
+      if (failure !== null && port?.bridge === name) this.touch(device)
+      else if (link?.kind === 'vxlan' && link.underlay === name) this.touch(device)
+      if (leavingLink?.kind === 'bridge' && leavingLink.given) this.dismiss(device)
     }
   }
 

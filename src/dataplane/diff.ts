@@ -32,11 +32,16 @@ export type LinkStep =
 
 export function linkStep(wanted: Bridge | Vxlan, actual: Link | undefined): LinkStep {
   if (actual === undefined) return { do: 'create' }
-  if (!isOurs(actual)) return { do: 'refuse', reason: foreign(actual) }
+  if (!isOurs(actual)) {
+    // the dummy kernel's interfaces are of no kind
+    const usable = wanted.kind === 'bridge' && wanted.given && (actual.kind ?? 'bridge') === 'bridge'
+    return usable ? { do: 'nothing' } : { do: 'refuse', reason: foreign(actual) }
+  }
   if (actual.kind !== wanted.kind || (wanted.kind === 'vxlan' && !sameTunnel(wanted, actual))) {
     return { do: 'recreate' }
   }
-  return { do: actual.up && actual.tuned && actual.alias === wanted.alias ? 'nothing' : 'adjust' }
+  const fits = wanted.kind === 'bridge' || wanted.mtu === null || wanted.mtu === actual.mtu
+  return { do: actual.up && actual.tuned && actual.alias === wanted.alias && fits ? 'nothing' : 'adjust' }
 }
 
 function sameTunnel(wanted: Vxlan, actual: Link): boolean {
@@ -45,9 +50,7 @@ function sameTunnel(wanted: Vxlan, actual: Link): boolean {
 
 /** Whether a device is enslaved as wanted. */
 export function isPlaced(wanted: Port, actual: Link): boolean {
-  return (
-    actual.master === wanted.bridge &&
-    actual.learning === wanted.learning &&
-    actual.neighSuppress === wanted.neighSuppress
-  )
+  if (actual.master !== wanted.bridge) return false
+  const tuned = actual.learning === wanted.learning && actual.neighSuppress === wanted.neighSuppress
+  return wanted.given || tuned
 }

@@ -77,6 +77,14 @@ export function unbridged(device: string): string {
   return `interface ${device} is in no bridge`
 }
 
+export function shared(bridge: string, ports: readonly string[]): string {
+  return `bridge ${bridge} has other ports: ${ports.join(', ')}`
+}
+
+export function elsewhere(device: string, master: string): string {
+  return `interface ${device} is in ${master} already`
+}
+
 export function foreign(link: Interface): string {
   const alias = link.alias === null ? 'it has no alias' : `its alias is "${link.alias}"`
   return `interface ${link.name} exists and is not ours: ${alias}, not "${ALIAS_PREFIX}..."`

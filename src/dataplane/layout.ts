@@ -69,17 +69,21 @@ export function floods(): Layout<Flood, string, Tunnel> {
   }
 }
 
+/** What a router's MAC address is raised by, to keep that it is one: more than any MAC address. */
+const ROUTER = 2 ** 48
+
 /** IPv4 addresses are kept as numbers. */
-export function neighbours(): Layout<Neighbour, Key, Mac> {
+export function neighbours(): Layout<Neighbour, Key, number> {
   return {
     kind: 'neighbour',
     key: ({ ip }) => (isIpv4(ip) ? ipv4ToNumber(ip) : ip),
-    value: (entry) => entry.mac,
-    entry: (device, key, mac) => ({
+    value: ({ mac, router }) => (router ? ROUTER + mac : mac),
+    entry: (device, key, value) => ({
       kind: 'neighbour',
       device,
       ip: typeof key === 'number' ? ipv4FromNumber(key) : (key as Ip),
-      mac,
+      mac: value % ROUTER,
+      router: value >= ROUTER,
     }),
     same: (a, b) => a === b,
   }

@@ -46,6 +46,7 @@ export class MemoryKernel {
       master: null,
       up: false,
       vni: null,
+      mtu: 1500,
       local: null,
       port: null,
       tuned: true,
@@ -92,14 +93,15 @@ export class MemoryKernel {
 
   setLink(entry: Bridge | Vxlan): void {
     if (!this.links.has(entry.device)) this.createLink(entry)
-    this.changeLink(entry.device, { alias: entry.alias, up: true, tuned: true })
+    const mtu = entry.kind === 'vxlan' && entry.mtu !== null ? { mtu: entry.mtu } : {}
+    this.changeLink(entry.device, { alias: entry.alias, up: true, tuned: true, ...mtu })
   }
 
-  setPort({ device, bridge, learning, neighSuppress }: Port): void {
+  setPort({ device, bridge, given, learning, neighSuppress }: Port): void {
     this.need(device)
     if (this.need(bridge).kind !== 'bridge') throw new Refusal(`EINVAL: ${bridge} is no bridge`)
     this.enslave(device, bridge)
-    this.changeLink(device, { learning, neighSuppress })
+    if (!given) this.changeLink(device, { learning, neighSuppress })
   }
 
   setEntry(entry: TableEntry, marked: boolean): void {

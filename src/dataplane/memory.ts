@@ -1,16 +1,19 @@
 import type { Clock } from '../clock.ts'
+import { isPlaced } from './diff.ts'
 import {
   type Driver,
+  elsewhere,
   foreign,
   isOurs,
   type Link,
   type Observer,
   type Refused,
   type Sighting,
+  shared,
 } from './driver.ts'
 import type { DeviceEntry, TableEntry } from './layout.ts'
 import { floodKey, MemoryKernel, Refusal } from './memory-kernel.ts'
-import type { Bridge, Entry, Port, Vxlan } from './model.ts'
+import { type Bridge, type Entry, type Port, same, type Vxlan } from './model.ts'
 
 const CHUNK = 256
 
@@ -57,21 +60,21 @@ export class MemoryDriver implements Driver {
     if (link === undefined) return false
     switch (entry.kind) {
       case 'bridge':
-        return link.kind === 'bridge' && link.alias === entry.alias && link.up
+        return (
+          link.kind === 'bridge' &&
+          ((entry.given && !isOurs(link)) || (link.alias === entry.alias && link.up))
+        )
       case 'vxlan':
         return (
           link.alias === entry.alias &&
           link.up &&
           link.vni === entry.vni &&
           link.local === entry.local &&
-          link.port === entry.port
+          link.port === entry.port &&
+          (entry.mtu === null || link.mtu === entry.mtu)
         )
       case 'port':
-        return (
-          link.master === entry.bridge &&
-          link.learning === entry.learning &&
-          link.neighSuppress === entry.neighSuppress
-        )
+        return isPlaced(entry, link)
       case 'local-mac':
         return this.kernel.bridgedAt(entry.device, entry.mac)?.marked === true
       case 'remote-mac': {
@@ -81,8 +84,10 @@ export class MemoryDriver implements Driver {
       }
       case 'flood':
         return link.floods.has(floodKey(entry))
-      case 'neighbour':
-        return link.neighbours.get(entry.ip)?.entry.mac === entry.mac
+      case 'neighbour': {
+        const held = link.neighbours.get(entry.ip)?.entry
+        return held !== undefined && same(held, entry)
+      }
       default:
         return entry satisfies never
     }
@@ -117,10 +122,8 @@ export class MemoryDriver implements Driver {
 
   removeDevice(entry: DeviceEntry): string | null {
     return this.carryOut('remove', entry, () => {
-      const link = this.kernel.links.get(entry.device)
-      if (entry.kind !== 'port') {
-        if (link !== undefined && isOurs(link)) this.kernel.deleteLink(entry.device)
-      } else if (link?.master === entry.bridge) this.kernel.enslave(entry.device, null)
+      if (entry.kind === 'port') this.removePort(entry)
+      else this.removeLink(entry)
     })
   }
 
@@ -187,12 +190,35 @@ export class MemoryDriver implements Driver {
     this.kernel.setLink(entry)
   }
 
+  private removeLink(entry: Bridge | Vxlan): void {
+    const link = this.kernel.links.get(entry.device)
+    if (link === undefined || !isOurs(link)) return
+    const ports = [...this.kernel.links.values()].filter(({ master }) => master === entry.device)
+    if (entry.kind === 'bridge' && entry.given && ports.length > 0)
+      throw new Refusal(
+        shared(
+          entry.device,
+          ports.map(({ name }) => name),
+        ),
+      )
+    this.kernel.deleteLink(entry.device)
+  }
+
   private setPort(entry: Port): void {
-    this.link(entry.device)
+    const master = this.link(entry.device)?.master ?? null
+    if (entry.given && master !== null && master !== entry.bridge)
+      throw new Refusal(elsewhere(entry.device, master))
     if (this.pretend !== null && this.link(entry.bridge)?.kind === null) {
       this.kernel.changeLink(entry.bridge, { kind: 'bridge' })
     }
     this.kernel.setPort(entry)
+  }
+
+  private removePort({ device, bridge, given }: Port): void {
+    const master = this.kernel.links.get(bridge)
+    if (this.kernel.links.get(device)?.master !== bridge) return
+    if (given && master !== undefined && !isOurs(master)) return
+    this.kernel.enslave(device, null)
   }
 
   private tell(notice: (observer: Observer) => void): void {

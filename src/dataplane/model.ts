@@ -1,10 +1,12 @@
 import { formatIp, type Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
 
-/** A Linux bridge of ours. */
+/** A Linux bridge. */
 export interface Bridge {
   readonly kind: 'bridge'
   readonly device: string
+  /** Others may have made it, and use it: theirs is taken as it is, ours stays as long as it has other ports. */
+  readonly given: boolean
   /** Our mark and whom the device serves: `chanter:<vpn instance id>`. */
   readonly alias: string
 }
@@ -18,6 +20,10 @@ export interface Vxlan {
   readonly local: Ip
   /** UDP destination port. */
   readonly port: number
+  /** Null: what the underlay has room for. */
+  readonly mtu: number | null
+  /** The interface that its packets leave by; null where nobody knows. */
+  readonly underlay: string | null
 }
 
 /** A device enslaved to a bridge. The device itself may be somebody else's. */
@@ -25,6 +31,8 @@ export interface Port {
   readonly kind: 'port'
   readonly device: string
   readonly bridge: string
+  /** Others may have put it there: it is only moved where it is in no bridge, keeps its options, and stays in a bridge that is not ours. */
+  readonly given: boolean
   readonly learning: boolean
   readonly neighSuppress: boolean
 }
@@ -59,6 +67,8 @@ export interface Neighbour {
   readonly device: string
   readonly ip: Ip
   readonly mac: Mac
+  /** Whether the ND answers say that it is a router (RFC 9047). */
+  readonly router: boolean
 }
 
 /** One thing the kernel should hold. */
@@ -168,6 +178,7 @@ export interface Interface {
   readonly up: boolean
   /** Of a VXLAN device. */
   readonly vni: number | null
+  readonly mtu: number
 }
 
 /** The forwarding loop as the VPN services see it: they say what should be, it makes it so and tells what became of it. */

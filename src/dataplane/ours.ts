@@ -23,7 +23,7 @@ export function* oursIn(driver: Driver, places: Places): Iterable<Ours> {
   const links = driver.ours().toSorted((a, b) => Number(a.kind === 'bridge') - Number(b.kind === 'bridge'))
   for (const { name, kind, alias } of links) {
     // of a link of ours only the name matters
-    const link: Bridge = { kind: 'bridge', device: name, alias: alias ?? '' }
+    const link: Bridge = { kind: 'bridge', device: name, given: false, alias: alias ?? '' }
     yield { what: `${kind} ${name} (${alias})`, remove: () => driver.removeDevice(link) }
   }
 }

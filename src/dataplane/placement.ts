@@ -2,6 +2,7 @@ import type { Device } from './device.ts'
 import { isPlaced, linkStep } from './diff.ts'
 import { type Driver, type Link, missing } from './driver.ts'
 import type { Bridge, Port, Vxlan } from './model.ts'
+import { mtuOver } from './mtu.ts'
 
 /** What came of bringing a device's link and port to where they are wanted. */
 export interface Placement {
@@ -24,11 +25,12 @@ export function place(device: Device, driver: Driver): Placement {
     return { reason, culprit, link, fresh, moved: false }
   }
   if (device.link !== null) {
-    const step = linkStep(device.link, link)
+    const wanted = measured(device.link, driver)
+    const step = linkStep(wanted, link)
     if (step.do === 'refuse') return fail(step.reason, device.link)
     if (step.do !== 'nothing') {
       const removal = step.do === 'recreate' ? driver.removeDevice(device.link) : null
-      const reason = removal ?? driver.setDevice(device.link)
+      const reason = removal ?? driver.setDevice(wanted)
       link = driver.link(device.name)
       if (reason !== null) return fail(reason, device.link)
       fresh = step.do !== 'adjust'
@@ -45,8 +47,17 @@ export function place(device: Device, driver: Driver): Placement {
 }
 
 /** What of a device's link or port is not as wanted, if anything. */
-export function misplaced(device: Device, link: Link): Bridge | Vxlan | Port | undefined {
-  if (device.link !== null && linkStep(device.link, link).do !== 'nothing') return device.link
+export function misplaced(device: Device, link: Link, driver: Driver): Bridge | Vxlan | Port | undefined {
+  if (device.link !== null && linkStep(measured(device.link, driver), link).do !== 'nothing') {
+    return device.link
+  }
   if (device.port !== null && !isPlaced(device.port, link)) return device.port
   return undefined
+}
+
+/** The link with the MTU that it should have now. */
+function measured(wanted: Bridge | Vxlan, driver: Driver): Bridge | Vxlan {
+  if (wanted.kind === 'bridge' || wanted.mtu !== null) return wanted
+  const underlay = wanted.underlay === null ? undefined : driver.link(wanted.underlay)
+  return { ...wanted, mtu: mtuOver(underlay?.mtu ?? 0, wanted.local) }
 }

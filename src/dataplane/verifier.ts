@@ -148,5 +148,6 @@ function* placeFaults({ link: wanted, port }: Device, link: Link | undefined): G
 }
 
 function placeOf({ name: device, master, learning, neighSuppress }: Link): Port | null {
-  return master === null ? null : { kind: 'port', device, bridge: master, learning, neighSuppress }
+  if (master === null) return null
+  return { kind: 'port', device, bridge: master, given: false, learning, neighSuppress }
 }

@@ -97,5 +97,5 @@ export function* entriesOf(
   }
   for (const { port: device, mac } of local) yield { kind: 'local-mac', device, mac }
   for (const mac of macs) yield { kind: 'remote-mac', device: devices.vxlan, mac, dst, vni }
-  for (const ip of ips) yield { kind: 'neighbour', device: devices.bridge, ip, mac: 0 }
+  for (const ip of ips) yield { kind: 'neighbour', device: devices.bridge, ip, mac: 0, router: false }
 }

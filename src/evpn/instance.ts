@@ -19,6 +19,7 @@ import {
   projectIp,
   projectMac,
   projectNetwork,
+  type Tunnelling,
 } from './project.ts'
 import {
   floodTunnel,
@@ -30,7 +31,7 @@ import {
   mobilityOf,
 } from './select.ts'
 
-export interface EvpnConfig {
+export interface EvpnConfig extends Tunnelling {
   /** The id that the agents know it by. */
   readonly id: string
   /** `EVI-n`. */
@@ -41,8 +42,6 @@ export interface EvpnConfig {
   /** Mark of our devices. */
   readonly alias: string
   readonly bgpAddress: Ip
-  readonly vtep: Ip
-  readonly vxlanPort: number
   readonly mobility: MobilityTerms
   /** Told of a MAC address that moves too often to be in one place (RFC 7432 §15.1). */
   readonly duplicate: (mac: Mac) => void
@@ -79,8 +78,8 @@ export class EvpnInstance implements Subscriber {
 
   /** Entries for the network itself, wanted from the first endpoint to the last. */
   networkEntries(): NetworkEntry[] {
-    const { devices, alias, vni, vtep, vxlanPort } = this.config
-    return projectNetwork(devices, alias, vni, vtep, vxlanPort)
+    const { devices, alias, vni } = this.config
+    return projectNetwork(devices, alias, vni, this.config)
   }
 
   /** Entries that an endpoint needs beside the network's. */
@@ -266,7 +265,7 @@ export class EvpnInstance implements Subscriber {
     const { devices } = this.config
     const entry = projectIp(devices, ip, this.localIps.has(ip), this.byIp.get(ip) ?? [], this.facts)
     if (entry !== null) this.dataplane.want(entry)
-    else this.dataplane.unwant({ kind: 'neighbour', device: devices.bridge, ip, mac: 0 })
+    else this.dataplane.unwant({ kind: 'neighbour', device: devices.bridge, ip, mac: 0, router: false })
   }
 
   private addFlood(route: MulticastRoute): void {

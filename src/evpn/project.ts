@@ -1,12 +1,13 @@
+import { isRouter } from '../bgp/values/extended-community.ts'
 import type { Bridge, LocalMac, Neighbour, Port, RemoteMac, Vxlan } from '../dataplane/model.ts'
-import type { Ip } from '../values/address.ts'
+import { type Ip, isIpv4 } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import { bestMacRoute, type LocalFacts, type MacRoute, unusableMac } from './select.ts'
 
 /** The devices of one network on this machine, and who made them. */
 export interface Devices {
   readonly bridge: string
-  /** The bridge was given to us: it is not ours to make, nor are its local ports. */
+  /** The agent named the bridge: others may have made it, and may have put the local ports into it. */
   readonly givenBridge: boolean
   readonly vxlan: string
   /** The VXLAN device was found in the given bridge: it is not ours to make. */
@@ -16,32 +17,52 @@ export interface Devices {
 export type NetworkEntry = Bridge | Vxlan | Port
 export type EndpointEntry = Port | LocalMac
 
-/** Links and VXLAN port of the network as a whole. */
-export function projectNetwork(
-  devices: Devices,
-  alias: string,
-  vni: number,
-  local: Ip,
-  port: number,
-): NetworkEntry[] {
-  const { bridge, vxlan } = devices
-  const ours: Bridge = { kind: 'bridge', device: bridge, alias }
-  const link: Vxlan = { kind: 'vxlan', device: vxlan, alias, vni, local, port }
-  const slave: Port = { kind: 'port', device: vxlan, bridge, learning: false, neighSuppress: true }
-  return [...(devices.givenBridge ? [] : [ours]), ...(devices.givenVxlan ? [] : [link, slave])]
+/** What the VXLAN devices of all networks have in common. */
+export interface Tunnelling {
+  /** Our VTEP address. */
+  readonly vtep: Ip
+  /** UDP destination port. */
+  readonly vxlanPort: number
+  /** Null: what the underlay has room for. */
+  readonly vxlanMtu: number | null
+  /** The interface with the VTEP address; null where none has it. */
+  readonly underlay: string | null
+  /** Whether the bridge answers ARP and ND for remote addresses. */
+  readonly neighSuppress: boolean
 }
 
-/** What a local endpoint needs: its port in our bridge, and its MAC address bound to the port. */
+/** Links and VXLAN port of the network as a whole. */
+export function projectNetwork(
+  { bridge, givenBridge, vxlan, givenVxlan }: Devices,
+  alias: string,
+  vni: number,
+  { vtep: local, vxlanPort: port, vxlanMtu: mtu, underlay, neighSuppress }: Tunnelling,
+): NetworkEntry[] {
+  const master: Bridge = { kind: 'bridge', device: bridge, given: givenBridge, alias }
+  const link: Vxlan = { kind: 'vxlan', device: vxlan, alias, vni, local, port, mtu, underlay }
+  const slave: Port = {
+    kind: 'port',
+    device: vxlan,
+    bridge,
+    given: false,
+    learning: false,
+    neighSuppress,
+  }
+  return givenVxlan ? [master] : [master, link, slave]
+}
+
+/** What a local endpoint needs: its port in the bridge, and its MAC address bound to the port. */
 export function projectEndpoint(devices: Devices, port: string, mac: Mac): EndpointEntry[] {
   const slave: Port = {
     kind: 'port',
     device: port,
     bridge: devices.bridge,
+    given: devices.givenBridge,
     learning: false,
     neighSuppress: false,
   }
   const address: LocalMac = { kind: 'local-mac', device: port, mac }
-  return devices.givenBridge ? [address] : [slave, address]
+  return [slave, address]
 }
 
 /** Where a MAC address is, going by the routes for it; a local one is nowhere else. */
@@ -68,5 +89,7 @@ export function projectIp(
 ): Neighbour | null {
   if (isLocal) return null
   const best = bestMacRoute(routes.filter((route) => unusableMac(route, facts) === null))
-  return best === undefined ? null : { kind: 'neighbour', device: devices.bridge, ip, mac: best.nlri.mac }
+  if (best === undefined) return null
+  const router = !isIpv4(ip) && best.set.attributes.extendedCommunities?.some(isRouter) === true
+  return { kind: 'neighbour', device: devices.bridge, ip, mac: best.nlri.mac, router }
 }

@@ -10,7 +10,7 @@ import {
   type MacMobility,
   macMobilityOf,
 } from '../bgp/values/extended-community.ts'
-import { formatIp, type Ip } from '../values/address.ts'
+import { formatIp, type Ip, isIpv4 } from '../values/address.ts'
 import { isGroupMac } from '../values/mac.ts'
 
 /** A route of an imported type. */
@@ -45,6 +45,7 @@ const NOT_MOVED: MacMobility = { sticky: false, sequence: 0 }
 export function unusableMac({ nlri, set }: MacRoute, { vtep, gatewayIp }: LocalFacts): string | null {
   if (!hasVxlan(set)) return 'no VXLAN encapsulation'
   if (set.nextHop === null || set.nextHop === vtep) return 'next hop is ourselves'
+  if (isIpv4(set.nextHop) !== isIpv4(vtep)) return `next hop is ${otherFamily(vtep)}`
   if (nlri.label === 0) return 'VNI 0'
   if (nlri.mac === 0 || isGroupMac(nlri.mac)) return 'MAC address of no station'
   if (set.attributes.extendedCommunities?.some(isDefaultGateway)) return 'default gateway'
@@ -63,8 +64,14 @@ export function floodTunnel(
   const dst = ingressReplicationEndpoint(tunnel)
   if (dst === undefined) return { reason: `PMSI tunnel type ${tunnel.tunnelType}` }
   if (dst === vtep) return { reason: 'tunnel ends at ourselves' }
+  if (isIpv4(dst) !== isIpv4(vtep)) return { reason: `tunnel end is ${otherFamily(vtep)}` }
   if (tunnel.label === 0) return { reason: 'VNI 0' }
   return { dst, vni: tunnel.label }
+}
+
+/** A VXLAN device has one family for its own address and all it sends to. */
+function otherFamily(vtep: Ip): string {
+  return isIpv4(vtep) ? 'IPv6, our VTEP address IPv4' : 'IPv4, our VTEP address IPv6'
 }
 
 /** VXLAN has to be announced: without any encapsulation community MPLS is meant (RFC 8365 §5.1.3). */

@@ -28,7 +28,7 @@ export async function startChanter(lab: Lab, host: Host, settings: Settings): Pr
     ...settings,
     BGP: { local_address: host.address, ...settings['BGP'] },
     DEFAULT: { state_file: join(lab.directory, `${host.name}.state`), ...settings['DEFAULT'] },
-    API: { host: '0.0.0.0', port: api.port, ...settings['API'] },
+    API: { host: host.address.includes(':') ? '::' : '0.0.0.0', port: api.port, ...settings['API'] },
     DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux', ...settings['DATAPLANE_DRIVER_EVPN'] },
   }
   writeFileSync(file, formatIni(sections))

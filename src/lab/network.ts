@@ -22,7 +22,6 @@ export interface Vm {
 
 /** The device of the reflector that holds its address and connects the nodes. */
 export const UNDERLAY = 'underlay'
-const UNDERLAY_PREFIX_LENGTH = 24
 /** Leaves room for the VXLAN header in the underlay's 1500. */
 const VM_MTU = 1450
 
@@ -30,7 +29,7 @@ const VM_MTU = 1450
 export async function addReflector(lab: Lab, address: string): Promise<Host> {
   const namespace = lab.addNamespace('rr')
   await run('ip', '-n', namespace, 'link', 'add', UNDERLAY, 'type', 'bridge', 'forward_delay', '0')
-  await run('ip', '-n', namespace, 'addr', 'add', `${address}/${UNDERLAY_PREFIX_LENGTH}`, 'dev', UNDERLAY)
+  await run('ip', '-n', namespace, 'addr', 'add', ...underlayAddress(address), 'dev', UNDERLAY)
   await run('ip', '-n', namespace, 'link', 'set', UNDERLAY, 'up')
   lab.enter(namespace)
   return { name: 'rr', namespace, address }
@@ -41,7 +40,7 @@ export async function addNode(lab: Lab, reflector: Host, name: string, address: 
   const port = `to-${name}`
   await veth({ namespace, device: 'eth0' }, { namespace: reflector.namespace, device: port })
   await run('ip', '-n', reflector.namespace, 'link', 'set', port, 'master', UNDERLAY, 'up')
-  await run('ip', '-n', namespace, 'addr', 'add', `${address}/${UNDERLAY_PREFIX_LENGTH}`, 'dev', 'eth0')
+  await run('ip', '-n', namespace, 'addr', 'add', ...underlayAddress(address), 'dev', 'eth0')
   await run('ip', '-n', namespace, 'link', 'set', 'eth0', 'up')
   return { name, namespace, address }
 }
@@ -66,6 +65,11 @@ export async function addVm(lab: Lab, node: Host, name: string, mac: Mac, addres
   )
   await run('ip', '-n', namespace, 'addr', 'add', address, 'dev', 'eth0')
   return { name, namespace, mac, address, port }
+}
+
+/** With prefix length; an IPv6 address can be used at once, since it is known to be nobody else's. */
+function underlayAddress(address: string): string[] {
+  return address.includes(':') ? [`${address}/64`, 'nodad'] : [`${address}/24`]
 }
 
 interface End {

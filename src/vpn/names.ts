@@ -5,11 +5,12 @@ const MAX_NAME_LENGTH = 15
 const BRIDGE_PREFIX = 'evpn---'
 const VXLAN_PREFIX = 'vxlan--'
 const SUFFIX_LENGTH = MAX_NAME_LENGTH - BRIDGE_PREFIX.length
+/** What every kernel and tool takes in a name. */
+const PLAIN = new RegExp(`^[\\w.-]{1,${SUFFIX_LENGTH}}$`)
 
 /** What makes the device names of one instance: its id where that fits, else a hash of it, the same every time. */
 export function nameSuffix(instanceId: string, isTaken: (suffix: string) => boolean): string {
-  if (instanceId.length <= SUFFIX_LENGTH && isInterfaceName(instanceId) && !isTaken(instanceId))
-    return instanceId
+  if (PLAIN.test(instanceId) && !isTaken(instanceId)) return instanceId
   for (let salt = 0; ; salt++) {
     const digest = createHash('sha256')
       .update(salt === 0 ? instanceId : `${instanceId} ${salt}`)
@@ -26,8 +27,8 @@ export const vxlanName = (suffix: string): string => VXLAN_PREFIX + suffix
 export const isOurDevice = (name: string): boolean =>
   name.startsWith(BRIDGE_PREFIX) || name.startsWith(VXLAN_PREFIX)
 
-/** Whether the kernel takes it as the name of an interface (dev_valid_name). */
+/** Whether the kernel takes it as the name of an interface as it is (dev_valid_name, __dev_alloc_name). */
 export function isInterfaceName(name: string): boolean {
   const octets = Buffer.byteLength(name)
-  return octets > 0 && octets <= MAX_NAME_LENGTH && name !== '.' && name !== '..' && !/[/:\s\0]/.test(name)
+  return octets > 0 && octets <= MAX_NAME_LENGTH && name !== '.' && name !== '..' && !/[/:%\s\0]/.test(name)
 }

@@ -18,7 +18,7 @@ export interface AttachRequest {
   readonly gatewayIp: Ip | null
   /** Name of the Linux interface. */
   readonly port: string
-  /** A bridge that the port is in already, to be used instead of one of ours. */
+  /** Name of the bridge to use instead of one of ours; made where it is missing. */
   readonly linuxBridge: string | null
   readonly vni: number | null
   readonly localPref: number | null

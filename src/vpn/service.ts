@@ -4,7 +4,7 @@ import { ipv4Rd } from '../bgp/values/rd.ts'
 import type { Dataplane } from '../dataplane/model.ts'
 import { EvpnInstance } from '../evpn/instance.ts'
 import type { MobilityTerms } from '../evpn/mobility.ts'
-import type { Devices, EndpointEntry } from '../evpn/project.ts'
+import type { Devices, EndpointEntry, Tunnelling } from '../evpn/project.ts'
 import type { Ip } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
 import { Attachments, type Plan } from './attachments.ts'
@@ -13,15 +13,12 @@ import { labels, rdNumbers, vnis } from './identifiers.ts'
 import { bridgeName, nameSuffix, vxlanName } from './names.ts'
 import { type AttachRequest, type DetachRequest, Failed, Rejected } from './request.ts'
 import { Serial } from './serial.ts'
-import type { InstanceState, State } from './state.ts'
+import type { FootprintEntry, InstanceState, State } from './state.ts'
 
-export interface VpnConfig {
+export interface VpnConfig extends Tunnelling {
   readonly bgpAddress: Ip
   /** IPv4, for route distinguishers. */
   readonly identifier: Ip
-  /** Our VTEP address. */
-  readonly vtep: Ip
-  readonly vxlanPort: number
   readonly mobility: MobilityTerms
 }
 
@@ -131,18 +128,24 @@ export class VpnService {
         this.commit(instance, request, plan)
       })
     } catch (error) {
-      this.footprint.drop(instance.evpn.networkEntries())
+      this.drop(instance, instance.evpn.networkEntries())
       this.free(instance)
       throw error
     }
   }
 
   private async attachNext(instance: Instance, request: AttachRequest): Promise<void> {
-    const { vni } = instance.evpn.config
+    const { vni, devices } = instance.evpn.config
     if (request.vni !== null && request.vni !== vni) {
       this.log.warn(
         { instance: request.instanceId, vni, asked: request.vni },
         'VNI of an existing instance stays',
+      )
+    }
+    if (request.linuxBridge !== null && request.linuxBridge !== devices.bridge) {
+      this.log.warn(
+        { instance: request.instanceId, bridge: devices.bridge, asked: request.linuxBridge },
+        'bridge of an existing instance stays',
       )
     }
     this.checkInterfaces(request)
@@ -197,8 +200,7 @@ export class VpnService {
       throw new Rejected(`interface ${port} does not exist`)
     if (linuxBridge === null) return
     const bridge = this.dataplane.interfaceNamed(linuxBridge)
-    if (bridge === undefined) throw new Rejected(`linuxbr: bridge ${linuxBridge} does not exist`)
-    if (bridge.kind !== null && bridge.kind !== 'bridge')
+    if (bridge !== undefined && bridge.kind !== null && bridge.kind !== 'bridge')
       throw new Rejected(`linuxbr: ${linuxBridge} is no bridge but a ${bridge.kind}`)
   }
 
@@ -226,19 +228,16 @@ export class VpnService {
 
   private instance(identity: InstanceIdentity): Instance {
     const { id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength } = identity
-    const { bgpAddress, identifier, vtep, vxlanPort, mobility } = this.config
+    const { identifier, ...shared } = this.config
     const evpn = new EvpnInstance(
       {
+        ...shared,
         id,
         name: `EVI-${number}`,
         rd: ipv4Rd(identifier, rdNumber),
         vni,
         devices,
         alias: `chanter:${id}`,
-        bgpAddress,
-        vtep,
-        vxlanPort,
-        mobility,
         duplicate: (mac) => this.log.warn({ instance: id, mac: formatMac(mac) }, 'duplicate MAC address'),
       },
       this.speaker,
@@ -316,16 +315,29 @@ export class VpnService {
   private dropEntries(instance: Instance, attachment: Plan['add']): void {
     const { evpn, attachments } = instance
     const shared = attachments.usesPort(attachment.port)
-    this.footprint.drop(evpn.endpointEntries(attachment).filter(({ kind }) => kind !== 'port' || !shared))
+    this.drop(
+      instance,
+      evpn.endpointEntries(attachment).filter(({ kind }) => kind !== 'port' || !shared),
+    )
     if (!shared && this.ports.get(attachment.port) === evpn.config.id) this.ports.delete(attachment.port)
   }
 
   private end(instance: Instance): void {
     const { evpn } = instance
     evpn.stop()
-    this.footprint.drop(evpn.networkEntries())
+    this.drop(instance, evpn.networkEntries())
     this.instances.delete(evpn.config.id)
     this.free(instance)
+  }
+
+  /** Takes entries of an instance out of the kernel but for those that another one has in the same given bridge. */
+  private drop(instance: Instance, entries: readonly FootprintEntry[]): void {
+    const { bridge } = instance.evpn.config.devices
+    const others = [...this.instances.values()].filter(
+      (other) => other !== instance && other.evpn.config.devices.bridge === bridge,
+    )
+    const kept = new Set(others.flatMap(entriesOf).map(place))
+    this.footprint.drop(entries.filter((entry) => !kept.has(place(entry))))
   }
 
   private free({ evpn, rdNumber, suffix }: Instance): void {
@@ -363,6 +375,16 @@ function instanceState(instance: Instance): InstanceState {
       description: one.description ?? null,
     })),
   }
+}
+
+/** Links, ports and local MAC addresses of an instance. */
+function entriesOf({ evpn, attachments }: Instance): FootprintEntry[] {
+  return [...evpn.networkEntries(), ...[...attachments].flatMap((one) => evpn.endpointEntries(one))]
+}
+
+/** What makes two entries the same thing in the kernel. */
+function place(entry: FootprintEntry): string {
+  return `${entry.kind} ${entry.device} ${entry.kind === 'local-mac' ? entry.mac : ''}`
 }
 
 function labelUse({ evpn }: Instance, { port, mac }: Pick<AttachRequest, 'port' | 'mac'>): string {

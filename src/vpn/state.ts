@@ -60,8 +60,10 @@ const instance = z.object({
   attachments: z.array(attachment),
 })
 
+const given = z.boolean().default(false)
+
 const entry = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('bridge'), device: name, alias: name }),
+  z.object({ kind: z.literal('bridge'), device: name, given, alias: name }),
   z.object({
     kind: z.literal('vxlan'),
     device: name,
@@ -69,11 +71,14 @@ const entry = z.discriminatedUnion('kind', [
     vni: natural,
     local: ip,
     port: natural,
+    mtu: natural.nullable().default(null),
+    underlay: name.nullable().default(null),
   }),
   z.object({
     kind: z.literal('port'),
     device: name,
     bridge: name,
+    given,
     learning: z.boolean(),
     neighSuppress: z.boolean(),
   }),

@@ -43,6 +43,8 @@ describe('a small file', () => {
       localAddress: config.bgp.localAddress,
       vxlanPort: 4789,
       mobility: MOBILITY_DEFAULTS,
+      vxlanMtu: null,
+      neighSuppress: true,
     })
     expect(config.ipvpn).toEqual({
       driver: 'dummy',
@@ -88,6 +90,8 @@ describe('a small file', () => {
         mac_duplicate_moves: 5,
         mac_duplicate_window: 180,
         mac_duplicate_recovery: 1800,
+        vxlan_mtu: null,
+        neigh_suppress: true,
       },
       DATAPLANE_DRIVER_IPVPN: { dataplane_driver: 'dummy', dataplane_local_address: null },
       COMMON: { root_helper: 'sudo', root_helper_daemon: null },

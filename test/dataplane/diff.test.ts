@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { diff, isPlaced, linkStep } from '../../src/dataplane/diff.ts'
 import type { Link } from '../../src/dataplane/driver.ts'
 import { KeyMap } from '../../src/dataplane/key-map.ts'
+import { mtuOver } from '../../src/dataplane/mtu.ts'
 import * as e from './entries.ts'
 
 function keyMap(pairs: readonly (readonly [number, number])[]): KeyMap<number, number> {
@@ -39,6 +40,7 @@ const link: Link = {
   vni: e.VNI,
   local: e.vxlan.local,
   port: 4789,
+  mtu: 1500,
   tuned: true,
   learning: false,
   neighSuppress: true,
@@ -57,10 +59,11 @@ describe('a link of ours', () => {
     ['has no source', { ...link, local: null }, 'recreate'],
     ['has another port', { ...link, port: 8472 }, 'recreate'],
     ['is of another kind', { ...link, kind: 'bridge', vni: null }, 'recreate'],
+    ['has another MTU', { ...link, mtu: 1450 }, 'adjust'],
     ['has no alias', { ...link, alias: null }, 'refuse'],
     ['has the alias of another', { ...link, alias: 'uplink' }, 'refuse'],
   ] as const)('%s: %s', (_what, actual, step) => {
-    expect(linkStep(e.vxlan, actual).do).toBe(step)
+    expect(linkStep({ ...e.vxlan, mtu: 1500 }, actual).do).toBe(step)
   })
 })
 
@@ -72,4 +75,43 @@ test.each([
   ['not suppressing', { neighSuppress: false }, false],
 ])('a port that is %s', (_what, traits, placed) => {
   expect(isPlaced(e.vxlanPort, { ...link, ...traits })).toBe(placed)
+})
+
+test.each([
+  ['in its bridge, whatever its options', { learning: true, neighSuppress: false }, true],
+  ['in no bridge', { master: null }, false],
+  ['in another bridge', { master: 'br9' }, false],
+])('a port of a given bridge that is %s', (_what, traits, placed) => {
+  expect(isPlaced({ ...e.vxlanPort, given: true }, { ...link, ...traits })).toBe(placed)
+})
+
+describe('a given bridge', () => {
+  const bridge: Link = {
+    ...link,
+    name: 'br0',
+    kind: 'bridge',
+    vni: null,
+    local: null,
+    port: null,
+    master: null,
+  }
+
+  test.each([
+    ['is absent', undefined, 'create'],
+    ['is of somebody else', { ...bridge, alias: null, up: false, tuned: false }, 'nothing'],
+    ['is ours', bridge, 'nothing'],
+    ['is ours and down', { ...bridge, up: false }, 'adjust'],
+    ['is no bridge', { ...bridge, alias: null, kind: 'bond' }, 'refuse'],
+  ] as const)('that %s: %s', (_what, actual, step) => {
+    expect(linkStep({ ...e.bridge, given: true }, actual).do).toBe(step)
+  })
+})
+
+test.each([
+  ['an unknown underlay', 0, '192.0.2.1', 1500],
+  ['an Ethernet underlay', 1500, '192.0.2.1', 1500],
+  ['a jumbo underlay', 9000, '192.0.2.1', 8950],
+  ['a jumbo IPv6 underlay', 9000, '2001:db8::1', 8930],
+])('the MTU over %s', (_what, underlay, local, expected) => {
+  expect(mtuOver(underlay, e.ip(local))).toBe(expected)
 })

@@ -26,6 +26,9 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     vtep: address,
     vxlanPort: 4789,
     mobility: MOBILITY_DEFAULTS,
+    vxlanMtu: null,
+    underlay: null,
+    neighSuppress: true,
   }
   const vpns = new VpnService(config, speaker, reconciler, silent)
   reconciler.start()

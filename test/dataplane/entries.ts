@@ -14,7 +14,7 @@ export function mac(n: number): number {
 
 export const VNI = 100
 
-export const bridge: Bridge = { kind: 'bridge', device: 'br0', alias: 'chanter:net1' }
+export const bridge: Bridge = { kind: 'bridge', device: 'br0', given: false, alias: 'chanter:net1' }
 export const vxlan: Vxlan = {
   kind: 'vxlan',
   device: 'vx0',
@@ -22,11 +22,14 @@ export const vxlan: Vxlan = {
   vni: VNI,
   local: ip('192.0.2.1'),
   port: 4789,
+  mtu: null,
+  underlay: null,
 }
 export const vxlanPort: Port = {
   kind: 'port',
   device: 'vx0',
   bridge: 'br0',
+  given: false,
   learning: false,
   neighSuppress: true,
 }
@@ -34,6 +37,7 @@ export const tapPort: Port = {
   kind: 'port',
   device: 'tap1',
   bridge: 'br0',
+  given: false,
   learning: true,
   neighSuppress: false,
 }
@@ -51,6 +55,6 @@ export function flood(dst: string, vni = VNI): Flood {
   return { kind: 'flood', device: 'vx0', dst: ip(dst), vni }
 }
 
-export function neighbour(address: string, n: number): Neighbour {
-  return { kind: 'neighbour', device: 'br0', ip: ip(address), mac: mac(n) }
+export function neighbour(address: string, n: number, router = false): Neighbour {
+  return { kind: 'neighbour', device: 'br0', ip: ip(address), mac: mac(n), router }
 }

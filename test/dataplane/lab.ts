@@ -13,6 +13,7 @@ export interface Lab {
   deleteLink(name: string): void
   enslave(name: string, master: string | null): void
   setDown(name: string): void
+  setMtu(name: string, mtu: number): void
   setAlias(name: string, alias: string): void
   /** Deletes an entry, of a remote MAC both halves. */
   forget(entry: Entry): void

@@ -43,6 +43,7 @@ export function memoryLab(): MemoryLab {
     deleteLink: (name) => kernel.deleteLink(name),
     enslave: (name, master) => kernel.enslave(name, master),
     setAlias: (name, alias) => kernel.changeLink(name, { alias }),
+    setMtu: (name, mtu) => kernel.changeLink(name, { mtu }),
     setDown: (name) => kernel.changeLink(name, { up: false }),
     forget(entry) {
       if (isTableEntry(entry)) kernel.removeEntry(entry)

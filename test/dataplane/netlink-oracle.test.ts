@@ -131,6 +131,18 @@ describe('what we write, read by others', () => {
         dst: Buffer.from('20010db8000000000000000000000002', 'hex'),
       },
     ],
+    [
+      'an IPv6 router',
+      e.neighbour('2001:db8::2', 1, true),
+      {
+        flags: CREATE_REPLACE,
+        family: AF_INET6,
+        state: { noarp: true },
+        flag: { extLearned: true, router: true },
+        lladdr,
+        dst: Buffer.from('20010db8000000000000000000000002', 'hex'),
+      },
+    ],
   ])('%s', (_what, entry, expected) => {
     const [message, ...others] = written((batch) => encode.setEntry(batch, entry, target))
     if (message === undefined) throw new Error('nothing written')
@@ -316,7 +328,7 @@ describe('what others write, read by us', () => {
       {
         kind: 'link',
         data: { index: 7, flags: { up: true } },
-        attrs: { ifname: 'vx0', ifalias: 'chanter:net1', master: 9, linkinfo },
+        attrs: { ifname: 'vx0', ifalias: 'chanter:net1', mtu: 8950, master: 9, linkinfo },
       },
       out,
     )
@@ -333,6 +345,7 @@ describe('what others write, read by us', () => {
       vni: e.VNI,
       local: e.ip('192.0.2.1'),
       port: 4789,
+      mtu: 8950,
       tuned: true,
       learning: false,
       neighSuppress: true,

@@ -537,6 +537,118 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
       })
     })
 
+    describe('a bridge that the agent named', () => {
+      const bridge = { ...e.bridge, given: true }
+      const port = { ...e.tapPort, given: true }
+      const entries = [
+        bridge,
+        e.vxlan,
+        e.vxlanPort,
+        port,
+        e.local(1),
+        e.remote(2),
+        e.neighbour('10.0.0.2', 2),
+      ]
+      const unwantAll = () => {
+        for (const entry of entries) dataplane.unwant(entry)
+      }
+      const isGone = (name: string) => () => lab.indexOf(name) === undefined
+
+      test('is made where it is missing, and goes when it is not wanted', async () => {
+        await wantInPlace(...entries)
+        expect(lab.driver.link('br0')).toMatchObject({ alias: 'chanter:net1', up: true, tuned: true })
+        unwantAll()
+        await lab.until(isGone('br0'))
+        expect(lab.driver.link('tap1')).toMatchObject({ master: null })
+        expect(lab.indexOf('vx0')).toBeUndefined()
+      })
+
+      test('is used as it is where somebody made it, and left behind with its ports', async () => {
+        lab.addBridge('br0')
+        lab.enslave('tap1', 'br0')
+        const before = [lab.driver.link('br0'), lab.driver.link('tap1')]
+        await wantInPlace(...entries)
+        await lab.calm()
+        expect([lab.driver.link('br0'), lab.driver.link('tap1')]).toMatchObject(
+          before.map((link) => ({ ...link, mtu: expect.anything() })),
+        )
+        unwantAll()
+        await lab.until(isGone('vx0'))
+        await lab.calm()
+        expect(lab.driver.link('tap1')?.master).toBe('br0')
+      })
+
+      test('gets the local port put in, but not out of another bridge', async () => {
+        lab.addBridge('br0')
+        lab.addBridge('br9')
+        lab.enslave('tap1', 'br9')
+        expect(await want(...entries)).toMatchObject([
+          { entry: port, reason: 'interface tap1 is in br9 already' },
+          { entry: e.local(1) },
+        ])
+        lab.enslave('tap1', null)
+        await lab.until(holding(entries))
+      })
+
+      test('stays while somebody else has a port in it, and goes with that port', async () => {
+        await wantInPlace(...entries)
+        lab.addInterface('tap2')
+        lab.enslave('tap2', 'br0')
+        unwantAll()
+        await lab.until(isGone('vx0'))
+        await lab.until(() => [...dataplane.failures()].some(({ entry }) => entry.kind === 'bridge'))
+        expect([...dataplane.failures()]).toMatchObject([
+          { status: { reason: 'bridge br0 has other ports: tap2' } },
+        ])
+        expect(lab.driver.link('tap2')?.master).toBe('br0')
+        lab.enslave('tap2', null)
+        await lab.until(isGone('br0'))
+      })
+
+      test('comes back with all its ports when somebody deletes it', async () => {
+        lab.addBridge('br0')
+        await wantInPlace(...entries)
+        lab.deleteLink('br0')
+        await lab.until(holding(entries))
+      })
+
+      test('may be replaced by one of somebody else', async () => {
+        await wantInPlace(...entries)
+        lab.deleteLink('br0')
+        lab.addBridge('br0')
+        await lab.until(holding(entries))
+        expect(lab.driver.link('br0')?.alias).toBeNull()
+      })
+    })
+
+    describe('the MTU of a VXLAN device', () => {
+      test('is the one asked for, whoever changes it', async () => {
+        const vxlan = { ...e.vxlan, mtu: 8000 }
+        await wantInPlace(e.bridge, vxlan)
+        const index = lab.indexOf('vx0')
+        lab.setMtu('vx0', 1400)
+        await lab.until(() => lab.holds(vxlan))
+        await wantInPlace({ ...e.vxlan, mtu: 1400 })
+        expect(lab.indexOf('vx0')).toBe(index)
+      })
+
+      test('follows its underlay', async () => {
+        lab.setMtu('tap1', 9000)
+        await wantInPlace(e.bridge, { ...e.vxlan, underlay: 'tap1' })
+        expect(lab.driver.link('vx0')?.mtu).toBe(8950)
+        lab.setMtu('tap1', 4000)
+        await lab.until(() => lab.driver.link('vx0')?.mtu === 3950)
+        lab.setMtu('tap1', 1500)
+        await lab.until(() => lab.driver.link('vx0')?.mtu === 1500)
+      })
+    })
+
+    test('a neighbour may be a router, and cease to be one', async () => {
+      await wantInPlace(...e.network, e.remote(2), e.neighbour('2001:db8::2', 2, true))
+      await wantInPlace(e.neighbour('2001:db8::2', 2))
+      await wantInPlace(e.neighbour('2001:db8::2', 2, true))
+    })
+
     test('a remote MAC gets its place in the bridge when the VXLAN device does', async () => {
       await wantInPlace(e.bridge, e.vxlan, e.remote(2))
       await wantInPlace(e.vxlanPort)

@@ -17,6 +17,7 @@ const neighbours = z.array(
     dst: z.string(),
     lladdr: z.string().optional(),
     extern_learn: z.null().optional(),
+    router: z.null().optional(),
     state: z.array(z.string()),
   }),
 )
@@ -26,6 +27,7 @@ const links = z.array(
     ifindex: z.number(),
     ifname: z.string(),
     ifalias: z.string().optional(),
+    mtu: z.number(),
     master: z.string().optional(),
     address: z.string().optional(),
     flags: z.array(z.string()),

@@ -60,6 +60,7 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
     enslave: (name, master) =>
       void run(`ip link set ${name} ${master === null ? 'nomaster' : `master ${master}`}`),
     setAlias: (name, alias) => void run(`ip link set ${name} alias ${alias}`),
+    setMtu: (name, mtu) => void run(`ip link set ${name} mtu ${mtu}`),
     setDown: (name) => void run(`ip link set ${name} down`),
     forget: (entry) => void run(forgetCommand(entry)),
     overwrite: (entry, marked = false) =>
@@ -144,20 +145,28 @@ function holds(entry: Entry): boolean {
   switch (entry.kind) {
     case 'bridge':
       return (
-        ours && info_kind === 'bridge' && info_data?.['stp_state'] === 0 && info_data['forward_delay'] === 0
+        info_kind === 'bridge' &&
+        ((entry.given && !link.ifalias?.startsWith('chanter:')) ||
+          (ours && info_data?.['stp_state'] === 0 && info_data['forward_delay'] === 0))
       )
     case 'vxlan': {
       const { id, local, local6, port, learning } = info_data ?? {}
       const address = formatIp(entry.local)
       return (
-        ours && id === entry.vni && port === entry.port && learning === false && (local ?? local6) === address
+        ours &&
+        id === entry.vni &&
+        port === entry.port &&
+        learning === false &&
+        (local ?? local6) === address &&
+        (entry.mtu ?? link.mtu) === link.mtu
       )
     }
     case 'port':
       return (
         link.master === entry.bridge &&
-        info_slave_data?.['learning'] === entry.learning &&
-        info_slave_data['neigh_suppress'] === entry.neighSuppress
+        (entry.given ||
+          (info_slave_data?.['learning'] === entry.learning &&
+            info_slave_data['neigh_suppress'] === entry.neighSuppress))
       )
     case 'local-mac':
       return holdsBridged(entry.device, formatMac(entry.mac))
@@ -171,10 +180,11 @@ function holds(entry: Entry): boolean {
       return iproute
         .neighbours(entry.device)
         .some(
-          ({ dst, lladdr, state, extern_learn }) =>
+          ({ dst, lladdr, state, extern_learn, router }) =>
             dst === formatIp(entry.ip) &&
             lladdr === formatMac(entry.mac) &&
             extern_learn === null &&
+            (router === null) === entry.router &&
             state.includes('NOARP'),
         )
     default:

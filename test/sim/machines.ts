@@ -147,6 +147,9 @@ export class Node {
       vtep: this.address,
       vxlanPort: 4789,
       mobility: MOBILITY_DEFAULTS,
+      vxlanMtu: null,
+      underlay: null,
+      neighSuppress: true,
     }
     const keep = (): Promise<void> => {
       if (!this.keepsState) return Promise.resolve()

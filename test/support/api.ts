@@ -40,7 +40,16 @@ export function testApi(): TestApi {
     () => {},
   )
   const vpns = new VpnService(
-    { bgpAddress: address, identifier: address, vtep: address, vxlanPort: 4789, mobility: MOBILITY_DEFAULTS },
+    {
+      bgpAddress: address,
+      identifier: address,
+      vtep: address,
+      vxlanPort: 4789,
+      mobility: MOBILITY_DEFAULTS,
+      vxlanMtu: null,
+      underlay: null,
+      neighSuppress: true,
+    },
     speaker,
     reconciler,
     silent,

@@ -44,7 +44,16 @@ function start(text = disk.at(-1)): Life {
   const reconciler = new Reconciler({ clock: process.clock, driver, log: silent })
   const speaker = speakerAt(A, [peerConfig('10.77.0.12')], clock, network)
   const vpns: VpnService = new VpnService(
-    { bgpAddress: ip(A), identifier: ip(A), vtep: ip(A), vxlanPort: 4789, mobility: MOBILITY_DEFAULTS },
+    {
+      bgpAddress: ip(A),
+      identifier: ip(A),
+      vtep: ip(A),
+      vxlanPort: 4789,
+      mobility: MOBILITY_DEFAULTS,
+      vxlanMtu: null,
+      underlay: null,
+      neighSuppress: true,
+    },
     speaker,
     reconciler,
     silent,
@@ -180,10 +189,11 @@ describe('a daemon that was killed while', () => {
         kind: 'port' as const,
         device: 'tap1',
         bridge: 'evpn---net1',
+        given: false,
         learning: false,
         neighSuppress: false,
       },
-      { kind: 'bridge' as const, device: 'evpn---net1', alias: 'chanter:net1' },
+      { kind: 'bridge' as const, device: 'evpn---net1', given: false, alias: 'chanter:net1' },
       {
         kind: 'vxlan' as const,
         device: 'vxlan--net1',
@@ -191,6 +201,8 @@ describe('a daemon that was killed while', () => {
         vni: 100,
         local: ip(A),
         port: 4789,
+        mtu: null,
+        underlay: null,
       },
     ]
     const next = start(encodeState({ kernel: '', ping: '1', instances: [other], footprint }))

@@ -131,6 +131,55 @@ describe('attach', () => {
     ])
   })
 
+  describe('a bridge that the agent names', () => {
+    const named = { linuxBridge: 'br-agent' }
+    const other = { ...named, instanceId: 'net2', vni: 200 }
+
+    test('is made where it is missing, with the port in it, and goes with the last endpoint', async () => {
+      const before = snapshot(node)
+      await node.attach(named)
+      expect(node.driver.kernel.links.get('tap1')?.master).toBe('br-agent')
+      expect(node.isInStep).toBe(true)
+      await node.detach()
+      expect(snapshot(node)).toEqual(before)
+    })
+
+    test('is used as it is where somebody made it, and stays', async () => {
+      node.driver.kernel.addLink('br-agent', { kind: 'bridge' })
+      node.driver.kernel.enslave('tap1', 'br-agent')
+      const before = snapshot(node)
+      await node.attach(named)
+      expect(node.driver.kernel.links.get('br-agent')?.alias).toBeNull()
+      await node.detach()
+      expect(snapshot(node)).toEqual(before)
+    })
+
+    test('may serve two networks: what one still needs stays when the other leaves', async () => {
+      const before = snapshot(node)
+      await node.attach(named)
+      await node.attach(other)
+      await node.detach()
+      clock.advance(1000)
+      expect(wanted(node)).toEqual([
+        'link br-agent',
+        'link vxlan--net2',
+        'local-mac 02:00:00:00:01:01 on tap1',
+        'port tap1',
+        'port vxlan--net2',
+      ])
+      expect(node.isInStep).toBe(true)
+      await node.detach({ instanceId: 'net2' })
+      expect(snapshot(node)).toEqual(before)
+    })
+
+    test('is taken away again when the kernel refuses the endpoint', async () => {
+      const before = snapshot(node)
+      node.driver.fail((op, entry) => op === 'set' && entry.kind === 'local-mac', 'EPERM: no', 1)
+      await expect(node.attach(named)).rejects.toThrow('cannot set up tap1: EPERM: no')
+      expect(snapshot(node)).toEqual(before)
+    })
+  })
+
   test('VNIs that nobody asked for do not collide with those that somebody did', async () => {
     await node.attach({ instanceId: 'given', vni: 16 })
     await node.attach({ instanceId: 'chosen', vni: null, port: 'tap2' })
@@ -153,7 +202,11 @@ describe('attach', () => {
 describe('a request that cannot be granted changes nothing', () => {
   test.each([
     ['the port does not exist', { port: 'tap9' }, 'interface tap9 does not exist'],
-    ['the bridge does not exist', { linuxBridge: 'br9' }, 'linuxbr: bridge br9 does not exist'],
+    [
+      'the bridge is none',
+      { instanceId: 'net2', vni: 2, linuxBridge: 'vxlan--net1' },
+      'linuxbr: vxlan--net1 is no bridge but a vxlan',
+    ],
     [
       'the VNI is of another network',
       { instanceId: 'net2', port: 'tap2' },
@@ -243,6 +296,43 @@ describe('two nodes', () => {
     clock.advance(100)
     expect(remote(node)).toEqual([])
     expect(node.isInStep).toBe(true)
+  })
+
+  test('follow addresses of a MAC as they come and go, and as they move to another MAC', async () => {
+    const second = { mac: mac('02:00:00:00:01:02') }
+    await other.attach({ ...second, ip: parseInterfaceAddress('2001:db8::2/64')! })
+    await other.attach({ ...second, ip: parseInterfaceAddress('192.168.10.3/24')! })
+    clock.advance(100)
+    const neighbours = () => node.wanted().filter(({ kind }) => kind === 'neighbour')
+    const behind = (address: string, of = second.mac) =>
+      expect.objectContaining({ ip: ip(address), mac: of, router: false })
+    expect(neighbours()).toEqual([behind('192.168.10.2'), behind('192.168.10.3'), behind('2001:db8::2')])
+    await other.detach({ ...second, ip: ip('192.168.10.3') })
+    const third = { mac: mac('02:00:00:00:01:03') }
+    await other.attach({ ...third, ip: parseInterfaceAddress('192.168.10.3/24')!, port: 'tap2' })
+    clock.advance(100)
+    expect(neighbours()).toContainEqual(behind('192.168.10.3', third.mac))
+    expect(node.isInStep).toBe(true)
+    await other.detach({ ...second, ip: null })
+    clock.advance(100)
+    expect(neighbours()).toEqual([behind('192.168.10.3', third.mac)])
+  })
+
+  test('send a wildcard’s frames to its port, and answer for the address that takes its place', async () => {
+    const third = { mac: mac('02:00:00:00:01:03'), port: 'tap2' }
+    await other.attach({ ...third, ip: null })
+    clock.advance(100)
+    const about = () => remote(node).filter((text) => /01:03|10\.3/.test(text))
+    expect(about()).toEqual(['remote-mac 02:00:00:00:01:03 on vxlan--net1'])
+    await other.attach({ ...third, ip: parseInterfaceAddress('192.168.10.3/24')! })
+    clock.advance(100)
+    expect(about()).toEqual([
+      'neighbour 192.168.10.3 on evpn---net1',
+      'remote-mac 02:00:00:00:01:03 on vxlan--net1',
+    ])
+    await other.attach({ ...third, ip: parseInterfaceAddress('192.168.10.3/24')! })
+    clock.advance(100)
+    expect([about().length, node.isInStep]).toEqual([2, true])
   })
 
   test('send frames with the VNI that the receiver chose', async () => {

@@ -42,9 +42,18 @@ const STATE: State = {
     },
   ],
   footprint: [
-    { kind: 'bridge', device: 'evpn---b', alias: 'chanter:b' },
-    { kind: 'vxlan', device: 'vxlan--b', alias: 'chanter:b', vni: 7, local: ip('10.0.0.1'), port: 4789 },
-    { kind: 'port', device: 'tap9', bridge: 'evpn---b', learning: false, neighSuppress: false },
+    { kind: 'bridge', device: 'evpn---b', given: false, alias: 'chanter:b' },
+    {
+      kind: 'vxlan',
+      device: 'vxlan--b',
+      alias: 'chanter:b',
+      vni: 7,
+      local: ip('10.0.0.1'),
+      port: 4789,
+      mtu: null,
+      underlay: null,
+    },
+    { kind: 'port', device: 'tap9', bridge: 'evpn---b', given: false, learning: false, neighSuppress: false },
     { kind: 'local-mac', device: 'tap9', mac: mac('02:00:00:00:09:09') },
   ],
 }

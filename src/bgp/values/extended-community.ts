@@ -16,6 +16,7 @@ const EVPN = 0x06
 const ENCAPSULATION = `${String.fromCharCode(OPAQUE, 0x0c)}\0\0\0\0`
 const DEFAULT_GATEWAY = `${String.fromCharCode(OPAQUE, 0x0d)}\0\0\0\0\0\0`
 const MAC_MOBILITY = String.fromCharCode(EVPN, 0x00)
+const ARP_ND = String.fromCharCode(EVPN, 0x08)
 const ROUTER_MAC = String.fromCharCode(EVPN, 0x03)
 
 export function isRouteTarget(community: ExtendedCommunity): community is RouteTarget {
@@ -69,6 +70,11 @@ export function encapsulationOf(community: ExtendedCommunity): number | undefine
 
 export function isDefaultGateway(community: ExtendedCommunity): boolean {
   return community.startsWith(DEFAULT_GATEWAY.slice(0, 2))
+}
+
+/** Whether the community says that the route's IPv6 address is a router's (R flag, RFC 9047 §2). */
+export function isRouter(community: ExtendedCommunity): boolean {
+  return community.startsWith(ARP_ND) && (community.charCodeAt(2) & 1) === 1
 }
 
 /** RFC 7432 §7.7 and §15. */

@@ -1,4 +1,4 @@
-import { foreign, isOurs, type Link, missing, type Refused, unbridged } from '../driver.ts'
+import { elsewhere, foreign, isOurs, type Link, missing, type Refused, shared, unbridged } from '../driver.ts'
 import type { DeviceEntry, TableEntry } from '../layout.ts'
 import type { Bridge, Port, RemoteMac, Vxlan } from '../model.ts'
 import * as k from './constants.ts'
@@ -100,9 +100,15 @@ export class Changer {
     this.requests.send()
   }
 
-  private removeLink({ device }: Bridge | Vxlan): string | null {
-    const link = this.links.get(device)
+  private removeLink(entry: Bridge | Vxlan): string | null {
+    const link = this.links.get(entry.device)
     if (link === undefined || !isOurs(link)) return null
+    const ports = entry.kind === 'bridge' && entry.given ? this.links.all(link.index) : []
+    if (ports.length > 0)
+      return shared(
+        entry.device,
+        ports.map(({ name }) => name),
+      )
     encode.deleteLink(this.requests, link.index)
     return firstText(this.requests.send())
   }
@@ -112,14 +118,18 @@ export class Changer {
     if (link === undefined) return missing(port.device)
     const bridge = this.links.get(port.bridge)
     if (bridge === undefined) return missing(port.bridge)
+    if (port.given && link.master !== null && link.master !== port.bridge)
+      return elsewhere(port.device, link.master)
     if (link.master !== port.bridge) encode.setMaster(this.requests, link.index, bridge.index)
-    encode.setPortOptions(this.requests, link.index, port)
+    if (!port.given) encode.setPortOptions(this.requests, link.index, port)
     return firstText(this.requests.send())
   }
 
-  private removePort({ device, bridge }: Port): string | null {
+  private removePort({ device, bridge, given }: Port): string | null {
     const link = this.links.get(device)
     if (link?.master !== bridge) return null
+    const master = given ? this.links.get(bridge) : undefined
+    if (master !== undefined && !isOurs(master)) return null
     encode.setMaster(this.requests, link.index, 0)
     return firstText(this.requests.send())
   }

@@ -52,7 +52,13 @@ export function setEntry(batch: Batch, entry: TableEntry, target: Target): void 
       break
     case 'neighbour':
       batch.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_REPLACE)
-      ndmsg(writer, ipFamily(entry.ip), target.index, k.NUD_NOARP, k.NTF_EXT_LEARNED)
+      ndmsg(
+        writer,
+        ipFamily(entry.ip),
+        target.index,
+        k.NUD_NOARP,
+        k.NTF_EXT_LEARNED | (entry.router ? k.NTF_ROUTER : 0),
+      )
       writer.attributeIp(k.NDA_DST, entry.ip)
       writer.attributeMac(k.NDA_LLADDR, entry.mac)
       break
@@ -124,13 +130,24 @@ export function adjustLink(batch: Batch, entry: Bridge | Vxlan): void {
   batch.begin(k.RTM_NEWLINK, 0)
   ifinfomsg(writer, { family: k.AF_UNSPEC, index: 0, up: true })
   writer.attributeText(k.IFLA_IFNAME, entry.device)
-  writer.attributeText(k.IFLA_IFALIAS, entry.alias)
+  // an alias may fill its room, where a zero would be one octet too many
+  writer.attributeCharacters(k.IFLA_IFALIAS, entry.alias)
   linkInfo(writer, entry, () => {
     if (entry.kind === 'vxlan') writer.attributeU8(k.IFLA_VXLAN_LEARNING, 0)
     else writer.attributeU32(k.IFLA_BR_STP_STATE, 0)
   })
   batch.end()
   if (entry.kind === 'bridge') setForwardDelay(batch, entry)
+  else if (entry.mtu !== null) setMtu(batch, entry.device, entry.mtu)
+}
+
+/** In a message of its own: beside options of a VXLAN device the kernel refuses it. */
+function setMtu(batch: Batch, device: string, mtu: number): void {
+  batch.begin(k.RTM_NEWLINK, 0)
+  ifinfomsg(batch.writer, { family: k.AF_UNSPEC, index: 0 })
+  batch.writer.attributeText(k.IFLA_IFNAME, device)
+  batch.writer.attributeU32(k.IFLA_MTU, mtu)
+  batch.end()
 }
 
 /** In a message of its own: the kernel reads the delay before the STP state, and refuses none while STP is on. */

@@ -91,7 +91,12 @@ export class Writer {
 
   /** Text as C keeps it, with a zero at its end. */
   attributeText(type: number, text: string): void {
-    const length = Buffer.byteLength(text) + 1
+    this.attributeCharacters(type, `${text}\0`)
+  }
+
+  /** Text without a zero at its end. */
+  attributeCharacters(type: number, text: string): void {
+    const length = Buffer.byteLength(text)
     this.header(type, length)
     const end = align(this.length + length)
     this.bytes.fill(0, this.length, end)

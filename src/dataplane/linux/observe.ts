@@ -43,7 +43,10 @@ export function readNeighbour(
     const fixed = marked && (state & k.NUD_NOARP) !== 0
     return {
       bridge: null,
-      sighting: { entry: { kind: 'neighbour', device, ip: dst as Ip, mac }, marked: fixed },
+      sighting: {
+        entry: { kind: 'neighbour', device, ip: dst as Ip, mac, router: (flags & k.NTF_ROUTER) !== 0 },
+        marked: fixed,
+      },
     }
   }
   if (master !== 0) {
@@ -89,6 +92,7 @@ export function readLink({ bytes, start, end }: Message): RawLink {
     master: 0,
     up: (bytes.readUInt32LE(start + 8) & k.IFF_UP) !== 0,
     vni: null,
+    mtu: 0,
     local: null,
     port: null,
     tuned: true,
@@ -99,6 +103,7 @@ export function readLink({ bytes, start, end }: Message): RawLink {
   while (attributes.next()) {
     if (attributes.type === k.IFLA_IFNAME) link.name = attributes.text()
     else if (attributes.type === k.IFLA_IFALIAS) link.alias = attributes.text()
+    else if (attributes.type === k.IFLA_MTU) link.mtu = attributes.u32()
     else if (attributes.type === k.IFLA_MASTER) link.master = attributes.u32()
     else if (attributes.type === k.IFLA_LINKINFO) readLinkInfo(attributes.nested(), link)
   }

@@ -1,0 +1,44 @@
+import type { Lab } from '../../src/lab/lab.ts'
+
+let captures = 0
+
+/** Which packets to look at, and what of them, in tshark's words. */
+export interface Capture {
+  readonly namespace: string
+  readonly device: string
+  readonly filter: string
+  readonly fields: readonly string[]
+}
+
+/** What tshark reads of the packets on a device while something happens: `fields` of each, until a packet has `last` in them. */
+export async function captured(
+  lab: Lab,
+  { namespace, device, filter, fields }: Capture,
+  last: string,
+  happening: () => Promise<unknown>,
+): Promise<string[]> {
+  const words = ['-i', device, '-f', filter, '-lnT', 'fields', '-e', 'frame.number']
+  const tshark = lab.start(
+    namespace,
+    `tshark-${++captures}`,
+    'tshark',
+    ...words,
+    ...fields.flatMap((field) => ['-e', field]),
+  )
+  const packets = () =>
+    tshark
+      .tail(10_000)
+      .split('\n')
+      .flatMap((line) => /^\d+\t(.*)/.exec(line)?.[1] ?? [])
+  await lab.eventually('tshark captures', async () => {
+    const seen = tshark.tail()
+    return seen.includes('Capture started') ? { value: seen } : { seen }
+  })
+  await happening()
+  await lab.eventually(`a packet with ${last} is captured`, async () => {
+    const seen = packets()
+    return seen.some((packet) => packet.includes(last)) ? { value: seen } : { seen: seen.join() }
+  })
+  await tshark.stop('SIGINT')
+  return packets()
+}
