@@ -12,6 +12,7 @@ import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import type { Host } from '../../src/lab/network.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
+import { startBagpipe } from '../support/bagpipe.ts'
 import { Collector, ip, macRoute, peerConfig, rt, silent } from '../support/speakers.ts'
 
 const AS = 64512
@@ -129,7 +130,6 @@ describe('with FRR as the reflector', () => {
 })
 
 describe('with bagpipe-bgp as the other node', () => {
-  const api = { host: '127.0.0.1', port: 8082 }
   const attachment = {
     vpn_instance_id: 'net1',
     vpn_type: 'evpn',
@@ -144,21 +144,8 @@ describe('with bagpipe-bgp as the other node', () => {
 
   test('both learn from the other through our reflector', async () => {
     await startChanterReflector(lab, host, AS)
-    const config = join(lab.directory, 'bagpipe.conf')
-    const drivers = ['IPVPN', 'EVPN'].map((type) => `[DATAPLANE_DRIVER_${type}]\ndataplane_driver = dummy\n`)
-    writeFileSync(
-      config,
-      `[BGP]\nlocal_address = ${THEIRS}\npeers = ${RR}\nmy_as = ${AS}\n[API]\nhost = 127.0.0.1\nport = ${api.port}\n${drivers.join('')}`,
-    )
-    lab.start(host.namespace, 'bagpipe-bgp', 'bagpipe-bgp', '--config-file', config)
-    await lab.eventually(
-      'bagpipe-bgp answers',
-      async () => {
-        const { status } = await request(api, '/ping')
-        return status === 200 ? { value: status } : { seen: `${status}` }
-      },
-      30,
-    )
+    const node = { name: 'node2', namespace: host.namespace, address: THEIRS }
+    const { api } = await startBagpipe(lab, node, RR, AS, 'dummy')
     const [one, red] = await speaker(OURS)
     announce(one, OURS, MAC1)
     expect((await request(api, '/attach_localport', attachment)).status).toBe(200)
