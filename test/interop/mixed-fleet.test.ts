@@ -1,4 +1,3 @@
-import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EVPN } from '../../src/bgp/family.ts'
@@ -13,6 +12,7 @@ import { Lab } from '../../src/lab/lab.ts'
 import type { Host } from '../../src/lab/network.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
 import { startBagpipe } from '../support/bagpipe.ts'
+import { frrDirectory } from '../support/frr.ts'
 import { Collector, ip, macRoute, peerConfig, rt, silent } from '../support/speakers.ts'
 
 const AS = 64512
@@ -80,11 +80,8 @@ async function learns(collector: Collector, count: number): Promise<void> {
 }
 
 describe('with FRR as the reflector', () => {
-  beforeEach(() => {
-    const config = join(lab.directory, 'bgpd.conf')
-    writeFileSync(
-      config,
-      `router bgp ${AS}
+  beforeEach(async () => {
+    const config = `router bgp ${AS}
  bgp router-id ${RR}
  no bgp default ipv4-unicast
  neighbor NODES peer-group
@@ -94,24 +91,11 @@ describe('with FRR as the reflector', () => {
  address-family l2vpn evpn
   neighbor NODES activate
   neighbor NODES route-reflector-client
-`,
-    )
-    // bgpd gives up root before it reads and writes.
-    for (const path of [lab.directory, join(lab.directory, '..')]) chmodSync(path, 0o777)
-    const own = (name: string): string => join(lab.directory, name)
-    const options = [
-      '-n',
-      '-l',
-      RR,
-      '-f',
-      config,
-      '-i',
-      own('bgpd.pid'),
-      '--vty_socket',
-      lab.directory,
-      '-z',
-      own('zebra'),
-    ]
+`
+    const directory = await frrDirectory(lab, host, { 'bgpd.conf': config })
+    const own = (name: string): string => join(directory, name)
+    const files = ['-f', own('bgpd.conf'), '-i', own('bgpd.pid'), '-z', own('zebra')]
+    const options = ['-n', '-l', RR, ...files, '--vty_socket', directory]
     lab.start(host.namespace, 'bgpd', '/usr/lib/frr/bgpd', ...options)
   })
 
