@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.toolchain/node_modules/.bin:$(CURDIR)/node_modules/.bi
 
 DEMO_PACKAGES := iproute2 iputils-ping
 PEER_PACKAGES := gobgpd frr bird2 openbgpd exabgp
-TEST_PACKAGES := $(DEMO_PACKAGES) $(PEER_PACKAGES) tshark python3-networking-bagpipe
+TEST_PACKAGES := $(DEMO_PACKAGES) $(PEER_PACKAGES) tshark python3-networking-bagpipe bridge-utils
 
 .PHONY: help demo test interop sim fuzz build check setup docs format clean
 

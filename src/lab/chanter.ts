@@ -69,7 +69,7 @@ export async function startChanterReflector(lab: Lab, host: Host, as: number): P
   return started
 }
 
-function formatIni(sections: Settings): string {
+export function formatIni(sections: Settings): string {
   return Object.entries(sections)
     .map(([section, options]) => {
       const lines = Object.entries(options).map(([option, value]) => `${option} = ${value}\n`)

@@ -14,6 +14,7 @@ import { Lab } from '../../src/lab/lab.ts'
 import type { LabProcess } from '../../src/lab/process.ts'
 import { AS, buildTwoNodes, startNode, type TwoNodes } from '../../src/lab/two-nodes.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
+import { askedFor, capturing } from '../support/capture.ts'
 import {
   attach,
   attachmentOf,
@@ -53,7 +54,7 @@ beforeAll(async () => {
   network = await buildTwoNodes(lab)
   await run('ip', 'addr', 'add', `${INJECTOR}/24`, 'dev', 'underlay')
   captureFile = join(lab.directory, 'underlay.pcap')
-  capture = await capturing(network.reflector.namespace, 'underlay', 'tcp port 179', captureFile)
+  capture = await capturing(lab, network.reflector.namespace, 'underlay', 'tcp port 179', captureFile)
   reflector = await startReflector()
   one = await startNode(lab, network, network.sites[0])
   two = await startNode(lab, network, network.sites[1])
@@ -85,15 +86,12 @@ describe('two nodes, one reflector', () => {
   test('ARP for a known address is answered by the bridge, only for others a request crosses the wire', async () => {
     const [{ vm }, other] = network.sites
     const file = join(lab.directory, 'arp.pcap')
-    const arp = await capturing(other.host.namespace, 'vxlan--net1', 'arp', file)
+    const arp = await capturing(lab, other.host.namespace, 'vxlan--net1', 'arp', file)
     await lab.exec(vm.namespace, 'ip', 'neigh', 'flush', 'dev', 'eth0')
     await ping(lab, vm, other.vm)
     await lab.exec(vm.namespace, 'ping', '-c', '1', '-W', '1', '192.168.10.77').catch(() => 'nobody is there')
     await arp.stop('SIGINT')
-    const asked = (await run('tshark', '-r', file, '-T', 'fields', '-e', 'arp.dst.proto_ipv4'))
-      .trim()
-      .split('\n')
-    expect(new Set(asked)).toEqual(new Set(['192.168.10.77']))
+    expect(await askedFor(file)).toEqual(new Set(['192.168.10.77']))
   })
 
   test('the looking glass tells what is where and why', async () => {
@@ -347,32 +345,6 @@ test('tshark reads every message of ours without complaint', async () => {
 })
 
 const hexOctet = (value: number): string => value.toString(16).padStart(2, '0')
-
-/** Starts tshark and waits until it captures. */
-async function capturing(
-  namespace: string,
-  device: string,
-  filter: string,
-  file: string,
-): Promise<LabProcess> {
-  const started = lab.start(
-    namespace,
-    `tshark ${device}`,
-    'tshark',
-    '-q',
-    '-i',
-    device,
-    '-f',
-    filter,
-    '-w',
-    file,
-  )
-  await lab.eventually('tshark captures', async () => {
-    const seen = started.tail()
-    return seen.includes('Capturing on') ? { value: seen } : { seen }
-  })
-  return started
-}
 
 /** Connects from an address of the reflector's machine, says something, and waits for the end of the connection. */
 function throwAt(host: string, from: string, bytes: string): Promise<void> {

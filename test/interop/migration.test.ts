@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Daemon, startChanter } from '../../src/lab/chanter.ts'
-import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
-import { addNode, type Host, type Vm } from '../../src/lab/network.ts'
+import { addNode, type Host } from '../../src/lab/network.ts'
 import { AS, buildTwoNodes, startNode, startReflector, type TwoNodes } from '../../src/lab/two-nodes.ts'
-import { formatMac } from '../../src/values/mac.ts'
 import { Flow } from '../support/flow.ts'
 import { attach, detach, forwards, session } from '../support/interop.ts'
+import { addPlace, type Place, resume } from '../support/mover.ts'
 
 const REFLECTOR = '10.77.0.1'
 const FLOOD = (node: number) => `00:00:00:00:00:00 10.77.0.1${node}`
@@ -16,7 +15,7 @@ let lab: Lab
 let network: TwoNodes
 let third: Host
 /** The nodes that the VM is on by turns, the first and the third. */
-let homes: { daemon: Daemon; vm: Vm; device: string }[]
+let homes: (Place & { daemon: Daemon })[]
 let two: Daemon
 
 beforeAll(async () => {
@@ -30,17 +29,10 @@ beforeAll(async () => {
   const three = await startChanter(lab, third, { BGP })
   for (const daemon of [one, two, three]) await session(lab, daemon, REFLECTOR, true)
   const [{ vm }] = network.sites
-  const moved = { ...vm, port: 'tap-moved' }
-  await run(
-    'ip',
-    ...['link', 'add', 'name', 'moved', 'netns', vm.namespace, 'type', 'veth'],
-    ...['peer', 'name', moved.port, 'netns', third.namespace],
-  )
-  await run('ip', '-n', third.namespace, 'link', 'set', moved.port, 'up')
-  await run('ip', '-n', vm.namespace, 'link', 'set', 'moved', 'address', formatMac(vm.mac), 'mtu', '1450')
+  const [here, there] = await addPlace(vm, third)
   homes = [
-    { daemon: one, vm, device: 'eth0' },
-    { daemon: three, vm: moved, device: 'moved' },
+    { daemon: one, ...here },
+    { daemon: three, ...there },
   ]
   await attach(one, vm)
   await attach(two, network.sites[1].vm)
@@ -58,23 +50,6 @@ beforeAll(async () => {
 
 afterAll(() => lab.close())
 
-/** The VM stops using one device and starts using the other. */
-async function resume(from: string, to: string): Promise<void> {
-  const { namespace, address } = network.sites[0].vm
-  const script = [
-    `link set ${from} down`,
-    `addr flush dev ${from}`,
-    `link set ${to} up`,
-    `addr add ${address} dev ${to}`,
-  ]
-  await lab.exec(
-    namespace,
-    'sh',
-    '-ec',
-    `ip link set ${to} up; printf '%s\\n' ${script.map((line) => `'${line}'`).join(' ')} | ip -batch -`,
-  )
-}
-
 describe('a VM migrates while packets flow', () => {
   test.each([
     ['attached at its new place when it is there, then detached at the old one', 0, 1, 'overlap'],
@@ -84,7 +59,7 @@ describe('a VM migrates while packets flow', () => {
     const [old, next] = [homes[from]!, homes[to]!]
     const flow = await Flow.start(lab, network.sites[1].vm, network.sites[0].vm)
     if (order === 'gap') await detach(old.daemon, old.vm)
-    await resume(old.device, next.device)
+    await resume(lab, old, next)
     await attach(next.daemon, next.vm)
     const at = `${VM1} ${next.daemon.host.address}`
     await lab.eventually(`${two.host.name} sends to ${at}`, async () => {

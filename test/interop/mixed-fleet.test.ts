@@ -1,4 +1,3 @@
-import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EVPN } from '../../src/bgp/family.ts'
@@ -12,6 +11,8 @@ import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import type { Host } from '../../src/lab/network.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
+import { startBagpipe } from '../support/bagpipe.ts'
+import { frrDirectory } from '../support/frr.ts'
 import { Collector, ip, macRoute, peerConfig, rt, silent } from '../support/speakers.ts'
 
 const AS = 64512
@@ -79,11 +80,8 @@ async function learns(collector: Collector, count: number): Promise<void> {
 }
 
 describe('with FRR as the reflector', () => {
-  beforeEach(() => {
-    const config = join(lab.directory, 'bgpd.conf')
-    writeFileSync(
-      config,
-      `router bgp ${AS}
+  beforeEach(async () => {
+    const config = `router bgp ${AS}
  bgp router-id ${RR}
  no bgp default ipv4-unicast
  neighbor NODES peer-group
@@ -93,24 +91,11 @@ describe('with FRR as the reflector', () => {
  address-family l2vpn evpn
   neighbor NODES activate
   neighbor NODES route-reflector-client
-`,
-    )
-    // bgpd gives up root before it reads and writes.
-    for (const path of [lab.directory, join(lab.directory, '..')]) chmodSync(path, 0o777)
-    const own = (name: string): string => join(lab.directory, name)
-    const options = [
-      '-n',
-      '-l',
-      RR,
-      '-f',
-      config,
-      '-i',
-      own('bgpd.pid'),
-      '--vty_socket',
-      lab.directory,
-      '-z',
-      own('zebra'),
-    ]
+`
+    const directory = await frrDirectory(lab, host, { 'bgpd.conf': config })
+    const own = (name: string): string => join(directory, name)
+    const files = ['-f', own('bgpd.conf'), '-i', own('bgpd.pid'), '-z', own('zebra')]
+    const options = ['-n', '-l', RR, ...files, '--vty_socket', directory]
     lab.start(host.namespace, 'bgpd', '/usr/lib/frr/bgpd', ...options)
   })
 
@@ -129,7 +114,6 @@ describe('with FRR as the reflector', () => {
 })
 
 describe('with bagpipe-bgp as the other node', () => {
-  const api = { host: '127.0.0.1', port: 8082 }
   const attachment = {
     vpn_instance_id: 'net1',
     vpn_type: 'evpn',
@@ -144,21 +128,8 @@ describe('with bagpipe-bgp as the other node', () => {
 
   test('both learn from the other through our reflector', async () => {
     await startChanterReflector(lab, host, AS)
-    const config = join(lab.directory, 'bagpipe.conf')
-    const drivers = ['IPVPN', 'EVPN'].map((type) => `[DATAPLANE_DRIVER_${type}]\ndataplane_driver = dummy\n`)
-    writeFileSync(
-      config,
-      `[BGP]\nlocal_address = ${THEIRS}\npeers = ${RR}\nmy_as = ${AS}\n[API]\nhost = 127.0.0.1\nport = ${api.port}\n${drivers.join('')}`,
-    )
-    lab.start(host.namespace, 'bagpipe-bgp', 'bagpipe-bgp', '--config-file', config)
-    await lab.eventually(
-      'bagpipe-bgp answers',
-      async () => {
-        const { status } = await request(api, '/ping')
-        return status === 200 ? { value: status } : { seen: `${status}` }
-      },
-      30,
-    )
+    const node = { name: 'node2', namespace: host.namespace, address: THEIRS }
+    const { api } = await startBagpipe(lab, node, RR, AS, 'dummy')
     const [one, red] = await speaker(OURS)
     announce(one, OURS, MAC1)
     expect((await request(api, '/attach_localport', attachment)).status).toBe(200)

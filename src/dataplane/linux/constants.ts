@@ -66,6 +66,7 @@ export const IFLA_MASTER = 10
 export const IFLA_PROTINFO = 12
 export const IFLA_LINKINFO = 18
 export const IFLA_IFALIAS = 20
+export const IFALIASZ = 256
 export const IFLA_EXT_MASK = 29
 export const RTEXT_FILTER_SKIP_STATS = 8
 export const IFLA_INFO_KIND = 1

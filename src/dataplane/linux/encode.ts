@@ -131,7 +131,8 @@ export function adjustLink(batch: Batch, entry: Bridge | Vxlan): void {
   ifinfomsg(writer, { family: k.AF_UNSPEC, index: 0, up: true })
   writer.attributeText(k.IFLA_IFNAME, entry.device)
   // an alias may fill its room, where a zero would be one octet too many
-  writer.attributeCharacters(k.IFLA_IFALIAS, entry.alias)
+  if (Buffer.byteLength(entry.alias) < k.IFALIASZ - 1) writer.attributeText(k.IFLA_IFALIAS, entry.alias)
+  else writer.attributeCharacters(k.IFLA_IFALIAS, entry.alias)
   linkInfo(writer, entry, () => {
     if (entry.kind === 'vxlan') writer.attributeU8(k.IFLA_VXLAN_LEARNING, 0)
     else writer.attributeU32(k.IFLA_BR_STP_STATE, 0)

@@ -1,0 +1,262 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { request } from '../../src/client.ts'
+import { type Daemon, startChanter } from '../../src/lab/chanter.ts'
+import { run } from '../../src/lab/command.ts'
+import { Lab } from '../../src/lab/lab.ts'
+import { addNode, addReflector, addVm, type Host, type Vm } from '../../src/lab/network.ts'
+import { AS } from '../../src/lab/two-nodes.ts'
+import { learntRoutes } from '../../src/lab/views.ts'
+import { parseMac } from '../../src/values/mac.ts'
+import { askedFor, capturing } from '../support/capture.ts'
+import { Frr } from '../support/frr.ts'
+import { attach, attachmentOf, detach, forwards, ping, remoteEntries, session } from '../support/interop.ts'
+import { addPlace, type Place, resume } from '../support/mover.ts'
+
+const FRR = '10.77.0.12'
+const ONE = '10.77.0.11'
+const THREE = '10.77.0.13'
+const FLOOD = '00:00:00:00:00:00'
+const VM1 = '02:00:00:00:01:01'
+const VM2 = '02:00:00:00:01:02'
+const VM3 = '02:00:00:00:01:03'
+/** The VM that moves, by turns on FRR's node and on node 1. */
+const MOVER = '02:00:00:00:01:04'
+const MOVER_IP = '192.168.10.4'
+const FIXED = '02:00:00:00:01:55'
+/** FRR learns IP addresses from ARP packets to its bridge. */
+const FRR_BRIDGE = '192.168.10.252'
+const NOBODY = '192.168.10.7'
+
+let lab: Lab
+let frr: Frr
+let one: Daemon
+let three: Daemon
+let vm1: Vm
+let vm2: Vm
+let vm3: Vm
+let onFrr: Place
+let onOne: Place
+let listensSince: number
+
+/** FRR is a node with a bridge and a VXLAN device of its own making, and the reflector of the others. */
+const BGPD = `router bgp ${AS}
+ bgp router-id ${FRR}
+ no bgp default ipv4-unicast
+ neighbor NODES peer-group
+ neighbor NODES remote-as ${AS}
+ bgp listen range 10.77.0.0/24 peer-group NODES
+ address-family l2vpn evpn
+  neighbor NODES activate
+  neighbor NODES route-reflector-client
+  advertise-all-vni
+  vni 100
+   route-target both ${AS}:10
+  exit-vni
+`
+
+beforeAll(async () => {
+  lab = new Lab()
+  const underlay = await addReflector(lab, '10.77.0.1')
+  const hosts: Host[] = []
+  for (const number of [1, 2, 3])
+    hosts.push(await addNode(lab, underlay, `node${number}`, `10.77.0.1${number}`))
+  const [first, second, third] = hosts as [Host, Host, Host]
+  const vmNamed = (node: Host, number: number) =>
+    addVm(
+      lab,
+      node,
+      `vm${number}`,
+      parseMac(`02:00:00:00:01:0${number}`) as number,
+      `192.168.10.${number}/24`,
+    )
+  vm1 = await vmNamed(first, 1)
+  vm2 = await vmNamed(second, 2)
+  vm3 = await vmNamed(third, 3)
+  ;[onFrr, onOne] = await addPlace(await vmNamed(second, 4), first)
+  // it says nothing of its own accord: FRR takes every packet for news of where it is
+  await lab.exec(onFrr.vm.namespace, ...['sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6'])
+  await plug(second, [vm2.port, onFrr.vm.port])
+  frr = await Frr.start(lab, second, BGPD)
+  const chanter = (host: Host) => startChanter(lab, host, { BGP: { peers: FRR, my_as: AS } })
+  ;[one, three] = await Promise.all([chanter(first), chanter(third)])
+  await session(lab, one, FRR, true)
+  await session(lab, three, FRR, true)
+  await attach(one, vm1)
+  await attach(three, vm3)
+  listensSince = performance.now()
+})
+
+afterAll(() => lab.close())
+
+/** The bridge of FRR's node, as its manual has it: remote addresses come from zebra, known neighbours are answered for. */
+async function plug({ namespace, address }: Host, ports: readonly string[]): Promise<void> {
+  const ip = (...words: readonly string[]) => run('ip', '-n', namespace, ...words)
+  await ip('link', 'add', 'br100', 'type', 'bridge', 'forward_delay', '0')
+  await ip(
+    ...['link', 'add', 'vxlan100', 'type', 'vxlan', 'id', '100', 'local', address],
+    ...['dstport', '4789', 'nolearning'],
+  )
+  for (const port of ['vxlan100', ...ports]) await ip('link', 'set', port, 'master', 'br100', 'up')
+  await ip('link', 'set', 'br100', 'up')
+  await ip('addr', 'add', `${FRR_BRIDGE}/24`, 'dev', 'br100')
+  const suppress = ['learning', 'off', 'neigh_suppress', 'on']
+  await run('bridge', '-netns', namespace, 'link', 'set', 'dev', 'vxlan100', ...suppress)
+}
+
+/** The VM says something, which is how FRR learns that it is there. */
+const speak = ({ namespace }: Vm) => lab.exec(namespace, 'ping', '-c', '1', '-W', '2', FRR_BRIDGE)
+
+/** Waits until nodes 1 and 3 send to the VM that moves at `home`, and to nobody else in its place. */
+async function isAt(home: string): Promise<void> {
+  const mover = [`${MOVER} ${home}`]
+  const others = [`${VM2} ${FRR}`, `${FLOOD} ${FRR}`]
+  await forwards(lab, one.host, [
+    ...[...others, `${VM3} ${THREE}`, `${FLOOD} ${THREE}`],
+    ...(home === ONE ? [] : mover),
+  ])
+  await forwards(lab, three.host, [...others, `${VM1} ${ONE}`, `${FLOOD} ${ONE}`, ...mover])
+}
+
+/** What node 3 is told of an address: next hop, IP address, mobility. */
+async function claims(mac: string): Promise<string[]> {
+  const routes = await learntRoutes(three.api)
+  return routes
+    .filter(({ nlri }) => nlri.toLowerCase().includes(`:${mac}/48`))
+    .map((route) => {
+      const [, ip] = /\/48:([^:]*):/.exec(route.nlri) ?? []
+      const [mobility = ''] = /mobility:\d+(:sticky)?/.exec(JSON.stringify(route)) ?? []
+      return `${route.next_hop} ${ip} ${mobility}`.trim()
+    })
+    .sort()
+}
+
+async function isTold(mac: string, expected: readonly string[]): Promise<void> {
+  await lab.eventually(`node3 is told of ${mac}: ${expected.join(', ')}`, async () => {
+    const seen = await claims(mac)
+    return seen.join() === [...expected].sort().join() ? { value: seen } : { seen: seen.join(', ') }
+  })
+}
+
+interface FrrMac {
+  readonly type: string
+  readonly remoteVtep?: string
+  readonly localSequence: number
+  readonly remoteSequence: number
+}
+
+/** Waits until FRR has this of an address. */
+async function frrHas(mac: string, expected: Partial<FrrMac>): Promise<void> {
+  await lab.eventually(`FRR has ${mac} as ${JSON.stringify(expected)}`, async () => {
+    const { macs } = await frr.shown<{ macs: Record<string, FrrMac> }>('evpn mac vni 100')
+    const seen = macs[mac]
+    const is = Object.entries(expected).every(([key, value]) => seen?.[key as keyof FrrMac] === value)
+    return seen !== undefined && is ? { value: seen } : { seen: JSON.stringify(seen) }
+  })
+}
+
+async function allReach(): Promise<void> {
+  const vms = [vm1, vm2, vm3, onFrr.vm]
+  await Promise.all(vms.flatMap((from) => vms.filter((to) => to !== from).map((to) => ping(lab, from, to))))
+}
+
+test('type 2 and type 3 routes both ways: every VM reaches every other', async () => {
+  await speak(vm2)
+  await speak(onFrr.vm)
+  await isAt(FRR)
+  await isTold(VM2, [`${FRR} -`, `${FRR} 192.168.10.2`])
+  await forwards(lab, frr.host, [`${VM1} ${ONE}`, `${FLOOD} ${ONE}`, `${VM3} ${THREE}`, `${FLOOD} ${THREE}`])
+  await frrHas(VM1, { type: 'remote', remoteVtep: ONE, remoteSequence: 0 })
+  await frrHas(VM3, { type: 'remote', remoteVtep: THREE, remoteSequence: 0 })
+  const networks = await frr.show('bgp l2vpn evpn route type multicast')
+  for (const originator of [ONE, THREE]) expect(networks).toContain(`*>i[3]:[0]:[32]:[${originator}]`)
+  await allReach()
+})
+
+test('either side answers ARP for what the other one told it; only for others a request crosses the wire', async () => {
+  const devices = [
+    ['vxlan--net1', one.host],
+    ['vxlan100', frr.host],
+  ] as const
+  const captures = await Promise.all(
+    devices.map(async ([device, { namespace }]) => {
+      const file = join(lab.directory, `${device}.pcap`)
+      return { file, capture: await capturing(lab, namespace, device, 'arp', file) }
+    }),
+  )
+  for (const { namespace } of [vm1, vm2]) await lab.exec(namespace, 'ip', 'neigh', 'flush', 'dev', 'eth0')
+  await ping(lab, vm1, vm2)
+  await lab.exec(vm2.namespace, 'ip', 'neigh', 'flush', 'dev', 'eth0')
+  await ping(lab, vm2, vm1)
+  const nobody = [`${NOBODY}1`, `${NOBODY}2`]
+  for (const [i, { namespace }] of [vm1, vm2].entries())
+    await lab.exec(namespace, 'ping', '-c', '1', '-W', '1', nobody[i]!).catch(() => 'nobody is there')
+  for (const { capture, file } of captures) {
+    await capture.stop('SIGINT')
+    expect(await askedFor(file)).toEqual(new Set(nobody))
+  }
+})
+
+describe('a VM moves', () => {
+  test('from FRR to chanter', async () => {
+    await lab.eventually(
+      'node 1 has been in the network for longer than news of it takes',
+      async () => {
+        const ms = performance.now() - listensSince
+        return ms > 11_000 ? { value: ms } : { seen: `${ms} ms` }
+      },
+      20,
+    )
+    await attach(one, onOne.vm)
+    await isTold(MOVER, [`${ONE} ${MOVER_IP} mobility:1`])
+    await frrHas(MOVER, { type: 'remote', remoteVtep: ONE, remoteSequence: 1 })
+    await resume(lab, onFrr, onOne)
+    await isAt(ONE)
+    await allReach()
+  })
+
+  test('back to FRR, which hears it while it is attached to chanter still', async () => {
+    await resume(lab, onOne, onFrr)
+    await speak(onFrr.vm)
+    // FRR has the IP address from our route, until that is withdrawn
+    await isTold(MOVER, [`${ONE} ${MOVER_IP} mobility:1`, `${FRR} - mobility:2`])
+    await frrHas(MOVER, { type: 'local', localSequence: 2, remoteSequence: 1 })
+    await forwards(lab, three.host, [
+      ...[`${VM1} ${ONE}`, `${FLOOD} ${ONE}`, `${VM2} ${FRR}`, `${FLOOD} ${FRR}`],
+      `${MOVER} ${FRR}`,
+    ])
+    await ping(lab, vm3, onFrr.vm)
+    await detach(one, onOne.vm)
+    await isAt(FRR)
+    await speak(onFrr.vm)
+    await isTold(MOVER, [`${FRR} - mobility:2`, `${FRR} ${MOVER_IP} mobility:2`])
+    await allReach()
+  })
+
+  test('to chanter once more, and back after it was detached', async () => {
+    await attach(one, onOne.vm)
+    await isTold(MOVER, [`${ONE} ${MOVER_IP} mobility:3`])
+    await resume(lab, onFrr, onOne)
+    await isAt(ONE)
+    await allReach()
+    await detach(one, onOne.vm)
+    await isTold(MOVER, [])
+    await resume(lab, onOne, onFrr)
+    await speak(onFrr.vm)
+    await isAt(FRR)
+    await frrHas(MOVER, { type: 'local' })
+    await allReach()
+  })
+})
+
+test('an address that FRR says is sticky stays there, whoever else attaches it', async () => {
+  const entry = ['fdb', 'add', FIXED, 'dev', vm2.port, 'master', 'sticky', 'static']
+  await run('bridge', '-netns', frr.host.namespace, ...entry)
+  await isTold(FIXED, [`${FRR} - mobility:0:sticky`])
+  // without an IP address: FRR compares routes for the same addresses only
+  const thief = { ...attachmentOf(onOne.vm), mac_address: FIXED, ip_address: undefined }
+  expect((await request(one.api, '/attach_localport', thief)).status).toBe(200)
+  await isTold(FIXED, [`${FRR} - mobility:0:sticky`, `${ONE} - mobility:1`])
+  await frrHas(FIXED, { type: 'local' })
+  expect(await remoteEntries(three.host)).toContain(`${FIXED} ${FRR}`)
+})

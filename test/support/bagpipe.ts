@@ -1,0 +1,45 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { request } from '../../src/client.ts'
+import { API_PORT } from '../../src/config/api-address.ts'
+import { type Daemon, formatIni } from '../../src/lab/chanter.ts'
+import type { Lab } from '../../src/lab/lab.ts'
+import type { Host } from '../../src/lab/network.ts'
+
+/** Starts bagpipe-bgp on `host`, its API on that address; resolves when it answers. */
+export async function startBagpipe(
+  lab: Lab,
+  host: Host,
+  reflector: string,
+  as: number,
+  driver: 'linux' | 'dummy',
+): Promise<Daemon> {
+  const api = { host: host.address, port: API_PORT }
+  const own = (file: string): string => join(lab.directory, `${host.name}-${file}`)
+  const config = own('bagpipe.conf')
+  const sections = {
+    BGP: { local_address: host.address, peers: reflector, my_as: as },
+    API: api,
+    // we are root already
+    COMMON: { root_helper: 'env' },
+    privsep: { helper_command: `privsep-helper --config-file ${config}`, user: 'root', group: 'root' },
+    DATAPLANE_DRIVER_IPVPN: { dataplane_driver: 'dummy' },
+    DATAPLANE_DRIVER_EVPN: { dataplane_driver: driver },
+  }
+  writeFileSync(config, formatIni(sections))
+  // it insists on `modprobe vxlan`, which fails where the kernel has it built in
+  mkdirSync(own('bin'), { recursive: true })
+  writeFileSync(join(own('bin'), 'modprobe'), '#!/bin/sh\n', { mode: 0o755 })
+  const path = `PATH=${own('bin')}:${process.env['PATH']}:/usr/sbin:/sbin`
+  const command = ['env', path, 'bagpipe-bgp', '--config-file', config]
+  const started = lab.start(host.namespace, `bagpipe-${host.name}`, ...command)
+  await lab.eventually(
+    `bagpipe-bgp on ${host.name} answers`,
+    async () => {
+      const { status, body } = await request(api, '/ping')
+      return status === 200 ? { value: body } : { seen: `${status}` }
+    },
+    30,
+  )
+  return { host, process: started, api }
+}

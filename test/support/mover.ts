@@ -1,0 +1,43 @@
+import { run } from '../../src/lab/command.ts'
+import type { Lab } from '../../src/lab/lab.ts'
+import type { Host, Vm } from '../../src/lab/network.ts'
+import { formatMac } from '../../src/values/mac.ts'
+
+/** A VM in one of its places: `device` is what it uses when it is there. */
+export interface Place {
+  readonly vm: Vm
+  readonly device: string
+}
+
+/** Gives a VM a second place, `tap-moved` of another node; it goes on using the first. */
+export async function addPlace(vm: Vm, node: Host): Promise<readonly [Place, Place]> {
+  const moved = { ...vm, port: 'tap-moved' }
+  await run(
+    'ip',
+    ...['link', 'add', 'name', 'moved', 'netns', vm.namespace, 'type', 'veth'],
+    ...['peer', 'name', moved.port, 'netns', node.namespace],
+  )
+  await run('ip', '-n', node.namespace, 'link', 'set', moved.port, 'up')
+  await run('ip', '-n', vm.namespace, 'link', 'set', 'moved', 'address', formatMac(vm.mac), 'mtu', '1450')
+  return [
+    { vm, device: 'eth0' },
+    { vm: moved, device: 'moved' },
+  ]
+}
+
+/** The VM is in one place no longer, and runs on in the other. */
+export async function resume(lab: Lab, { vm, device: from }: Place, { device: to }: Place): Promise<void> {
+  const { namespace, address } = vm
+  const script = [
+    `link set ${from} down`,
+    `addr flush dev ${from}`,
+    `link set ${to} up`,
+    `addr add ${address} dev ${to}`,
+  ]
+  await lab.exec(
+    namespace,
+    'sh',
+    '-ec',
+    `ip link set ${to} up; printf '%s\\n' ${script.map((line) => `'${line}'`).join(' ')} | ip -batch -`,
+  )
+}
