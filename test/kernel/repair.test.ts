@@ -1,0 +1,81 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { isPlaced } from '../../src/dataplane/diff.ts'
+import { type Entry, same } from '../../src/dataplane/model.ts'
+import type { Reconciler } from '../../src/dataplane/reconciler.ts'
+import * as e from '../dataplane/entries.ts'
+import type { Lab } from '../dataplane/lab.ts'
+import { linuxLab } from './linux-lab.ts'
+import { enterOwnNamespace, run } from './namespace.ts'
+
+enterOwnNamespace()
+
+/** What an operator may count on after somebody changed the kernel behind our back. */
+const REPAIR_MS = 1000
+
+let lab: Lab
+let dataplane: Reconciler
+
+const everything: Entry[] = [
+  ...e.network,
+  e.local(1),
+  e.flood('192.0.2.2'),
+  e.remote(2),
+  e.neighbour('10.0.0.2', 2),
+]
+
+beforeEach(async () => {
+  lab = linuxLab()
+  dataplane = lab.restart()
+  lab.addInterface('tap1')
+  for (const entry of everything) dataplane.want(entry)
+  expect(await dataplane.settled(everything)).toEqual([])
+})
+
+afterEach(() => lab.close())
+
+/** As the kernel tells us: asking iproute2 takes longer than the repair. */
+function isThere(entry: Entry): boolean {
+  const { driver } = lab
+  const link = driver.link(entry.device)
+  switch (entry.kind) {
+    case 'bridge':
+    case 'vxlan':
+      return link?.up === true && link.alias === entry.alias
+    case 'port':
+      return link !== undefined && isPlaced(entry, link)
+    default: {
+      const seen = [...driver.observe(entry.device)].flat()
+      const half = entry.kind === 'remote-mac' ? [e.local(2, 'vx0')] : []
+      return [entry, ...half].every((one) => seen.some((sighting) => same(sighting.entry, one)))
+    }
+  }
+}
+
+test.each([
+  ['a remote MAC is deleted', () => lab.forget(e.remote(2))],
+  ['a remote MAC is sent elsewhere', () => lab.overwrite(e.remote(2, '192.0.2.99'))],
+  ['a flood entry is deleted', () => lab.forget(e.flood('192.0.2.2'))],
+  ['a neighbour is deleted', () => lab.forget(e.neighbour('10.0.0.2', 2))],
+  ['the MAC address of an attached VM is deleted', () => lab.forget(e.local(1))],
+  ['the port of an attached VM is taken out of the bridge', () => lab.enslave('tap1', null)],
+  ['the VXLAN device is taken out of the bridge', () => lab.enslave('vx0', null)],
+  ['the VXLAN device is deleted', () => lab.deleteLink('vx0')],
+  ['the bridge is deleted', () => lab.deleteLink('br0')],
+  ['the bridge goes down', () => lab.setDown('br0')],
+  ['an option of the VXLAN port changes', () => run('bridge link set dev vx0 neigh_suppress off')],
+  [
+    'the interface of an attached VM goes and returns',
+    () => {
+      lab.deleteLink('tap1')
+      lab.addInterface('tap1')
+    },
+  ],
+])('%s: repaired within a second', async (what, mischief) => {
+  const begun = performance.now()
+  mischief()
+  await lab.until(() => everything.every(isThere))
+  const ms = performance.now() - begun
+  for (const entry of everything) expect(lab.holds(entry), JSON.stringify(entry)).toBe(true)
+  console.log(`${what}: whole again after ${ms.toFixed(0)} ms`)
+  expect(ms).toBeLessThan(REPAIR_MS)
+})
