@@ -1,5 +1,6 @@
 # docker build -t chanter .
-# docker run --network host --cap-add NET_ADMIN -v /etc/bagpipe-bgp:/etc/bagpipe-bgp:ro chanter
+# docker run --network host --cap-add NET_ADMIN -v /etc/bagpipe-bgp:/etc/bagpipe-bgp:ro \
+#            -v /var/lib/chanter:/var/lib/chanter chanter
 FROM node:24-bookworm-slim AS packages
 WORKDIR /opt/chanter
 COPY package.json package-lock.json .npmrc ./
