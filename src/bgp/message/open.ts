@@ -32,7 +32,6 @@ export function decodeOpen(message: Uint8Array): Open {
     )
   }
   const as2 = r.u16()
-  if (as2 === 0) throw new SessionError('AS 0 (RFC 7607 §2)', ErrorCode.OpenMessage, OpenSubcode.BadPeerAs)
   const holdTimeSeconds = r.u16()
   const identifier = r.u32()
   const capabilities = noCapabilities()
@@ -46,7 +45,10 @@ export function decodeOpen(message: Uint8Array): Open {
       OpenSubcode.Unspecific,
     )
   }
-  return { version, as: capabilities.fourOctetAs ?? as2, holdTimeSeconds, identifier, capabilities }
+  const as = capabilities.fourOctetAs ?? as2
+  if (as === 0 || as2 === 0)
+    throw new SessionError('AS 0 (RFC 7607 §2)', ErrorCode.OpenMessage, OpenSubcode.BadPeerAs)
+  return { version, as, holdTimeSeconds, identifier, capabilities }
 }
 
 /** Reads optional parameters; `capabilities` reads one that holds capabilities, up to the bound (RFC 5492 §4, RFC 9072 §2). */
