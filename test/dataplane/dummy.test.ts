@@ -50,6 +50,6 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     instanceDescription: undefined,
   })
   expect(reconciler.counts()).toMatchObject({ failed: 0 })
-  expect([...driver.kernel.links.keys()].sort()).toEqual(['evpn---net1', 'tap1', 'vxlan--net1'])
+  expect([...driver.kernel.links.keys()].sort()).toEqual(['evpn---net1', 'lo', 'tap1', 'vxlan--net1'])
   reconciler.stop()
 })
