@@ -32,7 +32,7 @@ export interface VrfPort {
   readonly vrf: string
 }
 
-/** An interface of the core, of somebody else, that labelled packets are taken from; with others' consent to it left as found. */
+/** An interface of the core, of somebody else, that labelled packets are taken from; turned off again only by the process that turned it on. */
 export interface MplsInterface {
   readonly kind: 'mpls-interface'
   readonly device: string
@@ -78,7 +78,7 @@ export interface Hop {
   readonly device: string
   /**
    * The neighbour on the interface that gets them; of a label route the endpoint itself. Null: none is needed (tunnel, VRF), or it is
-   * their own destination (port).
+   * their own destination (port). Linux refuses an IPv4 neighbour for an IPv6 route, but not the reverse.
    */
   readonly via: Ip | null
   /** Labels that they get, the outermost first; none leaves them as they are. */
