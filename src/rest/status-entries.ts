@@ -2,7 +2,8 @@ import type { Entry, EntryStatus, Hop, Kind, Status, Verification } from '../dat
 import { formatIp } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
 import { ensure } from '../values/map.ts'
-import type { Instance, VpnService } from '../vpn/service.ts'
+import { devicesOf, type Instance } from '../vpn/instance.ts'
+import type { VpnService } from '../vpn/service.ts'
 import { type DataplaneView, showStatus } from './dataplane-view.ts'
 
 export const STATES = ['applied', 'pending', 'failed'] as const satisfies readonly Status['state'][]
@@ -138,18 +139,12 @@ export function showVerification(
   }
 }
 
-/** The devices that an instance has something on. */
-function devicesOf({ evpn, attachments }: Instance): Set<string> {
-  const { bridge, vxlan } = evpn.config.devices
-  return new Set([bridge, vxlan, ...[...attachments].map(({ port }) => port)])
-}
-
 /** By device, the ids of the instances that have something on it. */
 function ownersByDevice(instances: Iterable<Instance>): ReadonlyMap<string, readonly string[]> {
   const owners = new Map<string, string[]>()
   for (const instance of instances) {
     for (const device of devicesOf(instance)) {
-      ensure(owners, device, () => []).push(instance.evpn.config.id)
+      ensure(owners, device, () => []).push(instance.vpn.config.id)
     }
   }
   return owners

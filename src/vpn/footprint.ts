@@ -4,7 +4,7 @@ import type { FootprintEntry } from './state.ts'
 type Batch = readonly FootprintEntry[]
 
 /**
- * Links, ports and local MAC addresses of attachments that are on their way into the kernel or out of it. They are kept
+ * Links, ports, local addresses and labels of attachments that are on their way into the kernel or out of it. They are kept
  * before they are touched, so that a process that dies half-way leaves its successor a list of what to clear away.
  */
 export class Footprint {

@@ -13,6 +13,7 @@ const STATE: State = {
   ping: '123',
   instances: [
     {
+      type: 'evpn',
       id: 'net 1/ü',
       number: 3,
       rdNumber: 2,
@@ -35,6 +36,10 @@ const STATE: State = {
           localPref: 0,
           label: 16,
           sticky: false,
+          gatewayIp: null,
+          hashOrder: 0,
+          advertiseSubnet: false,
+          rdNumber: null,
           sequence: 4,
           description: null,
         },
