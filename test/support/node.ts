@@ -10,6 +10,7 @@ import type { DriverView, ServiceViews } from '../../src/rest/looking-glass/inde
 import { restServer } from '../../src/rest/server.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { parseMac } from '../../src/values/mac.ts'
+import type { VpnConfig } from '../../src/vpn/instances.ts'
 import type { AttachRequest, DetachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { ip, rt, silent, speakerAt } from './speakers.ts'
@@ -30,6 +31,7 @@ export class TestNode {
     clock: VirtualClock,
     network: VirtualNetwork,
     changes: Partial<SpeakerConfig> = {},
+    vpnChanges: Partial<VpnConfig> = {},
   ) {
     this.clock = clock
     this.driver = new MemoryDriver(clock)
@@ -47,6 +49,7 @@ export class TestNode {
         neighSuppress: true,
         ipvpn: { address: ip(address), mplsInterface: 'mpls0' },
         refused: {},
+        ...vpnChanges,
       },
       this.speaker,
       this.reconciler,
