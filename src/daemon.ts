@@ -19,6 +19,7 @@ import { formatIp, parseIp } from './values/address.ts'
 import { VERSION } from './version.ts'
 import type { VpnConfig } from './vpn/instances.ts'
 import { isOurDevice } from './vpn/names.ts'
+import { VPN_TYPES, type VpnType } from './vpn/request.ts'
 import { VpnService } from './vpn/service.ts'
 import type { State } from './vpn/state.ts'
 import { StateFile, type StateFileHealth } from './vpn/state-file.ts'
@@ -92,7 +93,7 @@ export async function runDaemon(
       vxlanMtu: evpn.vxlanMtu,
       neighSuppress: evpn.neighSuppress,
       underlay: underlayOf(config, log),
-      ipvpn: { address: ipvpn.localAddress, mplsInterface: mplsInterfaceOf(config) },
+      ipvpn: { address: ipvpn.localAddress, mplsInterface: ipvpn.mplsInterface },
       refused: refusedTypes(config),
     },
     speaker,
@@ -124,7 +125,7 @@ export async function runDaemon(
             config: config.effective.DATAPLANE_DRIVER_IPVPN,
             localAddress: formatIp(ipvpn.localAddress),
             kernelRelease: release(),
-            encapsulations: [mplsInterfaceOf(config) === null ? 'encap:GRE' : 'encap:MPLS'],
+            encapsulations: [ipvpn.mplsInterface === null ? 'encap:GRE' : 'encap:MPLS'],
           },
         },
       },
@@ -166,7 +167,7 @@ export async function runDaemon(
 function openState(config: Config, log: Logger, fresh: boolean): KeptState {
   const { stateFile } = config
   const kernel = kernelIdentity()
-  if (stateFile === null || !usesKernel(config)) {
+  if (stateFile === null || !config.usesKernel) {
     return { kernel, store: NO_STORE, health: null, ...NOTHING_KEPT }
   }
   const store = new StateFile(stateFile, systemClock, log)
@@ -198,8 +199,8 @@ interface KeptState {
 const NO_STORE: KeptState['store'] = { save: async () => {}, close: async () => {} }
 const NOTHING_KEPT = { state: null, outdated: false }
 
-function openDriver(config: Config): Driver {
-  return usesKernel(config)
+function openDriver({ usesKernel }: Config): Driver {
+  return usesKernel
     ? new LinuxDriver({ clock: systemClock })
     : new MemoryDriver(systemClock, { pretend: (name) => !isOurDevice(name) })
 }
@@ -219,33 +220,17 @@ function underlayOf({ evpn }: Config, log: Logger): string | null {
   return null
 }
 
-/** There is one kernel: of two drivers the one that is `linux` counts. */
-function usesKernel({ evpn, ipvpn }: Config): boolean {
-  return evpn.driver === 'linux' || ipvpn.driver === 'linux'
-}
-
-/** What the one type of VPN has no driver for while the other is in the kernel: a dummy beside it would not stay one. */
-function refusedTypes(config: Config): VpnConfig['refused'] {
-  if (!usesKernel(config)) return {}
-  const why = (type: 'evpn' | 'ipvpn'): string =>
-    `vpn_type: this node has no ${type}: set dataplane_driver = linux in [DATAPLANE_DRIVER_${type.toUpperCase()}]`
-  const types = (['evpn', 'ipvpn'] as const).filter((type) => config[type].driver !== 'linux')
+/** Types of VPN that this node has no driver for. */
+function refusedTypes({ serves }: Config): VpnConfig['refused'] {
+  const types = VPN_TYPES.filter((type) => !serves[type])
+  const why = (type: VpnType) =>
+    `vpn_type: this node serves no ${type}: [DATAPLANE_DRIVER_${type.toUpperCase()}] dataplane_driver is not linux`
   return Object.fromEntries(types.map((type) => [type, why(type)]))
 }
 
 /** The families whose routes this node has a use for. */
-function servedFamilies(config: Config): readonly Family[] {
-  const refused = refusedTypes(config)
-  return [
-    ...(refused.evpn === undefined ? [EVPN] : []),
-    ...(refused.ipvpn === undefined ? [VPNV4, VPNV6] : []),
-  ]
-}
-
-/** The interface that carries MPLS, null for tunnels; a dummy has one of its own. */
-function mplsInterfaceOf({ ipvpn }: Config): string | null {
-  if (ipvpn.mplsInterface === null) return 'lo'
-  return ipvpn.mplsInterface.includes('*gre*') ? null : ipvpn.mplsInterface
+function servedFamilies({ serves }: Config): readonly Family[] {
+  return [...(serves.evpn ? [EVPN] : []), ...(serves.ipvpn ? [VPNV4, VPNV6] : [])]
 }
 
 function offeredFamilies(

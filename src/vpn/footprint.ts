@@ -52,3 +52,29 @@ export class Footprint {
     this.drop(left)
   }
 }
+
+/** What makes two entries the same thing in the kernel. */
+export function place(entry: FootprintEntry): string {
+  switch (entry.kind) {
+    case 'local-mac':
+      return `${entry.kind} ${entry.device} ${entry.mac}`
+    case 'address':
+      return `${entry.kind} ${entry.device} ${entry.ip}/${entry.prefixLength}`
+    case 'fixed-neighbour':
+      return `${entry.kind} ${entry.device} ${entry.ip}`
+    case 'unreachable':
+      return `${entry.kind} ${entry.device} ${entry.prefix}/${entry.prefixLength}`
+    case 'mpls':
+      return `${entry.kind} ${entry.label}`
+    case 'port':
+    case 'vrf-port':
+      return `port ${entry.device}`
+    case 'bridge':
+    case 'vxlan':
+    case 'vrf':
+    case 'mpls-interface':
+      return `${entry.kind} ${entry.device}`
+    default:
+      return entry satisfies never
+  }
+}

@@ -3,7 +3,7 @@ import type { Speaker } from '../bgp/speaker.ts'
 import type { Dataplane } from '../dataplane/model.ts'
 import { formatMac } from '../values/mac.ts'
 import type { Attachment, Numbers, Plan } from './attachments.ts'
-import { Footprint } from './footprint.ts'
+import { Footprint, place } from './footprint.ts'
 import { labels } from './identifiers.ts'
 import { type Instance, instanceState } from './instance.ts'
 import { Instances, type VpnConfig } from './instances.ts'
@@ -284,32 +284,6 @@ export class VpnService {
 /** Whether the port is in a device of ours, of which it can have one; others may share a bridge that was given, and a port that only receives. */
 function isAlone(instance: Instance, { direction }: Attachment): boolean {
   return instance.type === 'evpn' ? !instance.evpn.config.devices.givenBridge : direction !== 'to-port'
-}
-
-/** What makes two entries the same thing in the kernel. */
-function place(entry: FootprintEntry): string {
-  switch (entry.kind) {
-    case 'local-mac':
-      return `${entry.kind} ${entry.device} ${entry.mac}`
-    case 'address':
-      return `${entry.kind} ${entry.device} ${entry.ip}/${entry.prefixLength}`
-    case 'fixed-neighbour':
-      return `${entry.kind} ${entry.device} ${entry.ip}`
-    case 'unreachable':
-      return `${entry.kind} ${entry.device} ${entry.prefix}/${entry.prefixLength}`
-    case 'mpls':
-      return `${entry.kind} ${entry.label}`
-    case 'port':
-    case 'vrf-port':
-      return `port ${entry.device}`
-    case 'bridge':
-    case 'vxlan':
-    case 'vrf':
-    case 'mpls-interface':
-      return `${entry.kind} ${entry.device}`
-    default:
-      return entry satisfies never
-  }
 }
 
 function labelUse({ vpn }: Instance, { port, mac }: Pick<AttachRequest, 'port' | 'mac'>): string {

@@ -354,6 +354,35 @@ describe('VRFs of one host', () => {
   })
 })
 
+describe('an IPv6 underlay', () => {
+  const OURS = '2001:db8:77::11'
+  const OTHERS = '2001:db8:77::12'
+
+  test('carries both families by bare MPLS', async () => {
+    a = node(B, { ipvpn: { address: ip(OURS), mplsInterface: 'mpls0' } })
+    await a.attach(request('192.168.10.1/24'))
+    expect([...a.speaker.rib.ownRoutes(VPNV4)].map(({ set }) => set.nextHop)).toEqual([ip(OURS)])
+    hear('10.9.0.0/16', OTHERS, 31)
+    hear('2001:db8:9::/64', OTHERS, 32)
+    expect(routes(a)).toEqual([
+      '10.9.0.0/16 in bvrf-1 by mpls0 via 2001:db8:77::12 label 31',
+      '192.168.10.1/32 in bvrf-1 by tap1',
+      '2001:db8:9::/64 in bvrf-1 by mpls0 via 2001:db8:77::12 label 32',
+    ])
+  })
+
+  test('has tunnels of its own family', async () => {
+    a = node(B, { ipvpn: { address: ip(OURS), mplsInterface: null } })
+    await a.attach(request('192.168.10.1/24'))
+    hear('10.9.0.0/16', OTHERS, 31, { communities: [] })
+    hear('10.8.0.0/16', C, 32, { communities: [] })
+    const [tunnel, ...others] = wanted(a).filter((text) => text.startsWith('mpls---'))
+    expect(others).toEqual([])
+    expect(tunnel).toMatch(/^mpls---\w{8} from 2001:db8:77::11 to 2001:db8:77::12$/)
+    expect(routes(a)).toHaveLength(2)
+  })
+})
+
 describe('MPLS in GRE', () => {
   beforeEach(async () => {
     network = new VirtualNetwork(clock)
