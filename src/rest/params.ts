@@ -128,7 +128,7 @@ export function parseAttach(body: unknown): AttachRequest {
     direction: given.direction ?? 'both',
     sticky: given.sticky ?? false,
     hashOrder: given.lb_consistent_hash_order ?? 0,
-    advertiseSubnet: given.advertise_subnet ?? false,
+    advertiseSubnet: given.vpn_type === 'ipvpn' && given.advertise_subnet === true,
     description: given.description,
     instanceDescription: given.instance_description,
   }

@@ -65,6 +65,11 @@ export function devicesOf(instance: Instance): Set<string> {
   return new Set([...own, ...[...instance.attachments].map(({ port }) => port)])
 }
 
+/** Whether the port is in a device of ours, of which it can have one; others may share a bridge that was given, and a port that only receives. */
+export function isAlone(instance: Instance, { direction }: Attachment): boolean {
+  return instance.type === 'evpn' ? !instance.evpn.config.devices.givenBridge : direction !== 'to-port'
+}
+
 /** What a later process needs to go on with the instance. */
 export function instanceState(instance: Instance): InstanceState {
   const { vpn, attachments, number, rdNumber, description, subnetPrefixLength } = instance

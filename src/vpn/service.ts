@@ -5,7 +5,7 @@ import { formatMac } from '../values/mac.ts'
 import type { Attachment, Numbers, Plan } from './attachments.ts'
 import { Footprint, place } from './footprint.ts'
 import { labels } from './identifiers.ts'
-import { type Instance, instanceState } from './instance.ts'
+import { type Instance, instanceState, isAlone } from './instance.ts'
 import { Instances, type VpnConfig } from './instances.ts'
 import { Ports } from './ports.ts'
 import { type AttachRequest, type DetachRequest, Failed, Rejected } from './request.ts'
@@ -52,8 +52,12 @@ export class VpnService {
 
   /** Takes up what an earlier process had attached, without waiting for the kernel; to be called before anything else. */
   restore({ instances, footprint }: ServiceState): void {
-    for (const state of instances) this.restoreInstance(state)
-    this.footprint.restore(footprint)
+    const left = [...footprint]
+    for (const state of instances) {
+      if (this.config.refused[state.type] === undefined) this.restoreInstance(state)
+      else left.push(...this.abandon(state))
+    }
+    this.footprint.restore(left)
   }
 
   /** Resolves when the port's own kernel state is in place and its route is announced. Throws `Rejected` or `Failed`. */
@@ -220,6 +224,17 @@ export class VpnService {
     }
   }
 
+  /** What an instance that is not served any more left in the kernel. */
+  private abandon(state: InstanceState): FootprintEntry[] {
+    const instance = this.maker.restore(state)
+    const { vpn } = instance
+    const endpoints = state.attachments.flatMap((attachment) => vpn.endpointEntries(attachment))
+    for (const { rdNumber } of state.attachments) if (rdNumber !== null) this.maker.releaseRd(rdNumber)
+    this.maker.free(instance)
+    this.log.warn({ instance: state.id, type: state.type }, 'a VPN instance of before is not served any more')
+    return [...vpn.networkEntries(), ...endpoints]
+  }
+
   private numbers(instance: Instance, request: AttachRequest): Numbers & { giveBack(): void } {
     const { id } = instance.vpn.config
     const taken: (() => void)[] = []
@@ -279,11 +294,6 @@ export class VpnService {
     this.footprint.drop(vpn.networkEntries().filter((entry) => !needed.has(place(entry))))
     this.maker.free(instance)
   }
-}
-
-/** Whether the port is in a device of ours, of which it can have one; others may share a bridge that was given, and a port that only receives. */
-function isAlone(instance: Instance, { direction }: Attachment): boolean {
-  return instance.type === 'evpn' ? !instance.evpn.config.devices.givenBridge : direction !== 'to-port'
 }
 
 function labelUse({ vpn }: Instance, { port, mac }: Pick<AttachRequest, 'port' | 'mac'>): string {

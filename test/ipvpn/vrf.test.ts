@@ -486,3 +486,14 @@ test('a daemon that comes after another has the same labels, RDs, table and devi
   expect(snapshot(later)).toEqual(before)
   expect(wanted(later)).toContain('bvrf-2 with table 1002 for chanter:net1')
 })
+
+test('a daemon that serves no IP VPN any more clears away what its predecessor had', async () => {
+  await a.attach(request('192.168.10.1/24'))
+  const later = node('10.77.0.16', { refused: { ipvpn: 'vpn_type: no' } })
+  later.driver.kernel.addLink('bvrf-1', { kind: 'vrf', alias: 'chanter:net1', up: true, table: 1001 })
+  later.vpns.restore(a.vpns.snapshot())
+  await clock.run(1000)
+  expect(wanted(later)).toEqual([])
+  expect([...later.driver.kernel.links.keys()]).not.toContain('bvrf-1')
+  expect(later.vpns.snapshot()).toEqual({ instances: [], footprint: [] })
+})
