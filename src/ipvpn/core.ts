@@ -1,6 +1,6 @@
 import { TunnelType } from '../bgp/constants.ts'
 import type { Dataplane, Gre, Hop, MplsInterface } from '../dataplane/model.ts'
-import { formatIp, type Ip } from '../values/address.ts'
+import { formatIp, type Ip, isIpv4, mapped } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
 
 /** How labelled packets get to other provider edges. */
@@ -82,10 +82,14 @@ export class Core implements CoreFacts {
     else this.sites.delete(label)
   }
 
-  /** A way to a provider edge, kept until it is released as often. */
-  hold(remote: Ip, label: number): Hop {
+  /** A way for packets to `prefix` to a provider edge, kept until it is released as often. */
+  hold(remote: Ip, label: number, prefix: Ip): Hop {
     const { mplsInterface } = this.config
-    if (mplsInterface !== null) return { device: mplsInterface, via: remote, labels: [label], weight: 1 }
+    if (mplsInterface !== null) {
+      // An IPv6 route has no IPv4 gateway, but takes the mapped address for one.
+      const via = isIpv4(prefix) ? remote : mapped(remote)
+      return { device: mplsInterface, via, labels: [label], weight: 1 }
+    }
     const tunnel = ensure(this.tunnelsTo, remote, () => ({ entry: this.tunnel(remote), users: 0 }))
     if (tunnel.users++ === 0) this.dataplane.want(tunnel.entry)
     return { device: tunnel.entry.device, via: null, labels: [label], weight: 1 }

@@ -150,7 +150,7 @@ export class Prefixes {
   private hops({ prefix }: Known, ways: readonly VpnRoute[]): Hop[] {
     return ways.map(({ set, nlri }) => {
       const label = labelOf(nlri.label)
-      if (set.nextHop !== this.core.address) return this.core.hold(set.nextHop!, label)
+      if (set.nextHop !== this.core.address) return this.core.hold(set.nextHop!, label, prefix.ip)
       return localHop(prefix, this.core.siteOf(label, prefix.ip)!)
     })
   }

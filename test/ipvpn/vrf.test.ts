@@ -220,7 +220,7 @@ describe('two nodes', () => {
     expect(routes(a)).toEqual([
       '192.168.10.1/32 in bvrf-1 by tap1',
       '192.168.10.2/32 in bvrf-1 by mpls0 via 10.77.0.12 label 16',
-      '2001:db8::2/128 in bvrf-1 by mpls0 via 10.77.0.12 label 16',
+      '2001:db8::2/128 in bvrf-1 by mpls0 via ::ffff:a4d:c label 16',
     ])
     expect(routes(b)).toContain('192.168.10.1/32 in bvrf-1 by mpls0 via 10.77.0.11 label 16')
     expect(a.isInStep && b.isInStep).toBe(true)
@@ -228,7 +228,7 @@ describe('two nodes', () => {
     await clock.run(5000)
     expect(routes(a)).toEqual([
       '192.168.10.1/32 in bvrf-1 by tap1',
-      '2001:db8::2/128 in bvrf-1 by mpls0 via 10.77.0.12 label 16',
+      '2001:db8::2/128 in bvrf-1 by mpls0 via ::ffff:a4d:c label 16',
     ])
   })
 
