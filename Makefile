@@ -4,7 +4,9 @@ export PATH := $(CURDIR)/.toolchain/node_modules/.bin:$(CURDIR)/node_modules/.bi
 
 DEMO_PACKAGES := iproute2 iputils-ping
 PEER_PACKAGES := gobgpd frr bird2 openbgpd exabgp
-TEST_PACKAGES := $(DEMO_PACKAGES) $(PEER_PACKAGES) tshark python3-networking-bagpipe bridge-utils
+# Of these machines alone is there a guest to boot.
+GUEST_PACKAGES := $(if $(filter x86_64,$(shell uname -m)),user-mode-linux kmod)
+TEST_PACKAGES := $(DEMO_PACKAGES) $(PEER_PACKAGES) $(GUEST_PACKAGES) tshark python3-networking-bagpipe bridge-utils
 
 .PHONY: help demo test interop sim fuzz build check setup docs format clean
 
@@ -15,7 +17,7 @@ demo: build ## Two nodes, a reflector and a ping through VXLAN (root; RR=gobgp; 
 	@scripts/setup.sh debian $(DEMO_PACKAGES) $(if $(filter gobgp,$(RR)),gobgpd)
 	@bin/chanter demo $(if $(RR),--rr $(RR)) $(if $(KEEP),--keep)
 
-test: build check ## All tests: pure, kernel, interop (root for the last two), and a minute of fuzzing
+test: build check ## All tests: pure, kernel, interop, guest (root for the last three), and a minute of fuzzing
 	@scripts/test.sh $(TEST_PACKAGES)
 
 interop: setup ## A table of what GoBGP, FRR, BIRD, OpenBGPD and ExaBGP and we do with each other (root; PEERS=FRR,BIRD; VERBOSE=1)

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-/** The tiers of tests, see docs/testing.md. `kernel` and `interop` need root; each of their files makes its own namespaces. */
+/** The tiers of tests, see docs/testing.md. All but `pure` need root; each of their files makes its own namespaces. */
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: 'pure',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/kernel/**', 'test/interop/**'],
+          exclude: ['test/kernel/**', 'test/interop/**', 'test/guest/**'],
           testTimeout: 20_000,
         },
       },
@@ -30,6 +30,19 @@ export default defineConfig({
           include: ['test/interop/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'guest',
+          include: ['test/guest/**/*.test.ts'],
+          globalSetup: 'test/guest/setup.ts',
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          // the guest has one CPU, and to start a process there takes seconds
+          isolate: false,
           fileParallelism: false,
         },
       },

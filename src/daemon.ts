@@ -1,5 +1,5 @@
 import { networkInterfaces, release } from 'node:os'
-import { EVPN, type Family, ROUTE_TARGET } from './bgp/family.ts'
+import { EVPN, type Family, ROUTE_TARGET, VPNV4, VPNV6 } from './bgp/family.ts'
 import { maskPrefix } from './bgp/nlri/prefix.ts'
 import { SPEAKER_DEFAULTS, Speaker } from './bgp/speaker.ts'
 import { systemClock } from './clock.ts'
@@ -17,7 +17,9 @@ import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp, parseIp } from './values/address.ts'
 import { VERSION } from './version.ts'
+import type { VpnConfig } from './vpn/instances.ts'
 import { isOurDevice } from './vpn/names.ts'
+import { VPN_TYPES, type VpnType } from './vpn/request.ts'
 import { VpnService } from './vpn/service.ts'
 import type { State } from './vpn/state.ts'
 import { StateFile, type StateFileHealth } from './vpn/state-file.ts'
@@ -46,7 +48,8 @@ export async function runDaemon(
   const startTime = clock.epoch()
   const driver = openDriver(config)
   const reconciler = new Reconciler({ clock, driver, log: log.child({ part: 'dataplane' }) })
-  const { bgp, evpn } = config
+  const { bgp, evpn, ipvpn } = config
+  const families = servedFamilies(config)
   const kept = openState(config, log.child({ part: 'state' }), fresh)
   const ping = kept.state !== null && !kept.outdated ? kept.state.ping : newPing()
   const speaker = new Speaker(
@@ -61,16 +64,16 @@ export async function runDaemon(
       headlessSeconds: bgp.headlessSeconds,
       restart: {
         timeSeconds: bgp.gracefulRestartSeconds,
-        families: bgp.gracefulRestartSeconds > 0 ? [EVPN] : [],
+        families: bgp.gracefulRestartSeconds > 0 ? families : [],
         isRestart: kept.state !== null,
         holdsEndOfRib: false,
       },
-      peers: bgp.peers.map((peer) => ({ ...peer, families: offeredFamilies(peer) })),
+      peers: bgp.peers.map((peer) => ({ ...peer, families: offeredFamilies(families, peer) })),
       dynamicNeighbours: bgp.dynamicPeers
         .filter(({ enabled }) => enabled)
         .map(({ network: { ip, prefixLength: length }, ...peer }) => ({
           prefix: { ip: maskPrefix(ip, length), length },
-          template: { ...peer, families: offeredFamilies(peer) },
+          template: { ...peer, families: offeredFamilies(families, peer) },
           limit: MAX_CLIENTS,
         })),
     },
@@ -90,6 +93,8 @@ export async function runDaemon(
       vxlanMtu: evpn.vxlanMtu,
       neighSuppress: evpn.neighSuppress,
       underlay: underlayOf(config, log),
+      ipvpn: { address: ipvpn.localAddress, mplsInterface: ipvpn.mplsInterface },
+      refused: refusedTypes(config),
     },
     speaker,
     reconciler,
@@ -107,11 +112,21 @@ export async function runDaemon(
         vpns,
         dataplane: dataplaneView(reconciler),
         stateFile: kept.health,
-        driver: {
-          name: evpn.driver,
-          config: config.effective.DATAPLANE_DRIVER_EVPN,
-          localAddress: formatIp(evpn.localAddress),
-          kernelRelease: release(),
+        drivers: {
+          evpn: {
+            name: evpn.driver,
+            config: config.effective.DATAPLANE_DRIVER_EVPN,
+            localAddress: formatIp(evpn.localAddress),
+            kernelRelease: release(),
+            encapsulations: ['encap:VXLAN'],
+          },
+          ipvpn: {
+            name: ipvpn.driver,
+            config: config.effective.DATAPLANE_DRIVER_IPVPN,
+            localAddress: formatIp(ipvpn.localAddress),
+            kernelRelease: release(),
+            encapsulations: [ipvpn.mplsInterface === null ? 'encap:GRE' : 'encap:MPLS'],
+          },
         },
       },
       config: config.effective,
@@ -135,7 +150,7 @@ export async function runDaemon(
   }
   await speaker.start()
   const peers = bgp.peers.map(({ address }) => formatIp(address))
-  log.info({ api: config.api, peers, driver: evpn.driver }, 'ready')
+  log.info({ api: config.api, peers, driver: evpn.driver, ipvpn: ipvpn.driver }, 'ready')
 
   return {
     async stop() {
@@ -149,9 +164,10 @@ export async function runDaemon(
 }
 
 /** The state file and what is in it; without forwarding in a kernel there is nothing that could go on. */
-function openState({ stateFile, evpn }: Config, log: Logger, fresh: boolean): KeptState {
+function openState(config: Config, log: Logger, fresh: boolean): KeptState {
+  const { stateFile } = config
   const kernel = kernelIdentity()
-  if (stateFile === null || evpn.driver !== 'linux') {
+  if (stateFile === null || !config.usesKernel) {
     return { kernel, store: NO_STORE, health: null, ...NOTHING_KEPT }
   }
   const store = new StateFile(stateFile, systemClock, log)
@@ -183,8 +199,8 @@ interface KeptState {
 const NO_STORE: KeptState['store'] = { save: async () => {}, close: async () => {} }
 const NOTHING_KEPT = { state: null, outdated: false }
 
-function openDriver({ evpn }: Config): Driver {
-  return evpn.driver === 'linux'
+function openDriver({ usesKernel }: Config): Driver {
+  return usesKernel
     ? new LinuxDriver({ clock: systemClock })
     : new MemoryDriver(systemClock, { pretend: (name) => !isOurDevice(name) })
 }
@@ -204,6 +220,22 @@ function underlayOf({ evpn }: Config, log: Logger): string | null {
   return null
 }
 
-function offeredFamilies(peer: { readonly routeTargetConstraint: boolean }): readonly Family[] {
-  return peer.routeTargetConstraint ? [EVPN, ROUTE_TARGET] : [EVPN]
+/** Types of VPN that this node has no driver for. */
+function refusedTypes({ serves }: Config): VpnConfig['refused'] {
+  const types = VPN_TYPES.filter((type) => !serves[type])
+  const why = (type: VpnType) =>
+    `vpn_type: this node serves no ${type}: [DATAPLANE_DRIVER_${type.toUpperCase()}] dataplane_driver is not linux`
+  return Object.fromEntries(types.map((type) => [type, why(type)]))
+}
+
+/** The families whose routes this node has a use for. */
+function servedFamilies({ serves }: Config): readonly Family[] {
+  return [...(serves.evpn ? [EVPN] : []), ...(serves.ipvpn ? [VPNV4, VPNV6] : [])]
+}
+
+function offeredFamilies(
+  families: readonly Family[],
+  peer: { readonly routeTargetConstraint: boolean },
+): readonly Family[] {
+  return peer.routeTargetConstraint ? [...families, ROUTE_TARGET] : families
 }

@@ -55,15 +55,27 @@ export function toConfig(settings: Settings, peers: Peers) {
     ipvpn: {
       driver: ipvpn.dataplane_driver,
       localAddress: ip(ipvpn.dataplane_local_address ?? BGP.local_address),
-      /** `*gre*` stands for a GRE tunnel to each node; null when not given. */
-      mplsInterface: ipvpn.mpls_interface ?? null,
+      /** Null: a GRE tunnel to each node. */
+      mplsInterface: mplsInterface(ipvpn.mpls_interface),
     },
+    /** Which types of VPN this node has a driver for: beside one that is in the kernel a dummy would not stay one. */
+    serves: {
+      evpn: evpn.dataplane_driver === 'linux' || ipvpn.dataplane_driver !== 'linux',
+      ipvpn: ipvpn.dataplane_driver === 'linux' || evpn.dataplane_driver !== 'linux',
+    },
+    usesKernel: evpn.dataplane_driver === 'linux' || ipvpn.dataplane_driver === 'linux',
     /** Path of the state file; null for none. */
     stateFile: DEFAULT.state_file || null,
     log: { debug: DEFAULT.debug, file: logFile(DEFAULT.log_file, DEFAULT.log_dir) },
     /** The options by section, as the looking glass shows them at `config`. */
     effective: effective(settings, peers),
   } as const
+}
+
+/** A dummy needs no interface of its own. */
+function mplsInterface(given: string | undefined): string | null {
+  if (given === undefined) return 'lo'
+  return given.includes('*gre*') ? null : given
 }
 
 /** Path of the log; null for standard output. */

@@ -78,6 +78,11 @@ export function interpret(
       `${filesOf(assignments)}: [BGP] router_id is missing: expected an IPv4 address, since local_address is IPv6`,
     )
   }
+  if (config.ipvpn.driver === 'linux' && !settings.DATAPLANE_DRIVER_IPVPN.mpls_interface) {
+    throw new ConfigError(
+      `${filesOf(assignments)}: [DATAPLANE_DRIVER_IPVPN] mpls_interface is missing: expected the interface that carries MPLS, or *gre*`,
+    )
+  }
   return { config, warnings: [...warnings], notes: [...notes] }
 }
 

@@ -1,6 +1,25 @@
+import {
+  addresses,
+  fixedNeighbours,
+  labelRoutes,
+  mplsInterfaces,
+  proxyNeighbours,
+  routes,
+  unreachables,
+} from './ip-layouts.ts'
 import type { Key } from './key-map.ts'
-import { floods, localMacs, neighbours, remoteMacs, type TableEntry, type TableKind } from './layout.ts'
-import type { Bridge, Entry, Port, Vxlan } from './model.ts'
+import {
+  floods,
+  type Layout,
+  type LinkEntry,
+  localMacs,
+  neighbours,
+  type PortEntry,
+  remoteMacs,
+  type TableEntry,
+  type TableKind,
+} from './layout.ts'
+import type { Entry } from './model.ts'
 import { phase } from './model.ts'
 import type { Observation } from './observation.ts'
 import { Table } from './table.ts'
@@ -8,11 +27,21 @@ import { Table } from './table.ts'
 /** A table of any kind; only entries of its kind may be given to it. */
 export type AnyTable = Table<TableEntry, Key, unknown>
 
+/** Methods take what they give, so a layout of one kind stands for one of any. */
+type AnyLayout = Layout<TableEntry, Key, unknown>
+
 const LAYOUTS = {
   'local-mac': localMacs,
   flood: floods,
   'remote-mac': remoteMacs,
   neighbour: neighbours,
+  'mpls-interface': mplsInterfaces,
+  address: addresses,
+  'fixed-neighbour': fixedNeighbours,
+  'proxy-neighbour': proxyNeighbours,
+  unreachable: unreachables,
+  route: routes,
+  mpls: labelRoutes,
 }
 
 /** The kinds that are kept in tables, in the order in which they are set. */
@@ -31,11 +60,11 @@ export interface Failure {
 /** All that is wanted of one interface, and what is known of it. */
 export class Device {
   readonly name: string
-  link: Bridge | Vxlan | null = null
-  port: Port | null = null
+  link: LinkEntry | null = null
+  port: PortEntry | null = null
   /** What was wanted and is to be undone when nothing else is left to do. */
-  leavingLink: Bridge | Vxlan | null = null
-  leavingPort: Port | null = null
+  leavingLink: LinkEntry | null = null
+  leavingPort: PortEntry | null = null
   /** Index and master of the interface when it was last looked at. */
   seen: number | null = null
   master: string | null = null
@@ -99,7 +128,7 @@ export class Device {
   table(kind: TableKind): AnyTable {
     const known = this.tables.get(kind)
     if (known !== undefined) return known
-    const table: AnyTable = new Table<TableEntry, Key, unknown>(this.name, LAYOUTS[kind]())
+    const table: AnyTable = new Table<TableEntry, Key, unknown>(this.name, LAYOUTS[kind]() as AnyLayout)
     this.tables.set(kind, table)
     return table
   }

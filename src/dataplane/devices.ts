@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import { Device } from './device.ts'
 import type { Driver, Link } from './driver.ts'
 import { backoff, type Exceptions } from './exceptions.ts'
-import type { DeviceEntry } from './layout.ts'
+import { type DeviceEntry, masterOf } from './layout.ts'
 import type { Entry } from './model.ts'
 import { Observation } from './observation.ts'
 import { misplaced, place } from './placement.ts'
@@ -15,8 +15,8 @@ const DEVICES_A_TURN = 4
  * for it have no end to wait for.
  */
 const ADOPTION_MS = 60_000
-/** A bridge has to be there before its ports, and be left by them before it can go. */
-const PLACING_ORDER = ['bridge', 'vxlan', undefined]
+/** A bridge or VRF has to be there before its ports, and a bridge be left by them before it can go. */
+const PLACING_ORDER = ['bridge', 'vrf', 'vxlan', 'gre', undefined]
 
 export interface DevicesParts {
   readonly clock: Clock
@@ -41,6 +41,8 @@ export class Devices {
   private readonly observed = new Set<Device>()
   /** Whose link or port may have to go. */
   private readonly leavers = new Set<Device>()
+  /** Which interfaces were up when they were last looked at. */
+  private readonly up = new Set<string>()
   /** Whether what is stale may go. */
   private sweeping = false
 
@@ -134,12 +136,30 @@ export class Devices {
     this.unplaced.delete(device)
   }
 
+  /** Has what needs this interface set again: the kernel may have dropped it. */
+  shake(name: string): void {
+    this.up.delete(name)
+    for (const device of this.all.values()) {
+      if (!device.accepting) continue
+      for (const table of device.tables.values()) {
+        // of these no kernel tells that they are gone
+        const suffers = device.name === name && table.kind === 'proxy-neighbour'
+        if (!suffers && !table.needsDevice(name)) continue
+        for (const entry of suffers ? table.entries() : table.needing(name)) table.redo(entry)
+        this.released(device)
+      }
+    }
+  }
+
   /** The kernel told of a change of this interface. */
   linkChanged(name: string): void {
     this.touchDependents(name)
     const device = this.all.get(name)
-    if (device === undefined || this.unplaced.has(device)) return
+    if (device === undefined && this.exceptions.size === 0) return
     const link = this.driver.link(name)
+    if (link?.up && !this.up.has(name)) this.exceptions.retryOn(name)
+    this.heedUp(name, link)
+    if (device === undefined || this.unplaced.has(device)) return
     if (link === undefined) this.linkLost(device)
     else if (device.seen !== link.index) {
       this.lose(device)
@@ -149,6 +169,11 @@ export class Devices {
       if (wrong !== undefined) this.exceptions.contested(wrong)
       else if (device.master !== link.master) this.touch(device)
     }
+  }
+
+  private heedUp(name: string, link: Link | undefined): void {
+    if (link?.up) this.up.add(name)
+    else this.up.delete(name)
   }
 
   private linkLost(device: Device): void {
@@ -181,6 +206,7 @@ export class Devices {
     const { failure, master } = device
     const { reason, culprit, link, fresh, moved } = place(device, this.driver)
     if (link?.index !== device.index) this.lose(device)
+    this.heedUp(device.name, link)
     this.setFailure(device, reason)
     device.seen = link?.index ?? null
     device.master = link?.master ?? null
@@ -189,8 +215,9 @@ export class Devices {
     if (device.link !== null && !linkFailed) this.exceptions.applied(device.link)
     if (device.port !== null && reason === null) this.exceptions.applied(device.port)
     if (link === undefined || linkFailed) return
-    if (fresh) this.begin(device, link)
-    else if (device.index === null || device.unsure) this.observe(device, link)
+    // the table of a VRF outlives its device
+    if (fresh && link.table === null) this.begin(device, link)
+    else if (fresh || device.index === null || device.unsure) this.observe(device, link)
     else if (reason === null && (failure !== null || moved)) this.refill(device)
     if (device.master !== master) this.exceptions.retryEntries(device.name)
     this.released(device)
@@ -283,7 +310,7 @@ export class Devices {
   private touchDependents(name: string): void {
     for (const device of this.all.values()) {
       const { link, port, leavingLink, failure } = device
-      if (failure !== null && port?.bridge === name) this.touch(device)
+      if (failure !== null && port !== null && masterOf(port) === name) this.touch(device)
       else if (link?.kind === 'vxlan' && link.underlay === name) this.touch(device)
       if (leavingLink?.kind === 'bridge' && leavingLink.given) this.dismiss(device)
     }

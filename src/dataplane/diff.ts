@@ -1,6 +1,6 @@
 import { foreign, isOurs, type Link } from './driver.ts'
 import { type Key, KeyMap } from './key-map.ts'
-import type { Bridge, Port, Vxlan } from './model.ts'
+import { kernelKind, type LinkEntry, masterOf, type PortEntry } from './layout.ts'
 
 export interface Difference<K extends Key, V> {
   /** What is wanted and absent or different. */
@@ -30,27 +30,39 @@ export type LinkStep =
   | { readonly do: 'nothing' | 'create' | 'adjust' | 'recreate' }
   | { readonly do: 'refuse'; readonly reason: string }
 
-export function linkStep(wanted: Bridge | Vxlan, actual: Link | undefined): LinkStep {
+export function linkStep(wanted: LinkEntry, actual: Link | undefined): LinkStep {
   if (actual === undefined) return { do: 'create' }
   if (!isOurs(actual)) {
     // the dummy kernel's interfaces are of no kind
     const usable = wanted.kind === 'bridge' && wanted.given && (actual.kind ?? 'bridge') === 'bridge'
     return usable ? { do: 'nothing' } : { do: 'refuse', reason: foreign(actual) }
   }
-  if (actual.kind !== wanted.kind || (wanted.kind === 'vxlan' && !sameTunnel(wanted, actual))) {
-    return { do: 'recreate' }
-  }
-  const fits = wanted.kind === 'bridge' || wanted.mtu === null || wanted.mtu === actual.mtu
+  if (!isSuch(wanted, actual)) return { do: 'recreate' }
+  const fits = wanted.kind !== 'vxlan' || wanted.mtu === null || wanted.mtu === actual.mtu
   return { do: actual.up && actual.tuned && actual.alias === wanted.alias && fits ? 'nothing' : 'adjust' }
 }
 
-function sameTunnel(wanted: Vxlan, actual: Link): boolean {
-  return actual.vni === wanted.vni && actual.local === wanted.local && actual.port === wanted.port
+/** Whether a link is as wanted in what cannot be changed. */
+function isSuch(wanted: LinkEntry, actual: Link): boolean {
+  if (actual.kind !== kernelKind(wanted)) return false
+  switch (wanted.kind) {
+    case 'bridge':
+      return true
+    case 'vxlan':
+      return actual.vni === wanted.vni && actual.local === wanted.local && actual.port === wanted.port
+    case 'vrf':
+      return actual.table === wanted.table
+    case 'gre':
+      return actual.local === wanted.local && actual.peer === wanted.remote
+    default:
+      return wanted satisfies never
+  }
 }
 
 /** Whether a device is enslaved as wanted. */
-export function isPlaced(wanted: Port, actual: Link): boolean {
-  if (actual.master !== wanted.bridge) return false
+export function isPlaced(wanted: PortEntry, actual: Link): boolean {
+  if (actual.master !== masterOf(wanted)) return false
+  if (wanted.kind === 'vrf-port') return actual.routing === true
   const tuned = actual.learning === wanted.learning && actual.neighSuppress === wanted.neighSuppress
   return wanted.given || tuned
 }

@@ -8,22 +8,28 @@ export type Refused = ReadonlyMap<number, string>
 
 /** An interface with what the reconciler compares. */
 export interface Link extends Interface {
-  /** Of a VXLAN device: the source address, null when it has none. */
+  /** Of a VXLAN device or GRE tunnel: the source address, null when it has none. */
   readonly local: Ip | null
+  /** Of a GRE tunnel: the address of its other end. */
+  readonly peer: Ip | null
+  /** Of a VRF. */
+  readonly table: number | null
   /** Of a VXLAN device: the UDP destination port. */
   readonly port: number | null
-  /** Whether the options that the model leaves out are as we set them: a bridge without STP and forward delay, a VXLAN device that does not learn. */
+  /** Whether the options that the model leaves out are as we set them: a bridge without STP and forward delay, a VXLAN device that does not learn, a VRF that forwards, a GRE tunnel that takes labels. */
   readonly tuned: boolean
   /** Of a bridge port. */
   readonly learning: boolean
   readonly neighSuppress: boolean
+  /** Of a VRF port: whether it forwards and answers for others as we set it; null for what is none. */
+  readonly routing: boolean | null
 }
 
 /** An entry as the kernel holds it. */
 export interface Sighting<E extends TableEntry = TableEntry> {
   /** Of a remote MAC this is the VXLAN device's half; the bridge's half is seen as a local MAC of the VXLAN device. */
   readonly entry: E
-  /** Whether it carries our mark, `extern_learn`. */
+  /** Whether it carries our mark: `extern_learn`, or our protocol number. */
   readonly marked: boolean
 }
 
@@ -31,6 +37,8 @@ export interface Sighting<E extends TableEntry = TableEntry> {
 export interface Observer {
   /** An interface came, went or changed; ask for it. */
   linkChanged(device: string): void
+  /** An interface went down, changed its master, lost its carrier or an address: entries that need it may be gone without a word. */
+  shaken(device: string): void
   /** An entry other than a bridge's was set, or is gone. */
   seen(sighting: Sighting, present: boolean): void
   /** The bridge put a MAC behind this port of it, or dropped it there. */
@@ -58,6 +66,8 @@ export interface Driver {
   link(name: string): Link | undefined
   /** The VXLAN device of that VNI among the ports of a bridge. */
   vxlanIn(bridge: string, vni: number): Link | undefined
+  /** What is enslaved to a bridge or VRF. */
+  portsOf(master: string): readonly Link[]
   /** The links that carry our mark. */
   ours(): readonly Link[]
   /** Looks at all entries of one device, a chunk a step; the entries may change meanwhile. */
@@ -75,6 +85,10 @@ export function missing(device: string): string {
 
 export function unbridged(device: string): string {
   return `interface ${device} is in no bridge`
+}
+
+export function unrouted(device: string): string {
+  return `interface ${device} is no VRF`
 }
 
 export function shared(bridge: string, ports: readonly string[]): string {

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { errnoIn } from '../linux/libc.ts'
-import { isTableEntry } from './layout.ts'
+import { isTableEntry, type TableEntry } from './layout.ts'
 import { type Entry, type EntryStatus, identity, type Status } from './model.ts'
 
 const FIRST_DELAY_MS = 100
@@ -117,6 +117,14 @@ export class Exceptions {
     }
   }
 
+  /** Tries what failed for want of this interface, or on it, again now, but not its link and port. */
+  retryOn(device: string): void {
+    for (const exception of this.all.values()) {
+      const { entry, state } = exception
+      if (state === 'failed' && isTableEntry(entry) && concerns(entry, device)) this.tryAgain(exception)
+    }
+  }
+
   /** Forgets the entries of a device, but not its link and port. */
   dropEntries(device: string): void {
     for (const [key, { entry }] of this.all) {
@@ -180,4 +188,8 @@ export class Exceptions {
   private epochOf(due: number): number | null {
     return due === Number.POSITIVE_INFINITY ? null : Math.round(this.clock.epoch() + due - this.clock.now())
   }
+}
+
+function concerns(entry: TableEntry, device: string): boolean {
+  return entry.device === device || ('hops' in entry && entry.hops.some((hop) => hop.device === device))
 }

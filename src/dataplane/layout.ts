@@ -1,16 +1,52 @@
 import { ANY_IPV4, type Ip, ipv4FromNumber, ipv4ToNumber, isIpv4 } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
+import type { Hop } from './ip-entries.ts'
 import type { Key } from './key-map.ts'
-import type { Entry, Flood, LocalMac, Neighbour, RemoteMac } from './model.ts'
+import type {
+  Bridge,
+  Entry,
+  Flood,
+  Gre,
+  LocalMac,
+  Neighbour,
+  Port,
+  RemoteMac,
+  Vrf,
+  VrfPort,
+  Vxlan,
+} from './model.ts'
 
-/** What a device holds many of. */
-export type TableEntry = LocalMac | RemoteMac | Flood | Neighbour
-export type TableKind = TableEntry['kind']
+/** What a device of ours is. */
+export type LinkEntry = Bridge | Vxlan | Vrf | Gre
+/** Where a device is enslaved. */
+export type PortEntry = Port | VrfPort
 /** What a device is or has once. */
-export type DeviceEntry = Exclude<Entry, TableEntry>
+export type DeviceEntry = LinkEntry | PortEntry
+/** What a device holds many of. */
+export type TableEntry = Exclude<Entry, DeviceEntry>
+export type TableKind = TableEntry['kind']
+
+export function isLinkEntry(entry: Entry): entry is LinkEntry {
+  const { kind } = entry
+  return kind === 'bridge' || kind === 'vxlan' || kind === 'vrf' || kind === 'gre'
+}
+
+export function isPortEntry(entry: Entry): entry is PortEntry {
+  return entry.kind === 'port' || entry.kind === 'vrf-port'
+}
 
 export function isTableEntry(entry: Entry): entry is TableEntry {
-  return entry.kind !== 'bridge' && entry.kind !== 'vxlan' && entry.kind !== 'port'
+  return !isLinkEntry(entry) && !isPortEntry(entry)
+}
+
+/** The kind of link that the kernel has for it. */
+export function kernelKind(link: LinkEntry): string {
+  return link.kind === 'gre' && !isIpv4(link.local) ? 'ip6gre' : link.kind
+}
+
+/** The device that a port is enslaved to. */
+export function masterOf(port: PortEntry): string {
+  return port.kind === 'port' ? port.bridge : port.vrf
 }
 
 /** How entries of one kind are kept in little memory: what tells them apart on a device as a key, the rest as a value. */
@@ -20,6 +56,10 @@ export interface Layout<E extends TableEntry, K extends Key, V> {
   value(entry: E): V
   entry(device: string, key: K, value: V): E
   same(a: V, b: V): boolean
+  /** Whether one without our mark is somebody else's, though it says what is wanted. */
+  readonly identified: boolean
+  /** The other interfaces that it needs, and that take it with them when they go. */
+  uses?(value: V): readonly Pick<Hop, 'device'>[]
 }
 
 interface Tunnel {
@@ -37,6 +77,7 @@ export function localMacs(): Layout<LocalMac, Mac, true> {
     value: () => true,
     entry: (device, mac) => ({ kind: 'local-mac', device, mac }),
     same: () => true,
+    identified: true,
   }
 }
 
@@ -56,6 +97,7 @@ export function remoteMacs(): Layout<RemoteMac, Mac, Tunnel> {
     },
     entry: (device, mac, { dst, vni }) => ({ kind: 'remote-mac', device, mac, dst, vni }),
     same: (a, b) => a === b || (a.dst === b.dst && a.vni === b.vni),
+    identified: false,
   }
 }
 
@@ -66,6 +108,7 @@ export function floods(): Layout<Flood, string, Tunnel> {
     value: ({ dst, vni }) => ({ dst, vni }),
     entry: (device, _key, { dst, vni }) => ({ kind: 'flood', device, dst, vni }),
     same: () => true,
+    identified: false,
   }
 }
 
@@ -86,6 +129,7 @@ export function neighbours(): Layout<Neighbour, Key, number> {
       router: value >= ROUTER,
     }),
     same: (a, b) => a === b,
+    identified: true,
   }
 }
 

@@ -1,8 +1,9 @@
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
-import { type Link, missing, type Observer, type Sighting, unbridged } from './driver.ts'
-import type { TableEntry } from './layout.ts'
-import type { Bridge, Flood, LocalMac, Neighbour, Port, RemoteMac, Vxlan } from './model.ts'
+import { type Link, missing, type Observer, type Sighting, unbridged, unrouted } from './driver.ts'
+import { kernelKind, type LinkEntry, type TableEntry } from './layout.ts'
+import { isIpTableEntry, MemoryIp } from './memory-ip.ts'
+import type { Flood, LocalMac, Neighbour, Port, RemoteMac, VrfPort } from './model.ts'
 
 type Held<E> = Map<Mac | string, { readonly entry: E; readonly marked: boolean }>
 
@@ -23,11 +24,17 @@ export class Refusal extends Error {}
 /** The part of Linux that the dataplane uses, as plain maps: what one request does to links and entries, and what it notifies. */
 export class MemoryKernel {
   readonly links = new Map<string, MemoryLink>()
+  readonly ip: MemoryIp
   private readonly notify: (notice: Notice) => void
   private lastIndex = 0
 
   constructor(notify: (notice: Notice) => void) {
     this.notify = notify
+    this.ip = new MemoryIp(
+      (device) => this.links.get(device)?.up,
+      (sighting, present) => notify((observer) => observer.seen(sighting, present)),
+    )
+    this.addLink('lo', { up: true })
   }
 
   /** The interface, or a refusal. */
@@ -49,9 +56,12 @@ export class MemoryKernel {
       mtu: 1500,
       local: null,
       port: null,
+      peer: null,
+      table: null,
       tuned: true,
       learning: true,
       neighSuppress: false,
+      routing: null,
       ...traits,
       bridged: new Map(),
       remote: new Map(),
@@ -64,7 +74,9 @@ export class MemoryKernel {
   }
 
   changeLink(name: string, traits: Partial<Link>): void {
-    this.links.set(name, { ...this.need(name), ...traits })
+    const before = this.need(name)
+    this.links.set(name, { ...before, ...traits })
+    if (before.up && traits.up === false) this.shake(name)
     this.changed(name)
   }
 
@@ -77,10 +89,12 @@ export class MemoryKernel {
       for (const key of held.keys()) this.drop<TableEntry>(held, key)
     }
     this.links.delete(name)
+    this.ip.lose(name)
+    this.notify((observer) => observer.shaken(name))
     this.changed(name)
   }
 
-  /** Puts a port into a bridge, or with null out of the one it is in, whose entries for it are lost. */
+  /** Puts a port into a bridge or VRF, or with null out of the one it is in; a bridge's entries for it are lost, and all that going down costs. */
   enslave(name: string, master: string | null): void {
     const before = this.need(name)
     if (before.master === master) return
@@ -88,10 +102,15 @@ export class MemoryKernel {
     for (const [mac, { entry }] of bridge?.bridged ?? []) {
       if (entry.device === name) this.unbridge(name, mac as Mac)
     }
-    this.changeLink(name, { master, learning: true, neighSuppress: false })
+    const isVrf = [master, before.master].some(
+      (each) => each !== null && this.links.get(each)?.kind === 'vrf',
+    )
+    if (isVrf && before.up) this.shake(name)
+    const routing = master !== null && this.links.get(master)?.kind === 'vrf' ? false : null
+    this.changeLink(name, { master, learning: true, neighSuppress: false, routing })
   }
 
-  setLink(entry: Bridge | Vxlan): void {
+  setLink(entry: LinkEntry): void {
     if (!this.links.has(entry.device)) this.createLink(entry)
     const mtu = entry.kind === 'vxlan' && entry.mtu !== null ? { mtu: entry.mtu } : {}
     this.changeLink(entry.device, { alias: entry.alias, up: true, tuned: true, ...mtu })
@@ -104,7 +123,20 @@ export class MemoryKernel {
     if (!given) this.changeLink(device, { learning, neighSuppress })
   }
 
+  setVrfPort({ device, vrf }: VrfPort): void {
+    this.need(device)
+    if (this.need(vrf).kind !== 'vrf') throw new Refusal(unrouted(vrf))
+    this.enslave(device, vrf)
+    this.changeLink(device, { routing: true })
+  }
+
   setEntry(entry: TableEntry, marked: boolean): void {
+    if (isIpTableEntry(entry)) {
+      this.need(entry.device)
+      const refusal = this.ip.set(entry, marked)
+      if (refusal !== null) throw new Refusal(refusal)
+      return
+    }
     switch (entry.kind) {
       case 'local-mac':
         return this.bridge(entry, marked)
@@ -126,6 +158,7 @@ export class MemoryKernel {
   removeEntry(entry: TableEntry): void {
     const link = this.links.get(entry.device)
     if (link === undefined) return
+    if (isIpTableEntry(entry)) return this.ip.remove(entry)
     switch (entry.kind) {
       case 'local-mac':
         return this.unbridge(entry.device, entry.mac)
@@ -148,9 +181,10 @@ export class MemoryKernel {
     return held?.entry.device === device ? held : undefined
   }
 
-  private createLink(entry: Bridge | Vxlan): void {
-    if (entry.kind === 'bridge') {
-      this.addLink(entry.device, { kind: 'bridge' })
+  private createLink(entry: LinkEntry): void {
+    if (entry.kind !== 'vxlan') {
+      const { local, remote, table } = { local: null, remote: null, table: null, ...entry }
+      this.addLink(entry.device, { kind: kernelKind(entry), local, peer: remote, table })
       return
     }
     const { vni, local, port } = entry
@@ -190,6 +224,12 @@ export class MemoryKernel {
     if (sighting === undefined) return
     held.delete(key)
     this.notify((observer) => observer.seen(sighting, false))
+  }
+
+  /** An interface goes down, if only for a moment. */
+  private shake(name: string): void {
+    this.ip.goDown(name)
+    this.notify((observer) => observer.shaken(name))
   }
 
   private changed(name: string): void {

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { isPlaced } from './diff.ts'
+import { isPlaced, linkStep } from './diff.ts'
 import {
   type Driver,
   elsewhere,
@@ -11,9 +11,9 @@ import {
   type Sighting,
   shared,
 } from './driver.ts'
-import type { DeviceEntry, TableEntry } from './layout.ts'
+import { type DeviceEntry, isPortEntry, type LinkEntry, type PortEntry, type TableEntry } from './layout.ts'
 import { floodKey, MemoryKernel, Refusal } from './memory-kernel.ts'
-import { type Bridge, type Entry, type Port, same, type Vxlan } from './model.ts'
+import { type Entry, type Port, same } from './model.ts'
 
 const CHUNK = 256
 
@@ -73,7 +73,11 @@ export class MemoryDriver implements Driver {
           link.port === entry.port &&
           (entry.mtu === null || link.mtu === entry.mtu)
         )
+      case 'vrf':
+      case 'gre':
+        return linkStep(entry, link).do === 'nothing'
       case 'port':
+      case 'vrf-port':
         return isPlaced(entry, link)
       case 'local-mac':
         return this.kernel.bridgedAt(entry.device, entry.mac)?.marked === true
@@ -88,8 +92,10 @@ export class MemoryDriver implements Driver {
         const held = link.neighbours.get(entry.ip)?.entry
         return held !== undefined && same(held, entry)
       }
-      default:
-        return entry satisfies never
+      default: {
+        const held = this.kernel.ip.get(entry)
+        return held !== undefined && same(held, entry)
+      }
     }
   }
 
@@ -115,25 +121,27 @@ export class MemoryDriver implements Driver {
   }
 
   setDevice(entry: DeviceEntry): string | null {
-    return this.carryOut('set', entry, () =>
-      entry.kind === 'port' ? this.setPort(entry) : this.setLink(entry),
-    )
+    return this.carryOut('set', entry, () => (isPortEntry(entry) ? this.setPort(entry) : this.setLink(entry)))
   }
 
   removeDevice(entry: DeviceEntry): string | null {
     return this.carryOut('remove', entry, () => {
-      if (entry.kind === 'port') this.removePort(entry)
+      if (isPortEntry(entry)) this.removePort(entry)
       else this.removeLink(entry)
     })
   }
 
   link(name: string): Link | undefined {
-    if (this.pretend?.(name) && !this.kernel.links.has(name)) this.kernel.addLink(name)
+    if (this.pretend?.(name) && !this.kernel.links.has(name)) this.kernel.addLink(name, { up: true })
     return this.kernel.links.get(name)
   }
 
   vxlanIn(bridge: string, vni: number): Link | undefined {
     return [...this.kernel.links.values()].find((link) => link.master === bridge && link.vni === vni)
+  }
+
+  portsOf(master: string): Link[] {
+    return [...this.kernel.links.values()].filter((link) => link.master === master)
   }
 
   ours(): Link[] {
@@ -145,7 +153,12 @@ export class MemoryDriver implements Driver {
     if (link === undefined) return
     const bridge = link.master === null ? undefined : this.kernel.links.get(link.master)
     const bridged = [...(bridge?.bridged.values() ?? [])].filter(({ entry }) => entry.device === device)
-    const rest: Sighting[] = [...link.remote.values(), ...link.floods.values(), ...link.neighbours.values()]
+    const rest: Sighting[] = [
+      ...link.remote.values(),
+      ...link.floods.values(),
+      ...link.neighbours.values(),
+      ...this.kernel.ip.of(device, link.table),
+    ]
     const sightings = [...bridged, ...rest]
     for (let i = 0; i < sightings.length; i += CHUNK) yield sightings.slice(i, i + CHUNK)
   }
@@ -181,16 +194,17 @@ export class MemoryDriver implements Driver {
   private setEntry(entry: TableEntry): void {
     const link = this.link(entry.device)
     if (this.pretend !== null && entry.kind === 'local-mac' && link?.master === null) return
+    if ('hops' in entry) for (const hop of entry.hops) this.link(hop.device)
     this.kernel.setEntry(entry, true)
   }
 
-  private setLink(entry: Bridge | Vxlan): void {
+  private setLink(entry: LinkEntry): void {
     const link = this.kernel.links.get(entry.device)
     if (link !== undefined && !isOurs(link)) throw new Refusal(foreign(link))
     this.kernel.setLink(entry)
   }
 
-  private removeLink(entry: Bridge | Vxlan): void {
+  private removeLink(entry: LinkEntry): void {
     const link = this.kernel.links.get(entry.device)
     if (link === undefined || !isOurs(link)) return
     const ports = [...this.kernel.links.values()].filter(({ master }) => master === entry.device)
@@ -201,10 +215,17 @@ export class MemoryDriver implements Driver {
           ports.map(({ name }) => name),
         ),
       )
+    if (link.table !== null) this.kernel.ip.clear(link.table)
     this.kernel.deleteLink(entry.device)
   }
 
-  private setPort(entry: Port): void {
+  private setPort(entry: PortEntry): void {
+    if (entry.kind === 'port') return this.setBridgePort(entry)
+    this.link(entry.device)
+    this.kernel.setVrfPort(entry)
+  }
+
+  private setBridgePort(entry: Port): void {
     const master = this.link(entry.device)?.master ?? null
     if (entry.given && master !== null && master !== entry.bridge)
       throw new Refusal(elsewhere(entry.device, master))
@@ -214,7 +235,13 @@ export class MemoryDriver implements Driver {
     this.kernel.setPort(entry)
   }
 
-  private removePort({ device, bridge, given }: Port): void {
+  private removePort(entry: PortEntry): void {
+    if (entry.kind === 'port') this.removeBridgePort(entry)
+    else if (this.kernel.links.get(entry.device)?.master === entry.vrf)
+      this.kernel.enslave(entry.device, null)
+  }
+
+  private removeBridgePort({ device, bridge, given }: Port): void {
     const master = this.kernel.links.get(bridge)
     if (this.kernel.links.get(device)?.master !== bridge) return
     if (given && master !== undefined && !isOurs(master)) return

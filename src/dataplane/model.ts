@@ -1,5 +1,21 @@
 import { formatIp, type Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
+import type { IpEntry } from './ip-entries.ts'
+
+export type {
+  Address,
+  FixedNeighbour,
+  Gre,
+  Hop,
+  IpEntry,
+  LabelRoute,
+  MplsInterface,
+  ProxyNeighbour,
+  Route,
+  Unreachable,
+  Vrf,
+  VrfPort,
+} from './ip-entries.ts'
 
 /** A Linux bridge. */
 export interface Bridge {
@@ -72,14 +88,32 @@ export interface Neighbour {
 }
 
 /** One thing the kernel should hold. */
-export type Entry = Bridge | Vxlan | Port | LocalMac | RemoteMac | Flood | Neighbour
+export type Entry = Bridge | Vxlan | Port | LocalMac | RemoteMac | Flood | Neighbour | IpEntry
 export type Kind = Entry['kind']
 
 /** Marks a link as ours, at the start of its alias. */
 export const ALIAS_PREFIX = 'chanter:'
 
 /** The order in which entries of different kinds are set; they are removed in the reverse order. */
-const PHASES: readonly Kind[] = ['bridge', 'vxlan', 'port', 'local-mac', 'flood', 'remote-mac', 'neighbour']
+const PHASES: readonly Kind[] = [
+  'bridge',
+  'vrf',
+  'vxlan',
+  'gre',
+  'port',
+  'vrf-port',
+  'local-mac',
+  'flood',
+  'remote-mac',
+  'neighbour',
+  'unreachable',
+  'mpls-interface',
+  'address',
+  'fixed-neighbour',
+  'route',
+  'mpls',
+  'proxy-neighbour',
+]
 
 /** Where the kind stands in the order of setting: lower comes first. */
 export function phase(kind: Kind): number {
@@ -91,8 +125,11 @@ export function identity(entry: Entry): string {
   switch (entry.kind) {
     case 'bridge':
     case 'vxlan':
+    case 'vrf':
+    case 'gre':
       return `link ${entry.device}`
     case 'port':
+    case 'vrf-port':
       return `port ${entry.device}`
     case 'local-mac':
     case 'remote-mac':
@@ -100,7 +137,18 @@ export function identity(entry: Entry): string {
     case 'flood':
       return `flood to ${formatIp(entry.dst)} vni ${entry.vni} on ${entry.device}`
     case 'neighbour':
-      return `neighbour ${formatIp(entry.ip)} on ${entry.device}`
+    case 'fixed-neighbour':
+    case 'proxy-neighbour':
+      return `${entry.kind} ${formatIp(entry.ip)} on ${entry.device}`
+    case 'mpls-interface':
+      return `mpls-interface ${entry.device}`
+    case 'address':
+      return `address ${formatIp(entry.ip)}/${entry.prefixLength} on ${entry.device}`
+    case 'unreachable':
+    case 'route':
+      return `${entry.kind} ${formatIp(entry.prefix)}/${entry.prefixLength} in table ${entry.table} of ${entry.device}`
+    case 'mpls':
+      return `label ${entry.label}`
     default:
       return entry satisfies never
   }
@@ -108,8 +156,14 @@ export function identity(entry: Entry): string {
 
 /** Whether two entries say the same in every field. */
 export function same(a: Entry, b: Entry): boolean {
-  const other = new Map(Object.entries(b))
-  return Object.entries(a).every(([field, value]) => other.get(field) === value)
+  return equal(a, b)
+}
+
+function equal(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b
+  const other = new Map<string, unknown>(Object.entries(b))
+  const fields = Object.entries(a)
+  return fields.length === other.size && fields.every(([field, value]) => equal(value, other.get(field)))
 }
 
 /** What became of a wanted entry. `reason` says why it is not in place: the kernel's own words where there are any. */

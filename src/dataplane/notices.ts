@@ -3,11 +3,19 @@ import type { Observer, Sighting } from './driver.ts'
 import { remoteOf, type TableEntry } from './layout.ts'
 import type { LocalMac } from './model.ts'
 
+interface News {
+  readonly links: Iterable<string>
+  readonly unsteady: Iterable<string>
+  readonly contested: readonly TableEntry[]
+  readonly overran: boolean
+}
+
 /** Weighs what the kernel tells against what is wanted, and keeps what contradicts it until `take`. */
 export class Notices implements Observer {
   private readonly devices: ReadonlyMap<string, Device>
   private readonly arrived: () => void
   private links = new Set<string>()
+  private unsteady = new Set<string>()
   private contested: TableEntry[] = []
   private overran = false
 
@@ -19,20 +27,26 @@ export class Notices implements Observer {
 
   /** Whether there is something to take. */
   get any(): boolean {
-    return this.links.size > 0 || this.contested.length > 0 || this.overran
+    return this.links.size > 0 || this.unsteady.size > 0 || this.contested.length > 0 || this.overran
   }
 
-  /** What came since the last call: interfaces to look at, entries that are not as wanted. */
-  take(): { links: Iterable<string>; contested: readonly TableEntry[]; overran: boolean } {
-    const { links, contested, overran } = this
+  /** What came since the last call: interfaces to look at, those that others may have suffered from, entries that are not as wanted. */
+  take(): News {
+    const { links, unsteady, contested, overran } = this
     this.links = new Set()
+    this.unsteady = new Set()
     this.contested = []
     this.overran = false
-    return { links, contested, overran }
+    return { links, unsteady, contested, overran }
   }
 
   linkChanged(device: string): void {
     this.links.add(device)
+    this.arrived()
+  }
+
+  shaken(device: string): void {
+    this.unsteady.add(device)
     this.arrived()
   }
 
@@ -49,7 +63,7 @@ export class Notices implements Observer {
       if (marked || present) device.disturbed = true
       return
     }
-    const asWanted = present && table.holds(entry) && (marked || entry.kind !== 'neighbour')
+    const asWanted = present && table.holds(entry) && (marked || !table.identified)
     if (!asWanted) this.contest(table.find(entry))
   }
 

@@ -58,14 +58,10 @@ export class Observation {
         if (this.link.kind === 'vxlan') this.bridged.set(entry.mac, entry)
         else this.keep(entry)
         return
-      case 'flood':
-        if (marked || this.device.table(entry.kind).holds(entry)) this.keep(entry)
-        return
-      case 'neighbour':
-        if (marked) this.keep(entry)
-        return
-      default:
-        entry satisfies never
+      default: {
+        const table = this.device.table(entry.kind)
+        if (marked || (!table.identified && table.holds(entry))) this.keep(entry)
+      }
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Driver, Sighting } from './driver.ts'
 import type { TableEntry } from './layout.ts'
-import { type Bridge, identity, type LocalMac } from './model.ts'
+import { type Bridge, identity, type LocalMac, type VrfPort } from './model.ts'
 
 /** Devices that are not ours, with entries that are. */
 export interface Places {
@@ -15,10 +15,18 @@ export interface Ours {
   remove(): string | null
 }
 
-/** All that carries our mark: entries at the given places first, then links, bridges after what is in them. */
+/** All that carries our mark: entries at the given places and of VRFs first, then links, bridges after what is in them. */
 export function* oursIn(driver: Driver, places: Places): Iterable<Ours> {
-  for (const entry of markedEntries(driver, places)) {
+  const vrfs = driver.ours().filter(({ table }) => table !== null)
+  const ports = vrfs.flatMap(({ name }) => driver.portsOf(name))
+  // label routes are of no interface
+  const held = ['lo', ...ports.map(({ name }) => name)].flatMap((device) => marked(driver, device))
+  for (const entry of [...markedEntries(driver, places), ...held]) {
     yield { what: identity(entry), remove: () => driver.remove([entry]).get(0) ?? null }
+  }
+  for (const { name: device, master } of ports) {
+    const port: VrfPort = { kind: 'vrf-port', device, vrf: master ?? '' }
+    yield { what: `${identity(port)} of ${master}`, remove: () => driver.removeDevice(port) }
   }
   const links = driver.ours().toSorted((a, b) => Number(a.kind === 'bridge') - Number(b.kind === 'bridge'))
   for (const { name, kind, alias } of links) {

@@ -1,7 +1,7 @@
 import type { Device } from './device.ts'
 import { isPlaced, linkStep } from './diff.ts'
 import { type Driver, type Link, missing } from './driver.ts'
-import type { Bridge, Port, Vxlan } from './model.ts'
+import { type DeviceEntry, type LinkEntry, masterOf } from './layout.ts'
 import { mtuOver } from './mtu.ts'
 
 /** What came of bringing a device's link and port to where they are wanted. */
@@ -9,11 +9,11 @@ export interface Placement {
   /** Why it failed, if it did. */
   readonly reason: string | null
   /** Whose failure it is, if anybody's. */
-  readonly culprit: Bridge | Vxlan | Port | null
+  readonly culprit: DeviceEntry | null
   readonly link: Link | undefined
   /** Whether the device was created now, and so holds nothing. */
   readonly fresh: boolean
-  /** Whether it was put into its bridge now, so that the bridge holds nothing for it. */
+  /** Whether it was enslaved now, which costs it what it held. */
   readonly moved: boolean
 }
 
@@ -40,14 +40,14 @@ export function place(device: Device, driver: Driver): Placement {
   if (device.port === null || isPlaced(device.port, link)) {
     return { reason: null, culprit: null, link, fresh, moved: false }
   }
-  const moved = link.master !== device.port.bridge
+  const moved = link.master !== masterOf(device.port)
   const reason = driver.setDevice(device.port)
   link = driver.link(device.name)
   return reason === null ? { reason, culprit: null, link, fresh, moved } : fail(reason, device.port)
 }
 
 /** What of a device's link or port is not as wanted, if anything. */
-export function misplaced(device: Device, link: Link, driver: Driver): Bridge | Vxlan | Port | undefined {
+export function misplaced(device: Device, link: Link, driver: Driver): DeviceEntry | undefined {
   if (device.link !== null && linkStep(measured(device.link, driver), link).do !== 'nothing') {
     return device.link
   }
@@ -56,8 +56,8 @@ export function misplaced(device: Device, link: Link, driver: Driver): Bridge | 
 }
 
 /** The link with the MTU that it should have now. */
-function measured(wanted: Bridge | Vxlan, driver: Driver): Bridge | Vxlan {
-  if (wanted.kind === 'bridge' || wanted.mtu !== null) return wanted
+function measured(wanted: LinkEntry, driver: Driver): LinkEntry {
+  if (wanted.kind !== 'vxlan' || wanted.mtu !== null) return wanted
   const underlay = wanted.underlay === null ? undefined : driver.link(wanted.underlay)
   return { ...wanted, mtu: mtuOver(underlay?.mtu ?? 0, wanted.local) }
 }

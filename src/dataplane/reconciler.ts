@@ -4,7 +4,7 @@ import type { Device } from './device.ts'
 import { Devices } from './devices.ts'
 import type { Driver } from './driver.ts'
 import { backoff, Exceptions } from './exceptions.ts'
-import { type DeviceEntry, isTableEntry, type TableEntry } from './layout.ts'
+import { type DeviceEntry, isPortEntry, isTableEntry, type TableEntry } from './layout.ts'
 import {
   type Counts,
   type Dataplane,
@@ -117,7 +117,7 @@ export class Reconciler implements Dataplane {
     this.exceptions.drop(entry)
     if (isTableEntry(entry)) {
       if (device.tables.get(entry.kind)?.unwant(entry)) this.work.add(device)
-    } else if (entry.kind === 'port') {
+    } else if (isPortEntry(entry)) {
       device.leavingPort = device.port ?? device.leavingPort
       device.port = null
       this.devices.touch(device)
@@ -202,10 +202,10 @@ export class Reconciler implements Dataplane {
   }
 
   private wantDevice(device: Device, entry: DeviceEntry): void {
-    const before = entry.kind === 'port' ? device.port : device.link
+    const before = isPortEntry(entry) ? device.port : device.link
     if (before !== null && same(before, entry) && this.statuses.tried(entry).state === 'applied') return
     this.exceptions.drop(entry)
-    if (entry.kind === 'port') {
+    if (isPortEntry(entry)) {
       device.port = entry
       device.leavingPort = null
     } else {
@@ -269,14 +269,15 @@ export class Reconciler implements Dataplane {
     if (device === undefined || this.statuses.wants(entry)) return false
     if (this.exceptions.status(entry)?.state === 'failed') return true
     if (isTableEntry(entry)) return device.tables.get(entry.kind)?.lingers(entry) ?? false
-    return (entry.kind === 'port' ? device.leavingPort : device.leavingLink) !== null
+    return (isPortEntry(entry) ? device.leavingPort : device.leavingLink) !== null
   }
 
   /** Acts on what the kernel told. */
   private heed(): void {
     if (!this.notices.any) return
-    const { links, contested, overran } = this.notices.take()
+    const { links, unsteady, contested, overran } = this.notices.take()
     for (const name of links) this.devices.linkChanged(name)
+    for (const name of unsteady) this.devices.shake(name)
     for (const entry of contested) {
       if (this.devices.all.get(entry.device)?.tables.get(entry.kind)?.wants(entry)) {
         this.exceptions.contested(entry)

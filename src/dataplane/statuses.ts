@@ -1,7 +1,7 @@
 import { errnoIn } from '../linux/libc.ts'
 import type { AnyTable, Device } from './device.ts'
 import { APPLIED, type Exceptions, pending } from './exceptions.ts'
-import { isTableEntry } from './layout.ts'
+import { isLinkEntry, isPortEntry, isTableEntry } from './layout.ts'
 import { type Counts, type Entry, type EntryStatus, identity, type Status } from './model.ts'
 
 const UNWANTED = pending(null, 'not wanted')
@@ -147,8 +147,7 @@ export class Statuses {
   }
 
   private ofDevice(device: Device, entry: Entry): Status {
-    const isLink = entry.kind === 'bridge' || entry.kind === 'vxlan'
-    if (device.failure !== null && !isLink) {
+    if (device.failure !== null && !isLinkEntry(entry)) {
       const { reason, since, nextTry } = device.failure
       const culprit = this.culprit(device)
       const attempts = culprit?.attempts ?? 1
@@ -177,10 +176,10 @@ function tableState(device: Device): Status['state'] {
 
 function isWanted(device: Device, entry: Entry): boolean {
   if (isTableEntry(entry)) return device.tables.get(entry.kind)?.wants(entry) ?? false
-  return entry.kind === 'port' ? device.port !== null : device.link !== null
+  return isPortEntry(entry) ? device.port !== null : device.link !== null
 }
 
 function wantedUnder(device: Device, entry: Entry): Entry | undefined {
   if (isTableEntry(entry)) return device.tables.get(entry.kind)?.find(entry)
-  return (entry.kind === 'port' ? device.port : device.link) ?? undefined
+  return (isPortEntry(entry) ? device.port : device.link) ?? undefined
 }

@@ -30,6 +30,8 @@ export class Table<E extends TableEntry, K extends Key, V> {
   private readonly leaving = new KeyMap<K, V>()
   private stale = new KeyMap<K, V>()
   private epoch = 0
+  /** How often wanted entries need an interface other than their device. */
+  private readonly needs = new Map<string, number>()
 
   constructor(device: string, layout: Layout<E, K, V>) {
     this.device = device
@@ -72,7 +74,9 @@ export class Table<E extends TableEntry, K extends Key, V> {
     const key = this.layout.key(entry)
     const value = this.layout.value(entry)
     const before = this.wanted.set(key, value)
+    this.need(value, 1)
     if (before !== undefined) {
+      this.need(before, -1)
       if (this.layout.same(before, value)) return false
       this.outdated = true
     }
@@ -89,6 +93,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
     const value = this.wanted.get(key)
     if (value === undefined) return false
     this.wanted.delete(key)
+    this.need(value, -1)
     this.outdated = true
     this.leave(key, value)
     return true
@@ -116,6 +121,24 @@ export class Table<E extends TableEntry, K extends Key, V> {
     const key = this.layout.key(entry)
     const value = this.wanted.get(key)
     return value === undefined ? undefined : this.layout.entry(this.device, key, value)
+  }
+
+  /** Whether one without our mark is somebody else's, though it says what is wanted. */
+  get identified(): boolean {
+    return this.layout.identified
+  }
+
+  /** Whether wanted entries need that interface. */
+  needsDevice(name: string): boolean {
+    return this.needs.has(name)
+  }
+
+  /** The wanted entries that need that interface. */
+  *needing(name: string): Generator<E, void> {
+    for (const [key, value] of this.wanted) {
+      const uses = this.layout.uses?.(value).some(({ device }) => device === name)
+      if (uses) yield this.layout.entry(this.device, key, value)
+    }
   }
 
   /** Queues an entry to be set, as `want` asked for. */
@@ -236,6 +259,14 @@ export class Table<E extends TableEntry, K extends Key, V> {
       else faults.push({ fault: 'different', entry, found: this.layout.entry(this.device, key, other) })
     }
     return faults
+  }
+
+  private need(value: V, more: number): void {
+    for (const { device } of this.layout.uses?.(value) ?? []) {
+      const count = (this.needs.get(device) ?? 0) + more
+      if (count === 0) this.needs.delete(device)
+      else this.needs.set(device, count)
+    }
   }
 
   private leave(key: K, value: V): void {

@@ -3,7 +3,8 @@ import type { AnyTable, Device } from './device.ts'
 import type { Devices } from './devices.ts'
 import { isPlaced, linkStep } from './diff.ts'
 import type { Driver, Link } from './driver.ts'
-import { type Entry, type Fault, type Interface, identity, type Port, type Verification } from './model.ts'
+import type { PortEntry } from './layout.ts'
+import { type Entry, type Fault, type Interface, identity, type Verification } from './model.ts'
 import { Observation } from './observation.ts'
 import type { Statuses } from './statuses.ts'
 
@@ -147,7 +148,8 @@ function* placeFaults({ link: wanted, port }: Device, link: Link | undefined): G
   yield { fault, entry: port, found: link === undefined ? null : placeOf(link) }
 }
 
-function placeOf({ name: device, master, learning, neighSuppress }: Link): Port | null {
+function placeOf({ name: device, master, routing, learning, neighSuppress }: Link): PortEntry | null {
   if (master === null) return null
+  if (routing !== null) return { kind: 'vrf-port', device, vrf: master }
   return { kind: 'port', device, bridge: master, given: false, learning, neighSuppress }
 }

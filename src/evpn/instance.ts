@@ -4,7 +4,7 @@ import { localSource, type Route, type Source } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Rd } from '../bgp/values/rd.ts'
-import type { Dataplane, Flood } from '../dataplane/model.ts'
+import type { Dataplane, Entry, Flood } from '../dataplane/model.ts'
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import { ensure } from '../values/map.ts'
@@ -85,6 +85,11 @@ export class EvpnInstance implements Subscriber {
   /** Entries that an endpoint needs beside the network's. */
   endpointEntries({ port, mac }: Pick<Endpoint, 'port' | 'mac'>): EndpointEntry[] {
     return projectEndpoint(this.config.devices, port, mac)
+  }
+
+  /** Endpoints have entries of their own alone. */
+  routeEntries(): Entry[] {
+    return []
   }
 
   /** Imports and exports by these targets from now on, and announces the network. */

@@ -10,6 +10,9 @@ import type { LabProcess } from './process.ts'
 /** The command that an operator types. */
 export const CHANTER = fileURLToPath(new URL('../../bin/chanter', import.meta.url))
 
+/** Node takes long to start where many start at once, or in a guest. */
+const START_SECONDS = 60
+
 /** A running daemon. */
 export interface Daemon {
   readonly host: Host
@@ -33,10 +36,14 @@ export async function startChanter(lab: Lab, host: Host, settings: Settings): Pr
   }
   writeFileSync(file, formatIni(sections))
   const started = lab.start(host.namespace, host.name, CHANTER, 'daemon', '--config-file', file)
-  await lab.eventually(`the API of ${host.name} answers`, async () => {
-    const { status, body } = await request(api, '/ping')
-    return status === 200 ? { value: body } : { seen: `${status} ${body}` }
-  })
+  await lab.eventually(
+    `the API of ${host.name} answers`,
+    async () => {
+      const { status, body } = await request(api, '/ping')
+      return status === 200 ? { value: body } : { seen: `${status} ${body}` }
+    },
+    START_SECONDS,
+  )
   return { host, process: started, api }
 }
 

@@ -8,7 +8,8 @@ import { type Address, concerns, entriesOf, isAt, judge, type Verdict } from '..
 import { isMacRoute, type MacRoute, mobilityOf } from '../evpn/select.ts'
 import { formatIp, parseIp } from '../values/address.ts'
 import { formatMac, parseMac } from '../values/mac.ts'
-import type { Instance, VpnService } from '../vpn/service.ts'
+import type { EvpnNetwork } from '../vpn/instance.ts'
+import type { VpnService } from '../vpn/service.ts'
 import type { DataplaneView } from './dataplane-view.ts'
 import { BadRequest } from './errors.ts'
 import type { ServiceViews } from './looking-glass/index.ts'
@@ -26,6 +27,8 @@ export function addExplain(app: FastifyInstance, speaker: Speaker, { vpns, datap
     const query = readQuery(request, ['address', 'instance'])
     const address = parseAddress(query.address)
     const only = query.instance === undefined ? null : instanceNamed(query.instance, vpns)
+    if (only?.type === 'ipvpn')
+      throw new BadRequest(`'instance' is ${only.vpn.config.id}, an IP VPN: only EVPN is explained`)
     const chains = await chainsFor(address, speaker)
     const shown = only === null ? concerned(vpns, chains, address) : [only]
     const answer = {
@@ -62,8 +65,12 @@ function chainsFor(address: Address, { rib }: Speaker): Promise<MacRoute[][]> {
 }
 
 /** The instances that have the address, or import a route for it; where there are none, those that might. */
-function concerned({ instances }: VpnService, chains: readonly MacRoute[][], address: Address): Instance[] {
-  const all = [...instances.values()]
+function concerned(
+  { instances }: VpnService,
+  chains: readonly MacRoute[][],
+  address: Address,
+): EvpnNetwork[] {
+  const all = [...instances.values()].filter((one) => one.type === 'evpn')
   const found = all.filter(
     ({ evpn, attachments }) =>
       [...attachments].some((one) => isAt(one, address)) ||
@@ -74,7 +81,7 @@ function concerned({ instances }: VpnService, chains: readonly MacRoute[][], add
 }
 
 function explain(
-  { evpn, attachments }: Instance,
+  { evpn, attachments }: EvpnNetwork,
   chains: readonly MacRoute[][],
   address: Address,
   dataplane: DataplaneView,

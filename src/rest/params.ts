@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { parseRouteTarget, type RouteTarget } from '../bgp/values/extended-community.ts'
 import { LAST_VNI } from '../bgp/values/label.ts'
-import { parseInterfaceAddress, parseIp } from '../values/address.ts'
+import { parseInterfaceAddress } from '../values/address.ts'
 import { isGroupMac, parseMac } from '../values/mac.ts'
 import { isInterfaceName } from '../vpn/names.ts'
 import { type AttachRequest, type DetachRequest, VPN_TYPES } from '../vpn/request.ts'
@@ -40,6 +40,8 @@ function integer(from: number, to: number): (given: unknown) => number | undefin
 function oneOf<T extends string>(values: readonly T[]): (given: unknown) => T | undefined {
   return text((given) => values.find((value) => value === given))
 }
+
+const boolean = (given: unknown) => (typeof given === 'boolean' ? given : undefined)
 
 const interfaceName = text((given) => (isInterfaceName(given) ? given : undefined))
 
@@ -84,12 +86,20 @@ const attachParameters = z.object({
   ...named,
   import_rt: parameter(TARGETS, routeTargets),
   export_rt: parameter(TARGETS, routeTargets),
-  gateway_ip: optional('an IP address', text(parseIp)),
+  gateway_ip: optional(
+    'an IP address, with or without prefix length',
+    text((given) => parseInterfaceAddress(given)?.ip),
+  ),
   linuxbr: optional(INTERFACE, interfaceName),
   vni: optional(`an integer from 0 (none) to ${LAST_VNI}`, integer(0, LAST_VNI)),
   local_pref: optional(`an integer from 0 to ${MAX_U32}`, integer(0, MAX_U32)),
   direction: optional('one of both, to-port, from-port', oneOf(['both', 'to-port', 'from-port'] as const)),
-  sticky: optional('true or false', (given) => (typeof given === 'boolean' ? given : undefined)),
+  lb_consistent_hash_order: optional(`an integer from 0 to ${MAX_U32}`, integer(0, MAX_U32)),
+  advertise_subnet: optional('true or false', boolean),
+  readvertise: z.unknown(),
+  attract_traffic: z.unknown(),
+  fallback: z.unknown(),
+  sticky: optional('true or false', boolean),
   description: z.unknown(),
   instance_description: z.unknown(),
 })
@@ -102,6 +112,7 @@ const detachParameters = z.object({
 /** Reads the body of an attach. Unknown keys are ignored; throws `BadRequest` naming the first parameter that is wrong. */
 export function parseAttach(body: unknown): AttachRequest {
   const given = check(attachParameters, body)
+  if (given.vpn_type === 'ipvpn') checkIpVpn(given)
   return {
     instanceId: given.vpn_instance_id,
     type: given.vpn_type,
@@ -116,6 +127,8 @@ export function parseAttach(body: unknown): AttachRequest {
     localPref: given.local_pref,
     direction: given.direction ?? 'both',
     sticky: given.sticky ?? false,
+    hashOrder: given.lb_consistent_hash_order ?? 0,
+    advertiseSubnet: given.vpn_type === 'ipvpn' && given.advertise_subnet === true,
     description: given.description,
     instanceDescription: given.instance_description,
   }
@@ -123,12 +136,33 @@ export function parseAttach(body: unknown): AttachRequest {
 
 export function parseDetach(body: unknown): DetachRequest {
   const given = check(detachParameters, body)
+  if (given.vpn_type === 'ipvpn') need(given, 'ip_address')
   return {
     instanceId: given.vpn_instance_id,
     type: given.vpn_type,
     mac: given.mac_address,
     ip: given.ip_address?.ip ?? null,
   }
+}
+
+/** What an attach to an IP VPN needs beyond the rest, and what there is not yet. */
+function checkIpVpn(given: z.output<typeof attachParameters>): void {
+  need(given, 'ip_address')
+  need(given, 'gateway_ip')
+  for (const name of ['readvertise', 'attract_traffic', 'fallback'] as const) {
+    const value = given[name]
+    if (value !== undefined && value !== null && !isEmptyObject(value))
+      throw new BadRequest(`API error: '${name}' is not supported by this version of chanter`)
+  }
+}
+
+function need(given: Readonly<Record<string, unknown>>, name: string): void {
+  if (given[name] === null)
+    throw new BadRequest(`API error: Missing parameter: '${name}': expected an IP address`)
+}
+
+function isEmptyObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0
 }
 
 function check<T>(parameters: z.ZodObject & z.ZodType<T>, body: unknown): T {

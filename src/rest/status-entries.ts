@@ -1,8 +1,9 @@
-import type { Entry, EntryStatus, Kind, Status, Verification } from '../dataplane/model.ts'
+import type { Entry, EntryStatus, Hop, Kind, Status, Verification } from '../dataplane/model.ts'
 import { formatIp } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
 import { ensure } from '../values/map.ts'
-import type { Instance, VpnService } from '../vpn/service.ts'
+import { devicesOf, type Instance } from '../vpn/instance.ts'
+import type { VpnService } from '../vpn/service.ts'
 import { type DataplaneView, showStatus } from './dataplane-view.ts'
 
 export const STATES = ['applied', 'pending', 'failed'] as const satisfies readonly Status['state'][]
@@ -14,6 +15,16 @@ export const KINDS = [
   'flood',
   'remote-mac',
   'neighbour',
+  'vrf',
+  'gre',
+  'vrf-port',
+  'mpls-interface',
+  'address',
+  'fixed-neighbour',
+  'proxy-neighbour',
+  'unreachable',
+  'route',
+  'mpls',
 ] as const satisfies readonly Kind[]
 
 /** Which entries to tell of; null: all. */
@@ -69,7 +80,21 @@ export function showEntry(entry: Entry): Readonly<Record<string, unknown>> & { r
   switch (entry.kind) {
     case 'bridge':
     case 'port':
+    case 'vrf':
+    case 'vrf-port':
+    case 'mpls-interface':
       return { ...entry }
+    case 'gre':
+      return { ...entry, local: formatIp(entry.local), remote: formatIp(entry.remote) }
+    case 'address':
+    case 'proxy-neighbour':
+      return { ...entry, ip: formatIp(entry.ip) }
+    case 'unreachable':
+      return { ...entry, prefix: formatIp(entry.prefix) }
+    case 'route':
+      return { ...entry, prefix: formatIp(entry.prefix), hops: entry.hops.map(showHop) }
+    case 'mpls':
+      return { ...entry, hops: entry.hops.map(showHop) }
     case 'vxlan':
       return { ...entry, local: formatIp(entry.local) }
     case 'local-mac':
@@ -79,10 +104,15 @@ export function showEntry(entry: Entry): Readonly<Record<string, unknown>> & { r
     case 'flood':
       return { ...entry, dst: formatIp(entry.dst) }
     case 'neighbour':
+    case 'fixed-neighbour':
       return { ...entry, ip: formatIp(entry.ip), mac: formatMac(entry.mac) }
     default:
       return entry satisfies never
   }
+}
+
+function showHop(hop: Hop) {
+  return { ...hop, via: hop.via && formatIp(hop.via) }
 }
 
 export function showVerification(
@@ -109,18 +139,12 @@ export function showVerification(
   }
 }
 
-/** The devices that an instance has something on. */
-function devicesOf({ evpn, attachments }: Instance): Set<string> {
-  const { bridge, vxlan } = evpn.config.devices
-  return new Set([bridge, vxlan, ...[...attachments].map(({ port }) => port)])
-}
-
 /** By device, the ids of the instances that have something on it. */
 function ownersByDevice(instances: Iterable<Instance>): ReadonlyMap<string, readonly string[]> {
   const owners = new Map<string, string[]>()
   for (const instance of instances) {
     for (const device of devicesOf(instance)) {
-      ensure(owners, device, () => []).push(instance.evpn.config.id)
+      ensure(owners, device, () => []).push(instance.vpn.config.id)
     }
   }
   return owners

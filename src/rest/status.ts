@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import type { Instance, VpnService } from '../vpn/service.ts'
+import type { Instance } from '../vpn/instance.ts'
+import type { VpnService } from '../vpn/service.ts'
 import { answerMethodNotAllowed, errorBody, NotFound } from './errors.ts'
 import { jsonStream } from './json-stream.ts'
 import type { Views } from './looking-glass/index.ts'

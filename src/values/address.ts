@@ -8,6 +8,7 @@ export const IPV4_LENGTH = 4
 export const IPV6_LENGTH = 16
 
 export const ANY_IPV4 = '\0\0\0\0' as Ip
+export const ANY_IPV6 = '\0'.repeat(IPV6_LENGTH) as Ip
 
 /** Reads an IPv4 or IPv6 address without prefix length or zone; undefined when `text` is none. */
 export function parseIp(text: string): Ip | undefined {

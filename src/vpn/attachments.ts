@@ -1,6 +1,7 @@
 import type { Endpoint } from '../evpn/endpoint.ts'
 import { formatIp, type Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
+import { ensure } from '../values/map.ts'
 import { type AttachRequest, type DetachRequest, Rejected } from './request.ts'
 
 /** An endpoint and what people are shown of it. */
@@ -9,25 +10,38 @@ export interface Attachment extends Endpoint {
   readonly prefixLength: number | null
   /** MPLS label, one for each MAC address. */
   readonly label: number
+  /** Its subnet's gateway, as the agent gave it. */
+  readonly gatewayIp: Ip | null
+  readonly hashOrder: number
+  readonly advertiseSubnet: boolean
+  /** Of a route distinguisher of its own; null where it goes with the instance's. */
+  readonly rdNumber: number | null
   readonly description: unknown
+}
+
+/** Where attachments get numbers of their own. Both throw `Failed` when there are none left. */
+export interface Numbers {
+  label(): number
+  rd(): number
 }
 
 /** What an attach amounts to. */
 export interface Plan {
   readonly add: Attachment
+  /** What it was until now, where the same endpoint is attached already. */
+  readonly before: Attachment | null
   /** Endpoints whose place it takes. */
   readonly remove: readonly Attachment[]
-  /** Nothing was attached with this MAC address before. */
-  readonly isNewMac: boolean
 }
 
 /**
  * The endpoints of one instance and the rules between them: a MAC address is behind one port, an IP address belongs to
- * one MAC address, and an endpoint without address (a wildcard) gives way to the first with one.
+ * one MAC address unless all of them announce its subnet, and an endpoint without address (a wildcard) gives way to the first with one.
  */
 export class Attachments {
   private readonly byMac = new Map<Mac, Map<Ip | null, Attachment>>()
-  private readonly macOf = new Map<Ip, Mac>()
+  /** Who has an address, and whether for its whole subnet, which others may have too. */
+  private readonly owners = new Map<Ip, Map<Mac, boolean>>()
 
   get isEmpty(): boolean {
     return this.byMac.size === 0
@@ -38,7 +52,7 @@ export class Attachments {
   }
 
   /** What the request would change; null when its endpoint is covered already. Throws `Rejected`. */
-  plan(request: AttachRequest, newLabel: () => number): Plan | null {
+  plan(request: AttachRequest, numbers: Numbers): Plan | null {
     const { mac, port, ip: address, localPref, direction, sticky, description } = request
     const ip = address?.ip ?? null
     const present = this.byMac.get(mac)
@@ -48,24 +62,35 @@ export class Attachments {
         `Port information is not consistent. MAC address ${formatMac(mac)} cannot be bound to two different ports: it is bound to ${first.port}, not ${port}`,
       )
     }
-    this.checkOwner(mac, ip)
+    this.checkOwner(mac, ip, request.advertiseSubnet)
     if (ip === null && present !== undefined && !present.has(null)) return null
     const wildcard = ip === null ? undefined : present?.get(null)
+    const before = present?.get(ip) ?? null
+    const ownRd = request.advertiseSubnet && ip !== null
+    const rdNumber = ownRd ? (before?.rdNumber ?? numbers.rd()) : null
+    const { gatewayIp, hashOrder, advertiseSubnet } = request
     const prefixLength = address?.prefixLength ?? null
-    const label = first?.label ?? newLabel()
+    const endpoint = { mac, ip, port, localPref, direction, sticky, prefixLength, gatewayIp }
     return {
-      add: { mac, ip, port, localPref, direction, sticky, prefixLength, label, description },
+      add: {
+        ...endpoint,
+        hashOrder,
+        advertiseSubnet,
+        rdNumber,
+        label: first?.label ?? numbers.label(),
+        description,
+      },
+      before,
       remove: wildcard === undefined ? [] : [wildcard],
-      isNewMac: present === undefined,
     }
   }
 
-  commit({ add, remove }: Plan): void {
+  commit({ add, remove }: Pick<Plan, 'add' | 'remove'>): void {
     for (const attachment of remove) this.remove(attachment)
     const attachments = this.byMac.get(add.mac)
     if (attachments === undefined) this.byMac.set(add.mac, new Map([[add.ip, add]]))
     else attachments.set(add.ip, add)
-    if (add.ip !== null) this.macOf.set(add.ip, add.mac)
+    if (add.ip !== null) ensure(this.owners, add.ip, () => new Map()).set(add.mac, add.advertiseSubnet)
   }
 
   /** The endpoints that a detach names: one, or all of the MAC address. Throws `Rejected` when there are none. */
@@ -77,7 +102,7 @@ export class Attachments {
       )
     }
     if (ip === null) return [...present.values()]
-    this.checkOwner(mac, ip)
+    this.checkOwner(mac, ip, true)
     const attachment = present.get(ip)
     if (attachment !== undefined) return [attachment]
     throw new Rejected(
@@ -89,7 +114,9 @@ export class Attachments {
     const attachments = this.byMac.get(mac)
     attachments?.delete(ip)
     if (attachments?.size === 0) this.byMac.delete(mac)
-    if (ip !== null) this.macOf.delete(ip)
+    const owners = ip === null ? undefined : this.owners.get(ip)
+    owners?.delete(mac)
+    if (ip !== null && owners?.size === 0) this.owners.delete(ip)
   }
 
   has(mac: Mac): boolean {
@@ -101,11 +128,14 @@ export class Attachments {
     return false
   }
 
-  private checkOwner(mac: Mac, ip: Ip | null): void {
-    const owner = ip === null ? undefined : this.macOf.get(ip)
-    if (ip === null || owner === undefined || owner === mac) return
-    throw new Rejected(
-      `Inconsistent endpoint info: IP ${formatIp(ip)} already bound to a MAC address different from ${formatMac(mac)} (${formatMac(owner)})`,
-    )
+  private checkOwner(mac: Mac, ip: Ip | null, wholeSubnet: boolean): void {
+    const owners = ip === null ? undefined : this.owners.get(ip)
+    if (ip === null || owners === undefined) return
+    for (const [owner, itsSubnet] of owners) {
+      if (owner === mac || (wholeSubnet && itsSubnet)) continue
+      throw new Rejected(
+        `Inconsistent endpoint info: IP ${formatIp(ip)} already bound to a MAC address different from ${formatMac(mac)} (${formatMac(owner)})`,
+      )
+    }
   }
 }

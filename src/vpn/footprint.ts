@@ -4,7 +4,7 @@ import type { FootprintEntry } from './state.ts'
 type Batch = readonly FootprintEntry[]
 
 /**
- * Links, ports and local MAC addresses of attachments that are on their way into the kernel or out of it. They are kept
+ * Links, ports, local addresses and labels of attachments that are on their way into the kernel or out of it. They are kept
  * before they are touched, so that a process that dies half-way leaves its successor a list of what to clear away.
  */
 export class Footprint {
@@ -50,5 +50,31 @@ export class Footprint {
     const left = entries.filter((entry) => !this.dataplane.wants(entry))
     for (const entry of left) this.dataplane.want(entry)
     this.drop(left)
+  }
+}
+
+/** What makes two entries the same thing in the kernel. */
+export function place(entry: FootprintEntry): string {
+  switch (entry.kind) {
+    case 'local-mac':
+      return `${entry.kind} ${entry.device} ${entry.mac}`
+    case 'address':
+      return `${entry.kind} ${entry.device} ${entry.ip}/${entry.prefixLength}`
+    case 'fixed-neighbour':
+      return `${entry.kind} ${entry.device} ${entry.ip}`
+    case 'unreachable':
+      return `${entry.kind} ${entry.device} ${entry.prefix}/${entry.prefixLength}`
+    case 'mpls':
+      return `${entry.kind} ${entry.label}`
+    case 'port':
+    case 'vrf-port':
+      return `port ${entry.device}`
+    case 'bridge':
+    case 'vxlan':
+    case 'vrf':
+    case 'mpls-interface':
+      return `${entry.kind} ${entry.device}`
+    default:
+      return entry satisfies never
   }
 }

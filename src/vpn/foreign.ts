@@ -16,7 +16,9 @@ export function foreignPlaces({ instances, footprint }: State): ForeignPlaces {
   const bridges = new Set<string>()
   const vxlans = new Set<string>()
   const localMacs: LocalMac[] = footprint.filter((entry) => entry.kind === 'local-mac')
-  for (const { devices, attachments } of instances) {
+  for (const instance of instances) {
+    if (instance.type !== 'evpn') continue
+    const { devices, attachments } = instance
     if (devices.givenVxlan) vxlans.add(devices.vxlan)
     if (!devices.givenBridge) continue
     bridges.add(devices.bridge)

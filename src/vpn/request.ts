@@ -24,6 +24,10 @@ export interface AttachRequest {
   readonly localPref: number | null
   readonly direction: Direction
   readonly sticky: boolean
+  /** Where it stands among others that share its traffic, in an IP VPN. */
+  readonly hashOrder: number
+  /** Announce the subnet in the place of the address, in an IP VPN. */
+  readonly advertiseSubnet: boolean
   /** Any JSON, for people to read. */
   readonly description: unknown
   readonly instanceDescription: unknown

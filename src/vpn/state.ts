@@ -39,27 +39,53 @@ const attachment = z.object({
   localPref: natural.nullable(),
   label: natural,
   sticky: z.boolean().default(false),
+  /** Of its subnet, in an IP VPN. */
+  gatewayIp: ip.nullable().default(null),
+  hashOrder: natural.default(0),
+  advertiseSubnet: z.boolean().default(false),
+  /** Where its route has a route distinguisher of its own. */
+  rdNumber: natural.nullable().default(null),
   /** Mobility of its MAC address (RFC 7432 §7.7). */
   sequence: natural,
   description: z.unknown(),
 })
 
-const instance = z.object({
+const anyInstance = {
   id: name,
   number: natural,
   rdNumber: natural,
-  vni: natural,
-  vniGiven: z.boolean(),
-  suffix: name,
-  devices: z.object({ bridge: name, givenBridge: z.boolean(), vxlan: name, givenVxlan: z.boolean() }),
   importTargets: targets,
   exportTargets: targets,
   gatewayIp: ip.nullable(),
   subnetPrefixLength: natural.nullable(),
   description: z.unknown(),
   attachments: z.array(attachment),
+}
+
+const evpnInstance = z.object({
+  type: z.literal('evpn').default('evpn'),
+  ...anyInstance,
+  vni: natural,
+  vniGiven: z.boolean(),
+  suffix: name,
+  devices: z.object({ bridge: name, givenBridge: z.boolean(), vxlan: name, givenVxlan: z.boolean() }),
 })
 
+/** Its device and its table follow from its number. */
+const ipInstance = z.object({ type: z.literal('ipvpn'), ...anyInstance })
+
+const instance = z.union([evpnInstance, ipInstance])
+
+const hops = z
+  .array(
+    z.object({
+      device: name,
+      via: ip.nullable(),
+      labels: z.array(natural).readonly(),
+      weight: natural,
+    }),
+  )
+  .readonly()
 const given = z.boolean().default(false)
 
 const entry = z.discriminatedUnion('kind', [
@@ -83,6 +109,19 @@ const entry = z.discriminatedUnion('kind', [
     neighSuppress: z.boolean(),
   }),
   z.object({ kind: z.literal('local-mac'), device: name, mac }),
+  z.object({ kind: z.literal('vrf'), device: name, alias: name, table: natural }),
+  z.object({
+    kind: z.literal('unreachable'),
+    device: name,
+    table: natural,
+    prefix: ip,
+    prefixLength: natural,
+  }),
+  z.object({ kind: z.literal('mpls-interface'), device: name }),
+  z.object({ kind: z.literal('vrf-port'), device: name, vrf: name }),
+  z.object({ kind: z.literal('address'), device: name, ip, prefixLength: natural }),
+  z.object({ kind: z.literal('fixed-neighbour'), device: name, ip, mac }),
+  z.object({ kind: z.literal('mpls'), device: z.literal('lo'), label: natural, hops }),
 ])
 
 const state = z.object({
@@ -97,8 +136,10 @@ const state = z.object({
 
 /** What a daemon needs of its predecessor to go on where that one ended. */
 export type State = z.output<typeof state>
-export type InstanceState = z.output<typeof instance>
-/** What of an attachment is in the kernel for good or ill: links, ports, local MAC addresses. */
+export type EvpnState = z.output<typeof evpnInstance>
+export type IpState = z.output<typeof ipInstance>
+export type InstanceState = EvpnState | IpState
+/** What of an attachment is in the kernel for good or ill: links, ports, local addresses and labels. */
 export type FootprintEntry = z.output<typeof entry>
 
 /** Two lines of JSON: format, version and checksum, then the state. */

@@ -49,7 +49,7 @@ describe('a small file', () => {
     expect(config.ipvpn).toEqual({
       driver: 'dummy',
       localAddress: config.bgp.localAddress,
-      mplsInterface: null,
+      mplsInterface: 'lo',
     })
     expect(config.log).toEqual({ debug: false, file: null })
     expect(config.stateFile).toBe('/var/lib/chanter/state')
@@ -107,6 +107,32 @@ test('an IPv6 local_address needs a router_id beside it', () => {
     ),
   )
   expect(load(`${text}router_id = 192.0.2.7\n`).config.bgp.identifier).toBe('\xc0\x00\x02\x07')
+})
+
+describe('IP VPN in the kernel', () => {
+  const linux =
+    '[BGP]\nlocal_address = 192.0.2.7\nmy_as = 64512\n[DATAPLANE_DRIVER_IPVPN]\ndataplane_driver = linux\n'
+
+  test('needs an interface that carries MPLS, or tunnels', () => {
+    expect(() => load(linux)).toThrow(
+      new ConfigError(
+        'bgp.conf: [DATAPLANE_DRIVER_IPVPN] mpls_interface is missing: expected the interface that carries MPLS, or *gre*',
+      ),
+    )
+    expect(load(`${linux}mpls_interface = eth1\n`).config.ipvpn.mplsInterface).toBe('eth1')
+    expect(load(`${linux}mpls_interface = *gre*\n`).config.ipvpn.mplsInterface).toBeNull()
+  })
+
+  test.each([
+    ['dummy', 'dummy', { evpn: true, ipvpn: true }],
+    ['linux', 'dummy', { evpn: true, ipvpn: false }],
+    ['dummy', 'linux', { evpn: false, ipvpn: true }],
+    ['linux', 'linux', { evpn: true, ipvpn: true }],
+  ])('EVPN by %s, IP VPN by %s', (evpn, ipvpn, serves) => {
+    const text = linux.replace('= linux', `= ${ipvpn}\nmpls_interface = eth1`)
+    const { config } = load(`${text}[DATAPLANE_DRIVER_EVPN]\ndataplane_driver = ${evpn}\n`)
+    expect(config.serves).toEqual(serves)
+  })
 })
 
 describe('values', () => {
@@ -357,5 +383,5 @@ dataplane_driver = linux
   expect({ warnings, notes }).toEqual({ warnings: [], notes: [] })
   expect(config.api.host).toBe('localhost')
   expect(config.evpn.driver).toBe('linux')
-  expect(config.ipvpn.mplsInterface).toBe('*gre*')
+  expect(config.ipvpn.mplsInterface).toBeNull()
 })

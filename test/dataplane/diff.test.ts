@@ -41,9 +41,12 @@ const link: Link = {
   local: e.vxlan.local,
   port: 4789,
   mtu: 1500,
+  peer: null,
+  table: null,
   tuned: true,
   learning: false,
   neighSuppress: true,
+  routing: null,
 }
 
 describe('a link of ours', () => {

@@ -29,6 +29,8 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     vxlanMtu: null,
     underlay: null,
     neighSuppress: true,
+    ipvpn: { address: address, mplsInterface: 'lo' },
+    refused: {},
   }
   const vpns = new VpnService(config, speaker, reconciler, silent)
   reconciler.start()
@@ -46,10 +48,12 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     localPref: null,
     direction: 'both',
     sticky: false,
+    hashOrder: 0,
+    advertiseSubnet: false,
     description: undefined,
     instanceDescription: undefined,
   })
   expect(reconciler.counts()).toMatchObject({ failed: 0 })
-  expect([...driver.kernel.links.keys()].sort()).toEqual(['evpn---net1', 'tap1', 'vxlan--net1'])
+  expect([...driver.kernel.links.keys()].sort()).toEqual(['evpn---net1', 'lo', 'tap1', 'vxlan--net1'])
   reconciler.stop()
 })

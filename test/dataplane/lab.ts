@@ -9,10 +9,15 @@ export interface Lab {
   /** The driver of the last reconciler. */
   readonly driver: Driver
   addInterface(name: string): void
+  /** Adds interfaces that are up. */
+  addUp(...names: readonly string[]): void
   addBridge(name: string): void
   deleteLink(name: string): void
   enslave(name: string, master: string | null): void
+  setUp(name: string): void
   setDown(name: string): void
+  /** Changes a setting that we need of a VRF or its port. */
+  spoil(name: string): void
   setMtu(name: string, mtu: number): void
   setAlias(name: string, alias: string): void
   /** Deletes an entry, of a remote MAC both halves. */

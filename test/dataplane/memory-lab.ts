@@ -39,11 +39,19 @@ export function memoryLab(): MemoryLab {
       return reconciler
     },
     addInterface: (name) => void kernel.addLink(name, { kind: 'tun' }),
+    addUp(...names) {
+      for (const name of names) kernel.addLink(name, { kind: 'tun', up: true })
+    },
     addBridge: (name) => void kernel.addLink(name, { kind: 'bridge', up: true }),
     deleteLink: (name) => kernel.deleteLink(name),
     enslave: (name, master) => kernel.enslave(name, master),
     setAlias: (name, alias) => kernel.changeLink(name, { alias }),
     setMtu: (name, mtu) => kernel.changeLink(name, { mtu }),
+    setUp: (name) => kernel.changeLink(name, { up: true }),
+    spoil(name) {
+      const isVrf = kernel.need(name).kind === 'vrf'
+      kernel.changeLink(name, isVrf ? { tuned: false } : { routing: false })
+    },
     setDown: (name) => kernel.changeLink(name, { up: false }),
     forget(entry) {
       if (isTableEntry(entry)) kernel.removeEntry(entry)

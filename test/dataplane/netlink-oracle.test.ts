@@ -1,7 +1,6 @@
 import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { TableEntry } from '../../src/dataplane/layout.ts'
 import * as encode from '../../src/dataplane/linux/encode.ts'
 import { Attributes, type Message, messages, Writer } from '../../src/dataplane/linux/message.ts'
 import { readLink, readNeighbour } from '../../src/dataplane/linux/observe.ts'
@@ -57,7 +56,7 @@ const lladdr = Buffer.from('020000000001', 'hex')
 const dst = Buffer.from([192, 0, 2, 2])
 
 describe('what we write, read by others', () => {
-  test.each<[string, TableEntry, object]>([
+  test.each<[string, encode.FdbMessage, object]>([
     [
       'a local MAC',
       e.local(1),
@@ -154,7 +153,7 @@ describe('what we write, read by others', () => {
     expect(message.type).toBe(RTM_NEWNEIGH)
   })
 
-  test.each<[string, TableEntry, object]>([
+  test.each<[string, encode.FdbMessage, object]>([
     ['a local MAC', e.local(1), { flags: { master: true }, lladdr }],
     ['a remote MAC', e.remote(1), { flags: { self: true, master: true }, lladdr }],
     [
@@ -247,6 +246,7 @@ describe('what others write, read by us', () => {
         [8, 'tap1'],
       ]).get(index),
     vniOf: (name: string) => (name === 'vx0' ? e.VNI : null),
+    isBridge: (name: string) => name === 'br0',
   }
 
   function read(message: Parameters<typeof oracle.formatNeighborMessage>[0]) {
@@ -346,9 +346,12 @@ describe('what others write, read by us', () => {
       local: e.ip('192.0.2.1'),
       port: 4789,
       mtu: 8950,
+      peer: null,
+      table: null,
       tuned: true,
       learning: false,
       neighSuppress: true,
+      slaveKind: 'bridge',
     })
   })
 })

@@ -62,6 +62,7 @@ const state: State = {
   footprint: [],
   instances: [
     {
+      type: 'evpn',
       id: 'net2',
       number: 1,
       rdNumber: 1,
@@ -84,6 +85,10 @@ const state: State = {
           localPref: null,
           label: 16,
           sticky: false,
+          gatewayIp: null,
+          hashOrder: 0,
+          advertiseSubnet: false,
+          rdNumber: null,
           sequence: 0,
           description: null,
         },

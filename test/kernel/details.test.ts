@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { LinuxDriver } from '../../src/dataplane/linux/driver.ts'
@@ -6,6 +6,7 @@ import type { Entry } from '../../src/dataplane/model.ts'
 import type { Reconciler } from '../../src/dataplane/reconciler.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import * as e from '../dataplane/entries.ts'
+import * as vpn from '../dataplane/ip-entries.ts'
 import type { Lab } from '../dataplane/lab.ts'
 import { type FdbEntry, iproute } from './iproute.ts'
 import { linuxLab } from './linux-lab.ts'
@@ -232,7 +233,7 @@ test('lost notifications are noticed, and what they told of is found', async () 
 
 test('a driver follows a device that was made anew', () => {
   const driver = new LinuxDriver({ clock: systemClock })
-  driver.watch({ linkChanged() {}, seen() {}, bridged() {}, overrun() {} })
+  driver.watch({ linkChanged() {}, shaken() {}, seen() {}, bridged() {}, overrun() {} })
   const entry = e.flood('192.0.2.2')
   for (const vni of [5, 6]) {
     run(`ip link add vx0 type vxlan id ${vni} dstport 4789`)
@@ -252,7 +253,7 @@ test('every socket is closed again', async () => {
   const before = sockets()
   for (let i = 0; i < 20; i++) {
     const driver = new LinuxDriver({ clock: systemClock })
-    driver.watch({ linkChanged() {}, seen() {}, bridged() {}, overrun() {} })
+    driver.watch({ linkChanged() {}, shaken() {}, seen() {}, bridged() {}, overrun() {} })
     driver.vxlanIn('br0', e.VNI)
     driver.ours()
     const look = driver.observe('vx0')
@@ -261,4 +262,15 @@ test('every socket is closed again', async () => {
     driver.close()
   }
   expect(sockets()).toBe(before)
+})
+
+test('a kernel that cannot carry IP VPNs says what it lacks', async () => {
+  run('ip link set tap1 up')
+  const missing = (path: string) => !existsSync(path)
+  const open = await want(vpn.red, vpn.label(100, 'tap1'), { ...vpn.core, device: 'tap1' })
+  const reasons = new Map(open.map(([{ kind }, reason]) => [kind, reason]))
+  const noMpls = missing('/proc/sys/net/mpls') ? 'the kernel has no MPLS: modprobe mpls_router' : undefined
+  expect(reasons.get('mpls')).toBe(noMpls)
+  expect(reasons.get('mpls-interface')).toBe(noMpls)
+  expect([undefined, 'EOPNOTSUPP: Unknown device type: modprobe vrf']).toContain(reasons.get('vrf'))
 })

@@ -1,14 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { pino } from 'pino'
 import { systemClock } from '../../src/clock.ts'
 import { LinuxDriver, type LinuxDriverOptions } from '../../src/dataplane/linux/driver.ts'
-import type { Entry, Flood, RemoteMac } from '../../src/dataplane/model.ts'
+import type { Entry, Flood, IpEntry, RemoteMac } from '../../src/dataplane/model.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
 import { eventually } from '../../src/lab/eventually.ts'
 import { formatIp } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import { VNI } from '../dataplane/entries.ts'
+import * as vpn from '../dataplane/ip-entries.ts'
 import type { Lab } from '../dataplane/lab.ts'
+import { forgetIp, holdsIp, overwriteIp } from './ip-witness.ts'
 import { iproute } from './iproute.ts'
 import { run } from './namespace.ts'
 
@@ -55,20 +58,27 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
       return reconciler
     },
     addInterface: (name) => void run(`ip tuntap add ${name} mode tap`),
+    addUp: (...names) => batch(names.map((name) => `link add ${name} up type dummy`)),
     addBridge: (name) => void run(`ip link add ${name} up type bridge`),
     deleteLink: (name) => void run(`ip link del ${name}`),
     enslave: (name, master) =>
       void run(`ip link set ${name} ${master === null ? 'nomaster' : `master ${master}`}`),
     setAlias: (name, alias) => void run(`ip link set ${name} alias ${alias}`),
     setMtu: (name, mtu) => void run(`ip link set ${name} mtu ${mtu}`),
+    setUp: (name) => void run(`ip link set ${name} up`),
     setDown: (name) => void run(`ip link set ${name} down`),
-    forget: (entry) => void run(forgetCommand(entry)),
+    spoil: (name) => writeFileSync(`/proc/sys/net/ipv4/conf/${name}/forwarding`, '0'),
+    forget: (entry) => (isIpEntry(entry) ? forgetIp(entry, runIp) : void run(forgetCommand(entry))),
     overwrite: (entry, marked = false) =>
-      void run(`${overwriteCommand(entry)}${marked ? ' extern_learn' : ''}`),
+      isIpEntry(entry)
+        ? overwriteIp(entry, marked, runIp)
+        : void run(`${overwriteCommand(entry)}${marked ? ' extern_learn' : ''}`),
     holds,
     indexOf: (name) => iproute.link(name)?.ifindex,
     async deletions() {
-      monitor = spawn('ip', ['-o', 'monitor', 'link', 'neigh'], { stdio: ['ignore', 'pipe', 'inherit'] })
+      monitor = spawn('ip', ['-o', 'monitor', 'link', 'neigh', 'address', 'route'], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
       let text = ''
       monitor.stdout?.on('data', (data) => {
         text += data
@@ -97,13 +107,25 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
     close() {
       stop()
       monitor?.kill()
-      for (let link = anyLink(); link !== undefined; link = anyLink()) run(`ip link del ${link.ifname}`)
+      const links = iproute.links().filter(({ ifname }) => ifname !== 'lo')
+      const flushes = vpn.TABLES.map((table) => `route flush table ${table}`)
+      batch([...links.map(({ ifname }) => `link del ${ifname}`), ...flushes])
+      batch(flushes, '-6')
     },
   }
 }
 
-function anyLink() {
-  return iproute.links().find(({ ifname }) => ifname !== 'lo')
+/** Runs commands of `ip` in one process; one that fails, since its interface went with another, holds up nobody. */
+function batch(commands: readonly string[], ...options: readonly string[]): void {
+  spawnSync('ip', [...options, '-force', '-batch', '-'], { input: commands.join('\n') })
+}
+
+function runIp(command: string): void {
+  run(`ip ${command}`)
+}
+
+function isIpEntry(entry: Entry): entry is IpEntry {
+  return vpn.KINDS.has(entry.kind)
 }
 
 /** The marks, and multicast addresses that the kernel itself joins and leaves. */
@@ -138,6 +160,7 @@ function overwriteCommand(entry: Entry): string {
 }
 
 function holds(entry: Entry): boolean {
+  if (isIpEntry(entry)) return holdsIp(entry)
   const link = iproute.link(entry.device)
   if (link === undefined) return false
   const { info_kind, info_data, info_slave_data } = link.linkinfo ?? {}

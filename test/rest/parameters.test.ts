@@ -246,3 +246,29 @@ describe('looking glass', () => {
     }
   })
 })
+
+describe('an IP VPN', () => {
+  const ipvpn = { vpn_type: 'ipvpn', vpn_instance_id: 'ip1' }
+
+  test.each(['ip_address', 'gateway_ip'])('needs %s', async (name) => {
+    const response = await attach({ ...ipvpn, [name]: undefined })
+    expect(response.statusCode).toBe(400)
+    expect(response.json().description).toBe(
+      `API error: Missing parameter: '${name}': expected an IP address`,
+    )
+  })
+
+  test.each(['readvertise', 'attract_traffic', 'fallback'])('has no %s', async (name) => {
+    const response = await attach({ ...ipvpn, [name]: { to_rt: ['64512:1'] } })
+    expect(response.statusCode).toBe(400)
+    expect(response.json().description).toContain(`'${name}' is not supported`)
+    expect((await attach({ ...ipvpn, [name]: null })).statusCode).toBe(200)
+    expect((await detach(ipvpn)).statusCode).toBe(200)
+  })
+
+  test('takes a gateway with the length of its prefix', async () => {
+    expect((await attach({ ...ipvpn, gateway_ip: '192.168.10.254/24' })).statusCode).toBe(200)
+    const shown = (await api.app.inject('/looking-glass/vpns/instances/ip1')).json()
+    expect(shown).toMatchObject({ gateway_ip: '192.168.10.254', instance_type: 'VRF' })
+  })
+})

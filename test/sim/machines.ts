@@ -150,6 +150,8 @@ export class Node {
       vxlanMtu: null,
       underlay: null,
       neighSuppress: true,
+      ipvpn: { address: this.address, mplsInterface: 'lo' },
+      refused: {},
     }
     const keep = (): Promise<void> => {
       if (!this.keepsState) return Promise.resolve()

@@ -236,6 +236,8 @@ class Storm {
       localPref: null,
       direction: endpoint === 1 ? 'from-port' : 'both',
       sticky: false,
+      hashOrder: 0,
+      advertiseSubnet: false,
       description: undefined,
       instanceDescription: undefined,
       ...this.traitsOf(node, network),

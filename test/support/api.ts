@@ -8,6 +8,7 @@ import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { VpnService } from '../../src/vpn/service.ts'
+import { dummyDrivers } from './node.ts'
 import { ip, peerConfig, silent } from './speakers.ts'
 import { VirtualClock } from './virtual-clock.ts'
 import { VirtualNetwork } from './virtual-network.ts'
@@ -49,6 +50,8 @@ export function testApi(): TestApi {
       vxlanMtu: null,
       underlay: null,
       neighSuppress: true,
+      ipvpn: { address, mplsInterface: 'lo' },
+      refused: {},
     },
     speaker,
     reconciler,
@@ -65,7 +68,7 @@ export function testApi(): TestApi {
         vpns,
         dataplane: dataplaneView(reconciler),
         stateFile: null,
-        driver: { name: 'dummy', config: {}, localAddress: '10.77.0.13', kernelRelease: '6.18' },
+        drivers: dummyDrivers,
       },
       config: { BGP: { my_as: 64512 } },
       version: '0.1.0',

@@ -6,9 +6,11 @@ import type { Entry } from '../../src/dataplane/model.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
 import { dataplaneView } from '../../src/dataplane/view.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
+import type { DriverView, ServiceViews } from '../../src/rest/looking-glass/index.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { parseMac } from '../../src/values/mac.ts'
+import type { VpnConfig } from '../../src/vpn/instances.ts'
 import type { AttachRequest, DetachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { ip, rt, silent, speakerAt } from './speakers.ts'
@@ -29,6 +31,7 @@ export class TestNode {
     clock: VirtualClock,
     network: VirtualNetwork,
     changes: Partial<SpeakerConfig> = {},
+    vpnChanges: Partial<VpnConfig> = {},
   ) {
     this.clock = clock
     this.driver = new MemoryDriver(clock)
@@ -44,6 +47,9 @@ export class TestNode {
         vxlanMtu: null,
         underlay: null,
         neighSuppress: true,
+        ipvpn: { address: ip(address), mplsInterface: 'mpls0' },
+        refused: {},
+        ...vpnChanges,
       },
       this.speaker,
       this.reconciler,
@@ -94,7 +100,7 @@ export class TestNode {
           vpns,
           dataplane: dataplaneView(this.reconciler),
           stateFile: null,
-          driver: { name: 'dummy', config: {}, localAddress: '', kernelRelease: '' },
+          drivers: dummyDrivers,
         },
         config: {},
         version: '0.1.0',
@@ -116,6 +122,17 @@ export class TestNode {
   }
 }
 
+/** What the looking glass says of dataplanes in memory. */
+export const dummyDrivers = {
+  evpn: dummyDriver('encap:VXLAN'),
+  ipvpn: dummyDriver('encap:MPLS'),
+} satisfies ServiceViews['drivers']
+
+function dummyDriver(encapsulation: string): DriverView {
+  const encapsulations = [encapsulation]
+  return { name: 'dummy', config: {}, localAddress: '10.77.0.13', kernelRelease: '6.18', encapsulations }
+}
+
 export const mac = (text: string): number => parseMac(text)!
 
 export function attachRequest(changes: Partial<AttachRequest> = {}): AttachRequest {
@@ -133,6 +150,8 @@ export function attachRequest(changes: Partial<AttachRequest> = {}): AttachReque
     localPref: null,
     direction: 'both',
     sticky: false,
+    hashOrder: 0,
+    advertiseSubnet: false,
     description: undefined,
     instanceDescription: undefined,
     ...changes,

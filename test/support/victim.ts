@@ -23,7 +23,7 @@ import { RecentLog } from '../../src/recent-log.ts'
 import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { VpnService } from '../../src/vpn/service.ts'
-import { attachRequest } from './node.ts'
+import { attachRequest, dummyDrivers } from './node.ts'
 import { SkippingClock } from './skipping-clock.ts'
 import { Collector, ip, peerConfig, rt, silent } from './speakers.ts'
 import { TcpPeer } from './tcp-peer.ts'
@@ -124,6 +124,8 @@ export class Victim {
         vxlanMtu: null,
         underlay: null,
         neighSuppress: true,
+        ipvpn: { address, mplsInterface: 'lo' },
+        refused: {},
       },
       this.speaker,
       this.reconciler,
@@ -139,12 +141,7 @@ export class Victim {
           vpns: this.vpns,
           dataplane: dataplaneView(this.reconciler),
           stateFile: null,
-          driver: {
-            name: 'dummy',
-            config: {},
-            localAddress: loopback(HOST.victim),
-            kernelRelease: '6.18',
-          },
+          drivers: dummyDrivers,
         },
         config: {},
         version: '0.1.0',

@@ -53,6 +53,8 @@ function start(text = disk.at(-1)): Life {
       vxlanMtu: null,
       underlay: null,
       neighSuppress: true,
+      ipvpn: { address: ip(A), mplsInterface: 'lo' },
+      refused: {},
     },
     speaker,
     reconciler,

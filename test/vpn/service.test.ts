@@ -94,8 +94,8 @@ describe('attach', () => {
   test('changed targets are imported and exported from then on, the multicast route included', async () => {
     await node.attach()
     await node.attach({ importTargets: [rt('64512:20')], exportTargets: [rt('64512:30')] })
-    const { evpn } = node.vpns.instances.get('net1')!
-    expect([...evpn.importTargets]).toEqual([rt('64512:20')])
+    const { vpn } = node.vpns.instances.get('net1')!
+    expect([...vpn.importTargets]).toEqual([rt('64512:20')])
     for (const route of node.speaker.rib.ownRoutes(EVPN))
       expect(route.set.routeTargets).toEqual([rt('64512:30')])
   })
@@ -183,7 +183,8 @@ describe('attach', () => {
   test('VNIs that nobody asked for do not collide with those that somebody did', async () => {
     await node.attach({ instanceId: 'given', vni: 16 })
     await node.attach({ instanceId: 'chosen', vni: null, port: 'tap2' })
-    expect(node.vpns.instances.get('chosen')!.evpn.config.vni).not.toBe(16)
+    const used = node.vpns.snapshot().instances.map((one) => (one.type === 'evpn' ? one.vni : null))
+    expect(new Set(used).size).toBe(2)
   })
 
   test('requests at the same time for one network are carried out one after the other', async () => {
@@ -223,7 +224,7 @@ describe('a request that cannot be granted changes nothing', () => {
       { mac: mac('02:00:00:00:01:09'), port: 'tap2' },
       'already bound to a MAC address different from',
     ],
-    ['the type is not supported', { type: 'ipvpn' }, 'vpn_type must be evpn'],
+    ['the type is another', { type: 'ipvpn' }, 'vpn_type: VPN instance net1 is of type evpn, not ipvpn'],
   ] as const)('%s', async (_, changes, message) => {
     await node.attach()
     const before = snapshot(node)

@@ -13,6 +13,7 @@ const STATE: State = {
   ping: '123',
   instances: [
     {
+      type: 'evpn',
       id: 'net 1/ü',
       number: 3,
       rdNumber: 2,
@@ -35,6 +36,10 @@ const STATE: State = {
           localPref: 0,
           label: 16,
           sticky: false,
+          gatewayIp: null,
+          hashOrder: 0,
+          advertiseSubnet: false,
+          rdNumber: null,
           sequence: 4,
           description: null,
         },
@@ -58,8 +63,50 @@ const STATE: State = {
   ],
 }
 
+const IP_STATE: State = {
+  ...STATE,
+  instances: [
+    {
+      type: 'ipvpn',
+      id: 'ip1',
+      number: 4,
+      rdNumber: 5,
+      importTargets: [rt('64512:10')],
+      exportTargets: [],
+      gatewayIp: ip('192.168.10.254'),
+      subnetPrefixLength: 24,
+      description: null,
+      attachments: [
+        {
+          ...STATE.instances[0]!.attachments[0]!,
+          gatewayIp: ip('192.168.10.254'),
+          hashOrder: 3,
+          advertiseSubnet: true,
+          rdNumber: 6,
+        },
+      ],
+    },
+  ],
+  footprint: [
+    { kind: 'vrf', device: 'bvrf-4', alias: 'chanter:ip1', table: 1004 },
+    { kind: 'unreachable', device: 'bvrf-4', table: 1004, prefix: ip('0.0.0.0'), prefixLength: 0 },
+    { kind: 'mpls-interface', device: 'eth1' },
+    { kind: 'vrf-port', device: 'tap1', vrf: 'bvrf-4' },
+    { kind: 'address', device: 'tap1', ip: ip('192.168.10.254'), prefixLength: 24 },
+    { kind: 'fixed-neighbour', device: 'tap1', ip: ip('192.168.10.1'), mac: mac('02:00:00:00:01:01') },
+    {
+      kind: 'mpls',
+      device: 'lo',
+      label: 16,
+      hops: [{ device: 'tap1', via: ip('192.168.10.1'), labels: [], weight: 1 }],
+    },
+  ],
+}
+
 describe('the text of a state', () => {
-  test('says everything', () => expect(decodeState(encodeState(STATE))).toEqual(STATE))
+  test.each([STATE, IP_STATE])('says everything', (state) =>
+    expect(decodeState(encodeState(state))).toEqual(state),
+  )
 
   test('of the first version can be read by all later ones', () => {
     const text = readFileSync(new URL('../../fixtures/state/version-1', import.meta.url), 'utf8')

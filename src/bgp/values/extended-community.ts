@@ -15,6 +15,7 @@ const OPAQUE = 0x03
 const EVPN = 0x06
 const ENCAPSULATION = `${String.fromCharCode(OPAQUE, 0x0c)}\0\0\0\0`
 const DEFAULT_GATEWAY = `${String.fromCharCode(OPAQUE, 0x0d)}\0\0\0\0\0\0`
+const HASH_SORT_ORDER = String.fromCharCode(OPAQUE, 0x14)
 const MAC_MOBILITY = String.fromCharCode(EVPN, 0x00)
 const ARP_ND = String.fromCharCode(EVPN, 0x08)
 const ROUTER_MAC = String.fromCharCode(EVPN, 0x03)
@@ -66,6 +67,15 @@ export function encapsulation(tunnelType: number): ExtendedCommunity {
 /** The tunnel type a community announces; undefined when it is no encapsulation community. */
 export function encapsulationOf(community: ExtendedCommunity): number | undefined {
   return community.startsWith(ENCAPSULATION.slice(0, 2)) ? u16(community, 6) : undefined
+}
+
+/** Where a route stands among those that share its traffic (draft-ietf-bess-service-chaining §8); 32 bits. */
+export function hashSortOrder(order: number): ExtendedCommunity {
+  return `${HASH_SORT_ORDER}${pack32(order)}\0\0` as ExtendedCommunity
+}
+
+export function hashSortOrderOf(community: ExtendedCommunity): number | undefined {
+  return community.startsWith(HASH_SORT_ORDER) ? u32(community, 2) : undefined
 }
 
 export function isDefaultGateway(community: ExtendedCommunity): boolean {
@@ -138,6 +148,7 @@ export function formatExtendedCommunity(community: ExtendedCommunity): string {
   if (isDefaultGateway(community)) return 'default-gateway'
   if (community.startsWith(ROUTER_MAC))
     return `router-mac:${(hex(community.slice(2)).match(/../g) ?? []).join(':')}`
-  if (community.startsWith('\x03\x14')) return `consistentHashSortOrder:${u32(community, 2)}`
+  const order = hashSortOrderOf(community)
+  if (order !== undefined) return `consistentHashSortOrder:${order}`
   return `0x${hex(community)}`
 }

@@ -1,55 +1,72 @@
-import { elsewhere, foreign, isOurs, type Link, missing, type Refused, shared, unbridged } from '../driver.ts'
-import type { DeviceEntry, TableEntry } from '../layout.ts'
-import type { Bridge, Port, RemoteMac, Vxlan } from '../model.ts'
+import { type Link, missing, type Refused, unbridged } from '../driver.ts'
+import type { TableEntry } from '../layout.ts'
+import type { MplsInterface, RemoteMac } from '../model.ts'
 import * as k from './constants.ts'
 import * as encode from './encode.ts'
+import { type IndexOf, removeIpEntry, setIpEntry } from './encode-ip.ts'
 import type { Links } from './links.ts'
-import type { Refusal, Refusals, Requests } from './requests.ts'
+import type { Refusal, Requests } from './requests.ts'
+import { hasMpls, mplsInput, NO_MPLS, platformLabels, type Sysctls } from './sysctl.ts'
 
 /** What the kernel says where something to remove is not there. */
-const ABSENT = [k.ENOENT, k.ENODEV, k.EOPNOTSUPP]
+const ABSENT = [k.ENOENT, k.ESRCH, k.ENODEV, k.EOPNOTSUPP, k.EADDRNOTAVAIL]
 
 const MESSAGES_A_SEND = 64
 
-/** Carries out changes: of entries with one message each, many a send; of links and ports one by one. */
+/** What is set and removed by a message. */
+type MessageEntry = Exclude<TableEntry, MplsInterface>
+
+/** Carries out changes of entries: with one message each, many a send. */
 export class Changer {
   private readonly requests: Requests
   private readonly links: Links
+  private readonly sysctls: Sysctls
+  private readonly indexOf: IndexOf = (device) => this.links.lookUp(device)?.index ?? 0
 
-  constructor(requests: Requests, links: Links) {
+  constructor(requests: Requests, links: Links, sysctls: Sysctls) {
     this.requests = requests
     this.links = links
+    this.sysctls = sysctls
   }
 
   set(entries: readonly TableEntry[]): Refused {
-    return this.send(entries, encode.setEntry, ({ errno, text }, entry) => {
-      return entry.kind === 'local-mac' && errno === k.EOPNOTSUPP ? unbridged(entry.device) : text
-    })
+    const refused = new Map<number, string>()
+    const unlabelled = this.raiseLabels(entries)
+    const change = (entry: TableEntry, link: Link | undefined): string | null => {
+      if (link === undefined) return missing(entry.device)
+      if (entry.kind === 'mpls-interface') return this.sysctls.apply(mplsInput(link.name), link.index)
+      const lacking = 'hops' in entry ? this.lackingOf(entry.hops) : undefined
+      if (lacking !== undefined) return missing(lacking)
+      if (entry.kind === 'mpls' && unlabelled !== null) return unlabelled
+      this.write(entry, link)
+      return null
+    }
+    return this.send(entries, change, setRefused, refused)
   }
 
   remove(entries: readonly TableEntry[]): Refused {
-    return this.send(entries, encode.removeEntry, (refusal, entry) => {
+    const change = (entry: TableEntry, link: Link | undefined): string | null => {
+      if (link === undefined) return null
+      if (entry.kind === 'mpls-interface') this.sysctls.undo(mplsInput(link.name), link.index)
+      else if (isFdb(entry)) encode.removeEntry(this.requests, entry, link)
+      else removeIpEntry(this.requests, entry, link.index)
+      return null
+    }
+    const judge = (refusal: Refusal, entry: TableEntry): string | null => {
       // without the bridge's half, or with it behind another port, the kernel does not try the VXLAN device's
       if (entry.kind === 'remote-mac') return this.removeSelf(entry)
       return unlessAbsent(refusal)
-    })
+    }
+    return this.send(entries, change, judge, new Map())
   }
 
-  setDevice(entry: DeviceEntry): string | null {
-    return entry.kind === 'port' ? this.setPort(entry) : this.setLink(entry)
-  }
-
-  removeDevice(entry: DeviceEntry): string | null {
-    return entry.kind === 'port' ? this.removePort(entry) : this.removeLink(entry)
-  }
-
-  /** `judge` tells why a refusal counts, or null where it does not. */
+  /** `change` writes at most one message, or tells why it does not; `judge` tells why a refusal counts, or null where it does not. */
   private send(
     entries: readonly TableEntry[],
-    write: (batch: encode.Batch, entry: TableEntry, link: Link) => void,
+    change: (entry: TableEntry, link: Link | undefined) => string | null,
     judge: (refusal: Refusal, entry: TableEntry) => string | null,
+    refused: Map<number, string>,
   ): Refused {
-    const refused = new Map<number, string>()
     const sent: number[] = []
     const flush = () => {
       for (const [position, refusal] of this.requests.send()) {
@@ -63,15 +80,30 @@ export class Changer {
     let link: Link | undefined
     for (const [i, entry] of entries.entries()) {
       if (link?.name !== entry.device) link = this.links.lookUp(entry.device)
-      if (link === undefined) {
-        if (write === encode.setEntry) refused.set(i, missing(entry.device))
-        continue
-      }
-      write(this.requests, entry, link)
-      if (sent.push(i) === MESSAGES_A_SEND) flush()
+      const before = this.requests.writer.count
+      const reason = change(entry, link)
+      if (reason !== null) refused.set(i, reason)
+      if (this.requests.writer.count > before && sent.push(i) === MESSAGES_A_SEND) flush()
     }
     flush()
     return refused
+  }
+
+  private write(entry: MessageEntry, link: Link): void {
+    if (isFdb(entry)) encode.setEntry(this.requests, entry, link)
+    else setIpEntry(this.requests, entry, link.index, this.indexOf)
+  }
+
+  /** The first interface of some hops that does not exist. */
+  private lackingOf(hops: readonly { readonly device: string }[]): string | undefined {
+    return hops.find(({ device }) => this.links.lookUp(device) === undefined)?.device
+  }
+
+  /** Has the kernel look at all labels that are to be set; answers with why it does not, if so. */
+  private raiseLabels(entries: readonly TableEntry[]): string | null {
+    let highest = -1
+    for (const entry of entries) if (entry.kind === 'mpls') highest = Math.max(highest, entry.label)
+    return highest < 0 ? null : this.sysctls.apply(platformLabels(highest), 0)
   }
 
   private removeSelf(entry: RemoteMac): string | null {
@@ -81,63 +113,18 @@ export class Changer {
     for (const refusal of this.requests.send().values()) return unlessAbsent(refusal)
     return null
   }
-
-  private setLink(entry: Bridge | Vxlan): string | null {
-    const link = this.links.get(entry.device)
-    if (link !== undefined && !isOurs(link)) return foreign(link)
-    if (link === undefined) encode.createLink(this.requests, entry)
-    encode.adjustLink(this.requests, entry)
-    const refusals = this.requests.send()
-    if (link === undefined && !refusals.has(0) && refusals.size > 0) this.rollBack(entry.device)
-    return firstText(refusals)
-  }
-
-  /** Deletes a link that could be created but not marked as ours. */
-  private rollBack(device: string): void {
-    const link = this.links.get(device)
-    if (link === undefined) return
-    encode.deleteLink(this.requests, link.index)
-    this.requests.send()
-  }
-
-  private removeLink(entry: Bridge | Vxlan): string | null {
-    const link = this.links.get(entry.device)
-    if (link === undefined || !isOurs(link)) return null
-    const ports = entry.kind === 'bridge' && entry.given ? this.links.all(link.index) : []
-    if (ports.length > 0)
-      return shared(
-        entry.device,
-        ports.map(({ name }) => name),
-      )
-    encode.deleteLink(this.requests, link.index)
-    return firstText(this.requests.send())
-  }
-
-  private setPort(port: Port): string | null {
-    const link = this.links.get(port.device)
-    if (link === undefined) return missing(port.device)
-    const bridge = this.links.get(port.bridge)
-    if (bridge === undefined) return missing(port.bridge)
-    if (port.given && link.master !== null && link.master !== port.bridge)
-      return elsewhere(port.device, link.master)
-    if (link.master !== port.bridge) encode.setMaster(this.requests, link.index, bridge.index)
-    if (!port.given) encode.setPortOptions(this.requests, link.index, port)
-    return firstText(this.requests.send())
-  }
-
-  private removePort({ device, bridge, given }: Port): string | null {
-    const link = this.links.get(device)
-    if (link?.master !== bridge) return null
-    const master = given ? this.links.get(bridge) : undefined
-    if (master !== undefined && !isOurs(master)) return null
-    encode.setMaster(this.requests, link.index, 0)
-    return firstText(this.requests.send())
-  }
 }
 
-function firstText(refusals: Refusals): string | null {
-  for (const { text } of refusals.values()) return text
-  return null
+function isFdb(entry: TableEntry): entry is encode.FdbMessage {
+  const { kind } = entry
+  return kind === 'local-mac' || kind === 'remote-mac' || kind === 'flood' || kind === 'neighbour'
+}
+
+function setRefused({ errno, text }: Refusal, entry: TableEntry): string {
+  if (entry.kind === 'local-mac' && errno === k.EOPNOTSUPP) return unbridged(entry.device)
+  const labelled = 'hops' in entry && entry.hops.some(({ labels }) => labels.length > 0)
+  if (errno === k.EOPNOTSUPP && labelled) return hasMpls() ? `${text}: modprobe mpls_iptunnel` : NO_MPLS
+  return text
 }
 
 function unlessAbsent({ errno, text }: Refusal): string | null {

@@ -1,10 +1,11 @@
-/** Numbers of the kernel's headers (linux/netlink.h, rtnetlink.h, if_link.h, neighbour.h, filter.h), under their names there. */
+/** Numbers of the kernel's headers (linux/netlink.h, rtnetlink.h, if_link.h, if_addr.h, if_tunnel.h, neighbour.h, mpls.h, lwtunnel.h, filter.h), under their names there. */
 
 export const AF_UNSPEC = 0
 export const AF_INET = 2
 export const AF_BRIDGE = 7
 export const AF_INET6 = 10
 export const AF_NETLINK = 16
+export const AF_MPLS = 28
 
 export const SOCK_RAW = 3
 export const SOCK_NONBLOCK = 0o4000
@@ -47,18 +48,34 @@ export const RTM_NEWLINK = 16
 export const RTM_DELLINK = 17
 export const RTM_GETLINK = 18
 export const RTM_SETLINK = 19
+export const RTM_NEWADDR = 20
+export const RTM_DELADDR = 21
+export const RTM_GETADDR = 22
+export const RTM_NEWROUTE = 24
+export const RTM_DELROUTE = 25
+export const RTM_GETROUTE = 26
 export const RTM_NEWNEIGH = 28
 export const RTM_DELNEIGH = 29
 export const RTM_GETNEIGH = 30
+export const RTM_NEWNETCONF = 80
 
 export const RTNLGRP_LINK = 1
 export const RTNLGRP_NEIGH = 3
+export const RTNLGRP_IPV4_IFADDR = 5
+export const RTNLGRP_IPV4_ROUTE = 7
+export const RTNLGRP_IPV6_IFADDR = 9
+export const RTNLGRP_IPV6_ROUTE = 11
+export const RTNLGRP_IPV4_NETCONF = 24
+export const RTNLGRP_IPV6_NETCONF = 25
+export const RTNLGRP_MPLS_ROUTE = 27
+export const RTNLGRP_MPLS_NETCONF = 29
 
 export const NLA_F_NESTED = 0x8000
 export const NLA_TYPE_MASK = 0x3fff
 
 export const IFINFOMSG_LENGTH = 16
 export const IFF_UP = 1
+export const IFF_LOWER_UP = 0x10000
 export const IFLA_ADDRESS = 1
 export const IFLA_IFNAME = 3
 export const IFLA_MTU = 4
@@ -83,10 +100,62 @@ export const IFLA_VXLAN_TTL = 5
 export const IFLA_VXLAN_LEARNING = 7
 export const IFLA_VXLAN_PORT = 15
 export const IFLA_VXLAN_LOCAL6 = 17
+export const IFLA_VRF_TABLE = 1
+export const IFLA_GRE_LOCAL = 6
+export const IFLA_GRE_REMOTE = 7
+export const IFLA_GRE_TTL = 8
+export const IFLA_GRE_FLAGS = 13
+export const IP6_TNL_F_IGN_ENCAP_LIMIT = 1
+
+/** Marks our addresses, proxies and routes: what bagpipe-bgp marks its routes by. */
+export const PROTOCOL = 19
+/** Of our routes, so that they and those of others to one prefix stand beside each other. */
+export const METRIC = 20
+/** Of what is unreachable unless there is a route, however bad (Documentation/networking/vrf.rst). */
+export const WORST_METRIC = 4278198272
+
+export const IFADDRMSG_LENGTH = 8
+export const IFA_ADDRESS = 1
+export const IFA_LOCAL = 2
+export const IFA_FLAGS = 8
+export const IFA_PROTO = 11
+export const IFA_F_NODAD = 0x02
+export const IFA_F_NOPREFIXROUTE = 0x200
+
+export const RTMSG_LENGTH = 12
+export const RTM_F_CLONED = 0x200
+export const RT_TABLE_UNSPEC = 0
+export const RT_TABLE_MAIN = 254
+export const RT_TABLE_LOCAL = 255
+export const RT_SCOPE_UNIVERSE = 0
+export const RT_SCOPE_LINK = 253
+export const RT_SCOPE_NOWHERE = 255
+export const RTN_UNICAST = 1
+export const RTN_UNREACHABLE = 7
+export const RTA_DST = 1
+export const RTA_OIF = 4
+export const RTA_GATEWAY = 5
+export const RTA_PRIORITY = 6
+export const RTA_MULTIPATH = 9
+export const RTA_TABLE = 15
+export const RTA_VIA = 18
+export const RTA_NEWDST = 19
+export const RTA_ENCAP_TYPE = 21
+export const RTA_ENCAP = 22
+export const RTNEXTHOP_LENGTH = 8
+export const RTNH_F_ONLINK = 4
+export const LWTUNNEL_ENCAP_MPLS = 1
+export const MPLS_IPTUNNEL_DST = 1
+export const LABEL_BITS = 20
+export const BOTTOM_OF_STACK = 0x100
+
+export const NETCONFMSG_LENGTH = 4
+export const NETCONFA_IFINDEX = 1
 
 export const NDMSG_LENGTH = 12
 export const NUD_REACHABLE = 0x02
 export const NUD_NOARP = 0x40
+export const NUD_PERMANENT = 0x80
 export const NTF_SELF = 0x02
 export const NTF_MASTER = 0x04
 export const NTF_PROXY = 0x08
@@ -98,9 +167,13 @@ export const NDA_VLAN = 5
 export const NDA_VNI = 7
 export const NDA_IFINDEX = 8
 export const NDA_MASTER = 9
+export const NDA_PROTOCOL = 12
 
 export const ENOENT = 2
+export const ESRCH = 3
 export const ENOBUFS = 105
 export const EAGAIN = 11
 export const ENODEV = 19
 export const EOPNOTSUPP = 95
+export const EAFNOSUPPORT = 97
+export const EADDRNOTAVAIL = 99

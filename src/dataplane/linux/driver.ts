@@ -2,13 +2,12 @@ import type { Clock } from '../../clock.ts'
 import { type Driver, isOurs, type Link, type Observer, type Refused, type Sighting } from '../driver.ts'
 import type { DeviceEntry, TableEntry } from '../layout.ts'
 import { Changer } from './change.ts'
-import * as k from './constants.ts'
-import { dumpFdb, dumpNeighbours } from './encode.ts'
+import { DeviceChanger } from './change-device.ts'
 import { Links } from './links.ts'
-import type { Message, Writer } from './message.ts'
+import { look } from './look.ts'
 import { Monitor } from './monitor.ts'
-import { readNeighbour } from './observe.ts'
-import { dump, Requests } from './requests.ts'
+import { Requests } from './requests.ts'
+import { Sysctls } from './sysctl.ts'
 
 const POLL_MS = 50
 const MONITOR_BUFFER_BYTES = 16 << 20
@@ -24,8 +23,11 @@ export class LinuxDriver implements Driver {
   private readonly clock: Clock
   private readonly monitorBufferBytes: number
   private readonly requests = new Requests()
-  private readonly links = new Links(this.requests)
-  private readonly changer = new Changer(this.requests, this.links)
+  private readonly questions = new Requests()
+  private readonly links = new Links(this.questions)
+  private readonly sysctls = new Sysctls()
+  private readonly changer = new Changer(this.requests, this.links, this.sysctls)
+  private readonly deviceChanger = new DeviceChanger(this.requests, this.links, this.sysctls)
   private monitor: Monitor | null = null
   private cancelPoll = () => {}
 
@@ -56,11 +58,11 @@ export class LinuxDriver implements Driver {
   }
 
   setDevice(entry: DeviceEntry): string | null {
-    return this.changer.setDevice(entry)
+    return this.deviceChanger.set(entry)
   }
 
   removeDevice(entry: DeviceEntry): string | null {
-    return this.changer.removeDevice(entry)
+    return this.deviceChanger.remove(entry)
   }
 
   link(name: string): Link | undefined {
@@ -72,18 +74,18 @@ export class LinuxDriver implements Driver {
     return master && this.links.all(master.index).find((link) => link.vni === vni)
   }
 
+  portsOf(master: string): Link[] {
+    const link = this.links.get(master)
+    return link === undefined ? [] : this.links.all(link.index)
+  }
+
   ours(): Link[] {
     return this.links.all(null).filter(isOurs)
   }
 
   *observe(device: string): Generator<readonly Sighting[], void> {
     const link = this.links.get(device)
-    if (link === undefined) return
-    const { index, kind, master } = link
-    if (kind === 'bridge') yield* this.sightings(device, (writer) => dumpNeighbours(writer, index))
-    if (kind === 'vxlan' || master !== null) {
-      yield* this.sightings(device, (writer) => dumpFdb(writer, index))
-    }
+    if (link !== undefined) yield* look(link, this.links)
   }
 
   close(): void {
@@ -91,6 +93,7 @@ export class LinuxDriver implements Driver {
     this.monitor?.close()
     this.monitor = null
     this.requests.close()
+    this.questions.close()
   }
 
   private pollLater(): void {
@@ -98,17 +101,5 @@ export class LinuxDriver implements Driver {
       this.poll()
       this.pollLater()
     })
-  }
-
-  private *sightings(device: string, write: (writer: Writer) => void): Generator<readonly Sighting[], void> {
-    let chunk: Sighting[] = []
-    const visit = (message: Message) => {
-      const sighting = readNeighbour(message, this.links)?.sighting
-      if (sighting?.entry.device === device) chunk.push(sighting)
-    }
-    for (const _ of dump({ type: k.RTM_GETNEIGH, write, visit })) {
-      yield chunk
-      chunk = []
-    }
   }
 }

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { type Ip, isIpv4 } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
 import { ZERO_MAC } from '../driver.ts'
-import type { TableEntry } from '../layout.ts'
-import type { Bridge, Port, RemoteMac, Vxlan } from '../model.ts'
+import { kernelKind, type LinkEntry } from '../layout.ts'
+import type { Bridge, Flood, LocalMac, Neighbour, Port, RemoteMac } from '../model.ts'
 import * as k from './constants.ts'
 import type { Writer } from './message.ts'
 
@@ -21,7 +21,13 @@ export interface Target {
   readonly vni: number | null
 }
 
-export function setEntry(batch: Batch, entry: TableEntry, target: Target): void {
+/** Hops that packets of a tunnel may take. */
+const TUNNEL_HOPS = 64
+
+/** What is set and removed by a message about a neighbour or FDB entry each. */
+export type FdbMessage = LocalMac | RemoteMac | Flood | Neighbour
+
+export function setEntry(batch: Batch, entry: FdbMessage, target: Target): void {
   const { writer } = batch
   switch (entry.kind) {
     case 'local-mac':
@@ -68,7 +74,7 @@ export function setEntry(batch: Batch, entry: TableEntry, target: Target): void 
   batch.end()
 }
 
-export function removeEntry(batch: Batch, entry: TableEntry, target: Target): void {
+export function removeEntry(batch: Batch, entry: FdbMessage, target: Target): void {
   const { writer } = batch
   batch.begin(k.RTM_DELNEIGH, 0)
   switch (entry.kind) {
@@ -105,27 +111,48 @@ export function removeSelf(batch: Batch, entry: RemoteMac, target: Target): void
 }
 
 /** Creates a link, down; its mark follows in the same batch, so that there is never one of ours without. */
-export function createLink(batch: Batch, entry: Bridge | Vxlan): void {
+export function createLink(batch: Batch, entry: LinkEntry): void {
   const { writer } = batch
   batch.begin(k.RTM_NEWLINK, k.NLM_F_CREATE | k.NLM_F_EXCL)
   ifinfomsg(writer, { family: k.AF_UNSPEC, index: 0 })
   writer.attributeText(k.IFLA_IFNAME, entry.device)
   // a bridge without an address of its own takes its ports', and drops all neighbours at each change
   if (entry.kind === 'bridge') writer.attributeMac(k.IFLA_ADDRESS, randomMac())
-  linkInfo(writer, entry, () => {
-    if (entry.kind === 'bridge') return
-    const local = isIpv4(entry.local) ? k.IFLA_VXLAN_LOCAL : k.IFLA_VXLAN_LOCAL6
-    writer.attributeU32(k.IFLA_VXLAN_ID, entry.vni)
-    writer.attributeIp(local, entry.local)
-    writer.attributePort(k.IFLA_VXLAN_PORT, entry.port)
-    writer.attributeU8(k.IFLA_VXLAN_TTL, 0)
-    writer.attributeU8(k.IFLA_VXLAN_LEARNING, 0)
-  })
+  linkInfo(writer, entry, () => writeTraits(writer, entry))
   batch.end()
 }
 
+/** What of a link cannot be changed, and how it begins. */
+function writeTraits(writer: Writer, entry: LinkEntry): void {
+  switch (entry.kind) {
+    case 'bridge':
+      return
+    case 'vxlan': {
+      const local = isIpv4(entry.local) ? k.IFLA_VXLAN_LOCAL : k.IFLA_VXLAN_LOCAL6
+      writer.attributeU32(k.IFLA_VXLAN_ID, entry.vni)
+      writer.attributeIp(local, entry.local)
+      writer.attributePort(k.IFLA_VXLAN_PORT, entry.port)
+      writer.attributeU8(k.IFLA_VXLAN_TTL, 0)
+      writer.attributeU8(k.IFLA_VXLAN_LEARNING, 0)
+      return
+    }
+    case 'vrf':
+      writer.attributeU32(k.IFLA_VRF_TABLE, entry.table)
+      return
+    case 'gre':
+      writer.attributeIp(k.IFLA_GRE_LOCAL, entry.local)
+      writer.attributeIp(k.IFLA_GRE_REMOTE, entry.remote)
+      writer.attributeU8(k.IFLA_GRE_TTL, TUNNEL_HOPS)
+      // or IPv6 puts a header before GRE that other machines would have to know
+      if (!isIpv4(entry.local)) writer.attributeU32(k.IFLA_GRE_FLAGS, k.IP6_TNL_F_IGN_ENCAP_LIMIT)
+      return
+    default:
+      entry satisfies never
+  }
+}
+
 /** Gives a link its mark and the options of ours that can be changed, and sets it up. */
-export function adjustLink(batch: Batch, entry: Bridge | Vxlan): void {
+export function adjustLink(batch: Batch, entry: LinkEntry): void {
   const { writer } = batch
   batch.begin(k.RTM_NEWLINK, 0)
   ifinfomsg(writer, { family: k.AF_UNSPEC, index: 0, up: true })
@@ -133,13 +160,16 @@ export function adjustLink(batch: Batch, entry: Bridge | Vxlan): void {
   // an alias may fill its room, where a zero would be one octet too many
   if (Buffer.byteLength(entry.alias) < k.IFALIASZ - 1) writer.attributeText(k.IFLA_IFALIAS, entry.alias)
   else writer.attributeCharacters(k.IFLA_IFALIAS, entry.alias)
-  linkInfo(writer, entry, () => {
-    if (entry.kind === 'vxlan') writer.attributeU8(k.IFLA_VXLAN_LEARNING, 0)
-    else writer.attributeU32(k.IFLA_BR_STP_STATE, 0)
-  })
+  // a tunnel would take what is left out for zero
+  if (entry.kind === 'bridge' || entry.kind === 'vxlan') {
+    linkInfo(writer, entry, () => {
+      if (entry.kind === 'vxlan') writer.attributeU8(k.IFLA_VXLAN_LEARNING, 0)
+      else writer.attributeU32(k.IFLA_BR_STP_STATE, 0)
+    })
+  }
   batch.end()
   if (entry.kind === 'bridge') setForwardDelay(batch, entry)
-  else if (entry.mtu !== null) setMtu(batch, entry.device, entry.mtu)
+  else if (entry.kind === 'vxlan' && entry.mtu !== null) setMtu(batch, entry.device, entry.mtu)
 }
 
 /** In a message of its own: beside options of a VXLAN device the kernel refuses it. */
@@ -213,16 +243,16 @@ export function dumpNeighbours(writer: Writer, index: number): void {
   writer.attributeU32(k.NDA_IFINDEX, index)
 }
 
-function linkInfo(writer: Writer, { kind }: Bridge | Vxlan, writeData: () => void): void {
+function linkInfo(writer: Writer, entry: LinkEntry, writeData: () => void): void {
   const info = writer.nest(k.IFLA_LINKINFO)
-  writer.attributeText(k.IFLA_INFO_KIND, kind)
+  writer.attributeText(k.IFLA_INFO_KIND, kernelKind(entry))
   const data = writer.nest(k.IFLA_INFO_DATA)
   writeData()
   writer.close(data)
   writer.close(info)
 }
 
-function ndmsg(writer: Writer, family: number, index: number, state: number, flags: number): void {
+export function ndmsg(writer: Writer, family: number, index: number, state: number, flags: number): void {
   writer.u32(family)
   writer.u32(index)
   writer.u32(state | (flags << 16))
@@ -241,7 +271,7 @@ function ifinfomsg(writer: Writer, { family, index, up = false }: IfInfo): void 
   writer.u32(up ? k.IFF_UP : 0)
 }
 
-function ipFamily(ip: Ip): number {
+export function ipFamily(ip: Ip): number {
   return isIpv4(ip) ? k.AF_INET : k.AF_INET6
 }
 

@@ -1,16 +1,21 @@
 import type { Link } from '../driver.ts'
+import { ALIAS_PREFIX } from '../model.ts'
 import * as k from './constants.ts'
 import { dumpLinks, getLink } from './encode.ts'
 import type { Message } from './message.ts'
-import { type RawLink, readLink, readLinkName } from './observe.ts'
+import { isGre, type RawLink, readLink, readLinkName } from './observe.ts'
 import { dump, exhaust, type Requests } from './requests.ts'
+import { fits, mplsInput, portSettings, vrfSettings } from './sysctl.ts'
 
 /** Interfaces by name and index: what the kernel told of them last, for looking up; `get` asks the kernel. */
 export class Links {
   private readonly requests: Requests
   private readonly names = new Map<number, string>()
   private readonly known = new Map<string, Link>()
+  /** VRFs by their tables. */
+  private readonly vrfs = new Map<number, string>()
 
+  /** `requests` is for questions alone: one may come up while a batch of changes is written. */
   constructor(requests: Requests) {
     this.requests = requests
   }
@@ -40,6 +45,21 @@ export class Links {
     return this.lookUp(name)?.vni ?? null
   }
 
+  isBridge(name: string): boolean {
+    return this.lookUp(name)?.kind === 'bridge'
+  }
+
+  /** The VRF of a table, where it was heard of. */
+  vrfOf(table: number): string | undefined {
+    const name = this.vrfs.get(table)
+    return name === undefined || this.lookUp(name)?.table !== table ? undefined : name
+  }
+
+  /** The names of all that was heard of. */
+  allNames(): Iterable<string> {
+    return this.names.values()
+  }
+
   /** All interfaces, or those of one master, now. */
   all(master: number | null): Link[] {
     const links = new Map<number, RawLink>()
@@ -52,22 +72,38 @@ export class Links {
     return [...links.values()].map((link) => this.remember(link))
   }
 
-  /** Takes in a notification; returns the names that it concerns. */
-  heed(message: Message): string[] {
-    const { index, name, family } = readLinkName(message)
+  /** Takes in a notification; tells the names that it concerns, and whether what needs the interface may have gone with it. */
+  heed(message: Message): { readonly names: readonly string[]; readonly unsteady: boolean } {
+    const { index, name, family, carrier, master } = readLinkName(message)
     const before = this.names.get(index)
+    const known = this.known.get(name)
+    const moved = known?.index === index && known.master !== (master === 0 ? null : this.names.get(master))
+    const unsteady = (family === k.AF_UNSPEC && (!carrier || moved)) || message.type === k.RTM_DELLINK
     // of a bridge's family it only tells that the link is no port any more
     if (message.type === k.RTM_DELLINK && family === k.AF_UNSPEC) this.names.delete(index)
     else this.names.set(index, name)
     const names = before === undefined || before === name ? [name] : [before, name]
     for (const each of names) this.known.delete(each)
-    return names
+    return { names, unsteady }
   }
 
   private remember(raw: RawLink): Link {
     this.names.set(raw.index, raw.name)
-    const link = { ...raw, master: raw.master === 0 ? null : (this.nameOf(raw.master) ?? null) }
+    const { slaveKind, ...traits } = raw
+    const link: Link = {
+      ...traits,
+      master: raw.master === 0 ? null : (this.nameOf(raw.master) ?? null),
+      tuned: raw.tuned && (!raw.alias?.startsWith(ALIAS_PREFIX) || fits(settingsOf(raw))),
+      routing: slaveKind === 'vrf' ? fits(portSettings(raw.name)) : null,
+    }
+    if (link.table !== null) this.vrfs.set(link.table, link.name)
     this.known.set(link.name, link)
     return link
   }
+}
+
+/** What the settings of a link of ours have to be. */
+export function settingsOf({ name, kind }: Pick<Link, 'name' | 'kind'>) {
+  if (kind === 'vrf') return vrfSettings(name)
+  return isGre({ kind }) ? mplsInput(name) : []
 }

@@ -58,6 +58,11 @@ export class Writer {
     this.u32(value)
   }
 
+  attributeU16(type: number, value: number): void {
+    this.header(type, 2)
+    this.u32(value)
+  }
+
   attributeU32(type: number, value: number): void {
     this.header(type, 4)
     this.u32(value)
@@ -87,6 +92,14 @@ export class Writer {
           (ip.charCodeAt(i + 3) << 24),
       )
     }
+  }
+
+  attributeBytes(type: number, bytes: Uint8Array): void {
+    this.header(type, bytes.length)
+    const end = align(this.length + bytes.length)
+    this.bytes.fill(0, this.length, end)
+    this.bytes.set(bytes, this.length)
+    this.length = end
   }
 
   /** Text as C keeps it, with a zero at its end. */

@@ -3,20 +3,64 @@ import * as k from './constants.ts'
 import type { Links } from './links.ts'
 import { type Message, messages } from './message.ts'
 import { readNeighbour } from './observe.ts'
+import { readAddress, readRoute, readSettingsOf } from './observe-ip.ts'
 import { NetlinkSocket } from './socket.ts'
+import { fits, mplsInput } from './sysctl.ts'
 
 /** So many datagrams are read at a time, so that a flood of them does not hold up everybody else. */
 const DATAGRAMS_A_POLL = 4096
 
-/** Classic BPF: lets everything pass but RTM_NEWNEIGH with NTF_EXT_LEARNED. Multi-octet loads are in network order. */
-const NO_MARKED_ENTRIES = program(
-  [0x28, 0, 0, 4], // load the message type
-  [0x15, 0, 3, k.RTM_NEWNEIGH << 8], // another type: pass
-  [0x30, 0, 0, k.NLMSG_HDRLEN + 10], // load ndm_flags
-  [0x45, 0, 1, k.NTF_EXT_LEARNED], // no mark: pass
-  [0x06, 0, 0, 0], // drop
-  [0x06, 0, 0, 0xffffffff], // pass
-)
+const GROUPS = [
+  k.RTNLGRP_LINK,
+  k.RTNLGRP_NEIGH,
+  k.RTNLGRP_IPV4_IFADDR,
+  k.RTNLGRP_IPV6_IFADDR,
+  k.RTNLGRP_IPV4_ROUTE,
+  k.RTNLGRP_IPV6_ROUTE,
+  k.RTNLGRP_MPLS_ROUTE,
+  k.RTNLGRP_IPV4_NETCONF,
+  k.RTNLGRP_IPV6_NETCONF,
+  k.RTNLGRP_MPLS_NETCONF,
+]
+
+// Classic BPF: code, jumps over so many where it is so and where it is not, operand. Multi-octet loads are in network order.
+type Instruction = [code: number, yes: number, no: number, operand: number]
+const LOAD_U16 = 0x28
+const LOAD_U8 = 0x30
+const IF_EQUAL = 0x15
+const IF_ANY_BIT = 0x45
+const RETURN = 0x06
+const DROP: Instruction = [RETURN, 0, 0, 0]
+const PASS: Instruction = [RETURN, 0, 0, 0xffffffff]
+
+/** Lets everything pass but routes of the tables that are not VRFs', where another daemon may keep the whole Internet. */
+const NO_MAIN_ROUTES: readonly Instruction[] = [
+  [LOAD_U16, 0, 0, 4], // the message type
+  [IF_EQUAL, 1, 0, k.RTM_NEWROUTE << 8],
+  [IF_EQUAL, 0, 6, k.RTM_DELROUTE << 8], // else pass
+  [LOAD_U8, 0, 0, k.NLMSG_HDRLEN], // rtm_family
+  [IF_EQUAL, 4, 0, k.AF_MPLS], // pass
+  [LOAD_U8, 0, 0, k.NLMSG_HDRLEN + 4], // rtm_table
+  [IF_EQUAL, 1, 0, k.RT_TABLE_MAIN], // drop
+  [IF_EQUAL, 0, 1, k.RT_TABLE_LOCAL], // drop, else pass
+  DROP,
+  PASS,
+]
+
+/** Drops RTM_NEWNEIGH with NTF_EXT_LEARNED and RTM_NEWROUTE with our protocol; what is behind decides of the rest. */
+const NO_MARKED_ENTRIES: readonly Instruction[] = [
+  [LOAD_U16, 0, 0, 4], // the message type
+  [IF_EQUAL, 0, 2, k.RTM_NEWNEIGH << 8],
+  [LOAD_U8, 0, 0, k.NLMSG_HDRLEN + 10], // ndm_flags
+  [IF_ANY_BIT, 3, 4, k.NTF_EXT_LEARNED], // drop, else the rest
+  [IF_EQUAL, 0, 3, k.RTM_NEWROUTE << 8], // else the rest
+  [LOAD_U8, 0, 0, k.NLMSG_HDRLEN + 5], // rtm_protocol
+  [IF_EQUAL, 0, 1, k.PROTOCOL], // drop, else the rest
+  DROP,
+]
+
+const ORDINARY = program(NO_MAIN_ROUTES)
+const HUSHED = program([...NO_MARKED_ENTRIES, ...NO_MAIN_ROUTES])
 
 /** Hears what changes in the kernel; somebody has to `poll` it, for Node cannot wait on such a socket. */
 export class Monitor {
@@ -26,7 +70,8 @@ export class Monitor {
   private hushed = false
 
   constructor(links: Links, observer: Observer, bufferBytes: number) {
-    this.socket = new NetlinkSocket({ groups: [k.RTNLGRP_LINK, k.RTNLGRP_NEIGH], bufferBytes })
+    this.socket = new NetlinkSocket({ groups: GROUPS, bufferBytes })
+    this.socket.filter(ORDINARY)
     this.links = links
     this.observer = observer
   }
@@ -35,7 +80,7 @@ export class Monitor {
   hush(on: boolean): void {
     if (on === this.hushed) return
     this.hushed = on
-    this.socket.filter(on ? NO_MARKED_ENTRIES : null)
+    this.socket.filter(on ? HUSHED : ORDINARY)
   }
 
   poll(): void {
@@ -55,7 +100,25 @@ export class Monitor {
     switch (message.type) {
       case k.RTM_NEWLINK:
       case k.RTM_DELLINK:
-        for (const name of this.links.heed(message)) this.observer.linkChanged(name)
+        this.heedLink(message)
+        return
+      case k.RTM_NEWADDR:
+      case k.RTM_DELADDR: {
+        const sighting = readAddress(message, this.links)
+        if (sighting === undefined) return
+        // with its last IPv4 address, an interface loses all routes without a word
+        if (message.type === k.RTM_DELADDR) this.observer.shaken(sighting.entry.device)
+        this.observer.seen(sighting, message.type === k.RTM_NEWADDR)
+        return
+      }
+      case k.RTM_NEWROUTE:
+      case k.RTM_DELROUTE: {
+        const sighting = readRoute(message, this.links)
+        if (sighting !== undefined) this.observer.seen(sighting, message.type === k.RTM_NEWROUTE)
+        return
+      }
+      case k.RTM_NEWNETCONF:
+        this.heedSettings(readSettingsOf(message))
         return
       case k.RTM_NEWNEIGH:
       case k.RTM_DELNEIGH: {
@@ -67,9 +130,27 @@ export class Monitor {
       }
     }
   }
+
+  private heedLink(message: Message): void {
+    const { names, unsteady } = this.links.heed(message)
+    for (const name of names) {
+      if (unsteady) this.observer.shaken(name)
+      this.observer.linkChanged(name)
+    }
+  }
+
+  private heedSettings(index: number): void {
+    const name = index > 0 ? this.links.nameOf(index) : undefined
+    const names = name === undefined ? this.links.allNames() : [name]
+    for (const each of names) {
+      this.observer.linkChanged(each)
+      if (!fits(mplsInput(each)))
+        this.observer.seen({ entry: { kind: 'mpls-interface', device: each }, marked: false }, false)
+    }
+  }
 }
 
-function program(...instructions: [code: number, yes: number, no: number, operand: number][]): Buffer {
+function program(instructions: readonly Instruction[]): Buffer {
   const bytes = Buffer.alloc(instructions.length * 8)
   for (const [i, [code, yes, no, operand]] of instructions.entries()) {
     bytes.writeUInt16LE(code, i * 8)

@@ -9,6 +9,7 @@ export interface Directory {
   nameOf(index: number): string | undefined
   /** Of a VXLAN device; null for others. */
   vniOf(name: string): number | null
+  isBridge(name: string): boolean
 }
 
 /** A message about a neighbour or FDB entry, as far as we keep such entries. */
@@ -25,20 +26,32 @@ export function readNeighbour(
   const state = bytes.readUInt16LE(start + 8)
   const flags = bytes.readUInt8(start + 10)
   const device = directory.nameOf(bytes.readInt32LE(start + 4))
-  if (device === undefined || (flags & k.NTF_PROXY) !== 0) return undefined
+  if (device === undefined) return undefined
   let mac = -1
   let dst = ''
   let vni = -1
   let master = 0
+  let protocol = 0
   const attributes = new Attributes(bytes, start + k.NDMSG_LENGTH, end)
   while (attributes.next()) {
     if (attributes.type === k.NDA_LLADDR && attributes.length === 6) mac = attributes.network()
     else if (attributes.type === k.NDA_DST) dst = attributes.octets()
     else if (attributes.type === k.NDA_VNI) vni = attributes.u32()
     else if (attributes.type === k.NDA_MASTER) master = attributes.u32()
+    else if (attributes.type === k.NDA_PROTOCOL) protocol = attributes.u8()
     else if (attributes.type === k.NDA_VLAN) return undefined
   }
+  if ((flags & k.NTF_PROXY) !== 0) {
+    if (family !== k.AF_INET6) return undefined
+    const entry = { kind: 'proxy-neighbour', device, ip: dst as Ip } as const
+    return { bridge: null, sighting: { entry, marked: protocol === k.PROTOCOL } }
+  }
   const marked = (flags & k.NTF_EXT_LEARNED) !== 0
+  if (family !== k.AF_BRIDGE && !directory.isBridge(device)) {
+    const fixed = marked && (state & k.NUD_PERMANENT) !== 0
+    const entry = { kind: 'fixed-neighbour', device, ip: dst as Ip, mac } as const
+    return { bridge: null, sighting: { entry, marked: fixed } }
+  }
   if (family !== k.AF_BRIDGE) {
     const fixed = marked && (state & k.NUD_NOARP) !== 0
     return {
@@ -65,21 +78,34 @@ export function readNeighbour(
   return { bridge: null, sighting: { entry, marked } }
 }
 
-/** Index and name of the interface that RTM_NEWLINK or RTM_DELLINK is about. */
-export function readLinkName({ bytes, start, end }: Message): {
-  index: number
-  name: string
-  family: number
-} {
-  const attributes = new Attributes(bytes, start + k.IFINFOMSG_LENGTH, end)
-  let name = ''
-  while (attributes.next()) if (attributes.type === k.IFLA_IFNAME) name = attributes.text()
-  return { index: bytes.readInt32LE(start + 4), name, family: bytes.readUInt8(start) }
+/** What RTM_NEWLINK or RTM_DELLINK is about, in short. */
+export interface LinkNotice {
+  readonly index: number
+  readonly name: string
+  readonly family: number
+  /** Whether it is up and has a carrier. */
+  readonly carrier: boolean
+  /** 0 for none. */
+  readonly master: number
 }
 
-/** A link whose master is still a number; 0 is none. */
-export interface RawLink extends Omit<Link, 'master'> {
+export function readLinkName({ bytes, start, end }: Message): LinkNotice {
+  const attributes = new Attributes(bytes, start + k.IFINFOMSG_LENGTH, end)
+  let name = ''
+  let master = 0
+  while (attributes.next()) {
+    if (attributes.type === k.IFLA_IFNAME) name = attributes.text()
+    else if (attributes.type === k.IFLA_MASTER) master = attributes.u32()
+  }
+  const carrier = (bytes.readUInt32LE(start + 8) & k.IFF_LOWER_UP) !== 0
+  return { index: bytes.readInt32LE(start + 4), name, family: bytes.readUInt8(start), carrier, master }
+}
+
+/** A link as messages tell of it: its master is a number, 0 for none, and settings are not in it. */
+export interface RawLink extends Omit<Link, 'master' | 'routing'> {
   readonly master: number
+  /** Kind of the master; empty for none. */
+  readonly slaveKind: string
 }
 
 /** Reads RTM_NEWLINK. */
@@ -94,10 +120,13 @@ export function readLink({ bytes, start, end }: Message): RawLink {
     vni: null,
     mtu: 0,
     local: null,
+    peer: null,
+    table: null,
     port: null,
     tuned: true,
     learning: false,
     neighSuppress: false,
+    slaveKind: '',
   }
   const attributes = new Attributes(bytes, start + k.IFINFOMSG_LENGTH, end)
   while (attributes.next()) {
@@ -113,13 +142,15 @@ export function readLink({ bytes, start, end }: Message): RawLink {
 type Writable<T> = { -readonly [P in keyof T]: T[P] }
 
 function readLinkInfo(info: Attributes, link: Writable<RawLink>): void {
-  let slaveKind = ''
   while (info.next()) {
     if (info.type === k.IFLA_INFO_KIND) link.kind = info.text()
-    else if (info.type === k.IFLA_INFO_SLAVE_KIND) slaveKind = info.text()
+    else if (info.type === k.IFLA_INFO_SLAVE_KIND) link.slaveKind = info.text()
     else if (info.type === k.IFLA_INFO_DATA && link.kind === 'vxlan') readVxlan(info.nested(), link)
     else if (info.type === k.IFLA_INFO_DATA && link.kind === 'bridge') readBridge(info.nested(), link)
-    else if (info.type === k.IFLA_INFO_SLAVE_DATA && slaveKind === 'bridge') readPort(info.nested(), link)
+    else if (info.type === k.IFLA_INFO_DATA && link.kind === 'vrf') readVrf(info.nested(), link)
+    else if (info.type === k.IFLA_INFO_DATA && isGre(link)) readGre(info.nested(), link)
+    else if (info.type === k.IFLA_INFO_SLAVE_DATA && link.slaveKind === 'bridge')
+      readPort(info.nested(), link)
   }
 }
 
@@ -137,6 +168,21 @@ function readBridge(data: Attributes, link: Writable<RawLink>): void {
   while (data.next()) {
     const relevant = data.type === k.IFLA_BR_STP_STATE || data.type === k.IFLA_BR_FORWARD_DELAY
     if (relevant && data.u32() !== 0) link.tuned = false
+  }
+}
+
+export function isGre({ kind }: Pick<Link, 'kind'>): boolean {
+  return kind === 'gre' || kind === 'ip6gre'
+}
+
+function readVrf(data: Attributes, link: Writable<RawLink>): void {
+  while (data.next()) if (data.type === k.IFLA_VRF_TABLE) link.table = data.u32()
+}
+
+function readGre(data: Attributes, link: Writable<RawLink>): void {
+  while (data.next()) {
+    if (data.type === k.IFLA_GRE_LOCAL) link.local = data.octets() as Ip
+    else if (data.type === k.IFLA_GRE_REMOTE) link.peer = data.octets() as Ip
   }
 }
 

@@ -83,10 +83,12 @@ export interface Dump {
   readonly write: (writer: Writer) => void
   /** Gets each message; one may come again, when the kernel's tables changed on the way and the dump is repeated. */
   readonly visit: (message: Message) => void
+  /** Errors that say that there is nothing to dump. */
+  readonly nothing?: readonly number[]
 }
 
 /** A dump on a socket of its own, one step a datagram. */
-export function* dump({ type, write, visit }: Dump): Generator<undefined, void> {
+export function* dump({ type, write, visit, nothing = [] }: Dump): Generator<undefined, void> {
   const writer = new Writer()
   const socket = new NetlinkSocket()
   try {
@@ -105,7 +107,7 @@ export function* dump({ type, write, visit }: Dump): Generator<undefined, void> 
           if ((message.flags & NLM_F_DUMP_INTR) !== 0) again = true
           if (message.type === NLMSG_DONE || message.type === NLMSG_ERROR) {
             const refusal = message.end > message.start ? refusalIn(message) : null
-            if (refusal !== null) throw new Error(refusal.text)
+            if (refusal !== null && !nothing.includes(refusal.errno)) throw new Error(refusal.text)
             done = true
           } else visit(message)
         }

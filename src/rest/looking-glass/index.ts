@@ -13,7 +13,9 @@ import type { Speaker } from '../../bgp/speaker.ts'
 import type { LogRecord } from '../../recent-log.ts'
 import { parseIp } from '../../values/address.ts'
 import { formatLogTime, formatTime } from '../../values/time.ts'
-import type { Instance, VpnService } from '../../vpn/service.ts'
+import type { Instance } from '../../vpn/instance.ts'
+import { VPN_TYPES, type VpnType } from '../../vpn/request.ts'
+import type { VpnService } from '../../vpn/service.ts'
 import type { StateFileHealth } from '../../vpn/state-file.ts'
 import type { DataplaneView } from '../dataplane-view.ts'
 import { instanceNode } from './instances.ts'
@@ -42,12 +44,17 @@ export interface ServiceViews {
   readonly dataplane: DataplaneView
   /** Null when no state is kept. */
   readonly stateFile: (() => StateFileHealth) | null
-  readonly driver: {
-    readonly name: string
-    readonly config: unknown
-    readonly localAddress: string
-    readonly kernelRelease: string
-  }
+  /** By the type of VPN. */
+  readonly drivers: Readonly<Record<VpnType, DriverView>>
+}
+
+export interface DriverView {
+  readonly name: string
+  readonly config: unknown
+  readonly localAddress: string
+  readonly kernelRelease: string
+  /** As the looking glass spells them: `encap:VXLAN`. */
+  readonly encapsulations: readonly string[]
 }
 
 const SHOWN_FAMILIES = [VPNV4, VPNV6, FLOWSPEC_VPNV4, FLOWSPEC_VPNV6, ROUTE_TARGET, EVPN]
@@ -94,7 +101,7 @@ function bgpNode({ speaker, services }: Views, base: string): Node {
     return address === undefined ? undefined : peer(neighbours.get(address))
   }
   const instance = (name: string): Node | undefined => {
-    const found = instances.find(({ evpn }) => evpn.config.name === name)
+    const found = instances.find(({ vpn }) => vpn.config.name === name)
     return found && instanceNode(found, services!.dataplane, base)
   }
   return tree(() => ({
@@ -110,7 +117,7 @@ function bgpNode({ speaker, services }: Views, base: string): Node {
     workers: collection(
       () => [
         ...[...neighbours.values()].map(({ source }) => ({ id: source.name })),
-        ...instances.map(({ evpn }) => ({ id: evpn.config.name })),
+        ...instances.map(({ vpn }) => ({ id: vpn.config.name })),
       ],
       (name) => (name.startsWith('BGP-') ? peerOf(name.slice('BGP-'.length)) : instance(name)),
     ),
@@ -119,14 +126,14 @@ function bgpNode({ speaker, services }: Views, base: string): Node {
   }))
 }
 
-function vpnsNode({ vpns, dataplane, driver }: ServiceViews, base: string): Node {
+function vpnsNode({ vpns, dataplane, drivers }: ServiceViews, base: string): Node {
   const instances = (): Instance[] => [...vpns.instances.values()]
   return tree(() => ({
     instances: collection(
       () =>
-        instances().map(({ evpn, description }) => ({
-          id: evpn.config.id,
-          name: evpn.config.name,
+        instances().map(({ vpn, description }) => ({
+          id: vpn.config.id,
+          name: vpn.config.name,
           ...(description === null ? {} : { description }),
         })),
       (id) => {
@@ -136,29 +143,31 @@ function vpnsNode({ vpns, dataplane, driver }: ServiceViews, base: string): Node
     ),
     dataplane: tree(() => ({
       drivers: collection(
-        () => [{ id: 'evpn' }],
-        (id) => (id === 'evpn' ? driverNode(driver) : undefined),
+        () => VPN_TYPES.map((id) => ({ id })),
+        (name) => {
+          const type = VPN_TYPES.find((id) => id === name)
+          return type && driverNode(drivers[type])
+        },
       ),
       ids: leaf(() => Object.fromEntries(vpns.labels.entries())),
     })),
     instances_per_vni: inline(() =>
       Object.fromEntries(
-        instances()
-          .filter(({ vniGiven }) => vniGiven)
-          .map(({ evpn: { config } }) => [
-            config.vni,
-            { name: config.name, external_instance_id: config.id },
-          ]),
+        instances().flatMap((instance) => {
+          if (instance.type !== 'evpn' || !instance.vniGiven) return []
+          const { vni, name, id } = instance.evpn.config
+          return [[vni, { name, external_instance_id: id }]]
+        }),
       ),
     ),
   }))
 }
 
-function driverNode({ name, config, localAddress, kernelRelease }: ServiceViews['driver']): Node {
+function driverNode({ name, config, localAddress, kernelRelease, encapsulations }: DriverView): Node {
   return tree(() => ({
     name: inline(() => name),
     local_address: inline(() => localAddress),
-    supported_encaps: inline(() => ['encap:VXLAN']),
+    supported_encaps: inline(() => encapsulations),
     config: inline(() => config),
     kernel_release: inline(() => kernelRelease),
   }))

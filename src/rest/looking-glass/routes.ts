@@ -1,12 +1,14 @@
 import { formatAttributes } from '../../bgp/attribute/index.ts'
-import { type Family, familyName } from '../../bgp/family.ts'
+import { type Family, familyName, VPNV4, VPNV6 } from '../../bgp/family.ts'
 import { nlriCodec } from '../../bgp/nlri/index.ts'
 import type { Route } from '../../bgp/rib/route.ts'
 import { formatRouteTarget } from '../../bgp/values/extended-community.ts'
 import { formatIp } from '../../values/address.ts'
 
-export function nlriText({ family, nlri }: Route): string {
-  return nlriCodec(family)!.format(nlri)
+export function nlriText({ family, nlri, set }: Route): string {
+  const text = nlriCodec(family)!.format(nlri)
+  const isVpn = family === VPNV4 || family === VPNV6
+  return isVpn && set.nextHop !== null ? text.replace(' rd ', ` next-hop ${formatIp(set.nextHop)} rd `) : text
 }
 
 /** A route as bagpipe-bgp shows it: under its own text; `base` is the address of the looking glass. */

@@ -1,0 +1,32 @@
+#!/bin/bash
+# The first process in the guest of guest.sh. SHARED is the directory that both see.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+modules=/usr/lib/uml/modules/$(uname -r)
+root=/run/root
+
+mount -t tmpfs memory /run
+insmod "$modules/kernel/fs/overlayfs/overlay.ko"
+mkdir "$root" /run/written /run/scratch
+mount -t overlay -o lowerdir=/,upperdir=/run/written,workdir=/run/scratch overlay "$root"
+
+cd "$root" || exit
+mount -t proc proc proc
+mount -t sysfs sysfs sys
+mount -t devtmpfs devices dev
+mkdir -p dev/pts dev/shm
+mount -t devpts terminals dev/pts
+mount -t tmpfs memory dev/shm
+mount -t tmpfs memory run
+mkdir -p ".$SHARED" run/netns
+mount -t hostfs -o "$SHARED" shared ".$SHARED"
+mkdir -p lib/modules
+ln -sfn "$modules" "lib/modules/$(uname -r)"
+
+exec chroot . /bin/bash -c '
+  modprobe -a ipv6 dummy veth tun bridge vxlan vrf ip_gre ip6_gre fou mpls_router mpls_iptunnel
+  ip link set lo up
+  stty -opost
+  ( . "$SHARED/command" ) </dev/null 2>&1 | cat
+  echo "${PIPESTATUS[0]}" >"$SHARED/exit"
+  echo 0 >/proc/sys/kernel/printk # not a word about its end
+  halt -f'

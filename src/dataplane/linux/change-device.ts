@@ -1,0 +1,142 @@
+import { elsewhere, foreign, isOurs, type Link, missing, shared, unrouted } from '../driver.ts'
+import { type DeviceEntry, isPortEntry, kernelKind, type LinkEntry } from '../layout.ts'
+import type { Port, VrfPort } from '../model.ts'
+import * as k from './constants.ts'
+import * as encode from './encode.ts'
+import { removeIpEntry } from './encode-ip.ts'
+import { type Links, settingsOf } from './links.ts'
+import { routesOf } from './look.ts'
+import type { Refusals, Requests } from './requests.ts'
+import { portSettings, type Sysctls } from './sysctl.ts'
+
+/** The modules of kinds of links that not every kernel has. */
+const MODULES = new Map([
+  ['vrf', 'vrf'],
+  ['gre', 'ip_gre'],
+  ['ip6gre', 'ip6_gre'],
+])
+
+/** Carries out changes of links and ports, one by one. */
+export class DeviceChanger {
+  private readonly requests: Requests
+  private readonly links: Links
+  private readonly sysctls: Sysctls
+
+  constructor(requests: Requests, links: Links, sysctls: Sysctls) {
+    this.requests = requests
+    this.links = links
+    this.sysctls = sysctls
+  }
+
+  set(entry: DeviceEntry): string | null {
+    if (!isPortEntry(entry)) return this.setLink(entry)
+    return entry.kind === 'port' ? this.setPort(entry) : this.setVrfPort(entry)
+  }
+
+  remove(entry: DeviceEntry): string | null {
+    if (!isPortEntry(entry)) return this.removeLink(entry)
+    return entry.kind === 'port' ? this.removePort(entry) : this.removeVrfPort(entry)
+  }
+
+  private setLink(entry: LinkEntry): string | null {
+    const link = this.links.get(entry.device)
+    if (link !== undefined && !isOurs(link)) return foreign(link)
+    if (link === undefined) encode.createLink(this.requests, entry)
+    encode.adjustLink(this.requests, entry)
+    const refusals = this.requests.send()
+    const first = link === undefined ? refusals.get(0) : undefined
+    if (first !== undefined) {
+      const module = first.errno === k.EOPNOTSUPP ? MODULES.get(kernelKind(entry)) : undefined
+      return module === undefined ? first.text : `${first.text}: modprobe ${module}`
+    }
+    if (link === undefined && refusals.size > 0) this.rollBack(entry.device)
+    return firstText(refusals) ?? this.tune(entry)
+  }
+
+  /** Gives a link of ours its settings, which it has for as long as it lives. */
+  private tune(entry: LinkEntry): string | null {
+    const link = this.links.get(entry.device)
+    return link === undefined ? null : this.sysctls.apply(settingsOf(link), link.index)
+  }
+
+  /** Deletes a link that could be created but not marked as ours. */
+  private rollBack(device: string): void {
+    const link = this.links.get(device)
+    if (link === undefined) return
+    encode.deleteLink(this.requests, link.index)
+    this.requests.send()
+  }
+
+  private removeLink(entry: LinkEntry): string | null {
+    const link = this.links.get(entry.device)
+    if (link === undefined || !isOurs(link)) return null
+    const ports = entry.kind === 'bridge' && entry.given ? this.links.all(link.index) : []
+    if (ports.length > 0)
+      return shared(
+        entry.device,
+        ports.map(({ name }) => name),
+      )
+    this.clearTable(link)
+    encode.deleteLink(this.requests, link.index)
+    return firstText(this.requests.send())
+  }
+
+  /** Removes what of ours is in a VRF's table, which outlives the device. */
+  private clearTable(link: Link): void {
+    for (const chunk of routesOf(link, this.links)) {
+      for (const { entry } of chunk) {
+        if (entry.kind !== 'route' && entry.kind !== 'unreachable') continue
+        removeIpEntry(this.requests, entry, link.index)
+        this.requests.send()
+      }
+    }
+  }
+
+  private setPort(port: Port): string | null {
+    const link = this.links.get(port.device)
+    if (link === undefined) return missing(port.device)
+    const bridge = this.links.get(port.bridge)
+    if (bridge === undefined) return missing(port.bridge)
+    if (port.given && link.master !== null && link.master !== port.bridge)
+      return elsewhere(port.device, link.master)
+    if (link.master !== port.bridge) encode.setMaster(this.requests, link.index, bridge.index)
+    if (!port.given) encode.setPortOptions(this.requests, link.index, port)
+    return firstText(this.requests.send())
+  }
+
+  private removePort({ device, bridge, given }: Port): string | null {
+    const link = this.links.get(device)
+    if (link?.master !== bridge) return null
+    const master = given ? this.links.get(bridge) : undefined
+    if (master !== undefined && !isOurs(master)) return null
+    encode.setMaster(this.requests, link.index, 0)
+    return firstText(this.requests.send())
+  }
+
+  private setVrfPort({ device, vrf }: VrfPort): string | null {
+    const link = this.links.get(device)
+    if (link === undefined) return missing(device)
+    const master = this.links.get(vrf)
+    if (master === undefined) return missing(vrf)
+    if (master.kind !== 'vrf') return unrouted(vrf)
+    if (link.master !== vrf) {
+      this.sysctls.remember(portSettings(device), link.index)
+      encode.setMaster(this.requests, link.index, master.index)
+    }
+    return firstText(this.requests.send()) ?? this.sysctls.apply(portSettings(device), link.index)
+  }
+
+  private removeVrfPort({ device, vrf }: VrfPort): string | null {
+    const link = this.links.get(device)
+    if (link?.master !== vrf) return null
+    encode.setMaster(this.requests, link.index, 0)
+    const reason = firstText(this.requests.send())
+    if (reason === null) this.sysctls.restore(device, portSettings(device), link.index)
+    return reason
+  }
+}
+
+function firstText(refusals: Refusals): string | null {
+  for (const { text } of refusals.values()) return text
+  return null
+}

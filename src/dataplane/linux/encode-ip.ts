@@ -1,0 +1,231 @@
+import { type Ip, isIpv4 } from '../../values/address.ts'
+import type {
+  Address,
+  FixedNeighbour,
+  Hop,
+  LabelRoute,
+  ProxyNeighbour,
+  Route,
+  Unreachable,
+} from '../model.ts'
+import * as k from './constants.ts'
+import { type Batch, ipFamily, ndmsg } from './encode.ts'
+import type { Writer } from './message.ts'
+
+/** The index of an interface that is there. */
+export type IndexOf = (device: string) => number
+
+/** What is set by one message each. */
+export type IpMessage = Address | FixedNeighbour | ProxyNeighbour | Unreachable | Route | LabelRoute
+
+export function setIpEntry(batch: Batch, entry: IpMessage, index: number, indexOf: IndexOf): void {
+  const { writer } = batch
+  switch (entry.kind) {
+    case 'address':
+      batch.begin(k.RTM_NEWADDR, k.NLM_F_CREATE | k.NLM_F_REPLACE)
+      ifaddrmsg(writer, entry, index)
+      writer.attributeU32(k.IFA_FLAGS, k.IFA_F_NOPREFIXROUTE | (isIpv4(entry.ip) ? 0 : k.IFA_F_NODAD))
+      writer.attributeU8(k.IFA_PROTO, k.PROTOCOL)
+      break
+    case 'fixed-neighbour':
+      batch.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_REPLACE)
+      ndmsg(writer, ipFamily(entry.ip), index, k.NUD_PERMANENT, k.NTF_EXT_LEARNED)
+      writer.attributeIp(k.NDA_DST, entry.ip)
+      writer.attributeMac(k.NDA_LLADDR, entry.mac)
+      break
+    case 'proxy-neighbour':
+      batch.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_REPLACE)
+      ndmsg(writer, ipFamily(entry.ip), index, 0, k.NTF_PROXY)
+      writer.attributeIp(k.NDA_DST, entry.ip)
+      writer.attributeU8(k.NDA_PROTOCOL, k.PROTOCOL)
+      break
+    case 'unreachable':
+      batch.begin(k.RTM_NEWROUTE, k.NLM_F_CREATE | k.NLM_F_REPLACE)
+      prefix(writer, entry, { type: k.RTN_UNREACHABLE, scope: k.RT_SCOPE_UNIVERSE, metric: k.WORST_METRIC })
+      break
+    case 'route': {
+      batch.begin(k.RTM_NEWROUTE, k.NLM_F_CREATE | k.NLM_F_REPLACE)
+      const onLink = entry.hops.every(({ via, labels }) => via === null && labels.length === 0)
+      const scope = onLink ? k.RT_SCOPE_LINK : k.RT_SCOPE_UNIVERSE
+      const [hop, ...others] = entry.hops
+      const flags = hop !== undefined && others.length === 0 ? onLinkFlag(hop, entry.prefix) : 0
+      prefix(writer, entry, { type: k.RTN_UNICAST, scope, metric: k.METRIC, flags })
+      ways(writer, entry.hops, indexOf, (each) => gateway(writer, each, entry.prefix), entry.prefix)
+      break
+    }
+    case 'mpls':
+      batch.begin(k.RTM_NEWROUTE, k.NLM_F_CREATE | k.NLM_F_REPLACE)
+      labelled(writer, entry.label)
+      ways(writer, entry.hops, indexOf, ({ via, labels }) => {
+        if (via !== null) attributeVia(writer, via)
+        if (labels.length > 0) attributeLabels(writer, k.RTA_NEWDST, labels)
+      })
+      break
+    default:
+      entry satisfies never
+  }
+  batch.end()
+}
+
+export function removeIpEntry(batch: Batch, entry: IpMessage, index: number): void {
+  const { writer } = batch
+  switch (entry.kind) {
+    case 'address':
+      batch.begin(k.RTM_DELADDR, 0)
+      ifaddrmsg(writer, entry, index)
+      break
+    case 'fixed-neighbour':
+    case 'proxy-neighbour':
+      batch.begin(k.RTM_DELNEIGH, 0)
+      ndmsg(writer, ipFamily(entry.ip), index, 0, entry.kind === 'proxy-neighbour' ? k.NTF_PROXY : 0)
+      writer.attributeIp(k.NDA_DST, entry.ip)
+      break
+    case 'unreachable':
+      batch.begin(k.RTM_DELROUTE, 0)
+      prefix(writer, entry, { type: k.RTN_UNREACHABLE, scope: k.RT_SCOPE_NOWHERE, metric: k.WORST_METRIC })
+      break
+    case 'route':
+      batch.begin(k.RTM_DELROUTE, 0)
+      prefix(writer, entry, { type: k.RTN_UNICAST, scope: k.RT_SCOPE_NOWHERE, metric: k.METRIC })
+      break
+    case 'mpls':
+      batch.begin(k.RTM_DELROUTE, 0)
+      labelled(writer, entry.label)
+      break
+    default:
+      entry satisfies never
+  }
+  batch.end()
+}
+
+/** The rest of a dump request for the addresses of one family on one interface. */
+export function dumpAddresses(writer: Writer, family: number, index: number): void {
+  writer.u32(family)
+  writer.u32(index)
+}
+
+/** The rest of a dump request for the addresses of others that one interface answers for. */
+export function dumpProxies(writer: Writer, index: number): void {
+  ndmsg(writer, k.AF_INET6, 0, 0, k.NTF_PROXY)
+  writer.attributeU32(k.NDA_IFINDEX, index)
+}
+
+/** The rest of a dump request for our routes of one family: of one table, or for labels of none. */
+export function dumpRoutes(writer: Writer, family: number, table: number | null): void {
+  rtmsg(writer, { family, table: k.RT_TABLE_UNSPEC })
+  if (table !== null) writer.attributeU32(k.RTA_TABLE, table)
+}
+
+function ifaddrmsg(writer: Writer, { ip, prefixLength }: Address, index: number): void {
+  writer.u32(ipFamily(ip) | (prefixLength << 8))
+  writer.u32(index)
+  writer.attributeIp(k.IFA_LOCAL, ip)
+  writer.attributeIp(k.IFA_ADDRESS, ip)
+}
+
+interface RouteFields {
+  readonly family: number
+  readonly length?: number
+  readonly table: number
+  readonly scope?: number
+  readonly type?: number
+  readonly flags?: number
+}
+
+function rtmsg(
+  writer: Writer,
+  { family, length = 0, table, scope = 0, type = 0, flags = 0 }: RouteFields,
+): void {
+  writer.u32(family | (length << 8))
+  writer.u32(table | (k.PROTOCOL << 8) | (scope << 16) | (type << 24))
+  writer.u32(flags)
+}
+
+interface PrefixFields {
+  readonly type: number
+  readonly scope: number
+  readonly metric: number
+  readonly flags?: number
+}
+
+function prefix(writer: Writer, entry: Route | Unreachable, fields: PrefixFields): void {
+  const { type, scope, metric, flags = 0 } = fields
+  const family = ipFamily(entry.prefix)
+  rtmsg(writer, { family, length: entry.prefixLength, table: k.RT_TABLE_UNSPEC, scope, type, flags })
+  writer.attributeIp(k.RTA_DST, entry.prefix)
+  writer.attributeU32(k.RTA_TABLE, entry.table)
+  writer.attributeU32(k.RTA_PRIORITY, metric)
+}
+
+function labelled(writer: Writer, label: number): void {
+  const { AF_MPLS: family, LABEL_BITS: length, RT_TABLE_MAIN: table, RTN_UNICAST: type } = k
+  rtmsg(writer, { family, length, table, type })
+  attributeLabels(writer, k.RTA_DST, [label])
+}
+
+/** One way is written into the route itself, several into a list. */
+function ways(
+  writer: Writer,
+  hops: readonly Hop[],
+  indexOf: IndexOf,
+  attributes: (hop: Hop) => void,
+  destination?: Ip,
+): void {
+  const [only, ...others] = hops
+  if (only !== undefined && others.length === 0) {
+    writer.attributeU32(k.RTA_OIF, indexOf(only.device))
+    attributes(only)
+    return
+  }
+  const list = writer.nest(k.RTA_MULTIPATH)
+  for (const hop of hops) {
+    const flags = destination === undefined ? 0 : onLinkFlag(hop, destination)
+    const start = writer.length
+    writer.u32((flags << 16) | ((hop.weight - 1) << 24))
+    writer.u32(indexOf(hop.device))
+    attributes(hop)
+    writer.close(start)
+  }
+  writer.close(list)
+}
+
+/** What the neighbour is called that a labelled IPv6 packet goes to where none is needed: without one, Linux shares no flows. */
+export const NOBODY = '\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x01' as Ip
+
+function gateway(writer: Writer, { via, labels }: Hop, destination: Ip): void {
+  const neighbour = neighbourOf({ via, labels }, destination)
+  if (neighbour !== null) {
+    if (neighbour.length === destination.length) writer.attributeIp(k.RTA_GATEWAY, neighbour)
+    else attributeVia(writer, neighbour)
+  }
+  if (labels.length === 0) return
+  writer.attributeU16(k.RTA_ENCAP_TYPE, k.LWTUNNEL_ENCAP_MPLS)
+  const encap = writer.nest(k.RTA_ENCAP)
+  attributeLabels(writer, k.MPLS_IPTUNNEL_DST, labels)
+  writer.close(encap)
+}
+
+function neighbourOf({ via, labels }: Pick<Hop, 'via' | 'labels'>, destination: Ip): Ip | null {
+  return via ?? (labels.length > 0 && !isIpv4(destination) ? NOBODY : null)
+}
+
+/** The neighbour is there, whatever the VRF's table says of its address. */
+function onLinkFlag(hop: Hop, destination: Ip): number {
+  return neighbourOf(hop, destination) === null ? 0 : k.RTNH_F_ONLINK
+}
+
+function attributeVia(writer: Writer, via: Ip): void {
+  const bytes = Buffer.alloc(2 + via.length)
+  bytes.writeUInt16LE(ipFamily(via))
+  bytes.write(via, 2, 'latin1')
+  writer.attributeBytes(k.RTA_VIA, bytes)
+}
+
+/** A label stack (RFC 3032 §2.1), the bottom marked. */
+function attributeLabels(writer: Writer, type: number, labels: readonly number[]): void {
+  const bytes = Buffer.alloc(4 * labels.length)
+  for (const [i, label] of labels.entries()) {
+    bytes.writeUInt32BE(label * 2 ** 12 + (i === labels.length - 1 ? k.BOTTOM_OF_STACK : 0), 4 * i)
+  }
+  writer.attributeBytes(type, bytes)
+}

@@ -1,0 +1,145 @@
+import { type Ip, isIpv4 } from '../../values/address.ts'
+import type { Sighting } from '../driver.ts'
+import type { Hop } from '../model.ts'
+import * as k from './constants.ts'
+import { NOBODY } from './encode-ip.ts'
+import { Attributes, type Message } from './message.ts'
+
+/** Tells of interfaces what messages about routes leave out. */
+export interface RouteDirectory {
+  nameOf(index: number): string | undefined
+  /** The VRF of a table, where it is known. */
+  vrfOf(table: number): string | undefined
+}
+
+/** Reads RTM_NEWADDR and RTM_DELADDR. */
+export function readAddress(
+  { bytes, start, end }: Message,
+  directory: Pick<RouteDirectory, 'nameOf'>,
+): Sighting | undefined {
+  const device = directory.nameOf(bytes.readUInt32LE(start + 4))
+  if (device === undefined) return undefined
+  let local = ''
+  let address = ''
+  let protocol = 0
+  const attributes = new Attributes(bytes, start + k.IFADDRMSG_LENGTH, end)
+  while (attributes.next()) {
+    if (attributes.type === k.IFA_LOCAL) local = attributes.octets()
+    else if (attributes.type === k.IFA_ADDRESS) address = attributes.octets()
+    else if (attributes.type === k.IFA_PROTO) protocol = attributes.u8()
+  }
+  const prefixLength = bytes.readUInt8(start + 1)
+  const ip = (local === '' ? address : local) as Ip
+  return { entry: { kind: 'address', device, ip, prefixLength }, marked: protocol === k.PROTOCOL }
+}
+
+/** Reads RTM_NEWROUTE and RTM_DELROUTE; undefined for what is no route of the kind that we set. */
+export function readRoute({ bytes, start, end }: Message, directory: RouteDirectory): Sighting | undefined {
+  const family = bytes.readUInt8(start)
+  const type = bytes.readUInt8(start + 7)
+  const cloned = (bytes.readUInt32LE(start + 8) & k.RTM_F_CLONED) !== 0
+  const typeOfService = bytes.readUInt8(start + 3)
+  if (cloned || typeOfService !== 0) return undefined
+  const marked = bytes.readUInt8(start + 5) === k.PROTOCOL
+  const route = readAttributes(new Attributes(bytes, start + k.RTMSG_LENGTH, end), directory)
+  if (family === k.AF_MPLS) {
+    const [label] = stack(route.destination)
+    if (label === undefined) return undefined
+    return { entry: { kind: 'mpls', device: 'lo', label, hops: route.hops }, marked }
+  }
+  const device = directory.vrfOf(route.table)
+  if (device === undefined) return undefined
+  const octets = family === k.AF_INET ? 4 : 16
+  const target = {
+    device,
+    table: route.table,
+    prefix: route.destination.padEnd(octets, '\0') as Ip,
+    prefixLength: bytes.readUInt8(start + 1),
+  }
+  if (type === k.RTN_UNREACHABLE && route.metric === k.WORST_METRIC) {
+    return { entry: { kind: 'unreachable', ...target }, marked }
+  }
+  if (type !== k.RTN_UNICAST || route.metric !== k.METRIC) return undefined
+  const hops = isIpv4(target.prefix) ? route.hops : route.hops.map(withoutNobody)
+  return { entry: { kind: 'route', ...target, hops }, marked }
+}
+
+/** Index of the interface whose settings a RTM_NEWNETCONF tells of; less than 1 for all. */
+export function readSettingsOf({ bytes, start, end }: Message): number {
+  const attributes = new Attributes(bytes, start + k.NETCONFMSG_LENGTH, end)
+  while (attributes.next()) if (attributes.type === k.NETCONFA_IFINDEX) return attributes.u32() | 0
+  return 0
+}
+
+interface RawRoute {
+  destination: string
+  table: number
+  metric: number
+  hops: Hop[]
+}
+
+function readAttributes(attributes: Attributes, directory: RouteDirectory): RawRoute {
+  const route: RawRoute = { destination: '', table: 0, metric: 0, hops: [] }
+  const only = new RawHop()
+  while (attributes.next()) {
+    if (attributes.type === k.RTA_DST) route.destination = attributes.octets()
+    else if (attributes.type === k.RTA_TABLE) route.table = attributes.u32()
+    else if (attributes.type === k.RTA_PRIORITY) route.metric = attributes.u32()
+    else if (attributes.type === k.RTA_OIF) only.index = attributes.u32()
+    else if (attributes.type === k.RTA_MULTIPATH) route.hops = readWays(attributes, directory)
+    else only.read(attributes)
+  }
+  if (only.index !== 0 && route.hops.length === 0) route.hops = [only.toHop(directory, 1)]
+  return route
+}
+
+function readWays({ bytes, at, length }: Attributes, directory: RouteDirectory): Hop[] {
+  const hops: Hop[] = []
+  const end = at + length
+  for (let next = at; next + k.RTNEXTHOP_LENGTH <= end; ) {
+    const size = bytes.readUInt16LE(next)
+    if (size < k.RTNEXTHOP_LENGTH || next + size > end) break
+    const hop = new RawHop()
+    hop.index = bytes.readInt32LE(next + 4)
+    const attributes = new Attributes(bytes, next + k.RTNEXTHOP_LENGTH, next + size)
+    while (attributes.next()) hop.read(attributes)
+    hops.push(hop.toHop(directory, bytes.readUInt8(next + 3) + 1))
+    next += (size + 3) & ~3
+  }
+  return hops
+}
+
+class RawHop {
+  index = 0
+  private via: Ip | null = null
+  private labels: readonly number[] = []
+
+  read(attributes: Attributes): void {
+    const { type } = attributes
+    if (type === k.RTA_GATEWAY) this.via = attributes.octets() as Ip
+    else if (type === k.RTA_VIA) this.via = attributes.octets().slice(2) as Ip
+    else if (type === k.RTA_NEWDST) this.labels = stack(attributes.octets())
+    else if (type === k.RTA_ENCAP) this.readEncap(attributes.nested())
+  }
+
+  toHop(directory: RouteDirectory, weight: number): Hop {
+    const { index, via, labels } = this
+    return { device: directory.nameOf(index) ?? '', via, labels, weight }
+  }
+
+  private readEncap(encap: Attributes): void {
+    while (encap.next()) if (encap.type === k.MPLS_IPTUNNEL_DST) this.labels = stack(encap.octets())
+  }
+}
+
+function withoutNobody(hop: Hop): Hop {
+  return hop.via === NOBODY && hop.labels.length > 0 ? { ...hop, via: null } : hop
+}
+
+/** The labels of a label stack (RFC 3032 §2.1). */
+function stack(octets: string): number[] {
+  const bytes = Buffer.from(octets, 'latin1')
+  const labels: number[] = []
+  for (let at = 0; at + 4 <= bytes.length; at += 4) labels.push(bytes.readUInt32BE(at) >>> 12)
+  return labels
+}

@@ -1,0 +1,158 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+
+const ROOT = '/proc/sys/net'
+
+/** What a setting below /proc/sys/net has to be. */
+export interface Setting {
+  /** `ipv4/conf/tap1/forwarding`. */
+  readonly path: string
+  readonly value: number
+  /** Whether what it is will do; without, only `value` does. */
+  readonly fits?: (value: number) => boolean
+  /** Why it matters that it is not there at all; without, it does not. */
+  readonly missing?: string
+  /** Called before it is changed. */
+  readonly prepare?: () => void
+}
+
+export const NO_MPLS = 'the kernel has no MPLS: modprobe mpls_router'
+
+const PLATFORM_LABELS = 'mpls/platform_labels'
+const MOST_LABELS = 0xfffff
+
+export function hasMpls(): boolean {
+  return read(PLATFORM_LABELS) !== undefined
+}
+
+/** Has the kernel look at labels up to this one. */
+export function platformLabels(label: number): readonly Setting[] {
+  return [{ path: PLATFORM_LABELS, value: MOST_LABELS, fits: (value) => value > label, missing: NO_MPLS }]
+}
+
+/** Has labelled packets taken from an interface. */
+export function mplsInput(device: string): readonly Setting[] {
+  return [{ path: `mpls/conf/${device}/input`, value: 1, missing: NO_MPLS }]
+}
+
+/** What a VRF device needs: it is the interface that packets from the ports come in by. */
+export function vrfSettings(device: string): readonly Setting[] {
+  return [
+    { path: `ipv4/conf/${device}/forwarding`, value: 1 },
+    reversePath(device),
+    // of IPv6 there is no forwarding for some interfaces only
+    { path: 'ipv6/conf/all/forwarding', value: 1, prepare: keepRouterAdvertisements },
+  ]
+}
+
+/** What a port of a VRF needs to be the gateway of its VMs, and to stand for all others. */
+export function portSettings(device: string): readonly Setting[] {
+  return [
+    { path: `ipv4/conf/${device}/forwarding`, value: 1 },
+    { path: `ipv4/conf/${device}/proxy_arp`, value: 1 },
+    reversePath(device),
+    { path: `ipv4/neigh/${device}/proxy_delay`, value: 0 },
+    { path: `ipv6/conf/${device}/accept_ra`, value: 0 },
+    { path: `ipv6/conf/${device}/forwarding`, value: 1 },
+    { path: `ipv6/conf/${device}/proxy_ndp`, value: 1 },
+    { path: `ipv6/neigh/${device}/proxy_delay`, value: 0 },
+  ]
+}
+
+/** Loose where it is strict: the way back of a VRF's packets need not be the way they came (RFC 3704 §2.4). */
+function reversePath(device: string): Setting {
+  const strict = 1
+  const ofAll = () => read('ipv4/conf/all/rp_filter') ?? 0
+  return {
+    path: `ipv4/conf/${device}/rp_filter`,
+    value: 2,
+    fits: (value) => Math.max(value, ofAll()) !== strict,
+  }
+}
+
+/** Interfaces that take their addresses and routes from routers go on to do so though the host forwards. */
+function keepRouterAdvertisements(): void {
+  const heeding = 1
+  const heedingThoughForwarding = 2
+  for (const device of readdirSync(`${ROOT}/ipv6/conf`)) {
+    const path = `ipv6/conf/${device}/accept_ra`
+    const forwards = read(`ipv6/conf/${device}/forwarding`) !== 0
+    if (device !== 'all' && !forwards && read(path) === heeding) write(path, heedingThoughForwarding)
+  }
+}
+
+export function fits(settings: readonly Setting[]): boolean {
+  return settings.every((setting) => isMet(setting, read(setting.path)))
+}
+
+/** Settings of interfaces, and what they were before we changed them. */
+export class Sysctls {
+  private readonly before = new Map<string, { readonly index: number; readonly value: number }>()
+
+  /** Changes what differs; answers with why that was not possible, if it was not. */
+  apply(settings: readonly Setting[], index: number): string | null {
+    for (const setting of settings) {
+      const { path, value, missing, prepare } = setting
+      const actual = read(path)
+      if (isMet(setting, actual)) continue
+      if (actual === undefined) return missing ?? null
+      prepare?.()
+      const reason = write(path, value)
+      if (reason !== null) return `${ROOT}/${path} is ${actual} and cannot be set to ${value}: ${reason}`
+      if (this.before.get(path)?.index !== index) this.before.set(path, { index, value: actual })
+    }
+    return null
+  }
+
+  /** Notes what settings are, for `restore`. */
+  remember(settings: readonly Setting[], index: number): void {
+    for (const { path } of settings) {
+      const value = read(path)
+      if (value !== undefined) this.before.set(path, { index, value })
+    }
+  }
+
+  /** Makes settings what they were, or where we do not know that, what those of a new interface are. */
+  restore(device: string, settings: readonly Setting[], index: number): void {
+    for (const { path } of settings) {
+      const value = this.take(path, index) ?? read(path.replace(`/${device}/`, '/default/'))
+      if (value !== undefined && read(path) !== value) write(path, value)
+    }
+  }
+
+  /** Makes settings what they were, where we changed them. */
+  undo(settings: readonly Setting[], index: number): void {
+    for (const { path } of settings) {
+      const value = this.take(path, index)
+      if (value !== undefined) write(path, value)
+    }
+  }
+
+  private take(path: string, index: number): number | undefined {
+    const before = this.before.get(path)
+    this.before.delete(path)
+    return before?.index === index ? before.value : undefined
+  }
+}
+
+function isMet({ value, fits, missing }: Setting, actual: number | undefined): boolean {
+  if (actual === undefined) return missing === undefined
+  return fits === undefined ? actual === value : fits(actual)
+}
+
+/** Undefined when there is no such setting. */
+function read(path: string): number | undefined {
+  try {
+    return Number(readFileSync(`${ROOT}/${path}`, 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+function write(path: string, value: number): string | null {
+  try {
+    writeFileSync(`${ROOT}/${path}`, `${value}`)
+    return null
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? String(error)
+  }
+}

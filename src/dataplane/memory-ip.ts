@@ -1,0 +1,111 @@
+import { isIpv4 } from '../values/address.ts'
+import { missing, type Sighting } from './driver.ts'
+import type { TableEntry } from './layout.ts'
+import { type Hop, type IpEntry, identity } from './model.ts'
+
+/** What a kernel holds for IP VPNs that is no link. */
+export type IpTableEntry = Extract<TableEntry, IpEntry>
+
+const KINDS: ReadonlySet<string> = new Set<IpTableEntry['kind']>([
+  'mpls-interface',
+  'address',
+  'fixed-neighbour',
+  'proxy-neighbour',
+  'unreachable',
+  'route',
+  'mpls',
+])
+
+export function isIpTableEntry(entry: TableEntry): entry is IpTableEntry {
+  return KINDS.has(entry.kind)
+}
+
+/** Addresses, neighbours, routes and labels as plain maps, with what Linux does to them when an interface goes down or away. */
+export class MemoryIp {
+  private readonly held = new Map<string, Sighting<IpTableEntry>>()
+  private readonly isUp: (device: string) => boolean | undefined
+  private readonly notify: (sighting: Sighting, present: boolean) => void
+
+  /** `isUp` is undefined of an interface that does not exist. */
+  constructor(
+    isUp: (device: string) => boolean | undefined,
+    notify: (sighting: Sighting, present: boolean) => void,
+  ) {
+    this.isUp = isUp
+    this.notify = notify
+  }
+
+  get(entry: IpTableEntry): IpTableEntry | undefined {
+    return this.held.get(identity(entry))?.entry
+  }
+
+  /** Answers with why it was refused, if it was. */
+  set(entry: IpTableEntry, marked: boolean): string | null {
+    for (const { device } of hopsOf(entry)) {
+      const up = this.isUp(device)
+      if (up === undefined) return missing(device)
+      if (!up && entry.kind !== 'mpls') return 'ENETDOWN: Nexthop device is not up'
+    }
+    const sighting = { entry, marked: marked && entry.kind !== 'mpls-interface' }
+    this.held.set(identity(entry), sighting)
+    this.notify(sighting, true)
+    return null
+  }
+
+  remove(entry: IpTableEntry): void {
+    this.drop(this.held.get(identity(entry)))
+  }
+
+  /** The interface is gone. */
+  lose(device: string): void {
+    this.goDown(device)
+    this.dropIf((entry) => entry.device === device && !('table' in entry))
+    this.dropIf((entry) => entry.kind === 'mpls' && entry.hops.some((hop) => hop.device === device))
+  }
+
+  /** The interface went down: routes by it, and addresses that it answers for, go without a word. */
+  goDown(device: string): void {
+    for (const [key, { entry }] of this.held) {
+      const silent =
+        entry.kind === 'route'
+          ? entry.hops.some((hop) => hop.device === device)
+          : entry.kind === 'proxy-neighbour' && entry.device === device
+      if (silent) this.held.delete(key)
+    }
+    this.dropIf(
+      (entry) =>
+        entry.device === device &&
+        (entry.kind === 'fixed-neighbour' || (entry.kind === 'address' && !isIpv4(entry.ip))),
+    )
+  }
+
+  /** Removes what is ours in a table. */
+  clear(table: number): void {
+    for (const sighting of [...this.held.values()]) {
+      const { entry, marked } = sighting
+      if (marked && 'table' in entry && entry.table === table) this.drop(sighting)
+    }
+  }
+
+  /** What is seen of a device; a VRF's routes are those of its table. */
+  *of(device: string, table: number | null): Generator<Sighting, void> {
+    for (const sighting of this.held.values()) {
+      const { entry } = sighting
+      const within = 'table' in entry ? entry.table === table : entry.device === device
+      if (within) yield { ...sighting, entry: { ...entry, device } as IpTableEntry }
+    }
+  }
+
+  private dropIf(condition: (entry: IpTableEntry) => boolean): void {
+    for (const sighting of [...this.held.values()]) if (condition(sighting.entry)) this.drop(sighting)
+  }
+
+  private drop(sighting: Sighting<IpTableEntry> | undefined): void {
+    if (sighting === undefined || !this.held.delete(identity(sighting.entry))) return
+    if (sighting.entry.kind !== 'proxy-neighbour') this.notify(sighting, false)
+  }
+}
+
+function hopsOf(entry: IpTableEntry): readonly Hop[] {
+  return entry.kind === 'route' || entry.kind === 'mpls' ? entry.hops : []
+}

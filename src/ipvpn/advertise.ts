@@ -1,0 +1,68 @@
+import type { Attributes } from '../bgp/attribute/attributes.ts'
+import { type Family, VPNV4, VPNV6 } from '../bgp/family.ts'
+import { maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
+import type { VpnPrefix } from '../bgp/nlri/vpn.ts'
+import { encapsulation, hashSortOrder, type RouteTarget } from '../bgp/values/extended-community.ts'
+import { mplsField } from '../bgp/values/label.ts'
+import { ipv4Rd, type Rd } from '../bgp/values/rd.ts'
+import { type Ip, isIpv4 } from '../values/address.ts'
+import type { Endpoint } from './endpoint.ts'
+
+/** What an instance's routes have in common. */
+export interface Advertiser {
+  readonly rd: Rd
+  /** What route distinguishers of endpoints begin with. */
+  readonly identifier: Ip
+  readonly exportTargets: readonly RouteTarget[]
+  /** Tunnel types that labelled packets are taken from. */
+  readonly encapsulations: readonly number[]
+  readonly nextHop: Ip
+}
+
+export interface Advertisement {
+  readonly family: Family
+  readonly nlri: VpnPrefix
+  readonly nextHop: Ip
+  readonly attributes: Partial<Attributes>
+}
+
+/** An endpoint that has an address. */
+export type Addressed = Endpoint & { readonly ip: Ip }
+
+export function isAddressed(endpoint: Endpoint): endpoint is Addressed {
+  return endpoint.ip !== null
+}
+
+export const hostPrefix = (ip: Ip): Prefix => ({ ip, length: ip.length * 8 })
+
+/** What is announced of an endpoint: its address, or its subnet. */
+export function announcedPrefix({ ip, prefixLength, advertiseSubnet }: Addressed): Prefix {
+  const host = hostPrefix(ip)
+  if (!advertiseSubnet || prefixLength === null || prefixLength >= host.length) return host
+  return { ip: maskPrefix(ip, prefixLength), length: prefixLength }
+}
+
+/** Where packets for an endpoint go: its address, and its subnet if that is behind it. */
+export function prefixesOf(endpoint: Addressed): Prefix[] {
+  const host = hostPrefix(endpoint.ip)
+  const announced = announcedPrefix(endpoint)
+  return announced.length === host.length ? [host] : [host, announced]
+}
+
+/** The VPN-IPv4 or VPN-IPv6 route of an endpoint (RFC 4364 §4.3, RFC 4659 §3). */
+export function advertiseEndpoint(
+  { rd, identifier, exportTargets, encapsulations, nextHop }: Advertiser,
+  endpoint: Addressed,
+): Advertisement {
+  const { label, rdNumber, localPref, hashOrder } = endpoint
+  const ownRd = rdNumber === null ? rd : ipv4Rd(identifier, rdNumber)
+  return {
+    family: isIpv4(endpoint.ip) ? VPNV4 : VPNV6,
+    nlri: { rd: ownRd, label: mplsField(label), ...announcedPrefix(endpoint) },
+    nextHop,
+    attributes: {
+      extendedCommunities: [...encapsulations.map(encapsulation), hashSortOrder(hashOrder), ...exportTargets],
+      ...(localPref === null ? {} : { localPref }),
+    },
+  }
+}

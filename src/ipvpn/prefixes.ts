@@ -1,0 +1,172 @@
+import type { Prefix } from '../bgp/nlri/prefix.ts'
+import { labelOf } from '../bgp/values/label.ts'
+import type { Dataplane, Hop, Route } from '../dataplane/model.ts'
+import { type Ip, isIpv4 } from '../values/address.ts'
+import { ensure } from '../values/map.ts'
+import { type Addressed, hostPrefix, prefixesOf } from './advertise.ts'
+import type { Core } from './core.ts'
+import type { Endpoint } from './endpoint.ts'
+import { chooseLocal, gatewayOf, localHop, type Place, projectProxies, projectRoute } from './project.ts'
+import { chooseWays, type LocalFacts, unusable, type VpnRoute, whyNotChosen } from './select.ts'
+
+/** What is known of a prefix, and what came of it. */
+interface Known {
+  readonly prefix: Prefix
+  readonly local: Set<Addressed>
+  readonly learned: Set<VpnRoute>
+  wanted: Route | null
+  /** Provider edges that `wanted` goes by. */
+  remotes: readonly Ip[]
+  /** Ports that answer for it, if it is an IPv6 address. */
+  proxies: ReadonlySet<string>
+}
+
+/** The prefixes of one VRF: each is behind local endpoints, or where the best of its routes say. */
+export class Prefixes {
+  private readonly place: Place
+  private readonly core: Core
+  private readonly dataplane: Dataplane
+  private readonly endpoints: ReadonlyMap<string, Endpoint>
+  private readonly facts: LocalFacts
+  /** Addresses of this machine, by the number of endpoints that they are the gateway of. */
+  private readonly gateways = new Map<Ip, number>()
+  private readonly known = new Map<string, Known>()
+
+  /** `endpoints` are those of the VRF, as a live view. */
+  constructor(place: Place, core: Core, dataplane: Dataplane, endpoints: ReadonlyMap<string, Endpoint>) {
+    this.place = place
+    this.core = core
+    this.dataplane = dataplane
+    this.endpoints = endpoints
+    this.facts = {
+      address: core.address,
+      tunnels: core.tunnels,
+      accepts: (type) => core.accepts(type),
+      siteOf: (label, ip) => core.siteOf(label, ip),
+      isGateway: ({ ip, length }) => length === ip.length * 8 && this.gateways.has(ip),
+    }
+  }
+
+  /** Takes in an endpoint; `before` is what it was until now. */
+  arrive(endpoint: Addressed, before: Addressed | null): void {
+    const gateway = gatewayOf(endpoint)
+    if (gateway !== null) this.countGateway(gateway, 1)
+    for (const prefix of prefixesOf(endpoint)) {
+      const known = this.of(prefix)
+      known.local.add(endpoint)
+      this.refresh(known)
+    }
+    if (before !== null) this.depart(before)
+    else this.linksChanged(endpoint)
+  }
+
+  depart(endpoint: Addressed): void {
+    const gateway = gatewayOf(endpoint)
+    if (gateway !== null) this.countGateway(gateway, -1)
+    for (const prefix of prefixesOf(endpoint)) {
+      const known = this.of(prefix)
+      known.local.delete(endpoint)
+      this.refresh(known)
+    }
+    this.linksChanged(endpoint)
+  }
+
+  /** Takes a route in, in the place of the one with its key. */
+  learn(route: VpnRoute): void {
+    const known = this.of(route.nlri)
+    for (const other of known.learned) if (other.key === route.key) known.learned.delete(other)
+    known.learned.add(route)
+    this.refresh(known)
+  }
+
+  unlearn(route: VpnRoute): void {
+    const known = this.of(route.nlri)
+    known.learned.delete(route)
+    this.refresh(known)
+  }
+
+  /** What is wanted of the prefix; null when there is no way to it. */
+  wantedFor(prefix: Prefix): Route | null {
+    return this.known.get(keyOf(prefix))?.wanted ?? null
+  }
+
+  /** Why forwarding does not go by a learned route; null when it does. */
+  whyUnused(route: VpnRoute): string | null {
+    const reason = unusable(route, this.facts)
+    const known = this.known.get(keyOf(route.nlri))
+    if (reason !== null || known === undefined) return reason
+    const ways = this.waysTo(known)
+    return ways.includes(route) ? null : whyNotChosen(route, ways)
+  }
+
+  /** Others may be on the link of the endpoint's port now, or no more. */
+  private linksChanged({ ip }: Addressed): void {
+    if (isIpv4(ip)) return
+    for (const known of this.known.values()) this.refreshProxies(known)
+  }
+
+  private countGateway(ip: Ip, change: 1 | -1): void {
+    const count = (this.gateways.get(ip) ?? 0) + change
+    if (count > 0) this.gateways.set(ip, count)
+    else this.gateways.delete(ip)
+    const known = this.known.get(keyOf(hostPrefix(ip)))
+    if (known !== undefined) this.refresh(known)
+  }
+
+  private of(prefix: Prefix): Known {
+    const { ip, length } = prefix
+    return ensure(this.known, keyOf(prefix), () => ({
+      prefix: { ip, length },
+      local: new Set(),
+      learned: new Set(),
+      wanted: null,
+      remotes: [],
+      proxies: new Set(),
+    }))
+  }
+
+  /** The learned routes that forwarding goes by; what is behind a local endpoint is nowhere else. */
+  private waysTo({ local, learned }: Known): readonly VpnRoute[] {
+    if (chooseLocal(local).length > 0) return []
+    return chooseWays([...learned].filter((route) => unusable(route, this.facts) === null))
+  }
+
+  private refresh(known: Known): void {
+    const { prefix, remotes } = known
+    const local = this.facts.isGateway(prefix) ? [] : chooseLocal(known.local)
+    const ways = this.waysTo(known)
+    const hops =
+      local.length > 0 ? local.map((endpoint) => localHop(prefix, endpoint)) : this.hops(known, ways)
+    known.remotes = ways.map(({ set }) => set.nextHop!).filter((nextHop) => nextHop !== this.core.address)
+    const route = projectRoute(this.place, prefix, hops)
+    if (route !== null) this.dataplane.want(route)
+    else if (known.wanted !== null) this.dataplane.unwant(known.wanted)
+    known.wanted = route
+    for (const remote of remotes) this.core.release(remote)
+    this.refreshProxies(known)
+    if (known.local.size === 0 && known.learned.size === 0) this.known.delete(keyOf(prefix))
+  }
+
+  private hops({ prefix }: Known, ways: readonly VpnRoute[]): Hop[] {
+    return ways.map(({ set, nlri }) => {
+      const label = labelOf(nlri.label)
+      if (set.nextHop !== this.core.address) return this.core.hold(set.nextHop!, label, prefix.ip)
+      return localHop(prefix, this.core.siteOf(label, prefix.ip)!)
+    })
+  }
+
+  private refreshProxies(known: Known): void {
+    const { prefix, wanted, proxies } = known
+    if (isIpv4(prefix.ip) || prefix.length !== hostPrefix(prefix.ip).length) return
+    const entries = wanted === null ? [] : projectProxies(prefix.ip, wanted.hops, this.endpoints.values())
+    known.proxies = new Set(entries.map(({ device }) => device))
+    for (const entry of entries) if (!proxies.has(entry.device)) this.dataplane.want(entry)
+    for (const device of proxies)
+      if (!known.proxies.has(device))
+        this.dataplane.unwant({ kind: 'proxy-neighbour', device, ip: prefix.ip })
+  }
+}
+
+function keyOf({ ip, length }: Prefix): string {
+  return String.fromCharCode(length) + ip
+}

@@ -1,0 +1,123 @@
+import { isWithin, maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
+import type {
+  Address,
+  FixedNeighbour,
+  Hop,
+  LabelRoute,
+  MplsInterface,
+  ProxyNeighbour,
+  Route,
+  Unreachable,
+  Vrf,
+  VrfPort,
+} from '../dataplane/model.ts'
+import { ANY_IPV4, ANY_IPV6, type Ip, isIpv4 } from '../values/address.ts'
+import { type Addressed, hostPrefix, isAddressed } from './advertise.ts'
+import type { Site } from './core.ts'
+import type { Endpoint } from './endpoint.ts'
+
+/** The VRF device of an instance and its routing table. */
+export interface Place {
+  readonly device: string
+  readonly table: number
+}
+
+export type NetworkEntry = Vrf | Unreachable | MplsInterface
+export type EndpointEntry = VrfPort | Address | FixedNeighbour | LabelRoute
+
+const DEFAULT_LOCAL_PREF = 100
+
+/** The VRF, in which nothing is reachable at first. */
+export function projectVrf({ device, table }: Place, alias: string): (Vrf | Unreachable)[] {
+  const nothing = [ANY_IPV4, ANY_IPV6].map(
+    (prefix): Unreachable => ({ kind: 'unreachable', device, table, prefix, prefixLength: 0 }),
+  )
+  return [{ kind: 'vrf', device, alias, table }, ...nothing]
+}
+
+/** What a local endpoint needs beside its route. `deliver` is the address that packets with its label are for. */
+export function projectEndpoint(
+  { device: vrf }: Place,
+  endpoint: Endpoint,
+  deliver: Ip | null,
+): EndpointEntry[] {
+  const { port: device, direction, label, mac } = endpoint
+  const entries: EndpointEntry[] = []
+  if (direction !== 'to-port') entries.push({ kind: 'vrf-port', device, vrf })
+  if (!isAddressed(endpoint)) return entries
+  entries.push(...projectGateway(endpoint), { kind: 'fixed-neighbour', device, ip: endpoint.ip, mac })
+  if (direction !== 'from-port' && deliver !== null)
+    entries.push({
+      kind: 'mpls',
+      device: 'lo',
+      label,
+      hops: [{ device, via: deliver, labels: [], weight: 1 }],
+    })
+  return entries
+}
+
+/** The gateway that this machine plays on the endpoint's port: not itself, and of its address family. */
+export function gatewayOf({ ip, gatewayIp, direction }: Addressed): Ip | null {
+  if (gatewayIp === null || gatewayIp === ip || direction === 'to-port') return null
+  return isIpv4(gatewayIp) === isIpv4(ip) ? gatewayIp : null
+}
+
+function projectGateway(endpoint: Addressed): Address[] {
+  const { ip, prefixLength, port: device } = endpoint
+  const gatewayIp = gatewayOf(endpoint)
+  if (gatewayIp === null) return []
+  const subnet = { ip: maskPrefix(ip, prefixLength ?? 0), length: prefixLength ?? 0 }
+  const fits = prefixLength !== null && isWithin(gatewayIp, subnet)
+  return [
+    { kind: 'address', device, ip: gatewayIp, prefixLength: fits ? prefixLength : gatewayIp.length * 8 },
+  ]
+}
+
+/** The way to a prefix that is behind a port of this machine. */
+export function localHop({ ip, length }: Prefix, site: Site): Hop {
+  const isItself = site.ip === ip && length === ip.length * 8
+  return { device: site.port, via: isItself ? null : site.ip, labels: [], weight: 1 }
+}
+
+/** The endpoints that a prefix is reached by, of those that it is behind. */
+export function chooseLocal(endpoints: Iterable<Addressed>): Addressed[] {
+  const reachable = [...endpoints].filter(({ direction }) => direction !== 'from-port')
+  const highest = Math.max(...reachable.map(localPref))
+  return reachable
+    .filter((endpoint) => localPref(endpoint) === highest)
+    .sort((a, b) => a.hashOrder - b.hashOrder || a.label - b.label)
+}
+
+const localPref = ({ localPref }: Endpoint): number => localPref ?? DEFAULT_LOCAL_PREF
+
+/** A route by these hops, each once; null where there are none. */
+export function projectRoute(
+  { device, table }: Place,
+  { ip, length }: Prefix,
+  hops: readonly Hop[],
+): Route | null {
+  const different = new Map(hops.map((hop) => [`${hop.device} ${hop.via} ${hop.labels.join('/')}`, hop]))
+  if (different.size === 0) return null
+  return { kind: 'route', device, table, prefix: ip, prefixLength: length, hops: [...different.values()] }
+}
+
+/** The ports whose VMs ask for an IPv6 address that is not behind them: it is on their link as they see it. */
+export function projectProxies(
+  ip: Ip,
+  hops: readonly Hop[],
+  endpoints: Iterable<Endpoint>,
+): ProxyNeighbour[] {
+  const behind = new Set(hops.map(({ device }) => device))
+  const ports = new Set<string>()
+  for (const endpoint of endpoints) {
+    if (!isAddressed(endpoint) || endpoint.direction === 'to-port' || isIpv4(endpoint.ip)) continue
+    if (!behind.has(endpoint.port) && isWithin(ip, linkOf(endpoint))) ports.add(endpoint.port)
+  }
+  return [...ports].map((device) => ({ kind: 'proxy-neighbour', device, ip }))
+}
+
+/** What an endpoint takes to be on its link; where nobody told the subnet's length, anything may be. */
+function linkOf({ ip, prefixLength }: Addressed): Prefix {
+  const length = prefixLength === null || prefixLength === hostPrefix(ip).length ? 0 : prefixLength
+  return { ip: maskPrefix(ip, length), length }
+}

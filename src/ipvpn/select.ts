@@ -1,0 +1,89 @@
+import { TunnelType } from '../bgp/constants.ts'
+import { VPNV4, VPNV6 } from '../bgp/family.ts'
+import type { Prefix } from '../bgp/nlri/prefix.ts'
+import type { VpnPrefix } from '../bgp/nlri/vpn.ts'
+import type { AttributeSet } from '../bgp/rib/attribute-pool.ts'
+import type { Route } from '../bgp/rib/route.ts'
+import { encapsulationOf, formatTunnelType, hashSortOrderOf } from '../bgp/values/extended-community.ts'
+import { FIRST_LABEL, labelOf } from '../bgp/values/label.ts'
+import { formatIp, isIpv4 } from '../values/address.ts'
+import type { CoreFacts } from './core.ts'
+
+export type VpnRoute = Route & { readonly nlri: VpnPrefix }
+
+export function isVpnRoute(route: Route): route is VpnRoute {
+  return route.family === VPNV4 || route.family === VPNV6
+}
+
+/** What tells usable routes from others. */
+export interface LocalFacts extends CoreFacts {
+  /** Whether it is an address that this machine has in the VRF. */
+  isGateway(prefix: Prefix): boolean
+}
+
+const DEFAULT_LOCAL_PREF = 100
+/** More ways than that to one prefix are left out: the kernel has no room for any number of them in one route. */
+const MAX_WAYS = 128
+
+/** Why a route is not used for forwarding; null when it is. */
+export function unusable({ nlri, set, source }: VpnRoute, facts: LocalFacts): string | null {
+  const { nextHop } = set
+  if (nextHop === null) return 'no next hop'
+  if (facts.isGateway(nlri)) return "the gateway's IP address"
+  const label = labelOf(nlri.label)
+  if (label < FIRST_LABEL) return `label ${label} is reserved`
+  if (nextHop === facts.address) {
+    if (source.peer !== null) return 'next hop is ourselves'
+    const site = facts.siteOf(label, nlri.ip)
+    return site === undefined ? `label ${label} is of no endpoint here` : null
+  }
+  const announced = encapsulationsOf(set)
+  if (!announced.some((type) => facts.accepts(type)))
+    return `no common encapsulation: it announces ${announced.map(formatTunnelType).join(', ')}`
+  if (facts.tunnels && isIpv4(nextHop) !== isIpv4(facts.address))
+    return `next hop is ${isIpv4(nextHop) ? 'IPv4, our tunnels start at IPv6' : 'IPv6, our tunnels start at IPv4'}`
+  return null
+}
+
+/** The tunnel types of a route; one without any takes whatever carries labels. */
+function encapsulationsOf({ attributes }: AttributeSet): readonly number[] {
+  const types = (attributes.extendedCommunities ?? []).flatMap((one) => encapsulationOf(one) ?? [])
+  return types.length === 0 ? [TunnelType.None] : types
+}
+
+/** The ways to a prefix among usable routes: those of the highest LOCAL_PREF share the traffic, in the order that hashing counts them by. */
+export function chooseWays(usable: readonly VpnRoute[]): readonly VpnRoute[] {
+  const highest = Math.max(...usable.map(localPref))
+  return usable
+    .filter((route) => localPref(route) === highest)
+    .sort(compareWays)
+    .slice(0, MAX_WAYS)
+}
+
+/** Why `loser` is not among the ways that it was left out for. */
+export function whyNotChosen(loser: VpnRoute, ways: readonly VpnRoute[]): string {
+  const [winner] = ways
+  if (winner === undefined) return 'a local endpoint wins'
+  if (localPref(winner) === localPref(loser)) return `there are ${MAX_WAYS} other ways`
+  return `${formatIp(winner.set.nextHop!)} is better: higher LOCAL_PREF (${localPref(winner)} over ${localPref(loser)})`
+}
+
+/** Order of ways that share traffic: hash order, then next hop, so that every node counts them alike. */
+function compareWays(a: VpnRoute, b: VpnRoute): number {
+  return (
+    hashOrder(a) - hashOrder(b) ||
+    compareOctets(a.set.nextHop ?? '', b.set.nextHop ?? '') ||
+    compareOctets(a.key, b.key)
+  )
+}
+
+export function hashOrder({ set }: Route): number {
+  for (const community of set.attributes.extendedCommunities ?? []) {
+    const order = hashSortOrderOf(community)
+    if (order !== undefined) return order
+  }
+  return 0
+}
+
+const localPref = ({ set }: Route): number => set.attributes.localPref ?? DEFAULT_LOCAL_PREF
+const compareOctets = (a: string, b: string): number => a.length - b.length || (a < b ? -1 : a > b ? 1 : 0)

@@ -1,0 +1,197 @@
+import { type Family, VPNV4, VPNV6 } from '../bgp/family.ts'
+import { formatPrefix } from '../bgp/nlri/prefix.ts'
+import type { Subscriber } from '../bgp/rib/rib.ts'
+import { localSource, type Route, type Source } from '../bgp/rib/route.ts'
+import type { Speaker } from '../bgp/speaker.ts'
+import type { RouteTarget } from '../bgp/values/extended-community.ts'
+import type { Rd } from '../bgp/values/rd.ts'
+import type { Dataplane, Route as RouteEntry } from '../dataplane/model.ts'
+import type { Ip } from '../values/address.ts'
+import type { Mac } from '../values/mac.ts'
+import { type Advertisement, advertiseEndpoint, hostPrefix, isAddressed } from './advertise.ts'
+import type { Core } from './core.ts'
+import type { Endpoint } from './endpoint.ts'
+import { Prefixes } from './prefixes.ts'
+import { type EndpointEntry, type NetworkEntry, type Place, projectEndpoint, projectVrf } from './project.ts'
+import { isVpnRoute, type VpnRoute } from './select.ts'
+
+export interface VrfConfig extends Place {
+  /** The id that the agents know it by. */
+  readonly id: string
+  /** `VRF-n`. */
+  readonly name: string
+  readonly rd: Rd
+  /** IPv4, for route distinguishers of endpoints. */
+  readonly identifier: Ip
+  /** Mark of our device. */
+  readonly alias: string
+}
+
+const FAMILIES: readonly Family[] = [VPNV4, VPNV6]
+
+/** One VRF: announces its endpoints, and turns the routes it imports into desired state. */
+export class Vrf implements Subscriber {
+  readonly config: VrfConfig
+  readonly source: Source
+  importTargets: ReadonlySet<RouteTarget> = new Set()
+  exportTargets: readonly RouteTarget[] = []
+  gatewayIp: Ip | null = null
+  private readonly speaker: Speaker
+  private readonly core: Core
+  private readonly endpoints = new Map<string, Endpoint>()
+  private readonly announced = new Map<string, Advertisement>()
+  private readonly imported = new Map<string, VpnRoute>()
+  private readonly prefixes: Prefixes
+
+  constructor(config: VrfConfig, core: Core, speaker: Speaker, dataplane: Dataplane) {
+    this.config = config
+    this.core = core
+    this.speaker = speaker
+    this.source = localSource(config.name)
+    this.prefixes = new Prefixes(config, core, dataplane, this.endpoints)
+  }
+
+  /** Entries for the VRF itself, wanted from the first endpoint to the last. */
+  networkEntries(): NetworkEntry[] {
+    return [...projectVrf(this.config, this.config.alias), ...this.core.entries()]
+  }
+
+  /** Entries that an endpoint needs beside the VRF's, but for its route, which `routeEntries` has. */
+  endpointEntries(endpoint: Endpoint): EndpointEntry[] {
+    return projectEndpoint(this.config, endpoint, this.firstAddress(endpoint.mac) ?? endpoint.ip)
+  }
+
+  /** The route to an endpoint that was added, where there is one. */
+  routeEntries({ ip }: Pick<Endpoint, 'ip'>): RouteEntry[] {
+    const route = ip === null ? null : this.prefixes.wantedFor(hostPrefix(ip))
+    return route === null ? [] : [route]
+  }
+
+  /** Imports and exports by these targets from now on. */
+  setTargets(importTargets: readonly RouteTarget[], exportTargets: readonly RouteTarget[]): void {
+    this.importFrom(new Set(importTargets))
+    if (sameTargets(exportTargets, this.exportTargets)) return
+    this.exportTargets = exportTargets
+    for (const endpoint of this.endpoints.values()) this.announce(endpoint)
+  }
+
+  /** What people are shown: each endpoint has the gateway of its own subnet. */
+  setGateway(ip: Ip | null): void {
+    this.gatewayIp = ip
+  }
+
+  /** Adds an endpoint, or changes what is said of it. */
+  addEndpoint(endpoint: Endpoint): void {
+    const key = endpointKey(endpoint)
+    const before = this.endpoints.get(key)
+    this.endpoints.set(key, endpoint)
+    if (isAddressed(endpoint)) {
+      const { label, port, ip, direction } = endpoint
+      this.core.unplug(label, ip)
+      if (direction !== 'from-port') this.core.plug(label, { port, ip })
+      this.prefixes.arrive(endpoint, before !== undefined && isAddressed(before) ? before : null)
+    }
+    this.announce(endpoint)
+  }
+
+  removeEndpoint(endpoint: Pick<Endpoint, 'mac' | 'ip'>): void {
+    const key = endpointKey(endpoint)
+    const present = this.endpoints.get(key)
+    if (present === undefined) return
+    this.endpoints.delete(key)
+    this.withdraw(key)
+    if (!isAddressed(present)) return
+    this.core.unplug(present.label, present.ip)
+    this.prefixes.depart(present)
+  }
+
+  /** Ends the instance: nothing announced, nothing imported, nothing wanted for any address. */
+  stop(): void {
+    for (const endpoint of [...this.endpoints.values()]) this.removeEndpoint(endpoint)
+    this.importFrom(new Set())
+  }
+
+  routeChanged(route: Route): void {
+    if (route.source === this.source || !isVpnRoute(route)) return
+    const before = this.imported.get(route.key)
+    if (before === route) return
+    this.imported.set(route.key, route)
+    this.prefixes.learn(route)
+  }
+
+  routeGone({ key }: Route): void {
+    const route = this.imported.get(key)
+    if (route === undefined) return
+    this.imported.delete(key)
+    this.prefixes.unlearn(route)
+  }
+
+  /** Routes that the import targets brought, as a live view. */
+  importedRoutes(): Iterable<VpnRoute> {
+    return this.imported.values()
+  }
+
+  /** Routes of this instance in the RIB. */
+  *advertisedRoutes(): Iterable<Route> {
+    for (const family of FAMILIES)
+      for (const route of this.speaker.rib.ownRoutes(family)) if (route.source === this.source) yield route
+  }
+
+  /** Why forwarding does not go by an imported route; null when it does. */
+  whyUnused(route: VpnRoute): string | null {
+    return this.prefixes.whyUnused(route)
+  }
+
+  private firstAddress(mac: Mac): Ip | null {
+    for (const endpoint of this.endpoints.values())
+      if (endpoint.mac === mac && endpoint.ip !== null && endpoint.direction !== 'from-port')
+        return endpoint.ip
+    return null
+  }
+
+  private announce(endpoint: Endpoint): void {
+    const key = endpointKey(endpoint)
+    if (!isAddressed(endpoint) || endpoint.direction === 'from-port' || this.exportTargets.length === 0)
+      return this.withdraw(key)
+    const advertisement = advertiseEndpoint(this.advertiser(), endpoint)
+    const before = this.announced.get(key)
+    if (before !== undefined && !sameSubject(before, advertisement)) this.withdraw(key)
+    this.announced.set(key, advertisement)
+    const { family, nlri, attributes, nextHop } = advertisement
+    this.speaker.originate(this.source, family, nlri, attributes, nextHop)
+  }
+
+  private withdraw(key: string): void {
+    const advertisement = this.announced.get(key)
+    if (advertisement === undefined) return
+    this.announced.delete(key)
+    this.speaker.withdraw(this.source, advertisement.family, advertisement.nlri)
+  }
+
+  private advertiser() {
+    const { config, core, exportTargets } = this
+    const { rd, identifier } = config
+    return { rd, identifier, exportTargets, encapsulations: core.encapsulations, nextHop: core.address }
+  }
+
+  private importFrom(targets: ReadonlySet<RouteTarget>): void {
+    const before = this.importTargets
+    this.importTargets = targets
+    for (const target of targets) if (!before.has(target)) this.speaker.subscribe(this, target)
+    for (const target of before) if (!targets.has(target)) this.speaker.unsubscribe(this, target)
+    for (const route of [...this.imported.values()])
+      if (!route.set.routeTargets.some((target) => targets.has(target))) this.routeGone(route)
+  }
+}
+
+function sameSubject(a: Advertisement, b: Advertisement): boolean {
+  return a.nlri.rd === b.nlri.rd && formatPrefix(a.nlri) === formatPrefix(b.nlri)
+}
+
+function sameTargets(a: readonly RouteTarget[], b: readonly RouteTarget[]): boolean {
+  return a.length === b.length && a.every((target, i) => target === b[i])
+}
+
+function endpointKey({ mac, ip }: Pick<Endpoint, 'mac' | 'ip'>): string {
+  return `${mac} ${ip ?? ''}`
+}

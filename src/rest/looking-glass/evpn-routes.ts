@@ -1,0 +1,59 @@
+import type { Route } from '../../bgp/rib/route.ts'
+import { formatRd } from '../../bgp/values/rd.ts'
+import { whyBeaten } from '../../evpn/explain.ts'
+import type { EvpnInstance } from '../../evpn/instance.ts'
+import {
+  bestMacRoute,
+  floodTunnel,
+  isMacRoute,
+  isMulticastRoute,
+  type LocalFacts,
+  type MacRoute,
+  unusableMac,
+} from '../../evpn/select.ts'
+import { formatIp } from '../../values/address.ts'
+import { formatMac, type Mac } from '../../values/mac.ts'
+import { ensure } from '../../values/map.ts'
+
+/** An imported route, what it is about, and why forwarding does not go by it. */
+export interface Judged {
+  readonly route: Route
+  readonly subject: string
+  /** Null where it does. */
+  readonly unused: string | null
+}
+
+export function* judgeEvpnRoutes(evpn: EvpnInstance): Iterable<Judged> {
+  const best = bestByMac(evpn)
+  for (const route of evpn.importedRoutes())
+    yield { route, subject: subject(route), unused: whyUnused(route, evpn.facts, best) }
+}
+
+function bestByMac(evpn: EvpnInstance): Map<Mac, MacRoute> {
+  const byMac = new Map<Mac, MacRoute[]>()
+  for (const route of evpn.importedRoutes()) {
+    if (isMacRoute(route) && unusableMac(route, evpn.facts) === null)
+      ensure(byMac, route.nlri.mac, () => []).push(route)
+  }
+  return new Map([...byMac].map(([mac, routes]) => [mac, bestMacRoute(routes)!]))
+}
+
+function whyUnused(route: Route, facts: LocalFacts, best: ReadonlyMap<Mac, MacRoute>): string | null {
+  if (isMulticastRoute(route)) {
+    const tunnel = floodTunnel(route, facts)
+    return 'reason' in tunnel ? tunnel.reason : null
+  }
+  if (!isMacRoute(route)) return 'route type not used'
+  const unusable = unusableMac(route, facts)
+  if (unusable !== null) return unusable
+  const winner = best.get(route.nlri.mac)!
+  return winner.set.nextHop === route.set.nextHop ? null : whyBeaten(route, winner)
+}
+
+/** What bagpipe-bgp calls a tracked entry. */
+function subject(route: Route): string {
+  if (isMacRoute(route)) return `('MAC', ${formatMac(route.nlri.mac).toUpperCase()})`
+  if (isMulticastRoute(route))
+    return `('Multicast', (${formatIp(route.nlri.originator)},  rd ${formatRd(route.nlri.rd)}))`
+  return 'other'
+}

@@ -1,0 +1,95 @@
+import type { Route } from '../bgp/rib/route.ts'
+import type { RouteTarget } from '../bgp/values/extended-community.ts'
+import type { Rd } from '../bgp/values/rd.ts'
+import type { Entry } from '../dataplane/model.ts'
+import type { EvpnInstance } from '../evpn/instance.ts'
+import type { Vrf } from '../ipvpn/vrf.ts'
+import type { Ip } from '../values/address.ts'
+import type { Attachment, Attachments } from './attachments.ts'
+import type { FootprintEntry, InstanceState } from './state.ts'
+
+/** An instance of either type as the service works with it. */
+export interface VpnInstance {
+  readonly config: { readonly id: string; readonly name: string; readonly rd: Rd }
+  readonly importTargets: ReadonlySet<RouteTarget>
+  readonly exportTargets: readonly RouteTarget[]
+  readonly gatewayIp: Ip | null
+  /** Entries wanted from the first endpoint to the last. */
+  networkEntries(): FootprintEntry[]
+  /** Entries that an endpoint needs before it is announced. */
+  endpointEntries(endpoint: Attachment): FootprintEntry[]
+  /** Entries that an endpoint which was added has become, and which belong to what `attach` answers for. */
+  routeEntries(endpoint: Attachment): Entry[]
+  setTargets(importTargets: readonly RouteTarget[], exportTargets: readonly RouteTarget[]): void
+  setGateway(ip: Ip | null): void
+  addEndpoint(endpoint: Attachment, sequence?: number): void
+  removeEndpoint(endpoint: Attachment): void
+  stop(): void
+  /** Routes of the instance in the RIB. */
+  advertisedRoutes(): Iterable<Route>
+}
+
+interface Shared {
+  readonly number: number
+  /** The instance, whatever its type. */
+  readonly vpn: VpnInstance
+  readonly attachments: Attachments
+  readonly rdNumber: number
+  description: unknown
+  /** Prefix length of the subnet, from the first endpoint that told one. */
+  readonly subnetPrefixLength: number | null
+}
+
+export interface EvpnNetwork extends Shared {
+  readonly type: 'evpn'
+  readonly evpn: EvpnInstance
+  /** The VNI was asked for, not chosen by us. */
+  readonly vniGiven: boolean
+  readonly suffix: string
+}
+
+export interface IpNetwork extends Shared {
+  readonly type: 'ipvpn'
+  readonly vrf: Vrf
+}
+
+/** A network as the agents see it. */
+export type Instance = EvpnNetwork | IpNetwork
+
+/** The devices that an instance has something on, but for those that instances share. */
+export function devicesOf(instance: Instance): Set<string> {
+  const own =
+    instance.type === 'evpn'
+      ? [instance.evpn.config.devices.bridge, instance.evpn.config.devices.vxlan]
+      : [instance.vrf.config.device]
+  return new Set([...own, ...[...instance.attachments].map(({ port }) => port)])
+}
+
+/** Whether the port is in a device of ours, of which it can have one; others may share a bridge that was given, and a port that only receives. */
+export function isAlone(instance: Instance, { direction }: Attachment): boolean {
+  return instance.type === 'evpn' ? !instance.evpn.config.devices.givenBridge : direction !== 'to-port'
+}
+
+/** What a later process needs to go on with the instance. */
+export function instanceState(instance: Instance): InstanceState {
+  const { vpn, attachments, number, rdNumber, description, subnetPrefixLength } = instance
+  const shared = {
+    id: vpn.config.id,
+    number,
+    rdNumber,
+    importTargets: [...vpn.importTargets],
+    exportTargets: [...vpn.exportTargets],
+    gatewayIp: vpn.gatewayIp,
+    subnetPrefixLength,
+    description,
+    attachments: [...attachments].map((one) => ({
+      ...one,
+      sequence: instance.type === 'evpn' ? instance.evpn.mobility.sequenceOf(one.mac) : 0,
+      description: one.description ?? null,
+    })),
+  }
+  if (instance.type === 'ipvpn') return { type: 'ipvpn', ...shared }
+  const { evpn, vniGiven, suffix } = instance
+  const { vni, devices } = evpn.config
+  return { type: 'evpn', ...shared, vni, vniGiven, suffix, devices }
+}

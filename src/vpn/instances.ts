@@ -1,0 +1,200 @@
+import type { Logger } from 'pino'
+import type { Speaker } from '../bgp/speaker.ts'
+import { ipv4Rd } from '../bgp/values/rd.ts'
+import type { Dataplane } from '../dataplane/model.ts'
+import { EvpnInstance } from '../evpn/instance.ts'
+import type { MobilityTerms } from '../evpn/mobility.ts'
+import type { Devices, Tunnelling } from '../evpn/project.ts'
+import { Core } from '../ipvpn/core.ts'
+import { Vrf } from '../ipvpn/vrf.ts'
+import type { Ip } from '../values/address.ts'
+import { formatMac } from '../values/mac.ts'
+import { Attachments } from './attachments.ts'
+import { rdNumbers, vnis } from './identifiers.ts'
+import type { EvpnNetwork, Instance, IpNetwork } from './instance.ts'
+import { bridgeName, nameSuffix, tunnelName, vrfName, vxlanName } from './names.ts'
+import { type AttachRequest, Failed, Rejected, type VpnType } from './request.ts'
+import type { EvpnState, InstanceState, IpState } from './state.ts'
+
+export interface VpnConfig extends Tunnelling {
+  readonly bgpAddress: Ip
+  /** IPv4, for route distinguishers. */
+  readonly identifier: Ip
+  readonly mobility: MobilityTerms
+  /** The way into the core of IP VPNs. */
+  readonly ipvpn: {
+    readonly address: Ip
+    /** Null: a GRE tunnel to each provider edge. */
+    readonly mplsInterface: string | null
+  }
+  /** Types that this machine cannot serve, and why. */
+  readonly refused: Partial<Readonly<Record<VpnType, string>>>
+}
+
+/** Routing tables of VRFs follow this one. */
+const FIRST_TABLE = 1000
+
+type EvpnIdentity = Pick<
+  EvpnState,
+  'id' | 'number' | 'rdNumber' | 'vni' | 'vniGiven' | 'suffix' | 'devices' | 'subnetPrefixLength'
+>
+type IpIdentity = Pick<IpState, 'id' | 'number' | 'rdNumber' | 'subnetPrefixLength'>
+
+/** Makes instances, with the numbers and names that belong to them alone. */
+export class Instances {
+  private readonly config: VpnConfig
+  private readonly speaker: Speaker
+  private readonly dataplane: Dataplane
+  private readonly log: Logger
+  private readonly core: Core
+  private readonly vnis = vnis()
+  private readonly rds = rdNumbers()
+  private readonly suffixes = new Set<string>()
+  private lastNumber = 0
+
+  constructor(config: VpnConfig, speaker: Speaker, dataplane: Dataplane, log: Logger) {
+    this.config = config
+    this.speaker = speaker
+    this.dataplane = dataplane
+    this.log = log
+    this.core = new Core({ ...config.ipvpn, tunnelName }, dataplane)
+  }
+
+  /** Throws `Rejected` or `Failed`; `free` gives back what it took. */
+  create(request: AttachRequest): Instance {
+    const { instanceId: id, type } = request
+    const subnetPrefixLength = request.ip?.prefixLength ?? null
+    if (type === 'ipvpn') {
+      if (request.vni !== null) this.checkVni(request.vni)
+      const rdNumber = this.takeRd(id)
+      return this.vrf({ id, number: ++this.lastNumber, rdNumber, subnetPrefixLength })
+    }
+    const vni = this.takeVni(request)
+    let rdNumber: number
+    try {
+      rdNumber = this.takeRd(id)
+    } catch (error) {
+      this.vnis.release(vni)
+      throw error
+    }
+    const suffix = nameSuffix(id, (candidate) => this.suffixes.has(candidate))
+    this.suffixes.add(suffix)
+    return this.evpn({
+      id,
+      number: ++this.lastNumber,
+      rdNumber,
+      vni,
+      vniGiven: request.vni !== null,
+      suffix,
+      devices: this.devices(request.linuxBridge, suffix, vni),
+      subnetPrefixLength,
+    })
+  }
+
+  /** Makes an instance that was there before a restart, still without endpoints. */
+  restore(state: InstanceState): Instance {
+    this.lastNumber = Math.max(this.lastNumber, state.number)
+    this.rds.claim(state.rdNumber, state.id)
+    for (const { rdNumber } of state.attachments) if (rdNumber !== null) this.rds.claim(rdNumber, state.id)
+    const instance = state.type === 'evpn' ? this.restoreEvpn(state) : this.vrf(state)
+    instance.description = state.description
+    return instance
+  }
+
+  free(instance: Instance): void {
+    this.rds.release(instance.rdNumber)
+    if (instance.type === 'ipvpn') return
+    this.vnis.release(instance.evpn.config.vni)
+    this.suffixes.delete(instance.suffix)
+  }
+
+  /** A number for a route distinguisher of an instance or one of its endpoints. */
+  takeRd(use: string): number {
+    const number = this.rds.take(use)
+    if (number === undefined) throw new Failed('all route distinguishers are taken')
+    return number
+  }
+
+  releaseRd(number: number): void {
+    this.rds.release(number)
+  }
+
+  private restoreEvpn(state: EvpnState): EvpnNetwork {
+    this.vnis.claim(state.vni, state.id)
+    this.suffixes.add(state.suffix)
+    return this.evpn(state)
+  }
+
+  private evpn(identity: EvpnIdentity): EvpnNetwork {
+    const { id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength } = identity
+    const { identifier, ipvpn: _, refused: __, ...shared } = this.config
+    const evpn = new EvpnInstance(
+      {
+        ...shared,
+        id,
+        name: `EVI-${number}`,
+        rd: ipv4Rd(identifier, rdNumber),
+        vni,
+        devices,
+        alias: `chanter:${id}`,
+        duplicate: (mac) => this.log.warn({ instance: id, mac: formatMac(mac) }, 'duplicate MAC address'),
+      },
+      this.speaker,
+      this.dataplane,
+    )
+    const attachments = new Attachments()
+    const own = { type: 'evpn', vpn: evpn, evpn, vniGiven, suffix } as const
+    return { ...own, number, attachments, rdNumber, description: null, subnetPrefixLength }
+  }
+
+  private vrf({ id, number, rdNumber, subnetPrefixLength }: IpIdentity): IpNetwork {
+    const { identifier } = this.config
+    const vrf = new Vrf(
+      {
+        id,
+        name: `VRF-${number}`,
+        rd: ipv4Rd(identifier, rdNumber),
+        identifier,
+        device: vrfName(number),
+        table: FIRST_TABLE + number,
+        alias: `chanter:${id}`,
+      },
+      this.core,
+      this.speaker,
+      this.dataplane,
+    )
+    const attachments = new Attachments()
+    const own = { type: 'ipvpn', vpn: vrf, vrf } as const
+    return { ...own, number, attachments, rdNumber, description: null, subnetPrefixLength }
+  }
+
+  private devices(linuxBridge: string | null, suffix: string, vni: number): Devices {
+    const found = linuxBridge === null ? undefined : this.dataplane.vxlanIn(linuxBridge, vni)
+    return {
+      bridge: linuxBridge ?? bridgeName(suffix),
+      givenBridge: linuxBridge !== null,
+      vxlan: found?.name ?? vxlanName(suffix),
+      givenVxlan: found !== undefined && !isOurs(found.alias),
+    }
+  }
+
+  private takeVni({ instanceId, vni }: AttachRequest): number {
+    if (vni === null) {
+      const taken = this.vnis.take(instanceId)
+      if (taken === undefined) throw new Failed('all VNIs are taken')
+      return taken
+    }
+    this.checkVni(vni)
+    this.vnis.claim(vni, instanceId)
+    return vni
+  }
+
+  private checkVni(vni: number): void {
+    const user = this.vnis.useOf(vni)
+    if (user !== undefined) throw new Rejected(`A VPN instance using vni ${vni} already exists: ${user}`)
+  }
+}
+
+function isOurs(alias: string | null): boolean {
+  return alias?.startsWith('chanter:') === true
+}

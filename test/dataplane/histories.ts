@@ -1,0 +1,142 @@
+import fc from 'fast-check'
+import { expect } from 'vitest'
+import { isTableEntry } from '../../src/dataplane/layout.ts'
+import { type Entry, identity } from '../../src/dataplane/model.ts'
+import { type MemoryLab, memoryLab } from './memory-lab.ts'
+
+/** What random histories are played on. */
+export interface World {
+  readonly entries: readonly Entry[]
+  /** Devices of ours first; the first is one that somebody else's bridge may take the name of. */
+  readonly devices: readonly string[]
+  /** Whether the entry can be in place, with what else is wanted and the interfaces that exist. */
+  isPossible(wanted: ReadonlyMap<string, Entry>, lab: MemoryLab, entry: Entry): boolean
+}
+
+type Step =
+  | { readonly do: 'want' | 'unwant' | 'forget' | 'overwrite'; readonly entry: Entry }
+  | { readonly do: 'delete' | 'add' | 'free' | 'down' | 'up'; readonly device: string }
+  | { readonly do: 'pass'; readonly ms: number }
+  | { readonly do: 'fail' | 'overrun' | 'restart' | 'complete' | 'squat' }
+
+function stepsIn(world: World): fc.Arbitrary<Step> {
+  const entry = fc.constantFrom(...world.entries)
+  const device = fc.constantFrom(...world.devices)
+  return fc.oneof(
+    { weight: 12, arbitrary: fc.record({ do: fc.constant('want' as const), entry }) },
+    {
+      weight: 5,
+      arbitrary: fc.record({ do: fc.constantFrom('unwant' as const, 'forget', 'overwrite'), entry }),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.record({ do: fc.constantFrom('delete' as const, 'add', 'free', 'down', 'up'), device }),
+    },
+    {
+      weight: 6,
+      arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(0, 50, 500, 5000) }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        do: fc.constantFrom('fail' as const, 'overrun', 'restart', 'complete', 'squat'),
+      }),
+    },
+  )
+}
+
+/** Whatever happens, in the end the kernel holds what is wanted and nothing else of ours. */
+export function playHistories(world: World): void {
+  const { isPossible, devices } = world
+  const [squatted = ''] = devices
+  fc.assert(
+    fc.property(fc.array(stepsIn(world), { minLength: 1, maxLength: 60 }), (steps) => {
+      const lab = memoryLab()
+      let dataplane = lab.restart()
+      lab.addInterface('tap1')
+      const wanted = new Map<string, Entry>()
+      for (const each of steps) run(each)
+
+      dataplane.complete()
+      lab.driver.overrun() // what was unwanted while nobody listened is only found by looking
+      lab.clock.advance(600_000)
+      for (const each of wanted.values()) {
+        const possible = isPossible(wanted, lab, each)
+        if (possible) expect(lab.holds(each), JSON.stringify(each)).toBe(true)
+        expect(dataplane.status(each).state, JSON.stringify(each)).toBe(possible ? 'applied' : 'failed')
+      }
+      for (const name of devices) expectNothingElse(name)
+      const { wanted: count, applied, pending, failed } = dataplane.counts()
+      expect(count).toBe(wanted.size)
+      expect(applied + failed).toBe(count)
+      expect(pending).toBe(0)
+
+      function expectNothingElse(name: string): void {
+        if (lab.indexOf(name) === undefined || ![...wanted.values()].some((each) => each.device === name))
+          return
+        for (const { entry: held, marked } of [...lab.driver.observe(name)].flat()) {
+          if (!marked || (held.kind === 'local-mac' && held.device === 'vx0')) continue
+          const each = wanted.get(identity(held))
+          expect(each, JSON.stringify(held)).toBeDefined()
+          // what takes the place of another and is refused leaves it there
+          if (each !== undefined && isPossible(wanted, lab, each)) expect(held).toEqual(each)
+        }
+      }
+
+      function run(each: Step): void {
+        switch (each.do) {
+          case 'want':
+            wanted.set(identity(each.entry), each.entry)
+            return dataplane.want(each.entry)
+          case 'unwant':
+            wanted.delete(identity(each.entry))
+            return dataplane.unwant(each.entry)
+          case 'forget':
+            return lab.forget(each.entry)
+          case 'overwrite':
+            if (isTableEntry(each.entry) && lab.indexOf(each.entry.device) !== undefined)
+              attempt(() => lab.overwrite(each.entry))
+            return
+          case 'delete':
+            return lab.deleteLink(each.device)
+          case 'add':
+            if (each.device.startsWith('tap') && lab.indexOf(each.device) === undefined)
+              lab.addInterface(each.device)
+            return
+          case 'free':
+            if (lab.indexOf(each.device) !== undefined) lab.enslave(each.device, null)
+            return
+          case 'down':
+            if (lab.indexOf(each.device) !== undefined) lab.setDown(each.device)
+            return
+          case 'up':
+            if (lab.indexOf(each.device) !== undefined) lab.setUp(each.device)
+            return
+          case 'pass':
+            return lab.clock.advance(each.ms)
+          case 'fail':
+            return lab.driver.fail(() => true, 'EBUSY: try later', 2)
+          case 'overrun':
+            return lab.driver.overrun()
+          case 'squat':
+            if (lab.indexOf(squatted) === undefined) lab.addBridge(squatted)
+            return
+          case 'complete':
+            return dataplane.complete()
+          case 'restart':
+            dataplane = lab.restart()
+            for (const again of wanted.values()) dataplane.want(again)
+        }
+      }
+
+      function attempt(change: () => void): void {
+        try {
+          change()
+        } catch {
+          // what the kernel refuses did not happen
+        }
+      }
+    }),
+    { seed: Number(process.env['FUZZ_SEED'] ?? 1), numRuns: Number(process.env['FUZZ_RUNS'] ?? 2000) },
+  )
+}

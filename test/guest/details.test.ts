@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Entry } from '../../src/dataplane/model.ts'
+import type { Reconciler } from '../../src/dataplane/reconciler.ts'
+import * as e from '../dataplane/ip-entries.ts'
+import type { Lab } from '../dataplane/lab.ts'
+import { setting } from '../kernel/ip-witness.ts'
+import { iproute } from '../kernel/iproute.ts'
+import { linuxLab } from '../kernel/linux-lab.ts'
+import { enterOwnNamespace, run } from '../kernel/namespace.ts'
+
+enterOwnNamespace()
+
+let lab: Lab
+let dataplane: Reconciler
+
+beforeEach(() => {
+  lab = linuxLab()
+  dataplane = lab.restart()
+  run('ip link add tap1 up type veth peer name far1')
+  run('ip link set far1 up')
+})
+
+afterEach(() => lab.close())
+
+async function wantInPlace(...entries: Entry[]) {
+  for (const entry of entries) dataplane.want(entry)
+  expect(await dataplane.settled(entries)).toEqual([])
+}
+
+test('what a port loses with its carrier is put back', async () => {
+  const entries = [
+    e.red,
+    e.port(),
+    e.fixed('2001:db8::5', 5),
+    e.route('10.0.0.5/32', ['tap1']),
+    e.proxy('2001:db8::9'),
+  ]
+  await wantInPlace(...entries)
+  run('ip link set far1 down')
+  await lab.until(() => iproute.link('tap1')?.flags.includes('NO-CARRIER') ?? false)
+  await lab.until(() => entries.every((entry) => lab.holds(entry)))
+})
+
+test('an interface that listens to router advertisements goes on to do so when the host begins to forward IPv6', async () => {
+  run(
+    'sysctl -qw net.ipv6.conf.all.forwarding=0 net.ipv6.conf.far1.accept_ra=1 net.ipv6.conf.tap1.accept_ra=1',
+  )
+  const before = ['all/forwarding', 'far1/accept_ra', 'tap1/accept_ra'].map((name) =>
+    setting(`ipv6/conf/${name}`),
+  )
+  expect(before).toEqual([0, 1, 1])
+  await wantInPlace(e.red, e.port())
+  const after = ['all/forwarding', 'far1/accept_ra', 'tap1/accept_ra'].map((name) =>
+    setting(`ipv6/conf/${name}`),
+  )
+  expect(after).toEqual([1, 2, 0])
+})
+
+test('a port that is released gets its settings back, and a strict rp_filter is only made loose', async () => {
+  const settings = () =>
+    ['forwarding', 'proxy_arp', 'rp_filter'].map((name) => setting(`ipv4/conf/tap1/${name}`))
+  run('sysctl -qw net.ipv4.conf.tap1.rp_filter=1 net.ipv4.conf.tap1.forwarding=1')
+  await wantInPlace(e.red, e.port())
+  expect(settings()).toEqual([1, 1, 2])
+  dataplane.unwant(e.port())
+  await lab.wait(dataplane.gone([e.port()]))
+  expect(settings()).toEqual([1, 0, 1])
+})
+
+test('labels of others are left alone, and so is the room for labels', async () => {
+  run('sysctl -qw net.mpls.platform_labels=2000')
+  run('ip -f mpls route add 500 dev far1')
+  await wantInPlace(e.red, e.label(100, 'bvrf-1'))
+  expect(setting('mpls/platform_labels')).toBe(2000)
+  dataplane.complete()
+  await lab.calm()
+  expect(run('ip -f mpls route show')).toContain('500 dev far1')
+  await wantInPlace(e.label(3000, 'bvrf-1'))
+  expect(setting('mpls/platform_labels')).toBe(1048575)
+})

@@ -1,0 +1,499 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { formatAttributes } from '../../src/bgp/attribute/index.ts'
+import { TunnelType } from '../../src/bgp/constants.ts'
+import { VPNV4, VPNV6 } from '../../src/bgp/family.ts'
+import { nlriCodec } from '../../src/bgp/nlri/index.ts'
+import { maskPrefix } from '../../src/bgp/nlri/prefix.ts'
+import { localSource } from '../../src/bgp/rib/route.ts'
+import type { Speaker } from '../../src/bgp/speaker.ts'
+import { encapsulation, hashSortOrder } from '../../src/bgp/values/extended-community.ts'
+import { mplsField } from '../../src/bgp/values/label.ts'
+import { ipv4Rd } from '../../src/bgp/values/rd.ts'
+import { isIpv4, parseInterfaceAddress } from '../../src/values/address.ts'
+import type { VpnConfig } from '../../src/vpn/instances.ts'
+import type { AttachRequest } from '../../src/vpn/request.ts'
+import { mac, TestNode } from '../support/node.ts'
+import { ip, peerConfig, rt, speakerAt } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { VirtualNetwork } from '../support/virtual-network.ts'
+import { words } from './words.ts'
+
+const A = '10.77.0.11'
+const B = '10.77.0.12'
+const C = '10.77.0.13'
+const RR = '10.77.0.1'
+const RED = rt('64512:10')
+const BLUE = rt('64512:20')
+const families = [VPNV4, VPNV6]
+const MPLS = [encapsulation(TunnelType.Mpls)]
+
+let clock: VirtualClock
+let network: VirtualNetwork
+let a: TestNode
+let reflector: Speaker
+
+beforeEach(() => {
+  clock = new VirtualClock()
+  network = new VirtualNetwork(clock)
+  const clients = [A, B].map((address) => peerConfig(address, { families, reflectorClient: true }))
+  reflector = speakerAt(RR, clients, clock, network, { clusterId: ip(RR) })
+  a = node(A)
+})
+
+function node(address: string, changes: Partial<VpnConfig> = {}): TestNode {
+  const made = new TestNode(address, [peerConfig(RR, { families })], clock, network, {}, changes)
+  for (const name of ['tap1', 'tap2', 'tap3', 'mpls0']) made.driver.kernel.addLink(name, { up: true })
+  return made
+}
+
+const request = (address: string, changes: Partial<AttachRequest> = {}): Partial<AttachRequest> => ({
+  type: 'ipvpn',
+  vni: null,
+  ip: parseInterfaceAddress(address)!,
+  gatewayIp: ip(address.includes(':') ? '2001:db8::ffff' : '192.168.10.254'),
+  ...changes,
+})
+const detach = (of: TestNode, address: string, changes = {}) =>
+  of.detach({ type: 'ipvpn', ip: ip(address), ...changes })
+const second = { port: 'tap2', mac: mac('02:00:00:00:01:02') }
+
+function said(of: TestNode): string[] {
+  return families.flatMap((family) =>
+    [...of.speaker.rib.ownRoutes(family)].map(({ nlri, set }) => {
+      const { 'extended-community': communities, 'local-preference': preference } = formatAttributes(
+        set.attributes,
+      )
+      return `${nlriCodec(family)!.format(nlri)} ${communities} ${preference}`
+    }),
+  )
+}
+
+const wanted = (of: TestNode): string[] => of.wanted().map(words).sort()
+const routes = (of: TestNode): string[] =>
+  wanted(of).filter((text) => / in bvrf-\d+ by /.test(text) && !/^nothing/.test(text))
+
+/** Another provider edge announces a prefix; answers with how it takes that back. */
+function hear(
+  prefix: string,
+  nextHop: string,
+  label: number,
+  { order = 0, localPref = 100, communities = MPLS, rd = 1 } = {},
+): () => void {
+  const { ip: address, prefixLength: length } = parseInterfaceAddress(prefix)!
+  const family = isIpv4(address) ? VPNV4 : VPNV6
+  const own = ipv4Rd(ip(nextHop.includes(':') ? C : nextHop), rd)
+  const source = localSource(`${nextHop} ${rd}`)
+  const nlri = { rd: own, label: mplsField(label), ip: maskPrefix(address, length), length }
+  reflector.originate(
+    source,
+    family,
+    nlri,
+    { extendedCommunities: [...communities, hashSortOrder(order), RED], localPref },
+    ip(nextHop),
+  )
+  clock.advance(2000)
+  return () => {
+    reflector.withdraw(source, family, nlri)
+    clock.advance(2000)
+  }
+}
+
+/** Everything that a failed request must leave as it was. */
+function snapshot(of: TestNode): unknown {
+  clock.advance(100)
+  const { vpns } = of
+  return { wanted: wanted(of), said: said(of), labels: [...vpns.labels.entries()], state: vpns.snapshot() }
+}
+
+describe('an endpoint', () => {
+  test('is announced with a label, and gets all that it needs; nothing is left of it at the end', async () => {
+    const before = snapshot(a)
+    await a.attach(request('192.168.10.1/24'))
+    expect(said(a)).toEqual([
+      '192.168.10.1/32 label 16 rd 10.77.0.11:1 [ encap:MPLS consistentHashSortOrder:0 target:64512:10 ] 100',
+    ])
+    expect(wanted(a)).toEqual([
+      '192.168.10.1/32 in bvrf-1 by tap1',
+      'address 192.168.10.254/24 on tap1',
+      'bvrf-1 with table 1001 for chanter:net1',
+      'fixed-neighbour 192.168.10.1 on tap1',
+      'label 16 by tap1 via 192.168.10.1',
+      'mpls-interface mpls0',
+      'nothing in bvrf-1 by 0.0.0.0/0',
+      'nothing in bvrf-1 by ::/0',
+      'tap1 in bvrf-1',
+    ])
+    expect(a.isInStep).toBe(true)
+    await detach(a, '192.168.10.1')
+    expect(snapshot(a)).toEqual(before)
+  })
+
+  test('says its LOCAL_PREF and its place in the hash order', async () => {
+    await a.attach(request('192.168.10.1/24', { localPref: 0, hashOrder: 3 }))
+    expect(said(a)[0]).toMatch(/consistentHashSortOrder:3 .* 0$/)
+  })
+
+  test('with IPv6 is a VPNv6 route, with the gateway of its own subnet', async () => {
+    await a.attach(request('192.168.10.1/24'))
+    await a.attach(request('2001:db8::1/64'))
+    expect(said(a)).toHaveLength(2)
+    expect(said(a)[1]).toMatch(/^2001:db8::1\/128 label 16 rd 10.77.0.11:1 /)
+    expect(wanted(a)).toEqual(
+      expect.arrayContaining([
+        '2001:db8::1/128 in bvrf-1 by tap1',
+        'address 192.168.10.254/24 on tap1',
+        'address 2001:db8::ffff/64 on tap1',
+        'label 16 by tap1 via 192.168.10.1',
+      ]),
+    )
+    await detach(a, '192.168.10.1')
+    expect(wanted(a)).toContain('label 16 by tap1 via 2001:db8::1')
+    expect(wanted(a)).not.toContain('address 192.168.10.254/24 on tap1')
+    expect(a.isInStep).toBe(true)
+  })
+
+  test('whose gateway is not in its subnet has it as an address alone', async () => {
+    await a.attach(request('192.168.10.1/24', { gatewayIp: ip('169.254.1.1') }))
+    expect(wanted(a)).toContain('address 169.254.1.1/32 on tap1')
+  })
+
+  test('that only receives is reached, and may not send', async () => {
+    await a.attach(request('192.168.10.1/24', { direction: 'to-port' }))
+    expect(said(a)).toHaveLength(1)
+    expect(wanted(a)).not.toContain('tap1 in bvrf-1')
+    expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by tap1'])
+  })
+
+  test('that only sends is neither announced nor reached', async () => {
+    await a.attach(request('192.168.10.1/24', { direction: 'from-port' }))
+    expect(said(a)).toEqual([])
+    expect(wanted(a)).toContain('tap1 in bvrf-1')
+    expect(routes(a)).toEqual([])
+    expect(wanted(a)).not.toContain('label 16 by tap1 via 192.168.10.1')
+  })
+
+  test('on a port that is down is attached, and reached when the port is up', async () => {
+    a.driver.kernel.addLink('tap4')
+    await a.attach(request('192.168.10.1/24', { port: 'tap4' }))
+    expect(said(a)).toHaveLength(1)
+  })
+})
+
+describe('a subnet behind several ports', () => {
+  test('is announced for each with an RD of its own, and shared among them here', async () => {
+    await a.attach(request('192.168.10.1/24', { advertiseSubnet: true }))
+    await a.attach(request('192.168.10.2/24', { ...second, advertiseSubnet: true }))
+    expect(said(a).map((text) => text.split(' [')[0])).toEqual([
+      '192.168.10.0/24 label 16 rd 10.77.0.11:2',
+      '192.168.10.0/24 label 17 rd 10.77.0.11:3',
+    ])
+    expect(routes(a)).toEqual([
+      '192.168.10.0/24 in bvrf-1 by tap1 via 192.168.10.1, tap2 via 192.168.10.2',
+      '192.168.10.1/32 in bvrf-1 by tap1',
+      '192.168.10.2/32 in bvrf-1 by tap2',
+    ])
+  })
+
+  test('takes the address in its place when it is not announced any more, and gives its RD back', async () => {
+    await a.attach(request('192.168.10.1/24', { advertiseSubnet: true }))
+    await a.attach(request('192.168.10.1/24'))
+    expect(said(a).map((text) => text.split(' [')[0])).toEqual(['192.168.10.1/32 label 16 rd 10.77.0.11:1'])
+    expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by tap1'])
+  })
+
+  test('may have the same address on each of them', async () => {
+    await a.attach(request('192.168.10.1/24', { advertiseSubnet: true }))
+    await a.attach(request('192.168.10.1/24', { ...second, advertiseSubnet: true }))
+    expect(routes(a)).toContain('192.168.10.1/32 in bvrf-1 by tap1, tap2')
+    await detach(a, '192.168.10.1')
+    expect(routes(a)).toContain('192.168.10.1/32 in bvrf-1 by tap2')
+  })
+})
+
+describe('two nodes', () => {
+  test('reach each other by labels over the reflector', async () => {
+    const b = node(B)
+    await a.attach(request('192.168.10.1/24'))
+    await b.attach(request('192.168.10.2/24'))
+    await b.attach(request('2001:db8::2/64'))
+    await clock.run(5000)
+    expect(routes(a)).toEqual([
+      '192.168.10.1/32 in bvrf-1 by tap1',
+      '192.168.10.2/32 in bvrf-1 by mpls0 via 10.77.0.12 label 16',
+      '2001:db8::2/128 in bvrf-1 by mpls0 via ::ffff:a4d:c label 16',
+    ])
+    expect(routes(b)).toContain('192.168.10.1/32 in bvrf-1 by mpls0 via 10.77.0.11 label 16')
+    expect(a.isInStep && b.isInStep).toBe(true)
+    await detach(b, '192.168.10.2')
+    await clock.run(5000)
+    expect(routes(a)).toEqual([
+      '192.168.10.1/32 in bvrf-1 by tap1',
+      '2001:db8::2/128 in bvrf-1 by mpls0 via ::ffff:a4d:c label 16',
+    ])
+  })
+
+  test('have an address both: each goes to its own', async () => {
+    const b = node(B)
+    for (const one of [a, b]) await one.attach(request('192.168.10.1/24'))
+    await clock.run(5000)
+    for (const one of [a, b]) expect(routes(one)).toEqual(['192.168.10.1/32 in bvrf-1 by tap1'])
+    await a.attach(request('192.168.10.9/24', second))
+    await detach(a, '192.168.10.1')
+    await clock.run(5000)
+    expect(routes(a)).toContain('192.168.10.1/32 in bvrf-1 by mpls0 via 10.77.0.12 label 16')
+  })
+
+  test('with IPv6 answer for each other on the ports whose link the address is on', async () => {
+    await a.attach(request('2001:db8::1/64'))
+    await a.attach(request('192.168.10.2/24', second))
+    hear('2001:db8::2/128', B, 30)
+    hear('2001:db8:9::3/128', B, 31)
+    const proxies = () => wanted(a).filter((text) => text.startsWith('proxy'))
+    expect(proxies()).toEqual(['proxy-neighbour 2001:db8::2 on tap1'])
+    await a.attach(request('2001:db8::4/64', { port: 'tap3', mac: mac('02:00:00:00:01:03') }))
+    expect(proxies()).toEqual([
+      'proxy-neighbour 2001:db8::1 on tap3',
+      'proxy-neighbour 2001:db8::2 on tap1',
+      'proxy-neighbour 2001:db8::2 on tap3',
+      'proxy-neighbour 2001:db8::4 on tap1',
+    ])
+    await detach(a, '2001:db8::4', { mac: mac('02:00:00:00:01:03') })
+    expect(proxies()).toEqual(['proxy-neighbour 2001:db8::2 on tap1'])
+  })
+})
+
+describe('routes for one prefix', () => {
+  const to = () =>
+    routes(a)
+      .find((text) => text.startsWith('10.9.0.0/16'))
+      ?.split(' by ')[1] ?? null
+
+  beforeEach(() => a.attach(request('192.168.10.1/24')))
+
+  test('share the traffic, in hash order, then in that of next hops', () => {
+    hear('10.9.0.0/16', C, 30)
+    hear('10.9.0.0/16', B, 31, { order: 1 })
+    hear('10.9.0.0/16', '10.77.0.9', 32, { order: 1 })
+    expect(to()).toBe(
+      'mpls0 via 10.77.0.13 label 30, mpls0 via 10.77.0.9 label 32, mpls0 via 10.77.0.12 label 31',
+    )
+  })
+
+  test('of the highest LOCAL_PREF only', () => {
+    hear('10.9.0.0/16', C, 30, { localPref: 200 })
+    hear('10.9.0.0/16', B, 31)
+    expect(to()).toBe('mpls0 via 10.77.0.13 label 30')
+  })
+
+  test('and the same way are one way', () => {
+    hear('10.9.0.0/16', B, 31)
+    hear('10.9.0.0/16', B, 31, { rd: 2 })
+    expect(to()).toBe('mpls0 via 10.77.0.12 label 31')
+  })
+
+  test.each([
+    ['that wants VXLAN', { communities: [encapsulation(TunnelType.Vxlan)] }, 31],
+    ['that wants GRE where there are no tunnels', { communities: [encapsulation(TunnelType.Gre)] }, 31],
+    ['with a reserved label', {}, 3],
+  ])('one %s is not used', (_, changes, label) => {
+    hear('10.9.0.0/16', B, label, changes)
+    expect(to()).toBeNull()
+  })
+
+  test('one without encapsulation is used', () => {
+    hear('10.9.0.0/16', B, 31, { communities: [] })
+    expect(to()).toBe('mpls0 via 10.77.0.12 label 31')
+  })
+
+  test('one to the address that we play the gateway at is not used', () => {
+    hear('192.168.10.254/32', B, 31)
+    expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by tap1'])
+  })
+
+  test('one that says it is from us is not used', () => {
+    hear('10.9.0.0/16', A, 16)
+    expect(to()).toBeNull()
+  })
+})
+
+describe('VRFs of one host', () => {
+  const green = { instanceId: 'green', ...second, importTargets: [RED], exportTargets: [BLUE] }
+  const red = { importTargets: [BLUE], exportTargets: [RED] }
+
+  test('that import each other send to the ports themselves', async () => {
+    await a.attach(request('192.168.10.1/24', { ...red, advertiseSubnet: true }))
+    await a.attach(request('192.168.20.2/24', green))
+    clock.advance(100)
+    expect(routes(a)).toEqual([
+      '192.168.10.0/24 in bvrf-1 by tap1 via 192.168.10.1',
+      '192.168.10.0/24 in bvrf-2 by tap1 via 192.168.10.1',
+      '192.168.10.1/32 in bvrf-1 by tap1',
+      '192.168.20.2/32 in bvrf-1 by tap2',
+      '192.168.20.2/32 in bvrf-2 by tap2',
+    ])
+    expect(a.isInStep).toBe(true)
+    await detach(a, '192.168.20.2', { instanceId: 'green', mac: second.mac })
+    clock.advance(100)
+    expect(routes(a)).toEqual([
+      '192.168.10.0/24 in bvrf-1 by tap1 via 192.168.10.1',
+      '192.168.10.1/32 in bvrf-1 by tap1',
+    ])
+    expect(wanted(a)).toContain('mpls-interface mpls0')
+  })
+
+  test('do not share a port, unless one of them only sends to it', async () => {
+    await a.attach(request('192.168.10.1/24'))
+    await expect(a.attach(request('192.168.20.2/24', { ...green, port: 'tap1' }))).rejects.toThrow(
+      'local_port: interface tap1 is attached to VPN instance net1',
+    )
+    await detach(a, '192.168.10.1')
+    await a.attach(request('192.168.10.1/24', { direction: 'to-port' }))
+    await expect(a.attach(request('192.168.20.2/24', { ...green, port: 'tap1' }))).rejects.toThrow(
+      'local_port: interface tap1 is attached to VPN instance net1',
+    )
+  })
+})
+
+describe('an IPv6 underlay', () => {
+  const OURS = '2001:db8:77::11'
+  const OTHERS = '2001:db8:77::12'
+
+  test('carries both families by bare MPLS', async () => {
+    a = node(B, { ipvpn: { address: ip(OURS), mplsInterface: 'mpls0' } })
+    await a.attach(request('192.168.10.1/24'))
+    expect([...a.speaker.rib.ownRoutes(VPNV4)].map(({ set }) => set.nextHop)).toEqual([ip(OURS)])
+    hear('10.9.0.0/16', OTHERS, 31)
+    hear('2001:db8:9::/64', OTHERS, 32)
+    expect(routes(a)).toEqual([
+      '10.9.0.0/16 in bvrf-1 by mpls0 via 2001:db8:77::12 label 31',
+      '192.168.10.1/32 in bvrf-1 by tap1',
+      '2001:db8:9::/64 in bvrf-1 by mpls0 via 2001:db8:77::12 label 32',
+    ])
+  })
+
+  test('has tunnels of its own family', async () => {
+    a = node(B, { ipvpn: { address: ip(OURS), mplsInterface: null } })
+    await a.attach(request('192.168.10.1/24'))
+    hear('10.9.0.0/16', OTHERS, 31, { communities: [] })
+    hear('10.8.0.0/16', C, 32, { communities: [] })
+    const [tunnel, ...others] = wanted(a).filter((text) => text.startsWith('mpls---'))
+    expect(others).toEqual([])
+    expect(tunnel).toMatch(/^mpls---\w{8} from 2001:db8:77::11 to 2001:db8:77::12$/)
+    expect(routes(a)).toHaveLength(2)
+  })
+})
+
+describe('MPLS in GRE', () => {
+  beforeEach(async () => {
+    network = new VirtualNetwork(clock)
+    reflector = speakerAt(RR, [peerConfig(A, { families })], clock, network, { clusterId: ip(RR) })
+    a = node(A, { ipvpn: { address: ip(A), mplsInterface: null } })
+    await a.attach(request('192.168.10.1/24'))
+  })
+
+  test('is announced, and has a tunnel to each provider edge as long as there are routes to it', () => {
+    expect(said(a)[0]).toContain('encap:GRE')
+    const forget = hear('10.9.0.0/16', B, 31, { communities: [encapsulation(TunnelType.Gre)] })
+    const forgetLast = hear('10.8.0.0/16', B, 32, { communities: [], rd: 2 })
+    const tunnel = 'mpls---0a4d000c from 10.77.0.11 to 10.77.0.12'
+    expect(wanted(a)).toEqual(
+      expect.arrayContaining([
+        tunnel,
+        '10.9.0.0/16 in bvrf-1 by mpls---0a4d000c label 31',
+        '10.8.0.0/16 in bvrf-1 by mpls---0a4d000c label 32',
+      ]),
+    )
+    expect(a.isInStep).toBe(true)
+    forget()
+    expect(wanted(a)).toContain(tunnel)
+    forgetLast()
+    expect(wanted(a)).not.toContain(tunnel)
+    expect([...a.driver.kernel.links.keys()]).not.toContain('mpls---0a4d000c')
+  })
+
+  test('takes no routes that want bare MPLS', () => {
+    hear('10.9.0.0/16', B, 31)
+    expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by tap1'])
+  })
+})
+
+describe('an attach that fails leaves everything as it was', () => {
+  test.each([
+    ['a refused port', 'vrf-port'],
+    ['a refused label', 'mpls'],
+    ['a refused route', 'route'],
+  ] as const)('%s, of the first endpoint', async (_, kind) => {
+    const before = snapshot(a)
+    a.driver.fail((op, entry) => op === 'set' && entry.kind === kind, 'EPERM: no')
+    await expect(a.attach(request('192.168.10.1/24', { advertiseSubnet: true }))).rejects.toThrow('EPERM: no')
+    expect(snapshot(a)).toEqual(before)
+  })
+
+  test('of another endpoint on the same port', async () => {
+    await a.attach(request('192.168.10.1/24'))
+    const before = snapshot(a)
+    a.driver.fail((op, entry) => op === 'set' && entry.kind === 'fixed-neighbour', 'EPERM: no')
+    await expect(a.attach(request('192.168.10.7/24', { gatewayIp: ip('192.168.10.253') }))).rejects.toThrow(
+      'EPERM',
+    )
+    expect(snapshot(a)).toEqual(before)
+    expect(a.isInStep).toBe(true)
+  })
+
+  test('when it is of the other type, or of one that this node does not serve', async () => {
+    await a.attach(request('192.168.10.1/24'))
+    const before = snapshot(a)
+    await expect(a.attach({ ip: parseInterfaceAddress('192.168.10.2/24')! })).rejects.toThrow(
+      'vpn_type: VPN instance net1 is of type ipvpn, not evpn',
+    )
+    expect(snapshot(a)).toEqual(before)
+    const other = node('10.77.0.15', { refused: { ipvpn: 'vpn_type: no' } })
+    await expect(other.attach(request('192.168.10.1/24'))).rejects.toThrow('vpn_type: no')
+  })
+})
+
+describe('a re-attach', () => {
+  beforeEach(() => a.attach(request('192.168.10.1/24')))
+
+  test('that changes nothing says nothing', async () => {
+    const [before] = a.speaker.rib.ownRoutes(VPNV4)
+    await a.attach(request('192.168.10.1/24'))
+    expect([...a.speaker.rib.ownRoutes(VPNV4)][0]).toBe(before)
+  })
+
+  test('changes targets and LOCAL_PREF under the same label and RD', async () => {
+    await a.attach(request('192.168.10.1/24', { exportTargets: [BLUE], localPref: 50 }))
+    expect(said(a)).toEqual([
+      '192.168.10.1/32 label 16 rd 10.77.0.11:1 [ encap:MPLS consistentHashSortOrder:0 target:64512:20 ] 50',
+    ])
+  })
+
+  test('moves the gateway', async () => {
+    await a.attach(request('192.168.10.1/25', { gatewayIp: ip('192.168.10.126') }))
+    expect(wanted(a).filter((text) => text.startsWith('address'))).toEqual([
+      'address 192.168.10.126/25 on tap1',
+    ])
+  })
+})
+
+test('a daemon that comes after another has the same labels, RDs, table and device', async () => {
+  await a.attach(request('192.168.10.9/24', { instanceId: 'gone', port: 'tap3' }))
+  await a.attach(request('192.168.10.1/24', { advertiseSubnet: true, hashOrder: 2 }))
+  await detach(a, '192.168.10.9', { instanceId: 'gone' })
+  const before = snapshot(a)
+  const later = node('10.77.0.16', { identifier: ip(A), ipvpn: { address: ip(A), mplsInterface: 'mpls0' } })
+  later.vpns.restore(a.vpns.snapshot())
+  expect(snapshot(later)).toEqual(before)
+  expect(wanted(later)).toContain('bvrf-2 with table 1002 for chanter:net1')
+})
+
+test('a daemon that serves no IP VPN any more clears away what its predecessor had', async () => {
+  await a.attach(request('192.168.10.1/24'))
+  const later = node('10.77.0.16', { refused: { ipvpn: 'vpn_type: no' } })
+  later.driver.kernel.addLink('bvrf-1', { kind: 'vrf', alias: 'chanter:net1', up: true, table: 1001 })
+  later.vpns.restore(a.vpns.snapshot())
+  await clock.run(1000)
+  expect(wanted(later)).toEqual([])
+  expect([...later.driver.kernel.links.keys()]).not.toContain('bvrf-1')
+  expect(later.vpns.snapshot()).toEqual({ instances: [], footprint: [] })
+})

@@ -1,0 +1,30 @@
+import { type Entry, type Hop, identity } from '../../src/dataplane/model.ts'
+import { formatIp } from '../../src/values/address.ts'
+
+/** A wanted entry with what it says, in a line. */
+export function words(entry: Entry): string {
+  switch (entry.kind) {
+    case 'route':
+      return `${formatIp(entry.prefix)}/${entry.prefixLength} in ${entry.device} by ${entry.hops.map(hop).join(', ')}`
+    case 'mpls':
+      return `label ${entry.label} by ${entry.hops.map(hop).join(', ')}`
+    case 'vrf':
+      return `${entry.device} with table ${entry.table} for ${entry.alias}`
+    case 'gre':
+      return `${entry.device} from ${formatIp(entry.local)} to ${formatIp(entry.remote)}`
+    case 'vrf-port':
+      return `${entry.device} in ${entry.vrf}`
+    case 'unreachable':
+      return `nothing in ${entry.device} by ${formatIp(entry.prefix)}/${entry.prefixLength}`
+    default:
+      return identity(entry)
+  }
+}
+
+function hop({ device, via, labels }: Hop): string {
+  return [
+    device,
+    ...(via === null ? [] : [`via ${formatIp(via)}`]),
+    ...labels.map((label) => `label ${label}`),
+  ].join(' ')
+}
