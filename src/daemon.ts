@@ -47,7 +47,12 @@ export async function runDaemon(
   const clock = systemClock
   const startTime = clock.epoch()
   const driver = openDriver(config)
-  const reconciler = new Reconciler({ clock, driver, log: log.child({ part: 'dataplane' }) })
+  const reconciler = new Reconciler({
+    clock,
+    driver,
+    log: log.child({ part: 'dataplane' }),
+    resyncMs: config.resyncSeconds * 1000,
+  })
   const { bgp, evpn, ipvpn } = config
   const families = servedFamilies(config)
   const kept = openState(config, log.child({ part: 'state' }), fresh)

@@ -29,6 +29,8 @@ export interface Summary {
     readonly failed: number
     readonly unremoved: number
   }
+  /** When the kernel was last dumped and compared with what is wanted. */
+  readonly compared?: { readonly at: number; readonly entries: number; readonly faults: number } | null
   readonly leftovers?: { readonly stale: number; readonly links: readonly { readonly name: string }[] }
   readonly state_file?: {
     readonly path: string
@@ -71,6 +73,15 @@ const ROUTES = {
   headless: 'HEADLESS: no peer left to ask, going by the last known routes since',
 } as const
 
+type Compared = NonNullable<Summary['compared']>
+
+function comparisonText(compared: Compared | null): string {
+  if (compared === null) return 'not yet since the start'
+  const { at, entries, faults } = compared
+  const found = faults === 0 ? 'all as wanted' : `${countText(faults, 'was', 'were')} not as wanted`
+  return `${countText(entries, 'entry', 'entries')} with the kernel at ${formatTime(at)}: ${found}`
+}
+
 /** The page for whoever is awake at night. */
 export function summaryText(summary: Summary): string {
   const { ok, problems, version, started, uptime_seconds, sessions, routes } = summary
@@ -96,7 +107,13 @@ export function summaryText(summary: Summary): string {
   ].join('\n')
 }
 
-function* serviceFacts({ instances, entries, leftovers, state_file }: Summary): Iterable<[string, string]> {
+function* serviceFacts({
+  instances,
+  entries,
+  compared,
+  leftovers,
+  state_file,
+}: Summary): Iterable<[string, string]> {
   if (instances !== undefined)
     yield ['networks', `${instances.count}, with ${countText(instances.endpoints, 'endpoint', 'endpoints')}`]
   if (entries !== undefined) {
@@ -107,6 +124,7 @@ function* serviceFacts({ instances, entries, leftovers, state_file }: Summary): 
       `${wanted} entries wanted: ${applied} programmed, ${pending} pending, ${failed} failed${removals}`,
     ]
   }
+  if (compared !== undefined) yield ['compared', comparisonText(compared)]
   if (leftovers !== undefined) {
     const { stale, links } = leftovers
     const kept = stale > 0 ? [`${countText(stale, 'entry', 'entries')} kept until all routes are here`] : []

@@ -66,6 +66,8 @@ export function toConfig(settings: Settings, peers: Peers) {
     usesKernel: evpn.dataplane_driver === 'linux' || ipvpn.dataplane_driver === 'linux',
     /** Path of the state file; null for none. */
     stateFile: DEFAULT.state_file || null,
+    /** 0: never. */
+    resyncSeconds: DEFAULT.resync_interval,
     log: { debug: DEFAULT.debug, file: logFile(DEFAULT.log_file, DEFAULT.log_dir) },
     /** The options by section, as the looking glass shows them at `config`. */
     effective: effective(settings, peers),

@@ -198,6 +198,11 @@ export function configSchema(interfaces: Interfaces) {
         '/var/lib/chanter/state',
         'File that keeps what agents attached over a restart of the daemon, with the `linux` driver; empty: none.',
       ),
+      resync_interval: option(
+        integer(0, 86_400),
+        300,
+        'Seconds after which the kernel is compared with what is wanted, and put right, though it told of no change; 0: never. It takes at most a twentieth of a CPU.',
+      ),
       log_file: option(
         text,
         undefined,

@@ -204,6 +204,15 @@ export interface Fault {
   readonly found: Entry | null
 }
 
+/** What came of a comparison of the kernel with what is wanted. */
+export interface Comparison {
+  /** When it ended, in epoch milliseconds. */
+  readonly at: number
+  /** How many wanted entries were compared. */
+  readonly entries: number
+  readonly faults: number
+}
+
 /** What a comparison of the whole kernel with what is wanted came to. */
 export interface Verification {
   readonly devices: number

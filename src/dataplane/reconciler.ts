@@ -15,6 +15,7 @@ import {
   same,
 } from './model.ts'
 import { Notices } from './notices.ts'
+import { Resync } from './resync.ts'
 import { Statuses } from './statuses.ts'
 import { Verifier } from './verifier.ts'
 import { Waiter } from './waiter.ts'
@@ -27,6 +28,8 @@ export interface ReconcilerParts {
   readonly clock: Clock
   readonly driver: Driver
   readonly log: Logger
+  /** How often the kernel is compared with what is wanted though it told of no change; 0 or absent: never. */
+  readonly resyncMs?: number
 }
 
 /** The forwarding loop: makes the kernel equal to what is wanted, and keeps it so. */
@@ -40,6 +43,7 @@ export class Reconciler implements Dataplane {
   readonly statuses: Statuses
   private readonly work: Work
   readonly verifier: Verifier
+  private readonly resync: Resync
   private readonly waiters = new Map<Waiter, (open: EntryStatus[]) => void>()
   private leaving: { readonly entries: readonly Entry[]; readonly resolve: () => void }[] = []
   private running = false
@@ -48,7 +52,7 @@ export class Reconciler implements Dataplane {
   private overranAt = Number.NEGATIVE_INFINITY
   private cancelDoubt: (() => void) | null = null
 
-  constructor({ clock, driver, log }: ReconcilerParts) {
+  constructor({ clock, driver, log, resyncMs = 0 }: ReconcilerParts) {
     this.clock = clock
     this.driver = driver
     this.log = log
@@ -82,18 +86,22 @@ export class Reconciler implements Dataplane {
       statuses: this.statuses,
       orphans: () => this.orphans(),
     })
+    this.resync = new Resync({ clock, verifier: this.verifier, log, intervalMs: resyncMs })
   }
 
   /** Begins to make the kernel equal to what is wanted. */
   start(): void {
     this.running = true
     this.driver.watch(this.notices)
+    this.resync.start()
     this.schedule()
   }
 
   /** Ends all activity, and the waiting for it; the kernel stays as it is. */
   stop(): void {
     this.running = false
+    this.resync.stop()
+    this.verifier.stop()
     this.exceptions.stop()
     this.cancelDoubt?.()
     for (const waiter of this.waiters.keys()) this.tell(waiter, (entry) => this.statuses.of(entry))

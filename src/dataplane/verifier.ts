@@ -4,12 +4,21 @@ import type { Devices } from './devices.ts'
 import { isPlaced, linkStep } from './diff.ts'
 import type { Driver, Link } from './driver.ts'
 import type { PortEntry } from './layout.ts'
-import { type Entry, type Fault, type Interface, identity, type Verification } from './model.ts'
+import {
+  type Comparison,
+  type Entry,
+  type Fault,
+  type Interface,
+  identity,
+  type Verification,
+} from './model.ts'
 import { Observation } from './observation.ts'
 import type { Statuses } from './statuses.ts'
 
 /** So many faults are told one by one; the rest are counted. */
 const MAX_FAULTS = 1000
+/** A step of a gentle comparison is followed by so many times its length of rest: it takes a twentieth of a CPU. */
+const REST = 19
 
 export interface VerifierParts {
   readonly clock: Clock
@@ -34,7 +43,14 @@ export class Verifier {
   private readonly devices: Devices
   private readonly statuses: Statuses
   private readonly orphans: () => readonly Interface[]
+  /** The last one that came to its end. */
+  last: Comparison | null = null
   private running: Promise<Verification> | null = null
+  /** Whether the one under way takes its time. */
+  private gentle = false
+  /** Has the rest of a gentle one end at once. */
+  private hurry: (() => void) | null = null
+  private abandon: (() => void) | null = null
 
   constructor({ clock, driver, devices, statuses, orphans }: VerifierParts) {
     this.clock = clock
@@ -44,41 +60,67 @@ export class Verifier {
     this.orphans = orphans
   }
 
-  /** Whoever asks while a comparison is under way is answered by that one. */
+  /** Whoever asks while a comparison is under way is answered by that one, which hurries from then on. */
   verify(): Promise<Verification> {
+    this.gentle = false
+    this.hurry?.()
+    return this.begin()
+  }
+
+  /** As `verify`, with rests between the steps: a dump of a large table takes seconds of a CPU. */
+  verifyGently(): Promise<Verification> {
+    this.gentle = this.running === null
+    return this.begin()
+  }
+
+  /** Whoever waits for a comparison waits forever. */
+  stop(): void {
+    this.abandon?.()
+  }
+
+  private begin(): Promise<Verification> {
     this.running ??= this.run().finally(() => {
       this.running = null
+      this.abandon = null
     })
     return this.running
   }
 
   private run(): Promise<Verification> {
-    const steps = this.steps()
+    const tally = emptyTally()
+    const steps = this.steps(tally)
+    let cancel = () => {}
+    let isOver = false
+    this.abandon = () => {
+      isOver = true
+      cancel()
+      steps.return()
+    }
     return new Promise((resolve, reject) => {
       const turn = () => {
+        this.hurry = null
+        if (isOver) return
+        const begun = this.clock.now()
         try {
-          const { done, value } = steps.next()
-          if (done) resolve(value)
-          else this.clock.soon(turn)
+          if (steps.next().done) {
+            this.last = comparisonOf(tally, this.clock.epoch())
+            return resolve(tally)
+          }
         } catch (error) {
-          reject(error)
+          return reject(error)
+        }
+        if (!this.gentle) return this.clock.soon(turn)
+        cancel = this.clock.after((this.clock.now() - begun) * REST, turn)
+        this.hurry = () => {
+          cancel()
+          turn()
         }
       }
       turn()
     })
   }
 
-  private *steps(): Generator<undefined, Verification> {
-    const tally: Tally = {
-      devices: 0,
-      entries: 0,
-      missing: 0,
-      different: 0,
-      extra: 0,
-      faults: [],
-      orphans: [],
-      unreadable: [],
-    }
+  private *steps(tally: Tally): Generator<undefined, void> {
     for (const device of [...this.devices.all.values()]) {
       if (device.index === null && device.link === null && device.port === null) continue
       try {
@@ -88,7 +130,6 @@ export class Verifier {
       }
     }
     tally.orphans = this.orphans()
-    return tally
   }
 
   private *verifyDevice(device: Device, tally: Tally): Generator<undefined, void> {
@@ -134,6 +175,23 @@ export class Verifier {
   private isBelieved(entry: Entry): boolean {
     return this.statuses.tried(entry).state === 'applied'
   }
+}
+
+function emptyTally(): Tally {
+  return {
+    devices: 0,
+    entries: 0,
+    missing: 0,
+    different: 0,
+    extra: 0,
+    faults: [],
+    orphans: [],
+    unreadable: [],
+  }
+}
+
+function comparisonOf({ entries, missing, different, extra }: Tally, at: number): Comparison {
+  return { at, entries, faults: missing + different + extra }
 }
 
 function isWaiting(waiting: ReturnType<AnyTable['pending']>, { fault, entry }: Fault): boolean {

@@ -15,5 +15,6 @@ export function dataplaneView(reconciler: Reconciler) {
     staleCount: () => statuses.staleCount(),
     orphans: () => reconciler.orphans(),
     verify: () => verifier.verify(),
+    compared: () => verifier.last,
   }
 }

@@ -1,4 +1,12 @@
-import type { Counts, Entry, EntryStatus, Interface, Status, Verification } from '../dataplane/model.ts'
+import type {
+  Comparison,
+  Counts,
+  Entry,
+  EntryStatus,
+  Interface,
+  Status,
+  Verification,
+} from '../dataplane/model.ts'
 
 /** What the API asks of the forwarding loop. */
 export interface DataplaneView {
@@ -21,6 +29,8 @@ export interface DataplaneView {
   orphans(): readonly Interface[]
   /** Compares the whole kernel with what it is taken to hold. */
   verify(): Promise<Verification>
+  /** The last such comparison; null before the first. */
+  compared(): Comparison | null
 }
 
 /** What became of an entry, in the words of the API; times are in epoch milliseconds. */

@@ -55,6 +55,7 @@ function servicesSummary({ vpns, dataplane, stateFile }: ServiceViews) {
       pending_since: dataplane.waitingSince(),
       unremoved: dataplane.unremovedCount(),
     },
+    compared: dataplane.compared(),
     leftovers: {
       stale: dataplane.staleCount(),
       links: dataplane.orphans().map(({ name, alias }) => ({ name, alias })),

@@ -24,6 +24,7 @@ const WELL = {
   routes: { state: 'complete', since: SINCE, received: 1204, own: 4 },
   instances: { count: 1, endpoints: 3 },
   entries: { wanted: 60, applied: 60, pending: 0, failed: 0, unremoved: 0 },
+  compared: { at: SINCE, entries: 60, faults: 0 },
   leftovers: { stale: 0, links: [] },
   state_file: { path: '/var/lib/chanter/state', written: SINCE, failure: null },
 }
@@ -48,6 +49,7 @@ const ILL = {
   sessions: { established: 0, disabled: 1, peers: [{ ...PEER, state: 'Idle', reason: 'disabled' }] },
   routes: { ...WELL.routes, state: 'headless' },
   entries: { wanted: 60, applied: 48, pending: 1, failed: 11, unremoved: 0 },
+  compared: { at: SINCE, entries: 60, faults: 2 },
   leftovers: { stale: 2, links: [{ name: 'evpn---old' }] },
   state_file: { ...WELL.state_file, failure: { reason: 'ENOSPC', since: SINCE } },
 }
@@ -75,6 +77,7 @@ sessions    1 of 1 established
 routes      complete since 2026-11-25 02:11:07; 1204 received, 4 ours
 networks    1, with 3 endpoints
 kernel      60 entries wanted: 60 programmed, 0 pending, 0 failed
+compared    60 entries with the kernel at 2026-11-25 02:11:07: all as wanted
 leftovers   none
 state file  /var/lib/chanter/state, written 2026-11-25 02:11:07
 
@@ -96,6 +99,7 @@ sessions    0 of 1 established, 1 disabled
 routes      HEADLESS: no peer left to ask, going by the last known routes since 2026-11-25 02:11:07; 1204 received, 4 ours
 networks    1, with 3 endpoints
 kernel      60 entries wanted: 48 programmed, 1 pending, 11 failed
+compared    60 entries with the kernel at 2026-11-25 02:11:07: 2 were not as wanted
 leftovers   2 entries kept until all routes are here; links that nobody wants: evpn---old
 state file  NOT WRITABLE: /var/lib/chanter/state: ENOSPC
 

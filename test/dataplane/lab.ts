@@ -5,7 +5,7 @@ import type { Reconciler } from '../../src/dataplane/reconciler.ts'
 /** A kernel to try the dataplane on, and somebody else who changes it behind our back. */
 export interface Lab {
   /** A running reconciler on this kernel; the one before, if any, is stopped. One that is deaf hears of no change. */
-  restart(options?: { readonly deaf: boolean }): Reconciler
+  restart(options?: { readonly deaf?: boolean; readonly resyncMs?: number }): Reconciler
   /** The driver of the last reconciler. */
   readonly driver: Driver
   addInterface(name: string): void

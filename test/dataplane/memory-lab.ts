@@ -31,10 +31,10 @@ export function memoryLab(): MemoryLab {
   return {
     clock,
     driver,
-    restart({ deaf } = { deaf: false }) {
+    restart({ deaf = false, resyncMs = 0 } = {}) {
       reconciler?.stop()
       driver.watch = deaf ? () => driver.close() : MemoryDriver.prototype.watch
-      reconciler = new Reconciler({ clock, driver, log: pino({ level: 'silent' }) })
+      reconciler = new Reconciler({ clock, driver, log: pino({ level: 'silent' }), resyncMs })
       reconciler.start()
       return reconciler
     },

@@ -49,11 +49,11 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
     get driver() {
       return driver
     },
-    restart({ deaf } = { deaf: false }) {
+    restart({ deaf = false, resyncMs = 0 } = {}) {
       stop()
       driver = new LinuxDriver({ clock: systemClock, ...options })
       if (deaf) driver.watch = () => {}
-      reconciler = new Reconciler({ clock: systemClock, driver, log: pino({ level: 'silent' }) })
+      reconciler = new Reconciler({ clock: systemClock, driver, log: pino({ level: 'silent' }), resyncMs })
       reconciler.start()
       return reconciler
     },

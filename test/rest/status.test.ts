@@ -51,6 +51,7 @@ describe('GET /status', () => {
       routes: { state: 'complete', since: expect.any(Number), received: expect.any(Number), own: 2 },
       instances: { count: 1, endpoints: 1 },
       entries: { wanted: 7, applied: 7, pending: 0, failed: 0, pending_since: null, unremoved: 0 },
+      compared: null,
       leftovers: { stale: 0, links: [] },
       state_file: null,
     })

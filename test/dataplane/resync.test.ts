@@ -1,0 +1,87 @@
+import { pino } from 'pino'
+import { beforeEach, expect, test, vi } from 'vitest'
+import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import * as e from './entries.ts'
+import { type MemoryLab, memoryLab } from './memory-lab.ts'
+
+const RESYNC_MS = 300_000
+const STEP_MS = 10
+
+let lab: MemoryLab
+let dataplane: Reconciler
+let warnings: string[]
+
+beforeEach(async () => {
+  lab = memoryLab()
+  lab.addInterface('tap1')
+  warnings = []
+  const { clock, driver } = lab
+  driver.watch = () => {} // it hears of no change
+  const log = pino({ level: 'warn' }, { write: (line: string) => void warnings.push(line) })
+  dataplane = new Reconciler({ clock, driver, log, resyncMs: RESYNC_MS })
+  dataplane.start()
+  for (const entry of [...e.network, e.remote(2)]) dataplane.want(entry)
+  await lab.until(() => lab.holds(e.remote(2)))
+})
+
+test('what changed without a word is put right after the interval, time and again, and said once each time', async () => {
+  for (let round = 1; round <= 3; round++) {
+    lab.forget(e.remote(2))
+    await lab.clock.run(RESYNC_MS - 1000)
+    expect(lab.holds(e.remote(2))).toBe(false)
+    await lab.clock.run(1000)
+    expect(lab.holds(e.remote(2))).toBe(true)
+    expect(warnings).toHaveLength(round)
+    expect(warnings.at(-1)).toContain('missing: remote-mac 02:00:00:00:00:02 on vx0')
+  }
+})
+
+test('where all is as wanted nothing is said, and when that was is known', async () => {
+  expect(dataplane.verifier.last).toBeNull()
+  await lab.clock.run(RESYNC_MS + 1000)
+  expect(warnings).toEqual([])
+  const { at, ...counts } = dataplane.verifier.last!
+  expect(counts).toEqual({ entries: 5, faults: 0 })
+  expect(lab.clock.epoch() - at).toBeLessThan(2000)
+})
+
+test('nothing happens after the end', async () => {
+  lab.forget(e.remote(2))
+  dataplane.stop()
+  await lab.clock.run(10 * RESYNC_MS)
+  expect(lab.holds(e.remote(2))).toBe(false)
+})
+
+/** Has the kernel take its time for each step of a look at a device; the result tells how much it took in all. */
+function slowDown(): () => number {
+  let worked = 0
+  const { clock, driver } = lab
+  const now = clock.now.bind(clock)
+  vi.spyOn(clock, 'now').mockImplementation(() => now() + worked)
+  const observe = driver.observe.bind(driver)
+  vi.spyOn(driver, 'observe').mockImplementation(function* (device) {
+    for (const sightings of observe(device)) {
+      worked += STEP_MS
+      yield sightings
+    }
+  })
+  return () => worked
+}
+
+test('it rests after each step, so that it takes a twentieth of a CPU', async () => {
+  await lab.clock.run(RESYNC_MS - 1)
+  const worked = slowDown()
+  const begun = lab.clock.epoch()
+  await lab.until(() => dataplane.verifier.last !== null)
+  expect(worked()).toBeGreaterThan(0)
+  expect(lab.clock.epoch() - begun).toBeGreaterThanOrEqual(19 * worked())
+})
+
+test('somebody who asks for a comparison does not wait for its rests', async () => {
+  await lab.clock.run(RESYNC_MS - 1)
+  const worked = slowDown()
+  await lab.until(() => worked() > 0)
+  const begun = lab.clock.epoch()
+  await lab.wait(dataplane.verifier.verify())
+  expect(lab.clock.epoch() - begun).toBeLessThan(STEP_MS)
+})
