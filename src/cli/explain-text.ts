@@ -1,53 +1,77 @@
 import { entryText, type ListedEntry } from './status-text.ts'
 import { formatColumns } from './table.ts'
 
+interface ExplainedRoute {
+  readonly fate: string
+  readonly reason: string | null
+  readonly next_hop: string | null
+  readonly source: string
+  readonly stale: boolean
+  readonly route: string
+}
+
+interface Explained {
+  readonly id: string
+  readonly name: string
+  readonly import: readonly string[]
+  readonly not_shown: number
+  readonly entries: readonly ListedEntry[]
+}
+
+interface ExplainedEvpn extends Explained {
+  readonly type: 'evpn'
+  readonly vni: number
+  readonly local: readonly {
+    readonly mac: string
+    readonly ip: string | null
+    readonly port: string
+    readonly direction: string
+    readonly sequence: number
+    /** It moves too often to be in one place. */
+    readonly duplicate: boolean
+  }[]
+  readonly routes: readonly (ExplainedRoute & { readonly vni: number })[]
+}
+
+interface ExplainedVrf extends Explained {
+  readonly type: 'ipvpn'
+  readonly rd: string
+  readonly table: number
+  /** Ports on which this machine has the address as a gateway. */
+  readonly gateway_on: readonly string[]
+  readonly local: readonly {
+    readonly mac: string
+    readonly ip: string | null
+    readonly port: string
+    readonly direction: string
+    readonly label: number
+  }[]
+  readonly routes: readonly (ExplainedRoute & { readonly label: number })[]
+}
+
 /** What `/explain` answers. */
 export interface Explanation {
   readonly address: string
   /** Routes for the address in the RIB. */
   readonly routes: number
-  readonly instances: readonly {
-    readonly id: string
-    readonly name: string
-    readonly vni: number
-    readonly import: readonly string[]
-    readonly local: readonly {
-      readonly mac: string
-      readonly ip: string | null
-      readonly port: string
-      readonly direction: string
-      readonly sequence: number
-      /** It moves too often to be in one place. */
-      readonly duplicate: boolean
-    }[]
-    readonly routes: readonly {
-      readonly fate: string
-      readonly reason: string | null
-      readonly next_hop: string | null
-      readonly vni: number
-      readonly source: string
-      readonly stale: boolean
-      readonly route: string
-    }[]
-    readonly not_shown: number
-    readonly entries: readonly ListedEntry[]
-  }[]
+  readonly instances: readonly (ExplainedEvpn | ExplainedVrf)[]
   readonly quarantined: readonly { readonly source: string; readonly reason: string }[]
-  readonly dropped: readonly {
-    readonly source: string
-    readonly looped: number
-    readonly rejected: number
-    readonly treated_as_withdraw: number
-  }[]
+  readonly dropped: readonly { readonly source: string; readonly route: string; readonly reason: string }[]
+  readonly malformed: readonly { readonly source: string; readonly messages: number }[]
 }
 
-export function explanationText({ address, routes, instances, quarantined, dropped }: Explanation): string {
+export function explanationText(explanation: Explanation): string {
+  const { address, routes, instances, quarantined, dropped, malformed } = explanation
   return [
     ...(instances.length === 0 ? [nowhere(address, routes)] : instances.map(instanceText)),
+    ...dropped.map(({ source, route, reason }) => `${source} said ${route}, which is not kept: ${reason}`),
     ...quarantined.map(
       ({ source, reason }) => `${source} said something unreadable with these octets: ${reason}`,
     ),
-    ...dropped.map(droppedText),
+    ...malformed.map(
+      ({ source, messages }) =>
+        `malformed messages of ${source}, perhaps about this address, that withdrew what they named: ${messages}`,
+    ),
   ].join('\n')
 }
 
@@ -57,23 +81,15 @@ function nowhere(address: string, routes: number): string {
     : `${address} is not attached here; there are routes for it, and no instance to import them`
 }
 
-function instanceText({ id, name, vni, ...instance }: Explanation['instances'][number]): string {
-  const { routes, entries, not_shown } = instance
-  const local = instance.local.map(
-    ({ mac, ip, port, direction, sequence, duplicate }) =>
-      `attached here: ${mac} ${ip ?? 'any address'} on ${port}, ${direction}, mobility sequence ${sequence}${duplicate ? ', DUPLICATE: it moves too often, and outbids nobody' : ''}`,
-  )
-  const rows = routes.map(({ fate, next_hop, vni: label, source, stale, route, reason }) => [
-    fate.toUpperCase(),
-    next_hop ?? '',
-    `vni ${label}`,
-    `from ${source}${stale ? ', stale' : ''}`,
-    route,
-    ...(reason === null ? [] : [`(${reason})`]),
-  ])
+function instanceText(instance: Explanation['instances'][number]): string {
+  const { id, name, entries, not_shown } = instance
+  const rows =
+    instance.type === 'evpn'
+      ? instance.routes.map((route) => rowOf(route, `vni ${route.vni}`))
+      : instance.routes.map((route) => rowOf(route, `label ${route.label}`))
   return [
-    `${id} (${name}, VNI ${vni}, imports ${instance.import.join(', ') || 'nothing'})`,
-    ...local.map((line) => `  ${line}`),
+    `${id} (${name}, ${natureOf(instance)}, imports ${instance.import.join(', ') || 'nothing'})`,
+    ...localLines(instance).map((line) => `  ${line}`),
     ...(rows.length === 0 ? ['  no routes'] : indented(formatColumns(rows))),
     ...(not_shown > 0 ? [`  and ${not_shown} more that it does not import`] : []),
     ...(entries.length === 0
@@ -82,21 +98,36 @@ function instanceText({ id, name, vni, ...instance }: Explanation['instances'][n
   ].join('\n')
 }
 
-function indented(text: string): string[] {
-  return text.split('\n').map((line) => `  ${line}`)
+function natureOf(instance: ExplainedEvpn | ExplainedVrf): string {
+  return instance.type === 'evpn' ? `VNI ${instance.vni}` : `RD ${instance.rd}, table ${instance.table}`
 }
 
-function droppedText({
-  source,
-  looped,
-  rejected,
-  treated_as_withdraw,
-}: Explanation['dropped'][number]): string {
-  const kinds = [
-    [looped, 'were ours coming back'],
-    [rejected, 'no policy lets in'],
-    [treated_as_withdraw, 'messages were malformed'],
+function localLines(instance: ExplainedEvpn | ExplainedVrf): string[] {
+  if (instance.type === 'evpn')
+    return instance.local.map(
+      ({ mac, ip, port, direction, sequence, duplicate }) =>
+        `attached here: ${mac} ${ip ?? 'any address'} on ${port}, ${direction}, mobility sequence ${sequence}${duplicate ? ', DUPLICATE: it moves too often, and outbids nobody' : ''}`,
+    )
+  return [
+    ...instance.gateway_on.map((port) => `this machine has it, as the gateway on ${port}`),
+    ...instance.local.map(
+      ({ mac, ip, port, direction, label }) =>
+        `attached here: ${mac} ${ip} on ${port}, ${direction}, label ${label}`,
+    ),
   ]
-  const told = kinds.filter(([count]) => Number(count) > 0).map(([count, why]) => `${count} ${why}`)
-  return `of ${source}, and not kept, so perhaps about this address: ${told.join(', ')}`
+}
+
+function rowOf({ fate, next_hop, source, stale, route, reason }: ExplainedRoute, number: string): string[] {
+  return [
+    fate.toUpperCase(),
+    next_hop ?? '',
+    number,
+    `from ${source}${stale ? ', stale' : ''}`,
+    route,
+    ...(reason === null ? [] : [`(${reason})`]),
+  ]
+}
+
+function indented(text: string): string[] {
+  return text.split('\n').map((line) => `  ${line}`)
 }

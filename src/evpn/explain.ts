@@ -20,7 +20,7 @@ export interface Verdict {
   readonly reason: string | null
 }
 
-export function concerns({ nlri }: MacRoute, address: Address): boolean {
+export function concerns({ nlri }: Pick<MacRoute, 'nlri'>, address: Address): boolean {
   return 'mac' in address ? nlri.mac === address.mac : nlri.ip === address.ip
 }
 

@@ -81,6 +81,11 @@ export class Mobility {
     return undefined
   }
 
+  /** The addresses that are taken for duplicates. */
+  *duplicateMacs(): Iterable<Mac> {
+    for (const mac of [...this.duplicates.keys()]) if (this.duplicateSince(mac) !== undefined) yield mac
+  }
+
   /** Adds a local address: `highest` is the highest sequence that others announce, undefined when nobody does. True when it became a duplicate. */
   attach(mac: Mac, highest: number | undefined): boolean {
     const duplicate = highest !== undefined && this.moved(mac)

@@ -1,4 +1,4 @@
-import type { Prefix } from '../bgp/nlri/prefix.ts'
+import { maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
 import { labelOf } from '../bgp/values/label.ts'
 import type { Dataplane, Hop, Route } from '../dataplane/model.ts'
 import { type Ip, isIpv4 } from '../values/address.ts'
@@ -7,7 +7,7 @@ import { type Addressed, hostPrefix, prefixesOf } from './advertise.ts'
 import type { Core } from './core.ts'
 import type { Endpoint } from './endpoint.ts'
 import { chooseLocal, gatewayOf, localHop, type Place, projectProxies, projectRoute } from './project.ts'
-import { chooseWays, type LocalFacts, unusable, type VpnRoute, whyNotChosen } from './select.ts'
+import { chooseWays, type Fate, type LocalFacts, unusable, type VpnRoute, whyNotChosen } from './select.ts'
 
 /** What is known of a prefix, and what came of it. */
 interface Known {
@@ -90,13 +90,24 @@ export class Prefixes {
     return this.known.get(keyOf(prefix))?.wanted ?? null
   }
 
-  /** Why forwarding does not go by a learned route; null when it does. */
-  whyUnused(route: VpnRoute): string | null {
+  /** The route that packets to an address go by: of those wanted, the one with the longest prefix. */
+  routeTo(ip: Ip): Route | null {
+    for (let length = ip.length * 8; length >= 0; length--) {
+      const route = this.wantedFor({ ip: maskPrefix(ip, length), length })
+      if (route !== null) return route
+    }
+    return null
+  }
+
+  /** What became of a learned route. */
+  fateOf(route: VpnRoute): Fate {
     const reason = unusable(route, this.facts)
+    if (reason !== null) return { fate: 'unusable', reason }
     const known = this.known.get(keyOf(route.nlri))
-    if (reason !== null || known === undefined) return reason
-    const ways = this.waysTo(known)
-    return ways.includes(route) ? null : whyNotChosen(route, ways)
+    const ways = known === undefined ? [] : this.waysTo(known)
+    return ways.includes(route)
+      ? { fate: 'used', reason: null }
+      : { fate: 'beaten', reason: whyNotChosen(route, ways) }
   }
 
   /** Others may be on the link of the endpoint's port now, or no more. */

@@ -21,6 +21,11 @@ export interface LocalFacts extends CoreFacts {
   isGateway(prefix: Prefix): boolean
 }
 
+/** What became of a route in a VRF. `used`: forwarding goes by it. `beaten`: another route, or a local endpoint, is better. */
+export type Fate =
+  | { readonly fate: 'used'; readonly reason: null }
+  | { readonly fate: 'beaten' | 'unusable'; readonly reason: string }
+
 const DEFAULT_LOCAL_PREF = 100
 /** More ways than that to one prefix are left out: the kernel has no room for any number of them in one route. */
 const MAX_WAYS = 128

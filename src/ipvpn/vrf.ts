@@ -1,11 +1,11 @@
 import { type Family, VPNV4, VPNV6 } from '../bgp/family.ts'
-import { formatPrefix } from '../bgp/nlri/prefix.ts'
+import { formatPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
 import type { Subscriber } from '../bgp/rib/rib.ts'
 import { localSource, type Route, type Source } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Rd } from '../bgp/values/rd.ts'
-import type { Dataplane, Route as RouteEntry } from '../dataplane/model.ts'
+import type { Dataplane, Route as WantedRoute } from '../dataplane/model.ts'
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import { type Advertisement, advertiseEndpoint, hostPrefix, isAddressed } from './advertise.ts'
@@ -13,7 +13,7 @@ import type { Core } from './core.ts'
 import type { Endpoint } from './endpoint.ts'
 import { Prefixes } from './prefixes.ts'
 import { type EndpointEntry, type NetworkEntry, type Place, projectEndpoint, projectVrf } from './project.ts'
-import { isVpnRoute, type VpnRoute } from './select.ts'
+import { type Fate, isVpnRoute, type VpnRoute } from './select.ts'
 
 export interface VrfConfig extends Place {
   /** The id that the agents know it by. */
@@ -62,7 +62,7 @@ export class Vrf implements Subscriber {
   }
 
   /** The route to an endpoint that was added, where there is one. */
-  routeEntries({ ip }: Pick<Endpoint, 'ip'>): RouteEntry[] {
+  routeEntries({ ip }: Pick<Endpoint, 'ip'>): WantedRoute[] {
     const route = ip === null ? null : this.prefixes.wantedFor(hostPrefix(ip))
     return route === null ? [] : [route]
   }
@@ -137,9 +137,24 @@ export class Vrf implements Subscriber {
       for (const route of this.speaker.rib.ownRoutes(family)) if (route.source === this.source) yield route
   }
 
-  /** Why forwarding does not go by an imported route; null when it does. */
-  whyUnused(route: VpnRoute): string | null {
-    return this.prefixes.whyUnused(route)
+  /** Whether the import targets brought this very route. */
+  imports(route: Route): boolean {
+    return this.imported.get(route.key) === route
+  }
+
+  /** What became of an imported route. */
+  fateOf(route: VpnRoute): Fate {
+    return this.prefixes.fateOf(route)
+  }
+
+  /** The wanted route that packets to an address go by. */
+  routeTo(ip: Ip): WantedRoute | null {
+    return this.prefixes.routeTo(ip)
+  }
+
+  /** What is wanted of a prefix; null when there is no way to it. */
+  wantedFor(prefix: Prefix): WantedRoute | null {
+    return this.prefixes.wantedFor(prefix)
   }
 
   private firstAddress(mac: Mac): Ip | null {

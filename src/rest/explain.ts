@@ -1,148 +1,116 @@
 import type { FastifyInstance } from 'fastify'
-import { EVPN } from '../bgp/family.ts'
 import type { Neighbour } from '../bgp/neighbour.ts'
-import { isStale, type Route } from '../bgp/rib/route.ts'
+import { nlriCodec } from '../bgp/nlri/index.ts'
+import { formatPrefix, maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
+import type { DroppedRoute } from '../bgp/rib/dropped-routes.ts'
 import type { Speaker } from '../bgp/speaker.ts'
-import { formatRouteTarget } from '../bgp/values/extended-community.ts'
-import { type Address, concerns, entriesOf, isAt, judge, type Verdict } from '../evpn/explain.ts'
-import { isMacRoute, type MacRoute, mobilityOf } from '../evpn/select.ts'
-import { formatIp, parseIp } from '../values/address.ts'
+import { type Address, concerns } from '../evpn/explain.ts'
+import { covers } from '../ipvpn/explain.ts'
+import { formatIp, parseInterfaceAddress, parseIp } from '../values/address.ts'
 import { formatMac, parseMac } from '../values/mac.ts'
-import type { EvpnNetwork } from '../vpn/instance.ts'
-import type { VpnService } from '../vpn/service.ts'
-import type { DataplaneView } from './dataplane-view.ts'
+import type { Instance } from '../vpn/instance.ts'
 import { BadRequest } from './errors.ts'
+import { explainEvpn, hasToDo, macChains } from './explain-evpn.ts'
+import { explainVrf, hasPart, prefixChains } from './explain-vrf.ts'
+import { MAX_STRANGERS } from './explained.ts'
 import type { ServiceViews } from './looking-glass/index.ts'
-import { nlriText } from './looking-glass/routes.ts'
 import { readQuery } from './query.ts'
 import { instanceNamed, json, refuseOthers } from './status.ts'
-import { showItem } from './status-entries.ts'
 
-/** Instances shown where none has to do with the address, and routes shown that an instance does not import. */
-const MAX_STRANGERS = 20
+/** What somebody asks about. */
+type Subject = Address | { readonly prefix: Prefix }
 
-/** `GET /explain?address=MAC|IP[&instance=ID]`: where the address is, and why there. */
-export function addExplain(app: FastifyInstance, speaker: Speaker, { vpns, dataplane }: ServiceViews): void {
+/** `GET /explain?address=MAC|IP|PREFIX[&instance=ID]`: where the address is, and why there. */
+export function addExplain(app: FastifyInstance, speaker: Speaker, services: ServiceViews): void {
   app.get('/explain', async (request, reply) => {
     const query = readQuery(request, ['address', 'instance'])
-    const address = parseAddress(query.address)
-    const only = query.instance === undefined ? null : instanceNamed(query.instance, vpns)
-    if (only?.type === 'ipvpn')
-      throw new BadRequest(`'instance' is ${only.vpn.config.id}, an IP VPN: only EVPN is explained`)
-    const chains = await chainsFor(address, speaker)
-    const shown = only === null ? concerned(vpns, chains, address) : [only]
+    const subject = parseSubject(query.address)
+    const only = query.instance === undefined ? null : instanceNamed(query.instance, services.vpns)
     const answer = {
-      address: 'mac' in address ? formatMac(address.mac) : formatIp(address.ip),
-      instances: shown.map((instance) => explain(instance, chains, address, dataplane)),
-      routes: chains.length,
-      ...lost([...speaker.neighbours.values()], address),
+      address: subjectText(subject),
+      ...(await explain(subject, only, speaker, services)),
+      ...lost([...speaker.neighbours.values()], subject),
     }
     return json(reply).send(JSON.stringify(answer))
   })
   refuseOthers(app, '/explain', ['POST', 'PUT', 'PATCH', 'DELETE'])
 }
 
-function parseAddress(text: string | undefined): Address {
-  if (text === undefined) throw new BadRequest("missing parameter 'address': expected a MAC or IP address")
+function parseSubject(text: string | undefined): Subject {
+  if (text === undefined)
+    throw new BadRequest("missing parameter 'address': expected a MAC address, an IP address or a prefix")
   const mac = parseMac(text)
   if (mac !== undefined) return { mac }
   const ip = parseIp(text)
   if (ip !== undefined) return { ip }
-  throw new BadRequest(`'address' is ${JSON.stringify(text)}: expected a MAC or IP address`)
+  const given = parseInterfaceAddress(text)
+  if (given === undefined)
+    throw new BadRequest(
+      `'address' is ${JSON.stringify(text)}: expected a MAC address, an IP address or a prefix`,
+    )
+  return { prefix: { ip: maskPrefix(given.ip, given.prefixLength), length: given.prefixLength } }
 }
 
-/** The routes for an address in the RIB, by key, the best of each first. */
-function chainsFor(address: Address, { rib }: Speaker): Promise<MacRoute[][]> {
-  const chains: MacRoute[][] = []
-  const visit = (head: Route): boolean => {
-    if (!isMacRoute(head) || !concerns(head, address)) return true
-    const chain: MacRoute[] = []
-    for (let route: Route | null = head; route !== null; route = route.next) chain.push(route as MacRoute)
-    chains.push(chain)
-    return true
-  }
-  return new Promise((resolve) => rib.walk(rib.best(EVPN), visit, () => resolve(chains)))
+function subjectText(subject: Subject): string {
+  if ('mac' in subject) return formatMac(subject.mac)
+  return 'ip' in subject ? formatIp(subject.ip) : formatPrefix(subject.prefix)
 }
 
-/** The instances that have the address, or import a route for it; where there are none, those that might. */
-function concerned(
-  { instances }: VpnService,
-  chains: readonly MacRoute[][],
-  address: Address,
-): EvpnNetwork[] {
-  const all = [...instances.values()].filter((one) => one.type === 'evpn')
-  const found = all.filter(
-    ({ evpn, attachments }) =>
-      [...attachments].some((one) => isAt(one, address)) ||
-      chains.some(([head]) => head !== undefined && evpn.imports(head)),
-  )
-  if (found.length > 0) return found
-  return chains.length === 0 ? [] : all.slice(0, MAX_STRANGERS)
-}
-
-function explain(
-  { evpn, attachments }: EvpnNetwork,
-  chains: readonly MacRoute[][],
-  address: Address,
-  dataplane: DataplaneView,
-): unknown {
-  const local = [...attachments].filter((one) => isAt(one, address))
-  const verdicts = judge(evpn, chains, local.length > 0)
-  const strangers = verdicts.filter(({ fate }) => fate === 'not imported')
-  const imported = verdicts.filter(({ fate }) => fate !== 'not imported')
-  const routes = imported.map(({ route }) => route)
-  const entries = [...entriesOf(evpn, address, routes, local)].map((entry) => dataplane.find(entry))
+/** The instances that have to do with the address, or `only` that one; where there are none, those that might. */
+async function explain(
+  subject: Subject,
+  only: Instance | null,
+  speaker: Speaker,
+  { vpns, dataplane }: ServiceViews,
+) {
+  const all = only === null ? [...vpns.instances.values()] : [only]
+  const inEvpn = 'prefix' in subject ? null : subject
+  const inVrf = 'mac' in subject ? null : subject
+  const macs = inEvpn === null ? [] : await macChains(inEvpn, speaker)
+  const prefixes = inVrf === null ? [] : await prefixChains(inVrf, speaker)
+  const isConcerned = (one: Instance): boolean =>
+    one.type === 'evpn'
+      ? inEvpn !== null && hasToDo(one, macs, inEvpn)
+      : inVrf !== null && hasPart(one, prefixes, inVrf)
+  const concerned = only === null ? all.filter(isConcerned) : all
+  const strangers = all.filter(({ type }) => (type === 'evpn' ? macs : prefixes).length > 0)
+  const shown = concerned.length > 0 ? concerned : strangers.slice(0, MAX_STRANGERS)
   return {
-    id: evpn.config.id,
-    name: evpn.config.name,
-    vni: evpn.config.vni,
-    import: [...evpn.importTargets].map(formatRouteTarget),
-    local: local.map(({ mac, ip, port, direction }) => ({
-      mac: formatMac(mac),
-      ip: ip === null ? null : formatIp(ip),
-      port,
-      direction,
-      sequence: evpn.mobility.sequenceOf(mac),
-      duplicate: evpn.mobility.duplicateSince(mac) !== undefined,
-    })),
-    routes: [...imported, ...strangers.slice(0, MAX_STRANGERS)].map(showVerdict),
-    not_shown: Math.max(0, strangers.length - MAX_STRANGERS),
-    entries: entries.filter((item) => item !== undefined).map((item) => showItem(item, dataplane)),
+    instances: shown.flatMap((one): object[] => {
+      if (one.type === 'evpn') return inEvpn === null ? [] : [explainEvpn(one, macs, inEvpn, dataplane)]
+      return inVrf === null ? [] : [explainVrf(one, prefixes, inVrf, dataplane)]
+    }),
+    routes: macs.length + prefixes.length,
   }
 }
 
-function showVerdict({ route, fate, reason }: Verdict): unknown {
-  const { set, nlri, source } = route
-  const { sticky, sequence } = mobilityOf(set)
-  return {
-    fate,
-    reason,
-    next_hop: set.nextHop === null ? null : formatIp(set.nextHop),
-    vni: nlri.label,
-    source: source.name,
-    local_pref: set.attributes.localPref,
-    mobility: { sequence, sticky },
-    route_targets: set.routeTargets.map(formatRouteTarget),
-    stale: isStale(route),
-    route: nlriText(route),
-  }
-}
-
-/** What may have been about the address and did not come to the RIB: unreadable NLRI that holds its octets, and routes that were only counted. */
-function lost(neighbours: readonly Neighbour[], address: Address): object {
-  const octets = 'mac' in address ? macOctets(address.mac) : address.ip
+/** What is about the address and did not come to the RIB: routes that may not, NLRI that holds its octets and is unreadable, and malformed messages, of which there is only a count. */
+function lost(neighbours: readonly Neighbour[], subject: Subject): object {
+  const octets = 'mac' in subject ? macOctets(subject.mac) : 'ip' in subject ? subject.ip : subject.prefix.ip
   return {
     quarantined: neighbours.flatMap(({ source, routesIn }) =>
       routesIn.quarantine
         .filter(({ bytes }) => Buffer.from(bytes).includes(octets, 0, 'latin1'))
         .map(({ reason }) => ({ source: source.name, reason })),
     ),
-    dropped: neighbours.flatMap(({ source, routesIn: { counters } }) => {
-      const { looped, rejected, treatedAsWithdraw } = counters
-      if (looped + rejected + treatedAsWithdraw === 0) return []
-      return [{ source: source.name, looped, rejected, treated_as_withdraw: treatedAsWithdraw }]
-    }),
+    dropped: neighbours.flatMap(({ source, routesIn }) =>
+      [...routesIn.dropped]
+        .filter((route) => isAbout(route, subject))
+        .map(({ family, nlri, reason }) => ({
+          source: source.name,
+          route: nlriCodec(family)!.format(nlri),
+          reason,
+        })),
+    ),
+    malformed: neighbours.flatMap(({ source, routesIn: { counters } }) =>
+      counters.treatedAsWithdraw === 0 ? [] : [{ source: source.name, messages: counters.treatedAsWithdraw }],
+    ),
   }
+}
+
+function isAbout({ nlri }: DroppedRoute, subject: Subject): boolean {
+  if ('mac' in nlri) return 'prefix' in subject ? false : concerns({ nlri }, subject)
+  return !('mac' in subject) && 'ip' in nlri && 'length' in nlri && covers(nlri, subject)
 }
 
 function macOctets(mac: number): string {

@@ -1,6 +1,7 @@
 import { VPN_FAMILIES } from '../bgp/family.ts'
 import type { Neighbour } from '../bgp/neighbour.ts'
 import type { Speaker } from '../bgp/speaker.ts'
+import { formatMac } from '../values/mac.ts'
 import { formatTime } from '../values/time.ts'
 import type { ServiceViews, Views } from './looking-glass/index.ts'
 import { peerSummary, whyDown } from './looking-glass/peers.ts'
@@ -95,7 +96,9 @@ function problemsOf({ speaker, services, startTime }: Views, now: number): strin
       `peer ${peer.name} is ${peer.state} since ${formatTime(peer.lastTransition)}: ${whyDown(neighbour)}`,
     )
   }
-  if (services !== null) problems.push(...kernelProblems(services, now), ...stateFileProblems(services))
+  if (services !== null) {
+    problems.push(...kernelProblems(services, now), ...duplicates(services), ...stateFileProblems(services))
+  }
   return problems
 }
 
@@ -115,6 +118,15 @@ function* kernelProblems({ dataplane }: ServiceViews, now: number): Iterable<str
   }
   const links = dataplane.orphans()
   if (links.length > 0) yield `links of ours that nobody wants: ${links.map(({ name }) => name).join(', ')}`
+}
+
+function* duplicates({ vpns }: ServiceViews): Iterable<string> {
+  for (const instance of vpns.instances.values()) {
+    if (instance.type !== 'evpn') continue
+    const macs = [...instance.evpn.mobility.duplicateMacs()].map(formatMac)
+    if (macs.length > 0)
+      yield `${instance.evpn.config.id}: attached here and elsewhere, or moving too often to be in one place: ${macs.join(', ')}`
+  }
 }
 
 function* stateFileProblems({ stateFile }: ServiceViews): Iterable<string> {

@@ -144,11 +144,3 @@ test('the status tells of its entries, field by field', async () => {
   })
   for (const { state } of await get('/status/entries')) expect(state).toBe('applied')
 })
-
-test('explain says that it knows EVPN alone', async () => {
-  expect(await get('/explain?address=192.168.20.1&instance=ipA')).toMatchObject({
-    code: 400,
-    description: "'instance' is ipA, an IP VPN: only EVPN is explained",
-  })
-  expect(await get('/explain?address=192.168.20.1')).toMatchObject({ instances: [] })
-})

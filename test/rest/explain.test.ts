@@ -7,6 +7,7 @@ import { localSource } from '../../src/bgp/rib/route.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import { encapsulation, macMobility } from '../../src/bgp/values/extended-community.ts'
 import { explanationText } from '../../src/cli/explain-text.ts'
+import { u32 } from '../../src/values/bytes.ts'
 import { mac, TestNode } from '../support/node.ts'
 import { ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -193,6 +194,29 @@ describe('a local address', () => {
   })
 })
 
+describe('what did not come to the RIB', () => {
+  test('a route of ours that a reflector sends back is told, until it is withdrawn', async () => {
+    const source = localSource('echo')
+    const nlri = macRoute(OURS, MAC, null)
+    const attributes = { extendedCommunities: [VXLAN, RED], originatorId: u32(ip(OURS), 0) }
+    reflector.originate(source, EVPN, nlri, attributes, ip('10.77.0.12'))
+    clock.advance(2000)
+    const answer = await explain(MAC)
+    expect(answer.dropped).toEqual([
+      {
+        source: `BGP-${REFLECTOR}`,
+        route: expect.stringContaining(MAC),
+        reason: 'our own route came back: ORIGINATOR_ID is ours',
+      },
+    ])
+    expect(explanationText(answer)).toContain('which is not kept: our own route came back')
+    expect((await explain('02:00:00:00:99:02')).dropped).toEqual([])
+    reflector.withdraw(source, EVPN, nlri)
+    clock.advance(2000)
+    expect((await explain(MAC)).dropped).toEqual([])
+  })
+})
+
 describe('an address that nobody has', () => {
   test('is nowhere', async () => {
     const answer = await explain('192.168.10.77')
@@ -202,13 +226,14 @@ describe('an address that nobody has', () => {
       routes: 0,
       quarantined: [],
       dropped: [],
+      malformed: [],
     })
     expect(explanationText(answer)).toMatch(/^192\.168\.10\.77 is not attached here, and no peer has a route/)
   })
 
   test.each([
-    ['', 400, "missing parameter 'address': expected a MAC or IP address"],
-    ['address=vm1', 400, '\'address\' is "vm1": expected a MAC or IP address'],
+    ['', 400, "missing parameter 'address': expected a MAC address, an IP address or a prefix"],
+    ['address=vm1', 400, '\'address\' is "vm1": expected a MAC address, an IP address or a prefix'],
     [`address=${MAC}&instance=net9`, 404, 'there is no VPN instance net9'],
     [`address=${MAC}&where=here`, 400, "unknown parameter 'where': expected address, instance"],
   ])('%s is refused', async (query, code, description) => {

@@ -95,6 +95,25 @@ describe('GET /status', () => {
     })
   })
 
+  test('says which MAC address is a duplicate', async () => {
+    await settled()
+    await one.attach({ port: 'tap2', mac: 0x02_00_00_00_01_09, ip: null })
+    await two.attach()
+    clock.advance(2000)
+    expect((await get('/status')).problems).toEqual([])
+    for (let move = 1; move <= 5; move++) {
+      await one.detach()
+      clock.advance(2000)
+      await one.attach()
+      clock.advance(2000)
+    }
+    expect((await get('/status')).problems).toEqual([
+      'net1: attached here and elsewhere, or moving too often to be in one place: 02:00:00:00:01:01',
+    ])
+    clock.advance(1_800_000)
+    expect((await get('/status')).problems).toEqual([])
+  })
+
   test('says so before all routes are here', async () => {
     expect(await get('/status')).toMatchObject({ routes: { state: 'waiting', since: began } })
     expect(await get('/readyz')).toMatchObject({ code: 503, description: 'no session with any peer' })

@@ -8,6 +8,7 @@ import { isOpaque } from '../nlri/evpn/index.ts'
 import { type Nlri, nlriCodec } from '../nlri/index.ts'
 import type { Membership } from '../nlri/route-target.ts'
 import type { Negotiated } from '../session/negotiate.ts'
+import { DroppedRoutes } from './dropped-routes.ts'
 import { LogAllowance } from './log-allowance.ts'
 import type { Rib } from './rib.ts'
 import { age, type Source } from './route.ts'
@@ -44,6 +45,7 @@ export class AdjRibIn {
     rejected: 0,
   }
   readonly quarantine: QuarantinedNlri[] = []
+  readonly dropped = new DroppedRoutes()
   /** Families whose End-of-RIB the session brought. */
   readonly complete = new Set<Family>()
   /** Families that the peer says again. */
@@ -78,6 +80,7 @@ export class AdjRibIn {
     this.contextKey = contextKey(negotiated.context)
     this.complete.clear()
     this.inDoubt.clear()
+    this.dropped.clear()
   }
 
   stop(): void {
@@ -149,6 +152,7 @@ export class AdjRibIn {
 
   private withdraw(family: Family, key: string, pathId: number, nlri: Nlri): void {
     this.rib.withdraw(this.source, family, key, pathId)
+    this.dropped.forget(family, key, pathId)
     if (family === ROUTE_TARGET) this.memberships.memberRemoved(nlri as Membership)
   }
 
@@ -160,17 +164,20 @@ export class AdjRibIn {
     }
     if (this.negotiated?.internal === false && !this.terms.isAccepted) {
       this.counters.rejected += nlri.length
-      return
+      return this.drop(list, 'no policy lets routes of its AS in (RFC 8212)')
     }
-    if (this.hasLoop(update)) {
+    const loop = this.whyLoop(update)
+    if (loop !== null) {
       this.counters.looped += nlri.length
       this.withdrawAll(list)
-      return
+      return this.drop(list, loop)
     }
     const set = this.rib.pool.received(update.attributes, list.nextHop, update.wire, this.contextKey)
     for (let i = 0; i < nlri.length; i++) {
       if (isOpaque(nlri[i]!)) this.counters.unread++
       this.rib.announce(this.source, family, nlri[i]!, pathIds?.[i] ?? 0, set)
+      if (this.dropped.size > 0)
+        this.dropped.forget(family, nlriCodec(family)!.key(nlri[i]!), pathIds?.[i] ?? 0)
       if (family === ROUTE_TARGET) this.memberships.memberAdded(nlri[i] as Membership)
     }
   }
@@ -179,14 +186,21 @@ export class AdjRibIn {
     return this.negotiated?.families.has(family) === true
   }
 
-  /** Our own route came back (RFC 4271 §9.1.2, RFC 4456 §8). */
-  private hasLoop({ attributes }: Update): boolean {
+  private drop({ family, nlri, pathIds }: MpReach, reason: string): void {
+    const codec = nlriCodec(family)!
+    for (let i = 0; i < nlri.length; i++)
+      this.dropped.add(codec.key(nlri[i]!), pathIds?.[i] ?? 0, { family, nlri: nlri[i]!, reason })
+  }
+
+  /** Why it is a route of ours that came back (RFC 4271 §9.1.2, RFC 4456 §8); null when it is not. */
+  private whyLoop({ attributes }: Update): string | null {
     const { as, identifier, clusterId } = this.terms
-    if (attributes.originatorId === identifier) return true
-    if (clusterId !== null && attributes.clusterList?.includes(clusterId) === true) return true
-    return (
-      this.negotiated?.internal === false && attributes.asPath?.some(({ asns }) => asns.includes(as)) === true
-    )
+    if (attributes.originatorId === identifier) return 'our own route came back: ORIGINATOR_ID is ours'
+    if (clusterId !== null && attributes.clusterList?.includes(clusterId) === true)
+      return 'our own route came back: CLUSTER_LIST holds our cluster'
+    const holdsUs =
+      this.negotiated?.internal === false && attributes.asPath?.some(({ asns }) => asns.includes(as))
+    return holdsUs === true ? 'our own route came back: AS_PATH holds our AS' : null
   }
 }
 

@@ -135,5 +135,5 @@ function bestRoutes(instance: Instance, base: string): Record<string, unknown[]>
 function* judged(instance: Instance): Iterable<Judged> {
   if (instance.type === 'evpn') return yield* judgeEvpnRoutes(instance.evpn)
   for (const route of instance.vrf.importedRoutes())
-    yield { route, subject: formatPrefix(route.nlri), unused: instance.vrf.whyUnused(route) }
+    yield { route, subject: formatPrefix(route.nlri), unused: instance.vrf.fateOf(route).reason }
 }

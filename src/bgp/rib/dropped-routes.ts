@@ -1,0 +1,50 @@
+import type { Family } from '../family.ts'
+import type { Nlri } from '../nlri/index.ts'
+
+/** A route that a peer announces and that stays out of the RIB. */
+export interface DroppedRoute {
+  readonly family: Family
+  readonly nlri: Nlri
+  readonly reason: string
+}
+
+/** So many are kept to look at, the latest; their size is bounded, since peers choose it. */
+const CAPACITY = 1000
+const MAX_KEY_OCTETS = 64
+
+/** What a peer announces and may not enter the RIB, until it says otherwise. */
+export class DroppedRoutes {
+  private readonly routes = new Map<string, DroppedRoute>()
+
+  get size(): number {
+    return this.routes.size
+  }
+
+  add(key: string, pathId: number, route: DroppedRoute): void {
+    if (key.length > MAX_KEY_OCTETS) return
+    const own = keyOf(route.family, key, pathId)
+    this.routes.delete(own)
+    this.routes.set(own, route)
+    if (this.routes.size <= CAPACITY) return
+    for (const oldest of this.routes.keys()) {
+      this.routes.delete(oldest)
+      return
+    }
+  }
+
+  forget(family: Family, key: string, pathId: number): void {
+    this.routes.delete(keyOf(family, key, pathId))
+  }
+
+  clear(): void {
+    this.routes.clear()
+  }
+
+  [Symbol.iterator](): Iterator<DroppedRoute> {
+    return this.routes.values()
+  }
+}
+
+function keyOf(family: Family, key: string, pathId: number): string {
+  return `${family} ${pathId} ${key}`
+}

@@ -1,0 +1,99 @@
+import { formatPrefix, isWithin, type Prefix } from '../bgp/nlri/prefix.ts'
+import { whyBetter } from '../bgp/rib/best-path.ts'
+import { formatRouteTarget, type RouteTarget } from '../bgp/values/extended-community.ts'
+import type { Entry } from '../dataplane/model.ts'
+import { formatIp, type Ip } from '../values/address.ts'
+import { hostPrefix, isAddressed, prefixesOf } from './advertise.ts'
+import type { Endpoint } from './endpoint.ts'
+import { gatewayOf } from './project.ts'
+import type { VpnRoute } from './select.ts'
+import type { Vrf } from './vrf.ts'
+
+/** What somebody asks about: an address, which the longest prefix around it counts for, or this very prefix. */
+export type Subject = { readonly ip: Ip } | { readonly prefix: Prefix }
+
+/** What became of one route for a prefix in one VRF. */
+export interface Verdict {
+  readonly route: VpnRoute
+  /** `used`: forwarding goes by it. `beaten`: another route, a longer prefix or a local endpoint is better. `ours`: the VRF announces it. */
+  readonly fate: 'used' | 'beaten' | 'unusable' | 'not imported' | 'ours'
+  /** Null where it is used. */
+  readonly reason: string | null
+}
+
+const ORDER: readonly Verdict['fate'][] = ['used', 'beaten', 'unusable', 'not imported', 'ours']
+
+/** Whether a prefix has to do with what is asked about. */
+export function covers(prefix: Prefix, subject: Subject): boolean {
+  return 'ip' in subject ? isWithin(subject.ip, prefix) : isSame(prefix, subject.prefix)
+}
+
+/** Whether an endpoint has the address, or its subnet behind it, or is the one whose gateway it is. */
+export function isBehind(endpoint: Endpoint, subject: Subject): boolean {
+  return isAddressed(endpoint) && prefixesOf(endpoint).some((prefix) => covers(prefix, subject))
+}
+
+/** Why a VRF goes by some of the routes and not by others. `chains` are those of each key in the RIB, the best first. */
+export function judge(
+  vrf: Vrf,
+  chains: readonly (readonly VpnRoute[])[],
+  subject: Subject,
+): readonly Verdict[] {
+  const verdicts = chains.flatMap((chain) => chain.map((route) => verdictOn(vrf, route, chain[0]!, subject)))
+  return verdicts.sort(
+    (a, b) => ORDER.indexOf(a.fate) - ORDER.indexOf(b.fate) || b.route.nlri.length - a.route.nlri.length,
+  )
+}
+
+function verdictOn(vrf: Vrf, route: VpnRoute, best: VpnRoute, subject: Subject): Verdict {
+  if (route.source === vrf.source) return { route, fate: 'ours', reason: 'this instance announces it' }
+  if (route !== best) {
+    const reason = `another path of this route is better, from ${best.source.name}: ${whyBetter(best, route)}`
+    return { route, fate: 'beaten', reason }
+  }
+  if (!vrf.imports(route)) return { route, fate: 'not imported', reason: whyNotImported(vrf, route) }
+  const { fate, reason } = vrf.fateOf(route)
+  const longest = 'ip' in subject ? vrf.routeTo(subject.ip) : null
+  if (fate !== 'used' || longest === null || longest.prefixLength <= route.nlri.length)
+    return { route, fate, reason }
+  const longer = formatPrefix({ ip: longest.prefix, length: longest.prefixLength })
+  return { route, fate: 'beaten', reason: `${longer} is a longer prefix` }
+}
+
+function whyNotImported({ importTargets }: Vrf, { set }: VpnRoute): string {
+  if (set.routeTargets.some((target) => importTargets.has(target))) return 'it is just arriving'
+  return `no common route target: it carries ${targetsText(set.routeTargets)}, the instance imports ${targetsText(importTargets)}`
+}
+
+function targetsText(targets: Iterable<RouteTarget>): string {
+  return [...targets].map(formatRouteTarget).join(', ') || 'none'
+}
+
+/** The kernel entries that the subject may have become, as identities to look for; `local` are the endpoints that have it. */
+export function* entriesOf(vrf: Vrf, subject: Subject, local: Iterable<Endpoint>): Iterable<Entry> {
+  const { device, table } = vrf.config
+  const route = 'ip' in subject ? vrf.routeTo(subject.ip) : vrf.wantedFor(subject.prefix)
+  if (route !== null) yield route
+  else if ('ip' in subject) {
+    const prefix = '\0'.repeat(subject.ip.length) as Ip
+    yield { kind: 'unreachable', device, table, prefix, prefixLength: 0 }
+  }
+  for (const { port, ip, mac, label } of local) {
+    if (ip !== null) yield { kind: 'fixed-neighbour', device: port, ip, mac }
+    yield { kind: 'mpls', device: 'lo', label, hops: [] }
+  }
+}
+
+/** Ports on which this machine has the address as a gateway. */
+export function gatewayPorts(endpoints: Iterable<Endpoint>, subject: Subject): ReadonlySet<string> {
+  const ports = new Set<string>()
+  for (const endpoint of endpoints) {
+    const gateway = isAddressed(endpoint) ? gatewayOf(endpoint) : null
+    if (gateway !== null && covers(hostPrefix(gateway), subject)) ports.add(endpoint.port)
+  }
+  return ports
+}
+
+function isSame(a: Prefix, b: Prefix): boolean {
+  return a.length === b.length && formatIp(a.ip) === formatIp(b.ip)
+}

@@ -1,0 +1,68 @@
+import { VPNV4, VPNV6 } from '../bgp/family.ts'
+import type { Route } from '../bgp/rib/route.ts'
+import type { Speaker } from '../bgp/speaker.ts'
+import { formatRouteTarget } from '../bgp/values/extended-community.ts'
+import { labelOf } from '../bgp/values/label.ts'
+import { formatRd } from '../bgp/values/rd.ts'
+import {
+  covers,
+  entriesOf,
+  gatewayPorts,
+  isBehind,
+  judge,
+  type Subject,
+  type Verdict,
+} from '../ipvpn/explain.ts'
+import { isVpnRoute, type VpnRoute } from '../ipvpn/select.ts'
+import { formatIp, isIpv4 } from '../values/address.ts'
+import { formatMac } from '../values/mac.ts'
+import type { IpNetwork } from '../vpn/instance.ts'
+import type { DataplaneView } from './dataplane-view.ts'
+import { chainsOf, explained, showVerdict } from './explained.ts'
+
+/** The routes in the RIB that a prefix or address may go by, by key, the best of each first. */
+export function prefixChains(subject: Subject, speaker: Speaker): Promise<VpnRoute[][]> {
+  const ip = 'ip' in subject ? subject.ip : subject.prefix.ip
+  const isWanted = (route: Route): route is VpnRoute => isVpnRoute(route) && covers(route.nlri, subject)
+  return chainsOf(isIpv4(ip) ? VPNV4 : VPNV6, isWanted, speaker)
+}
+
+/** Whether the VRF has an endpoint there, plays the gateway of that address, or imports a route for it. */
+export function hasPart({ vrf, attachments }: IpNetwork, chains: VpnRoute[][], subject: Subject): boolean {
+  return (
+    [...attachments].some((one) => isBehind(one, subject)) ||
+    gatewayPorts(attachments, subject).size > 0 ||
+    chains.some(([head]) => head !== undefined && vrf.imports(head))
+  )
+}
+
+export function explainVrf(
+  { vrf, attachments }: IpNetwork,
+  chains: readonly VpnRoute[][],
+  subject: Subject,
+  dataplane: DataplaneView,
+) {
+  const local = [...attachments].filter((one) => isBehind(one, subject))
+  return {
+    id: vrf.config.id,
+    name: vrf.config.name,
+    type: 'ipvpn',
+    rd: formatRd(vrf.config.rd),
+    table: vrf.config.table,
+    import: [...vrf.importTargets].map(formatRouteTarget),
+    gateway_on: [...gatewayPorts(attachments, subject)],
+    local: local.map(({ mac, ip, prefixLength, port, direction, label }) => ({
+      mac: formatMac(mac),
+      ip: ip === null ? null : `${formatIp(ip)}/${prefixLength}`,
+      port,
+      direction,
+      label,
+    })),
+    ...explained(judge(vrf, chains, subject), showVpnVerdict, entriesOf(vrf, subject, local), dataplane),
+  }
+}
+
+function showVpnVerdict(verdict: Verdict) {
+  const { rd, label } = verdict.route.nlri
+  return { ...showVerdict(verdict), rd: formatRd(rd), label: labelOf(label) }
+}

@@ -1,0 +1,67 @@
+import type { Family } from '../bgp/family.ts'
+import { isStale, type Route } from '../bgp/rib/route.ts'
+import type { Speaker } from '../bgp/speaker.ts'
+import { formatRouteTarget } from '../bgp/values/extended-community.ts'
+import type { Entry } from '../dataplane/model.ts'
+import { formatIp } from '../values/address.ts'
+import type { DataplaneView } from './dataplane-view.ts'
+import { nlriText } from './looking-glass/routes.ts'
+import { showItem } from './status-entries.ts'
+
+/** Routes shown that an instance does not import. */
+export const MAX_STRANGERS = 20
+
+/** What became of a route, in EVPN and IP VPNs alike. */
+interface Judged {
+  readonly route: Route
+  readonly fate: string
+  readonly reason: string | null
+}
+
+/** The wanted routes of a family in the RIB, by key, the best of each first. */
+export function chainsOf<R extends Route>(
+  family: Family,
+  isWanted: (route: Route) => route is R,
+  { rib }: Speaker,
+): Promise<R[][]> {
+  const chains: R[][] = []
+  const visit = (head: Route): boolean => {
+    if (!isWanted(head)) return true
+    const chain: R[] = []
+    for (let route: Route | null = head; route !== null; route = route.next) chain.push(route as R)
+    chains.push(chain)
+    return true
+  }
+  return new Promise((resolve) => rib.walk(rib.best(family), visit, () => resolve(chains)))
+}
+
+/** Routes with their fates, those that are not imported last and not all of them, and kernel entries with theirs. */
+export function explained<V extends Judged>(
+  verdicts: readonly V[],
+  show: (verdict: V) => unknown,
+  entries: Iterable<Entry>,
+  dataplane: DataplaneView,
+) {
+  const strangers = verdicts.filter(({ fate }) => fate === 'not imported')
+  const imported = verdicts.filter(({ fate }) => fate !== 'not imported')
+  const found = [...entries].flatMap((entry) => dataplane.find(entry) ?? [])
+  return {
+    routes: [...imported, ...strangers.slice(0, MAX_STRANGERS)].map(show),
+    not_shown: Math.max(0, strangers.length - MAX_STRANGERS),
+    entries: found.map((item) => showItem(item, dataplane)),
+  }
+}
+
+export function showVerdict({ route, fate, reason }: Judged) {
+  const { set, source } = route
+  return {
+    fate,
+    reason,
+    next_hop: set.nextHop === null ? null : formatIp(set.nextHop),
+    source: source.name,
+    local_pref: set.attributes.localPref,
+    route_targets: set.routeTargets.map(formatRouteTarget),
+    stale: isStale(route),
+    route: nlriText(route),
+  }
+}
