@@ -99,6 +99,7 @@ export async function runDaemon(
       neighSuppress: evpn.neighSuppress,
       underlay: underlayOf(config, log),
       ipvpn: { address: ipvpn.localAddress, mplsInterface: ipvpn.mplsInterface },
+      ranges: ipvpn.ranges,
       refused: refusedTypes(config),
     },
     speaker,
@@ -204,10 +205,11 @@ interface KeptState {
 const NO_STORE: KeptState['store'] = { save: async () => {}, close: async () => {} }
 const NOTHING_KEPT = { state: null, outdated: false }
 
-function openDriver({ usesKernel }: Config): Driver {
+function openDriver({ usesKernel, ipvpn }: Config): Driver {
+  const { vrfPrefix } = ipvpn.ranges
   return usesKernel
     ? new LinuxDriver({ clock: systemClock })
-    : new MemoryDriver(systemClock, { pretend: (name) => !isOurDevice(name) })
+    : new MemoryDriver(systemClock, { pretend: (name) => !isOurDevice(name, vrfPrefix) })
 }
 
 /** The interface with our VTEP address; null where none has it, or only the loopback, whose MTU says nothing of the network. */

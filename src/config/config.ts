@@ -57,6 +57,12 @@ export function toConfig(settings: Settings, peers: Peers) {
       localAddress: ip(ipvpn.dataplane_local_address ?? BGP.local_address),
       /** Null: a GRE tunnel to each node. */
       mplsInterface: mplsInterface(ipvpn.mpls_interface),
+      ranges: {
+        /** First and last. */
+        labels: range(ipvpn.label_range),
+        tables: range(ipvpn.table_range),
+        vrfPrefix: ipvpn.vrf_prefix,
+      },
     },
     /** Which types of VPN this node has a driver for: beside one that is in the kernel a dummy would not stay one. */
     serves: {
@@ -78,6 +84,12 @@ export function toConfig(settings: Settings, peers: Peers) {
 function mplsInterface(given: string | undefined): string | null {
   if (given === undefined) return 'lo'
   return given.includes('*gre*') ? null : given
+}
+
+/** First and last of a range. */
+function range(text: string): readonly [number, number] {
+  const [first = 0, last = 0] = text.split('-').map(Number)
+  return [first, last]
 }
 
 /** Path of the log; null for standard output. */

@@ -17,8 +17,10 @@ import {
   port,
   prefix,
   Refusal,
+  range,
   type Type,
   text,
+  vrfPrefix,
 } from './types.ts'
 
 /** What people read about an option. */
@@ -171,6 +173,17 @@ export function configSchema(interfaces: Interfaces) {
         undefined,
         'Interface that carries MPLS; `*gre*` for GRE tunnels to the other nodes.',
       ),
+      label_range: option(
+        range(16, 1_048_574),
+        '16-1048574',
+        'MPLS labels that endpoints are given. One that another program has a route for is passed over.',
+      ),
+      table_range: option(
+        range(256, 4_294_967_294),
+        '1001-65535',
+        'Routing tables of VRFs. One that another VRF has, or in which others have routes, is passed over.',
+      ),
+      vrf_prefix: option(vrfPrefix, 'bvrf-', 'What the names of VRF devices begin with; a number follows.'),
       ...unusedGroup('options of the `ovs` driver', [
         'mpls_over_gre',
         'proxy_arp',

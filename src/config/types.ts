@@ -76,6 +76,28 @@ export function integer(
   }
 }
 
+/** The numbers from one to another, as `16-1000`. */
+export function range(from: number, to: number): Type<string> {
+  return {
+    allowed: `two integers from ${from} to ${to} with a hyphen between them, such as ${from}-${to}`,
+    parse(value) {
+      const [, first, last] = /^(\d{1,10})\s*-\s*(\d{1,10})$/.exec(value)?.map(Number) ?? []
+      if (first === undefined || last === undefined || first < from || last > to) throw new Refusal()
+      if (first > last) throw new Refusal('the first is greater than the last')
+      return `${first}-${last}`
+    },
+  }
+}
+
+/** Leaves room for seven digits in a name of 15 octets. */
+export const vrfPrefix: Type<string> = {
+  allowed: '1 to 8 letters, digits, hyphens, dots or underscores',
+  parse(value) {
+    if (!/^[\w.-]{1,8}$/.test(value) || value === '.' || value === '..') throw new Refusal()
+    return value
+  },
+}
+
 export const port = integer(1, 65_535)
 
 export const holdTime: Type<number> = {

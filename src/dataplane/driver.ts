@@ -66,6 +66,10 @@ export interface Driver {
   link(name: string): Link | undefined
   /** The VXLAN device of that VNI among the ports of a bridge. */
   vxlanIn(bridge: string, vni: number): Link | undefined
+  /** Whether there is a route for that label. */
+  isLabelTaken(label: number): boolean
+  /** Whether a VRF has that routing table, or somebody else has routes in it. */
+  isTableTaken(table: number): boolean
   /** What is enslaved to a bridge or VRF. */
   portsOf(master: string): readonly Link[]
   /** The links that carry our mark. */

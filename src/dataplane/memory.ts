@@ -140,6 +140,14 @@ export class MemoryDriver implements Driver {
     return [...this.kernel.links.values()].find((link) => link.master === bridge && link.vni === vni)
   }
 
+  isLabelTaken(label: number): boolean {
+    return this.kernel.ip.get({ kind: 'mpls', device: 'lo', label, hops: [] }) !== undefined
+  }
+
+  isTableTaken(table: number): boolean {
+    return [...this.kernel.links.values()].some((link) => link.table === table)
+  }
+
   portsOf(master: string): Link[] {
     return [...this.kernel.links.values()].filter((link) => link.master === master)
   }

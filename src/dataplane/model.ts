@@ -261,4 +261,8 @@ export interface Dataplane {
   interfaceNamed(name: string): Interface | undefined
   /** The VXLAN device of that VNI among the ports of a bridge, straight from the kernel. */
   vxlanIn(bridge: string, vni: number): Interface | undefined
+  /** Whether packets with that label go somewhere already. */
+  isLabelTaken(label: number): boolean
+  /** Whether a VRF has that routing table, or somebody else has routes in it. */
+  isTableTaken(table: number): boolean
 }

@@ -168,6 +168,14 @@ export class Reconciler implements Dataplane {
     return this.driver.vxlanIn(bridge, vni)
   }
 
+  isLabelTaken(label: number): boolean {
+    return this.driver.isLabelTaken(label)
+  }
+
+  isTableTaken(table: number): boolean {
+    return this.driver.isTableTaken(table)
+  }
+
   counts(): Counts {
     return this.statuses.counts()
   }

@@ -1,4 +1,4 @@
-import { FIRST_LABEL, LAST_LABEL, LAST_VNI } from '../bgp/values/label.ts'
+import { FIRST_LABEL, LAST_VNI } from '../bgp/values/label.ts'
 
 /** Numbers from a range, each in one hand at a time, with what it is for. Freed ones come back last, so that peers forget them first. */
 export class Identifiers {
@@ -13,12 +13,12 @@ export class Identifiers {
     this.next = first
   }
 
-  /** A number that nobody has; undefined when all are taken. */
-  take(use: string): number | undefined {
+  /** A number that nobody has, nor anybody else on the machine; undefined when all are taken. */
+  take(use: string, isElsewhere: (candidate: number) => boolean = () => false): number | undefined {
     for (let tried = this.first; tried <= this.last; tried++) {
       const candidate = this.next
       this.next = candidate === this.last ? this.first : candidate + 1
-      if (this.claim(candidate, use)) return candidate
+      if (!this.uses.has(candidate) && !isElsewhere(candidate) && this.claim(candidate, use)) return candidate
     }
     return undefined
   }
@@ -43,9 +43,6 @@ export class Identifiers {
     return this.uses.entries()
   }
 }
-
-/** MPLS labels (RFC 3032 §2.1). */
-export const labels = (): Identifiers => new Identifiers(FIRST_LABEL, LAST_LABEL)
 
 /** VNIs, given and allocated ones in one space; those that nobody asked for start where labels do. */
 export const vnis = (): Identifiers => new Identifiers(FIRST_LABEL, LAST_VNI)

@@ -88,7 +88,10 @@ export function instanceState(instance: Instance): InstanceState {
       description: one.description ?? null,
     })),
   }
-  if (instance.type === 'ipvpn') return { type: 'ipvpn', ...shared }
+  if (instance.type === 'ipvpn') {
+    const { table, device } = instance.vrf.config
+    return { type: 'ipvpn', ...shared, table, device }
+  }
   const { evpn, vniGiven, suffix } = instance
   const { vni, devices } = evpn.config
   return { type: 'evpn', ...shared, vni, vniGiven, suffix, devices }

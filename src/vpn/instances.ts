@@ -10,11 +10,21 @@ import { Vrf } from '../ipvpn/vrf.ts'
 import type { Ip } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
 import { Attachments } from './attachments.ts'
-import { rdNumbers, vnis } from './identifiers.ts'
+import { Identifiers, rdNumbers, vnis } from './identifiers.ts'
 import type { EvpnNetwork, Instance, IpNetwork } from './instance.ts'
-import { bridgeName, nameSuffix, tunnelName, vrfName, vxlanName } from './names.ts'
+import { bridgeName, nameSuffix, tunnelName, vxlanName } from './names.ts'
 import { type AttachRequest, Failed, Rejected, type VpnType } from './request.ts'
 import type { EvpnState, InstanceState, IpState } from './state.ts'
+
+/** What this daemon may take of what belongs to the whole machine. */
+export interface Ranges {
+  /** First and last MPLS label that endpoints are given. */
+  readonly labels: readonly [number, number]
+  /** First and last routing table of VRFs. */
+  readonly tables: readonly [number, number]
+  /** What the names of VRF devices begin with. */
+  readonly vrfPrefix: string
+}
 
 export interface VpnConfig extends Tunnelling {
   readonly bgpAddress: Ip
@@ -27,18 +37,23 @@ export interface VpnConfig extends Tunnelling {
     /** Null: a GRE tunnel to each provider edge. */
     readonly mplsInterface: string | null
   }
+  readonly ranges: Ranges
   /** Types that this machine cannot serve, and why. */
   readonly refused: Partial<Readonly<Record<VpnType, string>>>
 }
 
-/** Routing tables of VRFs follow this one. */
-const FIRST_TABLE = 1000
+/** Where a state file does not tell the table and device of a VRF, they follow from its number. */
+const FORMER_TABLES = 1000
+const FORMER_PREFIX = 'bvrf-'
 
 type EvpnIdentity = Pick<
   EvpnState,
   'id' | 'number' | 'rdNumber' | 'vni' | 'vniGiven' | 'suffix' | 'devices' | 'subnetPrefixLength'
 >
-type IpIdentity = Pick<IpState, 'id' | 'number' | 'rdNumber' | 'subnetPrefixLength'>
+type IpIdentity = Pick<IpState, 'id' | 'number' | 'rdNumber' | 'subnetPrefixLength'> & {
+  readonly table: number
+  readonly device: string
+}
 
 /** Makes instances, with the numbers and names that belong to them alone. */
 export class Instances {
@@ -49,6 +64,7 @@ export class Instances {
   private readonly core: Core
   private readonly vnis = vnis()
   private readonly rds = rdNumbers()
+  private readonly tables: Identifiers
   private readonly suffixes = new Set<string>()
   private lastNumber = 0
 
@@ -57,6 +73,7 @@ export class Instances {
     this.speaker = speaker
     this.dataplane = dataplane
     this.log = log
+    this.tables = new Identifiers(...config.ranges.tables)
     this.core = new Core({ ...config.ipvpn, tunnelName }, dataplane)
   }
 
@@ -66,8 +83,7 @@ export class Instances {
     const subnetPrefixLength = request.ip?.prefixLength ?? null
     if (type === 'ipvpn') {
       if (request.vni !== null) this.checkVni(request.vni)
-      const rdNumber = this.takeRd(id)
-      return this.vrf({ id, number: ++this.lastNumber, rdNumber, subnetPrefixLength })
+      return this.createVrf(id, subnetPrefixLength)
     }
     const vni = this.takeVni(request)
     let rdNumber: number
@@ -96,14 +112,14 @@ export class Instances {
     this.lastNumber = Math.max(this.lastNumber, state.number)
     this.rds.claim(state.rdNumber, state.id)
     for (const { rdNumber } of state.attachments) if (rdNumber !== null) this.rds.claim(rdNumber, state.id)
-    const instance = state.type === 'evpn' ? this.restoreEvpn(state) : this.vrf(state)
+    const instance = state.type === 'evpn' ? this.restoreEvpn(state) : this.restoreVrf(state)
     instance.description = state.description
     return instance
   }
 
   free(instance: Instance): void {
     this.rds.release(instance.rdNumber)
-    if (instance.type === 'ipvpn') return
+    if (instance.type === 'ipvpn') return this.tables.release(instance.vrf.config.table)
     this.vnis.release(instance.evpn.config.vni)
     this.suffixes.delete(instance.suffix)
   }
@@ -119,6 +135,34 @@ export class Instances {
     this.rds.release(number)
   }
 
+  private createVrf(id: string, subnetPrefixLength: number | null): IpNetwork {
+    const table = this.tables.take(id, (one) => this.dataplane.isTableTaken(one))
+    if (table === undefined) throw new Failed('all routing tables of table_range are taken')
+    try {
+      const rdNumber = this.takeRd(id)
+      const { number, device } = this.takeVrfName()
+      return this.vrf({ id, number, rdNumber, subnetPrefixLength, table, device })
+    } catch (error) {
+      this.tables.release(table)
+      throw error
+    }
+  }
+
+  /** A name that no interface has, and the number in it. */
+  private takeVrfName(): { readonly number: number; readonly device: string } {
+    for (;;) {
+      const number = ++this.lastNumber
+      const device = this.config.ranges.vrfPrefix + number
+      if (this.dataplane.interfaceNamed(device) === undefined) return { number, device }
+    }
+  }
+
+  private restoreVrf(state: IpState): IpNetwork {
+    const { table = FORMER_TABLES + state.number, device = FORMER_PREFIX + state.number } = state
+    this.tables.claim(table, state.id)
+    return this.vrf({ ...state, table, device })
+  }
+
   private restoreEvpn(state: EvpnState): EvpnNetwork {
     this.vnis.claim(state.vni, state.id)
     this.suffixes.add(state.suffix)
@@ -127,7 +171,7 @@ export class Instances {
 
   private evpn(identity: EvpnIdentity): EvpnNetwork {
     const { id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength } = identity
-    const { identifier, ipvpn: _, refused: __, ...shared } = this.config
+    const { identifier, ipvpn: _, refused: __, ranges: ___, ...shared } = this.config
     const evpn = new EvpnInstance(
       {
         ...shared,
@@ -147,7 +191,7 @@ export class Instances {
     return { ...own, number, attachments, rdNumber, description: null, subnetPrefixLength }
   }
 
-  private vrf({ id, number, rdNumber, subnetPrefixLength }: IpIdentity): IpNetwork {
+  private vrf({ id, number, rdNumber, subnetPrefixLength, table, device }: IpIdentity): IpNetwork {
     const { identifier } = this.config
     const vrf = new Vrf(
       {
@@ -155,8 +199,8 @@ export class Instances {
         name: `VRF-${number}`,
         rd: ipv4Rd(identifier, rdNumber),
         identifier,
-        device: vrfName(number),
-        table: FIRST_TABLE + number,
+        device,
+        table,
         alias: `chanter:${id}`,
       },
       this.core,

@@ -6,7 +6,6 @@ import { hex } from '../values/bytes.ts'
 const MAX_NAME_LENGTH = 15
 const BRIDGE_PREFIX = 'evpn---'
 const VXLAN_PREFIX = 'vxlan--'
-const VRF_PREFIX = 'bvrf-'
 const TUNNEL_PREFIX = 'mpls---'
 const SUFFIX_LENGTH = MAX_NAME_LENGTH - BRIDGE_PREFIX.length
 /** What every kernel and tool takes in a name. */
@@ -27,15 +26,13 @@ export function nameSuffix(instanceId: string, isTaken: (suffix: string) => bool
 export const bridgeName = (suffix: string): string => BRIDGE_PREFIX + suffix
 export const vxlanName = (suffix: string): string => VXLAN_PREFIX + suffix
 
-export const vrfName = (number: number): string => VRF_PREFIX + number
-
 /** The name of a tunnel to a provider edge: an IPv4 address in hex, of an IPv6 address a hash. */
 export const tunnelName = (remote: Ip, isTaken: (name: string) => boolean): string =>
   TUNNEL_PREFIX + nameSuffix(hex(remote), (suffix) => isTaken(TUNNEL_PREFIX + suffix))
 
-/** Whether a device of this name is one that we make. */
-export const isOurDevice = (name: string): boolean =>
-  [BRIDGE_PREFIX, VXLAN_PREFIX, VRF_PREFIX, TUNNEL_PREFIX].some((prefix) => name.startsWith(prefix))
+/** Whether a device of this name is one that we make; `vrfPrefix` is what those of VRFs begin with. */
+export const isOurDevice = (name: string, vrfPrefix: string): boolean =>
+  [BRIDGE_PREFIX, VXLAN_PREFIX, TUNNEL_PREFIX, vrfPrefix].some((prefix) => name.startsWith(prefix))
 
 /** Whether the kernel takes it as the name of an interface as it is (dev_valid_name, __dev_alloc_name). */
 export function isInterfaceName(name: string): boolean {

@@ -4,7 +4,7 @@ import type { Dataplane } from '../dataplane/model.ts'
 import { formatMac } from '../values/mac.ts'
 import type { Attachment, Numbers, Plan } from './attachments.ts'
 import { Footprint, place } from './footprint.ts'
-import { labels } from './identifiers.ts'
+import { Identifiers } from './identifiers.ts'
 import { type Instance, instanceState, isAlone } from './instance.ts'
 import { Instances, type VpnConfig } from './instances.ts'
 import { Ports } from './ports.ts'
@@ -21,7 +21,7 @@ export type ServiceState = Pick<State, 'instances' | 'footprint'>
  */
 export class VpnService {
   readonly instances = new Map<string, Instance>()
-  readonly labels = labels()
+  readonly labels: Identifiers
   private readonly config: VpnConfig
   private readonly dataplane: Dataplane
   private readonly log: Logger
@@ -39,6 +39,7 @@ export class VpnService {
     keep: () => Promise<void> = async () => {},
   ) {
     this.config = config
+    this.labels = new Identifiers(...config.ranges.labels)
     this.dataplane = dataplane
     this.log = log
     this.maker = new Instances(config, speaker, dataplane, log)
@@ -240,8 +241,8 @@ export class VpnService {
     const taken: (() => void)[] = []
     return {
       label: () => {
-        const label = this.labels.take(labelUse(instance, request))
-        if (label === undefined) throw new Failed('all MPLS labels are taken')
+        const label = this.labels.take(labelUse(instance, request), (one) => this.dataplane.isLabelTaken(one))
+        if (label === undefined) throw new Failed('all MPLS labels of label_range are taken')
         taken.push(() => this.labels.release(label))
         return label
       },

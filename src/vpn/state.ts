@@ -71,8 +71,13 @@ const evpnInstance = z.object({
   devices: z.object({ bridge: name, givenBridge: z.boolean(), vxlan: name, givenVxlan: z.boolean() }),
 })
 
-/** Its device and its table follow from its number. */
-const ipInstance = z.object({ type: z.literal('ipvpn'), ...anyInstance })
+/** Earlier daemons did not tell its table and device. */
+const ipInstance = z.object({
+  type: z.literal('ipvpn'),
+  ...anyInstance,
+  table: natural.optional(),
+  device: name.optional(),
+})
 
 const instance = z.union([evpnInstance, ipInstance])
 

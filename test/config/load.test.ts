@@ -3,6 +3,7 @@ import { ConfigError, parseIni } from '../../src/config/ini.ts'
 import { interpret } from '../../src/config/load.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { formatIp } from '../../src/values/address.ts'
+import { RANGES } from '../support/ranges.ts'
 
 const INTERFACES = {
   lo: [{ address: '127.0.0.1' }, { address: '::1' }],
@@ -50,6 +51,7 @@ describe('a small file', () => {
       driver: 'dummy',
       localAddress: config.bgp.localAddress,
       mplsInterface: 'lo',
+      ranges: RANGES,
     })
     expect(config.log).toEqual({ debug: false, file: null })
     expect(config.stateFile).toBe('/var/lib/chanter/state')
@@ -93,7 +95,13 @@ describe('a small file', () => {
         vxlan_mtu: null,
         neigh_suppress: true,
       },
-      DATAPLANE_DRIVER_IPVPN: { dataplane_driver: 'dummy', dataplane_local_address: null },
+      DATAPLANE_DRIVER_IPVPN: {
+        dataplane_driver: 'dummy',
+        dataplane_local_address: null,
+        label_range: '16-1048574',
+        table_range: '1001-65535',
+        vrf_prefix: 'bvrf-',
+      },
       COMMON: { root_helper: 'sudo', root_helper_daemon: null },
     })
   })
@@ -121,6 +129,22 @@ describe('IP VPN in the kernel', () => {
     )
     expect(load(`${linux}mpls_interface = eth1\n`).config.ipvpn.mplsInterface).toBe('eth1')
     expect(load(`${linux}mpls_interface = *gre*\n`).config.ipvpn.mplsInterface).toBeNull()
+  })
+
+  test('takes labels and tables of the machine from ranges', () => {
+    const given = load(
+      `${linux}mpls_interface = eth1\nlabel_range = 5000-5999\ntable_range = 300 - 400\nvrf_prefix = vpn\n`,
+    )
+    expect(given.config.ipvpn.ranges).toEqual({ labels: [5000, 5999], tables: [300, 400], vrfPrefix: 'vpn' })
+    const unsaid = load(`${linux}mpls_interface = eth1\n`)
+    expect(unsaid.config.ipvpn.ranges).toEqual(RANGES)
+    expect(() => load(`${linux}mpls_interface = eth1\nlabel_range = 3-100\n`)).toThrow(
+      /label_range = "3-100": expected two integers from 16 to 1048574 with a hyphen/,
+    )
+    expect(() => load(`${linux}mpls_interface = eth1\ntable_range = 400-300\n`)).toThrow(
+      /the first is greater than the last/,
+    )
+    expect(() => load(`${linux}mpls_interface = eth1\nvrf_prefix = a/b\n`)).toThrow(/vrf_prefix/)
   })
 
   test.each([

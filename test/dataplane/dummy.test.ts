@@ -6,13 +6,14 @@ import { Reconciler } from '../../src/dataplane/reconciler.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { isOurDevice } from '../../src/vpn/names.ts'
 import { VpnService } from '../../src/vpn/service.ts'
+import { RANGES } from '../support/ranges.ts'
 import { ip, rt, silent } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 
 test('the dummy driver takes a port that nobody made, and keeps what it would program', async () => {
   const address = ip('10.77.0.13')
-  const driver = new MemoryDriver(systemClock, { pretend: (name) => !isOurDevice(name) })
+  const driver = new MemoryDriver(systemClock, { pretend: (name) => !isOurDevice(name, RANGES.vrfPrefix) })
   const reconciler = new Reconciler({ clock: systemClock, driver, log: silent })
   const { transport } = new VirtualNetwork(new VirtualClock())
   const speaker = new Speaker(
@@ -30,6 +31,7 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     underlay: null,
     neighSuppress: true,
     ipvpn: { address: address, mplsInterface: 'lo' },
+    ranges: RANGES,
     refused: {},
   }
   const vpns = new VpnService(config, speaker, reconciler, silent)

@@ -67,6 +67,20 @@ test('a port that is released gets its settings back, and a strict rp_filter is 
   expect(settings()).toEqual([1, 0, 1])
 })
 
+test('it is known which labels and tables others have', async () => {
+  run('sysctl -qw net.mpls.platform_labels=2000')
+  run('ip -f mpls route add 500 dev far1')
+  run('ip link add other up type vrf table 1500')
+  run('ip route add 203.0.113.0/24 dev far1 table 1501')
+  run('ip -6 route add 2001:db8:1::/64 dev far1 table 1502')
+  expect([499, 500].map((label) => dataplane.isLabelTaken(label))).toEqual([false, true])
+  const tables = [1499, 1500, 1501, 1502]
+  expect(tables.map((table) => dataplane.isTableTaken(table))).toEqual([false, true, true, true])
+  run('ip -6 route flush table 1502')
+  run('ip route add unreachable default table 1503 protocol 19')
+  expect([1502, 1503].map((table) => dataplane.isTableTaken(table))).toEqual([false, false])
+})
+
 test('labels of others are left alone, and so is the room for labels', async () => {
   run('sysctl -qw net.mpls.platform_labels=2000')
   run('ip -f mpls route add 500 dev far1')

@@ -10,7 +10,7 @@ import { encapsulation, hashSortOrder } from '../../src/bgp/values/extended-comm
 import { mplsField } from '../../src/bgp/values/label.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { isIpv4, parseInterfaceAddress } from '../../src/values/address.ts'
-import type { VpnConfig } from '../../src/vpn/instances.ts'
+import type { Ranges, VpnConfig } from '../../src/vpn/instances.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { mac, TestNode } from '../support/node.ts'
 import { ip, peerConfig, rt, speakerAt } from '../support/speakers.ts'
@@ -473,6 +473,43 @@ describe('a re-attach', () => {
     expect(wanted(a).filter((text) => text.startsWith('address'))).toEqual([
       'address 192.168.10.126/25 on tap1',
     ])
+  })
+})
+
+describe('what belongs to the whole machine', () => {
+  const ranges: Ranges = { labels: [5000, 5002], tables: [300, 302], vrfPrefix: 'vpn' }
+
+  test('is taken from the ranges of the configuration, and passed over where others have it', async () => {
+    a = node(B, { ranges })
+    const { kernel } = a.driver
+    kernel.addLink('vpn1', { kind: 'dummy' })
+    kernel.addLink('mgmt', { kind: 'vrf', table: 300, up: true })
+    kernel.ip.set({ kind: 'mpls', device: 'lo', label: 5000, hops: [] }, false)
+    await a.attach(request('192.168.10.1/24'))
+    expect(wanted(a)).toContain('vpn2 with table 301 for chanter:net1')
+    expect(said(a)[0]).toContain('label 5001 ')
+    expect(a.isInStep).toBe(true)
+  })
+
+  test('a range that is used up is named, and nothing is left of the attach', async () => {
+    a = node(B, { ranges: { ...ranges, tables: [300, 300] } })
+    await a.attach(request('192.168.10.1/24'))
+    const before = snapshot(a)
+    const other = request('192.168.20.2/24', { ...second, instanceId: 'net2' })
+    await expect(a.attach(other)).rejects.toThrow('all routing tables of table_range are taken')
+    expect(snapshot(a)).toEqual(before)
+    await detach(a, '192.168.10.1')
+    await a.attach(other)
+    expect(wanted(a)).toContain('vpn2 with table 300 for chanter:net2')
+  })
+
+  test('a state file that tells no table and device is of a daemon that counted them', async () => {
+    await a.attach(request('192.168.10.1/24'))
+    const { instances, footprint } = a.vpns.snapshot()
+    const former = instances.map((one) => ({ ...one, table: undefined, device: undefined }))
+    const later = node('10.77.0.16', { ranges })
+    later.vpns.restore({ instances: former as typeof instances, footprint })
+    expect(wanted(later)).toContain('bvrf-1 with table 1001 for chanter:net1')
   })
 })
 

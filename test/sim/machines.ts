@@ -9,6 +9,7 @@ import { formatMac } from '../../src/values/mac.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { decodeState, encodeState } from '../../src/vpn/state.ts'
+import { RANGES } from '../support/ranges.ts'
 import { silent } from '../support/speakers.ts'
 import type { VirtualClock } from '../support/virtual-clock.ts'
 import type { VirtualNetwork } from '../support/virtual-network.ts'
@@ -151,6 +152,7 @@ export class Node {
       underlay: null,
       neighSuppress: true,
       ipvpn: { address: this.address, mplsInterface: 'lo' },
+      ranges: RANGES,
       refused: {},
     }
     const keep = (): Promise<void> => {

@@ -9,6 +9,7 @@ import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { dummyDrivers } from './node.ts'
+import { RANGES } from './ranges.ts'
 import { ip, peerConfig, silent } from './speakers.ts'
 import { VirtualClock } from './virtual-clock.ts'
 import { VirtualNetwork } from './virtual-network.ts'
@@ -51,6 +52,7 @@ export function testApi(): TestApi {
       underlay: null,
       neighSuppress: true,
       ipvpn: { address, mplsInterface: 'lo' },
+      ranges: RANGES,
       refused: {},
     },
     speaker,

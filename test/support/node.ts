@@ -13,6 +13,7 @@ import { parseMac } from '../../src/values/mac.ts'
 import type { VpnConfig } from '../../src/vpn/instances.ts'
 import type { AttachRequest, DetachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
+import { RANGES } from './ranges.ts'
 import { ip, rt, silent, speakerAt } from './speakers.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 import type { VirtualNetwork } from './virtual-network.ts'
@@ -48,6 +49,7 @@ export class TestNode {
         underlay: null,
         neighSuppress: true,
         ipvpn: { address: ip(address), mplsInterface: 'mpls0' },
+        ranges: RANGES,
         refused: {},
         ...vpnChanges,
       },

@@ -24,6 +24,7 @@ import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { attachRequest, dummyDrivers } from './node.ts'
+import { RANGES } from './ranges.ts'
 import { SkippingClock } from './skipping-clock.ts'
 import { Collector, ip, peerConfig, rt, silent } from './speakers.ts'
 import { TcpPeer } from './tcp-peer.ts'
@@ -125,6 +126,7 @@ export class Victim {
         underlay: null,
         neighSuppress: true,
         ipvpn: { address, mplsInterface: 'lo' },
+        ranges: RANGES,
         refused: {},
       },
       this.speaker,

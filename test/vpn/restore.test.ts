@@ -9,6 +9,7 @@ import { VpnService } from '../../src/vpn/service.ts'
 import { decodeState, encodeState } from '../../src/vpn/state.ts'
 import { Process } from '../sim/process.ts'
 import { attachRequest } from '../support/node.ts'
+import { RANGES } from '../support/ranges.ts'
 import { ip, peerConfig, silent, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
@@ -54,6 +55,7 @@ function start(text = disk.at(-1)): Life {
       underlay: null,
       neighSuppress: true,
       ipvpn: { address: ip(A), mplsInterface: 'lo' },
+      ranges: RANGES,
       refused: {},
     },
     speaker,

@@ -124,6 +124,7 @@ export const IFA_F_NOPREFIXROUTE = 0x200
 
 export const RTMSG_LENGTH = 12
 export const RTM_F_CLONED = 0x200
+export const RTM_F_FIB_MATCH = 0x2000
 export const RT_TABLE_UNSPEC = 0
 export const RT_TABLE_MAIN = 254
 export const RT_TABLE_LOCAL = 255

@@ -6,6 +6,7 @@ import { DeviceChanger } from './change-device.ts'
 import { Links } from './links.ts'
 import { look } from './look.ts'
 import { Monitor } from './monitor.ts'
+import { Others } from './others.ts'
 import { Requests } from './requests.ts'
 import { Sysctls } from './sysctl.ts'
 
@@ -25,6 +26,7 @@ export class LinuxDriver implements Driver {
   private readonly requests = new Requests()
   private readonly questions = new Requests()
   private readonly links = new Links(this.questions)
+  private readonly others = new Others(this.questions, this.links)
   private readonly sysctls = new Sysctls()
   private readonly changer = new Changer(this.requests, this.links, this.sysctls)
   private readonly deviceChanger = new DeviceChanger(this.requests, this.links, this.sysctls)
@@ -72,6 +74,14 @@ export class LinuxDriver implements Driver {
   vxlanIn(bridge: string, vni: number): Link | undefined {
     const master = this.links.get(bridge)
     return master && this.links.all(master.index).find((link) => link.vni === vni)
+  }
+
+  isLabelTaken(label: number): boolean {
+    return this.others.isLabelTaken(label)
+  }
+
+  isTableTaken(table: number): boolean {
+    return this.others.isTableTaken(table)
   }
 
   portsOf(master: string): Link[] {

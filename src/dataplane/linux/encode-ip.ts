@@ -110,9 +110,28 @@ export function dumpProxies(writer: Writer, index: number): void {
   writer.attributeU32(k.NDA_IFINDEX, index)
 }
 
-/** The rest of a dump request for our routes of one family: of one table, or for labels of none. */
-export function dumpRoutes(writer: Writer, family: number, table: number | null): void {
-  rtmsg(writer, { family, table: k.RT_TABLE_UNSPEC })
+/** Asks for the route of a label. */
+export function getLabel(batch: Batch, label: number): void {
+  batch.begin(k.RTM_GETROUTE, 0)
+  rtmsg(batch.writer, {
+    family: k.AF_MPLS,
+    length: k.LABEL_BITS,
+    table: 0,
+    protocol: 0,
+    flags: k.RTM_F_FIB_MATCH,
+  })
+  attributeLabels(batch.writer, k.RTA_DST, [label])
+  batch.end()
+}
+
+/** The rest of a dump request for routes of one family: of one table, or for labels of none; `protocol` 0 is for those of all. */
+export function dumpRoutes(
+  writer: Writer,
+  family: number,
+  table: number | null,
+  protocol: number = k.PROTOCOL,
+): void {
+  rtmsg(writer, { family, table: k.RT_TABLE_UNSPEC, protocol })
   if (table !== null) writer.attributeU32(k.RTA_TABLE, table)
 }
 
@@ -130,14 +149,15 @@ interface RouteFields {
   readonly scope?: number
   readonly type?: number
   readonly flags?: number
+  readonly protocol?: number
 }
 
 function rtmsg(
   writer: Writer,
-  { family, length = 0, table, scope = 0, type = 0, flags = 0 }: RouteFields,
+  { family, length = 0, table, scope = 0, type = 0, flags = 0, protocol = k.PROTOCOL }: RouteFields,
 ): void {
   writer.u32(family | (length << 8))
-  writer.u32(table | (k.PROTOCOL << 8) | (scope << 16) | (type << 24))
+  writer.u32(table | (protocol << 8) | (scope << 16) | (type << 24))
   writer.u32(flags)
 }
 

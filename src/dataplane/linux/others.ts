@@ -1,0 +1,40 @@
+import * as k from './constants.ts'
+import { dumpRoutes, getLabel } from './encode-ip.ts'
+import type { Links } from './links.ts'
+import type { Message } from './message.ts'
+import { dump, exhaust, type Requests } from './requests.ts'
+import { hasMpls } from './sysctl.ts'
+
+/** What other programs, or an operator, have of the labels and routing tables of the machine. */
+export class Others {
+  private readonly requests: Requests
+  private readonly links: Links
+
+  constructor(requests: Requests, links: Links) {
+    this.requests = requests
+    this.links = links
+  }
+
+  isLabelTaken(label: number): boolean {
+    if (!hasMpls()) return false
+    let isTaken = false
+    getLabel(this.requests, label)
+    this.requests.send(() => {
+      isTaken = true
+    })
+    return isTaken
+  }
+
+  isTableTaken(table: number): boolean {
+    if (this.links.all(null).some((link) => link.table === table)) return true
+    let isTaken = false
+    const visit = ({ bytes, start }: Message) => {
+      if (bytes.readUInt8(start + 5) !== k.PROTOCOL) isTaken = true
+    }
+    for (const family of [k.AF_INET, k.AF_INET6]) {
+      const write = (writer: Parameters<typeof dumpRoutes>[0]) => dumpRoutes(writer, family, table, 0)
+      exhaust(dump({ type: k.RTM_GETROUTE, write, visit, nothing: [k.ENOENT, k.EAFNOSUPPORT] }))
+    }
+    return isTaken
+  }
+}
