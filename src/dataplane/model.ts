@@ -261,6 +261,8 @@ export interface Dataplane {
   interfaceNamed(name: string): Interface | undefined
   /** The VXLAN device of that VNI among the ports of a bridge, straight from the kernel. */
   vxlanIn(bridge: string, vni: number): Interface | undefined
+  /** The VRF device of ours with that alias, straight from the kernel. */
+  vrfOf(alias: string): { readonly name: string; readonly table: number } | undefined
   /** Whether packets with that label go somewhere already. */
   isLabelTaken(label: number): boolean
   /** Whether a VRF has that routing table, or somebody else has routes in it. */

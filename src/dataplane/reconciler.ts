@@ -168,6 +168,11 @@ export class Reconciler implements Dataplane {
     return this.driver.vxlanIn(bridge, vni)
   }
 
+  vrfOf(alias: string): { readonly name: string; readonly table: number } | undefined {
+    const link = this.driver.ours().find((one) => one.alias === alias && one.table !== null)
+    return link === undefined ? undefined : { name: link.name, table: link.table! }
+  }
+
   isLabelTaken(label: number): boolean {
     return this.driver.isLabelTaken(label)
   }

@@ -135,17 +135,27 @@ export class Instances {
     this.rds.release(number)
   }
 
+  /** Goes on with the device that a daemon which was forgotten left in the kernel. */
   private createVrf(id: string, subnetPrefixLength: number | null): IpNetwork {
-    const table = this.tables.take(id, (one) => this.dataplane.isTableTaken(one))
-    if (table === undefined) throw new Failed('all routing tables of table_range are taken')
+    const left = this.dataplane.vrfOf(aliasOf(id))
+    const isLeft = left !== undefined && this.tables.claim(left.table, id)
+    const table = isLeft ? left.table : this.takeTable(id)
     try {
       const rdNumber = this.takeRd(id)
-      const { number, device } = this.takeVrfName()
+      const { number, device } = isLeft
+        ? { number: ++this.lastNumber, device: left.name }
+        : this.takeVrfName()
       return this.vrf({ id, number, rdNumber, subnetPrefixLength, table, device })
     } catch (error) {
       this.tables.release(table)
       throw error
     }
+  }
+
+  private takeTable(id: string): number {
+    const table = this.tables.take(id, (one) => this.dataplane.isTableTaken(one))
+    if (table === undefined) throw new Failed('all routing tables of table_range are taken')
+    return table
   }
 
   /** A name that no interface has, and the number in it. */
@@ -180,7 +190,7 @@ export class Instances {
         rd: ipv4Rd(identifier, rdNumber),
         vni,
         devices,
-        alias: `chanter:${id}`,
+        alias: aliasOf(id),
         duplicate: (mac) => this.log.warn({ instance: id, mac: formatMac(mac) }, 'duplicate MAC address'),
       },
       this.speaker,
@@ -201,7 +211,7 @@ export class Instances {
         identifier,
         device,
         table,
-        alias: `chanter:${id}`,
+        alias: aliasOf(id),
       },
       this.core,
       this.speaker,
@@ -238,6 +248,8 @@ export class Instances {
     if (user !== undefined) throw new Rejected(`A VPN instance using vni ${vni} already exists: ${user}`)
   }
 }
+
+const aliasOf = (id: string): string => `chanter:${id}`
 
 function isOurs(alias: string | null): boolean {
   return alias?.startsWith('chanter:') === true

@@ -491,6 +491,15 @@ describe('what belongs to the whole machine', () => {
     expect(a.isInStep).toBe(true)
   })
 
+  test('goes on with the device and table that a daemon left of which no state is kept', async () => {
+    a = node(B, { ranges })
+    a.driver.kernel.addLink('vpn7', { kind: 'vrf', alias: 'chanter:net1', table: 302, up: true })
+    await a.attach(request('192.168.10.1/24'))
+    expect(wanted(a)).toContain('vpn7 with table 302 for chanter:net1')
+    await a.attach(request('192.168.20.2/24', { ...second, instanceId: 'net2' }))
+    expect(wanted(a)).toContain('vpn2 with table 300 for chanter:net2')
+  })
+
   test('a range that is used up is named, and nothing is left of the attach', async () => {
     a = node(B, { ranges: { ...ranges, tables: [300, 300] } })
     await a.attach(request('192.168.10.1/24'))
