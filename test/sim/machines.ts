@@ -1,4 +1,4 @@
-import { EVPN, type Family, ROUTE_TARGET } from '../../src/bgp/family.ts'
+import { EVPN, type Family, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
 import { PEER_DEFAULTS, type PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import { type RestartConfig, SPEAKER_DEFAULTS, Speaker, type SpeakerConfig } from '../../src/bgp/speaker.ts'
 import { MemoryDriver } from '../../src/dataplane/memory.ts'
@@ -17,6 +17,8 @@ import { Process } from './process.ts'
 import type { Random } from './random.ts'
 
 export const AS = 64512
+/** The interface that carries MPLS. */
+export const CORE = 'core'
 
 /** What machines share. */
 export interface Surroundings {
@@ -128,6 +130,7 @@ export class Node {
     this.wiring = wiring
     this.keepsState = keepsState
     this.driver = new MemoryDriver(around.clock)
+    this.driver.kernel.addLink(CORE, { up: true })
   }
 
   /** Starts the daemon; the agent notices after a while, and says everything again if the daemon has forgotten it. */
@@ -151,7 +154,7 @@ export class Node {
       vxlanMtu: null,
       underlay: null,
       neighSuppress: true,
-      ipvpn: { address: this.address, mplsInterface: 'lo' },
+      ipvpn: { address: this.address, mplsInterface: CORE },
       ranges: RANGES,
       refused: {},
     }
@@ -197,7 +200,8 @@ export class Node {
   }
 
   attach(request: AttachRequest): void {
-    if (this.driver.kernel.links.get(request.port) === undefined) this.driver.kernel.addLink(request.port)
+    if (this.driver.kernel.links.get(request.port) === undefined)
+      this.driver.kernel.addLink(request.port, { up: true })
     const key = keyOf(request)
     this.wanted.set(key, request)
     this.asked.set(key, request)
@@ -239,10 +243,20 @@ export class Node {
 function restartOf({ restartSeconds }: Wiring, isRestart: boolean): RestartConfig {
   return {
     timeSeconds: restartSeconds,
-    families: restartSeconds > 0 ? [EVPN] : [],
+    families: restartSeconds > 0 ? [EVPN, VPNV4] : [],
     isRestart,
     holdsEndOfRib: false,
   }
+}
+
+/** Networks of a type that the agent wants on a node, with what it wants of each. */
+export function networksOf(node: Node, type: AttachRequest['type']): Map<string, AttachRequest[]> {
+  const networks = new Map<string, AttachRequest[]>()
+  for (const request of node.wanted.values()) {
+    if (request.type !== type) continue
+    networks.set(request.instanceId, [...(networks.get(request.instanceId) ?? []), request])
+  }
+  return networks
 }
 
 export function keyOf({ instanceId, mac, ip }: AttachRequest): string {

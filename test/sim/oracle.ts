@@ -6,7 +6,8 @@ import { type Entry, identity } from '../../src/dataplane/model.ts'
 import { formatIp, type Ip } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
-import type { Node } from './machines.ts'
+import { type Node, networksOf } from './machines.ts'
+import { describeVpn, dueVpnEntries, dueVpnRoutes, vpnRoutes } from './vrf-oracle.ts'
 
 /** What is wrong in a network that has come to rest; nothing when every node forwards as all attachments together say. */
 export function* contradictions(nodes: readonly Node[]): Iterable<string> {
@@ -14,7 +15,9 @@ export function* contradictions(nodes: readonly Node[]): Iterable<string> {
     if (node.daemon === null) continue
     const name = formatIp(node.address)
     yield* difference(`${name} announces`, announced(node), dueAnnouncements(node))
-    yield* difference(`${name} wants`, wanted(node), dueEntries(node, nodes))
+    yield* difference(`${name} announces`, vpnRoutes(node), dueVpnRoutes(node))
+    const due = [...dueEntries(node, nodes), ...dueVpnEntries(node, nodes)]
+    yield* difference(`${name} wants`, wanted(node), new Set(due))
     for (const entry of node.daemon.reconciler.entries()) {
       if (!node.driver.holds(entry.entry)) yield `${name}: the kernel lacks ${describe(entry.entry)}`
     }
@@ -30,7 +33,8 @@ export function* contradictions(nodes: readonly Node[]): Iterable<string> {
 function isLeftOver(node: Node, link: string): boolean {
   if (node.keepsState) return false
   const instances = new Set([...node.wanted.values()].map(({ instanceId }) => instanceId))
-  return !instances.has(link.replace(/^(evpn---|vxlan--)/, ''))
+  const alias = node.driver.kernel.links.get(link)?.alias ?? ''
+  return !instances.has(alias.replace('chanter:', ''))
 }
 
 function* difference(what: string, seen: ReadonlySet<string>, due: ReadonlySet<string>): Iterable<string> {
@@ -50,18 +54,9 @@ function routeText({ nlri, set }: Route): string {
   return `${formatMac(nlri.mac)} ${nlri.ip === null ? '-' : formatIp(nlri.ip)} vni ${nlri.label} ${targets}`
 }
 
-/** Networks that the agent wants on a node, with what it wants of each. */
-function networksOf(node: Node): Map<string, AttachRequest[]> {
-  const networks = new Map<string, AttachRequest[]>()
-  for (const request of node.wanted.values()) {
-    networks.set(request.instanceId, [...(networks.get(request.instanceId) ?? []), request])
-  }
-  return networks
-}
-
 function dueAnnouncements(node: Node): Set<string> {
   const due = new Set<string>()
-  for (const requests of networksOf(node).values()) {
+  for (const requests of networksOf(node, 'evpn').values()) {
     const { vni, exportTargets } = requests[0]!
     const targets = [...exportTargets].sort().map((target) => Buffer.from(target, 'latin1').toString('hex'))
     if (targets.length === 0) continue
@@ -85,7 +80,7 @@ function describe(entry: Entry): string {
     case 'neighbour':
       return `${identity(entry)} is ${formatMac(entry.mac)}`
     default:
-      return identity(entry)
+      return describeVpn(entry)
   }
 }
 
@@ -101,7 +96,7 @@ interface Candidate {
 /** What a node must want, going by what all agents want and by the mobility sequences that are told. */
 function dueEntries(node: Node, nodes: readonly Node[]): Set<string> {
   const due = new Set<string>()
-  for (const [id, requests] of networksOf(node)) {
+  for (const [id, requests] of networksOf(node, 'evpn')) {
     const { importTargets } = requests[0]!
     for (const text of [`link evpn---${id}`, `link vxlan--${id}`, `port vxlan--${id}`]) due.add(text)
     for (const { port, mac } of requests) {
@@ -113,7 +108,7 @@ function dueEntries(node: Node, nodes: readonly Node[]): Set<string> {
     const candidates: Candidate[] = []
     for (const other of nodes) {
       if (other === node || other.daemon === null) continue
-      for (const theirs of networksOf(other).values()) {
+      for (const theirs of networksOf(other, 'evpn').values()) {
         const [{ exportTargets, vni: theirVni }] = theirs as [AttachRequest, ...AttachRequest[]]
         if (!exportTargets.some((target: RouteTarget) => importTargets.includes(target))) continue
         due.add(`flood to ${formatIp(other.address)} vni ${theirVni} on vxlan--${id}`)

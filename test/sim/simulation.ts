@@ -1,4 +1,4 @@
-import { EVPN, ROUTE_TARGET } from '../../src/bgp/family.ts'
+import { EVPN, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
 import { formatIp, type Ip } from '../../src/values/address.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { ip, rt } from '../support/speakers.ts'
@@ -18,7 +18,9 @@ export interface Outcome {
   readonly reflectors: number
 }
 
-const NETWORKS = ['red', 'blue', 'grey']
+const NETWORKS = ['red', 'blue', 'grey', 'vpn1', 'vpn2']
+/** Those that are IP VPNs; they share an address space. */
+const IP_VPNS = ['vpn1', 'vpn2']
 const ENDPOINTS = 6
 /** Longer than every timer of BGP here: back-off, hold time, restart time, the wait for End-of-RIB. */
 const QUIET_MS = 1_200_000
@@ -37,7 +39,7 @@ export async function simulate(seed: number): Promise<Outcome> {
     Array.from({ length: count }, (_, i) => ip(`${prefix}.${i + 1}`))
   const reflectorAddresses = addresses('10.0.1', reflectorCount)
   const nodeAddresses = addresses('10.0.0', random.between(2, 6))
-  const families = random.chance(0.8) ? [EVPN, ROUTE_TARGET] : [EVPN]
+  const families = random.chance(0.8) ? [EVPN, VPNV4, ROUTE_TARGET] : [EVPN, VPNV4]
   const common = {
     families,
     restartSeconds: random.chance(0.5) ? 120 : 0,
@@ -222,22 +224,24 @@ class Storm {
   }
 
   private attachEndpoint(node: Node, network: string, endpoint: number): void {
-    const octet = NETWORKS.indexOf(network) + 1
-    const wildcard = endpoint === ENDPOINTS
+    const isIpVpn = IP_VPNS.includes(network)
+    const number = NETWORKS.indexOf(network) + 1
+    const octet = isIpVpn ? 100 : number
+    const isLast = endpoint === ENDPOINTS
     this.tell(`${formatIp(node.address)} attaches ${network} ${endpoint}`)
     node.attach({
       instanceId: network,
-      type: 'evpn',
-      mac: 0x020000000000 + octet * 256 + endpoint,
-      ip: wildcard ? null : { ip: ip(`192.168.${octet}.${endpoint}`), prefixLength: 24 },
-      gatewayIp: null,
+      type: isIpVpn ? 'ipvpn' : 'evpn',
+      mac: 0x020000000000 + number * 256 + endpoint,
+      ip: isLast && !isIpVpn ? null : { ip: ip(`192.168.${octet}.${endpoint}`), prefixLength: 24 },
+      gatewayIp: isIpVpn ? ip(`192.168.${octet}.254`) : null,
       port: `${network}${endpoint}`,
       linuxBridge: null,
       localPref: null,
       direction: endpoint === 1 ? 'from-port' : 'both',
       sticky: false,
       hashOrder: 0,
-      advertiseSubnet: false,
+      advertiseSubnet: isIpVpn && endpoint >= ENDPOINTS - 1,
       description: undefined,
       instanceDescription: undefined,
       ...this.traitsOf(node, network),
@@ -259,7 +263,8 @@ class Storm {
 
   private newTraits(network: string): Pick<AttachRequest, 'importTargets' | 'exportTargets' | 'vni'> {
     const own = rt(`64512:${NETWORKS.indexOf(network) + 1}`)
-    const vni = 100 + NETWORKS.indexOf(network) + (this.random.chance(0.2) ? 1000 : 0)
+    const isIpVpn = IP_VPNS.includes(network)
+    const vni = isIpVpn ? null : 100 + NETWORKS.indexOf(network) + (this.random.chance(0.2) ? 1000 : 0)
     const all = NETWORKS.map((_, i) => rt(`64512:${i + 1}`))
     if (this.random.chance(0.7)) return { importTargets: [own], exportTargets: [own], vni }
     return {
