@@ -122,6 +122,7 @@ export class Verifier {
 
   private *steps(tally: Tally): Generator<undefined, void> {
     for (const device of [...this.devices.all.values()]) {
+      if (this.isAnother(device)) this.devices.suspect(device)
       if (device.index === null && device.link === null && device.port === null) continue
       try {
         yield* this.verifyDevice(device, tally)
@@ -170,6 +171,12 @@ export class Verifier {
       yield
     }
     return faults
+  }
+
+  /** Whether its interface came, went or was replaced, of which nobody told. */
+  private isAnother(device: Device): boolean {
+    const index = this.driver.link(device.name)?.index ?? null
+    return index !== device.index && !this.devices.isUnplaced(device)
   }
 
   private isBelieved(entry: Entry): boolean {
