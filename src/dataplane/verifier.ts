@@ -122,13 +122,14 @@ export class Verifier {
 
   private *steps(tally: Tally): Generator<undefined, void> {
     for (const device of [...this.devices.all.values()]) {
-      if (this.isAnother(device)) this.devices.suspect(device)
-      if (device.index === null && device.link === null && device.port === null) continue
+      const isAnother = this.isAnother(device)
       try {
-        yield* this.verifyDevice(device, tally)
+        if (device.index !== null || device.link !== null || device.port !== null)
+          yield* this.verifyDevice(device, tally)
       } catch (error) {
         tally.unreadable.push({ device: device.name, reason: (error as Error).message })
       }
+      if (isAnother) this.devices.suspect(device)
     }
     tally.orphans = this.orphans()
   }
