@@ -1,9 +1,10 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
-import { formatIp, type Ip, ipv4ToNumber, isIpv4 } from '../values/address.ts'
+import { formatIp, type Ip, ipv4ToNumber } from '../values/address.ts'
 import { type Attributes, noAttributes } from './attribute/attributes.ts'
 import { Origin } from './constants.ts'
 import { type Family, ROUTE_TARGET, VPN_FAMILIES } from './family.ts'
+import { Listeners } from './listeners.ts'
 import type { GracefulRestart } from './message/capability.ts'
 import { Neighbour, type NeighbourHost } from './neighbour.ts'
 import { type Nlri, nlriCodec } from './nlri/index.ts'
@@ -13,14 +14,7 @@ import { Rib, type Subscriber } from './rib/rib.ts'
 import { localSource, type Source } from './rib/route.ts'
 import { MEMBERSHIP_SETTLE_MS } from './rib/stale-routes.ts'
 import type { PeerConfig } from './session/peer-config.ts'
-import type {
-  Connection,
-  ConnectionHandlers,
-  Endpoint,
-  Listener,
-  Protection,
-  Transport,
-} from './session/transport.ts'
+import type { Connection, ConnectionHandlers, Transport } from './session/transport.ts'
 import type { RouteTarget } from './values/extended-community.ts'
 
 /** Neighbours that need no configuration of their own: whoever connects from the prefix. */
@@ -104,8 +98,7 @@ export class Speaker {
   private readonly subscribers = new Map<RouteTarget, Set<Subscriber>>()
   private readonly dynamic = new Map<Neighbour, DynamicNeighbours>()
   private readonly startedAt: number
-  private readonly listeners: Listener[] = []
-  private stopped = false
+  private readonly listeners: Listeners
   /** All peers have said all they know; a wait for what they may have left out is under way. */
   private settling = false
   private heardAnybody = false
@@ -149,6 +142,7 @@ export class Speaker {
       },
       gone: (neighbour) => this.neighbourGone(neighbour),
     }
+    this.listeners = new Listeners(config, environment, (connection) => this.accept(connection))
     for (const peer of config.peers) this.neighbours.set(peer.address, new Neighbour(peer, this.host))
   }
 
@@ -157,15 +151,14 @@ export class Speaker {
     for (const { peer, disabled } of this.neighbours.values()) if (!disabled) peer.start()
     this.waitForComplete(Math.max(this.config.completeWaitSeconds, this.config.headlessSeconds))
     this.checkComplete()
-    return this.listen()
+    return this.listeners.open()
   }
 
   /** Ends all sessions; nothing else changes. */
   stop(reason: string): void {
-    this.stopped = true
     this.cancelWait()
     this.onComplete = null
-    for (const listener of this.listeners) listener.close()
+    this.listeners.close()
     for (const neighbour of [...this.neighbours.values()]) neighbour.leave(reason)
   }
 
@@ -218,49 +211,6 @@ export class Speaker {
     if (this.config.routeTargetConstraint) {
       this.withdraw(this.memberships, ROUTE_TARGET, membership(this.config.as, target))
     }
-  }
-
-  /** Listens wherever sessions start from, since that is where peers connect to. */
-  private async listen(): Promise<string | null> {
-    const { localAddress, listenAddress, listenPort, peers } = this.config
-    if (listenPort === null) return null
-    const own = new Set([localAddress, ...peers.map((peer) => peer.localAddress ?? localAddress)])
-    const reasons: string[] = []
-    for (const address of listenAddress === null ? own : [listenAddress]) {
-      const reason = await this.listenAt({ address, port: listenPort })
-      if (reason !== null) reasons.push(reason)
-    }
-    return reasons.length === 0 ? null : reasons.join('; ')
-  }
-
-  private async listenAt(at: Endpoint): Promise<string | null> {
-    const { transport, log } = this.environment
-    try {
-      const listener = await transport.listen(at, (connection) => this.accept(connection))
-      this.listeners.push(listener)
-      if (this.stopped) listener.close()
-      else for (const protection of this.protections(at.address)) listener.protect(protection)
-      return null
-    } catch (error) {
-      const reason = (error as Error).message
-      log.warn(
-        { address: formatIp(at.address), port: at.port, reason },
-        'cannot listen for BGP: peers cannot connect to us',
-      )
-      return reason
-    }
-  }
-
-  /** How those are protected who may connect to `address`: an IPv6 listener may take IPv4 too. */
-  private protections(address: Ip): Protection[] {
-    const { peers, dynamicNeighbours } = this.config
-    const all = [
-      ...peers.map((peer) => ({ ...peer, prefixLength: peer.address.length * 8 })),
-      ...dynamicNeighbours.map(({ prefix: { ip, length }, template }) => {
-        return { ...template, address: ip, prefixLength: length }
-      }),
-    ]
-    return all.filter((one) => !isIpv4(address) || isIpv4(one.address))
   }
 
   private accept(connection: Connection): ConnectionHandlers | null {

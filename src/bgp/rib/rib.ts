@@ -4,7 +4,7 @@ import type { Family } from '../family.ts'
 import { type Nlri, nlriCodec } from '../nlri/index.ts'
 import type { RouteTarget } from '../values/extended-community.ts'
 import { AttributePool, type AttributeSet } from './attribute-pool.ts'
-import { compareRoutes } from './best-path.ts'
+import { find, link, relinked, unlinked } from './chain.ts'
 import { ROUTE_OCTETS, type Route, type Source } from './route.ts'
 
 /** Told of best routes by route target. Calls are idempotent: the same route may be told twice, one unknown may be gone. */
@@ -329,53 +329,6 @@ function* visitAll(
 
 function count({ routeCounts }: Source, family: Family, change: 1 | -1): void {
   routeCounts.set(family, (routeCounts.get(family) ?? 0) + change)
-}
-
-function find(head: Route | null, source: Source, pathId?: number): Route | null {
-  for (let route = head; route !== null; route = route.next) {
-    if (route.source === source && (pathId === undefined || route.pathId === pathId)) return route
-  }
-  return null
-}
-
-/** The chain with `route` in it, the best one first. */
-function link(head: Route | null, route: Route): Route {
-  if (head === null || compareRoutes(route, head) > 0) {
-    route.next = head
-    return route
-  }
-  route.next = head.next
-  head.next = route
-  return head
-}
-
-/** The chain built anew, the best one first. */
-function relinked(head: Route): Route {
-  let chain: Route | null = null
-  for (let route: Route | null = head; route !== null; ) {
-    const next: Route | null = route.next
-    chain = link(chain, route)
-    route = next
-  }
-  return chain!
-}
-
-/** The chain without `route`, the best one first. */
-function unlinked(head: Route | null, route: Route): Route | null {
-  if (head !== route) {
-    for (let before = head; before !== null; before = before.next) {
-      if (before.next === route) before.next = route.next
-    }
-    return head
-  }
-  let best = route.next
-  for (let other = best?.next ?? null; other !== null; other = other.next) {
-    if (best === null || compareRoutes(other, best) > 0) best = other
-  }
-  if (best === null || best === route.next) return best
-  const rest = unlinked(route.next, best)
-  best.next = rest
-  return best
 }
 
 /** Whether two NLRI of one key agree in the fields that are not part of it. */

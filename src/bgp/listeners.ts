@@ -1,0 +1,70 @@
+import { formatIp, type Ip, isIpv4 } from '../values/address.ts'
+import type { Connection, ConnectionHandlers, Endpoint, Listener, Protection } from './session/transport.ts'
+import type { SpeakerConfig, SpeakerEnvironment } from './speaker.ts'
+
+/** Where a speaker takes sessions that peers open. */
+export class Listeners {
+  private readonly config: SpeakerConfig
+  private readonly environment: SpeakerEnvironment
+  private readonly accept: (connection: Connection) => ConnectionHandlers | null
+  private readonly listeners: Listener[] = []
+  private closed = false
+
+  constructor(
+    config: SpeakerConfig,
+    environment: SpeakerEnvironment,
+    accept: (connection: Connection) => ConnectionHandlers | null,
+  ) {
+    this.config = config
+    this.environment = environment
+    this.accept = accept
+  }
+
+  /** Listens wherever sessions start from, since that is where peers connect to; resolves to why it cannot, or null. */
+  async open(): Promise<string | null> {
+    const { localAddress, listenAddress, listenPort, peers } = this.config
+    if (listenPort === null) return null
+    const own = new Set([localAddress, ...peers.map((peer) => peer.localAddress ?? localAddress)])
+    const reasons: string[] = []
+    for (const address of listenAddress === null ? own : [listenAddress]) {
+      const reason = await this.openAt({ address, port: listenPort })
+      if (reason !== null) reasons.push(reason)
+    }
+    return reasons.length === 0 ? null : reasons.join('; ')
+  }
+
+  close(): void {
+    this.closed = true
+    for (const listener of this.listeners) listener.close()
+  }
+
+  private async openAt(at: Endpoint): Promise<string | null> {
+    const { transport, log } = this.environment
+    try {
+      const listener = await transport.listen(at, this.accept)
+      this.listeners.push(listener)
+      if (this.closed) listener.close()
+      else for (const protection of this.protections(at.address)) listener.protect(protection)
+      return null
+    } catch (error) {
+      const reason = (error as Error).message
+      log.warn(
+        { address: formatIp(at.address), port: at.port, reason },
+        'cannot listen for BGP: peers cannot connect to us',
+      )
+      return reason
+    }
+  }
+
+  /** How those are protected who may connect to `address`: an IPv6 listener may take IPv4 too. */
+  private protections(address: Ip): Protection[] {
+    const { peers, dynamicNeighbours } = this.config
+    const all = [
+      ...peers.map((peer) => ({ ...peer, prefixLength: peer.address.length * 8 })),
+      ...dynamicNeighbours.map(({ prefix: { ip, length }, template }) => {
+        return { ...template, address: ip, prefixLength: length }
+      }),
+    ]
+    return all.filter((one) => !isIpv4(address) || isIpv4(one.address))
+  }
+}
