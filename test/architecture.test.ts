@@ -15,7 +15,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   evpn: ['bgp', 'dataplane/model:types', 'values'],
   ipvpn: ['bgp', 'dataplane/model:types', 'values'],
   vpn: ['evpn', 'ipvpn', 'bgp', 'dataplane/model:types', 'values', 'clock:types'],
-  rest: ['vpn', 'evpn', 'bgp', 'dataplane/model:types', 'values', 'recent-log:types'],
+  rest: ['vpn', 'evpn', 'ipvpn', 'bgp', 'dataplane/model:types', 'values', 'recent-log:types'],
   config: ['values'],
   log: ['recent-log:types'],
   'recent-log': [],
