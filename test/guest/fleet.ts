@@ -91,13 +91,13 @@ export class Fleet {
     )
   }
 
-  /** What the routing table of the first VRF of a machine says of a prefix, once it has as many ways as that; none: nothing at all. */
+  /** What the only VRF of a machine says of a prefix, once it has as many ways as that; none: nothing at all. */
   async waysTo(host: Host, prefix: string, count: number, seconds = 30): Promise<string> {
     const family = prefix.includes(':') ? '-6' : '-4'
     return this.lab.eventually(
       `${host.name} has ${count} ways to ${prefix}`,
       async () => {
-        const shown = runIn(host.namespace, `ip ${family} route show table 1001 proto 19 ${prefix}`)
+        const shown = runIn(host.namespace, `ip ${family} route show table all proto 19 ${prefix}`)
         const ways = shown.match(/encap mpls/g)?.length ?? 0
         return ways === count ? { value: shown } : { seen: shown || 'nothing' }
       },
