@@ -4,7 +4,7 @@ import type { Lab } from './lab.ts'
 import type { Host } from './network.ts'
 import type { LabProcess } from './process.ts'
 
-const FAMILIES = ['l2vpn-evpn', 'l3vpn-ipv4-unicast', 'l3vpn-ipv4-flowspec', 'rtc']
+const FAMILIES = ['l2vpn-evpn', 'l3vpn-ipv4-unicast', 'l3vpn-ipv6-unicast', 'l3vpn-ipv4-flowspec', 'rtc']
 
 export interface GobgpOptions {
   /** Keep the routes of clients that restart, and ask them to keep ours (RFC 4724, RFC 8538). */

@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { enterNamespace } from '../../src/lab/namespace.ts'
 import { run } from '../kernel/namespace.ts'
+import { outputOf } from '../support/spawn.ts'
 
 /** An interface in a namespace. */
 export type End = readonly [namespace: string, device: string]
@@ -18,7 +18,7 @@ export function inside<T>(namespace: string, action: () => T): T {
 
 /** Runs commands of `ip` in a namespace, all in one process: to start one takes long in the guest. */
 export function ip(namespace: string, ...commands: readonly string[]): void {
-  execFileSync('ip', ['-n', namespace, '-batch', '-'], { input: commands.join('\n') })
+  outputOf('ip', ['-n', namespace, '-batch', '-'], commands.join('\n'))
 }
 
 /** Runs a command, whose words hold no spaces, in a namespace. */

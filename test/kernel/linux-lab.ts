@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { pino } from 'pino'
 import { systemClock } from '../../src/clock.ts'
@@ -11,6 +11,7 @@ import { formatMac } from '../../src/values/mac.ts'
 import { VNI } from '../dataplane/entries.ts'
 import * as vpn from '../dataplane/ip-entries.ts'
 import type { Lab } from '../dataplane/lab.ts'
+import { spawnSync } from '../support/spawn.ts'
 import { forgetIp, holdsIp, overwriteIp } from './ip-witness.ts'
 import { iproute } from './iproute.ts'
 import { run } from './namespace.ts'
@@ -117,7 +118,7 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
 
 /** Runs commands of `ip` in one process; one that fails, since its interface went with another, holds up nobody. */
 function batch(commands: readonly string[], ...options: readonly string[]): void {
-  spawnSync('ip', [...options, '-force', '-batch', '-'], { input: commands.join('\n') })
+  spawnSync('ip', [...options, '-force', '-batch', '-'], commands.join('\n'))
 }
 
 function runIp(command: string): void {

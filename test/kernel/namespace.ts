@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process'
 import * as libc from '../../src/linux/libc.ts'
+import { outputOf } from '../support/spawn.ts'
 
 const CLONE_NEWNET = 0x40000000
 
@@ -12,5 +12,5 @@ export function enterOwnNamespace(): void {
 /** Runs a command whose words hold no spaces; answers with what it prints. */
 export function run(command: string): string {
   const [program = '', ...words] = command.split(' ')
-  return execFileSync(program, words, { encoding: 'utf8', maxBuffer: 256 << 20 })
+  return outputOf(program, words)
 }

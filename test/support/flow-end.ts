@@ -1,14 +1,14 @@
 import { createSocket } from 'node:dgram'
 
 /**
- * One end of a flow of numbered UDP packets, as a program: `echo` answers, `send ADDRESS` sends 1,250 a second until SIGTERM,
+ * One end of a flow of numbered UDP packets, as a program: `echo` answers, `send ADDRESS RATE` sends so many a second until SIGTERM,
  * waits for the last answers and prints what became of them as JSON.
  */
 const PORT = 7007
-const PACKETS_A_SECOND = 1250
 const LAST_ANSWERS_MS = 1000
 
-const [mode, address = ''] = process.argv.slice(2)
+const [mode, address = '', rate = ''] = process.argv.slice(2)
+const packetsASecond = Number(rate)
 const socket = createSocket('udp4')
 
 if (mode === 'echo') {
@@ -25,7 +25,7 @@ if (mode === 'echo') {
   // a neighbour that does not answer is a packet lost, not the end
   socket.on('error', () => {})
   const timer = setInterval(() => {
-    const due = ((performance.now() - started) / 1000) * PACKETS_A_SECOND
+    const due = ((performance.now() - started) / 1000) * packetsASecond
     while (sentAt.length < due) {
       const packet = Buffer.alloc(64)
       packet.writeUInt32BE(sentAt.length)
