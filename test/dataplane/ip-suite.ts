@@ -64,7 +64,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       e.route('10.3.0.0/16', [
         'core0 via 192.0.2.2 push 100 weight 3',
         'gre-2 push 101',
-        'tap1 via 10.0.0.5 weight 256',
+        'tap1 via 10.0.0.5 weight 255',
       ]),
       e.route('10.4.0.0/16', ['tap1 via 10.0.0.5']),
       e.route('2001:db8:1::/48', ['core0 via 2001:db8:c::2 push 100']),
