@@ -196,10 +196,10 @@ export class Multipath {
     const mayChange =
       from.isResilient === (this.nexthops.ability === 'resilient groups') && from.hasRoomFor(parts)
     if (!mayChange) return this.nexthops.groupWith(key) ?? this.nexthops.create(parts)
-    if (from.isKnown && routes.size === from.users && this.nexthops.isIntact(from))
-      return this.nexthops.replace(from, parts) ?? from
     const successor = from.successors.get(key)
     if (successor !== undefined && !successor.isGone && successor.key === key) return successor
+    if (from.isKnown && routes.size === from.users && this.nexthops.isIntact(from))
+      return this.nexthops.replace(from, parts) ?? from
     const split = from.isResilient
       ? this.split(from, parts)
       : (this.nexthops.groupWith(key) ?? this.nexthops.create(parts))
