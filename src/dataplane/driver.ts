@@ -33,6 +33,12 @@ export interface Sighting<E extends TableEntry = TableEntry> {
   readonly marked: boolean
 }
 
+/** Something of ours in the kernel, in words, and how to remove it; that answers with why it was refused, if it was. */
+export interface Ours {
+  readonly what: string
+  remove(): string | null
+}
+
 /** Who is told what changed in the kernel, whoever changed it, ourselves included. */
 export interface Observer {
   /** An interface came, went or changed; ask for it. */
@@ -55,7 +61,7 @@ export interface Driver {
   poll(): void
   /** While on, the observer need not hear of entries that are set with our mark: the echo of a bulk of ours. */
   hush(on: boolean): void
-  /** Creates or replaces entries, each whatever becomes of the others. */
+  /** Creates or replaces entries, each whatever becomes of the others; a route that is refused for some of its hops goes by the others. */
   set(entries: readonly TableEntry[]): Refused
   /** Removes entries; it is a success where one is not there. */
   remove(entries: readonly TableEntry[]): Refused
@@ -76,6 +82,10 @@ export interface Driver {
   ours(): readonly Link[]
   /** Looks at all entries of one device, a chunk a step; the entries may change meanwhile. */
   observe(device: string): Generator<readonly Sighting[], void>
+  /** The desired state is complete: what of ours no entry tells of, and nothing uses, may go. */
+  sweep(): void
+  /** What of ours no entry tells of. */
+  residue(): readonly Ours[]
   close(): void
 }
 
@@ -85,6 +95,11 @@ export function isOurs(link: Interface): boolean {
 
 export function missing(device: string): string {
   return `interface ${device} does not exist`
+}
+
+/** The reason for one of several hops. */
+export function partly(reason: string): string {
+  return `${reason}; the other hops carry its flows`
 }
 
 export function unbridged(device: string): string {

@@ -83,7 +83,7 @@ export interface Hop {
   readonly via: Ip | null
   /** Labels that they get, the outermost first; none leaves them as they are. */
   readonly labels: readonly number[]
-  /** Share of the flows among the hops, 1 to 256; label routes share evenly. */
+  /** Share of the flows among the hops, 1 to 255; label routes share evenly. */
   readonly weight: number
 }
 

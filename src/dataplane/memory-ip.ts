@@ -1,7 +1,7 @@
 import { isIpv4 } from '../values/address.ts'
-import { missing, type Sighting } from './driver.ts'
+import { missing, partly, type Sighting } from './driver.ts'
 import type { TableEntry } from './layout.ts'
-import { type Hop, type IpEntry, identity } from './model.ts'
+import { type Hop, type IpEntry, identity, type LabelRoute, type Route } from './model.ts'
 
 /** What a kernel holds for IP VPNs that is no link. */
 export type IpTableEntry = Extract<TableEntry, IpEntry>
@@ -41,15 +41,14 @@ export class MemoryIp {
 
   /** Answers with why it was refused, if it was. */
   set(entry: IpTableEntry, marked: boolean): string | null {
-    for (const { device } of hopsOf(entry)) {
-      const up = this.isUp(device)
-      if (up === undefined) return missing(device)
-      if (!up && entry.kind !== 'mpls') return 'ENETDOWN: Nexthop device is not up'
-    }
-    const sighting = { entry, marked: marked && entry.kind !== 'mpls-interface' }
-    this.held.set(identity(entry), sighting)
-    this.notify(sighting, true)
-    return null
+    if (entry.kind !== 'route' && entry.kind !== 'mpls') return this.hold(entry, marked)
+    const reasons = entry.hops.map((hop) => this.unusable(hop, entry))
+    const reason = reasons.find((each) => each !== null) ?? null
+    if (reason === null) return this.hold(entry, marked)
+    const hops = entry.hops.filter((_, i) => reasons[i] === null)
+    if (entry.kind === 'mpls' || hops.length === 0) return reason
+    this.hold({ ...entry, hops }, marked)
+    return partly(reason)
   }
 
   remove(entry: IpTableEntry): void {
@@ -63,14 +62,11 @@ export class MemoryIp {
     this.dropIf((entry) => entry.kind === 'mpls' && entry.hops.some((hop) => hop.device === device))
   }
 
-  /** The interface went down: routes by it, and addresses that it answers for, go without a word. */
+  /** The interface went down: hops by it, with the last one of them the route, and addresses that it answers for, go without a word. */
   goDown(device: string): void {
     for (const [key, { entry }] of this.held) {
-      const silent =
-        entry.kind === 'route'
-          ? entry.hops.some((hop) => hop.device === device)
-          : entry.kind === 'proxy-neighbour' && entry.device === device
-      if (silent) this.held.delete(key)
+      if (entry.kind === 'route') this.shrink(key, entry, device)
+      else if (entry.kind === 'proxy-neighbour' && entry.device === device) this.held.delete(key)
     }
     this.dropIf(
       (entry) =>
@@ -96,6 +92,27 @@ export class MemoryIp {
     }
   }
 
+  private unusable({ device }: Hop, { kind }: Route | LabelRoute): string | null {
+    const up = this.isUp(device)
+    if (up === undefined) return missing(device)
+    return up || kind === 'mpls' ? null : 'ENETDOWN: Nexthop device is not up'
+  }
+
+  private hold(entry: IpTableEntry, marked: boolean): null {
+    const sighting = { entry, marked: marked && entry.kind !== 'mpls-interface' }
+    this.held.set(identity(entry), sighting)
+    this.notify(sighting, true)
+    return null
+  }
+
+  private shrink(key: string, route: Route, device: string): void {
+    const held = this.held.get(key)
+    const hops = route.hops.filter((hop) => hop.device !== device)
+    if (held === undefined || hops.length === route.hops.length) return
+    if (hops.length === 0) this.held.delete(key)
+    else this.held.set(key, { ...held, entry: { ...route, hops } })
+  }
+
   private dropIf(condition: (entry: IpTableEntry) => boolean): void {
     for (const sighting of [...this.held.values()]) if (condition(sighting.entry)) this.drop(sighting)
   }
@@ -104,8 +121,4 @@ export class MemoryIp {
     if (sighting === undefined || !this.held.delete(identity(sighting.entry))) return
     if (sighting.entry.kind !== 'proxy-neighbour') this.notify(sighting, false)
   }
-}
-
-function hopsOf(entry: IpTableEntry): readonly Hop[] {
-  return entry.kind === 'route' || entry.kind === 'mpls' ? entry.hops : []
 }

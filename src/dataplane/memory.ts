@@ -7,6 +7,7 @@ import {
   isOurs,
   type Link,
   type Observer,
+  type Ours,
   type Refused,
   type Sighting,
   shared,
@@ -169,6 +170,12 @@ export class MemoryDriver implements Driver {
     ]
     const sightings = [...bridged, ...rest]
     for (let i = 0; i < sightings.length; i += CHUNK) yield sightings.slice(i, i + CHUNK)
+  }
+
+  sweep(): void {}
+
+  residue(): readonly Ours[] {
+    return []
   }
 
   close(): void {

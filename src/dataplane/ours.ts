@@ -1,4 +1,4 @@
-import type { Driver, Sighting } from './driver.ts'
+import type { Driver, Ours, Sighting } from './driver.ts'
 import type { TableEntry } from './layout.ts'
 import { type Bridge, identity, type LocalMac, type VrfPort } from './model.ts'
 
@@ -9,13 +9,7 @@ export interface Places {
   readonly localMacs: readonly LocalMac[]
 }
 
-/** Something of ours in the kernel, in words, and how to remove it; that answers with why it was refused, if it was. */
-export interface Ours {
-  readonly what: string
-  remove(): string | null
-}
-
-/** All that carries our mark: entries at the given places and of VRFs first, then links, bridges after what is in them. */
+/** All that carries our mark: entries at the given places and of VRFs first, then links, bridges after what is in them, then what they used. */
 export function* oursIn(driver: Driver, places: Places): Iterable<Ours> {
   const vrfs = driver.ours().filter(({ table }) => table !== null)
   const ports = vrfs.flatMap(({ name }) => driver.portsOf(name))
@@ -34,6 +28,7 @@ export function* oursIn(driver: Driver, places: Places): Iterable<Ours> {
     const link: Bridge = { kind: 'bridge', device: name, given: false, alias: alias ?? '' }
     yield { what: `${kind} ${name} (${alias})`, remove: () => driver.removeDevice(link) }
   }
+  yield* driver.residue()
 }
 
 function markedEntries(driver: Driver, { bridges, vxlans, localMacs }: Places): TableEntry[] {

@@ -64,7 +64,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       e.route('10.3.0.0/16', [
         'core0 via 192.0.2.2 push 100 weight 3',
         'gre-2 push 101',
-        'tap1 via 10.0.0.5 weight 256',
+        'tap1 via 10.0.0.5 weight 255',
       ]),
       e.route('10.4.0.0/16', ['tap1 via 10.0.0.5']),
       e.route('2001:db8:1::/48', ['core0 via 2001:db8:c::2 push 100']),
@@ -337,6 +337,29 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         expect(await want(e.red, route)).toMatchObject([{ reason: expect.stringContaining('ENETDOWN') }])
         lab.setUp('core9')
         await untilAllHold([route])
+      })
+
+      test('a route goes by those of its hops that can be used, tells of the others, and uses them as soon as it can', async () => {
+        lab.addInterface('core9')
+        const hops = ['core0 via 192.0.2.2 push 100', 'core9 via 192.0.2.3 push 101', 'core8 via 192.0.2.4']
+        const routes = ['10.5.0.0/16', '10.6.0.0/16'].map((prefix) => e.route(prefix, hops))
+        const [first] = hops as [string]
+        const carried = ['10.5.0.0/16', '10.6.0.0/16'].map((prefix) => e.route(prefix, [first]))
+        const reason = expect.stringMatching(/^ENETDOWN: .*; the other hops carry its flows$/)
+        expect(await want(e.red, ...routes)).toMatchObject(routes.map(() => ({ state: 'failed', reason })))
+        expect(lacking(carried)).toEqual([])
+        lab.setUp('core9')
+        await lab.until(() =>
+          routes.every((route) => dataplane.status(route).reason?.includes('core8') ?? false),
+        )
+        lab.addUp('core8')
+        await untilAllHold(routes)
+        await lab.until(() => dataplane.counts().failed === 0)
+        lab.setDown('core0')
+        await lab.until(() => dataplane.counts().failed === routes.length)
+        lab.setUp('core0')
+        await untilAllHold(routes)
+        await lab.until(() => dataplane.counts().failed === 0)
       })
 
       test('a port waits for its VRF', async () => {

@@ -25,6 +25,7 @@ const indexOf = (device: string) => INDEXES.get(device) ?? 0
 const directory = {
   nameOf: (index: number) => [...INDEXES].find(([, each]) => each === index)?.[0],
   vrfOf: (table: number) => (table === TABLES[0] ? 'bvrf-1' : undefined),
+  hopsOf: () => [],
   vniOf: () => null,
   isBridge: () => false,
 }
@@ -145,7 +146,7 @@ describe('what we write is what we read', () => {
     e.route('10.0.0.5/32', ['tap1']),
     e.route('0.0.0.0/0', ['core0 via 192.0.2.9 push 90']),
     e.route('10.2.0.0/16', ['core0 via 2001:db8:c::2 push 100']),
-    e.route('10.3.0.0/16', ['core0 via 192.0.2.2 push 100 weight 256', 'gre-2 push 101']),
+    e.route('10.3.0.0/16', ['core0 via 192.0.2.2 push 100 weight 255', 'gre-2 push 101']),
     e.route('2001:db8:2::/48', ['gre-2 push 100']),
     e.route('2001:db8:3::/48', ['core0 via 2001:db8:c::2 push 1048575 weight 2', 'gre-2 push 101']),
     e.label(16, 'bvrf-1'),

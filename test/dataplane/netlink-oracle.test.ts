@@ -254,7 +254,7 @@ describe('what others write, read by us', () => {
     oracle.formatNeighborMessage(message, out)
     const bytes = Buffer.concat(out.bufs)
     return readNeighbour(
-      { bytes, type: RTM_NEWNEIGH, flags: 0, sequence: 0, start: 0, end: bytes.length },
+      { bytes, type: RTM_NEWNEIGH, flags: 0, sequence: 0, port: 0, start: 0, end: bytes.length },
       directory,
     )
   }
@@ -334,7 +334,7 @@ describe('what others write, read by us', () => {
     )
     const bytes = Buffer.concat(out.bufs)
     expect(
-      readLink({ bytes, type: RTM_NEWLINK, flags: 0, sequence: 0, start: 0, end: bytes.length }),
+      readLink({ bytes, type: RTM_NEWLINK, flags: 0, sequence: 0, port: 0, start: 0, end: bytes.length }),
     ).toEqual({
       name: 'vx0',
       index: 7,

@@ -67,6 +67,7 @@ const IP_ENTRIES: readonly Entry[] = [
   vpn.route('10.0.0.5/32', ['tap1']),
   vpn.route('10.0.0.5/32', ['tap2']),
   vpn.route('10.0.0.5/32', ['tap1', 'gre-2 push 100'], vpn.blue),
+  vpn.route('10.0.0.5/32', ['tap2', 'tap1', 'gre-2 push 100'], vpn.blue),
   vpn.label(100, 'tap1 via 10.0.0.5'),
   vpn.label(100, 'bvrf-1'),
   vpn.label(101, 'tap2 via 10.0.0.5'),

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import { expect } from 'vitest'
 import { z } from 'zod'
 import { type Clock, systemClock } from '../../src/clock.ts'
-import { LinuxDriver } from '../../src/dataplane/linux/driver.ts'
+import { LinuxDriver, type LinuxDriverOptions } from '../../src/dataplane/linux/driver.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
 import { inside, runIn } from './network.ts'
@@ -16,10 +16,10 @@ export class ProviderEdge {
   private readonly reconciler: Reconciler
   private closed = false
 
-  constructor(namespace: string) {
+  constructor(namespace: string, options: Partial<LinuxDriverOptions> = {}) {
     this.namespace = namespace
     const clock = this.clock()
-    this.driver = inside(namespace, () => new LinuxDriver({ clock }))
+    this.driver = inside(namespace, () => new LinuxDriver({ clock, ...options }))
     this.reconciler = new Reconciler({ clock, driver: this.driver, log: pino({ level: 'silent' }) })
     inside(namespace, () => this.reconciler.start())
   }
@@ -27,6 +27,10 @@ export class ProviderEdge {
   async wantInPlace(...entries: readonly Entry[]): Promise<void> {
     for (const entry of entries) this.reconciler.want(entry)
     expect(await this.reconciler.settled(entries)).toEqual([])
+  }
+
+  complete(): void {
+    inside(this.namespace, () => this.reconciler.complete())
   }
 
   /** How many packets with labels came in by an interface. */

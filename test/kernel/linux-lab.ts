@@ -77,7 +77,7 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
     holds,
     indexOf: (name) => iproute.link(name)?.ifindex,
     async deletions() {
-      monitor = spawn('ip', ['-o', 'monitor', 'link', 'neigh', 'address', 'route'], {
+      monitor = spawn('ip', ['-o', 'monitor', 'link', 'neigh', 'address', 'route', 'nexthop'], {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
       let text = ''

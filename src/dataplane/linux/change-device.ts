@@ -6,7 +6,9 @@ import * as encode from './encode.ts'
 import { removeIpEntry } from './encode-ip.ts'
 import { type Links, settingsOf } from './links.ts'
 import { routesOf } from './look.ts'
+import type { Multipath } from './multipath.ts'
 import type { Refusals, Requests } from './requests.ts'
+import type { Routes } from './routes.ts'
 import { portSettings, type Sysctls } from './sysctl.ts'
 
 /** The modules of kinds of links that not every kernel has. */
@@ -16,16 +18,28 @@ const MODULES = new Map([
   ['ip6gre', 'ip6_gre'],
 ])
 
+export interface DeviceChangerParts {
+  readonly requests: Requests
+  readonly links: Links
+  readonly sysctls: Sysctls
+  readonly routes: Routes
+  readonly multipath: Multipath
+}
+
 /** Carries out changes of links and ports, one by one. */
 export class DeviceChanger {
   private readonly requests: Requests
   private readonly links: Links
   private readonly sysctls: Sysctls
+  private readonly routes: Routes
+  private readonly multipath: Multipath
 
-  constructor(requests: Requests, links: Links, sysctls: Sysctls) {
+  constructor({ requests, links, sysctls, routes, multipath }: DeviceChangerParts) {
     this.requests = requests
     this.links = links
     this.sysctls = sysctls
+    this.routes = routes
+    this.multipath = multipath
   }
 
   set(entry: DeviceEntry): string | null {
@@ -83,13 +97,15 @@ export class DeviceChanger {
 
   /** Removes what of ours is in a VRF's table, which outlives the device. */
   private clearTable(link: Link): void {
-    for (const chunk of routesOf(link, this.links)) {
+    for (const chunk of routesOf(link, this.routes)) {
       for (const { entry } of chunk) {
         if (entry.kind !== 'route' && entry.kind !== 'unreachable') continue
         removeIpEntry(this.requests, entry, link.index)
         this.requests.send()
+        if (entry.kind === 'route') this.multipath.release(entry)
       }
     }
+    this.multipath.tidy()
   }
 
   private setPort(port: Port): string | null {

@@ -1,10 +1,12 @@
-import { type Link, missing, type Refused, unbridged } from '../driver.ts'
+import { type Link, missing, partly, type Refused, unbridged } from '../driver.ts'
 import type { TableEntry } from '../layout.ts'
-import type { MplsInterface, RemoteMac } from '../model.ts'
+import type { MplsInterface, RemoteMac, Route } from '../model.ts'
 import * as k from './constants.ts'
 import * as encode from './encode.ts'
-import { type IndexOf, removeIpEntry, setIpEntry } from './encode-ip.ts'
+import { type IndexOf, removeIpEntry, setGroupedRoute, setIpEntry } from './encode-ip.ts'
 import type { Links } from './links.ts'
+import type { Multipath, Plan } from './multipath.ts'
+import { isRefusal } from './nexthops.ts'
 import type { Refusal, Requests } from './requests.ts'
 import { hasMpls, mplsInput, NO_MPLS, platformLabels, type Sysctls } from './sysctl.ts'
 
@@ -21,19 +23,25 @@ export class Changer {
   private readonly requests: Requests
   private readonly links: Links
   private readonly sysctls: Sysctls
+  private readonly multipath: Multipath
   private readonly indexOf: IndexOf = (device) => this.links.lookUp(device)?.index ?? 0
 
-  constructor(requests: Requests, links: Links, sysctls: Sysctls) {
+  constructor(requests: Requests, links: Links, sysctls: Sysctls, multipath: Multipath) {
     this.requests = requests
     this.links = links
     this.sysctls = sysctls
+    this.multipath = multipath
   }
 
   set(entries: readonly TableEntry[]): Refused {
     const refused = new Map<number, string>()
     const unlabelled = this.raiseLabels(entries)
-    const change = (entry: TableEntry, link: Link | undefined): string | null => {
+    const plans = this.multipath.plan(routesAmong(entries))
+    const change = (entry: TableEntry, link: Link | undefined, i: number): string | null => {
       if (link === undefined) return missing(entry.device)
+      const plan = plans.get(i)
+      if (plan !== undefined && isRefusal(plan)) return setRefused(plan, entry)
+      if (plan !== undefined && entry.kind === 'route') return this.writeRoute(entry, plan, link)
       if (entry.kind === 'mpls-interface') return this.sysctls.apply(mplsInput(link.name), link.index)
       const lacking = 'hops' in entry ? this.lackingOf(entry.hops) : undefined
       if (lacking !== undefined) return missing(lacking)
@@ -41,7 +49,9 @@ export class Changer {
       this.write(entry, link)
       return null
     }
-    return this.send(entries, change, setRefused, refused)
+    this.send(entries, change, setRefused, refused)
+    this.conclude(plans, entries, refused)
+    return refused
   }
 
   remove(entries: readonly TableEntry[]): Refused {
@@ -57,13 +67,42 @@ export class Changer {
       if (entry.kind === 'remote-mac') return this.removeSelf(entry)
       return unlessAbsent(refusal)
     }
-    return this.send(entries, change, judge, new Map())
+    const refused = this.send(entries, change, judge, new Map())
+    const routes = [...routesAmong(entries)].filter(([i]) => !refused.has(i))
+    for (const [, route] of routes) this.multipath.release(route)
+    if (routes.length > 0) this.multipath.tidy()
+    return refused
+  }
+
+  private writeRoute(route: Route, { group, hops }: Plan, link: Link): null {
+    if (group !== null) setGroupedRoute(this.requests, route, group.id)
+    else setIpEntry(this.requests, { ...route, hops }, link.index, this.indexOf)
+    return null
+  }
+
+  /** Notes which groups routes use now, and tells of those that lack hops. */
+  private conclude(
+    plans: ReadonlyMap<number, Plan | Refusal>,
+    entries: readonly TableEntry[],
+    refused: Map<number, string>,
+  ): void {
+    for (const [i, plan] of plans) {
+      const entry = entries[i]
+      if (isRefusal(plan) || entry?.kind !== 'route') continue
+      const { group, lacking } = plan
+      // where the answer was lost, the kernel may have it so
+      if (refused.has(i) && group !== null) group.isKnown = false
+      if (refused.has(i)) continue
+      this.multipath.use(entry, group)
+      if (lacking !== null) refused.set(i, partly(setRefused(lacking, entry)))
+    }
+    if (plans.size > 0) this.multipath.tidy()
   }
 
   /** `change` writes at most one message, or tells why it does not; `judge` tells why a refusal counts, or null where it does not. */
   private send(
     entries: readonly TableEntry[],
-    change: (entry: TableEntry, link: Link | undefined) => string | null,
+    change: (entry: TableEntry, link: Link | undefined, i: number) => string | null,
     judge: (refusal: Refusal, entry: TableEntry) => string | null,
     refused: Map<number, string>,
   ): Refused {
@@ -81,9 +120,10 @@ export class Changer {
     for (const [i, entry] of entries.entries()) {
       if (link?.name !== entry.device) link = this.links.lookUp(entry.device)
       const before = this.requests.writer.count
-      const reason = change(entry, link)
+      const reason = change(entry, link, i)
       if (reason !== null) refused.set(i, reason)
-      if (this.requests.writer.count > before && sent.push(i) === MESSAGES_A_SEND) flush()
+      if (this.requests.writer.count > before) sent.push(i)
+      if (sent.length === MESSAGES_A_SEND || this.requests.writer.isFull) flush()
     }
     flush()
     return refused
@@ -113,6 +153,13 @@ export class Changer {
     for (const refusal of this.requests.send().values()) return unlessAbsent(refusal)
     return null
   }
+}
+
+/** The routes of a batch by their positions. */
+function routesAmong(entries: readonly TableEntry[]): Map<number, Route> {
+  const routes = new Map<number, Route>()
+  for (const [i, entry] of entries.entries()) if (entry.kind === 'route') routes.set(i, entry)
+  return routes
 }
 
 function isFdb(entry: TableEntry): entry is encode.FdbMessage {

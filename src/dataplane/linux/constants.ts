@@ -1,4 +1,4 @@
-/** Numbers of the kernel's headers (linux/netlink.h, rtnetlink.h, if_link.h, if_addr.h, if_tunnel.h, neighbour.h, mpls.h, lwtunnel.h, filter.h), under their names there. */
+/** Numbers of the kernel's headers (linux/netlink.h, rtnetlink.h, if_link.h, if_addr.h, if_tunnel.h, neighbour.h, mpls.h, lwtunnel.h, nexthop.h, filter.h), under their names there. */
 
 export const AF_UNSPEC = 0
 export const AF_INET = 2
@@ -58,6 +58,9 @@ export const RTM_NEWNEIGH = 28
 export const RTM_DELNEIGH = 29
 export const RTM_GETNEIGH = 30
 export const RTM_NEWNETCONF = 80
+export const RTM_NEWNEXTHOP = 104
+export const RTM_DELNEXTHOP = 105
+export const RTM_GETNEXTHOP = 106
 
 export const RTNLGRP_LINK = 1
 export const RTNLGRP_NEIGH = 3
@@ -69,6 +72,7 @@ export const RTNLGRP_IPV4_NETCONF = 24
 export const RTNLGRP_IPV6_NETCONF = 25
 export const RTNLGRP_MPLS_ROUTE = 27
 export const RTNLGRP_MPLS_NETCONF = 29
+export const RTNLGRP_NEXTHOP = 32
 
 export const NLA_F_NESTED = 0x8000
 export const NLA_TYPE_MASK = 0x3fff
@@ -143,12 +147,35 @@ export const RTA_VIA = 18
 export const RTA_NEWDST = 19
 export const RTA_ENCAP_TYPE = 21
 export const RTA_ENCAP = 22
+export const RTA_NH_ID = 30
 export const RTNEXTHOP_LENGTH = 8
 export const RTNH_F_ONLINK = 4
 export const LWTUNNEL_ENCAP_MPLS = 1
 export const MPLS_IPTUNNEL_DST = 1
 export const LABEL_BITS = 20
 export const BOTTOM_OF_STACK = 0x100
+
+export const NHMSG_LENGTH = 8
+export const NHA_ID = 1
+export const NHA_GROUP = 2
+export const NHA_GROUP_TYPE = 3
+export const NHA_BLACKHOLE = 4
+export const NHA_OIF = 5
+export const NHA_GATEWAY = 6
+export const NHA_ENCAP_TYPE = 7
+export const NHA_ENCAP = 8
+export const NHA_RES_GROUP = 12
+export const NHA_RES_GROUP_BUCKETS = 1
+export const NHA_RES_GROUP_IDLE_TIMER = 2
+export const NHA_RES_GROUP_UNBALANCED_TIMER = 3
+export const NEXTHOP_GRP_LENGTH = 8
+export const NEXTHOP_GRP_TYPE_MPATH = 0
+export const NEXTHOP_GRP_TYPE_RES = 1
+/** Of the ids of our nexthops and groups, the first and how many: what other daemons count from 1 does not get there. */
+export const FIRST_NEXTHOP = 0x13_00_00_00
+export const NEXTHOPS = 0x1_00_00_00
+/** What a second is in the timers of a group. */
+export const USER_HZ = 100
 
 export const NETCONFMSG_LENGTH = 4
 export const NETCONFA_IFINDEX = 1
@@ -172,9 +199,11 @@ export const NDA_PROTOCOL = 12
 
 export const ENOENT = 2
 export const ESRCH = 3
+export const EEXIST = 17
 export const ENOBUFS = 105
 export const EAGAIN = 11
 export const ENODEV = 19
 export const EOPNOTSUPP = 95
 export const EAFNOSUPPORT = 97
+export const ENETDOWN = 100
 export const EADDRNOTAVAIL = 99

@@ -1,22 +1,39 @@
 import type { Clock } from '../../clock.ts'
-import { type Driver, isOurs, type Link, type Observer, type Refused, type Sighting } from '../driver.ts'
+import {
+  type Driver,
+  isOurs,
+  type Link,
+  type Observer,
+  type Ours,
+  type Refused,
+  type Sighting,
+} from '../driver.ts'
 import type { DeviceEntry, TableEntry } from '../layout.ts'
 import { Changer } from './change.ts'
 import { DeviceChanger } from './change-device.ts'
+import type { Resilience } from './encode-nexthop.ts'
 import { Links } from './links.ts'
 import { look } from './look.ts'
 import { Monitor } from './monitor.ts'
+import { Multipath } from './multipath.ts'
+import { type Ability, Nexthops } from './nexthops.ts'
 import { Others } from './others.ts'
 import { Requests } from './requests.ts'
+import { Routes } from './routes.ts'
 import { Sysctls } from './sysctl.ts'
 
 const POLL_MS = 50
 const MONITOR_BUFFER_BYTES = 16 << 20
+const RESILIENCE: Resilience = { idle: 60, unbalanced: 300 }
 
 export interface LinuxDriverOptions {
   readonly clock: Clock
   /** How much the kernel keeps of its notifications until they are read. */
   readonly monitorBufferBytes?: number
+  /** When flows may go to a hop that has too few. */
+  readonly resilience?: Resilience
+  /** What routes of several hops are made of; without, the best that the kernel can. */
+  readonly ability?: Ability
 }
 
 /** The Linux kernel, in the network namespace of the thread that makes the driver. */
@@ -28,18 +45,33 @@ export class LinuxDriver implements Driver {
   private readonly links = new Links(this.questions)
   private readonly others = new Others(this.questions, this.links)
   private readonly sysctls = new Sysctls()
-  private readonly changer = new Changer(this.requests, this.links, this.sysctls)
-  private readonly deviceChanger = new DeviceChanger(this.requests, this.links, this.sysctls)
+  private readonly multipath: Multipath
+  private readonly routes: Routes
+  private readonly changer: Changer
+  private readonly deviceChanger: DeviceChanger
   private monitor: Monitor | null = null
+  private sweeping: Generator<undefined, void> | null = null
   private cancelPoll = () => {}
 
-  constructor({ clock, monitorBufferBytes = MONITOR_BUFFER_BYTES }: LinuxDriverOptions) {
+  constructor({
+    clock,
+    monitorBufferBytes = MONITOR_BUFFER_BYTES,
+    resilience = RESILIENCE,
+    ability,
+  }: LinuxDriverOptions) {
     this.clock = clock
     this.monitorBufferBytes = monitorBufferBytes
+    const { requests, links, sysctls } = this
+    const multipath = new Multipath(new Nexthops({ requests, links, resilience, ability }), links)
+    this.multipath = multipath
+    this.routes = new Routes(links, multipath)
+    this.changer = new Changer(requests, links, sysctls, multipath)
+    this.deviceChanger = new DeviceChanger({ requests, links, sysctls, multipath, routes: this.routes })
   }
 
   watch(observer: Observer): void {
-    this.monitor = new Monitor(this.links, observer, this.monitorBufferBytes)
+    const { links, routes, multipath, monitorBufferBytes: bufferBytes } = this
+    this.monitor = new Monitor({ links, routes, multipath, observer, bufferBytes })
     this.pollLater()
   }
 
@@ -95,11 +127,27 @@ export class LinuxDriver implements Driver {
 
   *observe(device: string): Generator<readonly Sighting[], void> {
     const link = this.links.get(device)
-    if (link !== undefined) yield* look(link, this.links)
+    if (link !== undefined) yield* look(link, this.links, this.routes)
+  }
+
+  sweep(): void {
+    this.sweeping?.return()
+    const steps = this.multipath.sweep()
+    this.sweeping = steps
+    const step = () => {
+      if (this.sweeping === steps && !steps.next().done) this.clock.soon(step)
+    }
+    step()
+  }
+
+  residue(): readonly Ours[] {
+    return this.multipath.residue()
   }
 
   close(): void {
     this.cancelPoll()
+    this.sweeping?.return()
+    this.sweeping = null
     this.monitor?.close()
     this.monitor = null
     this.requests.close()

@@ -18,6 +18,14 @@ export type IndexOf = (device: string) => number
 /** What is set by one message each. */
 export type IpMessage = Address | FixedNeighbour | ProxyNeighbour | Unreachable | Route | LabelRoute
 
+/** A route by a group of nexthops. */
+export function setGroupedRoute(batch: Batch, entry: Route, group: number): void {
+  batch.begin(k.RTM_NEWROUTE, k.NLM_F_CREATE | k.NLM_F_REPLACE)
+  prefix(batch.writer, entry, { type: k.RTN_UNICAST, scope: k.RT_SCOPE_UNIVERSE, metric: k.METRIC })
+  batch.writer.attributeU32(k.RTA_NH_ID, group)
+  batch.end()
+}
+
 export function setIpEntry(batch: Batch, entry: IpMessage, index: number, indexOf: IndexOf): void {
   const { writer } = batch
   switch (entry.kind) {
@@ -124,7 +132,7 @@ export function getLabel(batch: Batch, label: number): void {
   batch.end()
 }
 
-/** The rest of a dump request for routes of one family: of one table, or for labels of none; `protocol` 0 is for those of all. */
+/** The rest of a dump request for routes of one family: of one table or of all, or for labels of none; `protocol` 0 is for those of all. */
 export function dumpRoutes(
   writer: Writer,
   family: number,
@@ -218,11 +226,16 @@ function gateway(writer: Writer, { via, labels }: Hop, destination: Ip): void {
     if (neighbour.length === destination.length) writer.attributeIp(k.RTA_GATEWAY, neighbour)
     else attributeVia(writer, neighbour)
   }
+  encapsulate(writer, labels, k.RTA_ENCAP_TYPE, k.RTA_ENCAP)
+}
+
+/** Has packets get labels, if any, by attributes of these types. */
+export function encapsulate(writer: Writer, labels: readonly number[], type: number, encap: number): void {
   if (labels.length === 0) return
-  writer.attributeU16(k.RTA_ENCAP_TYPE, k.LWTUNNEL_ENCAP_MPLS)
-  const encap = writer.nest(k.RTA_ENCAP)
+  writer.attributeU16(type, k.LWTUNNEL_ENCAP_MPLS)
+  const nest = writer.nest(encap)
   attributeLabels(writer, k.MPLS_IPTUNNEL_DST, labels)
-  writer.close(encap)
+  writer.close(nest)
 }
 
 function neighbourOf({ via, labels }: Pick<Hop, 'via' | 'labels'>, destination: Ip): Ip | null {

@@ -5,14 +5,15 @@ import { dumpAddresses, dumpProxies, dumpRoutes } from './encode-ip.ts'
 import type { Links } from './links.ts'
 import type { Message, Writer } from './message.ts'
 import { readNeighbour } from './observe.ts'
-import { readAddress, readRoute } from './observe-ip.ts'
+import { readAddress } from './observe-ip.ts'
 import { dump } from './requests.ts'
+import type { Routes } from './routes.ts'
 import { fits, hasMpls, mplsInput } from './sysctl.ts'
 
 type Steps = Generator<readonly Sighting[], void>
 
 /** All that the kernel holds for one interface of what we keep, a chunk a step. */
-export function* look(link: Link, links: Links): Steps {
+export function* look(link: Link, links: Links, routes: Routes): Steps {
   const { name, index, kind, master, table, routing } = link
   const fdb = (message: Message) => readNeighbour(message, links)?.sighting
   const address = (message: Message) => readAddress(message, links)
@@ -30,17 +31,17 @@ export function* look(link: Link, links: Links): Steps {
       yield* dumped(name, k.RTM_GETADDR, (writer) => dumpAddresses(writer, family, index), address)
     }
   }
-  if (table !== null) yield* routesOf(link, links)
+  if (table !== null) yield* routesOf(link, routes)
   if (name === 'lo' && hasMpls()) {
-    const route = (message: Message) => readRoute(message, links)
+    const route = (message: Message) => routes.read(message)
     yield* dumped(name, k.RTM_GETROUTE, (writer) => dumpRoutes(writer, k.AF_MPLS, null), route)
   }
 }
 
 /** Our routes in the table of a VRF. */
-export function* routesOf({ name, table }: Link, links: Links): Steps {
+export function* routesOf({ name, table }: Link, routes: Routes): Steps {
   if (table === null) return
-  const route = (message: Message) => readRoute(message, links)
+  const route = (message: Message) => routes.readHeld(message)
   for (const family of [k.AF_INET, k.AF_INET6]) {
     yield* dumped(name, k.RTM_GETROUTE, (writer) => dumpRoutes(writer, family, table), route)
   }

@@ -23,6 +23,11 @@ export class Writer {
     this.words = new Uint32Array(memory)
   }
 
+  /** Whether it is time to send what is written. */
+  get isFull(): boolean {
+    return this.length > CAPACITY / 2
+  }
+
   clear(): void {
     this.length = 0
     this.count = 0
@@ -139,6 +144,8 @@ export interface Message {
   readonly type: number
   readonly flags: number
   readonly sequence: number
+  /** Whose request it answers or came of. */
+  readonly port: number
   /** Where the payload begins and ends. */
   readonly start: number
   readonly end: number
@@ -155,6 +162,7 @@ export function* messages(bytes: Buffer, length: number): Generator<Message, voi
       type: bytes.readUInt16LE(at + 4),
       flags: bytes.readUInt16LE(at + 6),
       sequence: bytes.readUInt32LE(at + 8),
+      port: bytes.readUInt32LE(at + 12),
       start: at + NLMSG_HDRLEN,
       end,
     }

@@ -2,8 +2,10 @@ import type { Observer } from '../driver.ts'
 import * as k from './constants.ts'
 import type { Links } from './links.ts'
 import { type Message, messages } from './message.ts'
+import type { Multipath } from './multipath.ts'
 import { readNeighbour } from './observe.ts'
-import { readAddress, readRoute, readSettingsOf } from './observe-ip.ts'
+import { readAddress, readSettingsOf } from './observe-ip.ts'
+import type { Routes } from './routes.ts'
 import { NetlinkSocket } from './socket.ts'
 import { fits, mplsInput } from './sysctl.ts'
 
@@ -21,6 +23,7 @@ const GROUPS = [
   k.RTNLGRP_IPV4_NETCONF,
   k.RTNLGRP_IPV6_NETCONF,
   k.RTNLGRP_MPLS_NETCONF,
+  k.RTNLGRP_NEXTHOP,
 ]
 
 // Classic BPF: code, jumps over so many where it is so and where it is not, operand. Multi-octet loads are in network order.
@@ -62,17 +65,29 @@ const NO_MARKED_ENTRIES: readonly Instruction[] = [
 const ORDINARY = program(NO_MAIN_ROUTES)
 const HUSHED = program([...NO_MARKED_ENTRIES, ...NO_MAIN_ROUTES])
 
+export interface MonitorParts {
+  readonly links: Links
+  readonly routes: Routes
+  readonly multipath: Multipath
+  readonly observer: Observer
+  readonly bufferBytes: number
+}
+
 /** Hears what changes in the kernel; somebody has to `poll` it, for Node cannot wait on such a socket. */
 export class Monitor {
   private readonly socket: NetlinkSocket
   private readonly links: Links
+  private readonly routes: Routes
+  private readonly multipath: Multipath
   private readonly observer: Observer
   private hushed = false
 
-  constructor(links: Links, observer: Observer, bufferBytes: number) {
+  constructor({ links, routes, multipath, observer, bufferBytes }: MonitorParts) {
     this.socket = new NetlinkSocket({ groups: GROUPS, bufferBytes })
     this.socket.filter(ORDINARY)
     this.links = links
+    this.routes = routes
+    this.multipath = multipath
     this.observer = observer
   }
 
@@ -87,7 +102,7 @@ export class Monitor {
     for (let i = 0; i < DATAGRAMS_A_POLL; i++) {
       const received = this.socket.receive()
       if (received === 'nothing') return
-      if (received === 'overrun') this.observer.overrun()
+      if (received === 'overrun') this.overrun()
       else for (const message of messages(this.socket.bytes, received)) this.heed(message)
     }
   }
@@ -107,16 +122,23 @@ export class Monitor {
         const sighting = readAddress(message, this.links)
         if (sighting === undefined) return
         // with its last IPv4 address, an interface loses all routes without a word
-        if (message.type === k.RTM_DELADDR) this.observer.shaken(sighting.entry.device)
+        if (message.type === k.RTM_DELADDR) this.shaken(sighting.entry.device)
         this.observer.seen(sighting, message.type === k.RTM_NEWADDR)
         return
       }
       case k.RTM_NEWROUTE:
       case k.RTM_DELROUTE: {
-        const sighting = readRoute(message, this.links)
+        const sighting = this.routes.read(message)
         if (sighting !== undefined) this.observer.seen(sighting, message.type === k.RTM_NEWROUTE)
         return
       }
+      case k.RTM_NEWNEXTHOP:
+      case k.RTM_DELNEXTHOP:
+        for (const route of this.multipath.usersOf(this.multipath.nexthops.heed(message))) {
+          const sighting = this.routes.named(route)
+          if (sighting !== undefined) this.observer.seen(sighting, false)
+        }
+        return
       case k.RTM_NEWNETCONF:
         this.heedSettings(readSettingsOf(message))
         return
@@ -131,10 +153,20 @@ export class Monitor {
     }
   }
 
+  private overrun(): void {
+    this.multipath.nexthops.doubt()
+    this.observer.overrun()
+  }
+
+  private shaken(device: string): void {
+    this.multipath.nexthops.doubt(device)
+    this.observer.shaken(device)
+  }
+
   private heedLink(message: Message): void {
     const { names, unsteady } = this.links.heed(message)
     for (const name of names) {
-      if (unsteady) this.observer.shaken(name)
+      if (unsteady) this.shaken(name)
       this.observer.linkChanged(name)
     }
   }

@@ -1,6 +1,6 @@
 import { type Ip, isIpv4 } from '../../values/address.ts'
 import type { Sighting } from '../driver.ts'
-import type { Hop } from '../model.ts'
+import type { Hop, Route } from '../model.ts'
 import * as k from './constants.ts'
 import { NOBODY } from './encode-ip.ts'
 import { Attributes, type Message } from './message.ts'
@@ -10,6 +10,8 @@ export interface RouteDirectory {
   nameOf(index: number): string | undefined
   /** The VRF of a table, where it is known. */
   vrfOf(table: number): string | undefined
+  /** The hops of a group of nexthops; none of what is not ours. */
+  hopsOf(group: number): readonly Hop[]
 }
 
 /** Reads RTM_NEWADDR and RTM_DELADDR. */
@@ -64,6 +66,27 @@ export function readRoute({ bytes, start, end }: Message, directory: RouteDirect
   return { entry: { kind: 'route', ...target, hops }, marked }
 }
 
+/** Reads RTM_NEWROUTE as far as groups of nexthops matter; undefined for what is no route of a table by one. */
+export function readGroupedRoute({
+  bytes,
+  start,
+  end,
+}: Message): { readonly route: RouteKey; readonly group: number } | undefined {
+  const octets = bytes.readUInt8(start) === k.AF_INET ? 4 : 16
+  let destination = ''
+  let table = 0
+  let group = 0
+  const attributes = new Attributes(bytes, start + k.RTMSG_LENGTH, end)
+  while (attributes.next()) {
+    if (attributes.type === k.RTA_DST) destination = attributes.octets()
+    else if (attributes.type === k.RTA_TABLE) table = attributes.u32()
+    else if (attributes.type === k.RTA_NH_ID) group = attributes.u32()
+  }
+  if (group === 0) return undefined
+  const prefix = destination.padEnd(octets, '\0') as Ip
+  return { route: { table, prefix, prefixLength: bytes.readUInt8(start + 1) }, group }
+}
+
 /** Index of the interface whose settings a RTM_NEWNETCONF tells of; less than 1 for all. */
 export function readSettingsOf({ bytes, start, end }: Message): number {
   const attributes = new Attributes(bytes, start + k.NETCONFMSG_LENGTH, end)
@@ -71,25 +94,33 @@ export function readSettingsOf({ bytes, start, end }: Message): number {
   return 0
 }
 
+/** What tells a route from others. */
+export type RouteKey = Pick<Route, 'table' | 'prefix' | 'prefixLength'>
+
 interface RawRoute {
   destination: string
   table: number
   metric: number
-  hops: Hop[]
+  hops: readonly Hop[]
+  /** The nexthop or group that it goes by; 0 where its hops are its own. */
+  group: number
 }
 
 function readAttributes(attributes: Attributes, directory: RouteDirectory): RawRoute {
-  const route: RawRoute = { destination: '', table: 0, metric: 0, hops: [] }
+  const route: RawRoute = { destination: '', table: 0, metric: 0, hops: [], group: 0 }
   const only = new RawHop()
   while (attributes.next()) {
     if (attributes.type === k.RTA_DST) route.destination = attributes.octets()
     else if (attributes.type === k.RTA_TABLE) route.table = attributes.u32()
     else if (attributes.type === k.RTA_PRIORITY) route.metric = attributes.u32()
+    else if (attributes.type === k.RTA_NH_ID) route.group = attributes.u32()
     else if (attributes.type === k.RTA_OIF) only.index = attributes.u32()
     else if (attributes.type === k.RTA_MULTIPATH) route.hops = readWays(attributes, directory)
     else only.read(attributes)
   }
-  if (only.index !== 0 && route.hops.length === 0) route.hops = [only.toHop(directory, 1)]
+  // what else is said of hops then is for those who know no groups
+  if (route.group !== 0) route.hops = directory.hopsOf(route.group)
+  else if (only.index !== 0 && route.hops.length === 0) route.hops = [only.toHop(directory, 1)]
   return route
 }
 
@@ -109,10 +140,11 @@ function readWays({ bytes, at, length }: Attributes, directory: RouteDirectory):
   return hops
 }
 
-class RawHop {
+/** A hop as attributes tell of it. */
+export class RawHop {
   index = 0
-  private via: Ip | null = null
-  private labels: readonly number[] = []
+  via: Ip | null = null
+  labels: readonly number[] = []
 
   read(attributes: Attributes): void {
     const { type } = attributes
@@ -127,7 +159,7 @@ class RawHop {
     return { device: directory.nameOf(index) ?? '', via, labels, weight }
   }
 
-  private readEncap(encap: Attributes): void {
+  readEncap(encap: Attributes): void {
     while (encap.next()) if (encap.type === k.MPLS_IPTUNNEL_DST) this.labels = stack(encap.octets())
   }
 }

@@ -1,0 +1,287 @@
+import { missing } from '../driver.ts'
+import type { Hop } from '../model.ts'
+import * as k from './constants.ts'
+import * as encode from './encode-nexthop.ts'
+import type { Links } from './links.ts'
+import type { Message } from './message.ts'
+import { bucketsFor, Group, membersKey, membersOf, type Nexthop, type Part } from './nexthop-group.ts'
+import { type RawNexthop, readNexthop } from './observe-nexthop.ts'
+import { dump, exhaust, type Refusal, type Requests } from './requests.ts'
+
+/** What a kernel can do for routes of several hops. */
+export type Ability = 'resilient groups' | 'groups' | 'no groups'
+
+export interface NexthopsParts {
+  readonly requests: Requests
+  readonly links: Links
+  readonly resilience: encode.Resilience
+  /** Undefined: as the kernel can. */
+  readonly ability: Ability | undefined
+}
+
+/**
+ * The nexthops and groups of ours in the kernel: those that have an id of our range and our protocol. An id of that range that
+ * somebody else has is passed over.
+ */
+export class Nexthops {
+  private readonly requests: Requests
+  private readonly links: Links
+  private readonly resilience: encode.Resilience
+  private knownAbility: Ability | undefined
+  private readonly ids = new Map<number, Nexthop>()
+  private readonly ways = new Map<string, Nexthop>()
+  private readonly groupIds = new Map<number, Group>()
+  private readonly groupKeys = new Map<string, Group>()
+  private lastId = k.FIRST_NEXTHOP - 1
+  /** Whether the kernel may have dropped some without a word. */
+  private isDoubtful = true
+
+  constructor({ requests, links, resilience, ability }: NexthopsParts) {
+    this.requests = requests
+    this.links = links
+    this.resilience = resilience
+    this.knownAbility = ability
+  }
+
+  get ability(): Ability {
+    this.knownAbility ??= this.probe()
+    return this.knownAbility
+  }
+
+  get groups(): Iterable<Group> {
+    return this.groupIds.values()
+  }
+
+  get all(): Iterable<Nexthop> {
+    return this.ids.values()
+  }
+
+  groupOf(id: number): Group | undefined {
+    this.refresh()
+    return this.groupIds.get(id)
+  }
+
+  /** A group that has exactly these parts. */
+  groupWith(key: string): Group | undefined {
+    const group = this.groupKeys.get(key)
+    return group?.key === key && !group.isGone ? group : undefined
+  }
+
+  hopsOf(id: number): readonly Hop[] {
+    return this.groupOf(id)?.hops ?? []
+  }
+
+  /** The interface went down or away, or something was missed; undefined stands for any. */
+  doubt(device?: string): void {
+    this.isDoubtful ||= device === undefined
+    for (const { way } of this.ids.values()) this.isDoubtful ||= way.device === device
+  }
+
+  /** Looks at what the kernel has, where that is in doubt. */
+  refresh(): void {
+    if (!this.isDoubtful) return
+    const found = new Map<number, RawNexthop>()
+    const visit = (message: Message) => {
+      const raw = readNexthop(message)
+      if (isOurs(raw)) found.set(raw.id, raw)
+    }
+    const nothing = [k.EOPNOTSUPP]
+    exhaust(dump({ type: k.RTM_GETNEXTHOP, write: encode.dumpNexthops, visit, nothing }))
+    this.isDoubtful = false
+    for (const nexthop of this.ids.values())
+      if (!isStill(nexthop, found.get(nexthop.id))) this.forget(nexthop)
+    for (const raw of found.values()) if (raw.members === null && !this.ids.has(raw.id)) this.learn(raw)
+    for (const group of this.groupIds.values()) this.compare(group, found.get(group.id))
+    for (const raw of found.values()) {
+      if (raw.members === null || this.groupIds.has(raw.id)) continue
+      const parts = this.partsOf(raw.members)
+      if (parts !== undefined) this.keep(new Group(raw.id, { ...raw, isKnown: false }), parts)
+    }
+  }
+
+  /** Takes in a notification; tells the groups whose routes are not by the hops that they were by, through somebody else. */
+  heed(message: Message): Group[] {
+    if (message.port === this.requests.port) return []
+    const raw = readNexthop(message)
+    const group = this.groupIds.get(raw.id)
+    const nexthop = this.ids.get(raw.id)
+    const present = message.type === k.RTM_NEWNEXTHOP
+    if (group !== undefined) {
+      if (present && isOurs(raw) && raw.members !== null && membersKey(raw.members) === group.key) return []
+      this.isDoubtful = true
+      return [group]
+    }
+    if (nexthop === undefined || (present && isStill(nexthop, raw))) return []
+    this.isDoubtful = true
+    return [...this.groupIds.values()].filter(({ parts }) => parts.some((part) => part.nexthop === nexthop))
+  }
+
+  /** The nexthop of a way, made where there is none; else why it cannot be. */
+  ensure(way: encode.Way, family: number): Nexthop | Refusal {
+    const link = this.links.lookUp(way.device)
+    if (link === undefined) return { errno: k.ENODEV, text: missing(way.device) }
+    const known = this.ways.get(wayKey(way, link.index, family))
+    if (known !== undefined) return known
+    const id = this.claim((free) => encode.createNexthop(this.requests, free, way, link.index, family))
+    if (typeof id !== 'number') return id
+    const { device, via, labels } = way
+    return this.add({ id, way: { device, via, labels }, index: link.index, family, groups: 0 })
+  }
+
+  /** Makes a group of these parts that nobody uses. */
+  create(parts: readonly Part[], buckets = bucketsFor(parts)): Group | Refusal {
+    const isResilient = this.ability === 'resilient groups'
+    const resilience = isResilient ? { ...this.resilience, buckets } : null
+    const id = this.claim((free) => encode.createGroup(this.requests, free, membersOf(parts), resilience))
+    return typeof id === 'number'
+      ? this.keep(new Group(id, { isResilient, buckets, isKnown: true }), parts)
+      : id
+  }
+
+  /** Gives a group other parts; answers with why that was not possible, if it was not. */
+  replace(group: Group, parts: readonly Part[]): Refusal | undefined {
+    encode.replaceGroup(this.requests, group.id, membersOf(parts), group.isResilient)
+    const refusal = this.requests.send().get(0)
+    if (refusal === undefined) this.become(group, parts)
+    return refusal
+  }
+
+  /** Whether the kernel has the group as it is known; whoever changed it is not to lose it. */
+  isIntact(group: Group): boolean {
+    const raw = this.get(group.id)
+    const isSame = raw?.members != null && isOurs(raw) && membersKey(raw.members) === group.key
+    if (!isSame) this.isDoubtful = true
+    return isSame
+  }
+
+  /** Deletes a group, with all routes that use it, and the nexthops that nobody else has. */
+  delete(group: Group): void {
+    if (this.isIntact(group)) this.send(group.id)
+    const { parts } = group
+    this.drop(group)
+    for (const { nexthop } of parts) this.deleteUnused(nexthop)
+  }
+
+  /** Deletes a nexthop that no group has. */
+  deleteUnused(nexthop: Nexthop): void {
+    if (nexthop.groups > 0 || this.ids.get(nexthop.id) !== nexthop) return
+    const raw = this.get(nexthop.id)
+    if (raw !== undefined && isStill(nexthop, raw)) this.send(nexthop.id)
+    this.forget(nexthop)
+  }
+
+  /** Deletes whatever of ours has this id; answers with why that was refused, if it was. */
+  deleteId(id: number): string | null {
+    const raw = this.get(id)
+    if (raw === undefined || !isOurs(raw)) return null
+    return this.send(id)?.text ?? null
+  }
+
+  private send(id: number): Refusal | undefined {
+    encode.deleteNexthop(this.requests, id)
+    return this.requests.send().get(0)
+  }
+
+  private get(id: number): RawNexthop | undefined {
+    let raw: RawNexthop | undefined
+    encode.getNexthop(this.requests, id)
+    this.requests.send((message) => {
+      raw = readNexthop(message)
+    })
+    return raw
+  }
+
+  /** Creates something under the next id that nobody has. */
+  private claim(write: (id: number) => void): number | Refusal {
+    for (let tries = 0; ; tries++) {
+      do this.lastId = k.FIRST_NEXTHOP + ((this.lastId + 1 - k.FIRST_NEXTHOP) % k.NEXTHOPS)
+      while (this.ids.has(this.lastId) || this.groupIds.has(this.lastId))
+      write(this.lastId)
+      const refusal = this.requests.send().get(0)
+      if (refusal === undefined) return this.lastId
+      if (refusal.errno !== k.EEXIST || tries === k.NEXTHOPS) return refusal
+    }
+  }
+
+  private probe(): Ability {
+    const nexthop = this.claim((id) => encode.createBlackhole(this.requests, id))
+    if (typeof nexthop !== 'number') return 'no groups'
+    const member = { id: nexthop, weight: 1 }
+    const resilience = { ...this.resilience, buckets: 1 }
+    const group = this.claim((id) => encode.createGroup(this.requests, id, [member], resilience))
+    // with its only nexthop, the group goes
+    this.send(nexthop)
+    return typeof group === 'number' ? 'resilient groups' : 'groups'
+  }
+
+  private compare(group: Group, raw: RawNexthop | undefined): void {
+    const parts = raw?.members == null ? undefined : this.partsOf(raw.members)
+    if (parts === undefined) this.drop(group)
+    else if (membersKey(membersOf(parts)) !== group.key) this.become(group, parts)
+  }
+
+  private partsOf(members: readonly encode.Member[]): Part[] | undefined {
+    const parts: Part[] = []
+    for (const { id, weight } of members) {
+      const nexthop = this.ids.get(id)
+      if (nexthop === undefined) return undefined
+      parts.push({ nexthop, weight })
+    }
+    return parts
+  }
+
+  private learn({ id, way, index, family }: RawNexthop): void {
+    const device = this.links.nameOf(index)
+    if (device !== undefined) this.add({ id, way: { device, ...way }, index, family, groups: 0 })
+  }
+
+  private add(nexthop: Nexthop): Nexthop {
+    this.ids.set(nexthop.id, nexthop)
+    this.ways.set(wayKey(nexthop.way, nexthop.index, nexthop.family), nexthop)
+    return nexthop
+  }
+
+  private forget(nexthop: Nexthop): void {
+    const key = wayKey(nexthop.way, nexthop.index, nexthop.family)
+    this.ids.delete(nexthop.id)
+    if (this.ways.get(key) === nexthop) this.ways.delete(key)
+  }
+
+  private keep(group: Group, parts: readonly Part[]): Group {
+    this.groupIds.set(group.id, group)
+    this.become(group, parts)
+    return group
+  }
+
+  private become(group: Group, parts: readonly Part[]): void {
+    if (this.groupKeys.get(group.key) === group) this.groupKeys.delete(group.key)
+    group.become(parts)
+    if (this.groupWith(group.key) === undefined) this.groupKeys.set(group.key, group)
+  }
+
+  private drop(group: Group): void {
+    if (this.groupKeys.get(group.key) === group) this.groupKeys.delete(group.key)
+    this.groupIds.delete(group.id)
+    group.vanish()
+  }
+}
+
+export function isRefusal(result: object): result is Refusal {
+  return 'errno' in result
+}
+
+function isOurs({ id, protocol }: RawNexthop): boolean {
+  return protocol === k.PROTOCOL && id >= k.FIRST_NEXTHOP && id < k.FIRST_NEXTHOP + k.NEXTHOPS
+}
+
+/** Whether a nexthop is as it was. */
+function isStill(nexthop: Nexthop, raw: RawNexthop | undefined): boolean {
+  if (raw === undefined || raw.members !== null || !isOurs(raw)) return false
+  const { way, index, family } = nexthop
+  return wayKey(way, index, family) === wayKey(raw.way, raw.index, raw.family)
+}
+
+/** IPv4 routes may go by IPv6 neighbours, so the family of the neighbour counts where there is one. */
+function wayKey({ via, labels }: Omit<encode.Way, 'device'>, index: number, family: number): string {
+  return `${index} ${via ?? family} ${labels.join('/')}`
+}

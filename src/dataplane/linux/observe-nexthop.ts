@@ -1,0 +1,62 @@
+import type { Ip } from '../../values/address.ts'
+import * as k from './constants.ts'
+import type { Member, Way } from './encode-nexthop.ts'
+import { Attributes, type Message } from './message.ts'
+import { RawHop } from './observe-ip.ts'
+
+/** A nexthop or a group as a message tells of it. */
+export interface RawNexthop {
+  readonly id: number
+  readonly protocol: number
+  readonly family: number
+  readonly index: number
+  /** Of a nexthop; its interface is told by `index`. */
+  readonly way: Omit<Way, 'device'>
+  /** Of a group, else null. */
+  readonly members: readonly Member[] | null
+  readonly isResilient: boolean
+  /** Of a resilient group. */
+  readonly buckets: number
+}
+
+/** Reads RTM_NEWNEXTHOP and RTM_DELNEXTHOP. */
+export function readNexthop({ bytes, start, end }: Message): RawNexthop {
+  const hop = new RawHop()
+  let id = 0
+  let members: Member[] | null = null
+  let type: number = k.NEXTHOP_GRP_TYPE_MPATH
+  let buckets = 0
+  const attributes = new Attributes(bytes, start + k.NHMSG_LENGTH, end)
+  while (attributes.next()) {
+    if (attributes.type === k.NHA_ID) id = attributes.u32()
+    else if (attributes.type === k.NHA_GROUP) members = readMembers(attributes)
+    else if (attributes.type === k.NHA_GROUP_TYPE) type = attributes.u16()
+    else if (attributes.type === k.NHA_RES_GROUP) buckets = readBuckets(attributes.nested())
+    else if (attributes.type === k.NHA_OIF) hop.index = attributes.u32()
+    else if (attributes.type === k.NHA_GATEWAY) hop.via = attributes.octets() as Ip
+    else if (attributes.type === k.NHA_ENCAP) hop.readEncap(attributes.nested())
+  }
+  return {
+    id,
+    protocol: bytes.readUInt8(start + 2),
+    family: bytes.readUInt8(start),
+    index: hop.index,
+    way: { via: hop.via, labels: hop.labels },
+    members,
+    isResilient: type === k.NEXTHOP_GRP_TYPE_RES,
+    buckets,
+  }
+}
+
+function readMembers({ bytes, at, length }: Attributes): Member[] {
+  const members: Member[] = []
+  for (let next = at; next + k.NEXTHOP_GRP_LENGTH <= at + length; next += k.NEXTHOP_GRP_LENGTH) {
+    members.push({ id: bytes.readUInt32LE(next), weight: bytes.readUInt8(next + 4) + 1 })
+  }
+  return members
+}
+
+function readBuckets(attributes: Attributes): number {
+  while (attributes.next()) if (attributes.type === k.NHA_RES_GROUP_BUCKETS) return attributes.u16()
+  return 0
+}

@@ -1,0 +1,41 @@
+import type { Sighting } from '../driver.ts'
+import type { Links } from './links.ts'
+import type { Message } from './message.ts'
+import type { Multipath } from './multipath.ts'
+import { type RouteDirectory, type RouteKey, readGroupedRoute, readRoute } from './observe-ip.ts'
+
+/** Reads routes, of which interfaces tell the VRF, and groups of nexthops the hops. */
+export class Routes {
+  private readonly multipath: Multipath
+  private readonly directory: RouteDirectory
+
+  constructor(links: Links, multipath: Multipath) {
+    this.multipath = multipath
+    this.directory = {
+      nameOf: (index) => links.nameOf(index),
+      vrfOf: (table) => links.vrfOf(table),
+      hopsOf: (group) => multipath.nexthops.hopsOf(group),
+    }
+  }
+
+  /** Reads RTM_NEWROUTE and RTM_DELROUTE; undefined for what is no route of the kind that we set. */
+  read(message: Message): Sighting | undefined {
+    return readRoute(message, this.directory)
+  }
+
+  /** Reads a route of a dump, which tells who uses which group. */
+  readHeld(message: Message): Sighting | undefined {
+    const sighting = this.read(message)
+    const grouped = sighting?.entry.kind === 'route' ? readGroupedRoute(message) : undefined
+    if (grouped !== undefined) this.multipath.adopt(grouped.route, grouped.group)
+    return sighting
+  }
+
+  /** A route of which only is known which it is. */
+  named(route: RouteKey): Sighting | undefined {
+    const device = this.directory.vrfOf(route.table)
+    return device === undefined
+      ? undefined
+      : { entry: { kind: 'route', device, ...route, hops: [] }, marked: true }
+  }
+}

@@ -1,0 +1,48 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+
+const PROGRAM = fileURLToPath(new URL('./flows.py', import.meta.url))
+const answer = z.array(z.string().nullable())
+
+/** Where the packet of each flow arrived; null: nowhere. */
+export type Paths = readonly (string | null)[]
+
+/** Flows from one namespace to addresses that several have: one packet each, a turn. */
+export class Flows {
+  private readonly child: ChildProcess
+  private readonly lines: AsyncIterator<string>
+
+  constructor(sender: string, receivers: readonly string[]) {
+    this.child = spawn('python3', [PROGRAM, sender, ...receivers], { stdio: ['pipe', 'pipe', 'inherit'] })
+    this.lines = createInterface({ input: this.child.stdout! })[Symbol.asyncIterator]()
+  }
+
+  async send(addresses: readonly string[]): Promise<Paths> {
+    this.child.stdin!.write(`${addresses.join(' ')}\n`)
+    const { value } = await this.lines.next()
+    return answer.parse(JSON.parse(value))
+  }
+
+  close(): void {
+    this.child.kill()
+  }
+}
+
+/** How many flows go which way. */
+export function shares(paths: Paths): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const path of paths) counts[`${path}`] = (counts[`${path}`] ?? 0) + 1
+  return counts
+}
+
+/** How many flows changed their way. */
+export function moved(before: Paths, after: Paths): number {
+  return before.filter((path, i) => path !== after[i]).length
+}
+
+/** How many flows changed their way that did not go by `edge`, before or after. */
+export function disturbed(before: Paths, after: Paths, edge: string): number {
+  return before.filter((path, i) => path !== after[i] && path !== edge && after[i] !== edge).length
+}
