@@ -32,6 +32,7 @@ const STATE: State = {
           ip: ip('2001:db8::1'),
           prefixLength: 64,
           port: 'tap1',
+          plug: null,
           direction: 'both',
           localPref: 0,
           label: 16,
@@ -128,7 +129,7 @@ describe('the text of a state', () => {
   test('of a newer version is refused by name', () => {
     const [, body] = encodeState(STATE).split('\n')
     const text = `{"format":"chanter-state","version":99,"sha256":""}\n${body}\n`
-    expect(() => decodeState(text)).toThrow('its version is 99, this daemon reads 1')
+    expect(() => decodeState(text)).toThrow('its version is 99, this daemon reads up to 2')
   })
 })
 
