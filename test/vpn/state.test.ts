@@ -104,8 +104,38 @@ const IP_STATE: State = {
   ],
 }
 
+const PLUG_STATE: State = {
+  ...IP_STATE,
+  instances: IP_STATE.instances.map((instance) => ({
+    ...instance,
+    attachments: instance.attachments.map((one) => ({
+      ...one,
+      port: 'vrf2e--x',
+      plug: { evpn: 'net 1/ü', device: 'e2vrf--x' },
+    })),
+  })),
+  footprint: [
+    {
+      kind: 'veth',
+      device: 'vrf2e--x',
+      alias: 'chanter:ip1',
+      peer: 'e2vrf--x',
+      mac: mac('02:00:00:00:09:09'),
+      mtu: null,
+      local: ip('10.0.0.1'),
+      underlay: 'eth0',
+    },
+  ],
+}
+
 describe('the text of a state', () => {
-  test.each([STATE, IP_STATE])('says everything', (state) =>
+  test('is of the second version where somebody is plugged in, for older daemons would not see the plug', () => {
+    const versionOf = (state: State) => JSON.parse(encodeState(state).split('\n')[0]!).version
+    expect([STATE, IP_STATE, PLUG_STATE].map(versionOf)).toEqual([1, 1, 2])
+    expect(versionOf({ ...IP_STATE, footprint: PLUG_STATE.footprint })).toBe(2)
+  })
+
+  test.each([STATE, IP_STATE, PLUG_STATE])('says everything', (state) =>
     expect(decodeState(encodeState(state))).toEqual(state),
   )
 
