@@ -16,7 +16,7 @@ const DEVICES_A_TURN = 4
  */
 const ADOPTION_MS = 60_000
 /** A bridge or VRF has to be there before its ports, and a bridge be left by them before it can go. */
-const PLACING_ORDER = ['bridge', 'vrf', 'vxlan', 'gre', undefined]
+const PLACING_ORDER = ['bridge', 'vrf', 'vxlan', 'gre', 'veth', undefined]
 
 export interface DevicesParts {
   readonly clock: Clock
@@ -311,7 +311,7 @@ export class Devices {
     for (const device of this.all.values()) {
       const { link, port, leavingLink, failure } = device
       if (failure !== null && port !== null && masterOf(port) === name) this.touch(device)
-      else if (link?.kind === 'vxlan' && link.underlay === name) this.touch(device)
+      else if (link !== null && 'underlay' in link && link.underlay === name) this.touch(device)
       if (leavingLink?.kind === 'bridge' && leavingLink.given) this.dismiss(device)
     }
   }

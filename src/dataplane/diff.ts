@@ -38,7 +38,8 @@ export function linkStep(wanted: LinkEntry, actual: Link | undefined): LinkStep 
     return usable ? { do: 'nothing' } : { do: 'refuse', reason: foreign(actual) }
   }
   if (!isSuch(wanted, actual)) return { do: 'recreate' }
-  const fits = wanted.kind !== 'vxlan' || wanted.mtu === null || wanted.mtu === actual.mtu
+  const sized = !('mtu' in wanted) || wanted.mtu === null || wanted.mtu === actual.mtu
+  const fits = sized && (wanted.kind !== 'veth' || wanted.mac === actual.mac)
   return { do: actual.up && actual.tuned && actual.alias === wanted.alias && fits ? 'nothing' : 'adjust' }
 }
 
@@ -54,6 +55,8 @@ function isSuch(wanted: LinkEntry, actual: Link): boolean {
       return actual.table === wanted.table
     case 'gre':
       return actual.local === wanted.local && actual.peer === wanted.remote
+    case 'veth':
+      return actual.pair === wanted.peer
     default:
       return wanted satisfies never
   }

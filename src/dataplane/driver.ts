@@ -10,6 +10,10 @@ export type Refused = ReadonlyMap<number, string>
 export interface Link extends Interface {
   /** Of a VXLAN device or GRE tunnel: the source address, null when it has none. */
   readonly local: Ip | null
+  /** Null where it has none of Ethernet's. */
+  readonly mac: Mac | null
+  /** Of a veth: the name of its other end, null where that is in another network namespace. */
+  readonly pair: string | null
   /** Of a GRE tunnel: the address of its other end. */
   readonly peer: Ip | null
   /** Of a VRF. */
@@ -21,7 +25,7 @@ export interface Link extends Interface {
   /** Of a bridge port. */
   readonly learning: boolean
   readonly neighSuppress: boolean
-  /** Of a VRF port: whether it forwards and answers for others as we set it; null for what is none. */
+  /** Of a VRF port: whether it forwards and answers for others, or as one of ours for none, as we set it; null for what is none. */
   readonly routing: boolean | null
 }
 
@@ -100,6 +104,10 @@ export function missing(device: string): string {
 /** The reason for one of several hops. */
 export function partly(reason: string): string {
   return `${reason}; the other hops carry its flows`
+}
+
+export function taken(device: string): string {
+  return `interface ${device} exists already`
 }
 
 export function unbridged(device: string): string {

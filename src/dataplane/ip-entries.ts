@@ -21,9 +21,23 @@ export interface Gre {
   readonly remote: Ip
 }
 
+/** One end of a cable between two devices of ours, up. Each end is wanted for itself; whichever comes first brings the other. */
+export interface Veth {
+  readonly kind: 'veth'
+  readonly device: string
+  readonly alias: string
+  /** The other end. */
+  readonly peer: string
+  readonly mac: Mac
+  /** Null: that of a VXLAN device with this source address over this underlay. */
+  readonly mtu: number | null
+  readonly local: Ip
+  readonly underlay: string | null
+}
+
 /**
- * A device enslaved to a VRF, of somebody else, whose up and down is not touched: forwards, answers ARP for all that the VRF
- * has a way to by another port, and ND for its `proxy-neighbour`s. Entering a VRF costs the device its routes and IPv6
+ * A device enslaved to a VRF. One of somebody else, whose up and down is not touched, forwards, answers ARP for all that the VRF
+ * has a way to by another port, and ND for its `proxy-neighbour`s; one of ours forwards, and answers for its own addresses alone. Entering a VRF costs the device its routes and IPv6
  * addresses, so wanting its addresses beside it is the way to keep them.
  */
 export interface VrfPort {
@@ -114,6 +128,7 @@ export interface LabelRoute {
 export type IpEntry =
   | Vrf
   | Gre
+  | Veth
   | VrfPort
   | MplsInterface
   | Address

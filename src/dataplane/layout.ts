@@ -11,13 +11,16 @@ import type {
   Neighbour,
   Port,
   RemoteMac,
+  Veth,
   Vrf,
   VrfPort,
   Vxlan,
 } from './model.ts'
 
+const LINK_KINDS: ReadonlySet<string> = new Set<LinkEntry['kind']>(['bridge', 'vxlan', 'vrf', 'gre', 'veth'])
+
 /** What a device of ours is. */
-export type LinkEntry = Bridge | Vxlan | Vrf | Gre
+export type LinkEntry = Bridge | Vxlan | Vrf | Gre | Veth
 /** Where a device is enslaved. */
 export type PortEntry = Port | VrfPort
 /** What a device is or has once. */
@@ -27,8 +30,7 @@ export type TableEntry = Exclude<Entry, DeviceEntry>
 export type TableKind = TableEntry['kind']
 
 export function isLinkEntry(entry: Entry): entry is LinkEntry {
-  const { kind } = entry
-  return kind === 'bridge' || kind === 'vxlan' || kind === 'vrf' || kind === 'gre'
+  return LINK_KINDS.has(entry.kind)
 }
 
 export function isPortEntry(entry: Entry): entry is PortEntry {

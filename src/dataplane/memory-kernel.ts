@@ -1,9 +1,9 @@
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
-import { type Link, missing, type Observer, type Sighting, unbridged, unrouted } from './driver.ts'
+import { type Link, missing, type Observer, type Sighting, taken, unbridged, unrouted } from './driver.ts'
 import { kernelKind, type LinkEntry, type TableEntry } from './layout.ts'
 import { isIpTableEntry, MemoryIp } from './memory-ip.ts'
-import type { Flood, LocalMac, Neighbour, Port, RemoteMac, VrfPort } from './model.ts'
+import type { Flood, LocalMac, Neighbour, Port, RemoteMac, Veth, VrfPort } from './model.ts'
 
 type Held<E> = Map<Mac | string, { readonly entry: E; readonly marked: boolean }>
 
@@ -57,6 +57,8 @@ export class MemoryKernel {
       local: null,
       port: null,
       peer: null,
+      mac: null,
+      pair: null,
       table: null,
       tuned: true,
       learning: true,
@@ -92,6 +94,7 @@ export class MemoryKernel {
     this.ip.lose(name)
     this.notify((observer) => observer.shaken(name))
     this.changed(name)
+    if (link.pair !== null) this.deleteLink(link.pair)
   }
 
   /** Puts a port into a bridge or VRF, or with null out of the one it is in; a bridge's entries for it are lost, and all that going down costs. */
@@ -112,8 +115,9 @@ export class MemoryKernel {
 
   setLink(entry: LinkEntry): void {
     if (!this.links.has(entry.device)) this.createLink(entry)
-    const mtu = entry.kind === 'vxlan' && entry.mtu !== null ? { mtu: entry.mtu } : {}
-    this.changeLink(entry.device, { alias: entry.alias, up: true, tuned: true, ...mtu })
+    const mtu = 'mtu' in entry && entry.mtu !== null ? { mtu: entry.mtu } : {}
+    const mac = entry.kind === 'veth' ? { mac: entry.mac } : {}
+    this.changeLink(entry.device, { alias: entry.alias, up: true, tuned: true, ...mtu, ...mac })
   }
 
   setPort({ device, bridge, given, learning, neighSuppress }: Port): void {
@@ -182,6 +186,7 @@ export class MemoryKernel {
   }
 
   private createLink(entry: LinkEntry): void {
+    if (entry.kind === 'veth') return this.addCable(entry)
     if (entry.kind !== 'vxlan') {
       const { local, remote, table } = { local: null, remote: null, table: null, ...entry }
       this.addLink(entry.device, { kind: kernelKind(entry), local, peer: remote, table })
@@ -194,6 +199,12 @@ export class MemoryKernel {
       }
     }
     this.addLink(entry.device, { kind: 'vxlan', vni, local, port })
+  }
+
+  private addCable({ device, peer, alias }: Veth): void {
+    if (this.links.has(peer)) throw new Refusal(taken(peer))
+    this.addLink(device, { kind: 'veth', pair: peer, alias })
+    this.addLink(peer, { kind: 'veth', pair: device, alias, up: true })
   }
 
   private bridge(entry: LocalMac, marked: boolean): void {

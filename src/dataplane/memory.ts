@@ -76,6 +76,7 @@ export class MemoryDriver implements Driver {
         )
       case 'vrf':
       case 'gre':
+      case 'veth':
         return linkStep(entry, link).do === 'nothing'
       case 'port':
       case 'vrf-port':

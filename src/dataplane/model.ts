@@ -13,6 +13,7 @@ export type {
   ProxyNeighbour,
   Route,
   Unreachable,
+  Veth,
   Vrf,
   VrfPort,
 } from './ip-entries.ts'
@@ -100,6 +101,7 @@ const PHASES: readonly Kind[] = [
   'vrf',
   'vxlan',
   'gre',
+  'veth',
   'port',
   'vrf-port',
   'local-mac',
@@ -127,6 +129,7 @@ export function identity(entry: Entry): string {
     case 'vxlan':
     case 'vrf':
     case 'gre':
+    case 'veth':
       return `link ${entry.device}`
     case 'port':
     case 'vrf-port':

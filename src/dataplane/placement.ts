@@ -57,7 +57,7 @@ export function misplaced(device: Device, link: Link, driver: Driver): DeviceEnt
 
 /** The link with the MTU that it should have now. */
 function measured(wanted: LinkEntry, driver: Driver): LinkEntry {
-  if (wanted.kind !== 'vxlan' || wanted.mtu !== null) return wanted
+  if (!('mtu' in wanted) || wanted.mtu !== null) return wanted
   const underlay = wanted.underlay === null ? undefined : driver.link(wanted.underlay)
   return { ...wanted, mtu: mtuOver(underlay?.mtu ?? 0, wanted.local) }
 }

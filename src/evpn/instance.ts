@@ -14,8 +14,11 @@ import { Mobility, type MobilityTerms } from './mobility.ts'
 import {
   type Devices,
   type EndpointEntry,
+  type Gateway,
   type NetworkEntry,
   projectEndpoint,
+  projectGateway,
+  projectGatewayIp,
   projectIp,
   projectMac,
   projectNetwork,
@@ -62,6 +65,8 @@ export class EvpnInstance implements Subscriber {
   /** How many endpoints have the address. */
   private readonly localMacs = new Map<Mac, number>()
   private readonly localIps = new Map<Ip, number>()
+  /** VRFs that are plugged into the bridge. */
+  gateways: readonly Gateway[] = []
   private readonly imported = new Map<string, Route>()
   private readonly byMac = new Map<Mac, MacRoute[]>()
   private readonly byIp = new Map<Ip, MacRoute[]>()
@@ -109,6 +114,26 @@ export class EvpnInstance implements Subscriber {
     for (const address of this.byIp.keys()) this.refreshIp(address)
   }
 
+  /** Has these VRFs in the bridge from now on; never announced, since they are on every machine. */
+  setGateways(gateways: readonly Gateway[]): void {
+    const before = this.gateways
+    this.gateways = gateways
+    const kept = new Set(gateways.map(({ device }) => device))
+    for (const gateway of before)
+      if (!kept.has(gateway.device))
+        for (const entry of this.gatewayEntries(gateway)) this.dataplane.unwant(entry)
+    for (const gateway of gateways)
+      for (const entry of this.gatewayEntries(gateway)) this.dataplane.want(entry)
+    const all = [...before, ...gateways]
+    for (const mac of new Set(all.map(({ mac }) => mac))) this.refreshMac(mac)
+    for (const ip of new Set(all.flatMap(({ ips }) => [...ips]))) this.refreshIp(ip)
+  }
+
+  /** Entries that a VRF in the bridge needs there. */
+  gatewayEntries(gateway: Pick<Gateway, 'device' | 'mac'>): EndpointEntry[] {
+    return projectGateway(this.config.devices, gateway)
+  }
+
   /** Adds an endpoint, or changes what is said of it. One that was here before a restart keeps its mobility sequence. */
   addEndpoint(endpoint: Endpoint, sequence?: number): void {
     const { mac, ip } = endpoint
@@ -139,6 +164,7 @@ export class EvpnInstance implements Subscriber {
   /** Ends the instance: nothing announced, nothing imported, nothing wanted for remote addresses. */
   stop(): void {
     for (const endpoint of [...this.endpoints.values()]) this.removeEndpoint(endpoint)
+    this.setGateways([])
     this.withdraw(advertiseNetwork(this.advertiser()))
     this.importFrom(new Set())
   }
@@ -254,7 +280,8 @@ export class EvpnInstance implements Subscriber {
 
   private refreshMac(mac: Mac): void {
     const { devices } = this.config
-    const entry = projectMac(devices, mac, this.localMacs.has(mac), this.byMac.get(mac) ?? [], this.facts)
+    const isLocal = this.localMacs.has(mac) || this.gateways.some((gateway) => gateway.mac === mac)
+    const entry = projectMac(devices, mac, isLocal, this.byMac.get(mac) ?? [], this.facts)
     if (entry !== null) this.dataplane.want(entry)
     else
       this.dataplane.unwant({
@@ -268,7 +295,11 @@ export class EvpnInstance implements Subscriber {
 
   private refreshIp(ip: Ip): void {
     const { devices } = this.config
-    const entry = projectIp(devices, ip, this.localIps.has(ip), this.byIp.get(ip) ?? [], this.facts)
+    const gateway = this.gateways.find(({ ips }) => ips.has(ip))
+    const entry =
+      gateway !== undefined
+        ? projectGatewayIp(devices, ip, gateway.mac)
+        : projectIp(devices, ip, this.localIps.has(ip), this.byIp.get(ip) ?? [], this.facts)
     if (entry !== null) this.dataplane.want(entry)
     else this.dataplane.unwant({ kind: 'neighbour', device: devices.bridge, ip, mac: 0, router: false })
   }

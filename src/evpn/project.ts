@@ -65,6 +65,29 @@ export function projectEndpoint(devices: Devices, port: string, mac: Mac): Endpo
   return [slave, address]
 }
 
+/** A router among the machines of the network, which this machine is itself. */
+export interface Gateway {
+  /** Its port of the bridge, of ours. */
+  readonly device: string
+  readonly mac: Mac
+  readonly ips: ReadonlySet<Ip>
+  /** The VRF that it is. */
+  readonly vrf: { readonly id: string; readonly name: string }
+}
+
+/** What a gateway needs; it is known of here alone, for each machine of the network is the same gateway. */
+export function projectGateway(
+  devices: Devices,
+  { device, mac }: Pick<Gateway, 'device' | 'mac'>,
+): EndpointEntry[] {
+  return projectEndpoint({ ...devices, givenBridge: false }, device, mac)
+}
+
+/** The bridge knows of a gateway's address, and does not ask other machines for it. */
+export function projectGatewayIp({ bridge }: Devices, ip: Ip, mac: Mac): Neighbour {
+  return { kind: 'neighbour', device: bridge, ip, mac, router: !isIpv4(ip) }
+}
+
 /** Where a MAC address is, going by the routes for it; a local one is nowhere else. */
 export function projectMac(
   devices: Devices,

@@ -1,4 +1,5 @@
 import { TunnelType } from '../bgp/constants.ts'
+import type { Prefix } from '../bgp/nlri/prefix.ts'
 import type { Dataplane, Gre, Hop, MplsInterface } from '../dataplane/model.ts'
 import { formatIp, type Ip, isIpv4, mapped } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
@@ -17,6 +18,8 @@ export interface CoreConfig {
 export interface Site {
   readonly port: string
   readonly ip: Ip
+  /** The subnet whose hosts are on the link of the port, each for itself; null: whatever else is reached here is behind `ip`. */
+  readonly link: Prefix | null
 }
 
 /** What the core tells of routes. */

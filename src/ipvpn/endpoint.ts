@@ -1,5 +1,6 @@
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
+import type { Plug } from './plug.ts'
 
 /** An IP address behind a local port. */
 export interface Endpoint {
@@ -9,6 +10,8 @@ export interface Endpoint {
   /** Of the subnet that the address is in. */
   readonly prefixLength: number | null
   readonly port: string
+  /** Where the port leads into the bridge of an EVPN instance; null: it is the endpoint's own. */
+  readonly plug: Plug | null
   /** Traffic that it takes part in: `to-port` may not send into the VRF, `from-port` is not reached from it. */
   readonly direction: 'both' | 'to-port' | 'from-port'
   /** Its subnet's gateway, which this machine plays on the port. */

@@ -6,7 +6,15 @@ import { ensure } from '../values/map.ts'
 import { type Addressed, hostPrefix, prefixesOf } from './advertise.ts'
 import type { Core } from './core.ts'
 import type { Endpoint } from './endpoint.ts'
-import { chooseLocal, gatewayOf, localHop, type Place, projectProxies, projectRoute } from './project.ts'
+import {
+  chooseLocal,
+  gatewayOf,
+  localHop,
+  type Place,
+  projectProxies,
+  projectRoute,
+  siteOf,
+} from './project.ts'
 import { chooseWays, type Fate, type LocalFacts, unusable, type VpnRoute, whyNotChosen } from './select.ts'
 
 /** What is known of a prefix, and what came of it. */
@@ -147,7 +155,7 @@ export class Prefixes {
     const local = this.facts.isGateway(prefix) ? [] : chooseLocal(known.local)
     const ways = this.waysTo(known)
     const hops =
-      local.length > 0 ? local.map((endpoint) => localHop(prefix, endpoint)) : this.hops(known, ways)
+      local.length > 0 ? local.map((endpoint) => localHop(prefix, siteOf(endpoint))) : this.hops(known, ways)
     known.remotes = ways.map(({ set }) => set.nextHop!).filter((nextHop) => nextHop !== this.core.address)
     const route = projectRoute(this.place, prefix, hops)
     if (route !== null) this.dataplane.want(route)

@@ -8,6 +8,7 @@ import type {
   ProxyNeighbour,
   Route,
   Unreachable,
+  Veth,
   Vrf,
   VrfPort,
 } from '../dataplane/model.ts'
@@ -23,7 +24,7 @@ export interface Place {
 }
 
 export type NetworkEntry = Vrf | Unreachable | MplsInterface
-export type EndpointEntry = VrfPort | Address | FixedNeighbour | LabelRoute
+export type EndpointEntry = Veth | VrfPort | Address | FixedNeighbour | LabelRoute
 
 const DEFAULT_LOCAL_PREF = 100
 
@@ -35,24 +36,20 @@ export function projectVrf({ device, table }: Place, alias: string): (Vrf | Unre
   return [{ kind: 'vrf', device, alias, table }, ...nothing]
 }
 
-/** What a local endpoint needs beside its route. `deliver` is the address that packets with its label are for. */
+/** What a local endpoint needs beside its route and its plug. `delivery` is where packets with its label go. */
 export function projectEndpoint(
   { device: vrf }: Place,
   endpoint: Endpoint,
-  deliver: Ip | null,
+  delivery: Hop | null,
 ): EndpointEntry[] {
-  const { port: device, direction, label, mac } = endpoint
+  const { port: device, plug, direction, label, mac } = endpoint
   const entries: EndpointEntry[] = []
-  if (direction !== 'to-port') entries.push({ kind: 'vrf-port', device, vrf })
+  // out of the VRF, a device of ours would let VMs in to the machine itself
+  if (direction !== 'to-port' || plug !== null) entries.push({ kind: 'vrf-port', device, vrf })
   if (!isAddressed(endpoint)) return entries
   entries.push(...projectGateway(endpoint), { kind: 'fixed-neighbour', device, ip: endpoint.ip, mac })
-  if (direction !== 'from-port' && deliver !== null)
-    entries.push({
-      kind: 'mpls',
-      device: 'lo',
-      label,
-      hops: [{ device, via: deliver, labels: [], weight: 1 }],
-    })
+  if (direction !== 'from-port' && delivery !== null)
+    entries.push({ kind: 'mpls', device: 'lo', label, hops: [delivery] })
   return entries
 }
 
@@ -63,20 +60,38 @@ export function gatewayOf({ ip, gatewayIp, direction }: Addressed): Ip | null {
 }
 
 function projectGateway(endpoint: Addressed): Address[] {
-  const { ip, prefixLength, port: device } = endpoint
+  const { port: device } = endpoint
   const gatewayIp = gatewayOf(endpoint)
   if (gatewayIp === null) return []
-  const subnet = { ip: maskPrefix(ip, prefixLength ?? 0), length: prefixLength ?? 0 }
-  const fits = prefixLength !== null && isWithin(gatewayIp, subnet)
-  return [
-    { kind: 'address', device, ip: gatewayIp, prefixLength: fits ? prefixLength : gatewayIp.length * 8 },
-  ]
+  const prefixLength = subnetOfGateway(endpoint)?.length ?? gatewayIp.length * 8
+  return [{ kind: 'address', device, ip: gatewayIp, prefixLength }]
+}
+
+/** The endpoint's subnet, if its gateway is in it. */
+function subnetOfGateway(endpoint: Addressed): Prefix | null {
+  const { ip, prefixLength } = endpoint
+  const gatewayIp = gatewayOf(endpoint)
+  if (gatewayIp === null || prefixLength === null) return null
+  const subnet = { ip: maskPrefix(ip, prefixLength), length: prefixLength }
+  return isWithin(gatewayIp, subnet) ? subnet : null
+}
+
+/** Where an endpoint is: in an EVPN instance the others of its subnet are beside it. */
+export function siteOf(endpoint: Addressed): Site {
+  const { port, ip, plug } = endpoint
+  return { port, ip, link: plug === null ? null : subnetOfGateway(endpoint) }
+}
+
+/** Whether packets to the endpoint's subnet are for its neighbours as well. */
+export function leadsToSubnet(endpoint: Addressed): boolean {
+  return endpoint.advertiseSubnet && siteOf(endpoint).link !== null
 }
 
 /** The way to a prefix that is behind a port of this machine. */
 export function localHop({ ip, length }: Prefix, site: Site): Hop {
   const isItself = site.ip === ip && length === ip.length * 8
-  return { device: site.port, via: isItself ? null : site.ip, labels: [], weight: 1 }
+  const isOnLink = site.link !== null && length >= site.link.length && isWithin(ip, site.link)
+  return { device: site.port, via: isItself || isOnLink ? null : site.ip, labels: [], weight: 1 }
 }
 
 /** The endpoints that a prefix is reached by, of those that it is behind. */
@@ -111,6 +126,8 @@ export function projectProxies(
   const ports = new Set<string>()
   for (const endpoint of endpoints) {
     if (!isAddressed(endpoint) || endpoint.direction === 'to-port' || isIpv4(endpoint.ip)) continue
+    // those in an EVPN instance reach each other by it
+    if (endpoint.plug !== null) continue
     if (!behind.has(endpoint.port) && isWithin(ip, linkOf(endpoint))) ports.add(endpoint.port)
   }
   return [...ports].map((device) => ({ kind: 'proxy-neighbour', device, ip }))

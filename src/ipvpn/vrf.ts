@@ -5,14 +5,30 @@ import { localSource, type Route, type Source } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Rd } from '../bgp/values/rd.ts'
-import type { Dataplane, Route as WantedRoute } from '../dataplane/model.ts'
+import type { Dataplane, Hop, Route as WantedRoute } from '../dataplane/model.ts'
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
-import { type Advertisement, advertiseEndpoint, hostPrefix, isAddressed } from './advertise.ts'
+import {
+  type Addressed,
+  type Advertisement,
+  advertiseEndpoint,
+  hostPrefix,
+  isAddressed,
+} from './advertise.ts'
 import type { Core } from './core.ts'
 import type { Endpoint } from './endpoint.ts'
+import { gatewayMac, projectPlug, type Segment } from './plug.ts'
 import { Prefixes } from './prefixes.ts'
-import { type EndpointEntry, type NetworkEntry, type Place, projectEndpoint, projectVrf } from './project.ts'
+import {
+  type EndpointEntry,
+  gatewayOf,
+  leadsToSubnet,
+  type NetworkEntry,
+  type Place,
+  projectEndpoint,
+  projectVrf,
+  siteOf,
+} from './project.ts'
 import { type Fate, isVpnRoute, type VpnRoute } from './select.ts'
 
 export interface VrfConfig extends Place {
@@ -25,6 +41,8 @@ export interface VrfConfig extends Place {
   readonly identifier: Ip
   /** Mark of our device. */
   readonly alias: string
+  /** Of cables to EVPN instances. */
+  readonly segment: Segment
 }
 
 const FAMILIES: readonly Family[] = [VPNV4, VPNV6]
@@ -58,7 +76,18 @@ export class Vrf implements Subscriber {
 
   /** Entries that an endpoint needs beside the VRF's, but for its route, which `routeEntries` has. */
   endpointEntries(endpoint: Endpoint): EndpointEntry[] {
-    return projectEndpoint(this.config, endpoint, this.firstAddress(endpoint.mac) ?? endpoint.ip)
+    const { port, plug } = endpoint
+    const cable = plug === null ? [] : projectPlug(this.config, port, plug)
+    return [...cable, ...projectEndpoint(this.config, endpoint, this.delivery(endpoint))]
+  }
+
+  /** What the VRF is in the bridge of an EVPN instance; null where it is not plugged into it. */
+  gatewayIn(evpn: string) {
+    const plugged = [...this.endpoints.values()].filter(({ plug }) => plug?.evpn === evpn)
+    const device = plugged[0]?.plug?.device
+    if (device === undefined) return null
+    const ips = plugged.filter(isAddressed).flatMap((endpoint) => gatewayOf(endpoint) ?? [])
+    return { device, mac: gatewayMac(this.config.id), ips: new Set(ips), vrf: this.config }
   }
 
   /** The route to an endpoint that was added, where there is one. */
@@ -86,9 +115,9 @@ export class Vrf implements Subscriber {
     const before = this.endpoints.get(key)
     this.endpoints.set(key, endpoint)
     if (isAddressed(endpoint)) {
-      const { label, port, ip, direction } = endpoint
+      const { label, ip, direction } = endpoint
       this.core.unplug(label, ip)
-      if (direction !== 'from-port') this.core.plug(label, { port, ip })
+      if (direction !== 'from-port') this.core.plug(label, siteOf(endpoint))
       this.prefixes.arrive(endpoint, before !== undefined && isAddressed(before) ? before : null)
     }
     this.announce(endpoint)
@@ -155,6 +184,22 @@ export class Vrf implements Subscriber {
   /** What is wanted of a prefix; null when there is no way to it. */
   wantedFor(prefix: Prefix): WantedRoute | null {
     return this.prefixes.wantedFor(prefix)
+  }
+
+  /** Where packets with an endpoint's label go: to the first address of its MAC, or where its whole subnet is meant, as the VRF decides. */
+  private delivery(endpoint: Endpoint): Hop | null {
+    const key = endpointKey(endpoint)
+    const receivers = [...this.endpoints.values()].filter(
+      (other): other is Addressed =>
+        other.mac === endpoint.mac &&
+        isAddressed(other) &&
+        other.direction !== 'from-port' &&
+        endpointKey(other) !== key,
+    )
+    if ([endpoint, ...receivers].some((one) => isAddressed(one) && leadsToSubnet(one)))
+      return { device: this.config.device, via: null, labels: [], weight: 1 }
+    const via = this.firstAddress(endpoint.mac) ?? endpoint.ip
+    return via === null ? null : { device: endpoint.port, via, labels: [], weight: 1 }
   }
 
   private firstAddress(mac: Mac): Ip | null {

@@ -45,11 +45,27 @@ const boolean = (given: unknown) => (typeof given === 'boolean' ? given : undefi
 
 const interfaceName = text((given) => (isInterfaceName(given) ? given : undefined))
 
-function localPort(given: unknown): string | undefined {
-  if (typeof given === 'string') return interfaceName(given)
-  return typeof given === 'object' && given !== null && 'linuxif' in given
-    ? interfaceName(given.linuxif)
-    : undefined
+const instanceId = text((given) => {
+  const fits = given !== '' && Buffer.byteLength(given) <= MAX_ID_OCTETS && !given.includes('\0')
+  return fits ? given : undefined
+})
+
+const PORT = 'the name of a Linux interface, or an object with it as "linuxif"'
+
+/** Where an endpoint is: an interface, or of an IP VPN's the EVPN instance that it is in. */
+const localPort = parameter(
+  `${PORT}; for ipvpn, an object with "evpn": {"id": <the id of an EVPN instance>}`,
+  (given): AttachRequest['port'] | undefined => {
+    if (typeof given === 'string') return interfaceName(given)
+    const { linuxif, evpn } = { linuxif: undefined, evpn: undefined, ...object(given) }
+    if (evpn === undefined || evpn === null) return interfaceName(linuxif)
+    const id = instanceId({ id: undefined, ...object(evpn) }.id)
+    return id === undefined ? undefined : { evpn: id }
+  },
+)
+
+function object(given: unknown): object {
+  return typeof given === 'object' && given !== null ? given : {}
 }
 
 function routeTargets(given: unknown): RouteTarget[] | undefined {
@@ -64,13 +80,7 @@ const stationMac = text((given) => {
   return mac === undefined || mac === 0 || isGroupMac(mac) ? undefined : mac
 })
 
-const instanceId = text((given) => {
-  const fits = given !== '' && Buffer.byteLength(given) <= MAX_ID_OCTETS && !given.includes('\0')
-  return fits ? given : undefined
-})
-
 const TARGETS = 'a list of route targets (asn:nn or a.b.c.d:nn), or one string with commas between them'
-const PORT = 'the name of a Linux interface, or an object with it as "linuxif"'
 const INTERFACE = 'the name of a Linux interface: 1 to 15 octets without blanks, "/" and ":"'
 
 /** Parameters that attach and detach share, in the order in which they are looked at. */
@@ -78,7 +88,7 @@ const named = {
   vpn_type: parameter(`one of ${VPN_TYPES.join(', ')}`, oneOf(VPN_TYPES)),
   vpn_instance_id: parameter(`a string of 1 to ${MAX_ID_OCTETS} octets`, instanceId),
   mac_address: parameter('the MAC address of a station, such as 02:00:00:00:00:01', stationMac),
-  local_port: parameter(PORT, localPort),
+  local_port: localPort,
   ip_address: optional('an IP address, with or without prefix length', text(parseInterfaceAddress)),
 }
 

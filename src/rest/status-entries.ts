@@ -17,6 +17,7 @@ export const KINDS = [
   'neighbour',
   'vrf',
   'gre',
+  'veth',
   'vrf-port',
   'mpls-interface',
   'address',
@@ -97,6 +98,8 @@ export function showEntry(entry: Entry): Readonly<Record<string, unknown>> & { r
       return { ...entry, hops: entry.hops.map(showHop) }
     case 'vxlan':
       return { ...entry, local: formatIp(entry.local) }
+    case 'veth':
+      return { ...entry, local: formatIp(entry.local), mac: formatMac(entry.mac) }
     case 'local-mac':
       return { ...entry, mac: formatMac(entry.mac) }
     case 'remote-mac':

@@ -1,13 +1,15 @@
 import type { Endpoint } from '../evpn/endpoint.ts'
+import type { Plug } from '../ipvpn/plug.ts'
 import { formatIp, type Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
 import { ensure } from '../values/map.ts'
-import { type AttachRequest, type DetachRequest, Rejected } from './request.ts'
+import { type DetachRequest, type PlacedRequest, Rejected } from './request.ts'
 
 /** An endpoint and what people are shown of it. */
 export interface Attachment extends Endpoint {
   /** Of the subnet, as the agent gave it; null without an address. */
   readonly prefixLength: number | null
+  readonly plug: Plug | null
   /** MPLS label, one for each MAC address. */
   readonly label: number
   /** Its subnet's gateway, as the agent gave it. */
@@ -52,8 +54,8 @@ export class Attachments {
   }
 
   /** What the request would change; null when its endpoint is covered already. Throws `Rejected`. */
-  plan(request: AttachRequest, numbers: Numbers): Plan | null {
-    const { mac, port, ip: address, localPref, direction, sticky, description } = request
+  plan(request: PlacedRequest, numbers: Numbers): Plan | null {
+    const { mac, port, plug, ip: address, localPref, direction, sticky, description } = request
     const ip = address?.ip ?? null
     const present = this.byMac.get(mac)
     const first = present?.values().next().value
@@ -70,7 +72,7 @@ export class Attachments {
     const rdNumber = ownRd ? (before?.rdNumber ?? numbers.rd()) : null
     const { gatewayIp, hashOrder, advertiseSubnet } = request
     const prefixLength = address?.prefixLength ?? null
-    const endpoint = { mac, ip, port, localPref, direction, sticky, prefixLength, gatewayIp }
+    const endpoint = { mac, ip, port, plug, localPref, direction, sticky, prefixLength, gatewayIp }
     return {
       add: {
         ...endpoint,

@@ -72,6 +72,7 @@ export function place(entry: FootprintEntry): string {
     case 'bridge':
     case 'vxlan':
     case 'vrf':
+    case 'veth':
     case 'mpls-interface':
       return `${entry.kind} ${entry.device}`
     default:

@@ -60,9 +60,17 @@ export type Instance = EvpnNetwork | IpNetwork
 export function devicesOf(instance: Instance): Set<string> {
   const own =
     instance.type === 'evpn'
-      ? [instance.evpn.config.devices.bridge, instance.evpn.config.devices.vxlan]
+      ? [
+          instance.evpn.config.devices.bridge,
+          instance.evpn.config.devices.vxlan,
+          ...instance.evpn.gateways.map(({ device }) => device),
+        ]
       : [instance.vrf.config.device]
-  return new Set([...own, ...[...instance.attachments].map(({ port }) => port)])
+  const attached = [...instance.attachments].flatMap(({ port, plug }) => [
+    port,
+    ...(plug ? [plug.device] : []),
+  ])
+  return new Set([...own, ...attached])
 }
 
 /** Whether the port is in a device of ours, of which it can have one; others may share a bridge that was given, and a port that only receives. */

@@ -202,7 +202,7 @@ export class Instances {
   }
 
   private vrf({ id, number, rdNumber, subnetPrefixLength, table, device }: IpIdentity): IpNetwork {
-    const { identifier } = this.config
+    const { identifier, vxlanMtu, vtep, underlay } = this.config
     const vrf = new Vrf(
       {
         id,
@@ -212,6 +212,7 @@ export class Instances {
         device,
         table,
         alias: aliasOf(id),
+        segment: { mtu: vxlanMtu, local: vtep, underlay },
       },
       this.core,
       this.speaker,

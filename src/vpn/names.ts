@@ -7,6 +7,9 @@ const MAX_NAME_LENGTH = 15
 const BRIDGE_PREFIX = 'evpn---'
 const VXLAN_PREFIX = 'vxlan--'
 const TUNNEL_PREFIX = 'mpls---'
+/** Ends of cables between a VRF and an EVPN instance: in the VRF, and in the bridge. */
+const VRF_END_PREFIX = 'vrf2e--'
+const BRIDGE_END_PREFIX = 'e2vrf--'
 const SUFFIX_LENGTH = MAX_NAME_LENGTH - BRIDGE_PREFIX.length
 /** What every kernel and tool takes in a name. */
 const PLAIN = new RegExp(`^[\\w.-]{1,${SUFFIX_LENGTH}}$`)
@@ -30,9 +33,17 @@ export const vxlanName = (suffix: string): string => VXLAN_PREFIX + suffix
 export const tunnelName = (remote: Ip, isTaken: (name: string) => boolean): string =>
   TUNNEL_PREFIX + nameSuffix(hex(remote), (suffix) => isTaken(TUNNEL_PREFIX + suffix))
 
+/** The names of a cable's ends, by the ids of the VRF and of the EVPN instance: in the VRF, and in the bridge. */
+export function cableNames(vrf: string, evpn: string, isTaken: (vrfEnd: string) => boolean) {
+  const suffix = nameSuffix(JSON.stringify([vrf, evpn]), (candidate) => isTaken(VRF_END_PREFIX + candidate))
+  return { vrfEnd: VRF_END_PREFIX + suffix, bridgeEnd: BRIDGE_END_PREFIX + suffix }
+}
+
 /** Whether a device of this name is one that we make; `vrfPrefix` is what those of VRFs begin with. */
 export const isOurDevice = (name: string, vrfPrefix: string): boolean =>
-  [BRIDGE_PREFIX, VXLAN_PREFIX, TUNNEL_PREFIX, vrfPrefix].some((prefix) => name.startsWith(prefix))
+  [BRIDGE_PREFIX, VXLAN_PREFIX, TUNNEL_PREFIX, VRF_END_PREFIX, BRIDGE_END_PREFIX, vrfPrefix].some((prefix) =>
+    name.startsWith(prefix),
+  )
 
 /** Whether the kernel takes it as the name of an interface as it is (dev_valid_name, __dev_alloc_name). */
 export function isInterfaceName(name: string): boolean {

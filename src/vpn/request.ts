@@ -1,5 +1,6 @@
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Direction } from '../evpn/endpoint.ts'
+import type { Plug } from '../ipvpn/plug.ts'
 import type { InterfaceAddress, Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 
@@ -16,8 +17,8 @@ export interface AttachRequest {
   /** Null: any address of that MAC. */
   readonly ip: InterfaceAddress | null
   readonly gatewayIp: Ip | null
-  /** Name of the Linux interface. */
-  readonly port: string
+  /** Name of the Linux interface, or of an IP VPN's endpoint the EVPN instance that it is in. */
+  readonly port: string | { readonly evpn: string }
   /** Name of the bridge to use instead of one of ours; made where it is missing. */
   readonly linuxBridge: string | null
   readonly vni: number | null
@@ -31,6 +32,12 @@ export interface AttachRequest {
   /** Any JSON, for people to read. */
   readonly description: unknown
   readonly instanceDescription: unknown
+}
+
+/** An attachment whose port has a name. */
+export interface PlacedRequest extends Omit<AttachRequest, 'port'> {
+  readonly port: string
+  readonly plug: Plug | null
 }
 
 export interface DetachRequest {

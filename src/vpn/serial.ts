@@ -2,6 +2,13 @@
 export class Serial {
   private readonly tails = new Map<string, Promise<unknown>>()
 
+  /** As `run`, for a task that nothing of any of its keys may run beside. */
+  runAlone<T>(keys: Iterable<string>, task: () => Promise<T>): Promise<T> {
+    // in one order, so that no two wait for each other
+    const ordered = [...new Set(keys)].sort()
+    return ordered.reduceRight((inner, key) => () => this.run(key, inner), task)()
+  }
+
   /** Resolves or rejects as the task does. */
   run<T>(key: string, task: () => Promise<T>): Promise<T> {
     const before = this.tails.get(key) ?? Promise.resolve()

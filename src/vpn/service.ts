@@ -7,8 +7,9 @@ import { Footprint, place } from './footprint.ts'
 import { Identifiers } from './identifiers.ts'
 import { type Instance, instanceState, isAlone } from './instance.ts'
 import { Instances, type VpnConfig } from './instances.ts'
+import { Plugs } from './plugs.ts'
 import { Ports } from './ports.ts'
-import { type AttachRequest, type DetachRequest, Failed, Rejected } from './request.ts'
+import { type AttachRequest, type DetachRequest, Failed, type PlacedRequest, Rejected } from './request.ts'
 import { Serial } from './serial.ts'
 import type { FootprintEntry, InstanceState, State } from './state.ts'
 
@@ -28,6 +29,7 @@ export class VpnService {
   private readonly serial = new Serial()
   private readonly maker: Instances
   private readonly ports = new Ports()
+  private readonly plugs = new Plugs(this.instances)
   private readonly footprint: Footprint
 
   /** `keep` resolves when whatever `snapshot` tells then is safe from the end of this process. */
@@ -58,17 +60,21 @@ export class VpnService {
       if (this.config.refused[state.type] === undefined) this.restoreInstance(state)
       else left.push(...this.abandon(state))
     }
+    for (const id of this.instances.keys()) this.plugs.connect(id)
     this.footprint.restore(left)
   }
 
   /** Resolves when the port's own kernel state is in place and its route is announced. Throws `Rejected` or `Failed`. */
   attach(request: AttachRequest): Promise<void> {
-    return this.serial.run(request.instanceId, async () => {
-      const existing = this.instances.get(request.instanceId)
+    const { instanceId, port } = request
+    const concerned = typeof port === 'string' ? [instanceId] : [instanceId, port.evpn]
+    return this.serial.runAlone(concerned, async () => {
+      const existing = this.instances.get(instanceId)
       this.checkType(request, existing)
-      this.checkInterfaces(request)
-      if (existing === undefined) await this.attachFirst(request)
-      else await this.attachNext(existing, request)
+      const placed = this.plugs.place(request)
+      this.checkInterfaces(placed)
+      if (existing === undefined) await this.attachFirst(placed)
+      else await this.attachNext(existing, placed)
     })
   }
 
@@ -91,8 +97,8 @@ export class VpnService {
       throw new Rejected(`vpn_type: VPN instance ${instanceId} is of type ${existing.type}, not ${type}`)
   }
 
-  private checkInterfaces({ port, linuxBridge, type }: AttachRequest): void {
-    if (this.dataplane.interfaceNamed(port) === undefined)
+  private checkInterfaces({ port, plug, linuxBridge, type }: PlacedRequest): void {
+    if (plug === null && this.dataplane.interfaceNamed(port) === undefined)
       throw new Rejected(`interface ${port} does not exist`)
     if (linuxBridge === null || type !== 'evpn') return
     const bridge = this.dataplane.interfaceNamed(linuxBridge)
@@ -100,7 +106,7 @@ export class VpnService {
       throw new Rejected(`linuxbr: ${linuxBridge} is no bridge but a ${bridge.kind}`)
   }
 
-  private async attachFirst(request: AttachRequest): Promise<void> {
+  private async attachFirst(request: PlacedRequest): Promise<void> {
     const instance = this.maker.create(request)
     try {
       await this.settle(instance, request, () => this.instances.set(request.instanceId, instance))
@@ -110,7 +116,7 @@ export class VpnService {
     }
   }
 
-  private async attachNext(instance: Instance, request: AttachRequest): Promise<void> {
+  private async attachNext(instance: Instance, request: PlacedRequest): Promise<void> {
     if (instance.type === 'evpn') {
       const { vni, devices } = instance.evpn.config
       if (request.vni !== null && request.vni !== vni) {
@@ -130,7 +136,7 @@ export class VpnService {
   }
 
   /** Puts the network and the endpoint into the kernel, then commits; on failure nothing is left of a new endpoint. */
-  private async settle(instance: Instance, request: AttachRequest, enter: () => void): Promise<void> {
+  private async settle(instance: Instance, request: PlacedRequest, enter: () => void): Promise<void> {
     const { attachments, vpn } = instance
     const taken = this.numbers(instance, request)
     let plan: Plan | null
@@ -145,10 +151,11 @@ export class VpnService {
       this.commit(instance, request, null)
       return this.footprint.kept()
     }
-    const entries = [...vpn.networkEntries(), ...vpn.endpointEntries(plan.add)]
+    const own = this.plugs.endpointEntries(instance, plan.add)
+    const entries = [...vpn.networkEntries(), ...own]
     const [failure] = await this.footprint.set(entries)
     if (failure !== undefined) {
-      this.retract(instance, plan.add, vpn.endpointEntries(plan.add))
+      this.retract(instance, plan.add, own)
       taken.giveBack()
       void this.footprint.settled(entries)
       throw new Failed(`cannot set up ${request.port}: ${failure.status.reason}`)
@@ -160,7 +167,7 @@ export class VpnService {
   }
 
   /** Targets, descriptions and announcement, now that the kernel is ready. */
-  private commit(instance: Instance, request: AttachRequest, plan: Plan | null): void {
+  private commit(instance: Instance, request: PlacedRequest, plan: Plan | null): void {
     const { vpn, attachments } = instance
     instance.description = request.instanceDescription ?? null
     vpn.setGateway(request.gatewayIp)
@@ -169,6 +176,7 @@ export class VpnService {
       attachments.commit(plan)
       vpn.addEndpoint(plan.add)
       for (const attachment of plan.remove) vpn.removeEndpoint(attachment)
+      this.plugs.connect(plan.add.plug?.evpn ?? vpn.config.id)
     }
     this.log.info(
       { instance: request.instanceId, port: request.port, mac: formatMac(request.mac) },
@@ -177,10 +185,10 @@ export class VpnService {
   }
 
   /** Commits a plan, and clears away what the endpoint needed before it and does not any more. */
-  private replace(instance: Instance, plan: Plan, request: AttachRequest): void {
+  private replace(instance: Instance, plan: Plan, request: PlacedRequest): void {
     const { add, before, remove } = plan
     const gone = [...(before === null ? [] : [before]), ...remove]
-    const entries = gone.flatMap((attachment) => instance.vpn.endpointEntries(attachment))
+    const entries = gone.flatMap((attachment) => this.plugs.endpointEntries(instance, attachment))
     this.commit(instance, request, plan)
     if (gone.length > 0) this.retract(instance, add, entries)
     if (before !== null && before.rdNumber !== null && before.rdNumber !== add.rdNumber)
@@ -200,12 +208,13 @@ export class VpnService {
   /** Takes an endpoint away, with its numbers and what it alone needed. */
   private remove(instance: Instance, attachment: Attachment): void {
     const { attachments, vpn } = instance
-    const entries = vpn.endpointEntries(attachment)
+    const entries = this.plugs.endpointEntries(instance, attachment)
     attachments.remove(attachment)
     vpn.removeEndpoint(attachment)
     if (attachment.rdNumber !== null) this.maker.releaseRd(attachment.rdNumber)
     if (!attachments.has(attachment.mac)) this.labels.release(attachment.label)
     this.retract(instance, attachment, entries)
+    if (attachment.plug !== null) this.plugs.connect(attachment.plug.evpn)
   }
 
   private restoreInstance(state: InstanceState): void {
@@ -236,7 +245,7 @@ export class VpnService {
     return [...vpn.networkEntries(), ...endpoints]
   }
 
-  private numbers(instance: Instance, request: AttachRequest): Numbers & { giveBack(): void } {
+  private numbers(instance: Instance, request: PlacedRequest): Numbers & { giveBack(): void } {
     const { id } = instance.vpn.config
     const taken: (() => void)[] = []
     return {
@@ -276,7 +285,7 @@ export class VpnService {
     for (const other of new Set([instance, ...this.instances.values()])) {
       for (const attachment of other.attachments) {
         if (attachment.port !== port && (other !== instance || attachment.mac !== mac)) continue
-        for (const entry of other.vpn.endpointEntries(attachment)) needed.set(place(entry), entry)
+        for (const entry of this.plugs.endpointEntries(other, attachment)) needed.set(place(entry), entry)
       }
     }
     this.footprint.drop(entries.filter((entry) => !needed.has(place(entry))))
@@ -288,15 +297,19 @@ export class VpnService {
 
   private end(instance: Instance): void {
     const { vpn } = instance
+    const left =
+      instance.type === 'evpn'
+        ? instance.evpn.gateways.flatMap((gateway) => instance.evpn.gatewayEntries(gateway))
+        : []
     vpn.stop()
     this.instances.delete(vpn.config.id)
     const others = [...this.instances.values()].flatMap((other) => other.vpn.networkEntries())
     const needed = new Set(others.map(place))
-    this.footprint.drop(vpn.networkEntries().filter((entry) => !needed.has(place(entry))))
+    this.footprint.drop([...left, ...vpn.networkEntries().filter((entry) => !needed.has(place(entry)))])
     this.maker.free(instance)
   }
 }
 
-function labelUse({ vpn }: Instance, { port, mac }: Pick<AttachRequest, 'port' | 'mac'>): string {
+function labelUse({ vpn }: Instance, { port, mac }: Pick<PlacedRequest, 'port' | 'mac'>): string {
   return `Incoming traffic for ${vpn.config.name}, interface ${port}, endpoint ${formatMac(mac)}`
 }

@@ -5,7 +5,9 @@ import { formatIp, parseIp } from '../values/address.ts'
 import { formatMac, parseMac } from '../values/mac.ts'
 
 /** Goes up with every change that an older daemon would misread. */
-const VERSION = 1
+const VERSION = 2
+/** The first one, in which there are no plugs: written where there are none, for the sake of older daemons. */
+const VERSION_WITHOUT_PLUGS = 1
 const FORMAT = 'chanter-state'
 
 /** A text that is no state, or not one of ours to read; the message says why. */
@@ -35,6 +37,8 @@ const attachment = z.object({
   ip: ip.nullable(),
   prefixLength: natural.nullable(),
   port: name,
+  /** Where its port leads into the bridge of an EVPN instance, in an IP VPN. */
+  plug: z.object({ evpn: name, device: name }).nullable().default(null),
   direction: z.enum(['both', 'to-port', 'from-port']),
   localPref: natural.nullable(),
   label: natural,
@@ -122,6 +126,16 @@ const entry = z.discriminatedUnion('kind', [
     prefix: ip,
     prefixLength: natural,
   }),
+  z.object({
+    kind: z.literal('veth'),
+    device: name,
+    alias: name,
+    peer: name,
+    mac,
+    mtu: natural.nullable(),
+    local: ip,
+    underlay: name.nullable(),
+  }),
   z.object({ kind: z.literal('mpls-interface'), device: name }),
   z.object({ kind: z.literal('vrf-port'), device: name, vrf: name }),
   z.object({ kind: z.literal('address'), device: name, ip, prefixLength: natural }),
@@ -150,7 +164,8 @@ export type FootprintEntry = z.output<typeof entry>
 /** Two lines of JSON: format, version and checksum, then the state. */
 export function encodeState(value: State): string {
   const body = JSON.stringify(z.encode(state, value))
-  return `${JSON.stringify({ format: FORMAT, version: VERSION, sha256: digest(body) })}\n${body}\n`
+  const version = hasPlugs(value) ? VERSION : VERSION_WITHOUT_PLUGS
+  return `${JSON.stringify({ format: FORMAT, version, sha256: digest(body) })}\n${body}\n`
 }
 
 /** Throws `Unreadable`. */
@@ -158,12 +173,20 @@ export function decodeState(text: string): State {
   const [head = '', body = ''] = text.split('\n')
   const { format, version, sha256 } = header(head)
   if (format !== FORMAT) throw new Unreadable('it is not a state file')
-  if (version !== VERSION) throw new Unreadable(`its version is ${version}, this daemon reads ${VERSION}`)
+  if (version !== VERSION && version !== VERSION_WITHOUT_PLUGS)
+    throw new Unreadable(`its version is ${version}, this daemon reads up to ${VERSION}`)
   if (digest(body) !== sha256) throw new Unreadable('its checksum is wrong')
   const read = state.safeDecode(JSON.parse(body))
   if (read.success) return read.data
   const { path, message } = read.error.issues[0]!
   throw new Unreadable(`${path.join('.')}: ${message}`)
+}
+
+function hasPlugs({ instances, footprint }: State): boolean {
+  return (
+    instances.some(({ attachments }) => attachments.some(({ plug }) => plug !== null)) ||
+    footprint.some(({ kind }) => kind === 'veth')
+  )
 }
 
 function header(line: string): { format?: unknown; version?: unknown; sha256?: unknown } {

@@ -5,6 +5,7 @@ import type { Link } from '../../src/dataplane/driver.ts'
 import { KeyMap } from '../../src/dataplane/key-map.ts'
 import { mtuOver } from '../../src/dataplane/mtu.ts'
 import * as e from './entries.ts'
+import * as vpn from './ip-entries.ts'
 
 function keyMap(pairs: readonly (readonly [number, number])[]): KeyMap<number, number> {
   const map = new KeyMap<number, number>()
@@ -42,12 +43,37 @@ const link: Link = {
   port: 4789,
   mtu: 1500,
   peer: null,
+  mac: null,
+  pair: null,
   table: null,
   tuned: true,
   learning: false,
   neighSuppress: true,
   routing: null,
 }
+
+describe('the end of a cable of ours', () => {
+  const actual: Link = {
+    ...link,
+    name: 'end-v',
+    kind: 'veth',
+    alias: 'chanter:red',
+    mac: e.mac(1),
+    pair: 'end-e',
+  }
+
+  test.each([
+    ['is as wanted', {}, 'nothing'],
+    ['has another MAC address', { mac: e.mac(9) }, 'adjust'],
+    ['has another MTU', { mtu: 1400 }, 'adjust'],
+    ['leads elsewhere', { pair: 'end-x' }, 'recreate'],
+    ['leads out of the network namespace', { pair: null }, 'recreate'],
+    ['is no cable', { kind: 'dummy' }, 'recreate'],
+    ['is not ours', { alias: null }, 'refuse'],
+  ] as const)('%s', (_what, traits, step) => {
+    expect(linkStep({ ...vpn.end('end-v', 'end-e', 1), mtu: 1500 }, { ...actual, ...traits }).do).toBe(step)
+  })
+})
 
 describe('a link of ours', () => {
   test.each([

@@ -9,6 +9,7 @@ import type {
   ProxyNeighbour,
   Route,
   Unreachable,
+  Veth,
   Vrf,
   VrfPort,
 } from '../../src/dataplane/model.ts'
@@ -18,6 +19,7 @@ import { ip, mac } from './entries.ts'
 export const KINDS: ReadonlySet<string> = new Set<IpEntry['kind']>([
   'vrf',
   'gre',
+  'veth',
   'vrf-port',
   'mpls-interface',
   'address',
@@ -41,6 +43,12 @@ export const gre: Gre = {
   remote: ip('192.0.2.2'),
 }
 export const core: MplsInterface = { kind: 'mpls-interface', device: 'core0' }
+
+/** An end of a cable with the MAC address `n`. */
+export function end(device: string, peer: string, n: number): Veth {
+  const own = { device, peer, mac: mac(n), alias: 'chanter:red' }
+  return { kind: 'veth', ...own, mtu: null, local: gre.local, underlay: null }
+}
 
 export function port(device = 'tap1', vrf = red): VrfPort {
   return { kind: 'vrf-port', device, vrf: vrf.device }

@@ -3,8 +3,11 @@ import { isLinkEntry, isPortEntry, isTableEntry } from '../../src/dataplane/layo
 import type { Entry } from '../../src/dataplane/model.ts'
 import { oursIn } from '../../src/dataplane/ours.ts'
 import type { Reconciler } from '../../src/dataplane/reconciler.ts'
+import * as l2 from './entries.ts'
 import * as e from './ip-entries.ts'
 import type { Lab } from './lab.ts'
+
+const OURS = ['bvrf-1', 'bvrf-2', 'gre-2', 'br0', 'end-v', 'end-e']
 
 /** What every kernel and its driver have to do for IP VPNs. */
 export function ipSuite(name: string, newLab: () => Lab): void {
@@ -43,12 +46,27 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       }
     }
 
-    const devices: Entry[] = [e.red, e.blue, e.gre, e.port(), e.port('tap2', e.blue)]
+    const cable = [e.end('end-v', 'end-e', 0xa1), e.end('end-e', 'end-v', 0xa2)]
+    const endPort = { ...l2.tapPort, device: 'end-e' }
+    const devices: Entry[] = [
+      e.red,
+      e.blue,
+      e.gre,
+      e.port(),
+      e.port('tap2', e.blue),
+      l2.bridge,
+      ...cable,
+      e.port('end-v'),
+      endPort,
+    ]
     const tables: Entry[] = [
       e.core,
       e.address('10.0.0.1/24'),
       e.address('2001:db8::1/64'),
       e.address('10.0.0.1/24', 'tap2'),
+      e.address('10.9.0.1/24', 'end-v'),
+      l2.local(0xa1, 'end-e'),
+      e.fixed('10.9.0.5', 9, 'end-v'),
       e.fixed('10.0.0.5', 5),
       e.fixed('2001:db8::5', 5),
       e.proxy('2001:db8::9'),
@@ -57,6 +75,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       e.unreachable('0.0.0.0/0', e.blue),
       e.route('10.0.0.5/32', ['tap1']),
       e.route('2001:db8::5/128', ['tap1']),
+      e.route('10.9.0.5/32', ['end-v']),
       e.route('10.0.0.5/32', ['tap1'], e.blue),
       e.route('0.0.0.0/0', ['core0 via 192.0.2.9 push 90']),
       e.route('10.1.0.0/16', ['core0 via 192.0.2.2 push 100/200']),
@@ -83,6 +102,28 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       const all = everything.length
       expect(dataplane.counts()).toEqual({ wanted: all, applied: all, pending: 0, failed: 0 })
       expect([...dataplane.failures()]).toEqual([])
+    })
+
+    test('either end of a cable brings the other', async () => {
+      const [vrfEnd, bridgeEnd] = cable as [Entry, Entry]
+      await wantInPlace(bridgeEnd)
+      expect(lab.driver.link('end-v')).toMatchObject({ alias: 'chanter:red', up: true })
+      const index = lab.indexOf('end-e')
+      await wantInPlace(vrfEnd)
+      expect(lab.indexOf('end-e')).toBe(index)
+    })
+
+    test('a cable whose other end has the name of a foreign device is refused', async () => {
+      lab.addUp('end-e')
+      const before = lab.driver.link('end-e')
+      expect(await want(...cable)).toMatchObject([
+        { reason: 'interface end-e exists already' },
+        { reason: expect.stringContaining('is not ours') },
+      ])
+      expect(lab.driver.link('end-e')).toEqual(before)
+      expect(lab.indexOf('end-v')).toBeUndefined()
+      lab.deleteLink('end-e')
+      await untilAllHold(cable)
     })
 
     test('entries may be wanted in any order', async () => {
@@ -133,7 +174,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       await lab.wait(dataplane.gone(everything))
       for (const entry of everything) expect.soft(lab.holds(entry), JSON.stringify(entry)).toBe(false)
       for (const device of ['tap1', 'tap2', 'core0']) expect(lab.indexOf(device)).toBeDefined()
-      for (const device of ['bvrf-1', 'bvrf-2', 'gre-2']) expect(lab.indexOf(device)).toBeUndefined()
+      for (const device of OURS) expect(lab.indexOf(device)).toBeUndefined()
       expect(dataplane.counts()).toEqual({ wanted: 0, applied: 0, pending: 0, failed: 0 })
     })
 
@@ -203,6 +244,8 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       test.each([
         ['a VRF that somebody deleted', 'bvrf-1'],
         ['a tunnel that somebody deleted', 'gre-2'],
+        ['a cable that somebody deleted at the end in the VRF', 'end-v'],
+        ['a cable that somebody deleted at the end in the bridge', 'end-e'],
       ])('%s', async (_what, device) => {
         await wantInPlace(...everything)
         lab.deleteLink(device)
@@ -215,24 +258,36 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         await untilAllHold()
       })
 
-      test.each(['tap1', 'bvrf-1'])('settings of %s', async (device) => {
+      test.each([
+        ['taken out of the VRF', () => lab.enslave('end-v', null)],
+        ['taken out of the bridge', () => lab.enslave('end-e', null)],
+      ])('a cable %s', async (_what, change) => {
+        await wantInPlace(...everything)
+        change()
+        await untilAllHold()
+      })
+
+      test.each(['tap1', 'end-v', 'bvrf-1'])('settings of %s', async (device) => {
         await wantInPlace(...everything)
         lab.spoil(device)
         expect(lacking(devices)).toHaveLength(1)
         await untilAllHold()
       })
 
-      test.each(['tap1', 'core0', 'gre-2', 'bvrf-1'])('what %s lost while it was down', async (device) => {
-        await wantInPlace(...everything)
-        lab.setDown(device)
-        lab.setUp(device)
-        await untilAllHold()
-        lab.setDown(device)
-        await lab.calm()
-        lab.setUp(device)
-        await untilAllHold()
-        await lab.until(() => dataplane.counts().applied === everything.length)
-      })
+      test.each(['tap1', 'core0', 'gre-2', 'bvrf-1', 'end-v', 'end-e'])(
+        'what %s lost while it was down',
+        async (device) => {
+          await wantInPlace(...everything)
+          lab.setDown(device)
+          lab.setUp(device)
+          await untilAllHold()
+          lab.setDown(device)
+          await lab.calm()
+          lab.setUp(device)
+          await untilAllHold()
+          await lab.until(() => dataplane.counts().applied === everything.length)
+        },
+      )
 
       test.each(['tap1', 'core0'])('what needs %s when it went and came back', async (device) => {
         await wantInPlace(...everything)
@@ -247,14 +302,14 @@ export function ipSuite(name: string, newLab: () => Lab): void {
     describe('adoption', () => {
       test('a new daemon takes over without touching what is right', async () => {
         await wantInPlace(...everything)
-        const indexes = ['bvrf-1', 'bvrf-2', 'gre-2'].map((link) => lab.indexOf(link))
+        const indexes = OURS.map((link) => lab.indexOf(link))
         const deletions = await lab.deletions()
         dataplane = lab.restart()
         await wantInPlace(...everything)
         dataplane.complete()
         await lab.calm()
         expect(await deletions()).toEqual([])
-        expect(['bvrf-1', 'bvrf-2', 'gre-2'].map((link) => lab.indexOf(link))).toEqual(indexes)
+        expect(OURS.map((link) => lab.indexOf(link))).toEqual(indexes)
       })
 
       test('what is not wanted again stays until the desired state is complete', async () => {

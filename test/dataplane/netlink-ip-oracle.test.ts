@@ -124,6 +124,16 @@ describe('what we write, read by others', () => {
     expect([...(proxy.attrs.protocol ?? [])]).toEqual([19])
   })
 
+  test('a cable: its other end has a name', () => {
+    const cable = e.end('end-v', 'end-e', 7)
+    const { attrs } = oracle.parseLinkMessage(payload(written((batch) => createLink(batch, cable))))
+    const map = (bytes: Buffer | undefined) => bytes && getMap(bytes, (value: Buffer) => value)
+    const peer = map(map(attrs.linkinfo)?.get(2))?.get(1)
+    const other = peer && oracle.parseLinkMessage(peer)
+    expect([attrs.ifname, other?.attrs.ifname]).toEqual(['end-v', 'end-e'])
+    expect(attrs.address?.toString('hex')).toBe('020000000007')
+  })
+
   test.each([
     [e.red, 'vrf', 1, 'e9030000'],
     [e.gre, 'gre', 7, 'c0000202'],

@@ -347,6 +347,8 @@ describe('what others write, read by us', () => {
       port: 4789,
       mtu: 8950,
       peer: null,
+      mac: null,
+      lower: 0,
       table: null,
       tuned: true,
       learning: false,

@@ -71,13 +71,19 @@ const IP_ENTRIES: readonly Entry[] = [
   vpn.label(100, 'tap1 via 10.0.0.5'),
   vpn.label(100, 'bvrf-1'),
   vpn.label(101, 'tap2 via 10.0.0.5'),
+  vpn.end('end-v', 'end-e', 1),
+  vpn.end('end-v', 'end-e', 3),
+  vpn.end('end-e', 'end-v', 2),
+  vpn.port('end-v'),
+  vpn.fixed('10.0.0.7', 7, 'end-v'),
+  vpn.route('10.0.0.7/32', ['end-v']),
 ]
 
 function isIpPossible(wanted: ReadonlyMap<string, Entry>, lab: MemoryLab, each: Entry): boolean {
   const there = lab.driver.link(each.device)
   const link = wanted.get(`link ${each.device}`)
   const taken = there !== undefined && link !== undefined && !isOurs(there)
-  if (taken || each.kind === 'vrf' || each.kind === 'gre') return !taken
+  if (taken || each.kind === 'vrf' || each.kind === 'gre' || each.kind === 'veth') return !taken
   const port = wanted.get(`port ${each.device}`)
   if (there === undefined || (port?.kind === 'vrf-port' && lab.driver.link(port.vrf)?.kind !== 'vrf'))
     return false
@@ -97,7 +103,7 @@ test(
 test(
   'so it is with IP VPNs',
   async () => {
-    const devices = ['bvrf-1', 'bvrf-2', 'gre-2', 'tap1', 'tap2', 'lo']
+    const devices = ['bvrf-1', 'bvrf-2', 'gre-2', 'tap1', 'tap2', 'lo', 'end-v', 'end-e']
     await playHistories({ entries: IP_ENTRIES, devices, isPossible: isIpPossible })
   },
   LIMIT_MS,

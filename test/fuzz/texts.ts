@@ -84,6 +84,7 @@ const rest: Target = {
     BODY,
     { ...BODY, local_port: 'tap1', vni: 0, ip_address: '2001:db8::2', mac_address: '0200.0000.0101' },
     { vpn_instance_id: 'net1', vpn_type: 'ipvpn', mac_address: '020000000101', local_port: {} },
+    { ...BODY, vpn_type: 'ipvpn', local_port: { evpn: { id: 'net1' } } },
     ...[...BODY.import_rt, BODY.ip_address, BODY.gateway_ip, BODY.mac_address, '10.0.0.1:7'].map(
       (value) => value,
     ),

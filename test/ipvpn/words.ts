@@ -1,5 +1,6 @@
 import { type Entry, type Hop, identity } from '../../src/dataplane/model.ts'
 import { formatIp } from '../../src/values/address.ts'
+import { formatMac } from '../../src/values/mac.ts'
 
 /** A wanted entry with what it says, in a line. */
 export function words(entry: Entry): string {
@@ -12,6 +13,12 @@ export function words(entry: Entry): string {
       return `${entry.device} with table ${entry.table} for ${entry.alias}`
     case 'gre':
       return `${entry.device} from ${formatIp(entry.local)} to ${formatIp(entry.remote)}`
+    case 'veth':
+      return `${entry.device} to ${entry.peer}`
+    case 'port':
+      return `${entry.device} in ${entry.bridge}`
+    case 'neighbour':
+      return `${identity(entry)} is ${formatMac(entry.mac)}`
     case 'vrf-port':
       return `${entry.device} in ${entry.vrf}`
     case 'unreachable':

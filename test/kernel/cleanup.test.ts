@@ -80,6 +80,7 @@ const state: State = {
           mac: e.mac(5),
           ip: null,
           prefixLength: null,
+          plug: null,
           port: 'tap2',
           direction: 'both',
           localPref: null,

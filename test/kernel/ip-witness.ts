@@ -39,6 +39,8 @@ const links = z.array(
   z.object({
     ifname: z.string(),
     ifalias: z.string().optional(),
+    link: z.string().nullish(),
+    address: z.string().optional(),
     master: z.string().optional(),
     flags: z.array(z.string()),
     linkinfo: z
@@ -66,11 +68,24 @@ export function holdsIp(entry: IpEntry): boolean {
         setting(`mpls/conf/${entry.device}/input`) === 1
       )
     }
-    case 'vrf-port':
+    case 'veth': {
+      const link = linkNamed(entry.device)
       return (
-        linkNamed(entry.device)?.master === entry.vrf &&
-        ['forwarding', 'proxy_arp'].every((name) => setting(`ipv4/conf/${entry.device}/${name}`) === 1)
+        link?.ifalias === entry.alias &&
+        link.flags.includes('UP') &&
+        link.linkinfo?.info_kind === 'veth' &&
+        link.link === entry.peer &&
+        link.address === formatMac(entry.mac)
       )
+    }
+    case 'vrf-port': {
+      const link = linkNamed(entry.device)
+      const isOurs = link?.ifalias?.startsWith('chanter:') === true
+      const value = (name: string) => setting(`ipv4/conf/${entry.device}/${name}`)
+      return (
+        link?.master === entry.vrf && value('forwarding') === 1 && value('proxy_arp') === (isOurs ? 0 : 1)
+      )
+    }
     case 'mpls-interface':
       return setting(`mpls/conf/${entry.device}/input`) === 1
     case 'address':

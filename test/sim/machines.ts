@@ -200,8 +200,8 @@ export class Node {
   }
 
   attach(request: AttachRequest): void {
-    if (this.driver.kernel.links.get(request.port) === undefined)
-      this.driver.kernel.addLink(request.port, { up: true })
+    const port = String(request.port)
+    if (this.driver.kernel.links.get(port) === undefined) this.driver.kernel.addLink(port, { up: true })
     const key = keyOf(request)
     this.wanted.set(key, request)
     this.asked.set(key, request)

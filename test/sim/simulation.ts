@@ -142,7 +142,7 @@ class Storm {
     if (key === undefined || request === undefined) return
     const to = this.random.pick(this.nodes)
     if (to === from) return
-    const endpoint = Number(request.port.slice(-1))
+    const endpoint = Number(String(request.port).slice(-1))
     if (this.random.chance(0.5)) from.detach(key)
     this.attachEndpoint(to, request.instanceId, endpoint)
     this.around.clock.after(this.random.between(0, 3000), () => from.detach(key))

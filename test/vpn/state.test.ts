@@ -32,6 +32,7 @@ const STATE: State = {
           ip: ip('2001:db8::1'),
           prefixLength: 64,
           port: 'tap1',
+          plug: null,
           direction: 'both',
           localPref: 0,
           label: 16,
@@ -103,8 +104,38 @@ const IP_STATE: State = {
   ],
 }
 
+const PLUG_STATE: State = {
+  ...IP_STATE,
+  instances: IP_STATE.instances.map((instance) => ({
+    ...instance,
+    attachments: instance.attachments.map((one) => ({
+      ...one,
+      port: 'vrf2e--x',
+      plug: { evpn: 'net 1/ü', device: 'e2vrf--x' },
+    })),
+  })),
+  footprint: [
+    {
+      kind: 'veth',
+      device: 'vrf2e--x',
+      alias: 'chanter:ip1',
+      peer: 'e2vrf--x',
+      mac: mac('02:00:00:00:09:09'),
+      mtu: null,
+      local: ip('10.0.0.1'),
+      underlay: 'eth0',
+    },
+  ],
+}
+
 describe('the text of a state', () => {
-  test.each([STATE, IP_STATE])('says everything', (state) =>
+  test('is of the second version where somebody is plugged in, for older daemons would not see the plug', () => {
+    const versionOf = (state: State) => JSON.parse(encodeState(state).split('\n')[0]!).version
+    expect([STATE, IP_STATE, PLUG_STATE].map(versionOf)).toEqual([1, 1, 2])
+    expect(versionOf({ ...IP_STATE, footprint: PLUG_STATE.footprint })).toBe(2)
+  })
+
+  test.each([STATE, IP_STATE, PLUG_STATE])('says everything', (state) =>
     expect(decodeState(encodeState(state))).toEqual(state),
   )
 
@@ -128,7 +159,7 @@ describe('the text of a state', () => {
   test('of a newer version is refused by name', () => {
     const [, body] = encodeState(STATE).split('\n')
     const text = `{"format":"chanter-state","version":99,"sha256":""}\n${body}\n`
-    expect(() => decodeState(text)).toThrow('its version is 99, this daemon reads 1')
+    expect(() => decodeState(text)).toThrow('its version is 99, this daemon reads up to 2')
   })
 })
 

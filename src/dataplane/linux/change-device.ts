@@ -1,15 +1,15 @@
-import { elsewhere, foreign, isOurs, type Link, missing, shared, unrouted } from '../driver.ts'
+import { elsewhere, foreign, isOurs, type Link, missing, shared, taken, unrouted } from '../driver.ts'
 import { type DeviceEntry, isPortEntry, kernelKind, type LinkEntry } from '../layout.ts'
 import type { Port, VrfPort } from '../model.ts'
 import * as k from './constants.ts'
 import * as encode from './encode.ts'
 import { removeIpEntry } from './encode-ip.ts'
-import { type Links, settingsOf } from './links.ts'
+import { type Links, portSettingsOf, settingsOf } from './links.ts'
 import { routesOf } from './look.ts'
 import type { Multipath } from './multipath.ts'
 import type { Refusals, Requests } from './requests.ts'
 import type { Routes } from './routes.ts'
-import { portSettings, type Sysctls } from './sysctl.ts'
+import type { Sysctls } from './sysctl.ts'
 
 /** The modules of kinds of links that not every kernel has. */
 const MODULES = new Map([
@@ -55,8 +55,14 @@ export class DeviceChanger {
   private setLink(entry: LinkEntry): string | null {
     const link = this.links.get(entry.device)
     if (link !== undefined && !isOurs(link)) return foreign(link)
+    // or the mark of the other end would be somebody else's device's
+    const isTaken = entry.kind === 'veth' && link === undefined && this.links.get(entry.peer) !== undefined
+    if (isTaken) return taken(entry.peer)
     if (link === undefined) encode.createLink(this.requests, entry)
     encode.adjustLink(this.requests, entry)
+    if (entry.kind === 'veth' && link === undefined) encode.markPeer(this.requests, entry)
+    if (entry.kind === 'veth' && link !== undefined && link.mac !== entry.mac)
+      encode.setMac(this.requests, entry)
     const refusals = this.requests.send()
     const first = link === undefined ? refusals.get(0) : undefined
     if (first !== undefined) {
@@ -135,11 +141,14 @@ export class DeviceChanger {
     const master = this.links.get(vrf)
     if (master === undefined) return missing(vrf)
     if (master.kind !== 'vrf') return unrouted(vrf)
+    const settings = portSettingsOf(link)
     if (link.master !== vrf) {
-      this.sysctls.remember(portSettings(device), link.index)
+      this.sysctls.remember(settings, link.index)
+      // entering gives it IPv6 addresses anew, which heed them
+      if (isOurs(link)) this.sysctls.apply(settings, link.index)
       encode.setMaster(this.requests, link.index, master.index)
     }
-    return firstText(this.requests.send()) ?? this.sysctls.apply(portSettings(device), link.index)
+    return firstText(this.requests.send()) ?? this.sysctls.apply(settings, link.index)
   }
 
   private removeVrfPort({ device, vrf }: VrfPort): string | null {
@@ -147,7 +156,7 @@ export class DeviceChanger {
     if (link?.master !== vrf) return null
     encode.setMaster(this.requests, link.index, 0)
     const reason = firstText(this.requests.send())
-    if (reason === null) this.sysctls.restore(device, portSettings(device), link.index)
+    if (reason === null) this.sysctls.restore(device, portSettingsOf(link), link.index)
     return reason
   }
 }

@@ -3,7 +3,7 @@ import { type Ip, isIpv4 } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
 import { ZERO_MAC } from '../driver.ts'
 import { kernelKind, type LinkEntry } from '../layout.ts'
-import type { Bridge, Flood, LocalMac, Neighbour, Port, RemoteMac } from '../model.ts'
+import type { Bridge, Flood, LocalMac, Neighbour, Port, RemoteMac, Veth } from '../model.ts'
 import * as k from './constants.ts'
 import type { Writer } from './message.ts'
 
@@ -118,6 +118,7 @@ export function createLink(batch: Batch, entry: LinkEntry): void {
   writer.attributeText(k.IFLA_IFNAME, entry.device)
   // a bridge without an address of its own takes its ports', and drops all neighbours at each change
   if (entry.kind === 'bridge') writer.attributeMac(k.IFLA_ADDRESS, randomMac())
+  if (entry.kind === 'veth') writer.attributeMac(k.IFLA_ADDRESS, entry.mac)
   linkInfo(writer, entry, () => writeTraits(writer, entry))
   batch.end()
 }
@@ -146,6 +147,13 @@ function writeTraits(writer: Writer, entry: LinkEntry): void {
       // or IPv6 puts a header before GRE that other machines would have to know
       if (!isIpv4(entry.local)) writer.attributeU32(k.IFLA_GRE_FLAGS, k.IP6_TNL_F_IGN_ENCAP_LIMIT)
       return
+    case 'veth': {
+      const peer = writer.nest(k.VETH_INFO_PEER)
+      ifinfomsg(writer, { family: k.AF_UNSPEC, index: 0 })
+      writer.attributeText(k.IFLA_IFNAME, entry.peer)
+      writer.close(peer)
+      return
+    }
     default:
       entry satisfies never
   }
@@ -154,12 +162,7 @@ function writeTraits(writer: Writer, entry: LinkEntry): void {
 /** Gives a link its mark and the options of ours that can be changed, and sets it up. */
 export function adjustLink(batch: Batch, entry: LinkEntry): void {
   const { writer } = batch
-  batch.begin(k.RTM_NEWLINK, 0)
-  ifinfomsg(writer, { family: k.AF_UNSPEC, index: 0, up: true })
-  writer.attributeText(k.IFLA_IFNAME, entry.device)
-  // an alias may fill its room, where a zero would be one octet too many
-  if (Buffer.byteLength(entry.alias) < k.IFALIASZ - 1) writer.attributeText(k.IFLA_IFALIAS, entry.alias)
-  else writer.attributeCharacters(k.IFLA_IFALIAS, entry.alias)
+  beginMark(batch, entry.device, entry.alias)
   // a tunnel would take what is left out for zero
   if (entry.kind === 'bridge' || entry.kind === 'vxlan') {
     linkInfo(writer, entry, () => {
@@ -169,7 +172,32 @@ export function adjustLink(batch: Batch, entry: LinkEntry): void {
   }
   batch.end()
   if (entry.kind === 'bridge') setForwardDelay(batch, entry)
-  else if (entry.kind === 'vxlan' && entry.mtu !== null) setMtu(batch, entry.device, entry.mtu)
+  else if ('mtu' in entry && entry.mtu !== null) setMtu(batch, entry.device, entry.mtu)
+}
+
+/** Marks the end of a cable that came with `entry`, and sets it up. */
+export function markPeer(batch: Batch, { peer, alias }: Veth): void {
+  beginMark(batch, peer, alias)
+  batch.end()
+}
+
+/** In a message of its own: a change of address, even to the same one, costs a device its neighbours. */
+export function setMac(batch: Batch, { device, mac }: Veth): void {
+  batch.begin(k.RTM_NEWLINK, 0)
+  ifinfomsg(batch.writer, { family: k.AF_UNSPEC, index: 0 })
+  batch.writer.attributeText(k.IFLA_IFNAME, device)
+  batch.writer.attributeMac(k.IFLA_ADDRESS, mac)
+  batch.end()
+}
+
+function beginMark(batch: Batch, device: string, alias: string): void {
+  const { writer } = batch
+  batch.begin(k.RTM_NEWLINK, 0)
+  ifinfomsg(writer, { family: k.AF_UNSPEC, index: 0, up: true })
+  writer.attributeText(k.IFLA_IFNAME, device)
+  // an alias may fill its room, where a zero would be one octet too many
+  if (Buffer.byteLength(alias) < k.IFALIASZ - 1) writer.attributeText(k.IFLA_IFALIAS, alias)
+  else writer.attributeCharacters(k.IFLA_IFALIAS, alias)
 }
 
 /** In a message of its own: beside options of a VXLAN device the kernel refuses it. */

@@ -5,7 +5,7 @@ import { dumpLinks, getLink } from './encode.ts'
 import type { Message } from './message.ts'
 import { isGre, type RawLink, readLink, readLinkName } from './observe.ts'
 import { dump, exhaust, type Requests } from './requests.ts'
-import { fits, mplsInput, portSettings, vrfSettings } from './sysctl.ts'
+import { fits, gatewaySettings, mplsInput, portSettings, vrfSettings } from './sysctl.ts'
 
 /** Interfaces by name and index: what the kernel told of them last, for looking up; `get` asks the kernel. */
 export class Links {
@@ -89,17 +89,27 @@ export class Links {
 
   private remember(raw: RawLink): Link {
     this.names.set(raw.index, raw.name)
-    const { slaveKind, ...traits } = raw
+    const { slaveKind, lower, ...traits } = raw
     const link: Link = {
       ...traits,
       master: raw.master === 0 ? null : (this.nameOf(raw.master) ?? null),
-      tuned: raw.tuned && (!raw.alias?.startsWith(ALIAS_PREFIX) || fits(settingsOf(raw))),
-      routing: slaveKind === 'vrf' ? fits(portSettings(raw.name)) : null,
+      pair: raw.kind === 'veth' && lower !== 0 ? (this.nameOf(lower) ?? null) : null,
+      tuned: raw.tuned && (!isMarked(raw) || fits(settingsOf(raw))),
+      routing: slaveKind === 'vrf' ? fits(portSettingsOf(raw)) : null,
     }
     if (link.table !== null) this.vrfs.set(link.table, link.name)
     this.known.set(link.name, link)
     return link
   }
+}
+
+function isMarked({ alias }: Pick<Link, 'alias'>): boolean {
+  return alias?.startsWith(ALIAS_PREFIX) === true
+}
+
+/** What the settings of a port of a VRF have to be. */
+export function portSettingsOf(link: Pick<Link, 'name' | 'alias'>) {
+  return isMarked(link) ? gatewaySettings(link.name) : portSettings(link.name)
 }
 
 /** What the settings of a link of ours have to be. */

@@ -102,8 +102,10 @@ export function readLinkName({ bytes, start, end }: Message): LinkNotice {
 }
 
 /** A link as messages tell of it: its master is a number, 0 for none, and settings are not in it. */
-export interface RawLink extends Omit<Link, 'master' | 'routing'> {
+export interface RawLink extends Omit<Link, 'master' | 'routing' | 'pair'> {
   readonly master: number
+  /** Index of the interface below it, of a veth its other end; 0 for none, or one in another network namespace. */
+  readonly lower: number
   /** Kind of the master; empty for none. */
   readonly slaveKind: string
 }
@@ -121,6 +123,8 @@ export function readLink({ bytes, start, end }: Message): RawLink {
     mtu: 0,
     local: null,
     peer: null,
+    mac: null,
+    lower: 0,
     table: null,
     port: null,
     tuned: true,
@@ -129,13 +133,18 @@ export function readLink({ bytes, start, end }: Message): RawLink {
     slaveKind: '',
   }
   const attributes = new Attributes(bytes, start + k.IFINFOMSG_LENGTH, end)
+  let isApart = false
   while (attributes.next()) {
     if (attributes.type === k.IFLA_IFNAME) link.name = attributes.text()
     else if (attributes.type === k.IFLA_IFALIAS) link.alias = attributes.text()
+    else if (attributes.type === k.IFLA_ADDRESS && attributes.length === 6) link.mac = attributes.network()
+    else if (attributes.type === k.IFLA_LINK) link.lower = attributes.u32()
+    else if (attributes.type === k.IFLA_LINK_NETNSID) isApart = true
     else if (attributes.type === k.IFLA_MTU) link.mtu = attributes.u32()
     else if (attributes.type === k.IFLA_MASTER) link.master = attributes.u32()
     else if (attributes.type === k.IFLA_LINKINFO) readLinkInfo(attributes.nested(), link)
   }
+  if (isApart) link.lower = 0
   return link
 }
 

@@ -58,6 +58,19 @@ export function portSettings(device: string): readonly Setting[] {
   ]
 }
 
+/** What a port of a VRF needs that is a device of ours: to be the gateway, one among others of the same address, and to stand for nobody else. */
+export function gatewaySettings(device: string): readonly Setting[] {
+  return [
+    { path: `ipv4/conf/${device}/forwarding`, value: 1 },
+    { path: `ipv4/conf/${device}/proxy_arp`, value: 0 },
+    reversePath(device),
+    { path: `ipv6/conf/${device}/accept_dad`, value: 0 },
+    { path: `ipv6/conf/${device}/accept_ra`, value: 0 },
+    { path: `ipv6/conf/${device}/forwarding`, value: 1 },
+    { path: `ipv6/conf/${device}/proxy_ndp`, value: 0 },
+  ]
+}
+
 /** Loose where it is strict: the way back of a VRF's packets need not be the way they came (RFC 3704 §2.4). */
 function reversePath(device: string): Setting {
   const strict = 1

@@ -28,7 +28,7 @@ export function instanceNode(instance: Instance, dataplane: DataplaneView, base:
     instance_dataplane_id: inline(() => (isEvpn ? instance.evpn.config.vni : instance.number)),
     rd: inline(() => formatRd(config.rd)),
     gateway_ip: inline(() => (vpn.gatewayIp === null ? null : formatIp(vpn.gatewayIp))),
-    ...(isEvpn ? { gateway_port: inline(() => null) } : {}),
+    ...(isEvpn ? { gateway_port: inline(() => gatewayPort(instance, base)) } : {}),
     subnet_prefix_length: inline(() => instance.subnetPrefixLength),
     route_targets: inline(() => ({
       import: shownTargets(vpn.importTargets),
@@ -50,6 +50,15 @@ export function instanceNode(instance: Instance, dataplane: DataplaneView, base:
     ports: leaf(() => ports(instance)),
     dataplane: dataplaneNode(instance, dataplane, base),
   }))
+}
+
+/** The VRF that is the gateway of the network; what is shown of several is the first. */
+function gatewayPort(instance: Instance, base: string): unknown {
+  const gateway = instance.type === 'evpn' ? instance.evpn.gateways[0] : undefined
+  if (gateway === undefined) return null
+  const { id, name } = gateway.vrf
+  const href = `${base}/vpns/instances/${encodeURIComponent(id)}`
+  return { interface: gateway.device, ipvpn: { href, id: name, external_instance_id: id } }
 }
 
 function dataplaneNode(instance: Instance, dataplane: DataplaneView, base: string): Node {
@@ -87,12 +96,18 @@ function labelRoutes({ attachments }: Instance): Entry[] {
   return [...labels].map((label) => ({ kind: 'mpls', device: 'lo', label, hops: [] }))
 }
 
+interface PortView {
+  /** The EVPN instance that it leads into. */
+  readonly evpn?: string
+  readonly endpoints: unknown[]
+}
+
 /** Endpoints by port, with the keys of bagpipe-bgp. */
-function ports(instance: Instance): Record<string, { endpoints: unknown[] }> {
-  const byPort = new Map<string, { endpoints: unknown[] }>()
+function ports(instance: Instance): Record<string, PortView> {
+  const byPort = new Map<string, PortView>()
   for (const one of instance.attachments) {
-    const { port, mac, ip, prefixLength, label, localPref, direction, description } = one
-    ensure(byPort, port, () => ({ endpoints: [] })).endpoints.push({
+    const { port, plug, mac, ip, prefixLength, label, localPref, direction, description } = one
+    ensure(byPort, port, () => ({ ...(plug && { evpn: plug.evpn }), endpoints: [] })).endpoints.push({
       label,
       mac_address: formatMac(mac),
       ip_address: ip === null ? null : `${formatIp(ip)}/${prefixLength}`,

@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto'
+import type { Veth } from '../dataplane/model.ts'
+import type { Mac } from '../values/mac.ts'
+
+/** How endpoints of a VRF are reached that are in the bridge of an EVPN instance: by a cable, whose end in the VRF is their port. */
+export interface Plug {
+  /** The id of the EVPN instance. */
+  readonly evpn: string
+  /** The other end, for its bridge. */
+  readonly device: string
+}
+
+/** What cables take from the tunnels that frames of EVPN instances may go on by: their MTU. */
+export type Segment = Pick<Veth, 'mtu' | 'local' | 'underlay'>
+
+/** The VRF that a cable belongs to. */
+interface Owner {
+  readonly id: string
+  readonly alias: string
+  readonly segment: Segment
+}
+
+const LOCAL_UNICAST = 0x02
+/** The highest there is, since a bridge may take the lowest address of its ports. */
+const HIGHEST_LOCAL_UNICAST = 0xfe
+
+/** The MAC address of a VRF as a gateway: on every machine that knows the VRF by the same id the same, so that VMs can move. */
+export const gatewayMac = (vrf: string): Mac => macOf(LOCAL_UNICAST, vrf)
+
+/** Both ends of a plug's cable; `port` is the one in the VRF. */
+export function projectPlug({ id, alias, segment }: Owner, port: string, { device }: Plug): readonly Veth[] {
+  const shared = { kind: 'veth', alias, ...segment } as const
+  return [
+    { ...shared, device: port, peer: device, mac: gatewayMac(id) },
+    { ...shared, device, peer: port, mac: macOf(HIGHEST_LOCAL_UNICAST, port) },
+  ]
+}
+
+function macOf(firstOctet: number, seed: string): Mac {
+  return firstOctet * 2 ** 40 + createHash('sha256').update(seed).digest().readUIntBE(0, 5)
+}

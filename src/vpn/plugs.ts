@@ -1,0 +1,64 @@
+import { gatewayMac } from '../ipvpn/plug.ts'
+import type { Attachment } from './attachments.ts'
+import type { Instance } from './instance.ts'
+import { cableNames } from './names.ts'
+import { type AttachRequest, type PlacedRequest, Rejected } from './request.ts'
+import type { FootprintEntry } from './state.ts'
+
+/**
+ * The cables between VRFs and the bridges of EVPN instances: one for each two, from the first to the last endpoint of the VRF
+ * behind it. One whose EVPN instance is gone stays in its VRF, and enters the bridge of the next one of that id.
+ */
+export class Plugs {
+  private readonly instances: ReadonlyMap<string, Instance>
+
+  constructor(instances: ReadonlyMap<string, Instance>) {
+    this.instances = instances
+  }
+
+  /** The request with the name of its port. Throws `Rejected`. */
+  place(request: AttachRequest): PlacedRequest {
+    const { port, type, instanceId } = request
+    if (typeof port === 'string') return { ...request, port, plug: null }
+    const { evpn } = port
+    if (type !== 'ipvpn')
+      throw new Rejected(`local_port: only an ipvpn can be plugged into EVPN instance ${evpn}`)
+    const target = this.instances.get(evpn)
+    if (target?.type !== 'evpn') {
+      const found = target === undefined ? 'there is none of that id' : 'that is an ipvpn'
+      throw new Rejected(
+        `local_port: evpn.id is ${JSON.stringify(evpn)}: expected the id of an EVPN instance with endpoints here; ${found}`,
+      )
+    }
+    const present = this.named((attachment, owner) => owner === instanceId && attachment.plug?.evpn === evpn)
+    if (present !== undefined) return { ...request, port: present.port, plug: present.plug }
+    const isTaken = (name: string) => this.named((attachment) => attachment.port === name) !== undefined
+    const { vrfEnd, bridgeEnd } = cableNames(instanceId, evpn, isTaken)
+    return { ...request, port: vrfEnd, plug: { evpn, device: bridgeEnd } }
+  }
+
+  /** What an endpoint needs, in the bridge that it is plugged into as well. */
+  endpointEntries({ vpn }: Instance, endpoint: Attachment): FootprintEntry[] {
+    const own = vpn.endpointEntries(endpoint)
+    const { plug } = endpoint
+    const target = plug === null ? undefined : this.instances.get(plug.evpn)
+    if (plug === null || target?.type !== 'evpn') return own
+    return [...own, ...target.evpn.gatewayEntries({ device: plug.device, mac: gatewayMac(vpn.config.id) })]
+  }
+
+  /** Tells an EVPN instance, if it is there, which VRFs are plugged into it now. */
+  connect(id: string): void {
+    const target = this.instances.get(id)
+    if (target?.type !== 'evpn') return
+    const gateways = [...this.instances.values()].flatMap((other) =>
+      other.type === 'ipvpn' ? (other.vrf.gatewayIn(id) ?? []) : [],
+    )
+    target.evpn.setGateways(gateways)
+  }
+
+  private named(isSuch: (attachment: Attachment, owner: string) => boolean): Attachment | undefined {
+    for (const [owner, { attachments }] of this.instances)
+      for (const attachment of attachments) if (isSuch(attachment, owner)) return attachment
+    return undefined
+  }
+}
