@@ -1,6 +1,5 @@
 import { whyBetter } from '../bgp/rib/best-path.ts'
 import type { Route } from '../bgp/rib/route.ts'
-import { formatRouteTarget, type RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Entry } from '../dataplane/model.ts'
 import { formatIp, type Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
@@ -68,18 +67,9 @@ function whyRemoved(evpn: EvpnInstance, route: MacRoute, best: MacRoute): Verdic
     const reason = `another path of this route is better, from ${best.source.name}: ${whyBetter(best, route)}`
     return { route, fate: 'beaten', reason }
   }
-  if (!evpn.imports(route)) return { route, fate: 'not imported', reason: whyNotImported(evpn, route) }
+  if (!evpn.hasRoute(route)) return { route, fate: 'not imported', reason: evpn.imports.whyNot(route) }
   const reason = unusableMac(route, evpn.facts)
   return reason === null ? null : { route, fate: 'unusable', reason }
-}
-
-function whyNotImported({ importTargets }: EvpnInstance, { set }: MacRoute): string {
-  if (set.routeTargets.some((target) => importTargets.has(target))) return 'it is just arriving'
-  return `no common route target: it carries ${targetsText(set.routeTargets)}, the instance imports ${targetsText(importTargets)}`
-}
-
-function targetsText(targets: Iterable<RouteTarget>): string {
-  return [...targets].map(formatRouteTarget).join(', ') || 'none'
 }
 
 /** The kernel entries that an address may have become, as identities to look for; `local` are the endpoints that have it. */

@@ -1,4 +1,5 @@
 import { EVPN } from '../bgp/family.ts'
+import { Imports, sameTargets } from '../bgp/imports.ts'
 import type { Subscriber } from '../bgp/rib/rib.ts'
 import { localSource, type Route, type Source } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
@@ -54,7 +55,7 @@ export interface EvpnConfig extends Tunnelling {
 export class EvpnInstance implements Subscriber {
   readonly config: EvpnConfig
   readonly source: Source
-  importTargets: ReadonlySet<RouteTarget> = new Set()
+  readonly imports: Imports
   exportTargets: readonly RouteTarget[] = []
   gatewayIp: Ip | null = null
   private started = false
@@ -76,6 +77,7 @@ export class EvpnInstance implements Subscriber {
   constructor(config: EvpnConfig, speaker: Speaker, dataplane: Dataplane) {
     this.config = config
     this.speaker = speaker
+    this.imports = new Imports(speaker, this)
     this.dataplane = dataplane
     this.source = localSource(config.name)
     this.mobility = new Mobility(config.mobility, speaker.completeness)
@@ -99,7 +101,8 @@ export class EvpnInstance implements Subscriber {
 
   /** Imports and exports by these targets from now on, and announces the network. */
   setTargets(importTargets: readonly RouteTarget[], exportTargets: readonly RouteTarget[]): void {
-    this.importFrom(new Set(importTargets))
+    const narrower = this.imports.set(new Set(importTargets), () => this.mobility.listens())
+    if (narrower) this.forgetStrangers()
     if (this.started && sameTargets(exportTargets, this.exportTargets)) return
     this.started = true
     this.exportTargets = exportTargets
@@ -166,7 +169,8 @@ export class EvpnInstance implements Subscriber {
     for (const endpoint of [...this.endpoints.values()]) this.removeEndpoint(endpoint)
     this.setGateways([])
     this.withdraw(advertiseNetwork(this.advertiser()))
-    this.importFrom(new Set())
+    this.imports.set(new Set())
+    this.forgetStrangers()
   }
 
   routeChanged(route: Route): void {
@@ -198,7 +202,7 @@ export class EvpnInstance implements Subscriber {
   }
 
   /** Whether the import targets brought this very route. */
-  imports(route: Route): boolean {
+  hasRoute(route: Route): boolean {
     return this.imported.get(route.key) === route
   }
 
@@ -210,18 +214,6 @@ export class EvpnInstance implements Subscriber {
   /** What tells usable routes from others. */
   get facts(): LocalFacts {
     return { vtep: this.config.vtep, gatewayIp: this.gatewayIp }
-  }
-
-  private importFrom(targets: ReadonlySet<RouteTarget>): void {
-    const before = this.importTargets
-    const given = [...targets].filter((target) => !before.has(target))
-    const taken = [...before].filter((target) => !targets.has(target))
-    this.importTargets = targets
-    if (given.length > 0) this.mobility.listens()
-    for (const target of given) this.speaker.subscribe(this, target)
-    for (const target of taken) this.speaker.unsubscribe(this, target)
-    if (taken.length === 0) return
-    for (const route of [...this.imported.values()]) if (!this.matches(route)) this.routeGone(route)
   }
 
   private advertiser(): Advertiser {
@@ -246,8 +238,8 @@ export class EvpnInstance implements Subscriber {
     this.speaker.withdraw(this.source, EVPN, nlri)
   }
 
-  private matches({ set }: Route): boolean {
-    return set.routeTargets.some((target) => this.importTargets.has(target))
+  private forgetStrangers(): void {
+    for (const route of [...this.imported.values()]) if (!this.imports.brings(route)) this.routeGone(route)
   }
 
   private arrive(mac: Mac, sequence: number | undefined): void {
@@ -323,10 +315,6 @@ export class EvpnInstance implements Subscriber {
     this.floods.delete(key)
     this.dataplane.unwant(flood.entry)
   }
-}
-
-function sameTargets(a: readonly RouteTarget[], b: readonly RouteTarget[]): boolean {
-  return a.length === b.length && a.every((target, i) => target === b[i])
 }
 
 function endpointKey(mac: Mac, ip: Ip | null): string {

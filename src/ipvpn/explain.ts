@@ -1,6 +1,5 @@
 import { formatPrefix, isWithin, type Prefix } from '../bgp/nlri/prefix.ts'
 import { whyBetter } from '../bgp/rib/best-path.ts'
-import { formatRouteTarget, type RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Entry } from '../dataplane/model.ts'
 import { formatIp, type Ip } from '../values/address.ts'
 import { hostPrefix, isAddressed, prefixesOf } from './advertise.ts'
@@ -51,22 +50,13 @@ function verdictOn(vrf: Vrf, route: VpnRoute, best: VpnRoute, subject: Subject):
     const reason = `another path of this route is better, from ${best.source.name}: ${whyBetter(best, route)}`
     return { route, fate: 'beaten', reason }
   }
-  if (!vrf.imports(route)) return { route, fate: 'not imported', reason: whyNotImported(vrf, route) }
+  if (!vrf.hasRoute(route)) return { route, fate: 'not imported', reason: vrf.imports.whyNot(route) }
   const { fate, reason } = vrf.fateOf(route)
   const longest = 'ip' in subject ? vrf.routeTo(subject.ip) : null
   if (fate !== 'used' || longest === null || longest.prefixLength <= route.nlri.length)
     return { route, fate, reason }
   const longer = formatPrefix({ ip: longest.prefix, length: longest.prefixLength })
   return { route, fate: 'beaten', reason: `${longer} is a longer prefix` }
-}
-
-function whyNotImported({ importTargets }: Vrf, { set }: VpnRoute): string {
-  if (set.routeTargets.some((target) => importTargets.has(target))) return 'it is just arriving'
-  return `no common route target: it carries ${targetsText(set.routeTargets)}, the instance imports ${targetsText(importTargets)}`
-}
-
-function targetsText(targets: Iterable<RouteTarget>): string {
-  return [...targets].map(formatRouteTarget).join(', ') || 'none'
 }
 
 /** The kernel entries that the subject may have become, as identities to look for; `local` are the endpoints that have it. */

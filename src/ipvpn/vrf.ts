@@ -1,4 +1,5 @@
 import { type Family, VPNV4, VPNV6 } from '../bgp/family.ts'
+import { Imports, sameTargets } from '../bgp/imports.ts'
 import { formatPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
 import type { Subscriber } from '../bgp/rib/rib.ts'
 import { localSource, type Route, type Source } from '../bgp/rib/route.ts'
@@ -51,7 +52,7 @@ const FAMILIES: readonly Family[] = [VPNV4, VPNV6]
 export class Vrf implements Subscriber {
   readonly config: VrfConfig
   readonly source: Source
-  importTargets: ReadonlySet<RouteTarget> = new Set()
+  readonly imports: Imports
   exportTargets: readonly RouteTarget[] = []
   gatewayIp: Ip | null = null
   private readonly speaker: Speaker
@@ -65,6 +66,7 @@ export class Vrf implements Subscriber {
     this.config = config
     this.core = core
     this.speaker = speaker
+    this.imports = new Imports(speaker, this)
     this.source = localSource(config.name)
     this.prefixes = new Prefixes(config, core, dataplane, this.endpoints)
   }
@@ -98,7 +100,7 @@ export class Vrf implements Subscriber {
 
   /** Imports and exports by these targets from now on. */
   setTargets(importTargets: readonly RouteTarget[], exportTargets: readonly RouteTarget[]): void {
-    this.importFrom(new Set(importTargets))
+    if (this.imports.set(new Set(importTargets))) this.forgetStrangers()
     if (sameTargets(exportTargets, this.exportTargets)) return
     this.exportTargets = exportTargets
     for (const endpoint of this.endpoints.values()) this.announce(endpoint)
@@ -137,7 +139,8 @@ export class Vrf implements Subscriber {
   /** Ends the instance: nothing announced, nothing imported, nothing wanted for any address. */
   stop(): void {
     for (const endpoint of [...this.endpoints.values()]) this.removeEndpoint(endpoint)
-    this.importFrom(new Set())
+    this.imports.set(new Set())
+    this.forgetStrangers()
   }
 
   routeChanged(route: Route): void {
@@ -167,7 +170,7 @@ export class Vrf implements Subscriber {
   }
 
   /** Whether the import targets brought this very route. */
-  imports(route: Route): boolean {
+  hasRoute(route: Route): boolean {
     return this.imported.get(route.key) === route
   }
 
@@ -221,6 +224,10 @@ export class Vrf implements Subscriber {
     this.speaker.originate(this.source, family, nlri, attributes, nextHop)
   }
 
+  private forgetStrangers(): void {
+    for (const route of [...this.imported.values()]) if (!this.imports.brings(route)) this.routeGone(route)
+  }
+
   private withdraw(key: string): void {
     const advertisement = this.announced.get(key)
     if (advertisement === undefined) return
@@ -233,23 +240,10 @@ export class Vrf implements Subscriber {
     const { rd, identifier } = config
     return { rd, identifier, exportTargets, encapsulations: core.encapsulations, nextHop: core.address }
   }
-
-  private importFrom(targets: ReadonlySet<RouteTarget>): void {
-    const before = this.importTargets
-    this.importTargets = targets
-    for (const target of targets) if (!before.has(target)) this.speaker.subscribe(this, target)
-    for (const target of before) if (!targets.has(target)) this.speaker.unsubscribe(this, target)
-    for (const route of [...this.imported.values()])
-      if (!route.set.routeTargets.some((target) => targets.has(target))) this.routeGone(route)
-  }
 }
 
 function sameSubject(a: Advertisement, b: Advertisement): boolean {
   return a.nlri.rd === b.nlri.rd && formatPrefix(a.nlri) === formatPrefix(b.nlri)
-}
-
-function sameTargets(a: readonly RouteTarget[], b: readonly RouteTarget[]): boolean {
-  return a.length === b.length && a.every((target, i) => target === b[i])
 }
 
 function endpointKey({ mac, ip }: Pick<Endpoint, 'mac' | 'ip'>): string {

@@ -20,7 +20,7 @@ export function macChains(address: Address, speaker: Speaker): Promise<MacRoute[
 export function hasToDo({ evpn, attachments }: EvpnNetwork, chains: MacRoute[][], address: Address): boolean {
   return (
     [...attachments].some((one) => isAt(one, address)) ||
-    chains.some(([head]) => head !== undefined && evpn.imports(head))
+    chains.some(([head]) => head !== undefined && evpn.hasRoute(head))
   )
 }
 
@@ -38,7 +38,7 @@ export function explainEvpn(
     name: evpn.config.name,
     type: 'evpn',
     vni: evpn.config.vni,
-    import: [...evpn.importTargets].map(formatRouteTarget),
+    import: [...evpn.imports.targets].map(formatRouteTarget),
     local: local.map(({ mac, ip, port, direction }) => ({
       mac: formatMac(mac),
       ip: ip === null ? null : formatIp(ip),

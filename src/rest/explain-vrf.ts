@@ -32,7 +32,7 @@ export function hasPart({ vrf, attachments }: IpNetwork, chains: VpnRoute[][], s
   return (
     [...attachments].some((one) => isBehind(one, subject)) ||
     gatewayPorts(attachments, subject).size > 0 ||
-    chains.some(([head]) => head !== undefined && vrf.imports(head))
+    chains.some(([head]) => head !== undefined && vrf.hasRoute(head))
   )
 }
 
@@ -49,7 +49,7 @@ export function explainVrf(
     type: 'ipvpn',
     rd: formatRd(vrf.config.rd),
     table: vrf.config.table,
-    import: [...vrf.importTargets].map(formatRouteTarget),
+    import: [...vrf.imports.targets].map(formatRouteTarget),
     gateway_on: [...gatewayPorts(attachments, subject)],
     local: local.map(({ mac, ip, prefixLength, port, direction, label }) => ({
       mac: formatMac(mac),

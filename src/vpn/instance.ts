@@ -1,3 +1,4 @@
+import type { Imports } from '../bgp/imports.ts'
 import type { Route } from '../bgp/rib/route.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Rd } from '../bgp/values/rd.ts'
@@ -11,7 +12,7 @@ import type { FootprintEntry, InstanceState } from './state.ts'
 /** An instance of either type as the service works with it. */
 export interface VpnInstance {
   readonly config: { readonly id: string; readonly name: string; readonly rd: Rd }
-  readonly importTargets: ReadonlySet<RouteTarget>
+  readonly imports: Imports
   readonly exportTargets: readonly RouteTarget[]
   readonly gatewayIp: Ip | null
   /** Entries wanted from the first endpoint to the last. */
@@ -85,7 +86,7 @@ export function instanceState(instance: Instance): InstanceState {
     id: vpn.config.id,
     number,
     rdNumber,
-    importTargets: [...vpn.importTargets],
+    importTargets: [...vpn.imports.targets],
     exportTargets: [...vpn.exportTargets],
     gatewayIp: vpn.gatewayIp,
     subnetPrefixLength,

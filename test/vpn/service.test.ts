@@ -95,7 +95,7 @@ describe('attach', () => {
     await node.attach()
     await node.attach({ importTargets: [rt('64512:20')], exportTargets: [rt('64512:30')] })
     const { vpn } = node.vpns.instances.get('net1')!
-    expect([...vpn.importTargets]).toEqual([rt('64512:20')])
+    expect([...vpn.imports.targets]).toEqual([rt('64512:20')])
     for (const route of node.speaker.rib.ownRoutes(EVPN))
       expect(route.set.routeTargets).toEqual([rt('64512:30')])
   })

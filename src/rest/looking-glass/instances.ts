@@ -31,7 +31,7 @@ export function instanceNode(instance: Instance, dataplane: DataplaneView, base:
     ...(isEvpn ? { gateway_port: inline(() => gatewayPort(instance, base)) } : {}),
     subnet_prefix_length: inline(() => instance.subnetPrefixLength),
     route_targets: inline(() => ({
-      import: shownTargets(vpn.importTargets),
+      import: shownTargets(vpn.imports.targets),
       export: shownTargets(vpn.exportTargets),
     })),
     readvertise: inline(() => ({})),
@@ -39,7 +39,7 @@ export function instanceNode(instance: Instance, dataplane: DataplaneView, base:
     fallback: inline(() => null),
     internals: inline(() => ({
       'event queue length': 0,
-      subscriptions: shownTargets(vpn.importTargets).flatMap((target) =>
+      subscriptions: shownTargets(vpn.imports.targets).flatMap((target) =>
         families.map((family) => subscription(family, target)),
       ),
     })),
