@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { z } from 'zod'
 import { enterNamespace } from '../../src/lab/namespace.ts'
 import { run } from '../kernel/namespace.ts'
 import { outputOf } from '../support/spawn.ts'
@@ -28,6 +29,16 @@ export function runIn(namespace: string, command: string): string {
 
 export function setSysctl(namespace: string, name: string, value: number): void {
   inside(namespace, () => writeFileSync(`/proc/sys/${name}`, `${value}`))
+}
+
+const statistics = z.array(z.object({ mpls_stats: z.object({ rx: z.object({ packets: z.number() }) }) }))
+
+/** How many packets with labels came in by an interface. */
+export function labelledPackets(namespace: string, device: string): number {
+  const [answer] = statistics.parse(
+    JSON.parse(runIn(namespace, `ip -j stats show dev ${device} group afstats subgroup mpls`)),
+  )
+  return answer?.mpls_stats.rx.packets ?? 0
 }
 
 export function addNamespaces(...names: readonly string[]): void {

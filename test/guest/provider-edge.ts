@@ -1,13 +1,10 @@
 import { pino } from 'pino'
 import { expect } from 'vitest'
-import { z } from 'zod'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import { LinuxDriver, type LinuxDriverOptions } from '../../src/dataplane/linux/driver.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
-import { inside, runIn } from './network.ts'
-
-const statistics = z.array(z.object({ mpls_stats: z.object({ rx: z.object({ packets: z.number() }) }) }))
+import { inside, labelledPackets } from './network.ts'
 
 /** A reconciler for the kernel of a namespace: several of them live in one process, each in its own namespace whenever it acts. */
 export class ProviderEdge {
@@ -33,12 +30,8 @@ export class ProviderEdge {
     inside(this.namespace, () => this.reconciler.complete())
   }
 
-  /** How many packets with labels came in by an interface. */
   labelledPackets(device: string): number {
-    const [answer] = statistics.parse(
-      JSON.parse(runIn(this.namespace, `ip -j stats show dev ${device} group afstats subgroup mpls`)),
-    )
-    return answer?.mpls_stats.rx.packets ?? 0
+    return labelledPackets(this.namespace, device)
   }
 
   close(): void {
