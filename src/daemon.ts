@@ -6,6 +6,7 @@ import { systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import type { Driver } from './dataplane/driver.ts'
 import { LinuxDriver } from './dataplane/linux/driver.ts'
+import { hasMpls, NO_MPLS } from './dataplane/linux/sysctl.ts'
 import { MemoryDriver } from './dataplane/memory.ts'
 import { Reconciler } from './dataplane/reconciler.ts'
 import { dataplaneView } from './dataplane/view.ts'
@@ -125,6 +126,7 @@ export async function runDaemon(
             localAddress: formatIp(evpn.localAddress),
             kernelRelease: release(),
             encapsulations: ['encap:VXLAN'],
+            lacks: () => null,
           },
           ipvpn: {
             name: ipvpn.driver,
@@ -132,6 +134,7 @@ export async function runDaemon(
             localAddress: formatIp(ipvpn.localAddress),
             kernelRelease: release(),
             encapsulations: [ipvpn.mplsInterface === null ? 'encap:GRE' : 'encap:MPLS'],
+            lacks: () => (ipvpn.driver === 'linux' && !hasMpls() ? NO_MPLS : null),
           },
         },
       },

@@ -3,6 +3,7 @@ import type { Neighbour } from '../bgp/neighbour.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import { formatMac } from '../values/mac.ts'
 import { formatTime } from '../values/time.ts'
+import { VPN_TYPES } from '../vpn/request.ts'
 import type { ServiceViews, Views } from './looking-glass/index.ts'
 import { peerSummary, whyDown } from './looking-glass/peers.ts'
 
@@ -97,9 +98,17 @@ function problemsOf({ speaker, services, startTime }: Views, now: number): strin
     )
   }
   if (services !== null) {
-    problems.push(...kernelProblems(services, now), ...duplicates(services), ...stateFileProblems(services))
+    problems.push(...lacks(services), ...kernelProblems(services, now))
+    problems.push(...duplicates(services), ...stateFileProblems(services))
   }
   return problems
+}
+
+function* lacks({ drivers }: ServiceViews): Iterable<string> {
+  for (const type of VPN_TYPES) {
+    const lack = drivers[type].lacks()
+    if (lack !== null) yield `${type} cannot be served: ${lack}`
+  }
 }
 
 function* kernelProblems({ dataplane }: ServiceViews, now: number): Iterable<string> {

@@ -132,7 +132,14 @@ export const dummyDrivers = {
 
 function dummyDriver(encapsulation: string): DriverView {
   const encapsulations = [encapsulation]
-  return { name: 'dummy', config: {}, localAddress: '10.77.0.13', kernelRelease: '6.18', encapsulations }
+  return {
+    name: 'dummy',
+    config: {},
+    localAddress: '10.77.0.13',
+    kernelRelease: '6.18',
+    encapsulations,
+    lacks: () => null,
+  }
 }
 
 export const mac = (text: string): number => parseMac(text)!

@@ -55,6 +55,8 @@ export interface DriverView {
   readonly kernelRelease: string
   /** As the looking glass spells them: `encap:VXLAN`. */
   readonly encapsulations: readonly string[]
+  /** What the kernel does not have without which it can forward nothing; null when it has all. */
+  lacks(): string | null
 }
 
 const SHOWN_FAMILIES = [VPNV4, VPNV6, FLOWSPEC_VPNV4, FLOWSPEC_VPNV6, ROUTE_TARGET, EVPN]
