@@ -395,7 +395,8 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       })
 
       test('a route goes by those of its hops that can be used, tells of the others, and uses them as soon as it can', async () => {
-        lab.addInterface('core9')
+        lab.addUp('core9')
+        lab.setDown('core9')
         const hops = ['core0 via 192.0.2.2 push 100', 'core9 via 192.0.2.3 push 101', 'core8 via 192.0.2.4']
         const routes = ['10.5.0.0/16', '10.6.0.0/16'].map((prefix) => e.route(prefix, hops))
         const [first] = hops as [string]

@@ -2,9 +2,11 @@ import { createRequire } from 'node:module'
 import { describe, expect, test } from 'vitest'
 import { type Batch, createLink } from '../../src/dataplane/linux/encode.ts'
 import { type IpMessage, removeIpEntry, setIpEntry } from '../../src/dataplane/linux/encode-ip.ts'
+import { createGroup, createNexthop } from '../../src/dataplane/linux/encode-nexthop.ts'
 import { type Message, messages, Writer } from '../../src/dataplane/linux/message.ts'
 import { readNeighbour } from '../../src/dataplane/linux/observe.ts'
 import { readAddress, readRoute } from '../../src/dataplane/linux/observe-ip.ts'
+import { readNexthop } from '../../src/dataplane/linux/observe-nexthop.ts'
 import * as e from './ip-entries.ts'
 import { TABLES } from './ip-entries.ts'
 
@@ -173,4 +175,41 @@ describe('what we write is what we read', () => {
           : readRoute(message, directory)
     expect(sighting).toEqual({ entry, marked: true })
   })
+
+  test.each([
+    ['core0 via 192.0.2.2 push 100/200', 2, 2],
+    ['core0 via 2001:db8:c::2', 2, 10],
+    ['gre-2 push 101', 10, 10],
+  ])('a nexthop %s', (text, ofRoutes, family) => {
+    const { weight: _, device, ...way } = e.hop(text)
+    const message = written((batch) => createNexthop(batch, 7, { device, ...way }, indexOf(device), ofRoutes))
+    expect(readNexthop(message)).toEqual({
+      id: 7,
+      protocol: 19,
+      family,
+      index: indexOf(device),
+      way,
+      members: null,
+      isResilient: false,
+      buckets: 0,
+    })
+  })
+
+  test.each([{ idle: 60, unbalanced: 300, buckets: 128 }, null])(
+    'a group of nexthops, resilience %j',
+    (resilience) => {
+      const members = [
+        { id: 7, weight: 1 },
+        { id: 0x13000008, weight: 255 },
+      ]
+      const message = written((batch) => createGroup(batch, 9, members, resilience))
+      expect(readNexthop(message)).toMatchObject({
+        id: 9,
+        protocol: 19,
+        members,
+        isResilient: resilience !== null,
+        buckets: resilience?.buckets ?? 0,
+      })
+    },
+  )
 })
