@@ -1,6 +1,15 @@
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
-import { type Link, missing, type Observer, type Sighting, taken, unbridged, unrouted } from './driver.ts'
+import {
+  isOurs,
+  type Link,
+  missing,
+  type Observer,
+  type Sighting,
+  taken,
+  unbridged,
+  unrouted,
+} from './driver.ts'
 import { kernelKind, type LinkEntry, type TableEntry } from './layout.ts'
 import { isIpTableEntry, MemoryIp } from './memory-ip.ts'
 import type { Flood, LocalMac, Neighbour, Port, RemoteMac, Veth, VrfPort } from './model.ts'
@@ -202,7 +211,9 @@ export class MemoryKernel {
   }
 
   private addCable({ device, peer, alias }: Veth): void {
-    if (this.links.has(peer)) throw new Refusal(taken(peer))
+    const before = this.links.get(peer)
+    if (before !== undefined && !isOurs(before)) throw new Refusal(taken(peer))
+    this.deleteLink(peer)
     this.addLink(device, { kind: 'veth', pair: peer, alias })
     this.addLink(peer, { kind: 'veth', pair: device, alias, up: true })
   }

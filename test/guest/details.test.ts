@@ -81,6 +81,23 @@ test('it is known which labels and tables others have', async () => {
   expect([1502, 1503].map((table) => dataplane.isTableTaken(table))).toEqual([false, false])
 })
 
+test.each([
+  ['renamed', ['ip link set end-v down', 'ip link set end-v name end-x']],
+  ['moved to another network namespace', ['ip link set end-v netns elsewhere']],
+])('a cable is made anew when one of its ends is %s', async (_what, commands) => {
+  const entries = [e.end('end-v', 'end-e', 1), e.end('end-e', 'end-v', 2)]
+  await wantInPlace(...entries)
+  run('ip netns add elsewhere')
+  try {
+    for (const command of commands) run(command)
+    await lab.until(() => entries.every((entry) => lab.holds(entry)))
+    expect(run('ip -o link')).not.toContain('end-x')
+    expect(run('ip -n elsewhere -o link')).not.toContain('end-v')
+  } finally {
+    run('ip netns del elsewhere')
+  }
+})
+
 test('labels of others are left alone, and so is the room for labels', async () => {
   run('sysctl -qw net.mpls.platform_labels=2000')
   run('ip -f mpls route add 500 dev far1')

@@ -16,6 +16,7 @@ const MODULES = new Map([
   ['vrf', 'vrf'],
   ['gre', 'ip_gre'],
   ['ip6gre', 'ip6_gre'],
+  ['veth', 'veth'],
 ])
 
 export interface DeviceChangerParts {
@@ -55,9 +56,13 @@ export class DeviceChanger {
   private setLink(entry: LinkEntry): string | null {
     const link = this.links.get(entry.device)
     if (link !== undefined && !isOurs(link)) return foreign(link)
-    // or the mark of the other end would be somebody else's device's
-    const isTaken = entry.kind === 'veth' && link === undefined && this.links.get(entry.peer) !== undefined
-    if (isTaken) return taken(entry.peer)
+    if (link === undefined && entry.kind === 'veth') {
+      const peer = this.links.get(entry.peer)
+      // it would get the mark of the cable's other end
+      if (peer !== undefined && !isOurs(peer)) return taken(entry.peer)
+      // this end was renamed, or is in another network namespace
+      if (peer !== undefined) this.deleteNow(peer.index)
+    }
     if (link === undefined) encode.createLink(this.requests, entry)
     encode.adjustLink(this.requests, entry)
     if (entry.kind === 'veth' && link === undefined) encode.markPeer(this.requests, entry)
@@ -82,8 +87,11 @@ export class DeviceChanger {
   /** Deletes a link that could be created but not marked as ours. */
   private rollBack(device: string): void {
     const link = this.links.get(device)
-    if (link === undefined) return
-    encode.deleteLink(this.requests, link.index)
+    if (link !== undefined) this.deleteNow(link.index)
+  }
+
+  private deleteNow(index: number): void {
+    encode.deleteLink(this.requests, index)
     this.requests.send()
   }
 
