@@ -145,7 +145,8 @@ test.each([
   const again = await settledPaths()
   report('pe4 came back', without, again, 'ce4')
   expect(disturbed(without, again, 'ce4')).toBe(0)
-  expect(moved(without, again)).toBeGreaterThan(FLOWS.length / 6)
+  // buckets without any flow go first
+  expect(moved(without, again)).toBeGreaterThan(FLOWS.length / 16)
   expect(moved(without, again)).toBeLessThan(FLOWS.length / 2)
   expect(nexthopsHeld().filter(({ group }) => group !== undefined)).toHaveLength(1)
 })
