@@ -55,6 +55,17 @@ export interface ListedEntry {
   readonly wanted: boolean
 }
 
+/** What `/status/settings` answers of one setting. */
+export interface ListedSetting {
+  readonly name: string
+  readonly value: number
+  readonly before: number
+  /** Whether it is as it has to be. */
+  readonly fits: boolean
+  /** The first entry that needs it. */
+  readonly needed_for: string
+}
+
 /** What `/status/verify` answers. */
 export interface Verified {
   readonly devices: number
@@ -139,6 +150,18 @@ function* serviceFacts({
 function stateFileText({ path, written, failure }: NonNullable<Summary['state_file']>): string {
   if (failure !== null) return `NOT WRITABLE: ${path}: ${failure.reason}`
   return `${path}, ${written === null ? 'not written since the start' : `written ${formatTime(written)}`}`
+}
+
+export function settingsText(settings: readonly ListedSetting[]): string {
+  if (settings.length === 0) return 'none'
+  const rows = settings.map(({ name, value, before, fits, needed_for }) => [
+    name,
+    String(value),
+    before === value ? '' : String(before),
+    needed_for,
+    ...(fits ? [] : ['NOT AS NEEDED']),
+  ])
+  return formatColumns([['SETTING', 'VALUE', 'BEFORE', 'NEEDED FOR'], ...rows])
 }
 
 export function entriesText(entries: readonly ListedEntry[]): string {

@@ -5,7 +5,9 @@ import { portOption, serverOption } from './server-options.ts'
 import {
   entriesText,
   type ListedEntry,
+  type ListedSetting,
   type Summary,
+  settingsText,
   summaryText,
   type Verified,
   verifiedText,
@@ -22,6 +24,11 @@ const options = {
     type: 'string',
     requiresArg: true,
     describe: 'List every kernel entry of that VPN instance',
+  },
+  settings: {
+    type: 'boolean',
+    default: false,
+    describe: 'List the settings of this machine (sysctl) that are kept as VRFs need them',
   },
   verify: {
     type: 'boolean',
@@ -41,19 +48,26 @@ export const status = command({
     ['status', 'Sessions, routes, kernel entries, and what is wrong'],
     ['status --failed', 'What the kernel refused, why, and when it is tried again'],
     ['status --instance net1', 'Every kernel entry of net1'],
+    ['status --settings', 'What of net.* is held, what it was before, and for which entry'],
     ['status --verify', 'Prove it: dump the kernel, and list what is missing, different or too much'],
   ],
   async run(args) {
     const server = { host: args.server, port: args.port }
-    if (args.verify && (args.failed || args.instance !== undefined)) {
+    const isListing = args.failed || args.instance !== undefined
+    if (args.settings && (isListing || args.verify)) {
+      throw new CliError('chanter status --settings goes with --json alone')
+    }
+    if (args.verify && isListing) {
       throw new CliError('chanter status --verify looks at everything: neither --failed nor --instance')
     }
     try {
-      const ok = args.verify
-        ? await verify(server, args.json)
-        : args.failed || args.instance !== undefined
-          ? await list(server, args)
-          : await summarize(server, args.json)
+      const ok = args.settings
+        ? await listSettings(server, args.json)
+        : args.verify
+          ? await verify(server, args.json)
+          : isListing
+            ? await list(server, args)
+            : await summarize(server, args.json)
       if (!ok) process.exitCode = EXIT.wrong
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error
@@ -100,6 +114,12 @@ async function list(server: Server, { failed, instance, json }: Listing): Promis
 async function entries(server: Server, filter: Record<string, string>): Promise<ListedEntry[]> {
   const query = new URLSearchParams(filter).toString()
   return jsonOf(await request(server, `/status/entries${query === '' ? '' : `?${query}`}`))
+}
+
+async function listSettings(server: Server, json: boolean): Promise<boolean> {
+  const settings = jsonOf<ListedSetting[]>(await request(server, '/status/settings'))
+  console.log(json ? JSON.stringify(settings, null, 2) : settingsText(settings))
+  return settings.every(({ fits }) => fits)
 }
 
 async function verify(server: Server, json: boolean): Promise<boolean> {

@@ -1,7 +1,7 @@
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import type { DeviceEntry, TableEntry } from './layout.ts'
-import { ALIAS_PREFIX, type Interface, type LocalMac } from './model.ts'
+import { ALIAS_PREFIX, type Entry, type HeldSetting, type Interface, type LocalMac } from './model.ts'
 
 /** Why entries were refused, by their position in the batch. */
 export type Refused = ReadonlyMap<number, string>
@@ -84,6 +84,8 @@ export interface Driver {
   portsOf(master: string): readonly Link[]
   /** The links that carry our mark. */
   ours(): readonly Link[]
+  /** The settings of the machine that an entry needs. */
+  settingsFor(entry: Entry): readonly HeldSetting[]
   /** Looks at all entries of one device, a chunk a step; the entries may change meanwhile. */
   observe(device: string): Generator<readonly Sighting[], void>
   /** The desired state is complete: what of ours no entry tells of, and nothing uses, may go. */

@@ -14,7 +14,7 @@ import {
 } from './driver.ts'
 import { type DeviceEntry, isPortEntry, type LinkEntry, type PortEntry, type TableEntry } from './layout.ts'
 import { floodKey, MemoryKernel, Refusal } from './memory-kernel.ts'
-import { type Entry, type Port, same } from './model.ts'
+import { type Entry, type HeldSetting, type Port, same } from './model.ts'
 
 const CHUNK = 256
 
@@ -156,6 +156,10 @@ export class MemoryDriver implements Driver {
 
   ours(): Link[] {
     return [...this.kernel.links.values()].filter(isOurs)
+  }
+
+  settingsFor(): readonly HeldSetting[] {
+    return []
   }
 
   *observe(device: string): Generator<readonly Sighting[], void> {

@@ -232,6 +232,16 @@ export interface Verification {
   readonly unreadable: readonly { readonly device: string; readonly reason: string }[]
 }
 
+/** A setting of the machine that an entry needs to have a certain value. */
+export interface HeldSetting {
+  /** As sysctl(8) has it. */
+  readonly name: string
+  readonly value: number
+  /** What it was before this process changed it. */
+  readonly before: number
+  readonly fits: boolean
+}
+
 /** What is known of an interface, whoever made it. */
 export interface Interface {
   readonly name: string

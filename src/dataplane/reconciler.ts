@@ -10,6 +10,7 @@ import {
   type Dataplane,
   type Entry,
   type EntryStatus,
+  type HeldSetting,
   type Interface,
   type Status,
   same,
@@ -209,6 +210,19 @@ export class Reconciler implements Dataplane {
       const device = this.devices.all.get(name)
       return device === undefined || (device.link === null && device.leavingLink === null)
     })
+  }
+
+  /** Settings of the machine that wanted entries need, each with the first entry that does; what needs none is undefined, so that whoever walks them can count it as work. */
+  *settings(): Generator<{ readonly setting: HeldSetting; readonly entry: Entry } | undefined, void> {
+    const seen = new Set<string>()
+    for (const { entry } of this.entries()) {
+      const isTold = isTableEntry(entry) && entry.kind !== 'mpls-interface' && entry.kind !== 'mpls'
+      for (const setting of isTold ? [] : this.driver.settingsFor(entry)) {
+        if (!seen.has(setting.name)) yield { setting, entry }
+        seen.add(setting.name)
+      }
+      yield undefined
+    }
   }
 
   private wantEntry(device: Device, entry: TableEntry): void {

@@ -15,6 +15,7 @@ export function dataplaneView(reconciler: Reconciler) {
     staleCount: () => statuses.staleCount(),
     orphans: () => reconciler.orphans(),
     verify: () => verifier.verify(),
+    settings: () => reconciler.settings(),
     compared: () => verifier.last,
   }
 }

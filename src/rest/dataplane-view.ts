@@ -3,6 +3,7 @@ import type {
   Counts,
   Entry,
   EntryStatus,
+  HeldSetting,
   Interface,
   Status,
   Verification,
@@ -27,6 +28,8 @@ export interface DataplaneView {
   staleCount(): number
   /** Links that carry our mark and that nobody wants. */
   orphans(): readonly Interface[]
+  /** Settings of the machine that wanted entries need, each with the entry it is needed for first. */
+  settings(): Iterable<{ readonly setting: HeldSetting; readonly entry: Entry } | undefined>
   /** Compares the whole kernel with what it is taken to hold. */
   verify(): Promise<Verification>
   /** The last such comparison; null before the first. */

@@ -53,6 +53,12 @@ export function* statusEntries(
   }
 }
 
+/** Settings of the machine that are kept as entries need them. */
+export function* statusSettings(dataplane: DataplaneView): Iterable<unknown> {
+  for (const held of dataplane.settings())
+    yield held && { ...held.setting, needed_for: dataplane.describe(held.entry) }
+}
+
 /** Of entries that are not wanted it only counts that they cannot be removed. */
 function* candidates(
   dataplane: DataplaneView,

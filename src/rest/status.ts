@@ -6,10 +6,10 @@ import { answerMethodNotAllowed, errorBody, NotFound } from './errors.ts'
 import { jsonStream } from './json-stream.ts'
 import type { Views } from './looking-glass/index.ts'
 import { choice, readQuery } from './query.ts'
-import { KINDS, STATES, showVerification, statusEntries } from './status-entries.ts'
+import { KINDS, STATES, showVerification, statusEntries, statusSettings } from './status-entries.ts'
 import { statusSummary, whyNotReady } from './status-summary.ts'
 
-/** `GET /status`, `/status/entries`, `/healthz`, `/readyz`, and `POST /status/verify`; what concerns the kernel only where there is one. */
+/** `GET /status`, `/status/entries`, `/status/settings`, `/healthz`, `/readyz`, and `POST /status/verify`; what concerns the kernel only where there is one. */
 export function addStatus(app: FastifyInstance, views: Views): void {
   const { services } = views
   app.get('/status', (request, reply) => {
@@ -35,6 +35,11 @@ export function addStatus(app: FastifyInstance, views: Views): void {
     return json(reply).send(Readable.from(jsonStream(statusEntries(vpns, dataplane, filter))))
   })
   refuseOthers(app, '/status/entries', ['POST', 'PUT', 'PATCH', 'DELETE'])
+  app.get('/status/settings', (request, reply) => {
+    readQuery(request, [])
+    return json(reply).send(Readable.from(jsonStream(statusSettings(dataplane))))
+  })
+  refuseOthers(app, '/status/settings', ['POST', 'PUT', 'PATCH', 'DELETE'])
   app.post('/status/verify', async (request, reply) => {
     readQuery(request, [])
     return json(reply).send(JSON.stringify(showVerification(await dataplane.verify(), dataplane)))

@@ -28,6 +28,7 @@ describe('--help of each command has its options and an example', () => {
     ['attach', '--vpn-instance-id'],
     ['detach', '--vpn-instance-id'],
     ['status', '--verify'],
+    ['status', '--settings'],
     ['explain', '--instance'],
     ['peer', '--reason'],
     ['looking-glass', '--recurse'],

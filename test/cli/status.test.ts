@@ -153,6 +153,36 @@ describe('entries', () => {
   })
 })
 
+describe('--settings', () => {
+  const setting = {
+    name: 'net.ipv4.conf.tap1.forwarding',
+    value: 1,
+    before: 0,
+    fits: true,
+    needed_for: 'port tap1',
+  }
+
+  test('lists what is held, what it was, and what for', async () => {
+    const same = { ...setting, name: 'net.ipv4.conf.tap1.proxy_arp', before: 1 }
+    const answers = { '/status/settings': [setting, same] }
+    const { output, exitCode } = await status(answers, '--settings')
+    expect(exitCode).toBeUndefined()
+    expect(output).toBe(`SETTING                        VALUE  BEFORE  NEEDED FOR
+net.ipv4.conf.tap1.forwarding  1      0       port tap1
+net.ipv4.conf.tap1.proxy_arp   1              port tap1
+`)
+    expect((await status({ '/status/settings': [] }, '--settings')).output).toBe('none\n')
+  })
+
+  test('fails where one is not as it has to be', async () => {
+    const answers = { '/status/settings': [{ ...setting, value: 0, fits: false }] }
+    const { output, exitCode } = await status(answers, '--settings')
+    expect(exitCode).toBe(1)
+    expect(output).toContain('port tap1   NOT AS NEEDED')
+    expect((await status({}, '--settings', '--verify')).error).toMatch(/goes with --json alone/)
+  })
+})
+
 describe('--verify', () => {
   const NOTHING = { devices: 3, entries: 60, missing: 0, different: 0, extra: 0, faults: [], unreadable: [] }
 

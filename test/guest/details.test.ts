@@ -67,6 +67,23 @@ test('a port that is released gets its settings back, and a strict rp_filter is 
   expect(settings()).toEqual([1, 0, 1])
 })
 
+test('the settings that are held are told, with what they were and for whom', async () => {
+  run('sysctl -qw net.ipv4.conf.tap1.forwarding=0 net.ipv4.conf.tap1.proxy_arp=1 net.mpls.platform_labels=50')
+  await wantInPlace(e.red, e.port(), e.label(100, 'bvrf-1'))
+  const held = [...dataplane.settings()].flatMap((one) => one ?? [])
+  const told = held.map(({ setting: { name, value, before, fits }, entry }) => [
+    `${name} = ${value}`,
+    before,
+    fits,
+    entry.kind,
+  ])
+  expect(told).toContainEqual(['net.ipv4.conf.tap1.forwarding = 1', 0, true, 'vrf-port'])
+  expect(told).toContainEqual(['net.ipv4.conf.tap1.proxy_arp = 1', 1, true, 'vrf-port'])
+  expect(told).toContainEqual(['net.ipv4.conf.bvrf-1.forwarding = 1', expect.any(Number), true, 'vrf'])
+  expect(told).toContainEqual(['net.mpls.platform_labels = 1048575', 50, true, 'mpls'])
+  expect(new Set(held.map(({ setting }) => setting.name)).size).toBe(held.length)
+})
+
 test('it is known which labels and tables others have', async () => {
   run('sysctl -qw net.mpls.platform_labels=2000')
   run('ip -f mpls route add 500 dev far1')

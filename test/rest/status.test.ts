@@ -198,6 +198,12 @@ describe('GET /status/entries', () => {
   })
 })
 
+test('GET /status/settings: without IP VPNs no setting is held', async () => {
+  await settled()
+  expect(await get('/status/settings')).toEqual([])
+  expect(await get('/status/settings', 'POST')).toMatchObject({ code: 405 })
+})
+
 describe('POST /status/verify', () => {
   test('proves that all is there', async () => {
     await settled()

@@ -9,6 +9,7 @@ import {
   type Sighting,
 } from '../driver.ts'
 import type { DeviceEntry, TableEntry } from '../layout.ts'
+import type { Entry, HeldSetting } from '../model.ts'
 import { Changer } from './change.ts'
 import { DeviceChanger } from './change-device.ts'
 import type { Resilience } from './encode-nexthop.ts'
@@ -123,6 +124,10 @@ export class LinuxDriver implements Driver {
 
   ours(): Link[] {
     return this.links.all(null).filter(isOurs)
+  }
+
+  settingsFor(entry: Entry): readonly HeldSetting[] {
+    return this.sysctls.held(this.links.settingsFor(entry))
   }
 
   *observe(device: string): Generator<readonly Sighting[], void> {

@@ -1,11 +1,20 @@
 import type { Link } from '../driver.ts'
-import { ALIAS_PREFIX } from '../model.ts'
+import { isTableEntry } from '../layout.ts'
+import { ALIAS_PREFIX, type Entry } from '../model.ts'
 import * as k from './constants.ts'
 import { dumpLinks, getLink } from './encode.ts'
 import type { Message } from './message.ts'
 import { isGre, type RawLink, readLink, readLinkName } from './observe.ts'
 import { dump, exhaust, type Requests } from './requests.ts'
-import { fits, gatewaySettings, mplsInput, portSettings, vrfSettings } from './sysctl.ts'
+import {
+  fits,
+  gatewaySettings,
+  mplsInput,
+  platformLabels,
+  portSettings,
+  type Setting,
+  vrfSettings,
+} from './sysctl.ts'
 
 /** Interfaces by name and index: what the kernel told of them last, for looking up; `get` asks the kernel. */
 export class Links {
@@ -58,6 +67,15 @@ export class Links {
   /** The names of all that was heard of. */
   allNames(): Iterable<string> {
     return this.names.values()
+  }
+
+  /** What the settings of the machine have to be for an entry. */
+  settingsFor(entry: Entry): readonly Setting[] {
+    if (entry.kind === 'mpls-interface') return mplsInput(entry.device)
+    if (entry.kind === 'mpls') return platformLabels(entry.label)
+    const link = isTableEntry(entry) ? undefined : this.lookUp(entry.device)
+    if (link === undefined) return []
+    return entry.kind === 'vrf-port' ? portSettingsOf(link) : settingsOf(link)
   }
 
   /** All interfaces, or those of one master, now. */

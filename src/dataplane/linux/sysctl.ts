@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import type { HeldSetting } from '../model.ts'
 
 const ROOT = '/proc/sys/net'
 
@@ -116,6 +117,16 @@ export class Sysctls {
     return null
   }
 
+  /** What settings are and were, as people name them. */
+  held(settings: readonly Setting[]): HeldSetting[] {
+    return settings.flatMap((setting) => {
+      const value = read(setting.path)
+      if (value === undefined) return []
+      const before = this.before.get(setting.path)?.value ?? value
+      return [{ name: nameOf(setting.path), value, before, fits: isMet(setting, value) }]
+    })
+  }
+
   /** Notes what settings are, for `restore`. */
   remember(settings: readonly Setting[], index: number): void {
     for (const { path } of settings) {
@@ -145,6 +156,11 @@ export class Sysctls {
     this.before.delete(path)
     return before?.index === index ? before.value : undefined
   }
+}
+
+/** As sysctl(8) has it: dots between the parts, and a slash for the dot of an interface's name. */
+function nameOf(path: string): string {
+  return `net.${path.replaceAll(/[./]/g, (sign) => (sign === '.' ? '/' : '.'))}`
 }
 
 function isMet({ value, fits, missing }: Setting, actual: number | undefined): boolean {
