@@ -1,15 +1,12 @@
 #!/bin/bash
 # Runs a command as root in a Linux guest that has MPLS and VRFs, which many hosts' kernels lack: User-Mode Linux, with this
 # machine's files as its root and whatever it writes kept in its memory. Output is shown as it comes, the exit code is the command's.
-#   scripts/guest.sh [-t SECONDS] [-c CPU] COMMAND...   exits with 124 after SECONDS (600), with 125 when the guest itself fails
+#   scripts/guest.sh [-t SECONDS] COMMAND...     exits with 124 after SECONDS (600), with 125 when the guest itself fails
 set -eu
 
-seconds=600 cpu=
-while getopts :t:c: option; do
-  case $option in t) seconds=$OPTARG ;; c) cpu=$OPTARG ;; *) break ;; esac
-done
-shift $((OPTIND - 1))
-[ $# -gt 0 ] || { echo "usage: scripts/guest.sh [-t SECONDS] [-c CPU] COMMAND..." >&2; exit 2; }
+seconds=600
+if [ "${1:-}" = -t ]; then seconds=$2; shift 2; fi
+[ $# -gt 0 ] || { echo "usage: scripts/guest.sh [-t SECONDS] COMMAND..." >&2; exit 2; }
 command -v linux.uml >/dev/null || { echo "guest: linux.uml is missing: apt-get install user-mode-linux" >&2; exit 125; }
 
 here=$(dirname "$(readlink -f "$0")")
@@ -36,19 +33,13 @@ trap 'exit 143' TERM HUP
   printf '%q ' "$@"
 } >"$shared/command"
 
-# On several CPUs it is three times as slow, since its processes hop from one to the other: it gets one, of those that we may use
-# the one that has been idle most, for a quarter of a second.
-idle() { awk '/^cpu[0-9]/ { print substr($1, 4), $5 }' /proc/stat; }
-allowed=$(taskset -cp $$ | sed 's/.*: //')
-[ -n "$cpu" ] || cpu=$({ idle; sleep 0.25; idle; } | awk -v allowed="$allowed" '
-  BEGIN {
-    for (n = split(allowed, ranges, ","); n > 0; n--) {
-      split(ranges[n], ends, "-")
-      for (i = ends[1]; i <= (ends[2] == "" ? ends[1] : ends[2]); i++) may[i]
-    }
-  }
-  $1 in may { if ($1 in before) { gained = $2 - before[$1]; if (gained >= most) { most = gained; best = $1 } } before[$1] = $2 }
-  END { print best }')
+# On several CPUs it is three times as slow, since its processes hop from one to the other: it gets one, that no other guest has if possible.
+mkdir -p /run/lock
+ranges=$(awk '/^Cpus_allowed_list/ { print $2 }' /proc/self/status)
+for cpu in $(for range in ${ranges//,/ }; do seq "${range%-*}" "${range#*-}"; done); do
+  exec 9>"/run/lock/chanter-guest-$cpu"
+  ! flock --nonblock 9 || break
+done
 TMPDIR=$shared timeout --kill-after=5 "$seconds" taskset -c "$cpu" \
   linux.uml mem=1G uml_dir="$shared" umid=guest root=/dev/root rootfstype=hostfs rootflags=/ ro \
   init="$here/guest-init.sh" SHARED="$shared" con=null con0=null,fd:1 ssl=null loglevel=2 panic=1 noreboot \

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { nameOf } from './network.ts'
 
 const PROGRAM = fileURLToPath(new URL('./flows.py', import.meta.url))
 const answer = z.array(z.string().nullable())
@@ -13,16 +14,20 @@ export type Paths = readonly (string | null)[]
 export class Flows {
   private readonly child: ChildProcess
   private readonly lines: AsyncIterator<string>
+  /** What the receivers are called here, by what they are called on this machine. */
+  private readonly receivers: ReadonlyMap<string | null, string>
 
   constructor(sender: string, receivers: readonly string[]) {
-    this.child = spawn('python3', [PROGRAM, sender, ...receivers], { stdio: ['pipe', 'pipe', 'inherit'] })
+    this.receivers = new Map(receivers.map((receiver) => [nameOf(receiver), receiver]))
+    const names = [sender, ...receivers].map(nameOf)
+    this.child = spawn('python3', [PROGRAM, ...names], { stdio: ['pipe', 'pipe', 'inherit'] })
     this.lines = createInterface({ input: this.child.stdout! })[Symbol.asyncIterator]()
   }
 
   async send(addresses: readonly string[]): Promise<Paths> {
     this.child.stdin!.write(`${addresses.join(' ')}\n`)
     const { value } = await this.lines.next()
-    return answer.parse(JSON.parse(value))
+    return answer.parse(JSON.parse(value)).map((name) => this.receivers.get(name) ?? null)
   }
 
   close(): void {

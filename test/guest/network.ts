@@ -1,15 +1,21 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
 import { enterNamespace } from '../../src/lab/namespace.ts'
 import { run } from '../kernel/namespace.ts'
 import { outputOf } from '../support/spawn.ts'
+
+/** How the names of our namespaces begin. */
+const MARK = 'chanter-guest-'
+const NAMESPACES = '/run/netns'
+/** Our namespaces by their roles. */
+const named = new Map<string, string>()
 
 /** An interface in a namespace. */
 export type End = readonly [namespace: string, device: string]
 
 /** Calls a function while this thread is in a namespace. */
 export function inside<T>(namespace: string, action: () => T): T {
-  const leave = enterNamespace(namespace)
+  const leave = enterNamespace(nameOf(namespace))
   try {
     return action()
   } finally {
@@ -19,7 +25,7 @@ export function inside<T>(namespace: string, action: () => T): T {
 
 /** Runs commands of `ip` in a namespace, all in one process: to start one takes long in the guest. */
 export function ip(namespace: string, ...commands: readonly string[]): void {
-  outputOf('ip', ['-n', namespace, '-batch', '-'], commands.join('\n'))
+  outputOf('ip', ['-n', nameOf(namespace), '-batch', '-'], commands.join('\n'))
 }
 
 /** Runs a command, whose words hold no spaces, in a namespace. */
@@ -41,22 +47,46 @@ export function labelledPackets(namespace: string, device: string): number {
   return answer?.mpls_stats.rx.packets ?? 0
 }
 
-export function addNamespaces(...names: readonly string[]): void {
-  for (const name of names) {
-    run(`ip netns add ${name}`)
-    ip(name, 'link set lo up')
-  }
+/** Makes namespaces that the functions here know by these names; on the machine they have others, which nobody else has. */
+export function addNamespaces(...roles: readonly string[]): void {
+  if (named.size === 0) process.once('exit', removeNamespaces)
+  for (const role of roles) named.set(role, `${MARK}${process.pid}-${role}`)
+  outputOf('ip', ['-batch', '-'], roles.map((role) => `netns add ${nameOf(role)}`).join('\n'))
+  for (const role of roles) ip(role, 'link set lo up')
 }
 
 export function removeNamespaces(): void {
-  run('ip -all netns delete')
+  process.off('exit', removeNamespaces)
+  removeAll([...named.values()])
+  named.clear()
+}
+
+/** Removes the namespaces of processes that were killed. */
+export function removeAbandoned(): void {
+  const pidOf = (name: string) => new RegExp(`^${MARK}(\\d+)-`).exec(name)?.[1]
+  const present = existsSync(NAMESPACES) ? readdirSync(NAMESPACES) : []
+  removeAll(
+    present.filter((name) => {
+      const pid = pidOf(name)
+      return pid !== undefined && !existsSync(`/proc/${pid}`)
+    }),
+  )
+}
+
+function removeAll(names: readonly string[]): void {
+  outputOf('ip', ['-batch', '-'], names.map((name) => `netns del ${name}`).join('\n'))
+}
+
+/** The name on this machine of one of our namespaces, or of any other. */
+export function nameOf(role: string): string {
+  return named.get(role) ?? role
 }
 
 /** Joins two interfaces by a cable; both are up. */
 export function addCable([namespace, device]: End, [otherNamespace, otherDevice]: End): void {
   ip(
     namespace,
-    `link add ${device} type veth peer name ${otherDevice} netns ${otherNamespace}`,
+    `link add ${device} type veth peer name ${otherDevice} netns ${nameOf(otherNamespace)}`,
     `link set ${device} up`,
   )
   ip(otherNamespace, `link set ${otherDevice} up`)

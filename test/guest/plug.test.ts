@@ -166,6 +166,10 @@ test('a daemon that is killed leaves all as it is, and the next one touches none
     ['ip -o link', 'ip route show table all', 'ip -6 route show table all', 'ip -f mpls route', 'bridge fdb']
       .map((command) => runIn(host.namespace, command))
       .join('')
+  await lab.eventually('no IPv6 address waits for others to object', async () => {
+    const waiting = runIn(host.namespace, 'ip -6 address show tentative')
+    return waiting === '' ? { value: waiting } : { seen: waiting }
+  })
   const before = state()
   const monitor = lab.start(host.namespace, 'monitor', 'ip', '-o', 'monitor', 'link', 'address', 'route')
   await daemons[0]!.process.stop('SIGKILL')

@@ -1,7 +1,23 @@
-import { readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { removeAbandoned } from './network.ts'
 
-/** Tells at once, and not by a hundred failures, that this is not the guest; some tests treat all namespaces as theirs. */
+/** What the tests cannot do without, in a namespace that ends with the command. */
+const TRIAL = [
+  'link set lo up',
+  'link add red type vrf table 10',
+  'route add 192.0.2.0/24 encap mpls 100 via inet 127.0.0.2 dev lo',
+]
+
+/** Tells at once, and not by a hundred failures, that this kernel cannot run the tests. */
 export default function setup(): void {
-  if (readFileSync('/proc/cpuinfo', 'utf8').includes('User Mode Linux')) return
-  throw new Error('these tests run in a guest: scripts/guest.sh vitest run --project guest')
+  try {
+    execFileSync('unshare', ['--net', 'ip', '-batch', '-'], { input: TRIAL.join('\n'), stdio: 'pipe' })
+  } catch (error) {
+    const { stderr, message } = error as Error & { stderr?: Buffer }
+    const [why = message] = stderr?.toString().split('\n').filter(Boolean) ?? []
+    throw new Error(
+      `this kernel lacks MPLS or VRFs, or you are not root (${why}): run scripts/guest.sh vitest run --project guest`,
+    )
+  }
+  removeAbandoned()
 }

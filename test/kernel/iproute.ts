@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { askIp } from './ip-batch.ts'
 import { run } from './namespace.ts'
 
 const fdbEntries = z.array(
@@ -47,7 +48,7 @@ export type FdbEntry = z.infer<typeof fdbEntries>[number]
 export const iproute = {
   fdb: (device: string): FdbEntry[] => fdbEntries.parse(json(`bridge -j fdb show dev ${device}`)),
   neighbours: (device: string) => neighbours.parse(json(`ip -j neigh show dev ${device} nud all`)),
-  links: () => links.parse(json('ip -j -d link show')),
+  links: () => links.parse(askIp('link show')),
   link: (name: string) => iproute.links().find((link) => link.ifname === name),
 }
 
