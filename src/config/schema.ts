@@ -181,7 +181,7 @@ export function configSchema(interfaces: Interfaces) {
       table_range: option(
         range(256, 4_294_967_294),
         '1001-65535',
-        'Routing tables of VRFs. One that another VRF has, or in which others have routes, is passed over.',
+        'Routing tables of VRFs, and of one without routes. One that another VRF has, or in which others have routes, is passed over.',
       ),
       vrf_prefix: option(vrfPrefix, 'bvrf-', 'What the names of VRF devices begin with; a number follows.'),
       ...unusedGroup('options of the `ovs` driver', [

@@ -88,7 +88,7 @@ export interface Unreachable {
 
 /** A way on for packets. */
 export interface Hop {
-  /** The interface they leave by: a port of any VRF, an interface of the core, a tunnel; of a label route also a VRF, which then decides. */
+  /** The interface they leave by: a port of any VRF, an interface of the core, a tunnel, or another VRF, which then decides. */
   readonly device: string
   /**
    * The neighbour on the interface that gets them; of a label route the endpoint itself. Null: none is needed (tunnel, VRF), or it is

@@ -1,8 +1,12 @@
 import { TunnelType } from '../bgp/constants.ts'
 import type { Prefix } from '../bgp/nlri/prefix.ts'
-import type { Dataplane, Gre, Hop, MplsInterface } from '../dataplane/model.ts'
+import type { Dataplane, Gre, Hop } from '../dataplane/model.ts'
 import { formatIp, type Ip, isIpv4, mapped } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
+import { type NetworkEntry, type Place, projectVrf } from './project.ts'
+
+/** Mark of the VRF in which nothing is ever reachable. */
+export const DEAD_END = 'chanter:dead end'
 
 /** How labelled packets get to other provider edges. */
 export interface CoreConfig {
@@ -10,6 +14,8 @@ export interface CoreConfig {
   readonly address: Ip
   /** Interface that carries MPLS; null: a GRE tunnel to each provider edge. */
   readonly mplsInterface: string | null
+  /** A VRF in which nothing is ever reachable: for what may not be sent, or not be reached. */
+  readonly deadEnd: () => Place
   /** The name of a tunnel to `remote`, of those that nobody has. */
   readonly tunnelName: (remote: Ip, isTaken: (name: string) => boolean) => string
 }
@@ -51,6 +57,10 @@ export class Core implements CoreFacts {
     return this.config.address
   }
 
+  get deadEnd(): Place {
+    return this.config.deadEnd()
+  }
+
   get tunnels(): boolean {
     return this.config.mplsInterface === null
   }
@@ -70,9 +80,11 @@ export class Core implements CoreFacts {
   }
 
   /** Entries wanted as long as there is any VRF. */
-  entries(): MplsInterface[] {
+  entries(): NetworkEntry[] {
     const { mplsInterface } = this.config
-    return mplsInterface === null ? [] : [{ kind: 'mpls-interface', device: mplsInterface }]
+    const entries: NetworkEntry[] = projectVrf(this.deadEnd, DEAD_END)
+    if (mplsInterface !== null) entries.push({ kind: 'mpls-interface', device: mplsInterface })
+    return entries
   }
 
   plug(label: number, site: Site): void {

@@ -8,6 +8,7 @@ import type { Core } from './core.ts'
 import type { Endpoint } from './endpoint.ts'
 import {
   chooseLocal,
+  deadEndHop,
   gatewayOf,
   localHop,
   type Place,
@@ -152,10 +153,10 @@ export class Prefixes {
 
   private refresh(known: Known): void {
     const { prefix, remotes } = known
-    const local = this.facts.isGateway(prefix) ? [] : chooseLocal(known.local)
     const ways = this.waysTo(known)
-    const hops =
-      local.length > 0 ? local.map((endpoint) => localHop(prefix, siteOf(endpoint))) : this.hops(known, ways)
+    const hops = [...this.localHops(known), ...this.hops(known, ways)]
+    const nowhere = deadEndHop(prefix, known.local, this.core.deadEnd)
+    if (hops.length === 0 && nowhere !== null) hops.push(nowhere)
     known.remotes = ways.map(({ set }) => set.nextHop!).filter((nextHop) => nextHop !== this.core.address)
     const route = projectRoute(this.place, prefix, hops)
     if (route !== null) this.dataplane.want(route)
@@ -164,6 +165,11 @@ export class Prefixes {
     for (const remote of remotes) this.core.release(remote)
     this.refreshProxies(known)
     if (known.local.size === 0 && known.learned.size === 0) this.known.delete(keyOf(prefix))
+  }
+
+  private localHops({ prefix, local }: Known): Hop[] {
+    if (this.facts.isGateway(prefix)) return []
+    return chooseLocal(local).map((endpoint) => localHop(prefix, siteOf(endpoint)))
   }
 
   private hops({ prefix }: Known, ways: readonly VpnRoute[]): Hop[] {

@@ -77,6 +77,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       e.route('2001:db8::5/128', ['tap1']),
       e.route('10.9.0.5/32', ['end-v']),
       e.route('10.0.0.5/32', ['tap1'], e.blue),
+      e.route('10.0.0.6/32', ['bvrf-2']),
       e.route('0.0.0.0/0', ['core0 via 192.0.2.9 push 90']),
       e.route('10.1.0.0/16', ['core0 via 192.0.2.2 push 100/200']),
       e.route('10.2.0.0/16', ['core0 via 2001:db8:c::2 push 100']),

@@ -115,10 +115,13 @@ describe('an endpoint', () => {
     expect(wanted(a)).toEqual([
       '192.168.10.1/32 in bvrf-1 by tap1',
       'address 192.168.10.254/24 on tap1',
+      'bvrf-0 with table 65535 for chanter:dead end',
       'bvrf-1 with table 1001 for chanter:net1',
       'fixed-neighbour 192.168.10.1 on tap1',
       'label 16 by tap1 via 192.168.10.1',
       'mpls-interface mpls0',
+      'nothing in bvrf-0 by 0.0.0.0/0',
+      'nothing in bvrf-0 by ::/0',
       'nothing in bvrf-1 by 0.0.0.0/0',
       'nothing in bvrf-1 by ::/0',
       'tap1 in bvrf-1',
@@ -160,16 +163,40 @@ describe('an endpoint', () => {
   test('that only receives is reached, and may not send', async () => {
     await a.attach(request('192.168.10.1/24', { direction: 'to-port' }))
     expect(said(a)).toHaveLength(1)
-    expect(wanted(a)).not.toContain('tap1 in bvrf-1')
+    expect(wanted(a)).toContain('tap1 in bvrf-0')
     expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by tap1'])
+    expect(wanted(a)).toContain('label 16 by tap1 via 192.168.10.1')
+    expect(wanted(a)).not.toContain('address 192.168.10.254/24 on tap1')
+    expect(a.isInStep).toBe(true)
+  })
+
+  test('may be allowed to send, or forbidden to, as long as it is alone on its port', async () => {
+    await a.attach(request('192.168.10.1/24'))
+    await a.attach(request('192.168.10.1/24', { direction: 'to-port' }))
+    expect(wanted(a)).toContain('tap1 in bvrf-0')
+    await a.attach(request('192.168.10.1/24', { direction: 'from-port' }))
+    expect(wanted(a)).toContain('tap1 in bvrf-1')
+    const before = snapshot(a)
+    await expect(a.attach(request('192.168.10.2/24', { direction: 'to-port' }))).rejects.toThrow(
+      'direction: interface tap1 may send already, since 02:00:00:00:01:01 (192.168.10.1) on it is from-port',
+    )
+    expect(snapshot(a)).toEqual(before)
+    await a.attach(request('192.168.10.2/24'))
+    expect(a.isInStep).toBe(true)
   })
 
   test('that only sends is neither announced nor reached', async () => {
     await a.attach(request('192.168.10.1/24', { direction: 'from-port' }))
     expect(said(a)).toEqual([])
     expect(wanted(a)).toContain('tap1 in bvrf-1')
-    expect(routes(a)).toEqual([])
+    expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by bvrf-0'])
     expect(wanted(a)).not.toContain('label 16 by tap1 via 192.168.10.1')
+    await a.attach(request('2001:db8::1/64', { direction: 'from-port' }))
+    expect(routes(a)).toHaveLength(1)
+    const withdraw = hear('192.168.10.1/32', B, 31)
+    expect(routes(a)).toEqual([`192.168.10.1/32 in bvrf-1 by mpls0 via ${B} label 31`])
+    withdraw()
+    expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by bvrf-0'])
   })
 
   test('on a port that is down is attached, and reached when the port is up', async () => {
@@ -348,9 +375,21 @@ describe('VRFs of one host', () => {
     )
     await detach(a, '192.168.10.1')
     await a.attach(request('192.168.10.1/24', { direction: 'to-port' }))
-    await expect(a.attach(request('192.168.20.2/24', { ...green, port: 'tap1' }))).rejects.toThrow(
-      'local_port: interface tap1 is attached to VPN instance net1',
-    )
+    await a.attach(request('192.168.20.2/24', { ...green, port: 'tap1', direction: 'from-port' }))
+    expect(wanted(a)).toContain('tap1 in bvrf-4')
+    await detach(a, '192.168.10.1')
+    await a.attach(request('192.168.10.1/24', { direction: 'to-port' }))
+    expect(wanted(a)).toContain('tap1 in bvrf-4')
+    const later = node('10.77.0.16', { identifier: ip(A), ipvpn: { address: ip(A), mplsInterface: 'mpls0' } })
+    later.vpns.restore(a.vpns.snapshot())
+    expect(wanted(later)).toContain('tap1 in bvrf-4')
+    await detach(a, '192.168.20.2', { instanceId: 'green', mac: second.mac })
+    expect(wanted(a)).toContain('tap1 in bvrf-0')
+    clock.advance(100)
+    expect(a.isInStep).toBe(true)
+    await a.attach(request('192.168.20.2/24', { ...green, port: 'tap1', direction: 'to-port' }))
+    await detach(a, '192.168.10.1')
+    expect(wanted(a)).toContain('tap1 in bvrf-0')
   })
 })
 
@@ -424,7 +463,7 @@ describe('an attach that fails leaves everything as it was', () => {
     ['a refused route', 'route'],
   ] as const)('%s, of the first endpoint', async (_, kind) => {
     const before = snapshot(a)
-    a.driver.fail((op, entry) => op === 'set' && entry.kind === kind, 'EPERM: no')
+    a.driver.fail((op, entry) => op === 'set' && entry.kind === kind, 'EPERM: no', 3)
     await expect(a.attach(request('192.168.10.1/24', { advertiseSubnet: true }))).rejects.toThrow('EPERM: no')
     expect(snapshot(a)).toEqual(before)
   })
@@ -477,7 +516,7 @@ describe('a re-attach', () => {
 })
 
 describe('what belongs to the whole machine', () => {
-  const ranges: Ranges = { labels: [5000, 5002], tables: [300, 302], vrfPrefix: 'vpn' }
+  const ranges: Ranges = { labels: [5000, 5002], tables: [300, 303], vrfPrefix: 'vpn' }
 
   test('is taken from the ranges of the configuration, and passed over where others have it', async () => {
     a = node(B, { ranges })
@@ -493,15 +532,20 @@ describe('what belongs to the whole machine', () => {
 
   test('goes on with the device and table that a daemon left of which no state is kept', async () => {
     a = node(B, { ranges })
-    a.driver.kernel.addLink('vpn7', { kind: 'vrf', alias: 'chanter:net1', table: 302, up: true })
+    for (const [name, id, table] of [
+      ['vpn7', 'net1', 303],
+      ['vpn8', 'dead end', 301],
+    ] as const)
+      a.driver.kernel.addLink(name, { kind: 'vrf', alias: `chanter:${id}`, table, up: true })
     await a.attach(request('192.168.10.1/24'))
-    expect(wanted(a)).toContain('vpn7 with table 302 for chanter:net1')
+    expect(wanted(a)).toContain('vpn7 with table 303 for chanter:net1')
+    expect(wanted(a)).toContain('vpn8 with table 301 for chanter:dead end')
     await a.attach(request('192.168.20.2/24', { ...second, instanceId: 'net2' }))
     expect(wanted(a)).toContain('vpn2 with table 300 for chanter:net2')
   })
 
   test('a range that is used up is named, and nothing is left of the attach', async () => {
-    a = node(B, { ranges: { ...ranges, tables: [300, 300] } })
+    a = node(B, { ranges: { ...ranges, tables: [300, 301] } })
     await a.attach(request('192.168.10.1/24'))
     const before = snapshot(a)
     const other = request('192.168.20.2/24', { ...second, instanceId: 'net2' })
