@@ -171,7 +171,7 @@ export function configSchema(interfaces: Interfaces) {
       mpls_interface: option(
         text,
         undefined,
-        'Interface that carries MPLS; `*gre*` for GRE tunnels to the other nodes.',
+        'Interface that carries MPLS; `*gre*` or `*udp*` for tunnels to the other nodes, MPLS in GRE or in UDP.',
       ),
       label_range: option(
         range(16, 1_048_574),

@@ -7,6 +7,7 @@ import type {
   MplsInterface,
   ProxyNeighbour,
   Route,
+  UdpPort,
   Unreachable,
   Veth,
   Vrf,
@@ -23,7 +24,7 @@ export interface Place {
   readonly table: number
 }
 
-export type NetworkEntry = Vrf | Unreachable | MplsInterface
+export type NetworkEntry = Vrf | Unreachable | MplsInterface | UdpPort
 export type EndpointEntry = Veth | VrfPort | Address | FixedNeighbour | LabelRoute
 
 const DEFAULT_LOCAL_PREF = 100

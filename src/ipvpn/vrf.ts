@@ -239,7 +239,7 @@ export class Vrf implements Subscriber {
   private advertiser() {
     const { config, core, exportTargets } = this
     const { rd, identifier } = config
-    return { rd, identifier, exportTargets, encapsulations: core.encapsulations, nextHop: core.address }
+    return { rd, identifier, exportTargets, tunnelType: core.tunnelType, nextHop: core.address }
   }
 }
 

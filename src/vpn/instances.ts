@@ -5,7 +5,7 @@ import type { Dataplane } from '../dataplane/model.ts'
 import { EvpnInstance } from '../evpn/instance.ts'
 import type { MobilityTerms } from '../evpn/mobility.ts'
 import type { Devices, Tunnelling } from '../evpn/project.ts'
-import { Core, DEAD_END } from '../ipvpn/core.ts'
+import { type Carrier, Core, DEAD_END } from '../ipvpn/core.ts'
 import type { Place } from '../ipvpn/project.ts'
 import { Vrf } from '../ipvpn/vrf.ts'
 import type { Ip } from '../values/address.ts'
@@ -35,13 +35,16 @@ export interface VpnConfig extends Tunnelling {
   /** The way into the core of IP VPNs. */
   readonly ipvpn: {
     readonly address: Ip
-    /** Null: a GRE tunnel to each provider edge. */
-    readonly mplsInterface: string | null
+    readonly carrier: Carrier
+    /** The interface that tunnels leave by; null where nobody knows. */
+    readonly underlay: string | null
   }
   readonly ranges: Ranges
   /** Types that this machine cannot serve, and why. */
   readonly refused: Partial<Readonly<Record<VpnType, string>>>
 }
+
+export { tunnelTypeOf } from '../ipvpn/core.ts'
 
 /** Where a state file does not tell the table and device of a VRF, they follow from its number. */
 const FORMER_TABLES = 1000

@@ -46,6 +46,8 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       }
     }
 
+    const silent: ReadonlySet<string> = new Set(['proxy-neighbour', 'udp-port'])
+    const unmarked: ReadonlySet<string> = new Set(['mpls-interface', 'udp-port'])
     const cable = [e.end('end-v', 'end-e', 0xa1), e.end('end-e', 'end-v', 0xa2)]
     const endPort = { ...l2.tapPort, device: 'end-e' }
     const devices: Entry[] = [
@@ -61,6 +63,8 @@ export function ipSuite(name: string, newLab: () => Lab): void {
     ]
     const tables: Entry[] = [
       e.core,
+      e.udpPort,
+      e.udpPort6,
       e.address('10.0.0.1/24'),
       e.address('2001:db8::1/64'),
       e.address('10.0.0.1/24', 'tap2'),
@@ -209,6 +213,18 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       expect([...dataplane.failures()]).toEqual([])
     })
 
+    test('the MTU of a tunnel follows its underlay', async () => {
+      const tunnel = { ...e.gre, underlay: 'core0' }
+      await wantInPlace(tunnel)
+      expect(lab.driver.link('gre-2')?.mtu).toBe(1476)
+      const index = lab.indexOf('gre-2')
+      lab.setMtu('core0', 4000)
+      await lab.until(() => lab.driver.link('gre-2')?.mtu === 3976)
+      lab.setMtu('gre-2', 1400)
+      await lab.until(() => lab.driver.link('gre-2')?.mtu === 3976)
+      expect(lab.indexOf('gre-2')).toBe(index)
+    })
+
     test('a label that goes to another port is never without a way', async () => {
       await wantInPlace(...devices, e.label(100, 'tap1 via 10.0.0.5'))
       const deletions = await lab.deletions()
@@ -220,7 +236,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       test('each entry that somebody deleted', async () => {
         await wantInPlace(...everything)
         for (const entry of tables) {
-          if (entry.kind === 'proxy-neighbour') continue // Linux tells nobody
+          if (silent.has(entry.kind)) continue // Linux tells nobody
           lab.forget(entry)
           await untilAllHold([entry])
         }
@@ -317,7 +333,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         await wantInPlace(...everything)
         dataplane = lab.restart()
         // whoever turned it on may not have been us
-        const stale = tables.filter((entry, i) => i % 2 === 0 && entry.kind !== 'mpls-interface')
+        const stale = tables.filter((entry, i) => i % 2 === 0 && !unmarked.has(entry.kind))
         const wanted = everything.filter((entry) => !stale.includes(entry))
         await wantInPlace(...wanted)
         await lab.calm()
@@ -359,7 +375,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       for (const { what, remove } of [...oursIn(lab.driver, places)]) expect(remove(), what).toBeNull()
       // whoever turned it on may not have been us
       const left = everything.filter((entry) => lab.holds(entry))
-      expect(left).toEqual([e.core])
+      expect(left).toEqual([e.core, e.udpPort, e.udpPort6])
     })
 
     test('what nobody was told of is found by a comparison', async () => {

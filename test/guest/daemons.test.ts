@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runIn } from './network.ts'
 import { addressesOf, TwoNodes } from './two-nodes.ts'
+import { SENDS_MPLS_IN_UDP } from './udp.ts'
 
-describe.each(['core', '*gre*'])('two daemons, packets by mpls_interface = %s', (mplsInterface) => {
+const WAYS = ['core', '*gre*', ...(SENDS_MPLS_IN_UDP ? ['*udp*'] : [])]
+
+describe.each(WAYS)('two daemons, packets by mpls_interface = %s', (mplsInterface) => {
   let nodes: TwoNodes
 
   beforeAll(async () => {

@@ -380,7 +380,10 @@ describe('VRFs of one host', () => {
     await detach(a, '192.168.10.1')
     await a.attach(request('192.168.10.1/24', { direction: 'to-port' }))
     expect(wanted(a)).toContain('tap1 in bvrf-4')
-    const later = node('10.77.0.16', { identifier: ip(A), ipvpn: { address: ip(A), mplsInterface: 'mpls0' } })
+    const later = node('10.77.0.16', {
+      identifier: ip(A),
+      ipvpn: { address: ip(A), carrier: { interface: 'mpls0' }, underlay: null },
+    })
     later.vpns.restore(a.vpns.snapshot())
     expect(wanted(later)).toContain('tap1 in bvrf-4')
     await detach(a, '192.168.20.2', { instanceId: 'green', mac: second.mac })
@@ -398,7 +401,7 @@ describe('an IPv6 underlay', () => {
   const OTHERS = '2001:db8:77::12'
 
   test('carries both families by bare MPLS', async () => {
-    a = node(B, { ipvpn: { address: ip(OURS), mplsInterface: 'mpls0' } })
+    a = node(B, { ipvpn: { address: ip(OURS), carrier: { interface: 'mpls0' }, underlay: null } })
     await a.attach(request('192.168.10.1/24'))
     expect([...a.speaker.rib.ownRoutes(VPNV4)].map(({ set }) => set.nextHop)).toEqual([ip(OURS)])
     hear('10.9.0.0/16', OTHERS, 31)
@@ -411,13 +414,15 @@ describe('an IPv6 underlay', () => {
   })
 
   test('has tunnels of its own family', async () => {
-    a = node(B, { ipvpn: { address: ip(OURS), mplsInterface: null } })
+    a = node(B, { ipvpn: { address: ip(OURS), carrier: { tunnels: 'gre' }, underlay: null } })
     await a.attach(request('192.168.10.1/24'))
     hear('10.9.0.0/16', OTHERS, 31, { communities: [] })
     hear('10.8.0.0/16', C, 32, { communities: [] })
-    const [tunnel, ...others] = wanted(a).filter((text) => text.startsWith('mpls---'))
+    const [tunnel, ...others] = wanted(a).filter(
+      (text) => text.startsWith('mpls---') && text.includes(' to '),
+    )
     expect(others).toEqual([])
-    expect(tunnel).toMatch(/^mpls---\w{8} from 2001:db8:77::11 to 2001:db8:77::12$/)
+    expect(tunnel).toMatch(/^mpls---\w{8} in gre from 2001:db8:77::11 to 2001:db8:77::12$/)
     expect(routes(a)).toHaveLength(2)
   })
 })
@@ -426,7 +431,7 @@ describe('MPLS in GRE', () => {
   beforeEach(async () => {
     network = new VirtualNetwork(clock)
     reflector = speakerAt(RR, [peerConfig(A, { families })], clock, network, { clusterId: ip(RR) })
-    a = node(A, { ipvpn: { address: ip(A), mplsInterface: null } })
+    a = node(A, { ipvpn: { address: ip(A), carrier: { tunnels: 'gre' }, underlay: null } })
     await a.attach(request('192.168.10.1/24'))
   })
 
@@ -434,7 +439,7 @@ describe('MPLS in GRE', () => {
     expect(said(a)[0]).toContain('encap:GRE')
     const forget = hear('10.9.0.0/16', B, 31, { communities: [encapsulation(TunnelType.Gre)] })
     const forgetLast = hear('10.8.0.0/16', B, 32, { communities: [], rd: 2 })
-    const tunnel = 'mpls---0a4d000c from 10.77.0.11 to 10.77.0.12'
+    const tunnel = 'mpls---0a4d000c in gre from 10.77.0.11 to 10.77.0.12'
     expect(wanted(a)).toEqual(
       expect.arrayContaining([
         tunnel,
@@ -453,6 +458,61 @@ describe('MPLS in GRE', () => {
   test('takes no routes that want bare MPLS', () => {
     hear('10.9.0.0/16', B, 31)
     expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by tap1'])
+  })
+})
+
+describe('MPLS in UDP', () => {
+  const GRE = [encapsulation(TunnelType.Gre)]
+  const UDP = [encapsulation(TunnelType.MplsInUdp)]
+  const tunnels = (of: TestNode) => wanted(of).filter((text) => / in (gre|udp) /.test(text))
+  const inUdp = 'mpls-u-0a4d000c in udp from 10.77.0.11 to 10.77.0.12'
+  const inGre = 'mpls---0a4d000c in gre from 10.77.0.11 to 10.77.0.12'
+
+  async function start(own: 'gre' | 'udp') {
+    network = new VirtualNetwork(clock)
+    reflector = speakerAt(RR, [peerConfig(A, { families })], clock, network, { clusterId: ip(RR) })
+    a = node(A, { ipvpn: { address: ip(A), carrier: { tunnels: own }, underlay: null } })
+    await a.attach(request('192.168.10.1/24'))
+  }
+
+  test('is announced, and taken from everybody at one UDP port', async () => {
+    await start('udp')
+    expect(said(a)[0]).toContain('encap:MPLS-in-UDP')
+    expect(wanted(a)).toContain('udp-port 6635 of 10.77.0.11')
+    const forget = hear('10.9.0.0/16', B, 31, { communities: UDP })
+    expect(routes(a)).toContain('10.9.0.0/16 in bvrf-1 by mpls-u-0a4d000c label 31')
+    expect(tunnels(a)).toEqual([inUdp])
+    expect(wanted(a)).toContain('mpls-u-0a4d000c in bvrf-0')
+    expect(a.isInStep).toBe(true)
+    forget()
+    expect(tunnels(a)).toEqual([])
+    expect([...a.driver.kernel.links.keys()]).not.toContain('mpls-u-0a4d000c')
+  })
+
+  test.each([
+    ['udp', 'mpls---0a4d000c', GRE],
+    ['gre', 'mpls-u-0a4d000c', UDP],
+  ] as const)(
+    'a node of *%s* sends by %s what the other end asks for, and takes its own',
+    async (own, device, communities) => {
+      await start(own)
+      const forget = hear('10.9.0.0/16', B, 31, { communities })
+      expect(routes(a)).toContain(`10.9.0.0/16 in bvrf-1 by ${device} label 31`)
+      expect(tunnels(a)).toEqual([inGre, inUdp])
+      expect(a.isInStep).toBe(true)
+      forget()
+      expect(tunnels(a)).toEqual([])
+    },
+  )
+
+  test.each([
+    ['gre', inGre],
+    ['udp', inUdp],
+  ] as const)('of several that the other end takes, a node of *%s* uses its own', async (own, tunnel) => {
+    await start(own)
+    hear('10.9.0.0/16', B, 31, { communities: [...GRE, ...UDP] })
+    hear('10.8.0.0/16', B, 32, { communities: [], rd: 2 })
+    expect(tunnels(a)).toEqual([tunnel])
   })
 })
 
@@ -571,7 +631,10 @@ test('a daemon that comes after another has the same labels, RDs, table and devi
   await a.attach(request('192.168.10.1/24', { advertiseSubnet: true, hashOrder: 2 }))
   await detach(a, '192.168.10.9', { instanceId: 'gone' })
   const before = snapshot(a)
-  const later = node('10.77.0.16', { identifier: ip(A), ipvpn: { address: ip(A), mplsInterface: 'mpls0' } })
+  const later = node('10.77.0.16', {
+    identifier: ip(A),
+    ipvpn: { address: ip(A), carrier: { interface: 'mpls0' }, underlay: null },
+  })
   later.vpns.restore(a.vpns.snapshot())
   expect(snapshot(later)).toEqual(before)
   expect(wanted(later)).toContain('bvrf-2 with table 1002 for chanter:net1')
