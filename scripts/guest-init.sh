@@ -23,7 +23,10 @@ mkdir -p lib/modules
 ln -sfn "$modules" "lib/modules/$(uname -r)"
 
 exec chroot . /bin/bash -c '
-  modprobe -a ipv6 dummy veth tun bridge vxlan vrf ip_gre ip6_gre fou mpls_router mpls_iptunnel
+  modprobe -a ipv6 dummy veth tun bridge vxlan vrf ip_gre ip6_gre ipip ip6_tunnel mpls_router mpls_iptunnel
+  if [ -n "${MODULES:-}" ]; then modprobe -a udp_tunnel ip6_udp_tunnel; insmod "$MODULES/fou.ko"; insmod "$MODULES/fou6.ko"
+  else modprobe -a fou fou6
+  fi
   ip link set lo up
   stty -opost
   ( . "$SHARED/command" ) </dev/null 2>&1 | cat

@@ -2,6 +2,7 @@
 # Runs a command as root in a Linux guest that has MPLS and VRFs, which many hosts' kernels lack: User-Mode Linux, with this
 # machine's files as its root and whatever it writes kept in its memory. Output is shown as it comes, the exit code is the command's.
 #   scripts/guest.sh [-t SECONDS] COMMAND...     exits with 124 after SECONDS (600), with 125 when the guest itself fails
+#   GUEST_FOU=DIRECTORY                           has the modules of guest-fou.sh, for MPLS in UDP
 set -eu
 
 seconds=600
@@ -42,7 +43,7 @@ for cpu in $(for range in ${ranges//,/ }; do seq "${range%-*}" "${range#*-}"; do
 done
 TMPDIR=$shared timeout --kill-after=5 "$seconds" taskset -c "$cpu" \
   linux.uml mem=1G uml_dir="$shared" umid=guest root=/dev/root rootfstype=hostfs rootflags=/ ro \
-  init="$here/guest-init.sh" SHARED="$shared" con=null con0=null,fd:1 ssl=null loglevel=2 panic=1 noreboot \
+  init="$here/guest-init.sh" SHARED="$shared" ${GUEST_FOU:+MODULES="$GUEST_FOU"} con=null con0=null,fd:1 ssl=null loglevel=2 panic=1 noreboot \
   </dev/null 2>"$shared/stderr" &
 guest=$!
 status=0

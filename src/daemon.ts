@@ -2,6 +2,7 @@ import { networkInterfaces, release } from 'node:os'
 import { EVPN, type Family, ROUTE_TARGET, VPNV4, VPNV6 } from './bgp/family.ts'
 import { maskPrefix } from './bgp/nlri/prefix.ts'
 import { SPEAKER_DEFAULTS, Speaker } from './bgp/speaker.ts'
+import { formatTunnelType } from './bgp/values/extended-community.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import type { Driver } from './dataplane/driver.ts'
@@ -16,9 +17,9 @@ import type { Logger } from './log.ts'
 import type { RecentLog } from './recent-log.ts'
 import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
-import { formatIp, parseIp } from './values/address.ts'
+import { formatIp, type Ip, parseIp } from './values/address.ts'
 import { VERSION } from './version.ts'
-import type { VpnConfig } from './vpn/instances.ts'
+import { tunnelTypeOf, type VpnConfig } from './vpn/instances.ts'
 import { isOurDevice } from './vpn/names.ts'
 import { VPN_TYPES, type VpnType } from './vpn/request.ts'
 import { VpnService } from './vpn/service.ts'
@@ -98,8 +99,12 @@ export async function runDaemon(
       mobility: evpn.mobility,
       vxlanMtu: evpn.vxlanMtu,
       neighSuppress: evpn.neighSuppress,
-      underlay: underlayOf(config, log),
-      ipvpn: { address: ipvpn.localAddress, mplsInterface: ipvpn.mplsInterface },
+      underlay: vxlanUnderlay(config, log),
+      ipvpn: {
+        address: ipvpn.localAddress,
+        carrier: ipvpn.carrier,
+        underlay: interfaceWith(ipvpn.localAddress) ?? null,
+      },
       ranges: ipvpn.ranges,
       refused: refusedTypes(config),
     },
@@ -133,7 +138,7 @@ export async function runDaemon(
             config: config.effective.DATAPLANE_DRIVER_IPVPN,
             localAddress: formatIp(ipvpn.localAddress),
             kernelRelease: release(),
-            encapsulations: [ipvpn.mplsInterface === null ? 'encap:GRE' : 'encap:MPLS'],
+            encapsulations: [`encap:${formatTunnelType(tunnelTypeOf(ipvpn.carrier))}`],
             lacks: () => (ipvpn.driver === 'linux' && !hasMpls() ? NO_MPLS : null),
           },
         },
@@ -215,19 +220,23 @@ function openDriver({ usesKernel, ipvpn }: Config): Driver {
     : new MemoryDriver(systemClock, { pretend: (name) => !isOurDevice(name, vrfPrefix) })
 }
 
-/** The interface with our VTEP address; null where none has it, or only the loopback, whose MTU says nothing of the network. */
-function underlayOf({ evpn }: Config, log: Logger): string | null {
+/** The interface with an address of ours; null on the loopback, whose MTU says nothing of the network, and undefined where there is none. */
+function interfaceWith(ip: Ip): string | null | undefined {
   for (const [label, addresses] of Object.entries(networkInterfaces())) {
-    const own = addresses?.find(({ address }) => parseIp(address) === evpn.localAddress)
-    if (own?.internal === true) return null
-    if (own !== undefined) return label.split(':')[0] ?? null
+    const own = addresses?.find(({ address }) => parseIp(address) === ip)
+    if (own !== undefined) return own.internal ? null : (label.split(':')[0] ?? null)
   }
-  if (evpn.driver === 'linux')
+  return undefined
+}
+
+function vxlanUnderlay({ evpn }: Config, log: Logger): string | null {
+  const underlay = interfaceWith(evpn.localAddress)
+  if (underlay === undefined && evpn.driver === 'linux')
     log.warn(
       { address: formatIp(evpn.localAddress) },
       'no interface has the VTEP address: MTU of VXLAN is 1500',
     )
-  return null
+  return underlay ?? null
 }
 
 /** Types of VPN that this node has no driver for. */

@@ -55,8 +55,7 @@ export function toConfig(settings: Settings, peers: Peers) {
     ipvpn: {
       driver: ipvpn.dataplane_driver,
       localAddress: ip(ipvpn.dataplane_local_address ?? BGP.local_address),
-      /** Null: a GRE tunnel to each node. */
-      mplsInterface: mplsInterface(ipvpn.mpls_interface),
+      carrier: carrier(ipvpn.mpls_interface),
       ranges: {
         /** First and last. */
         labels: range(ipvpn.label_range),
@@ -80,10 +79,11 @@ export function toConfig(settings: Settings, peers: Peers) {
   } as const
 }
 
-/** A dummy needs no interface of its own. */
-function mplsInterface(given: string | undefined): string | null {
-  if (given === undefined) return 'lo'
-  return given.includes('*gre*') ? null : given
+/** How labelled packets leave; a dummy needs no interface of its own. */
+function carrier(given: string | undefined): { interface: string } | { tunnels: 'gre' | 'udp' } {
+  if (given?.includes('*gre*')) return { tunnels: 'gre' }
+  if (given?.includes('*udp*')) return { tunnels: 'udp' }
+  return { interface: given ?? 'lo' }
 }
 
 /** First and last of a range. */

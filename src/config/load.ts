@@ -80,7 +80,7 @@ export function interpret(
   }
   if (config.ipvpn.driver === 'linux' && !settings.DATAPLANE_DRIVER_IPVPN.mpls_interface) {
     throw new ConfigError(
-      `${filesOf(assignments)}: [DATAPLANE_DRIVER_IPVPN] mpls_interface is missing: expected the interface that carries MPLS, or *gre*`,
+      `${filesOf(assignments)}: [DATAPLANE_DRIVER_IPVPN] mpls_interface is missing: expected the interface that carries MPLS, *gre* or *udp*`,
     )
   }
   return { config, warnings: [...warnings], notes: [...notes] }

@@ -171,7 +171,7 @@ export function configSchema(interfaces: Interfaces) {
       mpls_interface: option(
         text,
         undefined,
-        'Interface that carries MPLS; `*gre*` for GRE tunnels to the other nodes.',
+        'Interface that carries MPLS; `*gre*` or `*udp*` for tunnels to the other nodes, MPLS in GRE or in UDP.',
       ),
       label_range: option(
         range(16, 1_048_574),
@@ -181,7 +181,7 @@ export function configSchema(interfaces: Interfaces) {
       table_range: option(
         range(256, 4_294_967_294),
         '1001-65535',
-        'Routing tables of VRFs. One that another VRF has, or in which others have routes, is passed over.',
+        'Routing tables of VRFs, and of one without routes. One that another VRF has, or in which others have routes, is passed over.',
       ),
       vrf_prefix: option(vrfPrefix, 'bvrf-', 'What the names of VRF devices begin with; a number follows.'),
       ...unusedGroup('options of the `ovs` driver', [

@@ -5,6 +5,7 @@ import {
   mplsInterfaces,
   proxyNeighbours,
   routes,
+  udpPorts,
   unreachables,
 } from './ip-layouts.ts'
 import type { Key } from './key-map.ts'
@@ -36,6 +37,7 @@ const LAYOUTS = {
   'remote-mac': remoteMacs,
   neighbour: neighbours,
   'mpls-interface': mplsInterfaces,
+  'udp-port': udpPorts,
   address: addresses,
   'fixed-neighbour': fixedNeighbours,
   'proxy-neighbour': proxyNeighbours,

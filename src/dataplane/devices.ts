@@ -16,7 +16,7 @@ const DEVICES_A_TURN = 4
  */
 const ADOPTION_MS = 60_000
 /** A bridge or VRF has to be there before its ports, and a bridge be left by them before it can go. */
-const PLACING_ORDER = ['bridge', 'vrf', 'vxlan', 'gre', 'veth', undefined]
+const PLACING_ORDER = ['bridge', 'vrf', 'vxlan', 'tunnel', 'veth', undefined]
 
 export interface DevicesParts {
   readonly clock: Clock

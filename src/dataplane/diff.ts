@@ -53,8 +53,12 @@ function isSuch(wanted: LinkEntry, actual: Link): boolean {
       return actual.vni === wanted.vni && actual.local === wanted.local && actual.port === wanted.port
     case 'vrf':
       return actual.table === wanted.table
-    case 'gre':
-      return actual.local === wanted.local && actual.peer === wanted.remote
+    case 'tunnel':
+      return (
+        actual.local === wanted.local &&
+        actual.peer === wanted.remote &&
+        actual.encapsulation === wanted.encapsulation
+      )
     case 'veth':
       return actual.pair === wanted.peer
     default:

@@ -1,26 +1,35 @@
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import type { DeviceEntry, TableEntry } from './layout.ts'
-import { ALIAS_PREFIX, type Entry, type HeldSetting, type Interface, type LocalMac } from './model.ts'
+import {
+  ALIAS_PREFIX,
+  type Encapsulation,
+  type Entry,
+  type HeldSetting,
+  type Interface,
+  type LocalMac,
+} from './model.ts'
 
 /** Why entries were refused, by their position in the batch. */
 export type Refused = ReadonlyMap<number, string>
 
 /** An interface with what the reconciler compares. */
 export interface Link extends Interface {
-  /** Of a VXLAN device or GRE tunnel: the source address, null when it has none. */
+  /** Of a VXLAN device or tunnel: the source address, null when it has none. */
   readonly local: Ip | null
   /** Null where it has none of Ethernet's. */
   readonly mac: Mac | null
   /** Of a veth: the name of its other end, null where that is in another network namespace. */
   readonly pair: string | null
-  /** Of a GRE tunnel: the address of its other end. */
+  /** Of a tunnel: the address of its other end. */
   readonly peer: Ip | null
+  /** Of a tunnel that could be one of ours. */
+  readonly encapsulation: Encapsulation | null
   /** Of a VRF. */
   readonly table: number | null
   /** Of a VXLAN device: the UDP destination port. */
   readonly port: number | null
-  /** Whether the options that the model leaves out are as we set them: a bridge without STP and forward delay, a VXLAN device that does not learn, a VRF that forwards, a GRE tunnel that takes labels. */
+  /** Whether the options that the model leaves out are as we set them: a bridge without STP and forward delay, a VXLAN device that does not learn, a VRF that forwards, a tunnel that takes labels. */
   readonly tuned: boolean
   /** Of a bridge port. */
   readonly learning: boolean

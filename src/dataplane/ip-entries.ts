@@ -11,14 +11,33 @@ export interface Vrf {
   readonly table: number
 }
 
-/** A tunnel of ours that carries MPLS in GRE (RFC 4023) to one other provider edge, and takes labelled packets from it. */
-export interface Gre {
-  readonly kind: 'gre'
+/** What labelled packets cross an IP network in: GRE (RFC 4023) or UDP (RFC 7510). */
+export type Encapsulation = 'gre' | 'udp'
+
+/** UDP destination port of MPLS in UDP (RFC 7510 §3). */
+export const MPLS_UDP_PORT = 6635
+
+/** A tunnel of ours that carries MPLS to one other provider edge, and takes labelled packets from it; in UDP only where there is a `udp-port`. */
+export interface Tunnel {
+  readonly kind: 'tunnel'
   readonly device: string
   readonly alias: string
+  readonly encapsulation: Encapsulation
   /** Both of one family. */
   readonly local: Ip
   readonly remote: Ip
+  /** Null: what the underlay has room for. */
+  readonly mtu: number | null
+  /** The interface that its packets leave by; null where nobody knows: the MTU is then what Linux makes of the way to `remote`. */
+  readonly underlay: string | null
+}
+
+/** Has UDP packets to port 6635 of this address taken for MPLS; undone only by the process that did it. */
+export interface UdpPort {
+  readonly kind: 'udp-port'
+  /** It belongs to the machine, not to an interface. */
+  readonly device: 'lo'
+  readonly ip: Ip
 }
 
 /** One end of a cable between two devices of ours, up. Each end is wanted for itself; whichever comes first brings the other. */
@@ -88,7 +107,7 @@ export interface Unreachable {
 
 /** A way on for packets. */
 export interface Hop {
-  /** The interface they leave by: a port of any VRF, an interface of the core, a tunnel; of a label route also a VRF, which then decides. */
+  /** The interface they leave by: a port of any VRF, an interface of the core, a tunnel, or another VRF, which then decides. */
   readonly device: string
   /**
    * The neighbour on the interface that gets them; of a label route the endpoint itself. Null: none is needed (tunnel, VRF), or it is
@@ -127,7 +146,8 @@ export interface LabelRoute {
 
 export type IpEntry =
   | Vrf
-  | Gre
+  | Tunnel
+  | UdpPort
   | Veth
   | VrfPort
   | MplsInterface

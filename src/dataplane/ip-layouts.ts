@@ -8,6 +8,7 @@ import type {
   MplsInterface,
   ProxyNeighbour,
   Route,
+  UdpPort,
   Unreachable,
 } from './ip-entries.ts'
 import type { Key } from './key-map.ts'
@@ -28,6 +29,17 @@ export function mplsInterfaces(): Layout<MplsInterface, 0, true> {
     key: () => 0,
     value: () => true,
     entry: (device) => ({ kind: 'mpls-interface', device }),
+    same: () => true,
+    identified: false,
+  }
+}
+
+export function udpPorts(): Layout<UdpPort, Ip, true> {
+  return {
+    kind: 'udp-port',
+    key: ({ ip }) => ip,
+    value: () => true,
+    entry: (_device, ip) => ({ kind: 'udp-port', device: 'lo', ip }),
     same: () => true,
     identified: false,
   }

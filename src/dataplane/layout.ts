@@ -6,21 +6,27 @@ import type {
   Bridge,
   Entry,
   Flood,
-  Gre,
   LocalMac,
   Neighbour,
   Port,
   RemoteMac,
+  Tunnel,
   Veth,
   Vrf,
   VrfPort,
   Vxlan,
 } from './model.ts'
 
-const LINK_KINDS: ReadonlySet<string> = new Set<LinkEntry['kind']>(['bridge', 'vxlan', 'vrf', 'gre', 'veth'])
+const LINK_KINDS: ReadonlySet<string> = new Set<LinkEntry['kind']>([
+  'bridge',
+  'vxlan',
+  'vrf',
+  'tunnel',
+  'veth',
+])
 
 /** What a device of ours is. */
-export type LinkEntry = Bridge | Vxlan | Vrf | Gre | Veth
+export type LinkEntry = Bridge | Vxlan | Vrf | Tunnel | Veth
 /** Where a device is enslaved. */
 export type PortEntry = Port | VrfPort
 /** What a device is or has once. */
@@ -41,9 +47,14 @@ export function isTableEntry(entry: Entry): entry is TableEntry {
   return !isLinkEntry(entry) && !isPortEntry(entry)
 }
 
+/** Kinds of links over IPv4 and over IPv6. */
+const TUNNEL_KINDS = { gre: ['gre', 'ip6gre'], udp: ['ipip', 'ip6tnl'] } as const
+
 /** The kind of link that the kernel has for it. */
 export function kernelKind(link: LinkEntry): string {
-  return link.kind === 'gre' && !isIpv4(link.local) ? 'ip6gre' : link.kind
+  if (link.kind !== 'tunnel') return link.kind
+  const [ipv4, ipv6] = TUNNEL_KINDS[link.encapsulation]
+  return isIpv4(link.local) ? ipv4 : ipv6
 }
 
 /** The device that a port is enslaved to. */
@@ -64,7 +75,7 @@ export interface Layout<E extends TableEntry, K extends Key, V> {
   uses?(value: V): readonly Pick<Hop, 'device'>[]
 }
 
-interface Tunnel {
+interface Destination {
   readonly dst: Ip
   readonly vni: number
 }
@@ -84,8 +95,8 @@ export function localMacs(): Layout<LocalMac, Mac, true> {
 }
 
 /** MACs behind the same VTEP share one value. */
-export function remoteMacs(): Layout<RemoteMac, Mac, Tunnel> {
-  const shared = new Map<Ip, Tunnel>()
+export function remoteMacs(): Layout<RemoteMac, Mac, Destination> {
+  const shared = new Map<Ip, Destination>()
   return {
     kind: 'remote-mac',
     key: (entry) => entry.mac,
@@ -103,7 +114,7 @@ export function remoteMacs(): Layout<RemoteMac, Mac, Tunnel> {
   }
 }
 
-export function floods(): Layout<Flood, string, Tunnel> {
+export function floods(): Layout<Flood, string, Destination> {
   return {
     kind: 'flood',
     key: ({ dst, vni }) => `${dst}/${vni}`,

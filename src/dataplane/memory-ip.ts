@@ -8,6 +8,7 @@ export type IpTableEntry = Extract<TableEntry, IpEntry>
 
 const KINDS: ReadonlySet<string> = new Set<IpTableEntry['kind']>([
   'mpls-interface',
+  'udp-port',
   'address',
   'fixed-neighbour',
   'proxy-neighbour',
@@ -15,6 +16,11 @@ const KINDS: ReadonlySet<string> = new Set<IpTableEntry['kind']>([
   'route',
   'mpls',
 ])
+
+/** What no kernel has a mark for. */
+const UNMARKED: ReadonlySet<string> = new Set<IpTableEntry['kind']>(['mpls-interface', 'udp-port'])
+/** Of these nobody is told that they are gone. */
+const SILENT: ReadonlySet<string> = new Set<IpTableEntry['kind']>(['proxy-neighbour', 'udp-port'])
 
 export function isIpTableEntry(entry: TableEntry): entry is IpTableEntry {
   return KINDS.has(entry.kind)
@@ -99,7 +105,7 @@ export class MemoryIp {
   }
 
   private hold(entry: IpTableEntry, marked: boolean): null {
-    const sighting = { entry, marked: marked && entry.kind !== 'mpls-interface' }
+    const sighting = { entry, marked: marked && !UNMARKED.has(entry.kind) }
     this.held.set(identity(entry), sighting)
     this.notify(sighting, true)
     return null
@@ -119,6 +125,6 @@ export class MemoryIp {
 
   private drop(sighting: Sighting<IpTableEntry> | undefined): void {
     if (sighting === undefined || !this.held.delete(identity(sighting.entry))) return
-    if (sighting.entry.kind !== 'proxy-neighbour') this.notify(sighting, false)
+    if (!SILENT.has(sighting.entry.kind)) this.notify(sighting, false)
   }
 }

@@ -68,6 +68,7 @@ export class MemoryKernel {
       peer: null,
       mac: null,
       pair: null,
+      encapsulation: null,
       table: null,
       tuned: true,
       learning: true,
@@ -197,8 +198,9 @@ export class MemoryKernel {
   private createLink(entry: LinkEntry): void {
     if (entry.kind === 'veth') return this.addCable(entry)
     if (entry.kind !== 'vxlan') {
-      const { local, remote, table } = { local: null, remote: null, table: null, ...entry }
-      this.addLink(entry.device, { kind: kernelKind(entry), local, peer: remote, table })
+      const none = { local: null, remote: null, table: null, encapsulation: null }
+      const { local, remote, table, encapsulation } = { ...none, ...entry }
+      this.addLink(entry.device, { kind: kernelKind(entry), local, peer: remote, table, encapsulation })
       return
     }
     const { vni, local, port } = entry

@@ -75,7 +75,7 @@ export class MemoryDriver implements Driver {
           (entry.mtu === null || link.mtu === entry.mtu)
         )
       case 'vrf':
-      case 'gre':
+      case 'tunnel':
       case 'veth':
         return linkStep(entry, link).do === 'nothing'
       case 'port':

@@ -1,17 +1,19 @@
 import { formatIp, type Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
-import type { IpEntry } from './ip-entries.ts'
+import { type IpEntry, MPLS_UDP_PORT } from './ip-entries.ts'
 
 export type {
   Address,
+  Encapsulation,
   FixedNeighbour,
-  Gre,
   Hop,
   IpEntry,
   LabelRoute,
   MplsInterface,
   ProxyNeighbour,
   Route,
+  Tunnel,
+  UdpPort,
   Unreachable,
   Veth,
   Vrf,
@@ -100,7 +102,7 @@ const PHASES: readonly Kind[] = [
   'bridge',
   'vrf',
   'vxlan',
-  'gre',
+  'tunnel',
   'veth',
   'port',
   'vrf-port',
@@ -110,6 +112,7 @@ const PHASES: readonly Kind[] = [
   'neighbour',
   'unreachable',
   'mpls-interface',
+  'udp-port',
   'address',
   'fixed-neighbour',
   'route',
@@ -128,7 +131,7 @@ export function identity(entry: Entry): string {
     case 'bridge':
     case 'vxlan':
     case 'vrf':
-    case 'gre':
+    case 'tunnel':
     case 'veth':
       return `link ${entry.device}`
     case 'port':
@@ -145,6 +148,8 @@ export function identity(entry: Entry): string {
       return `${entry.kind} ${formatIp(entry.ip)} on ${entry.device}`
     case 'mpls-interface':
       return `mpls-interface ${entry.device}`
+    case 'udp-port':
+      return `udp-port ${MPLS_UDP_PORT} of ${formatIp(entry.ip)}`
     case 'address':
       return `address ${formatIp(entry.ip)}/${entry.prefixLength} on ${entry.device}`
     case 'unreachable':

@@ -2,7 +2,7 @@ import type { Device } from './device.ts'
 import { isPlaced, linkStep } from './diff.ts'
 import { type Driver, type Link, missing } from './driver.ts'
 import { type DeviceEntry, type LinkEntry, masterOf } from './layout.ts'
-import { mtuOver } from './mtu.ts'
+import { tunnelMtuOver, vxlanMtuOver } from './mtu.ts'
 
 /** What came of bringing a device's link and port to where they are wanted. */
 export interface Placement {
@@ -57,7 +57,8 @@ export function misplaced(device: Device, link: Link, driver: Driver): DeviceEnt
 
 /** The link with the MTU that it should have now. */
 function measured(wanted: LinkEntry, driver: Driver): LinkEntry {
-  if (!('mtu' in wanted) || wanted.mtu !== null) return wanted
+  if (!('underlay' in wanted) || wanted.mtu !== null) return wanted
   const underlay = wanted.underlay === null ? undefined : driver.link(wanted.underlay)
-  return { ...wanted, mtu: mtuOver(underlay?.mtu ?? 0, wanted.local) }
+  if (wanted.kind !== 'tunnel') return { ...wanted, mtu: vxlanMtuOver(underlay?.mtu ?? 0, wanted.local) }
+  return underlay === undefined ? wanted : { ...wanted, mtu: tunnelMtuOver(underlay.mtu, wanted) }
 }

@@ -14,8 +14,8 @@ export interface Advertiser {
   /** What route distinguishers of endpoints begin with. */
   readonly identifier: Ip
   readonly exportTargets: readonly RouteTarget[]
-  /** Tunnel types that labelled packets are taken from. */
-  readonly encapsulations: readonly number[]
+  /** What labelled packets are taken in. */
+  readonly tunnelType: number
   readonly nextHop: Ip
 }
 
@@ -51,7 +51,7 @@ export function prefixesOf(endpoint: Addressed): Prefix[] {
 
 /** The VPN-IPv4 or VPN-IPv6 route of an endpoint (RFC 4364 §4.3, RFC 4659 §3). */
 export function advertiseEndpoint(
-  { rd, identifier, exportTargets, encapsulations, nextHop }: Advertiser,
+  { rd, identifier, exportTargets, tunnelType, nextHop }: Advertiser,
   endpoint: Addressed,
 ): Advertisement {
   const { label, rdNumber, localPref, hashOrder } = endpoint
@@ -61,7 +61,7 @@ export function advertiseEndpoint(
     nlri: { rd: ownRd, label: mplsField(label), ...announcedPrefix(endpoint) },
     nextHop,
     attributes: {
-      extendedCommunities: [...encapsulations.map(encapsulation), hashSortOrder(hashOrder), ...exportTargets],
+      extendedCommunities: [encapsulation(tunnelType), hashSortOrder(hashOrder), ...exportTargets],
       ...(localPref === null ? {} : { localPref }),
     },
   }

@@ -1,17 +1,31 @@
 import { TunnelType } from '../bgp/constants.ts'
 import type { Prefix } from '../bgp/nlri/prefix.ts'
-import type { Dataplane, Gre, Hop, MplsInterface } from '../dataplane/model.ts'
+import type { Dataplane, Encapsulation, Hop, Tunnel, VrfPort } from '../dataplane/model.ts'
 import { formatIp, type Ip, isIpv4, mapped } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
+import { type NetworkEntry, type Place, projectVrf } from './project.ts'
+
+/** Mark of the VRF in which nothing is ever reachable. */
+export const DEAD_END = 'chanter:dead end'
+
+/** How labelled packets leave: by an interface that carries MPLS, or in tunnels, of this kind unless the other end asks for another one. */
+export type Carrier = { readonly interface: string } | { readonly tunnels: Encapsulation }
 
 /** How labelled packets get to other provider edges. */
 export interface CoreConfig {
   /** Next hop of our routes, and where our tunnels start. */
   readonly address: Ip
-  /** Interface that carries MPLS; null: a GRE tunnel to each provider edge. */
-  readonly mplsInterface: string | null
+  readonly carrier: Carrier
+  /** The interface that tunnels leave by; null where nobody knows. */
+  readonly underlay: string | null
+  /** A VRF in which nothing is ever reachable: for what may not be sent, or not be reached. */
+  readonly deadEnd: () => Place
   /** The name of a tunnel to `remote`, of those that nobody has. */
-  readonly tunnelName: (remote: Ip, isTaken: (name: string) => boolean) => string
+  readonly tunnelName: (
+    encapsulation: Encapsulation,
+    remote: Ip,
+    isTaken: (name: string) => boolean,
+  ) => string
 }
 
 /** An endpoint that packets with one of our labels go to. */
@@ -22,24 +36,54 @@ export interface Site {
   readonly link: Prefix | null
 }
 
+/** What takes packets to another provider edge: MPLS itself, or tunnels. */
+export type Carriage = 'mpls' | Encapsulation
+
+/** A way to another provider edge. */
+export interface Way {
+  readonly remote: Ip
+  readonly by: Carriage
+}
+
 /** What the core tells of routes. */
 export interface CoreFacts {
   readonly address: Ip
   /** Tunnels reach next hops of our own address family only. */
   readonly tunnels: boolean
-  accepts(tunnelType: number): boolean
+  /** What takes packets to who announces these tunnel types, ours first; undefined where there is nothing. */
+  carriageTo(tunnelTypes: readonly number[]): Carriage | undefined
   /** Where packets with this label of ours go that are for `ip`, or for something behind an endpoint of its family. */
   siteOf(label: number, ip: Ip): Site | undefined
 }
 
-const BARE = [TunnelType.None, TunnelType.Mpls]
-const IN_GRE = [TunnelType.None, TunnelType.Gre, TunnelType.MplsInGre]
+/** What a route announces that takes packets by each of them. */
+const TUNNEL_TYPES: Readonly<Record<Carriage, readonly [announced: number, ...others: readonly number[]]>> = {
+  mpls: [TunnelType.Mpls],
+  gre: [TunnelType.Gre, TunnelType.MplsInGre],
+  udp: [TunnelType.MplsInUdp],
+}
+
+/** The tunnel type that routes of a node announce. */
+export function tunnelTypeOf(carrier: Carrier): number {
+  return TUNNEL_TYPES[carriageBy(carrier)][0]
+}
+
+function carriageBy(carrier: Carrier): Carriage {
+  return 'interface' in carrier ? 'mpls' : carrier.tunnels
+}
+
+interface Used {
+  readonly tunnel: Tunnel
+  /** What is in a tunnel and has no label goes nowhere. */
+  readonly port: VrfPort
+  users: number
+}
 
 /** What the VRFs of a machine share: the way into the core, tunnels as long as routes need them, and who has which label. */
 export class Core implements CoreFacts {
   readonly config: CoreConfig
   private readonly dataplane: Dataplane
-  private readonly tunnelsTo = new Map<Ip, { readonly entry: Gre; users: number }>()
+  private readonly used = new Map<string, Used>()
   private readonly sites = new Map<number, Site[]>()
 
   constructor(config: CoreConfig, dataplane: Dataplane) {
@@ -51,17 +95,23 @@ export class Core implements CoreFacts {
     return this.config.address
   }
 
+  get deadEnd(): Place {
+    return this.config.deadEnd()
+  }
+
   get tunnels(): boolean {
-    return this.config.mplsInterface === null
+    return this.own !== 'mpls'
   }
 
-  /** Tunnel types that our routes announce. */
-  get encapsulations(): readonly number[] {
-    return [this.tunnels ? TunnelType.Gre : TunnelType.Mpls]
+  /** The tunnel type that our routes announce: what we take packets from everybody in. */
+  get tunnelType(): number {
+    return tunnelTypeOf(this.config.carrier)
   }
 
-  accepts(tunnelType: number): boolean {
-    return (this.tunnels ? IN_GRE : BARE).some((type) => type === tunnelType)
+  carriageTo(tunnelTypes: readonly number[]): Carriage | undefined {
+    if (tunnelTypes.includes(TunnelType.None)) return this.own
+    const ours: readonly Carriage[] = this.tunnels ? [this.own, 'gre', 'udp'] : [this.own]
+    return ours.find((by) => TUNNEL_TYPES[by].some((type) => tunnelTypes.includes(type)))
   }
 
   siteOf(label: number, ip: Ip): Site | undefined {
@@ -70,9 +120,12 @@ export class Core implements CoreFacts {
   }
 
   /** Entries wanted as long as there is any VRF. */
-  entries(): MplsInterface[] {
-    const { mplsInterface } = this.config
-    return mplsInterface === null ? [] : [{ kind: 'mpls-interface', device: mplsInterface }]
+  entries(): NetworkEntry[] {
+    const { carrier, address } = this.config
+    const entries: NetworkEntry[] = projectVrf(this.deadEnd, DEAD_END)
+    if ('interface' in carrier) entries.push({ kind: 'mpls-interface', device: carrier.interface })
+    else if (carrier.tunnels === 'udp') entries.push({ kind: 'udp-port', device: 'lo', ip: address })
+    return entries
   }
 
   plug(label: number, site: Site): void {
@@ -85,30 +138,59 @@ export class Core implements CoreFacts {
     else this.sites.delete(label)
   }
 
-  /** A way for packets to `prefix` to a provider edge, kept until it is released as often. */
-  hold(remote: Ip, label: number, prefix: Ip): Hop {
-    const { mplsInterface } = this.config
-    if (mplsInterface !== null) {
+  /** How packets to `prefix` go on by a way to a provider edge, which is kept until it is released as often. */
+  hold(way: Way, label: number, prefix: Ip): Hop {
+    const { remote, by } = way
+    const { carrier } = this.config
+    if ('interface' in carrier) {
       // An IPv6 route has no IPv4 gateway, but takes the mapped address for one.
       const via = isIpv4(prefix) ? remote : mapped(remote)
-      return { device: mplsInterface, via, labels: [label], weight: 1 }
+      return { device: carrier.interface, via, labels: [label], weight: 1 }
     }
-    const tunnel = ensure(this.tunnelsTo, remote, () => ({ entry: this.tunnel(remote), users: 0 }))
-    if (tunnel.users++ === 0) this.dataplane.want(tunnel.entry)
-    return { device: tunnel.entry.device, via: null, labels: [label], weight: 1 }
+    for (const encapsulation of tunnelsOf(by, carrier.tunnels)) {
+      const used = ensure(this.used, keyOf(encapsulation, remote), () => this.tunnel(encapsulation, remote))
+      if (used.users++ > 0) continue
+      this.dataplane.want(used.tunnel)
+      this.dataplane.want(used.port)
+    }
+    return { device: this.used.get(keyOf(by, remote))!.tunnel.device, via: null, labels: [label], weight: 1 }
   }
 
-  release(remote: Ip): void {
-    const tunnel = this.tunnelsTo.get(remote)
-    if (tunnel === undefined || --tunnel.users > 0) return
-    this.tunnelsTo.delete(remote)
-    this.dataplane.unwant(tunnel.entry)
+  release({ remote, by }: Way): void {
+    const { carrier } = this.config
+    if ('interface' in carrier) return
+    for (const encapsulation of tunnelsOf(by, carrier.tunnels)) {
+      const key = keyOf(encapsulation, remote)
+      const used = this.used.get(key)
+      if (used === undefined || --used.users > 0) continue
+      this.used.delete(key)
+      this.dataplane.unwant(used.port)
+      this.dataplane.unwant(used.tunnel)
+    }
   }
 
-  private tunnel(remote: Ip): Gre {
-    const taken = new Set([...this.tunnelsTo.values()].map(({ entry }) => entry.device))
-    const device = this.config.tunnelName(remote, (name) => taken.has(name))
+  private get own(): Carriage {
+    return carriageBy(this.config.carrier)
+  }
+
+  private tunnel(encapsulation: Encapsulation, remote: Ip): Used {
+    const { address: local, underlay } = this.config
+    const taken = new Set([...this.used.values()].map(({ tunnel }) => tunnel.device))
+    const device = this.config.tunnelName(encapsulation, remote, (name) => taken.has(name))
     const alias = `chanter:to ${formatIp(remote)}`
-    return { kind: 'gre', device, alias, local: this.address, remote }
+    return {
+      tunnel: { kind: 'tunnel', device, alias, encapsulation, local, remote, mtu: null, underlay },
+      port: { kind: 'vrf-port', device, vrf: this.deadEnd.device },
+      users: 0,
+    }
   }
+}
+
+/** The tunnels with another provider edge: packets to it go in what it announces, those from it come in what we announce. */
+function tunnelsOf(by: Carriage, ours: Encapsulation): readonly Encapsulation[] {
+  return by === ours || by === 'mpls' ? [ours] : [by, ours]
+}
+
+function keyOf(encapsulation: Carriage, remote: Ip): string {
+  return `${encapsulation} ${remote}`
 }

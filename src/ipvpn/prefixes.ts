@@ -4,10 +4,11 @@ import type { Dataplane, Hop, Route } from '../dataplane/model.ts'
 import { type Ip, isIpv4 } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
 import { type Addressed, hostPrefix, prefixesOf } from './advertise.ts'
-import type { Core } from './core.ts'
+import type { Core, Way } from './core.ts'
 import type { Endpoint } from './endpoint.ts'
 import {
   chooseLocal,
+  deadEndHop,
   gatewayOf,
   localHop,
   type Place,
@@ -15,7 +16,15 @@ import {
   projectRoute,
   siteOf,
 } from './project.ts'
-import { chooseWays, type Fate, type LocalFacts, unusable, type VpnRoute, whyNotChosen } from './select.ts'
+import {
+  chooseWays,
+  encapsulationsOf,
+  type Fate,
+  type LocalFacts,
+  unusable,
+  type VpnRoute,
+  whyNotChosen,
+} from './select.ts'
 
 /** What is known of a prefix, and what came of it. */
 interface Known {
@@ -23,8 +32,8 @@ interface Known {
   readonly local: Set<Addressed>
   readonly learned: Set<VpnRoute>
   wanted: Route | null
-  /** Provider edges that `wanted` goes by. */
-  remotes: readonly Ip[]
+  /** Ways to provider edges that `wanted` goes by. */
+  held: readonly Way[]
   /** Ports that answer for it, if it is an IPv6 address. */
   proxies: ReadonlySet<string>
 }
@@ -49,7 +58,7 @@ export class Prefixes {
     this.facts = {
       address: core.address,
       tunnels: core.tunnels,
-      accepts: (type) => core.accepts(type),
+      carriageTo: (types) => core.carriageTo(types),
       siteOf: (label, ip) => core.siteOf(label, ip),
       isGateway: ({ ip, length }) => length === ip.length * 8 && this.gateways.has(ip),
     }
@@ -139,7 +148,7 @@ export class Prefixes {
       local: new Set(),
       learned: new Set(),
       wanted: null,
-      remotes: [],
+      held: [],
       proxies: new Set(),
     }))
   }
@@ -151,27 +160,40 @@ export class Prefixes {
   }
 
   private refresh(known: Known): void {
-    const { prefix, remotes } = known
-    const local = this.facts.isGateway(prefix) ? [] : chooseLocal(known.local)
+    const { prefix, held } = known
     const ways = this.waysTo(known)
-    const hops =
-      local.length > 0 ? local.map((endpoint) => localHop(prefix, siteOf(endpoint))) : this.hops(known, ways)
-    known.remotes = ways.map(({ set }) => set.nextHop!).filter((nextHop) => nextHop !== this.core.address)
+    const hops = [...this.localHops(known), ...this.hops(known, ways)]
+    const nowhere = deadEndHop(prefix, known.local, this.core.deadEnd)
+    if (hops.length === 0 && nowhere !== null) hops.push(nowhere)
+    known.held = ways.flatMap((route) => this.wayOf(route) ?? [])
     const route = projectRoute(this.place, prefix, hops)
     if (route !== null) this.dataplane.want(route)
     else if (known.wanted !== null) this.dataplane.unwant(known.wanted)
     known.wanted = route
-    for (const remote of remotes) this.core.release(remote)
+    for (const way of held) this.core.release(way)
     this.refreshProxies(known)
     if (known.local.size === 0 && known.learned.size === 0) this.known.delete(keyOf(prefix))
   }
 
+  private localHops({ prefix, local }: Known): Hop[] {
+    if (this.facts.isGateway(prefix)) return []
+    return chooseLocal(local).map((endpoint) => localHop(prefix, siteOf(endpoint)))
+  }
+
   private hops({ prefix }: Known, ways: readonly VpnRoute[]): Hop[] {
-    return ways.map(({ set, nlri }) => {
-      const label = labelOf(nlri.label)
-      if (set.nextHop !== this.core.address) return this.core.hold(set.nextHop!, label, prefix.ip)
+    return ways.map((route) => {
+      const label = labelOf(route.nlri.label)
+      const way = this.wayOf(route)
+      if (way !== null) return this.core.hold(way, label, prefix.ip)
       return localHop(prefix, this.core.siteOf(label, prefix.ip)!)
     })
+  }
+
+  /** The way to the provider edge of a usable route; null where that is this machine. */
+  private wayOf({ set }: VpnRoute): Way | null {
+    const { nextHop: remote } = set
+    if (remote === null || remote === this.core.address) return null
+    return { remote, by: this.core.carriageTo(encapsulationsOf(set))! }
   }
 
   private refreshProxies(known: Known): void {

@@ -7,6 +7,7 @@ import type {
   MplsInterface,
   ProxyNeighbour,
   Route,
+  UdpPort,
   Unreachable,
   Veth,
   Vrf,
@@ -23,7 +24,7 @@ export interface Place {
   readonly table: number
 }
 
-export type NetworkEntry = Vrf | Unreachable | MplsInterface
+export type NetworkEntry = Vrf | Unreachable | MplsInterface | UdpPort
 export type EndpointEntry = Veth | VrfPort | Address | FixedNeighbour | LabelRoute
 
 const DEFAULT_LOCAL_PREF = 100
@@ -36,16 +37,19 @@ export function projectVrf({ device, table }: Place, alias: string): (Vrf | Unre
   return [{ kind: 'vrf', device, alias, table }, ...nothing]
 }
 
-/** What a local endpoint needs beside its route and its plug. `delivery` is where packets with its label go. */
+/**
+ * What a local endpoint needs beside its route and its plug. `delivery` is where packets with its label go. What comes from a port that
+ * may not send ends in `deadEnd`: outside any VRF it would go by the main table.
+ */
 export function projectEndpoint(
-  { device: vrf }: Place,
+  place: Place,
+  deadEnd: Place,
   endpoint: Endpoint,
   delivery: Hop | null,
 ): EndpointEntry[] {
   const { port: device, plug, direction, label, mac } = endpoint
-  const entries: EndpointEntry[] = []
-  // out of the VRF, a device of ours would let VMs in to the machine itself
-  if (direction !== 'to-port' || plug !== null) entries.push({ kind: 'vrf-port', device, vrf })
+  const vrf = (direction === 'to-port' && plug === null ? deadEnd : place).device
+  const entries: EndpointEntry[] = [{ kind: 'vrf-port', device, vrf }]
   if (!isAddressed(endpoint)) return entries
   entries.push(...projectGateway(endpoint), { kind: 'fixed-neighbour', device, ip: endpoint.ip, mac })
   if (direction !== 'from-port' && delivery !== null)
@@ -92,6 +96,20 @@ export function localHop({ ip, length }: Prefix, site: Site): Hop {
   const isItself = site.ip === ip && length === ip.length * 8
   const isOnLink = site.link !== null && length >= site.link.length && isWithin(ip, site.link)
   return { device: site.port, via: isItself || isOnLink ? null : site.ip, labels: [], weight: 1 }
+}
+
+/**
+ * Where packets for an endpoint go that nobody may reach; null without one. Linux takes IPv4 packets from an address only if there is a
+ * way back to it, also where `rp_filter` is loose (RFC 3704 §2.4).
+ */
+export function deadEndHop(
+  { ip, length }: Prefix,
+  local: Iterable<Addressed>,
+  { device }: Place,
+): Hop | null {
+  const senders = [...local].filter((endpoint) => endpoint.ip === ip && endpoint.direction === 'from-port')
+  if (!isIpv4(ip) || length !== hostPrefix(ip).length || senders.length === 0) return null
+  return { device, via: null, labels: [], weight: 1 }
 }
 
 /** The endpoints that a prefix is reached by, of those that it is behind. */

@@ -43,7 +43,7 @@ export function unusable({ nlri, set, source }: VpnRoute, facts: LocalFacts): st
     return site === undefined ? `label ${label} is of no endpoint here` : null
   }
   const announced = encapsulationsOf(set)
-  if (!announced.some((type) => facts.accepts(type)))
+  if (facts.carriageTo(announced) === undefined)
     return `no common encapsulation: it announces ${announced.map(formatTunnelType).join(', ')}`
   if (facts.tunnels && isIpv4(nextHop) !== isIpv4(facts.address))
     return `next hop is ${isIpv4(nextHop) ? 'IPv4, our tunnels start at IPv6' : 'IPv6, our tunnels start at IPv4'}`
@@ -51,7 +51,7 @@ export function unusable({ nlri, set, source }: VpnRoute, facts: LocalFacts): st
 }
 
 /** The tunnel types of a route; one without any takes whatever carries labels. */
-function encapsulationsOf({ attributes }: AttributeSet): readonly number[] {
+export function encapsulationsOf({ attributes }: AttributeSet): readonly number[] {
   const types = (attributes.extendedCommunities ?? []).flatMap((one) => encapsulationOf(one) ?? [])
   return types.length === 0 ? [TunnelType.None] : types
 }

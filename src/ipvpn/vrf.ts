@@ -79,8 +79,9 @@ export class Vrf implements Subscriber {
   /** Entries that an endpoint needs beside the VRF's, but for its route, which `routeEntries` has. */
   endpointEntries(endpoint: Endpoint): EndpointEntry[] {
     const { port, plug } = endpoint
+    const { deadEnd } = this.core
     const cable = plug === null ? [] : projectPlug(this.config, port, plug)
-    return [...cable, ...projectEndpoint(this.config, endpoint, this.delivery(endpoint))]
+    return [...cable, ...projectEndpoint(this.config, deadEnd, endpoint, this.delivery(endpoint))]
   }
 
   /** What the VRF is in the bridge of an EVPN instance; null where it is not plugged into it. */
@@ -238,7 +239,7 @@ export class Vrf implements Subscriber {
   private advertiser() {
     const { config, core, exportTargets } = this
     const { rd, identifier } = config
-    return { rd, identifier, exportTargets, encapsulations: core.encapsulations, nextHop: core.address }
+    return { rd, identifier, exportTargets, tunnelType: core.tunnelType, nextHop: core.address }
   }
 }
 

@@ -16,10 +16,11 @@ export const KINDS = [
   'remote-mac',
   'neighbour',
   'vrf',
-  'gre',
+  'tunnel',
   'veth',
   'vrf-port',
   'mpls-interface',
+  'udp-port',
   'address',
   'fixed-neighbour',
   'proxy-neighbour',
@@ -91,8 +92,9 @@ export function showEntry(entry: Entry): Readonly<Record<string, unknown>> & { r
     case 'vrf-port':
     case 'mpls-interface':
       return { ...entry }
-    case 'gre':
+    case 'tunnel':
       return { ...entry, local: formatIp(entry.local), remote: formatIp(entry.remote) }
+    case 'udp-port':
     case 'address':
     case 'proxy-neighbour':
       return { ...entry, ip: formatIp(entry.ip) }

@@ -70,6 +70,7 @@ export class Attachments {
     const before = present?.get(ip) ?? null
     const ownRd = request.advertiseSubnet && ip !== null
     const rdNumber = ownRd ? (before?.rdNumber ?? numbers.rd()) : null
+    if (request.type === 'ipvpn' && plug === null) this.checkDirection(request, before)
     const { gatewayIp, hashOrder, advertiseSubnet } = request
     const prefixLength = address?.prefixLength ?? null
     const endpoint = { mac, ip, port, plug, localPref, direction, sticky, prefixLength, gatewayIp }
@@ -125,9 +126,20 @@ export class Attachments {
     return this.byMac.has(mac)
   }
 
-  usesPort(port: string): boolean {
-    for (const attachment of this) if (attachment.port === port) return true
-    return false
+  /** Those that are behind this port. */
+  behind(port: string): Attachment[] {
+    return [...this].filter((attachment) => attachment.port === port)
+  }
+
+  /** A VRF takes all that a port sends, or nothing. */
+  private checkDirection({ port, direction }: PlacedRequest, before: Attachment | null): void {
+    const silent = direction === 'to-port'
+    for (const other of this.behind(port)) {
+      if (other === before || (other.direction === 'to-port') === silent) continue
+      throw new Rejected(
+        `direction: interface ${port} ${silent ? 'may send already' : 'may not send'}, since ${formatMac(other.mac)} ${other.ip === null ? '' : `(${formatIp(other.ip)}) `}on it is ${other.direction}`,
+      )
+    }
   }
 
   private checkOwner(mac: Mac, ip: Ip | null, wholeSubnet: boolean): void {

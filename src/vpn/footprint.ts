@@ -61,6 +61,7 @@ export function place(entry: FootprintEntry): string {
     case 'address':
       return `${entry.kind} ${entry.device} ${entry.ip}/${entry.prefixLength}`
     case 'fixed-neighbour':
+    case 'udp-port':
       return `${entry.kind} ${entry.device} ${entry.ip}`
     case 'unreachable':
       return `${entry.kind} ${entry.device} ${entry.prefix}/${entry.prefixLength}`

@@ -23,6 +23,13 @@ export class Identifiers {
     return undefined
   }
 
+  /** As `take`, but the last that nobody has. */
+  takeLast(use: string, isElsewhere: (candidate: number) => boolean): number | undefined {
+    for (let candidate = this.last; candidate >= this.first; candidate--)
+      if (!this.uses.has(candidate) && !isElsewhere(candidate) && this.claim(candidate, use)) return candidate
+    return undefined
+  }
+
   /** Takes this very number; false when somebody has it. */
   claim(number: number, use: string): boolean {
     if (this.uses.has(number)) return false

@@ -7,6 +7,7 @@ import type { EvpnInstance } from '../evpn/instance.ts'
 import type { Vrf } from '../ipvpn/vrf.ts'
 import type { Ip } from '../values/address.ts'
 import type { Attachment, Attachments } from './attachments.ts'
+import type { PortUse } from './ports.ts'
 import type { FootprintEntry, InstanceState } from './state.ts'
 
 /** An instance of either type as the service works with it. */
@@ -74,9 +75,10 @@ export function devicesOf(instance: Instance): Set<string> {
   return new Set([...own, ...attached])
 }
 
-/** Whether the port is in a device of ours, of which it can have one; others may share a bridge that was given, and a port that only receives. */
-export function isAlone(instance: Instance, { direction }: Attachment): boolean {
-  return instance.type === 'evpn' ? !instance.evpn.config.devices.givenBridge : direction !== 'to-port'
+/** What an attachment has its port for. */
+export function portUse(instance: Instance, { direction, plug }: Attachment): PortUse {
+  if (instance.type === 'evpn') return instance.evpn.config.devices.givenBridge ? 'shared' : 'alone'
+  return direction === 'to-port' && plug === null ? 'receive' : 'alone'
 }
 
 /** What a later process needs to go on with the instance. */

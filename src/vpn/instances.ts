@@ -5,7 +5,8 @@ import type { Dataplane } from '../dataplane/model.ts'
 import { EvpnInstance } from '../evpn/instance.ts'
 import type { MobilityTerms } from '../evpn/mobility.ts'
 import type { Devices, Tunnelling } from '../evpn/project.ts'
-import { Core } from '../ipvpn/core.ts'
+import { type Carrier, Core, DEAD_END } from '../ipvpn/core.ts'
+import type { Place } from '../ipvpn/project.ts'
 import { Vrf } from '../ipvpn/vrf.ts'
 import type { Ip } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
@@ -34,17 +35,22 @@ export interface VpnConfig extends Tunnelling {
   /** The way into the core of IP VPNs. */
   readonly ipvpn: {
     readonly address: Ip
-    /** Null: a GRE tunnel to each provider edge. */
-    readonly mplsInterface: string | null
+    readonly carrier: Carrier
+    /** The interface that tunnels leave by; null where nobody knows. */
+    readonly underlay: string | null
   }
   readonly ranges: Ranges
   /** Types that this machine cannot serve, and why. */
   readonly refused: Partial<Readonly<Record<VpnType, string>>>
 }
 
+export { tunnelTypeOf } from '../ipvpn/core.ts'
+
 /** Where a state file does not tell the table and device of a VRF, they follow from its number. */
 const FORMER_TABLES = 1000
 const FORMER_PREFIX = 'bvrf-'
+/** Those that are not Linux's own. */
+const ALL_TABLES = [256, 4_294_967_294] as const
 
 type EvpnIdentity = Pick<
   EvpnState,
@@ -67,6 +73,7 @@ export class Instances {
   private readonly tables: Identifiers
   private readonly suffixes = new Set<string>()
   private lastNumber = 0
+  private dead: Place | null = null
 
   constructor(config: VpnConfig, speaker: Speaker, dataplane: Dataplane, log: Logger) {
     this.config = config
@@ -74,7 +81,7 @@ export class Instances {
     this.dataplane = dataplane
     this.log = log
     this.tables = new Identifiers(...config.ranges.tables)
-    this.core = new Core({ ...config.ipvpn, tunnelName }, dataplane)
+    this.core = new Core({ ...config.ipvpn, deadEnd: () => this.deadEnd(), tunnelName }, dataplane)
   }
 
   /** Throws `Rejected` or `Failed`; `free` gives back what it took. */
@@ -107,6 +114,11 @@ export class Instances {
     })
   }
 
+  /** Keeps the tables of instances that are to be restored for them. */
+  reserve(states: readonly InstanceState[]): void {
+    for (const state of states) if (state.type === 'ipvpn') this.tables.claim(tableOf(state), state.id)
+  }
+
   /** Makes an instance that was there before a restart, still without endpoints. */
   restore(state: InstanceState): Instance {
     this.lastNumber = Math.max(this.lastNumber, state.number)
@@ -137,6 +149,7 @@ export class Instances {
 
   /** Goes on with the device that a daemon which was forgotten left in the kernel. */
   private createVrf(id: string, subnetPrefixLength: number | null): IpNetwork {
+    this.deadEnd()
     const left = this.dataplane.vrfOf(aliasOf(id))
     const isLeft = left !== undefined && this.tables.claim(left.table, id)
     const table = isLeft ? left.table : this.takeTable(id)
@@ -150,6 +163,22 @@ export class Instances {
       this.tables.release(table)
       throw error
     }
+  }
+
+  /** The VRF without routes: that of a daemon before, or one with the last table that nobody has, of any if all of the range are taken. */
+  private deadEnd(): Place {
+    if (this.dead !== null) return this.dead
+    const left = this.dataplane.vrfOf(DEAD_END)
+    if (left !== undefined && this.tables.claim(left.table, DEAD_END)) {
+      this.dead = { device: left.name, table: left.table }
+    } else {
+      const isTaken = (one: number) =>
+        this.tables.useOf(one) !== undefined || this.dataplane.isTableTaken(one)
+      const table =
+        this.tables.takeLast(DEAD_END, isTaken) ?? new Identifiers(...ALL_TABLES).takeLast(DEAD_END, isTaken)!
+      this.dead = { device: `${this.config.ranges.vrfPrefix}0`, table }
+    }
+    return this.dead
   }
 
   private takeTable(id: string): number {
@@ -168,9 +197,8 @@ export class Instances {
   }
 
   private restoreVrf(state: IpState): IpNetwork {
-    const { table = FORMER_TABLES + state.number, device = FORMER_PREFIX + state.number } = state
-    this.tables.claim(table, state.id)
-    return this.vrf({ ...state, table, device })
+    const { device = FORMER_PREFIX + state.number } = state
+    return this.vrf({ ...state, table: tableOf(state), device })
   }
 
   private restoreEvpn(state: EvpnState): EvpnNetwork {
@@ -250,6 +278,7 @@ export class Instances {
   }
 }
 
+const tableOf = ({ table, number }: IpState): number => table ?? FORMER_TABLES + number
 const aliasOf = (id: string): string => `chanter:${id}`
 
 function isOurs(alias: string | null): boolean {

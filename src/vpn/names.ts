@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Encapsulation } from '../dataplane/model.ts'
 import type { Ip } from '../values/address.ts'
 import { hex } from '../values/bytes.ts'
 
@@ -6,7 +7,7 @@ import { hex } from '../values/bytes.ts'
 const MAX_NAME_LENGTH = 15
 const BRIDGE_PREFIX = 'evpn---'
 const VXLAN_PREFIX = 'vxlan--'
-const TUNNEL_PREFIX = 'mpls---'
+const TUNNEL_PREFIXES = { gre: 'mpls---', udp: 'mpls-u-' } as const satisfies Record<Encapsulation, string>
 /** Ends of cables between a VRF and an EVPN instance: in the VRF, and in the bridge. */
 const VRF_END_PREFIX = 'vrf2e--'
 const BRIDGE_END_PREFIX = 'e2vrf--'
@@ -30,8 +31,14 @@ export const bridgeName = (suffix: string): string => BRIDGE_PREFIX + suffix
 export const vxlanName = (suffix: string): string => VXLAN_PREFIX + suffix
 
 /** The name of a tunnel to a provider edge: an IPv4 address in hex, of an IPv6 address a hash. */
-export const tunnelName = (remote: Ip, isTaken: (name: string) => boolean): string =>
-  TUNNEL_PREFIX + nameSuffix(hex(remote), (suffix) => isTaken(TUNNEL_PREFIX + suffix))
+export function tunnelName(
+  encapsulation: Encapsulation,
+  remote: Ip,
+  isTaken: (name: string) => boolean,
+): string {
+  const prefix = TUNNEL_PREFIXES[encapsulation]
+  return prefix + nameSuffix(hex(remote), (suffix) => isTaken(prefix + suffix))
+}
 
 /** The names of a cable's ends, by the ids of the VRF and of the EVPN instance: in the VRF, and in the bridge. */
 export function cableNames(vrf: string, evpn: string, isTaken: (vrfEnd: string) => boolean) {
@@ -41,9 +48,14 @@ export function cableNames(vrf: string, evpn: string, isTaken: (vrfEnd: string) 
 
 /** Whether a device of this name is one that we make; `vrfPrefix` is what those of VRFs begin with. */
 export const isOurDevice = (name: string, vrfPrefix: string): boolean =>
-  [BRIDGE_PREFIX, VXLAN_PREFIX, TUNNEL_PREFIX, VRF_END_PREFIX, BRIDGE_END_PREFIX, vrfPrefix].some((prefix) =>
-    name.startsWith(prefix),
-  )
+  [
+    BRIDGE_PREFIX,
+    VXLAN_PREFIX,
+    ...Object.values(TUNNEL_PREFIXES),
+    VRF_END_PREFIX,
+    BRIDGE_END_PREFIX,
+    vrfPrefix,
+  ].some((prefix) => name.startsWith(prefix))
 
 /** Whether the kernel takes it as the name of an interface as it is (dev_valid_name, __dev_alloc_name). */
 export function isInterfaceName(name: string): boolean {

@@ -5,7 +5,7 @@ import { formatMac } from '../values/mac.ts'
 import type { Attachment, Numbers, Plan } from './attachments.ts'
 import { Footprint, place } from './footprint.ts'
 import { Identifiers } from './identifiers.ts'
-import { type Instance, instanceState, isAlone } from './instance.ts'
+import { type Instance, instanceState, portUse } from './instance.ts'
 import { Instances, type VpnConfig } from './instances.ts'
 import { Plugs } from './plugs.ts'
 import { Ports } from './ports.ts'
@@ -56,6 +56,7 @@ export class VpnService {
   /** Takes up what an earlier process had attached, without waiting for the kernel; to be called before anything else. */
   restore({ instances, footprint }: ServiceState): void {
     const left = [...footprint]
+    this.maker.reserve(instances)
     for (const state of instances) {
       if (this.config.refused[state.type] === undefined) this.restoreInstance(state)
       else left.push(...this.abandon(state))
@@ -151,7 +152,7 @@ export class VpnService {
       this.commit(instance, request, null)
       return this.footprint.kept()
     }
-    const own = this.plugs.endpointEntries(instance, plan.add)
+    const own = this.endpointEntries(instance, plan.add)
     const entries = [...vpn.networkEntries(), ...own]
     const [failure] = await this.footprint.set(entries)
     if (failure !== undefined) {
@@ -188,7 +189,7 @@ export class VpnService {
   private replace(instance: Instance, plan: Plan, request: PlacedRequest): void {
     const { add, before, remove } = plan
     const gone = [...(before === null ? [] : [before]), ...remove]
-    const entries = gone.flatMap((attachment) => this.plugs.endpointEntries(instance, attachment))
+    const entries = gone.flatMap((attachment) => this.endpointEntries(instance, attachment))
     this.commit(instance, request, plan)
     if (gone.length > 0) this.retract(instance, add, entries)
     if (before !== null && before.rdNumber !== null && before.rdNumber !== add.rdNumber)
@@ -208,7 +209,7 @@ export class VpnService {
   /** Takes an endpoint away, with its numbers and what it alone needed. */
   private remove(instance: Instance, attachment: Attachment): void {
     const { attachments, vpn } = instance
-    const entries = this.plugs.endpointEntries(instance, attachment)
+    const entries = this.endpointEntries(instance, attachment)
     attachments.remove(attachment)
     vpn.removeEndpoint(attachment)
     if (attachment.rdNumber !== null) this.maker.releaseRd(attachment.rdNumber)
@@ -227,8 +228,9 @@ export class VpnService {
     vpn.setTargets(state.importTargets, state.exportTargets)
     for (const { sequence, ...add } of state.attachments) {
       this.labels.claim(add.label, labelUse(instance, add))
-      this.ports.claim(add.port, id, isAlone(instance, add))
-      for (const entry of vpn.endpointEntries(add)) this.dataplane.want(entry)
+      this.ports.claim(add.port, id, portUse(instance, add))
+      for (const entry of this.unlessElsewhere(instance, add, vpn.endpointEntries(add)))
+        this.dataplane.want(entry)
       instance.attachments.commit({ add, remove: [] })
       vpn.addEndpoint(add, sequence)
     }
@@ -266,9 +268,20 @@ export class VpnService {
     }
   }
 
+  private endpointEntries(instance: Instance, attachment: Attachment): FootprintEntry[] {
+    return this.unlessElsewhere(instance, attachment, this.plugs.endpointEntries(instance, attachment))
+  }
+
+  /** A port that an attachment only sends to stays where another instance has it. */
+  private unlessElsewhere(instance: Instance, attachment: Attachment, entries: FootprintEntry[]) {
+    const { id } = instance.vpn.config
+    const elsewhere = portUse(instance, attachment) === 'receive' && this.ports.isHeld(attachment.port, id)
+    return elsewhere ? entries.filter(({ kind }) => kind !== 'vrf-port') : entries
+  }
+
   private claimPort(instance: Instance, add: Attachment): void {
     const { id } = instance.vpn.config
-    const other = this.ports.claim(add.port, id, isAlone(instance, add))
+    const other = this.ports.claim(add.port, id, portUse(instance, add))
     if (other !== null)
       throw new Rejected(`local_port: interface ${add.port} is attached to VPN instance ${other}`)
   }
@@ -279,13 +292,17 @@ export class VpnService {
     { port, mac }: Pick<Attachment, 'port' | 'mac'>,
     entries: readonly FootprintEntry[],
   ): void {
-    const { id } = instance.vpn.config
-    if (!instance.attachments.usesPort(port)) this.ports.release(port, id)
+    const users = instance.attachments.behind(port)
+    this.ports.settle(
+      port,
+      instance.vpn.config.id,
+      users.map((user) => portUse(instance, user)),
+    )
     const needed = new Map<string, FootprintEntry>()
     for (const other of new Set([instance, ...this.instances.values()])) {
       for (const attachment of other.attachments) {
         if (attachment.port !== port && (other !== instance || attachment.mac !== mac)) continue
-        for (const entry of this.plugs.endpointEntries(other, attachment)) needed.set(place(entry), entry)
+        for (const entry of this.endpointEntries(other, attachment)) needed.set(place(entry), entry)
       }
     }
     this.footprint.drop(entries.filter((entry) => !needed.has(place(entry))))

@@ -137,6 +137,7 @@ const entry = z.discriminatedUnion('kind', [
     underlay: name.nullable(),
   }),
   z.object({ kind: z.literal('mpls-interface'), device: name }),
+  z.object({ kind: z.literal('udp-port'), device: z.literal('lo'), ip }),
   z.object({ kind: z.literal('vrf-port'), device: name, vrf: name }),
   z.object({ kind: z.literal('address'), device: name, ip, prefixLength: natural }),
   z.object({ kind: z.literal('fixed-neighbour'), device: name, ip, mac }),

@@ -50,7 +50,7 @@ describe('a small file', () => {
     expect(config.ipvpn).toEqual({
       driver: 'dummy',
       localAddress: config.bgp.localAddress,
-      mplsInterface: 'lo',
+      carrier: { interface: 'lo' },
       ranges: RANGES,
     })
     expect(config.log).toEqual({ debug: false, file: null })
@@ -124,11 +124,12 @@ describe('IP VPN in the kernel', () => {
   test('needs an interface that carries MPLS, or tunnels', () => {
     expect(() => load(linux)).toThrow(
       new ConfigError(
-        'bgp.conf: [DATAPLANE_DRIVER_IPVPN] mpls_interface is missing: expected the interface that carries MPLS, or *gre*',
+        'bgp.conf: [DATAPLANE_DRIVER_IPVPN] mpls_interface is missing: expected the interface that carries MPLS, *gre* or *udp*',
       ),
     )
-    expect(load(`${linux}mpls_interface = eth1\n`).config.ipvpn.mplsInterface).toBe('eth1')
-    expect(load(`${linux}mpls_interface = *gre*\n`).config.ipvpn.mplsInterface).toBeNull()
+    expect(load(`${linux}mpls_interface = eth1\n`).config.ipvpn.carrier).toEqual({ interface: 'eth1' })
+    for (const tunnels of ['gre', 'udp'])
+      expect(load(`${linux}mpls_interface = *${tunnels}*\n`).config.ipvpn.carrier).toEqual({ tunnels })
   })
 
   test('takes labels and tables of the machine from ranges', () => {
@@ -407,5 +408,5 @@ dataplane_driver = linux
   expect({ warnings, notes }).toEqual({ warnings: [], notes: [] })
   expect(config.api.host).toBe('localhost')
   expect(config.evpn.driver).toBe('linux')
-  expect(config.ipvpn.mplsInterface).toBeNull()
+  expect(config.ipvpn.carrier).toEqual({ tunnels: 'gre' })
 })

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { diff, isPlaced, linkStep } from '../../src/dataplane/diff.ts'
 import type { Link } from '../../src/dataplane/driver.ts'
 import { KeyMap } from '../../src/dataplane/key-map.ts'
-import { mtuOver } from '../../src/dataplane/mtu.ts'
+import { tunnelMtuOver, vxlanMtuOver } from '../../src/dataplane/mtu.ts'
 import * as e from './entries.ts'
 import * as vpn from './ip-entries.ts'
 
@@ -45,6 +45,7 @@ const link: Link = {
   peer: null,
   mac: null,
   pair: null,
+  encapsulation: null,
   table: null,
   tuned: true,
   learning: false,
@@ -141,6 +142,15 @@ test.each([
   ['an Ethernet underlay', 1500, '192.0.2.1', 1500],
   ['a jumbo underlay', 9000, '192.0.2.1', 8950],
   ['a jumbo IPv6 underlay', 9000, '2001:db8::1', 8930],
-])('the MTU over %s', (_what, underlay, local, expected) => {
-  expect(mtuOver(underlay, e.ip(local))).toBe(expected)
+])('the MTU of VXLAN over %s', (_what, underlay, local, expected) => {
+  expect(vxlanMtuOver(underlay, e.ip(local))).toBe(expected)
+})
+
+test.each([
+  ['gre', '192.0.2.1', 1476],
+  ['gre', '2001:db8::1', 1456],
+  ['udp', '192.0.2.1', 1472],
+  ['udp', '2001:db8::1', 1452],
+] as const)('the MTU of a tunnel in %s from %s over Ethernet', (encapsulation, local, expected) => {
+  expect(tunnelMtuOver(1500, { ...vpn.gre, encapsulation, local: e.ip(local) })).toBe(expected)
 })

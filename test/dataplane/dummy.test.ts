@@ -30,7 +30,7 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     vxlanMtu: null,
     underlay: null,
     neighSuppress: true,
-    ipvpn: { address: address, mplsInterface: 'lo' },
+    ipvpn: { address: address, carrier: { interface: 'lo' }, underlay: null },
     ranges: RANGES,
     refused: {},
   }

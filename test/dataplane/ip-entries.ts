@@ -1,13 +1,14 @@
 import type {
   Address,
   FixedNeighbour,
-  Gre,
   Hop,
   IpEntry,
   LabelRoute,
   MplsInterface,
   ProxyNeighbour,
   Route,
+  Tunnel,
+  UdpPort,
   Unreachable,
   Veth,
   Vrf,
@@ -18,10 +19,11 @@ import { ip, mac } from './entries.ts'
 
 export const KINDS: ReadonlySet<string> = new Set<IpEntry['kind']>([
   'vrf',
-  'gre',
+  'tunnel',
   'veth',
   'vrf-port',
   'mpls-interface',
+  'udp-port',
   'address',
   'fixed-neighbour',
   'proxy-neighbour',
@@ -35,13 +37,18 @@ export const TABLES = [1001, 1002] as const
 
 export const red: Vrf = { kind: 'vrf', device: 'bvrf-1', alias: 'chanter:red', table: TABLES[0] }
 export const blue: Vrf = { kind: 'vrf', device: 'bvrf-2', alias: 'chanter:blue', table: TABLES[1] }
-export const gre: Gre = {
-  kind: 'gre',
+export const gre: Tunnel = {
+  kind: 'tunnel',
   device: 'gre-2',
   alias: 'chanter:gre',
+  encapsulation: 'gre',
   local: ip('192.0.2.1'),
   remote: ip('192.0.2.2'),
+  mtu: null,
+  underlay: null,
 }
+export const udpPort: UdpPort = { kind: 'udp-port', device: 'lo', ip: ip('127.0.0.1') }
+export const udpPort6: UdpPort = { kind: 'udp-port', device: 'lo', ip: ip('::1') }
 export const core: MplsInterface = { kind: 'mpls-interface', device: 'core0' }
 
 /** An end of a cable with the MAC address `n`. */

@@ -46,6 +46,8 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       }
     }
 
+    const silent: ReadonlySet<string> = new Set(['proxy-neighbour', 'udp-port'])
+    const unmarked: ReadonlySet<string> = new Set(['mpls-interface', 'udp-port'])
     const cable = [e.end('end-v', 'end-e', 0xa1), e.end('end-e', 'end-v', 0xa2)]
     const endPort = { ...l2.tapPort, device: 'end-e' }
     const devices: Entry[] = [
@@ -61,6 +63,8 @@ export function ipSuite(name: string, newLab: () => Lab): void {
     ]
     const tables: Entry[] = [
       e.core,
+      e.udpPort,
+      e.udpPort6,
       e.address('10.0.0.1/24'),
       e.address('2001:db8::1/64'),
       e.address('10.0.0.1/24', 'tap2'),
@@ -77,6 +81,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       e.route('2001:db8::5/128', ['tap1']),
       e.route('10.9.0.5/32', ['end-v']),
       e.route('10.0.0.5/32', ['tap1'], e.blue),
+      e.route('10.0.0.6/32', ['bvrf-2']),
       e.route('0.0.0.0/0', ['core0 via 192.0.2.9 push 90']),
       e.route('10.1.0.0/16', ['core0 via 192.0.2.2 push 100/200']),
       e.route('10.2.0.0/16', ['core0 via 2001:db8:c::2 push 100']),
@@ -208,6 +213,18 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       expect([...dataplane.failures()]).toEqual([])
     })
 
+    test('the MTU of a tunnel follows its underlay', async () => {
+      const tunnel = { ...e.gre, underlay: 'core0' }
+      await wantInPlace(tunnel)
+      expect(lab.driver.link('gre-2')?.mtu).toBe(1476)
+      const index = lab.indexOf('gre-2')
+      lab.setMtu('core0', 4000)
+      await lab.until(() => lab.driver.link('gre-2')?.mtu === 3976)
+      lab.setMtu('gre-2', 1400)
+      await lab.until(() => lab.driver.link('gre-2')?.mtu === 3976)
+      expect(lab.indexOf('gre-2')).toBe(index)
+    })
+
     test('a label that goes to another port is never without a way', async () => {
       await wantInPlace(...devices, e.label(100, 'tap1 via 10.0.0.5'))
       const deletions = await lab.deletions()
@@ -219,7 +236,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       test('each entry that somebody deleted', async () => {
         await wantInPlace(...everything)
         for (const entry of tables) {
-          if (entry.kind === 'proxy-neighbour') continue // Linux tells nobody
+          if (silent.has(entry.kind)) continue // Linux tells nobody
           lab.forget(entry)
           await untilAllHold([entry])
         }
@@ -316,7 +333,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         await wantInPlace(...everything)
         dataplane = lab.restart()
         // whoever turned it on may not have been us
-        const stale = tables.filter((entry, i) => i % 2 === 0 && entry.kind !== 'mpls-interface')
+        const stale = tables.filter((entry, i) => i % 2 === 0 && !unmarked.has(entry.kind))
         const wanted = everything.filter((entry) => !stale.includes(entry))
         await wantInPlace(...wanted)
         await lab.calm()
@@ -358,7 +375,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       for (const { what, remove } of [...oursIn(lab.driver, places)]) expect(remove(), what).toBeNull()
       // whoever turned it on may not have been us
       const left = everything.filter((entry) => lab.holds(entry))
-      expect(left).toEqual([e.core])
+      expect(left).toEqual([e.core, e.udpPort, e.udpPort6])
     })
 
     test('what nobody was told of is found by a comparison', async () => {

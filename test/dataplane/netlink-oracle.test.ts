@@ -349,6 +349,7 @@ describe('what others write, read by us', () => {
       peer: null,
       mac: null,
       lower: 0,
+      encapsulation: null,
       table: null,
       tuned: true,
       learning: false,

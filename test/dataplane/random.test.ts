@@ -83,7 +83,7 @@ function isIpPossible(wanted: ReadonlyMap<string, Entry>, lab: MemoryLab, each: 
   const there = lab.driver.link(each.device)
   const link = wanted.get(`link ${each.device}`)
   const taken = there !== undefined && link !== undefined && !isOurs(there)
-  if (taken || each.kind === 'vrf' || each.kind === 'gre' || each.kind === 'veth') return !taken
+  if (taken || each.kind === 'vrf' || each.kind === 'tunnel' || each.kind === 'veth') return !taken
   const port = wanted.get(`port ${each.device}`)
   if (there === undefined || (port?.kind === 'vrf-port' && lab.driver.link(port.vrf)?.kind !== 'vrf'))
     return false

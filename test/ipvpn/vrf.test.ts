@@ -115,10 +115,13 @@ describe('an endpoint', () => {
     expect(wanted(a)).toEqual([
       '192.168.10.1/32 in bvrf-1 by tap1',
       'address 192.168.10.254/24 on tap1',
+      'bvrf-0 with table 65535 for chanter:dead end',
       'bvrf-1 with table 1001 for chanter:net1',
       'fixed-neighbour 192.168.10.1 on tap1',
       'label 16 by tap1 via 192.168.10.1',
       'mpls-interface mpls0',
+      'nothing in bvrf-0 by 0.0.0.0/0',
+      'nothing in bvrf-0 by ::/0',
       'nothing in bvrf-1 by 0.0.0.0/0',
       'nothing in bvrf-1 by ::/0',
       'tap1 in bvrf-1',
@@ -160,16 +163,40 @@ describe('an endpoint', () => {
   test('that only receives is reached, and may not send', async () => {
     await a.attach(request('192.168.10.1/24', { direction: 'to-port' }))
     expect(said(a)).toHaveLength(1)
-    expect(wanted(a)).not.toContain('tap1 in bvrf-1')
+    expect(wanted(a)).toContain('tap1 in bvrf-0')
     expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by tap1'])
+    expect(wanted(a)).toContain('label 16 by tap1 via 192.168.10.1')
+    expect(wanted(a)).not.toContain('address 192.168.10.254/24 on tap1')
+    expect(a.isInStep).toBe(true)
+  })
+
+  test('may be allowed to send, or forbidden to, as long as it is alone on its port', async () => {
+    await a.attach(request('192.168.10.1/24'))
+    await a.attach(request('192.168.10.1/24', { direction: 'to-port' }))
+    expect(wanted(a)).toContain('tap1 in bvrf-0')
+    await a.attach(request('192.168.10.1/24', { direction: 'from-port' }))
+    expect(wanted(a)).toContain('tap1 in bvrf-1')
+    const before = snapshot(a)
+    await expect(a.attach(request('192.168.10.2/24', { direction: 'to-port' }))).rejects.toThrow(
+      'direction: interface tap1 may send already, since 02:00:00:00:01:01 (192.168.10.1) on it is from-port',
+    )
+    expect(snapshot(a)).toEqual(before)
+    await a.attach(request('192.168.10.2/24'))
+    expect(a.isInStep).toBe(true)
   })
 
   test('that only sends is neither announced nor reached', async () => {
     await a.attach(request('192.168.10.1/24', { direction: 'from-port' }))
     expect(said(a)).toEqual([])
     expect(wanted(a)).toContain('tap1 in bvrf-1')
-    expect(routes(a)).toEqual([])
+    expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by bvrf-0'])
     expect(wanted(a)).not.toContain('label 16 by tap1 via 192.168.10.1')
+    await a.attach(request('2001:db8::1/64', { direction: 'from-port' }))
+    expect(routes(a)).toHaveLength(1)
+    const withdraw = hear('192.168.10.1/32', B, 31)
+    expect(routes(a)).toEqual([`192.168.10.1/32 in bvrf-1 by mpls0 via ${B} label 31`])
+    withdraw()
+    expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by bvrf-0'])
   })
 
   test('on a port that is down is attached, and reached when the port is up', async () => {
@@ -348,9 +375,24 @@ describe('VRFs of one host', () => {
     )
     await detach(a, '192.168.10.1')
     await a.attach(request('192.168.10.1/24', { direction: 'to-port' }))
-    await expect(a.attach(request('192.168.20.2/24', { ...green, port: 'tap1' }))).rejects.toThrow(
-      'local_port: interface tap1 is attached to VPN instance net1',
-    )
+    await a.attach(request('192.168.20.2/24', { ...green, port: 'tap1', direction: 'from-port' }))
+    expect(wanted(a)).toContain('tap1 in bvrf-4')
+    await detach(a, '192.168.10.1')
+    await a.attach(request('192.168.10.1/24', { direction: 'to-port' }))
+    expect(wanted(a)).toContain('tap1 in bvrf-4')
+    const later = node('10.77.0.16', {
+      identifier: ip(A),
+      ipvpn: { address: ip(A), carrier: { interface: 'mpls0' }, underlay: null },
+    })
+    later.vpns.restore(a.vpns.snapshot())
+    expect(wanted(later)).toContain('tap1 in bvrf-4')
+    await detach(a, '192.168.20.2', { instanceId: 'green', mac: second.mac })
+    expect(wanted(a)).toContain('tap1 in bvrf-0')
+    clock.advance(100)
+    expect(a.isInStep).toBe(true)
+    await a.attach(request('192.168.20.2/24', { ...green, port: 'tap1', direction: 'to-port' }))
+    await detach(a, '192.168.10.1')
+    expect(wanted(a)).toContain('tap1 in bvrf-0')
   })
 })
 
@@ -359,7 +401,7 @@ describe('an IPv6 underlay', () => {
   const OTHERS = '2001:db8:77::12'
 
   test('carries both families by bare MPLS', async () => {
-    a = node(B, { ipvpn: { address: ip(OURS), mplsInterface: 'mpls0' } })
+    a = node(B, { ipvpn: { address: ip(OURS), carrier: { interface: 'mpls0' }, underlay: null } })
     await a.attach(request('192.168.10.1/24'))
     expect([...a.speaker.rib.ownRoutes(VPNV4)].map(({ set }) => set.nextHop)).toEqual([ip(OURS)])
     hear('10.9.0.0/16', OTHERS, 31)
@@ -372,13 +414,15 @@ describe('an IPv6 underlay', () => {
   })
 
   test('has tunnels of its own family', async () => {
-    a = node(B, { ipvpn: { address: ip(OURS), mplsInterface: null } })
+    a = node(B, { ipvpn: { address: ip(OURS), carrier: { tunnels: 'gre' }, underlay: null } })
     await a.attach(request('192.168.10.1/24'))
     hear('10.9.0.0/16', OTHERS, 31, { communities: [] })
     hear('10.8.0.0/16', C, 32, { communities: [] })
-    const [tunnel, ...others] = wanted(a).filter((text) => text.startsWith('mpls---'))
+    const [tunnel, ...others] = wanted(a).filter(
+      (text) => text.startsWith('mpls---') && text.includes(' to '),
+    )
     expect(others).toEqual([])
-    expect(tunnel).toMatch(/^mpls---\w{8} from 2001:db8:77::11 to 2001:db8:77::12$/)
+    expect(tunnel).toMatch(/^mpls---\w{8} in gre from 2001:db8:77::11 to 2001:db8:77::12$/)
     expect(routes(a)).toHaveLength(2)
   })
 })
@@ -387,7 +431,7 @@ describe('MPLS in GRE', () => {
   beforeEach(async () => {
     network = new VirtualNetwork(clock)
     reflector = speakerAt(RR, [peerConfig(A, { families })], clock, network, { clusterId: ip(RR) })
-    a = node(A, { ipvpn: { address: ip(A), mplsInterface: null } })
+    a = node(A, { ipvpn: { address: ip(A), carrier: { tunnels: 'gre' }, underlay: null } })
     await a.attach(request('192.168.10.1/24'))
   })
 
@@ -395,7 +439,7 @@ describe('MPLS in GRE', () => {
     expect(said(a)[0]).toContain('encap:GRE')
     const forget = hear('10.9.0.0/16', B, 31, { communities: [encapsulation(TunnelType.Gre)] })
     const forgetLast = hear('10.8.0.0/16', B, 32, { communities: [], rd: 2 })
-    const tunnel = 'mpls---0a4d000c from 10.77.0.11 to 10.77.0.12'
+    const tunnel = 'mpls---0a4d000c in gre from 10.77.0.11 to 10.77.0.12'
     expect(wanted(a)).toEqual(
       expect.arrayContaining([
         tunnel,
@@ -417,6 +461,61 @@ describe('MPLS in GRE', () => {
   })
 })
 
+describe('MPLS in UDP', () => {
+  const GRE = [encapsulation(TunnelType.Gre)]
+  const UDP = [encapsulation(TunnelType.MplsInUdp)]
+  const tunnels = (of: TestNode) => wanted(of).filter((text) => / in (gre|udp) /.test(text))
+  const inUdp = 'mpls-u-0a4d000c in udp from 10.77.0.11 to 10.77.0.12'
+  const inGre = 'mpls---0a4d000c in gre from 10.77.0.11 to 10.77.0.12'
+
+  async function start(own: 'gre' | 'udp') {
+    network = new VirtualNetwork(clock)
+    reflector = speakerAt(RR, [peerConfig(A, { families })], clock, network, { clusterId: ip(RR) })
+    a = node(A, { ipvpn: { address: ip(A), carrier: { tunnels: own }, underlay: null } })
+    await a.attach(request('192.168.10.1/24'))
+  }
+
+  test('is announced, and taken from everybody at one UDP port', async () => {
+    await start('udp')
+    expect(said(a)[0]).toContain('encap:MPLS-in-UDP')
+    expect(wanted(a)).toContain('udp-port 6635 of 10.77.0.11')
+    const forget = hear('10.9.0.0/16', B, 31, { communities: UDP })
+    expect(routes(a)).toContain('10.9.0.0/16 in bvrf-1 by mpls-u-0a4d000c label 31')
+    expect(tunnels(a)).toEqual([inUdp])
+    expect(wanted(a)).toContain('mpls-u-0a4d000c in bvrf-0')
+    expect(a.isInStep).toBe(true)
+    forget()
+    expect(tunnels(a)).toEqual([])
+    expect([...a.driver.kernel.links.keys()]).not.toContain('mpls-u-0a4d000c')
+  })
+
+  test.each([
+    ['udp', 'mpls---0a4d000c', GRE],
+    ['gre', 'mpls-u-0a4d000c', UDP],
+  ] as const)(
+    'a node of *%s* sends by %s what the other end asks for, and takes its own',
+    async (own, device, communities) => {
+      await start(own)
+      const forget = hear('10.9.0.0/16', B, 31, { communities })
+      expect(routes(a)).toContain(`10.9.0.0/16 in bvrf-1 by ${device} label 31`)
+      expect(tunnels(a)).toEqual([inGre, inUdp])
+      expect(a.isInStep).toBe(true)
+      forget()
+      expect(tunnels(a)).toEqual([])
+    },
+  )
+
+  test.each([
+    ['gre', inGre],
+    ['udp', inUdp],
+  ] as const)('of several that the other end takes, a node of *%s* uses its own', async (own, tunnel) => {
+    await start(own)
+    hear('10.9.0.0/16', B, 31, { communities: [...GRE, ...UDP] })
+    hear('10.8.0.0/16', B, 32, { communities: [], rd: 2 })
+    expect(tunnels(a)).toEqual([tunnel])
+  })
+})
+
 describe('an attach that fails leaves everything as it was', () => {
   test.each([
     ['a refused port', 'vrf-port'],
@@ -424,7 +523,7 @@ describe('an attach that fails leaves everything as it was', () => {
     ['a refused route', 'route'],
   ] as const)('%s, of the first endpoint', async (_, kind) => {
     const before = snapshot(a)
-    a.driver.fail((op, entry) => op === 'set' && entry.kind === kind, 'EPERM: no')
+    a.driver.fail((op, entry) => op === 'set' && entry.kind === kind, 'EPERM: no', 3)
     await expect(a.attach(request('192.168.10.1/24', { advertiseSubnet: true }))).rejects.toThrow('EPERM: no')
     expect(snapshot(a)).toEqual(before)
   })
@@ -477,7 +576,7 @@ describe('a re-attach', () => {
 })
 
 describe('what belongs to the whole machine', () => {
-  const ranges: Ranges = { labels: [5000, 5002], tables: [300, 302], vrfPrefix: 'vpn' }
+  const ranges: Ranges = { labels: [5000, 5002], tables: [300, 303], vrfPrefix: 'vpn' }
 
   test('is taken from the ranges of the configuration, and passed over where others have it', async () => {
     a = node(B, { ranges })
@@ -493,15 +592,20 @@ describe('what belongs to the whole machine', () => {
 
   test('goes on with the device and table that a daemon left of which no state is kept', async () => {
     a = node(B, { ranges })
-    a.driver.kernel.addLink('vpn7', { kind: 'vrf', alias: 'chanter:net1', table: 302, up: true })
+    for (const [name, id, table] of [
+      ['vpn7', 'net1', 303],
+      ['vpn8', 'dead end', 301],
+    ] as const)
+      a.driver.kernel.addLink(name, { kind: 'vrf', alias: `chanter:${id}`, table, up: true })
     await a.attach(request('192.168.10.1/24'))
-    expect(wanted(a)).toContain('vpn7 with table 302 for chanter:net1')
+    expect(wanted(a)).toContain('vpn7 with table 303 for chanter:net1')
+    expect(wanted(a)).toContain('vpn8 with table 301 for chanter:dead end')
     await a.attach(request('192.168.20.2/24', { ...second, instanceId: 'net2' }))
     expect(wanted(a)).toContain('vpn2 with table 300 for chanter:net2')
   })
 
   test('a range that is used up is named, and nothing is left of the attach', async () => {
-    a = node(B, { ranges: { ...ranges, tables: [300, 300] } })
+    a = node(B, { ranges: { ...ranges, tables: [300, 301] } })
     await a.attach(request('192.168.10.1/24'))
     const before = snapshot(a)
     const other = request('192.168.20.2/24', { ...second, instanceId: 'net2' })
@@ -527,7 +631,10 @@ test('a daemon that comes after another has the same labels, RDs, table and devi
   await a.attach(request('192.168.10.1/24', { advertiseSubnet: true, hashOrder: 2 }))
   await detach(a, '192.168.10.9', { instanceId: 'gone' })
   const before = snapshot(a)
-  const later = node('10.77.0.16', { identifier: ip(A), ipvpn: { address: ip(A), mplsInterface: 'mpls0' } })
+  const later = node('10.77.0.16', {
+    identifier: ip(A),
+    ipvpn: { address: ip(A), carrier: { interface: 'mpls0' }, underlay: null },
+  })
   later.vpns.restore(a.vpns.snapshot())
   expect(snapshot(later)).toEqual(before)
   expect(wanted(later)).toContain('bvrf-2 with table 1002 for chanter:net1')

@@ -11,8 +11,8 @@ export function words(entry: Entry): string {
       return `label ${entry.label} by ${entry.hops.map(hop).join(', ')}`
     case 'vrf':
       return `${entry.device} with table ${entry.table} for ${entry.alias}`
-    case 'gre':
-      return `${entry.device} from ${formatIp(entry.local)} to ${formatIp(entry.remote)}`
+    case 'tunnel':
+      return `${entry.device} in ${entry.encapsulation} from ${formatIp(entry.local)} to ${formatIp(entry.remote)}`
     case 'veth':
       return `${entry.device} to ${entry.peer}`
     case 'port':

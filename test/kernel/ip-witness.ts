@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
+import { kernelKind } from '../../src/dataplane/layout.ts'
 import type { Entry, Hop, IpEntry, LabelRoute, Route, Unreachable } from '../../src/dataplane/model.ts'
 import { formatIp, type Ip, isIpv4 } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
@@ -50,11 +51,13 @@ const links = z.array(
   }),
 )
 
+const fous = z.array(z.object({ port: z.number(), ipproto: z.number(), local: z.string().optional() }))
+
 /** Whether the kernel holds exactly this, as iproute2 and /proc tell. */
 export function holdsIp(entry: IpEntry): boolean {
   switch (entry.kind) {
     case 'vrf':
-    case 'gre': {
+    case 'tunnel': {
       const link = linkNamed(entry.device)
       const { info_kind, info_data } = link?.linkinfo ?? {}
       if (link?.ifalias !== entry.alias || !link.flags.includes('UP')) return false
@@ -62,7 +65,7 @@ export function holdsIp(entry: IpEntry): boolean {
         return info_data?.['table'] === entry.table && setting(`ipv4/conf/${entry.device}/forwarding`) === 1
       }
       return (
-        info_kind === (isIpv4(entry.local) ? 'gre' : 'ip6gre') &&
+        info_kind === kernelKind(entry) &&
         info_data?.['local'] === formatIp(entry.local) &&
         info_data['remote'] === formatIp(entry.remote) &&
         setting(`mpls/conf/${entry.device}/input`) === 1
@@ -88,6 +91,10 @@ export function holdsIp(entry: IpEntry): boolean {
     }
     case 'mpls-interface':
       return setting(`mpls/conf/${entry.device}/input`) === 1
+    case 'udp-port':
+      return fous
+        .parse(askIp('fou show'))
+        .some(({ port, ipproto, local }) => port === 6635 && ipproto === 137 && local === formatIp(entry.ip))
     case 'address':
       return (
         linkNamed(entry.device)?.addr_info.some(
@@ -121,6 +128,8 @@ export function forgetIp(entry: IpEntry, ip: (command: string) => void): void {
   switch (entry.kind) {
     case 'mpls-interface':
       return writeFileSync(`/proc/sys/net/mpls/conf/${entry.device}/input`, '0')
+    case 'udp-port':
+      return ip(`fou del port 6635 local ${formatIp(entry.ip)}${isIpv4(entry.ip) ? '' : ' -6'}`)
     case 'address':
       return ip(`addr del ${formatIp(entry.ip)}/${entry.prefixLength} dev ${entry.device}`)
     case 'fixed-neighbour':

@@ -110,7 +110,8 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
       monitor?.kill()
       const links = iproute.links().filter(({ ifname }) => ifname !== 'lo')
       const flushes = vpn.TABLES.map((table) => `route flush table ${table}`)
-      batch([...links.map(({ ifname }) => `link del ${ifname}`), ...flushes])
+      const ports = ['127.0.0.1', '::1 -6'].map((local) => `fou del port 6635 local ${local}`)
+      batch([...links.map(({ ifname }) => `link del ${ifname}`), ...flushes, ...ports])
       batch(flushes, '-6')
     },
   }

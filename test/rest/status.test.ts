@@ -189,7 +189,7 @@ describe('GET /status/entries', () => {
 
   test.each([
     ['state=broken', 400, `'state' is "broken": expected one of applied, pending, failed`],
-    ['kind=tunnel', 400, expect.stringMatching(/^'kind' is "tunnel": expected one of bridge, /)],
+    ['kind=wormhole', 400, expect.stringMatching(/^'kind' is "wormhole": expected one of bridge, /)],
     ['colour=red', 400, "unknown parameter 'colour': expected state, instance, kind"],
     ['state=failed&state=applied', 400, "'state' is given more than once"],
     ['instance=net9', 404, 'there is no VPN instance net9'],

@@ -4,6 +4,9 @@ import { formatIp, type Ip } from '../../src/values/address.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { CORE, type Node, networksOf } from './machines.ts'
 
+/** Where packets go that nobody may get. */
+const DEAD_END = 'bvrf-0'
+
 /** An endpoint of some node in an IP VPN: where packets for its prefix go. */
 interface Site {
   readonly node: Node
@@ -78,8 +81,9 @@ export function dueVpnEntries(node: Node, nodes: readonly Node[]): Set<string> {
   for (const [id, requests] of networksOf(node, 'ipvpn')) {
     const device = deviceOf(node, id)
     due.add(`mpls-interface ${CORE}`)
-    for (const text of [`link ${device}`, `nothing 0.0.0.0/0 of ${device}`, `nothing ::/0 of ${device}`])
-      due.add(text)
+    for (const vrf of [device, DEAD_END])
+      for (const text of [`link ${vrf}`, `nothing 0.0.0.0/0 of ${vrf}`, `nothing ::/0 of ${vrf}`])
+        due.add(text)
     for (const request of requests) for (const text of endpointTexts(request, device)) due.add(text)
     for (const [prefix, hops] of waysOf(node, id, requests, sites))
       due.add(`route ${prefix} of ${device} by ${[...hops].sort().join(' and ')}`)
@@ -118,6 +122,10 @@ function waysOf(
     if (own.has(prefix)) continue
     if (other === node) for (const [local, hop] of localWays(request)) if (local === prefix) add(prefix, hop)
     if (other !== node) add(prefix, `${CORE} ${formatIp(other.address)} ${labelOf(other, instance, request)}`)
+  }
+  for (const { direction, ip } of requests) {
+    const prefix = `${formatIp(ip!.ip)}/32`
+    if (direction === 'from-port' && !ways.has(prefix)) add(prefix, `${DEAD_END} - `)
   }
   return ways
 }

@@ -51,7 +51,7 @@ export function testApi(): TestApi {
       vxlanMtu: null,
       underlay: null,
       neighSuppress: true,
-      ipvpn: { address, mplsInterface: 'lo' },
+      ipvpn: { address, carrier: { interface: 'lo' }, underlay: null },
       ranges: RANGES,
       refused: {},
     },

@@ -48,7 +48,7 @@ export class TestNode {
         vxlanMtu: null,
         underlay: null,
         neighSuppress: true,
-        ipvpn: { address: ip(address), mplsInterface: 'mpls0' },
+        ipvpn: { address: ip(address), carrier: { interface: 'mpls0' }, underlay: null },
         ranges: RANGES,
         refused: {},
         ...vpnChanges,

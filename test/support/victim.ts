@@ -125,7 +125,7 @@ export class Victim {
         vxlanMtu: null,
         underlay: null,
         neighSuppress: true,
-        ipvpn: { address, mplsInterface: 'lo' },
+        ipvpn: { address, carrier: { interface: 'lo' }, underlay: null },
         ranges: RANGES,
         refused: {},
       },

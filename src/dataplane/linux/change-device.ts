@@ -1,3 +1,4 @@
+import { isIpv4 } from '../../values/address.ts'
 import { elsewhere, foreign, isOurs, type Link, missing, shared, taken, unrouted } from '../driver.ts'
 import { type DeviceEntry, isPortEntry, kernelKind, type LinkEntry } from '../layout.ts'
 import type { Port, VrfPort } from '../model.ts'
@@ -17,6 +18,8 @@ const MODULES = new Map([
   ['gre', 'ip_gre'],
   ['ip6gre', 'ip6_gre'],
   ['veth', 'veth'],
+  ['ipip', 'ipip'],
+  ['ip6tnl', 'ip6_tunnel'],
 ])
 
 export interface DeviceChangerParts {
@@ -70,10 +73,7 @@ export class DeviceChanger {
       encode.setMac(this.requests, entry)
     const refusals = this.requests.send()
     const first = link === undefined ? refusals.get(0) : undefined
-    if (first !== undefined) {
-      const module = first.errno === k.EOPNOTSUPP ? MODULES.get(kernelKind(entry)) : undefined
-      return module === undefined ? first.text : `${first.text}: modprobe ${module}`
-    }
+    if (first !== undefined) return `${first.text}${remedy(entry, first.errno)}`
     if (link === undefined && refusals.size > 0) this.rollBack(entry.device)
     return firstText(refusals) ?? this.tune(entry)
   }
@@ -167,6 +167,14 @@ export class DeviceChanger {
     if (reason === null) this.sysctls.restore(device, portSettingsOf(link), link.index)
     return reason
   }
+}
+
+/** What to do about a link that cannot be created, where we know that. */
+function remedy(entry: LinkEntry, errno: number): string {
+  const module = errno === k.EOPNOTSUPP ? MODULES.get(kernelKind(entry)) : undefined
+  if (module !== undefined) return `: modprobe ${module}`
+  if (errno !== k.EINVAL || entry.kind !== 'tunnel' || entry.encapsulation !== 'udp') return ''
+  return `: without CONFIG_NET_FOU_IP_TUNNELS the kernel sends no MPLS in UDP; with it: modprobe ${isIpv4(entry.local) ? 'fou' : 'fou6'}`
 }
 
 function firstText(refusals: Refusals): string | null {

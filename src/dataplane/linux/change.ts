@@ -1,9 +1,10 @@
 import { type Link, missing, partly, type Refused, unbridged } from '../driver.ts'
 import type { TableEntry } from '../layout.ts'
-import type { MplsInterface, RemoteMac, Route } from '../model.ts'
+import type { MplsInterface, RemoteMac, Route, UdpPort } from '../model.ts'
 import * as k from './constants.ts'
 import * as encode from './encode.ts'
 import { type IndexOf, removeIpEntry, setGroupedRoute, setIpEntry } from './encode-ip.ts'
+import type { Fou } from './fou.ts'
 import type { Links } from './links.ts'
 import type { Multipath, Plan } from './multipath.ts'
 import { isRefusal } from './nexthops.ts'
@@ -16,7 +17,7 @@ const ABSENT = [k.ENOENT, k.ESRCH, k.ENODEV, k.EOPNOTSUPP, k.EADDRNOTAVAIL]
 const MESSAGES_A_SEND = 64
 
 /** What is set and removed by a message. */
-type MessageEntry = Exclude<TableEntry, MplsInterface>
+type MessageEntry = Exclude<TableEntry, MplsInterface | UdpPort>
 
 /** Carries out changes of entries: with one message each, many a send. */
 export class Changer {
@@ -24,13 +25,15 @@ export class Changer {
   private readonly links: Links
   private readonly sysctls: Sysctls
   private readonly multipath: Multipath
+  private readonly fou: Fou
   private readonly indexOf: IndexOf = (device) => this.links.lookUp(device)?.index ?? 0
 
-  constructor(requests: Requests, links: Links, sysctls: Sysctls, multipath: Multipath) {
+  constructor(requests: Requests, links: Links, sysctls: Sysctls, multipath: Multipath, fou: Fou) {
     this.requests = requests
     this.links = links
     this.sysctls = sysctls
     this.multipath = multipath
+    this.fou = fou
   }
 
   set(entries: readonly TableEntry[]): Refused {
@@ -43,6 +46,7 @@ export class Changer {
       if (plan !== undefined && isRefusal(plan)) return setRefused(plan, entry)
       if (plan !== undefined && entry.kind === 'route') return this.writeRoute(entry, plan, link)
       if (entry.kind === 'mpls-interface') return this.sysctls.apply(mplsInput(link.name), link.index)
+      if (entry.kind === 'udp-port') return this.fou.set(entry.ip)
       const lacking = 'hops' in entry ? this.lackingOf(entry.hops) : undefined
       if (lacking !== undefined) return missing(lacking)
       if (entry.kind === 'mpls' && unlabelled !== null) return unlabelled
@@ -58,6 +62,7 @@ export class Changer {
     const change = (entry: TableEntry, link: Link | undefined): string | null => {
       if (link === undefined) return null
       if (entry.kind === 'mpls-interface') this.sysctls.undo(mplsInput(link.name), link.index)
+      else if (entry.kind === 'udp-port') return this.fou.remove(entry.ip)
       else if (isFdb(entry)) encode.removeEntry(this.requests, entry, link)
       else removeIpEntry(this.requests, entry, link.index)
       return null

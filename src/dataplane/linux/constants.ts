@@ -1,4 +1,4 @@
-/** Numbers of the kernel's headers (linux/netlink.h, rtnetlink.h, if_link.h, if_addr.h, if_tunnel.h, neighbour.h, mpls.h, lwtunnel.h, nexthop.h, filter.h), under their names there. */
+/** Numbers of the kernel's headers (linux/netlink.h, rtnetlink.h, if_link.h, if_addr.h, if_tunnel.h, genetlink.h, fou.h, neighbour.h, mpls.h, lwtunnel.h, nexthop.h, filter.h), under their names there. */
 
 export const AF_UNSPEC = 0
 export const AF_INET = 2
@@ -21,6 +21,7 @@ export const SO_SNDBUFFORCE = 32
 export const SO_RCVBUFFORCE = 33
 
 export const NETLINK_ROUTE = 0
+export const NETLINK_GENERIC = 16
 export const SOL_NETLINK = 270
 export const NETLINK_ADD_MEMBERSHIP = 1
 export const NETLINK_CAP_ACK = 10
@@ -112,7 +113,34 @@ export const IFLA_GRE_LOCAL = 6
 export const IFLA_GRE_REMOTE = 7
 export const IFLA_GRE_TTL = 8
 export const IFLA_GRE_FLAGS = 13
+export const IFLA_IPTUN_LOCAL = 2
+export const IFLA_IPTUN_REMOTE = 3
+export const IFLA_IPTUN_TTL = 4
+export const IFLA_IPTUN_FLAGS = 8
+export const IFLA_IPTUN_PROTO = 9
+export const IFLA_IPTUN_ENCAP_TYPE = 15
+export const IFLA_IPTUN_ENCAP_FLAGS = 16
+export const IFLA_IPTUN_ENCAP_DPORT = 18
+export const TUNNEL_ENCAP_FOU = 1
+export const TUNNEL_ENCAP_FLAG_CSUM6 = 2
 export const IP6_TNL_F_IGN_ENCAP_LIMIT = 1
+export const IPPROTO_MPLS = 137
+
+export const GENL_HDRLEN = 4
+export const GENL_ID_CTRL = 16
+export const CTRL_CMD_GETFAMILY = 3
+export const CTRL_ATTR_FAMILY_ID = 1
+export const CTRL_ATTR_FAMILY_NAME = 2
+export const FOU_CMD_ADD = 1
+export const FOU_CMD_DEL = 2
+export const FOU_CMD_GET = 3
+export const FOU_ATTR_PORT = 1
+export const FOU_ATTR_AF = 2
+export const FOU_ATTR_IPPROTO = 3
+export const FOU_ATTR_TYPE = 4
+export const FOU_ATTR_LOCAL_V4 = 6
+export const FOU_ATTR_LOCAL_V6 = 7
+export const FOU_ENCAP_DIRECT = 1
 
 /** Marks our addresses, proxies and routes: what bagpipe-bgp marks its routes by. */
 export const PROTOCOL = 19
@@ -206,7 +234,9 @@ export const EEXIST = 17
 export const ENOBUFS = 105
 export const EAGAIN = 11
 export const ENODEV = 19
+export const EINVAL = 22
 export const EOPNOTSUPP = 95
 export const EAFNOSUPPORT = 97
+export const EADDRINUSE = 98
 export const ENETDOWN = 100
 export const EADDRNOTAVAIL = 99

@@ -13,6 +13,7 @@ import type { Entry, HeldSetting } from '../model.ts'
 import { Changer } from './change.ts'
 import { DeviceChanger } from './change-device.ts'
 import type { Resilience } from './encode-nexthop.ts'
+import { Fou } from './fou.ts'
 import { Links } from './links.ts'
 import { look } from './look.ts'
 import { Monitor } from './monitor.ts'
@@ -46,6 +47,7 @@ export class LinuxDriver implements Driver {
   private readonly links = new Links(this.questions)
   private readonly others = new Others(this.questions, this.links)
   private readonly sysctls = new Sysctls()
+  private readonly fou = new Fou()
   private readonly multipath: Multipath
   private readonly routes: Routes
   private readonly changer: Changer
@@ -66,7 +68,7 @@ export class LinuxDriver implements Driver {
     const multipath = new Multipath(new Nexthops({ requests, links, resilience, ability }), links)
     this.multipath = multipath
     this.routes = new Routes(links, multipath)
-    this.changer = new Changer(requests, links, sysctls, multipath)
+    this.changer = new Changer(requests, links, sysctls, multipath, this.fou)
     this.deviceChanger = new DeviceChanger({ requests, links, sysctls, multipath, routes: this.routes })
   }
 
@@ -132,7 +134,7 @@ export class LinuxDriver implements Driver {
 
   *observe(device: string): Generator<readonly Sighting[], void> {
     const link = this.links.get(device)
-    if (link !== undefined) yield* look(link, this.links, this.routes)
+    if (link !== undefined) yield* look(link, this.links, this.routes, this.fou)
   }
 
   sweep(): void {
@@ -157,6 +159,7 @@ export class LinuxDriver implements Driver {
     this.monitor = null
     this.requests.close()
     this.questions.close()
+    this.fou.close()
   }
 
   private pollLater(): void {

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { type Ip, isIpv4 } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
 import { ZERO_MAC } from '../driver.ts'
+import { MPLS_UDP_PORT } from '../ip-entries.ts'
 import { kernelKind, type LinkEntry } from '../layout.ts'
-import type { Bridge, Flood, LocalMac, Neighbour, Port, RemoteMac, Veth } from '../model.ts'
+import type { Bridge, Flood, LocalMac, Neighbour, Port, RemoteMac, Tunnel, Veth } from '../model.ts'
 import * as k from './constants.ts'
 import type { Writer } from './message.ts'
 
@@ -140,12 +141,9 @@ function writeTraits(writer: Writer, entry: LinkEntry): void {
     case 'vrf':
       writer.attributeU32(k.IFLA_VRF_TABLE, entry.table)
       return
-    case 'gre':
-      writer.attributeIp(k.IFLA_GRE_LOCAL, entry.local)
-      writer.attributeIp(k.IFLA_GRE_REMOTE, entry.remote)
-      writer.attributeU8(k.IFLA_GRE_TTL, TUNNEL_HOPS)
-      // or IPv6 puts a header before GRE that other machines would have to know
-      if (!isIpv4(entry.local)) writer.attributeU32(k.IFLA_GRE_FLAGS, k.IP6_TNL_F_IGN_ENCAP_LIMIT)
+    case 'tunnel':
+      if (entry.encapsulation === 'gre') writeGre(writer, entry)
+      else writeUdp(writer, entry)
       return
     case 'veth': {
       const peer = writer.nest(k.VETH_INFO_PEER)
@@ -157,6 +155,27 @@ function writeTraits(writer: Writer, entry: LinkEntry): void {
     default:
       entry satisfies never
   }
+}
+
+function writeGre(writer: Writer, { local, remote }: Tunnel): void {
+  writer.attributeIp(k.IFLA_GRE_LOCAL, local)
+  writer.attributeIp(k.IFLA_GRE_REMOTE, remote)
+  writer.attributeU8(k.IFLA_GRE_TTL, TUNNEL_HOPS)
+  // or IPv6 puts a header before GRE that other machines would have to know
+  if (!isIpv4(local)) writer.attributeU32(k.IFLA_GRE_FLAGS, k.IP6_TNL_F_IGN_ENCAP_LIMIT)
+}
+
+/** The source port, which is left to the kernel, tells flows apart (RFC 7510 §3). */
+function writeUdp(writer: Writer, { local, remote }: Tunnel): void {
+  writer.attributeIp(k.IFLA_IPTUN_LOCAL, local)
+  writer.attributeIp(k.IFLA_IPTUN_REMOTE, remote)
+  writer.attributeU8(k.IFLA_IPTUN_TTL, TUNNEL_HOPS)
+  // of IPv6 tunnels, only those for any protocol carry MPLS
+  writer.attributeU8(k.IFLA_IPTUN_PROTO, isIpv4(local) ? k.IPPROTO_MPLS : 0)
+  if (!isIpv4(local)) writer.attributeU32(k.IFLA_IPTUN_FLAGS, k.IP6_TNL_F_IGN_ENCAP_LIMIT)
+  writer.attributeU16(k.IFLA_IPTUN_ENCAP_TYPE, k.TUNNEL_ENCAP_FOU)
+  writer.attributeU16(k.IFLA_IPTUN_ENCAP_FLAGS, isIpv4(local) ? 0 : k.TUNNEL_ENCAP_FLAG_CSUM6)
+  writer.attributePort(k.IFLA_IPTUN_ENCAP_DPORT, MPLS_UDP_PORT)
 }
 
 /** Gives a link its mark and the options of ours that can be changed, and sets it up. */

@@ -4,7 +4,7 @@ import { ALIAS_PREFIX, type Entry } from '../model.ts'
 import * as k from './constants.ts'
 import { dumpLinks, getLink } from './encode.ts'
 import type { Message } from './message.ts'
-import { isGre, type RawLink, readLink, readLinkName } from './observe.ts'
+import { isTunnel, type RawLink, readLink, readLinkName } from './observe.ts'
 import { dump, exhaust, type Requests } from './requests.ts'
 import {
   fits,
@@ -133,5 +133,5 @@ export function portSettingsOf(link: Pick<Link, 'name' | 'alias'>) {
 /** What the settings of a link of ours have to be. */
 export function settingsOf({ name, kind }: Pick<Link, 'name' | 'kind'>) {
   if (kind === 'vrf') return vrfSettings(name)
-  return isGre({ kind }) ? mplsInput(name) : []
+  return isTunnel({ kind }) ? mplsInput(name) : []
 }

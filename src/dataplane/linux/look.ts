@@ -2,6 +2,7 @@ import type { Link, Sighting } from '../driver.ts'
 import * as k from './constants.ts'
 import { dumpFdb, dumpNeighbours } from './encode.ts'
 import { dumpAddresses, dumpProxies, dumpRoutes } from './encode-ip.ts'
+import type { Fou } from './fou.ts'
 import type { Links } from './links.ts'
 import type { Message, Writer } from './message.ts'
 import { readNeighbour } from './observe.ts'
@@ -13,7 +14,7 @@ import { fits, hasMpls, mplsInput } from './sysctl.ts'
 type Steps = Generator<readonly Sighting[], void>
 
 /** All that the kernel holds for one interface of what we keep, a chunk a step. */
-export function* look(link: Link, links: Links, routes: Routes): Steps {
+export function* look(link: Link, links: Links, routes: Routes, fou: Fou): Steps {
   const { name, index, kind, master, table, routing } = link
   const fdb = (message: Message) => readNeighbour(message, links)?.sighting
   const address = (message: Message) => readAddress(message, links)
@@ -32,6 +33,8 @@ export function* look(link: Link, links: Links, routes: Routes): Steps {
     }
   }
   if (table !== null) yield* routesOf(link, routes)
+  if (name === 'lo')
+    yield fou.addresses().map((ip) => ({ entry: { kind: 'udp-port', device: 'lo', ip }, marked: false }))
   if (name === 'lo' && hasMpls()) {
     const route = (message: Message) => routes.read(message)
     yield* dumped(name, k.RTM_GETROUTE, (writer) => dumpRoutes(writer, k.AF_MPLS, null), route)

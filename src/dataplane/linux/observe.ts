@@ -1,5 +1,6 @@
 import type { Ip } from '../../values/address.ts'
 import { type Link, type Sighting, ZERO_MAC } from '../driver.ts'
+import { MPLS_UDP_PORT } from '../ip-entries.ts'
 import type { LocalMac } from '../model.ts'
 import * as k from './constants.ts'
 import { Attributes, type Message } from './message.ts'
@@ -125,6 +126,7 @@ export function readLink({ bytes, start, end }: Message): RawLink {
     peer: null,
     mac: null,
     lower: 0,
+    encapsulation: null,
     table: null,
     port: null,
     tuned: true,
@@ -158,6 +160,7 @@ function readLinkInfo(info: Attributes, link: Writable<RawLink>): void {
     else if (info.type === k.IFLA_INFO_DATA && link.kind === 'bridge') readBridge(info.nested(), link)
     else if (info.type === k.IFLA_INFO_DATA && link.kind === 'vrf') readVrf(info.nested(), link)
     else if (info.type === k.IFLA_INFO_DATA && isGre(link)) readGre(info.nested(), link)
+    else if (info.type === k.IFLA_INFO_DATA && isTunnel(link)) readIpTunnel(info.nested(), link)
     else if (info.type === k.IFLA_INFO_SLAVE_DATA && link.slaveKind === 'bridge')
       readPort(info.nested(), link)
   }
@@ -180,7 +183,12 @@ function readBridge(data: Attributes, link: Writable<RawLink>): void {
   }
 }
 
-export function isGre({ kind }: Pick<Link, 'kind'>): boolean {
+/** Whether it is of a kind that our tunnels are of. */
+export function isTunnel({ kind }: Pick<Link, 'kind'>): boolean {
+  return isGre({ kind }) || kind === 'ipip' || kind === 'ip6tnl'
+}
+
+function isGre({ kind }: Pick<Link, 'kind'>): boolean {
   return kind === 'gre' || kind === 'ip6gre'
 }
 
@@ -189,10 +197,23 @@ function readVrf(data: Attributes, link: Writable<RawLink>): void {
 }
 
 function readGre(data: Attributes, link: Writable<RawLink>): void {
+  link.encapsulation = 'gre'
   while (data.next()) {
     if (data.type === k.IFLA_GRE_LOCAL) link.local = data.octets() as Ip
     else if (data.type === k.IFLA_GRE_REMOTE) link.peer = data.octets() as Ip
   }
+}
+
+function readIpTunnel(data: Attributes, link: Writable<RawLink>): void {
+  let type = 0
+  let port = 0
+  while (data.next()) {
+    if (data.type === k.IFLA_IPTUN_LOCAL) link.local = data.octets() as Ip
+    else if (data.type === k.IFLA_IPTUN_REMOTE) link.peer = data.octets() as Ip
+    else if (data.type === k.IFLA_IPTUN_ENCAP_TYPE) type = data.u16()
+    else if (data.type === k.IFLA_IPTUN_ENCAP_DPORT) port = data.network()
+  }
+  if (type === k.TUNNEL_ENCAP_FOU && port === MPLS_UDP_PORT) link.encapsulation = 'udp'
 }
 
 function readPort(data: Attributes, link: Writable<RawLink>): void {

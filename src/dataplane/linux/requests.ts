@@ -29,8 +29,12 @@ export class Requests implements Batch {
   readonly writer = new Writer()
   /** What notifications of the changes asked for here are told by; 0 before the first answer. */
   port = 0
-  private readonly socket = new NetlinkSocket()
+  private readonly socket: NetlinkSocket
   private sequence = 0
+
+  constructor(protocol?: number) {
+    this.socket = new NetlinkSocket(protocol === undefined ? {} : { protocol })
+  }
 
   begin(type: number, flags: number): void {
     this.writer.begin(type, flags, ++this.sequence)
@@ -81,6 +85,8 @@ export class Requests implements Batch {
 }
 
 export interface Dump {
+  /** `NETLINK_ROUTE` when not given. */
+  readonly protocol?: number
   readonly type: number
   /** Writes the request's payload. */
   readonly write: (writer: Writer) => void
@@ -91,9 +97,9 @@ export interface Dump {
 }
 
 /** A dump on a socket of its own, one step a datagram. */
-export function* dump({ type, write, visit, nothing = [] }: Dump): Generator<undefined, void> {
+export function* dump({ protocol, type, write, visit, nothing = [] }: Dump): Generator<undefined, void> {
   const writer = new Writer()
-  const socket = new NetlinkSocket()
+  const socket = new NetlinkSocket(protocol === undefined ? {} : { protocol })
   try {
     for (let sequence = 1, again = true; again; sequence++) {
       again = false

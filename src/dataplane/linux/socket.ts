@@ -27,6 +27,8 @@ const RECEIVE_BYTES = 64 * 1024
 const DEFAULT_BUFFER_BYTES = 4 << 20
 
 export interface NetlinkSocketOptions {
+  /** `NETLINK_ROUTE` when not given. */
+  readonly protocol?: number
   /** Multicast groups to listen to. */
   readonly groups?: readonly number[]
   /** How much the kernel keeps for us until we read it. */
@@ -36,15 +38,19 @@ export interface NetlinkSocketOptions {
 /** What one `receive` came to: bytes in `bytes`, nothing there, or messages lost for want of buffer. */
 export type Received = number | 'nothing' | 'overrun'
 
-/** A route netlink socket of the network namespace that the thread is in when it is made. */
+/** A netlink socket of the network namespace that the thread is in when it is made. */
 export class NetlinkSocket {
   /** What was received last. */
   readonly bytes = Buffer.alloc(RECEIVE_BYTES)
   private readonly fd: number
 
-  constructor({ groups = [], bufferBytes = DEFAULT_BUFFER_BYTES }: NetlinkSocketOptions = {}) {
+  constructor({
+    protocol = NETLINK_ROUTE,
+    groups = [],
+    bufferBytes = DEFAULT_BUFFER_BYTES,
+  }: NetlinkSocketOptions = {}) {
     const type = SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK
-    this.fd = libc.checked(libc.socket(AF_NETLINK, type, NETLINK_ROUTE), 'netlink socket')
+    this.fd = libc.checked(libc.socket(AF_NETLINK, type, protocol), 'netlink socket')
     this.reserve(bufferBytes)
     for (const option of [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK]) {
       libc.checked(this.option(SOL_NETLINK, option, 1), `netlink option ${option}`)
