@@ -8,6 +8,7 @@ import {
   type HeldSetting,
   type Interface,
   type LocalMac,
+  type NextHop,
 } from './model.ts'
 
 /** Why entries were refused, by their position in the batch. */
@@ -89,6 +90,8 @@ export interface Driver {
   isLabelTaken(label: number): boolean
   /** Whether a VRF has that routing table, or somebody else has routes in it. */
   isTableTaken(table: number): boolean
+  /** How the machine itself sends to an address; null where it does not, or in a way that is no hop. */
+  wayTo(ip: Ip): NextHop | null
   /** What is enslaved to a bridge or VRF. */
   portsOf(master: string): readonly Link[]
   /** The links that carry our mark. */

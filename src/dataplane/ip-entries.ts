@@ -120,6 +120,9 @@ export interface Hop {
   readonly weight: number
 }
 
+/** How this machine sends to an address by its main table. */
+export type NextHop = Pick<Hop, 'device' | 'via' | 'labels'>
+
 /** A route of a VRF, by which also packets from other VRFs and from the core go. */
 export interface Route {
   readonly kind: 'route'

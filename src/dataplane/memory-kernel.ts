@@ -12,7 +12,7 @@ import {
 } from './driver.ts'
 import { kernelKind, type LinkEntry, type TableEntry } from './layout.ts'
 import { isIpTableEntry, MemoryIp } from './memory-ip.ts'
-import type { Flood, LocalMac, Neighbour, Port, RemoteMac, Veth, VrfPort } from './model.ts'
+import type { Flood, LocalMac, Neighbour, NextHop, Port, RemoteMac, Veth, VrfPort } from './model.ts'
 
 type Held<E> = Map<Mac | string, { readonly entry: E; readonly marked: boolean }>
 
@@ -34,6 +34,8 @@ export class Refusal extends Error {}
 export class MemoryKernel {
   readonly links = new Map<string, MemoryLink>()
   readonly ip: MemoryIp
+  /** The main table. */
+  readonly ways = new Map<Ip, NextHop>()
   private readonly notify: (notice: Notice) => void
   private lastIndex = 0
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { Ip } from '../values/address.ts'
 import { isPlaced, linkStep } from './diff.ts'
 import {
   type Driver,
@@ -14,7 +15,7 @@ import {
 } from './driver.ts'
 import { type DeviceEntry, isPortEntry, type LinkEntry, type PortEntry, type TableEntry } from './layout.ts'
 import { floodKey, MemoryKernel, Refusal } from './memory-kernel.ts'
-import { type Entry, type HeldSetting, type Port, same } from './model.ts'
+import { type Entry, type HeldSetting, type NextHop, type Port, same } from './model.ts'
 
 const CHUNK = 256
 
@@ -148,6 +149,10 @@ export class MemoryDriver implements Driver {
 
   isTableTaken(table: number): boolean {
     return [...this.kernel.links.values()].some((link) => link.table === table)
+  }
+
+  wayTo(ip: Ip): NextHop | null {
+    return this.kernel.ways.get(ip) ?? null
   }
 
   portsOf(master: string): Link[] {

@@ -1,6 +1,6 @@
 import { formatIp, type Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
-import { type IpEntry, MPLS_UDP_PORT } from './ip-entries.ts'
+import { type IpEntry, MPLS_UDP_PORT, type NextHop } from './ip-entries.ts'
 
 export type {
   Address,
@@ -10,6 +10,7 @@ export type {
   IpEntry,
   LabelRoute,
   MplsInterface,
+  NextHop,
   ProxyNeighbour,
   Route,
   Tunnel,
@@ -285,4 +286,7 @@ export interface Dataplane {
   isLabelTaken(label: number): boolean
   /** Whether a VRF has that routing table, or somebody else has routes in it. */
   isTableTaken(table: number): boolean
+  /** How the machine itself sends to an address, null where it does not; `changed` is told whenever that changes, until `unfollow`. */
+  follow(ip: Ip, changed: (way: NextHop | null) => void): NextHop | null
+  unfollow(ip: Ip): void
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
+import type { Ip } from '../values/address.ts'
 import type { Device } from './device.ts'
 import { Devices } from './devices.ts'
 import type { Driver } from './driver.ts'
@@ -12,12 +13,14 @@ import {
   type EntryStatus,
   type HeldSetting,
   type Interface,
+  type NextHop,
   type Status,
   same,
 } from './model.ts'
 import { Notices } from './notices.ts'
 import { Resync } from './resync.ts'
 import { Statuses } from './statuses.ts'
+import { Underlay } from './underlay.ts'
 import { Verifier } from './verifier.ts'
 import { Waiter } from './waiter.ts'
 import { Work } from './work.ts'
@@ -45,6 +48,7 @@ export class Reconciler implements Dataplane {
   private readonly work: Work
   readonly verifier: Verifier
   private readonly resync: Resync
+  private readonly underlay: Underlay
   private readonly waiters = new Map<Waiter, (open: EntryStatus[]) => void>()
   private leaving: { readonly entries: readonly Entry[]; readonly resolve: () => void }[] = []
   private running = false
@@ -57,6 +61,7 @@ export class Reconciler implements Dataplane {
     this.clock = clock
     this.driver = driver
     this.log = log
+    this.underlay = new Underlay(clock, driver)
     this.exceptions = new Exceptions(clock, (entry) => this.retry(entry))
     this.devices = new Devices({
       clock,
@@ -104,6 +109,7 @@ export class Reconciler implements Dataplane {
     this.resync.stop()
     this.verifier.stop()
     this.exceptions.stop()
+    this.underlay.stop()
     this.cancelDoubt?.()
     for (const waiter of this.waiters.keys()) this.tell(waiter, (entry) => this.statuses.of(entry))
   }
@@ -181,6 +187,14 @@ export class Reconciler implements Dataplane {
 
   isTableTaken(table: number): boolean {
     return this.driver.isTableTaken(table)
+  }
+
+  follow(ip: Ip, changed: (way: NextHop | null) => void): NextHop | null {
+    return this.underlay.follow(ip, changed)
+  }
+
+  unfollow(ip: Ip): void {
+    this.underlay.unfollow(ip)
   }
 
   counts(): Counts {

@@ -1,6 +1,6 @@
 import { TunnelType } from '../bgp/constants.ts'
 import type { Prefix } from '../bgp/nlri/prefix.ts'
-import type { Dataplane, Encapsulation, Hop, Tunnel, VrfPort } from '../dataplane/model.ts'
+import type { Dataplane, Encapsulation, Hop, NextHop, Tunnel, VrfPort } from '../dataplane/model.ts'
 import { formatIp, type Ip, isIpv4, mapped } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
 import { type NetworkEntry, type Place, projectVrf } from './project.ts'
@@ -79,12 +79,21 @@ interface Used {
   users: number
 }
 
+interface Followed {
+  /** How the machine itself sends there. */
+  way: NextHop | null
+  users: number
+}
+
 /** What the VRFs of a machine share: the way into the core, tunnels as long as routes need them, and who has which label. */
 export class Core implements CoreFacts {
   readonly config: CoreConfig
   private readonly dataplane: Dataplane
   private readonly used = new Map<string, Used>()
   private readonly sites = new Map<number, Site[]>()
+  /** Provider edges that packets go to by an interface, and how. */
+  private readonly followed = new Map<Ip, Followed>()
+  private readonly listeners = new Set<(remote: Ip) => void>()
 
   constructor(config: CoreConfig, dataplane: Dataplane) {
     this.config = config
@@ -143,9 +152,14 @@ export class Core implements CoreFacts {
     const { remote, by } = way
     const { carrier } = this.config
     if ('interface' in carrier) {
+      const followed = this.follow(remote)
+      followed.users++
+      // it may be behind a router, or at the end of a label-switched path; what leaves by another interface is taken for a neighbour
+      const way = followed.way?.device === carrier.interface ? followed.way : null
+      const next = way?.via ?? remote
       // An IPv6 route has no IPv4 gateway, but takes the mapped address for one.
-      const via = isIpv4(prefix) ? remote : mapped(remote)
-      return { device: carrier.interface, via, labels: [label], weight: 1 }
+      const via = isIpv4(prefix) ? next : mapped(next)
+      return { device: carrier.interface, via, labels: [...(way?.labels ?? []), label], weight: 1 }
     }
     for (const encapsulation of tunnelsOf(by, carrier.tunnels)) {
       const used = ensure(this.used, keyOf(encapsulation, remote), () => this.tunnel(encapsulation, remote))
@@ -158,7 +172,7 @@ export class Core implements CoreFacts {
 
   release({ remote, by }: Way): void {
     const { carrier } = this.config
-    if ('interface' in carrier) return
+    if ('interface' in carrier) return this.unfollow(remote)
     for (const encapsulation of tunnelsOf(by, carrier.tunnels)) {
       const key = keyOf(encapsulation, remote)
       const used = this.used.get(key)
@@ -167,6 +181,34 @@ export class Core implements CoreFacts {
       this.dataplane.unwant(used.port)
       this.dataplane.unwant(used.tunnel)
     }
+  }
+
+  /** Calls `listener` when the way to a provider edge has become another one, so that what goes there is to be held anew. */
+  listen(listener: (remote: Ip) => void): void {
+    this.listeners.add(listener)
+  }
+
+  unlisten(listener: (remote: Ip) => void): void {
+    this.listeners.delete(listener)
+  }
+
+  private follow(remote: Ip): Followed {
+    const known = this.followed.get(remote)
+    if (known !== undefined) return known
+    const followed: Followed = { way: null, users: 0 }
+    this.followed.set(remote, followed)
+    followed.way = this.dataplane.follow(remote, (way) => {
+      followed.way = way
+      for (const listener of this.listeners) listener(remote)
+    })
+    return followed
+  }
+
+  private unfollow(remote: Ip): void {
+    const followed = this.followed.get(remote)
+    if (followed === undefined || --followed.users > 0) return
+    this.followed.delete(remote)
+    this.dataplane.unfollow(remote)
   }
 
   private get own(): Carriage {

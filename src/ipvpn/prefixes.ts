@@ -49,6 +49,11 @@ export class Prefixes {
   private readonly gateways = new Map<Ip, number>()
   private readonly known = new Map<string, Known>()
 
+  private readonly wayChanged = (remote: Ip): void => {
+    for (const known of this.known.values())
+      if (known.held.some((way) => way.remote === remote)) this.refresh(known)
+  }
+
   /** `endpoints` are those of the VRF, as a live view. */
   constructor(place: Place, core: Core, dataplane: Dataplane, endpoints: ReadonlyMap<string, Endpoint>) {
     this.place = place
@@ -62,6 +67,15 @@ export class Prefixes {
       siteOf: (label, ip) => core.siteOf(label, ip),
       isGateway: ({ ip, length }) => length === ip.length * 8 && this.gateways.has(ip),
     }
+  }
+
+  /** Heeds from now on which ways packets to other provider edges take. */
+  start(): void {
+    this.core.listen(this.wayChanged)
+  }
+
+  stop(): void {
+    this.core.unlisten(this.wayChanged)
   }
 
   /** Takes in an endpoint; `before` is what it was until now. */

@@ -69,6 +69,7 @@ export class Vrf implements Subscriber {
     this.imports = new Imports(speaker, this)
     this.source = localSource(config.name)
     this.prefixes = new Prefixes(config, core, dataplane, this.endpoints)
+    this.prefixes.start()
   }
 
   /** Entries for the VRF itself, wanted from the first endpoint to the last. */
@@ -142,6 +143,7 @@ export class Vrf implements Subscriber {
     for (const endpoint of [...this.endpoints.values()]) this.removeEndpoint(endpoint)
     this.imports.set(new Set())
     this.forgetStrangers()
+    this.prefixes.stop()
   }
 
   routeChanged(route: Route): void {

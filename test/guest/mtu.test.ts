@@ -44,24 +44,22 @@ describe.each(WAYS)('mpls_interface = %s', (mplsInterface, mtu) => {
   test('TCP gets through, by what it learns of the MTU', async () => {
     const octets = 100_000
     const address = `("${ipv4}", 9000)`
-    const server = nodes.lab.exec(
-      nodes.vms.get(2)!,
-      ...['python3', '-c'],
-      `import socket\ns=socket.create_server(${address})\nc=s.accept()[0]\nn=0\nwhile d:=c.recv(65536): n+=len(d)\nprint(n)`,
+    const python = (vm: number, ...lines: readonly string[]) =>
+      nodes.lab.exec(nodes.vms.get(vm)!, 'python3', '-c', ['import socket, time', ...lines].join('\n'))
+    const server = python(
+      2,
+      `connection = socket.create_server(${address}).accept()[0]`,
+      'received = 0',
+      'while data := connection.recv(65536): received += len(data)',
+      'print(received)',
     )
-    await nodes.lab.eventually('the client is done', async () => {
-      const said = await nodes.lab
-        .exec(
-          nodes.vms.get(1)!,
-          ...['python3', '-c'],
-          `import socket\nc=socket.create_connection(${address},5)\nc.sendall(b"x"*${octets})\nc.close()`,
-        )
-        .then(
-          () => null,
-          ({ message }: Error) => message,
-        )
-      return said === null ? { value: true } : { seen: said }
-    })
+    await python(
+      1,
+      'while True:',
+      `  try: connection = socket.create_connection(${address}, 5); break`,
+      '  except OSError: time.sleep(0.2)',
+      `connection.sendall(b"x" * ${octets})`,
+    )
     expect((await server).trim()).toBe(`${octets}`)
   })
 

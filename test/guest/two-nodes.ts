@@ -26,15 +26,17 @@ export class TwoNodes {
   private readonly daemons: Daemon[] = []
   private readonly mplsInterface: string
 
-  constructor(mplsInterface: string, vms: readonly number[]) {
+  /** `join` connects the two, whose addresses are `10.0.n.1` then. */
+  constructor(mplsInterface: string, vms: readonly number[], join?: (hosts: readonly Host[]) => void) {
     this.mplsInterface = mplsInterface
     this.hosts = [1, 2].map((n) => ({
       name: `pe${n}`,
       namespace: this.lab.addNamespace(`pe${n}`),
-      address: `10.0.0.${n}`,
+      address: join === undefined ? `10.0.0.${n}` : `10.0.${n}.1`,
     }))
     const [one, two] = this.hosts as [Host, Host]
-    addCable([one.namespace, 'core'], [two.namespace, 'core'])
+    if (join === undefined) addCable([one.namespace, 'core'], [two.namespace, 'core'])
+    else join(this.hosts)
     for (const { namespace, address } of this.hosts) ip(namespace, `address add ${address}/24 dev core`)
     for (const n of vms) {
       const vm = this.lab.addNamespace(`vm${n}`)

@@ -343,6 +343,49 @@ describe('routes for one prefix', () => {
   })
 })
 
+describe('a provider edge behind routers of the core', () => {
+  const to = (prefix: string) =>
+    routes(a)
+      .find((text) => text.startsWith(`${prefix} `))
+      ?.split(' by ')[1]
+  const way = (via: string | null, labels: number[] = [], device = 'mpls0') =>
+    a.driver.kernel.ways.set(ip(C), { device, via: via === null ? null : ip(via), labels })
+
+  beforeEach(async () => {
+    await a.attach(request('192.168.10.1/24'))
+    await a.attach(request('2001:db8::1/64'))
+  })
+
+  test('is reached by the gateway and the labels that the main table has for it', () => {
+    way('10.77.0.254', [17])
+    hear('10.9.0.0/16', C, 30)
+    hear('2001:db8:9::/64', C, 31)
+    expect(to('10.9.0.0/16')).toBe('mpls0 via 10.77.0.254 label 17 label 30')
+    expect(to('2001:db8:9::/64')).toBe('mpls0 via ::ffff:a4d:fe label 17 label 31')
+    expect(a.isInStep).toBe(true)
+  })
+
+  test('is reached otherwise soon after the main table has become another', () => {
+    hear('10.9.0.0/16', C, 30)
+    expect(to('10.9.0.0/16')).toBe('mpls0 via 10.77.0.13 label 30')
+    way('10.77.0.254', [17])
+    clock.advance(1000)
+    expect(to('10.9.0.0/16')).toBe('mpls0 via 10.77.0.254 label 17 label 30')
+    way('10.77.0.253')
+    clock.advance(1000)
+    expect(to('10.9.0.0/16')).toBe('mpls0 via 10.77.0.253 label 30')
+    way(null)
+    clock.advance(1000)
+    expect(to('10.9.0.0/16')).toBe('mpls0 via 10.77.0.13 label 30')
+  })
+
+  test('is taken for a neighbour where the main table leads to another interface', () => {
+    way('192.0.2.254', [], 'eth0')
+    hear('10.9.0.0/16', C, 30)
+    expect(to('10.9.0.0/16')).toBe('mpls0 via 10.77.0.13 label 30')
+  })
+})
+
 describe('VRFs of one host', () => {
   const green = { instanceId: 'green', ...second, importTargets: [RED], exportTargets: [BLUE] }
   const red = { importTargets: [BLUE], exportTargets: [RED] }

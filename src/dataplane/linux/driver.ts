@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts'
+import type { Ip } from '../../values/address.ts'
 import {
   type Driver,
   isOurs,
@@ -9,7 +10,7 @@ import {
   type Sighting,
 } from '../driver.ts'
 import type { DeviceEntry, TableEntry } from '../layout.ts'
-import type { Entry, HeldSetting } from '../model.ts'
+import type { Entry, HeldSetting, NextHop } from '../model.ts'
 import { Changer } from './change.ts'
 import { DeviceChanger } from './change-device.ts'
 import type { Resilience } from './encode-nexthop.ts'
@@ -113,6 +114,10 @@ export class LinuxDriver implements Driver {
 
   isLabelTaken(label: number): boolean {
     return this.others.isLabelTaken(label)
+  }
+
+  wayTo(ip: Ip): NextHop | null {
+    return this.others.wayTo(ip)
   }
 
   isTableTaken(table: number): boolean {

@@ -132,6 +132,14 @@ export function getLabel(batch: Batch, label: number): void {
   batch.end()
 }
 
+/** Asks by which route the machine itself sends to an address. */
+export function getRoute(batch: Batch, ip: Ip): void {
+  batch.begin(k.RTM_GETROUTE, 0)
+  rtmsg(batch.writer, { family: ipFamily(ip), length: ip.length * 8, table: k.RT_TABLE_UNSPEC, protocol: 0 })
+  batch.writer.attributeIp(k.RTA_DST, ip)
+  batch.end()
+}
+
 /** The rest of a dump request for routes of one family: of one table or of all, or for labels of none; `protocol` 0 is for those of all. */
 export function dumpRoutes(
   writer: Writer,

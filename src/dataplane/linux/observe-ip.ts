@@ -1,6 +1,6 @@
 import { type Ip, isIpv4 } from '../../values/address.ts'
 import type { Sighting } from '../driver.ts'
-import type { Hop, Route } from '../model.ts'
+import type { Hop, NextHop, Route } from '../model.ts'
 import * as k from './constants.ts'
 import { NOBODY } from './encode-ip.ts'
 import { Attributes, type Message } from './message.ts'
@@ -85,6 +85,25 @@ export function readGroupedRoute({
   if (group === 0) return undefined
   const prefix = destination.padEnd(octets, '\0') as Ip
   return { route: { table, prefix, prefixLength: bytes.readUInt8(start + 1) }, group }
+}
+
+/** Reads the answer to who asked for the route to an address; null for what is no way to another machine, or not one by labels alone. */
+export function readNextHop(
+  { bytes, start, end }: Message,
+  directory: Pick<RouteDirectory, 'nameOf'>,
+): NextHop | null {
+  if (bytes.readUInt8(start + 7) !== k.RTN_UNICAST) return null
+  const hop = new RawHop()
+  let encapsulation = k.LWTUNNEL_ENCAP_MPLS
+  const attributes = new Attributes(bytes, start + k.RTMSG_LENGTH, end)
+  while (attributes.next()) {
+    if (attributes.type === k.RTA_OIF) hop.index = attributes.u32()
+    else if (attributes.type === k.RTA_ENCAP_TYPE) encapsulation = attributes.u16()
+    else hop.read(attributes)
+  }
+  const device = directory.nameOf(hop.index)
+  if (device === undefined || encapsulation !== k.LWTUNNEL_ENCAP_MPLS) return null
+  return { device, via: hop.via, labels: hop.labels }
 }
 
 /** Index of the interface whose settings a RTM_NEWNETCONF tells of; less than 1 for all. */

@@ -1,11 +1,14 @@
+import type { Ip } from '../../values/address.ts'
+import type { NextHop } from '../model.ts'
 import * as k from './constants.ts'
-import { dumpRoutes, getLabel } from './encode-ip.ts'
+import { dumpRoutes, getLabel, getRoute } from './encode-ip.ts'
 import type { Links } from './links.ts'
 import type { Message } from './message.ts'
+import { readNextHop } from './observe-ip.ts'
 import { dump, exhaust, type Requests } from './requests.ts'
 import { hasMpls } from './sysctl.ts'
 
-/** What other programs, or an operator, have of the labels and routing tables of the machine. */
+/** What other programs, or an operator, have of the labels and routes of the machine. */
 export class Others {
   private readonly requests: Requests
   private readonly links: Links
@@ -23,6 +26,15 @@ export class Others {
       isTaken = true
     })
     return isTaken
+  }
+
+  wayTo(ip: Ip): NextHop | null {
+    let way: NextHop | null = null
+    getRoute(this.requests, ip)
+    this.requests.send((message) => {
+      way = readNextHop(message, this.links)
+    })
+    return way
   }
 
   isTableTaken(table: number): boolean {
