@@ -159,7 +159,12 @@ export class Core implements CoreFacts {
       const next = way?.via ?? remote
       // An IPv6 route has no IPv4 gateway, but takes the mapped address for one.
       const via = isIpv4(prefix) ? next : mapped(next)
-      return { device: carrier.interface, via, labels: [...(way?.labels ?? []), label], weight: 1 }
+      return {
+        device: carrier.interface,
+        via,
+        labels: way === null ? [label] : [...way.labels, label],
+        weight: 1,
+      }
     }
     for (const encapsulation of tunnelsOf(by, carrier.tunnels)) {
       const used = ensure(this.used, keyOf(encapsulation, remote), () => this.tunnel(encapsulation, remote))

@@ -1,4 +1,5 @@
 import { maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
+import type { AttributeSet } from '../bgp/rib/attribute-pool.ts'
 import { labelOf } from '../bgp/values/label.ts'
 import type { Dataplane, Hop, Route } from '../dataplane/model.ts'
 import { type Ip, isIpv4 } from '../values/address.ts'
@@ -26,11 +27,11 @@ import {
   whyNotChosen,
 } from './select.ts'
 
-/** What is known of a prefix, and what came of it. */
+/** What is known of a prefix, and what came of it. There are many, most of one route: what is empty is shared. */
 interface Known {
   readonly prefix: Prefix
-  readonly local: Set<Addressed>
-  readonly learned: Set<VpnRoute>
+  local: readonly Addressed[]
+  learned: readonly VpnRoute[]
   wanted: Route | null
   /** Ways to provider edges that `wanted` goes by. */
   held: readonly Way[]
@@ -48,6 +49,8 @@ export class Prefixes {
   /** Addresses of this machine, by the number of endpoints that they are the gateway of. */
   private readonly gateways = new Map<Ip, number>()
   private readonly known = new Map<string, Known>()
+  /** Many routes have the same attributes. */
+  private readonly ways = new WeakMap<AttributeSet, Way>()
 
   private readonly wayChanged = (remote: Ip): void => {
     for (const known of this.known.values())
@@ -84,7 +87,7 @@ export class Prefixes {
     if (gateway !== null) this.countGateway(gateway, 1)
     for (const prefix of prefixesOf(endpoint)) {
       const known = this.of(prefix)
-      known.local.add(endpoint)
+      known.local = [...known.local, endpoint]
       this.refresh(known)
     }
     if (before !== null) this.depart(before)
@@ -96,7 +99,7 @@ export class Prefixes {
     if (gateway !== null) this.countGateway(gateway, -1)
     for (const prefix of prefixesOf(endpoint)) {
       const known = this.of(prefix)
-      known.local.delete(endpoint)
+      known.local = without(known.local, endpoint)
       this.refresh(known)
     }
     this.linksChanged(endpoint)
@@ -105,14 +108,14 @@ export class Prefixes {
   /** Takes a route in, in the place of the one with its key. */
   learn(route: VpnRoute): void {
     const known = this.of(route.nlri)
-    for (const other of known.learned) if (other.key === route.key) known.learned.delete(other)
-    known.learned.add(route)
+    const others = known.learned.filter(({ key }) => key !== route.key)
+    known.learned = others.length === 0 ? [route] : [...others, route]
     this.refresh(known)
   }
 
   unlearn(route: VpnRoute): void {
     const known = this.of(route.nlri)
-    known.learned.delete(route)
+    known.learned = without(known.learned, route)
     this.refresh(known)
   }
 
@@ -156,21 +159,20 @@ export class Prefixes {
   }
 
   private of(prefix: Prefix): Known {
-    const { ip, length } = prefix
     return ensure(this.known, keyOf(prefix), () => ({
-      prefix: { ip, length },
-      local: new Set(),
-      learned: new Set(),
+      prefix,
+      local: NOTHING,
+      learned: NOTHING,
       wanted: null,
-      held: [],
-      proxies: new Set(),
+      held: NOTHING,
+      proxies: NO_PORTS,
     }))
   }
 
   /** The learned routes that forwarding goes by; what is behind a local endpoint is nowhere else. */
   private waysTo({ local, learned }: Known): readonly VpnRoute[] {
     if (chooseLocal(local).length > 0) return []
-    return chooseWays([...learned].filter((route) => unusable(route, this.facts) === null))
+    return chooseWays(learned.filter((route) => unusable(route, this.facts) === null))
   }
 
   private refresh(known: Known): void {
@@ -179,14 +181,14 @@ export class Prefixes {
     const hops = [...this.localHops(known), ...this.hops(known, ways)]
     const nowhere = deadEndHop(prefix, known.local, this.core.deadEnd)
     if (hops.length === 0 && nowhere !== null) hops.push(nowhere)
-    known.held = ways.flatMap((route) => this.wayOf(route) ?? [])
+    known.held = snug(ways.flatMap((route) => this.wayOf(route) ?? []))
     const route = projectRoute(this.place, prefix, hops)
     if (route !== null) this.dataplane.want(route)
     else if (known.wanted !== null) this.dataplane.unwant(known.wanted)
     known.wanted = route
     for (const way of held) this.core.release(way)
     this.refreshProxies(known)
-    if (known.local.size === 0 && known.learned.size === 0) this.known.delete(keyOf(prefix))
+    if (known.local.length === 0 && known.learned.length === 0) this.known.delete(keyOf(prefix))
   }
 
   private localHops({ prefix, local }: Known): Hop[] {
@@ -207,19 +209,35 @@ export class Prefixes {
   private wayOf({ set }: VpnRoute): Way | null {
     const { nextHop: remote } = set
     if (remote === null || remote === this.core.address) return null
-    return { remote, by: this.core.carriageTo(encapsulationsOf(set))! }
+    const known = this.ways.get(set)
+    if (known !== undefined) return known
+    const way = { remote, by: this.core.carriageTo(encapsulationsOf(set))! }
+    this.ways.set(set, way)
+    return way
   }
 
   private refreshProxies(known: Known): void {
     const { prefix, wanted, proxies } = known
     if (isIpv4(prefix.ip) || prefix.length !== hostPrefix(prefix.ip).length) return
     const entries = wanted === null ? [] : projectProxies(prefix.ip, wanted.hops, this.endpoints.values())
-    known.proxies = new Set(entries.map(({ device }) => device))
+    known.proxies = entries.length === 0 ? NO_PORTS : new Set(entries.map(({ device }) => device))
     for (const entry of entries) if (!proxies.has(entry.device)) this.dataplane.want(entry)
     for (const device of proxies)
       if (!known.proxies.has(device))
         this.dataplane.unwant({ kind: 'proxy-neighbour', device, ip: prefix.ip })
   }
+}
+
+const NOTHING: readonly never[] = []
+const NO_PORTS: ReadonlySet<string> = new Set()
+
+function without<T>(all: readonly T[], one: T): readonly T[] {
+  return snug(all.filter((other) => other !== one))
+}
+
+/** The same without the room for more that a list has which has grown. */
+function snug<T>(list: readonly T[]): readonly T[] {
+  return list.length === 0 ? NOTHING : list.slice()
 }
 
 function keyOf({ ip, length }: Prefix): string {

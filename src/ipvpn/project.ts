@@ -131,7 +131,10 @@ export function projectRoute(
 ): Route | null {
   const different = new Map(hops.map((hop) => [`${hop.device} ${hop.via} ${hop.labels.join('/')}`, hop]))
   if (different.size === 0) return null
-  return { kind: 'route', device, table, prefix: ip, prefixLength: length, hops: [...different.values()] }
+  const [only] = different.values()
+  // a list of one takes no room for more
+  const all = different.size === 1 ? [only!] : [...different.values()]
+  return { kind: 'route', device, table, prefix: ip, prefixLength: length, hops: all }
 }
 
 /** The ports whose VMs ask for an IPv6 address that is not behind them: it is on their link as they see it. */
