@@ -1,10 +1,11 @@
 import { z } from 'zod'
-import { askIp } from './ip-batch.ts'
+import { askBridge, askIp } from './ip-batch.ts'
 import { run } from './namespace.ts'
 
 const fdbEntries = z.array(
   z.object({
     mac: z.string(),
+    ifname: z.string(),
     dst: z.string().optional(),
     vni: z.number().optional(),
     master: z.string().optional(),
@@ -42,11 +43,14 @@ const links = z.array(
   }),
 )
 
-export type FdbEntry = z.infer<typeof fdbEntries>[number]
+export type FdbEntry = Omit<z.infer<typeof fdbEntries>[number], 'ifname'>
 
 /** What iproute2 says of the kernel: an independent witness. */
 export const iproute = {
-  fdb: (device: string): FdbEntry[] => fdbEntries.parse(json(`bridge -j fdb show dev ${device}`)),
+  fdb: (device: string): FdbEntry[] =>
+    fdbEntries
+      .parse(askBridge('fdb show'))
+      .flatMap(({ ifname, ...entry }) => (ifname === device ? [entry] : [])),
   neighbours: (device: string) => neighbours.parse(json(`ip -j neigh show dev ${device} nud all`)),
   links: () => links.parse(askIp('link show')),
   link: (name: string) => iproute.links().find((link) => link.ifname === name),
