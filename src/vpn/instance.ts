@@ -100,8 +100,9 @@ export function instanceState(instance: Instance): InstanceState {
     })),
   }
   if (instance.type === 'ipvpn') {
-    const { table, device } = instance.vrf.config
-    return { type: 'ipvpn', ...shared, table, device }
+    const { config, readvertisement } = instance.vrf
+    const { table, device } = config
+    return { type: 'ipvpn', ...shared, table, device, readvertise: readvertisement.terms }
   }
   const { evpn, vniGiven, suffix } = instance
   const { vni, devices } = evpn.config

@@ -242,6 +242,7 @@ class Storm {
       sticky: false,
       hashOrder: 0,
       advertiseSubnet: isIpVpn && endpoint >= ENDPOINTS - 1,
+      readvertise: null,
       description: undefined,
       instanceDescription: undefined,
       ...this.traitsOf(node, network),
