@@ -39,13 +39,6 @@ interface Carrier {
 /** An endpoint with a route distinguisher to announce prefixes of others under. */
 type Carrying = Addressed & { readonly readvertiseRd: number }
 
-/** What is to be announced, or not any more, of one prefix for one endpoint. */
-interface Look {
-  readonly known: Known
-  readonly carrier: Carrier
-  readonly trail: Trail | null
-}
-
 /** Where a VRF announces from. */
 export interface Origin extends Pick<Advertiser, 'identifier' | 'tunnelType' | 'nextHop'> {
   readonly source: Source
@@ -53,7 +46,8 @@ export interface Origin extends Pick<Advertiser, 'identifier' | 'tunnelType' | '
 
 /**
  * The routes that one VRF announces again, each for every endpoint whose label leads to it. They come by subscriptions of
- * their own and are none that the VRF forwards by, unless its import targets bring them as well. Announcing is done in slices.
+ * their own and are none that the VRF forwards by, unless its import targets bring them as well. Announcing and
+ * withdrawing is done in slices.
  */
 export class Readvertisement implements Subscriber {
   readonly imports: Imports
@@ -67,7 +61,9 @@ export class Readvertisement implements Subscriber {
   private readonly carriers = new Map<string, Carrier>()
   /** Prefixes that may have to be announced, or not any more. */
   private readonly pending = new Set<Known>()
-  private isLooking = false
+  /** What was announced for endpoints that are gone. */
+  private readonly leaving: Carrier['said'][] = []
+  private isBusy = false
 
   /** `endpoints` are those of the VRF, as a live view. */
   constructor(origin: Origin, speaker: Speaker, endpoints: ReadonlyMap<string, Endpoint>) {
@@ -153,7 +149,8 @@ export class Readvertisement implements Subscriber {
 
   private drop(key: string, { said }: Carrier): void {
     this.carriers.delete(key)
-    for (const advertisement of said.values()) this.withdraw(advertisement)
+    this.leaving.push(said)
+    this.start()
   }
 
   private lookAtAll(): void {
@@ -162,34 +159,47 @@ export class Readvertisement implements Subscriber {
 
   private lookAt(known: Known): void {
     this.pending.add(known)
-    if (this.isLooking) return
-    this.isLooking = true
-    this.speaker.rib.walk(
-      this.looks(),
-      (look) => {
-        this.settle(look)
-        return true
-      },
-      () => {
-        this.isLooking = false
-      },
-    )
+    this.start()
   }
 
-  /** What is to be done, as it is by the time that it is its turn. */
-  private *looks(): Iterable<Look> {
-    for (const known of this.pending) {
+  private start(): void {
+    if (this.isBusy) return
+    this.isBusy = true
+    const done = () => {
+      this.isBusy = false
+    }
+    this.speaker.rib.walk(this.steps(), () => true, done)
+  }
+
+  /** Does what is due by the time that it is its turn. Who is gone goes first, for others may have its numbers by now. */
+  private *steps(): Iterable<void> {
+    for (;;) {
+      const said = this.leaving.pop()
+      if (said !== undefined) {
+        for (const advertisement of said.values()) yield this.withdraw(advertisement)
+        continue
+      }
+      const [known] = this.pending
+      if (known === undefined) return
       this.pending.delete(known)
-      const { prefix, routes } = known
-      if (routes.size === 0 && this.learned.get(keyOf(prefix)) === known) this.learned.delete(keyOf(prefix))
-      const trail = this.trailOf(routes)
-      for (const carrier of this.carriers.values())
-        if (carrier.endpoint.ip.length === prefix.ip.length) yield { known, carrier, trail }
+      yield* this.settleAll(known)
     }
   }
 
-  private settle({ known, carrier, trail }: Look): void {
-    const { endpoint, said } = carrier
+  private *settleAll(known: Known): Iterable<void> {
+    const { prefix, routes } = known
+    if (routes.size === 0 && this.learned.get(keyOf(prefix)) === known) this.learned.delete(keyOf(prefix))
+    const trail = this.trailOf(routes)
+    for (const carrier of this.carriers.values()) {
+      if (carrier.endpoint.ip.length !== prefix.ip.length) continue
+      yield this.settle(known, carrier, trail)
+      if (this.leaving.length === 0) continue
+      this.pending.add(known)
+      return
+    }
+  }
+
+  private settle(known: Known, { endpoint, said }: Carrier, trail: Trail | null): void {
     if (trail !== null && this.terms !== null) {
       const rd = ipv4Rd(this.origin.identifier, endpoint.readvertiseRd)
       const advertiser = { ...this.origin, exportTargets: this.terms.to }

@@ -4,10 +4,12 @@ import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Rd } from '../bgp/values/rd.ts'
 import type { Entry } from '../dataplane/model.ts'
 import type { EvpnInstance } from '../evpn/instance.ts'
+import { announcesAgain } from '../ipvpn/readvertise.ts'
 import type { Vrf } from '../ipvpn/vrf.ts'
 import type { Ip } from '../values/address.ts'
 import type { Attachment, Attachments } from './attachments.ts'
 import type { PortUse } from './ports.ts'
+import type { PlacedRequest } from './request.ts'
 import type { FootprintEntry, InstanceState } from './state.ts'
 
 /** An instance of either type as the service works with it. */
@@ -79,6 +81,15 @@ export function devicesOf(instance: Instance): Set<string> {
 export function portUse(instance: Instance, { direction, plug }: Attachment): PortUse {
   if (instance.type === 'evpn') return instance.evpn.config.devices.givenBridge ? 'shared' : 'alone'
   return direction === 'to-port' && plug === null ? 'receive' : 'alone'
+}
+
+/** Whether the instance announces routes again once the request is granted. */
+export function readvertises(
+  instance: Instance,
+  { readvertise }: Pick<PlacedRequest, 'readvertise'>,
+): boolean {
+  if (instance.type === 'evpn') return false
+  return announcesAgain(readvertise ?? instance.vrf.readvertisement.terms)
 }
 
 /** What a later process needs to go on with the instance. */

@@ -1,12 +1,11 @@
 import type { Logger } from 'pino'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { Dataplane } from '../dataplane/model.ts'
-import { announcesAgain } from '../ipvpn/readvertise.ts'
 import { formatMac } from '../values/mac.ts'
 import { type Attachment, type Numbers, type Plan, rdNumbersOf } from './attachments.ts'
 import { Footprint, place } from './footprint.ts'
 import { Identifiers } from './identifiers.ts'
-import { type Instance, instanceState, portUse } from './instance.ts'
+import { type Instance, instanceState, portUse, readvertises } from './instance.ts'
 import { Instances, type VpnConfig } from './instances.ts'
 import { Plugs } from './plugs.ts'
 import { Ports } from './ports.ts'
@@ -329,12 +328,6 @@ export class VpnService {
     this.footprint.drop([...left, ...vpn.networkEntries().filter((entry) => !needed.has(place(entry)))])
     this.maker.free(instance)
   }
-}
-
-/** Whether the instance announces routes again once the request is granted. */
-function readvertises(instance: Instance, { readvertise }: PlacedRequest): boolean {
-  if (instance.type === 'evpn') return false
-  return announcesAgain(readvertise ?? instance.vrf.readvertisement.terms)
 }
 
 function labelUse({ vpn }: Instance, { port, mac }: Pick<PlacedRequest, 'port' | 'mac'>): string {
