@@ -2,7 +2,12 @@ import type { Attributes } from '../bgp/attribute/attributes.ts'
 import { type Family, VPNV4, VPNV6 } from '../bgp/family.ts'
 import { maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
 import type { VpnPrefix } from '../bgp/nlri/vpn.ts'
-import { encapsulation, hashSortOrder, type RouteTarget } from '../bgp/values/extended-community.ts'
+import {
+  type ExtendedCommunity,
+  encapsulation,
+  hashSortOrder,
+  type RouteTarget,
+} from '../bgp/values/extended-community.ts'
 import { mplsField } from '../bgp/values/label.ts'
 import { ipv4Rd, type Rd } from '../bgp/values/rd.ts'
 import { type Ip, isIpv4 } from '../values/address.ts'
@@ -50,18 +55,28 @@ export function prefixesOf(endpoint: Addressed): Prefix[] {
 }
 
 /** The VPN-IPv4 or VPN-IPv6 route of an endpoint (RFC 4364 §4.3, RFC 4659 §3). */
-export function advertiseEndpoint(
-  { rd, identifier, exportTargets, tunnelType, nextHop }: Advertiser,
-  endpoint: Addressed,
-): Advertisement {
-  const { label, rdNumber, localPref, hashOrder } = endpoint
+export function advertiseEndpoint(advertiser: Advertiser, endpoint: Addressed): Advertisement {
+  const { rd, identifier } = advertiser
+  const { rdNumber } = endpoint
   const ownRd = rdNumber === null ? rd : ipv4Rd(identifier, rdNumber)
+  return advertise(advertiser, endpoint, ownRd, announcedPrefix(endpoint), [])
+}
+
+/** What sends packets for a prefix to an endpoint. */
+export function advertise(
+  { exportTargets, tunnelType, nextHop }: Omit<Advertiser, 'rd' | 'identifier'>,
+  { ip, label, localPref, hashOrder }: Addressed,
+  rd: Rd,
+  prefix: Prefix,
+  communities: readonly ExtendedCommunity[],
+): Advertisement {
+  const own = [encapsulation(tunnelType), hashSortOrder(hashOrder), ...exportTargets]
   return {
-    family: isIpv4(endpoint.ip) ? VPNV4 : VPNV6,
-    nlri: { rd: ownRd, label: mplsField(label), ...announcedPrefix(endpoint) },
+    family: isIpv4(ip) ? VPNV4 : VPNV6,
+    nlri: { rd, label: mplsField(label), ...prefix },
     nextHop,
     attributes: {
-      extendedCommunities: [encapsulation(tunnelType), hashSortOrder(hashOrder), ...exportTargets],
+      extendedCommunities: [...own, ...communities],
       ...(localPref === null ? {} : { localPref }),
     },
   }

@@ -26,4 +26,6 @@ export interface Endpoint {
   readonly advertiseSubnet: boolean
   /** For a route distinguisher of its own, where others announce the same prefix; null: the instance's. */
   readonly rdNumber: number | null
+  /** For a route distinguisher that prefixes of others are announced again under; null where none are. */
+  readonly readvertiseRd: number | null
 }

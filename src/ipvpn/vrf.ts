@@ -30,6 +30,7 @@ import {
   projectVrf,
   siteOf,
 } from './project.ts'
+import { announcesAgain, type Readvertise, Readvertisement } from './readvertise.ts'
 import { type Fate, isVpnRoute, type VpnRoute } from './select.ts'
 
 export interface VrfConfig extends Place {
@@ -53,6 +54,8 @@ export class Vrf implements Subscriber {
   readonly config: VrfConfig
   readonly source: Source
   readonly imports: Imports
+  /** What it announces of others. */
+  readonly readvertisement: Readvertisement
   exportTargets: readonly RouteTarget[] = []
   gatewayIp: Ip | null = null
   private readonly speaker: Speaker
@@ -70,6 +73,9 @@ export class Vrf implements Subscriber {
     this.source = localSource(config.name)
     this.prefixes = new Prefixes(config, core, dataplane, this.endpoints)
     this.prefixes.start()
+    const { tunnelType, address: nextHop } = core
+    const origin = { source: this.source, identifier: config.identifier, tunnelType, nextHop }
+    this.readvertisement = new Readvertisement(origin, speaker, this.endpoints)
   }
 
   /** Entries for the VRF itself, wanted from the first endpoint to the last. */
@@ -108,6 +114,11 @@ export class Vrf implements Subscriber {
     for (const endpoint of this.endpoints.values()) this.announce(endpoint)
   }
 
+  /** Announces routes of others again by these terms from now on. */
+  setReadvertise(terms: Readvertise | null): void {
+    this.readvertisement.set(announcesAgain(terms) ? terms : null)
+  }
+
   /** What people are shown: each endpoint has the gateway of its own subnet. */
   setGateway(ip: Ip | null): void {
     this.gatewayIp = ip
@@ -125,6 +136,7 @@ export class Vrf implements Subscriber {
       this.prefixes.arrive(endpoint, before !== undefined && isAddressed(before) ? before : null)
     }
     this.announce(endpoint)
+    this.readvertisement.endpointsChanged(endpoint.mac)
   }
 
   removeEndpoint(endpoint: Pick<Endpoint, 'mac' | 'ip'>): void {
@@ -133,6 +145,7 @@ export class Vrf implements Subscriber {
     if (present === undefined) return
     this.endpoints.delete(key)
     this.withdraw(key)
+    this.readvertisement.endpointsChanged(present.mac)
     if (!isAddressed(present)) return
     this.core.unplug(present.label, present.ip)
     this.prefixes.depart(present)
@@ -143,6 +156,7 @@ export class Vrf implements Subscriber {
     for (const endpoint of [...this.endpoints.values()]) this.removeEndpoint(endpoint)
     this.imports.set(new Set())
     this.forgetStrangers()
+    this.readvertisement.set(null)
     this.prefixes.stop()
   }
 

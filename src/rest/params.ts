@@ -68,6 +68,8 @@ function object(given: unknown): object {
   return typeof given === 'object' && given !== null ? given : {}
 }
 
+const TARGETS = 'a list of route targets (asn:nn or a.b.c.d:nn), or one string with commas between them'
+
 function routeTargets(given: unknown): RouteTarget[] | undefined {
   const list = typeof given === 'string' ? given.split(',').filter((item) => item.trim() !== '') : given
   if (!Array.isArray(list)) return undefined
@@ -75,12 +77,28 @@ function routeTargets(given: unknown): RouteTarget[] | undefined {
   return targets.every((target) => target !== undefined) ? [...new Set(targets)] : undefined
 }
 
+const READVERTISE = 'an object with route targets as "from_rt" and "to_rt"'
+
+/** What is announced again; absent, null and {} are null. */
+const readvertise = z.unknown().transform((given, context): AttachRequest['readvertise'] => {
+  if (given === undefined || given === null || isEmptyObject(given)) return null
+  const isObject = typeof given === 'object' && !Array.isArray(given)
+  const fields = { from_rt: undefined, to_rt: undefined, ...(isObject ? given : {}) }
+  const [from, to] = [routeTargets(fields.from_rt), routeTargets(fields.to_rt)]
+  if (from !== undefined && to !== undefined) return { from, to }
+  const path = from === undefined ? 'from_rt' : 'to_rt'
+  const issue = { code: 'custom', input: given } as const
+  context.issues.push(
+    isObject ? { ...issue, message: TARGETS, path: [path] } : { ...issue, message: READVERTISE },
+  )
+  return z.NEVER
+})
+
 const stationMac = text((given) => {
   const mac = parseMac(given)
   return mac === undefined || mac === 0 || isGroupMac(mac) ? undefined : mac
 })
 
-const TARGETS = 'a list of route targets (asn:nn or a.b.c.d:nn), or one string with commas between them'
 const INTERFACE = 'the name of a Linux interface: 1 to 15 octets without blanks, "/" and ":"'
 
 /** Parameters that attach and detach share, in the order in which they are looked at. */
@@ -106,7 +124,7 @@ const attachParameters = z.object({
   direction: optional('one of both, to-port, from-port', oneOf(['both', 'to-port', 'from-port'] as const)),
   lb_consistent_hash_order: optional(`an integer from 0 to ${MAX_U32}`, integer(0, MAX_U32)),
   advertise_subnet: optional('true or false', boolean),
-  readvertise: z.unknown(),
+  readvertise,
   attract_traffic: z.unknown(),
   fallback: z.unknown(),
   sticky: optional('true or false', boolean),
@@ -139,6 +157,7 @@ export function parseAttach(body: unknown): AttachRequest {
     sticky: given.sticky ?? false,
     hashOrder: given.lb_consistent_hash_order ?? 0,
     advertiseSubnet: given.vpn_type === 'ipvpn' && given.advertise_subnet === true,
+    readvertise: given.vpn_type === 'ipvpn' ? given.readvertise : null,
     description: given.description,
     instanceDescription: given.instance_description,
   }
@@ -159,7 +178,7 @@ export function parseDetach(body: unknown): DetachRequest {
 function checkIpVpn(given: z.output<typeof attachParameters>): void {
   need(given, 'ip_address')
   need(given, 'gateway_ip')
-  for (const name of ['readvertise', 'attract_traffic', 'fallback'] as const) {
+  for (const name of ['attract_traffic', 'fallback'] as const) {
     const value = given[name]
     if (value !== undefined && value !== null && !isEmptyObject(value))
       throw new BadRequest(`API error: '${name}' is not supported by this version of chanter`)
@@ -185,12 +204,14 @@ function check<T>(parameters: z.ZodObject & z.ZodType<T>, body: unknown): T {
   )
   if (result.success) return result.data
   const { path, message } = result.error.issues[0]!
-  const name = String(path[0])
-  if (given[name] === undefined)
-    throw new BadRequest(`API error: Missing parameter: '${name}': expected ${message}`)
-  throw new BadRequest(
-    `API error: '${name}' is ${abbreviate(JSON.stringify(given[name]))}: expected ${message}`,
+  const name = path.join('.')
+  const value = path.reduce<unknown>(
+    (outer, key) => (object(outer) as Record<PropertyKey, unknown>)[key],
+    given,
   )
+  if (value === undefined)
+    throw new BadRequest(`API error: Missing parameter: '${name}': expected ${message}`)
+  throw new BadRequest(`API error: '${name}' is ${abbreviate(JSON.stringify(value))}: expected ${message}`)
 }
 
 function abbreviate(value: string): string {

@@ -18,7 +18,17 @@ export interface Attachment extends Endpoint {
   readonly advertiseSubnet: boolean
   /** Of a route distinguisher of its own; null where it goes with the instance's. */
   readonly rdNumber: number | null
+  /** Of a route distinguisher for what the instance announces again; null where there was nothing yet. */
+  readonly readvertiseRd: number | null
   readonly description: unknown
+}
+
+/** The numbers of route distinguishers that are an attachment's own. */
+export function rdNumbersOf({
+  rdNumber,
+  readvertiseRd,
+}: Pick<Attachment, 'rdNumber' | 'readvertiseRd'>): number[] {
+  return [rdNumber, readvertiseRd].filter((number) => number !== null)
 }
 
 /** Where attachments get numbers of their own. Both throw `Failed` when there are none left. */
@@ -34,6 +44,8 @@ export interface Plan {
   readonly before: Attachment | null
   /** Endpoints whose place it takes. */
   readonly remove: readonly Attachment[]
+  /** Others that get a number. */
+  readonly change: readonly Attachment[]
 }
 
 /**
@@ -53,8 +65,8 @@ export class Attachments {
     for (const attachments of this.byMac.values()) yield* attachments.values()
   }
 
-  /** What the request would change; null when its endpoint is covered already. Throws `Rejected`. */
-  plan(request: PlacedRequest, numbers: Numbers): Plan | null {
+  /** What the request would change; null when its endpoint is covered already. `readvertises`: routes of others are announced again. Throws `Rejected`. */
+  plan(request: PlacedRequest, numbers: Numbers, readvertises: boolean): Plan | null {
     const { mac, port, plug, ip: address, localPref, direction, sticky, description } = request
     const ip = address?.ip ?? null
     const present = this.byMac.get(mac)
@@ -71,6 +83,8 @@ export class Attachments {
     const ownRd = request.advertiseSubnet && ip !== null
     const rdNumber = ownRd ? (before?.rdNumber ?? numbers.rd()) : null
     if (request.type === 'ipvpn' && plug === null) this.checkDirection(request, before)
+    const known = before?.readvertiseRd ?? null
+    const readvertiseRd = readvertises && ip !== null ? (known ?? numbers.rd()) : known
     const { gatewayIp, hashOrder, advertiseSubnet } = request
     const prefixLength = address?.prefixLength ?? null
     const endpoint = { mac, ip, port, plug, localPref, direction, sticky, prefixLength, gatewayIp }
@@ -80,16 +94,19 @@ export class Attachments {
         hashOrder,
         advertiseSubnet,
         rdNumber,
+        readvertiseRd,
         label: first?.label ?? numbers.label(),
         description,
       },
       before,
       remove: wildcard === undefined ? [] : [wildcard],
+      change: readvertises ? this.numbered(before, numbers) : [],
     }
   }
 
-  commit({ add, remove }: Pick<Plan, 'add' | 'remove'>): void {
+  commit({ add, remove, change }: Omit<Plan, 'before'>): void {
     for (const attachment of remove) this.remove(attachment)
+    for (const attachment of change) this.byMac.get(attachment.mac)?.set(attachment.ip, attachment)
     const attachments = this.byMac.get(add.mac)
     if (attachments === undefined) this.byMac.set(add.mac, new Map([[add.ip, add]]))
     else attachments.set(add.ip, add)
@@ -140,6 +157,13 @@ export class Attachments {
         `direction: interface ${port} ${silent ? 'may send already' : 'may not send'}, since ${formatMac(other.mac)} ${other.ip === null ? '' : `(${formatIp(other.ip)}) `}on it is ${other.direction}`,
       )
     }
+  }
+
+  /** Endpoints but for this one that have no number to announce routes of others under, with one. */
+  private numbered(but: Attachment | null, numbers: Numbers): Attachment[] {
+    return [...this]
+      .filter((one) => one !== but && one.ip !== null && one.readvertiseRd === null)
+      .map((one) => ({ ...one, readvertiseRd: numbers.rd() }))
   }
 
   private checkOwner(mac: Mac, ip: Ip | null, wholeSubnet: boolean): void {

@@ -4,10 +4,12 @@ import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Rd } from '../bgp/values/rd.ts'
 import type { Entry } from '../dataplane/model.ts'
 import type { EvpnInstance } from '../evpn/instance.ts'
+import { announcesAgain } from '../ipvpn/readvertise.ts'
 import type { Vrf } from '../ipvpn/vrf.ts'
 import type { Ip } from '../values/address.ts'
 import type { Attachment, Attachments } from './attachments.ts'
 import type { PortUse } from './ports.ts'
+import type { PlacedRequest } from './request.ts'
 import type { FootprintEntry, InstanceState } from './state.ts'
 
 /** An instance of either type as the service works with it. */
@@ -81,6 +83,15 @@ export function portUse(instance: Instance, { direction, plug }: Attachment): Po
   return direction === 'to-port' && plug === null ? 'receive' : 'alone'
 }
 
+/** Whether the instance announces routes again once the request is granted. */
+export function readvertises(
+  instance: Instance,
+  { readvertise }: Pick<PlacedRequest, 'readvertise'>,
+): boolean {
+  if (instance.type === 'evpn') return false
+  return announcesAgain(readvertise ?? instance.vrf.readvertisement.terms)
+}
+
 /** What a later process needs to go on with the instance. */
 export function instanceState(instance: Instance): InstanceState {
   const { vpn, attachments, number, rdNumber, description, subnetPrefixLength } = instance
@@ -100,8 +111,9 @@ export function instanceState(instance: Instance): InstanceState {
     })),
   }
   if (instance.type === 'ipvpn') {
-    const { table, device } = instance.vrf.config
-    return { type: 'ipvpn', ...shared, table, device }
+    const { config, readvertisement } = instance.vrf
+    const { table, device } = config
+    return { type: 'ipvpn', ...shared, table, device, readvertise: readvertisement.terms }
   }
   const { evpn, vniGiven, suffix } = instance
   const { vni, devices } = evpn.config

@@ -10,7 +10,7 @@ import type { Place } from '../ipvpn/project.ts'
 import { Vrf } from '../ipvpn/vrf.ts'
 import type { Ip } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
-import { Attachments } from './attachments.ts'
+import { Attachments, rdNumbersOf } from './attachments.ts'
 import { Identifiers, rdNumbers, vnis } from './identifiers.ts'
 import type { EvpnNetwork, Instance, IpNetwork } from './instance.ts'
 import { bridgeName, nameSuffix, tunnelName, vxlanName } from './names.ts'
@@ -123,7 +123,7 @@ export class Instances {
   restore(state: InstanceState): Instance {
     this.lastNumber = Math.max(this.lastNumber, state.number)
     this.rds.claim(state.rdNumber, state.id)
-    for (const { rdNumber } of state.attachments) if (rdNumber !== null) this.rds.claim(rdNumber, state.id)
+    for (const number of state.attachments.flatMap(rdNumbersOf)) this.rds.claim(number, state.id)
     const instance = state.type === 'evpn' ? this.restoreEvpn(state) : this.restoreVrf(state)
     instance.description = state.description
     return instance

@@ -1,6 +1,7 @@
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Direction } from '../evpn/endpoint.ts'
 import type { Plug } from '../ipvpn/plug.ts'
+import type { Readvertise } from '../ipvpn/readvertise.ts'
 import type { InterfaceAddress, Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 
@@ -29,6 +30,8 @@ export interface AttachRequest {
   readonly hashOrder: number
   /** Announce the subnet in the place of the address, in an IP VPN. */
   readonly advertiseSubnet: boolean
+  /** Routes that an IP VPN announces again; null: as before. Without targets on one of both sides there are none. */
+  readonly readvertise: Readvertise | null
   /** Any JSON, for people to read. */
   readonly description: unknown
   readonly instanceDescription: unknown

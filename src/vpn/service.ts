@@ -2,10 +2,10 @@ import type { Logger } from 'pino'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { Dataplane } from '../dataplane/model.ts'
 import { formatMac } from '../values/mac.ts'
-import type { Attachment, Numbers, Plan } from './attachments.ts'
+import { type Attachment, type Numbers, type Plan, rdNumbersOf } from './attachments.ts'
 import { Footprint, place } from './footprint.ts'
 import { Identifiers } from './identifiers.ts'
-import { type Instance, instanceState, portUse } from './instance.ts'
+import { type Instance, instanceState, portUse, readvertises } from './instance.ts'
 import { Instances, type VpnConfig } from './instances.ts'
 import { Plugs } from './plugs.ts'
 import { Ports } from './ports.ts'
@@ -142,7 +142,7 @@ export class VpnService {
     const taken = this.numbers(instance, request)
     let plan: Plan | null
     try {
-      plan = attachments.plan(request, taken)
+      plan = attachments.plan(request, taken, readvertises(instance, request))
       if (plan !== null) this.claimPort(instance, plan.add)
     } catch (error) {
       taken.giveBack()
@@ -173,9 +173,11 @@ export class VpnService {
     instance.description = request.instanceDescription ?? null
     vpn.setGateway(request.gatewayIp)
     vpn.setTargets(request.importTargets, request.exportTargets)
+    if (instance.type === 'ipvpn' && request.readvertise !== null)
+      instance.vrf.setReadvertise(request.readvertise)
     if (plan !== null) {
       attachments.commit(plan)
-      vpn.addEndpoint(plan.add)
+      for (const attachment of [...plan.change, plan.add]) vpn.addEndpoint(attachment)
       for (const attachment of plan.remove) vpn.removeEndpoint(attachment)
       this.plugs.connect(plan.add.plug?.evpn ?? vpn.config.id)
     }
@@ -212,7 +214,7 @@ export class VpnService {
     const entries = this.endpointEntries(instance, attachment)
     attachments.remove(attachment)
     vpn.removeEndpoint(attachment)
-    if (attachment.rdNumber !== null) this.maker.releaseRd(attachment.rdNumber)
+    for (const number of rdNumbersOf(attachment)) this.maker.releaseRd(number)
     if (!attachments.has(attachment.mac)) this.labels.release(attachment.label)
     this.retract(instance, attachment, entries)
     if (attachment.plug !== null) this.plugs.connect(attachment.plug.evpn)
@@ -226,12 +228,13 @@ export class VpnService {
     for (const entry of vpn.networkEntries()) this.dataplane.want(entry)
     vpn.setGateway(state.gatewayIp)
     vpn.setTargets(state.importTargets, state.exportTargets)
+    if (instance.type === 'ipvpn' && state.type === 'ipvpn') instance.vrf.setReadvertise(state.readvertise)
     for (const { sequence, ...add } of state.attachments) {
       this.labels.claim(add.label, labelUse(instance, add))
       this.ports.claim(add.port, id, portUse(instance, add))
       for (const entry of this.unlessElsewhere(instance, add, vpn.endpointEntries(add)))
         this.dataplane.want(entry)
-      instance.attachments.commit({ add, remove: [] })
+      instance.attachments.commit({ add, remove: [], change: [] })
       vpn.addEndpoint(add, sequence)
     }
   }
@@ -241,7 +244,7 @@ export class VpnService {
     const instance = this.maker.restore(state)
     const { vpn } = instance
     const endpoints = state.attachments.flatMap((attachment) => vpn.endpointEntries(attachment))
-    for (const { rdNumber } of state.attachments) if (rdNumber !== null) this.maker.releaseRd(rdNumber)
+    for (const number of state.attachments.flatMap(rdNumbersOf)) this.maker.releaseRd(number)
     this.maker.free(instance)
     this.log.warn({ instance: state.id, type: state.type }, 'a VPN instance of before is not served any more')
     return [...vpn.networkEntries(), ...endpoints]

@@ -5,9 +5,12 @@ import { formatIp, parseIp } from '../values/address.ts'
 import { formatMac, parseMac } from '../values/mac.ts'
 
 /** Goes up with every change that an older daemon would misread. */
-const VERSION = 2
-/** The first one, in which there are no plugs: written where there are none, for the sake of older daemons. */
+const VERSION = 3
+/** In which nothing is announced again: written where nothing is, for the sake of older daemons. */
+const VERSION_WITHOUT_READVERTISE = 2
+/** The first one, in which there are no plugs either. */
 const VERSION_WITHOUT_PLUGS = 1
+const READABLE = [VERSION, VERSION_WITHOUT_READVERTISE, VERSION_WITHOUT_PLUGS]
 const FORMAT = 'chanter-state'
 
 /** A text that is no state, or not one of ours to read; the message says why. */
@@ -49,6 +52,8 @@ const attachment = z.object({
   advertiseSubnet: z.boolean().default(false),
   /** Where its route has a route distinguisher of its own. */
   rdNumber: natural.nullable().default(null),
+  /** Where routes of others are announced again for it. */
+  readvertiseRd: natural.nullable().default(null),
   /** Mobility of its MAC address (RFC 7432 §7.7). */
   sequence: natural,
   description: z.unknown(),
@@ -81,6 +86,7 @@ const ipInstance = z.object({
   ...anyInstance,
   table: natural.optional(),
   device: name.optional(),
+  readvertise: z.object({ from: targets.readonly(), to: targets.readonly() }).nullable().default(null),
 })
 
 const instance = z.union([evpnInstance, ipInstance])
@@ -165,8 +171,7 @@ export type FootprintEntry = z.output<typeof entry>
 /** Two lines of JSON: format, version and checksum, then the state. */
 export function encodeState(value: State): string {
   const body = JSON.stringify(z.encode(state, value))
-  const version = hasPlugs(value) ? VERSION : VERSION_WITHOUT_PLUGS
-  return `${JSON.stringify({ format: FORMAT, version, sha256: digest(body) })}\n${body}\n`
+  return `${JSON.stringify({ format: FORMAT, version: versionOf(value), sha256: digest(body) })}\n${body}\n`
 }
 
 /** Throws `Unreadable`. */
@@ -174,13 +179,23 @@ export function decodeState(text: string): State {
   const [head = '', body = ''] = text.split('\n')
   const { format, version, sha256 } = header(head)
   if (format !== FORMAT) throw new Unreadable('it is not a state file')
-  if (version !== VERSION && version !== VERSION_WITHOUT_PLUGS)
+  if (!READABLE.some((one) => one === version))
     throw new Unreadable(`its version is ${version}, this daemon reads up to ${VERSION}`)
   if (digest(body) !== sha256) throw new Unreadable('its checksum is wrong')
   const read = state.safeDecode(JSON.parse(body))
   if (read.success) return read.data
   const { path, message } = read.error.issues[0]!
   throw new Unreadable(`${path.join('.')}: ${message}`)
+}
+
+/** The first one that can tell the state. */
+function versionOf(value: State): number {
+  if (readvertises(value)) return VERSION
+  return hasPlugs(value) ? VERSION_WITHOUT_READVERTISE : VERSION_WITHOUT_PLUGS
+}
+
+function readvertises({ instances }: State): boolean {
+  return instances.some((one) => one.type === 'ipvpn' && one.readvertise !== null)
 }
 
 function hasPlugs({ instances, footprint }: State): boolean {

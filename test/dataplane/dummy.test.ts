@@ -52,6 +52,7 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     sticky: false,
     hashOrder: 0,
     advertiseSubnet: false,
+    readvertise: null,
     description: undefined,
     instanceDescription: undefined,
   })

@@ -90,6 +90,7 @@ const state: State = {
           hashOrder: 0,
           advertiseSubnet: false,
           rdNumber: null,
+          readvertiseRd: null,
           sequence: 0,
           description: null,
         },

@@ -258,12 +258,58 @@ describe('an IP VPN', () => {
     )
   })
 
-  test.each(['readvertise', 'attract_traffic', 'fallback'])('has no %s', async (name) => {
+  test.each(['attract_traffic', 'fallback'])('has no %s', async (name) => {
     const response = await attach({ ...ipvpn, [name]: { to_rt: ['64512:1'] } })
     expect(response.statusCode).toBe(400)
     expect(response.json().description).toContain(`'${name}' is not supported`)
     expect((await attach({ ...ipvpn, [name]: null })).statusCode).toBe(200)
     expect((await detach(ipvpn)).statusCode).toBe(200)
+  })
+
+  describe('that announces routes again', () => {
+    const shown = async () => (await api.app.inject('/looking-glass/vpns/instances/ip1')).json()
+    const TARGETS =
+      'expected a list of route targets (asn:nn or a.b.c.d:nn), or one string with commas between them'
+
+    test.each([
+      ['lists', ['64512:1', '10.0.0.1:5'], ['64512:2'], ['target:64512:1', 'target:10.0.0.1:5']],
+      ['strings with commas', '64512:1, 64512:3', '64512:2', ['target:64512:1', 'target:64512:3']],
+    ])('takes its targets as %s, shows and keeps them', async (_form, from_rt, to_rt, from) => {
+      const said = { from, to: ['target:64512:2'] }
+      expect((await attach({ ...ipvpn, readvertise: { from_rt, to_rt } })).statusCode).toBe(200)
+      expect(await shown()).toMatchObject({ readvertise: said, readvertised: { href: expect.anything() } })
+      expect((await shown()).internals.subscriptions).toContain(`match:ipv4/mpls-vpn,${from[1]}`)
+      for (const readvertise of [undefined, null, {}]) {
+        expect((await attach({ ...ipvpn, readvertise })).statusCode).toBe(200)
+        expect((await shown()).readvertise).toEqual(said)
+      }
+    })
+
+    test.each([
+      [{ from_rt: [], to_rt: [] }],
+      [{ from_rt: [], to_rt: '64512:2' }],
+      [{ from_rt: ['64512:1'], to_rt: '' }],
+    ])('does no more by %j', async (readvertise) => {
+      await attach({ ...ipvpn, readvertise: { from_rt: ['64512:1'], to_rt: ['64512:2'] } })
+      expect((await attach({ ...ipvpn, readvertise })).statusCode).toBe(200)
+      expect((await shown()).readvertise).toEqual({})
+    })
+
+    test.each([
+      [7, "'readvertise' is 7: expected an object with route targets as"],
+      [['64512:1'], `'readvertise' is ["64512:1"]: expected an object with route targets as`],
+      [{ to_rt: ['64512:2'] }, `Missing parameter: 'readvertise.from_rt': ${TARGETS}`],
+      [{ from_rt: '64512:1' }, `Missing parameter: 'readvertise.to_rt': ${TARGETS}`],
+      [{ from_rt: ['x'], to_rt: [] }, `'readvertise.from_rt' is ["x"]: ${TARGETS}`],
+      [{ from_rt: '', to_rt: { a: 1 } }, `'readvertise.to_rt' is {"a":1}: ${TARGETS}`],
+    ])('refuses %j and stays as it was', async (readvertise, reason) => {
+      await attach({ ...ipvpn, readvertise: { from_rt: ['64512:1'], to_rt: ['64512:2'] } })
+      const before = await shown()
+      const response = await attach({ ...ipvpn, readvertise, import_rt: [] })
+      expect(response.statusCode).toBe(400)
+      expect(response.json().description).toContain(`API error: ${reason}`)
+      expect(await shown()).toEqual(before)
+    })
   })
 
   describe('with an EVPN instance as its port', () => {

@@ -15,7 +15,7 @@ export function* contradictions(nodes: readonly Node[]): Iterable<string> {
     if (node.daemon === null) continue
     const name = formatIp(node.address)
     yield* difference(`${name} announces`, announced(node), dueAnnouncements(node))
-    yield* difference(`${name} announces`, vpnRoutes(node), dueVpnRoutes(node))
+    yield* difference(`${name} announces`, vpnRoutes(node), dueVpnRoutes(node, nodes))
     const due = [...dueEntries(node, nodes), ...dueVpnEntries(node, nodes)]
     yield* difference(`${name} wants`, wanted(node), new Set(due))
     for (const entry of node.daemon.reconciler.entries()) {

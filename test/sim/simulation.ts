@@ -1,4 +1,5 @@
 import { EVPN, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
+import type { RouteTarget } from '../../src/bgp/values/extended-community.ts'
 import { formatIp, type Ip } from '../../src/values/address.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { ip, rt } from '../support/speakers.ts'
@@ -17,6 +18,9 @@ export interface Outcome {
   readonly nodes: number
   readonly reflectors: number
 }
+
+/** What is the same for all endpoints of a network on a node. */
+type Traits = Pick<AttachRequest, 'importTargets' | 'exportTargets' | 'vni' | 'readvertise'>
 
 const NETWORKS = ['red', 'blue', 'grey', 'vpn1', 'vpn2']
 /** Those that are IP VPNs; they share an address space. */
@@ -76,8 +80,8 @@ class Storm {
   private readonly nodes: readonly Node[]
   private readonly reflectors: readonly Reflector[]
   private readonly tell: (text: string) => void
-  /** Targets and VNI of a network on a node. */
-  private readonly traits = new Map<string, Pick<AttachRequest, 'importTargets' | 'exportTargets' | 'vni'>>()
+  /** Of a network on a node. */
+  private readonly traits = new Map<string, Traits>()
 
   constructor(
     around: Surroundings,
@@ -249,10 +253,7 @@ class Storm {
   }
 
   /** Targets and VNI of a network are those of all its endpoints on a node. */
-  private traitsOf(
-    node: Node,
-    network: string,
-  ): Pick<AttachRequest, 'importTargets' | 'exportTargets' | 'vni'> {
+  private traitsOf(node: Node, network: string): Traits {
     const key = `${formatIp(node.address)} ${network}`
     const known = this.traits.get(key)
     if (known !== undefined) return known
@@ -261,17 +262,27 @@ class Storm {
     return traits
   }
 
-  private newTraits(network: string): Pick<AttachRequest, 'importTargets' | 'exportTargets' | 'vni'> {
+  private newTraits(network: string): Traits {
     const own = rt(`64512:${NETWORKS.indexOf(network) + 1}`)
     const isIpVpn = IP_VPNS.includes(network)
     const vni = isIpVpn ? null : 100 + NETWORKS.indexOf(network) + (this.random.chance(0.2) ? 1000 : 0)
     const all = NETWORKS.map((_, i) => rt(`64512:${i + 1}`))
-    if (this.random.chance(0.7)) return { importTargets: [own], exportTargets: [own], vni }
+    const readvertise = isIpVpn ? this.readvertise(all) : null
+    if (this.random.chance(0.7)) return { importTargets: [own], exportTargets: [own], vni, readvertise }
     return {
+      readvertise,
       importTargets: this.random.some(all),
       exportTargets: this.random.chance(0.1) ? [] : this.random.some(all),
       vni,
     }
+  }
+
+  /** Some VRFs announce again what others said, maybe the others what these said. */
+  private readvertise(all: readonly RouteTarget[]): AttachRequest['readvertise'] {
+    if (this.random.chance(0.6)) return { from: [], to: [] }
+    const from = this.random.some(all)
+    const others = all.filter((target) => !from.includes(target))
+    return { from, to: this.random.some(others.length === 0 || this.random.chance(0.1) ? all : others) }
   }
 
   private wires(): (readonly [Ip, Ip])[] {

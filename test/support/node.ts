@@ -161,6 +161,7 @@ export function attachRequest(changes: Partial<AttachRequest> = {}): AttachReque
     sticky: false,
     hashOrder: 0,
     advertiseSubnet: false,
+    readvertise: null,
     description: undefined,
     instanceDescription: undefined,
     ...changes,

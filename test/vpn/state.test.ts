@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,6 +42,7 @@ const STATE: State = {
           hashOrder: 0,
           advertiseSubnet: false,
           rdNumber: null,
+          readvertiseRd: null,
           sequence: 4,
           description: null,
         },
@@ -86,6 +88,7 @@ const IP_STATE: State = {
           rdNumber: 6,
         },
       ],
+      readvertise: null,
     },
   ],
   footprint: [
@@ -128,14 +131,36 @@ const PLUG_STATE: State = {
   ],
 }
 
+const READVERTISE_STATE: State = {
+  ...PLUG_STATE,
+  instances: PLUG_STATE.instances.map((instance) => ({
+    ...instance,
+    readvertise: { from: [rt('64512:20')], to: [rt('64512:30'), rt('64512:31')] },
+    attachments: instance.attachments.map((one) => ({ ...one, readvertiseRd: 7 })),
+  })),
+}
+
 describe('the text of a state', () => {
+  test('is of the third version where something is announced again, for older daemons would not', () => {
+    expect(JSON.parse(encodeState(READVERTISE_STATE).split('\n')[0]!).version).toBe(3)
+  })
+
+  test('of an earlier version tells of nothing that is announced again', () => {
+    const [, body = ''] = encodeState(PLUG_STATE).split('\n')
+    const former = body.replace(',"readvertise":null', '').replace(',"readvertiseRd":null', '')
+    expect(former.length).toBeLessThan(body.length - 30)
+    const sha256 = createHash('sha256').update(former).digest('hex')
+    const text = `${JSON.stringify({ format: 'chanter-state', version: 2, sha256 })}\n${former}\n`
+    expect(decodeState(text)).toEqual(PLUG_STATE)
+  })
+
   test('is of the second version where somebody is plugged in, for older daemons would not see the plug', () => {
     const versionOf = (state: State) => JSON.parse(encodeState(state).split('\n')[0]!).version
     expect([STATE, IP_STATE, PLUG_STATE].map(versionOf)).toEqual([1, 1, 2])
     expect(versionOf({ ...IP_STATE, footprint: PLUG_STATE.footprint })).toBe(2)
   })
 
-  test.each([STATE, IP_STATE, PLUG_STATE])('says everything', (state) =>
+  test.each([STATE, IP_STATE, PLUG_STATE, READVERTISE_STATE])('says everything', (state) =>
     expect(decodeState(encodeState(state))).toEqual(state),
   )
 
@@ -159,7 +184,7 @@ describe('the text of a state', () => {
   test('of a newer version is refused by name', () => {
     const [, body] = encodeState(STATE).split('\n')
     const text = `{"format":"chanter-state","version":99,"sha256":""}\n${body}\n`
-    expect(() => decodeState(text)).toThrow('its version is 99, this daemon reads up to 2')
+    expect(() => decodeState(text)).toThrow('its version is 99, this daemon reads up to 3')
   })
 })
 

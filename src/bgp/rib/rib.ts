@@ -140,9 +140,9 @@ export class Rib {
     if (this.dirtyCount > MAX_DIRTY) this.tellChanges(this.dirtyCount - MAX_DIRTY)
   }
 
-  /** Does `visit` for each of `routes` while that says true, in slices behind the changes that wait; then `done`. */
-  walk(routes: Iterable<Route>, visit: (route: Route) => boolean, done: () => void): void {
-    this.jobs.push(visitAll(routes, visit, done))
+  /** Does `visit` for each of `items`, such as routes, while that says true, in slices behind the changes that wait; then `done`. */
+  walk<T>(items: Iterable<T>, visit: (item: T) => boolean, done: () => void): void {
+    this.jobs.push(visitAll(items, visit, done))
     this.schedule()
   }
 
@@ -315,13 +315,13 @@ export class Rib {
   }
 }
 
-function* visitAll(
-  routes: Iterable<Route>,
-  visit: (route: Route) => boolean,
+function* visitAll<T>(
+  items: Iterable<T>,
+  visit: (item: T) => boolean,
   done: () => void,
 ): Generator<undefined, void> {
-  for (const route of routes) {
-    if (!visit(route)) break
+  for (const item of items) {
+    if (!visit(item)) break
     yield
   }
   done()

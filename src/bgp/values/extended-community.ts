@@ -11,6 +11,7 @@ export type RouteTarget = ExtendedCommunity & { readonly routeTarget: unique sym
 export const EXTENDED_COMMUNITY_LENGTH = 8
 
 const ROUTE_TARGET_SUBTYPE = 0x02
+const RECORD_SUBTYPE = 0x13
 const OPAQUE = 0x03
 const EVPN = 0x06
 const ENCAPSULATION = `${String.fromCharCode(OPAQUE, 0x0c)}\0\0\0\0`
@@ -45,6 +46,15 @@ export function parseRouteTarget(text: string): RouteTarget | undefined {
 /** `64512:77`, `10.0.0.1:5`. */
 export function formatRouteTarget(target: RouteTarget): string {
   return formatAdministrator(target)
+}
+
+/** Says that a route had the target before it was announced again (RT Record, draft-ietf-bess-service-chaining §7). */
+export function routeTargetRecord(target: RouteTarget): ExtendedCommunity {
+  return `${target.charAt(0)}${String.fromCharCode(RECORD_SUBTYPE)}${target.slice(2)}` as ExtendedCommunity
+}
+
+export function isRouteTargetRecord(community: ExtendedCommunity): boolean {
+  return community.charCodeAt(0) <= 2 && community.charCodeAt(1) === RECORD_SUBTYPE
 }
 
 /** Whose kind of administrator a community of type 0, 1 or 2 names, and its number. */

@@ -3,6 +3,7 @@ import { formatPrefix } from '../../bgp/nlri/prefix.ts'
 import { formatRouteTarget, type RouteTarget } from '../../bgp/values/extended-community.ts'
 import { formatRd, ipv4Rd } from '../../bgp/values/rd.ts'
 import type { Entry } from '../../dataplane/model.ts'
+import type { Readvertise, Readvertisement } from '../../ipvpn/readvertise.ts'
 import { formatIp } from '../../values/address.ts'
 import { formatMac } from '../../values/mac.ts'
 import { ensure } from '../../values/map.ts'
@@ -34,22 +35,38 @@ export function instanceNode(instance: Instance, dataplane: DataplaneView, base:
       import: shownTargets(vpn.imports.targets),
       export: shownTargets(vpn.exportTargets),
     })),
-    readvertise: inline(() => ({})),
+    readvertise: inline(() => shownTerms(readvertisementOf(instance)?.terms ?? null)),
     attract_traffic: inline(() => ({})),
     fallback: inline(() => null),
     internals: inline(() => ({
       'event queue length': 0,
-      subscriptions: shownTargets(vpn.imports.targets).flatMap((target) =>
+      subscriptions: shownTargets(subscribed(instance)).flatMap((target) =>
         families.map((family) => subscription(family, target)),
       ),
     })),
     adv_routes: leaf(() => showRoutes(vpn.advertisedRoutes(), base)),
     received_routes: leaf(() => receivedRoutes(instance, base)),
     best_routes: leaf(() => bestRoutes(instance, base)),
-    ...(isEvpn ? {} : { readvertised: leaf(() => []) }),
+    ...(isEvpn
+      ? {}
+      : { readvertised: leaf(() => showRoutes(instance.vrf.readvertisement.readvertised(), base)) }),
     ports: leaf(() => ports(instance)),
     dataplane: dataplaneNode(instance, dataplane, base),
   }))
+}
+
+function readvertisementOf(instance: Instance): Readvertisement | null {
+  return instance.type === 'ipvpn' ? instance.vrf.readvertisement : null
+}
+
+function shownTerms(terms: Readvertise | null): object {
+  return terms === null ? {} : { from: shownTargets(terms.from), to: shownTargets(terms.to) }
+}
+
+/** Route targets that it gets routes of, to import or to announce again. */
+function subscribed(instance: Instance): ReadonlySet<RouteTarget> {
+  const further = readvertisementOf(instance)?.imports.targets ?? []
+  return new Set([...instance.vpn.imports.targets, ...further])
 }
 
 /** The VRF that is the gateway of the network; what is shown of several is the first. */

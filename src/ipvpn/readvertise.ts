@@ -1,0 +1,242 @@
+import { Imports, sameTargets } from '../bgp/imports.ts'
+import type { Prefix } from '../bgp/nlri/prefix.ts'
+import type { Subscriber } from '../bgp/rib/rib.ts'
+import type { Route, Source } from '../bgp/rib/route.ts'
+import type { Speaker } from '../bgp/speaker.ts'
+import type { RouteTarget } from '../bgp/values/extended-community.ts'
+import { ipv4Rd } from '../bgp/values/rd.ts'
+import type { Mac } from '../values/mac.ts'
+import { ensure } from '../values/map.ts'
+import { type Addressed, type Advertisement, type Advertiser, advertise, isAddressed } from './advertise.ts'
+import type { Endpoint } from './endpoint.ts'
+import { leadsToSubnet } from './project.ts'
+import { isVpnRoute, type VpnRoute } from './select.ts'
+import { chooseTrail, type Trail } from './trail.ts'
+
+/** Which routes a VRF announces again, by their route targets, and the route targets that it announces them with. */
+export interface Readvertise {
+  readonly from: readonly RouteTarget[]
+  readonly to: readonly RouteTarget[]
+}
+
+/** Whether any route can come and go by them. */
+export function announcesAgain(terms: Readvertise | null): boolean {
+  return terms !== null && terms.from.length > 0 && terms.to.length > 0
+}
+
+/** What is known of a prefix. */
+interface Known {
+  readonly prefix: Prefix
+  readonly routes: Set<VpnRoute>
+}
+
+/** An endpoint that prefixes are announced again for, and what was. */
+interface Carrier {
+  readonly endpoint: Carrying
+  readonly said: Map<Known, Advertisement>
+}
+
+/** An endpoint with a route distinguisher to announce prefixes of others under. */
+type Carrying = Addressed & { readonly readvertiseRd: number }
+
+/** Where a VRF announces from. */
+export interface Origin extends Pick<Advertiser, 'identifier' | 'tunnelType' | 'nextHop'> {
+  readonly source: Source
+}
+
+/**
+ * The routes that one VRF announces again, each for every endpoint whose label leads to it. They come by subscriptions of
+ * their own and are none that the VRF forwards by, unless its import targets bring them as well. Announcing and
+ * withdrawing is done in slices.
+ */
+export class Readvertisement implements Subscriber {
+  readonly imports: Imports
+  terms: Readvertise | null = null
+  private readonly speaker: Speaker
+  private readonly origin: Origin
+  private readonly endpoints: ReadonlyMap<string, Endpoint>
+  private readonly routes = new Map<string, VpnRoute>()
+  /** By prefix. */
+  private readonly learned = new Map<string, Known>()
+  private readonly carriers = new Map<string, Carrier>()
+  /** Prefixes that may have to be announced, or not any more. */
+  private readonly pending = new Set<Known>()
+  /** What was announced for endpoints that are gone. */
+  private readonly leaving: Carrier['said'][] = []
+  private isBusy = false
+
+  /** `endpoints` are those of the VRF, as a live view. */
+  constructor(origin: Origin, speaker: Speaker, endpoints: ReadonlyMap<string, Endpoint>) {
+    this.origin = origin
+    this.speaker = speaker
+    this.endpoints = endpoints
+    this.imports = new Imports(speaker, this)
+  }
+
+  /** Announces by these terms from now on; null: nothing. */
+  set(terms: Readvertise | null): void {
+    const before = this.terms
+    this.terms = terms
+    if (this.imports.set(new Set(terms?.from)))
+      for (const route of [...this.routes.values()]) if (!this.imports.brings(route)) this.routeGone(route)
+    if (before === null) for (const { mac } of [...this.endpoints.values()]) this.endpointsChanged(mac)
+    if (!sameTargets(terms?.to ?? [], before?.to ?? [])) this.lookAtAll()
+  }
+
+  /** Endpoints of this MAC address came, went or changed. */
+  endpointsChanged(mac: Mac): void {
+    if (this.terms === null && this.carriers.size === 0) return
+    const due = this.carriersOf(mac)
+    for (const [key, carrier] of this.carriers)
+      if (carrier.endpoint.mac === mac && !isSame(carrier.endpoint, due.get(key))) this.drop(key, carrier)
+    let isNew = false
+    for (const [key, endpoint] of due) {
+      if (this.carriers.has(key)) continue
+      this.carriers.set(key, { endpoint, said: new Map() })
+      isNew = true
+    }
+    if (isNew) this.lookAtAll()
+  }
+
+  routeChanged(route: Route): void {
+    if (!isVpnRoute(route)) return
+    const before = this.routes.get(route.key)
+    if (before === route) return
+    if (before !== undefined) this.forget(before)
+    if (route.source === this.origin.source) return
+    this.routes.set(route.key, route)
+    const { ip, length } = route.nlri
+    const known = ensure<string, Known>(this.learned, keyOf(route.nlri), () => ({
+      prefix: { ip, length },
+      routes: new Set(),
+    }))
+    known.routes.add(route)
+    this.lookAt(known)
+  }
+
+  routeGone({ key }: Route): void {
+    const route = this.routes.get(key)
+    if (route !== undefined) this.forget(route)
+  }
+
+  /** Routes whose prefixes are announced again. */
+  *readvertised(): Iterable<VpnRoute> {
+    if (this.carriers.size === 0) return
+    for (const { routes } of this.learned.values()) {
+      const trail = this.trailOf(routes)
+      if (trail !== null) yield trail.route
+    }
+  }
+
+  private forget(route: VpnRoute): void {
+    this.routes.delete(route.key)
+    const known = this.learned.get(keyOf(route.nlri))
+    known?.routes.delete(route)
+    if (known !== undefined) this.lookAt(known)
+  }
+
+  /** Endpoints of a MAC address that packets with its label come to, whatever they are for. */
+  private carriersOf(mac: Mac): ReadonlyMap<string, Carrying> {
+    const reachable = [...this.endpoints].filter(
+      ([, endpoint]) => endpoint.mac === mac && endpoint.direction !== 'from-port',
+    )
+    const isSubnet = reachable.some(([, endpoint]) => isAddressed(endpoint) && leadsToSubnet(endpoint))
+    const carriers = new Map<string, Carrying>()
+    if (!isSubnet)
+      for (const [key, endpoint] of reachable) if (isCarrying(endpoint)) carriers.set(key, endpoint)
+    return carriers
+  }
+
+  private drop(key: string, { said }: Carrier): void {
+    this.carriers.delete(key)
+    this.leaving.push(said)
+    this.start()
+  }
+
+  private lookAtAll(): void {
+    for (const known of this.learned.values()) this.lookAt(known)
+  }
+
+  private lookAt(known: Known): void {
+    this.pending.add(known)
+    this.start()
+  }
+
+  private start(): void {
+    if (this.isBusy) return
+    this.isBusy = true
+    const done = () => {
+      this.isBusy = false
+    }
+    this.speaker.rib.walk(this.steps(), () => true, done)
+  }
+
+  /** Does what is due by the time that it is its turn. Who is gone goes first, for others may have its numbers by now. */
+  private *steps(): Iterable<void> {
+    for (;;) {
+      const said = this.leaving.pop()
+      if (said !== undefined) {
+        for (const advertisement of said.values()) yield this.withdraw(advertisement)
+        continue
+      }
+      const [known] = this.pending
+      if (known === undefined) return
+      this.pending.delete(known)
+      yield* this.settleAll(known)
+    }
+  }
+
+  private *settleAll(known: Known): Iterable<void> {
+    const { prefix, routes } = known
+    if (routes.size === 0 && this.learned.get(keyOf(prefix)) === known) this.learned.delete(keyOf(prefix))
+    const trail = this.trailOf(routes)
+    for (const carrier of this.carriers.values()) {
+      if (carrier.endpoint.ip.length !== prefix.ip.length) continue
+      yield this.settle(known, carrier, trail)
+      if (this.leaving.length === 0) continue
+      this.pending.add(known)
+      return
+    }
+  }
+
+  private settle(known: Known, { endpoint, said }: Carrier, trail: Trail | null): void {
+    if (trail !== null && this.terms !== null) {
+      const rd = ipv4Rd(this.origin.identifier, endpoint.readvertiseRd)
+      const advertiser = { ...this.origin, exportTargets: this.terms.to }
+      const advertisement = advertise(advertiser, endpoint, rd, known.prefix, trail.record)
+      said.set(known, advertisement)
+      const { family, nlri, attributes, nextHop } = advertisement
+      return this.speaker.originate(this.origin.source, family, nlri, attributes, nextHop)
+    }
+    const before = said.get(known)
+    said.delete(known)
+    if (before !== undefined) this.withdraw(before)
+  }
+
+  private trailOf(routes: Iterable<VpnRoute>): Trail | null {
+    if (this.terms === null) return null
+    return chooseTrail(routes, this.terms.to, this.origin.nextHop)
+  }
+
+  private withdraw({ family, nlri }: Advertisement): void {
+    this.speaker.withdraw(this.origin.source, family, nlri)
+  }
+}
+
+function isCarrying(endpoint: Endpoint): endpoint is Carrying {
+  return isAddressed(endpoint) && endpoint.readvertiseRd !== null
+}
+
+/** Whether prefixes are announced alike for both. */
+function isSame(a: Carrying, b: Carrying | undefined): boolean {
+  return (
+    a.label === b?.label &&
+    a.readvertiseRd === b.readvertiseRd &&
+    a.localPref === b.localPref &&
+    a.hashOrder === b.hashOrder
+  )
+}
+
+function keyOf({ ip, length }: Prefix): string {
+  return String.fromCharCode(length) + ip
+}

@@ -1,0 +1,54 @@
+import {
+  type ExtendedCommunity,
+  isRouteTargetRecord,
+  type RouteTarget,
+  routeTargetRecord,
+} from '../bgp/values/extended-community.ts'
+import type { Ip } from '../values/address.ts'
+import type { VpnRoute } from './select.ts'
+
+/** A route that may be announced again, and the route targets that it has had on its way, as records. */
+export interface Trail {
+  readonly route: VpnRoute
+  readonly record: readonly ExtendedCommunity[]
+}
+
+/** A longer trail is given up: what records it has to go into one message. */
+const MAX_RECORD = 128
+
+/**
+ * Of routes for one prefix the one that is announced again to these targets; null where none may be. It has had none of the
+ * targets before, so that each announcement lengthens the record and none comes round (draft-ietf-bess-service-chaining).
+ * The shortest record is chosen, for as with AS paths only that settles whatever the order of events.
+ */
+export function chooseTrail(
+  routes: Iterable<VpnRoute>,
+  to: readonly RouteTarget[],
+  ourselves: Ip,
+): Trail | null {
+  const crossed = to.map(routeTargetRecord)
+  let best: Trail | null = null
+  for (const route of routes) {
+    if (!isOfOthers(route, ourselves)) continue
+    const record = recordOf(route)
+    if (record.length > MAX_RECORD || crossed.some((one) => record.includes(one))) continue
+    if (best === null || isBefore({ route, record }, best)) best = { route, record }
+  }
+  return best
+}
+
+/** A peer that says our own next hop repeats what we said. */
+function isOfOthers({ set, source }: VpnRoute, ourselves: Ip): boolean {
+  return set.nextHop !== null && (source.peer === null || set.nextHop !== ourselves)
+}
+
+function recordOf({ set }: VpnRoute): ExtendedCommunity[] {
+  const before = (set.attributes.extendedCommunities ?? []).filter(isRouteTargetRecord)
+  return [...new Set([...before, ...set.routeTargets.map(routeTargetRecord)])].sort()
+}
+
+function isBefore(a: Trail, b: Trail): boolean {
+  if (a.record.length !== b.record.length) return a.record.length < b.record.length
+  const [left, right] = [a.record.join(''), b.record.join('')]
+  return left === right ? a.route.key < b.route.key : left < right
+}
