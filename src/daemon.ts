@@ -103,6 +103,7 @@ export async function runDaemon(
       ipvpn: {
         address: ipvpn.localAddress,
         carrier: ipvpn.carrier,
+        fromAnyone: ipvpn.fromAnyone,
         underlay: interfaceWith(ipvpn.localAddress) ?? null,
       },
       ranges: ipvpn.ranges,

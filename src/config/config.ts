@@ -56,6 +56,7 @@ export function toConfig(settings: Settings, peers: Peers) {
       driver: ipvpn.dataplane_driver,
       localAddress: ip(ipvpn.dataplane_local_address ?? BGP.local_address),
       carrier: carrier(ipvpn.mpls_interface),
+      fromAnyone: ipvpn.tunnels_from_anyone,
       ranges: {
         /** First and last. */
         labels: range(ipvpn.label_range),

@@ -173,6 +173,11 @@ export function configSchema(interfaces: Interfaces) {
         undefined,
         'Interface that carries MPLS; `*gre*` or `*udp*` for tunnels to the other nodes, MPLS in GRE or in UDP.',
       ),
+      tunnels_from_anyone: option(
+        boolean,
+        false,
+        'Tunnels take labelled packets of all machines, also of provider edges that announce nothing to us. Labels are easy to guess: only for a core where no stranger can send to our address.',
+      ),
       label_range: option(
         range(16, 1_048_574),
         '16-1048574',

@@ -25,7 +25,8 @@ export interface Tunnel {
   readonly encapsulation: Encapsulation
   /** Both of one family. */
   readonly local: Ip
-  readonly remote: Ip
+  /** Null: nobody in particular; it takes packets of all that have no tunnel of their own, and sends none. */
+  readonly remote: Ip | null
   /** Null: what the underlay has room for. */
   readonly mtu: number | null
   /** The interface that its packets leave by; null where nobody knows: the MTU is then what Linux makes of the way to `remote`. */

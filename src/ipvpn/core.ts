@@ -18,12 +18,14 @@ export interface CoreConfig {
   readonly carrier: Carrier
   /** The interface that tunnels leave by; null where nobody knows. */
   readonly underlay: string | null
+  /** Whether tunnels take labelled packets of all machines, not only of provider edges that routes lead to. */
+  readonly fromAnyone: boolean
   /** A VRF in which nothing is ever reachable: for what may not be sent, or not be reached. */
   readonly deadEnd: () => Place
-  /** The name of a tunnel to `remote`, of those that nobody has. */
+  /** The name of a tunnel to `remote`, or of one from all, of those that nobody has. */
   readonly tunnelName: (
     encapsulation: Encapsulation,
-    remote: Ip,
+    remote: Ip | null,
     isTaken: (name: string) => boolean,
   ) => string
 }
@@ -130,11 +132,13 @@ export class Core implements CoreFacts {
 
   /** Entries wanted as long as there is any VRF. */
   entries(): NetworkEntry[] {
-    const { carrier, address } = this.config
+    const { carrier, address, fromAnyone } = this.config
     const entries: NetworkEntry[] = projectVrf(this.deadEnd, DEAD_END)
-    if ('interface' in carrier) entries.push({ kind: 'mpls-interface', device: carrier.interface })
-    else if (carrier.tunnels === 'udp') entries.push({ kind: 'udp-port', device: 'lo', ip: address })
-    return entries
+    if ('interface' in carrier) return [...entries, { kind: 'mpls-interface', device: carrier.interface }]
+    if (carrier.tunnels === 'udp') entries.push({ kind: 'udp-port', device: 'lo', ip: address })
+    if (!fromAnyone) return entries
+    const { tunnel, port } = this.tunnel(carrier.tunnels, null)
+    return [...entries, tunnel, port]
   }
 
   plug(label: number, site: Site): void {
@@ -220,11 +224,11 @@ export class Core implements CoreFacts {
     return carriageBy(this.config.carrier)
   }
 
-  private tunnel(encapsulation: Encapsulation, remote: Ip): Used {
+  private tunnel(encapsulation: Encapsulation, remote: Ip | null): Used {
     const { address: local, underlay } = this.config
     const taken = new Set([...this.used.values()].map(({ tunnel }) => tunnel.device))
     const device = this.config.tunnelName(encapsulation, remote, (name) => taken.has(name))
-    const alias = `chanter:to ${formatIp(remote)}`
+    const alias = `chanter:${remote === null ? 'from anyone' : `to ${formatIp(remote)}`}`
     return {
       tunnel: { kind: 'tunnel', device, alias, encapsulation, local, remote, mtu: null, underlay },
       port: { kind: 'vrf-port', device, vrf: this.deadEnd.device },

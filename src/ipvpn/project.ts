@@ -7,6 +7,7 @@ import type {
   MplsInterface,
   ProxyNeighbour,
   Route,
+  Tunnel,
   UdpPort,
   Unreachable,
   Veth,
@@ -24,7 +25,7 @@ export interface Place {
   readonly table: number
 }
 
-export type NetworkEntry = Vrf | Unreachable | MplsInterface | UdpPort
+export type NetworkEntry = Vrf | Unreachable | MplsInterface | UdpPort | Tunnel | VrfPort
 export type EndpointEntry = Veth | VrfPort | Address | FixedNeighbour | LabelRoute
 
 const DEFAULT_LOCAL_PREF = 100

@@ -93,7 +93,7 @@ export function showEntry(entry: Entry): Readonly<Record<string, unknown>> & { r
     case 'mpls-interface':
       return { ...entry }
     case 'tunnel':
-      return { ...entry, local: formatIp(entry.local), remote: formatIp(entry.remote) }
+      return { ...entry, local: formatIp(entry.local), remote: entry.remote && formatIp(entry.remote) }
     case 'udp-port':
     case 'address':
     case 'proxy-neighbour':

@@ -75,6 +75,7 @@ export function place(entry: FootprintEntry): string {
     case 'vrf':
     case 'veth':
     case 'mpls-interface':
+    case 'tunnel':
       return `${entry.kind} ${entry.device}`
     default:
       return entry satisfies never

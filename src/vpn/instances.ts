@@ -38,6 +38,8 @@ export interface VpnConfig extends Tunnelling {
     readonly carrier: Carrier
     /** The interface that tunnels leave by; null where nobody knows. */
     readonly underlay: string | null
+    /** Whether tunnels take labelled packets of all machines, not only of provider edges that routes lead to. */
+    readonly fromAnyone: boolean
   }
   readonly ranges: Ranges
   /** Types that this machine cannot serve, and why. */

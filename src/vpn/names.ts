@@ -30,13 +30,14 @@ export function nameSuffix(instanceId: string, isTaken: (suffix: string) => bool
 export const bridgeName = (suffix: string): string => BRIDGE_PREFIX + suffix
 export const vxlanName = (suffix: string): string => VXLAN_PREFIX + suffix
 
-/** The name of a tunnel to a provider edge: an IPv4 address in hex, of an IPv6 address a hash. */
+/** The name of a tunnel to a provider edge, or from all: an IPv4 address in hex, of an IPv6 address a hash. */
 export function tunnelName(
   encapsulation: Encapsulation,
-  remote: Ip,
+  remote: Ip | null,
   isTaken: (name: string) => boolean,
 ): string {
   const prefix = TUNNEL_PREFIXES[encapsulation]
+  if (remote === null) return `${prefix}any`
   return prefix + nameSuffix(hex(remote), (suffix) => isTaken(prefix + suffix))
 }
 

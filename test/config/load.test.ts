@@ -51,6 +51,7 @@ describe('a small file', () => {
       driver: 'dummy',
       localAddress: config.bgp.localAddress,
       carrier: { interface: 'lo' },
+      fromAnyone: false,
       ranges: RANGES,
     })
     expect(config.log).toEqual({ debug: false, file: null })
@@ -100,6 +101,7 @@ describe('a small file', () => {
         dataplane_local_address: null,
         label_range: '16-1048574',
         table_range: '1001-65535',
+        tunnels_from_anyone: false,
         vrf_prefix: 'bvrf-',
       },
       COMMON: { root_helper: 'sudo', root_helper_daemon: null },

@@ -30,7 +30,7 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     vxlanMtu: null,
     underlay: null,
     neighSuppress: true,
-    ipvpn: { address: address, carrier: { interface: 'lo' }, underlay: null },
+    ipvpn: { address: address, carrier: { interface: 'lo' }, underlay: null, fromAnyone: false },
     ranges: RANGES,
     refused: {},
   }

@@ -47,6 +47,7 @@ export const gre: Tunnel = {
   mtu: null,
   underlay: null,
 }
+export const greFromAll: Tunnel = { ...gre, device: 'gre-any', remote: null }
 export const udpPort: UdpPort = { kind: 'udp-port', device: 'lo', ip: ip('127.0.0.1') }
 export const udpPort6: UdpPort = { kind: 'udp-port', device: 'lo', ip: ip('::1') }
 export const core: MplsInterface = { kind: 'mpls-interface', device: 'core0' }

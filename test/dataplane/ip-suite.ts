@@ -213,6 +213,16 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       expect([...dataplane.failures()]).toEqual([])
     })
 
+    test('a tunnel from all is adopted, and made anew where somebody deleted it', async () => {
+      await wantInPlace(e.gre, e.greFromAll)
+      const index = lab.indexOf('gre-any')
+      dataplane = lab.restart()
+      await wantInPlace(e.gre, e.greFromAll)
+      expect(lab.indexOf('gre-any')).toBe(index)
+      lab.deleteLink('gre-any')
+      await untilAllHold([e.gre, e.greFromAll])
+    })
+
     test('the MTU of a tunnel follows its underlay', async () => {
       const tunnel = { ...e.gre, underlay: 'core0' }
       await wantInPlace(tunnel)

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { inside, ip, runIn } from './network.ts'
+import { ip, runIn } from './network.ts'
 import { addressesOf, TwoNodes } from './two-nodes.ts'
 
 const RED = { instance: 'red', importTargets: ['64512:10'], exportTargets: ['64512:10'] }
@@ -22,30 +21,12 @@ beforeAll(async () => {
 
 afterAll(() => nodes.close())
 
-/** Echo requests of both families that a VM was sent. */
-function echoes(n: number): number {
-  return inside(nodes.vms.get(n)!, () => {
-    const [, ipv4 = ''] = /^Icmp: (\d.*)$/m.exec(readFileSync('/proc/thread-self/net/snmp', 'utf8')) ?? []
-    const [, ipv6] = /^Icmp6InEchos\s+(\d+)$/m.exec(readFileSync('/proc/thread-self/net/snmp6', 'utf8')) ?? []
-    return Number(ipv4.split(' ')[8]) + Number(ipv6) // InEchos
-  })
-}
-
-/** Whether a VM gets an answer. */
-async function isAnswered(from: number, address: string): Promise<boolean> {
-  const once = nodes.lab.exec(nodes.vms.get(from)!, 'ping', '-c', '1', '-W', '0.3', address)
-  return once.then(
-    () => true,
-    () => false,
-  )
-}
-
 /** How many of two packets, one of each family, get to a VM; there are no answers. */
 async function getThrough(from: number, to: number): Promise<number> {
-  const before = echoes(to)
+  const before = nodes.echoes(to)
   for (const address of [addressesOf(to).ipv4, addressesOf(to).ipv6])
-    expect(await isAnswered(from, address)).toBe(false)
-  return echoes(to) - before
+    expect(await nodes.isAnswered(from, address)).toBe(false)
+  return nodes.echoes(to) - before
 }
 
 test('one that only receives gets what all send, and they no answer', async () => {
@@ -56,22 +37,22 @@ test('what that one sends gets neither into the VRF nor into the main table', as
   const vm = nodes.vms.get(5)!
   const { gateway4, gateway6 } = addressesOf(5)
   const gateways = [gateway4, gateway6]
-  for (const gateway of gateways) expect(await isAnswered(5, gateway)).toBe(false)
+  for (const gateway of gateways) expect(await nodes.isAnswered(5, gateway)).toBe(false)
   expect(runIn(vm, 'ip neigh show')).not.toContain('lladdr')
   const [, port] = / ((?:[\da-f]{2}:){5}[\da-f]{2})/.exec(
     runIn(nodes.hostOf(5).namespace, 'ip -br link show tap5'),
   )!
   const others = [1, 2].flatMap((n) => [addressesOf(n).ipv4, addressesOf(n).ipv6])
   ip(vm, ...[...gateways, ...others].map((address) => `neigh replace ${address} lladdr ${port} dev eth0`))
-  for (const gateway of gateways) expect(await isAnswered(5, gateway)).toBe(false)
+  for (const gateway of gateways) expect(await nodes.isAnswered(5, gateway)).toBe(false)
   for (const n of [1, 2]) expect(await getThrough(5, n), `to VM ${n}`).toBe(0)
   const core = nodes.hostOf(2)
   ip(core.namespace, 'route add 192.168.10.0/24 via 10.0.0.1')
-  expect(await isAnswered(5, core.address)).toBe(false)
+  expect(await nodes.isAnswered(5, core.address)).toBe(false)
 })
 
 test('one that only sends gets through to all, without an answer, and nobody to it', async () => {
-  expect(await isAnswered(7, addressesOf(7).gateway4)).toBe(false)
+  expect(await nodes.isAnswered(7, addressesOf(7).gateway4)).toBe(false)
   for (const n of [1, 2]) {
     expect(await getThrough(7, n), `to VM ${n}`).toBe(2)
     expect(await getThrough(n, 7), `from VM ${n}`).toBe(0)

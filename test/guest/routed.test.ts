@@ -10,12 +10,13 @@ let router: string
 
 /** Between the two nodes is a router, with label-switched paths that somebody else has set up: labels are 1000 and the node's number. */
 beforeAll(async () => {
-  nodes = new TwoNodes('core', [1, 2], (hosts) => {
+  const build = (hosts: readonly Host[]) => {
     router = 'router'
     runIn(hosts[0]!.namespace, `ip netns add ${router}`)
     setSysctl(router, 'net/mpls/platform_labels', 10_000)
     for (const [i, host] of hosts.entries()) join(host, i + 1)
-  })
+  }
+  nodes = new TwoNodes('core', [1, 2], { join: build })
   for (const [i, { namespace }] of nodes.hosts.entries()) path(namespace, i + 1, 1000)
   await nodes.start()
   for (const n of [1, 2]) await nodes.attach(n, RED)

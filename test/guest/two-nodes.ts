@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { expect } from 'vitest'
 import { request } from '../../src/client.ts'
 import { type Daemon, startChanter } from '../../src/lab/chanter.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import type { Host } from '../../src/lab/network.ts'
-import { addCable, ip } from './network.ts'
+import { addCable, inside, ip } from './network.ts'
 
 const AS = 64512
 
@@ -24,11 +25,15 @@ export class TwoNodes {
   readonly hosts: readonly Host[]
   readonly vms = new Map<number, string>()
   private readonly daemons: Daemon[] = []
-  private readonly mplsInterface: string
+  private readonly ipvpn: Readonly<Record<string, string>>
 
-  /** `join` connects the two, whose addresses are `10.0.n.1` then. */
-  constructor(mplsInterface: string, vms: readonly number[], join?: (hosts: readonly Host[]) => void) {
-    this.mplsInterface = mplsInterface
+  /** `ipvpn` has more options. `join` connects the two, whose addresses are `10.0.n.1` then. */
+  constructor(
+    mplsInterface: string,
+    vms: readonly number[],
+    { join, ipvpn = {} }: { join?: (hosts: readonly Host[]) => void; ipvpn?: Record<string, string> } = {},
+  ) {
+    this.ipvpn = { dataplane_driver: 'linux', mpls_interface: mplsInterface, ...ipvpn }
     this.hosts = [1, 2].map((n) => ({
       name: `pe${n}`,
       namespace: this.lab.addNamespace(`pe${n}`),
@@ -103,14 +108,35 @@ export class TwoNodes {
     return this.lab.exec(this.vms.get(from)!, ...words)
   }
 
+  /** Whether a VM gets an answer. */
+  async isAnswered(from: number, address: string): Promise<boolean> {
+    const once = this.lab.exec(this.vms.get(from)!, 'ping', '-c', '1', '-W', '0.3', address)
+    return once.then(
+      () => true,
+      () => false,
+    )
+  }
+
+  /** Echo requests of both families that a VM was sent. */
+  echoes(n: number): number {
+    return inside(this.vms.get(n)!, () => {
+      const [, ipv4 = ''] = /^Icmp: (\d.*)$/m.exec(readFileSync('/proc/thread-self/net/snmp', 'utf8')) ?? []
+      const [, ipv6] =
+        /^Icmp6InEchos\s+(\d+)$/m.exec(readFileSync('/proc/thread-self/net/snmp6', 'utf8')) ?? []
+      return Number(ipv4.split(' ')[8]) + Number(ipv6) // InEchos
+    })
+  }
+
   close(): void {
     this.lab.close()
   }
 
   private async startDaemon(i: number): Promise<void> {
     const BGP = { peers: this.hosts[1 - i]!.address, my_as: AS, connect_retry_time: 1 }
-    const DATAPLANE_DRIVER_IPVPN = { dataplane_driver: 'linux', mpls_interface: this.mplsInterface }
-    this.daemons[i] = await startChanter(this.lab, this.hosts[i]!, { BGP, DATAPLANE_DRIVER_IPVPN })
+    this.daemons[i] = await startChanter(this.lab, this.hosts[i]!, {
+      BGP,
+      DATAPLANE_DRIVER_IPVPN: this.ipvpn,
+    })
   }
 }
 

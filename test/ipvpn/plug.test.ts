@@ -321,7 +321,7 @@ test('a daemon that comes after another wants the same, with or without the EVPN
       identifier: ip(A),
       vtep: ip(A),
       bgpAddress: ip(A),
-      ipvpn: { address: ip(A), carrier: { interface: 'mpls0' }, underlay: null },
+      ipvpn: { address: ip(A), carrier: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
     })
     later.vpns.restore(decodeState(text))
     expect(wanted(later)).toEqual(wanted(a))

@@ -425,7 +425,7 @@ describe('VRFs of one host', () => {
     expect(wanted(a)).toContain('tap1 in bvrf-4')
     const later = node('10.77.0.16', {
       identifier: ip(A),
-      ipvpn: { address: ip(A), carrier: { interface: 'mpls0' }, underlay: null },
+      ipvpn: { address: ip(A), carrier: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
     })
     later.vpns.restore(a.vpns.snapshot())
     expect(wanted(later)).toContain('tap1 in bvrf-4')
@@ -444,7 +444,9 @@ describe('an IPv6 underlay', () => {
   const OTHERS = '2001:db8:77::12'
 
   test('carries both families by bare MPLS', async () => {
-    a = node(B, { ipvpn: { address: ip(OURS), carrier: { interface: 'mpls0' }, underlay: null } })
+    a = node(B, {
+      ipvpn: { address: ip(OURS), carrier: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
+    })
     await a.attach(request('192.168.10.1/24'))
     expect([...a.speaker.rib.ownRoutes(VPNV4)].map(({ set }) => set.nextHop)).toEqual([ip(OURS)])
     hear('10.9.0.0/16', OTHERS, 31)
@@ -457,7 +459,9 @@ describe('an IPv6 underlay', () => {
   })
 
   test('has tunnels of its own family', async () => {
-    a = node(B, { ipvpn: { address: ip(OURS), carrier: { tunnels: 'gre' }, underlay: null } })
+    a = node(B, {
+      ipvpn: { address: ip(OURS), carrier: { tunnels: 'gre' }, underlay: null, fromAnyone: false },
+    })
     await a.attach(request('192.168.10.1/24'))
     hear('10.9.0.0/16', OTHERS, 31, { communities: [] })
     hear('10.8.0.0/16', C, 32, { communities: [] })
@@ -474,7 +478,7 @@ describe('MPLS in GRE', () => {
   beforeEach(async () => {
     network = new VirtualNetwork(clock)
     reflector = speakerAt(RR, [peerConfig(A, { families })], clock, network, { clusterId: ip(RR) })
-    a = node(A, { ipvpn: { address: ip(A), carrier: { tunnels: 'gre' }, underlay: null } })
+    a = node(A, { ipvpn: { address: ip(A), carrier: { tunnels: 'gre' }, underlay: null, fromAnyone: false } })
     await a.attach(request('192.168.10.1/24'))
   })
 
@@ -498,6 +502,18 @@ describe('MPLS in GRE', () => {
     expect([...a.driver.kernel.links.keys()]).not.toContain('mpls---0a4d000c')
   })
 
+  test('is taken from provider edges alone that routes lead to, unless all may send', async () => {
+    expect(wanted(a).join()).not.toContain('to nobody')
+    const open = { address: ip(B), carrier: { tunnels: 'gre' }, underlay: null, fromAnyone: true } as const
+    const b = node(B, { ipvpn: open })
+    await b.attach(request('192.168.10.1/24'))
+    expect(wanted(b)).toContain('mpls---any in gre from 10.77.0.12 to nobody')
+    expect(wanted(b)).toContain('mpls---any in bvrf-0')
+    expect(b.isInStep).toBe(true)
+    await detach(b, '192.168.10.1')
+    expect(wanted(b)).toEqual([])
+  })
+
   test('takes no routes that want bare MPLS', () => {
     hear('10.9.0.0/16', B, 31)
     expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by tap1'])
@@ -514,7 +530,7 @@ describe('MPLS in UDP', () => {
   async function start(own: 'gre' | 'udp') {
     network = new VirtualNetwork(clock)
     reflector = speakerAt(RR, [peerConfig(A, { families })], clock, network, { clusterId: ip(RR) })
-    a = node(A, { ipvpn: { address: ip(A), carrier: { tunnels: own }, underlay: null } })
+    a = node(A, { ipvpn: { address: ip(A), carrier: { tunnels: own }, underlay: null, fromAnyone: false } })
     await a.attach(request('192.168.10.1/24'))
   }
 
@@ -676,7 +692,7 @@ test('a daemon that comes after another has the same labels, RDs, table and devi
   const before = snapshot(a)
   const later = node('10.77.0.16', {
     identifier: ip(A),
-    ipvpn: { address: ip(A), carrier: { interface: 'mpls0' }, underlay: null },
+    ipvpn: { address: ip(A), carrier: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
   })
   later.vpns.restore(a.vpns.snapshot())
   expect(snapshot(later)).toEqual(before)

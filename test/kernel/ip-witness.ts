@@ -67,7 +67,7 @@ export function holdsIp(entry: IpEntry): boolean {
       return (
         info_kind === kernelKind(entry) &&
         info_data?.['local'] === formatIp(entry.local) &&
-        info_data['remote'] === formatIp(entry.remote) &&
+        info_data['remote'] === (entry.remote === null ? 'any' : formatIp(entry.remote)) &&
         setting(`mpls/conf/${entry.device}/input`) === 1
       )
     }

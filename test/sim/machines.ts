@@ -154,7 +154,7 @@ export class Node {
       vxlanMtu: null,
       underlay: null,
       neighSuppress: true,
-      ipvpn: { address: this.address, carrier: { interface: CORE }, underlay: null },
+      ipvpn: { address: this.address, carrier: { interface: CORE }, underlay: null, fromAnyone: false },
       ranges: RANGES,
       refused: {},
     }

@@ -51,7 +51,7 @@ export function testApi(): TestApi {
       vxlanMtu: null,
       underlay: null,
       neighSuppress: true,
-      ipvpn: { address, carrier: { interface: 'lo' }, underlay: null },
+      ipvpn: { address, carrier: { interface: 'lo' }, underlay: null, fromAnyone: false },
       ranges: RANGES,
       refused: {},
     },

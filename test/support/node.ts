@@ -48,7 +48,7 @@ export class TestNode {
         vxlanMtu: null,
         underlay: null,
         neighSuppress: true,
-        ipvpn: { address: ip(address), carrier: { interface: 'mpls0' }, underlay: null },
+        ipvpn: { address: ip(address), carrier: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
         ranges: RANGES,
         refused: {},
         ...vpnChanges,

@@ -125,7 +125,7 @@ export class Victim {
         vxlanMtu: null,
         underlay: null,
         neighSuppress: true,
-        ipvpn: { address, carrier: { interface: 'lo' }, underlay: null },
+        ipvpn: { address, carrier: { interface: 'lo' }, underlay: null, fromAnyone: false },
         ranges: RANGES,
         refused: {},
       },

@@ -54,7 +54,7 @@ function start(text = disk.at(-1)): Life {
       vxlanMtu: null,
       underlay: null,
       neighSuppress: true,
-      ipvpn: { address: ip(A), carrier: { interface: 'lo' }, underlay: null },
+      ipvpn: { address: ip(A), carrier: { interface: 'lo' }, underlay: null, fromAnyone: false },
       ranges: RANGES,
       refused: {},
     },

@@ -159,7 +159,7 @@ function writeTraits(writer: Writer, entry: LinkEntry): void {
 
 function writeGre(writer: Writer, { local, remote }: Tunnel): void {
   writer.attributeIp(k.IFLA_GRE_LOCAL, local)
-  writer.attributeIp(k.IFLA_GRE_REMOTE, remote)
+  if (remote !== null) writer.attributeIp(k.IFLA_GRE_REMOTE, remote)
   writer.attributeU8(k.IFLA_GRE_TTL, TUNNEL_HOPS)
   // or IPv6 puts a header before GRE that other machines would have to know
   if (!isIpv4(local)) writer.attributeU32(k.IFLA_GRE_FLAGS, k.IP6_TNL_F_IGN_ENCAP_LIMIT)
@@ -168,7 +168,7 @@ function writeGre(writer: Writer, { local, remote }: Tunnel): void {
 /** The source port, which is left to the kernel, tells flows apart (RFC 7510 §3). */
 function writeUdp(writer: Writer, { local, remote }: Tunnel): void {
   writer.attributeIp(k.IFLA_IPTUN_LOCAL, local)
-  writer.attributeIp(k.IFLA_IPTUN_REMOTE, remote)
+  if (remote !== null) writer.attributeIp(k.IFLA_IPTUN_REMOTE, remote)
   writer.attributeU8(k.IFLA_IPTUN_TTL, TUNNEL_HOPS)
   // of IPv6 tunnels, only those for any protocol carry MPLS
   writer.attributeU8(k.IFLA_IPTUN_PROTO, isIpv4(local) ? k.IPPROTO_MPLS : 0)

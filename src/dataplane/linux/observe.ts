@@ -200,7 +200,7 @@ function readGre(data: Attributes, link: Writable<RawLink>): void {
   link.encapsulation = 'gre'
   while (data.next()) {
     if (data.type === k.IFLA_GRE_LOCAL) link.local = data.octets() as Ip
-    else if (data.type === k.IFLA_GRE_REMOTE) link.peer = data.octets() as Ip
+    else if (data.type === k.IFLA_GRE_REMOTE) link.peer = readPeer(data)
   }
 }
 
@@ -209,11 +209,17 @@ function readIpTunnel(data: Attributes, link: Writable<RawLink>): void {
   let port = 0
   while (data.next()) {
     if (data.type === k.IFLA_IPTUN_LOCAL) link.local = data.octets() as Ip
-    else if (data.type === k.IFLA_IPTUN_REMOTE) link.peer = data.octets() as Ip
+    else if (data.type === k.IFLA_IPTUN_REMOTE) link.peer = readPeer(data)
     else if (data.type === k.IFLA_IPTUN_ENCAP_TYPE) type = data.u16()
     else if (data.type === k.IFLA_IPTUN_ENCAP_DPORT) port = data.network()
   }
   if (type === k.TUNNEL_ENCAP_FOU && port === MPLS_UDP_PORT) link.encapsulation = 'udp'
+}
+
+/** Zeros are nobody in particular. */
+function readPeer(data: Attributes): Ip | null {
+  const octets = data.octets()
+  return /^\0*$/.test(octets) ? null : (octets as Ip)
 }
 
 function readPort(data: Attributes, link: Writable<RawLink>): void {
