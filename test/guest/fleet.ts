@@ -115,7 +115,11 @@ export class Fleet {
 export async function attach(
   { api }: Daemon,
   customer: Customer,
-  targets: { readonly imports: readonly string[]; readonly exports: readonly string[] },
+  targets: {
+    readonly imports: readonly string[]
+    readonly exports: readonly string[]
+    readonly readvertise?: { readonly from_rt: readonly string[]; readonly to_rt: readonly string[] }
+  },
   instance = 'red',
 ): Promise<void> {
   for (const subnet of customer.subnets) {
@@ -123,6 +127,7 @@ export async function attach(
       ...endpoint(customer, subnet, instance),
       import_rt: targets.imports,
       export_rt: targets.exports,
+      readvertise: targets.readvertise,
     }
     const answer = await request(api, '/attach_localport', body)
     if (answer.status !== 200) throw new Error(`attach: ${answer.status} ${answer.body}`)
