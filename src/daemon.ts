@@ -23,7 +23,7 @@ import { tunnelTypeOf, type VpnConfig } from './vpn/instances.ts'
 import { isOurDevice } from './vpn/names.ts'
 import { VPN_TYPES, type VpnType } from './vpn/request.ts'
 import { VpnService } from './vpn/service.ts'
-import type { State } from './vpn/state.ts'
+import { readvertises, type State } from './vpn/state.ts'
 import { StateFile, type StateFileHealth } from './vpn/state-file.ts'
 
 /** Clients of a prefix that a reflecting daemon takes at most. */
@@ -74,6 +74,7 @@ export async function runDaemon(
         families: bgp.gracefulRestartSeconds > 0 ? families : [],
         isRestart: kept.state !== null,
         holdsEndOfRib: false,
+        followsOthers: kept.state !== null && readvertises(kept.state),
       },
       peers: bgp.peers.map((peer) => ({ ...peer, families: offeredFamilies(families, peer) })),
       dynamicNeighbours: bgp.dynamicPeers

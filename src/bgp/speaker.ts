@@ -61,6 +61,8 @@ export interface RestartConfig {
   readonly isRestart: boolean
   /** Peers are told that our routes are complete only after `routesComplete`. */
   readonly holdsEndOfRib: boolean
+  /** Some routes of ours follow from those of others: peers are told that ours are complete when theirs are here (RFC 4724 §4.1). */
+  readonly followsOthers: boolean
 }
 
 /** What holds unless somebody says otherwise. */
@@ -72,7 +74,7 @@ export const SPEAKER_DEFAULTS = {
   routeTargetConstraint: true,
   completeWaitSeconds: 360,
   headlessSeconds: 0,
-  restart: { timeSeconds: 0, families: [], isRestart: false, holdsEndOfRib: false },
+  restart: { timeSeconds: 0, families: [], isRestart: false, holdsEndOfRib: false, followsOthers: false },
 } as const satisfies Partial<SpeakerConfig>
 
 export interface SpeakerEnvironment {
@@ -120,7 +122,7 @@ export class Speaker {
       completedAt: Number.NEGATIVE_INFINITY,
     }
     this.startedAt = environment.clock.now()
-    this.holdsEndOfRib = config.restart.holdsEndOfRib
+    this.holdsEndOfRib = config.restart.holdsEndOfRib || config.restart.followsOthers
     this.rib = new Rib(environment.clock)
     this.host = {
       rib: this.rib,
@@ -300,5 +302,7 @@ export class Speaker {
     this.onComplete = null
     this.completeSince ??= this.environment.clock.epoch()
     onComplete?.()
+    const { holdsEndOfRib, followsOthers } = this.config.restart
+    if (followsOthers && !holdsEndOfRib) this.rib.settled(() => this.routesComplete())
   }
 }

@@ -204,7 +204,8 @@ function versionOf(value: State): number {
   return hasPlugs(value) ? VERSION_WITHOUT_READVERTISE : VERSION_WITHOUT_PLUGS
 }
 
-function readvertises({ instances }: State): boolean {
+/** Whether some of what is announced follows from routes of others. */
+export function readvertises({ instances }: Pick<State, 'instances'>): boolean {
   return instances.some((one) => one.type === 'ipvpn' && one.readvertise !== null)
 }
 

@@ -279,7 +279,13 @@ describe('route refresh', () => {
 describe('our own restart (RFC 4724 §4.1)', () => {
   test('is announced for as long as it may take, with what was kept', () => {
     const local = speakerAt('10.77.0.13', [peerConfig(B, { passive: true })], clock, network, {
-      restart: { timeSeconds: 120, families: [EVPN], isRestart: true, holdsEndOfRib: true },
+      restart: {
+        timeSeconds: 120,
+        families: [EVPN],
+        isRestart: true,
+        holdsEndOfRib: true,
+        followsOthers: false,
+      },
     })
     const source = localSource('EVI-1')
     const peer = RawPeer.connect(network.transport, ip(B), ip('10.77.0.13'), 179).behave({
@@ -306,7 +312,13 @@ describe('our own restart (RFC 4724 §4.1)', () => {
     ['says goodbye to one that keeps our routes all the same (RFC 8538)', true, '6/2'],
   ])('%s', (_, notification, farewell) => {
     const local = speakerAt('10.77.0.13', [peerConfig(B, { passive: true })], clock, network, {
-      restart: { timeSeconds: 120, families: [EVPN], isRestart: false, holdsEndOfRib: false },
+      restart: {
+        timeSeconds: 120,
+        families: [EVPN],
+        isRestart: false,
+        holdsEndOfRib: false,
+        followsOthers: false,
+      },
     })
     const capabilities = { ...openOf().capabilities, gracefulRestart: restart({ notification }) }
     const peer = RawPeer.connect(network.transport, ip(B), ip('10.77.0.13'), 179).behave({ capabilities })
@@ -319,7 +331,13 @@ describe('our own restart (RFC 4724 §4.1)', () => {
 
   test('a session that comes again finds the forwarding of the last one', () => {
     speakerAt('10.77.0.13', [peerConfig(B, { passive: true })], clock, network, {
-      restart: { timeSeconds: 120, families: [EVPN], isRestart: false, holdsEndOfRib: false },
+      restart: {
+        timeSeconds: 120,
+        families: [EVPN],
+        isRestart: false,
+        holdsEndOfRib: false,
+        followsOthers: false,
+      },
     })
     const kept = [1, 2].map(() => {
       const peer = RawPeer.connect(network.transport, ip(B), ip('10.77.0.13'), 179).behave()

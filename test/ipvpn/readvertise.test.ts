@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { formatAttributes } from '../../src/bgp/attribute/index.ts'
-import { VPNV4, VPNV6 } from '../../src/bgp/family.ts'
+import { ROUTE_TARGET, VPNV4, VPNV6 } from '../../src/bgp/family.ts'
 import { nlriCodec } from '../../src/bgp/nlri/index.ts'
 import { maskPrefix } from '../../src/bgp/nlri/prefix.ts'
-import { localSource, type Source } from '../../src/bgp/rib/route.ts'
-import type { Speaker } from '../../src/bgp/speaker.ts'
+import { localSource, type Route, type Source } from '../../src/bgp/rib/route.ts'
+import type { Speaker, SpeakerConfig } from '../../src/bgp/speaker.ts'
 import { routeTargetRecord } from '../../src/bgp/values/extended-community.ts'
 import { mplsField } from '../../src/bgp/values/label.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
@@ -25,6 +25,7 @@ const CLIENTS = rt('64512:1')
 const SERVERS = rt('64512:2')
 const OTHERS = rt('64512:3')
 const families = [VPNV4, VPNV6]
+const peering = { families: [...families, ROUTE_TARGET] }
 
 let clock: VirtualClock
 let network: VirtualNetwork
@@ -34,13 +35,14 @@ let a: TestNode
 beforeEach(() => {
   clock = new VirtualClock()
   network = new VirtualNetwork(clock)
-  const clients = [A, B, C].map((address) => peerConfig(address, { families, reflectorClient: true }))
+  const clients = [A, B, C].map((address) => peerConfig(address, { ...peering, reflectorClient: true }))
   reflector = speakerAt(RR, clients, clock, network, { clusterId: ip(RR) })
   a = node(A)
 })
 
-function node(address: string): TestNode {
-  const made = new TestNode(address, [peerConfig(RR, { families })], clock, network)
+function node(address: string, changes: Partial<SpeakerConfig> = {}, reflectors = [RR]): TestNode {
+  const peers = reflectors.map((one) => peerConfig(one, peering))
+  const made = new TestNode(address, peers, clock, network, changes)
   for (const name of ['tap1', 'tap2', 'mpls0', 'right']) made.driver.kernel.addLink(name, { up: true })
   return made
 }
@@ -115,7 +117,7 @@ beforeEach(() => {
 async function hear(
   prefix: string,
   communities = [SERVERS],
-  { nextHop = '10.77.0.9', rd = 1 } = {},
+  { nextHop = '10.77.0.9', rd = 1, by = reflector } = {},
 ): Promise<() => Promise<void>> {
   const { ip: address, prefixLength: length } = parseInterfaceAddress(prefix)!
   const family = isIpv4(address) ? VPNV4 : VPNV6
@@ -128,10 +130,10 @@ async function hear(
     ip: maskPrefix(address, length),
     length,
   }
-  reflector.originate(source, family, nlri, { extendedCommunities: communities }, ip(nextHop))
+  by.originate(source, family, nlri, { extendedCommunities: communities }, ip(nextHop))
   await clock.run(2000)
   return async () => {
-    reflector.withdraw(source, family, nlri)
+    by.withdraw(source, family, nlri)
     await clock.run(2000)
   }
 }
@@ -353,11 +355,46 @@ test('a daemon that comes after another announces the same', async () => {
   await attach(a, left())
   await attach(a, left(second))
   const before = said(a)
-  const later = new TestNode(B, [peerConfig(RR, { families })], clock, network, {}, { identifier: ip(A) })
+  const later = new TestNode(B, [peerConfig(RR, peering)], clock, network, {}, { identifier: ip(A) })
   later.vpns.restore(a.vpns.snapshot())
   await clock.run(5000)
   expect(said(later).map((text) => text.replace(`by ${B}`, `by ${A}`))).toEqual(before)
   expect(later.vpns.snapshot().instances).toEqual(a.vpns.snapshot().instances)
+})
+
+test('a daemon that follows another takes nothing back, though it learns first what it announces again', async () => {
+  const restart = { timeSeconds: 120, families, isRestart: false, holdsEndOfRib: false, followsOthers: false }
+  // who has the route is the last to come back
+  const FAR = '10.77.0.2'
+  const far = speakerAt(FAR, [peerConfig(C, { ...peering, reflectorClient: true })], clock, network, {
+    clusterId: ip(FAR),
+  })
+  const one = node(C, { restart }, [RR, FAR])
+  await attach(one, left())
+  await hear('10.9.0.0/16', [SERVERS], { by: far })
+  await clock.run(20_000)
+  expect(brief(one)).toHaveLength(1)
+  const gone: string[] = []
+  const bestChanged = (previous: Route | null, current: Route | null) => {
+    const isLost = previous !== null && current === null && families.includes(previous.family)
+    if (isLost) gone.push(nlriCodec(previous.family)!.format(previous.nlri))
+  }
+  reflector.rib.listen({ bestChanged })
+  one.reconciler.stop()
+  one.speaker.stop('restart')
+  network.cut(ip(FAR), ip(C))
+  await clock.run(1000)
+  const two = node(C, { restart: { ...restart, isRestart: true, followsOthers: true } }, [RR, FAR])
+  two.vpns.restore(one.vpns.snapshot())
+  await clock.run(30_000)
+  expect(brief(two)).toEqual([])
+  network.mend(ip(FAR), ip(C))
+  await clock.run(200_000)
+  expect(brief(two)).toHaveLength(1)
+  expect(gone).toEqual([])
+  await two.detach({ instanceId: 'left', type: 'ipvpn' })
+  await clock.run(1000)
+  expect(gone.map((text) => text.split(' ')[0]).sort()).toEqual(['10.9.0.0/16', '192.168.10.1/32'])
 })
 
 test('routes and endpoints, however many, are announced and withdrawn in slices', async () => {

@@ -8,7 +8,7 @@ import { formatIp, type Ip } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
-import { decodeState, encodeState } from '../../src/vpn/state.ts'
+import { decodeState, encodeState, readvertises } from '../../src/vpn/state.ts'
 import { RANGES } from '../support/ranges.ts'
 import { silent } from '../support/speakers.ts'
 import type { VirtualClock } from '../support/virtual-clock.ts'
@@ -141,7 +141,7 @@ export class Node {
     const state = this.disk === null ? null : decodeState(this.disk)
     const ping = state?.ping ?? `${random.between(0, 1e9)}`
     const reconciler = new Reconciler({ clock: process.clock, driver: this.driver, log: silent })
-    const restart = restartOf(this.wiring, state !== null)
+    const restart = restartOf(this.wiring, state !== null, state !== null && readvertises(state))
     const speaker = speakerOn(this.around, process, this.address, this.wiring, { restart }, () =>
       reconciler.complete(),
     )
@@ -240,12 +240,13 @@ export class Node {
   }
 }
 
-function restartOf({ restartSeconds }: Wiring, isRestart: boolean): RestartConfig {
+function restartOf({ restartSeconds }: Wiring, isRestart: boolean, followsOthers = false): RestartConfig {
   return {
     timeSeconds: restartSeconds,
     families: restartSeconds > 0 ? [EVPN, VPNV4] : [],
     isRestart,
     holdsEndOfRib: false,
+    followsOthers,
   }
 }
 

@@ -62,7 +62,7 @@ export class AdjRibOut implements BestListener {
   /** Tells sessions apart: what was scheduled for an older one falls away. */
   private generation = 0
 
-  /** With `holdsEnd`, End-of-RIB waits until `releaseEnd`: there are routes that we do not have again yet. */
+  /** With `holdsEnd`, End-of-RIB waits until `releaseEnd`: there are routes that we do not have again yet. That of memberships does not, which peers wait for. */
   constructor(clock: Clock, rib: Rib, policy: ExportPolicy, outlet: Outlet, holdsEnd: boolean) {
     this.clock = clock
     this.rib = rib
@@ -238,7 +238,7 @@ export class AdjRibOut implements BestListener {
     if (!this.endDue.has(family)) return
     if (this.refreshing.delete(family)) {
       if (this.enhancedRefresh) this.outlet.sendRefresh({ family, kind: RefreshKind.End })
-    } else if (this.holdsEnd) {
+    } else if (this.holdsEnd && family !== ROUTE_TARGET) {
       return
     } else {
       writeEndOfRib(w, family)

@@ -146,6 +146,12 @@ export class Rib {
     this.schedule()
   }
 
+  /** Calls back when all that waits now is done, and what that gave rise to. */
+  settled(done: () => void): void {
+    const behind = (then: () => void) => this.walk([], () => true, then)
+    behind(() => behind(done))
+  }
+
   /** The best routes of a family, as a live view. */
   best(family: Family): Iterable<Route> {
     return this.table(family).values()
