@@ -50,13 +50,18 @@ function verdictOn(vrf: Vrf, route: VpnRoute, best: VpnRoute, subject: Subject):
     const reason = `another path of this route is better, from ${best.source.name}: ${whyBetter(best, route)}`
     return { route, fate: 'beaten', reason }
   }
-  if (!vrf.hasRoute(route)) return { route, fate: 'not imported', reason: vrf.imports.whyNot(route) }
+  if (!vrf.hasRoute(route)) return { route, fate: 'not imported', reason: whyNotImported(vrf, route) }
   const { fate, reason } = vrf.fateOf(route)
   const longest = 'ip' in subject ? vrf.routeTo(subject.ip) : null
   if (fate !== 'used' || longest === null || longest.prefixLength <= route.nlri.length)
     return { route, fate, reason }
   const longer = formatPrefix({ ip: longest.prefix, length: longest.prefixLength })
   return { route, fate: 'beaten', reason: `${longer} is a longer prefix` }
+}
+
+function whyNotImported({ imports, readvertisement }: Vrf, route: VpnRoute): string {
+  if (imports.brings(route) || !readvertisement.imports.brings(route)) return imports.whyNot(route)
+  return 'it is here to be announced again: its route targets are in from_rt, none is in import_rt'
 }
 
 /** The kernel entries that the subject may have become, as identities to look for; `local` are the endpoints that have it. */

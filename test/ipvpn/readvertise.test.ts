@@ -144,6 +144,10 @@ describe('a VRF announces again', () => {
     const takeBack = await hear('10.9.0.0/16')
     await hear('10.8.0.0/16', [OTHERS])
     await hear('10.7.0.0/16', [CLIENTS])
+    const shown = (
+      await clock.while(a.api().inject('/looking-glass/vpns/instances/left/readvertised'))
+    ).json()
+    expect(shown).toMatchObject([{ '10.9.0.0/16 label 30 next-hop 10.77.0.9 rd 10.77.0.9:1': {} }])
     expect(said(a)).toEqual([
       '10.9.0.0/16 label 16 rd 10.77.0.11:2 by 10.77.0.11 [ encap:MPLS consistentHashSortOrder:4 target:64512:1 rtrecord:64512:2 ] 200',
     ])
@@ -245,6 +249,9 @@ describe('forwarding', () => {
     await attach(a, left())
     await hear('10.9.0.0/16')
     expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by tap1'])
+    const path = '/explain?instance=left&address=10.9.0.0/16'
+    const explained = (await clock.while(a.api().inject(path))).body
+    expect(explained).toContain('it is here to be announced again')
     await attach(a, left({ importTargets: [CLIENTS, SERVERS] }))
     expect(routes(a)).toContain('10.9.0.0/16 in bvrf-1 by mpls0 via 10.77.0.9 label 30')
     expect(brief(a)).toHaveLength(1)
