@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Daemon } from '../../src/lab/chanter.ts'
 import type { Host } from '../../src/lab/network.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import { attach, type Customer, Fleet } from './fleet.ts'
@@ -44,14 +45,13 @@ beforeAll(async () => {
     'route add 10.0.3.0/24 via 10.0.20.254',
     'route add 2001:db8:3::/64 via 2001:db8:20::ffff',
   )
-  const [one, two, three] = await Promise.all(
-    hosts.map((host) =>
-      fleet.startDaemon(
-        host,
-        hosts.filter((other) => other !== host),
-      ),
-    ),
-  )
+  const daemons: Daemon[] = []
+  // one after the other, for the guest has one CPU
+  for (const host of hosts) {
+    const others = hosts.filter((other) => other !== host)
+    daemons.push(await fleet.startDaemon(host, others))
+  }
+  const [one, two, three] = daemons
   await attach(one!, client, { imports: CLIENTS, exports: CLIENTS })
   await attach(three!, server, { imports: SERVERS, exports: SERVERS })
   const readvertise = (from_rt: readonly string[], to_rt: readonly string[]) => ({ from_rt, to_rt })
