@@ -42,7 +42,8 @@ export class MemoryIp {
   }
 
   get(entry: IpTableEntry): IpTableEntry | undefined {
-    return this.held.get(identity(entry))?.entry
+    const held = this.held.get(keyOf(entry))?.entry
+    return held && ({ ...held, device: entry.device } as IpTableEntry)
   }
 
   /** Answers with why it was refused, if it was. */
@@ -58,7 +59,7 @@ export class MemoryIp {
   }
 
   remove(entry: IpTableEntry): void {
-    this.drop(this.held.get(identity(entry)))
+    this.drop(this.held.get(keyOf(entry)))
   }
 
   /** The interface is gone. */
@@ -106,7 +107,7 @@ export class MemoryIp {
 
   private hold(entry: IpTableEntry, marked: boolean): null {
     const sighting = { entry, marked: marked && !UNMARKED.has(entry.kind) }
-    this.held.set(identity(entry), sighting)
+    this.held.set(keyOf(entry), sighting)
     this.notify(sighting, true)
     return null
   }
@@ -124,7 +125,12 @@ export class MemoryIp {
   }
 
   private drop(sighting: Sighting<IpTableEntry> | undefined): void {
-    if (sighting === undefined || !this.held.delete(identity(sighting.entry))) return
+    if (sighting === undefined || !this.held.delete(keyOf(sighting.entry))) return
     if (!SILENT.has(sighting.entry.kind)) this.notify(sighting, false)
   }
+}
+
+/** Routes are their table's, whatever VRF has it. */
+function keyOf(entry: IpTableEntry): string {
+  return identity('table' in entry ? { ...entry, device: '' } : entry)
 }

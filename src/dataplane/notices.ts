@@ -75,10 +75,9 @@ export class Notices implements Observer {
       return
     }
     if (device !== undefined && (marked || present)) device.disturbed = true
-    if (!present) return
-    for (const other of this.devices.values()) {
-      if (other.master === bridge) this.contest(behind(other, entry))
-    }
+    // who else wants it has lost it now, or lost it to the port that it has left
+    for (const other of this.devices.values())
+      if (other.master === bridge && other !== device) this.contest(behind(other, entry))
   }
 
   private contest(entry: TableEntry | undefined): void {

@@ -181,6 +181,14 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         )
       })
 
+      test('a MAC that was taken for remote for a moment', async () => {
+        await wantInPlace(...everything)
+        dataplane.want(e.remote(1))
+        await lab.until(() => lab.holds(e.remote(1)))
+        dataplane.unwant(e.remote(1))
+        await lab.until(() => lab.holds(e.local(1)))
+      })
+
       test('a MAC that the bridge moved to another port', async () => {
         await wantInPlace(...everything)
         lab.addInterface('tap2')

@@ -19,7 +19,8 @@ export function* contradictions(nodes: readonly Node[]): Iterable<string> {
     const due = [...dueEntries(node, nodes), ...dueVpnEntries(node, nodes)]
     yield* difference(`${name} wants`, wanted(node), new Set(due))
     for (const entry of node.daemon.reconciler.entries()) {
-      if (!node.driver.holds(entry.entry)) yield `${name}: the kernel lacks ${describe(entry.entry)}`
+      if (!node.driver.holds(entry.entry))
+        yield `${name}: the kernel lacks ${describe(entry.entry)}: it is ${entry.status.state}, ${entry.status.reason}`
     }
     for (const entry of node.daemon.reconciler.stale())
       yield `${name}: the kernel still holds ${describe(entry)}`
