@@ -56,6 +56,8 @@ export async function runDaemon(
     resyncMs: config.resyncSeconds * 1000,
   })
   const { bgp, evpn, ipvpn } = config
+  const lacks = (type: VpnType) =>
+    type === 'ipvpn' && ipvpn.driver === 'linux' && !hasMpls() ? NO_MPLS : null
   const families = servedFamilies(config)
   const kept = openState(config, log.child({ part: 'state' }), fresh)
   const ping = kept.state !== null && !kept.outdated ? kept.state.ping : newPing()
@@ -109,6 +111,7 @@ export async function runDaemon(
       },
       ranges: ipvpn.ranges,
       refused: refusedTypes(config),
+      lacks,
     },
     speaker,
     reconciler,
@@ -133,7 +136,7 @@ export async function runDaemon(
             localAddress: formatIp(evpn.localAddress),
             kernelRelease: release(),
             encapsulations: ['encap:VXLAN'],
-            lacks: () => null,
+            lacks: () => lacks('evpn'),
           },
           ipvpn: {
             name: ipvpn.driver,
@@ -141,7 +144,7 @@ export async function runDaemon(
             localAddress: formatIp(ipvpn.localAddress),
             kernelRelease: release(),
             encapsulations: [`encap:${formatTunnelType(tunnelTypeOf(ipvpn.carrier))}`],
-            lacks: () => (ipvpn.driver === 'linux' && !hasMpls() ? NO_MPLS : null),
+            lacks: () => lacks('ipvpn'),
           },
         },
       },

@@ -176,7 +176,7 @@ export class EvpnInstance implements Subscriber {
   routeChanged(route: Route): void {
     if (route.source === this.source || route.family !== EVPN) return
     const before = this.imported.get(route.key)
-    if (before === route) return
+    if (before === route) return this.refreshRivals(route)
     if (before !== undefined) this.forget(before)
     this.imported.set(route.key, route)
     if (isMacRoute(route)) {
@@ -262,6 +262,11 @@ export class EvpnInstance implements Subscriber {
       drop(this.byMac, route.nlri.mac, route)
       if (route.nlri.ip !== null) drop(this.byIp, route.nlri.ip, route)
     } else if (isMulticastRoute(route)) this.removeFlood(route)
+  }
+
+  /** Where there are others for the address, a route that was in doubt may be the best now. */
+  private refreshRivals(route: Route): void {
+    if (isMacRoute(route) && (this.byMac.get(route.nlri.mac)?.length ?? 0) > 1) this.refresh(route)
   }
 
   private refresh(route: Route): void {

@@ -44,6 +44,8 @@ export interface VpnConfig extends Tunnelling {
   readonly ranges: Ranges
   /** Types that this machine cannot serve, and why. */
   readonly refused: Partial<Readonly<Record<VpnType, string>>>
+  /** What the kernel lacks for a type at this moment; null when nothing. */
+  readonly lacks: (type: VpnType) => string | null
 }
 
 export { tunnelTypeOf } from '../ipvpn/core.ts'
@@ -211,7 +213,7 @@ export class Instances {
 
   private evpn(identity: EvpnIdentity): EvpnNetwork {
     const { id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength } = identity
-    const { identifier, ipvpn: _, refused: __, ranges: ___, ...shared } = this.config
+    const { identifier, ipvpn: _, refused: __, lacks: ____, ranges: ___, ...shared } = this.config
     const evpn = new EvpnInstance(
       {
         ...shared,

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Speaker } from '../bgp/speaker.ts'
-import type { Dataplane } from '../dataplane/model.ts'
+import type { Dataplane, Status } from '../dataplane/model.ts'
 import { formatMac } from '../values/mac.ts'
 import { type Attachment, type Numbers, type Plan, rdNumbersOf } from './attachments.ts'
 import { Footprint, place } from './footprint.ts'
@@ -94,6 +94,8 @@ export class VpnService {
   private checkType({ type, instanceId }: AttachRequest, existing: Instance | undefined): void {
     const refused = this.config.refused[type]
     if (refused !== undefined) throw new Rejected(refused)
+    const lack = this.config.lacks(type)
+    if (lack !== null) throw new Rejected(`vpn_type: ${type} cannot be served: ${lack}`)
     if (existing !== undefined && existing.type !== type)
       throw new Rejected(`vpn_type: VPN instance ${instanceId} is of type ${existing.type}, not ${type}`)
   }
@@ -159,7 +161,7 @@ export class VpnService {
       this.retract(instance, plan.add, own)
       taken.giveBack()
       void this.footprint.settled(entries)
-      throw new Failed(`cannot set up ${request.port}: ${failure.status.reason}`)
+      throw refusalOf(request.port, failure.status)
     }
     enter()
     this.replace(instance, plan, request)
@@ -205,7 +207,7 @@ export class VpnService {
     const [failure] = await this.dataplane.settled(routes)
     if (failure === undefined) return
     if (before === null) this.remove(instance, add)
-    throw new Failed(`cannot set up ${add.port}: ${failure.status.reason}`)
+    throw refusalOf(add.port, failure.status)
   }
 
   /** Takes an endpoint away, with its numbers and what it alone needed. */
@@ -332,4 +334,10 @@ export class VpnService {
 
 function labelUse({ vpn }: Instance, { port, mac }: Pick<PlacedRequest, 'port' | 'mac'>): string {
   return `Incoming traffic for ${vpn.config.name}, interface ${port}, endpoint ${formatMac(mac)}`
+}
+
+/** What a kernel does not know at all is no accident, and named to who asks for it; all else may go well the next time. */
+function refusalOf(port: string, { reason, errno }: Status): Rejected | Failed {
+  const Refusal = errno?.name === 'EOPNOTSUPP' ? Rejected : Failed
+  return new Refusal(`cannot set up ${port}: ${reason}`)
 }

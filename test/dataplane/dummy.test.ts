@@ -32,6 +32,7 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     neighSuppress: true,
     ipvpn: { address: address, carrier: { interface: 'lo' }, underlay: null, fromAnyone: false },
     ranges: RANGES,
+    lacks: () => null,
     refused: {},
   }
   const vpns = new VpnService(config, speaker, reconciler, silent)

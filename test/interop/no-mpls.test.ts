@@ -54,7 +54,7 @@ test('an attach to an IP VPN is refused and changes nothing, and the answer name
     local_port: { linuxif: 'tap9' },
   })
   if (hasMpls) return expect(answer.status).toBe(200)
-  expect(answer.status).toBe(500)
+  expect(answer.status).toBe(400)
   expect(JSON.parse(answer.body).description).toMatch(/modprobe (vrf|mpls_router)/)
   expect([await links(), await instances(), await status()]).toEqual(before)
 })

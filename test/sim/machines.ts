@@ -156,6 +156,7 @@ export class Node {
       neighSuppress: true,
       ipvpn: { address: this.address, carrier: { interface: CORE }, underlay: null, fromAnyone: false },
       ranges: RANGES,
+      lacks: () => null,
       refused: {},
     }
     const keep = (): Promise<void> => {

@@ -53,6 +53,7 @@ export function testApi(): TestApi {
       neighSuppress: true,
       ipvpn: { address, carrier: { interface: 'lo' }, underlay: null, fromAnyone: false },
       ranges: RANGES,
+      lacks: () => null,
       refused: {},
     },
     speaker,

@@ -50,6 +50,7 @@ export class TestNode {
         neighSuppress: true,
         ipvpn: { address: ip(address), carrier: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
         ranges: RANGES,
+        lacks: () => null,
         refused: {},
         ...vpnChanges,
       },

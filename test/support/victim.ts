@@ -127,6 +127,7 @@ export class Victim {
         neighSuppress: true,
         ipvpn: { address, carrier: { interface: 'lo' }, underlay: null, fromAnyone: false },
         ranges: RANGES,
+        lacks: () => null,
         refused: {},
       },
       this.speaker,

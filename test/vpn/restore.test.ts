@@ -56,6 +56,7 @@ function start(text = disk.at(-1)): Life {
       neighSuppress: true,
       ipvpn: { address: ip(A), carrier: { interface: 'lo' }, underlay: null, fromAnyone: false },
       ranges: RANGES,
+      lacks: () => null,
       refused: {},
     },
     speaker,

@@ -289,6 +289,16 @@ export class Rib {
     pending.delete(family)
     if (pending.size === 0) this.sweeps.delete(source)
     yield* this.sweepRoutes(source, family, (route) => route.generation < freshFrom)
+    // what was in doubt and is not any more may count for more, beside routes of other keys
+    for (const head of this.table(family).values()) {
+      if (head.source === source) this.tellAgain(head)
+      yield
+    }
+  }
+
+  private tellAgain(route: Route): void {
+    for (const target of route.set.routeTargets)
+      for (const subscriber of this.subscribers.get(target) ?? []) subscriber.routeChanged(route)
   }
 
   private *sweepRoutes(
