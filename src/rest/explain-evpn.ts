@@ -17,7 +17,11 @@ export function macChains(address: Address, speaker: Speaker): Promise<MacRoute[
 }
 
 /** Whether the instance has the address, or imports a route for it. */
-export function hasToDo({ evpn, attachments }: EvpnNetwork, chains: MacRoute[][], address: Address): boolean {
+export function isInvolved(
+  { evpn, attachments }: EvpnNetwork,
+  chains: MacRoute[][],
+  address: Address,
+): boolean {
   return (
     [...attachments].some((one) => isAt(one, address)) ||
     chains.some(([head]) => head !== undefined && evpn.hasRoute(head))

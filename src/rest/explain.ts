@@ -10,7 +10,7 @@ import { formatIp, parseInterfaceAddress, parseIp } from '../values/address.ts'
 import { formatMac, parseMac } from '../values/mac.ts'
 import type { Instance } from '../vpn/instance.ts'
 import { BadRequest } from './errors.ts'
-import { explainEvpn, hasToDo, macChains } from './explain-evpn.ts'
+import { explainEvpn, isInvolved, macChains } from './explain-evpn.ts'
 import { explainVrf, hasPart, prefixChains } from './explain-vrf.ts'
 import { MAX_STRANGERS } from './explained.ts'
 import type { ServiceViews } from './looking-glass/index.ts'
@@ -70,7 +70,7 @@ async function explain(
   const prefixes = inVrf === null ? [] : await prefixChains(inVrf, speaker)
   const isConcerned = (one: Instance): boolean =>
     one.type === 'evpn'
-      ? inEvpn !== null && hasToDo(one, macs, inEvpn)
+      ? inEvpn !== null && isInvolved(one, macs, inEvpn)
       : inVrf !== null && hasPart(one, prefixes, inVrf)
   const concerned = only === null ? all.filter(isConcerned) : all
   const strangers = all.filter(({ type }) => (type === 'evpn' ? macs : prefixes).length > 0)
