@@ -46,6 +46,11 @@ export interface ListedEntry {
   readonly dst?: string
   readonly vni?: number
   readonly mac?: string
+  readonly hops?: readonly {
+    readonly device: string
+    readonly via: string | null
+    readonly labels: readonly number[]
+  }[]
   readonly instances: readonly string[]
   readonly state: 'applied' | 'pending' | 'failed'
   readonly reason: string | null
@@ -189,9 +194,11 @@ export function entryText({
   dst,
   vni,
   mac,
+  hops = [],
   kind,
 }: ListedEntry): string {
   const facts = [
+    ...hops.map(hopText),
     ...(kind === 'remote-mac' ? [`to ${dst} vni ${vni}`] : []),
     ...(kind === 'neighbour' ? [`is ${mac}`] : []),
     STATES[state],
@@ -200,6 +207,11 @@ export function entryText({
     ...(next_try === null ? [] : [`next try ${formatTime(next_try)}`]),
   ]
   return `${entry}, ${facts.join(', ')}`
+}
+
+function hopText({ device, via, labels }: NonNullable<ListedEntry['hops']>[number]): string {
+  const label = labels.length === 0 ? '' : ` with label ${labels.join('/')}`
+  return `by ${via === null ? device : `${via} on ${device}`}${label}`
 }
 
 export function verifiedText(verified: Verified): string {

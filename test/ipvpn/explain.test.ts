@@ -102,7 +102,9 @@ describe('a VRF is explained', () => {
     const text = explanationText(answer)
     expect(text).toMatch(/^ipA \(VRF-1, RD 10\.77\.0\.13:1, table 1001, imports 64512:10\)$/m)
     expect(text).toMatch(/^ {2}USED +10\.77\.0\.11 +label 30 +from BGP-10\.77\.0\.1 /m)
-    expect(text).toMatch(/^ {2}in the kernel: route 10\.9\.0\.0\/16 .*, programmed$/m)
+    expect(text).toMatch(
+      /^ {2}in the kernel: route 10\.9\.0\.0\/16 in table 1001 of bvrf-1, by 10\.77\.0\.11 on mpls0 with label 30, programmed$/m,
+    )
   })
 
   test('for an address: the longest prefix wins', async () => {
