@@ -213,10 +213,17 @@ export class Instances {
 
   private evpn(identity: EvpnIdentity): EvpnNetwork {
     const { id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength } = identity
-    const { identifier, ipvpn: _, refused: __, lacks: ____, ranges: ___, ...shared } = this.config
+    const { identifier, bgpAddress, mobility, vtep, vxlanPort, vxlanMtu, underlay, neighSuppress } =
+      this.config
     const evpn = new EvpnInstance(
       {
-        ...shared,
+        bgpAddress,
+        mobility,
+        vtep,
+        vxlanPort,
+        vxlanMtu,
+        underlay,
+        neighSuppress,
         id,
         name: `EVI-${number}`,
         rd: ipv4Rd(identifier, rdNumber),
