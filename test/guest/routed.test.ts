@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Host } from '../../src/lab/network.ts'
 import { addCable, ip, runIn, setSysctl } from './network.ts'
-import { addressesOf, TwoNodes } from './two-nodes.ts'
-
-const RED = { instance: 'red', importTargets: ['64512:10'], exportTargets: ['64512:10'] }
+import { addressesOf, RED, TwoNodes } from './two-nodes.ts'
 
 let nodes: TwoNodes
 let router: string

@@ -16,6 +16,9 @@ export interface Attach {
   readonly direction?: 'both' | 'to-port' | 'from-port'
 }
 
+/** What VMs that reach each other say. */
+export const RED = { instance: 'red', importTargets: ['64512:10'], exportTargets: ['64512:10'] }
+
 /**
  * Two daemons on machines of their own, joined by a cable `core`. VMs with odd numbers are at the first, with even ones at the second, each
  * behind `tap` and its number, with `192.168.10.n` and `2001:db8::n`, but for VM 3, which is alone in `192.168.20.0/24`.
@@ -59,11 +62,17 @@ export class TwoNodes {
     for (const i of [0, 1]) await this.startDaemon(i)
   }
 
-  /** Kills a daemon and starts the next one. */
-  async replaceDaemon(i: number, meanwhile: () => void): Promise<void> {
+  async killDaemon(i: number): Promise<void> {
     await this.daemons[i]!.process.stop('SIGKILL')
-    meanwhile()
-    await this.startDaemon(i)
+  }
+
+  /** With other options than the daemons before, if there are. */
+  async startDaemon(i: number, ipvpn: Readonly<Record<string, string>> = {}): Promise<void> {
+    const BGP = { peers: this.hosts[1 - i]!.address, my_as: AS, connect_retry_time: 1 }
+    this.daemons[i] = await startChanter(this.lab, this.hosts[i]!, {
+      BGP,
+      DATAPLANE_DRIVER_IPVPN: { ...this.ipvpn, ...ipvpn },
+    })
   }
 
   hostOf(n: number): Host {
@@ -129,14 +138,6 @@ export class TwoNodes {
 
   close(): void {
     this.lab.close()
-  }
-
-  private async startDaemon(i: number): Promise<void> {
-    const BGP = { peers: this.hosts[1 - i]!.address, my_as: AS, connect_retry_time: 1 }
-    this.daemons[i] = await startChanter(this.lab, this.hosts[i]!, {
-      BGP,
-      DATAPLANE_DRIVER_IPVPN: this.ipvpn,
-    })
   }
 }
 

@@ -1,35 +1,18 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { ip } from './network.ts'
-import { addressesOf, TwoNodes } from './two-nodes.ts'
-import { SENDS_MPLS_IN_UDP } from './udp.ts'
+import { addressesOf, type TwoNodes } from './two-nodes.ts'
 
-const RED = { instance: 'red', importTargets: ['64512:10'], exportTargets: ['64512:10'] }
 const ICMP_AND_IPV4 = 28
 const ICMP_AND_IPV6 = 48
 
-/** Octets of a packet of a VM that fit into 1500 with a label. */
-const WAYS: (readonly [mplsInterface: string, mtu: number])[] = [
-  ['core', 1496],
-  ['*gre*', 1472],
-]
-if (SENDS_MPLS_IN_UDP) WAYS.push(['*udp*', 1468])
-
-describe.each(WAYS)('mpls_interface = %s', (mplsInterface, mtu) => {
-  let nodes: TwoNodes
+/** How packets of VM 1 to VM 2 fare, of which `mtu` octets fit into 1500 with a label; the core has more room afterwards. */
+export function testMtu(nodes: () => TwoNodes, mtu: number): void {
   const { ipv4, ipv6 } = addressesOf(2)
 
-  beforeAll(async () => {
-    nodes = new TwoNodes(mplsInterface, [1, 2])
-    await nodes.start()
-    for (const n of [1, 2]) await nodes.attach(n, RED)
-    await nodes.reaches(1, ipv4)
-    await nodes.reaches(1, ipv6)
-  }, 120_000)
-
-  afterAll(() => nodes.close())
-
   const send = (to: string, size: number) =>
-    nodes.ping(1, to, '-M', 'do', '-s', `${size}`).catch(({ message }: Error) => message)
+    nodes()
+      .ping(1, to, '-M', 'do', '-s', `${size}`)
+      .catch(({ message }: Error) => message)
 
   test('an IPv4 packet that does not fit is answered with the MTU that does', async () => {
     expect(await send(ipv4, mtu - ICMP_AND_IPV4)).toContain('3 received')
@@ -45,7 +28,7 @@ describe.each(WAYS)('mpls_interface = %s', (mplsInterface, mtu) => {
     const octets = 100_000
     const address = `("${ipv4}", 9000)`
     const python = (vm: number, ...lines: readonly string[]) =>
-      nodes.lab.exec(nodes.vms.get(vm)!, 'python3', '-c', ['import socket, time', ...lines].join('\n'))
+      nodes().lab.exec(nodes().vms.get(vm)!, 'python3', '-c', ['import socket, time', ...lines].join('\n'))
     const server = python(
       2,
       `connection = socket.create_server(${address}).accept()[0]`,
@@ -64,12 +47,12 @@ describe.each(WAYS)('mpls_interface = %s', (mplsInterface, mtu) => {
   })
 
   test('a core with room lets packets of 1500 octets pass', async () => {
-    for (const { namespace } of nodes.hosts) ip(namespace, 'link set core mtu 1600')
-    ip(nodes.vms.get(1)!, 'route flush cache')
-    await nodes.lab.eventually('IPv4 packets pass', async () => {
+    for (const { namespace } of nodes().hosts) ip(namespace, 'link set core mtu 1600')
+    ip(nodes().vms.get(1)!, 'route flush cache')
+    await nodes().lab.eventually('IPv4 packets pass', async () => {
       const said = await send(ipv4, 1500 - ICMP_AND_IPV4)
       return said.includes('3 received') ? { value: said } : { seen: said }
     })
     expect(await send(ipv6, 1500 - ICMP_AND_IPV6)).toContain('3 received')
   })
-})
+}
