@@ -63,6 +63,8 @@ export interface Observer {
   seen(sighting: Sighting, present: boolean): void
   /** The bridge put a MAC behind this port of it, or dropped it there. */
   bridged(bridge: string, sighting: Sighting<LocalMac>, present: boolean): void
+  /** Others changed their routes: what `wayTo` answered may not be so any more. */
+  rerouted(): void
   /** Something was missed. */
   overrun(): void
 }

@@ -34,7 +34,7 @@ export class Refusal extends Error {}
 export class MemoryKernel {
   readonly links = new Map<string, MemoryLink>()
   readonly ip: MemoryIp
-  /** The main table. */
+  /** The main table, with what `setWay` put into it. */
   readonly ways = new Map<Ip, NextHop>()
   private readonly notify: (notice: Notice) => void
   private lastIndex = 0
@@ -46,6 +46,11 @@ export class MemoryKernel {
       (sighting, present) => notify((observer) => observer.seen(sighting, present)),
     )
     this.addLink('lo', { up: true })
+  }
+
+  setWay(ip: Ip, way: NextHop): void {
+    this.ways.set(ip, way)
+    this.notify((observer) => observer.rerouted())
   }
 
   /** The interface, or a refusal. */

@@ -14,15 +14,17 @@ interface News {
 export class Notices implements Observer {
   private readonly devices: ReadonlyMap<string, Device>
   private readonly arrived: () => void
+  readonly rerouted: () => void
   private links = new Set<string>()
   private unsteady = new Set<string>()
   private contested: TableEntry[] = []
   private overran = false
 
-  /** `arrived` is called when there is something to take. */
-  constructor(devices: ReadonlyMap<string, Device>, arrived: () => void) {
+  /** `arrived` is called when there is something to take, `rerouted` when others changed their routes. */
+  constructor(devices: ReadonlyMap<string, Device>, arrived: () => void, rerouted: () => void) {
     this.devices = devices
     this.arrived = arrived
+    this.rerouted = rerouted
   }
 
   /** Whether there is something to take. */

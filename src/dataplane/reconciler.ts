@@ -79,7 +79,11 @@ export class Reconciler implements Dataplane {
       exceptions: this.exceptions,
       done: (device) => this.devices.rest(device),
     })
-    this.notices = new Notices(this.devices.all, () => this.schedule())
+    this.notices = new Notices(
+      this.devices.all,
+      () => this.schedule(),
+      () => this.underlay.hint(),
+    )
     this.statuses = new Statuses({
       devices: this.devices.all,
       exceptions: this.exceptions,

@@ -3,8 +3,10 @@ import type { Ip } from '../values/address.ts'
 import type { Driver } from './driver.ts'
 import type { NextHop } from './model.ts'
 
-/** Linux would tell of every route of the main table, where another daemon may keep the whole Internet. So it is asked, that often. */
+/** How often ways are asked for without a hint, since not all that changes them is told of: rules and nexthop objects, for example. */
 const POLL_MS = 1000
+/** After hints, it rests for so many times as long as asking took: where the main table never comes to rest, that is a tenth of a CPU. */
+const REST = 9
 /** Addresses that are asked for at a time, so that many of them do not hold up everybody else. */
 const AT_A_TIME = 128
 
@@ -16,6 +18,8 @@ export class Underlay {
   private readonly driver: Driver
   private readonly followed = new Map<Ip, { way: NextHop | null; readonly changed: Changed }>()
   private polling = false
+  private hinted = false
+  private tookMs = 0
 
   constructor(clock: Clock, driver: Driver) {
     this.clock = clock
@@ -37,15 +41,28 @@ export class Underlay {
     this.followed.clear()
   }
 
-  private pollLater(): void {
-    this.polling = this.followed.size > 0
-    if (this.polling) this.clock.after(POLL_MS, () => this.poll([...this.followed.keys()]))
+  /** Some way may have become another one: all are asked for soon. */
+  hint(): void {
+    if (this.hinted || this.followed.size === 0) return
+    this.hinted = true
+    this.clock.after(REST * this.tookMs, () => {
+      this.hinted = false
+      this.tookMs = 0
+      this.askAll()
+    })
   }
 
-  private poll(ips: Ip[]): void {
+  private pollLater(): void {
+    this.polling = this.followed.size > 0
+    if (this.polling) this.clock.after(POLL_MS, () => this.askAll(() => this.pollLater()))
+  }
+
+  private askAll(done = () => {}, ips = [...this.followed.keys()]): void {
+    const start = this.clock.now()
     for (const ip of ips.splice(0, AT_A_TIME)) this.ask(ip)
-    if (ips.length > 0) this.clock.soon(() => this.poll(ips))
-    else this.pollLater()
+    this.tookMs += this.clock.now() - start
+    if (ips.length > 0) this.clock.soon(() => this.askAll(done, ips))
+    else done()
   }
 
   private ask(ip: Ip): void {

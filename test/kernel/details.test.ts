@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
+import type { Observer } from '../../src/dataplane/driver.ts'
 import { LinuxDriver } from '../../src/dataplane/linux/driver.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import type { Reconciler } from '../../src/dataplane/reconciler.ts'
@@ -231,9 +232,36 @@ test('lost notifications are noticed, and what they told of is found', async () 
   )
 })
 
+function observer(rerouted = () => {}): Observer {
+  return { linkChanged() {}, shaken() {}, seen() {}, bridged() {}, rerouted, overrun() {} }
+}
+
+test.each([
+  ['a route', 'route add 203.0.113.0/24 dev tap1', 'route flush dev tap1', true],
+  ['an IPv6 route', 'route add 2001:db8:f::/48 dev tap1', '-6 route flush dev tap1', true],
+  ['an interface that went down', 'link set tap1 down', 'link set tap1 up', true],
+  ['a rule', 'rule add from 203.0.113.1 table 77', 'rule del table 77', true],
+  ['a nexthop', 'nexthop add id 7 blackhole', 'nexthop del id 7', true],
+  ['a route of ours', 'route add 203.0.113.0/24 dev tap1 proto 19', 'route flush dev tap1', false],
+  ['a nexthop of ours', 'nexthop add id 7 blackhole proto 19', 'nexthop del id 7', false],
+  ['a neighbour', 'neigh add 203.0.113.1 lladdr 02:00:00:00:09:09 dev tap1', 'neigh flush dev tap1', false],
+])('a driver hears that ways may be others by %s', (_what, command, undo, isHeard) => {
+  run('ip link set tap1 up')
+  const driver = new LinuxDriver({ clock: systemClock })
+  const rerouted = vi.fn()
+  driver.watch(observer(rerouted))
+  driver.poll()
+  rerouted.mockClear()
+  run(`ip ${command}`)
+  driver.poll()
+  expect(rerouted.mock.calls.length).toBe(isHeard ? 1 : 0)
+  driver.close()
+  run(`ip ${undo}`)
+})
+
 test('a driver follows a device that was made anew', () => {
   const driver = new LinuxDriver({ clock: systemClock })
-  driver.watch({ linkChanged() {}, shaken() {}, seen() {}, bridged() {}, overrun() {} })
+  driver.watch(observer())
   const entry = e.flood('192.0.2.2')
   for (const vni of [5, 6]) {
     run(`ip link add vx0 type vxlan id ${vni} dstport 4789`)
@@ -253,7 +281,7 @@ test('every socket is closed again', async () => {
   const before = sockets()
   for (let i = 0; i < 20; i++) {
     const driver = new LinuxDriver({ clock: systemClock })
-    driver.watch({ linkChanged() {}, shaken() {}, seen() {}, bridged() {}, overrun() {} })
+    driver.watch(observer())
     driver.vxlanIn('br0', e.VNI)
     driver.ours()
     const look = driver.observe('vx0')

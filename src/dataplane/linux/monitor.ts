@@ -1,5 +1,6 @@
 import type { Observer } from '../driver.ts'
 import * as k from './constants.ts'
+import { DROP, IF_ANY_BIT, IF_EQUAL, type Instruction, LOAD_U8, LOAD_U16, PASS, program } from './filter.ts'
 import type { Links } from './links.ts'
 import { type Message, messages } from './message.ts'
 import type { Multipath } from './multipath.ts'
@@ -8,6 +9,7 @@ import { readAddress, readSettingsOf } from './observe-ip.ts'
 import type { Routes } from './routes.ts'
 import { NetlinkSocket } from './socket.ts'
 import { fits, mplsInput } from './sysctl.ts'
+import { Ways } from './ways.ts'
 
 /** So many datagrams are read at a time, so that a flood of them does not hold up everybody else. */
 const DATAGRAMS_A_POLL = 4096
@@ -25,16 +27,6 @@ const GROUPS = [
   k.RTNLGRP_MPLS_NETCONF,
   k.RTNLGRP_NEXTHOP,
 ]
-
-// Classic BPF: code, jumps over so many where it is so and where it is not, operand. Multi-octet loads are in network order.
-type Instruction = [code: number, yes: number, no: number, operand: number]
-const LOAD_U16 = 0x28
-const LOAD_U8 = 0x30
-const IF_EQUAL = 0x15
-const IF_ANY_BIT = 0x45
-const RETURN = 0x06
-const DROP: Instruction = [RETURN, 0, 0, 0]
-const PASS: Instruction = [RETURN, 0, 0, 0xffffffff]
 
 /** Lets everything pass but routes of the tables that are not VRFs', where another daemon may keep the whole Internet. */
 const NO_MAIN_ROUTES: readonly Instruction[] = [
@@ -76,6 +68,7 @@ export interface MonitorParts {
 /** Hears what changes in the kernel; somebody has to `poll` it, for Node cannot wait on such a socket. */
 export class Monitor {
   private readonly socket: NetlinkSocket
+  private readonly ways = new Ways()
   private readonly links: Links
   private readonly routes: Routes
   private readonly multipath: Multipath
@@ -99,6 +92,7 @@ export class Monitor {
   }
 
   poll(): void {
+    if (this.ways.poll()) this.observer.rerouted()
     for (let i = 0; i < DATAGRAMS_A_POLL; i++) {
       const received = this.socket.receive()
       if (received === 'nothing') return
@@ -109,6 +103,7 @@ export class Monitor {
 
   close(): void {
     this.socket.close()
+    this.ways.close()
   }
 
   private heed(message: Message): void {
@@ -180,15 +175,4 @@ export class Monitor {
         this.observer.seen({ entry: { kind: 'mpls-interface', device: each }, marked: false }, false)
     }
   }
-}
-
-function program(instructions: readonly Instruction[]): Buffer {
-  const bytes = Buffer.alloc(instructions.length * 8)
-  for (const [i, [code, yes, no, operand]] of instructions.entries()) {
-    bytes.writeUInt16LE(code, i * 8)
-    bytes.writeUInt8(yes, i * 8 + 2)
-    bytes.writeUInt8(no, i * 8 + 3)
-    bytes.writeUInt32LE(operand, i * 8 + 4)
-  }
-  return bytes
 }
