@@ -4,12 +4,22 @@ import { eventually } from '../../src/lab/eventually.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import { mac } from '../dataplane/entries.ts'
 import * as e from '../dataplane/ip-entries.ts'
-import { addCable, addNamespaces, ip, removeNamespaces, runIn } from './network.ts'
+import { addCable, addNamespaces, ip, removeNamespaces, runIn, setSysctl } from './network.ts'
 import { ProviderEdge } from './provider-edge.ts'
 
 /** Customers `ce1`..`ce3` of the red VPN, `ce4` of the blue one; the first and last ones are at `pe1`. */
 const HOMES = { ce1: 'pe1', ce2: 'pe2', ce3: 'pe3', ce4: 'pe1' } as const
 type Customer = keyof typeof HOMES
+
+/** What a router has set that takes packets with labels from `gre` for customer `ce2`. */
+const ROUTER = {
+  'net/ipv4/ip_forward': 1,
+  'net/ipv6/conf/all/forwarding': 1,
+  'net/ipv6/conf/ce2/accept_dad': 0,
+  'net/ipv6/conf/ce2/proxy_ndp': 1,
+  'net/mpls/platform_labels': 1000,
+  'net/mpls/conf/gre/input': 1,
+}
 
 let edges: Record<'pe1' | 'pe2' | 'pe3', ProviderEdge>
 
@@ -117,6 +127,34 @@ describe('customers of one subnet reach each other', () => {
       )
     }
     expectPing('ce1', 'ce2')
+  })
+
+  test('over labels in GRE, of which one edge is a plain Linux router', async () => {
+    await edges.pe1.wantInPlace(
+      ...attachment('ce1'),
+      ...proxies('ce1', 'ce2'),
+      e.gre,
+      ...reach('ce2', ['gre-2 push 102']),
+    )
+    ip(
+      'pe2',
+      'link add gre up type gre local 192.0.2.2 remote 192.0.2.1',
+      'link add blue up type vrf table 10',
+    )
+    for (const [name, value] of Object.entries(ROUTER)) setSysctl('pe2', name, value)
+    ip(
+      'pe2',
+      'link set ce2 master blue',
+      'address add 10.0.0.1/24 dev ce2',
+      'address add 2001:db8::1/64 dev ce2 nodad',
+      'route add 10.0.0.11/32 encap mpls 101 dev gre table 10',
+      'route add 2001:db8::11/128 encap mpls 101 dev gre table 10',
+      'neigh add proxy 10.0.0.11 dev ce2',
+      'neigh add proxy 2001:db8::11 dev ce2',
+    )
+    runIn('pe2', 'ip -f mpls route add 102 dev blue')
+    expectPing('ce1', 'ce2')
+    expectPing('ce2', 'ce1')
   })
 
   test('at two ports of one VRF, and by a label that the VRF itself has', async () => {
