@@ -1,0 +1,120 @@
+import { readFileSync } from 'node:fs'
+import { startChanter } from '../src/lab/chanter.ts'
+import { Lab } from '../src/lab/lab.ts'
+import { addNode, addReflector, addVm, type Host } from '../src/lab/network.ts'
+import { AS } from '../src/lab/two-nodes.ts'
+import { attach } from '../test/support/interop.ts'
+import { Offer } from './offer.ts'
+import { kernelLimit } from './pairs.ts'
+import { Watcher } from './watcher.ts'
+
+/**
+ * EVPN routes from a reflector that offers them as fast as they are taken, into the kernel: what the kernel can do at best, chanter, and FRR where
+ * it is installed, in turns. Needs root; everything happens in network namespaces of its own.
+ *   npx tsx bench/evpn.ts [ROUTES] [ROUNDS]
+ */
+
+const [routes = 100_000, rounds = 3] = process.argv.slice(2).map(Number)
+
+interface Figures {
+  readonly announce: number
+  readonly withdraw: number
+  /** Of all processes, user and system. */
+  readonly cpuSeconds: number
+  readonly bytesPerRoute: number
+  /** The longest that nothing came from the daemon. */
+  readonly silence: number
+}
+
+async function measure(
+  start: (lab: Lab, host: Host, reflector: Host) => Promise<readonly number[]>,
+): Promise<Figures> {
+  const lab = new Lab()
+  try {
+    const reflector = await addReflector(lab, '10.77.0.1')
+    const host = await addNode(lab, reflector, 'pe', '10.77.0.11')
+    const offer = await Offer.listen(reflector.address, routes)
+    const pids = await start(lab, host, reflector)
+    await lab.eventually('the session is up', async () =>
+      offer.isUp ? { value: true } : { seen: 'not yet' },
+    )
+    const before = memory(pids)
+    const watcher = new Watcher(host.namespace)
+    const cpuBefore = cpu(pids)
+    const announce = await timed(
+      watcher,
+      () => offer.announce(),
+      ({ present }) => present >= 2 * routes,
+    )
+    const cpuSeconds = cpu(pids) - cpuBefore
+    const bytesPerRoute = (memory(pids, 'VmHWM') - before) / routes
+    const withdraw = await timed(
+      watcher,
+      () => offer.withdraw(),
+      ({ present }) => present < LEFT,
+    )
+    const { longestSilence: silence } = offer
+    watcher.close()
+    offer.close()
+    return { announce, withdraw, cpuSeconds, bytesPerRoute, silence }
+  } finally {
+    lab.close()
+  }
+}
+
+/** Seconds from the first octet until the kernel is as awaited. */
+async function timed(
+  watcher: Watcher,
+  begin: () => void,
+  done: (watcher: Watcher) => boolean,
+): Promise<number> {
+  const from = performance.now()
+  begin()
+  const end = await watcher.until(() => done(watcher))
+  return (end - from) / 1000
+}
+
+function memory(pids: readonly number[], field = 'VmRSS'): number {
+  const of = (pid: number) =>
+    Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
+  return pids.reduce((sum, pid) => sum + of(pid), 0)
+}
+
+/** Entries that are not of the routes: those of the VM and of the underlay. */
+const LEFT = 100
+const TICKS = 100
+function cpu(pids: readonly number[]): number {
+  const of = (pid: number) => {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+    return (Number(fields[11]) + Number(fields[12])) / TICKS
+  }
+  return pids.reduce((sum, pid) => sum + of(pid), 0)
+}
+
+async function chanter(lab: Lab, host: Host, reflector: Host): Promise<number[]> {
+  const vm = await addVm(lab, host, 'vm1', 0x020000000101, '192.168.10.1/24')
+  const daemon = await startChanter(lab, host, { BGP: { peers: reflector.address, my_as: AS } })
+  await attach(daemon, vm)
+  return [daemon.process.pid ?? 0]
+}
+
+const show = ({ announce, withdraw, cpuSeconds, bytesPerRoute, silence }: Figures) =>
+  `announce ${announce.toFixed(2)} s, withdraw ${withdraw.toFixed(2)} s, CPU ${cpuSeconds.toFixed(1)} s, ${Math.round(bytesPerRoute)} bytes a route, longest silence ${silence.toFixed(1)} s`
+
+async function limitOfKernel(): Promise<number> {
+  const lab = new Lab()
+  try {
+    lab.enter(lab.addNamespace('limit'))
+    return await kernelLimit(routes)
+  } finally {
+    lab.close()
+  }
+}
+
+for (let round = 0; round < rounds; round++) {
+  const limit = await limitOfKernel()
+  const ours = await measure(chanter)
+  process.stdout.write(
+    `kernel limit ${limit.toFixed(2)} s; chanter ${show(ours)}: ratio ${(ours.announce / limit).toFixed(2)}\n`,
+  )
+}
