@@ -1,10 +1,12 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { startChanter } from '../src/lab/chanter.ts'
+import { run } from '../src/lab/command.ts'
 import { Lab } from '../src/lab/lab.ts'
 import { addNode, addReflector, addVm, type Host } from '../src/lab/network.ts'
 import { AS } from '../src/lab/two-nodes.ts'
+import { Frr } from '../test/support/frr.ts'
 import { attach } from '../test/support/interop.ts'
-import { Offer } from './offer.ts'
+import { Offer, VTEPS } from './offer.ts'
 import { kernelLimit } from './pairs.ts'
 import { Watcher } from './watcher.ts'
 
@@ -82,6 +84,7 @@ function memory(pids: readonly number[], field = 'VmRSS'): number {
 
 /** Entries that are not of the routes: those of the VM and of the underlay. */
 const LEFT = 100
+const FRR = '/usr/lib/frr/bgpd'
 const TICKS = 100
 function cpu(pids: readonly number[]): number {
   const of = (pid: number) => {
@@ -96,6 +99,40 @@ async function chanter(lab: Lab, host: Host, reflector: Host): Promise<number[]>
   const daemon = await startChanter(lab, host, { BGP: { peers: reflector.address, my_as: AS } })
   await attach(daemon, vm)
   return [daemon.process.pid ?? 0]
+}
+
+/** FRR's zebra and bgpd, with a bridge and a VXLAN device as its manual has them. */
+async function frr(lab: Lab, host: Host, reflector: Host): Promise<number[]> {
+  const { namespace, address } = host
+  const ip = (...words: readonly string[]) => run('ip', '-n', namespace, ...words)
+  await ip('route', 'add', VTEPS, 'dev', 'eth0') // it has to know a way to them
+  await ip('link', 'add', 'br100', 'type', 'bridge', 'forward_delay', '0')
+  await ip(
+    ...['link', 'add', 'vxlan100', 'type', 'vxlan', 'id', '100', 'local', address],
+    ...['dstport', '4789', 'nolearning'],
+  )
+  await ip('link', 'set', 'vxlan100', 'master', 'br100', 'up')
+  await ip('link', 'set', 'br100', 'up')
+  await ip('addr', 'add', '192.168.10.252/24', 'dev', 'br100')
+  const suppress = ['learning', 'off', 'neigh_suppress', 'on']
+  await run('bridge', '-netns', namespace, 'link', 'set', 'dev', 'vxlan100', ...suppress)
+  const { pids } = await Frr.start(
+    lab,
+    host,
+    `router bgp ${AS}
+ bgp router-id ${address}
+ no bgp default ipv4-unicast
+ neighbor ${reflector.address} remote-as ${AS}
+ neighbor ${reflector.address} timers connect 1
+ address-family l2vpn evpn
+  neighbor ${reflector.address} activate
+  advertise-all-vni
+  vni 100
+   route-target both ${AS}:10
+  exit-vni
+`,
+  )
+  return pids
 }
 
 const show = ({ announce, withdraw, cpuSeconds, bytesPerRoute, silence }: Figures) =>
@@ -114,6 +151,9 @@ async function limitOfKernel(): Promise<number> {
 for (let round = 0; round < rounds; round++) {
   const limit = await limitOfKernel()
   const ours = await measure(chanter)
+  const theirs = existsSync(FRR) ? await measure(frr) : null
+  if (theirs !== null)
+    process.stdout.write(`FRR ${show(theirs)}: ratio ${(theirs.announce / limit).toFixed(2)}\n`)
   process.stdout.write(
     `kernel limit ${limit.toFixed(2)} s; chanter ${show(ours)}: ratio ${(ours.announce / limit).toFixed(2)}\n`,
   )

@@ -13,7 +13,8 @@ import { Writer } from '../src/bgp/wire/writer.ts'
 import { ipv4FromNumber } from '../src/values/address.ts'
 import { TcpPeer } from '../test/support/tcp-peer.ts'
 
-const VTEPS = 64
+export const VTEPS = '10.77.1.0/24'
+const COUNT = 64
 const FIRST_VTEP = 0x0a4d0101
 const VNI = 100
 
@@ -41,11 +42,11 @@ export class Offer {
       clusterList: [0x0a4d0001],
       extendedCommunities: [parseRouteTarget('64512:10')!, encapsulation(8)],
     }
-    for (let vtep = 0; vtep < VTEPS; vtep++) {
+    for (let vtep = 0; vtep < COUNT; vtep++) {
       const nextHop = ipv4FromNumber(FIRST_VTEP + vtep)
       const rd = ipv4Rd(nextHop, 1)
       const nlri: MacIpRoute[] = []
-      for (let i = vtep; i < routes; i += VTEPS)
+      for (let i = vtep; i < routes; i += COUNT)
         nlri.push({
           type: 2,
           rd,

@@ -3,31 +3,38 @@ import { join } from 'node:path'
 import { run } from '../../src/lab/command.ts'
 import { LABS, type Lab } from '../../src/lab/lab.ts'
 import type { Host } from '../../src/lab/network.ts'
+import type { LabProcess } from '../../src/lab/process.ts'
 
 /** FRR's zebra and bgpd on a machine of the lab, spoken to by vtysh. */
 export class Frr {
   readonly host: Host
   private readonly lab: Lab
   private readonly directory: string
+  private readonly processes: readonly LabProcess[]
 
-  private constructor(lab: Lab, host: Host, directory: string) {
+  private constructor(lab: Lab, host: Host, directory: string, processes: readonly LabProcess[]) {
     this.lab = lab
     this.host = host
     this.directory = directory
+    this.processes = processes
   }
 
   /** Starts them with these lines of bgpd's configuration; resolves when bgpd answers. */
   static async start(lab: Lab, host: Host, config: string): Promise<Frr> {
     const directory = await frrDirectory(lab, host, { 'bgpd.conf': config, 'zebra.conf': '' })
     const own = (name: string) => join(directory, name)
-    for (const name of ['zebra', 'bgpd']) {
+    const started = ['zebra', 'bgpd'].map((name) => {
       const files = ['-f', own(`${name}.conf`), '-i', own(`${name}.pid`), '-z', own('zserv')]
       const options = ['--vty_socket', directory, '-P', '0', '--log', 'stdout']
-      lab.start(host.namespace, `${host.name}-${name}`, `/usr/lib/frr/${name}`, ...files, ...options)
-    }
-    const frr = new Frr(lab, host, directory)
+      return lab.start(host.namespace, `${host.name}-${name}`, `/usr/lib/frr/${name}`, ...files, ...options)
+    })
+    const frr = new Frr(lab, host, directory, started)
     await lab.eventually('bgpd answers', async () => ({ value: await frr.show('bgp summary') }))
     return frr
+  }
+
+  get pids(): number[] {
+    return this.processes.map(({ pid }) => pid ?? 0)
   }
 
   /** What `show …` prints. */
