@@ -140,14 +140,8 @@ export class Devices {
   shake(name: string): void {
     this.up.delete(name)
     for (const device of this.all.values()) {
-      if (!device.accepting) continue
-      for (const table of device.tables.values()) {
-        // of these no kernel tells that they are gone
-        const suffers = device.name === name && table.kind === 'proxy-neighbour'
-        if (!suffers && !table.needsDevice(name)) continue
-        for (const entry of suffers ? table.entries() : table.needing(name)) table.redo(entry)
-        this.released(device)
-      }
+      device.observation?.shaken.add(name)
+      if (device.accepting) this.shakeDevice(device, name)
     }
   }
 
@@ -168,6 +162,18 @@ export class Devices {
       const wrong = device.failure === null ? misplaced(device, link, this.driver) : undefined
       if (wrong !== undefined) this.exceptions.contested(wrong)
       else if (device.master !== link.master) this.touch(device)
+    }
+  }
+
+  private shakeDevice(device: Device, name: string): void {
+    for (const table of device.tables.values()) {
+      // of these no kernel tells that they are gone
+      const suffers = device.name === name && table.kind === 'proxy-neighbour'
+      if (!device.disturbed && (suffers ? table.staleSize > 0 : table.staleNeeds(name)))
+        device.disturbed = true
+      if (!suffers && !table.needsDevice(name)) continue
+      for (const entry of suffers ? table.entries() : table.needing(name)) table.redo(entry)
+      this.released(device)
     }
   }
 
@@ -279,6 +285,8 @@ export class Devices {
       if (this.sweeping && device.adopted) this.sweepDevice(device)
       else if (this.sweeping) this.sweepLater(device)
       device.adopted = true
+      // what it was before may be all that was seen
+      if (device.accepting) for (const name of observation.shaken) this.shakeDevice(device, name)
       this.exceptions.retryEntries(device.name)
       this.dismiss(device)
       this.released(device)

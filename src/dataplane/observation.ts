@@ -8,6 +8,8 @@ import type { LocalMac, RemoteMac } from './model.ts'
 export class Observation {
   private readonly device: Device
   private readonly link: Link
+  /** Interfaces that have meanwhile cost the device entries, maybe, which were seen or not. */
+  readonly shaken = new Set<string>()
   private readonly steps: Generator<readonly Sighting[], void>
   private readonly found = new Map<TableKind, TableEntry[]>()
   /** The halves of remote MACs: the VXLAN device's own, and the MACs that its bridge has behind it. */

@@ -141,6 +141,13 @@ export class Table<E extends TableEntry, K extends Key, V> {
     }
   }
 
+  /** Whether what is stale needs that interface. */
+  staleNeeds(name: string): boolean {
+    for (const [, value] of this.stale)
+      if (this.layout.uses?.(value).some(({ device }) => device === name)) return true
+    return false
+  }
+
   /** Queues an entry to be set, as `want` asked for. */
   push(entry: E): void {
     this.sets.push(entry)

@@ -368,6 +368,18 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         await wantInPlace(...everything)
       })
 
+      test('what went with an interface before it was wanted again is put in place', async () => {
+        await wantInPlace(...everything)
+        dataplane = lab.restart()
+        await wantInPlace(...devices)
+        await lab.calm()
+        lab.setDown('tap1')
+        await lab.calm()
+        lab.setUp('tap1')
+        await lab.calm()
+        await wantInPlace(...everything)
+      })
+
       test('a VRF with another table, a tunnel with another end are made anew', async () => {
         await wantInPlace(...devices)
         const index = lab.indexOf('gre-2')

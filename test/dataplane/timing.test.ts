@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Entry, identity } from '../../src/dataplane/model.ts'
 import type { Reconciler } from '../../src/dataplane/reconciler.ts'
 import * as e from './entries.ts'
+import * as ip from './ip-entries.ts'
 import { type MemoryLab, memoryLab } from './memory-lab.ts'
 
 let lab: MemoryLab
@@ -59,6 +60,24 @@ describe('adoption', () => {
     dataplane.want(e.remote(2))
     lab.clock.advance(2_000)
     expect(entries().filter((entry) => lab.holds(entry))).toEqual([e.remote(2)])
+  })
+
+  test('what goes while a device is looked at is put in place', async () => {
+    const routed = [ip.red, ip.port(), ip.route('10.0.0.5/32', ['tap1'])]
+    lab.setUp('tap1')
+    await want(...routed)
+    dataplane = lab.restart()
+    const observe = lab.driver.observe.bind(lab.driver)
+    vi.spyOn(lab.driver, 'observe').mockImplementation(function* (device) {
+      yield* observe(device)
+      if (device !== ip.red.device) return
+      lab.setDown('tap1')
+      lab.setUp('tap1')
+      yield []
+    })
+    expect(await want(...routed)).toEqual([])
+    await lab.calm()
+    expect(routed.filter((entry) => !lab.holds(entry))).toEqual([])
   })
 })
 
