@@ -110,6 +110,12 @@ export class Table<E extends TableEntry, K extends Key, V> {
     return this.leaving.has(key) || this.stale.has(key)
   }
 
+  /** Keeps in mind that an entry could not be removed. */
+  linger(entry: E): void {
+    const key = this.layout.key(entry)
+    if (!this.wanted.has(key)) this.leaving.set(key, this.layout.value(entry))
+  }
+
   /** Whether this very entry is wanted. */
   holds(entry: E): boolean {
     const value = this.wanted.get(this.layout.key(entry))

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { type Device, TABLE_KINDS } from './device.ts'
+import { type AnyTable, type Device, TABLE_KINDS } from './device.ts'
 import type { Driver } from './driver.ts'
 import type { Exceptions } from './exceptions.ts'
 import type { TableEntry } from './layout.ts'
@@ -65,24 +65,36 @@ export class Work {
   /** Removes a batch of entries, in the reverse order of setting; false when there is none to remove. */
   removeSome(): boolean {
     const batch: TableEntry[] = []
+    const tables: AnyTable[] = []
     for (const kind of TABLE_KINDS.toReversed()) {
       for (const device of this.busy) {
-        if (device.index !== null) device.tables.get(kind)?.takeRemovals(BATCH, batch)
+        const table = device.tables.get(kind)
+        if (device.index === null || table === undefined) continue
+        table.takeRemovals(BATCH, batch)
+        while (tables.length < batch.length) tables.push(table)
       }
     }
+    if (batch.length > 0) this.remove(batch, tables)
     for (const device of this.busy) {
       if (device.hasSets || device.hasRemovals) continue
       this.busy.delete(device)
       this.done(device)
     }
-    if (batch.length === 0) return false
+    return batch.length > 0
+  }
+
+  /** Removes entries, each of the table beside it. */
+  private remove(batch: readonly TableEntry[], tables: readonly AnyTable[]): void {
     const refused = this.driver.remove(batch)
     for (const [i, entry] of batch.entries()) {
       const reason = refused.get(i)
-      if (reason === undefined) this.exceptions.drop(entry)
-      else this.refuse('remove', entry, reason)
+      if (reason === undefined) {
+        this.exceptions.drop(entry)
+        continue
+      }
+      tables[i]?.linger(entry)
+      this.refuse('remove', entry, reason)
     }
-    return true
   }
 
   private refuse(op: string, entry: TableEntry, reason: string): void {

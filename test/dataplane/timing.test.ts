@@ -104,6 +104,15 @@ describe('order', () => {
     expect(removals.slice(4).sort()).toEqual(['link br0', 'link vx0', 'port tap1'])
   })
 
+  test('what is refused to be removed is not gone, though nothing else of its device is left to do', async () => {
+    const address = ip.address('10.0.0.1/24')
+    await want(ip.red, ip.port(), address)
+    lab.driver.fail((op, entry) => op === 'remove' && entry.kind === 'address', 'ENOBUFS: no room')
+    for (const entry of [ip.port(), address]) dataplane.unwant(entry)
+    await lab.wait(dataplane.gone([ip.port(), address]))
+    expect(lab.holds(address)).toBe(false)
+  })
+
   test('sets go before removals', async () => {
     await want(...everything)
     told = []
