@@ -23,17 +23,14 @@ export class Plugs {
     const { evpn } = port
     if (type !== 'ipvpn')
       throw new Rejected(`local_port: only an ipvpn can be plugged into EVPN instance ${evpn}`)
-    const target = this.instances.get(evpn)
-    if (target?.type !== 'evpn') {
-      const found = target === undefined ? 'there is none of that id' : 'that is an ipvpn'
-      throw new Rejected(
-        `local_port: evpn.id is ${JSON.stringify(evpn)}: expected the id of an EVPN instance with endpoints here; ${found}`,
-      )
-    }
-    const present = this.named((attachment, owner) => owner === instanceId && attachment.plug?.evpn === evpn)
+    const plugged = [...(this.instances.get(instanceId)?.attachments ?? [])].filter(
+      ({ plug }) => plug?.evpn === evpn,
+    )
+    const ip = request.ip?.ip ?? null
+    if (!plugged.some((one) => one.mac === request.mac && one.ip === ip)) this.checkTarget(evpn)
+    const [present] = plugged
     if (present !== undefined) return { ...request, port: present.port, plug: present.plug }
-    const isTaken = (name: string) => this.named((attachment) => attachment.port === name) !== undefined
-    const { vrfEnd, bridgeEnd } = cableNames(instanceId, evpn, isTaken)
+    const { vrfEnd, bridgeEnd } = cableNames(instanceId, evpn, (name) => this.isTaken(name))
     return { ...request, port: vrfEnd, plug: { evpn, device: bridgeEnd } }
   }
 
@@ -56,9 +53,16 @@ export class Plugs {
     target.evpn.setGateways(gateways)
   }
 
-  private named(isSuch: (attachment: Attachment, owner: string) => boolean): Attachment | undefined {
-    for (const [owner, { attachments }] of this.instances)
-      for (const attachment of attachments) if (isSuch(attachment, owner)) return attachment
-    return undefined
+  private checkTarget(evpn: string): void {
+    const target = this.instances.get(evpn)
+    if (target?.type === 'evpn') return
+    const found = target === undefined ? 'there is none of that id' : 'that is an ipvpn'
+    throw new Rejected(
+      `local_port: evpn.id is ${JSON.stringify(evpn)}: expected the id of an EVPN instance with endpoints here; ${found}`,
+    )
+  }
+
+  private isTaken(vrfEnd: string): boolean {
+    return [...this.instances.values()].some(({ attachments }) => attachments.behind(vrfEnd).length > 0)
   }
 }

@@ -252,6 +252,21 @@ describe('the EVPN instance', () => {
     expect(ofCable(a)).toEqual([])
   })
 
+  test('may be away when what is plugged into it is attached again, but not when something else is', async () => {
+    await bridge(a)
+    await plug(a)
+    await unbridge(a)
+    await plug(a, '192.168.10.1/24', { gatewayIp: ip('192.168.10.253'), exportTargets: [rt('64512:9')] })
+    expect(wanted(a)).toContain('address 192.168.10.253/24 on vrf2e')
+    expect(ofCable(a).join()).not.toMatch(/\.254/)
+    expect([...a.vpns.instances.get('l3')!.vpn.exportTargets]).toEqual([rt('64512:9')])
+    const before = snapshot(a)
+    await expect(plug(a, '192.168.10.2/24', { mac: second.mac })).rejects.toThrow(
+      /expected the id of an EVPN/,
+    )
+    expect(snapshot(a)).toEqual(before)
+  })
+
   test('can go while it is being plugged in', async () => {
     await bridge(a)
     const before = wanted(a)
