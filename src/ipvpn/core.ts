@@ -87,15 +87,23 @@ interface Followed {
   users: number
 }
 
+/** Who asked the core for something, and is told when the answer has become another one. */
+export interface CoreListener {
+  /** What goes to that provider edge is to be held anew. */
+  wayChanged(remote: Ip): void
+  /** Packets with that label of ours go elsewhere. */
+  sitesChanged(label: number): void
+}
+
 /** What the VRFs of a machine share: the way into the core, tunnels as long as routes need them, and who has which label. */
 export class Core implements CoreFacts {
   readonly config: CoreConfig
   private readonly dataplane: Dataplane
   private readonly used = new Map<string, Used>()
-  private readonly sites = new Map<number, Site[]>()
+  private readonly sites = new Map<number, readonly Site[]>()
   /** Provider edges that packets go to by an interface, and how. */
   private readonly followed = new Map<Ip, Followed>()
-  private readonly listeners = new Set<(remote: Ip) => void>()
+  private readonly listeners = new Set<CoreListener>()
 
   constructor(config: CoreConfig, dataplane: Dataplane) {
     this.config = config
@@ -141,14 +149,18 @@ export class Core implements CoreFacts {
     return [...entries, tunnel, port]
   }
 
+  /** Has packets with that label go to a site, in the place of what was told of its address before. */
   plug(label: number, site: Site): void {
-    ensure(this.sites, label, () => []).push(site)
+    const before = this.sites.get(label) ?? []
+    const index = before.findIndex(({ ip }) => ip === site.ip)
+    if (index >= 0 && isSameSite(before[index]!, site)) return
+    this.setSites(label, index < 0 ? [...before, site] : before.with(index, site))
   }
 
   unplug(label: number, ip: Ip): void {
-    const rest = this.sites.get(label)?.filter((site) => site.ip !== ip) ?? []
-    if (rest.length > 0) this.sites.set(label, rest)
-    else this.sites.delete(label)
+    const before = this.sites.get(label) ?? []
+    const rest = before.filter((site) => site.ip !== ip)
+    if (rest.length < before.length) this.setSites(label, rest)
   }
 
   /** How packets to `prefix` go on by a way to a provider edge, which is kept until it is released as often. */
@@ -192,13 +204,20 @@ export class Core implements CoreFacts {
     }
   }
 
-  /** Calls `listener` when the way to a provider edge has become another one, so that what goes there is to be held anew. */
-  listen(listener: (remote: Ip) => void): void {
+  listen(listener: CoreListener): void {
     this.listeners.add(listener)
   }
 
-  unlisten(listener: (remote: Ip) => void): void {
+  unlisten(listener: CoreListener): void {
     this.listeners.delete(listener)
+  }
+
+  /** That a label has a first site, or none any more, routes tell. */
+  private setSites(label: number, sites: readonly Site[]): void {
+    const wasKnown = this.sites.has(label)
+    if (sites.length > 0) this.sites.set(label, sites)
+    else this.sites.delete(label)
+    if (wasKnown && sites.length > 0) for (const listener of this.listeners) listener.sitesChanged(label)
   }
 
   private follow(remote: Ip): Followed {
@@ -208,7 +227,7 @@ export class Core implements CoreFacts {
     this.followed.set(remote, followed)
     followed.way = this.dataplane.follow(remote, (way) => {
       followed.way = way
-      for (const listener of this.listeners) listener(remote)
+      for (const listener of this.listeners) listener.wayChanged(remote)
     })
     return followed
   }
@@ -235,6 +254,10 @@ export class Core implements CoreFacts {
       users: 0,
     }
   }
+}
+
+function isSameSite(a: Site, b: Site): boolean {
+  return a.port === b.port && a.link?.ip === b.link?.ip && a.link?.length === b.link?.length
 }
 
 /** The tunnels with another provider edge: packets to it go in what it announces, those from it come in what we announce. */

@@ -5,7 +5,7 @@ import type { Dataplane, Hop, Route } from '../dataplane/model.ts'
 import { type Ip, isIpv4 } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
 import { type Addressed, hostPrefix, prefixesOf } from './advertise.ts'
-import type { Core, Way } from './core.ts'
+import type { Core, CoreListener, Way } from './core.ts'
 import type { Endpoint } from './endpoint.ts'
 import {
   chooseLocal,
@@ -40,7 +40,7 @@ interface Known {
 }
 
 /** The prefixes of one VRF: each is behind local endpoints, or where the best of its routes say. */
-export class Prefixes {
+export class Prefixes implements CoreListener {
   private readonly place: Place
   private readonly core: Core
   private readonly dataplane: Dataplane
@@ -51,11 +51,6 @@ export class Prefixes {
   private readonly known = new Map<string, Known>()
   /** Many routes have the same attributes. */
   private readonly ways = new WeakMap<AttributeSet, Way>()
-
-  private readonly wayChanged = (remote: Ip): void => {
-    for (const known of this.known.values())
-      if (known.held.some((way) => way.remote === remote)) this.refresh(known)
-  }
 
   /** `endpoints` are those of the VRF, as a live view. */
   constructor(place: Place, core: Core, dataplane: Dataplane, endpoints: ReadonlyMap<string, Endpoint>) {
@@ -74,11 +69,21 @@ export class Prefixes {
 
   /** Heeds from now on which ways packets to other provider edges take. */
   start(): void {
-    this.core.listen(this.wayChanged)
+    this.core.listen(this)
   }
 
   stop(): void {
-    this.core.unlisten(this.wayChanged)
+    this.core.unlisten(this)
+  }
+
+  wayChanged(remote: Ip): void {
+    for (const known of this.known.values())
+      if (known.held.some((way) => way.remote === remote)) this.refresh(known)
+  }
+
+  sitesChanged(label: number): void {
+    for (const known of this.known.values())
+      if (known.learned.some((route) => this.isOf(route, label))) this.refresh(known)
   }
 
   /** Takes in an endpoint; `before` is what it was until now. */
@@ -214,6 +219,11 @@ export class Prefixes {
     const way = { remote, by: this.core.carriageTo(encapsulationsOf(set))! }
     this.ways.set(set, way)
     return way
+  }
+
+  /** Whether it is a route of another VRF here, to that label. */
+  private isOf({ nlri, set, source }: VpnRoute, label: number): boolean {
+    return source.peer === null && set.nextHop === this.core.address && labelOf(nlri.label) === label
   }
 
   private refreshProxies(known: Known): void {

@@ -131,8 +131,8 @@ export class Vrf implements Subscriber {
     this.endpoints.set(key, endpoint)
     if (isAddressed(endpoint)) {
       const { label, ip, direction } = endpoint
-      this.core.unplug(label, ip)
-      if (direction !== 'from-port') this.core.plug(label, siteOf(endpoint))
+      if (direction === 'from-port') this.core.unplug(label, ip)
+      else this.core.plug(label, siteOf(endpoint))
       this.prefixes.arrive(endpoint, before !== undefined && isAddressed(before) ? before : null)
     }
     this.announce(endpoint)

@@ -214,6 +214,26 @@ describe('an EVPN instance plugged into an IP VPN', () => {
     expect(ofCable(a)).toEqual(all(...CABLE, ...ENDPOINT))
   })
 
+  test('takes the VRFs beside it along when its gateway leaves the subnet, and comes back', async () => {
+    const subnet = { advertiseSubnet: true, exportTargets: [rt('64512:3')] }
+    await a.attach({
+      ...second,
+      instanceId: 'other',
+      type: 'ipvpn',
+      vni: null,
+      ip: parseInterfaceAddress('192.168.20.1/24')!,
+      importTargets: [rt('64512:3')],
+    })
+    const waysThere = () => wanted(a).filter((text) => text.startsWith('192.168.10.0/24'))
+    const direct = ['192.168.10.0/24 in bvrf-2 by vrf2e', '192.168.10.0/24 in bvrf-3 by vrf2e']
+    await plug(a, '192.168.10.1/24', subnet)
+    expect(waysThere()).toEqual(direct)
+    await plug(a, '192.168.10.1/24', { ...subnet, gatewayIp: ip('10.9.9.9') })
+    expect(waysThere()).toEqual(direct.map((text) => `${text} via 192.168.10.1`))
+    await plug(a, '192.168.10.1/24', subnet)
+    expect(waysThere()).toEqual(direct)
+  })
+
   test('has a prefix that the gateway is not in behind the endpoint', async () => {
     await plug(a, '10.5.0.0/16', { advertiseSubnet: true, direction: 'to-port' })
     expect(ofCable(a)).toEqual(
