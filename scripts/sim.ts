@@ -12,11 +12,13 @@ const PROGRESS_MS = 2000
 const started = performance.now()
 let told = started
 let nodes = 0
+let withPlugs = 0
 const failed: number[] = []
 
 for (let seed = first; seed <= last; seed++) {
   const outcome = await simulate(seed)
   nodes += outcome.nodes
+  if (outcome.plugged > 0) withPlugs++
   if (outcome.wrong.length > 0) {
     failed.push(seed)
     if (values.seed !== undefined) console.log(outcome.history.join('\n'))
@@ -33,5 +35,5 @@ for (let seed = first; seed <= last; seed++) {
 
 const seconds = ((performance.now() - started) / 1000).toFixed(1)
 const verdict = failed.length === 0 ? 'all came to rest right' : `wrong: seeds ${failed.join(', ')}`
-console.log(`${last - first + 1} networks, ${nodes} nodes, ${seconds} s: ${verdict}`)
+console.log(`${last - first + 1} networks, ${withPlugs} with plugs, ${nodes} nodes, ${seconds} s: ${verdict}`)
 process.exitCode = failed.length === 0 ? 0 : 1

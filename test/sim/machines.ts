@@ -5,7 +5,6 @@ import { MemoryDriver } from '../../src/dataplane/memory.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { formatIp, type Ip } from '../../src/values/address.ts'
-import { formatMac } from '../../src/values/mac.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { decodeState, encodeState, readvertises } from '../../src/vpn/state.ts'
@@ -13,6 +12,8 @@ import { RANGES } from '../support/ranges.ts'
 import { silent } from '../support/speakers.ts'
 import type { VirtualClock } from '../support/virtual-clock.ts'
 import type { VirtualNetwork } from '../support/virtual-network.ts'
+import { Agent } from './agent.ts'
+import { Disk } from './disk.ts'
 import { Process } from './process.ts'
 import type { Random } from './random.ts'
 
@@ -99,12 +100,11 @@ export class Reflector {
   }
 }
 
-/** A compute node: the daemon that comes and goes, the kernel and the disk that stay, and the agent that knows what should be attached. */
+/** A compute node: the daemon that comes and goes, the kernel and the disk that stay, and the agent. */
 export class Node {
   readonly address: Ip
   readonly driver: MemoryDriver
-  /** What the agent wants attached, by MAC and IP. */
-  readonly wanted = new Map<string, AttachRequest>()
+  readonly agent: Agent
   daemon: { readonly speaker: Speaker; readonly vpns: VpnService; readonly reconciler: Reconciler } | null =
     null
   /** Whether the daemon keeps a state file. */
@@ -112,23 +112,14 @@ export class Node {
   private readonly around: Surroundings
   private readonly wiring: Wiring
   private process: Process | null = null
-  private disk: string | null = null
-  /** What the agent was told by the last `ping`. */
-  private ping = ''
-  /** What the agent asked for last of each endpoint, and which of it was not answered yet. */
-  private readonly asked = new Map<string, AttachRequest>()
-  private readonly unanswered = new Set<string>()
-  /** The agent does one thing at a time. */
-  private errands: Promise<void> = Promise.resolve()
-  /** Settled when the daemon dies: it will never answer what it was asked. */
-  private death: Promise<void> = Promise.resolve()
-  private die = (): void => {}
+  private readonly disk = new Disk()
 
   constructor(around: Surroundings, address: Ip, wiring: Wiring, keepsState: boolean) {
     this.around = around
     this.address = address
     this.wiring = wiring
     this.keepsState = keepsState
+    this.agent = new Agent(around.clock)
     this.driver = new MemoryDriver(around.clock)
     this.driver.kernel.addLink(CORE, { up: true })
   }
@@ -138,7 +129,7 @@ export class Node {
     if (this.daemon !== null) return
     const { clock, random } = this.around
     const process = new Process(this.around)
-    const state = this.disk === null ? null : decodeState(this.disk)
+    const state = this.disk.text === null ? null : decodeState(this.disk.text)
     const ping = state?.ping ?? `${random.between(0, 1e9)}`
     const reconciler = new Reconciler({ clock: process.clock, driver: this.driver, log: silent })
     const restart = restartOf(this.wiring, state !== null, state !== null && readvertises(state))
@@ -159,30 +150,17 @@ export class Node {
       lacks: () => null,
       refused: {},
     }
-    const keep = (): Promise<void> => {
-      if (!this.keepsState) return Promise.resolve()
-      const text = encodeState({ kernel: 'sim', ping, ...vpns.snapshot() })
-      return new Promise((resolve) =>
-        process.clock.after(random.between(0, 5), () => {
-          this.disk = text
-          resolve()
-        }),
-      )
-    }
+    const take = (): string => encodeState({ kernel: 'sim', ping, ...vpns.snapshot() })
+    const keep = this.keepsState ? this.disk.keeper(process.clock, random, take) : undefined
     const vpns: VpnService = new VpnService(identity, speaker, reconciler, silent, keep)
     if (state !== null) vpns.restore(state)
     this.process = process
-    this.death = new Promise((resolve) => {
-      this.die = resolve
-    })
     this.daemon = { speaker, vpns, reconciler }
+    this.agent.start(vpns, state === null)
     reconciler.start()
     void speaker.start()
     clock.after(random.between(0, 5000), () => {
-      if (this.process !== process) return
-      const forgotten = ping !== this.ping
-      this.ping = ping
-      for (const key of forgotten ? this.asked.keys() : this.unanswered) this.runErrand(key)
+      if (this.process === process) this.agent.notice(ping)
     })
   }
 
@@ -193,51 +171,19 @@ export class Node {
     daemon.reconciler.stop()
     this.process = null
     this.daemon = null
-    this.die()
+    this.agent.stop()
     if (gracefully) {
       daemon.speaker.stop('restart')
       this.around.clock.after(100, () => process.kill())
     } else process.kill()
   }
 
+  /** Has the agent attach something; what has a port of its own finds it here. */
   attach(request: AttachRequest): void {
-    const port = String(request.port)
-    if (this.driver.kernel.links.get(port) === undefined) this.driver.kernel.addLink(port, { up: true })
-    const key = keyOf(request)
-    this.wanted.set(key, request)
-    this.asked.set(key, request)
-    this.runErrand(key)
-  }
-
-  detach(key: string): void {
-    if (this.wanted.delete(key)) this.runErrand(key)
-  }
-
-  /** Attaches or detaches, and again a little later when that failed, as long as it is wanted. */
-  private runErrand(key: string): void {
-    this.unanswered.add(key)
-    this.enqueue(async () => {
-      const { daemon } = this
-      const asked = this.asked.get(key)
-      if (daemon === null || asked === undefined) return
-      const request = this.wanted.get(key)
-      if (request === undefined) {
-        const { instanceId, type, mac, ip } = asked
-        await daemon.vpns.detach({ instanceId, type, mac, ip: ip?.ip ?? null }).catch(() => {})
-        if (this.daemon === daemon) this.unanswered.delete(key)
-        return
-      }
-      try {
-        await daemon.vpns.attach(request)
-        if (this.daemon === daemon) this.unanswered.delete(key)
-      } catch {
-        this.around.clock.after(2000, () => this.runErrand(key))
-      }
-    })
-  }
-
-  private enqueue(errand: () => Promise<void>): void {
-    this.errands = this.errands.then(() => Promise.race([errand(), this.death]))
+    const { port } = request
+    if (typeof port === 'string' && !this.driver.kernel.links.has(port))
+      this.driver.kernel.addLink(port, { up: true })
+    this.agent.attach(request)
   }
 }
 
@@ -251,16 +197,12 @@ function restartOf({ restartSeconds }: Wiring, isRestart: boolean, followsOthers
   }
 }
 
-/** Networks of a type that the agent wants on a node, with what it wants of each. */
-export function networksOf(node: Node, type: AttachRequest['type']): Map<string, AttachRequest[]> {
+/** Networks of a type that are attached on a node, with what is of each. */
+export function networksOf({ agent }: Node, type: AttachRequest['type']): Map<string, AttachRequest[]> {
   const networks = new Map<string, AttachRequest[]>()
-  for (const request of node.wanted.values()) {
+  for (const request of agent.attached()) {
     if (request.type !== type) continue
     networks.set(request.instanceId, [...(networks.get(request.instanceId) ?? []), request])
   }
   return networks
-}
-
-export function keyOf({ instanceId, mac, ip }: AttachRequest): string {
-  return `${instanceId} ${formatMac(mac)} ${ip === null ? '-' : formatIp(ip.ip)}`
 }

@@ -2,40 +2,42 @@ import { EVPN } from '../../src/bgp/family.ts'
 import type { MacIpRoute } from '../../src/bgp/nlri/evpn/type2.ts'
 import type { Route } from '../../src/bgp/rib/route.ts'
 import { macMobilityOf, type RouteTarget } from '../../src/bgp/values/extended-community.ts'
-import { type Entry, identity } from '../../src/dataplane/model.ts'
 import { formatIp, type Ip } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
+import { keyOf } from './agent.ts'
+import { describe, held } from './kernel-view.ts'
 import { type Node, networksOf } from './machines.ts'
-import { describeVpn, dueVpnEntries, dueVpnRoutes, vpnRoutes } from './vrf-oracle.ts'
+import { gatewayFaults, gatewaysIn, gatewayTexts } from './plug-oracle.ts'
+import { dueVpnEntries, dueVpnRoutes, vpnRoutes } from './vrf-oracle.ts'
 
 /** What is wrong in a network that has come to rest; nothing when every node forwards as all attachments together say. */
 export function* contradictions(nodes: readonly Node[]): Iterable<string> {
   for (const node of nodes) {
-    if (node.daemon === null) continue
+    const { daemon, agent } = node
+    if (daemon === null) continue
     const name = formatIp(node.address)
+    for (const answer of agent.wrongAnswers) yield `${name} ${answer}`
+    for (const request of agent.refused())
+      if (!leadsNowhere(node, request)) yield `${name} refuses ${keyOf(request)}`
     yield* difference(`${name} announces`, announced(node), dueAnnouncements(node))
     yield* difference(`${name} announces`, vpnRoutes(node), dueVpnRoutes(node, nodes))
-    const due = [...dueEntries(node, nodes), ...dueVpnEntries(node, nodes)]
-    yield* difference(`${name} wants`, wanted(node), new Set(due))
-    for (const entry of node.daemon.reconciler.entries()) {
-      if (!node.driver.holds(entry.entry))
-        yield `${name}: the kernel lacks ${describe(entry.entry)}: it is ${entry.status.state}, ${entry.status.reason}`
+    const due = new Set([...dueEntries(node, nodes), ...dueVpnEntries(node, nodes)])
+    yield* difference(`${name} wants`, wanted(daemon), due)
+    const marked = new Set([...due].filter((text) => !text.startsWith('mpls-interface')))
+    yield* difference(`${name}: the kernel holds`, held(node, devicesInSight(node, daemon)), marked)
+    for (const { entry, status } of daemon.reconciler.entries()) {
+      if (!node.driver.holds(entry))
+        yield `${name}: the kernel lacks ${describe(entry)}: it is ${status.state}, ${status.reason}`
     }
-    for (const entry of node.daemon.reconciler.stale())
-      yield `${name}: the kernel still holds ${describe(entry)}`
-    for (const { name: link } of node.daemon.reconciler.orphans()) {
-      if (!isLeftOver(node, link)) yield `${name}: the link ${link} was left behind`
-    }
+    for (const entry of daemon.reconciler.stale()) yield `${name}: the kernel still holds ${describe(entry)}`
   }
+  yield* gatewayFaults(nodes)
 }
 
-/** Without a state file a network that ended while its daemon was away is nobody's; it stays until somebody cleans up. */
-function isLeftOver(node: Node, link: string): boolean {
-  if (node.keepsState) return false
-  const instances = new Set([...node.wanted.values()].map(({ instanceId }) => instanceId))
-  const alias = node.driver.kernel.links.get(link)?.alias ?? ''
-  return !instances.has(alias.replace('chanter:', ''))
+/** Only what is plugged into an EVPN instance that is not there may be refused. */
+function leadsNowhere(node: Node, { port }: AttachRequest): boolean {
+  return typeof port !== 'string' && !networksOf(node, 'evpn').has(port.evpn)
 }
 
 function* difference(what: string, seen: ReadonlySet<string>, due: ReadonlySet<string>): Iterable<string> {
@@ -70,20 +72,26 @@ function dueAnnouncements(node: Node): Set<string> {
   return due
 }
 
-function wanted(node: Node): Set<string> {
-  return new Set([...node.daemon!.reconciler.entries()].map(({ entry }) => describe(entry)))
+/**
+ * Where nothing may be that nobody wants. Without a state file, a network or a cable that ended while the daemon was away is nobody's;
+ * it stays until somebody cleans up.
+ */
+function devicesInSight({ keepsState, agent, driver }: Node, { reconciler }: Daemon): string[] {
+  const links = [...driver.kernel.links.values()]
+  const attached = new Set([...agent.attached()].map(({ instanceId }) => `chanter:${instanceId}`))
+  const wanted = new Set([...reconciler.entries()].map(({ entry }) => entry.device))
+  return links
+    .filter(({ name, kind, alias }) => {
+      return keepsState || wanted.has(name) || (kind !== 'veth' && alias !== null && attached.has(alias))
+    })
+    .map(({ name }) => name)
 }
 
-function describe(entry: Entry): string {
-  switch (entry.kind) {
-    case 'remote-mac':
-      return `${identity(entry)} at ${formatIp(entry.dst)} vni ${entry.vni}`
-    case 'neighbour':
-      return `${identity(entry)} is ${formatMac(entry.mac)}`
-    default:
-      return describeVpn(entry)
-  }
+function wanted({ reconciler }: Daemon): Set<string> {
+  return new Set([...reconciler.entries()].map(({ entry }) => describe(entry)))
 }
+
+type Daemon = NonNullable<Node['daemon']>
 
 interface Candidate {
   readonly at: Ip
@@ -99,13 +107,17 @@ function dueEntries(node: Node, nodes: readonly Node[]): Set<string> {
   const due = new Set<string>()
   for (const [id, requests] of networksOf(node, 'evpn')) {
     const { importTargets } = requests[0]!
-    for (const text of [`link evpn---${id}`, `link vxlan--${id}`, `port vxlan--${id}`]) due.add(text)
+    for (const text of [`link evpn---${id}`, `link vxlan--${id}`]) due.add(text)
+    for (const text of gatewayTexts(node, id)) due.add(text)
+    due.add(`port vxlan--${id} of evpn---${id}`)
     for (const { port, mac } of requests) {
-      due.add(`port ${port}`)
+      due.add(`port ${port} of evpn---${id}`)
       due.add(`local-mac ${formatMac(mac)} on ${port}`)
     }
     const localMacs = new Set(requests.map(({ mac }) => mac))
-    const localIps = new Set(requests.map(({ ip }) => ip?.ip))
+    const gateways = gatewaysIn(node, id)
+    for (const [ip, mac] of gateways) due.add(`neighbour ${formatIp(ip)} on evpn---${id} is ${mac}`)
+    const localIps = new Set([...requests.map(({ ip }) => ip?.ip), ...gateways.keys()])
     const candidates: Candidate[] = []
     for (const other of nodes) {
       if (other === node || other.daemon === null) continue

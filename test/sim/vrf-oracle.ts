@@ -1,9 +1,10 @@
 import { VPNV4 } from '../../src/bgp/family.ts'
 import { labelOf as labelOfField } from '../../src/bgp/values/label.ts'
-import { type Entry, type Hop, identity } from '../../src/dataplane/model.ts'
 import { formatIp, type Ip } from '../../src/values/address.ts'
+import { formatMac } from '../../src/values/mac.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { CORE, type Node, networksOf } from './machines.ts'
+import { cableTexts, gatewayOf, leadsToSubnet, linkOf, portOf, subnetOf } from './plug-oracle.ts'
 
 /** Where packets go that nobody may get. */
 const DEAD_END = 'bvrf-0'
@@ -25,8 +26,7 @@ interface Said extends Site {
 
 /** What is announced for an endpoint: its subnet, or its address. */
 function prefixOf({ ip, advertiseSubnet }: AttachRequest): string {
-  const address = formatIp(ip!.ip)
-  return advertiseSubnet ? `${address.replace(/\.\d+$/, '.0')}/24` : `${address}/32`
+  return advertiseSubnet ? subnetOf(ip!.ip) : `${formatIp(ip!.ip)}/32`
 }
 
 /** Prefixes with what is said of them that a node must announce for its VRFs. */
@@ -93,7 +93,7 @@ function saidAgain(node: Node, all: readonly Said[]): Said[] {
   const again: Said[] = []
   for (const site of sitesOf(node)) {
     const { from, to } = site.request.readvertise ?? { from: [], to: [] }
-    if (to.length === 0) continue
+    if (to.length === 0 || leadsToSubnet(site.request)) continue
     const records = new Map<string, ReadonlySet<string>>()
     for (const { prefix, targets, record, ...origin } of all) {
       if (origin.node === node && origin.instance === site.instance) continue
@@ -121,26 +121,6 @@ function sitesOf(node: Node): Site[] {
   )
 }
 
-/** An entry of a VRF with what it says; the order of hops does not count. */
-export function describeVpn(entry: Entry): string {
-  switch (entry.kind) {
-    case 'route':
-      return `route ${formatIp(entry.prefix)}/${entry.prefixLength} of ${entry.device} by ${entry.hops.map(hopText).sort().join(' and ')}`
-    case 'mpls':
-      return `label by ${entry.hops.map(hopText).sort().join(' and ')}`
-    case 'unreachable':
-      return `nothing ${formatIp(entry.prefix)}/${entry.prefixLength} of ${entry.device}`
-    case 'vrf-port':
-      return `port ${entry.device} of ${entry.vrf}`
-    default:
-      return identity(entry)
-  }
-}
-
-function hopText({ device, via, labels }: Pick<Hop, 'device' | 'via' | 'labels'>): string {
-  return `${device} ${via === null ? '-' : formatIp(via)} ${labels.join('/')}`
-}
-
 /** What a node must want for its VRFs, going by what all agents want and by the labels that nodes have given. */
 export function dueVpnEntries(node: Node, nodes: readonly Node[]): Set<string> {
   const due = new Set<string>()
@@ -151,20 +131,27 @@ export function dueVpnEntries(node: Node, nodes: readonly Node[]): Set<string> {
     for (const vrf of [device, DEAD_END])
       for (const text of [`link ${vrf}`, `nothing 0.0.0.0/0 of ${vrf}`, `nothing ::/0 of ${vrf}`])
         due.add(text)
-    for (const request of requests) for (const text of endpointTexts(request, device)) due.add(text)
+    for (const text of cableTexts(node, id)) due.add(text)
+    for (const request of requests) for (const text of endpointTexts(node, request, device)) due.add(text)
     for (const [prefix, hops] of waysOf(node, id, requests, said))
       due.add(`route ${prefix} of ${device} by ${[...hops].sort().join(' and ')}`)
   }
   return due
 }
 
-function* endpointTexts(request: AttachRequest, device: string): Iterable<string> {
-  const { ip, port, gatewayIp, direction } = request
+function* endpointTexts(node: Node, request: AttachRequest, device: string): Iterable<string> {
+  const { instanceId: instance, ip, mac, direction } = request
   const address = formatIp(ip!.ip)
+  const port = portOf(node, request)
+  const gateway = gatewayOf(request)
   yield `port ${port} of ${device}`
-  yield `address ${formatIp(gatewayIp!)}/24 on ${port}`
-  yield `fixed-neighbour ${address} on ${port}`
-  if (direction !== 'from-port') yield `label by ${port} ${address} `
+  if (gateway !== null)
+    yield `address ${formatIp(gateway)}/${subnetOf(gateway) === subnetOf(ip!.ip) ? 24 : 32} on ${port}`
+  yield `fixed-neighbour ${address} on ${port} is ${formatMac(mac)}`
+  if (direction !== 'from-port') {
+    const delivery = leadsToSubnet(request) ? `${device} - ` : `${port} ${address} `
+    yield `label ${labelOf({ node, instance, request })} by ${delivery}`
+  }
 }
 
 /** By prefix, the hops of a VRF: what is behind a local endpoint goes there, and all that others announce shares the rest. */
@@ -175,10 +162,15 @@ function waysOf(
   said: readonly Said[],
 ): Map<string, Set<string>> {
   const ways = new Map<string, Set<string>>()
-  const add = (prefix: string, hop: string) => ways.set(prefix, (ways.get(prefix) ?? new Set()).add(hop))
+  // what this machine has itself is nowhere else
+  const itself = new Set(requests.map(gatewayOf).map((gateway) => gateway && `${formatIp(gateway)}/32`))
+  const add = (prefix: string, hop: string) => {
+    if (!itself.has(prefix)) ways.set(prefix, (ways.get(prefix) ?? new Set()).add(hop))
+  }
   for (const request of requests) {
     if (request.direction === 'from-port') continue
-    for (const [prefix, hop] of localWays(request)) add(prefix, hop)
+    for (const prefix of [`${formatIp(request.ip!.ip)}/32`, prefixOf(request)])
+      add(prefix, localHop(node, prefix, request))
   }
   const own = new Set(ways.keys())
   const { importTargets } = requests[0]!
@@ -189,26 +181,23 @@ function waysOf(
     if (own.has(prefix)) continue
     add(
       prefix,
-      other === node ? localHop(prefix, request) : `${CORE} ${formatIp(other.address)} ${labelOf(one)}`,
+      other === node ? localHop(node, prefix, request) : `${CORE} ${formatIp(other.address)} ${labelOf(one)}`,
     )
   }
   for (const { direction, ip } of requests) {
     const prefix = `${formatIp(ip!.ip)}/32`
-    if (direction === 'from-port' && !ways.has(prefix)) add(prefix, `${DEAD_END} - `)
+    if (direction === 'from-port' && !ways.has(prefix)) ways.set(prefix, new Set([`${DEAD_END} - `]))
   }
   return ways
 }
 
-/** Packets for the address go out by the port to it, all others to the address. */
-function* localWays(request: AttachRequest): Iterable<[prefix: string, hop: string]> {
+/** Packets for the address, and for what is on the link with it, go out by the port to where they are for, all others to the address. */
+function localHop(node: Node, prefix: string, request: AttachRequest): string {
   const address = formatIp(request.ip!.ip)
-  yield [`${address}/32`, localHop(`${address}/32`, request)]
-  if (request.advertiseSubnet) yield [prefixOf(request), localHop(prefixOf(request), request)]
-}
-
-function localHop(prefix: string, { ip, port }: AttachRequest): string {
-  const address = formatIp(ip!.ip)
-  return `${port} ${prefix === `${address}/32` ? '-' : address} `
+  const link = linkOf(request)
+  const isOnLink = link !== null && prefix.replace(/\.\d+\/\d+$/, '.0/24') === link
+  const via = prefix === `${address}/32` || isOnLink ? '-' : address
+  return `${portOf(node, request)} ${via} `
 }
 
 function deviceOf(node: Node, id: string): string {

@@ -1,0 +1,136 @@
+import type { Clock } from '../../src/clock.ts'
+import { formatIp } from '../../src/values/address.ts'
+import { formatMac } from '../../src/values/mac.ts'
+import { type AttachRequest, Rejected } from '../../src/vpn/request.ts'
+import type { VpnService } from '../../src/vpn/service.ts'
+
+/** How long an agent waits after an accident, and how long after a refusal, which will be the same for a while. */
+const RETRY_MS = 2000
+const REFUSED_RETRY_MS = 60_000
+
+/** The agent of a node: knows what should be attached, and goes on asking the daemon for it. */
+export class Agent {
+  /** What is to be attached, by instance, MAC and IP. */
+  readonly wanted = new Map<string, AttachRequest>()
+  /** What the daemon granted though it must not, in words. */
+  readonly wrongAnswers: string[] = []
+  private readonly clock: Clock
+  private daemon: VpnService | null = null
+  /** What the agent was told by the last `ping`. */
+  private ping = ''
+  /** What was asked for last of each endpoint, and which of it was not granted yet. */
+  private readonly asked = new Map<string, AttachRequest>()
+  private readonly unanswered = new Set<string>()
+  /** What the daemon may have: what it granted, and what it did not answer because it died. */
+  private readonly maybeThere = new Set<string>()
+  private readonly retrying = new Set<string>()
+  /** The agent does one thing at a time. */
+  private errands: Promise<void> = Promise.resolve()
+  /** Settled when the daemon dies: it will never answer what it was asked. */
+  private death: Promise<void> = Promise.resolve()
+  private die = (): void => {}
+
+  constructor(clock: Clock) {
+    this.clock = clock
+  }
+
+  /** What is wanted and was granted. */
+  *attached(): Iterable<AttachRequest> {
+    for (const [key, request] of this.wanted) if (!this.unanswered.has(key)) yield request
+  }
+
+  /** What is wanted and was refused whenever it was asked for. */
+  *refused(): Iterable<AttachRequest> {
+    for (const [key, request] of this.wanted) if (this.unanswered.has(key)) yield request
+  }
+
+  /** There is a daemon to be asked; `isNew`: it has nothing of one before. */
+  start(daemon: VpnService, isNew: boolean): void {
+    if (isNew) this.maybeThere.clear()
+    this.death = new Promise((resolve) => {
+      this.die = resolve
+    })
+    this.daemon = daemon
+  }
+
+  stop(): void {
+    this.daemon = null
+    this.die()
+  }
+
+  /** Says everything again if the daemon has forgotten it. */
+  notice(ping: string): void {
+    const forgotten = ping !== this.ping
+    this.ping = ping
+    for (const key of forgotten ? this.asked.keys() : this.unanswered) this.runErrand(key)
+  }
+
+  attach(request: AttachRequest): void {
+    const key = keyOf(request)
+    this.wanted.set(key, request)
+    this.asked.set(key, request)
+    this.runErrand(key)
+  }
+
+  detach(key: string): void {
+    if (this.wanted.delete(key)) this.runErrand(key)
+  }
+
+  private runErrand(key: string): void {
+    this.unanswered.add(key)
+    const errand = async () => {
+      const { daemon } = this
+      const asked = this.asked.get(key)
+      if (daemon === null || asked === undefined) return
+      const request = this.wanted.get(key)
+      if (request === undefined) await this.askToDetach(daemon, key, asked)
+      else await this.askToAttach(daemon, key, request)
+    }
+    this.errands = this.errands.then(() => Promise.race([errand(), this.death]))
+  }
+
+  private async askToDetach(daemon: VpnService, key: string, asked: AttachRequest): Promise<void> {
+    const { instanceId, type, mac, ip } = asked
+    await daemon.detach({ instanceId, type, mac, ip: ip?.ip ?? null }).catch(() => {})
+    if (this.daemon !== daemon) return
+    if (!this.wanted.has(key)) this.unanswered.delete(key)
+    this.maybeThere.delete(key)
+  }
+
+  /** Tries again a little later when that failed, as long as it is wanted. */
+  private async askToAttach(daemon: VpnService, key: string, request: AttachRequest): Promise<void> {
+    const wasThere = this.maybeThere.has(key)
+    const mustFail = !wasThere && this.leadsNowhere(request)
+    this.maybeThere.add(key)
+    try {
+      await daemon.attach(request)
+      if (this.daemon !== daemon) return
+      // meanwhile something else may be wanted
+      if (this.wanted.get(key) === request) this.unanswered.delete(key)
+      if (mustFail) this.wrongAnswers.push(`grants ${key}, plugged into nothing`)
+    } catch (error) {
+      if (this.daemon !== daemon) return
+      if (!wasThere) this.maybeThere.delete(key)
+      this.retry(key, error instanceof Rejected ? REFUSED_RETRY_MS : RETRY_MS)
+    }
+  }
+
+  private retry(key: string, delayMs: number): void {
+    if (this.retrying.has(key)) return
+    this.retrying.add(key)
+    this.clock.after(delayMs, () => {
+      this.retrying.delete(key)
+      this.runErrand(key)
+    })
+  }
+
+  /** Whether the daemon cannot have the EVPN instance that the endpoint is to be plugged into. */
+  private leadsNowhere({ port }: AttachRequest): boolean {
+    if (typeof port === 'string') return false
+    return ![...this.maybeThere].some((key) => this.asked.get(key)?.instanceId === port.evpn)
+  }
+}
+
+export function keyOf({ instanceId, mac, ip }: AttachRequest): string {
+  return `${instanceId} ${formatMac(mac)} ${ip === null ? '-' : formatIp(ip.ip)}`
+}

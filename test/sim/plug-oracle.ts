@@ -1,0 +1,105 @@
+import { formatIp, type Ip } from '../../src/values/address.ts'
+import { formatMac } from '../../src/values/mac.ts'
+import type { AttachRequest } from '../../src/vpn/request.ts'
+import { type Node, networksOf } from './machines.ts'
+
+/** An EVPN instance's place in an IP VPN of a node. */
+interface Cable {
+  readonly vpn: string
+  readonly evpn: string
+  /** The names of its ends, which the daemon chose. */
+  readonly vrfEnd: string
+  readonly bridgeEnd: string
+  readonly requests: readonly AttachRequest[]
+}
+
+/** The port of an endpoint of an IP VPN: its own, or the cable's end. */
+export function portOf(node: Node, { instanceId, port }: AttachRequest): string {
+  return typeof port === 'string' ? port : namesOf(node, instanceId, port.evpn).vrfEnd
+}
+
+/** What this machine is on the endpoint's port, if anything. */
+export function gatewayOf({ ip, gatewayIp, direction }: AttachRequest): Ip | null {
+  return direction === 'to-port' || gatewayIp === ip?.ip ? null : gatewayIp
+}
+
+export const subnetOf = (ip: Ip): string => `${formatIp(ip).replace(/\.\d+$/, '.0')}/24`
+
+/** The subnet that an endpoint is in with its neighbours, each of which is reached by itself: that of the gateway, in an EVPN instance. */
+export function linkOf(request: AttachRequest): string | null {
+  const gateway = gatewayOf(request)
+  if (typeof request.port === 'string' || gateway === null) return null
+  const subnet = subnetOf(request.ip!.ip)
+  return subnetOf(gateway) === subnet ? subnet : null
+}
+
+/** Whether packets to the endpoint's label are for its whole subnet. */
+export function leadsToSubnet(request: AttachRequest): boolean {
+  return request.advertiseSubnet && linkOf(request) !== null
+}
+
+function cablesOf(node: Node): Cable[] {
+  const cables: Cable[] = []
+  for (const [vpn, all] of networksOf(node, 'ipvpn')) {
+    const evpns = new Set(all.flatMap(({ port }) => (typeof port === 'string' ? [] : [port.evpn])))
+    for (const evpn of evpns) {
+      const requests = all.filter(({ port }) => typeof port !== 'string' && port.evpn === evpn)
+      cables.push({ vpn, evpn, requests, ...namesOf(node, vpn, evpn) })
+    }
+  }
+  return cables
+}
+
+function namesOf(node: Node, vpn: string, evpn: string): Pick<Cable, 'vrfEnd' | 'bridgeEnd'> {
+  const attachments = [...(node.daemon!.vpns.instances.get(vpn)?.attachments ?? [])]
+  const plugged = attachments.find(({ plug }) => plug?.evpn === evpn)
+  const [vrfEnd, bridgeEnd] = [plugged?.port, plugged?.plug?.device]
+  return { vrfEnd: vrfEnd ?? `no ${vpn} in ${evpn}`, bridgeEnd: bridgeEnd ?? `no ${evpn} in ${vpn}` }
+}
+
+/** What is wrong with the gateways of a network: each IP VPN has a MAC address of its own, the same on all nodes. */
+export function* gatewayFaults(nodes: readonly Node[]): Iterable<string> {
+  const running = nodes.filter(({ daemon }) => daemon !== null)
+  const all = running.flatMap((node) =>
+    cablesOf(node).map((cable) => ({ vpn: cable.vpn, mac: gatewayText(node, cable) })),
+  )
+  const pairs = new Set(all.map(({ vpn, mac }) => `${vpn} ${mac}`))
+  const vpns = new Set(all.map(({ vpn }) => vpn))
+  const macs = new Set(all.map(({ mac }) => mac))
+  if (vpns.size !== pairs.size || macs.size !== pairs.size)
+    yield `gateways do not have a MAC address each: ${[...pairs].join(', ')}`
+}
+
+/** The cables of an IP VPN. */
+export function* cableTexts(node: Node, vpn: string): Iterable<string> {
+  for (const cable of cablesOf(node)) {
+    if (cable.vpn !== vpn) continue
+    yield `cable from ${cable.vrfEnd} to ${cable.bridgeEnd}`
+    yield `cable from ${cable.bridgeEnd} to ${cable.vrfEnd}`
+  }
+}
+
+/** What IP VPNs are in the bridge of an EVPN instance. */
+export function* gatewayTexts(node: Node, evpn: string): Iterable<string> {
+  for (const cable of cablesOf(node)) {
+    if (cable.evpn !== evpn) continue
+    yield `port ${cable.bridgeEnd} of evpn---${evpn}`
+    yield `local-mac ${gatewayText(node, cable)} on ${cable.bridgeEnd}`
+  }
+}
+
+/** The addresses of gateways in an EVPN instance, with the MAC address that has each. */
+export function gatewaysIn(node: Node, evpn: string): Map<Ip, string> {
+  const gateways = new Map<Ip, string>()
+  for (const cable of cablesOf(node)) {
+    if (cable.evpn !== evpn) continue
+    for (const gateway of cable.requests.map(gatewayOf))
+      if (gateway !== null) gateways.set(gateway, gatewayText(node, cable))
+  }
+  return gateways
+}
+
+function gatewayText(node: Node, { vrfEnd }: Cable): string {
+  const mac = node.driver.kernel.links.get(vrfEnd)?.mac ?? null
+  return mac === null ? 'nobody' : formatMac(mac)
+}
