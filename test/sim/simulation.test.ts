@@ -3,7 +3,7 @@ import { simulate } from './simulation.ts'
 
 describe('a network at rest forwards as all attachments together say', () => {
   /** Those that showed a fault once are among them. */
-  test.each([...Array.from({ length: 25 }, (_, i) => i + 1), 302, 437, 613])('seed %i', async (seed) => {
+  test.each([...Array.from({ length: 25 }, (_, i) => i + 1), 107, 466, 554])('seed %i', async (seed) => {
     const { wrong, history } = await simulate(seed)
     expect(wrong, history.join('\n')).toEqual([])
   })
