@@ -211,7 +211,7 @@ export class Devices {
     this.unplaced.delete(device)
     const { failure, master } = device
     const { reason, culprit, link, fresh, moved } = place(device, this.driver)
-    if (link?.index !== device.index) this.lose(device)
+    if (device.seen !== null && link?.index !== device.seen) this.lose(device)
     this.heedUp(device.name, link)
     this.setFailure(device, reason)
     device.seen = link?.index ?? null

@@ -32,7 +32,8 @@ export class Observation {
 
   /** Hands what was found to the device's tables. */
   finish(): void {
-    for (const [table, entries] of this.result()) table.compare(entries)
+    const isFirst = this.device.index === null
+    for (const [table, entries] of this.result()) table.compare(entries, isFirst)
   }
 
   /** What was found, for each table of the device. */

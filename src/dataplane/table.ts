@@ -194,13 +194,18 @@ export class Table<E extends TableEntry, K extends Key, V> {
     this.requeue([...this.entries()])
   }
 
-  /** Queues what a look at the kernel did not find; what it found too much is stale. */
-  compare(actual: Iterable<E>): void {
+  /**
+   * Queues what a look at the kernel did not find; what it found too much is stale, but for what is to be removed anyway. That, if the look is
+   * the first, is to be removed only where it was found: it may never have been there, and somebody else's may be.
+   */
+  compare(actual: Iterable<E>, isFirst: boolean): void {
     const found = new KeyMap<K, V>()
     for (const entry of actual) found.set(this.layout.key(entry), this.layout.value(entry))
     const { missing, extra } = diff(this.wanted, found, this.layout.same)
     const sets = [...missing].map(([key, value]) => this.layout.entry(this.device, key, value))
     this.stale = extra
+    for (const [key] of [...this.leaving])
+      if (!this.stale.delete(key) && isFirst) this.leaving.delete(key)
     this.requeue(sets)
   }
 

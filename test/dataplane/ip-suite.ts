@@ -380,6 +380,29 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         await wantInPlace(...everything)
       })
 
+      const left = [
+        e.blue,
+        e.port('tap2', e.blue),
+        e.unreachable('0.0.0.0/0', e.blue),
+        e.address('10.0.0.1/24', 'tap2'),
+        e.fixed('10.0.0.6', 6, 'tap2'),
+        e.label(101, 'tap2 via 10.0.0.6'),
+      ]
+      const stays = [e.red, e.port(), e.label(100, 'tap1')]
+      test.each([
+        ['all that was there', []],
+        ['beside what stays', stays],
+      ])('what an earlier daemon had on its way can be removed at once: %s', async (_what, staying) => {
+        await wantInPlace(...staying, ...left)
+        dataplane = lab.restart()
+        for (const entry of staying) dataplane.want(entry)
+        for (const entry of left) dataplane.want(entry)
+        for (const entry of left) dataplane.unwant(entry)
+        await lab.wait(dataplane.gone(left))
+        expect(left.filter((entry) => lab.holds(entry))).toEqual([])
+        expect(lacking(staying)).toEqual([])
+      })
+
       test('a VRF with another table, a tunnel with another end are made anew', async () => {
         await wantInPlace(...devices)
         const index = lab.indexOf('gre-2')
