@@ -1,5 +1,5 @@
-import type { Subscriber } from './rib/rib.ts'
 import type { Route } from './rib/route.ts'
+import type { Subscriber } from './rib/subscriptions.ts'
 import type { Speaker } from './speaker.ts'
 import { formatRouteTarget, type RouteTarget } from './values/extended-community.ts'
 

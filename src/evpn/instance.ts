@@ -1,7 +1,7 @@
 import { EVPN } from '../bgp/family.ts'
 import { Imports, sameTargets } from '../bgp/imports.ts'
-import type { Subscriber } from '../bgp/rib/rib.ts'
 import { localSource, type Route, type Source } from '../bgp/rib/route.ts'
+import type { Subscriber } from '../bgp/rib/subscriptions.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Rd } from '../bgp/values/rd.ts'

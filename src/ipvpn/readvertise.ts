@@ -1,7 +1,7 @@
 import { Imports, sameTargets } from '../bgp/imports.ts'
 import type { Prefix } from '../bgp/nlri/prefix.ts'
-import type { Subscriber } from '../bgp/rib/rib.ts'
 import type { Route, Source } from '../bgp/rib/route.ts'
+import type { Subscriber } from '../bgp/rib/subscriptions.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import { ipv4Rd } from '../bgp/values/rd.ts'
