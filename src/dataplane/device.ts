@@ -10,7 +10,9 @@ import {
 } from './ip-layouts.ts'
 import type { Key } from './key-map.ts'
 import {
+  type DeviceEntry,
   floods,
+  isPortEntry,
   type Layout,
   type LinkEntry,
   localMacs,
@@ -20,8 +22,7 @@ import {
   type TableEntry,
   type TableKind,
 } from './layout.ts'
-import type { Entry } from './model.ts'
-import { phase } from './model.ts'
+import { type Entry, phase } from './model.ts'
 import type { Observation } from './observation.ts'
 import { Table } from './table.ts'
 
@@ -125,6 +126,36 @@ export class Device {
   /** Whether nothing of it is wanted. */
   get isUnwanted(): boolean {
     return this.size === 0
+  }
+
+  /** What its link, or its port, is wanted to be. */
+  wanted(entry: DeviceEntry): DeviceEntry | null {
+    return isPortEntry(entry) ? this.port : this.link
+  }
+
+  /** What of its link, or its port, is to be undone. */
+  leaving(entry: DeviceEntry): DeviceEntry | null {
+    return isPortEntry(entry) ? this.leavingPort : this.leavingLink
+  }
+
+  want(entry: DeviceEntry): void {
+    if (isPortEntry(entry)) {
+      this.port = entry
+      this.leavingPort = null
+    } else {
+      this.link = entry
+      this.leavingLink = null
+    }
+  }
+
+  unwant(entry: DeviceEntry): void {
+    if (isPortEntry(entry)) {
+      this.leavingPort = this.port ?? this.leavingPort
+      this.port = null
+    } else {
+      this.leavingLink = this.link ?? this.leavingLink
+      this.link = null
+    }
   }
 
   table(kind: TableKind): AnyTable {

@@ -13,7 +13,7 @@ export function dataplaneView(reconciler: Reconciler) {
     waitingSince: () => statuses.waitingSince(),
     unremovedCount: () => statuses.unremovedCount(),
     staleCount: () => statuses.staleCount(),
-    orphans: () => reconciler.orphans(),
+    orphans: () => verifier.orphans(),
     verify: () => verifier.verify(),
     settings: () => reconciler.settings(),
     compared: () => verifier.last,

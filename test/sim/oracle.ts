@@ -18,13 +18,13 @@ export function* contradictions(nodes: readonly Node[]): Iterable<string> {
     yield* difference(`${name} announces`, vpnRoutes(node), dueVpnRoutes(node, nodes))
     const due = [...dueEntries(node, nodes), ...dueVpnEntries(node, nodes)]
     yield* difference(`${name} wants`, wanted(node), new Set(due))
-    for (const entry of node.daemon.reconciler.entries()) {
+    for (const entry of node.daemon.reconciler.statuses.entries()) {
       if (!node.driver.holds(entry.entry))
         yield `${name}: the kernel lacks ${describe(entry.entry)}: it is ${entry.status.state}, ${entry.status.reason}`
     }
-    for (const entry of node.daemon.reconciler.stale())
+    for (const entry of node.daemon.reconciler.statuses.stale())
       yield `${name}: the kernel still holds ${describe(entry)}`
-    for (const { name: link } of node.daemon.reconciler.orphans()) {
+    for (const { name: link } of node.daemon.reconciler.verifier.orphans()) {
       if (!isLeftOver(node, link)) yield `${name}: the link ${link} was left behind`
     }
   }
@@ -71,7 +71,7 @@ function dueAnnouncements(node: Node): Set<string> {
 }
 
 function wanted(node: Node): Set<string> {
-  return new Set([...node.daemon!.reconciler.entries()].map(({ entry }) => describe(entry)))
+  return new Set([...node.daemon!.reconciler.statuses.entries()].map(({ entry }) => describe(entry)))
 }
 
 function describe(entry: Entry): string {
