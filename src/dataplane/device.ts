@@ -176,6 +176,19 @@ export class Device {
     for (const table of this.tables.values()) table.forget()
   }
 
+  /** Has what needs this interface set again; true when there is something. */
+  shake(name: string): boolean {
+    let shaken = false
+    for (const table of this.tables.values()) {
+      // of these no kernel tells that they are gone
+      const suffers = this.name === name && table.kind === 'proxy-neighbour'
+      if (!suffers && !table.needsDevice(name)) continue
+      for (const entry of suffers ? table.entries() : table.needing(name)) table.redo(entry)
+      shaken = true
+    }
+    return shaken
+  }
+
   *entries(): Generator<Entry, void> {
     if (this.link !== null) yield this.link
     if (this.port !== null) yield this.port

@@ -113,7 +113,7 @@ export class Reconciler implements Dataplane {
 
   /** The desired state is complete: what carries our mark and is not wanted may be removed, now and from here on. */
   complete(): void {
-    this.devices.sweep()
+    this.devices.sweep.begin()
     this.driver.sweep()
     this.schedule()
   }
