@@ -321,7 +321,7 @@ export class VpnService {
     const { vpn } = instance
     const left =
       instance.type === 'evpn'
-        ? instance.evpn.gateways.flatMap((gateway) => instance.evpn.gatewayEntries(gateway))
+        ? instance.evpn.addresses.gateways.flatMap((gateway) => instance.evpn.gatewayEntries(gateway))
         : []
     vpn.stop()
     this.instances.delete(vpn.config.id)
