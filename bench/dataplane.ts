@@ -97,7 +97,7 @@ async function attachment(count: number): Promise<number> {
 }
 
 function check({ reconciler }: Session, count: number): void {
-  const { applied, wanted } = reconciler.counts()
+  const { applied, wanted } = reconciler.statuses.counts()
   if (applied !== wanted || wanted !== network.length + 2 * count)
     throw new Error(`${applied} of ${wanted} in place`)
 }

@@ -1,15 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import {
-  type About,
-  configSchema,
-  FOREIGN_SECTIONS,
-  type Options,
-  optionsOf,
-  optionsOfSection,
-  PEER_SECTION,
-  peerSchema,
-} from '../src/config/schema.ts'
+import { type About, type Options, optionsOfSection } from '../src/config/option.ts'
+import { configSchema, FOREIGN_SECTIONS, optionsOf, PEER_SECTION, peerSchema } from '../src/config/schema.ts'
 import { DEFAULT_FILE } from '../src/config/sources.ts'
 
 const HEAD = ['option', 'default', 'allowed', '']

@@ -1,29 +1,68 @@
-import type { Subscriber } from './rib/rib.ts'
-import type { Route } from './rib/route.ts'
+import type { Route, Source } from './rib/route.ts'
+import type { Subscriber } from './rib/subscriptions.ts'
 import type { Speaker } from './speaker.ts'
 import { formatRouteTarget, type RouteTarget } from './values/extended-community.ts'
 
-/** The route targets that a VPN instance imports. */
-export class Imports {
+/** What is made of imported routes. */
+export interface Importer<R extends Route> {
+  /** Whether the route is of a family that it has a use for. */
+  accepts(route: Route): route is R
+  /** `before` is the route that was here under the same key: the same where it is only told again. */
+  learn(route: R, before: R | undefined): void
+  unlearn(route: R): void
+}
+
+/** The route targets that a VPN instance imports, and the routes of others that they brought. */
+export class Imports<R extends Route> implements Subscriber {
   targets: ReadonlySet<RouteTarget> = new Set()
   private readonly speaker: Speaker
-  private readonly subscriber: Subscriber
+  private readonly source: Source
+  private readonly importer: Importer<R>
+  private readonly byKey = new Map<string, R>()
 
-  constructor(speaker: Speaker, subscriber: Subscriber) {
+  /** `source` is the instance itself. */
+  constructor(speaker: Speaker, source: Source, importer: Importer<R>) {
     this.speaker = speaker
-    this.subscriber = subscriber
+    this.source = source
+    this.importer = importer
   }
 
-  /** Imports by these from now on; `beforehand` is called when there are new ones, ahead of their routes. Answers with whether some are given up: the subscriber forgets by itself what is not `brought` any more. */
-  set(targets: ReadonlySet<RouteTarget>, beforehand: () => void = () => {}): boolean {
+  /** Imports by these from now on; `beforehand` is called when there are new ones, ahead of their routes. */
+  set(targets: ReadonlySet<RouteTarget>, beforehand: () => void = () => {}): void {
     const before = this.targets
     const given = [...targets].filter((target) => !before.has(target))
     const taken = [...before].filter((target) => !targets.has(target))
     this.targets = targets
     if (given.length > 0) beforehand()
-    for (const target of given) this.speaker.subscribe(this.subscriber, target)
-    for (const target of taken) this.speaker.unsubscribe(this.subscriber, target)
-    return taken.length > 0
+    for (const target of given) this.speaker.subscribe(this, target)
+    for (const target of taken) this.speaker.unsubscribe(this, target)
+    if (taken.length === 0) return
+    for (const route of [...this.byKey.values()]) if (!this.brings(route)) this.routeGone(route)
+  }
+
+  routeChanged(route: Route): void {
+    if (!this.importer.accepts(route)) return
+    if (route.source === this.source) return this.routeGone(route)
+    const before = this.byKey.get(route.key)
+    this.byKey.set(route.key, route)
+    this.importer.learn(route, before)
+  }
+
+  routeGone({ family, key }: Route): void {
+    const route = this.byKey.get(key)
+    if (route?.family !== family) return
+    this.byKey.delete(key)
+    this.importer.unlearn(route)
+  }
+
+  /** The routes that they brought, as a live view. */
+  routes(): Iterable<R> {
+    return this.byKey.values()
+  }
+
+  /** Whether they brought this very route. */
+  has(route: Route): boolean {
+    return this.byKey.get(route.key) === route
   }
 
   brings({ set }: Route): boolean {

@@ -10,9 +10,10 @@ import { Neighbour, type NeighbourHost } from './neighbour.ts'
 import { type Nlri, nlriCodec } from './nlri/index.ts'
 import { isWithin, type Prefix } from './nlri/prefix.ts'
 import { membership } from './nlri/route-target.ts'
-import { Rib, type Subscriber } from './rib/rib.ts'
+import { Rib } from './rib/rib.ts'
 import { localSource, type Source } from './rib/route.ts'
 import { MEMBERSHIP_SETTLE_MS } from './rib/stale-routes.ts'
+import type { Subscriber } from './rib/subscriptions.ts'
 import type { PeerConfig } from './session/peer-config.ts'
 import type { Connection, ConnectionHandlers, Transport } from './session/transport.ts'
 import type { RouteTarget } from './values/extended-community.ts'
@@ -97,7 +98,6 @@ export class Speaker {
   private readonly environment: SpeakerEnvironment
   private readonly host: NeighbourHost
   private readonly memberships: Source = localSource('RTC')
-  private readonly subscribers = new Map<RouteTarget, Set<Subscriber>>()
   private readonly dynamic = new Map<Neighbour, DynamicNeighbours>()
   private readonly startedAt: number
   private readonly listeners: Listeners
@@ -194,25 +194,16 @@ export class Speaker {
 
   /** Tells `subscriber` of the best routes that carry `target`, and peers that we want them. */
   subscribe(subscriber: Subscriber, target: RouteTarget): void {
-    const subscribers = this.subscribers.get(target)
-    if (subscribers === undefined) {
-      this.subscribers.set(target, new Set([subscriber]))
-      if (this.config.routeTargetConstraint) {
-        this.originate(this.memberships, ROUTE_TARGET, membership(this.config.as, target), {})
-      }
-    } else subscribers.add(subscriber)
-    this.rib.subscribe(subscriber, target)
+    const isFirst = this.rib.subscriptions.add(subscriber, target)
+    if (isFirst && this.config.routeTargetConstraint)
+      this.originate(this.memberships, ROUTE_TARGET, membership(this.config.as, target), {})
   }
 
   /** The subscriber forgets by itself the routes that it has through `target` alone. */
   unsubscribe(subscriber: Subscriber, target: RouteTarget): void {
-    this.rib.unsubscribe(subscriber, target)
-    const subscribers = this.subscribers.get(target)
-    if (subscribers?.delete(subscriber) !== true || subscribers.size > 0) return
-    this.subscribers.delete(target)
-    if (this.config.routeTargetConstraint) {
+    const wasLast = this.rib.subscriptions.remove(subscriber, target)
+    if (wasLast && this.config.routeTargetConstraint)
       this.withdraw(this.memberships, ROUTE_TARGET, membership(this.config.as, target))
-    }
   }
 
   private accept(connection: Connection): ConnectionHandlers | null {

@@ -4,14 +4,12 @@ import { isIpv4 } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
 import { type Config, type Peers, toConfig } from './config.ts'
 import { type Assignment, ConfigError } from './ini.ts'
+import { type About, type Options, optionsOfSection } from './option.ts'
 import { peerOfSection, suggestPeerSection } from './peer-sections.ts'
 import {
-  type About,
   configSchema,
   FOREIGN_SECTIONS,
-  type Options,
   optionsOf,
-  optionsOfSection,
   PEER_SECTION,
   type PeerSettings,
   peerSchema,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { API_HOST, API_PORT } from './api-address.ts'
+import { type Options, option, optionsOfSection, required, unused, unusedGroup } from './option.ts'
 import {
   address,
   boolean,
@@ -16,28 +17,10 @@ import {
   orNone,
   port,
   prefix,
-  Refusal,
   range,
-  type Type,
   text,
   vrfPrefix,
 } from './types.ts'
-
-/** What people read about an option. */
-export interface About {
-  readonly description: string
-  readonly allowed: string
-  readonly required: boolean
-  /** The value when nothing is given; null or undefined for none. */
-  readonly fallback?: unknown
-  /** Names of bagpipe-bgp or oslo.log that mean the same. */
-  readonly aliases?: readonly string[]
-  /** Known from bagpipe-bgp and accepted, but nothing reads it. */
-  readonly unused?: true
-}
-
-/** The documentation of each option of a schema made by `configSchema`. */
-export const about = z.registry<About>()
 
 /** Sections of libraries under bagpipe-bgp: accepted, not read. */
 export const FOREIGN_SECTIONS = ['privsep', 'oslo_concurrency', 'AGENT', 'OVS']
@@ -273,12 +256,6 @@ export function optionsOf(schema: ReturnType<typeof configSchema>): ReadonlyMap<
   )
 }
 
-export type Options = ReadonlyMap<string, About>
-
-export function optionsOfSection(shape: Readonly<Record<string, z.ZodType>>): Options {
-  return new Map(Object.entries(shape).map(([name, option]) => [name, about.get(option) as About]))
-}
-
 const OSLO_LOG_OPTIONS = [
   'default_log_levels',
   'fatal_deprecations',
@@ -311,48 +288,3 @@ const OSLO_LOG_OPTIONS = [
 
 export type Settings = z.output<ReturnType<typeof configSchema>>
 export type PeerSettings = z.output<ReturnType<typeof peerSchema>>
-
-function required<T>(type: Type<T>, description: string): z.ZodType<T, string> {
-  return reader(type).register(about, { description, allowed: type.allowed, required: true })
-}
-
-function option<T, Fallback extends T | null | undefined>(
-  type: Type<T>,
-  fallback: Fallback,
-  description: string,
-  more: Pick<About, 'aliases' | 'unused'> = {},
-): z.ZodType<T | Fallback, string | undefined> {
-  return reader(type)
-    .optional()
-    .transform((value): T | Fallback => value ?? fallback)
-    .register(about, { description, allowed: type.allowed, required: false, fallback, ...more })
-}
-
-function unused(description: string, fallback?: string | null) {
-  return option(text, fallback, description, { unused: true })
-}
-
-function unusedGroup<Name extends string>(description: string, names: readonly Name[]) {
-  return Object.fromEntries(names.map((name) => [name, unused(description)])) as Record<
-    Name,
-    ReturnType<typeof unused>
-  >
-}
-
-/** Reads a text as `type`; what the type refuses becomes an issue that says why and what is allowed. */
-function reader<T>(type: Type<T>) {
-  return z.string().transform((value, context): T => {
-    try {
-      return type.parse(value)
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error
-      const expected = `expected ${type.allowed}`
-      context.issues.push({
-        code: 'custom',
-        message: error.message ? `${error.message}; ${expected}` : expected,
-        input: value,
-      })
-      return z.NEVER
-    }
-  })
-}

@@ -10,7 +10,9 @@ import {
 } from './ip-layouts.ts'
 import type { Key } from './key-map.ts'
 import {
+  type DeviceEntry,
   floods,
+  isPortEntry,
   type Layout,
   type LinkEntry,
   localMacs,
@@ -20,8 +22,7 @@ import {
   type TableEntry,
   type TableKind,
 } from './layout.ts'
-import type { Entry } from './model.ts'
-import { phase } from './model.ts'
+import { type Entry, phase } from './model.ts'
 import type { Observation } from './observation.ts'
 import { Table } from './table.ts'
 
@@ -127,6 +128,36 @@ export class Device {
     return this.size === 0
   }
 
+  /** What its link, or its port, is wanted to be. */
+  wanted(entry: DeviceEntry): DeviceEntry | null {
+    return isPortEntry(entry) ? this.port : this.link
+  }
+
+  /** What of its link, or its port, is to be undone. */
+  leaving(entry: DeviceEntry): DeviceEntry | null {
+    return isPortEntry(entry) ? this.leavingPort : this.leavingLink
+  }
+
+  want(entry: DeviceEntry): void {
+    if (isPortEntry(entry)) {
+      this.port = entry
+      this.leavingPort = null
+    } else {
+      this.link = entry
+      this.leavingLink = null
+    }
+  }
+
+  unwant(entry: DeviceEntry): void {
+    if (isPortEntry(entry)) {
+      this.leavingPort = this.port ?? this.leavingPort
+      this.port = null
+    } else {
+      this.leavingLink = this.link ?? this.leavingLink
+      this.link = null
+    }
+  }
+
   table(kind: TableKind): AnyTable {
     const known = this.tables.get(kind)
     if (known !== undefined) return known
@@ -143,6 +174,20 @@ export class Device {
     this.observation?.abandon()
     this.observation = null
     for (const table of this.tables.values()) table.forget()
+  }
+
+  /** Has what needs this interface set again; true when there is something. */
+  shake(name: string): boolean {
+    let shaken = false
+    for (const table of this.tables.values()) {
+      // of these no kernel tells that they are gone
+      const suffers = this.name === name && table.kind === 'proxy-neighbour'
+      if (!this.disturbed && (suffers ? table.staleSize > 0 : table.staleNeeds(name))) this.disturbed = true
+      if (!suffers && !table.needsDevice(name)) continue
+      for (const entry of suffers ? table.entries() : table.needing(name)) table.redo(entry)
+      shaken = true
+    }
+    return shaken
   }
 
   *entries(): Generator<Entry, void> {

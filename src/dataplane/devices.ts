@@ -7,14 +7,10 @@ import { type DeviceEntry, masterOf } from './layout.ts'
 import type { Entry } from './model.ts'
 import { Observation } from './observation.ts'
 import { misplaced, place } from './placement.ts'
+import { Sweep } from './sweep.ts'
 
 /** Devices that are placed, looked at or taken away in one turn. */
 const DEVICES_A_TURN = 4
-/**
- * So long what an adopted device held is kept although all routes are here: those that somebody has just begun to import
- * for it have no end to wait for.
- */
-const ADOPTION_MS = 60_000
 /** A bridge or VRF has to be there before its ports, and a bridge be left by them before it can go. */
 const PLACING_ORDER = ['bridge', 'vrf', 'vxlan', 'tunnel', 'veth', undefined]
 
@@ -30,6 +26,7 @@ export interface DevicesParts {
 /** The interfaces of which something is wanted: brings each to where it is wanted, then looks at what it holds. */
 export class Devices {
   readonly all = new Map<string, Device>()
+  readonly sweep: Sweep
   private readonly clock: Clock
   private readonly driver: Driver
   private readonly exceptions: Exceptions
@@ -43,8 +40,6 @@ export class Devices {
   private readonly leavers = new Set<Device>()
   /** Which interfaces were up when they were last looked at. */
   private readonly up = new Set<string>()
-  /** Whether what is stale may go. */
-  private sweeping = false
 
   constructor({ clock, driver, exceptions, log, released }: DevicesParts) {
     this.clock = clock
@@ -52,6 +47,7 @@ export class Devices {
     this.exceptions = exceptions
     this.log = log
     this.released = released
+    this.sweep = new Sweep(clock, this.all, released)
   }
 
   get hasWork(): boolean {
@@ -82,12 +78,6 @@ export class Devices {
   /** Whether it is not yet known what the device lacks. */
   isUnplaced(device: Device): boolean {
     return this.unplaced.has(device) || (device.index === null && this.observed.has(device))
-  }
-
-  /** Gives up what is stale, now and on each device that is looked at later. */
-  sweep(): void {
-    this.sweeping = true
-    for (const device of this.all.values()) this.sweepDevice(device)
   }
 
   /** Has everything looked at again. */
@@ -129,19 +119,12 @@ export class Devices {
     this.forgetIdle(device)
   }
 
-  /** Drops a device of which nothing is left. */
-  forgetIdle(device: Device): void {
-    if (!device.isIdle || this.leavers.has(device) || this.observed.has(device)) return
-    this.all.delete(device.name)
-    this.unplaced.delete(device)
-  }
-
   /** Has what needs this interface set again: the kernel may have dropped it. */
   shake(name: string): void {
     this.up.delete(name)
     for (const device of this.all.values()) {
       device.observation?.shaken.add(name)
-      if (device.accepting) this.shakeDevice(device, name)
+      if (device.accepting && device.shake(name)) this.released(device)
     }
   }
 
@@ -165,16 +148,11 @@ export class Devices {
     }
   }
 
-  private shakeDevice(device: Device, name: string): void {
-    for (const table of device.tables.values()) {
-      // of these no kernel tells that they are gone
-      const suffers = device.name === name && table.kind === 'proxy-neighbour'
-      if (!device.disturbed && (suffers ? table.staleSize > 0 : table.staleNeeds(name)))
-        device.disturbed = true
-      if (!suffers && !table.needsDevice(name)) continue
-      for (const entry of suffers ? table.entries() : table.needing(name)) table.redo(entry)
-      this.released(device)
-    }
+  /** Drops a device of which nothing is left. */
+  private forgetIdle(device: Device): void {
+    if (!device.isIdle || this.leavers.has(device) || this.observed.has(device)) return
+    this.all.delete(device.name)
+    this.unplaced.delete(device)
   }
 
   private heedUp(name: string, link: Link | undefined): void {
@@ -282,11 +260,9 @@ export class Devices {
       device.observation = null
       device.failedLooks = 0
       device.index = device.seen
-      if (this.sweeping && device.adopted) this.sweepDevice(device)
-      else if (this.sweeping) this.sweepLater(device)
-      device.adopted = true
+      this.sweep.looked(device)
       // what it was before may be all that was seen
-      if (device.accepting) for (const name of observation.shaken) this.shakeDevice(device, name)
+      if (device.accepting) for (const name of observation.shaken) device.shake(name)
       this.exceptions.retryEntries(device.name)
       this.dismiss(device)
       this.released(device)
@@ -301,17 +277,6 @@ export class Devices {
         this.released(device)
       })
     }
-  }
-
-  private sweepLater(device: Device): void {
-    this.clock.after(ADOPTION_MS, () => {
-      if (this.all.get(device.name) === device) this.sweepDevice(device)
-    })
-  }
-
-  private sweepDevice(device: Device): void {
-    for (const table of device.tables.values()) table.sweep()
-    this.released(device)
   }
 
   /** A bridge may have appeared for which ports wait, a port may have left a bridge that is to go, an underlay may have another MTU. */

@@ -6,25 +6,10 @@ import { type Hop, type IpEntry, identity, type LabelRoute, type Route } from '.
 /** What a kernel holds for IP VPNs that is no link. */
 export type IpTableEntry = Extract<TableEntry, IpEntry>
 
-const KINDS: ReadonlySet<string> = new Set<IpTableEntry['kind']>([
-  'mpls-interface',
-  'udp-port',
-  'address',
-  'fixed-neighbour',
-  'proxy-neighbour',
-  'unreachable',
-  'route',
-  'mpls',
-])
-
 /** What no kernel has a mark for. */
 const UNMARKED: ReadonlySet<string> = new Set<IpTableEntry['kind']>(['mpls-interface', 'udp-port'])
 /** Of these nobody is told that they are gone. */
 const SILENT: ReadonlySet<string> = new Set<IpTableEntry['kind']>(['proxy-neighbour', 'udp-port'])
-
-export function isIpTableEntry(entry: TableEntry): entry is IpTableEntry {
-  return KINDS.has(entry.kind)
-}
 
 /** Addresses, neighbours, routes and labels as plain maps, with what Linux does to them when an interface goes down or away. */
 export class MemoryIp {

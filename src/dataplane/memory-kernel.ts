@@ -11,7 +11,7 @@ import {
   unrouted,
 } from './driver.ts'
 import { kernelKind, type LinkEntry, type TableEntry } from './layout.ts'
-import { isIpTableEntry, MemoryIp } from './memory-ip.ts'
+import { MemoryIp } from './memory-ip.ts'
 import type { Flood, LocalMac, Neighbour, NextHop, Port, RemoteMac, Veth, VrfPort } from './model.ts'
 
 type Held<E> = Map<Mac | string, { readonly entry: E; readonly marked: boolean }>
@@ -152,12 +152,6 @@ export class MemoryKernel {
   }
 
   setEntry(entry: TableEntry, marked: boolean): void {
-    if (isIpTableEntry(entry)) {
-      this.need(entry.device)
-      const refusal = this.ip.set(entry, marked)
-      if (refusal !== null) throw new Refusal(refusal)
-      return
-    }
     switch (entry.kind) {
       case 'local-mac':
         return this.bridge(entry, marked)
@@ -171,15 +165,17 @@ export class MemoryKernel {
         return this.hold(this.need(entry.device).floods, floodKey(entry), entry, marked)
       case 'neighbour':
         return this.hold(this.need(entry.device).neighbours, entry.ip, entry, marked)
-      default:
-        return entry satisfies never
+      default: {
+        this.need(entry.device)
+        const refusal = this.ip.set(entry, marked)
+        if (refusal !== null) throw new Refusal(refusal)
+      }
     }
   }
 
   removeEntry(entry: TableEntry): void {
     const link = this.links.get(entry.device)
     if (link === undefined) return
-    if (isIpTableEntry(entry)) return this.ip.remove(entry)
     switch (entry.kind) {
       case 'local-mac':
         return this.unbridge(entry.device, entry.mac)
@@ -191,7 +187,7 @@ export class MemoryKernel {
       case 'neighbour':
         return this.drop(link.neighbours, entry.ip)
       default:
-        return entry satisfies never
+        return this.ip.remove(entry)
     }
   }
 

@@ -93,13 +93,12 @@ export interface Neighbour {
 
 /** One thing the kernel should hold. */
 export type Entry = Bridge | Vxlan | Port | LocalMac | RemoteMac | Flood | Neighbour | IpEntry
-export type Kind = Entry['kind']
 
 /** Marks a link as ours, at the start of its alias. */
 export const ALIAS_PREFIX = 'chanter:'
 
-/** The order in which entries of different kinds are set; they are removed in the reverse order. */
-const PHASES: readonly Kind[] = [
+/** All kinds, in the order in which entries of them are set; they are removed in the reverse order. */
+export const KINDS = [
   'bridge',
   'vrf',
   'vxlan',
@@ -119,11 +118,12 @@ const PHASES: readonly Kind[] = [
   'route',
   'mpls',
   'proxy-neighbour',
-]
+] as const satisfies readonly Entry['kind'][]
+export type Kind = (typeof KINDS)[number]
 
 /** Where the kind stands in the order of setting: lower comes first. */
 export function phase(kind: Kind): number {
-  return PHASES.indexOf(kind)
+  return KINDS.indexOf(kind)
 }
 
 /** What the entry is about, for people and as a key: two entries of one identity replace each other. */

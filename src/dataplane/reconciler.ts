@@ -4,10 +4,9 @@ import type { Ip } from '../values/address.ts'
 import type { Device } from './device.ts'
 import { Devices } from './devices.ts'
 import type { Driver } from './driver.ts'
-import { backoff, Exceptions } from './exceptions.ts'
-import { type DeviceEntry, isPortEntry, isTableEntry, type TableEntry } from './layout.ts'
+import { Exceptions } from './exceptions.ts'
+import { type DeviceEntry, isTableEntry, type TableEntry } from './layout.ts'
 import {
-  type Counts,
   type Dataplane,
   type Entry,
   type EntryStatus,
@@ -18,15 +17,13 @@ import {
   same,
 } from './model.ts'
 import { Notices } from './notices.ts'
+import { Overruns } from './overruns.ts'
 import { Resync } from './resync.ts'
 import { Statuses } from './statuses.ts'
 import { Underlay } from './underlay.ts'
 import { Verifier } from './verifier.ts'
-import { Waiter } from './waiter.ts'
+import { Waiters } from './waiters.ts'
 import { Work } from './work.ts'
-
-/** So long without an overrun, the next one is looked into promptly again. */
-const OVERRUN_MEMORY_MS = 60_000
 
 export interface ReconcilerParts {
   readonly clock: Clock
@@ -49,19 +46,20 @@ export class Reconciler implements Dataplane {
   readonly verifier: Verifier
   private readonly resync: Resync
   private readonly underlay: Underlay
-  private readonly waiters = new Map<Waiter, (open: EntryStatus[]) => void>()
-  private leaving: { readonly entries: readonly Entry[]; readonly resolve: () => void }[] = []
+  private readonly overruns: Overruns
+  private readonly waiters: Waiters
   private running = false
   private scheduled = false
-  private overruns = 0
-  private overranAt = Number.NEGATIVE_INFINITY
-  private cancelDoubt: (() => void) | null = null
 
   constructor({ clock, driver, log, resyncMs = 0 }: ReconcilerParts) {
     this.clock = clock
     this.driver = driver
     this.log = log
     this.underlay = new Underlay(clock, driver)
+    this.overruns = new Overruns(clock, log, () => {
+      this.devices.doubt()
+      this.schedule()
+    })
     this.exceptions = new Exceptions(clock, (entry) => this.retry(entry))
     this.devices = new Devices({
       clock,
@@ -89,13 +87,8 @@ export class Reconciler implements Dataplane {
       exceptions: this.exceptions,
       isUnplaced: (device) => this.devices.isUnplaced(device),
     })
-    this.verifier = new Verifier({
-      clock,
-      driver,
-      devices: this.devices,
-      statuses: this.statuses,
-      orphans: () => this.orphans(),
-    })
+    this.waiters = new Waiters(this.devices, this.statuses)
+    this.verifier = new Verifier({ clock, driver, devices: this.devices, statuses: this.statuses })
     this.resync = new Resync({ clock, verifier: this.verifier, log, intervalMs: resyncMs })
   }
 
@@ -114,13 +107,13 @@ export class Reconciler implements Dataplane {
     this.verifier.stop()
     this.exceptions.stop()
     this.underlay.stop()
-    this.cancelDoubt?.()
-    for (const waiter of this.waiters.keys()) this.tell(waiter, (entry) => this.statuses.of(entry))
+    this.overruns.stop()
+    this.waiters.stop()
   }
 
   /** The desired state is complete: what carries our mark and is not wanted may be removed, now and from here on. */
   complete(): void {
-    this.devices.sweep()
+    this.devices.sweep.begin()
     this.driver.sweep()
     this.schedule()
   }
@@ -137,13 +130,8 @@ export class Reconciler implements Dataplane {
     this.exceptions.drop(entry)
     if (isTableEntry(entry)) {
       if (device.tables.get(entry.kind)?.unwant(entry)) this.work.add(device)
-    } else if (isPortEntry(entry)) {
-      device.leavingPort = device.port ?? device.leavingPort
-      device.port = null
-      this.devices.touch(device)
     } else {
-      device.leavingLink = device.link ?? device.leavingLink
-      device.link = null
+      device.unwant(entry)
       this.devices.touch(device)
     }
     this.devices.dismiss(device)
@@ -151,17 +139,12 @@ export class Reconciler implements Dataplane {
   }
 
   settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]> {
-    return new Promise((resolve) => {
-      this.waiters.set(new Waiter(entries, this.devices.all), resolve)
-      this.tellWaiters()
-    })
+    return this.waiters.settled(entries)
   }
 
   gone(entries: readonly Entry[]): Promise<void> {
-    return new Promise((resolve) => {
-      this.leaving.push({ entries, resolve })
-      this.schedule()
-    })
+    this.schedule()
+    return this.waiters.gone(entries)
   }
 
   wants(entry: Entry): boolean {
@@ -201,39 +184,10 @@ export class Reconciler implements Dataplane {
     this.underlay.unfollow(ip)
   }
 
-  counts(): Counts {
-    return this.statuses.counts()
-  }
-
-  /** What failed and why. */
-  failures(): Iterable<EntryStatus> {
-    return this.statuses.failures()
-  }
-
-  /** Everything that is wanted, for looking at; do not change what is wanted meanwhile. */
-  entries(): Iterable<EntryStatus> {
-    return this.statuses.entries()
-  }
-
-  /** What the kernel holds of ours on wanted devices though it is not wanted; kept until `complete`. */
-  *stale(): Generator<Entry, void> {
-    for (const device of this.devices.all.values()) {
-      for (const table of device.tables.values()) yield* table.leftovers()
-    }
-  }
-
-  /** Links that carry our mark and that nobody wants; they are never deleted of our own accord. */
-  orphans(): readonly Interface[] {
-    return this.driver.ours().filter(({ name }) => {
-      const device = this.devices.all.get(name)
-      return device === undefined || (device.link === null && device.leavingLink === null)
-    })
-  }
-
   /** Settings of the machine that wanted entries need, each with the first entry that does; what needs none is undefined, so that whoever walks them can count it as work. */
   *settings(): Generator<{ readonly setting: HeldSetting; readonly entry: Entry } | undefined, void> {
     const seen = new Set<string>()
-    for (const { entry } of this.entries()) {
+    for (const { entry } of this.statuses.entries()) {
       const isTold = isTableEntry(entry) && entry.kind !== 'mpls-interface' && entry.kind !== 'mpls'
       for (const setting of isTold ? [] : this.driver.settingsFor(entry)) {
         if (!seen.has(setting.name)) yield { setting, entry }
@@ -256,16 +210,10 @@ export class Reconciler implements Dataplane {
   }
 
   private wantDevice(device: Device, entry: DeviceEntry): void {
-    const before = isPortEntry(entry) ? device.port : device.link
+    const before = device.wanted(entry)
     if (before !== null && same(before, entry) && this.statuses.tried(entry).state === 'applied') return
     this.exceptions.drop(entry)
-    if (isPortEntry(entry)) {
-      device.port = entry
-      device.leavingPort = null
-    } else {
-      device.link = entry
-      device.leavingLink = null
-    }
+    device.want(entry)
     this.devices.touch(device)
     this.schedule()
   }
@@ -306,24 +254,9 @@ export class Reconciler implements Dataplane {
     this.devices.advance()
     if (!this.work.setSome() && !this.work.removeSome() && this.work.isDone) this.devices.takeAway()
     this.driver.poll()
-    this.tellWaiters()
+    this.waiters.tellSettled()
     if (!this.work.isDone || this.devices.hasWork) this.schedule()
-    else if (this.leaving.length > 0) this.tellGone()
-  }
-
-  private tellGone(): void {
-    const over = this.leaving.filter(({ entries }) => !entries.some((entry) => this.lingers(entry)))
-    if (over.length === 0) return
-    this.leaving = this.leaving.filter((one) => !over.includes(one))
-    for (const { resolve } of over) resolve()
-  }
-
-  private lingers(entry: Entry): boolean {
-    const device = this.devices.all.get(entry.device)
-    if (device === undefined || this.statuses.wants(entry)) return false
-    if (this.exceptions.status(entry)?.state === 'failed') return true
-    if (isTableEntry(entry)) return device.tables.get(entry.kind)?.lingers(entry) ?? false
-    return (isPortEntry(entry) ? device.leavingPort : device.leavingLink) !== null
+    else this.waiters.tellGone()
   }
 
   /** Acts on what the kernel told. */
@@ -337,34 +270,6 @@ export class Reconciler implements Dataplane {
         this.exceptions.contested(entry)
       }
     }
-    if (overran) this.overrun()
-  }
-
-  /** Something was missed: look at everything again, the sooner the rarer this is. */
-  private overrun(): void {
-    if (this.cancelDoubt !== null) return
-    const now = this.clock.now()
-    this.overruns = now - this.overranAt > OVERRUN_MEMORY_MS ? 1 : this.overruns + 1
-    this.overranAt = now
-    this.log.warn({ overruns: this.overruns }, 'kernel notifications lost')
-    this.cancelDoubt = this.clock.after(backoff(this.overruns), () => {
-      this.cancelDoubt = null
-      this.devices.doubt()
-      this.schedule()
-    })
-  }
-
-  private tellWaiters(): void {
-    for (const waiter of this.waiters.keys()) {
-      if (!waiter.isOver(this.devices)) continue
-      this.tell(waiter, (entry) => this.statuses.tried(entry))
-    }
-  }
-
-  private tell(waiter: Waiter, statusOf: (entry: Entry) => Status): void {
-    const resolve = this.waiters.get(waiter)
-    this.waiters.delete(waiter)
-    const statuses = waiter.entries.map((entry) => ({ entry, status: statusOf(entry) }))
-    resolve?.(statuses.filter(({ status }) => status.state !== 'applied'))
+    if (overran) this.overruns.add()
   }
 }

@@ -1,7 +1,7 @@
 import { errnoIn } from '../linux/libc.ts'
 import type { AnyTable, Device } from './device.ts'
 import { APPLIED, type Exceptions, pending } from './exceptions.ts'
-import { isLinkEntry, isPortEntry, isTableEntry } from './layout.ts'
+import { isLinkEntry, isTableEntry } from './layout.ts'
 import { type Counts, type Entry, type EntryStatus, identity, type Status } from './model.ts'
 
 const UNWANTED = pending(null, 'not wanted')
@@ -86,7 +86,13 @@ export class Statuses {
     }
   }
 
-  /** How many entries on wanted devices carry our mark though nobody wants them: they are kept until all routes are here. */
+  /** Entries on wanted devices that carry our mark though nobody wants them: they are kept until all routes are here. */
+  *stale(): Generator<Entry, void> {
+    for (const { tables } of this.devices.values())
+      for (const table of tables.values()) yield* table.leftovers()
+  }
+
+  /** How many they are. */
   staleCount(): number {
     let count = 0
     for (const { tables } of this.devices.values())
@@ -97,6 +103,15 @@ export class Statuses {
   /** Whether the entry is not wanted, and could not be removed. */
   unremoved(entry: Entry): boolean {
     return !this.wants(entry) && this.exceptions.status(entry)?.state === 'failed'
+  }
+
+  /** Whether something of an entry that is not wanted is left in the kernel. */
+  lingers(entry: Entry): boolean {
+    const device = this.devices.get(entry.device)
+    if (device === undefined || isWanted(device, entry)) return false
+    if (this.exceptions.status(entry)?.state === 'failed') return true
+    if (isTableEntry(entry)) return device.tables.get(entry.kind)?.lingers(entry) ?? false
+    return device.leaving(entry) !== null
   }
 
   /** How many entries are not wanted and could not be removed. */
@@ -176,10 +191,10 @@ function tableState(device: Device): Status['state'] {
 
 function isWanted(device: Device, entry: Entry): boolean {
   if (isTableEntry(entry)) return device.tables.get(entry.kind)?.wants(entry) ?? false
-  return isPortEntry(entry) ? device.port !== null : device.link !== null
+  return device.wanted(entry) !== null
 }
 
 function wantedUnder(device: Device, entry: Entry): Entry | undefined {
   if (isTableEntry(entry)) return device.tables.get(entry.kind)?.find(entry)
-  return (isPortEntry(entry) ? device.port : device.link) ?? undefined
+  return device.wanted(entry) ?? undefined
 }

@@ -204,8 +204,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
     const { missing, extra } = diff(this.wanted, found, this.layout.same)
     const sets = [...missing].map(([key, value]) => this.layout.entry(this.device, key, value))
     this.stale = extra
-    for (const [key] of [...this.leaving])
-      if (!this.stale.delete(key) && isFirst) this.leaving.delete(key)
+    for (const [key] of [...this.leaving]) if (!this.stale.delete(key) && isFirst) this.leaving.delete(key)
     this.requeue(sets)
   }
 

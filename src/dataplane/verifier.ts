@@ -25,7 +25,6 @@ export interface VerifierParts {
   readonly driver: Driver
   readonly devices: Devices
   readonly statuses: Statuses
-  readonly orphans: () => readonly Interface[]
 }
 
 type Tally = { -readonly [P in keyof Verification]: Verification[P] } & {
@@ -42,7 +41,6 @@ export class Verifier {
   private readonly driver: Driver
   private readonly devices: Devices
   private readonly statuses: Statuses
-  private readonly orphans: () => readonly Interface[]
   /** The last one that came to its end. */
   last: Comparison | null = null
   private running: Promise<Verification> | null = null
@@ -52,12 +50,11 @@ export class Verifier {
   private hurry: (() => void) | null = null
   private abandon: (() => void) | null = null
 
-  constructor({ clock, driver, devices, statuses, orphans }: VerifierParts) {
+  constructor({ clock, driver, devices, statuses }: VerifierParts) {
     this.clock = clock
     this.driver = driver
     this.devices = devices
     this.statuses = statuses
-    this.orphans = orphans
   }
 
   /** Whoever asks while a comparison is under way is answered by that one, which hurries from then on. */
@@ -71,6 +68,14 @@ export class Verifier {
   verifyGently(): Promise<Verification> {
     this.gentle = this.running === null
     return this.begin()
+  }
+
+  /** Links that carry our mark and that nobody wants; they are never deleted of our own accord. */
+  orphans(): readonly Interface[] {
+    return this.driver.ours().filter(({ name }) => {
+      const device = this.devices.all.get(name)
+      return device === undefined || (device.link === null && device.leavingLink === null)
+    })
   }
 
   /** Whoever waits for a comparison waits forever. */

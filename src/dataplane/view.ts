@@ -1,4 +1,4 @@
-import { type Entry, identity } from './model.ts'
+import { type Entry, identity, KINDS } from './model.ts'
 import type { Reconciler } from './reconciler.ts'
 
 /** What whoever looks at the forwarding loop may ask it. */
@@ -9,11 +9,12 @@ export function dataplaneView(reconciler: Reconciler) {
     failures: () => statuses.failures(),
     find: (entry: Entry) => statuses.find(entry),
     describe: identity,
+    kinds: KINDS,
     counts: () => statuses.counts(),
     waitingSince: () => statuses.waitingSince(),
     unremovedCount: () => statuses.unremovedCount(),
     staleCount: () => statuses.staleCount(),
-    orphans: () => reconciler.orphans(),
+    orphans: () => verifier.orphans(),
     verify: () => verifier.verify(),
     settings: () => reconciler.settings(),
     compared: () => verifier.last,

@@ -67,8 +67,8 @@ function whyRemoved(evpn: EvpnInstance, route: MacRoute, best: MacRoute): Verdic
     const reason = `another path of this route is better, from ${best.source.name}: ${whyBetter(best, route)}`
     return { route, fate: 'beaten', reason }
   }
-  if (!evpn.hasRoute(route)) return { route, fate: 'not imported', reason: evpn.imports.whyNot(route) }
-  const reason = unusableMac(route, evpn.facts)
+  if (!evpn.imports.has(route)) return { route, fate: 'not imported', reason: evpn.imports.whyNot(route) }
+  const reason = unusableMac(route, evpn.addresses.facts)
   return reason === null ? null : { route, fate: 'unusable', reason }
 }
 

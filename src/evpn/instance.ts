@@ -1,48 +1,35 @@
 import { EVPN } from '../bgp/family.ts'
-import { Imports, sameTargets } from '../bgp/imports.ts'
-import type { Subscriber } from '../bgp/rib/rib.ts'
+import { type Importer, Imports, sameTargets } from '../bgp/imports.ts'
 import { localSource, type Route, type Source } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Rd } from '../bgp/values/rd.ts'
-import type { Dataplane, Entry, Flood } from '../dataplane/model.ts'
+import type { Dataplane, Entry } from '../dataplane/model.ts'
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
-import { ensure } from '../values/map.ts'
+import { Addresses } from './addresses.ts'
 import { type Advertisement, type Advertiser, advertiseEndpoint, advertiseNetwork } from './advertise.ts'
 import type { Endpoint } from './endpoint.ts'
+import { Floods } from './floods.ts'
 import { Mobility, type MobilityTerms } from './mobility.ts'
 import {
-  type Devices,
   type EndpointEntry,
   type Gateway,
   type NetworkEntry,
+  type Place,
   projectEndpoint,
   projectGateway,
-  projectGatewayIp,
-  projectIp,
-  projectMac,
   projectNetwork,
   type Tunnelling,
 } from './project.ts'
-import {
-  floodTunnel,
-  isMacRoute,
-  isMulticastRoute,
-  type LocalFacts,
-  type MacRoute,
-  type MulticastRoute,
-  mobilityOf,
-} from './select.ts'
+import { isMacRoute, isMulticastRoute, type MacRoute, mobilityOf } from './select.ts'
 
-export interface EvpnConfig extends Tunnelling {
+export interface EvpnConfig extends Tunnelling, Place {
   /** The id that the agents know it by. */
   readonly id: string
   /** `EVI-n`. */
   readonly name: string
   readonly rd: Rd
-  readonly vni: number
-  readonly devices: Devices
   /** Mark of our devices. */
   readonly alias: string
   readonly bgpAddress: Ip
@@ -52,35 +39,32 @@ export interface EvpnConfig extends Tunnelling {
 }
 
 /** One MAC-VRF: announces its endpoints, and turns the routes it imports into desired state. */
-export class EvpnInstance implements Subscriber {
+export class EvpnInstance implements Importer<Route> {
   readonly config: EvpnConfig
   readonly source: Source
-  readonly imports: Imports
+  readonly imports: Imports<Route>
   exportTargets: readonly RouteTarget[] = []
-  gatewayIp: Ip | null = null
+  readonly mobility: Mobility
+  readonly addresses: Addresses
   private started = false
   private readonly speaker: Speaker
   private readonly dataplane: Dataplane
   private readonly endpoints = new Map<string, Endpoint>()
-  readonly mobility: Mobility
-  /** How many endpoints have the address. */
-  private readonly localMacs = new Map<Mac, number>()
-  private readonly localIps = new Map<Ip, number>()
-  /** VRFs that are plugged into the bridge. */
-  gateways: readonly Gateway[] = []
-  private readonly imported = new Map<string, Route>()
-  private readonly byMac = new Map<Mac, MacRoute[]>()
-  private readonly byIp = new Map<Ip, MacRoute[]>()
-  /** Multicast routes by the tunnel they ask for. */
-  private readonly floods = new Map<string, { readonly entry: Flood; readonly routes: Set<string> }>()
+  private readonly floods: Floods
 
   constructor(config: EvpnConfig, speaker: Speaker, dataplane: Dataplane) {
     this.config = config
     this.speaker = speaker
-    this.imports = new Imports(speaker, this)
     this.dataplane = dataplane
     this.source = localSource(config.name)
+    this.imports = new Imports(speaker, this.source, this)
     this.mobility = new Mobility(config.mobility, speaker.completeness)
+    this.addresses = new Addresses(config, dataplane)
+    this.floods = new Floods(config, dataplane)
+  }
+
+  get gatewayIp(): Ip | null {
+    return this.addresses.facts.gatewayIp
   }
 
   /** Entries for the network itself, wanted from the first endpoint to the last. */
@@ -101,8 +85,7 @@ export class EvpnInstance implements Subscriber {
 
   /** Imports and exports by these targets from now on, and announces the network. */
   setTargets(importTargets: readonly RouteTarget[], exportTargets: readonly RouteTarget[]): void {
-    const narrower = this.imports.set(new Set(importTargets), () => this.mobility.listens())
-    if (narrower) this.forgetStrangers()
+    this.imports.set(new Set(importTargets), () => this.mobility.listens())
     if (this.started && sameTargets(exportTargets, this.exportTargets)) return
     this.started = true
     this.exportTargets = exportTargets
@@ -111,25 +94,18 @@ export class EvpnInstance implements Subscriber {
   }
 
   setGateway(ip: Ip | null): void {
-    if (ip === this.gatewayIp) return
-    this.gatewayIp = ip
-    for (const mac of this.byMac.keys()) this.refreshMac(mac)
-    for (const address of this.byIp.keys()) this.refreshIp(address)
+    this.addresses.setGatewayIp(ip)
   }
 
   /** Has these VRFs in the bridge from now on; never announced, since they are on every machine. */
   setGateways(gateways: readonly Gateway[]): void {
-    const before = this.gateways
-    this.gateways = gateways
     const kept = new Set(gateways.map(({ device }) => device))
-    for (const gateway of before)
+    for (const gateway of this.addresses.gateways)
       if (!kept.has(gateway.device))
         for (const entry of this.gatewayEntries(gateway)) this.dataplane.unwant(entry)
     for (const gateway of gateways)
       for (const entry of this.gatewayEntries(gateway)) this.dataplane.want(entry)
-    const all = [...before, ...gateways]
-    for (const mac of new Set(all.map(({ mac }) => mac))) this.refreshMac(mac)
-    for (const ip of new Set(all.flatMap(({ ips }) => [...ips]))) this.refreshIp(ip)
+    this.addresses.setGateways(gateways)
   }
 
   /** Entries that a VRF in the bridge needs there. */
@@ -139,29 +115,23 @@ export class EvpnInstance implements Subscriber {
 
   /** Adds an endpoint, or changes what is said of it. One that was here before a restart keeps its mobility sequence. */
   addEndpoint(endpoint: Endpoint, sequence?: number): void {
-    const { mac, ip } = endpoint
-    const key = endpointKey(mac, ip)
+    const key = endpointKey(endpoint)
     if (!this.endpoints.has(key)) {
-      if (!this.mobility.has(mac)) this.arrive(mac, sequence)
-      this.localMacs.set(mac, (this.localMacs.get(mac) ?? 0) + 1)
-      if (ip !== null) this.localIps.set(ip, (this.localIps.get(ip) ?? 0) + 1)
+      if (!this.mobility.has(endpoint.mac)) this.arrive(endpoint.mac, sequence)
+      this.addresses.arrive(endpoint)
     }
     this.endpoints.set(key, endpoint)
-    this.refreshMac(mac)
-    if (ip !== null) this.refreshIp(ip)
     this.announceEndpoint(endpoint)
   }
 
-  removeEndpoint({ mac, ip }: Endpoint): void {
-    const key = endpointKey(mac, ip)
-    const endpoint = this.endpoints.get(key)
-    if (endpoint === undefined) return
+  removeEndpoint(endpoint: Pick<Endpoint, 'mac' | 'ip'>): void {
+    const key = endpointKey(endpoint)
+    const present = this.endpoints.get(key)
+    if (present === undefined) return
     this.endpoints.delete(key)
-    this.withdraw(advertiseEndpoint(this.advertiser(), endpoint, 0))
-    if (release(this.localMacs, mac)) this.mobility.detach(mac)
-    if (ip !== null) release(this.localIps, ip)
-    this.refreshMac(mac)
-    if (ip !== null) this.refreshIp(ip)
+    this.withdraw(advertiseEndpoint(this.advertiser(), present, 0))
+    this.addresses.depart(present)
+    if (!this.addresses.isLocal(present.mac)) this.mobility.detach(present.mac)
   }
 
   /** Ends the instance: nothing announced, nothing imported, nothing wanted for remote addresses. */
@@ -170,50 +140,31 @@ export class EvpnInstance implements Subscriber {
     this.setGateways([])
     this.withdraw(advertiseNetwork(this.advertiser()))
     this.imports.set(new Set())
-    this.forgetStrangers()
   }
 
-  routeChanged(route: Route): void {
-    if (route.source === this.source || route.family !== EVPN) return
-    const before = this.imported.get(route.key)
-    if (before === route) return this.refreshRivals(route)
-    if (before !== undefined) this.forget(before)
-    this.imported.set(route.key, route)
+  accepts(route: Route): route is Route {
+    return route.family === EVPN
+  }
+
+  learn(route: Route, before: Route | undefined): void {
     if (isMacRoute(route)) {
-      ensure(this.byMac, route.nlri.mac, () => []).push(route)
-      if (route.nlri.ip !== null) ensure(this.byIp, route.nlri.ip, () => []).push(route)
+      if (before === route) return this.addresses.relearn(route)
+      this.addresses.learn(route, before)
       this.contend(route)
-    } else if (isMulticastRoute(route)) this.addFlood(route)
-    this.refresh(route)
+    } else if (isMulticastRoute(route) && before !== route) {
+      if (before !== undefined) this.unlearn(before)
+      this.floods.learn(route)
+    }
   }
 
-  routeGone({ family, key }: Route): void {
-    if (family !== EVPN) return
-    const route = this.imported.get(key)
-    if (route === undefined) return
-    this.imported.delete(key)
-    this.forget(route)
-    this.refresh(route)
-  }
-
-  /** Routes that the import targets brought, as a live view. */
-  importedRoutes(): Iterable<Route> {
-    return this.imported.values()
-  }
-
-  /** Whether the import targets brought this very route. */
-  hasRoute(route: Route): boolean {
-    return this.imported.get(route.key) === route
+  unlearn(route: Route): void {
+    if (isMacRoute(route)) this.addresses.unlearn(route)
+    else if (isMulticastRoute(route)) this.floods.unlearn(route)
   }
 
   /** Routes of this instance in the RIB. */
   *advertisedRoutes(): Iterable<Route> {
     for (const route of this.speaker.rib.ownRoutes(EVPN)) if (route.source === this.source) yield route
-  }
-
-  /** What tells usable routes from others. */
-  get facts(): LocalFacts {
-    return { vtep: this.config.vtep, gatewayIp: this.gatewayIp }
   }
 
   private advertiser(): Advertiser {
@@ -238,14 +189,10 @@ export class EvpnInstance implements Subscriber {
     this.speaker.withdraw(this.source, EVPN, nlri)
   }
 
-  private forgetStrangers(): void {
-    for (const route of [...this.imported.values()]) if (!this.imports.brings(route)) this.routeGone(route)
-  }
-
   private arrive(mac: Mac, sequence: number | undefined): void {
     if (sequence !== undefined) return this.mobility.restore(mac, sequence)
-    const routes = this.byMac.get(mac)
-    const highest = routes && Math.max(...routes.map(({ set }) => mobilityOf(set).sequence))
+    const sequences = this.addresses.routesTo(mac).map(({ set }) => mobilityOf(set).sequence)
+    const highest = sequences.length === 0 ? undefined : Math.max(...sequences)
     if (this.mobility.attach(mac, highest)) this.config.duplicate(mac)
   }
 
@@ -256,90 +203,8 @@ export class EvpnInstance implements Subscriber {
     if (!outbids) return
     for (const endpoint of this.endpoints.values()) if (endpoint.mac === mac) this.announceEndpoint(endpoint)
   }
-
-  private forget(route: Route): void {
-    if (isMacRoute(route)) {
-      drop(this.byMac, route.nlri.mac, route)
-      if (route.nlri.ip !== null) drop(this.byIp, route.nlri.ip, route)
-    } else if (isMulticastRoute(route)) this.removeFlood(route)
-  }
-
-  /** Where there are others for the address, a route that was in doubt may be the best now. */
-  private refreshRivals(route: Route): void {
-    if (isMacRoute(route) && (this.byMac.get(route.nlri.mac)?.length ?? 0) > 1) this.refresh(route)
-  }
-
-  private refresh(route: Route): void {
-    if (!isMacRoute(route)) return
-    this.refreshMac(route.nlri.mac)
-    if (route.nlri.ip !== null) this.refreshIp(route.nlri.ip)
-  }
-
-  private refreshMac(mac: Mac): void {
-    const { devices } = this.config
-    const isLocal = this.localMacs.has(mac) || this.gateways.some((gateway) => gateway.mac === mac)
-    const entry = projectMac(devices, mac, isLocal, this.byMac.get(mac) ?? [], this.facts)
-    if (entry !== null) this.dataplane.want(entry)
-    else
-      this.dataplane.unwant({
-        kind: 'remote-mac',
-        device: devices.vxlan,
-        mac,
-        dst: this.config.vtep,
-        vni: this.config.vni,
-      })
-  }
-
-  private refreshIp(ip: Ip): void {
-    const { devices } = this.config
-    const gateway = this.gateways.find(({ ips }) => ips.has(ip))
-    const entry =
-      gateway !== undefined
-        ? projectGatewayIp(devices, ip, gateway.mac)
-        : projectIp(devices, ip, this.localIps.has(ip), this.byIp.get(ip) ?? [], this.facts)
-    if (entry !== null) this.dataplane.want(entry)
-    else this.dataplane.unwant({ kind: 'neighbour', device: devices.bridge, ip, mac: 0, router: false })
-  }
-
-  private addFlood(route: MulticastRoute): void {
-    const tunnel = floodTunnel(route, this.facts)
-    if ('reason' in tunnel) return
-    const entry: Flood = { kind: 'flood', device: this.config.devices.vxlan, ...tunnel }
-    const flood = ensure(this.floods, floodKey(entry), () => ({ entry, routes: new Set() }))
-    flood.routes.add(route.key)
-    this.dataplane.want(entry)
-  }
-
-  private removeFlood(route: MulticastRoute): void {
-    const tunnel = floodTunnel(route, this.facts)
-    if ('reason' in tunnel) return
-    const key = floodKey(tunnel)
-    const flood = this.floods.get(key)
-    flood?.routes.delete(route.key)
-    if (flood?.routes.size !== 0) return
-    this.floods.delete(key)
-    this.dataplane.unwant(flood.entry)
-  }
 }
 
-function endpointKey(mac: Mac, ip: Ip | null): string {
+function endpointKey({ mac, ip }: Pick<Endpoint, 'mac' | 'ip'>): string {
   return `${mac} ${ip ?? ''}`
-}
-
-function floodKey({ dst, vni }: { dst: Ip; vni: number }): string {
-  return `${vni} ${dst}`
-}
-
-/** Takes one user away; true when it was the last. */
-function release<K>(counts: Map<K, number>, key: K): boolean {
-  const count = (counts.get(key) ?? 0) - 1
-  if (count > 0) counts.set(key, count)
-  else counts.delete(key)
-  return count <= 0
-}
-
-function drop<K>(index: Map<K, MacRoute[]>, key: K, route: MacRoute): void {
-  const routes = index.get(key)?.filter((other) => other !== route) ?? []
-  if (routes.length === 0) index.delete(key)
-  else index.set(key, routes)
 }

@@ -14,6 +14,14 @@ export interface Devices {
   readonly givenVxlan: boolean
 }
 
+/** Where the network is on this machine. */
+export interface Place {
+  readonly devices: Devices
+  /** Our VTEP address. */
+  readonly vtep: Ip
+  readonly vni: number
+}
+
 export type NetworkEntry = Bridge | Vxlan | Port
 export type EndpointEntry = Port | LocalMac
 

@@ -56,7 +56,7 @@ export function unusableMac({ nlri, set }: MacRoute, { vtep, gatewayIp }: LocalF
 /** Where a multicast route wants broadcast traffic to go; null, with the reason, when nowhere. */
 export function floodTunnel(
   { set }: MulticastRoute,
-  { vtep }: LocalFacts,
+  { vtep }: Pick<LocalFacts, 'vtep'>,
 ): Tunnel | { readonly reason: string } {
   const tunnel = set.attributes.pmsiTunnel
   if (!hasVxlan(set)) return { reason: 'no VXLAN encapsulation' }

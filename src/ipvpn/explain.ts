@@ -50,7 +50,7 @@ function verdictOn(vrf: Vrf, route: VpnRoute, best: VpnRoute, subject: Subject):
     const reason = `another path of this route is better, from ${best.source.name}: ${whyBetter(best, route)}`
     return { route, fate: 'beaten', reason }
   }
-  if (!vrf.hasRoute(route)) return { route, fate: 'not imported', reason: whyNotImported(vrf, route) }
+  if (!vrf.imports.has(route)) return { route, fate: 'not imported', reason: whyNotImported(vrf, route) }
   const { fate, reason } = vrf.fateOf(route)
   const longest = 'ip' in subject ? vrf.routeTo(subject.ip) : null
   if (fate !== 'used' || longest === null || longest.prefixLength <= route.nlri.length)

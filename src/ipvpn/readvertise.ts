@@ -1,6 +1,5 @@
-import { Imports, sameTargets } from '../bgp/imports.ts'
+import { type Importer, Imports, sameTargets } from '../bgp/imports.ts'
 import type { Prefix } from '../bgp/nlri/prefix.ts'
-import type { Subscriber } from '../bgp/rib/rib.ts'
 import type { Route, Source } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
@@ -49,13 +48,12 @@ export interface Origin extends Pick<Advertiser, 'identifier' | 'tunnelType' | '
  * their own and are none that the VRF forwards by, unless its import targets bring them as well. Announcing and
  * withdrawing is done in slices.
  */
-export class Readvertisement implements Subscriber {
-  readonly imports: Imports
+export class Readvertisement implements Importer<VpnRoute> {
+  readonly imports: Imports<VpnRoute>
   terms: Readvertise | null = null
   private readonly speaker: Speaker
   private readonly origin: Origin
   private readonly endpoints: ReadonlyMap<string, Endpoint>
-  private readonly routes = new Map<string, VpnRoute>()
   /** By prefix. */
   private readonly learned = new Map<string, Known>()
   private readonly carriers = new Map<string, Carrier>()
@@ -70,15 +68,14 @@ export class Readvertisement implements Subscriber {
     this.origin = origin
     this.speaker = speaker
     this.endpoints = endpoints
-    this.imports = new Imports(speaker, this)
+    this.imports = new Imports(speaker, origin.source, this)
   }
 
   /** Announces by these terms from now on; null: nothing. */
   set(terms: Readvertise | null): void {
     const before = this.terms
     this.terms = terms
-    if (this.imports.set(new Set(terms?.from)))
-      for (const route of [...this.routes.values()]) if (!this.imports.brings(route)) this.routeGone(route)
+    this.imports.set(new Set(terms?.from))
     if (before === null) for (const { mac } of [...this.endpoints.values()]) this.endpointsChanged(mac)
     if (!sameTargets(terms?.to ?? [], before?.to ?? [])) this.lookAtAll()
   }
@@ -98,13 +95,13 @@ export class Readvertisement implements Subscriber {
     if (isNew) this.lookAtAll()
   }
 
-  routeChanged(route: Route): void {
-    if (!isVpnRoute(route)) return
-    const before = this.routes.get(route.key)
+  accepts(route: Route): route is VpnRoute {
+    return isVpnRoute(route)
+  }
+
+  learn(route: VpnRoute, before: VpnRoute | undefined): void {
     if (before === route) return
-    if (before !== undefined) this.forget(before)
-    if (route.source === this.origin.source) return
-    this.routes.set(route.key, route)
+    if (before !== undefined) this.unlearn(before)
     const { ip, length } = route.nlri
     const known = ensure<string, Known>(this.learned, keyOf(route.nlri), () => ({
       prefix: { ip, length },
@@ -114,9 +111,10 @@ export class Readvertisement implements Subscriber {
     this.lookAt(known)
   }
 
-  routeGone({ key }: Route): void {
-    const route = this.routes.get(key)
-    if (route !== undefined) this.forget(route)
+  unlearn(route: VpnRoute): void {
+    const known = this.learned.get(keyOf(route.nlri))
+    known?.routes.delete(route)
+    if (known !== undefined) this.lookAt(known)
   }
 
   /** Routes whose prefixes are announced again. */
@@ -126,13 +124,6 @@ export class Readvertisement implements Subscriber {
       const trail = this.trailOf(routes)
       if (trail !== null) yield trail.route
     }
-  }
-
-  private forget(route: VpnRoute): void {
-    this.routes.delete(route.key)
-    const known = this.learned.get(keyOf(route.nlri))
-    known?.routes.delete(route)
-    if (known !== undefined) this.lookAt(known)
   }
 
   /** Endpoints of a MAC address that packets with its label come to, whatever they are for. */

@@ -1,7 +1,6 @@
 import { type Family, VPNV4, VPNV6 } from '../bgp/family.ts'
-import { Imports, sameTargets } from '../bgp/imports.ts'
+import { type Importer, Imports, sameTargets } from '../bgp/imports.ts'
 import { formatPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
-import type { Subscriber } from '../bgp/rib/rib.ts'
 import { localSource, type Route, type Source } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
@@ -50,10 +49,10 @@ export interface VrfConfig extends Place {
 const FAMILIES: readonly Family[] = [VPNV4, VPNV6]
 
 /** One VRF: announces its endpoints, and turns the routes it imports into desired state. */
-export class Vrf implements Subscriber {
+export class Vrf implements Importer<VpnRoute> {
   readonly config: VrfConfig
   readonly source: Source
-  readonly imports: Imports
+  readonly imports: Imports<VpnRoute>
   /** What it announces of others. */
   readonly readvertisement: Readvertisement
   exportTargets: readonly RouteTarget[] = []
@@ -62,15 +61,14 @@ export class Vrf implements Subscriber {
   private readonly core: Core
   private readonly endpoints = new Map<string, Endpoint>()
   private readonly announced = new Map<string, Advertisement>()
-  private readonly imported = new Map<string, VpnRoute>()
   private readonly prefixes: Prefixes
 
   constructor(config: VrfConfig, core: Core, speaker: Speaker, dataplane: Dataplane) {
     this.config = config
     this.core = core
     this.speaker = speaker
-    this.imports = new Imports(speaker, this)
     this.source = localSource(config.name)
+    this.imports = new Imports(speaker, this.source, this)
     this.prefixes = new Prefixes(config, core, dataplane, this.endpoints)
     this.prefixes.start()
     const { tunnelType, address: nextHop } = core
@@ -108,7 +106,7 @@ export class Vrf implements Subscriber {
 
   /** Imports and exports by these targets from now on. */
   setTargets(importTargets: readonly RouteTarget[], exportTargets: readonly RouteTarget[]): void {
-    if (this.imports.set(new Set(importTargets))) this.forgetStrangers()
+    this.imports.set(new Set(importTargets))
     if (sameTargets(exportTargets, this.exportTargets)) return
     this.exportTargets = exportTargets
     for (const endpoint of this.endpoints.values()) this.announce(endpoint)
@@ -155,40 +153,26 @@ export class Vrf implements Subscriber {
   stop(): void {
     for (const endpoint of [...this.endpoints.values()]) this.removeEndpoint(endpoint)
     this.imports.set(new Set())
-    this.forgetStrangers()
     this.readvertisement.set(null)
     this.prefixes.stop()
   }
 
-  routeChanged(route: Route): void {
-    if (route.source === this.source || !isVpnRoute(route)) return
-    const before = this.imported.get(route.key)
-    if (before === route) return
-    this.imported.set(route.key, route)
-    this.prefixes.learn(route)
+  accepts(route: Route): route is VpnRoute {
+    return isVpnRoute(route)
   }
 
-  routeGone({ key }: Route): void {
-    const route = this.imported.get(key)
-    if (route === undefined) return
-    this.imported.delete(key)
+  learn(route: VpnRoute, before: VpnRoute | undefined): void {
+    if (before !== route) this.prefixes.learn(route)
+  }
+
+  unlearn(route: VpnRoute): void {
     this.prefixes.unlearn(route)
-  }
-
-  /** Routes that the import targets brought, as a live view. */
-  importedRoutes(): Iterable<VpnRoute> {
-    return this.imported.values()
   }
 
   /** Routes of this instance in the RIB. */
   *advertisedRoutes(): Iterable<Route> {
     for (const family of FAMILIES)
       for (const route of this.speaker.rib.ownRoutes(family)) if (route.source === this.source) yield route
-  }
-
-  /** Whether the import targets brought this very route. */
-  hasRoute(route: Route): boolean {
-    return this.imported.get(route.key) === route
   }
 
   /** What became of an imported route. */
@@ -239,10 +223,6 @@ export class Vrf implements Subscriber {
     this.announced.set(key, advertisement)
     const { family, nlri, attributes, nextHop } = advertisement
     this.speaker.originate(this.source, family, nlri, attributes, nextHop)
-  }
-
-  private forgetStrangers(): void {
-    for (const route of [...this.imported.values()]) if (!this.imports.brings(route)) this.routeGone(route)
   }
 
   private withdraw(key: string): void {

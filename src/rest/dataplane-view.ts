@@ -5,6 +5,7 @@ import type {
   EntryStatus,
   HeldSetting,
   Interface,
+  Kind,
   Status,
   Verification,
 } from '../dataplane/model.ts'
@@ -19,6 +20,8 @@ export interface DataplaneView {
   find(entry: Entry): EntryStatus | undefined
   /** An entry in words. */
   describe(entry: Entry): string
+  /** All kinds of entries. */
+  readonly kinds: readonly Kind[]
   counts(): Counts
   /** Since when the entry is not in place that waits longest, in epoch milliseconds; null when none waits. */
   waitingSince(): number | null

@@ -24,7 +24,7 @@ export function isInvolved(
 ): boolean {
   return (
     [...attachments].some((one) => isAt(one, address)) ||
-    chains.some(([head]) => head !== undefined && evpn.hasRoute(head))
+    chains.some(([head]) => head !== undefined && evpn.imports.has(head))
   )
 }
 

@@ -32,7 +32,7 @@ export function hasPart({ vrf, attachments }: IpNetwork, chains: VpnRoute[][], s
   return (
     [...attachments].some((one) => isBehind(one, subject)) ||
     gatewayPorts(attachments, subject).size > 0 ||
-    chains.some(([head]) => head !== undefined && vrf.hasRoute(head))
+    chains.some(([head]) => head !== undefined && vrf.imports.has(head))
   )
 }
 

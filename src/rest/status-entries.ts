@@ -7,27 +7,6 @@ import type { VpnService } from '../vpn/service.ts'
 import { type DataplaneView, showStatus } from './dataplane-view.ts'
 
 export const STATES = ['applied', 'pending', 'failed'] as const satisfies readonly Status['state'][]
-export const KINDS = [
-  'bridge',
-  'vxlan',
-  'port',
-  'local-mac',
-  'flood',
-  'remote-mac',
-  'neighbour',
-  'vrf',
-  'tunnel',
-  'veth',
-  'vrf-port',
-  'mpls-interface',
-  'udp-port',
-  'address',
-  'fixed-neighbour',
-  'proxy-neighbour',
-  'unreachable',
-  'route',
-  'mpls',
-] as const satisfies readonly Kind[]
 
 /** Which entries to tell of; null: all. */
 export interface EntryFilter {

@@ -6,7 +6,7 @@ import { answerMethodNotAllowed, errorBody, NotFound } from './errors.ts'
 import { jsonStream } from './json-stream.ts'
 import type { Views } from './looking-glass/index.ts'
 import { choice, readQuery } from './query.ts'
-import { KINDS, STATES, showVerification, statusEntries, statusSettings } from './status-entries.ts'
+import { STATES, showVerification, statusEntries, statusSettings } from './status-entries.ts'
 import { statusSummary, whyNotReady } from './status-summary.ts'
 
 /** `GET /status`, `/status/entries`, `/status/settings`, `/healthz`, `/readyz`, and `POST /status/verify`; what concerns the kernel only where there is one. */
@@ -29,7 +29,7 @@ export function addStatus(app: FastifyInstance, views: Views): void {
     const query = readQuery(request, ['state', 'instance', 'kind'])
     const filter = {
       state: choice('state', query.state, STATES),
-      kind: choice('kind', query.kind, KINDS),
+      kind: choice('kind', query.kind, dataplane.kinds),
       instance: query.instance === undefined ? null : instanceNamed(query.instance, vpns),
     }
     return json(reply).send(Readable.from(jsonStream(statusEntries(vpns, dataplane, filter))))

@@ -15,7 +15,7 @@ import type { FootprintEntry, InstanceState } from './state.ts'
 /** An instance of either type as the service works with it. */
 export interface VpnInstance {
   readonly config: { readonly id: string; readonly name: string; readonly rd: Rd }
-  readonly imports: Imports
+  readonly imports: Imports<Route>
   readonly exportTargets: readonly RouteTarget[]
   readonly gatewayIp: Ip | null
   /** Entries wanted from the first endpoint to the last. */
@@ -67,7 +67,7 @@ export function devicesOf(instance: Instance): Set<string> {
       ? [
           instance.evpn.config.devices.bridge,
           instance.evpn.config.devices.vxlan,
-          ...instance.evpn.gateways.map(({ device }) => device),
+          ...instance.evpn.addresses.gateways.map(({ device }) => device),
         ]
       : [instance.vrf.config.device]
   const attached = [...instance.attachments].flatMap(({ port, plug }) => [

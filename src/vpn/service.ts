@@ -3,12 +3,12 @@ import type { Speaker } from '../bgp/speaker.ts'
 import type { Dataplane, Status } from '../dataplane/model.ts'
 import { formatMac } from '../values/mac.ts'
 import { type Attachment, type Numbers, type Plan, rdNumbersOf } from './attachments.ts'
-import { Footprint, place } from './footprint.ts'
+import { Footprint } from './footprint.ts'
 import { Identifiers } from './identifiers.ts'
-import { type Instance, instanceState, portUse, readvertises } from './instance.ts'
+import { type Instance, instanceState, readvertises } from './instance.ts'
 import { Instances, type VpnConfig } from './instances.ts'
+import { Needs } from './needs.ts'
 import { Plugs } from './plugs.ts'
-import { Ports } from './ports.ts'
 import { type AttachRequest, type DetachRequest, Failed, type PlacedRequest, Rejected } from './request.ts'
 import { Serial } from './serial.ts'
 import type { FootprintEntry, InstanceState, State } from './state.ts'
@@ -28,9 +28,9 @@ export class VpnService {
   private readonly log: Logger
   private readonly serial = new Serial()
   private readonly maker: Instances
-  private readonly ports = new Ports()
   private readonly plugs = new Plugs(this.instances)
   private readonly footprint: Footprint
+  private readonly needs: Needs
 
   /** `keep` resolves when whatever `snapshot` tells then is safe from the end of this process. */
   constructor(
@@ -46,6 +46,8 @@ export class VpnService {
     this.log = log
     this.maker = new Instances(config, speaker, dataplane, log)
     this.footprint = new Footprint(dataplane, keep)
+    const { instances, plugs, footprint } = this
+    this.needs = new Needs({ instances, plugs, footprint, dataplane })
   }
 
   /** What a later process needs to go on from here. */
@@ -145,7 +147,9 @@ export class VpnService {
     let plan: Plan | null
     try {
       plan = attachments.plan(request, taken, readvertises(instance, request))
-      if (plan !== null) this.claimPort(instance, plan.add)
+      const other = plan && this.needs.claimPort(instance, plan.add)
+      if (other !== null)
+        throw new Rejected(`local_port: interface ${request.port} is attached to VPN instance ${other}`)
     } catch (error) {
       taken.giveBack()
       throw error
@@ -154,11 +158,11 @@ export class VpnService {
       this.commit(instance, request, null)
       return this.footprint.kept()
     }
-    const own = this.endpointEntries(instance, plan.add)
+    const own = this.needs.ofEndpoint(instance, plan.add)
     const entries = [...vpn.networkEntries(), ...own]
     const [failure] = await this.footprint.set(entries)
     if (failure !== undefined) {
-      this.retract(instance, plan.add, own)
+      this.needs.retract(instance, plan.add, own)
       taken.giveBack()
       void this.footprint.settled(entries)
       throw refusalOf(request.port, failure.status)
@@ -193,9 +197,9 @@ export class VpnService {
   private replace(instance: Instance, plan: Plan, request: PlacedRequest): void {
     const { add, before, remove } = plan
     const gone = [...(before === null ? [] : [before]), ...remove]
-    const entries = gone.flatMap((attachment) => this.endpointEntries(instance, attachment))
+    const entries = gone.flatMap((attachment) => this.needs.ofEndpoint(instance, attachment))
     this.commit(instance, request, plan)
-    if (gone.length > 0) this.retract(instance, add, entries)
+    if (gone.length > 0) this.needs.retract(instance, add, entries)
     if (before !== null && before.rdNumber !== null && before.rdNumber !== add.rdNumber)
       this.maker.releaseRd(before.rdNumber)
   }
@@ -213,29 +217,27 @@ export class VpnService {
   /** Takes an endpoint away, with its numbers and what it alone needed. */
   private remove(instance: Instance, attachment: Attachment): void {
     const { attachments, vpn } = instance
-    const entries = this.endpointEntries(instance, attachment)
+    const entries = this.needs.ofEndpoint(instance, attachment)
     attachments.remove(attachment)
     vpn.removeEndpoint(attachment)
     for (const number of rdNumbersOf(attachment)) this.maker.releaseRd(number)
     if (!attachments.has(attachment.mac)) this.labels.release(attachment.label)
-    this.retract(instance, attachment, entries)
+    this.needs.retract(instance, attachment, entries)
     if (attachment.plug !== null) this.plugs.connect(attachment.plug.evpn)
   }
 
   private restoreInstance(state: InstanceState): void {
     const instance = this.maker.restore(state)
     const { vpn } = instance
-    const { id } = state
-    this.instances.set(id, instance)
+    this.instances.set(state.id, instance)
     for (const entry of vpn.networkEntries()) this.dataplane.want(entry)
     vpn.setGateway(state.gatewayIp)
     vpn.setTargets(state.importTargets, state.exportTargets)
     if (instance.type === 'ipvpn' && state.type === 'ipvpn') instance.vrf.setReadvertise(state.readvertise)
     for (const { sequence, ...add } of state.attachments) {
       this.labels.claim(add.label, labelUse(instance, add))
-      this.ports.claim(add.port, id, portUse(instance, add))
-      for (const entry of this.unlessElsewhere(instance, add, vpn.endpointEntries(add)))
-        this.dataplane.want(entry)
+      this.needs.claimPort(instance, add)
+      for (const entry of this.needs.ofEndpoint(instance, add)) this.dataplane.want(entry)
       instance.attachments.commit({ add, remove: [], change: [] })
       vpn.addEndpoint(add, sequence)
     }
@@ -273,61 +275,15 @@ export class VpnService {
     }
   }
 
-  private endpointEntries(instance: Instance, attachment: Attachment): FootprintEntry[] {
-    return this.unlessElsewhere(instance, attachment, this.plugs.endpointEntries(instance, attachment))
-  }
-
-  /** A port that an attachment only sends to stays where another instance has it. */
-  private unlessElsewhere(instance: Instance, attachment: Attachment, entries: FootprintEntry[]) {
-    const { id } = instance.vpn.config
-    const elsewhere = portUse(instance, attachment) === 'receive' && this.ports.isHeld(attachment.port, id)
-    return elsewhere ? entries.filter(({ kind }) => kind !== 'vrf-port') : entries
-  }
-
-  private claimPort(instance: Instance, add: Attachment): void {
-    const { id } = instance.vpn.config
-    const other = this.ports.claim(add.port, id, portUse(instance, add))
-    if (other !== null)
-      throw new Rejected(`local_port: interface ${add.port} is attached to VPN instance ${other}`)
-  }
-
-  /** Takes back what an endpoint needed; what others need of it stays as they need it. */
-  private retract(
-    instance: Instance,
-    { port, mac }: Pick<Attachment, 'port' | 'mac'>,
-    entries: readonly FootprintEntry[],
-  ): void {
-    const users = instance.attachments.behind(port)
-    this.ports.settle(
-      port,
-      instance.vpn.config.id,
-      users.map((user) => portUse(instance, user)),
-    )
-    const needed = new Map<string, FootprintEntry>()
-    for (const other of new Set([instance, ...this.instances.values()])) {
-      for (const attachment of other.attachments) {
-        if (attachment.port !== port && (other !== instance || attachment.mac !== mac)) continue
-        for (const entry of this.endpointEntries(other, attachment)) needed.set(place(entry), entry)
-      }
-    }
-    this.footprint.drop(entries.filter((entry) => !needed.has(place(entry))))
-    for (const entry of entries) {
-      const other = needed.get(place(entry))
-      if (other !== undefined) this.dataplane.want(other)
-    }
-  }
-
   private end(instance: Instance): void {
     const { vpn } = instance
     const left =
       instance.type === 'evpn'
-        ? instance.evpn.gateways.flatMap((gateway) => instance.evpn.gatewayEntries(gateway))
+        ? instance.evpn.addresses.gateways.flatMap((gateway) => instance.evpn.gatewayEntries(gateway))
         : []
     vpn.stop()
     this.instances.delete(vpn.config.id)
-    const others = [...this.instances.values()].flatMap((other) => other.vpn.networkEntries())
-    const needed = new Set(others.map(place))
-    this.footprint.drop([...left, ...vpn.networkEntries().filter((entry) => !needed.has(place(entry)))])
+    this.needs.retractNetwork(instance, left)
     this.maker.free(instance)
   }
 }

@@ -57,7 +57,7 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     description: undefined,
     instanceDescription: undefined,
   })
-  expect(reconciler.counts()).toMatchObject({ failed: 0 })
+  expect(reconciler.statuses.counts()).toMatchObject({ failed: 0 })
   expect([...driver.kernel.links.keys()].sort()).toEqual(['evpn---net1', 'lo', 'tap1', 'vxlan--net1'])
   reconciler.stop()
 })

@@ -70,7 +70,7 @@ export async function playHistories(world: World): Promise<void> {
         expect(dataplane.status(each).state, JSON.stringify(each)).toBe(possible ? 'applied' : 'failed')
       }
       for (const name of devices) expectNothingElse(name)
-      const { wanted: count, applied, pending, failed } = dataplane.counts()
+      const { wanted: count, applied, pending, failed } = dataplane.statuses.counts()
       expect(count).toBe(wanted.size)
       expect(applied + failed).toBe(count)
       expect(pending).toBe(0)

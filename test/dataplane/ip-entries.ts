@@ -2,7 +2,6 @@ import type {
   Address,
   FixedNeighbour,
   Hop,
-  IpEntry,
   LabelRoute,
   MplsInterface,
   ProxyNeighbour,
@@ -16,21 +15,6 @@ import type {
 } from '../../src/dataplane/model.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { ip, mac } from './entries.ts'
-
-export const KINDS: ReadonlySet<string> = new Set<IpEntry['kind']>([
-  'vrf',
-  'tunnel',
-  'veth',
-  'vrf-port',
-  'mpls-interface',
-  'udp-port',
-  'address',
-  'fixed-neighbour',
-  'proxy-neighbour',
-  'unreachable',
-  'route',
-  'mpls',
-])
 
 /** Of `red` and `blue`. */
 export const TABLES = [1001, 1002] as const

@@ -105,8 +105,8 @@ export function ipSuite(name: string, newLab: () => Lab): void {
     test('entries of every kind are put in place', async () => {
       await wantInPlace(...everything)
       const all = everything.length
-      expect(dataplane.counts()).toEqual({ wanted: all, applied: all, pending: 0, failed: 0 })
-      expect([...dataplane.failures()]).toEqual([])
+      expect(dataplane.statuses.counts()).toEqual({ wanted: all, applied: all, pending: 0, failed: 0 })
+      expect([...dataplane.statuses.failures()]).toEqual([])
     })
 
     test('either end of a cable brings the other', async () => {
@@ -150,7 +150,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         e.label(100, 'bvrf-1'),
         e.label(102, 'tap2 via 10.0.0.5'),
       )
-      expect(dataplane.counts().wanted).toBe(everything.length)
+      expect(dataplane.statuses.counts().wanted).toBe(everything.length)
     })
 
     test('each entry that is no longer wanted is removed, and nothing else', async () => {
@@ -180,7 +180,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       for (const entry of everything) expect.soft(lab.holds(entry), JSON.stringify(entry)).toBe(false)
       for (const device of ['tap1', 'tap2', 'core0']) expect(lab.indexOf(device)).toBeDefined()
       for (const device of OURS) expect(lab.indexOf(device)).toBeUndefined()
-      expect(dataplane.counts()).toEqual({ wanted: 0, applied: 0, pending: 0, failed: 0 })
+      expect(dataplane.statuses.counts()).toEqual({ wanted: 0, applied: 0, pending: 0, failed: 0 })
     })
 
     test('a VRF that goes takes with it what was found in its table', async () => {
@@ -210,7 +210,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         dataplane.unwant(entry)
       }
       await lab.calm()
-      expect([...dataplane.failures()]).toEqual([])
+      expect([...dataplane.statuses.failures()]).toEqual([])
     })
 
     test('a tunnel from all is adopted, and made anew where somebody deleted it', async () => {
@@ -312,17 +312,17 @@ export function ipSuite(name: string, newLab: () => Lab): void {
           await lab.calm()
           lab.setUp(device)
           await untilAllHold()
-          await lab.until(() => dataplane.counts().applied === everything.length)
+          await lab.until(() => dataplane.statuses.counts().applied === everything.length)
         },
       )
 
       test.each(['tap1', 'core0'])('what needs %s when it went and came back', async (device) => {
         await wantInPlace(...everything)
         lab.deleteLink(device)
-        await lab.until(() => dataplane.counts().failed > 0)
+        await lab.until(() => dataplane.statuses.counts().failed > 0)
         lab.addUp(device)
         await untilAllHold()
-        await lab.until(() => dataplane.counts().applied === everything.length)
+        await lab.until(() => dataplane.statuses.counts().applied === everything.length)
       })
     })
 
@@ -348,12 +348,12 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         await wantInPlace(...wanted)
         await lab.calm()
         expect(lacking(stale)).toEqual([])
-        expect([...dataplane.stale()]).toHaveLength(stale.length)
+        expect([...dataplane.statuses.stale()]).toHaveLength(stale.length)
         dataplane.complete()
         await lab.until(() => lacking(stale).length === stale.length)
         await lab.calm()
         expect(lacking(wanted)).toEqual([])
-        expect([...dataplane.stale()]).toEqual([])
+        expect([...dataplane.statuses.stale()]).toEqual([])
       })
 
       test('what is wanted only later, or otherwise, is put in place', async () => {
@@ -445,7 +445,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         expect(lacking(everything)).toEqual([])
         lab.addUp('core9')
         await untilAllHold([route, label])
-        await lab.until(() => dataplane.counts().failed === 0)
+        await lab.until(() => dataplane.statuses.counts().failed === 0)
       })
 
       test('a route by an interface that is down is told of, and put in place as soon as it is up', async () => {
@@ -472,12 +472,12 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         )
         lab.addUp('core8')
         await untilAllHold(routes)
-        await lab.until(() => dataplane.counts().failed === 0)
+        await lab.until(() => dataplane.statuses.counts().failed === 0)
         lab.setDown('core0')
-        await lab.until(() => dataplane.counts().failed === routes.length)
+        await lab.until(() => dataplane.statuses.counts().failed === routes.length)
         lab.setUp('core0')
         await untilAllHold(routes)
-        await lab.until(() => dataplane.counts().failed === 0)
+        await lab.until(() => dataplane.statuses.counts().failed === 0)
       })
 
       test('a port waits for its VRF', async () => {

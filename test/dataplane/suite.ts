@@ -48,9 +48,11 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
 
     test('entries of every kind are put in place', async () => {
       await wantInPlace(...everything)
-      expect(dataplane.counts()).toEqual({ wanted: 12, applied: 12, pending: 0, failed: 0 })
-      expect([...dataplane.failures()]).toEqual([])
-      expect([...dataplane.entries()].map(({ status }) => status.state)).toEqual(Array(12).fill('applied'))
+      expect(dataplane.statuses.counts()).toEqual({ wanted: 12, applied: 12, pending: 0, failed: 0 })
+      expect([...dataplane.statuses.failures()]).toEqual([])
+      expect([...dataplane.statuses.entries()].map(({ status }) => status.state)).toEqual(
+        Array(12).fill('applied'),
+      )
     })
 
     test('entries may be wanted in any order', async () => {
@@ -67,7 +69,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         port,
         { ...e.bridge, alias: 'chanter:renamed' },
       )
-      expect(dataplane.counts().wanted).toBe(12)
+      expect(dataplane.statuses.counts().wanted).toBe(12)
       expect(lab.holds(e.remote(2))).toBe(false)
     })
 
@@ -95,7 +97,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
       for (const entry of everything) dataplane.unwant(entry)
       await lab.until(() => lab.indexOf('br0') === undefined && lab.indexOf('vx0') === undefined)
       expect(lab.indexOf('tap1')).toBeDefined()
-      expect(dataplane.counts()).toEqual({ wanted: 0, applied: 0, pending: 0, failed: 0 })
+      expect(dataplane.statuses.counts()).toEqual({ wanted: 0, applied: 0, pending: 0, failed: 0 })
     })
 
     test('a link stays as long as entries of it are wanted', async () => {
@@ -121,8 +123,8 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         dataplane.unwant(entry)
       }
       await lab.calm()
-      expect([...dataplane.failures()]).toEqual([])
-      expect(dataplane.counts()).toMatchObject({ wanted: 4, applied: 4 })
+      expect([...dataplane.statuses.failures()]).toEqual([])
+      expect(dataplane.statuses.counts()).toMatchObject({ wanted: 4, applied: 4 })
     })
 
     test('a MAC moves from remote to local and back', async () => {
@@ -227,7 +229,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         await lab.until(() => dataplane.status(e.local(1)).state === 'failed')
         lab.addInterface('tap1')
         await lab.until(holding(everything))
-        expect(dataplane.counts().failed).toBe(0)
+        expect(dataplane.statuses.counts().failed).toBe(0)
       })
     })
 
@@ -259,12 +261,12 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         await wantInPlace(...wanted)
         await lab.calm()
         for (const entry of stale) expect(lab.holds(entry)).toBe(true)
-        expect([...dataplane.stale()]).toHaveLength(stale.length)
+        expect([...dataplane.statuses.stale()]).toHaveLength(stale.length)
         dataplane.complete()
         await lab.until(() => stale.every((entry) => !lab.holds(entry)))
         await lab.calm()
         for (const entry of wanted) expect(lab.holds(entry)).toBe(true)
-        expect([...dataplane.stale()]).toEqual([])
+        expect([...dataplane.statuses.stale()]).toEqual([])
       })
 
       test('what is wanted only later is found to be in place', async () => {
@@ -310,7 +312,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         dataplane.complete()
         await lab.wait(dataplane.gone(everything))
         for (const entry of everything) expect(lab.holds(entry), JSON.stringify(entry)).toBe(false)
-        expect(dataplane.orphans()).toEqual([])
+        expect(dataplane.verifier.orphans()).toEqual([])
       })
 
       test('entries without our mark are nobody of ours, and stay', async () => {
@@ -341,13 +343,13 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         dataplane.complete()
         await lab.calm()
         expect(
-          dataplane
+          dataplane.verifier
             .orphans()
             .map((link) => link.name)
             .sort(),
         ).toEqual(['br0', 'vx0'])
         await wantInPlace(e.bridge)
-        expect(dataplane.orphans().map((link) => link.name)).toEqual(['vx0'])
+        expect(dataplane.verifier.orphans().map((link) => link.name)).toEqual(['vx0'])
       })
 
       test('what was found in place and went since is put in place again', async () => {
@@ -400,7 +402,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         lab.overwrite(moved, true)
         const extra = e.remote(66, '192.0.2.66')
         lab.overwrite(extra, true)
-        expect(dataplane.counts()).toMatchObject({ applied: 12 })
+        expect(dataplane.statuses.counts()).toMatchObject({ applied: 12 })
         const { faults, ...counts } = await verify()
         expect(counts).toMatchObject({ missing: 3, different: 1, extra: 1 })
         expect(faults).toHaveLength(5)
@@ -458,11 +460,11 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
           { entry: address, state: 'failed', reason: 'interface tap2 does not exist' },
         ])
         expect(holding(everything)()).toBe(true)
-        expect(dataplane.counts()).toEqual({ wanted: 14, applied: 12, pending: 0, failed: 2 })
-        expect([...dataplane.failures()].map(({ entry }) => entry)).toEqual([port, address])
+        expect(dataplane.statuses.counts()).toEqual({ wanted: 14, applied: 12, pending: 0, failed: 2 })
+        expect([...dataplane.statuses.failures()].map(({ entry }) => entry)).toEqual([port, address])
         lab.addInterface('tap2')
         await lab.until(holding([port, address]))
-        await lab.until(() => dataplane.counts().failed === 0)
+        await lab.until(() => dataplane.statuses.counts().failed === 0)
       })
 
       test('a device that is not ours is refused and not touched', async () => {
@@ -475,7 +477,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         dataplane.unwant(e.bridge)
         await lab.calm()
         expect(lab.driver.link('br0')).toEqual(before)
-        expect([...dataplane.failures()]).toEqual([])
+        expect([...dataplane.statuses.failures()]).toEqual([])
       })
 
       test('a link of ours whose mark somebody took is refused until it has it again', async () => {
@@ -605,8 +607,8 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         lab.enslave('tap2', 'br0')
         unwantAll()
         await lab.until(isGone('vx0'))
-        await lab.until(() => [...dataplane.failures()].some(({ entry }) => entry.kind === 'bridge'))
-        expect([...dataplane.failures()]).toMatchObject([
+        await lab.until(() => [...dataplane.statuses.failures()].some(({ entry }) => entry.kind === 'bridge'))
+        expect([...dataplane.statuses.failures()]).toMatchObject([
           { status: { reason: 'bridge br0 has other ports: tap2' } },
         ])
         expect(lab.driver.link('tap2')?.master).toBe('br0')
@@ -703,7 +705,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         many.push(e.neighbour(`10.1.${i >> 8}.${i & 255}`, 1000 + i))
       }
       expect(await want(...e.network, ...many)).toEqual([])
-      expect(dataplane.counts()).toEqual({ wanted: 20_004, applied: 20_004, pending: 0, failed: 0 })
+      expect(dataplane.statuses.counts()).toEqual({ wanted: 20_004, applied: 20_004, pending: 0, failed: 0 })
       expect(await countOf('vx0', 'remote-mac')).toBe(10_000)
       expect(await countOf('br0', 'neighbour')).toBe(10_000)
       for (const entry of many) dataplane.unwant(entry)

@@ -165,7 +165,7 @@ describe('what is told to the kernel', () => {
     let turns = 0
     const tick = () => {
       turns++
-      if (dataplane.counts().pending > 0) lab.clock.soon(tick)
+      if (dataplane.statuses.counts().pending > 0) lab.clock.soon(tick)
     }
     for (const entry of many) dataplane.want(entry)
     lab.clock.soon(tick)
@@ -196,14 +196,14 @@ describe('a failing entry', () => {
     const [first] = open
     expect(open).toMatchObject([{ entry: e.remote(2), status: { ...failed, attempts: 1 } }])
     expect(first!.status.nextTry! - since).toBe(100)
-    expect(dataplane.counts()).toEqual({ wanted: 8, applied: 7, pending: 0, failed: 1 })
+    expect(dataplane.statuses.counts()).toEqual({ wanted: 8, applied: 7, pending: 0, failed: 1 })
     lab.clock.advance(300_000)
     const delays = tries.slice(1).map((at, i) => at - (tries[i] ?? 0))
     expect(delays.slice(0, 11)).toEqual([100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000])
     const last = dataplane.status(e.remote(2))
     expect(last).toMatchObject({ ...failed, attempts: tries.length })
     expect(last.nextTry! - lab.clock.epoch()).toBe(tries.at(-1)! + 60_000 - lab.clock.now())
-    expect([...dataplane.failures()]).toHaveLength(1)
+    expect([...dataplane.statuses.failures()]).toHaveLength(1)
   })
 
   test('is in place once the kernel takes it', async () => {
@@ -218,7 +218,7 @@ describe('a failing entry', () => {
       since: null,
       nextTry: null,
     })
-    expect(dataplane.counts()).toMatchObject({ applied: 8, failed: 0 })
+    expect(dataplane.statuses.counts()).toMatchObject({ applied: 8, failed: 0 })
   })
 
   test('is tried at once when it is wanted again', async () => {
@@ -233,7 +233,7 @@ describe('a failing entry', () => {
     dataplane.unwant(e.neighbour('10.0.0.2', 2))
     lab.clock.advance(300_000)
     expect(lab.holds(e.neighbour('10.0.0.2', 2))).toBe(false)
-    expect([...dataplane.failures()]).toEqual([])
+    expect([...dataplane.statuses.failures()]).toEqual([])
   })
 
   test.each([
@@ -248,18 +248,18 @@ describe('a failing entry', () => {
     expect(new Set(open.map(({ status }) => status.reason))).toEqual(new Set([reason]))
     lab.clock.advance(400)
     for (const entry of everything) expect(lab.holds(entry)).toBe(true)
-    expect(dataplane.counts()).toMatchObject({ applied: 8, failed: 0, pending: 0 })
+    expect(dataplane.statuses.counts()).toMatchObject({ applied: 8, failed: 0, pending: 0 })
   })
 
   test('a removal that fails is told of and retried', async () => {
     await want(...everything)
     lab.driver.fail((op) => op === 'remove', reason, 3)
     dataplane.unwant(e.remote(2))
-    await lab.until(() => [...dataplane.failures()].length > 0)
-    expect([...dataplane.failures()]).toMatchObject([{ entry: e.remote(2), status: { reason } }])
+    await lab.until(() => [...dataplane.statuses.failures()].length > 0)
+    expect([...dataplane.statuses.failures()]).toMatchObject([{ entry: e.remote(2), status: { reason } }])
     lab.clock.advance(1000)
     expect(lab.holds(e.remote(2))).toBe(false)
-    expect([...dataplane.failures()]).toEqual([])
+    expect([...dataplane.statuses.failures()]).toEqual([])
   })
 
   test('a removal that fails is retried also while the port fails', async () => {
@@ -318,7 +318,7 @@ describe('somebody who changes the same entry over and over', () => {
       heals.push(lab.clock.now() - from)
     }
     expect(heals).toEqual([0, 100, 200, 400, 800, 1600])
-    expect(dataplane.counts()).toMatchObject({ applied: 8 })
+    expect(dataplane.statuses.counts()).toMatchObject({ applied: 8 })
   })
 
   test('is forgotten after a quiet minute', async () => {
@@ -362,7 +362,7 @@ describe('somebody who changes the same entry over and over', () => {
       nextTry: since + 100,
     })
     expect(dataplane.statuses.waitingSince()).toBe(since)
-    expect(dataplane.counts()).toMatchObject({ applied: 7, pending: 1 })
+    expect(dataplane.statuses.counts()).toMatchObject({ applied: 7, pending: 1 })
   })
 })
 
@@ -449,7 +449,7 @@ describe('settled', () => {
     await want(e.bridge, e.vxlan, e.vxlanPort)
     const many = Array.from({ length: 1000 }, (_, i) => e.remote(i + 1))
     for (const entry of many) dataplane.want(entry)
-    const pending = dataplane.settled(many).then(() => dataplane.counts().pending)
+    const pending = dataplane.settled(many).then(() => dataplane.statuses.counts().pending)
     expect(await lab.wait(pending)).toBe(0)
   })
 
@@ -457,7 +457,7 @@ describe('settled', () => {
     await want(e.bridge, e.vxlan, e.vxlanPort)
     dataplane.want(e.remote(1))
     const many = Array.from({ length: 1000 }, (_, i) => e.remote(i + 2))
-    const pending = dataplane.settled([e.remote(1)]).then(() => dataplane.counts().pending)
+    const pending = dataplane.settled([e.remote(1)]).then(() => dataplane.statuses.counts().pending)
     for (const entry of many) dataplane.want(entry)
     expect(await lab.wait(pending)).toBeGreaterThan(0)
   })
@@ -502,7 +502,7 @@ test('nothing is kept of what is not wanted any more', async () => {
   lab.clock.advance(120_000)
   expect(dataplane['devices'].all.size).toBe(0)
   expect([...dataplane['exceptions']]).toEqual([])
-  expect([...dataplane.entries()]).toEqual([])
+  expect([...dataplane.statuses.entries()]).toEqual([])
 })
 
 test('nothing is kept of a device of somebody else that went before its entries were unwanted', async () => {
@@ -531,7 +531,7 @@ test('a device that cannot be read is told of, and read later', async () => {
   expect(observe.mock.calls.length).toBeLessThan(10)
   observe.mockRestore()
   lab.clock.advance(60_000)
-  expect(dataplane.counts()).toMatchObject({ applied: 2, failed: 0 })
+  expect(dataplane.statuses.counts()).toMatchObject({ applied: 2, failed: 0 })
 })
 
 test('a fault in the driver is survived', async () => {

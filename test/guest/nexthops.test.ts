@@ -119,7 +119,7 @@ describe('groups of nexthops', () => {
     await wantInPlace(e.red, ...routes)
     meddle()
     await inPlaceAgain(...routes)
-    await lab.until(() => dataplane.counts().applied === 3)
+    await lab.until(() => dataplane.statuses.counts().applied === 3)
   })
 
   test("an id of our range that is somebody else's is passed over, and theirs stay whatever becomes of ours", async () => {
@@ -228,10 +228,10 @@ describe.each(['groups', 'no groups'] as const)('a kernel that has %s at best', 
     expect(groups().map(({ type }) => type)).toEqual(ofNexthops ? [undefined, undefined, undefined] : [])
     for (const hops of [[B, A], [A], HOPS]) await wantInPlace(e.route(PREFIX, hops))
     lab.setDown('core0')
-    await lab.until(() => dataplane.counts().failed === routes.length)
+    await lab.until(() => dataplane.statuses.counts().failed === routes.length)
     lab.setUp('core0')
     await inPlaceAgain(...routes)
-    await lab.until(() => dataplane.counts().failed === 0)
+    await lab.until(() => dataplane.statuses.counts().failed === 0)
     const deletions = await lab.deletions()
     dataplane = lab.restart()
     await wantInPlace(e.red, ...routes)

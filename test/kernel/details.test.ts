@@ -207,7 +207,7 @@ test('a bulk does not hide what others delete meanwhile', async () => {
   const many = Array.from({ length: 20_000 }, (_, i) => e.remote(1000 + i))
   for (const entry of many) dataplane.want(entry)
   await new Promise((resolve) => setImmediate(resolve))
-  expect(dataplane.counts().pending).toBeGreaterThan(10_000)
+  expect(dataplane.statuses.counts().pending).toBeGreaterThan(10_000)
   lab.forget(e.remote(2))
   expect(await dataplane.settled(many)).toEqual([])
   await lab.until(() => lab.holds(e.remote(2)))

@@ -127,7 +127,19 @@ function runIp(command: string): void {
 }
 
 function isIpEntry(entry: Entry): entry is IpEntry {
-  return vpn.KINDS.has(entry.kind)
+  switch (entry.kind) {
+    case 'bridge':
+    case 'vxlan':
+    case 'port':
+    case 'local-mac':
+    case 'remote-mac':
+    case 'flood':
+    case 'neighbour':
+      return false
+    default:
+      entry satisfies IpEntry
+      return true
+  }
 }
 
 /** The marks, and multicast addresses that the kernel itself joins and leaves. */

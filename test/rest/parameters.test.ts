@@ -75,7 +75,7 @@ describe('a parameter that is wrong is named, with what was given and what is ex
     expect(description).toMatch(/: expected \w/)
     if (value !== null) expect(description).toContain(JSON.stringify(value).slice(0, 100))
     expect(api.vpns.instances.size).toBe(0)
-    expect([...api.reconciler.entries()]).toEqual([])
+    expect([...api.reconciler.statuses.entries()]).toEqual([])
   })
 
   test.each(['vpn_instance_id', 'vpn_type', 'mac_address', 'local_port', 'import_rt', 'export_rt'])(

@@ -26,11 +26,12 @@ export function* contradictions(nodes: readonly Node[]): Iterable<string> {
     yield* difference(`${name} wants`, wanted(daemon), due)
     const marked = new Set([...due].filter((text) => !text.startsWith('mpls-interface')))
     yield* difference(`${name}: the kernel holds`, held(node, devicesInSight(node, daemon)), marked)
-    for (const { entry, status } of daemon.reconciler.entries()) {
+    for (const { entry, status } of daemon.reconciler.statuses.entries()) {
       if (!node.driver.holds(entry))
         yield `${name}: the kernel lacks ${describe(entry)}: it is ${status.state}, ${status.reason}`
     }
-    for (const entry of daemon.reconciler.stale()) yield `${name}: the kernel still holds ${describe(entry)}`
+    for (const entry of daemon.reconciler.statuses.stale())
+      yield `${name}: the kernel still holds ${describe(entry)}`
   }
   yield* gatewayFaults(nodes)
 }
@@ -79,7 +80,7 @@ function dueAnnouncements(node: Node): Set<string> {
 function devicesInSight({ keepsState, agent, driver }: Node, { reconciler }: Daemon): string[] {
   const links = [...driver.kernel.links.values()]
   const attached = new Set([...agent.attached()].map(({ instanceId }) => `chanter:${instanceId}`))
-  const wanted = new Set([...reconciler.entries()].map(({ entry }) => entry.device))
+  const wanted = new Set([...reconciler.statuses.entries()].map(({ entry }) => entry.device))
   return links
     .filter(({ name, kind, alias }) => {
       return keepsState || wanted.has(name) || (kind !== 'veth' && alias !== null && attached.has(alias))
@@ -88,7 +89,7 @@ function devicesInSight({ keepsState, agent, driver }: Node, { reconciler }: Dae
 }
 
 function wanted({ reconciler }: Daemon): Set<string> {
-  return new Set([...reconciler.entries()].map(({ entry }) => describe(entry)))
+  return new Set([...reconciler.statuses.entries()].map(({ entry }) => describe(entry)))
 }
 
 type Daemon = NonNullable<Node['daemon']>

@@ -116,7 +116,7 @@ export class TestNode {
 
   /** What the node wants and what the kernel holds of it, in words. */
   wanted(): Entry[] {
-    return [...this.reconciler.entries()].map(({ entry }) => entry)
+    return [...this.reconciler.statuses.entries()].map(({ entry }) => entry)
   }
 
   /** Every wanted entry is in the kernel. */

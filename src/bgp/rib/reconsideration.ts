@@ -33,7 +33,7 @@ export class Reconsideration {
     const target = exactTarget(membership)
     if (target === undefined) return this.addAll(visit)
     // Routes that are not indexed yet will be told as they are: there is no need to look at them again.
-    if (!this.rib.hasRoutesWith(target)) return
+    if (!this.rib.subscriptions.hasRoutesWith(target)) return
     this.targets.add(target)
     if (!this.walking) this.walk(visit)
   }
@@ -68,6 +68,6 @@ export class Reconsideration {
     this.everything = false
     this.targets.clear()
     if (everything) for (const family of this.families()) yield* this.candidates(family)
-    else for (const target of targets) yield* this.rib.routesWith(target)
+    else for (const target of targets) yield* this.rib.subscriptions.routesWith(target)
   }
 }

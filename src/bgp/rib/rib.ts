@@ -2,17 +2,10 @@ import type { Clock } from '../../clock.ts'
 import { ensure } from '../../values/map.ts'
 import type { Family } from '../family.ts'
 import { type Nlri, nlriCodec } from '../nlri/index.ts'
-import type { RouteTarget } from '../values/extended-community.ts'
 import { AttributePool, type AttributeSet } from './attribute-pool.ts'
 import { find, link, relinked, unlinked } from './chain.ts'
 import { ROUTE_OCTETS, type Route, type Source } from './route.ts'
-
-/** Told of best routes by route target. Calls are idempotent: the same route may be told twice, one unknown may be gone. */
-export interface Subscriber {
-  routeChanged(route: Route): void
-  /** The last told route of this family and key no longer is, or no longer carries a target subscribed to. */
-  routeGone(route: Route): void
-}
+import { Subscriptions } from './subscriptions.ts'
 
 /** Told of every change of a best route. */
 export interface BestListener {
@@ -32,17 +25,16 @@ const SLICE = 1000
 const MAX_DIRTY = 100_000
 
 /**
- * All routes of all sources. Changes only mark keys; one deferred pass picks best routes and tells subscribers and
- * listeners, in slices, so that a burst delays nothing else.
+ * All routes of all sources. Changes only mark keys; one deferred pass picks best routes and tells listeners, in
+ * slices, so that a burst delays nothing else.
  */
 export class Rib {
   readonly pool = new AttributePool()
+  readonly subscriptions = new Subscriptions(this)
   private readonly clock: Clock
   private readonly tables = new Map<Family, Map<string, Route>>()
   private readonly own = new Map<Family, Map<string, Route>>()
-  private readonly byTarget = new Map<RouteTarget, Set<Route>>()
-  private readonly subscribers = new Map<RouteTarget, Set<Subscriber>>()
-  private readonly listeners = new Set<BestListener>()
+  private readonly listeners = new Set<BestListener>([this.subscriptions])
   /** By family and key, what everybody was told last. */
   private readonly dirty = new Map<Family, Map<string, Route | null>>()
   private dirtyCount = 0
@@ -92,39 +84,25 @@ export class Rib {
       return
     }
     pending.set(family, { freshFrom })
-    this.jobs.push(this.sweepAll(source, family))
-    this.schedule()
+    this.begin(this.sweepAll(source, family))
   }
 
   /** As `sweep`, of some of it. */
   sweepSome(source: Source, family: Family, only: (route: Route) => boolean): void {
     const freshFrom = source.freshFrom.get(family) ?? 0
-    this.jobs.push(this.sweepRoutes(source, family, (route) => route.generation < freshFrom && only(route)))
-    this.schedule()
+    this.begin(this.sweepRoutes(source, family, (route) => route.generation < freshFrom && only(route)))
   }
 
   /** Weighs the source's routes of a family again, in slices, after what counts of them has changed. */
   reweigh(source: Source, family: Family): void {
-    this.jobs.push(this.reweighRoutes(source, family))
-    this.schedule()
-  }
-
-  /** Tells of present and future best routes that carry the target. */
-  subscribe(subscriber: Subscriber, target: RouteTarget): void {
-    const subscribers = ensure(this.subscribers, target, () => new Set())
-    if (subscribers.has(subscriber)) return
-    subscribers.add(subscriber)
-    if (this.byTarget.has(target)) {
-      this.jobs.push(this.replay(subscriber, target))
-      this.schedule()
-    }
-  }
-
-  /** Tells no more of the target; the subscriber forgets by itself what it has. */
-  unsubscribe(subscriber: Subscriber, target: RouteTarget): void {
-    const subscribers = this.subscribers.get(target)
-    subscribers?.delete(subscriber)
-    if (subscribers?.size === 0) this.subscribers.delete(target)
+    const table = this.table(family)
+    this.walk(table.values(), (head) => {
+      if (head.next !== null && find(head, source) !== null) {
+        this.markDirty(family, head.key, head)
+        table.set(head.key, relinked(head))
+      }
+      return true
+    })
   }
 
   listen(listener: BestListener): void {
@@ -141,9 +119,8 @@ export class Rib {
   }
 
   /** Does `visit` for each of `items`, such as routes, while that says true, in slices behind the changes that wait; then `done`. */
-  walk<T>(items: Iterable<T>, visit: (item: T) => boolean, done: () => void): void {
-    this.jobs.push(visitAll(items, visit, done))
-    this.schedule()
+  walk<T>(items: Iterable<T>, visit: (item: T) => boolean, done: () => void = () => {}): void {
+    this.begin(visitAll(items, visit, done))
   }
 
   /** Calls back when all that waits now is done, and what that gave rise to. */
@@ -160,16 +137,6 @@ export class Rib {
   /** Our own routes of a family, as a live view. */
   ownRoutes(family: Family): Iterable<Route> {
     return this.ownTable(family).values()
-  }
-
-  /** The best routes that carry a target, as a live view. */
-  routesWith(target: RouteTarget): Iterable<Route> {
-    return this.byTarget.get(target) ?? []
-  }
-
-  /** Whether a best route that was told carries the target. */
-  hasRoutesWith(target: RouteTarget): boolean {
-    return this.byTarget.has(target)
   }
 
   families(): Iterable<Family> {
@@ -207,6 +174,11 @@ export class Rib {
     this.schedule()
   }
 
+  private begin(job: Job): void {
+    this.jobs.push(job)
+    this.schedule()
+  }
+
   private schedule(): void {
     if (this.scheduled) return
     this.scheduled = true
@@ -238,49 +210,11 @@ export class Rib {
         keys.delete(key)
         this.dirtyCount--
         const current = table.get(key) ?? null
-        if (current !== previous) this.tell(previous, current)
+        if (current === previous) continue
+        for (const listener of this.listeners) listener.bestChanged(previous, current)
       }
     }
     return left
-  }
-
-  private tell(previous: Route | null, current: Route | null): void {
-    const told = new Set<Subscriber>()
-    if (previous !== null) for (const target of previous.set.routeTargets) this.unindex(target, previous)
-    for (const target of current?.set.routeTargets ?? []) {
-      this.index(target, current!)
-      for (const subscriber of this.subscribers.get(target) ?? []) {
-        if (told.has(subscriber)) continue
-        told.add(subscriber)
-        subscriber.routeChanged(current!)
-      }
-    }
-    for (const target of previous?.set.routeTargets ?? []) {
-      for (const subscriber of this.subscribers.get(target) ?? []) {
-        if (told.has(subscriber)) continue
-        told.add(subscriber)
-        subscriber.routeGone(previous!)
-      }
-    }
-    for (const listener of this.listeners) listener.bestChanged(previous, current)
-  }
-
-  private index(target: RouteTarget, route: Route): void {
-    ensure(this.byTarget, target, () => new Set()).add(route)
-  }
-
-  private unindex(target: RouteTarget, route: Route): void {
-    const routes = this.byTarget.get(target)
-    routes?.delete(route)
-    if (routes?.size === 0) this.byTarget.delete(target)
-  }
-
-  private *replay(subscriber: Subscriber, target: RouteTarget): Generator<undefined, void> {
-    for (const route of this.routesWith(target)) {
-      if (this.subscribers.get(target)?.has(subscriber) !== true) return
-      subscriber.routeChanged(route)
-      yield
-    }
   }
 
   private *sweepAll(source: Source, family: Family): Generator<undefined, void> {
@@ -291,14 +225,9 @@ export class Rib {
     yield* this.sweepRoutes(source, family, (route) => route.generation < freshFrom)
     // what was in doubt and is not any more may count for more, beside routes of other keys
     for (const head of this.table(family).values()) {
-      if (head.source === source) this.tellAgain(head)
+      if (head.source === source) this.subscriptions.tellAgain(head)
       yield
     }
-  }
-
-  private tellAgain(route: Route): void {
-    for (const target of route.set.routeTargets)
-      for (const subscriber of this.subscribers.get(target) ?? []) subscriber.routeChanged(route)
   }
 
   private *sweepRoutes(
@@ -314,17 +243,6 @@ export class Rib {
           this.remove(table, table.get(route.key) ?? null, route)
         }
         route = next
-      }
-      yield
-    }
-  }
-
-  private *reweighRoutes(source: Source, family: Family): Generator<undefined, void> {
-    const table = this.table(family)
-    for (const head of table.values()) {
-      if (head.next !== null && find(head, source) !== null) {
-        this.markDirty(family, head.key, head)
-        table.set(head.key, relinked(head))
       }
       yield
     }

@@ -25,14 +25,14 @@ export interface Judged {
 
 export function* judgeEvpnRoutes(evpn: EvpnInstance): Iterable<Judged> {
   const best = bestByMac(evpn)
-  for (const route of evpn.importedRoutes())
-    yield { route, subject: subject(route), unused: whyUnused(route, evpn.facts, best) }
+  for (const route of evpn.imports.routes())
+    yield { route, subject: subject(route), unused: whyUnused(route, evpn.addresses.facts, best) }
 }
 
 function bestByMac(evpn: EvpnInstance): Map<Mac, MacRoute> {
   const byMac = new Map<Mac, MacRoute[]>()
-  for (const route of evpn.importedRoutes()) {
-    if (isMacRoute(route) && unusableMac(route, evpn.facts) === null)
+  for (const route of evpn.imports.routes()) {
+    if (isMacRoute(route) && unusableMac(route, evpn.addresses.facts) === null)
       ensure(byMac, route.nlri.mac, () => []).push(route)
   }
   return new Map([...byMac].map(([mac, routes]) => [mac, bestMacRoute(routes)!]))

@@ -71,7 +71,7 @@ function subscribed(instance: Instance): ReadonlySet<RouteTarget> {
 
 /** The VRF that is the gateway of the network; what is shown of several is the first. */
 function gatewayPort(instance: Instance, base: string): unknown {
-  const gateway = instance.type === 'evpn' ? instance.evpn.gateways[0] : undefined
+  const gateway = instance.type === 'evpn' ? instance.evpn.addresses.gateways[0] : undefined
   if (gateway === undefined) return null
   const { id, name } = gateway.vrf
   const href = `${base}/vpns/instances/${encodeURIComponent(id)}`
@@ -166,6 +166,6 @@ function bestRoutes(instance: Instance, base: string): Record<string, unknown[]>
 
 function* judged(instance: Instance): Iterable<Judged> {
   if (instance.type === 'evpn') return yield* judgeEvpnRoutes(instance.evpn)
-  for (const route of instance.vrf.importedRoutes())
+  for (const route of instance.vrf.imports.routes())
     yield { route, subject: formatPrefix(route.nlri), unused: instance.vrf.fateOf(route).reason }
 }

@@ -88,7 +88,9 @@ export class Field {
     field.bystander.send(announcement(loopback(HOST.bystander), BYSTANDER_MACS), ends.copy())
     await until('the routes of the bystander', () => field.receivedFrom(HOST.bystander) === 10)
     await field.told(field.bystander)
-    await field.victim.reconciler.settled([...field.victim.reconciler.entries()].map(({ entry }) => entry))
+    await field.victim.reconciler.settled(
+      [...field.victim.reconciler.statuses.entries()].map(({ entry }) => entry),
+    )
     field.harm = await field.look()
     return field
   }
@@ -217,7 +219,7 @@ export class Field {
     expect(answer.status).toBe(200)
     return {
       bystander: `${peer.state}, established ${peer.establishedCount} times, ${source.routeCount} routes, ${bystander.summary().replace(/( 4)+/, ' 4')}`,
-      dataplane: [...victim.reconciler.entries()]
+      dataplane: [...victim.reconciler.statuses.entries()]
         .map(({ entry, status }) => `${identity(entry)} ${status.state}`)
         .sort()
         .join('\n'),

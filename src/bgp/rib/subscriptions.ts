@@ -1,0 +1,92 @@
+import { ensure } from '../../values/map.ts'
+import type { RouteTarget } from '../values/extended-community.ts'
+import type { BestListener, Rib } from './rib.ts'
+import type { Route } from './route.ts'
+
+/** Told of best routes by route target. Calls are idempotent: the same route may be told twice, one unknown may be gone. */
+export interface Subscriber {
+  routeChanged(route: Route): void
+  /** The last told route of this family and key no longer is, or no longer carries a target subscribed to. */
+  routeGone(route: Route): void
+}
+
+/** Who is told of which best routes by route target, and those routes. */
+export class Subscriptions implements BestListener {
+  private readonly rib: Rib
+  private readonly subscribers = new Map<RouteTarget, Set<Subscriber>>()
+  private readonly byTarget = new Map<RouteTarget, Set<Route>>()
+
+  constructor(rib: Rib) {
+    this.rib = rib
+  }
+
+  /** Tells of present and future best routes that carry the target. Answers with whether nobody else is told of it. */
+  add(subscriber: Subscriber, target: RouteTarget): boolean {
+    const subscribers = ensure(this.subscribers, target, () => new Set())
+    if (subscribers.has(subscriber)) return false
+    subscribers.add(subscriber)
+    if (this.hasRoutesWith(target)) this.replay(subscriber, target)
+    return subscribers.size === 1
+  }
+
+  /** Tells no more of the target; the subscriber forgets by itself what it has. Answers with whether nobody is told of it any more. */
+  remove(subscriber: Subscriber, target: RouteTarget): boolean {
+    const subscribers = this.subscribers.get(target)
+    if (subscribers?.delete(subscriber) !== true || subscribers.size > 0) return false
+    return this.subscribers.delete(target)
+  }
+
+  bestChanged(previous: Route | null, current: Route | null): void {
+    const told = new Set<Subscriber>()
+    if (previous !== null) for (const target of previous.set.routeTargets) this.unindex(target, previous)
+    for (const target of current?.set.routeTargets ?? []) {
+      this.index(target, current!)
+      for (const subscriber of this.subscribers.get(target) ?? []) {
+        if (told.has(subscriber)) continue
+        told.add(subscriber)
+        subscriber.routeChanged(current!)
+      }
+    }
+    for (const target of previous?.set.routeTargets ?? []) {
+      for (const subscriber of this.subscribers.get(target) ?? []) {
+        if (told.has(subscriber)) continue
+        told.add(subscriber)
+        subscriber.routeGone(previous!)
+      }
+    }
+  }
+
+  /** Tells of a best route that is what it was, but may count for more now. */
+  tellAgain(route: Route): void {
+    for (const target of route.set.routeTargets)
+      for (const subscriber of this.subscribers.get(target) ?? []) subscriber.routeChanged(route)
+  }
+
+  /** The best routes that carry a target, as a live view. */
+  routesWith(target: RouteTarget): Iterable<Route> {
+    return this.byTarget.get(target) ?? []
+  }
+
+  /** Whether a best route that was told carries the target. */
+  hasRoutesWith(target: RouteTarget): boolean {
+    return this.byTarget.has(target)
+  }
+
+  private replay(subscriber: Subscriber, target: RouteTarget): void {
+    this.rib.walk(this.routesWith(target), (route) => {
+      if (this.subscribers.get(target)?.has(subscriber) !== true) return false
+      subscriber.routeChanged(route)
+      return true
+    })
+  }
+
+  private index(target: RouteTarget, route: Route): void {
+    ensure(this.byTarget, target, () => new Set()).add(route)
+  }
+
+  private unindex(target: RouteTarget, route: Route): void {
+    const routes = this.byTarget.get(target)
+    routes?.delete(route)
+    if (routes?.size === 0) this.byTarget.delete(target)
+  }
+}

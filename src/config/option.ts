@@ -1,0 +1,74 @@
+import { z } from 'zod'
+import { Refusal, type Type, text } from './types.ts'
+
+/** What people read about an option. */
+export interface About {
+  readonly description: string
+  readonly allowed: string
+  readonly required: boolean
+  /** The value when nothing is given; null or undefined for none. */
+  readonly fallback?: unknown
+  /** Names of bagpipe-bgp or oslo.log that mean the same. */
+  readonly aliases?: readonly string[]
+  /** Known from bagpipe-bgp and accepted, but nothing reads it. */
+  readonly unused?: true
+}
+
+/** Of every option that was declared, also where the schema of another section picks it. */
+const about = z.registry<About>()
+
+export type Options = ReadonlyMap<string, About>
+
+/** What is known of each option of a section, by name. */
+export function optionsOfSection(shape: Readonly<Record<string, z.ZodType>>): Options {
+  return new Map(Object.entries(shape).map(([name, option]) => [name, about.get(option) as About]))
+}
+
+/** An option that has to be given. */
+export function required<T>(type: Type<T>, description: string): z.ZodType<T, string> {
+  return reader(type).register(about, { description, allowed: type.allowed, required: true })
+}
+
+/** An option that is `fallback` when not given. */
+export function option<T, Fallback extends T | null | undefined>(
+  type: Type<T>,
+  fallback: Fallback,
+  description: string,
+  more: Pick<About, 'aliases' | 'unused'> = {},
+): z.ZodType<T | Fallback, string | undefined> {
+  return reader(type)
+    .optional()
+    .transform((value): T | Fallback => value ?? fallback)
+    .register(about, { description, allowed: type.allowed, required: false, fallback, ...more })
+}
+
+/** An option of bagpipe-bgp that nothing reads; the description says why. */
+export function unused(description: string, fallback?: string | null) {
+  return option(text, fallback, description, { unused: true })
+}
+
+/** Several of them, for one reason. */
+export function unusedGroup<Name extends string>(description: string, names: readonly Name[]) {
+  return Object.fromEntries(names.map((name) => [name, unused(description)])) as Record<
+    Name,
+    ReturnType<typeof unused>
+  >
+}
+
+/** Reads a text as `type`; what the type refuses becomes an issue that says why and what is allowed. */
+function reader<T>(type: Type<T>) {
+  return z.string().transform((value, context): T => {
+    try {
+      return type.parse(value)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      const expected = `expected ${type.allowed}`
+      context.issues.push({
+        code: 'custom',
+        message: error.message ? `${error.message}; ${expected}` : expected,
+        input: value,
+      })
+      return z.NEVER
+    }
+  })
+}

@@ -1,0 +1,132 @@
+import type { Route } from '../bgp/rib/route.ts'
+import type { Dataplane } from '../dataplane/model.ts'
+import type { Ip } from '../values/address.ts'
+import type { Mac } from '../values/mac.ts'
+import { ensure } from '../values/map.ts'
+import type { Endpoint } from './endpoint.ts'
+import { type Gateway, type Place, projectGatewayIp, projectIp, projectMac } from './project.ts'
+import type { LocalFacts, MacRoute } from './select.ts'
+
+type Address = Pick<Endpoint, 'mac' | 'ip'>
+
+/** The MAC and IP addresses of one MAC-VRF: each is here, or where the best of its routes says. */
+export class Addresses {
+  /** VRFs that are plugged into the bridge. */
+  gateways: readonly Gateway[] = []
+  /** What tells usable routes from others. */
+  facts: LocalFacts
+  private readonly place: Place
+  private readonly dataplane: Dataplane
+  /** How many endpoints have the address. */
+  private readonly localMacs = new Map<Mac, number>()
+  private readonly localIps = new Map<Ip, number>()
+  private readonly byMac = new Map<Mac, MacRoute[]>()
+  private readonly byIp = new Map<Ip, MacRoute[]>()
+
+  constructor(place: Place, dataplane: Dataplane) {
+    this.place = place
+    this.dataplane = dataplane
+    this.facts = { vtep: place.vtep, gatewayIp: null }
+  }
+
+  setGatewayIp(gatewayIp: Ip | null): void {
+    if (gatewayIp === this.facts.gatewayIp) return
+    this.facts = { ...this.facts, gatewayIp }
+    for (const mac of this.byMac.keys()) this.refreshMac(mac)
+    for (const ip of this.byIp.keys()) this.refreshIp(ip)
+  }
+
+  setGateways(gateways: readonly Gateway[]): void {
+    const all = [...this.gateways, ...gateways]
+    this.gateways = gateways
+    for (const mac of new Set(all.map(({ mac }) => mac))) this.refreshMac(mac)
+    for (const ip of new Set(all.flatMap(({ ips }) => [...ips]))) this.refreshIp(ip)
+  }
+
+  /** One more endpoint has the address. */
+  arrive(address: Address): void {
+    const { mac, ip } = address
+    this.localMacs.set(mac, (this.localMacs.get(mac) ?? 0) + 1)
+    if (ip !== null) this.localIps.set(ip, (this.localIps.get(ip) ?? 0) + 1)
+    this.refresh(address)
+  }
+
+  depart(address: Address): void {
+    const { mac, ip } = address
+    release(this.localMacs, mac)
+    if (ip !== null) release(this.localIps, ip)
+    this.refresh(address)
+  }
+
+  /** Whether an endpoint has the address. */
+  isLocal(mac: Mac): boolean {
+    return this.localMacs.has(mac)
+  }
+
+  /** Takes a route in, in the place of `before`, which has the same key. */
+  learn(route: MacRoute, before: Route | undefined): void {
+    const { nlri } = route
+    if (before !== undefined) this.drop(nlri, before)
+    ensure(this.byMac, nlri.mac, () => []).push(route)
+    if (nlri.ip !== null) ensure(this.byIp, nlri.ip, () => []).push(route)
+    this.refresh(nlri)
+  }
+
+  /** Where there are others for the address, a route that was in doubt may be the best now. */
+  relearn({ nlri }: MacRoute): void {
+    if (this.routesTo(nlri.mac).length > 1) this.refresh(nlri)
+  }
+
+  unlearn(route: MacRoute): void {
+    this.drop(route.nlri, route)
+    this.refresh(route.nlri)
+  }
+
+  routesTo(mac: Mac): readonly MacRoute[] {
+    return this.byMac.get(mac) ?? NONE
+  }
+
+  private drop({ mac, ip }: Address, route: Route): void {
+    without(this.byMac, mac, route)
+    if (ip !== null) without(this.byIp, ip, route)
+  }
+
+  private refresh({ mac, ip }: Address): void {
+    this.refreshMac(mac)
+    if (ip !== null) this.refreshIp(ip)
+  }
+
+  private refreshMac(mac: Mac): void {
+    const { devices, vtep: dst, vni } = this.place
+    const isHere = this.isLocal(mac) || this.gateways.some((gateway) => gateway.mac === mac)
+    const entry = projectMac(devices, mac, isHere, this.routesTo(mac), this.facts)
+    if (entry !== null) this.dataplane.want(entry)
+    else this.dataplane.unwant({ kind: 'remote-mac', device: devices.vxlan, mac, dst, vni })
+  }
+
+  private refreshIp(ip: Ip): void {
+    const { devices } = this.place
+    const gateway = this.gateways.find(({ ips }) => ips.has(ip))
+    const entry =
+      gateway !== undefined
+        ? projectGatewayIp(devices, ip, gateway.mac)
+        : projectIp(devices, ip, this.localIps.has(ip), this.byIp.get(ip) ?? NONE, this.facts)
+    if (entry !== null) this.dataplane.want(entry)
+    else this.dataplane.unwant({ kind: 'neighbour', device: devices.bridge, ip, mac: 0, router: false })
+  }
+}
+
+const NONE: readonly never[] = []
+
+/** Takes one user away. */
+function release<K>(counts: Map<K, number>, key: K): void {
+  const count = (counts.get(key) ?? 0) - 1
+  if (count > 0) counts.set(key, count)
+  else counts.delete(key)
+}
+
+function without<K>(index: Map<K, MacRoute[]>, key: K, route: Route): void {
+  const routes = index.get(key)?.filter((other) => other !== route) ?? []
+  if (routes.length === 0) index.delete(key)
+  else index.set(key, routes)
+}

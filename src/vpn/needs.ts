@@ -1,0 +1,77 @@
+import type { Dataplane } from '../dataplane/model.ts'
+import type { Attachment } from './attachments.ts'
+import { type Footprint, place } from './footprint.ts'
+import { type Instance, portUse } from './instance.ts'
+import type { Plugs } from './plugs.ts'
+import { Ports } from './ports.ts'
+import type { FootprintEntry } from './state.ts'
+
+export interface NeedsParts {
+  /** As a live view. */
+  readonly instances: ReadonlyMap<string, Instance>
+  readonly plugs: Plugs
+  readonly footprint: Footprint
+  readonly dataplane: Dataplane
+}
+
+/** What instances and their endpoints need in the kernel. Several may need the same: it goes with the last of them. */
+export class Needs {
+  private readonly instances: ReadonlyMap<string, Instance>
+  private readonly plugs: Plugs
+  private readonly footprint: Footprint
+  private readonly dataplane: Dataplane
+  private readonly ports = new Ports()
+
+  constructor({ instances, plugs, footprint, dataplane }: NeedsParts) {
+    this.instances = instances
+    this.plugs = plugs
+    this.footprint = footprint
+    this.dataplane = dataplane
+  }
+
+  /** Has the port for the attachment. Answers with the instance that is in the way, if one is. */
+  claimPort(instance: Instance, attachment: Attachment): string | null {
+    return this.ports.claim(attachment.port, instance.vpn.config.id, portUse(instance, attachment))
+  }
+
+  /** A port that an attachment only sends to stays where another instance has it. */
+  ofEndpoint(instance: Instance, attachment: Attachment): FootprintEntry[] {
+    const entries = this.plugs.endpointEntries(instance, attachment)
+    const { id } = instance.vpn.config
+    const elsewhere = portUse(instance, attachment) === 'receive' && this.ports.isHeld(attachment.port, id)
+    return elsewhere ? entries.filter(({ kind }) => kind !== 'vrf-port') : entries
+  }
+
+  /** Takes back what an endpoint needed; what others need of it stays as they need it. */
+  retract(
+    instance: Instance,
+    { port, mac }: Pick<Attachment, 'port' | 'mac'>,
+    entries: readonly FootprintEntry[],
+  ): void {
+    const users = instance.attachments.behind(port)
+    this.ports.settle(
+      port,
+      instance.vpn.config.id,
+      users.map((user) => portUse(instance, user)),
+    )
+    const needed = new Map<string, FootprintEntry>()
+    for (const other of new Set([instance, ...this.instances.values()])) {
+      for (const attachment of other.attachments) {
+        if (attachment.port !== port && (other !== instance || attachment.mac !== mac)) continue
+        for (const entry of this.ofEndpoint(other, attachment)) needed.set(place(entry), entry)
+      }
+    }
+    this.footprint.drop(entries.filter((entry) => !needed.has(place(entry))))
+    for (const entry of entries) {
+      const other = needed.get(place(entry))
+      if (other !== undefined) this.dataplane.want(other)
+    }
+  }
+
+  /** Takes back what an instance needed that is none any more, and `more`. */
+  retractNetwork({ vpn }: Instance, more: readonly FootprintEntry[]): void {
+    const others = [...this.instances.values()].flatMap((other) => other.vpn.networkEntries())
+    const needed = new Set(others.map(place))
+    this.footprint.drop([...more, ...vpn.networkEntries().filter((entry) => !needed.has(place(entry)))])
+  }
+}

@@ -1,0 +1,80 @@
+import { beforeEach, expect, test } from 'vitest'
+import { EVPN, VPNV4 } from '../../src/bgp/family.ts'
+import { Imports } from '../../src/bgp/imports.ts'
+import { nlriCodec } from '../../src/bgp/nlri/index.ts'
+import { localSource, type Route, type Source } from '../../src/bgp/rib/route.ts'
+import type { Speaker } from '../../src/bgp/speaker.ts'
+import { ipv4Rd } from '../../src/bgp/values/rd.ts'
+import { ip, macRoute, rt, speakerAt } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { VirtualNetwork } from '../support/virtual-network.ts'
+
+const HERE = '10.77.0.11'
+const RED = rt('64512:10')
+const BLUE = rt('64512:20')
+const MAC = '02:00:00:00:01:01'
+const NLRI = macRoute(HERE, MAC, null)
+const instance = localSource('EVI-1')
+const other = localSource('EVI-2')
+
+let clock: VirtualClock
+let speaker: Speaker
+let imports: Imports<Route>
+/** What the importer was told, in its order: a route that is new, takes the place of another, is told again, or goes. */
+let told: string[]
+
+const show = ({ nlri, family, set }: Route) =>
+  `${nlriCodec(family)!.format(nlri)} ${set.attributes.localPref}`
+const shown = (localPref: number) => `${nlriCodec(EVPN)!.format(NLRI)} ${localPref}`
+const here = () => [...imports.routes()].map(show)
+
+beforeEach(() => {
+  clock = new VirtualClock()
+  speaker = speakerAt(HERE, [], clock, new VirtualNetwork(clock))
+  told = []
+  imports = new Imports(speaker, instance, {
+    accepts: (route): route is Route => route.family === EVPN,
+    learn: (route, before) =>
+      told.push(`${before === route ? '=' : before === undefined ? '+' : '*'} ${show(route)}`),
+    unlearn: (route) => told.push(`- ${show(route)}`),
+  })
+})
+
+function announce(source: Source, localPref: number, ...targets: (typeof RED)[]): void {
+  speaker.originate(source, EVPN, NLRI, { extendedCommunities: targets, localPref })
+  clock.advance(0)
+}
+
+test('routes come and go with their targets, and with the targets that are imported', () => {
+  imports.set(new Set([RED]))
+  announce(other, 100, BLUE)
+  expect(told.splice(0)).toEqual([])
+  announce(other, 100, RED)
+  expect(here()).toEqual([shown(100)])
+  announce(other, 200, RED, BLUE)
+  imports.set(new Set([BLUE]))
+  clock.advance(0)
+  expect(here()).toEqual([shown(200)])
+  imports.set(new Set())
+  expect(here()).toEqual([])
+  expect(told).toEqual([`+ ${shown(100)}`, `* ${shown(200)}`, `= ${shown(200)}`, `- ${shown(200)}`])
+})
+
+test('routes of families without use are not imported', () => {
+  imports.set(new Set([RED]))
+  const nlri = { rd: ipv4Rd(ip(HERE), 1), label: 1601, ip: ip('192.168.1.1'), length: 32 }
+  speaker.originate(other, VPNV4, nlri, { extendedCommunities: [RED] })
+  clock.advance(0)
+  expect([here(), told]).toEqual([[], []])
+})
+
+test("a route gives way to the instance's own of the same key, and comes back after it", () => {
+  imports.set(new Set([RED]))
+  announce(other, 100, RED)
+  announce(instance, 200, RED)
+  expect(here()).toEqual([])
+  speaker.withdraw(instance, EVPN, NLRI)
+  clock.advance(0)
+  expect(here()).toEqual([shown(100)])
+  expect(told).toEqual([`+ ${shown(100)}`, `- ${shown(100)}`, `+ ${shown(100)}`])
+})
