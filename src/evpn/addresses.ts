@@ -2,7 +2,6 @@ import type { Route } from '../bgp/rib/route.ts'
 import type { Dataplane } from '../dataplane/model.ts'
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
-import { ensure } from '../values/map.ts'
 import type { Endpoint } from './endpoint.ts'
 import { type Gateway, type Place, projectGatewayIp, projectIp, projectMac } from './project.ts'
 import type { LocalFacts, MacRoute } from './select.ts'
@@ -67,8 +66,8 @@ export class Addresses {
   learn(route: MacRoute, before: Route | undefined): void {
     const { nlri } = route
     if (before !== undefined) this.drop(nlri, before)
-    ensure(this.byMac, nlri.mac, () => []).push(route)
-    if (nlri.ip !== null) ensure(this.byIp, nlri.ip, () => []).push(route)
+    put(this.byMac, nlri.mac, route)
+    if (nlri.ip !== null) put(this.byIp, nlri.ip, route)
     this.refresh(nlri)
   }
 
@@ -129,4 +128,10 @@ function without<K>(index: Map<K, MacRoute[]>, key: K, route: Route): void {
   const routes = index.get(key)?.filter((other) => other !== route) ?? []
   if (routes.length === 0) index.delete(key)
   else index.set(key, routes)
+}
+
+/** Most lists are of one, and an array that grows has room for 17. */
+function put<K>(index: Map<K, MacRoute[]>, key: K, route: MacRoute): void {
+  const routes = index.get(key)
+  index.set(key, routes === undefined ? [route] : [...routes, route])
 }

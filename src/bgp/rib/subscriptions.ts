@@ -10,6 +10,8 @@ export interface Subscriber {
   routeGone(route: Route): void
 }
 
+const NONE: ReadonlySet<Subscriber> = new Set()
+
 /** Who is told of which best routes by route target, and those routes. */
 export class Subscriptions implements BestListener {
   private readonly rib: Rib
@@ -37,23 +39,12 @@ export class Subscriptions implements BestListener {
   }
 
   bestChanged(previous: Route | null, current: Route | null): void {
-    const told = new Set<Subscriber>()
+    const gone = previous === null ? NONE : this.subscribersOf(previous)
     if (previous !== null) for (const target of previous.set.routeTargets) this.unindex(target, previous)
-    for (const target of current?.set.routeTargets ?? []) {
-      this.index(target, current!)
-      for (const subscriber of this.subscribers.get(target) ?? []) {
-        if (told.has(subscriber)) continue
-        told.add(subscriber)
-        subscriber.routeChanged(current!)
-      }
-    }
-    for (const target of previous?.set.routeTargets ?? []) {
-      for (const subscriber of this.subscribers.get(target) ?? []) {
-        if (told.has(subscriber)) continue
-        told.add(subscriber)
-        subscriber.routeGone(previous!)
-      }
-    }
+    if (current !== null) for (const target of current.set.routeTargets) this.index(target, current)
+    const told = current === null ? NONE : this.subscribersOf(current)
+    for (const subscriber of told) subscriber.routeChanged(current!)
+    for (const subscriber of gone) if (!told.has(subscriber)) subscriber.routeGone(previous!)
   }
 
   /** Tells of a best route that is what it was, but may count for more now. */
@@ -70,6 +61,16 @@ export class Subscriptions implements BestListener {
   /** Whether a best route that was told carries the target. */
   hasRoutesWith(target: RouteTarget): boolean {
     return this.byTarget.has(target)
+  }
+
+  /** Who is told of a route, each once. */
+  private subscribersOf({ set: { routeTargets } }: Route): ReadonlySet<Subscriber> {
+    let all: ReadonlySet<Subscriber> = NONE
+    for (const target of routeTargets) {
+      const some = this.subscribers.get(target)
+      if (some !== undefined) all = all === NONE ? some : new Set([...all, ...some])
+    }
+    return all
   }
 
   private replay(subscriber: Subscriber, target: RouteTarget): void {
