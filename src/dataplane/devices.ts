@@ -104,6 +104,8 @@ export class Devices {
 
   /** Takes away what is left to take away of some devices; to be called when all entries are dealt with. */
   takeAway(): void {
+    // an interface that has left its VRF is not asked for what it had there
+    for (const device of this.leavers) if (this.isUnplaced(device)) return
     for (const device of this.nextLeavers()) {
       this.leavers.delete(device)
       // what is not there holds nothing to remove
