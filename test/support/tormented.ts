@@ -1,0 +1,107 @@
+import { NoAnswer, request } from '../../src/client.ts'
+import { type Daemon, type Settings, startChanter } from '../../src/lab/chanter.ts'
+import type { Lab } from '../../src/lab/lab.ts'
+import type { Host } from '../../src/lab/network.ts'
+import { Random } from '../sim/random.ts'
+
+/** What differs from one kind of network to the other. */
+export interface Torment {
+  readonly lab: Lab
+  readonly host: Host
+  readonly seed: number
+  /** Ports are `tap1` to `tap` and this number. */
+  readonly ports: number
+  /** The networks that a port may be in. */
+  readonly networks: readonly string[]
+  readonly settings: Settings
+  /** The daemon lives at most so long under load, in milliseconds. */
+  readonly longest: number
+  /** What attach and detach say of a port in a network, one request behind the other. */
+  requests(port: number, network: string): readonly Readonly<Record<string, unknown>>[]
+  /** Waits until the kernel, and what the daemon tells, hold what the agent wants and nothing else. */
+  expectTruth(wanted: ReadonlyMap<number, string | null>, daemon: Daemon, when: string): Promise<void>
+}
+
+/** A machine whose daemon is killed again and again while its agent goes on asking. */
+export class Tormented {
+  private readonly torment: Torment
+  private readonly random: Random
+  private daemon: Daemon | null = null
+  /** What the agent wants of each port: the network it is in, or null. */
+  private readonly wanted = new Map<number, string | null>()
+  private readonly history: string[] = []
+
+  constructor(torment: Torment) {
+    this.torment = torment
+    this.random = new Random(torment.seed)
+  }
+
+  async endure(kills: number): Promise<void> {
+    const { seed, longest } = this.torment
+    await this.start()
+    for (let kill = 1; kill <= kills; kill++) {
+      const dying = this.daemon!
+      const load = this.load(dying)
+      const pause = this.random.between(0, longest)
+      await new Promise((resolve) => setTimeout(resolve, pause))
+      await dying.process.stop('SIGKILL')
+      await load
+      this.history.push(`killed after ${pause} ms`)
+      await this.start()
+      await this.sayAgain()
+      await this.truth(`kill ${kill} (SEED=${seed}): ${this.history.slice(-30).join(', ')}`)
+    }
+    for (const [port, network] of this.wanted) {
+      this.wanted.set(port, null)
+      if (network !== null) await this.ask(this.daemon!, port, network, null)
+    }
+    await this.truth('all is detached')
+    await this.daemon!.process.stop('SIGTERM')
+  }
+
+  private async start(): Promise<void> {
+    const { lab, host, settings } = this.torment
+    this.daemon = await startChanter(lab, host, settings)
+  }
+
+  private truth(when: string): Promise<void> {
+    return this.torment.expectTruth(this.wanted, this.daemon!, `${this.torment.host.name} after ${when}`)
+  }
+
+  /** Attaches and detaches until the daemon no longer answers. */
+  private async load(daemon: Daemon): Promise<void> {
+    for (;;) {
+      const port = this.random.between(1, this.torment.ports)
+      const now = this.wanted.get(port) ?? null
+      const next = now === null ? this.random.pick(this.torment.networks) : null
+      this.history.push(`${port} to ${next ?? 'nowhere'}`)
+      this.wanted.set(port, next)
+      if (!(await this.ask(daemon, port, now, next))) return
+    }
+  }
+
+  /** The agent asks again for what it was not told of. */
+  private async sayAgain(): Promise<void> {
+    for (const [port, network] of this.wanted) {
+      for (const other of this.torment.networks)
+        if (other !== network) await this.ask(this.daemon!, port, other, null)
+      if (network !== null && !(await this.ask(this.daemon!, port, null, network)))
+        throw new Error('the daemon does not answer')
+    }
+  }
+
+  /** False when the daemon did not answer. */
+  private async ask({ api }: Daemon, port: number, from: string | null, to: string | null): Promise<boolean> {
+    const path = to === null ? '/detach_localport' : '/attach_localport'
+    try {
+      for (const body of this.torment.requests(port, to ?? from ?? '')) {
+        const { status, body: answer } = await request(api, path, body)
+        if (to !== null && status !== 200) throw new Error(`attach: ${status} ${answer}`)
+      }
+      return true
+    } catch (error) {
+      if (error instanceof NoAnswer) return false
+      throw error
+    }
+  }
+}
