@@ -3,7 +3,7 @@ import type { Ip } from '../values/address.ts'
 import type { Driver } from './driver.ts'
 import type { NextHop } from './model.ts'
 
-/** How often ways are asked for without a hint, since not all that changes them is told of: rules and nexthop objects, for example. */
+/** How often ways are asked for without a hint, since not all that changes them is told of: routes that went with an address, for example. */
 const POLL_MS = 1000
 /** After hints, it rests for so many times as long as asking took: where the main table never comes to rest, that is a tenth of a CPU. */
 const REST = 9
@@ -19,6 +19,7 @@ export class Underlay {
   private readonly followed = new Map<Ip, { way: NextHop | null; readonly changed: Changed }>()
   private polling = false
   private hinted = false
+  /** How long it took to ask for all the last time, or takes so far. */
   private tookMs = 0
 
   constructor(clock: Clock, driver: Driver) {
@@ -47,8 +48,7 @@ export class Underlay {
     this.hinted = true
     this.clock.after(REST * this.tookMs, () => {
       this.hinted = false
-      this.tookMs = 0
-      this.askAll()
+      this.askAll(() => {})
     })
   }
 
@@ -57,11 +57,16 @@ export class Underlay {
     if (this.polling) this.clock.after(POLL_MS, () => this.askAll(() => this.pollLater()))
   }
 
-  private askAll(done = () => {}, ips = [...this.followed.keys()]): void {
+  private askAll(done: () => void): void {
+    this.tookMs = 0
+    this.askSome([...this.followed.keys()], done)
+  }
+
+  private askSome(ips: Ip[], done: () => void): void {
     const start = this.clock.now()
     for (const ip of ips.splice(0, AT_A_TIME)) this.ask(ip)
     this.tookMs += this.clock.now() - start
-    if (ips.length > 0) this.clock.soon(() => this.askAll(done, ips))
+    if (ips.length > 0) this.clock.soon(() => this.askSome(ips, done))
     else done()
   }
 

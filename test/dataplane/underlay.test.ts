@@ -1,0 +1,57 @@
+import { expect, test, vi } from 'vitest'
+import type { Clock } from '../../src/clock.ts'
+import { MemoryDriver } from '../../src/dataplane/memory.ts'
+import type { NextHop } from '../../src/dataplane/model.ts'
+import { Underlay } from '../../src/dataplane/underlay.ts'
+import type { Ip } from '../../src/values/address.ts'
+import { ip } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+
+const REMOTE = ip('10.77.0.13')
+const COST_MS = 5
+const way: NextHop = { device: 'core0', via: ip('10.77.0.254'), labels: [] }
+
+/** An underlay on a kernel that takes its time to answer. */
+function slowUnderlay() {
+  const virtual = new VirtualClock()
+  let spent = 0
+  const clock: Clock = {
+    now: () => virtual.now() + spent,
+    epoch: () => virtual.epoch(),
+    after: (ms, task) => virtual.after(ms, task),
+    soon: (task) => virtual.soon(task),
+  }
+  class SlowDriver extends MemoryDriver {
+    asked = 0
+    override wayTo(remote: Ip): NextHop | null {
+      this.asked++
+      spent += COST_MS
+      return super.wayTo(remote)
+    }
+  }
+  const driver = new SlowDriver(clock)
+  return { virtual, driver, underlay: new Underlay(clock, driver) }
+}
+
+test('a hint is followed soon, however often was asked before', () => {
+  const { virtual, driver, underlay } = slowUnderlay()
+  const changed = vi.fn()
+  expect(underlay.follow(REMOTE, changed)).toBeNull()
+  virtual.advance(600_010)
+  driver.kernel.setWay(REMOTE, way)
+  underlay.hint()
+  virtual.advance(100)
+  expect(changed.mock.calls).toEqual([[way]])
+})
+
+test('hints without end take a tenth of the time', () => {
+  const { virtual, driver, underlay } = slowUnderlay()
+  underlay.follow(REMOTE, () => {})
+  driver.asked = 0
+  for (let i = 0; i < 10_000; i++) {
+    underlay.hint()
+    virtual.advance(1)
+  }
+  expect(driver.asked * COST_MS).toBeGreaterThan(500)
+  expect(driver.asked * COST_MS).toBeLessThan(1500)
+})
