@@ -30,6 +30,9 @@ export interface MemoryDriverOptions {
   readonly pretend?: (name: string) => boolean
 }
 
+/** Of these Linux is asked only where they matter, on the ports of VRFs. */
+const OF_PORTS: ReadonlySet<string> = new Set(['address', 'fixed-neighbour', 'proxy-neighbour'])
+
 /** A kernel in memory: for tests, simulations, and the `dummy` dataplane driver of the configuration. */
 export class MemoryDriver implements Driver {
   readonly kernel: MemoryKernel
@@ -172,12 +175,13 @@ export class MemoryDriver implements Driver {
     if (link === undefined) return
     const bridge = link.master === null ? undefined : this.kernel.links.get(link.master)
     const bridged = [...(bridge?.bridged.values() ?? [])].filter(({ entry }) => entry.device === device)
+    const isRouted = this.isRouted(link)
     const rest: Sighting[] = [
       ...link.remote.values(),
       ...link.floods.values(),
       ...link.neighbours.values(),
       ...this.kernel.ip.of(device, link.table),
-    ]
+    ].filter(({ entry }) => isRouted || !OF_PORTS.has(entry.kind))
     const sightings = [...bridged, ...rest]
     for (let i = 0; i < sightings.length; i += CHUNK) yield sightings.slice(i, i + CHUNK)
   }
@@ -271,6 +275,10 @@ export class MemoryDriver implements Driver {
     if (this.kernel.links.get(device)?.master !== bridge) return
     if (given && master !== undefined && !isOurs(master)) return
     this.kernel.enslave(device, null)
+  }
+
+  private isRouted({ master, table }: Link): boolean {
+    return table !== null || (master !== null && (this.kernel.links.get(master)?.table ?? null) !== null)
   }
 
   private tell(notice: (observer: Observer) => void): void {

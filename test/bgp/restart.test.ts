@@ -14,6 +14,15 @@ import { Collector, ip, macRoute, peerConfig, rt, speakerAt } from '../support/s
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 
+/** What a daemon says that has not restarted and waits for nobody. */
+const FRESH_START = {
+  timeSeconds: 120,
+  families: [EVPN],
+  isRestart: false,
+  holdsEndOfRib: false,
+  followsOthers: false,
+}
+
 const A = '10.77.0.11'
 const B = '10.77.0.12'
 const RED = rt('64512:10')
@@ -312,13 +321,7 @@ describe('our own restart (RFC 4724 §4.1)', () => {
     ['says goodbye to one that keeps our routes all the same (RFC 8538)', true, '6/2'],
   ])('%s', (_, notification, farewell) => {
     const local = speakerAt('10.77.0.13', [peerConfig(B, { passive: true })], clock, network, {
-      restart: {
-        timeSeconds: 120,
-        families: [EVPN],
-        isRestart: false,
-        holdsEndOfRib: false,
-        followsOthers: false,
-      },
+      restart: FRESH_START,
     })
     const capabilities = { ...openOf().capabilities, gracefulRestart: restart({ notification }) }
     const peer = RawPeer.connect(network.transport, ip(B), ip('10.77.0.13'), 179).behave({ capabilities })
@@ -331,13 +334,7 @@ describe('our own restart (RFC 4724 §4.1)', () => {
 
   test('a session that comes again finds the forwarding of the last one', () => {
     speakerAt('10.77.0.13', [peerConfig(B, { passive: true })], clock, network, {
-      restart: {
-        timeSeconds: 120,
-        families: [EVPN],
-        isRestart: false,
-        holdsEndOfRib: false,
-        followsOthers: false,
-      },
+      restart: FRESH_START,
     })
     const kept = [1, 2].map(() => {
       const peer = RawPeer.connect(network.transport, ip(B), ip('10.77.0.13'), 179).behave()
