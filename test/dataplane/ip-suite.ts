@@ -403,6 +403,17 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         expect(lacking(staying)).toEqual([])
       })
 
+      test('what somebody else has in the place of what was on its way stays', async () => {
+        const label = e.label(101, 'tap2')
+        await wantInPlace(label)
+        dataplane = lab.restart()
+        lab.overwrite(label)
+        dataplane.want(label)
+        dataplane.unwant(label)
+        await lab.wait(dataplane.gone([label]))
+        expect(lab.driver.isLabelTaken(101)).toBe(true)
+      })
+
       test('a VRF with another table, a tunnel with another end are made anew', async () => {
         await wantInPlace(...devices)
         const index = lab.indexOf('gre-2')
