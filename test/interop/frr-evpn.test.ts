@@ -11,7 +11,7 @@ import { parseMac } from '../../src/values/mac.ts'
 import { askedFor, capturing } from '../support/capture.ts'
 import { Frr } from '../support/frr.ts'
 import { attach, attachmentOf, detach, forwards, ping, remoteEntries, session } from '../support/interop.ts'
-import { addPlace, type Place, resume } from '../support/mover.ts'
+import { addPlace, type Place, pause, resume } from '../support/mover.ts'
 
 const FRR = '10.77.0.12'
 const ONE = '10.77.0.11'
@@ -207,6 +207,7 @@ describe('a VM moves', () => {
       },
       20,
     )
+    await pause(lab, onFrr)
     await attach(one, onOne.vm)
     await isTold(MOVER, [`${ONE} ${MOVER_IP} mobility:1`])
     await frrHas(MOVER, { type: 'remote', remoteVtep: ONE, remoteSequence: 1 })
@@ -234,6 +235,7 @@ describe('a VM moves', () => {
   })
 
   test('to chanter once more, and back after it was detached', async () => {
+    await pause(lab, onFrr)
     await attach(one, onOne.vm)
     await isTold(MOVER, [`${ONE} ${MOVER_IP} mobility:3`])
     await resume(lab, onFrr, onOne)

@@ -25,11 +25,18 @@ export async function addPlace(vm: Vm, node: Host): Promise<readonly [Place, Pla
   ]
 }
 
+/**
+ * The VM says nothing until it runs on: whoever still has it in its table may ask at any time whether
+ * it is there, and its answer would tell its old node that it has not left.
+ */
+export const pause = (lab: Lab, { vm, device }: Place) =>
+  lab.exec(vm.namespace, 'ip', 'link', 'set', device, 'arp', 'off')
+
 /** The VM is in one place no longer, and runs on in the other. */
 export async function resume(lab: Lab, { vm, device: from }: Place, { device: to }: Place): Promise<void> {
   const { namespace, address } = vm
   const script = [
-    `link set ${from} down`,
+    `link set ${from} down arp on`,
     `addr flush dev ${from}`,
     `link set ${to} up`,
     `addr add ${address} dev ${to}`,
