@@ -1,22 +1,23 @@
 # docker build -t chanter .
 # docker run --network host --cap-add NET_ADMIN -v /etc/bagpipe-bgp:/etc/bagpipe-bgp:ro \
 #            -v /var/lib/chanter:/var/lib/chanter chanter
-FROM node:24-bookworm-slim AS packages
+FROM node:24-bookworm-slim AS build
 WORKDIR /opt/chanter
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --ignore-scripts
-
-FROM packages AS build
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json ./
+COPY scripts/build.ts scripts/
 COPY src src
 RUN npm run build
 
 FROM node:24-bookworm-slim
 WORKDIR /opt/chanter
-COPY bin bin
-COPY --from=packages /opt/chanter ./
+# the one package that is not in the bundle
+COPY --from=build /opt/chanter/node_modules/koffi node_modules/koffi
+COPY --from=build /opt/chanter/node_modules/@koromix node_modules/@koromix
 COPY --from=build /opt/chanter/dist dist
+COPY package.json ./
+COPY bin bin
 RUN ln -s /opt/chanter/bin/chanter /opt/chanter/bin/bagpipe-bgp /opt/chanter/bin/bagpipe-bgp-cleanup /usr/local/bin/
 ENTRYPOINT ["chanter"]
 CMD ["daemon"]

@@ -30,8 +30,8 @@ sim: setup ## Whole networks on virtual time with faults (SEEDS=200, or SEED=n t
 fuzz: setup ## Hostile input for TIME=60 seconds (SEED=n to replay, TARGET=name for one, KEEP=1 to keep what reaches new code)
 	@tsx scripts/fuzz.ts --seconds $(or $(TIME),60) $(if $(SEED),--seed $(SEED)) $(if $(TARGET),--target $(TARGET)) $(if $(KEEP),--keep)
 
-build: setup ## Compile src/ into dist/
-	@tsc -p tsconfig.build.json
+build: setup ## Bundle src/ into dist/
+	@tsx scripts/build.ts
 
 check: setup ## Types and lint
 	@tsc && biome check --error-on-warnings .

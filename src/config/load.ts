@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { isIpv4 } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
 import { type Config, type Peers, toConfig } from './config.ts'

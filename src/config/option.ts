@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { Refusal, type Type, text } from './types.ts'
 
 /** What people read about an option. */

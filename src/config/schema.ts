@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { API_HOST, API_PORT } from './api-address.ts'
 import { type Options, option, optionsOfSection, required, unused, unusedGroup } from './option.ts'
 import {

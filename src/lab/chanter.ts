@@ -3,12 +3,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { request, type Server } from '../client.ts'
 import { API_PORT } from '../config/api-address.ts'
+import { HOME } from '../home.ts'
 import type { Lab } from './lab.ts'
 import type { Host } from './network.ts'
 import type { LabProcess } from './process.ts'
 
 /** The command that an operator types. */
-export const CHANTER = fileURLToPath(new URL('../../bin/chanter', import.meta.url))
+export const CHANTER = fileURLToPath(new URL('bin/chanter', HOME))
 
 /** Node takes long to start where many start at once, or in a guest. */
 const START_SECONDS = 60

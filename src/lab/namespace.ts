@@ -1,11 +1,8 @@
 import { closeSync, existsSync, openSync } from 'node:fs'
-import { getSystemErrorName } from 'node:util'
-import koffi from 'koffi'
+import { checked, setns } from '../linux/libc.ts'
 import { runSync } from './command.ts'
 
 const CLONE_NEWNET = 0x40000000
-
-const setns = koffi.load('libc.so.6').func('int setns(int fd, int type)')
 
 /**
  * Moves this process's main thread into a named network namespace: sockets that it opens and children that it starts
@@ -36,5 +33,5 @@ function pathOf(name: string): string {
 }
 
 function enter(fd: number): void {
-  if (setns(fd, CLONE_NEWNET) !== 0) throw new Error(`setns: ${getSystemErrorName(-koffi.errno())}`)
+  checked(setns(fd, CLONE_NEWNET), 'setns')
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { parseRouteTarget, type RouteTarget } from '../bgp/values/extended-community.ts'
 import { LAST_VNI } from '../bgp/values/label.ts'
 import { parseInterfaceAddress } from '../values/address.ts'

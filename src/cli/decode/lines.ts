@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { CliError } from '../command.ts'
 import { type Decoded, note } from './decoded.ts'
 import { contextOf, type Facts } from './facts.ts'
