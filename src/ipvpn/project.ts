@@ -38,19 +38,10 @@ export function projectVrf({ device, table }: Place, alias: string): (Vrf | Unre
   return [{ kind: 'vrf', device, alias, table }, ...nothing]
 }
 
-/**
- * What a local endpoint needs beside its route and its plug. `delivery` is where packets with its label go. What comes from a port that
- * may not send ends in `deadEnd`: outside any VRF it would go by the main table.
- */
-export function projectEndpoint(
-  place: Place,
-  deadEnd: Place,
-  endpoint: Endpoint,
-  delivery: Hop | null,
-): EndpointEntry[] {
-  const { port: device, plug, direction, label, mac } = endpoint
-  const vrf = (direction === 'to-port' && plug === null ? deadEnd : place).device
-  const entries: EndpointEntry[] = [{ kind: 'vrf-port', device, vrf }]
+/** What a local endpoint needs beside its route and its plug. What comes from its port goes to `place`, packets with its label to `delivery`. */
+export function projectEndpoint(place: Place, endpoint: Endpoint, delivery: Hop | null): EndpointEntry[] {
+  const { port: device, direction, label, mac } = endpoint
+  const entries: EndpointEntry[] = [{ kind: 'vrf-port', device, vrf: place.device }]
   if (!isAddressed(endpoint)) return entries
   entries.push(...projectGateway(endpoint), { kind: 'fixed-neighbour', device, ip: endpoint.ip, mac })
   if (direction !== 'from-port' && delivery !== null)

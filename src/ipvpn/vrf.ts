@@ -84,9 +84,8 @@ export class Vrf implements Importer<VpnRoute> {
   /** Entries that an endpoint needs beside the VRF's, but for its route, which `routeEntries` has. */
   endpointEntries(endpoint: Endpoint): EndpointEntry[] {
     const { port, plug } = endpoint
-    const { deadEnd } = this.core
     const cable = plug === null ? [] : projectPlug(this.config, port, plug)
-    return [...cable, ...projectEndpoint(this.config, deadEnd, endpoint, this.delivery(endpoint))]
+    return [...cable, ...projectEndpoint(this.ingress(endpoint), endpoint, this.delivery(endpoint))]
   }
 
   /** What the VRF is in the bridge of an EVPN instance; null where it is not plugged into it. */
@@ -188,6 +187,16 @@ export class Vrf implements Importer<VpnRoute> {
   /** What is wanted of a prefix; null when there is no way to it. */
   wantedFor(prefix: Prefix): WantedRoute | null {
     return this.prefixes.wantedFor(prefix)
+  }
+
+  /** Where what comes from a port goes: where nobody behind it may send, to a dead end, for outside any VRF it would go by the main table. */
+  private ingress(endpoint: Endpoint): Place {
+    const key = endpointKey(endpoint)
+    const others = [...this.endpoints].filter(([other, { port }]) => other !== key && port === endpoint.port)
+    const isSilent = [endpoint, ...others.map(([, other]) => other)].every(
+      ({ direction }) => direction === 'to-port',
+    )
+    return isSilent ? this.core.deadEnd : this.config
   }
 
   /** Where packets with an endpoint's label go: to the first address of its MAC, or where its whole subnet is meant, as the VRF decides. */

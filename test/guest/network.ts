@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
 import { enterNamespace } from '../../src/lab/namespace.ts'
 import { run } from '../kernel/namespace.ts'
@@ -35,6 +35,15 @@ export function runIn(namespace: string, command: string): string {
 
 export function setSysctl(namespace: string, name: string, value: number): void {
   inside(namespace, () => writeFileSync(`/proc/sys/${name}`, `${value}`))
+}
+
+/** Echo requests of both families that a namespace was sent. */
+export function echoesIn(namespace: string): number {
+  return inside(namespace, () => {
+    const [, ipv4 = ''] = /^Icmp: (\d.*)$/m.exec(readFileSync('/proc/thread-self/net/snmp', 'utf8')) ?? []
+    const [, ipv6] = /^Icmp6InEchos\s+(\d+)$/m.exec(readFileSync('/proc/thread-self/net/snmp6', 'utf8')) ?? []
+    return Number(ipv4.split(' ')[8]) + Number(ipv6) // InEchos
+  })
 }
 
 const statistics = z.array(z.object({ mpls_stats: z.object({ rx: z.object({ packets: z.number() }) }) }))

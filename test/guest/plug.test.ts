@@ -4,7 +4,7 @@ import { request } from '../../src/client.ts'
 import { type Daemon, startChanter } from '../../src/lab/chanter.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import type { Host } from '../../src/lab/network.ts'
-import { addCable, ip, runIn } from './network.ts'
+import { addCable, echoesIn, ip, runIn } from './network.ts'
 
 /** VM 1 and VM 2 are in one EVPN instance, which is plugged into a VRF on each of their edges; VM 3 is in another VRF. */
 const VMS = [1, 2, 3] as const
@@ -81,15 +81,15 @@ function parameters(vm: Vm, kind: Kind): Record<string, unknown> {
   }
 }
 
-async function change(what: 'attach' | 'detach', vm: Vm, kind: Kind): Promise<void> {
+async function change(what: 'attach' | 'detach', vm: Vm, kind: Kind, more = {}): Promise<void> {
   const daemon = daemons[vm === 1 ? 0 : 1]!
   for (const address of subnet(vm)) {
-    const body = { ...parameters(vm, kind), ...address }
+    const body = { ...parameters(vm, kind), ...address, ...more }
     expect(await request(daemon.api, `/${what}_localport`, body)).toMatchObject({ status: 200, body: 'null' })
   }
 }
 
-const attach = (vm: Vm, kind: Kind) => change('attach', vm, kind)
+const attach = (vm: Vm, kind: Kind, more = {}) => change('attach', vm, kind, more)
 const detach = (vm: Vm, kind: Kind) => change('detach', vm, kind)
 
 /** `ttl` 1: by no router. */
@@ -156,6 +156,29 @@ test('either may go first and come back', async () => {
   await detach(1, 'plug')
   await reaches(1, 2, 1)
   expect(links().filter((name) => /vrf|e2vrf/.test(name))).toEqual([])
+  await attach(1, 'plug')
+  await reaches(1, 3)
+})
+
+test('one that only receives is reached, and what it sends to a gateway that it knows of gets nowhere', async () => {
+  const gateways = ['192.168.10.254', '2001:db8:0::ffff'] as const
+  const [mac] = gateways.map((address) => neighbour(1, address))
+  await attach(1, 'plug', { direction: 'to-port' })
+  ip(home(1), ...gateways.map((address) => `neigh replace ${address} lladdr ${mac} dev eth0`))
+  const isAnswered = (from: Vm, to: Vm) =>
+    Promise.any(
+      addressesOf(to).map((address) => lab.exec(home(from), 'ping', '-c', '1', '-W', '0.3', address)),
+    ).then(
+      () => true,
+      () => false,
+    )
+  const [got, sent] = [echoesIn(home(1)), echoesIn(home(3))]
+  expect(await isAnswered(3, 1)).toBe(false)
+  expect(await isAnswered(1, 3)).toBe(false)
+  expect([echoesIn(home(1)) - got, echoesIn(home(3)) - sent]).toEqual([2, 0])
+  await reaches(1, 2, 1)
+
+  ip(home(1), ...gateways.map((address) => `neigh del ${address} dev eth0`))
   await attach(1, 'plug')
   await reaches(1, 3)
 })

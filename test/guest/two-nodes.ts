@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { expect } from 'vitest'
 import { request } from '../../src/client.ts'
 import { type Daemon, startChanter } from '../../src/lab/chanter.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import type { Host } from '../../src/lab/network.ts'
-import { addCable, inside, ip } from './network.ts'
+import { addCable, echoesIn, ip } from './network.ts'
 
 const AS = 64512
 
@@ -128,12 +127,7 @@ export class TwoNodes {
 
   /** Echo requests of both families that a VM was sent. */
   echoes(n: number): number {
-    return inside(this.vms.get(n)!, () => {
-      const [, ipv4 = ''] = /^Icmp: (\d.*)$/m.exec(readFileSync('/proc/thread-self/net/snmp', 'utf8')) ?? []
-      const [, ipv6] =
-        /^Icmp6InEchos\s+(\d+)$/m.exec(readFileSync('/proc/thread-self/net/snmp6', 'utf8')) ?? []
-      return Number(ipv4.split(' ')[8]) + Number(ipv6) // InEchos
-    })
+    return echoesIn(this.vms.get(n)!)
   }
 
   close(): void {

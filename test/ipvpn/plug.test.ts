@@ -237,9 +237,27 @@ describe('an EVPN instance plugged into an IP VPN', () => {
   test('has a prefix that the gateway is not in behind the endpoint', async () => {
     await plug(a, '10.5.0.0/16', { advertiseSubnet: true, direction: 'to-port' })
     expect(ofCable(a)).toEqual(
-      all('10.5.0.0/16 in bvrf-2 by vrf2e via 10.5.0.0', 'label 17 by vrf2e via 10.5.0.0', 'vrf2e in bvrf-2'),
+      all('10.5.0.0/16 in bvrf-2 by vrf2e via 10.5.0.0', 'label 17 by vrf2e via 10.5.0.0', 'vrf2e in bvrf-0'),
     )
     expect(ofCable(a).join()).not.toMatch(/254/)
+  })
+
+  test('takes what a cable brings only while somebody behind it may send', async () => {
+    const inVrf = () => ofCable(a).find((text) => text.startsWith('vrf2e in'))
+    const silent = { direction: 'to-port' } as const
+    await bridge(a, second, { ip: parseInterfaceAddress('192.168.10.2/24')! })
+    await plug(a, '192.168.10.1/24', silent)
+    expect(inVrf()).toBe('vrf2e in bvrf-0')
+    await plug(a, '192.168.10.2/24', { ...second, port: { evpn: 'l2' } })
+    expect(inVrf()).toBe('vrf2e in bvrf-2')
+    await plug(a, '192.168.10.1/24', silent)
+    expect(inVrf()).toBe('vrf2e in bvrf-2')
+    await unplug(a, '192.168.10.2', second)
+    expect(inVrf()).toBe('vrf2e in bvrf-0')
+    await plug(a)
+    expect(inVrf()).toBe('vrf2e in bvrf-2')
+    await plug(a, '192.168.10.1/24', silent)
+    expect(inVrf()).toBe('vrf2e in bvrf-0')
   })
 })
 

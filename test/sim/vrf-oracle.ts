@@ -132,7 +132,13 @@ export function dueVpnEntries(node: Node, nodes: readonly Node[]): Set<string> {
       for (const text of [`link ${vrf}`, `nothing 0.0.0.0/0 of ${vrf}`, `nothing ::/0 of ${vrf}`])
         due.add(text)
     for (const text of cableTexts(node, id)) due.add(text)
-    for (const request of requests) for (const text of endpointTexts(node, request, device)) due.add(text)
+    for (const request of requests) {
+      for (const text of endpointTexts(node, request, device)) due.add(text)
+      const port = portOf(node, request)
+      const behind = requests.filter((other) => portOf(node, other) === port)
+      const maySend = behind.some(({ direction }) => direction !== 'to-port')
+      due.add(`port ${port} of ${maySend ? device : DEAD_END}`)
+    }
     for (const [prefix, hops] of waysOf(node, id, requests, said))
       due.add(`route ${prefix} of ${device} by ${[...hops].sort().join(' and ')}`)
   }
@@ -144,7 +150,6 @@ function* endpointTexts(node: Node, request: AttachRequest, device: string): Ite
   const address = formatIp(ip!.ip)
   const port = portOf(node, request)
   const gateway = gatewayOf(request)
-  yield `port ${port} of ${device}`
   if (gateway !== null)
     yield `address ${formatIp(gateway)}/${subnetOf(gateway) === subnetOf(ip!.ip) ? 24 : 32} on ${port}`
   yield `fixed-neighbour ${address} on ${port} is ${formatMac(mac)}`
