@@ -19,9 +19,10 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   config: ['values'],
   log: ['recent-log:types'],
   'recent-log': [],
-  version: [],
+  home: [],
+  version: ['home'],
   client: [],
-  lab: ['client', 'config', 'values', 'version'],
+  lab: ['client', 'config', 'home', 'linux/libc', 'values', 'version'],
   daemon: [
     'rest',
     'vpn',

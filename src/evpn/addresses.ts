@@ -19,8 +19,8 @@ export class Addresses {
   /** How many endpoints have the address. */
   private readonly localMacs = new Map<Mac, number>()
   private readonly localIps = new Map<Ip, number>()
-  private readonly byMac = new Map<Mac, MacRoute[]>()
-  private readonly byIp = new Map<Ip, MacRoute[]>()
+  private readonly byMac = new Map<Mac, Found>()
+  private readonly byIp = new Map<Ip, Found>()
 
   constructor(place: Place, dataplane: Dataplane) {
     this.place = place
@@ -82,7 +82,7 @@ export class Addresses {
   }
 
   routesTo(mac: Mac): readonly MacRoute[] {
-    return this.byMac.get(mac) ?? NONE
+    return all(this.byMac.get(mac))
   }
 
   private drop({ mac, ip }: Address, route: Route): void {
@@ -109,13 +109,25 @@ export class Addresses {
     const entry =
       gateway !== undefined
         ? projectGatewayIp(devices, ip, gateway.mac)
-        : projectIp(devices, ip, this.localIps.has(ip), this.byIp.get(ip) ?? NONE, this.facts)
+        : projectIp(devices, ip, this.localIps.has(ip), all(this.byIp.get(ip)), this.facts)
     if (entry !== null) this.dataplane.want(entry)
     else this.dataplane.unwant({ kind: 'neighbour', device: devices.bridge, ip, mac: 0, router: false })
   }
 }
 
+/** Routes to one address. Most often there is one: a list of it would take as much room again. */
+type Found = MacRoute | readonly MacRoute[]
+
 const NONE: readonly never[] = []
+
+function all(found: Found | undefined): readonly MacRoute[] {
+  if (found === undefined) return NONE
+  return isList(found) ? found : [found]
+}
+
+function isList(found: Found): found is readonly MacRoute[] {
+  return Array.isArray(found)
+}
 
 /** Takes one user away. */
 function release<K>(counts: Map<K, number>, key: K): void {
@@ -124,14 +136,21 @@ function release<K>(counts: Map<K, number>, key: K): void {
   else counts.delete(key)
 }
 
-function without<K>(index: Map<K, MacRoute[]>, key: K, route: Route): void {
-  const routes = index.get(key)?.filter((other) => other !== route) ?? []
-  if (routes.length === 0) index.delete(key)
-  else index.set(key, routes)
+function without<K>(index: Map<K, Found>, key: K, route: Route): void {
+  keep(
+    index,
+    key,
+    all(index.get(key)).filter((other) => other !== route),
+  )
 }
 
-/** Most lists are of one, and an array that grows has room for 17. */
-function put<K>(index: Map<K, MacRoute[]>, key: K, route: MacRoute): void {
-  const routes = index.get(key)
-  index.set(key, routes === undefined ? [route] : [...routes, route])
+function put<K>(index: Map<K, Found>, key: K, route: MacRoute): void {
+  const found = index.get(key)
+  index.set(key, found === undefined ? route : [...all(found), route])
+}
+
+function keep<K>(index: Map<K, Found>, key: K, routes: readonly MacRoute[]): void {
+  const [only] = routes
+  if (only === undefined) index.delete(key)
+  else index.set(key, routes.length === 1 ? only : routes)
 }

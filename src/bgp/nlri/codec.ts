@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../values/json.ts'
 import type { Family } from '../family.ts'
 import type { Reader } from '../wire/reader.ts'
-import type { Writer } from '../wire/writer.ts'
+import { Writer } from '../wire/writer.ts'
 
 /** What the message around an NLRI tells about it. */
 export interface NlriContext {
@@ -13,6 +13,14 @@ export interface NlriContext {
 
 export const REACHABLE: NlriContext = { withdrawn: false, prefixSid: false }
 export const WITHDRAWN: NlriContext = { withdrawn: true, prefixSid: false }
+
+const scratch = new Writer(64)
+
+/** Where a key is written; it is done with when the next one is begun. */
+export function newKey(): Writer {
+  scratch.reset()
+  return scratch
+}
 
 /** The routes of one family as data. Keys follow the RFC, not the bytes: what may change without a withdraw is left out. */
 export interface NlriCodec<N> {

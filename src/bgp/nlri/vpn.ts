@@ -3,8 +3,9 @@ import { Malformed } from '../errors.ts'
 import { type Family, VPNV4, VPNV6 } from '../family.ts'
 import { BOTTOM_OF_STACK, type LabelField, labelOf, WITHDRAWN_LABEL } from '../values/label.ts'
 import { formatRd, RD_LENGTH, type Rd } from '../values/rd.ts'
-import type { NlriCodec } from './codec.ts'
+import { type NlriCodec, newKey } from './codec.ts'
 import { formatPrefix, octetsFor, type Prefix, readPrefix, writePrefix } from './prefix.ts'
+import { readRd } from './rd.ts'
 
 /** A VPN-IPv4 or VPN-IPv6 route with one label (RFC 4364 §4.3.4, RFC 4659 §3.2). */
 export interface VpnPrefix extends Prefix {
@@ -28,7 +29,7 @@ function vpn(family: Family, addressLength: number): NlriCodec<VpnPrefix> {
       const label = r.u24()
       if (!withdrawn && !prefixSid && (label & BOTTOM_OF_STACK) === 0)
         throw new Malformed('more than one label')
-      const rd = r.octets(RD_LENGTH) as Rd
+      const rd = readRd(r)
       return { rd, label, ...readPrefix(r, bits, addressLength) }
     },
     encode(w, nlri) {
@@ -38,7 +39,13 @@ function vpn(family: Family, addressLength: number): NlriCodec<VpnPrefix> {
       writePrefix(w, nlri)
     },
     withdrawal: (nlri) => ({ ...nlri, label: WITHDRAWN_LABEL }),
-    key: ({ rd, ip, length }) => rd + String.fromCharCode(length) + ip,
+    key({ rd, ip, length }) {
+      const w = newKey()
+      w.octets(rd)
+      w.u8(length)
+      w.octets(ip)
+      return w.string()
+    },
     format: (nlri) => `${formatPrefix(nlri)} label ${labelOf(nlri.label)} rd ${formatRd(nlri.rd)}`,
     fields: (nlri) => ({
       rd: formatRd(nlri.rd),

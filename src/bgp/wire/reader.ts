@@ -60,6 +60,17 @@ export class Reader {
     return this.bytes.toString('latin1', start, this.pos)
   }
 
+  /** As `octets`, as many as `known` has; `known` itself where they are the same, so that what many have in common is kept once. */
+  octetsLike<O extends Octets>(known: O): O {
+    const { bytes, pos } = this
+    const { length } = known
+    this.need(length)
+    for (let i = 0; i < length; i++)
+      if (bytes[pos + i] !== known.charCodeAt(i)) return this.octets(length) as O
+    this.pos = pos + length
+    return known
+  }
+
   /** Everything up to the bound, as a string of its own. */
   rest(): Octets {
     return this.octets(this.remaining)

@@ -79,6 +79,11 @@ export class Writer {
     return this.buffer.subarray(0, this.length)
   }
 
+  /** What was written, as octets in one piece: V8 keeps a sum of strings as a tree, which takes several times as much room. */
+  string(): Octets {
+    return this.buffer.toString('latin1', 0, this.length)
+  }
+
   /** A copy of what was written. */
   copy(): Buffer {
     return Buffer.from(this.view())

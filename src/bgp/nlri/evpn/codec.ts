@@ -1,7 +1,7 @@
 import { formatIp, IPV4_LENGTH, IPV6_LENGTH, type Ip } from '../../../values/address.ts'
-import type { Octets } from '../../../values/bytes.ts'
 import type { JsonObject } from '../../../values/json.ts'
 import { Malformed } from '../../errors.ts'
+import { type Esi, ZERO_ESI } from '../../values/esi.ts'
 import type { Reader } from '../../wire/reader.ts'
 import type { Writer } from '../../wire/writer.ts'
 
@@ -14,11 +14,16 @@ export interface EvpnRouteCodec<R> {
   readonly title: string
   decode(reader: Reader): R
   encode(writer: Writer, route: R): void
-  /** What identifies the route (RFC 7432 §7), as octets. */
-  key(route: R): Octets
+  /** Writes what identifies the route (RFC 7432 §7). */
+  key(writer: Writer, route: R): void
   format(route: R): string
   /** The body's parts by name. */
   fields(route: R): JsonObject
+}
+
+/** Reads an ESI; most routes have none. */
+export function readEsi(r: Reader): Esi {
+  return r.octetsLike(ZERO_ESI)
 }
 
 /** Reads an address behind its length in bits. */

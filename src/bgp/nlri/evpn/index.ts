@@ -1,6 +1,6 @@
 import { hex, type Octets } from '../../../values/bytes.ts'
 import { EVPN } from '../../family.ts'
-import type { NlriCodec } from '../codec.ts'
+import { type NlriCodec, newKey } from '../codec.ts'
 import type { EvpnRouteCodec } from './codec.ts'
 import { type AutoDiscoveryRoute, autoDiscovery } from './type1.ts'
 import { type MacIpRoute, macIp } from './type2.ts'
@@ -73,8 +73,15 @@ export const evpn: NlriCodec<EvpnRoute> = {
     w.patch(length, 1)
   },
   key(route) {
-    if (route.type === 0) return String.fromCharCode(route.code) + route.body
-    return String.fromCharCode(route.type) + byType.get(route.type)!.key(route)
+    const w = newKey()
+    if (route.type === 0) {
+      w.u8(route.code)
+      w.octets(route.body)
+    } else {
+      w.u8(route.type)
+      byType.get(route.type)!.key(w, route)
+    }
+    return w.string()
   },
   format(route) {
     if (route.type === 0) return `evpn:type-${route.code}::${hex(route.body)}`

@@ -1,8 +1,8 @@
-import { pack32 } from '../../../values/bytes.ts'
-import { ESI_LENGTH, type Esi, esiField, formatEsi } from '../../values/esi.ts'
+import { type Esi, esiField, formatEsi } from '../../values/esi.ts'
 import { type LabelField, labelFields } from '../../values/label.ts'
-import { formatRd, RD_LENGTH, type Rd } from '../../values/rd.ts'
-import type { EvpnRouteCodec } from './codec.ts'
+import { formatRd, type Rd } from '../../values/rd.ts'
+import { readRd } from '../rd.ts'
+import { type EvpnRouteCodec, readEsi } from './codec.ts'
 
 /** Ethernet auto-discovery route (RFC 7432 §7.1). */
 export interface AutoDiscoveryRoute {
@@ -19,8 +19,8 @@ export const autoDiscovery: EvpnRouteCodec<AutoDiscoveryRoute> = {
   title: 'Ethernet auto-discovery',
   decode: (r) => ({
     type: 1,
-    rd: r.octets(RD_LENGTH) as Rd,
-    esi: r.octets(ESI_LENGTH) as Esi,
+    rd: readRd(r),
+    esi: readEsi(r),
     ethernetTag: r.u32(),
     label: r.u24(),
   }),
@@ -30,7 +30,11 @@ export const autoDiscovery: EvpnRouteCodec<AutoDiscoveryRoute> = {
     w.u32(ethernetTag)
     w.u24(label)
   },
-  key: ({ rd, esi, ethernetTag }) => rd + esi + pack32(ethernetTag),
+  key(w, { rd, esi, ethernetTag }) {
+    w.octets(rd)
+    w.octets(esi)
+    w.u32(ethernetTag)
+  },
   format: ({ rd, esi, ethernetTag, label }) =>
     `${formatRd(rd)}:${formatEsi(esi)}:${ethernetTag}: label ${label >>> 4} (${label})`,
   fields: ({ rd, esi, ethernetTag, label }) => ({

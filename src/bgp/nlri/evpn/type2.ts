@@ -1,11 +1,11 @@
 import { formatIp, type Ip } from '../../../values/address.ts'
-import { pack16, pack32 } from '../../../values/bytes.ts'
 import { formatMac, type Mac } from '../../../values/mac.ts'
 import { Malformed } from '../../errors.ts'
-import { ESI_LENGTH, type Esi, esiField, formatEsi } from '../../values/esi.ts'
+import { type Esi, esiField, formatEsi } from '../../values/esi.ts'
 import { type LabelField, labelFields, labelOf } from '../../values/label.ts'
-import { formatRd, RD_LENGTH, type Rd } from '../../values/rd.ts'
-import { type EvpnRouteCodec, formatOptionalIp, readOptionalIp, writeIp } from './codec.ts'
+import { formatRd, type Rd } from '../../values/rd.ts'
+import { readRd } from '../rd.ts'
+import { type EvpnRouteCodec, formatOptionalIp, readEsi, readOptionalIp, writeIp } from './codec.ts'
 
 /** MAC/IP advertisement route (RFC 7432 §7.2). `label2` is the VRF's, with symmetric IRB (RFC 9135 §6.1). */
 export interface MacIpRoute {
@@ -27,8 +27,8 @@ export const macIp: EvpnRouteCodec<MacIpRoute> = {
   name: 'macadv',
   title: 'MAC/IP advertisement',
   decode(r) {
-    const rd = r.octets(RD_LENGTH) as Rd
-    const esi = r.octets(ESI_LENGTH) as Esi
+    const rd = readRd(r)
+    const esi = readEsi(r)
     const ethernetTag = r.u32()
     const macBits = r.u8()
     if (macBits !== MAC_BITS) throw new Malformed(`MAC address of ${macBits} bits`)
@@ -48,8 +48,12 @@ export const macIp: EvpnRouteCodec<MacIpRoute> = {
     w.u24(label)
     if (label2 !== null) w.u24(label2)
   },
-  key: ({ rd, ethernetTag, mac, ip }) =>
-    rd + pack32(ethernetTag) + pack16(Math.floor(mac / 2 ** 32)) + pack32(mac % 2 ** 32) + (ip ?? ''),
+  key(w, { rd, ethernetTag, mac, ip }) {
+    w.octets(rd)
+    w.u32(ethernetTag)
+    w.u48(mac)
+    if (ip !== null) w.octets(ip)
+  },
   format({ rd, esi, ethernetTag, mac, ip, label, label2 }) {
     const labels = `label ${labelOf(label)} (${label})${label2 === null ? '' : ` label ${labelOf(label2)} (${label2})`}`
     return `${formatRd(rd)}:${formatEsi(esi)}:${ethernetTag}:${formatMac(mac).toUpperCase()}/48:${formatOptionalIp(ip)}: ${labels}`

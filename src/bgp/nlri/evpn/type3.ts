@@ -1,6 +1,6 @@
 import { formatIp, type Ip } from '../../../values/address.ts'
-import { pack32 } from '../../../values/bytes.ts'
-import { formatRd, RD_LENGTH, type Rd } from '../../values/rd.ts'
+import { formatRd, type Rd } from '../../values/rd.ts'
+import { readRd } from '../rd.ts'
 import { type EvpnRouteCodec, readIp, writeIp } from './codec.ts'
 
 /** Inclusive multicast Ethernet tag route (RFC 7432 §7.3). */
@@ -15,13 +15,17 @@ export const inclusiveMulticast: EvpnRouteCodec<InclusiveMulticastRoute> = {
   type: 3,
   name: 'multicast',
   title: 'inclusive multicast',
-  decode: (r) => ({ type: 3, rd: r.octets(RD_LENGTH) as Rd, ethernetTag: r.u32(), originator: readIp(r) }),
+  decode: (r) => ({ type: 3, rd: readRd(r), ethernetTag: r.u32(), originator: readIp(r) }),
   encode(w, { rd, ethernetTag, originator }) {
     w.octets(rd)
     w.u32(ethernetTag)
     writeIp(w, originator)
   },
-  key: ({ rd, ethernetTag, originator }) => rd + pack32(ethernetTag) + originator,
+  key(w, { rd, ethernetTag, originator }) {
+    w.octets(rd)
+    w.u32(ethernetTag)
+    w.octets(originator)
+  },
   format: ({ rd, ethernetTag, originator }) => `${formatRd(rd)}:${ethernetTag}:${formatIp(originator)}`,
   fields: ({ rd, ethernetTag, originator }) => ({
     rd: formatRd(rd),

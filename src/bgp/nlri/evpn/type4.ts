@@ -1,7 +1,8 @@
 import { formatIp, type Ip } from '../../../values/address.ts'
-import { ESI_LENGTH, type Esi, esiField, formatEsi } from '../../values/esi.ts'
-import { formatRd, RD_LENGTH, type Rd } from '../../values/rd.ts'
-import { type EvpnRouteCodec, readIp, writeIp } from './codec.ts'
+import { type Esi, esiField, formatEsi } from '../../values/esi.ts'
+import { formatRd, type Rd } from '../../values/rd.ts'
+import { readRd } from '../rd.ts'
+import { type EvpnRouteCodec, readEsi, readIp, writeIp } from './codec.ts'
 
 /** Ethernet segment route (RFC 7432 §7.4). */
 export interface EthernetSegmentRoute {
@@ -17,8 +18,8 @@ export const ethernetSegment: EvpnRouteCodec<EthernetSegmentRoute> = {
   title: 'Ethernet segment',
   decode: (r) => ({
     type: 4,
-    rd: r.octets(RD_LENGTH) as Rd,
-    esi: r.octets(ESI_LENGTH) as Esi,
+    rd: readRd(r),
+    esi: readEsi(r),
     originator: readIp(r),
   }),
   encode(w, { rd, esi, originator }) {
@@ -26,7 +27,11 @@ export const ethernetSegment: EvpnRouteCodec<EthernetSegmentRoute> = {
     w.octets(esi)
     writeIp(w, originator)
   },
-  key: ({ rd, esi, originator }) => rd + esi + originator,
+  key(w, { rd, esi, originator }) {
+    w.octets(rd)
+    w.octets(esi)
+    w.octets(originator)
+  },
   format: ({ rd, esi, originator }) => `${formatRd(rd)}:${formatEsi(esi)}:${formatIp(originator)}`,
   fields: ({ rd, esi, originator }) => ({
     rd: formatRd(rd),

@@ -1,11 +1,11 @@
 import { formatIp, IPV4_LENGTH, IPV6_LENGTH, type Ip } from '../../../values/address.ts'
-import { pack32 } from '../../../values/bytes.ts'
 import { Malformed } from '../../errors.ts'
 import { ESI_LENGTH, type Esi, esiField, formatEsi, ZERO_ESI } from '../../values/esi.ts'
 import { type LabelField, labelFields, labelOf } from '../../values/label.ts'
 import { formatRd, RD_LENGTH, type Rd } from '../../values/rd.ts'
 import { formatPrefix, maskPrefix, type Prefix } from '../prefix.ts'
-import type { EvpnRouteCodec } from './codec.ts'
+import { readRd } from '../rd.ts'
+import { type EvpnRouteCodec, readEsi } from './codec.ts'
 
 /** IP prefix route (RFC 9136 §3.1). `gateway` is all zeros when there is none. */
 export interface IpPrefixRoute {
@@ -28,8 +28,8 @@ export const ipPrefix: EvpnRouteCodec<IpPrefixRoute> = {
     const addressLength = (r.remaining - FIXED_LENGTH) / 2
     if (addressLength !== IPV4_LENGTH && addressLength !== IPV6_LENGTH)
       throw new Malformed(`body of ${r.remaining} bytes`)
-    const rd = r.octets(RD_LENGTH) as Rd
-    const esi = r.octets(ESI_LENGTH) as Esi
+    const rd = readRd(r)
+    const esi = readEsi(r)
     const ethernetTag = r.u32()
     const length = r.u8()
     if (length > addressLength * 8)
@@ -48,8 +48,12 @@ export const ipPrefix: EvpnRouteCodec<IpPrefixRoute> = {
     w.octets(gateway)
     w.u24(label)
   },
-  key: ({ rd, ethernetTag, prefix }) =>
-    rd + pack32(ethernetTag) + String.fromCharCode(prefix.length) + prefix.ip,
+  key(w, { rd, ethernetTag, prefix }) {
+    w.octets(rd)
+    w.u32(ethernetTag)
+    w.u8(prefix.length)
+    w.octets(prefix.ip)
+  },
   format({ rd, esi, ethernetTag, prefix, gateway, label }) {
     const overlay = isZero(gateway) ? '-' : formatIp(gateway)
     return `${formatRd(rd)}:${formatEsi(esi)}:${ethernetTag}:${formatPrefix(prefix)}:${overlay}: label ${labelOf(label)} (${label})`
