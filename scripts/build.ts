@@ -1,15 +1,16 @@
-import { rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
+const at = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
+
+rmSync(at('dist'), { recursive: true, force: true })
 /**
  * Bundles src/ and the packages that it uses into a few files of dist/. A command starts in half the time that it takes to find and load
  * seven hundred of them, and a package of chanter needs no node_modules but koffi's, which is machine code.
  */
-const at = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
-
-rmSync(at('dist'), { recursive: true, force: true })
-await build({
+const { metafile } = await build({
   entryPoints: [at('src/main.ts')],
   outdir: at('dist'),
   bundle: true,
@@ -21,8 +22,23 @@ await build({
   sourcemap: true,
   sourcesContent: false,
   logLevel: 'warning',
+  metafile: true,
   // what CommonJS packages ask Node for
   banner: {
     js: "import { createRequire as requireOf } from 'node:module'\nconst require = requireOf(import.meta.url)",
   },
 })
+
+/** The folders of the packages that files of the bundle come from. */
+const packages = new Set(
+  Object.keys(metafile.inputs).flatMap((file) => /.*\bnode_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? []),
+)
+// who passes the bundle on passes their licences on
+writeFileSync(at('dist/licenses.txt'), [...packages].sort().map(licenseOf).join('\n'))
+
+function licenseOf(folder: string): string {
+  const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name))
+  const text = file === undefined ? `${license}\n` : readFileSync(join(folder, file), 'utf8')
+  return `${'='.repeat(80)}\n${name} ${version}\n\n${text}`
+}
