@@ -1,8 +1,3 @@
-import { enableCompileCache } from 'node:module'
-
-// Most of a command's time is compiling: what an earlier run compiled is used again.
-enableCompileCache()
-
 try {
   const { runProgram } = await import('./cli/program.ts')
   await runProgram(process.argv.slice(2))
