@@ -192,11 +192,9 @@ export class Vrf implements Importer<VpnRoute> {
   /** Where what comes from a port goes: where nobody behind it may send, to a dead end, for outside any VRF it would go by the main table. */
   private ingress(endpoint: Endpoint): Place {
     const key = endpointKey(endpoint)
-    const others = [...this.endpoints].filter(([other, { port }]) => other !== key && port === endpoint.port)
-    const isSilent = [endpoint, ...others.map(([, other]) => other)].every(
-      ({ direction }) => direction === 'to-port',
-    )
-    return isSilent ? this.core.deadEnd : this.config
+    for (const [other, { port, direction }] of this.endpoints)
+      if (other !== key && port === endpoint.port && direction !== 'to-port') return this.config
+    return endpoint.direction === 'to-port' ? this.core.deadEnd : this.config
   }
 
   /** Where packets with an endpoint's label go: to the first address of its MAC, or where its whole subnet is meant, as the VRF decides. */
