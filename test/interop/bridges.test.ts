@@ -448,9 +448,12 @@ describe('bridges', () => {
     await ipIn(namespace, 'link', 'add', 'vx-theirs', 'up', 'master', BRIDGE, 'type', 'vxlan', ...vxlan)
     await ipIn(namespace, 'link', 'set', right.port, 'master', BRIDGE)
     await post(node(2), 'attach', attachment(right, 5))
+    // packets may get through as floods before the route to the address is here
+    await lab.eventually('the other VM is known by that device', async () => {
+      const entries = await run('bridge', '-netns', namespace, 'fdb', 'show', 'dev', 'vx-theirs')
+      return entries.includes(`${vmMac(4)} dst ${nodeAddress(1)}`) ? { value: entries } : { seen: entries }
+    })
     await reach()
-    const entries = await run('bridge', '-netns', namespace, 'fdb', 'show', 'dev', 'vx-theirs')
-    expect(entries).toContain(`${vmMac(4)} dst ${nodeAddress(1)}`)
   })
 
   test('that somebody deletes come back with their ports and their traffic', async () => {
