@@ -1,11 +1,10 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const at = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
-rmSync(at('dist'), { recursive: true, force: true })
 /**
  * Bundles src/ and the packages that it uses into a few files of dist/. A command starts in half the time that it takes to find and load
  * seven hundred of them, and a package of chanter needs no node_modules but koffi's, which is machine code.
@@ -28,6 +27,11 @@ const { metafile } = await build({
     js: "import { createRequire as requireOf } from 'node:module'\nconst require = requireOf(import.meta.url)",
   },
 })
+
+// not before the new one is there: what was built last is in use
+const made = new Set(Object.keys(metafile.outputs).map((file) => basename(file)))
+for (const file of readdirSync(at('dist')))
+  if (!made.has(file)) rmSync(at(`dist/${file}`), { recursive: true })
 
 /** The folders of the packages that files of the bundle come from. */
 const packages = new Set(

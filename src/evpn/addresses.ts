@@ -137,20 +137,12 @@ function release<K>(counts: Map<K, number>, key: K): void {
 }
 
 function without<K>(index: Map<K, Found>, key: K, route: Route): void {
-  keep(
-    index,
-    key,
-    all(index.get(key)).filter((other) => other !== route),
-  )
+  const [first, ...more] = all(index.get(key)).filter((other) => other !== route)
+  if (first === undefined) index.delete(key)
+  else index.set(key, more.length === 0 ? first : [first, ...more])
 }
 
 function put<K>(index: Map<K, Found>, key: K, route: MacRoute): void {
   const found = index.get(key)
   index.set(key, found === undefined ? route : [...all(found), route])
-}
-
-function keep<K>(index: Map<K, Found>, key: K, routes: readonly MacRoute[]): void {
-  const [only] = routes
-  if (only === undefined) index.delete(key)
-  else index.set(key, routes.length === 1 ? only : routes)
 }

@@ -319,6 +319,28 @@ describe('two nodes', () => {
     expect(neighbours()).toEqual([behind('192.168.10.3', third.mac)])
   })
 
+  test.each([
+    ['first', ['192.168.10.2', '192.168.10.3']],
+    ['last', ['192.168.10.3', '192.168.10.2']],
+  ] as const)(
+    'send to a MAC as long as it has any address, also when the one that came %s goes',
+    async (_, order) => {
+      const second = { mac: mac('02:00:00:00:01:02') }
+      await other.attach({ ...second, ip: parseInterfaceAddress('192.168.10.3/24')! })
+      const about = () => remote(node).filter((text) => !text.startsWith('flood'))
+      const [gone, left] = order
+      await other.detach({ ...second, ip: ip(gone) })
+      clock.advance(100)
+      expect(about()).toEqual([
+        `neighbour ${left} on evpn---net1`,
+        'remote-mac 02:00:00:00:01:02 on vxlan--net1',
+      ])
+      await other.detach({ ...second, ip: ip(left) })
+      clock.advance(100)
+      expect(about()).toEqual([])
+    },
+  )
+
   test('send a wildcard’s frames to its port, and answer for the address that takes its place', async () => {
     const third = { mac: mac('02:00:00:00:01:03'), port: 'tap2' }
     await other.attach({ ...third, ip: null })
