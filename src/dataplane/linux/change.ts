@@ -104,7 +104,7 @@ export class Changer {
     if (plans.size > 0) this.multipath.tidy()
   }
 
-  /** `change` writes at most one message, or tells why it does not; `judge` tells why a refusal counts, or null where it does not. */
+  /** `change` writes messages, or tells why it does not; `judge` tells why a refusal counts, or null where it does not. */
   private send(
     entries: readonly TableEntry[],
     change: (entry: TableEntry, link: Link | undefined, i: number) => string | null,
@@ -127,16 +127,24 @@ export class Changer {
       const before = this.requests.writer.count
       const reason = change(entry, link, i)
       if (reason !== null) refused.set(i, reason)
-      if (this.requests.writer.count > before) sent.push(i)
-      if (sent.length === MESSAGES_A_SEND || this.requests.writer.isFull) flush()
+      for (let count = before; count < this.requests.writer.count; count++) sent.push(i)
+      if (sent.length >= MESSAGES_A_SEND || this.requests.writer.isFull) flush()
     }
     flush()
     return refused
   }
 
   private write(entry: MessageEntry, link: Link): void {
-    if (isFdb(entry)) encode.setEntry(this.requests, entry, link)
+    if (isFdb(entry)) this.writeFdb(entry, link)
     else setIpEntry(this.requests, entry, link.index, this.indexOf)
+  }
+
+  /** In a bridge of others, whose ports may learn, a VM could take an address by sending from it. */
+  private writeFdb(entry: encode.FdbMessage, link: Link): void {
+    encode.setEntry(this.requests, entry, link)
+    const isBridged = entry.kind === 'local-mac' || entry.kind === 'remote-mac'
+    if (isBridged && link.master !== null && this.links.isExternal(link.master))
+      encode.setSticky(this.requests, entry, link)
   }
 
   /** The first interface of some hops that does not exist. */
