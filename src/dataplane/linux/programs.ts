@@ -21,7 +21,7 @@ import {
   storeImmediate,
   storeU32,
 } from '../../linux/bpf-assembler.ts'
-import { AF_INET, AF_INET6, TC_ACT_SHOT } from './constants.ts'
+import { AF_INET, TC_ACT_SHOT } from './constants.ts'
 
 const XDP_DROP = 1
 
@@ -41,28 +41,21 @@ const RET_NOT_FWDED = 4
 /** Fields of struct __sk_buff. */
 const PROTOCOL = 16
 const IFINDEX = 40
-/** EtherTypes as a little-endian host reads them. */
+/** EtherType as a little-endian host reads it. */
 const IPV4 = 0x0008
-const IPV6 = 0xdd86
 const ETHERNET = 14
 const IPV4_HEADER = 20
-const IPV6_HEADER = 40
-const TCP = 6
-const UDP = 17
 const ICMP = 1
-const ICMPV6 = 58
 /** Destination unreachable, source quench, redirect, time exceeded, parameter problem (RFC 792). */
 const ICMP_ERRORS = [3, 4, 5, 11, 12]
-/** Types below are errors (RFC 4443 §2.1). */
-const ICMPV6_INFORMATIONAL = 128
 const FIRST_MULTICAST = 224
 /** Fragment offset of an IPv4 header, as a little-endian host reads it. */
 const FRAGMENT_OFFSET = 0xff1f
 
 /** Places on the stack. */
-const HEADER = -40
-const TYPE = -48
-const PARAMETERS = -112
+const HEADER = -24
+const TYPE = -32
+const PARAMETERS = -96
 const PARAMETERS_BYTES = 64
 
 /** Fields of struct bpf_fib_lookup. */
@@ -83,25 +76,33 @@ function load(to: number, octets: number): Line[] {
 }
 
 /** Whether the VRF would take the packet for itself: by its own table, whatever the order of the rules is. */
-function dropIfLocal(family: number, source: number, destination: number, words: number): Line[] {
+function dropIfLocal(): Line[] {
   const lines: Line[] = []
   for (let at = 0; at < PARAMETERS_BYTES; at += 8) lines.push(storeImmediate(FP, PARAMETERS + at, 0))
-  lines.push(storeImmediate(FP, PARAMETERS, family), loadU32(1, CONTEXT, IFINDEX))
-  lines.push(storeU32(FP, PARAMETERS + PARAMETER.ifindex, 1))
-  for (let word = 0; word < words * 4; word += 4) {
-    lines.push(loadU32(1, FP, HEADER + source + word))
-    lines.push(storeU32(FP, PARAMETERS + PARAMETER.source + word, 1))
-    lines.push(loadU32(1, FP, HEADER + destination + word))
-    lines.push(storeU32(FP, PARAMETERS + PARAMETER.destination + word, 1))
-  }
-  lines.push(copy(1, CONTEXT), copy(2, FP), add(2, PARAMETERS), move(3, PARAMETERS_BYTES))
-  lines.push(move(4, FIB_LOOKUP_DIRECT), call(FIB_LOOKUP), ifEqual(0, RET_NOT_FWDED, 'drop'), jump('pass'))
-  return lines
+  return [
+    ...lines,
+    storeImmediate(FP, PARAMETERS, AF_INET),
+    loadU32(1, CONTEXT, IFINDEX),
+    storeU32(FP, PARAMETERS + PARAMETER.ifindex, 1),
+    loadU32(1, FP, HEADER + 12),
+    storeU32(FP, PARAMETERS + PARAMETER.source, 1),
+    loadU32(1, FP, HEADER + 16),
+    storeU32(FP, PARAMETERS + PARAMETER.destination, 1),
+    copy(1, CONTEXT),
+    copy(2, FP),
+    add(2, PARAMETERS),
+    move(3, PARAMETERS_BYTES),
+    move(4, FIB_LOOKUP_DIRECT),
+    call(FIB_LOOKUP),
+    ifEqual(0, RET_NOT_FWDED, 'drop'),
+    jump('pass'),
+  ]
 }
 
 /**
  * On a port of a VRF: ICMP errors that the node itself would take are dropped, to a gateway, broadcast or multicast. Linux looks up
  * what they quote outside of the VRF (icmp_err), and would lower the path MTU of the underlay. Those for other hosts are forwarded.
+ * Of ICMPv6 it looks up in the VRF alone.
  */
 export const dropLocalErrors: ProgramSource = {
   type: BPF_PROG_TYPE_SCHED_CLS,
@@ -110,7 +111,6 @@ export const dropLocalErrors: ProgramSource = {
     copy(CONTEXT, 1),
     loadU32(7, CONTEXT, PROTOCOL),
     ifEqual(7, IPV4, 'ipv4'),
-    ifEqual(7, IPV6, 'ipv6'),
     label('pass'),
     move(0, TC_ACT_UNSPEC),
     exit,
@@ -137,28 +137,6 @@ export const dropLocalErrors: ProgramSource = {
     label('error'),
     loadU8(1, FP, HEADER + 16),
     ifAtLeast(1, FIRST_MULTICAST, 'drop'),
-    ...dropIfLocal(AF_INET, 12, 16, 1),
-
-    label('ipv6'),
-    move(2, ETHERNET),
-    ...load(HEADER, IPV6_HEADER),
-    loadU8(1, FP, HEADER + 6),
-    ifEqual(1, TCP, 'pass'),
-    ifEqual(1, UDP, 'pass'),
-    // an error may be behind extension headers
-    ifNotEqual(1, ICMPV6, 'error6'),
-    move(2, ETHERNET + IPV6_HEADER),
-    ...load(TYPE, 1),
-    loadU8(1, FP, TYPE),
-    ifAtLeast(1, ICMPV6_INFORMATIONAL, 'pass'),
-    label('error6'),
-    loadU8(1, FP, HEADER + 24),
-    ifEqual(1, 0xff, 'drop'),
-    ifNotEqual(1, 0xfe, 'global'),
-    loadU8(1, FP, HEADER + 25),
-    and(1, 0xc0),
-    ifEqual(1, 0x80, 'drop'),
-    label('global'),
-    ...dropIfLocal(AF_INET6, 8, 24, 4),
+    ...dropIfLocal(),
   ]),
 }
