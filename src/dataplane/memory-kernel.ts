@@ -1,6 +1,7 @@
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import {
+  type Counters,
   isOurs,
   type Link,
   missing,
@@ -36,6 +37,8 @@ export class MemoryKernel {
   readonly ip: MemoryIp
   /** The main table, with what `setWay` put into it. */
   readonly ways = new Map<Ip, NextHop>()
+  /** What devices have counted; those that are not here count nothing. */
+  readonly counters = new Map<string, Partial<Counters>>()
   private readonly notify: (notice: Notice) => void
   private lastIndex = 0
 

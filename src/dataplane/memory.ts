@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Ip } from '../values/address.ts'
 import { isPlaced, linkStep } from './diff.ts'
 import {
+  type Counters,
   type Driver,
   elsewhere,
   foreign,
@@ -18,6 +19,7 @@ import { floodKey, MemoryKernel, Refusal } from './memory-kernel.ts'
 import { type Entry, type HeldSetting, type Isolation, type NextHop, type Port, same } from './model.ts'
 
 const CHUNK = 256
+const NO_FRAMES: Counters = { received: 0, multicast: 0, promiscuous: false, filtered: false }
 
 interface Fault {
   readonly matches: (op: 'set' | 'remove', entry: Entry) => boolean
@@ -175,6 +177,15 @@ export class MemoryDriver implements Driver {
 
   portsOf(master: string): Link[] {
     return [...this.kernel.links.values()].filter((link) => link.master === master)
+  }
+
+  counters(devices: readonly string[]): Map<string, Counters> {
+    const { links, counters } = this.kernel
+    return new Map(
+      devices
+        .filter((name) => links.has(name))
+        .map((name) => [name, { ...NO_FRAMES, ...counters.get(name) }]),
+    )
   }
 
   ours(): Link[] {

@@ -21,6 +21,7 @@ import { Notices } from './notices.ts'
 import { Overruns } from './overruns.ts'
 import { Resync } from './resync.ts'
 import { Statuses } from './statuses.ts'
+import { Storms } from './storms.ts'
 import { Underlay } from './underlay.ts'
 import { Verifier } from './verifier.ts'
 import { Waiters } from './waiters.ts'
@@ -45,6 +46,7 @@ export class Reconciler implements Dataplane {
   readonly statuses: Statuses
   private readonly work: Work
   readonly verifier: Verifier
+  readonly storms: Storms
   private readonly resync: Resync
   private readonly underlay: Underlay
   private readonly overruns: Overruns
@@ -90,6 +92,7 @@ export class Reconciler implements Dataplane {
     })
     this.waiters = new Waiters(this.devices, this.statuses)
     this.verifier = new Verifier({ clock, driver, devices: this.devices, statuses: this.statuses })
+    this.storms = new Storms({ clock, driver, log, devices: this.devices.all })
     this.resync = new Resync({ clock, verifier: this.verifier, log, intervalMs: resyncMs })
   }
 
@@ -98,6 +101,7 @@ export class Reconciler implements Dataplane {
     this.running = true
     this.driver.watch(this.notices)
     this.resync.start()
+    this.storms.start()
     this.schedule()
   }
 
@@ -105,6 +109,7 @@ export class Reconciler implements Dataplane {
   stop(): void {
     this.running = false
     this.resync.stop()
+    this.storms.stop()
     this.verifier.stop()
     this.exceptions.stop()
     this.underlay.stop()

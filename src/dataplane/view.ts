@@ -17,6 +17,7 @@ export function dataplaneView(reconciler: Reconciler) {
     orphans: () => verifier.orphans(),
     verify: () => verifier.verify(),
     settings: () => reconciler.settings(),
+    storms: () => reconciler.storms.all(),
     compared: () => verifier.last,
   }
 }

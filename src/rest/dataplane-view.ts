@@ -7,6 +7,7 @@ import type {
   Interface,
   Kind,
   Status,
+  Storm,
   Verification,
 } from '../dataplane/model.ts'
 
@@ -35,6 +36,8 @@ export interface DataplaneView {
   settings(): Iterable<{ readonly setting: HeldSetting; readonly entry: Entry } | undefined>
   /** Compares the whole kernel with what it is taken to hold. */
   verify(): Promise<Verification>
+  /** Networks with more broadcast and multicast than their use explains. */
+  storms(): Iterable<Storm>
   /** The last such comparison; null before the first. */
   compared(): Comparison | null
 }

@@ -99,7 +99,7 @@ function problemsOf({ speaker, services, startTime }: Views, now: number): strin
   }
   if (services !== null) {
     problems.push(...lacks(services), ...kernelProblems(services, now))
-    problems.push(...duplicates(services), ...stateFileProblems(services))
+    problems.push(...storms(services), ...duplicates(services), ...stateFileProblems(services))
   }
   return problems
 }
@@ -127,6 +127,13 @@ function* kernelProblems({ dataplane }: ServiceViews, now: number): Iterable<str
   }
   const links = dataplane.orphans()
   if (links.length > 0) yield `links of ours that nobody wants: ${links.map(({ name }) => name).join(', ')}`
+}
+
+function* storms({ dataplane }: ServiceViews): Iterable<string> {
+  for (const { instance, bridge, port, rate } of dataplane.storms()) {
+    const from = port === null ? '' : `, most from ${port}`
+    yield `${instance}: ${rate} broadcast or multicast frames a second on ${bridge}${from}`
+  }
 }
 
 function* duplicates({ vpns }: ServiceViews): Iterable<string> {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { Ip } from '../../values/address.ts'
 import {
+  type Counters,
   type Driver,
   isOurs,
   type Link,
@@ -14,6 +15,7 @@ import type { DeviceEntry, TableEntry } from '../layout.ts'
 import type { Entry, HeldSetting, Isolation as Isolated, NextHop } from '../model.ts'
 import { Changer } from './change.ts'
 import { DeviceChanger } from './change-device.ts'
+import { countersOf } from './counters.ts'
 import type { Resilience } from './encode-nexthop.ts'
 import { Fou } from './fou.ts'
 import { Isolation } from './isolation.ts'
@@ -161,6 +163,10 @@ export class LinuxDriver implements Driver {
   portsOf(master: string): Link[] {
     const link = this.links.get(master)
     return link === undefined ? [] : this.links.all(link.index)
+  }
+
+  counters(devices: readonly string[]): Map<string, Counters> {
+    return countersOf(this.questions, devices)
   }
 
   ours(): Link[] {

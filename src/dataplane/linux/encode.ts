@@ -307,6 +307,14 @@ export function getLink(batch: Batch, link: number | string): void {
   batch.end()
 }
 
+/** Asks for one link by name, its counters included. */
+export function getLinkWithCounters(batch: Batch, name: string): void {
+  batch.begin(k.RTM_GETLINK, 0)
+  ifinfomsg(batch.writer, { family: k.AF_UNSPEC, index: 0 })
+  batch.writer.attributeText(k.IFLA_IFNAME, name)
+  batch.end()
+}
+
 /** The rest of a dump request for links, of one master or kind only where given. */
 export function dumpLinks(writer: Writer, { master, kind }: { master?: number; kind?: string } = {}): void {
   ifinfomsg(writer, { family: k.AF_UNSPEC, index: 0 })
