@@ -112,8 +112,10 @@ export interface Driver {
   isIsolated(bridge: Link): boolean
   /** What isolates a bridge, or why nothing does. */
   isolationOf(bridge: string): Isolation
-  /** Why what ports of VRFs send to the node itself cannot be filtered; null when it can. */
-  readonly portFilterLack: string | null
+  /** Ids of programs of ours that isolate bridges, for a later process to know them by. */
+  readonly programs: readonly number[]
+  /** What is missing that keeps VRFs and the host apart, in sentences. */
+  vrfGaps(): readonly string[]
   /** The VXLAN device of that VNI among the ports of a bridge. */
   vxlanIn(bridge: string, vni: number): Link | undefined
   /** Whether there is a route for that label. */

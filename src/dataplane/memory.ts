@@ -145,7 +145,11 @@ export class MemoryDriver implements Driver {
     return { by: null, reason: null }
   }
 
-  readonly portFilterLack = null
+  readonly programs: readonly number[] = []
+
+  vrfGaps(): readonly string[] {
+    return []
+  }
 
   removeDevice(entry: DeviceEntry): string | null {
     return this.carryOut('remove', entry, () => {

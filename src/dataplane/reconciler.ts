@@ -169,6 +169,10 @@ export class Reconciler implements Dataplane {
     return this.driver.isolationOf(bridge)
   }
 
+  vrfGaps(): readonly string[] {
+    return this.driver.vrfGaps()
+  }
+
   vxlanIn(bridge: string, vni: number): Interface | undefined {
     return this.driver.vxlanIn(bridge, vni)
   }

@@ -42,6 +42,8 @@ export interface VpnConfig extends Tunnelling {
     readonly fromAnyone: boolean
   }
   readonly ranges: Ranges
+  /** Whether a network is refused whose bridge is not isolated from the host. */
+  readonly requireIsolation: boolean
   /** Types that this machine cannot serve, and why. */
   readonly refused: Partial<Readonly<Record<VpnType, string>>>
   /** What the kernel lacks for a type at this moment; null when nothing. */

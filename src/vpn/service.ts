@@ -161,16 +161,28 @@ export class VpnService {
     const own = this.needs.ofEndpoint(instance, plan.add)
     const entries = [...vpn.networkEntries(), ...own]
     const [failure] = await this.footprint.set(entries)
-    if (failure !== undefined) {
+    const refusal = failure === undefined ? this.openness(instance) : refusalOf(request.port, failure.status)
+    if (refusal !== null) {
       this.needs.retract(instance, plan.add, own)
       taken.giveBack()
       void this.footprint.settled(entries)
-      throw refusalOf(request.port, failure.status)
+      throw refusal
     }
     enter()
     this.replace(instance, plan, request)
     await this.footprint.settled(entries)
     await this.reach(instance, plan)
+  }
+
+  /** Why a network is refused that is not isolated from the host. */
+  private openness(instance: Instance): Rejected | null {
+    if (!this.config.requireIsolation || instance.type !== 'evpn') return null
+    const { bridge } = instance.evpn.config.devices
+    const { by, reason } = this.dataplane.isolationOf(bridge)
+    if (by !== null || reason === null) return null
+    return new Rejected(
+      `bridge ${bridge} cannot be isolated from the host, which require_isolation asks for: ${reason}`,
+    )
   }
 
   /** Targets, descriptions and announcement, now that the kernel is ready. */

@@ -28,6 +28,7 @@ import { isTunnel } from './observe.ts'
 import { Others } from './others.ts'
 import { Requests } from './requests.ts'
 import { Routes } from './routes.ts'
+import { Rules } from './rules.ts'
 import { Sysctls } from './sysctl.ts'
 
 const POLL_MS = 50
@@ -44,6 +45,8 @@ export interface LinuxDriverOptions {
   readonly ability?: Ability
   /** Ids of XDP programs that earlier processes put on bridges. */
   readonly programs?: readonly number[]
+  /** Whether the order of the machine's routing rules is changed for VRFs, where it has to be; yes when not given. */
+  readonly managesRules?: boolean
 }
 
 /** The Linux kernel, in the network namespace of the thread that makes the driver. */
@@ -55,6 +58,7 @@ export class LinuxDriver implements Driver {
   private readonly links: Links
   private readonly others: Others
   private readonly isolation: Isolation
+  private readonly rules: Rules
   private readonly sysctls = new Sysctls()
   private readonly fou = new Fou()
   private readonly multipath: Multipath
@@ -71,12 +75,17 @@ export class LinuxDriver implements Driver {
     resilience = RESILIENCE,
     ability,
     programs = [],
+    managesRules = true,
   }: LinuxDriverOptions) {
     this.clock = clock
     this.monitorBufferBytes = monitorBufferBytes
-    this.links = new Links(this.questions, (port) => isTunnel(port) || this.isolation.isPortDone(port.index))
+    this.rules = new Rules(this.requests, managesRules)
+    this.links = new Links(this.questions, {
+      isFiltered: (port) => isTunnel(port) || this.isolation.isPortDone(port.index),
+      areRulesDone: () => this.rules.areDone,
+    })
     this.others = new Others(this.questions, this.links)
-    const { requests, links, sysctls } = this
+    const { requests, links, sysctls, rules } = this
     this.isolation = new Isolation({ requests, links, programs })
     const { isolation } = this
     const multipath = new Multipath(new Nexthops({ requests, links, resilience, ability }), links)
@@ -84,7 +93,7 @@ export class LinuxDriver implements Driver {
     this.routes = new Routes(links, multipath)
     this.changer = new Changer(requests, links, sysctls, multipath, this.fou)
     const { routes } = this
-    this.deviceChanger = new DeviceChanger({ requests, links, sysctls, multipath, routes, isolation })
+    this.deviceChanger = new DeviceChanger({ requests, links, sysctls, multipath, routes, isolation, rules })
   }
 
   watch(observer: Observer): void {
@@ -126,12 +135,22 @@ export class LinuxDriver implements Driver {
   }
 
   isolationOf(bridge: string): Isolated {
-    const link = this.links.get(bridge)
+    const link = this.links.lookUp(bridge)
     return link === undefined ? { by: null, reason: missing(bridge) } : this.isolation.of(link)
   }
 
-  get portFilterLack(): string | null {
-    return this.isolation.portsLack
+  vrfGaps(): string[] {
+    const gaps: string[] = []
+    const { portsLack } = this.isolation
+    if (portsLack !== null)
+      gaps.push(
+        `ICMP errors that VMs send to their gateways can lower the path MTU of the underlay: ${portsLack}`,
+      )
+    if (!this.rules.areOrdered())
+      gaps.push(
+        "VMs reach the node's own addresses, which VPNs cannot have: ip rule has local before l3mdev (ip rule add pref 32765 lookup local; ip rule del pref 0)",
+      )
+    return gaps
   }
 
   /** Ids of XDP programs of ours that may be on bridges. */
@@ -174,7 +193,8 @@ export class LinuxDriver implements Driver {
   }
 
   settingsFor(entry: Entry): readonly HeldSetting[] {
-    return this.sysctls.held(this.links.settingsFor(entry))
+    const settings = this.sysctls.held(this.links.settingsFor(entry))
+    return entry.kind === 'vrf' ? [...settings, this.rules.held()] : settings
   }
 
   *observe(device: string): Generator<readonly Sighting[], void> {
