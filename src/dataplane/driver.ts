@@ -52,8 +52,6 @@ export interface Counters {
   readonly multicast: number
   /** Whether a bridge passes up all other unicast too, as it does for tcpdump. */
   readonly promiscuous: boolean
-  /** Whether an XDP program decides what the host gets of them. */
-  readonly filtered: boolean
 }
 
 /** An entry as the kernel holds it. */

@@ -113,7 +113,6 @@ export const IFLA_PROMISCUITY = 30
 export const IFLA_LINK_NETNSID = 37
 export const IFLA_XDP = 43
 export const IFLA_XDP_FD = 1
-export const IFLA_XDP_ATTACHED = 2
 export const IFLA_XDP_FLAGS = 3
 export const IFLA_XDP_PROG_ID = 4
 export const XDP_FLAGS_SKB_MODE = 2
