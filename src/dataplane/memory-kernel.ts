@@ -1,4 +1,4 @@
-import type { Ip } from '../values/address.ts'
+import type { InterfaceAddress, Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import {
   isOurs,
@@ -36,6 +36,8 @@ export class MemoryKernel {
   readonly ip: MemoryIp
   /** The main table, with what `setWay` put into it. */
   readonly ways = new Map<Ip, NextHop>()
+  /** Of the machine itself: what `setAddresses` told last. */
+  addresses: readonly InterfaceAddress[] = []
   private readonly notify: (notice: Notice) => void
   private lastIndex = 0
 
@@ -51,6 +53,11 @@ export class MemoryKernel {
   setWay(ip: Ip, way: NextHop): void {
     this.ways.set(ip, way)
     this.notify((observer) => observer.rerouted())
+  }
+
+  setAddresses(addresses: readonly InterfaceAddress[]): void {
+    this.addresses = addresses
+    this.notify((observer) => observer.addressesChanged())
   }
 
   /** The interface, or a refusal. */

@@ -157,6 +157,7 @@ export const IFA_LOCAL = 2
 export const IFA_FLAGS = 8
 export const IFA_PROTO = 11
 export const IFA_F_NODAD = 0x02
+export const IFA_F_DADFAILED = 0x08
 export const IFA_F_NOPREFIXROUTE = 0x200
 
 export const RTMSG_LENGTH = 12

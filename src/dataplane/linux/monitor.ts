@@ -115,6 +115,7 @@ export class Monitor {
       case k.RTM_NEWADDR:
       case k.RTM_DELADDR: {
         const sighting = readAddress(message, this.links)
+        if (sighting?.marked !== true) this.observer.addressesChanged()
         if (sighting === undefined) return
         // with its last IPv4 address, an interface loses all routes without a word
         if (message.type === k.RTM_DELADDR) this.shaken(sighting.entry.device)
@@ -156,6 +157,7 @@ export class Monitor {
   private shaken(device: string): void {
     this.multipath.nexthops.doubt(device)
     this.observer.shaken(device)
+    this.observer.addressesChanged()
   }
 
   private heedLink(message: Message): void {
