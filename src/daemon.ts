@@ -100,6 +100,7 @@ export async function runDaemon(
       vtep: evpn.localAddress,
       vxlanPort: evpn.vxlanPort,
       mobility: evpn.mobility,
+      vtepNetworks: bgp.vtepNetworks,
       vxlanMtu: evpn.vxlanMtu,
       neighSuppress: evpn.neighSuppress,
       underlay: vxlanUnderlay(config, log),

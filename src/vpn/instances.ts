@@ -8,8 +8,9 @@ import type { Devices, Tunnelling } from '../evpn/project.ts'
 import { type Carrier, Core, DEAD_END } from '../ipvpn/core.ts'
 import type { Place } from '../ipvpn/project.ts'
 import { Vrf } from '../ipvpn/vrf.ts'
-import type { Ip } from '../values/address.ts'
+import type { InterfaceAddress, Ip } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
+import { TunnelEnds } from '../values/tunnel-ends.ts'
 import { Attachments, rdNumbersOf } from './attachments.ts'
 import { Identifiers, rdNumbers, vnis } from './identifiers.ts'
 import type { EvpnNetwork, Instance, IpNetwork } from './instance.ts'
@@ -32,6 +33,8 @@ export interface VpnConfig extends Tunnelling {
   /** IPv4, for route distinguishers. */
   readonly identifier: Ip
   readonly mobility: MobilityTerms
+  /** Networks that the VTEPs and provider edges of others are in; none: they may be anywhere. */
+  readonly vtepNetworks: readonly InterfaceAddress[]
   /** The way into the core of IP VPNs. */
   readonly ipvpn: {
     readonly address: Ip
@@ -71,6 +74,7 @@ export class Instances {
   private readonly speaker: Speaker
   private readonly dataplane: Dataplane
   private readonly log: Logger
+  private readonly ends: TunnelEnds
   private readonly core: Core
   private readonly vnis = vnis()
   private readonly rds = rdNumbers()
@@ -85,7 +89,11 @@ export class Instances {
     this.dataplane = dataplane
     this.log = log
     this.tables = new Identifiers(...config.ranges.tables)
-    this.core = new Core({ ...config.ipvpn, deadEnd: () => this.deadEnd(), tunnelName }, dataplane)
+    const { bgpAddress, vtep, ipvpn, vtepNetworks } = config
+    const ends = new TunnelEnds([bgpAddress, vtep, ipvpn.address], vtepNetworks)
+    ends.setNodeAddresses(dataplane.followAddresses((addresses) => ends.setNodeAddresses(addresses)))
+    this.ends = ends
+    this.core = new Core({ ...ipvpn, ends, deadEnd: () => this.deadEnd(), tunnelName }, dataplane)
   }
 
   /** Throws `Rejected` or `Failed`; `free` gives back what it took. */
@@ -218,6 +226,7 @@ export class Instances {
     const evpn = new EvpnInstance(
       {
         bgpAddress,
+        ends: this.ends,
         mobility,
         vtep,
         vxlanPort,

@@ -45,6 +45,7 @@ export class TestNode {
         vtep: ip(address),
         vxlanPort: 4789,
         mobility: MOBILITY_DEFAULTS,
+        vtepNetworks: [],
         vxlanMtu: null,
         underlay: null,
         neighSuppress: true,

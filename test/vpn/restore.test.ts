@@ -51,6 +51,7 @@ function start(text = disk.at(-1)): Life {
       vtep: ip(A),
       vxlanPort: 4789,
       mobility: MOBILITY_DEFAULTS,
+      vtepNetworks: [],
       vxlanMtu: null,
       underlay: null,
       neighSuppress: true,
