@@ -102,7 +102,8 @@ function hear(
 function snapshot(of: TestNode): unknown {
   clock.advance(100)
   const { vpns } = of
-  return { wanted: wanted(of), said: said(of), labels: [...vpns.labels.entries()], state: vpns.snapshot() }
+  const { numbers: _, ...state } = vpns.snapshot()
+  return { wanted: wanted(of), said: said(of), labels: [...vpns.labels.entries()], state }
 }
 
 describe('an endpoint', () => {
@@ -737,5 +738,5 @@ test('a daemon that serves no IP VPN any more clears away what its predecessor h
   await clock.run(1000)
   expect(wanted(later)).toEqual([])
   expect([...later.driver.kernel.links.keys()]).not.toContain('bvrf-1')
-  expect(later.vpns.snapshot()).toEqual({ instances: [], footprint: [] })
+  expect(later.vpns.snapshot()).toMatchObject({ instances: [], footprint: [] })
 })
