@@ -112,6 +112,14 @@ test('addresses that the node gets are no ends any more, and are again when it l
   expect(wanted()).toEqual([])
 })
 
+test('addresses that the node got while notifications were lost are none', () => {
+  advertise(OTHER)
+  node.driver.kernel.addresses = [parseInterfaceAddress(`${OTHER}/24`)!]
+  node.driver.overrun()
+  clock.advance(1000)
+  expect(wanted()).toEqual([])
+})
+
 test('addresses that it has had from the start are none', async () => {
   setAddresses('10.77.0.111/24')
   await node.attach({ instanceId: 'net2', port: 'tap2', vni: 200, mac: mac('02:00:00:00:01:02') })

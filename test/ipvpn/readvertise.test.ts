@@ -356,6 +356,7 @@ test('numbers of route distinguishers are given back, by a refused attach as wel
   expect(a.vpns.snapshot()).toMatchObject({ instances: [], footprint: [] })
   // those of the instance and of two endpoints, each once: the refused one had none that anybody was told
   expect(a.vpns.snapshot().numbers?.rds.freed).toHaveLength(3)
+  expect(a.vpns.snapshot().numbers?.labels.freed).toHaveLength(2)
 })
 
 test('a daemon that comes after another announces the same', async () => {
