@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import type { Ip } from '../values/address.ts'
+import type { InterfaceAddress, Ip } from '../values/address.ts'
 import { isPlaced, linkStep } from './diff.ts'
 import {
   type Counters,
@@ -181,6 +181,10 @@ export class MemoryDriver implements Driver {
 
   wayTo(ip: Ip): NextHop | null {
     return this.kernel.ways.get(ip) ?? null
+  }
+
+  nodeAddresses(): readonly InterfaceAddress[] {
+    return this.kernel.addresses
   }
 
   portsOf(master: string): Link[] {

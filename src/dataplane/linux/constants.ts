@@ -201,6 +201,7 @@ export const IFA_PROTO = 11
 /** Of addresses that the kernel made of router advertisements. */
 export const IFAPROT_KERNEL_RA = 2
 export const IFA_F_NODAD = 0x02
+export const IFA_F_DADFAILED = 0x08
 export const IFA_F_PERMANENT = 0x80
 export const IFA_F_NOPREFIXROUTE = 0x200
 
