@@ -1,5 +1,6 @@
 import { formatIp, type Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
+import type { InterfaceFacts, KernelQuestions } from './facts.ts'
 import { type IpEntry, MPLS_UDP_PORT, type NextHop } from './ip-entries.ts'
 
 export type {
@@ -249,7 +250,7 @@ export interface HeldSetting {
 }
 
 /** What is known of an interface, whoever made it. */
-export interface Interface {
+export interface Interface extends InterfaceFacts {
   readonly name: string
   readonly index: number
   /** The kernel's link kind (`bridge`, `vxlan`, `veth`, `tun`); null for a plain device. */
@@ -264,7 +265,7 @@ export interface Interface {
 }
 
 /** The forwarding loop as the VPN services see it: they say what should be, it makes it so and tells what became of it. */
-export interface Dataplane {
+export interface Dataplane extends KernelQuestions {
   /** Adds an entry to the desired state, or replaces the one of the same identity. */
   want(entry: Entry): void
   /** Takes the entry of this identity out of the desired state. */

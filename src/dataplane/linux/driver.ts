@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { Ip } from '../../values/address.ts'
+import type { Mac } from '../../values/mac.ts'
 import {
   type Driver,
   isOurs,
@@ -14,6 +15,7 @@ import type { Entry, HeldSetting, NextHop } from '../model.ts'
 import { Changer } from './change.ts'
 import { DeviceChanger } from './change-device.ts'
 import type { Resilience } from './encode-nexthop.ts'
+import { Fdb } from './fdb.ts'
 import { Fou } from './fou.ts'
 import { Links } from './links.ts'
 import { look } from './look.ts'
@@ -46,6 +48,7 @@ export class LinuxDriver implements Driver {
   private readonly requests = new Requests()
   private readonly questions = new Requests()
   private readonly links = new Links(this.questions)
+  private readonly fdb = new Fdb(this.questions, this.links)
   private readonly others = new Others(this.questions, this.links)
   private readonly sysctls = new Sysctls()
   private readonly fou = new Fou()
@@ -69,7 +72,7 @@ export class LinuxDriver implements Driver {
     const multipath = new Multipath(new Nexthops({ requests, links, resilience, ability }), links)
     this.multipath = multipath
     this.routes = new Routes(links, multipath)
-    this.changer = new Changer(requests, links, sysctls, multipath, this.fou)
+    this.changer = new Changer({ requests, links, sysctls, multipath, fou: this.fou, fdb: this.fdb })
     this.deviceChanger = new DeviceChanger({ requests, links, sysctls, multipath, routes: this.routes })
   }
 
@@ -114,6 +117,18 @@ export class LinuxDriver implements Driver {
 
   isLabelTaken(label: number): boolean {
     return this.others.isLabelTaken(label)
+  }
+
+  holderOf(ip: Ip): string | null {
+    return this.others.holderOf(ip)
+  }
+
+  ownAddressIn(bridge: string, mac: Mac): string | null {
+    return this.fdb.ownAddressIn(bridge, mac)
+  }
+
+  vxlansOn(port: number): Link[] {
+    return this.links.all(null).filter((link) => link.kind === 'vxlan' && link.port === port)
   }
 
   wayTo(ip: Ip): NextHop | null {

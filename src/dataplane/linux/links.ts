@@ -108,10 +108,12 @@ export class Links {
   private remember(raw: RawLink): Link {
     this.names.set(raw.index, raw.name)
     const { slaveKind, lower, ...traits } = raw
+    const below = lower === 0 || lower === raw.index ? null : (this.nameOf(lower) ?? null)
     const link: Link = {
       ...traits,
       master: raw.master === 0 ? null : (this.nameOf(raw.master) ?? null),
-      pair: raw.kind === 'veth' && lower !== 0 ? (this.nameOf(lower) ?? null) : null,
+      pair: raw.kind === 'veth' ? below : null,
+      lower: raw.kind === 'veth' ? null : below,
       tuned: raw.tuned && (!isMarked(raw) || fits(settingsOf(raw))),
       routing: slaveKind === 'vrf' ? fits(portSettingsOf(raw)) : null,
     }

@@ -65,9 +65,10 @@ export function readNeighbour(
   }
   if (master !== 0) {
     const bridge = directory.nameOf(master)
-    return bridge === undefined
-      ? undefined
-      : { bridge, sighting: { entry: { kind: 'local-mac', device, mac }, marked } }
+    if (bridge === undefined) return undefined
+    // an address of the host takes our mark, and stays the host's
+    const isOwn = (state & k.NUD_PERMANENT) !== 0
+    return { bridge, sighting: { entry: { kind: 'local-mac', device, mac }, marked: marked && !isOwn } }
   }
   const own = directory.vniOf(device)
   if (own === null) return undefined
@@ -103,7 +104,7 @@ export function readLinkName({ bytes, start, end }: Message): LinkNotice {
 }
 
 /** A link as messages tell of it: its master is a number, 0 for none, and settings are not in it. */
-export interface RawLink extends Omit<Link, 'master' | 'routing' | 'pair'> {
+export interface RawLink extends Omit<Link, 'master' | 'routing' | 'pair' | 'lower'> {
   readonly master: number
   /** Index of the interface below it, of a veth its other end; 0 for none, or one in another network namespace. */
   readonly lower: number
@@ -113,22 +114,27 @@ export interface RawLink extends Omit<Link, 'master' | 'routing' | 'pair'> {
 
 /** Reads RTM_NEWLINK. */
 export function readLink({ bytes, start, end }: Message): RawLink {
+  const flags = bytes.readUInt32LE(start + 8)
   const link: Writable<RawLink> = {
     name: '',
     index: bytes.readInt32LE(start + 4),
     kind: null,
     alias: null,
     master: 0,
-    up: (bytes.readUInt32LE(start + 8) & k.IFF_UP) !== 0,
+    up: (flags & k.IFF_UP) !== 0,
     vni: null,
     mtu: 0,
     local: null,
     peer: null,
     mac: null,
+    ethernet: bytes.readUInt16LE(start + 2) === k.ARPHRD_ETHER,
+    loopback: (flags & k.IFF_LOOPBACK) !== 0,
     lower: 0,
     encapsulation: null,
     table: null,
     port: null,
+    flowBased: false,
+    learns: false,
     tuned: true,
     learning: false,
     neighSuppress: false,
@@ -172,8 +178,11 @@ function readVxlan(data: Attributes, link: Writable<RawLink>): void {
     else if (data.type === k.IFLA_VXLAN_PORT) link.port = data.network()
     else if (data.type === k.IFLA_VXLAN_LOCAL || data.type === k.IFLA_VXLAN_LOCAL6)
       link.local = data.octets() as Ip
-    else if (data.type === k.IFLA_VXLAN_LEARNING && data.u8() !== 0) link.tuned = false
+    else if (data.type === k.IFLA_VXLAN_LEARNING) link.learns = data.u8() !== 0
+    else if (data.type === k.IFLA_VXLAN_COLLECT_METADATA || data.type === k.IFLA_VXLAN_VNIFILTER)
+      link.flowBased ||= data.u8() !== 0
   }
+  if (link.learns) link.tuned = false
 }
 
 function readBridge(data: Attributes, link: Writable<RawLink>): void {
