@@ -13,9 +13,10 @@ import { formatMac } from '../values/mac.ts'
 import { Attachments, rdNumbersOf } from './attachments.ts'
 import { Identifiers, rdNumbers, vnis } from './identifiers.ts'
 import type { EvpnNetwork, Instance, IpNetwork } from './instance.ts'
-import { bridgeName, nameSuffix, tunnelName, vxlanName } from './names.ts'
+import { aliasOf, bridgeName, isOwned, nameSuffix, tunnelName, vxlanName } from './names.ts'
 import { type AttachRequest, Failed, Rejected, type VpnType } from './request.ts'
 import type { EvpnState, InstanceState, IpState } from './state.ts'
+import { unusable } from './vxlan-devices.ts'
 
 /** What this daemon may take of what belongs to the whole machine. */
 export interface Ranges {
@@ -76,6 +77,8 @@ export class Instances {
   private readonly rds = rdNumbers()
   private readonly tables: Identifiers
   private readonly suffixes = new Set<string>()
+  /** Whose each bridge is. */
+  private readonly bridges = new Map<string, string>()
   private lastNumber = 0
   private dead: Place | null = null
 
@@ -97,25 +100,20 @@ export class Instances {
       return this.createVrf(id, subnetPrefixLength)
     }
     const vni = this.takeVni(request)
+    const suffix = nameSuffix(id, (candidate) => this.suffixes.has(candidate))
+    let devices: Devices
     let rdNumber: number
     try {
+      devices = this.devices(request.linuxBridge, suffix, vni)
       rdNumber = this.takeRd(id)
     } catch (error) {
       this.vnis.release(vni)
       throw error
     }
-    const suffix = nameSuffix(id, (candidate) => this.suffixes.has(candidate))
     this.suffixes.add(suffix)
-    return this.evpn({
-      id,
-      number: ++this.lastNumber,
-      rdNumber,
-      vni,
-      vniGiven: request.vni !== null,
-      suffix,
-      devices: this.devices(request.linuxBridge, suffix, vni),
-      subnetPrefixLength,
-    })
+    const number = ++this.lastNumber
+    const vniGiven = request.vni !== null
+    return this.evpn({ id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength })
   }
 
   /** Keeps the tables of instances that are to be restored for them. */
@@ -136,8 +134,15 @@ export class Instances {
   free(instance: Instance): void {
     this.rds.release(instance.rdNumber)
     if (instance.type === 'ipvpn') return this.tables.release(instance.vrf.config.table)
-    this.vnis.release(instance.evpn.config.vni)
+    const { id, vni, devices } = instance.evpn.config
+    this.vnis.release(vni)
     this.suffixes.delete(instance.suffix)
+    if (this.bridges.get(devices.bridge) === id) this.bridges.delete(devices.bridge)
+  }
+
+  /** The instance that has the bridge, from before its first endpoint is there. */
+  userOf(bridge: string): string | undefined {
+    return this.bridges.get(bridge)
   }
 
   /** A number for a route distinguisher of an instance or one of its endpoints. */
@@ -215,6 +220,8 @@ export class Instances {
     const { id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength } = identity
     const { identifier, bgpAddress, mobility, vtep, vxlanPort, vxlanMtu, underlay, neighSuppress } =
       this.config
+    // two of an earlier daemon may share one
+    if (!this.bridges.has(devices.bridge)) this.bridges.set(devices.bridge, id)
     const evpn = new EvpnInstance(
       {
         bgpAddress,
@@ -262,14 +269,28 @@ export class Instances {
     return { ...own, number, attachments, rdNumber, description: null, subnetPrefixLength }
   }
 
+  /** Throws `Rejected` where what others made is in the way. */
   private devices(linuxBridge: string | null, suffix: string, vni: number): Devices {
     const found = linuxBridge === null ? undefined : this.dataplane.vxlanIn(linuxBridge, vni)
-    return {
-      bridge: linuxBridge ?? bridgeName(suffix),
-      givenBridge: linuxBridge !== null,
-      vxlan: found?.name ?? vxlanName(suffix),
-      givenVxlan: found !== undefined && !isOurs(found.alias),
-    }
+    const givenVxlan = found !== undefined && !isOwned(found.alias)
+    const reason = givenVxlan ? unusable(found, this.config) : null
+    if (reason !== null)
+      throw new Rejected(
+        `linuxbr: VXLAN device ${found?.name} of VNI ${vni} in ${linuxBridge} cannot be used: ${reason}. Change it, or delete it for chanter to make one`,
+      )
+    const bridge = linuxBridge ?? bridgeName(suffix)
+    const vxlan = found?.name ?? vxlanName(suffix)
+    if (linuxBridge === null) this.checkFree(bridge)
+    if (!givenVxlan) this.checkFree(vxlan)
+    return { bridge, givenBridge: linuxBridge !== null, vxlan, givenVxlan }
+  }
+
+  private checkFree(device: string): void {
+    const link = this.dataplane.interfaceNamed(device)
+    if (link !== undefined && !isOwned(link.alias))
+      throw new Rejected(
+        `interface ${device}, which the instance needs, exists and is not chanter's: delete or rename it`,
+      )
   }
 
   private takeVni({ instanceId, vni }: AttachRequest): number {
@@ -290,8 +311,3 @@ export class Instances {
 }
 
 const tableOf = ({ table, number }: IpState): number => table ?? FORMER_TABLES + number
-const aliasOf = (id: string): string => `chanter:${id}`
-
-function isOurs(alias: string | null): boolean {
-  return alias?.startsWith('chanter:') === true
-}
