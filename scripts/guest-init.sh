@@ -23,7 +23,7 @@ mkdir -p lib/modules
 ln -sfn "$modules" "lib/modules/$(uname -r)"
 
 exec chroot . /bin/bash -c '
-  modprobe -a ipv6 dummy veth tun bridge vxlan vrf ip_gre ip6_gre ipip ip6_tunnel mpls_router mpls_iptunnel
+  modprobe -a ipv6 dummy veth tun bridge vxlan vrf sch_ingress cls_matchall cls_bpf act_gact ip_gre ip6_gre ipip ip6_tunnel mpls_router mpls_iptunnel
   if [ -n "${MODULES:-}" ]; then modprobe -a udp_tunnel ip6_udp_tunnel; insmod "$MODULES/fou.ko"; insmod "$MODULES/fou6.ko"
   else modprobe -a fou fou6
   fi

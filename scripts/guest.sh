@@ -41,7 +41,14 @@ for cpu in $(for range in ${ranges//,/ }; do seq "${range%-*}" "${range#*-}"; do
   exec 9>"/run/lock/chanter-guest-$cpu"
   ! flock --nonblock 9 || break
 done
-TMPDIR=$shared timeout --kill-after=5 "$seconds" taskset -c "$cpu" \
+# Of CPUs with AMX it does not know all state that processes have.
+preload=
+if grep -qw amx_tile /proc/cpuinfo; then
+  preload=$shared/xstate.so
+  command -v gcc >/dev/null || { echo "guest: on a CPU with AMX it takes a compiler: apt-get install gcc libc6-dev" >&2; exit 125; }
+  gcc -O2 -shared -fPIC -o "$preload" "$here/guest-xstate.c" -ldl
+fi
+LD_PRELOAD=$preload TMPDIR=$shared timeout --kill-after=5 "$seconds" taskset -c "$cpu" \
   linux.uml mem=1G uml_dir="$shared" umid=guest root=/dev/root rootfstype=hostfs rootflags=/ ro \
   init="$here/guest-init.sh" SHARED="$shared" ${GUEST_FOU:+MODULES="$GUEST_FOU"} con=null con0=null,fd:1 ssl=null loglevel=2 panic=1 noreboot \
   </dev/null 2>"$shared/stderr" &

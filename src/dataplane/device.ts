@@ -102,7 +102,14 @@ export class Device {
   }
 
   get hasRemovals(): boolean {
-    return this.index !== null && [...this.tables.values()].some((table) => table.hasRemovals)
+    if (this.index === null) return false
+    for (const [kind, table] of this.tables) if (table.hasRemovals && !this.goesWithLink(kind)) return true
+    return false
+  }
+
+  /** Whether entries of that kind are left to the end of the link: while a port is in a VRF, nothing else keeps what it sends from the main table. */
+  goesWithLink(kind: TableKind): boolean {
+    return kind === 'unreachable' && this.leavingLink !== null
   }
 
   /** Whether nothing of it is wanted, left to do or known to be stale. */

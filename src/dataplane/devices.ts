@@ -136,7 +136,6 @@ export class Devices {
     const device = this.all.get(name)
     if (device === undefined && this.exceptions.size === 0) return
     const link = this.driver.link(name)
-    if (link?.up && !this.up.has(name)) this.exceptions.retryOn(name)
     this.heedUp(name, link)
     if (device === undefined || this.unplaced.has(device)) return
     if (link === undefined) this.linkLost(device)
@@ -157,7 +156,9 @@ export class Devices {
     this.unplaced.delete(device)
   }
 
+  /** What failed for want of an interface is tried again when that is up. */
   private heedUp(name: string, link: Link | undefined): void {
+    if (link?.up && !this.up.has(name)) this.exceptions.retryOn(name)
     if (link?.up) this.up.add(name)
     else this.up.delete(name)
   }

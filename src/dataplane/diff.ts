@@ -40,7 +40,7 @@ export function linkStep(wanted: LinkEntry, actual: Link | undefined): LinkStep 
   if (!isSuch(wanted, actual)) return { do: 'recreate' }
   const sized = !('mtu' in wanted) || wanted.mtu === null || wanted.mtu === actual.mtu
   const fits = sized && (wanted.kind !== 'veth' || wanted.mac === actual.mac)
-  return { do: actual.up && actual.tuned && actual.alias === wanted.alias && fits ? 'nothing' : 'adjust' }
+  return { do: actual.tuned && actual.alias === wanted.alias && fits ? 'nothing' : 'adjust' }
 }
 
 /** Whether a link is as wanted in what cannot be changed. */
@@ -71,5 +71,5 @@ export function isPlaced(wanted: PortEntry, actual: Link): boolean {
   if (actual.master !== masterOf(wanted)) return false
   if (wanted.kind === 'vrf-port') return actual.routing === true
   const tuned = actual.learning === wanted.learning && actual.neighSuppress === wanted.neighSuppress
-  return wanted.given || tuned
+  return actual.forwarding && (wanted.given || tuned)
 }

@@ -8,6 +8,7 @@ import {
   type Entry,
   type HeldSetting,
   type Interface,
+  type Isolation,
   type LocalMac,
 } from './model.ts'
 
@@ -27,6 +28,10 @@ export interface Link extends Interface {
   /** Of a bridge port. */
   readonly learning: boolean
   readonly neighSuppress: boolean
+  /** Of a bridge port: whether its state and all other options are such that traffic passes, and reserved group addresses do not come up by it. */
+  readonly forwarding: boolean
+  /** Id of the XDP program that an interface has; null for none. */
+  readonly xdpProgram: number | null
   /** Of a VRF port: whether it forwards and answers for others, or as one of ours for none, as we set it; null for what is none. */
   readonly routing: boolean | null
 }
@@ -73,11 +78,22 @@ export interface Driver extends KernelQuestions {
   set(entries: readonly TableEntry[]): Refused
   /** Removes entries; it is a success where one is not there. */
   remove(entries: readonly TableEntry[]): Refused
-  /** Creates or changes a link of ours, or the place of a port; answers with why it was refused, if it was. */
+  /**
+   * Creates or changes a link of ours, still down where it is new, isolates a bridge, or puts a port into its place, where it is set up; answers with
+   * why it was refused, if it was.
+   */
   setDevice(entry: DeviceEntry): string | null
-  /** Deletes a link if it is ours, or takes a port out of the bridge if it is in it. */
+  /** Sets a link up; to be called when it is in its place. */
+  setUp(device: string): string | null
+  /** Deletes a link if it is ours, or takes a port out of its bridge or VRF if it is in it, and leaves it down. */
   removeDevice(entry: DeviceEntry): string | null
   link(name: string): Link | undefined
+  /** Whether a bridge is isolated as far as that is possible. */
+  isIsolated(bridge: Link): boolean
+  /** What isolates a bridge, or why nothing does. */
+  isolationOf(bridge: string): Isolation
+  /** Why what ports of VRFs send to the node itself cannot be filtered; null when it can. */
+  readonly portFilterLack: string | null
   /** The VXLAN device of that VNI among the ports of a bridge. */
   vxlanIn(bridge: string, vni: number): Link | undefined
   /** Whether there is a route for that label. */

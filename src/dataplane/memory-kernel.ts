@@ -88,6 +88,8 @@ export class MemoryKernel {
       tuned: true,
       learning: true,
       neighSuppress: false,
+      forwarding: true,
+      xdpProgram: null,
       routing: null,
       ...traits,
       bridged: new Map(),
@@ -142,21 +144,40 @@ export class MemoryKernel {
     if (!this.links.has(entry.device)) this.createLink(entry)
     const mtu = 'mtu' in entry && entry.mtu !== null ? { mtu: entry.mtu } : {}
     const mac = entry.kind === 'veth' ? { mac: entry.mac } : {}
-    this.changeLink(entry.device, { alias: entry.alias, up: true, tuned: true, ...mtu, ...mac })
+    this.changeLink(entry.device, { alias: entry.alias, tuned: true, ...mtu, ...mac })
   }
 
   setPort({ device, bridge, given, learning, neighSuppress }: Port): void {
     this.need(device)
     if (this.need(bridge).kind !== 'bridge') throw new Refusal(`EINVAL: ${bridge} is no bridge`)
-    this.enslave(device, bridge)
+    this.move(device, bridge)
     if (!given) this.changeLink(device, { learning, neighSuppress })
   }
 
   setVrfPort({ device, vrf }: VrfPort): void {
     this.need(device)
     if (this.need(vrf).kind !== 'vrf') throw new Refusal(unrouted(vrf))
-    this.enslave(device, vrf)
+    this.move(device, vrf)
     this.changeLink(device, { routing: true })
+  }
+
+  setUp(device: string): void {
+    this.need(device)
+    this.changeLink(device, { up: true })
+  }
+
+  /** A device of others is up when it has come into a bridge or VRF. */
+  private move(device: string, master: string): void {
+    const before = this.need(device)
+    if (before.master === master) return
+    this.enslave(device, master)
+    if (!isOurs(before)) this.changeLink(device, { up: true })
+  }
+
+  /** A port that leaves its bridge or VRF is down, unless it is a device of ours. */
+  release(device: string): void {
+    if (!isOurs(this.need(device))) this.changeLink(device, { up: false })
+    this.enslave(device, null)
   }
 
   setEntry(entry: TableEntry, marked: boolean): void {
@@ -236,7 +257,7 @@ export class MemoryKernel {
     if (before !== undefined && !isOurs(before)) throw new Refusal(taken(peer))
     this.deleteLink(peer)
     this.addLink(device, { kind: 'veth', pair: peer, alias })
-    this.addLink(peer, { kind: 'veth', pair: device, alias, up: true })
+    this.addLink(peer, { kind: 'veth', pair: device, alias })
   }
 
   private bridge(entry: LocalMac, marked: boolean): void {

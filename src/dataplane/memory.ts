@@ -16,7 +16,7 @@ import {
 } from './driver.ts'
 import { type DeviceEntry, isPortEntry, type LinkEntry, type PortEntry, type TableEntry } from './layout.ts'
 import { floodKey, MemoryKernel, Refusal } from './memory-kernel.ts'
-import { type Entry, type HeldSetting, type NextHop, type Port, same } from './model.ts'
+import { type Entry, type HeldSetting, type Isolation, type NextHop, type Port, same } from './model.ts'
 
 const CHUNK = 256
 
@@ -73,7 +73,7 @@ export class MemoryDriver implements Driver {
       case 'vxlan':
         return (
           link.alias === entry.alias &&
-          link.up &&
+          isUpInPlace(link) &&
           link.vni === entry.vni &&
           link.local === entry.local &&
           link.port === entry.port &&
@@ -82,7 +82,7 @@ export class MemoryDriver implements Driver {
       case 'vrf':
       case 'tunnel':
       case 'veth':
-        return linkStep(entry, link).do === 'nothing'
+        return linkStep(entry, link).do === 'nothing' && isUpInPlace(link)
       case 'port':
       case 'vrf-port':
         return isPlaced(entry, link)
@@ -130,6 +130,21 @@ export class MemoryDriver implements Driver {
   setDevice(entry: DeviceEntry): string | null {
     return this.carryOut('set', entry, () => (isPortEntry(entry) ? this.setPort(entry) : this.setLink(entry)))
   }
+
+  setUp(device: string): string | null {
+    this.kernel.setUp(device)
+    return null
+  }
+
+  isIsolated(): boolean {
+    return true
+  }
+
+  isolationOf(): Isolation {
+    return { by: null, reason: null }
+  }
+
+  readonly portFilterLack = null
 
   removeDevice(entry: DeviceEntry): string | null {
     return this.carryOut('remove', entry, () => {
@@ -279,15 +294,14 @@ export class MemoryDriver implements Driver {
 
   private removePort(entry: PortEntry): void {
     if (entry.kind === 'port') this.removeBridgePort(entry)
-    else if (this.kernel.links.get(entry.device)?.master === entry.vrf)
-      this.kernel.enslave(entry.device, null)
+    else if (this.kernel.links.get(entry.device)?.master === entry.vrf) this.kernel.release(entry.device)
   }
 
   private removeBridgePort({ device, bridge, given }: Port): void {
     const master = this.kernel.links.get(bridge)
     if (this.kernel.links.get(device)?.master !== bridge) return
     if (given && master !== undefined && !isOurs(master)) return
-    this.kernel.enslave(device, null)
+    this.kernel.release(device)
   }
 
   private isRouted({ master, table }: Link): boolean {
@@ -299,4 +313,9 @@ export class MemoryDriver implements Driver {
     if (this.notices.length === 0) this.clock.soon(() => this.poll())
     this.notices.push(notice)
   }
+}
+
+/** A link that is not in its place yet is down. */
+function isUpInPlace({ up, master }: Link): boolean {
+  return up || master === null
 }

@@ -264,6 +264,13 @@ export interface Interface extends InterfaceFacts {
   readonly mtu: number
 }
 
+/** What keeps the frames that a bridge passes up out of the host's IP stack; `reason` says why nothing does. */
+export interface Isolation {
+  readonly by: 'xdp' | 'tc' | null
+  /** Null also where there is no kernel to isolate from. */
+  readonly reason: string | null
+}
+
 /** The forwarding loop as the VPN services see it: they say what should be, it makes it so and tells what became of it. */
 export interface Dataplane extends KernelQuestions {
   /** Adds an entry to the desired state, or replaces the one of the same identity. */
@@ -279,6 +286,8 @@ export interface Dataplane extends KernelQuestions {
   wants(entry: Entry): boolean
   /** The interface of that name now, straight from the kernel. */
   interfaceNamed(name: string): Interface | undefined
+  /** What isolates a bridge from the host, or why nothing does. */
+  isolationOf(bridge: string): Isolation
   /** The VXLAN device of that VNI among the ports of a bridge, straight from the kernel. */
   vxlanIn(bridge: string, vni: number): Interface | undefined
   /** The VRF device of ours with that alias, straight from the kernel. */

@@ -1,6 +1,6 @@
-import type { Driver, Ours, Sighting } from './driver.ts'
+import { type Driver, isOurs, type Ours, type Sighting } from './driver.ts'
 import type { TableEntry } from './layout.ts'
-import { type Bridge, identity, type LocalMac, type VrfPort } from './model.ts'
+import { type Bridge, identity, type LocalMac, type Port, type VrfPort } from './model.ts'
 
 /** Devices that are not ours, with entries that are. */
 export interface Places {
@@ -13,6 +13,8 @@ export interface Places {
 export function* oursIn(driver: Driver, places: Places): Iterable<Ours> {
   const vrfs = driver.ours().filter(({ table }) => table !== null)
   const ports = vrfs.flatMap(({ name }) => driver.portsOf(name))
+  const bridges = driver.ours().filter(({ kind }) => kind === 'bridge')
+  const members = bridges.flatMap(({ name }) => driver.portsOf(name)).filter((link) => !isOurs(link))
   // label routes are of no interface
   const held = ['lo', ...ports.map(({ name }) => name)].flatMap((device) => marked(driver, device))
   for (const entry of [...markedEntries(driver, places), ...held]) {
@@ -20,6 +22,11 @@ export function* oursIn(driver: Driver, places: Places): Iterable<Ours> {
   }
   for (const { name: device, master } of ports) {
     const port: VrfPort = { kind: 'vrf-port', device, vrf: master ?? '' }
+    yield { what: `${identity(port)} of ${master}`, remove: () => driver.removeDevice(port) }
+  }
+  // left in no bridge, it would be the host's what their VMs send
+  for (const { name: device, master } of members) {
+    const port: Port = { ...LEAVING, device, bridge: master ?? '' }
     yield { what: `${identity(port)} of ${master}`, remove: () => driver.removeDevice(port) }
   }
   const links = driver.ours().toSorted((a, b) => Number(a.kind === 'bridge') - Number(b.kind === 'bridge'))
@@ -30,6 +37,8 @@ export function* oursIn(driver: Driver, places: Places): Iterable<Ours> {
   }
   yield* driver.residue()
 }
+
+const LEAVING = { kind: 'port', given: false, learning: false, neighSuppress: false } as const
 
 function markedEntries(driver: Driver, { bridges, vxlans, localMacs }: Places): TableEntry[] {
   const wanted = new Set(localMacs.map(identity))

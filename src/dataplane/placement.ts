@@ -1,6 +1,6 @@
 import type { Device } from './device.ts'
-import { isPlaced, linkStep } from './diff.ts'
-import { type Driver, type Link, missing } from './driver.ts'
+import { isPlaced, type LinkStep, linkStep } from './diff.ts'
+import { type Driver, isOurs, type Link, missing } from './driver.ts'
 import { type DeviceEntry, type LinkEntry, masterOf } from './layout.ts'
 import { tunnelMtuOver, vxlanMtuOver } from './mtu.ts'
 
@@ -17,7 +17,7 @@ export interface Placement {
   readonly moved: boolean
 }
 
-/** Creates or adjusts a device's own link, then its place in the bridge. */
+/** Creates or adjusts a device's own link, then its place; it is up last, so that nothing gets by it before it is where it belongs. */
 export function place(device: Device, driver: Driver): Placement {
   let link = driver.link(device.name)
   let fresh = false
@@ -26,7 +26,7 @@ export function place(device: Device, driver: Driver): Placement {
   }
   if (device.link !== null) {
     const wanted = measured(device.link, driver)
-    const step = linkStep(wanted, link)
+    const step = stepTo(wanted, link, driver)
     if (step.do === 'refuse') return fail(step.reason, device.link)
     if (step.do !== 'nothing') {
       const removal = step.do === 'recreate' ? driver.removeDevice(device.link) : null
@@ -37,22 +37,44 @@ export function place(device: Device, driver: Driver): Placement {
     }
   }
   if (link === undefined) return fail(missing(device.name), device.port)
-  if (device.port === null || isPlaced(device.port, link)) {
-    return { reason: null, culprit: null, link, fresh, moved: false }
+  const moved = device.port !== null && link.master !== masterOf(device.port)
+  if (device.port !== null && !isPlaced(device.port, link)) {
+    const reason = driver.setDevice(device.port)
+    link = driver.link(device.name)
+    if (reason !== null) return fail(reason, device.port)
   }
-  const moved = link.master !== masterOf(device.port)
-  const reason = driver.setDevice(device.port)
-  link = driver.link(device.name)
-  return reason === null ? { reason, culprit: null, link, fresh, moved } : fail(reason, device.port)
+  if (device.link !== null && link !== undefined && isDown(device.link, link)) {
+    const reason = driver.setUp(device.name)
+    link = driver.link(device.name)
+    if (reason !== null) return fail(reason, device.link)
+  }
+  return { reason: null, culprit: null, link, fresh, moved }
 }
 
 /** What of a device's link or port is not as wanted, if anything. */
 export function misplaced(device: Device, link: Link, driver: Driver): DeviceEntry | undefined {
-  if (device.link !== null && linkStep(measured(device.link, driver), link).do !== 'nothing') {
-    return device.link
-  }
+  if (device.link !== null && !isAsWanted(device.link, link, driver)) return device.link
   if (device.port !== null && !isPlaced(device.port, link)) return device.port
   return undefined
+}
+
+/** Whether there is nothing to do for a link. */
+export function isAsWanted(wanted: LinkEntry, link: Link | undefined, driver: Driver): boolean {
+  if (link === undefined || isDown(wanted, link)) return false
+  return stepTo(measured(wanted, driver), link, driver).do === 'nothing'
+}
+
+/** What becomes of a link; a bridge has to be isolated too, whoever made it. */
+function stepTo(wanted: LinkEntry, link: Link | undefined, driver: Driver): LinkStep {
+  const step = linkStep(wanted, link)
+  const isOpen =
+    step.do === 'nothing' && wanted.kind === 'bridge' && link !== undefined && !driver.isIsolated(link)
+  return isOpen ? { do: 'adjust' } : step
+}
+
+/** Whether a link of ours has to be set up. */
+function isDown(wanted: LinkEntry, link: Link): boolean {
+  return !link.up && (wanted.kind !== 'bridge' || !wanted.given || isOurs(link))
 }
 
 /** The link with the MTU that it should have now. */

@@ -13,6 +13,7 @@ import {
   type EntryStatus,
   type HeldSetting,
   type Interface,
+  type Isolation,
   type NextHop,
   type Status,
   same,
@@ -158,6 +159,10 @@ export class Reconciler implements Dataplane {
 
   interfaceNamed(name: string): Interface | undefined {
     return this.driver.link(name)
+  }
+
+  isolationOf(bridge: string): Isolation {
+    return this.driver.isolationOf(bridge)
   }
 
   vxlanIn(bridge: string, vni: number): Interface | undefined {

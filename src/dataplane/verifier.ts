@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { AnyTable, Device } from './device.ts'
 import type { Devices } from './devices.ts'
-import { isPlaced, linkStep } from './diff.ts'
+import { isPlaced } from './diff.ts'
 import type { Driver, Link } from './driver.ts'
 import type { PortEntry } from './layout.ts'
 import {
@@ -13,6 +13,7 @@ import {
   type Verification,
 } from './model.ts'
 import { Observation } from './observation.ts'
+import { isAsWanted } from './placement.ts'
 import type { Statuses } from './statuses.ts'
 
 /** So many faults are told one by one; the rest are counted. */
@@ -159,7 +160,7 @@ export class Verifier {
   /** The faults of a device at this moment, those left out that are known to be under way. */
   private *look(device: Device): Generator<undefined, Fault[]> {
     const link = this.driver.link(device.name)
-    const faults = [...placeFaults(device, link)].filter(({ entry }) => this.isBelieved(entry))
+    const faults = [...placeFaults(device, link, this.driver)].filter(({ entry }) => this.isBelieved(entry))
     if (link === undefined || device.index === null) return faults
     const observation = new Observation(device, link, this.driver.observe(device.name))
     while (!observation.step()) yield
@@ -212,9 +213,13 @@ function isWaiting(waiting: ReturnType<AnyTable['pending']>, { fault, entry }: F
 }
 
 /** Links and ports that are not as wanted. */
-function* placeFaults({ link: wanted, port }: Device, link: Link | undefined): Generator<Fault, void> {
+function* placeFaults(
+  { link: wanted, port }: Device,
+  link: Link | undefined,
+  driver: Driver,
+): Generator<Fault, void> {
   const fault = link === undefined ? 'missing' : 'different'
-  if (wanted !== null && linkStep(wanted, link).do !== 'nothing') yield { fault, entry: wanted, found: null }
+  if (wanted !== null && !isAsWanted(wanted, link, driver)) yield { fault, entry: wanted, found: null }
   if (port === null || (link !== undefined && isPlaced(port, link))) return
   yield { fault, entry: port, found: link === undefined ? null : placeOf(link) }
 }

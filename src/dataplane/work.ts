@@ -69,7 +69,7 @@ export class Work {
     for (const kind of TABLE_KINDS.toReversed()) {
       for (const device of this.busy) {
         const table = device.tables.get(kind)
-        if (device.index === null || table === undefined) continue
+        if (device.index === null || table === undefined || device.goesWithLink(kind)) continue
         table.takeRemovals(BATCH, batch)
         while (tables.length < batch.length) tables.push(table)
       }

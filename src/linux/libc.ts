@@ -32,6 +32,10 @@ export const send = bound<[fd: number, bytes: Uint8Array, length: number, flags:
 export const recv = bound<[fd: number, bytes: Uint8Array, length: number, flags: number]>(
   'long recv(int, void *, size_t, int)',
 )
+/** For system calls that the C library has no function for. */
+export const syscall = bound<[number: number, a: number, b: Uint8Array, c: number]>(
+  'long syscall(long, int, void *, unsigned int)',
+)
 export const open = bound<[path: string, flags: number]>('int open(const char *, int)')
 export const close = bound<[fd: number]>('int close(int)')
 /** Moves the calling thread, and the children it starts later, to the namespace behind `fd`. */

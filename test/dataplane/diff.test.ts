@@ -55,6 +55,8 @@ const link: Link = {
   tuned: true,
   learning: false,
   neighSuppress: true,
+  forwarding: true,
+  xdpProgram: null,
   routing: null,
 }
 
@@ -86,7 +88,6 @@ describe('a link of ours', () => {
     ['is absent', undefined, 'create'],
     ['is as wanted', link, 'nothing'],
     ['is in another bridge', { ...link, master: null }, 'nothing'],
-    ['is down', { ...link, up: false }, 'adjust'],
     ['learns', { ...link, tuned: false }, 'adjust'],
     ['serves another instance', { ...link, alias: 'chanter:net2' }, 'adjust'],
     ['has another VNI', { ...link, vni: 1 }, 'recreate'],
@@ -108,12 +109,14 @@ test.each([
   ['in another bridge', { master: 'br9' }, false],
   ['learning', { learning: true }, false],
   ['not suppressing', { neighSuppress: false }, false],
+  ['not forwarding', { forwarding: false }, false],
 ])('a port that is %s', (_what, traits, placed) => {
   expect(isPlaced(e.vxlanPort, { ...link, ...traits })).toBe(placed)
 })
 
 test.each([
-  ['in its bridge, whatever its options', { learning: true, neighSuppress: false }, true],
+  ['in its bridge, learning or not', { learning: true, neighSuppress: false }, true],
+  ['not forwarding', { forwarding: false }, false],
   ['in no bridge', { master: null }, false],
   ['in another bridge', { master: 'br9' }, false],
 ])('a port of a given bridge that is %s', (_what, traits, placed) => {
@@ -135,7 +138,6 @@ describe('a given bridge', () => {
     ['is absent', undefined, 'create'],
     ['is of somebody else', { ...bridge, alias: null, up: false, tuned: false }, 'nothing'],
     ['is ours', bridge, 'nothing'],
-    ['is ours and down', { ...bridge, up: false }, 'adjust'],
     ['is no bridge', { ...bridge, alias: null, kind: 'bond' }, 'refuse'],
   ] as const)('that %s: %s', (_what, actual, step) => {
     expect(linkStep({ ...e.bridge, given: true }, actual).do).toBe(step)

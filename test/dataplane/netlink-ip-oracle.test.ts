@@ -29,6 +29,7 @@ const directory = {
   vrfOf: (table: number) => (table === TABLES[0] ? 'bvrf-1' : undefined),
   hopsOf: () => [],
   vniOf: () => null,
+  isExternal: () => false,
   isBridge: () => false,
 }
 

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { setPortOptions } from '../../src/dataplane/linux/bridge-port.ts'
 import * as encode from '../../src/dataplane/linux/encode.ts'
 import { Attributes, type Message, messages, Writer } from '../../src/dataplane/linux/message.ts'
 import { readLink, readNeighbour } from '../../src/dataplane/linux/observe.ts'
@@ -187,10 +188,15 @@ describe('what we write, read by others', () => {
     expect(adjust).toMatchObject({
       type: RTM_NEWLINK,
       flags: 1,
-      data: { index: 0, flags: { up: true }, change: { up: true } },
+      data: { index: 0, flags: {}, change: {} },
       attrs: { ifname: 'br0', ifalias: 'chanter:net1' },
     })
-    expect(adjust?.options).toEqual(new Map([[5, Buffer.alloc(4)]]))
+    expect(adjust?.options).toEqual(
+      new Map([
+        [5, Buffer.alloc(4)], // stp_state
+        [23, Buffer.alloc(1)], // mcast_snooping
+      ]),
+    )
     expect(delay?.options).toEqual(new Map([[1, Buffer.alloc(4)]]))
   })
 
@@ -219,15 +225,19 @@ describe('what we write, read by others', () => {
   test('a port', () => {
     const [master, options] = written((batch) => {
       encode.setMaster(batch, 7, 9)
-      encode.setPortOptions(batch, 7, e.vxlanPort)
+      setPortOptions(batch, 7, e.vxlanPort)
     }).map(linkOf)
     expect(master).toMatchObject({ type: RTM_SETLINK, data: { index: 7, family: 0 }, attrs: { master: 9 } })
     expect(options).toMatchObject({ type: RTM_SETLINK, data: { index: 7, family: AF_BRIDGE } })
-    expect(options?.attrs.protinfo).toEqual(
-      new Map([
-        [8, Buffer.from([0])],
-        [32, Buffer.from([1])],
-      ]),
+    const protinfo = options?.attrs.protinfo
+    expect(protinfo).toBeInstanceOf(Map)
+    expect([...(protinfo as Map<number, Buffer>)].filter(([type]) => [8, 32, 31, 33].includes(type))).toEqual(
+      [
+        [8, Buffer.from([0])], // learning
+        [32, Buffer.from([1])], // neigh_suppress
+        [31, Buffer.from([0xfd, 0xff])], // group_fwd_mask
+        [33, Buffer.from([0])], // isolated
+      ],
     )
   })
 
@@ -247,15 +257,16 @@ describe('what others write, read by us', () => {
       ]).get(index),
     vniOf: (name: string) => (name === 'vx0' ? e.VNI : null),
     isBridge: (name: string) => name === 'br0',
+    isExternal: () => false,
   }
 
-  function read(message: Parameters<typeof oracle.formatNeighborMessage>[0]) {
+  function read(message: Parameters<typeof oracle.formatNeighborMessage>[0], known = directory) {
     const out = new AttrStream()
     oracle.formatNeighborMessage(message, out)
     const bytes = Buffer.concat(out.bufs)
     return readNeighbour(
       { bytes, type: RTM_NEWNEIGH, flags: 0, sequence: 0, port: 0, start: 0, end: bytes.length },
-      directory,
+      known,
     )
   }
 
@@ -274,11 +285,17 @@ describe('what others write, read by us', () => {
     expect(read({ kind: 'neighbor', data, attrs: { lladdr, ...attrs } })).toEqual({ bridge: null, sighting })
   })
 
-  test("the bridge's half", () => {
-    const data = { family: AF_BRIDGE, ifindex: 8 }
-    expect(read({ kind: 'neighbor', data, attrs: { lladdr, master: 9 } })).toEqual({
+  test.each([
+    ['without our mark', {}, false, { marked: false, isHalfSet: false }],
+    ['in a bridge of ours', { extLearned: true }, false, { marked: true, isHalfSet: false }],
+    ['in an external bridge, not sticky yet', { extLearned: true }, true, { marked: false, isHalfSet: true }],
+  ] as const)("the bridge's half, %s", (_what, flags, isExternal, { marked, isHalfSet }) => {
+    const data = { family: AF_BRIDGE, ifindex: 8, flags }
+    const message = { kind: 'neighbor', data, attrs: { lladdr, master: 9 } } as const
+    expect(read(message, { ...directory, isExternal: () => isExternal })).toEqual({
       bridge: 'br0',
-      sighting: { entry: e.local(1), marked: false },
+      sighting: { entry: e.local(1), marked },
+      isHalfSet,
     })
   })
 
@@ -288,6 +305,7 @@ describe('what others write, read by us', () => {
     expect(read({ kind: 'neighbor', data, attrs: { lladdr, master: 9 } })).toEqual({
       bridge: 'br0',
       sighting: { entry: e.local(1), marked: false },
+      isHalfSet: false,
     })
   })
 
@@ -368,6 +386,11 @@ describe('what others write, read by us', () => {
       learning: false,
       neighSuppress: true,
       slaveKind: 'bridge',
+      bridgePort: { state: 0, learning: false, neighSuppress: true, open: true },
+      stp: false,
+      operational: true,
+      generatesAddresses: false,
+      xdpProgram: null,
     })
   })
 })

@@ -13,6 +13,7 @@ test('what the kernel does not let go is told of, and does not hold up the rest'
   lab.driver.fail((op, { device }) => op === 'remove' && device === 'vx0', 'EBUSY: somebody holds it')
   const all = [...oursIn(lab.driver, { bridges: [], vxlans: [], localMacs: [] })]
   expect(all.map(({ what, remove }) => [what, remove()])).toEqual([
+    ['port tap1 of br0', null],
     ['vxlan vx0 (chanter:net1)', 'EBUSY: somebody holds it'],
     ['bridge br0 (chanter:net1)', null],
   ])

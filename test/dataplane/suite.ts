@@ -581,7 +581,13 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         await lab.calm()
         expect([lab.driver.link('br0'), lab.driver.link('tap1')]).toMatchObject(
           // a bridge takes the lowest MAC address of its ports
-          before.map((link) => ({ ...link, mtu: expect.anything(), mac: expect.toSatisfy(() => true) })),
+          before.map((link) => ({
+            ...link,
+            mtu: expect.anything(),
+            mac: expect.toSatisfy(() => true),
+            forwarding: expect.anything(),
+            xdpProgram: expect.toSatisfy(() => true),
+          })),
         )
         unwantAll()
         await lab.until(isGone('vx0'))

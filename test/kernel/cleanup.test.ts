@@ -154,11 +154,12 @@ describe('chanter cleanup', () => {
       'removed remote-mac 02:00:00:00:00:06 on vx-given',
       'removed flood to 192.0.2.2 vni 300 on vx-given',
       'removed neighbour 10.0.0.6 on given',
+      'removed port tap1 of br0',
       'removed vxlan vx0 (chanter:net1)',
       'removed bridge br0 (chanter:net1)',
       `removed file ${file}`,
       `removed file ${file}.previous`,
-      '8 things removed, 0 kept',
+      '9 things removed, 0 kept',
     ])
     expect((await clean()).output).toBe('nothing of ours is here\n')
   })
@@ -167,7 +168,7 @@ describe('chanter cleanup', () => {
     const full = everything()
     const { output } = await clean('--dry-run')
     expect(output).toContain('would remove remote-mac 02:00:00:00:00:06 on vx-given\n')
-    expect(output).toContain('8 things to remove, 0 kept\n')
+    expect(output).toContain('9 things to remove, 0 kept\n')
     expect(everything()).toEqual(full)
     expect(readdirSync(directory)).toEqual(['state', 'state.previous'])
   })

@@ -76,10 +76,10 @@ describe('what the kernel holds', () => {
     expect(linkinfo?.info_slave_data).toMatchObject({ learning: false, neigh_suppress: true })
   })
 
-  test('a foreign port: in the bridge, down as it was', () => {
+  test('an external port: in the bridge, and up', () => {
     const { flags, master, linkinfo } = iproute.link('tap1') ?? {}
     expect(master).toBe('br0')
-    expect(flags).not.toContain('UP')
+    expect(flags).toContain('UP')
     expect(linkinfo?.info_slave_data).toMatchObject({ learning: true, neigh_suppress: false })
   })
 

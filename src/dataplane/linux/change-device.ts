@@ -1,16 +1,20 @@
-import { isIpv4 } from '../../values/address.ts'
+import { ANY_IPV4, ANY_IPV6, isIpv4 } from '../../values/address.ts'
 import { elsewhere, foreign, isOurs, type Link, missing, shared, taken, unrouted } from '../driver.ts'
 import { type DeviceEntry, isPortEntry, kernelKind, type LinkEntry } from '../layout.ts'
-import type { Port, VrfPort } from '../model.ts'
+import type { Port, Vrf, VrfPort } from '../model.ts'
+import { resetPortOptions, setForwarding, setPortOptions } from './bridge-port.ts'
 import * as k from './constants.ts'
 import * as encode from './encode.ts'
-import { removeIpEntry } from './encode-ip.ts'
-import { type Links, portSettingsOf, settingsOf } from './links.ts'
+import { removeIpEntry, setIpEntry } from './encode-ip.ts'
+import { autoconfigured } from './host-use.ts'
+import type { Isolation } from './isolation.ts'
+import { isInNetwork, type Links, portSettingsOf, settingsOf } from './links.ts'
 import { routesOf } from './look.ts'
 import type { Multipath } from './multipath.ts'
+import { isTunnel } from './observe.ts'
 import type { Refusals, Requests } from './requests.ts'
 import type { Routes } from './routes.ts'
-import type { Sysctls } from './sysctl.ts'
+import { flushIpv6, forwardsIpv6, keepRouterAdvertisements, type Sysctls } from './sysctl.ts'
 
 /** The modules of kinds of links that not every kernel has. */
 const MODULES = new Map([
@@ -28,6 +32,7 @@ export interface DeviceChangerParts {
   readonly sysctls: Sysctls
   readonly routes: Routes
   readonly multipath: Multipath
+  readonly isolation: Isolation
 }
 
 /** Carries out changes of links and ports, one by one. */
@@ -37,8 +42,10 @@ export class DeviceChanger {
   private readonly sysctls: Sysctls
   private readonly routes: Routes
   private readonly multipath: Multipath
+  private readonly isolation: Isolation
 
-  constructor({ requests, links, sysctls, routes, multipath }: DeviceChangerParts) {
+  constructor({ requests, links, sysctls, routes, multipath, isolation }: DeviceChangerParts) {
+    this.isolation = isolation
     this.requests = requests
     this.links = links
     this.sysctls = sysctls
@@ -56,9 +63,20 @@ export class DeviceChanger {
     return entry.kind === 'port' ? this.removePort(entry) : this.removeVrfPort(entry)
   }
 
+  setUp(device: string): string | null {
+    const link = this.links.get(device)
+    if (link === undefined) return missing(device)
+    encode.setUp(this.requests, link.index, true)
+    return firstText(this.requests.send())
+  }
+
   private setLink(entry: LinkEntry): string | null {
     const link = this.links.get(entry.device)
-    if (link !== undefined && !isOurs(link)) return foreign(link)
+    if (link !== undefined && !isOurs(link)) {
+      if (entry.kind !== 'bridge' || !entry.given) return foreign(link)
+      this.isolation.isolate(link)
+      return null
+    }
     if (link === undefined && entry.kind === 'veth') {
       const peer = this.links.get(entry.peer)
       // it would get the mark of the cable's other end
@@ -81,7 +99,28 @@ export class DeviceChanger {
   /** Gives a link of ours its settings, which it has for as long as it lives. */
   private tune(entry: LinkEntry): string | null {
     const link = this.links.get(entry.device)
-    return link === undefined ? null : this.sysctls.apply(settingsOf(link), link.index)
+    if (link === undefined) return null
+    if (entry.kind === 'bridge') this.isolation.isolate(link)
+    if (isInNetwork(link)) this.clearAddresses(link)
+    if (entry.kind === 'vrf') this.close(entry)
+    return this.sysctls.apply(settingsOf(link), link.index)
+  }
+
+  /** What a device has of IPv6 that was there before it got no addresses is removed; the neighbours come back. */
+  private clearAddresses(link: Link): void {
+    encode.setNoAddresses(this.requests, link.index)
+    const isRefused = this.requests.send().size > 0
+    if (!isRefused && link.up && !link.tuned) flushIpv6(link.name)
+  }
+
+  /** Nothing is reachable in a VRF that something enters: packets that find no route there would go by the main table. */
+  private close({ device, table }: Vrf): void {
+    for (const prefix of [ANY_IPV4, ANY_IPV6]) {
+      const nothing = { kind: 'unreachable', device, table, prefix, prefixLength: 0 } as const
+      setIpEntry(this.requests, nothing, 0, () => 0)
+    }
+    this.requests.send() // each is wanted for itself as well, and tried again
+    if (!forwardsIpv6()) for (const host of autoconfigured(this.links)) keepRouterAdvertisements(host)
   }
 
   /** Deletes a link that could be created but not marked as ours. */
@@ -97,7 +136,11 @@ export class DeviceChanger {
 
   private removeLink(entry: LinkEntry): string | null {
     const link = this.links.get(entry.device)
-    if (link === undefined || !isOurs(link)) return null
+    if (link === undefined) return null
+    if (!isOurs(link)) {
+      if (entry.kind === 'bridge') this.isolation.release(link)
+      return null
+    }
     const ports = entry.kind === 'bridge' && entry.given ? this.links.all(link.index) : []
     if (ports.length > 0)
       return shared(
@@ -129,8 +172,19 @@ export class DeviceChanger {
     if (bridge === undefined) return missing(port.bridge)
     if (port.given && link.master !== null && link.master !== port.bridge)
       return elsewhere(port.device, link.master)
-    if (link.master !== port.bridge) encode.setMaster(this.requests, link.index, bridge.index)
-    if (!port.given) encode.setPortOptions(this.requests, link.index, port)
+    const isMoved = link.master !== port.bridge
+    if (isMoved) encode.setMaster(this.requests, link.index, bridge.index)
+    setPortOptions(this.requests, link.index, port)
+    if (isMoved && !isOurs(link)) encode.setUp(this.requests, link.index, true)
+    const reason = firstText(this.requests.send())
+    return reason ?? (isMoved ? null : this.forward(link.name))
+  }
+
+  /** Opens a port whose state was changed. */
+  private forward(device: string): string | null {
+    const link = this.links.get(device)
+    if (link === undefined || link.forwarding) return null
+    setForwarding(this.requests, link)
     return firstText(this.requests.send())
   }
 
@@ -138,7 +192,16 @@ export class DeviceChanger {
     const link = this.links.get(device)
     if (link?.master !== bridge) return null
     const master = given ? this.links.get(bridge) : undefined
-    if (master !== undefined && !isOurs(master)) return null
+    if (master !== undefined && !isOurs(master)) {
+      resetPortOptions(this.requests, link)
+      return firstText(this.requests.send())
+    }
+    return this.release(link)
+  }
+
+  /** Takes a port out of its bridge or VRF. It is down from then on: in none, what its VM sends would be the host's. */
+  private release(link: Link): string | null {
+    if (!isOurs(link)) encode.setUp(this.requests, link.index, false)
     encode.setMaster(this.requests, link.index, 0)
     return firstText(this.requests.send())
   }
@@ -150,22 +213,31 @@ export class DeviceChanger {
     if (master === undefined) return missing(vrf)
     if (master.kind !== 'vrf') return unrouted(vrf)
     const settings = portSettingsOf(link)
-    if (link.master !== vrf) {
+    const isMoved = link.master !== vrf
+    if (isMoved) {
       this.sysctls.remember(settings, link.index)
+      if (!isOurs(link)) encode.setUp(this.requests, link.index, false)
+      const reason = firstText(this.requests.send())
+      if (reason !== null) return reason
       // entering gives it IPv6 addresses anew, which heed them
-      if (isOurs(link)) this.sysctls.apply(settings, link.index)
+      this.sysctls.apply(settings, link.index)
       encode.setMaster(this.requests, link.index, master.index)
     }
-    return firstText(this.requests.send()) ?? this.sysctls.apply(settings, link.index)
+    const reason = firstText(this.requests.send()) ?? this.sysctls.apply(settings, link.index)
+    if (reason !== null) return reason
+    if (!isTunnel(link)) this.isolation.filterPort(link.index)
+    if (isMoved && !isOurs(link)) encode.setUp(this.requests, link.index, true)
+    return firstText(this.requests.send())
   }
 
   private removeVrfPort({ device, vrf }: VrfPort): string | null {
     const link = this.links.get(device)
     if (link?.master !== vrf) return null
-    encode.setMaster(this.requests, link.index, 0)
-    const reason = firstText(this.requests.send())
-    if (reason === null) this.sysctls.restore(device, portSettingsOf(link), link.index)
-    return reason
+    const reason = this.release(link)
+    if (reason !== null) return reason
+    this.sysctls.restore(device, portSettingsOf(link), link.index)
+    this.isolation.unfilterPort(link.index)
+    return null
   }
 }
 

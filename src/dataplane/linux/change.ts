@@ -4,7 +4,7 @@ import type { MplsInterface, RemoteMac, Route, UdpPort } from '../model.ts'
 import * as k from './constants.ts'
 import * as encode from './encode.ts'
 import { type IndexOf, removeIpEntry, setGroupedRoute, setIpEntry } from './encode-ip.ts'
-import type { Fdb } from './fdb.ts'
+import { type BridgeEntry, type Fdb, isStatic } from './fdb.ts'
 import type { Fou } from './fou.ts'
 import type { Links } from './links.ts'
 import type { Multipath, Plan } from './multipath.ts'
@@ -52,14 +52,12 @@ export class Changer {
     const refused = new Map<number, string>()
     const unlabelled = this.raiseLabels(entries)
     const plans = this.multipath.plan(routesAmong(entries))
-    // among many, the kernel's own show when it tells what became of them
-    const areFew = entries.length <= MESSAGES_A_SEND
+    const held = this.fdb.look(entries)
     const change = (entry: TableEntry, link: Link | undefined, i: number): string | null => {
       if (link === undefined) return missing(entry.device)
-      if (entry.kind === 'local-mac' || (areFew && entry.kind === 'remote-mac')) {
-        const refusal = this.fdb.refusal(entry, link)
-        if (refusal !== null) return refusal
-      }
+      const before = held.get(i)
+      const refusal = before && 'mac' in entry ? this.fdb.refusal(entry, before) : null
+      if (refusal !== null) return refusal
       const plan = plans.get(i)
       if (plan !== undefined && isRefusal(plan)) return setRefused(plan, entry)
       if (plan !== undefined && entry.kind === 'route') return this.writeRoute(entry, plan, link)
@@ -68,7 +66,7 @@ export class Changer {
       const lacking = 'hops' in entry ? this.lackingOf(entry.hops) : undefined
       if (lacking !== undefined) return missing(lacking)
       if (entry.kind === 'mpls' && unlabelled !== null) return unlabelled
-      this.write(entry, link)
+      this.write(entry, link, before)
       return null
     }
     this.send(entries, change, setRefused, refused)
@@ -123,7 +121,7 @@ export class Changer {
     if (plans.size > 0) this.multipath.tidy()
   }
 
-  /** `change` writes at most one message, or tells why it does not; `judge` tells why a refusal counts, or null where it does not. */
+  /** `change` writes messages, or tells why it does not; `judge` tells why a refusal counts, or null where it does not. */
   private send(
     entries: readonly TableEntry[],
     change: (entry: TableEntry, link: Link | undefined, i: number) => string | null,
@@ -146,16 +144,24 @@ export class Changer {
       const before = this.requests.writer.count
       const reason = change(entry, link, i)
       if (reason !== null) refused.set(i, reason)
-      if (this.requests.writer.count > before) sent.push(i)
-      if (sent.length === MESSAGES_A_SEND || this.requests.writer.isFull) flush()
+      for (let count = before; count < this.requests.writer.count; count++) sent.push(i)
+      if (sent.length >= MESSAGES_A_SEND || this.requests.writer.isFull) flush()
     }
     flush()
     return refused
   }
 
-  private write(entry: MessageEntry, link: Link): void {
-    if (isFdb(entry)) encode.setEntry(this.requests, entry, link)
+  private write(entry: MessageEntry, link: Link, before: BridgeEntry | undefined): void {
+    if (isFdb(entry)) this.writeFdb(entry, link, before)
     else setIpEntry(this.requests, entry, link.index, this.indexOf)
+  }
+
+  /** In a bridge of others, whose ports may learn, a VM could take an address by sending from it. */
+  private writeFdb(entry: encode.FdbMessage, link: Link, before: BridgeEntry | undefined): void {
+    encode.setEntry(this.requests, entry, link)
+    const isBridged = entry.kind === 'local-mac' || entry.kind === 'remote-mac'
+    if (isBridged && link.master !== null && this.links.isExternal(link.master))
+      encode.setSticky(this.requests, entry, link, before?.index === link.index && isStatic(before))
   }
 
   /** The first interface of some hops that does not exist. */

@@ -1,4 +1,4 @@
-/** Numbers of the kernel's headers (linux/netlink.h, rtnetlink.h, if_link.h, if_addr.h, if_tunnel.h, genetlink.h, fou.h, neighbour.h, mpls.h, lwtunnel.h, nexthop.h, filter.h), under their names there. */
+/** Numbers of the kernel's headers (linux/netlink.h, rtnetlink.h, pkt_cls.h, pkt_sched.h, tc_act/tc_gact.h, fib_rules.h, if_link.h, if_addr.h, if_tunnel.h, genetlink.h, fou.h, neighbour.h, mpls.h, lwtunnel.h, nexthop.h, filter.h), under their names there. */
 
 export const AF_UNSPEC = 0
 export const AF_INET = 2
@@ -58,6 +58,14 @@ export const RTM_GETROUTE = 26
 export const RTM_NEWNEIGH = 28
 export const RTM_DELNEIGH = 29
 export const RTM_GETNEIGH = 30
+export const RTM_NEWRULE = 32
+export const RTM_DELRULE = 33
+export const RTM_GETRULE = 34
+export const RTM_NEWQDISC = 36
+export const RTM_DELQDISC = 37
+export const RTM_NEWTFILTER = 44
+export const RTM_DELTFILTER = 45
+export const RTM_GETTFILTER = 46
 export const RTM_NEWNETCONF = 80
 export const RTM_NEWNEXTHOP = 104
 export const RTM_DELNEXTHOP = 105
@@ -65,6 +73,7 @@ export const RTM_GETNEXTHOP = 106
 
 export const RTNLGRP_LINK = 1
 export const RTNLGRP_NEIGH = 3
+export const RTNLGRP_TC = 4
 export const RTNLGRP_IPV4_IFADDR = 5
 export const RTNLGRP_IPV4_ROUTE = 7
 export const RTNLGRP_IPV4_RULE = 8
@@ -91,11 +100,22 @@ export const IFLA_MTU = 4
 export const IFLA_LINK = 5
 export const IFLA_MASTER = 10
 export const IFLA_PROTINFO = 12
+export const IFLA_OPERSTATE = 16
+export const IF_OPER_UNKNOWN = 0
+export const IF_OPER_UP = 6
 export const IFLA_LINKINFO = 18
 export const IFLA_IFALIAS = 20
 export const IFALIASZ = 256
+export const IFLA_AF_SPEC = 26
+export const IFLA_INET6_ADDR_GEN_MODE = 8
+export const IN6_ADDR_GEN_MODE_NONE = 1
 export const IFLA_EXT_MASK = 29
 export const IFLA_LINK_NETNSID = 37
+export const IFLA_XDP = 43
+export const IFLA_XDP_FD = 1
+export const IFLA_XDP_FLAGS = 3
+export const IFLA_XDP_PROG_ID = 4
+export const XDP_FLAGS_SKB_MODE = 2
 export const RTEXT_FILTER_SKIP_STATS = 8
 export const IFLA_INFO_KIND = 1
 export const IFLA_INFO_DATA = 2
@@ -103,8 +123,28 @@ export const IFLA_INFO_SLAVE_KIND = 4
 export const IFLA_INFO_SLAVE_DATA = 5
 export const IFLA_BR_FORWARD_DELAY = 1
 export const IFLA_BR_STP_STATE = 5
+export const IFLA_BR_MCAST_SNOOPING = 23
+export const IFLA_BRPORT_STATE = 1
+export const BR_STATE_DISABLED = 0
+export const BR_STATE_FORWARDING = 3
+/** Hairpin. */
+export const IFLA_BRPORT_MODE = 4
+/** BPDU guard. */
+export const IFLA_BRPORT_GUARD = 5
+/** Root block. */
+export const IFLA_BRPORT_PROTECT = 6
 export const IFLA_BRPORT_LEARNING = 8
+export const IFLA_BRPORT_UNICAST_FLOOD = 9
+export const IFLA_BRPORT_PROXYARP = 10
+export const IFLA_BRPORT_PROXYARP_WIFI = 12
+export const IFLA_BRPORT_MCAST_FLOOD = 27
+export const IFLA_BRPORT_MCAST_TO_UCAST = 28
+export const IFLA_BRPORT_VLAN_TUNNEL = 29
+export const IFLA_BRPORT_BCAST_FLOOD = 30
+export const IFLA_BRPORT_GROUP_FWD_MASK = 31
 export const IFLA_BRPORT_NEIGH_SUPPRESS = 32
+export const IFLA_BRPORT_ISOLATED = 33
+export const IFLA_BRPORT_LOCKED = 39
 export const IFLA_VXLAN_ID = 1
 export const IFLA_VXLAN_LOCAL = 4
 export const IFLA_VXLAN_TTL = 5
@@ -160,7 +200,10 @@ export const IFA_ADDRESS = 1
 export const IFA_LOCAL = 2
 export const IFA_FLAGS = 8
 export const IFA_PROTO = 11
+/** Of addresses that the kernel made of router advertisements. */
+export const IFAPROT_KERNEL_RA = 2
 export const IFA_F_NODAD = 0x02
+export const IFA_F_PERMANENT = 0x80
 export const IFA_F_NOPREFIXROUTE = 0x200
 
 export const RTMSG_LENGTH = 12
@@ -215,6 +258,31 @@ export const NEXTHOPS = 0x1_00_00_00
 /** What a second is in the timers of a group. */
 export const USER_HZ = 100
 
+export const FIB_RULE_HDR_LENGTH = 12
+export const FR_ACT_TO_TBL = 1
+export const FRA_PRIORITY = 6
+export const FRA_TABLE = 15
+export const FRA_L3MDEV = 19
+export const FRA_PROTOCOL = 21
+
+export const TCMSG_LENGTH = 20
+export const TC_H_CLSACT = 0xfffffff1
+/** The handle of a clsact qdisc, and where its filters of incoming packets are. */
+export const CLSACT_HANDLE = 0xffff0000
+export const CLSACT_INGRESS = 0xfffffff2
+export const TCA_KIND = 1
+export const TCA_OPTIONS = 2
+export const TCA_MATCHALL_ACT = 2
+export const TCA_ACT_KIND = 1
+export const TCA_ACT_OPTIONS = 2
+export const TCA_GACT_PARMS = 2
+export const TC_ACT_SHOT = 2
+export const TCA_BPF_FD = 6
+export const TCA_BPF_NAME = 7
+export const TCA_BPF_FLAGS = 8
+export const TCA_BPF_FLAG_ACT_DIRECT = 1
+export const ETH_P_ALL = 3
+
 export const NETCONFMSG_LENGTH = 4
 export const NETCONFA_IFINDEX = 1
 
@@ -236,6 +304,7 @@ export const NDA_IFINDEX = 8
 export const NDA_MASTER = 9
 export const NDA_PROTOCOL = 12
 
+export const EPERM = 1
 export const ENOENT = 2
 export const ESRCH = 3
 export const EEXIST = 17

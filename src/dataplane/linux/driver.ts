@@ -5,23 +5,26 @@ import {
   type Driver,
   isOurs,
   type Link,
+  missing,
   type Observer,
   type Ours,
   type Refused,
   type Sighting,
 } from '../driver.ts'
 import type { DeviceEntry, TableEntry } from '../layout.ts'
-import type { Entry, HeldSetting, NextHop } from '../model.ts'
+import type { Entry, HeldSetting, Isolation as Isolated, NextHop } from '../model.ts'
 import { Changer } from './change.ts'
 import { DeviceChanger } from './change-device.ts'
 import type { Resilience } from './encode-nexthop.ts'
 import { Fdb } from './fdb.ts'
 import { Fou } from './fou.ts'
+import { Isolation } from './isolation.ts'
 import { Links } from './links.ts'
 import { look } from './look.ts'
 import { Monitor } from './monitor.ts'
 import { Multipath } from './multipath.ts'
 import { type Ability, Nexthops } from './nexthops.ts'
+import { isTunnel } from './observe.ts'
 import { Others } from './others.ts'
 import { Requests } from './requests.ts'
 import { Routes } from './routes.ts'
@@ -39,6 +42,8 @@ export interface LinuxDriverOptions {
   readonly resilience?: Resilience
   /** What routes of several hops are made of; without, the best that the kernel can. */
   readonly ability?: Ability
+  /** Ids of XDP programs that earlier processes put on bridges. */
+  readonly programs?: readonly number[]
 }
 
 /** The Linux kernel, in the network namespace of the thread that makes the driver. */
@@ -47,9 +52,10 @@ export class LinuxDriver implements Driver {
   private readonly monitorBufferBytes: number
   private readonly requests = new Requests()
   private readonly questions = new Requests()
-  private readonly links = new Links(this.questions)
-  private readonly fdb = new Fdb(this.questions, this.links)
-  private readonly others = new Others(this.questions, this.links)
+  private readonly links: Links
+  private readonly fdb: Fdb
+  private readonly others: Others
+  private readonly isolation: Isolation
   private readonly sysctls = new Sysctls()
   private readonly fou = new Fou()
   private readonly multipath: Multipath
@@ -65,15 +71,22 @@ export class LinuxDriver implements Driver {
     monitorBufferBytes = MONITOR_BUFFER_BYTES,
     resilience = RESILIENCE,
     ability,
+    programs = [],
   }: LinuxDriverOptions) {
     this.clock = clock
     this.monitorBufferBytes = monitorBufferBytes
+    this.links = new Links(this.questions, (port) => isTunnel(port) || this.isolation.isPortDone(port.index))
+    this.fdb = new Fdb(this.questions, this.links)
+    this.others = new Others(this.questions, this.links)
     const { requests, links, sysctls } = this
+    this.isolation = new Isolation({ requests, links, programs })
+    const { isolation } = this
     const multipath = new Multipath(new Nexthops({ requests, links, resilience, ability }), links)
     this.multipath = multipath
     this.routes = new Routes(links, multipath)
-    this.changer = new Changer({ requests, links, sysctls, multipath, fou: this.fou, fdb: this.fdb })
-    this.deviceChanger = new DeviceChanger({ requests, links, sysctls, multipath, routes: this.routes })
+    const { routes, fou, fdb } = this
+    this.changer = new Changer({ requests, links, sysctls, multipath, fou, fdb })
+    this.deviceChanger = new DeviceChanger({ requests, links, sysctls, multipath, routes, isolation })
   }
 
   watch(observer: Observer): void {
@@ -102,8 +115,30 @@ export class LinuxDriver implements Driver {
     return this.deviceChanger.set(entry)
   }
 
+  setUp(device: string): string | null {
+    return this.deviceChanger.setUp(device)
+  }
+
   removeDevice(entry: DeviceEntry): string | null {
     return this.deviceChanger.remove(entry)
+  }
+
+  isIsolated(bridge: Link): boolean {
+    return this.isolation.isDone(bridge)
+  }
+
+  isolationOf(bridge: string): Isolated {
+    const link = this.links.get(bridge)
+    return link === undefined ? { by: null, reason: missing(bridge) } : this.isolation.of(link)
+  }
+
+  get portFilterLack(): string | null {
+    return this.isolation.portsLack
+  }
+
+  /** Ids of XDP programs of ours that may be on bridges. */
+  get programs(): readonly number[] {
+    return this.isolation.programs
   }
 
   link(name: string): Link | undefined {

@@ -4,7 +4,7 @@ import type { Mac } from '../../values/mac.ts'
 import { ZERO_MAC } from '../driver.ts'
 import { MPLS_UDP_PORT } from '../ip-entries.ts'
 import { kernelKind, type LinkEntry } from '../layout.ts'
-import type { Bridge, Flood, LocalMac, Neighbour, Port, RemoteMac, Tunnel, Veth } from '../model.ts'
+import type { Bridge, Flood, LocalMac, Neighbour, RemoteMac, Tunnel, Veth } from '../model.ts'
 import * as k from './constants.ts'
 import type { Writer } from './message.ts'
 
@@ -103,6 +103,23 @@ export function removeEntry(batch: Batch, entry: FdbMessage, target: Target): vo
   batch.end()
 }
 
+/**
+ * Keeps the bridge from moving a MAC address to another port that a frame from it comes in by; the mark of an entry that is there stays.
+ * It is static only where it was so before it was ours, for which it needs no more than the mark to stay.
+ */
+export function setSticky(
+  batch: Batch,
+  { mac }: LocalMac | RemoteMac,
+  { index }: Target,
+  wasStatic: boolean,
+): void {
+  const state = wasStatic ? k.NUD_NOARP : k.NUD_REACHABLE
+  batch.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_REPLACE)
+  ndmsg(batch.writer, k.AF_BRIDGE, index, state, k.NTF_MASTER | k.NTF_STICKY)
+  batch.writer.attributeMac(k.NDA_LLADDR, mac)
+  batch.end()
+}
+
 /** Removes the VXLAN device's half of a remote MAC. */
 export function removeSelf(batch: Batch, entry: RemoteMac, target: Target): void {
   batch.begin(k.RTM_DELNEIGH, 0)
@@ -178,7 +195,7 @@ function writeUdp(writer: Writer, { local, remote }: Tunnel): void {
   writer.attributePort(k.IFLA_IPTUN_ENCAP_DPORT, MPLS_UDP_PORT)
 }
 
-/** Gives a link its mark and the options of ours that can be changed, and sets it up. */
+/** Gives a link its mark and the options of ours that can be changed. */
 export function adjustLink(batch: Batch, entry: LinkEntry): void {
   const { writer } = batch
   beginMark(batch, entry.device, entry.alias)
@@ -186,7 +203,7 @@ export function adjustLink(batch: Batch, entry: LinkEntry): void {
   if (entry.kind === 'bridge' || entry.kind === 'vxlan') {
     linkInfo(writer, entry, () => {
       if (entry.kind === 'vxlan') writer.attributeU8(k.IFLA_VXLAN_LEARNING, 0)
-      else writer.attributeU32(k.IFLA_BR_STP_STATE, 0)
+      else writeBridgeOptions(writer)
     })
   }
   batch.end()
@@ -194,7 +211,13 @@ export function adjustLink(batch: Batch, entry: LinkEntry): void {
   else if ('mtu' in entry && entry.mtu !== null) setMtu(batch, entry.device, entry.mtu)
 }
 
-/** Marks the end of a cable that came with `entry`, and sets it up. */
+/** VMs tell no bridge what to do: without snooping a query of one of them does not prune the groups of all (RFC 4541 §2.1). */
+function writeBridgeOptions(writer: Writer): void {
+  writer.attributeU32(k.IFLA_BR_STP_STATE, 0)
+  writer.attributeU8(k.IFLA_BR_MCAST_SNOOPING, 0)
+}
+
+/** Marks the end of a cable that came with `entry`. */
 export function markPeer(batch: Batch, { peer, alias }: Veth): void {
   beginMark(batch, peer, alias)
   batch.end()
@@ -212,7 +235,7 @@ export function setMac(batch: Batch, { device, mac }: Veth): void {
 function beginMark(batch: Batch, device: string, alias: string): void {
   const { writer } = batch
   batch.begin(k.RTM_NEWLINK, 0)
-  ifinfomsg(writer, { family: k.AF_UNSPEC, index: 0, up: true })
+  ifinfomsg(writer, { family: k.AF_UNSPEC, index: 0 })
   writer.attributeText(k.IFLA_IFNAME, device)
   // an alias may fill its room, where a zero would be one octet too many
   if (Buffer.byteLength(alias) < k.IFALIASZ - 1) writer.attributeText(k.IFLA_IFALIAS, alias)
@@ -243,6 +266,13 @@ export function deleteLink(batch: Batch, index: number): void {
   batch.end()
 }
 
+/** Sets a device up or down. */
+export function setUp(batch: Batch, index: number, up: boolean): void {
+  batch.begin(k.RTM_SETLINK, 0)
+  ifinfomsg(batch.writer, { family: k.AF_UNSPEC, index, up })
+  batch.end()
+}
+
 /** Puts a device under a master, or with index 0 under none. */
 export function setMaster(batch: Batch, index: number, master: number): void {
   batch.begin(k.RTM_SETLINK, 0)
@@ -251,14 +281,28 @@ export function setMaster(batch: Batch, index: number, master: number): void {
   batch.end()
 }
 
-export function setPortOptions(batch: Batch, index: number, port: Port): void {
+/** Gives an interface an XDP program in generic mode, in the place of the one that it has; -1 takes that away. */
+export function setXdp(batch: Batch, index: number, fd: number): void {
   const { writer } = batch
   batch.begin(k.RTM_SETLINK, 0)
-  ifinfomsg(writer, { family: k.AF_BRIDGE, index })
-  const protinfo = writer.nest(k.IFLA_PROTINFO)
-  writer.attributeU8(k.IFLA_BRPORT_LEARNING, port.learning ? 1 : 0)
-  writer.attributeU8(k.IFLA_BRPORT_NEIGH_SUPPRESS, port.neighSuppress ? 1 : 0)
-  writer.close(protinfo)
+  ifinfomsg(writer, { family: k.AF_UNSPEC, index })
+  const xdp = writer.nest(k.IFLA_XDP)
+  writer.attributeU32(k.IFLA_XDP_FD, fd)
+  writer.attributeU32(k.IFLA_XDP_FLAGS, k.XDP_FLAGS_SKB_MODE)
+  writer.close(xdp)
+  batch.end()
+}
+
+/** Has an interface make no IPv6 addresses by itself; refused where there is no IPv6. */
+export function setNoAddresses(batch: Batch, index: number): void {
+  const { writer } = batch
+  batch.begin(k.RTM_SETLINK, 0)
+  ifinfomsg(writer, { family: k.AF_UNSPEC, index })
+  const families = writer.nest(k.IFLA_AF_SPEC)
+  const ipv6 = writer.nest(k.AF_INET6)
+  writer.attributeU8(k.IFLA_INET6_ADDR_GEN_MODE, k.IN6_ADDR_GEN_MODE_NONE)
+  writer.close(ipv6)
+  writer.close(families)
   batch.end()
 }
 
@@ -272,11 +316,15 @@ export function getLink(batch: Batch, link: number | string): void {
   batch.end()
 }
 
-/** The rest of a dump request for links, of one master only where given. */
-export function dumpLinks(writer: Writer, master: number | null): void {
+/** The rest of a dump request for links, of one master or kind only where given. */
+export function dumpLinks(writer: Writer, { master, kind }: { master?: number; kind?: string } = {}): void {
   ifinfomsg(writer, { family: k.AF_UNSPEC, index: 0 })
   writer.attributeU32(k.IFLA_EXT_MASK, k.RTEXT_FILTER_SKIP_STATS)
-  if (master !== null) writer.attributeU32(k.IFLA_MASTER, master)
+  if (master !== undefined) writer.attributeU32(k.IFLA_MASTER, master)
+  if (kind === undefined) return
+  const info = writer.nest(k.IFLA_LINKINFO)
+  writer.attributeText(k.IFLA_INFO_KIND, kind)
+  writer.close(info)
 }
 
 /** The rest of a dump request for the FDB entries of one device, its bridge's for it included. */
@@ -308,14 +356,15 @@ export function ndmsg(writer: Writer, family: number, index: number, state: numb
 interface IfInfo {
   readonly family: number
   readonly index: number
+  /** Absent: as it is. */
   readonly up?: boolean
 }
 
-function ifinfomsg(writer: Writer, { family, index, up = false }: IfInfo): void {
+export function ifinfomsg(writer: Writer, { family, index, up }: IfInfo): void {
   writer.u32(family)
   writer.u32(index)
-  writer.u32(up ? k.IFF_UP : 0)
-  writer.u32(up ? k.IFF_UP : 0)
+  writer.u32(up === true ? k.IFF_UP : 0)
+  writer.u32(up === undefined ? 0 : k.IFF_UP)
 }
 
 export function ipFamily(ip: Ip): number {

@@ -1,21 +1,24 @@
 import { formatMac, type Mac } from '../../values/mac.ts'
 import { ownAddress } from '../driver.ts'
-import type { LocalMac } from '../model.ts'
+import type { TableEntry } from '../layout.ts'
+import type { LocalMac, RemoteMac } from '../model.ts'
 import * as k from './constants.ts'
 import { ndmsg, type Target } from './encode.ts'
 import type { Links } from './links.ts'
 import type { Message } from './message.ts'
 import type { Requests } from './requests.ts'
 
+const QUESTIONS_A_SEND = 64
+
 /** A bridge's entry for a MAC. */
-interface BridgeEntry {
+export interface BridgeEntry {
   /** The port that the MAC is behind, or the bridge itself. */
   readonly index: number
   readonly state: number
   readonly flags: number
 }
 
-/** Entries of bridges, one by one: what others have of a MAC that we want. */
+/** What bridges have of MACs, whoever set it. */
 export class Fdb {
   private readonly requests: Requests
   private readonly links: Links
@@ -29,33 +32,46 @@ export class Fdb {
   ownAddressIn(bridge: string, mac: Mac): string | null {
     const link = this.links.get(bridge)
     if (link?.kind !== 'bridge') return null
-    const entry = this.ask(mac, { index: 0, flags: 0, bridge: link.index })
+    this.ask(mac, { index: 0, flags: 0, bridge: link.index })
+    const entry = this.answers().get(0)
     return entry !== undefined && isOwn(entry) ? this.nameOf(entry) : null
   }
 
-  /** Why a MAC cannot be behind a port of a bridge, if so. */
-  refusal({ device, mac }: Pick<LocalMac, 'device' | 'mac'>, { index }: Target): string | null {
-    const entry = this.behind(index, mac)
-    if (entry === undefined || !isOwn(entry)) return null
-    return ownAddress(formatMac(mac), this.nameOf(entry) ?? device)
+  /** What bridges have of the MACs of entries now, by their positions. */
+  look(entries: readonly TableEntry[]): ReadonlyMap<number, BridgeEntry> {
+    const found = new Map<number, BridgeEntry>()
+    let asked: number[] = []
+    const flush = () => {
+      for (const [position, entry] of this.answers()) found.set(asked[position]!, entry)
+      asked = []
+    }
+    for (const [i, entry] of entries.entries()) {
+      const link = isBridged(entry) ? this.links.lookUp(entry.device) : undefined
+      if (link === undefined || !isBridged(entry)) continue
+      this.askBehind(entry, link)
+      asked.push(i)
+      if (asked.length === QUESTIONS_A_SEND) flush()
+    }
+    flush()
+    return found
+  }
+
+  /** Why an entry cannot take the place of what a bridge has, if so. */
+  refusal({ device, mac }: TableEntry & { mac: Mac }, before: BridgeEntry): string | null {
+    return isOwn(before) ? ownAddress(formatMac(mac), this.nameOf(before) ?? device) : null
   }
 
   /** Whether there is an entry of ours to delete. One that was static before we took it is so again. */
-  release({ mac }: LocalMac, { index }: Target): boolean {
-    const entry = this.behind(index, mac)
-    const isOurs = entry?.index === index && (entry.flags & k.NTF_EXT_LEARNED) !== 0 && !isOwn(entry)
-    if (!isOurs) return false
-    if ((entry.state & k.NUD_NOARP) === 0) return true
-    this.restore(mac, entry)
-    return false
-  }
-
-  private behind(port: number, mac: Mac): BridgeEntry | undefined {
-    return this.ask(mac, { index: port, flags: k.NTF_MASTER, bridge: null })
+  release(wanted: LocalMac, link: Target): boolean {
+    this.askBehind(wanted, link)
+    const entry = this.answers().get(0)
+    const isOurs = entry?.index === link.index && (entry.flags & k.NTF_EXT_LEARNED) !== 0 && !isOwn(entry)
+    if (isOurs && isStatic(entry)) this.restore(wanted.mac, entry)
+    return isOurs && !isStatic(entry)
   }
 
   /** Sets it without our mark, which the kernel does not take off. */
-  private restore(mac: Mac, { index, state, flags }: BridgeEntry): void {
+  private restore(mac: Mac, { index, state }: BridgeEntry): void {
     const { requests } = this
     const { writer } = requests
     requests.begin(k.RTM_DELNEIGH, 0)
@@ -63,7 +79,7 @@ export class Fdb {
     writer.attributeMac(k.NDA_LLADDR, mac)
     requests.end()
     requests.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_EXCL)
-    ndmsg(writer, k.AF_BRIDGE, index, state, k.NTF_MASTER | (flags & k.NTF_STICKY))
+    ndmsg(writer, k.AF_BRIDGE, index, state, k.NTF_MASTER)
     writer.attributeMac(k.NDA_LLADDR, mac)
     requests.end()
     requests.send()
@@ -73,22 +89,33 @@ export class Fdb {
     return this.links.nameOf(index) ?? null
   }
 
+  private askBehind({ mac }: LocalMac | RemoteMac, { index }: Target): void {
+    this.ask(mac, { index, flags: k.NTF_MASTER, bridge: null })
+  }
+
   private ask(
     mac: Mac,
     { index, flags, bridge }: { index: number; flags: number; bridge: number | null },
-  ): BridgeEntry | undefined {
+  ): void {
     const { requests } = this
-    let entry: BridgeEntry | undefined
     requests.begin(k.RTM_GETNEIGH, 0)
     ndmsg(requests.writer, k.AF_BRIDGE, index, 0, flags)
     requests.writer.attributeMac(k.NDA_LLADDR, mac)
     if (bridge !== null) requests.writer.attributeU32(k.NDA_MASTER, bridge)
     requests.end()
-    requests.send((message) => {
-      entry = read(message)
-    })
-    return entry
   }
+
+  /** The answers to what was asked, by the order of asking; none where there is no entry. */
+  private answers(): Map<number, BridgeEntry> {
+    const answers = new Map<number, BridgeEntry>()
+    this.requests.send((message, position) => answers.set(position, read(message)))
+    return answers
+  }
+}
+
+/** Whether others set it so that it stays, but not for the host: of ours, that is what was there before. */
+export function isStatic({ state }: BridgeEntry): boolean {
+  return (state & k.NUD_NOARP) !== 0
 }
 
 function read({ bytes, start }: Message): BridgeEntry {
@@ -97,6 +124,10 @@ function read({ bytes, start }: Message): BridgeEntry {
     state: bytes.readUInt16LE(start + 8),
     flags: bytes.readUInt8(start + 10),
   }
+}
+
+function isBridged(entry: TableEntry): entry is LocalMac | RemoteMac {
+  return entry.kind === 'local-mac' || entry.kind === 'remote-mac'
 }
 
 /** Whether frames for it go to the host. */

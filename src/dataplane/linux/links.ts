@@ -1,15 +1,16 @@
-import type { Link } from '../driver.ts'
+import { isOurs, type Link } from '../driver.ts'
 import { isTableEntry } from '../layout.ts'
 import { ALIAS_PREFIX, type Entry } from '../model.ts'
 import * as k from './constants.ts'
 import { dumpLinks, getLink } from './encode.ts'
-import type { Message } from './message.ts'
+import type { Message, Writer } from './message.ts'
 import { isTunnel, type RawLink, readLink, readLinkName } from './observe.ts'
 import { dump, exhaust, type Requests } from './requests.ts'
 import {
   fits,
   gatewaySettings,
   mplsInput,
+  networkSettings,
   platformLabels,
   portSettings,
   type Setting,
@@ -23,10 +24,15 @@ export class Links {
   private readonly known = new Map<string, Link>()
   /** VRFs by their tables. */
   private readonly vrfs = new Map<number, string>()
+  /** Bridges with the spanning tree protocol. */
+  private readonly spanning = new Set<string>()
+  /** Whether a port of a VRF is filtered as far as that is possible. */
+  private readonly isFiltered: (port: Pick<RawLink, 'index' | 'kind'>) => boolean
 
   /** `requests` is for questions alone: one may come up while a batch of changes is written. */
-  constructor(requests: Requests) {
+  constructor(requests: Requests, isFiltered: (port: Pick<RawLink, 'index' | 'kind'>) => boolean) {
     this.requests = requests
+    this.isFiltered = isFiltered
   }
 
   /** The interface of that name or index now. */
@@ -58,6 +64,11 @@ export class Links {
     return this.lookUp(name)?.kind === 'bridge'
   }
 
+  isExternal(bridge: string): boolean {
+    const link = this.lookUp(bridge)
+    return link !== undefined && !isOurs(link)
+  }
+
   /** The VRF of a table, where it was heard of. */
   vrfOf(table: number): string | undefined {
     const name = this.vrfs.get(table)
@@ -80,14 +91,26 @@ export class Links {
 
   /** All interfaces, or those of one master, now. */
   all(master: number | null): Link[] {
+    return this.dump((writer) => dumpLinks(writer, master === null ? {} : { master })).map((link) =>
+      this.remember(link),
+    )
+  }
+
+  /** Interfaces of some kinds that stand on another one, now. */
+  uppersOf(index: number, kinds: readonly string[]): RawLink[] {
+    const uppers = kinds.flatMap((kind) => this.dump((writer) => dumpLinks(writer, { kind })))
+    return uppers.filter(({ lower }) => lower === index)
+  }
+
+  private dump(write: (writer: Writer) => void): RawLink[] {
     const links = new Map<number, RawLink>()
     const visit = (message: Message) => {
       const link = readLink(message)
       links.set(link.index, link)
       this.names.set(link.index, link.name)
     }
-    exhaust(dump({ type: k.RTM_GETLINK, write: (writer) => dumpLinks(writer, master), visit }))
-    return [...links.values()].map((link) => this.remember(link))
+    exhaust(dump({ type: k.RTM_GETLINK, write, visit, nothing: [k.EOPNOTSUPP] }))
+    return [...links.values()]
   }
 
   /** Takes in a notification; tells the names that it concerns, and whether what needs the interface may have gone with it. */
@@ -105,17 +128,30 @@ export class Links {
     return { names, unsteady }
   }
 
+  /** Whether the state of a bridge port lets traffic pass, or has to be as it is: down, without carrier, or by the spanning tree protocol. */
+  private passes({ up, operational }: RawLink, state: number, bridge: string | null): boolean {
+    if (state === k.BR_STATE_FORWARDING || !up || !operational || bridge === null) return true
+    return this.lookUp(bridge)?.up !== true || this.spanning.has(bridge)
+  }
+
   private remember(raw: RawLink): Link {
     this.names.set(raw.index, raw.name)
-    const { slaveKind, lower, ...traits } = raw
+    const { slaveKind, lower, stp, bridgePort, operational, generatesAddresses, ...traits } = raw
+    const master = raw.master === 0 ? null : (this.nameOf(raw.master) ?? null)
     const below = lower === 0 || lower === raw.index ? null : (this.nameOf(lower) ?? null)
+    if (raw.kind === 'bridge') {
+      if (stp) this.spanning.add(raw.name)
+      else this.spanning.delete(raw.name)
+    }
+    const isAddressless = !isMarked(raw) || !generatesAddresses || !isInNetwork(raw)
     const link: Link = {
       ...traits,
-      master: raw.master === 0 ? null : (this.nameOf(raw.master) ?? null),
+      master,
       pair: raw.kind === 'veth' ? below : null,
       lower: raw.kind === 'veth' ? null : below,
-      tuned: raw.tuned && (!isMarked(raw) || fits(settingsOf(raw))),
-      routing: slaveKind === 'vrf' ? fits(portSettingsOf(raw)) : null,
+      tuned: raw.tuned && isAddressless && (!isMarked(raw) || fits(settingsOf(raw))),
+      routing: slaveKind === 'vrf' ? fits(portSettingsOf(raw)) && this.isFiltered(raw) : null,
+      forwarding: bridgePort?.open === true && this.passes(raw, bridgePort.state, master),
     }
     if (link.table !== null) this.vrfs.set(link.table, link.name)
     this.known.set(link.name, link)
@@ -135,5 +171,11 @@ export function portSettingsOf(link: Pick<Link, 'name' | 'alias'>) {
 /** What the settings of a link of ours have to be. */
 export function settingsOf({ name, kind }: Pick<Link, 'name' | 'kind'>) {
   if (kind === 'vrf') return vrfSettings(name)
+  if (isInNetwork({ kind })) return networkSettings(name)
   return isTunnel({ kind }) ? mplsInput(name) : []
+}
+
+/** Whether a link of ours is of a kind that frames of VMs come in by, and that needs no address for itself. */
+export function isInNetwork({ kind }: Pick<Link, 'kind'>): boolean {
+  return kind === 'bridge' || kind === 'vxlan'
 }

@@ -9,6 +9,7 @@ import { readAddress, readSettingsOf } from './observe-ip.ts'
 import type { Routes } from './routes.ts'
 import { NetlinkSocket } from './socket.ts'
 import { fits, mplsInput } from './sysctl.ts'
+import { readTrafficControl } from './traffic-control.ts'
 import { Ways } from './ways.ts'
 
 /** So many datagrams are read at a time, so that a flood of them does not hold up everybody else. */
@@ -17,6 +18,7 @@ const DATAGRAMS_A_POLL = 4096
 const GROUPS = [
   k.RTNLGRP_LINK,
   k.RTNLGRP_NEIGH,
+  k.RTNLGRP_TC,
   k.RTNLGRP_IPV4_IFADDR,
   k.RTNLGRP_IPV6_IFADDR,
   k.RTNLGRP_IPV4_ROUTE,
@@ -116,6 +118,8 @@ export class Monitor {
       case k.RTM_DELADDR: {
         const sighting = readAddress(message, this.links)
         if (sighting === undefined) return
+        // whether the host uses a bridge of others may be another matter now
+        if (this.links.isBridge(sighting.entry.device)) this.observer.linkChanged(sighting.entry.device)
         // with its last IPv4 address, an interface loses all routes without a word
         if (message.type === k.RTM_DELADDR) this.shaken(sighting.entry.device)
         this.observer.seen(sighting, message.type === k.RTM_NEWADDR)
@@ -134,6 +138,12 @@ export class Monitor {
           if (sighting !== undefined) this.observer.seen(sighting, false)
         }
         return
+      case k.RTM_DELQDISC:
+      case k.RTM_DELTFILTER: {
+        const device = this.links.nameOf(readTrafficControl(message))
+        if (device !== undefined) this.observer.linkChanged(device)
+        return
+      }
       case k.RTM_NEWNETCONF:
         this.heedSettings(readSettingsOf(message))
         return
@@ -143,7 +153,7 @@ export class Monitor {
         if (seen === undefined) return
         const present = message.type === k.RTM_NEWNEIGH
         if (seen.bridge === null) this.observer.seen(seen.sighting, present)
-        else this.observer.bridged(seen.bridge, seen.sighting, present)
+        else if (!present || !seen.isHalfSet) this.observer.bridged(seen.bridge, seen.sighting, present)
       }
     }
   }

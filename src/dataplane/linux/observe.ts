@@ -2,12 +2,15 @@ import type { Ip } from '../../values/address.ts'
 import { type Link, type Sighting, ZERO_MAC } from '../driver.ts'
 import { MPLS_UDP_PORT } from '../ip-entries.ts'
 import type { LocalMac } from '../model.ts'
+import { type PortFacts, readPort } from './bridge-port.ts'
 import * as k from './constants.ts'
 import { Attributes, type Message } from './message.ts'
 
 /** Tells of interfaces what messages leave out. */
 export interface Directory {
   nameOf(index: number): string | undefined
+  /** Whether a bridge was made by others, who may have it learn. */
+  isExternal(bridge: string): boolean
   /** Of a VXLAN device; null for others. */
   vniOf(name: string): number | null
   isBridge(name: string): boolean
@@ -15,7 +18,12 @@ export interface Directory {
 
 /** A message about a neighbour or FDB entry, as far as we keep such entries. */
 export type NeighbourMessage =
-  | { readonly bridge: string; readonly sighting: Sighting<LocalMac> }
+  | {
+      readonly bridge: string
+      readonly sighting: Sighting<LocalMac>
+      /** Whether it is marked and will be sticky, which the kernel takes in a message of its own. */
+      readonly isHalfSet: boolean
+    }
   | { readonly bridge: null; readonly sighting: Sighting }
 
 /** Reads RTM_NEWNEIGH and RTM_DELNEIGH; undefined for what we do not keep. */
@@ -66,9 +74,11 @@ export function readNeighbour(
   if (master !== 0) {
     const bridge = directory.nameOf(master)
     if (bridge === undefined) return undefined
+    const isSticky = (flags & k.NTF_STICKY) !== 0 || !directory.isExternal(bridge)
     // an address of the host takes our mark, and stays the host's
-    const isOwn = (state & k.NUD_PERMANENT) !== 0
-    return { bridge, sighting: { entry: { kind: 'local-mac', device, mac }, marked: marked && !isOwn } }
+    const isOurs = marked && (state & k.NUD_PERMANENT) === 0
+    const entry = { kind: 'local-mac', device, mac } as const
+    return { bridge, sighting: { entry, marked: isOurs && isSticky }, isHalfSet: isOurs && !isSticky }
   }
   const own = directory.vniOf(device)
   if (own === null) return undefined
@@ -104,8 +114,16 @@ export function readLinkName({ bytes, start, end }: Message): LinkNotice {
 }
 
 /** A link as messages tell of it: its master is a number, 0 for none, and settings are not in it. */
-export interface RawLink extends Omit<Link, 'master' | 'routing' | 'pair' | 'lower'> {
+export interface RawLink extends Omit<Link, 'master' | 'routing' | 'pair' | 'lower' | 'forwarding'> {
   readonly master: number
+  /** Of a bridge: whether it has the spanning tree protocol on. */
+  readonly stp: boolean
+  /** Of a bridge port. */
+  readonly bridgePort: PortFacts | null
+  /** Whether it has a carrier, as far as anybody knows. */
+  readonly operational: boolean
+  /** Whether it makes IPv6 addresses by itself. */
+  readonly generatesAddresses: boolean
   /** Index of the interface below it, of a veth its other end; 0 for none, or one in another network namespace. */
   readonly lower: number
   /** Kind of the master; empty for none. */
@@ -139,6 +157,11 @@ export function readLink({ bytes, start, end }: Message): RawLink {
     learning: false,
     neighSuppress: false,
     slaveKind: '',
+    stp: false,
+    bridgePort: null,
+    operational: true,
+    generatesAddresses: false,
+    xdpProgram: null,
   }
   const attributes = new Attributes(bytes, start + k.IFINFOMSG_LENGTH, end)
   let isApart = false
@@ -151,6 +174,9 @@ export function readLink({ bytes, start, end }: Message): RawLink {
     else if (attributes.type === k.IFLA_MTU) link.mtu = attributes.u32()
     else if (attributes.type === k.IFLA_MASTER) link.master = attributes.u32()
     else if (attributes.type === k.IFLA_LINKINFO) readLinkInfo(attributes.nested(), link)
+    else if (attributes.type === k.IFLA_OPERSTATE) link.operational = isOperational(attributes.u8())
+    else if (attributes.type === k.IFLA_XDP) link.xdpProgram = readXdp(attributes.nested())
+    else if (attributes.type === k.IFLA_AF_SPEC) link.generatesAddresses = readAddressing(attributes.nested())
   }
   if (isApart) link.lower = 0
   return link
@@ -167,8 +193,11 @@ function readLinkInfo(info: Attributes, link: Writable<RawLink>): void {
     else if (info.type === k.IFLA_INFO_DATA && link.kind === 'vrf') readVrf(info.nested(), link)
     else if (info.type === k.IFLA_INFO_DATA && isGre(link)) readGre(info.nested(), link)
     else if (info.type === k.IFLA_INFO_DATA && isTunnel(link)) readIpTunnel(info.nested(), link)
-    else if (info.type === k.IFLA_INFO_SLAVE_DATA && link.slaveKind === 'bridge')
-      readPort(info.nested(), link)
+    else if (info.type === k.IFLA_INFO_SLAVE_DATA && link.slaveKind === 'bridge') {
+      link.bridgePort = readPort(info.nested())
+      link.learning = link.bridgePort.learning
+      link.neighSuppress = link.bridgePort.neighSuppress
+    }
   }
 }
 
@@ -187,9 +216,30 @@ function readVxlan(data: Attributes, link: Writable<RawLink>): void {
 
 function readBridge(data: Attributes, link: Writable<RawLink>): void {
   while (data.next()) {
-    const relevant = data.type === k.IFLA_BR_STP_STATE || data.type === k.IFLA_BR_FORWARD_DELAY
-    if (relevant && data.u32() !== 0) link.tuned = false
+    if (data.type === k.IFLA_BR_STP_STATE && data.u32() !== 0) link.stp = true
+    else if (data.type === k.IFLA_BR_FORWARD_DELAY && data.u32() !== 0) link.tuned = false
+    else if (data.type === k.IFLA_BR_MCAST_SNOOPING && data.u8() !== 0) link.tuned = false
   }
+  if (link.stp) link.tuned = false
+}
+
+function isOperational(state: number): boolean {
+  return state === k.IF_OPER_UP || state === k.IF_OPER_UNKNOWN
+}
+
+function readXdp(data: Attributes): number | null {
+  while (data.next()) if (data.type === k.IFLA_XDP_PROG_ID) return data.u32()
+  return null
+}
+
+function readAddressing(families: Attributes): boolean {
+  while (families.next()) {
+    if (families.type !== k.AF_INET6) continue
+    const ipv6 = families.nested()
+    while (ipv6.next())
+      if (ipv6.type === k.IFLA_INET6_ADDR_GEN_MODE) return ipv6.u8() !== k.IN6_ADDR_GEN_MODE_NONE
+  }
+  return false
 }
 
 /** Whether it is of a kind that our tunnels are of. */
@@ -229,11 +279,4 @@ function readIpTunnel(data: Attributes, link: Writable<RawLink>): void {
 function readPeer(data: Attributes): Ip | null {
   const octets = data.octets()
   return /^\0*$/.test(octets) ? null : (octets as Ip)
-}
-
-function readPort(data: Attributes, link: Writable<RawLink>): void {
-  while (data.next()) {
-    if (data.type === k.IFLA_BRPORT_LEARNING) link.learning = data.u8() !== 0
-    else if (data.type === k.IFLA_BRPORT_NEIGH_SUPPRESS) link.neighSuppress = data.u8() !== 0
-  }
 }

@@ -45,7 +45,7 @@ export class Requests implements Batch {
   }
 
   /** Sends the batch; `reply` gets the answers that are neither success nor failure. */
-  send(reply: (message: Message) => void = () => {}): Refusals {
+  send(reply: (message: Message, position: number) => void = () => {}): Refusals {
     const { writer } = this
     if (writer.count === 0) return new Map()
     const first = this.sequence - writer.count + 1
@@ -61,7 +61,11 @@ export class Requests implements Batch {
     this.socket.close()
   }
 
-  private collect(first: number, count: number, reply: (message: Message) => void): Refusals {
+  private collect(
+    first: number,
+    count: number,
+    reply: (message: Message, position: number) => void,
+  ): Refusals {
     const refusals = new Map<number, Refusal>()
     for (;;) {
       const received = this.socket.receive()
@@ -73,7 +77,7 @@ export class Requests implements Batch {
         if (position < 0 || position >= count) continue
         this.port = message.port
         if (message.type !== NLMSG_ERROR) {
-          reply(message)
+          reply(message, position)
           continue
         }
         const refusal = refusalIn(message)

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs'
 import type { HeldSetting } from '../model.ts'
 
 const ROOT = '/proc/sys/net'
@@ -12,8 +12,6 @@ export interface Setting {
   readonly fits?: (value: number) => boolean
   /** Why it matters that it is not there at all; without, it does not. */
   readonly missing?: string
-  /** Called before it is changed. */
-  readonly prepare?: () => void
 }
 
 export const NO_MPLS = 'the kernel has no MPLS: modprobe mpls_router'
@@ -41,8 +39,42 @@ export function vrfSettings(device: string): readonly Setting[] {
     { path: `ipv4/conf/${device}/forwarding`, value: 1 },
     reversePath(device),
     // of IPv6 there is no forwarding for some interfaces only
-    { path: 'ipv6/conf/all/forwarding', value: 1, prepare: keepRouterAdvertisements },
+    { path: IPV6_FORWARDING, value: 1 },
   ]
+}
+
+/** What a bridge or VXLAN device of ours needs beside its isolation; where settings cannot be written, that has to do. */
+export function networkSettings(device: string): readonly Setting[] {
+  return isWritable() ? [{ path: `ipv6/conf/${device}/accept_ra`, value: 0 }] : []
+}
+
+let writable: boolean | undefined
+
+/** Whether settings can be written: in containers they often cannot. */
+function isWritable(): boolean {
+  if (writable !== undefined) return writable
+  try {
+    accessSync(`${ROOT}/ipv4/conf/default/forwarding`, constants.W_OK)
+    writable = true
+  } catch {
+    writable = false
+  }
+  return writable
+}
+
+const IPV6_FORWARDING = 'ipv6/conf/all/forwarding'
+
+/** Whether the host forwards IPv6 already. */
+export function forwardsIpv6(): boolean {
+  return read(IPV6_FORWARDING) !== 0
+}
+
+/** Removes all IPv6 addresses and routes of an interface, its neighbours too. */
+export function flushIpv6(device: string): void {
+  const path = `ipv6/conf/${device}/disable_ipv6`
+  if (read(path) !== 0) return
+  write(path, 1)
+  write(path, 0)
 }
 
 /** What a port of a VRF needs to be the gateway of its VMs, and to stand for all others. */
@@ -83,15 +115,13 @@ function reversePath(device: string): Setting {
   }
 }
 
-/** Interfaces that take their addresses and routes from routers go on to do so though the host forwards. */
-function keepRouterAdvertisements(): void {
-  const heeding = 1
-  const heedingThoughForwarding = 2
-  for (const device of readdirSync(`${ROOT}/ipv6/conf`)) {
-    const path = `ipv6/conf/${device}/accept_ra`
-    const forwards = read(`ipv6/conf/${device}/forwarding`) !== 0
-    if (device !== 'all' && !forwards && read(path) === heeding) write(path, heedingThoughForwarding)
-  }
+/** An interface that takes its addresses and routes from routers goes on to do so though the host forwards. */
+export function keepRouterAdvertisements(device: string): void {
+  const accepted = 1
+  const acceptedThoughForwarding = 2
+  const path = `ipv6/conf/${device}/accept_ra`
+  const forwards = read(`ipv6/conf/${device}/forwarding`) !== 0
+  if (!forwards && read(path) === accepted) write(path, acceptedThoughForwarding)
 }
 
 export function fits(settings: readonly Setting[]): boolean {
@@ -105,11 +135,10 @@ export class Sysctls {
   /** Changes what differs; answers with why that was not possible, if it was not. */
   apply(settings: readonly Setting[], index: number): string | null {
     for (const setting of settings) {
-      const { path, value, missing, prepare } = setting
+      const { path, value, missing } = setting
       const actual = read(path)
       if (isMet(setting, actual)) continue
       if (actual === undefined) return missing ?? null
-      prepare?.()
       const reason = write(path, value)
       if (reason !== null) return `${ROOT}/${path} is ${actual} and cannot be set to ${value}: ${reason}`
       if (this.before.get(path)?.index !== index) this.before.set(path, { index, value: actual })

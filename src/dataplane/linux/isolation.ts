@@ -1,0 +1,218 @@
+import { loadProgram, type Program, programName } from '../../linux/bpf.ts'
+import { errnoName } from '../../linux/libc.ts'
+import { isOurs, type Link } from '../driver.ts'
+import type { Isolation as Isolated } from '../model.ts'
+import * as k from './constants.ts'
+import { setXdp } from './encode.ts'
+import { hostUseOf } from './host-use.ts'
+import type { Links } from './links.ts'
+import { dropFrames, dropLocalErrors } from './programs.ts'
+import type { Requests } from './requests.ts'
+import {
+  addIngress,
+  dropAll,
+  hasFilter,
+  type IngressFilter,
+  removeFilter,
+  setFilter,
+} from './traffic-control.ts'
+
+const NO_PROGRAM = -1
+/** So many ids of programs are remembered over restarts. */
+const REMEMBERED = 16
+
+/** Why a bridge is not isolated. */
+interface Open {
+  readonly reason: string
+  /** What the host has on the bridge; null where that is not the reason. */
+  readonly use: string | null
+}
+
+export interface IsolationParts {
+  readonly requests: Requests
+  readonly links: Links
+  /** Ids of XDP programs of earlier processes. */
+  readonly programs: readonly number[]
+}
+
+/**
+ * Keeps what VMs send out of the host's IP stack. A bridge forwards, and answers ARP and ND, before it passes a frame up as if its
+ * device had received it: a program on the device drops all of that, by XDP or by tc, whichever the kernel lets us load.
+ */
+export class Isolation {
+  private readonly requests: Requests
+  private readonly links: Links
+  /** Ids of XDP programs of ours, and of others that were looked at. */
+  private readonly known: Map<number, boolean>
+  private xdp: Program | number | null = null
+  private classifier: Program | number | null = null
+  /** Bridges that are not isolated, by index. */
+  private readonly open = new Map<number, Open>()
+
+  constructor({ requests, links, programs }: IsolationParts) {
+    this.requests = requests
+    this.links = links
+    this.known = new Map(programs.map((id) => [id, true]))
+  }
+
+  /** Ids of XDP programs of ours, the latest last; a later process cannot ask the kernel whose they are without CAP_SYS_ADMIN. */
+  get programs(): readonly number[] {
+    const ours = [...this.known].flatMap(([id, isOurProgram]) => (isOurProgram ? [id] : []))
+    return ours.slice(-REMEMBERED)
+  }
+
+  /** Whether nothing is left to do: the bridge is isolated, or cannot or must not be. */
+  isDone(bridge: Link): boolean {
+    const open = this.open.get(bridge.index)
+    const use = this.useOf(bridge)
+    if (use !== null) return open?.use === use && !this.hasOurs(bridge)
+    if (open !== undefined) return open.use === null
+    return this.hasOurs(bridge)
+  }
+
+  /** Isolates a bridge, unless the host uses it; then it is left as it was. */
+  isolate(bridge: Link): void {
+    const { index } = bridge
+    const use = this.useOf(bridge)
+    if (use !== null) {
+      this.release(bridge)
+      this.open.set(index, { reason: `the host uses it (${use}), and would be cut off`, use })
+      return
+    }
+    const reason = this.isForeign(bridge)
+      ? `an XDP program of another owner is on it (id ${bridge.xdpProgram})`
+      : this.drop(bridge)
+    if (reason === null) this.open.delete(index)
+    else this.open.set(index, { reason, use: null })
+  }
+
+  /** Takes what `isolate` put on a bridge away. */
+  release(bridge: Link): void {
+    const { index, xdpProgram } = bridge
+    this.open.delete(index)
+    if (xdpProgram !== null && this.isOurProgram(xdpProgram)) this.setXdp(index, NO_PROGRAM)
+    if (this.usesFilters) this.removeFilter(index, dropAll)
+  }
+
+  /** What isolates a bridge, or why nothing does. */
+  of(bridge: Link): Isolated {
+    if (bridge.xdpProgram !== null && this.isOurProgram(bridge.xdpProgram)) return { by: 'xdp', reason: null }
+    if (this.hasOurs(bridge)) return { by: 'tc', reason: null }
+    return { by: null, reason: this.open.get(bridge.index)?.reason ?? 'it is not isolated yet' }
+  }
+
+  /** Has a port of a VRF take no ICMP errors for the node itself, where the kernel lets us. */
+  filterPort(index: number): void {
+    const program = this.loadClassifier()
+    if (typeof program !== 'number' && !this.isFiltered(index)) this.addFilter(index, localErrors(program))
+  }
+
+  unfilterPort(index: number): void {
+    if (typeof this.loadClassifier() !== 'number') this.removeFilter(index, LOCAL_ERRORS)
+  }
+
+  /** Whether a port of a VRF is filtered, as far as the kernel lets us. */
+  isPortDone(index: number): boolean {
+    return typeof this.loadClassifier() === 'number' || this.isFiltered(index)
+  }
+
+  /** Why ports of VRFs cannot be filtered; null when they can. */
+  get portsLack(): string | null {
+    const program = this.loadClassifier()
+    return typeof program === 'number' ? lackOf(program) : null
+  }
+
+  private isFiltered(index: number): boolean {
+    return hasFilter(index, LOCAL_ERRORS)
+  }
+
+  private get usesFilters(): boolean {
+    return typeof this.loadXdp() === 'number'
+  }
+
+  private useOf(bridge: Link): string | null {
+    return isOurs(bridge) ? null : hostUseOf(bridge, this.links)
+  }
+
+  private hasOurs({ index, xdpProgram }: Link): boolean {
+    if (xdpProgram !== null && this.isOurProgram(xdpProgram)) return true
+    return this.usesFilters && hasFilter(index, dropAll)
+  }
+
+  private isForeign(bridge: Link): boolean {
+    const { xdpProgram } = bridge
+    return xdpProgram !== null && !isOurs(bridge) && !this.isOurProgram(xdpProgram)
+  }
+
+  private isOurProgram(id: number): boolean {
+    const known = this.known.get(id)
+    if (known !== undefined) return known
+    const isOurProgram = programName(id) === dropFrames.name
+    this.known.set(id, isOurProgram)
+    return isOurProgram
+  }
+
+  /** Puts a program on a bridge; answers with why that is not possible, if it is not. */
+  private drop({ index }: Link): string | null {
+    const program = this.loadXdp()
+    const byXdp = typeof program === 'number' ? lackOf(program) : this.setXdp(index, program.fd)
+    if (byXdp === null) return null
+    const byFilter = this.addFilter(index, dropAll)
+    return byFilter === null ? null : `XDP: ${byXdp}; tc: ${byFilter}`
+  }
+
+  private loadXdp(): Program | number {
+    if (this.xdp !== null) return this.xdp
+    this.xdp = loadProgram(dropFrames)
+    if (typeof this.xdp !== 'number') this.known.set(this.xdp.id, true)
+    return this.xdp
+  }
+
+  private loadClassifier(): Program | number {
+    this.classifier ??= loadProgram(dropLocalErrors)
+    return this.classifier
+  }
+
+  private setXdp(index: number, fd: number): string | null {
+    setXdp(this.requests, index, fd)
+    return this.send()
+  }
+
+  private addFilter(index: number, filter: IngressFilter): string | null {
+    if (hasFilter(index, filter)) return null
+    addIngress(this.requests, index)
+    this.requests.send() // it may have one; if it could not get one, the filter is refused
+    setFilter(this.requests, index, filter)
+    return this.send()
+  }
+
+  private removeFilter(index: number, filter: Pick<IngressFilter, 'kind'>): void {
+    if (!hasFilter(index, filter)) return
+    removeFilter(this.requests, index, filter)
+    this.requests.send()
+  }
+
+  private send(): string | null {
+    for (const { text } of this.requests.send().values()) return text
+    return null
+  }
+}
+
+const LOCAL_ERRORS = { kind: 'bpf' } as const
+
+function localErrors({ fd }: Program): IngressFilter {
+  return {
+    ...LOCAL_ERRORS,
+    writeOptions(writer) {
+      writer.attributeU32(k.TCA_BPF_FD, fd)
+      writer.attributeText(k.TCA_BPF_NAME, dropLocalErrors.name)
+      writer.attributeU32(k.TCA_BPF_FLAGS, k.TCA_BPF_FLAG_ACT_DIRECT)
+    },
+  }
+}
+
+/** Why a program could not be loaded. */
+function lackOf(result: number): string {
+  const name = errnoName(-result)
+  return -result === k.EPERM ? `${name}: CAP_BPF is missing` : name
+}
