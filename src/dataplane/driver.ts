@@ -42,6 +42,8 @@ export interface Sighting<E extends TableEntry = TableEntry> {
   readonly entry: E
   /** Whether it carries our mark: `extern_learn`, or our protocol number. */
   readonly marked: boolean
+  /** Of a local MAC: whether others have it there in a way that stays (`static`), which does as well as an entry of ours. */
+  readonly theirs?: boolean
 }
 
 /** Something of ours in the kernel, in words, and how to remove it; that answers with why it was refused, if it was. */

@@ -299,6 +299,13 @@ describe('what others write, read by us', () => {
     })
   })
 
+  test('a static entry of others is theirs', () => {
+    const data = { family: AF_BRIDGE, ifindex: 8, state: { noarp: true } as const }
+    expect(read({ kind: 'neighbor', data, attrs: { lladdr, master: 9 } })).toMatchObject({
+      sighting: { entry: e.local(1), marked: false, theirs: true },
+    })
+  })
+
   test('an address of the host is not ours, though it has our mark', () => {
     const bits = { flags: { extLearned: true }, state: { permanent: true } } as const
     const data = { family: AF_BRIDGE, ifindex: 8, ...bits }

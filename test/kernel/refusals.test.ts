@@ -219,39 +219,46 @@ describe('granted', () => {
     expect(await node.faults()).toEqual([])
   })
 
-  test('a static entry of others is theirs again at the detach', async () => {
-    const theirs = () =>
-      run('bridge -d fdb show br br-agent')
-        .split('\n')
-        .filter((line) => line.startsWith(MAC(6)))
-    for (const words of ['static', 'static sticky']) {
+  /** What the bridge has of the MAC of VM 6. */
+  const held = () =>
+    run('bridge -d fdb show br br-agent')
+      .split('\n')
+      .filter((line) => line.startsWith(MAC(6)))
+      .join()
+      .trim()
+  test.each(['static', 'sticky static'])(
+    'a %s entry of others does as well, and stays theirs',
+    async (words) => {
+      const request = body(6, { linuxbr: 'br-agent' })
       run(`bridge fdb add ${MAC(6)} dev tap6 master ${words}`)
-      const before = theirs()
-      expect(await node.attach(body(6, { linuxbr: 'br-agent' }))).toBe('200')
-      expect(theirs().join()).toContain('extern_learn')
+      const theirs = held()
+      expect(await node.attach(request)).toBe('200')
+      expect(held()).toBe(theirs)
       expect(await node.faults()).toEqual([])
-      expect(await node.detach(body(6, { linuxbr: 'br-agent' }))).toBe('200')
-      await lab.eventually('the entry is theirs', async () =>
-        theirs().join() === before.join() ? { value: true } : { seen: theirs().join() },
-      )
-      run(`bridge fdb del ${MAC(6)} dev tap6 master`)
-    }
-  })
+      const state = node.vpns.snapshot()
+      await node.close()
+      node = kernelNode()
+      node.vpns.restore(state)
+      node.reconciler.complete()
+      expect(await node.attach(request)).toBe('200')
+      expect(await node.faults()).toEqual([])
+      expect(await node.detach(request)).toBe('200')
+      await calmState()
+      expect(held()).toBe(theirs)
+    },
+  )
 
-  test('after a restart too', async () => {
-    const request = body(6, { linuxbr: 'br-agent' })
+  test('that is ours as soon as theirs goes, and then goes with the detach', async () => {
     run(`bridge fdb add ${MAC(6)} dev tap6 master static`)
-    expect(await node.attach(request)).toBe('200')
-    const state = node.vpns.snapshot()
-    await node.close()
-    node = kernelNode()
-    node.vpns.restore(state)
-    node.reconciler.complete()
-    expect(await node.attach(request)).toBe('200')
-    expect(await node.detach(request)).toBe('200')
-    const entries = () => run('bridge fdb show br br-agent')
-    await lab.eventually('the entry is theirs', async () =>
-      entries().includes(`${MAC(6)} dev tap6 master br-agent static`) ? { value: true } : { seen: entries() },
+    expect(await node.attach(body(6, { linuxbr: 'br-agent' }))).toBe('200')
+    run(`bridge fdb del ${MAC(6)} dev tap6 master`)
+    await lab.eventually('the entry is ours', async () =>
+      held().includes('extern_learn') ? { value: true } : { seen: held() },
+    )
+    expect(await node.faults()).toEqual([])
+    expect(await node.detach(body(6, { linuxbr: 'br-agent' }))).toBe('200')
+    await lab.eventually('the entry is gone', async () =>
+      held() === '' ? { value: true } : { seen: held() },
     )
   })
 

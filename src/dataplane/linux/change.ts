@@ -4,7 +4,7 @@ import type { MplsInterface, RemoteMac, Route, UdpPort } from '../model.ts'
 import * as k from './constants.ts'
 import * as encode from './encode.ts'
 import { type IndexOf, removeIpEntry, setGroupedRoute, setIpEntry } from './encode-ip.ts'
-import { type BridgeEntry, type Fdb, isStatic } from './fdb.ts'
+import { type Fdb, isTheirs } from './fdb.ts'
 import type { Fou } from './fou.ts'
 import type { Links } from './links.ts'
 import type { Multipath, Plan } from './multipath.ts'
@@ -58,6 +58,7 @@ export class Changer {
       const before = held.get(i)
       const refusal = before && 'mac' in entry ? this.fdb.refusal(entry, before) : null
       if (refusal !== null) return refusal
+      if (entry.kind === 'local-mac' && before !== undefined && isTheirs(before, link)) return null
       const plan = plans.get(i)
       if (plan !== undefined && isRefusal(plan)) return setRefused(plan, entry)
       if (plan !== undefined && entry.kind === 'route') return this.writeRoute(entry, plan, link)
@@ -66,7 +67,7 @@ export class Changer {
       const lacking = 'hops' in entry ? this.lackingOf(entry.hops) : undefined
       if (lacking !== undefined) return missing(lacking)
       if (entry.kind === 'mpls' && unlabelled !== null) return unlabelled
-      this.write(entry, link, before)
+      this.write(entry, link)
       return null
     }
     this.send(entries, change, setRefused, refused)
@@ -79,7 +80,7 @@ export class Changer {
       if (link === undefined) return null
       if (entry.kind === 'mpls-interface') this.sysctls.undo(mplsInput(link.name), link.index)
       else if (entry.kind === 'udp-port') return this.fou.remove(entry.ip)
-      else if (entry.kind === 'local-mac' && !this.fdb.release(entry, link)) return null
+      else if (entry.kind === 'local-mac' && !this.fdb.holds(entry, link)) return null
       else if (isFdb(entry)) encode.removeEntry(this.requests, entry, link)
       else removeIpEntry(this.requests, entry, link.index)
       return null
@@ -151,17 +152,17 @@ export class Changer {
     return refused
   }
 
-  private write(entry: MessageEntry, link: Link, before: BridgeEntry | undefined): void {
-    if (isFdb(entry)) this.writeFdb(entry, link, before)
+  private write(entry: MessageEntry, link: Link): void {
+    if (isFdb(entry)) this.writeFdb(entry, link)
     else setIpEntry(this.requests, entry, link.index, this.indexOf)
   }
 
   /** In a bridge of others, whose ports may learn, a VM could take an address by sending from it. */
-  private writeFdb(entry: encode.FdbMessage, link: Link, before: BridgeEntry | undefined): void {
+  private writeFdb(entry: encode.FdbMessage, link: Link): void {
     encode.setEntry(this.requests, entry, link)
     const isBridged = entry.kind === 'local-mac' || entry.kind === 'remote-mac'
     if (isBridged && link.master !== null && this.links.isExternal(link.master))
-      encode.setSticky(this.requests, entry, link, before?.index === link.index && isStatic(before))
+      encode.setSticky(this.requests, entry, link)
   }
 
   /** The first interface of some hops that does not exist. */

@@ -103,19 +103,10 @@ export function removeEntry(batch: Batch, entry: FdbMessage, target: Target): vo
   batch.end()
 }
 
-/**
- * Keeps the bridge from moving a MAC address to another port that a frame from it comes in by; the mark of an entry that is there stays.
- * It is static only where it was so before it was ours, for which it needs no more than the mark to stay.
- */
-export function setSticky(
-  batch: Batch,
-  { mac }: LocalMac | RemoteMac,
-  { index }: Target,
-  wasStatic: boolean,
-): void {
-  const state = wasStatic ? k.NUD_NOARP : k.NUD_REACHABLE
+/** Keeps the bridge from moving a MAC address to another port that a frame from it comes in by; the mark of an entry that is there stays. */
+export function setSticky(batch: Batch, { mac }: LocalMac | RemoteMac, { index }: Target): void {
   batch.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_REPLACE)
-  ndmsg(batch.writer, k.AF_BRIDGE, index, state, k.NTF_MASTER | k.NTF_STICKY)
+  ndmsg(batch.writer, k.AF_BRIDGE, index, k.NUD_NOARP | k.NUD_REACHABLE, k.NTF_MASTER | k.NTF_STICKY)
   batch.writer.attributeMac(k.NDA_LLADDR, mac)
   batch.end()
 }
@@ -313,6 +304,14 @@ export function getLink(batch: Batch, link: number | string): void {
   ifinfomsg(writer, { family: k.AF_UNSPEC, index: typeof link === 'number' ? link : 0 })
   if (typeof link === 'string') writer.attributeText(k.IFLA_IFNAME, link)
   writer.attributeU32(k.IFLA_EXT_MASK, k.RTEXT_FILTER_SKIP_STATS)
+  batch.end()
+}
+
+/** Asks for one link by name, its counters included. */
+export function getLinkWithCounters(batch: Batch, name: string): void {
+  batch.begin(k.RTM_GETLINK, 0)
+  ifinfomsg(batch.writer, { family: k.AF_UNSPEC, index: 0 })
+  batch.writer.attributeText(k.IFLA_IFNAME, name)
   batch.end()
 }
 

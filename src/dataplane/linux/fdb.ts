@@ -61,28 +61,11 @@ export class Fdb {
     return isOwn(before) ? ownAddress(formatMac(mac), this.nameOf(before) ?? device) : null
   }
 
-  /** Whether there is an entry of ours to delete. One that was static before we took it is so again. */
-  release(wanted: LocalMac, link: Target): boolean {
+  /** Whether there is an entry of ours to delete. */
+  holds(wanted: LocalMac, link: Target): boolean {
     this.askBehind(wanted, link)
     const entry = this.answers().get(0)
-    const isOurs = entry?.index === link.index && (entry.flags & k.NTF_EXT_LEARNED) !== 0 && !isOwn(entry)
-    if (isOurs && isStatic(entry)) this.restore(wanted.mac, entry)
-    return isOurs && !isStatic(entry)
-  }
-
-  /** Sets it without our mark, which the kernel does not take off. */
-  private restore(mac: Mac, { index, state }: BridgeEntry): void {
-    const { requests } = this
-    const { writer } = requests
-    requests.begin(k.RTM_DELNEIGH, 0)
-    ndmsg(writer, k.AF_BRIDGE, index, 0, k.NTF_MASTER)
-    writer.attributeMac(k.NDA_LLADDR, mac)
-    requests.end()
-    requests.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_EXCL)
-    ndmsg(writer, k.AF_BRIDGE, index, state, k.NTF_MASTER)
-    writer.attributeMac(k.NDA_LLADDR, mac)
-    requests.end()
-    requests.send()
+    return entry?.index === link.index && isMarked(entry) && !isOwn(entry)
   }
 
   private nameOf({ index }: BridgeEntry): string | null {
@@ -113,9 +96,13 @@ export class Fdb {
   }
 }
 
-/** Whether others set it so that it stays, but not for the host: of ours, that is what was there before. */
-export function isStatic({ state }: BridgeEntry): boolean {
-  return (state & k.NUD_NOARP) !== 0
+/** Whether others have the MAC behind that port, in a way that stays: it need not be ours too, and is theirs when we are done. */
+export function isTheirs(entry: BridgeEntry, { index }: Target): boolean {
+  return entry.index === index && (entry.state & k.NUD_NOARP) !== 0 && !isMarked(entry)
+}
+
+function isMarked({ flags }: BridgeEntry): boolean {
+  return (flags & k.NTF_EXT_LEARNED) !== 0
 }
 
 function read({ bytes, start }: Message): BridgeEntry {

@@ -78,7 +78,9 @@ export function readNeighbour(
     // an address of the host takes our mark, and stays the host's
     const isOurs = marked && (state & k.NUD_PERMANENT) === 0
     const entry = { kind: 'local-mac', device, mac } as const
-    return { bridge, sighting: { entry, marked: isOurs && isSticky }, isHalfSet: isOurs && !isSticky }
+    const theirs = !marked && (state & k.NUD_NOARP) !== 0 ? { theirs: true } : {}
+    const sighting = { entry, marked: isOurs && isSticky, ...theirs }
+    return { bridge, sighting, isHalfSet: isOurs && !isSticky }
   }
   const own = directory.vniOf(device)
   if (own === null) return undefined
