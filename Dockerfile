@@ -1,5 +1,5 @@
 # docker build -t chanter .
-# docker run --network host --cap-add NET_ADMIN -v /etc/bagpipe-bgp:/etc/bagpipe-bgp:ro \
+# docker run --network host --cap-add NET_ADMIN --cap-add BPF -v /etc/bagpipe-bgp:/etc/bagpipe-bgp:ro \
 #            -v /var/lib/chanter:/var/lib/chanter chanter
 FROM node:24-bookworm-slim AS build
 WORKDIR /opt/chanter

@@ -48,7 +48,8 @@ export async function runDaemon(
 ): Promise<Daemon> {
   const clock = systemClock
   const startTime = clock.epoch()
-  const driver = openDriver(config)
+  const kept = openState(config, log.child({ part: 'state' }), fresh)
+  const driver = openDriver(config, kept.state?.programs ?? [])
   const reconciler = new Reconciler({
     clock,
     driver,
@@ -59,7 +60,6 @@ export async function runDaemon(
   const lacks = (type: VpnType) =>
     type === 'ipvpn' && ipvpn.driver === 'linux' && !hasMpls() ? NO_MPLS : null
   const families = servedFamilies(config)
-  const kept = openState(config, log.child({ part: 'state' }), fresh)
   const ping = kept.state !== null && !kept.outdated ? kept.state.ping : newPing()
   const speaker = new Speaker(
     {
@@ -102,6 +102,7 @@ export async function runDaemon(
       mobility: evpn.mobility,
       vxlanMtu: evpn.vxlanMtu,
       neighSuppress: evpn.neighSuppress,
+      requireIsolation: evpn.requireIsolation,
       underlay: vxlanUnderlay(config, log),
       ipvpn: {
         address: ipvpn.localAddress,
@@ -116,7 +117,8 @@ export async function runDaemon(
     speaker,
     reconciler,
     log.child({ part: 'vpn' }),
-    () => kept.store.save(() => ({ kernel: kept.kernel, ping, ...vpns.snapshot() })),
+    () =>
+      kept.store.save(() => ({ kernel: kept.kernel, ping, programs: driver.programs, ...vpns.snapshot() })),
   )
   if (kept.state !== null) vpns.restore(kept.state)
   const rest = restServer({
@@ -218,10 +220,10 @@ interface KeptState {
 const NO_STORE: KeptState['store'] = { save: async () => {}, close: async () => {} }
 const NOTHING_KEPT = { state: null, outdated: false }
 
-function openDriver({ usesKernel, ipvpn }: Config): Driver {
+function openDriver({ usesKernel, ipvpn }: Config, programs: readonly number[]): Driver {
   const { vrfPrefix } = ipvpn.ranges
   return usesKernel
-    ? new LinuxDriver({ clock: systemClock })
+    ? new LinuxDriver({ clock: systemClock, programs, managesRules: ipvpn.managesRules })
     : new MemoryDriver(systemClock, { pretend: (name) => !isOurDevice(name, vrfPrefix) })
 }
 

@@ -29,6 +29,8 @@ export interface Summary {
     readonly failed: number
     readonly unremoved: number
   }
+  /** How many networks are kept out of the host's IP stack, by what. */
+  readonly isolation?: { readonly xdp: number; readonly tc: number; readonly open: readonly unknown[] }
   /** When the kernel was last dumped and compared with what is wanted. */
   readonly compared?: { readonly at: number; readonly entries: number; readonly faults: number } | null
   readonly leftovers?: { readonly stale: number; readonly links: readonly { readonly name: string }[] }
@@ -126,6 +128,7 @@ export function summaryText(summary: Summary): string {
 function* serviceFacts({
   instances,
   entries,
+  isolation,
   compared,
   leftovers,
   state_file,
@@ -140,6 +143,7 @@ function* serviceFacts({
       `${wanted} entries wanted: ${applied} programmed, ${pending} pending, ${failed} failed${removals}`,
     ]
   }
+  if (isolation !== undefined) yield ['isolation', isolationText(isolation)]
   if (compared !== undefined) yield ['compared', comparisonText(compared)]
   if (leftovers !== undefined) {
     const { stale, links } = leftovers
@@ -150,6 +154,15 @@ function* serviceFacts({
   }
   if (state_file === undefined) return
   yield ['state file', state_file === null ? 'none' : stateFileText(state_file)]
+}
+
+function isolationText({ xdp, tc, open }: NonNullable<Summary['isolation']>): string {
+  const counts = [
+    ...(xdp > 0 ? [`${countText(xdp, 'network', 'networks')} by XDP`] : []),
+    ...(tc > 0 ? [`${countText(tc, 'network', 'networks')} by tc`] : []),
+    ...(open.length > 0 ? [`${open.length} NOT ISOLATED`] : []),
+  ]
+  return counts.join(', ') || 'nothing to isolate'
 }
 
 function stateFileText({ path, written, failure }: NonNullable<Summary['state_file']>): string {

@@ -51,12 +51,15 @@ export function toConfig(settings: Settings, peers: Peers) {
       /** Null: what the underlay has room for. */
       vxlanMtu: evpn.vxlan_mtu,
       neighSuppress: evpn.neigh_suppress,
+      requireIsolation: evpn.require_isolation,
     },
     ipvpn: {
       driver: ipvpn.dataplane_driver,
       localAddress: ip(ipvpn.dataplane_local_address ?? BGP.local_address),
       carrier: carrier(ipvpn.mpls_interface),
       fromAnyone: ipvpn.tunnels_from_anyone,
+      /** Whether the order of routing rules is ours to change. */
+      managesRules: ipvpn.vrf_rules,
       ranges: {
         /** First and last. */
         labels: range(ipvpn.label_range),

@@ -138,6 +138,11 @@ export function configSchema(interfaces: Interfaces) {
         true,
         'Answer ARP and ND for remote addresses here. Linux then keeps gratuitous ARP, unsolicited advertisements and duplicate detection from other nodes: VMs that share an address by VRRP need `false`.',
       ),
+      require_isolation: option(
+        boolean,
+        false,
+        'Refuse attaches to networks whose bridge cannot be kept out of the IP stack of the host (docs/security.md); without, `chanter status` reports them.',
+      ),
       ovs_bridge: unused('options of the `ovs` driver'),
     }),
     DATAPLANE_DRIVER_IPVPN: z.object({
@@ -170,6 +175,11 @@ export function configSchema(interfaces: Interfaces) {
         range(256, 4_294_967_294),
         '1001-65535',
         'Routing tables of VRFs, and of one without routes. One that another VRF has, or in which others have routes, is passed over.',
+      ),
+      vrf_rules: option(
+        boolean,
+        true,
+        'While there are VRFs, have `ip rule` look them up before the addresses of the machine itself, which else can be reached out of all VPNs. It is a setting of the whole machine; where it is left to others, `chanter status` reports when it is missing.',
       ),
       vrf_prefix: option(vrfPrefix, 'bvrf-', 'What the names of VRF devices begin with; a number follows.'),
       ...unusedGroup('options of the `ovs` driver', [

@@ -36,6 +36,18 @@ export interface Link extends Interface {
   readonly routing: boolean | null
 }
 
+/** What a device has counted since it was made. */
+export interface Counters {
+  /** Frames received; of a bridge those that it passes up to itself: broadcast, multicast, and unicast to its own address. */
+  readonly received: number
+  /** Multicast frames among them, without broadcast. */
+  readonly multicast: number
+  /** Whether a bridge passes up all other unicast too, as it does for tcpdump. */
+  readonly promiscuous: boolean
+  /** Whether an XDP program decides what the host gets of them. */
+  readonly filtered: boolean
+}
+
 /** An entry as the kernel holds it. */
 export interface Sighting<E extends TableEntry = TableEntry> {
   /** Of a remote MAC this is the VXLAN device's half; the bridge's half is seen as a local MAC of the VXLAN device. */
@@ -94,8 +106,10 @@ export interface Driver extends KernelQuestions {
   isIsolated(bridge: Link): boolean
   /** What isolates a bridge, or why nothing does. */
   isolationOf(bridge: string): Isolation
-  /** Why what ports of VRFs send to the node itself cannot be filtered; null when it can. */
-  readonly portFilterLack: string | null
+  /** Ids of programs of ours that isolate bridges, for a later process to know them by. */
+  readonly programs: readonly number[]
+  /** What is missing that keeps VRFs and the host apart, in sentences. */
+  vrfGaps(): readonly string[]
   /** The VXLAN device of that VNI among the ports of a bridge. */
   vxlanIn(bridge: string, vni: number): Link | undefined
   /** Whether there is a route for that label. */
@@ -104,6 +118,8 @@ export interface Driver extends KernelQuestions {
   isTableTaken(table: number): boolean
   /** What is enslaved to a bridge or VRF. */
   portsOf(master: string): readonly Link[]
+  /** The counters of devices, of those that exist. */
+  counters(devices: readonly string[]): ReadonlyMap<string, Counters>
   /** The links that carry our mark. */
   ours(): readonly Link[]
   /** The settings of the machine that an entry needs. */

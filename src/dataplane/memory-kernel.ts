@@ -1,6 +1,7 @@
 import type { Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
 import {
+  type Counters,
   isOurs,
   type Link,
   missing,
@@ -39,6 +40,8 @@ export class MemoryKernel {
   readonly ways = new Map<Ip, NextHop>()
   /** Which interfaces have the addresses of the machine. */
   readonly holders = new Map<Ip, string>()
+  /** What devices have counted; those that are not here count nothing. */
+  readonly counters = new Map<string, Partial<Counters>>()
   private readonly notify: (notice: Notice) => void
   private lastIndex = 0
 

@@ -3,6 +3,7 @@ import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import { isPlaced, linkStep } from './diff.ts'
 import {
+  type Counters,
   type Driver,
   elsewhere,
   foreign,
@@ -19,6 +20,7 @@ import { floodKey, MemoryKernel, Refusal } from './memory-kernel.ts'
 import { type Entry, type HeldSetting, type Isolation, type NextHop, type Port, same } from './model.ts'
 
 const CHUNK = 256
+const NO_FRAMES: Counters = { received: 0, multicast: 0, promiscuous: false, filtered: false }
 
 interface Fault {
   readonly matches: (op: 'set' | 'remove', entry: Entry) => boolean
@@ -144,7 +146,11 @@ export class MemoryDriver implements Driver {
     return { by: null, reason: null }
   }
 
-  readonly portFilterLack = null
+  readonly programs: readonly number[] = []
+
+  vrfGaps(): readonly string[] {
+    return []
+  }
 
   removeDevice(entry: DeviceEntry): string | null {
     return this.carryOut('remove', entry, () => {
@@ -188,6 +194,15 @@ export class MemoryDriver implements Driver {
 
   portsOf(master: string): Link[] {
     return [...this.kernel.links.values()].filter((link) => link.master === master)
+  }
+
+  counters(devices: readonly string[]): Map<string, Counters> {
+    const { links, counters } = this.kernel
+    return new Map(
+      devices
+        .filter((name) => links.has(name))
+        .map((name) => [name, { ...NO_FRAMES, ...counters.get(name) }]),
+    )
   }
 
   ours(): Link[] {

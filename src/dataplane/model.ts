@@ -249,6 +249,16 @@ export interface HeldSetting {
   readonly fits: boolean
 }
 
+/** More broadcast and multicast in a network than its use explains: as a rule a loop. */
+export interface Storm {
+  readonly instance: string
+  readonly bridge: string
+  /** The port of the bridge that receives most; null where it has none. */
+  readonly port: string | null
+  /** Broadcast and multicast frames a second. */
+  readonly rate: number
+}
+
 /** What is known of an interface, whoever made it. */
 export interface Interface extends InterfaceFacts {
   readonly name: string

@@ -22,6 +22,7 @@ import { Notices } from './notices.ts'
 import { Overruns } from './overruns.ts'
 import { Resync } from './resync.ts'
 import { Statuses } from './statuses.ts'
+import { Storms } from './storms.ts'
 import { Underlay } from './underlay.ts'
 import { Verifier } from './verifier.ts'
 import { Waiters } from './waiters.ts'
@@ -46,6 +47,7 @@ export class Reconciler implements Dataplane {
   readonly statuses: Statuses
   private readonly work: Work
   readonly verifier: Verifier
+  readonly storms: Storms
   private readonly resync: Resync
   private readonly underlay: Underlay
   private readonly overruns: Overruns
@@ -91,6 +93,7 @@ export class Reconciler implements Dataplane {
     })
     this.waiters = new Waiters(this.devices, this.statuses)
     this.verifier = new Verifier({ clock, driver, devices: this.devices, statuses: this.statuses })
+    this.storms = new Storms({ clock, driver, log, devices: this.devices.all })
     this.resync = new Resync({ clock, verifier: this.verifier, log, intervalMs: resyncMs })
   }
 
@@ -99,6 +102,7 @@ export class Reconciler implements Dataplane {
     this.running = true
     this.driver.watch(this.notices)
     this.resync.start()
+    this.storms.start()
     this.schedule()
   }
 
@@ -106,6 +110,7 @@ export class Reconciler implements Dataplane {
   stop(): void {
     this.running = false
     this.resync.stop()
+    this.storms.stop()
     this.verifier.stop()
     this.exceptions.stop()
     this.underlay.stop()
@@ -163,6 +168,10 @@ export class Reconciler implements Dataplane {
 
   isolationOf(bridge: string): Isolation {
     return this.driver.isolationOf(bridge)
+  }
+
+  vrfGaps(): readonly string[] {
+    return this.driver.vrfGaps()
   }
 
   vxlanIn(bridge: string, vni: number): Interface | undefined {

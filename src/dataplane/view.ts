@@ -16,7 +16,10 @@ export function dataplaneView(reconciler: Reconciler) {
     staleCount: () => statuses.staleCount(),
     orphans: () => verifier.orphans(),
     verify: () => verifier.verify(),
+    isolationOf: (bridge: string) => reconciler.isolationOf(bridge),
+    vrfGaps: () => reconciler.vrfGaps(),
     settings: () => reconciler.settings(),
+    storms: () => reconciler.storms.all(),
     compared: () => verifier.last,
   }
 }

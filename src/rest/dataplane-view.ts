@@ -5,8 +5,10 @@ import type {
   EntryStatus,
   HeldSetting,
   Interface,
+  Isolation,
   Kind,
   Status,
+  Storm,
   Verification,
 } from '../dataplane/model.ts'
 
@@ -31,10 +33,16 @@ export interface DataplaneView {
   staleCount(): number
   /** Links that carry our mark and that nobody wants. */
   orphans(): readonly Interface[]
+  /** What isolates a bridge from the host. */
+  isolationOf(bridge: string): Isolation
+  /** What is missing that keeps VRFs and the host apart, in sentences. */
+  vrfGaps(): readonly string[]
   /** Settings of the machine that wanted entries need, each with the entry it is needed for first. */
   settings(): Iterable<{ readonly setting: HeldSetting; readonly entry: Entry } | undefined>
   /** Compares the whole kernel with what it is taken to hold. */
   verify(): Promise<Verification>
+  /** Networks with more broadcast and multicast than their use explains. */
+  storms(): Iterable<Storm>
   /** The last such comparison; null before the first. */
   compared(): Comparison | null
 }

@@ -57,6 +57,7 @@ function servicesSummary({ vpns, dataplane, stateFile }: ServiceViews) {
       pending_since: dataplane.waitingSince(),
       unremoved: dataplane.unremovedCount(),
     },
+    isolation: isolation({ vpns, dataplane }),
     compared: dataplane.compared(),
     leftovers: {
       stale: dataplane.staleCount(),
@@ -64,6 +65,31 @@ function servicesSummary({ vpns, dataplane, stateFile }: ServiceViews) {
     },
     state_file: stateFile?.() ?? null,
   }
+}
+
+/** How many networks are kept out of the host's IP stack by what; of others, why not. */
+function isolation({ vpns, dataplane }: Pick<ServiceViews, 'vpns' | 'dataplane'>) {
+  const by = { xdp: 0, tc: 0 }
+  const open: { instance: string; bridge: string; reason: string }[] = []
+  for (const instance of vpns.instances.values()) {
+    if (instance.type !== 'evpn') continue
+    const { id, devices } = instance.evpn.config
+    const found = dataplane.isolationOf(devices.bridge)
+    if (found.by !== null) by[found.by]++
+    else if (found.reason !== null) open.push({ instance: id, bridge: devices.bridge, reason: found.reason })
+  }
+  return { ...by, open }
+}
+
+function* isolationProblems(services: ServiceViews): Iterable<string> {
+  const { open } = isolation(services)
+  for (const [reason, found] of Map.groupBy(open, (one) => one.reason)) {
+    const [{ instance, bridge }] = found as [(typeof open)[number]]
+    const others = found.length > 1 ? ` and ${found.length - 1} more` : ''
+    yield `${instance} (${bridge})${others}: what VMs send enters the IP stack of the host: ${reason}`
+  }
+  const hasVrfs = [...services.vpns.instances.values()].some(({ type }) => type === 'ipvpn')
+  if (hasVrfs) yield* services.dataplane.vrfGaps()
 }
 
 export function routeState({ neighbours, completeSince }: Speaker, startTime: number): RouteState {
@@ -98,8 +124,8 @@ function problemsOf({ speaker, services, startTime }: Views, now: number): strin
     )
   }
   if (services !== null) {
-    problems.push(...lacks(services), ...kernelProblems(services, now))
-    problems.push(...duplicates(services), ...stateFileProblems(services))
+    problems.push(...lacks(services), ...isolationProblems(services), ...kernelProblems(services, now))
+    problems.push(...storms(services), ...duplicates(services), ...stateFileProblems(services))
   }
   return problems
 }
@@ -127,6 +153,13 @@ function* kernelProblems({ dataplane }: ServiceViews, now: number): Iterable<str
   }
   const links = dataplane.orphans()
   if (links.length > 0) yield `links of ours that nobody wants: ${links.map(({ name }) => name).join(', ')}`
+}
+
+function* storms({ dataplane }: ServiceViews): Iterable<string> {
+  for (const { instance, bridge, port, rate } of dataplane.storms()) {
+    const from = port === null ? '' : `, most from ${port}`
+    yield `${instance}: ${rate} broadcast or multicast frames a second on ${bridge}${from}`
+  }
 }
 
 function* duplicates({ vpns }: ServiceViews): Iterable<string> {

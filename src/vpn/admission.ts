@@ -2,9 +2,10 @@ import type { Dataplane, Interface } from '../dataplane/model.ts'
 import { gatewayMac } from '../ipvpn/plug.ts'
 import { formatMac } from '../values/mac.ts'
 import type { Instance } from './instance.ts'
-import type { Instances, Ranges } from './instances.ts'
+import type { Ranges } from './instances.ts'
 import { isOurDevice, isOwned } from './names.ts'
 import type { Needs } from './needs.ts'
+import type { NetworkDevices } from './network-devices.ts'
 import { type PlacedRequest, Rejected } from './request.ts'
 import type { Uplinks } from './uplinks.ts'
 
@@ -14,7 +15,7 @@ export interface AdmissionParts {
   readonly dataplane: Dataplane
   readonly needs: Needs
   readonly uplinks: Uplinks
-  readonly bridges: Pick<Instances, 'userOf'>
+  readonly bridges: Pick<NetworkDevices, 'userOf'>
   readonly ranges: Ranges
 }
 

@@ -13,10 +13,10 @@ import { formatMac } from '../values/mac.ts'
 import { Attachments, rdNumbersOf } from './attachments.ts'
 import { Identifiers, rdNumbers, vnis } from './identifiers.ts'
 import type { EvpnNetwork, Instance, IpNetwork } from './instance.ts'
-import { aliasOf, bridgeName, isOwned, nameSuffix, tunnelName, vxlanName } from './names.ts'
+import { aliasOf, nameSuffix, tunnelName } from './names.ts'
+import { NetworkDevices } from './network-devices.ts'
 import { type AttachRequest, Failed, Rejected, type VpnType } from './request.ts'
 import type { EvpnState, InstanceState, IpState } from './state.ts'
-import { unusable } from './vxlan-devices.ts'
 
 /** What this daemon may take of what belongs to the whole machine. */
 export interface Ranges {
@@ -43,6 +43,8 @@ export interface VpnConfig extends Tunnelling {
     readonly fromAnyone: boolean
   }
   readonly ranges: Ranges
+  /** Whether a network is refused whose bridge is not isolated from the host. */
+  readonly requireIsolation: boolean
   /** Types that this machine cannot serve, and why. */
   readonly refused: Partial<Readonly<Record<VpnType, string>>>
   /** What the kernel lacks for a type at this moment; null when nothing. */
@@ -77,8 +79,7 @@ export class Instances {
   private readonly rds = rdNumbers()
   private readonly tables: Identifiers
   private readonly suffixes = new Set<string>()
-  /** Whose each bridge is. */
-  private readonly bridges = new Map<string, string>()
+  readonly networkDevices: NetworkDevices
   private lastNumber = 0
   private dead: Place | null = null
 
@@ -88,6 +89,7 @@ export class Instances {
     this.dataplane = dataplane
     this.log = log
     this.tables = new Identifiers(...config.ranges.tables)
+    this.networkDevices = new NetworkDevices(dataplane, config)
     this.core = new Core({ ...config.ipvpn, deadEnd: () => this.deadEnd(), tunnelName }, dataplane)
   }
 
@@ -104,7 +106,7 @@ export class Instances {
     let devices: Devices
     let rdNumber: number
     try {
-      devices = this.devices(request.linuxBridge, suffix, vni)
+      devices = this.networkDevices.choose(request.linuxBridge, suffix, vni)
       rdNumber = this.takeRd(id)
     } catch (error) {
       this.vnis.release(vni)
@@ -137,12 +139,7 @@ export class Instances {
     const { id, vni, devices } = instance.evpn.config
     this.vnis.release(vni)
     this.suffixes.delete(instance.suffix)
-    if (this.bridges.get(devices.bridge) === id) this.bridges.delete(devices.bridge)
-  }
-
-  /** The instance that has the bridge, from before its first endpoint is there. */
-  userOf(bridge: string): string | undefined {
-    return this.bridges.get(bridge)
+    this.networkDevices.release(devices, id)
   }
 
   /** A number for a route distinguisher of an instance or one of its endpoints. */
@@ -220,8 +217,7 @@ export class Instances {
     const { id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength } = identity
     const { identifier, bgpAddress, mobility, vtep, vxlanPort, vxlanMtu, underlay, neighSuppress } =
       this.config
-    // two of an earlier daemon may share one
-    if (!this.bridges.has(devices.bridge)) this.bridges.set(devices.bridge, id)
+    this.networkDevices.claim(devices, id)
     const evpn = new EvpnInstance(
       {
         bgpAddress,
@@ -267,30 +263,6 @@ export class Instances {
     const attachments = new Attachments()
     const own = { type: 'ipvpn', vpn: vrf, vrf } as const
     return { ...own, number, attachments, rdNumber, description: null, subnetPrefixLength }
-  }
-
-  /** Throws `Rejected` where what others made is in the way. */
-  private devices(linuxBridge: string | null, suffix: string, vni: number): Devices {
-    const found = linuxBridge === null ? undefined : this.dataplane.vxlanIn(linuxBridge, vni)
-    const givenVxlan = found !== undefined && !isOwned(found.alias)
-    const reason = givenVxlan ? unusable(found, this.config) : null
-    if (reason !== null)
-      throw new Rejected(
-        `linuxbr: VXLAN device ${found?.name} of VNI ${vni} in ${linuxBridge} cannot be used: ${reason}. Change it, or delete it for chanter to make one`,
-      )
-    const bridge = linuxBridge ?? bridgeName(suffix)
-    const vxlan = found?.name ?? vxlanName(suffix)
-    if (linuxBridge === null) this.checkFree(bridge)
-    if (!givenVxlan) this.checkFree(vxlan)
-    return { bridge, givenBridge: linuxBridge !== null, vxlan, givenVxlan }
-  }
-
-  private checkFree(device: string): void {
-    const link = this.dataplane.interfaceNamed(device)
-    if (link !== undefined && !isOwned(link.alias))
-      throw new Rejected(
-        `interface ${device}, which the instance needs, exists and is not chanter's: delete or rename it`,
-      )
   }
 
   private takeVni({ instanceId, vni }: AttachRequest): number {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Speaker } from '../bgp/speaker.ts'
-import type { Dataplane, EntryStatus } from '../dataplane/model.ts'
+import type { Dataplane } from '../dataplane/model.ts'
 import { formatMac } from '../values/mac.ts'
 import { Admission } from './admission.ts'
 import { type Attachment, type Numbers, type Plan, rdNumbersOf } from './attachments.ts'
@@ -8,13 +8,13 @@ import { Footprint } from './footprint.ts'
 import { Identifiers } from './identifiers.ts'
 import { type Instance, instanceState, readvertises } from './instance.ts'
 import { Instances, type VpnConfig } from './instances.ts'
+import { refusalOf } from './kernel-refusal.ts'
 import { Needs } from './needs.ts'
 import { Plugs } from './plugs.ts'
 import { type AttachRequest, type DetachRequest, Failed, type PlacedRequest, Rejected } from './request.ts'
 import { Serial } from './serial.ts'
 import type { FootprintEntry, InstanceState, State } from './state.ts'
 import { Uplinks } from './uplinks.ts'
-import { conflict } from './vxlan-devices.ts'
 
 /** The part of the state that is the service's. */
 export type ServiceState = Pick<State, 'instances' | 'footprint'>
@@ -54,7 +54,8 @@ export class VpnService {
     this.needs = new Needs({ instances, plugs, footprint, dataplane })
     const peers = speaker.config.peers.map(({ address }) => address)
     const uplinks = new Uplinks({ config, peers, dataplane })
-    const { needs, maker: bridges } = this
+    const { needs } = this
+    const bridges = this.maker.networkDevices
     this.admission = new Admission({ instances, dataplane, needs, uplinks, bridges, ranges: config.ranges })
   }
 
@@ -159,16 +160,29 @@ export class VpnService {
     const own = this.needs.ofEndpoint(instance, plan.add)
     const entries = [...vpn.networkEntries(), ...own]
     const [failure] = await this.footprint.set(entries)
-    if (failure !== undefined) {
+    const refusal =
+      failure === undefined ? this.openness(instance) : refusalOf(request.port, failure, this.dataplane)
+    if (refusal !== null) {
       this.needs.retract(instance, plan.add, own)
       taken.giveBack()
       void this.footprint.settled(entries)
-      throw this.refusalOf(request.port, failure)
+      throw refusal
     }
     enter()
     this.replace(instance, plan, request)
     await this.footprint.settled(entries)
     await this.reach(instance, plan)
+  }
+
+  /** Why a network is refused that is not isolated from the host. */
+  private openness(instance: Instance): Rejected | null {
+    if (!this.config.requireIsolation || instance.type !== 'evpn') return null
+    const { bridge } = instance.evpn.config.devices
+    const { by, reason } = this.dataplane.isolationOf(bridge)
+    if (by !== null || reason === null) return null
+    return new Rejected(
+      `bridge ${bridge} cannot be isolated from the host, which require_isolation asks for: ${reason}`,
+    )
   }
 
   /** Targets, descriptions and announcement, now that the kernel is ready. */
@@ -209,7 +223,7 @@ export class VpnService {
     const [failure] = await this.dataplane.settled(routes)
     if (failure === undefined) return
     if (before === null) this.remove(instance, add)
-    throw this.refusalOf(add.port, failure)
+    throw refusalOf(add.port, failure, this.dataplane)
   }
 
   /** Takes an endpoint away, with its numbers and what it alone needed. */
@@ -271,14 +285,6 @@ export class VpnService {
         for (const release of taken.splice(0)) release()
       },
     }
-  }
-
-  /** What a kernel does not know at all, or others are in the way of, is no accident; all else may go well the next time. */
-  private refusalOf(port: string, failure: EntryStatus): Rejected | Failed {
-    const { reason, errno } = failure.status
-    const inTheWay = conflict(failure, this.dataplane)
-    const Refusal = inTheWay !== null || errno?.name === 'EOPNOTSUPP' ? Rejected : Failed
-    return new Refusal(`cannot set up ${port}: ${inTheWay ?? reason}`)
   }
 
   private end(instance: Instance): void {

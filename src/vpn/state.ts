@@ -166,6 +166,8 @@ const state = z.object({
   /** What agents compare to learn of a restart that forgot them: a decimal number. */
   ping: z.string().regex(/^\d+$/),
   instances: z.array(instance),
+  /** Ids of the XDP programs that isolate bridges. */
+  programs: z.array(natural).readonly().optional(),
   /** What may be in the kernel of attachments that were under way, or on their way out. */
   footprint: z.array(entry),
 })

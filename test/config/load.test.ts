@@ -46,12 +46,14 @@ describe('a small file', () => {
       mobility: MOBILITY_DEFAULTS,
       vxlanMtu: null,
       neighSuppress: true,
+      requireIsolation: false,
     })
     expect(config.ipvpn).toEqual({
       driver: 'dummy',
       localAddress: config.bgp.localAddress,
       carrier: { interface: 'lo' },
       fromAnyone: false,
+      managesRules: true,
       ranges: RANGES,
     })
     expect(config.log).toEqual({ debug: false, file: null })
@@ -95,6 +97,7 @@ describe('a small file', () => {
         mac_duplicate_recovery: 1800,
         vxlan_mtu: null,
         neigh_suppress: true,
+        require_isolation: false,
       },
       DATAPLANE_DRIVER_IPVPN: {
         dataplane_driver: 'dummy',
@@ -103,6 +106,7 @@ describe('a small file', () => {
         table_range: '1001-65535',
         tunnels_from_anyone: false,
         vrf_prefix: 'bvrf-',
+        vrf_rules: true,
       },
       COMMON: { root_helper: 'sudo', root_helper_daemon: null },
     })

@@ -33,6 +33,7 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     ipvpn: { address: address, carrier: { interface: 'lo' }, underlay: null, fromAnyone: false },
     ranges: RANGES,
     lacks: () => null,
+    requireIsolation: false,
     refused: {},
   }
   const vpns = new VpnService(config, speaker, reconciler, silent)

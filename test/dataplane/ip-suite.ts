@@ -77,6 +77,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       e.unreachable('0.0.0.0/0'),
       e.unreachable('::/0'),
       e.unreachable('0.0.0.0/0', e.blue),
+      e.unreachable('::/0', e.blue),
       e.route('10.0.0.5/32', ['tap1']),
       e.route('2001:db8::5/128', ['tap1']),
       e.route('10.9.0.5/32', ['end-v']),

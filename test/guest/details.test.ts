@@ -41,19 +41,17 @@ test('what a port loses with its carrier is put back', async () => {
   await lab.until(() => entries.every((entry) => lab.holds(entry)))
 })
 
-test('an interface that listens to router advertisements goes on to do so when the host begins to forward IPv6', async () => {
-  run(
-    'sysctl -qw net.ipv6.conf.all.forwarding=0 net.ipv6.conf.far1.accept_ra=1 net.ipv6.conf.tap1.accept_ra=1',
-  )
-  const before = ['all/forwarding', 'far1/accept_ra', 'tap1/accept_ra'].map((name) =>
-    setting(`ipv6/conf/${name}`),
-  )
-  expect(before).toEqual([0, 1, 1])
+test('an interface that has addresses of a router goes on to have them when the host begins to forward IPv6; no device made later does', async () => {
+  const accepting = ['far1', 'tap1', 'default'].map((name) => `net.ipv6.conf.${name}.accept_ra=1`)
+  run(`sysctl -qw net.ipv6.conf.all.forwarding=0 ${accepting.join(' ')}`)
+  run('ip addr add 2001:db8:f::5/64 dev far1 valid_lft 600 preferred_lft 600')
+  const settings = () =>
+    ['all/forwarding', 'far1/accept_ra', 'tap1/accept_ra', 'default/accept_ra'].map((name) =>
+      setting(`ipv6/conf/${name}`),
+    )
+  expect(settings()).toEqual([0, 1, 1, 1])
   await wantInPlace(e.red, e.port())
-  const after = ['all/forwarding', 'far1/accept_ra', 'tap1/accept_ra'].map((name) =>
-    setting(`ipv6/conf/${name}`),
-  )
-  expect(after).toEqual([1, 2, 0])
+  expect(settings()).toEqual([1, 2, 0, 1])
 })
 
 test('a port that is released gets its settings back, and a strict rp_filter is only made loose', async () => {

@@ -51,6 +51,7 @@ export function kernelNode() {
     ipvpn: { address, carrier: { interface: 'eth0' }, underlay: null, fromAnyone: false },
     ranges: RANGES,
     lacks: () => null,
+    requireIsolation: false,
     refused: {},
   }
   const vpns = new VpnService(config, speaker, reconciler, log)
@@ -106,10 +107,10 @@ export function kernelNode() {
 
 export type KernelNode = ReturnType<typeof kernelNode>
 
-/** All links, addresses, neighbours and FDB entries of the namespace, but for timers. */
+/** All links, addresses, neighbours and FDB entries of the namespace, but for timers and queues, which a link has from when it is up first. */
 export function kernelState(): string {
   const shown = ['ip -d link', 'ip address', 'ip neigh show nud all', 'bridge -d fdb', 'bridge -d link']
-  return shown.map(run).join('\n').replaceAll(TIMERS, '').replaceAll(/\s+\n/g, '\n')
+  return shown.map(run).join('\n').replaceAll(PASSING, '').replaceAll(/\s+\n/g, '\n')
 }
 
-const TIMERS = /(hello|tcn|topology_change|gc|message_age|forward_delay|hold)_timer +[\d.]+ */g
+const PASSING = /(hello|tcn|topology_change|gc|message_age|forward_delay|hold)_timer +[\d.]+ *|qdisc \S+ /g

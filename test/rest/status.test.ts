@@ -95,6 +95,21 @@ describe('GET /status', () => {
     })
   })
 
+  test('says which network has a storm, and where it comes from', async () => {
+    await settled()
+    for (let second = 1; second <= 40; second++) {
+      one.driver.kernel.counters.set('evpn---net1', { received: 620_000 * second })
+      one.driver.kernel.counters.set('tap1', { received: 310_000 * second })
+      clock.advance(1000)
+    }
+    expect(await get('/status')).toMatchObject({
+      ok: false,
+      problems: ['net1: 620000 broadcast or multicast frames a second on evpn---net1, most from tap1'],
+    })
+    clock.advance(20_000)
+    expect(await get('/status')).toMatchObject({ ok: true, problems: [] })
+  })
+
   test('says which MAC address is a duplicate', async () => {
     await settled()
     await one.attach({ port: 'tap2', mac: 0x02_00_00_00_01_09, ip: null })

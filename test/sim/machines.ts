@@ -148,6 +148,7 @@ export class Node {
       ipvpn: { address: this.address, carrier: { interface: CORE }, underlay: null, fromAnyone: false },
       ranges: RANGES,
       lacks: () => null,
+      requireIsolation: false,
       refused: {},
     }
     const take = (): string => encodeState({ kernel: 'sim', ping, ...vpns.snapshot() })

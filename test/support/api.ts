@@ -54,6 +54,7 @@ export function testApi(): TestApi {
       ipvpn: { address, carrier: { interface: 'lo' }, underlay: null, fromAnyone: false },
       ranges: RANGES,
       lacks: () => null,
+      requireIsolation: false,
       refused: {},
     },
     speaker,

@@ -51,6 +51,7 @@ export class TestNode {
         ipvpn: { address: ip(address), carrier: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
         ranges: RANGES,
         lacks: () => null,
+        requireIsolation: false,
         refused: {},
         ...vpnChanges,
       },

@@ -128,6 +128,7 @@ export class Victim {
         ipvpn: { address, carrier: { interface: 'lo' }, underlay: null, fromAnyone: false },
         ranges: RANGES,
         lacks: () => null,
+        requireIsolation: false,
         refused: {},
       },
       this.speaker,

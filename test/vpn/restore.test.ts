@@ -57,6 +57,7 @@ function start(text = disk.at(-1)): Life {
       ipvpn: { address: ip(A), carrier: { interface: 'lo' }, underlay: null, fromAnyone: false },
       ranges: RANGES,
       lacks: () => null,
+      requireIsolation: false,
       refused: {},
     },
     speaker,

@@ -14,6 +14,7 @@ import type { Multipath } from './multipath.ts'
 import { isTunnel } from './observe.ts'
 import type { Refusals, Requests } from './requests.ts'
 import type { Routes } from './routes.ts'
+import type { Rules } from './rules.ts'
 import { flushIpv6, forwardsIpv6, keepRouterAdvertisements, type Sysctls } from './sysctl.ts'
 
 /** The modules of kinds of links that not every kernel has. */
@@ -33,6 +34,7 @@ export interface DeviceChangerParts {
   readonly routes: Routes
   readonly multipath: Multipath
   readonly isolation: Isolation
+  readonly rules: Rules
 }
 
 /** Carries out changes of links and ports, one by one. */
@@ -43,9 +45,11 @@ export class DeviceChanger {
   private readonly routes: Routes
   private readonly multipath: Multipath
   private readonly isolation: Isolation
+  private readonly rules: Rules
 
-  constructor({ requests, links, sysctls, routes, multipath, isolation }: DeviceChangerParts) {
+  constructor({ requests, links, sysctls, routes, multipath, isolation, rules }: DeviceChangerParts) {
     this.isolation = isolation
+    this.rules = rules
     this.requests = requests
     this.links = links
     this.sysctls = sysctls
@@ -103,7 +107,8 @@ export class DeviceChanger {
     if (entry.kind === 'bridge') this.isolation.isolate(link)
     if (isInNetwork(link)) this.clearAddresses(link)
     if (entry.kind === 'vrf') this.close(entry)
-    return this.sysctls.apply(settingsOf(link), link.index)
+    const reason = entry.kind === 'vrf' ? this.rules.order() : null
+    return reason ?? this.sysctls.apply(settingsOf(link), link.index)
   }
 
   /** What a device has of IPv6 that was there before it got no addresses is removed; the neighbours come back. */
@@ -149,7 +154,11 @@ export class DeviceChanger {
       )
     this.clearTable(link)
     encode.deleteLink(this.requests, link.index)
-    return firstText(this.requests.send())
+    const reason = firstText(this.requests.send())
+    const isLastVrf =
+      link.table !== null && !this.links.all(null).some((one) => one.table !== null && isOurs(one))
+    if (reason === null && isLastVrf) this.rules.restore()
+    return reason
   }
 
   /** Removes what of ours is in a VRF's table, which outlives the device. */
@@ -174,6 +183,9 @@ export class DeviceChanger {
       return elsewhere(port.device, link.master)
     const isMoved = link.master !== port.bridge
     if (isMoved) encode.setMaster(this.requests, link.index, bridge.index)
+    const refusal = firstText(this.requests.send())
+    // what is refused stays down
+    if (refusal !== null) return refusal
     setPortOptions(this.requests, link.index, port)
     if (isMoved && !isOurs(link)) encode.setUp(this.requests, link.index, true)
     const reason = firstText(this.requests.send())

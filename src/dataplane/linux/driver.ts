@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts'
 import type { Ip } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
 import {
+  type Counters,
   type Driver,
   isOurs,
   type Link,
@@ -15,6 +16,7 @@ import type { DeviceEntry, TableEntry } from '../layout.ts'
 import type { Entry, HeldSetting, Isolation as Isolated, NextHop } from '../model.ts'
 import { Changer } from './change.ts'
 import { DeviceChanger } from './change-device.ts'
+import { countersOf } from './counters.ts'
 import type { Resilience } from './encode-nexthop.ts'
 import { Fdb } from './fdb.ts'
 import { Fou } from './fou.ts'
@@ -28,6 +30,7 @@ import { isTunnel } from './observe.ts'
 import { Others } from './others.ts'
 import { Requests } from './requests.ts'
 import { Routes } from './routes.ts'
+import { Rules } from './rules.ts'
 import { Sysctls } from './sysctl.ts'
 
 const POLL_MS = 50
@@ -44,6 +47,8 @@ export interface LinuxDriverOptions {
   readonly ability?: Ability
   /** Ids of XDP programs that earlier processes put on bridges. */
   readonly programs?: readonly number[]
+  /** Whether the order of the machine's routing rules is changed for VRFs, where it has to be; yes when not given. */
+  readonly managesRules?: boolean
 }
 
 /** The Linux kernel, in the network namespace of the thread that makes the driver. */
@@ -56,6 +61,7 @@ export class LinuxDriver implements Driver {
   private readonly fdb: Fdb
   private readonly others: Others
   private readonly isolation: Isolation
+  private readonly rules: Rules
   private readonly sysctls = new Sysctls()
   private readonly fou = new Fou()
   private readonly multipath: Multipath
@@ -72,13 +78,18 @@ export class LinuxDriver implements Driver {
     resilience = RESILIENCE,
     ability,
     programs = [],
+    managesRules = true,
   }: LinuxDriverOptions) {
     this.clock = clock
     this.monitorBufferBytes = monitorBufferBytes
-    this.links = new Links(this.questions, (port) => isTunnel(port) || this.isolation.isPortDone(port.index))
+    this.rules = new Rules(this.requests, managesRules)
+    this.links = new Links(this.questions, {
+      isFiltered: (port) => isTunnel(port) || this.isolation.isPortDone(port.index),
+      areRulesDone: () => this.rules.areDone,
+    })
     this.fdb = new Fdb(this.questions, this.links)
     this.others = new Others(this.questions, this.links)
-    const { requests, links, sysctls } = this
+    const { requests, links, sysctls, rules } = this
     this.isolation = new Isolation({ requests, links, programs })
     const { isolation } = this
     const multipath = new Multipath(new Nexthops({ requests, links, resilience, ability }), links)
@@ -86,7 +97,7 @@ export class LinuxDriver implements Driver {
     this.routes = new Routes(links, multipath)
     const { routes, fou, fdb } = this
     this.changer = new Changer({ requests, links, sysctls, multipath, fou, fdb })
-    this.deviceChanger = new DeviceChanger({ requests, links, sysctls, multipath, routes, isolation })
+    this.deviceChanger = new DeviceChanger({ requests, links, sysctls, multipath, routes, isolation, rules })
   }
 
   watch(observer: Observer): void {
@@ -128,12 +139,22 @@ export class LinuxDriver implements Driver {
   }
 
   isolationOf(bridge: string): Isolated {
-    const link = this.links.get(bridge)
+    const link = this.links.lookUp(bridge)
     return link === undefined ? { by: null, reason: missing(bridge) } : this.isolation.of(link)
   }
 
-  get portFilterLack(): string | null {
-    return this.isolation.portsLack
+  vrfGaps(): string[] {
+    const gaps: string[] = []
+    const { portsLack } = this.isolation
+    if (portsLack !== null)
+      gaps.push(
+        `ICMP errors that VMs send to their gateways can lower the path MTU of the underlay: ${portsLack}`,
+      )
+    if (!this.rules.areOrdered())
+      gaps.push(
+        "VMs reach the node's own addresses, which VPNs cannot have: ip rule has local before l3mdev (ip rule add pref 32765 lookup local; ip rule del pref 0)",
+      )
+    return gaps
   }
 
   /** Ids of XDP programs of ours that may be on bridges. */
@@ -179,12 +200,17 @@ export class LinuxDriver implements Driver {
     return link === undefined ? [] : this.links.all(link.index)
   }
 
+  counters(devices: readonly string[]): Map<string, Counters> {
+    return countersOf(this.questions, devices)
+  }
+
   ours(): Link[] {
     return this.links.all(null).filter(isOurs)
   }
 
   settingsFor(entry: Entry): readonly HeldSetting[] {
-    return this.sysctls.held(this.links.settingsFor(entry))
+    const settings = this.sysctls.held(this.links.settingsFor(entry))
+    return entry.kind === 'vrf' ? [...settings, this.rules.held()] : settings
   }
 
   *observe(device: string): Generator<readonly Sighting[], void> {

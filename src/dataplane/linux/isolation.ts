@@ -1,4 +1,4 @@
-import { loadProgram, type Program, programName } from '../../linux/bpf.ts'
+import { loadProgram, type Program, programName } from '../../linux/bpf/program.ts'
 import { errnoName } from '../../linux/libc.ts'
 import { isOurs, type Link } from '../driver.ts'
 import type { Isolation as Isolated } from '../model.ts'
@@ -94,11 +94,12 @@ export class Isolation {
     if (this.usesFilters) this.removeFilter(index, dropAll)
   }
 
-  /** What isolates a bridge, or why nothing does. */
+  /** What isolates a bridge, or why nothing does, as it was last looked at. */
   of(bridge: Link): Isolated {
     if (bridge.xdpProgram !== null && this.isOurProgram(bridge.xdpProgram)) return { by: 'xdp', reason: null }
-    if (this.hasOurs(bridge)) return { by: 'tc', reason: null }
-    return { by: null, reason: this.open.get(bridge.index)?.reason ?? 'it is not isolated yet' }
+    const open = this.open.get(bridge.index)
+    if (open !== undefined) return { by: null, reason: open.reason }
+    return this.usesFilters ? { by: 'tc', reason: null } : { by: null, reason: 'it is not isolated yet' }
   }
 
   /** Has a port of a VRF take no ICMP errors for the node itself, where the kernel lets us. */

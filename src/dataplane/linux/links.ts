@@ -17,6 +17,14 @@ import {
   vrfSettings,
 } from './sysctl.ts'
 
+/** What links need beside themselves. */
+export interface Surroundings {
+  /** Whether a port of a VRF is filtered as far as that is possible. */
+  isFiltered(port: Pick<RawLink, 'index' | 'kind'>): boolean
+  /** Whether nothing is to be done about the routing rules that VRFs need. */
+  areRulesDone(): boolean
+}
+
 /** Interfaces by name and index: what the kernel told of them last, for looking up; `get` asks the kernel. */
 export class Links {
   private readonly requests: Requests
@@ -26,13 +34,12 @@ export class Links {
   private readonly vrfs = new Map<number, string>()
   /** Bridges with the spanning tree protocol. */
   private readonly spanning = new Set<string>()
-  /** Whether a port of a VRF is filtered as far as that is possible. */
-  private readonly isFiltered: (port: Pick<RawLink, 'index' | 'kind'>) => boolean
+  private readonly surroundings: Surroundings
 
   /** `requests` is for questions alone: one may come up while a batch of changes is written. */
-  constructor(requests: Requests, isFiltered: (port: Pick<RawLink, 'index' | 'kind'>) => boolean) {
+  constructor(requests: Requests, surroundings: Surroundings) {
     this.requests = requests
-    this.isFiltered = isFiltered
+    this.surroundings = surroundings
   }
 
   /** The interface of that name or index now. */
@@ -73,6 +80,11 @@ export class Links {
   vrfOf(table: number): string | undefined {
     const name = this.vrfs.get(table)
     return name === undefined || this.lookUp(name)?.table !== table ? undefined : name
+  }
+
+  /** The VRFs that were heard of. */
+  vrfNames(): Iterable<string> {
+    return this.vrfs.values()
   }
 
   /** The names of all that was heard of. */
@@ -128,6 +140,11 @@ export class Links {
     return { names, unsteady }
   }
 
+  private isTuned(link: RawLink): boolean {
+    if (link.generatesAddresses && isInNetwork(link)) return false
+    return fits(settingsOf(link)) && (link.kind !== 'vrf' || this.surroundings.areRulesDone())
+  }
+
   /** Whether the state of a bridge port lets traffic pass, or has to be as it is: down, without carrier, or by the spanning tree protocol. */
   private passes({ up, operational }: RawLink, state: number, bridge: string | null): boolean {
     if (state === k.BR_STATE_FORWARDING || !up || !operational || bridge === null) return true
@@ -143,14 +160,13 @@ export class Links {
       if (stp) this.spanning.add(raw.name)
       else this.spanning.delete(raw.name)
     }
-    const isAddressless = !isMarked(raw) || !generatesAddresses || !isInNetwork(raw)
     const link: Link = {
       ...traits,
       master,
       pair: raw.kind === 'veth' ? below : null,
       lower: raw.kind === 'veth' ? null : below,
-      tuned: raw.tuned && isAddressless && (!isMarked(raw) || fits(settingsOf(raw))),
-      routing: slaveKind === 'vrf' ? fits(portSettingsOf(raw)) && this.isFiltered(raw) : null,
+      tuned: raw.tuned && (!isMarked(raw) || this.isTuned(raw)),
+      routing: slaveKind === 'vrf' ? fits(portSettingsOf(raw)) && this.surroundings.isFiltered(raw) : null,
       forwarding: bridgePort?.open === true && this.passes(raw, bridgePort.state, master),
     }
     if (link.table !== null) this.vrfs.set(link.table, link.name)

@@ -210,6 +210,11 @@ export class Attributes {
     return this.bytes.readUInt32LE(this.at)
   }
 
+  /** The number of 64 bits at an offset; exact up to 2^53. */
+  u64(offset: number): number {
+    return Number(this.bytes.readBigUInt64LE(this.at + offset))
+  }
+
   /** A number in network order, of at most 6 octets. */
   network(): number {
     return this.bytes.readUIntBE(this.at, this.length)

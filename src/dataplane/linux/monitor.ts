@@ -24,6 +24,8 @@ const GROUPS = [
   k.RTNLGRP_IPV4_ROUTE,
   k.RTNLGRP_IPV6_ROUTE,
   k.RTNLGRP_MPLS_ROUTE,
+  k.RTNLGRP_IPV4_RULE,
+  k.RTNLGRP_IPV6_RULE,
   k.RTNLGRP_IPV4_NETCONF,
   k.RTNLGRP_IPV6_NETCONF,
   k.RTNLGRP_MPLS_NETCONF,
@@ -144,6 +146,10 @@ export class Monitor {
         if (device !== undefined) this.observer.linkChanged(device)
         return
       }
+      case k.RTM_NEWRULE:
+      case k.RTM_DELRULE:
+        for (const vrf of this.links.vrfNames()) this.observer.linkChanged(vrf)
+        return
       case k.RTM_NEWNETCONF:
         this.heedSettings(readSettingsOf(message))
         return

@@ -1,4 +1,3 @@
-import { BPF_PROG_TYPE_SCHED_CLS, BPF_PROG_TYPE_XDP, type ProgramSource } from '../../linux/bpf.ts'
 import {
   add,
   and,
@@ -20,7 +19,8 @@ import {
   shiftLeft,
   storeImmediate,
   storeU32,
-} from '../../linux/bpf-assembler.ts'
+} from '../../linux/bpf/assembler.ts'
+import { BPF_PROG_TYPE_SCHED_CLS, BPF_PROG_TYPE_XDP, type ProgramSource } from '../../linux/bpf/program.ts'
 import { AF_INET, TC_ACT_SHOT } from './constants.ts'
 
 const XDP_DROP = 1

@@ -1,4 +1,4 @@
-import { addressOf, close, syscall } from './libc.ts'
+import { addressOf, close, syscall } from '../libc.ts'
 
 /** The number of bpf(2), by Node's name of the architecture. */
 const SYS_BPF: Readonly<Record<string, number>> = {

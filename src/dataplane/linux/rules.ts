@@ -1,0 +1,143 @@
+import type { HeldSetting } from '../model.ts'
+import * as k from './constants.ts'
+import { Attributes, type Message, type Writer } from './message.ts'
+import { dump, exhaust, type Requests } from './requests.ts'
+
+const FAMILIES = [k.AF_INET, k.AF_INET6] as const
+type Family = (typeof FAMILIES)[number]
+
+/** What the kernel says where there is no IPv6. */
+const NOTHING = [k.EAFNOSUPPORT, k.EOPNOTSUPP]
+
+interface Rule {
+  readonly priority: number
+  readonly table: number
+  readonly isL3mdev: boolean
+  readonly isOurs: boolean
+}
+
+/**
+ * The routing rules of the machine. From the start its own addresses (`lookup local`, priority 0) are looked up before VRFs (`l3mdev`, priority 1000), so
+ * that they can be reached out of any VRF, and no VRF can have them itself (Documentation/networking/vrf.rst).
+ */
+export class Rules {
+  /** Whether they are ours to change. */
+  readonly areManaged: boolean
+  private readonly requests: Requests
+  private wereOrdered: boolean | null = null
+
+  constructor(requests: Requests, areManaged: boolean) {
+    this.requests = requests
+    this.areManaged = areManaged
+  }
+
+  /** Whether VRFs are looked up first, in both families. */
+  areOrdered(): boolean {
+    return FAMILIES.every((family) => isOrdered(rulesOf(family)))
+  }
+
+  /** Whether there is nothing to do. */
+  get areDone(): boolean {
+    return !this.areManaged || this.areOrdered()
+  }
+
+  /** As a setting of the machine, for people. */
+  held(): HeldSetting {
+    const isOrdered = this.areOrdered()
+    const before = this.wereOrdered ?? isOrdered
+    return {
+      name: 'ip rule l3mdev before local',
+      value: Number(isOrdered),
+      before: Number(before),
+      fits: isOrdered,
+    }
+  }
+
+  /** Has VRFs looked up first, and changes the place of no other rule; answers with why that was refused, if it was. */
+  order(): string | null {
+    if (this.areDone) return null
+    this.wereOrdered ??= false
+    for (const family of FAMILIES) {
+      const rules = rulesOf(family)
+      if (isOrdered(rules)) continue
+      const { priority } = rules.find(isLocal)!
+      this.add(family, { isL3mdev: true, table: k.RT_TABLE_UNSPEC, priority: Math.max(priority - 1, 0) })
+      if (priority === 0) {
+        // rules of one priority stand in the order in which they came
+        this.add(family, { isL3mdev: false, table: k.RT_TABLE_LOCAL, priority })
+        this.remove(family, { isL3mdev: false, table: k.RT_TABLE_LOCAL, isOurs: false })
+      }
+      for (const { text } of this.requests.send().values()) return `ip rule: ${text}`
+    }
+    return null
+  }
+
+  /** Takes our rules for VRFs away, and leaves the one for the machine's own addresses where it was from the start. */
+  restore(): void {
+    if (!this.areManaged) return
+    for (const family of FAMILIES) {
+      for (const { isL3mdev, isOurs } of rulesOf(family))
+        if (isL3mdev && isOurs) this.remove(family, { isL3mdev, table: k.RT_TABLE_UNSPEC, isOurs })
+    }
+    this.requests.send()
+  }
+
+  private add(family: Family, { isL3mdev, table, priority }: Omit<Rule, 'isOurs'>): void {
+    this.requests.begin(k.RTM_NEWRULE, k.NLM_F_CREATE)
+    this.write(family, { isL3mdev, table, isOurs: true })
+    this.requests.writer.attributeU32(k.FRA_PRIORITY, priority)
+    this.requests.end()
+  }
+
+  /** Removes the first of such rules. */
+  private remove(family: Family, rule: Omit<Rule, 'priority'>): void {
+    this.requests.begin(k.RTM_DELRULE, 0)
+    this.write(family, rule)
+    this.requests.end()
+  }
+
+  private write(family: Family, { isL3mdev, table, isOurs }: Omit<Rule, 'priority'>): void {
+    const { writer } = this.requests
+    writer.u32(family)
+    writer.u32(table | (k.FR_ACT_TO_TBL << 24))
+    writer.u32(0)
+    if (isL3mdev) writer.attributeU8(k.FRA_L3MDEV, 1)
+    if (isOurs) writer.attributeU8(k.FRA_PROTOCOL, k.PROTOCOL)
+  }
+}
+
+const isLocal = ({ table }: Rule): boolean => table === k.RT_TABLE_LOCAL
+
+function isOrdered(rules: readonly Rule[]): boolean {
+  const local = rules.findIndex(isLocal)
+  const vrfs = rules.findIndex(({ isL3mdev }) => isL3mdev)
+  return local < 0 || (vrfs >= 0 && vrfs < local)
+}
+
+/** In the order in which the kernel goes by them. */
+function rulesOf(family: Family): Rule[] {
+  const rules: Rule[] = []
+  const visit = (message: Message) => rules.push(readRule(message))
+  const write = (writer: Writer) => {
+    writer.u32(family)
+    writer.u32(0)
+    writer.u32(0)
+  }
+  exhaust(dump({ type: k.RTM_GETRULE, write, visit, nothing: NOTHING }))
+  return rules
+}
+
+function readRule({ bytes, start, end }: Message): Rule {
+  let table = bytes.readUInt8(start + 4)
+  let priority = 0
+  let isL3mdev = false
+  let protocol = 0
+  const attributes = new Attributes(bytes, start + k.FIB_RULE_HDR_LENGTH, end)
+  while (attributes.next()) {
+    if (attributes.type === k.FRA_PRIORITY) priority = attributes.u32()
+    else if (attributes.type === k.FRA_TABLE) table = attributes.u32()
+    else if (attributes.type === k.FRA_L3MDEV) isL3mdev = attributes.u8() !== 0
+    else if (attributes.type === k.FRA_PROTOCOL) protocol = attributes.u8()
+  }
+  return { priority, table, isL3mdev, isOurs: protocol === k.PROTOCOL }
+}
