@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Lab } from '../../src/lab/lab.ts'
 import { enterNamespace } from '../../src/lab/namespace.ts'
+import { parseIp } from '../../src/values/address.ts'
+import { parseMac } from '../../src/values/mac.ts'
 import { spawnSync } from '../support/spawn.ts'
 import { type KernelNode, kernelNode, kernelState, VTEP } from './kernel-node.ts'
 import { run } from './namespace.ts'
@@ -277,6 +279,35 @@ describe('granted', () => {
     expect(run('bridge fdb show br br-agent')).toContain(`${MAC(6)} dev br-agent master br-agent permanent`)
     expect(node.reconciler.statuses.unremovedCount()).toBe(0)
   })
+
+  test.each([
+    ['our bridge', 3, 'evpn---net3', 'evpn---net3', {}],
+    ['the bridge of others', 6, 'br-agent', 'tap6', { linuxbr: 'br-agent' }],
+  ] as const)(
+    'what %s has itself is not elsewhere, whatever a peer says, among few or many',
+    async (_, n, bridge, owner, more) => {
+      expect(await node.attach(body(n, more))).toBe('200')
+      const [, own = ''] = run(`ip -o link show dev ${owner}`).match(/link\/ether (\S+)/) ?? []
+      const base = parseMac('02:00:00:00:77:00')!
+      for (const count of [1, 200]) {
+        const macs = [parseMac(own)!, ...Array.from({ length: count - 1 }, (_, i) => base + i)]
+        const shared = { device: `vxlan--net${n}`, dst: parseIp('10.99.0.2')!, vni: 100 + n }
+        const entries = macs.map((mac) => ({ kind: 'remote-mac', mac, ...shared }) as const)
+        for (const entry of entries) node.reconciler.want(entry)
+        const told = `remote-mac on vxlan--net${n}: the bridge takes frames for ${own} for the host: it is ${owner}'s own address`
+        await lab.eventually('the conflict is told', async () => {
+          const seen = await node.faults()
+          return seen.join() === told ? { value: seen } : { seen: seen.join() }
+        })
+        for (const entry of entries) node.reconciler.unwant(entry)
+        await node.reconciler.gone(entries)
+        const [entry = ''] = run(`bridge fdb get ${own} br ${bridge}`).split('\n')
+        expect(entry).toMatch(/ permanent *$/)
+      }
+      expect(await node.faults()).toEqual([])
+      expect(node.reconciler.statuses.unremovedCount()).toBe(0)
+    },
+  )
 
   test('no VXLAN where others have the UDP port, or the VNI', async () => {
     ip(`link add vx-theirs type vxlan id 104 local ${VTEP} dstport 4789`)

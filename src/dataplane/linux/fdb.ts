@@ -46,8 +46,9 @@ export class Fdb {
       asked = []
     }
     for (const [i, entry] of entries.entries()) {
-      const link = isBridged(entry) ? this.links.lookUp(entry.device) : undefined
-      if (link === undefined || !isBridged(entry)) continue
+      if (!isBridged(entry)) continue
+      const link = this.links.lookUp(entry.device)
+      if (link === undefined) continue
       this.askBehind(entry, link)
       asked.push(i)
       if (asked.length === QUESTIONS_A_SEND) flush()
