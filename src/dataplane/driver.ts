@@ -1,7 +1,7 @@
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import type { KernelQuestions } from './facts.ts'
-import type { DeviceEntry, TableEntry } from './layout.ts'
+import type { DeviceEntry, LinkEntry, TableEntry } from './layout.ts'
 import {
   ALIAS_PREFIX,
   type Encapsulation,
@@ -97,6 +97,8 @@ export interface Driver extends KernelQuestions {
    * why it was refused, if it was.
    */
   setDevice(entry: DeviceEntry): string | null
+  /** Gives a link of ours that was renamed its name back; undefined where there is none. */
+  reclaim(entry: LinkEntry): Link | undefined
   /** Sets a link up; to be called when it is in its place. */
   setUp(device: string): string | null
   /** Deletes a link if it is ours, or takes a port out of its bridge or VRF if it is in it, and leaves it down. */

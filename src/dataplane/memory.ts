@@ -133,6 +133,8 @@ export class MemoryDriver implements Driver {
     return this.carryOut('set', entry, () => (isPortEntry(entry) ? this.setPort(entry) : this.setLink(entry)))
   }
 
+  reclaim(): undefined {}
+
   setUp(device: string): string | null {
     this.kernel.setUp(device)
     return null

@@ -19,7 +19,7 @@ export interface Placement {
 
 /** Creates or adjusts a device's own link, then its place; it is up last, so that nothing gets by it before it is where it belongs. */
 export function place(device: Device, driver: Driver): Placement {
-  let link = driver.link(device.name)
+  let link = driver.link(device.name) ?? (device.link === null ? undefined : driver.reclaim(device.link))
   let fresh = false
   const fail = (reason: string, culprit: Placement['culprit']): Placement => {
     return { reason, culprit, link, fresh, moved: false }

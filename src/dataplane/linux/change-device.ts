@@ -67,6 +67,19 @@ export class DeviceChanger {
     return entry.kind === 'port' ? this.removePort(entry) : this.removeVrfPort(entry)
   }
 
+  /** Gives a link of ours that was renamed its name back. Which end of a cable it was cannot be told. */
+  reclaim(entry: LinkEntry): Link | undefined {
+    const stray = entry.kind === 'veth' ? undefined : this.links.strayOf(entry.alias, kernelKind(entry))
+    if (stray === undefined) return undefined
+    encode.rename(this.requests, stray.index, entry.device)
+    if (this.requests.send().size > 0) {
+      encode.setUp(this.requests, stray.index, false)
+      encode.rename(this.requests, stray.index, entry.device)
+      this.requests.send()
+    }
+    return this.links.get(entry.device)
+  }
+
   setUp(device: string): string | null {
     const link = this.links.get(device)
     if (link === undefined) return missing(device)

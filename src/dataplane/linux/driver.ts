@@ -12,7 +12,7 @@ import {
   type Refused,
   type Sighting,
 } from '../driver.ts'
-import type { DeviceEntry, TableEntry } from '../layout.ts'
+import type { DeviceEntry, LinkEntry, TableEntry } from '../layout.ts'
 import type { Entry, HeldSetting, Isolation as Isolated, NextHop } from '../model.ts'
 import { Changer } from './change.ts'
 import { DeviceChanger } from './change-device.ts'
@@ -124,6 +124,10 @@ export class LinuxDriver implements Driver {
 
   setDevice(entry: DeviceEntry): string | null {
     return this.deviceChanger.set(entry)
+  }
+
+  reclaim(entry: LinkEntry): Link | undefined {
+    return this.deviceChanger.reclaim(entry)
   }
 
   setUp(device: string): string | null {

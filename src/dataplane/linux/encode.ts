@@ -264,6 +264,14 @@ export function setUp(batch: Batch, index: number, up: boolean): void {
   batch.end()
 }
 
+/** Gives a device another name; before Linux 6.2 it has to be down. */
+export function rename(batch: Batch, index: number, name: string): void {
+  batch.begin(k.RTM_SETLINK, 0)
+  ifinfomsg(batch.writer, { family: k.AF_UNSPEC, index })
+  batch.writer.attributeText(k.IFLA_IFNAME, name)
+  batch.end()
+}
+
 /** Puts a device under a master, or with index 0 under none. */
 export function setMaster(batch: Batch, index: number, master: number): void {
   batch.begin(k.RTM_SETLINK, 0)

@@ -35,6 +35,8 @@ export class Links {
   /** Bridges with the spanning tree protocol. */
   private readonly spanning = new Set<string>()
   private readonly surroundings: Surroundings
+  /** Interfaces that may be ours under another name; null before the first search. */
+  private strays: Set<number> | null = null
 
   /** `requests` is for questions alone: one may come up while a batch of changes is written. */
   constructor(requests: Requests, surroundings: Surroundings) {
@@ -108,6 +110,17 @@ export class Links {
     )
   }
 
+  /** The link of ours with that alias, of that kind, that goes by another name now. */
+  strayOf(alias: string, kind: string): Link | undefined {
+    this.strays ??= new Set(this.all(null).flatMap((link) => (isOurs(link) ? [link.index] : [])))
+    for (const index of this.strays) {
+      const link = this.get(index)
+      if (link === undefined) this.strays.delete(index)
+      else if (link.alias === alias && link.kind === kind) return link
+    }
+    return undefined
+  }
+
   /** Interfaces of some kinds that stand on another one, now. */
   uppersOf(index: number, kinds: readonly string[]): RawLink[] {
     const uppers = kinds.flatMap((kind) => this.dump((writer) => dumpLinks(writer, { kind })))
@@ -135,7 +148,9 @@ export class Links {
     // of a bridge's family it only tells that the link is no port any more
     if (message.type === k.RTM_DELLINK && family === k.AF_UNSPEC) this.names.delete(index)
     else this.names.set(index, name)
-    const names = before === undefined || before === name ? [name] : [before, name]
+    const isRenamed = before !== undefined && before !== name
+    if (isRenamed) this.strays?.add(index)
+    const names = isRenamed ? [before, name] : [name]
     for (const each of names) this.known.delete(each)
     return { names, unsteady }
   }

@@ -1,0 +1,220 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { setXdp } from '../../src/dataplane/linux/encode.ts'
+import { dropFrames } from '../../src/dataplane/linux/programs.ts'
+import { Requests } from '../../src/dataplane/linux/requests.ts'
+import type { Entry } from '../../src/dataplane/model.ts'
+import type { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { loadProgram, type Program } from '../../src/linux/bpf/program.ts'
+import { formatMac } from '../../src/values/mac.ts'
+import * as e from '../dataplane/entries.ts'
+import type { Lab } from '../dataplane/lab.ts'
+import { iproute } from './iproute.ts'
+import { linuxLab } from './linux-lab.ts'
+import { enterOwnNamespace, run } from './namespace.ts'
+
+enterOwnNamespace()
+
+let lab: Lab
+let dataplane: Reconciler
+
+beforeEach(() => {
+  lab = linuxLab()
+  dataplane = lab.restart()
+  run('ip link add tap1 type veth peer name vm1')
+  run('ip link set vm1 up')
+})
+
+afterEach(() => lab.close())
+
+async function want(...entries: Entry[]) {
+  for (const entry of entries) dataplane.want(entry)
+  const open = await dataplane.settled(entries)
+  expect(open.map(({ entry, status }) => [entry, status.reason])).toEqual([])
+}
+
+const own: Entry[] = [...e.network, e.local(1), e.remote(2)]
+const external: Entry[] = [
+  { ...e.bridge, given: true },
+  e.vxlan,
+  e.vxlanPort,
+  { ...e.tapPort, given: true },
+  e.local(1),
+  e.remote(2),
+]
+
+function portOf(name: string): Record<string, unknown> {
+  return iproute.link(name)?.linkinfo?.info_slave_data ?? {}
+}
+
+const xdpOf = (name: string): number | null => lab.driver.link(name)?.xdpProgram ?? null
+
+describe('a bridge that chanter made', () => {
+  beforeEach(() => want(...own))
+
+  test('is isolated by XDP, makes no addresses, takes no router advertisements, and prunes no groups', () => {
+    expect(dataplane.isolationOf('br0')).toEqual({ by: 'xdp', reason: null })
+    for (const name of ['br0', 'vx0']) {
+      expect(run(`ip -6 addr show dev ${name}`)).toBe('')
+      expect(run(`ip -d link show dev ${name}`)).toContain('addrgenmode none')
+      expect(run(`sysctl -n net.ipv6.conf.${name}.accept_ra`).trim()).toBe('0')
+    }
+    expect(iproute.link('br0')?.linkinfo?.info_data).toMatchObject({ mcast_snooping: 0 })
+  })
+
+  test('has ports by which no reserved group comes up', () => {
+    for (const port of ['vx0', 'tap1']) expect(portOf(port)).toMatchObject({ group_fwd_mask: '0xfffd' })
+  })
+
+  test.each([
+    ['the program taken away', 'ip link set br0 xdpgeneric off'],
+    ['multicast snooping', 'ip link set br0 type bridge mcast_snooping 1'],
+    ['addresses of its own', 'ip link set br0 addrgenmode eui64'],
+    ['its alias', 'ip link set vx0 alias chanter:other'],
+    ['its name', 'ip link set vx0 name other0'],
+    ['its name, as a bridge', 'ip link set br0 name other0'],
+  ])('is repaired: %s', async (_what, command) => {
+    const indexes = ['br0', 'vx0'].map((name) => lab.indexOf(name))
+    run(command)
+    await lab.until(() => own.every((entry) => lab.holds(entry)))
+    await lab.until(() => {
+      const links = ['br0', 'vx0'].map((name) => lab.driver.link(name))
+      return links.every((link) => link?.tuned === true) && xdpOf('br0') !== null
+    })
+    expect(['br0', 'vx0'].map((name) => lab.indexOf(name))).toEqual(indexes)
+  })
+
+  test('takes no router advertisements again once the kernel was compared, which does not notify of it', async () => {
+    run('sysctl -qw net.ipv6.conf.vx0.accept_ra=1')
+    await dataplane.verifier.verify()
+    await lab.until(() => run('sysctl -n net.ipv6.conf.vx0.accept_ra').trim() === '0')
+  })
+
+  test('found again by a daemon that knows nothing of it, under another name', async () => {
+    const index = lab.indexOf('vx0')
+    run('ip link set vx0 name other0')
+    dataplane = lab.restart()
+    await want(...own)
+    expect(lab.indexOf('vx0')).toBe(index)
+  })
+
+  test('leaves its port down, and nothing of a port is left in it when it is back', async () => {
+    for (const entry of own) dataplane.unwant(entry)
+    await dataplane.gone(own)
+    expect(iproute.link('tap1')?.flags).not.toContain('UP')
+    await want(...own)
+    expect(iproute.link('tap1')?.flags).toContain('UP')
+  })
+})
+
+describe.each([
+  ['a bridge that chanter made', own],
+  ['an external bridge', external],
+])('a port of %s is repaired', (_what, entries) => {
+  beforeEach(async () => {
+    if (entries === external) run('ip link add br0 type bridge')
+    if (entries === external) run('ip link set br0 up')
+    await want(...entries)
+  })
+
+  test.each([
+    ['state', 'bridge link set dev tap1 state 0'],
+    ['isolated', 'bridge link set dev tap1 isolated on'],
+    ['locked', 'bridge link set dev tap1 locked on'],
+    ['flood', 'bridge link set dev tap1 flood off'],
+    ['mcast_flood', 'bridge link set dev tap1 mcast_flood off'],
+    ['bcast_flood', 'bridge link set dev tap1 bcast_flood off'],
+    ['hairpin', 'bridge link set dev tap1 hairpin on'],
+    ['guard', 'bridge link set dev tap1 guard on'],
+    ['root_block', 'bridge link set dev tap1 root_block on'],
+    ['mcast_to_unicast', 'bridge link set dev tap1 mcast_to_unicast on'],
+    ['group_fwd_mask', 'ip link set tap1 type bridge_slave group_fwd_mask 0'],
+    ['state of the VXLAN device', 'bridge link set dev vx0 state 0'],
+    ['isolated VXLAN device', 'bridge link set dev vx0 isolated on'],
+  ])('%s', async (_option, command) => {
+    const before = [portOf('tap1'), portOf('vx0')]
+    run(command)
+    expect([portOf('tap1'), portOf('vx0')]).not.toEqual(before)
+    await lab.until(() => lab.driver.link('tap1')?.forwarding === true)
+    await lab.until(() => lab.driver.link('vx0')?.forwarding === true)
+    const settled = [portOf('tap1'), portOf('vx0')]
+    for (const [i, port] of before.entries()) {
+      const {
+        topology_change_ack: _,
+        message_age_timer: __,
+        forward_delay_timer: ___,
+        hold_timer: ____,
+        ...rest
+      } = port
+      expect(settled[i]).toMatchObject(rest)
+    }
+  })
+})
+
+describe('an external bridge', () => {
+  beforeEach(() => {
+    run('ip link add br0 type bridge')
+    run('ip link set br0 up')
+  })
+
+  test('is isolated, and as it was when the last attachment goes', async () => {
+    await want(...external)
+    expect(dataplane.isolationOf('br0')).toEqual({ by: 'xdp', reason: null })
+    expect(portOf('tap1')).toMatchObject({ group_fwd_mask: '0xfffd', learning: true })
+    for (const entry of external) dataplane.unwant(entry)
+    await dataplane.gone(external)
+    expect(xdpOf('br0')).toBeNull()
+    expect(iproute.link('tap1')).toMatchObject({ master: 'br0' })
+    expect(portOf('tap1')).toMatchObject({ group_fwd_mask: '0' })
+  })
+
+  test.each([
+    ['has an address', 'ip addr add 10.9.0.1/24 dev br0', 'ip addr del 10.9.0.1/24 dev br0', '10.9.0.1/24'],
+    [
+      'has an IPv6 address',
+      'ip addr add 2001:db8::1/64 dev br0',
+      'ip addr del 2001:db8::1/64 dev br0',
+      '2001:db8::1/64',
+    ],
+    ['has a macvlan device', 'ip link add mac0 link br0 type macvlan', 'ip link del mac0', 'mac0'],
+  ])(
+    'that the host uses, since it %s, is left alone as long as that is so',
+    async (_what, use, unuse, shown) => {
+      run(use)
+      await want(...external)
+      const reason = `the host uses it (${shown}), and would be cut off`
+      expect(dataplane.isolationOf('br0')).toEqual({ by: null, reason })
+      run(unuse)
+      await lab.until(() => dataplane.isolationOf('br0').by === 'xdp')
+      run(use)
+      await lab.until(() => dataplane.isolationOf('br0').reason === reason)
+      expect(xdpOf('br0')).toBeNull()
+    },
+  )
+
+  test('with a program of another owner keeps that, and says so', async () => {
+    const program = loadProgram({ ...dropFrames, name: 'another' }) as Program
+    const requests = new Requests()
+    setXdp(requests, lab.indexOf('br0') ?? 0, program.fd)
+    expect([...requests.send()]).toEqual([])
+    requests.close()
+    await want(...external)
+    const reason = `an XDP program of another owner is on it (id ${program.id})`
+    expect(dataplane.isolationOf('br0')).toEqual({ by: null, reason })
+    for (const entry of external) dataplane.unwant(entry)
+    await dataplane.gone(external)
+    expect(xdpOf('br0')).toBe(program.id)
+  })
+
+  test('has sticky addresses where attaches and routes say they are', async () => {
+    await want(...external)
+    const flags = (port: string, mac: number) =>
+      iproute.fdb(port).find((one) => one.mac === formatMac(mac) && one.master !== undefined)?.flags
+    expect([flags('tap1', e.mac(1)), flags('vx0', e.mac(2))]).toEqual([
+      ['extern_learn', 'sticky'],
+      ['extern_learn', 'sticky'],
+    ])
+    run(`bridge fdb replace ${formatMac(e.mac(2))} dev vx0 master extern_learn static`)
+    await dataplane.verifier.verify()
+    await lab.until(() => flags('vx0', e.mac(2))?.includes('sticky') === true)
+  })
+})

@@ -1,0 +1,162 @@
+import * as f from '../frames.ts'
+import { addressOf, type Family, type Sending, type Vantage } from './vantage.ts'
+
+/** Experimental (IEEE 802), so that no stack answers. */
+const INNER_ETHERTYPE = 0x88b5
+const STRANGER = '02:00:00:00:66:66'
+
+const innerFrame = ({ mark }: Vantage): Buffer => f.ethernet(f.BROADCAST, STRANGER, INNER_ETHERTYPE, mark)
+
+/** A frame for another tenant, behind the VXLAN header. */
+const vxlan = (at: Vantage): Buffer => f.vxlan(at.foreignVni, innerFrame(at))
+
+type Choice = (at: Vantage) => string
+
+const own: Choice = ({ vm, underlay }) => addressOf(vm, underlay)
+const node: Choice = ({ node, underlay }) => addressOf(node, underlay)
+const otherNode: Choice = ({ otherNode, underlay }) => addressOf(otherNode, underlay)
+const hostMac: Choice = ({ hostMac }) => hostMac
+const constant =
+  (text: string): Choice =>
+  () =>
+    text
+const broadcast = constant(f.BROADCAST)
+
+interface Way {
+  readonly name: string
+  readonly mac: Choice
+  readonly from: Choice
+  readonly to: Choice
+  readonly harmless?: string
+}
+
+const NOT_FORWARDED = 'Linux hands such a frame to nobody'
+
+const EVERY_FAMILY: readonly Way[] = [
+  { name: "to the node, by the host's MAC", mac: hostMac, from: own, to: node },
+  { name: "to the node, by the host's MAC, from another node", mac: hostMac, from: otherNode, to: node },
+  { name: 'to the node, by broadcast', mac: broadcast, from: own, to: node },
+  { name: 'to the node, by broadcast, from another node', mac: broadcast, from: otherNode, to: node },
+  { name: 'to the other node, by broadcast', mac: broadcast, from: own, to: otherNode },
+  { name: 'to the other node, by broadcast, from this one', mac: broadcast, from: node, to: otherNode },
+  { name: "to the node, by the port's MAC", mac: ({ portMac }) => portMac, from: own, to: node },
+  ...[0x00, 0x02, 0x03, 0x0e, 0x21].map((octet) => ({
+    name: `to the node, by ${f.reserved(octet)}`,
+    mac: constant(f.reserved(octet)),
+    from: own,
+    to: node,
+  })),
+  {
+    name: 'to the node, by 01:80:c2:00:00:01',
+    mac: constant(f.reserved(1)),
+    from: own,
+    to: node,
+    harmless: NOT_FORWARDED,
+  },
+]
+
+const OF_FAMILY: Readonly<Record<Family, readonly Way[]>> = {
+  IPv4: [
+    { name: 'to 255.255.255.255', mac: broadcast, from: own, to: constant('255.255.255.255') },
+    {
+      name: 'to 255.255.255.255, from 0.0.0.0',
+      mac: broadcast,
+      from: constant('0.0.0.0'),
+      to: constant('255.255.255.255'),
+    },
+    { name: 'to 224.0.0.1', mac: constant('01:00:5e:00:00:01'), from: own, to: constant('224.0.0.1') },
+    {
+      name: 'to 224.0.0.1, from 0.0.0.0',
+      mac: constant('01:00:5e:00:00:01'),
+      from: constant('0.0.0.0'),
+      to: constant('224.0.0.1'),
+    },
+    { name: "to the underlay's broadcast address", mac: broadcast, from: own, to: constant('10.88.0.255') },
+  ],
+  IPv6: [
+    {
+      name: 'to ff02::1, from link-local',
+      mac: constant('33:33:00:00:00:01'),
+      from: ({ vm }) => f.linkLocal(vm.mac),
+      to: constant('ff02::1'),
+    },
+    {
+      name: 'to ff02::1, from ::',
+      mac: constant('33:33:00:00:00:01'),
+      from: constant('::'),
+      to: constant('ff02::1'),
+    },
+    { name: 'to ff02::1, by broadcast', mac: broadcast, from: own, to: constant('ff02::1') },
+    {
+      name: "to the host's link-local address",
+      mac: hostMac,
+      from: ({ vm }) => f.linkLocal(vm.mac),
+      to: ({ hostMac: mac }) => f.linkLocal(mac),
+    },
+  ],
+}
+
+function segment(at: Vantage, { from, to }: Way): Buffer {
+  return f.udpSegment({ from: from(at), to: to(at) }, 5000, f.VXLAN_PORT, vxlan(at))
+}
+
+function frames(at: Vantage, way: Way): Buffer[] {
+  const packet = f.ip({ from: way.from(at), to: way.to(at) }, f.PROTOCOL.udp, segment(at, way))
+  return [f.packetFrame(way.mac(at), at.vm.mac, packet)]
+}
+
+/** Frames for another tenant in VXLAN (RFC 7348 §7). */
+export function vxlanInjections(family: Family): Sending[] {
+  const ways = [...EVERY_FAMILY, ...OF_FAMILY[family]]
+  const [first] = EVERY_FAMILY
+  return [
+    ...ways.map((way) => ({
+      name: `VXLAN ${way.name}`,
+      frames: (at: Vantage) => frames(at, way),
+      ...(way.harmless === undefined ? {} : { harmless: way.harmless }),
+    })),
+    ...[first!, ...OF_FAMILY[family].slice(0, 2)].map((way) => ({
+      name: `VXLAN ${way.name}, in VLAN 0`,
+      frames: (at: Vantage) => frames(at, way).map(f.priorityTagged),
+    })),
+    {
+      name: `VXLAN ${first!.name}, in fragments`,
+      frames: (at) => {
+        const ends = { from: first!.from(at), to: first!.to(at) }
+        return f
+          .fragments(ends, f.PROTOCOL.udp, segment(at, first!))
+          .map((packet) => f.packetFrame(at.hostMac, at.vm.mac, packet))
+      },
+    },
+  ]
+}
+
+/** Labels of the first endpoints of a node. */
+const LABELS = [16, 17, 18, 19, 20, 21, 22, 23]
+
+/** Packets for other tenants' VMs by their labels, in GRE from another provider edge. */
+export function mplsInjections(family: Family, inner: (at: Vantage) => Buffer): Sending[] {
+  const ways: readonly Way[] = [
+    { name: "to the node, by the host's MAC", mac: hostMac, from: otherNode, to: node },
+    { name: 'to the node, by broadcast', mac: broadcast, from: otherNode, to: node },
+    { name: 'to the node, from the VM itself', mac: hostMac, from: own, to: node },
+  ]
+  return [
+    ...ways.map((way) => ({
+      name: `MPLS in GRE ${way.name}`,
+      frames: (at: Vantage) =>
+        LABELS.map((label) => {
+          const packet = f.mplsInGre({ from: way.from(at), to: way.to(at) }, label, inner(at))
+          return f.packetFrame(way.mac(at), at.vm.mac, packet)
+        }),
+    })),
+    {
+      name: 'MPLS without a tunnel',
+      frames: (at: Vantage) =>
+        LABELS.map((label) => {
+          const entry = f.u32(label * 0x1000 + 0x100 + 64)
+          return f.ethernet(at.hostMac, at.vm.mac, f.ETHERTYPE.mpls, Buffer.concat([entry, inner(at)]))
+        }),
+    },
+  ].map((sending) => ({ ...sending, name: `${sending.name} (${family})` }))
+}

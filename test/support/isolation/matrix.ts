@@ -1,0 +1,75 @@
+import { readdirSync, writeFileSync } from 'node:fs'
+import { eventually } from '../../../src/lab/eventually.ts'
+import { ethernet } from '../frames.ts'
+import { type Socket, within } from '../sockets.ts'
+import type { Harm, Observers, Origin } from './observers.ts'
+import type { Sending, Vantage } from './vantage.ts'
+
+/** A place that a VM sends from. */
+export interface Environment {
+  readonly name: string
+  readonly vantage: Omit<Vantage, 'mark'>
+  readonly origin: Origin
+  readonly marker: Marker
+}
+
+/** A packet that has to arrive, sent after those that must not. */
+export interface Marker {
+  readonly socket: Socket
+  readonly frames: (mark: Buffer) => readonly Buffer[]
+  /** Where it has to arrive. */
+  readonly witnesses: readonly Socket[]
+}
+
+/** A frame to all VMs of a network, whose protocol no stack has. */
+export function broadcastMarker(socket: Socket, mac: string, witnesses: readonly Socket[]): Marker {
+  return {
+    socket,
+    frames: (mark) => [ethernet('ff:ff:ff:ff:ff:ff', mac, 0x88b6, mark)],
+    witnesses,
+  }
+}
+
+let names = 0
+const nextMark = (): Buffer => Buffer.from(`mark-${String(++names).padStart(8, '0')}`)
+
+/** Sends, waits until a marker that was sent later has arrived, twice, and says what arrived where it must not. */
+export async function harmOf(
+  sending: Sending,
+  { vantage, origin, marker }: Environment,
+  observers: Observers,
+): Promise<Harm> {
+  observers.reset()
+  const mark = nextMark()
+  for (const frame of sending.frames({ ...vantage, mark })) origin.socket.send(frame)
+  for (let i = 0; i < 2; i++) await arrives(marker)
+  return observers.harm(mark, origin)
+}
+
+/** Sends a marker and waits until it is wherever it has to be. */
+export async function arrives({ socket, frames, witnesses }: Marker): Promise<void> {
+  const mark = nextMark()
+  let missing = witnesses
+  for (const frame of frames(mark)) socket.send(frame)
+  await eventually(`${mark} arrives`, async () => {
+    missing = missing.filter((witness) => !witness.take().some((frame) => frame.includes(mark)))
+    return missing.length === 0
+      ? { value: true }
+      : { seen: `not at ${missing.length} of ${witnesses.length} places` }
+  })
+}
+
+/** Sets what a namespace does with packets whose source is not where they come from. */
+export function setReversePathFilter(namespace: string, value: 0 | 2): void {
+  const root = '/proc/sys/net/ipv4/conf'
+  within(namespace, () => {
+    for (const device of readdirSync(root)) writeFileSync(`${root}/${device}/rp_filter`, `${value}`)
+  })
+}
+
+export function setForwarding(namespace: string, on: boolean): void {
+  within(namespace, () => {
+    writeFileSync('/proc/sys/net/ipv4/ip_forward', on ? '1' : '0')
+    writeFileSync('/proc/sys/net/ipv6/conf/all/forwarding', on ? '1' : '0')
+  })
+}
