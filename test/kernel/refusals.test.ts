@@ -250,6 +250,20 @@ describe('granted', () => {
     },
   )
 
+  test('so does one of a port that has endpoints already', async () => {
+    expect(await node.attach(body(6, { linuxbr: 'br-agent', mac_address: MAC(7), ip_address: null }))).toBe(
+      '200',
+    )
+    run(`bridge fdb add ${MAC(6)} dev tap6 master static`)
+    const theirs = held()
+    expect(await node.attach(body(6))).toBe('200')
+    expect(held()).toBe(theirs)
+    expect(await node.faults()).toEqual([])
+    expect(await node.detach(body(6))).toBe('200')
+    await calmState()
+    expect(held()).toBe(theirs)
+  })
+
   test('that is ours as soon as theirs goes, and then goes with the detach', async () => {
     run(`bridge fdb add ${MAC(6)} dev tap6 master static`)
     expect(await node.attach(body(6, { linuxbr: 'br-agent' }))).toBe('200')
