@@ -1,4 +1,4 @@
-import type { Ip } from '../values/address.ts'
+import type { InterfaceAddress, Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
 import {
   type Counters,
@@ -42,6 +42,8 @@ export class MemoryKernel {
   readonly holders = new Map<Ip, string>()
   /** What devices have counted; those that are not here count nothing. */
   readonly counters = new Map<string, Partial<Counters>>()
+  /** Of the machine itself: what `setAddresses` told last. */
+  addresses: readonly InterfaceAddress[] = []
   private readonly notify: (notice: Notice) => void
   private lastIndex = 0
 
@@ -57,6 +59,11 @@ export class MemoryKernel {
   setWay(ip: Ip, way: NextHop): void {
     this.ways.set(ip, way)
     this.notify((observer) => observer.rerouted())
+  }
+
+  setAddresses(addresses: readonly InterfaceAddress[]): void {
+    this.addresses = addresses
+    this.notify((observer) => observer.addressesChanged())
   }
 
   /** The interface, or a refusal. */

@@ -51,6 +51,7 @@ export function kernelNode() {
     ipvpn: { address, carrier: { interface: 'eth0' }, underlay: null, fromAnyone: false },
     ranges: RANGES,
     lacks: () => null,
+    vtepNetworks: [],
     requireIsolation: false,
     refused: {},
   }
