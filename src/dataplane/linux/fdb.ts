@@ -9,6 +9,7 @@ import type { Message } from './message.ts'
 import type { Requests } from './requests.ts'
 
 const QUESTIONS_A_SEND = 64
+const NONE: ReadonlyMap<Mac, number> = new Map()
 
 /** A bridge's entry for a MAC. */
 export interface BridgeEntry {
@@ -22,6 +23,7 @@ export interface BridgeEntry {
 export class Fdb {
   private readonly requests: Requests
   private readonly links: Links
+  private readonly own = new Map<string, ReadonlyMap<Mac, number>>()
 
   constructor(requests: Requests, links: Links) {
     this.requests = requests
@@ -37,7 +39,7 @@ export class Fdb {
     return entry !== undefined && isOwn(entry) ? this.nameOf(entry) : null
   }
 
-  /** What bridges have of the MACs of entries now, by their positions. */
+  /** What bridges have of the MACs of entries now, by their positions; of remote ones, of which there are many, only whether they are the host's. */
   look(entries: readonly TableEntry[]): ReadonlyMap<number, BridgeEntry> {
     const found = new Map<number, BridgeEntry>()
     let asked: number[] = []
@@ -49,6 +51,11 @@ export class Fdb {
       if (!isBridged(entry)) continue
       const link = this.links.lookUp(entry.device)
       if (link === undefined) continue
+      if (entry.kind === 'remote-mac') {
+        const index = link.master === null ? undefined : this.ownAddresses(link.master).get(entry.mac)
+        if (index !== undefined) found.set(i, { index, state: k.NUD_PERMANENT, flags: 0 })
+        continue
+      }
       this.askBehind(entry, link)
       asked.push(i)
       if (asked.length === QUESTIONS_A_SEND) flush()
@@ -69,11 +76,23 @@ export class Fdb {
     return entry?.index === link.index && isMarked(entry) && !isOwn(entry)
   }
 
+  /** The addresses of a bridge and its ports themselves, with whose they are; asked for anew when one of them was told to have changed. */
+  private ownAddresses(bridge: string): ReadonlyMap<Mac, number> {
+    const link = this.links.lookUp(bridge)
+    if (link === undefined) return NONE
+    const known = this.own.get(bridge)
+    if (known !== undefined && !this.links.takeChanged(link.index)) return known
+    const all = [link, ...this.links.all(link.index)]
+    const own = new Map(all.flatMap(({ mac, index }) => (mac === null ? [] : [[mac, index]])))
+    this.own.set(bridge, own)
+    return own
+  }
+
   private nameOf({ index }: BridgeEntry): string | null {
     return this.links.nameOf(index) ?? null
   }
 
-  private askBehind({ mac }: LocalMac | RemoteMac, { index }: Target): void {
+  private askBehind({ mac }: LocalMac, { index }: Target): void {
     this.ask(mac, { index, flags: k.NTF_MASTER, bridge: null })
   }
 

@@ -34,6 +34,8 @@ export class Links {
   private readonly vrfs = new Map<number, string>()
   /** Bridges with the spanning tree protocol. */
   private readonly spanning = new Set<string>()
+  /** Bridges of which the device or a port was told to have changed, by index. */
+  private readonly changed = new Set<number>()
   private readonly surroundings: Surroundings
   /** Interfaces that may be ours under another name; null before the first search. */
   private strays: Set<number> | null = null
@@ -82,6 +84,11 @@ export class Links {
   vrfOf(table: number): string | undefined {
     const name = this.vrfs.get(table)
     return name === undefined || this.lookUp(name)?.table !== table ? undefined : name
+  }
+
+  /** Whether a bridge or a port of it was told to have changed since the last call. */
+  takeChanged(bridge: number): boolean {
+    return this.changed.delete(bridge)
   }
 
   /** The VRFs that were heard of. */
@@ -143,6 +150,8 @@ export class Links {
     const { index, name, family, carrier, master } = readLinkName(message)
     const before = this.names.get(index)
     const known = this.known.get(name)
+    for (const each of [index, master, this.known.get(known?.master ?? '')?.index])
+      if (each) this.changed.add(each)
     const moved = known?.index === index && known.master !== (master === 0 ? null : this.names.get(master))
     const unsteady = (family === k.AF_UNSPEC && (!carrier || moved)) || message.type === k.RTM_DELLINK
     // of a bridge's family it only tells that the link is no port any more
