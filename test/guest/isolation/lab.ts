@@ -67,8 +67,18 @@ export class VrfLab {
       await this.change('attach', n, 'ipvpn', 'routed')
     }
     for (const n of VPNS.net2) await this.change('attach', n, 'evpn', 'net2', OTHER_VNI)
+    for (const { namespace } of this.hosts)
+      await fleet.lab.eventually(`no address of ${namespace} is tentative`, async () => {
+        const tentative = runIn(namespace, 'ip -6 address show tentative')
+        return tentative === '' ? { value: true } : { seen: tentative }
+      })
     this.watch()
-    for (const environment of this.environments()) await arrives(environment.marker)
+    for (const marker of [this.routedMarker(), this.bridgedMarker()])
+      await fleet.lab.eventually(
+        'what VMs send arrives',
+        async () => ({ value: await arrives(marker, 1) }),
+        30,
+      )
   }
 
   get observers(): Observers {

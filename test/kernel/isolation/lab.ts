@@ -78,7 +78,12 @@ export class BridgeLab {
     for (const network of [OWN, OTHER, EXTERNAL])
       for (const n of network.vms) await this.change('attach', network, n)
     for (const what of ['attach', 'detach'] as const) await this.change(what, OWN, DETACHED.vms[0]!)
-    for (const network of [OWN, OTHER, EXTERNAL, PLAIN]) await arrives(this.marker(network))
+    for (const network of [OWN, OTHER, EXTERNAL, PLAIN]) {
+      const marker = this.marker(network)
+      await lab.eventually(`what VMs of ${network.vpn} send arrives`, async () => ({
+        value: await arrives(marker, 1),
+      }))
+    }
     await lab.eventually('no address of the first node is tentative', async () => {
       const tentative = await ip(hosts[0]!.namespace, '-6 addr show tentative')
       return tentative === '' ? { value: true } : { seen: tentative }

@@ -66,7 +66,8 @@ export class Observers {
   private readonly underlay: Socket[] = []
   private readonly nodes: readonly WatchedNode[]
   private readonly paths: readonly Paths[]
-  private state: string[] = []
+  /** As it was when nothing had changed for the last time. */
+  private state: string[] | null = null
 
   constructor(nodes: readonly WatchedNode[]) {
     this.nodes = nodes
@@ -91,7 +92,7 @@ export class Observers {
   reset(): void {
     for (const socket of this.all()) socket.take()
     for (const listener of this.listeners) listener.connections()
-    this.state = this.look()
+    this.state ??= this.look()
   }
 
   /** What arrived since, of what carries the mark. */
@@ -100,8 +101,13 @@ export class Observers {
       sockets.flatMap((one) => one.take()).filter(isHarm).length
     const marked = (bytes: Buffer) => bytes.includes(mark)
     const stray = (bytes: Buffer) => marked(bytes) && !isTunnelled(bytes, vni)
-    const before = this.state
-    this.state = this.look()
+    const before = this.state ?? []
+    const after = this.look()
+    const changes = [
+      ...before.filter((line) => !after.includes(line)).map((line) => `- ${line}`),
+      ...after.filter((line) => !before.includes(line)).map((line) => `+ ${line}`),
+    ]
+    if (changes.length > 0) this.state = null
     const connections = this.listeners.reduce((sum, listener) => sum + listener.connections(), 0)
     return {
       otherTenants: count(
@@ -112,10 +118,7 @@ export class Observers {
       services: count(this.services, marked) + connections,
       answers: count([socket], isAnswer),
       underlay: count(this.underlay, stray),
-      changes: [
-        ...before.filter((line) => !this.state.includes(line)).map((line) => `- ${line}`),
-        ...this.state.filter((line) => !before.includes(line)).map((line) => `+ ${line}`),
-      ],
+      changes,
     }
   }
 
