@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { PROTOCOL, VXLAN_PORT } from '../frames.ts'
 import { Socket, within } from '../sockets.ts'
 import { INTERNET, LINK_ETHERTYPES, SERVICE_PORT, UDP_PORTS } from './host-sendings.ts'
@@ -66,7 +66,7 @@ export class Observers {
   private readonly underlay: Socket[] = []
   private readonly nodes: readonly WatchedNode[]
   private readonly paths: readonly Paths[]
-  /** As it was when nothing had changed for the last time. */
+  /** As it was last; null where it has to be looked at again. */
   private state: string[] | null = null
 
   constructor(nodes: readonly WatchedNode[]) {
@@ -86,6 +86,11 @@ export class Observers {
 
   watch(vm: Watched): void {
     this.vms.push(vm)
+  }
+
+  /** The nodes were changed by other means than packets. */
+  accept(): void {
+    this.state = null
   }
 
   /** Forgets what arrived until now. */
@@ -156,7 +161,7 @@ function stateOf({ namespace, other }: WatchedNode, paths: Paths): string[] {
       ([to, length, , , via, , , , , device]) => `route ${to}/${length} ${via} ${device}`,
     ),
     ...[other.ipv4, other.ipv6, INTERNET.ipv4].map((address) => paths.to(address)),
-    ...parameters(),
+    ...paths.parameters(),
   ])
 }
 
@@ -166,14 +171,4 @@ function table(name: string): string[][] {
     .trim()
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
-}
-
-/** What router advertisements set of each interface (RFC 4861 §6.3.4). */
-function parameters(): string[] {
-  const root = '/proc/sys/net/ipv6/conf'
-  return readdirSync(root).flatMap((device) =>
-    ['hop_limit', 'mtu'].map(
-      (name) => `${device} ${name} ${readFileSync(`${root}/${device}/${name}`, 'utf8').trim()}`,
-    ),
-  )
 }
