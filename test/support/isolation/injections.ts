@@ -134,29 +134,37 @@ export function vxlanInjections(family: Family): Sending[] {
 /** Labels of the first endpoints of a node. */
 const LABELS = [16, 17, 18, 19, 20, 21, 22, 23]
 
-/** Packets for other tenants' VMs by their labels, in GRE from another provider edge. */
-export function mplsInjections(family: Family, inner: (at: Vantage) => Buffer): Sending[] {
+/** Packets for other tenants' VMs by their labels, in GRE from another provider edge or without a tunnel. */
+export function mplsInjections(inner: (at: Vantage) => Buffer): Sending[] {
   const ways: readonly Way[] = [
     { name: "to the node, by the host's MAC", mac: hostMac, from: otherNode, to: node },
     { name: 'to the node, by broadcast', mac: broadcast, from: otherNode, to: node },
-    { name: 'to the node, from the VM itself', mac: hostMac, from: own, to: node },
+    {
+      name: 'to the node, from the VM itself',
+      mac: hostMac,
+      from: own,
+      to: node,
+      harmless: 'no tunnel takes packets from there',
+    },
   ]
   return [
-    ...ways.map((way) => ({
-      name: `MPLS in GRE ${way.name}`,
+    ...ways.map(({ name, mac, from, to, ...more }) => ({
+      name: `MPLS in GRE ${name}`,
       frames: (at: Vantage) =>
         LABELS.map((label) => {
-          const packet = f.mplsInGre({ from: way.from(at), to: way.to(at) }, label, inner(at))
-          return f.packetFrame(way.mac(at), at.vm.mac, packet)
+          const packet = f.mplsInGre({ from: from(at), to: to(at) }, label, inner(at))
+          return f.packetFrame(mac(at), at.vm.mac, packet)
         }),
+      ...('harmless' in more ? { harmless: more.harmless } : {}),
     })),
     {
       name: 'MPLS without a tunnel',
-      frames: (at: Vantage) =>
+      frames: (at) =>
         LABELS.map((label) => {
           const entry = f.u32(label * 0x1000 + 0x100 + 64)
           return f.ethernet(at.hostMac, at.vm.mac, f.ETHERTYPE.mpls, Buffer.concat([entry, inner(at)]))
         }),
+      harmless: 'Linux takes labels on no interface by itself',
     },
-  ].map((sending) => ({ ...sending, name: `${sending.name} (${family})` }))
+  ]
 }
