@@ -18,7 +18,7 @@ const [VNI, OTHER_VNI] = [100, 200]
 const MARKER_PORT = 7124
 
 /** VMs by their numbers; those from 10 on are at the second node. The subnet says which VPN they are of. */
-const VPNS = {
+export const VPNS = {
   red: [1, 2, 11],
   blue: [3, 13],
   routed: [4, 5, 14],

@@ -59,7 +59,7 @@ describe('VMs reach', () => {
 test('a VM may have an address that a node has', async () => {
   const customer = lab.customer(VPNS.red[1])
   const addresses = ['10.88.0.11', '10.88.0.12']
-  const [{ gateway }] = customer.subnets as [{ gateway: string }]
+  const { gateway } = customer.subnets[0]!
   const more = { ...customer, subnets: addresses.map((address) => ({ address: `${address}/32`, gateway })) }
   ip(customer.namespace, ...addresses.map((address) => `address add ${address}/32 dev eth0`))
   await attach(lab.daemons[0]!, more, { imports: ['64512:10'], exports: ['64512:10'] }, 'red')
