@@ -138,14 +138,6 @@ describe.each(NETWORKS)('%s', (_name, network) => {
     },
   )
 
-  test('what a VM asks of groups takes none from another', async () => {
-    const group = f.ethernet('01:00:5e:7f:00:09', macOf(near), 0x88b5, Buffer.from('to a group'))
-    const query = f.igmpQuery({ from: addressesOf(beside).ipv4, to: '224.0.0.1' }, Buffer.alloc(0))
-    lab.socketOf(beside).send(f.packetFrame('01:00:5e:00:00:01', macOf(beside), query))
-    const there = await received(network, near, [group, group, group], far)
-    expect(there.filter((frame) => frame.includes('to a group'))).toHaveLength(3)
-  })
-
   test('VMs hear nothing of devices of ours', async () => {
     const links: { ifname: string; address: string; master?: string }[] = JSON.parse(
       await ip(lab.hostOf(near).namespace, '-json link show'),
@@ -164,6 +156,20 @@ describe.each(NETWORKS)('%s', (_name, network) => {
     expect(sources.length).toBeGreaterThan(0)
     expect(sources.filter((source) => macs.includes(source))).toEqual([])
   })
+})
+
+test('a VM that asks who is in groups takes none of them from others', async () => {
+  const [from, asker, far] = OWN.vms as readonly [number, number, number]
+  const [group, mac] = ['239.1.2.9', '01:00:5e:01:02:09']
+  const query = f.igmpQuery({ from: addressesOf(asker).ipv4, to: '224.0.0.1' }, Buffer.alloc(0))
+  lab.socketOf(asker).send(f.packetFrame('01:00:5e:00:00:01', macOf(asker), query))
+  // Bridges that heed it do so once its response time is over.
+  const over = performance.now() + 2 * f.IGMP_RESPONSE_MS
+  while (performance.now() < over) await arrives(markerOf(OWN, asker))
+  const packet = f.udp({ from: addressesOf(from).ipv4, to: group }, 5000, 5000, Buffer.from('to a group'))
+  const frame = f.packetFrame(mac, macOf(from), packet)
+  const there = await received(OWN, from, [frame, frame, frame], far)
+  expect(there.filter((one) => one.includes('to a group'))).toHaveLength(3)
 })
 
 test('a port that is not attached goes on learning on an external bridge', async () => {
