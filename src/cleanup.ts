@@ -26,10 +26,11 @@ const NOWHERE = { bridges: [], vxlans: [], localMacs: [] }
 export function* runCleanup({ stateFile, dryRun }: CleanupOptions): Iterable<Cleaned> {
   const state = stateFile === null ? null : peekState(stateFile)
   const here = kernelIdentity()
-  const driver = new LinuxDriver({ clock: systemClock })
+  const isHere = state?.kernel === here
+  const driver = new LinuxDriver({ clock: systemClock, programs: isHere ? (state.programs ?? []) : [] })
   let isDone = true
   try {
-    const places = state?.kernel === here ? foreignPlaces(state) : NOWHERE
+    const places = isHere ? foreignPlaces(state) : NOWHERE
     for (const { what, remove } of [...oursIn(driver, places)]) {
       const refused = dryRun ? null : remove()
       if (refused !== null) isDone = false

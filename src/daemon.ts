@@ -100,6 +100,7 @@ export async function runDaemon(
       vtep: evpn.localAddress,
       vxlanPort: evpn.vxlanPort,
       mobility: evpn.mobility,
+      vtepNetworks: bgp.vtepNetworks,
       vxlanMtu: evpn.vxlanMtu,
       neighSuppress: evpn.neighSuppress,
       requireIsolation: evpn.requireIsolation,
@@ -121,6 +122,7 @@ export async function runDaemon(
       kept.store.save(() => ({ kernel: kept.kernel, ping, programs: driver.programs, ...vpns.snapshot() })),
   )
   if (kept.state !== null) vpns.restore(kept.state)
+  if (kept.former !== null) vpns.recall(kept.former)
   const rest = restServer({
     vpns,
     ping,
@@ -198,14 +200,14 @@ function openState(config: Config, log: Logger, fresh: boolean): KeptState {
   const { state, outdated } = loaded
   if (state.kernel !== kernel) {
     log.info({ file: stateFile }, 'the state is of another boot or network namespace: beginning anew')
-    return { kernel, store, health, ...NOTHING_KEPT }
+    return { kernel, store, health, ...NOTHING_KEPT, former: state }
   }
   const attachments = state.instances.reduce((sum, one) => sum + one.attachments.length, 0)
   log.info(
     { file: stateFile, instances: state.instances.length, attachments },
     'going on from the state file',
   )
-  return { kernel, store, health, state, outdated }
+  return { kernel, store, health, state, former: null, outdated }
 }
 
 interface KeptState {
@@ -214,11 +216,13 @@ interface KeptState {
   /** Null when nothing is kept. */
   readonly health: (() => StateFileHealth) | null
   readonly state: State | null
+  /** Of another boot or network namespace. */
+  readonly former: State | null
   readonly outdated: boolean
 }
 
 const NO_STORE: KeptState['store'] = { save: async () => {}, close: async () => {} }
-const NOTHING_KEPT = { state: null, outdated: false }
+const NOTHING_KEPT = { state: null, former: null, outdated: false }
 
 function openDriver({ usesKernel, ipvpn }: Config, programs: readonly number[]): Driver {
   const { vrfPrefix } = ipvpn.ranges

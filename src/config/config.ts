@@ -32,6 +32,8 @@ export function toConfig(settings: Settings, peers: Peers) {
         network: network(name),
         ...peer(peers.settings.get(name), BGP),
       })),
+      /** Networks of the VTEPs and provider edges of others; none: they may be anywhere. */
+      vtepNetworks: BGP.vtep_networks.map(network),
       /** TCP port on which sessions are accepted; null when they are not. */
       listenPort: BGP.listen ? BGP.listen_port : null,
     },

@@ -99,6 +99,11 @@ export function configSchema(interfaces: Interfaces) {
         null,
         'A peer that sends more routes of one family is disconnected until `chanter peer reset`.',
       ),
+      vtep_networks: option(
+        listOf(prefix, 'prefixes such as 192.0.2.0/24, separated by commas'),
+        [],
+        'Networks that VTEPs and provider edges are in; when given, a route that points elsewhere is not programmed.',
+      ),
       add_path: option(boolean, true, 'Ask peers for all paths of a route, not only their best (RFC 7911).'),
     }),
     API: z.object({

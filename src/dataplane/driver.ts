@@ -1,4 +1,4 @@
-import type { Ip } from '../values/address.ts'
+import type { InterfaceAddress, Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import type { DeviceEntry, LinkEntry, TableEntry } from './layout.ts'
 import {
@@ -52,8 +52,6 @@ export interface Counters {
   readonly multicast: number
   /** Whether a bridge passes up all other unicast too, as it does for tcpdump. */
   readonly promiscuous: boolean
-  /** Whether an XDP program decides what the host gets of them. */
-  readonly filtered: boolean
 }
 
 /** An entry as the kernel holds it. */
@@ -82,6 +80,8 @@ export interface Observer {
   bridged(bridge: string, sighting: Sighting<LocalMac>, present: boolean): void
   /** Others changed their routes: what `wayTo` answered may not be so any more. */
   rerouted(): void
+  /** The machine has other addresses, or has them on other interfaces. */
+  addressesChanged(): void
   /** Something was missed. */
   overrun(): void
 }
@@ -126,6 +126,8 @@ export interface Driver {
   isTableTaken(table: number): boolean
   /** How the machine itself sends to an address; null where it does not, or in a way that is no hop. */
   wayTo(ip: Ip): NextHop | null
+  /** The addresses of interfaces that are in no VRF and that we did not make. */
+  nodeAddresses(): readonly InterfaceAddress[]
   /** What is enslaved to a bridge or VRF. */
   portsOf(master: string): readonly Link[]
   /** The counters of devices, of those that exist. */

@@ -1,4 +1,4 @@
-import type { Ip } from '../values/address.ts'
+import type { InterfaceAddress, Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import {
   type Counters,
@@ -39,6 +39,8 @@ export class MemoryKernel {
   readonly ways = new Map<Ip, NextHop>()
   /** What devices have counted; those that are not here count nothing. */
   readonly counters = new Map<string, Partial<Counters>>()
+  /** Of the machine itself: what `setAddresses` told last. */
+  addresses: readonly InterfaceAddress[] = []
   private readonly notify: (notice: Notice) => void
   private lastIndex = 0
 
@@ -54,6 +56,11 @@ export class MemoryKernel {
   setWay(ip: Ip, way: NextHop): void {
     this.ways.set(ip, way)
     this.notify((observer) => observer.rerouted())
+  }
+
+  setAddresses(addresses: readonly InterfaceAddress[]): void {
+    this.addresses = addresses
+    this.notify((observer) => observer.addressesChanged())
   }
 
   /** The interface, or a refusal. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import type { Ip } from '../values/address.ts'
+import type { InterfaceAddress, Ip } from '../values/address.ts'
 import { isPlaced, linkStep } from './diff.ts'
 import {
   type Counters,
@@ -19,7 +19,7 @@ import { floodKey, MemoryKernel, Refusal } from './memory-kernel.ts'
 import { type Entry, type HeldSetting, type Isolation, type NextHop, type Port, same } from './model.ts'
 
 const CHUNK = 256
-const NO_FRAMES: Counters = { received: 0, multicast: 0, promiscuous: false, filtered: false }
+const NO_FRAMES: Counters = { received: 0, multicast: 0, promiscuous: false }
 
 interface Fault {
   readonly matches: (op: 'set' | 'remove', entry: Entry) => boolean
@@ -38,6 +38,8 @@ const OF_PORTS: ReadonlySet<string> = new Set(['address', 'fixed-neighbour', 'pr
 /** A kernel in memory: for tests, simulations, and the `dummy` dataplane driver of the configuration. */
 export class MemoryDriver implements Driver {
   readonly kernel: MemoryKernel
+  /** Of every bridge: there is no host to isolate it from. */
+  isolation: Isolation = { by: null, reason: null }
   private readonly clock: Clock
   private readonly pretend: ((name: string) => boolean) | null
   private observer: Observer | null = null
@@ -144,7 +146,7 @@ export class MemoryDriver implements Driver {
   }
 
   isolationOf(): Isolation {
-    return { by: null, reason: null }
+    return this.isolation
   }
 
   readonly programs: readonly number[] = []
@@ -179,6 +181,10 @@ export class MemoryDriver implements Driver {
 
   wayTo(ip: Ip): NextHop | null {
     return this.kernel.ways.get(ip) ?? null
+  }
+
+  nodeAddresses(): readonly InterfaceAddress[] {
+    return this.kernel.addresses
   }
 
   portsOf(master: string): Link[] {

@@ -1,4 +1,4 @@
-import { formatIp, type Ip } from '../values/address.ts'
+import { formatIp, type InterfaceAddress, type Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
 import { type IpEntry, MPLS_UDP_PORT, type NextHop } from './ip-entries.ts'
 
@@ -308,4 +308,6 @@ export interface Dataplane {
   /** How the machine itself sends to an address, null where it does not; `changed` is told whenever that changes, until `unfollow`. */
   follow(ip: Ip, changed: (way: NextHop | null) => void): NextHop | null
   unfollow(ip: Ip): void
+  /** The addresses of the machine itself, not those that it has for tenants; `changed` is told whenever they change. */
+  followAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): readonly InterfaceAddress[]
 }

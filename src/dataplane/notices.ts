@@ -15,16 +15,23 @@ export class Notices implements Observer {
   private readonly devices: ReadonlyMap<string, Device>
   private readonly arrived: () => void
   readonly rerouted: () => void
+  readonly addressesChanged: () => void
   private links = new Set<string>()
   private unsteady = new Set<string>()
   private contested: TableEntry[] = []
   private overran = false
 
-  /** `arrived` is called when there is something to take, `rerouted` when others changed their routes. */
-  constructor(devices: ReadonlyMap<string, Device>, arrived: () => void, rerouted: () => void) {
+  /** `arrived` is called when there is something to take, `rerouted` when others changed their routes, `addressesChanged` when the machine's addresses may have changed. */
+  constructor(
+    devices: ReadonlyMap<string, Device>,
+    arrived: () => void,
+    rerouted: () => void,
+    addressesChanged: () => void,
+  ) {
     this.devices = devices
     this.arrived = arrived
     this.rerouted = rerouted
+    this.addressesChanged = addressesChanged
   }
 
   /** Whether there is something to take. */
@@ -54,6 +61,7 @@ export class Notices implements Observer {
 
   overrun(): void {
     this.overran = true
+    this.addressesChanged()
     this.arrived()
   }
 

@@ -24,6 +24,18 @@ export function* oursIn(driver: Driver, places: Places): Iterable<Ours> {
     const port: VrfPort = { kind: 'vrf-port', device, vrf: master ?? '' }
     yield { what: `${identity(port)} of ${master}`, remove: () => driver.removeDevice(port) }
   }
+  for (const device of places.bridges) {
+    const bridge: Bridge = { kind: 'bridge', device, given: true, alias: '' }
+    const local = new Set(places.localMacs.map((entry) => entry.device))
+    const attached = driver.portsOf(device).filter(({ name }) => local.has(name))
+    if (driver.link(device) === undefined || driver.isolationOf(device).by === null) continue
+    const release = () => {
+      for (const { name } of attached)
+        driver.removeDevice({ ...LEAVING, given: true, device: name, bridge: device })
+      return driver.removeDevice(bridge)
+    }
+    yield { what: `isolation of bridge ${device}`, remove: release }
+  }
   // left in no bridge, it would be the host's what their VMs send
   for (const { name: device, master } of members) {
     const port: Port = { ...LEAVING, device, bridge: master ?? '' }

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
-import type { Ip } from '../values/address.ts'
+import type { InterfaceAddress, Ip } from '../values/address.ts'
 import type { Device } from './device.ts'
 import { Devices } from './devices.ts'
 import type { Driver } from './driver.ts'
@@ -17,6 +17,7 @@ import {
   type Status,
   same,
 } from './model.ts'
+import { NodeAddresses } from './node-addresses.ts'
 import { Notices } from './notices.ts'
 import { Overruns } from './overruns.ts'
 import { Resync } from './resync.ts'
@@ -49,6 +50,7 @@ export class Reconciler implements Dataplane {
   readonly storms: Storms
   private readonly resync: Resync
   private readonly underlay: Underlay
+  private readonly nodeAddresses: NodeAddresses
   private readonly overruns: Overruns
   private readonly waiters: Waiters
   private running = false
@@ -59,6 +61,7 @@ export class Reconciler implements Dataplane {
     this.driver = driver
     this.log = log
     this.underlay = new Underlay(clock, driver)
+    this.nodeAddresses = new NodeAddresses(clock, driver, log)
     this.overruns = new Overruns(clock, log, () => {
       this.devices.doubt()
       this.schedule()
@@ -84,6 +87,7 @@ export class Reconciler implements Dataplane {
       this.devices.all,
       () => this.schedule(),
       () => this.underlay.hint(),
+      () => this.nodeAddresses.hint(),
     )
     this.statuses = new Statuses({
       devices: this.devices.all,
@@ -100,6 +104,7 @@ export class Reconciler implements Dataplane {
   start(): void {
     this.running = true
     this.driver.watch(this.notices)
+    this.nodeAddresses.hint()
     this.resync.start()
     this.storms.start()
     this.schedule()
@@ -113,6 +118,7 @@ export class Reconciler implements Dataplane {
     this.verifier.stop()
     this.exceptions.stop()
     this.underlay.stop()
+    this.nodeAddresses.stop()
     this.overruns.stop()
     this.waiters.stop()
   }
@@ -196,6 +202,10 @@ export class Reconciler implements Dataplane {
 
   unfollow(ip: Ip): void {
     this.underlay.unfollow(ip)
+  }
+
+  followAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): readonly InterfaceAddress[] {
+    return this.nodeAddresses.follow(changed)
   }
 
   /** Settings of the machine that wanted entries need, each with the first entry that does; what needs none is undefined, so that whoever walks them can count it as work. */

@@ -95,7 +95,9 @@ export class Storms {
     const before = this.readings.get(name)
     if (before === undefined) return void this.readings.set(name, { at, counters, ports: null })
     if (at - before.at < MIN_INTERVAL_MS) return
-    const rates = ratesOf(bridge, before, { at, counters })
+    // an external bridge that is not isolated may be an interface of the host, and receive unicast for it
+    const isHosts = bridge.given && this.driver.isolationOf(name).by === null
+    const rates = ratesOf(isHosts, before, { at, counters })
     const isHigh = this.storms.has(name) ? rates.most >= CALM_RATE : rates.least >= STORM_RATE
     const ports = isHigh ? this.portsOf(name) : null
     this.readings.set(name, { at, counters, ports })
@@ -136,7 +138,7 @@ export class Storms {
 
 /** How many broadcast and multicast frames a second came between two readings, within bounds: where unicast is counted too, only multicast is certain. */
 function ratesOf(
-  { given }: Bridge,
+  isHosts: boolean,
   before: Pick<Reading, 'at' | 'counters'>,
   now: Pick<Reading, 'at' | 'counters'>,
 ) {
@@ -146,10 +148,8 @@ function ratesOf(
       0,
       Math.round((now.counters[counter] - before.counters[counter]) / ((now.at - before.at) / 1000)),
     )
-  const { promiscuous, filtered } = now.counters
-  // an external bridge without a drop program may be an interface of the host, and receive unicast for it
-  const most = rate(given && !filtered ? 'multicast' : 'received')
-  return { most, least: promiscuous ? rate('multicast') : most }
+  const most = rate(isHosts ? 'multicast' : 'received')
+  return { most, least: now.counters.promiscuous ? rate('multicast') : most }
 }
 
 /** The port that received most between two readings. */

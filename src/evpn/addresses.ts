@@ -2,9 +2,10 @@ import type { Route } from '../bgp/rib/route.ts'
 import type { Dataplane } from '../dataplane/model.ts'
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
+import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import type { Endpoint } from './endpoint.ts'
 import { type Gateway, type Place, projectGatewayIp, projectIp, projectMac } from './project.ts'
-import type { LocalFacts, MacRoute } from './select.ts'
+import { type LocalFacts, leadsToGateway, type MacRoute } from './select.ts'
 
 type Address = Pick<Endpoint, 'mac' | 'ip'>
 
@@ -12,9 +13,8 @@ type Address = Pick<Endpoint, 'mac' | 'ip'>
 export class Addresses {
   /** VRFs that are plugged into the bridge. */
   gateways: readonly Gateway[] = []
-  /** What tells usable routes from others. */
-  facts: LocalFacts
   private readonly place: Place
+  private readonly ends: TunnelEnds
   private readonly dataplane: Dataplane
   /** How many endpoints have the address. */
   private readonly localMacs = new Map<Mac, number>()
@@ -22,24 +22,29 @@ export class Addresses {
   private readonly byMac = new Map<Mac, Found>()
   private readonly byIp = new Map<Ip, Found>()
 
-  constructor(place: Place, dataplane: Dataplane) {
+  constructor(place: Place, ends: TunnelEnds, dataplane: Dataplane) {
     this.place = place
+    this.ends = ends
     this.dataplane = dataplane
-    this.facts = { vtep: place.vtep, gatewayIp: null }
   }
 
-  setGatewayIp(gatewayIp: Ip | null): void {
-    if (gatewayIp === this.facts.gatewayIp) return
-    this.facts = { ...this.facts, gatewayIp }
-    for (const mac of this.byMac.keys()) this.refreshMac(mac)
-    for (const ip of this.byIp.keys()) this.refreshIp(ip)
+  /** What tells usable routes from others. */
+  get facts(): LocalFacts {
+    return { vtep: this.place.vtep, ends: this.ends, gateways: this.gateways }
   }
 
   setGateways(gateways: readonly Gateway[]): void {
-    const all = [...this.gateways, ...gateways]
+    const before = this.gateways
+    const concerned = [...before, ...gateways]
     this.gateways = gateways
-    for (const mac of new Set(all.map(({ mac }) => mac))) this.refreshMac(mac)
-    for (const ip of new Set(all.flatMap(({ ips }) => [...ips]))) this.refreshIp(ip)
+    for (const mac of new Set(concerned.map(({ mac }) => mac))) this.refreshMac(mac)
+    for (const ip of new Set(concerned.flatMap(({ ips }) => [...ips]))) this.refreshIp(ip)
+    if (before.length > 0 !== gateways.length > 0) this.refreshWhere(leadsToGateway)
+  }
+
+  /** These addresses may be the end of a tunnel now, or no more. */
+  endsChanged(changed: ReadonlySet<Ip>): void {
+    this.refreshWhere(({ set }) => set.nextHop !== null && changed.has(set.nextHop))
   }
 
   /** One more endpoint has the address. */
@@ -83,6 +88,11 @@ export class Addresses {
 
   routesTo(mac: Mac): readonly MacRoute[] {
     return all(this.byMac.get(mac))
+  }
+
+  private refreshWhere(isConcerned: (route: MacRoute) => boolean): void {
+    for (const found of this.byMac.values())
+      for (const route of all(found)) if (isConcerned(route)) this.refresh(route.nlri)
   }
 
   private drop({ mac, ip }: Address, route: Route): void {

@@ -5,7 +5,7 @@ import { formatIp, type Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { EvpnInstance } from './instance.ts'
-import { bestMacRoute, type MacRoute, unusableMac, whyBetterMac } from './select.ts'
+import { bestMacRoute, type MacRoute, unusableIp, unusableMac, whyBetterMac } from './select.ts'
 
 /** What somebody asks about. */
 export type Address = { readonly mac: Mac } | { readonly ip: Ip }
@@ -28,19 +28,20 @@ export function isAt({ mac, ip }: Endpoint, address: Address): boolean {
 }
 
 /**
- * Why an instance goes by one of the routes for an address and not by another. `chains` are the routes of each key in the
+ * Why an instance goes by one of the routes for the address and not by another. `chains` are the routes of each key in the
  * RIB, the best first; the verdicts begin with the route that is used.
  */
 export function judge(
   evpn: EvpnInstance,
   chains: readonly (readonly MacRoute[])[],
+  address: Address,
   isLocal: boolean,
 ): Verdict[] {
   const usable: MacRoute[] = []
   const verdicts: Verdict[] = []
   for (const chain of chains) {
     for (const route of chain) {
-      const removed = whyRemoved(evpn, route, chain[0]!)
+      const removed = whyRemoved(evpn, route, chain[0]!, address)
       if (removed === null) usable.push(route)
       else verdicts.push(removed)
     }
@@ -61,14 +62,15 @@ export function whyBeaten(loser: Route, winner: Route): string {
 }
 
 /** Why a route is out before usable ones are compared; null when it is not. */
-function whyRemoved(evpn: EvpnInstance, route: MacRoute, best: MacRoute): Verdict | null {
+function whyRemoved(evpn: EvpnInstance, route: MacRoute, best: MacRoute, address: Address): Verdict | null {
   if (route.source === evpn.source) return { route, fate: 'ours', reason: 'this instance announces it' }
   if (route !== best) {
     const reason = `another path of this route is better, from ${best.source.name}: ${whyBetter(best, route)}`
     return { route, fate: 'beaten', reason }
   }
   if (!evpn.imports.has(route)) return { route, fate: 'not imported', reason: evpn.imports.whyNot(route) }
-  const reason = unusableMac(route, evpn.addresses.facts)
+  const { facts } = evpn.addresses
+  const reason = unusableMac(route, facts) ?? ('ip' in address ? unusableIp(route, facts) : null)
   return reason === null ? null : { route, fate: 'unusable', reason }
 }
 

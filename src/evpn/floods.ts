@@ -1,37 +1,62 @@
 import type { Dataplane, Flood } from '../dataplane/model.ts'
+import type { Ip } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
+import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import type { Place } from './project.ts'
 import { floodTunnel, type MulticastRoute } from './select.ts'
 
 /** The VTEPs that get broadcast, unknown unicast and multicast of one MAC-VRF: those that multicast routes name. */
 export class Floods {
   private readonly place: Place
+  private readonly ends: TunnelEnds
   private readonly dataplane: Dataplane
-  /** By tunnel, the keys of the routes that ask for it. */
-  private readonly known = new Map<string, { readonly entry: Flood; readonly routes: Set<string> }>()
+  /** Routes by their keys, and the tunnel that each asks for, null where it is of no use. */
+  private readonly routes = new Map<
+    string,
+    { readonly route: MulticastRoute; readonly entry: Flood | null }
+  >()
+  /** How many routes ask for a tunnel. */
+  private readonly users = new Map<string, number>()
 
-  constructor(place: Place, dataplane: Dataplane) {
+  constructor(place: Place, ends: TunnelEnds, dataplane: Dataplane) {
     this.place = place
+    this.ends = ends
     this.dataplane = dataplane
   }
 
   learn(route: MulticastRoute): void {
-    const tunnel = floodTunnel(route, this.place)
-    if ('reason' in tunnel) return
-    const entry: Flood = { kind: 'flood', device: this.place.devices.vxlan, ...tunnel }
-    ensure(this.known, keyOf(entry), () => ({ entry, routes: new Set() })).routes.add(route.key)
+    const { vtep, devices } = this.place
+    const tunnel = floodTunnel(route, { vtep, ends: this.ends })
+    const entry: Flood | null =
+      'reason' in tunnel ? null : { kind: 'flood', device: devices.vxlan, ...tunnel }
+    this.routes.set(route.key, { route, entry })
+    if (entry === null) return
+    const key = keyOf(entry)
+    this.users.set(key, ensure(this.users, key, () => 0) + 1)
     this.dataplane.want(entry)
   }
 
-  unlearn(route: MulticastRoute): void {
-    const tunnel = floodTunnel(route, this.place)
-    if ('reason' in tunnel) return
-    const key = keyOf(tunnel)
-    const flood = this.known.get(key)
-    flood?.routes.delete(route.key)
-    if (flood?.routes.size !== 0) return
-    this.known.delete(key)
-    this.dataplane.unwant(flood.entry)
+  unlearn({ key: routeKey }: MulticastRoute): void {
+    const entry = this.routes.get(routeKey)?.entry ?? null
+    this.routes.delete(routeKey)
+    if (entry === null) return
+    const key = keyOf(entry)
+    const left = ensure(this.users, key, () => 1) - 1
+    if (left > 0) {
+      this.users.set(key, left)
+      return
+    }
+    this.users.delete(key)
+    this.dataplane.unwant(entry)
+  }
+
+  /** These addresses may be the end of a tunnel now, or no more. */
+  endsChanged(changed: ReadonlySet<Ip>): void {
+    for (const { route } of [...this.routes.values()]) {
+      if (!changed.has(route.set.attributes.pmsiTunnel?.tunnelId as Ip)) continue
+      this.unlearn(route)
+      this.learn(route)
+    }
   }
 }
 

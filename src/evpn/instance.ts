@@ -7,6 +7,7 @@ import type { Rd } from '../bgp/values/rd.ts'
 import type { Dataplane, Entry } from '../dataplane/model.ts'
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
+import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import { Addresses } from './addresses.ts'
 import { type Advertisement, type Advertiser, advertiseEndpoint, advertiseNetwork } from './advertise.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -33,6 +34,7 @@ export interface EvpnConfig extends Tunnelling, Place {
   /** Mark of our devices. */
   readonly alias: string
   readonly bgpAddress: Ip
+  readonly ends: TunnelEnds
   readonly mobility: MobilityTerms
   /** Told of a MAC address that moves too often to be in one place (RFC 7432 §15.1). */
   readonly duplicate: (mac: Mac) => void
@@ -46,11 +48,14 @@ export class EvpnInstance implements Importer<Route> {
   exportTargets: readonly RouteTarget[] = []
   readonly mobility: Mobility
   readonly addresses: Addresses
+  /** As the agent told it, for people to read: a gateway is a host like any other, unless a VRF here is it. */
+  gatewayIp: Ip | null = null
   private started = false
   private readonly speaker: Speaker
   private readonly dataplane: Dataplane
   private readonly endpoints = new Map<string, Endpoint>()
   private readonly floods: Floods
+  private readonly unlisten: () => void
 
   constructor(config: EvpnConfig, speaker: Speaker, dataplane: Dataplane) {
     this.config = config
@@ -59,12 +64,12 @@ export class EvpnInstance implements Importer<Route> {
     this.source = localSource(config.name)
     this.imports = new Imports(speaker, this.source, this)
     this.mobility = new Mobility(config.mobility, speaker.completeness)
-    this.addresses = new Addresses(config, dataplane)
-    this.floods = new Floods(config, dataplane)
-  }
-
-  get gatewayIp(): Ip | null {
-    return this.addresses.facts.gatewayIp
+    this.addresses = new Addresses(config, config.ends, dataplane)
+    this.floods = new Floods(config, config.ends, dataplane)
+    this.unlisten = config.ends.listen((changed) => {
+      this.addresses.endsChanged(changed)
+      this.floods.endsChanged(changed)
+    })
   }
 
   /** Entries for the network itself, wanted from the first endpoint to the last. */
@@ -94,7 +99,7 @@ export class EvpnInstance implements Importer<Route> {
   }
 
   setGateway(ip: Ip | null): void {
-    this.addresses.setGatewayIp(ip)
+    this.gatewayIp = ip
   }
 
   /** Has these VRFs in the bridge from now on; never announced, since they are on every machine. */
@@ -140,6 +145,7 @@ export class EvpnInstance implements Importer<Route> {
     this.setGateways([])
     this.withdraw(advertiseNetwork(this.advertiser()))
     this.imports.set(new Set())
+    this.unlisten()
   }
 
   accepts(route: Route): route is Route {

@@ -1,6 +1,6 @@
 import { isRouter } from '../bgp/values/extended-community.ts'
 import type { Bridge, LocalMac, Neighbour, Port, RemoteMac, Vxlan } from '../dataplane/model.ts'
-import { type Ip, isIpv4 } from '../values/address.ts'
+import { type Ip, isIpv4, whyNoHost } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import { bestMacRoute, type LocalFacts, type MacRoute, unusableMac } from './select.ts'
 
@@ -110,7 +110,7 @@ export function projectMac(
   return { kind: 'remote-mac', device: devices.vxlan, mac, dst: best.set.nextHop!, vni: best.nlri.label }
 }
 
-/** Whose an IP address is, going by the routes for it; a local one needs no answer from us. */
+/** Whose an IP address is, going by the routes for it; a local one needs no answer from us, one that no host can have gets none. */
 export function projectIp(
   devices: Devices,
   ip: Ip,
@@ -118,7 +118,7 @@ export function projectIp(
   routes: readonly MacRoute[],
   facts: LocalFacts,
 ): Neighbour | null {
-  if (isLocal) return null
+  if (isLocal || whyNoHost(ip) !== null) return null
   const best = bestMacRoute(routes.filter((route) => unusableMac(route, facts) === null))
   if (best === undefined) return null
   const router = !isIpv4(ip) && best.set.attributes.extendedCommunities?.some(isRouter) === true

@@ -10,8 +10,10 @@ import {
   type MacMobility,
   macMobilityOf,
 } from '../bgp/values/extended-community.ts'
-import { formatIp, type Ip, isIpv4 } from '../values/address.ts'
+import { formatIp, type Ip, isIpv4, whyNoHost } from '../values/address.ts'
 import { isGroupMac } from '../values/mac.ts'
+import type { TunnelEnds } from '../values/tunnel-ends.ts'
+import type { Gateway } from './project.ts'
 
 /** A route of an imported type. */
 export type MacRoute = Route & { readonly nlri: MacIpRoute }
@@ -31,39 +33,62 @@ export interface Tunnel {
   readonly vni: number
 }
 
-/** What tells routes to others from routes to ourselves. */
+/** What tells usable routes from others. */
 export interface LocalFacts {
   /** Our VTEP address. */
   readonly vtep: Ip
-  readonly gatewayIp: Ip | null
+  readonly ends: Pick<TunnelEnds, 'whyNot'>
+  /** Gateways of the network that this machine is itself. */
+  readonly gateways: readonly Pick<Gateway, 'ips'>[]
 }
 
 const DEFAULT_LOCAL_PREF = 100
 const NOT_MOVED: MacMobility = { sticky: false, sequence: 0 }
 
 /** Why a MAC/IP route is not used for forwarding; null when it is. */
-export function unusableMac({ nlri, set }: MacRoute, { vtep, gatewayIp }: LocalFacts): string | null {
+export function unusableMac(route: MacRoute, { vtep, ends, gateways }: LocalFacts): string | null {
+  const { nlri, set } = route
   if (!hasVxlan(set)) return 'no VXLAN encapsulation'
-  if (set.nextHop === null || set.nextHop === vtep) return 'next hop is ourselves'
+  if (set.nextHop === null) return 'no next hop'
+  const noEnd = ends.whyNot(set.nextHop)
+  if (noEnd !== null) return `next hop is ${noEnd}`
   if (isIpv4(set.nextHop) !== isIpv4(vtep)) return `next hop is ${otherFamily(vtep)}`
   if (nlri.label === 0) return 'VNI 0'
   if (nlri.mac === 0 || isGroupMac(nlri.mac)) return 'MAC address of no station'
-  if (set.attributes.extendedCommunities?.some(isDefaultGateway)) return 'default gateway'
-  if (nlri.ip !== null && nlri.ip === gatewayIp) return "the gateway's IP address"
+  // without a gateway here, others' are hosts like any other: frames to them would be flooded
+  if (gateways.length > 0 && leadsToGateway(route))
+    return 'default gateway, and this node has a gateway of its own in the network'
   return null
+}
+
+/** Why the IP address of a MAC/IP route is not answered for as it says, though the MAC address may be used; null when it is. */
+export function unusableIp(
+  { nlri: { ip } }: MacRoute,
+  { gateways }: Pick<LocalFacts, 'gateways'>,
+): string | null {
+  if (ip === null) return null
+  const noHost = whyNoHost(ip)
+  if (noHost !== null) return `IP address is ${noHost}`
+  return gateways.some(({ ips }) => ips.has(ip)) ? 'IP address is that of the gateway on this node' : null
+}
+
+/** Whether a route is of a default gateway (RFC 7432 §10.1). */
+export function leadsToGateway({ set }: Route): boolean {
+  return set.attributes.extendedCommunities?.some(isDefaultGateway) === true
 }
 
 /** Where a multicast route wants broadcast traffic to go; null, with the reason, when nowhere. */
 export function floodTunnel(
   { set }: MulticastRoute,
-  { vtep }: Pick<LocalFacts, 'vtep'>,
+  { vtep, ends }: Pick<LocalFacts, 'vtep' | 'ends'>,
 ): Tunnel | { readonly reason: string } {
   const tunnel = set.attributes.pmsiTunnel
   if (!hasVxlan(set)) return { reason: 'no VXLAN encapsulation' }
   if (tunnel === null) return { reason: 'no PMSI tunnel' }
   const dst = ingressReplicationEndpoint(tunnel)
   if (dst === undefined) return { reason: `PMSI tunnel type ${tunnel.tunnelType}` }
-  if (dst === vtep) return { reason: 'tunnel ends at ourselves' }
+  const noEnd = ends.whyNot(dst)
+  if (noEnd !== null) return { reason: `tunnel end is ${noEnd}` }
   if (isIpv4(dst) !== isIpv4(vtep)) return { reason: `tunnel end is ${otherFamily(vtep)}` }
   if (tunnel.label === 0) return { reason: 'VNI 0' }
   return { dst, vni: tunnel.label }

@@ -3,6 +3,7 @@ import type { Prefix } from '../bgp/nlri/prefix.ts'
 import type { Dataplane, Encapsulation, Hop, NextHop, Tunnel, VrfPort } from '../dataplane/model.ts'
 import { formatIp, type Ip, isIpv4, mapped } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
+import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import { type NetworkEntry, type Place, projectVrf } from './project.ts'
 
 /** Mark of the VRF in which nothing is ever reachable. */
@@ -15,6 +16,7 @@ export type Carrier = { readonly interface: string } | { readonly tunnels: Encap
 export interface CoreConfig {
   /** Next hop of our routes, and where our tunnels start. */
   readonly address: Ip
+  readonly ends: TunnelEnds
   readonly carrier: Carrier
   /** The interface that tunnels leave by; null where nobody knows. */
   readonly underlay: string | null
@@ -50,6 +52,7 @@ export interface Way {
 /** What the core tells of routes. */
 export interface CoreFacts {
   readonly address: Ip
+  readonly ends: Pick<TunnelEnds, 'whyNot'>
   /** Tunnels reach next hops of our own address family only. */
   readonly tunnels: boolean
   /** What takes packets to who announces these tunnel types, ours first; undefined where there is nothing. */
@@ -91,6 +94,8 @@ interface Followed {
 export interface CoreListener {
   /** What goes to that provider edge is to be held anew. */
   wayChanged(remote: Ip): void
+  /** These may be provider edges that packets go to now, or no more. */
+  endsChanged(changed: ReadonlySet<Ip>): void
   /** Packets with that label of ours go elsewhere. */
   sitesChanged(label: number): void
 }
@@ -108,6 +113,13 @@ export class Core implements CoreFacts {
   constructor(config: CoreConfig, dataplane: Dataplane) {
     this.config = config
     this.dataplane = dataplane
+    config.ends.listen((changed) => {
+      for (const listener of this.listeners) listener.endsChanged(changed)
+    })
+  }
+
+  get ends(): TunnelEnds {
+    return this.config.ends
   }
 
   get address(): Ip {

@@ -60,6 +60,7 @@ export class Prefixes implements CoreListener {
     this.endpoints = endpoints
     this.facts = {
       address: core.address,
+      ends: core.ends,
       tunnels: core.tunnels,
       carriageTo: (types) => core.carriageTo(types),
       siteOf: (label, ip) => core.siteOf(label, ip),
@@ -79,6 +80,12 @@ export class Prefixes implements CoreListener {
   wayChanged(remote: Ip): void {
     for (const known of this.known.values())
       if (known.held.some((way) => way.remote === remote)) this.refresh(known)
+  }
+
+  endsChanged(changed: ReadonlySet<Ip>): void {
+    for (const known of this.known.values())
+      if (known.learned.some(({ set }) => set.nextHop !== null && changed.has(set.nextHop)))
+        this.refresh(known)
   }
 
   sitesChanged(label: number): void {

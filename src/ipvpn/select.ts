@@ -37,11 +37,12 @@ export function unusable({ nlri, set, source }: VpnRoute, facts: LocalFacts): st
   if (facts.isGateway(nlri)) return "the gateway's IP address"
   const label = labelOf(nlri.label)
   if (label < FIRST_LABEL) return `label ${label} is reserved`
-  if (nextHop === facts.address) {
-    if (source.peer !== null) return 'next hop is ourselves'
+  if (nextHop === facts.address && source.peer === null) {
     const site = facts.siteOf(label, nlri.ip)
     return site === undefined ? `label ${label} is of no endpoint here` : null
   }
+  const noEnd = facts.ends.whyNot(nextHop)
+  if (noEnd !== null) return `next hop is ${noEnd}`
   const announced = encapsulationsOf(set)
   if (facts.carriageTo(announced) === undefined)
     return `no common encapsulation: it announces ${announced.map(formatTunnelType).join(', ')}`

@@ -24,8 +24,16 @@ export interface Daemon {
 /** The options of bgp.conf by section. */
 export type Settings = Readonly<Record<string, Readonly<Record<string, string | number>>>>
 
-/** Starts the daemon on `host` with the Linux dataplane and the API on all its addresses; resolves when it answers. */
-export async function startChanter(lab: Lab, host: Host, settings: Settings): Promise<Daemon> {
+/**
+ * Starts the daemon on `host` with the Linux dataplane and the API on all its addresses, by another command such as setpriv(1) where one is
+ * given; resolves when it answers.
+ */
+export async function startChanter(
+  lab: Lab,
+  host: Host,
+  settings: Settings,
+  by: readonly string[] = [],
+): Promise<Daemon> {
   const api = { host: host.address, port: API_PORT }
   const file = join(lab.directory, `${host.name}.conf`)
   const sections: Settings = {
@@ -36,7 +44,7 @@ export async function startChanter(lab: Lab, host: Host, settings: Settings): Pr
     DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux', ...settings['DATAPLANE_DRIVER_EVPN'] },
   }
   writeFileSync(file, formatIni(sections))
-  const started = lab.start(host.namespace, host.name, CHANTER, 'daemon', '--config-file', file)
+  const started = lab.start(host.namespace, host.name, ...by, CHANTER, 'daemon', '--config-file', file)
   await lab.eventually(
     `the API of ${host.name} answers`,
     async () => {

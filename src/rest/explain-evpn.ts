@@ -35,7 +35,7 @@ export function explainEvpn(
   dataplane: DataplaneView,
 ) {
   const local = [...attachments].filter((one) => isAt(one, address))
-  const verdicts = judge(evpn, chains, local.length > 0)
+  const verdicts = judge(evpn, chains, address, local.length > 0)
   const imported = verdicts.filter(({ fate }) => fate !== 'not imported').map(({ route }) => route)
   return {
     id: evpn.config.id,

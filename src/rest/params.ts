@@ -1,7 +1,14 @@
 import * as z from 'zod'
 import { parseRouteTarget, type RouteTarget } from '../bgp/values/extended-community.ts'
 import { LAST_VNI } from '../bgp/values/label.ts'
-import { parseInterfaceAddress } from '../values/address.ts'
+import {
+  type InterfaceAddress,
+  type Ip,
+  isIpv4,
+  parseInterfaceAddress,
+  reservedIn,
+  whyNoHost,
+} from '../values/address.ts'
 import { isGroupMac, parseMac } from '../values/mac.ts'
 import { isInterfaceName } from '../vpn/names.ts'
 import { type AttachRequest, type DetachRequest, VPN_TYPES } from '../vpn/request.ts'
@@ -140,7 +147,11 @@ const detachParameters = z.object({
 /** Reads the body of an attach. Unknown keys are ignored; throws `BadRequest` naming the first parameter that is wrong. */
 export function parseAttach(body: unknown): AttachRequest {
   const given = check(attachParameters, body)
-  if (given.vpn_type === 'ipvpn') checkIpVpn(given)
+  checkHost(body, 'ip_address', given.ip_address?.ip ?? null, given.ip_address)
+  if (given.vpn_type === 'ipvpn') {
+    checkIpVpn(given)
+    checkHost(body, 'gateway_ip', given.gateway_ip, given.ip_address)
+  }
   return {
     instanceId: given.vpn_instance_id,
     type: given.vpn_type,
@@ -188,6 +199,18 @@ function checkIpVpn(given: z.output<typeof attachParameters>): void {
 function need(given: Readonly<Record<string, unknown>>, name: string): void {
   if (given[name] === null)
     throw new BadRequest(`API error: Missing parameter: '${name}': expected an IP address`)
+}
+
+/** That a host can have an address of an attach, if there is one. A router, which may be a VM, can have the first address of an IPv6 subnet. */
+function checkHost(body: unknown, name: string, ip: Ip | null, subnet: InterfaceAddress | null): void {
+  if (ip === null) return
+  const reserved = subnet !== null && isIpv4(subnet.ip) ? reservedIn(subnet) : []
+  const reason = whyNoHost(ip) ?? reserved.find(([address]) => address === ip)?.[1]
+  if (reason === undefined) return
+  const { [name]: given }: Record<string, unknown> = { ...object(body) }
+  throw new BadRequest(
+    `API error: '${name}' is ${JSON.stringify(given)}, ${reason}: expected an address that a host can have`,
+  )
 }
 
 function isEmptyObject(value: unknown): boolean {

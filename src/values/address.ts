@@ -9,6 +9,8 @@ export const IPV6_LENGTH = 16
 
 export const ANY_IPV4 = '\0\0\0\0' as Ip
 export const ANY_IPV6 = '\0'.repeat(IPV6_LENGTH) as Ip
+const LOOPBACK_IPV6 = `${'\0'.repeat(IPV6_LENGTH - 1)}\x01` as Ip
+const BROADCAST = '\xff\xff\xff\xff' as Ip
 
 /** Reads an IPv4 or IPv6 address without prefix length or zone; undefined when `text` is none. */
 export function parseIp(text: string): Ip | undefined {
@@ -42,6 +44,27 @@ export function isIpv4(ip: Ip): boolean {
   return ip.length === IPV4_LENGTH
 }
 
+export function isLinkLocal(ip: Ip): boolean {
+  return ip.length === IPV6_LENGTH && ip.charCodeAt(0) === 0xfe && (ip.charCodeAt(1) & 0xc0) === 0x80
+}
+
+/** What an address is that no host can have (RFC 6890), such as `a multicast address`; null where a host can. */
+export function whyNoHost(ip: Ip): string | null {
+  if (ip === ANY_IPV4 || ip === ANY_IPV6) return 'the unspecified address'
+  const first = ip.charCodeAt(0)
+  if (ip.length === IPV6_LENGTH) {
+    if (first === 0xff) return 'a multicast address'
+    if (first !== 0) return null
+    if (ip === LOOPBACK_IPV6) return 'a loopback address'
+    return ip.startsWith(MAPPED) ? 'an IPv4-mapped address' : null
+  }
+  if (first === 0) return 'an address of 0.0.0.0/8'
+  if (first === 127) return 'a loopback address'
+  if (ip === BROADCAST) return 'the limited broadcast address'
+  if (first >= 240) return 'a reserved address of 240.0.0.0/4'
+  return first >= 224 ? 'a multicast address' : null
+}
+
 /** IPv4 as an unsigned 32-bit number (BGP identifiers, comparisons). */
 export function ipv4ToNumber(ip: Ip): number {
   return (
@@ -66,6 +89,30 @@ export function parseInterfaceAddress(text: string): InterfaceAddress | undefine
   if (length === undefined) return { ip, prefixLength: ip.length * 8 }
   if (!/^\d{1,3}$/.test(length) || Number(length) > ip.length * 8) return undefined
   return { ip, prefixLength: Number(length) }
+}
+
+/** The octets with everything behind the first `length` bits cleared. */
+export function maskPrefix<O extends Octets>(ip: O, length: number): O {
+  const whole = length >>> 3
+  if (whole === ip.length) return ip
+  const partial = ip.charCodeAt(whole) & (0xff00 >>> (length & 7)) & 0xff
+  return (ip.slice(0, whole) + String.fromCharCode(partial) + '\0'.repeat(ip.length - whole - 1)) as O
+}
+
+/**
+ * The addresses of a subnet that no host has, and what they are: of IPv4 its network and broadcast address (RFC 3021: of a
+ * /31 there are none), of IPv6 the anycast address of its routers (RFC 4291 §2.6.1).
+ */
+export function reservedIn({ ip, prefixLength }: InterfaceAddress): readonly (readonly [Ip, string])[] {
+  if (prefixLength > ip.length * 8 - 2) return []
+  const network = maskPrefix(ip, prefixLength)
+  const subnet = `${formatIp(network)}/${prefixLength}`
+  if (!isIpv4(ip)) return [[network, `the anycast address of the routers of ${subnet}`]]
+  const broadcast = ipv4FromNumber(ipv4ToNumber(network) + 2 ** (32 - prefixLength) - 1)
+  return [
+    [network, `the network address of ${subnet}`],
+    [broadcast, `the broadcast address of ${subnet}`],
+  ]
 }
 
 function fromArray(bytes: readonly number[]): Ip {

@@ -32,7 +32,7 @@ export function rdNumbersOf({
 }
 
 /** Where attachments get numbers of their own. Both throw `Failed` when there are none left. */
-export interface Numbers {
+export interface NumberSource {
   label(): number
   rd(): number
 }
@@ -66,7 +66,7 @@ export class Attachments {
   }
 
   /** What the request would change; null when its endpoint is covered already. `readvertises`: routes of others are announced again. Throws `Rejected`. */
-  plan(request: PlacedRequest, numbers: Numbers, readvertises: boolean): Plan | null {
+  plan(request: PlacedRequest, numbers: NumberSource, readvertises: boolean): Plan | null {
     const { mac, port, plug, ip: address, localPref, direction, sticky, description } = request
     const ip = address?.ip ?? null
     const present = this.byMac.get(mac)
@@ -160,7 +160,7 @@ export class Attachments {
   }
 
   /** Endpoints but for this one that have no number to announce routes of others under, with one. */
-  private numbered(but: Attachment | null, numbers: Numbers): Attachment[] {
+  private numbered(but: Attachment | null, numbers: NumberSource): Attachment[] {
     return [...this]
       .filter((one) => one !== but && one.ip !== null && one.readvertiseRd === null)
       .map((one) => ({ ...one, readvertiseRd: numbers.rd() }))

@@ -1,25 +1,54 @@
-import { FIRST_LABEL, LAST_VNI } from '../bgp/values/label.ts'
+import type { Clock } from '../clock.ts'
+import type { FreedNumber, KeptNumbers } from './state.ts'
 
-/** Numbers from a range, each in one hand at a time, with what it is for. Freed ones come back last, so that peers forget them first. */
+export type Time = Pick<Clock, 'now' | 'epoch'>
+
+/**
+ * How long a freed number is not given out again: peers that lost their sessions with us notice within their hold time, up to 180 s
+ * in common use, and keep our routes as stale ones for the restart time behind it, 120 s.
+ */
+const HOLD_MS = 360_000
+
+interface Freed {
+  /** What the number was for. */
+  readonly use: string
+  /** On the clock that never goes back. */
+  readonly at: number
+}
+
+/**
+ * Numbers from a range, each in one hand at a time, with what it is for. They go round, over restarts too, and freed ones
+ * wait, so that no number serves another tenant while peers may still send to it.
+ */
 export class Identifiers {
   private readonly uses = new Map<number, string>()
+  /** The first freed first. */
+  private readonly freed = new Map<number, Freed>()
   private readonly first: number
   private readonly last: number
+  private readonly time: Time
   private next: number
 
-  constructor(first: number, last: number) {
+  constructor(first: number, last: number, time: Time) {
     this.first = first
     this.last = last
+    this.time = time
     this.next = first
   }
 
-  /** A number that nobody has, nor anybody else on the machine; undefined when all are taken. */
+  /**
+   * A number that nobody has, nor anybody else on the machine; undefined when all are taken. Where all others are in use, it
+   * is the one that was freed first.
+   */
   take(use: string, isElsewhere: (candidate: number) => boolean = () => false): number | undefined {
+    this.forget()
     for (let tried = this.first; tried <= this.last; tried++) {
       const candidate = this.next
       this.next = candidate === this.last ? this.first : candidate + 1
-      if (!this.uses.has(candidate) && !isElsewhere(candidate) && this.claim(candidate, use)) return candidate
+      if (this.isIdle(candidate) && !isElsewhere(candidate) && this.claim(candidate, use)) return candidate
     }
+    for (const candidate of this.freed.keys())
+      if (this.isInRange(candidate) && !isElsewhere(candidate) && this.claim(candidate, use)) return candidate
     return undefined
   }
 
@@ -33,26 +62,80 @@ export class Identifiers {
   /** Takes this very number; false when somebody has it. */
   claim(number: number, use: string): boolean {
     if (this.uses.has(number)) return false
+    this.freed.delete(number)
     this.uses.set(number, use)
     return true
   }
 
+  /** Frees a number that peers may have routes with. */
   release(number: number): void {
+    const use = this.uses.get(number)
+    if (use === undefined) return
+    this.forget()
     this.uses.delete(number)
+    this.freed.set(number, { use, at: this.time.now() })
+  }
+
+  /** Gives back a number that no peer was told. */
+  giveBack(number: number): void {
+    this.uses.delete(number)
+  }
+
+  /** Keeps a number that an earlier process had, and this one does not, from others for a while. */
+  recall(number: number, use: string): void {
+    this.claim(number, use)
+    this.release(number)
   }
 
   useOf(number: number): string | undefined {
     return this.uses.get(number)
   }
 
+  /** What a number was for that was freed lately, and how long ago. */
+  formerUseOf(number: number): { readonly use: string; readonly agoMs: number } | undefined {
+    this.forget()
+    const freed = this.freed.get(number)
+    return freed && { use: freed.use, agoMs: this.time.now() - freed.at }
+  }
+
   /** Numbers in use and what for. */
   entries(): IterableIterator<[number, string]> {
     return this.uses.entries()
   }
+
+  /** What a later process has to know beside the numbers in use. */
+  snapshot(): KeptNumbers {
+    this.forget()
+    const toEpoch = this.time.epoch() - this.time.now()
+    const freed = [...this.freed].map(([number, { use, at }]): FreedNumber => {
+      return { number, use, at: Math.max(0, Math.round(at + toEpoch)) }
+    })
+    return { next: this.next, freed }
+  }
+
+  /** Goes on from what an earlier process kept; to be called before any number is claimed. */
+  restore({ next, freed }: KeptNumbers): void {
+    if (this.isInRange(next)) this.next = next
+    const [now, epoch] = [this.time.now(), this.time.epoch()]
+    // a clock that was put back makes none of them wait longer than if it had just been freed
+    for (const { number, use, at } of freed)
+      this.freed.set(number, { use, at: now - Math.max(0, epoch - at) })
+  }
+
+  private isIdle(number: number): boolean {
+    return !this.uses.has(number) && !this.freed.has(number)
+  }
+
+  private isInRange(number: number): boolean {
+    return number >= this.first && number <= this.last
+  }
+
+  /** Forgets what was freed long ago. */
+  private forget(): void {
+    const since = this.time.now() - HOLD_MS
+    for (const [number, { at }] of this.freed) {
+      if (at > since) return
+      this.freed.delete(number)
+    }
+  }
 }
-
-/** VNIs, given and allocated ones in one space; those that nobody asked for start where labels do. */
-export const vnis = (): Identifiers => new Identifiers(FIRST_LABEL, LAST_VNI)
-
-/** The numbers behind our address in route distinguishers. */
-export const rdNumbers = (): Identifiers => new Identifiers(1, 0xffff)

@@ -8,12 +8,14 @@ import type { Devices, Tunnelling } from '../evpn/project.ts'
 import { type Carrier, Core, DEAD_END } from '../ipvpn/core.ts'
 import type { Place } from '../ipvpn/project.ts'
 import { Vrf } from '../ipvpn/vrf.ts'
-import type { Ip } from '../values/address.ts'
+import { formatIp, type InterfaceAddress, type Ip } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
+import { TunnelEnds } from '../values/tunnel-ends.ts'
 import { Attachments, rdNumbersOf } from './attachments.ts'
-import { Identifiers, rdNumbers, vnis } from './identifiers.ts'
+import { Identifiers } from './identifiers.ts'
 import type { EvpnNetwork, Instance, IpNetwork } from './instance.ts'
 import { bridgeName, nameSuffix, tunnelName, vxlanName } from './names.ts'
+import type { Numbers } from './numbers.ts'
 import { type AttachRequest, Failed, Rejected, type VpnType } from './request.ts'
 import type { EvpnState, InstanceState, IpState } from './state.ts'
 
@@ -32,6 +34,8 @@ export interface VpnConfig extends Tunnelling {
   /** IPv4, for route distinguishers. */
   readonly identifier: Ip
   readonly mobility: MobilityTerms
+  /** Networks that the VTEPs and provider edges of others are in; none: they may be anywhere. */
+  readonly vtepNetworks: readonly InterfaceAddress[]
   /** The way into the core of IP VPNs. */
   readonly ipvpn: {
     readonly address: Ip
@@ -73,21 +77,26 @@ export class Instances {
   private readonly speaker: Speaker
   private readonly dataplane: Dataplane
   private readonly log: Logger
+  private readonly ends: TunnelEnds
   private readonly core: Core
-  private readonly vnis = vnis()
-  private readonly rds = rdNumbers()
+  private readonly numbers: Numbers
   private readonly tables: Identifiers
   private readonly suffixes = new Set<string>()
   private lastNumber = 0
   private dead: Place | null = null
 
-  constructor(config: VpnConfig, speaker: Speaker, dataplane: Dataplane, log: Logger) {
+  constructor(config: VpnConfig, speaker: Speaker, dataplane: Dataplane, log: Logger, numbers: Numbers) {
     this.config = config
     this.speaker = speaker
     this.dataplane = dataplane
     this.log = log
-    this.tables = new Identifiers(...config.ranges.tables)
-    this.core = new Core({ ...config.ipvpn, deadEnd: () => this.deadEnd(), tunnelName }, dataplane)
+    this.numbers = numbers
+    this.tables = new Identifiers(...config.ranges.tables, speaker.completeness)
+    const { bgpAddress, vtep, ipvpn, vtepNetworks } = config
+    const ends = new TunnelEnds([bgpAddress, vtep, ipvpn.address], vtepNetworks)
+    ends.setNodeAddresses(dataplane.followAddresses((addresses) => ends.setNodeAddresses(addresses)))
+    this.ends = ends
+    this.core = new Core({ ...ipvpn, ends, deadEnd: () => this.deadEnd(), tunnelName }, dataplane)
   }
 
   /** Throws `Rejected` or `Failed`; `free` gives back what it took. */
@@ -101,9 +110,9 @@ export class Instances {
     const vni = this.takeVni(request)
     let rdNumber: number
     try {
-      rdNumber = this.takeRd(id)
+      rdNumber = this.numbers.takeRd(id)
     } catch (error) {
-      this.vnis.release(vni)
+      this.numbers.vnis.release(vni)
       throw error
     }
     const suffix = nameSuffix(id, (candidate) => this.suffixes.has(candidate))
@@ -128,29 +137,18 @@ export class Instances {
   /** Makes an instance that was there before a restart, still without endpoints. */
   restore(state: InstanceState): Instance {
     this.lastNumber = Math.max(this.lastNumber, state.number)
-    this.rds.claim(state.rdNumber, state.id)
-    for (const number of state.attachments.flatMap(rdNumbersOf)) this.rds.claim(number, state.id)
+    this.numbers.rds.claim(state.rdNumber, state.id)
+    for (const number of state.attachments.flatMap(rdNumbersOf)) this.numbers.rds.claim(number, state.id)
     const instance = state.type === 'evpn' ? this.restoreEvpn(state) : this.restoreVrf(state)
     instance.description = state.description
     return instance
   }
 
   free(instance: Instance): void {
-    this.rds.release(instance.rdNumber)
+    this.numbers.rds.release(instance.rdNumber)
     if (instance.type === 'ipvpn') return this.tables.release(instance.vrf.config.table)
-    this.vnis.release(instance.evpn.config.vni)
+    this.numbers.vnis.release(instance.evpn.config.vni)
     this.suffixes.delete(instance.suffix)
-  }
-
-  /** A number for a route distinguisher of an instance or one of its endpoints. */
-  takeRd(use: string): number {
-    const number = this.rds.take(use)
-    if (number === undefined) throw new Failed('all route distinguishers are taken')
-    return number
-  }
-
-  releaseRd(number: number): void {
-    this.rds.release(number)
   }
 
   /** Goes on with the device that a daemon which was forgotten left in the kernel. */
@@ -160,7 +158,7 @@ export class Instances {
     const isLeft = left !== undefined && this.tables.claim(left.table, id)
     const table = isLeft ? left.table : this.takeTable(id)
     try {
-      const rdNumber = this.takeRd(id)
+      const rdNumber = this.numbers.takeRd(id)
       const { number, device } = isLeft
         ? { number: ++this.lastNumber, device: left.name }
         : this.takeVrfName()
@@ -181,7 +179,8 @@ export class Instances {
       const isTaken = (one: number) =>
         this.tables.useOf(one) !== undefined || this.dataplane.isTableTaken(one)
       const table =
-        this.tables.takeLast(DEAD_END, isTaken) ?? new Identifiers(...ALL_TABLES).takeLast(DEAD_END, isTaken)!
+        this.tables.takeLast(DEAD_END, isTaken) ??
+        new Identifiers(...ALL_TABLES, this.speaker.completeness).takeLast(DEAD_END, isTaken)!
       this.dead = { device: `${this.config.ranges.vrfPrefix}0`, table }
     }
     return this.dead
@@ -208,7 +207,7 @@ export class Instances {
   }
 
   private restoreEvpn(state: EvpnState): EvpnNetwork {
-    this.vnis.claim(state.vni, state.id)
+    this.numbers.vnis.claim(state.vni, state.id)
     this.suffixes.add(state.suffix)
     return this.evpn(state)
   }
@@ -220,6 +219,7 @@ export class Instances {
     const evpn = new EvpnInstance(
       {
         bgpAddress,
+        ends: this.ends,
         mobility,
         vtep,
         vxlanPort,
@@ -276,17 +276,31 @@ export class Instances {
 
   private takeVni({ instanceId, vni }: AttachRequest): number {
     if (vni === null) {
-      const taken = this.vnis.take(instanceId)
+      const taken = this.numbers.vnis.take(instanceId)
       if (taken === undefined) throw new Failed('all VNIs are taken')
       return taken
     }
     this.checkVni(vni)
-    this.vnis.claim(vni, instanceId)
+    this.warnOfFormer(instanceId, vni)
+    this.numbers.vnis.claim(vni, instanceId)
     return vni
   }
 
+  /** VXLAN has nothing that tells one use of a VNI from the next: who was not told that the former is over still sends to it. */
+  private warnOfFormer(instance: string, vni: number): void {
+    const former = this.numbers.vnis.formerUseOf(vni)
+    const peers = [...this.speaker.neighbours.values()]
+      .filter(({ peer }) => peer.state !== 'Established')
+      .map(({ peer }) => formatIp(peer.config.address))
+    if (former === undefined || former.use === instance || peers.length === 0) return
+    this.log.warn(
+      { instance, vni, former: former.use, seconds: Math.floor(former.agoMs / 1000), peers },
+      'VNI belonged to another instance until just now; peers that are down were not told',
+    )
+  }
+
   private checkVni(vni: number): void {
-    const user = this.vnis.useOf(vni)
+    const user = this.numbers.vnis.useOf(vni)
     if (user !== undefined) throw new Rejected(`A VPN instance using vni ${vni} already exists: ${user}`)
   }
 }

@@ -2,19 +2,20 @@ import type { Logger } from 'pino'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { Dataplane, Status } from '../dataplane/model.ts'
 import { formatMac } from '../values/mac.ts'
-import { type Attachment, type Numbers, type Plan, rdNumbersOf } from './attachments.ts'
+import { type Attachment, type NumberSource, type Plan, rdNumbersOf } from './attachments.ts'
 import { Footprint } from './footprint.ts'
-import { Identifiers } from './identifiers.ts'
+import type { Identifiers } from './identifiers.ts'
 import { type Instance, instanceState, readvertises } from './instance.ts'
 import { Instances, type VpnConfig } from './instances.ts'
 import { Needs } from './needs.ts'
+import { Numbers } from './numbers.ts'
 import { Plugs } from './plugs.ts'
 import { type AttachRequest, type DetachRequest, Failed, type PlacedRequest, Rejected } from './request.ts'
 import { Serial } from './serial.ts'
 import type { FootprintEntry, InstanceState, State } from './state.ts'
 
 /** The part of the state that is the service's. */
-export type ServiceState = Pick<State, 'instances' | 'footprint'>
+export type ServiceState = Pick<State, 'instances' | 'footprint' | 'numbers'>
 
 /**
  * The VPN instances of this machine. Attach and detach are all or nothing: what fails leaves labels, RDs, devices, routes
@@ -22,7 +23,7 @@ export type ServiceState = Pick<State, 'instances' | 'footprint'>
  */
 export class VpnService {
   readonly instances = new Map<string, Instance>()
-  readonly labels: Identifiers
+  private readonly numbers: Numbers
   private readonly config: VpnConfig
   private readonly dataplane: Dataplane
   private readonly log: Logger
@@ -41,23 +42,33 @@ export class VpnService {
     keep: () => Promise<void> = async () => {},
   ) {
     this.config = config
-    this.labels = new Identifiers(...config.ranges.labels)
+    this.numbers = new Numbers(config.ranges.labels, speaker.completeness)
     this.dataplane = dataplane
     this.log = log
-    this.maker = new Instances(config, speaker, dataplane, log)
+    this.maker = new Instances(config, speaker, dataplane, log, this.numbers)
     this.footprint = new Footprint(dataplane, keep)
     const { instances, plugs, footprint } = this
     this.needs = new Needs({ instances, plugs, footprint, dataplane })
   }
 
+  /** MPLS labels in use, and what for. */
+  get labels(): Identifiers {
+    return this.numbers.labels
+  }
+
   /** What a later process needs to go on from here. */
   snapshot(): ServiceState {
-    return { instances: [...this.instances.values()].map(instanceState), footprint: this.footprint.entries() }
+    return {
+      instances: [...this.instances.values()].map(instanceState),
+      footprint: this.footprint.entries(),
+      numbers: this.numbers.snapshot(),
+    }
   }
 
   /** Takes up what an earlier process had attached, without waiting for the kernel; to be called before anything else. */
-  restore({ instances, footprint }: ServiceState): void {
+  restore({ instances, footprint, numbers }: ServiceState): void {
     const left = [...footprint]
+    this.numbers.restore(numbers)
     this.maker.reserve(instances)
     for (const state of instances) {
       if (this.config.refused[state.type] === undefined) this.restoreInstance(state)
@@ -65,6 +76,11 @@ export class VpnService {
     }
     for (const id of this.instances.keys()) this.plugs.connect(id)
     this.footprint.restore(left)
+  }
+
+  /** Begins anew, but for the numbers that an earlier process had: peers may still hold routes with them. */
+  recall(state: ServiceState): void {
+    this.numbers.recall(state)
   }
 
   /** Resolves when the port's own kernel state is in place and its route is announced. Throws `Rejected` or `Failed`. */
@@ -143,7 +159,7 @@ export class VpnService {
   /** Puts the network and the endpoint into the kernel, then commits; on failure nothing is left of a new endpoint. */
   private async settle(instance: Instance, request: PlacedRequest, enter: () => void): Promise<void> {
     const { attachments, vpn } = instance
-    const taken = this.numbers(instance, request)
+    const taken = this.takenFor(instance, request)
     let plan: Plan | null
     try {
       plan = attachments.plan(request, taken, readvertises(instance, request))
@@ -213,7 +229,7 @@ export class VpnService {
     this.commit(instance, request, plan)
     if (gone.length > 0) this.needs.retract(instance, add, entries)
     if (before !== null && before.rdNumber !== null && before.rdNumber !== add.rdNumber)
-      this.maker.releaseRd(before.rdNumber)
+      this.numbers.rds.release(before.rdNumber)
   }
 
   /** Waits for the route to an endpoint, which there is only while its port is up; a new one that cannot be reached was never attached. */
@@ -232,7 +248,7 @@ export class VpnService {
     const entries = this.needs.ofEndpoint(instance, attachment)
     attachments.remove(attachment)
     vpn.removeEndpoint(attachment)
-    for (const number of rdNumbersOf(attachment)) this.maker.releaseRd(number)
+    for (const number of rdNumbersOf(attachment)) this.numbers.rds.release(number)
     if (!attachments.has(attachment.mac)) this.labels.release(attachment.label)
     this.needs.retract(instance, attachment, entries)
     if (attachment.plug !== null) this.plugs.connect(attachment.plug.evpn)
@@ -260,25 +276,25 @@ export class VpnService {
     const instance = this.maker.restore(state)
     const { vpn } = instance
     const endpoints = state.attachments.flatMap((attachment) => vpn.endpointEntries(attachment))
-    for (const number of state.attachments.flatMap(rdNumbersOf)) this.maker.releaseRd(number)
+    for (const number of state.attachments.flatMap(rdNumbersOf)) this.numbers.rds.release(number)
     this.maker.free(instance)
     this.log.warn({ instance: state.id, type: state.type }, 'a VPN instance of before is not served any more')
     return [...vpn.networkEntries(), ...endpoints]
   }
 
-  private numbers(instance: Instance, request: PlacedRequest): Numbers & { giveBack(): void } {
+  private takenFor(instance: Instance, request: PlacedRequest): NumberSource & { giveBack(): void } {
     const { id } = instance.vpn.config
     const taken: (() => void)[] = []
     return {
       label: () => {
         const label = this.labels.take(labelUse(instance, request), (one) => this.dataplane.isLabelTaken(one))
         if (label === undefined) throw new Failed('all MPLS labels of label_range are taken')
-        taken.push(() => this.labels.release(label))
+        taken.push(() => this.labels.giveBack(label))
         return label
       },
       rd: () => {
-        const number = this.maker.takeRd(id)
-        taken.push(() => this.maker.releaseRd(number))
+        const number = this.numbers.takeRd(id)
+        taken.push(() => this.numbers.rds.giveBack(number))
         return number
       },
       giveBack: () => {

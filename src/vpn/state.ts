@@ -160,6 +160,21 @@ const entry = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('mpls'), device: z.literal('lo'), label: natural, hops }),
 ])
 
+const freedNumber = z.object({
+  number: natural,
+  /** What it was for. */
+  use: z.string(),
+  /** When it was freed, in epoch milliseconds. */
+  at: natural,
+})
+
+const keptNumbers = z.object({
+  /** The one to be tried next. */
+  next: natural,
+  /** Those that may not serve another use yet, the first freed first. */
+  freed: z.array(freedNumber).readonly(),
+})
+
 const state = z.object({
   /** Which boot of which machine, and which of its networks, the kernel's part is in. */
   kernel: z.string(),
@@ -170,10 +185,15 @@ const state = z.object({
   programs: z.array(natural).readonly().optional(),
   /** What may be in the kernel of attachments that were under way, or on their way out. */
   footprint: z.array(entry),
+  /** Earlier daemons began with the first ones again. */
+  numbers: z.object({ labels: keptNumbers, vnis: keptNumbers, rds: keptNumbers }).optional(),
 })
 
 /** What a daemon needs of its predecessor to go on where that one ended. */
 export type State = z.output<typeof state>
+export type FreedNumber = z.output<typeof freedNumber>
+/** Of a range of numbers: what a later process has to know beside those in use. */
+export type KeptNumbers = z.output<typeof keptNumbers>
 export type EvpnState = z.output<typeof evpnInstance>
 export type IpState = z.output<typeof ipInstance>
 export type InstanceState = EvpnState | IpState

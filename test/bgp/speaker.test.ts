@@ -33,6 +33,12 @@ function announce(speaker: Speaker, mac: string, ...targets: readonly string[]):
   speaker.originate(source, EVPN, nlri, { extendedCommunities: targets.map(rt) })
 }
 
+const hexOctets = (number: number): string =>
+  number
+    .toString(16)
+    .padStart(4, '0')
+    .replace(/(..)(..)/, '$1:$2')
+
 describe('sessions', () => {
   test('both sides connect at once: one connection lives (RFC 4271 §6.8)', () => {
     const a = speakerAt(A, [peerConfig(B)], clock, network)
@@ -250,6 +256,70 @@ describe('routes', () => {
     announce(a, '02:00:00:00:01:01', '64512:10')
     clock.advance(100)
     expect(sent()).toBe(before)
+  })
+
+  describe('whose targets change', () => {
+    const VM = '02:00:00:00:01:01'
+    let a: Speaker
+    let peer: RawPeer
+
+    /** What the peer received since the last call: `-` for a withdrawal, `+` and the number of targets for an advertisement. */
+    function received(): string[] {
+      clock.advance(100)
+      const heard = peer.heard
+        .splice(0)
+        .flatMap((message) => (message.type === 'update' ? message.update : []))
+      return heard.flatMap(({ reach, unreach, attributes }) => [
+        ...unreach.flatMap(({ nlri }) => nlri.map(() => '-')),
+        ...reach.flatMap(({ nlri }) => nlri.map(() => `+${attributes.extendedCommunities?.length}`)),
+      ])
+    }
+
+    beforeEach(() => {
+      a = speakerAt(A, [peerConfig(B, { passive: true, families: [EVPN] })], clock, network)
+      announce(a, VM, '64512:10', '64512:20')
+      peer = RawPeer.connect(network.transport, ip(B), ip(A), 179)
+      peer.behave({ capabilities: { ...openOf().capabilities, families: [EVPN] } })
+      clock.advance(1000)
+      expect(received()).toEqual(['+2'])
+    })
+
+    test.each([
+      ['one of two is lost', ['64512:20'], ['-', '+1']],
+      ['another one comes in its place', ['64512:20', '64512:30'], ['-', '+2']],
+      ['one more comes', ['64512:10', '64512:20', '64512:30'], ['+3']],
+      ['their order changes', ['64512:20', '64512:10'], ['+2']],
+    ])('are withdrawn first where %s', (_, targets, expected) => {
+      announce(a, VM, ...targets)
+      expect(received()).toEqual(expected)
+    })
+
+    test('are compared with what the peer was told last, not with what it never heard', () => {
+      announce(a, VM, '64512:10', '64512:20', '64512:30')
+      announce(a, VM, '64512:10', '64512:20')
+      expect(received()).toEqual(['+2'])
+      announce(a, VM, '64512:30')
+      a.withdraw(source, EVPN, macRoute(A, VM, null))
+      announce(a, VM, '64512:20')
+      expect(received()).toEqual(['-', '+1'])
+    })
+
+    test('are withdrawn before they are advertised in whatever slices they leave, to a peer that reads slowly', () => {
+      const macs = Array.from({ length: 3000 }, (_, i) => `02:00:00:01:${hexOctets(i)}`)
+      for (const mac of macs) announce(a, mac, '64512:10', '64512:20')
+      expect(received()).toHaveLength(macs.length)
+      network.link(ip(A), ip(B)).latencyMs = 5000
+      for (const mac of macs) announce(a, mac, '64512:20')
+      clock.advance(20_000)
+      const order = received()
+      expect(order.filter((one) => one === '-')).toHaveLength(macs.length)
+      expect(order.filter((one) => one === '+1')).toHaveLength(macs.length)
+      let withdrawn = 0
+      for (const one of order) {
+        withdrawn += one === '-' ? 1 : -1
+        expect(withdrawn).toBeGreaterThanOrEqual(0)
+      }
+    })
   })
 
   test('leave packed, within 10 ms', () => {

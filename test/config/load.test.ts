@@ -35,6 +35,7 @@ describe('a small file', () => {
       gracefulRestartSeconds: 120,
       headlessSeconds: 86_400,
       listenPort: 179,
+      vtepNetworks: [],
       reflector: false,
       dynamicPeers: [],
     })
@@ -61,6 +62,13 @@ describe('a small file', () => {
     expect({ warnings, notes }).toEqual({ warnings: [], notes: [] })
   })
 
+  test('may tell where VTEPs and provider edges are', () => {
+    const { config, warnings } = load(`${BASE}vtep_networks = 10.99.1.2/16, fd99::/48\n`)
+    const networks = config.bgp.vtepNetworks.map(({ ip, prefixLength }) => `${formatIp(ip)}/${prefixLength}`)
+    expect([networks, warnings]).toEqual([['10.99.1.2/16', 'fd99::/48'], []])
+    expect(() => load(`${BASE}vtep_networks = 10.99.0.0\n`)).toThrow(/vtep_networks.*prefixes such as/)
+  })
+
   test('is shown in force as bagpipe-bgp shows it', () => {
     const { config } = load(`${BASE}peers = 192.0.2.9\n`)
     expect(JSON.parse(JSON.stringify(config.effective))).toEqual({
@@ -85,6 +93,7 @@ describe('a small file', () => {
         md5_key_file: null,
         ttl_security_hops: null,
         max_prefixes: null,
+        vtep_networks: [],
         add_path: true,
       },
       API: { host: '127.0.0.1', port: 8082 },

@@ -27,6 +27,7 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     vtep: address,
     vxlanPort: 4789,
     mobility: MOBILITY_DEFAULTS,
+    vtepNetworks: [],
     vxlanMtu: null,
     underlay: null,
     neighSuppress: true,

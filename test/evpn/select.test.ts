@@ -1,8 +1,9 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { EVPN } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
 import { type ExtendedCommunity, encapsulation, isRouter } from '../../src/bgp/values/extended-community.ts'
-import { isMacRoute, type MacRoute, unusableMac } from '../../src/evpn/select.ts'
+import { isMacRoute, type LocalFacts, type MacRoute, unusableIp, unusableMac } from '../../src/evpn/select.ts'
+import { TunnelEnds } from '../../src/values/tunnel-ends.ts'
 import { TestNode } from '../support/node.ts'
 import { ip, macRoute, rt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -21,21 +22,39 @@ function routeBy(nextHop: string, ...more: ExtendedCommunity[]): MacRoute {
   return route!
 }
 
+const facts = (changes: Partial<LocalFacts> = {}): LocalFacts => ({
+  vtep: ip('10.77.0.11'),
+  ends: new TunnelEnds([], []),
+  gateways: [],
+  ...changes,
+})
+
 test.each([
   ['IPv4', '10.77.0.12', '10.77.0.11', null],
   ['IPv6', 'fd00::12', 'fd00::11', null],
   ['IPv6 to IPv4', 'fd00::12', '10.77.0.11', 'next hop is IPv6, our VTEP address IPv4'],
   ['IPv4 to IPv6', '10.77.0.12', 'fd00::11', 'next hop is IPv4, our VTEP address IPv6'],
 ])('a next hop is of the family of our VTEP: %s', (_what, nextHop, vtep, reason) => {
-  expect(unusableMac(routeBy(nextHop), { vtep: ip(vtep), gatewayIp: null })).toBe(reason)
+  expect(unusableMac(routeBy(nextHop), facts({ vtep: ip(vtep) }))).toBe(reason)
 })
 
-test('a default gateway is everybody’s own affair, told by its community or by its address', () => {
-  const facts = { vtep: ip('10.77.0.11'), gatewayIp: null }
-  expect(unusableMac(routeBy('10.77.0.12', octets('030d000000000000')), facts)).toBe('default gateway')
-  expect(unusableMac(routeBy('10.77.0.12'), { ...facts, gatewayIp: ip('192.168.10.2') })).toBe(
-    "the gateway's IP address",
-  )
+describe('a default gateway, by its community or by its address,', () => {
+  const [byCommunity, byAddress] = [routeBy('10.77.0.12', octets('030d000000000000')), routeBy('10.77.0.12')]
+
+  test('is a host like any other where no VRF of ours is a gateway of the network', () => {
+    expect([byCommunity, byAddress].map((route) => unusableMac(route, facts()))).toEqual([null, null])
+  })
+
+  test('is passed over where one is; of another machine with its IP address, the MAC address counts', () => {
+    const gateways = [{ ips: new Set([ip('192.168.10.2')]) }]
+    expect(unusableIp(byAddress, facts({ gateways }))).toBe('IP address is that of the gateway on this node')
+    expect(unusableMac(byAddress, facts({ gateways }))).toBeNull()
+    const others = facts({ gateways: [{ ips: new Set([ip('192.168.10.254')]) }] })
+    expect([byCommunity, byAddress].map((route) => unusableMac(route, others))).toEqual([
+      'default gateway, and this node has a gateway of its own in the network',
+      null,
+    ])
+  })
 })
 
 test.each([

@@ -20,12 +20,13 @@ const REFLECTOR = '10.77.0.1'
 const families = [VPNV4]
 let clock: VirtualClock
 let app: FastifyInstance
+let node: TestNode
 let reflector: Speaker
 
 beforeEach(async () => {
   clock = new VirtualClock()
   const network = new VirtualNetwork(clock)
-  const node = new TestNode(OURS, [peerConfig(REFLECTOR, { families })], clock, network)
+  node = new TestNode(OURS, [peerConfig(REFLECTOR, { families })], clock, network)
   reflector = speakerAt(REFLECTOR, [peerConfig(OURS, { families })], clock, network)
   for (const name of ['gp1', 'mpls0']) node.driver.kernel.addLink(name, { up: true })
   app = node.api()
@@ -105,6 +106,17 @@ describe('a VRF is explained', () => {
     expect(text).toMatch(
       /^ {2}in the kernel: route 10\.9\.0\.0\/16 in table 1001 of bvrf-1, by 10\.77\.0\.11 on mpls0 with label 30, programmed$/m,
     )
+  })
+
+  test('for a prefix whose provider edge cannot be one', async () => {
+    say('10.77.0.13', '10.8.0.0/16')
+    say('10.77.0.255', '10.8.0.0/16')
+    node.driver.kernel.setAddresses([parseInterfaceAddress('10.77.0.13/24')!])
+    clock.advance(1000)
+    expect(await fates('10.8.0.0/16', 'ipA')).toEqual([
+      ['unusable', '10.77.0.13', 'next hop is an address of this node'],
+      ['unusable', '10.77.0.255', 'next hop is the broadcast address of 10.77.0.0/24'],
+    ])
   })
 
   test('for an address: the longest prefix wins', async () => {

@@ -102,7 +102,8 @@ function hear(
 function snapshot(of: TestNode): unknown {
   clock.advance(100)
   const { vpns } = of
-  return { wanted: wanted(of), said: said(of), labels: [...vpns.labels.entries()], state: vpns.snapshot() }
+  const { numbers: _, ...state } = vpns.snapshot()
+  return { wanted: wanted(of), said: said(of), labels: [...vpns.labels.entries()], state }
 }
 
 describe('an endpoint', () => {
@@ -337,9 +338,25 @@ describe('routes for one prefix', () => {
     expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by tap1'])
   })
 
-  test('one that says it is from us is not used', () => {
-    hear('10.9.0.0/16', A, 16)
-    expect(to()).toBeNull()
+  test.each([A, '0.0.0.0', '127.0.0.1', '224.0.0.1', '255.255.255.255'])(
+    'one whose next hop is %s is not used',
+    (nextHop) => {
+      hear('10.9.0.0/16', nextHop, 16)
+      expect(to()).toBeNull()
+    },
+  )
+
+  test('one whose next hop becomes an address of this node is not used until it is none any more', () => {
+    hear('10.9.0.0/16', B, 31)
+    hear('10.9.0.0/16', C, 30, { localPref: 50 })
+    const setAddresses = (...texts: string[]) => {
+      a.driver.kernel.setAddresses(texts.map((text) => parseInterfaceAddress(text)!))
+      clock.advance(1000)
+    }
+    setAddresses('10.77.0.11/24', `${B}/24`)
+    expect(to()).toBe('mpls0 via 10.77.0.13 label 30')
+    setAddresses('10.77.0.11/24')
+    expect(to()).toBe('mpls0 via 10.77.0.12 label 31')
   })
 })
 
@@ -721,5 +738,5 @@ test('a daemon that serves no IP VPN any more clears away what its predecessor h
   await clock.run(1000)
   expect(wanted(later)).toEqual([])
   expect([...later.driver.kernel.links.keys()]).not.toContain('bvrf-1')
-  expect(later.vpns.snapshot()).toEqual({ instances: [], footprint: [] })
+  expect(later.vpns.snapshot()).toMatchObject({ instances: [], footprint: [] })
 })

@@ -233,7 +233,15 @@ test('lost notifications are noticed, and what they told of is found', async () 
 })
 
 function observer(rerouted = () => {}): Observer {
-  return { linkChanged() {}, shaken() {}, seen() {}, bridged() {}, rerouted, overrun() {} }
+  const silent = {
+    linkChanged() {},
+    shaken() {},
+    seen() {},
+    bridged() {},
+    addressesChanged() {},
+    overrun() {},
+  }
+  return { ...silent, rerouted }
 }
 
 test.each([

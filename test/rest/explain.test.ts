@@ -124,7 +124,7 @@ describe('a remote address', () => {
     expect(new Set(await fates())).toEqual(
       new Set([
         ['unusable', '10.77.0.12', 'no VXLAN encapsulation'],
-        ['unusable', OURS, 'next hop is ourselves'],
+        ['unusable', OURS, 'next hop is an address of this node'],
         ['unusable', '10.77.0.13', 'VNI 0'],
       ]),
     )

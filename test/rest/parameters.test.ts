@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { type TestApi, testApi } from '../support/api.ts'
+import { attachRequest } from '../support/node.ts'
 
 const good = {
   vpn_instance_id: 'net1',
@@ -97,6 +99,69 @@ describe('a parameter that is wrong is named, with what was given and what is ex
   test('a body that is too large', async () => {
     const response = await attach({ description: 'x'.repeat(2_000_000) })
     expect(response.statusCode).toBe(413)
+  })
+})
+
+describe('an address that no host can have', () => {
+  const ipvpn = { vpn_type: 'ipvpn', vpn_instance_id: 'ip1' }
+
+  const REFUSED = [
+    ['ip_address', '0.0.0.0', 'the unspecified address'],
+    ['ip_address', '0.1.2.3/24', 'an address of 0.0.0.0/8'],
+    ['ip_address', '127.0.0.1/8', 'a loopback address'],
+    ['ip_address', '224.0.0.1/24', 'a multicast address'],
+    ['ip_address', '240.0.0.1', 'a reserved address of 240.0.0.0/4'],
+    ['ip_address', '255.255.255.255', 'the limited broadcast address'],
+    ['ip_address', '192.168.10.0/24', 'the network address of 192.168.10.0/24'],
+    ['ip_address', '192.168.10.255/24', 'the broadcast address of 192.168.10.0/24'],
+    ['ip_address', '192.168.10.7/30', 'the broadcast address of 192.168.10.4/30'],
+    ['ip_address', '::', 'the unspecified address'],
+    ['ip_address', '::1/64', 'a loopback address'],
+    ['ip_address', 'ff02::1', 'a multicast address'],
+    ['ip_address', '::ffff:10.0.3.3', 'an IPv4-mapped address'],
+  ] as const
+  const GATEWAYS = [
+    ['gateway_ip', '0.0.0.0', 'the unspecified address'],
+    ['gateway_ip', '224.0.0.1', 'a multicast address'],
+    ['gateway_ip', '127.0.0.1', 'a loopback address'],
+    ['gateway_ip', '192.168.10.255', 'the broadcast address of 192.168.10.0/24'],
+    ['gateway_ip', '192.168.10.0/24', 'the network address of 192.168.10.0/24'],
+  ] as const
+
+  test.each([
+    ...REFUSED.map((one) => ['evpn', good, ...one] as const),
+    ...[...REFUSED, ...GATEWAYS].map((one) => ['ipvpn', ipvpn, ...one] as const),
+  ])('is refused for an %s (%j) as %s: %s is %s', async (_type, vpn, name, value, reason) => {
+    const response = await attach({ ...vpn, [name]: value })
+    expect([response.statusCode, response.json().description]).toEqual([
+      400,
+      `API error: '${name}' is "${value}", ${reason}: expected an address that a host can have`,
+    ])
+    expect(api.vpns.instances.size).toBe(0)
+    expect([...api.reconciler.statuses.entries()]).toEqual([])
+  })
+
+  test.each([
+    ['both ends of a /31', { ip_address: '192.168.10.0/31', gateway_ip: '192.168.10.1' }],
+    ['one of a /32', { ip_address: '192.168.10.0/32' }],
+    ['a link-local one', { ip_address: 'fe80::1/64', gateway_ip: 'fe80::ff' }],
+    ['the first of an IPv6 subnet', { ip_address: '2001:db8::/64', gateway_ip: '2001:db8::1' }],
+    [
+      'the last of an IPv6 subnet',
+      { ip_address: '2001:db8::1/64', gateway_ip: '2001:db8::ffff:ffff:ffff:ffff' },
+    ],
+  ])('is not %s', async (_, changes) => {
+    for (const vpn of [good, ipvpn]) {
+      expect((await attach({ ...vpn, ...changes })).statusCode).toBe(200)
+      expect((await detach({ ...vpn, ...changes })).statusCode).toBe(200)
+    }
+  })
+
+  test('may still be detached where an earlier version took it', async () => {
+    const broadcast = parseInterfaceAddress('192.168.10.255/24')!
+    await api.vpns.attach(attachRequest({ port: 'gp1', ip: broadcast }))
+    expect((await detach({ ip_address: '192.168.10.255/24' })).statusCode).toBe(200)
+    expect(api.vpns.instances.size).toBe(0)
   })
 })
 

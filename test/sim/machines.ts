@@ -142,6 +142,7 @@ export class Node {
       vtep: this.address,
       vxlanPort: 4789,
       mobility: MOBILITY_DEFAULTS,
+      vtepNetworks: [],
       vxlanMtu: null,
       underlay: null,
       neighSuppress: true,

@@ -48,6 +48,7 @@ export function testApi(): TestApi {
       vtep: address,
       vxlanPort: 4789,
       mobility: MOBILITY_DEFAULTS,
+      vtepNetworks: [],
       vxlanMtu: null,
       underlay: null,
       neighSuppress: true,

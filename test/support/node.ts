@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
 import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import type { Speaker, SpeakerConfig } from '../../src/bgp/speaker.ts'
 import { MemoryDriver } from '../../src/dataplane/memory.ts'
@@ -33,6 +34,7 @@ export class TestNode {
     network: VirtualNetwork,
     changes: Partial<SpeakerConfig> = {},
     vpnChanges: Partial<VpnConfig> = {},
+    log: Logger = silent,
   ) {
     this.clock = clock
     this.driver = new MemoryDriver(clock)
@@ -45,6 +47,7 @@ export class TestNode {
         vtep: ip(address),
         vxlanPort: 4789,
         mobility: MOBILITY_DEFAULTS,
+        vtepNetworks: [],
         vxlanMtu: null,
         underlay: null,
         neighSuppress: true,
@@ -57,7 +60,7 @@ export class TestNode {
       },
       this.speaker,
       this.reconciler,
-      silent,
+      log,
     )
     this.reconciler.start()
   }

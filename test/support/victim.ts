@@ -122,6 +122,7 @@ export class Victim {
         vtep: address,
         vxlanPort: 4789,
         mobility: MOBILITY_DEFAULTS,
+        vtepNetworks: [],
         vxlanMtu: null,
         underlay: null,
         neighSuppress: true,

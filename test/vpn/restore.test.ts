@@ -6,7 +6,7 @@ import { identity } from '../../src/dataplane/model.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { VpnService } from '../../src/vpn/service.ts'
-import { decodeState, encodeState } from '../../src/vpn/state.ts'
+import { decodeState, encodeState, type State } from '../../src/vpn/state.ts'
 import { Process } from '../sim/process.ts'
 import { attachRequest } from '../support/node.ts'
 import { RANGES } from '../support/ranges.ts'
@@ -40,7 +40,7 @@ beforeEach(() => {
   for (const name of ['tap1', 'tap2']) driver.kernel.addLink(name)
 })
 
-function start(text = disk.at(-1)): Life {
+function start(text: string | null = disk.at(-1) ?? null): Life {
   const process = new Process({ clock, network })
   const reconciler = new Reconciler({ clock: process.clock, driver, log: silent })
   const speaker = speakerAt(A, [peerConfig('10.77.0.12')], clock, network)
@@ -51,6 +51,7 @@ function start(text = disk.at(-1)): Life {
       vtep: ip(A),
       vxlanPort: 4789,
       mobility: MOBILITY_DEFAULTS,
+      vtepNetworks: [],
       vxlanMtu: null,
       underlay: null,
       neighSuppress: true,
@@ -65,7 +66,7 @@ function start(text = disk.at(-1)): Life {
     silent,
     async () => void disk.push(encodeState({ kernel: '', ping: '1', ...vpns.snapshot() })),
   )
-  if (text !== undefined) vpns.restore(decodeState(text))
+  if (text !== null) vpns.restore(decodeState(text))
   reconciler.start()
   return {
     speaker,
@@ -129,6 +130,48 @@ describe('a daemon that comes after another', () => {
     await detach
     expect(held()).toEqual([])
     expect(decodeState(disk.at(-1)!)).toMatchObject({ instances: [], footprint: [] })
+  })
+
+  const detachAll = async ({ vpns }: Life, instanceId = 'net1') => {
+    const { type, mac: address } = attachRequest()
+    const detach = vpns.detach({ instanceId, type, mac: address, ip: null })
+    await clock.run(100)
+    await detach
+  }
+  const attachNext = async ({ vpns }: Life) => {
+    const attach = vpns.attach(attachRequest({ instanceId: 'net2', vni: null, port: 'tap2' }))
+    await clock.run(100)
+    await attach
+    const [instance] = vpns.snapshot().instances
+    return { label: instance?.attachments[0]?.label, rdNumber: instance?.rdNumber }
+  }
+
+  test('gives out no number that another network had until just before', async () => {
+    const life = await attached()
+    const [before] = life.vpns.snapshot().instances
+    await detachAll(life)
+    life.kill()
+    const { label, rdNumber } = await attachNext(start())
+    expect(label).toBe(before!.attachments[0]!.label + 1)
+    expect(rdNumber).toBe(before!.rdNumber + 1)
+  })
+
+  test('nor one that an earlier boot of the machine had, of which it keeps nothing else', async () => {
+    const life = await attached()
+    const state = decodeState(disk.at(-1)!)
+    life.kill()
+    const [before] = state.instances
+    for (const former of [state, { ...state, numbers: undefined }]) {
+      driver = new MemoryDriver(clock)
+      driver.kernel.addLink('tap2')
+      const second = start(null)
+      second.vpns.recall(former as State)
+      expect([...second.vpns.instances.keys()]).toEqual([])
+      const { label, rdNumber } = await attachNext(second)
+      expect(label).toBe(before!.attachments[0]!.label + 1)
+      expect(rdNumber).toBe(before!.rdNumber + 1)
+      second.kill()
+    }
   })
 
   test('keeps the mobility of a MAC address', async () => {

@@ -1,10 +1,11 @@
+import { pino } from 'pino'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { EVPN } from '../../src/bgp/family.ts'
 import { nlriCodec } from '../../src/bgp/nlri/index.ts'
 import { identity } from '../../src/dataplane/model.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { attachRequest, mac, TestNode } from '../support/node.ts'
-import { ip, peerConfig, rt } from '../support/speakers.ts'
+import { ip, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 
@@ -185,6 +186,47 @@ describe('attach', () => {
     await node.attach({ instanceId: 'chosen', vni: null, port: 'tap2' })
     const used = node.vpns.snapshot().instances.map((one) => (one.type === 'evpn' ? one.vni : null))
     expect(new Set(used).size).toBe(2)
+  })
+
+  describe('a VNI that another network had until just before', () => {
+    let warnings: Record<string, unknown>[]
+
+    beforeEach(async () => {
+      warnings = []
+      const log = pino({ level: 'warn' }, { write: (line: string) => void warnings.push(JSON.parse(line)) })
+      node = new TestNode('10.77.0.15', [peerConfig(B)], clock, network, {}, {}, log).plug('tap1', 'tap2')
+      await node.attach({ instanceId: 'red', vni: 200 })
+      await node.detach({ instanceId: 'red', ip: null })
+      clock.advance(3000)
+    })
+
+    const blue = (vni: number | null) => node.attach({ instanceId: 'blue', vni, port: 'tap2' })
+
+    test('is warned of where a peer is not there to be told', async () => {
+      await blue(200)
+      expect(warnings).toMatchObject([{ instance: 'blue', vni: 200, former: 'red', seconds: 3, peers: [B] }])
+    })
+
+    test('is no matter where all peers were told, where it has the same again, or after a while', async () => {
+      await node.attach({ instanceId: 'red', vni: 200 })
+      await node.detach({ instanceId: 'red', ip: null })
+      clock.advance(400_000)
+      await blue(200)
+      await node.detach({ instanceId: 'blue', ip: null })
+      const other = speakerAt(B, [peerConfig('10.77.0.15')], clock, network)
+      clock.advance(200_000)
+      expect(other.neighbours.get(ip('10.77.0.15'))!.peer.state).toBe('Established')
+      await node.attach({ instanceId: 'green', vni: 200 })
+      expect(warnings).toEqual([])
+    })
+
+    test('is given to no other by itself', async () => {
+      await node.attach({ instanceId: 'first', vni: null })
+      await node.detach({ instanceId: 'first', ip: null })
+      await blue(null)
+      const [instance] = node.vpns.snapshot().instances
+      expect(instance).toMatchObject({ vni: 17, rdNumber: 3 })
+    })
   })
 
   test('requests at the same time for one network are carried out one after the other', async () => {

@@ -140,6 +140,15 @@ const READVERTISE_STATE: State = {
   })),
 }
 
+const NUMBERS_STATE: State = {
+  ...STATE,
+  numbers: {
+    labels: { next: 18, freed: [{ number: 17, use: 'Incoming traffic', at: 1_700_000_000_000 }] },
+    vnis: { next: 16, freed: [{ number: 200, use: 'net2', at: 1_700_000_000_001 }] },
+    rds: { next: 3, freed: [] },
+  },
+}
+
 describe('the text of a state', () => {
   test('is of the third version where something is announced again, for older daemons would not', () => {
     expect(JSON.parse(encodeState(READVERTISE_STATE).split('\n')[0]!).version).toBe(3)
@@ -160,7 +169,16 @@ describe('the text of a state', () => {
     expect(versionOf({ ...IP_STATE, footprint: PLUG_STATE.footprint })).toBe(2)
   })
 
-  test.each([STATE, IP_STATE, PLUG_STATE, READVERTISE_STATE])('says everything', (state) =>
+  test('is of the same version where it tells of freed numbers, which older daemons pass over', () => {
+    const [head = '', body = ''] = encodeState(NUMBERS_STATE).split('\n')
+    expect(JSON.parse(head).version).toBe(1)
+    const more = body.replace('"numbers":', '"of a later daemon":')
+    const sha256 = createHash('sha256').update(more).digest('hex')
+    const text = `${JSON.stringify({ format: 'chanter-state', version: 1, sha256 })}\n${more}\n`
+    expect(decodeState(text)).toEqual(STATE)
+  })
+
+  test.each([STATE, IP_STATE, PLUG_STATE, READVERTISE_STATE, NUMBERS_STATE])('says everything', (state) =>
     expect(decodeState(encodeState(state))).toEqual(state),
   )
 

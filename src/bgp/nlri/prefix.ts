@@ -1,10 +1,11 @@
-import { formatIp, IPV4_LENGTH, type Ip } from '../../values/address.ts'
-import type { Octets } from '../../values/bytes.ts'
+import { formatIp, IPV4_LENGTH, type Ip, maskPrefix } from '../../values/address.ts'
 import { Malformed } from '../errors.ts'
 import { IPV4_UNICAST, IPV6_UNICAST } from '../family.ts'
 import type { Reader } from '../wire/reader.ts'
 import type { Writer } from '../wire/writer.ts'
 import type { NlriCodec } from './codec.ts'
+
+export { maskPrefix } from '../../values/address.ts'
 
 /** An IP prefix: a whole address with the host bits zero, and the length of the prefix. */
 export interface Prefix {
@@ -25,14 +26,6 @@ export function readPrefix(r: Reader, length: number, addressLength: number): Pr
     throw new Malformed(`prefix length ${length} of an address of ${addressLength} octets`)
   const octets = r.octets(octetsFor(length))
   return { ip: maskPrefix(octets.padEnd(addressLength, '\0') as Ip, length), length }
-}
-
-/** The octets with everything behind the first `length` bits cleared. */
-export function maskPrefix<O extends Octets>(ip: O, length: number): O {
-  const whole = length >>> 3
-  if (whole === ip.length) return ip
-  const partial = ip.charCodeAt(whole) & (0xff00 >>> (length & 7)) & 0xff
-  return (ip.slice(0, whole) + String.fromCharCode(partial) + '\0'.repeat(ip.length - whole - 1)) as O
 }
 
 export function writePrefix(w: Writer, { ip, length }: Prefix): void {

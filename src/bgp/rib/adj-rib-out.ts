@@ -273,22 +273,34 @@ export class AdjRibOut implements BestListener {
       pending.delete(key)
       const before = told.get(key)
       if (route === before && !this.refreshing.has(family)) continue
+      if (before !== undefined && (route === null || losesTarget(before, route))) gone.push(before)
       if (route !== null) ensure(alike, this.policy.present(route), () => []).push(route)
-      else if (before !== undefined) gone.push(before)
     }
+    this.packUnreach(w, family, gone, told, context)
+    const untold: Route[] = []
     for (const [presented, routes] of alike) {
       if (this.packReach(w, family, presented, routes, context))
         for (const route of routes) told.set(route.key, route)
-      else for (const { key } of routes) if (told.has(key)) gone.push(told.get(key)!)
+      else for (const { key } of routes) if (told.has(key)) untold.push(told.get(key)!)
     }
-    if (gone.length > 0) {
-      const codec = nlriCodec(family)!
-      const nlri = gone.map((route) => codec.withdrawal?.(route.nlri) ?? route.nlri)
-      this.emit(w, writeUnreach(w, family, nlri, context))
-      for (const { key } of gone) told.delete(key)
-    }
+    this.packUnreach(w, family, untold, told, context)
     // What is left is for another slice, however few these were.
     return pending.size > 0 ? limit : taken
+  }
+
+  /** Withdraws routes that the peer was told. */
+  private packUnreach(
+    w: Writer,
+    family: Family,
+    routes: readonly Route[],
+    told: Map<string, Route>,
+    context: SessionContext,
+  ): void {
+    if (routes.length === 0) return
+    const codec = nlriCodec(family)!
+    const nlri = routes.map((route) => codec.withdrawal?.(route.nlri) ?? route.nlri)
+    this.emit(w, writeUnreach(w, family, nlri, context))
+    for (const { key } of routes) told.delete(key)
   }
 
   /** False when the attributes are too long for this peer's messages: the routes cannot be told (RFC 8654 §4). */
@@ -314,6 +326,14 @@ export class AdjRibOut implements BestListener {
     this.outlet.sendUpdates(w.copy(), updates)
     w.reset()
   }
+}
+
+/**
+ * Whether a route loses a target that it was advertised with. It is withdrawn first: GoBGP 3.10 as a reflector tells
+ * nothing of the change to clients that asked for that target alone, and they would keep the route.
+ */
+function losesTarget({ set: before }: Route, { set }: Route): boolean {
+  return before !== set && before.routeTargets.some((target) => !set.routeTargets.includes(target))
 }
 
 /** Memberships leave first (RFC 4684 §6). */

@@ -113,7 +113,6 @@ export const IFLA_PROMISCUITY = 30
 export const IFLA_LINK_NETNSID = 37
 export const IFLA_XDP = 43
 export const IFLA_XDP_FD = 1
-export const IFLA_XDP_ATTACHED = 2
 export const IFLA_XDP_FLAGS = 3
 export const IFLA_XDP_PROG_ID = 4
 export const XDP_FLAGS_SKB_MODE = 2
@@ -202,6 +201,7 @@ export const IFA_PROTO = 11
 /** Of addresses that the kernel made of router advertisements. */
 export const IFAPROT_KERNEL_RA = 2
 export const IFA_F_NODAD = 0x02
+export const IFA_F_DADFAILED = 0x08
 export const IFA_F_PERMANENT = 0x80
 export const IFA_F_NOPREFIXROUTE = 0x200
 

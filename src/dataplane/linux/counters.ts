@@ -23,21 +23,15 @@ export function countersOf(requests: Requests, devices: readonly string[]): Map<
 
 function readCounters({ bytes, start, end }: Message): [string, Counters] {
   let name = ''
-  const counters = { received: 0, multicast: 0, promiscuous: false, filtered: false }
+  const counters = { received: 0, multicast: 0, promiscuous: false }
   const attributes = new Attributes(bytes, start + k.IFINFOMSG_LENGTH, end)
   while (attributes.next()) {
     if (attributes.type === k.IFLA_IFNAME) name = attributes.text()
     else if (attributes.type === k.IFLA_PROMISCUITY) counters.promiscuous = attributes.u32() > 0
-    else if (attributes.type === k.IFLA_XDP) counters.filtered = isFiltered(attributes.nested())
     else if (attributes.type === k.IFLA_STATS64) {
       counters.received = attributes.u64(RX_PACKETS)
       counters.multicast = attributes.u64(MULTICAST)
     }
   }
   return [name, counters]
-}
-
-function isFiltered(xdp: Attributes): boolean {
-  while (xdp.next()) if (xdp.type === k.IFLA_XDP_ATTACHED) return xdp.u8() > 0
-  return false
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts'
-import type { Ip } from '../../values/address.ts'
+import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import {
   type Counters,
   type Driver,
@@ -24,6 +24,7 @@ import { look } from './look.ts'
 import { Monitor } from './monitor.ts'
 import { Multipath } from './multipath.ts'
 import { type Ability, Nexthops } from './nexthops.ts'
+import { nodeAddresses } from './node-addresses.ts'
 import { isTunnel } from './observe.ts'
 import { Others } from './others.ts'
 import { Requests } from './requests.ts'
@@ -181,6 +182,10 @@ export class LinuxDriver implements Driver {
 
   isTableTaken(table: number): boolean {
     return this.others.isTableTaken(table)
+  }
+
+  nodeAddresses(): readonly InterfaceAddress[] {
+    return nodeAddresses(this.links)
   }
 
   portsOf(master: string): Link[] {

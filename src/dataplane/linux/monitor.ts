@@ -119,6 +119,7 @@ export class Monitor {
       case k.RTM_NEWADDR:
       case k.RTM_DELADDR: {
         const sighting = readAddress(message, this.links)
+        if (sighting?.marked !== true) this.observer.addressesChanged()
         if (sighting === undefined) return
         // whether the host uses a bridge of others may be another matter now
         if (this.links.isBridge(sighting.entry.device)) this.observer.linkChanged(sighting.entry.device)
@@ -172,6 +173,7 @@ export class Monitor {
   private shaken(device: string): void {
     this.multipath.nexthops.doubt(device)
     this.observer.shaken(device)
+    this.observer.addressesChanged()
   }
 
   private heedLink(message: Message): void {

@@ -9,6 +9,7 @@ import {
   isMulticastRoute,
   type LocalFacts,
   type MacRoute,
+  unusableIp,
   unusableMac,
 } from '../../evpn/select.ts'
 import { formatIp } from '../../values/address.ts'
@@ -47,7 +48,7 @@ function whyUnused(route: Route, facts: LocalFacts, best: ReadonlyMap<Mac, MacRo
   const unusable = unusableMac(route, facts)
   if (unusable !== null) return unusable
   const winner = best.get(route.nlri.mac)!
-  return winner.set.nextHop === route.set.nextHop ? null : whyBeaten(route, winner)
+  return winner.set.nextHop === route.set.nextHop ? unusableIp(route, facts) : whyBeaten(route, winner)
 }
 
 /** What bagpipe-bgp calls a tracked entry. */

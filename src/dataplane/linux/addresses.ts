@@ -1,0 +1,59 @@
+import { type Ip, isIpv4 } from '../../values/address.ts'
+import * as k from './constants.ts'
+import { dumpAddresses } from './encode-ip.ts'
+import { Attributes, type Message, type Writer } from './message.ts'
+import { dump, exhaust } from './requests.ts'
+
+/** An address of an interface. */
+export interface HeldAddress {
+  /** Of the interface. */
+  readonly index: number
+  readonly ip: Ip
+  readonly prefixLength: number
+  /** RTPROT-like: who made it (IFAPROT_*, or our number). */
+  readonly protocol: number
+  /** IFA_F_*. */
+  readonly flags: number
+  readonly scope: number
+}
+
+/** The addresses of one interface, or with 0 of all, now. */
+export function addressesOf(index: number, families = [k.AF_INET, k.AF_INET6]): HeldAddress[] {
+  const addresses: HeldAddress[] = []
+  const visit = (message: Message) => void addresses.push(readHeld(message))
+  for (const family of families) {
+    const write = (writer: Writer) => dumpAddresses(writer, family, index)
+    exhaust(dump({ type: k.RTM_GETADDR, write, visit, nothing: [k.EAFNOSUPPORT, k.EOPNOTSUPP] }))
+  }
+  return addresses
+}
+
+/** Made by the kernel for the link itself. */
+export function isLinkLocal({ ip }: Pick<HeldAddress, 'ip'>): boolean {
+  return !isIpv4(ip) && ip.charCodeAt(0) === 0xfe && (ip.charCodeAt(1) & 0xc0) === 0x80
+}
+
+/** With a peer, the subnet is that one's: of the address itself there is none. */
+function readHeld({ bytes, start, end }: Message): HeldAddress {
+  let local = ''
+  let address = ''
+  let protocol = 0
+  let flags = bytes.readUInt8(start + 2)
+  const attributes = new Attributes(bytes, start + k.IFADDRMSG_LENGTH, end)
+  while (attributes.next()) {
+    if (attributes.type === k.IFA_LOCAL) local = attributes.octets()
+    else if (attributes.type === k.IFA_ADDRESS) address = attributes.octets()
+    else if (attributes.type === k.IFA_PROTO) protocol = attributes.u8()
+    else if (attributes.type === k.IFA_FLAGS) flags = attributes.u32()
+  }
+  const hasPeer = local !== '' && address !== '' && local !== address
+  const ip = (local === '' ? address : local) as Ip
+  return {
+    index: bytes.readUInt32LE(start + 4),
+    ip,
+    prefixLength: hasPeer ? ip.length * 8 : bytes.readUInt8(start + 1),
+    protocol,
+    flags,
+    scope: bytes.readUInt8(start + 3),
+  }
+}

@@ -1,0 +1,23 @@
+import type { InterfaceAddress } from '../../values/address.ts'
+import { isOurs, type Link } from '../driver.ts'
+import { addressesOf } from './addresses.ts'
+import * as k from './constants.ts'
+import type { Links } from './links.ts'
+
+/** The addresses of the machine itself: not those of VRFs and their ports, nor of what we made, nor such as another machine was found to have. */
+export function nodeAddresses(links: Links): InterfaceAddress[] {
+  return addressesOf(0).flatMap(({ index, ip, prefixLength, protocol, flags }) => {
+    const name = links.nameOf(index)
+    const isDuplicate = (flags & k.IFA_F_DADFAILED) !== 0
+    if (protocol === k.PROTOCOL || isDuplicate || name === undefined || isForTenants(links, name)) return []
+    return [{ ip, prefixLength }]
+  })
+}
+
+function isForTenants(links: Links, name: string): boolean {
+  let link: Link | undefined = links.lookUp(name)
+  if (link === undefined || isOurs(link)) return true
+  while (link !== undefined && link.table === null)
+    link = link.master === null ? undefined : links.lookUp(link.master)
+  return link !== undefined
+}

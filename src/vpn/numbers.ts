@@ -1,0 +1,50 @@
+import { FIRST_LABEL, LAST_VNI } from '../bgp/values/label.ts'
+import { rdNumbersOf } from './attachments.ts'
+import { Identifiers, type Time } from './identifiers.ts'
+import { Failed } from './request.ts'
+import type { State } from './state.ts'
+
+/** The numbers in what this node advertises: labels, VNIs, and those behind our address in route distinguishers. */
+export class Numbers {
+  readonly labels: Identifiers
+  /** Given and allocated ones in one space; those that nobody asked for start where labels do. */
+  readonly vnis: Identifiers
+  readonly rds: Identifiers
+
+  constructor(labels: readonly [number, number], time: Time) {
+    this.labels = new Identifiers(...labels, time)
+    this.vnis = new Identifiers(FIRST_LABEL, LAST_VNI, time)
+    this.rds = new Identifiers(1, 0xffff, time)
+  }
+
+  /** A number for a route distinguisher of an instance or one of its endpoints. Throws `Failed`. */
+  takeRd(use: string): number {
+    const number = this.rds.take(use)
+    if (number === undefined) throw new Failed('all route distinguishers are taken')
+    return number
+  }
+
+  /** What a later process has to know beside the numbers in use. */
+  snapshot(): NonNullable<State['numbers']> {
+    return { labels: this.labels.snapshot(), vnis: this.vnis.snapshot(), rds: this.rds.snapshot() }
+  }
+
+  /** Goes on from what an earlier process kept; to be called before any number is taken. */
+  restore(kept: State['numbers']): void {
+    if (kept === undefined) return
+    this.labels.restore(kept.labels)
+    this.vnis.restore(kept.vnis)
+    this.rds.restore(kept.rds)
+  }
+
+  /** Takes the numbers of an earlier process that is not gone on from for freed just now. */
+  recall({ instances, numbers }: Pick<State, 'instances' | 'numbers'>): void {
+    this.restore(numbers)
+    for (const instance of instances) {
+      const { id, rdNumber, attachments } = instance
+      for (const { label } of attachments) this.labels.recall(label, id)
+      for (const number of [rdNumber, ...attachments.flatMap(rdNumbersOf)]) this.rds.recall(number, id)
+      if (instance.type === 'evpn') this.vnis.recall(instance.vni, id)
+    }
+  }
+}
