@@ -176,7 +176,7 @@ function quantile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }
 
-// What this process itself has to compile is nobody's price.
+// The first round compiles code of this process, and is not counted.
 await measure(before)
 const found: (readonly [Figures, Figures])[] = []
 for (let round = 0; round < rounds; round++) {

@@ -207,7 +207,7 @@ export function linkLocal(mac: string): string {
 
 const linkLayerOption = (type: number, mac: string) => Buffer.concat([Buffer.from([type, 1]), macBytes(mac)])
 
-/** An option that nobody knows and all pass over (RFC 4861 §4.6). */
+/** An option of an experimental type, which receivers skip (RFC 4861 §4.6, RFC 4727 §5.1.3). */
 function unknownOption(value: Buffer): Buffer {
   const units = Math.ceil((2 + value.length) / 8)
   return Buffer.concat([Buffer.from([253, units]), value], 8 * units)

@@ -217,7 +217,7 @@ export class VrfLab {
         node: nodeAddresses(1),
         otherNode: nodeAddresses(2),
         machine: MACHINE,
-        foreignVni: OTHER_VNI,
+        otherVni: OTHER_VNI,
       },
       origin: { vpn, vni: vpn === 'routed' ? VNI : null, socket: this.socketOf(n), isAnswer: isOfUnderlay },
       marker,

@@ -222,7 +222,7 @@ export class BridgeLab {
         node: nodeAddresses(1),
         otherNode: nodeAddresses(2),
         machine: MACHINE,
-        foreignVni: OTHER.vni,
+        otherVni: OTHER.vni,
       },
       origin: {
         vpn,

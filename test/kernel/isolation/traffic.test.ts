@@ -144,7 +144,7 @@ describe.each(NETWORKS)('%s', (_name, network) => {
     )
     const bridge = await lab.bridgeOf(near)
     const vxlan = links.find(({ ifname, master }) => master === bridge && ifname.startsWith('vxlan--'))!
-    // What an external bridge says in its own name is its owner's affair.
+    // Addresses of an external bridge are its owner's.
     const ours = network.bridge === undefined ? [bridge, vxlan.ifname] : [vxlan.ifname]
     const macs = links
       .filter(({ ifname }) => ours.includes(ifname))

@@ -268,7 +268,7 @@ export const LINK_PROTOCOLS: readonly Sending[] = [
   { name: 'LLDP', octet: 0x00, type: 0x88cc },
   { name: 'LACP', octet: 0x02, type: 0x8809 },
   { name: '802.1X', octet: 0x03, type: 0x888e },
-  { name: 'pause', octet: 0x01, type: 0x8808, harmless: 'Linux hands such a frame to nobody' },
+  { name: 'pause', octet: 0x01, type: 0x8808, harmless: 'Linux drops pause frames' },
 ].map(({ name, octet, type, ...more }) => ({
   name: `${name} to ${f.reserved(octet)}`,
   frames: ({ vm, mark }) => [f.ethernet(f.reserved(octet), vm.mac, type, mark)],

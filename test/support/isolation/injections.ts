@@ -3,12 +3,12 @@ import { addressOf, type Family, type Sending, type Vantage } from './vantage.ts
 
 /** Experimental (IEEE 802), so that no stack answers. */
 const INNER_ETHERTYPE = 0x88b5
-const STRANGER = '02:00:00:00:66:66'
+const UNKNOWN_MAC = '02:00:00:00:66:66'
 
-const innerFrame = ({ mark }: Vantage): Buffer => f.ethernet(f.BROADCAST, STRANGER, INNER_ETHERTYPE, mark)
+const innerFrame = ({ mark }: Vantage): Buffer => f.ethernet(f.BROADCAST, UNKNOWN_MAC, INNER_ETHERTYPE, mark)
 
 /** A frame for another tenant, behind the VXLAN header. */
-const vxlan = (at: Vantage): Buffer => f.vxlan(at.foreignVni, innerFrame(at))
+const vxlan = (at: Vantage): Buffer => f.vxlan(at.otherVni, innerFrame(at))
 
 type Choice = (at: Vantage) => string
 
@@ -30,7 +30,7 @@ interface Way {
   readonly harmless?: string
 }
 
-const NOT_FORWARDED = 'Linux hands such a frame to nobody'
+const NOT_FORWARDED = 'a bridge drops what is for the group of pause frames'
 
 const EVERY_FAMILY: readonly Way[] = [
   { name: "to the node, by the host's MAC", mac: hostMac, from: own, to: node },

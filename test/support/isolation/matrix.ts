@@ -21,7 +21,7 @@ export interface Marker {
   readonly witnesses: readonly Socket[]
 }
 
-/** A frame to all VMs of a network, whose protocol no stack has. */
+/** A frame to all VMs of a network, of an experimental protocol that no stack handles. */
 export function broadcastMarker(socket: Socket, mac: string, witnesses: readonly Socket[]): Marker {
   return {
     socket,
@@ -40,6 +40,7 @@ export async function harmOf(
   observers: Observers,
 ): Promise<Harm> {
   observers.reset()
+  origin.socket.take()
   const mark = nextMark()
   for (const frame of sending.frames({ ...vantage, mark })) origin.socket.send(frame)
   for (let i = 0; i < 2; i++) await arrives(marker)
