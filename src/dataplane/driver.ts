@@ -1,5 +1,6 @@
 import type { InterfaceAddress, Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
+import type { KernelQuestions } from './facts.ts'
 import type { DeviceEntry, LinkEntry, TableEntry } from './layout.ts'
 import {
   ALIAS_PREFIX,
@@ -9,7 +10,6 @@ import {
   type Interface,
   type Isolation,
   type LocalMac,
-  type NextHop,
 } from './model.ts'
 
 /** Why entries were refused, by their position in the batch. */
@@ -17,20 +17,12 @@ export type Refused = ReadonlyMap<number, string>
 
 /** An interface with what the reconciler compares. */
 export interface Link extends Interface {
-  /** Of a VXLAN device or tunnel: the source address, null when it has none. */
-  readonly local: Ip | null
-  /** Null where it has none of Ethernet's. */
-  readonly mac: Mac | null
-  /** Of a veth: the name of its other end, null where that is in another network namespace. */
-  readonly pair: string | null
   /** Of a tunnel: the address of its other end. */
   readonly peer: Ip | null
   /** Of a tunnel that could be one of ours. */
   readonly encapsulation: Encapsulation | null
   /** Of a VRF. */
   readonly table: number | null
-  /** Of a VXLAN device: the UDP destination port. */
-  readonly port: number | null
   /** Whether the options that the model leaves out are as we set them: a bridge without STP and forward delay, a VXLAN device that does not learn, a VRF that forwards, a tunnel that takes labels. */
   readonly tuned: boolean
   /** Of a bridge port. */
@@ -60,6 +52,8 @@ export interface Sighting<E extends TableEntry = TableEntry> {
   readonly entry: E
   /** Whether it carries our mark: `extern_learn`, or our protocol number. */
   readonly marked: boolean
+  /** Of a local MAC: whether others have it there in a way that stays (`static`), which does as well as an entry of ours. */
+  readonly theirs?: boolean
 }
 
 /** Something of ours in the kernel, in words, and how to remove it; that answers with why it was refused, if it was. */
@@ -87,7 +81,7 @@ export interface Observer {
 }
 
 /** A kernel as the reconciler sees it. Calls return when the kernel has answered. */
-export interface Driver {
+export interface Driver extends KernelQuestions {
   /** Starts to tell `observer` of changes. */
   watch(observer: Observer): void
   /** Tells at once of the changes that happened before the call. */
@@ -124,8 +118,6 @@ export interface Driver {
   isLabelTaken(label: number): boolean
   /** Whether a VRF has that routing table, or somebody else has routes in it. */
   isTableTaken(table: number): boolean
-  /** How the machine itself sends to an address; null where it does not, or in a way that is no hop. */
-  wayTo(ip: Ip): NextHop | null
   /** The addresses of interfaces that are in no VRF and that we did not make. */
   nodeAddresses(): readonly InterfaceAddress[]
   /** What is enslaved to a bridge or VRF. */
@@ -164,6 +156,11 @@ export function taken(device: string): string {
 
 export function unbridged(device: string): string {
   return `interface ${device} is in no bridge`
+}
+
+/** Of a MAC that should be behind a port of a bridge. */
+export function ownAddress(mac: string, device: string): string {
+  return `the bridge takes frames for ${mac} for the host: it is ${device}'s own address`
 }
 
 export function unrouted(device: string): string {

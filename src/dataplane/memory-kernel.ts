@@ -1,11 +1,12 @@
 import type { InterfaceAddress, Ip } from '../values/address.ts'
-import type { Mac } from '../values/mac.ts'
+import { formatMac, type Mac } from '../values/mac.ts'
 import {
   type Counters,
   isOurs,
   type Link,
   missing,
   type Observer,
+  ownAddress,
   type Sighting,
   taken,
   unbridged,
@@ -37,6 +38,8 @@ export class MemoryKernel {
   readonly ip: MemoryIp
   /** The main table, with what `setWay` put into it. */
   readonly ways = new Map<Ip, NextHop>()
+  /** Which interfaces have the addresses of the machine. */
+  readonly holders = new Map<Ip, string>()
   /** What devices have counted; those that are not here count nothing. */
   readonly counters = new Map<string, Partial<Counters>>()
   /** Of the machine itself: what `setAddresses` told last. */
@@ -50,7 +53,7 @@ export class MemoryKernel {
       (device) => this.links.get(device)?.up,
       (sighting, present) => notify((observer) => observer.seen(sighting, present)),
     )
-    this.addLink('lo', { up: true })
+    this.addLink('lo', { up: true, ethernet: false, loopback: true })
   }
 
   setWay(ip: Ip, way: NextHop): void {
@@ -84,6 +87,11 @@ export class MemoryKernel {
       port: null,
       peer: null,
       mac: null,
+      ethernet: true,
+      loopback: false,
+      lower: null,
+      flowBased: false,
+      learns: false,
       pair: null,
       encapsulation: null,
       table: null,
@@ -229,6 +237,14 @@ export class MemoryKernel {
     return held?.entry.device === device ? held : undefined
   }
 
+  /** The bridge or port of it whose own address that is. */
+  ownAddressIn(bridge: string, mac: Mac): string | null {
+    const own = [...this.links.values()].find(
+      (link) => link.mac === mac && (link.name === bridge || link.master === bridge),
+    )
+    return own?.name ?? null
+  }
+
   private createLink(entry: LinkEntry): void {
     if (entry.kind === 'veth') return this.addCable(entry)
     if (entry.kind !== 'vxlan') {
@@ -257,6 +273,8 @@ export class MemoryKernel {
   private bridge(entry: LocalMac, marked: boolean): void {
     const { master } = this.need(entry.device)
     if (master === null) throw new Refusal(unbridged(entry.device))
+    const own = marked ? this.ownAddressIn(master, entry.mac) : null
+    if (own !== null) throw new Refusal(ownAddress(formatMac(entry.mac), own))
     const { bridged } = this.need(master)
     const before = bridged.get(entry.mac)
     if (before?.entry.device === entry.device && before.marked === marked) return

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { InterfaceAddress, Ip } from '../values/address.ts'
+import type { Mac } from '../values/mac.ts'
 import { isPlaced, linkStep } from './diff.ts'
 import {
   type Counters,
@@ -177,6 +178,18 @@ export class MemoryDriver implements Driver {
 
   isTableTaken(table: number): boolean {
     return [...this.kernel.links.values()].some((link) => link.table === table)
+  }
+
+  holderOf(ip: Ip): string | null {
+    return this.kernel.holders.get(ip) ?? null
+  }
+
+  ownAddressIn(bridge: string, mac: Mac): string | null {
+    return this.kernel.ownAddressIn(bridge, mac)
+  }
+
+  vxlansOn(port: number): Link[] {
+    return [...this.kernel.links.values()].filter((link) => link.kind === 'vxlan' && link.port === port)
   }
 
   wayTo(ip: Ip): NextHop | null {

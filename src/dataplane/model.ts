@@ -1,5 +1,6 @@
 import { formatIp, type InterfaceAddress, type Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
+import type { InterfaceFacts, KernelQuestions } from './facts.ts'
 import { type IpEntry, MPLS_UDP_PORT, type NextHop } from './ip-entries.ts'
 
 export type {
@@ -259,7 +260,7 @@ export interface Storm {
 }
 
 /** What is known of an interface, whoever made it. */
-export interface Interface {
+export interface Interface extends InterfaceFacts {
   readonly name: string
   readonly index: number
   /** The kernel's link kind (`bridge`, `vxlan`, `veth`, `tun`); null for a plain device. */
@@ -281,7 +282,7 @@ export interface Isolation {
 }
 
 /** The forwarding loop as the VPN services see it: they say what should be, it makes it so and tells what became of it. */
-export interface Dataplane {
+export interface Dataplane extends KernelQuestions {
   /** Adds an entry to the desired state, or replaces the one of the same identity. */
   want(entry: Entry): void
   /** Takes the entry of this identity out of the desired state. */

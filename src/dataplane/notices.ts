@@ -77,11 +77,12 @@ export class Notices implements Observer {
     if (!asWanted) this.contest(table.find(entry))
   }
 
-  bridged(bridge: string, { entry, marked }: Sighting<LocalMac>, present: boolean): void {
+  bridged(bridge: string, { entry, marked, theirs = false }: Sighting<LocalMac>, present: boolean): void {
     const device = this.devices.get(entry.device)
     const wanted = behind(device, entry)
     if (wanted !== undefined) {
-      if (!present || !marked) this.contest(wanted)
+      const isHeld = marked || (theirs && wanted.kind === 'local-mac')
+      if (!present || !isHeld) this.contest(wanted)
       return
     }
     if (device !== undefined && (marked || present)) device.disturbed = true

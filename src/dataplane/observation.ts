@@ -51,15 +51,16 @@ export class Observation {
     this.steps.return()
   }
 
-  private add({ entry, marked }: Sighting): void {
+  private add({ entry, marked, theirs = false }: Sighting): void {
     switch (entry.kind) {
       case 'remote-mac':
         if (marked || this.device.table(entry.kind).holds(entry)) this.remote.set(entry.mac, entry)
         return
       case 'local-mac':
-        if (!marked) return // the bridge may age it or move it
-        if (this.link.kind === 'vxlan') this.bridged.set(entry.mac, entry)
-        else this.keep(entry)
+        if (this.link.kind !== 'vxlan') {
+          // any other the bridge may age or move
+          if (marked || (theirs && this.device.table(entry.kind).holds(entry))) this.keep(entry)
+        } else if (marked) this.bridged.set(entry.mac, entry)
         return
       default: {
         const table = this.device.table(entry.kind)

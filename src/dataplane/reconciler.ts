@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
 import type { InterfaceAddress, Ip } from '../values/address.ts'
+import type { Mac } from '../values/mac.ts'
 import type { Device } from './device.ts'
 import { Devices } from './devices.ts'
 import type { Driver } from './driver.ts'
@@ -186,6 +187,26 @@ export class Reconciler implements Dataplane {
   vrfOf(alias: string): { readonly name: string; readonly table: number } | undefined {
     const link = this.driver.ours().find((one) => one.alias === alias && one.table !== null)
     return link === undefined ? undefined : { name: link.name, table: link.table! }
+  }
+
+  holderOf(ip: Ip): string | null {
+    return this.driver.holderOf(ip)
+  }
+
+  wayTo(ip: Ip): NextHop | null {
+    return this.driver.wayTo(ip)
+  }
+
+  portsOf(master: string): readonly Interface[] {
+    return this.driver.portsOf(master)
+  }
+
+  ownAddressIn(bridge: string, mac: Mac): string | null {
+    return this.driver.ownAddressIn(bridge, mac)
+  }
+
+  vxlansOn(port: number): readonly Interface[] {
+    return this.driver.vxlansOn(port)
   }
 
   isLabelTaken(label: number): boolean {

@@ -106,7 +106,8 @@ const stationMac = text((given) => {
   return mac === undefined || mac === 0 || isGroupMac(mac) ? undefined : mac
 })
 
-const INTERFACE = 'the name of a Linux interface: 1 to 15 octets without blanks, "/" and ":"'
+const INTERFACE =
+  'the name of a Linux interface: 1 to 15 octets without blanks, "/", ":" and "%", and not "all" or "default"'
 
 /** Parameters that attach and detach share, in the order in which they are looked at. */
 const named = {

@@ -79,8 +79,7 @@ export function devicesOf(instance: Instance): Set<string> {
 
 /** What an attachment has its port for. */
 export function portUse(instance: Instance, { direction, plug }: Attachment): PortUse {
-  if (instance.type === 'evpn') return instance.evpn.config.devices.givenBridge ? 'shared' : 'alone'
-  return direction === 'to-port' && plug === null ? 'receive' : 'alone'
+  return instance.type === 'ipvpn' && direction === 'to-port' && plug === null ? 'receive' : 'alone'
 }
 
 /** Whether the instance announces routes again once the request is granted. */

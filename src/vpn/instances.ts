@@ -14,7 +14,8 @@ import { TunnelEnds } from '../values/tunnel-ends.ts'
 import { Attachments, rdNumbersOf } from './attachments.ts'
 import { Identifiers } from './identifiers.ts'
 import type { EvpnNetwork, Instance, IpNetwork } from './instance.ts'
-import { bridgeName, nameSuffix, tunnelName, vxlanName } from './names.ts'
+import { aliasOf, nameSuffix, tunnelName } from './names.ts'
+import { NetworkDevices } from './network-devices.ts'
 import type { Numbers } from './numbers.ts'
 import { type AttachRequest, Failed, Rejected, type VpnType } from './request.ts'
 import type { EvpnState, InstanceState, IpState } from './state.ts'
@@ -82,6 +83,7 @@ export class Instances {
   private readonly numbers: Numbers
   private readonly tables: Identifiers
   private readonly suffixes = new Set<string>()
+  readonly networkDevices: NetworkDevices
   private lastNumber = 0
   private dead: Place | null = null
 
@@ -92,6 +94,7 @@ export class Instances {
     this.log = log
     this.numbers = numbers
     this.tables = new Identifiers(...config.ranges.tables, speaker.completeness)
+    this.networkDevices = new NetworkDevices(dataplane, config)
     const { bgpAddress, vtep, ipvpn, vtepNetworks } = config
     const ends = new TunnelEnds([bgpAddress, vtep, ipvpn.address], vtepNetworks)
     ends.setNodeAddresses(dataplane.followAddresses((addresses) => ends.setNodeAddresses(addresses)))
@@ -108,25 +111,20 @@ export class Instances {
       return this.createVrf(id, subnetPrefixLength)
     }
     const vni = this.takeVni(request)
+    const suffix = nameSuffix(id, (candidate) => this.suffixes.has(candidate))
+    let devices: Devices
     let rdNumber: number
     try {
+      devices = this.networkDevices.choose(request.linuxBridge, suffix, vni)
       rdNumber = this.numbers.takeRd(id)
     } catch (error) {
       this.numbers.vnis.release(vni)
       throw error
     }
-    const suffix = nameSuffix(id, (candidate) => this.suffixes.has(candidate))
     this.suffixes.add(suffix)
-    return this.evpn({
-      id,
-      number: ++this.lastNumber,
-      rdNumber,
-      vni,
-      vniGiven: request.vni !== null,
-      suffix,
-      devices: this.devices(request.linuxBridge, suffix, vni),
-      subnetPrefixLength,
-    })
+    const number = ++this.lastNumber
+    const vniGiven = request.vni !== null
+    return this.evpn({ id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength })
   }
 
   /** Keeps the tables of instances that are to be restored for them. */
@@ -147,8 +145,10 @@ export class Instances {
   free(instance: Instance): void {
     this.numbers.rds.release(instance.rdNumber)
     if (instance.type === 'ipvpn') return this.tables.release(instance.vrf.config.table)
-    this.numbers.vnis.release(instance.evpn.config.vni)
+    const { id, vni, devices } = instance.evpn.config
+    this.numbers.vnis.release(vni)
     this.suffixes.delete(instance.suffix)
+    this.networkDevices.release(devices, id)
   }
 
   /** Goes on with the device that a daemon which was forgotten left in the kernel. */
@@ -216,6 +216,7 @@ export class Instances {
     const { id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength } = identity
     const { identifier, bgpAddress, mobility, vtep, vxlanPort, vxlanMtu, underlay, neighSuppress } =
       this.config
+    this.networkDevices.claim(devices, id)
     const evpn = new EvpnInstance(
       {
         bgpAddress,
@@ -264,16 +265,6 @@ export class Instances {
     return { ...own, number, attachments, rdNumber, description: null, subnetPrefixLength }
   }
 
-  private devices(linuxBridge: string | null, suffix: string, vni: number): Devices {
-    const found = linuxBridge === null ? undefined : this.dataplane.vxlanIn(linuxBridge, vni)
-    return {
-      bridge: linuxBridge ?? bridgeName(suffix),
-      givenBridge: linuxBridge !== null,
-      vxlan: found?.name ?? vxlanName(suffix),
-      givenVxlan: found !== undefined && !isOurs(found.alias),
-    }
-  }
-
   private takeVni({ instanceId, vni }: AttachRequest): number {
     if (vni === null) {
       const taken = this.numbers.vnis.take(instanceId)
@@ -306,8 +297,3 @@ export class Instances {
 }
 
 const tableOf = ({ table, number }: IpState): number => table ?? FORMER_TABLES + number
-const aliasOf = (id: string): string => `chanter:${id}`
-
-function isOurs(alias: string | null): boolean {
-  return alias?.startsWith('chanter:') === true
-}

@@ -3,6 +3,7 @@ import type { Encapsulation } from '../dataplane/model.ts'
 import type { Ip } from '../values/address.ts'
 import { hex } from '../values/bytes.ts'
 
+const ALIAS_PREFIX = 'chanter:'
 /** Kernel names have at most 15 octets (IFNAMSIZ less its NUL). */
 const MAX_NAME_LENGTH = 15
 const BRIDGE_PREFIX = 'evpn---'
@@ -58,8 +59,21 @@ export const isOurDevice = (name: string, vrfPrefix: string): boolean =>
     vrfPrefix,
   ].some((prefix) => name.startsWith(prefix))
 
-/** Whether the kernel takes it as the name of an interface as it is (dev_valid_name, __dev_alloc_name). */
+/** What marks a device as that of an instance. */
+export const aliasOf = (id: string): string => ALIAS_PREFIX + id
+
+/** Whether the alias of a device marks it as one of ours. */
+export const isOwned = (alias: string | null): boolean => alias?.startsWith(ALIAS_PREFIX) === true
+
+/** Directories of sysctl beside those of interfaces. */
+const SYSCTL_NAMES: readonly string[] = ['all', 'default']
+/** Octets that end a name, or that the kernel takes for blanks (isspace in Latin-1). */
+const NOT_IN_NAMES: ReadonlySet<number> = new Set([0, 9, 10, 11, 12, 13, 0x20, 0x25, 0x2f, 0x3a, 0xa0])
+
+/** Whether the kernel takes it as the name of an interface as it is (dev_valid_name, __dev_alloc_name, sysctl). */
 export function isInterfaceName(name: string): boolean {
-  const octets = Buffer.byteLength(name)
-  return octets > 0 && octets <= MAX_NAME_LENGTH && name !== '.' && name !== '..' && !/[/:%\s\0]/.test(name)
+  const octets = Buffer.from(name)
+  if (octets.length === 0 || octets.length > MAX_NAME_LENGTH) return false
+  if (name === '.' || name === '..' || SYSCTL_NAMES.includes(name)) return false
+  return !octets.some((octet) => NOT_IN_NAMES.has(octet))
 }

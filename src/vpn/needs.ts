@@ -34,6 +34,11 @@ export class Needs {
     return this.ports.claim(attachment.port, instance.vpn.config.id, portUse(instance, attachment))
   }
 
+  /** Whether an instance other than this one has the port for more than to be sent to. */
+  isPortHeld(port: string, instance: string): boolean {
+    return this.ports.isHeld(port, instance)
+  }
+
   /** A port that an attachment only sends to stays where another instance has it. */
   ofEndpoint(instance: Instance, attachment: Attachment): FootprintEntry[] {
     const entries = this.plugs.endpointEntries(instance, attachment)

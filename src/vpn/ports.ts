@@ -1,5 +1,5 @@
-/** What an instance has a port for: in a device of ours, of which it can have one, in a bridge that others may share, or only to be sent to. */
-export type PortUse = 'alone' | 'shared' | 'receive'
+/** What an instance has a port for: in its bridge or VRF, of which a port can be in one, or only to be sent to. */
+export type PortUse = 'alone' | 'receive'
 
 /** Which instances have which ports, and what for. */
 export class Ports {
@@ -8,7 +8,8 @@ export class Ports {
   /** Answers with the instance that is in the way, if one is. */
   claim(port: string, instance: string, use: PortUse): string | null {
     const users = this.users.get(port) ?? new Map<string, PortUse>()
-    for (const [other, its] of users) if (other !== instance && clash(use, its)) return other
+    for (const [other, its] of users)
+      if (other !== instance && use === 'alone' && its === 'alone') return other
     users.set(instance, strongest([use, users.get(instance) ?? use]))
     this.users.set(port, users)
     return null
@@ -29,12 +30,6 @@ export class Ports {
   }
 }
 
-const STRENGTH: readonly PortUse[] = ['receive', 'shared', 'alone']
-
 function strongest(uses: readonly PortUse[]): PortUse {
-  return STRENGTH.findLast((use) => uses.includes(use)) ?? 'receive'
-}
-
-function clash(a: PortUse, b: PortUse): boolean {
-  return a !== 'receive' && b !== 'receive' && (a === 'alone' || b === 'alone')
+  return uses.includes('alone') ? 'alone' : 'receive'
 }

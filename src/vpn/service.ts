@@ -1,18 +1,21 @@
 import type { Logger } from 'pino'
 import type { Speaker } from '../bgp/speaker.ts'
-import type { Dataplane, Status } from '../dataplane/model.ts'
+import type { Dataplane } from '../dataplane/model.ts'
 import { formatMac } from '../values/mac.ts'
+import { Admission } from './admission.ts'
 import { type Attachment, type NumberSource, type Plan, rdNumbersOf } from './attachments.ts'
 import { Footprint } from './footprint.ts'
 import type { Identifiers } from './identifiers.ts'
 import { type Instance, instanceState, readvertises } from './instance.ts'
 import { Instances, type VpnConfig } from './instances.ts'
+import { refusalOf } from './kernel-refusal.ts'
 import { Needs } from './needs.ts'
 import { Numbers } from './numbers.ts'
 import { Plugs } from './plugs.ts'
 import { type AttachRequest, type DetachRequest, Failed, type PlacedRequest, Rejected } from './request.ts'
 import { Serial } from './serial.ts'
 import type { FootprintEntry, InstanceState, State } from './state.ts'
+import { Uplinks } from './uplinks.ts'
 
 /** The part of the state that is the service's. */
 export type ServiceState = Pick<State, 'instances' | 'footprint' | 'numbers'>
@@ -32,6 +35,7 @@ export class VpnService {
   private readonly plugs = new Plugs(this.instances)
   private readonly footprint: Footprint
   private readonly needs: Needs
+  private readonly admission: Admission
 
   /** `keep` resolves when whatever `snapshot` tells then is safe from the end of this process. */
   constructor(
@@ -49,6 +53,11 @@ export class VpnService {
     this.footprint = new Footprint(dataplane, keep)
     const { instances, plugs, footprint } = this
     this.needs = new Needs({ instances, plugs, footprint, dataplane })
+    const peers = speaker.config.peers.map(({ address }) => address)
+    const uplinks = new Uplinks({ config, peers, dataplane })
+    const { needs } = this
+    const bridges = this.maker.networkDevices
+    this.admission = new Admission({ instances, dataplane, needs, uplinks, bridges, ranges: config.ranges })
   }
 
   /** MPLS labels in use, and what for. */
@@ -90,8 +99,7 @@ export class VpnService {
     return this.serial.runAlone(concerned, async () => {
       const existing = this.instances.get(instanceId)
       this.checkType(request, existing)
-      const placed = this.plugs.place(request)
-      this.checkInterfaces(placed)
+      const placed = this.admission.admit(this.plugs.place(request))
       if (existing === undefined) await this.attachFirst(placed)
       else await this.attachNext(existing, placed)
     })
@@ -116,15 +124,6 @@ export class VpnService {
     if (lack !== null) throw new Rejected(`vpn_type: ${type} cannot be served: ${lack}`)
     if (existing !== undefined && existing.type !== type)
       throw new Rejected(`vpn_type: VPN instance ${instanceId} is of type ${existing.type}, not ${type}`)
-  }
-
-  private checkInterfaces({ port, plug, linuxBridge, type }: PlacedRequest): void {
-    if (plug === null && this.dataplane.interfaceNamed(port) === undefined)
-      throw new Rejected(`interface ${port} does not exist`)
-    if (linuxBridge === null || type !== 'evpn') return
-    const bridge = this.dataplane.interfaceNamed(linuxBridge)
-    if (bridge !== undefined && bridge.kind !== null && bridge.kind !== 'bridge')
-      throw new Rejected(`linuxbr: ${linuxBridge} is no bridge but a ${bridge.kind}`)
   }
 
   private async attachFirst(request: PlacedRequest): Promise<void> {
@@ -177,7 +176,8 @@ export class VpnService {
     const own = this.needs.ofEndpoint(instance, plan.add)
     const entries = [...vpn.networkEntries(), ...own]
     const [failure] = await this.footprint.set(entries)
-    const refusal = failure === undefined ? this.openness(instance) : refusalOf(request.port, failure.status)
+    const refusal =
+      failure === undefined ? this.openness(instance) : refusalOf(request.port, failure, this.dataplane)
     if (refusal !== null) {
       this.needs.retract(instance, plan.add, own)
       taken.giveBack()
@@ -239,7 +239,7 @@ export class VpnService {
     const [failure] = await this.dataplane.settled(routes)
     if (failure === undefined) return
     if (before === null) this.remove(instance, add)
-    throw refusalOf(add.port, failure.status)
+    throw refusalOf(add.port, failure, this.dataplane)
   }
 
   /** Takes an endpoint away, with its numbers and what it alone needed. */
@@ -318,10 +318,4 @@ export class VpnService {
 
 function labelUse({ vpn }: Instance, { port, mac }: Pick<PlacedRequest, 'port' | 'mac'>): string {
   return `Incoming traffic for ${vpn.config.name}, interface ${port}, endpoint ${formatMac(mac)}`
-}
-
-/** What a kernel does not know at all is no accident, and named to who asks for it; all else may go well the next time. */
-function refusalOf(port: string, { reason, errno }: Status): Rejected | Failed {
-  const Refusal = errno?.name === 'EOPNOTSUPP' ? Rejected : Failed
-  return new Refusal(`cannot set up ${port}: ${reason}`)
 }

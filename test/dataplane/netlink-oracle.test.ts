@@ -299,6 +299,23 @@ describe('what others write, read by us', () => {
     })
   })
 
+  test('a static entry of others is theirs', () => {
+    const data = { family: AF_BRIDGE, ifindex: 8, state: { noarp: true } as const }
+    expect(read({ kind: 'neighbor', data, attrs: { lladdr, master: 9 } })).toMatchObject({
+      sighting: { entry: e.local(1), marked: false, theirs: true },
+    })
+  })
+
+  test('an address of the host is not ours, though it has our mark', () => {
+    const bits = { flags: { extLearned: true }, state: { permanent: true } } as const
+    const data = { family: AF_BRIDGE, ifindex: 8, ...bits }
+    expect(read({ kind: 'neighbor', data, attrs: { lladdr, master: 9 } })).toEqual({
+      bridge: 'br0',
+      sighting: { entry: e.local(1), marked: false },
+      isHalfSet: false,
+    })
+  })
+
   test('a neighbour', () => {
     const data = { family: AF_INET, ifindex: 9, flags: { extLearned: true }, state: { noarp: true } } as const
     expect(read({ kind: 'neighbor', data, attrs: { lladdr, dst } })).toEqual({
@@ -344,7 +361,7 @@ describe('what others write, read by us', () => {
     oracle.formatLinkMessage(
       {
         kind: 'link',
-        data: { index: 7, flags: { up: true } },
+        data: { index: 7, type: 1, flags: { up: true } },
         attrs: { ifname: 'vx0', ifalias: 'chanter:net1', mtu: 8950, master: 9, linkinfo },
       },
       out,
@@ -365,6 +382,10 @@ describe('what others write, read by us', () => {
       mtu: 8950,
       peer: null,
       mac: null,
+      ethernet: true,
+      loopback: false,
+      flowBased: false,
+      learns: false,
       lower: 0,
       encapsulation: null,
       table: null,

@@ -163,7 +163,7 @@ describe('a VRF announces again', () => {
       a,
       left({
         mac: mac('02:00:00:00:01:03'),
-        port: 'mpls0',
+        port: 'right',
         ip: parseInterfaceAddress('192.168.10.3/24')!,
         direction: 'from-port',
       }),

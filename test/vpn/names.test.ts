@@ -42,9 +42,24 @@ test('whatever the ids, all names are different and the kernel takes them', () =
   )
 })
 
-test.each(['', '.', '..', 'x'.repeat(16), 'a b', 'a/b', 'a:b', 'br%d', 'éééééééé'])(
-  '%j is no interface',
-  (name) => {
-    expect(isInterfaceName(name)).toBe(false)
-  },
-)
+test.each([
+  '',
+  '.',
+  '..',
+  'x'.repeat(16),
+  'a b',
+  'a/b',
+  'a:b',
+  'br%d',
+  'éééééééé',
+  'brà',
+  'a\u00a0',
+  'all',
+  'default',
+])('%j is no interface', (name) => {
+  expect(isInterfaceName(name)).toBe(false)
+})
+
+test.each(['tap1', 'brá', 'a\u3000b', 'all1', 'x'.repeat(15)])('%j is the name of one', (name) => {
+  expect(isInterfaceName(name)).toBe(true)
+})

@@ -155,22 +155,23 @@ describe('attach', () => {
       expect(snapshot(node)).toEqual(before)
     })
 
-    test('may serve two networks: what one still needs stays when the other leaves', async () => {
-      const before = snapshot(node)
+    test('is of one network at a time', async () => {
+      node.driver.kernel.addLink('br-agent', { kind: 'bridge' })
       await node.attach(named)
-      await node.attach(other)
-      await node.detach()
-      clock.advance(1000)
-      expect(wanted(node)).toEqual([
-        'link br-agent',
-        'link vxlan--net2',
-        'local-mac 02:00:00:00:01:01 on tap1',
-        'port tap1',
-        'port vxlan--net2',
-      ])
-      expect(node.isInStep).toBe(true)
-      await node.detach({ instanceId: 'net2' })
+      const before = snapshot(node)
+      const message = 'linuxbr: br-agent is the bridge of VPN instance net1: each has one of its own'
+      await expect(node.attach({ ...other, port: 'tap2' })).rejects.toThrow(message)
       expect(snapshot(node)).toEqual(before)
+      await node.detach()
+      await node.attach({ ...other, port: 'tap2' })
+      expect(node.isInStep).toBe(true)
+    })
+
+    test('is given once, however many ask at the same time', async () => {
+      const both = [attachRequest(named), attachRequest({ ...other, port: 'tap2' })]
+      const answers = await node.finish(Promise.allSettled(both.map((one) => node.vpns.attach(one))))
+      expect(answers.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+      expect(node.isInStep).toBe(true)
     })
 
     test('is taken away again when the kernel refuses the endpoint', async () => {

@@ -196,6 +196,9 @@ export class DeviceChanger {
       return elsewhere(port.device, link.master)
     const isMoved = link.master !== port.bridge
     if (isMoved) encode.setMaster(this.requests, link.index, bridge.index)
+    const refusal = firstText(this.requests.send())
+    // what is refused stays down
+    if (refusal !== null) return refusal
     setPortOptions(this.requests, link.index, port)
     if (isMoved && !isOurs(link)) encode.setUp(this.requests, link.index, true)
     const reason = firstText(this.requests.send())

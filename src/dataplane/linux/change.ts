@@ -4,6 +4,7 @@ import type { MplsInterface, RemoteMac, Route, UdpPort } from '../model.ts'
 import * as k from './constants.ts'
 import * as encode from './encode.ts'
 import { type IndexOf, removeIpEntry, setGroupedRoute, setIpEntry } from './encode-ip.ts'
+import { type Fdb, isTheirs } from './fdb.ts'
 import type { Fou } from './fou.ts'
 import type { Links } from './links.ts'
 import type { Multipath, Plan } from './multipath.ts'
@@ -19,6 +20,15 @@ const MESSAGES_A_SEND = 64
 /** What is set and removed by a message. */
 type MessageEntry = Exclude<TableEntry, MplsInterface | UdpPort>
 
+export interface ChangerParts {
+  readonly requests: Requests
+  readonly links: Links
+  readonly sysctls: Sysctls
+  readonly multipath: Multipath
+  readonly fou: Fou
+  readonly fdb: Fdb
+}
+
 /** Carries out changes of entries: with one message each, many a send. */
 export class Changer {
   private readonly requests: Requests
@@ -26,22 +36,29 @@ export class Changer {
   private readonly sysctls: Sysctls
   private readonly multipath: Multipath
   private readonly fou: Fou
+  private readonly fdb: Fdb
   private readonly indexOf: IndexOf = (device) => this.links.lookUp(device)?.index ?? 0
 
-  constructor(requests: Requests, links: Links, sysctls: Sysctls, multipath: Multipath, fou: Fou) {
+  constructor({ requests, links, sysctls, multipath, fou, fdb }: ChangerParts) {
     this.requests = requests
     this.links = links
     this.sysctls = sysctls
     this.multipath = multipath
     this.fou = fou
+    this.fdb = fdb
   }
 
   set(entries: readonly TableEntry[]): Refused {
     const refused = new Map<number, string>()
     const unlabelled = this.raiseLabels(entries)
     const plans = this.multipath.plan(routesAmong(entries))
+    const held = this.fdb.look(entries)
     const change = (entry: TableEntry, link: Link | undefined, i: number): string | null => {
       if (link === undefined) return missing(entry.device)
+      const before = held.get(i)
+      const refusal = before && 'mac' in entry ? this.fdb.refusal(entry, before) : null
+      if (refusal !== null) return refusal
+      if (entry.kind === 'local-mac' && before !== undefined && isTheirs(before, link)) return null
       const plan = plans.get(i)
       if (plan !== undefined && isRefusal(plan)) return setRefused(plan, entry)
       if (plan !== undefined && entry.kind === 'route') return this.writeRoute(entry, plan, link)
@@ -63,6 +80,7 @@ export class Changer {
       if (link === undefined) return null
       if (entry.kind === 'mpls-interface') this.sysctls.undo(mplsInput(link.name), link.index)
       else if (entry.kind === 'udp-port') return this.fou.remove(entry.ip)
+      else if (entry.kind === 'local-mac' && !this.fdb.holds(entry, link)) return null
       else if (isFdb(entry)) encode.removeEntry(this.requests, entry, link)
       else removeIpEntry(this.requests, entry, link.index)
       return null

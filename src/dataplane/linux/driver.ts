@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
+import type { Mac } from '../../values/mac.ts'
 import {
   type Counters,
   type Driver,
@@ -17,6 +18,7 @@ import { Changer } from './change.ts'
 import { DeviceChanger } from './change-device.ts'
 import { countersOf } from './counters.ts'
 import type { Resilience } from './encode-nexthop.ts'
+import { Fdb } from './fdb.ts'
 import { Fou } from './fou.ts'
 import { Isolation } from './isolation.ts'
 import { Links } from './links.ts'
@@ -57,6 +59,7 @@ export class LinuxDriver implements Driver {
   private readonly requests = new Requests()
   private readonly questions = new Requests()
   private readonly links: Links
+  private readonly fdb: Fdb
   private readonly others: Others
   private readonly isolation: Isolation
   private readonly rules: Rules
@@ -85,6 +88,7 @@ export class LinuxDriver implements Driver {
       isFiltered: (port) => isTunnel(port) || this.isolation.isPortDone(port.index),
       areRulesDone: () => this.rules.areDone,
     })
+    this.fdb = new Fdb(this.questions, this.links)
     this.others = new Others(this.questions, this.links)
     const { requests, links, sysctls, rules } = this
     this.isolation = new Isolation({ requests, links, programs })
@@ -92,8 +96,8 @@ export class LinuxDriver implements Driver {
     const multipath = new Multipath(new Nexthops({ requests, links, resilience, ability }), links)
     this.multipath = multipath
     this.routes = new Routes(links, multipath)
-    this.changer = new Changer(requests, links, sysctls, multipath, this.fou)
-    const { routes } = this
+    const { routes, fou, fdb } = this
+    this.changer = new Changer({ requests, links, sysctls, multipath, fou, fdb })
     this.deviceChanger = new DeviceChanger({ requests, links, sysctls, multipath, routes, isolation, rules })
   }
 
@@ -174,6 +178,18 @@ export class LinuxDriver implements Driver {
 
   isLabelTaken(label: number): boolean {
     return this.others.isLabelTaken(label)
+  }
+
+  holderOf(ip: Ip): string | null {
+    return this.others.holderOf(ip)
+  }
+
+  ownAddressIn(bridge: string, mac: Mac): string | null {
+    return this.fdb.ownAddressIn(bridge, mac)
+  }
+
+  vxlansOn(port: number): Link[] {
+    return this.links.all(null).filter((link) => link.kind === 'vxlan' && link.port === port)
   }
 
   wayTo(ip: Ip): NextHop | null {

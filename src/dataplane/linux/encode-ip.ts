@@ -140,6 +140,15 @@ export function getRoute(batch: Batch, ip: Ip): void {
   batch.end()
 }
 
+/** Asks by which route packets for an address of this machine come in: that names the interface which has the address. */
+export function getLocalRoute(batch: Batch, ip: Ip): void {
+  batch.begin(k.RTM_GETROUTE, 0)
+  const fields = { family: ipFamily(ip), length: ip.length * 8, table: k.RT_TABLE_UNSPEC, protocol: 0 }
+  rtmsg(batch.writer, { ...fields, flags: k.RTM_F_FIB_MATCH })
+  batch.writer.attributeIp(k.RTA_DST, ip)
+  batch.end()
+}
+
 /** The rest of a dump request for routes of one family: of one table or of all, or for labels of none; `protocol` 0 is for those of all. */
 export function dumpRoutes(
   writer: Writer,

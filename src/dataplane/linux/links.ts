@@ -170,6 +170,7 @@ export class Links {
     this.names.set(raw.index, raw.name)
     const { slaveKind, lower, stp, bridgePort, operational, generatesAddresses, ...traits } = raw
     const master = raw.master === 0 ? null : (this.nameOf(raw.master) ?? null)
+    const below = lower === 0 || lower === raw.index ? null : (this.nameOf(lower) ?? null)
     if (raw.kind === 'bridge') {
       if (stp) this.spanning.add(raw.name)
       else this.spanning.delete(raw.name)
@@ -177,7 +178,8 @@ export class Links {
     const link: Link = {
       ...traits,
       master,
-      pair: raw.kind === 'veth' && lower !== 0 ? (this.nameOf(lower) ?? null) : null,
+      pair: raw.kind === 'veth' ? below : null,
+      lower: raw.kind === 'veth' ? null : below,
       tuned: raw.tuned && (!isMarked(raw) || this.isTuned(raw)),
       routing: slaveKind === 'vrf' ? fits(portSettingsOf(raw)) && this.surroundings.isFiltered(raw) : null,
       forwarding: bridgePort?.open === true && this.passes(raw, bridgePort.state, master),

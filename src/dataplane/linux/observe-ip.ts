@@ -106,6 +106,18 @@ export function readNextHop(
   return { device, via: hop.via, labels: hop.labels }
 }
 
+/** The interface that has the address which a route for this machine is for; null for any other route. */
+export function readHolder(
+  { bytes, start, end }: Message,
+  directory: Pick<RouteDirectory, 'nameOf'>,
+): string | null {
+  if (bytes.readUInt8(start + 7) !== k.RTN_LOCAL) return null
+  const attributes = new Attributes(bytes, start + k.RTMSG_LENGTH, end)
+  while (attributes.next())
+    if (attributes.type === k.RTA_OIF) return directory.nameOf(attributes.u32()) ?? null
+  return null
+}
+
 /** Index of the interface whose settings a RTM_NEWNETCONF tells of; less than 1 for all. */
 export function readSettingsOf({ bytes, start, end }: Message): number {
   const attributes = new Attributes(bytes, start + k.NETCONFMSG_LENGTH, end)

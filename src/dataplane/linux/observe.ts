@@ -75,8 +75,12 @@ export function readNeighbour(
     const bridge = directory.nameOf(master)
     if (bridge === undefined) return undefined
     const isSticky = (flags & k.NTF_STICKY) !== 0 || !directory.isExternal(bridge)
+    // an address of the host takes our mark, and stays the host's
+    const isOurs = marked && (state & k.NUD_PERMANENT) === 0
     const entry = { kind: 'local-mac', device, mac } as const
-    return { bridge, sighting: { entry, marked: marked && isSticky }, isHalfSet: marked && !isSticky }
+    const theirs = !marked && (state & k.NUD_NOARP) !== 0 ? { theirs: true } : {}
+    const sighting = { entry, marked: isOurs && isSticky, ...theirs }
+    return { bridge, sighting, isHalfSet: isOurs && !isSticky }
   }
   const own = directory.vniOf(device)
   if (own === null) return undefined
@@ -112,7 +116,7 @@ export function readLinkName({ bytes, start, end }: Message): LinkNotice {
 }
 
 /** A link as messages tell of it: its master is a number, 0 for none, and settings are not in it. */
-export interface RawLink extends Omit<Link, 'master' | 'routing' | 'pair' | 'forwarding'> {
+export interface RawLink extends Omit<Link, 'master' | 'routing' | 'pair' | 'lower' | 'forwarding'> {
   readonly master: number
   /** Of a bridge: whether it has the spanning tree protocol on. */
   readonly stp: boolean
@@ -130,22 +134,27 @@ export interface RawLink extends Omit<Link, 'master' | 'routing' | 'pair' | 'for
 
 /** Reads RTM_NEWLINK. */
 export function readLink({ bytes, start, end }: Message): RawLink {
+  const flags = bytes.readUInt32LE(start + 8)
   const link: Writable<RawLink> = {
     name: '',
     index: bytes.readInt32LE(start + 4),
     kind: null,
     alias: null,
     master: 0,
-    up: (bytes.readUInt32LE(start + 8) & k.IFF_UP) !== 0,
+    up: (flags & k.IFF_UP) !== 0,
     vni: null,
     mtu: 0,
     local: null,
     peer: null,
     mac: null,
+    ethernet: bytes.readUInt16LE(start + 2) === k.ARPHRD_ETHER,
+    loopback: (flags & k.IFF_LOOPBACK) !== 0,
     lower: 0,
     encapsulation: null,
     table: null,
     port: null,
+    flowBased: false,
+    learns: false,
     tuned: true,
     learning: false,
     neighSuppress: false,
@@ -200,8 +209,11 @@ function readVxlan(data: Attributes, link: Writable<RawLink>): void {
     else if (data.type === k.IFLA_VXLAN_PORT) link.port = data.network()
     else if (data.type === k.IFLA_VXLAN_LOCAL || data.type === k.IFLA_VXLAN_LOCAL6)
       link.local = data.octets() as Ip
-    else if (data.type === k.IFLA_VXLAN_LEARNING && data.u8() !== 0) link.tuned = false
+    else if (data.type === k.IFLA_VXLAN_LEARNING) link.learns = data.u8() !== 0
+    else if (data.type === k.IFLA_VXLAN_COLLECT_METADATA || data.type === k.IFLA_VXLAN_VNIFILTER)
+      link.flowBased ||= data.u8() !== 0
   }
+  if (link.learns) link.tuned = false
 }
 
 function readBridge(data: Attributes, link: Writable<RawLink>): void {

@@ -1,10 +1,10 @@
 import type { Ip } from '../../values/address.ts'
 import type { NextHop } from '../model.ts'
 import * as k from './constants.ts'
-import { dumpRoutes, getLabel, getRoute } from './encode-ip.ts'
+import { dumpRoutes, getLabel, getLocalRoute, getRoute } from './encode-ip.ts'
 import type { Links } from './links.ts'
 import type { Message } from './message.ts'
-import { readNextHop } from './observe-ip.ts'
+import { readHolder, readNextHop } from './observe-ip.ts'
 import { dump, exhaust, type Requests } from './requests.ts'
 import { hasMpls } from './sysctl.ts'
 
@@ -35,6 +35,15 @@ export class Others {
       way = readNextHop(message, this.links)
     })
     return way
+  }
+
+  holderOf(ip: Ip): string | null {
+    let holder: string | null = null
+    getLocalRoute(this.requests, ip)
+    this.requests.send((message) => {
+      holder = readHolder(message, this.links)
+    })
+    return holder
   }
 
   isTableTaken(table: number): boolean {

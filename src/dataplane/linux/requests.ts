@@ -44,16 +44,19 @@ export class Requests implements Batch {
     this.writer.end()
   }
 
-  /** Sends the batch; `reply` gets the answers that are neither success nor failure. */
-  send(reply: (message: Message) => void = () => {}): Refusals {
+  /** Sends the batch; `reply` gets the answers that are neither success nor failure, with their positions, and may ask more. */
+  send(reply: (message: Message, position: number) => void = () => {}): Refusals {
     const { writer } = this
     if (writer.count === 0) return new Map()
     const first = this.sequence - writer.count + 1
     writer.acknowledge()
     const sent = this.socket.send(writer)
+    const answers: { readonly message: Message; readonly position: number }[] = []
+    const keep = (message: Message, position: number) => answers.push({ message: copyOf(message), position })
     const refusals =
-      sent < 0 ? everyOne(writer.count, refusalOf(-sent)) : this.collect(first, writer.count, reply)
+      sent < 0 ? everyOne(writer.count, refusalOf(-sent)) : this.collect(first, writer.count, keep)
     writer.clear()
+    for (const { message, position } of answers) reply(message, position)
     return refusals
   }
 
@@ -61,7 +64,11 @@ export class Requests implements Batch {
     this.socket.close()
   }
 
-  private collect(first: number, count: number, reply: (message: Message) => void): Refusals {
+  private collect(
+    first: number,
+    count: number,
+    reply: (message: Message, position: number) => void,
+  ): Refusals {
     const refusals = new Map<number, Refusal>()
     for (;;) {
       const received = this.socket.receive()
@@ -73,7 +80,7 @@ export class Requests implements Batch {
         if (position < 0 || position >= count) continue
         this.port = message.port
         if (message.type !== NLMSG_ERROR) {
-          reply(message)
+          reply(message, position)
           continue
         }
         const refusal = refusalIn(message)
@@ -131,6 +138,11 @@ export function* dump({ protocol, type, write, visit, nothing = [] }: Dump): Gen
 /** Runs a generator to its end at once. */
 export function exhaust(steps: Generator<unknown, void>): void {
   while (!steps.next().done);
+}
+
+/** What is received next takes the room of what was received before. */
+function copyOf({ bytes, start, end, ...header }: Message): Message {
+  return { ...header, bytes: Buffer.from(bytes.subarray(start, end)), start: 0, end: end - start }
 }
 
 function refusalIn({ bytes, type, flags, start, end }: Message): Refusal | null {

@@ -1,0 +1,124 @@
+import { formatMac, type Mac } from '../../values/mac.ts'
+import { ownAddress } from '../driver.ts'
+import type { TableEntry } from '../layout.ts'
+import type { LocalMac, RemoteMac } from '../model.ts'
+import * as k from './constants.ts'
+import { ndmsg, type Target } from './encode.ts'
+import type { Links } from './links.ts'
+import type { Message } from './message.ts'
+import type { Requests } from './requests.ts'
+
+const QUESTIONS_A_SEND = 64
+
+/** A bridge's entry for a MAC. */
+export interface BridgeEntry {
+  /** The port that the MAC is behind, or the bridge itself. */
+  readonly index: number
+  readonly state: number
+  readonly flags: number
+}
+
+/** What bridges have of MACs, whoever set it. */
+export class Fdb {
+  private readonly requests: Requests
+  private readonly links: Links
+
+  constructor(requests: Requests, links: Links) {
+    this.requests = requests
+    this.links = links
+  }
+
+  /** The bridge or port of it whose own address that is. */
+  ownAddressIn(bridge: string, mac: Mac): string | null {
+    const link = this.links.get(bridge)
+    if (link?.kind !== 'bridge') return null
+    this.ask(mac, { index: 0, flags: 0, bridge: link.index })
+    const entry = this.answers().get(0)
+    return entry !== undefined && isOwn(entry) ? this.nameOf(entry) : null
+  }
+
+  /** What bridges have of the MACs of entries now, by their positions. */
+  look(entries: readonly TableEntry[]): ReadonlyMap<number, BridgeEntry> {
+    const found = new Map<number, BridgeEntry>()
+    let asked: number[] = []
+    const flush = () => {
+      for (const [position, entry] of this.answers()) found.set(asked[position]!, entry)
+      asked = []
+    }
+    for (const [i, entry] of entries.entries()) {
+      if (!isBridged(entry)) continue
+      const link = this.links.lookUp(entry.device)
+      if (link === undefined) continue
+      this.askBehind(entry, link)
+      asked.push(i)
+      if (asked.length === QUESTIONS_A_SEND) flush()
+    }
+    flush()
+    return found
+  }
+
+  /** Why an entry cannot take the place of what a bridge has, if so. */
+  refusal({ device, mac }: TableEntry & { mac: Mac }, before: BridgeEntry): string | null {
+    return isOwn(before) ? ownAddress(formatMac(mac), this.nameOf(before) ?? device) : null
+  }
+
+  /** Whether there is an entry of ours to delete. */
+  holds(wanted: LocalMac, link: Target): boolean {
+    this.askBehind(wanted, link)
+    const entry = this.answers().get(0)
+    return entry?.index === link.index && isMarked(entry) && !isOwn(entry)
+  }
+
+  private nameOf({ index }: BridgeEntry): string | null {
+    return this.links.nameOf(index) ?? null
+  }
+
+  private askBehind({ mac }: LocalMac | RemoteMac, { index }: Target): void {
+    this.ask(mac, { index, flags: k.NTF_MASTER, bridge: null })
+  }
+
+  private ask(
+    mac: Mac,
+    { index, flags, bridge }: { index: number; flags: number; bridge: number | null },
+  ): void {
+    const { requests } = this
+    requests.begin(k.RTM_GETNEIGH, 0)
+    ndmsg(requests.writer, k.AF_BRIDGE, index, 0, flags)
+    requests.writer.attributeMac(k.NDA_LLADDR, mac)
+    if (bridge !== null) requests.writer.attributeU32(k.NDA_MASTER, bridge)
+    requests.end()
+  }
+
+  /** The answers to what was asked, by the order of asking; none where there is no entry. */
+  private answers(): Map<number, BridgeEntry> {
+    const answers = new Map<number, BridgeEntry>()
+    this.requests.send((message, position) => answers.set(position, read(message)))
+    return answers
+  }
+}
+
+/** Whether others have the MAC behind that port, in a way that stays: it need not be ours too, and is theirs when we are done. */
+export function isTheirs(entry: BridgeEntry, { index }: Target): boolean {
+  return entry.index === index && (entry.state & k.NUD_NOARP) !== 0 && !isMarked(entry)
+}
+
+function isMarked({ flags }: BridgeEntry): boolean {
+  return (flags & k.NTF_EXT_LEARNED) !== 0
+}
+
+function read({ bytes, start }: Message): BridgeEntry {
+  return {
+    index: bytes.readInt32LE(start + 4),
+    state: bytes.readUInt16LE(start + 8),
+    flags: bytes.readUInt8(start + 10),
+  }
+}
+
+function isBridged(entry: TableEntry): entry is LocalMac | RemoteMac {
+  return entry.kind === 'local-mac' || entry.kind === 'remote-mac'
+}
+
+/** Whether frames for it go to the host. */
+function isOwn({ state }: BridgeEntry): boolean {
+  return (state & k.NUD_PERMANENT) !== 0
+}

@@ -1,0 +1,72 @@
+import type { Dataplane, Interface } from '../dataplane/model.ts'
+import type { Devices, Tunnelling } from '../evpn/project.ts'
+import { formatIp, isIpv4 } from '../values/address.ts'
+import { bridgeName, isOwned, vxlanName } from './names.ts'
+import { Rejected } from './request.ts'
+
+type Vtep = Pick<Tunnelling, 'vxlanPort' | 'vtep'>
+
+/** The bridges and VXLAN devices of EVPN instances: each has a bridge of its own. */
+export class NetworkDevices {
+  private readonly dataplane: Dataplane
+  private readonly vtep: Vtep
+  private readonly users = new Map<string, string>()
+
+  constructor(dataplane: Dataplane, vtep: Vtep) {
+    this.dataplane = dataplane
+    this.vtep = vtep
+  }
+
+  /** What a new instance is to have, with a VXLAN device of its VNI that is in the bridge already. Throws `Rejected` where what others made is in the way. */
+  choose(linuxBridge: string | null, suffix: string, vni: number): Devices {
+    const found = linuxBridge === null ? undefined : this.dataplane.vxlanIn(linuxBridge, vni)
+    const givenVxlan = found !== undefined && !isOwned(found.alias)
+    const reason = givenVxlan ? unusable(found, this.vtep) : null
+    if (reason !== null)
+      throw new Rejected(
+        `linuxbr: VXLAN device ${found?.name} of VNI ${vni} in ${linuxBridge} cannot be used: ${reason}. Change it, or delete it for chanter to make one`,
+      )
+    const bridge = linuxBridge ?? bridgeName(suffix)
+    const vxlan = found?.name ?? vxlanName(suffix)
+    if (linuxBridge === null) this.checkFree(bridge)
+    if (!givenVxlan) this.checkFree(vxlan)
+    return { bridge, givenBridge: linuxBridge !== null, vxlan, givenVxlan }
+  }
+
+  /** The instance that has the bridge, from before its first endpoint is there. */
+  userOf(bridge: string): string | undefined {
+    return this.users.get(bridge)
+  }
+
+  claim({ bridge }: Devices, instance: string): void {
+    // two of an earlier daemon may share one
+    if (!this.users.has(bridge)) this.users.set(bridge, instance)
+  }
+
+  release({ bridge }: Devices, instance: string): void {
+    if (this.users.get(bridge) === instance) this.users.delete(bridge)
+  }
+
+  private checkFree(device: string): void {
+    const link = this.dataplane.interfaceNamed(device)
+    if (link !== undefined && !isOwned(link.alias))
+      throw new Rejected(
+        `interface ${device}, which the instance needs, exists and is not chanter's: delete or rename it`,
+      )
+  }
+}
+
+/** Why a VXLAN device that others made cannot carry a network of ours; null if it can. */
+function unusable(
+  { port, local, up, flowBased, learns }: Interface,
+  { vxlanPort, vtep }: Vtep,
+): string | null {
+  if (flowBased) return 'it takes VNIs that others choose (external or vnifilter)'
+  if (port !== vxlanPort) return `its UDP port is ${port}, the VTEP's is ${vxlanPort} (vxlan_dst_port)`
+  // without a source address it sends from any of IPv4
+  const isOfVtep = local === vtep || (local === null && isIpv4(vtep))
+  if (!isOfVtep)
+    return `its source address is ${local === null ? 'none' : formatIp(local)}, the VTEP's is ${formatIp(vtep)} (dataplane_local_address)`
+  if (learns) return 'it learns addresses by itself: it needs nolearning'
+  return up ? null : 'it is down'
+}

@@ -1,0 +1,117 @@
+import { pino } from 'pino'
+import { SPEAKER_DEFAULTS, Speaker } from '../../src/bgp/speaker.ts'
+import { systemClock } from '../../src/clock.ts'
+import { LinuxDriver } from '../../src/dataplane/linux/driver.ts'
+import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { dataplaneView } from '../../src/dataplane/view.ts'
+import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
+import { restServer } from '../../src/rest/server.ts'
+import { VpnService } from '../../src/vpn/service.ts'
+import { dummyDrivers } from '../support/node.ts'
+import { RANGES } from '../support/ranges.ts'
+import { ip } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { VirtualNetwork } from '../support/virtual-network.ts'
+import { run } from './namespace.ts'
+
+export const VTEP = '10.99.0.1'
+
+/** The VPN service and its API on the kernel of the namespace that this process is in, without peers. */
+export function kernelNode() {
+  const log = pino({ level: 'silent' })
+  const driver = new LinuxDriver({ clock: systemClock })
+  const reconciler = new Reconciler({ clock: systemClock, driver, log })
+  const address = ip(VTEP)
+  const speaker = new Speaker(
+    {
+      ...SPEAKER_DEFAULTS,
+      as: 64512,
+      identifier: address,
+      localAddress: address,
+      listenPort: null,
+      peers: [],
+    },
+    {
+      clock: systemClock,
+      random: Math.random,
+      transport: new VirtualNetwork(new VirtualClock()).transport,
+      log,
+    },
+    () => {},
+  )
+  const config = {
+    bgpAddress: address,
+    identifier: address,
+    vtep: address,
+    vxlanPort: 4789,
+    mobility: MOBILITY_DEFAULTS,
+    vxlanMtu: null,
+    underlay: null,
+    neighSuppress: true,
+    ipvpn: { address, carrier: { interface: 'eth0' }, underlay: null, fromAnyone: false },
+    ranges: RANGES,
+    lacks: () => null,
+    vtepNetworks: [],
+    requireIsolation: false,
+    refused: {},
+  }
+  const vpns = new VpnService(config, speaker, reconciler, log)
+  reconciler.start()
+  const services = { vpns, dataplane: dataplaneView(reconciler), stateFile: null, drivers: dummyDrivers }
+  const app = restServer({
+    vpns,
+    ping: '1',
+    log,
+    views: {
+      speaker,
+      services,
+      config: {},
+      version: '0.1.0',
+      startTime: Date.now(),
+      now: Date.now,
+      recentLog: () => [],
+    },
+  })
+
+  async function post(what: 'attach' | 'detach', body: object): Promise<string> {
+    const { statusCode, body: answer } = await app.inject({
+      method: 'POST',
+      url: `/${what}_localport`,
+      payload: body,
+    })
+    const said: unknown = JSON.parse(answer)
+    const { description } = { description: '', ...(said as { description?: string } | null) }
+    return statusCode === 200 ? '200' : `${statusCode} ${description}`
+  }
+
+  return {
+    reconciler,
+    vpns,
+    attach: (body: object) => post('attach', body),
+    detach: (body: object) => post('detach', body),
+    /** What is wrong with what the kernel holds, in words. */
+    async faults(): Promise<string[]> {
+      const { faults } = await reconciler.verifier.verify()
+      const failures = [...reconciler.statuses.failures()].map(
+        ({ entry, status }) => `${entry.kind} on ${entry.device}: ${status.reason}`,
+      )
+      return [...faults.map(({ fault, entry }) => `${fault} ${entry.kind} on ${entry.device}`), ...failures]
+    },
+    async close(): Promise<void> {
+      speaker.stop('done')
+      reconciler.stop()
+      await app.close()
+      driver.close()
+    },
+  }
+}
+
+export type KernelNode = ReturnType<typeof kernelNode>
+
+/** All links, addresses, neighbours and FDB entries of the namespace, but for timers and queues, which a link has from when it is up first. */
+export function kernelState(): string {
+  const shown = ['ip -d link', 'ip address', 'ip neigh show nud all', 'bridge -d fdb', 'bridge -d link']
+  return shown.map(run).join('\n').replaceAll(PASSING, '').replaceAll(/\s+\n/g, '\n')
+}
+
+const PASSING = /(hello|tcn|topology_change|gc|message_age|forward_delay|hold)_timer +[\d.]+ *|qdisc \S+ /g
