@@ -86,10 +86,11 @@ export class BridgeLab {
         value: await arrives(marker, 1),
       }))
     }
-    await lab.eventually('no address of the first node is tentative', async () => {
-      const tentative = await ip(hosts[0]!.namespace, '-6 addr show tentative')
-      return tentative === '' ? { value: true } : { seen: tentative }
-    })
+    for (const { namespace } of hosts)
+      await lab.eventually(`no address of ${namespace} is tentative`, async () => {
+        const tentative = await ip(namespace, '-6 addr show tentative')
+        return tentative === '' ? { value: true } : { seen: tentative }
+      })
     this.watch()
   }
 
