@@ -166,9 +166,12 @@ export function tooBig(ends: Ends, mtu: number, quoted: Buffer): Buffer {
     : icmp(ends, 3, 4, Buffer.concat([u16(0, mtu), quoted]))
 }
 
+/** How long those who are asked may take. */
+export const IGMP_RESPONSE_MS = 100
+
 /** A question for all groups (RFC 2236 §2), with something more in it. */
 export function igmpQuery(ends: Ends, more: Buffer): Buffer {
-  const query = Buffer.concat([Buffer.from([0x11, 1, 0, 0]), u32(0), more])
+  const query = Buffer.concat([Buffer.from([0x11, IGMP_RESPONSE_MS / 100, 0, 0]), u32(0), more])
   query.writeUInt16BE(checksum(query), 2)
   return ip({ ...ends, ttl: 1 }, PROTOCOL.igmp, query)
 }
@@ -204,7 +207,7 @@ export function linkLocal(mac: string): string {
 
 const linkLayerOption = (type: number, mac: string) => Buffer.concat([Buffer.from([type, 1]), macBytes(mac)])
 
-/** An option that nobody knows and all pass over (RFC 4861 §4.6). */
+/** An option of an experimental type, which receivers skip (RFC 4861 §4.6, RFC 4727 §5.1.3). */
 function unknownOption(value: Buffer): Buffer {
   const units = Math.ceil((2 + value.length) / 8)
   return Buffer.concat([Buffer.from([253, units]), value], 8 * units)

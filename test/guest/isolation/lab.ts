@@ -18,7 +18,7 @@ const [VNI, OTHER_VNI] = [100, 200]
 const MARKER_PORT = 7124
 
 /** VMs by their numbers; those from 10 on are at the second node. The subnet says which VPN they are of. */
-const VPNS = {
+export const VPNS = {
   red: [1, 2, 11],
   blue: [3, 13],
   routed: [4, 5, 14],
@@ -67,8 +67,18 @@ export class VrfLab {
       await this.change('attach', n, 'ipvpn', 'routed')
     }
     for (const n of VPNS.net2) await this.change('attach', n, 'evpn', 'net2', OTHER_VNI)
+    for (const { namespace } of this.hosts)
+      await fleet.lab.eventually(`no address of ${namespace} is tentative`, async () => {
+        const tentative = runIn(namespace, 'ip -6 address show tentative')
+        return tentative === '' ? { value: true } : { seen: tentative }
+      })
     this.watch()
-    for (const environment of this.environments()) await arrives(environment.marker)
+    for (const marker of [this.routedMarker(), this.bridgedMarker()])
+      await fleet.lab.eventually(
+        'what VMs send arrives',
+        async () => ({ value: await arrives(marker, 1) }),
+        30,
+      )
   }
 
   get observers(): Observers {
@@ -93,10 +103,26 @@ export class VrfLab {
     ]
   }
 
-  /** A port that is in no VPN. */
-  plainPort(): Environment {
-    const [n] = VPNS.plain
-    return this.environment('plain port', 'plain', n, this.portMac(n), this.routedMarker())
+  /** Ports that no daemon has to do with, which show what others are protected from: one in no VRF, and one in a VRF made by hand. */
+  unprotected(): { readonly port: Environment; readonly vrf: Environment } {
+    const { namespace } = this.hosts[0]!
+    const [outside, inVrf] = VPNS.plain
+    const { port, subnets } = this.customer(inVrf)
+    ip(
+      namespace,
+      'link add plain up type vrf table 99',
+      'route add unreachable default metric 4278198272 table 99',
+      `link set ${port} master plain`,
+      ...subnets.map(
+        ({ gateway }) => `address add ${gateway}/${gateway.includes(':') ? '64 nodad' : 24} dev ${port}`,
+      ),
+    )
+    runIn(namespace, 'ip -6 route add unreachable default metric 4278198272 table 99')
+    const marker = this.routedMarker()
+    return {
+      port: this.environment('plain port', 'plain', outside, this.portMac(outside), marker),
+      vrf: this.environment('plain VRF', 'plain', inVrf, this.portMac(inVrf), marker),
+    }
   }
 
   customer(n: number): Customer {
@@ -145,7 +171,7 @@ export class VrfLab {
     })
   }
 
-  private async change(
+  async change(
     what: 'attach' | 'detach',
     n: number,
     type: 'evpn' | 'ipvpn',
@@ -191,7 +217,7 @@ export class VrfLab {
         node: nodeAddresses(1),
         otherNode: nodeAddresses(2),
         machine: MACHINE,
-        foreignVni: OTHER_VNI,
+        otherVni: OTHER_VNI,
       },
       origin: { vpn, vni: vpn === 'routed' ? VNI : null, socket: this.socketOf(n), isAnswer: isOfUnderlay },
       marker,
@@ -200,17 +226,19 @@ export class VrfLab {
 
   /** Between VMs of the IP VPN, by the node and to the other node. */
   private routedMarker(): Marker {
-    const [, from, far] = VPNS.red
-    const near = VPNS.red[0]
+    const [near, from, far] = VPNS.red
     const source = this.customer(from)
+    const gatewayMac = this.portMac(from)
+    const ends = [near, far].map((to) => ({
+      from: addressesOf(source).ipv4,
+      to: addressesOf(this.customer(to)).ipv4,
+    }))
     return {
       socket: this.socketOf(from),
       frames: (mark) =>
-        [near, far].map((to) => {
-          const ends = { from: addressesOf(source).ipv4, to: addressesOf(this.customer(to)).ipv4 }
-          const packet = udp(ends, MARKER_PORT, MARKER_PORT, mark)
-          return packetFrame(this.portMac(from), formatMac(source.mac), packet)
-        }),
+        ends.map((way) =>
+          packetFrame(gatewayMac, formatMac(source.mac), udp(way, MARKER_PORT, MARKER_PORT, mark)),
+        ),
       witnesses: [near, far].map((n) => this.socketOf(n)),
     }
   }
@@ -220,7 +248,7 @@ export class VrfLab {
     return broadcastMarker(this.socketOf(from), formatMac(this.customer(from).mac), [this.socketOf(far)])
   }
 
-  private portMac(n: number): string {
+  portMac(n: number): string {
     return linkOf(this.hostOf(n).namespace, this.customer(n).port).address
   }
 
@@ -231,7 +259,7 @@ export class VrfLab {
   }
 }
 
-function addressesOf({ subnets }: Customer): Addresses {
+export function addressesOf({ subnets }: Customer): Addresses {
   const [ipv4, ipv6] = subnets.map(({ address }) => address.split('/')[0]!)
   return { ipv4: ipv4!, ipv6: ipv6! }
 }

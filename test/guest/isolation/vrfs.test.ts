@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { udp } from '../../support/frames.ts'
 import {
@@ -13,17 +12,18 @@ import { mplsInjections, vxlanInjections } from '../../support/isolation/injecti
 import { type Environment, harmOf, setReversePathFilter } from '../../support/isolation/matrix.ts'
 import { inWords } from '../../support/isolation/observers.ts'
 import type { Family, Sending } from '../../support/isolation/vantage.ts'
-import { inside } from '../network.ts'
+import { setSysctl } from '../network.ts'
 import { VrfLab } from './lab.ts'
 
 /** To a VM of another tenant, by its own address. */
 const BLUE = '10.0.1.3'
 
+const MPLS = mplsInjections(({ vm, mark }) => udp({ from: vm.ipv4, to: BLUE }, 5000, 5000, mark))
+
 /** What a VM sends; a row is a cell in each environment, over each underlay, with each `rp_filter`. */
 const sendings = (family: Family): readonly Sending[] => [
   ...vxlanInjections(family),
-  ...mplsInjections('IPv4', ({ vm, mark }) => udp({ from: vm.ipv4, to: BLUE }, 5000, 5000, mark)),
-  ...mplsInjections('IPv6', ({ vm, mark }) => udp({ from: vm.ipv4, to: BLUE }, 5000, 5000, mark)),
+  ...MPLS,
   ...PATHS,
   ...GATEWAY_PATHS,
   ...CONFIGURATION,
@@ -76,8 +76,9 @@ describe.each(['IPv4', 'IPv6'] as const)('over %s', (family) => {
     beforeAll(() => {
       for (const { namespace } of lab.hosts) {
         setReversePathFilter(namespace, 0)
-        inside(namespace, () => writeFileSync('/proc/sys/net/ipv4/ip_forward', '1'))
+        setSysctl(namespace, 'net/ipv4/ip_forward', 1)
       }
+      lab.observers.accept()
     })
 
     describe.each(ENVIRONMENTS)('%s', (name) => {
@@ -85,5 +86,29 @@ describe.each(['IPv4', 'IPv6'] as const)('over %s', (family) => {
         expectNoHarm(sending, environments.find((one) => one.name === name)!),
       )
     })
+  })
+
+  describe('without protection', () => {
+    let unprotected: ReturnType<VrfLab['unprotected']>
+
+    beforeAll(() => {
+      unprotected = lab.unprotected()
+      lab.observers.accept()
+    })
+
+    const named = (sendings: readonly Sending[]) =>
+      sendings.map((sending) => [sending.name, sending] as const)
+
+    test.each(named(MPLS))('a port: %s', (_name, sending) => expectHarm(sending, unprotected.port))
+
+    test.each(named(GATEWAY_PATHS))('a VRF: %s', (_name, sending) => expectHarm(sending, unprotected.vrf))
+
+    async function expectHarm(sending: Sending, environment: Environment): Promise<void> {
+      const harm = await harmOf(sending, environment, lab.observers)
+      if (harm.changes.length > 0) lab.recover()
+      const words = inWords(harm, ['otherTenants', 'changes'])
+      if (sending.harmless === undefined) expect(words).not.toBe('nothing')
+      else expect(words, sending.harmless).toBe('nothing')
+    }
   })
 })

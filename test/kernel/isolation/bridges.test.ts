@@ -50,8 +50,12 @@ describe.each(['IPv4', 'IPv6'] as const)('over %s', (family) => {
     lab.close()
   })
 
-  const forwarding = (on = false) => {
-    for (const { namespace } of lab.hosts) setForwarding(namespace, on)
+  let isForwarding = false
+  const setForwardingFor = ({ forwarding = false }: Sending) => {
+    if (forwarding === isForwarding) return
+    for (const { namespace } of lab.hosts) setForwarding(namespace, forwarding)
+    lab.observers().accept()
+    isForwarding = forwarding
   }
 
   describe.each([0, 2] as const)('with rp_filter %i', (filter) => {
@@ -62,7 +66,7 @@ describe.each(['IPv4', 'IPv6'] as const)('over %s', (family) => {
     describe.each(ENVIRONMENTS)('%s', (name) => {
       test.each(rows)('%s', async (_name, sending) => {
         cells++
-        forwarding(sending.forwarding)
+        setForwardingFor(sending)
         const environment = environments.find((one) => one.name === name)!
         const harm = await harmOf(sending, environment, lab.observers())
         if (harm.changes.length > 0) await lab.recover()
@@ -77,7 +81,7 @@ describe.each(['IPv4', 'IPv6'] as const)('over %s', (family) => {
     })
 
     test.each(rows)('%s', async (_name, sending) => {
-      forwarding(sending.forwarding)
+      setForwardingFor(sending)
       const harm = await harmOf(sending, plain, lab.observers())
       if (harm.changes.length > 0) await lab.recover()
       if (sending.harmless === undefined) expect(inWords(harm)).not.toBe('nothing')

@@ -11,7 +11,7 @@ import { Socket } from '../../support/sockets.ts'
 
 const AS = 64512
 const MACHINE = { ipv4: '10.88.0.1', ipv6: 'fd88::1' }
-const nodeAddresses = (n: number) => ({ ipv4: `10.88.0.1${n}`, ipv6: `fd88::1${n}` })
+export const nodeAddresses = (n: number) => ({ ipv4: `10.88.0.1${n}`, ipv6: `fd88::1${n}` })
 
 /** An EVPN instance, on a bridge of ours or on one that the agent made. */
 export interface Network {
@@ -57,7 +57,8 @@ export class BridgeLab {
     this.observers = () => this.watching!
   }
 
-  async start(): Promise<void> {
+  /** Calls `beforeAttach` for each VM when it is there. */
+  async start(beforeAttach: (n: number) => void = () => undefined): Promise<void> {
     const { lab, hosts } = this
     const reflector = await addReflector(lab, MACHINE.ipv4)
     await ip(reflector.namespace, `addr add ${MACHINE.ipv6}/64 dev ${UNDERLAY} nodad`)
@@ -73,16 +74,23 @@ export class BridgeLab {
     }
     for (const network of [OWN, OTHER, EXTERNAL, PLAIN, DETACHED])
       for (const n of network.vms) await this.addVm(n, network.bridge)
+    for (const n of this.vms.keys()) beforeAttach(n)
     await startChanterReflector(lab, reflector, AS)
     this.daemons.push(...(await Promise.all(hosts.map((host, i) => this.startDaemon(host, i + 1)))))
     for (const network of [OWN, OTHER, EXTERNAL])
       for (const n of network.vms) await this.change('attach', network, n)
     for (const what of ['attach', 'detach'] as const) await this.change(what, OWN, DETACHED.vms[0]!)
-    for (const network of [OWN, OTHER, EXTERNAL, PLAIN]) await arrives(this.marker(network))
-    await lab.eventually('no address of the first node is tentative', async () => {
-      const tentative = await ip(hosts[0]!.namespace, '-6 addr show tentative')
-      return tentative === '' ? { value: true } : { seen: tentative }
-    })
+    for (const network of [OWN, OTHER, EXTERNAL, PLAIN]) {
+      const marker = this.marker(network)
+      await lab.eventually(`what VMs of ${network.vpn} send arrives`, async () => ({
+        value: await arrives(marker, 1),
+      }))
+    }
+    for (const { namespace } of hosts)
+      await lab.eventually(`no address of ${namespace} is tentative`, async () => {
+        const tentative = await ip(namespace, '-6 addr show tentative')
+        return tentative === '' ? { value: true } : { seen: tentative }
+      })
     this.watch()
   }
 
@@ -120,10 +128,15 @@ export class BridgeLab {
     return socket
   }
 
-  /** Attaches or detaches both addresses of a VM. */
-  async change(what: 'attach' | 'detach', { vpn, vni, bridge }: Network, n: number): Promise<void> {
+  /** Attaches or detaches a VM with both its addresses, or with others. */
+  async change(
+    what: 'attach' | 'detach',
+    { vpn, vni, bridge }: Network,
+    n: number,
+    addresses: readonly string[] = [`${addressesOf(n).ipv4}/24`, `${addressesOf(n).ipv6}/64`],
+  ): Promise<void> {
     const { mac, port } = this.vm(n)
-    for (const address of [`${addressesOf(n).ipv4}/24`, `${addressesOf(n).ipv6}/64`]) {
+    for (const address of addresses) {
       const body = {
         vpn_instance_id: vpn,
         vpn_type: 'evpn',
@@ -210,7 +223,7 @@ export class BridgeLab {
         node: nodeAddresses(1),
         otherNode: nodeAddresses(2),
         machine: MACHINE,
-        foreignVni: OTHER.vni,
+        otherVni: OTHER.vni,
       },
       origin: {
         vpn,

@@ -246,16 +246,19 @@ export const PATHS: readonly Sending[] = [
   }),
 ]
 
+const NO_WAY = "an IPv6 error is looked up in the VRF's table, which has no way to the other node"
+
 /** ICMP errors to the gateway's address about packets of the node, which are not the VPN's. */
 export const GATEWAY_PATHS: readonly Sending[] = (['IPv4', 'IPv6'] as const).flatMap((family) => {
   const target: Target = [`the gateway's ${family} address`, ({ gateway }) => addressOf(gateway, family)]
+  const harmless = family === 'IPv6' ? { harmless: NO_WAY } : {}
   return [
     toHost('packet too big', target, (ends, vantage) => f.tooBig(ends, MTU[family], quoted(vantage, family))),
     toHost('packet too big, of a packet from there,', target, (ends, { otherNode, mark }) => {
       const about = f.echoReply({ from: ends.to, to: addressOf(otherNode, family) }, mark)
       return f.tooBig(ends, MTU[family], about)
     }),
-  ]
+  ].map((sending) => ({ ...sending, ...harmless }))
 })
 
 /** Protocols of the link to a bridge's own groups (IEEE 802.1Q 8.6.3); the Ethernet protocols that a host has for them. */
@@ -265,7 +268,7 @@ export const LINK_PROTOCOLS: readonly Sending[] = [
   { name: 'LLDP', octet: 0x00, type: 0x88cc },
   { name: 'LACP', octet: 0x02, type: 0x8809 },
   { name: '802.1X', octet: 0x03, type: 0x888e },
-  { name: 'pause', octet: 0x01, type: 0x8808, harmless: 'Linux hands such a frame to nobody' },
+  { name: 'pause', octet: 0x01, type: 0x8808, harmless: 'Linux drops pause frames' },
 ].map(({ name, octet, type, ...more }) => ({
   name: `${name} to ${f.reserved(octet)}`,
   frames: ({ vm, mark }) => [f.ethernet(f.reserved(octet), vm.mac, type, mark)],

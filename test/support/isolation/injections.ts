@@ -3,12 +3,12 @@ import { addressOf, type Family, type Sending, type Vantage } from './vantage.ts
 
 /** Experimental (IEEE 802), so that no stack answers. */
 const INNER_ETHERTYPE = 0x88b5
-const STRANGER = '02:00:00:00:66:66'
+const UNKNOWN_MAC = '02:00:00:00:66:66'
 
-const innerFrame = ({ mark }: Vantage): Buffer => f.ethernet(f.BROADCAST, STRANGER, INNER_ETHERTYPE, mark)
+const innerFrame = ({ mark }: Vantage): Buffer => f.ethernet(f.BROADCAST, UNKNOWN_MAC, INNER_ETHERTYPE, mark)
 
 /** A frame for another tenant, behind the VXLAN header. */
-const vxlan = (at: Vantage): Buffer => f.vxlan(at.foreignVni, innerFrame(at))
+const vxlan = (at: Vantage): Buffer => f.vxlan(at.otherVni, innerFrame(at))
 
 type Choice = (at: Vantage) => string
 
@@ -30,7 +30,7 @@ interface Way {
   readonly harmless?: string
 }
 
-const NOT_FORWARDED = 'Linux hands such a frame to nobody'
+const NOT_FORWARDED = 'a bridge drops what is for the group of pause frames'
 
 const EVERY_FAMILY: readonly Way[] = [
   { name: "to the node, by the host's MAC", mac: hostMac, from: own, to: node },
@@ -134,29 +134,37 @@ export function vxlanInjections(family: Family): Sending[] {
 /** Labels of the first endpoints of a node. */
 const LABELS = [16, 17, 18, 19, 20, 21, 22, 23]
 
-/** Packets for other tenants' VMs by their labels, in GRE from another provider edge. */
-export function mplsInjections(family: Family, inner: (at: Vantage) => Buffer): Sending[] {
+/** Packets for other tenants' VMs by their labels, in GRE from another provider edge or without a tunnel. */
+export function mplsInjections(inner: (at: Vantage) => Buffer): Sending[] {
   const ways: readonly Way[] = [
     { name: "to the node, by the host's MAC", mac: hostMac, from: otherNode, to: node },
     { name: 'to the node, by broadcast', mac: broadcast, from: otherNode, to: node },
-    { name: 'to the node, from the VM itself', mac: hostMac, from: own, to: node },
+    {
+      name: 'to the node, from the VM itself',
+      mac: hostMac,
+      from: own,
+      to: node,
+      harmless: 'no tunnel takes packets from there',
+    },
   ]
   return [
-    ...ways.map((way) => ({
-      name: `MPLS in GRE ${way.name}`,
+    ...ways.map(({ name, mac, from, to, ...more }) => ({
+      name: `MPLS in GRE ${name}`,
       frames: (at: Vantage) =>
         LABELS.map((label) => {
-          const packet = f.mplsInGre({ from: way.from(at), to: way.to(at) }, label, inner(at))
-          return f.packetFrame(way.mac(at), at.vm.mac, packet)
+          const packet = f.mplsInGre({ from: from(at), to: to(at) }, label, inner(at))
+          return f.packetFrame(mac(at), at.vm.mac, packet)
         }),
+      ...('harmless' in more ? { harmless: more.harmless } : {}),
     })),
     {
       name: 'MPLS without a tunnel',
-      frames: (at: Vantage) =>
+      frames: (at) =>
         LABELS.map((label) => {
           const entry = f.u32(label * 0x1000 + 0x100 + 64)
           return f.ethernet(at.hostMac, at.vm.mac, f.ETHERTYPE.mpls, Buffer.concat([entry, inner(at)]))
         }),
+      harmless: 'Linux takes labels on no interface by itself',
     },
-  ].map((sending) => ({ ...sending, name: `${sending.name} (${family})` }))
+  ]
 }

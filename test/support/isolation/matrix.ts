@@ -1,7 +1,7 @@
 import { readdirSync, writeFileSync } from 'node:fs'
-import { eventually } from '../../../src/lab/eventually.ts'
 import { ethernet } from '../frames.ts'
 import { type Socket, within } from '../sockets.ts'
+import { until } from '../until.ts'
 import type { Harm, Observers, Origin } from './observers.ts'
 import type { Sending, Vantage } from './vantage.ts'
 
@@ -21,7 +21,7 @@ export interface Marker {
   readonly witnesses: readonly Socket[]
 }
 
-/** A frame to all VMs of a network, whose protocol no stack has. */
+/** A frame to all VMs of a network, of an experimental protocol that no stack handles. */
 export function broadcastMarker(socket: Socket, mac: string, witnesses: readonly Socket[]): Marker {
   return {
     socket,
@@ -40,6 +40,7 @@ export async function harmOf(
   observers: Observers,
 ): Promise<Harm> {
   observers.reset()
+  origin.socket.take()
   const mark = nextMark()
   for (const frame of sending.frames({ ...vantage, mark })) origin.socket.send(frame)
   for (let i = 0; i < 2; i++) await arrives(marker)
@@ -47,16 +48,16 @@ export async function harmOf(
 }
 
 /** Sends a marker and waits until it is wherever it has to be. */
-export async function arrives({ socket, frames, witnesses }: Marker): Promise<void> {
+export async function arrives({ socket, frames, witnesses }: Marker, withinSeconds = 5): Promise<void> {
   const mark = nextMark()
   let missing = witnesses
   for (const frame of frames(mark)) socket.send(frame)
-  await eventually(`${mark} arrives`, async () => {
+  const look = () => {
     missing = missing.filter((witness) => !witness.take().some((frame) => frame.includes(mark)))
     return missing.length === 0
-      ? { value: true }
-      : { seen: `not at ${missing.length} of ${witnesses.length} places` }
-  })
+  }
+  const seen = () => `not at ${missing.length} of ${witnesses.length} places`
+  await until(`${mark} arrives`, look, { seen, withinSeconds })
 }
 
 /** Sets what a namespace does with packets whose source is not where they come from. */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { PROTOCOL, VXLAN_PORT } from '../frames.ts'
 import { Socket, within } from '../sockets.ts'
 import { INTERNET, LINK_ETHERTYPES, SERVICE_PORT, UDP_PORTS } from './host-sendings.ts'
@@ -66,7 +66,8 @@ export class Observers {
   private readonly underlay: Socket[] = []
   private readonly nodes: readonly WatchedNode[]
   private readonly paths: readonly Paths[]
-  private state: string[] = []
+  /** As it was last; null where it has to be looked at again. */
+  private state: string[] | null = null
 
   constructor(nodes: readonly WatchedNode[]) {
     this.nodes = nodes
@@ -87,11 +88,16 @@ export class Observers {
     this.vms.push(vm)
   }
 
+  /** The nodes were changed by other means than packets. */
+  accept(): void {
+    this.state = null
+  }
+
   /** Forgets what arrived until now. */
   reset(): void {
     for (const socket of this.all()) socket.take()
     for (const listener of this.listeners) listener.connections()
-    this.state = this.look()
+    this.state ??= this.look()
   }
 
   /** What arrived since, of what carries the mark. */
@@ -100,8 +106,13 @@ export class Observers {
       sockets.flatMap((one) => one.take()).filter(isHarm).length
     const marked = (bytes: Buffer) => bytes.includes(mark)
     const stray = (bytes: Buffer) => marked(bytes) && !isTunnelled(bytes, vni)
-    const before = this.state
-    this.state = this.look()
+    const before = this.state ?? []
+    const after = this.look()
+    const changes = [
+      ...before.filter((line) => !after.includes(line)).map((line) => `- ${line}`),
+      ...after.filter((line) => !before.includes(line)).map((line) => `+ ${line}`),
+    ]
+    if (changes.length > 0) this.state = null
     const connections = this.listeners.reduce((sum, listener) => sum + listener.connections(), 0)
     return {
       otherTenants: count(
@@ -112,10 +123,7 @@ export class Observers {
       services: count(this.services, marked) + connections,
       answers: count([socket], isAnswer),
       underlay: count(this.underlay, stray),
-      changes: [
-        ...before.filter((line) => !this.state.includes(line)).map((line) => `- ${line}`),
-        ...this.state.filter((line) => !before.includes(line)).map((line) => `+ ${line}`),
-      ],
+      changes,
     }
   }
 
@@ -153,7 +161,7 @@ function stateOf({ namespace, other }: WatchedNode, paths: Paths): string[] {
       ([to, length, , , via, , , , , device]) => `route ${to}/${length} ${via} ${device}`,
     ),
     ...[other.ipv4, other.ipv6, INTERNET.ipv4].map((address) => paths.to(address)),
-    ...parameters(),
+    ...paths.parameters(),
   ])
 }
 
@@ -163,14 +171,4 @@ function table(name: string): string[][] {
     .trim()
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
-}
-
-/** What router advertisements set of each interface (RFC 4861 §6.3.4). */
-function parameters(): string[] {
-  const root = '/proc/sys/net/ipv6/conf'
-  return readdirSync(root).flatMap((device) =>
-    ['hop_limit', 'mtu'].map(
-      (name) => `${device} ${name} ${readFileSync(`${root}/${device}/${name}`, 'utf8').trim()}`,
-    ),
-  )
 }

@@ -20,12 +20,12 @@ export interface Vantage {
   /** A machine of the underlay that is no node. */
   readonly machine: Addresses
   /** Of another tenant. */
-  readonly foreignVni: number
+  readonly otherVni: number
   /** Is in everything that is sent, so that it is known again where it arrives. */
   readonly mark: Buffer
 }
 
-/** Something that a VM sends, and that has to reach nobody but VMs of its own VPN. */
+/** Something that a VM sends. It may arrive at VMs of its own VPN alone. */
 export interface Sending {
   readonly name: string
   readonly frames: (from: Vantage) => readonly Buffer[]
