@@ -32,7 +32,7 @@ import { Others } from './others.ts'
 import { Requests } from './requests.ts'
 import { Routes } from './routes.ts'
 import { Rules } from './rules.ts'
-import { Sysctls } from './sysctl.ts'
+import { Sysctls, servicesOpenToVrfs } from './sysctl.ts'
 
 const POLL_MS = 50
 const MONITOR_BUFFER_BYTES = 16 << 20
@@ -159,6 +159,9 @@ export class LinuxDriver implements Driver {
       gaps.push(
         "VMs reach the node's own addresses, which VPNs cannot have: ip rule has local before l3mdev (ip rule add pref 32765 lookup local; ip rule del pref 0)",
       )
+    const open = servicesOpenToVrfs()
+    if (open.length > 0)
+      gaps.push(`VMs reach services of the host by the addresses of their gateways: ${open.join(', ')} is 1`)
     return gaps
   }
 
