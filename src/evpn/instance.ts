@@ -33,7 +33,6 @@ export interface EvpnConfig extends Tunnelling, Place {
   readonly rd: Rd
   /** Mark of our devices. */
   readonly alias: string
-  readonly bgpAddress: Ip
   readonly ends: TunnelEnds
   readonly mobility: MobilityTerms
   /** Told of a MAC address that moves too often to be in one place (RFC 7432 §15.1). */
@@ -174,8 +173,8 @@ export class EvpnInstance implements Importer<Route> {
   }
 
   private advertiser(): Advertiser {
-    const { rd, vni, bgpAddress, vtep } = this.config
-    return { rd, vni, bgpAddress, vtep, exportTargets: this.exportTargets }
+    const { rd, vni, vtep } = this.config
+    return { rd, vni, vtep, exportTargets: this.exportTargets }
   }
 
   private announceEndpoint(endpoint: Endpoint): void {
