@@ -198,9 +198,8 @@ export class AdjRibIn {
     if (attributes.originatorId === identifier) return 'our own route came back: ORIGINATOR_ID is ours'
     if (clusterId !== null && attributes.clusterList?.includes(clusterId) === true)
       return 'our own route came back: CLUSTER_LIST holds our cluster'
-    const holdsUs =
-      this.negotiated?.internal === false && attributes.asPath?.some(({ asns }) => asns.includes(as))
-    return holdsUs === true ? 'our own route came back: AS_PATH holds our AS' : null
+    const holdsUs = attributes.asPath?.some(({ asns }) => asns.includes(as)) === true
+    return holdsUs ? 'our own route came back: AS_PATH holds our AS' : null
   }
 }
 

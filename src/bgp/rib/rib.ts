@@ -1,13 +1,13 @@
 import type { Clock } from '../../clock.ts'
 import { ensure } from '../../values/map.ts'
-import type { Family } from '../family.ts'
+import { type Family, ROUTE_TARGET } from '../family.ts'
 import { type Nlri, nlriCodec } from '../nlri/index.ts'
 import { AttributePool, type AttributeSet } from './attribute-pool.ts'
 import { find, link, relinked, unlinked } from './chain.ts'
 import { ROUTE_OCTETS, type Route, type Source } from './route.ts'
 import { Subscriptions } from './subscriptions.ts'
 
-/** Told of every change of a best route. */
+/** Told of every change of a best route; of memberships also when another route of the key changed, with the best one twice. */
 export interface BestListener {
   bestChanged(previous: Route | null, current: Route | null): void
 }
@@ -210,7 +210,8 @@ export class Rib {
         keys.delete(key)
         this.dirtyCount--
         const current = table.get(key) ?? null
-        if (current === previous) continue
+        // of memberships those that are not the best count too (RFC 4684 §3.2)
+        if (current === previous && family !== ROUTE_TARGET) continue
         for (const listener of this.listeners) listener.bestChanged(previous, current)
       }
     }
