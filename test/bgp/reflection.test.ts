@@ -98,6 +98,15 @@ describe('memberships between reflectors (RFC 4684 §3.2)', () => {
     )
   })
 
+  test('one that comes and goes at once is no change', () => {
+    reflector(RR1, clients(A))
+    const a = node(A, RR1)
+    clock.advance(20_000)
+    a.unsubscribe(importing(a), RED)
+    clock.advance(20_000)
+    expect(a.neighbours.get(ip(RR1))!.peer.state).toBe('Established')
+  })
+
   test('a redundant pair bridges nodes that have lost one reflector each', () => {
     reflector(RR1, [...clients(A, B), peerConfig(RR2)])
     reflector(RR2, [...clients(A, B), peerConfig(RR1)])

@@ -211,7 +211,7 @@ export class Rib {
         this.dirtyCount--
         const current = table.get(key) ?? null
         // of memberships those that are not the best count too (RFC 4684 §3.2)
-        if (current === previous && family !== ROUTE_TARGET) continue
+        if (current === previous && (family !== ROUTE_TARGET || current === null)) continue
         for (const listener of this.listeners) listener.bestChanged(previous, current)
       }
     }
