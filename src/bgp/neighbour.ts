@@ -182,7 +182,7 @@ export class Neighbour implements PeerListener {
 
   established(negotiated: Negotiated): void {
     this.negotiated = negotiated
-    this.source.peer = { ...this.source.peer!, identifier: negotiated.peer.identifier }
+    this.identify(negotiated.peer.identifier)
     this.staleRoutes.back(negotiated.families, negotiated.peer.capabilities)
     this.routesIn.start(negotiated)
     this.routesOut.start(negotiated)
@@ -249,12 +249,21 @@ export class Neighbour implements PeerListener {
     this.peer.session?.send(encodeRouteRefresh(refresh), MessageType.RouteRefresh)
   }
 
-  /** Ends the session of a peer that has us keep more than we will. */
+  /** Routes that are kept of the peer are compared by its identifier (RFC 4271 §9.1.2.2). */
+  private identify(identifier: number): void {
+    const { source, rib } = this
+    if (source.peer!.identifier === identifier) return
+    source.peer = { ...source.peer!, identifier }
+    source.identifierFrom = source.generation
+    for (const family of source.routes.keys()) rib.reweigh(source, family)
+  }
+
+  /** Ends the session of a peer that has us keep more than we will; what is stale does not count as advertised. */
   private checkLimit(): void {
     if (this.negotiated === null) return
     const { maxPrefixes } = this.peer.config
     if (maxPrefixes !== null) {
-      for (const [family, count] of this.source.routeCounts) {
+      for (const [family, count] of this.source.advertised) {
         if (count > maxPrefixes) return this.exceeded(family, maxPrefixes)
       }
     }
