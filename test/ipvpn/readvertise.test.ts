@@ -455,8 +455,8 @@ test('routes and endpoints, however many, are announced and withdrawn in slices'
     await attach(a, left({ mac: mac('02:00:00:00:01:00') + i, port: `more${i}`, ip: address }))
   }
   const instance = a.vpns.instances.get('left')!
-  const counts = instance.type === 'ipvpn' ? instance.vrf.source.routeCounts : null
-  const announced = () => counts!.get(VPNV4)!
+  const routes = instance.type === 'ipvpn' ? instance.vrf.source.routes : null
+  const announced = () => routes!.get(VPNV4)!.size
   /** The largest change in one turn until nothing changes any more. */
   const largestStep = (): number => {
     const seen = [announced()]

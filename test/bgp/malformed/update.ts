@@ -1084,14 +1084,17 @@ export const reflections: readonly Case[] = [
   scene(
     '7606 §5.4: an EVPN route of type 99, and one of type 3 → only the latter reflected',
     async (field) => {
-      const client = await field.at('Established', HOST.client, withFamilies([EVPN]).open)
+      const client = await field.at('Established', HOST.client)
+      // the victim asks for the same, so that the bystander is sent nothing
+      client.send(update(reach(1, 132, '0a000001', `600000fc000002fc000000000a`) + WELL_KNOWN))
       const peer = await field.at('Established')
       peer.send(update(evpnReach(route(99, 'abcd') + TYPE3) + WELL_KNOWN + TARGET))
       await field.taken(peer)
       const heard = (): string =>
         client
           .of('update')
-          .flatMap(({ update }) => update.reach.flatMap(({ nlri }) => nlri))
+          .flatMap(({ update }) => update.reach.filter(({ family }) => family === EVPN))
+          .flatMap(({ nlri }) => nlri)
           .map((one) => evpn.format(one as EvpnRoute))
           .join('\n')
       await until('the good route to be reflected', () => heard().includes('evpn:multicast::10.0.0.1:7'))
