@@ -114,7 +114,7 @@ export class AdjRibIn {
     else for (const list of update.reach) this.announceAll(list, update)
     // What was there under the key of an NLRI that may not be used is no longer what the peer advertises.
     for (const { family, nlri, pathId } of quarantinedNlri(update))
-      if (nlri !== null) this.withdraw(family, nlriCodec(family)!.key(nlri), pathId, nlri)
+      if (nlri !== null) this.withdraw(family, nlriCodec(family)!.key(nlri), pathId)
     if (update.endOfRib !== null) this.complete.add(update.endOfRib)
     this.rib.relieve()
   }
