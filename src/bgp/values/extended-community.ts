@@ -10,6 +10,8 @@ export type RouteTarget = ExtendedCommunity & { readonly routeTarget: unique sym
 
 export const EXTENDED_COMMUNITY_LENGTH = 8
 
+/** In the first octet. */
+const NON_TRANSITIVE = 0x40
 const ROUTE_TARGET_SUBTYPE = 0x02
 const RECORD_SUBTYPE = 0x13
 const OPAQUE = 0x03
@@ -24,6 +26,11 @@ const ROUTER_MAC = String.fromCharCode(EVPN, 0x03)
 
 export function isRouteTarget(community: ExtendedCommunity): community is RouteTarget {
   return community.charCodeAt(0) <= 2 && community.charCodeAt(1) === ROUTE_TARGET_SUBTYPE
+}
+
+/** Whether the community may leave the AS (RFC 4360 §2). */
+export function isTransitive(community: ExtendedCommunity): boolean {
+  return (community.charCodeAt(0) & NON_TRANSITIVE) === 0
 }
 
 /** Whether memberships are about the community: route targets, and those of Ethernet segments (RFC 4684 §4, RFC 7432 §7.6). */
