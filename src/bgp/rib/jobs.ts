@@ -19,9 +19,9 @@ export class Jobs {
   /** Does up to `budget` steps; returns how many are left. */
   run(budget: number): number {
     let left = budget
-    while (left > 0) {
-      const [job] = this.queue
-      if (job === undefined) break
+    // a job that is put back is met again behind the others
+    for (const job of this.queue) {
+      if (left <= 0) break
       const turn = Math.min(left, TURN)
       const done = steps(job, turn)
       left -= Math.max(1, done)
