@@ -88,7 +88,7 @@ export class Neighbour implements PeerListener {
         this.peer.session?.send(bytes, MessageType.Update, count),
       sendRefresh: (refresh: RouteRefresh) => this.sendRefresh(refresh),
     }
-    this.routesOut = new AdjRibOut(clock, rib, policy, outlet, host.holdsEndOfRib())
+    this.routesOut = new AdjRibOut(clock, rib, policy, outlet, host.holdsEndOfRib(), this.source.name, log)
     const terms = { as: local.as, identifier: local.identifier, clusterId, isAccepted }
     this.routesIn = new AdjRibIn(clock, rib, this.source, terms, this.routesOut, log)
     this.staleRoutes = new StaleRoutes(

@@ -1,5 +1,6 @@
 import { VPN_FAMILIES } from '../bgp/family.ts'
 import type { Neighbour } from '../bgp/neighbour.ts'
+import { nlriCodec } from '../bgp/nlri/index.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import { formatMac } from '../values/mac.ts'
 import { formatTime } from '../values/time.ts'
@@ -123,6 +124,7 @@ function problemsOf({ speaker, services, startTime }: Views, now: number): strin
       `peer ${peer.name} is ${peer.state} since ${formatTime(peer.lastTransition)}: ${whyDown(neighbour)}`,
     )
   }
+  for (const neighbour of speaker.neighbours.values()) problems.push(...withheldRoutes(neighbour))
   if (services !== null) {
     problems.push(...lacks(services), ...isolationProblems(services), ...kernelProblems(services, now))
     problems.push(
@@ -133,6 +135,15 @@ function problemsOf({ speaker, services, startTime }: Views, now: number): strin
     )
   }
   return problems
+}
+
+function* withheldRoutes({ peer, routesOut }: Neighbour): Iterable<string> {
+  const withheld = [...routesOut.withheld()]
+  const [first] = withheld
+  if (first === undefined) return
+  const { family, nlri } = first.route
+  const example = `${nlriCodec(family)!.format(nlri)}: ${first.reason}`
+  yield `peer ${peer.name}: ${withheld.length} routes cannot be advertised to it, such as ${example}`
 }
 
 function* lacks({ drivers }: ServiceViews): Iterable<string> {

@@ -1,9 +1,14 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Attributes } from '../../src/bgp/attribute/attributes.ts'
-import { EVPN } from '../../src/bgp/family.ts'
+import { EVPN, ROUTE_TARGET } from '../../src/bgp/family.ts'
+import type { EthernetSegmentRoute } from '../../src/bgp/nlri/evpn/type4.ts'
+import { membership, WILDCARD } from '../../src/bgp/nlri/route-target.ts'
 import { localSource, type Route } from '../../src/bgp/rib/route.ts'
 import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import type { Speaker, SpeakerConfig } from '../../src/bgp/speaker.ts'
+import type { Esi } from '../../src/bgp/values/esi.ts'
+import type { RouteTarget } from '../../src/bgp/values/extended-community.ts'
+import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { Collector, ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
@@ -155,6 +160,31 @@ describe('a reflector with a client that has no memberships (RFC 4684 §4)', () 
     const b = silent(B, RR2)
     clock.advance(20_000)
     expect(macs(b)).toBe(1)
+  })
+})
+
+describe('what memberships cover', () => {
+  const ES_IMPORT = '\x06\x02\x02\0\0\0\0\x01' as RouteTarget
+  const segment: EthernetSegmentRoute = {
+    type: 4,
+    rd: ipv4Rd(ip(A), 1),
+    esi: '\0\x02\0\0\0\0\x01\0\0\x01' as Esi,
+    originator: ip(A),
+  }
+
+  test.each([
+    ['its ES-Import route target (RFC 7432 §7.6)', [ES_IMPORT], membership(64512, ES_IMPORT), true],
+    ['everything', [ES_IMPORT], WILDCARD, true],
+    ['everything, where it has no route target at all', null, WILDCARD, true],
+    ['another target', [ES_IMPORT], membership(64512, RED), false],
+  ])('an Ethernet segment route for a client that asks for %s', (_, extendedCommunities, asked, isDue) => {
+    reflector(RR1, clients(A, B))
+    const [a, b] = [node(A, RR1), node(B, RR1)]
+    clock.advance(20_000)
+    a.originate(localSource('ES'), EVPN, segment, { extendedCommunities })
+    b.originate(localSource('RTC'), ROUTE_TARGET, asked, {})
+    clock.advance(20_000)
+    expect([...b.rib.best(EVPN)].map(({ nlri }) => nlri)).toEqual(isDue ? [segment] : [])
   })
 })
 

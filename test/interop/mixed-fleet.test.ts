@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EVPN } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
+import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import { SPEAKER_DEFAULTS, Speaker } from '../../src/bgp/speaker.ts'
 import { encapsulation } from '../../src/bgp/values/extended-community.ts'
 import { fetchJson, request } from '../../src/client.ts'
@@ -42,7 +43,10 @@ afterEach(() => {
   lab.close()
 })
 
-async function speaker(address: string): Promise<readonly [Speaker, Collector]> {
+async function speaker(
+  address: string,
+  changes: Partial<PeerConfig> = {},
+): Promise<readonly [Speaker, Collector]> {
   const made = new Speaker(
     {
       ...SPEAKER_DEFAULTS,
@@ -50,7 +54,7 @@ async function speaker(address: string): Promise<readonly [Speaker, Collector]> 
       identifier: ip(address),
       localAddress: ip(address),
       listenPort: null,
-      peers: [peerConfig(RR, { connectRetrySeconds: 1 })],
+      peers: [peerConfig(RR, { connectRetrySeconds: 1, ...changes })],
     },
     { clock: systemClock, random: Math.random, transport: tcpTransport, log: silent },
     () => {},
@@ -125,6 +129,16 @@ describe('with bagpipe-bgp as the other node', () => {
     local_port: { linuxif: 'tap-vm2' },
     vni: 100,
   }
+
+  test('it sends our reflector what only a client without memberships is to get (RFC 4684 §4)', async () => {
+    await startChanterReflector(lab, host, AS)
+    const node = { name: 'node2', namespace: host.namespace, address: THEIRS }
+    const { api } = await startBagpipe(lab, node, RR, AS, 'dummy')
+    const exporting = { ...attachment, import_rt: ['64512:99'] }
+    expect((await request(api, '/attach_localport', exporting)).status).toBe(200)
+    const [, red] = await speaker(OURS, { families: [EVPN] })
+    await learns(red, 2)
+  })
 
   test('both learn from the other through our reflector', async () => {
     await startChanterReflector(lab, host, AS)

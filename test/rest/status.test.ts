@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { EVPN } from '../../src/bgp/family.ts'
+import { localSource } from '../../src/bgp/rib/route.ts'
 import { TestNode } from '../support/node.ts'
-import { peerConfig } from '../support/speakers.ts'
+import { macRoute, peerConfig, rt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 
@@ -55,6 +57,22 @@ describe('GET /status', () => {
       leftovers: { stale: 0, links: [] },
       state_file: null,
     })
+  })
+
+  test('says which routes a peer cannot be sent, until they are gone', async () => {
+    await settled()
+    const source = localSource('EVI-1')
+    const nlri = macRoute(OURS, '02:00:00:00:00:01', null)
+    const unknown = [{ code: 200, flags: 0xc0, value: '\0'.repeat(65_500) }]
+    one.speaker.originate(source, EVPN, nlri, { unknown, extendedCommunities: [rt('64512:10')] })
+    clock.advance(1000)
+    const [problem, ...others] = (await get('/status')).problems
+    expect(problem).toMatch(`peer ${THEIRS}: 1 routes cannot be advertised to it, such as evpn:macadv:`)
+    expect(problem).toMatch('it fits no message of 65535 octets')
+    expect(others).toEqual([])
+    one.speaker.withdraw(source, EVPN, nlri)
+    clock.advance(1000)
+    expect((await get('/status')).problems).toEqual([])
   })
 
   test('says what the kernel refused', async () => {

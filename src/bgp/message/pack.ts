@@ -9,12 +9,12 @@ import { type Nlri, nlriCodec } from '../nlri/index.ts'
 import { Writer } from '../wire/writer.ts'
 import { writeMessage } from './header.ts'
 
-/** The two length fields of an UPDATE and the longest header of an MP attribute. */
-const OVERHEAD = HEADER_LENGTH + 2 + 2 + 4
+/** The header and the two length fields of an UPDATE. */
+const OVERHEAD = HEADER_LENGTH + 2 + 2
 
 /**
  * Appends UPDATEs that announce `nlri` with these attributes, as many to a message as fit; MP_REACH_NLRI comes first
- * (RFC 7606 §5.1). Returns how many UPDATEs; throws RangeError when the attributes leave no room for NLRI.
+ * (RFC 7606 §5.1). Returns how many UPDATEs; NLRI that fit no message are left out and passed to `unfit` by their index.
  */
 export function writeReach(
   w: Writer,
@@ -23,6 +23,7 @@ export function writeReach(
   nlri: readonly Nlri[],
   attributes: Attributes,
   session: SessionContext,
+  unfit: (index: number) => void = cannotFit,
 ): number {
   const shared = new Writer(256)
   encodeAttributes(shared, attributes, session)
@@ -32,6 +33,7 @@ export function writeReach(
     item: (body, one) => codec.encode(body, one),
     code: AttributeCode.MpReach,
     tail: () => w.bytes(shared.view()),
+    unfit,
   })
 }
 
@@ -48,7 +50,12 @@ export function writeUnreach(
     item: (body, one) => codec.encode(body, one),
     code: AttributeCode.MpUnreach,
     tail() {},
+    unfit: cannotFit,
   })
+}
+
+function cannotFit(index: number): never {
+  throw new RangeError(`NLRI ${index} fits no message`)
 }
 
 /** Appends the End-of-RIB of a family (RFC 4724 §2). */
@@ -64,10 +71,12 @@ interface Layout {
   readonly item: (body: Writer, nlri: Nlri) => void
   readonly code: number
   readonly tail: () => void
+  readonly unfit: (index: number) => void
 }
 
-/** Fills bodies of at most `room` octets; throws RangeError when not even one NLRI fits. */
-function pack(w: Writer, nlri: readonly Nlri[], room: number, { head, item, code, tail }: Layout): number {
+/** Fills MP attributes that take at most `room` octets. */
+function pack(w: Writer, nlri: readonly Nlri[], room: number, layout: Layout): number {
+  const { head, item, code, tail, unfit } = layout
   const body = new Writer()
   let next = 0
   let updates = 0
@@ -78,13 +87,16 @@ function pack(w: Writer, nlri: readonly Nlri[], room: number, { head, item, code
     while (next < nlri.length) {
       const before = body.length
       item(body, nlri[next]!)
-      if (body.length > room) {
+      if (attributeLength(body.length) > room) {
         body.truncate(before)
         break
       }
       next++
     }
-    if (next === first) throw new RangeError(`attributes leave no room for one NLRI in ${room} octets`)
+    if (next === first) {
+      unfit(next++)
+      continue
+    }
     writeUpdate(w, () => {
       writeAttribute(w, AttributeFlag.Optional, code, () => w.bytes(body.view()))
       tail()
@@ -93,6 +105,9 @@ function pack(w: Writer, nlri: readonly Nlri[], room: number, { head, item, code
   }
   return updates
 }
+
+/** Octets of an attribute, with its header, whose value has `length`. */
+const attributeLength = (length: number): number => length + (length > 0xff ? 4 : 3)
 
 function writeUpdate(w: Writer, attributes: () => void): void {
   writeMessage(w, MessageType.Update, () => {

@@ -1,15 +1,18 @@
+import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
 import { ensure } from '../../values/map.ts'
-import type { SessionContext } from '../context.ts'
-import { type Family, ROUTE_TARGET, VPN_FAMILIES } from '../family.ts'
-import { writeEndOfRib, writeReach, writeUnreach } from '../message/pack.ts'
+import { type Family, familyName, ROUTE_TARGET, VPN_FAMILIES } from '../family.ts'
+import { writeEndOfRib } from '../message/pack.ts'
 import { RefreshKind, type RouteRefresh } from '../message/route-refresh.ts'
 import { nlriCodec } from '../nlri/index.ts'
 import type { Membership } from '../nlri/route-target.ts'
 import type { Negotiated } from '../session/negotiate.ts'
 import { Writer } from '../wire/writer.ts'
-import type { ExportPolicy, Presented } from './export-policy.ts'
+import { Advertiser, type Withheld } from './advertiser.ts'
+import { Backlog } from './backlog.ts'
+import type { ExportPolicy } from './export-policy.ts'
 import { Interest } from './interest.ts'
+import { LogAllowance } from './log-allowance.ts'
 import { Reconsideration } from './reconsideration.ts'
 import type { BestListener, Rib } from './rib.ts'
 import type { Route } from './route.ts'
@@ -33,24 +36,28 @@ const MEMBERSHIP_WAIT_MS = 60_000
 
 /** What one peer is told: filtered by its route-target memberships, each route at most once, packed, and paced by the network. */
 export class AdjRibOut implements BestListener {
+  /** How often a route could not be advertised to the peer. */
+  readonly counters = { withheld: 0 }
   private readonly clock: Clock
   private readonly rib: Rib
   private readonly policy: ExportPolicy
   private readonly outlet: Outlet
+  private readonly name: string
+  private readonly log: Logger
+  private readonly allowance: LogAllowance
   private families: readonly Family[] = []
-  private context: SessionContext | null = null
   private readonly interest = new Interest()
   private readonly reconsideration: Reconsideration
   private constrained = false
   private gateOpen = false
   /** Memberships are not known yet, and not waited for. */
   private unfiltered = false
-  private readonly told = new Map<Family, Map<string, Route>>()
-  private readonly pending = new Map<Family, Map<string, Route | null>>()
+  private advertiser: Advertiser | null = null
+  private readonly pending = new Map<Family, Backlog<Route | null>>()
   /** Families whose candidates are being looked at. */
   private readonly walking = new Set<Family>()
-  /** Families whose candidates were all looked at: their End-of-RIB is due when nothing is pending. */
-  private readonly endDue = new Set<Family>()
+  /** Families whose candidates were all looked at: their End-of-RIB is due when what was pending by then has left. */
+  private readonly endDue = new Map<Family, () => boolean>()
   /** Families that are said again because the peer asked. */
   private readonly refreshing = new Set<Family>()
   /** Families that are to be said once more after that. */
@@ -63,7 +70,18 @@ export class AdjRibOut implements BestListener {
   private generation = 0
 
   /** With `holdsEnd`, End-of-RIB waits until `releaseEnd`: there are routes that we do not have again yet. That of memberships does not, which peers wait for. */
-  constructor(clock: Clock, rib: Rib, policy: ExportPolicy, outlet: Outlet, holdsEnd: boolean) {
+  constructor(
+    clock: Clock,
+    rib: Rib,
+    policy: ExportPolicy,
+    outlet: Outlet,
+    holdsEnd: boolean,
+    name: string,
+    log: Logger,
+  ) {
+    this.name = name
+    this.log = log
+    this.allowance = new LogAllowance(clock)
     this.clock = clock
     this.rib = rib
     this.policy = policy
@@ -77,9 +95,15 @@ export class AdjRibOut implements BestListener {
   }
 
   /** The session is up: memberships first, everything else once the peer's own memberships are known. */
-  start({ families, context, enhancedRouteRefresh }: Negotiated): void {
+  start(negotiated: Negotiated): void {
+    const { families, enhancedRouteRefresh } = negotiated
     this.families = [...families].sort((a, b) => rank(a) - rank(b))
-    this.context = context
+    this.advertiser = new Advertiser(
+      negotiated,
+      this.policy,
+      (bytes, updates) => this.outlet.sendUpdates(bytes, updates),
+      (withheld) => this.withheldRoute(withheld),
+    )
     this.enhancedRefresh = enhancedRouteRefresh
     this.constrained = families.has(ROUTE_TARGET)
     this.unfiltered = false
@@ -93,11 +117,10 @@ export class AdjRibOut implements BestListener {
     this.generation++
     this.rib.unlisten(this)
     this.cancelGate()
-    this.context = null
+    this.advertiser = null
     this.families = []
     this.interest.clear()
     this.reconsideration.stop()
-    this.told.clear()
     this.pending.clear()
     this.walking.clear()
     this.endDue.clear()
@@ -109,12 +132,10 @@ export class AdjRibOut implements BestListener {
   bestChanged(previous: Route | null, current: Route | null): void {
     const { family, key } = (current ?? previous)!
     if (!this.families.includes(family)) return
-    const wanted = current === null ? null : this.select(current)
-    if (wanted === null && !this.told.get(family)?.has(key)) {
-      this.pending.get(family)?.delete(key)
-      return
-    }
-    ensure(this.pending, family, () => new Map()).set(key, wanted)
+    const selected = current === null ? null : this.select(current)
+    const pending = ensure(this.pending, family, () => new Backlog())
+    if (selected === null && !pending.has(key) && this.advertiser?.knows(family, key) !== true) return
+    pending.set(key, selected)
     this.scheduleFlush()
   }
 
@@ -167,9 +188,14 @@ export class AdjRibOut implements BestListener {
     this.scheduleFlush()
   }
 
-  /** Routes the peer was told, as a live view. */
-  *routes(): Iterable<Route> {
-    for (const routes of this.told.values()) yield* routes.values()
+  /** Routes that the peer has of us, as a live view. */
+  routes(): Iterable<Route> {
+    return this.advertiser?.routes() ?? []
+  }
+
+  /** Routes that it ought to have and that its session cannot carry, as a live view. */
+  withheld(): Iterable<Withheld> {
+    return this.advertiser?.withheld() ?? []
   }
 
   /** What the peer is to get where `best` is the best route of its key. */
@@ -177,7 +203,7 @@ export class AdjRibOut implements BestListener {
     const route = this.policy.select(best)
     if (route === null) return null
     const filtered = this.constrained && !this.unfiltered && VPN_FAMILIES.has(route.family)
-    return !filtered || this.interest.covers(route.set.routeTargets) ? route : null
+    return !filtered || this.interest.covers(route.set.constraintTargets) ? route : null
   }
 
   private walk(family: Family): void {
@@ -186,7 +212,7 @@ export class AdjRibOut implements BestListener {
     this.rib.walk(this.policy.candidates(family), this.visitor(), () => {
       if (generation !== this.generation) return
       this.walking.delete(family)
-      this.endDue.add(family)
+      this.endDue.set(family, this.pending.get(family)?.barrier() ?? (() => true))
       this.scheduleFlush()
     })
   }
@@ -202,14 +228,14 @@ export class AdjRibOut implements BestListener {
   }
 
   private openGate(): void {
-    if (this.gateOpen || this.context === null) return
+    if (this.gateOpen || this.advertiser === null) return
     this.gateOpen = true
     this.cancelGate()
     this.scheduleFlush()
   }
 
   private scheduleFlush(): void {
-    if (this.flushing || this.context === null || this.outlet.unsent() >= HIGH_WATER_OCTETS) return
+    if (this.flushing || this.advertiser === null || this.outlet.unsent() >= HIGH_WATER_OCTETS) return
     this.flushing = true
     const { generation } = this
     this.clock.after(GATHER_MS, () => {
@@ -218,33 +244,39 @@ export class AdjRibOut implements BestListener {
   }
 
   private flush(): void {
-    const { context, generation } = this
-    if (context === null) return
-    const w = new Writer(16 * 1024)
+    const { advertiser, generation } = this
+    if (advertiser === null) return
     let left = SLICE
+    let waiting = this.families.length
+    let isMore = false
     for (const family of this.families) {
-      if (left <= 0 || this.isHeldBack(family)) break
+      if (this.isHeldBack(family) || this.outlet.unsent() >= HIGH_WATER_OCTETS) break
+      const share = Math.ceil(left / waiting--)
       const pending = this.pending.get(family)
-      if (pending !== undefined) left -= this.pack(w, family, pending, left, context)
-      if (left > 0) this.end(w, family)
+      if (pending !== undefined && pending.size > 0) {
+        left -= advertiser.pack(family, pending, share, this.refreshing.has(family))
+        isMore ||= pending.size > 0
+      }
+      this.end(family)
     }
-    this.flushing = left <= 0 && this.outlet.unsent() < HIGH_WATER_OCTETS
+    this.flushing = isMore && this.outlet.unsent() < HIGH_WATER_OCTETS
     if (!this.flushing) return
     this.clock.soon(() => {
       if (generation === this.generation) this.flush()
     })
   }
 
-  /** Nothing is pending: says so, where that is due. */
-  private end(w: Writer, family: Family): void {
-    if (!this.endDue.has(family)) return
+  /** Ends a family, where that is due and what belongs to it has left. */
+  private end(family: Family): void {
+    if (this.endDue.get(family)?.() !== true) return
     if (this.refreshing.delete(family)) {
       if (this.enhancedRefresh) this.outlet.sendRefresh({ family, kind: RefreshKind.End })
     } else if (this.holdsEnd && family !== ROUTE_TARGET) {
       return
     } else {
+      const w = new Writer(64)
       writeEndOfRib(w, family)
-      this.emit(w, 1)
+      this.outlet.sendUpdates(w.copy(), 1)
     }
     this.endDue.delete(family)
     if (this.refreshDue.delete(family)) this.refresh(family)
@@ -252,90 +284,18 @@ export class AdjRibOut implements BestListener {
 
   /** VPN routes wait for both sides' memberships (RFC 4684 §6). */
   private isHeldBack(family: Family): boolean {
-    return family !== ROUTE_TARGET && (!this.gateOpen || this.walking.has(ROUTE_TARGET))
+    if (family === ROUTE_TARGET) return false
+    return !this.gateOpen || this.walking.has(ROUTE_TARGET) || this.endDue.has(ROUTE_TARGET)
   }
 
-  /** Packs up to `limit` pending routes of a family, grouped by their attributes; returns how many it took. */
-  private pack(
-    w: Writer,
-    family: Family,
-    pending: Map<string, Route | null>,
-    limit: number,
-    context: SessionContext,
-  ): number {
-    const told = ensure(this.told, family, () => new Map())
-    const alike = new Map<Presented, Route[]>()
-    const gone: Route[] = []
-    let taken = 0
-    let octets = 0
-    for (const [key, route] of pending) {
-      if (taken === limit || octets > HIGH_WATER_OCTETS) break
-      taken++
-      octets += route === null ? key.length : key.length + route.set.key.length
-      pending.delete(key)
-      const before = told.get(key)
-      if (route === before && !this.refreshing.has(family)) continue
-      if (before !== undefined && (route === null || losesTarget(before, route))) gone.push(before)
-      if (route !== null) ensure(alike, this.policy.present(route), () => []).push(route)
-    }
-    this.packUnreach(w, family, gone, told, context)
-    const untold: Route[] = []
-    for (const [presented, routes] of alike) {
-      if (this.packReach(w, family, presented, routes, context))
-        for (const route of routes) told.set(route.key, route)
-      else for (const { key } of routes) if (told.has(key)) untold.push(told.get(key)!)
-    }
-    this.packUnreach(w, family, untold, told, context)
-    // What is left is for another slice, however few these were.
-    return pending.size > 0 ? limit : taken
+  private withheldRoute({ route, reason }: Withheld): void {
+    this.counters.withheld++
+    const leftOut = this.allowance.take()
+    if (leftOut === null) return
+    const { family, nlri } = route
+    const facts = { peer: this.name, family: familyName(family), route: nlriCodec(family)!.format(nlri) }
+    this.log.warn({ ...facts, reason, ...(leftOut > 0 ? { leftOut } : {}) }, 'route cannot be advertised')
   }
-
-  /** Withdraws routes that the peer was told. */
-  private packUnreach(
-    w: Writer,
-    family: Family,
-    routes: readonly Route[],
-    told: Map<string, Route>,
-    context: SessionContext,
-  ): void {
-    if (routes.length === 0) return
-    const codec = nlriCodec(family)!
-    const nlri = routes.map((route) => codec.withdrawal?.(route.nlri) ?? route.nlri)
-    this.emit(w, writeUnreach(w, family, nlri, context))
-    for (const { key } of routes) told.delete(key)
-  }
-
-  /** False when the attributes are too long for this peer's messages: the routes cannot be told (RFC 8654 §4). */
-  private packReach(
-    w: Writer,
-    family: Family,
-    { attributes, nextHop }: Presented,
-    routes: readonly Route[],
-    context: SessionContext,
-  ): boolean {
-    const nlri = routes.map((route) => route.nlri)
-    try {
-      this.emit(w, writeReach(w, family, nextHop, nlri, attributes, context))
-      return true
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error
-      w.reset()
-      return false
-    }
-  }
-
-  private emit(w: Writer, updates: number): void {
-    this.outlet.sendUpdates(w.copy(), updates)
-    w.reset()
-  }
-}
-
-/**
- * Whether a route loses a target that it was advertised with. It is withdrawn first: GoBGP 3.10 as a reflector tells
- * nothing of the change to clients that asked for that target alone, and they would keep the route.
- */
-function losesTarget({ set: before }: Route, { set }: Route): boolean {
-  return before !== set && before.routeTargets.some((target) => !set.routeTargets.includes(target))
 }
 
 /** Memberships leave first (RFC 4684 §6). */

@@ -3,7 +3,7 @@ import type { Attributes } from '../attribute/attributes.ts'
 import { encodeAttributes } from '../attribute/index.ts'
 import { WellKnownCommunity } from '../constants.ts'
 import { DEFAULT_CONTEXT } from '../context.ts'
-import { isRouteTarget, type RouteTarget } from '../values/extended-community.ts'
+import { isConstraintTarget, isRouteTarget, type RouteTarget } from '../values/extended-community.ts'
 import { Writer } from '../wire/writer.ts'
 import type { Source } from './route.ts'
 
@@ -12,6 +12,8 @@ export class AttributeSet {
   readonly attributes: Attributes
   readonly nextHop: Ip | null
   readonly routeTargets: readonly RouteTarget[]
+  /** What memberships are about: the route targets, and those of Ethernet segments (RFC 7432 §7.6). */
+  readonly constraintTargets: readonly RouteTarget[]
   readonly key: string
   /** Marked as stale for long by whoever sent it (RFC 9494 §4.3). */
   readonly longLivedStale: boolean
@@ -22,7 +24,10 @@ export class AttributeSet {
   constructor(attributes: Attributes, nextHop: Ip | null, key: string) {
     this.attributes = attributes
     this.nextHop = nextHop
-    this.routeTargets = [...new Set(attributes.extendedCommunities?.filter(isRouteTarget) ?? [])]
+    this.constraintTargets = [...new Set(attributes.extendedCommunities?.filter(isConstraintTarget) ?? [])]
+    const routeTargets = this.constraintTargets.filter((target) => isRouteTarget(target))
+    const isAll = routeTargets.length === this.constraintTargets.length
+    this.routeTargets = isAll ? this.constraintTargets : routeTargets
     this.key = key
     this.longLivedStale = attributes.communities?.includes(WellKnownCommunity.LongLivedStale) === true
   }

@@ -53,7 +53,28 @@ export function compareRoutes(a: Route, b: Route): number {
   return 0
 }
 
+/**
+ * The best of routes of one NLRI. MED tells routes of one neighbouring AS apart only, so that they are compared with each other
+ * first: one after the other in any order, the result would depend on the order (RFC 4271 §9.1.2.2 c).
+ */
+export function bestOf(routes: readonly Route[]): Route {
+  const byAs = new Map<number | undefined, Route>()
+  for (const route of routes) {
+    const as = neighbourAs(route)
+    const rival = byAs.get(as)
+    if (rival === undefined || compareRoutes(route, rival) > 0) byAs.set(as, route)
+  }
+  return [...byAs.values()].reduce((best, route) => (compareRoutes(route, best) > 0 ? route : best))
+}
+
+export const hasMed = ({ set }: Route): boolean => set.attributes.multiExitDisc !== null
+
 /** The criterion by which `winner` beats `loser`, in words. */
 export function whyBetter(winner: Route, loser: Route): string {
-  return CRITERIA.find(({ compare }) => compare(winner, loser) !== 0)?.name ?? 'received first'
+  for (const { name, compare } of CRITERIA) {
+    const difference = compare(winner, loser)
+    if (difference > 0) return name
+    if (difference < 0) return 'another one of its AS has a lower MED'
+  }
+  return 'received first'
 }

@@ -1,4 +1,4 @@
-import { compareRoutes } from './best-path.ts'
+import { bestOf, compareRoutes, hasMed } from './best-path.ts'
 import type { Route, Source } from './route.ts'
 
 // The routes of one family and key are a chain by `next`, which begins with the best one.
@@ -13,40 +13,44 @@ export function find(head: Route | null, source: Source, pathId?: number): Route
 
 /** The chain with `route` in it, the best one first. */
 export function link(head: Route | null, route: Route): Route {
-  if (head === null || compareRoutes(route, head) > 0) {
-    route.next = head
-    return route
+  if (head !== null && compareRoutes(route, head) <= 0) {
+    route.next = head.next
+    head.next = route
+    return usesMed(head) ? relinked(head) : head
   }
-  route.next = head.next
-  head.next = route
-  return head
+  route.next = head
+  return usesMed(route) ? relinked(route) : route
 }
 
-/** The chain built anew, the best one first. */
+/** The chain with the best one first, wherever that was. */
 export function relinked(head: Route): Route {
-  let chain: Route | null = null
-  for (let route: Route | null = head; route !== null; ) {
-    const next: Route | null = route.next
-    chain = link(chain, route)
-    route = next
-  }
-  return chain!
+  const best = bestOf([...chain(head)])
+  if (best === head) return head
+  cut(head, best)
+  best.next = head
+  return best
 }
 
 /** The chain without `route`, the best one first. */
 export function unlinked(head: Route | null, route: Route): Route | null {
-  if (head !== route) {
-    for (let before = head; before !== null; before = before.next) {
-      if (before.next === route) before.next = route.next
-    }
-    return head
-  }
-  let best = route.next
-  for (let other = best?.next ?? null; other !== null; other = other.next) {
-    if (best === null || compareRoutes(other, best) > 0) best = other
-  }
-  if (best === null || best === route.next) return best
-  const rest = unlinked(route.next, best)
-  best.next = rest
-  return best
+  if (head === null) return null
+  if (head === route) return head.next === null ? null : relinked(head.next)
+  cut(head, route)
+  return usesMed(head) || hasMed(route) ? relinked(head) : head
+}
+
+/** Takes out one that is not the first. */
+function cut(head: Route, route: Route): void {
+  for (const before of chain(head)) if (before.next === route) before.next = route.next
+}
+
+/** Whether the best one does not follow from comparing it with each of the others. */
+function usesMed(head: Route): boolean {
+  if (head.next === null || head.next.next === null) return false
+  for (const route of chain(head)) if (hasMed(route)) return true
+  return false
+}
+
+function* chain(head: Route): Iterable<Route> {
+  for (let route: Route | null = head; route !== null; route = route.next) yield route
 }

@@ -1,10 +1,11 @@
 import type { Ip } from '../../values/address.ts'
 import { ensure } from '../../values/map.ts'
 import { prependAs } from '../attribute/as-path.ts'
-import type { Attributes } from '../attribute/attributes.ts'
+import { AsSegmentType, type Attributes } from '../attribute/attributes.ts'
 import { DEFAULT_LOCAL_PREF, WellKnownCommunity } from '../constants.ts'
 import { type Family, ROUTE_TARGET } from '../family.ts'
 import { isOpaque } from '../nlri/evpn/index.ts'
+import { isTransitive } from '../values/extended-community.ts'
 import type { AttributeSet } from './attribute-pool.ts'
 import { compareRoutes } from './best-path.ts'
 import type { Rib } from './rib.ts'
@@ -129,12 +130,17 @@ function present({ set, source, family }: Route, terms: ExportTerms): Presented 
   return { attributes: { ...attributes, originatorId, clusterList }, nextHop }
 }
 
-/** Without what stays inside our AS; the MED of another AS is no word of ours (RFC 4271 §5.1.4, §5.1.5). */
+/**
+ * Without what stays inside our AS: confederation segments (RFC 5065 §4), communities that are not transitive (RFC 4360 §6), LOCAL_PREF, and
+ * the MED of another AS (RFC 4271 §5.1.4, §5.1.5).
+ */
 function forExternal(attributes: Attributes, localAs: number): Attributes {
-  const path = attributes.asPath ?? []
+  const path = (attributes.asPath ?? []).filter(({ type }) => type < AsSegmentType.ConfedSequence)
+  const extendedCommunities = attributes.extendedCommunities?.filter(isTransitive) ?? []
   return {
     ...attributes,
     asPath: prependAs(path, localAs),
+    extendedCommunities: extendedCommunities.length === 0 ? null : extendedCommunities,
     multiExitDisc: path.length === 0 ? attributes.multiExitDisc : null,
     localPref: null,
     originatorId: null,

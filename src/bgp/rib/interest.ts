@@ -1,7 +1,8 @@
-import { type Membership, membershipCovers, routeTargetMembership } from '../nlri/route-target.ts'
+import { type Membership, membershipCovers, routeTargetMembership, WILDCARD } from '../nlri/route-target.ts'
 import type { RouteTarget } from '../values/extended-community.ts'
 
 const FULL_LENGTH = 96
+const DEFAULT_KEY = routeTargetMembership.key(WILDCARD)
 
 /** The route targets that a peer asked for (RFC 4684 §5); the same target from several origins counts once. */
 export class Interest {
@@ -40,8 +41,9 @@ export class Interest {
     this.prefixes.clear()
   }
 
-  /** Whether a route with these targets is wanted. */
+  /** Whether a route with these targets is wanted; the default route target covers one without any. */
   covers(targets: readonly RouteTarget[]): boolean {
+    if (this.prefixes.has(DEFAULT_KEY)) return true
     for (const target of targets) {
       if (this.exact.has(target)) return true
       for (const membership of this.prefixes.values()) if (membershipCovers(membership, target)) return true

@@ -5,6 +5,9 @@ import { type Nlri, nlriCodec } from '../nlri/index.ts'
 import type { Membership } from '../nlri/route-target.ts'
 import { AttributePool, type AttributeSet } from './attribute-pool.ts'
 import { find, link, relinked, unlinked } from './chain.ts'
+import { Changes } from './changes.ts'
+import { type Job, Jobs } from './jobs.ts'
+import { present } from './present.ts'
 import { addRoute, isRevalued, type Route, refreshRoute, removeRoute, type Source } from './route.ts'
 import { Subscriptions } from './subscriptions.ts'
 
@@ -13,15 +16,15 @@ export interface BestListener {
   bestChanged(previous: Route | null, current: Route | null): void
 }
 
-type Job = Iterator<unknown>
-
 /** A sweep that has not started yet: what is older than this generation goes. */
 interface PendingSweep {
   freshFrom: number
 }
 
-/** Changes handled before other work gets its turn. */
+/** Changes and steps of jobs before other work gets its turn. */
 const SLICE = 1000
+/** What changes may have of a slice while there are jobs: a peer whose routes change without end holds up nobody's. */
+const SHARE_OF_CHANGES = SLICE / 2
 /** Changes that may wait to be told: whoever makes more has to wait for as many to be told. */
 const MAX_DIRTY = 100_000
 
@@ -36,10 +39,8 @@ export class Rib {
   private readonly tables = new Map<Family, Map<string, Route>>()
   private readonly own = new Map<Family, Map<string, Route>>()
   private readonly listeners = new Set<BestListener>([this.subscriptions])
-  /** By family and key, what everybody was told last. */
-  private readonly dirty = new Map<Family, Map<string, Route | null>>()
-  private dirtyCount = 0
-  private readonly jobs: Job[] = []
+  private readonly changes = new Changes()
+  private readonly jobs = new Jobs()
   private readonly sweeps = new Map<Source, Map<Family, PendingSweep>>()
   private scheduled = false
 
@@ -113,18 +114,17 @@ export class Rib {
 
   /** Tells changes while more wait than may, so that a peer that says much is read no faster than its changes are told. */
   relieve(): void {
-    if (this.dirtyCount > MAX_DIRTY) this.tellChanges(this.dirtyCount - MAX_DIRTY)
+    if (this.changes.size > MAX_DIRTY) this.tellChanges(this.changes.size - MAX_DIRTY)
   }
 
-  /** Does `visit` for each of `items`, such as routes, while that says true, in slices behind the changes that wait; then `done`. */
+  /** Does `visit` for each of `items`, such as routes, while that says true, in slices beside other work; then `done`. */
   walk<T>(items: Iterable<T>, visit: (item: T) => boolean, done: () => void = () => {}): void {
     this.begin(visitAll(items, visit, done))
   }
 
   /** Calls back when all that waits now is done, and what that gave rise to. */
   settled(done: () => void): void {
-    const behind = (then: () => void) => this.walk([], () => true, then)
-    behind(() => behind(done))
+    this.begin(this.settle(() => this.begin(this.settle(done))))
   }
 
   /** The best routes of a family, as a live view that need not show what is added while it is read. */
@@ -164,16 +164,13 @@ export class Rib {
     return unlinked(head, route)
   }
 
-  private markDirty(family: Family, key: string, told: Route | null): void {
-    const keys = ensure(this.dirty, family, () => new Map())
-    if (keys.has(key)) return
-    keys.set(key, told)
-    this.dirtyCount++
+  private markDirty(family: Family, key: string, known: Route | null): void {
+    this.changes.add(family, key, known)
     this.schedule()
   }
 
   private begin(job: Job): void {
-    this.jobs.push(job)
+    this.jobs.add(job)
     this.schedule()
   }
 
@@ -187,33 +184,26 @@ export class Rib {
   }
 
   private runSlice(): void {
-    let left = this.tellChanges(SLICE)
-    for (let job = this.jobs[0]; job !== undefined && left > 0; job = this.jobs[0]) {
-      for (; left > 0; left--) {
-        if (job.next().done === true) {
-          this.jobs.shift()
-          break
-        }
-      }
-    }
-    if (this.jobs.length > 0 || this.dirtyCount > 0) this.schedule()
+    const share = this.jobs.size === 0 ? SLICE : SHARE_OF_CHANGES
+    const left = this.jobs.run(SLICE - share + this.tellChanges(share))
+    this.tellChanges(left)
+    if (this.jobs.size > 0 || this.changes.size > 0) this.schedule()
   }
 
+  /** Tells listeners of up to `budget` changes; returns how many of it are left. */
   private tellChanges(budget: number): number {
-    let left = budget
-    for (const [family, keys] of this.dirty) {
-      const table = this.table(family)
-      for (const [key, previous] of keys) {
-        if (left-- <= 0) return 0
-        keys.delete(key)
-        this.dirtyCount--
-        const current = table.get(key) ?? null
-        // of memberships those that are not the best count too (RFC 4684 §3.2)
-        if (current === previous && (family !== ROUTE_TARGET || current === null)) continue
-        for (const listener of this.listeners) listener.bestChanged(previous, current)
-      }
-    }
-    return left
+    return this.changes.take(budget, (family, key, known) => {
+      const current = this.table(family).get(key) ?? null
+      // of memberships those that are not the best count too (RFC 4684 §3.2)
+      if (current === known && (family !== ROUTE_TARGET || current === null)) return
+      for (const listener of this.listeners) listener.bestChanged(known, current)
+    })
+  }
+
+  /** Waits for what is under way at the time of the call. */
+  private settle(done: () => void): Job {
+    const barriers = [this.changes.barrier(), this.jobs.barrier()]
+    return waitFor(() => barriers.every((isPassed) => isPassed()), done)
   }
 
   private *sweepAll(source: Source, family: Family): Generator<undefined, void> {
@@ -243,6 +233,11 @@ export class Rib {
   }
 }
 
+function* waitFor(isPassed: () => boolean, done: () => void): Generator<undefined, void> {
+  while (!isPassed()) yield
+  done()
+}
+
 function* visitAll<T>(
   items: Iterable<T>,
   visit: (item: T) => boolean,
@@ -253,18 +248,6 @@ function* visitAll<T>(
     yield
   }
   done()
-}
-
-/** The values that a map or set of routes has when the iteration begins: however many are added meanwhile, it ends. */
-function* present<T>(
-  routes: { readonly size: number; values(): Iterable<T> } | undefined,
-): Generator<T, void> {
-  if (routes === undefined) return
-  let left = routes.size
-  for (const route of routes.values()) {
-    if (left-- === 0) return
-    yield route
-  }
 }
 
 /** Whether two NLRI of one key agree in the fields that are not part of it. */

@@ -1,5 +1,6 @@
 import { ensure } from '../../values/map.ts'
 import type { RouteTarget } from '../values/extended-community.ts'
+import { present } from './present.ts'
 import type { BestListener, Rib } from './rib.ts'
 import type { Route } from './route.ts'
 
@@ -40,8 +41,8 @@ export class Subscriptions implements BestListener {
 
   bestChanged(previous: Route | null, current: Route | null): void {
     const gone = previous === null ? NONE : this.subscribersOf(previous)
-    if (previous !== null) for (const target of previous.set.routeTargets) this.unindex(target, previous)
-    if (current !== null) for (const target of current.set.routeTargets) this.index(target, current)
+    if (previous !== null) for (const target of previous.set.constraintTargets) this.unindex(target, previous)
+    if (current !== null) for (const target of current.set.constraintTargets) this.index(target, current)
     const told = current === null ? NONE : this.subscribersOf(current)
     for (const subscriber of told) subscriber.routeChanged(current!)
     for (const subscriber of gone) if (!told.has(subscriber)) subscriber.routeGone(previous!)
@@ -53,9 +54,9 @@ export class Subscriptions implements BestListener {
       for (const subscriber of this.subscribers.get(target) ?? []) subscriber.routeChanged(route)
   }
 
-  /** The best routes that carry a target, as a live view. */
+  /** The best routes that carry a target, as a live view that need not show what is added while it is read. */
   routesWith(target: RouteTarget): Iterable<Route> {
-    return this.byTarget.get(target) ?? []
+    return present(this.byTarget.get(target))
   }
 
   /** Whether a best route that was told carries the target. */

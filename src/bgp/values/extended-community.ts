@@ -10,6 +10,8 @@ export type RouteTarget = ExtendedCommunity & { readonly routeTarget: unique sym
 
 export const EXTENDED_COMMUNITY_LENGTH = 8
 
+/** In the first octet. */
+const NON_TRANSITIVE = 0x40
 const ROUTE_TARGET_SUBTYPE = 0x02
 const RECORD_SUBTYPE = 0x13
 const OPAQUE = 0x03
@@ -18,11 +20,22 @@ const ENCAPSULATION = `${String.fromCharCode(OPAQUE, 0x0c)}\0\0\0\0`
 const DEFAULT_GATEWAY = `${String.fromCharCode(OPAQUE, 0x0d)}\0\0\0\0\0\0`
 const HASH_SORT_ORDER = String.fromCharCode(OPAQUE, 0x14)
 const MAC_MOBILITY = String.fromCharCode(EVPN, 0x00)
+const ES_IMPORT = String.fromCharCode(EVPN, ROUTE_TARGET_SUBTYPE)
 const ARP_ND = String.fromCharCode(EVPN, 0x08)
 const ROUTER_MAC = String.fromCharCode(EVPN, 0x03)
 
 export function isRouteTarget(community: ExtendedCommunity): community is RouteTarget {
   return community.charCodeAt(0) <= 2 && community.charCodeAt(1) === ROUTE_TARGET_SUBTYPE
+}
+
+/** Whether the community may leave the AS (RFC 4360 §2). */
+export function isTransitive(community: ExtendedCommunity): boolean {
+  return (community.charCodeAt(0) & NON_TRANSITIVE) === 0
+}
+
+/** Whether memberships are about the community: route targets, and those of Ethernet segments (RFC 4684 §4, RFC 7432 §7.6). */
+export function isConstraintTarget(community: ExtendedCommunity): community is RouteTarget {
+  return isRouteTarget(community) || community.startsWith(ES_IMPORT)
 }
 
 /** Reads `asn:nn` (2- and 4-octet AS) and `a.b.c.d:nn`; undefined when `text` is no route target. */
@@ -161,8 +174,14 @@ export function formatExtendedCommunity(community: ExtendedCommunity): string {
   const mobility = macMobilityOf(community)
   if (mobility !== undefined) return `mobility:${mobility.sequence}${mobility.sticky ? ':sticky' : ''}`
   if (isDefaultGateway(community)) return 'default-gateway'
-  if (isRoutersMac(community)) return `router-mac:${(hex(community.slice(2)).match(/../g) ?? []).join(':')}`
+  if (isRoutersMac(community)) return `router-mac:${octetsOf(community)}`
+  if (community.startsWith(ES_IMPORT)) return `es-import:${octetsOf(community)}`
   const order = hashSortOrderOf(community)
   if (order !== undefined) return `consistentHashSortOrder:${order}`
   return `0x${hex(community)}`
+}
+
+/** Its value as a MAC address is written. */
+function octetsOf(community: ExtendedCommunity): string {
+  return (hex(community.slice(2)).match(/../g) ?? []).join(':')
 }

@@ -92,6 +92,7 @@ export function peerNode(neighbour: Neighbour, routeTargetConstraint: boolean, b
     messages: inline(() => ({ received: byName(peer.session?.received), sent: byName(peer.session?.sent) })),
     routes: inline(() => ({
       ...routesIn.counters,
+      ...routesOut.counters,
       in_rib: source.routeCount,
       by_family: Object.fromEntries(
         [...source.routes].map(([family, { size }]) => [familyName(family), size]),

@@ -99,7 +99,7 @@ export class Ours {
 
   /** Resolves when the RIB has done what it has put off. */
   settled(): Promise<void> {
-    return new Promise((resolve) => this.speaker.rib.walk([], () => true, resolve))
+    return new Promise((resolve) => this.speaker.rib.settled(resolve))
   }
 
   /** Goes away as if the machine had lost its power: no NOTIFICATION, no word. */

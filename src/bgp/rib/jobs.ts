@@ -1,0 +1,51 @@
+/** Work in small steps. */
+export type Job = Iterator<unknown>
+
+/** Steps that a job does before it is the turn of another. */
+const TURN = 100
+
+/** Jobs that are under way, each in its turn, so that none has to wait for the end of another. */
+export class Jobs {
+  private readonly queue = new Set<Job>()
+
+  get size(): number {
+    return this.queue.size
+  }
+
+  add(job: Job): void {
+    this.queue.add(job)
+  }
+
+  /** Does up to `budget` steps; returns how many are left. */
+  run(budget: number): number {
+    let left = budget
+    // a job that is put back is met again behind the others
+    for (const job of this.queue) {
+      if (left <= 0) break
+      const turn = Math.min(left, TURN)
+      const done = steps(job, turn)
+      left -= Math.max(1, done)
+      this.queue.delete(job)
+      if (done === turn) this.queue.add(job)
+    }
+    return left
+  }
+
+  /** Answers whether all jobs that are under way now have ended. */
+  barrier(): () => boolean {
+    const waiting = new Set(this.queue)
+    return () => {
+      for (const job of waiting) {
+        if (this.queue.has(job)) return false
+        waiting.delete(job)
+      }
+      return true
+    }
+  }
+}
+
+/** Does up to `limit` steps of a job; returns how many, fewer when it ended. */
+function steps(job: Job, limit: number): number {
+  for (let done = 0; done < limit; done++) if (job.next().done === true) return done
+  return limit
+}
