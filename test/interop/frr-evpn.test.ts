@@ -15,7 +15,8 @@ import { addPlace, type Place, pause, resume } from '../support/mover.ts'
 
 const FRR = '10.77.0.12'
 const ONE = '10.77.0.11'
-const THREE = '10.77.0.13'
+/** The VTEP address of node 3, which is none of its BGP session's. */
+const THREE = '10.77.0.113'
 const FLOOD = '00:00:00:00:00:00'
 const VM1 = '02:00:00:00:01:01'
 const VM2 = '02:00:00:00:01:02'
@@ -78,8 +79,12 @@ beforeAll(async () => {
   await lab.exec(onFrr.vm.namespace, ...['sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6'])
   await plug(second, [vm2.port, onFrr.vm.port])
   frr = await Frr.start(lab, second, BGPD)
-  const chanter = (host: Host) => startChanter(lab, host, { BGP: { peers: FRR, my_as: AS } })
-  ;[one, three] = await Promise.all([chanter(first), chanter(third)])
+  await run('ip', '-n', third.namespace, 'addr', 'add', `${THREE}/24`, 'dev', 'eth0')
+  const BGP = { peers: FRR, my_as: AS }
+  ;[one, three] = await Promise.all([
+    startChanter(lab, first, { BGP }),
+    startChanter(lab, third, { BGP, DATAPLANE_DRIVER_EVPN: { dataplane_local_address: THREE } }),
+  ])
   await session(lab, one, FRR, true)
   await session(lab, three, FRR, true)
   await attach(one, vm1)
