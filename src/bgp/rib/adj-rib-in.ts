@@ -109,6 +109,9 @@ export class AdjRibIn {
     for (const list of update.unreach) this.withdrawAll(list)
     if (update.verdict === 'withdraw') for (const list of update.reach) this.withdrawAll(list)
     else for (const list of update.reach) this.announceAll(list, update)
+    // What was there under the key of an NLRI that may not be used is no longer what the peer advertises.
+    for (const { family, nlri, pathId } of quarantinedNlri(update))
+      if (nlri !== null) this.withdraw(family, nlriCodec(family)!.key(nlri), pathId, nlri)
     if (update.endOfRib !== null) this.complete.add(update.endOfRib)
     this.rib.relieve()
   }
@@ -158,10 +161,8 @@ export class AdjRibIn {
 
   private announceAll(list: MpReach, update: Update): void {
     const { family, nlri, pathIds } = list
-    if (!this.isAgreed(family)) {
-      this.counters.unwanted += nlri.length
-      return
-    }
+    this.counters.unwanted += list.ignored
+    if (!this.isAgreed(family)) return
     if (this.negotiated?.internal === false && !this.terms.isAccepted) {
       this.counters.rejected += nlri.length
       return this.drop(list, 'no policy lets routes of its AS in (RFC 8212)')
@@ -198,9 +199,9 @@ export class AdjRibIn {
     if (attributes.originatorId === identifier) return 'our own route came back: ORIGINATOR_ID is ours'
     if (clusterId !== null && attributes.clusterList?.includes(clusterId) === true)
       return 'our own route came back: CLUSTER_LIST holds our cluster'
-    const holdsUs =
-      this.negotiated?.internal === false && attributes.asPath?.some(({ asns }) => asns.includes(as))
-    return holdsUs === true ? 'our own route came back: AS_PATH holds our AS' : null
+    return attributes.asPath?.some(({ asns }) => asns.includes(as)) === true
+      ? 'our own route came back: AS_PATH holds our AS'
+      : null
   }
 }
 
