@@ -10,7 +10,7 @@ import { AdjRibOut } from './rib/adj-rib-out.ts'
 import { exportPolicy } from './rib/export-policy.ts'
 import type { Rib } from './rib/rib.ts'
 import { newSource, type Source } from './rib/route.ts'
-import { StaleRoutes } from './rib/stale-routes.ts'
+import { HEADLESS_SETTLE_MS, StaleRoutes } from './rib/stale-routes.ts'
 import type { Ending } from './session/fsm/types.ts'
 import type { Negotiated } from './session/negotiate.ts'
 import { type LocalSpeaker, Peer, type PeerEnvironment, type PeerListener } from './session/peer.ts'
@@ -27,8 +27,10 @@ export interface NeighbourHost {
   holdsEndOfRib(): boolean
   /** What to announce of our own restarts at this moment. */
   gracefulRestart(): GracefulRestart
-  /** How long to go on with the routes of a family of which there is no session left; 0 where there is one. */
+  /** How long to go on with the routes of a family where no other peer could know better; 0 where one does. */
   headlessSeconds(neighbour: Neighbour, family: Family): number
+  /** Other peers whose routes of the family have been complete for long enough to be relied on. */
+  settledPeers(neighbour: Neighbour, family: Family): ReadonlySet<Source>
   established(): void
   /** The peer has said all it has of a family. */
   endOfRib(neighbour: Neighbour, family: Family): void
@@ -43,6 +45,8 @@ export interface NeighbourHost {
  * memory they take up to five times as much.
  */
 const MAX_OCTETS = 128 * 2 ** 20
+/** Longest wait for a peer that was silent for its hold time before. */
+const EXPIRED_RESTART_SECONDS = 30
 /** Of a peer that is allowed many routes, so much for each. */
 const OCTETS_PER_PREFIX = 128
 
@@ -90,19 +94,27 @@ export class Neighbour implements PeerListener {
     this.routesOut = new AdjRibOut(clock, rib, policy, outlet, host.holdsEndOfRib())
     const terms = { as: local.as, identifier: local.identifier, clusterId, isAccepted }
     this.routesIn = new AdjRibIn(clock, rib, this.source, terms, this.routesOut, log)
-    this.staleRoutes = new StaleRoutes(
-      clock,
-      rib,
-      this.source,
-      (family) => host.headlessSeconds(this, family) * 1000,
-      () => this.checkGone(),
-    )
+    this.staleRoutes = new StaleRoutes(clock, rib, this.source, {
+      headlessMs: (family) => host.headlessSeconds(this, family) * 1000,
+      settledPeers: (family) => host.settledPeers(this, family),
+      released: () => this.checkGone(),
+    })
   }
 
   /** Whether the established peer has sent the End-of-RIB of every family. */
   get complete(): boolean {
     if (this.negotiated === null) return false
     return [...this.negotiated.families].every((family) => this.routesIn.complete.has(family))
+  }
+
+  /** Whether what the peer does not advertise of a family can be relied on not to be there. */
+  isSettled(family: Family): boolean {
+    if (this.negotiated?.families.has(family) !== true) return false
+    const { gracefulRestart } = this.negotiated.peer.capabilities
+    // Only a peer with this capability is bound to send End-of-RIB (RFC 4724 §2).
+    const since =
+      this.routesIn.complete.get(family) ?? (gracefulRestart === null ? this.peer.establishedAt : null)
+    return since !== null && this.host.environment.clock.now() - since >= HEADLESS_SETTLE_MS
   }
 
   /** Whether the peer filters what it tells us by our memberships (RFC 4684). */
@@ -160,11 +172,6 @@ export class Neighbour implements PeerListener {
       fourOctetAs: this.host.local.as,
       extendedNextHop: families.includes(VPNV4) ? [{ family: VPNV4, nextHopAfi: Afi.Ipv6 }] : [],
       gracefulRestart: this.host.gracefulRestart(),
-      longLivedGracefulRestart: families.map((family) => ({
-        family,
-        forwarding: false,
-        staleTimeSeconds: 0,
-      })),
       addPath: addPath
         ? families.filter(hasPaths).map((family) => ({ family, mode: AddPathMode.Receive }))
         : [],
@@ -191,7 +198,8 @@ export class Neighbour implements PeerListener {
     this.routesIn.stop()
     const { families, peer } = negotiated
     const mayReturn = ending.kind !== 'stopped'
-    this.staleRoutes.lost(families, peer.capabilities, isGraceful(negotiated, ending), mayReturn)
+    const restartMs = 1000 * (isGraceful(negotiated, ending) ? restartSeconds(negotiated, ending) : 0)
+    this.staleRoutes.lost(families, peer.capabilities, restartMs, mayReturn)
   }
 
   sessionless(): void {
@@ -267,6 +275,16 @@ export class Neighbour implements PeerListener {
 
 /** A membership is there or it is not: several paths of one would say nothing. */
 const hasPaths = (family: Family): boolean => family !== ROUTE_TARGET
+
+/**
+ * How long a peer that may be restarting is waited for. When its hold timer expires, the machine is dead or cut off more often than the
+ * process restarts: a process that ends closes its connection.
+ */
+function restartSeconds({ peer }: Negotiated, ending: Ending): number {
+  const asked = peer.capabilities.gracefulRestart?.restartTimeSeconds ?? 0
+  const expired = ending.kind === 'sent' && ending.notification.code === ErrorCode.HoldTimerExpired
+  return expired ? Math.min(asked, EXPIRED_RESTART_SECONDS) : asked
+}
 
 /** Whether the peer may be restarting: it went away without a word, or with one that both agreed not to mind (RFC 8538 §4). */
 function isGraceful({ gracefulRestart, gracefulNotification }: Negotiated, ending: Ending): boolean {

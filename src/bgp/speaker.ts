@@ -132,6 +132,7 @@ export class Speaker {
       holdsEndOfRib: () => this.holdsEndOfRib,
       gracefulRestart: () => this.gracefulRestart(),
       headlessSeconds: (neighbour, family) => this.headlessSeconds(neighbour, family),
+      settledPeers: (neighbour, family) => this.settledPeers(neighbour, family),
       established: () => this.sessionUp(),
       endOfRib: (neighbour, family) => {
         for (const other of this.neighbours.values())
@@ -254,10 +255,14 @@ export class Speaker {
   /** A reflector keeps nothing: its clients would take it for news. */
   private headlessSeconds(neighbour: Neighbour, family: Family): number {
     if (this.config.clusterId !== null || !VPN_FAMILIES.has(family)) return 0
-    for (const other of this.neighbours.values()) {
-      if (other !== neighbour && other.negotiated?.families.has(family) === true) return 0
-    }
-    return this.config.headlessSeconds
+    return this.settledPeers(neighbour, family).size > 0 ? 0 : this.config.headlessSeconds
+  }
+
+  private settledPeers(neighbour: Neighbour, family: Family): ReadonlySet<Source> {
+    const sources = new Set<Source>()
+    for (const other of this.neighbours.values())
+      if (other !== neighbour && other.isSettled(family)) sources.add(other.source)
+    return sources
   }
 
   private sessionUp(): void {

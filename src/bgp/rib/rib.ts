@@ -4,7 +4,7 @@ import type { Family } from '../family.ts'
 import { type Nlri, nlriCodec } from '../nlri/index.ts'
 import { AttributePool, type AttributeSet } from './attribute-pool.ts'
 import { find, link, relinked, unlinked } from './chain.ts'
-import { ROUTE_OCTETS, type Route, type Source } from './route.ts'
+import { isStale, originatorOf, ROUTE_OCTETS, type Route, type Source } from './route.ts'
 import { Subscriptions } from './subscriptions.ts'
 
 /** Told of every change of a best route. */
@@ -53,7 +53,9 @@ export class Rib {
     const head = table.get(key) ?? null
     const existing = find(head, source, pathId)
     if (existing !== null && existing.set === set && sameNlri(existing.nlri, nlri)) {
+      const wasStale = isStale(existing)
       existing.generation = source.generation
+      if (wasStale) this.reconsider(table, head!)
       return
     }
     this.markDirty(family, key, head)
@@ -71,36 +73,54 @@ export class Rib {
     const table = this.table(family)
     const head = table.get(key) ?? null
     const existing = find(head, source, pathId)
-    if (existing !== null) this.remove(table, head, existing)
+    if (existing === null) return
+    this.remove(table, head, existing)
+    this.dropStaleCopies(table, existing)
   }
 
-  /** Removes, in slices, what the source has said of a family and not said again since it was aged. */
-  sweep(source: Source, family: Family): void {
-    const freshFrom = source.freshFrom.get(family) ?? 0
+  /** Removes, in slices, the source's routes of a family that are older than a generation. */
+  sweep(source: Source, family: Family, freshFrom: number): void {
     const pending = ensure(this.sweeps, source, () => new Map())
     const waiting = pending.get(family)
     if (waiting !== undefined) {
-      waiting.freshFrom = freshFrom
+      waiting.freshFrom = Math.max(waiting.freshFrom, freshFrom)
       return
     }
     pending.set(family, { freshFrom })
     this.begin(this.sweepAll(source, family))
   }
 
-  /** As `sweep`, of some of it. */
-  sweepSome(source: Source, family: Family, only: (route: Route) => boolean): void {
-    const freshFrom = source.freshFrom.get(family) ?? 0
-    this.begin(this.sweepRoutes(source, family, (route) => route.generation < freshFrom && only(route)))
+  /** Removes, in slices, those of the source's stale routes of a family for which `goes` is true. */
+  sweepStale(source: Source, family: Family, goes: (route: Route) => boolean): void {
+    this.begin(this.sweepRoutes(source, family, (route) => isStale(route) && goes(route)))
   }
 
-  /** Weighs the source's routes of a family again, in slices, after what counts of them has changed. */
-  reweigh(source: Source, family: Family): void {
+  /**
+   * Removes, in slices, stale routes of a family that `source` only passed on and that other reflectors do not have: each
+   * knows other routes of the same originator, so that it would have this one too.
+   */
+  sweepUnconfirmed(source: Source, family: Family, reflectors: ReadonlySet<Source>): void {
+    const originators = new Set<number>()
+    const note = (head: Route): boolean => {
+      for (let route: Route | null = head; route !== null; route = route.next) {
+        const originator = originatorOf(route)
+        if (originator !== null && reflectors.has(route.source)) originators.add(originator)
+      }
+      return true
+    }
+    this.walk(this.table(family).values(), note, () =>
+      this.sweepStale(source, family, (route) => {
+        const originator = originatorOf(route)
+        return originator !== null && originators.has(originator) && !this.isKnownTo(reflectors, route)
+      }),
+    )
+  }
+
+  /** Runs route selection again for the source's routes of a family, in slices, after what counts of them has changed. */
+  reselect(source: Source, family: Family): void {
     const table = this.table(family)
     this.walk(table.values(), (head) => {
-      if (head.next !== null && find(head, source) !== null) {
-        this.markDirty(family, head.key, head)
-        table.set(head.key, relinked(head))
-      }
+      if (find(head, source) !== null) this.reconsider(table, head)
       return true
     })
   }
@@ -149,6 +169,30 @@ export class Rib {
 
   private ownTable(family: Family): Map<string, Route> {
     return ensure(this.own, family, () => new Map())
+  }
+
+  /** Runs route selection again for one key, and has subscribers look at its best route again. */
+  private reconsider(table: Map<string, Route>, head: Route): void {
+    this.markDirty(head.family, head.key, head)
+    if (head.next !== null) table.set(head.key, relinked(head))
+  }
+
+  /** What a live peer withdraws is gone, whatever a lost one had advertised of the same originator. */
+  private dropStaleCopies(table: Map<string, Route>, withdrawn: Route): void {
+    const originator = originatorOf(withdrawn)
+    if (originator === null) return
+    for (let route = table.get(withdrawn.key) ?? null; route !== null; ) {
+      const { next }: Route = route
+      if (isStale(route) && originatorOf(route) === originator)
+        this.remove(table, table.get(route.key) ?? null, route)
+      route = next
+    }
+  }
+
+  private isKnownTo(sources: ReadonlySet<Source>, { family, key }: Route): boolean {
+    for (let route = this.table(family).get(key) ?? null; route !== null; route = route.next)
+      if (sources.has(route.source)) return true
+    return false
   }
 
   private remove(table: Map<string, Route>, head: Route | null, route: Route): void {
@@ -210,7 +254,11 @@ export class Rib {
         keys.delete(key)
         this.dirtyCount--
         const current = table.get(key) ?? null
-        if (current === previous) continue
+        if (current === previous) {
+          // The same route may be stale now, or no more, and count for something else beside routes of other keys.
+          if (current !== null) this.subscriptions.tellAgain(current)
+          continue
+        }
         for (const listener of this.listeners) listener.bestChanged(previous, current)
       }
     }
@@ -223,11 +271,6 @@ export class Rib {
     pending.delete(family)
     if (pending.size === 0) this.sweeps.delete(source)
     yield* this.sweepRoutes(source, family, (route) => route.generation < freshFrom)
-    // what was in doubt and is not any more may count for more, beside routes of other keys
-    for (const head of this.table(family).values()) {
-      if (head.source === source) this.subscriptions.tellAgain(head)
-      yield
-    }
   }
 
   private *sweepRoutes(

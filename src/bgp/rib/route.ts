@@ -10,10 +10,8 @@ export interface Source {
   peer: PeerFacts | null
   /** Goes up whenever what the source said is called in doubt. */
   generation: number
-  /** By family: routes of an older generation are stale (RFC 4724 §4.2). */
+  /** By family: routes of an older generation are from before the session was lost, and stale (RFC 4724 §4.2). */
   readonly freshFrom: Map<Family, number>
-  /** Families whose stale routes are kept for long, as a last resort (RFC 9494 §4.3). */
-  readonly longLived: Set<Family>
   /** Routes it has in the RIB, by family. */
   readonly routeCounts: Map<Family, number>
   /** Routes it has in the RIB. */
@@ -57,7 +55,6 @@ export function newSource(name: string, peer: PeerFacts | null): Source {
     peer,
     generation: 0,
     freshFrom: new Map(),
-    longLived: new Set(),
     routeCounts,
     octets: 0,
     get routeCount() {
@@ -72,17 +69,22 @@ export function localSource(name: string): Source {
   return newSource(name, null)
 }
 
-/** Calls everything that the source said of a family in doubt, until it says it again. */
-export function age(source: Source, family: Family): void {
+/** Begins a new generation of the source's routes: what it advertises again is told from what it does not. */
+export function beginGeneration(source: Source): number {
   source.generation++
-  source.freshFrom.set(family, source.generation)
+  return source.generation
 }
 
 export function isStale({ source, family, generation }: Route): boolean {
   return generation < (source.freshFrom.get(family) ?? 0)
 }
 
-/** Stale for long, here or at a peer, and kept only for want of anything better (RFC 9494 §4.3). */
-export function isLastResort(route: Route): boolean {
-  return route.set.longLivedStale || (route.source.longLived.has(route.family) && isStale(route))
+/** Stale here, or marked so by another speaker: it loses to any other route (RFC 9494 §4.3). */
+export function isLeastPreferred(route: Route): boolean {
+  return route.set.longLivedStale || isStale(route)
+}
+
+/** Whether its source got it from another speaker, such as the client of a reflector; null, as an originator, where it did not. */
+export function originatorOf({ set }: Route): number | null {
+  return set.attributes.originatorId ?? null
 }

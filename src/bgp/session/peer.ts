@@ -84,7 +84,8 @@ export class Peer implements SessionOwner {
   private readonly incoming = new Set<Session>()
   private failures = 0
   private shownState: State = 'Idle'
-  private establishedAt = 0
+  /** When the last session was established, on the clock that never goes back. */
+  establishedAt = 0
 
   constructor(config: PeerConfig, local: LocalSpeaker, environment: PeerEnvironment, listener: PeerListener) {
     this.config = config
