@@ -34,8 +34,10 @@ export interface NeighbourHost {
   established(): void
   /** The peer has said all it has of a family. */
   endOfRib(neighbour: Neighbour, family: Family): void
-  /** The peer has said all it has. */
+  /** The peer has advertised all it has. */
   complete(): void
+  /** A session that was established has ended, or the peer is not wanted any more. */
+  down(): void
   /** The peer has no session, and nothing is kept of it. */
   gone(neighbour: Neighbour): void
 }
@@ -45,6 +47,8 @@ export interface NeighbourHost {
  * memory they take up to five times as much.
  */
 const MAX_OCTETS = 128 * 2 ** 20
+/** A peer that sends no End-of-RIB has advertised what it has when it has been silent for that long. */
+const SILENCE_MS = 10_000
 /** Longest wait for a peer that was silent for its hold time before. */
 const EXPIRED_RESTART_SECONDS = 30
 /** Of a peer that is allowed many routes, so much for each. */
@@ -61,7 +65,14 @@ export class Neighbour implements PeerListener {
   negotiated: Negotiated | null = null
   /** Kept down by an operator. */
   disabled = false
+  /** It sends no End-of-RIB, and has advertised nothing for a while. */
+  isSilent = false
+  /** When the session ended, on the clock that never goes back; null when there has been none. */
+  lostAt: number | null = null
   private readonly host: NeighbourHost
+  /** When the last UPDATE was received. */
+  private updatedAt = 0
+  private cancelSilence = (): void => {}
 
   constructor(config: PeerConfig, host: NeighbourHost) {
     const { rib, local, environment, clusterId } = host
@@ -101,10 +112,12 @@ export class Neighbour implements PeerListener {
     })
   }
 
-  /** Whether the established peer has sent the End-of-RIB of every family. */
+  /** Whether the established peer has sent the End-of-RIB of every family, or is not bound to and has been silent for a while. */
   get complete(): boolean {
     if (this.negotiated === null) return false
-    return [...this.negotiated.families].every((family) => this.routesIn.complete.has(family))
+    return (
+      this.isSilent || [...this.negotiated.families].every((family) => this.routesIn.complete.has(family))
+    )
   }
 
   /** Whether what the peer does not advertise of a family can be relied on not to be there. */
@@ -128,6 +141,7 @@ export class Neighbour implements PeerListener {
     const reason = text === '' ? 'disabled' : `disabled: ${text}`
     this.end(ceaseWithText(CeaseSubcode.AdministrativeShutdown, text), reason)
     this.staleRoutes.releaseAll()
+    this.host.down()
   }
 
   /** Lets a peer come up that was kept down for whatever reason. */
@@ -185,7 +199,10 @@ export class Neighbour implements PeerListener {
     this.routesIn.start(negotiated)
     this.routesOut.start(negotiated)
     this.host.established()
+    this.isSilent = false
+    this.updatedAt = this.host.environment.clock.now()
     // Only a peer with this capability is bound to send End-of-RIB (RFC 4724 §2): of others there is none to wait for.
+    if (negotiated.peer.capabilities.gracefulRestart === null) this.awaitSilence(SILENCE_MS)
     // One that restarts says nothing before it has heard us, and what we have to say is little, unless we reflect.
     const restarts = negotiated.peer.capabilities.gracefulRestart?.restarting === true
     if (!negotiated.gracefulRestart) this.routesOut.membershipsComplete()
@@ -194,12 +211,15 @@ export class Neighbour implements PeerListener {
 
   down(negotiated: Negotiated, ending: Ending): void {
     this.negotiated = null
+    this.lostAt = this.host.environment.clock.now()
+    this.cancelSilence()
     this.routesOut.stop()
     this.routesIn.stop()
     const { families, peer } = negotiated
     const mayReturn = ending.kind !== 'stopped'
     const restartMs = 1000 * (isGraceful(negotiated, ending) ? restartSeconds(negotiated, ending) : 0)
     this.staleRoutes.lost(families, peer.capabilities, restartMs, mayReturn)
+    this.host.down()
   }
 
   sessionless(): void {
@@ -207,6 +227,7 @@ export class Neighbour implements PeerListener {
   }
 
   update(update: Update): void {
+    this.updatedAt = this.host.environment.clock.now()
     this.routesIn.apply(update)
     const { endOfRib } = update
     if (endOfRib !== null) {
@@ -241,6 +262,16 @@ export class Neighbour implements PeerListener {
     const promised = this.peer.session?.localOpen?.capabilities.gracefulRestart?.families ?? []
     const keeps = this.negotiated?.gracefulNotification === true && promised.length > 0
     this.peer.stop(keeps ? hardReset(cease) : cease, reason)
+  }
+
+  private awaitSilence(ms: number): void {
+    const { clock } = this.host.environment
+    this.cancelSilence = clock.after(ms, () => {
+      const left = this.updatedAt + SILENCE_MS - clock.now()
+      if (left > 0) return this.awaitSilence(left)
+      this.isSilent = true
+      this.host.complete()
+    })
   }
 
   private sendRefresh(refresh: RouteRefresh): void {

@@ -18,6 +18,8 @@ export interface Summary {
   readonly routes: {
     readonly state: 'complete' | 'waiting' | 'stale' | 'headless'
     readonly since: number
+    readonly waiting_for: readonly string[]
+    readonly stale: readonly { readonly peer: string; readonly since: number }[]
     readonly received: number
     readonly own: number
   }
@@ -114,6 +116,11 @@ export function summaryText(summary: Summary): string {
       'routes',
       `${ROUTES[routes.state]} ${formatTime(routes.since)}; ${routes.received} received, ${routes.own} ours`,
     ],
+    ...routes.waiting_for.map((peer): [string, string] => ['', `waiting for End-of-RIB of ${peer}`]),
+    ...routes.stale.map(({ peer, since }): [string, string] => [
+      '',
+      `stale since ${formatTime(since)}: routes of ${peer}`,
+    ]),
     ...serviceFacts(summary),
   ]
   return [

@@ -63,7 +63,7 @@ export class EvpnInstance implements Importer<Route> {
     this.dataplane = dataplane
     this.source = localSource(config.name)
     this.imports = new Imports(speaker, this.source, this)
-    this.mobility = new Mobility(config.mobility, speaker.completeness)
+    this.mobility = new Mobility(config.mobility, speaker.convergence)
     this.addresses = new Addresses(config, config.ends, dataplane)
     this.floods = new Floods(config, config.ends, dataplane)
     this.unlisten = config.ends.listen((changed) => {

@@ -13,15 +13,17 @@ export interface MobilityTerms {
 /** RFC 7432 §15.1; the recovery time is what FRR and others propose. */
 export const MOBILITY_DEFAULTS: MobilityTerms = { moves: 5, windowSeconds: 180, recoverySeconds: 1800 }
 
-/** When routes are as complete as they get. */
+/** The time, and how far routes tell of what was before this start. */
 export interface Completeness {
   /** Milliseconds, on the clock that never goes back. */
   now(): number
   /** Milliseconds since 1970. */
   epoch(): number
-  /** How often a peer has said all it has, and when the last time was. */
-  readonly completions: number
-  readonly completedAt: number
+  /**
+   * Until when a route that arrives may be older than all that was attached here: shortly after the first peer is complete, and not
+   * beyond the end of a session. Infinity before.
+   */
+  readonly newsUntil: number
 }
 
 /** What peers tell of a route target within that time of our asking for it is older than what we attach meanwhile. */
@@ -33,7 +35,8 @@ interface LocalMac {
   readonly attachedAt: number
   /** The same in seconds since 1970. */
   readonly attachedEpoch: number
-  readonly completions: number
+  /** It was attached before any peer was complete. */
+  readonly isEarly: boolean
   /** It has outbid a route that arrived after the attach; it does so only once. */
   outbid: boolean
 }
@@ -123,9 +126,9 @@ export class Mobility {
   }
 
   private add(mac: Mac, sequence: number, outbid: boolean): void {
-    const { completions } = this.completeness
+    const isEarly = this.completeness.newsUntil === Number.POSITIVE_INFINITY
     const attachedEpoch = Math.floor(this.completeness.epoch() / 1000) % HIGHEST
-    this.local.set(mac, { sequence, attachedAt: this.completeness.now(), attachedEpoch, completions, outbid })
+    this.local.set(mac, { sequence, attachedAt: this.completeness.now(), attachedEpoch, isEarly, outbid })
   }
 
   /** One more than the highest; a duplicate does not take part in the race. */
@@ -133,14 +136,11 @@ export class Mobility {
     return this.duplicateSince(mac) === undefined ? Math.min(HIGHEST, highest + 1) : highest
   }
 
-  private isFresh({ attachedAt, completions, outbid }: LocalMac): boolean {
+  private isFresh({ attachedAt, isEarly, outbid }: LocalMac): boolean {
     if (outbid) return false
     const now = this.completeness.now()
     if (attachedAt >= this.listeningSince && now - this.listeningSince < NEWS_MS) return true
-    if (completions > 0) return false
-    // It was attached when nobody could tell where it was before.
-    const { completions: since, completedAt } = this.completeness
-    return since === 0 || (since === 1 && now - completedAt < NEWS_MS)
+    return isEarly && now < this.completeness.newsUntil
   }
 
   /** Notes a move; true when it was the one too many. */

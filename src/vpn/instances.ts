@@ -93,7 +93,7 @@ export class Instances {
     this.dataplane = dataplane
     this.log = log
     this.numbers = numbers
-    this.tables = new Identifiers(...config.ranges.tables, speaker.completeness)
+    this.tables = new Identifiers(...config.ranges.tables, speaker.convergence)
     this.networkDevices = new NetworkDevices(dataplane, config)
     const { bgpAddress, vtep, ipvpn, vtepNetworks } = config
     const ends = new TunnelEnds([bgpAddress, vtep, ipvpn.address], vtepNetworks)
@@ -180,7 +180,7 @@ export class Instances {
         this.tables.useOf(one) !== undefined || this.dataplane.isTableTaken(one)
       const table =
         this.tables.takeLast(DEAD_END, isTaken) ??
-        new Identifiers(...ALL_TABLES, this.speaker.completeness).takeLast(DEAD_END, isTaken)!
+        new Identifiers(...ALL_TABLES, this.speaker.convergence).takeLast(DEAD_END, isTaken)!
       this.dead = { device: `${this.config.ranges.vrfPrefix}0`, table }
     }
     return this.dead

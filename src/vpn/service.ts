@@ -46,7 +46,7 @@ export class VpnService {
     keep: () => Promise<void> = async () => {},
   ) {
     this.config = config
-    this.numbers = new Numbers(config.ranges.labels, speaker.completeness)
+    this.numbers = new Numbers(config.ranges.labels, speaker.convergence)
     this.dataplane = dataplane
     this.log = log
     this.maker = new Instances(config, speaker, dataplane, log, this.numbers)

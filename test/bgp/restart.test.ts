@@ -617,7 +617,9 @@ describe('without any session (headless)', () => {
 
   test('from the first session on the usual wait counts', () => {
     clock.advance(1_000_000)
-    connect(B)
+    RawPeer.connect(network.transport, ip(B), ip('10.77.0.13'), 179).behave({
+      capabilities: { ...openOf().capabilities, gracefulRestart: restart() },
+    })
     clock.advance(350_000)
     expect(completed).toBe(0)
     clock.advance(20_000)

@@ -4,7 +4,7 @@ import { MOBILITY_DEFAULTS, Mobility, type MobilityTerms } from '../../src/evpn/
 const MAC = 0x020000000101
 
 let seconds: number
-let completeness: { now(): number; epoch(): number; completions: number; completedAt: number }
+let completeness: { now(): number; epoch(): number; newsUntil: number }
 let mobility: Mobility
 
 function begin(terms: Partial<MobilityTerms> = {}): void {
@@ -13,7 +13,7 @@ function begin(terms: Partial<MobilityTerms> = {}): void {
 
 beforeEach(() => {
   seconds = 1000
-  completeness = { now: () => seconds * 1000, epoch: () => seconds * 1000, completions: 1, completedAt: 0 }
+  completeness = { now: () => seconds * 1000, epoch: () => seconds * 1000, newsUntil: 10_000 }
   begin()
 })
 
@@ -81,17 +81,17 @@ describe('an attach (RFC 7432 §15)', () => {
   })
 
   test('before any peer was heard outbids what the first one tells, however late', () => {
-    completeness.completions = 0
+    completeness.newsUntil = Number.POSITIVE_INFINITY
     mobility.attach(MAC, undefined)
     seconds += 3600
     expect(mobility.heard(MAC, 3).outbids).toBe(true)
   })
 
   test('before any peer was heard has ten seconds from the end of what the first one tells', () => {
-    completeness.completions = 0
+    completeness.newsUntil = Number.POSITIVE_INFINITY
     mobility.attach(MAC, undefined)
     seconds += 3600
-    Object.assign(completeness, { completions: 1, completedAt: seconds * 1000 })
+    completeness.newsUntil = (seconds + 10) * 1000
     seconds += 11
     expect(mobility.heard(MAC, 3).outbids).toBe(false)
   })

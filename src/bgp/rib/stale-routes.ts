@@ -144,7 +144,7 @@ export class StaleRoutes {
   }
 
   private restartTimeOver(): void {
-    for (const family of [...this.stale]) if (!this.headless.has(family)) this.holdOrRelease(family)
+    for (const family of [...this.stale]) this.holdOrRelease(family)
   }
 
   private holdOrRelease(family: Family): void {
