@@ -49,6 +49,8 @@ export interface SpeakerConfig {
    * family that lost its last session without graceful restart, or after a start at which no peer answers.
    */
   readonly headlessSeconds: number
+  /** How long VPN instances go on with the routes of a remote node that are withdrawn all at once; 0: not at all. */
+  readonly vanishedSeconds: number
   readonly restart: RestartConfig
 }
 
@@ -75,6 +77,7 @@ export const SPEAKER_DEFAULTS = {
   routeTargetConstraint: true,
   completeWaitSeconds: 360,
   headlessSeconds: 0,
+  vanishedSeconds: 0,
   restart: { timeSeconds: 0, families: [], isRestart: false, holdsEndOfRib: false, followsOthers: false },
 } as const satisfies Partial<SpeakerConfig>
 
@@ -94,6 +97,7 @@ export class Speaker {
   readonly config: SpeakerConfig
   /** Whether the routes of all peers are here after the start. */
   readonly convergence: InitialConvergence
+  readonly clock: Clock
   private readonly environment: SpeakerEnvironment
   private readonly host: NeighbourHost
   private readonly memberships: Source = localSource('RTC')
@@ -107,6 +111,7 @@ export class Speaker {
   constructor(config: SpeakerConfig, environment: SpeakerEnvironment, onComplete: () => void) {
     this.config = config
     this.environment = environment
+    this.clock = environment.clock
     this.onComplete = onComplete
     this.startedAt = environment.clock.now()
     this.holdsEndOfRib = config.restart.holdsEndOfRib || config.restart.followsOthers

@@ -83,6 +83,11 @@ export function configSchema(interfaces: Interfaces) {
         86_400,
         'Seconds that traffic goes on by the last known routes when no peer is left that could tell others; 0: not at all.',
       ),
+      vanished_time: option(
+        integer(0, 3600),
+        20,
+        'Seconds that traffic goes on to a remote node whose routes are withdrawn all at once, since it may be restarting; 0: not at all.',
+      ),
       connect_retry_time: option(integer(1, 3600), 5, 'Seconds between two attempts to reach a peer.'),
       md5_key_file: option(
         orNone(keyFile),

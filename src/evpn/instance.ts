@@ -1,6 +1,6 @@
 import { EVPN } from '../bgp/family.ts'
 import { type Importer, Imports, sameTargets } from '../bgp/imports.ts'
-import { localSource, type Route, type Source } from '../bgp/rib/route.ts'
+import { isStale, localSource, type Route, type Source } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Rd } from '../bgp/values/rd.ts'
@@ -156,7 +156,7 @@ export class EvpnInstance implements Importer<Route> {
     if (isMacRoute(route)) {
       if (before === route) return this.addresses.relearn(route)
       this.addresses.learn(route, before)
-      this.contend(route)
+      if (!isStale(route)) this.contend(route)
     } else if (isMulticastRoute(route) && before !== route) {
       if (before !== undefined) this.unlearn(before)
       this.floods.learn(route)

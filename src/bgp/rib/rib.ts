@@ -159,6 +159,11 @@ export class Rib {
     return this.ownTable(family).values()
   }
 
+  /** Whether changes wait to be told. */
+  get hasChanges(): boolean {
+    return this.dirtyCount > 0
+  }
+
   families(): Iterable<Family> {
     return this.tables.keys()
   }

@@ -48,6 +48,9 @@ export interface Route {
   next: Route | null
 }
 
+/** Generation of a route that no source has any more: it is stale whatever its source does. */
+export const GONE = -1
+
 export function newSource(name: string, peer: PeerFacts | null): Source {
   const routeCounts = new Map<Family, number>()
   return {
