@@ -38,6 +38,8 @@ export interface EvpnConfig extends Tunnelling, Place {
   readonly mobility: MobilityTerms
   /** Told of a MAC address that moves too often to be in one place (RFC 7432 §15.1). */
   readonly duplicate: (mac: Mac) => void
+  /** Told of a mobility sequence that has changed since the attach: it has to outlive this process. */
+  readonly sequenceChanged: () => void
 }
 
 /** One MAC-VRF: announces its endpoints, and turns the routes it imports into desired state. */
@@ -207,6 +209,7 @@ export class EvpnInstance implements Importer<Route> {
     const { outbids, duplicate } = this.mobility.heard(mac, mobilityOf(set).sequence)
     if (duplicate) this.config.duplicate(mac)
     if (!outbids) return
+    this.config.sequenceChanged()
     for (const endpoint of this.endpoints.values()) if (endpoint.mac === mac) this.announceEndpoint(endpoint)
   }
 }

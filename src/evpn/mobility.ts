@@ -32,6 +32,8 @@ const HIGHEST = 0xffff_ffff
 
 interface LocalMac {
   sequence: number
+  /** The highest that was received since, where that is higher: a move is a rise of it, however many routes tell of it. */
+  highest: number
   readonly attachedAt: number
   /** The same in seconds since 1970. */
   readonly attachedEpoch: number
@@ -84,9 +86,10 @@ export class Mobility {
     return undefined
   }
 
-  /** The addresses that are taken for duplicates. */
+  /** The addresses attached here that are taken for duplicates. */
   *duplicateMacs(): Iterable<Mac> {
-    for (const mac of [...this.duplicates.keys()]) if (this.duplicateSince(mac) !== undefined) yield mac
+    for (const mac of [...this.duplicates.keys()])
+      if (this.local.has(mac) && this.duplicateSince(mac) !== undefined) yield mac
   }
 
   /** Adds a local address: `highest` is the highest sequence that others announce, undefined when nobody does. True when it became a duplicate. */
@@ -120,15 +123,19 @@ export class Mobility {
       const next = Math.max(this.next(mac, sequence), local.attachedEpoch)
       const outbids = next > local.sequence
       local.sequence = next
+      local.highest = next
       return { outbids, duplicate: false }
     }
-    return { outbids: false, duplicate: sequence > local.sequence && this.moved(mac) }
+    if (sequence <= local.highest) return { outbids: false, duplicate: false }
+    local.highest = sequence
+    return { outbids: false, duplicate: this.moved(mac) }
   }
 
   private add(mac: Mac, sequence: number, outbid: boolean): void {
     const isEarly = this.completeness.newsUntil === Number.POSITIVE_INFINITY
     const attachedEpoch = Math.floor(this.completeness.epoch() / 1000) % HIGHEST
-    this.local.set(mac, { sequence, attachedAt: this.completeness.now(), attachedEpoch, isEarly, outbid })
+    const attachedAt = this.completeness.now()
+    this.local.set(mac, { sequence, highest: sequence, attachedAt, attachedEpoch, isEarly, outbid })
   }
 
   /** One more than the highest; a duplicate does not take part in the race. */
@@ -146,11 +153,12 @@ export class Mobility {
   /** Notes a move; true when it was the one too many. */
   private moved(mac: Mac): boolean {
     const { moves, windowSeconds } = this.terms
+    if (moves === 0) return false
     const now = this.completeness.now()
     const times = ensure(this.moves, mac, () => [])
     times.push(now)
-    while (times[0]! < now - windowSeconds * 1000) times.shift()
-    if (moves === 0 || times.length < moves || this.duplicateSince(mac) !== undefined) return false
+    while (times.length > moves || times[0]! < now - windowSeconds * 1000) times.shift()
+    if (times.length < moves || this.duplicateSince(mac) !== undefined) return false
     this.duplicates.set(mac, now)
     return true
   }

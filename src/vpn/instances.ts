@@ -81,14 +81,24 @@ export class Instances {
   private readonly ends: TunnelEnds
   private readonly core: Core
   private readonly numbers: Numbers
+  private readonly keep: () => void
   private readonly tables: Identifiers
   private readonly suffixes = new Set<string>()
   readonly networkDevices: NetworkDevices
   private lastNumber = 0
   private dead: Place | null = null
 
-  constructor(config: VpnConfig, speaker: Speaker, dataplane: Dataplane, log: Logger, numbers: Numbers) {
+  /** `keep` writes the state down, since it has changed without an agent asking for anything. */
+  constructor(
+    config: VpnConfig,
+    speaker: Speaker,
+    dataplane: Dataplane,
+    log: Logger,
+    numbers: Numbers,
+    keep: () => void,
+  ) {
     this.config = config
+    this.keep = keep
     this.speaker = speaker
     this.dataplane = dataplane
     this.log = log
@@ -234,6 +244,7 @@ export class Instances {
         devices,
         alias: aliasOf(id),
         duplicate: (mac) => this.log.warn({ instance: id, mac: formatMac(mac) }, 'duplicate MAC address'),
+        sequenceChanged: this.keep,
       },
       this.speaker,
       this.dataplane,
