@@ -1,8 +1,9 @@
+import type { Ip } from '../values/address.ts'
 import type { Route, Source } from './rib/route.ts'
 import type { Subscriber } from './rib/subscriptions.ts'
 import type { Speaker } from './speaker.ts'
 import { formatRouteTarget, type RouteTarget } from './values/extended-community.ts'
-import { VanishedRoutes } from './vanished-routes.ts'
+import { type VanishedNode, VanishedRoutes } from './vanished-routes.ts'
 
 /** What is made of imported routes. */
 export interface Importer<R extends Route> {
@@ -65,7 +66,7 @@ export class Imports<R extends Route> implements Subscriber {
   }
 
   /** Remote nodes whose routes went all at once and are kept for a while, by next hop. */
-  vanishedNodes(): ReturnType<VanishedRoutes<R>['nodes']> {
+  vanishedNodes(): ReadonlyMap<Ip, VanishedNode> {
     return this.vanished.nodes()
   }
 

@@ -10,6 +10,11 @@ export interface VanishedListener<R extends Route> {
   keep(route: R): boolean
 }
 
+export interface VanishedNode {
+  readonly routes: number
+  readonly leftMs: number
+}
+
 /** A node's withdraws may come in several messages, and reach us that far apart. */
 const WITHDRAW_MS = 1000
 /** Longest wait for the rest of what arrives at once. */
@@ -44,12 +49,18 @@ export class VanishedRoutes<R extends Route> {
     this.listener = listener
   }
 
-  /** Nodes that have vanished, how many of their routes are kept, and until when at most on the clock that never goes back. */
-  nodes(): ReadonlyMap<Ip, { readonly routes: number; readonly until: number }> {
-    const nodes = new Map<Ip, { routes: number; until: number }>()
-    for (const [{ set }, until] of this.kept)
-      if (set.nextHop !== null)
-        nodes.set(set.nextHop, { routes: (nodes.get(set.nextHop)?.routes ?? 0) + 1, until })
+  /** Nodes that have vanished, how many of their routes are kept, and for how long at most. */
+  nodes(): ReadonlyMap<Ip, VanishedNode> {
+    const now = this.clock.now()
+    const nodes = new Map<Ip, VanishedNode>()
+    for (const [
+      {
+        set: { nextHop },
+      },
+      until,
+    ] of this.kept)
+      if (nextHop !== null)
+        nodes.set(nextHop, { routes: (nodes.get(nextHop)?.routes ?? 0) + 1, leftMs: until - now })
     return nodes
   }
 

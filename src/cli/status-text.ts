@@ -23,6 +23,12 @@ export interface Summary {
     readonly received: number
     readonly own: number
   }
+  readonly vanished?: readonly {
+    readonly instance: string
+    readonly node: string
+    readonly routes: number
+    readonly seconds_left: number
+  }[]
   readonly instances?: { readonly count: number; readonly endpoints: number }
   readonly entries?: {
     readonly wanted: number
@@ -133,6 +139,7 @@ export function summaryText(summary: Summary): string {
 }
 
 function* serviceFacts({
+  vanished = [],
   instances,
   entries,
   isolation,
@@ -140,6 +147,11 @@ function* serviceFacts({
   leftovers,
   state_file,
 }: Summary): Iterable<[string, string]> {
+  for (const { instance, node, routes, seconds_left } of vanished)
+    yield [
+      'vanished',
+      `${node} in ${instance}: ${countText(routes, 'route', 'routes')} kept for ${seconds_left} s`,
+    ]
   if (instances !== undefined)
     yield ['networks', `${instances.count}, with ${countText(instances.endpoints, 'endpoint', 'endpoints')}`]
   if (entries !== undefined) {

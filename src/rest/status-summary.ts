@@ -1,6 +1,7 @@
 import { VPN_FAMILIES } from '../bgp/family.ts'
 import type { Neighbour } from '../bgp/neighbour.ts'
 import type { Speaker } from '../bgp/speaker.ts'
+import { formatIp } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
 import { formatTime } from '../values/time.ts'
 import { VPN_TYPES } from '../vpn/request.ts'
@@ -61,6 +62,7 @@ function servicesSummary({ vpns, dataplane, stateFile }: ServiceViews) {
       pending_since: dataplane.waitingSince(),
       unremoved: dataplane.unremovedCount(),
     },
+    vanished: [...vanishedNodes({ vpns })],
     isolation: isolation({ vpns, dataplane }),
     compared: dataplane.compared(),
     leftovers: {
@@ -69,6 +71,18 @@ function servicesSummary({ vpns, dataplane, stateFile }: ServiceViews) {
     },
     state_file: stateFile?.() ?? null,
   }
+}
+
+/** Remote nodes whose routes were withdrawn all at once, and to which traffic goes on for a while. */
+function* vanishedNodes({ vpns }: Pick<ServiceViews, 'vpns'>) {
+  for (const { vpn } of vpns.instances.values())
+    for (const [address, { routes, leftMs }] of vpn.imports.vanishedNodes())
+      yield {
+        instance: vpn.config.id,
+        node: formatIp(address),
+        routes,
+        seconds_left: Math.ceil(leftMs / 1000),
+      }
 }
 
 /** How many networks are kept out of the host's IP stack by what; of others, why not. */

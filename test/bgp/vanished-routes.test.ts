@@ -59,7 +59,7 @@ describe('a remote node whose routes', () => {
     advertise(A, MAC1, MAC2)
     withdraw(A, MAC1, MAC2)
     expect(stale()).toEqual([true, true])
-    expect([...imports.vanishedNodes()]).toEqual([[ip(A), { routes: 2, until: clock.now() + 20_000 }]])
+    expect([...imports.vanishedNodes()]).toEqual([[ip(A), { routes: 2, leftMs: 20_000 }]])
     clock.advance(19_000)
     expect(here()).toHaveLength(2)
     clock.advance(1_000)
