@@ -130,7 +130,7 @@ export function configSchema(interfaces: Interfaces) {
       mac_duplicate_moves: option(
         integer(0, 1000),
         5,
-        'A MAC address that moves so often within `mac_duplicate_window` is a duplicate (RFC 7432 §15.1): it is warned of and outbids nobody any more; 0: never.',
+        'A MAC address that moves so many times within `mac_duplicate_window` is a duplicate (RFC 7432 §15.1): it is warned of and outbids nobody any more; 0: never.',
       ),
       mac_duplicate_window: option(integer(1, 86_400), 180, 'Seconds in which its moves are counted.'),
       mac_duplicate_recovery: option(
