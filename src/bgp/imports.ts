@@ -70,6 +70,11 @@ export class Imports<R extends Route> implements Subscriber {
     return this.vanished.nodes()
   }
 
+  /** Their routes, which no peer advertises. */
+  vanishedRoutes(): Iterable<R> {
+    return this.vanished.routes()
+  }
+
   private forget(route: R): void {
     this.byKey.delete(route.key)
     this.importer.unlearn(route)

@@ -64,6 +64,11 @@ export class VanishedRoutes<R extends Route> {
     return nodes
   }
 
+  /** The routes that are kept, as a live view. */
+  routes(): Iterable<R> {
+    return this.kept.keys()
+  }
+
   /** A route arrived, in the place of `before`. */
   arrived({ set }: R, before: R | undefined): void {
     if (before !== undefined) {

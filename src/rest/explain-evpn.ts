@@ -24,7 +24,7 @@ export function isInvolved(
 ): boolean {
   return (
     [...attachments].some((one) => isAt(one, address)) ||
-    chains.some(([head]) => head !== undefined && evpn.imports.has(head))
+    withVanished(evpn, chains, address).some(([head]) => head !== undefined && evpn.imports.has(head))
   )
 }
 
@@ -35,7 +35,7 @@ export function explainEvpn(
   dataplane: DataplaneView,
 ) {
   const local = [...attachments].filter((one) => isAt(one, address))
-  const verdicts = judge(evpn, chains, address, local.length > 0)
+  const verdicts = judge(evpn, withVanished(evpn, chains, address), address, local.length > 0)
   const imported = verdicts.filter(({ fate }) => fate !== 'not imported').map(({ route }) => route)
   return {
     id: evpn.config.id,
@@ -53,6 +53,16 @@ export function explainEvpn(
     })),
     ...explained(verdicts, showMacVerdict, entriesOf(evpn, address, imported, local), dataplane),
   }
+}
+
+/** The chains of the RIB, and the routes that are kept of nodes that have vanished. */
+function withVanished(
+  { imports }: EvpnNetwork['evpn'],
+  chains: readonly MacRoute[][],
+  address: Address,
+): readonly MacRoute[][] {
+  const kept = [...imports.vanishedRoutes()].filter(isMacRoute).filter((route) => concerns(route, address))
+  return [...chains, ...kept.map((route) => [route])]
 }
 
 function showMacVerdict(verdict: Verdict) {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type Attributes, noAttributes } from '../../src/bgp/attribute/attributes.ts'
 import { DEFAULT_CONTEXT } from '../../src/bgp/context.ts'
-import { EVPN, type Family, ROUTE_TARGET } from '../../src/bgp/family.ts'
+import { EVPN, type Family, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
 import type { GracefulRestart, LongLivedFamily } from '../../src/bgp/message/capability.ts'
 import { ceaseWithText, encodeNotification } from '../../src/bgp/message/notification.ts'
 import { writeEndOfRib, writeReach, writeUnreach } from '../../src/bgp/message/pack.ts'
@@ -173,6 +173,23 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
     expect(red.routes.size).toBe(1)
     expect(again.notification).toBeUndefined()
   })
+})
+
+test('a peer whose hold timer expires is kept for half a minute: it is dead or cut off, not restarting', () => {
+  const capabilities = { ...openOf().capabilities, gracefulRestart: restart({ notification: true }) }
+  const peer = RawPeer.connect(network.transport, ip(B), ip(A), 179).behave({ capabilities })
+  clock.advance(100)
+  say(peer, [MAC1])
+  peer.onMessage = () => {}
+  clock.advance(89_000)
+  expect(peer.notification).toBeUndefined()
+  clock.advance(2_000)
+  expect(peer.notification).toBe('4/0')
+  expect(red.routes.size).toBe(1)
+  clock.advance(27_000)
+  expect(red.routes.size).toBe(1)
+  clock.advance(5_000)
+  expect(red.routes.size).toBe(0)
 })
 
 describe('a NOTIFICATION from a peer that restarts', () => {
@@ -599,6 +616,31 @@ describe('without any session (headless)', () => {
     })
     clock.advance(1000)
     expect(held.routes.size).toBe(1)
+  })
+
+  test('a family that is kept without having been asked for outlives the restart time of others', () => {
+    const families = [EVPN, VPNV4]
+    const node = speakerAt('10.77.0.15', [peerConfig(B, { passive: true, families })], clock, network, {
+      headlessSeconds: HEADLESS,
+    })
+    const all = new Collector()
+    node.subscribe(all, RED)
+    const peer = RawPeer.connect(network.transport, ip(B), ip('10.77.0.15'), 179).behave({
+      capabilities: {
+        ...openOf().capabilities,
+        families,
+        gracefulRestart: restart({ families: [{ family: VPNV4, forwarding: true }] }),
+      },
+    })
+    clock.advance(100)
+    say(peer, [MAC1])
+    network.reset(ip('10.77.0.15'), ip(B))
+    clock.advance(121_000)
+    expect(all.routes.size).toBe(1)
+    clock.advance(HEADLESS * 1000 - 122_000)
+    expect(all.routes.size).toBe(1)
+    clock.advance(10_000)
+    expect(all.routes.size).toBe(0)
   })
 
   test('a peer that the operator disables is let go of', () => {
