@@ -85,7 +85,7 @@ export function configSchema(interfaces: Interfaces) {
       ),
       vanished_time: option(
         integer(0, 3600),
-        20,
+        15,
         'Seconds that traffic goes on to a remote node whose routes are withdrawn all at once, since it may be restarting; 0: not at all.',
       ),
       connect_retry_time: option(integer(1, 3600), 5, 'Seconds between two attempts to reach a peer.'),

@@ -13,8 +13,9 @@ type Address = Pick<Endpoint, 'mac' | 'ip'>
 export class Addresses {
   /** VRFs that are plugged into the bridge. */
   gateways: readonly Gateway[] = []
+  /** What tells usable routes from others. */
+  facts: LocalFacts
   private readonly place: Place
-  private readonly ends: TunnelEnds
   private readonly dataplane: Dataplane
   /** How many endpoints have the address. */
   private readonly localMacs = new Map<Mac, number>()
@@ -24,19 +25,15 @@ export class Addresses {
 
   constructor(place: Place, ends: TunnelEnds, dataplane: Dataplane) {
     this.place = place
-    this.ends = ends
     this.dataplane = dataplane
-  }
-
-  /** What tells usable routes from others. */
-  get facts(): LocalFacts {
-    return { vtep: this.place.vtep, ends: this.ends, gateways: this.gateways }
+    this.facts = { vtep: place.vtep, ends, gateways: this.gateways }
   }
 
   setGateways(gateways: readonly Gateway[]): void {
     const before = this.gateways
     const concerned = [...before, ...gateways]
     this.gateways = gateways
+    this.facts = { ...this.facts, gateways }
     for (const mac of new Set(concerned.map(({ mac }) => mac))) this.refreshMac(mac)
     for (const ip of new Set(concerned.flatMap(({ ips }) => [...ips]))) this.refreshIp(ip)
     if (before.length > 0 !== gateways.length > 0) this.refreshWhere(leadsToGateway)
@@ -86,8 +83,16 @@ export class Addresses {
     this.refresh(route.nlri)
   }
 
+  isLocalIp(ip: Ip): boolean {
+    return this.localIps.has(ip)
+  }
+
   routesTo(mac: Mac): readonly MacRoute[] {
     return all(this.byMac.get(mac))
+  }
+
+  routesToIp(ip: Ip): readonly MacRoute[] {
+    return all(this.byIp.get(ip))
   }
 
   private refreshWhere(isConcerned: (route: MacRoute) => boolean): void {

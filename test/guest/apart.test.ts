@@ -83,6 +83,15 @@ describe('the rules of the machine', () => {
   })
 })
 
+test('services of the host that take what comes in by VRFs are a gap', async () => {
+  await want(...RED)
+  expect(dataplane.vrfGaps()).toEqual([])
+  run('sysctl -qw net.ipv4.udp_l3mdev_accept=1')
+  expect(dataplane.vrfGaps()).toEqual([
+    expect.stringMatching(/services of the host .*: net.ipv4.udp_l3mdev_accept is 1$/),
+  ])
+})
+
 test('a VRF has nothing reachable in it when it is made, whatever else is wanted', () => {
   expect(lab.driver.setDevice(e.red)).toBeNull()
   for (const family of ['-4', '-6'])

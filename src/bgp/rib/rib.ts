@@ -1,13 +1,23 @@
 import type { Clock } from '../../clock.ts'
 import { ensure } from '../../values/map.ts'
-import type { Family } from '../family.ts'
+import { type Family, ROUTE_TARGET } from '../family.ts'
 import { type Nlri, nlriCodec } from '../nlri/index.ts'
+import type { Membership } from '../nlri/route-target.ts'
 import { AttributePool, type AttributeSet } from './attribute-pool.ts'
 import { find, link, relinked, unlinked } from './chain.ts'
-import { isStale, originatorOf, ROUTE_OCTETS, type Route, type Source } from './route.ts'
+import {
+  addRoute,
+  isRevalued,
+  isStale,
+  originatorOf,
+  type Route,
+  refreshRoute,
+  removeRoute,
+  type Source,
+} from './route.ts'
 import { Subscriptions } from './subscriptions.ts'
 
-/** Told of every change of a best route. */
+/** Told of every change of a best route; of memberships also when another route of the key changed, with the best one twice. */
 export interface BestListener {
   bestChanged(previous: Route | null, current: Route | null): void
 }
@@ -52,9 +62,9 @@ export class Rib {
     const table = this.table(family)
     const head = table.get(key) ?? null
     const existing = find(head, source, pathId)
-    if (existing !== null && existing.set === set && sameNlri(existing.nlri, nlri)) {
+    if (existing !== null && existing.set === set && sameNlri(existing.nlri, nlri) && !isRevalued(existing)) {
       const wasStale = isStale(existing)
-      existing.generation = source.generation
+      refreshRoute(existing)
       if (wasStale) this.reconsider(table, head!)
       return
     }
@@ -63,8 +73,7 @@ export class Rib {
     this.pool.retain(set, source)
     const rest = existing === null ? head : this.unlink(head, existing)
     table.set(key, link(rest, route))
-    count(source, family, 1)
-    source.octets += ROUTE_OCTETS + key.length
+    addRoute(route)
     if (source.peer === null) this.ownTable(family).set(key, route)
   }
 
@@ -101,14 +110,12 @@ export class Rib {
    */
   sweepUnconfirmed(source: Source, family: Family, reflectors: ReadonlySet<Source>): void {
     const originators = new Set<number>()
-    const note = (head: Route): boolean => {
-      for (let route: Route | null = head; route !== null; route = route.next) {
-        const originator = originatorOf(route)
-        if (originator !== null && reflectors.has(route.source)) originators.add(originator)
-      }
+    const note = (route: Route): boolean => {
+      const originator = originatorOf(route)
+      if (originator !== null) originators.add(originator)
       return true
     }
-    this.walk(this.table(family).values(), note, () =>
+    this.walk(routesOf(reflectors, family), note, () =>
       this.sweepStale(source, family, (route) => {
         const originator = originatorOf(route)
         return originator !== null && originators.has(originator) && !this.isKnownTo(reflectors, route)
@@ -119,8 +126,9 @@ export class Rib {
   /** Runs route selection again for the source's routes of a family, in slices, after what counts of them has changed. */
   reselect(source: Source, family: Family): void {
     const table = this.table(family)
-    this.walk(table.values(), (head) => {
-      if (find(head, source) !== null) this.reconsider(table, head)
+    this.walk(present(source.routes.get(family)), ({ key }) => {
+      const head = table.get(key)
+      if (head !== undefined) this.reconsider(table, head)
       return true
     })
   }
@@ -149,14 +157,14 @@ export class Rib {
     behind(() => behind(done))
   }
 
-  /** The best routes of a family, as a live view. */
+  /** The best routes of a family, as a live view that need not show what is added while it is read. */
   best(family: Family): Iterable<Route> {
-    return this.table(family).values()
+    return present(this.table(family))
   }
 
-  /** Our own routes of a family, as a live view. */
+  /** Our own routes of a family, as `best`. */
   ownRoutes(family: Family): Iterable<Route> {
-    return this.ownTable(family).values()
+    return present(this.ownTable(family))
   }
 
   /** Whether changes wait to be told. */
@@ -206,12 +214,12 @@ export class Rib {
     if (rest === null) table.delete(route.key)
     else table.set(route.key, rest)
     if (route.source.peer === null) this.ownTable(route.family).delete(route.key)
+    if (route.family === ROUTE_TARGET) route.source.membershipGone(route.nlri as Membership)
   }
 
   private unlink(head: Route | null, route: Route): Route | null {
     this.pool.release(route.set)
-    count(route.source, route.family, -1)
-    route.source.octets -= ROUTE_OCTETS + route.key.length
+    removeRoute(route)
     return unlinked(head, route)
   }
 
@@ -259,7 +267,8 @@ export class Rib {
         keys.delete(key)
         this.dirtyCount--
         const current = table.get(key) ?? null
-        if (current === previous) {
+        // of memberships those that are not the best count too (RFC 4684 §3.2)
+        if (current === previous && (family !== ROUTE_TARGET || current === null)) {
           // The same route may be stale now, or no more, and count for something else beside routes of other keys.
           if (current !== null) this.subscriptions.tellAgain(current)
           continue
@@ -284,14 +293,8 @@ export class Rib {
     goes: (route: Route) => boolean,
   ): Generator<undefined, void> {
     const table = this.table(family)
-    for (const head of table.values()) {
-      for (let route: Route | null = head; route !== null; ) {
-        const next: Route | null = route.next
-        if (route.source === source && goes(route)) {
-          this.remove(table, table.get(route.key) ?? null, route)
-        }
-        route = next
-      }
+    for (const route of present(source.routes.get(family))) {
+      if (goes(route)) this.remove(table, table.get(route.key) ?? null, route)
       yield
     }
   }
@@ -309,8 +312,20 @@ function* visitAll<T>(
   done()
 }
 
-function count({ routeCounts }: Source, family: Family, change: 1 | -1): void {
-  routeCounts.set(family, (routeCounts.get(family) ?? 0) + change)
+/** The values that a map or set of routes has when the iteration begins: however many are added meanwhile, it ends. */
+function* present<T>(
+  routes: { readonly size: number; values(): Iterable<T> } | undefined,
+): Generator<T, void> {
+  if (routes === undefined) return
+  let left = routes.size
+  for (const route of routes.values()) {
+    if (left-- === 0) return
+    yield route
+  }
+}
+
+function* routesOf(sources: Iterable<Source>, family: Family): Generator<Route, void> {
+  for (const { routes } of sources) yield* present(routes.get(family))
 }
 
 /** Whether two NLRI of one key agree in the fields that are not part of it. */

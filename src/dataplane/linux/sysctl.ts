@@ -69,6 +69,12 @@ export function forwardsIpv6(): boolean {
   return read(IPV6_FORWARDING) !== 0
 }
 
+/** Settings by which services of the host take what comes in by VRFs, for their gateways' addresses. */
+export function servicesOpenToVrfs(): string[] {
+  const paths = ['ipv4/tcp_l3mdev_accept', 'ipv4/udp_l3mdev_accept']
+  return paths.filter((path) => read(path) === 1).map(nameOf)
+}
+
 /** Removes all IPv6 addresses and routes of an interface, its neighbours too. */
 export function flushIpv6(device: string): void {
   const path = `ipv6/conf/${device}/disable_ipv6`

@@ -153,6 +153,12 @@ export class BridgeLab {
     }
   }
 
+  /** Ends the daemon of a node with a signal, and starts it again. */
+  async restart(n: number, signal: NodeJS.Signals): Promise<void> {
+    await this.daemons[n - 1]!.process.stop(signal)
+    this.daemons[n - 1] = await this.startDaemon(this.hosts[n - 1]!, n)
+  }
+
   async bridgeOf(n: number): Promise<string> {
     return (await linkOf(this.hostOf(n).namespace, this.vm(n).port)).master!
   }
