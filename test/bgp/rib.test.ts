@@ -5,7 +5,7 @@ import type { Nlri } from '../../src/bgp/nlri/index.ts'
 import type { AttributeSet } from '../../src/bgp/rib/attribute-pool.ts'
 import { whyBetter } from '../../src/bgp/rib/best-path.ts'
 import { Rib } from '../../src/bgp/rib/rib.ts'
-import { age, newSource, type Route, type Source } from '../../src/bgp/rib/route.ts'
+import { beginGeneration, newSource, type Route, type Source } from '../../src/bgp/rib/route.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import { ip, macRoute, rt } from '../support/speakers.ts'
@@ -90,8 +90,7 @@ describe('a peer whose routes change without end', () => {
       rib.walk(rib.best(EVPN), () => true, done)
       rib.walk(rib.best(EVPN), () => true, done)
       rib.settled(done)
-      age(other, EVPN)
-      rib.sweep(other, EVPN)
+      rib.sweep(other, EVPN, beginGeneration(other))
     })
     let swept = ROUNDS
     rib.listen({
@@ -138,10 +137,7 @@ test('the loss of many peers costs what they had, not the whole table each', () 
   for (const [i, source] of peers.entries()) for (let j = 0; j < 100; j++) announce(source, mac(i * 100 + j))
   clock.settle()
   const before = clock.slices
-  for (const source of peers) {
-    age(source, EVPN)
-    rib.sweep(source, EVPN)
-  }
+  for (const source of peers) rib.sweep(source, EVPN, beginGeneration(source))
   clock.settle()
   expect([...rib.best(EVPN)]).toEqual([])
   expect(clock.slices - before).toBeLessThan(20)

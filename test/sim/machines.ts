@@ -35,6 +35,7 @@ export interface Wiring {
   readonly families: readonly Family[]
   readonly restartSeconds: number
   readonly headlessSeconds: number
+  readonly vanishedSeconds: number
 }
 
 function speakerOn(
@@ -45,7 +46,7 @@ function speakerOn(
   changes: Partial<SpeakerConfig>,
   onComplete: () => void,
 ): Speaker {
-  const { peers, passive, families, headlessSeconds } = wiring
+  const { peers, passive, families, headlessSeconds, vanishedSeconds } = wiring
   const peerConfig = (peer: Ip): PeerConfig => ({
     ...PEER_DEFAULTS,
     address: peer,
@@ -64,6 +65,7 @@ function speakerOn(
       routeTargetConstraint: families.includes(ROUTE_TARGET),
       peers: peers.map(peerConfig),
       headlessSeconds: changes.clusterId === undefined ? headlessSeconds : 0,
+      vanishedSeconds,
       restart: restartOf(wiring, false),
       ...changes,
     },

@@ -42,6 +42,7 @@ export async function simulate(seed: number): Promise<Outcome> {
     families,
     restartSeconds: random.chance(0.5) ? 120 : 0,
     headlessSeconds: random.chance(0.5) ? 600 : 0,
+    vanishedSeconds: random.chance(0.5) ? 20 : 0,
   }
   const others = (all: readonly Ip[], one: Ip): Ip[] => all.filter((other) => other !== one)
   const wiring = (peers: readonly Ip[], passive = false): Wiring => ({ ...common, peers, passive })
