@@ -8,7 +8,7 @@ PEER_PACKAGES := gobgpd frr bird2 openbgpd exabgp
 GUEST_PACKAGES := $(if $(filter x86_64,$(shell uname -m)),user-mode-linux kmod gcc libc6-dev)
 TEST_PACKAGES := $(DEMO_PACKAGES) $(PEER_PACKAGES) $(GUEST_PACKAGES) tshark python3-networking-bagpipe bridge-utils
 
-.PHONY: help demo test interop sim fuzz build check setup docs format clean
+.PHONY: help demo test interop bounds sim fuzz build check setup docs format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,10 @@ test: build check ## All tests: pure, kernel, interop, guest (root for the last 
 interop: setup ## A table of what GoBGP, FRR, BIRD, OpenBGPD and ExaBGP and we do with each other (root; PEERS=FRR,BIRD; VERBOSE=1)
 	@scripts/setup.sh debian $(DEMO_PACKAGES) $(PEER_PACKAGES)
 	@tsx scripts/interop.ts $(if $(PEERS),--peers $(PEERS)) $(if $(VERBOSE),--verbose)
+
+bounds: setup ## What a peer makes of messages at and past the bounds that RFCs state, where that differs (root; PEER=frr|gobgp; TOPIC=OPEN)
+	@scripts/setup.sh debian $(DEMO_PACKAGES) $(PEER_PACKAGES)
+	@tsx scripts/bounds.ts --peer $(or $(PEER),frr) $(if $(TOPIC),--topic '$(TOPIC)')
 
 sim: setup ## Whole networks on virtual time with faults (SEEDS=200, or SEED=n to replay one)
 	@tsx scripts/sim.ts $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))

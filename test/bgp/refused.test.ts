@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { DEFAULT_CONTEXT } from '../../src/bgp/context.ts'
 import { EVPN, type Family, FLOWSPEC_VPNV4, familyName, IPV4_UNICAST, VPNV4 } from '../../src/bgp/family.ts'
 import { noCapabilities } from '../../src/bgp/message/capability.ts'
+import { decodeUpdate } from '../../src/bgp/message/update.ts'
 import { nlriCodec } from '../../src/bgp/nlri/index.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import { RawPeer } from '../support/raw-peer.ts'
@@ -271,6 +273,15 @@ describe('routes of a family that was not agreed', () => {
     send(update(WELL_KNOWN + attribute(0x40, 3, '0a000001'), { nlri: '00'.repeat(4000) }))
     expect(counters().unwanted).toBe(4000)
     expect([...speaker.rib.best(IPV4_UNICAST)], familyName(IPV4_UNICAST)).toEqual([])
+  })
+
+  test('are not decoded', () => {
+    const families = new Set(FAMILIES)
+    const { reach: lists } = decodeUpdate(
+      update(WELL_KNOWN + attribute(0x40, 3, '0a000001'), { nlri: '00'.repeat(4000) }),
+      { ...DEFAULT_CONTEXT, families },
+    )
+    expect(lists).toMatchObject([{ nlri: [], quarantined: [], ignored: 4000 }])
   })
 
   test('are framed all the same: what cannot be located resets (RFC 7606 §5.3)', () => {
