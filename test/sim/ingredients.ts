@@ -1,0 +1,84 @@
+import { Random } from './random.ts'
+
+export interface Ingredient {
+  readonly what: string
+  /** Of how many networks it is a part. */
+  readonly share: number
+  /** Why no network has it at present; null: some have it. */
+  readonly off: string | null
+}
+
+/** What some networks have beyond reflectors with the same clients, sessions alike, and storms that end well. */
+export const INGREDIENTS = {
+  'own-clients': {
+    what: 'reflectors that peer with each other, with clients of their own each',
+    share: 0.3,
+    off: 'a reflector takes the membership of its own client back from another reflector (RFC 4684 §3.2)',
+  },
+  'lost-side': {
+    what: 'nodes that lose one of their reflectors for good, each another one',
+    share: 0.25,
+    off: 'a reflector takes the membership of its own client back from another reflector (RFC 4684 §3.2)',
+  },
+  'dead-reflector': {
+    what: 'a reflector that dies for good, while each node has another one',
+    share: 0.25,
+    off: null,
+  },
+  'no-rtc': {
+    what: 'some machines without route target constraint (RFC 4684)',
+    share: 0.25,
+    off: 'a reflector does not ask for what its peers without RTC have to get (RFC 4684 §3.2)',
+  },
+  'no-graceful-restart': {
+    what: 'some machines without graceful restart (RFC 4724)',
+    share: 0.25,
+    off: null,
+  },
+  'no-end-of-rib': {
+    what: 'some machines without graceful restart and End-of-RIB',
+    share: 0.2,
+    off: null,
+  },
+  'long-lived': {
+    what: 'some reflectors whose routes are kept stale for long (RFC 9494)',
+    share: 0.15,
+    off: null,
+  },
+  external: {
+    what: 'some nodes in autonomous systems of their own, with and without a policy (RFC 8212)',
+    share: 0.25,
+    off: 'routes of external peers are reflected without LOCAL_PREF (RFC 4271 §5.1.5)',
+  },
+  refresh: {
+    what: 'route refresh at any moment (RFC 2918, RFC 7313)',
+    share: 0.4,
+    off: null,
+  },
+  'moving-next-hop': {
+    what: 'nodes that come back with another tunnel address, and paths through the underlay that change',
+    share: 0.3,
+    off: null,
+  },
+  prompt: {
+    what: 'after the storm a reflector dies for good, endpoints come, go and move, and a minute later all must be right',
+    share: 0.25,
+    off: 'routes of a dead reflector stay beside those of live ones for its restart time',
+  },
+} as const satisfies Record<string, Ingredient>
+
+export type IngredientName = keyof typeof INGREDIENTS
+
+export const INGREDIENT_NAMES = Object.keys(INGREDIENTS) as readonly IngredientName[]
+
+/** Those that are not switched off. */
+export const SWITCHED_ON: readonly IngredientName[] = INGREDIENT_NAMES.filter(
+  (name) => (INGREDIENTS[name] as Ingredient).off === null,
+)
+
+/** Which of `allowed` the network of a seed has; each is drawn by itself, so that one more changes no network without it. */
+export function ingredientsOf(seed: number, allowed: Iterable<IngredientName>): Set<IngredientName> {
+  return new Set(
+    [...allowed].filter((name) => Random.for(seed, `has ${name}`).chance(INGREDIENTS[name].share)),
+  )
+}
