@@ -138,4 +138,7 @@ function drawReadvertise(random: Random, all: readonly RouteTarget[]): AttachReq
   return { from, to: random.some(others.length === 0 || random.chance(0.1) ? all : others) }
 }
 
+/** The number that an endpoint of a network has. */
+export const endpointOf = ({ mac }: AttachRequest): number => mac % 256
+
 const numberOf = (network: string): number => NETWORKS.indexOf(network) + 1

@@ -128,21 +128,8 @@ function dueEntries(node: Node, nodes: readonly Node[]): Set<string> {
         due.add(`flood to ${formatIp(other.tunnelAddress)} vni ${theirVni} on vxlan--${id}`)
         for (const { mac, ip, direction } of theirs) {
           if (direction === 'from-port') continue
-          const told = [...other.daemon.speaker.rib.ownRoutes(EVPN)].find(
-            ({ nlri }) =>
-              isMac(nlri) && nlri.mac === mac && nlri.label === theirVni && nlri.ip === (ip?.ip ?? null),
-          )
-          const mobility = told?.set.attributes.extendedCommunities
-            ?.map(macMobilityOf)
-            .find((one) => one !== undefined)
-          candidates.push({
-            at: other.tunnelAddress,
-            vni: theirVni!,
-            mac,
-            ip: ip?.ip ?? null,
-            sequence: mobility?.sequence ?? 0,
-            key: told?.key ?? '',
-          })
+          const { sequence, key } = advertisedMac(other, theirVni, mac, ip?.ip ?? null)
+          candidates.push({ at: other.tunnelAddress, vni: theirVni!, mac, ip: ip?.ip ?? null, sequence, key })
         }
       }
     }
@@ -159,6 +146,21 @@ function dueEntries(node: Node, nodes: readonly Node[]): Set<string> {
     }
   }
   return due
+}
+
+/** What a node advertises of an address: its mobility sequence, and the key of the route. */
+export function advertisedMac(
+  { daemon }: Node,
+  vni: number | null,
+  mac: number,
+  ip: Ip | null,
+): Pick<Candidate, 'sequence' | 'key'> {
+  const route = [...daemon!.speaker.rib.ownRoutes(EVPN)].find(
+    ({ nlri }) => isMac(nlri) && nlri.mac === mac && nlri.label === vni && nlri.ip === ip,
+  )
+  const communities = route?.set.attributes.extendedCommunities ?? []
+  const mobility = communities.map(macMobilityOf).find((one) => one !== undefined)
+  return { sequence: mobility?.sequence ?? 0, key: route?.key ?? '' }
 }
 
 const isMac = (nlri: Route['nlri']): nlri is MacIpRoute => 'type' in nlri && nlri.type === 2

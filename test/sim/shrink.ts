@@ -7,13 +7,15 @@ export async function shrink(story: Story, progress: (left: number) => void): Pr
   const fails = async (shorter: Story): Promise<boolean> =>
     (await play(shorter)).wrong.some((line) => faults.has(kindOf(line)))
   const events = await fewest(story.events, (some) => fails({ ...story, events: some }), progress)
-  const shorter = { ...story, events }
-  const afterwards = await fewest(
-    story.afterwards,
-    (some) => fails({ ...shorter, afterwards: some }),
+  const withLast = (last: Story['afterwards']['events']): Story => {
+    return { ...story, events, afterwards: { ...story.afterwards, events: last } }
+  }
+  const last = await fewest(
+    story.afterwards.events,
+    (some) => fails(withLast(some)),
     (left) => progress(events.length + left),
   )
-  return { ...shorter, afterwards }
+  return withLast(last)
 }
 
 /** What is wrong, whichever machine, address or label it is about. */

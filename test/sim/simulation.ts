@@ -2,6 +2,7 @@ import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 import { type IngredientName, SWITCHED_ON } from './ingredients.ts'
 import { Node, Reflector, type Surroundings } from './machines.ts'
+import { isRequested, lostMoves } from './move-oracle.ts'
 import { contradictions } from './oracle.ts'
 import { Random } from './random.ts'
 import { Storm } from './storm.ts'
@@ -22,9 +23,6 @@ export interface Outcome {
 
 /** Longer than every timer of BGP here: back-off, hold time, restart time, the wait for End-of-RIB. */
 const QUIET_MS = 1_200_000
-/** Less than the restart time: what is right by then did not wait for it. */
-const PROMPT_MS = 60_000
-
 /** The network of a seed from its first to its last moment; the same seed is the same story. */
 export function simulate(seed: number, allowed: Iterable<IngredientName> = SWITCHED_ON): Promise<Outcome> {
   return play(drawStory(seed, allowed))
@@ -32,7 +30,7 @@ export function simulate(seed: number, allowed: Iterable<IngredientName> = SWITC
 
 /** Has a story happen. */
 export async function play(story: Story): Promise<Outcome> {
-  const { seed, topology } = story
+  const { seed, topology, afterwards } = story
   const clock = new VirtualClock()
   const network = new VirtualNetwork(clock, topology.latencyMs)
   const around: Surroundings = { clock, network, random: Random.for(seed, 'machines') }
@@ -49,10 +47,13 @@ export async function play(story: Story): Promise<Outcome> {
   storm.calm()
   await clock.run(QUIET_MS)
   const wrong = [...contradictions(nodes)]
-  if (wrong.length === 0 && story.afterwards.length > 0) {
-    await storm.run(story.afterwards)
-    await clock.run(PROMPT_MS)
-    wrong.push(...[...contradictions(nodes)].map((line) => `a minute after the last change, ${line}`))
+  if (wrong.length === 0 && afterwards.events.length > 0) {
+    await clock.run(afterwards.restMs)
+    const evacuated = afterwards.evacuated.filter((one) => isRequested(nodes, one))
+    await storm.run(afterwards.events)
+    storm.calm()
+    await clock.run(afterwards.withinMs)
+    wrong.push(...contradictions(nodes), ...lostMoves(nodes, evacuated))
   }
   const attached = nodes.flatMap(({ agent }) => [...agent.attached()])
   const plugged = attached.filter(({ port }) => typeof port !== 'string').length

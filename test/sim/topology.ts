@@ -115,6 +115,14 @@ export function wiresOf({ reflectors, nodes }: Topology): (readonly [Ip, Ip])[] 
   )
 }
 
+/** A reflector without which each node still has one. */
+export function dispensable(random: Random, { reflectors, nodes }: Topology): number | null {
+  const candidates = reflectors.flatMap(({ address }, i) =>
+    nodes.every(({ peers }) => peers.some((peer) => peer !== address)) ? [i] : [],
+  )
+  return candidates.length === 0 || reflectors.length < 2 ? null : random.pick(candidates)
+}
+
 /** A machine and its sessions, for people. */
 export function describeSite(site: Site): string {
   const { address, isReflector, as, hasPolicy, peers, families, speech } = site
