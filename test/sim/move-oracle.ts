@@ -5,10 +5,15 @@ import { type Node, networksOf } from './machines.ts'
 import { endpointOf } from './networks.ts'
 import { advertisedMac } from './oracle.ts'
 
-/** Whether reflectors have the routes of an endpoint: with route target constraint they ask for those that are imported at a node. */
-export function isRequested(nodes: readonly Node[], { wish, from }: Evacuated): boolean {
-  const targets = networksOf(nodes[from]!, 'evpn').get(wish.network)?.[0]?.exportTargets ?? []
-  return nodes.some(({ agent }) =>
+/**
+ * Whether the routes of an endpoint are known where it is attached next, or to the reflectors: with route target constraint they were
+ * sent only where they were asked for.
+ */
+export function isKnown(nodes: readonly Node[], { wish, from, to }: Evacuated): boolean {
+  const [earlier, later] = [nodes[from]!, nodes[to]!]
+  const targets = networksOf(earlier, 'evpn').get(wish.network)?.[0]?.exportTargets ?? []
+  const isMesh = later.site.peers.includes(earlier.address)
+  return (isMesh ? [later] : nodes).some(({ agent }) =>
     [...agent.attached()].some(({ importTargets }) => importTargets.some((one) => targets.includes(one))),
   )
 }

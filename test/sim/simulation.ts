@@ -2,7 +2,7 @@ import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 import { type IngredientName, SWITCHED_ON } from './ingredients.ts'
 import { Node, Reflector, type Surroundings } from './machines.ts'
-import { isRequested, lostMoves } from './move-oracle.ts'
+import { isKnown, lostMoves } from './move-oracle.ts'
 import { contradictions } from './oracle.ts'
 import { Random } from './random.ts'
 import { Storm } from './storm.ts'
@@ -49,7 +49,7 @@ export async function play(story: Story): Promise<Outcome> {
   const wrong = [...contradictions(nodes)]
   if (wrong.length === 0 && afterwards.events.length > 0) {
     await clock.run(afterwards.restMs)
-    const evacuated = afterwards.evacuated.filter((one) => isRequested(nodes, one))
+    const evacuated = afterwards.evacuated.filter((one) => isKnown(nodes, one))
     await storm.run(afterwards.events)
     storm.calm()
     await clock.run(afterwards.withinMs)
