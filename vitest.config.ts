@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     pool: 'forks',
+    setupFiles: ['test/support/seed.ts'],
     projects: [
       {
         extends: true,

@@ -10,14 +10,21 @@ export interface Clock {
   soon(task: () => void): void
 }
 
-/** The longest wait that Node's timers know, 24 days: they take longer ones for none at all. */
+/** The longest wait that Node's timers know, 24 days; longer ones are several. */
 const MAX_WAIT_MS = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   now: () => performance.now(),
   epoch: () => Date.now(),
   after(ms, task) {
-    const timer = setTimeout(task, Math.min(ms, MAX_WAIT_MS))
+    let timer: NodeJS.Timeout
+    const wait = (left: number): void => {
+      timer = setTimeout(
+        left > MAX_WAIT_MS ? () => wait(left - MAX_WAIT_MS) : task,
+        Math.min(left, MAX_WAIT_MS),
+      )
+    }
+    wait(ms)
     return () => clearTimeout(timer)
   },
   soon: (task) => void setImmediate(task),

@@ -10,6 +10,9 @@ export const BGP_PORT = 179
 /** Stands in for a 4-octet AS number where only two octets fit (RFC 6793 §9). */
 export const AS_TRANS = 23456
 
+/** Of routes of ours, and of those that come without one. */
+export const DEFAULT_LOCAL_PREF = 100
+
 export const MessageType = { Open: 1, Update: 2, Notification: 3, Keepalive: 4, RouteRefresh: 5 } as const
 
 export const Capability = {
@@ -125,6 +128,7 @@ export const WellKnownCommunity = {
   NoLongLived: 0xffff0007,
   NoExport: 0xffffff01,
   NoAdvertise: 0xffffff02,
+  NoExportSubconfed: 0xffffff03,
 } as const
 
 /** Tunnel types of the encapsulation community (RFC 9012 §4.1, IANA "BGP Tunnel Encapsulation Attribute Tunnel Types"). */

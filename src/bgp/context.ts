@@ -7,6 +7,10 @@ export interface SessionContext {
   readonly fourOctetAs: boolean
   /** The peer is in our own AS. */
   readonly internal: boolean
+  /** The peer announced enhanced route refresh (RFC 7313). */
+  readonly enhancedRouteRefresh: boolean
+  /** Families that were agreed on: NLRI of others are not read; null reads all. */
+  readonly families: ReadonlySet<Family> | null
   /** Families whose received NLRI start with a path identifier (RFC 7911). */
   readonly addPathReceive: ReadonlySet<Family>
   /** Longest message that may be sent (RFC 8654). */
@@ -19,6 +23,8 @@ export const NO_FAMILIES: ReadonlySet<Family> = new Set()
 export const DEFAULT_CONTEXT: SessionContext = {
   fourOctetAs: true,
   internal: true,
+  enhancedRouteRefresh: true,
+  families: null,
   addPathReceive: NO_FAMILIES,
   maxMessageLength: MAX_MESSAGE_LENGTH,
 }

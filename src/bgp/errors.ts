@@ -4,14 +4,17 @@ import { ErrorCode } from './constants.ts'
 export class Malformed extends Error {
   /** UPDATE Message Error subcode (RFC 4271 §6.3), where a particular one fits. */
   readonly subcode: number | undefined
+  /** The reaction, where it is not that to any malformed attribute of the kind. */
+  readonly severity: Severity | undefined
 
-  constructor(message: string, subcode?: number) {
+  constructor(message: string, subcode?: number, severity?: Severity) {
     // Nobody reads its stack, whose making takes ten times as long as all the rest: a peer could keep us busy with it.
     const { stackTraceLimit } = Error
     Error.stackTraceLimit = 0
     super(message)
     Error.stackTraceLimit = stackTraceLimit
     this.subcode = subcode
+    this.severity = severity
   }
 }
 

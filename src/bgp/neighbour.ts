@@ -1,6 +1,6 @@
 import { CeaseSubcode, ErrorCode, MessageType } from './constants.ts'
 import { type Notification, notification } from './errors.ts'
-import { Afi, afiOf, type Family, familyName, ROUTE_TARGET, safiOf, VPNV4 } from './family.ts'
+import { Afi, afiOf, type Family, familyName, ROUTE_TARGET, safiOf, VPN_FAMILIES, VPNV4 } from './family.ts'
 import { AddPathMode, type Capabilities, type GracefulRestart, noCapabilities } from './message/capability.ts'
 import { ceaseWithText, hardReset } from './message/notification.ts'
 import { encodeRouteRefresh, RefreshKind, type RouteRefresh } from './message/route-refresh.ts'
@@ -29,7 +29,8 @@ export interface NeighbourHost {
   gracefulRestart(): GracefulRestart
   /** How long to go on with the routes of a family of which there is no session left; 0 where there is one. */
   headlessSeconds(neighbour: Neighbour, family: Family): number
-  established(): void
+  established(neighbour: Neighbour): void
+  down(neighbour: Neighbour): void
   /** The peer has said all it has of a family. */
   endOfRib(neighbour: Neighbour, family: Family): void
   /** The peer has said all it has. */
@@ -110,6 +111,14 @@ export class Neighbour implements PeerListener {
     return this.negotiated?.families.has(ROUTE_TARGET) === true
   }
 
+  /** Whether the peer is sent routes of others, and has no means to name those that it wants. */
+  get receivesAll(): boolean {
+    const { negotiated, host, peer } = this
+    if (negotiated === null || host.clusterId === null || this.isConstrained) return false
+    if (!negotiated.internal && peer.config.external === 'reject') return false
+    return [...negotiated.families].some((family) => VPN_FAMILIES.has(family))
+  }
+
   /** Ends the session, tells the peer why, keeps nothing of it, and stays down until `enable` (RFC 9003). */
   disable(text: string): void {
     this.disabled = true
@@ -173,11 +182,11 @@ export class Neighbour implements PeerListener {
 
   established(negotiated: Negotiated): void {
     this.negotiated = negotiated
-    this.source.peer = { ...this.source.peer!, identifier: negotiated.peer.identifier }
+    this.identify(negotiated.peer.identifier)
     this.staleRoutes.back(negotiated.families, negotiated.peer.capabilities)
     this.routesIn.start(negotiated)
     this.routesOut.start(negotiated)
-    this.host.established()
+    this.host.established(this)
     // Only a peer with this capability is bound to send End-of-RIB (RFC 4724 §2): of others there is none to wait for.
     // One that restarts says nothing before it has heard us, and what we have to say is little, unless we reflect.
     const restarts = negotiated.peer.capabilities.gracefulRestart?.restarting === true
@@ -187,6 +196,7 @@ export class Neighbour implements PeerListener {
 
   down(negotiated: Negotiated, ending: Ending): void {
     this.negotiated = null
+    this.host.down(this)
     this.routesOut.stop()
     this.routesIn.stop()
     const { families, peer } = negotiated
@@ -239,12 +249,21 @@ export class Neighbour implements PeerListener {
     this.peer.session?.send(encodeRouteRefresh(refresh), MessageType.RouteRefresh)
   }
 
-  /** Ends the session of a peer that has us keep more than we will. */
+  /** Routes that are kept of the peer are compared by its identifier (RFC 4271 §9.1.2.2). */
+  private identify(identifier: number): void {
+    const { source, rib } = this
+    if (source.peer!.identifier === identifier) return
+    source.peer = { ...source.peer!, identifier }
+    source.identifierFrom = source.generation
+    for (const family of source.routes.keys()) rib.reweigh(source, family)
+  }
+
+  /** Ends the session of a peer that has us keep more than we will; what is stale does not count as advertised. */
   private checkLimit(): void {
     if (this.negotiated === null) return
     const { maxPrefixes } = this.peer.config
     if (maxPrefixes !== null) {
-      for (const [family, count] of this.source.routeCounts) {
+      for (const [family, count] of this.source.advertised) {
         if (count > maxPrefixes) return this.exceeded(family, maxPrefixes)
       }
     }

@@ -2,14 +2,14 @@ import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
 import { formatIp, type Ip, ipv4ToNumber } from '../values/address.ts'
 import { type Attributes, noAttributes } from './attribute/attributes.ts'
-import { Origin } from './constants.ts'
+import { DEFAULT_LOCAL_PREF, Origin } from './constants.ts'
 import { type Family, ROUTE_TARGET, VPN_FAMILIES } from './family.ts'
 import { Listeners } from './listeners.ts'
 import type { GracefulRestart } from './message/capability.ts'
 import { Neighbour, type NeighbourHost } from './neighbour.ts'
 import { type Nlri, nlriCodec } from './nlri/index.ts'
 import { isWithin, type Prefix } from './nlri/prefix.ts'
-import { membership } from './nlri/route-target.ts'
+import { membership, WILDCARD } from './nlri/route-target.ts'
 import { Rib } from './rib/rib.ts'
 import { localSource, type Source } from './rib/route.ts'
 import { MEMBERSHIP_SETTLE_MS } from './rib/stale-routes.ts'
@@ -86,8 +86,6 @@ export interface SpeakerEnvironment {
   readonly log: Logger
 }
 
-const DEFAULT_LOCAL_PREF = 100
-
 /** A BGP speaker for VPN services: keeps sessions, holds routes, tells subscribers of routes by route target. */
 export class Speaker {
   readonly rib: Rib
@@ -99,6 +97,8 @@ export class Speaker {
   private readonly host: NeighbourHost
   private readonly memberships: Source = localSource('RTC')
   private readonly dynamic = new Map<Neighbour, DynamicNeighbours>()
+  /** Established peers that are reflected to and do not say which routes they want. */
+  private readonly receiversOfAll = new Set<Neighbour>()
   private readonly startedAt: number
   private readonly listeners: Listeners
   /** All peers have said all they know; a wait for what they may have left out is under way. */
@@ -132,7 +132,11 @@ export class Speaker {
       holdsEndOfRib: () => this.holdsEndOfRib,
       gracefulRestart: () => this.gracefulRestart(),
       headlessSeconds: (neighbour, family) => this.headlessSeconds(neighbour, family),
-      established: () => this.sessionUp(),
+      established: (neighbour) => {
+        this.sessionUp()
+        if (neighbour.receivesAll) this.needAll(neighbour)
+      },
+      down: (neighbour) => this.needAllNoMore(neighbour),
       endOfRib: (neighbour, family) => {
         for (const other of this.neighbours.values())
           if (other !== neighbour) other.staleRoutes.relieve(family)
@@ -204,6 +208,17 @@ export class Speaker {
     const wasLast = this.rib.subscriptions.remove(subscriber, target)
     if (wasLast && this.config.routeTargetConstraint)
       this.withdraw(this.memberships, ROUTE_TARGET, membership(this.config.as, target))
+  }
+
+  /** Advertises the default route target: what a peer without memberships is to receive has to be asked for (RFC 4684 §4). */
+  private needAll(neighbour: Neighbour): void {
+    this.receiversOfAll.add(neighbour)
+    this.originate(this.memberships, ROUTE_TARGET, WILDCARD, {})
+  }
+
+  private needAllNoMore(neighbour: Neighbour): void {
+    if (this.receiversOfAll.delete(neighbour) && this.receiversOfAll.size === 0)
+      this.withdraw(this.memberships, ROUTE_TARGET, WILDCARD)
   }
 
   private accept(connection: Connection): ConnectionHandlers | null {

@@ -30,7 +30,8 @@ interface ExplainedEvpn extends Explained {
     /** It moves too often to be in one place. */
     readonly duplicate: boolean
   }[]
-  readonly routes: readonly (ExplainedRoute & { readonly vni: number })[]
+  /** Of a multicast route without PMSI attribute the VNI is null. */
+  readonly routes: readonly (ExplainedRoute & { readonly vni: number | null })[]
 }
 
 interface ExplainedVrf extends Explained {
@@ -85,7 +86,7 @@ function instanceText(instance: Explanation['instances'][number]): string {
   const { id, name, entries, not_shown } = instance
   const rows =
     instance.type === 'evpn'
-      ? instance.routes.map((route) => rowOf(route, `vni ${route.vni}`))
+      ? instance.routes.map((route) => rowOf(route, route.vni === null ? 'no vni' : `vni ${route.vni}`))
       : instance.routes.map((route) => rowOf(route, `label ${route.label}`))
   return [
     `${id} (${name}, ${natureOf(instance)}, imports ${instance.import.join(', ') || 'nothing'})`,

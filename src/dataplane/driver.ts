@@ -23,6 +23,8 @@ export interface Link extends Interface {
   readonly encapsulation: Encapsulation | null
   /** Of a VRF. */
   readonly table: number | null
+  /** Of a VXLAN device over IPv6: whether it takes packets with UDP checksum 0. */
+  readonly takesZeroChecksums: boolean
   /** Whether the options that the model leaves out are as we set them: a bridge without STP and forward delay, a VXLAN device that does not learn, a VRF that forwards, a tunnel that takes labels. */
   readonly tuned: boolean
   /** Of a bridge port. */
@@ -112,6 +114,8 @@ export interface Driver extends KernelQuestions {
   readonly programs: readonly number[]
   /** What is missing that keeps VRFs and the host apart, in sentences. */
   vrfGaps(): readonly string[]
+  /** What VXLAN devices of ours lack that cannot be changed, in sentences. */
+  vxlanGaps(): readonly string[]
   /** The VXLAN device of that VNI among the ports of a bridge. */
   vxlanIn(bridge: string, vni: number): Link | undefined
   /** Whether there is a route for that label. */

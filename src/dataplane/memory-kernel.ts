@@ -91,6 +91,7 @@ export class MemoryKernel {
       loopback: false,
       lower: null,
       flowBased: false,
+      takesZeroChecksums: false,
       learns: false,
       pair: null,
       encapsulation: null,

@@ -156,6 +156,10 @@ export class MemoryDriver implements Driver {
     return []
   }
 
+  vxlanGaps(): readonly string[] {
+    return []
+  }
+
   removeDevice(entry: DeviceEntry): string | null {
     return this.carryOut('remove', entry, () => {
       if (isPortEntry(entry)) this.removePort(entry)

@@ -180,6 +180,10 @@ export class Reconciler implements Dataplane {
     return this.driver.vrfGaps()
   }
 
+  vxlanGaps(): readonly string[] {
+    return this.driver.vxlanGaps()
+  }
+
   vxlanIn(bridge: string, vni: number): Interface | undefined {
     return this.driver.vxlanIn(bridge, vni)
   }

@@ -18,6 +18,7 @@ export function dataplaneView(reconciler: Reconciler) {
     verify: () => verifier.verify(),
     isolationOf: (bridge: string) => reconciler.isolationOf(bridge),
     vrfGaps: () => reconciler.vrfGaps(),
+    vxlanGaps: () => reconciler.vxlanGaps(),
     settings: () => reconciler.settings(),
     storms: () => reconciler.storms.all(),
     compared: () => verifier.last,

@@ -83,8 +83,16 @@ export class Addresses {
     this.refresh(route.nlri)
   }
 
+  isLocalIp(ip: Ip): boolean {
+    return this.localIps.has(ip)
+  }
+
   routesTo(mac: Mac): readonly MacRoute[] {
     return all(this.byMac.get(mac))
+  }
+
+  routesToIp(ip: Ip): readonly MacRoute[] {
+    return all(this.byIp.get(ip))
   }
 
   private refreshWhere(isConcerned: (route: MacRoute) => boolean): void {

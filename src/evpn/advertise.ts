@@ -12,8 +12,6 @@ export interface Advertiser {
   readonly rd: Rd
   readonly vni: number
   readonly exportTargets: readonly RouteTarget[]
-  /** Our address as a BGP speaker. */
-  readonly bgpAddress: Ip
   /** Our VTEP address. */
   readonly vtep: Ip
 }
@@ -26,8 +24,11 @@ export interface Advertisement {
 
 const VXLAN = encapsulation(TunnelType.Vxlan)
 
-/** The inclusive multicast route: send us broadcast, unknown unicast and multicast (RFC 7432 §11, RFC 8365 §5.1.3). */
-export function advertiseNetwork({ rd, vni, exportTargets, bgpAddress, vtep }: Advertiser): Advertisement {
+/**
+ * The inclusive multicast route: send us BUM traffic (RFC 7432 §11). It names the VTEP in all three places, since some peers
+ * replicate to the next hop, some to the originator and some to the end of the tunnel (RFC 8365 §5.1.3).
+ */
+export function advertiseNetwork({ rd, vni, exportTargets, vtep }: Advertiser): Advertisement {
   const pmsiTunnel: PmsiTunnel = {
     flags: 0,
     tunnelType: PmsiTunnelType.IngressReplication,
@@ -35,8 +36,8 @@ export function advertiseNetwork({ rd, vni, exportTargets, bgpAddress, vtep }: A
     tunnelId: vtep,
   }
   return {
-    nlri: { type: 3, rd, ethernetTag: 0, originator: bgpAddress },
-    nextHop: bgpAddress,
+    nlri: { type: 3, rd, ethernetTag: 0, originator: vtep },
+    nextHop: vtep,
     attributes: { extendedCommunities: [VXLAN, ...exportTargets], pmsiTunnel },
   }
 }

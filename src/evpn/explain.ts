@@ -5,14 +5,22 @@ import { formatIp, type Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { EvpnInstance } from './instance.ts'
-import { bestMacRoute, type MacRoute, unusableIp, unusableMac, whyBetterMac } from './select.ts'
+import {
+  bestMacRoute,
+  floodTunnel,
+  type MacRoute,
+  type MulticastRoute,
+  unusableIp,
+  unusableMac,
+  whyBetterMac,
+} from './select.ts'
 
 /** What somebody asks about. */
 export type Address = { readonly mac: Mac } | { readonly ip: Ip }
 
 /** What became of one route for an address in one instance. */
-export interface Verdict {
-  readonly route: MacRoute
+export interface Verdict<R extends Route = MacRoute> {
+  readonly route: R
   /** `used`: forwarding goes by it. `beaten`: another route, or a local endpoint, is better. `ours`: the instance announces it. */
   readonly fate: 'used' | 'beaten' | 'unusable' | 'not imported' | 'ours'
   /** Null where it is used. */
@@ -41,7 +49,7 @@ export function judge(
   const verdicts: Verdict[] = []
   for (const chain of chains) {
     for (const route of chain) {
-      const removed = whyRemoved(evpn, route, chain[0]!, address)
+      const removed = whyPassedOver(evpn, route, chain[0]!) ?? whyUnusable(evpn, route, address)
       if (removed === null) usable.push(route)
       else verdicts.push(removed)
     }
@@ -61,14 +69,45 @@ export function whyBeaten(loser: Route, winner: Route): string {
   return `${formatIp(winner.set.nextHop!)} is better: ${whyBetterMac(winner, loser)}`
 }
 
-/** Why a route is out before usable ones are compared; null when it is not. */
-function whyRemoved(evpn: EvpnInstance, route: MacRoute, best: MacRoute, address: Address): Verdict | null {
+/** Which of the multicast routes an instance replicates BUM traffic for, and why not for the others; arguments as of `judge`. */
+export function judgeFloods(
+  evpn: EvpnInstance,
+  chains: readonly (readonly MulticastRoute[])[],
+): Verdict<MulticastRoute>[] {
+  return chains.flatMap((chain) =>
+    chain.map((route): Verdict<MulticastRoute> => {
+      const passedOver = whyPassedOver(evpn, route, chain[0]!)
+      if (passedOver !== null) return passedOver
+      const tunnel = floodTunnel(route, evpn.addresses.facts)
+      return 'reason' in tunnel
+        ? { route, fate: 'unusable', reason: tunnel.reason }
+        : { route, fate: 'used', reason: null }
+    }),
+  )
+}
+
+/** The flood entries that multicast routes may have become. */
+export function* floodEntries(evpn: EvpnInstance, routes: Iterable<MulticastRoute>): Iterable<Entry> {
+  const { facts } = evpn.addresses
+  for (const route of routes) {
+    const tunnel = floodTunnel(route, facts)
+    if (!('reason' in tunnel)) yield { kind: 'flood', device: evpn.config.devices.vxlan, ...tunnel }
+  }
+}
+
+/** Why a route is out before it is looked at; null when it is not. `best` is the best of its key. */
+function whyPassedOver<R extends Route>(evpn: EvpnInstance, route: R, best: R): Verdict<R> | null {
   if (route.source === evpn.source) return { route, fate: 'ours', reason: 'this instance announces it' }
   if (route !== best) {
     const reason = `another path of this route is better, from ${best.source.name}: ${whyBetter(best, route)}`
     return { route, fate: 'beaten', reason }
   }
   if (!evpn.imports.has(route)) return { route, fate: 'not imported', reason: evpn.imports.whyNot(route) }
+  return null
+}
+
+/** Why an imported route is out before usable ones are compared; null when it is not. */
+function whyUnusable(evpn: EvpnInstance, route: MacRoute, address: Address): Verdict | null {
   const { facts } = evpn.addresses
   const reason = unusableMac(route, facts) ?? ('ip' in address ? unusableIp(route, facts) : null)
   return reason === null ? null : { route, fate: 'unusable', reason }

@@ -3,7 +3,7 @@ import type { Ip } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import type { Place } from './project.ts'
-import { floodTunnel, type MulticastRoute } from './select.ts'
+import { floodEnd, floodTunnel, type MulticastRoute } from './select.ts'
 
 /** The VTEPs that get broadcast, unknown unicast and multicast of one MAC-VRF: those that multicast routes name. */
 export class Floods {
@@ -53,7 +53,8 @@ export class Floods {
   /** These addresses may be the end of a tunnel now, or no more. */
   endsChanged(changed: ReadonlySet<Ip>): void {
     for (const { route } of [...this.routes.values()]) {
-      if (!changed.has(route.set.attributes.pmsiTunnel?.tunnelId as Ip)) continue
+      const end = floodEnd(route.set)
+      if (end === undefined || !changed.has(end)) continue
       this.unlearn(route)
       this.learn(route)
     }

@@ -33,7 +33,6 @@ export interface EvpnConfig extends Tunnelling, Place {
   readonly rd: Rd
   /** Mark of our devices. */
   readonly alias: string
-  readonly bgpAddress: Ip
   readonly ends: TunnelEnds
   readonly mobility: MobilityTerms
   /** Told of a MAC address that moves too often to be in one place (RFC 7432 §15.1). */
@@ -121,12 +120,14 @@ export class EvpnInstance implements Importer<Route> {
   /** Adds an endpoint, or changes what is said of it. One that was here before a restart keeps its mobility sequence. */
   addEndpoint(endpoint: Endpoint, sequence?: number): void {
     const key = endpointKey(endpoint)
-    if (!this.endpoints.has(key)) {
+    const isNew = !this.endpoints.has(key)
+    if (isNew) {
       if (!this.mobility.has(endpoint.mac)) this.arrive(endpoint.mac, sequence)
       this.addresses.arrive(endpoint)
     }
     this.endpoints.set(key, endpoint)
-    this.announceEndpoint(endpoint)
+    if (isNew && sequence === undefined && this.takesIp(endpoint)) this.announceMac(endpoint.mac)
+    else this.announceEndpoint(endpoint)
   }
 
   removeEndpoint(endpoint: Pick<Endpoint, 'mac' | 'ip'>): void {
@@ -174,8 +175,8 @@ export class EvpnInstance implements Importer<Route> {
   }
 
   private advertiser(): Advertiser {
-    const { rd, vni, bgpAddress, vtep } = this.config
-    return { rd, vni, bgpAddress, vtep, exportTargets: this.exportTargets }
+    const { rd, vni, vtep } = this.config
+    return { rd, vni, vtep, exportTargets: this.exportTargets }
   }
 
   private announceEndpoint(endpoint: Endpoint): void {
@@ -197,18 +198,38 @@ export class EvpnInstance implements Importer<Route> {
 
   private arrive(mac: Mac, sequence: number | undefined): void {
     if (sequence !== undefined) return this.mobility.restore(mac, sequence)
-    const sequences = this.addresses.routesTo(mac).map(({ set }) => mobilityOf(set).sequence)
-    const highest = sequences.length === 0 ? undefined : Math.max(...sequences)
-    if (this.mobility.attach(mac, highest)) this.config.duplicate(mac)
+    if (this.mobility.attach(mac, highestSequence(this.addresses.routesTo(mac)))) this.config.duplicate(mac)
+  }
+
+  /** Outbids other MAC addresses that are advertised with the IP address of a new endpoint; true when that changes its sequence. */
+  private takesIp({ mac, ip }: Endpoint): boolean {
+    const others = ip === null ? [] : this.addresses.routesToIp(ip).filter(({ nlri }) => nlri.mac !== mac)
+    const highest = highestSequence(others)
+    return highest !== undefined && this.mobility.takeIp(mac, highest)
   }
 
   /** Somebody else announces a MAC address; where it is ours, that may be news of where it was before, or of where it went. */
-  private contend({ nlri: { mac }, set }: MacRoute): void {
-    const { outbids, duplicate } = this.mobility.heard(mac, mobilityOf(set).sequence)
+  private contend({ nlri: { mac, ip }, set }: MacRoute): void {
+    const { sequence } = mobilityOf(set)
+    const { outbids, duplicate } = this.mobility.heard(mac, sequence)
     if (duplicate) this.config.duplicate(mac)
-    if (!outbids) return
+    if (outbids) this.announceMac(mac)
+    if (ip === null || !this.addresses.isLocalIp(ip)) return
+    for (const local of this.endpoints.values())
+      if (local.ip === ip && local.mac !== mac && this.mobility.heardOfIp(local.mac, sequence))
+        this.announceMac(local.mac)
+  }
+
+  private announceMac(mac: Mac): void {
     for (const endpoint of this.endpoints.values()) if (endpoint.mac === mac) this.announceEndpoint(endpoint)
   }
+}
+
+/** Undefined without routes. */
+function highestSequence(routes: readonly MacRoute[]): number | undefined {
+  let highest: number | undefined
+  for (const { set } of routes) highest = Math.max(highest ?? 0, mobilityOf(set).sequence)
+  return highest
 }
 
 function endpointKey({ mac, ip }: Pick<Endpoint, 'mac' | 'ip'>): string {

@@ -111,15 +111,35 @@ export class Mobility {
   heard(mac: Mac, sequence: number): { readonly outbids: boolean; readonly duplicate: boolean } {
     const local = this.local.get(mac)
     if (local === undefined || sequence < local.sequence) return { outbids: false, duplicate: false }
-    if (this.isFresh(local)) {
-      local.outbid = true
-      // Where both are new they do this both: the later attach wins, as far as clocks agree.
-      const next = Math.max(this.next(mac, sequence), local.attachedEpoch)
-      const outbids = next > local.sequence
-      local.sequence = next
-      return { outbids, duplicate: false }
-    }
+    if (this.isFresh(local)) return { outbids: this.outbidOnce(mac, local, sequence), duplicate: false }
     return { outbids: false, duplicate: sequence > local.sequence && this.moved(mac) }
+  }
+
+  /** As `heard`, of another MAC address with one of the IP addresses of a local one (RFC 9721 §6); true when ours has a new sequence. */
+  heardOfIp(mac: Mac, sequence: number): boolean {
+    const local = this.local.get(mac)
+    if (local === undefined || sequence < local.sequence || !this.isFresh(local)) return false
+    return this.outbidOnce(mac, local, sequence)
+  }
+
+  /**
+   * A local MAC address gets an IP address that `highest` is the highest sequence of with other MAC addresses (RFC 9721 §6);
+   * true when ours has a new sequence. It does not count as a move of the MAC address.
+   */
+  takeIp(mac: Mac, highest: number): boolean {
+    const local = this.local.get(mac)
+    if (local === undefined || highest < local.sequence) return false
+    const before = local.sequence
+    local.sequence = this.next(mac, highest)
+    return local.sequence > before
+  }
+
+  /** Where both are new they do this both: the later attach wins, as far as clocks agree. */
+  private outbidOnce(mac: Mac, local: LocalMac, sequence: number): boolean {
+    const before = local.sequence
+    local.outbid = true
+    local.sequence = Math.max(this.next(mac, sequence), local.attachedEpoch)
+    return local.sequence > before
   }
 
   private add(mac: Mac, sequence: number, outbid: boolean): void {
@@ -149,7 +169,7 @@ export class Mobility {
     const now = this.completeness.now()
     const times = ensure(this.moves, mac, () => [])
     times.push(now)
-    while (times[0]! < now - windowSeconds * 1000) times.shift()
+    while (times[0]! < now - windowSeconds * 1000 || times.length > Math.max(moves, 1)) times.shift()
     if (moves === 0 || times.length < moves || this.duplicateSince(mac) !== undefined) return false
     this.duplicates.set(mac, now)
     return true

@@ -10,7 +10,7 @@ import {
   type MacMobility,
   macMobilityOf,
 } from '../bgp/values/extended-community.ts'
-import { formatIp, type Ip, isIpv4, whyNoHost } from '../values/address.ts'
+import { formatIp, type Ip, isIpv4, isUnspecified, whyNoHost } from '../values/address.ts'
 import { isGroupMac } from '../values/mac.ts'
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import type { Gateway } from './project.ts'
@@ -84,14 +84,23 @@ export function floodTunnel(
 ): Tunnel | { readonly reason: string } {
   const tunnel = set.attributes.pmsiTunnel
   if (!hasVxlan(set)) return { reason: 'no VXLAN encapsulation' }
-  if (tunnel === null) return { reason: 'no PMSI tunnel' }
-  const dst = ingressReplicationEndpoint(tunnel)
+  if (tunnel === null) return { reason: 'no PMSI tunnel, so no VNI: ours may be of another network there' }
+  const dst = floodEnd(set)
   if (dst === undefined) return { reason: `PMSI tunnel type ${tunnel.tunnelType}` }
   const noEnd = ends.whyNot(dst)
   if (noEnd !== null) return { reason: `tunnel end is ${noEnd}` }
   if (isIpv4(dst) !== isIpv4(vtep)) return { reason: `tunnel end is ${otherFamily(vtep)}` }
-  if (tunnel.label === 0) return { reason: 'VNI 0' }
+  if (tunnel.label === 0) return { reason: 'VNI 0: ours may be of another network there' }
   return { dst, vni: tunnel.label }
+}
+
+/**
+ * The VTEP that a multicast route has BUM traffic replicated to; undefined where the tunnel is of another kind. A peer that
+ * leaves the end of the tunnel open means the next hop, which is its VTEP in any case (RFC 8365 §5.1.3).
+ */
+export function floodEnd({ attributes, nextHop }: AttributeSet): Ip | undefined {
+  const end = attributes.pmsiTunnel === null ? undefined : ingressReplicationEndpoint(attributes.pmsiTunnel)
+  return end !== undefined && isUnspecified(end) && nextHop !== null ? nextHop : end
 }
 
 /** A VXLAN device has one family for its own address and all it sends to. */

@@ -4,8 +4,10 @@ import type { Route, Source } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import { ipv4Rd } from '../bgp/values/rd.ts'
+import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import { ensure } from '../values/map.ts'
+import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import { type Addressed, type Advertisement, type Advertiser, advertise, isAddressed } from './advertise.ts'
 import type { Endpoint } from './endpoint.ts'
 import { leadsToSubnet } from './project.ts'
@@ -41,6 +43,7 @@ type Carrying = Addressed & { readonly readvertiseRd: number }
 /** Where a VRF announces from. */
 export interface Origin extends Pick<Advertiser, 'identifier' | 'tunnelType' | 'nextHop'> {
   readonly source: Source
+  readonly ends: TunnelEnds
 }
 
 /**
@@ -62,6 +65,7 @@ export class Readvertisement implements Importer<VpnRoute> {
   /** What was announced for endpoints that are gone. */
   private readonly leaving: Carrier['said'][] = []
   private isBusy = false
+  private readonly unlisten: () => void
 
   /** `endpoints` are those of the VRF, as a live view. */
   constructor(origin: Origin, speaker: Speaker, endpoints: ReadonlyMap<string, Endpoint>) {
@@ -69,6 +73,7 @@ export class Readvertisement implements Importer<VpnRoute> {
     this.speaker = speaker
     this.endpoints = endpoints
     this.imports = new Imports(speaker, origin.source, this)
+    this.unlisten = origin.ends.listen((changed) => this.endsChanged(changed))
   }
 
   /** Announces by these terms from now on; null: nothing. */
@@ -78,6 +83,12 @@ export class Readvertisement implements Importer<VpnRoute> {
     this.imports.set(new Set(terms?.from))
     if (before === null) for (const { mac } of [...this.endpoints.values()]) this.endpointsChanged(mac)
     if (!sameTargets(terms?.to ?? [], before?.to ?? [])) this.lookAtAll()
+  }
+
+  /** Re-advertises nothing any more. */
+  stop(): void {
+    this.unlisten()
+    this.set(null)
   }
 
   /** Endpoints of this MAC address came, went or changed. */
@@ -138,6 +149,13 @@ export class Readvertisement implements Importer<VpnRoute> {
     return carriers
   }
 
+  /** Packets may go to these next hops now, or no more. */
+  private endsChanged(changed: ReadonlySet<Ip>): void {
+    for (const known of this.learned.values())
+      if ([...known.routes].some(({ set }) => set.nextHop !== null && changed.has(set.nextHop)))
+        this.lookAt(known)
+  }
+
   private drop(key: string, { said }: Carrier): void {
     this.carriers.delete(key)
     this.leaving.push(said)
@@ -179,7 +197,6 @@ export class Readvertisement implements Importer<VpnRoute> {
 
   private *settleAll(known: Known): Iterable<void> {
     const { prefix, routes } = known
-    if (routes.size === 0 && this.learned.get(keyOf(prefix)) === known) this.learned.delete(keyOf(prefix))
     const trail = this.trailOf(routes)
     for (const carrier of this.carriers.values()) {
       if (carrier.endpoint.ip.length !== prefix.ip.length) continue
@@ -188,6 +205,8 @@ export class Readvertisement implements Importer<VpnRoute> {
       this.pending.add(known)
       return
     }
+    // not before its last advertisement is withdrawn: a route that comes back meanwhile is settled in its turn
+    if (routes.size === 0) this.learned.delete(keyOf(prefix))
   }
 
   private settle(known: Known, { endpoint, said }: Carrier, trail: Trail | null): void {
@@ -206,7 +225,7 @@ export class Readvertisement implements Importer<VpnRoute> {
 
   private trailOf(routes: Iterable<VpnRoute>): Trail | null {
     if (this.terms === null) return null
-    return chooseTrail(routes, this.terms.to, this.origin.nextHop)
+    return chooseTrail(routes, this.terms.to, this.origin.ends)
   }
 
   private withdraw({ family, nlri }: Advertisement): void {

@@ -41,7 +41,7 @@ export function unusable({ nlri, set, source }: VpnRoute, facts: LocalFacts): st
     const site = facts.siteOf(label, nlri.ip)
     return site === undefined ? `label ${label} is of no endpoint here` : null
   }
-  const noEnd = facts.ends.whyNot(nextHop)
+  const noEnd = facts.ends.whyNot(nextHop, !facts.tunnels)
   if (noEnd !== null) return `next hop is ${noEnd}`
   const announced = encapsulationsOf(set)
   if (facts.carriageTo(announced) === undefined)

@@ -4,7 +4,7 @@ import {
   type RouteTarget,
   routeTargetRecord,
 } from '../bgp/values/extended-community.ts'
-import type { Ip } from '../values/address.ts'
+import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import type { VpnRoute } from './select.ts'
 
 /** A route that may be announced again, and the route targets that it has had on its way, as records. */
@@ -24,12 +24,12 @@ const MAX_RECORD = 128
 export function chooseTrail(
   routes: Iterable<VpnRoute>,
   to: readonly RouteTarget[],
-  ourselves: Ip,
+  ends: Pick<TunnelEnds, 'whyNot'>,
 ): Trail | null {
   const crossed = to.map(routeTargetRecord)
   let best: Trail | null = null
   for (const route of routes) {
-    if (!isOfOthers(route, ourselves)) continue
+    if (!leadsElsewhere(route, ends)) continue
     const record = recordOf(route)
     if (record.length > MAX_RECORD || crossed.some((one) => record.includes(one))) continue
     if (best === null || isBefore({ route, record }, best)) best = { route, record }
@@ -37,9 +37,12 @@ export function chooseTrail(
   return best
 }
 
-/** A peer that says our own next hop repeats what we said. */
-function isOfOthers({ set, source }: VpnRoute, ourselves: Ip): boolean {
-  return set.nextHop !== null && (source.peer === null || set.nextHop !== ourselves)
+/**
+ * Whether packets can go by a route: one of a peer whose next hop no tunnel ends at would draw traffic that is dropped, and
+ * one with an address of ours comes back from where we advertised it (RFC 4271 §6.3).
+ */
+function leadsElsewhere({ set, source }: VpnRoute, ends: Pick<TunnelEnds, 'whyNot'>): boolean {
+  return set.nextHop !== null && (source.peer === null || ends.whyNot(set.nextHop) === null)
 }
 
 function recordOf({ set }: VpnRoute): ExtendedCommunity[] {

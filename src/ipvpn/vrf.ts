@@ -71,8 +71,8 @@ export class Vrf implements Importer<VpnRoute> {
     this.imports = new Imports(speaker, this.source, this)
     this.prefixes = new Prefixes(config, core, dataplane, this.endpoints)
     this.prefixes.start()
-    const { tunnelType, address: nextHop } = core
-    const origin = { source: this.source, identifier: config.identifier, tunnelType, nextHop }
+    const { tunnelType, address: nextHop, ends } = core
+    const origin = { source: this.source, identifier: config.identifier, tunnelType, nextHop, ends }
     this.readvertisement = new Readvertisement(origin, speaker, this.endpoints)
   }
 
@@ -152,7 +152,7 @@ export class Vrf implements Importer<VpnRoute> {
   stop(): void {
     for (const endpoint of [...this.endpoints.values()]) this.removeEndpoint(endpoint)
     this.imports.set(new Set())
-    this.readvertisement.set(null)
+    this.readvertisement.stop()
     this.prefixes.stop()
   }
 

@@ -37,6 +37,8 @@ export interface DataplaneView {
   isolationOf(bridge: string): Isolation
   /** What is missing that keeps VRFs and the host apart, in sentences. */
   vrfGaps(): readonly string[]
+  /** What VXLAN devices lack that cannot be changed, in sentences. */
+  vxlanGaps(): readonly string[]
   /** Settings of the machine that wanted entries need, each with the entry it is needed for first. */
   settings(): Iterable<{ readonly setting: HeldSetting; readonly entry: Entry } | undefined>
   /** Compares the whole kernel with what it is taken to hold. */

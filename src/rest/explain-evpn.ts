@@ -2,10 +2,27 @@ import { EVPN } from '../bgp/family.ts'
 import type { Route } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import { formatRouteTarget } from '../bgp/values/extended-community.ts'
-import { type Address, concerns, entriesOf, isAt, judge, type Verdict } from '../evpn/explain.ts'
-import { isMacRoute, type MacRoute, mobilityOf } from '../evpn/select.ts'
+import {
+  type Address,
+  concerns,
+  entriesOf,
+  floodEntries,
+  isAt,
+  judge,
+  judgeFloods,
+  type Verdict,
+} from '../evpn/explain.ts'
+import type { EvpnInstance } from '../evpn/instance.ts'
+import {
+  floodEnd,
+  isMacRoute,
+  isMulticastRoute,
+  type MacRoute,
+  type MulticastRoute,
+  mobilityOf,
+} from '../evpn/select.ts'
 import { formatIp } from '../values/address.ts'
-import { formatMac } from '../values/mac.ts'
+import { formatMac, isGroupMac } from '../values/mac.ts'
 import type { EvpnNetwork } from '../vpn/instance.ts'
 import type { DataplaneView } from './dataplane-view.ts'
 import { chainsOf, explained, showVerdict } from './explained.ts'
@@ -16,10 +33,20 @@ export function macChains(address: Address, speaker: Speaker): Promise<MacRoute[
   return chainsOf(EVPN, isWanted, speaker)
 }
 
+/** Whether an address stands for BUM traffic: a group, or the all-zero MAC that the kernel keeps its flood list under. */
+export function isFlooded(address: Address): boolean {
+  return 'mac' in address && (address.mac === 0 || isGroupMac(address.mac))
+}
+
+/** The multicast routes in the RIB, as `macChains`. */
+export function floodChains(speaker: Speaker): Promise<MulticastRoute[][]> {
+  return chainsOf(EVPN, isMulticastRoute, speaker)
+}
+
 /** Whether the instance has the address, or imports a route for it. */
 export function isInvolved(
   { evpn, attachments }: EvpnNetwork,
-  chains: MacRoute[][],
+  chains: readonly (readonly Route[])[],
   address: Address,
 ): boolean {
   return (
@@ -36,13 +63,8 @@ export function explainEvpn(
 ) {
   const local = [...attachments].filter((one) => isAt(one, address))
   const verdicts = judge(evpn, chains, address, local.length > 0)
-  const imported = verdicts.filter(({ fate }) => fate !== 'not imported').map(({ route }) => route)
   return {
-    id: evpn.config.id,
-    name: evpn.config.name,
-    type: 'evpn',
-    vni: evpn.config.vni,
-    import: [...evpn.imports.targets].map(formatRouteTarget),
+    ...instanceFields(evpn),
     local: local.map(({ mac, ip, port, direction }) => ({
       mac: formatMac(mac),
       ip: ip === null ? null : formatIp(ip),
@@ -51,7 +73,39 @@ export function explainEvpn(
       sequence: evpn.mobility.sequenceOf(mac),
       duplicate: evpn.mobility.duplicateSince(mac) !== undefined,
     })),
-    ...explained(verdicts, showMacVerdict, entriesOf(evpn, address, imported, local), dataplane),
+    ...explained(verdicts, showMacVerdict, entriesOf(evpn, address, imported(verdicts), local), dataplane),
+  }
+}
+
+/** Where an instance replicates BUM traffic to. */
+export function explainFloods(
+  { evpn }: EvpnNetwork,
+  chains: readonly MulticastRoute[][],
+  dataplane: DataplaneView,
+) {
+  const verdicts = judgeFloods(evpn, chains)
+  return {
+    ...instanceFields(evpn),
+    local: [],
+    ...explained(verdicts, showFloodVerdict, floodEntries(evpn, imported(verdicts)), dataplane),
+  }
+}
+
+function instanceFields({ config, imports }: EvpnInstance) {
+  const { id, name, vni } = config
+  return { id, name, type: 'evpn', vni, import: [...imports.targets].map(formatRouteTarget) }
+}
+
+function imported<R extends Route>(verdicts: readonly Verdict<R>[]): R[] {
+  return verdicts.filter(({ fate }) => fate !== 'not imported').map(({ route }) => route)
+}
+
+function showFloodVerdict(verdict: Verdict<MulticastRoute>) {
+  const end = floodEnd(verdict.route.set)
+  return {
+    ...showVerdict(verdict),
+    vni: verdict.route.set.attributes.pmsiTunnel?.label ?? null,
+    tunnel_end: end === undefined ? null : formatIp(end),
   }
 }
 

@@ -10,7 +10,7 @@ import { formatIp, parseInterfaceAddress, parseIp } from '../values/address.ts'
 import { formatMac, parseMac } from '../values/mac.ts'
 import type { Instance } from '../vpn/instance.ts'
 import { BadRequest } from './errors.ts'
-import { explainEvpn, isInvolved, macChains } from './explain-evpn.ts'
+import { explainEvpn, explainFloods, floodChains, isFlooded, isInvolved, macChains } from './explain-evpn.ts'
 import { explainVrf, hasPart, prefixChains } from './explain-vrf.ts'
 import { MAX_STRANGERS } from './explained.ts'
 import type { ServiceViews } from './looking-glass/index.ts'
@@ -66,21 +66,31 @@ async function explain(
   const all = only === null ? [...vpns.instances.values()] : [only]
   const inEvpn = 'prefix' in subject ? null : subject
   const inVrf = 'mac' in subject ? null : subject
-  const macs = inEvpn === null ? [] : await macChains(inEvpn, speaker)
+  const floods = inEvpn !== null && isFlooded(inEvpn) ? await floodChains(speaker) : []
+  const macs = inEvpn === null || isFlooded(inEvpn) ? [] : await macChains(inEvpn, speaker)
   const prefixes = inVrf === null ? [] : await prefixChains(inVrf, speaker)
   const isConcerned = (one: Instance): boolean =>
     one.type === 'evpn'
-      ? inEvpn !== null && isInvolved(one, macs, inEvpn)
+      ? inEvpn !== null && isInvolved(one, [...macs, ...floods], inEvpn)
       : inVrf !== null && hasPart(one, prefixes, inVrf)
   const concerned = only === null ? all.filter(isConcerned) : all
-  const strangers = all.filter(({ type }) => (type === 'evpn' ? macs : prefixes).length > 0)
+  const strangers = all.filter(({ type }) =>
+    type === 'evpn' ? macs.length + floods.length > 0 : prefixes.length > 0,
+  )
   const shown = concerned.length > 0 ? concerned : strangers.slice(0, MAX_STRANGERS)
   return {
     instances: shown.flatMap((one): object[] => {
-      if (one.type === 'evpn') return inEvpn === null ? [] : [explainEvpn(one, macs, inEvpn, dataplane)]
+      if (one.type === 'evpn') {
+        if (inEvpn === null) return []
+        return [
+          isFlooded(inEvpn)
+            ? explainFloods(one, floods, dataplane)
+            : explainEvpn(one, macs, inEvpn, dataplane),
+        ]
+      }
       return inVrf === null ? [] : [explainVrf(one, prefixes, inVrf, dataplane)]
     }),
-    routes: macs.length + prefixes.length,
+    routes: macs.length + floods.length + prefixes.length,
   }
 }
 

@@ -125,7 +125,12 @@ function problemsOf({ speaker, services, startTime }: Views, now: number): strin
   }
   if (services !== null) {
     problems.push(...lacks(services), ...isolationProblems(services), ...kernelProblems(services, now))
-    problems.push(...storms(services), ...duplicates(services), ...stateFileProblems(services))
+    problems.push(
+      ...services.dataplane.vxlanGaps(),
+      ...storms(services),
+      ...duplicates(services),
+      ...stateFileProblems(services),
+    )
   }
   return problems
 }

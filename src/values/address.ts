@@ -48,9 +48,13 @@ export function isLinkLocal(ip: Ip): boolean {
   return ip.length === IPV6_LENGTH && ip.charCodeAt(0) === 0xfe && (ip.charCodeAt(1) & 0xc0) === 0x80
 }
 
+export function isUnspecified(ip: Ip): boolean {
+  return ip === ANY_IPV4 || ip === ANY_IPV6
+}
+
 /** What an address is that no host can have (RFC 6890), such as `a multicast address`; null where a host can. */
 export function whyNoHost(ip: Ip): string | null {
-  if (ip === ANY_IPV4 || ip === ANY_IPV6) return 'the unspecified address'
+  if (isUnspecified(ip)) return 'the unspecified address'
   const first = ip.charCodeAt(0)
   if (ip.length === IPV6_LENGTH) {
     if (first === 0xff) return 'a multicast address'

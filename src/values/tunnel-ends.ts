@@ -23,11 +23,11 @@ export class TunnelEnds {
     this.excluded = exclusions(configured, [])
   }
 
-  /** Why no tunnel of ours ends there, in words that follow `is`; null where one may. */
-  whyNot(ip: Ip): string | null {
+  /** Why no tunnel of ours ends there, in words that follow `is`; null where one may. `isOnLink`: packets leave by an interface that is known. */
+  whyNot(ip: Ip, isOnLink = false): string | null {
     const reason = whyNoHost(ip) ?? this.excluded.get(ip)
     if (reason !== undefined) return reason
-    if (isLinkLocal(ip)) return 'a link-local address, without an interface'
+    if (isLinkLocal(ip) && !isOnLink) return 'a link-local address, without an interface'
     const isAllowed = ({ ip: network, prefixLength }: InterfaceAddress) =>
       network.length === ip.length && maskPrefix(ip, prefixLength) === network
     return this.networks.length === 0 || this.networks.some(isAllowed) ? null : 'outside of vtep_networks'

@@ -48,6 +48,9 @@ export interface Plan {
   readonly change: readonly Attachment[]
 }
 
+/** What an attach amounts to whose endpoint another one covers. */
+export type Covered = Pick<Plan, 'change'>
+
 /**
  * The endpoints of one instance and the rules between them: a MAC address is behind one port, an IP address belongs to
  * one MAC address unless all of them announce its subnet, and an endpoint without address (a wildcard) gives way to the first with one.
@@ -65,8 +68,8 @@ export class Attachments {
     for (const attachments of this.byMac.values()) yield* attachments.values()
   }
 
-  /** What the request would change; null when its endpoint is covered already. `readvertises`: routes of others are announced again. Throws `Rejected`. */
-  plan(request: PlacedRequest, numbers: NumberSource, readvertises: boolean): Plan | null {
+  /** What the request would change. `readvertises`: routes of others are announced again. Throws `Rejected`. */
+  plan(request: PlacedRequest, numbers: NumberSource, readvertises: boolean): Plan | Covered {
     const { mac, port, plug, ip: address, localPref, direction, sticky, description } = request
     const ip = address?.ip ?? null
     const present = this.byMac.get(mac)
@@ -77,7 +80,8 @@ export class Attachments {
       )
     }
     this.checkOwner(mac, ip, request.advertiseSubnet)
-    if (ip === null && present !== undefined && !present.has(null)) return null
+    if (ip === null && present !== undefined && !present.has(null))
+      return { change: readvertises ? this.numbered(null, numbers) : [] }
     const wildcard = ip === null ? undefined : present?.get(null)
     const before = present?.get(ip) ?? null
     const ownRd = request.advertiseSubnet && ip !== null
@@ -104,9 +108,11 @@ export class Attachments {
     }
   }
 
-  commit({ add, remove, change }: Omit<Plan, 'before'>): void {
+  commit(plan: Omit<Plan, 'before'> | Covered): void {
+    for (const attachment of plan.change) this.byMac.get(attachment.mac)?.set(attachment.ip, attachment)
+    if (!('add' in plan)) return
+    const { add, remove } = plan
     for (const attachment of remove) this.remove(attachment)
-    for (const attachment of change) this.byMac.get(attachment.mac)?.set(attachment.ip, attachment)
     const attachments = this.byMac.get(add.mac)
     if (attachments === undefined) this.byMac.set(add.mac, new Map([[add.ip, add]]))
     else attachments.set(add.ip, add)
@@ -159,7 +165,7 @@ export class Attachments {
     }
   }
 
-  /** Endpoints but for this one that have no number to announce routes of others under, with one. */
+  /** Endpoints, this one left out, that have no number to announce routes of others under, with one. */
   private numbered(but: Attachment | null, numbers: NumberSource): Attachment[] {
     return [...this]
       .filter((one) => one !== but && one.ip !== null && one.readvertiseRd === null)

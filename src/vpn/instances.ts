@@ -214,12 +214,10 @@ export class Instances {
 
   private evpn(identity: EvpnIdentity): EvpnNetwork {
     const { id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength } = identity
-    const { identifier, bgpAddress, mobility, vtep, vxlanPort, vxlanMtu, underlay, neighSuppress } =
-      this.config
+    const { identifier, mobility, vtep, vxlanPort, vxlanMtu, underlay, neighSuppress } = this.config
     this.networkDevices.claim(devices, id)
     const evpn = new EvpnInstance(
       {
-        bgpAddress,
         ends: this.ends,
         mobility,
         vtep,

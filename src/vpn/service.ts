@@ -3,7 +3,7 @@ import type { Speaker } from '../bgp/speaker.ts'
 import type { Dataplane } from '../dataplane/model.ts'
 import { formatMac } from '../values/mac.ts'
 import { Admission } from './admission.ts'
-import { type Attachment, type NumberSource, type Plan, rdNumbersOf } from './attachments.ts'
+import { type Attachment, type Covered, type NumberSource, type Plan, rdNumbersOf } from './attachments.ts'
 import { Footprint } from './footprint.ts'
 import type { Identifiers } from './identifiers.ts'
 import { type Instance, instanceState, readvertises } from './instance.ts'
@@ -159,18 +159,18 @@ export class VpnService {
   private async settle(instance: Instance, request: PlacedRequest, enter: () => void): Promise<void> {
     const { attachments, vpn } = instance
     const taken = this.takenFor(instance, request)
-    let plan: Plan | null
+    let plan: Plan | Covered
     try {
       plan = attachments.plan(request, taken, readvertises(instance, request))
-      const other = plan && this.needs.claimPort(instance, plan.add)
+      const other = 'add' in plan ? this.needs.claimPort(instance, plan.add) : null
       if (other !== null)
         throw new Rejected(`local_port: interface ${request.port} is attached to VPN instance ${other}`)
     } catch (error) {
       taken.giveBack()
       throw error
     }
-    if (plan === null) {
-      this.commit(instance, request, null)
+    if (!('add' in plan)) {
+      this.commit(instance, request, plan)
       return this.footprint.kept()
     }
     const own = this.needs.ofEndpoint(instance, plan.add)
@@ -202,16 +202,17 @@ export class VpnService {
   }
 
   /** Targets, descriptions and announcement, now that the kernel is ready. */
-  private commit(instance: Instance, request: PlacedRequest, plan: Plan | null): void {
+  private commit(instance: Instance, request: PlacedRequest, plan: Plan | Covered): void {
     const { vpn, attachments } = instance
     instance.description = request.instanceDescription ?? null
     vpn.setGateway(request.gatewayIp)
     vpn.setTargets(request.importTargets, request.exportTargets)
     if (instance.type === 'ipvpn' && request.readvertise !== null)
       instance.vrf.setReadvertise(request.readvertise)
-    if (plan !== null) {
-      attachments.commit(plan)
-      for (const attachment of [...plan.change, plan.add]) vpn.addEndpoint(attachment)
+    attachments.commit(plan)
+    for (const attachment of plan.change) vpn.addEndpoint(attachment)
+    if ('add' in plan) {
+      vpn.addEndpoint(plan.add)
       for (const attachment of plan.remove) vpn.removeEndpoint(attachment)
       this.plugs.connect(plan.add.plug?.evpn ?? vpn.config.id)
     }

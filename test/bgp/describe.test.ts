@@ -105,6 +105,16 @@ describe('an UPDATE', () => {
   })
 })
 
+describe('a ROUTE-REFRESH', () => {
+  test.each([
+    ['with filters (RFC 5291 §4)', '001900460140000180', 'l2vpn/evpn', 'request'],
+    ['of an unknown subtype (RFC 7313 §5)', '00194d46', 'l2vpn/evpn', 'unknown subtype'],
+    ['of an unknown subtype and length', '00194d4600', 'l2vpn/evpn', 'unknown subtype'],
+  ])('%s names its family', (_, body, family, name) => {
+    expect(describeMessage(message(5, body), DEFAULT_CONTEXT)).toMatchObject({ family, name, verdict: null })
+  })
+})
+
 describe('an OPEN', () => {
   const open = (capabilities: string): Buffer =>
     message(
@@ -269,6 +279,8 @@ describe('whatever the bytes', () => {
   const session = fc.record({
     fourOctetAs: fc.boolean(),
     internal: fc.boolean(),
+    enhancedRouteRefresh: fc.boolean(),
+    families: fc.constant(null),
     addPathReceive: fc.constantFrom(new Set<number>(), new Set(FAMILIES.values())),
     maxMessageLength: fc.constantFrom(DEFAULT_CONTEXT.maxMessageLength, MAX_EXTENDED_MESSAGE_LENGTH),
   })

@@ -166,7 +166,7 @@ describe.each(nlriTable)('%s', (_, codec) => {
         const update = decodeUpdate(bytes, EXTENDED)
         expect(update.findings).toEqual([])
         expect(update.attributes).toEqual(attributes)
-        expect(update.reach).toEqual([{ family, nextHop, nlri, pathIds: null, quarantined: [] }])
+        expect(update.reach).toEqual([{ family, nextHop, nlri, pathIds: null, quarantined: [], ignored: 0 }])
         const gone = decodeUpdate(
           written((w) => writeUnreach(w, family, nlri, EXTENDED)),
           EXTENDED,

@@ -276,7 +276,7 @@ describe('route refresh', () => {
 
   test('of a wrong length is answered with 7/1 (RFC 7313 §5)', () => {
     const peer = peerWith(null)
-    const message = encodeRouteRefresh({ family: EVPN, kind: RefreshKind.Request })
+    const message = encodeRouteRefresh({ family: EVPN, kind: RefreshKind.Begin })
     peer.send(
       Buffer.concat([message.subarray(0, 16), Buffer.from([0, 24]), message.subarray(18), Buffer.of(0)]),
     )

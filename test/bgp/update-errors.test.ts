@@ -182,7 +182,7 @@ const cases: readonly (Case | ShortCase)[] = [
   [
     'TUNNEL_ENCAPSULATION that overruns',
     update(around(attribute(0xc0, 23, '00080005000000'))),
-    'discard',
+    'withdraw',
     23,
     OPTIONAL,
   ],
@@ -406,6 +406,8 @@ describe('a route that is wrong in itself', () => {
         family: EVPN,
         reason: expect.stringContaining('bytes expected'),
         bytes: Buffer.from(bad, 'hex'),
+        nlri: null,
+        pathId: 0,
       },
     ])
   })

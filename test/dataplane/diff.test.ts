@@ -48,6 +48,7 @@ const link: Link = {
   loopback: false,
   lower: null,
   flowBased: false,
+  takesZeroChecksums: false,
   learns: false,
   pair: null,
   encapsulation: null,

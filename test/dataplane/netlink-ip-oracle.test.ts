@@ -129,7 +129,7 @@ describe('what we write, read by others', () => {
 
   test('a cable: its other end has a name', () => {
     const cable = e.end('end-v', 'end-e', 7)
-    const { attrs } = oracle.parseLinkMessage(payload(written((batch) => createLink(batch, cable))))
+    const { attrs } = oracle.parseLinkMessage(payload(written((batch) => createLink(batch, cable, true))))
     const map = (bytes: Buffer | undefined) => bytes && getMap(bytes, (value: Buffer) => value)
     const peer = map(map(attrs.linkinfo)?.get(2))?.get(1)
     const other = peer && oracle.parseLinkMessage(peer)
@@ -141,7 +141,7 @@ describe('what we write, read by others', () => {
     [e.red, 'vrf', 1, 'e9030000'],
     [e.gre, 'gre', 7, 'c0000202'],
   ] as const)('a link: %#', (entry, kind, attribute, value) => {
-    const { attrs } = oracle.parseLinkMessage(payload(written((batch) => createLink(batch, entry))))
+    const { attrs } = oracle.parseLinkMessage(payload(written((batch) => createLink(batch, entry, true))))
     const info = attrs.linkinfo && getMap(attrs.linkinfo, (bytes: Buffer) => bytes)
     const traits = info?.get(2) && getMap(info.get(2) as Buffer, (bytes: Buffer) => bytes)
     expect(info?.get(1)?.toString()).toBe(`${kind}\0`)

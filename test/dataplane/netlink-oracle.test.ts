@@ -52,6 +52,9 @@ function linkOf(message: Message) {
   return { type: message.type, flags: message.flags, data, attrs, kind: info?.get(1)?.toString(), options }
 }
 
+const vxlan6 = { ...e.vxlan, local: e.ip('2001:db8::1') }
+const SOURCE_6 = Buffer.from('20010db8000000000000000000000001', 'hex')
+
 const target = { index: 7, vni: e.VNI }
 const lladdr = Buffer.from('020000000001', 'hex')
 const dst = Buffer.from([192, 0, 2, 2])
@@ -175,7 +178,7 @@ describe('what we write, read by others', () => {
 
   test('a bridge, its mark in the same batch', () => {
     const [create, adjust, delay] = written((batch) => {
-      encode.createLink(batch, e.bridge)
+      encode.createLink(batch, e.bridge, true)
       encode.adjustLink(batch, e.bridge)
     }).map(linkOf)
     expect(create).toMatchObject({
@@ -201,23 +204,20 @@ describe('what we write, read by others', () => {
   })
 
   test.each([
-    ['IPv4', e.vxlan, 4, Buffer.from([192, 0, 2, 1])],
-    [
-      'IPv6',
-      { ...e.vxlan, local: e.ip('2001:db8::1') },
-      17,
-      Buffer.from('20010db8000000000000000000000001', 'hex'),
-    ],
-  ])('a VXLAN device with an %s source', (_family, vxlan, attribute, local) => {
-    const [create] = written((batch) => encode.createLink(batch, vxlan)).map(linkOf)
+    ['IPv4', e.vxlan, true, [4, Buffer.from([192, 0, 2, 1])], []],
+    ['IPv6', vxlan6, true, [17, SOURCE_6], [[20, Buffer.from([1])] as const]],
+    ['IPv6, beside others that check', vxlan6, false, [17, SOURCE_6], []],
+  ] as const)('a VXLAN device with an %s source', (_family, vxlan, zeroChecksums, local, more) => {
+    const [create] = written((batch) => encode.createLink(batch, vxlan, zeroChecksums)).map(linkOf)
     expect(create?.kind).toBe('vxlan\0')
     expect(create?.options).toEqual(
       new Map([
         [1, Buffer.from([e.VNI, 0, 0, 0])],
-        [attribute, local],
+        local,
         [15, Buffer.from([0x12, 0xb5])],
         [5, Buffer.from([0])],
         [7, Buffer.from([0])],
+        ...more,
       ]),
     )
   })
@@ -376,6 +376,7 @@ describe('what others write, read by us', () => {
       alias: 'chanter:net1',
       master: 9,
       up: true,
+      takesZeroChecksums: false,
       vni: e.VNI,
       local: e.ip('192.0.2.1'),
       port: 4789,

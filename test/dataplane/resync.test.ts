@@ -85,3 +85,29 @@ test('somebody who asks for a comparison does not wait for its rests', async () 
   await lab.wait(dataplane.verifier.verify())
   expect(lab.clock.epoch() - begun).toBeLessThan(STEP_MS)
 })
+
+test('what is in order again when it is looked at a second time is no fault', async () => {
+  const { driver } = lab
+  const observe = driver.observe.bind(driver)
+  let looks = 0
+  vi.spyOn(driver, 'observe').mockImplementation((device) => {
+    if (device === 'vx0' && ++looks === 2) lab.overwrite(e.remote(2), true)
+    return observe(device)
+  })
+  lab.forget(e.remote(2))
+  expect(await lab.wait(dataplane.verifier.verify())).toMatchObject({ missing: 0, different: 0, faults: [] })
+  expect(looks).toBe(2)
+})
+
+test('nor is another fault of the same entry, which is looked at the next time', async () => {
+  const { driver } = lab
+  const observe = driver.observe.bind(driver)
+  let looks = 0
+  vi.spyOn(driver, 'observe').mockImplementation((device) => {
+    if (device === 'vx0' && ++looks === 2) lab.overwrite(e.remote(2, '192.0.2.66'), true)
+    return observe(device)
+  })
+  lab.forget(e.remote(2))
+  expect(await lab.wait(dataplane.verifier.verify())).toMatchObject({ missing: 0, different: 0, faults: [] })
+  expect(await lab.wait(dataplane.verifier.verify())).toMatchObject({ missing: 0, different: 1 })
+})

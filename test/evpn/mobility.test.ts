@@ -149,6 +149,14 @@ describe('a duplicate (RFC 7432 §15.1)', () => {
     expect(mobility.duplicateSince(MAC)).toBeUndefined()
   })
 
+  test('is found by its last moves alone, and no more of them are kept', () => {
+    mobility.attach(MAC, undefined)
+    seconds += 20
+    for (let sequence = 1; sequence < 1000; sequence++) mobility.heard(MAC, sequence)
+    const kept: ReadonlyMap<number, readonly number[]> = Reflect.get(mobility, 'moves')
+    expect(kept.get(MAC)).toHaveLength(MOBILITY_DEFAULTS.moves)
+  })
+
   test('is never one where nobody wants to know', () => {
     begin({ moves: 0 })
     for (let move = 0; move < 50; move++) expect(comes(move * 2)).toBe(false)

@@ -50,7 +50,7 @@ function advertise(
   clock.advance(1000)
 }
 
-function advertiseFlood(end: string): void {
+function advertiseFlood(end: string, nextHop = end): void {
   const nlri = { type: 3, rd: ipv4Rd(ip(OTHER), 1), ethernetTag: 0, originator: ip(OTHER) } as const
   const pmsiTunnel = {
     flags: 0,
@@ -58,7 +58,7 @@ function advertiseFlood(end: string): void {
     label: 100,
     tunnelId: ip(end),
   }
-  reflector.originate(source, EVPN, nlri, { extendedCommunities: communities, pmsiTunnel }, ip(OTHER))
+  reflector.originate(source, EVPN, nlri, { extendedCommunities: communities, pmsiTunnel }, ip(nextHop))
   clock.advance(1000)
 }
 

@@ -129,7 +129,7 @@ const nlri: Target = {
   run(input) {
     const codec = nlriCodecs[(input[1] ?? 0) % nlriCodecs.length] as NlriCodec<Nlri>
     const withdrawn = (input[0] ?? 0) >= 0x80
-    const context = { withdrawn, prefixSid: !withdrawn && (input[0] ?? 0) >= 0x40 }
+    const context = { withdrawn, prefixSid: !withdrawn && (input[0] ?? 0) >= 0x40, routersMac: false }
     const read = (bytes: Buffer): Nlri => {
       const r = new Reader(bytes)
       const length = codec.measure(r)

@@ -222,8 +222,10 @@ describe.each(['groups', 'no groups'] as const)('a kernel that has %s at best', 
     e.route('2001:db8:1::/48', ['core0 push 1', 'core1 via 2001:db8:c::2 push 2']),
   ]
 
+  const vrf = [e.red, e.unreachable('0.0.0.0/0'), e.unreachable('::/0')]
+
   test('has routes of several hops, which change, heal, are adopted and go', async () => {
-    await wantInPlace(e.red, ...routes)
+    await wantInPlace(...vrf, ...routes)
     const ofNexthops = ability === 'groups'
     expect(groups().map(({ type }) => type)).toEqual(ofNexthops ? [undefined, undefined, undefined] : [])
     for (const hops of [[B, A], [A], HOPS]) await wantInPlace(e.route(PREFIX, hops))
@@ -234,12 +236,12 @@ describe.each(['groups', 'no groups'] as const)('a kernel that has %s at best', 
     await lab.until(() => dataplane.statuses.counts().failed === 0)
     const deletions = await lab.deletions()
     dataplane = lab.restart()
-    await wantInPlace(e.red, ...routes)
+    await wantInPlace(...vrf, ...routes)
     dataplane.complete()
     await lab.calm()
     expect(await deletions()).toEqual([])
-    for (const entry of [...routes, e.red]) dataplane.unwant(entry)
-    await lab.wait(dataplane.gone([...routes, e.red]))
+    for (const entry of [...routes, ...vrf]) dataplane.unwant(entry)
+    await lab.wait(dataplane.gone([...routes, ...vrf]))
     expect(held()).toEqual([])
   })
 

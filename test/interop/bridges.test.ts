@@ -354,7 +354,6 @@ describe('broadcast', () => {
     rd: ipv4Rd(ip('10.0.0.9'), 1),
     vni: 100,
     exportTargets: [],
-    bgpAddress: ip(INJECTOR),
     vtep: ip(INJECTOR),
   }).nlri
   const announce = (pmsiTunnel: Partial<PmsiTunnel>, target = '64512:10') =>

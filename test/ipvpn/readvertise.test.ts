@@ -315,6 +315,7 @@ describe('nothing goes round', () => {
     ['has a target that it would be given', [SERVERS, CLIENTS], {}],
     ['had one before', [SERVERS, routeTargetRecord(CLIENTS)], {}],
     ['says that it is from this machine', [SERVERS], { nextHop: A }],
+    ['has a next hop that no tunnel ends at', [SERVERS], { nextHop: '224.0.0.9' }],
     ['has been through too much', [SERVERS, ...many(128)], {}],
   ])('that %s', async (_what, communities, changes) => {
     await attach(a, left())
@@ -336,6 +337,45 @@ test('a VRF does not take its own announcements for others', async () => {
   await attach(a, left({ importTargets: [CLIENTS, SERVERS], exportTargets: [CLIENTS, SERVERS] }))
   await hear('10.9.0.0/16')
   expect(brief(a)).toEqual(['10.9.0.0/16 label 16 rd 10.77.0.11:2 [ target:64512:1 rtrecord:64512:2 ]'])
+})
+
+test('a route is re-advertised only as long as its next hop is no address of this node', async () => {
+  await attach(a, left())
+  await hear('10.9.0.0/16', [SERVERS], { nextHop: '10.99.0.9' })
+  await hear('10.9.0.0/16', [SERVERS, OTHERS], { nextHop: '10.99.0.10', rd: 2 })
+  const setAddresses = async (...texts: string[]) => {
+    a.driver.kernel.setAddresses(texts.map((text) => parseInterfaceAddress(text)!))
+    await clock.run(2000)
+  }
+  const once = '10.9.0.0/16 label 16 rd 10.77.0.11:2 [ target:64512:1'
+  await setAddresses('10.99.0.9/32')
+  expect(brief(a)).toEqual([`${once} rtrecord:64512:2 rtrecord:64512:3 ]`])
+  await setAddresses('10.99.0.9/32', '10.99.0.10/32')
+  expect(said(a)).toEqual([])
+  await setAddresses('10.77.0.11/24')
+  expect(brief(a)).toEqual([`${once} rtrecord:64512:2 ]`])
+})
+
+test('of an attach that an endpoint with address covers, what it asks to re-advertise counts at once', async () => {
+  await hear('10.9.0.0/16')
+  await attach(a, { ip: null })
+  const plugged = left({
+    mac: mac('02:00:00:00:01:01'),
+    port: { evpn: 'net1' },
+    readvertise: null,
+  })
+  await attach(a, plugged)
+  await attach(a, left({ ...second, readvertise: null }))
+  const before = a.vpns.snapshot()
+  await attach(a, { ...plugged, ip: null, readvertise: { from: [SERVERS], to: [CLIENTS] } })
+  expect(brief(a).map((text) => text.split(' [')[0])).toEqual([
+    '10.9.0.0/16 label 17 rd 10.77.0.11:3',
+    '10.9.0.0/16 label 18 rd 10.77.0.11:4',
+  ])
+  expect(before.instances[1]?.attachments).toHaveLength(2)
+  expect(a.vpns.snapshot().instances[1]?.attachments.map(({ readvertiseRd }) => readvertiseRd)).toEqual([
+    3, 4,
+  ])
 })
 
 test('numbers of route distinguishers are given back, by a refused attach as well', async () => {
@@ -415,8 +455,8 @@ test('routes and endpoints, however many, are announced and withdrawn in slices'
     await attach(a, left({ mac: mac('02:00:00:00:01:00') + i, port: `more${i}`, ip: address }))
   }
   const instance = a.vpns.instances.get('left')!
-  const counts = instance.type === 'ipvpn' ? instance.vrf.source.routeCounts : null
-  const announced = () => counts!.get(VPNV4)!
+  const routes = instance.type === 'ipvpn' ? instance.vrf.source.routes : null
+  const announced = () => routes!.get(VPNV4)!.size
   /** The largest change in one turn until nothing changes any more. */
   const largestStep = (): number => {
     const seen = [announced()]
@@ -442,3 +482,41 @@ test('routes and endpoints, however many, are announced and withdrawn in slices'
   expect(largestStep()).toBeLessThanOrEqual(1000)
   expect(announced()).toBe(0)
 })
+
+test.each([1, 2, 3, 4])(
+  'prefixes that come back, as an endpoint goes, while they are withdrawn are advertised: after %i turns',
+  async (turns) => {
+    const prefixes = 500
+    const endpoints = [1, 2, 3]
+    for (const i of endpoints) {
+      a.driver.kernel.addLink(`more${i}`, { up: true })
+      const address = parseInterfaceAddress(`192.168.10.${i}/24`)!
+      await attach(a, left({ mac: mac('02:00:00:00:01:00') + i, port: `more${i}`, ip: address }))
+    }
+    const instance = a.vpns.instances.get('left')!
+    const sources = [localSource('one'), localSource('other')] as const
+    const again = () => said(a).filter((text) => text.includes(`rd ${A}:`))
+    const routes = (rd: 1 | 2) =>
+      Array.from({ length: prefixes }, (_, i) => ({
+        rd: ipv4Rd(ip(C), rd),
+        label: mplsField(30),
+        ip: ip(`10.9.${i >> 8}.${i & 255}`),
+        length: 32,
+      }))
+    for (const nlri of routes(1))
+      a.speaker.originate(sources[0], VPNV4, nlri, { extendedCommunities: [SERVERS] }, ip(C))
+    clock.advance(100)
+    expect(again()).toHaveLength(3 * prefixes)
+    for (const nlri of routes(1)) a.speaker.withdraw(sources[0], VPNV4, nlri)
+    let turn = 0
+    const later = () => {
+      if (++turn < turns) return clock.soon(later)
+      for (const nlri of routes(2))
+        a.speaker.originate(sources[1], VPNV4, nlri, { extendedCommunities: [SERVERS] }, ip(C))
+      instance.vpn.removeEndpoint([...instance.attachments][0]!)
+    }
+    clock.soon(later)
+    clock.advance(1000)
+    expect(again()).toHaveLength(2 * prefixes)
+  },
+)

@@ -39,6 +39,9 @@ describe('a parameter that is wrong is named, with what was given and what is ex
     ['vpn_instance_id', ''],
     ['vpn_instance_id', 7],
     ['vpn_instance_id', 'x'.repeat(248)],
+    // in octets of UTF-8, not in characters
+    ['vpn_instance_id', 'é'.repeat(124)],
+    ['vpn_instance_id', '\u{1f600}'.repeat(62)],
     ['vpn_type', 'l2vpn'],
     ['vpn_type', null],
     ['mac_address', '02:00:00:00:01'],
@@ -168,6 +171,7 @@ describe('an address that no host can have', () => {
 describe('every form that a parameter may take', () => {
   test.each([
     ['a port by its name', { local_port: 'gp1' }],
+    ['an id of 247 octets', { vpn_instance_id: `${'é'.repeat(123)}x` }],
     ['route targets with commas', { import_rt: '64512:10, 64512:11', export_rt: '64512:10' }],
     ['4-octet AS numbers and addresses in route targets', { import_rt: ['4200000000:7', '10.0.0.1:7'] }],
     ['no route targets', { import_rt: [], export_rt: '' }],

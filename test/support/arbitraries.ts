@@ -104,7 +104,7 @@ function ipPrefix(prefix: Any<Prefix>, address: Any<Ip>, length: number): Any<Ev
       ethernetTag: tag,
       prefix: to,
       gateway,
-      label: field,
+      label: of === ZERO_ESI && gateway === none ? field || 1 : field,
     }))
 }
 
@@ -115,7 +115,13 @@ const membership: Any<Membership> = fc
 /** One FlowSpec component as octets, its type in front. */
 function component(type: number, ipv6Rule: boolean): Any<Octets> {
   if (type > 2) {
-    const comparison = fc.tuple(uint(4), fc.constantFrom(0, 1, 2, 3), fc.boolean(), octetsOf(8))
+    const isBitmask = type === 9 || type === 12
+    const comparison = fc.tuple(
+      isBitmask ? uint(2) : uint(3),
+      fc.constantFrom(0, 1, 2, 3),
+      fc.boolean(),
+      octetsOf(8),
+    )
     return fc.array(comparison, { minLength: 1, maxLength: 6 }).map((list) =>
       list.reduce((text, [bits, size, and, value], i) => {
         const end = i === list.length - 1 ? 0x80 : 0
@@ -130,7 +136,8 @@ function component(type: number, ipv6Rule: boolean): Any<Octets> {
     )
   return fc.tuple(fc.integer({ min: 0, max: 128 }), fc.nat(), octetsOf(16)).map(([length, from, pattern]) => {
     const offset = length === 0 ? 0 : from % length
-    return String.fromCharCode(type, length, offset) + pattern.slice(0, octetsFor(length - offset))
+    const bits = length - offset
+    return String.fromCharCode(type, length, offset) + maskPrefix(pattern, bits).slice(0, octetsFor(bits))
   })
 }
 
@@ -171,19 +178,29 @@ export function nextHopOf(family: Family): Any<Ip | null> {
 }
 
 const asn = fc.oneof(fc.integer({ min: 1, max: 0xffff }), fc.integer({ min: 0x1_0000, max: 0xffff_ffff }))
-const segment = (...types: number[]) =>
-  fc.record({ type: fc.constantFrom(...types), asns: fc.array(asn, { minLength: 1, maxLength: 8 }) })
+const segment = (type: number) =>
+  fc.record({ type: fc.constant(type), asns: fc.array(asn, { minLength: 1, maxLength: 8 }) })
 /** Confederation segments stand in front, as they do in a path that was not tampered with. */
 const asPath = fc
   .tuple(
-    fc.array(segment(AsSegmentType.ConfedSequence, AsSegmentType.ConfedSet), { maxLength: 2 }),
-    fc.array(segment(AsSegmentType.Sequence, AsSegmentType.Set), { maxLength: 3 }),
+    fc.array(segment(AsSegmentType.ConfedSequence), { maxLength: 2 }),
+    fc.array(segment(AsSegmentType.Sequence), { maxLength: 3 }),
   )
   .map((parts) => parts.flat())
 const aggregator: Any<Aggregator> = fc.record({ as: asn, address: ipv4 })
 const community = octetsOf(8) as Any<ExtendedCommunity>
 const some = <T>(item: Any<T>, maxLength = 40): Any<T[]> => fc.array(item, { minLength: 1, maxLength })
-const tlvs = (bits: number) => some(fc.record({ type: uint(bits), value: octetsOf(0, 40) }), 4)
+/** Sub-TLVs of a tunnel, whose length takes two octets from type 128 on. */
+const subTlvs = fc
+  .array(fc.record({ type: uint(8), value: octetsOf(0, 40) }), { maxLength: 3 })
+  .map((items) =>
+    items
+      .map(({ type, value }) => {
+        const length = String.fromCharCode(value.length)
+        return `${String.fromCharCode(type)}${type < 128 ? length : `\0${length}`}${value}`
+      })
+      .join(''),
+  )
 
 /** Values of every attribute, by the name of its field. */
 export const attributeValues: { readonly [F in AttributeField]: Any<NonNullable<Attributes[F]>> } = {
@@ -198,7 +215,7 @@ export const attributeValues: { readonly [F in AttributeField]: Any<NonNullable<
   originatorId: uint(32),
   clusterList: some(uint(32)),
   extendedCommunities: some(community),
-  as4Path: some(segment(AsSegmentType.Sequence, AsSegmentType.Set), 3),
+  as4Path: some(segment(AsSegmentType.Sequence), 3),
   as4Aggregator: aggregator,
   pmsiTunnel: fc
     .record({
@@ -209,10 +226,10 @@ export const attributeValues: { readonly [F in AttributeField]: Any<NonNullable<
       endpoint: ip,
     })
     .map(({ endpoint, ...tunnel }) => (tunnel.tunnelType === 6 ? { ...tunnel, tunnelId: endpoint } : tunnel)),
-  tunnelEncapsulation: tlvs(16),
+  tunnelEncapsulation: some(fc.record({ type: uint(16), value: subTlvs }), 4),
   ipv6ExtendedCommunities: some(octetsOf(20), 4),
   largeCommunities: some(octetsOf(12), 4),
-  prefixSid: tlvs(8),
+  prefixSid: some(fc.record({ type: fc.constantFrom(0, 2, 5, 6, 255), value: octetsOf(0, 40) }), 4),
 }
 
 /** Codes that no codec has. */

@@ -11,6 +11,8 @@ export const CONTEXTS: readonly SessionContext[] = [true, false].flatMap((fourOc
       [MAX_MESSAGE_LENGTH, MAX_EXTENDED_MESSAGE_LENGTH].map((maxMessageLength) => ({
         fourOctetAs,
         internal,
+        enhancedRouteRefresh: true,
+        families: null,
         addPathReceive,
         maxMessageLength,
       })),

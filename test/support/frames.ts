@@ -130,6 +130,12 @@ export function udpSegment(ends: Ends, fromPort: number, toPort: number, payload
   return withChecksum(ends, PROTOCOL.udp, segment, 6)
 }
 
+/** A datagram without checksum, which IPv6 has for tunnels (RFC 6935 §5). */
+export function unsummedUdp(ends: Ends, fromPort: number, toPort: number, payload: Buffer): Buffer {
+  const segment = Buffer.concat([u16(fromPort, toPort, 8 + payload.length, 0), payload])
+  return ip(ends, PROTOCOL.udp, segment)
+}
+
 export function udp(ends: Ends, fromPort: number, toPort: number, payload: Buffer): Buffer {
   return ip(ends, PROTOCOL.udp, udpSegment(ends, fromPort, toPort, payload))
 }

@@ -17,8 +17,9 @@ const [IPPROTO_IPV6, IPV6_V6ONLY] = [41, 26]
 const RECEIVE_BUFFER = 1 << 22
 export const ETH_P_ALL = 3
 
-/** Calls a function while this thread is in a namespace. */
-export function within<T>(namespace: string, action: () => T): T {
+/** Calls a function while this thread is in a namespace; null: in its own. */
+export function within<T>(namespace: string | null, action: () => T): T {
+  if (namespace === null) return action()
   const leave = enterNamespace(namespace)
   try {
     return action()
@@ -38,10 +39,10 @@ export class Socket {
   }
 
   /** Frames of an interface. What leaves by it is seen as well where `outgoing`. */
-  static ofInterface(namespace: string, device: string, { outgoing = false } = {}): Socket {
+  static ofInterface(namespace: string | null, device: string, { outgoing = false } = {}): Socket {
     return within(namespace, () => {
       const index: number = ifNameToIndex(device)
-      if (index === 0) throw new Error(`${namespace} has no ${device}`)
+      if (index === 0) throw new Error(`${namespace ?? 'this namespace'} has no ${device}`)
       const socket = Socket.ofFrames(ETH_P_ALL, index)
       if (!outgoing) socket.set(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
       return socket

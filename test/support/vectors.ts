@@ -159,7 +159,7 @@ interface AttributeValue {
 const directions: { readonly [K in Kind]: Direction<never> } = {
   open: whole<Open>(decodeOpen, encodeOpen),
   notification: whole<Notification>(decodeNotification, encodeNotification),
-  'route-refresh': whole<RouteRefresh>(decodeRouteRefresh, encodeRouteRefresh),
+  'route-refresh': whole<RouteRefresh>((bytes) => decodeRouteRefresh(bytes), encodeRouteRefresh),
   keepalive: whole<null>(
     () => null,
     () => KEEPALIVE,
@@ -268,7 +268,8 @@ function decodeAttribute(bytes: Buffer, { context }: Vector): AttributeValue {
   const flags = r.u8()
   const code = r.u8()
   r.enter((flags & 0x10) === 0 ? r.u8() : r.u16())
-  if (code === AttributeCode.MpReach) return { code, field: 'mpReach', value: readMpReach(r, context, false) }
+  if (code === AttributeCode.MpReach)
+    return { code, field: 'mpReach', value: readMpReach(r, context, noAttributes()) }
   if (code === AttributeCode.MpUnreach) return { code, field: 'mpUnreach', value: readMpUnreach(r, context) }
   const codec = codecByCode.get(code)
   if (codec === undefined)
@@ -326,7 +327,7 @@ export function toJson(value: unknown, field = ''): Json {
   if (Array.isArray(value)) return value.map((item) => toJson(item, field))
   if (value === null || typeof value !== 'object') return value as Json
   const fields = Object.entries(value).filter(([key, item]) => {
-    if (item === null || key === 'wire') return false
+    if (item === null || key === 'wire' || (key === 'ignored' && item === 0)) return false
     if (Array.isArray(item) && item.length === 0) return !SILENT.has(key) && !(key in NONE)
     return !(item === false && NONE[key] === false)
   })

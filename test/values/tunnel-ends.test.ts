@@ -57,6 +57,12 @@ describe('no tunnel ends at', () => {
   ])('but at %s one may', (address) => expect(ends.whyNot(ip(address))).toBeNull())
 })
 
+test('where the interface is known that packets leave by, as for labels without a tunnel, a link-local address is one', () => {
+  const ends = new TunnelEnds([ip('10.88.0.11')], [])
+  expect(ends.whyNot(ip('fe80::12'), true)).toBeNull()
+  expect(ends.whyNot(ip('::1'), true)).toBe('a loopback address')
+})
+
 describe('with vtep_networks', () => {
   const ends = new TunnelEnds([ip('10.88.0.11')], addresses('10.99.1.2/16', 'fd99::/32'))
 

@@ -25,7 +25,7 @@ export const as4Path: AttributeCodec<'as4Path'> = {
   name: 'as4-path',
   flags: OPTIONAL_TRANSITIVE,
   onError: discard,
-  decode: (r) => readSegments(r, true, true).filter(isPlain),
+  decode: (r) => readSegments(r, true, true).filter(isSequence),
   encode: (w, segments) => writeSegments(w, segments, true),
   format: asPath.format,
 }
@@ -39,6 +39,9 @@ function readSegments(r: Reader, wide: boolean, internal: boolean): AsSegment[] 
       throw malformed(`unknown segment type ${type}`)
     if (type >= AsSegmentType.ConfedSequence && !internal)
       throw malformed('confederation segment from an external peer')
+    // A set of AS numbers withdraws the route in AS4_PATH too (RFC 9774 §3).
+    if (type === AsSegmentType.Set || type === AsSegmentType.ConfedSet)
+      throw new Malformed('set of AS numbers', UpdateSubcode.MalformedAsPath, 'withdraw')
     if (count === 0) throw malformed('empty segment')
     if (count * (wide ? 4 : 2) > r.remaining)
       throw malformed(`segment of ${count} AS numbers, ${r.remaining} bytes left`)
@@ -66,25 +69,13 @@ function writeSegments(w: Writer, segments: readonly AsSegment[], wide: boolean)
 }
 
 function formatSegment({ type, asns }: AsSegment): string | string[] {
-  switch (type) {
-    case AsSegmentType.Set:
-      return `{ ${asns.join(' ')} }`
-    case AsSegmentType.ConfedSequence:
-      return `( ${asns.join(' ')} )`
-    case AsSegmentType.ConfedSet:
-      return `({ ${asns.join(' ')} })`
-    default:
-      return asns.map(String)
-  }
+  return type === AsSegmentType.ConfedSequence ? `( ${asns.join(' ')} )` : asns.map(String)
 }
 
-/** AS hops as RFC 4271 §9.1.2.2 counts them: a set is one, confederation segments none (RFC 5065 §5.3). */
+/** AS hops as RFC 4271 §9.1.2.2 counts them: confederation segments are none (RFC 5065 §5.3). */
 export function asPathLength(segments: readonly AsSegment[]): number {
   let length = 0
-  for (const { type, asns } of segments) {
-    if (type === AsSegmentType.Sequence) length += asns.length
-    else if (type === AsSegmentType.Set) length += 1
-  }
+  for (const segment of segments) if (isSequence(segment)) length += segment.asns.length
   return length
 }
 
@@ -104,11 +95,10 @@ export function as4PathFor(
 ): readonly AsSegment[] | null {
   if (context.fourOctetAs || segments === null) return null
   if (!segments.some(({ asns }) => asns.some((as) => as > 0xffff))) return null
-  return segments.filter(isPlain)
+  return segments.filter(isSequence)
 }
 
-const isPlain = ({ type }: AsSegment): boolean =>
-  type === AsSegmentType.Set || type === AsSegmentType.Sequence
+const isSequence = ({ type }: AsSegment): boolean => type === AsSegmentType.Sequence
 
 /** Puts AS4_PATH behind the part of AS_PATH that only 2-octet speakers wrote (RFC 6793 §4.2.3). */
 export function mergeAs4Path(path: readonly AsSegment[], path4: readonly AsSegment[]): readonly AsSegment[] {
@@ -116,14 +106,14 @@ export function mergeAs4Path(path: readonly AsSegment[], path4: readonly AsSegme
   if (surplus < 0) return path
   const head: AsSegment[] = []
   for (const segment of path) {
-    if (segment.type !== AsSegmentType.Sequence && segment.type !== AsSegmentType.Set) {
+    if (!isSequence(segment)) {
       head.push(segment)
       continue
     }
     if (surplus === 0) break
-    const taken = segment.type === AsSegmentType.Set ? segment.asns : segment.asns.slice(0, surplus)
+    const taken = segment.asns.slice(0, surplus)
     head.push({ type: segment.type, asns: taken })
-    surplus -= segment.type === AsSegmentType.Set ? 1 : taken.length
+    surplus -= taken.length
   }
   return [...head, ...path4]
 }

@@ -125,7 +125,7 @@ export function decodeAttributes(r: Reader, session: SessionContext): DecodedAtt
       r.end = end
     }
   }
-  const mpReach = readNlri(mpReachAt, () => readMpReach(r, session, attributes.prefixSid !== null))
+  const mpReach = readNlri(mpReachAt, () => readMpReach(r, session, attributes))
   const mpUnreach = readNlri(mpUnreachAt, () => readMpUnreach(r, session))
   foldAs4(attributes, session)
   return { attributes, mpReach, mpUnreach, wire, findings }
@@ -181,7 +181,7 @@ function decodeOne(
     const optional = (codec.flags & Optional) !== 0
     const subcode =
       error.subcode ?? (optional ? UpdateSubcode.OptionalAttribute : UpdateSubcode.AttributeLength)
-    report(codec.onError(session), subcode, `${codec.name}: ${error.message}`)
+    report(error.severity ?? codec.onError(session), subcode, `${codec.name}: ${error.message}`)
   }
 }
 

@@ -13,17 +13,22 @@ import {
   safiOf,
   VPNV6,
 } from '../family.ts'
-import type { NlriContext } from '../nlri/codec.ts'
+import { type NlriCodec, type NlriContext, REACHABLE, RefusedNlri, WITHDRAWN } from '../nlri/codec.ts'
 import { type Nlri, nlriCodec } from '../nlri/index.ts'
+import { isRoutersMac } from '../values/extended-community.ts'
 import { RD_LENGTH } from '../values/rd.ts'
 import type { Reader } from '../wire/reader.ts'
 import type { Writer } from '../wire/writer.ts'
+import type { Attributes } from './attributes.ts'
 
-/** One NLRI that could be framed but not read: kept with its bytes, for people to look at. */
+/** One NLRI that could be framed and may not be used: kept with its bytes, for people to look at. */
 export interface QuarantinedNlri {
   readonly family: Family
   readonly reason: string
   readonly bytes: Uint8Array
+  /** What its key can be read from: the route under that key is withdrawn. Null where it cannot be read. */
+  readonly nlri: Nlri | null
+  readonly pathId: number
 }
 
 /** The NLRI of one family in one message. */
@@ -33,6 +38,8 @@ export interface NlriList {
   /** Path identifiers (RFC 7911), one for each NLRI; null where none were agreed. */
   readonly pathIds: readonly number[] | null
   readonly quarantined: readonly QuarantinedNlri[]
+  /** How many NLRI there were that nothing was kept of, since the family was not agreed. */
+  readonly ignored: number
 }
 
 /** MP_REACH_NLRI (RFC 4760 §3). `nextHop` is null where the family has none or is not read. */
@@ -43,19 +50,26 @@ export interface MpReach extends NlriList {
 /** MP_UNREACH_NLRI (RFC 4760 §4). Empty, it is the family's End-of-RIB (RFC 4724 §2). */
 export type MpUnreach = NlriList
 
-export function readMpReach(r: Reader, session: SessionContext, prefixSid: boolean): MpReach {
+export function readMpReach(r: Reader, session: SessionContext, attributes: Attributes): MpReach {
   const family = familyOf(r.u16(), r.u8())
   const nextHopLength = r.u8()
   const outer = r.enter(nextHopLength)
   const nextHop = readNextHop(r, family)
   r.leave(outer)
   r.skip(1)
-  return { nextHop, ...readNlriList(r, family, session, { withdrawn: false, prefixSid }) }
+  return { nextHop, ...readNlriList(r, family, session, contextOf(attributes)) }
 }
 
 export function readMpUnreach(r: Reader, session: SessionContext): MpUnreach {
   const family = familyOf(r.u16(), r.u8())
-  return readNlriList(r, family, session, { withdrawn: true, prefixSid: false })
+  return readNlriList(r, family, session, WITHDRAWN)
+}
+
+function contextOf({ prefixSid, extendedCommunities }: Attributes): NlriContext {
+  const routersMac = extendedCommunities?.some(isRoutersMac) === true
+  return prefixSid === null && !routersMac
+    ? REACHABLE
+    : { ...REACHABLE, prefixSid: prefixSid !== null, routersMac }
 }
 
 /** Reads NLRI until the bound. Throws `Malformed` only where framing is lost; a single bad NLRI is quarantined. */
@@ -71,8 +85,10 @@ export function readNlriList(
   const pathIds: number[] | null = session.addPathReceive.has(family) ? [] : null
   if (codec === undefined) {
     r.skip(r.remaining)
-    return { family, nlri, pathIds, quarantined }
+    return { family, nlri, pathIds, quarantined, ignored: 0 }
   }
+  if (session.families?.has(family) === false)
+    return { family, nlri, pathIds, quarantined, ignored: skipNlri(r, codec) }
   while (r.remaining > 0) {
     const pathId = pathIds === null ? 0 : r.u32()
     const start = r.pos
@@ -81,24 +97,39 @@ export function readNlriList(
     const outer = r.enter(length)
     try {
       const one = codec.decode(r, context)
-      r.expectEnd()
+      if (r.remaining > 0) throw new RefusedNlri(`${r.remaining} bytes too many`, one)
       nlri.push(one)
       pathIds?.push(pathId)
     } catch (error) {
       if (!(error instanceof Malformed)) throw error
-      quarantined.push({ family, reason: error.message, bytes: r.copy(start, start + length) })
+      const keyed = error instanceof RefusedNlri ? (error.nlri as Nlri) : null
+      const bytes = r.copy(start, start + length)
+      quarantined.push({ family, reason: error.message, bytes, nlri: keyed, pathId })
     }
     r.leave(outer)
   }
-  return { family, nlri, pathIds, quarantined }
+  return { family, nlri, pathIds, quarantined, ignored: 0 }
+}
+
+/** Counts NLRI until the bound and keeps nothing of them. Throws `Malformed` where framing is lost. */
+function skipNlri(r: Reader, codec: NlriCodec<Nlri>): number {
+  let count = 0
+  while (r.remaining > 0) {
+    const start = r.pos
+    const length = codec.measure(r)
+    r.pos = start
+    r.skip(length)
+    count++
+  }
+  return count
 }
 
 /** Before an IPv4 next hop of VPN-IPv6 routes (RFC 4659 §3.2.1.2). */
 const IPV4_MAPPED = '\0\0\0\0\0\0\0\0\0\0\xff\xff'
 
 /**
- * Next-hop lengths (RFC 4364 §4.3.2, 4659 §3.2.1, 8950 §3, 7432 §9, 4684 §4, 8955 §4). With an RD it is zero and skipped;
- * of a global and a link-local address the first counts.
+ * Next-hop lengths (RFC 4364 §4.3.2, 4659 §3.2.1, 8950 §3, 2545 §3, 7432 §9, 4684 §4). With an RD it is zero and skipped;
+ * of a global and a link-local address the first counts. That of FlowSpec is ignored (RFC 8955 §4).
  */
 function readNextHop(r: Reader, family: Family): Ip | null {
   const length = r.remaining
@@ -111,21 +142,18 @@ function readNextHop(r: Reader, family: Family): Ip | null {
       const nextHop = r.octets(ipv4 ? IPV4_LENGTH : IPV6_LENGTH) as Ip
       return nextHop.startsWith(IPV4_MAPPED) ? (nextHop.slice(IPV4_MAPPED.length) as Ip) : nextHop
     }
-    case Safi.FlowSpecVpn:
-      return length === 0 ? null : readPlainNextHop(r, family, length)
     case Safi.Evpn:
     case Safi.RouteTarget:
-    case Safi.Unicast:
-      return readPlainNextHop(r, family, length)
+    case Safi.Unicast: {
+      const isUnicast = safiOf(family) === Safi.Unicast
+      const ipv4 = length === IPV4_LENGTH && family !== IPV6_UNICAST
+      if (!ipv4 && length !== IPV6_LENGTH && !(isUnicast && length === 2 * IPV6_LENGTH))
+        return badNextHop(family, length)
+      return r.octets(ipv4 ? IPV4_LENGTH : IPV6_LENGTH) as Ip
+    }
     default:
       return null
   }
-}
-
-function readPlainNextHop(r: Reader, family: Family, length: number): Ip {
-  const ipv4 = length === IPV4_LENGTH && family !== IPV6_UNICAST
-  if (!ipv4 && length !== IPV6_LENGTH && length !== 2 * IPV6_LENGTH) return badNextHop(family, length)
-  return r.octets(ipv4 ? IPV4_LENGTH : IPV6_LENGTH) as Ip
 }
 
 function badNextHop(family: Family, length: number): never {

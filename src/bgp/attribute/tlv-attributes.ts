@@ -3,18 +3,21 @@ import type { Json } from '../../values/json.ts'
 import { AttributeCode } from '../constants.ts'
 import { Malformed } from '../errors.ts'
 import { formatTunnelType } from '../values/extended-community.ts'
-import type { Reader } from '../wire/reader.ts'
+import { Reader } from '../wire/reader.ts'
 import type { Tlv } from './attributes.ts'
-import { type AttributeCodec, discard, OPTIONAL_TRANSITIVE } from './codec.ts'
+import { type AttributeCodec, discard, OPTIONAL_TRANSITIVE, withdraw } from './codec.ts'
 
-/** TUNNEL_ENCAPSULATION (RFC 9012 §2): kept by tunnel, sub-TLVs unread. */
+/** Of sub-TLVs from this type on the length takes two octets (RFC 9012 §2). */
+const FIRST_LONG_SUB_TLV = 128
+
+/** TUNNEL_ENCAPSULATION (RFC 9012 §2): kept by tunnel, sub-TLVs framed and unread. */
 export const tunnelEncapsulation: AttributeCodec<'tunnelEncapsulation'> = {
   code: AttributeCode.TunnelEncapsulation,
   field: 'tunnelEncapsulation',
   name: 'tunnel-encapsulation',
   flags: OPTIONAL_TRANSITIVE,
-  onError: discard,
-  decode: (r) => readTlvs(r, (item) => item.u16()),
+  onError: withdraw,
+  decode: (r) => readTlvs(r, (item) => item.u16(), checkSubTlvs),
   encode(w, tlvs) {
     for (const { type, value } of tlvs) {
       w.u16(type)
@@ -27,9 +30,11 @@ export const tunnelEncapsulation: AttributeCodec<'tunnelEncapsulation'> = {
 }
 
 /** RFC 8669 §3, RFC 9252 §2. */
+const PrefixSidTlv = { LabelIndex: 1, OriginatorSrgb: 3 } as const
+
 const PREFIX_SID_TLVS: Readonly<Record<number, string>> = {
-  1: 'label index',
-  3: 'originator SRGB',
+  [PrefixSidTlv.LabelIndex]: 'label index',
+  [PrefixSidTlv.OriginatorSrgb]: 'originator SRGB',
   5: 'SRv6 L3 service',
   6: 'SRv6 L2 service',
 }
@@ -41,7 +46,7 @@ export const prefixSid: AttributeCodec<'prefixSid'> = {
   name: 'prefix-sid',
   flags: OPTIONAL_TRANSITIVE,
   onError: discard,
-  decode: (r) => readTlvs(r, (item) => item.u8()),
+  decode: (r) => readTlvs(r, (item) => item.u8(), checkPrefixSid),
   encode(w, tlvs) {
     for (const { type, value } of tlvs) {
       w.u8(type)
@@ -53,11 +58,28 @@ export const prefixSid: AttributeCodec<'prefixSid'> = {
   describe: (tlvs) => describeTlvs(tlvs, 'tlv', (type) => PREFIX_SID_TLVS[type] ?? String(type)),
 }
 
-function readTlvs(r: Reader, readType: (r: Reader) => number): Tlv[] {
+function readTlvs(r: Reader, readType: (r: Reader) => number, check: (tlv: Tlv) => void): Tlv[] {
   if (r.remaining === 0) throw new Malformed('no TLV')
   const tlvs: Tlv[] = []
-  while (r.remaining > 0) tlvs.push({ type: readType(r), value: r.octets(r.u16()) })
+  while (r.remaining > 0) {
+    const tlv = { type: readType(r), value: r.octets(r.u16()) }
+    check(tlv)
+    tlvs.push(tlv)
+  }
   return tlvs
+}
+
+/** The last octet of a tunnel is that of its last sub-TLV (RFC 9012 §13). */
+function checkSubTlvs({ value }: Tlv): void {
+  const r = new Reader(Buffer.from(value, 'latin1'))
+  while (r.remaining > 0) r.skip(r.u8() < FIRST_LONG_SUB_TLV ? r.u8() : r.u16())
+}
+
+/** RFC 8669 §3.1, §3.2. */
+function checkPrefixSid({ type, value: { length } }: Tlv): void {
+  const isLabelIndex = type === PrefixSidTlv.LabelIndex && length !== 7
+  const isSrgb = type === PrefixSidTlv.OriginatorSrgb && (length < 8 || (length - 2) % 6 !== 0)
+  if (isLabelIndex || isSrgb) throw new Malformed(`${PREFIX_SID_TLVS[type]} of ${length} bytes`)
 }
 
 function formatTlvs(tlvs: readonly Tlv[]): string[] {

@@ -54,7 +54,7 @@ function describeFrame({ type, bytes }: Frame, session: SessionContext): Message
     case MessageType.Notification:
       return describeNotification(bytes)
     case MessageType.RouteRefresh:
-      return describeRouteRefresh(bytes)
+      return describeRouteRefresh(bytes, session)
     default:
       return { type: 'KEEPALIVE', length: bytes.length, verdict: null, errors: [] }
   }

@@ -1,3 +1,4 @@
+import type { SessionContext } from '../context.ts'
 import { familyName } from '../family.ts'
 import { decodeRouteRefresh, RefreshKind } from '../message/route-refresh.ts'
 import type { RouteRefreshDescription } from './description.ts'
@@ -9,8 +10,8 @@ const SUBTYPE_NAMES: Readonly<Record<number, string>> = {
 }
 
 /** Describes a ROUTE-REFRESH, header included. Throws `SessionError` when its length is wrong. */
-export function describeRouteRefresh(bytes: Buffer): RouteRefreshDescription {
-  const { family, kind } = decodeRouteRefresh(bytes)
+export function describeRouteRefresh(bytes: Buffer, session: SessionContext): RouteRefreshDescription {
+  const { family, kind } = decodeRouteRefresh(bytes, session)
   return {
     type: 'ROUTE-REFRESH',
     length: bytes.length,

@@ -28,7 +28,7 @@ export function decodeMessage({ type, bytes }: Frame, session: SessionContext): 
     case MessageType.Keepalive:
       return { type: 'keepalive' }
     case MessageType.RouteRefresh:
-      return { type: 'route-refresh', refresh: decodeRouteRefresh(bytes) }
+      return { type: 'route-refresh', refresh: decodeRouteRefresh(bytes, session) }
     default:
       throw new RangeError(`the framer let message type ${type} pass`)
   }

@@ -1,4 +1,5 @@
-import { ErrorCode, HEADER_LENGTH, MessageType, RouteRefreshSubcode } from '../constants.ts'
+import { ErrorCode, HEADER_LENGTH, HeaderSubcode, MessageType, RouteRefreshSubcode } from '../constants.ts'
+import { DEFAULT_CONTEXT, type SessionContext } from '../context.ts'
 import { SessionError } from '../errors.ts'
 import { afiOf, type Family, familyOf, safiOf } from '../family.ts'
 import { Reader } from '../wire/reader.ts'
@@ -19,21 +20,35 @@ const KIND_AT = HEADER_LENGTH + 2
 /** AFI and SAFI 0 are reserved. */
 const NO_FAMILY: Family = 0
 
-/** Decodes a ROUTE-REFRESH, header included. A wrong length is an error of its own, unless the kind is unknown (RFC 7313 §5). */
-export function decodeRouteRefresh(message: Uint8Array): RouteRefresh {
-  if (message.length !== LENGTH) {
-    const unknown = message[KIND_AT] ?? 0
-    if (unknown > RefreshKind.End) return { family: NO_FAMILY, kind: unknown }
+/**
+ * Decodes a ROUTE-REFRESH, header included. Octets behind a request may be outbound route filters (RFC 5291 §4), which
+ * are not read; the beginning and the end of a refresh have an error of their own for them (RFC 7313 §5).
+ */
+export function decodeRouteRefresh(
+  message: Uint8Array,
+  { enhancedRouteRefresh }: SessionContext = DEFAULT_CONTEXT,
+): RouteRefresh {
+  const { length } = message
+  const kind = message[KIND_AT] ?? RefreshKind.Request
+  if (length !== LENGTH && enhancedRouteRefresh && (kind === RefreshKind.Begin || kind === RefreshKind.End))
     throw new SessionError(
-      `ROUTE-REFRESH of ${message.length} bytes`,
+      `ROUTE-REFRESH of ${length} bytes`,
       ErrorCode.RouteRefreshMessage,
       RouteRefreshSubcode.InvalidMessageLength,
       message.slice(),
     )
+  if (length < LENGTH) {
+    if (kind > RefreshKind.End) return { family: NO_FAMILY, kind }
+    throw new SessionError(
+      `ROUTE-REFRESH of ${length} bytes`,
+      ErrorCode.MessageHeader,
+      HeaderSubcode.BadMessageLength,
+      Uint8Array.of(length >>> 8, length & 0xff),
+    )
   }
   const r = new Reader(message, HEADER_LENGTH)
   const afi = r.u16()
-  const kind = r.u8()
+  r.skip(1)
   return { family: familyOf(afi, r.u8()), kind }
 }
 

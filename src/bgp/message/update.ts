@@ -50,13 +50,15 @@ export function decodeUpdate(message: Uint8Array, session: SessionContext): Upda
     r.leave(attributesEnd)
     const announced = readNlriList(r, IPV4_UNICAST, session, REACHABLE)
 
-    if (withdrawnLength === 0 && attributesLength === 0 && announced.nlri.length === 0)
-      endOfRib = IPV4_UNICAST
+    const { mpReach, mpUnreach } = decoded
     if (isFilled(withdrawn)) unreach.push(withdrawn)
     if (isFilled(announced)) reach.push({ ...announced, nextHop: decoded.attributes.nextHop })
-    if (decoded.mpUnreach !== null && !isFilled(decoded.mpUnreach)) endOfRib = decoded.mpUnreach.family
-    else if (decoded.mpUnreach !== null) unreach.push(decoded.mpUnreach)
-    if (decoded.mpReach !== null) reach.push(decoded.mpReach)
+    if (mpReach !== null) reach.push(mpReach)
+    if (mpUnreach !== null && isFilled(mpUnreach)) unreach.push(mpUnreach)
+    // It is one that holds nothing else (RFC 4724 §2).
+    const isEnd = reach.length === 0 && unreach.length === 0 && decoded.wire === ''
+    if (isEnd && mpUnreach !== null) endOfRib = mpUnreach.family
+    else if (isEnd && attributesLength === 0) endOfRib = IPV4_UNICAST
   } catch (error) {
     if (!(error instanceof Malformed)) throw error
     const subcode = error.subcode ?? UpdateSubcode.InvalidNetworkField
@@ -82,8 +84,8 @@ function malformedList(reason: string): Malformed {
   return new Malformed(`${reason} run past the message`, UpdateSubcode.MalformedAttributeList)
 }
 
-function isFilled({ nlri, quarantined }: NlriList): boolean {
-  return nlri.length > 0 || quarantined.length > 0
+function isFilled({ nlri, quarantined, ignored }: NlriList): boolean {
+  return nlri.length > 0 || quarantined.length > 0 || ignored > 0
 }
 
 /** Whether an attribute that announces routes shows them, or could if the family were one that is read. */
@@ -124,7 +126,7 @@ function missingAttribute(
   }
 }
 
-/** Every NLRI of an UPDATE that could be framed but not read. */
+/** Every NLRI of an UPDATE that could be framed and may not be used. */
 export function* quarantinedNlri({ reach, unreach }: Update): Iterable<QuarantinedNlri> {
   for (const { quarantined } of [...unreach, ...reach]) yield* quarantined
 }

@@ -1,5 +1,5 @@
-import { IPV4_LENGTH, IPV6_LENGTH } from '../../values/address.ts'
-import type { Octets } from '../../values/bytes.ts'
+import { IPV4_LENGTH, IPV6_LENGTH, type Ip } from '../../values/address.ts'
+import { hex, type Octets } from '../../values/bytes.ts'
 import { Malformed } from '../errors.ts'
 import { type Family, FLOWSPEC_VPNV4, FLOWSPEC_VPNV6 } from '../family.ts'
 import { formatRd, RD_LENGTH, type Rd } from '../values/rd.ts'
@@ -8,8 +8,8 @@ import type { NlriCodec } from './codec.ts'
 import { formatPrefix, type Prefix, readPrefix } from './prefix.ts'
 
 /**
- * A traffic filter of a VPN (RFC 8955 §8, RFC 8956). The rule keeps its octets as received, since they are its identity;
- * `flowSpecComponents` reads them.
+ * A traffic filter of a VPN (RFC 8955 §8, RFC 8956). The rule keeps its octets as received, since they are its identity,
+ * but for bits that are to be ignored, which are zero; `flowSpecComponents` reads them.
  */
 export interface FlowSpecVpn {
   readonly rd: Rd
@@ -70,13 +70,26 @@ export const FlowSpecOperator = {
 
 const END_OF_LIST = 0x80
 const OPERATOR_BITS = 0x4f
+/** All bits of an operator but the reserved ones, which are to be ignored (RFC 8955 §4.2.1). */
+const NUMERIC_BITS = 0xf7
+const BITMASK_BITS = 0xf3
 const LONG_LENGTH = 0xf0
 const MAX_RULE_LENGTH = 0x0fff
 
 /** The components of a rule, checked as RFC 8955 §4.2 wants them: known, in ascending order, each once. */
 export function flowSpecComponents(family: Family, rule: Octets): FlowSpecComponent[] {
-  const ipv6 = family === FLOWSPEC_VPNV6
-  const r = new Reader(Buffer.from(rule, 'latin1'))
+  return readComponents(new Reader(Buffer.from(rule, 'latin1')), family === FLOWSPEC_VPNV6)
+}
+
+/** The rule without what stands in bits that are to be ignored: rules that mean the same are the same route. */
+function canonicalRule(family: Family, received: Octets): Octets {
+  const r = new Reader(Buffer.from(received, 'latin1'))
+  readComponents(r, family === FLOWSPEC_VPNV6)
+  return r.bytes.toString('latin1')
+}
+
+/** Reads components up to the bound, and clears in the octets read from what is to be ignored. */
+function readComponents(r: Reader, ipv6: boolean): FlowSpecComponent[] {
   const components: FlowSpecComponent[] = []
   let last = 0
   while (r.remaining > 0) {
@@ -85,31 +98,42 @@ export function flowSpecComponents(family: Family, rule: Octets): FlowSpecCompon
     last = type
     if (type <= FlowSpecType.SourcePrefix) components.push({ type, ...readPrefixComponent(r, ipv6) })
     else if (type <= FlowSpecType.Fragment || (type === FlowSpecType.FlowLabel && ipv6)) {
-      components.push({ type, matches: readMatches(r) })
+      components.push({ type, matches: readMatches(r, isBitmask(type) ? BITMASK_BITS : NUMERIC_BITS) })
     } else throw new Malformed(`unknown component ${type}`)
   }
   if (components.length === 0) throw new Malformed('rule without components')
   return components
 }
 
+/** Behind an offset stand the bits of an IPv6 address from there to the length (RFC 8956 §3.1). */
 function readPrefixComponent(r: Reader, ipv6: boolean): { prefix: Prefix; offset: number } {
   const length = r.u8()
-  if (!ipv6) return { prefix: readPrefix(r, length, IPV4_LENGTH), offset: 0 }
-  const offset = r.u8()
+  const offset = ipv6 ? r.u8() : 0
   if (offset > 0 && offset >= length) throw new Malformed(`offset ${offset} in a prefix of length ${length}`)
-  if (length > IPV6_LENGTH * 8) throw new Malformed(`prefix length ${length}`)
-  return { prefix: { ...readPrefix(r, length - offset, IPV6_LENGTH), length }, offset }
+  const addressLength = ipv6 ? IPV6_LENGTH : IPV4_LENGTH
+  if (length > addressLength * 8) throw new Malformed(`prefix length ${length}`)
+  const pattern = readPrefix(r, length - offset, addressLength)
+  const padding = -(length - offset) & 7
+  if (padding > 0) r.bytes[r.pos - 1]! &= 0xff << padding
+  return { prefix: { ip: shifted(pattern.ip, offset), length }, offset }
 }
 
-function readMatches(r: Reader): FlowSpecMatch[] {
+/** The address with its bits moved behind the first `offset`. */
+function shifted(ip: Ip, offset: number): Ip {
+  if (offset === 0) return ip
+  const digits = (BigInt(`0x${hex(ip)}`) >> BigInt(offset)).toString(16).padStart(ip.length * 2, '0')
+  return Buffer.from(digits, 'hex').toString('latin1') as Ip
+}
+
+/** Reads comparisons; `known` are the bits of an operator that mean something. The AND bit of the first does not (RFC 8955 §4.2.1.1). */
+function readMatches(r: Reader, known: number): FlowSpecMatch[] {
   const matches: FlowSpecMatch[] = []
   for (;;) {
-    const octet = r.u8()
+    const octet = r.u8() & (matches.length === 0 ? known & ~FlowSpecOperator.And : known)
+    r.bytes[r.pos - 1] = octet
     const size = 1 << ((octet >>> 4) & 3)
     const value =
       size === 8 ? r.u32() * 2 ** 32 + r.u32() : size === 4 ? r.u32() : size === 2 ? r.u16() : r.u8()
-    if (matches.length === 0 && (octet & FlowSpecOperator.And) !== 0)
-      throw new Malformed('first comparison has the AND bit')
     matches.push({ operator: octet & OPERATOR_BITS, value })
     if ((octet & END_OF_LIST) !== 0) return matches
   }
@@ -124,12 +148,9 @@ function flowSpec(family: Family): NlriCodec<FlowSpecVpn> {
     },
     decode(r) {
       const first = r.u8()
-      if (first >= LONG_LENGTH && (((first & 0x0f) << 8) | r.u8()) < LONG_LENGTH)
-        throw new Malformed('length in two octets below 240')
+      if (first >= LONG_LENGTH) r.skip(1)
       const rd = r.octets(RD_LENGTH) as Rd
-      const rule = r.rest()
-      flowSpecComponents(family, rule)
-      return { rd, rule }
+      return { rd, rule: canonicalRule(family, r.rest()) }
     },
     encode(w, { rd, rule }) {
       const length = RD_LENGTH + rule.length
@@ -154,6 +175,8 @@ function flowSpec(family: Family): NlriCodec<FlowSpecVpn> {
   }
 }
 
+const isBitmask = (type: number): boolean => type === FlowSpecType.TcpFlags || type === FlowSpecType.Fragment
+
 const nameOf = ({ type }: FlowSpecComponent): string => TYPE_NAMES[type] ?? String(type)
 
 const formatComponent = (component: FlowSpecComponent): string =>
@@ -163,7 +186,7 @@ const formatComponent = (component: FlowSpecComponent): string =>
 function formatComparison(component: FlowSpecComponent): string {
   if ('prefix' in component)
     return `${formatPrefix(component.prefix)}${component.offset > 0 ? ` offset ${component.offset}` : ''}`
-  const bitmask = component.type === FlowSpecType.TcpFlags || component.type === FlowSpecType.Fragment
+  const bitmask = isBitmask(component.type)
   return component.matches
     .map((match, i) => (i === 0 ? '' : joiner(match)) + formatMatch(match, bitmask))
     .join('')

@@ -1,9 +1,9 @@
 import { IPV4_LENGTH, IPV6_LENGTH } from '../../values/address.ts'
 import { Malformed } from '../errors.ts'
 import { type Family, VPNV4, VPNV6 } from '../family.ts'
-import { BOTTOM_OF_STACK, type LabelField, labelOf, WITHDRAWN_LABEL } from '../values/label.ts'
+import { BOTTOM_OF_STACK, LABEL_LENGTH, type LabelField, labelOf, WITHDRAWN_LABEL } from '../values/label.ts'
 import { formatRd, RD_LENGTH, type Rd } from '../values/rd.ts'
-import { type NlriCodec, newKey } from './codec.ts'
+import { type NlriCodec, newKey, RefusedNlri } from './codec.ts'
 import { formatPrefix, octetsFor, type Prefix, readPrefix, writePrefix } from './prefix.ts'
 import { readRd } from './rd.ts'
 
@@ -13,7 +13,7 @@ export interface VpnPrefix extends Prefix {
   readonly label: LabelField
 }
 
-const LABEL_BITS = 24
+const LABEL_BITS = LABEL_LENGTH * 8
 const RD_BITS = RD_LENGTH * 8
 
 function vpn(family: Family, addressLength: number): NlriCodec<VpnPrefix> {
@@ -25,12 +25,23 @@ function vpn(family: Family, addressLength: number): NlriCodec<VpnPrefix> {
       return 1 + octetsFor(bits)
     },
     decode(r, { withdrawn, prefixSid }) {
-      const bits = r.u8() - LABEL_BITS - RD_BITS
-      const label = r.u24()
-      if (!withdrawn && !prefixSid && (label & BOTTOM_OF_STACK) === 0)
-        throw new Malformed('more than one label')
-      const rd = readRd(r)
-      return { rd, label, ...readPrefix(r, bits, addressLength) }
+      let bits = r.u8() - LABEL_BITS - RD_BITS
+      let label = r.u24()
+      // A withdrawn label means nothing, and one beside a SID may be part of it.
+      if (withdrawn || prefixSid) return { rd: readRd(r), label, ...readPrefix(r, bits, addressLength) }
+      // Several labels were not agreed, so that the bottom bit tells nothing (RFC 8277 §2.2), unless one cannot be all.
+      const isStack = bits > addressLength * 8 && (label & BOTTOM_OF_STACK) === 0
+      while (bits > addressLength * 8 && (label & BOTTOM_OF_STACK) === 0) {
+        label = r.u24()
+        bits -= LABEL_BITS
+      }
+      const route = {
+        rd: readRd(r),
+        label: label | BOTTOM_OF_STACK,
+        ...readPrefix(r, bits, addressLength),
+      }
+      if (isStack) throw new RefusedNlri<VpnPrefix>('more than one label', route)
+      return route
     },
     encode(w, nlri) {
       w.u8(LABEL_BITS + RD_BITS + nlri.length)

@@ -5,13 +5,13 @@ import type { SessionContext } from '../context.ts'
 import { type Family, familyName, ROUTE_TARGET } from '../family.ts'
 import { quarantinedNlri, type Update } from '../message/update.ts'
 import { isOpaque } from '../nlri/evpn/index.ts'
-import { type Nlri, nlriCodec } from '../nlri/index.ts'
+import { nlriCodec } from '../nlri/index.ts'
 import type { Membership } from '../nlri/route-target.ts'
 import type { Negotiated } from '../session/negotiate.ts'
 import { DroppedRoutes } from './dropped-routes.ts'
 import { LogAllowance } from './log-allowance.ts'
 import type { Rib } from './rib.ts'
-import { age, type Source } from './route.ts'
+import { age, beginSession, type Source } from './route.ts'
 
 /** What decides whether a route is taken. */
 export interface ImportTerms {
@@ -26,6 +26,7 @@ export interface ImportTerms {
 /** Told of the peer's route-target memberships. */
 export interface MembershipListener {
   memberAdded(membership: Membership): void
+  /** It has left the RIB; one that was never added is none. */
   memberRemoved(membership: Membership): void
 }
 
@@ -72,6 +73,7 @@ export class AdjRibIn {
     this.source = source
     this.terms = terms
     this.memberships = memberships
+    source.membershipGone = (membership) => memberships.memberRemoved(membership)
     this.log = log
   }
 
@@ -81,6 +83,7 @@ export class AdjRibIn {
     this.complete.clear()
     this.inDoubt.clear()
     this.dropped.clear()
+    beginSession(this.source)
   }
 
   stop(): void {
@@ -109,6 +112,9 @@ export class AdjRibIn {
     for (const list of update.unreach) this.withdrawAll(list)
     if (update.verdict === 'withdraw') for (const list of update.reach) this.withdrawAll(list)
     else for (const list of update.reach) this.announceAll(list, update)
+    // What was there under the key of an NLRI that may not be used is no longer what the peer advertises.
+    for (const { family, nlri, pathId } of quarantinedNlri(update))
+      if (nlri !== null) this.withdraw(family, nlriCodec(family)!.key(nlri), pathId)
     if (update.endOfRib !== null) this.complete.add(update.endOfRib)
     this.rib.relieve()
   }
@@ -146,22 +152,18 @@ export class AdjRibIn {
   private withdrawAll({ family, nlri, pathIds }: NlriList): void {
     const codec = nlriCodec(family)
     if (codec === undefined || !this.isAgreed(family)) return
-    for (let i = 0; i < nlri.length; i++)
-      this.withdraw(family, codec.key(nlri[i]!), pathIds?.[i] ?? 0, nlri[i]!)
+    for (let i = 0; i < nlri.length; i++) this.withdraw(family, codec.key(nlri[i]!), pathIds?.[i] ?? 0)
   }
 
-  private withdraw(family: Family, key: string, pathId: number, nlri: Nlri): void {
+  private withdraw(family: Family, key: string, pathId: number): void {
     this.rib.withdraw(this.source, family, key, pathId)
     this.dropped.forget(family, key, pathId)
-    if (family === ROUTE_TARGET) this.memberships.memberRemoved(nlri as Membership)
   }
 
   private announceAll(list: MpReach, update: Update): void {
     const { family, nlri, pathIds } = list
-    if (!this.isAgreed(family)) {
-      this.counters.unwanted += nlri.length
-      return
-    }
+    this.counters.unwanted += list.ignored
+    if (!this.isAgreed(family)) return
     if (this.negotiated?.internal === false && !this.terms.isAccepted) {
       this.counters.rejected += nlri.length
       return this.drop(list, 'no policy lets routes of its AS in (RFC 8212)')
@@ -198,9 +200,8 @@ export class AdjRibIn {
     if (attributes.originatorId === identifier) return 'our own route came back: ORIGINATOR_ID is ours'
     if (clusterId !== null && attributes.clusterList?.includes(clusterId) === true)
       return 'our own route came back: CLUSTER_LIST holds our cluster'
-    const holdsUs =
-      this.negotiated?.internal === false && attributes.asPath?.some(({ asns }) => asns.includes(as))
-    return holdsUs === true ? 'our own route came back: AS_PATH holds our AS' : null
+    const holdsUs = attributes.asPath?.some(({ asns }) => asns.includes(as)) === true
+    return holdsUs ? 'our own route came back: AS_PATH holds our AS' : null
   }
 }
 

@@ -109,7 +109,7 @@ export class AdjRibOut implements BestListener {
   bestChanged(previous: Route | null, current: Route | null): void {
     const { family, key } = (current ?? previous)!
     if (!this.families.includes(family)) return
-    const wanted = current !== null && this.wants(current) ? current : null
+    const wanted = current === null ? null : this.select(current)
     if (wanted === null && !this.told.get(family)?.has(key)) {
       this.pending.get(family)?.delete(key)
       return
@@ -172,10 +172,12 @@ export class AdjRibOut implements BestListener {
     for (const routes of this.told.values()) yield* routes.values()
   }
 
-  private wants(route: Route): boolean {
-    if (!this.policy.allows(route)) return false
+  /** What the peer is to get where `best` is the best route of its key. */
+  private select(best: Route): Route | null {
+    const route = this.policy.select(best)
+    if (route === null) return null
     const filtered = this.constrained && !this.unfiltered && VPN_FAMILIES.has(route.family)
-    return !filtered || this.interest.covers(route.set.routeTargets)
+    return !filtered || this.interest.covers(route.set.routeTargets) ? route : null
   }
 
   private walk(family: Family): void {

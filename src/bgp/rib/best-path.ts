@@ -1,9 +1,7 @@
 import { asPathLength } from '../attribute/as-path.ts'
 import { AsSegmentType } from '../attribute/attributes.ts'
-import { Origin } from '../constants.ts'
+import { DEFAULT_LOCAL_PREF, Origin } from '../constants.ts'
 import { isLastResort, type Route } from './route.ts'
-
-const DEFAULT_LOCAL_PREF = 100
 
 interface Criterion {
   readonly name: string

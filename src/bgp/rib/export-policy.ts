@@ -2,10 +2,11 @@ import type { Ip } from '../../values/address.ts'
 import { ensure } from '../../values/map.ts'
 import { prependAs } from '../attribute/as-path.ts'
 import type { Attributes } from '../attribute/attributes.ts'
-import { WellKnownCommunity } from '../constants.ts'
+import { DEFAULT_LOCAL_PREF, WellKnownCommunity } from '../constants.ts'
 import { type Family, ROUTE_TARGET } from '../family.ts'
 import { isOpaque } from '../nlri/evpn/index.ts'
 import type { AttributeSet } from './attribute-pool.ts'
+import { compareRoutes } from './best-path.ts'
 import type { Rib } from './rib.ts'
 import type { Route, Source } from './route.ts'
 
@@ -13,7 +14,8 @@ import type { Route, Source } from './route.ts'
 export interface ExportPolicy {
   /** The routes of a family that may go out at all: what a new session starts with. */
   candidates(family: Family): Iterable<Route>
-  allows(route: Route): boolean
+  /** The route to advertise where `best` is the best one of its key; null when none may go out. */
+  select(best: Route): Route | null
   /** Attributes and next hop as this peer is to see them; the same object for routes that look alike. */
   present(route: Route): Presented
 }
@@ -46,30 +48,56 @@ export function exportPolicy(terms: ExportTerms): ExportPolicy {
   const shown = new WeakMap<AttributeSet, Map<number, Presented>>()
   return {
     candidates: (family) => (clusterId === null ? rib.ownRoutes(family) : rib.best(family)),
-    allows(route) {
-      if ((isExternal && !isAccepted) || isOpaque(route.nlri)) return false
-      if (isKeptBack(route, isExternal)) return false
-      return route.source.peer === null || (clusterId !== null && reflects(route, terms))
+    select(best) {
+      if ((isExternal && !isAccepted) || isOpaque(best.nlri)) return null
+      const route = best.family === ROUTE_TARGET ? membershipFor(best, terms) : best
+      return isAllowed(route, terms) ? route : null
     },
     present(route) {
-      const { set, source } = route
+      const { set, source, family } = route
       let ofSet = shown.get(set)
       if (ofSet === undefined) {
         ofSet = new Map()
         shown.set(set, ofSet)
       }
-      return ensure(ofSet, source.peer?.identifier ?? 0, () => present(route, terms))
+      // memberships may share their attributes with other routes, and look otherwise
+      const kind = family === ROUTE_TARGET ? 2 ** 32 : 0
+      return ensure(ofSet, kind + (source.peer?.identifier ?? 0), () => present(route, terms))
     },
   }
 }
 
-/** NO_EXPORT keeps a route inside the AS, NO_ADVERTISE where it is (RFC 1997). */
+function isAllowed(route: Route, terms: ExportTerms): boolean {
+  if (isKeptBack(route, terms.isExternal)) return false
+  return route.source.peer === null || (terms.clusterId !== null && reflects(route, terms))
+}
+
+/**
+ * A peer that is no client gets the membership of a client where the best one is of another such peer (RFC 4684 §3.2):
+ * the NLRI is the same for all members, and the peer has to know that some of them are behind us.
+ */
+function membershipFor(best: Route, { isClient, isExternal }: ExportTerms): Route {
+  if (isClient || isExternal || !isOfNonClient(best)) return best
+  let chosen = best
+  for (let route = best.next; route !== null; route = route.next) {
+    if (!isOfNonClient(route) && (chosen === best || compareRoutes(route, chosen) > 0)) chosen = route
+  }
+  return chosen
+}
+
+function isOfNonClient({ source: { peer } }: Route): boolean {
+  return peer?.internal === true && !peer.isClient
+}
+
+const INSIDE_AS = [WellKnownCommunity.NoExport, WellKnownCommunity.NoExportSubconfed]
+
+/** NO_EXPORT and NO_EXPORT_SUBCONFED keep a route inside the AS, NO_ADVERTISE where it is (RFC 1997). */
 function isKeptBack({ set }: Route, isExternal: boolean): boolean {
   const communities = set.attributes.communities
   if (communities === null) return false
   return (
     communities.includes(WellKnownCommunity.NoAdvertise) ||
-    (isExternal && communities.includes(WellKnownCommunity.NoExport))
+    (isExternal && INSIDE_AS.some((community) => communities.includes(community)))
   )
 }
 
@@ -84,16 +112,11 @@ function reflects({ source, family }: Route, { peer, isClient, isExternal }: Exp
 }
 
 function present({ set, source, family }: Route, terms: ExportTerms): Presented {
-  const { attributes, nextHop } = set
-  const { isExternal, clusterId, localAs, localIdentifier, localAddress, isClient } = terms
-  if (isExternal) {
-    const asPath = prependAs(attributes.asPath ?? [], localAs)
-    return {
-      attributes: { ...attributes, asPath, localPref: null, originatorId: null, clusterList: null },
-      nextHop,
-    }
-  }
-  if (source.peer === null || clusterId === null || !source.peer.internal) return { attributes, nextHop }
+  const { nextHop } = set
+  const { clusterId, localIdentifier, localAddress, isClient } = terms
+  if (terms.isExternal) return { attributes: forExternal(set.attributes, terms.localAs), nextHop }
+  const attributes = withLocalPref(set.attributes)
+  if (clusterId === null || source.peer?.internal !== true) return { attributes, nextHop }
   const clusterList = [clusterId, ...(attributes.clusterList ?? [])]
   // Memberships come from us: their way through other clients would be no loop (RFC 4684 §3.2).
   if (family === ROUTE_TARGET && isClient) {
@@ -104,4 +127,22 @@ function present({ set, source, family }: Route, terms: ExportTerms): Presented 
   }
   const originatorId = attributes.originatorId ?? source.peer.identifier
   return { attributes: { ...attributes, originatorId, clusterList }, nextHop }
+}
+
+/** Without what stays inside our AS; the MED of another AS is no word of ours (RFC 4271 §5.1.4, §5.1.5). */
+function forExternal(attributes: Attributes, localAs: number): Attributes {
+  const path = attributes.asPath ?? []
+  return {
+    ...attributes,
+    asPath: prependAs(path, localAs),
+    multiExitDisc: path.length === 0 ? attributes.multiExitDisc : null,
+    localPref: null,
+    originatorId: null,
+    clusterList: null,
+  }
+}
+
+/** Internal peers are owed a LOCAL_PREF, which routes of external ones come without (RFC 4271 §5.1.5). */
+function withLocalPref(attributes: Attributes): Attributes {
+  return attributes.localPref === null ? { ...attributes, localPref: DEFAULT_LOCAL_PREF } : attributes
 }

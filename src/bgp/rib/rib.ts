@@ -1,13 +1,14 @@
 import type { Clock } from '../../clock.ts'
 import { ensure } from '../../values/map.ts'
-import type { Family } from '../family.ts'
+import { type Family, ROUTE_TARGET } from '../family.ts'
 import { type Nlri, nlriCodec } from '../nlri/index.ts'
+import type { Membership } from '../nlri/route-target.ts'
 import { AttributePool, type AttributeSet } from './attribute-pool.ts'
 import { find, link, relinked, unlinked } from './chain.ts'
-import { ROUTE_OCTETS, type Route, type Source } from './route.ts'
+import { addRoute, isRevalued, type Route, refreshRoute, removeRoute, type Source } from './route.ts'
 import { Subscriptions } from './subscriptions.ts'
 
-/** Told of every change of a best route. */
+/** Told of every change of a best route; of memberships also when another route of the key changed, with the best one twice. */
 export interface BestListener {
   bestChanged(previous: Route | null, current: Route | null): void
 }
@@ -52,17 +53,14 @@ export class Rib {
     const table = this.table(family)
     const head = table.get(key) ?? null
     const existing = find(head, source, pathId)
-    if (existing !== null && existing.set === set && sameNlri(existing.nlri, nlri)) {
-      existing.generation = source.generation
-      return
-    }
+    const isSame = existing !== null && existing.set === set && sameNlri(existing.nlri, nlri)
+    if (isSame && !isRevalued(existing)) return refreshRoute(existing)
     this.markDirty(family, key, head)
     const route: Route = { family, key, nlri, set, source, pathId, generation: source.generation, next: null }
     this.pool.retain(set, source)
     const rest = existing === null ? head : this.unlink(head, existing)
     table.set(key, link(rest, route))
-    count(source, family, 1)
-    source.octets += ROUTE_OCTETS + key.length
+    addRoute(route)
     if (source.peer === null) this.ownTable(family).set(key, route)
   }
 
@@ -96,11 +94,11 @@ export class Rib {
   /** Weighs the source's routes of a family again, in slices, after what counts of them has changed. */
   reweigh(source: Source, family: Family): void {
     const table = this.table(family)
-    this.walk(table.values(), (head) => {
-      if (head.next !== null && find(head, source) !== null) {
-        this.markDirty(family, head.key, head)
-        table.set(head.key, relinked(head))
-      }
+    this.walk(present(source.routes.get(family)), ({ key }) => {
+      const head = table.get(key)
+      if (head === undefined || head.next === null) return true
+      this.markDirty(family, key, head)
+      table.set(key, relinked(head))
       return true
     })
   }
@@ -129,14 +127,14 @@ export class Rib {
     behind(() => behind(done))
   }
 
-  /** The best routes of a family, as a live view. */
+  /** The best routes of a family, as a live view that need not show what is added while it is read. */
   best(family: Family): Iterable<Route> {
-    return this.table(family).values()
+    return present(this.table(family))
   }
 
-  /** Our own routes of a family, as a live view. */
+  /** Our own routes of a family, as `best`. */
   ownRoutes(family: Family): Iterable<Route> {
-    return this.ownTable(family).values()
+    return present(this.ownTable(family))
   }
 
   families(): Iterable<Family> {
@@ -157,12 +155,12 @@ export class Rib {
     if (rest === null) table.delete(route.key)
     else table.set(route.key, rest)
     if (route.source.peer === null) this.ownTable(route.family).delete(route.key)
+    if (route.family === ROUTE_TARGET) route.source.membershipGone(route.nlri as Membership)
   }
 
   private unlink(head: Route | null, route: Route): Route | null {
     this.pool.release(route.set)
-    count(route.source, route.family, -1)
-    route.source.octets -= ROUTE_OCTETS + route.key.length
+    removeRoute(route)
     return unlinked(head, route)
   }
 
@@ -210,7 +208,8 @@ export class Rib {
         keys.delete(key)
         this.dirtyCount--
         const current = table.get(key) ?? null
-        if (current === previous) continue
+        // of memberships those that are not the best count too (RFC 4684 §3.2)
+        if (current === previous && (family !== ROUTE_TARGET || current === null)) continue
         for (const listener of this.listeners) listener.bestChanged(previous, current)
       }
     }
@@ -224,8 +223,9 @@ export class Rib {
     if (pending.size === 0) this.sweeps.delete(source)
     yield* this.sweepRoutes(source, family, (route) => route.generation < freshFrom)
     // what was in doubt and is not any more may count for more, beside routes of other keys
-    for (const head of this.table(family).values()) {
-      if (head.source === source) this.subscriptions.tellAgain(head)
+    const table = this.table(family)
+    for (const route of present(source.routes.get(family))) {
+      if (table.get(route.key) === route) this.subscriptions.tellAgain(route)
       yield
     }
   }
@@ -236,14 +236,8 @@ export class Rib {
     goes: (route: Route) => boolean,
   ): Generator<undefined, void> {
     const table = this.table(family)
-    for (const head of table.values()) {
-      for (let route: Route | null = head; route !== null; ) {
-        const next: Route | null = route.next
-        if (route.source === source && goes(route)) {
-          this.remove(table, table.get(route.key) ?? null, route)
-        }
-        route = next
-      }
+    for (const route of present(source.routes.get(family))) {
+      if (goes(route)) this.remove(table, table.get(route.key) ?? null, route)
       yield
     }
   }
@@ -261,8 +255,16 @@ function* visitAll<T>(
   done()
 }
 
-function count({ routeCounts }: Source, family: Family, change: 1 | -1): void {
-  routeCounts.set(family, (routeCounts.get(family) ?? 0) + change)
+/** The values that a map or set of routes has when the iteration begins: however many are added meanwhile, it ends. */
+function* present<T>(
+  routes: { readonly size: number; values(): Iterable<T> } | undefined,
+): Generator<T, void> {
+  if (routes === undefined) return
+  let left = routes.size
+  for (const route of routes.values()) {
+    if (left-- === 0) return
+    yield route
+  }
 }
 
 /** Whether two NLRI of one key agree in the fields that are not part of it. */

@@ -1,6 +1,8 @@
 import type { Ip } from '../../values/address.ts'
+import { ensure } from '../../values/map.ts'
 import type { Family } from '../family.ts'
 import type { Nlri } from '../nlri/index.ts'
+import type { Membership } from '../nlri/route-target.ts'
 import type { AttributeSet } from './attribute-pool.ts'
 
 /** Where routes come from: a peer, or one of our own VPN instances. */
@@ -14,10 +16,18 @@ export interface Source {
   readonly freshFrom: Map<Family, number>
   /** Families whose stale routes are kept for long, as a last resort (RFC 9494 §4.3). */
   readonly longLived: Set<Family>
-  /** Routes it has in the RIB, by family. */
-  readonly routeCounts: Map<Family, number>
-  /** Routes it has in the RIB. */
+  /** Its routes in the RIB, by family; those that came first are the first. */
+  readonly routes: Map<Family, Set<Route>>
+  /** How many routes it has in the RIB. */
   readonly routeCount: number
+  /** The generation that its present session began with: older routes are of an earlier one. */
+  sessionFrom: number
+  /** By family: how many of its routes are of the present session. */
+  readonly advertised: Map<Family, number>
+  /** The generation since which it has its BGP identifier. */
+  identifierFrom: number
+  /** A membership has left the RIB, for whatever reason. */
+  membershipGone: (membership: Membership) => void
   /** Octets of their keys, and of the attribute sets that it was the first to bring; each route counts for some more. */
   octets: number
 }
@@ -51,20 +61,24 @@ export interface Route {
 }
 
 export function newSource(name: string, peer: PeerFacts | null): Source {
-  const routeCounts = new Map<Family, number>()
+  const routes = new Map<Family, Set<Route>>()
   return {
     name,
     peer,
     generation: 0,
     freshFrom: new Map(),
     longLived: new Set(),
-    routeCounts,
-    octets: 0,
+    routes,
     get routeCount() {
       let all = 0
-      for (const count of routeCounts.values()) all += count
+      for (const { size } of routes.values()) all += size
       return all
     },
+    sessionFrom: 0,
+    advertised: new Map(),
+    identifierFrom: 0,
+    membershipGone() {},
+    octets: 0,
   }
 }
 
@@ -78,11 +92,52 @@ export function age(source: Source, family: Family): void {
   source.freshFrom.set(family, source.generation)
 }
 
+/** A session of the source begins: what it advertised in an earlier one counts no more for what it advertises. */
+export function beginSession(source: Source): void {
+  source.sessionFrom = source.generation
+  source.advertised.clear()
+}
+
+/** The RIB has a route of the source. */
+export function addRoute(route: Route): void {
+  const { source, family, key } = route
+  ensure(source.routes, family, () => new Set()).add(route)
+  countAdvertised(source, family, 1)
+  source.octets += ROUTE_OCTETS + key.length
+}
+
+export function removeRoute(route: Route): void {
+  const { source, family, key } = route
+  source.routes.get(family)!.delete(route)
+  if (route.generation >= source.sessionFrom) countAdvertised(source, family, -1)
+  source.octets -= ROUTE_OCTETS + key.length
+}
+
+/** The source advertises a route again as it is in the RIB. */
+export function refreshRoute(route: Route): void {
+  const { source, family } = route
+  if (route.generation < source.sessionFrom) countAdvertised(source, family, 1)
+  route.generation = source.generation
+}
+
+function countAdvertised({ advertised }: Source, family: Family, change: 1 | -1): void {
+  advertised.set(family, (advertised.get(family) ?? 0) + change)
+}
+
+/** Whether the same attributes count for more or less now than when the source advertised the route. */
+export function isRevalued(route: Route): boolean {
+  return isLongLived(route) || route.generation < route.source.identifierFrom
+}
+
 export function isStale({ source, family, generation }: Route): boolean {
   return generation < (source.freshFrom.get(family) ?? 0)
 }
 
 /** Stale for long, here or at a peer, and kept only for want of anything better (RFC 9494 §4.3). */
 export function isLastResort(route: Route): boolean {
-  return route.set.longLivedStale || (route.source.longLived.has(route.family) && isStale(route))
+  return route.set.longLivedStale || isLongLived(route)
+}
+
+function isLongLived(route: Route): boolean {
+  return route.source.longLived.has(route.family) && isStale(route)
 }

@@ -85,6 +85,8 @@ export function negotiate(ours: Open, theirs: Open): Negotiated {
     enhancedRouteRefresh: ours.capabilities.enhancedRouteRefresh && theirs.capabilities.enhancedRouteRefresh,
     context: {
       internal,
+      enhancedRouteRefresh: theirs.capabilities.enhancedRouteRefresh,
+      families,
       fourOctetAs: ours.capabilities.fourOctetAs !== null && theirs.capabilities.fourOctetAs !== null,
       addPathReceive: new Set(receives.filter((family) => sends.has(family) && families.has(family))),
       maxMessageLength: extended ? MAX_EXTENDED_MESSAGE_LENGTH : MAX_MESSAGE_LENGTH,

@@ -174,9 +174,8 @@ export class Peer implements SessionOwner {
         if (!this.mayBeRestarted(other)) return collision('another connection is established')
         other.dispatch({ type: 'connection-failed', reason: 'the peer has a new connection' })
       } else if (other.state === 'OpenConfirm') {
-        const oursWins = this.local.identifier > open.identifier
-        const winner = formatIp(ipv4FromNumber(Math.max(this.local.identifier, open.identifier)))
-        if ((session === this.outgoing) !== oursWins) return collision(`${winner} has the higher identifier`)
+        const { keepsOurs, reason } = resolveCollision(this.local, open)
+        if ((session === this.outgoing) !== keepsOurs) return collision(reason)
         other.dispatch({ type: 'collision' })
       }
     }
@@ -270,6 +269,17 @@ export class Peer implements SessionOwner {
     this.shownState = state
     this.lastTransition = this.clock.epoch()
   }
+}
+
+/** Which of two connections lives: the one that the speaker with the higher identifier made, or the larger AS (RFC 6286 §2.3). */
+function resolveCollision(
+  local: LocalSpeaker,
+  peer: Open,
+): { readonly keepsOurs: boolean; readonly reason: string } {
+  if (local.identifier === peer.identifier)
+    return { keepsOurs: local.as > peer.as, reason: `AS ${Math.max(local.as, peer.as)} is the larger one` }
+  const winner = formatIp(ipv4FromNumber(Math.max(local.identifier, peer.identifier)))
+  return { keepsOurs: local.identifier > peer.identifier, reason: `${winner} has the higher identifier` }
 }
 
 function collision(why: string): SessionError {

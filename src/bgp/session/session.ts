@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts'
-import { MessageType } from '../constants.ts'
+import { ErrorCode, FsmSubcode, MessageType } from '../constants.ts'
 import { DEFAULT_CONTEXT, type SessionContext } from '../context.ts'
 import { findingToNotification, type Notification, SessionError } from '../errors.ts'
 import { decodeMessage, KEEPALIVE } from '../message/index.ts'
@@ -38,6 +38,8 @@ export interface SessionOwner {
 const MIN_SEND_HOLD_MS = 480_000
 /** RFC 4271 §10. */
 const MIN_JITTER = 0.75
+/** KEEPALIVEs leave no more often (RFC 4271 §4.4). */
+const MIN_KEEPALIVE_MS = 1000
 
 /** One connection with a peer: performs what the FSM says, and turns sockets and timers into its events. */
 export class Session {
@@ -211,6 +213,9 @@ export class Session {
     this.received[frame.type] = (this.received[frame.type] ?? 0) + 1
     if (frame.type === MessageType.Update && this.state !== 'Established')
       return this.dispatch({ type: 'update' })
+    // There whatever it says is an error of the FSM (RFC 4271 §8.2.2).
+    if (frame.type === MessageType.Open && this.state === 'Established')
+      throw new SessionError('OPEN in Established', ErrorCode.FiniteStateMachine, FsmSubcode.Established)
     const message = decodeMessage(frame, this.context)
     switch (message.type) {
       case 'open': {
@@ -295,7 +300,7 @@ export class Session {
     const jitter = MIN_JITTER + (1 - MIN_JITTER) * random()
     this.timers.set(
       'keepalive',
-      clock.after(seconds * 1000 * jitter, () => {
+      clock.after(Math.max(MIN_KEEPALIVE_MS, seconds * 1000 * jitter), () => {
         this.armKeepalive(seconds)
         this.dispatch(this.stuck() ? { type: 'send-hold-expired' } : { type: 'keepalive-expired' })
       }),

@@ -69,6 +69,11 @@ function formatAdministrator(community: ExtendedCommunity): string {
   }
 }
 
+/** Whether it is an EVPN Router's MAC (RFC 9135 §8.1). */
+export function isRoutersMac(community: ExtendedCommunity): boolean {
+  return community.startsWith(ROUTER_MAC)
+}
+
 /** The encapsulation community of a tunnel type (RFC 9012 §4.1). */
 export function encapsulation(tunnelType: number): ExtendedCommunity {
   return (ENCAPSULATION + pack16(tunnelType)) as ExtendedCommunity
@@ -156,8 +161,7 @@ export function formatExtendedCommunity(community: ExtendedCommunity): string {
   const mobility = macMobilityOf(community)
   if (mobility !== undefined) return `mobility:${mobility.sequence}${mobility.sticky ? ':sticky' : ''}`
   if (isDefaultGateway(community)) return 'default-gateway'
-  if (community.startsWith(ROUTER_MAC))
-    return `router-mac:${(hex(community.slice(2)).match(/../g) ?? []).join(':')}`
+  if (isRoutersMac(community)) return `router-mac:${(hex(community.slice(2)).match(/../g) ?? []).join(':')}`
   const order = hashSortOrderOf(community)
   if (order !== undefined) return `consistentHashSortOrder:${order}`
   return `0x${hex(community)}`

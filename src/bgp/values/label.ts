@@ -5,6 +5,8 @@
 export type LabelField = number
 
 export const BOTTOM_OF_STACK = 1
+/** Octets of the field. */
+export const LABEL_LENGTH = 3
 
 /** Labels 0 to 15 are reserved (RFC 3032 §2.1). */
 export const FIRST_LABEL = 16

@@ -8,7 +8,7 @@ import * as encode from './encode.ts'
 import { removeIpEntry, setIpEntry } from './encode-ip.ts'
 import { autoconfigured } from './host-use.ts'
 import type { Isolation } from './isolation.ts'
-import { isInNetwork, type Links, portSettingsOf, settingsOf } from './links.ts'
+import { isInNetwork, isVxlan6, type Links, portSettingsOf, settingsOf } from './links.ts'
 import { routesOf } from './look.ts'
 import type { Multipath } from './multipath.ts'
 import { isTunnel } from './observe.ts'
@@ -84,7 +84,17 @@ export class DeviceChanger {
     const link = this.links.get(device)
     if (link === undefined) return missing(device)
     encode.setUp(this.requests, link.index, true)
-    return firstText(this.requests.send())
+    const [refusal] = this.requests.send().values()
+    // beside others it has to be as they are, which the next try makes it
+    if (refusal?.errno === k.EADDRINUSE && isOurs(link) && this.differs(link)) this.deleteNow(link.index)
+    return refusal?.text ?? null
+  }
+
+  /** Whether a VXLAN device cannot have the socket of its UDP port, since those that are up there have it with another option. */
+  private differs(link: Link): boolean {
+    if (!isVxlan6(link) || link.port === null) return false
+    const other = this.links.vxlanUpOn(link.port)
+    return other !== undefined && other.takesZeroChecksums !== link.takesZeroChecksums
   }
 
   private setLink(entry: LinkEntry): string | null {
@@ -101,7 +111,10 @@ export class DeviceChanger {
       // this end was renamed, or is in another network namespace
       if (peer !== undefined) this.deleteNow(peer.index)
     }
-    if (link === undefined) encode.createLink(this.requests, entry)
+    if (link === undefined) {
+      const other = entry.kind === 'vxlan' ? this.links.vxlanUpOn(entry.port) : undefined
+      encode.createLink(this.requests, entry, other?.takesZeroChecksums ?? true)
+    }
     encode.adjustLink(this.requests, entry)
     if (entry.kind === 'veth' && link === undefined) encode.markPeer(this.requests, entry)
     if (entry.kind === 'veth' && link !== undefined && link.mac !== entry.mac)

@@ -153,6 +153,7 @@ export const IFLA_VXLAN_TTL = 5
 export const IFLA_VXLAN_LEARNING = 7
 export const IFLA_VXLAN_PORT = 15
 export const IFLA_VXLAN_LOCAL6 = 17
+export const IFLA_VXLAN_UDP_ZERO_CSUM6_RX = 20
 export const IFLA_VXLAN_COLLECT_METADATA = 25
 export const IFLA_VXLAN_VNIFILTER = 30
 export const IFLA_VRF_TABLE = 1

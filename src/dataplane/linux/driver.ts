@@ -21,7 +21,7 @@ import type { Resilience } from './encode-nexthop.ts'
 import { Fdb } from './fdb.ts'
 import { Fou } from './fou.ts'
 import { Isolation } from './isolation.ts'
-import { Links } from './links.ts'
+import { isVxlan6, Links } from './links.ts'
 import { look } from './look.ts'
 import { Monitor } from './monitor.ts'
 import { Multipath } from './multipath.ts'
@@ -163,6 +163,18 @@ export class LinuxDriver implements Driver {
     if (open.length > 0)
       gaps.push(`VMs reach services of the host by the addresses of their gateways: ${open.join(', ')} is 1`)
     return gaps
+  }
+
+  vxlanGaps(): string[] {
+    const deaf = [...this.links.allNames()].filter((name) => {
+      const link = this.links.lookUp(name)
+      return link !== undefined && isOurs(link) && isVxlan6(link) && !link.takesZeroChecksums
+    })
+    if (deaf.length === 0) return []
+    const others = deaf.length > 1 ? ` and ${deaf.length - 1} more` : ''
+    return [
+      `${deaf[0]}${others}: packets of VTEPs that send UDP checksum 0 are dropped (ip link has noudp6zerocsumrx, as the first VXLAN device over IPv6 on the UDP port had): a reboot or chanter cleanup makes the devices anew`,
+    ]
   }
 
   /** Ids of XDP programs of ours that may be on bridges. */

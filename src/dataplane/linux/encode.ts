@@ -119,8 +119,11 @@ export function removeSelf(batch: Batch, entry: RemoteMac, target: Target): void
   batch.end()
 }
 
-/** Creates a link, down; its mark follows in the same batch, so that there is never one of ours without. */
-export function createLink(batch: Batch, entry: LinkEntry): void {
+/**
+ * Creates a link, down; its mark follows in the same batch, so that there is never one of ours without. `zeroChecksums`: a
+ * VXLAN device over IPv6 takes packets with UDP checksum 0 (RFC 7348 §5, RFC 6935 §5).
+ */
+export function createLink(batch: Batch, entry: LinkEntry, zeroChecksums: boolean): void {
   const { writer } = batch
   batch.begin(k.RTM_NEWLINK, k.NLM_F_CREATE | k.NLM_F_EXCL)
   ifinfomsg(writer, { family: k.AF_UNSPEC, index: 0 })
@@ -128,12 +131,12 @@ export function createLink(batch: Batch, entry: LinkEntry): void {
   // a bridge without an address of its own takes its ports', and drops all neighbours at each change
   if (entry.kind === 'bridge') writer.attributeMac(k.IFLA_ADDRESS, randomMac())
   if (entry.kind === 'veth') writer.attributeMac(k.IFLA_ADDRESS, entry.mac)
-  linkInfo(writer, entry, () => writeTraits(writer, entry))
+  linkInfo(writer, entry, () => writeTraits(writer, entry, zeroChecksums))
   batch.end()
 }
 
 /** What of a link cannot be changed, and how it begins. */
-function writeTraits(writer: Writer, entry: LinkEntry): void {
+function writeTraits(writer: Writer, entry: LinkEntry, zeroChecksums: boolean): void {
   switch (entry.kind) {
     case 'bridge':
       return
@@ -144,6 +147,7 @@ function writeTraits(writer: Writer, entry: LinkEntry): void {
       writer.attributePort(k.IFLA_VXLAN_PORT, entry.port)
       writer.attributeU8(k.IFLA_VXLAN_TTL, 0)
       writer.attributeU8(k.IFLA_VXLAN_LEARNING, 0)
+      if (zeroChecksums && !isIpv4(entry.local)) writer.attributeU8(k.IFLA_VXLAN_UDP_ZERO_CSUM6_RX, 1)
       return
     }
     case 'vrf':

@@ -1,3 +1,4 @@
+import { isIpv4 } from '../../values/address.ts'
 import { isOurs, type Link } from '../driver.ts'
 import { isTableEntry } from '../layout.ts'
 import { ALIAS_PREFIX, type Entry } from '../model.ts'
@@ -94,6 +95,15 @@ export class Links {
   /** The VRFs that were heard of. */
   vrfNames(): Iterable<string> {
     return this.vrfs.values()
+  }
+
+  /** A VXLAN device over IPv6 that is up on a UDP port, of those that were heard of: all that are share one socket. */
+  vxlanUpOn(port: number): Link | undefined {
+    for (const name of this.names.values()) {
+      const link = this.lookUp(name)
+      if (link?.up === true && link.port === port && isVxlan6(link)) return link
+    }
+    return undefined
   }
 
   /** The names of all that was heard of. */
@@ -201,6 +211,11 @@ export class Links {
 
 function isMarked({ alias }: Pick<Link, 'alias'>): boolean {
   return alias?.startsWith(ALIAS_PREFIX) === true
+}
+
+/** Whether it is a VXLAN device whose tunnels are of IPv6. */
+export function isVxlan6({ kind, local }: Pick<Link, 'kind' | 'local'>): boolean {
+  return kind === 'vxlan' && local !== null && !isIpv4(local)
 }
 
 /** What the settings of a port of a VRF have to be. */

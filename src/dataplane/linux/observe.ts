@@ -154,6 +154,7 @@ export function readLink({ bytes, start, end }: Message): RawLink {
     table: null,
     port: null,
     flowBased: false,
+    takesZeroChecksums: false,
     learns: false,
     tuned: true,
     learning: false,
@@ -210,6 +211,7 @@ function readVxlan(data: Attributes, link: Writable<RawLink>): void {
     else if (data.type === k.IFLA_VXLAN_LOCAL || data.type === k.IFLA_VXLAN_LOCAL6)
       link.local = data.octets() as Ip
     else if (data.type === k.IFLA_VXLAN_LEARNING) link.learns = data.u8() !== 0
+    else if (data.type === k.IFLA_VXLAN_UDP_ZERO_CSUM6_RX) link.takesZeroChecksums = data.u8() !== 0
     else if (data.type === k.IFLA_VXLAN_COLLECT_METADATA || data.type === k.IFLA_VXLAN_VNIFILTER)
       link.flowBased ||= data.u8() !== 0
   }

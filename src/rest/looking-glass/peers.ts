@@ -94,7 +94,7 @@ export function peerNode(neighbour: Neighbour, routeTargetConstraint: boolean, b
       ...routesIn.counters,
       in_rib: source.routeCount,
       by_family: Object.fromEntries(
-        [...source.routeCounts].map(([family, count]) => [familyName(family), count]),
+        [...source.routes].map(([family, { size }]) => [familyName(family), size]),
       ),
       stale_families: [...staleRoutes.families].map(familyName),
       end_of_rib: [...routesIn.complete].map(familyName),

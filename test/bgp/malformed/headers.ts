@@ -42,6 +42,7 @@ function longUpdate(length: number): Buffer {
   return update(plain + attribute(0xd0, 99, 'ab'.repeat(filler)))
 }
 
+const ENHANCED = { ...openFrom(HOST.internal).capabilities, enhancedRouteRefresh: true }
 const EXTENDED = { ...openFrom(HOST.internal).capabilities, extendedMessage: true }
 
 const atEach = (of: (at: Stage) => Case): Case[] => STAGES.map(of)
@@ -176,20 +177,21 @@ export const headers: readonly Case[] = [
     '7313 §5, 8654 §4',
     'a ROUTE-REFRESH of 65535 octets, whose answer fits no message',
     'Established',
-    message(ROUTE_REFRESH, '00190046'.padEnd(2 * (65535 - 19), '0')),
-    `7/1 ${message(ROUTE_REFRESH, '00190046'.padEnd(2 * (65535 - 19), '0'))
+    message(ROUTE_REFRESH, '00190146'.padEnd(2 * (65535 - 19), '0')),
+    `7/1 ${message(ROUTE_REFRESH, '00190146'.padEnd(2 * (65535 - 19), '0'))
       .subarray(0, 65535 - 21)
       .toString('hex')}`,
-    { open: { capabilities: EXTENDED } },
+    { open: { capabilities: { ...EXTENDED, enhancedRouteRefresh: true } } },
   ),
   refused(
     '7313 §5, 4271 §4.1',
     'a ROUTE-REFRESH of 4096 octets, whose answer fits no message',
     'Established',
-    message(ROUTE_REFRESH, '00190046'.padEnd(2 * (4096 - 19), '0')),
-    `7/1 ${message(ROUTE_REFRESH, '00190046'.padEnd(2 * (4096 - 19), '0'))
+    message(ROUTE_REFRESH, '00190146'.padEnd(2 * (4096 - 19), '0')),
+    `7/1 ${message(ROUTE_REFRESH, '00190146'.padEnd(2 * (4096 - 19), '0'))
       .subarray(0, 4096 - 21)
       .toString('hex')}`,
+    { open: { capabilities: ENHANCED } },
   ),
 
   scene('4271 §4.1: OPEN, KEEPALIVE and UPDATE in one segment → taken', async (field) => {

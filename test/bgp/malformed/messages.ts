@@ -271,8 +271,8 @@ export const refreshes: readonly Case[] = [
   ...[22, 24, 100, 4096].map((length) =>
     ignored('7313 §5', `subtype 7 in ${length} octets`, ofLength(length, 7)),
   ),
-  ...[19, 20, 21, 22, 24, 27, 100].flatMap((length) =>
-    [RefreshKind.Begin, RefreshKind.Request].map((kind) =>
+  ...[22, 24, 27, 100].flatMap((length) =>
+    [RefreshKind.Begin, RefreshKind.End].map((kind) =>
       refused(
         '7313 §5',
         `a ROUTE-REFRESH of ${length} octets and subtype ${kind}`,
@@ -281,6 +281,25 @@ export const refreshes: readonly Case[] = [
         `7/1 ${ofLength(length, kind).toString('hex')}`,
         ENHANCED,
       ),
+    ),
+  ),
+  ...[24, 28, 100, 4096].map((length) =>
+    scene(`5291 §4: a request with filters, of ${length} octets → the family again`, async (field) => {
+      const peer = await field.at('Established', HOST.internal, ENHANCED.open)
+      await field.told(peer)
+      peer.send(ofLength(length, RefreshKind.Request))
+      await until('the end of the refresh', () => markers(peer) === 'evpn begin, evpn end', {
+        seen: () => markers(peer),
+      })
+    }),
+  ),
+  ...[19, 20, 21, 22].map((length) =>
+    refused(
+      '4271 §6.1',
+      `a ROUTE-REFRESH of ${length} octets`,
+      'Established',
+      ofLength(length, RefreshKind.Request),
+      `1/2 00${length.toString(16)}`,
     ),
   ),
   ignored('7313 §4', 'an end without a beginning', refresh(EVPN, RefreshKind.End)),

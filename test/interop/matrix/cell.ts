@@ -38,7 +38,7 @@ export type Outcome =
 /** One thing to try with one peer; what it returns are the peer's own words that prove it. */
 export type Trial = (column: Column) => Promise<string>
 
-const PATIENCE_SECONDS = 10
+const PATIENCE_SECONDS = 30
 
 /** A peer with our speakers for it. */
 export class Column {

@@ -4,6 +4,7 @@ import { Malformed } from '../../errors.ts'
 import { type Esi, ZERO_ESI } from '../../values/esi.ts'
 import type { Reader } from '../../wire/reader.ts'
 import type { Writer } from '../../wire/writer.ts'
+import type { NlriContext } from '../codec.ts'
 
 /** One EVPN route type; `decode` and `encode` see the body behind the type and length octets. */
 export interface EvpnRouteCodec<R> {
@@ -12,7 +13,7 @@ export interface EvpnRouteCodec<R> {
   readonly name: string
   /** The name in the RFC. */
   readonly title: string
-  decode(reader: Reader): R
+  decode(reader: Reader, context: NlriContext): R
   encode(writer: Writer, route: R): void
   /** Writes what identifies the route (RFC 7432 §7). */
   key(writer: Writer, route: R): void

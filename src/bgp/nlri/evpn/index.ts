@@ -51,14 +51,12 @@ export const evpn: NlriCodec<EvpnRoute> = {
     r.skip(1)
     return 2 + r.u8()
   },
-  decode(r) {
+  decode(r, context) {
     const code = r.u8()
     r.skip(1)
     const codec = byType.get(code)
     if (codec === undefined) return { type: 0, code, body: r.rest() }
-    const route = codec.decode(r)
-    r.expectEnd()
-    return route
+    return codec.decode(r, context)
   },
   encode(w, route) {
     if (route.type === 0) {

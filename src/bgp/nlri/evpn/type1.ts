@@ -1,6 +1,7 @@
 import { type Esi, esiField, formatEsi } from '../../values/esi.ts'
-import { type LabelField, labelFields } from '../../values/label.ts'
+import { LABEL_LENGTH, type LabelField, labelFields } from '../../values/label.ts'
 import { formatRd, type Rd } from '../../values/rd.ts'
+import { RefusedNlri } from '../codec.ts'
 import { readRd } from '../rd.ts'
 import { type EvpnRouteCodec, readEsi } from './codec.ts'
 
@@ -17,13 +18,16 @@ export const autoDiscovery: EvpnRouteCodec<AutoDiscoveryRoute> = {
   type: 1,
   name: 'ethernetad',
   title: 'Ethernet auto-discovery',
-  decode: (r) => ({
-    type: 1,
-    rd: readRd(r),
-    esi: readEsi(r),
-    ethernetTag: r.u32(),
-    label: r.u24(),
-  }),
+  decode(r) {
+    const rd = readRd(r)
+    const esi = readEsi(r)
+    const ethernetTag = r.u32()
+    if (r.remaining < LABEL_LENGTH) {
+      const keyed: AutoDiscoveryRoute = { type: 1, rd, esi, ethernetTag, label: 0 }
+      throw new RefusedNlri('label cut off', keyed)
+    }
+    return { type: 1, rd, esi, ethernetTag, label: r.u24() }
+  },
   encode(w, { rd, esi, ethernetTag, label }) {
     w.octets(rd)
     w.octets(esi)

@@ -2,8 +2,9 @@ import { formatIp, type Ip } from '../../../values/address.ts'
 import { formatMac, type Mac } from '../../../values/mac.ts'
 import { Malformed } from '../../errors.ts'
 import { type Esi, esiField, formatEsi } from '../../values/esi.ts'
-import { type LabelField, labelFields, labelOf } from '../../values/label.ts'
+import { LABEL_LENGTH, type LabelField, labelFields, labelOf } from '../../values/label.ts'
 import { formatRd, type Rd } from '../../values/rd.ts'
+import { RefusedNlri } from '../codec.ts'
 import { readRd } from '../rd.ts'
 import { type EvpnRouteCodec, formatOptionalIp, readEsi, readOptionalIp, writeIp } from './codec.ts'
 
@@ -20,7 +21,6 @@ export interface MacIpRoute {
 }
 
 const MAC_BITS = 48
-const LABEL_LENGTH = 3
 
 export const macIp: EvpnRouteCodec<MacIpRoute> = {
   type: 2,
@@ -34,6 +34,10 @@ export const macIp: EvpnRouteCodec<MacIpRoute> = {
     if (macBits !== MAC_BITS) throw new Malformed(`MAC address of ${macBits} bits`)
     const mac = r.u48()
     const ip = readOptionalIp(r)
+    if (r.remaining < LABEL_LENGTH) {
+      const keyed: MacIpRoute = { type: 2, rd, esi, ethernetTag, mac, ip, label: 0, label2: null }
+      throw new RefusedNlri('label cut off', keyed)
+    }
     const label = r.u24()
     const label2 = r.remaining >= LABEL_LENGTH ? r.u24() : null
     return { type: 2, rd, esi, ethernetTag, mac, ip, label, label2 }

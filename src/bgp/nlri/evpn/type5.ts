@@ -3,11 +3,12 @@ import { Malformed } from '../../errors.ts'
 import { ESI_LENGTH, type Esi, esiField, formatEsi, ZERO_ESI } from '../../values/esi.ts'
 import { type LabelField, labelFields, labelOf } from '../../values/label.ts'
 import { formatRd, RD_LENGTH, type Rd } from '../../values/rd.ts'
+import { RefusedNlri } from '../codec.ts'
 import { formatPrefix, maskPrefix, type Prefix } from '../prefix.ts'
 import { readRd } from '../rd.ts'
 import { type EvpnRouteCodec, readEsi } from './codec.ts'
 
-/** IP prefix route (RFC 9136 §3.1). `gateway` is all zeros when there is none. */
+/** IP prefix route (RFC 9136 §3.1, §3.2). `gateway` is all zeros when there is none. */
 export interface IpPrefixRoute {
   readonly type: 5
   readonly rd: Rd
@@ -24,7 +25,7 @@ export const ipPrefix: EvpnRouteCodec<IpPrefixRoute> = {
   type: 5,
   name: 'prefix',
   title: 'IP prefix',
-  decode(r) {
+  decode(r, { withdrawn, prefixSid, routersMac }) {
     const addressLength = (r.remaining - FIXED_LENGTH) / 2
     if (addressLength !== IPV4_LENGTH && addressLength !== IPV6_LENGTH)
       throw new Malformed(`body of ${r.remaining} bytes`)
@@ -36,8 +37,14 @@ export const ipPrefix: EvpnRouteCodec<IpPrefixRoute> = {
       throw new Malformed(`prefix length ${length} of an address of ${addressLength} octets`)
     const prefix = { ip: maskPrefix(r.octets(addressLength) as Ip, length), length }
     const gateway = r.octets(addressLength) as Ip
-    if (esi !== ZERO_ESI && !isZero(gateway)) throw new Malformed('both an ESI and a gateway')
-    return { type: 5, rd, esi, ethernetTag, prefix, gateway, label: r.u24() }
+    const route: IpPrefixRoute = { type: 5, rd, esi, ethernetTag, prefix, gateway, label: r.u24() }
+    if (withdrawn) return route
+    const hasGateway = !isZero(gateway)
+    if (esi !== ZERO_ESI && hasGateway) throw new RefusedNlri('both an ESI and a gateway', route)
+    const hasOverlayIndex = esi !== ZERO_ESI || hasGateway || routersMac
+    if (route.label === 0 && !hasOverlayIndex && !prefixSid)
+      throw new RefusedNlri('neither a label nor an overlay index', route)
+    return route
   },
   encode(w, { rd, esi, ethernetTag, prefix, gateway, label }) {
     w.octets(rd)
