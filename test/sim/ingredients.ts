@@ -13,12 +13,12 @@ export const INGREDIENTS = {
   'own-clients': {
     what: 'reflectors that peer with each other, with clients of their own each',
     share: 0.3,
-    off: 'a reflector takes the membership of its own client back from another reflector (RFC 4684 §3.2)',
+    off: null,
   },
   'lost-side': {
     what: 'nodes that lose one of their reflectors for good, each another one',
     share: 0.25,
-    off: 'a reflector takes the membership of its own client back from another reflector (RFC 4684 §3.2)',
+    off: null,
   },
   'dead-reflector': {
     what: 'a reflector that dies for good, while each node has another one',
@@ -28,7 +28,7 @@ export const INGREDIENTS = {
   'no-rtc': {
     what: 'some machines without route target constraint (RFC 4684)',
     share: 0.25,
-    off: 'a reflector does not ask for what its peers without RTC have to get (RFC 4684 §3.2)',
+    off: null,
   },
   'no-graceful-restart': {
     what: 'some machines without graceful restart (RFC 4724)',
@@ -48,7 +48,7 @@ export const INGREDIENTS = {
   external: {
     what: 'some nodes in autonomous systems of their own, with and without a policy (RFC 8212)',
     share: 0.25,
-    off: 'routes of external peers are reflected without LOCAL_PREF (RFC 4271 §5.1.5)',
+    off: null,
   },
   refresh: {
     what: 'route refresh at any moment (RFC 2918, RFC 7313)',

@@ -19,8 +19,8 @@ const OPEN = encodeOpen({
   identifier: 1,
   capabilities: {
     ...noCapabilities(),
+    families: [EVPN],
     gracefulRestart: RESTART,
-    longLivedGracefulRestart: [{ family: EVPN, forwarding: false, staleTimeSeconds: 0 }],
   },
 })
 const END_OF_RIB = Buffer.from(`${'ff'.repeat(16)}001d0200000006800f03001946`, 'hex')
@@ -59,7 +59,7 @@ function read(chunks: readonly Buffer[]) {
 }
 
 const PLAIN = { gracefulRestart: true, endOfRib: true, longLivedSeconds: 0 }
-const SENT = { restartTime: 120, staleTimes: [0], hasEndOfRib: true }
+const SENT = { restartTime: 120, staleTimes: [], hasEndOfRib: true }
 const WITHOUT_RESTART = { restartTime: undefined, staleTimes: [], hasEndOfRib: true }
 
 test.each([

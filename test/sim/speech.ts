@@ -67,8 +67,10 @@ function rewritten(bytes: Buffer, rewrite: (message: Buffer) => Buffer | null): 
 function reopened(message: Buffer, { gracefulRestart, longLivedSeconds }: Speech): Buffer {
   const open = decodeOpen(message)
   const { capabilities } = open
-  const longLived = capabilities.longLivedGracefulRestart.map((one) => ({
-    ...one,
+  const families = longLivedSeconds > 0 ? capabilities.families : []
+  const longLived = families.map((family) => ({
+    family,
+    forwarding: false,
     staleTimeSeconds: longLivedSeconds,
   }))
   return encodeOpen({
@@ -76,7 +78,7 @@ function reopened(message: Buffer, { gracefulRestart, longLivedSeconds }: Speech
     capabilities: {
       ...capabilities,
       gracefulRestart: gracefulRestart ? capabilities.gracefulRestart : null,
-      longLivedGracefulRestart: gracefulRestart ? longLived : [],
+      longLivedGracefulRestart: longLived,
     },
   })
 }
