@@ -8,6 +8,17 @@ describe('a network at rest forwards as all attachments together say', () => {
     expect(wrong, history.join('\n')).toEqual([])
   })
 
+  /** They showed a fault once, with this alone. */
+  test.each([
+    ['own-clients', 1],
+    ['lost-side', 15],
+    ['no-rtc', 24],
+    ['external', 22],
+  ] as const)('%s: seed %i', async (ingredient, seed) => {
+    const { wrong, history } = await simulate(seed, [ingredient])
+    expect(wrong, history.join('\n')).toEqual([])
+  })
+
   test('the same seed is the same story', async () => {
     expect(await simulate(7)).toEqual(await simulate(7))
   })
