@@ -71,6 +71,7 @@ export async function runDaemon(
       routeTargetConstraint: bgp.routeTargetConstraint,
       clusterId: bgp.reflector ? bgp.identifier : null,
       headlessSeconds: bgp.headlessSeconds,
+      vanishedSeconds: bgp.vanishedSeconds,
       restart: {
         timeSeconds: bgp.gracefulRestartSeconds,
         families: bgp.gracefulRestartSeconds > 0 ? families : [],

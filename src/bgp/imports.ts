@@ -1,7 +1,9 @@
+import type { Ip } from '../values/address.ts'
 import type { Route, Source } from './rib/route.ts'
 import type { Subscriber } from './rib/subscriptions.ts'
 import type { Speaker } from './speaker.ts'
 import { formatRouteTarget, type RouteTarget } from './values/extended-community.ts'
+import { type VanishedNode, VanishedRoutes } from './vanished-routes.ts'
 
 /** What is made of imported routes. */
 export interface Importer<R extends Route> {
@@ -19,12 +21,18 @@ export class Imports<R extends Route> implements Subscriber {
   private readonly source: Source
   private readonly importer: Importer<R>
   private readonly byKey = new Map<string, R>()
+  private readonly vanished: VanishedRoutes<R>
 
   /** `source` is the instance itself. */
   constructor(speaker: Speaker, source: Source, importer: Importer<R>) {
     this.speaker = speaker
     this.source = source
     this.importer = importer
+    const { rib, clock, config } = speaker
+    this.vanished = new VanishedRoutes(config.vanishedSeconds * 1000, clock, () => rib.hasChanges, {
+      forget: (route) => this.forget(route),
+      keep: (route) => this.keep(route),
+    })
   }
 
   /** Imports by these from now on; `beforehand` is called when there are new ones, ahead of their routes. */
@@ -37,22 +45,47 @@ export class Imports<R extends Route> implements Subscriber {
     for (const target of given) this.speaker.subscribe(this, target)
     for (const target of taken) this.speaker.unsubscribe(this, target)
     if (taken.length === 0) return
-    for (const route of [...this.byKey.values()]) if (!this.brings(route)) this.routeGone(route)
+    for (const route of [...this.byKey.values()]) if (!this.brings(route)) this.routeGone(route, false)
   }
 
   routeChanged(route: Route): void {
     if (!this.importer.accepts(route)) return
-    if (route.source === this.source) return this.routeGone(route)
+    if (route.source === this.source) return this.routeGone(route, false)
     const before = this.byKey.get(route.key)
+    if (before !== route) this.vanished.arrived(route, before)
     this.byKey.set(route.key, route)
     this.importer.learn(route, before)
   }
 
-  routeGone({ family, key }: Route): void {
+  routeGone({ family, key }: Route, isWithdrawn: boolean): void {
     const route = this.byKey.get(key)
     if (route?.family !== family) return
-    this.byKey.delete(key)
+    if (isWithdrawn) return this.vanished.withdrawn(route)
+    this.vanished.dropped(route)
+    this.forget(route)
+  }
+
+  /** Remote nodes whose routes went all at once and are kept for a while, by next hop. */
+  vanishedNodes(): ReadonlyMap<Ip, VanishedNode> {
+    return this.vanished.nodes()
+  }
+
+  /** Their routes, which no peer advertises. */
+  vanishedRoutes(): Iterable<R> {
+    return this.vanished.routes()
+  }
+
+  private forget(route: R): void {
+    this.byKey.delete(route.key)
     this.importer.unlearn(route)
+  }
+
+  private keep(route: R): boolean {
+    const before = this.byKey.get(route.key)
+    if (before !== undefined && before !== route) return false
+    this.byKey.set(route.key, route)
+    this.importer.learn(route, before)
+    return true
   }
 
   /** The routes that they brought, as a live view. */

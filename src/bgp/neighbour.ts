@@ -10,7 +10,7 @@ import { AdjRibOut } from './rib/adj-rib-out.ts'
 import { exportPolicy } from './rib/export-policy.ts'
 import type { Rib } from './rib/rib.ts'
 import { newSource, type Source } from './rib/route.ts'
-import { StaleRoutes } from './rib/stale-routes.ts'
+import { HEADLESS_SETTLE_MS, StaleRoutes } from './rib/stale-routes.ts'
 import type { Ending } from './session/fsm/types.ts'
 import type { Negotiated } from './session/negotiate.ts'
 import { type LocalSpeaker, Peer, type PeerEnvironment, type PeerListener } from './session/peer.ts'
@@ -27,14 +27,17 @@ export interface NeighbourHost {
   holdsEndOfRib(): boolean
   /** What to announce of our own restarts at this moment. */
   gracefulRestart(): GracefulRestart
-  /** How long to go on with the routes of a family of which there is no session left; 0 where there is one. */
+  /** How long to go on with the routes of a family where no other peer could know better; 0 where one does. */
   headlessSeconds(neighbour: Neighbour, family: Family): number
+  /** Other peers whose routes of the family have been complete for long enough to be relied on. */
+  settledPeers(neighbour: Neighbour, family: Family): ReadonlySet<Source>
   established(neighbour: Neighbour): void
-  down(neighbour: Neighbour): void
   /** The peer has said all it has of a family. */
   endOfRib(neighbour: Neighbour, family: Family): void
-  /** The peer has said all it has. */
+  /** The peer has advertised all it has. */
   complete(): void
+  /** A session that was established has ended, or the peer is not wanted any more. */
+  down(neighbour: Neighbour): void
   /** The peer has no session, and nothing is kept of it. */
   gone(neighbour: Neighbour): void
 }
@@ -44,6 +47,10 @@ export interface NeighbourHost {
  * memory they take up to five times as much.
  */
 const MAX_OCTETS = 128 * 2 ** 20
+/** A peer that sends no End-of-RIB has advertised what it has when it has been silent for that long. */
+const SILENCE_MS = 10_000
+/** Longest wait for a peer that was silent for its hold time before. */
+const EXPIRED_RESTART_SECONDS = 30
 /** Of a peer that is allowed many routes, so much for each. */
 const OCTETS_PER_PREFIX = 128
 
@@ -58,7 +65,14 @@ export class Neighbour implements PeerListener {
   negotiated: Negotiated | null = null
   /** Kept down by an operator. */
   disabled = false
+  /** It sends no End-of-RIB, and has advertised nothing for a while. */
+  isSilent = false
+  /** When the session ended, on the clock that never goes back; null when there has been none. */
+  lostAt: number | null = null
   private readonly host: NeighbourHost
+  /** When the last UPDATE was received. */
+  private updatedAt = 0
+  private cancelSilence = (): void => {}
 
   constructor(config: PeerConfig, host: NeighbourHost) {
     const { rib, local, environment, clusterId } = host
@@ -91,19 +105,29 @@ export class Neighbour implements PeerListener {
     this.routesOut = new AdjRibOut(clock, rib, policy, outlet, host.holdsEndOfRib())
     const terms = { as: local.as, identifier: local.identifier, clusterId, isAccepted }
     this.routesIn = new AdjRibIn(clock, rib, this.source, terms, this.routesOut, log)
-    this.staleRoutes = new StaleRoutes(
-      clock,
-      rib,
-      this.source,
-      (family) => host.headlessSeconds(this, family) * 1000,
-      () => this.checkGone(),
+    this.staleRoutes = new StaleRoutes(clock, rib, this.source, {
+      headlessMs: (family) => host.headlessSeconds(this, family) * 1000,
+      settledPeers: (family) => host.settledPeers(this, family),
+      released: () => this.checkGone(),
+    })
+  }
+
+  /** Whether the established peer has sent the End-of-RIB of every family, or is not bound to and has been silent for a while. */
+  get complete(): boolean {
+    if (this.negotiated === null) return false
+    return (
+      this.isSilent || [...this.negotiated.families].every((family) => this.routesIn.complete.has(family))
     )
   }
 
-  /** Whether the established peer has sent the End-of-RIB of every family. */
-  get complete(): boolean {
-    if (this.negotiated === null) return false
-    return [...this.negotiated.families].every((family) => this.routesIn.complete.has(family))
+  /** Whether what the peer does not advertise of a family can be relied on not to be there. */
+  isSettled(family: Family): boolean {
+    if (this.negotiated?.families.has(family) !== true) return false
+    const { gracefulRestart } = this.negotiated.peer.capabilities
+    // Only a peer with this capability is bound to send End-of-RIB (RFC 4724 §2).
+    const since =
+      this.routesIn.complete.get(family) ?? (gracefulRestart === null ? this.peer.establishedAt : null)
+    return since !== null && this.host.environment.clock.now() - since >= HEADLESS_SETTLE_MS
   }
 
   /** Whether the peer filters what it tells us by our memberships (RFC 4684). */
@@ -125,6 +149,7 @@ export class Neighbour implements PeerListener {
     const reason = text === '' ? 'disabled' : `disabled: ${text}`
     this.end(ceaseWithText(CeaseSubcode.AdministrativeShutdown, text), reason)
     this.staleRoutes.releaseAll()
+    this.host.down(this)
   }
 
   /** Lets a peer come up that was kept down for whatever reason. */
@@ -169,11 +194,6 @@ export class Neighbour implements PeerListener {
       fourOctetAs: this.host.local.as,
       extendedNextHop: families.includes(VPNV4) ? [{ family: VPNV4, nextHopAfi: Afi.Ipv6 }] : [],
       gracefulRestart: this.host.gracefulRestart(),
-      longLivedGracefulRestart: families.map((family) => ({
-        family,
-        forwarding: false,
-        staleTimeSeconds: 0,
-      })),
       addPath: addPath
         ? families.filter(hasPaths).map((family) => ({ family, mode: AddPathMode.Receive }))
         : [],
@@ -187,7 +207,10 @@ export class Neighbour implements PeerListener {
     this.routesIn.start(negotiated)
     this.routesOut.start(negotiated)
     this.host.established(this)
+    this.isSilent = false
+    this.updatedAt = this.host.environment.clock.now()
     // Only a peer with this capability is bound to send End-of-RIB (RFC 4724 §2): of others there is none to wait for.
+    if (negotiated.peer.capabilities.gracefulRestart === null) this.awaitSilence(SILENCE_MS)
     // One that restarts says nothing before it has heard us, and what we have to say is little, unless we reflect.
     const restarts = negotiated.peer.capabilities.gracefulRestart?.restarting === true
     if (!negotiated.gracefulRestart) this.routesOut.membershipsComplete()
@@ -196,12 +219,15 @@ export class Neighbour implements PeerListener {
 
   down(negotiated: Negotiated, ending: Ending): void {
     this.negotiated = null
-    this.host.down(this)
+    this.lostAt = this.host.environment.clock.now()
+    this.cancelSilence()
     this.routesOut.stop()
     this.routesIn.stop()
     const { families, peer } = negotiated
     const mayReturn = ending.kind !== 'stopped'
-    this.staleRoutes.lost(families, peer.capabilities, isGraceful(negotiated, ending), mayReturn)
+    const restartMs = 1000 * (isGraceful(negotiated, ending) ? restartSeconds(negotiated, ending) : 0)
+    this.staleRoutes.lost(families, peer.capabilities, restartMs, mayReturn)
+    this.host.down(this)
   }
 
   sessionless(): void {
@@ -209,6 +235,7 @@ export class Neighbour implements PeerListener {
   }
 
   update(update: Update): void {
+    this.updatedAt = this.host.environment.clock.now()
     this.routesIn.apply(update)
     const { endOfRib } = update
     if (endOfRib !== null) {
@@ -245,6 +272,16 @@ export class Neighbour implements PeerListener {
     this.peer.stop(keeps ? hardReset(cease) : cease, reason)
   }
 
+  private awaitSilence(ms: number): void {
+    const { clock } = this.host.environment
+    this.cancelSilence = clock.after(ms, () => {
+      const left = this.updatedAt + SILENCE_MS - clock.now()
+      if (left > 0) return this.awaitSilence(left)
+      this.isSilent = true
+      this.host.complete()
+    })
+  }
+
   private sendRefresh(refresh: RouteRefresh): void {
     this.peer.session?.send(encodeRouteRefresh(refresh), MessageType.RouteRefresh)
   }
@@ -255,7 +292,7 @@ export class Neighbour implements PeerListener {
     if (source.peer!.identifier === identifier) return
     source.peer = { ...source.peer!, identifier }
     source.identifierFrom = source.generation
-    for (const family of source.routes.keys()) rib.reweigh(source, family)
+    for (const family of source.routes.keys()) rib.reselect(source, family)
   }
 
   /** Ends the session of a peer that has us keep more than we will; what is stale does not count as advertised. */
@@ -286,6 +323,16 @@ export class Neighbour implements PeerListener {
 
 /** A membership is there or it is not: several paths of one would say nothing. */
 const hasPaths = (family: Family): boolean => family !== ROUTE_TARGET
+
+/**
+ * How long a peer that may be restarting is waited for. When its hold timer expires, the machine is dead or cut off more often than the
+ * process restarts: a process that ends closes its connection.
+ */
+function restartSeconds({ peer }: Negotiated, ending: Ending): number {
+  const asked = peer.capabilities.gracefulRestart?.restartTimeSeconds ?? 0
+  const expired = ending.kind === 'sent' && ending.notification.code === ErrorCode.HoldTimerExpired
+  return expired ? Math.min(asked, EXPIRED_RESTART_SECONDS) : asked
+}
 
 /** Whether the peer may be restarting: it went away without a word, or with one that both agreed not to mind (RFC 8538 §4). */
 function isGraceful({ gracefulRestart, gracefulNotification }: Negotiated, ending: Ending): boolean {

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts'
 import { formatIp, type Ip, ipv4ToNumber } from '../values/address.ts'
 import { type Attributes, noAttributes } from './attribute/attributes.ts'
 import { DEFAULT_LOCAL_PREF, Origin } from './constants.ts'
+import { InitialConvergence } from './convergence.ts'
 import { type Family, ROUTE_TARGET, VPN_FAMILIES } from './family.ts'
 import { Listeners } from './listeners.ts'
 import type { GracefulRestart } from './message/capability.ts'
@@ -12,7 +13,6 @@ import { isWithin, type Prefix } from './nlri/prefix.ts'
 import { membership, WILDCARD } from './nlri/route-target.ts'
 import { Rib } from './rib/rib.ts'
 import { localSource, type Source } from './rib/route.ts'
-import { MEMBERSHIP_SETTLE_MS } from './rib/stale-routes.ts'
 import type { Subscriber } from './rib/subscriptions.ts'
 import type { PeerConfig } from './session/peer-config.ts'
 import type { Connection, ConnectionHandlers, Transport } from './session/transport.ts'
@@ -49,6 +49,8 @@ export interface SpeakerConfig {
    * family that lost its last session without graceful restart, or after a start at which no peer answers.
    */
   readonly headlessSeconds: number
+  /** How long VPN instances go on with the routes of a remote node that are withdrawn all at once; 0: not at all. */
+  readonly vanishedSeconds: number
   readonly restart: RestartConfig
 }
 
@@ -75,6 +77,7 @@ export const SPEAKER_DEFAULTS = {
   routeTargetConstraint: true,
   completeWaitSeconds: 360,
   headlessSeconds: 0,
+  vanishedSeconds: 0,
   restart: { timeSeconds: 0, families: [], isRestart: false, holdsEndOfRib: false, followsOthers: false },
 } as const satisfies Partial<SpeakerConfig>
 
@@ -91,8 +94,9 @@ export class Speaker {
   readonly rib: Rib
   readonly neighbours = new Map<Ip, Neighbour>()
   readonly config: SpeakerConfig
-  /** How often a peer has said all it has, and when the last time was. */
-  readonly completeness: { now(): number; epoch(): number; completions: number; completedAt: number }
+  /** Whether the routes of all peers are here after the start. */
+  readonly convergence: InitialConvergence
+  readonly clock: Clock
   private readonly environment: SpeakerEnvironment
   private readonly host: NeighbourHost
   private readonly memberships: Source = localSource('RTC')
@@ -101,29 +105,29 @@ export class Speaker {
   private readonly receiversOfAll = new Set<Neighbour>()
   private readonly startedAt: number
   private readonly listeners: Listeners
-  /** All peers have said all they know; a wait for what they may have left out is under way. */
-  private settling = false
-  private heardAnybody = false
   private holdsEndOfRib: boolean
-  private cancelWait = (): void => {}
-  private onComplete: (() => void) | null
-  /** Since when the routes of all peers are here, or no longer waited for, in epoch milliseconds; null before. */
-  completeSince: number | null = null
+  private readonly onComplete: () => void
 
   /** `onComplete` is called once, when the routes of all peers are here or the wait for them is over. */
   constructor(config: SpeakerConfig, environment: SpeakerEnvironment, onComplete: () => void) {
     this.config = config
     this.environment = environment
+    this.clock = environment.clock
     this.onComplete = onComplete
-    this.completeness = {
-      now: () => environment.clock.now(),
-      epoch: () => environment.clock.epoch(),
-      completions: 0,
-      completedAt: Number.NEGATIVE_INFINITY,
-    }
     this.startedAt = environment.clock.now()
     this.holdsEndOfRib = config.restart.holdsEndOfRib || config.restart.followsOthers
     this.rib = new Rib(environment.clock)
+    this.convergence = new InitialConvergence(
+      {
+        waitSeconds: config.completeWaitSeconds,
+        headlessSeconds: config.headlessSeconds,
+        reflects: config.clusterId !== null,
+        isOpen: config.dynamicNeighbours.length > 0,
+      },
+      environment.clock,
+      this.neighbours,
+      () => this.converged(),
+    )
     this.host = {
       rib: this.rib,
       local: { as: config.as, identifier: ipv4ToNumber(config.identifier), address: config.localAddress },
@@ -132,19 +136,19 @@ export class Speaker {
       holdsEndOfRib: () => this.holdsEndOfRib,
       gracefulRestart: () => this.gracefulRestart(),
       headlessSeconds: (neighbour, family) => this.headlessSeconds(neighbour, family),
+      settledPeers: (neighbour, family) => this.settledPeers(neighbour, family),
       established: (neighbour) => {
-        this.sessionUp()
+        this.convergence.sessionUp()
         if (neighbour.receivesAll) this.needAll(neighbour)
       },
-      down: (neighbour) => this.needAllNoMore(neighbour),
       endOfRib: (neighbour, family) => {
         for (const other of this.neighbours.values())
           if (other !== neighbour) other.staleRoutes.relieve(family)
       },
-      complete: () => {
-        this.completeness.completions++
-        this.completeness.completedAt = environment.clock.now()
-        this.checkComplete()
+      complete: () => this.convergence.peerComplete(),
+      down: (neighbour) => {
+        this.needAllNoMore(neighbour)
+        this.convergence.peerDown()
       },
       gone: (neighbour) => this.neighbourGone(neighbour),
     }
@@ -155,15 +159,13 @@ export class Speaker {
   /** Starts connecting and listening; resolves to why it cannot listen, which costs incoming sessions only, or null. */
   async start(): Promise<string | null> {
     for (const { peer, disabled } of this.neighbours.values()) if (!disabled) peer.start()
-    this.waitForComplete(Math.max(this.config.completeWaitSeconds, this.config.headlessSeconds))
-    this.checkComplete()
+    this.convergence.start()
     return this.listeners.open()
   }
 
   /** Ends all sessions; nothing else changes. */
   stop(reason: string): void {
-    this.cancelWait()
-    this.onComplete = null
+    this.convergence.stop()
     this.listeners.close()
     for (const neighbour of [...this.neighbours.values()]) neighbour.leave(reason)
   }
@@ -269,45 +271,18 @@ export class Speaker {
   /** A reflector keeps nothing: its clients would take it for news. */
   private headlessSeconds(neighbour: Neighbour, family: Family): number {
     if (this.config.clusterId !== null || !VPN_FAMILIES.has(family)) return 0
-    for (const other of this.neighbours.values()) {
-      if (other !== neighbour && other.negotiated?.families.has(family) === true) return 0
-    }
-    return this.config.headlessSeconds
+    return this.settledPeers(neighbour, family).size > 0 ? 0 : this.config.headlessSeconds
   }
 
-  private sessionUp(): void {
-    if (this.heardAnybody) return
-    this.heardAnybody = true
-    if (this.onComplete !== null) this.waitForComplete(this.config.completeWaitSeconds)
+  private settledPeers(neighbour: Neighbour, family: Family): ReadonlySet<Source> {
+    const sources = new Set<Source>()
+    for (const other of this.neighbours.values())
+      if (other !== neighbour && other.isSettled(family)) sources.add(other.source)
+    return sources
   }
 
-  private waitForComplete(seconds: number): void {
-    this.cancelWait()
-    this.cancelWait = this.environment.clock.after(seconds * 1000, () => this.complete())
-  }
-
-  private checkComplete(): void {
-    if (this.onComplete === null || !this.isComplete()) return
-    if (![...this.neighbours.values()].some(({ isConstrained }) => isConstrained)) return this.complete()
-    if (this.settling) return
-    this.settling = true
-    this.environment.clock.after(MEMBERSHIP_SETTLE_MS, () => {
-      this.settling = false
-      if (this.isComplete()) this.complete()
-    })
-  }
-
-  private isComplete(): boolean {
-    // Of a disabled peer there is nothing to wait for.
-    return [...this.neighbours.values()].every(({ disabled, complete }) => disabled || complete)
-  }
-
-  private complete(): void {
-    this.cancelWait()
-    const { onComplete } = this
-    this.onComplete = null
-    this.completeSince ??= this.environment.clock.epoch()
-    onComplete?.()
+  private converged(): void {
+    this.onComplete()
     const { holdsEndOfRib, followsOthers } = this.config.restart
     if (followsOthers && !holdsEndOfRib) this.rib.settled(() => this.routesComplete())
   }

@@ -18,9 +18,17 @@ export interface Summary {
   readonly routes: {
     readonly state: 'complete' | 'waiting' | 'stale' | 'headless'
     readonly since: number
+    readonly waiting_for: readonly string[]
+    readonly stale: readonly { readonly peer: string; readonly since: number }[]
     readonly received: number
     readonly own: number
   }
+  readonly vanished?: readonly {
+    readonly instance: string
+    readonly node: string
+    readonly routes: number
+    readonly seconds_left: number
+  }[]
   readonly instances?: { readonly count: number; readonly endpoints: number }
   readonly entries?: {
     readonly wanted: number
@@ -114,6 +122,11 @@ export function summaryText(summary: Summary): string {
       'routes',
       `${ROUTES[routes.state]} ${formatTime(routes.since)}; ${routes.received} received, ${routes.own} ours`,
     ],
+    ...routes.waiting_for.map((peer): [string, string] => ['', `waiting for End-of-RIB of ${peer}`]),
+    ...routes.stale.map(({ peer, since }): [string, string] => [
+      '',
+      `stale since ${formatTime(since)}: routes of ${peer}`,
+    ]),
     ...serviceFacts(summary),
   ]
   return [
@@ -126,6 +139,7 @@ export function summaryText(summary: Summary): string {
 }
 
 function* serviceFacts({
+  vanished = [],
   instances,
   entries,
   isolation,
@@ -133,6 +147,11 @@ function* serviceFacts({
   leftovers,
   state_file,
 }: Summary): Iterable<[string, string]> {
+  for (const { instance, node, routes, seconds_left } of vanished)
+    yield [
+      'vanished',
+      `${node} in ${instance}: ${countText(routes, 'route', 'routes')} kept for ${seconds_left} s`,
+    ]
   if (instances !== undefined)
     yield ['networks', `${instances.count}, with ${countText(instances.endpoints, 'endpoint', 'endpoints')}`]
   if (entries !== undefined) {

@@ -25,6 +25,8 @@ export function toConfig(settings: Settings, peers: Peers) {
       gracefulRestartSeconds: BGP.graceful_restart_time,
       /** 0: without a peer there are no routes. */
       headlessSeconds: BGP.headless_time,
+      /** 0: what is withdrawn is gone at once. */
+      vanishedSeconds: BGP.vanished_time,
       reflector: BGP.reflector,
       peers: BGP.peers.map((name) => ({ address: ip(name), ...peer(peers.settings.get(name), BGP) })),
       /** Whoever connects from these networks: an address in each, with its prefix length. */

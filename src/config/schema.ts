@@ -83,6 +83,11 @@ export function configSchema(interfaces: Interfaces) {
         86_400,
         'Seconds that traffic goes on by the last known routes when no peer is left that could tell others; 0: not at all.',
       ),
+      vanished_time: option(
+        integer(0, 3600),
+        15,
+        'Seconds that traffic goes on to a remote node whose routes are withdrawn all at once, since it may be restarting; 0: not at all.',
+      ),
       connect_retry_time: option(integer(1, 3600), 5, 'Seconds between two attempts to reach a peer.'),
       md5_key_file: option(
         orNone(keyFile),
@@ -125,7 +130,7 @@ export function configSchema(interfaces: Interfaces) {
       mac_duplicate_moves: option(
         integer(0, 1000),
         5,
-        'A MAC address that moves so often within `mac_duplicate_window` is a duplicate (RFC 7432 §15.1): it is warned of and outbids nobody any more; 0: never.',
+        'A MAC address that moves so many times within `mac_duplicate_window` is a duplicate (RFC 7432 §15.1): it is warned of and outbids nobody any more; 0: never.',
       ),
       mac_duplicate_window: option(integer(1, 86_400), 180, 'Seconds in which its moves are counted.'),
       mac_duplicate_recovery: option(

@@ -1,6 +1,6 @@
 import { EVPN } from '../bgp/family.ts'
 import { type Importer, Imports, sameTargets } from '../bgp/imports.ts'
-import { localSource, type Route, type Source } from '../bgp/rib/route.ts'
+import { isStale, localSource, type Route, type Source } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Rd } from '../bgp/values/rd.ts'
@@ -37,6 +37,8 @@ export interface EvpnConfig extends Tunnelling, Place {
   readonly mobility: MobilityTerms
   /** Told of a MAC address that moves too often to be in one place (RFC 7432 §15.1). */
   readonly duplicate: (mac: Mac) => void
+  /** Told of a mobility sequence that has changed since the attach: it has to outlive this process. */
+  readonly sequenceChanged: () => void
 }
 
 /** One MAC-VRF: announces its endpoints, and turns the routes it imports into desired state. */
@@ -62,7 +64,7 @@ export class EvpnInstance implements Importer<Route> {
     this.dataplane = dataplane
     this.source = localSource(config.name)
     this.imports = new Imports(speaker, this.source, this)
-    this.mobility = new Mobility(config.mobility, speaker.completeness)
+    this.mobility = new Mobility(config.mobility, speaker.convergence)
     this.addresses = new Addresses(config, config.ends, dataplane)
     this.floods = new Floods(config, config.ends, dataplane)
     this.unlisten = config.ends.listen((changed) => {
@@ -157,7 +159,7 @@ export class EvpnInstance implements Importer<Route> {
     if (isMacRoute(route)) {
       if (before === route) return this.addresses.relearn(route)
       this.addresses.learn(route, before)
-      this.contend(route)
+      if (!isStale(route)) this.contend(route)
     } else if (isMulticastRoute(route) && before !== route) {
       if (before !== undefined) this.unlearn(before)
       this.floods.learn(route)
@@ -213,11 +215,17 @@ export class EvpnInstance implements Importer<Route> {
     const { sequence } = mobilityOf(set)
     const { outbids, duplicate } = this.mobility.heard(mac, sequence)
     if (duplicate) this.config.duplicate(mac)
-    if (outbids) this.announceMac(mac)
+    if (outbids) this.outbid(mac)
     if (ip === null || !this.addresses.isLocalIp(ip)) return
     for (const local of this.endpoints.values())
       if (local.ip === ip && local.mac !== mac && this.mobility.heardOfIp(local.mac, sequence))
-        this.announceMac(local.mac)
+        this.outbid(local.mac)
+  }
+
+  /** A local MAC address has a new sequence, which has to outlive this process. */
+  private outbid(mac: Mac): void {
+    this.config.sequenceChanged()
+    this.announceMac(mac)
   }
 
   private announceMac(mac: Mac): void {

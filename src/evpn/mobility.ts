@@ -13,15 +13,17 @@ export interface MobilityTerms {
 /** RFC 7432 §15.1; the recovery time is what FRR and others propose. */
 export const MOBILITY_DEFAULTS: MobilityTerms = { moves: 5, windowSeconds: 180, recoverySeconds: 1800 }
 
-/** When routes are as complete as they get. */
+/** The time, and how far routes tell of what was before this start. */
 export interface Completeness {
   /** Milliseconds, on the clock that never goes back. */
   now(): number
   /** Milliseconds since 1970. */
   epoch(): number
-  /** How often a peer has said all it has, and when the last time was. */
-  readonly completions: number
-  readonly completedAt: number
+  /**
+   * Until when a route that arrives may be older than all that was attached here: shortly after the first peer is complete, and not
+   * beyond the end of a session. Infinity before.
+   */
+  readonly newsUntil: number
 }
 
 /** What peers tell of a route target within that time of our asking for it is older than what we attach meanwhile. */
@@ -30,10 +32,13 @@ const HIGHEST = 0xffff_ffff
 
 interface LocalMac {
   sequence: number
+  /** The highest that was received since, where that is higher: a move is a rise of it, however many routes tell of it. */
+  highest: number
   readonly attachedAt: number
   /** The same in seconds since 1970. */
   readonly attachedEpoch: number
-  readonly completions: number
+  /** It was attached before any peer was complete. */
+  readonly isEarly: boolean
   /** It has outbid a route that arrived after the attach; it does so only once. */
   outbid: boolean
 }
@@ -81,9 +86,10 @@ export class Mobility {
     return undefined
   }
 
-  /** The addresses that are taken for duplicates. */
+  /** The addresses attached here that are taken for duplicates. */
   *duplicateMacs(): Iterable<Mac> {
-    for (const mac of [...this.duplicates.keys()]) if (this.duplicateSince(mac) !== undefined) yield mac
+    for (const mac of [...this.duplicates.keys()])
+      if (this.local.has(mac) && this.duplicateSince(mac) !== undefined) yield mac
   }
 
   /** Adds a local address: `highest` is the highest sequence that others announce, undefined when nobody does. True when it became a duplicate. */
@@ -112,7 +118,9 @@ export class Mobility {
     const local = this.local.get(mac)
     if (local === undefined || sequence < local.sequence) return { outbids: false, duplicate: false }
     if (this.isFresh(local)) return { outbids: this.outbidOnce(mac, local, sequence), duplicate: false }
-    return { outbids: false, duplicate: sequence > local.sequence && this.moved(mac) }
+    if (sequence <= Math.max(local.sequence, local.highest)) return { outbids: false, duplicate: false }
+    local.highest = sequence
+    return { outbids: false, duplicate: this.moved(mac) }
   }
 
   /** As `heard`, of another MAC address with one of the IP addresses of a local one (RFC 9721 §6); true when ours has a new sequence. */
@@ -143,9 +151,10 @@ export class Mobility {
   }
 
   private add(mac: Mac, sequence: number, outbid: boolean): void {
-    const { completions } = this.completeness
+    const isEarly = this.completeness.newsUntil === Number.POSITIVE_INFINITY
     const attachedEpoch = Math.floor(this.completeness.epoch() / 1000) % HIGHEST
-    this.local.set(mac, { sequence, attachedAt: this.completeness.now(), attachedEpoch, completions, outbid })
+    const attachedAt = this.completeness.now()
+    this.local.set(mac, { sequence, highest: sequence, attachedAt, attachedEpoch, isEarly, outbid })
   }
 
   /** One more than the highest; a duplicate does not take part in the race. */
@@ -153,24 +162,22 @@ export class Mobility {
     return this.duplicateSince(mac) === undefined ? Math.min(HIGHEST, highest + 1) : highest
   }
 
-  private isFresh({ attachedAt, completions, outbid }: LocalMac): boolean {
+  private isFresh({ attachedAt, isEarly, outbid }: LocalMac): boolean {
     if (outbid) return false
     const now = this.completeness.now()
     if (attachedAt >= this.listeningSince && now - this.listeningSince < NEWS_MS) return true
-    if (completions > 0) return false
-    // It was attached when nobody could tell where it was before.
-    const { completions: since, completedAt } = this.completeness
-    return since === 0 || (since === 1 && now - completedAt < NEWS_MS)
+    return isEarly && now < this.completeness.newsUntil
   }
 
   /** Notes a move; true when it was the one too many. */
   private moved(mac: Mac): boolean {
     const { moves, windowSeconds } = this.terms
+    if (moves === 0) return false
     const now = this.completeness.now()
     const times = ensure(this.moves, mac, () => [])
     times.push(now)
-    while (times[0]! < now - windowSeconds * 1000 || times.length > Math.max(moves, 1)) times.shift()
-    if (moves === 0 || times.length < moves || this.duplicateSince(mac) !== undefined) return false
+    while (times.length > moves || times[0]! < now - windowSeconds * 1000) times.shift()
+    if (times.length < moves || this.duplicateSince(mac) !== undefined) return false
     this.duplicates.set(mac, now)
     return true
   }

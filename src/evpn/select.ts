@@ -3,7 +3,7 @@ import { TunnelType } from '../bgp/constants.ts'
 import type { MacIpRoute } from '../bgp/nlri/evpn/type2.ts'
 import type { InclusiveMulticastRoute } from '../bgp/nlri/evpn/type3.ts'
 import type { AttributeSet } from '../bgp/rib/attribute-pool.ts'
-import { isStale, type Route } from '../bgp/rib/route.ts'
+import { isLeastPreferred, type Route } from '../bgp/rib/route.ts'
 import {
   encapsulationOf,
   isDefaultGateway,
@@ -132,8 +132,13 @@ interface MacCriterion {
   readonly show: ((route: Route) => string | number) | null
 }
 
-/** What decides between routes for one address: LOCAL_PREF first, as bagpipe-bgp has it, then RFC 7432 §15. */
+/** What decides between routes for one address: staleness (RFC 9494 §4.3), LOCAL_PREF as bagpipe-bgp has it, then RFC 7432 §15. */
 const MAC_CRITERIA: readonly MacCriterion[] = [
+  {
+    name: 'not stale',
+    compare: (a, b) => Number(isLeastPreferred(a)) - Number(isLeastPreferred(b)),
+    show: null,
+  },
   {
     name: 'higher LOCAL_PREF',
     compare: (a, b) => localPref(b) - localPref(a),
@@ -145,7 +150,6 @@ const MAC_CRITERIA: readonly MacCriterion[] = [
     compare: (a, b) => sequence(b) - sequence(a),
     show: (route) => sequence(route),
   },
-  { name: 'not in doubt', compare: (a, b) => Number(isStale(a)) - Number(isStale(b)), show: null },
   {
     name: 'lower next hop',
     compare: (a, b) => compareOctets(a.set.nextHop ?? '', b.set.nextHop ?? ''),

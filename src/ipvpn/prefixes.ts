@@ -125,6 +125,12 @@ export class Prefixes implements CoreListener {
     this.refresh(known)
   }
 
+  /** Where there are others for the prefix, a route that was stale or is now may count for something else. */
+  relearn({ nlri }: VpnRoute): void {
+    const known = this.of(nlri)
+    if (known.learned.length > 1) this.refresh(known)
+  }
+
   unlearn(route: VpnRoute): void {
     const known = this.of(route.nlri)
     known.learned = without(known.learned, route)

@@ -3,7 +3,7 @@ import { VPNV4, VPNV6 } from '../bgp/family.ts'
 import type { Prefix } from '../bgp/nlri/prefix.ts'
 import type { VpnPrefix } from '../bgp/nlri/vpn.ts'
 import type { AttributeSet } from '../bgp/rib/attribute-pool.ts'
-import type { Route } from '../bgp/rib/route.ts'
+import { isLeastPreferred, type Route } from '../bgp/rib/route.ts'
 import { encapsulationOf, formatTunnelType, hashSortOrderOf } from '../bgp/values/extended-community.ts'
 import { FIRST_LABEL, labelOf } from '../bgp/values/label.ts'
 import { formatIp, isIpv4 } from '../values/address.ts'
@@ -57,10 +57,15 @@ export function encapsulationsOf({ attributes }: AttributeSet): readonly number[
   return types.length === 0 ? [TunnelType.None] : types
 }
 
-/** The ways to a prefix among usable routes: those of the highest LOCAL_PREF share the traffic, in the order that hashing counts them by. */
+/**
+ * The ways to a prefix among usable routes: those of the highest LOCAL_PREF share the traffic, in the order that hashing counts them
+ * by. Stale ones count only where there is no other.
+ */
 export function chooseWays(usable: readonly VpnRoute[]): readonly VpnRoute[] {
-  const highest = Math.max(...usable.map(localPref))
-  return usable
+  const preferred = usable.filter((route) => !isLeastPreferred(route))
+  const candidates = preferred.length > 0 ? preferred : usable
+  const highest = Math.max(...candidates.map(localPref))
+  return candidates
     .filter((route) => localPref(route) === highest)
     .sort(compareWays)
     .slice(0, MAX_WAYS)
@@ -70,6 +75,8 @@ export function chooseWays(usable: readonly VpnRoute[]): readonly VpnRoute[] {
 export function whyNotChosen(loser: VpnRoute, ways: readonly VpnRoute[]): string {
   const [winner] = ways
   if (winner === undefined) return 'a local endpoint wins'
+  if (isLeastPreferred(loser) && !isLeastPreferred(winner))
+    return `${formatIp(winner.set.nextHop!)} is better: not stale`
   if (localPref(winner) === localPref(loser)) return `there are ${MAX_WAYS} other ways`
   return `${formatIp(winner.set.nextHop!)} is better: higher LOCAL_PREF (${localPref(winner)} over ${localPref(loser)})`
 }

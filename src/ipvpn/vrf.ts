@@ -161,7 +161,8 @@ export class Vrf implements Importer<VpnRoute> {
   }
 
   learn(route: VpnRoute, before: VpnRoute | undefined): void {
-    if (before !== route) this.prefixes.learn(route)
+    if (before === route) this.prefixes.relearn(route)
+    else this.prefixes.learn(route)
   }
 
   unlearn(route: VpnRoute): void {

@@ -51,6 +51,7 @@ export function isInvolved(
 ): boolean {
   return (
     [...attachments].some((one) => isAt(one, address)) ||
+    keptOf(evpn, address).length > 0 ||
     chains.some(([head]) => head !== undefined && evpn.imports.has(head))
   )
 }
@@ -62,7 +63,7 @@ export function explainEvpn(
   dataplane: DataplaneView,
 ) {
   const local = [...attachments].filter((one) => isAt(one, address))
-  const verdicts = judge(evpn, chains, address, local.length > 0)
+  const verdicts = judge(evpn, [...chains, ...keptOf(evpn, address)], address, local.length > 0)
   return {
     ...instanceFields(evpn),
     local: local.map(({ mac, ip, port, direction }) => ({
@@ -107,6 +108,12 @@ function showFloodVerdict(verdict: Verdict<MulticastRoute>) {
     vni: verdict.route.set.attributes.pmsiTunnel?.label ?? null,
     tunnel_end: end === undefined ? null : formatIp(end),
   }
+}
+
+/** Routes that are kept of nodes that have vanished: no peer advertises them, and the RIB has them no more. */
+function keptOf({ imports }: EvpnNetwork['evpn'], address: Address): readonly MacRoute[][] {
+  const kept = [...imports.vanishedRoutes()].filter(isMacRoute).filter((route) => concerns(route, address))
+  return kept.map((route) => [route])
 }
 
 function showMacVerdict(verdict: Verdict) {

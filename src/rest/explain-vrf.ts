@@ -32,7 +32,7 @@ export function hasPart({ vrf, attachments }: IpNetwork, chains: VpnRoute[][], s
   return (
     [...attachments].some((one) => isBehind(one, subject)) ||
     gatewayPorts(attachments, subject).size > 0 ||
-    chains.some(([head]) => head !== undefined && vrf.imports.has(head))
+    withVanished(vrf, chains, subject).some(([head]) => head !== undefined && vrf.imports.has(head))
   )
 }
 
@@ -58,8 +58,23 @@ export function explainVrf(
       direction,
       label,
     })),
-    ...explained(judge(vrf, chains, subject), showVpnVerdict, entriesOf(vrf, subject, local), dataplane),
+    ...explained(
+      judge(vrf, withVanished(vrf, chains, subject), subject),
+      showVpnVerdict,
+      entriesOf(vrf, subject, local),
+      dataplane,
+    ),
   }
+}
+
+/** The chains of the RIB, and the routes that are kept of nodes that have vanished. */
+function withVanished(
+  { imports }: IpNetwork['vrf'],
+  chains: readonly VpnRoute[][],
+  subject: Subject,
+): readonly VpnRoute[][] {
+  const kept = [...imports.vanishedRoutes()].filter((route) => covers(route.nlri, subject))
+  return [...chains, ...kept.map((route) => [route])]
 }
 
 function showVpnVerdict(verdict: Verdict) {

@@ -1,6 +1,7 @@
 import { VPN_FAMILIES } from '../bgp/family.ts'
 import type { Neighbour } from '../bgp/neighbour.ts'
 import type { Speaker } from '../bgp/speaker.ts'
+import { formatIp } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
 import { formatTime } from '../values/time.ts'
 import { VPN_TYPES } from '../vpn/request.ts'
@@ -13,11 +14,15 @@ const LONG_PENDING_MS = 60_000
 /** How far the routes that forwarding goes by can be trusted; `since` is in epoch milliseconds. */
 export interface RouteState {
   /**
-   * `waiting`: since the start not all peers have said all they know. `stale`: of a peer that restarts. `headless`: the
+   * `waiting`: since the start not all peers have advertised all they have. `stale`: of a peer that restarts. `headless`: the
    * last known, since there is no peer left to ask.
    */
   readonly state: 'complete' | 'waiting' | 'stale' | 'headless'
   readonly since: number
+  /** Peers whose End-of-RIB is waited for after the start. */
+  readonly waiting_for: readonly string[]
+  /** Peers whose routes of before a lost session are kept, and since when. */
+  readonly stale: readonly { readonly peer: string; readonly since: number }[]
 }
 
 /** The daemon on one page; `now` is in epoch milliseconds. */
@@ -57,6 +62,7 @@ function servicesSummary({ vpns, dataplane, stateFile }: ServiceViews) {
       pending_since: dataplane.waitingSince(),
       unremoved: dataplane.unremovedCount(),
     },
+    vanished: [...vanishedNodes({ vpns })],
     isolation: isolation({ vpns, dataplane }),
     compared: dataplane.compared(),
     leftovers: {
@@ -65,6 +71,18 @@ function servicesSummary({ vpns, dataplane, stateFile }: ServiceViews) {
     },
     state_file: stateFile?.() ?? null,
   }
+}
+
+/** Remote nodes whose routes were withdrawn all at once, and to which traffic goes on for a while. */
+function* vanishedNodes({ vpns }: Pick<ServiceViews, 'vpns'>) {
+  for (const { vpn } of vpns.instances.values())
+    for (const [address, { routes, leftMs }] of vpn.imports.vanishedNodes())
+      yield {
+        instance: vpn.config.id,
+        node: formatIp(address),
+        routes,
+        seconds_left: Math.ceil(leftMs / 1000),
+      }
 }
 
 /** How many networks are kept out of the host's IP stack by what; of others, why not. */
@@ -92,20 +110,32 @@ function* isolationProblems(services: ServiceViews): Iterable<string> {
   if (hasVrfs) yield* services.dataplane.vrfGaps()
 }
 
-export function routeState({ neighbours, completeSince }: Speaker, startTime: number): RouteState {
+export function routeState({ neighbours, convergence }: Speaker, startTime: number): RouteState {
   const peers = [...neighbours.values()]
-  const kept = peers.flatMap(({ staleRoutes }) => (staleRoutes.since === null ? [] : [staleRoutes]))
-  const since = Math.min(...kept.map((one) => one.since!))
-  if (kept.some(({ isHeadless }) => isHeadless) && !peers.some(isUp)) return { state: 'headless', since }
-  if (completeSince === null) return { state: 'waiting', since: startTime }
-  return kept.length > 0 ? { state: 'stale', since } : { state: 'complete', since: completeSince }
+  const kept = stalePeers(neighbours.values())
+  const stale = kept.map(({ peer, staleRoutes }) => ({ peer: peer.name, since: staleRoutes.since! }))
+  const waiting_for = convergence.awaited().map(({ peer }) => peer.name)
+  const since = Math.min(...stale.map((one) => one.since))
+  const isHeadless = kept.some(({ staleRoutes }) => staleRoutes.isHeadless) && !peers.some(isUp)
+  if (isHeadless) return { state: 'headless', since, waiting_for, stale }
+  if (convergence.since === null) return { state: 'waiting', since: startTime, waiting_for, stale }
+  return stale.length > 0
+    ? { state: 'stale', since, waiting_for, stale }
+    : { state: 'complete', since: convergence.since, waiting_for, stale }
+}
+
+function stalePeers(neighbours: Iterable<Neighbour>): Neighbour[] {
+  return [...neighbours].filter(({ staleRoutes }) => staleRoutes.since !== null)
 }
 
 /** Why there is no forwarding to rely on yet, in words; null when there is. */
 export function whyNotReady({ speaker, startTime }: Views): string | null {
   if (!hasSession(speaker)) return 'no session with any peer'
-  if (routeState(speaker, startTime).state === 'waiting') return 'not all peers have said all they know'
-  return null
+  const { state, waiting_for } = routeState(speaker, startTime)
+  if (state !== 'waiting') return null
+  return waiting_for.length === 0
+    ? 'waiting for routes to settle'
+    : `waiting for End-of-RIB of ${waiting_for.join(', ')}`
 }
 
 /** What is wrong, a sentence each, the worst first. */

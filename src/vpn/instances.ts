@@ -81,19 +81,29 @@ export class Instances {
   private readonly ends: TunnelEnds
   private readonly core: Core
   private readonly numbers: Numbers
+  private readonly keep: () => void
   private readonly tables: Identifiers
   private readonly suffixes = new Set<string>()
   readonly networkDevices: NetworkDevices
   private lastNumber = 0
   private dead: Place | null = null
 
-  constructor(config: VpnConfig, speaker: Speaker, dataplane: Dataplane, log: Logger, numbers: Numbers) {
+  /** `keep` writes the state down, since it has changed without an agent asking for anything. */
+  constructor(
+    config: VpnConfig,
+    speaker: Speaker,
+    dataplane: Dataplane,
+    log: Logger,
+    numbers: Numbers,
+    keep: () => void,
+  ) {
     this.config = config
+    this.keep = keep
     this.speaker = speaker
     this.dataplane = dataplane
     this.log = log
     this.numbers = numbers
-    this.tables = new Identifiers(...config.ranges.tables, speaker.completeness)
+    this.tables = new Identifiers(...config.ranges.tables, speaker.convergence)
     this.networkDevices = new NetworkDevices(dataplane, config)
     const { bgpAddress, vtep, ipvpn, vtepNetworks } = config
     const ends = new TunnelEnds([bgpAddress, vtep, ipvpn.address], vtepNetworks)
@@ -180,7 +190,7 @@ export class Instances {
         this.tables.useOf(one) !== undefined || this.dataplane.isTableTaken(one)
       const table =
         this.tables.takeLast(DEAD_END, isTaken) ??
-        new Identifiers(...ALL_TABLES, this.speaker.completeness).takeLast(DEAD_END, isTaken)!
+        new Identifiers(...ALL_TABLES, this.speaker.convergence).takeLast(DEAD_END, isTaken)!
       this.dead = { device: `${this.config.ranges.vrfPrefix}0`, table }
     }
     return this.dead
@@ -232,6 +242,7 @@ export class Instances {
         devices,
         alias: aliasOf(id),
         duplicate: (mac) => this.log.warn({ instance: id, mac: formatMac(mac) }, 'duplicate MAC address'),
+        sequenceChanged: this.keep,
       },
       this.speaker,
       this.dataplane,

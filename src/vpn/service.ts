@@ -46,10 +46,10 @@ export class VpnService {
     keep: () => Promise<void> = async () => {},
   ) {
     this.config = config
-    this.numbers = new Numbers(config.ranges.labels, speaker.completeness)
+    this.numbers = new Numbers(config.ranges.labels, speaker.convergence)
     this.dataplane = dataplane
     this.log = log
-    this.maker = new Instances(config, speaker, dataplane, log, this.numbers)
+    this.maker = new Instances(config, speaker, dataplane, log, this.numbers, () => void keep())
     this.footprint = new Footprint(dataplane, keep)
     const { instances, plugs, footprint } = this
     this.needs = new Needs({ instances, plugs, footprint, dataplane })

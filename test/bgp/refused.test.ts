@@ -193,7 +193,7 @@ describe('PREFIX_SID (RFC 8669 §6)', () => {
 })
 
 describe('an UPDATE with an empty MP_UNREACH_NLRI (RFC 4724 §2)', () => {
-  const complete = () => speaker.neighbours.get(ip(A))!.routesIn.complete
+  const complete = () => speaker.neighbours.get(ip(A))!.routesIn.complete.keys()
   test.each([
     ['and routes', reach(VPN, vpn('000641')) + REST],
     ['and an empty MP_REACH_NLRI', reach(VPN, '') + REST],

@@ -1,14 +1,15 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { noAttributes } from '../../src/bgp/attribute/attributes.ts'
+import { type Attributes, noAttributes } from '../../src/bgp/attribute/attributes.ts'
 import { DEFAULT_CONTEXT } from '../../src/bgp/context.ts'
-import { EVPN, type Family, ROUTE_TARGET } from '../../src/bgp/family.ts'
+import { EVPN, type Family, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
 import type { GracefulRestart, LongLivedFamily } from '../../src/bgp/message/capability.ts'
 import { ceaseWithText, encodeNotification } from '../../src/bgp/message/notification.ts'
-import { writeEndOfRib, writeReach } from '../../src/bgp/message/pack.ts'
+import { writeEndOfRib, writeReach, writeUnreach } from '../../src/bgp/message/pack.ts'
 import { encodeRouteRefresh, RefreshKind } from '../../src/bgp/message/route-refresh.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import { Writer } from '../../src/bgp/wire/writer.ts'
+import { parseMac } from '../../src/values/mac.ts'
 import { openOf, RawPeer } from '../support/raw-peer.ts'
 import { Collector, ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -28,6 +29,8 @@ const B = '10.77.0.12'
 const RED = rt('64512:10')
 const MAC1 = '02:00:00:00:01:01'
 const MAC2 = '02:00:00:00:01:02'
+const MAC3 = '02:00:00:00:01:03'
+const macText = (mac: string): string => `${parseMac(mac)}`
 
 let clock: VirtualClock
 let network: VirtualNetwork
@@ -63,7 +66,12 @@ function peerWith(gracefulRestart: GracefulRestart | null, longLived: LongLivedF
   return peer
 }
 
-function say(peer: RawPeer, macs: readonly string[], communities: number[] | null = null): void {
+function say(
+  peer: RawPeer,
+  macs: readonly string[],
+  communities: number[] | null = null,
+  changes: Partial<Attributes> = {},
+): void {
   const w = new Writer()
   const attributes = {
     ...noAttributes(),
@@ -72,6 +80,7 @@ function say(peer: RawPeer, macs: readonly string[], communities: number[] | nul
     localPref: 100,
     extendedCommunities: [RED],
     communities,
+    ...changes,
   }
   writeReach(
     w,
@@ -166,6 +175,23 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
   })
 })
 
+test('a peer whose hold timer expires is kept for half a minute: it is dead or cut off, not restarting', () => {
+  const capabilities = { ...openOf().capabilities, gracefulRestart: restart({ notification: true }) }
+  const peer = RawPeer.connect(network.transport, ip(B), ip(A), 179).behave({ capabilities })
+  clock.advance(100)
+  say(peer, [MAC1])
+  peer.onMessage = () => {}
+  clock.advance(89_000)
+  expect(peer.notification).toBeUndefined()
+  clock.advance(2_000)
+  expect(peer.notification).toBe('4/0')
+  expect(red.routes.size).toBe(1)
+  clock.advance(27_000)
+  expect(red.routes.size).toBe(1)
+  clock.advance(5_000)
+  expect(red.routes.size).toBe(0)
+})
+
 describe('a NOTIFICATION from a peer that restarts', () => {
   const cease = encodeNotification(ceaseWithText(2, 'upgrade'))
   const hardReset = encodeNotification(ceaseWithText(9, ''))
@@ -183,48 +209,131 @@ describe('a NOTIFICATION from a peer that restarts', () => {
   })
 })
 
-describe('routes that live on after the restart time (RFC 9494)', () => {
-  const longLived = [{ family: EVPN, forwarding: true, staleTimeSeconds: 3600 }]
-
-  test('stay for as long as their peer asked', () => {
-    say(peerWith(restart(), longLived), [MAC1])
-    lose()
-    clock.advance(3_600_000)
-    expect(red.routes.size).toBe(1)
-    clock.advance(200_000)
-    expect(red.routes.size).toBe(0)
-  })
-
-  test('unless they say that they must not', () => {
-    say(peerWith(restart(), longLived), [MAC1], [0xffff0007])
+describe('long-lived graceful restart (RFC 9494)', () => {
+  test('is not announced: routes of a peer that asks for it stay for its restart time', () => {
+    const peer = peerWith(restart(), [{ family: EVPN, forwarding: true, staleTimeSeconds: 3600 }])
+    expect(peer.of('open')[0]!.open.capabilities.longLivedGracefulRestart).toEqual([])
+    say(peer, [MAC1])
     lose()
     clock.advance(121_000)
     expect(red.routes.size).toBe(0)
   })
+})
 
-  test('lose against any other', () => {
-    const other = localSource('other')
+describe('a stale route', () => {
+  const other = localSource('other')
+
+  beforeEach(() => {
     other.peer = {
       address: ip('10.77.0.99'),
       as: 64512,
       internal: true,
       isClient: false,
-      identifier: 0xffffffff,
+      identifier: ~0 >>> 0,
     }
-    say(peerWith(restart(), longLived), [MAC1])
-    const attributes = { ...noAttributes(), origin: 0, asPath: [], localPref: 50, extendedCommunities: [RED] }
-    speaker.rib.announce(
-      other,
-      EVPN,
-      macRoute(B, MAC1, null),
-      0,
-      speaker.rib.pool.originated(attributes, ip('10.77.0.99')),
-    )
-    lose()
-    const sourceOf = (): string | undefined => [...red.routes.values()][0]?.source.name
+  })
+
+  const sourceOf = (): string | undefined => [...red.routes.values()][0]?.source.name
+  /** Another peer has the route, with a lower LOCAL_PREF and these communities. */
+  const otherHas = (communities: number[] | null): void => {
+    const attributes = {
+      ...noAttributes(),
+      origin: 0,
+      asPath: [],
+      localPref: 50,
+      extendedCommunities: [RED],
+      communities,
+    }
+    const set = speaker.rib.pool.originated(attributes, ip('10.77.0.99'))
+    speaker.rib.announce(other, EVPN, macRoute(B, MAC1, null), 0, set)
+    clock.advance(100)
+  }
+
+  test('loses at once to any other, until it is advertised again', () => {
+    say(peerWith(restart()), [MAC1])
+    otherHas(null)
     expect(sourceOf()).toBe(`BGP-${B}`)
-    clock.advance(121_000)
+    lose()
     expect(sourceOf()).toBe('other')
+    say(peerWith(restart({ restarting: true })), [MAC1])
+    expect(sourceOf()).toBe(`BGP-${B}`)
+  })
+
+  test('of another speaker (LLGR_STALE) counts alike (RFC 9494 §4.3)', () => {
+    otherHas(null)
+    say(peerWith(null), [MAC1], [0xffff0006])
+    expect(sourceOf()).toBe('other')
+  })
+})
+
+describe('what a lost reflector passed on', () => {
+  const C = '10.77.0.14'
+  const ONE = { originatorId: 0x0a4d0015, clusterList: [1] }
+  const TWO = { originatorId: 0x0a4d0016, clusterList: [1] }
+  let both: Collector
+  let first: RawPeer
+  let second: RawPeer
+
+  const connect = (from: string, gracefulRestart: GracefulRestart | null): RawPeer => {
+    const capabilities = { ...openOf().capabilities, gracefulRestart }
+    const peer = RawPeer.connect(network.transport, ip(from), ip('10.77.0.13'), 179).behave({ capabilities })
+    clock.advance(100)
+    return peer
+  }
+  const macs = (): string[] =>
+    [...both.routes.values()].map(({ nlri }) => ('mac' in nlri ? `${nlri.mac}` : ''))
+
+  beforeEach(() => {
+    const peers = [peerConfig(B, { passive: true }), peerConfig(C, { passive: true })]
+    const node = speakerAt('10.77.0.13', peers, clock, network)
+    both = new Collector()
+    node.subscribe(both, RED)
+    first = connect(B, restart())
+    second = connect(C, null)
+  })
+
+  const loseFirst = (): void => {
+    network.reset(ip('10.77.0.13'), ip(B))
+    clock.advance(100)
+  }
+
+  test('is gone when another one withdraws it', () => {
+    say(first, [MAC1], null, ONE)
+    say(second, [MAC1], null, ONE)
+    loseFirst()
+    expect(both.routes.size).toBe(1)
+    const w = new Writer()
+    writeUnreach(w, EVPN, [macRoute(B, MAC1, null)], DEFAULT_CONTEXT)
+    second.send(w.copy())
+    clock.advance(100)
+    expect(both.routes.size).toBe(0)
+  })
+
+  test('stays where it is of another originator than the one withdrawn', () => {
+    say(first, [MAC1], null, ONE)
+    say(second, [MAC1], null, TWO)
+    loseFirst()
+    const w = new Writer()
+    writeUnreach(w, EVPN, [macRoute(B, MAC1, null)], DEFAULT_CONTEXT)
+    second.send(w.copy())
+    clock.advance(100)
+    expect(both.routes.size).toBe(1)
+  })
+
+  test('is gone at once where another one knows its originator and does not have it, if that is up for long', () => {
+    say(first, [MAC1, MAC2], null, ONE)
+    say(second, [MAC2], null, ONE)
+    say(first, [MAC3], null, TWO)
+    clock.advance(181_000)
+    loseFirst()
+    expect(macs().sort()).toEqual([macText(MAC2), macText(MAC3)].sort())
+  })
+
+  test('stays where the other one has only just come up', () => {
+    say(first, [MAC1, MAC2], null, ONE)
+    say(second, [MAC2], null, ONE)
+    loseFirst()
+    expect(both.routes.size).toBe(2)
   })
 })
 
@@ -263,6 +372,20 @@ describe('route refresh', () => {
     peer.send(encodeRouteRefresh({ family: EVPN, kind: RefreshKind.End }))
     clock.advance(100)
     expect([...red.routes.values()].map(({ nlri }) => nlri)).toEqual([macRoute(B, MAC2, null)])
+  })
+
+  test('takes nothing away before its end, also where a restart ends meanwhile', () => {
+    say(peerWith(restart()), [MAC1, MAC2])
+    lose()
+    const again = peerWith(restart({ restarting: true }))
+    say(again, [MAC1])
+    end(again, ROUTE_TARGET, EVPN)
+    again.send(encodeRouteRefresh({ family: EVPN, kind: RefreshKind.Begin }))
+    clock.advance(15_000)
+    expect([...red.routes.values()].map(({ nlri }) => nlri)).toEqual([macRoute(B, MAC1, null)])
+    again.send(encodeRouteRefresh({ family: EVPN, kind: RefreshKind.End }))
+    clock.advance(100)
+    expect(red.routes.size).toBe(0)
   })
 
   test('can be asked for', () => {
@@ -408,9 +531,42 @@ describe('without any session (headless)', () => {
   })
 
   test('those of one that is not the last go at once', () => {
-    connect(C)
+    end(connect(C), ROUTE_TARGET, EVPN)
     say(connect(B), [MAC1])
+    clock.advance(181_000)
     cut(B)
+    expect(held.routes.size).toBe(0)
+  })
+
+  test('a peer that has only just come up does not stand in for one that is lost', () => {
+    say(connect(B), [MAC1])
+    clock.advance(300_000)
+    end(connect(C), ROUTE_TARGET, EVPN)
+    clock.advance(5_000)
+    cut(B)
+    clock.advance(170_000)
+    expect(held.routes.size).toBe(1)
+    clock.advance(20_000)
+    expect(held.routes.size).toBe(0)
+  })
+
+  test('a reflector that restarts and sends End-of-RIB before its other clients are back loses none of theirs', () => {
+    const withRestart = (restarting: boolean): RawPeer =>
+      RawPeer.connect(network.transport, ip(B), ip('10.77.0.13'), 179).behave({
+        capabilities: { ...openOf().capabilities, gracefulRestart: restart({ restarting }) },
+      })
+    const before = withRestart(false)
+    clock.advance(100)
+    say(before, [MAC1], null, { originatorId: 0x0a4d0015, clusterList: [1] })
+    say(before, [MAC2])
+    cut(B)
+    const after = withRestart(true)
+    clock.advance(100)
+    end(after, ROUTE_TARGET, EVPN)
+    clock.advance(11_000)
+    // its own route is gone; what it passes on of a client that is not back yet stays
+    expect([...held.routes.values()].map(({ nlri }) => nlri)).toEqual([macRoute(B, MAC1, null)])
+    clock.advance(181_000)
     expect(held.routes.size).toBe(0)
   })
 
@@ -462,6 +618,31 @@ describe('without any session (headless)', () => {
     expect(held.routes.size).toBe(1)
   })
 
+  test('a family that is kept without having been asked for outlives the restart time of others', () => {
+    const families = [EVPN, VPNV4]
+    const node = speakerAt('10.77.0.15', [peerConfig(B, { passive: true, families })], clock, network, {
+      headlessSeconds: HEADLESS,
+    })
+    const all = new Collector()
+    node.subscribe(all, RED)
+    const peer = RawPeer.connect(network.transport, ip(B), ip('10.77.0.15'), 179).behave({
+      capabilities: {
+        ...openOf().capabilities,
+        families,
+        gracefulRestart: restart({ families: [{ family: VPNV4, forwarding: true }] }),
+      },
+    })
+    clock.advance(100)
+    say(peer, [MAC1])
+    network.reset(ip('10.77.0.15'), ip(B))
+    clock.advance(121_000)
+    expect(all.routes.size).toBe(1)
+    clock.advance(HEADLESS * 1000 - 122_000)
+    expect(all.routes.size).toBe(1)
+    clock.advance(10_000)
+    expect(all.routes.size).toBe(0)
+  })
+
   test('a peer that the operator disables is let go of', () => {
     say(connect(B), [MAC1])
     local.neighbours.get(ip(B))!.disable('maintenance')
@@ -478,7 +659,9 @@ describe('without any session (headless)', () => {
 
   test('from the first session on the usual wait counts', () => {
     clock.advance(1_000_000)
-    connect(B)
+    RawPeer.connect(network.transport, ip(B), ip('10.77.0.13'), 179).behave({
+      capabilities: { ...openOf().capabilities, gracefulRestart: restart() },
+    })
     clock.advance(350_000)
     expect(completed).toBe(0)
     clock.advance(20_000)

@@ -21,7 +21,7 @@ const WELL = {
   started: SINCE,
   uptime_seconds: 273_600,
   sessions: { established: 1, disabled: 0, peers: [PEER] },
-  routes: { state: 'complete', since: SINCE, received: 1204, own: 4 },
+  routes: { state: 'complete', since: SINCE, waiting_for: [], stale: [], received: 1204, own: 4 },
   instances: { count: 1, endpoints: 3 },
   entries: { wanted: 60, applied: 60, pending: 0, failed: 0, unremoved: 0 },
   compared: { at: SINCE, entries: 60, faults: 0 },

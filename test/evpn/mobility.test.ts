@@ -1,10 +1,18 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { EVPN } from '../../src/bgp/family.ts'
+import { localSource } from '../../src/bgp/rib/route.ts'
+import { encapsulation, macMobility } from '../../src/bgp/values/extended-community.ts'
 import { MOBILITY_DEFAULTS, Mobility, type MobilityTerms } from '../../src/evpn/mobility.ts'
+import type { State } from '../../src/vpn/state.ts'
+import { TestNode } from '../support/node.ts'
+import { ip, macRoute, peerConfig, rt, silent, speakerAt } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { VirtualNetwork } from '../support/virtual-network.ts'
 
 const MAC = 0x020000000101
 
 let seconds: number
-let completeness: { now(): number; epoch(): number; completions: number; completedAt: number }
+let completeness: { now(): number; epoch(): number; newsUntil: number }
 let mobility: Mobility
 
 function begin(terms: Partial<MobilityTerms> = {}): void {
@@ -13,7 +21,7 @@ function begin(terms: Partial<MobilityTerms> = {}): void {
 
 beforeEach(() => {
   seconds = 1000
-  completeness = { now: () => seconds * 1000, epoch: () => seconds * 1000, completions: 1, completedAt: 0 }
+  completeness = { now: () => seconds * 1000, epoch: () => seconds * 1000, newsUntil: 10_000 }
   begin()
 })
 
@@ -81,17 +89,17 @@ describe('an attach (RFC 7432 §15)', () => {
   })
 
   test('before any peer was heard outbids what the first one tells, however late', () => {
-    completeness.completions = 0
+    completeness.newsUntil = Number.POSITIVE_INFINITY
     mobility.attach(MAC, undefined)
     seconds += 3600
     expect(mobility.heard(MAC, 3).outbids).toBe(true)
   })
 
   test('before any peer was heard has ten seconds from the end of what the first one tells', () => {
-    completeness.completions = 0
+    completeness.newsUntil = Number.POSITIVE_INFINITY
     mobility.attach(MAC, undefined)
     seconds += 3600
-    Object.assign(completeness, { completions: 1, completedAt: seconds * 1000 })
+    completeness.newsUntil = (seconds + 10) * 1000
     seconds += 11
     expect(mobility.heard(MAC, 3).outbids).toBe(false)
   })
@@ -122,6 +130,24 @@ describe('a duplicate (RFC 7432 §15.1)', () => {
     expect(mobility.duplicateSince(MAC)).toBe(seconds * 1000)
     expect(comes(12)).toBe(false)
     expect(mobility.sequenceOf(MAC)).toBe(12)
+  })
+
+  test('is not made by the several routes of one move: an address with many IP addresses moves once', () => {
+    mobility.attach(MAC, undefined)
+    seconds += 20
+    for (let move = 1; move <= 4; move++)
+      for (let address = 0; address < 4; address++) expect(mobility.heard(MAC, move).duplicate).toBe(false)
+    expect(mobility.heard(MAC, 5).duplicate).toBe(true)
+  })
+
+  test('is no alarm where it is not attached any more, and outbids nobody when it is again', () => {
+    for (let move = 0; move < 5; move++) comes(move * 2)
+    expect([...mobility.duplicateMacs()]).toEqual([MAC])
+    mobility.detach(MAC)
+    expect([...mobility.duplicateMacs()]).toEqual([])
+    comes(20)
+    expect(mobility.sequenceOf(MAC)).toBe(20)
+    expect([...mobility.duplicateMacs()]).toEqual([MAC])
   })
 
   test('is not what takes longer', () => {
@@ -160,5 +186,39 @@ describe('a duplicate (RFC 7432 §15.1)', () => {
   test('is never one where nobody wants to know', () => {
     begin({ moves: 0 })
     for (let move = 0; move < 50; move++) expect(comes(move * 2)).toBe(false)
+  })
+})
+
+describe('a node whose attach outbids', () => {
+  const RR = '10.77.0.1'
+  const VM = '02:00:00:00:01:01'
+
+  test('keeps the sequence: after a restart it announces the same', async () => {
+    const clock = new VirtualClock()
+    const network = new VirtualNetwork(clock)
+    const reflector = speakerAt(RR, [peerConfig('10.77.0.11', { reflectorClient: true })], clock, network, {
+      clusterId: ip(RR),
+    })
+    const communities = [encapsulation(8), rt('64512:10'), macMobility({ sticky: false, sequence: 3 })]
+    const nlri = macRoute('10.77.0.12', VM, null)
+    const old = localSource('old')
+    reflector.originate(old, EVPN, nlri, { extendedCommunities: communities }, ip('10.77.0.12'))
+    let kept: State['instances'] = []
+    const sequence = () => kept.flatMap((one) => one.attachments.map((attachment) => attachment.sequence))
+    const node: TestNode = new TestNode(
+      '10.77.0.11',
+      [peerConfig(RR)],
+      clock,
+      network,
+      {},
+      {},
+      silent,
+      async () => {
+        kept = node.vpns.snapshot().instances
+      },
+    ).plug('tap1')
+    await node.attach()
+    clock.advance(1000)
+    expect(sequence()[0]).toBeGreaterThan(3)
   })
 })

@@ -1,8 +1,21 @@
 import { describe, expect, test } from 'vitest'
 import { EVPN } from '../../src/bgp/family.ts'
-import { localSource } from '../../src/bgp/rib/route.ts'
-import { type ExtendedCommunity, encapsulation, isRouter } from '../../src/bgp/values/extended-community.ts'
-import { isMacRoute, type LocalFacts, type MacRoute, unusableIp, unusableMac } from '../../src/evpn/select.ts'
+import { beginGeneration, localSource } from '../../src/bgp/rib/route.ts'
+import {
+  type ExtendedCommunity,
+  encapsulation,
+  isRouter,
+  macMobility,
+} from '../../src/bgp/values/extended-community.ts'
+import {
+  bestMacRoute,
+  isMacRoute,
+  type LocalFacts,
+  type MacRoute,
+  unusableIp,
+  unusableMac,
+  whyBetterMac,
+} from '../../src/evpn/select.ts'
 import { TunnelEnds } from '../../src/values/tunnel-ends.ts'
 import { TestNode } from '../support/node.ts'
 import { ip, macRoute, rt } from '../support/speakers.ts'
@@ -64,4 +77,13 @@ test.each([
   ['0600010000000000', false],
 ])('the community %s is of a router: %s (RFC 9047)', (hex, router) => {
   expect(isRouter(octets(hex))).toBe(router)
+})
+
+test('a stale route loses to any other for its address, whatever else speaks for it', () => {
+  const stale = routeBy('10.77.0.11', macMobility({ sticky: false, sequence: 7 }))
+  const other = routeBy('10.77.0.12')
+  expect(bestMacRoute([stale, other])).toBe(stale)
+  stale.source.freshFrom.set(EVPN, beginGeneration(stale.source))
+  expect(bestMacRoute([stale, other])).toBe(other)
+  expect(whyBetterMac(other, stale)).toBe('not stale')
 })

@@ -6,9 +6,9 @@ import type { Daemon } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { startGobgp } from '../../src/lab/gobgp.ts'
 import { Lab } from '../../src/lab/lab.ts'
-import type { LabProcess } from '../../src/lab/process.ts'
 import { AS, buildTwoNodes, startNode, startReflector, type TwoNodes } from '../../src/lab/two-nodes.ts'
 import { Flow, type Outcome } from '../support/flow.ts'
+import { Frr } from '../support/frr.ts'
 import { attach, forwards, remoteEntries, session } from '../support/interop.ts'
 
 const REFLECTOR = '10.77.0.1'
@@ -17,7 +17,19 @@ const VM2 = ['02:00:00:00:01:02 10.77.0.12', '00:00:00:00:00:00 10.77.0.12']
 /** Short, so that a link that fails is noticed within the test. */
 const TIMERS = { BGP: { hold_time: 3, connect_retry_time: 1 } }
 
-const KINDS = ['gobgp with graceful restart', 'gobgp without', 'chanter'] as const
+/** FRR as the README has it: without graceful restart for EVPN. */
+const KINDS = ['frr', 'gobgp with graceful restart', 'gobgp without', 'chanter'] as const
+
+const FRR = `router bgp ${AS}
+ bgp router-id ${REFLECTOR}
+ no bgp default ipv4-unicast
+ neighbor NODES peer-group
+ neighbor NODES remote-as ${AS}
+ bgp listen range 10.77.0.0/24 peer-group NODES
+ address-family l2vpn evpn
+  neighbor NODES activate
+  neighbor NODES route-reflector-client
+`
 
 /** Makes a state file what the first release would have written. */
 function makeOld(file: string): void {
@@ -31,28 +43,32 @@ function makeOld(file: string): void {
 }
 
 describe.each(KINDS)('reflector: %s', (kind) => {
-  const keeps = kind !== 'gobgp without'
+  const keeps = kind === 'gobgp with graceful restart'
   let lab: Lab
   let network: TwoNodes
-  let reflector: LabProcess
+  let stopReflector: () => Promise<void>
   let one: Daemon
   let two: Daemon
 
-  const startRr = (restarted = false) =>
-    kind === 'chanter'
-      ? startReflector(lab, network, 'chanter')
-      : startGobgp(
-          lab,
-          network.reflector,
-          AS,
-          network.sites.map(({ host }) => host),
-          { gracefulRestart: keeps, restarted: restarted && keeps },
-        )
+  /** Starts the reflector; resolves to how it is killed. */
+  async function startRr(restarted = false): Promise<() => Promise<void>> {
+    if (kind === 'frr') {
+      const frr = await Frr.start(lab, network.reflector, FRR)
+      return () => frr.kill()
+    }
+    const clients = network.sites.map(({ host }) => host)
+    const options = { gracefulRestart: keeps, restarted: restarted && keeps }
+    const reflector =
+      kind === 'chanter'
+        ? await startReflector(lab, network, 'chanter')
+        : await startGobgp(lab, network.reflector, AS, clients, options)
+    return async () => void (await reflector.stop('SIGKILL'))
+  }
 
   beforeAll(async () => {
     lab = new Lab()
     network = await buildTwoNodes(lab)
-    reflector = await startRr()
+    stopReflector = await startRr()
     one = await startNode(lab, network, network.sites[0], TIMERS)
     two = await startNode(lab, network, network.sites[1], TIMERS)
     await session(lab, one, REFLECTOR, true)
@@ -93,40 +109,37 @@ describe.each(KINDS)('reflector: %s', (kind) => {
     await forwards(lab, two.host, VM1, 60)
   }
 
-  // without graceful restart the reflector tells everybody that the node's routes are gone
-  if (keeps) {
-    test.each([
-      ['ends by SIGTERM', 'SIGTERM', false],
-      ['ends by SIGKILL', 'SIGKILL', false],
-      ['is upgraded from the first release', 'SIGTERM', true],
-    ] as const)('a daemon %s and comes back', async (what, signal, upgraded) => {
-      await expectNoLoss(`a daemon ${what} and comes back`, async () => {
-        const before = sweeps()
-        await one.process.stop(signal)
-        if (upgraded) makeOld(join(lab.directory, `${one.host.name}.state`))
-        one = await startNode(lab, network, network.sites[0], TIMERS)
-        await settle()
-        await lab.eventually(
-          'the new daemon has removed what is left over',
-          async () => {
-            const now = sweeps()
-            return now > before ? { value: now } : { seen: one.process.tail(2) }
-          },
-          60,
-        )
-      })
+  test.each([
+    ['ends by SIGTERM', 'SIGTERM', false],
+    ['ends by SIGKILL', 'SIGKILL', false],
+    ['is upgraded from the first release', 'SIGTERM', true],
+  ] as const)('a daemon %s and comes back', async (what, signal, upgraded) => {
+    await expectNoLoss(`a daemon ${what} and comes back`, async () => {
+      const before = sweeps()
+      await one.process.stop(signal)
+      if (upgraded) makeOld(join(lab.directory, `${one.host.name}.state`))
+      one = await startNode(lab, network, network.sites[0], TIMERS)
+      await settle()
+      await lab.eventually(
+        'the new daemon has removed what is left over',
+        async () => {
+          const now = sweeps()
+          return now > before ? { value: now } : { seen: one.process.tail(2) }
+        },
+        60,
+      )
     })
-  }
+  })
 
   /** How often the first node's daemons said that their routes are complete. */
   const sweeps = () => one.process.tail(100_000).split('all routes are here').length
 
   test('the reflector is killed and comes back', async () => {
     await expectNoLoss('the reflector is killed and comes back', async () => {
-      await reflector.stop('SIGKILL')
+      await stopReflector()
       await session(lab, one, REFLECTOR, false)
       await session(lab, two, REFLECTOR, false)
-      reflector = await startRr(true)
+      stopReflector = await startRr(true)
       await settle()
     })
   })

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Attributes } from '../../src/bgp/attribute/attributes.ts'
-import { TunnelType } from '../../src/bgp/constants.ts'
+import { TunnelType, WellKnownCommunity } from '../../src/bgp/constants.ts'
 import { VPNV4 } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
@@ -159,4 +159,16 @@ describe('a VRF is explained', () => {
       { routes: [], entries: [{ kind: 'unreachable', prefix: '0.0.0.0', prefixLength: 0 }] },
     ])
   })
+})
+
+test('a stale route shares no traffic with one that is not, whatever its LOCAL_PREF (RFC 9494 §4.3)', async () => {
+  say('10.77.0.11', '10.9.2.0/24', { communities: [WellKnownCommunity.LongLivedStale], localPref: 200 })
+  clock.advance(5000)
+  expect(await fates('10.9.2.0/24', 'ipA')).toEqual([['used', '10.77.0.11', null]])
+  say('10.77.0.12', '10.9.2.0/24')
+  clock.advance(5000)
+  expect(await fates('10.9.2.0/24', 'ipA')).toEqual([
+    ['used', '10.77.0.12', null],
+    ['beaten', '10.77.0.11', '10.77.0.12 is better: not stale'],
+  ])
 })

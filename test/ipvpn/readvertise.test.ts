@@ -435,7 +435,7 @@ test('a daemon that follows another takes nothing back, though it learns first w
   await clock.run(1000)
   const two = node(C, { restart: { ...restart, isRestart: true, followsOthers: true } }, [RR, FAR])
   two.vpns.restore(one.vpns.snapshot())
-  await clock.run(30_000)
+  await clock.run(5_000)
   expect(brief(two)).toEqual([])
   network.mend(ip(FAR), ip(C))
   await clock.run(200_000)

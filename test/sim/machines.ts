@@ -60,6 +60,7 @@ function speakerOn(
       peers: peers.map(peerConfig),
       clusterId: isReflector ? address : null,
       headlessSeconds: isReflector ? 0 : headlessSeconds,
+      vanishedSeconds: site.vanishedSeconds,
       restart,
     },
     {

@@ -19,6 +19,8 @@ export interface Site {
   readonly families: readonly Family[]
   readonly restartSeconds: number
   readonly headlessSeconds: number
+  /** How long routes of a node are kept that go all at once. */
+  readonly vanishedSeconds: number
   /** Whether a node keeps a state file. */
   readonly keepsState: boolean
   readonly speech: Speech
@@ -49,6 +51,7 @@ export function drawTopology(seed: number, has: ReadonlySet<IngredientName>): To
   const families = random.chance(0.8) ? [EVPN, VPNV4, ROUTE_TARGET] : [EVPN, VPNV4]
   const restartSeconds = random.chance(0.5) ? 120 : 0
   const headlessSeconds = random.chance(0.5) ? 600 : 0
+  const vanishedSeconds = Random.for(seed, 'vanished').chance(0.5) ? 20 : 0
   const homes = new Map(nodes.map((node) => [node, homesOf(seed, node, reflectors, has)]))
   const others = (all: readonly Ip[], one: Ip): Ip[] => all.filter((other) => other !== one)
   const peersOf = (one: Ip): Ip[] => {
@@ -72,6 +75,7 @@ export function drawTopology(seed: number, has: ReadonlySet<IngredientName>): To
         : families,
       restartSeconds,
       headlessSeconds,
+      vanishedSeconds,
       keepsState: !isReflector && random.chance(0.8),
       speech: drawSpeech(seed, address, isReflector, has),
     }
@@ -134,6 +138,7 @@ export function describeSite(site: Site): string {
     speech.endOfRib ? null : 'no End-of-RIB',
     speech.longLivedSeconds > 0 ? `stale time ${speech.longLivedSeconds}` : null,
     site.headlessSeconds > 0 && !isReflector ? `headless time ${site.headlessSeconds}` : null,
+    site.vanishedSeconds > 0 && !isReflector ? `vanished time ${site.vanishedSeconds}` : null,
     isReflector || site.keepsState ? null : 'no state file',
   ].filter((trait) => trait !== null)
   const kind = isReflector ? 'reflector' : 'node'

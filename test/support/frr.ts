@@ -33,6 +33,11 @@ export class Frr {
     return frr
   }
 
+  /** Kills both; it may be started again. */
+  async kill(): Promise<void> {
+    for (const process of this.processes) await process.stop('SIGKILL')
+  }
+
   get pids(): number[] {
     return this.processes.map(({ pid }) => pid ?? 0)
   }
@@ -54,7 +59,7 @@ export async function frrDirectory(
   files: Readonly<Record<string, string>>,
 ): Promise<string> {
   const directory = join(lab.directory, `${host.name}-frr`)
-  mkdirSync(directory)
+  mkdirSync(directory, { recursive: true })
   for (const [name, content] of Object.entries(files)) writeFileSync(join(directory, name), content)
   await run('chown', '-R', 'frr:frr', directory)
   for (const path of [LABS, lab.directory]) chmodSync(path, 0o711)

@@ -35,6 +35,7 @@ export class TestNode {
     changes: Partial<SpeakerConfig> = {},
     vpnChanges: Partial<VpnConfig> = {},
     log: Logger = silent,
+    keep: () => Promise<void> = async () => {},
   ) {
     this.clock = clock
     this.driver = new MemoryDriver(clock)
@@ -61,6 +62,7 @@ export class TestNode {
       this.speaker,
       this.reconciler,
       log,
+      keep,
     )
     this.reconciler.start()
   }

@@ -11,7 +11,7 @@ import type { Negotiated } from '../session/negotiate.ts'
 import { DroppedRoutes } from './dropped-routes.ts'
 import { LogAllowance } from './log-allowance.ts'
 import type { Rib } from './rib.ts'
-import { age, beginSession, type Source } from './route.ts'
+import { beginGeneration, beginSession, type Source } from './route.ts'
 
 /** What decides whether a route is taken. */
 export interface ImportTerms {
@@ -47,10 +47,11 @@ export class AdjRibIn {
   }
   readonly quarantine: QuarantinedNlri[] = []
   readonly dropped = new DroppedRoutes()
-  /** Families whose End-of-RIB the session brought. */
-  readonly complete = new Set<Family>()
-  /** Families that the peer says again. */
-  private readonly inDoubt = new Set<Family>()
+  /** Families whose End-of-RIB the session brought, and when. */
+  readonly complete = new Map<Family, number>()
+  /** Families of a route refresh under way, with the generation that it began. */
+  private readonly refreshes = new Map<Family, number>()
+  private readonly clock: Clock
   private readonly rib: Rib
   private readonly source: Source
   private readonly terms: ImportTerms
@@ -69,6 +70,7 @@ export class AdjRibIn {
     log: Logger,
   ) {
     this.allowance = new LogAllowance(clock)
+    this.clock = clock
     this.rib = rib
     this.source = source
     this.terms = terms
@@ -81,7 +83,7 @@ export class AdjRibIn {
     this.negotiated = negotiated
     this.contextKey = contextKey(negotiated.context)
     this.complete.clear()
-    this.inDoubt.clear()
+    this.refreshes.clear()
     this.dropped.clear()
     beginSession(this.source)
   }
@@ -90,7 +92,7 @@ export class AdjRibIn {
     this.negotiated = null
   }
 
-  /** What the peer said of a family is in doubt until it says `refreshed`; a restarting one says End-of-RIB first (RFC 7313 §4). */
+  /** The peer begins to advertise a family again, until `refreshed`; a restarting one sends End-of-RIB first (RFC 7313 §4). */
   refreshing(family: Family): void {
     if (!this.isAgreed(family)) return
     const restart = this.negotiated?.peer.capabilities.gracefulRestart ?? null
@@ -98,12 +100,14 @@ export class AdjRibIn {
       this.warn({ family: familyName(family) }, 'route refresh ahead of End-of-RIB ignored')
       return
     }
-    this.inDoubt.add(family)
-    age(this.source, family)
+    this.refreshes.set(family, beginGeneration(this.source))
   }
 
   refreshed(family: Family): void {
-    if (this.inDoubt.delete(family)) this.rib.sweep(this.source, family)
+    const generation = this.refreshes.get(family)
+    if (generation === undefined) return
+    this.refreshes.delete(family)
+    this.rib.sweep(this.source, family, generation)
   }
 
   apply(update: Update): void {
@@ -115,7 +119,8 @@ export class AdjRibIn {
     // What was there under the key of an NLRI that may not be used is no longer what the peer advertises.
     for (const { family, nlri, pathId } of quarantinedNlri(update))
       if (nlri !== null) this.withdraw(family, nlriCodec(family)!.key(nlri), pathId)
-    if (update.endOfRib !== null) this.complete.add(update.endOfRib)
+    if (update.endOfRib !== null && !this.complete.has(update.endOfRib))
+      this.complete.set(update.endOfRib, this.clock.now())
     this.rib.relieve()
   }
 

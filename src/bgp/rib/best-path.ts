@@ -1,7 +1,7 @@
 import { asPathLength } from '../attribute/as-path.ts'
 import { AsSegmentType } from '../attribute/attributes.ts'
 import { DEFAULT_LOCAL_PREF, Origin } from '../constants.ts'
-import { isLastResort, type Route } from './route.ts'
+import { isLeastPreferred, type Route } from './route.ts'
 
 interface Criterion {
   readonly name: string
@@ -11,7 +11,7 @@ interface Criterion {
 
 /** The decision process of RFC 4271 §9.1.2 with RFC 4456 §9 and RFC 9494 §4.3, for routes of one NLRI. Costs to next hops are not known here. */
 const CRITERIA: readonly Criterion[] = [
-  { name: 'not kept as a last resort', compare: (a, b) => Number(isLastResort(b)) - Number(isLastResort(a)) },
+  { name: 'not stale', compare: (a, b) => Number(isLeastPreferred(b)) - Number(isLeastPreferred(a)) },
   { name: 'our own route', compare: (a, b) => own(a) - own(b) },
   { name: 'higher LOCAL_PREF', compare: (a, b) => localPref(a) - localPref(b) },
   { name: 'shorter AS_PATH', compare: (a, b) => pathLength(b) - pathLength(a) },

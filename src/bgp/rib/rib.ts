@@ -5,7 +5,16 @@ import { type Nlri, nlriCodec } from '../nlri/index.ts'
 import type { Membership } from '../nlri/route-target.ts'
 import { AttributePool, type AttributeSet } from './attribute-pool.ts'
 import { find, link, relinked, unlinked } from './chain.ts'
-import { addRoute, isRevalued, type Route, refreshRoute, removeRoute, type Source } from './route.ts'
+import {
+  addRoute,
+  isRevalued,
+  isStale,
+  originatorOf,
+  type Route,
+  refreshRoute,
+  removeRoute,
+  type Source,
+} from './route.ts'
 import { Subscriptions } from './subscriptions.ts'
 
 /** Told of every change of a best route; of memberships also when another route of the key changed, with the best one twice. */
@@ -53,8 +62,12 @@ export class Rib {
     const table = this.table(family)
     const head = table.get(key) ?? null
     const existing = find(head, source, pathId)
-    const isSame = existing !== null && existing.set === set && sameNlri(existing.nlri, nlri)
-    if (isSame && !isRevalued(existing)) return refreshRoute(existing)
+    if (existing !== null && existing.set === set && sameNlri(existing.nlri, nlri) && !isRevalued(existing)) {
+      const wasStale = isStale(existing)
+      refreshRoute(existing)
+      if (wasStale) this.reconsider(table, head!)
+      return
+    }
     this.markDirty(family, key, head)
     const route: Route = { family, key, nlri, set, source, pathId, generation: source.generation, next: null }
     this.pool.retain(set, source)
@@ -69,36 +82,53 @@ export class Rib {
     const table = this.table(family)
     const head = table.get(key) ?? null
     const existing = find(head, source, pathId)
-    if (existing !== null) this.remove(table, head, existing)
+    if (existing === null) return
+    this.remove(table, head, existing)
+    this.dropStaleCopies(table, existing)
   }
 
-  /** Removes, in slices, what the source has said of a family and not said again since it was aged. */
-  sweep(source: Source, family: Family): void {
-    const freshFrom = source.freshFrom.get(family) ?? 0
+  /** Removes, in slices, the source's routes of a family that are older than a generation. */
+  sweep(source: Source, family: Family, freshFrom: number): void {
     const pending = ensure(this.sweeps, source, () => new Map())
     const waiting = pending.get(family)
     if (waiting !== undefined) {
-      waiting.freshFrom = freshFrom
+      waiting.freshFrom = Math.max(waiting.freshFrom, freshFrom)
       return
     }
     pending.set(family, { freshFrom })
     this.begin(this.sweepAll(source, family))
   }
 
-  /** As `sweep`, of some of it. */
-  sweepSome(source: Source, family: Family, only: (route: Route) => boolean): void {
-    const freshFrom = source.freshFrom.get(family) ?? 0
-    this.begin(this.sweepRoutes(source, family, (route) => route.generation < freshFrom && only(route)))
+  /** Removes, in slices, those of the source's stale routes of a family for which `goes` is true. */
+  sweepStale(source: Source, family: Family, goes: (route: Route) => boolean): void {
+    this.begin(this.sweepRoutes(source, family, (route) => isStale(route) && goes(route)))
   }
 
-  /** Weighs the source's routes of a family again, in slices, after what counts of them has changed. */
-  reweigh(source: Source, family: Family): void {
+  /**
+   * Removes, in slices, stale routes of a family that `source` only passed on and that other reflectors do not have: each
+   * knows other routes of the same originator, so that it would have this one too.
+   */
+  sweepUnconfirmed(source: Source, family: Family, reflectors: ReadonlySet<Source>): void {
+    const originators = new Set<number>()
+    const note = (route: Route): boolean => {
+      const originator = originatorOf(route)
+      if (originator !== null) originators.add(originator)
+      return true
+    }
+    this.walk(routesOf(reflectors, family), note, () =>
+      this.sweepStale(source, family, (route) => {
+        const originator = originatorOf(route)
+        return originator !== null && originators.has(originator) && !this.isKnownTo(reflectors, route)
+      }),
+    )
+  }
+
+  /** Runs route selection again for the source's routes of a family, in slices, after what counts of them has changed. */
+  reselect(source: Source, family: Family): void {
     const table = this.table(family)
     this.walk(present(source.routes.get(family)), ({ key }) => {
       const head = table.get(key)
-      if (head === undefined || head.next === null) return true
-      this.markDirty(family, key, head)
-      table.set(key, relinked(head))
+      if (head !== undefined) this.reconsider(table, head)
       return true
     })
   }
@@ -137,6 +167,11 @@ export class Rib {
     return present(this.ownTable(family))
   }
 
+  /** Whether changes wait to be told. */
+  get hasChanges(): boolean {
+    return this.dirtyCount > 0
+  }
+
   families(): Iterable<Family> {
     return this.tables.keys()
   }
@@ -147,6 +182,30 @@ export class Rib {
 
   private ownTable(family: Family): Map<string, Route> {
     return ensure(this.own, family, () => new Map())
+  }
+
+  /** Runs route selection again for one key, and has subscribers look at its best route again. */
+  private reconsider(table: Map<string, Route>, head: Route): void {
+    this.markDirty(head.family, head.key, head)
+    if (head.next !== null) table.set(head.key, relinked(head))
+  }
+
+  /** What a live peer withdraws is gone, whatever a lost one had advertised of the same originator. */
+  private dropStaleCopies(table: Map<string, Route>, withdrawn: Route): void {
+    const originator = originatorOf(withdrawn)
+    if (originator === null) return
+    for (let route = table.get(withdrawn.key) ?? null; route !== null; ) {
+      const { next }: Route = route
+      if (isStale(route) && originatorOf(route) === originator)
+        this.remove(table, table.get(route.key) ?? null, route)
+      route = next
+    }
+  }
+
+  private isKnownTo(sources: ReadonlySet<Source>, { family, key }: Route): boolean {
+    for (let route = this.table(family).get(key) ?? null; route !== null; route = route.next)
+      if (sources.has(route.source)) return true
+    return false
   }
 
   private remove(table: Map<string, Route>, head: Route | null, route: Route): void {
@@ -209,7 +268,11 @@ export class Rib {
         this.dirtyCount--
         const current = table.get(key) ?? null
         // of memberships those that are not the best count too (RFC 4684 §3.2)
-        if (current === previous && (family !== ROUTE_TARGET || current === null)) continue
+        if (current === previous && (family !== ROUTE_TARGET || current === null)) {
+          // The same route may be stale now, or no more, and count for something else beside routes of other keys.
+          if (current !== null) this.subscriptions.tellAgain(current)
+          continue
+        }
         for (const listener of this.listeners) listener.bestChanged(previous, current)
       }
     }
@@ -222,12 +285,6 @@ export class Rib {
     pending.delete(family)
     if (pending.size === 0) this.sweeps.delete(source)
     yield* this.sweepRoutes(source, family, (route) => route.generation < freshFrom)
-    // what was in doubt and is not any more may count for more, beside routes of other keys
-    const table = this.table(family)
-    for (const route of present(source.routes.get(family))) {
-      if (table.get(route.key) === route) this.subscriptions.tellAgain(route)
-      yield
-    }
   }
 
   private *sweepRoutes(
@@ -265,6 +322,10 @@ function* present<T>(
     if (left-- === 0) return
     yield route
   }
+}
+
+function* routesOf(sources: Iterable<Source>, family: Family): Generator<Route, void> {
+  for (const { routes } of sources) yield* present(routes.get(family))
 }
 
 /** Whether two NLRI of one key agree in the fields that are not part of it. */

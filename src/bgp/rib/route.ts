@@ -12,10 +12,8 @@ export interface Source {
   peer: PeerFacts | null
   /** Goes up whenever what the source said is called in doubt. */
   generation: number
-  /** By family: routes of an older generation are stale (RFC 4724 §4.2). */
+  /** By family: routes of an older generation are from before the session was lost, and stale (RFC 4724 §4.2). */
   readonly freshFrom: Map<Family, number>
-  /** Families whose stale routes are kept for long, as a last resort (RFC 9494 §4.3). */
-  readonly longLived: Set<Family>
   /** Its routes in the RIB, by family; those that came first are the first. */
   readonly routes: Map<Family, Set<Route>>
   /** How many routes it has in the RIB. */
@@ -60,6 +58,9 @@ export interface Route {
   next: Route | null
 }
 
+/** Generation of a route that no source has any more: it is stale whatever its source does. */
+export const GONE = -1
+
 export function newSource(name: string, peer: PeerFacts | null): Source {
   const routes = new Map<Family, Set<Route>>()
   return {
@@ -67,7 +68,6 @@ export function newSource(name: string, peer: PeerFacts | null): Source {
     peer,
     generation: 0,
     freshFrom: new Map(),
-    longLived: new Set(),
     routes,
     get routeCount() {
       let all = 0
@@ -86,10 +86,10 @@ export function localSource(name: string): Source {
   return newSource(name, null)
 }
 
-/** Calls everything that the source said of a family in doubt, until it says it again. */
-export function age(source: Source, family: Family): void {
+/** Begins a new generation of the source's routes: what it advertises again is told from what it does not. */
+export function beginGeneration(source: Source): number {
   source.generation++
-  source.freshFrom.set(family, source.generation)
+  return source.generation
 }
 
 /** A session of the source begins: what it advertised in an earlier one counts no more for what it advertises. */
@@ -126,18 +126,19 @@ function countAdvertised({ advertised }: Source, family: Family, change: 1 | -1)
 
 /** Whether the same attributes count for more or less now than when the source advertised the route. */
 export function isRevalued(route: Route): boolean {
-  return isLongLived(route) || route.generation < route.source.identifierFrom
+  return route.generation < route.source.identifierFrom
 }
 
 export function isStale({ source, family, generation }: Route): boolean {
   return generation < (source.freshFrom.get(family) ?? 0)
 }
 
-/** Stale for long, here or at a peer, and kept only for want of anything better (RFC 9494 §4.3). */
-export function isLastResort(route: Route): boolean {
-  return route.set.longLivedStale || isLongLived(route)
+/** Stale here, or marked so by another speaker: it loses to any other route (RFC 9494 §4.3). */
+export function isLeastPreferred(route: Route): boolean {
+  return route.set.longLivedStale || isStale(route)
 }
 
-function isLongLived(route: Route): boolean {
-  return route.source.longLived.has(route.family) && isStale(route)
+/** Whether its source got it from another speaker, such as the client of a reflector; null, as an originator, where it did not. */
+export function originatorOf({ set }: Route): number | null {
+  return set.attributes.originatorId ?? null
 }

@@ -1,59 +1,57 @@
 import type { Clock } from '../../clock.ts'
-import { WellKnownCommunity } from '../constants.ts'
 import { type Family, ROUTE_TARGET, VPN_FAMILIES } from '../family.ts'
 import type { Capabilities } from '../message/capability.ts'
 import type { Rib } from './rib.ts'
-import { age, type Route, type Source } from './route.ts'
+import { beginGeneration, originatorOf, type Source } from './route.ts'
 
 /** Longest wait for End-of-RIB after a peer is back (RFC 4724 §4.2 leaves it open; FRR's stale-path time). */
 const STALE_PATH_MS = 360_000
 
-const forbidsLongLife = ({ set }: Route): boolean =>
-  set.attributes.communities?.includes(WellKnownCommunity.NoLongLived) === true
-
-/** A peer that filters by our memberships may say End-of-RIB before it has read them: GoBGP does. */
+/** A peer that filters by our memberships may send End-of-RIB before it has read them: GoBGP does. */
 export const MEMBERSHIP_SETTLE_MS = 10_000
 /**
- * After a peer that does not restart gracefully is back it may have to hear from others first: they try again within two
- * minutes (`MAX_BACK_OFF_SECONDS`), so for longer than that its silence on a route means nothing.
+ * A reflector that has come up may have to hear from its other clients first: they try again within two minutes
+ * (`MAX_BACK_OFF_SECONDS`), so for longer than that the absence of a route from what it advertises means nothing.
  */
-const HEADLESS_SETTLE_MS = 180_000
+export const HEADLESS_SETTLE_MS = 180_000
+/** After that, how often to look whether another peer can be relied on. */
+const HEADLESS_RECHECK_MS = 5000
+
+/** What the routes of a lost peer depend on. */
+export interface StaleContext {
+  /** How long routes of a family stay that no other peer could know better of; 0: not at all. */
+  headlessMs(family: Family): number
+  /** Other peers whose routes of a family have been complete for long enough to be relied on. */
+  settledPeers(family: Family): ReadonlySet<Source>
+  /** A family was released. */
+  released(): void
+}
 
 /**
- * Keeps the routes of a peer that restarts, and lets go of what it does not say again (RFC 4724 §4.2, RFC 9494 §4.2);
- * also those of the last peer of a family, so that forwarding goes on while nobody can tell what has changed.
+ * Keeps the routes of a peer that restarts, and lets go of what it does not advertise again (RFC 4724 §4.2); also those of the
+ * last peer of a family, so that forwarding goes on while no peer can tell what has changed.
  */
 export class StaleRoutes {
   private readonly clock: Clock
   private readonly rib: Rib
   private readonly source: Source
-  private readonly headlessMs: (family: Family) => number
-  private readonly onReleased: () => void
+  private readonly context: StaleContext
   private readonly stale = new Set<Family>()
   /** Of `stale`, the families that are kept without the peer having asked for it. */
   private readonly headless = new Set<Family>()
   /** Since when anything is stale, in epoch milliseconds; null while nothing is. */
   since: number | null = null
-  private capabilities: Capabilities | null = null
   private isBack = false
   private isConstrained = false
   private readonly cancels = new Set<() => void>()
-  /** Families that are about to be let go of, so that nothing said twice starts a second wait. */
+  /** Families that are about to be released, so that nothing starts a second wait. */
   private readonly settling = new Set<Family>()
 
-  /** `onReleased` is called whenever a family is let go of. */
-  constructor(
-    clock: Clock,
-    rib: Rib,
-    source: Source,
-    headlessMs: (family: Family) => number,
-    onReleased: () => void,
-  ) {
+  constructor(clock: Clock, rib: Rib, source: Source, context: StaleContext) {
     this.clock = clock
     this.rib = rib
     this.source = source
-    this.headlessMs = headlessMs
-    this.onReleased = onReleased
+    this.context = context
   }
 
   /** Families whose routes are stale, as a live view. */
@@ -61,38 +59,42 @@ export class StaleRoutes {
     return this.stale
   }
 
-  /** Whether anything is kept only because there is nobody else to ask. */
+  /** Whether anything is kept only because there is no other peer to ask. */
   get isHeadless(): boolean {
     return this.headless.size > 0
   }
 
   /**
-   * The session is gone. `graceful` says whether what the peer promised about restarts applies, `mayReturn` whether the
-   * peer is still wanted.
+   * The session is gone. For `restartMs` the peer may be restarting and keeps the forwarding of what its capability names;
+   * 0: it is not. `mayReturn` says whether the peer is still wanted.
    */
-  lost(families: Iterable<Family>, capabilities: Capabilities, graceful: boolean, mayReturn: boolean): void {
-    this.capabilities = capabilities
+  lost(families: Iterable<Family>, capabilities: Capabilities, restartMs: number, mayReturn: boolean): void {
     this.isBack = false
     this.cancelTimers()
-    const kept = new Set(graceful ? capabilities.gracefulRestart?.families.map(({ family }) => family) : [])
+    const kept = new Set(
+      restartMs > 0 ? capabilities.gracefulRestart?.families.map(({ family }) => family) : [],
+    )
     let restarting = false
     for (const family of families) {
-      // What is stale from an earlier loss does not survive another one, unless there is nobody else to ask.
-      if (this.stale.has(family) && this.headlessMs(family) <= 0) this.rib.sweep(this.source, family)
-      age(this.source, family)
+      // What is stale from an earlier loss does not survive another one, unless there is no other peer to ask.
+      if (this.stale.has(family) && this.context.headlessMs(family) <= 0) this.sweep(family)
+      this.source.freshFrom.set(family, beginGeneration(this.source))
       if (!mayReturn) this.release(family)
       else if (kept.has(family)) {
         this.keep(family)
         restarting = true
       } else this.holdOrRelease(family)
+      if (!this.stale.has(family)) continue
+      this.rib.reselect(this.source, family)
+      const reflectors = this.context.settledPeers(family)
+      if (reflectors.size > 0) this.rib.sweepUnconfirmed(this.source, family, reflectors)
     }
-    if (!restarting) return
-    this.after((capabilities.gracefulRestart?.restartTimeSeconds ?? 0) * 1000, () => this.restartTimeOver())
+    if (restarting) this.after(restartMs, () => this.restartTimeOver())
   }
 
   /**
-   * The peer is back. Families whose forwarding it did not keep are let go of at once, unless there is nobody else to ask:
-   * a reflector forwards nothing, and GoBGP says so.
+   * The peer is back. Families whose forwarding it did not keep are released at once, unless there is no other peer to ask: a
+   * reflector forwards nothing, and GoBGP says so.
    */
   back(families: ReadonlySet<Family>, capabilities: Capabilities): void {
     this.isBack = true
@@ -107,18 +109,21 @@ export class StaleRoutes {
     if (this.stale.size > 0) this.after(STALE_PATH_MS, () => this.releaseAll())
   }
 
-  /** The peer has said the whole family again. */
+  /** The peer has advertised the whole family again. */
   endOfRib(family: Family): void {
     if (this.headless.has(family)) this.relieve(family)
     else if (this.stale.has(family) && this.isConstrained && VPN_FAMILIES.has(family)) {
-      this.settle(family, MEMBERSHIP_SETTLE_MS, () => true)
-    } else if (this.stale.has(family)) this.release(family)
+      this.settle(family, MEMBERSHIP_SETTLE_MS, () => this.ended(family))
+    } else if (this.stale.has(family)) this.ended(family)
   }
 
-  /** Somebody knows the family again. */
-  relieve(family: Family): void {
+  /** The peer, or another one, has advertised the family: in a while it can be relied on. */
+  relieve(family: Family, ms = HEADLESS_SETTLE_MS): void {
     if (!this.headless.has(family)) return
-    this.settle(family, HEADLESS_SETTLE_MS, () => this.isBack || this.headlessMs(family) <= 0)
+    this.settle(family, ms, () => {
+      if (this.isBack || this.context.headlessMs(family) <= 0) this.release(family)
+      else this.relieve(family, HEADLESS_RECHECK_MS)
+    })
   }
 
   /** Lets go of everything, now. */
@@ -127,27 +132,28 @@ export class StaleRoutes {
     for (const family of [...this.stale]) this.release(family)
   }
 
+  /**
+   * A peer that restarted has sent End-of-RIB: of its own routes the rest is gone (RFC 4724 §4.2). A reflector may send it before its
+   * other clients are back, as FRR does: what it passed on stays a while where no other peer knows better.
+   */
+  private ended(family: Family): void {
+    if (this.context.headlessMs(family) <= 0) return this.release(family)
+    this.rib.sweepStale(this.source, family, (route) => originatorOf(route) === null)
+    this.headless.add(family)
+    this.relieve(family)
+  }
+
   private restartTimeOver(): void {
-    for (const family of [...this.stale]) {
-      if (this.headless.has(family)) continue
-      const longLived = this.capabilities?.longLivedGracefulRestart.find((one) => one.family === family)
-      if (longLived === undefined || longLived.staleTimeSeconds === 0) {
-        this.holdOrRelease(family)
-        continue
-      }
-      this.source.longLived.add(family)
-      this.rib.sweepSome(this.source, family, forbidsLongLife)
-      this.rib.reweigh(this.source, family)
-      this.after(longLived.staleTimeSeconds * 1000, () => this.release(family))
-    }
+    for (const family of [...this.stale]) this.holdOrRelease(family)
   }
 
   private holdOrRelease(family: Family): void {
-    const ms = this.headlessMs(family)
+    const ms = this.context.headlessMs(family)
     if (ms <= 0) return this.release(family)
     this.keep(family)
     this.headless.add(family)
     this.after(ms, () => this.release(family))
+    this.relieve(family)
   }
 
   private keep(family: Family): void {
@@ -159,18 +165,21 @@ export class StaleRoutes {
     this.stale.delete(family)
     if (this.stale.size === 0) this.since = null
     this.headless.delete(family)
-    this.rib.sweep(this.source, family)
-    this.source.longLived.delete(family)
-    this.onReleased()
+    this.sweep(family)
+    this.context.released()
   }
 
-  /** Lets go of a family after a while, if `still` says so then. */
-  private settle(family: Family, ms: number, still: () => boolean): void {
+  private sweep(family: Family): void {
+    this.rib.sweep(this.source, family, this.source.freshFrom.get(family) ?? 0)
+  }
+
+  /** Does something about a family after a while. */
+  private settle(family: Family, ms: number, task: () => void): void {
     if (this.settling.has(family)) return
     this.settling.add(family)
     this.after(ms, () => {
       this.settling.delete(family)
-      if (still()) this.release(family)
+      task()
     })
   }
 

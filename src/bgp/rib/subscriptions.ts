@@ -6,8 +6,8 @@ import type { Route } from './route.ts'
 /** Told of best routes by route target. Calls are idempotent: the same route may be told twice, one unknown may be gone. */
 export interface Subscriber {
   routeChanged(route: Route): void
-  /** The last told route of this family and key no longer is, or no longer carries a target subscribed to. */
-  routeGone(route: Route): void
+  /** The last told route of this family and key is withdrawn, or no longer carries a target subscribed to. */
+  routeGone(route: Route, isWithdrawn: boolean): void
 }
 
 const NONE: ReadonlySet<Subscriber> = new Set()
@@ -44,7 +44,8 @@ export class Subscriptions implements BestListener {
     if (current !== null) for (const target of current.set.routeTargets) this.index(target, current)
     const told = current === null ? NONE : this.subscribersOf(current)
     for (const subscriber of told) subscriber.routeChanged(current!)
-    for (const subscriber of gone) if (!told.has(subscriber)) subscriber.routeGone(previous!)
+    for (const subscriber of gone)
+      if (!told.has(subscriber)) subscriber.routeGone(previous!, current === null)
   }
 
   /** Tells of a best route that is what it was, but may count for more now. */

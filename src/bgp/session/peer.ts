@@ -54,6 +54,12 @@ export interface PeerNotification {
 }
 
 const MAX_BACK_OFF_SECONDS = 120
+/**
+ * Tries that follow each other fast after a start: a peer may close the first connection since it still has the last session, or may be
+ * starting itself. Later ones wait, since a peer that flaps has to be damped (RFC 4271 §8.1.1).
+ */
+const FAST_TRIES = 5
+const FIRST_BACK_OFF_SECONDS = 0.2
 const MIN_JITTER = 0.75
 /** Two connections made at once are told apart within that time. */
 const COLLISION_MS = 5000
@@ -83,8 +89,10 @@ export class Peer implements SessionOwner {
   private readonly outgoing: Session | null
   private readonly incoming = new Set<Session>()
   private failures = 0
+  private fastTries = 0
   private shownState: State = 'Idle'
-  private establishedAt = 0
+  /** When the last session was established, on the clock that never goes back. */
+  establishedAt = 0
 
   constructor(config: PeerConfig, local: LocalSpeaker, environment: PeerEnvironment, listener: PeerListener) {
     this.config = config
@@ -129,6 +137,7 @@ export class Peer implements SessionOwner {
     if (this.downReason === null) return
     this.downReason = null
     this.failures = 0
+    this.fastTries = FAST_TRIES
     this.outgoing?.dispatch({ type: 'start' })
     this.noteState()
   }
@@ -183,8 +192,13 @@ export class Peer implements SessionOwner {
   }
 
   backOffSeconds(): number {
-    const delay = Math.min(MAX_BACK_OFF_SECONDS, this.config.connectRetrySeconds * 2 ** this.failures)
-    return delay * (MIN_JITTER + (1 - MIN_JITTER) * this.random())
+    return this.jittered(Math.min(MAX_BACK_OFF_SECONDS, this.config.connectRetrySeconds * 2 ** this.failures))
+  }
+
+  idleHoldSeconds(): number {
+    if (this.fastTries === 0) return this.backOffSeconds()
+    const delay = FIRST_BACK_OFF_SECONDS * 2 ** (FAST_TRIES - this.fastTries)
+    return this.jittered(Math.min(this.config.connectRetrySeconds, delay))
   }
 
   connectTimedOut(): void {
@@ -198,6 +212,7 @@ export class Peer implements SessionOwner {
     if (state === 'OpenConfirm' || state === 'Established') this.silenceOthers(session)
     if (state === 'Established') {
       this.failures = 0
+      this.fastTries = 0
       this.establishedCount++
       this.establishedAt = this.clock.now()
       this.listener.established(session.negotiated!)
@@ -223,6 +238,10 @@ export class Peer implements SessionOwner {
     if (session.state === 'Established') this.listener.drained()
   }
 
+  private jittered(seconds: number): number {
+    return seconds * (MIN_JITTER + (1 - MIN_JITTER) * this.random())
+  }
+
   /** With graceful restart a new connection means a new peer, unless both connections were made at once. */
   private mayBeRestarted({ negotiated }: Session): boolean {
     return negotiated?.gracefulRestart === true && this.clock.now() - this.establishedAt > COLLISION_MS
@@ -246,7 +265,8 @@ export class Peer implements SessionOwner {
     if (session !== this.outgoing && !this.incoming.has(session)) return
     if (reason !== null && reason !== STOPPED) {
       this.lastError = reason
-      this.failures++
+      if (this.fastTries > 0) this.fastTries--
+      else this.failures++
     }
     if (ending.kind === 'sent' || ending.kind === 'received') {
       const { establishedCount } = this

@@ -22,8 +22,10 @@ export interface SessionOwner {
   localOpen(): Open
   /** Why the OPEN is refused, or null; resolves connection collisions on the way (RFC 4271 §6.8). */
   judge(session: Session, open: Open): SessionError | null
-  /** Seconds until the next try, growing with every failure. */
+  /** Seconds that a connection may take to come about, growing with every failure. */
   backOffSeconds(): number
+  /** Seconds until the next try after a failure. */
+  idleHoldSeconds(): number
   /** A connection did not come about in time. */
   connectTimedOut(): void
   stateChanged(session: Session, from: State, reason: string | null, ending: Ending): void
@@ -103,7 +105,7 @@ export class Session {
 
   /** Tries to connect again after the back-off, from Idle. */
   retryLater(): void {
-    this.arm('idle-hold', this.owner.backOffSeconds() * 1000)
+    this.arm('idle-hold', this.owner.idleHoldSeconds() * 1000)
   }
 
   private step(event: FsmEvent): void {
@@ -146,11 +148,15 @@ export class Session {
       case 'disarm':
         return this.disarm(action.timer)
       case 'back-off':
-        return this.arm(action.timer, this.owner.backOffSeconds() * 1000)
+        return this.arm(action.timer, 1000 * this.backOffSeconds(action.timer))
       case 'heard':
         this.heardAt = this.owner.clock.now()
         return
     }
+  }
+
+  private backOffSeconds(timer: 'connect-retry' | 'idle-hold'): number {
+    return timer === 'idle-hold' ? this.owner.idleHoldSeconds() : this.owner.backOffSeconds()
   }
 
   private sendNotification(notification: Notification): void {

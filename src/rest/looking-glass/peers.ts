@@ -97,7 +97,7 @@ export function peerNode(neighbour: Neighbour, routeTargetConstraint: boolean, b
         [...source.routes].map(([family, { size }]) => [familyName(family), size]),
       ),
       stale_families: [...staleRoutes.families].map(familyName),
-      end_of_rib: [...routesIn.complete].map(familyName),
+      end_of_rib: [...routesIn.complete.keys()].map(familyName),
     })),
     received_routes: leaf(() => received(neighbour, base)),
     adv_routes: leaf(() => showRoutes(routesOut.routes(), base)),

@@ -1,0 +1,156 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { EVPN, type Family, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
+import type { GracefulRestart } from '../../src/bgp/message/capability.ts'
+import { writeEndOfRib } from '../../src/bgp/message/pack.ts'
+import type { SpeakerConfig } from '../../src/bgp/speaker.ts'
+import { Writer } from '../../src/bgp/wire/writer.ts'
+import { openOf, RawPeer } from '../support/raw-peer.ts'
+import { ip, peerConfig, speakerAt } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { VirtualNetwork } from '../support/virtual-network.ts'
+
+const NODE = '10.77.0.13'
+const A = '10.77.0.11'
+const B = '10.77.0.12'
+const RESTART: GracefulRestart = {
+  restarting: false,
+  notification: false,
+  restartTimeSeconds: 120,
+  families: [{ family: EVPN, forwarding: true }],
+}
+
+let clock: VirtualClock
+let network: VirtualNetwork
+let converged: number
+
+beforeEach(() => {
+  clock = new VirtualClock()
+  network = new VirtualNetwork(clock)
+  converged = 0
+})
+
+/** A node that waits for these peers to connect. */
+const nodeWith = (addresses: readonly string[], changes: Partial<SpeakerConfig> = {}) => {
+  const peers = addresses.map((address) => peerConfig(address, { passive: true }))
+  return speakerAt(NODE, peers, clock, network, changes, () => converged++)
+}
+
+const connect = (from: string, gracefulRestart: GracefulRestart | null, families = [EVPN]): RawPeer => {
+  const capabilities = { ...openOf().capabilities, families, gracefulRestart }
+  const peer = RawPeer.connect(network.transport, ip(from), ip(NODE), 179).behave({ capabilities })
+  clock.advance(100)
+  return peer
+}
+
+const end = (peer: RawPeer, ...families: readonly Family[]): void => {
+  const w = new Writer()
+  for (const family of families) writeEndOfRib(w, family)
+  peer.send(w.copy())
+  clock.advance(100)
+}
+
+describe('routes are complete after a start', () => {
+  test('when each peer has sent End-of-RIB', () => {
+    nodeWith([A, B])
+    end(connect(A, RESTART), EVPN)
+    const second = connect(B, RESTART)
+    clock.advance(60_000)
+    expect(converged).toBe(0)
+    end(second, EVPN)
+    expect(converged).toBe(1)
+  })
+
+  test.each([
+    ['without route target constraint', [EVPN]],
+    ['with it', [EVPN, ROUTE_TARGET]],
+  ])(
+    'ten seconds after a peer that sends no End-of-RIB has fallen silent, %s (RFC 4724 §2)',
+    (_, families) => {
+      nodeWith([A])
+      const peer = connect(A, null, families)
+      clock.advance(8_000)
+      // any UPDATE will do
+      end(peer, EVPN)
+      clock.advance(9_000)
+      expect(converged).toBe(families.length === 1 ? 1 : 0)
+      clock.advance(1_500)
+      expect(converged).toBe(1)
+    },
+  )
+
+  test('without a peer that is down, where another one is complete', () => {
+    const node = nodeWith([A, B])
+    end(connect(A, RESTART), EVPN)
+    expect(node.convergence.awaited().map(({ peer }) => peer.name)).toEqual([B])
+    clock.advance(9_000)
+    expect(converged).toBe(0)
+    clock.advance(1_500)
+    expect(converged).toBe(1)
+    expect(node.convergence.awaited()).toEqual([])
+  })
+
+  test('not without one whose families no other peer has', () => {
+    const families = [EVPN, VPNV4]
+    const peers = [A, B].map((address) => peerConfig(address, { passive: true, families }))
+    speakerAt(NODE, peers, clock, network, {}, () => converged++)
+    end(connect(A, RESTART, [EVPN]), EVPN)
+    clock.advance(100_000)
+    expect(converged).toBe(0)
+    clock.advance(300_000)
+    expect(converged).toBe(1)
+  })
+
+  test('without one that an operator disables', () => {
+    const node = nodeWith([A, B], { clusterId: ip(NODE) })
+    end(connect(A, RESTART), EVPN)
+    clock.advance(100_000)
+    expect(converged).toBe(0)
+    node.neighbours.get(ip(B))!.disable('maintenance')
+    clock.advance(100)
+    expect(converged).toBe(1)
+  })
+
+  test('where clients may come from anywhere, when they had time to', () => {
+    nodeWith([], {
+      clusterId: ip(NODE),
+      dynamicNeighbours: [
+        { prefix: { ip: ip('10.77.0.0'), length: 24 }, template: peerConfig(A), limit: 10 },
+      ],
+    })
+    end(connect(A, RESTART), EVPN)
+    clock.advance(170_000)
+    expect(converged).toBe(0)
+    clock.advance(20_000)
+    expect(converged).toBe(1)
+  })
+
+  test('at once where there are no peers', () => {
+    nodeWith([])
+    expect(converged).toBe(1)
+  })
+})
+
+describe('what arrives may be older than what this start has attached', () => {
+  test('until ten seconds after the first peer is complete', () => {
+    const { convergence } = nodeWith([A, B])
+    connect(A, null)
+    clock.advance(9_800)
+    expect(convergence.newsUntil).toBe(Number.POSITIVE_INFINITY)
+    clock.advance(200)
+    const { newsUntil } = convergence
+    expect(newsUntil - clock.now()).toBeGreaterThan(9_000)
+    end(connect(B, RESTART), EVPN)
+    expect(convergence.newsUntil).toBe(newsUntil)
+  })
+
+  test('but not when a session that was up comes again', () => {
+    const { convergence } = nodeWith([A])
+    connect(A, null)
+    network.reset(ip(NODE), ip(A))
+    clock.advance(100)
+    expect(convergence.newsUntil).toBeLessThan(clock.now())
+    connect(A, null)
+    clock.advance(60_000)
+    expect(convergence.newsUntil).toBeLessThan(clock.now() - 60_000)
+  })
+})

@@ -1,0 +1,55 @@
+import { beforeEach, expect, test } from 'vitest'
+import { ceaseWithText, encodeNotification } from '../../src/bgp/message/notification.ts'
+import { RawPeer } from '../support/raw-peer.ts'
+import { ip, peerConfig, speakerAt } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { VirtualNetwork } from '../support/virtual-network.ts'
+
+const NODE = '10.77.0.13'
+const PEER = '10.77.0.1'
+const CEASE = encodeNotification(ceaseWithText(5, 'connection rejected'))
+
+let clock: VirtualClock
+let network: VirtualNetwork
+/** When each connection was made, in milliseconds after the start. */
+let tries: number[]
+
+beforeEach(() => {
+  clock = new VirtualClock()
+  network = new VirtualNetwork(clock)
+  tries = []
+})
+
+/** A peer that turns away the first connections, and ends each session that is established after them. */
+async function peerThat(turnsAway: number): Promise<void> {
+  await RawPeer.listen(network.transport, ip(PEER), 179, (peer) => {
+    tries.push(clock.now())
+    if (tries.length > turnsAway) peer.behave()
+    else peer.onMessage = () => peer.send(CEASE)
+  })
+  speakerAt(NODE, [peerConfig(PEER)], clock, network)
+}
+
+test('a peer that turns away the first connection after a start has the next one soon', async () => {
+  await peerThat(1)
+  clock.advance(1000)
+  expect(tries).toHaveLength(2)
+})
+
+test('the first tries follow each other fast, later ones as configured', async () => {
+  await peerThat(Number.POSITIVE_INFINITY)
+  clock.advance(30_000)
+  const gaps = tries.slice(1).map((at, i) => Math.round((at - tries[i]!) / 100) / 10)
+  // a random factor of 0.875 in this test
+  expect(gaps).toEqual([0.2, 0.4, 0.7, 1.4, 2.8, 4.4, 8.8])
+})
+
+test('a session that ends again and again is damped (RFC 4271 §8.1.1)', async () => {
+  await peerThat(0)
+  for (let times = 0; times < 3; times++) {
+    clock.advance(10_000)
+    network.reset(ip(NODE), ip(PEER))
+  }
+  clock.advance(4000)
+  expect(tries).toHaveLength(3)
+})

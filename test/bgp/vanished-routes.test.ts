@@ -1,0 +1,137 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { noAttributes } from '../../src/bgp/attribute/attributes.ts'
+import { EVPN } from '../../src/bgp/family.ts'
+import { Imports } from '../../src/bgp/imports.ts'
+import { nlriCodec } from '../../src/bgp/nlri/index.ts'
+import { isStale, localSource, type Route, type Source } from '../../src/bgp/rib/route.ts'
+import type { Speaker } from '../../src/bgp/speaker.ts'
+import { ip, macRoute, rt, speakerAt } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { VirtualNetwork } from '../support/virtual-network.ts'
+
+const RED = rt('64512:10')
+const A = '10.77.0.11'
+const B = '10.77.0.12'
+const [MAC1, MAC2, MAC3] = ['02:00:00:00:01:01', '02:00:00:00:01:02', '02:00:00:00:01:03'] as const
+
+let clock: VirtualClock
+let speaker: Speaker
+let imports: Imports<Route>
+let reflector: Source
+let changes: number
+
+beforeEach(() => begin(20))
+
+function begin(vanishedSeconds: number): void {
+  clock = new VirtualClock()
+  speaker = speakerAt('10.77.0.13', [], clock, new VirtualNetwork(clock), { vanishedSeconds })
+  reflector = localSource('BGP-10.77.0.1')
+  reflector.peer = { address: ip('10.77.0.1'), as: 64512, internal: true, isClient: false, identifier: 1 }
+  changes = 0
+  imports = new Imports(speaker, localSource('EVI-1'), {
+    accepts: (route): route is Route => route.family === EVPN,
+    learn: () => changes++,
+    unlearn: () => changes++,
+  })
+  imports.set(new Set([RED]))
+}
+
+function advertise(node: string, ...macs: string[]): void {
+  const attributes = { ...noAttributes(), origin: 0, asPath: [], extendedCommunities: [RED] }
+  for (const mac of macs) {
+    const set = speaker.rib.pool.originated(attributes, ip(node))
+    speaker.rib.announce(reflector, EVPN, macRoute(node, mac, null), 0, set)
+  }
+  clock.advance(0)
+}
+
+function withdraw(node: string, ...macs: string[]): void {
+  for (const mac of macs)
+    speaker.rib.withdraw(reflector, EVPN, nlriCodec(EVPN)!.key(macRoute(node, mac, null)), 0)
+  clock.advance(0)
+}
+
+const here = (): Route[] => [...imports.routes()]
+const stale = (): boolean[] => here().map(isStale)
+
+describe('a remote node whose routes', () => {
+  test('go all at once is kept as stale for the time that is configured', () => {
+    advertise(A, MAC1, MAC2)
+    withdraw(A, MAC1, MAC2)
+    expect(stale()).toEqual([true, true])
+    expect([...imports.vanishedNodes()]).toEqual([[ip(A), { routes: 2, leftMs: 20_000 }]])
+    clock.advance(19_000)
+    expect(here()).toHaveLength(2)
+    clock.advance(1_000)
+    expect(here()).toEqual([])
+    expect(imports.vanishedNodes().size).toBe(0)
+  })
+
+  test('go while others of it stay loses them at once', () => {
+    advertise(A, MAC1, MAC2, MAC3)
+    advertise(B, MAC1)
+    withdraw(A, MAC1, MAC2)
+    expect(here()).toHaveLength(2)
+    expect(stale()).toEqual([false, false])
+  })
+
+  test('go in several messages keeps those that went first as well', () => {
+    advertise(A, MAC1, MAC2, MAC3)
+    withdraw(A, MAC1)
+    clock.advance(300)
+    withdraw(A, MAC2)
+    expect(here()).toHaveLength(1)
+    clock.advance(300)
+    withdraw(A, MAC3)
+    expect(stale()).toEqual([true, true, true])
+  })
+
+  test('went one after the other, over a while, keeps the last alone', () => {
+    advertise(A, MAC1, MAC2)
+    withdraw(A, MAC1)
+    clock.advance(1_100)
+    withdraw(A, MAC2)
+    expect(here()).toHaveLength(1)
+  })
+
+  test('come back loses what does not come back with them, when the time is over', () => {
+    advertise(A, MAC1, MAC2)
+    withdraw(A, MAC1, MAC2)
+    clock.advance(2_000)
+    advertise(A, MAC2)
+    expect(stale().filter(Boolean)).toHaveLength(1)
+    withdraw(B, MAC1)
+    clock.advance(18_000)
+    expect(here()).toHaveLength(1)
+    expect(stale()).toEqual([false])
+    // and vanishes again
+    withdraw(A, MAC2)
+    expect(stale()).toEqual([true])
+  })
+
+  test('go without this being configured is gone at once', () => {
+    begin(0)
+    advertise(A, MAC1)
+    withdraw(A, MAC1)
+    expect(here()).toEqual([])
+  })
+})
+
+test('what loses its route target leaves the VPN at once', () => {
+  advertise(A, MAC1)
+  const attributes = { ...noAttributes(), origin: 0, asPath: [], extendedCommunities: [rt('64512:20')] }
+  const set = speaker.rib.pool.originated(attributes, ip(A))
+  speaker.rib.announce(reflector, EVPN, macRoute(A, MAC1, null), 0, set)
+  clock.advance(0)
+  expect(here()).toEqual([])
+})
+
+test('a VPN instance that ends keeps nothing', () => {
+  advertise(A, MAC1, MAC2)
+  withdraw(A, MAC1, MAC2)
+  imports.set(new Set())
+  expect(here()).toEqual([])
+  const before = changes
+  clock.advance(60_000)
+  expect(changes).toBe(before)
+})
