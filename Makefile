@@ -28,8 +28,8 @@ bounds: setup ## What a peer makes of messages at and past the bounds that RFCs 
 	@scripts/setup.sh debian $(DEMO_PACKAGES) $(PEER_PACKAGES)
 	@tsx scripts/bounds.ts --peer $(or $(PEER),frr) $(if $(TOPIC),--topic '$(TOPIC)')
 
-sim: setup ## Whole networks on virtual time with faults (SEEDS=200, or SEED=n to replay one)
-	@tsx scripts/sim.ts $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))
+sim: setup ## Whole networks on virtual time with faults (SEEDS=200, or SEED=n to replay one, SHRINK=1 for its fewest events)
+	@tsx scripts/sim.ts $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200)) $(if $(SHRINK),--shrink) $(if $(INGREDIENTS),--ingredients $(INGREDIENTS))
 
 fuzz: setup ## Hostile input for TIME=60 seconds (SEED=n to replay, TARGET=name for one, KEEP=1 to keep what reaches new code)
 	@tsx scripts/fuzz.ts --seconds $(or $(TIME),60) $(if $(SEED),--seed $(SEED)) $(if $(TARGET),--target $(TARGET)) $(if $(KEEP),--keep)

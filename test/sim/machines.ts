@@ -1,10 +1,10 @@
-import { EVPN, type Family, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
+import { EVPN, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
 import { PEER_DEFAULTS, type PeerConfig } from '../../src/bgp/session/peer-config.ts'
-import { type RestartConfig, SPEAKER_DEFAULTS, Speaker, type SpeakerConfig } from '../../src/bgp/speaker.ts'
+import { type RestartConfig, SPEAKER_DEFAULTS, Speaker } from '../../src/bgp/speaker.ts'
 import { MemoryDriver } from '../../src/dataplane/memory.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
-import { formatIp, type Ip } from '../../src/values/address.ts'
+import type { Ip } from '../../src/values/address.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { decodeState, encodeState, readvertises } from '../../src/vpn/state.ts'
@@ -16,8 +16,9 @@ import { Agent } from './agent.ts'
 import { Disk } from './disk.ts'
 import { Process } from './process.ts'
 import type { Random } from './random.ts'
+import { speaking } from './speech.ts'
+import type { Site } from './topology.ts'
 
-export const AS = 64512
 /** The interface that carries MPLS. */
 export const CORE = 'core'
 
@@ -28,48 +29,46 @@ export interface Surroundings {
   readonly random: Random
 }
 
-/** What is told of a machine's peers. */
-export interface Wiring {
-  readonly peers: readonly Ip[]
-  readonly passive: boolean
-  readonly families: readonly Family[]
-  readonly restartSeconds: number
-  readonly headlessSeconds: number
-  readonly vanishedSeconds: number
-}
-
 function speakerOn(
   { random }: Surroundings,
   process: Process,
-  address: Ip,
-  wiring: Wiring,
-  changes: Partial<SpeakerConfig>,
+  site: Site,
+  sites: ReadonlyMap<Ip, Site>,
+  restart: RestartConfig,
   onComplete: () => void,
 ): Speaker {
-  const { peers, passive, families, headlessSeconds, vanishedSeconds } = wiring
-  const peerConfig = (peer: Ip): PeerConfig => ({
-    ...PEER_DEFAULTS,
-    address: peer,
-    as: AS,
-    passive,
-    families,
-    holdTimeSeconds: 30,
-    reflectorClient: changes.clusterId !== undefined && !formatIp(peer).startsWith('10.0.1.'),
-  })
+  const { address, as, peers, families, isReflector, headlessSeconds, speech } = site
+  const peerConfig = (peer: Ip): PeerConfig => {
+    const other = sites.get(peer)!
+    return {
+      ...PEER_DEFAULTS,
+      address: peer,
+      as: other.as,
+      families,
+      holdTimeSeconds: 30,
+      reflectorClient: isReflector && !other.isReflector && other.as === as,
+      external: other.as !== as && site.hasPolicy ? 'accept' : 'reject',
+    }
+  }
   return new Speaker(
     {
       ...SPEAKER_DEFAULTS,
-      as: AS,
+      as,
       identifier: address,
       localAddress: address,
       routeTargetConstraint: families.includes(ROUTE_TARGET),
       peers: peers.map(peerConfig),
-      headlessSeconds: changes.clusterId === undefined ? headlessSeconds : 0,
-      vanishedSeconds,
-      restart: restartOf(wiring, false),
-      ...changes,
+      clusterId: isReflector ? address : null,
+      headlessSeconds: isReflector ? 0 : headlessSeconds,
+      vanishedSeconds: site.vanishedSeconds,
+      restart,
     },
-    { clock: process.clock, random: random.next, transport: process.network, log: silent },
+    {
+      clock: process.clock,
+      random: random.next,
+      transport: speaking(speech, process.network),
+      log: silent,
+    },
     onComplete,
   )
 }
@@ -78,25 +77,30 @@ function speakerOn(
 export class Reflector {
   readonly address: Ip
   private readonly around: Surroundings
-  private readonly wiring: Wiring
+  private readonly site: Site
+  private readonly sites: ReadonlyMap<Ip, Site>
   private process: Process | null = null
+  private isDead = false
   speaker: Speaker | null = null
 
-  constructor(around: Surroundings, address: Ip, wiring: Wiring) {
+  constructor(around: Surroundings, site: Site, sites: ReadonlyMap<Ip, Site>) {
     this.around = around
-    this.address = address
-    this.wiring = wiring
+    this.address = site.address
+    this.site = site
+    this.sites = sites
   }
 
   start(): void {
-    if (this.speaker !== null) return
+    if (this.speaker !== null || this.isDead) return
     this.process = new Process(this.around)
-    const changes = { clusterId: this.address }
-    this.speaker = speakerOn(this.around, this.process, this.address, this.wiring, changes, () => {})
+    const restart = restartOf(this.site, false)
+    this.speaker = speakerOn(this.around, this.process, this.site, this.sites, restart, () => {})
     void this.speaker.start()
   }
 
-  kill(): void {
+  /** Ends it, for good if it `isLost`. */
+  kill(isLost: boolean): void {
+    this.isDead ||= isLost
     this.process?.kill()
     this.speaker = null
   }
@@ -105,22 +109,24 @@ export class Reflector {
 /** A compute node: the daemon that comes and goes, the kernel and the disk that stay, and the agent. */
 export class Node {
   readonly address: Ip
+  /** Where its tunnels end, and what its routes have for a next hop. */
+  tunnelAddress: Ip
+  readonly site: Site
   readonly driver: MemoryDriver
   readonly agent: Agent
   daemon: { readonly speaker: Speaker; readonly vpns: VpnService; readonly reconciler: Reconciler } | null =
     null
-  /** Whether the daemon keeps a state file. */
-  readonly keepsState: boolean
   private readonly around: Surroundings
-  private readonly wiring: Wiring
+  private readonly sites: ReadonlyMap<Ip, Site>
   private process: Process | null = null
   private readonly disk = new Disk()
 
-  constructor(around: Surroundings, address: Ip, wiring: Wiring, keepsState: boolean) {
+  constructor(around: Surroundings, site: Site, sites: ReadonlyMap<Ip, Site>) {
     this.around = around
-    this.address = address
-    this.wiring = wiring
-    this.keepsState = keepsState
+    this.address = site.address
+    this.tunnelAddress = site.address
+    this.site = site
+    this.sites = sites
     this.agent = new Agent(around.clock)
     this.driver = new MemoryDriver(around.clock)
     this.driver.kernel.addLink(CORE, { up: true })
@@ -134,28 +140,28 @@ export class Node {
     const state = this.disk.text === null ? null : decodeState(this.disk.text)
     const ping = state?.ping ?? `${random.between(0, 1e9)}`
     const reconciler = new Reconciler({ clock: process.clock, driver: this.driver, log: silent })
-    const restart = restartOf(this.wiring, state !== null, state !== null && readvertises(state))
-    const speaker = speakerOn(this.around, process, this.address, this.wiring, { restart }, () =>
+    const restart = restartOf(this.site, state !== null, state !== null && readvertises(state))
+    const speaker = speakerOn(this.around, process, this.site, this.sites, restart, () =>
       reconciler.complete(),
     )
     const identity = {
       bgpAddress: this.address,
       identifier: this.address,
-      vtep: this.address,
+      vtep: this.tunnelAddress,
       vxlanPort: 4789,
       mobility: MOBILITY_DEFAULTS,
       vtepNetworks: [],
       vxlanMtu: null,
       underlay: null,
       neighSuppress: true,
-      ipvpn: { address: this.address, carrier: { interface: CORE }, underlay: null, fromAnyone: false },
+      ipvpn: { address: this.tunnelAddress, carrier: { interface: CORE }, underlay: null, fromAnyone: false },
       ranges: RANGES,
       lacks: () => null,
       requireIsolation: false,
       refused: {},
     }
     const take = (): string => encodeState({ kernel: 'sim', ping, ...vpns.snapshot() })
-    const keep = this.keepsState ? this.disk.keeper(process.clock, random, take) : undefined
+    const keep = this.site.keepsState ? this.disk.keeper(process.clock, random, take) : undefined
     const vpns: VpnService = new VpnService(identity, speaker, reconciler, silent, keep)
     if (state !== null) vpns.restore(state)
     this.process = process
@@ -191,7 +197,7 @@ export class Node {
   }
 }
 
-function restartOf({ restartSeconds }: Wiring, isRestart: boolean, followsOthers = false): RestartConfig {
+function restartOf({ restartSeconds }: Site, isRestart: boolean, followsOthers = false): RestartConfig {
   return {
     timeSeconds: restartSeconds,
     families: restartSeconds > 0 ? [EVPN, VPNV4] : [],
@@ -209,4 +215,19 @@ export function networksOf({ agent }: Node, type: AttachRequest['type']): Map<st
     networks.set(request.instanceId, [...(networks.get(request.instanceId) ?? []), request])
   }
   return networks
+}
+
+/** Whether routes of two nodes reach each other: not where one has no policy for its peers in another AS (RFC 8212). */
+export function exchange(a: Node, b: Node): boolean {
+  return a === b || (a.site.hasPolicy && b.site.hasPolicy)
+}
+
+/** The path that a node's routes to a provider edge take: its address, and the labels below that of the VPN. */
+export function pathTo(
+  { driver }: Node,
+  address: Ip,
+): { readonly via: Ip; readonly labels: readonly number[] } {
+  const way = driver.kernel.ways.get(address)
+  if (way === undefined || way.device !== CORE) return { via: address, labels: [] }
+  return { via: way.via ?? address, labels: way.labels }
 }

@@ -1,8 +1,8 @@
 import type { RouteTarget } from '../../src/bgp/values/extended-community.ts'
-import { formatIp, type Ip } from '../../src/values/address.ts'
+import type { Ip } from '../../src/values/address.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { ip, rt } from '../support/speakers.ts'
-import type { Random } from './random.ts'
+import { Random } from './random.ts'
 
 export const EVPNS = ['red', 'blue', 'grey']
 /** Their own endpoints share an address space. */
@@ -12,20 +12,53 @@ export const NETWORKS = [...EVPNS, ...IP_VPNS]
 export const ENDPOINTS = 6
 
 /** What is the same for all endpoints of a network on a node. */
-type Traits = Pick<AttachRequest, 'importTargets' | 'exportTargets' | 'vni' | 'readvertise'>
+export type Traits = Pick<AttachRequest, 'importTargets' | 'exportTargets' | 'vni' | 'readvertise'>
 
-/** What agents ask for. */
+/** How an endpoint of an EVPN instance is in an IP VPN as well. */
+export type Plug = Pick<AttachRequest, 'gatewayIp' | 'direction' | 'advertiseSubnet'> & {
+  readonly evpn: string
+}
+
+/** What an agent asks for, but for the traits of the network. */
+export interface Wish {
+  readonly network: string
+  readonly endpoint: number
+  /** Null: it has a port of its own. */
+  readonly plug: Plug | null
+}
+
+/** Makes what agents ask for: wishes with the traits that their networks have at the time. */
 export class Networks {
-  private readonly random: Random
-  /** Of a network on a node. */
-  private readonly traits = new Map<string, Traits>()
+  private readonly seed: number
+  /** Of a network on a node, where they are others than at first. */
+  private readonly changed = new Map<string, Traits>()
 
-  constructor(random: Random) {
-    this.random = random
+  constructor(seed: number) {
+    this.seed = seed
   }
 
-  /** The endpoint with a port of its own. */
-  endpoint(node: Ip, network: string, endpoint: number): AttachRequest {
+  request(node: number, { network, endpoint, plug }: Wish): AttachRequest {
+    if (plug === null) return this.endpoint(node, network, endpoint)
+    const { evpn, ...terms } = plug
+    return {
+      ...this.endpoint(node, evpn, endpoint),
+      ...this.traitsOf(node, network),
+      ...terms,
+      instanceId: network,
+      type: 'ipvpn',
+      ip: { ip: ip(`192.168.${numberOf(evpn)}.${endpoint}`), prefixLength: 24 },
+      port: { evpn },
+    }
+  }
+
+  /** Other traits from now on; the VNI stays. Returns them. */
+  retarget(node: number, network: string, traits: Traits): Traits {
+    const changed = { ...traits, vni: this.traitsOf(node, network).vni }
+    this.changed.set(`${node} ${network}`, changed)
+    return changed
+  }
+
+  private endpoint(node: number, network: string, endpoint: number): AttachRequest {
     const isIpVpn = IP_VPNS.includes(network)
     const number = numberOf(network)
     const octet = isIpVpn ? 100 : number
@@ -49,72 +82,63 @@ export class Networks {
     }
   }
 
-  /** The endpoint of an EVPN instance in an IP VPN as well, each time with other traits. */
-  plug(node: Ip, vpn: string, evpn: string, endpoint: number): AttachRequest {
-    const number = numberOf(evpn)
-    return {
-      ...this.endpoint(node, evpn, endpoint),
-      ...this.traitsOf(node, vpn),
-      instanceId: vpn,
-      type: 'ipvpn',
-      ip: { ip: ip(`192.168.${number}.${endpoint}`), prefixLength: 24 },
-      gatewayIp: this.gateway(number, IP_VPNS.indexOf(vpn)),
-      port: { evpn },
-      direction: endpoint === 1 ? 'from-port' : this.random.pick(['both', 'both', 'to-port']),
-      advertiseSubnet: this.random.chance(endpoint >= ENDPOINTS - 1 ? 0.8 : 0.2),
-    }
-  }
-
-  /** Other targets from now on; the VNI stays. */
-  retarget(node: Ip, network: string): Traits {
-    const { vni } = this.traitsOf(node, network)
-    const traits = { ...this.newTraits(network), vni }
-    this.traits.set(keyOf(node, network), traits)
-    return traits
-  }
-
-  /** No two IP VPNs have the same one: inside the subnet, outside of it, or where a VM is already. */
-  private gateway(number: number, vpn: number): Ip | null {
-    const inside = ip(`192.168.${number}.${254 - vpn}`)
-    const outside = ip(`10.9.${number}.${vpn}`)
-    return this.random.pick([inside, inside, inside, outside, ip(`192.168.${number}.${3 + vpn}`), null])
-  }
-
-  private traitsOf(node: Ip, network: string): Traits {
-    const key = keyOf(node, network)
-    const known = this.traits.get(key)
-    if (known !== undefined) return known
-    const traits = this.newTraits(network)
-    this.traits.set(key, traits)
-    return traits
-  }
-
-  private newTraits(network: string): Traits {
-    const own = rt(`64512:${numberOf(network)}`)
-    const isIpVpn = IP_VPNS.includes(network)
-    const vni = isIpVpn ? null : 99 + numberOf(network) + (this.random.chance(0.2) ? 1000 : 0)
-    const all = NETWORKS.map((one) => rt(`64512:${numberOf(one)}`))
-    const readvertise = isIpVpn ? this.readvertise(all) : null
-    if (this.random.chance(0.7)) return { importTargets: [own], exportTargets: [own], vni, readvertise }
-    return {
-      readvertise,
-      importTargets: this.random.some(all),
-      exportTargets: this.random.chance(0.1) ? [] : this.random.some(all),
-      vni,
-    }
-  }
-
-  /** Some VRFs announce again what others said, maybe the others what these said. */
-  private readvertise(all: readonly RouteTarget[]): AttachRequest['readvertise'] {
-    if (this.random.chance(0.6)) return { from: [], to: [] }
-    const from = this.random.some(all)
-    const others = all.filter((target) => !from.includes(target))
-    return { from, to: this.random.some(others.length === 0 || this.random.chance(0.1) ? all : others) }
+  private traitsOf(node: number, network: string): Traits {
+    const key = `${node} ${network}`
+    return this.changed.get(key) ?? drawTraits(Random.for(this.seed, `traits ${key}`), network)
   }
 }
 
-/** The number that it was asked for by. */
+/** Another place for an endpoint of an EVPN instance in an IP VPN, each time with other terms. */
+export function drawPlug(random: Random, vpn: string, evpn: string, endpoint: number): Wish {
+  const plug: Plug = {
+    evpn,
+    gatewayIp: drawGateway(random, numberOf(evpn), IP_VPNS.indexOf(vpn)),
+    direction: endpoint === 1 ? 'from-port' : random.pick(['both', 'both', 'to-port']),
+    advertiseSubnet: random.chance(endpoint >= ENDPOINTS - 1 ? 0.8 : 0.2),
+  }
+  return { network: vpn, endpoint, plug }
+}
+
+/** No two IP VPNs have the same one: inside the subnet, outside of it, or where a VM is already. */
+function drawGateway(random: Random, number: number, vpn: number): Ip | null {
+  const inside = ip(`192.168.${number}.${254 - vpn}`)
+  const outside = ip(`10.9.${number}.${vpn}`)
+  return random.pick([inside, inside, inside, outside, ip(`192.168.${number}.${3 + vpn}`), null])
+}
+
+export function drawTraits(random: Random, network: string): Traits {
+  const own = rt(`64512:${numberOf(network)}`)
+  const isIpVpn = IP_VPNS.includes(network)
+  const vni = isIpVpn ? null : 99 + numberOf(network) + (random.chance(0.2) ? 1000 : 0)
+  const all = NETWORKS.map((one) => rt(`64512:${numberOf(one)}`))
+  const readvertise = isIpVpn ? drawReadvertise(random, all) : null
+  if (random.chance(0.5)) return { importTargets: [own], exportTargets: [own], vni, readvertise }
+  if (random.chance(0.5)) return { ...drawSide(random, numberOf(network)), vni, readvertise }
+  return {
+    readvertise,
+    importTargets: random.some(all),
+    exportTargets: random.chance(0.1) ? [] : random.some(all),
+    vni,
+  }
+}
+
+/** A hub or a spoke: what one side exports the other imports, and nobody else does. */
+function drawSide(random: Random, number: number): Pick<Traits, 'importTargets' | 'exportTargets'> {
+  const [hub, spoke] = [[rt(`64512:${100 + number}`)], [rt(`64512:${200 + number}`)]]
+  return random.chance(0.5)
+    ? { importTargets: spoke, exportTargets: hub }
+    : { importTargets: hub, exportTargets: spoke }
+}
+
+/** Some VRFs advertise again what others advertise, maybe the others what these do. */
+function drawReadvertise(random: Random, all: readonly RouteTarget[]): AttachRequest['readvertise'] {
+  if (random.chance(0.6)) return { from: [], to: [] }
+  const from = random.some(all)
+  const others = all.filter((target) => !from.includes(target))
+  return { from, to: random.some(others.length === 0 || random.chance(0.1) ? all : others) }
+}
+
+/** The number that an endpoint of a network has. */
 export const endpointOf = ({ mac }: AttachRequest): number => mac % 256
 
 const numberOf = (network: string): number => NETWORKS.indexOf(network) + 1
-const keyOf = (node: Ip, network: string): string => `${formatIp(node)} ${network}`

@@ -7,7 +7,7 @@ import { formatMac } from '../../src/values/mac.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { keyOf } from './agent.ts'
 import { describe, held } from './kernel-view.ts'
-import { type Node, networksOf } from './machines.ts'
+import { exchange, type Node, networksOf } from './machines.ts'
 import { gatewayFaults, gatewaysIn, gatewayTexts } from './plug-oracle.ts'
 import { dueVpnEntries, dueVpnRoutes, vpnRoutes } from './vrf-oracle.ts'
 
@@ -77,13 +77,13 @@ function dueAnnouncements(node: Node): Set<string> {
  * Where nothing may be that nobody wants. Without a state file, a network or a cable that ended while the daemon was away is nobody's;
  * it stays until somebody cleans up.
  */
-function devicesInSight({ keepsState, agent, driver }: Node, { reconciler }: Daemon): string[] {
+function devicesInSight({ site, agent, driver }: Node, { reconciler }: Daemon): string[] {
   const links = [...driver.kernel.links.values()]
   const attached = new Set([...agent.attached()].map(({ instanceId }) => `chanter:${instanceId}`))
   const wanted = new Set([...reconciler.statuses.entries()].map(({ entry }) => entry.device))
   return links
     .filter(({ name, kind, alias }) => {
-      return keepsState || wanted.has(name) || (kind !== 'veth' && alias !== null && attached.has(alias))
+      return site.keepsState || wanted.has(name) || (kind !== 'veth' && alias !== null && attached.has(alias))
     })
     .map(({ name }) => name)
 }
@@ -121,28 +121,15 @@ function dueEntries(node: Node, nodes: readonly Node[]): Set<string> {
     const localIps = new Set([...requests.map(({ ip }) => ip?.ip), ...gateways.keys()])
     const candidates: Candidate[] = []
     for (const other of nodes) {
-      if (other === node || other.daemon === null) continue
+      if (other === node || other.daemon === null || !exchange(node, other)) continue
       for (const theirs of networksOf(other, 'evpn').values()) {
         const [{ exportTargets, vni: theirVni }] = theirs as [AttachRequest, ...AttachRequest[]]
         if (!exportTargets.some((target: RouteTarget) => importTargets.includes(target))) continue
-        due.add(`flood to ${formatIp(other.address)} vni ${theirVni} on vxlan--${id}`)
+        due.add(`flood to ${formatIp(other.tunnelAddress)} vni ${theirVni} on vxlan--${id}`)
         for (const { mac, ip, direction } of theirs) {
           if (direction === 'from-port') continue
-          const told = [...other.daemon.speaker.rib.ownRoutes(EVPN)].find(
-            ({ nlri }) =>
-              isMac(nlri) && nlri.mac === mac && nlri.label === theirVni && nlri.ip === (ip?.ip ?? null),
-          )
-          const mobility = told?.set.attributes.extendedCommunities
-            ?.map(macMobilityOf)
-            .find((one) => one !== undefined)
-          candidates.push({
-            at: other.address,
-            vni: theirVni!,
-            mac,
-            ip: ip?.ip ?? null,
-            sequence: mobility?.sequence ?? 0,
-            key: told?.key ?? '',
-          })
+          const { sequence, key } = advertisedMac(other, theirVni, mac, ip?.ip ?? null)
+          candidates.push({ at: other.tunnelAddress, vni: theirVni!, mac, ip: ip?.ip ?? null, sequence, key })
         }
       }
     }
@@ -159,6 +146,21 @@ function dueEntries(node: Node, nodes: readonly Node[]): Set<string> {
     }
   }
   return due
+}
+
+/** What a node advertises of an address: its mobility sequence, and the key of the route. */
+export function advertisedMac(
+  { daemon }: Node,
+  vni: number | null,
+  mac: number,
+  ip: Ip | null,
+): Pick<Candidate, 'sequence' | 'key'> {
+  const route = [...daemon!.speaker.rib.ownRoutes(EVPN)].find(
+    ({ nlri }) => isMac(nlri) && nlri.mac === mac && nlri.label === vni && nlri.ip === ip,
+  )
+  const communities = route?.set.attributes.extendedCommunities ?? []
+  const mobility = communities.map(macMobilityOf).find((one) => one !== undefined)
+  return { sequence: mobility?.sequence ?? 0, key: route?.key ?? '' }
 }
 
 const isMac = (nlri: Route['nlri']): nlri is MacIpRoute => 'type' in nlri && nlri.type === 2

@@ -6,6 +6,15 @@ export class Random {
     this.state = seed >>> 0
   }
 
+  /** Dice of their own for one purpose, so that what is drawn for another changes nothing here. */
+  static for(seed: number, purpose: string): Random {
+    let hash = 0x811c9dc5 ^ seed
+    for (const letter of purpose) hash = Math.imul(hash ^ letter.charCodeAt(0), 0x0100_0193)
+    const random = new Random(hash)
+    random.next()
+    return random
+  }
+
   /** Uniform in [0, 1). */
   readonly next = (): number => {
     this.state = (this.state + 0x6d2b79f5) >>> 0

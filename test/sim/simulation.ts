@@ -1,12 +1,13 @@
-import { EVPN, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
-import type { Ip } from '../../src/values/address.ts'
-import { ip } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
-import { Node, Reflector, type Surroundings, type Wiring } from './machines.ts'
+import { type IngredientName, SWITCHED_ON } from './ingredients.ts'
+import { Node, Reflector, type Surroundings } from './machines.ts'
+import { isKnown, lostMoves } from './move-oracle.ts'
 import { contradictions } from './oracle.ts'
 import { Random } from './random.ts'
 import { Storm } from './storm.ts'
+import { drawStory, type Story } from './story.ts'
+import { describeSite, wiresOf } from './topology.ts'
 
 export interface Outcome {
   readonly seed: number
@@ -22,49 +23,38 @@ export interface Outcome {
 
 /** Longer than every timer of BGP here: back-off, hold time, restart time, the wait for End-of-RIB. */
 const QUIET_MS = 1_200_000
+/** The network of a seed from its first to its last moment; the same seed is the same story. */
+export function simulate(seed: number, allowed: Iterable<IngredientName> = SWITCHED_ON): Promise<Outcome> {
+  return play(drawStory(seed, allowed))
+}
 
-/** One network from its first to its last moment; the same seed is the same story. */
-export async function simulate(seed: number): Promise<Outcome> {
-  const random = new Random(seed)
+/** Has a story happen. */
+export async function play(story: Story): Promise<Outcome> {
+  const { seed, topology, afterwards } = story
   const clock = new VirtualClock()
-  const network = new VirtualNetwork(clock, random.between(1, 20))
-  const around: Surroundings = { clock, network, random }
-  const history: string[] = []
+  const network = new VirtualNetwork(clock, topology.latencyMs)
+  const around: Surroundings = { clock, network, random: Random.for(seed, 'machines') }
+  const all = [...topology.reflectors, ...topology.nodes]
+  const history = all.map(describeSite)
   const tell = (text: string): void => void history.push(`${(clock.now() / 1000).toFixed(3)} ${text}`)
 
-  const reflectorCount = random.pick([0, 1, 1, 2, 3])
-  const addresses = (prefix: string, count: number): Ip[] =>
-    Array.from({ length: count }, (_, i) => ip(`${prefix}.${i + 1}`))
-  const reflectorAddresses = addresses('10.0.1', reflectorCount)
-  const nodeAddresses = addresses('10.0.0', random.between(2, 6))
-  const families = random.chance(0.8) ? [EVPN, VPNV4, ROUTE_TARGET] : [EVPN, VPNV4]
-  const common = {
-    families,
-    restartSeconds: random.chance(0.5) ? 120 : 0,
-    headlessSeconds: random.chance(0.5) ? 600 : 0,
-    vanishedSeconds: random.chance(0.5) ? 20 : 0,
-  }
-  const others = (all: readonly Ip[], one: Ip): Ip[] => all.filter((other) => other !== one)
-  const wiring = (peers: readonly Ip[], passive = false): Wiring => ({ ...common, peers, passive })
-
-  const reflectors = reflectorAddresses.map(
-    (address) =>
-      new Reflector(around, address, wiring([...nodeAddresses, ...others(reflectorAddresses, address)])),
-  )
-  const nodes = nodeAddresses.map((address) => {
-    const peers = reflectorCount === 0 ? others(nodeAddresses, address) : reflectorAddresses
-    return new Node(around, address, wiring(peers), random.chance(0.8))
-  })
-  const world = new Storm(around, nodes, reflectors, tell)
+  const sites = new Map(all.map((site) => [site.address, site]))
+  const reflectors = topology.reflectors.map((site) => new Reflector(around, site, sites))
+  const nodes = topology.nodes.map((site) => new Node(around, site, sites))
+  const storm = new Storm(around, seed, nodes, reflectors, wiresOf(topology), tell)
   for (const machine of [...reflectors, ...nodes]) machine.start()
-  const steps = random.between(20, 80)
-  for (let step = 0; step < steps; step++) {
-    await clock.run(random.pick([1, 10, 100, 1000, 10_000, 60_000]))
-    world.event()
-  }
-  world.calm()
+  await storm.run(story.events)
+  storm.calm()
   await clock.run(QUIET_MS)
   const wrong = [...contradictions(nodes)]
+  if (wrong.length === 0 && afterwards.events.length > 0) {
+    await clock.run(afterwards.restMs)
+    const evacuated = afterwards.evacuated.filter((one) => isKnown(nodes, one))
+    await storm.run(afterwards.events)
+    storm.calm()
+    await clock.run(afterwards.withinMs)
+    wrong.push(...contradictions(nodes), ...lostMoves(nodes, evacuated))
+  }
   const attached = nodes.flatMap(({ agent }) => [...agent.attached()])
   const plugged = attached.filter(({ port }) => typeof port !== 'string').length
   return { seed, wrong, history, nodes: nodes.length, reflectors: reflectors.length, plugged }

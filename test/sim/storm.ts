@@ -1,215 +1,224 @@
-import { formatIp, type Ip } from '../../src/values/address.ts'
+import { EVPN, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
+import type { NextHop } from '../../src/dataplane/model.ts'
+import { formatIp } from '../../src/values/address.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
+import { ip } from '../support/speakers.ts'
 import { keyOf } from './agent.ts'
-import type { Node, Reflector, Surroundings } from './machines.ts'
-import { ENDPOINTS, EVPNS, endpointOf, IP_VPNS, NETWORKS, Networks } from './networks.ts'
-import type { Random } from './random.ts'
+import type { Event, Meddle, Move, Reroute, RestartNode, TimedEvent, Wire } from './events.ts'
+import { CORE, type Node, type Reflector, type Surroundings } from './machines.ts'
+import { Networks } from './networks.ts'
 
-/** What happens to a network. */
+/** Families that are refreshed. */
+const FAMILIES = [EVPN, VPNV4, ROUTE_TARGET]
+/** Beside the core, without MPLS. */
+const ELSEWHERE = 'lo'
+
+const wireText = ([a, b]: Wire): string => `${formatIp(a)} and ${formatIp(b)}`
+
+/** Has events happen to a network. */
 export class Storm {
-  private readonly random: Random
   private readonly around: Surroundings
   private readonly nodes: readonly Node[]
   private readonly reflectors: readonly Reflector[]
+  private readonly wires: readonly Wire[]
   private readonly tell: (text: string) => void
   private readonly networks: Networks
+  private readonly lost = new Set<string>()
+  private moves = 0
 
   constructor(
     around: Surroundings,
+    seed: number,
     nodes: readonly Node[],
     reflectors: readonly Reflector[],
+    wires: readonly Wire[],
     tell: (text: string) => void,
   ) {
-    this.random = around.random
-    this.networks = new Networks(around.random)
+    this.networks = new Networks(seed)
     this.around = around
     this.nodes = nodes
     this.reflectors = reflectors
+    this.wires = wires
     this.tell = tell
   }
 
-  event(): void {
-    const happen = this.random.pick([
-      this.attach,
-      this.attach,
-      this.attach,
-      this.attach,
-      this.plug,
-      this.plug,
-      this.plug,
-      this.detach,
-      this.detach,
-      this.leave,
-      this.move,
-      this.retarget,
-      this.restartNode,
-      this.restartReflector,
-      this.cut,
-      this.mend,
-      this.reset,
-      this.slow,
-      this.meddle,
-      this.refuse,
-    ])
-    happen()
+  /** Has each happen at its time from now on. */
+  async run(events: readonly TimedEvent[]): Promise<void> {
+    const { clock } = this.around
+    const startMs = clock.now()
+    for (const event of events) {
+      await clock.run(Math.max(0, startMs + event.atMs - clock.now()))
+      this.happen(event)
+    }
   }
 
-  /** Everybody is up, every wire is whole. */
+  /** All is up and whole but what is lost for good. */
   calm(): void {
     for (const machine of [...this.reflectors, ...this.nodes]) machine.start()
-    for (const [a, b] of this.wires()) this.around.network.mend(a, b)
+    for (const wire of this.wires) this.mend(wire)
     this.tell('calm')
   }
 
-  private readonly attach = (): void => {
-    const node = this.random.pick(this.nodes)
-    const [network, endpoint] = [this.random.pick(NETWORKS), this.random.between(1, ENDPOINTS)]
-    this.ask(node, this.networks.endpoint(node.address, network, endpoint))
+  private happen(event: Event): void {
+    switch (event.kind) {
+      case 'attach':
+        return this.ask(event.node, this.networks.request(event.node, event.wish))
+      case 'detach':
+        return this.detach(event.node, keyOf(this.networks.request(event.node, event.wish)))
+      case 'leave':
+        return this.leave(event.node, event.network)
+      case 'move':
+        return this.move(event)
+      case 'retarget': {
+        const requests = this.requestsOf(event.node, event.network)
+        if (requests.length === 0) return
+        const traits = this.networks.retarget(event.node, event.network, event.traits)
+        this.tell(`${this.nameOf(event.node)} changes the targets of ${event.network}`)
+        for (const request of requests) this.nodes[event.node]!.attach({ ...request, ...traits })
+        return
+      }
+      case 'restart-node':
+        return this.restartNode(event)
+      case 'restart-reflector': {
+        const reflector = this.reflectors[event.reflector]!
+        const { downMs } = event
+        this.tell(
+          `reflector ${formatIp(reflector.address)} dies${downMs === null ? ' for good' : `, for ${downMs} ms`}`,
+        )
+        reflector.kill(downMs === null)
+        if (downMs !== null) this.around.clock.after(downMs, () => reflector.start())
+        return
+      }
+      case 'cut':
+        this.tell(`${wireText(event.wire)} are cut off${event.forGood ? ' for good' : ''}`)
+        this.around.network.cut(...event.wire)
+        if (event.forGood) this.lost.add(wireText(event.wire))
+        return
+      case 'mend':
+        for (const wire of event.wires) this.mend(wire)
+        return
+      case 'reset':
+        this.tell(`${wireText(event.wire)} are reset`)
+        return this.around.network.reset(...event.wire)
+      case 'slow':
+        this.tell(`${event.latencyMs} ms between ${wireText(event.wire)}`)
+        this.around.network.link(...event.wire).latencyMs = event.latencyMs
+        return
+      case 'meddle':
+        return this.meddle(event)
+      case 'refuse': {
+        this.tell(`the kernel of ${this.nameOf(event.node)} refuses ${event.count}`)
+        return this.nodes[event.node]!.driver.fail(() => true, 'ENOBUFS: no room', event.count)
+      }
+      case 'refresh':
+        return this.refresh(event.wire, event.family)
+      case 'reroute':
+        return this.reroute(event)
+      default:
+        return event satisfies never
+    }
   }
 
-  /** An endpoint of an EVPN instance is attached to an IP VPN as well, mostly where the instance has endpoints; or it is again, otherwise. */
-  private readonly plug = (): void => {
-    const node = this.random.pick(this.nodes)
-    const plugged = [...node.agent.wanted.values()].filter(({ port }) => typeof port !== 'string')
-    if (plugged.length > 0 && this.random.chance(0.4)) return this.plugAs(node, this.random.pick(plugged))
-    const present = EVPNS.filter((network) => this.keysOf(node, network).length > 0)
-    const evpn = this.random.pick(present.length > 0 && this.random.chance(0.8) ? present : EVPNS)
-    this.plugIn(node, this.random.pick(IP_VPNS), evpn, this.random.between(1, ENDPOINTS))
-  }
-
-  private readonly detach = (): void => {
-    const node = this.random.pick(this.nodes)
-    const keys = [...node.agent.wanted.keys()]
-    if (keys.length === 0) return
-    const key = this.random.pick(keys)
-    this.tell(`${formatIp(node.address)} detaches ${key}`)
-    node.agent.detach(key)
-  }
-
-  /** All endpoints of a network go from a node; they may be in IP VPNs yet. */
-  private readonly leave = (): void => {
-    const node = this.random.pick(this.nodes)
-    const network = this.random.pick(NETWORKS)
-    this.tell(`${formatIp(node.address)} leaves ${network}`)
-    for (const key of this.keysOf(node, network)) node.agent.detach(key)
-  }
-
-  /** A virtual machine migrates: it is attached at its new place before or after it is detached at the old one. */
-  private readonly move = (): void => {
-    const from = this.random.pick(this.nodes)
-    const [key, request] = [...from.agent.wanted][0] ?? []
-    if (key === undefined || request === undefined) return
-    const to = this.random.pick(this.nodes)
-    if (to === from) return
-    if (this.random.chance(0.5)) from.agent.detach(key)
-    const { instanceId, port } = request
-    if (typeof port !== 'string') this.plugAs(to, request)
-    else this.ask(to, this.networks.endpoint(to.address, instanceId, endpointOf(request)))
-    this.around.clock.after(this.random.between(0, 3000), () => from.agent.detach(key))
-    this.tell(`${key} moves from ${formatIp(from.address)} to ${formatIp(to.address)}`)
-  }
-
-  private readonly retarget = (): void => {
-    const node = this.random.pick(this.nodes)
-    const network = this.random.pick(NETWORKS)
-    const requests = [...node.agent.wanted.values()].filter(({ instanceId }) => instanceId === network)
-    if (requests.length === 0) return
-    const traits = this.networks.retarget(node.address, network)
-    this.tell(`${formatIp(node.address)} changes the targets of ${network}`)
-    for (const request of requests) node.attach({ ...request, ...traits })
-  }
-
-  private readonly restartNode = (): void => {
-    const node = this.random.pick(this.nodes)
-    const gracefully = this.random.chance(0.5)
-    this.tell(`${formatIp(node.address)} ${gracefully ? 'stops' : 'dies'}`)
-    node.kill(gracefully)
-    this.around.clock.after(this.random.pick([10, 1000, 30_000, 200_000]), () => node.start())
-  }
-
-  private readonly restartReflector = (): void => {
-    if (this.reflectors.length === 0) return
-    const reflector = this.random.pick(this.reflectors)
-    this.tell(`reflector ${formatIp(reflector.address)} dies`)
-    reflector.kill()
-    this.around.clock.after(this.random.pick([10, 1000, 30_000, 200_000]), () => reflector.start())
-  }
-
-  private readonly cut = (): void => {
-    const [a, b] = this.random.pick(this.wires())
-    this.tell(`${formatIp(a)} and ${formatIp(b)} are cut off`)
-    this.around.network.cut(a, b)
-  }
-
-  private readonly mend = (): void => {
-    for (const [a, b] of this.wires()) if (this.random.chance(0.5)) this.around.network.mend(a, b)
-  }
-
-  private readonly reset = (): void => {
-    const [a, b] = this.random.pick(this.wires())
-    this.tell(`${formatIp(a)} and ${formatIp(b)} are reset`)
-    this.around.network.reset(a, b)
-  }
-
-  private readonly slow = (): void => {
-    const [a, b] = this.random.pick(this.wires())
-    this.around.network.link(a, b).latencyMs = this.random.pick([1, 50, 1000, 4000])
-  }
-
-  /** Somebody changes the kernel behind our back. */
-  private readonly meddle = (): void => {
-    const { driver, address } = this.random.pick(this.nodes)
-    const { links } = driver.kernel
-    const ours = [...links.values()].filter(({ alias }) => alias !== null)
-    if (ours.length === 0) return
-    const link = this.random.pick(ours)
-    this.tell(`somebody meddles with ${link.name} of ${formatIp(address)}`)
-    const deed = this.random.pick([
-      () => driver.kernel.deleteLink(link.name),
-      () => driver.overrun(),
-      () => driver.kernel.enslave(link.name, null),
-      () => {
-        for (const { entry } of [...driver.kernel.ip.of(link.name, link.table)])
-          driver.kernel.removeEntry(entry)
-      },
-      () => {
-        for (const { entry } of [...link.remote.values(), ...link.floods.values()])
-          driver.kernel.removeEntry(entry)
-      },
-    ])
-    deed()
-  }
-
-  private readonly refuse = (): void => {
-    const { driver, address } = this.random.pick(this.nodes)
-    this.tell(`the kernel of ${formatIp(address)} refuses some`)
-    driver.fail(() => true, 'ENOBUFS: no room', this.random.between(1, 5))
-  }
-
-  private plugIn(node: Node, vpn: string, evpn: string, endpoint: number): void {
-    this.ask(node, this.networks.plug(node.address, vpn, evpn, endpoint))
-  }
-
-  /** The same endpoint in the same networks, with other traits. */
-  private plugAs(node: Node, request: AttachRequest): void {
-    const { port, instanceId } = request
-    if (typeof port !== 'string') this.plugIn(node, instanceId, port.evpn, endpointOf(request))
-  }
-
-  private ask(node: Node, request: AttachRequest): void {
+  private ask(node: number, request: AttachRequest): void {
     const { port, direction, gatewayIp, advertiseSubnet } = request
     const how = `${direction}, gateway ${gatewayIp === null ? '-' : formatIp(gatewayIp)}${advertiseSubnet ? ', subnet' : ''}`
     const plugged = typeof port === 'string' ? '' : ` in ${port.evpn}, ${how}`
-    this.tell(`${formatIp(node.address)} attaches ${keyOf(request)}${plugged}`)
-    node.attach(request)
+    this.tell(`${this.nameOf(node)} attaches ${keyOf(request)}${plugged}`)
+    this.nodes[node]!.attach(request)
   }
 
-  private keysOf({ agent }: Node, network: string): string[] {
-    return [...agent.wanted].filter(([, { instanceId }]) => instanceId === network).map(([key]) => key)
+  private detach(node: number, key: string): void {
+    const { agent } = this.nodes[node]!
+    if (!agent.wanted.has(key)) return
+    this.tell(`${this.nameOf(node)} detaches ${key}`)
+    agent.detach(key)
   }
 
-  private wires(): (readonly [Ip, Ip])[] {
-    const all = [...this.reflectors, ...this.nodes].map(({ address }) => address)
-    return all.flatMap((a, i) => all.slice(i + 1).map((b) => [a, b] as const))
+  private leave(node: number, network: string): void {
+    const requests = this.requestsOf(node, network)
+    if (requests.length === 0) return
+    this.tell(`${this.nameOf(node)} leaves ${network}`)
+    for (const request of requests) this.nodes[node]!.agent.detach(keyOf(request))
+  }
+
+  private move({ from, to, wish, next, detachesFirst, handOverMs }: Move): void {
+    const key = keyOf(this.networks.request(from, wish))
+    const { agent } = this.nodes[from]!
+    if (!agent.wanted.has(key)) return
+    this.tell(`${key} moves from ${this.nameOf(from)} to ${this.nameOf(to)}, within ${handOverMs} ms`)
+    if (detachesFirst) this.detach(from, key)
+    this.ask(to, this.networks.request(to, next))
+    this.around.clock.after(handOverMs, () => this.detach(from, key))
+  }
+
+  private restartNode({ node: index, gracefully, downMs, moves }: RestartNode): void {
+    const node = this.nodes[index]!
+    if (node.daemon === null) return
+    node.kill(gracefully)
+    if (moves) node.tunnelAddress = ip(`10.${1 + ++this.moves}.1.${index + 1}`)
+    const to = moves ? ` and comes back as ${formatIp(node.tunnelAddress)}` : ''
+    this.tell(`${this.nameOf(index)} ${gracefully ? 'stops' : 'dies'}, for ${downMs} ms${to}`)
+    this.around.clock.after(downMs, () => node.start())
+  }
+
+  private mend(wire: Wire): void {
+    if (this.lost.has(wireText(wire)) || !this.around.network.isCut(...wire)) return
+    this.tell(`${wireText(wire)} are joined again`)
+    this.around.network.mend(...wire)
+  }
+
+  /** Something else changes the kernel. */
+  private meddle({ node, link: choice, deed }: Meddle): void {
+    const { driver } = this.nodes[node]!
+    const { kernel } = driver
+    const ours = [...kernel.links.values()].filter(({ alias }) => alias !== null)
+    const link = ours[Math.floor(choice * ours.length)]
+    if (link === undefined) return
+    this.tell(`${link.name} of ${this.nameOf(node)} is changed: ${deed}`)
+    switch (deed) {
+      case 'delete':
+        return kernel.deleteLink(link.name)
+      case 'overrun':
+        return driver.overrun()
+      case 'release':
+        return kernel.enslave(link.name, null)
+      case 'empty-ip':
+        for (const { entry } of [...kernel.ip.of(link.name, link.table)]) kernel.removeEntry(entry)
+        return
+      case 'empty-bridge':
+        for (const { entry } of [...link.remote.values(), ...link.floods.values()]) kernel.removeEntry(entry)
+        return
+      default:
+        return deed satisfies never
+    }
+  }
+
+  private refresh([from, to]: Wire, number: number): void {
+    const node = this.nodes.find(({ address }) => address === from)
+    const reflector = this.reflectors.find(({ address }) => address === from)
+    const speaker = node?.daemon?.speaker ?? reflector?.speaker ?? null
+    const family = FAMILIES[number]!
+    if (speaker?.neighbours.get(to)?.requestRefresh(family) === true)
+      this.tell(`${formatIp(from)} asks ${formatIp(to)} for a refresh of ${['EVPN', 'VPNv4', 'RTC'][number]}`)
+  }
+
+  private reroute({ node, to, path }: Reroute): void {
+    const target = this.nodes[to]!.tunnelAddress
+    this.tell(`the path of ${this.nameOf(node)} to ${formatIp(target)} becomes ${path}`)
+    const way: Record<Reroute['path'], NextHop> = {
+      straight: { device: CORE, via: null, labels: [] },
+      router: { device: CORE, via: ip('10.0.3.1'), labels: [] },
+      'label-switched': { device: CORE, via: ip('10.0.3.2'), labels: [1_048_575] },
+      elsewhere: { device: ELSEWHERE, via: ip('10.0.4.1'), labels: [] },
+    }
+    this.nodes[node]!.driver.kernel.setWay(target, way[path])
+  }
+
+  private requestsOf(node: number, network: string): AttachRequest[] {
+    return [...this.nodes[node]!.agent.wanted.values()].filter(({ instanceId }) => instanceId === network)
+  }
+
+  private nameOf(node: number): string {
+    return formatIp(this.nodes[node]!.address)
   }
 }

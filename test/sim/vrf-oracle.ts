@@ -3,7 +3,7 @@ import { labelOf as labelOfField } from '../../src/bgp/values/label.ts'
 import { formatIp, type Ip } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
-import { CORE, type Node, networksOf } from './machines.ts'
+import { CORE, exchange, type Node, networksOf, pathTo } from './machines.ts'
 import { cableTexts, gatewayOf, leadsToSubnet, linkOf, portOf, subnetOf } from './plug-oracle.ts'
 
 /** Where packets go that nobody may get. */
@@ -97,6 +97,7 @@ function saidAgain(node: Node, all: readonly Said[]): Said[] {
     const records = new Map<string, ReadonlySet<string>>()
     for (const { prefix, targets, record, ...origin } of all) {
       if (origin.node === node && origin.instance === site.instance) continue
+      if (!exchange(node, origin.node)) continue
       const had = new Set([...targets, ...record])
       if (!targets.some((target) => (from as readonly string[]).includes(target))) continue
       if (to.some((target) => had.has(target))) continue
@@ -181,13 +182,10 @@ function waysOf(
   const { importTargets } = requests[0]!
   for (const one of said) {
     const { node: other, instance, request, prefix, targets } = one
-    if (other === node && instance === id) continue
+    if ((other === node && instance === id) || !exchange(node, other)) continue
     if (!targets.some((target) => (importTargets as readonly string[]).includes(target))) continue
     if (own.has(prefix)) continue
-    add(
-      prefix,
-      other === node ? localHop(node, prefix, request) : `${CORE} ${formatIp(other.address)} ${labelOf(one)}`,
-    )
+    add(prefix, other === node ? localHop(node, prefix, request) : remoteHop(node, one))
   }
   for (const { direction, ip } of requests) {
     const prefix = `${formatIp(ip!.ip)}/32`
@@ -203,6 +201,12 @@ function localHop(node: Node, prefix: string, request: AttachRequest): string {
   const isOnLink = link !== null && prefix.replace(/\.\d+\/\d+$/, '.0/24') === link
   const via = prefix === `${address}/32` || isOnLink ? '-' : address
   return `${portOf(node, request)} ${via} `
+}
+
+/** Packets for another node go by the path that the underlay has to it, with its label innermost. */
+function remoteHop(node: Node, said: Said): string {
+  const { via, labels } = pathTo(node, said.node.tunnelAddress)
+  return `${CORE} ${formatIp(via)} ${[...labels, labelOf(said)].join('/')}`
 }
 
 function deviceOf(node: Node, id: string): string {
