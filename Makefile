@@ -8,7 +8,11 @@ PEER_PACKAGES := gobgpd frr bird2 openbgpd exabgp
 GUEST_PACKAGES := $(if $(filter x86_64,$(shell uname -m)),user-mode-linux kmod gcc libc6-dev)
 TEST_PACKAGES := $(DEMO_PACKAGES) $(PEER_PACKAGES) $(GUEST_PACKAGES) tshark python3-networking-bagpipe bridge-utils
 
+<<<<<<< HEAD
 .PHONY: help demo test interop bounds sim fuzz build check setup docs format clean
+=======
+.PHONY: help demo test interop sim fuzz mutate build check setup docs format clean
+>>>>>>> evpn
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -33,6 +37,9 @@ sim: setup ## Whole networks on virtual time with faults (SEEDS=200, or SEED=n t
 
 fuzz: setup ## Hostile input for TIME=60 seconds (SEED=n to replay, TARGET=name for one, KEEP=1 to keep what reaches new code)
 	@tsx scripts/fuzz.ts --seconds $(or $(TIME),60) $(if $(SEED),--seed $(SEED)) $(if $(TARGET),--target $(TARGET)) $(if $(KEEP),--keep)
+
+mutate: setup ## Small changes of the protocol code that a test has to notice (FILES=src/bgp/rib/*.ts, SAMPLE=200, SEED=1)
+	@tsx scripts/mutate.ts $(if $(FILES),--files '$(FILES)') --sample $(or $(SAMPLE),200) --seed $(or $(SEED),1)
 
 build: setup ## Bundle src/ into dist/
 	@tsx scripts/build.ts

@@ -309,6 +309,17 @@ describe('what a lost reflector passed on', () => {
     expect(both.routes.size).toBe(0)
   })
 
+  test('is gone when its originator itself withdraws it', () => {
+    say(first, [MAC1], null, { ...ONE, originatorId: openOf().identifier })
+    say(second, [MAC1], null)
+    loseFirst()
+    const w = new Writer()
+    writeUnreach(w, EVPN, [macRoute(B, MAC1, null)], DEFAULT_CONTEXT)
+    second.send(w.copy())
+    clock.advance(100)
+    expect(both.routes.size).toBe(0)
+  })
+
   test('stays where it is of another originator than the one withdrawn', () => {
     say(first, [MAC1], null, ONE)
     say(second, [MAC1], null, TWO)

@@ -13,6 +13,7 @@ import {
   isRevalued,
   isStale,
   originatorOf,
+  originOf,
   type Route,
   refreshRoute,
   removeRoute,
@@ -190,9 +191,9 @@ export class Rib {
     if (head.next !== null) table.set(head.key, relinked(head))
   }
 
-  /** What a live peer withdraws is gone, whatever a lost one had advertised of the same originator. */
+  /** What a live peer withdraws is gone, whatever a lost reflector had advertised of the same originator, which may be that peer. */
   private dropStaleCopies(table: Map<string, Route>, withdrawn: Route): void {
-    const originator = originatorOf(withdrawn)
+    const originator = originOf(withdrawn)
     if (originator === null) return
     for (let route = table.get(withdrawn.key) ?? null; route !== null; ) {
       const { next }: Route = route

@@ -138,6 +138,11 @@ export function isLeastPreferred(route: Route): boolean {
   return route.set.longLivedStale || isStale(route)
 }
 
+/** The BGP identifier of the speaker inside the AS that advertised it first: what ORIGINATOR_ID says, or its source itself (RFC 4456 §8). */
+export function originOf({ set, source }: Route): number | null {
+  return set.attributes.originatorId ?? (source.peer?.internal ? source.peer.identifier : null)
+}
+
 /** Whether its source got it from another speaker, such as the client of a reflector; null, as an originator, where it did not. */
 export function originatorOf({ set }: Route): number | null {
   return set.attributes.originatorId ?? null
