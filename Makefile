@@ -8,11 +8,7 @@ PEER_PACKAGES := gobgpd frr bird2 openbgpd exabgp
 GUEST_PACKAGES := $(if $(filter x86_64,$(shell uname -m)),user-mode-linux kmod gcc libc6-dev)
 TEST_PACKAGES := $(DEMO_PACKAGES) $(PEER_PACKAGES) $(GUEST_PACKAGES) tshark python3-networking-bagpipe bridge-utils
 
-<<<<<<< HEAD
-.PHONY: help demo test interop bounds sim fuzz build check setup docs format clean
-=======
-.PHONY: help demo test interop sim fuzz mutate build check setup docs format clean
->>>>>>> evpn
+.PHONY: help demo test interop bounds sim fuzz mutate build check setup docs format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile

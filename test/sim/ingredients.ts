@@ -63,17 +63,17 @@ export const INGREDIENTS = {
   prompt: {
     what: 'after the storm a reflector dies for good, endpoints come, go and move, and all must be right before the restart time is over',
     share: 0.25,
-    off: 'routes of a dead reflector stay beside those of live ones for its restart time',
+    off: null,
   },
   'prompt-restart': {
     what: 'after the storm a node restarts, maybe without one of its reflectors, and all must be right before the restart time is over',
     share: 0.2,
-    off: 'routes of a dead reflector stay beside those of live ones for its restart time',
+    off: null,
   },
   evacuated: {
     what: 'after the storm a node is cut off, its endpoints are attached elsewhere, and stay there when it is back',
     share: 0.15,
-    off: 'a node that is back outbids what was attached elsewhere, behind reflectors without End-of-RIB (RFC 7432 §15)',
+    off: null,
   },
   'evacuated-late': {
     what: 'the same, but they are attached elsewhere when the routes of that node are long gone',
