@@ -10,10 +10,10 @@ import { type Job, Jobs } from './jobs.ts'
 import { present } from './present.ts'
 import {
   addRoute,
+  isCopyOf,
   isRevalued,
   isStale,
   originatorOf,
-  originOf,
   type Route,
   refreshRoute,
   removeRoute,
@@ -191,13 +191,11 @@ export class Rib {
     if (head.next !== null) table.set(head.key, relinked(head))
   }
 
-  /** What a live peer withdraws is gone, whatever a lost reflector had advertised of the same originator, which may be that peer. */
+  /** What a live peer withdraws is gone, whatever a lost reflector had passed on of the same speaker, which may be that peer. */
   private dropStaleCopies(table: Map<string, Route>, withdrawn: Route): void {
-    const originator = originOf(withdrawn)
-    if (originator === null) return
     for (let route = table.get(withdrawn.key) ?? null; route !== null; ) {
       const { next }: Route = route
-      if (isStale(route) && originatorOf(route) === originator)
+      if (isStale(route) && isCopyOf(route, withdrawn))
         this.remove(table, table.get(route.key) ?? null, route)
       route = next
     }

@@ -138,8 +138,14 @@ export function isLeastPreferred(route: Route): boolean {
   return route.set.longLivedStale || isStale(route)
 }
 
-/** The BGP identifier of the speaker inside the AS that advertised it first: what ORIGINATOR_ID says, or its source itself (RFC 4456 §8). */
-export function originOf({ set, source }: Route): number | null {
+/** Whether a reflector passed on what `other` is too: of the same originator (RFC 4456 §8), or where that is external, to the same next hop. */
+export function isCopyOf(route: Route, other: Route): boolean {
+  const { attributes, nextHop } = route.set
+  if (attributes.originatorId !== null) return attributes.originatorId === originOf(other)
+  return nextHop !== null && nextHop === other.set.nextHop && nextHop !== route.source.peer?.address
+}
+
+function originOf({ set, source }: Route): number | null {
   return set.attributes.originatorId ?? (source.peer?.internal ? source.peer.identifier : null)
 }
 
