@@ -3,7 +3,10 @@ import { aggregator } from '../../src/bgp/attribute/aggregator.ts'
 import { prependAs } from '../../src/bgp/attribute/as-path.ts'
 import { communities } from '../../src/bgp/attribute/communities.ts'
 import { DEFAULT_CONTEXT } from '../../src/bgp/context.ts'
+import { evpn } from '../../src/bgp/nlri/evpn/index.ts'
 import { OPEN_WAIT_SECONDS } from '../../src/bgp/session/fsm/connect.ts'
+import { ZERO_ESI } from '../../src/bgp/values/esi.ts'
+import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { Writer } from '../../src/bgp/wire/writer.ts'
 import { ip } from '../support/speakers.ts'
 
@@ -48,4 +51,13 @@ test('well-known communities have their names (IANA)', () => {
     'no-export-subconfed (65535:65283)',
     'no-peer (65535:65284)',
   ])
+})
+
+test('EVPN routes of two types are two routes, though their octets are the same', () => {
+  const shared = { rd: ipv4Rd(ip('10.0.0.1'), 1), esi: ZERO_ESI }
+  const keys = [
+    evpn.key({ ...shared, type: 1, ethernetTag: 0x0a000001, label: 0 }),
+    evpn.key({ ...shared, type: 4, originator: ip('10.0.0.1') }),
+  ]
+  expect(new Set(keys).size).toBe(2)
 })
