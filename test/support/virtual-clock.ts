@@ -25,16 +25,16 @@ export class VirtualClock implements Clock {
     return 1_700_000_000_000 + this.time
   }
 
+  /** Waits a millisecond or more if at all, as Node's timers do: less could be lost in rounding, and time would stand still. */
   after(ms: number, run: () => void): () => void {
-    const task: Task = { at: this.time + Math.max(0, ms), order: this.order++, run, cancelled: false }
-    this.push(task)
+    const task = this.add(ms > 0 ? Math.max(1, ms) : 0, run)
     return () => {
       task.cancelled = true
     }
   }
 
   soon(run: () => void): void {
-    this.after(0, run)
+    this.add(0, run)
   }
 
   /** Runs everything that is due within the next `ms`. */
@@ -80,6 +80,12 @@ export class VirtualClock implements Clock {
   /** Runs what is due now. */
   settle(): void {
     this.advance(0)
+  }
+
+  private add(ms: number, run: () => void): Task {
+    const task = { at: this.time + ms, order: this.order++, run, cancelled: false }
+    this.push(task)
+    return task
   }
 
   private start(task: Task): void {
