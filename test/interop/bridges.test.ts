@@ -442,7 +442,7 @@ describe('bridges', () => {
 
   test('that somebody made are used with the VXLAN device of the VNI that they have', async () => {
     const { namespace } = node(2).host
-    const vxlan = ['id', '200', 'dstport', '4789', 'local', nodeAddress(2), 'nolearning']
+    const vxlan = ['id', '200', 'dstport', '4789', 'local', nodeAddress(2), 'nolearning', 'udp6zerocsumrx']
     await ipIn(namespace, 'link', 'add', BRIDGE, 'up', 'type', 'bridge')
     await ipIn(namespace, 'link', 'add', 'vx-theirs', 'up', 'master', BRIDGE, 'type', 'vxlan', ...vxlan)
     await ipIn(namespace, 'link', 'set', right.port, 'master', BRIDGE)
