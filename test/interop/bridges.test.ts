@@ -56,6 +56,7 @@ async function start(host: Host, evpn: Record<string, string> = {}): Promise<Dae
       my_as: AS,
       peers: [...others, INJECTOR].join(', '),
       connect_retry_time: 1,
+      vanished_time: 0,
     },
     DATAPLANE_DRIVER_EVPN: evpn,
   })
