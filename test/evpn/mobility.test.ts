@@ -62,6 +62,36 @@ describe('an attach (RFC 7432 §15)', () => {
     expect(places.map((place) => place.sequenceOf(MAC))).toEqual([1000, 1003])
   })
 
+  test.each([
+    [9.999, true],
+    [10, false],
+  ])('outbids what comes %s s after we have asked: %s', (later, outbids) => {
+    mobility.listens()
+    mobility.attach(MAC, undefined)
+    seconds += later
+    expect(mobility.heard(MAC, 0).outbids).toBe(outbids)
+  })
+
+  test('outbids a route with its own sequence, but none with a lower one', () => {
+    mobility.listens()
+    mobility.attach(MAC, 6)
+    expect(mobility.heard(MAC, 6).outbids).toBe(false)
+    expect(mobility.heardOfIp(MAC, 6)).toBe(false)
+    expect(mobility.sequenceOf(MAC)).toBe(7)
+    expect(mobility.heardOfIp(MAC, 7)).toBe(true)
+    expect(mobility.sequenceOf(MAC)).toBeGreaterThan(7)
+  })
+
+  test('with an IP address that is elsewhere outbids that once, and only when it is new', () => {
+    expect(mobility.heardOfIp(MAC, 5)).toBe(false)
+    mobility.listens()
+    mobility.attach(MAC, undefined)
+    expect(mobility.heardOfIp(MAC, 5)).toBe(true)
+    const sequence = mobility.sequenceOf(MAC)
+    expect(mobility.heardOfIp(MAC, sequence)).toBe(false)
+    expect(mobility.sequenceOf(MAC)).toBe(sequence)
+  })
+
   test('does not outbid what was attached elsewhere after it', () => {
     mobility.listens()
     seconds += 11

@@ -18,13 +18,28 @@ export const AREAS: readonly Area[] = [
     tests: [
       bgp('boundaries', 'nlri', 'update-errors', 'values', 'vectors'),
       bgp('recorded', 'describe', 'properties', 'malformed/update', 'malformed/headers', ...SESSIONS),
-      [...bgp('reflector', 'malformed/floods'), 'test/rest/contract.test.ts'],
+      [
+        ...bgp('advertise', 'bounds', 'passed-on', 'reflector', 'malformed/floods'),
+        'test/rest/contract.test.ts',
+      ],
     ],
   },
   {
     files: ['src/bgp/rib/*.ts'],
     tests: [
-      bgp('interest', 'orders', 'imports', 'reflector', 'restart', 'recorded'),
+      bgp(
+        'rib',
+        'log-allowance',
+        'table',
+        'interest',
+        'orders',
+        'imports',
+        'reflector',
+        'reflection',
+        'restart',
+        'recorded',
+      ),
+      bgp('advertise', 'convergence', 'passed-on', 'bounds', 'vanished-routes', 'refused'),
       bgp('speaker', 'malformed/update', 'malformed/order', 'malformed/messages', 'malformed/floods'),
       [
         'test/evpn/mobility.test.ts',
@@ -48,7 +63,9 @@ export const AREAS: readonly Area[] = [
   {
     files: ['src/ipvpn/select.ts'],
     tests: [
-      ['explain', 'vrf', 'views', 'plug', 'readvertise'].map((name) => `test/ipvpn/${name}.test.ts`),
+      ['select', 'explain', 'vrf', 'views', 'plug', 'readvertise'].map(
+        (name) => `test/ipvpn/${name}.test.ts`,
+      ),
       ['test/rest/explain.test.ts', 'test/sim/simulation.test.ts'],
     ],
   },
