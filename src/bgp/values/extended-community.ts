@@ -175,7 +175,6 @@ export function formatExtendedCommunity(community: ExtendedCommunity): string {
   if (mobility !== undefined) return `mobility:${mobility.sequence}${mobility.sticky ? ':sticky' : ''}`
   if (isDefaultGateway(community)) return 'default-gateway'
   if (isRoutersMac(community)) return `router-mac:${octetsOf(community)}`
-  if (community.startsWith(ES_IMPORT)) return `es-import:${octetsOf(community)}`
   const order = hashSortOrderOf(community)
   if (order !== undefined) return `consistentHashSortOrder:${order}`
   return `0x${hex(community)}`
