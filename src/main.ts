@@ -1,4 +1,10 @@
+/** The oldest Node that chanter runs on, as in package.json. */
+const OLDEST = [22, 12] as const
+
 try {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]))
+    throw new Error(`needs Node ${OLDEST.join('.')} or newer, this is ${process.versions.node}`)
   const { runProgram } = await import('./cli/program.ts')
   await runProgram(process.argv.slice(2))
 } catch (error) {
