@@ -1,9 +1,11 @@
 import { defineConfig } from 'vitest/config'
+import { FailuresReporter } from './test/support/failures-reporter.ts'
 
 /** The tiers of tests, see docs/testing.md. All but `pure` need root; each of their files makes its own namespaces. */
 export default defineConfig({
   test: {
     pool: 'forks',
+    reporters: ['default', new FailuresReporter()],
     setupFiles: ['test/support/seed.ts'],
     projects: [
       {

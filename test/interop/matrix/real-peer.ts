@@ -64,6 +64,11 @@ export abstract class RealPeer {
   protected abstract launch(): void
   /** Throws until it takes commands. */
   abstract answers(): Promise<unknown>
+  /** Whether it knows what it has to know of its own machine to announce routes on a session. */
+  knowsItsAddresses(_link: LinkName): Promise<boolean> {
+    return Promise.resolve(true)
+  }
+
   /** The routes of a family that it has of our speaker on a link. */
   abstract held(link: LinkName, family: FamilyName): Promise<ShownRoute[]>
   /** The routes of a family that it tells our speaker on a link. */

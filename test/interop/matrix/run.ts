@@ -57,6 +57,9 @@ async function runColumn(
     await column.eventually(`${peer.name} answers`, async () => ({ value: await peer.answers() }), 30)
     for (const name of LINK_NAMES) column.ours.set(name, await new Ours(links[name]).start())
     await column.established('vpn')
+    await column.eventually(`${peer.name} knows its own addresses`, async () =>
+      (await peer.knowsItsAddresses('vpn')) ? { value: true } : { seen: 'it does not' },
+    )
     column.our('vpn').want(TARGET)
     await peer.join(TARGET)
   } catch (error) {

@@ -28,6 +28,15 @@ const NETWORKS: Readonly<Record<FrrFamily, string>> = {
   EVPN: `network 12.0.0.0/24 rd ${RD} ethtag 0 label 77 esi ${ESI} gwip 0.0.0.0 routermac 02:00:00:00:00:01`,
 }
 
+/** A neighbour in the JSON of FRR. */
+interface Neighbor {
+  readonly remoteAs: number
+  readonly bgpState: string
+  /** Its IPv6 address towards us, zeros where it knows none; of sessions that are up. */
+  readonly nexthopGlobal?: string
+  readonly messageStats: Readonly<Record<string, number>>
+}
+
 /** FRR's zebra and bgpd, spoken to by vtysh. EVPN comes out of a bridge of the namespace's kernel. */
 export class Frr extends RealPeer {
   readonly name = 'FRR'
@@ -105,6 +114,15 @@ export class Frr extends RealPeer {
     return this.vtysh('show bgp neighbors json')
   }
 
+  /** A session that is up before zebra has told its addresses has no IPv6 next hop for as long as it lasts. */
+  override async knowsItsAddresses(link: LinkName): Promise<boolean> {
+    const { bgpState, nexthopGlobal } = await this.neighbor(link)
+    if (bgpState !== 'Established') return false
+    if (nexthopGlobal !== '::') return true
+    await this.vtysh(`clear bgp ${this.links[link].address}`)
+    return false
+  }
+
   override close(): void {
     if (this.directory !== '') rmSync(this.directory, { recursive: true })
   }
@@ -162,12 +180,7 @@ export class Frr extends RealPeer {
   }
 
   async session(link: LinkName): Promise<ShownSession> {
-    const { address } = this.links[link]
-    const shown = JSON.parse(await this.vtysh(`show bgp neighbors ${address} json`)) as Record<
-      string,
-      { remoteAs: number; bgpState: string; messageStats: Record<string, number> }
-    >
-    const { remoteAs, bgpState, messageStats } = shown[address]!
+    const { remoteAs, bgpState, messageStats } = await this.neighbor(link)
     return {
       established: bgpState === 'Established',
       as: remoteAs,
@@ -179,6 +192,15 @@ export class Frr extends RealPeer {
 
   requestRefresh(link: LinkName, family: FamilyName): Promise<unknown> {
     return this.vtysh(`clear bgp ${NAMES[family as FrrFamily]} ${this.links[link].address} soft in`)
+  }
+
+  private async neighbor(link: LinkName): Promise<Neighbor> {
+    const { address } = this.links[link]
+    const shown = JSON.parse(await this.vtysh(`show bgp neighbors ${address} json`)) as Record<
+      string,
+      Neighbor
+    >
+    return shown[address]!
   }
 
   private vtysh(...lines: readonly string[]): Promise<string> {
