@@ -122,7 +122,7 @@ export async function runDaemon(
     () =>
       kept.store.save(() => ({ kernel: kept.kernel, ping, programs: driver.programs, ...vpns.snapshot() })),
   )
-  if (kept.state !== null) vpns.restore(kept.state)
+  if (kept.state !== null) await vpns.restore(kept.state)
   if (kept.former !== null) vpns.recall(kept.former)
   const rest = restServer({
     vpns,

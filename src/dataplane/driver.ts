@@ -8,7 +8,6 @@ import {
   type Entry,
   type HeldSetting,
   type Interface,
-  type Isolation,
   type LocalMac,
 } from './model.ts'
 
@@ -108,20 +107,12 @@ export interface Driver extends KernelQuestions {
   link(name: string): Link | undefined
   /** Whether a bridge is isolated as far as that is possible. */
   isIsolated(bridge: Link): boolean
-  /** What isolates a bridge, or why nothing does. */
-  isolationOf(bridge: string): Isolation
   /** Ids of programs of ours that isolate bridges, for a later process to know them by. */
   readonly programs: readonly number[]
   /** What is missing that keeps VRFs and the host apart, in sentences. */
   vrfGaps(): readonly string[]
   /** What VXLAN devices of ours lack that cannot be changed, in sentences. */
   vxlanGaps(): readonly string[]
-  /** The VXLAN device of that VNI among the ports of a bridge. */
-  vxlanIn(bridge: string, vni: number): Link | undefined
-  /** Whether there is a route for that label. */
-  isLabelTaken(label: number): boolean
-  /** Whether a VRF has that routing table, or somebody else has routes in it. */
-  isTableTaken(table: number): boolean
   /** The addresses of interfaces that are in no VRF and that we did not make. */
   nodeAddresses(): readonly InterfaceAddress[]
   /** What is enslaved to a bridge or VRF. */

@@ -1,6 +1,6 @@
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
-import type { Interface, NextHop } from './model.ts'
+import type { Interface, Isolation, NextHop } from './model.ts'
 
 /** What of an interface decides whether a VPN can have it. */
 export interface InterfaceFacts {
@@ -35,4 +35,24 @@ export interface KernelQuestions {
   ownAddressIn(bridge: string, mac: Mac): string | null
   /** The VXLAN devices of a UDP port. */
   vxlansOn(port: number): readonly Interface[]
+  /** What isolates a bridge from the host, or why nothing does. */
+  isolationOf(bridge: string): Isolation
+  /** The VXLAN device of that VNI among the ports of a bridge. */
+  vxlanIn(bridge: string, vni: number): Interface | undefined
+  /** Whether packets with that label go somewhere already. */
+  isLabelTaken(label: number): boolean
+  /** Whether a VRF has that routing table, or somebody else has routes in it. */
+  isTableTaken(table: number): boolean
+}
+
+/** Questions to the forwarding loop, which has the kernel answer them. */
+export interface Questions extends KernelQuestions {
+  interfaceNamed(name: string): Interface | undefined
+  /** The VRF device of ours with that alias. */
+  vrfOf(alias: string): { readonly name: string; readonly table: number } | undefined
+}
+
+/** The same questions, of which another thread may be asked: the answer is there at once, or comes later. */
+export type Later<Q> = {
+  readonly [K in keyof Q]: Q[K] extends (...args: infer A) => infer R ? (...args: A) => R | Promise<R> : never
 }

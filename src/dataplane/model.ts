@@ -1,6 +1,6 @@
 import { formatIp, type InterfaceAddress, type Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
-import type { InterfaceFacts, KernelQuestions } from './facts.ts'
+import type { InterfaceFacts, Later, Questions } from './facts.ts'
 import { type IpEntry, MPLS_UDP_PORT, type NextHop } from './ip-entries.ts'
 
 export type {
@@ -282,7 +282,7 @@ export interface Isolation {
 }
 
 /** The forwarding loop as the VPN services see it: they say what should be, it makes it so and tells what became of it. */
-export interface Dataplane extends KernelQuestions {
+export interface Dataplane extends Later<Questions> {
   /** Adds an entry to the desired state, or replaces the one of the same identity. */
   want(entry: Entry): void
   /** Takes the entry of this identity out of the desired state. */
@@ -291,24 +291,11 @@ export interface Dataplane extends KernelQuestions {
   settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]>
   /** Resolves when nothing of what is no longer wanted of `entries` is left in the kernel. */
   gone(entries: readonly Entry[]): Promise<void>
-  status(entry: Entry): Status
-  /** Whether an entry of this identity is wanted. */
-  wants(entry: Entry): boolean
-  /** The interface of that name now, straight from the kernel. */
-  interfaceNamed(name: string): Interface | undefined
-  /** What isolates a bridge from the host, or why nothing does. */
-  isolationOf(bridge: string): Isolation
-  /** The VXLAN device of that VNI among the ports of a bridge, straight from the kernel. */
-  vxlanIn(bridge: string, vni: number): Interface | undefined
-  /** The VRF device of ours with that alias, straight from the kernel. */
-  vrfOf(alias: string): { readonly name: string; readonly table: number } | undefined
-  /** Whether packets with that label go somewhere already. */
-  isLabelTaken(label: number): boolean
-  /** Whether a VRF has that routing table, or somebody else has routes in it. */
-  isTableTaken(table: number): boolean
-  /** How the machine itself sends to an address, null where it does not; `changed` is told whenever that changes, until `unfollow`. */
-  follow(ip: Ip, changed: (way: NextHop | null) => void): NextHop | null
+  /** Removes what an earlier process left, but for what is wanted by now. */
+  clear(entries: readonly Entry[]): void
+  /** Tells `changed` how the machine itself sends to an address, null where it does not: first and whenever that changes, until `unfollow`. */
+  follow(ip: Ip, changed: (way: NextHop | null) => void): void
   unfollow(ip: Ip): void
-  /** The addresses of the machine itself, not those that it has for tenants; `changed` is told whenever they change. */
-  followAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): readonly InterfaceAddress[]
+  /** Tells `changed` the addresses of the machine itself, not those that it has for tenants, first and whenever they change. */
+  followAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): void
 }

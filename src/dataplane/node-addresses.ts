@@ -26,11 +26,11 @@ export class NodeAddresses {
     this.log = log
   }
 
-  follow(changed: Changed): readonly InterfaceAddress[] {
+  follow(changed: Changed): void {
     this.changed = changed
     const addresses = this.driver.nodeAddresses()
     this.known = keyOf(addresses)
-    return addresses
+    changed(addresses)
   }
 
   stop(): void {

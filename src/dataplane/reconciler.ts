@@ -6,6 +6,7 @@ import type { Device } from './device.ts'
 import { Devices } from './devices.ts'
 import type { Driver } from './driver.ts'
 import { Exceptions } from './exceptions.ts'
+import type { Questions } from './facts.ts'
 import { type DeviceEntry, isTableEntry, type TableEntry } from './layout.ts'
 import {
   type Dataplane,
@@ -38,7 +39,7 @@ export interface ReconcilerParts {
 }
 
 /** The forwarding loop: makes the kernel equal to what is wanted, and keeps it so. */
-export class Reconciler implements Dataplane {
+export class Reconciler implements Dataplane, Questions {
   private readonly clock: Clock
   private readonly driver: Driver
   private readonly log: Logger
@@ -160,6 +161,12 @@ export class Reconciler implements Dataplane {
     return this.waiters.gone(entries)
   }
 
+  clear(entries: readonly Entry[]): void {
+    const left = entries.filter((entry) => !this.wants(entry))
+    for (const entry of left) this.want(entry)
+    for (const entry of left) this.unwant(entry)
+  }
+
   wants(entry: Entry): boolean {
     return this.statuses.wants(entry)
   }
@@ -221,16 +228,16 @@ export class Reconciler implements Dataplane {
     return this.driver.isTableTaken(table)
   }
 
-  follow(ip: Ip, changed: (way: NextHop | null) => void): NextHop | null {
-    return this.underlay.follow(ip, changed)
+  follow(ip: Ip, changed: (way: NextHop | null) => void): void {
+    this.underlay.follow(ip, changed)
   }
 
   unfollow(ip: Ip): void {
     this.underlay.unfollow(ip)
   }
 
-  followAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): readonly InterfaceAddress[] {
-    return this.nodeAddresses.follow(changed)
+  followAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): void {
+    this.nodeAddresses.follow(changed)
   }
 
   /** Settings of the machine that wanted entries need, each with the first entry that does; what needs none is undefined, so that whoever walks them can count it as work. */

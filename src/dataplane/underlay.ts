@@ -27,11 +27,11 @@ export class Underlay {
     this.driver = driver
   }
 
-  follow(ip: Ip, changed: Changed): NextHop | null {
+  follow(ip: Ip, changed: Changed): void {
     const way = this.driver.wayTo(ip)
     this.followed.set(ip, { way, changed })
     if (!this.polling) this.pollLater()
-    return way
+    changed(way)
   }
 
   unfollow(ip: Ip): void {

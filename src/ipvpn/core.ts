@@ -85,8 +85,8 @@ interface Used {
 }
 
 interface Followed {
-  /** How the machine itself sends there. */
-  way: NextHop | null
+  /** How the machine itself sends there, null where it does not; undefined until that is known. */
+  way: NextHop | null | undefined
   users: number
 }
 
@@ -175,13 +175,17 @@ export class Core implements CoreFacts {
     if (rest.length < before.length) this.setSites(label, rest)
   }
 
-  /** How packets to `prefix` go on by a way to a provider edge, which is kept until it is released as often. */
-  hold(way: Way, label: number, prefix: Ip): Hop {
+  /**
+   * How packets to `prefix` go on by a way to a provider edge, which is kept until it is released as often; null while it is
+   * not known how the machine itself sends there, of which listeners are told.
+   */
+  hold(way: Way, label: number, prefix: Ip): Hop | null {
     const { remote, by } = way
     const { carrier } = this.config
     if ('interface' in carrier) {
       const followed = this.follow(remote)
       followed.users++
+      if (followed.way === undefined) return null
       // it may be behind a router, or at the end of a label-switched path; what leaves by another interface is taken for a neighbour
       const way = followed.way?.device === carrier.interface ? followed.way : null
       const next = way?.via ?? remote
@@ -235,11 +239,13 @@ export class Core implements CoreFacts {
   private follow(remote: Ip): Followed {
     const known = this.followed.get(remote)
     if (known !== undefined) return known
-    const followed: Followed = { way: null, users: 0 }
+    const followed: Followed = { way: undefined, users: 0 }
     this.followed.set(remote, followed)
-    followed.way = this.dataplane.follow(remote, (way) => {
+    this.dataplane.follow(remote, (way) => {
+      const isKnown = followed.users > 0
       followed.way = way
-      for (const listener of this.listeners) listener.wayChanged(remote)
+      // whoever follows it first is about to ask
+      if (isKnown) for (const listener of this.listeners) listener.wayChanged(remote)
     })
     return followed
   }

@@ -196,17 +196,24 @@ export class Prefixes implements CoreListener {
   private refresh(known: Known): void {
     const { prefix, held } = known
     const ways = this.waysTo(known)
-    const hops = [...this.localHops(known), ...this.hops(known, ways)]
+    const hops = this.hops(known, ways)
+    known.held = snug(ways.flatMap((route) => this.wayOf(route) ?? []))
+    // until all ways are known, what is wanted stays
+    if (hops.every((hop) => hop !== null)) this.want(known, hops)
+    for (const way of held) this.core.release(way)
+    if (known.local.length === 0 && known.learned.length === 0) this.known.delete(keyOf(prefix))
+  }
+
+  private want(known: Known, learned: readonly Hop[]): void {
+    const { prefix } = known
+    const hops = [...this.localHops(known), ...learned]
     const nowhere = deadEndHop(prefix, known.local, this.core.deadEnd)
     if (hops.length === 0 && nowhere !== null) hops.push(nowhere)
-    known.held = snug(ways.flatMap((route) => this.wayOf(route) ?? []))
     const route = projectRoute(this.place, prefix, hops)
     if (route !== null) this.dataplane.want(route)
     else if (known.wanted !== null) this.dataplane.unwant(known.wanted)
     known.wanted = route
-    for (const way of held) this.core.release(way)
     this.refreshProxies(known)
-    if (known.local.length === 0 && known.learned.length === 0) this.known.delete(keyOf(prefix))
   }
 
   private localHops({ prefix, local }: Known): Hop[] {
@@ -214,7 +221,7 @@ export class Prefixes implements CoreListener {
     return chooseLocal(local).map((endpoint) => localHop(prefix, siteOf(endpoint)))
   }
 
-  private hops({ prefix }: Known, ways: readonly VpnRoute[]): Hop[] {
+  private hops({ prefix }: Known, ways: readonly VpnRoute[]): (Hop | null)[] {
     return ways.map((route) => {
       const label = labelOf(route.nlri.label)
       const way = this.wayOf(route)

@@ -5,7 +5,7 @@ import type { Instance } from './instance.ts'
 import type { Ranges } from './instances.ts'
 import { isOurDevice, isOwned } from './names.ts'
 import type { Needs } from './needs.ts'
-import type { NetworkDevices } from './network-devices.ts'
+import { inUse, type NetworkDevices } from './network-devices.ts'
 import { type PlacedRequest, Rejected } from './request.ts'
 import type { Uplinks } from './uplinks.ts'
 
@@ -43,92 +43,100 @@ export class Admission {
   }
 
   /** The request with the kernel's names of what it names, which may have others (altname). Throws `Rejected`. */
-  admit(request: PlacedRequest): PlacedRequest {
+  async admit(request: PlacedRequest): Promise<PlacedRequest> {
     const instance = this.instances.get(request.instanceId)
     if (request.plug !== null) {
-      this.checkCable(request, instance)
+      await this.checkCable(request, instance)
       return request
     }
-    const port = this.dataplane.interfaceNamed(request.port)
+    const port = await this.dataplane.interfaceNamed(request.port)
     if (port === undefined) throw new Rejected(`interface ${request.port} does not exist`)
-    const linuxBridge = this.linuxBridge(request, instance)
+    const linuxBridge = await this.linuxBridge(request, instance)
     const bridge = instance?.type === 'evpn' ? instance.evpn.config.devices.bridge : linuxBridge
     const isNew = instance === undefined || instance.attachments.behind(port.name).length === 0
-    const reason = isNew ? this.unfitPort(port, request, bridge) : null
+    const reason = isNew ? await this.unfitPort(port, request, bridge) : null
     if (reason !== null) throw new Rejected(`local_port: ${port.name} ${reason}`)
-    this.checkMac(request, port, bridge, instance)
+    await this.checkMac(request, port, bridge, instance)
     return { ...request, port: port.name, linuxBridge }
   }
 
-  private linuxBridge({ type, linuxBridge }: PlacedRequest, instance: Instance | undefined): string | null {
+  private async linuxBridge(
+    { type, linuxBridge }: PlacedRequest,
+    instance: Instance | undefined,
+  ): Promise<string | null> {
     if (linuxBridge === null || type !== 'evpn') return null
-    const bridge = this.dataplane.interfaceNamed(linuxBridge)
+    const bridge = await this.dataplane.interfaceNamed(linuxBridge)
     const name = bridge?.name ?? linuxBridge
-    const reason = this.unfitBridge(name, bridge, instance)
+    const reason = await this.unfitBridge(name, bridge, instance)
     if (reason !== null) throw new Rejected(`linuxbr: ${name} ${reason}`)
     return name
   }
 
   /** Why an instance cannot have the bridge, which may not be there yet; null if it can. */
-  private unfitBridge(
+  private async unfitBridge(
     name: string,
     bridge: Interface | undefined,
     instance: Instance | undefined,
-  ): string | null {
+  ): Promise<string | null> {
     if (instance?.type === 'evpn' && instance.evpn.config.devices.bridge === name) return null
     // the dummy driver's interfaces are of no kind, and have no address
     const isBridge = bridge === undefined || (bridge.kind ?? (bridge.mac === null && 'bridge')) === 'bridge'
     if (!isBridge) return `is no bridge but a ${bridge.kind ?? 'plain interface'}`
     const user = this.bridges.userOf(name)
-    if (user !== undefined) return `is the bridge of VPN instance ${user}: each has one of its own`
+    if (user !== undefined) return inUse(user)
     if (isOurDevice(name, this.ranges.vrfPrefix))
       return "is a name of chanter's own devices: expected another one"
-    const use = this.uplinks.tunnelsNeeding(name)
+    const use = await this.uplinks.tunnelsNeeding(name)
     return use === null ? null : `${use}: expected a bridge that is no part of the underlay`
   }
 
   /** Why an instance cannot have the interface as a new port of this bridge, or of its own device; null if it can. */
-  private unfitPort(port: Interface, request: PlacedRequest, bridge: string | null): string | null {
+  private async unfitPort(
+    port: Interface,
+    request: PlacedRequest,
+    bridge: string | null,
+  ): Promise<string | null> {
     if (port.loopback) return `is a loopback interface: ${EXPECTED}`
     if (port.kind === 'bridge' || port.kind === 'vrf' || port.kind === 'vxlan')
       return `is a ${port.kind}: ${EXPECTED}`
     if (!port.ethernet) return `carries no Ethernet frames: ${EXPECTED}`
     if (isOwned(port.alias)) return `is a device of chanter's own (${port.alias}): ${EXPECTED}`
-    const use = this.uplinks.needing(port.name)
+    const use = await this.uplinks.needing(port.name)
     if (use !== null) return `${use}: ${EXPECTED}`
-    return (bridge === null ? null : this.loop(port, bridge)) ?? this.otherMaster(port, request, bridge)
+    return (bridge === null ? null : await this.loop(port, bridge)) ?? this.otherMaster(port, request, bridge)
   }
 
   /** How frames would come back that go out by the port. */
-  private loop(port: Interface, bridge: string): string | null {
-    for (let { lower } = port; lower !== null; lower = this.dataplane.interfaceNamed(lower)?.lower ?? null) {
+  private async loop(port: Interface, bridge: string): Promise<string | null> {
+    for (let { lower } = port; lower !== null; ) {
       if (lower === bridge) return `stands on bridge ${bridge}, and cannot be a port of it`
+      lower = (await this.dataplane.interfaceNamed(lower))?.lower ?? null
     }
-    const pair = port.pair === null ? undefined : this.dataplane.interfaceNamed(port.pair)
+    const pair = port.pair === null ? undefined : await this.dataplane.interfaceNamed(port.pair)
     return pair?.master === bridge ? `leads back into bridge ${bridge} by ${pair.name}` : null
   }
 
   /** Nothing is taken away from others; what a predecessor had is. */
-  private otherMaster(
+  private async otherMaster(
     { name, master }: Interface,
     { instanceId, type, direction }: PlacedRequest,
     bridge: string | null,
-  ): string | null {
+  ): Promise<string | null> {
     if (master === null || master === bridge || isOurDevice(master, this.ranges.vrfPrefix)) return null
     const stays = type === 'ipvpn' && direction === 'to-port' && this.needs.isPortHeld(name, instanceId)
-    const link = this.dataplane.interfaceNamed(master)
+    const link = await this.dataplane.interfaceNamed(master)
     if (stays || isOwned(link?.alias ?? null)) return null
     const or = type === 'evpn' && link?.kind === 'bridge' ? `, or name ${master} as linuxbr` : ''
     return `is in ${master} already: take it out (ip link set ${name} nomaster)${or}`
   }
 
-  private checkMac(
+  private async checkMac(
     { mac }: PlacedRequest,
     port: Interface,
     bridge: string | null,
     instance: Instance | undefined,
-  ): void {
-    const own = port.mac === mac ? port.name : bridge && this.dataplane.ownAddressIn(bridge, mac)
+  ): Promise<void> {
+    const own = port.mac === mac ? port.name : bridge && (await this.dataplane.ownAddressIn(bridge, mac))
     if (own !== null)
       throw new Rejected(
         `mac_address: ${formatMac(mac)} is the address of ${own} itself, for which frames go to the host: expected that of the machine behind ${port.name}`,
@@ -144,10 +152,13 @@ export class Admission {
   }
 
   /** The ends of a cable are ours to make, and the gateway's address is in the bridge that it leads to. */
-  private checkCable({ instanceId, port, plug }: PlacedRequest, instance: Instance | undefined): void {
+  private async checkCable(
+    { instanceId, port, plug }: PlacedRequest,
+    instance: Instance | undefined,
+  ): Promise<void> {
     if (plug === null || instance?.attachments.behind(port).length) return
     for (const name of [port, plug.device]) {
-      const link = this.dataplane.interfaceNamed(name)
+      const link = await this.dataplane.interfaceNamed(name)
       if (link !== undefined && !isOwned(link.alias))
         throw new Rejected(`local_port: interface ${name} exists and is not chanter's: delete or rename it`)
     }

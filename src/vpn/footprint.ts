@@ -42,14 +42,19 @@ export class Footprint {
     if (batch.length === 0) return
     this.batches.add(batch)
     for (const entry of batch) this.dataplane.unwant(entry)
-    void this.dataplane.gone(batch).then(() => this.settled(batch))
+    this.follow(batch)
   }
 
   /** Clears away what an earlier process left on its way; what is wanted again stays. */
   restore(entries: Batch): void {
-    const left = entries.filter((entry) => !this.dataplane.wants(entry))
-    for (const entry of left) this.dataplane.want(entry)
-    this.drop(left)
+    if (entries.length === 0) return
+    this.batches.add(entries)
+    this.dataplane.clear(entries)
+    this.follow(entries)
+  }
+
+  private follow(batch: Batch): void {
+    void this.dataplane.gone(batch).then(() => this.settled(batch))
   }
 }
 

@@ -9,6 +9,9 @@ export type Time = Pick<Clock, 'now' | 'epoch'>
  */
 const HOLD_MS = 360_000
 
+/** Whether somebody else on the machine has the number. */
+type IsElsewhere = (candidate: number) => boolean | Promise<boolean>
+
 interface Freed {
   /** What the number was for. */
   readonly use: string
@@ -36,27 +39,31 @@ export class Identifiers {
     this.next = first
   }
 
-  /**
-   * A number that nobody has, nor anybody else on the machine; undefined when all are taken. Where all others are in use, it
-   * is the one that was freed first.
-   */
-  take(use: string, isElsewhere: (candidate: number) => boolean = () => false): number | undefined {
+  /** A number that nobody has; undefined when all are taken. Where all others are in use, it is the one that was freed first. */
+  take(use: string): number | undefined {
     this.forget()
     for (let tried = this.first; tried <= this.last; tried++) {
       const candidate = this.next
       this.next = candidate === this.last ? this.first : candidate + 1
-      if (this.isIdle(candidate) && !isElsewhere(candidate) && this.claim(candidate, use)) return candidate
+      if (this.isIdle(candidate) && this.claim(candidate, use)) return candidate
     }
     for (const candidate of this.freed.keys())
-      if (this.isInRange(candidate) && !isElsewhere(candidate) && this.claim(candidate, use)) return candidate
+      if (this.isInRange(candidate) && this.claim(candidate, use)) return candidate
     return undefined
   }
 
-  /** As `take`, but the last that nobody has. */
-  takeLast(use: string, isElsewhere: (candidate: number) => boolean): number | undefined {
-    for (let candidate = this.last; candidate >= this.first; candidate--)
-      if (!this.uses.has(candidate) && !isElsewhere(candidate) && this.claim(candidate, use)) return candidate
-    return undefined
+  /** As `take`, but one that nobody else on the machine has. */
+  takeUnless(isElsewhere: IsElsewhere, use: string): Promise<number | undefined> {
+    return this.pick(() => this.take(use), isElsewhere)
+  }
+
+  /** As `takeUnless`, but the last of them. */
+  takeLastUnless(isElsewhere: IsElsewhere, use: string): Promise<number | undefined> {
+    return this.pick(() => {
+      for (let candidate = this.last; candidate >= this.first; candidate--)
+        if (this.claim(candidate, use)) return candidate
+      return undefined
+    }, isElsewhere)
   }
 
   /** Takes this very number; false when somebody has it. */
@@ -120,6 +127,25 @@ export class Identifiers {
     // a clock that was put back makes none of them wait longer than if it had just been freed
     for (const { number, use, at } of freed)
       this.freed.set(number, { use, at: now - Math.max(0, epoch - at) })
+  }
+
+  /** Takes numbers until one is not elsewhere, and gives the others back. */
+  private async pick(
+    take: () => number | undefined,
+    isElsewhere: IsElsewhere,
+  ): Promise<number | undefined> {
+    const taken: number[] = []
+    let chosen: number | undefined
+    try {
+      for (let candidate = take(); candidate !== undefined && chosen === undefined; ) {
+        taken.push(candidate)
+        if (await isElsewhere(candidate)) candidate = take()
+        else chosen = candidate
+      }
+    } finally {
+      for (const number of taken) if (number !== chosen) this.giveBack(number)
+    }
+    return chosen
   }
 
   private isIdle(number: number): boolean {

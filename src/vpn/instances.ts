@@ -87,6 +87,8 @@ export class Instances {
   readonly networkDevices: NetworkDevices
   private lastNumber = 0
   private dead: Place | null = null
+  /** Finds `dead`. */
+  private search: Promise<void> | null = null
 
   /** `keep` writes the state down, since it has changed without an agent asking for anything. */
   constructor(
@@ -107,13 +109,13 @@ export class Instances {
     this.networkDevices = new NetworkDevices(dataplane, config)
     const { bgpAddress, vtep, ipvpn, vtepNetworks } = config
     const ends = new TunnelEnds([bgpAddress, vtep, ipvpn.address], vtepNetworks)
-    ends.setNodeAddresses(dataplane.followAddresses((addresses) => ends.setNodeAddresses(addresses)))
+    dataplane.followAddresses((addresses) => ends.setNodeAddresses(addresses))
     this.ends = ends
-    this.core = new Core({ ...ipvpn, ends, deadEnd: () => this.deadEnd(), tunnelName }, dataplane)
+    this.core = new Core({ ...ipvpn, ends, deadEnd: () => this.dead!, tunnelName }, dataplane)
   }
 
   /** Throws `Rejected` or `Failed`; `free` gives back what it took. */
-  create(request: AttachRequest): Instance {
+  async create(request: AttachRequest): Promise<Instance> {
     const { instanceId: id, type } = request
     const subnetPrefixLength = request.ip?.prefixLength ?? null
     if (type === 'ipvpn') {
@@ -122,24 +124,27 @@ export class Instances {
     }
     const vni = this.takeVni(request)
     const suffix = nameSuffix(id, (candidate) => this.suffixes.has(candidate))
+    this.suffixes.add(suffix)
     let devices: Devices
     let rdNumber: number
     try {
-      devices = this.networkDevices.choose(request.linuxBridge, suffix, vni)
+      devices = await this.networkDevices.choose(request.linuxBridge, suffix, vni)
+      this.networkDevices.claim(devices, id)
       rdNumber = this.numbers.takeRd(id)
     } catch (error) {
       this.numbers.vnis.release(vni)
+      this.suffixes.delete(suffix)
       throw error
     }
-    this.suffixes.add(suffix)
     const number = ++this.lastNumber
     const vniGiven = request.vni !== null
     return this.evpn({ id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength })
   }
 
   /** Keeps the tables of instances that are to be restored for them. */
-  reserve(states: readonly InstanceState[]): void {
+  async reserve(states: readonly InstanceState[]): Promise<void> {
     for (const state of states) if (state.type === 'ipvpn') this.tables.claim(tableOf(state), state.id)
+    if (states.some(({ type }) => type === 'ipvpn')) await this.findDeadEnd()
   }
 
   /** Makes an instance that was there before a restart, still without endpoints. */
@@ -162,16 +167,16 @@ export class Instances {
   }
 
   /** Goes on with the device that a daemon which was forgotten left in the kernel. */
-  private createVrf(id: string, subnetPrefixLength: number | null): IpNetwork {
-    this.deadEnd()
-    const left = this.dataplane.vrfOf(aliasOf(id))
+  private async createVrf(id: string, subnetPrefixLength: number | null): Promise<IpNetwork> {
+    await this.findDeadEnd()
+    const left = await this.dataplane.vrfOf(aliasOf(id))
     const isLeft = left !== undefined && this.tables.claim(left.table, id)
-    const table = isLeft ? left.table : this.takeTable(id)
+    const table = isLeft ? left.table : await this.takeTable(id)
     try {
       const rdNumber = this.numbers.takeRd(id)
       const { number, device } = isLeft
         ? { number: ++this.lastNumber, device: left.name }
-        : this.takeVrfName()
+        : await this.takeVrfName()
       return this.vrf({ id, number, rdNumber, subnetPrefixLength, table, device })
     } catch (error) {
       this.tables.release(table)
@@ -180,34 +185,41 @@ export class Instances {
   }
 
   /** The VRF without routes: that of a daemon before, or one with the last table that nobody has, of any if all of the range are taken. */
-  private deadEnd(): Place {
-    if (this.dead !== null) return this.dead
-    const left = this.dataplane.vrfOf(DEAD_END)
-    if (left !== undefined && this.tables.claim(left.table, DEAD_END)) {
-      this.dead = { device: left.name, table: left.table }
-    } else {
-      const isTaken = (one: number) =>
-        this.tables.useOf(one) !== undefined || this.dataplane.isTableTaken(one)
-      const table =
-        this.tables.takeLast(DEAD_END, isTaken) ??
-        new Identifiers(...ALL_TABLES, this.speaker.convergence).takeLast(DEAD_END, isTaken)!
-      this.dead = { device: `${this.config.ranges.vrfPrefix}0`, table }
-    }
-    return this.dead
+  private findDeadEnd(): Promise<void> {
+    this.search ??= this.searchDeadEnd().catch((error) => {
+      this.search = null
+      throw error
+    })
+    return this.search
   }
 
-  private takeTable(id: string): number {
-    const table = this.tables.take(id, (one) => this.dataplane.isTableTaken(one))
+  private async searchDeadEnd(): Promise<void> {
+    const left = await this.dataplane.vrfOf(DEAD_END)
+    if (left !== undefined && this.tables.claim(left.table, DEAD_END)) {
+      this.dead = { device: left.name, table: left.table }
+      return
+    }
+    const isElsewhere = (one: number) => this.dataplane.isTableTaken(one)
+    const all = new Identifiers(...ALL_TABLES, this.speaker.convergence)
+    for (const [table, use] of this.tables.entries()) all.claim(table, use)
+    const table =
+      (await this.tables.takeLastUnless(isElsewhere, DEAD_END)) ??
+      (await all.takeLastUnless(isElsewhere, DEAD_END))!
+    this.dead = { device: `${this.config.ranges.vrfPrefix}0`, table }
+  }
+
+  private async takeTable(id: string): Promise<number> {
+    const table = await this.tables.takeUnless((one) => this.dataplane.isTableTaken(one), id)
     if (table === undefined) throw new Failed('all routing tables of table_range are taken')
     return table
   }
 
   /** A name that no interface has, and the number in it. */
-  private takeVrfName(): { readonly number: number; readonly device: string } {
+  private async takeVrfName(): Promise<{ readonly number: number; readonly device: string }> {
     for (;;) {
       const number = ++this.lastNumber
       const device = this.config.ranges.vrfPrefix + number
-      if (this.dataplane.interfaceNamed(device) === undefined) return { number, device }
+      if ((await this.dataplane.interfaceNamed(device)) === undefined) return { number, device }
     }
   }
 
@@ -219,13 +231,13 @@ export class Instances {
   private restoreEvpn(state: EvpnState): EvpnNetwork {
     this.numbers.vnis.claim(state.vni, state.id)
     this.suffixes.add(state.suffix)
+    this.networkDevices.reclaim(state.devices, state.id)
     return this.evpn(state)
   }
 
   private evpn(identity: EvpnIdentity): EvpnNetwork {
     const { id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength } = identity
     const { identifier, mobility, vtep, vxlanPort, vxlanMtu, underlay, neighSuppress } = this.config
-    this.networkDevices.claim(devices, id)
     const evpn = new EvpnInstance(
       {
         ends: this.ends,

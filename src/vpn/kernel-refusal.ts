@@ -2,17 +2,22 @@ import type { Dataplane, EntryStatus } from '../dataplane/model.ts'
 import { Failed, Rejected } from './request.ts'
 
 /** What a kernel does not know at all, or others are in the way of, is no accident; all else may go well the next time. */
-export function refusalOf(port: string, failure: EntryStatus, dataplane: Dataplane): Rejected | Failed {
+export async function refusalOf(
+  port: string,
+  failure: EntryStatus,
+  dataplane: Dataplane,
+): Promise<Rejected | Failed> {
   const { reason, errno } = failure.status
-  const inTheWay = conflict(failure, dataplane)
+  const inTheWay = await conflict(failure, dataplane)
   const Refusal = inTheWay !== null || errno?.name === 'EOPNOTSUPP' ? Rejected : Failed
   return new Refusal(`cannot set up ${port}: ${inTheWay ?? reason}`)
 }
 
 /** What is in the way of a VXLAN device that the kernel refused, and what to do about it; null where it is something else. */
-function conflict({ entry, status }: EntryStatus, dataplane: Dataplane): string | null {
+async function conflict({ entry, status }: EntryStatus, dataplane: Dataplane): Promise<string | null> {
   if (entry.kind !== 'vxlan') return null
-  const others = dataplane.vxlansOn(entry.port).filter(({ name }) => name !== entry.device)
+  const all = await dataplane.vxlansOn(entry.port)
+  const others = all.filter(({ name }) => name !== entry.device)
   if (status.errno?.name === 'EEXIST') {
     const other = others.find(({ vni }) => vni === entry.vni)
     if (other === undefined) return null

@@ -18,8 +18,8 @@ export class NetworkDevices {
   }
 
   /** What a new instance is to have, with a VXLAN device of its VNI that is in the bridge already. Throws `Rejected` where what others made is in the way. */
-  choose(linuxBridge: string | null, suffix: string, vni: number): Devices {
-    const found = linuxBridge === null ? undefined : this.dataplane.vxlanIn(linuxBridge, vni)
+  async choose(linuxBridge: string | null, suffix: string, vni: number): Promise<Devices> {
+    const found = linuxBridge === null ? undefined : await this.dataplane.vxlanIn(linuxBridge, vni)
     const givenVxlan = found !== undefined && !isOwned(found.alias)
     const reason = givenVxlan ? unusable(found, this.vtep) : null
     if (reason !== null)
@@ -28,8 +28,8 @@ export class NetworkDevices {
       )
     const bridge = linuxBridge ?? bridgeName(suffix)
     const vxlan = found?.name ?? vxlanName(suffix)
-    if (linuxBridge === null) this.checkFree(bridge)
-    if (!givenVxlan) this.checkFree(vxlan)
+    if (linuxBridge === null) await this.checkFree(bridge)
+    if (!givenVxlan) await this.checkFree(vxlan)
     return { bridge, givenBridge: linuxBridge !== null, vxlan, givenVxlan }
   }
 
@@ -38,8 +38,15 @@ export class NetworkDevices {
     return this.users.get(bridge)
   }
 
+  /** Throws `Rejected` where another instance has the bridge. */
   claim({ bridge }: Devices, instance: string): void {
-    // two of an earlier daemon may share one
+    const user = this.users.get(bridge)
+    if (user !== undefined && user !== instance) throw new Rejected(`linuxbr: ${bridge} ${inUse(user)}`)
+    this.users.set(bridge, instance)
+  }
+
+  /** As `claim`, for an instance of an earlier daemon, of which two may share a bridge. */
+  reclaim({ bridge }: Devices, instance: string): void {
     if (!this.users.has(bridge)) this.users.set(bridge, instance)
   }
 
@@ -47,13 +54,18 @@ export class NetworkDevices {
     if (this.users.get(bridge) === instance) this.users.delete(bridge)
   }
 
-  private checkFree(device: string): void {
-    const link = this.dataplane.interfaceNamed(device)
+  private async checkFree(device: string): Promise<void> {
+    const link = await this.dataplane.interfaceNamed(device)
     if (link !== undefined && !isOwned(link.alias))
       throw new Rejected(
         `interface ${device}, which the instance needs, exists and is not chanter's: delete or rename it`,
       )
   }
+}
+
+/** Why nobody else can have a bridge, in words that follow its name. */
+export function inUse(instance: string): string {
+  return `is the bridge of VPN instance ${instance}: each has one of its own`
 }
 
 /** Why a VXLAN device that others made cannot carry a network of ours; null if it can. */

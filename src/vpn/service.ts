@@ -75,10 +75,10 @@ export class VpnService {
   }
 
   /** Takes up what an earlier process had attached, without waiting for the kernel; to be called before anything else. */
-  restore({ instances, footprint, numbers }: ServiceState): void {
+  async restore({ instances, footprint, numbers }: ServiceState): Promise<void> {
     const left = [...footprint]
     this.numbers.restore(numbers)
-    this.maker.reserve(instances)
+    await this.maker.reserve(instances)
     for (const state of instances) {
       if (this.config.refused[state.type] === undefined) this.restoreInstance(state)
       else left.push(...this.abandon(state))
@@ -99,7 +99,7 @@ export class VpnService {
     return this.serial.runAlone(concerned, async () => {
       const existing = this.instances.get(instanceId)
       this.checkType(request, existing)
-      const placed = this.admission.admit(this.plugs.place(request))
+      const placed = await this.admission.admit(this.plugs.place(request))
       if (existing === undefined) await this.attachFirst(placed)
       else await this.attachNext(existing, placed)
     })
@@ -127,7 +127,7 @@ export class VpnService {
   }
 
   private async attachFirst(request: PlacedRequest): Promise<void> {
-    const instance = this.maker.create(request)
+    const instance = await this.maker.create(request)
     try {
       await this.settle(instance, request, () => this.instances.set(request.instanceId, instance))
     } catch (error) {
@@ -158,7 +158,7 @@ export class VpnService {
   /** Puts the network and the endpoint into the kernel, then commits; on failure nothing is left of a new endpoint. */
   private async settle(instance: Instance, request: PlacedRequest, enter: () => void): Promise<void> {
     const { attachments, vpn } = instance
-    const taken = this.takenFor(instance, request)
+    const taken = await this.takenFor(instance, request, labelUse(instance, request))
     let plan: Plan | Covered
     try {
       plan = attachments.plan(request, taken, readvertises(instance, request))
@@ -177,7 +177,9 @@ export class VpnService {
     const entries = [...vpn.networkEntries(), ...own]
     const [failure] = await this.footprint.set(entries)
     const refusal =
-      failure === undefined ? this.openness(instance) : refusalOf(request.port, failure, this.dataplane)
+      failure === undefined
+        ? await this.openness(instance)
+        : await refusalOf(request.port, failure, this.dataplane)
     if (refusal !== null) {
       this.needs.retract(instance, plan.add, own)
       taken.giveBack()
@@ -191,10 +193,10 @@ export class VpnService {
   }
 
   /** Why a network is refused that is not isolated from the host. */
-  private openness(instance: Instance): Rejected | null {
+  private async openness(instance: Instance): Promise<Rejected | null> {
     if (!this.config.requireIsolation || instance.type !== 'evpn') return null
     const { bridge } = instance.evpn.config.devices
-    const { by, reason } = this.dataplane.isolationOf(bridge)
+    const { by, reason } = await this.dataplane.isolationOf(bridge)
     if (by !== null || reason === null) return null
     return new Rejected(
       `bridge ${bridge} cannot be isolated from the host, which require_isolation asks for: ${reason}`,
@@ -236,11 +238,11 @@ export class VpnService {
   /** Waits for the route to an endpoint, which there is only while its port is up; a new one that cannot be reached was never attached. */
   private async reach(instance: Instance, { add, before }: Plan): Promise<void> {
     const routes = instance.vpn.routeEntries(add)
-    if (routes.length === 0 || this.dataplane.interfaceNamed(add.port)?.up !== true) return
+    if (routes.length === 0 || (await this.dataplane.interfaceNamed(add.port))?.up !== true) return
     const [failure] = await this.dataplane.settled(routes)
     if (failure === undefined) return
     if (before === null) this.remove(instance, add)
-    throw refusalOf(add.port, failure, this.dataplane)
+    throw await refusalOf(add.port, failure, this.dataplane)
   }
 
   /** Takes an endpoint away, with its numbers and what it alone needed. */
@@ -283,16 +285,20 @@ export class VpnService {
     return [...vpn.networkEntries(), ...endpoints]
   }
 
-  private takenFor(instance: Instance, request: PlacedRequest): NumberSource & { giveBack(): void } {
-    const { id } = instance.vpn.config
+  /** Numbers for an attachment; of a MAC address that has none, its label is taken at once. */
+  private async takenFor(
+    { vpn, attachments }: Instance,
+    request: PlacedRequest,
+    use: string,
+  ): Promise<NumberSource & { giveBack(): void }> {
+    const { id } = vpn.config
     const taken: (() => void)[] = []
+    const isTaken = (one: number) => this.dataplane.isLabelTaken(one)
+    const label = attachments.has(request.mac) ? null : await this.labels.takeUnless(isTaken, use)
+    if (label === undefined) throw new Failed('all MPLS labels of label_range are taken')
+    if (label !== null) taken.push(() => this.labels.giveBack(label))
     return {
-      label: () => {
-        const label = this.labels.take(labelUse(instance, request), (one) => this.dataplane.isLabelTaken(one))
-        if (label === undefined) throw new Failed('all MPLS labels of label_range are taken')
-        taken.push(() => this.labels.giveBack(label))
-        return label
-      },
+      label: () => label!,
       rd: () => {
         const number = this.numbers.takeRd(id)
         taken.push(() => this.numbers.rds.giveBack(number))

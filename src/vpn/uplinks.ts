@@ -31,55 +31,60 @@ export class Uplinks {
   }
 
   /** What of the machine itself depends on the interface, as a clause about it; null where nothing does. */
-  needing(name: string): string | null {
-    return this.first(name, [...this.tunnels(), ...this.sessions()])
+  needing(name: string): Promise<string | null> {
+    return this.first(name, this.all())
   }
 
   /** As `needing`, for tunnels alone. */
-  tunnelsNeeding(name: string): string | null {
+  tunnelsNeeding(name: string): Promise<string | null> {
     return this.first(name, this.tunnels())
   }
 
-  private *tunnels(): Generator<Use, void> {
+  private async *tunnels(): AsyncGenerator<Use, void> {
     const { vtep, ipvpn } = this.config
     for (const ip of new Set([vtep, ipvpn.address]))
       yield* this.holder(ip, `has the tunnel address ${formatIp(ip)}`)
     if ('interface' in ipvpn.carrier) yield { device: ipvpn.carrier.interface, why: 'is the mpls_interface' }
   }
 
-  private *sessions(): Generator<Use, void> {
+  private async *all(): AsyncGenerator<Use, void> {
+    yield* this.tunnels()
+    yield* this.sessions()
+  }
+
+  private async *sessions(): AsyncGenerator<Use, void> {
     const { bgpAddress } = this.config
     yield* this.holder(bgpAddress, `has the BGP address ${formatIp(bgpAddress)}`)
     for (const peer of this.peers) {
-      const way = this.dataplane.wayTo(peer)
+      const way = await this.dataplane.wayTo(peer)
       if (way !== null) yield { device: way.device, why: `leads to BGP peer ${formatIp(peer)}` }
     }
   }
 
-  private *holder(ip: Ip, why: string): Generator<Use, void> {
-    const device = this.dataplane.holderOf(ip)
+  private async *holder(ip: Ip, why: string): AsyncGenerator<Use, void> {
+    const device = await this.dataplane.holderOf(ip)
     if (device !== null) yield { device, why }
   }
 
-  private first(name: string, uses: Iterable<Use>): string | null {
-    for (const { device, why } of uses) {
+  private async first(name: string, uses: AsyncIterable<Use>): Promise<string | null> {
+    for await (const { device, why } of uses) {
       if (device === name) return why
-      if (this.standsOn(device, name, new Set())) return `carries ${device}, which ${why}`
+      if (await this.standsOn(device, name, new Set())) return `carries ${device}, which ${why}`
     }
     return null
   }
 
-  private standsOn(device: string, name: string, seen: Set<string>): boolean {
+  private async standsOn(device: string, name: string, seen: Set<string>): Promise<boolean> {
     seen.add(device)
-    return this.below(device).some(
-      (lower) => lower === name || (!seen.has(lower) && this.standsOn(lower, name, seen)),
-    )
+    for (const lower of await this.below(device))
+      if (lower === name || (!seen.has(lower) && (await this.standsOn(lower, name, seen)))) return true
+    return false
   }
 
-  private below(device: string): string[] {
-    const link = this.dataplane.interfaceNamed(device)
+  private async below(device: string): Promise<string[]> {
+    const link = await this.dataplane.interfaceNamed(device)
     if (link === undefined) return []
-    const ports = AGGREGATES.has(link.kind) ? this.dataplane.portsOf(link.name) : []
+    const ports = AGGREGATES.has(link.kind) ? await this.dataplane.portsOf(link.name) : []
     return [...ports.map(({ name }) => name), ...(link.lower === null ? [] : [link.lower])]
   }
 }

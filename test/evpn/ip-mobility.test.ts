@@ -133,7 +133,7 @@ test('endpoints of before a restart outbid nobody', async () => {
   clock.advance(20_000)
   advertise(5)
   const later = new TestNode('10.77.0.13', [], clock, new VirtualNetwork(clock))
-  later.vpns.restore(here.vpns.snapshot())
+  await later.vpns.restore(here.vpns.snapshot())
   const [restored] = [...later.speaker.rib.ownRoutes(EVPN)].filter(isMacRoute)
   expect(mobilityOf(restored!.set).sequence).toBe(0)
 })

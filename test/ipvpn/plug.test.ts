@@ -377,7 +377,7 @@ test('a daemon that comes after another wants the same, with or without the EVPN
       bgpAddress: ip(A),
       ipvpn: { address: ip(A), carrier: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
     })
-    later.vpns.restore(decodeState(text))
+    await later.vpns.restore(decodeState(text))
     expect(wanted(later)).toEqual(wanted(a))
     expect(later.vpns.snapshot()).toEqual(a.vpns.snapshot())
   }

@@ -444,7 +444,7 @@ describe('VRFs of one host', () => {
       identifier: ip(A),
       ipvpn: { address: ip(A), carrier: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
     })
-    later.vpns.restore(a.vpns.snapshot())
+    await later.vpns.restore(a.vpns.snapshot())
     expect(wanted(later)).toContain('tap1 in bvrf-4')
     await detach(a, '192.168.20.2', { instanceId: 'green', mac: second.mac })
     expect(wanted(a)).toContain('tap1 in bvrf-0')
@@ -711,7 +711,7 @@ describe('what belongs to the whole machine', () => {
     const { instances, footprint } = a.vpns.snapshot()
     const former = instances.map((one) => ({ ...one, table: undefined, device: undefined }))
     const later = node('10.77.0.16', { ranges })
-    later.vpns.restore({ instances: former as typeof instances, footprint })
+    await later.vpns.restore({ instances: former as typeof instances, footprint })
     expect(wanted(later)).toContain('bvrf-1 with table 1001 for chanter:net1')
   })
 })
@@ -725,7 +725,7 @@ test('a daemon that comes after another has the same labels, RDs, table and devi
     identifier: ip(A),
     ipvpn: { address: ip(A), carrier: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
   })
-  later.vpns.restore(a.vpns.snapshot())
+  await later.vpns.restore(a.vpns.snapshot())
   expect(snapshot(later)).toEqual(before)
   expect(wanted(later)).toContain('bvrf-2 with table 1002 for chanter:net1')
 })
@@ -734,7 +734,7 @@ test('a daemon that serves no IP VPN any more clears away what its predecessor h
   await a.attach(request('192.168.10.1/24'))
   const later = node('10.77.0.16', { refused: { ipvpn: 'vpn_type: no' } })
   later.driver.kernel.addLink('bvrf-1', { kind: 'vrf', alias: 'chanter:net1', up: true, table: 1001 })
-  later.vpns.restore(a.vpns.snapshot())
+  await later.vpns.restore(a.vpns.snapshot())
   await clock.run(1000)
   expect(wanted(later)).toEqual([])
   expect([...later.driver.kernel.links.keys()]).not.toContain('bvrf-1')

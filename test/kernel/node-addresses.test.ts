@@ -22,11 +22,9 @@ beforeEach(() => {
   lab = linuxLab()
   lab.addInterface('tap1')
   const dataplane = lab.restart()
-  known = show(
-    dataplane.followAddresses((addresses) => {
-      known = show(addresses)
-    }),
-  )
+  dataplane.followAddresses((addresses) => {
+    known = show(addresses)
+  })
 })
 
 afterEach(() => lab.close())

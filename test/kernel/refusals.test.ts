@@ -240,7 +240,7 @@ describe('granted', () => {
       const state = node.vpns.snapshot()
       await node.close()
       node = kernelNode()
-      node.vpns.restore(state)
+      await node.vpns.restore(state)
       node.reconciler.complete()
       expect(await node.attach(request)).toBe('200')
       expect(await node.faults()).toEqual([])

@@ -163,7 +163,7 @@ export class Node {
     const take = (): string => encodeState({ kernel: 'sim', ping, ...vpns.snapshot() })
     const keep = this.site.keepsState ? this.disk.keeper(process.clock, random, take) : undefined
     const vpns: VpnService = new VpnService(identity, speaker, reconciler, silent, keep)
-    if (state !== null) vpns.restore(state)
+    if (state !== null) void vpns.restore(state)
     this.process = process
     this.daemon = { speaker, vpns, reconciler }
     this.agent.start(vpns, state === null)

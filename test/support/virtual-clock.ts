@@ -54,7 +54,8 @@ export class VirtualClock implements Clock {
       await null
       const task = this.heap[0]
       if (task === undefined || task.at > until) {
-        for (let turn = 0; turn < 20; turn++) await null
+        // behind which no promise is left that could go on
+        await new Promise((resolve) => setImmediate(resolve))
         if (this.heap[0] === task) break
         continue
       }

@@ -40,7 +40,7 @@ beforeEach(() => {
   for (const name of ['tap1', 'tap2']) driver.kernel.addLink(name)
 })
 
-function start(text: string | null = disk.at(-1) ?? null): Life {
+async function start(text: string | null = disk.at(-1) ?? null): Promise<Life> {
   const process = new Process({ clock, network })
   const reconciler = new Reconciler({ clock: process.clock, driver, log: silent })
   const speaker = speakerAt(A, [peerConfig('10.77.0.12')], clock, network)
@@ -66,7 +66,7 @@ function start(text: string | null = disk.at(-1) ?? null): Life {
     silent,
     async () => void disk.push(encodeState({ kernel: '', ping: '1', ...vpns.snapshot() })),
   )
-  if (text !== null) vpns.restore(decodeState(text))
+  if (text !== null) await vpns.restore(decodeState(text))
   reconciler.start()
   return {
     speaker,
@@ -93,7 +93,7 @@ const held = (): string[] => {
 const announced = ({ speaker }: Life) => [...speaker.rib.ownRoutes(EVPN)].map(({ nlri }) => nlri)
 
 async function attached(): Promise<Life> {
-  const life = start()
+  const life = await start()
   const attach = life.vpns.attach(attachRequest({ description: { port: 'p-1' } }))
   await clock.run(100)
   await attach
@@ -110,7 +110,7 @@ describe('a daemon that comes after another', () => {
       changes.push(...entries.map(identity))
       return new Map()
     }
-    const second = start()
+    const second = await start()
     await clock.run(1000)
     expect({
       announced: announced(second),
@@ -123,7 +123,7 @@ describe('a daemon that comes after another', () => {
 
   test('detaches what its predecessor attached', async () => {
     ;(await attached()).kill()
-    const second = start()
+    const second = await start()
     const { instanceId, type, mac: address } = attachRequest()
     const detach = second.vpns.detach({ instanceId, type, mac: address, ip: null })
     await clock.run(100)
@@ -151,7 +151,7 @@ describe('a daemon that comes after another', () => {
     const [before] = life.vpns.snapshot().instances
     await detachAll(life)
     life.kill()
-    const { label, rdNumber } = await attachNext(start())
+    const { label, rdNumber } = await attachNext(await start())
     expect(label).toBe(before!.attachments[0]!.label + 1)
     expect(rdNumber).toBe(before!.rdNumber + 1)
   })
@@ -164,7 +164,7 @@ describe('a daemon that comes after another', () => {
     for (const former of [state, { ...state, numbers: undefined }]) {
       driver = new MemoryDriver(clock)
       driver.kernel.addLink('tap2')
-      const second = start(null)
+      const second = await start(null)
       second.vpns.recall(former as State)
       expect([...second.vpns.instances.keys()]).toEqual([])
       const { label, rdNumber } = await attachNext(second)
@@ -179,7 +179,7 @@ describe('a daemon that comes after another', () => {
     const [instance] = life.vpns.snapshot().instances
     const moved = { ...instance!, attachments: instance!.attachments.map((one) => ({ ...one, sequence: 7 })) }
     life.kill()
-    const second = start(encodeState({ kernel: '', ping: '1', ...life.vpns.snapshot(), instances: [moved] }))
+    const second = await start(encodeState({ kernel: '', ping: '1', ...life.vpns.snapshot(), instances: [moved] }))
     expect(second.vpns.snapshot().instances[0]?.attachments[0]?.sequence).toBe(7)
   })
 })
@@ -189,7 +189,7 @@ describe('a daemon that was killed while', () => {
     const whole = ['local-mac 02:00:00:00:01:01 on tap1', ...NETWORK, 'port tap1'].sort()
     for (let steps = 0; steps < 12; steps++) {
       disk = []
-      const life = start()
+      const life = await start()
       let answered = false
       void life.vpns.attach(attachRequest()).then(() => {
         answered = true
@@ -197,7 +197,7 @@ describe('a daemon that was killed while', () => {
       for (let step = 0; step < steps; step++) await clock.run(0)
       for (let turn = 0; turn < steps; turn++) await null
       life.kill()
-      const next = start()
+      const next = await start()
       next.reconciler.complete()
       await clock.run(1000)
       const kept = next.vpns.instances.size > 0
@@ -217,7 +217,7 @@ describe('a daemon that was killed while', () => {
     for (let turn = 0; turn < 20; turn++) await null
     life.kill()
     expect(held()).not.toEqual([])
-    const next = start()
+    const next = await start()
     next.reconciler.complete()
     await clock.run(1000)
     expect(held()).toEqual([])
@@ -254,7 +254,7 @@ describe('a daemon that was killed while', () => {
         underlay: null,
       },
     ]
-    const next = start(encodeState({ kernel: '', ping: '1', instances: [other], footprint }))
+    const next = await start(encodeState({ kernel: '', ping: '1', instances: [other], footprint }))
     next.reconciler.complete()
     await clock.run(60_000)
     expect(driver.kernel.links.get('tap1')?.master).toBe('evpn---net2')
