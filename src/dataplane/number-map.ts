@@ -9,7 +9,8 @@ const SEED = randomInt(2 ** 32)
 
 /**
  * A map of numbers of 0 to 2^53, such as MAC and IPv4 addresses, in the order of insertion: several times smaller and
- * faster to fill than `Map`, which makes an object of each such number. Do not change it while walking it.
+ * faster to fill than `Map`, which makes an object of each such number. Who walks it while it changes is told what is in it all along,
+ * and may be told what comes or goes meanwhile.
  */
 export class NumberMap<V> implements Iterable<[number, V]> {
   private count = 0
@@ -69,9 +70,13 @@ export class NumberMap<V> implements Iterable<[number, V]> {
   }
 
   *[Symbol.iterator](): Generator<[number, V], void> {
-    for (let position = 0; position < this.used; position++) {
-      const key = this.keys[position] as number
-      if (key !== GONE) yield [key, this.values[position] as V]
+    const { keys, values, used } = this
+    for (let position = 0; position < used; position++) {
+      const key = keys[position] as number
+      if (key === GONE) continue
+      // once it is rebuilt, what is walked is how it was before
+      if (keys === this.keys) yield [key, values[position] as V]
+      else if (this.has(key)) yield [key, this.get(key) as V]
     }
   }
 

@@ -1,26 +1,112 @@
-import { type Entry, identity, KINDS } from './model.ts'
+import {
+  type Comparison,
+  type Counts,
+  type Entry,
+  type EntryStatus,
+  type HeldSetting,
+  type Interface,
+  type Isolation,
+  identity,
+  KINDS,
+  type Storm,
+} from './model.ts'
 import type { Reconciler } from './reconciler.ts'
 
-/** What whoever looks at the forwarding loop may ask it. */
-export function dataplaneView(reconciler: Reconciler) {
+/** So many items of a list are told at once; others get their turn behind them. */
+const SLICE = 500
+
+/** The forwarding loop on one page. */
+export interface DataplaneSummary {
+  readonly counts: Counts
+  /** Since when the entry is not in place that waits longest, in epoch milliseconds; null when none waits. */
+  readonly waitingSince: number | null
+  /** How many entries are not wanted and could not be removed. */
+  readonly unremovedCount: number
+  /** How many entries carry our mark and are kept until all routes are here. */
+  readonly staleCount: number
+  /** Something that failed; null when nothing did. */
+  readonly failure: EntryStatus | null
+  /** Links that carry our mark and that nobody wants. */
+  readonly orphans: readonly Interface[]
+  /** What isolates the bridges from the host that were asked for, in their order. */
+  readonly isolation: readonly Isolation[]
+  /** What is missing that keeps VRFs and the host apart, in sentences. */
+  readonly vrfGaps: readonly string[]
+  /** What VXLAN devices lack that cannot be changed, in sentences. */
+  readonly vxlanGaps: readonly string[]
+  /** Networks with more broadcast and multicast than their use explains. */
+  readonly storms: readonly Storm[]
+  /** The last comparison of the whole kernel with what is wanted; null before the first. */
+  readonly compared: Comparison | null
+}
+
+/** The lists that whoever looks at the forwarding loop may walk. */
+export interface Lists {
+  entries(devices?: ReadonlySet<string>): Iterable<readonly EntryStatus[]>
+  failures(): Iterable<readonly EntryStatus[]>
+  settings(): Iterable<readonly { readonly setting: HeldSetting; readonly entry: Entry }[]>
+}
+
+/** What whoever looks at the forwarding loop may ask it, answered at once. */
+export function answers(reconciler: Reconciler) {
   const { statuses, verifier } = reconciler
+  const lists: Lists = {
+    entries: (devices) => slices(statuses.entries(devices)),
+    failures: () => slices(statuses.failures()),
+    settings: () => slices(reconciler.settings()),
+  }
   return {
-    entries: (devices?: ReadonlySet<string>) => statuses.entries(devices),
-    failures: () => statuses.failures(),
-    find: (entry: Entry) => statuses.find(entry),
+    lists,
+    counts: () => statuses.counts(),
+    find: (entries: readonly Entry[]) => entries.map((entry) => statuses.find(entry)),
+    summary: (bridges: readonly string[]): DataplaneSummary => ({
+      counts: statuses.counts(),
+      waitingSince: statuses.waitingSince(),
+      unremovedCount: statuses.unremovedCount(),
+      staleCount: statuses.staleCount(),
+      failure: statuses.failures().next().value ?? null,
+      orphans: verifier.orphans(),
+      isolation: bridges.map((bridge) => reconciler.isolationOf(bridge)),
+      vrfGaps: reconciler.vrfGaps(),
+      vxlanGaps: reconciler.vxlanGaps(),
+      storms: [...reconciler.storms.all()],
+      compared: verifier.last,
+    }),
+  }
+}
+
+/** The same of a forwarding loop in this thread, as of one in another. */
+export function dataplaneView(reconciler: Reconciler) {
+  const { lists, counts, find, summary } = answers(reconciler)
+  return {
+    entries: (devices?: ReadonlySet<string>) => inTurns(lists.entries(devices)),
+    failures: () => inTurns(lists.failures()),
+    settings: () => inTurns(lists.settings()),
+    counts: async () => counts(),
+    find: async (entries: readonly Entry[]) => find(entries),
+    summary: async (bridges: readonly string[]) => summary(bridges),
+    verify: () => reconciler.verifier.verify(),
     describe: identity,
     kinds: KINDS,
-    counts: () => statuses.counts(),
-    waitingSince: () => statuses.waitingSince(),
-    unremovedCount: () => statuses.unremovedCount(),
-    staleCount: () => statuses.staleCount(),
-    orphans: () => verifier.orphans(),
-    verify: () => verifier.verify(),
-    isolationOf: (bridge: string) => reconciler.isolationOf(bridge),
-    vrfGaps: () => reconciler.vrfGaps(),
-    vxlanGaps: () => reconciler.vxlanGaps(),
-    settings: () => reconciler.settings(),
-    storms: () => reconciler.storms.all(),
-    compared: () => verifier.last,
+  }
+}
+
+/** Items that are undefined are left out, and count as work. */
+function* slices<T>(items: Iterable<T | undefined>): Generator<T[], void> {
+  let slice: T[] = []
+  let passed = 0
+  for (const item of items) {
+    if (item !== undefined) slice.push(item)
+    if (++passed % SLICE !== 0) continue
+    yield slice
+    slice = []
+  }
+  yield slice
+}
+
+async function* inTurns<T>(items: Iterable<T>): AsyncGenerator<T, void> {
+  for (const item of items) {
+    yield item
+    await new Promise((resolve) => setImmediate(resolve))
   }
 }

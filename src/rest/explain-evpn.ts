@@ -56,7 +56,7 @@ export function isInvolved(
   )
 }
 
-export function explainEvpn(
+export async function explainEvpn(
   { evpn, attachments }: EvpnNetwork,
   chains: readonly MacRoute[][],
   address: Address,
@@ -74,12 +74,17 @@ export function explainEvpn(
       sequence: evpn.mobility.sequenceOf(mac),
       duplicate: evpn.mobility.duplicateSince(mac) !== undefined,
     })),
-    ...explained(verdicts, showMacVerdict, entriesOf(evpn, address, imported(verdicts), local), dataplane),
+    ...(await explained(
+      verdicts,
+      showMacVerdict,
+      entriesOf(evpn, address, imported(verdicts), local),
+      dataplane,
+    )),
   }
 }
 
 /** Where an instance replicates BUM traffic to. */
-export function explainFloods(
+export async function explainFloods(
   { evpn }: EvpnNetwork,
   chains: readonly MulticastRoute[][],
   dataplane: DataplaneView,
@@ -88,7 +93,7 @@ export function explainFloods(
   return {
     ...instanceFields(evpn),
     local: [],
-    ...explained(verdicts, showFloodVerdict, floodEntries(evpn, imported(verdicts)), dataplane),
+    ...(await explained(verdicts, showFloodVerdict, floodEntries(evpn, imported(verdicts)), dataplane)),
   }
 }
 

@@ -36,7 +36,7 @@ export function hasPart({ vrf, attachments }: IpNetwork, chains: VpnRoute[][], s
   )
 }
 
-export function explainVrf(
+export async function explainVrf(
   { vrf, attachments }: IpNetwork,
   chains: readonly VpnRoute[][],
   subject: Subject,
@@ -58,12 +58,12 @@ export function explainVrf(
       direction,
       label,
     })),
-    ...explained(
+    ...(await explained(
       judge(vrf, withVanished(vrf, chains, subject), subject),
       showVpnVerdict,
       entriesOf(vrf, subject, local),
       dataplane,
-    ),
+    )),
   }
 }
 

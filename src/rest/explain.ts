@@ -79,17 +79,14 @@ async function explain(
   )
   const shown = concerned.length > 0 ? concerned : strangers.slice(0, MAX_STRANGERS)
   return {
-    instances: shown.flatMap((one): object[] => {
-      if (one.type === 'evpn') {
+    instances: await Promise.all(
+      shown.flatMap((one): Promise<object>[] => {
+        if (one.type === 'ipvpn') return inVrf === null ? [] : [explainVrf(one, prefixes, inVrf, dataplane)]
         if (inEvpn === null) return []
-        return [
-          isFlooded(inEvpn)
-            ? explainFloods(one, floods, dataplane)
-            : explainEvpn(one, macs, inEvpn, dataplane),
-        ]
-      }
-      return inVrf === null ? [] : [explainVrf(one, prefixes, inVrf, dataplane)]
-    }),
+        if (isFlooded(inEvpn)) return [explainFloods(one, floods, dataplane)]
+        return [explainEvpn(one, macs, inEvpn, dataplane)]
+      }),
+    ),
     routes: macs.length + floods.length + prefixes.length,
   }
 }

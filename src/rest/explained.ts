@@ -36,7 +36,7 @@ export function chainsOf<R extends Route>(
 }
 
 /** Routes with their fates, those that are not imported last and not all of them, and kernel entries with theirs. */
-export function explained<V extends Judged>(
+export async function explained<V extends Judged>(
   verdicts: readonly V[],
   show: (verdict: V) => unknown,
   entries: Iterable<Entry>,
@@ -44,11 +44,11 @@ export function explained<V extends Judged>(
 ) {
   const strangers = verdicts.filter(({ fate }) => fate === 'not imported')
   const imported = verdicts.filter(({ fate }) => fate !== 'not imported')
-  const found = [...entries].flatMap((entry) => dataplane.find(entry) ?? [])
+  const found = (await dataplane.find([...entries])).flatMap((one) => one ?? [])
   return {
     routes: [...imported, ...strangers.slice(0, MAX_STRANGERS)].map(show),
     not_shown: Math.max(0, strangers.length - MAX_STRANGERS),
-    entries: found.map((item) => showItem(item, dataplane)),
+    entries: found.map((item) => showItem(item, true, dataplane)),
   }
 }
 

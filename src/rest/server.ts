@@ -51,10 +51,10 @@ export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstan
   if (views.services !== null) addExplain(app, views.speaker, views.services)
 
   for (const url of [LOOKING_GLASS, `${LOOKING_GLASS}/*`]) {
-    app.get(url, (request, reply) => {
+    app.get(url, async (request, reply) => {
       const base = `${request.protocol}://${request.host}${LOOKING_GLASS}`
       const path = pathBelow(request.url)
-      const node = find(lookingGlass(views, base), path)
+      const node = await find(lookingGlass(views, base), path)
       if (node === undefined) return answerNotFound(request, reply)
       const href = [base, ...path.map(encodeURIComponent)].join('/')
       return reply.type('application/json').send(Readable.from(jsonStream(show(node, href))))

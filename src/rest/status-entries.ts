@@ -16,48 +16,57 @@ export interface EntryFilter {
 }
 
 /** Entries and what became of them; an item that is left out is undefined, so that whoever walks them can count it as work. */
-export function* statusEntries(
+export async function* statusEntries(
   vpns: VpnService,
   dataplane: DataplaneView,
   { state, instance, kind }: EntryFilter,
-): Iterable<unknown> {
+): AsyncGenerator<readonly unknown[]> {
   const owners = ownersByDevice(vpns.instances.values())
   const only = instance === null ? undefined : devicesOf(instance)
-  for (const item of candidates(dataplane, state, only)) {
-    const { entry, status } = item
-    const wanted =
-      (state === null || status.state === state) &&
-      (kind === null || entry.kind === kind) &&
-      only?.has(entry.device) !== false
-    yield wanted ? { ...showItem(item, dataplane), instances: owners.get(entry.device) ?? [] } : undefined
+  const isAskedFor = ({ entry, status }: EntryStatus) =>
+    (state === null || status.state === state) &&
+    (kind === null || entry.kind === kind) &&
+    only?.has(entry.device) !== false
+  for await (const { items, wanted } of candidates(dataplane, state, only)) {
+    yield items.filter(isAskedFor).map((item) => ({
+      ...showItem(item, wanted(item), dataplane),
+      instances: owners.get(item.entry.device) ?? [],
+    }))
   }
 }
 
 /** Settings of the machine that are kept as entries need them. */
-export function* statusSettings(dataplane: DataplaneView): Iterable<unknown> {
-  for (const held of dataplane.settings())
-    yield held && { ...held.setting, needed_for: dataplane.describe(held.entry) }
+export async function* statusSettings(dataplane: DataplaneView): AsyncGenerator<readonly unknown[]> {
+  for await (const slice of dataplane.settings())
+    yield slice.map(({ setting, entry }) => ({ ...setting, needed_for: dataplane.describe(entry) }))
 }
 
 /** Of entries that are not wanted it only counts that they cannot be removed. */
-function* candidates(
+async function* candidates(
   dataplane: DataplaneView,
   state: Status['state'] | null,
   only?: ReadonlySet<string>,
-): Iterable<EntryStatus> {
-  if (state !== 'failed') yield* dataplane.entries(only)
-  const removals = state === null && dataplane.unremovedCount() > 0
-  if (state !== 'failed' && !removals) return
-  for (const item of dataplane.failures()) {
-    if (state === 'failed' || dataplane.find(item.entry) === undefined) yield item
+): AsyncGenerator<{
+  readonly items: readonly EntryStatus[]
+  readonly wanted: (item: EntryStatus) => boolean
+}> {
+  if (state !== 'failed') {
+    for await (const items of dataplane.entries(only)) yield { items, wanted: () => true }
+    if (state !== null) return
+  }
+  for await (const slice of dataplane.failures()) {
+    const found = await dataplane.find(slice.map(({ entry }) => entry))
+    const wanted = new Set(slice.filter((_, i) => found[i] !== undefined))
+    const items = state === 'failed' ? slice : slice.filter((item) => !wanted.has(item))
+    yield { items, wanted: (item) => wanted.has(item) }
   }
 }
 
-export function showItem({ entry, status }: EntryStatus, dataplane: DataplaneView) {
+export function showItem({ entry, status }: EntryStatus, wanted: boolean, dataplane: DataplaneView) {
   return {
     entry: dataplane.describe(entry),
     ...showEntry(entry),
-    wanted: dataplane.find(entry) !== undefined,
+    wanted,
     ...showStatus(status),
   }
 }

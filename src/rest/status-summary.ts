@@ -2,6 +2,9 @@ import { VPN_FAMILIES } from '../bgp/family.ts'
 import type { Neighbour } from '../bgp/neighbour.ts'
 import { nlriCodec } from '../bgp/nlri/index.ts'
 import type { Speaker } from '../bgp/speaker.ts'
+import type { Isolation } from '../dataplane/model.ts'
+import type { DataplaneSummary } from '../dataplane/view.ts'
+import type { EvpnConfig } from '../evpn/instance.ts'
 import { formatIp } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
 import { formatTime } from '../values/time.ts'
@@ -27,14 +30,15 @@ export interface RouteState {
 }
 
 /** The daemon on one page; `now` is in epoch milliseconds. */
-export function statusSummary(views: Views, now: number) {
+export async function statusSummary(views: Views, now: number) {
   const { speaker, services, startTime, version } = views
   const peers = [...speaker.neighbours.values()]
   let received = 0
   for (const { source } of peers) received += source.routeCount
   let own = 0
   for (const family of VPN_FAMILIES) for (const _ of speaker.rib.ownRoutes(family)) own++
-  const problems = problemsOf(views, now)
+  const kernel = services === null ? null : await kernelOf(services)
+  const problems = problemsOf(views, kernel, now)
   return {
     ok: problems.length === 0,
     problems,
@@ -47,28 +51,41 @@ export function statusSummary(views: Views, now: number) {
       peers: peers.map(peerSummary),
     },
     routes: { ...routeState(speaker, startTime), received, own },
-    ...(services === null ? {} : servicesSummary(services)),
+    ...(services === null || kernel === null ? {} : servicesSummary(services, kernel)),
   }
 }
 
-export type StatusSummary = ReturnType<typeof statusSummary>
+export type StatusSummary = Awaited<ReturnType<typeof statusSummary>>
 
-function servicesSummary({ vpns, dataplane, stateFile }: ServiceViews) {
+interface Kernel extends DataplaneSummary {
+  /** How many networks are kept out of the host's IP stack by what; of others, why not. */
+  readonly isolated: ReturnType<typeof isolation>
+}
+
+async function kernelOf({ vpns, dataplane }: ServiceViews): Promise<Kernel> {
+  const networks = [...vpns.instances.values()].flatMap((one) =>
+    one.type === 'evpn' ? [one.evpn.config] : [],
+  )
+  const summary = await dataplane.summary(networks.map(({ devices }) => devices.bridge))
+  return { ...summary, isolated: isolation(networks, summary.isolation) }
+}
+
+function servicesSummary({ vpns, stateFile }: ServiceViews, kernel: Kernel) {
   let endpoints = 0
   for (const { attachments } of vpns.instances.values()) for (const _ of attachments) endpoints++
   return {
     instances: { count: vpns.instances.size, endpoints },
     entries: {
-      ...dataplane.counts(),
-      pending_since: dataplane.waitingSince(),
-      unremoved: dataplane.unremovedCount(),
+      ...kernel.counts,
+      pending_since: kernel.waitingSince,
+      unremoved: kernel.unremovedCount,
     },
     vanished: [...vanishedNodes({ vpns })],
-    isolation: isolation({ vpns, dataplane }),
-    compared: dataplane.compared(),
+    isolation: kernel.isolated,
+    compared: kernel.compared,
     leftovers: {
-      stale: dataplane.staleCount(),
-      links: dataplane.orphans().map(({ name, alias }) => ({ name, alias })),
+      stale: kernel.staleCount,
+      links: kernel.orphans.map(({ name, alias }) => ({ name, alias })),
     },
     state_file: stateFile?.() ?? null,
   }
@@ -86,29 +103,28 @@ function* vanishedNodes({ vpns }: Pick<ServiceViews, 'vpns'>) {
       }
 }
 
-/** How many networks are kept out of the host's IP stack by what; of others, why not. */
-function isolation({ vpns, dataplane }: Pick<ServiceViews, 'vpns' | 'dataplane'>) {
+function isolation(networks: readonly Pick<EvpnConfig, 'id' | 'devices'>[], found: readonly Isolation[]) {
   const by = { xdp: 0, tc: 0 }
   const open: { instance: string; bridge: string; reason: string }[] = []
-  for (const instance of vpns.instances.values()) {
-    if (instance.type !== 'evpn') continue
-    const { id, devices } = instance.evpn.config
-    const found = dataplane.isolationOf(devices.bridge)
-    if (found.by !== null) by[found.by]++
-    else if (found.reason !== null) open.push({ instance: id, bridge: devices.bridge, reason: found.reason })
+  for (const [i, { id, devices }] of networks.entries()) {
+    const { by: means = null, reason = null } = found[i] ?? {}
+    if (means !== null) by[means]++
+    else if (reason !== null) open.push({ instance: id, bridge: devices.bridge, reason })
   }
   return { ...by, open }
 }
 
-function* isolationProblems(services: ServiceViews): Iterable<string> {
-  const { open } = isolation(services)
+function* isolationProblems(
+  { vpns }: ServiceViews,
+  { isolated: { open }, vrfGaps }: Kernel,
+): Iterable<string> {
   for (const [reason, found] of Map.groupBy(open, (one) => one.reason)) {
     const [{ instance, bridge }] = found as [(typeof open)[number]]
     const others = found.length > 1 ? ` and ${found.length - 1} more` : ''
     yield `${instance} (${bridge})${others}: what VMs send enters the IP stack of the host: ${reason}`
   }
-  const hasVrfs = [...services.vpns.instances.values()].some(({ type }) => type === 'ipvpn')
-  if (hasVrfs) yield* services.dataplane.vrfGaps()
+  const hasVrfs = [...vpns.instances.values()].some(({ type }) => type === 'ipvpn')
+  if (hasVrfs) yield* vrfGaps
 }
 
 export function routeState({ neighbours, convergence }: Speaker, startTime: number): RouteState {
@@ -140,7 +156,7 @@ export function whyNotReady({ speaker, startTime }: Views): string | null {
 }
 
 /** What is wrong, a sentence each, the worst first. */
-function problemsOf({ speaker, services, startTime }: Views, now: number): string[] {
+function problemsOf({ speaker, services, startTime }: Views, kernel: Kernel | null, now: number): string[] {
   const problems: string[] = []
   if (!hasSession(speaker)) {
     const { state, since } = routeState(speaker, startTime)
@@ -155,11 +171,13 @@ function problemsOf({ speaker, services, startTime }: Views, now: number): strin
     )
   }
   for (const neighbour of speaker.neighbours.values()) problems.push(...withheldRoutes(neighbour))
-  if (services !== null) {
-    problems.push(...lacks(services), ...isolationProblems(services), ...kernelProblems(services, now))
+  if (services !== null && kernel !== null) {
     problems.push(
-      ...services.dataplane.vxlanGaps(),
-      ...storms(services),
+      ...lacks(services),
+      ...isolationProblems(services, kernel),
+      ...kernelProblems(services, kernel, now),
+      ...kernel.vxlanGaps,
+      ...storms(kernel),
       ...duplicates(services),
       ...stateFileProblems(services),
     )
@@ -183,26 +201,23 @@ function* lacks({ drivers }: ServiceViews): Iterable<string> {
   }
 }
 
-function* kernelProblems({ dataplane }: ServiceViews, now: number): Iterable<string> {
-  const { wanted, failed, pending } = dataplane.counts()
-  const since = dataplane.waitingSince()
+function* kernelProblems({ dataplane }: ServiceViews, kernel: Kernel, now: number): Iterable<string> {
+  const { counts, waitingSince: since, failure, unremovedCount: unremoved, orphans: links } = kernel
+  const { wanted, failed, pending } = counts
   if (failed > 0) {
-    const [first] = dataplane.failures()
     const example =
-      first === undefined ? '' : `, such as ${dataplane.describe(first.entry)}: ${first.status.reason}`
+      failure === null ? '' : `, such as ${dataplane.describe(failure.entry)}: ${failure.status.reason}`
     yield `${failed} of ${wanted} kernel entries failed${example}`
   }
-  const unremoved = dataplane.unremovedCount()
   if (unremoved > 0) yield `kernel entries that cannot be removed: ${unremoved}`
   if (pending > 0 && since !== null && now - since > LONG_PENDING_MS) {
     yield `${pending} of ${wanted} kernel entries are pending, since ${formatTime(since)}`
   }
-  const links = dataplane.orphans()
   if (links.length > 0) yield `links of ours that nobody wants: ${links.map(({ name }) => name).join(', ')}`
 }
 
-function* storms({ dataplane }: ServiceViews): Iterable<string> {
-  for (const { instance, bridge, port, rate } of dataplane.storms()) {
+function* storms({ storms }: Kernel): Iterable<string> {
+  for (const { instance, bridge, port, rate } of storms) {
     const from = port === null ? '' : `, most from ${port}`
     yield `${instance}: ${rate} broadcast or multicast frames a second on ${bridge}${from}`
   }

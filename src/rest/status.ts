@@ -12,9 +12,9 @@ import { statusSummary, whyNotReady } from './status-summary.ts'
 /** `GET /status`, `/status/entries`, `/status/settings`, `/healthz`, `/readyz`, and `POST /status/verify`; what concerns the kernel only where there is one. */
 export function addStatus(app: FastifyInstance, views: Views): void {
   const { services } = views
-  app.get('/status', (request, reply) => {
+  app.get('/status', async (request, reply) => {
     readQuery(request, [])
-    return json(reply).send(JSON.stringify(statusSummary(views, views.now())))
+    return json(reply).send(JSON.stringify(await statusSummary(views, views.now())))
   })
   app.get('/healthz', (_request, reply) => json(reply).send('{"ok":true}'))
   app.get('/readyz', (_request, reply) => {

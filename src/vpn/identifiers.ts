@@ -130,10 +130,7 @@ export class Identifiers {
   }
 
   /** Takes numbers until one is not elsewhere, and gives the others back. */
-  private async pick(
-    take: () => number | undefined,
-    isElsewhere: IsElsewhere,
-  ): Promise<number | undefined> {
+  private async pick(take: () => number | undefined, isElsewhere: IsElsewhere): Promise<number | undefined> {
     const taken: number[] = []
     let chosen: number | undefined
     try {

@@ -51,3 +51,29 @@ test('does not grow when keys come and go', () => {
   expect(map['keys'].length).toBeLessThanOrEqual(1024)
   expect([...map].map(([each]) => each)).toEqual(Array.from({ length: 100 }, (_, i) => 99_900 + i))
 })
+
+test('who walks it while it changes is told once what is in it all along', () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(key, { maxLength: 60 }), fc.array(step, { maxLength: 200 }), (kept, steps) => {
+      const map = new NumberMap<number>()
+      for (const each of kept) map.set(each, 0)
+      const gone = new Set<number>()
+      const told: number[] = []
+      const left = [...steps]
+      for (const [each] of map) {
+        told.push(each)
+        for (const change of left.splice(0, 3)) {
+          if (change.op === 'set') map.set(change.key, change.value)
+          else if (change.op === 'delete') gone.add(change.key) && map.delete(change.key)
+          else {
+            for (const every of kept) gone.add(every)
+            map.clear()
+          }
+        }
+      }
+      expect(new Set(told).size).toBe(told.length)
+      expect(told).toEqual(expect.arrayContaining(kept.filter((each) => !gone.has(each))))
+    }),
+    { seed: 1, numRuns: 1000 },
+  )
+})

@@ -2,7 +2,7 @@ import { EVPN, type Family, VPNV4, VPNV6 } from '../../bgp/family.ts'
 import { formatPrefix } from '../../bgp/nlri/prefix.ts'
 import { formatRouteTarget, type RouteTarget } from '../../bgp/values/extended-community.ts'
 import { formatRd, ipv4Rd } from '../../bgp/values/rd.ts'
-import type { Entry } from '../../dataplane/model.ts'
+import type { Entry, EntryStatus } from '../../dataplane/model.ts'
 import type { Readvertise, Readvertisement } from '../../ipvpn/readvertise.ts'
 import { formatIp } from '../../values/address.ts'
 import { formatMac } from '../../values/mac.ts'
@@ -96,15 +96,19 @@ function devicesNode(instance: Instance): Record<string, Node> {
   return { linux_bridge: inline(() => bridge), vxlan_if: inline(() => vxlan) }
 }
 
-function* shownEntries(instance: Instance, dataplane: DataplaneView): Iterable<unknown> {
-  for (const { entry, status } of dataplane.entries(devicesOf(instance)))
-    yield { entry: dataplane.describe(entry), kind: entry.kind, ...showStatus(status) }
+async function* shownEntries(
+  instance: Instance,
+  dataplane: DataplaneView,
+): AsyncGenerator<readonly unknown[]> {
+  const shown = ({ entry, status }: EntryStatus) => ({
+    entry: dataplane.describe(entry),
+    kind: entry.kind,
+    ...showStatus(status),
+  })
+  for await (const slice of dataplane.entries(devicesOf(instance))) yield slice.map(shown)
   if (instance.type === 'evpn') return
-  for (const entry of labelRoutes(instance)) {
-    const found = dataplane.find(entry)
-    if (found !== undefined)
-      yield { entry: dataplane.describe(entry), kind: entry.kind, ...showStatus(found.status) }
-  }
+  const found = await dataplane.find(labelRoutes(instance))
+  yield found.flatMap((one) => (one === undefined ? [] : [shown(one)]))
 }
 
 /** Label routes belong to the machine: those of the instance go by its labels. */

@@ -2,7 +2,7 @@
 export type Node =
   /** Shown within its parent. */
   | { readonly kind: 'inline'; readonly value: () => unknown }
-  /** A link in its parent. The value may hold iterables where arrays belong. */
+  /** A link in its parent. Values may hold what `jsonStream` takes. */
   | { readonly kind: 'leaf'; readonly value: () => unknown }
   | { readonly kind: 'tree'; readonly children: () => Readonly<Record<string, Node>> }
   | {
@@ -25,22 +25,23 @@ export function collection(list: () => readonly Item[], item: (id: string) => No
 }
 
 /** The node at `path` below `node`; undefined when there is none. */
-export function find(node: Node, path: readonly string[]): Node | undefined {
+export async function find(node: Node, path: readonly string[]): Promise<Node | undefined> {
   const [first, ...rest] = path
   if (first === undefined) return node
-  const child = childOf(node, first)
+  const child = await childOf(node, first)
   return child === undefined ? undefined : find(child, rest)
 }
 
-function childOf(node: Node, name: string): Node | undefined {
+async function childOf(node: Node, name: string): Promise<Node | undefined> {
   switch (node.kind) {
     case 'collection':
       return node.item(name)
     case 'tree':
       return member(node.children(), name)
     default: {
-      const value = node.value()
-      if (typeof value !== 'object' || value === null || Symbol.iterator in value) return undefined
+      const value = await node.value()
+      if (typeof value !== 'object' || value === null) return undefined
+      if (Symbol.iterator in value || Symbol.asyncIterator in value) return undefined
       return Object.hasOwn(value, name) ? leaf(() => member(value, name)) : undefined
     }
   }
