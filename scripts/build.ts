@@ -10,7 +10,7 @@ const at = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url
  * seven hundred of them, and a package of chanter needs no node_modules but koffi's, which is machine code.
  */
 const { metafile } = await build({
-  entryPoints: [at('src/main.ts')],
+  entryPoints: { main: at('src/main.ts'), worker: at('src/dataplane/thread/worker.ts') },
   outdir: at('dist'),
   bundle: true,
   splitting: true,

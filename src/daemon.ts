@@ -5,12 +5,9 @@ import { SPEAKER_DEFAULTS, Speaker } from './bgp/speaker.ts'
 import { formatTunnelType } from './bgp/values/extended-community.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
-import type { Driver } from './dataplane/driver.ts'
-import { LinuxDriver } from './dataplane/linux/driver.ts'
+import { type Forwarding, kernelForwarding, localForwarding } from './dataplane/forwarding.ts'
 import { hasMpls, NO_MPLS } from './dataplane/linux/sysctl.ts'
 import { MemoryDriver } from './dataplane/memory.ts'
-import { Reconciler } from './dataplane/reconciler.ts'
-import { dataplaneView } from './dataplane/view.ts'
 import { kernelIdentity } from './linux/kernel.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logger } from './log.ts'
@@ -49,13 +46,7 @@ export async function runDaemon(
   const clock = systemClock
   const startTime = clock.epoch()
   const kept = openState(config, log.child({ part: 'state' }), fresh)
-  const driver = openDriver(config, kept.state?.programs ?? [])
-  const reconciler = new Reconciler({
-    clock,
-    driver,
-    log: log.child({ part: 'dataplane' }),
-    resyncMs: config.resyncSeconds * 1000,
-  })
+  const forwarding = openForwarding(config, log.child({ part: 'dataplane' }), kept.state?.programs ?? [])
   const { bgp, evpn, ipvpn } = config
   const lacks = (type: VpnType) =>
     type === 'ipvpn' && ipvpn.driver === 'linux' && !hasMpls() ? NO_MPLS : null
@@ -91,7 +82,7 @@ export async function runDaemon(
     { clock, random: Math.random, transport: tcpTransport, log: log.child({ part: 'bgp' }) },
     () => {
       log.info('all routes are here: what is left of earlier ones is removed')
-      reconciler.complete()
+      forwarding.complete()
     },
   )
   const vpns = new VpnService(
@@ -117,10 +108,15 @@ export async function runDaemon(
       lacks,
     },
     speaker,
-    reconciler,
+    forwarding.dataplane,
     log.child({ part: 'vpn' }),
     () =>
-      kept.store.save(() => ({ kernel: kept.kernel, ping, programs: driver.programs, ...vpns.snapshot() })),
+      kept.store.save(() => ({
+        kernel: kept.kernel,
+        ping,
+        programs: forwarding.programs(),
+        ...vpns.snapshot(),
+      })),
   )
   if (kept.state !== null) await vpns.restore(kept.state)
   if (kept.former !== null) vpns.recall(kept.former)
@@ -132,7 +128,7 @@ export async function runDaemon(
       speaker,
       services: {
         vpns,
-        dataplane: dataplaneView(reconciler),
+        dataplane: forwarding.view,
         stateFile: kept.health,
         drivers: {
           evpn: {
@@ -161,12 +157,11 @@ export async function runDaemon(
     },
   })
 
-  reconciler.start()
+  forwarding.start()
   try {
     await rest.listen({ host: config.api.host, port: config.api.port })
   } catch (error) {
-    reconciler.stop()
-    driver.close()
+    await forwarding.stop()
     throw error
   }
   for (const { address, enabled } of bgp.peers) {
@@ -179,10 +174,9 @@ export async function runDaemon(
   return {
     async stop() {
       speaker.stop('chanter is stopping')
-      reconciler.stop()
+      await forwarding.stop()
       await rest.close()
       await kept.store.close()
-      driver.close()
     },
   }
 }
@@ -225,11 +219,25 @@ interface KeptState {
 const NO_STORE: KeptState['store'] = { save: async () => {}, close: async () => {} }
 const NOTHING_KEPT = { state: null, former: null, outdated: false }
 
-function openDriver({ usesKernel, ipvpn }: Config, programs: readonly number[]): Driver {
-  const { vrfPrefix } = ipvpn.ranges
-  return usesKernel
-    ? new LinuxDriver({ clock: systemClock, programs, managesRules: ipvpn.managesRules })
-    : new MemoryDriver(systemClock, { pretend: (name) => !isOurDevice(name, vrfPrefix) })
+function openForwarding(
+  { usesKernel, ipvpn, resyncSeconds }: Config,
+  log: Logger,
+  programs: readonly number[],
+): Forwarding {
+  const clock = systemClock
+  if (!usesKernel) {
+    const { vrfPrefix } = ipvpn.ranges
+    return localForwarding(
+      clock,
+      log,
+      new MemoryDriver(clock, { pretend: (name) => !isOurDevice(name, vrfPrefix) }),
+    )
+  }
+  const died = (reason: string) => {
+    throw new Error(reason)
+  }
+  const { managesRules } = ipvpn
+  return kernelForwarding({ clock, log, programs, managesRules, resyncMs: resyncSeconds * 1000, died })
 }
 
 /** The interface with an address of ours; null on the loopback, whose MTU says nothing of the network, and undefined where there is none. */

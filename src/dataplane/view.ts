@@ -8,7 +8,9 @@ import {
   type Isolation,
   identity,
   KINDS,
+  type Kind,
   type Storm,
+  type Verification,
 } from './model.ts'
 import type { Reconciler } from './reconciler.ts'
 
@@ -36,8 +38,31 @@ export interface DataplaneSummary {
   readonly vxlanGaps: readonly string[]
   /** Networks with more broadcast and multicast than their use explains. */
   readonly storms: readonly Storm[]
+  /** Since when the kernel has not answered, in epoch milliseconds, so that all else is of before; null where it has. */
+  readonly silentSince: number | null
   /** The last comparison of the whole kernel with what is wanted; null before the first. */
   readonly compared: Comparison | null
+}
+
+/** What whoever looks at the forwarding loop may ask it, which another thread may have to answer. Lists come in slices. */
+export interface DataplaneView {
+  counts(): Promise<Counts>
+  /** What fits on one page, with what isolates these bridges from the host. */
+  summary(bridges: readonly string[]): Promise<DataplaneSummary>
+  /** The wanted entries of some devices or of all, with what became of each. */
+  entries(devices?: ReadonlySet<string>): AsyncIterable<readonly EntryStatus[]>
+  /** What failed: wanted entries, and removals. */
+  failures(): AsyncIterable<readonly EntryStatus[]>
+  /** What is wanted under the identity of each of the entries. */
+  find(entries: readonly Entry[]): Promise<readonly (EntryStatus | undefined)[]>
+  /** Settings of the machine that wanted entries need, each with the entry it is needed for first. */
+  settings(): AsyncIterable<readonly { readonly setting: HeldSetting; readonly entry: Entry }[]>
+  /** Compares the whole kernel with what it is taken to hold. */
+  verify(): Promise<Verification>
+  /** An entry in words. */
+  describe(entry: Entry): string
+  /** All kinds of entries. */
+  readonly kinds: readonly Kind[]
 }
 
 /** The lists that whoever looks at the forwarding loop may walk. */
@@ -47,8 +72,17 @@ export interface Lists {
   settings(): Iterable<readonly { readonly setting: HeldSetting; readonly entry: Entry }[]>
 }
 
-/** What whoever looks at the forwarding loop may ask it, answered at once. */
-export function answers(reconciler: Reconciler) {
+/** What a forwarding loop in this thread answers at once. */
+export interface Answers {
+  readonly lists: Lists
+  counts(): Counts
+  /** What is wanted under the identity of each of the entries. */
+  find(entries: readonly Entry[]): readonly (EntryStatus | undefined)[]
+  /** Of what isolates bridges from the host, that of these. */
+  summary(bridges: readonly string[]): DataplaneSummary
+}
+
+export function answers(reconciler: Reconciler): Answers {
   const { statuses, verifier } = reconciler
   const lists: Lists = {
     entries: (devices) => slices(statuses.entries(devices)),
@@ -70,13 +104,14 @@ export function answers(reconciler: Reconciler) {
       vrfGaps: reconciler.vrfGaps(),
       vxlanGaps: reconciler.vxlanGaps(),
       storms: [...reconciler.storms.all()],
+      silentSince: null,
       compared: verifier.last,
     }),
   }
 }
 
-/** The same of a forwarding loop in this thread, as of one in another. */
-export function dataplaneView(reconciler: Reconciler) {
+/** A forwarding loop in this thread, asked as one in another is. */
+export function dataplaneView(reconciler: Reconciler): DataplaneView {
   const { lists, counts, find, summary } = answers(reconciler)
   return {
     entries: (devices?: ReadonlySet<string>) => inTurns(lists.entries(devices)),

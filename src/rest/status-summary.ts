@@ -202,6 +202,8 @@ function* lacks({ drivers }: ServiceViews): Iterable<string> {
 }
 
 function* kernelProblems({ dataplane }: ServiceViews, kernel: Kernel, now: number): Iterable<string> {
+  if (kernel.silentSince !== null)
+    yield `the kernel has not answered since ${formatTime(kernel.silentSince)}: what forwarding needs to change waits`
   const { counts, waitingSince: since, failure, unremovedCount: unremoved, orphans: links } = kernel
   const { wanted, failed, pending } = counts
   if (failed > 0) {

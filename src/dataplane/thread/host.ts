@@ -1,0 +1,121 @@
+import type { Driver } from '../driver.ts'
+import type { Reconciler } from '../reconciler.ts'
+import { answers, type Lists } from '../view.ts'
+import type { Call, Calls, Order, Report } from './messages.ts'
+
+type Walk = Iterator<readonly unknown[]>
+
+export interface HostParts {
+  readonly reconciler: Reconciler
+  readonly driver: Pick<Driver, 'programs' | 'close'>
+  readonly report: (report: Report) => void
+}
+
+/** The forwarding loop at the far end of a thread's messages. */
+export class Host {
+  private readonly reconciler: Reconciler
+  private readonly driver: HostParts['driver']
+  private readonly report: (report: Report) => void
+  private readonly lists: Lists
+  private readonly calls: Calls
+  private readonly walks = new Map<number, Walk>()
+  private lastWalk = 0
+  /** The programs that were told last. */
+  private programs = ''
+
+  constructor({ reconciler, driver, report }: HostParts) {
+    this.reconciler = reconciler
+    this.driver = driver
+    this.report = report
+    const { lists, counts, find, summary } = answers(reconciler)
+    this.lists = lists
+    this.calls = {
+      interfaceNamed: (name) => reconciler.interfaceNamed(name),
+      vrfOf: (alias) => reconciler.vrfOf(alias),
+      holderOf: (ip) => reconciler.holderOf(ip),
+      wayTo: (ip) => reconciler.wayTo(ip),
+      portsOf: (master) => reconciler.portsOf(master),
+      ownAddressIn: (bridge, mac) => reconciler.ownAddressIn(bridge, mac),
+      vxlansOn: (port) => reconciler.vxlansOn(port),
+      isolationOf: (bridge) => reconciler.isolationOf(bridge),
+      vxlanIn: (bridge, vni) => reconciler.vxlanIn(bridge, vni),
+      isLabelTaken: (label) => reconciler.isLabelTaken(label),
+      isTableTaken: (table) => reconciler.isTableTaken(table),
+      settled: (entries) => reconciler.settled(entries),
+      gone: (entries) => reconciler.gone(entries),
+      verify: () => reconciler.verifier.verify(),
+      counts,
+      find,
+      summary,
+      walk: (list, devices) => this.walk(list, devices),
+      slice: (walk) => this.slice(walk),
+      abandon: (walk) => void this.walks.delete(walk),
+      stop: async () => this.stop(),
+    }
+  }
+
+  take(order: Order): void {
+    const { reconciler } = this
+    switch (order.do) {
+      case 'want':
+        for (const [i, entry] of order.entries.entries())
+          if (order.wanted[i] === 1) reconciler.want(entry)
+          else reconciler.unwant(entry)
+        return
+      case 'clear':
+        return reconciler.clear(order.entries)
+      case 'start':
+        return reconciler.start()
+      case 'complete':
+        return reconciler.complete()
+      case 'followAddresses':
+        return reconciler.followAddresses((addresses) => this.report({ tell: 'addresses', addresses }))
+      case 'follow':
+        return reconciler.follow(order.ip, (way) => this.report({ tell: 'way', ip: order.ip, way }))
+      case 'unfollow':
+        return reconciler.unfollow(order.ip)
+      case 'call':
+        return void this.answer(order.id, order.call, order.args)
+      default:
+        return order satisfies never
+    }
+  }
+
+  private async answer(id: number, call: Call, args: readonly unknown[]): Promise<void> {
+    try {
+      const run = this.calls[call] as (...args: readonly unknown[]) => unknown
+      const result = run(...args)
+      const settled = result instanceof Promise ? await result : result
+      this.tellPrograms()
+      this.report({ tell: 'result', id, result: settled })
+    } catch (error) {
+      this.report({ tell: 'failure', id, reason: error instanceof Error ? error.message : String(error) })
+    }
+  }
+
+  /** Before the answers to which they belong, so that whoever keeps them with the state has them. */
+  private tellPrograms(): void {
+    const { programs } = this.driver
+    const told = programs.join()
+    if (told === this.programs) return
+    this.programs = told
+    this.report({ tell: 'programs', programs })
+  }
+
+  private walk(list: keyof Lists, devices?: ReadonlySet<string>): number {
+    this.walks.set(++this.lastWalk, this.lists[list](devices)[Symbol.iterator]())
+    return this.lastWalk
+  }
+
+  private slice(walk: number): readonly unknown[] | null {
+    const next = this.walks.get(walk)?.next()
+    if (next !== undefined && !next.done) return next.value
+    this.walks.delete(walk)
+    return null
+  }
+
+  private stop(): void {
+    this.reconciler.stop()
+    this.driver.close()
+  }
+}

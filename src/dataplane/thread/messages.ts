@@ -1,0 +1,53 @@
+import type { InterfaceAddress, Ip } from '../../values/address.ts'
+import type { Questions } from '../facts.ts'
+import type { Entry, EntryStatus, NextHop, Verification } from '../model.ts'
+import type { Answers, Lists } from '../view.ts'
+
+/** What a forwarding thread is started with. */
+export interface ThreadOptions {
+  /** Ids of XDP programs that earlier processes put on bridges. */
+  readonly programs: readonly number[]
+  readonly managesRules: boolean
+  readonly resyncMs: number
+  /** From which level on it logs. */
+  readonly logLevel: string
+}
+
+/** What can be asked of the thread; it answers in any order. */
+export interface Calls extends Questions, Pick<Answers, 'counts' | 'find' | 'summary'> {
+  settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]>
+  gone(entries: readonly Entry[]): Promise<void>
+  verify(): Promise<Verification>
+  /** Begins to walk a list; answers with a number for it. */
+  walk(list: keyof Lists, devices?: ReadonlySet<string>): number
+  /** The next slice of it; null behind the last. */
+  slice(walk: number): readonly unknown[] | null
+  /** Ends a walk before its end. */
+  abandon(walk: number): void
+  stop(): Promise<void>
+}
+
+export type Call = keyof Calls
+export type Result<C extends Call> = Awaited<ReturnType<Calls[C]>>
+
+/** A slice of a list. */
+export type Slice<L extends keyof Lists> = ReturnType<Lists[L]> extends Iterable<infer S> ? S : never
+
+/** To the thread; it acts on them in order. */
+export type Order =
+  /** Entries that are wanted from now on, and those that are no more, where `wanted` is 0. */
+  | { readonly do: 'want'; readonly entries: readonly Entry[]; readonly wanted: Uint8Array }
+  | { readonly do: 'clear'; readonly entries: readonly Entry[] }
+  | { readonly do: 'start' | 'complete' | 'followAddresses' }
+  | { readonly do: 'follow' | 'unfollow'; readonly ip: Ip }
+  | { readonly do: 'call'; readonly id: number; readonly call: Call; readonly args: readonly unknown[] }
+
+/** From the thread. */
+export type Report =
+  | { readonly tell: 'result'; readonly id: number; readonly result: unknown }
+  | { readonly tell: 'failure'; readonly id: number; readonly reason: string }
+  | { readonly tell: 'way'; readonly ip: Ip; readonly way: NextHop | null }
+  | { readonly tell: 'addresses'; readonly addresses: readonly InterfaceAddress[] }
+  | { readonly tell: 'programs'; readonly programs: readonly number[] }
+  /** A line of its log, as JSON. */
+  | { readonly tell: 'log'; readonly line: string }

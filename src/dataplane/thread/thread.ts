@@ -1,0 +1,285 @@
+import { Worker } from 'node:worker_threads'
+import type { Logger } from 'pino'
+import type { Clock } from '../../clock.ts'
+import type { InterfaceAddress, Ip } from '../../values/address.ts'
+import type { Mac } from '../../values/mac.ts'
+import { type Dataplane, type Entry, type EntryStatus, identity, KINDS, type NextHop } from '../model.ts'
+import type { DataplaneSummary, DataplaneView, Lists } from '../view.ts'
+import type { Call, Calls, Order, Report, Result, Slice, ThreadOptions } from './messages.ts'
+
+/** Changes of what is wanted that go to the thread in one message at most. */
+const BATCH = 1024
+/** So long a summary is waited for; then the last one has to do. */
+const SUMMARY_MS = 1000
+/** So long the thread has to end; it may be in a call of the kernel's that takes longer. */
+const STOP_MS = 2000
+
+/** The file that the thread runs: as source, or beside the bundle. */
+const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)
+
+export interface ForwardingThreadParts {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly options: ThreadOptions
+  /** Called when the thread has ended without being told to: nothing is forwarded any more. */
+  readonly died: (reason: string) => void
+}
+
+interface Asked {
+  readonly since: number
+  readonly resolve: (result: unknown) => void
+  readonly reject: (error: Error) => void
+}
+
+/** A forwarding loop in a thread of its own, in the network namespace of the thread that makes it. A kernel that makes it wait holds up nobody else. */
+export class ForwardingThread implements Dataplane, DataplaneView {
+  readonly kinds = KINDS
+  readonly describe = identity
+  /** Ids of XDP programs of ours that may be on bridges. */
+  programs: readonly number[]
+  private readonly clock: Clock
+  private readonly log: Logger
+  private readonly worker: Worker
+  private readonly asked = new Map<number, Asked>()
+  private readonly followers = new Map<Ip, (way: NextHop | null) => void>()
+  private addressesChanged: (addresses: readonly InterfaceAddress[]) => void = () => {}
+  private lastId = 0
+  /** What is wanted or no more, and still to be told. */
+  private changes: Entry[] = []
+  private wanted = new Uint8Array(BATCH)
+  private lastSummary: DataplaneSummary | null = null
+  private isStopping = false
+
+  constructor({ clock, log, options, died }: ForwardingThreadParts) {
+    this.clock = clock
+    this.log = log
+    this.programs = options.programs
+    this.worker = new Worker(ENTRY, { workerData: options, name: 'forwarding' })
+    this.worker.on('message', (report: Report) => this.heed(report))
+    const ended = (reason: string) => {
+      for (const { reject } of this.asked.values()) reject(new Error(reason))
+      this.asked.clear()
+      if (!this.isStopping) died(reason)
+    }
+    this.worker.on('error', (error) => ended(`the forwarding thread failed: ${error.stack ?? error}`))
+    this.worker.on('exit', () => ended('the forwarding thread has ended'))
+  }
+
+  want(entry: Entry): void {
+    this.change(entry, 1)
+  }
+
+  unwant(entry: Entry): void {
+    this.change(entry, 0)
+  }
+
+  clear(entries: readonly Entry[]): void {
+    this.order({ do: 'clear', entries })
+  }
+
+  start(): void {
+    this.order({ do: 'start' })
+  }
+
+  complete(): void {
+    this.order({ do: 'complete' })
+  }
+
+  follow(ip: Ip, changed: (way: NextHop | null) => void): void {
+    this.followers.set(ip, changed)
+    this.order({ do: 'follow', ip })
+  }
+
+  unfollow(ip: Ip): void {
+    this.followers.delete(ip)
+    this.order({ do: 'unfollow', ip })
+  }
+
+  followAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): void {
+    this.addressesChanged = changed
+    this.order({ do: 'followAddresses' })
+  }
+
+  settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]> {
+    return this.call('settled', entries)
+  }
+
+  gone(entries: readonly Entry[]): Promise<void> {
+    return this.call('gone', entries)
+  }
+
+  interfaceNamed(name: string) {
+    return this.call('interfaceNamed', name)
+  }
+
+  vrfOf(alias: string) {
+    return this.call('vrfOf', alias)
+  }
+
+  holderOf(ip: Ip) {
+    return this.call('holderOf', ip)
+  }
+
+  wayTo(ip: Ip) {
+    return this.call('wayTo', ip)
+  }
+
+  portsOf(master: string) {
+    return this.call('portsOf', master)
+  }
+
+  ownAddressIn(bridge: string, mac: Mac) {
+    return this.call('ownAddressIn', bridge, mac)
+  }
+
+  vxlansOn(port: number) {
+    return this.call('vxlansOn', port)
+  }
+
+  isolationOf(bridge: string) {
+    return this.call('isolationOf', bridge)
+  }
+
+  vxlanIn(bridge: string, vni: number) {
+    return this.call('vxlanIn', bridge, vni)
+  }
+
+  isLabelTaken(label: number) {
+    return this.call('isLabelTaken', label)
+  }
+
+  isTableTaken(table: number) {
+    return this.call('isTableTaken', table)
+  }
+
+  verify() {
+    return this.call('verify')
+  }
+
+  counts() {
+    return this.call('counts')
+  }
+
+  find(entries: readonly Entry[]) {
+    return this.call('find', entries)
+  }
+
+  entries(devices?: ReadonlySet<string>) {
+    return this.walk('entries', devices)
+  }
+
+  failures() {
+    return this.walk('failures')
+  }
+
+  settings() {
+    return this.walk('settings')
+  }
+
+  /** As the thread tells it; where it is kept waiting by the kernel, as it told it last, with since when it waits. */
+  async summary(bridges: readonly string[]): Promise<DataplaneSummary> {
+    const fresh = this.call('summary', bridges).then((summary) => {
+      this.lastSummary = summary
+      return summary
+    })
+    const last = this.lastSummary
+    if (last === null) return fresh
+    let cancel = () => {}
+    const late = new Promise<null>((resolve) => {
+      cancel = this.clock.after(SUMMARY_MS, () => resolve(null))
+    })
+    const summary = await Promise.race([fresh, late])
+    cancel()
+    if (summary !== null) return summary
+    fresh.catch(() => {})
+    return { ...last, silentSince: this.silentSince() }
+  }
+
+  /** Ends the loop, and the waiting for it; the kernel stays as it is. */
+  async stop(): Promise<void> {
+    this.isStopping = true
+    let cancel = () => {}
+    const late = new Promise<void>((resolve) => {
+      cancel = this.clock.after(STOP_MS, resolve)
+    })
+    await Promise.race([this.call('stop').catch(() => {}), late])
+    cancel()
+    this.worker.unref()
+  }
+
+  /** Since when the thread owes the answer that is due longest, in epoch milliseconds. */
+  private silentSince(): number | null {
+    const [first] = this.asked.values()
+    return first === undefined ? null : Math.round(this.clock.epoch() - (this.clock.now() - first.since))
+  }
+
+  private change(entry: Entry, wanted: 0 | 1): void {
+    if (this.changes.length === 0) this.clock.soon(() => this.flush())
+    this.wanted[this.changes.push(entry) - 1] = wanted
+    if (this.changes.length === BATCH) this.flush()
+  }
+
+  private flush(): void {
+    const { changes: entries } = this
+    if (entries.length === 0) return
+    this.changes = []
+    this.worker.postMessage({ do: 'want', entries, wanted: this.wanted.slice(0, entries.length) })
+  }
+
+  private order(order: Order): void {
+    this.flush()
+    this.worker.postMessage(order)
+  }
+
+  private call<C extends Call>(call: C, ...args: Parameters<Calls[C]>): Promise<Result<C>> {
+    return new Promise((resolve, reject) => {
+      const id = ++this.lastId
+      this.asked.set(id, { since: this.clock.now(), resolve: resolve as (result: unknown) => void, reject })
+      this.order({ do: 'call', id, call, args })
+    })
+  }
+
+  private async *walk<L extends keyof Lists>(
+    list: L,
+    devices?: ReadonlySet<string>,
+  ): AsyncGenerator<Slice<L>, void> {
+    const walk = await this.call('walk', list, devices)
+    try {
+      for (;;) {
+        const slice = await this.call('slice', walk)
+        if (slice === null) return
+        yield slice as Slice<L>
+      }
+    } finally {
+      if (!this.isStopping) void this.call('abandon', walk).catch(() => {})
+    }
+  }
+
+  private heed(report: Report): void {
+    switch (report.tell) {
+      case 'result':
+        this.asked.get(report.id)?.resolve(report.result)
+        this.asked.delete(report.id)
+        return
+      case 'failure':
+        this.asked.get(report.id)?.reject(new Error(report.reason))
+        this.asked.delete(report.id)
+        return
+      case 'way':
+        return this.followers.get(report.ip)?.(report.way)
+      case 'addresses':
+        return this.addressesChanged(report.addresses)
+      case 'programs':
+        this.programs = report.programs
+        return
+      case 'log': {
+        const { level, msg, ...fields } = JSON.parse(report.line)
+        const method = this.log.levels.labels[level] as 'info' | undefined
+        if (method !== undefined) this.log[method](fields, msg)
+        return
+      }
+      default:
+        return report satisfies never
+    }
+  }
+}
