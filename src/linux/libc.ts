@@ -38,6 +38,15 @@ export const syscall = bound<[number: number, a: number, b: Uint8Array, c: numbe
 )
 export const open = bound<[path: string, flags: number]>('int open(const char *, int)')
 export const close = bound<[fd: number]>('int close(int)')
+/** `fds` holds a `struct pollfd` of 8 octets for each of `count`; returns how many of them have something. */
+export const poll = bound<[fds: Uint8Array, count: number, ms: number]>(
+  'int poll(void *, unsigned long, int)',
+)
+export const eventfd = bound<[initial: number, flags: number]>('int eventfd(unsigned int, int)')
+export const read = bound<[fd: number, bytes: Uint8Array, length: number]>('long read(int, void *, size_t)')
+export const write = bound<[fd: number, bytes: Uint8Array, length: number]>(
+  'long write(int, const void *, size_t)',
+)
 /** Moves the calling thread, and the children it starts later, to the namespace behind `fd`. */
 export const setns = bound<[fd: number, kind: number]>('int setns(int, int)')
 /** Moves the calling thread, and the children it starts later, to new namespaces. */

@@ -34,6 +34,7 @@ import { Routes } from './routes.ts'
 import { Rules } from './rules.ts'
 import { Sysctls, servicesOpenToVrfs } from './sysctl.ts'
 
+/** How often notifications are read where nobody else has them read. */
 const POLL_MS = 50
 const MONITOR_BUFFER_BYTES = 16 << 20
 const RESILIENCE: Resilience = { idle: 60, unbalanced: 300 }
@@ -48,6 +49,8 @@ export interface LinuxDriverOptions {
   readonly ability?: Ability
   /** Ids of XDP programs that earlier processes put on bridges. */
   readonly programs?: readonly number[]
+  /** Whether somebody calls `poll` whenever one of `descriptors` can be read; no when not given. */
+  readonly isPolled?: boolean
   /** Whether the order of the machine's routing rules is changed for VRFs, where it has to be; yes when not given. */
   readonly managesRules?: boolean
 }
@@ -56,6 +59,7 @@ export interface LinuxDriverOptions {
 export class LinuxDriver implements Driver {
   private readonly clock: Clock
   private readonly monitorBufferBytes: number
+  private readonly isPolled: boolean
   private readonly requests = new Requests()
   private readonly questions = new Requests()
   private readonly links: Links
@@ -80,9 +84,11 @@ export class LinuxDriver implements Driver {
     ability,
     programs = [],
     managesRules = true,
+    isPolled = false,
   }: LinuxDriverOptions) {
     this.clock = clock
     this.monitorBufferBytes = monitorBufferBytes
+    this.isPolled = isPolled
     this.rules = new Rules(this.requests, managesRules)
     this.links = new Links(this.questions, {
       isFiltered: (port) => isTunnel(port) || this.isolation.isPortDone(port.index),
@@ -104,7 +110,12 @@ export class LinuxDriver implements Driver {
   watch(observer: Observer): void {
     const { links, routes, multipath, monitorBufferBytes: bufferBytes } = this
     this.monitor = new Monitor({ links, routes, multipath, observer, bufferBytes })
-    this.pollLater()
+    if (!this.isPolled) this.pollLater()
+  }
+
+  /** What can be read when there is something to `poll`; none before it watches. */
+  get descriptors(): readonly number[] {
+    return this.monitor?.descriptors ?? []
   }
 
   poll(): void {

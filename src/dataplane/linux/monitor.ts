@@ -95,6 +95,10 @@ export class Monitor {
     this.socket.filter(on ? HUSHED : ORDINARY)
   }
 
+  get descriptors(): readonly number[] {
+    return [this.socket.fd, this.ways.fd]
+  }
+
   poll(): void {
     if (this.ways.poll()) this.observer.rerouted()
     for (let i = 0; i < DATAGRAMS_A_POLL; i++) {

@@ -103,12 +103,18 @@ export interface Dump {
   readonly nothing?: readonly number[]
 }
 
+/**
+ * So often a dump is made when the kernel's tables change on the way, as they do all the time on a machine that starts containers.
+ * Then what all of them told together has to do: all that was there throughout is in it.
+ */
+const DUMPS = 4
+
 /** A dump on a socket of its own, one step a datagram. */
 export function* dump({ protocol, type, write, visit, nothing = [] }: Dump): Generator<undefined, void> {
   const writer = new Writer()
   const socket = new NetlinkSocket(protocol === undefined ? {} : { protocol })
   try {
-    for (let sequence = 1, again = true; again; sequence++) {
+    for (let sequence = 1, again = true; again && sequence <= DUMPS; sequence++) {
       again = false
       writer.clear()
       writer.begin(type, NLM_F_DUMP, sequence)

@@ -42,7 +42,7 @@ export type Received = number | 'nothing' | 'overrun'
 export class NetlinkSocket {
   /** What was received last. */
   readonly bytes = Buffer.alloc(RECEIVE_BYTES)
-  private readonly fd: number
+  readonly fd: number
 
   constructor({
     protocol = NETLINK_ROUTE,

@@ -39,6 +39,10 @@ export class Ways {
     this.socket.filter(program(ONLY_OTHERS))
   }
 
+  get fd(): number {
+    return this.socket.fd
+  }
+
   /** Whether something changed since the last call. */
   poll(): boolean {
     for (let i = 0; i < DATAGRAMS_A_POLL; i++) if (this.socket.receive() === 'nothing') return i > 0

@@ -9,6 +9,8 @@ export interface HostParts {
   readonly reconciler: Reconciler
   readonly driver: Pick<Driver, 'programs' | 'close'>
   readonly report: (report: Report) => void
+  /** Called when it has stopped. */
+  readonly ended: () => void
 }
 
 /** The forwarding loop at the far end of a thread's messages. */
@@ -16,6 +18,7 @@ export class Host {
   private readonly reconciler: Reconciler
   private readonly driver: HostParts['driver']
   private readonly report: (report: Report) => void
+  private readonly ended: () => void
   private readonly lists: Lists
   private readonly calls: Calls
   private readonly walks = new Map<number, Walk>()
@@ -23,10 +26,11 @@ export class Host {
   /** The programs that were told last. */
   private programs = ''
 
-  constructor({ reconciler, driver, report }: HostParts) {
+  constructor({ reconciler, driver, report, ended }: HostParts) {
     this.reconciler = reconciler
     this.driver = driver
     this.report = report
+    this.ended = ended
     const { lists, counts, find, summary } = answers(reconciler)
     this.lists = lists
     this.calls = {
@@ -117,5 +121,6 @@ export class Host {
   private stop(): void {
     this.reconciler.stop()
     this.driver.close()
+    this.ended()
   }
 }

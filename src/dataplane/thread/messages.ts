@@ -2,6 +2,7 @@ import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { Questions } from '../facts.ts'
 import type { Entry, EntryStatus, NextHop, Verification } from '../model.ts'
 import type { Answers, Lists } from '../view.ts'
+import type { BellParts } from './bell.ts'
 
 /** What a forwarding thread is started with. */
 export interface ThreadOptions {
@@ -11,6 +12,12 @@ export interface ThreadOptions {
   readonly resyncMs: number
   /** From which level on it logs. */
   readonly logLevel: string
+}
+
+export interface ThreadData {
+  /** Rung after each order. */
+  readonly bell: BellParts
+  readonly options: ThreadOptions
 }
 
 /** What can be asked of the thread; it answers in any order. */

@@ -5,7 +5,8 @@ import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
 import { type Dataplane, type Entry, type EntryStatus, identity, KINDS, type NextHop } from '../model.ts'
 import type { DataplaneSummary, DataplaneView, Lists } from '../view.ts'
-import type { Call, Calls, Order, Report, Result, Slice, ThreadOptions } from './messages.ts'
+import { makeBell, ring, ringLast } from './bell.ts'
+import type { Call, Calls, Order, Report, Result, Slice, ThreadData, ThreadOptions } from './messages.ts'
 
 /** Changes of what is wanted that go to the thread in one message at most. */
 const BATCH = 1024
@@ -39,6 +40,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   programs: readonly number[]
   private readonly clock: Clock
   private readonly log: Logger
+  private readonly bell = makeBell()
   private readonly worker: Worker
   private readonly asked = new Map<number, Asked>()
   private readonly followers = new Map<Ip, (way: NextHop | null) => void>()
@@ -54,7 +56,10 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     this.clock = clock
     this.log = log
     this.programs = options.programs
-    this.worker = new Worker(ENTRY, { workerData: options, name: 'forwarding' })
+    this.worker = new Worker(ENTRY, {
+      workerData: { bell: this.bell, options } satisfies ThreadData,
+      name: 'forwarding',
+    })
     this.worker.on('message', (report: Report) => this.heed(report))
     const ended = (reason: string) => {
       for (const { reject } of this.asked.values()) reject(new Error(reason))
@@ -63,6 +68,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     }
     this.worker.on('error', (error) => ended(`the forwarding thread failed: ${error.stack ?? error}`))
     this.worker.on('exit', () => ended('the forwarding thread has ended'))
+    process.once('exit', () => ringLast(this.bell))
   }
 
   want(entry: Entry): void {
@@ -223,12 +229,17 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     const { changes: entries } = this
     if (entries.length === 0) return
     this.changes = []
-    this.worker.postMessage({ do: 'want', entries, wanted: this.wanted.slice(0, entries.length) })
+    this.post({ do: 'want', entries, wanted: this.wanted.slice(0, entries.length) })
   }
 
   private order(order: Order): void {
     this.flush()
+    this.post(order)
+  }
+
+  private post(order: Order): void {
     this.worker.postMessage(order)
+    ring(this.bell)
   }
 
   private call<C extends Call>(call: C, ...args: Parameters<Calls[C]>): Promise<Result<C>> {

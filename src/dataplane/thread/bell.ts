@@ -1,0 +1,71 @@
+import * as libc from '../../linux/libc.ts'
+
+const EFD_CLOEXEC = 0o2000000
+const EFD_NONBLOCK = 0o4000
+const POLLIN = 1
+const POLLFD_BYTES = 8
+const ONE = new Uint8Array(BigUint64Array.of(1n).buffer)
+
+/** Positions in `state`: whether the thread sleeps, and whether it is not to sleep any more. */
+const ASLEEP = 0
+const ENDING = 1
+
+/** What wakes a sleeping thread: shared memory that tells whether it sleeps, and a descriptor that it sleeps on. */
+export interface BellParts {
+  readonly fd: number
+  readonly state: Int32Array
+}
+
+export function makeBell(): BellParts {
+  const fd = libc.checked(libc.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), 'eventfd')
+  return { fd, state: new Int32Array(new SharedArrayBuffer(8)) }
+}
+
+/** Wakes the thread, if it sleeps; to be called behind what it is to find. */
+export function ring({ fd, state }: BellParts): void {
+  if (Atomics.exchange(state, ASLEEP, 0) === 1) libc.write(fd, ONE, ONE.length)
+}
+
+/** Wakes the thread for good: a process does not end before its threads, and cannot interrupt one that sleeps. */
+export function ringLast(bell: BellParts): void {
+  Atomics.store(bell.state, ENDING, 1)
+  ring(bell)
+}
+
+/** Sleeps in the kernel until the bell rings or one of some descriptors can be read. */
+export class Sleeper {
+  private readonly bell: BellParts
+  private readonly polled: Buffer
+  private readonly drained = Buffer.alloc(8)
+
+  constructor(bell: BellParts, descriptors: readonly number[]) {
+    this.bell = bell
+    this.polled = Buffer.alloc(POLLFD_BYTES * (1 + descriptors.length))
+    for (const [i, fd] of [bell.fd, ...descriptors].entries()) {
+      this.polled.writeInt32LE(fd, i * POLLFD_BYTES)
+      this.polled.writeInt16LE(POLLIN, i * POLLFD_BYTES + 4)
+    }
+  }
+
+  /**
+   * Whether one of the descriptors can be read, to which it only listens where it is told to; `ms` as of poll(2). `isNeeded` is asked
+   * last, for what may have come just before.
+   */
+  sleep(ms: number, listens: boolean, isNeeded: () => boolean): boolean {
+    const { polled } = this
+    const { fd, state } = this.bell
+    Atomics.store(state, ASLEEP, 1)
+    const isAwaited = Atomics.load(state, ENDING) === 1 || isNeeded()
+    const count = listens ? polled.length / POLLFD_BYTES : 1
+    const ready = isAwaited ? 0 : libc.poll(polled, count, ms)
+    Atomics.store(state, ASLEEP, 0)
+    if (ready <= 0) return false
+    const isRung = this.isReady(0)
+    if (isRung) libc.read(fd, this.drained, this.drained.length)
+    return ready > (isRung ? 1 : 0)
+  }
+
+  private isReady(index: number): boolean {
+    return this.polled.readInt16LE(index * POLLFD_BYTES + 6) !== 0
+  }
+}
