@@ -281,9 +281,12 @@ export class Speaker {
     return sources
   }
 
+  /** All routes are here; who goes by them has not been told of all yet. */
   private converged(): void {
-    this.onComplete()
-    const { holdsEndOfRib, followsOthers } = this.config.restart
-    if (followsOthers && !holdsEndOfRib) this.rib.settled(() => this.routesComplete())
+    this.rib.settled(() => {
+      this.onComplete()
+      const { holdsEndOfRib, followsOthers } = this.config.restart
+      if (followsOthers && !holdsEndOfRib) this.routesComplete()
+    })
   }
 }

@@ -5,7 +5,8 @@ import { writeEndOfRib } from '../../src/bgp/message/pack.ts'
 import type { SpeakerConfig } from '../../src/bgp/speaker.ts'
 import { Writer } from '../../src/bgp/wire/writer.ts'
 import { openOf, RawPeer } from '../support/raw-peer.ts'
-import { ip, peerConfig, speakerAt } from '../support/speakers.ts'
+import { ip, peerConfig, rt, speakerAt } from '../support/speakers.ts'
+import { MP_REACH, TARGET, update, WELL_KNOWN } from '../support/update-bytes.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 
@@ -126,7 +127,22 @@ describe('routes are complete after a start', () => {
 
   test('at once where there are no peers', () => {
     nodeWith([])
+    clock.settle()
     expect(converged).toBe(1)
+  })
+
+  test('not before those who go by them have been told of each', () => {
+    const told: string[] = []
+    const node = speakerAt(NODE, [peerConfig(A, { passive: true })], clock, network, {}, () =>
+      told.push('complete'),
+    )
+    node.subscribe({ routeChanged: () => told.push('a route'), routeGone: () => {} }, rt('64512:10'))
+    const peer = connect(A, RESTART)
+    const w = new Writer()
+    writeEndOfRib(w, EVPN)
+    peer.send(Buffer.concat([update(WELL_KNOWN + TARGET + MP_REACH), w.copy()]))
+    clock.advance(100)
+    expect(told).toEqual(['a route', 'complete'])
   })
 })
 
