@@ -26,8 +26,13 @@ const options = {
     describe: 'Family with path identifiers, as l2vpn/evpn; repeatable',
   },
   extended: { type: 'boolean', describe: 'Messages may be longer than 4096 bytes' },
-  ibgp: { type: 'boolean', describe: 'Both ends are in one AS (the default, unless OPENs say otherwise)' },
-  ebgp: { type: 'boolean', describe: 'The ends are in different ASes', conflicts: 'ibgp' },
+  ibgp: { type: 'boolean', describe: 'Both ends are in one AS (the default)' },
+  ebgp: {
+    type: 'boolean',
+    describe:
+      'The ends are in different ASes (what OPENs say, or a first UPDATE with a path and no LOCAL_PREF)',
+    conflicts: 'ibgp',
+  },
   port: { type: 'number', default: BGP_PORT, requiresArg: true, describe: 'TCP port of BGP in a capture' },
 } as const satisfies Record<string, Options>
 

@@ -5,6 +5,7 @@ import { type Capture, type Packet, readCapture } from '../../src/cli/decode/cap
 import { decodeCapture } from '../../src/cli/decode/captured.ts'
 import type { Decoded } from '../../src/cli/decode/decoded.ts'
 import { tcpSegment } from '../../src/cli/decode/packet.ts'
+import { AS_PATH, attribute, LOCAL_PREF, MP_REACH, ORIGIN, update } from '../support/update-bytes.ts'
 
 const fixture = (name: string): Buffer =>
   readFileSync(new URL(`../../fixtures/decode/${name}`, import.meta.url))
@@ -73,6 +74,14 @@ describe('a capture', () => {
     expect(contents(decode(moved, 1790))).toEqual(contents(whole))
     expect(contents(decode(moved))).toEqual([
       { type: 'NOTE', reason: `no TCP segment of port 179 in ${moved.length} packets`, bytes: '' },
+    ])
+  })
+
+  test('of no more than a handshake is told', () => {
+    const handshake = session.packets.filter((packet) => !hasPayload(packet))
+    expect(handshake.length).toBeGreaterThan(2)
+    expect(decode(handshake)).toEqual([
+      { type: 'NOTE', reason: 'no BGP message: no TCP segment of port 179 holds data', bytes: '' },
     ])
   })
 
@@ -195,6 +204,32 @@ describe('OPENs decide how the rest is read', () => {
   test('unless the operator knows better', () => {
     const decoded = [...decodeCapture(capture, 179, { addPathReceive: new Set() })]
     expect(decoded.some((one) => one.type !== 'NOTE' && one.verdict !== null)).toBe(true)
+  })
+})
+
+describe('without OPENs', () => {
+  const first = session.packets.findIndex(hasPayload)
+  /** The session's first packet with data, which carries these messages instead. */
+  const carrying = (...messages: readonly Buffer[]): Packet => {
+    const packet = session.packets[first]!
+    const bytes = Buffer.concat([packet.bytes.subarray(0, payloadAt(packet)), ...messages])
+    bytes.writeUInt16BE(bytes.length - ETHERNET_HEADER, 16)
+    return { ...packet, bytes }
+  }
+  const verdicts = (...attributes: readonly string[]): unknown[] =>
+    decode([carrying(...attributes.map((own) => update(MP_REACH + ORIGIN + own)))]).map((one) =>
+      one.type === 'NOTE' ? one.reason : one.verdict,
+    )
+  const PATH = attribute(0x40, 2, '02010000fde9')
+
+  test.each([
+    ['a path and no LOCAL_PREF: external', [PATH, PATH], [null, null]],
+    ['LOCAL_PREF is wrong there', [PATH, PATH + LOCAL_PREF], [null, 'discard']],
+    ['a path and LOCAL_PREF: internal', [PATH + LOCAL_PREF, PATH + LOCAL_PREF], [null, null]],
+    ['LOCAL_PREF is owed there', [PATH + LOCAL_PREF, PATH], [null, 'treat-as-withdraw']],
+    ['neither: internal', [AS_PATH], ['treat-as-withdraw']],
+  ])('%s', (_, attributes, expected) => {
+    expect(verdicts(...attributes)).toEqual(expected)
   })
 })
 

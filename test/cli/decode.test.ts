@@ -67,6 +67,12 @@ describe('recorded messages', () => {
   })
 })
 
+test('a capture without BGP is told in a line', async () => {
+  const { output, exitCode } = await chanter('decode', '--port', '1790', join(FIXTURES, 'cooked.pcap'))
+  expect(output).toMatch(/^no TCP segment of port 1790 in \d+ packets\n$/)
+  expect(exitCode).toBe(2)
+})
+
 describe('hex is read', () => {
   const spelled = KEEPALIVE.match(/../g)!
   test.each([
@@ -126,6 +132,7 @@ describe('session facts', () => {
     update(MP_REACH + ORIGIN + attribute(0x40, 2, asns) + LOCAL_PREF).toString('hex')
   const TWO = path('0201fc00')
   const FOUR = path('02010000fc00')
+  const EXTERNAL = update(MP_REACH + ORIGIN + attribute(0x40, 2, '02010000fc00')).toString('hex')
 
   test.each([
     ['4-octet AS numbers', [FOUR], null],
@@ -134,6 +141,8 @@ describe('session facts', () => {
     ['2-octet AS numbers', [TWO, '--no-as4'], null],
     ['LOCAL_PREF on an internal session', [FOUR, '--ibgp'], null],
     ['LOCAL_PREF on an external one', [FOUR, '--ebgp'], 'discard'],
+    ['a path without LOCAL_PREF', [EXTERNAL], null],
+    ['the same on an internal session', [EXTERNAL, '--ibgp'], 'treat-as-withdraw'],
   ])('%s', async (_, args, verdict) => {
     const [message] = await json(...args)
     expect(message.verdict).toBe(verdict)

@@ -6,6 +6,7 @@ import { decodeOpen, type Open } from '../message/open.ts'
 import { type Negotiated, negotiate } from '../session/negotiate.ts'
 import type { MessageDescription } from './description.ts'
 import { describeMessage } from './index.ts'
+import { isInternalBy } from './session-kind.ts'
 
 /** One of the two ends of a connection. */
 export type End = 0 | 1
@@ -14,6 +15,8 @@ export type End = 0 | 1
 export class Conversation {
   private readonly opens: [Open | null, Open | null] = [null, null]
   private readonly facts: Partial<SessionContext>
+  /** What the first UPDATE that shows it says, for want of OPENs. */
+  private internal: boolean | null = null
 
   constructor(facts: Partial<SessionContext>) {
     this.facts = facts
@@ -21,6 +24,7 @@ export class Conversation {
 
   /** Describes the next message from `end`; messages come in the order of their time. */
   describe(end: End, bytes: Buffer): MessageDescription {
+    this.internal ??= isInternalBy(bytes, this.context(end))
     const described = describeMessage(bytes, this.context(end))
     if (described.type !== 'OPEN' || described.verdict === 'reset') return described
     this.opens[end] = decodeOpen(bytes)
@@ -33,7 +37,8 @@ export class Conversation {
     const [negotiated] = this.negotiated(end) ?? []
     const heard = this.opens.filter((open) => open !== null)
     const fourOctetAs = heard.every(({ capabilities }) => capabilities.fourOctetAs !== null)
-    return { ...DEFAULT_CONTEXT, fourOctetAs, ...negotiated?.context, ...this.facts }
+    const internal = this.internal ?? DEFAULT_CONTEXT.internal
+    return { ...DEFAULT_CONTEXT, fourOctetAs, internal, ...negotiated?.context, ...this.facts }
   }
 
   /** What the other end makes of `end`, and the reverse; undefined until both OPENs were seen. */

@@ -40,6 +40,7 @@ export function* decodeCapture(
   const unknown = new Set(packets.map(({ linkType }) => linkType).filter((type) => !isKnownLinkType(type)))
   for (const linkType of unknown) yield note(`packets of link type ${linkType} are not read`)
   if (connections.all.length === 0) yield note(`no TCP segment of port ${port} in ${packets.length} packets`)
+  else if (arrivals.length === 0) yield note(`no BGP message: no TCP segment of port ${port} holds data`)
   if (problem !== null) yield note(problem)
 }
 

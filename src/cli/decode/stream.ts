@@ -1,18 +1,24 @@
 import type { SessionContext } from '../../bgp/context.ts'
 import { DEFAULT_CONTEXT } from '../../bgp/context.ts'
 import { describeMessage } from '../../bgp/describe/index.ts'
+import { isInternalBy } from '../../bgp/describe/session-kind.ts'
 import { split } from '../../bgp/describe/split.ts'
 import type { Decoded, Place } from './decoded.ts'
 import { decodePiece } from './piece.ts'
 
-/** Decodes messages that stand behind each other, all to be read with the same session facts. */
+/**
+ * Decodes messages that stand behind each other, all to be read with the same session facts. The first UPDATE that shows whether the session is
+ * internal decides where they do not say.
+ */
 export function* decodeStream(
   stream: Buffer,
   facts: Partial<SessionContext>,
   place: Place = {},
 ): Iterable<Decoded> {
-  const session = { ...DEFAULT_CONTEXT, ...facts }
+  let internal = facts.internal ?? null
   for (const piece of split(stream)) {
+    if (piece.kind === 'message') internal ??= isInternalBy(piece.bytes, { ...DEFAULT_CONTEXT, ...facts })
+    const session = { ...DEFAULT_CONTEXT, ...facts, internal: internal ?? DEFAULT_CONTEXT.internal }
     const content = decodePiece(piece, stream.length, (bytes) => describeMessage(bytes, session))
     yield { ...place, offset: piece.offset, ...content }
   }
