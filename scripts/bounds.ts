@@ -1,82 +1,37 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { MessageType } from '../src/bgp/constants.ts'
+import { run } from '../src/lab/command.ts'
+import { eventually } from '../src/lab/eventually.ts'
 import { Lab } from '../src/lab/lab.ts'
-import { addNode, addReflector, type Host } from '../src/lab/network.ts'
+import { addNode, addReflector, UNDERLAY } from '../src/lab/network.ts'
 import { type Bound, KEEPALIVE, openMessage, type Verdict } from '../test/bgp/bounds/bound.ts'
 import { BOUNDS } from '../test/bgp/bounds/index.ts'
-import { Frr } from '../test/support/frr.ts'
+import { REAL_PEERS, type RealPeer } from '../test/bgp/bounds/real-peers.ts'
 import { TcpPeer } from '../test/support/tcp-peer.ts'
+import { until } from '../test/support/until.ts'
 
-const OURS = '10.77.0.11'
 const THEIRS = '10.77.0.1'
+/** Each session comes from another address than the ones before it. */
+const SENDERS = Array.from({ length: 200 }, (_, i) => `10.77.0.${11 + i}`)
 /** A peer that has not ended a session after that time keeps it. */
-const PATIENCE_SECONDS = 0.3
-const CONNECT_SECONDS = 40
-
-const FRR_CONFIG = `router bgp 64512
- bgp router-id ${THEIRS}
- neighbor ${OURS} remote-as 64512
- neighbor ${OURS} passive
- neighbor ${OURS} timers connect 1
-${['ipv4 vpn', 'ipv6 vpn', 'l2vpn evpn'].map((family) => ` address-family ${family}\n  neighbor ${OURS} activate\n exit-address-family\n`).join('')}`
-
-const GOBGP_FAMILIES = [
-  'l2vpn-evpn',
-  'l3vpn-ipv4-unicast',
-  'l3vpn-ipv6-unicast',
-  'rtc',
-  'l3vpn-ipv4-flowspec',
-  'l3vpn-ipv6-flowspec',
-]
-const GOBGP_CONFIG = `[global.config]
-as = 64512
-router-id = "${THEIRS}"
-[[neighbors]]
-[neighbors.config]
-neighbor-address = "${OURS}"
-peer-as = 64512
-[neighbors.transport.config]
-passive-mode = true
-[neighbors.timers.config]
-idle-hold-time-after-reset = 1
-${GOBGP_FAMILIES.map((name) => `[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = "${name}"\n`).join('')}`
-
-const start: Readonly<Record<string, (lab: Lab, host: Host) => Promise<() => boolean>>> = {
-  async frr(lab, host) {
-    const { pids } = await Frr.start(lab, host, FRR_CONFIG)
-    return () => pids.every(isRunning)
-  },
-  async gobgp(lab, host) {
-    const file = join(lab.directory, 'gobgpd.conf')
-    writeFileSync(file, GOBGP_CONFIG)
-    let { pid } = lab.start(host.namespace, 'gobgpd', 'gobgpd', '--pprof-disable', '-f', file)
-    return () => {
-      if (isRunning(pid ?? 0)) return true
-      pid = lab.start(host.namespace, 'gobgpd', 'gobgpd', '--pprof-disable', '-f', file).pid
-      return false
-    }
-  },
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
-}
+const PATIENCE_SECONDS = 2
+const CONNECT_SECONDS = 20
+/** Bounds that are played at once. What differs is played again alone, and that counts. */
+const AT_ONCE = 16
 
 /** What the session shows of a verdict: routes are not looked at. */
-type Seen = 'kept' | 'closed' | 'the peer ended' | `reset ${string}`
-const seenOf = (verdict: Verdict): Seen =>
-  verdict === 'closed' || verdict.startsWith('reset') ? (verdict as Seen) : 'kept'
+type Seen = 'kept' | 'closed' | 'the peer died' | 'no answer' | 'no session' | `reset ${string}`
 
-/** A connection whose session is at that stage; peers that are about to take one are asked again. */
-async function connect(lab: Lab, stage: Bound['at']): Promise<TcpPeer> {
+function seenOf(verdict: Verdict): Seen {
+  return verdict === 'closed' || verdict.startsWith('reset') ? (verdict as Seen) : 'kept'
+}
+
+let sessions = 0
+
+/** A connection whose session is at that stage. */
+function connect(stage: Bound['at']): Promise<TcpPeer> {
   const attempt = async () => {
-    const peer = TcpPeer.connect(OURS, THEIRS, 179)
+    const peer = TcpPeer.connect(SENDERS[sessions++ % SENDERS.length]!, THEIRS, 179)
     try {
       await peer.hears(MessageType.Open)
       if (stage === 'OpenSent') return { value: peer }
@@ -89,52 +44,101 @@ async function connect(lab: Lab, stage: Bound['at']): Promise<TcpPeer> {
       return { seen: (error as Error).message }
     }
   }
-  return lab.eventually(`a session in ${stage}`, attempt, CONNECT_SECONDS)
+  return eventually(`a session in ${stage}`, attempt, CONNECT_SECONDS)
 }
 
-async function play(peer: TcpPeer, { at, before, bytes }: Bound): Promise<Seen> {
-  peer.send(...before, bytes)
-  const isOpen = at === 'OpenSent' && bytes[18] === MessageType.Open
-  const ended = await peer.ends(PATIENCE_SECONDS).catch(() => null)
-  if (isOpen && ended === null) peer.keepAlive().send(KEEPALIVE)
-  const { notification } = peer
-  if (notification !== undefined) return `reset ${notification.code}/${notification.subcode}`
-  return ended === null ? 'kept' : 'closed'
+async function play({ at, before, bytes }: Bound): Promise<Seen> {
+  const peer = await connect(at)
+  try {
+    peer.send(...before, bytes)
+    const isOpen = at === 'OpenSent' && bytes[18] === MessageType.Open
+    const ended = await peer.ends(PATIENCE_SECONDS).catch(() => null)
+    const { notification } = peer
+    if (notification !== undefined) return `reset ${notification.code}/${notification.subcode}`
+    if (ended !== null) return 'closed'
+    return isOpen && peer.count(MessageType.Keepalive) === 0 ? 'no answer' : 'kept'
+  } finally {
+    peer.hangUp()
+  }
+}
+
+/** Whether the peer still lives; one that does not is started again. */
+async function lives(peer: RealPeer): Promise<boolean> {
+  if (peer.failure === undefined) return true
+  await peer.kill()
+  await peer.start()
+  return false
+}
+
+/** Plays one alone. A connection that closes without a word may be all that is seen yet of a death. */
+async function playAlone(peer: RealPeer, bound: Bound): Promise<Seen> {
+  const seen = await play(bound).catch((): Seen => 'no session')
+  if (seen === 'closed' && bound.verdict !== 'closed') {
+    await until('the death of the peer', () => peer.failure, { withinSeconds: PATIENCE_SECONDS }).catch(
+      () => null,
+    )
+  }
+  return (await lives(peer)) ? seen : 'the peer died'
+}
+
+interface Score {
+  readonly topic: string
+  readonly cases: number
+  differing: number
+  deaths: number
+}
+
+async function playTopic(peer: RealPeer, topic: string, bounds: readonly Bound[]): Promise<Score> {
+  const score = { topic, cases: bounds.length, differing: 0, deaths: 0 }
+  for (let first = 0; first < bounds.length; first += AT_ONCE) {
+    const some = bounds.slice(first, first + AT_ONCE)
+    const seen = await Promise.all(some.map((bound) => play(bound).catch(() => null)))
+    const again = some.filter((bound, i) => seen[i] !== seenOf(bound.verdict))
+    const suspects = (await lives(peer)) ? again : some
+    for (const bound of suspects) {
+      const outcome = await playAlone(peer, bound)
+      if (outcome === seenOf(bound.verdict)) continue
+      score.differing++
+      if (outcome === 'the peer died') score.deaths++
+      console.log(`RFC ${bound.rfc}: ${bound.name}: ${seenOf(bound.verdict)}; ${values.peer}: ${outcome}`)
+    }
+    console.error(`${topic}: ${Math.min(first + AT_ONCE, bounds.length)} of ${bounds.length}`)
+  }
+  return score
 }
 
 const { values } = parseArgs({
   options: { peer: { type: 'string', default: 'frr' }, topic: { type: 'string' } },
 })
-const launch = start[values.peer]
-if (launch === undefined) throw new Error(`PEER is one of ${Object.keys(start).join(', ')}`)
-const bounds = Object.entries(BOUNDS)
-  .filter(([topic]) => values.topic === undefined || topic.includes(values.topic))
-  .flatMap(([, list]) => list)
+const newPeer = REAL_PEERS[values.peer]
+if (newPeer === undefined) throw new Error(`PEER is one of ${Object.keys(REAL_PEERS).join(', ')}`)
+const topics = Object.entries(BOUNDS).filter(([topic]) => topic.includes(values.topic ?? ''))
 
 const lab = new Lab()
-let differences = 0
+const scores: Score[] = []
 try {
-  const hub = await addReflector(lab, OURS)
-  const host = await addNode(lab, hub, 'peer', THEIRS)
-  const lives = await launch(lab, host)
-  let session: TcpPeer | null = null
-  for (const bound of bounds) {
-    if (bound.at !== 'Established' || session?.ended !== null) {
-      session?.hangUp()
-      session = await connect(lab, bound.at)
-    }
-    let seen: Seen = await play(session, bound)
-    if (!lives()) seen = 'the peer ended'
-    if (bound.at !== 'Established' || seen !== 'kept') {
-      session.hangUp()
-      session = null
-    }
-    const due = seenOf(bound.verdict)
-    if (seen === due) continue
-    differences++
-    console.log(`RFC ${bound.rfc}: ${bound.name}: ${due}; ${values.peer}: ${seen}`)
-  }
+  const hub = await addReflector(lab, SENDERS[0]!)
+  for (const address of SENDERS.slice(1))
+    await run('ip', '-n', hub.namespace, 'addr', 'add', `${address}/24`, 'dev', UNDERLAY)
+  const peer = newPeer(lab, await addNode(lab, hub, 'peer', THEIRS))
+  await peer.start()
+  for (const [topic, bounds] of topics) scores.push(await playTopic(peer, topic, bounds))
+  await peer.kill()
 } finally {
   lab.close()
 }
-console.log(`${bounds.length} bounds, ${differences} of which ${values.peer} answers otherwise`)
+const sum = (of: (score: Score) => number): number => scores.reduce((total, score) => total + of(score), 0)
+scores.push({
+  topic: 'all',
+  cases: sum(({ cases }) => cases),
+  differing: sum(({ differing }) => differing),
+  deaths: sum(({ deaths }) => deaths),
+})
+console.table(
+  Object.fromEntries(
+    scores.map(({ topic, cases, differing, deaths }) => [
+      topic,
+      { cases, agreed: cases - differing, differing, deaths },
+    ]),
+  ),
+)

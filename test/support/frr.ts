@@ -42,6 +42,11 @@ export class Frr {
     return this.processes.map(({ pid }) => pid ?? 0)
   }
 
+  /** How one of them ended by itself; undefined while both run. */
+  get failure(): string | undefined {
+    return this.processes.find(({ failure }) => failure !== undefined)?.failure
+  }
+
   /** What `show …` prints. */
   show(what: string): Promise<string> {
     return this.lab.exec(this.host.namespace, 'vtysh', '--vty_socket', this.directory, '-c', `show ${what}`)
