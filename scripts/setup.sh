@@ -10,19 +10,50 @@ TOOLCHAIN=$PWD/.toolchain
 # npm runs with the private Node too: with an older one it leaves out optional packages that ask for a newer one.
 export PATH="$TOOLCHAIN/node_modules/.bin:$PATH"
 
+# How long another apt or dpkg is waited for: a machine that was just booted may upgrade itself.
+LOCK_SECONDS=${LOCK_SECONDS:-600}
+
 say() { echo "setup: $*"; }
 fail() { echo "setup: FAILED: $*" >&2; exit 1; }
 
-# run STEP COMMAND...: quiet when it works; on failure the step and the last lines it printed.
+# fail_with LOG STEP COMMAND...: the step, and the last lines that the command printed.
+fail_with() {
+  tail -n 15 "$1" >&2; rm -f "$1"
+  step=$2; shift 2
+  fail "$step (the lines above say why; the command was: $*)"
+}
+
+# run STEP COMMAND...: quiet when it works.
 run() {
   step=$1; shift
   log=$(mktemp)
-  if ! "$@" >"$log" 2>&1; then
-    tail -n 15 "$log" >&2; rm -f "$log"
-    fail "$step (the lines above say why; the command was: $*)"
-  fi
+  "$@" >"$log" 2>&1 || fail_with "$log" "$step" "$@"
   rm -f "$log"
 }
+
+# run_apt STEP ARGUMENT...: runs apt-get, as soon as no other process holds a lock that it needs.
+run_apt() {
+  step=$1; shift
+  start=$(date +%s)
+  holder=
+  log=$(mktemp)
+  until LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=0 "$@" >"$log" 2>&1; do
+    held=$(sed -n 's/^E[a-z]*: Could not get lock //p' "$log" | head -n 1)
+    waited=$(($(date +%s) - start))
+    [ -n "$held" ] || fail_with "$log" "$step" apt-get "$@"
+    [ "$waited" -lt "$LOCK_SECONDS" ] || fail_with "$log" "$step, for whose lock we waited $waited seconds" apt-get "$@"
+    pid=$(echo "$held" | sed -n 's/.* held by process \([0-9]*\).*/\1/p')
+    if [ "$held" != "$holder" ]; then
+      say "waiting up to $((LOCK_SECONDS - waited)) seconds for process ${pid:-unknown} ($(command_of "$pid")): it holds ${held%%. It is held*}"
+      holder=$held
+    fi
+    sleep 1
+  done
+  [ -z "$holder" ] || say "waited $(($(date +%s) - start)) seconds"
+  rm -f "$log"
+}
+
+command_of() { tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | cut -c 1-100; }
 
 node_is_new_enough() {
   command -v node >/dev/null 2>&1 &&
@@ -60,7 +91,7 @@ setup_debian() {
   command -v apt-get >/dev/null 2>&1 || fail "this is no Debian: install what its packages$missing hold yourself"
   [ "$(id -u)" = 0 ] || fail "these Debian packages are missing:$missing. Run as root, or: sudo apt-get install$missing"
   say "installing Debian packages:$missing"
-  run "apt-get update" apt-get update
+  run_apt "apt-get update" update
   # A packaged daemon must not start on this host: policy-rc.d forbids it while we install.
   policy=/usr/sbin/policy-rc.d
   if [ ! -e "$policy" ]; then
@@ -68,7 +99,7 @@ setup_debian() {
     trap 'rm -f "$policy"' EXIT INT TERM
   fi
   # shellcheck disable=SC2086 # a list of words
-  DEBIAN_FRONTEND=noninteractive run "apt-get install$missing" apt-get install -y --no-install-recommends $missing
+  run_apt "apt-get install$missing" install -y --no-install-recommends $missing
 }
 
 what=${1:-}
