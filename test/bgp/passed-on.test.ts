@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { noAttributes } from '../../src/bgp/attribute/attributes.ts'
 import { DEFAULT_CONTEXT, type SessionContext } from '../../src/bgp/context.ts'
 import { EVPN } from '../../src/bgp/family.ts'
 import { writeReach } from '../../src/bgp/message/pack.ts'
@@ -82,5 +83,49 @@ describe.each([
         }),
       )
     },
+  )
+})
+
+test('tunnels without one good endpoint stay behind, all others go on as they came (RFC 9012 §13)', () => {
+  const hex = (text: string) => Buffer.from(text, 'hex').toString('latin1')
+  const END = '060a000000000001c0000202'
+  const usable = fc.constantFrom(
+    END,
+    `${END}6300`,
+    `0801ab${END}`,
+    `${END}080212b5080212b5`,
+    '0606000000000000',
+  )
+  const unusable = fc.constantFrom(
+    '',
+    '080212b5',
+    END + END,
+    '0609000000000001c00002',
+    '060a000000000001e0000001',
+  )
+  const tunnels = fc.array(
+    fc
+      .record({ type: fc.constantFrom(2, 8, 0xfffe), good: fc.boolean() })
+      .chain(({ type, good }) =>
+        (good ? usable : unusable).map((value) => ({ type, value: hex(value), good })),
+      ),
+    { minLength: 1, maxLength: 4 },
+  )
+  const context = contextOf(true, true)
+  const [from, to] = [peer('from', 64512, true), peer('to', 64512, true)]
+  fc.assert(
+    fc.property(tunnels, (all) => {
+      const tunnelEncapsulation = all.map(({ type, value }) => ({ type, value }))
+      const good = tunnelEncapsulation.filter((_, i) => all[i]!.good)
+      const attributes = { ...noAttributes(), origin: 0, asPath: [], localPref: 100, tunnelEncapsulation }
+      const received = sent(attributes, context)
+      expect(received.verdict).toBe(
+        good.length === 0 ? 'withdraw' : good.length < all.length ? 'discard' : null,
+      )
+      if (received.verdict === 'withdraw') return
+      const { findings, attributes: seen } = sent(reflected(received, from, to)!, context)
+      expect(findings).toEqual([])
+      expect(seen.tunnelEncapsulation).toEqual(good)
+    }),
   )
 })

@@ -190,16 +190,17 @@ const asPath = fc
 const aggregator: Any<Aggregator> = fc.record({ as: asn, address: ipv4 })
 const community = octetsOf(8) as Any<ExtendedCommunity>
 const some = <T>(item: Any<T>, maxLength = 40): Any<T[]> => fc.array(item, { minLength: 1, maxLength })
-/** Sub-TLVs of a tunnel, whose length takes two octets from type 128 on. */
+/** Sub-TLVs of a tunnel, whose length takes two octets from type 128 on: the endpoint, and what else there is. */
+const ENDPOINT = '\x06\x0a\0\0\0\0\0\x01\xc0\0\x02\x02'
 const subTlvs = fc
-  .array(fc.record({ type: uint(8), value: octetsOf(0, 40) }), { maxLength: 3 })
+  .array(fc.record({ type: uint(8).filter((type) => type !== 6), value: octetsOf(0, 40) }), { maxLength: 3 })
   .map((items) =>
     items
       .map(({ type, value }) => {
         const length = String.fromCharCode(value.length)
         return `${String.fromCharCode(type)}${type < 128 ? length : `\0${length}`}${value}`
       })
-      .join(''),
+      .reduce((all, one) => all + one, ENDPOINT),
   )
 
 /** Values of every attribute, by the name of its field. */

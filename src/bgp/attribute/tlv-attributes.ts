@@ -10,14 +10,17 @@ import { type AttributeCodec, discard, OPTIONAL_TRANSITIVE, withdraw } from './c
 /** Of sub-TLVs from this type on the length takes two octets (RFC 9012 §2). */
 const FIRST_LONG_SUB_TLV = 128
 
-/** TUNNEL_ENCAPSULATION (RFC 9012 §2): kept by tunnel, sub-TLVs framed and unread. */
+/**
+ * TUNNEL_ENCAPSULATION (RFC 9012 §2): kept by tunnel, sub-TLVs framed and, but for the egress endpoint (`removeTunnels`), unread. The last octet of a
+ * tunnel is that of its last sub-TLV (§13).
+ */
 export const tunnelEncapsulation: AttributeCodec<'tunnelEncapsulation'> = {
   code: AttributeCode.TunnelEncapsulation,
   field: 'tunnelEncapsulation',
   name: 'tunnel-encapsulation',
   flags: OPTIONAL_TRANSITIVE,
   onError: withdraw,
-  decode: (r) => readTlvs(r, (item) => item.u16(), checkSubTlvs),
+  decode: (r) => readTlvs(r, (item) => item.u16(), subTlvs),
   encode(w, tlvs) {
     for (const { type, value } of tlvs) {
       w.u16(type)
@@ -69,10 +72,15 @@ function readTlvs(r: Reader, readType: (r: Reader) => number, check: (tlv: Tlv) 
   return tlvs
 }
 
-/** The last octet of a tunnel is that of its last sub-TLV (RFC 9012 §13). */
-function checkSubTlvs({ value }: Tlv): void {
+/** The sub-TLVs of a tunnel. Throws `Malformed` where they do not end with it. */
+export function subTlvs({ value }: Tlv): Tlv[] {
   const r = new Reader(Buffer.from(value, 'latin1'))
-  while (r.remaining > 0) r.skip(r.u8() < FIRST_LONG_SUB_TLV ? r.u8() : r.u16())
+  const found: Tlv[] = []
+  while (r.remaining > 0) {
+    const type = r.u8()
+    found.push({ type, value: r.octets(type < FIRST_LONG_SUB_TLV ? r.u8() : r.u16()) })
+  }
+  return found
 }
 
 /** RFC 8669 §3.1, §3.2. */

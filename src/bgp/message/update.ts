@@ -2,6 +2,7 @@ import type { Octets } from '../../values/bytes.ts'
 import { type Attributes, noAttributes } from '../attribute/attributes.ts'
 import { type DecodedAttributes, decodeAttributes } from '../attribute/index.ts'
 import { type MpReach, type NlriList, type QuarantinedNlri, readNlriList } from '../attribute/mp.ts'
+import { removeTunnels } from '../attribute/tunnel-endpoints.ts'
 import { HEADER_LENGTH, UpdateSubcode } from '../constants.ts'
 import type { SessionContext } from '../context.ts'
 import { type Finding, Malformed, type Severity, stronger } from '../errors.ts'
@@ -71,6 +72,12 @@ export function decodeUpdate(message: Uint8Array, session: SessionContext): Upda
     })
   }
   const { attributes, wire } = decoded
+  decoded.findings.push(
+    ...removeTunnels(
+      attributes,
+      reach.map(({ family }) => family),
+    ),
+  )
   const missing = missingAttribute(attributes, reach, session)
   if (missing !== null) decoded.findings.push(missing)
   const findings = reach.some(isLocated) ? decoded.findings : decoded.findings.map(resetInstead)

@@ -179,7 +179,10 @@ export class AdjRibIn {
       this.withdrawAll(list)
       return this.drop(list, loop)
     }
-    const set = this.rib.pool.received(update.attributes, list.nextHop, update.wire, this.contextKey)
+    // Which tunnels of the same octets are left depends on the family (RFC 9012 §13).
+    const tunnels = update.attributes.tunnelEncapsulation === null ? '' : `${family} `
+    const context = this.contextKey + tunnels
+    const set = this.rib.pool.received(update.attributes, list.nextHop, update.wire, context)
     for (let i = 0; i < nlri.length; i++) {
       if (isOpaque(nlri[i]!)) this.counters.unread++
       this.rib.announce(this.source, family, nlri[i]!, pathIds?.[i] ?? 0, set)

@@ -6,6 +6,7 @@ import {
   octet,
   REST,
   TARGET,
+  u16,
   type Verdict,
 } from './bound.ts'
 
@@ -98,6 +99,11 @@ const pmsi = (type: number, id: number, verdict: Verdict): Bound =>
 const tunnel = (name: string, value: string, verdict: Verdict): Bound =>
   attributesBound('9012 §13', `TUNNEL_ENCAPSULATION ${name}`, REST + attribute(0xc0, 23, value), verdict)
 
+const endpoint = (afi: number, address: string): string =>
+  `06${octet(6 + address.length / 2)}00000000${u16(afi)}${address}`
+const END = endpoint(1, 'c0000202')
+const tunnelOf = (subTlvs: string, type = '0008'): string => type + u16(subTlvs.length / 2) + subTlvs
+
 const sid = (name: string, value: string, verdict: Verdict): Bound =>
   attributesBound('8669 §6', `PREFIX_SID ${name}`, REST + attribute(0xc0, 40, value), verdict)
 
@@ -158,17 +164,71 @@ export const attributes: readonly Bound[] = [
   ...[4, 16].map((id) => pmsi(6, id, 'accepted')),
   pmsi(255, 1, 'accepted'),
   tunnel('of none', '', 'withdrawn'),
-  tunnel('of a header only', '00080000', 'accepted'),
   tunnel('of three octets', '000800', 'withdrawn'),
   tunnel('one octet short', '00080001', 'withdrawn'),
-  tunnel('one octet long', '0008000000', 'withdrawn'),
-  tunnel('with a sub-TLV to its end', '000800040202ab80', 'accepted'),
-  tunnel('with a sub-TLV one past its end', '000800040203ab80', 'withdrawn'),
-  tunnel('with a sub-TLV one short of its end', '000800040201ab80', 'withdrawn'),
-  tunnel('with sub-TLV 127 of one octet of length', '000800037f01ab', 'accepted'),
-  tunnel('with sub-TLV 128 of two octets of length', '00080004800001ab', 'accepted'),
-  tunnel('with sub-TLV 128 of one octet of length', '000800038001ab', 'withdrawn'),
-  tunnel('of an unknown type', 'fffe000302 01ab'.replace(' ', ''), 'accepted'),
+  tunnel('one octet long', `${tunnelOf(END)}00`, 'withdrawn'),
+  tunnel('of an endpoint only', tunnelOf(END), 'accepted'),
+  tunnel('with a sub-TLV to its end', tunnelOf(`${END}0202ab80`), 'accepted'),
+  tunnel('with a sub-TLV one past its end', tunnelOf(`${END}0203ab80`), 'withdrawn'),
+  tunnel('with a sub-TLV one short of its end', tunnelOf(`${END}0201ab80`), 'withdrawn'),
+  tunnel('with sub-TLV 127 of one octet of length', tunnelOf(`${END}7f01ab`), 'accepted'),
+  tunnel('with sub-TLV 128 of two octets of length', tunnelOf(`${END}800001ab`), 'accepted'),
+  tunnel('with sub-TLV 128 of one octet of length', tunnelOf(`${END}8001ab`), 'withdrawn'),
+  tunnel('with an unknown sub-TLV of no octet', tunnelOf(`${END}6300`), 'accepted'),
+  tunnel('with a sub-TLV of a wrong length', tunnelOf(`${END}080112`), 'accepted'),
+  tunnel('with a sub-TLV twice', tunnelOf(`${END}080212b5080212b5`), 'accepted'),
+  tunnel('with a sub-TLV of no use to its type', tunnelOf(`${END}080212b5`, '0007'), 'accepted'),
+  tunnel('of an unknown type', tunnelOf(`${END}0201ab`, 'fffe'), 'accepted'),
+  tunnel('without an endpoint', tunnelOf(''), 'withdrawn'),
+  tunnel('with two endpoints', tunnelOf(END + END), 'withdrawn'),
+  tunnel('without an endpoint behind one with it', tunnelOf(END) + tunnelOf(''), 'discarded'),
+  ...[0, 5, 6, 7].map((length) =>
+    tunnel(
+      `whose endpoint of no family has ${length} octets`,
+      tunnelOf(`06${octet(length)}${bytesOf(length)}`),
+      length === 6 ? 'accepted' : 'withdrawn',
+    ),
+  ),
+  ...[
+    [1, 3],
+    [1, 4],
+    [1, 5],
+    [2, 4],
+    [2, 15],
+    [2, 16],
+    [2, 17],
+    [3, 4],
+  ].map(([afi, length]) =>
+    tunnel(
+      `whose endpoint of address family ${afi} has ${length} octets of address`,
+      tunnelOf(endpoint(afi!, bytesOf(length!, 0x20))),
+      afi === 3 || length === (afi === 1 ? 4 : 16) ? 'accepted' : 'withdrawn',
+    ),
+  ),
+  ...(
+    [
+      ['0.255.255.255', '00ffffff', 'withdrawn'],
+      ['1.0.0.0', '01000000', 'accepted'],
+      ['126.255.255.255', '7effffff', 'accepted'],
+      ['127.0.0.0', '7f000000', 'withdrawn'],
+      ['128.0.0.0', '80000000', 'accepted'],
+      ['223.255.255.255', 'dfffffff', 'accepted'],
+      ['224.0.0.0', 'e0000000', 'withdrawn'],
+    ] as const
+  ).map(([address, value, verdict]) =>
+    attributesBound(
+      '9012 §3.1',
+      `TUNNEL_ENCAPSULATION whose endpoint is ${address}`,
+      REST + attribute(0xc0, 23, tunnelOf(endpoint(1, value))),
+      verdict,
+    ),
+  ),
+  attributesBound(
+    '9012 §13',
+    'TUNNEL_ENCAPSULATION that is not transitive',
+    REST + attribute(0x80, 23, tunnelOf(END)),
+    'withdrawn',
+  ),
   sid('of no TLV', '', 'discarded'),
   sid('with a label index of 7 octets', `010007${bytesOf(7)}`, 'accepted'),
   sid('with a label index of 6 octets', `010006${bytesOf(6)}`, 'discarded'),
