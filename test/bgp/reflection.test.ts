@@ -222,13 +222,24 @@ describe('between a reflector and external peers', () => {
     expect(meds.sort()).toEqual([5, null])
   })
 
-  test('what is to stay inside the AS is not sent out of it (RFC 1997)', () => {
-    const rr = reflector(RR1, [peerConfig(EXTERNAL, accepted)])
-    const atX = importing(external(EXTERNAL, AS))
-    announce(rr, RR1, MAC_A, { communities: [0xffffff03] })
-    clock.advance(20_000)
-    expect(atX.routes.size).toBe(0)
-  })
+  test.each([
+    ['NO_EXPORT', 0xffffff01],
+    ['NO_EXPORT_SUBCONFED', 0xffffff03],
+    ['LLGR_STALE', 0xffff0006],
+  ])(
+    'what is to stay inside the AS is not sent out of it, but reflected as it is: %s (RFC 1997, RFC 9494 §4.6)',
+    (_, community) => {
+      reflector(RR1, [...clients(A, B), peerConfig(EXTERNAL, accepted)])
+      const [a, b] = [node(A, RR1), node(B, RR1)]
+      const [atB, atX] = [importing(b), importing(external(EXTERNAL, AS))]
+      announce(a, A, MAC_A, { communities: [community], localPref: 0 })
+      announce(a, A, MAC_B)
+      clock.advance(20_000)
+      const reflected = [...atB.routes.values()].map(({ set }) => set.attributes)
+      expect(reflected).toContainEqual(expect.objectContaining({ communities: [community], localPref: 0 }))
+      expect(atX.routes.size).toBe(1)
+    },
+  )
 
   test('a route that has been through our AS is a loop, from an internal peer too (RFC 4271 §9.1.2)', () => {
     const rr = reflector(RR1, clients(A, B))

@@ -90,9 +90,17 @@ function isOfNonClient({ source: { peer } }: Route): boolean {
   return peer?.internal === true && !peer.isClient
 }
 
-const INSIDE_AS = [WellKnownCommunity.NoExport, WellKnownCommunity.NoExportSubconfed]
+const INSIDE_AS = [
+  WellKnownCommunity.NoExport,
+  WellKnownCommunity.NoExportSubconfed,
+  WellKnownCommunity.LongLivedStale,
+]
 
-/** NO_EXPORT and NO_EXPORT_SUBCONFED keep a route inside the AS, NO_ADVERTISE where it is (RFC 1997). */
+/**
+ * NO_EXPORT and NO_EXPORT_SUBCONFED keep a route inside the AS, NO_ADVERTISE where it is (RFC 1997). LLGR_STALE keeps it inside too: we do not announce
+ * long-lived graceful restart, so who sent it to us chose partial deployment, which is for internal peers (RFC 9494 §4.3, §4.6); those get it unchanged,
+ * since our own nodes, FRR and GoBGP prefer any other route whatever was announced.
+ */
 function isKeptBack({ set }: Route, isExternal: boolean): boolean {
   const communities = set.attributes.communities
   if (communities === null) return false
