@@ -52,18 +52,35 @@ export type MpUnreach = NlriList
 
 export function readMpReach(r: Reader, session: SessionContext, attributes: Attributes): MpReach {
   const family = familyOf(r.u16(), r.u8())
-  const nextHopLength = r.u8()
-  const outer = r.enter(nextHopLength)
-  const nextHop = readNextHop(r, family)
-  r.leave(outer)
-  r.skip(1)
-  return { nextHop, ...readNlriList(r, family, session, contextOf(attributes)) }
+  return unlessIgnored(family, session, () => {
+    const nextHopLength = r.u8()
+    const outer = r.enter(nextHopLength)
+    const nextHop = readNextHop(r, family)
+    r.leave(outer)
+    r.skip(1)
+    return { nextHop, ...readNlriList(r, family, session, contextOf(attributes)) }
+  })
 }
 
 export function readMpUnreach(r: Reader, session: SessionContext): MpUnreach {
   const family = familyOf(r.u16(), r.u8())
-  return readNlriList(r, family, session, WITHDRAWN)
+  return unlessIgnored(family, session, () => ({
+    nextHop: null,
+    ...readNlriList(r, family, session, WITHDRAWN),
+  }))
 }
+
+/** A family that was not agreed is ignored, which is all that its errors could lead to (RFC 7606 §5.3: AFI/SAFI disable). */
+function unlessIgnored(family: Family, session: SessionContext, read: () => MpReach): MpReach {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof Malformed) || isAgreed(family, session)) throw error
+    return { family, nextHop: null, nlri: [], pathIds: null, quarantined: [], ignored: 1 }
+  }
+}
+
+const isAgreed = (family: Family, { families }: SessionContext): boolean => families?.has(family) !== false
 
 function contextOf({ prefixSid, extendedCommunities }: Attributes): NlriContext {
   const routersMac = extendedCommunities?.some(isRoutersMac) === true
@@ -87,8 +104,7 @@ export function readNlriList(
     r.skip(r.remaining)
     return { family, nlri, pathIds, quarantined, ignored: 0 }
   }
-  if (session.families?.has(family) === false)
-    return { family, nlri, pathIds, quarantined, ignored: skipNlri(r, codec) }
+  if (!isAgreed(family, session)) return { family, nlri, pathIds, quarantined, ignored: skipNlri(r, codec) }
   while (r.remaining > 0) {
     const pathId = pathIds === null ? 0 : r.u32()
     const start = r.pos

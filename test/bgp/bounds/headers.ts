@@ -138,7 +138,29 @@ export const headers: readonly Bound[] = [
       update(
         attribute(0x80, 14, `00020110${bytesOf(16, 0x20)}00${octet(bits)}${bytesOf((bits + 7) >> 3)}`) + REST,
       ),
-      bits > 128 ? 'reset 3/9' : 'ignored',
+      'ignored',
+    ),
+  ),
+  ...[0, 15, 16, 17, 255].map((length) =>
+    inEstablished(
+      '7606 §5.3',
+      `a next hop of ${length} octets of a family that was not agreed`,
+      update(attribute(0x80, 14, `000201${octet(length)}${bytesOf(length, 0x20)}0000`) + REST),
+      'ignored',
+    ),
+  ),
+  inEstablished(
+    '7606 §5.3',
+    'a next hop that overruns, of a family that was not agreed',
+    update(attribute(0x80, 14, `000201ff${bytesOf(16, 0x20)}0000`) + REST),
+    'ignored',
+  ),
+  ...[128, 129].map((bits) =>
+    inEstablished(
+      '7606 §5.3',
+      `a withdrawn IPv6 prefix of ${bits} bits, of a family that was not agreed`,
+      update(attribute(0x80, 15, `000201${octet(bits)}${bytesOf((bits + 7) >> 3)}`)),
+      'ignored',
     ),
   ),
 ]
