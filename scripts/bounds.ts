@@ -20,7 +20,7 @@ const CONNECT_SECONDS = 20
 const AT_ONCE = 16
 
 /** What the session shows of a verdict: routes are not looked at. */
-type Seen = 'kept' | 'closed' | 'the peer died' | 'no answer' | 'no session' | `reset ${string}`
+type Seen = 'kept' | 'closed' | `crash: ${string}` | 'no answer' | 'no session' | `reset ${string}`
 
 function seenOf(verdict: Verdict): Seen {
   return verdict === 'closed' || verdict.startsWith('reset') ? (verdict as Seen) : 'kept'
@@ -62,12 +62,13 @@ async function play({ at, before, bytes }: Bound): Promise<Seen> {
   }
 }
 
-/** Whether the peer still lives; one that does not is started again. */
-async function lives(peer: RealPeer): Promise<boolean> {
-  if (peer.failure === undefined) return true
+/** How the peer ended, if it did: it is started again then. */
+async function revive(peer: RealPeer): Promise<string | undefined> {
+  const { failure } = peer
+  if (failure === undefined) return undefined
   await peer.kill()
   await peer.start()
-  return false
+  return failure
 }
 
 /** Plays one alone. A connection that closes without a word may be all that is seen yet of a death. */
@@ -78,28 +79,31 @@ async function playAlone(peer: RealPeer, bound: Bound): Promise<Seen> {
       () => null,
     )
   }
-  return (await lives(peer)) ? seen : 'the peer died'
+  const failure = await revive(peer)
+  return failure === undefined ? seen : `crash: ${failure}`
 }
 
 interface Score {
-  readonly topic: string
   readonly cases: number
+  /** About families that the peer does not have: not played. */
+  readonly unsupported: number
   differing: number
-  deaths: number
+  crashes: number
 }
 
-async function playTopic(peer: RealPeer, topic: string, bounds: readonly Bound[]): Promise<Score> {
-  const score = { topic, cases: bounds.length, differing: 0, deaths: 0 }
+async function playTopic(peer: RealPeer, topic: string, all: readonly Bound[]): Promise<Score> {
+  const bounds = all.filter(({ name }) => peer.lacks?.test(name) !== true)
+  const score = { cases: all.length, unsupported: all.length - bounds.length, differing: 0, crashes: 0 }
   for (let first = 0; first < bounds.length; first += AT_ONCE) {
     const some = bounds.slice(first, first + AT_ONCE)
     const seen = await Promise.all(some.map((bound) => play(bound).catch(() => null)))
     const again = some.filter((bound, i) => seen[i] !== seenOf(bound.verdict))
-    const suspects = (await lives(peer)) ? again : some
+    const suspects = (await revive(peer)) === undefined ? again : some
     for (const bound of suspects) {
       const outcome = await playAlone(peer, bound)
       if (outcome === seenOf(bound.verdict)) continue
       score.differing++
-      if (outcome === 'the peer died') score.deaths++
+      if (outcome.startsWith('crash')) score.crashes++
       console.log(`RFC ${bound.rfc}: ${bound.name}: ${seenOf(bound.verdict)}; ${values.peer}: ${outcome}`)
     }
     console.error(`${topic}: ${Math.min(first + AT_ONCE, bounds.length)} of ${bounds.length}`)
@@ -115,30 +119,31 @@ if (newPeer === undefined) throw new Error(`PEER is one of ${Object.keys(REAL_PE
 const topics = Object.entries(BOUNDS).filter(([topic]) => topic.includes(values.topic ?? ''))
 
 const lab = new Lab()
-const scores: Score[] = []
+const scores = new Map<string, Score>()
 try {
   const hub = await addReflector(lab, SENDERS[0]!)
   for (const address of SENDERS.slice(1))
     await run('ip', '-n', hub.namespace, 'addr', 'add', `${address}/24`, 'dev', UNDERLAY)
   const peer = newPeer(lab, await addNode(lab, hub, 'peer', THEIRS))
   await peer.start()
-  for (const [topic, bounds] of topics) scores.push(await playTopic(peer, topic, bounds))
+  for (const [topic, bounds] of topics) scores.set(topic, await playTopic(peer, topic, bounds))
   await peer.kill()
 } finally {
   lab.close()
 }
-const sum = (of: (score: Score) => number): number => scores.reduce((total, score) => total + of(score), 0)
-scores.push({
-  topic: 'all',
+const sum = (of: (score: Score) => number): number =>
+  [...scores.values()].reduce((total, score) => total + of(score), 0)
+scores.set('all', {
   cases: sum(({ cases }) => cases),
+  unsupported: sum(({ unsupported }) => unsupported),
   differing: sum(({ differing }) => differing),
-  deaths: sum(({ deaths }) => deaths),
+  crashes: sum(({ crashes }) => crashes),
 })
 console.table(
   Object.fromEntries(
-    scores.map(({ topic, cases, differing, deaths }) => [
+    [...scores].map(([topic, { cases, unsupported, differing, crashes }]) => [
       topic,
-      { cases, agreed: cases - differing, differing, deaths },
+      { cases, unsupported, agreed: cases - unsupported - differing, differing, crashes },
     ]),
   ),
 )

@@ -12,7 +12,9 @@ const AS = 64512
 /** A BGP speaker of others on which the bounds are played. */
 export interface RealPeer {
   start(): Promise<void>
-  /** How it ended by itself; undefined while it lives. */
+  /** Names of bounds that are about families it does not have. */
+  readonly lacks: RegExp | null
+  /** How it ended by itself, and its last words; undefined while it lives. */
   readonly failure: string | undefined
   /** Ends what is left of it, after which it may be started again. */
   kill(): Promise<void>
@@ -54,6 +56,7 @@ peer-group = "senders"
 function frr(lab: Lab, host: Host): RealPeer {
   let running: Frr | null = null
   return {
+    lacks: /FlowSpec|route-target/,
     async start() {
       running = await Frr.start(lab, host, FRR_CONFIG)
     },
@@ -71,12 +74,14 @@ function gobgp(lab: Lab, host: Host): RealPeer {
   const launch = () => lab.start(host.namespace, 'gobgpd', 'gobgpd', '--pprof-disable', '-f', file)
   let running: ReturnType<typeof launch> | null = null
   return {
+    lacks: null,
     async start() {
       writeFileSync(file, GOBGP_CONFIG)
       running = launch()
     },
     get failure() {
-      return running?.failure
+      const how = running?.failure
+      return how && `${how}, ${/panic: .*/.exec(running!.tail(200))?.[0]}`
     },
     async kill() {
       await running?.stop('SIGKILL')
