@@ -8,7 +8,6 @@ import { type Bound, KEEPALIVE, openMessage, type Verdict } from '../test/bgp/bo
 import { BOUNDS } from '../test/bgp/bounds/index.ts'
 import { REAL_PEERS, type RealPeer } from '../test/bgp/bounds/real-peers.ts'
 import { TcpPeer } from '../test/support/tcp-peer.ts'
-import { until } from '../test/support/until.ts'
 
 const THEIRS = '10.77.0.1'
 /** Each session comes from another address than the ones before it. */
@@ -27,11 +26,12 @@ function seenOf(verdict: Verdict): Seen {
 }
 
 let sessions = 0
+const newConnection = (): TcpPeer => TcpPeer.connect(SENDERS[sessions++ % SENDERS.length]!, THEIRS, 179)
 
 /** A connection whose session is at that stage. */
 function connect(stage: Bound['at']): Promise<TcpPeer> {
   const attempt = async () => {
-    const peer = TcpPeer.connect(SENDERS[sessions++ % SENDERS.length]!, THEIRS, 179)
+    const peer = newConnection()
     try {
       await peer.hears(MessageType.Open)
       if (stage === 'OpenSent') return { value: peer }
@@ -62,25 +62,33 @@ async function play({ at, before, bytes }: Bound): Promise<Seen> {
   }
 }
 
-/** How the peer ended, if it did: it is started again then. */
-async function revive(peer: RealPeer): Promise<string | undefined> {
-  const { failure } = peer
-  if (failure === undefined) return undefined
-  await peer.kill()
-  await peer.start()
-  return failure
+/** Whether the peer still lives when it has dealt with what was played: it answers another connection then. */
+function survives(peer: RealPeer): Promise<boolean> {
+  const look = async () => {
+    if (peer.failure !== undefined) return { value: false }
+    const probe = newConnection()
+    try {
+      await probe.hears(MessageType.Open)
+      return { value: peer.failure === undefined }
+    } finally {
+      probe.hangUp()
+    }
+  }
+  return eventually('an answer of the peer, or its end', look, CONNECT_SECONDS)
 }
 
-/** Plays one alone. A connection that closes without a word may be all that is seen yet of a death. */
+/** Plays one alone, so that a crash is known to be its doing. */
 async function playAlone(peer: RealPeer, bound: Bound): Promise<Seen> {
   const seen = await play(bound).catch((): Seen => 'no session')
-  if (seen === 'closed' && bound.verdict !== 'closed') {
-    await until('the death of the peer', () => peer.failure, { withinSeconds: PATIENCE_SECONDS }).catch(
-      () => null,
-    )
-  }
-  const failure = await revive(peer)
-  return failure === undefined ? seen : `crash: ${failure}`
+  if (await survives(peer)) return seen
+  const { failure } = peer
+  await restart(peer)
+  return `crash: ${failure}`
+}
+
+async function restart(peer: RealPeer): Promise<void> {
+  await peer.kill()
+  await peer.start()
 }
 
 interface Score {
@@ -98,8 +106,9 @@ async function playTopic(peer: RealPeer, topic: string, all: readonly Bound[]): 
     const some = bounds.slice(first, first + AT_ONCE)
     const seen = await Promise.all(some.map((bound) => play(bound).catch(() => null)))
     const again = some.filter((bound, i) => seen[i] !== seenOf(bound.verdict))
-    const suspects = (await revive(peer)) === undefined ? again : some
-    for (const bound of suspects) {
+    const hasCrashed = !(await survives(peer))
+    if (hasCrashed) await restart(peer)
+    for (const bound of hasCrashed ? some : again) {
       const outcome = await playAlone(peer, bound)
       if (outcome === seenOf(bound.verdict)) continue
       score.differing++
