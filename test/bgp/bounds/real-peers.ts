@@ -81,7 +81,8 @@ function gobgp(lab: Lab, host: Host): RealPeer {
     },
     get failure() {
       const how = running?.failure
-      return how && `${how}, ${/panic: .*/.exec(running!.tail(200))?.[0]}`
+      const lines = how === undefined ? [] : running!.tail(200).split('\n')
+      return how && `${how}, ${lines.findLast((line) => line.startsWith('panic: '))}`
     },
     async kill() {
       await running?.stop('SIGKILL')
