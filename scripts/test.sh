@@ -10,7 +10,7 @@ skipped() {
 }
 
 # Files of the guest tier that take half of its time.
-half=reflected,daemons,anyone,vpn,kill,ecmp,isolation/traffic
+half=hitless,daemons,anyone,vpn,kill,ecmp,isolation/traffic
 
 in_guest() {
   scripts/guest.sh -t 1800 vitest run --project guest "$@"

@@ -6,7 +6,7 @@ import { startGobgp } from '../../src/lab/gobgp.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { addNode, type Host } from '../../src/lab/network.ts'
 import { AS, buildTwoNodes, type TwoNodes } from '../../src/lab/two-nodes.ts'
-import { Flow } from '../support/flow.ts'
+import { Flow, lossText } from '../support/flow.ts'
 import { Frr } from '../support/frr.ts'
 import { attach, forwards, remoteEntries, session } from '../support/interop.ts'
 
@@ -182,13 +182,12 @@ export class HitlessNetwork {
     const [{ vm: vm1, host: one }, { vm: vm2, host: two }] = this.network.sites
     const flows = await Promise.all([Flow.start(this.lab, vm1, vm2), Flow.start(this.lab, vm2, vm1)])
     await happens()
-    const outcomes = await Promise.all(flows.map((flow) => flow.stop()))
+    const ended = await Promise.all(flows.map((flow) => flow.stop()))
     const kinds = this.reflectors.map(({ kind }) => kind).join(' + ')
-    for (const { sent, lost, outageMs, packetsASecond } of outcomes)
-      console.log(`${kinds}: ${what}: ${lost} of ${sent} packets lost (${packetsASecond}/s, ${outageMs} ms)`)
-    for (const { lost, packetsASecond } of outcomes) {
-      expect(lost).toBe(0)
-      expect(packetsASecond).toBeGreaterThan(500)
+    for (const { thereAndBack } of ended) console.log(`${kinds}: ${what}: ${lossText(thereAndBack)}`)
+    for (const { thereAndBack } of ended) {
+      expect(thereAndBack.lost).toBe(0)
+      expect(thereAndBack.packetsASecond).toBeGreaterThan(500)
     }
     expect(await remoteEntries(one)).toEqual([...VM2].sort())
     expect(await remoteEntries(two)).toEqual([...VM1].sort())

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import type { Lab } from '../../src/lab/lab.ts'
 import type { Vm } from '../../src/lab/network.ts'
 import type { LabProcess } from '../../src/lab/process.ts'
+import type { Outcome } from './flow-account.ts'
 
 /** A tenth of what `tsx` takes to start. */
 const NODE = [process.execPath, '--experimental-strip-types', '--disable-warning=ExperimentalWarning']
@@ -10,12 +11,9 @@ const PACKETS_A_SECOND = 1250
 let count = 0
 
 /** What became of the packets of a flow. */
-export interface Outcome {
-  readonly sent: number
-  readonly packetsASecond: number
-  readonly lost: number
-  /** From the first packet lost to the last, where there are any. */
-  readonly outageMs: number
+export interface Outcomes {
+  readonly thereAndBack: Outcome
+  readonly there: Outcome
 }
 
 /** Packets from one VM to another and back, more than a thousand a second where nobody asks for fewer, each of them counted. */
@@ -48,15 +46,22 @@ export class Flow {
   }
 
   /** Ends the flow, and tells what became of it. */
-  async stop(): Promise<Outcome> {
+  async stop(): Promise<Outcomes> {
     await this.sender.stop('SIGTERM')
     await this.echo.stop('SIGTERM')
-    const { sent, seconds, lostAtMs } = JSON.parse(this.sender.tail(1)) as {
-      sent: number
-      seconds: number
-      lostAtMs: number[]
-    }
-    const outageMs = lostAtMs.length === 0 ? 0 : lostAtMs.at(-1)! - lostAtMs[0]! + 1
-    return { sent, packetsASecond: Math.round(sent / seconds), lost: lostAtMs.length, outageMs }
+    const said = (process: LabProcess) => JSON.parse(process.tail(1)) as Outcome
+    return { thereAndBack: said(this.sender), there: said(this.echo) }
   }
+}
+
+/** From the first packet lost to the last, in milliseconds; 0 where there are none. */
+export function outageMs({ losses }: Outcome): number {
+  const [first, last] = [losses[0], losses.at(-1)]
+  return first === undefined || last === undefined ? 0 : Math.round(last.untilMs - first.fromMs)
+}
+
+/** What became of a flow, for people. */
+export function lossText(outcome: Outcome): string {
+  const { lost, sent, packetsASecond } = outcome
+  return `${lost} of ${sent} packets lost (${packetsASecond}/s, ${outageMs(outcome)} ms)`
 }
