@@ -1,9 +1,9 @@
 import { createSocket } from 'node:dgram'
-import { FlowAccount, monotonicMs } from './flow-account.ts'
+import { monotonicMs } from './flow-account.ts'
 
 /**
  * One end of a flow of numbered UDP packets, as a program: `echo` answers, `send ADDRESS RATE` sends so many a second until SIGTERM and
- * waits for the last answers. Each prints as JSON what became of the packets: for `echo` of those there, for `send` of those there and back.
+ * waits for the last answers. Each prints as JSON how often each packet arrived; `send` also when it sent them.
  */
 const PORT = 7007
 const LAST_ANSWERS_MS = 1000
@@ -15,14 +15,19 @@ const PACKET_OCTETS = 64
 const [mode, address = '', rate = ''] = process.argv.slice(2)
 const packetsASecond = Number(rate)
 const socket = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER_OCTETS })
-const account = new FlowAccount()
+const sentAt: number[] = []
+const arrivals: number[] = []
 
 // a neighbour that does not answer is a packet lost, not the end
 socket.on('error', () => {})
-socket.on('message', (message) => account.arrived(message.readUInt32BE(0), message.readDoubleBE(4)))
+socket.on('message', (message) => {
+  const number = message.readUInt32BE(0)
+  while (arrivals.length <= number) arrivals.push(0)
+  arrivals[number]!++
+})
 
 function end(): never {
-  process.stdout.write(`${JSON.stringify(account.outcome())}\n`)
+  process.stdout.write(`${JSON.stringify({ sentAt, arrivals })}\n`)
   process.exit(0)
 }
 
@@ -36,14 +41,12 @@ if (mode === 'echo') {
   let leftOut = 0
   const timer = setInterval(() => {
     const due = ((monotonicMs() - started) / 1000) * packetsASecond - leftOut
-    const most = Math.min(due, account.sent + BURST)
+    const most = Math.min(due, sentAt.length + BURST)
     leftOut += Math.max(0, due - most)
-    while (account.sent < most) {
+    while (sentAt.length < most) {
       const packet = Buffer.alloc(PACKET_OCTETS)
-      const now = monotonicMs()
-      packet.writeUInt32BE(account.sent)
-      packet.writeDoubleBE(now, 4)
-      account.isSent(now)
+      packet.writeUInt32BE(sentAt.length)
+      sentAt.push(Math.round(monotonicMs() * 10) / 10)
       socket.send(packet, PORT, address)
     }
   }, 1)

@@ -2,13 +2,19 @@ import { fileURLToPath } from 'node:url'
 import type { Lab } from '../../src/lab/lab.ts'
 import type { Vm } from '../../src/lab/network.ts'
 import type { LabProcess } from '../../src/lab/process.ts'
-import type { Outcome } from './flow-account.ts'
+import { type Outcome, outcomeOf } from './flow-account.ts'
 
 /** A tenth of what `tsx` takes to start. */
 const NODE = [process.execPath, '--experimental-strip-types', '--disable-warning=ExperimentalWarning']
 const END = fileURLToPath(new URL('./flow-end.ts', import.meta.url))
 const PACKETS_A_SECOND = 1250
 let count = 0
+
+/** What an end of a flow prints, a number for each packet. */
+interface Records {
+  readonly sentAt: readonly number[]
+  readonly arrivals: readonly number[]
+}
 
 /** What became of the packets of a flow. */
 export interface Outcomes {
@@ -49,8 +55,9 @@ export class Flow {
   async stop(): Promise<Outcomes> {
     await this.sender.stop('SIGTERM')
     await this.echo.stop('SIGTERM')
-    const said = (process: LabProcess) => JSON.parse(process.tail(1)) as Outcome
-    return { thereAndBack: said(this.sender), there: said(this.echo) }
+    const [sent, there] = [this.sender, this.echo].map((end) => JSON.parse(end.tail(1)) as Records)
+    const { sentAt, arrivals } = sent!
+    return { thereAndBack: outcomeOf(sentAt, arrivals), there: outcomeOf(sentAt, there!.arrivals) }
   }
 }
 

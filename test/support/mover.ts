@@ -1,5 +1,10 @@
+import { writeFileSync } from 'node:fs'
+import * as k from '../../src/dataplane/linux/constants.ts'
+import { ifinfomsg } from '../../src/dataplane/linux/encode.ts'
+import { Requests } from '../../src/dataplane/linux/requests.ts'
 import { run } from '../../src/lab/command.ts'
 import type { Lab } from '../../src/lab/lab.ts'
+import { enterNamespace } from '../../src/lab/namespace.ts'
 import type { Host, Vm } from '../../src/lab/network.ts'
 import { formatMac } from '../../src/values/mac.ts'
 
@@ -47,4 +52,44 @@ export async function resume(lab: Lab, { vm, device: from }: Place, { device: to
     '-ec',
     `ip link set ${to} up; printf '%s\\n' ${script.map((line) => `'${line}'`).join(' ')} | ip -batch -`,
   )
+}
+
+/** Moves a VM between its places within a fraction of a millisecond, its address with it. The VM speaks where it arrives. */
+export class QuickMover {
+  private readonly requests: Requests
+
+  /** The VM is in the first of the places. */
+  static async start(places: readonly Place[]): Promise<QuickMover> {
+    const [{ vm }] = places as [Place]
+    for (const { device } of places.slice(1))
+      await run('ip', '-n', vm.namespace, 'addr', 'add', vm.address, 'dev', device)
+    const leave = enterNamespace(vm.namespace)
+    try {
+      for (const { device } of places) writeFileSync(`/proc/sys/net/ipv4/conf/${device}/arp_notify`, '1')
+      return new QuickMover()
+    } finally {
+      leave()
+    }
+  }
+
+  private constructor() {
+    this.requests = new Requests()
+  }
+
+  move({ device: from }: Place, { device: to }: Place): void {
+    this.set(from, false)
+    this.set(to, true)
+    for (const { text } of this.requests.send().values()) throw new Error(`${from} to ${to}: ${text}`)
+  }
+
+  close(): void {
+    this.requests.close()
+  }
+
+  private set(device: string, up: boolean): void {
+    this.requests.begin(k.RTM_NEWLINK, 0)
+    ifinfomsg(this.requests.writer, { family: k.AF_UNSPEC, index: 0, up })
+    this.requests.writer.attributeText(k.IFLA_IFNAME, device)
+    this.requests.end()
+  }
 }
