@@ -195,3 +195,18 @@ test('End-of-RIB, and other families, do not wait for routes that change without
   expect([round, ends.length]).toEqual([60, 2])
   expect(ends[1]).toBeLessThan(30)
 })
+
+test('a change leaves at once, and those that follow it closely leave together', () => {
+  const [speaker, peer] = connected([EVPN])
+  const sent = () => peer.of('update').map(({ update }) => update.reach.flatMap(({ nlri }) => nlri))
+  const other = macRoute(A, '02:00:00:00:01:02', null)
+  const before = sent().length
+  speaker.originate(source, EVPN, SHORT, bulk(10))
+  clock.advance(2)
+  expect(sent().slice(before)).toEqual([[SHORT]])
+  speaker.originate(source, EVPN, LONG, bulk(10))
+  clock.advance(1)
+  speaker.originate(source, EVPN, other, bulk(10))
+  clock.advance(10)
+  expect(sent().slice(before)).toEqual([[SHORT], [LONG, other]])
+})

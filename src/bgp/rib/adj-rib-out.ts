@@ -25,7 +25,7 @@ export interface Outlet {
   sendRefresh(refresh: RouteRefresh): void
 }
 
-/** Time for changes to gather into few messages. */
+/** Changes of a burst gather that long into few messages; the first one leaves at once. */
 const GATHER_MS = 5
 /** Stop packing when that much waits for the network. */
 const HIGH_WATER_OCTETS = 512 * 1024
@@ -66,6 +66,7 @@ export class AdjRibOut implements BestListener {
   private holdsEnd: boolean
   private cancelGate = (): void => {}
   private flushing = false
+  private flushedAt = Number.NEGATIVE_INFINITY
   /** Tells sessions apart: what was scheduled for an older one falls away. */
   private generation = 0
 
@@ -238,14 +239,18 @@ export class AdjRibOut implements BestListener {
     if (this.flushing || this.advertiser === null || this.outlet.unsent() >= HIGH_WATER_OCTETS) return
     this.flushing = true
     const { generation } = this
-    this.clock.after(GATHER_MS, () => {
+    const flush = () => {
       if (generation === this.generation) this.flush()
-    })
+    }
+    const left = this.flushedAt + GATHER_MS - this.clock.now()
+    if (left > 0) this.clock.after(left, flush)
+    else this.clock.soon(flush)
   }
 
   private flush(): void {
     const { advertiser, generation } = this
     if (advertiser === null) return
+    this.flushedAt = this.clock.now()
     let left = SLICE
     let waiting = this.families.length
     let isMore = false
