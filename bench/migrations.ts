@@ -31,8 +31,11 @@ for (const reflector of REFLECTORS) {
   const run = new Migrations()
   try {
     await run.start(reflector)
-    for (let round = 0; round < rounds; round++)
+    for (let round = 0; round < rounds; round++) {
       for (const order of ORDERS) for (const arrival of ARRIVALS) await run.migrate(order, arrival)
+      // an odd number, so that each order has both directions
+      await run.migrate(ORDERS[0], ARRIVALS[0])
+    }
     const { there, migrations } = await run.stop()
     for (const order of ORDERS)
       for (const arrival of ARRIVALS)
