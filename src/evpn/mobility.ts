@@ -29,6 +29,8 @@ export interface Completeness {
 /** What peers tell of a route target within that time of our asking for it is older than what we attach meanwhile. */
 const NEWS_MS = 10_000
 const HIGHEST = 0xffff_ffff
+/** Sequences from here on say when an address was attached, in seconds since 1970: no address moves as often. */
+const FIRST_TIME = 1_000_000_000
 
 interface LocalMac {
   sequence: number
@@ -117,7 +119,8 @@ export class Mobility {
   heard(mac: Mac, sequence: number): { readonly outbids: boolean; readonly duplicate: boolean } {
     const local = this.local.get(mac)
     if (local === undefined || sequence < local.sequence) return { outbids: false, duplicate: false }
-    if (this.isFresh(local)) return { outbids: this.outbidOnce(mac, local, sequence), duplicate: false }
+    if (this.isOlder(local, sequence))
+      return { outbids: this.outbidOnce(mac, local, sequence), duplicate: false }
     if (sequence <= Math.max(local.sequence, local.highest)) return { outbids: false, duplicate: false }
     local.highest = sequence
     return { outbids: false, duplicate: this.moved(mac) }
@@ -126,7 +129,7 @@ export class Mobility {
   /** As `heard`, of another MAC address with one of the IP addresses of a local one (RFC 9721 §6); true when ours has a new sequence. */
   heardOfIp(mac: Mac, sequence: number): boolean {
     const local = this.local.get(mac)
-    if (local === undefined || sequence < local.sequence || !this.isFresh(local)) return false
+    if (local === undefined || sequence < local.sequence || !this.isOlder(local, sequence)) return false
     return this.outbidOnce(mac, local, sequence)
   }
 
@@ -152,18 +155,29 @@ export class Mobility {
 
   private add(mac: Mac, sequence: number, outbid: boolean): void {
     const isEarly = this.completeness.newsUntil === Number.POSITIVE_INFINITY
-    const attachedEpoch = Math.floor(this.completeness.epoch() / 1000) % HIGHEST
+    const attachedEpoch = this.epochSeconds()
     const attachedAt = this.completeness.now()
     this.local.set(mac, { sequence, highest: sequence, attachedAt, attachedEpoch, isEarly, outbid })
   }
 
-  /** One more than the highest; a duplicate does not take part in the race. */
+  /** One more than the highest, and no earlier where that is a time; a duplicate does not take part in the race. */
   private next(mac: Mac, highest: number): number {
-    return this.duplicateSince(mac) === undefined ? Math.min(HIGHEST, highest + 1) : highest
+    if (this.duplicateSince(mac) !== undefined) return highest
+    return Math.min(HIGHEST, Math.max(highest + 1, highest < FIRST_TIME ? 0 : this.epochSeconds()))
   }
 
-  private isFresh({ attachedAt, isEarly, outbid }: LocalMac): boolean {
-    if (outbid) return false
+  private epochSeconds(): number {
+    return Math.floor(this.completeness.epoch() / 1000) % HIGHEST
+  }
+
+  /** Whether a route that arrives is of before the attach. */
+  private isOlder(local: LocalMac, sequence: number): boolean {
+    if (local.outbid) return false
+    return this.isFresh(local) || (sequence >= FIRST_TIME && sequence < local.attachedEpoch)
+  }
+
+  /** Whether what arrives may be what we have only just asked for. */
+  private isFresh({ attachedAt, isEarly }: LocalMac): boolean {
     const now = this.completeness.now()
     if (attachedAt >= this.listeningSince && now - this.listeningSince < NEWS_MS) return true
     return isEarly && now < this.completeness.newsUntil

@@ -62,6 +62,34 @@ describe('an attach (RFC 7432 §15)', () => {
     expect(places.map((place) => place.sequenceOf(MAC))).toEqual([1000, 1003])
   })
 
+  test('after one that has only just asked wins, though that one outbids it', () => {
+    const EPOCH = 1_800_000_000
+    const at = (time: number) => {
+      seconds = EPOCH + time
+    }
+    at(0)
+    const old = new Mobility(MOBILITY_DEFAULTS, completeness)
+    old.listens()
+    const next = new Mobility(MOBILITY_DEFAULTS, completeness)
+    next.listens()
+    at(60)
+    old.listens()
+    old.attach(MAC, undefined)
+    at(62)
+    next.attach(MAC, old.sequenceOf(MAC))
+    expect(old.heard(MAC, next.sequenceOf(MAC)).outbids).toBe(true)
+    expect(old.sequenceOf(MAC)).toBe(EPOCH + 60)
+    expect(next.heard(MAC, old.sequenceOf(MAC)).outbids).toBe(true)
+    expect(old.heard(MAC, next.sequenceOf(MAC)).outbids).toBe(false)
+    expect(next.sequenceOf(MAC)).toBe(EPOCH + 62)
+    // and back, by which time all know of each other
+    at(64)
+    old.detach(MAC)
+    old.attach(MAC, next.sequenceOf(MAC))
+    expect(old.sequenceOf(MAC)).toBe(EPOCH + 64)
+    expect(next.heard(MAC, old.sequenceOf(MAC)).outbids).toBe(false)
+  })
+
   test.each([
     [9.999, true],
     [10, false],
