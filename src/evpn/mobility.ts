@@ -173,7 +173,8 @@ export class Mobility {
   /** Whether a route that arrives is of before the attach. */
   private isOlder(local: LocalMac, sequence: number): boolean {
     if (local.outbid) return false
-    return this.isFresh(local) || (sequence >= FIRST_TIME && sequence < local.attachedEpoch)
+    if (sequence >= FIRST_TIME && sequence !== local.attachedEpoch) return sequence < local.attachedEpoch
+    return this.isFresh(local)
   }
 
   /** Whether what arrives may be what we have only just asked for. */

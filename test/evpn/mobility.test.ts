@@ -87,6 +87,12 @@ describe('an attach (RFC 7432 §15)', () => {
     old.detach(MAC)
     old.attach(MAC, next.sequenceOf(MAC))
     expect(old.sequenceOf(MAC)).toBe(EPOCH + 64)
+    // a node that has only just asked does not outbid a later attach either
+    at(63)
+    const fresh = new Mobility(MOBILITY_DEFAULTS, completeness)
+    fresh.listens()
+    fresh.attach(MAC, undefined)
+    expect(fresh.heard(MAC, old.sequenceOf(MAC)).outbids).toBe(false)
     expect(next.heard(MAC, old.sequenceOf(MAC)).outbids).toBe(false)
   })
 
