@@ -16,39 +16,26 @@ export const AREAS: readonly Area[] = [
   {
     files: ['src/bgp/{attribute,message,nlri,wire}/*.ts', 'src/bgp/nlri/evpn/*.ts'],
     tests: [
-      bgp('boundaries', 'nlri', 'update-errors', 'values', 'vectors'),
-      bgp('recorded', 'describe', 'properties', 'malformed/update', 'malformed/headers', ...SESSIONS),
+      bgp('boundaries', 'nlri', 'update-errors', 'values', 'vectors', 'recorded', 'reflector', 'reflection'),
       [
-        ...bgp('advertise', 'bounds', 'passed-on', 'reflector', 'malformed/floods'),
+        ...bgp('describe', 'bounds', 'advertise', 'passed-on', 'properties', ...SESSIONS),
         'test/rest/contract.test.ts',
       ],
+      bgp('malformed/update', 'malformed/headers'),
     ],
   },
   {
     files: ['src/bgp/rib/*.ts'],
     tests: [
-      bgp(
-        'rib',
-        'log-allowance',
-        'table',
-        'interest',
-        'orders',
-        'imports',
-        'reflector',
-        'reflection',
-        'restart',
-        'recorded',
-      ),
-      bgp('advertise', 'convergence', 'passed-on', 'bounds', 'vanished-routes', 'refused'),
-      bgp('speaker', 'malformed/update', 'malformed/order', 'malformed/messages', 'malformed/floods'),
+      bgp('rib', 'log-allowance', 'table', 'interest', 'orders', 'imports', 'reflector', 'reflection')
+        .concat(bgp('restart', 'recorded', 'convergence', 'vanished-routes', 'refused'))
+        .concat('test/evpn/mobility.test.ts', 'test/evpn/select.test.ts'),
       [
-        'test/evpn/mobility.test.ts',
+        ...bgp('advertise', 'passed-on', 'bounds', 'speaker', 'malformed/order', 'malformed/messages'),
+        ...['explain', 'contract', 'peers'].map((name) => `test/rest/${name}.test.ts`),
         'test/ipvpn/readvertise.test.ts',
-        'test/rest/explain.test.ts',
-        'test/rest/contract.test.ts',
-        'test/rest/peers.test.ts',
-        'test/sim/simulation.test.ts',
       ],
+      ['test/bgp/malformed/floods.test.ts', 'test/sim/simulation.test.ts'],
     ],
   },
   {

@@ -41,6 +41,7 @@ async function serve(): Promise<void> {
     const outcome = await outcomeOf(vitest, trial)
     process.send?.(outcome)
   })
+  process.on('disconnect', () => process.exit())
   process.send?.({ killed: false, phaseMs: 0 } satisfies Outcome)
 }
 
