@@ -1,5 +1,5 @@
 import { ingressReplicationEndpoint } from '../bgp/attribute/pmsi-tunnel.ts'
-import { TunnelType } from '../bgp/constants.ts'
+import { DEFAULT_LOCAL_PREF, TunnelType } from '../bgp/constants.ts'
 import type { MacIpRoute } from '../bgp/nlri/evpn/type2.ts'
 import type { InclusiveMulticastRoute } from '../bgp/nlri/evpn/type3.ts'
 import type { AttributeSet } from '../bgp/rib/attribute-pool.ts'
@@ -11,6 +11,7 @@ import {
   macMobilityOf,
 } from '../bgp/values/extended-community.ts'
 import { formatIp, type Ip, isIpv4, isUnspecified, whyNoHost } from '../values/address.ts'
+import { compareOctets } from '../values/bytes.ts'
 import { isGroupMac } from '../values/mac.ts'
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import type { Gateway } from './project.ts'
@@ -42,7 +43,6 @@ export interface LocalFacts {
   readonly gateways: readonly Pick<Gateway, 'ips'>[]
 }
 
-const DEFAULT_LOCAL_PREF = 100
 const NOT_MOVED: MacMobility = { sticky: false, sequence: 0 }
 
 /** Why a MAC/IP route is not used for forwarding; null when it is. */
@@ -178,7 +178,6 @@ export function whyBetterMac(winner: Route, loser: Route): string {
 const isSticky = ({ set }: Route): boolean => mobilityOf(set).sticky
 const sequence = ({ set }: Route): number => mobilityOf(set).sequence
 const localPref = ({ set }: Route): number => set.attributes.localPref ?? DEFAULT_LOCAL_PREF
-const compareOctets = (a: string, b: string): number => a.length - b.length || (a < b ? -1 : a > b ? 1 : 0)
 
 /** The best of some routes; undefined of none. */
 export function bestMacRoute<R extends Route>(routes: Iterable<R>): R | undefined {

@@ -1,4 +1,4 @@
-import { TunnelType } from '../bgp/constants.ts'
+import { DEFAULT_LOCAL_PREF, TunnelType } from '../bgp/constants.ts'
 import { VPNV4, VPNV6 } from '../bgp/family.ts'
 import type { Prefix } from '../bgp/nlri/prefix.ts'
 import type { VpnPrefix } from '../bgp/nlri/vpn.ts'
@@ -7,6 +7,7 @@ import { isLeastPreferred, type Route } from '../bgp/rib/route.ts'
 import { encapsulationOf, formatTunnelType, hashSortOrderOf } from '../bgp/values/extended-community.ts'
 import { FIRST_LABEL, labelOf } from '../bgp/values/label.ts'
 import { formatIp, isIpv4 } from '../values/address.ts'
+import { compareOctets } from '../values/bytes.ts'
 import type { CoreFacts } from './core.ts'
 
 export type VpnRoute = Route & { readonly nlri: VpnPrefix }
@@ -26,7 +27,6 @@ export type Fate =
   | { readonly fate: 'used'; readonly reason: null }
   | { readonly fate: 'beaten' | 'unusable'; readonly reason: string }
 
-const DEFAULT_LOCAL_PREF = 100
 /** More ways than that to one prefix are left out: the kernel has no room for any number of them in one route. */
 const MAX_WAYS = 128
 
@@ -99,4 +99,3 @@ export function hashOrder({ set }: Route): number {
 }
 
 const localPref = ({ set }: Route): number => set.attributes.localPref ?? DEFAULT_LOCAL_PREF
-const compareOctets = (a: string, b: string): number => a.length - b.length || (a < b ? -1 : a > b ? 1 : 0)

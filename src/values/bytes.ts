@@ -38,3 +38,8 @@ export function pack16(value: number): Octets {
 export function pack32(value: number): Octets {
   return pack16(value >>> 16) + pack16(value & 0xffff)
 }
+
+/** Negative when `a` comes first: the shorter first, then by what stands in them. */
+export function compareOctets(a: Octets, b: Octets): number {
+  return a.length - b.length || Number(a > b) - Number(a < b)
+}

@@ -37,6 +37,21 @@ test('an OPEN is waited for four minutes (RFC 4271 §8.2.2)', () => {
   expect(OPEN_WAIT_SECONDS).toBe(240)
 })
 
+test.each([
+  [1, 0xff],
+  [2, 0xffff],
+] as const)('a length of %i octets tells of up to %i', (size, most) => {
+  const written = (length: number): number => {
+    const writer = new Writer(1)
+    const at = writer.reserve(size)
+    for (let i = 0; i < length; i++) writer.u8(7)
+    writer.patch(at, size)
+    return writer.view().readUIntBE(at, size)
+  }
+  expect([written(0), written(most)]).toEqual([0, most])
+  expect(() => written(most + 1)).toThrow(RangeError)
+})
+
 test('well-known communities have their names (IANA)', () => {
   const values = [
     0xffff0000, 0xffff0006, 0xffff0007, 0xffff029a, 0xffffff01, 0xffffff02, 0xffffff03, 0xffffff04,

@@ -176,6 +176,7 @@ describe('a route is refused alone', () => {
       'both an ESI and a gateway',
     ],
     ['two labels', VPNV4, '900004d00005d100010a00000100070b000001', 'more than one label'],
+    ['two labels of a short prefix', VPNV4, '790004d00005d100010a00000100070b80', 'more than one label'],
     ['a membership of 31 bits', ROUTE_TARGET, '1f0000fc00', 'route-target prefix of 31 bits'],
     [
       'FlowSpec components out of order',
@@ -191,6 +192,100 @@ describe('a route is refused alone', () => {
     expect(() => decode(family, octets)).toThrow(Malformed)
     expect(() => decode(family, octets)).toThrow(reason)
   })
+})
+
+test.each([
+  [
+    EVPN,
+    evpn(1, `${RD}00112233445566778899ffffffff00004d`),
+    {
+      route_type: 1,
+      route: 'Ethernet auto-discovery',
+      rd: '10.0.0.1:7',
+      esi: '00:11:22:33:44:55:66:77:88:99',
+      ethernet_tag: 0xffff_ffff,
+      label: 4,
+      vni: 77,
+    },
+  ],
+  [
+    EVPN,
+    evpn(2, `${RD}${ESI}00000005${MAC}200b00000100004d000058`),
+    {
+      route_type: 2,
+      route: 'MAC/IP advertisement',
+      rd: '10.0.0.1:7',
+      esi: null,
+      ethernet_tag: 5,
+      mac: 'de:ad:00:00:be:ef',
+      ip: '11.0.0.1',
+      label: 4,
+      vni: 77,
+      label2: 5,
+      vni2: 88,
+    },
+  ],
+  [
+    EVPN,
+    evpn(3, `${RD}00000005200a000001`),
+    {
+      route_type: 3,
+      route: 'inclusive multicast',
+      rd: '10.0.0.1:7',
+      ethernet_tag: 5,
+      originator: '10.0.0.1',
+    },
+  ],
+  [
+    EVPN,
+    evpn(4, `${RD}${ESI}200a000001`),
+    { route_type: 4, route: 'Ethernet segment', rd: '10.0.0.1:7', esi: null, originator: '10.0.0.1' },
+  ],
+  [
+    EVPN,
+    evpn(5, `${RD}${ESI}00000005180b0000000a00000100004d`),
+    {
+      route_type: 5,
+      route: 'IP prefix',
+      rd: '10.0.0.1:7',
+      esi: null,
+      ethernet_tag: 5,
+      prefix: '11.0.0.0/24',
+      gateway: '10.0.0.1',
+      label: 4,
+      vni: 77,
+    },
+  ],
+  [EVPN, '0c02abcd', { route_type: 12, route: 'unknown route type', body: 'abcd' }],
+  [IPV4_UNICAST, '180b0000', { prefix: '11.0.0.0/24' }],
+  [VPNV4, '700004d100010a00000100070b0000', { rd: '10.0.0.1:7', prefix: '11.0.0.0/24', label: 77 }],
+  [VPNV4, '7080000000010a00000100070b0000', { rd: '10.0.0.1:7', prefix: '11.0.0.0/24', label: null }],
+  [ROUTE_TARGET, '00', { origin_as: null, route_target: null, prefix_length: 0 }],
+  [ROUTE_TARGET, '200000fc00', { origin_as: 64512, route_target: null, prefix_length: 32 }],
+  [ROUTE_TARGET, '310000fc00000280', { origin_as: 64512, route_target: 'target:32768:0', prefix_length: 49 }],
+  [
+    ROUTE_TARGET,
+    '600000fc000002fc000000004d',
+    { origin_as: 64512, route_target: 'target:64512:77', prefix_length: 96 },
+  ],
+])('the looking glass names the parts of %i %s', (family, octets, fields) => {
+  const context = octets.startsWith('7080') ? WITHDRAWN : REACHABLE
+  expect(nlriCodec(family)!.fields(decode(family, octets, context) as never)).toEqual(fields)
+})
+
+test('EVPN routes that are carried unread have the names of their types (IANA)', () => {
+  const titles = [6, 7, 8, 9, 10, 11, 12].map(
+    (type) => nlriCodec(EVPN)!.fields(decode(EVPN, `${octet(type)}00`) as never)['route'],
+  )
+  expect(titles).toEqual([
+    'selective multicast Ethernet tag',
+    'multicast membership report synch',
+    'multicast leave synch',
+    'per-region I-PMSI A-D',
+    'S-PMSI A-D',
+    'leaf A-D',
+    'unknown route type',
+  ])
 })
 
 describe('framing is lost', () => {

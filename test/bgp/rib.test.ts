@@ -5,7 +5,7 @@ import type { Nlri } from '../../src/bgp/nlri/index.ts'
 import type { AttributeSet } from '../../src/bgp/rib/attribute-pool.ts'
 import { whyBetter } from '../../src/bgp/rib/best-path.ts'
 import { Rib } from '../../src/bgp/rib/rib.ts'
-import { beginGeneration, newSource, type Route, type Source } from '../../src/bgp/rib/route.ts'
+import { beginGeneration, localSource, newSource, type Route, type Source } from '../../src/bgp/rib/route.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import { ip, macRoute, rt } from '../support/speakers.ts'
@@ -141,6 +141,179 @@ test('the loss of many peers costs what they had, not the whole table each', () 
   clock.settle()
   expect([...rib.best(EVPN)]).toEqual([])
   expect(clock.slices - before).toBeLessThan(20)
+})
+
+test('a walk and a sweep of many routes let other work have its turn', () => {
+  const source = peer(1)
+  for (let i = 0; i < 5000; i++) announce(source, mac(i))
+  clock.settle()
+  const slices = (work: () => void): number => {
+    const before = clock.slices
+    work()
+    clock.settle()
+    return clock.slices - before
+  }
+  expect(slices(() => rib.walk(rib.best(EVPN), () => true))).toBeGreaterThanOrEqual(5)
+  expect(slices(() => rib.sweep(source, EVPN, beginGeneration(source)))).toBeGreaterThanOrEqual(5)
+})
+
+test('a walk that is broken off comes to its end', () => {
+  for (let i = 0; i < 3; i++) announce(peer(1), mac(i))
+  let visited = 0
+  let ended = 0
+  rib.walk(
+    rib.best(EVPN),
+    () => ++visited < 2,
+    () => ended++,
+  )
+  clock.settle()
+  expect([visited, ended]).toEqual([2, 1])
+})
+
+describe('attributes that routes share', () => {
+  const octets = (source: Source): number => source.octets
+
+  test('count once, for the source that brought them, until the last of the routes is gone', () => {
+    const [one, other] = [peer(1), peer(2)]
+    const big = { communities: Array.from({ length: 50 }, (_, i) => i) }
+    for (const i of [1, 2]) announce(one, mac(i), big)
+    announce(other, mac(3), big)
+    const [first, second] = [octets(one), octets(other)]
+    expect(first - 2 * second).toBeGreaterThan(200)
+    const [{ key }] = [...rib.best(EVPN)] as [Route]
+    rib.withdraw(one, EVPN, key, 0)
+    expect(octets(one)).toBe(first - second)
+    for (const route of [...rib.best(EVPN)]) rib.withdraw(route.source, EVPN, route.key, 0)
+    expect([octets(one), octets(other), rib.pool.size]).toEqual([0, 0, 0])
+  })
+
+  test('stay the same for those that are left, so that advertising them again changes nothing', () => {
+    const source = peer(1)
+    for (const i of [1, 2]) announce(source, mac(i))
+    const [first, second] = [...rib.best(EVPN)] as [Route, Route]
+    rib.withdraw(source, EVPN, first.key, 0)
+    clock.settle()
+    let changes = 0
+    rib.listen({ bestChanged: () => changes++ })
+    announce(source, mac(2))
+    clock.settle()
+    expect([changes, [...rib.best(EVPN)]]).toEqual([0, [second]])
+  })
+
+  test('are those of one next hop', () => {
+    const attributes = { ...noAttributes(), ...ATTRIBUTES }
+    const sets = [ip('10.0.0.1'), ip('10.0.0.2'), ip('2001:db8::1'), null].map((nextHop) => {
+      const set = rib.pool.originated(attributes, nextHop)
+      rib.pool.retain(set, peer(1))
+      return rib.pool.originated(attributes, nextHop)
+    })
+    expect(sets.map(({ nextHop }) => nextHop)).toEqual([
+      ip('10.0.0.1'),
+      ip('10.0.0.2'),
+      ip('2001:db8::1'),
+      null,
+    ])
+  })
+})
+
+test('a route that is advertised again with another label changes, with the same one it does not', () => {
+  const source = peer(1)
+  const withLabel = (label: number): Nlri => ({ ...prefix(1), label }) as Nlri
+  announce(source, withLabel(16), {}, VPNV4)
+  clock.settle()
+  const labels: unknown[] = []
+  rib.listen({
+    bestChanged: (_, current) =>
+      labels.push(current !== null && 'label' in current.nlri && current.nlri.label),
+  })
+  for (const label of [16, 32, 32]) {
+    announce(source, withLabel(label), {}, VPNV4)
+    clock.settle()
+  }
+  expect(labels).toEqual([32])
+})
+
+describe('between routes that', () => {
+  /** Which of two sources has the best route, whichever of them is first. */
+  const winner = (
+    one: readonly [Source, Partial<Attributes>],
+    other: readonly [Source, Partial<Attributes>],
+  ): string[] =>
+    [
+      [one, other],
+      [other, one],
+    ].map((order) => {
+      rib = new Rib(clock)
+      for (const [source, changes] of order) announce({ ...source, routes: new Map() }, mac(1), changes)
+      return [...rib.best(EVPN)][0]!.source.name
+    })
+  const path = (...asns: number[]) => ({ asPath: [{ type: 2, asns }] })
+  const external = (number: number): Source => peer(number, { internal: false, as: 1 })
+
+  test.each<[string, readonly [Source, Partial<Attributes>], readonly [Source, Partial<Attributes>]]>([
+    ['differ in LOCAL_PREF the higher counts', [peer(2), { localPref: 101 }], [peer(1), {}]],
+    ['have no LOCAL_PREF 100 counts: over 99', [peer(2), { localPref: null }], [peer(1), { localPref: 99 }]],
+    [
+      'have no LOCAL_PREF 100 counts: below 101',
+      [peer(2), { localPref: 101 }],
+      [peer(1), { localPref: null }],
+    ],
+    ['differ in AS_PATH the shorter counts', [peer(2), {}], [peer(1), path(7)]],
+    ['differ in ORIGIN the lower counts', [peer(2), { origin: 1 }], [peer(1), { origin: 2 }]],
+    ['differ in MED the lower counts', [peer(2), { multiExitDisc: 5 }], [peer(1), { multiExitDisc: 6 }]],
+    ['have no MED zero counts', [peer(2), {}], [peer(1), { multiExitDisc: 1 }]],
+    ['have a MED of zero or none, it is the same', [peer(1), { multiExitDisc: 0 }], [peer(2), {}]],
+    [
+      'are of several neighbouring ASes MED does not count',
+      [external(1), { ...path(1), multiExitDisc: 6 }],
+      [external(2), { ...path(2), multiExitDisc: 5 }],
+    ],
+    ['come from outside and inside, the former counts', [external(2), path(1)], [peer(1), path(1)]],
+    ['differ in the identifier of the peer the lower counts', [peer(1), {}], [peer(2), {}]],
+    [
+      'differ in ORIGINATOR_ID that counts instead',
+      [peer(2), { originatorId: 1 }],
+      [peer(1), { originatorId: 2 }],
+    ],
+    [
+      'differ in CLUSTER_LIST the shorter counts',
+      [peer(2), { originatorId: 1, clusterList: [1] }],
+      [peer(1), { originatorId: 1, clusterList: [1, 2] }],
+    ],
+    [
+      'differ in having a CLUSTER_LIST that without counts',
+      [peer(2), { originatorId: 1 }],
+      [peer(1), { originatorId: 1, clusterList: [1] }],
+    ],
+    [
+      'differ in the address of the peer alone the lower counts',
+      [peer(1), { originatorId: 1 }],
+      [peer(2), { originatorId: 1 }],
+    ],
+    ['are ours and of a peer, ours counts', [localSource('EVI-1'), {}], [peer(1), { localPref: 200 }]],
+  ])('%s', (_, better, worse) => {
+    expect(winner(better, worse)).toEqual([better[0].name, better[0].name])
+  })
+
+  test('differ in their path identifiers alone the lower counts', () => {
+    const source = peer(1)
+    for (const pathId of [3, 2, 4]) rib.announce(source, EVPN, mac(1), pathId, setOf({}))
+    expect([...rib.best(EVPN)].map(({ pathId }) => pathId)).toEqual([2])
+    rib.withdraw(source, EVPN, [...rib.best(EVPN)][0]!.key, 2)
+    expect([...rib.best(EVPN)].map(({ pathId }) => pathId)).toEqual([3])
+  })
+
+  test('nothing tells apart the one that was received first stays the best', () => {
+    const sources = [localSource('EVI-1'), localSource('EVI-2')]
+    for (const source of sources) announce(source, mac(1))
+    const best = (): string => [...rib.best(EVPN)][0]!.source.name
+    expect(best()).toBe('EVI-1')
+    rib.reselect(sources[0]!, EVPN)
+    clock.settle()
+    expect(best()).toBe('EVI-1')
+    const [first] = [...rib.best(EVPN)] as [Route]
+    expect(whyBetter(first, first.next!)).toBe('received first')
+  })
 })
 
 describe('MED (RFC 4271 §9.1.2.2 c)', () => {

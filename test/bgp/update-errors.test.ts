@@ -70,6 +70,21 @@ const cases: readonly (Case | ShortCase)[] = [
     BAD_AS_PATH,
   ],
   [
+    'AS_PATH segment that lacks an octet',
+    update(around(attribute(0x40, 2, '02010000fc'), AS_PATH)),
+    'withdraw',
+    2,
+    BAD_AS_PATH,
+  ],
+  [
+    'AS_PATH segment of 2-octet AS numbers that lacks an octet',
+    update(around(attribute(0x40, 2, '0201fc'), AS_PATH)),
+    'withdraw',
+    2,
+    BAD_AS_PATH,
+    TWO_OCTETS,
+  ],
+  [
     'AS_PATH segment without AS numbers',
     update(around(attribute(0x40, 2, '0200'), AS_PATH)),
     'withdraw',
@@ -262,6 +277,13 @@ const cases: readonly (Case | ShortCase)[] = [
   ['no AS_PATH', update(around('', AS_PATH)), 'withdraw', 2, MISSING],
   ['no LOCAL_PREF on an internal session', update(around('', LOCAL_PREF)), 'withdraw', 5, MISSING],
   ['no NEXT_HOP with IPv4 routes', update(WELL_KNOWN, { nlri: '180b0000' }), 'withdraw', 3, MISSING],
+  [
+    'no NEXT_HOP with IPv4 routes beside others',
+    update(MP_REACH + WELL_KNOWN, { nlri: '180b0000' }),
+    'withdraw',
+    3,
+    MISSING,
+  ],
 
   // RFC 7606 §4: lengths.
   ['an attribute that overruns behind the routes', update(around('40050a00')), 'withdraw', 5, MALFORMED],
@@ -438,6 +460,36 @@ describe('AS numbers of four octets through a peer with two (RFC 6793 §4.2.3)',
       { type: 2, asns: [64512] },
       { type: 2, asns: [65536, 65537] },
     ])
+  })
+
+  test('behind confederation segments too', () => {
+    expect(decodePath('0301fd000202fc005ba0', '0201' + '00010000')).toEqual([
+      { type: 3, asns: [64768] },
+      { type: 2, asns: [64512] },
+      { type: 2, asns: [65536] },
+    ])
+  })
+
+  test('as long a one as AS_PATH takes its place', () => {
+    expect(decodePath('0202fc005ba0', '02020000fc0000010000')).toEqual([{ type: 2, asns: [64512, 65536] }])
+  })
+
+  test.each([
+    ['by AS_TRANS takes the place of AGGREGATOR', '5ba0', 65536, [65536]],
+    ['by another AS is ignored, and AS4_PATH with it (§4.2.3)', 'fc00', 64512, [23456]],
+  ])('AS4_AGGREGATOR beside an aggregation %s', (_, as2, as, path) => {
+    const both =
+      MP_REACH +
+      ORIGIN +
+      attribute(0x40, 2, '02015ba0') +
+      LOCAL_PREF +
+      attribute(0xc0, 7, `${as2}0a000001`) +
+      attribute(0xc0, 17, '020100010000') +
+      attribute(0xc0, 18, '000100000a000001')
+    const { attributes } = decodeUpdate(update(both), TWO_OCTETS)
+    expect(attributes.aggregator).toMatchObject({ as })
+    expect(attributes.asPath).toEqual([{ type: 2, asns: path }])
+    expect([attributes.as4Path, attributes.as4Aggregator]).toEqual([null, null])
   })
 
   test('a longer AS4_PATH is ignored', () => {

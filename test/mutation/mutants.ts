@@ -62,6 +62,12 @@ const WRAPPERS = new Set(['TSAsExpression', 'TSNonNullExpression', 'TSSatisfiesE
 /** What is not mutated: words for people, and what names other modules. */
 const LEFT_ALONE = new Set(['TemplateLiteral', 'ImportDeclaration', 'ExportAllDeclaration'])
 
+/**
+ * Constants that say how much work is done before other work gets its turn, or waits before more is taken on. One more or less
+ * is no other behaviour; the tests of floods and of memory show that there is a bound.
+ */
+const PACES = new Set(['SLICE', 'SHARE_OF_CHANGES', 'TURN', 'MAX_DIRTY', 'HIGH_WATER_OCTETS', 'MAX_OCTETS'])
+
 /** Every mutant of a file, in the order of the text. */
 export function mutantsOf(file: string, source: string): Mutant[] {
   const mutants: Mutant[] = []
@@ -152,10 +158,22 @@ function* nodesOf(
 ): Iterable<{ readonly node: Node; readonly parent: Node | null }> {
   if (LEFT_ALONE.has(node.type)) return
   if (node.type.startsWith('TS') && !WRAPPERS.has(node.type)) return
+  if (isPace(node) || isCapacity(node, parent)) return
   yield { node, parent }
   for (const value of Object.values(node)) {
     for (const child of Array.isArray(value) ? value : [value]) if (isNode(child)) yield* nodesOf(child, node)
   }
+}
+
+function isPace({ type, id }: Node): boolean {
+  return type === 'VariableDeclarator' && PACES.has(String((id as Node)['name']))
+}
+
+/** The capacity that a `Writer` starts with, which grows. */
+function isCapacity(node: Node, parent: Node | null): boolean {
+  if (parent?.type !== 'NewExpression') return false
+  const callee = parent['callee'] as Node
+  return callee !== node && callee['name'] === 'Writer'
 }
 
 function isDirective(node: Node): boolean {

@@ -1,4 +1,4 @@
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
 import { EVPN, ROUTE_TARGET } from '../../src/bgp/family.ts'
 import type { EvpnRoute } from '../../src/bgp/nlri/evpn/index.ts'
 import type { Route } from '../../src/bgp/rib/route.ts'
@@ -29,6 +29,7 @@ export function speakerAt(
   network: VirtualNetwork,
   changes: Partial<SpeakerConfig> = {},
   onComplete: () => void = () => {},
+  log: Logger = silent,
 ): Speaker {
   const speaker = new Speaker(
     {
@@ -39,7 +40,7 @@ export function speakerAt(
       peers,
       ...changes,
     },
-    { clock, random: () => 0.5, transport: network.transport, log: silent },
+    { clock, random: () => 0.5, transport: network.transport, log },
     onComplete,
   )
   void speaker.start()

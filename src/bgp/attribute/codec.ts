@@ -39,9 +39,7 @@ export function readList<T>(reader: Reader, size: number, item: (reader: Reader)
   if (reader.remaining === 0 || reader.remaining % size !== 0) {
     throw new Malformed(`length ${reader.remaining} is not a positive multiple of ${size}`)
   }
-  const items: T[] = []
-  while (reader.remaining > 0) items.push(item(reader))
-  return items
+  return Array.from({ length: reader.remaining / size }, () => item(reader))
 }
 
 export function formatList(items: readonly string[]): string {

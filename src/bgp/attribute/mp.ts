@@ -13,7 +13,7 @@ import {
   safiOf,
   VPNV6,
 } from '../family.ts'
-import { type NlriCodec, type NlriContext, REACHABLE, RefusedNlri, WITHDRAWN } from '../nlri/codec.ts'
+import { type NlriCodec, type NlriContext, RefusedNlri, WITHDRAWN } from '../nlri/codec.ts'
 import { type Nlri, nlriCodec } from '../nlri/index.ts'
 import { isRoutersMac } from '../values/extended-community.ts'
 import { RD_LENGTH } from '../values/rd.ts'
@@ -84,9 +84,7 @@ const isAgreed = (family: Family, { families }: SessionContext): boolean => fami
 
 function contextOf({ prefixSid, extendedCommunities }: Attributes): NlriContext {
   const routersMac = extendedCommunities?.some(isRoutersMac) === true
-  return prefixSid === null && !routersMac
-    ? REACHABLE
-    : { ...REACHABLE, prefixSid: prefixSid !== null, routersMac }
+  return { withdrawn: false, prefixSid: prefixSid !== null, routersMac }
 }
 
 /** Reads NLRI until the bound. Throws `Malformed` only where framing is lost; a single bad NLRI is quarantined. */

@@ -30,10 +30,11 @@ function vpn(family: Family, addressLength: number): NlriCodec<VpnPrefix> {
       // A withdrawn label means nothing, and one beside a SID may be part of it.
       if (withdrawn || prefixSid) return { rd: readRd(r), label, ...readPrefix(r, bits, addressLength) }
       // Several labels were not agreed, so that the bottom bit tells nothing (RFC 8277 §2.2), unless one cannot be all.
-      const isStack = bits > addressLength * 8 && (label & BOTTOM_OF_STACK) === 0
+      let isStack = false
       while (bits > addressLength * 8 && (label & BOTTOM_OF_STACK) === 0) {
         label = r.u24()
         bits -= LABEL_BITS
+        isStack = true
       }
       const route = {
         rd: readRd(r),

@@ -19,7 +19,7 @@ export interface ImportTerms {
   readonly as: number
   readonly identifier: number
   readonly clusterId: number | null
-  /** Of an external peer: whether a policy lets routes in (RFC 8212). */
+  /** Whether routes are let in; of an external peer a policy has to (RFC 8212). */
   readonly isAccepted: boolean
 }
 
@@ -94,8 +94,8 @@ export class AdjRibIn {
 
   /** The peer begins to advertise a family again, until `refreshed`; a restarting one sends End-of-RIB first (RFC 7313 §4). */
   refreshing(family: Family): void {
-    if (!this.isAgreed(family)) return
-    const restart = this.negotiated?.peer.capabilities.gracefulRestart ?? null
+    if (this.negotiated?.families.has(family) !== true) return
+    const restart = this.negotiated.peer.capabilities.gracefulRestart
     if (restart !== null && !this.complete.has(family)) {
       this.warn({ family: familyName(family) }, 'route refresh ahead of End-of-RIB ignored')
       return
@@ -155,8 +155,7 @@ export class AdjRibIn {
   }
 
   private withdrawAll({ family, nlri, pathIds }: NlriList): void {
-    const codec = nlriCodec(family)
-    if (codec === undefined || !this.isAgreed(family)) return
+    const codec = nlriCodec(family)!
     for (let i = 0; i < nlri.length; i++) this.withdraw(family, codec.key(nlri[i]!), pathIds?.[i] ?? 0)
   }
 
@@ -168,8 +167,7 @@ export class AdjRibIn {
   private announceAll(list: MpReach, update: Update): void {
     const { family, nlri, pathIds } = list
     this.counters.unwanted += list.ignored
-    if (!this.isAgreed(family)) return
-    if (this.negotiated?.internal === false && !this.terms.isAccepted) {
+    if (!this.terms.isAccepted) {
       this.counters.rejected += nlri.length
       return this.drop(list, 'no policy lets routes of its AS in (RFC 8212)')
     }
@@ -185,15 +183,11 @@ export class AdjRibIn {
     const set = this.rib.pool.received(update.attributes, list.nextHop, update.wire, context)
     for (let i = 0; i < nlri.length; i++) {
       if (isOpaque(nlri[i]!)) this.counters.unread++
-      this.rib.announce(this.source, family, nlri[i]!, pathIds?.[i] ?? 0, set)
-      if (this.dropped.size > 0)
-        this.dropped.forget(family, nlriCodec(family)!.key(nlri[i]!), pathIds?.[i] ?? 0)
+      const pathId = pathIds?.[i] ?? 0
+      const key = this.rib.announce(this.source, family, nlri[i]!, pathId, set)
+      this.dropped.forget(family, key, pathId)
       if (family === ROUTE_TARGET) this.memberships.memberAdded(nlri[i] as Membership)
     }
-  }
-
-  private isAgreed(family: Family): boolean {
-    return this.negotiated?.families.has(family) === true
   }
 
   private drop({ family, nlri, pathIds }: MpReach, reason: string): void {

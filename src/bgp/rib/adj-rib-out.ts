@@ -47,7 +47,7 @@ export class AdjRibOut implements BestListener {
   private readonly allowance: LogAllowance
   private families: readonly Family[] = []
   private readonly interest = new Interest()
-  private readonly reconsideration: Reconsideration
+  private reconsideration: Reconsideration
   private constrained = false
   private gateOpen = false
   /** Memberships are not known yet, and not waited for. */
@@ -88,11 +88,7 @@ export class AdjRibOut implements BestListener {
     this.policy = policy
     this.outlet = outlet
     this.holdsEnd = holdsEnd
-    this.reconsideration = new Reconsideration(
-      rib,
-      () => this.families.filter((family) => VPN_FAMILIES.has(family)),
-      (family) => policy.candidates(family),
-    )
+    this.reconsideration = this.newReconsideration()
   }
 
   /** The session is up: memberships first, everything else once the peer's own memberships are known. */
@@ -121,7 +117,7 @@ export class AdjRibOut implements BestListener {
     this.advertiser = null
     this.families = []
     this.interest.clear()
-    this.reconsideration.stop()
+    this.reconsideration = this.newReconsideration()
     this.pending.clear()
     this.walking.clear()
     this.endDue.clear()
@@ -226,6 +222,14 @@ export class AdjRibOut implements BestListener {
       this.bestChanged(null, route)
       return true
     }
+  }
+
+  private newReconsideration(): Reconsideration {
+    return new Reconsideration(
+      this.rib,
+      () => this.families.filter((family) => VPN_FAMILIES.has(family)),
+      (family) => this.policy.candidates(family),
+    )
   }
 
   private openGate(): void {

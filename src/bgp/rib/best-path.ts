@@ -1,3 +1,4 @@
+import { compareOctets } from '../../values/bytes.ts'
 import { asPathLength } from '../attribute/as-path.ts'
 import { AsSegmentType } from '../attribute/attributes.ts'
 import { DEFAULT_LOCAL_PREF, Origin } from '../constants.ts'
@@ -23,21 +24,20 @@ const CRITERIA: readonly Criterion[] = [
   { name: 'external over internal', compare: (a, b) => external(a) - external(b) },
   { name: 'lower BGP identifier', compare: (a, b) => identifier(b) - identifier(a) },
   { name: 'shorter CLUSTER_LIST', compare: (a, b) => clusters(b) - clusters(a) },
-  { name: 'lower peer address', compare: (a, b) => order(address(b), address(a)) },
+  { name: 'lower peer address', compare: (a, b) => compareOctets(address(b), address(a)) },
   { name: 'lower path identifier', compare: (a, b) => b.pathId - a.pathId },
 ]
 
-const own = ({ source }: Route): number => (source.peer === null ? 1 : 0)
+const own = ({ source }: Route): number => Number(source.peer === null)
 const localPref = ({ set }: Route): number => set.attributes.localPref ?? DEFAULT_LOCAL_PREF
 const pathLength = ({ set }: Route): number => asPathLength(set.attributes.asPath ?? [])
 const origin = ({ set }: Route): number => set.attributes.origin ?? Origin.Incomplete
 const med = ({ set }: Route): number => set.attributes.multiExitDisc ?? 0
-const external = ({ source }: Route): number => (source.peer?.internal === false ? 1 : 0)
+const external = ({ source }: Route): number => Number(source.peer?.internal === false)
 const identifier = ({ set, source }: Route): number =>
   set.attributes.originatorId ?? source.peer?.identifier ?? 0
 const clusters = ({ set }: Route): number => set.attributes.clusterList?.length ?? 0
 const address = ({ source }: Route): string => source.peer?.address ?? ''
-const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 function neighbourAs({ set }: Route): number | undefined {
   const first = set.attributes.asPath?.[0]

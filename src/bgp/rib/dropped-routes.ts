@@ -16,10 +16,6 @@ const MAX_KEY_OCTETS = 64
 export class DroppedRoutes {
   private readonly routes = new Map<string, DroppedRoute>()
 
-  get size(): number {
-    return this.routes.size
-  }
-
   add(key: string, pathId: number, route: DroppedRoute): void {
     if (key.length > MAX_KEY_OCTETS) return
     const own = keyOf(route.family, key, pathId)

@@ -6,7 +6,7 @@ import type { Rib } from './rib.ts'
 import type { Route } from './route.ts'
 
 /**
- * Looks again at the routes that changed memberships concern. However often they change, one walk at a time is under way
+ * Looks again at the routes that changed memberships of one session concern. However often they change, one walk at a time is under way
  * and at most one waits: what a peer asks of us stays within bounds.
  */
 export class Reconsideration {
@@ -18,8 +18,6 @@ export class Reconsideration {
   /** The next walk looks at everything. */
   private everything = false
   private walking = false
-  /** Tells sessions apart. */
-  private generation = 0
 
   /** `families` are those with route targets, `candidates` what may be told of them. */
   constructor(rib: Rib, families: () => readonly Family[], candidates: (family: Family) => Iterable<Route>) {
@@ -44,18 +42,9 @@ export class Reconsideration {
     if (!this.walking) this.walk(visit)
   }
 
-  stop(): void {
-    this.generation++
-    this.targets.clear()
-    this.everything = false
-    this.walking = false
-  }
-
   private walk(visit: (route: Route) => boolean): void {
-    const { generation } = this
     this.walking = true
     this.rib.walk(this.due(), visit, () => {
-      if (generation !== this.generation) return
       this.walking = false
       if (this.everything || this.targets.size > 0) this.walk(visit)
     })

@@ -58,8 +58,8 @@ export class Rib {
     this.clock = clock
   }
 
-  /** Adds or replaces a source's route. */
-  announce(source: Source, family: Family, nlri: Nlri, pathId: number, set: AttributeSet): void {
+  /** Adds or replaces a source's route; returns its key. */
+  announce(source: Source, family: Family, nlri: Nlri, pathId: number, set: AttributeSet): string {
     const key = nlriCodec(family)!.key(nlri)
     const table = this.table(family)
     const head = table.get(key) ?? null
@@ -68,7 +68,7 @@ export class Rib {
       const wasStale = isStale(existing)
       refreshRoute(existing)
       if (wasStale) this.reconsider(table, head!)
-      return
+      return key
     }
     this.markDirty(family, key, head)
     const route: Route = { family, key, nlri, set, source, pathId, generation: source.generation, next: null }
@@ -77,6 +77,7 @@ export class Rib {
     table.set(key, link(rest, route))
     addRoute(route)
     if (source.peer === null) this.ownTable(family).set(key, route)
+    return key
   }
 
   /** Removes a source's route; unknown ones are none of our business. */

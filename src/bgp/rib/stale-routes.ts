@@ -86,8 +86,7 @@ export class StaleRoutes {
       } else this.holdOrRelease(family)
       if (!this.stale.has(family)) continue
       this.rib.reselect(this.source, family)
-      const reflectors = this.context.settledPeers(family)
-      if (reflectors.size > 0) this.rib.sweepUnconfirmed(this.source, family, reflectors)
+      this.rib.sweepUnconfirmed(this.source, family, this.context.settledPeers(family))
     }
     if (restarting) this.after(restartMs, () => this.restartTimeOver())
   }

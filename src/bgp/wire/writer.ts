@@ -61,12 +61,9 @@ export class Writer {
     return at
   }
 
-  /** Sets a reserved length field to the number of bytes written since. */
+  /** Sets a reserved length field to the number of bytes written since; a `RangeError` when it is too short for that. */
   patch(at: number, size: 1 | 2): void {
-    const length = this.length - at - size
-    if (length >= 2 ** (8 * size))
-      throw new RangeError(`${length} bytes do not fit a length of ${size} octets`)
-    this.buffer.writeUIntBE(length, at, size)
+    this.buffer.writeUIntBE(this.length - at - size, at, size)
   }
 
   /** Takes back everything after `length`. */
