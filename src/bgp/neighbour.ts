@@ -222,7 +222,6 @@ export class Neighbour implements PeerListener {
     this.lostAt = this.host.environment.clock.now()
     this.cancelSilence()
     this.routesOut.stop()
-    this.routesIn.stop()
     const { families, peer } = negotiated
     const mayReturn = ending.kind !== 'stopped'
     const restartMs = 1000 * (isGraceful(negotiated, ending) ? restartSeconds(negotiated, ending) : 0)

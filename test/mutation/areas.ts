@@ -27,15 +27,25 @@ export const AREAS: readonly Area[] = [
   {
     files: ['src/bgp/rib/*.ts'],
     tests: [
-      bgp('rib', 'log-allowance', 'table', 'interest', 'orders', 'imports', 'reflector', 'reflection')
+      bgp(
+        'rib',
+        'adj-rib-in',
+        'log-allowance',
+        'table',
+        'interest',
+        'orders',
+        'imports',
+        'reflector',
+        'reflection',
+      )
         .concat(bgp('restart', 'recorded', 'convergence', 'vanished-routes', 'refused'))
-        .concat('test/evpn/mobility.test.ts', 'test/evpn/select.test.ts'),
+        .concat('test/evpn/select.test.ts'),
       [
         ...bgp('advertise', 'passed-on', 'bounds', 'speaker', 'malformed/order', 'malformed/messages'),
         ...['explain', 'contract', 'peers'].map((name) => `test/rest/${name}.test.ts`),
         'test/ipvpn/readvertise.test.ts',
       ],
-      ['test/bgp/malformed/floods.test.ts', 'test/sim/simulation.test.ts'],
+      [...bgp('relief', 'malformed/floods'), 'test/sim/simulation.test.ts'],
     ],
   },
   {

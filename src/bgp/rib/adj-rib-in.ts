@@ -88,10 +88,6 @@ export class AdjRibIn {
     beginSession(this.source)
   }
 
-  stop(): void {
-    this.negotiated = null
-  }
-
   /** The peer begins to advertise a family again, until `refreshed`; a restarting one sends End-of-RIB first (RFC 7313 §4). */
   refreshing(family: Family): void {
     if (this.negotiated?.families.has(family) !== true) return
