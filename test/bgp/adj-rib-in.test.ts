@@ -155,7 +155,7 @@ describe('NLRI that cannot be read', () => {
 
   test('are logged, as are UPDATEs that are malformed', () => {
     const peer = connect()
-    send(peer, advertise([bad(1), bad(2), TYPE3]))
+    send(peer, advertise([bad(1), bad(2), TYPE3, '0602abcd']))
     const twice = attribute(0xc0, 8, '00') + attribute(0x40, 6, '00')
     send(peer, advertise([TYPE3], twice))
     expect(lines).toMatchObject([
@@ -167,7 +167,7 @@ describe('NLRI that cannot be read', () => {
       treatedAsWithdraw: 1,
       attributesDiscarded: 1,
       quarantined: 2,
-      unread: 0,
+      unread: 1,
       looped: 0,
       unwanted: 0,
       rejected: 0,

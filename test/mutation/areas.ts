@@ -38,10 +38,12 @@ export const AREAS: readonly Area[] = [
         'reflector',
         'reflection',
       )
-        .concat(bgp('restart', 'recorded', 'convergence', 'vanished-routes', 'refused'))
+        .concat(
+          bgp('restart', 'recorded', 'convergence', 'vanished-routes', 'refused', 'advertise', 'adj-rib-out'),
+        )
         .concat('test/evpn/select.test.ts'),
       [
-        ...bgp('advertise', 'passed-on', 'bounds', 'speaker', 'malformed/order', 'malformed/messages'),
+        ...bgp('passed-on', 'bounds', 'speaker', 'malformed/order', 'malformed/messages'),
         ...['explain', 'contract', 'peers'].map((name) => `test/rest/${name}.test.ts`),
         'test/ipvpn/readvertise.test.ts',
       ],

@@ -52,6 +52,7 @@ export class AdjRibOut implements BestListener {
   private gateOpen = false
   /** Memberships are not known yet, and not waited for. */
   private unfiltered = false
+  /** Of the session; null without one. What was scheduled for an older one falls away. */
   private advertiser: Advertiser | null = null
   private readonly pending = new Map<Family, Backlog<Route | null>>()
   /** Families whose candidates are being looked at. */
@@ -67,8 +68,6 @@ export class AdjRibOut implements BestListener {
   private cancelGate = (): void => {}
   private flushing = false
   private flushedAt = Number.NEGATIVE_INFINITY
-  /** Tells sessions apart: what was scheduled for an older one falls away. */
-  private generation = 0
 
   /** With `holdsEnd`, End-of-RIB waits until `releaseEnd`: there are routes that we do not have again yet. That of memberships does not, which peers wait for. */
   constructor(
@@ -111,11 +110,9 @@ export class AdjRibOut implements BestListener {
   }
 
   stop(): void {
-    this.generation++
     this.rib.unlisten(this)
     this.cancelGate()
     this.advertiser = null
-    this.families = []
     this.interest.clear()
     this.reconsideration = this.newReconsideration()
     this.pending.clear()
@@ -204,10 +201,10 @@ export class AdjRibOut implements BestListener {
   }
 
   private walk(family: Family): void {
-    const { generation } = this
+    const { advertiser } = this
     this.walking.add(family)
     this.rib.walk(this.policy.candidates(family), this.visitor(), () => {
-      if (generation !== this.generation) return
+      if (advertiser !== this.advertiser) return
       this.walking.delete(family)
       this.endDue.set(family, this.pending.get(family)?.barrier() ?? (() => true))
       this.scheduleFlush()
@@ -216,11 +213,11 @@ export class AdjRibOut implements BestListener {
 
   /** Says false once the session is over. */
   private visitor(): (route: Route) => boolean {
-    const { generation } = this
+    const { advertiser } = this
     return (route) => {
-      if (generation !== this.generation) return false
-      this.bestChanged(null, route)
-      return true
+      const isUp = advertiser === this.advertiser
+      if (isUp) this.bestChanged(null, route)
+      return isUp
     }
   }
 
@@ -240,20 +237,17 @@ export class AdjRibOut implements BestListener {
   }
 
   private scheduleFlush(): void {
-    if (this.flushing || this.advertiser === null || this.outlet.unsent() >= HIGH_WATER_OCTETS) return
+    const { advertiser } = this
+    if (this.flushing || advertiser === null || this.outlet.unsent() >= HIGH_WATER_OCTETS) return
     this.flushing = true
-    const { generation } = this
-    const flush = () => {
-      if (generation === this.generation) this.flush()
-    }
+    const flush = () => this.flush(advertiser)
     const left = this.flushedAt + GATHER_MS - this.clock.now()
     if (left > 0) this.clock.after(left, flush)
     else this.clock.soon(flush)
   }
 
-  private flush(): void {
-    const { advertiser, generation } = this
-    if (advertiser === null) return
+  private flush(advertiser: Advertiser): void {
+    if (advertiser !== this.advertiser) return
     this.flushedAt = this.clock.now()
     let left = SLICE
     let waiting = this.families.length
@@ -269,10 +263,7 @@ export class AdjRibOut implements BestListener {
       this.end(family)
     }
     this.flushing = isMore && this.outlet.unsent() < HIGH_WATER_OCTETS
-    if (!this.flushing) return
-    this.clock.soon(() => {
-      if (generation === this.generation) this.flush()
-    })
+    if (this.flushing) this.clock.soon(() => this.flush(advertiser))
   }
 
   /** Ends a family, where that is due and what belongs to it has left. */
@@ -309,5 +300,5 @@ export class AdjRibOut implements BestListener {
 
 /** Memberships leave first (RFC 4684 §6). */
 function rank(family: Family): number {
-  return family === ROUTE_TARGET ? -1 : family
+  return Number(family !== ROUTE_TARGET)
 }

@@ -112,7 +112,6 @@ export class Advertiser {
 
   /** Withdraws routes that the peer has. */
   private packUnreach(family: Family, routes: readonly Route[]): void {
-    if (routes.length === 0) return
     const codec = nlriCodec(family)!
     const nlri = routes.map((route) => codec.withdrawal?.(route.nlri) ?? route.nlri)
     this.emit(writeUnreach(this.writer, family, nlri, this.negotiated.context))

@@ -1,0 +1,369 @@
+import { pino } from 'pino'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { type Attributes, noAttributes } from '../../src/bgp/attribute/attributes.ts'
+import { DEFAULT_CONTEXT } from '../../src/bgp/context.ts'
+import { EVPN, type Family, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
+import { type Capabilities, noCapabilities } from '../../src/bgp/message/capability.ts'
+import { writeEndOfRib, writeReach, writeUnreach } from '../../src/bgp/message/pack.ts'
+import { encodeRouteRefresh, RefreshKind } from '../../src/bgp/message/route-refresh.ts'
+import { membership } from '../../src/bgp/nlri/route-target.ts'
+import { localSource, type Source } from '../../src/bgp/rib/route.ts'
+import type { Speaker } from '../../src/bgp/speaker.ts'
+import { ipv4Rd } from '../../src/bgp/values/rd.ts'
+import { Writer } from '../../src/bgp/wire/writer.ts'
+import { RawPeer } from '../support/raw-peer.ts'
+import { ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { VirtualNetwork } from '../support/virtual-network.ts'
+
+/** What one peer is sent, in one session and the next. */
+
+const A = '10.77.0.11'
+const B = '10.77.0.12'
+const RED = rt('64512:10')
+const BLUE = rt('64512:20')
+const MAC1 = '02:00:00:00:01:01'
+const MAC2 = '02:00:00:00:01:02'
+const FAMILIES = [EVPN, VPNV4, ROUTE_TARGET]
+const RESTART = {
+  restarting: false,
+  notification: false,
+  restartTimeSeconds: 120,
+  families: [{ family: EVPN, forwarding: true }],
+}
+
+let clock: VirtualClock
+let network: VirtualNetwork
+let speaker: Speaker
+let source: Source
+let lines: Record<string, unknown>[]
+
+beforeEach(() => {
+  clock = new VirtualClock()
+  network = new VirtualNetwork(clock)
+  lines = []
+  const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
+  const peers = [peerConfig(B, { passive: true, families: FAMILIES })]
+  speaker = speakerAt(A, peers, clock, network, {}, () => {}, log)
+  source = localSource('EVI-1')
+})
+
+const vpnRoute = (number: number) => ({
+  rd: ipv4Rd(ip(A), 1),
+  label: 16 << 4,
+  ip: ip(`11.0.0.${number}`),
+  length: 32,
+})
+
+const macEnd = (number: number): string =>
+  [number >> 8, number & 0xff].map((octet) => octet.toString(16).padStart(2, '0')).join(':')
+
+const originate = (mac: string, target = RED): void =>
+  void speaker.originate(source, EVPN, macRoute(A, mac, null), { extendedCommunities: [target] })
+
+function connect(families: Family[] = [EVPN], changes: Partial<Capabilities> = {}): RawPeer {
+  const capabilities = {
+    ...noCapabilities(),
+    families,
+    fourOctetAs: 64512,
+    routeRefresh: true,
+    enhancedRouteRefresh: true,
+    ...changes,
+  }
+  const peer = RawPeer.connect(network.transport, ip(B), ip(A), 179).behave({ identifier: 12, capabilities })
+  clock.advance(100)
+  return peer
+}
+
+function send(peer: RawPeer, write: (w: Writer) => void): void {
+  const w = new Writer()
+  write(w)
+  peer.send(w.copy())
+}
+
+const ask = (peer: RawPeer, ...targets: readonly (typeof RED)[]): void =>
+  send(peer, (w) => {
+    const attributes: Attributes = { ...noAttributes(), origin: 0, asPath: [], localPref: 100 }
+    const wanted = targets.map((target) => membership(64512, target))
+    writeReach(w, ROUTE_TARGET, ip(B), wanted, attributes, DEFAULT_CONTEXT)
+  })
+
+const askNoMore = (peer: RawPeer, target: typeof RED): void =>
+  send(peer, (w) => void writeUnreach(w, ROUTE_TARGET, [membership(64512, target)], DEFAULT_CONTEXT))
+
+const end = (peer: RawPeer, family: Family): void => send(peer, (w) => writeEndOfRib(w, family))
+
+function lose(): void {
+  network.reset(ip(A), ip(B))
+  clock.advance(100)
+}
+
+/** The MAC addresses that the peer was told of, and the families that were ended, in their order. */
+function told(peer: RawPeer): (string | number)[] {
+  return peer
+    .of('update')
+    .flatMap(({ update }) => [
+      ...update.reach.flatMap(({ nlri }) =>
+        nlri.flatMap((one) => ('mac' in one ? `+${one.mac.toString(16)}` : [])),
+      ),
+      ...update.unreach.flatMap(({ nlri }) =>
+        nlri.flatMap((one) => ('mac' in one ? `-${one.mac.toString(16)}` : [])),
+      ),
+      ...(update.endOfRib === null ? [] : [update.endOfRib]),
+    ])
+}
+
+describe('of a session that is lost the next one is told nothing:', () => {
+  test('no route that was about to leave and is gone', () => {
+    connect()
+    originate(MAC1)
+    clock.advance(2)
+    network.reset(ip(A), ip(B))
+    clock.advance(100)
+    speaker.withdraw(source, EVPN, macRoute(A, MAC1, null))
+    clock.advance(100)
+    expect(told(connect())).toEqual([EVPN])
+  })
+
+  test('no refresh that it asked for', () => {
+    originate(MAC1)
+    const first = connect()
+    const refresh = encodeRouteRefresh({ family: EVPN, kind: RefreshKind.Request })
+    first.send(refresh, refresh)
+    clock.advance(2)
+    lose()
+    const second = connect()
+    expect(told(second)).toEqual(['+20000000101', EVPN])
+    expect(second.of('route-refresh')).toEqual([])
+  })
+
+  test('none of the memberships', () => {
+    originate(MAC1)
+    const first = connect([EVPN, ROUTE_TARGET])
+    ask(first, RED)
+    end(first, ROUTE_TARGET)
+    clock.advance(100)
+    expect(told(first)).toContain('+20000000101')
+    lose()
+    expect(told(connect([EVPN, ROUTE_TARGET]))).not.toContain('+20000000101')
+  })
+
+  test('and it waits for no memberships that only the lost one had', () => {
+    originate(MAC1)
+    for (let i = 0; i < 3; i++) {
+      RawPeer.connect(network.transport, ip(B), ip(A), 179).behave({
+        identifier: 12,
+        capabilities: { ...noCapabilities(), families: [EVPN, ROUTE_TARGET], fourOctetAs: 64512 },
+      })
+      clock.advance(6 + i)
+      lose()
+    }
+    expect(told(connect())).toEqual(['+20000000101', EVPN])
+  })
+})
+
+describe('a refresh (RFC 7313 §4)', () => {
+  const request = encodeRouteRefresh({ family: EVPN, kind: RefreshKind.Request })
+  const kinds = (peer: RawPeer): number[] => peer.of('route-refresh').map(({ refresh }) => refresh.kind)
+
+  test('that is asked for again and again meanwhile is made once more after it', () => {
+    originate(MAC1)
+    const peer = connect()
+    peer.send(request, request, request)
+    clock.advance(100)
+    expect(kinds(peer)).toEqual([RefreshKind.Begin, RefreshKind.End, RefreshKind.Begin, RefreshKind.End])
+    expect(told(peer)).toEqual(['+20000000101', EVPN, '+20000000101', '+20000000101'])
+  })
+
+  test('has no markers where the peer knows none, and no End-of-RIB', () => {
+    originate(MAC1)
+    const peer = connect([EVPN], { enhancedRouteRefresh: false })
+    peer.send(request)
+    clock.advance(100)
+    expect([told(peer), kinds(peer)]).toEqual([['+20000000101', EVPN, '+20000000101'], []])
+  })
+
+  test('of a family that was not agreed is not made', () => {
+    const peer = connect()
+    peer.send(encodeRouteRefresh({ family: VPNV4, kind: RefreshKind.Request }))
+    clock.advance(100)
+    expect(kinds(peer)).toEqual([])
+  })
+})
+
+describe('route target constraint (RFC 4684)', () => {
+  test('memberships leave first, and routes when those of the peer are known', () => {
+    originate(MAC1)
+    originate(MAC2, BLUE)
+    const peer = connect([EVPN, ROUTE_TARGET], { gracefulRestart: RESTART })
+    expect(told(peer)).toEqual([ROUTE_TARGET])
+    ask(peer, RED)
+    clock.advance(1000)
+    expect(told(peer)).toEqual([ROUTE_TARGET])
+    end(peer, ROUTE_TARGET)
+    clock.advance(100)
+    expect(told(peer)).toEqual([ROUTE_TARGET, '+20000000101', EVPN])
+  })
+
+  test('routes wait a minute for the memberships of a peer that does not end them', () => {
+    originate(MAC1)
+    const peer = connect([EVPN, ROUTE_TARGET], { gracefulRestart: RESTART })
+    const at = new Map<number, number>()
+    peer.onMessage = (message) => {
+      if (message.type === 'update' && message.update.endOfRib !== null)
+        at.set(message.update.endOfRib, clock.now())
+    }
+    lose()
+    const second = RawPeer.connect(network.transport, ip(B), ip(A), 179)
+    second.behave({
+      identifier: 12,
+      capabilities: {
+        ...noCapabilities(),
+        families: [EVPN, ROUTE_TARGET],
+        fourOctetAs: 64512,
+        gracefulRestart: RESTART,
+      },
+    })
+    const { onMessage } = second
+    second.onMessage = (message) => {
+      if (message.type === 'update' && message.update.endOfRib !== null)
+        at.set(message.update.endOfRib, clock.now())
+      onMessage(message)
+    }
+    clock.advance(61_000)
+    expect(at.get(EVPN)! - at.get(ROUTE_TARGET)!).toBe(60_000)
+  })
+
+  test('routes come and go with the memberships', () => {
+    originate(MAC1)
+    originate(MAC2, BLUE)
+    const peer = connect([EVPN, ROUTE_TARGET])
+    clock.advance(100)
+    expect(told(peer)).toEqual([ROUTE_TARGET, EVPN])
+    for (const step of [
+      () => ask(peer, RED, BLUE),
+      () => askNoMore(peer, RED),
+      () => askNoMore(peer, BLUE),
+      () => ask(peer, BLUE),
+    ]) {
+      step()
+      clock.advance(100)
+    }
+    expect(told(peer).slice(2)).toEqual([
+      '+20000000101',
+      '+20000000102',
+      '-20000000101',
+      '-20000000102',
+      '+20000000102',
+    ])
+  })
+})
+
+describe('changes', () => {
+  test('gather for five milliseconds', () => {
+    const peer = connect()
+    const begun = clock.now()
+    const heard: [ms: number, routes: number][] = []
+    peer.onMessage = (message) => {
+      if (message.type === 'update')
+        heard.push([clock.now() - begun, message.update.reach.flatMap(({ nlri }) => nlri).length])
+    }
+    for (const mac of [MAC1, MAC2, '02:00:00:00:01:03']) {
+      originate(mac)
+      clock.advance(3)
+    }
+    clock.advance(100)
+    // a millisecond on the way
+    expect(heard).toEqual([
+      [6, 2],
+      [12, 1],
+    ])
+  })
+
+  test('of one family all leave, however many, beside those of others', () => {
+    const peer = connect([EVPN, VPNV4])
+    for (let i = 0; i < 2500; i++) originate(`02:00:00:01:${macEnd(i)}`)
+    speaker.originate(source, VPNV4, vpnRoute(1), { extendedCommunities: [RED] })
+    clock.advance(100)
+    expect(told(peer).filter((one) => `${one}`.startsWith('+'))).toHaveLength(2500)
+    expect([...speaker.neighbours.get(ip(B))!.routesOut.routes()]).toHaveLength(2501)
+    lose()
+    expect([...speaker.neighbours.get(ip(B))!.routesOut.routes()]).toEqual([])
+  })
+})
+
+test('a peer that does not read has few octets of long routes wait for it', () => {
+  const peer = connect([EVPN], { extendedMessage: true })
+  network.cut(ip(A), ip(B))
+  for (let i = 0; i < 100; i++) {
+    const communities = Array.from({ length: 10_000 }, (_, k) => i * 10_000 + k)
+    const attributes = { ...noAttributes(), origin: 0, asPath: [], localPref: 100, communities }
+    const set = speaker.rib.pool.originated({ ...attributes, extendedCommunities: [RED] }, ip(A))
+    speaker.rib.announce(source, EVPN, macRoute(A, `02:00:00:01:${macEnd(i)}`, null), 0, set)
+  }
+  clock.advance(1000)
+  const { unsent } = speaker.neighbours.get(ip(B))!.peer.session!
+  expect(unsent).toBeGreaterThan(500_000)
+  expect(unsent).toBeLessThan(1_200_000)
+  network.mend(ip(A), ip(B))
+  clock.advance(1000)
+  expect(told(peer).filter((one) => `${one}`.startsWith('+'))).toHaveLength(100)
+})
+
+describe('a route', () => {
+  test('is sent once, and again when it changes; only one that was sent is withdrawn', () => {
+    const peer = connect()
+    originate(MAC1)
+    clock.advance(100)
+    originate(MAC1)
+    clock.advance(100)
+    originate(MAC1, BLUE)
+    clock.advance(100)
+    originate(MAC2)
+    speaker.withdraw(source, EVPN, macRoute(A, MAC2, null))
+    clock.advance(100)
+    speaker.withdraw(source, EVPN, macRoute(A, MAC1, null))
+    clock.advance(100)
+    // the target it loses is withdrawn first
+    expect(told(peer)).toEqual([EVPN, '+20000000101', '-20000000101', '+20000000101', '-20000000101'])
+  })
+
+  test('of a family that was not agreed is not sent', () => {
+    const peer = connect([VPNV4])
+    originate(MAC1)
+    clock.advance(100)
+    expect(told(peer)).toEqual([VPNV4])
+  })
+
+  test('that cannot be sent is logged, once as long as it stays the same', () => {
+    const peer = connect([VPNV4])
+    const routesOut = speaker.neighbours.get(ip(B))!.routesOut
+    expect(routesOut.counters.withheld).toBe(0)
+    const announce = (number: number, localPref: number): void => {
+      const attributes = { ...noAttributes(), origin: 0, asPath: [], localPref, extendedCommunities: [RED] }
+      const set = speaker.rib.pool.originated(attributes, ip('2001:db8::1'))
+      speaker.rib.announce(source, VPNV4, vpnRoute(number), 0, set)
+      clock.advance(50)
+    }
+    announce(1, 100)
+    announce(1, 100)
+    announce(1, 101)
+    expect([...routesOut.withheld()].map(({ reason }) => reason)).toEqual([
+      'the peer takes no IPv6 next hop for VPN-IPv4 (RFC 8950 §4)',
+    ])
+    expect(lines).toMatchObject(
+      Array.from({ length: 2 }, () => ({
+        peer: `BGP-${B}`,
+        family: 'ipv4/mpls-vpn',
+        route: '11.0.0.1/32 label 16 rd 10.77.0.11:1',
+        msg: 'route cannot be advertised',
+      })),
+    )
+    for (let number = 2; number <= 12; number++) announce(number, 100)
+    expect([lines.length, routesOut.counters.withheld]).toEqual([10, 13])
+    clock.advance(1000)
+    announce(13, 100)
+    expect(lines[10]).toMatchObject({ leftOut: 3 })
+    expect(told(peer)).toEqual([VPNV4])
+  })
+})
