@@ -43,6 +43,8 @@ test('a prefix of targets and an exact one are withdrawn each for itself', () =>
   interest.remove(half)
   expect([target, rt('64512:11')].map((one) => interest.covers([one]))).toEqual([true, false])
   expect(interest.covers([rt('64512:11'), target])).toBe(true)
+  for (const one of [WILDCARD, half]) interest.add(one)
   interest.clear()
   expect(interest.covers([target])).toBe(false)
+  for (const one of [half, membership(64512, target)]) expect(interest.add(one)).toBe(true)
 })

@@ -134,6 +134,15 @@ describe('a reflector with a client that has no memberships (RFC 4684 §4)', () 
       reflectors.map((peer) => peerConfig(peer, { families: [EVPN] })),
       { routeTargetConstraint: false },
     )
+  test('tells it all that is there already', () => {
+    reflector(RR1, clients(A, B))
+    announce(silent(A, RR1), A, MAC_A)
+    clock.advance(20_000)
+    const b = silent(B, RR1)
+    clock.advance(20_000)
+    expect(macs(b)).toBe(1)
+  })
+
   const macs = ({ rib }: Speaker): number =>
     [...rib.best(EVPN)].filter(({ source }) => source.peer !== null).length
 
@@ -240,6 +249,43 @@ describe('between a reflector and external peers', () => {
       expect(atX.routes.size).toBe(1)
     },
   )
+
+  test.each([
+    ['NO_EXPORT', 0xffffff01, 1, 0],
+    ['NO_ADVERTISE', 0xffffff02, 0, 0],
+    ['NO_EXPORT_SUBCONFED', 0xffffff03, 1, 0],
+    ['none of these', 0xffffff00, 1, 1],
+  ])(
+    'what is to stay inside the AS is not sent out of it (RFC 1997): %s',
+    (_, community, inside, outside) => {
+      const rr = reflector(RR1, [...clients(A), peerConfig(EXTERNAL, accepted)])
+      const [atA, atX] = [importing(node(A, RR1)), importing(external(EXTERNAL, AS))]
+      announce(rr, RR1, MAC_A, { communities: [community] })
+      clock.advance(20_000)
+      expect([atA.routes.size, atX.routes.size]).toEqual([inside, outside])
+    },
+  )
+
+  test("a path of our confederation is nobody else's business (RFC 5065 §4), nor is what reflectors note", () => {
+    reflector(RR1, [...clients(A), peerConfig(EXTERNAL, accepted)])
+    const [a, x] = [node(A, RR1), external(EXTERNAL, AS)]
+    const atX = importing(x)
+    announce(a, A, MAC_A, {
+      multiExitDisc: 5,
+      asPath: [
+        { type: 3, asns: [65100] },
+        { type: 2, asns: [65200] },
+      ],
+    })
+    announce(a, A, MAC_B, { multiExitDisc: 5, asPath: [{ type: 3, asns: [65100] }] })
+    clock.advance(20_000)
+    const seen = [...atX.routes.values()].map(({ set: { attributes } }) => attributes)
+    expect(seen.map(({ asPath, multiExitDisc }) => [asPath, multiExitDisc])).toEqual([
+      [[{ type: 2, asns: [64512, 65200] }], null],
+      [[{ type: 2, asns: [64512] }], 5],
+    ])
+    expect(seen[0]).toMatchObject({ localPref: null, originatorId: null, clusterList: null })
+  })
 
   test('a route that has been through our AS is a loop, from an internal peer too (RFC 4271 §9.1.2)', () => {
     const rr = reflector(RR1, clients(A, B))

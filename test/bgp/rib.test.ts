@@ -157,6 +157,19 @@ test('a walk and a sweep of many routes let other work have its turn', () => {
   expect(slices(() => rib.sweep(source, EVPN, beginGeneration(source)))).toBeGreaterThanOrEqual(5)
 })
 
+test('all is settled when the changes of every family have been told', () => {
+  for (let i = 0; i < 3000; i++) announce(peer(1), mac(i))
+  announce(peer(1), prefix(1), {}, VPNV4)
+  let told = 0
+  rib.listen({ bestChanged: () => told++ })
+  let toldThen = 0
+  rib.settled(() => {
+    toldThen = told
+  })
+  clock.settle()
+  expect(toldThen).toBe(3001)
+})
+
 test('a walk that is broken off comes to its end', () => {
   for (let i = 0; i < 3; i++) announce(peer(1), mac(i))
   let visited = 0

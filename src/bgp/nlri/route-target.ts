@@ -10,7 +10,7 @@ import type { NlriCodec } from './codec.ts'
 import { maskPrefix, octetsFor } from './prefix.ts'
 
 const AS_BITS = 32
-const FULL_LENGTH = AS_BITS + EXTENDED_COMMUNITY_LENGTH * 8
+export const FULL_LENGTH = AS_BITS + EXTENDED_COMMUNITY_LENGTH * 8
 
 /**
  * A route-target membership (RFC 4684 §4): the first `length` bits of origin AS and route target, padded with zeros to

@@ -1,7 +1,12 @@
-import { type Membership, membershipCovers, routeTargetMembership, WILDCARD } from '../nlri/route-target.ts'
+import {
+  FULL_LENGTH,
+  type Membership,
+  membershipCovers,
+  routeTargetMembership,
+  WILDCARD,
+} from '../nlri/route-target.ts'
 import type { RouteTarget } from '../values/extended-community.ts'
 
-const FULL_LENGTH = 96
 const DEFAULT_KEY = routeTargetMembership.key(WILDCARD)
 
 /** The route targets that a peer asked for (RFC 4684 §5); the same target from several origins counts once. */
