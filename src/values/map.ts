@@ -1,5 +1,9 @@
 /** The value of `key`, made and kept when there was none. */
-export function ensure<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+export function ensure<K, V>(
+  map: Pick<Map<K, V>, 'get'> & { set(key: K, value: V): unknown },
+  key: K,
+  make: () => V,
+): V {
   const existing = map.get(key)
   if (existing !== undefined) return existing
   const made = make()

@@ -3,6 +3,7 @@ import { EVPN, VPNV4 } from '../../src/bgp/family.ts'
 import { Imports } from '../../src/bgp/imports.ts'
 import { nlriCodec } from '../../src/bgp/nlri/index.ts'
 import { localSource, type Route, type Source } from '../../src/bgp/rib/route.ts'
+import type { Subscriber } from '../../src/bgp/rib/subscriptions.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { ip, macRoute, rt, speakerAt } from '../support/speakers.ts'
@@ -58,6 +59,25 @@ test('routes come and go with their targets, and with the targets that are impor
   imports.set(new Set())
   expect(here()).toEqual([])
   expect(told).toEqual([`+ ${shown(100)}`, `* ${shown(200)}`, `= ${shown(200)}`, `- ${shown(200)}`])
+})
+
+test('a route of several targets is told to each who imports one of them, once', () => {
+  const tells: string[] = []
+  const subscriber = (name: string): Subscriber => ({
+    routeChanged: () => tells.push(`+${name}`),
+    routeGone: () => tells.push(`-${name}`),
+  })
+  const [red, blue, both] = ['red', 'blue', 'both'].map(subscriber) as [Subscriber, Subscriber, Subscriber]
+  speaker.subscribe(red, RED)
+  speaker.subscribe(blue, BLUE)
+  for (const target of [RED, BLUE]) speaker.subscribe(both, target)
+  announce(other, 100, RED, BLUE)
+  expect(tells.splice(0).sort()).toEqual(['+blue', '+both', '+red'])
+  announce(other, 100, BLUE)
+  expect(tells.splice(0).sort()).toEqual(['+blue', '+both', '-red'])
+  speaker.withdraw(other, EVPN, NLRI)
+  clock.advance(0)
+  expect(tells.splice(0).sort()).toEqual(['-blue', '-both'])
 })
 
 test('routes of families without use are not imported', () => {

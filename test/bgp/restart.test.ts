@@ -140,6 +140,60 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
     expect(red.routes.size).toBe(0)
   })
 
+  test('is waited for to the second, and so is its End-of-RIB', () => {
+    let goneAt = 0
+    red.routeGone = ({ key }) => {
+      red.routes.delete(key)
+      goneAt = clock.now()
+    }
+    const { staleRoutes, peer } = speaker.neighbours.get(ip(B))!
+    expect(staleRoutes.since).toBeNull()
+    say(peerWith(restart()), [MAC1])
+    const lostAt = clock.now()
+    const lostEpoch = clock.epoch()
+    lose()
+    expect(staleRoutes.since).toBe(lostEpoch)
+    clock.advance(120_000)
+    expect(goneAt - lostAt).toBe(120_000)
+    expect(staleRoutes.since).toBeNull()
+
+    say(peerWith(restart()), [MAC1])
+    lose()
+    say(peerWith(restart()), [])
+    const { establishedAt } = peer
+    clock.advance(360_000)
+    expect(goneAt - establishedAt!).toBe(360_000)
+
+    say(peerWith(restart()), [MAC1])
+    lose()
+    const again = peerWith(restart())
+    const endedAt = clock.now()
+    end(again, ROUTE_TARGET, EVPN)
+    clock.advance(20_000)
+    // a millisecond on the way, and the time for it to read our memberships
+    expect(goneAt - endedAt).toBe(10_001)
+  })
+
+  test('and has less to say now loses the families that it does not name any more', () => {
+    const families = [EVPN, VPNV4]
+    const node = speakerAt('10.77.0.15', [peerConfig(B, { passive: true, families })], clock, network)
+    const all = new Collector()
+    node.subscribe(all, RED)
+    const connect = (named: readonly Family[]): RawPeer => {
+      const capabilities = { ...openOf().capabilities, families: [...named], gracefulRestart: restart() }
+      const peer = RawPeer.connect(network.transport, ip(B), ip('10.77.0.15'), 179)
+      peer.behave({ capabilities })
+      clock.advance(100)
+      return peer
+    }
+    say(connect(families), [MAC1])
+    network.reset(ip('10.77.0.15'), ip(B))
+    clock.advance(100)
+    expect(all.routes.size).toBe(1)
+    connect([VPNV4])
+    expect(all.routes.size).toBe(0)
+  })
+
   test('that did not keep its forwarding loses everything when it is back', () => {
     say(peerWith(restart()), [MAC1])
     lose()
@@ -329,6 +383,32 @@ describe('what a lost reflector passed on', () => {
     second.send(w.copy())
     clock.advance(100)
     expect(both.routes.size).toBe(1)
+  })
+
+  test.each([
+    ['is gone where it is to the same next hop', '10.77.0.21', '10.77.0.21', 0],
+    ['stays where it is to another', '10.77.0.21', '10.77.0.22', 1],
+    ['stays where it is to the reflector itself', B, B, 1],
+  ])('of an external peer, when another one withdraws it, %s', (_, passedOn, withdrawn, left) => {
+    const attributes: Attributes = {
+      ...noAttributes(),
+      origin: 0,
+      asPath: [],
+      localPref: 100,
+      extendedCommunities: [RED],
+    }
+    const nlri = [macRoute(B, MAC1, null)]
+    const send = (peer: RawPeer, write: (w: Writer) => void): void => {
+      const w = new Writer()
+      write(w)
+      peer.send(w.copy())
+      clock.advance(100)
+    }
+    send(first, (w) => writeReach(w, EVPN, ip(passedOn), nlri, attributes, DEFAULT_CONTEXT))
+    send(second, (w) => writeReach(w, EVPN, ip(withdrawn), nlri, attributes, DEFAULT_CONTEXT))
+    loseFirst()
+    send(second, (w) => writeUnreach(w, EVPN, nlri, DEFAULT_CONTEXT))
+    expect(both.routes.size).toBe(left)
   })
 
   test('is gone at once where another one knows its originator and does not have it, if that is up for long', () => {
@@ -607,9 +687,46 @@ describe('without any session (headless)', () => {
   test('losing the session once more loses nothing', () => {
     say(connect(B), [MAC1])
     cut(B)
+    const { staleRoutes } = local.neighbours.get(ip(B))!
+    const { since } = staleRoutes
     say(connect(B), [MAC2])
     cut(B)
     expect(held.routes.size).toBe(2)
+    clock.advance(HEADLESS * 1000 - 1000)
+    expect(held.routes.size).toBe(2)
+    expect([staleRoutes.isHeadless, staleRoutes.since]).toEqual([true, since])
+    clock.advance(2000)
+    expect(held.routes.size).toBe(0)
+    expect([staleRoutes.isHeadless, staleRoutes.since]).toEqual([false, null])
+  })
+
+  test('who can be relied on is looked at three minutes after the loss, and every five seconds from then on', () => {
+    let goneAt = 0
+    held.routeGone = () => {
+      goneAt = clock.now()
+    }
+    say(connect(B), [MAC1])
+    const lostAt = clock.now()
+    cut(B)
+    clock.advance(6900)
+    end(connect(C), ROUTE_TARGET, EVPN)
+    clock.advance(300_000)
+    expect(goneAt - lostAt).toBe(190_000)
+  })
+
+  test('a peer that is back is relied on three minutes after its End-of-RIB', () => {
+    let goneAt = 0
+    held.routeGone = () => {
+      goneAt = clock.now()
+    }
+    say(connect(B), [MAC1])
+    cut(B)
+    const again = connect(B)
+    clock.advance(50_000)
+    const endedAt = clock.now()
+    end(again, ROUTE_TARGET, EVPN)
+    clock.advance(300_000)
+    expect(goneAt - endedAt).toBe(180_001)
   })
 
   test('a reflector whose forwarding was not kept has no forwarding to lose', () => {

@@ -170,6 +170,20 @@ test('all is settled when the changes of every family have been told', () => {
   expect(toldThen).toBe(3001)
 })
 
+test('all is settled when the walks that are under way have ended', () => {
+  for (let i = 0; i < 3000; i++) announce(peer(1), mac(i))
+  clock.settle()
+  const order: string[] = []
+  rib.walk(
+    rib.best(EVPN),
+    () => true,
+    () => order.push('walk'),
+  )
+  rib.settled(() => order.push('settled'))
+  clock.settle()
+  expect(order).toEqual(['walk', 'settled'])
+})
+
 test('a walk that is broken off comes to its end', () => {
   for (let i = 0; i < 3; i++) announce(peer(1), mac(i))
   let visited = 0
@@ -192,6 +206,7 @@ describe('attributes that routes share', () => {
     for (const i of [1, 2]) announce(one, mac(i), big)
     announce(other, mac(3), big)
     const [first, second] = [octets(one), octets(other)]
+    expect(second).toBe(64 + [...rib.best(EVPN)][2]!.key.length)
     expect(first - 2 * second).toBeGreaterThan(200)
     const [{ key }] = [...rib.best(EVPN)] as [Route]
     rib.withdraw(one, EVPN, key, 0)

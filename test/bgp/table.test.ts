@@ -3,7 +3,7 @@ import { type Attributes, noAttributes } from '../../src/bgp/attribute/attribute
 import { DEFAULT_CONTEXT } from '../../src/bgp/context.ts'
 import { EVPN, type Family, ROUTE_TARGET } from '../../src/bgp/family.ts'
 import { type Capabilities, noCapabilities } from '../../src/bgp/message/capability.ts'
-import { writeEndOfRib, writeReach } from '../../src/bgp/message/pack.ts'
+import { writeEndOfRib, writeReach, writeUnreach } from '../../src/bgp/message/pack.ts'
 import { encodeRouteRefresh, RefreshKind } from '../../src/bgp/message/route-refresh.ts'
 import { membership } from '../../src/bgp/nlri/route-target.ts'
 import { localSource, type Route } from '../../src/bgp/rib/route.ts'
@@ -155,6 +155,17 @@ describe('the limit of routes', () => {
     expect([isUp(a), [...a.rib.best(EVPN)].length]).toEqual([true, 4])
     end(again, EVPN)
     expect([isUp(a), [...a.rib.best(EVPN)].length]).toEqual([true, 2])
+  })
+
+  test('counts no more what it withdraws', () => {
+    const a = speaker({ maxPrefixes: 3 })
+    const peer = connect(B, 2)
+    advertise(peer, MACS.slice(0, 3))
+    send(peer, (w) => writeUnreach(w, EVPN, [macRoute(RD, MACS[0], null)], DEFAULT_CONTEXT))
+    advertise(peer, MACS.slice(3))
+    expect(isUp(a)).toBe(true)
+    advertise(peer, MACS.slice(0, 1))
+    expect(isUp(a)).toBe(false)
   })
 
   test('counts what it advertises again, and what it does not withdraw in a refresh', () => {

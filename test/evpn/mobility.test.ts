@@ -247,6 +247,43 @@ describe('a duplicate (RFC 7432 §15.1)', () => {
     expect(kept.get(MAC)).toHaveLength(MOBILITY_DEFAULTS.moves)
   })
 
+  test.each([
+    [1800, 2001, 0],
+    [1800, 181, 1],
+    [1800, 180, 2],
+    [0, 181, 0],
+  ])(
+    'with recovery after %i s: nothing is kept after %i s of addresses that are gone',
+    (recoverySeconds, later, kept) => {
+      begin({ recoverySeconds })
+      const other = MAC + 1
+      for (let move = 0; move < 5; move++) comes(move * 2)
+      mobility.attach(other, 0)
+      mobility.detach(MAC)
+      mobility.detach(other)
+      seconds += later
+      mobility.detach(other)
+      const moves: ReadonlyMap<number, readonly number[]> = Reflect.get(mobility, 'moves')
+      expect(moves.size).toBe(kept)
+    },
+  )
+
+  test('is one for half an hour, unless that is configured otherwise', () => {
+    expect(MOBILITY_DEFAULTS).toEqual({ moves: 5, windowSeconds: 180, recoverySeconds: 1800 })
+  })
+
+  test('is one until the second at which it gets another chance, and while its moves are within the window', () => {
+    for (let move = 0; move < 5; move++) {
+      comes(move * 2)
+      seconds += move < 4 ? 45 : 0
+    }
+    expect(mobility.duplicateSince(MAC)).toBe(seconds * 1000)
+    seconds += 1799.999
+    expect(mobility.duplicateSince(MAC)).toBeDefined()
+    seconds += 0.001
+    expect(mobility.duplicateSince(MAC)).toBeUndefined()
+  })
+
   test('is never one where nobody wants to know', () => {
     begin({ moves: 0 })
     for (let move = 0; move < 50; move++) expect(comes(move * 2)).toBe(false)

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import type { Attributes, PmsiTunnel } from '../../src/bgp/attribute/attributes.ts'
 import { EVPN } from '../../src/bgp/family.ts'
+import type { MacIpRoute } from '../../src/bgp/nlri/evpn/type2.ts'
+import { AttributeSet } from '../../src/bgp/rib/attribute-pool.ts'
 import { beginGeneration, localSource } from '../../src/bgp/rib/route.ts'
 import {
   type ExtendedCommunity,
@@ -9,9 +12,11 @@ import {
 } from '../../src/bgp/values/extended-community.ts'
 import {
   bestMacRoute,
+  floodTunnel,
   isMacRoute,
   type LocalFacts,
   type MacRoute,
+  type MulticastRoute,
   unusableIp,
   unusableMac,
   whyBetterMac,
@@ -87,3 +92,99 @@ test('a stale route loses to any other for its address, whatever else speaks for
   expect(bestMacRoute([stale, other])).toBe(other)
   expect(whyBetterMac(other, stale)).toBe('not stale')
 })
+
+/** A route with these attributes; without a next hop where `nextHop` is null. */
+function macRouteWith(
+  changes: Partial<Attributes> = {},
+  nextHop: string | null = '10.77.0.12',
+  nlri: Partial<MacIpRoute> = {},
+): MacRoute {
+  const route = routeBy('10.77.0.12')
+  const attributes = { ...route.set.attributes, ...changes }
+  const set = new AttributeSet(attributes, nextHop === null ? null : ip(nextHop), '')
+  return { ...route, set, nlri: { ...route.nlri, ...nlri } }
+}
+
+const moved = (sequence: number, sticky = false) => ({
+  extendedCommunities: [encapsulation(8), macMobility({ sticky, sequence })],
+})
+
+test.each<[string, MacRoute, MacRoute]>([
+  ['higher LOCAL_PREF (101 over 100)', macRouteWith({ localPref: 101 }), macRouteWith(moved(7))],
+  ['higher LOCAL_PREF (100 over 99)', macRouteWith({ localPref: null }), macRouteWith({ localPref: 99 })],
+  ['sticky', macRouteWith(moved(0, true)), macRouteWith(moved(7))],
+  ['higher mobility sequence (1 over 0)', macRouteWith(moved(1)), macRouteWith()],
+  ['lower next hop (10.77.0.12 over 10.77.0.13)', macRouteWith(), macRouteWith({}, '10.77.0.13')],
+  ['lower next hop (255.0.0.1 over fd00::1)', macRouteWith({}, '255.0.0.1'), macRouteWith({}, 'fd00::1')],
+  ['lower next hop (none over 10.77.0.12)', macRouteWith({}, null), macRouteWith()],
+  ['lower route key', { ...macRouteWith(), key: 'a' }, { ...macRouteWith(), key: 'b' }],
+])('one of two routes for an address is used: %s (RFC 7432 §15)', (reason, better, worse) => {
+  expect([bestMacRoute([better, worse]), bestMacRoute([worse, better])]).toEqual([better, better])
+  expect(whyBetterMac(better, worse)).toBe(reason)
+})
+
+test('of routes that nothing tells apart the first is used', () => {
+  const [one, other] = [macRouteWith(), macRouteWith()]
+  expect(bestMacRoute([one, other])).toBe(one)
+  expect(bestMacRoute([])).toBeUndefined()
+  expect(whyBetterMac(one, other)).toBe('the same route')
+})
+
+test.each<[string | null, MacRoute]>([
+  [null, macRouteWith()],
+  [null, macRouteWith({ extendedCommunities: [encapsulation(7), encapsulation(8)] })],
+  ['no VXLAN encapsulation', macRouteWith({ extendedCommunities: [encapsulation(7)] })],
+  ['no VXLAN encapsulation', macRouteWith({ extendedCommunities: null })],
+  ['no next hop', macRouteWith({}, null)],
+  ['VNI 0', macRouteWith({}, '10.77.0.12', { label: 0 })],
+  [null, macRouteWith({}, '10.77.0.12', { label: 1 })],
+  ['MAC address of no station', macRouteWith({}, '10.77.0.12', { mac: 0 })],
+  [null, macRouteWith({}, '10.77.0.12', { mac: 2 })],
+  ['MAC address of no station', macRouteWith({}, '10.77.0.12', { mac: 0x01_00_00_00_00_01 })],
+])('why a route is not used: %s', (reason, route) => {
+  expect(unusableMac(route, facts())).toBe(reason)
+})
+
+test.each<[string, Partial<Attributes>, string, unknown]>([
+  ['the end of its tunnel', {}, '10.77.0.13', { dst: ip('10.77.0.12'), vni: 100 }],
+  ['the lowest VNI', { pmsiTunnel: tunnel({ label: 1 }) }, '10.77.0.12', { dst: ip('10.77.0.12'), vni: 1 }],
+  [
+    'the next hop, where the end is open',
+    { pmsiTunnel: tunnel({ tunnelId: '\0\0\0\0' }) },
+    '10.77.0.13',
+    { dst: ip('10.77.0.13'), vni: 100 },
+  ],
+  ['nowhere', { extendedCommunities: null }, '10.77.0.12', { reason: 'no VXLAN encapsulation' }],
+  [
+    'nowhere',
+    { pmsiTunnel: null },
+    '10.77.0.12',
+    { reason: 'no PMSI tunnel, so no VNI: ours may be of another network there' },
+  ],
+  ['nowhere', { pmsiTunnel: tunnel({ tunnelType: 7 }) }, '10.77.0.12', { reason: 'PMSI tunnel type 7' }],
+  [
+    'nowhere',
+    { pmsiTunnel: tunnel({ label: 0 }) },
+    '10.77.0.12',
+    { reason: 'VNI 0: ours may be of another network there' },
+  ],
+  [
+    'nowhere',
+    { pmsiTunnel: tunnel({ tunnelId: ip('fd00::12') }) },
+    '10.77.0.12',
+    { reason: 'tunnel end is IPv6, our VTEP address IPv4' },
+  ],
+  [
+    'nowhere',
+    { pmsiTunnel: tunnel({ tunnelId: ip('127.0.0.1') }) },
+    '10.77.0.12',
+    { reason: expect.stringMatching(/^tunnel end is /) },
+  ],
+])('a multicast route has BUM traffic sent to %s: %o', (_, changes, nextHop, expected) => {
+  const route = macRouteWith({ pmsiTunnel: tunnel({}), ...changes }, nextHop) as unknown as MulticastRoute
+  expect(floodTunnel(route, facts())).toEqual(expected)
+})
+
+function tunnel(changes: Partial<PmsiTunnel>): PmsiTunnel {
+  return { flags: 0, tunnelType: 6, label: 100, tunnelId: ip('10.77.0.12'), ...changes }
+}

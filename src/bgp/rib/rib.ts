@@ -51,7 +51,7 @@ export class Rib {
   private readonly listeners = new Set<BestListener>([this.subscriptions])
   private readonly changes = new Changes()
   private readonly jobs = new Jobs()
-  private readonly sweeps = new Map<Source, Map<Family, PendingSweep>>()
+  private readonly sweeps = new WeakMap<Source, Map<Family, PendingSweep>>()
   private scheduled = false
 
   constructor(clock: Clock) {
@@ -273,7 +273,6 @@ export class Rib {
     const pending = this.sweeps.get(source)!
     const { freshFrom } = pending.get(family)!
     pending.delete(family)
-    if (pending.size === 0) this.sweeps.delete(source)
     yield* this.sweepRoutes(source, family, (route) => route.generation < freshFrom)
   }
 
