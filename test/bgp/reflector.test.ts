@@ -207,6 +207,11 @@ describe('an external peer', () => {
     announce(b, B)
     clock.advance(2000)
     expect(blue.routes.size).toBe(0)
+    const { dropped, counters } = a.neighbours.get(ip(B))!.routesIn
+    expect([...dropped].map(({ reason }) => reason)).toEqual([
+      'no policy lets routes of its AS in (RFC 8212)',
+    ])
+    expect(counters.rejected).toBe(1)
   })
 
   test('gets our AS in front, and no LOCAL_PREF', () => {

@@ -130,6 +130,16 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
     expect([...red.routes.values()].map(({ nlri }) => nlri)).toEqual([macRoute(B, MAC2, null)])
   })
 
+  test('loses at End-of-RIB what it did not pass on again', () => {
+    const passedOn = { originatorId: 0x0a4d0015, clusterList: [1] }
+    say(peerWith(restart()), [MAC1], null, passedOn)
+    lose()
+    const again = peerWith(restart())
+    end(again, ROUTE_TARGET, EVPN)
+    clock.advance(11_000)
+    expect(red.routes.size).toBe(0)
+  })
+
   test('that never says End-of-RIB loses the rest when the wait for it is over', () => {
     say(peerWith(restart()), [MAC1])
     lose()

@@ -268,6 +268,24 @@ describe('a duplicate (RFC 7432 §15.1)', () => {
     },
   )
 
+  test.each([
+    [180, true],
+    [180.001, false],
+  ])('is what moves for the fifth time %s s after the first: %s', (later, duplicate) => {
+    for (let move = 0; move < 4; move++) comes(move * 2)
+    seconds += later
+    expect(comes(8)).toBe(duplicate)
+  })
+
+  test('stays one for the recovery time, however short, when it is detached', () => {
+    begin({ recoverySeconds: 1 })
+    for (let move = 0; move < 5; move++) comes(move * 2)
+    mobility.detach(MAC)
+    expect(mobility.duplicateSince(MAC)).toBeDefined()
+    seconds += 1
+    expect(mobility.duplicateSince(MAC)).toBeUndefined()
+  })
+
   test('is one for half an hour, unless that is configured otherwise', () => {
     expect(MOBILITY_DEFAULTS).toEqual({ moves: 5, windowSeconds: 180, recoverySeconds: 1800 })
   })

@@ -18,7 +18,16 @@ export const AREAS: readonly Area[] = [
     tests: [
       bgp('boundaries', 'nlri', 'update-errors', 'values', 'vectors', 'recorded', 'reflector', 'reflection'),
       [
-        ...bgp('describe', 'bounds', 'advertise', 'passed-on', 'properties', ...SESSIONS),
+        ...bgp(
+          'refused',
+          'describe',
+          'adj-rib-in',
+          'advertise',
+          'bounds',
+          'passed-on',
+          'properties',
+          ...SESSIONS,
+        ),
         'test/rest/contract.test.ts',
       ],
       bgp('malformed/update', 'malformed/headers'),
