@@ -359,6 +359,7 @@ describe('a route', () => {
         msg: 'route cannot be advertised',
       })),
     )
+    expect(lines[0]).not.toHaveProperty('leftOut')
     for (let number = 2; number <= 12; number++) announce(number, 100)
     expect([lines.length, routesOut.counters.withheld]).toEqual([10, 13])
     clock.advance(1000)
