@@ -179,7 +179,9 @@ describe('a daemon that comes after another', () => {
     const [instance] = life.vpns.snapshot().instances
     const moved = { ...instance!, attachments: instance!.attachments.map((one) => ({ ...one, sequence: 7 })) }
     life.kill()
-    const second = await start(encodeState({ kernel: '', ping: '1', ...life.vpns.snapshot(), instances: [moved] }))
+    const second = await start(
+      encodeState({ kernel: '', ping: '1', ...life.vpns.snapshot(), instances: [moved] }),
+    )
     expect(second.vpns.snapshot().instances[0]?.attachments[0]?.sequence).toBe(7)
   })
 })
