@@ -52,33 +52,41 @@ export type MpUnreach = NlriList
 
 export function readMpReach(r: Reader, session: SessionContext, attributes: Attributes): MpReach {
   const family = familyOf(r.u16(), r.u8())
-  return unlessIgnored(family, session, () => {
+  const read = () => {
     const nextHopLength = r.u8()
     const outer = r.enter(nextHopLength)
     const nextHop = readNextHop(r, family)
     r.leave(outer)
     r.skip(1)
     return { nextHop, ...readNlriList(r, family, session, contextOf(attributes)) }
-  })
+  }
+  return unlessIgnored(family, session, read) ?? { nextHop: null, ...ignoredList(family) }
 }
 
 export function readMpUnreach(r: Reader, session: SessionContext): MpUnreach {
   const family = familyOf(r.u16(), r.u8())
-  return unlessIgnored(family, session, () => ({
-    nextHop: null,
-    ...readNlriList(r, family, session, WITHDRAWN),
-  }))
+  return (
+    unlessIgnored(family, session, () => readNlriList(r, family, session, WITHDRAWN)) ?? ignoredList(family)
+  )
 }
 
-/** A family that was not agreed is ignored, which is all that its errors could lead to (RFC 7606 §5.3: AFI/SAFI disable). */
-function unlessIgnored(family: Family, session: SessionContext, read: () => MpReach): MpReach {
+/** What is read; undefined where that fails of a family that was not agreed, which is all that its errors could lead to (RFC 7606 §5.3: AFI/SAFI disable). */
+function unlessIgnored<T>(family: Family, session: SessionContext, read: () => T): T | undefined {
   try {
     return read()
   } catch (error) {
-    if (!(error instanceof Malformed) || isAgreed(family, session)) throw error
-    return { family, nextHop: null, nlri: [], pathIds: null, quarantined: [], ignored: 1 }
+    if (error instanceof Malformed && !isAgreed(family, session)) return undefined
+    throw error
   }
 }
+
+const ignoredList = (family: Family): NlriList => ({
+  family,
+  nlri: [],
+  pathIds: null,
+  quarantined: [],
+  ignored: 1,
+})
 
 const isAgreed = (family: Family, { families }: SessionContext): boolean => families?.has(family) !== false
 
