@@ -87,8 +87,10 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     this.order({ do: 'start' })
   }
 
+  /** Behind the answers to all that was asked before, since what is wanted may follow from them. */
   complete(): void {
-    this.order({ do: 'complete' })
+    const complete = () => this.order({ do: 'complete' })
+    this.call('counts').then(complete, () => {})
   }
 
   follow(ip: Ip, changed: (way: NextHop | null) => void): void {
