@@ -10,8 +10,7 @@ import { hasMpls, NO_MPLS } from './dataplane/linux/sysctl.ts'
 import { MemoryDriver } from './dataplane/memory.ts'
 import { kernelIdentity } from './linux/kernel.ts'
 import { tcpTransport } from './linux/tcp.ts'
-import type { Logger } from './log.ts'
-import type { RecentLog } from './recent-log.ts'
+import type { Logger, Logs } from './log.ts'
 import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp, type Ip, parseIp } from './values/address.ts'
@@ -39,8 +38,7 @@ export interface DaemonOptions {
 /** Starts every part of the daemon; resolves when it is ready. Throws when a part cannot start. */
 export async function runDaemon(
   config: Config,
-  log: Logger,
-  recentLog: RecentLog,
+  { log, output, recent }: Logs,
   { fresh = false }: DaemonOptions = {},
 ): Promise<Daemon> {
   const clock = systemClock
@@ -153,7 +151,8 @@ export async function runDaemon(
       version: VERSION,
       startTime,
       now: () => clock.epoch(),
-      recentLog: () => recentLog.newestFirst(),
+      recentLog: () => recent.newestFirst(),
+      logHealth: () => output.health(),
     },
   })
 

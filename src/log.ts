@@ -1,18 +1,25 @@
 import { type Logger, pino } from 'pino'
-import type { RecentLog } from './recent-log.ts'
+import { LogOutput } from './log-output.ts'
+import { RecentLog } from './recent-log.ts'
 
 export type { Logger }
 
+export interface Logs {
+  readonly log: Logger
+  readonly output: LogOutput
+  /** Gets the warnings and errors too. */
+  readonly recent: RecentLog
+}
+
 /**
  * The root of the log: one JSON object a line. Parts get a child with the field that names them: `peer` (address),
- * `instance` (VPN instance id). Writing is synchronous, so that nothing is lost when the process ends. `recent` gets the
- * warnings and errors too.
+ * `instance` (VPN instance id). Writing blocks nothing and fails nothing.
+ * Throws when the file cannot be opened.
  */
-export function createLog(
-  { debug, file }: { readonly debug: boolean; readonly file: string | null },
-  recent: RecentLog,
-): Logger {
-  return pino(
+export function createLog({ debug, file }: { readonly debug: boolean; readonly file: string | null }): Logs {
+  const recent = new RecentLog()
+  const output = openOutput(file)
+  const log = pino(
     {
       level: debug ? 'debug' : 'info',
       base: null,
@@ -20,16 +27,16 @@ export function createLog(
       formatters: { level: (label) => ({ level: label }) },
     },
     pino.multistream([
-      { level: 'debug', stream: openDestination(file) },
+      { level: 'debug', stream: output },
       { level: 'warn', stream: recent },
     ]),
   )
+  return { log, output, recent }
 }
 
-function openDestination(file: string | null) {
-  if (file === null) return pino.destination({ fd: 1, sync: true })
+function openOutput(file: string | null): LogOutput {
   try {
-    return pino.destination({ dest: file, sync: true })
+    return new LogOutput(file)
   } catch (error) {
     throw new Error(`the log file cannot be opened: ${error instanceof Error ? error.message : error}`)
   }

@@ -13,8 +13,7 @@ import { SPEAKER_DEFAULTS, Speaker } from './bgp/speaker.ts'
 import { systemClock } from './clock.ts'
 import type { Daemon } from './daemon.ts'
 import { tcpTransport } from './linux/tcp.ts'
-import type { Logger } from './log.ts'
-import type { RecentLog } from './recent-log.ts'
+import type { Logs } from './log.ts'
 import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp, type Ip } from './values/address.ts'
@@ -42,11 +41,7 @@ export interface ReflectorConfig {
 const FAMILIES: readonly Family[] = [VPNV4, VPNV6, EVPN, FLOWSPEC_VPNV4, FLOWSPEC_VPNV6, ROUTE_TARGET]
 
 /** A route reflector of its own: no VPN services, no kernel (RFC 4456). Throws when a part cannot start. */
-export async function runReflector(
-  config: ReflectorConfig,
-  log: Logger,
-  recentLog: RecentLog,
-): Promise<Daemon> {
+export async function runReflector(config: ReflectorConfig, { log, output, recent }: Logs): Promise<Daemon> {
   const clock = systemClock
   const common = {
     ...PEER_DEFAULTS,
@@ -86,7 +81,8 @@ export async function runReflector(
       version: VERSION,
       startTime: clock.epoch(),
       now: () => clock.epoch(),
-      recentLog: () => recentLog.newestFirst(),
+      recentLog: () => recent.newestFirst(),
+      logHealth: () => output.health(),
     },
   })
   if (config.api !== null) await rest.listen(config.api)

@@ -2,7 +2,6 @@ import type { Options } from 'yargs'
 import type { Assignment } from '../config/ini.ts'
 import { DEFAULT_FILE, readSources } from '../config/sources.ts'
 import { createLog } from '../log.ts'
-import { RecentLog } from '../recent-log.ts'
 import { VERSION } from '../version.ts'
 import { command } from './command.ts'
 import { configOptions, ignored, path, sources } from './config-options.ts'
@@ -48,12 +47,12 @@ export const daemon = command({
       ...readSources(sources(process.argv.slice(2))),
       ...overrides,
     ])
-    const recentLog = new RecentLog()
-    const log = createLog(config.log, recentLog)
+    const logs = createLog(config.log)
+    const { log } = logs
     log.info({ version: VERSION, config: config.effective }, 'starting')
     for (const warning of warnings) log.warn(warning)
     for (const note of notes) log.debug(note)
-    await untilSignal(log, () => runDaemon(config, log, recentLog, { fresh: args.fresh }))
+    await untilSignal(logs, () => runDaemon(config, logs, { fresh: args.fresh }))
   },
 })
 

@@ -3,7 +3,6 @@ import type { Options } from 'yargs'
 import { maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
 import { KeyFile } from '../config/key-file.ts'
 import { createLog } from '../log.ts'
-import { RecentLog } from '../recent-log.ts'
 import type { ReflectorConfig } from '../reflector.ts'
 import { formatIp, type Ip, isIpv4, parseInterfaceAddress, parseIp } from '../values/address.ts'
 import { CliError, command } from './command.ts'
@@ -70,9 +69,8 @@ export const reflector = command({
       api: args.api === undefined ? null : endpoint(args.api),
     }
     const { runReflector } = await import('../reflector.ts')
-    const recentLog = new RecentLog()
-    const log = createLog({ debug: args.debug, file: args['log-file'] ?? null }, recentLog)
-    await untilSignal(log, () => runReflector(config, log, recentLog))
+    const logs = createLog({ debug: args.debug, file: args['log-file'] ?? null })
+    await untilSignal(logs, () => runReflector(config, logs))
   },
 })
 

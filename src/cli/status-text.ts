@@ -23,6 +23,7 @@ export interface Summary {
     readonly received: number
     readonly own: number
   }
+  readonly log?: { readonly path: string | null; readonly dropped: number; readonly failure: object | null }
   readonly vanished?: readonly {
     readonly instance: string
     readonly node: string
@@ -128,6 +129,7 @@ export function summaryText(summary: Summary): string {
       `stale since ${formatTime(since)}: routes of ${peer}`,
     ]),
     ...serviceFacts(summary),
+    ...logFacts(summary),
   ]
   return [
     `${verdict}: chanter ${version}, up ${durationText(uptime_seconds)}, since ${formatTime(started)}`,
@@ -173,6 +175,12 @@ function* serviceFacts({
   }
   if (state_file === undefined) return
   yield ['state file', state_file === null ? 'none' : stateFileText(state_file)]
+}
+
+/** Nothing to tell as long as no line is missing. */
+function* logFacts({ log }: Summary): Iterable<[string, string]> {
+  if (log === undefined || log.dropped === 0) return
+  yield ['log', `${countText(log.dropped, 'line', 'lines')} dropped since the start`]
 }
 
 function isolationText({ xdp, tc, open }: NonNullable<Summary['isolation']>): string {

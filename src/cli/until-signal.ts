@@ -1,11 +1,30 @@
-import type { Logger } from '../log.ts'
+import type { Logs } from '../log.ts'
 
-/** Starts something and keeps it running until SIGTERM or SIGINT; a second signal does not wait for a clean end. */
+/** How long the last lines of the log may take. */
+const FLUSH_MS = 1000
+/** They would end the process, and none of them asks for that; Node has a debugger for SIGUSR1. SIGQUIT and SIGABRT leave a core. */
+const IGNORED = [
+  ...['SIGUSR1', 'SIGUSR2', 'SIGPIPE', 'SIGALRM', 'SIGVTALRM', 'SIGPROF'],
+  ...['SIGIO', 'SIGPWR', 'SIGSTKFLT', 'SIGXCPU', 'SIGXFSZ'],
+]
+
+/**
+ * Starts something and keeps it running until SIGTERM or SIGINT; a second signal does not wait for a clean end. SIGHUP reopens the
+ * log file. An exception that nobody expected ends the process: its supervisor starts it anew, and forwarding goes on meanwhile.
+ */
 export async function untilSignal(
-  log: Logger,
+  logs: Logs,
   start: () => Promise<{ stop(): Promise<void> }>,
 ): Promise<void> {
-  const running = await start().catch((error) => {
+  const { log, output } = logs
+  const onSignal = { SIGHUP: () => reopen(logs), ...ignoring(logs) }
+  for (const [signal, listener] of Object.entries(onSignal)) process.on(signal, listener)
+  process.on('uncaughtException', (error, origin) => {
+    log.fatal({ err: error, origin }, 'unexpected exception: the process ends')
+    process.exit(1)
+  })
+  const running = await start().catch(async (error) => {
+    await output.flush(FLUSH_MS)
     log.fatal({ err: error }, 'cannot start')
     throw error
   })
@@ -16,7 +35,26 @@ export async function untilSignal(
     log.info({ signal }, 'stopping')
     await running.stop()
     log.info('stopped')
+    await output.flush(FLUSH_MS)
     process.exit(0)
   }
   process.on('SIGTERM', stop).on('SIGINT', stop)
+}
+
+function ignoring({ log }: Logs): Record<string, () => void> {
+  return Object.fromEntries(IGNORED.map((signal) => [signal, () => log.info({ signal }, 'signal ignored')]))
+}
+
+async function reopen({ log, output }: Logs): Promise<void> {
+  const { path } = output.health()
+  if (path === null) {
+    log.info('SIGHUP: the log is standard output, there is no file to reopen')
+    return
+  }
+  try {
+    await output.reopen()
+    log.info({ file: path }, 'log file reopened')
+  } catch (error) {
+    log.warn({ file: path, reason: (error as Error).message }, 'log file not reopened: the old one is kept')
+  }
 }

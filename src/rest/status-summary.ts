@@ -5,6 +5,7 @@ import type { Speaker } from '../bgp/speaker.ts'
 import type { Isolation } from '../dataplane/model.ts'
 import type { DataplaneSummary } from '../dataplane/view.ts'
 import type { EvpnConfig } from '../evpn/instance.ts'
+import type { LogHealth } from '../log-output.ts'
 import { formatIp } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
 import { formatTime } from '../values/time.ts'
@@ -51,6 +52,7 @@ export async function statusSummary(views: Views, now: number) {
       peers: peers.map(peerSummary),
     },
     routes: { ...routeState(speaker, startTime), received, own },
+    log: views.logHealth(),
     ...(services === null || kernel === null ? {} : servicesSummary(services, kernel)),
   }
 }
@@ -156,7 +158,11 @@ export function whyNotReady({ speaker, startTime }: Views): string | null {
 }
 
 /** What is wrong, a sentence each, the worst first. */
-function problemsOf({ speaker, services, startTime }: Views, kernel: Kernel | null, now: number): string[] {
+function problemsOf(
+  { speaker, services, startTime, logHealth }: Views,
+  kernel: Kernel | null,
+  now: number,
+): string[] {
   const problems: string[] = []
   if (!hasSession(speaker)) {
     const { state, since } = routeState(speaker, startTime)
@@ -182,6 +188,7 @@ function problemsOf({ speaker, services, startTime }: Views, kernel: Kernel | nu
       ...stateFileProblems(services),
     )
   }
+  problems.push(...logProblems(logHealth()))
   return problems
 }
 
@@ -239,6 +246,12 @@ function* stateFileProblems({ stateFile }: ServiceViews): Iterable<string> {
   if (health === null || health.failure === null) return
   const { reason, since } = health.failure
   yield `the state cannot be kept in ${health.path} since ${formatTime(since)}: ${reason}`
+}
+
+function* logProblems({ path, failure, dropped }: LogHealth): Iterable<string> {
+  if (failure === null) return
+  const count = dropped === 0 ? '' : `; ${dropped} lines dropped`
+  yield `the log cannot be written to ${path ?? 'standard output'} since ${formatTime(failure.since)}: ${failure.reason}${count}`
 }
 
 /** Without a peer to have one with, none is missing. */

@@ -5,8 +5,7 @@ import { promisify } from 'node:util'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { sources } from '../../src/cli/config-options.ts'
 import type { Config } from '../../src/config/config.ts'
-import type { Logger } from '../../src/log.ts'
-import type { RecentLog } from '../../src/recent-log.ts'
+import type { Logs } from '../../src/log.ts'
 import { chanter } from '../support/cli.ts'
 import { temporaryFiles } from '../support/files.ts'
 
@@ -15,8 +14,14 @@ vi.mock('../../src/daemon.ts', () => ({ runDaemon }))
 
 const MINIMAL = '[BGP]\nlocal_address = 127.0.0.1\nmy_as = 64512\n'
 
+const listenersBefore = new Map(
+  process.eventNames().map((event) => [event, process.listeners(event as 'exit')]),
+)
+
 afterEach(() => {
-  process.removeAllListeners('SIGTERM').removeAllListeners('SIGINT')
+  for (const event of process.eventNames())
+    for (const listener of process.listeners(event as 'exit'))
+      if (!listenersBefore.get(event)?.includes(listener)) process.off(event, listener)
   vi.restoreAllMocks()
 })
 
@@ -50,7 +55,8 @@ describe('configuration', () => {
       '--use-json',
     )
     expect(outcome.error).toBeUndefined()
-    const [config, , recentLog] = runDaemon.mock.lastCall as [Config, Logger, RecentLog]
+    const [config, { recent, output }] = runDaemon.mock.lastCall as [Config, Logs]
+    await output.flush(5000)
     expect(config.log).toEqual({ debug: true, file: join(directory, 'a.log') })
     const lines = readFileSync(join(directory, 'a.log'), 'utf8')
       .trim()
@@ -59,7 +65,7 @@ describe('configuration', () => {
     expect(lines[0]).toMatchObject({ level: 'info', msg: 'starting', config: { BGP: { my_as: 64512 } } })
     const warning = `${file} line 4: unknown option [BGP] my_ass (did you mean my_as?); it is ignored`
     expect(lines[1]).toMatchObject({ level: 'warn', msg: warning })
-    expect(recentLog.newestFirst().map(({ message }) => message)).toEqual([warning])
+    expect(recent.newestFirst().map(({ message }) => message)).toEqual([warning])
   })
 })
 

@@ -80,6 +80,7 @@ export function testApi(): TestApi {
       startTime: Date.now(),
       now: Date.now,
       recentLog: () => [],
+      logHealth: () => ({ path: null, dropped: 0, failure: null }),
     },
   })
   return { app, speaker, vpns, reconciler, driver }

@@ -116,6 +116,7 @@ export class TestNode {
         startTime,
         now: () => clock.epoch(),
         recentLog: () => [],
+        logHealth: () => ({ path: null, dropped: 0, failure: null }),
       },
     })
   }

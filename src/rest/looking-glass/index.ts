@@ -10,6 +10,7 @@ import {
 } from '../../bgp/family.ts'
 import type { Neighbour } from '../../bgp/neighbour.ts'
 import type { Speaker } from '../../bgp/speaker.ts'
+import type { LogHealth } from '../../log-output.ts'
 import type { LogRecord } from '../../recent-log.ts'
 import { parseIp } from '../../values/address.ts'
 import { formatLogTime, formatTime } from '../../values/time.ts'
@@ -36,6 +37,7 @@ export interface Views {
   readonly now: () => number
   /** The latest warnings and errors, newest first. */
   readonly recentLog: () => readonly LogRecord[]
+  readonly logHealth: () => LogHealth
 }
 
 /** The part of a compute node. */

@@ -1,0 +1,204 @@
+import { close, constants, fstatSync, open, openSync, write, writeSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { promisify } from 'node:util'
+
+/** Octets of lines that wait to be written; lines beyond are dropped. */
+const MAX_QUEUED_OCTETS = 1 << 20
+/** Octets that are handed to the system at once. */
+const CHUNK_OCTETS = 1 << 16
+/** Until the next try where writing failed, and where the reader was slow. */
+const RETRY_MS = 1000
+const BUSY_MS = 20
+const TO_APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK
+
+export interface LogHealth {
+  /** The file; null for standard output. */
+  readonly path: string | null
+  /** Lines that could not be written since the start. */
+  readonly dropped: number
+  /** Why nothing can be written, and since when in epoch milliseconds; null when all is well. */
+  readonly failure: { readonly reason: string; readonly since: number } | null
+}
+
+/** What takes octets without ever blocking the caller. */
+interface Sink {
+  /** Resolves to how many octets were taken. */
+  write(bytes: Buffer): Promise<number>
+  writeSync(bytes: Buffer): void
+  close(): void
+}
+
+/**
+ * A destination for pino that neither blocks nor fails: lines wait in a bounded queue, one write is under way at a time, and what
+ * could not be written is tried again. Lines for which there is no room are dropped and counted.
+ */
+export class LogOutput {
+  private readonly path: string | null
+  private sink: Sink
+  private reopened: Sink | null = null
+  private lines: string[] = []
+  private chunk = Buffer.alloc(0)
+  private written = 0
+  /** Octets of the lines and of the chunk. */
+  private queued = 0
+  private isWriting = false
+  private isFull = false
+  private dropped = 0
+  private reported = 0
+  private failure: LogHealth['failure'] = null
+  private readonly idle: (() => void)[] = []
+
+  /** Throws when the file cannot be opened; null is standard output. */
+  constructor(path: string | null) {
+    this.path = path
+    this.sink = path === null ? standardOutput() : fileSink(openSync(path, TO_APPEND))
+  }
+
+  /** Takes one line of the log. */
+  write(line: string): void {
+    const octets = Buffer.byteLength(line)
+    if (this.isFull || this.queued + octets > MAX_QUEUED_OCTETS) {
+      this.isFull = true
+      this.dropped++
+      this.fail('what is written is not taken: a reader that stalls, or a disk')
+      return
+    }
+    this.add(line, octets)
+    if (this.isWriting) return
+    this.isWriting = true
+    queueMicrotask(() => void this.pump()) // with what else is said in this turn
+  }
+
+  health(): LogHealth {
+    const { path, dropped, failure } = this
+    return { path, dropped, failure }
+  }
+
+  /** Goes on in a new file of the same name, as after a rename of the old one. Rejects when it cannot be opened: the old one stays in use. */
+  async reopen(): Promise<void> {
+    if (this.path === null) return
+    const fd = await promisify(open)(this.path, TO_APPEND)
+    this.reopened?.close()
+    this.reopened = fileSink(fd)
+    if (!this.isWriting) this.takeReopened()
+  }
+
+  /** Resolves when all is written, after `ms` at the latest. */
+  async flush(ms: number): Promise<void> {
+    if (!this.isWriting) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, ms)
+    this.idle.push(resolve)
+    await promise
+    clearTimeout(timer)
+  }
+
+  /** Writes what waits, as far as that is possible at once: the process is about to end. */
+  flushSync(): void {
+    const rest = Buffer.from(this.lines.splice(0).join(''))
+    this.queued -= rest.length
+    try {
+      this.sink.writeSync(rest)
+    } catch {
+      // there is nobody left to tell
+    }
+  }
+
+  private add(line: string, octets: number): void {
+    this.lines.push(line)
+    this.queued += octets
+  }
+
+  private async pump(): Promise<void> {
+    while (this.queued > 0) {
+      if (this.chunk.length === 0) this.chunk = this.nextChunk()
+      await this.step()
+      this.takeReopened()
+      if (this.isFull && this.queued < MAX_QUEUED_OCTETS / 2) this.resume()
+    }
+    this.isWriting = false
+    for (const resolve of this.idle.splice(0)) resolve()
+  }
+
+  private async step(): Promise<void> {
+    try {
+      this.written += await this.sink.write(this.chunk.subarray(this.written))
+      if (!this.isFull) this.failure = null
+      if (this.written < this.chunk.length) return
+      this.queued -= this.chunk.length
+      this.chunk = Buffer.alloc(0)
+      this.written = 0
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      const isBusy = code === 'EAGAIN'
+      if (!isBusy) this.fail(message)
+      await new Promise((resolve) => setTimeout(resolve, isBusy ? BUSY_MS : RETRY_MS).unref())
+    }
+  }
+
+  private nextChunk(): Buffer<ArrayBuffer> {
+    let octets = 0
+    let count = 0
+    while (octets < CHUNK_OCTETS && count < this.lines.length)
+      octets += Buffer.byteLength(this.lines[count++] ?? '')
+    return Buffer.from(this.lines.splice(0, count).join(''))
+  }
+
+  private takeReopened(): void {
+    if (this.reopened === null) return
+    this.sink.close()
+    this.sink = this.reopened
+    this.reopened = null
+    this.written = 0
+  }
+
+  /** There is room again: says what is missing. */
+  private resume(): void {
+    this.isFull = false
+    this.failure = null
+    const dropped = this.dropped - this.reported
+    this.reported = this.dropped
+    const time = new Date().toISOString()
+    const line = `${JSON.stringify({ level: 'warn', time, part: 'log', dropped, msg: 'log lines dropped' })}\n`
+    this.add(line, Buffer.byteLength(line))
+  }
+
+  private fail(reason: string): void {
+    this.failure ??= { reason, since: Date.now() }
+  }
+}
+
+function fileSink(fd: number): Sink {
+  return {
+    write: async (bytes) => (await promisify(write)(fd, bytes)).bytesWritten,
+    writeSync: (bytes) => void writeSync(fd, bytes),
+    close: () => close(fd, () => {}),
+  }
+}
+
+/** A pipe or socket is written to as Node writes to sockets, a terminal through a file description of our own: neither blocks. */
+function standardOutput(): Sink {
+  const stdout = process.stdout.fd
+  const found = fstatSync(stdout)
+  if (found.isFIFO() || found.isSocket()) return streamSink(stdout)
+  if (!found.isCharacterDevice()) return fileSink(stdout)
+  try {
+    const flags = constants.O_WRONLY | constants.O_NOCTTY | constants.O_NONBLOCK
+    return fileSink(openSync(`/proc/self/fd/${stdout}`, flags))
+  } catch {
+    return fileSink(stdout)
+  }
+}
+
+function streamSink(fd: number): Sink {
+  const socket = new Socket({ fd, readable: false, writable: true })
+  socket.on('error', () => {}) // the write that failed tells of it
+  return {
+    write: (bytes) =>
+      new Promise((resolve, reject) => {
+        socket.write(bytes, (error) => (error ? reject(error) : resolve(bytes.length)))
+      }),
+    writeSync: (bytes) => void writeSync(fd, bytes),
+    close: () => socket.destroy(),
+  }
+}

@@ -1,0 +1,169 @@
+import {
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { fetchJson, request } from '../../src/client.ts'
+import { runSync } from '../../src/lab/command.ts'
+import { eventually } from '../../src/lab/eventually.ts'
+import { temporaryFiles } from '../support/files.ts'
+import { type LoneDaemon, loneDaemon } from '../support/lone-daemon.ts'
+
+/** Each leaves a line of more than that in the log. */
+const LONG = 8000
+
+interface LogView {
+  readonly log: { readonly path: string | null; readonly dropped: number; readonly failure: object | null }
+}
+
+async function complain({ api }: LoneDaemon, times: number): Promise<void> {
+  for (let i = 0; i < times; i++) {
+    const { status } = await request(api, `/explain?address=${'x'.repeat(LONG)}`)
+    expect(status).toBe(400)
+  }
+}
+
+function logged(text: string): { msg: string; dropped?: number; signal?: string }[] {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+}
+
+/** A pipe of which nothing is read until `read` is called. */
+function fifo() {
+  const path = join(temporaryFiles({}), 'fifo')
+  runSync('mkfifo', path)
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  return {
+    writer: openSync(path, 'w'),
+    close: () => closeSync(reader),
+    read(): string {
+      const room = Buffer.alloc(1 << 20)
+      try {
+        return room.toString('utf8', 0, readSync(reader, room))
+      } catch {
+        return ''
+      }
+    },
+  }
+}
+
+test('standard output that nobody reads holds up nothing, and is told', async () => {
+  const pipe = fifo()
+  const daemon = await loneDaemon({ stdout: pipe.writer, settings: { DEFAULT: { debug: 'true' } } })
+  expect(await daemon.problems()).toEqual([])
+  await complain(daemon, 300)
+  expect((await request(daemon.api, '/ping')).status).toBe(200)
+  const { log } = await fetchJson<LogView>(daemon.api, '/status')
+  expect(log.dropped).toBeGreaterThan(0)
+  expect(await daemon.problems()).toEqual([
+    expect.stringMatching(/^the log cannot be written to standard output since .*; \d+ lines dropped$/),
+  ])
+  let text = ''
+  await eventually('the rest comes, and how much is missing', async () => {
+    text += pipe.read()
+    return text.endsWith('\n') && text.includes('log lines dropped')
+      ? { value: true }
+      : { seen: text.slice(-80) }
+  })
+  expect(logged(text).find(({ msg }) => msg === 'log lines dropped')).toMatchObject({ dropped: log.dropped })
+  expect(await daemon.problems()).toEqual([])
+})
+
+test('a reader of standard output that ends', async () => {
+  const pipe = fifo()
+  const daemon = await loneDaemon({ stdout: pipe.writer })
+  pipe.close()
+  await complain(daemon, 1)
+  await eventually('it is told', async () => {
+    const [problem = ''] = await daemon.problems()
+    return problem.includes('EPIPE') ? { value: true } : { seen: problem }
+  })
+})
+
+test('a full disk ends nothing; when there is room, the log goes on without a torn line', async () => {
+  const directory = temporaryFiles({})
+  runSync('mount', '-t', 'tmpfs', '-o', 'size=256k', 'chanter', directory)
+  onTestFinished(() => void runSync('umount', '--lazy', directory))
+  const [file, ballast] = [join(directory, 'chanter.log'), join(directory, 'ballast')]
+  writeFileSync(ballast, Buffer.alloc(220 << 10))
+  const daemon = await loneDaemon({ settings: { DEFAULT: { log_file: file } } })
+  await complain(daemon, 200)
+  await eventually('it is told', async () => {
+    const [problem = ''] = await daemon.problems()
+    return problem.includes(`cannot be written to ${file} since`) && problem.includes('ENOSPC')
+      ? { value: true }
+      : { seen: problem }
+  })
+  runSync('mount', '-o', 'remount,size=8m', directory)
+  const { dropped } = await eventually('all that is kept is written', async () => {
+    const { log } = await fetchJson<LogView>(daemon.api, '/status')
+    const lines = readFileSync(file, 'utf8').split('\n')
+    return log.failure === null && lines.at(-1) === ''
+      ? { value: log }
+      : { seen: lines.at(-1)?.slice(0, 80) ?? '' }
+  })
+  expect(dropped).toBeGreaterThan(0)
+  const lines = logged(readFileSync(file, 'utf8'))
+  expect(lines.filter(({ msg }) => msg === 'log lines dropped').map((line) => line.dropped)).toEqual([
+    dropped,
+  ])
+  expect(daemon.ended()).toBeNull()
+})
+
+test('SIGHUP reopens the log file that was renamed', async () => {
+  const file = join(temporaryFiles({}), 'chanter.log')
+  const daemon = await loneDaemon({ settings: { DEFAULT: { log_file: file } } })
+  renameSync(file, `${file}.1`)
+  daemon.signal('SIGHUP')
+  await eventually('there is a new file', async () =>
+    existsSync(file) && readFileSync(file, 'utf8').includes('\n') ? { value: true } : { seen: 'none' },
+  )
+  expect(logged(readFileSync(file, 'utf8')).map(({ msg }) => msg)).toEqual(['log file reopened'])
+  expect(logged(readFileSync(`${file}.1`, 'utf8')).map(({ msg }) => msg)).toContain('ready')
+  await complain(daemon, 1)
+  await eventually('it is written to', async () => {
+    const last = logged(readFileSync(file, 'utf8')).at(-1)?.msg ?? ''
+    return last === 'request refused' ? { value: true } : { seen: last }
+  })
+})
+
+test('a log file that cannot be reopened stays in use', async () => {
+  const directory = join(temporaryFiles({}), 'log')
+  runSync('mkdir', directory)
+  const file = join(directory, 'chanter.log')
+  const daemon = await loneDaemon({ settings: { DEFAULT: { log_file: file } } })
+  renameSync(directory, `${directory}.old`)
+  daemon.signal('SIGHUP')
+  const kept = join(`${directory}.old`, 'chanter.log')
+  await eventually('it says so', async () => {
+    const text = readFileSync(kept, 'utf8')
+    return text.includes('log file not reopened') ? { value: true } : { seen: text.slice(-80) }
+  })
+})
+
+test.each(['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE', 'SIGALRM', 'SIGIO', 'SIGPWR', 'SIGXFSZ'] as const)(
+  '%s does not end the daemon, nor open a debugger',
+  async (signal) => {
+    const pipe = fifo()
+    const daemon = await loneDaemon({ stdout: pipe.writer })
+    daemon.signal(signal)
+    let text = ''
+    await eventually('the signal is told', async () => {
+      text += pipe.read()
+      return text.includes(signal) ? { value: true } : { seen: text.slice(-80) }
+    })
+    expect((await request(daemon.api, '/ping')).status).toBe(200)
+    expect(daemon.ended()).toBeNull()
+    const listeners = runSync('ss', '-Hltnp').split('\n')
+    expect(listeners.filter((line) => line.includes(`pid=${daemon.pid},`))).toHaveLength(1)
+  },
+)
