@@ -4,7 +4,7 @@ export interface Clock {
   now(): number
   /** Milliseconds since 1970, for people to read. */
   epoch(): number
-  /** Calls `task` once, `ms` from now; the returned function cancels it. */
+  /** Calls `task` once, `ms` from now, or at once where that is past; the returned function cancels it. */
   after(ms: number, task: () => void): () => void
   /** Calls `task` in a later turn of the event loop, behind the input that already waits. */
   soon(task: () => void): void
@@ -24,7 +24,7 @@ export const systemClock: Clock = {
         Math.min(left, MAX_WAIT_MS),
       )
     }
-    wait(ms)
+    wait(Math.max(0, ms))
     return () => clearTimeout(timer)
   },
   soon: (task) => void setImmediate(task),
