@@ -42,6 +42,7 @@ export async function runDaemon(
   { fresh = false }: DaemonOptions = {},
 ): Promise<Daemon> {
   const clock = systemClock
+  const started = clock.now()
   const startTime = clock.epoch()
   const kept = openState(config, log.child({ part: 'state' }), fresh)
   const forwarding = openForwarding(config, log.child({ part: 'dataplane' }), kept.state?.programs ?? [])
@@ -151,6 +152,7 @@ export async function runDaemon(
       version: VERSION,
       startTime,
       now: () => clock.epoch(),
+      uptimeMs: () => clock.now() - started,
       recentLog: () => recent.newestFirst(),
       logHealth: () => output.health(),
     },

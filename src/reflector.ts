@@ -43,6 +43,7 @@ const FAMILIES: readonly Family[] = [VPNV4, VPNV6, EVPN, FLOWSPEC_VPNV4, FLOWSPE
 /** A route reflector of its own: no VPN services, no kernel (RFC 4456). Throws when a part cannot start. */
 export async function runReflector(config: ReflectorConfig, { log, output, recent }: Logs): Promise<Daemon> {
   const clock = systemClock
+  const started = clock.now()
   const common = {
     ...PEER_DEFAULTS,
     as: config.as,
@@ -81,6 +82,7 @@ export async function runReflector(config: ReflectorConfig, { log, output, recen
       version: VERSION,
       startTime: clock.epoch(),
       now: () => clock.epoch(),
+      uptimeMs: () => clock.now() - started,
       recentLog: () => recent.newestFirst(),
       logHealth: () => output.health(),
     },

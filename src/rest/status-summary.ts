@@ -45,7 +45,7 @@ export async function statusSummary(views: Views, now: number) {
     problems,
     version,
     started: startTime,
-    uptime_seconds: Math.floor((now - startTime) / 1000),
+    uptime_seconds: Math.floor(views.uptimeMs() / 1000),
     sessions: {
       established: peers.filter(isUp).length,
       disabled: peers.filter(({ disabled }) => disabled).length,

@@ -70,6 +70,7 @@ export function kernelNode() {
       startTime: Date.now(),
       now: Date.now,
       recentLog: () => [],
+      uptimeMs: () => 0,
       logHealth: () => ({ path: null, dropped: 0, failure: null }),
     },
   })

@@ -33,6 +33,7 @@ function start(changes: Partial<PeerConfig> = {}, theirs: Partial<PeerConfig> = 
     startTime: 0,
     now: () => clock.epoch(),
     recentLog: () => [],
+    uptimeMs: () => 0,
     logHealth: () => ({ path: null, dropped: 0, failure: null }),
   }
   app = restServer({ vpns: null, ping: '1', views, log: silent })

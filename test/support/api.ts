@@ -80,6 +80,7 @@ export function testApi(): TestApi {
       startTime: Date.now(),
       now: Date.now,
       recentLog: () => [],
+      uptimeMs: () => 0,
       logHealth: () => ({ path: null, dropped: 0, failure: null }),
     },
   })

@@ -116,6 +116,7 @@ export class TestNode {
         startTime,
         now: () => clock.epoch(),
         recentLog: () => [],
+        uptimeMs: () => 0,
         logHealth: () => ({ path: null, dropped: 0, failure: null }),
       },
     })

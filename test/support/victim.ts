@@ -153,6 +153,7 @@ export class Victim {
         startTime: clock.epoch(),
         now: () => clock.epoch(),
         recentLog: () => this.recentLog.newestFirst(),
+        uptimeMs: () => 0,
         logHealth: () => ({ path: null, dropped: 0, failure: null }),
       },
     })

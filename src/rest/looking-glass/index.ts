@@ -35,6 +35,8 @@ export interface Views {
   readonly startTime: number
   /** Epoch milliseconds. */
   readonly now: () => number
+  /** Milliseconds since the start, whatever the time of day became meanwhile. */
+  readonly uptimeMs: () => number
   /** The latest warnings and errors, newest first. */
   readonly recentLog: () => readonly LogRecord[]
   readonly logHealth: () => LogHealth
