@@ -2,7 +2,8 @@ import { Readable } from 'node:stream'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { VpnService } from '../vpn/service.ts'
-import { answerError, answerMethodNotAllowed, answerNotFound, BadRequest } from './errors.ts'
+import { connectionLimit, limitConnections, TIMEOUTS } from './connections.ts'
+import { answerError, answerMethodNotAllowed, answerNotFound, BadRequest, errorBody } from './errors.ts'
 import { addExplain } from './explain.ts'
 import { jsonStream } from './json-stream.ts'
 import { lookingGlass, type Views } from './looking-glass/index.ts'
@@ -31,7 +32,18 @@ export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstan
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
+    requestTimeout: TIMEOUTS.request,
+    keepAliveTimeout: TIMEOUTS.keepAlive,
+    connectionTimeout: TIMEOUTS.silence,
+    http: { headersTimeout: TIMEOUTS.headers, connectionsCheckingInterval: TIMEOUTS.checks },
     rewriteUrl: ({ url = '/' }) => canonicalUrl(url),
+  })
+
+  const isRefused = limitConnections(app.server, connectionLimit())
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!isRefused(request.socket)) return done()
+    const full = errorBody(503, 'too many connections to the API')
+    void reply.code(503).header('connection', 'close').send(full)
   })
 
   // Agents send JSON under any content type, or none.

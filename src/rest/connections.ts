@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs'
+import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
+
+/** More are of no use: agents and operators are few. */
+const MAX_CONNECTIONS = 1024
+/** Connections beyond the limit that are told so at the same time. */
+const MAX_REFUSED = 32
+
+/** Time-outs of the HTTP server, in milliseconds. */
+export const TIMEOUTS = {
+  /** Until a request is there with its headers, and as a whole; counted from the connection for the first one. */
+  headers: 10_000,
+  request: 30_000,
+  /** How often those two are looked at. */
+  checks: 2000,
+  /** Between two requests. */
+  keepAlive: 60_000,
+  /** Without a byte in either direction, as of a client that does not read its answer. */
+  silence: 300_000,
+} as const
+
+/** How many connections the API takes: at most half of the file descriptors of the process. The others are for sessions, netlink and files. */
+export function connectionLimit(limits = readFileSync('/proc/self/limits', 'utf8')): number {
+  const [, soft = ''] = /^Max open files\s+(\d+)/m.exec(limits) ?? []
+  return soft === '' ? MAX_CONNECTIONS : Math.min(MAX_CONNECTIONS, Math.floor(Number(soft) / 2))
+}
+
+/**
+ * Keeps the connections of a server below `limit`: for a new one the one goes that has been without a request longest; where all have one,
+ * the new one is refused. Returns whether the requests of a connection are to be refused.
+ */
+export function limitConnections(server: Server, limit: number): (socket: Socket) => boolean {
+  const busy = new Set<Socket>()
+  const idle = new Set<Socket>()
+  const refused = new Set<Socket>()
+  server.on('connection', (socket) => {
+    const isFull = busy.size + idle.size >= limit
+    const isRefused = isFull && idle.size === 0
+    if (isFull && !isRefused) drop(idle)
+    if (refused.size >= MAX_REFUSED && isRefused) drop(refused)
+    const kept = isRefused ? refused : idle
+    kept.add(socket)
+    socket.once('close', () => {
+      for (const set of [busy, idle, refused]) set.delete(socket)
+    })
+  })
+  server.on('request', ({ socket }, response) => {
+    if (!idle.delete(socket)) return
+    busy.add(socket)
+    response.once('close', () => {
+      if (busy.delete(socket) && !socket.destroyed) idle.add(socket)
+    })
+  })
+  // A connection that cannot be taken, for want of file descriptors perhaps, is the client's to try again.
+  server.on('error', () => {})
+  return (socket) => refused.has(socket)
+}
+
+/** Ends the oldest. */
+function drop(sockets: Set<Socket>): void {
+  const [oldest] = sockets
+  if (oldest === undefined) return
+  sockets.delete(oldest)
+  oldest.destroy()
+}
