@@ -1,11 +1,17 @@
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { errorBody } from './errors.ts'
 
 /** More are of no use: agents and operators are few. */
 const MAX_CONNECTIONS = 1024
 /** Connections beyond the limit that are told so at the same time. */
 const MAX_REFUSED = 32
+
+const CLIENT_ERRORS: Readonly<Record<string, number>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_HEADER_OVERFLOW: 431,
+}
 
 /** Time-outs of the HTTP server, in milliseconds. */
 export const TIMEOUTS = {
@@ -55,6 +61,17 @@ export function limitConnections(server: Server, limit: number): (socket: Socket
   // A connection that cannot be taken, for want of file descriptors perhaps, is the client's to try again.
   server.on('error', () => {})
   return (socket) => refused.has(socket)
+}
+
+/** Answers what is no HTTP, or comes too slowly. */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  const code = CLIENT_ERRORS[error.code ?? ''] ?? 400
+  const { title, ...rest } = errorBody(code, `the request cannot be read: ${error.message}`)
+  const body = JSON.stringify({ ...rest, title })
+  const headers = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`
+  if (socket.writable) socket.write(`HTTP/1.1 ${code} ${title}\r\n${headers}\r\n\r\n${body}`)
+  socket.destroySoon()
 }
 
 /** Ends the oldest. */

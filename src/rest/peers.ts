@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Neighbour } from '../bgp/neighbour.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import { parseIp } from '../values/address.ts'
+import { readBody } from './body.ts'
 import { answerMethodNotAllowed, BadRequest, Conflict, NotFound } from './errors.ts'
 import { peerSummary, whyDown } from './looking-glass/peers.ts'
 
@@ -64,19 +65,11 @@ function readReason(action: string, body: FastifyRequest['body']): string {
 
 /** What a body of JSON says; without a body, nothing. */
 function object(body: unknown): Record<string, unknown> {
-  if (!Buffer.isBuffer(body) || body.length === 0) return {}
-  const value = parse(body)
+  const value = readBody(body)
+  if (value === undefined) return {}
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new BadRequest('the body must be a JSON object')
   return { ...value }
-}
-
-function parse(body: Buffer): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
-  } catch (error) {
-    throw new BadRequest(`the body is not JSON (${(error as Error).message})`)
-  }
 }
 
 function refresh(neighbour: Neighbour): void {

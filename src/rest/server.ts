@@ -2,12 +2,13 @@ import { Readable } from 'node:stream'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { VpnService } from '../vpn/service.ts'
-import { connectionLimit, limitConnections, TIMEOUTS } from './connections.ts'
+import { MAX_BODY_OCTETS, readBody } from './body.ts'
+import { answerClientError, connectionLimit, limitConnections, TIMEOUTS } from './connections.ts'
 import { answerError, answerMethodNotAllowed, answerNotFound, BadRequest, errorBody } from './errors.ts'
 import { addExplain } from './explain.ts'
 import { jsonStream } from './json-stream.ts'
 import { lookingGlass, type Views } from './looking-glass/index.ts'
-import { find, show } from './looking-glass/tree.ts'
+import { find, type Node, show } from './looking-glass/tree.ts'
 import { parseAttach, parseDetach } from './params.ts'
 import { addPeers } from './peers.ts'
 import { addStatus } from './status.ts'
@@ -32,6 +33,9 @@ export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstan
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
+    bodyLimit: MAX_BODY_OCTETS,
+    frameworkErrors: answerError,
+    clientErrorHandler: answerClientError,
     requestTimeout: TIMEOUTS.request,
     keepAliveTimeout: TIMEOUTS.keepAlive,
     connectionTimeout: TIMEOUTS.silence,
@@ -41,12 +45,12 @@ export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstan
 
   const isRefused = limitConnections(app.server, connectionLimit())
   app.addHook('onRequest', (request, reply, done) => {
+    delete request.raw.headers['content-type'] // agents send JSON under any, or none
     if (!isRefused(request.socket)) return done()
     const full = errorBody(503, 'too many connections to the API')
     void reply.code(503).header('connection', 'close').send(full)
   })
 
-  // Agents send JSON under any content type, or none.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.setErrorHandler(answerError)
@@ -65,11 +69,10 @@ export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstan
   for (const url of [LOOKING_GLASS, `${LOOKING_GLASS}/*`]) {
     app.get(url, async (request, reply) => {
       const base = `${request.protocol}://${request.host}${LOOKING_GLASS}`
-      const path = pathBelow(request.url)
-      const node = await find(lookingGlass(views, base), path)
-      if (node === undefined) return answerNotFound(request, reply)
-      const href = [base, ...path.map(encodeURIComponent)].join('/')
-      return reply.type('application/json').send(Readable.from(jsonStream(show(node, href))))
+      const found = await nodeAt(lookingGlass(views, base), pathBelow(request.originalUrl))
+      if (found === undefined) return answerNotFound(request, reply)
+      const href = [base, ...found.path.map(encodeURIComponent)].join('/')
+      return reply.type('application/json').send(Readable.from(jsonStream(show(found.node, href))))
     })
     app.route({ method: ['PATCH', 'OPTIONS'], url, handler: empty })
     app.route({ method: ['POST', 'PUT', 'DELETE'], url, handler: answerMethodNotAllowed })
@@ -80,11 +83,11 @@ export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstan
 /** What the agents call. */
 function addAttachments(app: FastifyInstance, vpns: VpnService): void {
   app.post('/attach_localport', async (request, reply) => {
-    await vpns.attach(parseAttach(json(request.body)))
+    await vpns.attach(parseAttach(readBody(request.body)))
     return reply.type('application/json').send('null')
   })
   app.post('/detach_localport', async (request, reply) => {
-    await vpns.detach(parseDetach(json(request.body)))
+    await vpns.detach(parseDetach(readBody(request.body)))
     return reply.type('application/json').send('null')
   })
   for (const url of ['/attach_localport', '/detach_localport']) {
@@ -103,24 +106,25 @@ function canonicalUrl(url: string): string {
   return [plain === '' ? '/' : plain, ...query].join('?')
 }
 
+/** The words of a path below the looking glass, as the client spelled them. */
 function pathBelow(url: string): string[] {
-  const path = url.split('?')[0]!.slice(LOOKING_GLASS.length)
+  const [, ...words] = (url.split('?')[0] ?? '').split('/').filter((part) => part !== '')
   try {
-    return path
-      .split('/')
-      .filter((part) => part !== '')
-      .map(decodeURIComponent)
+    return words.map(decodeURIComponent)
   } catch {
     throw new BadRequest('the path is not valid percent-encoding')
   }
 }
 
-function json(body: unknown): unknown {
-  try {
-    return JSON.parse(
-      new TextDecoder('utf-8', { fatal: true }).decode(Buffer.isBuffer(body) ? body : Buffer.alloc(0)),
-    )
-  } catch (error) {
-    throw new BadRequest(`No local port details received: the body is not JSON (${(error as Error).message})`)
+/** The node at a path, which may have `.json` behind it: an id may end so too. */
+async function nodeAt(
+  root: Node,
+  path: readonly string[],
+): Promise<{ node: Node; path: readonly string[] } | undefined> {
+  const bare = [...path.slice(0, -1), ...path.slice(-1).map((last) => last.replace(/\.json$/, ''))]
+  for (const candidate of [path, bare]) {
+    const node = await find(root, candidate)
+    if (node !== undefined) return { node, path: candidate }
   }
+  return undefined
 }

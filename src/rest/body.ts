@@ -1,0 +1,33 @@
+import { BadRequest } from './errors.ts'
+
+/** Octets that a body may have: a request of an agent has some hundred. */
+export const MAX_BODY_OCTETS = 1 << 16
+/** Levels of objects and lists that it may have: what describes a VM is kept, and written to files by functions that call themselves. */
+const MAX_DEPTH = 32
+
+/** The JSON of a body; undefined without one. Throws `BadRequest`. */
+export function readBody(body: unknown): unknown {
+  if (!Buffer.isBuffer(body) || body.length === 0) return undefined
+  const value = parse(body)
+  if (depthOf(value) > MAX_DEPTH)
+    throw new BadRequest(`the body has more than ${MAX_DEPTH} levels of objects and lists`)
+  return value
+}
+
+function parse(body: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+  } catch (error) {
+    throw new BadRequest(`the body is not JSON (${(error as Error).message})`)
+  }
+}
+
+/** Level by level, since a value may be nested deeper than functions can call each other. */
+function depthOf(value: unknown): number {
+  let depth = 0
+  for (let level = [value].filter(isNested); level.length > 0; depth++)
+    level = level.flatMap((outer) => Object.values(outer).filter(isNested))
+  return depth
+}
+
+const isNested = (value: unknown): value is object => typeof value === 'object' && value !== null
