@@ -2,6 +2,7 @@ import { Address4, Address6 } from 'ip-address'
 import type { InferredOptionTypes, Options } from 'yargs'
 import { complaint, request } from '../client.ts'
 import { CliError } from './command.ts'
+import { print } from './print.ts'
 import { portOption, serverOption } from './server-options.ts'
 
 const text = { type: 'string', requiresArg: true } as const
@@ -126,12 +127,12 @@ export async function send(
 ): Promise<void> {
   const body = attachmentRequest(args)
   if (args.json) {
-    console.log(JSON.stringify(body, null, 2))
+    await print(JSON.stringify(body, null, 2))
     return
   }
   const answer = await request({ host: args.server, port: args['api-port'] }, path, body)
   if (answer.status !== 200) throw new CliError(complaint(answer))
-  console.log(`${answer.status} ${answer.body}`)
+  await print(`${answer.status} ${answer.body}`)
 }
 
 function attraction(args: AttachmentArgs) {

@@ -5,6 +5,7 @@ import { ConfigError } from '../config/ini.ts'
 import { readSources } from '../config/sources.ts'
 import { CliError, command } from './command.ts'
 import { configOptions, ignored, path, sources } from './config-options.ts'
+import { print } from './print.ts'
 import { countText } from './words.ts'
 
 const options = {
@@ -42,15 +43,21 @@ export const cleanup = command({
     const { runCleanup } = await import('../cleanup.ts')
     let removed = 0
     let refusals = 0
-    for (const { what, refused } of runCleanup({ stateFile, dryRun })) {
-      if (refused === null) removed++
-      else refusals++
-      console.log(
-        refused === null ? `${dryRun ? 'would remove' : 'removed'} ${what}` : `kept ${what}: ${refused}`,
-      )
+    const lines: string[] = []
+    try {
+      for (const { what, refused } of runCleanup({ stateFile, dryRun })) {
+        if (refused === null) removed++
+        else refusals++
+        lines.push(
+          refused === null ? `${dryRun ? 'would remove' : 'removed'} ${what}` : `kept ${what}: ${refused}`,
+        )
+      }
+    } finally {
+      // afterwards: that nobody reads it is no reason to stop half-way
+      if (lines.length > 0) await print(lines.join('\n'))
     }
     const verb = dryRun ? 'to remove' : 'removed'
-    console.log(
+    await print(
       removed + refusals === 0
         ? 'nothing of ours is here'
         : `${countText(removed, 'thing', 'things')} ${verb}, ${refusals} kept`,

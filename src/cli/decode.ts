@@ -6,6 +6,7 @@ import { decodeInput, type Manner } from './decode/decode.ts'
 import { type Decoded, isClean } from './decode/decoded.ts'
 import { type Input, readInputs } from './decode/input.ts'
 import { render } from './decode/render.ts'
+import { write } from './print.ts'
 
 const options = {
   file: { type: 'string', alias: 'f', array: true, nargs: 1, requiresArg: true, describe: 'File to read' },
@@ -65,7 +66,7 @@ export const decode = command({
     const words = ((args['input'] as unknown[]) ?? []).map(String)
     const inputs = await readInputs(words, args.file ?? [])
     const format = args.jsonl ? 'jsonl' : args.json ? 'json' : 'text'
-    await print(render(format, watched(decodeAll(inputs, manner))))
+    await printAll(render(format, watched(decodeAll(inputs, manner))))
   },
 })
 
@@ -84,21 +85,10 @@ function* watched(decoded: Iterable<Decoded>): Iterable<Decoded> {
   }
 }
 
-/** Writes until nobody reads any more, as behind `| head`. */
-async function print(texts: Iterable<string>): Promise<void> {
-  let closed = false
-  const onError = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') throw error
-    closed = true
-  }
-  process.stdout.on('error', onError)
-  try {
-    for (const text of texts) {
-      process.stdout.write(text)
-      await setImmediate()
-      if (closed) break
-    }
-  } finally {
-    process.stdout.off('error', onError)
+/** Writes until nobody reads any more. */
+async function printAll(texts: Iterable<string>): Promise<void> {
+  for (const text of texts) {
+    if (!(await write(text))) break
+    await setImmediate()
   }
 }

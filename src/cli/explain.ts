@@ -1,8 +1,12 @@
 import type { Options } from 'yargs'
 import { jsonOf, request } from '../client.ts'
+import { asking } from './asking.ts'
 import { command } from './command.ts'
 import { type Explanation, explanationText } from './explain-text.ts'
+import { print } from './print.ts'
 import { portOption, serverOption } from './server-options.ts'
+
+const NOWHERE = 1
 
 const options = {
   instance: {
@@ -18,7 +22,7 @@ const options = {
 export const explain = command({
   usage: 'explain <address>',
   describe:
-    'Say where a MAC address, IP address or prefix is, and why there and not elsewhere; exit code 1: nowhere',
+    'Say where a MAC address, IP address or prefix is, and why there and not elsewhere; exit code 1: nowhere, 2: no daemon answers',
   options,
   examples: [
     ['explain 02:00:00:00:01:02', 'The routes for it, what removed each, and what it became in the kernel'],
@@ -31,10 +35,14 @@ export const explain = command({
       ...(args.instance === undefined ? {} : { instance: args.instance }),
     })
     const server = { host: args.server, port: args.port }
-    const explanation = jsonOf<Explanation>(await request(server, `/explain?${query}`))
-    console.log(args.json ? JSON.stringify(explanation, null, 2) : explanationText(explanation))
-    const isSomewhere = ({ local, routes }: Explanation['instances'][number]) =>
-      local.length > 0 || routes.some(({ fate }) => fate === 'used')
-    if (!explanation.instances.some(isSomewhere)) process.exitCode = 1
+    await asking(async () => {
+      const explanation = jsonOf<Explanation>(await request(server, `/explain?${query}`))
+      await print(args.json ? JSON.stringify(explanation, null, 2) : explanationText(explanation))
+      if (!explanation.instances.some(isSomewhere)) process.exitCode = NOWHERE
+    })
   },
 })
+
+function isSomewhere({ local, routes }: Explanation['instances'][number]): boolean {
+  return local.length > 0 || routes.some(({ fate }) => fate === 'used')
+}

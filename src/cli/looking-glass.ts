@@ -2,6 +2,7 @@ import type { Options } from 'yargs'
 import { complaint, request, type Server, urlOf } from '../client.ts'
 import { CliError, command } from './command.ts'
 import { type Follow, followNothing, type Json, lookingGlassText } from './looking-glass-text.ts'
+import { print, write } from './print.ts'
 import { portOption, serverOption } from './server-options.ts'
 
 const options = {
@@ -26,15 +27,15 @@ export const lookingGlass = command({
     const path = ['/looking-glass', ...words.map(encodeURIComponent)].join('/')
     const answer = await request(server, path)
     if (answer.status === 404) {
-      console.log(`No such looking glass path: ${words.join(' ')}\n(${urlOf(server, path)})`)
+      await print(`No such looking glass path: ${words.join(' ')}\n(${urlOf(server, path)})`)
       process.exitCode = 1
       return
     }
     if (answer.status !== 200) throw new CliError(complaint(answer))
     const data: Json = JSON.parse(answer.body)
     const follow = args.recurse ? downwards(server, path) : followNothing
-    if (args.json) console.log(JSON.stringify(await inline(data, follow), null, 2))
-    else process.stdout.write(await lookingGlassText(data, follow))
+    if (args.json) await print(JSON.stringify(await inline(data, follow), null, 2))
+    else await write(await lookingGlassText(data, follow))
   },
 })
 

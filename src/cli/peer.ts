@@ -3,6 +3,7 @@ import { complaint, fetchJson, request, type Server } from '../client.ts'
 import { suggest } from '../config/suggest.ts'
 import { CliError, command } from './command.ts'
 import { type ListedPeer, peerTable } from './peer-table.ts'
+import { print } from './print.ts'
 import { portOption, serverOption } from './server-options.ts'
 
 const ACTIONS = ['list', 'enable', 'disable', 'reset', 'refresh']
@@ -37,10 +38,10 @@ export const peer = command({
     if (action === 'list') {
       if (address !== undefined || args.reason !== undefined)
         throw new CliError('chanter peer list takes neither an address nor a --reason')
-      return print(await fetchJson<ListedPeer[]>(server, '/looking-glass/bgp/peers'), args.json)
+      return show(await fetchJson<ListedPeer[]>(server, '/looking-glass/bgp/peers'), args.json)
     }
     if (address === undefined) throw new CliError(`which peer? chanter peer ${action} ADDRESS`)
-    print([await order(server, action, address, args.reason)], args.json)
+    await show([await order(server, action, address, args.reason)], args.json)
   },
 })
 
@@ -51,9 +52,8 @@ async function order(server: Server, action: string, address: string, reason?: s
   return JSON.parse(answer.body)
 }
 
-function print(peers: readonly ListedPeer[], json: boolean): void {
-  if (json) return console.log(JSON.stringify(peers, null, 2))
-  console.log(peerTable(peers))
+function show(peers: readonly ListedPeer[], json: boolean): Promise<void> {
+  return print(json ? JSON.stringify(peers, null, 2) : peerTable(peers))
 }
 
 function unknown(action: string): string {

@@ -1,6 +1,8 @@
 import type { Options } from 'yargs'
-import { jsonOf, NoAnswer, request, type Server } from '../client.ts'
+import { jsonOf, request, type Server } from '../client.ts'
+import { asking } from './asking.ts'
 import { CliError, command } from './command.ts'
+import { print } from './print.ts'
 import { portOption, serverOption } from './server-options.ts'
 import {
   entriesText,
@@ -13,8 +15,8 @@ import {
   verifiedText,
 } from './status-text.ts'
 
-/** What a monitoring system tells apart. */
-const EXIT = { wrong: 1, unreachable: 2 }
+/** What a monitoring system tells apart from no answer. */
+const WRONG = 1
 /** Failed entries that the page itself shows. */
 const SHOWN = 10
 
@@ -60,7 +62,7 @@ export const status = command({
     if (args.verify && isListing) {
       throw new CliError('chanter status --verify looks at everything: neither --failed nor --instance')
     }
-    try {
+    await asking(async () => {
       const ok = args.settings
         ? await listSettings(server, args.json)
         : args.verify
@@ -68,20 +70,16 @@ export const status = command({
           : isListing
             ? await list(server, args)
             : await summarize(server, args.json)
-      if (!ok) process.exitCode = EXIT.wrong
-    } catch (error) {
-      if (!(error instanceof NoAnswer)) throw error
-      process.stderr.write(`chanter: ${error.message}\n`)
-      process.exitCode = EXIT.unreachable
-    }
+      if (!ok) process.exitCode = WRONG
+    })
   },
 })
 
 async function summarize(server: Server, json: boolean): Promise<boolean> {
   const summary = jsonOf<Summary>(await request(server, '/status'))
-  if (json) console.log(JSON.stringify(summary, null, 2))
+  if (json) await print(JSON.stringify(summary, null, 2))
   else {
-    console.log(summaryText(summary))
+    await print(summaryText(summary))
     const { failed = 0, unremoved = 0 } = summary.entries ?? {}
     if (failed + unremoved > 0) await listSome(server)
   }
@@ -90,9 +88,9 @@ async function summarize(server: Server, json: boolean): Promise<boolean> {
 
 async function listSome(server: Server): Promise<void> {
   const failures = await entries(server, { state: 'failed' })
-  console.log(`\n${entriesText(failures.slice(0, SHOWN))}`)
+  await print(`\n${entriesText(failures.slice(0, SHOWN))}`)
   const more = failures.length - SHOWN
-  if (more > 0) console.log(`and ${more} more: chanter status --failed`)
+  if (more > 0) await print(`and ${more} more: chanter status --failed`)
 }
 
 interface Listing {
@@ -106,8 +104,8 @@ async function list(server: Server, { failed, instance, json }: Listing): Promis
     ...(failed ? { state: 'failed' } : {}),
     ...(instance === undefined ? {} : { instance }),
   })
-  if (json) console.log(JSON.stringify(listed, null, 2))
-  else console.log(listed.length === 0 ? 'none' : entriesText(listed))
+  if (json) await print(JSON.stringify(listed, null, 2))
+  else await print(listed.length === 0 ? 'none' : entriesText(listed))
   return listed.every(({ state }) => state !== 'failed')
 }
 
@@ -118,12 +116,12 @@ async function entries(server: Server, filter: Record<string, string>): Promise<
 
 async function listSettings(server: Server, json: boolean): Promise<boolean> {
   const settings = jsonOf<ListedSetting[]>(await request(server, '/status/settings'))
-  console.log(json ? JSON.stringify(settings, null, 2) : settingsText(settings))
+  await print(json ? JSON.stringify(settings, null, 2) : settingsText(settings))
   return settings.every(({ fits }) => fits)
 }
 
 async function verify(server: Server, json: boolean): Promise<boolean> {
   const verified = jsonOf<Verified>(await request(server, '/status/verify', {}))
-  console.log(json ? JSON.stringify(verified, null, 2) : verifiedText(verified))
+  await print(json ? JSON.stringify(verified, null, 2) : verifiedText(verified))
   return verified.faults.length === 0 && verified.unreadable.length === 0
 }

@@ -230,3 +230,10 @@ what is wrong with entries is being put right: verify again
 test('times are those of this machine', () => {
   expect(formatTime(SINCE)).toBe('2026-11-25 02:11:07')
 })
+
+test('what a terminal would act on is shown instead', async () => {
+  const { output } = await status({
+    '/status': { ...WELL, ok: false, problems: ['net\u001b[2J\u009b1 is down\n! really'] },
+  })
+  expect(output).toContain('! net\\x1b[2J\\x9b1 is down')
+})

@@ -11,8 +11,9 @@ export interface Outcome {
 /** Runs a command line of chanter in this process. */
 export async function chanter(...args: readonly string[]): Promise<Outcome> {
   let output = ''
-  const write = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation((chunk, done: unknown) => {
     output += chunk
+    if (typeof done === 'function') done()
     return true
   })
   const log = vi.spyOn(console, 'log').mockImplementation((line) => {
