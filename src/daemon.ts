@@ -6,6 +6,7 @@ import { formatTunnelType } from './bgp/values/extended-community.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { type Forwarding, kernelForwarding, localForwarding } from './dataplane/forwarding.ts'
+import { LinuxDriver } from './dataplane/linux/driver.ts'
 import { hasMpls, NO_MPLS } from './dataplane/linux/sysctl.ts'
 import { MemoryDriver } from './dataplane/memory.ts'
 import { kernelIdentity } from './linux/kernel.ts'
@@ -221,24 +222,26 @@ const NO_STORE: KeptState['store'] = { save: async () => {}, close: async () => 
 const NOTHING_KEPT = { state: null, former: null, outdated: false }
 
 function openForwarding(
-  { usesKernel, ipvpn, resyncSeconds }: Config,
+  { usesKernel, ipvpn, resyncSeconds, forwardingThread }: Config,
   log: Logger,
   programs: readonly number[],
 ): Forwarding {
   const clock = systemClock
   if (!usesKernel) {
     const { vrfPrefix } = ipvpn.ranges
-    return localForwarding(
-      clock,
-      log,
-      new MemoryDriver(clock, { pretend: (name) => !isOurDevice(name, vrfPrefix) }),
-    )
+    const driver = new MemoryDriver(clock, { pretend: (name) => !isOurDevice(name, vrfPrefix) })
+    return localForwarding({ clock, log, driver })
+  }
+  const { managesRules } = ipvpn
+  const resyncMs = resyncSeconds * 1000
+  if (!forwardingThread) {
+    const driver = new LinuxDriver({ clock, programs, managesRules })
+    return localForwarding({ clock, log, driver, resyncMs })
   }
   const died = (reason: string) => {
     throw new Error(reason)
   }
-  const { managesRules } = ipvpn
-  return kernelForwarding({ clock, log, programs, managesRules, resyncMs: resyncSeconds * 1000, died })
+  return kernelForwarding({ clock, log, programs, managesRules, resyncMs, died })
 }
 
 /** The interface with an address of ours; null on the loopback, whose MTU says nothing of the network, and undefined where there is none. */

@@ -81,6 +81,7 @@ export function toConfig(settings: Settings, peers: Peers) {
     stateFile: DEFAULT.state_file || null,
     /** 0: never. */
     resyncSeconds: DEFAULT.resync_interval,
+    forwardingThread: DEFAULT.forwarding_thread,
     log: { debug: DEFAULT.debug, file: logFile(DEFAULT.log_file, DEFAULT.log_dir) },
     /** The options by section, as the looking glass shows them at `config`. */
     effective: effective(settings, peers),

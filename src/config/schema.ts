@@ -224,6 +224,11 @@ export function configSchema(interfaces: Interfaces) {
         300,
         'Seconds after which the kernel is compared with what is wanted, and put right, though it told of no change; 0: never. It takes at most a twentieth of a CPU.',
       ),
+      forwarding_thread: option(
+        boolean,
+        false,
+        'Whether the kernel is talked to by a thread of its own, so that BGP and the API go on while it makes somebody wait. Experimental: behind a reflector without graceful restart, a restart in an IP VPN can cost packets.',
+      ),
       log_file: option(
         text,
         undefined,

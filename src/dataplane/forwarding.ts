@@ -1,8 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
-import type { Driver } from './driver.ts'
 import type { Dataplane } from './model.ts'
-import { Reconciler } from './reconciler.ts'
+import { Reconciler, type ReconcilerParts } from './reconciler.ts'
 import { ForwardingThread } from './thread/thread.ts'
 import { type DataplaneView, dataplaneView } from './view.ts'
 
@@ -43,13 +42,14 @@ export function kernelForwarding({ clock, log, died, ...options }: KernelParts):
   }
 }
 
-/** That of a driver which is never waited for, in this thread. */
-export function localForwarding(clock: Clock, log: Logger, driver: Driver): Forwarding {
-  const reconciler = new Reconciler({ clock, driver, log })
+/** That of a driver in this thread. */
+export function localForwarding(parts: ReconcilerParts): Forwarding {
+  const reconciler = new Reconciler(parts)
+  const { driver } = parts
   return {
     dataplane: reconciler,
     view: dataplaneView(reconciler),
-    programs: () => [],
+    programs: () => driver.programs,
     start: () => reconciler.start(),
     complete: () => reconciler.complete(),
     async stop() {

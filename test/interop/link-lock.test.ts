@@ -27,7 +27,10 @@ beforeAll(async () => {
   for (let n = 1; n <= 2; n++)
     vms.push(await addVm(lab, node, `vm${n}`, 0x020000000100 + n, `192.168.10.${n}/24`))
   await startChanterReflector(lab, reflector, AS)
-  daemon = await startChanter(lab, node, { BGP: { my_as: AS, peers: REFLECTOR } })
+  daemon = await startChanter(lab, node, {
+    DEFAULT: { forwarding_thread: 'true' },
+    BGP: { my_as: AS, peers: REFLECTOR },
+  })
   await session(lab, daemon, REFLECTOR, true)
   await attach(daemon, vms[0]!)
 })
