@@ -281,7 +281,7 @@ export class Speaker {
     return sources
   }
 
-  /** All routes are here; who goes by them has not been told of all yet. */
+  /** All routes are in the RIB; those who import them are told first. */
   private converged(): void {
     this.rib.settled(() => {
       this.onComplete()

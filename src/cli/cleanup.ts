@@ -53,7 +53,7 @@ export const cleanup = command({
         )
       }
     } finally {
-      // afterwards: that nobody reads it is no reason to stop half-way
+      // afterwards, since a closed output must not stop the cleanup half-way
       if (lines.length > 0) await print(lines.join('\n'))
     }
     const verb = dryRun ? 'to remove' : 'removed'

@@ -227,7 +227,7 @@ export function configSchema(interfaces: Interfaces) {
       forwarding_thread: option(
         boolean,
         false,
-        'Whether the kernel is talked to by a thread of its own, so that BGP and the API go on while it makes somebody wait. Experimental: behind a reflector without graceful restart, a restart in an IP VPN can cost packets.',
+        'Whether a thread of its own programs the kernel, so that BGP and the API go on while the kernel is slow to answer. Experimental: behind a reflector without graceful restart, a restart in an IP VPN can cost packets.',
       ),
       log_file: option(
         text,

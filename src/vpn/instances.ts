@@ -125,7 +125,7 @@ export class Instances {
     const vni = this.takeVni(request)
     const suffix = nameSuffix(id, (candidate) => this.suffixes.has(candidate))
     this.suffixes.add(suffix)
-    let devices: Devices
+    let devices: Devices | null = null
     let rdNumber: number
     try {
       devices = await this.networkDevices.choose(request.linuxBridge, suffix, vni)
@@ -134,6 +134,7 @@ export class Instances {
     } catch (error) {
       this.numbers.vnis.release(vni)
       this.suffixes.delete(suffix)
+      if (devices !== null) this.networkDevices.release(devices, id)
       throw error
     }
     const number = ++this.lastNumber
@@ -172,14 +173,16 @@ export class Instances {
     const left = await this.dataplane.vrfOf(aliasOf(id))
     const isLeft = left !== undefined && this.tables.claim(left.table, id)
     const table = isLeft ? left.table : await this.takeTable(id)
+    let rdNumber: number | null = null
     try {
-      const rdNumber = this.numbers.takeRd(id)
+      rdNumber = this.numbers.takeRd(id)
       const { number, device } = isLeft
         ? { number: ++this.lastNumber, device: left.name }
         : await this.takeVrfName()
       return this.vrf({ id, number, rdNumber, subnetPrefixLength, table, device })
     } catch (error) {
       this.tables.release(table)
+      if (rdNumber !== null) this.numbers.rds.giveBack(rdNumber)
       throw error
     }
   }

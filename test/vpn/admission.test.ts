@@ -157,6 +157,22 @@ describe('a port can be', () => {
     }
   })
 
+  test('one of two that are attached at once has a bridge', async () => {
+    link('br-agent', { kind: 'bridge' })
+    const linuxBridge = 'br-agent'
+    const results = await Promise.allSettled([
+      node.attach({ linuxBridge }),
+      node.attach(second({ linuxBridge })),
+    ])
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+    expect((results[1] as PromiseRejectedResult).reason.message).toBe(
+      'linuxbr: br-agent is the bridge of VPN instance net1: each has one of its own',
+    )
+    expect([...node.vpns.instances.keys()]).toEqual(['net1'])
+    // nothing of the second one is left in the way
+    await node.attach(second())
+  })
+
   test('one that another instance only sends to, wherever it is', async () => {
     link('br-agent', { kind: 'bridge' })
     node.driver.kernel.enslave('tap1', 'br-agent')

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts'
+import { type Clock, systemClock } from '../../clock.ts'
 
 interface Timer {
   readonly at: number
@@ -32,11 +32,11 @@ export class Loop implements Clock {
   private isOver = false
 
   now(): number {
-    return performance.now()
+    return systemClock.now()
   }
 
   epoch(): number {
-    return Date.now()
+    return systemClock.epoch()
   }
 
   soon(task: () => void): void {
