@@ -5,6 +5,7 @@ import { MemoryDriver } from '../../src/dataplane/memory.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import type { Ip } from '../../src/values/address.ts'
+import { formatIp } from '../../src/values/address.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { decodeState, encodeState, readvertises } from '../../src/vpn/state.ts'
@@ -163,15 +164,21 @@ export class Node {
     const take = (): string => encodeState({ kernel: 'sim', ping, ...vpns.snapshot() })
     const keep = this.site.keepsState ? this.disk.keeper(process.clock, random, take) : undefined
     const vpns: VpnService = new VpnService(identity, speaker, reconciler, silent, keep)
-    if (state !== null) void vpns.restore(state)
     this.process = process
     this.daemon = { speaker, vpns, reconciler }
-    this.agent.start(vpns, state === null)
-    reconciler.start()
-    void speaker.start()
-    clock.after(random.between(0, 5000), () => {
-      if (this.process === process) this.agent.notice(ping)
-    })
+    console.error('START', formatIp(this.address), clock.now(), state === null)
+    const noticedMs = random.between(0, 5000)
+    const serve = () => {
+      if (this.process !== process) return
+      this.agent.start(vpns, state === null)
+      reconciler.start()
+      void speaker.start()
+      clock.after(noticedMs, () => {
+        if (this.process === process) this.agent.notice(ping)
+      })
+    }
+    if (state === null) serve()
+    else void vpns.restore(state).then(serve)
   }
 
   /** Ends the daemon at once, or as SIGTERM does; the kernel stays as it is. */

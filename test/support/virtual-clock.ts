@@ -47,22 +47,23 @@ export class VirtualClock implements Clock {
     this.time = until
   }
 
-  /** As `advance`, and lets promises go on in between. */
+  /** As `advance`, and lets promises go on in between: time stands still until none is left that could. */
   async run(ms: number): Promise<void> {
     const until = this.time + ms
     for (;;) {
       await null
+      if (this.heap[0] === undefined || this.heap[0].at > this.time) await this.calm()
       const task = this.heap[0]
-      if (task === undefined || task.at > until) {
-        // behind which no promise is left that could go on
-        await new Promise((resolve) => setImmediate(resolve))
-        if (this.heap[0] === task) break
-        continue
-      }
+      if (task === undefined || task.at > until) break
       this.pop()
       if (!task.cancelled) this.start(task)
     }
     this.time = until
+  }
+
+  /** Resolves when no promise is left that could go on. */
+  private calm(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve))
   }
 
   /** Runs what is due now, and lets real input and output go on, until the promise is settled. */
