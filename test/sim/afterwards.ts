@@ -27,6 +27,8 @@ export interface Evacuated {
 const RECOVERY_MS = 2_000_000
 /** Less than the restart time of a reflector that died a little before, longer than agents take to ask again. */
 const PROMPT_MS = 90_000
+/** An agent asks a daemon that has forgotten all again after a minute for what it refused, and what it then finds is kept for another. */
+const FORGETFUL_MS = 150_000
 const AT_REST_MS = 1_200_000
 const NOTHING: Afterwards = { restMs: 0, events: [], withinMs: 0, evacuated: [] }
 
@@ -65,16 +67,18 @@ function drawPrompt(
 
 /** A node restarts while agents go on, maybe after a reflector has died for good. */
 function drawRestart(random: Random, topology: Topology, draft: Draft, dead: number | null): Afterwards {
+  const node = random.between(0, topology.nodes.length - 1)
   const restart: TimedEvent = {
     kind: 'restart-node',
-    node: random.between(0, topology.nodes.length - 1),
+    node,
     gracefully: random.chance(0.5),
     downMs: 10_000,
     moves: false,
     atMs: 1500,
   }
   const death = dead !== null && random.chance(0.5) ? [dies(dead)] : []
-  return drawPrompt(random, topology, draft, [...death, restart])
+  const prompt = drawPrompt(random, topology, draft, [...death, restart])
+  return topology.nodes[node]?.keepsState ? prompt : { ...prompt, withinMs: FORGETFUL_MS }
 }
 
 /** A node is cut off from all others, endpoints of it are attached elsewhere, and it comes back with them. */
