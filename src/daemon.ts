@@ -20,7 +20,7 @@ import { tunnelTypeOf, type VpnConfig } from './vpn/instances.ts'
 import { isOurDevice } from './vpn/names.ts'
 import { VPN_TYPES, type VpnType } from './vpn/request.ts'
 import { VpnService } from './vpn/service.ts'
-import { readvertises, type State } from './vpn/state.ts'
+import { type Keep, readvertises, type State, type StateChange } from './vpn/state.ts'
 import { StateFile, type StateFileHealth } from './vpn/state-file.ts'
 
 /** Clients of a prefix that a reflecting daemon takes at most. */
@@ -85,6 +85,14 @@ export async function runDaemon(
       forwarding.complete()
     },
   )
+  const keep: Keep = (durability) => {
+    const take = (): StateChange[] => [
+      { kind: 'daemon', id: '', value: { kernel: kept.kernel, ping } },
+      { kind: 'programs', id: '', value: forwarding.programs() },
+      ...vpns.changes(),
+    ]
+    return kept.store.save(take, durability)
+  }
   const vpns = new VpnService(
     {
       bgpAddress: bgp.localAddress,
@@ -110,13 +118,7 @@ export async function runDaemon(
     speaker,
     forwarding.dataplane,
     log.child({ part: 'vpn' }),
-    () =>
-      kept.store.save(() => ({
-        kernel: kept.kernel,
-        ping,
-        programs: forwarding.programs(),
-        ...vpns.snapshot(),
-      })),
+    keep,
   )
   if (kept.state !== null) await vpns.restore(kept.state)
   if (kept.former !== null) vpns.recall(kept.former)
@@ -169,6 +171,7 @@ export async function runDaemon(
   for (const { address, enabled } of bgp.peers) {
     if (!enabled) speaker.neighbours.get(address)?.disable('by the configuration')
   }
+  void keep('synced')
   await speaker.start()
   const peers = bgp.peers.map(({ address }) => formatIp(address))
   log.info({ api: config.api, peers, driver: evpn.driver, ipvpn: ipvpn.driver }, 'ready')

@@ -38,7 +38,7 @@ export interface EvpnConfig extends Tunnelling, Place {
   /** Told of a MAC address that moves too often to be in one place (RFC 7432 §15.1). */
   readonly duplicate: (mac: Mac) => void
   /** Told of a mobility sequence that has changed since the attach: it has to outlive this process. */
-  readonly sequenceChanged: () => void
+  readonly sequenceChanged: (mac: Mac) => void
 }
 
 /** One MAC-VRF: announces its endpoints, and turns the routes it imports into desired state. */
@@ -224,7 +224,7 @@ export class EvpnInstance implements Importer<Route> {
 
   /** A local MAC address has a new sequence, which has to outlive this process. */
   private outbid(mac: Mac): void {
-    this.config.sequenceChanged()
+    this.config.sequenceChanged(mac)
     this.announceMac(mac)
   }
 

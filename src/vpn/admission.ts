@@ -1,5 +1,6 @@
 import type { Dataplane, Interface } from '../dataplane/model.ts'
 import { gatewayMac } from '../ipvpn/plug.ts'
+import { isNestedWithin } from '../values/json.ts'
 import { formatMac } from '../values/mac.ts'
 import type { Instance } from './instance.ts'
 import type { Ranges } from './instances.ts'
@@ -19,6 +20,8 @@ export interface AdmissionParts {
   readonly ranges: Ranges
 }
 
+/** What is nested deeper is for no people to read, and without a bound some of it can be read but not be written again. */
+const MAX_NESTING = 100
 const EXPECTED = 'expected an Ethernet interface with a machine behind it, such as a tap or veth'
 
 /**
@@ -44,6 +47,7 @@ export class Admission {
 
   /** The request with the kernel's names of what it names, which may have others (altname). Throws `Rejected`. */
   async admit(request: PlacedRequest): Promise<PlacedRequest> {
+    checkDescriptions(request)
     const instance = this.instances.get(request.instanceId)
     if (request.plug !== null) {
       await this.checkCable(request, instance)
@@ -168,4 +172,10 @@ export class Admission {
         `local_port: an endpoint of ${plug.evpn} has the address ${formatMac(mac)} of gateway ${instanceId}`,
       )
   }
+}
+
+function checkDescriptions({ description, instanceDescription }: PlacedRequest): void {
+  for (const [parameter, value] of Object.entries({ description, instance_description: instanceDescription }))
+    if (!isNestedWithin(value, MAX_NESTING))
+      throw new Rejected(`${parameter}: it is nested more than ${MAX_NESTING} times`)
 }

@@ -149,6 +149,16 @@ export class Attachments {
     return this.byMac.has(mac)
   }
 
+  /** Those of this MAC address. */
+  of(mac: Mac): Iterable<Attachment> {
+    return this.byMac.get(mac)?.values() ?? []
+  }
+
+  /** The one of these addresses. */
+  get(mac: Mac, ip: Ip | null): Attachment | undefined {
+    return this.byMac.get(mac)?.get(ip)
+  }
+
   /** Those that are behind this port. */
   behind(port: string): Attachment[] {
     return [...this].filter((attachment) => attachment.port === port)

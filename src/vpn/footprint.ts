@@ -1,5 +1,6 @@
 import type { Dataplane, Entry, Status } from '../dataplane/model.ts'
-import type { FootprintEntry } from './state.ts'
+import type { Changes } from './changes.ts'
+import type { FootprintEntry, Keep } from './state.ts'
 
 type Batch = readonly FootprintEntry[]
 
@@ -9,38 +10,43 @@ type Batch = readonly FootprintEntry[]
  */
 export class Footprint {
   private readonly dataplane: Dataplane
-  /** Resolves when what is so now is kept. */
-  readonly kept: () => Promise<void>
-  private readonly batches = new Set<Batch>()
+  private readonly changes: Changes
+  private readonly keep: Keep
+  /** By the number that each has in the state. */
+  private readonly batches = new Map<Batch, number>()
+  private lastNumber = 0
 
-  constructor(dataplane: Dataplane, kept: () => Promise<void>) {
+  constructor(dataplane: Dataplane, changes: Changes, keep: Keep) {
     this.dataplane = dataplane
-    this.kept = kept
+    this.changes = changes
+    this.keep = keep
   }
 
   /** Everything that is on its way. */
   entries(): FootprintEntry[] {
-    return [...this.batches].flat()
+    return [...this.batches.keys()].flat()
   }
 
   /** Puts entries into the kernel; resolves to those that it refused. They stay in the footprint until `settled`. */
   async set(batch: Batch): Promise<readonly { readonly entry: Entry; readonly status: Status }[]> {
-    this.batches.add(batch)
-    await this.kept()
+    this.add(batch)
+    await this.keep('written')
     for (const entry of batch) this.dataplane.want(entry)
     return this.dataplane.settled(batch)
   }
 
   /** What `set` put there belongs to an attachment now, or was dropped again. */
-  settled(batch: Batch): Promise<void> {
+  settled(batch: Batch): void {
+    const number = this.batches.get(batch)
+    if (number === undefined) return
     this.batches.delete(batch)
-    return this.kept()
+    this.changes.touch('pending', `${number}`, () => undefined)
   }
 
   /** Takes entries out of the kernel, which comes to pass later. */
   drop(batch: Batch): void {
     if (batch.length === 0) return
-    this.batches.add(batch)
+    this.add(batch)
     for (const entry of batch) this.dataplane.unwant(entry)
     this.follow(batch)
   }
@@ -48,13 +54,22 @@ export class Footprint {
   /** Clears away what an earlier process left on its way; what is wanted again stays. */
   restore(entries: Batch): void {
     if (entries.length === 0) return
-    this.batches.add(entries)
+    this.add(entries)
     this.dataplane.clear(entries)
     this.follow(entries)
   }
 
   private follow(batch: Batch): void {
-    void this.dataplane.gone(batch).then(() => this.settled(batch))
+    void this.dataplane.gone(batch).then(() => {
+      this.settled(batch)
+      return this.keep('written')
+    })
+  }
+
+  private add(batch: Batch): void {
+    const number = ++this.lastNumber
+    this.batches.set(batch, number)
+    this.changes.touch('pending', `${number}`, () => batch)
   }
 }
 

@@ -30,18 +30,27 @@ export class Identifiers {
   private readonly first: number
   private readonly last: number
   private readonly time: Time
+  private readonly changed: (what: 'next' | number) => void
   private next: number
 
-  constructor(first: number, last: number, time: Time) {
+  /** `changed` is told of each part of `snapshot` that has become another one: what is next, or whether a number is freed. */
+  constructor(first: number, last: number, time: Time, changed: (what: 'next' | number) => void = () => {}) {
     this.first = first
     this.last = last
     this.time = time
+    this.changed = changed
     this.next = first
+  }
+
+  /** The one to be tried next. */
+  get nextNumber(): number {
+    return this.next
   }
 
   /** A number that nobody has; undefined when all are taken. Where all others are in use, it is the one that was freed first. */
   take(use: string): number | undefined {
     this.forget()
+    this.changed('next')
     for (let tried = this.first; tried <= this.last; tried++) {
       const candidate = this.next
       this.next = candidate === this.last ? this.first : candidate + 1
@@ -69,7 +78,7 @@ export class Identifiers {
   /** Takes this very number; false when somebody has it. */
   claim(number: number, use: string): boolean {
     if (this.uses.has(number)) return false
-    this.freed.delete(number)
+    if (this.freed.delete(number)) this.changed(number)
     this.uses.set(number, use)
     return true
   }
@@ -81,6 +90,7 @@ export class Identifiers {
     this.forget()
     this.uses.delete(number)
     this.freed.set(number, { use, at: this.time.now() })
+    this.changed(number)
   }
 
   /** Gives back a number that no peer was told. */
@@ -113,11 +123,15 @@ export class Identifiers {
   /** What a later process has to know beside the numbers in use. */
   snapshot(): KeptNumbers {
     this.forget()
-    const toEpoch = this.time.epoch() - this.time.now()
-    const freed = [...this.freed].map(([number, { use, at }]): FreedNumber => {
-      return { number, use, at: Math.max(0, Math.round(at + toEpoch)) }
-    })
-    return { next: this.next, freed }
+    return { next: this.next, freed: [...this.freed.keys()].map((number) => this.freedNumber(number)!) }
+  }
+
+  /** The number as one that was freed lately; undefined where it was not. */
+  freedNumber(number: number): FreedNumber | undefined {
+    const freed = this.freed.get(number)
+    if (freed === undefined) return undefined
+    const at = freed.at + this.time.epoch() - this.time.now()
+    return { number, use: freed.use, at: Math.max(0, Math.round(at)) }
   }
 
   /** Goes on from what an earlier process kept; to be called before any number is claimed. */
@@ -125,8 +139,11 @@ export class Identifiers {
     if (this.isInRange(next)) this.next = next
     const [now, epoch] = [this.time.now(), this.time.epoch()]
     // a clock that was put back makes none of them wait longer than if it had just been freed
-    for (const { number, use, at } of freed)
+    for (const { number, use, at } of freed) {
       this.freed.set(number, { use, at: now - Math.max(0, epoch - at) })
+      this.changed(number)
+    }
+    this.changed('next')
   }
 
   /** Takes numbers until one is not elsewhere, and gives the others back. */
@@ -159,6 +176,7 @@ export class Identifiers {
     for (const [number, { at }] of this.freed) {
       if (at > since) return
       this.freed.delete(number)
+      this.changed(number)
     }
   }
 }

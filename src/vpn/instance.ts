@@ -10,7 +10,7 @@ import type { Ip } from '../values/address.ts'
 import type { Attachment, Attachments } from './attachments.ts'
 import type { PortUse } from './ports.ts'
 import type { PlacedRequest } from './request.ts'
-import type { FootprintEntry, InstanceState } from './state.ts'
+import type { AttachmentState, FootprintEntry, InstanceState, Value } from './state.ts'
 
 /** An instance of either type as the service works with it. */
 export interface VpnInstance {
@@ -93,7 +93,19 @@ export function readvertises(
 
 /** What a later process needs to go on with the instance. */
 export function instanceState(instance: Instance): InstanceState {
-  const { vpn, attachments, number, rdNumber, description, subnetPrefixLength } = instance
+  const attachments = [...instance.attachments].map((one) => attachmentState(instance, one))
+  return { ...identityState(instance), attachments }
+}
+
+/** As `instanceState`, of one of its attachments. */
+export function attachmentState(instance: Instance, attachment: Attachment): AttachmentState {
+  const sequence = instance.type === 'evpn' ? instance.evpn.mobility.sequenceOf(attachment.mac) : 0
+  return { ...attachment, sequence, description: attachment.description ?? null }
+}
+
+/** As `instanceState`, without attachments. */
+export function identityState(instance: Instance): Value<'instance'> {
+  const { vpn, number, rdNumber, description, subnetPrefixLength } = instance
   const shared = {
     id: vpn.config.id,
     number,
@@ -103,11 +115,6 @@ export function instanceState(instance: Instance): InstanceState {
     gatewayIp: vpn.gatewayIp,
     subnetPrefixLength,
     description,
-    attachments: [...attachments].map((one) => ({
-      ...one,
-      sequence: instance.type === 'evpn' ? instance.evpn.mobility.sequenceOf(one.mac) : 0,
-      description: one.description ?? null,
-    })),
   }
   if (instance.type === 'ipvpn') {
     const { config, readvertisement } = instance.vrf

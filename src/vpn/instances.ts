@@ -9,7 +9,7 @@ import { type Carrier, Core, DEAD_END } from '../ipvpn/core.ts'
 import type { Place } from '../ipvpn/project.ts'
 import { Vrf } from '../ipvpn/vrf.ts'
 import { formatIp, type InterfaceAddress, type Ip } from '../values/address.ts'
-import { formatMac } from '../values/mac.ts'
+import { formatMac, type Mac } from '../values/mac.ts'
 import { TunnelEnds } from '../values/tunnel-ends.ts'
 import { Attachments, rdNumbersOf } from './attachments.ts'
 import { Identifiers } from './identifiers.ts'
@@ -81,7 +81,7 @@ export class Instances {
   private readonly ends: TunnelEnds
   private readonly core: Core
   private readonly numbers: Numbers
-  private readonly keep: () => void
+  private readonly sequenceChanged: (instance: string, mac: Mac) => void
   private readonly tables: Identifiers
   private readonly suffixes = new Set<string>()
   readonly networkDevices: NetworkDevices
@@ -90,17 +90,17 @@ export class Instances {
   /** Finds `dead`. */
   private search: Promise<void> | null = null
 
-  /** `keep` writes the state down, since it has changed without an agent asking for anything. */
+  /** `sequenceChanged` is told of what changes without an agent asking for anything. */
   constructor(
     config: VpnConfig,
     speaker: Speaker,
     dataplane: Dataplane,
     log: Logger,
     numbers: Numbers,
-    keep: () => void,
+    sequenceChanged: (instance: string, mac: Mac) => void,
   ) {
     this.config = config
-    this.keep = keep
+    this.sequenceChanged = sequenceChanged
     this.speaker = speaker
     this.dataplane = dataplane
     this.log = log
@@ -257,7 +257,7 @@ export class Instances {
         devices,
         alias: aliasOf(id),
         duplicate: (mac) => this.log.warn({ instance: id, mac: formatMac(mac) }, 'duplicate MAC address'),
-        sequenceChanged: this.keep,
+        sequenceChanged: (mac) => this.sequenceChanged(id, mac),
       },
       this.speaker,
       this.dataplane,

@@ -1,8 +1,9 @@
 import { FIRST_LABEL, LAST_VNI } from '../bgp/values/label.ts'
 import { rdNumbersOf } from './attachments.ts'
+import type { Changes } from './changes.ts'
 import { Identifiers, type Time } from './identifiers.ts'
 import { Failed } from './request.ts'
-import type { State } from './state.ts'
+import type { NumberRange, State } from './state.ts'
 
 /** The numbers in what this node advertises: labels, VNIs, and those behind our address in route distinguishers. */
 export class Numbers {
@@ -11,10 +12,17 @@ export class Numbers {
   readonly vnis: Identifiers
   readonly rds: Identifiers
 
-  constructor(labels: readonly [number, number], time: Time) {
-    this.labels = new Identifiers(...labels, time)
-    this.vnis = new Identifiers(FIRST_LABEL, LAST_VNI, time)
-    this.rds = new Identifiers(1, 0xffff, time)
+  constructor(labels: readonly [number, number], time: Time, changes: Changes) {
+    const kept = (range: NumberRange, first: number, last: number): Identifiers => {
+      const numbers: Identifiers = new Identifiers(first, last, time, (what) => {
+        if (what === 'next') changes.touch('next', range, () => numbers.nextNumber)
+        else changes.touch('freed', `${range} ${what}`, () => numbers.freedNumber(what))
+      })
+      return numbers
+    }
+    this.labels = kept('labels', ...labels)
+    this.vnis = kept('vnis', FIRST_LABEL, LAST_VNI)
+    this.rds = kept('rds', 1, 0xffff)
   }
 
   /** A number for a route distinguisher of an instance or one of its endpoints. Throws `Failed`. */

@@ -4,6 +4,7 @@ import type { Dataplane } from '../dataplane/model.ts'
 import { formatMac } from '../values/mac.ts'
 import { Admission } from './admission.ts'
 import { type Attachment, type Covered, type NumberSource, type Plan, rdNumbersOf } from './attachments.ts'
+import { Changes } from './changes.ts'
 import { Footprint } from './footprint.ts'
 import type { Identifiers } from './identifiers.ts'
 import { type Instance, instanceState, readvertises } from './instance.ts'
@@ -14,7 +15,7 @@ import { Numbers } from './numbers.ts'
 import { Plugs } from './plugs.ts'
 import { type AttachRequest, type DetachRequest, Failed, type PlacedRequest, Rejected } from './request.ts'
 import { Serial } from './serial.ts'
-import type { FootprintEntry, InstanceState, State } from './state.ts'
+import type { FootprintEntry, InstanceState, Keep, State, StateChange } from './state.ts'
 import { Uplinks } from './uplinks.ts'
 
 /** The part of the state that is the service's. */
@@ -33,24 +34,30 @@ export class VpnService {
   private readonly serial = new Serial()
   private readonly maker: Instances
   private readonly plugs = new Plugs(this.instances)
+  private readonly changed = new Changes(this.instances)
+  private readonly keep: Keep
   private readonly footprint: Footprint
   private readonly needs: Needs
   private readonly admission: Admission
 
-  /** `keep` resolves when whatever `snapshot` tells then is safe from the end of this process. */
+  /** `keep` takes `changes` down. */
   constructor(
     config: VpnConfig,
     speaker: Speaker,
     dataplane: Dataplane,
     log: Logger,
-    keep: () => Promise<void> = async () => {},
+    keep: Keep = async () => {},
   ) {
     this.config = config
-    this.numbers = new Numbers(config.ranges.labels, speaker.convergence)
+    this.keep = keep
+    this.numbers = new Numbers(config.ranges.labels, speaker.convergence, this.changed)
     this.dataplane = dataplane
     this.log = log
-    this.maker = new Instances(config, speaker, dataplane, log, this.numbers, () => void keep())
-    this.footprint = new Footprint(dataplane, keep)
+    this.maker = new Instances(config, speaker, dataplane, log, this.numbers, (id, mac) => {
+      this.changed.mac(id, mac)
+      void keep('synced')
+    })
+    this.footprint = new Footprint(dataplane, this.changed, keep)
     const { instances, plugs, footprint } = this
     this.needs = new Needs({ instances, plugs, footprint, dataplane })
     const peers = speaker.config.peers.map(({ address }) => address)
@@ -72,6 +79,11 @@ export class VpnService {
       footprint: this.footprint.entries(),
       numbers: this.numbers.snapshot(),
     }
+  }
+
+  /** What of the state has changed since this was last asked. */
+  changes(): StateChange[] {
+    return this.changed.take()
   }
 
   /** Takes up what an earlier process had attached, without waiting for the kernel; to be called before anything else. */
@@ -112,7 +124,7 @@ export class VpnService {
       if (instance === undefined) throw new Rejected(`VPN ${request.instanceId} could not be found`)
       for (const attachment of instance.attachments.named(request)) this.remove(instance, attachment)
       if (instance.attachments.isEmpty) this.end(instance)
-      await this.footprint.kept()
+      await this.keep('synced')
       this.log.info({ instance: request.instanceId, mac: formatMac(request.mac) }, 'detached')
     })
   }
@@ -171,7 +183,7 @@ export class VpnService {
     }
     if (!('add' in plan)) {
       this.commit(instance, request, plan)
-      return this.footprint.kept()
+      return this.keep('synced')
     }
     const own = this.needs.ofEndpoint(instance, plan.add)
     const entries = [...vpn.networkEntries(), ...own]
@@ -183,12 +195,14 @@ export class VpnService {
     if (refusal !== null) {
       this.needs.retract(instance, plan.add, own)
       taken.giveBack()
-      void this.footprint.settled(entries)
+      this.footprint.settled(entries)
+      void this.keep('written')
       throw refusal
     }
     enter()
     this.replace(instance, plan, request)
-    await this.footprint.settled(entries)
+    this.footprint.settled(entries)
+    await this.keep('synced')
     await this.reach(instance, plan)
   }
 
@@ -212,10 +226,14 @@ export class VpnService {
     if (instance.type === 'ipvpn' && request.readvertise !== null)
       instance.vrf.setReadvertise(request.readvertise)
     attachments.commit(plan)
+    this.changed.instance(request.instanceId)
     for (const attachment of plan.change) vpn.addEndpoint(attachment)
+    for (const { mac } of plan.change) this.changed.mac(request.instanceId, mac)
     if ('add' in plan) {
       vpn.addEndpoint(plan.add)
       for (const attachment of plan.remove) vpn.removeEndpoint(attachment)
+      this.changed.mac(request.instanceId, plan.add.mac)
+      for (const attachment of plan.remove) this.changed.attachment(request.instanceId, attachment)
       this.plugs.connect(plan.add.plug?.evpn ?? vpn.config.id)
     }
     this.log.info(
@@ -241,7 +259,10 @@ export class VpnService {
     if (routes.length === 0 || (await this.dataplane.interfaceNamed(add.port))?.up !== true) return
     const [failure] = await this.dataplane.settled(routes)
     if (failure === undefined) return
-    if (before === null) this.remove(instance, add)
+    if (before === null) {
+      this.remove(instance, add)
+      await this.keep('synced')
+    }
     throw await refusalOf(add.port, failure, this.dataplane)
   }
 
@@ -251,6 +272,7 @@ export class VpnService {
     const entries = this.needs.ofEndpoint(instance, attachment)
     attachments.remove(attachment)
     vpn.removeEndpoint(attachment)
+    this.changed.attachment(vpn.config.id, attachment)
     for (const number of rdNumbersOf(attachment)) this.numbers.rds.release(number)
     if (!attachments.has(attachment.mac)) this.labels.release(attachment.label)
     this.needs.retract(instance, attachment, entries)
@@ -272,6 +294,8 @@ export class VpnService {
       instance.attachments.commit({ add, remove: [], change: [] })
       vpn.addEndpoint(add, sequence)
     }
+    this.changed.instance(state.id)
+    for (const { mac } of state.attachments) this.changed.mac(state.id, mac)
   }
 
   /** What an instance that is not served any more left in the kernel. */
@@ -318,6 +342,7 @@ export class VpnService {
         : []
     vpn.stop()
     this.instances.delete(vpn.config.id)
+    this.changed.instance(vpn.config.id)
     this.needs.retractNetwork(instance, left)
     this.maker.free(instance)
   }

@@ -1,15 +1,11 @@
-import { mkdirSync, readFileSync, renameSync } from 'node:fs'
-import { link, rename, rm, writeFile } from 'node:fs/promises'
+import { linkSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
-import { decodeState, encodeState, type State, Unreadable } from './state.ts'
-
-/** Where the state outlives the process. */
-export interface StateStore {
-  /** Resolves when a state taken after the call is kept, or when it turned out that it cannot be for now. */
-  save(take: () => State): Promise<void>
-}
+import { type EntryChange, encodeRecord } from './journal.ts'
+import type { Durability, State, StateChange } from './state.ts'
+import { encodeChange, encodeJournal, keyOf, type ReadState, readState, Unreadable } from './state-text.ts'
 
 /** What a daemon found of its predecessor. */
 export interface Loaded {
@@ -27,7 +23,7 @@ export function stateFiles(path: string): string[] {
 export function peekState(path: string): State | null {
   for (const suffix of ['', '.outdated', '.previous']) {
     try {
-      return decodeState(readFileSync(`${path}${suffix}`, 'utf8'))
+      return readState(readFileSync(`${path}${suffix}`, 'utf8')).state
     } catch (error) {
       const isAbsent = (error as NodeJS.ErrnoException).code === 'ENOENT'
       if (!isAbsent && !(error instanceof Unreadable)) throw error
@@ -45,20 +41,35 @@ export interface StateFileHealth {
   readonly failure: { readonly reason: string; readonly since: number } | null
 }
 
+/** Tells what has changed since it was last asked, at first everything. */
+export type Take = () => Iterable<StateChange>
+
 const RETRY_MS = 5000
+/** A journal is written anew when its records have become as long as the entries that it began with, and so much more. */
+const SLACK = 1 << 20
 
 /**
- * The state in a file, replaced as a whole by a rename. Beside it stay `.previous`, the one before, and `.outdated` while
- * what happened last could not be written: by it the next daemon knows that it does not know everything.
+ * The state in a file: a journal to which each change is appended, and which is replaced by one of the present entries at the start and
+ * whenever it has grown. Beside it stay `.previous`, the one before, and `.outdated` while what happened last could not be written: by
+ * it the next daemon knows that it does not know everything.
  */
-export class StateFile implements StateStore {
+export class StateFile {
   private readonly path: string
   private readonly clock: Clock
   private readonly log: Logger
-  private writing: Promise<void> | null = null
+  /** What is in the file, or is to be. */
+  private readonly entries = new Map<string, string>()
+  /** The journal of this process; null as long as there is none. */
+  private file: FileHandle | null = null
+  private length = 0
+  private longest = 0
+  private isSynced = true
+  private saving: Promise<void> | null = null
   private next: Promise<void> | null = null
+  private nextDurability: Durability = 'written'
   /** What is on disk is outdated. */
   private failing = false
+  private isRetryDue = true
   private written: number | null = null
   private failure: StateFileHealth['failure'] = null
   private closed = false
@@ -74,10 +85,10 @@ export class StateFile implements StateStore {
     return { path, written, failure }
   }
 
-  /** The last good state; null when there is none. What cannot be read is set aside as `.damaged`, never overwritten. */
+  /** The last good state; null when there is none. What cannot be read is kept as `.damaged`. */
   load(): Loaded | null {
     const current = this.read(this.path)
-    if (current !== null) return { state: current, outdated: false }
+    if (current !== null) return { state: current.state, outdated: current.damage !== null }
     for (const suffix of ['outdated', 'previous']) {
       const older = this.read(`${this.path}.${suffix}`)
       if (older === null) continue
@@ -86,42 +97,47 @@ export class StateFile implements StateStore {
         { file: `${this.path}.${suffix}` },
         'going on from an older state: agents will attach again',
       )
-      return { state: older, outdated: true }
+      return { state: older.state, outdated: true }
     }
     return null
   }
 
-  save(take: () => State): Promise<void> {
+  /** Resolves when what has changed up to the call is kept, or when it turned out that it cannot be for now. Calls at one time share a write. */
+  save(take: Take, durability: Durability): Promise<void> {
     if (this.closed) return Promise.resolve()
-    if (this.writing === null) {
-      this.writing = this.write(take).finally(() => {
-        this.writing = null
+    if (this.saving === null) {
+      this.saving = this.keep(take, durability).finally(() => {
+        this.saving = null
       })
-      return this.writing
+      return this.saving
     }
-    this.next ??= this.writing.then(() => {
+    if (durability === 'synced') this.nextDurability = durability
+    this.next ??= this.saving.then(() => {
+      const all = this.nextDurability
       this.next = null
-      return this.save(take)
+      this.nextDurability = 'written'
+      return this.save(take, all)
     })
     return this.next
   }
 
   /** Waits for what is being written; nothing is written after it. */
   async close(): Promise<void> {
-    while (this.writing !== null) await this.writing
+    while (this.saving !== null) await this.saving
     this.closed = true
+    await this.file?.close()
   }
 
-  private async write(take: () => State): Promise<void> {
-    const { path } = this
+  private async keep(take: Take, durability: Durability): Promise<void> {
+    const changes = this.accept(take())
+    if (this.failing && !this.isRetryDue) return
     try {
-      mkdirSync(dirname(path), { recursive: true })
-      await writeFile(`${path}.new`, encodeState(take()), { mode: 0o600 })
-      await rm(`${path}.previous`, { force: true })
-      await link(path, `${path}.previous`).catch(unlessAbsent)
-      await rename(`${path}.new`, path)
-      if (this.failing) await rm(`${path}.outdated`, { force: true })
-      if (this.failing) this.log.warn({ file: path }, 'state is kept again')
+      if (this.file === null || this.length > this.longest) await this.replace()
+      else if (changes.length > 0) await this.append(this.file, changes)
+      if (durability === 'synced' && !this.isSynced) await this.file?.datasync()
+      if (durability === 'synced') this.isSynced = true
+      if (this.failing) await rm(`${this.path}.outdated`, { force: true })
+      if (this.failing) this.log.warn({ file: this.path }, 'state is kept again')
       this.failing = false
       this.failure = null
       this.written = this.clock.epoch()
@@ -130,16 +146,79 @@ export class StateFile implements StateStore {
     }
   }
 
+  /** Those that differ from what is in the file. What cannot be told in JSON is left out of it. */
+  private accept(changes: Iterable<StateChange>): EntryChange[] {
+    const accepted: EntryChange[] = []
+    for (const change of changes) {
+      const [key, json] = this.encode(change)
+      if (this.entries.get(key) === json) continue
+      if (json === undefined) this.entries.delete(key)
+      else this.entries.set(key, json)
+      accepted.push([key, json])
+    }
+    return accepted
+  }
+
+  private encode(change: StateChange): EntryChange {
+    try {
+      return encodeChange(change)
+    } catch (error) {
+      const entry = keyOf(change.kind, change.id)
+      this.log.error(
+        { file: this.path, entry, reason: (error as Error).message },
+        'entry of the state cannot be kept; the others are',
+      )
+      return [entry, undefined]
+    }
+  }
+
+  private async append(file: FileHandle, changes: readonly EntryChange[]): Promise<void> {
+    const record = encodeRecord(changes)
+    this.isSynced = false
+    await file.appendFile(record)
+    this.length += Buffer.byteLength(record)
+  }
+
+  /** Begins a new journal with the present entries; whenever the process or the machine ends, one of both is there as a whole. */
+  private async replace(): Promise<void> {
+    const { path } = this
+    const journal = encodeJournal(this.entries)
+    await mkdir(dirname(path), { recursive: true })
+    const file = await open(`${path}.new`, 'w', 0o600)
+    try {
+      await file.appendFile(journal)
+      await file.sync()
+      await rm(`${path}.previous`, { force: true })
+      await link(path, `${path}.previous`).catch(unlessAbsent)
+      await rename(`${path}.new`, path)
+      await syncDirectory(dirname(path))
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+    await this.file?.close()
+    this.file = file
+    this.length = Buffer.byteLength(journal)
+    this.longest = 2 * this.length + SLACK
+    this.isSynced = true
+  }
+
   /** The state on disk is not true any more: it gets another name, which a full disk has room for. */
-  private async failed({ message }: Error, take: () => State): Promise<void> {
+  private async failed({ message }: Error, take: Take): Promise<void> {
     if (!this.failing) this.log.error({ file: this.path, reason: message }, 'state cannot be kept')
     this.failing = true
     this.failure = { reason: message, since: this.failure?.since ?? this.clock.epoch() }
+    await this.file?.close().catch(() => {})
+    this.file = null
     await rename(this.path, `${this.path}.outdated`).catch(() => {})
-    this.clock.after(RETRY_MS, () => void this.save(take))
+    this.isRetryDue = false
+    this.clock.after(RETRY_MS, () => {
+      this.isRetryDue = true
+      void this.save(take, 'synced')
+    })
   }
 
-  private read(path: string): State | null {
+  private read(path: string): ReadState | null {
     let text: string
     try {
       text = readFileSync(path, 'utf8')
@@ -148,18 +227,39 @@ export class StateFile implements StateStore {
       throw new Error(`state file ${path}: ${(error as Error).message}`)
     }
     try {
-      return decodeState(text)
+      const read = readState(text)
+      this.tellLosses(path, read)
+      return read
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error
-      this.setAside(path, error.message)
+      const aside = `${this.path}.damaged`
+      this.log.error({ file: path, reason: error.message, aside }, 'state file cannot be used')
+      renameSync(path, aside)
       return null
     }
   }
 
-  private setAside(path: string, reason: string): void {
+  private tellLosses(file: string, { torn, damage }: ReadState): void {
+    if (torn > 0)
+      this.log.warn({ file, octets: torn }, 'the last record of the state file is torn, and left out')
+    if (damage === null) return
     const aside = `${this.path}.damaged`
-    this.log.error({ file: path, reason, aside }, 'state file cannot be used')
-    renameSync(path, aside)
+    this.log.error(
+      { file, reason: damage, aside },
+      'state file is damaged: going on from what is before, agents will attach again',
+    )
+    rmSync(aside, { force: true })
+    linkSync(file, aside)
+  }
+}
+
+/** A name in a directory outlives the machine only then. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
   }
 }
 

@@ -1,20 +1,7 @@
-import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import { formatRouteTarget, parseRouteTarget } from '../bgp/values/extended-community.ts'
 import { formatIp, parseIp } from '../values/address.ts'
 import { formatMac, parseMac } from '../values/mac.ts'
-
-/** Goes up with every change that an older daemon would misread. */
-const VERSION = 3
-/** In which nothing is announced again: written where nothing is, for the sake of older daemons. */
-const VERSION_WITHOUT_READVERTISE = 2
-/** The first one, in which there are no plugs either. */
-const VERSION_WITHOUT_PLUGS = 1
-const READABLE = [VERSION, VERSION_WITHOUT_READVERTISE, VERSION_WITHOUT_PLUGS]
-const FORMAT = 'chanter-state'
-
-/** A text that is no state, or not one of ours to read; the message says why. */
-export class Unreadable extends Error {}
 
 /** Text in the file, `T` in memory. */
 function word<T>(what: string, parse: (text: string) => T | undefined, format: (value: T) => string) {
@@ -68,7 +55,6 @@ const anyInstance = {
   gatewayIp: ip.nullable(),
   subnetPrefixLength: natural.nullable(),
   description: z.unknown(),
-  attachments: z.array(attachment),
 }
 
 const evpnInstance = z.object({
@@ -90,6 +76,7 @@ const ipInstance = z.object({
 })
 
 const instance = z.union([evpnInstance, ipInstance])
+const attachments = z.array(attachment)
 
 const hops = z
   .array(
@@ -175,77 +162,73 @@ const keptNumbers = z.object({
   freed: z.array(freedNumber).readonly(),
 })
 
-const state = z.object({
+const daemon = z.object({
   /** Which boot of which machine, and which of its networks, the kernel's part is in. */
   kernel: z.string(),
   /** What agents compare to learn of a restart that forgot them: a decimal number. */
   ping: z.string().regex(/^\d+$/),
-  instances: z.array(instance),
-  /** Ids of the XDP programs that isolate bridges. */
-  programs: z.array(natural).readonly().optional(),
+})
+
+/** Ids of the XDP programs that isolate bridges. */
+const programs = z.array(natural).readonly()
+
+/** The whole state in one, as the versions before the journal had it. */
+export const wholeState = daemon.extend({
+  instances: z.array(z.union([evpnInstance.extend({ attachments }), ipInstance.extend({ attachments })])),
+  programs: programs.optional(),
   /** What may be in the kernel of attachments that were under way, or on their way out. */
   footprint: z.array(entry),
   /** Earlier daemons began with the first ones again. */
   numbers: z.object({ labels: keptNumbers, vnis: keptNumbers, rds: keptNumbers }).optional(),
 })
 
+/** What the state consists of: each kind of entry has a key of its own, and changes by itself. */
+export const kinds = {
+  daemon,
+  programs,
+  /** By its id; without attachments. */
+  instance,
+  /** By MAC address, IP address and instance. */
+  attachment: attachment.extend({ instance: name }),
+  /** By a number of its own: a batch of the footprint. */
+  pending: z.array(entry).readonly(),
+  /** By the range: the number to be tried next. */
+  next: natural,
+  /** By range and number. */
+  freed: freedNumber,
+} as const
+
+export type Kind = keyof typeof kinds
+export type Value<K extends Kind> = z.output<(typeof kinds)[K]>
+/** What is so of an entry of the state now; undefined where it is gone. */
+export type StateChange = {
+  [K in Kind]: { readonly kind: K; readonly id: string; readonly value: Value<K> | undefined }
+}[Kind]
+
 /** What a daemon needs of its predecessor to go on where that one ended. */
-export type State = z.output<typeof state>
+export type State = z.output<typeof wholeState>
 export type FreedNumber = z.output<typeof freedNumber>
 /** Of a range of numbers: what a later process has to know beside those in use. */
 export type KeptNumbers = z.output<typeof keptNumbers>
-export type EvpnState = z.output<typeof evpnInstance>
-export type IpState = z.output<typeof ipInstance>
+/** The ranges of which some are kept. */
+export type NumberRange = keyof NonNullable<State['numbers']>
+export type AttachmentState = z.output<typeof attachment>
+export type EvpnState = z.output<typeof evpnInstance> & { readonly attachments: AttachmentState[] }
+export type IpState = z.output<typeof ipInstance> & { readonly attachments: AttachmentState[] }
 export type InstanceState = EvpnState | IpState
 /** What of an attachment is in the kernel for good or ill: links, ports, local addresses and labels. */
 export type FootprintEntry = z.output<typeof entry>
 
-/** Two lines of JSON: format, version and checksum, then the state. */
-export function encodeState(value: State): string {
-  const body = JSON.stringify(z.encode(state, value))
-  return `${JSON.stringify({ format: FORMAT, version: versionOf(value), sha256: digest(body) })}\n${body}\n`
-}
+/**
+ * How long what is kept lasts: `written`, as long as the machine runs, whatever becomes of this process; `synced`, whatever becomes of
+ * the machine. What tells of the kernel's state alone need not outlive that.
+ */
+export type Durability = 'written' | 'synced'
 
-/** Throws `Unreadable`. */
-export function decodeState(text: string): State {
-  const [head = '', body = ''] = text.split('\n')
-  const { format, version, sha256 } = header(head)
-  if (format !== FORMAT) throw new Unreadable('it is not a state file')
-  if (!READABLE.some((one) => one === version))
-    throw new Unreadable(`its version is ${version}, this daemon reads up to ${VERSION}`)
-  if (digest(body) !== sha256) throw new Unreadable('its checksum is wrong')
-  const read = state.safeDecode(JSON.parse(body))
-  if (read.success) return read.data
-  const { path, message } = read.error.issues[0]!
-  throw new Unreadable(`${path.join('.')}: ${message}`)
-}
-
-/** The first one that can tell the state. */
-function versionOf(value: State): number {
-  if (readvertises(value)) return VERSION
-  return hasPlugs(value) ? VERSION_WITHOUT_READVERTISE : VERSION_WITHOUT_PLUGS
-}
+/** Resolves when all that has changed is kept, or when it turned out that it cannot be for now. */
+export type Keep = (durability: Durability) => Promise<void>
 
 /** Whether some of what is announced follows from routes of others. */
 export function readvertises({ instances }: Pick<State, 'instances'>): boolean {
   return instances.some((one) => one.type === 'ipvpn' && one.readvertise !== null)
-}
-
-function hasPlugs({ instances, footprint }: State): boolean {
-  return (
-    instances.some(({ attachments }) => attachments.some(({ plug }) => plug !== null)) ||
-    footprint.some(({ kind }) => kind === 'veth')
-  )
-}
-
-function header(line: string): { format?: unknown; version?: unknown; sha256?: unknown } {
-  try {
-    return { ...JSON.parse(line) }
-  } catch {
-    return {}
-  }
-}
-
-function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
 }

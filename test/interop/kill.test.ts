@@ -8,7 +8,7 @@ import { Lab } from '../../src/lab/lab.ts'
 import { addNode, addReflector, type Host } from '../../src/lab/network.ts'
 import { fdb } from '../../src/lab/views.ts'
 import { formatMac } from '../../src/values/mac.ts'
-import { decodeState } from '../../src/vpn/state.ts'
+import { decodeState } from '../support/state.ts'
 import { Tormented } from '../support/tormented.ts'
 
 const KILLS = Number(process.env['KILLS'] ?? 200)

@@ -1,16 +1,29 @@
+import assert from 'node:assert/strict'
 import type { Clock } from '../../src/clock.ts'
+import type { State, StateChange } from '../../src/vpn/state.ts'
+import { decodeState, Journal } from '../support/state.ts'
 import type { Random } from './random.ts'
+
+/** What a daemon has to have kept: what has changed, and what all of it comes to. */
+export interface Kept {
+  readonly changes: readonly StateChange[]
+  readonly state: State
+}
 
 /** The disk with a node's state file, which outlives its daemons. */
 export class Disk {
   text: string | null = null
 
-  /** A daemon's way to have kept what is so: one write at a time, of what is so when it begins. */
-  keeper(clock: Clock, random: Random, take: () => string): () => Promise<void> {
+  /** A daemon's way to have kept what is so: one write at a time, of what has changed when it begins, which has to come to what is so then. */
+  keeper(clock: Clock, random: Random, take: () => Kept): () => Promise<void> {
+    const journal = new Journal()
     let writing: Promise<void> | null = null
     let next: Promise<void> | null = null
     const write = (): Promise<void> => {
-      const text = take()
+      const { changes, state } = take()
+      journal.apply(changes)
+      const text = journal.text()
+      assert.deepEqual(inOrder(decodeState(text)), inOrder(state))
       return new Promise((resolve) =>
         clock.after(random.between(0, 5), () => {
           this.text = text
@@ -32,4 +45,11 @@ export class Disk {
     }
     return keep
   }
+}
+
+/** The same state, whatever came first. */
+function inOrder({ instances, footprint, ...rest }: State): unknown {
+  const sorted = (all: readonly unknown[]) => all.map((one) => JSON.stringify(one)).sort()
+  const each = instances.map(({ attachments, ...one }) => ({ ...one, attachments: sorted(attachments) }))
+  return { ...rest, instances: sorted(each), footprint: sorted(footprint) }
 }

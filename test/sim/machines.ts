@@ -8,13 +8,14 @@ import type { Ip } from '../../src/values/address.ts'
 import { formatIp } from '../../src/values/address.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
-import { decodeState, encodeState, readvertises } from '../../src/vpn/state.ts'
+import { readvertises } from '../../src/vpn/state.ts'
 import { RANGES } from '../support/ranges.ts'
 import { silent } from '../support/speakers.ts'
+import { decodeState } from '../support/state.ts'
 import type { VirtualClock } from '../support/virtual-clock.ts'
 import type { VirtualNetwork } from '../support/virtual-network.ts'
 import { Agent } from './agent.ts'
-import { Disk } from './disk.ts'
+import { Disk, type Kept } from './disk.ts'
 import { Process } from './process.ts'
 import type { Random } from './random.ts'
 import { speaking } from './speech.ts'
@@ -161,7 +162,11 @@ export class Node {
       requireIsolation: false,
       refused: {},
     }
-    const take = (): string => encodeState({ kernel: 'sim', ping, ...vpns.snapshot() })
+    const take = (): Kept => {
+      const state = { kernel: 'sim', ping, ...vpns.snapshot() }
+      const daemon = { kind: 'daemon', id: '', value: { kernel: 'sim', ping } } as const
+      return { changes: [daemon, ...vpns.changes()], state }
+    }
     const keep = this.site.keepsState ? this.disk.keeper(process.clock, random, take) : undefined
     const vpns: VpnService = new VpnService(identity, speaker, reconciler, silent, keep)
     this.process = process

@@ -1,12 +1,24 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Logger } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { decodeState, encodeState, type State, Unreadable } from '../../src/vpn/state.ts'
-import { StateFile } from '../../src/vpn/state-file.ts'
+import { encodeRecord } from '../../src/vpn/journal.ts'
+import type { Durability, State, StateChange } from '../../src/vpn/state.ts'
+import { peekState, StateFile } from '../../src/vpn/state-file.ts'
+import { readState, Unreadable } from '../../src/vpn/state-text.ts'
 import { mac } from '../support/node.ts'
-import { ip, rt, silent } from '../support/speakers.ts'
+import { ip, rt } from '../support/speakers.ts'
+import { changesOf, decodeState, encodeState } from '../support/state.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const STATE: State = {
@@ -149,60 +161,66 @@ const NUMBERS_STATE: State = {
   },
 }
 
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+
+/** With a second attachment, so that there is something to come and go. */
+const attached = (port: string): StateChange => {
+  const [{ id, attachments }] = STATE.instances as [State['instances'][0]]
+  const value = { ...attachments[0]!, mac: mac('02:00:00:00:01:02'), port, instance: id }
+  return { kind: 'attachment', id: `02:00:00:00:01:02 2001:db8::1 ${id}`, value }
+}
+const detached: StateChange = { ...attached(''), value: undefined } as StateChange
+const ports = ({ instances }: State) =>
+  instances.flatMap(({ attachments }) => attachments.map((one) => one.port))
+
 describe('the text of a state', () => {
-  test('is of the third version where something is announced again, for older daemons would not', () => {
-    expect(JSON.parse(encodeState(READVERTISE_STATE).split('\n')[0]!).version).toBe(3)
-  })
-
-  test('of an earlier version tells of nothing that is announced again', () => {
-    const [, body = ''] = encodeState(PLUG_STATE).split('\n')
-    const former = body.replace(',"readvertise":null', '').replace(',"readvertiseRd":null', '')
-    expect(former.length).toBeLessThan(body.length - 30)
-    const sha256 = createHash('sha256').update(former).digest('hex')
-    const text = `${JSON.stringify({ format: 'chanter-state', version: 2, sha256 })}\n${former}\n`
-    expect(decodeState(text)).toEqual(PLUG_STATE)
-  })
-
-  test('is of the second version where somebody is plugged in, for older daemons would not see the plug', () => {
-    const versionOf = (state: State) => JSON.parse(encodeState(state).split('\n')[0]!).version
-    expect([STATE, IP_STATE, PLUG_STATE].map(versionOf)).toEqual([1, 1, 2])
-    expect(versionOf({ ...IP_STATE, footprint: PLUG_STATE.footprint })).toBe(2)
-  })
-
-  test('is of the same version where it tells of freed numbers, which older daemons pass over', () => {
-    const [head = '', body = ''] = encodeState(NUMBERS_STATE).split('\n')
-    expect(JSON.parse(head).version).toBe(1)
-    const more = body.replace('"numbers":', '"of a later daemon":')
-    const sha256 = createHash('sha256').update(more).digest('hex')
-    const text = `${JSON.stringify({ format: 'chanter-state', version: 1, sha256 })}\n${more}\n`
-    expect(decodeState(text)).toEqual(STATE)
-  })
-
   test.each([STATE, IP_STATE, PLUG_STATE, READVERTISE_STATE, NUMBERS_STATE])('says everything', (state) =>
     expect(decodeState(encodeState(state))).toEqual(state),
   )
 
-  test('of the first version can be read by all later ones', () => {
-    const text = readFileSync(new URL('../../fixtures/state/version-1', import.meta.url), 'utf8')
-    expect(decodeState(text)).toEqual(STATE)
+  const { numbers } = NUMBERS_STATE
+  test.each([
+    [1, STATE],
+    [2, { ...PLUG_STATE, numbers }],
+    [3, { ...READVERTISE_STATE, numbers }],
+  ])('of version %i can be read by all later ones', (version, state) => {
+    const text = readFileSync(new URL(`../../fixtures/state/version-${version}`, import.meta.url), 'utf8')
+    expect(decodeState(text)).toEqual(state)
+  })
+
+  test('of version 4 can be read by all later ones', () => {
+    const text = readFileSync(new URL('../../fixtures/state/version-4', import.meta.url), 'utf8')
+    expect(text).toBe(encodeState({ ...READVERTISE_STATE, numbers }))
+    expect(decodeState(text)).toEqual({ ...READVERTISE_STATE, numbers })
   })
 
   test('cut anywhere, or with a bit turned anywhere, is refused', () => {
     const bytes = Buffer.from(encodeState(STATE))
-    for (let at = 0; at < bytes.length - 1; at++) {
+    for (let at = 0; at < bytes.length; at++) {
       expect(() => decodeState(bytes.subarray(0, at).toString()), `cut at ${at}`).toThrow(Unreadable)
       const turned = Buffer.from(bytes)
       turned[at]! ^= 1
-      // the line break behind the state is nobody's business
-      if (turned.toString() !== bytes.toString())
-        expect(() => decodeState(turned.toString()), `bit at ${at}`).toThrow(Unreadable)
+      // a header that counts fewer entries than there are makes records of the others
+      const isCount = /^.*"entries":\d*$/s.test(bytes.subarray(0, at + 1).toString())
+      if (!isCount) expect(() => decodeState(turned.toString()), `bit at ${at}`).toThrow(Unreadable)
     }
   })
 
-  test('of a newer version is refused by name', () => {
-    const [, body] = encodeState(STATE).split('\n')
-    const text = `{"format":"chanter-state","version":99,"sha256":""}\n${body}\n`
-    expect(() => decodeState(text)).toThrow('its version is 99, this daemon reads up to 3')
+  test.each([
+    ['{"format":"chanter-state","version":99}\n', 'its version is 99, this daemon reads up to 4'],
+    ['{"format":"chanter-state","version":4}\n', 'its version is 4, and its header is wrong'],
+    ['', 'it is not a state file'],
+    ['[1,2]\n', 'it is not a state file'],
+    ['\u0000\u0000\u0000', 'it is not a state file'],
+    [`{"format":"chanter-state","version":1,"sha256":"${sha256('no')}"}\nno\n`, 'it is no JSON'],
+  ])('%j is refused by name', (text, reason) => {
+    expect(() => decodeState(text)).toThrow(reason)
+  })
+
+  test('of entries that only a later daemon knows is read without them', () => {
+    const text = encodeState(STATE)
+    const later = `${text}${encodeRecord([['weather', '"fine"']])}`
+    expect(readState(later)).toEqual({ state: STATE, torn: 0, damage: null })
   })
 })
 
@@ -210,60 +228,228 @@ describe('the file', () => {
   let directory: string
   let path: string
   let clock: VirtualClock
-  const open = () => new StateFile(path, clock, silent)
-  const pinged = (ping: string) => (): State => ({ ...STATE, ping })
+  const lines: [object, string][] = []
+  const log = {
+    warn: (...line: [object, string]) => lines.push(line),
+    error: (...line: [object, string]) => lines.push(line),
+  }
+  const opened: StateFile[] = []
+  const open = () => {
+    const file = new StateFile(path, clock, log as unknown as Logger)
+    opened.push(file)
+    return file
+  }
+  const pinged = (ping: string): State => ({ ...STATE, ping })
+  const take = (ping: string) => () => changesOf(pinged(ping))
+  const save = (file: StateFile, ...changes: StateChange[]) => file.save(() => changes, 'synced')
+  const files = () => readdirSync(join(directory, 'sub')).sort()
 
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'chanter-state-'))
     path = join(directory, 'sub', 'state')
     clock = new VirtualClock()
+    lines.length = 0
   })
-  afterEach(() => rmSync(directory, { recursive: true }))
+  afterEach(async () => {
+    for (const file of opened.splice(0)) await file.close()
+    rmSync(directory, { recursive: true })
+  })
 
-  test('is absent at first, then holds what was saved last', async () => {
+  test('is absent at first, then holds what was saved last, each change as one line more', async () => {
     expect(open().load()).toBeNull()
     const file = open()
-    await file.save(pinged('1'))
-    await file.save(pinged('2'))
-    expect(open().load()).toEqual({ state: pinged('2')(), outdated: false })
-    expect(readdirSync(join(directory, 'sub')).sort()).toEqual(['state', 'state.previous'])
+    await file.save(take('1'), 'synced')
+    const first = readFileSync(path, 'utf8')
+    await save(file, attached('tap2'))
+    await save(file, attached('tap3'))
+    await save(file, attached('tap3'))
+    const now = readFileSync(path, 'utf8')
+    expect(now.startsWith(first)).toBe(true)
+    expect(now.slice(first.length).match(/\n/g)).toHaveLength(2)
+    expect(ports(open().load()!.state)).toEqual(['tap1', 'tap3'])
+    await save(file, detached)
+    expect(open().load()).toEqual({ state: pinged('1'), outdated: false })
+    expect(files()).toEqual(['state'])
+  })
+
+  test('begins anew at each start, and takes over what an earlier version wrote', async () => {
+    mkdirSync(join(directory, 'sub'))
+    const old = readFileSync(new URL('../../fixtures/state/version-1', import.meta.url), 'utf8')
+    writeFileSync(path, old)
+    const file = open()
+    expect(file.load()).toEqual({ state: STATE, outdated: false })
+    await file.save(take('123'), 'synced')
+    expect(readFileSync(`${path}.previous`, 'utf8')).toBe(old)
+    expect(readFileSync(path, 'utf8')).toBe(encodeState(STATE))
+    expect(open().load()).toEqual({ state: STATE, outdated: false })
+    expect(lines).toEqual([])
   })
 
   test('many saves at once are few writes, and each waits for one that began after it', async () => {
     let taken = 0
     const file = open()
-    const take = () => pinged(`${++taken}`)()
-    await Promise.all(Array.from({ length: 100 }, () => file.save(take)))
+    const takeNext = () => changesOf(pinged(`${++taken}`))
+    const durabilities: Durability[] = ['written', 'synced']
+    await Promise.all(Array.from({ length: 100 }, (_, i) => file.save(takeNext, durabilities[i % 2]!)))
     expect(taken).toBe(2)
     expect(open().load()?.state.ping).toBe('2')
   })
 
-  test('torn, it is set aside and the one before takes its place, with agents told to say everything again', async () => {
+  test('is written anew when it has grown, and is no longer than twice its entries and a mebibyte', async () => {
     const file = open()
-    await file.save(pinged('1'))
-    await file.save(pinged('2'))
-    const text = readFileSync(path, 'utf8')
-    writeFileSync(path, text.slice(0, 200))
-    expect(open().load()).toEqual({ state: pinged('1')(), outdated: true })
-    expect(readFileSync(`${path}.damaged`, 'utf8')).toBe(text.slice(0, 200))
+    await file.save(take('1'), 'synced')
+    const description = 'x'.repeat(100_000)
+    let longest = 0
+    for (let i = 0; i < 40; i++) {
+      const [value] = STATE.instances as [State['instances'][0]]
+      await save(file, {
+        kind: 'instance',
+        id: value.id,
+        value: { ...value, description: `${description}${i}` } as never,
+      })
+      longest = Math.max(longest, readFileSync(path).length)
+    }
+    expect(longest).toBeGreaterThan(1 << 20)
+    expect(longest).toBeLessThan(1.5 * (1 << 20))
+    expect(open().load()?.state.instances[0]?.description).toBe(`${description}39`)
+    expect(files()).toEqual(['state', 'state.previous'])
   })
+
+  test('whose last record is torn, at whatever octet, is read up to it, and says so', async () => {
+    const file = open()
+    await file.save(take('1'), 'synced')
+    await save(file, attached('täp2'))
+    const before = readFileSync(path)
+    await save(file, attached('täp3'))
+    const all = readFileSync(path)
+    for (let length = before.length; length < all.length; length++) {
+      writeFileSync(path, all.subarray(0, length))
+      const { state, outdated } = open().load()!
+      expect([ports(state), outdated], `${length} octets`).toEqual([['tap1', 'täp2'], false])
+    }
+    expect(lines).toHaveLength(all.length - before.length - 1)
+    expect(lines[0]).toEqual([
+      { file: path, octets: expect.any(Number) },
+      'the last record of the state file is torn, and left out',
+    ])
+    const next = open()
+    next.load()
+    await next.save(take('1'), 'synced')
+    expect(readFileSync(path, 'utf8')).toBe(encodeState(pinged('1')))
+  })
+
+  test('damaged in a record is read up to it, kept as it is, and agents are told to say everything again', async () => {
+    const file = open()
+    await file.save(take('1'), 'synced')
+    const start = readFileSync(path).length
+    for (const port of ['tap2', 'tap3', 'tap4']) await save(file, attached(port))
+    const text = readFileSync(path, 'utf8')
+    for (const [damaged, port] of [
+      [text.replace('tap3', 'tapX'), 'tap2'],
+      [text.replace('tap4', 'tapX'), 'tap3'],
+      [`${text}\n`, 'tap4'],
+      [`${text}garbage\n`, 'tap4'],
+    ] as const) {
+      writeFileSync(path, damaged)
+      const { state, outdated } = open().load()!
+      expect([ports(state), outdated]).toEqual([['tap1', port], true])
+      expect(readFileSync(`${path}.damaged`, 'utf8')).toBe(damaged)
+      expect(lines.at(-1)?.[0]).toMatchObject({ file: path, aside: `${path}.damaged` })
+    }
+    expect(start).toBeLessThan(text.length)
+  })
+
+  test.each([
+    [
+      'cut in the entries that it began with',
+      (text: string) => text.slice(0, 200),
+      'ends before all of its 4 entries',
+    ],
+    [
+      'that is no journal',
+      () => '{"format":"chanter-state","version":4,"entries":1}\n\n',
+      'checksum of record 1',
+    ],
+    ['that is no JSON', () => 'garbage', 'it is not a state file'],
+  ])(
+    '%s is set aside, and the one before takes its place, with agents told to say everything again',
+    async (_, damage, reason) => {
+      const file = open()
+      await file.save(take('1'), 'synced')
+      await open().save(take('2'), 'synced')
+      const text = damage(readFileSync(path, 'utf8'))
+      writeFileSync(path, text)
+      expect(open().load()).toEqual({ state: pinged('1'), outdated: true })
+      expect(readFileSync(`${path}.damaged`, 'utf8')).toBe(text)
+      expect(lines[0]).toEqual([
+        { file: path, reason: expect.stringContaining(reason), aside: `${path}.damaged` },
+        'state file cannot be used',
+      ])
+    },
+  )
 
   test('that cannot be written says so by its name, keeps what it had, and is whole again later', async () => {
     const file = open()
-    await file.save(pinged('1'))
     // a directory where the new file should be is as good as a full disk
-    mkdirSync(`${path}.new`)
-    await file.save(pinged('2'))
-    expect(open().load()).toEqual({ state: pinged('1')(), outdated: true })
+    mkdirSync(`${path}.new`, { recursive: true })
+    writeFileSync(path, encodeState(pinged('1')))
+    expect(file.load()?.outdated).toBe(false)
+    await file.save(take('2'), 'synced')
+    expect(file.health().failure?.reason).toContain('EISDIR')
+    expect(open().load()).toEqual({ state: pinged('1'), outdated: true })
     rmSync(`${path}.new`, { recursive: true })
+    await save(file, attached('tap2'))
     clock.advance(5000)
-    await file.save(pinged('3'))
-    expect(open().load()).toEqual({ state: pinged('3')(), outdated: false })
-    expect(existsSync(`${path}.outdated`)).toBe(false)
+    await save(file, attached('tap3'))
+    const { state, outdated } = open().load()!
+    expect([state.ping, ports(state), outdated]).toEqual(['2', ['tap1', 'tap3'], false])
+    expect(file.health().failure).toBeNull()
+    expect(files()).toEqual(['state'])
+  })
+
+  test('leaves out an entry that cannot be told in JSON, by name, and keeps the others', async () => {
+    const file = open()
+    await file.save(take('1'), 'synced')
+    let description: unknown = null
+    for (let depth = 0; depth < 100_000; depth++) description = [description]
+    const deep = attached('tap2')
+    await save(
+      file,
+      { ...deep, value: { ...(deep.value as object), description } } as StateChange,
+      {
+        kind: 'next',
+        id: 'labels',
+        value: 17,
+      },
+      ...(['vnis', 'rds'] as const).map((id): StateChange => ({ kind: 'next', id, value: 1 })),
+    )
+    expect(file.health().failure).toBeNull()
+    const { state } = open().load()!
+    expect(ports(state)).toEqual(['tap1'])
+    expect(state.numbers?.labels.next).toBe(17)
+    expect(lines).toEqual([
+      [
+        {
+          file: path,
+          entry: 'attachment 02:00:00:00:01:02 2001:db8::1 net 1/ü',
+          reason: expect.stringContaining('call stack'),
+        },
+        'entry of the state cannot be kept; the others are',
+      ],
+    ])
   })
 
   test('that cannot be read at all stops the daemon with its name', () => {
     mkdirSync(path, { recursive: true })
     expect(() => open().load()).toThrow(path)
+  })
+
+  test('is looked at without a change of it', async () => {
+    expect(peekState(path)).toBeNull()
+    await open().save(take('1'), 'synced')
+    appendFileSync(path, 'torn')
+    const text = readFileSync(path, 'utf8')
+    expect(peekState(path)).toEqual(pinged('1'))
+    expect([files(), readFileSync(path, 'utf8')]).toEqual([['state'], text])
   })
 })

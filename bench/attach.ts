@@ -1,0 +1,169 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { SPEAKER_DEFAULTS, Speaker } from '../src/bgp/speaker.ts'
+import { systemClock } from '../src/clock.ts'
+import type { Driver } from '../src/dataplane/driver.ts'
+import { LinuxDriver } from '../src/dataplane/linux/driver.ts'
+import { MemoryDriver } from '../src/dataplane/memory.ts'
+import { Reconciler } from '../src/dataplane/reconciler.ts'
+import { MOBILITY_DEFAULTS } from '../src/evpn/mobility.ts'
+import { VpnService } from '../src/vpn/service.ts'
+import { StateFile } from '../src/vpn/state-file.ts'
+import { enterOwnNamespace } from '../test/kernel/namespace.ts'
+import { attachRequest } from '../test/support/node.ts'
+import { RANGES } from '../test/support/ranges.ts'
+import { ip } from '../test/support/speakers.ts'
+import { VirtualClock } from '../test/support/virtual-clock.ts'
+import { VirtualNetwork } from '../test/support/virtual-network.ts'
+
+/**
+ * How long attaches and detaches take on a node that has many ports already, with the state on disk before each answer. The share of the
+ * driver is the time within its calls. `kernel` needs root; everything happens in a network namespace of its own.
+ *   npx tsx bench/attach.ts memory|kernel [PORTS] [NETWORKS] [DIRECTORY]      DIRECTORY is where the state file goes
+ */
+
+const [dataplane = 'memory', ...rest] = process.argv.slice(2)
+const [ports = 5000, networks = 500] = rest.slice(0, 2).map(Number)
+const directory = mkdtempSync(join(rest[2] ?? tmpdir(), 'chanter-attach-'))
+/** Of each kind. */
+const MEASURED = 200
+const VTEP = '10.99.0.1'
+const log = pino({ level: 'silent' })
+
+let driverMs = 0
+
+/** The driver with a stopwatch at its calls. */
+function timed(driver: Driver): Driver {
+  return new Proxy(driver, {
+    get(target, name) {
+      const member = Reflect.get(target, name, target) as unknown
+      if (typeof member !== 'function') return member
+      return (...words: unknown[]) => {
+        const start = performance.now()
+        try {
+          return Reflect.apply(member, target, words) as unknown
+        } finally {
+          driverMs += performance.now() - start
+        }
+      }
+    },
+  })
+}
+
+function openDriver(names: readonly string[]): Driver {
+  if (dataplane === 'memory') {
+    const driver = new MemoryDriver(systemClock)
+    for (const name of names) driver.kernel.addLink(name)
+    return driver
+  }
+  enterOwnNamespace()
+  const lines = names.map((name) => `tuntap add dev ${name} mode tap\nlink set ${name} up\n`).join('')
+  execFileSync('ip', ['-batch', '-'], { input: `address add ${VTEP}/32 dev lo\n${lines}` })
+  return new LinuxDriver({ clock: systemClock })
+}
+
+const portOf = (port: number): string => `tap${port}`
+const names = Array.from({ length: ports + 3 * MEASURED }, (_, port) => portOf(port))
+const driver = timed(openDriver(names))
+const reconciler = new Reconciler({ clock: systemClock, driver, log })
+const { transport } = new VirtualNetwork(new VirtualClock())
+const speaker = new Speaker(
+  {
+    ...SPEAKER_DEFAULTS,
+    as: 64512,
+    identifier: ip(VTEP),
+    localAddress: ip(VTEP),
+    listenPort: null,
+    peers: [],
+  },
+  { clock: systemClock, random: Math.random, transport, log },
+  () => {},
+)
+const file = new StateFile(join(directory, 'state'), systemClock, log)
+const vpns: VpnService = new VpnService(
+  {
+    bgpAddress: ip(VTEP),
+    identifier: ip(VTEP),
+    vtep: ip(VTEP),
+    vxlanPort: 4789,
+    mobility: MOBILITY_DEFAULTS,
+    vtepNetworks: [],
+    vxlanMtu: null,
+    underlay: null,
+    neighSuppress: true,
+    ipvpn: { address: ip(VTEP), carrier: { interface: 'lo' }, underlay: null, fromAnyone: false },
+    ranges: RANGES,
+    lacks: () => null,
+    requireIsolation: false,
+    refused: {},
+  },
+  speaker,
+  reconciler,
+  log,
+  (durability) => file.save(() => vpns.changes(), durability),
+)
+
+const requestOf = (port: number, network: number) =>
+  attachRequest({
+    instanceId: `network-${network}`,
+    vni: 10_000 + network,
+    port: portOf(port),
+    mac: 0x020000000000 + port,
+    ip: { ip: ip(`192.168.${port >> 8}.${port & 255}`), prefixLength: 16 },
+  })
+
+/** The quantiles of `count` runs of something in turn, and what of them the driver took on average. */
+async function measure(what: string, count: number, run: (index: number) => Promise<void>): Promise<void> {
+  const times: number[] = []
+  driverMs = 0
+  for (let index = 0; index < count; index++) {
+    const start = performance.now()
+    await run(index)
+    times.push(performance.now() - start)
+  }
+  times.sort((a, b) => a - b)
+  const at = (quantile: number) => times[Math.floor(quantile * (count - 1))]!.toFixed(2).padStart(8)
+  const share = (driverMs / count).toFixed(2).padStart(8)
+  process.stdout.write(
+    `${`${what.padEnd(34)} p50 ${at(0.5)} ms   p99 ${at(0.99)} ms   driver ${share} ms`}\n`,
+  )
+}
+
+try {
+  reconciler.start()
+  reconciler.complete()
+  process.stdout.write(
+    `${`${ports} ports in ${networks} networks, ${dataplane} dataplane, state in ${directory}`}\n`,
+  )
+  const filling = performance.now()
+  await measure('filling', ports, (port) => vpns.attach(requestOf(port, port % networks)))
+  process.stdout.write(
+    `${`${Math.round((ports / (performance.now() - filling)) * 1000)} attaches a second`}\n`,
+  )
+  const into = (port: number) => requestOf(ports + port, port % networks)
+  await measure('attach to an existing instance', MEASURED, (port) => vpns.attach(into(port)))
+  await measure('the same again', MEASURED, (port) => vpns.attach(into(port)))
+  const anew = (port: number) => requestOf(ports + MEASURED + port, networks + port)
+  await measure('attach to a new instance', MEASURED, (port) => vpns.attach(anew(port)))
+  await measure('detach, the instance stays', MEASURED, (port) => vpns.detach(detachOf(into(port))))
+  await measure('detach, the instance ends', MEASURED, (port) => vpns.detach(detachOf(anew(port))))
+  const together = performance.now()
+  const many = Array.from({ length: MEASURED }, (_, port) => requestOf(ports + 2 * MEASURED + port, port))
+  await Promise.all(many.map((request) => vpns.attach(request)))
+  process.stdout.write(
+    `${`${MEASURED} attaches at once${' '.repeat(24)}${(performance.now() - together).toFixed(2)} ms`}\n`,
+  )
+} finally {
+  reconciler.stop()
+  await file.close()
+  driver.close()
+  rmSync(directory, { recursive: true })
+}
+process.exit()
+
+function detachOf({ instanceId, type, mac, ip: address }: ReturnType<typeof requestOf>) {
+  return { instanceId, type, mac, ip: address?.ip ?? null }
+}

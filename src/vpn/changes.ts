@@ -1,0 +1,50 @@
+import { formatIp } from '../values/address.ts'
+import { formatMac, type Mac } from '../values/mac.ts'
+import type { Attachment } from './attachments.ts'
+import { attachmentState, type Instance, identityState } from './instance.ts'
+import type { Kind, StateChange, Value } from './state.ts'
+
+/** Entries of the state that have changed since they were last taken. */
+export class Changes {
+  private readonly reads = new Map<string, () => StateChange>()
+  private readonly instances: ReadonlyMap<string, Instance>
+
+  /** `instances` is a live view. */
+  constructor(instances: ReadonlyMap<string, Instance>) {
+    this.instances = instances
+  }
+
+  take(): StateChange[] {
+    const changes = Array.from(this.reads.values(), (read) => read())
+    this.reads.clear()
+    return changes
+  }
+
+  /** An entry has changed; `read` tells what it is when it is taken, undefined where it is gone. */
+  touch<K extends Kind>(kind: K, id: string, read: () => Value<K> | undefined): void {
+    this.reads.set(`${kind} ${id}`, () => ({ kind, id, value: read() }) as StateChange)
+  }
+
+  /** An instance has come, gone or changed. */
+  instance(id: string): void {
+    this.touch('instance', id, () => {
+      const instance = this.instances.get(id)
+      return instance && identityState(instance)
+    })
+  }
+
+  /** An attachment has come, gone or changed. */
+  attachment(id: string, { mac, ip }: Pick<Attachment, 'mac' | 'ip'>): void {
+    this.touch('attachment', `${formatMac(mac)} ${ip === null ? '-' : formatIp(ip)} ${id}`, () => {
+      const instance = this.instances.get(id)
+      const attachment = instance?.attachments.get(mac, ip)
+      return instance && attachment && { ...attachmentState(instance, attachment), instance: id }
+    })
+  }
+
+  /** All attachments of a MAC address have: they have its sequence in common. */
+  mac(id: string, mac: Mac): void {
+    for (const attachment of this.instances.get(id)?.attachments.of(mac) ?? [])
+      this.attachment(id, attachment)
+  }
+}

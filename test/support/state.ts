@@ -1,0 +1,56 @@
+import { formatIp } from '../../src/values/address.ts'
+import { formatMac } from '../../src/values/mac.ts'
+import type { State, StateChange } from '../../src/vpn/state.ts'
+import { encodeChange, encodeJournal, readState } from '../../src/vpn/state-text.ts'
+
+/** A state file that is not on a disk. */
+export class Journal {
+  private readonly entries = new Map<string, string>()
+
+  apply(changes: Iterable<StateChange>): this {
+    for (const change of changes) {
+      const [key, json] = encodeChange(change)
+      if (json === undefined) this.entries.delete(key)
+      else this.entries.set(key, json)
+    }
+    return this
+  }
+
+  text(): string {
+    return encodeJournal(this.entries)
+  }
+}
+
+/** A journal that holds this state and nothing else. */
+export function encodeState(state: State): string {
+  return new Journal().apply(changesOf(state)).text()
+}
+
+export function decodeState(text: string): State {
+  return readState(text).state
+}
+
+/** The entries of a whole state. */
+export function* changesOf({
+  kernel,
+  ping,
+  programs,
+  instances,
+  footprint,
+  numbers,
+}: State): Iterable<StateChange> {
+  yield { kind: 'daemon', id: '', value: { kernel, ping } }
+  if (programs !== undefined) yield { kind: 'programs', id: '', value: programs }
+  for (const { attachments, ...instance } of instances) {
+    yield { kind: 'instance', id: instance.id, value: instance }
+    for (const one of attachments) {
+      const id = `${formatMac(one.mac)} ${one.ip === null ? '-' : formatIp(one.ip)} ${instance.id}`
+      yield { kind: 'attachment', id, value: { ...one, instance: instance.id } }
+    }
+  }
+  if (footprint.length > 0) yield { kind: 'pending', id: '1', value: footprint }
+  for (const [range, { next, freed }] of Object.entries(numbers ?? {})) {
+    yield { kind: 'next', id: range, value: next }
+    for (const one of freed) yield { kind: 'freed', id: `${range} ${one.number}`, value: one }
+  }
+}
