@@ -2,9 +2,9 @@ import { existsSync, rmSync } from 'node:fs'
 import { systemClock } from './clock.ts'
 import { LinuxDriver } from './dataplane/linux/driver.ts'
 import { oursIn } from './dataplane/ours.ts'
-import { kernelIdentity } from './linux/kernel.ts'
+import { isThisBoot, isThisKernel } from './linux/kernel.ts'
+import { lockFileOf, lockMachine } from './linux/lock.ts'
 import { foreignPlaces } from './vpn/foreign.ts'
-import type { State } from './vpn/state.ts'
 import { peekState, stateFiles } from './vpn/state-file.ts'
 
 export interface CleanupOptions {
@@ -22,11 +22,20 @@ export interface Cleaned {
 
 const NOWHERE = { bridges: [], vxlans: [], localMacs: [] }
 
-/** Removes what is ours from the network namespace that this process is in, then the state that tells of it. */
-export function* runCleanup({ stateFile, dryRun }: CleanupOptions): Iterable<Cleaned> {
+/** Removes what is ours from the network namespace that this process is in, then the state that tells of it. Throws `InUse` while a daemon runs. */
+export function* runCleanup(options: CleanupOptions): Iterable<Cleaned> {
+  const { stateFile, dryRun } = options
+  const lock = dryRun ? null : lockMachine({ stateFile, create: false })
+  try {
+    yield* cleaned(options)
+  } finally {
+    lock?.release()
+  }
+}
+
+function* cleaned({ stateFile, dryRun }: CleanupOptions): Iterable<Cleaned> {
   const state = stateFile === null ? null : peekState(stateFile)
-  const here = kernelIdentity()
-  const isHere = state?.kernel === here
+  const isHere = state !== null && isThisKernel(state.kernel)
   const driver = new LinuxDriver({ clock: systemClock, programs: isHere ? (state.programs ?? []) : [] })
   let isDone = true
   try {
@@ -40,18 +49,13 @@ export function* runCleanup({ stateFile, dryRun }: CleanupOptions): Iterable<Cle
     driver.close()
   }
   if (stateFile === null) return
-  const files = stateFiles(stateFile).filter((file) => existsSync(file))
+  const files = [...stateFiles(stateFile), lockFileOf(stateFile)].filter((file) => existsSync(file))
   const why =
-    state !== null && isElsewhere(state, here)
+    // of this boot, but of other networks: another daemon's
+    state !== null && !isHere && isThisBoot(state.kernel)
       ? 'it is of another network namespace; if that is gone, delete it'
       : null
   for (const file of files) yield cleanFile(file, isDone ? why : 'it is needed to try again', dryRun)
-}
-
-/** The state is of this boot, but of other networks: another daemon's. */
-function isElsewhere({ kernel }: State, here: string): boolean {
-  const [boot] = here.split('/')
-  return kernel !== here && kernel.startsWith(`${boot}/`)
 }
 
 function cleanFile(file: string, kept: string | null, dryRun: boolean): Cleaned {

@@ -9,7 +9,8 @@ import { type Forwarding, kernelForwarding, localForwarding } from './dataplane/
 import { LinuxDriver } from './dataplane/linux/driver.ts'
 import { hasMpls, NO_MPLS } from './dataplane/linux/sysctl.ts'
 import { MemoryDriver } from './dataplane/memory.ts'
-import { kernelIdentity } from './linux/kernel.ts'
+import { isThisKernel, kernelIdentity } from './linux/kernel.ts'
+import { awaitMachine, type MachineLock } from './linux/lock.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logger, Logs } from './log.ts'
 import { newPing } from './rest/ping.ts'
@@ -25,6 +26,8 @@ import { StateFile, type StateFileHealth } from './vpn/state-file.ts'
 
 /** Clients of a prefix that a reflecting daemon takes at most. */
 const MAX_CLIENTS = 1000
+/** A daemon ends its sessions and its writes within less when it is told to stop. */
+const PATIENCE_MS = 5000
 
 export interface Daemon {
   /** Ends the sessions with a Cease and everything else with them; the kernel's forwarding stays. */
@@ -45,6 +48,7 @@ export async function runDaemon(
   const clock = systemClock
   const started = clock.now()
   const startTime = clock.epoch()
+  const lock = await lockFor(config, log)
   const kept = openState(config, log.child({ part: 'state' }), fresh)
   const forwarding = openForwarding(config, log.child({ part: 'dataplane' }), kept.state?.programs ?? [])
   const { bgp, evpn, ipvpn } = config
@@ -182,8 +186,18 @@ export async function runDaemon(
       await forwarding.stop()
       await rest.close()
       await kept.store.close()
+      lock?.release()
     },
   }
+}
+
+/** One daemon programs a kernel, and keeps a state; one that is on its way out is waited for. */
+async function lockFor({ usesKernel, stateFile }: Config, log: Logger): Promise<MachineLock | null> {
+  if (!usesKernel) return null
+  const waiting = (why: string) => log.info({ why }, 'waiting for another daemon to end')
+  const lock = await awaitMachine({ stateFile, create: true }, { patienceMs: PATIENCE_MS, waiting })
+  for (const warning of lock.warnings) log.warn(warning)
+  return lock
 }
 
 /** The state file and what is in it; without forwarding in a kernel there is nothing that could go on. */
@@ -198,7 +212,7 @@ function openState(config: Config, log: Logger, fresh: boolean): KeptState {
   const loaded = fresh ? null : store.load()
   if (loaded === null) return { kernel, store, health, ...NOTHING_KEPT }
   const { state, outdated } = loaded
-  if (state.kernel !== kernel) {
+  if (!isThisKernel(state.kernel)) {
     log.info({ file: stateFile }, 'the state is of another boot or network namespace: beginning anew')
     return { kernel, store, health, ...NOTHING_KEPT, former: state }
   }

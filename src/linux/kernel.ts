@@ -1,7 +1,50 @@
 import { readFileSync, statSync } from 'node:fs'
+import * as libc from './libc.ts'
 
-/** Names this boot of this machine and the network namespace we are in: what is in the kernel lives as long as both. */
+const AF_UNIX = 1
+const SOCK_DGRAM_CLOEXEC = 0o2000002
+const SOL_SOCKET = 1
+/** Linux 5.14. */
+const SO_NETNS_COOKIE = 71
+
+/**
+ * Names this boot of this machine and the network namespace we are in: what is in the kernel lives as long as both. No other namespace
+ * of a boot ever has the same cookie, while the inode of one that is gone serves the next.
+ */
 export function kernelIdentity(): string {
-  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-  return `${boot}/${statSync('/proc/self/ns/net').ino}`
+  const cookie = namespaceCookie()
+  return cookie === null ? identityByInode() : `${bootId()}/cookie ${cookie}`
+}
+
+/** Whether an identity is that of this kernel, also one that an earlier version wrote. */
+export function isThisKernel(identity: string): boolean {
+  return identity === kernelIdentity() || identity === identityByInode()
+}
+
+/** Whether it is of this boot. */
+export function isThisBoot(identity: string): boolean {
+  return identity.startsWith(`${bootId()}/`)
+}
+
+function identityByInode(): string {
+  return `${bootId()}/${statSync('/proc/thread-self/ns/net').ino}`
+}
+
+function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+}
+
+/** Null on a kernel that has none. */
+function namespaceCookie(): bigint | null {
+  const socket = libc.checked(libc.socket(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0), 'socket')
+  const cookie = new BigUint64Array(1)
+  const result = libc.getsockopt(
+    socket,
+    SOL_SOCKET,
+    SO_NETNS_COOKIE,
+    new Uint8Array(cookie.buffer),
+    libc.int32(cookie.byteLength),
+  )
+  libc.close(socket)
+  return result < 0 ? null : cookie[0]!
 }

@@ -37,6 +37,7 @@ export const syscall = bound<[number: number, a: number, b: Uint8Array, c: numbe
   'long syscall(long, int, void *, unsigned int)',
 )
 export const open = bound<[path: string, flags: number]>('int open(const char *, int)')
+export const flock = bound<[fd: number, operation: number]>('int flock(int, int)')
 export const close = bound<[fd: number]>('int close(int)')
 /** `fds` holds a `struct pollfd` of 8 octets for each of `count`; returns how many of them have something. */
 export const poll = bound<[fds: Uint8Array, count: number, ms: number]>(

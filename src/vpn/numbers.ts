@@ -14,10 +14,12 @@ export class Numbers {
 
   constructor(labels: readonly [number, number], time: Time, changes: Changes) {
     const kept = (range: NumberRange, first: number, last: number): Identifiers => {
-      const numbers: Identifiers = new Identifiers(first, last, time, (what) => {
+      const changed = (what: 'next' | number): void => {
         if (what === 'next') changes.touch('next', range, () => numbers.nextNumber)
         else changes.touch('freed', `${range} ${what}`, () => numbers.freedNumber(what))
-      })
+      }
+      const numbers = new Identifiers(first, last, time, changed)
+      changed('next')
       return numbers
     }
     this.labels = kept('labels', ...labels)

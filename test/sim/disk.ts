@@ -48,8 +48,12 @@ export class Disk {
 }
 
 /** The same state, whatever came first. */
-function inOrder({ instances, footprint, ...rest }: State): unknown {
-  const sorted = (all: readonly unknown[]) => all.map((one) => JSON.stringify(one)).sort()
-  const each = instances.map(({ attachments, ...one }) => ({ ...one, attachments: sorted(attachments) }))
-  return { ...rest, instances: sorted(each), footprint: sorted(footprint) }
+function inOrder({ instances, ...rest }: State): unknown {
+  const by = <T>(all: readonly T[], key: (one: T) => string) =>
+    all.toSorted((a, b) => (key(a) < key(b) ? -1 : 1))
+  const each = instances.map(({ attachments, ...one }) => ({
+    ...one,
+    attachments: by(attachments, ({ mac, ip }) => `${mac} ${ip}`),
+  }))
+  return { ...rest, instances: by(each, ({ id }) => id) }
 }
