@@ -50,7 +50,7 @@ export function lockMachine({ stateFile, create }: MachineLockOptions): MachineL
       if (!(error instanceof Locked)) warnings.push(`${what} cannot be locked: ${(error as Error).message}`)
       else {
         release()
-        throw new InUse(`${what} is in use: ${error.message}`)
+        throw new InUse(`${what} is in use ${error.message}: stop that first`)
       }
     }
   }

@@ -57,6 +57,8 @@ export type Covered = Pick<Plan, 'change'>
  */
 export class Attachments {
   private readonly byMac = new Map<Mac, Map<Ip | null, Attachment>>()
+  /** A MAC address is behind one port. */
+  private readonly macsBehind = new Map<string, Set<Mac>>()
   /** Who has an address, and whether for its whole subnet, which others may have too. */
   private readonly owners = new Map<Ip, Map<Mac, boolean>>()
 
@@ -116,6 +118,7 @@ export class Attachments {
     const attachments = this.byMac.get(add.mac)
     if (attachments === undefined) this.byMac.set(add.mac, new Map([[add.ip, add]]))
     else attachments.set(add.ip, add)
+    ensure(this.macsBehind, add.port, () => new Set()).add(add.mac)
     if (add.ip !== null) ensure(this.owners, add.ip, () => new Map()).set(add.mac, add.advertiseSubnet)
   }
 
@@ -136,10 +139,10 @@ export class Attachments {
     )
   }
 
-  remove({ mac, ip }: Attachment): void {
+  remove({ mac, ip, port }: Attachment): void {
     const attachments = this.byMac.get(mac)
     attachments?.delete(ip)
-    if (attachments?.size === 0) this.byMac.delete(mac)
+    if (attachments?.size === 0) this.forget(mac, port)
     const owners = ip === null ? undefined : this.owners.get(ip)
     owners?.delete(mac)
     if (ip !== null && owners?.size === 0) this.owners.delete(ip)
@@ -161,7 +164,14 @@ export class Attachments {
 
   /** Those that are behind this port. */
   behind(port: string): Attachment[] {
-    return [...this].filter((attachment) => attachment.port === port)
+    return [...(this.macsBehind.get(port) ?? [])].flatMap((mac) => [...this.of(mac)])
+  }
+
+  private forget(mac: Mac, port: string): void {
+    this.byMac.delete(mac)
+    const macs = this.macsBehind.get(port)
+    macs?.delete(mac)
+    if (macs?.size === 0) this.macsBehind.delete(port)
   }
 
   /** A VRF takes all that a port sends, or nothing. */

@@ -1,4 +1,5 @@
 import type { Dataplane } from '../dataplane/model.ts'
+import { ensure } from '../values/map.ts'
 import type { Attachment } from './attachments.ts'
 import { type Footprint, place } from './footprint.ts'
 import { type Instance, portUse } from './instance.ts'
@@ -21,12 +22,20 @@ export class Needs {
   private readonly footprint: Footprint
   private readonly dataplane: Dataplane
   private readonly ports = new Ports()
+  /** The instances that need something for themselves, by its place. */
+  private readonly networks = new Map<string, Set<string>>()
 
   constructor({ instances, plugs, footprint, dataplane }: NeedsParts) {
     this.instances = instances
     this.plugs = plugs
     this.footprint = footprint
     this.dataplane = dataplane
+  }
+
+  /** The instance is there, and with it the need for its network. */
+  enter({ vpn }: Instance): void {
+    for (const entry of vpn.networkEntries())
+      ensure(this.networks, place(entry), () => new Set()).add(vpn.config.id)
   }
 
   /** Has the port for the attachment. Answers with the instance that is in the way, if one is. */
@@ -60,11 +69,11 @@ export class Needs {
       users.map((user) => portUse(instance, user)),
     )
     const needed = new Map<string, FootprintEntry>()
-    for (const other of new Set([instance, ...this.instances.values()])) {
-      for (const attachment of other.attachments) {
-        if (attachment.port !== port && (other !== instance || attachment.mac !== mac)) continue
+    const others = [...this.ports.usersOf(port)].flatMap((id) => this.instances.get(id) ?? [])
+    for (const other of new Set([instance, ...others])) {
+      const same = other === instance ? other.attachments.of(mac) : []
+      for (const attachment of new Set([...other.attachments.behind(port), ...same]))
         for (const entry of this.ofEndpoint(other, attachment)) needed.set(place(entry), entry)
-      }
     }
     this.footprint.drop(entries.filter((entry) => !needed.has(place(entry))))
     for (const entry of entries) {
@@ -75,8 +84,12 @@ export class Needs {
 
   /** Takes back what an instance needed that is none any more, and `more`. */
   retractNetwork({ vpn }: Instance, more: readonly FootprintEntry[]): void {
-    const others = [...this.instances.values()].flatMap((other) => other.vpn.networkEntries())
-    const needed = new Set(others.map(place))
-    this.footprint.drop([...more, ...vpn.networkEntries().filter((entry) => !needed.has(place(entry)))])
+    const own = vpn.networkEntries().filter((entry) => {
+      const users = this.networks.get(place(entry))
+      users?.delete(vpn.config.id)
+      if (users?.size === 0) this.networks.delete(place(entry))
+      return !this.networks.has(place(entry))
+    })
+    this.footprint.drop([...more, ...own])
   }
 }

@@ -1,4 +1,5 @@
 import { gatewayMac } from '../ipvpn/plug.ts'
+import { ensure } from '../values/map.ts'
 import type { Attachment } from './attachments.ts'
 import type { Instance } from './instance.ts'
 import { cableNames } from './names.ts'
@@ -11,6 +12,8 @@ import type { FootprintEntry } from './state.ts'
  */
 export class Plugs {
   private readonly instances: ReadonlyMap<string, Instance>
+  /** The VRFs that are plugged into an EVPN instance, or have been. */
+  private readonly vrfs = new Map<string, Set<string>>()
 
   constructor(instances: ReadonlyMap<string, Instance>) {
     this.instances = instances
@@ -43,14 +46,23 @@ export class Plugs {
     return [...own, ...target.evpn.gatewayEntries({ device: plug.device, mac: gatewayMac(vpn.config.id) })]
   }
 
+  /** A VRF has an endpoint in the bridge of an EVPN instance, or has one less. */
+  changed(vrf: string, evpn: string): void {
+    ensure(this.vrfs, evpn, () => new Set()).add(vrf)
+    this.connect(evpn)
+  }
+
   /** Tells an EVPN instance, if it is there, which VRFs are plugged into it now. */
   connect(id: string): void {
+    const gateways = [...(this.vrfs.get(id) ?? [])].flatMap((vrf) => {
+      const other = this.instances.get(vrf)
+      const gateway = other?.type === 'ipvpn' ? other.vrf.gatewayIn(id) : null
+      if (gateway === null) this.vrfs.get(id)?.delete(vrf)
+      return gateway ?? []
+    })
+    if (this.vrfs.get(id)?.size === 0) this.vrfs.delete(id)
     const target = this.instances.get(id)
-    if (target?.type !== 'evpn') return
-    const gateways = [...this.instances.values()].flatMap((other) =>
-      other.type === 'ipvpn' ? (other.vrf.gatewayIn(id) ?? []) : [],
-    )
-    target.evpn.setGateways(gateways)
+    if (target?.type === 'evpn') target.evpn.setGateways(gateways)
   }
 
   private checkTarget(evpn: string): void {

@@ -23,6 +23,11 @@ export class Ports {
     if (users?.size === 0) this.users.delete(port)
   }
 
+  /** The instances that have it for anything. */
+  usersOf(port: string): Iterable<string> {
+    return this.users.get(port)?.keys() ?? []
+  }
+
   /** Whether an instance other than this one has it for more than to be sent to. */
   isHeld(port: string, instance: string): boolean {
     const users = this.users.get(port) ?? []

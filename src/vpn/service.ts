@@ -95,7 +95,8 @@ export class VpnService {
       if (this.config.refused[state.type] === undefined) this.restoreInstance(state)
       else left.push(...this.abandon(state))
     }
-    for (const id of this.instances.keys()) this.plugs.connect(id)
+    for (const { vpn, attachments } of this.instances.values())
+      for (const { plug } of attachments) if (plug !== null) this.plugs.changed(vpn.config.id, plug.evpn)
     this.footprint.restore(left)
   }
 
@@ -141,7 +142,7 @@ export class VpnService {
   private async attachFirst(request: PlacedRequest): Promise<void> {
     const instance = await this.maker.create(request)
     try {
-      await this.settle(instance, request, () => this.instances.set(request.instanceId, instance))
+      await this.settle(instance, request, () => this.enter(instance))
     } catch (error) {
       this.end(instance)
       throw error
@@ -234,7 +235,9 @@ export class VpnService {
       for (const attachment of plan.remove) vpn.removeEndpoint(attachment)
       this.changed.mac(request.instanceId, plan.add.mac)
       for (const attachment of plan.remove) this.changed.attachment(request.instanceId, attachment)
-      this.plugs.connect(plan.add.plug?.evpn ?? vpn.config.id)
+      const { plug } = plan.add
+      if (plug === null) this.plugs.connect(vpn.config.id)
+      else this.plugs.changed(vpn.config.id, plug.evpn)
     }
     this.log.info(
       { instance: request.instanceId, port: request.port, mac: formatMac(request.mac) },
@@ -276,13 +279,18 @@ export class VpnService {
     for (const number of rdNumbersOf(attachment)) this.numbers.rds.release(number)
     if (!attachments.has(attachment.mac)) this.labels.release(attachment.label)
     this.needs.retract(instance, attachment, entries)
-    if (attachment.plug !== null) this.plugs.connect(attachment.plug.evpn)
+    if (attachment.plug !== null) this.plugs.changed(vpn.config.id, attachment.plug.evpn)
+  }
+
+  private enter(instance: Instance): void {
+    this.instances.set(instance.vpn.config.id, instance)
+    this.needs.enter(instance)
   }
 
   private restoreInstance(state: InstanceState): void {
     const instance = this.maker.restore(state)
     const { vpn } = instance
-    this.instances.set(state.id, instance)
+    this.enter(instance)
     for (const entry of vpn.networkEntries()) this.dataplane.want(entry)
     vpn.setGateway(state.gatewayIp)
     vpn.setTargets(state.importTargets, state.exportTargets)
