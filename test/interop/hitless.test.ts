@@ -1,17 +1,20 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, test } from 'vitest'
+import * as z from 'zod'
 import { run } from '../../src/lab/command.ts'
+import { wholeState } from '../../src/vpn/state.ts'
+import { decodeState } from '../support/state.ts'
 import { HitlessNetwork } from './hitless-network.ts'
 
 /** Makes a state file what the first release would have written. */
-function makeOld(file: string): void {
-  const [, body = ''] = readFileSync(file, 'utf8').split('\n')
-  const state = JSON.parse(body) as { instances: { attachments: { sticky?: boolean }[] }[] }
-  for (const { attachments } of state.instances)
-    for (const attachment of attachments) delete attachment.sticky
-  const old = JSON.stringify(state)
+function makeOld(file: string, namespace: string): void {
+  const { instances, footprint, ...daemon } = decodeState(readFileSync(file, 'utf8'))
+  const [boot] = daemon.kernel.split('/')
+  const { ino } = statSync(`/run/netns/${namespace}`)
+  const state = z.encode(wholeState, { ...daemon, kernel: `${boot}/${ino}`, instances, footprint })
+  const old = JSON.stringify(state, (key, value) => (key === 'sticky' ? undefined : value))
   const sha256 = createHash('sha256').update(old).digest('hex')
   writeFileSync(file, `${JSON.stringify({ format: 'chanter-state', version: 1, sha256 })}\n${old}\n`)
 }
@@ -34,7 +37,8 @@ describe.each(['frr', 'gobgp with graceful restart', 'gobgp without', 'chanter']
     ] as const)('a daemon %s and comes back', async (what, signal, upgraded) => {
       await net.expectNoLoss(`a daemon ${what} and comes back`, () =>
         net.restartDaemon(0, signal, () => {
-          if (upgraded) makeOld(join(net.lab.directory, `${net.daemons[0]!.host.name}.state`))
+          const { host } = net.daemons[0]!
+          if (upgraded) makeOld(join(net.lab.directory, `${host.name}.state`), host.namespace)
         }),
       )
     })

@@ -1,8 +1,13 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { NoAnswer, request } from '../../src/client.ts'
 import { type Daemon, type Settings, startChanter } from '../../src/lab/chanter.ts'
 import type { Lab } from '../../src/lab/lab.ts'
 import type { Host } from '../../src/lab/network.ts'
+import { formatIp } from '../../src/values/address.ts'
+import { formatMac } from '../../src/values/mac.ts'
 import { Random } from '../sim/random.ts'
+import { decodeState } from './state.ts'
 
 /** What differs from one kind of network to the other. */
 export interface Torment {
@@ -29,6 +34,8 @@ export class Tormented {
   private daemon: Daemon | null = null
   /** What the agent wants of each port: the network it is in, or null. */
   private readonly wanted = new Map<number, string | null>()
+  /** What it was answered last of each request, by what the request names; what was not answered is left out. */
+  private readonly answered = new Map<string, boolean>()
   private readonly history: string[] = []
 
   constructor(torment: Torment) {
@@ -46,6 +53,7 @@ export class Tormented {
       await new Promise((resolve) => setTimeout(resolve, pause))
       await dying.process.stop('SIGKILL')
       await load
+      this.expectKept()
       this.history.push(`killed after ${pause} ms`)
       await this.start()
       await this.sayAgain()
@@ -57,6 +65,22 @@ export class Tormented {
     }
     await this.truth('all is detached')
     await this.daemon!.process.stop('SIGTERM')
+  }
+
+  /** What was answered is in the state of the daemon that was killed. */
+  private expectKept(): void {
+    const { lab, host, seed } = this.torment
+    const { instances } = decodeState(readFileSync(join(lab.directory, `${host.name}.state`), 'utf8'))
+    const kept = new Set(
+      instances.flatMap(({ id, attachments }) =>
+        attachments.map(({ mac, ip }) => `${id} ${formatMac(mac)} ${ip && formatIp(ip)}`),
+      ),
+    )
+    const wrong = [...this.answered].filter(([attachment, isThere]) => kept.has(attachment) !== isThere)
+    if (wrong.length > 0)
+      throw new Error(
+        `SEED=${seed}: answered, but not kept: ${JSON.stringify(wrong)} after ${this.history.slice(-30).join(', ')}`,
+      )
   }
 
   private async start(): Promise<void> {
@@ -95,8 +119,12 @@ export class Tormented {
     const path = to === null ? '/detach_localport' : '/attach_localport'
     try {
       for (const body of this.torment.requests(port, to ?? from ?? '')) {
+        const [ip] = `${body['ip_address']}`.split('/')
+        const attachment = `${body['vpn_instance_id']} ${body['mac_address']} ${ip}`
+        this.answered.delete(attachment)
         const { status, body: answer } = await request(api, path, body)
         if (to !== null && status !== 200) throw new Error(`attach: ${status} ${answer}`)
+        this.answered.set(attachment, to !== null)
       }
       return true
     } catch (error) {
