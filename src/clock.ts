@@ -29,3 +29,86 @@ export const systemClock: Clock = {
   },
   soon: (task) => void setImmediate(task),
 }
+
+const RETRY_MS = 1000
+
+/** What became of tasks that threw. */
+export interface TaskFaults {
+  /** Since the start. */
+  readonly count: number
+  /** The first that has not been made good since then, `since` in epoch milliseconds; null when all have. */
+  readonly open: { readonly reason: string; readonly since: number } | null
+}
+
+/** A clock whose tasks may throw, for want of file descriptors perhaps: each is told and counted, and done again a second later, until it succeeds. */
+export class PersistentClock implements Clock {
+  private readonly clock: Clock
+  private readonly told: (error: unknown) => void
+  private readonly failing = new Set<() => void>()
+  private count = 0
+  private open: TaskFaults['open'] = null
+
+  /** `told` gets the first error of each task that fails again and again. */
+  constructor(clock: Clock, told: (error: unknown) => void) {
+    this.clock = clock
+    this.told = told
+  }
+
+  get faults(): TaskFaults {
+    return { count: this.count, open: this.open }
+  }
+
+  now(): number {
+    return this.clock.now()
+  }
+
+  epoch(): number {
+    return this.clock.epoch()
+  }
+
+  after(ms: number, task: () => void): () => void {
+    let cancel = this.clock.after(ms, () => this.run(task, again))
+    const again = (): void => {
+      cancel = this.clock.after(RETRY_MS, () => this.run(task, again))
+    }
+    return () => {
+      cancel()
+      this.settle(task)
+    }
+  }
+
+  soon(task: () => void): void {
+    this.clock.soon(() => this.attempt(task))
+  }
+
+  /** Does the task now, unless it failed before and is to be done again. */
+  attempt(task: () => void): void {
+    if (this.failing.has(task)) return
+    const again = (): void => void this.clock.after(RETRY_MS, () => this.run(task, again))
+    this.run(task, again)
+  }
+
+  /** Counts and tells an error of something that cannot be done again. */
+  note(error: unknown): void {
+    this.count++
+    this.told(error)
+  }
+
+  private run(task: () => void, again: () => void): void {
+    try {
+      task()
+      this.settle(task)
+    } catch (error) {
+      if (this.failing.has(task)) this.count++
+      else this.note(error)
+      this.failing.add(task)
+      const reason = error instanceof Error ? error.message : String(error)
+      this.open ??= { reason, since: this.clock.epoch() }
+      again()
+    }
+  }
+
+  private settle(task: () => void): void {
+    if (this.failing.delete(task) && this.failing.size === 0) this.open = null
+  }
+}

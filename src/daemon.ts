@@ -3,12 +3,13 @@ import { EVPN, type Family, ROUTE_TARGET, VPNV4, VPNV6 } from './bgp/family.ts'
 import { maskPrefix } from './bgp/nlri/prefix.ts'
 import { SPEAKER_DEFAULTS, Speaker } from './bgp/speaker.ts'
 import { formatTunnelType } from './bgp/values/extended-community.ts'
-import { systemClock } from './clock.ts'
+import { PersistentClock, systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { type Forwarding, kernelForwarding, localForwarding } from './dataplane/forwarding.ts'
 import { LinuxDriver } from './dataplane/linux/driver.ts'
 import { hasMpls, NO_MPLS } from './dataplane/linux/sysctl.ts'
 import { MemoryDriver } from './dataplane/memory.ts'
+import { LOOP_FAILED } from './dataplane/reconciler.ts'
 import { isThisKernel, kernelIdentity } from './linux/kernel.ts'
 import { awaitMachine, type MachineLock } from './linux/lock.ts'
 import { tcpTransport } from './linux/tcp.ts'
@@ -243,7 +244,7 @@ function openForwarding(
   log: Logger,
   programs: readonly number[],
 ): Forwarding {
-  const clock = systemClock
+  const clock = new PersistentClock(systemClock, (error) => log.error({ error }, LOOP_FAILED))
   if (!usesKernel) {
     const { vrfPrefix } = ipvpn.ranges
     const driver = new MemoryDriver(clock, { pretend: (name) => !isOurDevice(name, vrfPrefix) })
@@ -258,7 +259,7 @@ function openForwarding(
   const died = (reason: string) => {
     throw new Error(reason)
   }
-  return kernelForwarding({ clock, log, programs, managesRules, resyncMs, died })
+  return kernelForwarding({ clock: systemClock, log, programs, managesRules, resyncMs, died })
 }
 
 /** The interface with an address of ours; null on the loopback, whose MTU says nothing of the network, and undefined where there is none. */

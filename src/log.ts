@@ -24,6 +24,7 @@ export function createLog({ debug, file }: { readonly debug: boolean; readonly f
       level: debug ? 'debug' : 'info',
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { error: pino.stdSerializers.err },
       formatters: { level: (label) => ({ level: label }) },
     },
     pino.multistream([

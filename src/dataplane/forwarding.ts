@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Clock } from '../clock.ts'
+import type { Clock, PersistentClock } from '../clock.ts'
 import type { Dataplane } from './model.ts'
 import { Reconciler, type ReconcilerParts } from './reconciler.ts'
 import { ForwardingThread } from './thread/thread.ts'
@@ -42,13 +42,13 @@ export function kernelForwarding({ clock, log, died, ...options }: KernelParts):
   }
 }
 
-/** That of a driver in this thread. */
-export function localForwarding(parts: ReconcilerParts): Forwarding {
+/** That of a driver in this thread, which runs on the same clock. */
+export function localForwarding(parts: ReconcilerParts & { readonly clock: PersistentClock }): Forwarding {
   const reconciler = new Reconciler(parts)
-  const { driver } = parts
+  const { clock, driver } = parts
   return {
     dataplane: reconciler,
-    view: dataplaneView(reconciler),
+    view: dataplaneView(reconciler, clock),
     programs: () => driver.programs,
     start: () => reconciler.start(),
     complete: () => reconciler.complete(),

@@ -30,6 +30,9 @@ import { Verifier } from './verifier.ts'
 import { Waiters } from './waiters.ts'
 import { Work } from './work.ts'
 
+/** What the log says of an error of the clock that it runs on. */
+export const LOOP_FAILED = 'forwarding loop failed; it is tried again each second'
+
 export interface ReconcilerParts {
   readonly clock: Clock
   readonly driver: Driver
@@ -42,7 +45,6 @@ export interface ReconcilerParts {
 export class Reconciler implements Dataplane, Questions {
   private readonly clock: Clock
   private readonly driver: Driver
-  private readonly log: Logger
   private readonly exceptions: Exceptions
   private readonly devices: Devices
   private readonly notices: Notices
@@ -57,11 +59,12 @@ export class Reconciler implements Dataplane, Questions {
   private readonly waiters: Waiters
   private running = false
   private scheduled = false
+  /** Whether there is something for the next turn. */
+  private isDue = false
 
   constructor({ clock, driver, log, resyncMs = 0 }: ReconcilerParts) {
     this.clock = clock
     this.driver = driver
-    this.log = log
     this.underlay = new Underlay(clock, driver)
     this.nodeAddresses = new NodeAddresses(clock, driver, log)
     this.overruns = new Overruns(clock, log, () => {
@@ -128,7 +131,7 @@ export class Reconciler implements Dataplane, Questions {
   /** The desired state is complete: what carries our mark and is not wanted may be removed, now and from here on. */
   complete(): void {
     this.devices.sweep.begin()
-    this.driver.sweep()
+    this.clock.soon(() => this.driver.sweep())
     this.schedule()
   }
 
@@ -291,17 +294,20 @@ export class Reconciler implements Dataplane, Questions {
   }
 
   private schedule(): void {
+    this.isDue = true
     if (this.scheduled || !this.running) return
     this.scheduled = true
     this.clock.soon(() => {
-      this.scheduled = false
       if (!this.running) return
+      this.isDue = false
       try {
         this.turn()
       } catch (error) {
-        this.log.error({ error }, 'dataplane turn failed')
-        this.notices.overrun() // work may be lost: look at everything again
+        this.notices.overrun() // work may be lost: look at everything again, when the clock tries again
+        throw error
       }
+      this.scheduled = false
+      if (this.isDue) this.schedule()
     })
   }
 

@@ -1,3 +1,4 @@
+import type { PersistentClock, TaskFaults } from '../clock.ts'
 import {
   type Comparison,
   type Counts,
@@ -40,9 +41,16 @@ export interface DataplaneSummary {
   readonly storms: readonly Storm[]
   /** Since when the kernel has not answered, in epoch milliseconds, so that all else is of before; null where it has. */
   readonly silentSince: number | null
+  /** What went wrong with the forwarding loop itself, and is tried again. */
+  readonly faults: TaskFaults
+  /** Why the kernel could not be asked, so that what it would have told is missing here; null where it was. */
+  readonly unreadable: string | null
   /** The last comparison of the whole kernel with what is wanted; null before the first. */
   readonly compared: Comparison | null
 }
+
+/** What of a summary the kernel is asked for each time. */
+type KernelFacts = Pick<DataplaneSummary, 'orphans' | 'isolation' | 'vrfGaps' | 'vxlanGaps' | 'unreadable'>
 
 /** What whoever looks at the forwarding loop may ask it, which another thread may have to answer. Lists come in slices. */
 export interface DataplaneView {
@@ -82,7 +90,8 @@ export interface Answers {
   summary(bridges: readonly string[]): DataplaneSummary
 }
 
-export function answers(reconciler: Reconciler): Answers {
+/** Those of a loop that runs on this clock. */
+export function answers(reconciler: Reconciler, clock: Pick<PersistentClock, 'faults'>): Answers {
   const { statuses, verifier } = reconciler
   const lists: Lists = {
     entries: (devices) => slices(statuses.entries(devices)),
@@ -99,20 +108,33 @@ export function answers(reconciler: Reconciler): Answers {
       unremovedCount: statuses.unremovedCount(),
       staleCount: statuses.staleCount(),
       failure: statuses.failures().next().value ?? null,
-      orphans: verifier.orphans(),
-      isolation: bridges.map((bridge) => reconciler.isolationOf(bridge)),
-      vrfGaps: reconciler.vrfGaps(),
-      vxlanGaps: reconciler.vxlanGaps(),
+      ...kernelFacts(reconciler, bridges),
       storms: [...reconciler.storms.all()],
       silentSince: null,
+      faults: clock.faults,
       compared: verifier.last,
     }),
   }
 }
 
+function kernelFacts(reconciler: Reconciler, bridges: readonly string[]): KernelFacts {
+  try {
+    return {
+      orphans: reconciler.verifier.orphans(),
+      isolation: bridges.map((bridge) => reconciler.isolationOf(bridge)),
+      vrfGaps: reconciler.vrfGaps(),
+      vxlanGaps: reconciler.vxlanGaps(),
+      unreadable: null,
+    }
+  } catch (error) {
+    const unreadable = error instanceof Error ? error.message : String(error)
+    return { orphans: [], isolation: [], vrfGaps: [], vxlanGaps: [], unreadable }
+  }
+}
+
 /** A forwarding loop in this thread, asked as one in another is. */
-export function dataplaneView(reconciler: Reconciler): DataplaneView {
-  const { lists, counts, find, summary } = answers(reconciler)
+export function dataplaneView(reconciler: Reconciler, clock: Pick<PersistentClock, 'faults'>): DataplaneView {
+  const { lists, counts, find, summary } = answers(reconciler, clock)
   return {
     entries: (devices?: ReadonlySet<string>) => inTurns(lists.entries(devices)),
     failures: () => inTurns(lists.failures()),

@@ -82,6 +82,7 @@ function servicesSummary({ vpns, stateFile }: ServiceViews, kernel: Kernel) {
       pending_since: kernel.waitingSince,
       unremoved: kernel.unremovedCount,
     },
+    forwarding_loop: kernel.faults,
     vanished: [...vanishedNodes({ vpns })],
     isolation: kernel.isolated,
     compared: kernel.compared,
@@ -209,6 +210,10 @@ function* lacks({ drivers }: ServiceViews): Iterable<string> {
 }
 
 function* kernelProblems({ dataplane }: ServiceViews, kernel: Kernel, now: number): Iterable<string> {
+  const { open } = kernel.faults
+  if (open !== null)
+    yield `the forwarding loop fails since ${formatTime(open.since)}: ${open.reason}; it is tried again each second`
+  if (kernel.unreadable !== null) yield `the kernel cannot be asked for its links: ${kernel.unreadable}`
   if (kernel.silentSince !== null)
     yield `the kernel has not answered since ${formatTime(kernel.silentSince)}: what forwarding needs to change waits`
   const { counts, waitingSince: since, failure, unremovedCount: unremoved, orphans: links } = kernel

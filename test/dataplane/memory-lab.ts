@@ -1,4 +1,5 @@
 import { pino } from 'pino'
+import { PersistentClock } from '../../src/clock.ts'
 import { isTableEntry } from '../../src/dataplane/layout.ts'
 import { MemoryDriver } from '../../src/dataplane/memory.ts'
 import { identity } from '../../src/dataplane/model.ts'
@@ -10,13 +11,16 @@ const PATIENCE_MS = 100_000
 
 export interface MemoryLab extends Lab {
   readonly clock: VirtualClock
+  /** What the forwarding loop runs on. */
+  readonly loop: PersistentClock
   readonly driver: MemoryDriver
 }
 
 /** A kernel in memory on virtual time. */
 export function memoryLab(): MemoryLab {
   const clock = new VirtualClock()
-  const driver = new MemoryDriver(clock)
+  const loop = new PersistentClock(clock, () => {})
+  const driver = new MemoryDriver(loop)
   const { kernel } = driver
   let reconciler: Reconciler | undefined
 
@@ -30,11 +34,12 @@ export function memoryLab(): MemoryLab {
 
   return {
     clock,
+    loop,
     driver,
     restart({ deaf = false, resyncMs = 0 } = {}) {
       reconciler?.stop()
       driver.watch = deaf ? () => driver.close() : MemoryDriver.prototype.watch
-      reconciler = new Reconciler({ clock, driver, log: pino({ level: 'silent' }), resyncMs })
+      reconciler = new Reconciler({ clock: loop, driver, log: pino({ level: 'silent' }), resyncMs })
       reconciler.start()
       return reconciler
     },

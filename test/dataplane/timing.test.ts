@@ -534,14 +534,31 @@ test('a device that cannot be read is told of, and read later', async () => {
   expect(dataplane.statuses.counts()).toMatchObject({ applied: 2, failed: 0 })
 })
 
-test('a fault in the driver is survived', async () => {
+test('a fault in the driver is told, and what it was asked for is tried again', async () => {
   await want(...everything)
-  vi.mocked(lab.driver.set).mockImplementationOnce(() => {
-    throw new Error('a bug')
+  const set = vi.spyOn(lab.driver, 'set').mockImplementation(() => {
+    throw new Error('EMFILE')
   })
   dataplane.want(e.remote(3))
+  lab.clock.advance(2900)
+  expect(lab.loop.faults).toMatchObject({ count: 3, open: { reason: 'EMFILE' } })
+  set.mockRestore()
   lab.clock.advance(1000)
+  expect(lab.loop.faults).toEqual({ count: 3, open: null })
   expect(lab.holds(e.remote(3))).toBe(true)
+})
+
+test('a sweep that fails is tried again', async () => {
+  await want(...everything)
+  vi.spyOn(lab.driver, 'sweep').mockImplementationOnce(() => {
+    throw new Error('EMFILE')
+  })
+  dataplane.complete()
+  lab.clock.advance(1)
+  expect(lab.loop.faults.open).not.toBeNull()
+  lab.clock.advance(1000)
+  expect(lab.driver.sweep).toHaveBeenCalledTimes(2)
+  expect(lab.loop.faults.open).toBeNull()
 })
 
 test('after the stop nothing happens any more', async () => {

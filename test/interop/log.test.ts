@@ -167,3 +167,23 @@ test.each(['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE', 'SIGALRM', 'SIGIO', 'SIGPW
     expect(listeners.filter((line) => line.includes(`pid=${daemon.pid},`))).toHaveLength(1)
   },
 )
+
+test.each([
+  ['an exception', 'throw new Error("a bug")'],
+  ['a rejection', 'void Promise.reject(new Error("a bug"))'],
+])('%s that nobody expected is in the log with its stack, and the process ends', async (_, act) => {
+  const directory = temporaryFiles({ 'bug.mjs': `process.on('SIGUSR2', () => { ${act} })` })
+  const log = join(directory, 'chanter.log')
+  const daemon = await loneDaemon({
+    by: ['env', `NODE_OPTIONS=--import=${join(directory, 'bug.mjs')}`],
+    settings: { DEFAULT: { log_file: log } },
+  })
+  daemon.signal('SIGUSR2')
+  await eventually('it ends', async () =>
+    daemon.ended() === 1 ? { value: true } : { seen: String(daemon.ended()) },
+  )
+  expect(JSON.parse(readFileSync(log, 'utf8').trimEnd().split('\n').at(-1) ?? '')).toMatchObject({
+    level: 'fatal',
+    err: { message: 'a bug', stack: expect.stringContaining('bug.mjs') },
+  })
+})

@@ -7,7 +7,7 @@ import { dataplaneView } from '../../src/dataplane/view.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { VpnService } from '../../src/vpn/service.ts'
-import { dummyDrivers } from '../support/node.ts'
+import { dummyDrivers, NO_FAULTS } from '../support/node.ts'
 import { RANGES } from '../support/ranges.ts'
 import { ip } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -57,7 +57,12 @@ export function kernelNode() {
   }
   const vpns = new VpnService(config, speaker, reconciler, log)
   reconciler.start()
-  const services = { vpns, dataplane: dataplaneView(reconciler), stateFile: null, drivers: dummyDrivers }
+  const services = {
+    vpns,
+    dataplane: dataplaneView(reconciler, NO_FAULTS),
+    stateFile: null,
+    drivers: dummyDrivers,
+  }
   const app = restServer({
     vpns,
     ping: '1',

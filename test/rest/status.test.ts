@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { EVPN } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
 import { TestNode } from '../support/node.ts'
@@ -85,6 +85,19 @@ describe('GET /status', () => {
       ],
       entries: { applied: 6, failed: 1 },
     })
+  })
+
+  test('answers where the kernel cannot be asked, and says so', async () => {
+    await settled()
+    const ask = vi.spyOn(one.driver, 'ours').mockImplementation(() => {
+      throw new Error('netlink socket: EMFILE')
+    })
+    expect(await get('/status')).toMatchObject({
+      problems: ['the kernel cannot be asked for its links: netlink socket: EMFILE'],
+      entries: { applied: 7 },
+    })
+    ask.mockRestore()
+    expect(await get('/status')).toMatchObject({ ok: true })
   })
 
   test('says that forwarding goes on by the last known routes, and since when', async () => {

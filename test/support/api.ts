@@ -8,7 +8,7 @@ import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { VpnService } from '../../src/vpn/service.ts'
-import { dummyDrivers } from './node.ts'
+import { dummyDrivers, NO_FAULTS } from './node.ts'
 import { RANGES } from './ranges.ts'
 import { ip, peerConfig, silent } from './speakers.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -71,7 +71,7 @@ export function testApi(): TestApi {
       speaker,
       services: {
         vpns,
-        dataplane: dataplaneView(reconciler),
+        dataplane: dataplaneView(reconciler, NO_FAULTS),
         stateFile: null,
         drivers: dummyDrivers,
       },

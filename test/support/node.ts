@@ -107,7 +107,7 @@ export class TestNode {
         speaker,
         services: {
           vpns,
-          dataplane: dataplaneView(this.reconciler),
+          dataplane: dataplaneView(this.reconciler, NO_FAULTS),
           stateFile: null,
           drivers: dummyDrivers,
         },
@@ -132,6 +132,9 @@ export class TestNode {
     return this.wanted().every((entry) => this.driver.holds(entry))
   }
 }
+
+/** A clock on which nothing goes wrong. */
+export const NO_FAULTS = { faults: { count: 0, open: null } } as const
 
 /** What the looking glass says of dataplanes in memory. */
 export const dummyDrivers = {

@@ -23,7 +23,7 @@ import { RecentLog } from '../../src/recent-log.ts'
 import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { VpnService } from '../../src/vpn/service.ts'
-import { attachRequest, dummyDrivers } from './node.ts'
+import { attachRequest, dummyDrivers, NO_FAULTS } from './node.ts'
 import { RANGES } from './ranges.ts'
 import { SkippingClock } from './skipping-clock.ts'
 import { Collector, ip, peerConfig, rt, silent } from './speakers.ts'
@@ -144,7 +144,7 @@ export class Victim {
         speaker: this.speaker,
         services: {
           vpns: this.vpns,
-          dataplane: dataplaneView(this.reconciler),
+          dataplane: dataplaneView(this.reconciler, NO_FAULTS),
           stateFile: null,
           drivers: dummyDrivers,
         },

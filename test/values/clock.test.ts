@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { systemClock } from '../../src/clock.ts'
+import { PersistentClock, systemClock } from '../../src/clock.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
 
 test('a moment that has passed is now, without a warning of Node', async () => {
   const warnings: string[] = []
@@ -19,4 +20,28 @@ test('a wait longer than timers can be is a long one, not none', async () => {
   await new Promise<void>((resolve) => systemClock.after(5, resolve))
   cancel()
   expect(over).toBe(false)
+})
+
+test('what throws is told, and done again later until it is done or cancelled', () => {
+  const clock = new VirtualClock()
+  const told: unknown[] = []
+  const loop = new PersistentClock(clock, (error) => told.push(error))
+  let failures = 2
+  const task = () => {
+    if (failures-- > 0) throw new Error('EMFILE')
+  }
+  loop.after(500, task)
+  clock.advance(500)
+  expect(loop.faults).toEqual({ count: 1, open: { reason: 'EMFILE', since: clock.epoch() } })
+  clock.advance(2000)
+  expect(loop.faults).toEqual({ count: 2, open: null })
+  expect(told).toHaveLength(1)
+  const cancel = loop.after(0, () => {
+    throw new Error('always')
+  })
+  clock.advance(1)
+  cancel()
+  expect(loop.faults.open).toBeNull()
+  clock.advance(5000)
+  expect(loop.faults.count).toBe(3)
 })

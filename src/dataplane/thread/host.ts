@@ -1,3 +1,4 @@
+import type { PersistentClock } from '../../clock.ts'
 import type { Driver } from '../driver.ts'
 import type { Reconciler } from '../reconciler.ts'
 import { answers, type Lists } from '../view.ts'
@@ -6,6 +7,8 @@ import type { Call, Calls, Order, Report } from './messages.ts'
 type Walk = Iterator<readonly unknown[]>
 
 export interface HostParts {
+  /** What the loop runs on. */
+  readonly clock: Pick<PersistentClock, 'faults'>
   readonly reconciler: Reconciler
   readonly driver: Pick<Driver, 'programs' | 'close'>
   readonly report: (report: Report) => void
@@ -26,12 +29,12 @@ export class Host {
   /** The programs that were told last. */
   private programs = ''
 
-  constructor({ reconciler, driver, report, ended }: HostParts) {
+  constructor({ clock, reconciler, driver, report, ended }: HostParts) {
     this.reconciler = reconciler
     this.driver = driver
     this.report = report
     this.ended = ended
-    const { lists, counts, find, summary } = answers(reconciler)
+    const { lists, counts, find, summary } = answers(reconciler, clock)
     this.lists = lists
     this.calls = {
       interfaceNamed: (name) => reconciler.interfaceNamed(name),

@@ -8,6 +8,7 @@ interface Timer {
 /** What the kernel tells is read so seldom at most: it comes in bunches, and each time costs as much as many of them. */
 const LISTEN_MS = 20
 
+/** Nothing that it is given throws. */
 export interface LoopParts {
   /** Takes the next message, if there is one. */
   readonly takeMessage: () => boolean
@@ -18,7 +19,6 @@ export interface LoopParts {
    * or with -1 without end.
    */
   readonly sleep: (ms: number, listens: boolean) => boolean
-  readonly failed: (error: unknown) => void
 }
 
 /**
@@ -55,30 +55,21 @@ export class Loop implements Clock {
   }
 
   /** Goes round until `end`. Promises go on between two rounds. */
-  run({ takeMessage, poll, sleep, failed }: LoopParts): void {
+  run({ takeMessage, poll, sleep }: LoopParts): void {
     let polled = this.now()
-    const attempt = (act: () => void): void => {
-      try {
-        act()
-      } catch (error) {
-        failed(error)
-      }
-    }
     const round = (): void => {
       if (this.isOver) return
       let wasBusy = false
-      attempt(() => {
-        while (takeMessage()) wasBusy = true
-      })
+      while (takeMessage()) wasBusy = true
       for (const task of this.due()) {
         wasBusy = true
-        attempt(task)
+        task()
       }
       const listens = this.now() >= polled + LISTEN_MS
       const isRead =
         !wasBusy && !this.isOver && sleep(this.idleMs(listens ? null : polled + LISTEN_MS), listens)
       if (isRead || (wasBusy && listens)) {
-        attempt(poll)
+        poll()
         polled = this.now()
       }
       setImmediate(round)

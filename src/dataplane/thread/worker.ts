@@ -1,7 +1,8 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { pino } from 'pino'
+import { PersistentClock } from '../../clock.ts'
 import { LinuxDriver } from '../linux/driver.ts'
-import { Reconciler } from '../reconciler.ts'
+import { LOOP_FAILED, Reconciler } from '../reconciler.ts'
 import { Sleeper } from './bell.ts'
 import { Host } from './host.ts'
 import { Loop } from './loop.ts'
@@ -15,14 +16,13 @@ const log = pino(
   { level: options.logLevel, base: null, timestamp: false, serializers: { error: pino.stdSerializers.err } },
   { write: (line: string) => report({ tell: 'log', line }) },
 )
-const failed = (error: unknown) => log.error({ error }, 'the forwarding loop failed; it goes on')
-process.on('uncaughtException', failed)
-
 const loop = new Loop()
+const clock = new PersistentClock(loop, (error) => log.error({ error }, LOOP_FAILED))
 const { programs, managesRules, resyncMs } = options
-const driver = new LinuxDriver({ clock: loop, programs, managesRules, isPolled: true })
-const reconciler = new Reconciler({ clock: loop, driver, log, resyncMs })
-const host = new Host({ reconciler, driver, report, ended: () => loop.end() })
+const driver = new LinuxDriver({ clock, programs, managesRules, isPolled: true })
+const reconciler = new Reconciler({ clock, driver, log, resyncMs })
+const host = new Host({ clock, reconciler, driver, report, ended: () => loop.end() })
+const poll = () => driver.poll()
 const waiting: Order[] = []
 const receive = (): boolean => {
   const received = receiveMessageOnPort(port)
@@ -31,17 +31,20 @@ const receive = (): boolean => {
 }
 let sleeper: Sleeper | null = null
 
+// an error before this ends the thread, and the daemon says why it cannot start
+process.on('uncaughtException', (error) => clock.note(error))
+
 loop.run({
   takeMessage() {
     if (!receive()) return false
-    host.take(waiting.shift()!)
+    const order = waiting.shift()!
+    clock.attempt(() => host.take(order))
     return true
   },
-  poll: () => driver.poll(),
+  poll: () => clock.attempt(poll),
   sleep(ms, listens) {
     // before it watches, it has no descriptors
     sleeper ??= driver.descriptors.length > 0 ? new Sleeper(bell, driver.descriptors) : null
     return (sleeper ?? new Sleeper(bell, [])).sleep(ms, listens, receive)
   },
-  failed,
 })
