@@ -89,6 +89,8 @@ export interface Verified {
   readonly missing: number
   readonly different: number
   readonly extra: number
+  readonly failed: number
+  readonly pending: number
   readonly faults: readonly { readonly fault: string; readonly entry: string; readonly found: unknown }[]
   readonly unreadable: readonly { readonly device: string; readonly reason: string }[]
 }
@@ -254,9 +256,15 @@ function hopText({ device, via, labels }: NonNullable<ListedEntry['hops']>[numbe
   return `by ${via === null ? device : `${via} on ${device}`}${label}`
 }
 
+/** Whether the kernel is proved to hold all that is wanted, and nothing else of ours. */
+export function isProved({ faults, unreadable, failed, pending }: Verified): boolean {
+  return faults.length === 0 && unreadable.length === 0 && failed === 0 && pending === 0
+}
+
 export function verifiedText(verified: Verified): string {
-  const { devices, entries, missing, different, extra, faults, unreadable } = verified
+  const { devices, entries, missing, different, extra, failed, pending, faults, unreadable } = verified
   const compared = `compared ${countText(entries, 'entry', 'entries')} on ${countText(devices, 'device', 'devices')} with the kernel`
+  if (isProved(verified)) return `${compared}: everything is there, and nothing else of ours`
   const rows = [
     ...faults.map(({ fault, entry, found }) => [
       fault,
@@ -265,12 +273,19 @@ export function verifiedText(verified: Verified): string {
     ]),
     ...unreadable.map(({ device, reason }) => ['unreadable', device, reason]),
   ]
-  if (rows.length === 0) return `${compared}: everything is there, and nothing else of ours`
   const told = faults.length < missing + different + extra ? `; the first ${faults.length} are` : ''
+  const underWay = [
+    ...(failed > 0 ? [`, ${failed} failed`] : []),
+    ...(pending > 0 ? [`, ${pending} pending`] : []),
+  ].join('')
   return [
-    `${compared}: ${missing} missing, ${different} different, ${extra} extra${told}`,
-    formatColumns(rows),
-    'what is wrong with entries is being put right: verify again',
+    `${compared}: ${missing} missing, ${different} different, ${extra} extra${underWay}${told}`,
+    ...(rows.length > 0 ? [formatColumns(rows)] : []),
+    ...(faults.length > 0 ? ['what is wrong with entries is being put right: verify again'] : []),
+    ...(failed > 0
+      ? ['failed entries are tried again, and listed with the reason by chanter status --failed']
+      : []),
+    ...(pending > 0 ? ['pending entries are on their way: verify again'] : []),
   ].join('\n')
 }
 

@@ -6,6 +6,7 @@ import { print } from './print.ts'
 import { portOption, serverOption } from './server-options.ts'
 import {
   entriesText,
+  isProved,
   type ListedEntry,
   type ListedSetting,
   type Summary,
@@ -123,5 +124,5 @@ async function listSettings(server: Server, json: boolean): Promise<boolean> {
 async function verify(server: Server, json: boolean): Promise<boolean> {
   const verified = jsonOf<Verified>(await request(server, '/status/verify', {}))
   await print(json ? JSON.stringify(verified, null, 2) : verifiedText(verified))
-  return verified.faults.length === 0 && verified.unreadable.length === 0
+  return isProved(verified)
 }

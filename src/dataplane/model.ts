@@ -231,7 +231,10 @@ export interface Verification {
   readonly missing: number
   readonly different: number
   readonly extra: number
-  /** The first of them. */
+  /** Entries that could not be set or removed, and those that wait to be set: what is wrong with them is no news. */
+  readonly failed: number
+  readonly pending: number
+  /** The first of those that are missing, different or extra. */
   readonly faults: readonly Fault[]
   /** Links that carry our mark and that nobody wants. */
   readonly orphans: readonly Interface[]

@@ -138,6 +138,9 @@ export class Verifier {
       if (isAnother) this.devices.suspect(device)
     }
     tally.orphans = this.orphans()
+    const { failed, pending } = this.statuses.counts()
+    tally.failed = failed + this.statuses.unremovedCount()
+    tally.pending = pending
   }
 
   private *verifyDevice(device: Device, tally: Tally): Generator<undefined, void> {
@@ -198,6 +201,8 @@ function emptyTally(): Tally {
     missing: 0,
     different: 0,
     extra: 0,
+    failed: 0,
+    pending: 0,
     faults: [],
     orphans: [],
     unreadable: [],

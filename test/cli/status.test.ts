@@ -184,7 +184,17 @@ net.ipv4.conf.tap1.proxy_arp   1              port tap1
 })
 
 describe('--verify', () => {
-  const NOTHING = { devices: 3, entries: 60, missing: 0, different: 0, extra: 0, faults: [], unreadable: [] }
+  const NOTHING = {
+    devices: 3,
+    entries: 60,
+    missing: 0,
+    different: 0,
+    extra: 0,
+    failed: 0,
+    pending: 0,
+    faults: [],
+    unreadable: [],
+  }
 
   test('says that all is there', async () => {
     expect(await status({ '/status/verify': NOTHING }, '--verify')).toMatchObject({
@@ -219,6 +229,18 @@ different   remote-mac 02:00:00:00:01:02 on vx0  there is mac 02:00:00:00:01:02,
 extra       link evpn---old
 unreadable  vx9                                  EPERM
 what is wrong with entries is being put right: verify again
+`)
+  })
+
+  test('does not say that all is there while entries have failed or are pending', async () => {
+    const answer = { ...NOTHING, failed: 2, pending: 1 }
+    const { output, exitCode } = await status({ '/status/verify': answer }, '--verify')
+    expect(exitCode).toBe(1)
+    expect(
+      output,
+    ).toBe(`compared 60 entries on 3 devices with the kernel: 0 missing, 0 different, 0 extra, 2 failed, 1 pending
+failed entries are tried again, and listed with the reason by chanter status --failed
+pending entries are on their way: verify again
 `)
   })
 

@@ -389,6 +389,8 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
           missing: 0,
           different: 0,
           extra: 0,
+          failed: 0,
+          pending: 0,
           faults: [],
           orphans: [],
           unreadable: [],

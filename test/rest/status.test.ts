@@ -259,6 +259,8 @@ describe('POST /status/verify', () => {
       missing: 0,
       different: 0,
       extra: 0,
+      failed: 0,
+      pending: 0,
       faults: [],
       unreadable: [],
     })
@@ -278,6 +280,15 @@ describe('POST /status/verify', () => {
     })
     clock.advance(100)
     expect(one.isInStep).toBe(true)
+  })
+
+  test('tells of what is known to be missing, too', async () => {
+    one.driver.fail((op, entry) => op === 'set' && entry.kind === 'remote-mac', 'ENOMEM', 100)
+    await settled()
+    expect(await get('/status/verify', 'POST')).toMatchObject({ faults: [], failed: 1, pending: 0 })
+    one.driver.fail((op, entry) => op === 'remove' && entry.kind === 'local-mac', 'EBUSY', 100)
+    await one.detach()
+    expect(await get('/status/verify', 'POST')).toMatchObject({ faults: [], failed: 1 })
   })
 
   test('is an order, not a question', async () => {
