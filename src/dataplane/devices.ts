@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
+import { DeletionPace } from './deletion-pace.ts'
 import { Device } from './device.ts'
 import type { Driver, Link } from './driver.ts'
 import { backoff, type Exceptions } from './exceptions.ts'
@@ -12,7 +13,7 @@ import { Sweep } from './sweep.ts'
 /** Devices that are placed, looked at or taken away in one turn. */
 const DEVICES_A_TURN = 4
 /** A bridge or VRF has to be there before its ports, and a bridge be left by them before it can go. */
-const PLACING_ORDER = ['bridge', 'vrf', 'vxlan', 'tunnel', 'veth', undefined]
+const PLACING_ORDER = ['bridge', 'vrf', 'vxlan', 'tunnel', 'veth', undefined] as const
 
 export interface DevicesParts {
   readonly clock: Clock
@@ -21,6 +22,8 @@ export interface DevicesParts {
   readonly log: Logger
   /** Called when entries of a device may have become work. */
   readonly released: (device: Device) => void
+  /** Called when it is time to take away what could not be before. */
+  readonly wake: () => void
 }
 
 /** The interfaces of which something is wanted: brings each to where it is wanted, then looks at what it holds. */
@@ -38,20 +41,28 @@ export class Devices {
   private readonly observed = new Set<Device>()
   /** Whose link or port may have to go. */
   private readonly leavers = new Set<Device>()
+  private readonly pace: DeletionPace
+  /** Whether links are to be deleted, and it is not the time for it. */
+  private isHeldBack = false
   /** Which interfaces were up when they were last looked at. */
   private readonly up = new Set<string>()
 
-  constructor({ clock, driver, exceptions, log, released }: DevicesParts) {
+  constructor({ clock, driver, exceptions, log, released, wake }: DevicesParts) {
     this.clock = clock
     this.driver = driver
     this.exceptions = exceptions
     this.log = log
     this.released = released
     this.sweep = new Sweep(clock, this.all, released)
+    this.pace = new DeletionPace(clock, () => {
+      this.isHeldBack = false
+      wake()
+    })
   }
 
   get hasWork(): boolean {
-    return this.unplaced.size > 0 || this.observed.size > 0 || this.leavers.size > 0
+    const leaves = this.leavers.size > 0 && !this.isHeldBack
+    return this.unplaced.size > 0 || this.observed.size > 0 || leaves
   }
 
   /** The device of that name; one that is new will be looked at. */
@@ -72,12 +83,18 @@ export class Devices {
 
   /** Has the device's link and port taken away, where they are to go. */
   dismiss(device: Device): void {
+    this.isHeldBack = false
     this.leavers.add(device)
   }
 
   /** Whether it is not yet known what the device lacks. */
   isUnplaced(device: Device): boolean {
     return this.unplaced.has(device) || (device.index === null && this.observed.has(device))
+  }
+
+  /** Somebody attaches or detaches. */
+  disturb(): void {
+    this.pace.disturb()
   }
 
   /** Has everything looked at again. */
@@ -102,15 +119,25 @@ export class Devices {
     for (const device of [...this.observed].slice(0, DEVICES_A_TURN)) this.look(device)
   }
 
-  /** Takes away what is left to take away of some devices; to be called when all entries are dealt with. */
-  takeAway(): void {
+  /**
+   * Takes away what is left to take away of some devices; to be called when all entries are dealt with. `isAwaited`: an attachment waits to be
+   * put in place, so that links may be deleted later.
+   */
+  takeAway(isAwaited: boolean): void {
     // an interface that has left its VRF is not asked for what it had there
     for (const device of this.leavers) if (this.isUnplaced(device)) return
-    for (const device of this.nextLeavers()) {
+    const some = this.nextLeavers()
+    const going = some.filter(({ leavingLink, isUnwanted }) => leavingLink !== null && isUnwanted)
+    this.isHeldBack = going.length > 0 && !this.pace.isTime(isAwaited)
+    if (this.isHeldBack) return
+    for (const device of some) {
       this.leavers.delete(device)
       // what is not there holds nothing to remove
-      if (device.index === null && !this.isUnplaced(device)) this.lose(device)
-      this.undo(device)
+      if (device.index === null) this.lose(device)
+    }
+    this.removeLinks(going)
+    for (const device of some) {
+      if (!going.includes(device)) this.removePort(device)
       this.forgetIdle(device)
     }
   }
@@ -183,9 +210,18 @@ export class Devices {
     }
   }
 
+  /** Some devices that have to go before the others: ports first, bridges last. */
   private nextLeavers(): Device[] {
-    const order = (device: Device) => PLACING_ORDER.indexOf(device.leavingLink?.kind)
-    return [...this.leavers].sort((a, b) => order(b) - order(a)).slice(0, DEVICES_A_TURN)
+    for (const kind of PLACING_ORDER.toReversed()) {
+      const limit = kind === undefined ? DEVICES_A_TURN : this.pace.sizeFor(kind)
+      const some: Device[] = []
+      for (const device of this.leavers) {
+        if (some.length === limit) break
+        if (device.leavingLink?.kind === kind) some.push(device)
+      }
+      if (some.length > 0) return some
+    }
+    return []
   }
 
   private place(device: Device): void {
@@ -292,20 +328,30 @@ export class Devices {
     }
   }
 
-  private undo(device: Device): void {
-    const { leavingLink, leavingPort } = device
-    const linkGoes = leavingLink !== null && device.isUnwanted
-    if (leavingPort !== null && (linkGoes || this.remove(leavingPort))) device.leavingPort = null
-    if (!linkGoes || !this.remove(leavingLink)) return
-    device.leavingLink = null
-    this.lose(device)
-    this.log.info({ device: device.name }, 'device deleted')
+  private removePort(device: Device): void {
+    const { leavingPort } = device
+    if (leavingPort === null) return
+    if (this.hasGone(leavingPort, this.driver.removeDevice(leavingPort))) device.leavingPort = null
   }
 
-  private remove(entry: DeviceEntry): boolean {
-    const reason = this.driver.removeDevice(entry)
-    if (reason === null) this.exceptions.drop(entry)
-    else this.fail(entry, reason)
-    return reason === null
+  /** Deletes links of one kind, which takes them out of where they are. */
+  private removeLinks(devices: readonly Device[]): void {
+    const links = devices.flatMap(({ leavingLink }) => leavingLink ?? [])
+    const [first] = links
+    if (first === undefined) return
+    const refused = this.pace.run(first.kind, links.length, () => this.driver.removeLinks(links))
+    for (const [i, device] of devices.entries()) {
+      device.leavingPort = null
+      if (device.leavingLink === null || !this.hasGone(device.leavingLink, refused.get(i) ?? null)) continue
+      device.leavingLink = null
+      this.lose(device)
+      this.log.info({ device: device.name }, 'device deleted')
+    }
+  }
+
+  private hasGone(entry: DeviceEntry, refusal: string | null): boolean {
+    if (refusal === null) this.exceptions.drop(entry)
+    else this.fail(entry, refusal)
+    return refusal === null
   }
 }

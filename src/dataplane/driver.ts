@@ -104,6 +104,8 @@ export interface Driver extends KernelQuestions {
   setUp(device: string): string | null
   /** Deletes a link if it is ours, or takes a port out of its bridge or VRF if it is in it, and leaves it down. */
   removeDevice(entry: DeviceEntry): string | null
+  /** Deletes links that are ours, as `removeDevice` does one, by as few requests as the kernel has for that. */
+  removeLinks(entries: readonly LinkEntry[]): Refused
   link(name: string): Link | undefined
   /** Whether a bridge is isolated as far as that is possible. */
   isIsolated(bridge: Link): boolean

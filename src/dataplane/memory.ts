@@ -167,6 +167,10 @@ export class MemoryDriver implements Driver {
     })
   }
 
+  removeLinks(entries: readonly LinkEntry[]): Refused {
+    return this.each(entries, (entry) => this.removeDevice(entry))
+  }
+
   link(name: string): Link | undefined {
     if (this.pretend?.(name) && !this.kernel.links.has(name)) this.kernel.addLink(name, { up: true })
     return this.kernel.links.get(name)
@@ -251,7 +255,7 @@ export class MemoryDriver implements Driver {
     this.observer = null
   }
 
-  private each(entries: readonly TableEntry[], change: (entry: TableEntry) => string | null): Refused {
+  private each<E extends Entry>(entries: readonly E[], change: (entry: E) => string | null): Refused {
     const refused = new Map<number, string>()
     for (const [i, entry] of entries.entries()) {
       const reason = change(entry)

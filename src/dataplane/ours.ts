@@ -1,4 +1,4 @@
-import { type Driver, isOurs, type Ours, type Sighting } from './driver.ts'
+import { type Driver, isOurs, type Link, type Ours, type Refused, type Sighting } from './driver.ts'
 import type { TableEntry } from './layout.ts'
 import { type Bridge, identity, type LocalMac, type Port, type VrfPort } from './model.ts'
 
@@ -41,16 +41,42 @@ export function* oursIn(driver: Driver, places: Places): Iterable<Ours> {
     const port: Port = { ...LEAVING, device, bridge: master ?? '' }
     yield { what: `${identity(port)} of ${master}`, remove: () => driver.removeDevice(port) }
   }
-  const links = driver.ours().toSorted((a, b) => Number(a.kind === 'bridge') - Number(b.kind === 'bridge'))
-  for (const { name, kind, alias } of links) {
-    // of a link of ours only the name matters
-    const link: Bridge = { kind: 'bridge', device: name, given: false, alias: alias ?? '' }
-    yield { what: `${kind} ${name} (${alias})`, remove: () => driver.removeDevice(link) }
-  }
+  const links = driver.ours()
+  yield* together(
+    driver,
+    links.filter(({ kind }) => kind !== 'bridge'),
+    LINKS_A_REQUEST,
+  )
+  yield* together(
+    driver,
+    links.filter(({ kind }) => kind === 'bridge'),
+    BRIDGES_A_REQUEST,
+  )
   yield* driver.residue()
 }
 
+/** The kernel lets nobody change links while it deletes some: a bridge costs it some 20 ms each, others all together. */
+const LINKS_A_REQUEST = 256
+const BRIDGES_A_REQUEST = 8
+
 const LEAVING = { kind: 'port', given: false, learning: false, neighSuppress: false } as const
+
+/** Links, so many deleted by one request: with the first of them that is removed go the others. */
+function* together(driver: Driver, links: readonly Link[], limit: number): Iterable<Ours> {
+  for (let from = 0; from < links.length; from += limit) {
+    const some = links.slice(from, from + limit)
+    let refused: Refused | null = null
+    const remove = () => {
+      // of a link of ours only the name matters
+      refused ??= driver.removeLinks(
+        some.map(({ name, alias }) => ({ kind: 'bridge', device: name, given: false, alias: alias ?? '' })),
+      )
+      return refused
+    }
+    for (const [i, { kind, name, alias }] of some.entries())
+      yield { what: `${kind} ${name} (${alias})`, remove: () => remove().get(i) ?? null }
+  }
+}
 
 function markedEntries(driver: Driver, { bridges, vxlans, localMacs }: Places): TableEntry[] {
   const wanted = new Set(localMacs.map(identity))

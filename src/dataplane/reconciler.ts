@@ -81,6 +81,7 @@ export class Reconciler implements Dataplane, Questions {
         this.work.add(device)
         this.schedule()
       },
+      wake: () => this.schedule(),
     })
     this.work = new Work({
       driver,
@@ -149,6 +150,7 @@ export class Reconciler implements Dataplane, Questions {
       if (device.tables.get(entry.kind)?.unwant(entry)) this.work.add(device)
     } else {
       device.unwant(entry)
+      this.devices.disturb()
       this.devices.touch(device)
     }
     this.devices.dismiss(device)
@@ -273,6 +275,7 @@ export class Reconciler implements Dataplane, Questions {
     if (before !== null && same(before, entry) && this.statuses.tried(entry).state === 'applied') return
     this.exceptions.drop(entry)
     device.want(entry)
+    this.devices.disturb()
     this.devices.touch(device)
     this.schedule()
   }
@@ -314,9 +317,10 @@ export class Reconciler implements Dataplane, Questions {
   private turn(): void {
     this.heed()
     this.devices.advance()
-    if (!this.work.setSome() && !this.work.removeSome() && this.work.isDone) this.devices.takeAway()
+    const isLeft = this.work.setSome() || this.work.removeSome()
+    if (this.waiters.tellSettled()) this.devices.disturb()
+    if (!isLeft && this.work.isDone) this.devices.takeAway(this.waiters.areSettling)
     this.driver.poll()
-    this.waiters.tellSettled()
     if (!this.work.isDone || this.devices.hasWork) this.schedule()
     else this.waiters.tellGone()
   }

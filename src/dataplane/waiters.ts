@@ -17,6 +17,11 @@ export class Waiters {
     this.statuses = statuses
   }
 
+  /** Whether somebody waits for entries to be tried. */
+  get areSettling(): boolean {
+    return this.settling.size > 0
+  }
+
   settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]> {
     return new Promise((resolve) => {
       this.settling.set(new Waiter(entries, this.devices.all), resolve)
@@ -28,10 +33,12 @@ export class Waiters {
     return new Promise((resolve) => this.leaving.push({ entries, resolve }))
   }
 
-  /** Answers those whose entries were tried. */
-  tellSettled(): void {
+  /** Answers those whose entries were tried; whether there were any. */
+  tellSettled(): boolean {
+    const before = this.settling.size
     for (const waiter of this.settling.keys())
       if (waiter.isOver(this.devices)) this.tell(waiter, (entry) => this.statuses.tried(entry))
+    return this.settling.size < before
   }
 
   /** Answers those whose entries are gone. */

@@ -42,7 +42,7 @@ export class Work {
     this.busy.add(device)
   }
 
-  /** Sets a batch of entries; false when there is none to set. */
+  /** Sets a batch of entries; true when more may be left to set. */
   setSome(): boolean {
     const batch: TableEntry[] = []
     for (const kind of TABLE_KINDS) {
@@ -51,18 +51,21 @@ export class Work {
       }
     }
     this.driver.hush(batch.length === BATCH && this.isBulk())
-    if (batch.length === 0) return false
+    if (batch.length > 0) this.set(batch)
+    return batch.length === BATCH
+  }
+
+  private set(batch: readonly TableEntry[]): void {
     const refused = this.driver.set(batch)
-    if (refused.size === 0 && this.exceptions.size === 0) return true
+    if (refused.size === 0 && this.exceptions.size === 0) return
     for (const [i, entry] of batch.entries()) {
       const reason = refused.get(i)
       if (reason === undefined) this.exceptions.applied(entry)
       else this.refuse('set', entry, reason)
     }
-    return true
   }
 
-  /** Removes a batch of entries, in the reverse order of setting; false when there is none to remove. */
+  /** Removes a batch of entries, in the reverse order of setting; true when more may be left to remove. */
   removeSome(): boolean {
     const batch: TableEntry[] = []
     const tables: AnyTable[] = []
@@ -80,7 +83,7 @@ export class Work {
       this.busy.delete(device)
       this.done(device)
     }
-    return batch.length > 0
+    return batch.length === BATCH
   }
 
   /** Removes entries, each of the table beside it. */

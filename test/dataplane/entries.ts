@@ -58,3 +58,14 @@ export function flood(dst: string, vni = VNI): Flood {
 export function neighbour(address: string, n: number, router = false): Neighbour {
   return { kind: 'neighbour', device: 'br0', ip: ip(address), mac: mac(n), router }
 }
+
+/** A network of its own, with no port of a VM yet. */
+export function networkOf(n: number): [Bridge, Vxlan, Port] {
+  const [name, device] = [`br${n}`, `vx${n}`]
+  const alias = `chanter:net${n}`
+  return [
+    { ...bridge, device: name, alias },
+    { ...vxlan, device, alias, vni: n },
+    { ...vxlanPort, device, bridge: name },
+  ]
+}

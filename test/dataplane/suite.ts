@@ -315,6 +315,19 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         expect(dataplane.verifier.orphans()).toEqual([])
       })
 
+      test('networks that leave together take nothing along that is wanted, or of others', async () => {
+        const leaving = Array.from({ length: 20 }, (_, i) => e.networkOf(1000 + i)).flat()
+        await wantInPlace(...everything, ...leaving)
+        lab.addInterface('theirs')
+        for (const entry of leaving) dataplane.unwant(entry)
+        const staying = e.networkOf(2000)
+        await wantInPlace(...staying)
+        await lab.wait(dataplane.gone(leaving))
+        for (const { device } of leaving) expect.soft(lab.indexOf(device), device).toBe(undefined)
+        for (const entry of [...everything, ...staying]) expect(lab.holds(entry)).toBe(true)
+        expect(lab.indexOf('theirs')).toBeDefined()
+      })
+
       test('entries without our mark are nobody of ours, and stay', async () => {
         await wantInPlace(...everything)
         const theirs = [e.remote(50, '192.0.2.50'), e.neighbour('10.0.0.50', 50)]

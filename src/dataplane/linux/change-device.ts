@@ -1,19 +1,17 @@
 import { ANY_IPV4, ANY_IPV6, isIpv4 } from '../../values/address.ts'
-import { elsewhere, foreign, isOurs, type Link, missing, shared, taken, unrouted } from '../driver.ts'
+import { elsewhere, foreign, isOurs, type Link, missing, taken, unrouted } from '../driver.ts'
 import { type DeviceEntry, isPortEntry, kernelKind, type LinkEntry } from '../layout.ts'
 import type { Port, Vrf, VrfPort } from '../model.ts'
 import { resetPortOptions, setForwarding, setPortOptions } from './bridge-port.ts'
 import * as k from './constants.ts'
 import * as encode from './encode.ts'
-import { removeIpEntry, setIpEntry } from './encode-ip.ts'
+import { setIpEntry } from './encode-ip.ts'
 import { autoconfigured } from './host-use.ts'
 import type { Isolation } from './isolation.ts'
 import { isInNetwork, isVxlan6, type Links, portSettingsOf, settingsOf } from './links.ts'
-import { routesOf } from './look.ts'
-import type { Multipath } from './multipath.ts'
 import { isTunnel } from './observe.ts'
-import type { Refusals, Requests } from './requests.ts'
-import type { Routes } from './routes.ts'
+import type { LinkRemover } from './remove-links.ts'
+import { firstText, type Requests } from './requests.ts'
 import type { Rules } from './rules.ts'
 import { flushIpv6, forwardsIpv6, keepRouterAdvertisements, type Sysctls } from './sysctl.ts'
 
@@ -31,10 +29,9 @@ export interface DeviceChangerParts {
   readonly requests: Requests
   readonly links: Links
   readonly sysctls: Sysctls
-  readonly routes: Routes
-  readonly multipath: Multipath
   readonly isolation: Isolation
   readonly rules: Rules
+  readonly remover: LinkRemover
 }
 
 /** Carries out changes of links and ports, one by one. */
@@ -42,19 +39,17 @@ export class DeviceChanger {
   private readonly requests: Requests
   private readonly links: Links
   private readonly sysctls: Sysctls
-  private readonly routes: Routes
-  private readonly multipath: Multipath
   private readonly isolation: Isolation
   private readonly rules: Rules
+  private readonly remover: LinkRemover
 
-  constructor({ requests, links, sysctls, routes, multipath, isolation, rules }: DeviceChangerParts) {
+  constructor({ requests, links, sysctls, isolation, rules, remover }: DeviceChangerParts) {
     this.isolation = isolation
     this.rules = rules
     this.requests = requests
     this.links = links
     this.sysctls = sysctls
-    this.routes = routes
-    this.multipath = multipath
+    this.remover = remover
   }
 
   set(entry: DeviceEntry): string | null {
@@ -63,7 +58,7 @@ export class DeviceChanger {
   }
 
   remove(entry: DeviceEntry): string | null {
-    if (!isPortEntry(entry)) return this.removeLink(entry)
+    if (!isPortEntry(entry)) return this.remover.remove([entry]).get(0) ?? null
     return entry.kind === 'port' ? this.removePort(entry) : this.removeVrfPort(entry)
   }
 
@@ -112,7 +107,8 @@ export class DeviceChanger {
       if (peer !== undefined) this.deleteNow(peer.index)
     }
     if (link === undefined) {
-      const other = entry.kind === 'vxlan' ? this.links.vxlanUpOn(entry.port) : undefined
+      const isOver6 = entry.kind === 'vxlan' && !isIpv4(entry.local)
+      const other = isOver6 ? this.links.vxlanUpOn(entry.port) : undefined
       encode.createLink(this.requests, entry, other?.takesZeroChecksums ?? true)
     }
     encode.adjustLink(this.requests, entry)
@@ -163,41 +159,6 @@ export class DeviceChanger {
   private deleteNow(index: number): void {
     encode.deleteLink(this.requests, index)
     this.requests.send()
-  }
-
-  private removeLink(entry: LinkEntry): string | null {
-    const link = this.links.get(entry.device)
-    if (link === undefined) return null
-    if (!isOurs(link)) {
-      if (entry.kind === 'bridge') this.isolation.release(link)
-      return null
-    }
-    const ports = entry.kind === 'bridge' && entry.given ? this.links.all(link.index) : []
-    if (ports.length > 0)
-      return shared(
-        entry.device,
-        ports.map(({ name }) => name),
-      )
-    this.clearTable(link)
-    encode.deleteLink(this.requests, link.index)
-    const reason = firstText(this.requests.send())
-    const isLastVrf =
-      link.table !== null && !this.links.all(null).some((one) => one.table !== null && isOurs(one))
-    if (reason === null && isLastVrf) this.rules.restore()
-    return reason
-  }
-
-  /** Removes what of ours is in a VRF's table, which outlives the device. */
-  private clearTable(link: Link): void {
-    for (const chunk of routesOf(link, this.routes)) {
-      for (const { entry } of chunk) {
-        if (entry.kind !== 'route' && entry.kind !== 'unreachable') continue
-        removeIpEntry(this.requests, entry, link.index)
-        this.requests.send()
-        if (entry.kind === 'route') this.multipath.release(entry)
-      }
-    }
-    this.multipath.tidy()
   }
 
   private setPort(port: Port): string | null {
@@ -285,9 +246,4 @@ function remedy(entry: LinkEntry, errno: number): string {
   if (module !== undefined) return `: modprobe ${module}`
   if (errno !== k.EINVAL || entry.kind !== 'tunnel' || entry.encapsulation !== 'udp') return ''
   return `: without CONFIG_NET_FOU_IP_TUNNELS the kernel sends no MPLS in UDP; with it: modprobe ${isIpv4(entry.local) ? 'fou' : 'fou6'}`
-}
-
-function firstText(refusals: Refusals): string | null {
-  for (const { text } of refusals.values()) return text
-  return null
 }

@@ -110,6 +110,7 @@ export const IFLA_STATS64 = 23
 export const IFLA_AF_SPEC = 26
 export const IFLA_INET6_ADDR_GEN_MODE = 8
 export const IN6_ADDR_GEN_MODE_NONE = 1
+export const IFLA_GROUP = 27
 export const IFLA_EXT_MASK = 29
 export const IFLA_PROMISCUITY = 30
 export const IFLA_LINK_NETNSID = 37

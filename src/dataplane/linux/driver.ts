@@ -29,6 +29,7 @@ import { type Ability, Nexthops } from './nexthops.ts'
 import { nodeAddresses } from './node-addresses.ts'
 import { isTunnel } from './observe.ts'
 import { Others } from './others.ts'
+import { LinkRemover } from './remove-links.ts'
 import { Requests } from './requests.ts'
 import { Routes } from './routes.ts'
 import { Rules } from './rules.ts'
@@ -72,6 +73,7 @@ export class LinuxDriver implements Driver {
   private readonly multipath: Multipath
   private readonly routes: Routes
   private readonly changer: Changer
+  private readonly remover: LinkRemover
   private readonly deviceChanger: DeviceChanger
   private monitor: Monitor | null = null
   private sweeping: Generator<undefined, void> | null = null
@@ -104,7 +106,9 @@ export class LinuxDriver implements Driver {
     this.routes = new Routes(links, multipath)
     const { routes, fou, fdb } = this
     this.changer = new Changer({ requests, links, sysctls, multipath, fou, fdb })
-    this.deviceChanger = new DeviceChanger({ requests, links, sysctls, multipath, routes, isolation, rules })
+    this.remover = new LinkRemover({ requests, links, routes, multipath, isolation, rules })
+    const { remover } = this
+    this.deviceChanger = new DeviceChanger({ requests, links, sysctls, isolation, rules, remover })
   }
 
   watch(observer: Observer): void {
@@ -148,6 +152,10 @@ export class LinuxDriver implements Driver {
 
   removeDevice(entry: DeviceEntry): string | null {
     return this.deviceChanger.remove(entry)
+  }
+
+  removeLinks(entries: readonly LinkEntry[]): Refused {
+    return this.remover.remove(entries)
   }
 
   isIsolated(bridge: Link): boolean {

@@ -261,6 +261,21 @@ export function deleteLink(batch: Batch, index: number): void {
   batch.end()
 }
 
+/** Deletes all links of a group; refused as a whole where there are none, or one of them cannot be deleted. */
+export function deleteGroup(batch: Batch, group: number): void {
+  batch.begin(k.RTM_DELLINK, 0)
+  ifinfomsg(batch.writer, { family: k.AF_UNSPEC, index: 0 })
+  batch.writer.attributeU32(k.IFLA_GROUP, group)
+  batch.end()
+}
+
+export function setGroup(batch: Batch, index: number, group: number): void {
+  batch.begin(k.RTM_SETLINK, 0)
+  ifinfomsg(batch.writer, { family: k.AF_UNSPEC, index })
+  batch.writer.attributeU32(k.IFLA_GROUP, group)
+  batch.end()
+}
+
 /** Sets a device up or down. */
 export function setUp(batch: Batch, index: number, up: boolean): void {
   batch.begin(k.RTM_SETLINK, 0)

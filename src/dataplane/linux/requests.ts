@@ -151,6 +151,12 @@ function copyOf({ bytes, start, end, ...header }: Message): Message {
   return { ...header, bytes: Buffer.from(bytes.subarray(start, end)), start: 0, end: end - start }
 }
 
+/** Why something was refused, if anything was. */
+export function firstText(refusals: Refusals): string | null {
+  for (const { text } of refusals.values()) return text
+  return null
+}
+
 function refusalIn({ bytes, type, flags, start, end }: Message): Refusal | null {
   const errno = -bytes.readInt32LE(start)
   if (errno === 0) return null

@@ -1,0 +1,130 @@
+import { randomInt } from 'node:crypto'
+import { isOurs, type Link, type Refused, shared } from '../driver.ts'
+import type { LinkEntry } from '../layout.ts'
+import { ENODEV } from './constants.ts'
+import { deleteGroup, deleteLink, setGroup } from './encode.ts'
+import { removeIpEntry } from './encode-ip.ts'
+import type { Isolation } from './isolation.ts'
+import type { Links } from './links.ts'
+import { routesOf } from './look.ts'
+import type { Multipath } from './multipath.ts'
+import type { Requests } from './requests.ts'
+import type { Routes } from './routes.ts'
+import type { Rules } from './rules.ts'
+
+/** Groups of links are told by 32 bits, of which these are used: people number theirs from 0. */
+const GROUPS = [2 ** 28, 2 ** 31] as const
+
+export interface LinkRemoverParts {
+  readonly requests: Requests
+  readonly links: Links
+  readonly routes: Routes
+  readonly multipath: Multipath
+  readonly isolation: Isolation
+  readonly rules: Rules
+}
+
+/**
+ * Deletes links of ours, all that are given by one request: the kernel waits for its CPUs, which is most of what a deletion takes, once
+ * for all of a group, but for bridges.
+ */
+export class LinkRemover {
+  private readonly requests: Requests
+  private readonly links: Links
+  private readonly routes: Routes
+  private readonly multipath: Multipath
+  private readonly isolation: Isolation
+  private readonly rules: Rules
+
+  constructor({ requests, links, routes, multipath, isolation, rules }: LinkRemoverParts) {
+    this.requests = requests
+    this.links = links
+    this.routes = routes
+    this.multipath = multipath
+    this.isolation = isolation
+    this.rules = rules
+  }
+
+  /** Why entries were refused, by their position; it is a success where a link is not there or not ours. */
+  remove(entries: readonly LinkEntry[]): Refused {
+    const refused = new Map<number, string>()
+    const going = new Map<number, Link>()
+    for (const [position, entry] of entries.entries()) {
+      const link = this.links.get(entry.device)
+      if (link === undefined) continue
+      const reason = isOurs(link) ? this.prepare(entry, link) : this.leave(entry, link)
+      if (reason !== null) refused.set(position, reason)
+      else if (isOurs(link)) going.set(position, link)
+    }
+    for (const [position, reason] of this.delete(going)) refused.set(position, reason)
+    this.restoreRules([...going].flatMap(([position, link]) => (refused.has(position) ? [] : [link])))
+    return refused
+  }
+
+  /** What has to be so before a link of ours can go. */
+  private prepare(entry: LinkEntry, link: Link): string | null {
+    const ports = entry.kind === 'bridge' && entry.given ? this.links.all(link.index) : []
+    if (ports.length > 0) {
+      const names = ports.map(({ name }) => name)
+      return shared(entry.device, names)
+    }
+    if (link.table !== null) this.clearTable(link)
+    return null
+  }
+
+  /** A bridge of others stays, as it was before us. */
+  private leave(entry: LinkEntry, link: Link): null {
+    if (entry.kind === 'bridge') this.isolation.release(link)
+    return null
+  }
+
+  private delete(going: ReadonlyMap<number, Link>): Map<number, string> {
+    const isDone = going.size > 1 && this.deleteTogether([...going.values()])
+    return isDone ? new Map() : this.deleteEach(going)
+  }
+
+  /**
+   * Whether all went. The group is a new one each time, drawn from so many that nobody else has a link in it; and where we come to an end
+   * before it is deleted, nobody deletes it later.
+   */
+  private deleteTogether(links: readonly Link[]): boolean {
+    const group = randomInt(...GROUPS)
+    for (const { index } of links) {
+      setGroup(this.requests, index, group)
+      if (this.requests.writer.isFull) this.requests.send()
+    }
+    this.requests.send() // one that is gone already cannot be put into it
+    deleteGroup(this.requests, group)
+    return this.requests.send().size === 0
+  }
+
+  private deleteEach(going: ReadonlyMap<number, Link>): Map<number, string> {
+    const refused = new Map<number, string>()
+    for (const [position, { index }] of going) {
+      deleteLink(this.requests, index)
+      const [refusal] = this.requests.send().values()
+      // the other end of a cable took it along
+      if (refusal !== undefined && refusal.errno !== ENODEV) refused.set(position, refusal.text)
+    }
+    return refused
+  }
+
+  /** Removes what of ours is in a VRF's table, which outlives the device. */
+  private clearTable(link: Link): void {
+    for (const chunk of routesOf(link, this.routes)) {
+      for (const { entry } of chunk) {
+        if (entry.kind !== 'route' && entry.kind !== 'unreachable') continue
+        removeIpEntry(this.requests, entry, link.index)
+        this.requests.send()
+        if (entry.kind === 'route') this.multipath.release(entry)
+      }
+    }
+    this.multipath.tidy()
+  }
+
+  /** The order of routing rules is for VRFs alone. */
+  private restoreRules(gone: readonly Link[]): void {
+    if (!gone.some(({ table }) => table !== null)) return
+    if (!this.links.all(null).some((link) => link.table !== null && isOurs(link))) this.rules.restore()
+  }
+}

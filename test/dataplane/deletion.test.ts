@@ -1,0 +1,84 @@
+import { beforeEach, expect, test, vi } from 'vitest'
+import { DeletionPace } from '../../src/dataplane/deletion-pace.ts'
+import type { Entry } from '../../src/dataplane/model.ts'
+import type { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import * as e from './entries.ts'
+import { type MemoryLab, memoryLab } from './memory-lab.ts'
+
+let lab: MemoryLab
+let dataplane: Reconciler
+
+beforeEach(() => {
+  lab = memoryLab()
+  dataplane = lab.restart()
+  lab.addInterface('tap1')
+})
+
+async function want(...entries: readonly Entry[]): Promise<void> {
+  for (const entry of entries) dataplane.want(entry)
+  expect(await lab.wait(dataplane.settled(entries))).toEqual([])
+}
+
+const networks = (count: number) => Array.from({ length: count }, (_, i) => e.networkOf(1000 + i)).flat()
+const left = () => [...lab.driver.kernel.links.keys()].filter((name) => /^(br|vx)1/.test(name)).length
+
+test('routes that come all the time do not keep entries and links from being removed', async () => {
+  await want(...e.network, e.remote(2), ...networks(3))
+  const { driver, clock } = lab
+  const poll = driver.poll.bind(driver)
+  const from = clock.now()
+  let turns = 0
+  let seen = {}
+  vi.spyOn(clock, 'now').mockImplementation(() => from + turns)
+  // the end of each turn
+  vi.spyOn(driver, 'poll').mockImplementation(() => {
+    if (++turns < 1000) dataplane.want(e.remote(10 + turns))
+    else seen = { remote: lab.holds(e.remote(2)), links: left() }
+    poll()
+  })
+  dataplane.want(e.remote(10))
+  for (const entry of [e.remote(2), ...networks(3)]) dataplane.unwant(entry)
+  clock.settle()
+  expect(seen).toEqual({ remote: false, links: 0 })
+})
+
+test('links are not deleted while an attachment is put in place', async () => {
+  await want(...networks(20))
+  const deleted = vi.spyOn(lab.driver, 'removeLinks')
+  for (const entry of networks(20)) dataplane.unwant(entry)
+  await lab.until(() => deleted.mock.calls.length === 1)
+  const attachment = [...e.network, e.local(1)]
+  for (const entry of attachment) dataplane.want(entry)
+  const settled = dataplane.settled(attachment)
+  expect(await lab.wait(settled)).toEqual([])
+  expect(deleted.mock.calls.length).toBe(1)
+  await lab.wait(dataplane.gone(networks(20)))
+  expect(left()).toBe(0)
+})
+
+test('attachments without end do not keep links from being deleted', async () => {
+  await want(...networks(5))
+  for (const entry of networks(5)) dataplane.unwant(entry)
+  for (let n = 2000; n < 2400; n++) {
+    for (const entry of e.networkOf(n)) dataplane.want(entry)
+    lab.clock.advance(4)
+  }
+  expect(left()).toBe(0)
+})
+
+test('as many links are deleted by a request as it has time for', () => {
+  const clock = new VirtualClock()
+  const pace = new DeletionPace(clock, () => {})
+  const delete_ = (kind: 'bridge' | 'vxlan', ms: (count: number) => number) => {
+    const count = pace.sizeFor(kind)
+    pace.run(kind, count, () => clock.advance(ms(count)))
+    return count
+  }
+  const bridges = Array.from({ length: 6 }, () => delete_('bridge', (count) => 5 + 5 * count))
+  expect(bridges).toEqual([2, 4, 8, 13, 14, 14])
+  const slow = Array.from({ length: 4 }, () => delete_('bridge', (count) => 20 + 100 * count))
+  expect(slow).toEqual([14, 1, 1, 1])
+  const vxlans = Array.from({ length: 4 }, () => delete_('vxlan', () => 30))
+  expect(vxlans).toEqual([64, 128, 256, 256])
+})

@@ -1,0 +1,85 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Entry } from '../../src/dataplane/model.ts'
+import { oursIn } from '../../src/dataplane/ours.ts'
+import type { Reconciler } from '../../src/dataplane/reconciler.ts'
+import * as e from '../dataplane/entries.ts'
+import type { Lab } from '../dataplane/lab.ts'
+import { iproute } from './iproute.ts'
+import { linuxLab } from './linux-lab.ts'
+import { enterOwnNamespace, run } from './namespace.ts'
+
+enterOwnNamespace()
+
+const COUNT = 60
+let lab: Lab
+let dataplane: Reconciler
+
+beforeEach(() => {
+  lab = linuxLab()
+  dataplane = lab.restart()
+})
+
+afterEach(() => lab.close())
+
+/** VXLAN devices that are in no bridge. */
+const vxlans = (count: number) => Array.from({ length: count }, (_, i) => e.networkOf(1000 + i)[1])
+const names = () => iproute.links().map(({ ifname }) => ifname)
+
+async function want(...entries: readonly Entry[]): Promise<void> {
+  for (const entry of entries) dataplane.want(entry)
+  expect(await dataplane.settled(entries)).toEqual([])
+}
+
+/** Milliseconds until they are gone. */
+async function deletion(entries: readonly Entry[]): Promise<number> {
+  const from = performance.now()
+  for (const entry of entries) dataplane.unwant(entry)
+  await dataplane.gone(entries)
+  return performance.now() - from
+}
+
+test('many links are deleted about as fast as a few', async () => {
+  await want(...vxlans(COUNT))
+  const few = await deletion(vxlans(COUNT).slice(0, 1))
+  const many = await deletion(vxlans(COUNT).slice(1))
+  console.log(`1 VXLAN device is deleted in ${few.toFixed()} ms, ${COUNT - 1} in ${many.toFixed()} ms`)
+  expect(many).toBeLessThan((few * COUNT) / 4)
+  expect(names()).toEqual(['lo'])
+})
+
+test('a cleanup deletes many links about as fast as a few', async () => {
+  await want(...vxlans(COUNT))
+  const few = await deletion(vxlans(COUNT).slice(0, 1))
+  dataplane.stop()
+  const from = performance.now()
+  for (const { remove } of [...oursIn(lab.driver, { bridges: [], vxlans: [], localMacs: [] })])
+    expect(remove()).toBe(null)
+  expect(performance.now() - from).toBeLessThan((few * COUNT) / 4)
+  expect(names()).toEqual(['lo'])
+})
+
+test('what others have in groups stays, and so does what an earlier process was about to delete and is wanted again', async () => {
+  await want(...vxlans(COUNT))
+  for (const [i, group] of [0, 1, 7, 2 ** 28, 2 ** 28 + 1, 2 ** 31 - 1].entries()) {
+    run(`ip tuntap add theirs${i} mode tap`)
+    run(`ip link set theirs${i} group ${group}`)
+  }
+  const [first, ...rest] = vxlans(COUNT)
+  for (const { device } of vxlans(3)) run(`ip link set ${device} group ${2 ** 28}`)
+  dataplane = lab.restart()
+  await want(...vxlans(COUNT))
+  await deletion(rest)
+  expect(names()).toEqual(['lo', first?.device, ...Array.from({ length: 6 }, (_, i) => `theirs${i}`)])
+  expect(lab.holds(first!)).toBe(true)
+})
+
+test('one that is gone already, or cannot be deleted any more as ours, does not keep the others', async () => {
+  const three = vxlans(3)
+  await want(...three)
+  dataplane = lab.restart({ deaf: true })
+  await want(...three)
+  run(`ip link del ${three[0]!.device}`)
+  run(`ip link set ${three[1]!.device} alias theirs`)
+  await deletion(three)
+  expect(names()).toEqual(['lo', three[1]!.device])
+})
