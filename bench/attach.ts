@@ -6,9 +6,9 @@ import { pino } from 'pino'
 import { SPEAKER_DEFAULTS, Speaker } from '../src/bgp/speaker.ts'
 import { systemClock } from '../src/clock.ts'
 import type { Driver } from '../src/dataplane/driver.ts'
+import { type Forwarding, kernelForwarding, localForwarding } from '../src/dataplane/forwarding.ts'
 import { LinuxDriver } from '../src/dataplane/linux/driver.ts'
 import { MemoryDriver } from '../src/dataplane/memory.ts'
-import { Reconciler } from '../src/dataplane/reconciler.ts'
 import { MOBILITY_DEFAULTS } from '../src/evpn/mobility.ts'
 import { VpnService } from '../src/vpn/service.ts'
 import { StateFile } from '../src/vpn/state-file.ts'
@@ -21,8 +21,9 @@ import { VirtualNetwork } from '../test/support/virtual-network.ts'
 
 /**
  * How long attaches and detaches take on a node that has many ports already, with the state on disk before each answer. The share of the
- * driver is the time within its calls. `kernel` needs root; everything happens in a network namespace of its own.
- *   npx tsx bench/attach.ts memory|kernel [PORTS] [NETWORKS] [DIRECTORY]      DIRECTORY is where the state file goes
+ * driver is the time within its calls, which a thread of its own does not tell. `kernel` and `thread` need root; everything happens in a
+ * network namespace of its own.
+ *   npx tsx bench/attach.ts memory|kernel|thread [PORTS] [NETWORKS] [DIRECTORY]      DIRECTORY is where the state file goes
  */
 
 const [dataplane = 'memory', ...rest] = process.argv.slice(2)
@@ -53,22 +54,27 @@ function timed(driver: Driver): Driver {
   })
 }
 
-function openDriver(names: readonly string[]): Driver {
+function openForwarding(names: readonly string[]): Forwarding {
+  const parts = { clock: systemClock, log }
   if (dataplane === 'memory') {
     const driver = new MemoryDriver(systemClock)
     for (const name of names) driver.kernel.addLink(name)
-    return driver
+    return localForwarding({ ...parts, driver: timed(driver) })
   }
   enterOwnNamespace()
   const lines = names.map((name) => `tuntap add dev ${name} mode tap\nlink set ${name} up\n`).join('')
   execFileSync('ip', ['-batch', '-'], { input: `address add ${VTEP}/32 dev lo\n${lines}` })
-  return new LinuxDriver({ clock: systemClock })
+  if (dataplane === 'kernel')
+    return localForwarding({ ...parts, driver: timed(new LinuxDriver({ clock: systemClock })) })
+  const died = (reason: string) => {
+    throw new Error(reason)
+  }
+  return kernelForwarding({ ...parts, programs: [], managesRules: false, resyncMs: 0, died })
 }
 
 const portOf = (port: number): string => `tap${port}`
 const names = Array.from({ length: ports + 3 * MEASURED }, (_, port) => portOf(port))
-const driver = timed(openDriver(names))
-const reconciler = new Reconciler({ clock: systemClock, driver, log })
+const forwarding = openForwarding(names)
 const { transport } = new VirtualNetwork(new VirtualClock())
 const speaker = new Speaker(
   {
@@ -101,7 +107,7 @@ const vpns: VpnService = new VpnService(
     refused: {},
   },
   speaker,
-  reconciler,
+  forwarding.dataplane,
   log,
   (durability) => file.save(() => vpns.changes(), durability),
 )
@@ -139,8 +145,8 @@ async function measure(what: string, count: number, run: (index: number) => Prom
 }
 
 try {
-  reconciler.start()
-  reconciler.complete()
+  forwarding.start()
+  forwarding.complete()
   process.stdout.write(
     `${`${ports} ports in ${networks} networks, ${dataplane} dataplane, state in ${directory}`}\n`,
   )
@@ -161,9 +167,8 @@ try {
   await Promise.all(many.map((request) => vpns.attach(request)))
   process.stdout.write(`${`${MEASURED} attaches at once: ${(performance.now() - together).toFixed(2)}`}\n`)
 } finally {
-  reconciler.stop()
+  await forwarding.stop()
   await file.close()
-  driver.close()
   rmSync(directory, { recursive: true })
 }
 process.exit()

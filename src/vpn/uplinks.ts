@@ -11,6 +11,9 @@ interface Use {
   readonly why: string
 }
 
+/** All are asked for at once: an answer may have a long way. */
+type Asked = Promise<Use | null> | Use
+
 export interface UplinksParts {
   readonly config: Pick<VpnConfig, 'bgpAddress' | 'vtep' | 'ipvpn'>
   /** The addresses of configured BGP peers. */
@@ -32,7 +35,7 @@ export class Uplinks {
 
   /** What of the machine itself depends on the interface, as a clause about it; null where nothing does. */
   needing(name: string): Promise<string | null> {
-    return this.first(name, this.all())
+    return this.first(name, [...this.tunnels(), ...this.sessions()])
   }
 
   /** As `needing`, for tunnels alone. */
@@ -40,36 +43,41 @@ export class Uplinks {
     return this.first(name, this.tunnels())
   }
 
-  private async *tunnels(): AsyncGenerator<Use, void> {
+  private tunnels(): Asked[] {
     const { vtep, ipvpn } = this.config
-    for (const ip of new Set([vtep, ipvpn.address]))
-      yield* this.holder(ip, `has the tunnel address ${formatIp(ip)}`)
-    if ('interface' in ipvpn.carrier) yield { device: ipvpn.carrier.interface, why: 'is the mpls_interface' }
+    const asked: Asked[] = [...new Set([vtep, ipvpn.address])].map((ip) =>
+      this.holder(ip, `has the tunnel address ${formatIp(ip)}`),
+    )
+    return 'interface' in ipvpn.carrier
+      ? [...asked, { device: ipvpn.carrier.interface, why: 'is the mpls_interface' }]
+      : asked
   }
 
-  private async *all(): AsyncGenerator<Use, void> {
-    yield* this.tunnels()
-    yield* this.sessions()
-  }
-
-  private async *sessions(): AsyncGenerator<Use, void> {
+  private sessions(): Asked[] {
     const { bgpAddress } = this.config
-    yield* this.holder(bgpAddress, `has the BGP address ${formatIp(bgpAddress)}`)
-    for (const peer of this.peers) {
-      const way = await this.dataplane.wayTo(peer)
-      if (way !== null) yield { device: way.device, why: `leads to BGP peer ${formatIp(peer)}` }
-    }
+    return [
+      this.holder(bgpAddress, `has the BGP address ${formatIp(bgpAddress)}`),
+      ...this.peers.map((peer) => this.way(peer)),
+    ]
   }
 
-  private async *holder(ip: Ip, why: string): AsyncGenerator<Use, void> {
+  private async holder(ip: Ip, why: string): Promise<Use | null> {
     const device = await this.dataplane.holderOf(ip)
-    if (device !== null) yield { device, why }
+    return device === null ? null : { device, why }
   }
 
-  private async first(name: string, uses: AsyncIterable<Use>): Promise<string | null> {
-    for await (const { device, why } of uses) {
+  private async way(peer: Ip): Promise<Use | null> {
+    const way = await this.dataplane.wayTo(peer)
+    return way === null ? null : { device: way.device, why: `leads to BGP peer ${formatIp(peer)}` }
+  }
+
+  private async first(name: string, asked: readonly Asked[]): Promise<string | null> {
+    const seen = new Set<string>()
+    for (const use of await Promise.all(asked)) {
+      if (use === null || seen.has(use.device)) continue
+      const { device, why } = use
       if (device === name) return why
-      if (await this.standsOn(device, name, new Set())) return `carries ${device}, which ${why}`
+      if (await this.standsOn(device, name, seen)) return `carries ${device}, which ${why}`
     }
     return null
   }
