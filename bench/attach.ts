@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { SPEAKER_DEFAULTS, Speaker } from '../src/bgp/speaker.ts'
-import { systemClock } from '../src/clock.ts'
+import { PersistentClock, systemClock } from '../src/clock.ts'
 import type { Driver } from '../src/dataplane/driver.ts'
 import { type Forwarding, kernelForwarding, localForwarding } from '../src/dataplane/forwarding.ts'
 import { LinuxDriver } from '../src/dataplane/linux/driver.ts'
@@ -55,7 +55,10 @@ function timed(driver: Driver): Driver {
 }
 
 function openForwarding(names: readonly string[]): Forwarding {
-  const parts = { clock: systemClock, log }
+  const clock = new PersistentClock(systemClock, (error) => {
+    throw error
+  })
+  const parts = { clock, log }
   if (dataplane === 'memory') {
     const driver = new MemoryDriver(systemClock)
     for (const name of names) driver.kernel.addLink(name)
@@ -64,8 +67,7 @@ function openForwarding(names: readonly string[]): Forwarding {
   enterOwnNamespace()
   const lines = names.map((name) => `tuntap add dev ${name} mode tap\nlink set ${name} up\n`).join('')
   execFileSync('ip', ['-batch', '-'], { input: `address add ${VTEP}/32 dev lo\n${lines}` })
-  if (dataplane === 'kernel')
-    return localForwarding({ ...parts, driver: timed(new LinuxDriver({ clock: systemClock })) })
+  if (dataplane === 'kernel') return localForwarding({ ...parts, driver: timed(new LinuxDriver({ clock })) })
   const died = (reason: string) => {
     throw new Error(reason)
   }

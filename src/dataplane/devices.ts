@@ -226,6 +226,7 @@ export class Devices {
 
   private place(device: Device): void {
     this.unplaced.delete(device)
+    this.makeWay(device)
     const { failure, master } = device
     const { reason, culprit, link, fresh, moved } = place(device, this.driver)
     if (device.seen !== null && link?.index !== device.seen) this.lose(device)
@@ -244,6 +245,20 @@ export class Devices {
     else if (reason === null && (failure !== null || moved)) this.refill(device)
     if (device.master !== master) this.exceptions.retryEntries(device.name)
     this.released(device)
+  }
+
+  /** What is to be deleted, and has what a new link needs for itself, does not wait for its turn. */
+  private makeWay({ link, index }: Device): void {
+    if (link?.kind !== 'vxlan' || index !== null) return
+    const { vni, port } = link
+    const holders = [...this.leavers].filter(({ leavingLink: one, isUnwanted }) => {
+      return isUnwanted && one?.kind === 'vxlan' && one.vni === vni && one.port === port
+    })
+    this.removeLinks(holders)
+    for (const device of holders) {
+      this.leavers.delete(device)
+      this.forgetIdle(device)
+    }
   }
 
   private setFailure(device: Device, reason: string | null, nextTry: number | null = null): void {
