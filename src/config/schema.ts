@@ -226,8 +226,8 @@ export function configSchema(interfaces: Interfaces) {
       ),
       forwarding_thread: option(
         boolean,
-        false,
-        'Whether a thread of its own programs the kernel, so that BGP and the API go on while the kernel is slow to answer. Experimental: behind a reflector without graceful restart, a restart in an IP VPN can cost packets.',
+        true,
+        'Whether a thread of its own programs the kernel, so that BGP and the API go on while the kernel is slow to answer.',
       ),
       log_file: option(
         text,

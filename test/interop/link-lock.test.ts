@@ -28,7 +28,6 @@ beforeAll(async () => {
     vms.push(await addVm(lab, node, `vm${n}`, 0x020000000100 + n, `192.168.10.${n}/24`))
   await startChanterReflector(lab, reflector, AS)
   daemon = await startChanter(lab, node, {
-    DEFAULT: { forwarding_thread: 'true' },
     BGP: { my_as: AS, peers: REFLECTOR },
   })
   await session(lab, daemon, REFLECTOR, true)
