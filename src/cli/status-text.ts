@@ -38,6 +38,8 @@ export interface Summary {
     readonly failed: number
     readonly unremoved: number
   }
+  /** What others changed in the kernel, and was repaired. */
+  readonly drift?: { readonly count: number; readonly last: number | null; readonly contested: number }
   /** How many networks are kept out of the host's IP stack, by what. */
   readonly isolation?: { readonly xdp: number; readonly tc: number; readonly open: readonly unknown[] }
   /** When the kernel was last dumped and compared with what is wanted. */
@@ -146,6 +148,7 @@ function* serviceFacts({
   vanished = [],
   instances,
   entries,
+  drift,
   isolation,
   compared,
   leftovers,
@@ -166,6 +169,11 @@ function* serviceFacts({
       `${wanted} entries wanted: ${applied} programmed, ${pending} pending, ${failed} failed${removals}`,
     ]
   }
+  if (drift !== undefined && drift.last !== null)
+    yield [
+      'drift',
+      `${countText(drift.count, 'change', 'changes')} by others repaired since the start, the last at ${formatTime(drift.last)}`,
+    ]
   if (isolation !== undefined) yield ['isolation', isolationText(isolation)]
   if (compared !== undefined) yield ['compared', comparisonText(compared)]
   if (leftovers !== undefined) {

@@ -42,14 +42,16 @@ export function backoff(attempts: number): number {
 export class Exceptions {
   private readonly clock: Clock
   private readonly retry: (entry: Entry) => void
+  private readonly drifted: (entry: Entry) => void
   private readonly all = new Map<string, Exception>()
   private wakeAt = Number.POSITIVE_INFINITY
   private cancelWake = () => {}
 
-  /** `retry` is called with each entry whose time has come. */
-  constructor(clock: Clock, retry: (entry: Entry) => void) {
+  /** `retry` is called with each entry whose time has come, `drifted` with each that others changed. */
+  constructor(clock: Clock, retry: (entry: Entry) => void, drifted: (entry: Entry) => void) {
     this.clock = clock
     this.retry = retry
+    this.drifted = drifted
   }
 
   get size(): number {
@@ -81,6 +83,7 @@ export class Exceptions {
     const key = identity(entry)
     const before = this.all.get(key)
     if (before !== undefined && before.state !== 'calm') return
+    this.drifted(entry)
     const attempts = (before?.attempts ?? 0) + 1
     const contested = {
       entry,

@@ -4,6 +4,7 @@ import type { InterfaceAddress, Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import type { Device } from './device.ts'
 import { Devices } from './devices.ts'
+import { Drift } from './drift.ts'
 import type { Driver } from './driver.ts'
 import { Exceptions } from './exceptions.ts'
 import type { Questions } from './facts.ts'
@@ -49,6 +50,7 @@ export class Reconciler implements Dataplane, Questions {
   private readonly devices: Devices
   private readonly notices: Notices
   readonly statuses: Statuses
+  readonly drift: Drift
   private readonly work: Work
   readonly verifier: Verifier
   readonly storms: Storms
@@ -71,7 +73,12 @@ export class Reconciler implements Dataplane, Questions {
       this.devices.doubt()
       this.schedule()
     })
-    this.exceptions = new Exceptions(clock, (entry) => this.retry(entry))
+    this.drift = new Drift(clock, log)
+    this.exceptions = new Exceptions(
+      clock,
+      (entry) => this.retry(entry),
+      (entry) => this.drift.notified(entry),
+    )
     this.devices = new Devices({
       clock,
       driver,
@@ -101,7 +108,13 @@ export class Reconciler implements Dataplane, Questions {
       isUnplaced: (device) => this.devices.isUnplaced(device),
     })
     this.waiters = new Waiters(this.devices, this.statuses)
-    this.verifier = new Verifier({ clock, driver, devices: this.devices, statuses: this.statuses })
+    this.verifier = new Verifier({
+      clock,
+      driver,
+      devices: this.devices,
+      statuses: this.statuses,
+      drift: this.drift,
+    })
     this.storms = new Storms({ clock, driver, log, devices: this.devices.all })
     this.resync = new Resync({ clock, verifier: this.verifier, log, intervalMs: resyncMs })
   }
@@ -126,6 +139,7 @@ export class Reconciler implements Dataplane, Questions {
     this.underlay.stop()
     this.nodeAddresses.stop()
     this.overruns.stop()
+    this.drift.stop()
     this.waiters.stop()
   }
 
@@ -146,6 +160,7 @@ export class Reconciler implements Dataplane, Questions {
     const device = this.devices.all.get(entry.device)
     if (device === undefined) return
     this.exceptions.drop(entry)
+    this.drift.drop(entry)
     if (isTableEntry(entry)) {
       if (device.tables.get(entry.kind)?.unwant(entry)) this.work.add(device)
     } else {

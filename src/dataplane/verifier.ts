@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { AnyTable, Device } from './device.ts'
 import type { Devices } from './devices.ts'
 import { isPlaced } from './diff.ts'
+import type { Drift } from './drift.ts'
 import type { Driver, Link } from './driver.ts'
 import type { PortEntry } from './layout.ts'
 import {
@@ -26,6 +27,7 @@ export interface VerifierParts {
   readonly driver: Driver
   readonly devices: Devices
   readonly statuses: Statuses
+  readonly drift: Drift
 }
 
 type Tally = { -readonly [P in keyof Verification]: Verification[P] } & {
@@ -42,6 +44,7 @@ export class Verifier {
   private readonly driver: Driver
   private readonly devices: Devices
   private readonly statuses: Statuses
+  private readonly drift: Drift
   /** The last one that came to its end. */
   last: Comparison | null = null
   private running: Promise<Verification> | null = null
@@ -51,11 +54,12 @@ export class Verifier {
   private hurry: (() => void) | null = null
   private abandon: (() => void) | null = null
 
-  constructor({ clock, driver, devices, statuses }: VerifierParts) {
+  constructor({ clock, driver, devices, statuses, drift }: VerifierParts) {
     this.clock = clock
     this.driver = driver
     this.devices = devices
     this.statuses = statuses
+    this.drift = drift
   }
 
   /** Whoever asks while a comparison is under way is answered by that one, which hurries from then on. */
@@ -154,6 +158,7 @@ export class Verifier {
     tally.entries += device.size
     for (const fault of certain) {
       tally[fault.fault]++
+      this.drift.found(fault.entry)
       if (tally.faults.length < MAX_FAULTS) tally.faults.push(fault)
     }
     if (certain.length > 0) this.devices.suspect(device)

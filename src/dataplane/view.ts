@@ -1,4 +1,5 @@
 import type { PersistentClock, TaskFaults } from '../clock.ts'
+import type { DriftSummary } from './drift.ts'
 import {
   type Comparison,
   type Counts,
@@ -41,6 +42,7 @@ export interface DataplaneSummary {
   readonly storms: readonly Storm[]
   /** Since when the kernel has not answered, in epoch milliseconds, so that all else is of before; null where it has. */
   readonly silentSince: number | null
+  readonly drift: DriftSummary
   /** What went wrong with the forwarding loop itself, and is tried again. */
   readonly faults: TaskFaults
   /** Why the kernel could not be asked, so that what it would have told is missing here; null where it was. */
@@ -111,6 +113,7 @@ export function answers(reconciler: Reconciler, clock: Pick<PersistentClock, 'fa
       ...kernelFacts(reconciler, bridges),
       storms: [...reconciler.storms.all()],
       silentSince: null,
+      drift: reconciler.drift.summary(),
       faults: clock.faults,
       compared: verifier.last,
     }),

@@ -82,6 +82,7 @@ function servicesSummary({ vpns, stateFile }: ServiceViews, kernel: Kernel) {
       pending_since: kernel.waitingSince,
       unremoved: kernel.unremovedCount,
     },
+    drift: { count: kernel.drift.count, last: kernel.drift.last, contested: kernel.drift.contested },
     forwarding_loop: kernel.faults,
     vanished: [...vanishedNodes({ vpns })],
     isolation: kernel.isolated,
@@ -227,6 +228,9 @@ function* kernelProblems({ dataplane }: ServiceViews, kernel: Kernel, now: numbe
   if (pending > 0 && since !== null && now - since > LONG_PENDING_MS) {
     yield `${pending} of ${wanted} kernel entries are pending, since ${formatTime(since)}`
   }
+  const { contested, worst } = kernel.drift
+  if (worst !== null)
+    yield `${contested} kernel ${contested === 1 ? 'entry is' : 'entries are'} changed by others again and again, such as ${dataplane.describe(worst.entry)}: ${worst.changes} times since ${formatTime(worst.since)}; ip monitor shows the changes: stop the program that makes them`
   if (links.length > 0) yield `links of ours that nobody wants: ${links.map(({ name }) => name).join(', ')}`
 }
 

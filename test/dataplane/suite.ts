@@ -385,6 +385,36 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
       })
     })
 
+    describe('drift', () => {
+      test('is what others change, and not what we change, however often', async () => {
+        await wantInPlace(...everything)
+        dataplane.complete()
+        for (let i = 0; i < 20; i++) {
+          await want(e.remote(2, `192.0.2.${10 + (i % 2)}`), e.neighbour('10.0.0.2', 20 + i))
+          dataplane.unwant(e.remote(3))
+          await want(e.local(3))
+          dataplane.unwant(e.local(3))
+          await want(e.remote(3, '192.0.2.3', 300))
+        }
+        await lab.calm()
+        expect(dataplane.drift.summary()).toEqual({ count: 0, last: null, contested: 0, worst: null })
+      })
+
+      test('is repaired and counted, and an entry that others change again and again is told', async () => {
+        await wantInPlace(...everything)
+        lab.forget(e.remote(3, '192.0.2.3', 300))
+        for (let i = 0; i < 5; i++) {
+          lab.forget(e.remote(2))
+          await lab.until(() => dataplane.drift.summary().count === i + 2)
+          await lab.until(holding(everything))
+          expect(dataplane.drift.summary().contested).toBe(i < 4 ? 0 : 1)
+        }
+        expect(dataplane.drift.summary().worst).toMatchObject({ entry: e.remote(2), changes: 5 })
+        dataplane.unwant(e.remote(2))
+        expect(dataplane.drift.summary()).toMatchObject({ count: 6, contested: 0, worst: null })
+      })
+    })
+
     describe('verification', () => {
       const verify = () => lab.wait(dataplane.verifier.verify())
 

@@ -87,6 +87,28 @@ describe('GET /status', () => {
     })
   })
 
+  test('counts what others change, and says which entry they change again and again', async () => {
+    await settled()
+    expect(await get('/status')).toMatchObject({ drift: { count: 0, last: null, contested: 0 } })
+    const since = clock.epoch()
+    const remote = one.wanted().find((entry) => entry.kind === 'remote-mac')!
+    for (let i = 0; i < 8; i++) {
+      one.driver.kernel.removeEntry(remote)
+      clock.advance(20_000)
+      expect(one.isInStep).toBe(true)
+    }
+    const { problems, drift } = await get('/status')
+    expect(problems).toEqual([
+      expect.stringMatching(
+        /^1 kernel entry is changed by others again and again, such as remote-mac 02:00:00:00:01:02 on vxlan--net1: 8 times since .*; ip monitor shows/,
+      ),
+    ])
+    expect(drift).toMatchObject({ count: 8, contested: 1 })
+    expect(drift.last - since).toBeGreaterThan(100_000)
+    clock.advance(300_000)
+    expect(await get('/status')).toMatchObject({ ok: true, drift: { count: 8, contested: 0 } })
+  })
+
   test('answers where the kernel cannot be asked, and says so', async () => {
     await settled()
     const ask = vi.spyOn(one.driver, 'ours').mockImplementation(() => {
