@@ -45,13 +45,15 @@ export class Work {
   /** Sets a batch of entries; false when there is none to set. */
   setSome(): boolean {
     const batch: TableEntry[] = []
+    const stuck: TableEntry[] = []
     for (const kind of TABLE_KINDS) {
       for (const device of this.busy) {
-        if (device.accepting) device.tables.get(kind)?.takeSets(BATCH, batch)
+        if (device.accepting) device.tables.get(kind)?.takeSets(BATCH, batch, stuck)
       }
     }
     this.driver.hush(batch.length === BATCH && this.isBulk())
     if (batch.length === 0) return false
+    if (stuck.length > 0) this.driver.remove(stuck)
     const refused = this.driver.set(batch)
     if (refused.size === 0 && this.exceptions.size === 0) return true
     for (const [i, entry] of batch.entries()) {
