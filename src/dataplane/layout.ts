@@ -5,6 +5,7 @@ import type { Key } from './key-map.ts'
 import type {
   Bridge,
   Entry,
+  FdbDrift,
   Flood,
   LocalMac,
   Neighbour,
@@ -78,6 +79,7 @@ export interface Layout<E extends TableEntry, K extends Key, V> {
 interface Destination {
   readonly dst: Ip
   readonly vni: number
+  readonly drift?: FdbDrift
 }
 
 /** Bounds the tunnels that one table remembers for sharing. */
@@ -100,7 +102,8 @@ export function remoteMacs(): Layout<RemoteMac, Mac, Destination> {
   return {
     kind: 'remote-mac',
     key: (entry) => entry.mac,
-    value({ dst, vni }) {
+    value({ dst, vni, drift }) {
+      if (drift !== undefined) return { dst, vni, drift }
       const known = shared.get(dst)
       if (known?.vni === vni) return known
       if (shared.size >= SHARED_TUNNELS) shared.clear()
@@ -108,18 +111,18 @@ export function remoteMacs(): Layout<RemoteMac, Mac, Destination> {
       shared.set(dst, tunnel)
       return tunnel
     },
-    entry: (device, mac, { dst, vni }) => ({ kind: 'remote-mac', device, mac, dst, vni }),
-    same: (a, b) => a === b || (a.dst === b.dst && a.vni === b.vni),
-    identified: false,
+    entry: (device, mac, destination) => ({ kind: 'remote-mac', device, mac, ...destination }),
+    same: (a, b) => a === b || (a.dst === b.dst && a.vni === b.vni && !a.drift && !b.drift),
+    identified: true,
   }
 }
 
 export function floods(): Layout<Flood, string, Destination> {
   return {
     kind: 'flood',
-    key: ({ dst, vni }) => `${dst}/${vni}`,
-    value: ({ dst, vni }) => ({ dst, vni }),
-    entry: (device, _key, { dst, vni }) => ({ kind: 'flood', device, dst, vni }),
+    key: ({ dst, vni, drift }) => `${dst}/${vni}${drift ? JSON.stringify(drift) : ''}`,
+    value: ({ dst, vni, drift }) => ({ dst, vni, ...(drift && { drift }) }),
+    entry: (device, _key, destination) => ({ kind: 'flood', device, ...destination }),
     same: () => true,
     identified: false,
   }

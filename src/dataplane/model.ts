@@ -65,6 +65,25 @@ export interface LocalMac {
   readonly mac: Mac
 }
 
+/**
+ * What of an entry of a VXLAN device's FDB is not as we set it, in the kernel's numbers; what is absent is. Only of entries that are found: to set
+ * them does not always change it.
+ */
+export interface FdbDrift {
+  /** UDP destination port. */
+  readonly port?: number
+  /** Index of the interface that its packets leave by. */
+  readonly via?: number
+  /** Id of a nexthop group instead of a VTEP. */
+  readonly nhid?: number
+  /** The VNI that packets have to come in with. */
+  readonly srcVni?: number
+  /** NUD state (`ndm_state`). */
+  readonly state?: number
+  /** Flags (`ndm_flags`) beside those of where the entry is. */
+  readonly flags?: number
+}
+
 /** A MAC behind a remote VTEP: FDB entries of the VXLAN device (`self`) and of its bridge (`master`). */
 export interface RemoteMac {
   readonly kind: 'remote-mac'
@@ -72,6 +91,7 @@ export interface RemoteMac {
   readonly mac: Mac
   readonly dst: Ip
   readonly vni: number
+  readonly drift?: FdbDrift
 }
 
 /** A VTEP that gets broadcast, unknown unicast and multicast: an all-zero-MAC FDB entry of the VXLAN device. */
@@ -80,6 +100,7 @@ export interface Flood {
   readonly device: string
   readonly dst: Ip
   readonly vni: number
+  readonly drift?: FdbDrift
 }
 
 /** An address the bridge answers ARP or ND for: a neighbour of the bridge device. */
@@ -143,7 +164,7 @@ export function identity(entry: Entry): string {
     case 'remote-mac':
       return `${entry.kind} ${formatMac(entry.mac)} on ${entry.device}`
     case 'flood':
-      return `flood to ${formatIp(entry.dst)} vni ${entry.vni} on ${entry.device}`
+      return `flood to ${formatIp(entry.dst)} vni ${entry.vni}${driftText(entry.drift)} on ${entry.device}`
     case 'neighbour':
     case 'fixed-neighbour':
     case 'proxy-neighbour':
@@ -162,6 +183,13 @@ export function identity(entry: Entry): string {
     default:
       return entry satisfies never
   }
+}
+
+/** As iproute2 has it. */
+function driftText(drift: FdbDrift = {}): string {
+  return Object.entries(drift)
+    .map(([field, value]) => ` ${field} ${value}`)
+    .join('')
 }
 
 /** Whether two entries say the same in every field. */

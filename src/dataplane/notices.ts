@@ -1,12 +1,12 @@
 import type { Device } from './device.ts'
 import type { Observer, Sighting } from './driver.ts'
 import { remoteOf, type TableEntry } from './layout.ts'
-import type { LocalMac } from './model.ts'
+import { identity, type LocalMac } from './model.ts'
 
 interface News {
   readonly links: Iterable<string>
   readonly unsteady: Iterable<string>
-  readonly contested: readonly TableEntry[]
+  readonly contested: Iterable<TableEntry>
   readonly overran: boolean
 }
 
@@ -18,7 +18,8 @@ export class Notices implements Observer {
   readonly addressesChanged: () => void
   private links = new Set<string>()
   private unsteady = new Set<string>()
-  private contested: TableEntry[] = []
+  /** By their identity, that of a bridge's half being another one. */
+  private contested = new Map<string, TableEntry>()
   private overran = false
 
   /** `arrived` is called when there is something to take, `rerouted` when others changed their routes, `addressesChanged` when the machine's addresses may have changed. */
@@ -36,7 +37,7 @@ export class Notices implements Observer {
 
   /** Whether there is something to take. */
   get any(): boolean {
-    return this.links.size > 0 || this.unsteady.size > 0 || this.contested.length > 0 || this.overran
+    return this.links.size > 0 || this.unsteady.size > 0 || this.contested.size > 0 || this.overran
   }
 
   /** What came since the last call: interfaces to look at, those that others may have suffered from, entries that are not as wanted. */
@@ -44,9 +45,9 @@ export class Notices implements Observer {
     const { links, unsteady, contested, overran } = this
     this.links = new Set()
     this.unsteady = new Set()
-    this.contested = []
+    this.contested = new Map()
     this.overran = false
-    return { links, unsteady, contested, overran }
+    return { links, unsteady, contested: contested.values(), overran }
   }
 
   linkChanged(device: string): void {
@@ -69,12 +70,13 @@ export class Notices implements Observer {
     const device = this.devices.get(entry.device)
     if (device === undefined) return
     const table = device.tables.get(entry.kind)
+    if (present && entry.kind === 'remote-mac' && (!marked || entry.drift)) table?.stick(entry)
     if (table === undefined || !table.wants(entry)) {
       if (marked || present) device.disturbed = true
       return
     }
     const asWanted = present && table.holds(entry) && (marked || !table.identified)
-    if (!asWanted) this.contest(table.find(entry))
+    this.weigh(table.find(entry), asWanted)
   }
 
   bridged(bridge: string, { entry, marked, theirs = false }: Sighting<LocalMac>, present: boolean): void {
@@ -82,19 +84,23 @@ export class Notices implements Observer {
     const wanted = behind(device, entry)
     if (wanted !== undefined) {
       const isHeld = marked || (theirs && wanted.kind === 'local-mac')
-      if (!present || !isHeld) this.contest(wanted)
+      if (present && !isHeld && wanted.kind === 'remote-mac') device?.table(wanted.kind).stick(wanted)
+      this.weigh(wanted, present && isHeld, "bridge's half of ")
       return
     }
     if (device !== undefined && (marked || present)) device.disturbed = true
     // who else wants it has lost it now, or lost it to the port that it has left
     for (const other of this.devices.values())
-      if (other.master === bridge && other !== device) this.contest(behind(other, entry))
+      if (other.master === bridge && other !== device) this.weigh(behind(other, entry), false)
   }
 
-  private contest(entry: TableEntry | undefined): void {
+  /** The last word counts: what went and came back as it was is in place. */
+  private weigh(entry: TableEntry | undefined, isAsWanted: boolean, part = ''): void {
     if (entry === undefined) return
-    this.contested.push(entry)
-    this.arrived()
+    if (!isAsWanted) {
+      this.contested.set(part + identity(entry), entry)
+      this.arrived()
+    } else if (this.contested.size > 0) this.contested.delete(part + identity(entry))
   }
 }
 

@@ -15,6 +15,8 @@ export class Observation {
   /** The halves of remote MACs: the VXLAN device's own, and the MACs that its bridge has behind it. */
   private readonly remote = new Map<Mac, RemoteMac>()
   private readonly bridged = new Map<Mac, LocalMac>()
+  /** What setting it does not change. */
+  private readonly stuck: RemoteMac[] = []
 
   constructor(device: Device, link: Link, steps: Generator<readonly Sighting[], void>) {
     this.device = device
@@ -34,6 +36,7 @@ export class Observation {
   finish(): void {
     const isFirst = this.device.index === null
     for (const [table, entries] of this.result()) table.compare(entries, isFirst)
+    for (const entry of this.stuck) this.device.table(entry.kind).stick(entry)
   }
 
   /** What was found, for each table of the device. */
@@ -54,13 +57,16 @@ export class Observation {
   private add({ entry, marked, theirs = false }: Sighting): void {
     switch (entry.kind) {
       case 'remote-mac':
-        if (marked || this.device.table(entry.kind).holds(entry)) this.remote.set(entry.mac, entry)
+        if (marked || this.device.table(entry.kind).wants(entry))
+          this.remote.set(entry.mac, asFound(entry, marked))
+        if (!marked || entry.drift) this.stuck.push(entry)
         return
       case 'local-mac':
         if (this.link.kind !== 'vxlan') {
           // any other the bridge may age or move
           if (marked || (theirs && this.device.table(entry.kind).holds(entry))) this.keep(entry)
         } else if (marked) this.bridged.set(entry.mac, entry)
+        else this.stuck.push(remoteOf(entry))
         return
       default: {
         const table = this.device.table(entry.kind)
@@ -87,4 +93,9 @@ export class Observation {
       if (!this.remote.has(half.mac) && !table.wants(half)) yield half
     }
   }
+}
+
+/** One without our mark is not as wanted, whatever else it says. */
+function asFound(entry: RemoteMac, marked: boolean): RemoteMac {
+  return marked || entry.drift ? entry : { ...entry, drift: {} }
 }

@@ -30,6 +30,8 @@ export class Table<E extends TableEntry, K extends Key, V> {
   private readonly leaving = new KeyMap<K, V>()
   private stale = new KeyMap<K, V>()
   private epoch = 0
+  /** Wanted entries that are in the kernel in a way that setting them does not change. */
+  private readonly stuck = new Set<K>()
   /** How often wanted entries need an interface other than their device. */
   private readonly needs = new Map<string, number>()
 
@@ -93,6 +95,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
     const value = this.wanted.get(key)
     if (value === undefined) return false
     this.wanted.delete(key)
+    this.stuck.delete(key)
     this.need(value, -1)
     this.outdated = true
     this.leave(key, value)
@@ -166,13 +169,20 @@ export class Table<E extends TableEntry, K extends Key, V> {
     this.sets.push(entry)
   }
 
-  /** Moves entries to be set from the queue to `batch` until there are `limit`. */
-  takeSets(limit: number, batch: TableEntry[]): void {
+  /** The entry is in the kernel in a way that setting it does not change: before it is set the next time, it has to be removed. */
+  stick(entry: E): void {
+    this.stuck.add(this.layout.key(entry))
+  }
+
+  /** Moves entries to be set from the queue to `batch` until there are `limit`; those to be removed first are added to `stuck`, too. */
+  takeSets(limit: number, batch: TableEntry[], stuck: TableEntry[]): void {
     while (batch.length < limit) {
       const queued = this.sets.take()
       if (queued === undefined) break
       const entry = this.outdated ? this.find(queued) : queued
-      if (entry !== undefined) batch.push(entry)
+      if (entry === undefined) continue
+      batch.push(entry)
+      if (this.stuck.size > 0 && this.stuck.delete(this.layout.key(entry))) stuck.push(entry)
     }
     if (this.sets.length === 0) this.outdated = false
   }
@@ -199,6 +209,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
    * the first, is to be removed only where it was found: it may never have been there, and somebody else's may be.
    */
   compare(actual: Iterable<E>, isFirst: boolean): void {
+    this.stuck.clear()
     const found = new KeyMap<K, V>()
     for (const entry of actual) found.set(this.layout.key(entry), this.layout.value(entry))
     const { missing, extra } = diff(this.wanted, found, this.layout.same)
@@ -233,6 +244,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
   /** Forgets all work, since nothing of the device is left in the kernel. */
   forget(): void {
     this.requeue([])
+    this.stuck.clear()
     this.removals.replace([])
     this.leaving.clear()
     this.stale = new KeyMap()

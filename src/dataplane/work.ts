@@ -45,12 +45,14 @@ export class Work {
   /** Sets a batch of entries; true when more may be left to set. */
   setSome(): boolean {
     const batch: TableEntry[] = []
+    const stuck: TableEntry[] = []
     for (const kind of TABLE_KINDS) {
       for (const device of this.busy) {
-        if (device.accepting) device.tables.get(kind)?.takeSets(BATCH, batch)
+        if (device.accepting) device.tables.get(kind)?.takeSets(BATCH, batch, stuck)
       }
     }
     this.driver.hush(batch.length === BATCH && this.isBulk())
+    if (stuck.length > 0) this.driver.remove(stuck)
     if (batch.length > 0) this.set(batch)
     return batch.length === BATCH
   }

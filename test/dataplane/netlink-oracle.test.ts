@@ -281,7 +281,8 @@ describe('what others write, read by us', () => {
       { entry: e.flood('192.0.2.2'), marked: true },
     ],
   ])("the VXLAN device's half: %#", (attrs, sighting) => {
-    const data = { family: AF_BRIDGE, ifindex: 7, flags: { self: true, extLearned: true } as const }
+    const bits = { flags: { self: true, extLearned: true }, state: { noarp: true, reachable: true } } as const
+    const data = { family: AF_BRIDGE, ifindex: 7, ...bits }
     expect(read({ kind: 'neighbor', data, attrs: { lladdr, ...attrs } })).toEqual({ bridge: null, sighting })
   })
 

@@ -92,6 +92,8 @@ export function removeEntry(batch: Batch, entry: FdbMessage, target: Target): vo
       writer.attributeMac(k.NDA_LLADDR, ZERO_MAC)
       writer.attributeIp(k.NDA_DST, entry.dst)
       writer.attributeU32(k.NDA_VNI, entry.vni)
+      if (entry.drift?.port !== undefined) writer.attributePort(k.NDA_PORT, entry.drift.port)
+      if (entry.drift?.via !== undefined) writer.attributeU32(k.NDA_IFINDEX, entry.drift.via)
       break
     case 'neighbour':
       ndmsg(writer, ipFamily(entry.ip), target.index, 0, 0)

@@ -1,7 +1,7 @@
-import type { Ip } from '../../values/address.ts'
+import { ANY_IPV4, type Ip } from '../../values/address.ts'
 import { type Link, type Sighting, ZERO_MAC } from '../driver.ts'
 import { MPLS_UDP_PORT } from '../ip-entries.ts'
-import type { LocalMac } from '../model.ts'
+import type { FdbDrift, LocalMac } from '../model.ts'
 import { type PortFacts, readPort } from './bridge-port.ts'
 import * as k from './constants.ts'
 import { Attributes, type Message } from './message.ts'
@@ -36,11 +36,12 @@ export function readNeighbour(
   const flags = bytes.readUInt8(start + 10)
   const device = directory.nameOf(bytes.readInt32LE(start + 4))
   if (device === undefined) return undefined
-  let mac = -1
+  let mac = ZERO_MAC
   let dst = ''
   let vni = -1
   let master = 0
   let protocol = 0
+  const drift: { -readonly [P in keyof FdbDrift]: FdbDrift[P] } = {}
   const attributes = new Attributes(bytes, start + k.NDMSG_LENGTH, end)
   while (attributes.next()) {
     if (attributes.type === k.NDA_LLADDR && attributes.length === 6) mac = attributes.network()
@@ -49,6 +50,10 @@ export function readNeighbour(
     else if (attributes.type === k.NDA_MASTER) master = attributes.u32()
     else if (attributes.type === k.NDA_PROTOCOL) protocol = attributes.u8()
     else if (attributes.type === k.NDA_VLAN) return undefined
+    else if (attributes.type === k.NDA_PORT) drift.port = attributes.network()
+    else if (attributes.type === k.NDA_IFINDEX) drift.via = attributes.u32()
+    else if (attributes.type === k.NDA_NH_ID) drift.nhid = attributes.u32()
+    else if (attributes.type === k.NDA_SRC_VNI) drift.srcVni = attributes.u32()
   }
   if ((flags & k.NTF_PROXY) !== 0) {
     if (family !== k.AF_INET6) return undefined
@@ -74,22 +79,35 @@ export function readNeighbour(
   if (master !== 0) {
     const bridge = directory.nameOf(master)
     if (bridge === undefined) return undefined
-    const isSticky = (flags & k.NTF_STICKY) !== 0 || !directory.isExternal(bridge)
+    const isSticky = (flags & k.NTF_STICKY) !== 0
+    const isExternal = directory.isExternal(bridge)
+    const isFixed = isSticky || (state & k.NUD_NOARP) !== 0
+    const isAsWeSet = isExternal ? isSticky : !isFixed || directory.vniOf(device) === null
     // an address of the host takes our mark, and stays the host's
     const isOurs = marked && (state & k.NUD_PERMANENT) === 0
     const entry = { kind: 'local-mac', device, mac } as const
     const theirs = !marked && (state & k.NUD_NOARP) !== 0 ? { theirs: true } : {}
-    const sighting = { entry, marked: isOurs && isSticky, ...theirs }
-    return { bridge, sighting, isHalfSet: isOurs && !isSticky }
+    const sighting = { entry, marked: isOurs && isAsWeSet, ...theirs }
+    return { bridge, sighting, isHalfSet: isOurs && isExternal && !isSticky }
   }
   const own = directory.vniOf(device)
   if (own === null) return undefined
-  const tunnel = { device, dst: dst as Ip, vni: vni < 0 ? own : vni }
-  const entry =
-    mac === ZERO_MAC
-      ? ({ kind: 'flood', ...tunnel } as const)
-      : ({ kind: 'remote-mac', mac, ...tunnel } as const)
-  return { bridge: null, sighting: { entry, marked } }
+  const isFlood = mac === ZERO_MAC
+  if (!isFlood && state !== (k.NUD_NOARP | k.NUD_REACHABLE)) drift.state = state
+  const ownFlags = flags & ~(k.NTF_SELF | k.NTF_OFFLOADED)
+  if (!isFlood && ownFlags !== k.NTF_EXT_LEARNED) drift.flags = ownFlags
+  const tunnel = {
+    device,
+    dst: dst === '' ? ANY_IPV4 : (dst as Ip),
+    vni: vni < 0 ? own : vni,
+    ...(Object.keys(drift).length > 0 && { drift }),
+  }
+  if (!isFlood) return { bridge: null, sighting: { entry: { kind: 'remote-mac', mac, ...tunnel }, marked } }
+  // all VTEPs share the flags of the first; on a device of ours no one else's gets what VMs send
+  return {
+    bridge: null,
+    sighting: { entry: { kind: 'flood', ...tunnel }, marked: marked || !directory.isExternal(device) },
+  }
 }
 
 /** What RTM_NEWLINK or RTM_DELLINK is about, in short. */
