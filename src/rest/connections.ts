@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
-import type { Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { errorBody } from './errors.ts'
 
 /** More are of no use: agents and operators are few. */
-const MAX_CONNECTIONS = 1024
+const MAX_CONNECTIONS = 256
+/** Requests that a client may send without waiting for answers. */
+const MAX_PIPELINED = 32
 /** Connections beyond the limit that are told so at the same time. */
 const MAX_REFUSED = 32
 
@@ -14,7 +16,7 @@ const CLIENT_ERRORS: Readonly<Record<string, number>> = {
 }
 
 /** Time-outs of the HTTP server, in milliseconds. */
-export const TIMEOUTS = {
+const TIMEOUTS = {
   /** Until a request is there with its headers, and as a whole; counted from the connection for the first one. */
   headers: 10_000,
   request: 30_000,
@@ -61,6 +63,35 @@ export function limitConnections(server: Server, limit: number): (socket: Socket
   // A connection that cannot be taken, for want of file descriptors perhaps, is the client's to try again.
   server.on('error', () => {})
   return (socket) => refused.has(socket)
+}
+
+/** A server with these time-outs, which nobody holds up by asking much at once. */
+export function apiServer(handler: RequestListener): Server {
+  const server = createServer(
+    {
+      headersTimeout: TIMEOUTS.headers,
+      requestTimeout: TIMEOUTS.request,
+      connectionsCheckingInterval: TIMEOUTS.checks,
+      keepAliveTimeout: TIMEOUTS.keepAlive,
+    },
+    limitPipelining(handler),
+  )
+  server.setTimeout(TIMEOUTS.silence)
+  return server
+}
+
+/** Passes requests on but for those of a connection that sends too many at once, which is closed: they are read in one go, and all others wait. */
+function limitPipelining(handler: RequestListener): RequestListener {
+  const recent = new Map<Socket, number>()
+  return (request, response) => {
+    const { socket } = request
+    if (socket.destroyed) return
+    if (recent.size === 0) setImmediate(() => recent.clear())
+    const count = (recent.get(socket) ?? 0) + 1
+    recent.set(socket, count)
+    if (count <= MAX_PIPELINED) handler(request, response)
+    else socket.destroy()
+  }
 }
 
 /** Answers what is no HTTP, or comes too slowly. */

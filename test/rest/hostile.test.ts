@@ -221,3 +221,21 @@ describe('an instance whose id ends in .json', () => {
     })
   })
 })
+
+test.each([
+  [32, 32],
+  [5000, 32],
+])('of %i requests sent at once at most %i are answered', async (sent, answered) => {
+  await api.app.listen({ host: '127.0.0.1', port: 0 })
+  const socket = connect((api.app.server.address() as AddressInfo).port, '127.0.0.1').on('error', () => {})
+  let heard = ''
+  socket.on('data', (chunk) => {
+    heard += chunk
+    if (sent === answered && heard.split('HTTP/1.1 200').length > sent) socket.end()
+  })
+  socket.write('GET /ping HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(sent))
+  await new Promise((resolve) => socket.once('close', resolve))
+  const answers = heard.split('HTTP/1.1 200').length - 1
+  expect(answers).toBeLessThanOrEqual(answered)
+  if (sent === answered) expect(answers).toBe(sent)
+})

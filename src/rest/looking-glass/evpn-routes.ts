@@ -24,22 +24,24 @@ export interface Judged {
   readonly unused: string | null
 }
 
-export function* judgeEvpnRoutes(evpn: EvpnInstance): Iterable<Judged> {
-  const best = bestByMac(evpn)
-  for (const route of evpn.imports.routes())
-    yield { route, subject: subject(route), unused: whyUnused(route, evpn.addresses.facts, best) }
-}
-
-function bestByMac(evpn: EvpnInstance): Map<Mac, MacRoute> {
+/** What is undefined is work that has no route to show. */
+export function* judgeEvpnRoutes(evpn: EvpnInstance): Iterable<Judged | undefined> {
+  const { facts } = evpn.addresses
   const byMac = new Map<Mac, MacRoute[]>()
   for (const route of evpn.imports.routes()) {
-    if (isMacRoute(route) && unusableMac(route, evpn.addresses.facts) === null)
+    if (isMacRoute(route) && unusableMac(route, facts) === null)
       ensure(byMac, route.nlri.mac, () => []).push(route)
+    yield undefined
   }
-  return new Map([...byMac].map(([mac, routes]) => [mac, bestMacRoute(routes)!]))
+  for (const route of evpn.imports.routes())
+    yield { route, subject: subject(route), unused: whyUnused(route, facts, byMac) }
 }
 
-function whyUnused(route: Route, facts: LocalFacts, best: ReadonlyMap<Mac, MacRoute>): string | null {
+function whyUnused(
+  route: Route,
+  facts: LocalFacts,
+  byMac: ReadonlyMap<Mac, readonly MacRoute[]>,
+): string | null {
   if (isMulticastRoute(route)) {
     const tunnel = floodTunnel(route, facts)
     return 'reason' in tunnel ? tunnel.reason : null
@@ -47,7 +49,8 @@ function whyUnused(route: Route, facts: LocalFacts, best: ReadonlyMap<Mac, MacRo
   if (!isMacRoute(route)) return 'route type not used'
   const unusable = unusableMac(route, facts)
   if (unusable !== null) return unusable
-  const winner = best.get(route.nlri.mac)!
+  const winner = bestMacRoute(byMac.get(route.nlri.mac) ?? [])
+  if (winner === undefined) return null // it came while the others were shown
   return winner.set.nextHop === route.set.nextHop ? unusableIp(route, facts) : whyBeaten(route, winner)
 }
 

@@ -9,6 +9,8 @@ import { formatMac } from '../../values/mac.ts'
 import { ensure } from '../../values/map.ts'
 import { devicesOf, type Instance } from '../../vpn/instance.ts'
 import { type DataplaneView, showStatus } from '../dataplane-view.ts'
+import { LazyObject } from '../json-stream.ts'
+import { shown } from '../status-entries.ts'
 import { type Judged, judgeEvpnRoutes } from './evpn-routes.ts'
 import { showRoute, showRoutes, subscription } from './routes.ts'
 import { inline, leaf, type Node, tree } from './tree.ts'
@@ -99,16 +101,16 @@ function devicesNode(instance: Instance): Record<string, Node> {
 async function* shownEntries(
   instance: Instance,
   dataplane: DataplaneView,
-): AsyncGenerator<readonly unknown[]> {
-  const shown = ({ entry, status }: EntryStatus) => ({
+): AsyncGenerator<Iterable<unknown>> {
+  const show = ({ entry, status }: EntryStatus) => ({
     entry: dataplane.describe(entry),
     kind: entry.kind,
     ...showStatus(status),
   })
-  for await (const slice of dataplane.entries(devicesOf(instance))) yield slice.map(shown)
+  for await (const slice of dataplane.entries(devicesOf(instance))) yield shown(slice, show)
   if (instance.type === 'evpn') return
   const found = await dataplane.find(labelRoutes(instance))
-  yield found.flatMap((one) => (one === undefined ? [] : [shown(one)]))
+  yield shown(found, (one) => one && show(one))
 }
 
 /** Label routes belong to the machine: those of the instance go by its labels. */
@@ -150,25 +152,41 @@ function rdOf(instance: Instance, number: number | null): string {
 }
 
 /** Imported routes by what they are about, each with the reason where it is not used for forwarding. */
-function receivedRoutes(instance: Instance, base: string): Record<string, unknown[]> {
-  const shown = new Map<string, unknown[]>()
-  for (const { route, subject, unused } of judged(instance)) {
-    const [[text, fields] = ['', {}]] = Object.entries(showRoute(route, base))
-    ensure(shown, subject, () => []).push({
-      [text]: unused === null ? fields : { ...(fields as object), unused },
-    })
-  }
-  return Object.fromEntries(shown)
+function receivedRoutes(instance: Instance, base: string): LazyObject {
+  return bySubject(
+    instance,
+    () => true,
+    ({ route, unused }) => {
+      const [[text, fields] = ['', {}]] = Object.entries(showRoute(route, base))
+      return { [text]: unused === null ? fields : { ...(fields as object), unused } }
+    },
+  )
 }
 
-function bestRoutes(instance: Instance, base: string): Record<string, unknown[]> {
-  const shown = new Map<string, unknown[]>()
-  for (const { route, subject, unused } of judged(instance))
-    if (unused === null) ensure(shown, subject, () => []).push(showRoute(route, base))
-  return Object.fromEntries(shown)
+function bestRoutes(instance: Instance, base: string): LazyObject {
+  return bySubject(
+    instance,
+    ({ unused }) => unused === null,
+    ({ route }) => showRoute(route, base),
+  )
 }
 
-function* judged(instance: Instance): Iterable<Judged> {
+function bySubject(
+  instance: Instance,
+  isShown: (one: Judged) => boolean,
+  show: (one: Judged) => object,
+): LazyObject {
+  return new LazyObject(function* () {
+    const found = new Map<string, Judged[]>()
+    for (const one of judged(instance)) {
+      if (one !== undefined && isShown(one)) ensure(found, one.subject, () => []).push(one)
+      yield undefined
+    }
+    for (const [subject, routes] of found) yield [subject, shown(routes, show)]
+  })
+}
+
+function* judged(instance: Instance): Iterable<Judged | undefined> {
   if (instance.type === 'evpn') return yield* judgeEvpnRoutes(instance.evpn)
   for (const route of instance.vrf.imports.routes())
     yield { route, subject: formatPrefix(route.nlri), unused: instance.vrf.fateOf(route).reason }
