@@ -7,6 +7,8 @@ import { errorBody } from './errors.ts'
 const MAX_CONNECTIONS = 256
 /** Requests that a client may send without waiting for answers. */
 const MAX_PIPELINED = 32
+/** What is parsed at once. */
+const PART_OCTETS = 2048
 /** Connections beyond the limit that are told so at the same time. */
 const MAX_REFUSED = 32
 
@@ -77,6 +79,7 @@ export function apiServer(handler: RequestListener): Server {
     limitPipelining(handler),
   )
   server.setTimeout(TIMEOUTS.silence)
+  server.on('connection', parseInParts)
   return server
 }
 
@@ -89,9 +92,22 @@ function limitPipelining(handler: RequestListener): RequestListener {
     if (recent.size === 0) setImmediate(() => recent.clear())
     const count = (recent.get(socket) ?? 0) + 1
     recent.set(socket, count)
-    if (count <= MAX_PIPELINED) handler(request, response)
-    else socket.destroy()
+    if (count <= MAX_PIPELINED) return handler(request, response)
+    socket.destroy()
   }
+}
+
+/** Has what a connection brings parsed in small parts, since a request cannot end the parsing of those that came with it in one read: there may be thousands. */
+function parseInParts(socket: Socket): void {
+  const [parse] = socket.listeners('data')
+  if (parse === undefined) return
+  socket.removeAllListeners('data')
+  socket.on('data', (octets: Buffer) => {
+    for (let at = 0; at < octets.length && !socket.destroyed; at += PART_OCTETS) {
+      if (socket.isPaused()) return void socket.unshift(octets.subarray(at))
+      parse.call(socket, octets.subarray(at, at + PART_OCTETS))
+    }
+  })
 }
 
 /** Answers what is no HTTP, or comes too slowly. */

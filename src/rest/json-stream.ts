@@ -19,14 +19,19 @@ type Pieces = Generator<string | Promise<unknown>, void, unknown>
 /**
  * The JSON text of a value in which objects may hold promises, lazy objects, iterables where arrays belong, and async iterables of slices
  * of them. Those are written piece by piece, so that a large table never blocks the daemon nor stands in memory as text. An item that is
- * undefined is left out, and counts as work.
+ * undefined is left out, and counts as work. It stops where the reader is gone, since much may have to be looked at before there is any text.
  */
-export function jsonStream(value: unknown): Readable {
-  return Readable.from(textOf(value))
+export function jsonStream(value: unknown, reader: { readonly destroyed: boolean }): Readable {
+  const stream: Readable = Readable.from(
+    textOf(value, () => reader.destroyed || stream.destroyed),
+    { objectMode: false, highWaterMark: CHUNK },
+  )
+  return stream
 }
 
-async function* textOf(value: unknown): AsyncGenerator<string> {
+async function* textOf(value: unknown, isGone: () => boolean): AsyncGenerator<string> {
   await turn()
+  if (isGone()) return
   let slice = new Slice()
   let text = ''
   let awaited: unknown
@@ -42,6 +47,7 @@ async function* textOf(value: unknown): AsyncGenerator<string> {
       }
       if (!isWaiting && !slice.isOver()) continue
       await turn()
+      if (isGone()) return
       slice = new Slice()
     }
     yield text

@@ -68,7 +68,7 @@ export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstan
       const found = await nodeAt(lookingGlass(views, base), pathBelow(request.originalUrl))
       if (found === undefined) return answerNotFound(request, reply)
       const href = [base, ...found.path.map(encodeURIComponent)].join('/')
-      return reply.type('application/json').send(jsonStream(show(found.node, href)))
+      return reply.type('application/json').send(jsonStream(show(found.node, href), request.socket))
     })
     app.route({ method: ['PATCH', 'OPTIONS'], url, handler: empty })
     app.route({ method: ['POST', 'PUT', 'DELETE'], url, handler: answerMethodNotAllowed })

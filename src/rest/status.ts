@@ -33,12 +33,12 @@ export function addStatus(app: FastifyInstance, views: Views): void {
       kind: choice('kind', query.kind, dataplane.kinds),
       instance: query.instance === undefined ? null : instanceNamed(query.instance, vpns),
     }
-    return json(reply).send(jsonStream(statusEntries(vpns, dataplane, filter)))
+    return json(reply).send(jsonStream(statusEntries(vpns, dataplane, filter), request.socket))
   })
   refuseOthers(app, '/status/entries', ['POST', 'PUT', 'PATCH', 'DELETE'])
   app.get('/status/settings', (request, reply) => {
     readQuery(request, [])
-    return json(reply).send(jsonStream(statusSettings(dataplane)))
+    return json(reply).send(jsonStream(statusSettings(dataplane), request.socket))
   })
   refuseOthers(app, '/status/settings', ['POST', 'PUT', 'PATCH', 'DELETE'])
   app.post('/status/verify', async (request, reply) => {

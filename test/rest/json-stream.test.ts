@@ -5,6 +5,8 @@ import { expect, test, vi } from 'vitest'
 import { jsonStream, LazyObject } from '../../src/rest/json-stream.ts'
 import { turn } from '../../src/rest/turns.ts'
 
+const READER = { destroyed: false }
+
 /** A value with iterables in place of its outer arrays, or slices of them, and lazy objects in place of its objects, or promises. */
 function lazy(value: fc.JsonValue | undefined): unknown {
   if (Array.isArray(value)) {
@@ -37,7 +39,7 @@ function eager(value: fc.JsonValue | undefined): unknown {
 test('writes what is made on the way as JSON.stringify writes what is there', async () => {
   await fc.assert(
     fc.asyncProperty(fc.jsonValue(), async (value) => {
-      expect(JSON.parse(await text(jsonStream(lazy(value))))).toEqual(
+      expect(JSON.parse(await text(jsonStream(lazy(value), READER)))).toEqual(
         JSON.parse(JSON.stringify(eager(value))),
       )
     }),
@@ -46,8 +48,8 @@ test('writes what is made on the way as JSON.stringify writes what is there', as
 })
 
 test('what is undefined is left out', async () => {
-  expect(await text(jsonStream([undefined, 1, undefined, 2].values()))).toBe('[1,2]')
-  expect(await text(jsonStream([undefined].values()))).toBe('[]')
+  expect(await text(jsonStream([undefined, 1, undefined, 2].values(), READER))).toBe('[1,2]')
+  expect(await text(jsonStream([undefined].values(), READER))).toBe('[]')
 })
 
 test('slices that nobody reads to their end are given back', async () => {
@@ -59,10 +61,33 @@ test('slices that nobody reads to their end are given back', async () => {
       isGivenBack = true
     }
   }
-  const stream = jsonStream({ of: endless() })
+  const stream = jsonStream({ of: endless() }, READER)
   for await (const _ of stream) break
   await vi.waitFor(() => expect(isGivenBack).toBe(true))
 })
+
+test.each(['the connection', 'the answer'])(
+  'nothing is looked at any more when %s has ended',
+  async (ended) => {
+    const reader = { destroyed: false }
+    let looks = 0
+    const stream = jsonStream(
+      (function* () {
+        for (; ; looks++) yield undefined
+      })(),
+      reader,
+    )
+    stream.resume()
+    await vi.waitFor(() => expect(looks).toBeGreaterThan(0))
+    if (ended === 'the answer') stream.destroy()
+    else reader.destroyed = true
+    await round()
+    await round()
+    const before = looks
+    for (let i = 0; i < 10; i++) await round()
+    expect(looks).toBe(before)
+  },
+)
 
 /** Items that take a millisecond each, and are not shown. */
 function* work(count: number): Iterable<undefined> {
@@ -79,7 +104,7 @@ test('gives others their turn while it works, though nothing comes of it', async
   const counting = (async () => {
     for (; !isDone; rounds++) await round()
   })()
-  await text(jsonStream(work(80)))
+  await text(jsonStream(work(80), READER))
   isDone = true
   await counting
   expect(rounds).toBeGreaterThanOrEqual(9)

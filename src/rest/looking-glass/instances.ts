@@ -11,7 +11,7 @@ import { devicesOf, type Instance } from '../../vpn/instance.ts'
 import { type DataplaneView, showStatus } from '../dataplane-view.ts'
 import { LazyObject } from '../json-stream.ts'
 import { shown } from '../status-entries.ts'
-import { type Judged, judgeEvpnRoutes } from './evpn-routes.ts'
+import { type Group, type Judged, judgeEvpnRoutes } from './evpn-routes.ts'
 import { showRoute, showRoutes, subscription } from './routes.ts'
 import { inline, leaf, type Node, tree } from './tree.ts'
 
@@ -153,41 +153,29 @@ function rdOf(instance: Instance, number: number | null): string {
 
 /** Imported routes by what they are about, each with the reason where it is not used for forwarding. */
 function receivedRoutes(instance: Instance, base: string): LazyObject {
-  return bySubject(
-    instance,
-    () => true,
-    ({ route, unused }) => {
-      const [[text, fields] = ['', {}]] = Object.entries(showRoute(route, base))
-      return { [text]: unused === null ? fields : { ...(fields as object), unused } }
-    },
-  )
+  return new LazyObject(function* () {
+    for (const group of judged(instance)) yield group && [group[0], shown(group[1], showJudged)]
+  })
+  function showJudged({ route, unused }: Judged): object {
+    const [[text, fields] = ['', {}]] = Object.entries(showRoute(route, base))
+    return { [text]: unused === null ? fields : { ...(fields as object), unused } }
+  }
 }
 
 function bestRoutes(instance: Instance, base: string): LazyObject {
-  return bySubject(
-    instance,
-    ({ unused }) => unused === null,
-    ({ route }) => showRoute(route, base),
-  )
-}
-
-function bySubject(
-  instance: Instance,
-  isShown: (one: Judged) => boolean,
-  show: (one: Judged) => object,
-): LazyObject {
   return new LazyObject(function* () {
-    const found = new Map<string, Judged[]>()
-    for (const one of judged(instance)) {
-      if (one !== undefined && isShown(one)) ensure(found, one.subject, () => []).push(one)
-      yield undefined
+    for (const group of judged(instance)) {
+      const used = group?.[1].filter(({ unused }) => unused === null) ?? []
+      yield group && used.length > 0
+        ? [group[0], shown(used, ({ route }) => showRoute(route, base))]
+        : undefined
     }
-    for (const [subject, routes] of found) yield [subject, shown(routes, show)]
   })
 }
 
-function* judged(instance: Instance): Iterable<Judged | undefined> {
+function* judged(instance: Instance): Iterable<Group | undefined> {
   if (instance.type === 'evpn') return yield* judgeEvpnRoutes(instance.evpn)
-  for (const route of instance.vrf.imports.routes())
-    yield { route, subject: formatPrefix(route.nlri), unused: instance.vrf.fateOf(route).reason }
+  const { vrf } = instance
+  for (const routes of vrf.learned())
+    yield [formatPrefix(routes[0].nlri), routes.map((route) => ({ route, unused: vrf.fateOf(route).reason }))]
 }
