@@ -95,6 +95,14 @@ export class Addresses {
     return all(this.byIp.get(ip))
   }
 
+  /** The routes to each MAC address that has any, once, though routes come and go while it is walked. */
+  *learned(): Iterable<readonly [MacRoute, ...MacRoute[]]> {
+    for (const mac of [...this.byMac.keys()]) {
+      const [first, ...more] = this.routesTo(mac)
+      if (first !== undefined) yield [first, ...more]
+    }
+  }
+
   private refreshWhere(isConcerned: (route: MacRoute) => boolean): void {
     for (const found of this.byMac.values())
       for (const route of all(found)) if (isConcerned(route)) this.refresh(route.nlri)

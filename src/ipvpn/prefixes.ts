@@ -137,6 +137,14 @@ export class Prefixes implements CoreListener {
     this.refresh(known)
   }
 
+  /** The routes to each prefix that has any, once, though routes come and go while it is walked. */
+  *learned(): Iterable<readonly [VpnRoute, ...VpnRoute[]]> {
+    for (const key of [...this.known.keys()]) {
+      const [first, ...more] = this.known.get(key)?.learned ?? NOTHING
+      if (first !== undefined) yield [first, ...more]
+    }
+  }
+
   /** What is wanted of the prefix; null when there is no way to it. */
   wantedFor(prefix: Prefix): Route | null {
     return this.known.get(keyOf(prefix))?.wanted ?? null

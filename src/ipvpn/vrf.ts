@@ -175,6 +175,11 @@ export class Vrf implements Importer<VpnRoute> {
       for (const route of this.speaker.rib.ownRoutes(family)) if (route.source === this.source) yield route
   }
 
+  /** The imported routes to each prefix that has any, once, though routes come and go while it is walked. */
+  learned(): Iterable<readonly [VpnRoute, ...VpnRoute[]]> {
+    return this.prefixes.learned()
+  }
+
   /** What became of an imported route. */
   fateOf(route: VpnRoute): Fate {
     return this.prefixes.fateOf(route)

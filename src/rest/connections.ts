@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs'
-import type { Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { errorBody } from './errors.ts'
 
 /** More are of no use: agents and operators are few. */
-const MAX_CONNECTIONS = 1024
+const MAX_CONNECTIONS = 256
+/** Requests that a client may send without waiting for answers. */
+const MAX_PIPELINED = 32
+/** What is parsed at once. */
+const PART_OCTETS = 2048
 /** Connections beyond the limit that are told so at the same time. */
 const MAX_REFUSED = 32
 
@@ -14,7 +18,7 @@ const CLIENT_ERRORS: Readonly<Record<string, number>> = {
 }
 
 /** Time-outs of the HTTP server, in milliseconds. */
-export const TIMEOUTS = {
+const TIMEOUTS = {
   /** Until a request is there with its headers, and as a whole; counted from the connection for the first one. */
   headers: 10_000,
   request: 30_000,
@@ -61,6 +65,49 @@ export function limitConnections(server: Server, limit: number): (socket: Socket
   // A connection that cannot be taken, for want of file descriptors perhaps, is the client's to try again.
   server.on('error', () => {})
   return (socket) => refused.has(socket)
+}
+
+/** A server with these time-outs, which nobody holds up by asking much at once. */
+export function apiServer(handler: RequestListener): Server {
+  const server = createServer(
+    {
+      headersTimeout: TIMEOUTS.headers,
+      requestTimeout: TIMEOUTS.request,
+      connectionsCheckingInterval: TIMEOUTS.checks,
+      keepAliveTimeout: TIMEOUTS.keepAlive,
+    },
+    limitPipelining(handler),
+  )
+  server.setTimeout(TIMEOUTS.silence)
+  server.on('connection', parseInParts)
+  return server
+}
+
+/** Passes requests on but for those of a connection that sends too many at once, which is closed: they are read in one go, and all others wait. */
+function limitPipelining(handler: RequestListener): RequestListener {
+  const recent = new Map<Socket, number>()
+  return (request, response) => {
+    const { socket } = request
+    if (socket.destroyed) return
+    if (recent.size === 0) setImmediate(() => recent.clear())
+    const count = (recent.get(socket) ?? 0) + 1
+    recent.set(socket, count)
+    if (count <= MAX_PIPELINED) return handler(request, response)
+    socket.destroy()
+  }
+}
+
+/** Has what a connection brings parsed in small parts, since a request cannot end the parsing of those that came with it in one read: there may be thousands. */
+function parseInParts(socket: Socket): void {
+  const [parse] = socket.listeners('data')
+  if (parse === undefined) return
+  socket.removeAllListeners('data')
+  socket.on('data', (octets: Buffer) => {
+    for (let at = 0; at < octets.length && !socket.destroyed; at += PART_OCTETS) {
+      if (socket.isPaused()) return void socket.unshift(octets.subarray(at))
+      parse.call(socket, octets.subarray(at, at + PART_OCTETS))
+    }
+  })
 }
 
 /** Answers what is no HTTP, or comes too slowly. */

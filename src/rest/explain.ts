@@ -16,6 +16,7 @@ import { MAX_STRANGERS } from './explained.ts'
 import type { ServiceViews } from './looking-glass/index.ts'
 import { readQuery } from './query.ts'
 import { instanceNamed, json, refuseOthers } from './status.ts'
+import { turn } from './turns.ts'
 
 /** What somebody asks about. */
 type Subject = Address | { readonly prefix: Prefix }
@@ -24,6 +25,7 @@ type Subject = Address | { readonly prefix: Prefix }
 export function addExplain(app: FastifyInstance, speaker: Speaker, services: ServiceViews): void {
   app.get('/explain', async (request, reply) => {
     const query = readQuery(request, ['address', 'instance'])
+    await turn()
     const subject = parseSubject(query.address)
     const only = query.instance === undefined ? null : instanceNamed(query.instance, services.vpns)
     const answer = {

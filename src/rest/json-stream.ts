@@ -1,57 +1,122 @@
-/** Items passed before other work gets its turn. */
-const SLICE = 500
+import { Readable } from 'node:stream'
+import { Slice, turn } from './turns.ts'
+
+/** Characters that are passed on at once. */
+const CHUNK = 1 << 15
+
+/** An object of many members, made while it is written; a member that is undefined is left out. */
+export class LazyObject {
+  readonly members: () => Iterable<readonly [name: string, value: unknown] | undefined>
+
+  constructor(members: () => Iterable<readonly [name: string, value: unknown] | undefined>) {
+    this.members = members
+  }
+}
+
+/** Text, or a promise whose value comes back from the `yield`. */
+type Pieces = Generator<string | Promise<unknown>, void, unknown>
 
 /**
- * The JSON text of a value in which objects may hold promises, iterables where arrays belong, and async iterables of slices of them.
- * Those are written piece by piece, so that a large table never blocks the daemon nor stands in memory as text. An item that is
- * undefined is left out.
+ * The JSON text of a value in which objects may hold promises, lazy objects, iterables where arrays belong, and async iterables of slices
+ * of them. Those are written piece by piece, so that a large table never blocks the daemon nor stands in memory as text. An item that is
+ * undefined is left out, and counts as work. It stops where the reader is gone, since much may have to be looked at before there is any text.
  */
-export async function* jsonStream(value: unknown): AsyncGenerator<string> {
-  if (value instanceof Promise) yield* jsonStream(await value)
-  else if (isSliced(value)) yield* slices(value)
-  else if (isIterable(value)) yield* list(value)
-  else if (isPlainObject(value) && isLazy(value)) {
-    let separator = '{'
-    for (const [key, member] of Object.entries(value)) {
-      yield `${separator}${JSON.stringify(key)}:`
-      yield* jsonStream(member)
-      separator = ','
-    }
-    yield '}'
-  } else yield JSON.stringify(value) ?? 'null'
+export function jsonStream(value: unknown, reader: { readonly destroyed: boolean }): Readable {
+  const stream: Readable = Readable.from(
+    textOf(value, () => reader.destroyed || stream.destroyed),
+    { objectMode: false, highWaterMark: CHUNK },
+  )
+  return stream
 }
 
-async function* slices(all: AsyncIterable<readonly unknown[]>): AsyncGenerator<string> {
-  let separator = '['
-  for await (const slice of all) {
-    if (slice.length === 0) continue
-    yield separator + slice.map((item) => JSON.stringify(item)).join()
+async function* textOf(value: unknown, isGone: () => boolean): AsyncGenerator<string> {
+  await turn()
+  if (isGone()) return
+  let slice = new Slice()
+  let text = ''
+  let awaited: unknown
+  const walk = pieces(value)
+  try {
+    for (let step = walk.next(); !step.done; step = walk.next(awaited)) {
+      const isWaiting = step.value instanceof Promise
+      if (isWaiting) awaited = await step.value
+      else text += step.value
+      if (text.length >= CHUNK) {
+        yield text
+        text = ''
+      }
+      if (!isWaiting && !slice.isOver()) continue
+      await turn()
+      if (isGone()) return
+      slice = new Slice()
+    }
+    yield text
+  } finally {
+    walk.return()
+  }
+}
+
+function* pieces(value: unknown): Pieces {
+  if (value instanceof Promise) yield* pieces(yield value)
+  else if (value instanceof LazyObject) yield* objectOf(value.members())
+  else if (isSliced(value)) yield* slicesOf(value)
+  else if (isIterable(value)) yield* listOf(value)
+  else if (isPlainObject(value) && isLazy(value)) yield* objectOf(Object.entries(value))
+  else yield JSON.stringify(value) ?? 'null'
+}
+
+function* slicesOf(slices: AsyncIterable<Iterable<unknown>>): Pieces {
+  const walk = slices[Symbol.asyncIterator]()
+  try {
+    let isFirst = true
+    for (;;) {
+      const { done, value } = (yield walk.next()) as IteratorResult<Iterable<unknown>, void>
+      if (done) break
+      isFirst = yield* itemsOf(value, isFirst)
+    }
+    yield isFirst ? '[]' : ']'
+  } finally {
+    void walk.return?.()
+  }
+}
+
+function* listOf(items: Iterable<unknown>): Pieces {
+  yield (yield* itemsOf(items, true)) ? '[]' : ']'
+}
+
+/** Items of a list; whether the first of it is still to come. */
+function* itemsOf(items: Iterable<unknown>, isFirst: boolean): Generator<string | Promise<unknown>, boolean> {
+  let separator = isFirst ? '[' : ','
+  for (const item of items) {
+    if (item === undefined) {
+      yield ''
+      continue
+    }
+    yield separator
+    yield* pieces(item)
     separator = ','
   }
-  yield separator === '[' ? '[]' : ']'
+  return separator === '['
 }
 
-async function* list(items: Iterable<unknown>): AsyncGenerator<string> {
-  let text = '['
-  let separator = ''
-  let passed = 0
-  for (const item of items) {
-    if (item !== undefined) {
-      text += separator + JSON.stringify(item)
-      separator = ','
+function* objectOf(members: Iterable<readonly [string, unknown] | undefined>): Pieces {
+  let separator = '{'
+  for (const member of members) {
+    if (member === undefined) {
+      yield ''
+      continue
     }
-    if (++passed % SLICE === 0) {
-      yield text
-      text = ''
-      await new Promise((resolve) => setImmediate(resolve))
-    }
+    yield `${separator}${JSON.stringify(member[0])}:`
+    yield* pieces(member[1])
+    separator = ','
   }
-  yield `${text}]`
+  yield separator === '{' ? '{}' : '}'
 }
 
 /** Whether some of it has to be awaited or walked. */
 function isLazy(value: unknown): boolean {
-  if (value instanceof Promise || isSliced(value) || isIterable(value)) return true
+  if (value instanceof Promise || value instanceof LazyObject || isSliced(value) || isIterable(value))
+    return true
   return isPlainObject(value) && Object.values(value).some(isLazy)
 }
 
@@ -59,7 +124,7 @@ function isIterable(value: unknown): value is Iterable<unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && Symbol.iterator in value
 }
 
-function isSliced(value: unknown): value is AsyncIterable<readonly unknown[]> {
+function isSliced(value: unknown): value is AsyncIterable<Iterable<unknown>> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
 }
 

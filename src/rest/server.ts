@@ -1,9 +1,8 @@
-import { Readable } from 'node:stream'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { VpnService } from '../vpn/service.ts'
 import { MAX_BODY_OCTETS, readBody } from './body.ts'
-import { answerClientError, connectionLimit, limitConnections, TIMEOUTS } from './connections.ts'
+import { answerClientError, apiServer, connectionLimit, limitConnections } from './connections.ts'
 import { answerError, answerMethodNotAllowed, answerNotFound, BadRequest, errorBody } from './errors.ts'
 import { addExplain } from './explain.ts'
 import { jsonStream } from './json-stream.ts'
@@ -36,10 +35,7 @@ export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstan
     bodyLimit: MAX_BODY_OCTETS,
     frameworkErrors: answerError,
     clientErrorHandler: answerClientError,
-    requestTimeout: TIMEOUTS.request,
-    keepAliveTimeout: TIMEOUTS.keepAlive,
-    connectionTimeout: TIMEOUTS.silence,
-    http: { headersTimeout: TIMEOUTS.headers, connectionsCheckingInterval: TIMEOUTS.checks },
+    serverFactory: apiServer,
     rewriteUrl: ({ url = '/' }) => canonicalUrl(url),
   })
 
@@ -72,7 +68,7 @@ export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstan
       const found = await nodeAt(lookingGlass(views, base), pathBelow(request.originalUrl))
       if (found === undefined) return answerNotFound(request, reply)
       const href = [base, ...found.path.map(encodeURIComponent)].join('/')
-      return reply.type('application/json').send(Readable.from(jsonStream(show(found.node, href))))
+      return reply.type('application/json').send(jsonStream(show(found.node, href), request.socket))
     })
     app.route({ method: ['PATCH', 'OPTIONS'], url, handler: empty })
     app.route({ method: ['POST', 'PUT', 'DELETE'], url, handler: answerMethodNotAllowed })

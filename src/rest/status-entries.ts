@@ -20,25 +20,31 @@ export async function* statusEntries(
   vpns: VpnService,
   dataplane: DataplaneView,
   { state, instance, kind }: EntryFilter,
-): AsyncGenerator<readonly unknown[]> {
+): AsyncGenerator<Iterable<unknown>> {
   const owners = ownersByDevice(vpns.instances.values())
   const only = instance === null ? undefined : devicesOf(instance)
-  const isAskedFor = ({ entry, status }: EntryStatus) =>
-    (state === null || status.state === state) &&
-    (kind === null || entry.kind === kind) &&
-    only?.has(entry.device) !== false
-  for await (const { items, wanted } of candidates(dataplane, state, only)) {
-    yield items.filter(isAskedFor).map((item) => ({
-      ...showItem(item, wanted(item), dataplane),
-      instances: owners.get(item.entry.device) ?? [],
-    }))
+  const show = (item: EntryStatus, wanted: boolean) => {
+    const { entry, status } = item
+    const isAskedFor =
+      (state === null || status.state === state) &&
+      (kind === null || entry.kind === kind) &&
+      only?.has(entry.device) !== false
+    if (!isAskedFor) return undefined
+    return { ...showItem(item, wanted, dataplane), instances: owners.get(entry.device) ?? [] }
   }
+  for await (const { items, wanted } of candidates(dataplane, state, only))
+    yield shown(items, (item) => show(item, wanted(item)))
+}
+
+/** What a slice shows, made while it is walked, so that a large slice does not hold up others. */
+export function* shown<T>(items: Iterable<T>, show: (item: T) => unknown): Iterable<unknown> {
+  for (const item of items) yield show(item)
 }
 
 /** Settings of the machine that are kept as entries need them. */
-export async function* statusSettings(dataplane: DataplaneView): AsyncGenerator<readonly unknown[]> {
+export async function* statusSettings(dataplane: DataplaneView): AsyncGenerator<Iterable<unknown>> {
   for await (const slice of dataplane.settings())
-    yield slice.map(({ setting, entry }) => ({ ...setting, needed_for: dataplane.describe(entry) }))
+    yield shown(slice, ({ setting, entry }) => ({ ...setting, needed_for: dataplane.describe(entry) }))
 }
 
 /** Of entries that are not wanted it only counts that they cannot be removed. */

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Instance } from '../vpn/instance.ts'
 import type { VpnService } from '../vpn/service.ts'
@@ -8,12 +7,14 @@ import type { Views } from './looking-glass/index.ts'
 import { choice, readQuery } from './query.ts'
 import { STATES, showVerification, statusEntries, statusSettings } from './status-entries.ts'
 import { statusSummary, whyNotReady } from './status-summary.ts'
+import { turn } from './turns.ts'
 
 /** `GET /status`, `/status/entries`, `/status/settings`, `/healthz`, `/readyz`, and `POST /status/verify`; what concerns the kernel only where there is one. */
 export function addStatus(app: FastifyInstance, views: Views): void {
   const { services } = views
   app.get('/status', async (request, reply) => {
     readQuery(request, [])
+    await turn()
     return json(reply).send(JSON.stringify(await statusSummary(views, views.now())))
   })
   app.get('/healthz', (_request, reply) => json(reply).send('{"ok":true}'))
@@ -32,12 +33,12 @@ export function addStatus(app: FastifyInstance, views: Views): void {
       kind: choice('kind', query.kind, dataplane.kinds),
       instance: query.instance === undefined ? null : instanceNamed(query.instance, vpns),
     }
-    return json(reply).send(Readable.from(jsonStream(statusEntries(vpns, dataplane, filter))))
+    return json(reply).send(jsonStream(statusEntries(vpns, dataplane, filter), request.socket))
   })
   refuseOthers(app, '/status/entries', ['POST', 'PUT', 'PATCH', 'DELETE'])
   app.get('/status/settings', (request, reply) => {
     readQuery(request, [])
-    return json(reply).send(Readable.from(jsonStream(statusSettings(dataplane))))
+    return json(reply).send(jsonStream(statusSettings(dataplane), request.socket))
   })
   refuseOthers(app, '/status/settings', ['POST', 'PUT', 'PATCH', 'DELETE'])
   app.post('/status/verify', async (request, reply) => {

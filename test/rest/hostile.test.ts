@@ -3,6 +3,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { MAX_BODY_OCTETS } from '../../src/rest/body.ts'
 import { type TestApi, testApi } from '../support/api.ts'
 
 let api: TestApi
@@ -220,4 +221,41 @@ describe('an instance whose id ends in .json', () => {
       external_instance_id: 'net.json',
     })
   })
+})
+
+test.each([
+  [32, 32],
+  [5000, 32],
+])('of %i requests sent at once at most %i are answered', async (sent, answered) => {
+  await api.app.listen({ host: '127.0.0.1', port: 0 })
+  const socket = connect((api.app.server.address() as AddressInfo).port, '127.0.0.1').on('error', () => {})
+  let parsed = 0
+  api.app.server.on('request', () => parsed++)
+  let heard = ''
+  socket.on('data', (chunk) => {
+    heard += chunk
+    if (sent === answered && heard.split('HTTP/1.1 200').length > sent) socket.end()
+  })
+  socket.write('GET /ping HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(sent))
+  await new Promise((resolve) => socket.once('close', resolve))
+  const answers = heard.split('HTTP/1.1 200').length - 1
+  expect(answers).toBeLessThanOrEqual(answered)
+  if (sent === answered) expect(answers).toBe(sent)
+  expect(parsed).toBeLessThan(200)
+})
+
+test('a body of many reads is read whole', async () => {
+  await api.app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = api.app.server.address() as AddressInfo
+  const body = `${' '.repeat(MAX_BODY_OCTETS - 100)}{"vpn_type": "last"}`
+  const answers = await Promise.all(
+    ['attach', 'detach', 'attach'].map(async (verb) => {
+      const answer = await fetch(`http://127.0.0.1:${port}/${verb}_localport`, { method: 'POST', body })
+      return [answer.status, await answer.text()]
+    }),
+  )
+  for (const [status, text] of answers) {
+    expect(status).toBe(400)
+    expect(text).toContain('last')
+  }
 })

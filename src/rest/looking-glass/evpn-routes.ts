@@ -13,42 +13,45 @@ import {
   unusableMac,
 } from '../../evpn/select.ts'
 import { formatIp } from '../../values/address.ts'
-import { formatMac, type Mac } from '../../values/mac.ts'
+import { formatMac } from '../../values/mac.ts'
 import { ensure } from '../../values/map.ts'
 
-/** An imported route, what it is about, and why forwarding does not go by it. */
+/** An imported route, and why forwarding does not go by it. */
 export interface Judged {
   readonly route: Route
-  readonly subject: string
   /** Null where it does. */
   readonly unused: string | null
 }
 
-export function* judgeEvpnRoutes(evpn: EvpnInstance): Iterable<Judged> {
-  const best = bestByMac(evpn)
-  for (const route of evpn.imports.routes())
-    yield { route, subject: subject(route), unused: whyUnused(route, evpn.addresses.facts, best) }
-}
+/** Imported routes that are about the same. */
+export type Group = readonly [subject: string, routes: readonly Judged[]]
 
-function bestByMac(evpn: EvpnInstance): Map<Mac, MacRoute> {
-  const byMac = new Map<Mac, MacRoute[]>()
+/** What is undefined is work that has no routes to show. */
+export function* judgeEvpnRoutes(evpn: EvpnInstance): Iterable<Group | undefined> {
+  const { facts } = evpn.addresses
+  for (const routes of evpn.addresses.learned()) {
+    const best = bestMacRoute(routes.filter((route) => unusableMac(route, facts) === null))
+    yield [subject(routes[0]), routes.map((route) => ({ route, unused: whyUnused(route, facts, best) }))]
+  }
+  const others = new Map<string, Judged[]>()
   for (const route of evpn.imports.routes()) {
-    if (isMacRoute(route) && unusableMac(route, evpn.addresses.facts) === null)
-      ensure(byMac, route.nlri.mac, () => []).push(route)
+    yield undefined
+    if (!isMacRoute(route))
+      ensure(others, subject(route), () => []).push({ route, unused: whyNoTunnel(route, facts) })
   }
-  return new Map([...byMac].map(([mac, routes]) => [mac, bestMacRoute(routes)!]))
+  yield* others
 }
 
-function whyUnused(route: Route, facts: LocalFacts, best: ReadonlyMap<Mac, MacRoute>): string | null {
-  if (isMulticastRoute(route)) {
-    const tunnel = floodTunnel(route, facts)
-    return 'reason' in tunnel ? tunnel.reason : null
-  }
-  if (!isMacRoute(route)) return 'route type not used'
+function whyUnused(route: MacRoute, facts: LocalFacts, best: MacRoute | undefined): string | null {
   const unusable = unusableMac(route, facts)
-  if (unusable !== null) return unusable
-  const winner = best.get(route.nlri.mac)!
-  return winner.set.nextHop === route.set.nextHop ? unusableIp(route, facts) : whyBeaten(route, winner)
+  if (unusable !== null || best === undefined) return unusable
+  return best.set.nextHop === route.set.nextHop ? unusableIp(route, facts) : whyBeaten(route, best)
+}
+
+function whyNoTunnel(route: Route, facts: LocalFacts): string | null {
+  if (!isMulticastRoute(route)) return 'route type not used'
+  const tunnel = floodTunnel(route, facts)
+  return 'reason' in tunnel ? tunnel.reason : null
 }
 
 /** What bagpipe-bgp calls a tracked entry. */

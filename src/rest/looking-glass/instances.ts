@@ -9,7 +9,9 @@ import { formatMac } from '../../values/mac.ts'
 import { ensure } from '../../values/map.ts'
 import { devicesOf, type Instance } from '../../vpn/instance.ts'
 import { type DataplaneView, showStatus } from '../dataplane-view.ts'
-import { type Judged, judgeEvpnRoutes } from './evpn-routes.ts'
+import { LazyObject } from '../json-stream.ts'
+import { shown } from '../status-entries.ts'
+import { type Group, type Judged, judgeEvpnRoutes } from './evpn-routes.ts'
 import { showRoute, showRoutes, subscription } from './routes.ts'
 import { inline, leaf, type Node, tree } from './tree.ts'
 
@@ -99,16 +101,16 @@ function devicesNode(instance: Instance): Record<string, Node> {
 async function* shownEntries(
   instance: Instance,
   dataplane: DataplaneView,
-): AsyncGenerator<readonly unknown[]> {
-  const shown = ({ entry, status }: EntryStatus) => ({
+): AsyncGenerator<Iterable<unknown>> {
+  const show = ({ entry, status }: EntryStatus) => ({
     entry: dataplane.describe(entry),
     kind: entry.kind,
     ...showStatus(status),
   })
-  for await (const slice of dataplane.entries(devicesOf(instance))) yield slice.map(shown)
+  for await (const slice of dataplane.entries(devicesOf(instance))) yield shown(slice, show)
   if (instance.type === 'evpn') return
   const found = await dataplane.find(labelRoutes(instance))
-  yield found.flatMap((one) => (one === undefined ? [] : [shown(one)]))
+  yield shown(found, (one) => one && show(one))
 }
 
 /** Label routes belong to the machine: those of the instance go by its labels. */
@@ -150,26 +152,30 @@ function rdOf(instance: Instance, number: number | null): string {
 }
 
 /** Imported routes by what they are about, each with the reason where it is not used for forwarding. */
-function receivedRoutes(instance: Instance, base: string): Record<string, unknown[]> {
-  const shown = new Map<string, unknown[]>()
-  for (const { route, subject, unused } of judged(instance)) {
+function receivedRoutes(instance: Instance, base: string): LazyObject {
+  return new LazyObject(function* () {
+    for (const group of judged(instance)) yield group && [group[0], shown(group[1], showJudged)]
+  })
+  function showJudged({ route, unused }: Judged): object {
     const [[text, fields] = ['', {}]] = Object.entries(showRoute(route, base))
-    ensure(shown, subject, () => []).push({
-      [text]: unused === null ? fields : { ...(fields as object), unused },
-    })
+    return { [text]: unused === null ? fields : { ...(fields as object), unused } }
   }
-  return Object.fromEntries(shown)
 }
 
-function bestRoutes(instance: Instance, base: string): Record<string, unknown[]> {
-  const shown = new Map<string, unknown[]>()
-  for (const { route, subject, unused } of judged(instance))
-    if (unused === null) ensure(shown, subject, () => []).push(showRoute(route, base))
-  return Object.fromEntries(shown)
+function bestRoutes(instance: Instance, base: string): LazyObject {
+  return new LazyObject(function* () {
+    for (const group of judged(instance)) {
+      const used = group?.[1].filter(({ unused }) => unused === null) ?? []
+      yield group && used.length > 0
+        ? [group[0], shown(used, ({ route }) => showRoute(route, base))]
+        : undefined
+    }
+  })
 }
 
-function* judged(instance: Instance): Iterable<Judged> {
+function* judged(instance: Instance): Iterable<Group | undefined> {
   if (instance.type === 'evpn') return yield* judgeEvpnRoutes(instance.evpn)
-  for (const route of instance.vrf.imports.routes())
-    yield { route, subject: formatPrefix(route.nlri), unused: instance.vrf.fateOf(route).reason }
+  const { vrf } = instance
+  for (const routes of vrf.learned())
+    yield [formatPrefix(routes[0].nlri), routes.map((route) => ({ route, unused: vrf.fateOf(route).reason }))]
 }

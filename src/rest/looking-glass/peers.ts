@@ -7,7 +7,7 @@ import { formatIp } from '../../values/address.ts'
 import { hex, octets } from '../../values/bytes.ts'
 import { formatTime } from '../../values/time.ts'
 import { showCapabilities } from './capabilities.ts'
-import { chains, showRoutes, subscription } from './routes.ts'
+import { chains, showRoute, showRoutes, subscription } from './routes.ts'
 import { type Item, inline, leaf, type Node, tree } from './tree.ts'
 
 /** A peer in a list of them. */
@@ -115,7 +115,7 @@ export function peerNode(neighbour: Neighbour, routeTargetConstraint: boolean, b
 function* received({ source, rib }: Neighbour, base: string): Iterable<unknown> {
   for (const family of rib.families()) {
     for (const route of chains(rib.best(family)))
-      if (route.source === source) yield* showRoutes([route], base)
+      yield route.source === source ? showRoute(route, base) : undefined
   }
 }
 

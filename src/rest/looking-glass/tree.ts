@@ -1,3 +1,5 @@
+import { LazyObject } from '../json-stream.ts'
+
 /** A place in the looking glass. What its parent shows of it depends on its kind. */
 export type Node =
   /** Shown within its parent. */
@@ -40,11 +42,17 @@ async function childOf(node: Node, name: string): Promise<Node | undefined> {
       return member(node.children(), name)
     default: {
       const value = await node.value()
+      if (value instanceof LazyObject) return memberOf(value, name)
       if (typeof value !== 'object' || value === null) return undefined
       if (Symbol.iterator in value || Symbol.asyncIterator in value) return undefined
       return Object.hasOwn(value, name) ? leaf(() => member(value, name)) : undefined
     }
   }
+}
+
+function memberOf({ members }: LazyObject, name: string): Node | undefined {
+  for (const one of members()) if (one?.[0] === name) return leaf(() => one[1])
+  return undefined
 }
 
 function member<T>(of: Readonly<Record<string, T>> | object, name: string): T | undefined {

@@ -1,0 +1,32 @@
+/** How long a piece of work may take before everything else gets its turn, in milliseconds. */
+const SLICE_MS = 3
+/** Items between two looks at the clock. */
+const ITEMS = 8
+
+const waiting: (() => void)[] = []
+
+/**
+ * Resolves when the caller may work for a slice. One caller has its turn in each round of the event loop, whoever else waits: what a
+ * session or a small request waits for is one slice, however many large answers are on their way.
+ */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (waiting.push(resolve) === 1) setImmediate(next)
+  })
+}
+
+function next(): void {
+  waiting.shift()?.()
+  if (waiting.length > 0) setImmediate(next)
+}
+
+/** A slice of time that has begun. */
+export class Slice {
+  private readonly end = performance.now() + SLICE_MS
+  private items = 0
+
+  /** Whether it is over, asked after each item. */
+  isOver(): boolean {
+    return ++this.items % ITEMS === 0 && performance.now() > this.end
+  }
+}
