@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { LinkEntry } from './layout.ts'
 
 /** So long one request that deletes links is to take: whoever attaches meanwhile waits for it. */
-const REQUEST_MS = 75
+const REQUEST_MS = 60
 /** After each request, and after each attachment or detachment that begins, there is so long for the next of these to come. */
 const REST_MS = 5
 /** So long deletions wait for attachments at most. */
