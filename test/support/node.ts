@@ -82,13 +82,14 @@ export class TestNode {
     return this.finish(this.vpns.detach({ instanceId, type, mac, ip: ip('192.168.10.1'), ...changes }))
   }
 
-  /** Lets time go by until the promise is settled. */
+  /** Lets time go by until the promise is settled, and links that are to go have gone. */
   async finish<T>(promise: Promise<T>): Promise<T> {
     let settled = false
     const watched = promise.finally(() => {
       settled = true
     })
-    for (let turns = 0; !settled && turns < 1000; turns++) {
+    for (let turns = 0, rest = 10; rest > 0 && turns < 1000; turns++) {
+      if (settled) rest--
       this.clock.advance(1)
       await Promise.resolve()
     }
