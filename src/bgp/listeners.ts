@@ -9,6 +9,8 @@ export class Listeners {
   private readonly accept: (connection: Connection) => ConnectionHandlers | null
   private readonly listeners: Listener[] = []
   private closed = false
+  /** Where it cannot listen, and why. */
+  readonly failures: { readonly at: Endpoint; readonly reason: string }[] = []
 
   constructor(
     config: SpeakerConfig,
@@ -48,6 +50,7 @@ export class Listeners {
       return null
     } catch (error) {
       const reason = (error as Error).message
+      this.failures.push({ at, reason })
       log.warn(
         { address: formatIp(at.address), port: at.port, reason },
         'cannot listen for BGP: peers cannot connect to us',

@@ -104,7 +104,7 @@ export class Speaker {
   /** Established peers that are reflected to and do not say which routes they want. */
   private readonly receiversOfAll = new Set<Neighbour>()
   private readonly startedAt: number
-  private readonly listeners: Listeners
+  readonly listeners: Pick<Listeners, 'failures' | 'open' | 'close'>
   private holdsEndOfRib: boolean
   private readonly onComplete: () => void
 

@@ -20,10 +20,14 @@ export class Addresses {
   /** How many endpoints have the address. */
   private readonly localMacs = new Map<Mac, number>()
   private readonly localIps = new Map<Ip, number>()
+  /** Addresses that are attached here and advertised by others, by since when, on the clock that never goes back. */
+  private readonly shared = new Map<Mac | Ip, number>()
+  private readonly now: () => number
   private readonly byMac = new Map<Mac, Found>()
   private readonly byIp = new Map<Ip, Found>()
 
-  constructor(place: Place, ends: TunnelEnds, dataplane: Dataplane) {
+  constructor(place: Place, ends: TunnelEnds, dataplane: Dataplane, now: () => number) {
+    this.now = now
     this.place = place
     this.dataplane = dataplane
     this.facts = { vtep: place.vtep, ends, gateways: this.gateways }
@@ -103,6 +107,14 @@ export class Addresses {
     }
   }
 
+  /** MAC and IP addresses that have been attached here and advertised by others for so long, with a route of theirs. */
+  *sharedFor(ms: number): Iterable<{ readonly address: Mac | Ip; readonly route: MacRoute }> {
+    for (const [address, since] of this.shared) {
+      const [route] = typeof address === 'number' ? this.routesTo(address) : this.routesToIp(address)
+      if (route !== undefined && this.now() - since >= ms) yield { address, route }
+    }
+  }
+
   private refreshWhere(isConcerned: (route: MacRoute) => boolean): void {
     for (const found of this.byMac.values())
       for (const route of all(found)) if (isConcerned(route)) this.refresh(route.nlri)
@@ -118,7 +130,13 @@ export class Addresses {
     if (ip !== null) this.refreshIp(ip)
   }
 
+  private noteShared(address: Mac | Ip, isLocal: boolean, routes: readonly MacRoute[]): void {
+    if (!isLocal || routes.length === 0) this.shared.delete(address)
+    else if (!this.shared.has(address)) this.shared.set(address, this.now())
+  }
+
   private refreshMac(mac: Mac): void {
+    this.noteShared(mac, this.isLocal(mac), this.routesTo(mac))
     const { devices, vtep: dst, vni } = this.place
     const isHere = this.isLocal(mac) || this.gateways.some((gateway) => gateway.mac === mac)
     const entry = projectMac(devices, mac, isHere, this.routesTo(mac), this.facts)
@@ -127,6 +145,7 @@ export class Addresses {
   }
 
   private refreshIp(ip: Ip): void {
+    this.noteShared(ip, this.isLocalIp(ip), this.routesToIp(ip))
     const { devices } = this.place
     const gateway = this.gateways.find(({ ips }) => ips.has(ip))
     const entry =

@@ -65,7 +65,7 @@ export class EvpnInstance implements Importer<Route> {
     this.source = localSource(config.name)
     this.imports = new Imports(speaker, this.source, this)
     this.mobility = new Mobility(config.mobility, speaker.convergence)
-    this.addresses = new Addresses(config, config.ends, dataplane)
+    this.addresses = new Addresses(config, config.ends, dataplane, () => speaker.convergence.now())
     this.floods = new Floods(config, config.ends, dataplane)
     this.unlisten = config.ends.listen((changed) => {
       this.addresses.endsChanged(changed)

@@ -15,6 +15,8 @@ import { peerSummary, whyDown } from './looking-glass/peers.ts'
 
 /** What is not in place for that long is a problem, not on its way. */
 const LONG_PENDING_MS = 60_000
+/** So long an address may be attached on two nodes, while a VM migrates. */
+const LONG_SHARED_MS = 60_000
 
 /** How far the routes that forwarding goes by can be trusted; `since` is in epoch milliseconds. */
 export interface RouteState {
@@ -178,6 +180,7 @@ function problemsOf(
       `peer ${peer.name} is ${peer.state} since ${formatTime(peer.lastTransition)}: ${whyDown(neighbour)}`,
     )
   }
+  problems.push(...listenProblems(speaker))
   for (const neighbour of speaker.neighbours.values()) problems.push(...withheldRoutes(neighbour))
   if (services !== null && kernel !== null) {
     problems.push(
@@ -192,6 +195,11 @@ function problemsOf(
   }
   problems.push(...logProblems(logHealth()))
   return problems
+}
+
+function* listenProblems({ listeners }: Speaker): Iterable<string> {
+  for (const { at, reason } of listeners.failures)
+    yield `peers cannot connect to ${formatIp(at.address)} port ${at.port}: ${reason}; mend that and restart, or set [BGP] listen = false`
 }
 
 function* withheldRoutes({ peer, routesOut }: Neighbour): Iterable<string> {
@@ -244,9 +252,20 @@ function* storms({ storms }: Kernel): Iterable<string> {
 function* duplicates({ vpns }: ServiceViews): Iterable<string> {
   for (const instance of vpns.instances.values()) {
     if (instance.type !== 'evpn') continue
-    const macs = [...instance.evpn.mobility.duplicateMacs()].map(formatMac)
-    if (macs.length > 0)
-      yield `${instance.evpn.config.id}: attached here and elsewhere, or moving too often to be in one place: ${macs.join(', ')}`
+    const { config, mobility, addresses } = instance.evpn
+    const macs = new Set(mobility.duplicateMacs())
+    if (macs.size > 0)
+      yield `${config.id}: attached here and elsewhere, or moving too often to be in one place: ${[...macs].map(formatMac).join(', ')}`
+    const shared = [...addresses.sharedFor(LONG_SHARED_MS)].filter(
+      ({ address }) => typeof address === 'string' || !macs.has(address),
+    )
+    const [first] = shared
+    if (first === undefined) continue
+    const { address, route } = first
+    const name = typeof address === 'number' ? formatMac(address) : formatIp(address)
+    const where = route.set.nextHop === null ? 'others' : formatIp(route.set.nextHop)
+    const others = shared.length > 1 ? ` and ${shared.length - 1} more` : ''
+    yield `${config.id}: attached here and advertised by others at the same time: ${name} (${where})${others}: detach what is not in use`
   }
 }
 

@@ -178,8 +178,37 @@ describe('GET /status', () => {
     expect((await get('/status')).problems).toEqual([
       'net1: attached here and elsewhere, or moving too often to be in one place: 02:00:00:00:01:01',
     ])
+    await two.detach()
     clock.advance(1_800_000)
     expect((await get('/status')).problems).toEqual([])
+  })
+
+  test('says which addresses are attached on two nodes, unless that is over soon', async () => {
+    await settled()
+    await two.attach()
+    clock.advance(30_000)
+    expect((await get('/status')).problems).toEqual([])
+    clock.advance(60_000)
+    const problem = `net1: attached here and advertised by others at the same time: 02:00:00:00:01:01 (${THEIRS}) and 1 more: detach what is not in use`
+    expect((await get('/status')).problems).toEqual([problem])
+    await two.detach()
+    await two.attach({ mac: 0x02_00_00_00_01_09 })
+    clock.advance(90_000)
+    expect((await get('/status')).problems).toEqual([expect.stringContaining(`: 192.168.10.1 (${THEIRS}): `)])
+    await two.detach({ mac: 0x02_00_00_00_01_09 })
+    clock.advance(1000)
+    expect((await get('/status')).problems).toEqual([])
+  })
+
+  test('says that it cannot listen', async () => {
+    const network = new VirtualNetwork(clock)
+    const [, second] = [0, 1].map(() => new TestNode('10.77.0.19', [], clock, network))
+    app = second!.api()
+    clock.advance(1000)
+    expect(await get('/status')).toMatchObject({
+      ok: false,
+      problems: [expect.stringMatching(/^peers cannot connect to 10\.77\.0\.19 port 179: EADDRINUSE; /)],
+    })
   })
 
   test('says so before all routes are here', async () => {
