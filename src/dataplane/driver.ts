@@ -134,8 +134,12 @@ export interface Driver extends KernelQuestions {
   close(): void
 }
 
-export function isOurs(link: Interface): boolean {
-  return link.alias?.startsWith(ALIAS_PREFIX) ?? false
+export function isOurs({ owned }: Pick<Interface, 'owned'>): boolean {
+  return owned
+}
+
+export function isMarked({ alias }: Pick<Interface, 'alias'>): boolean {
+  return alias?.startsWith(ALIAS_PREFIX) ?? false
 }
 
 export function missing(device: string): string {

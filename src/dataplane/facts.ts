@@ -21,6 +21,8 @@ export interface InterfaceFacts {
   readonly flowBased: boolean
   /** Of a VXLAN device: whether it learns addresses from what it receives. */
   readonly learns: boolean
+  /** Whether it carries our mark, or did in the life of this process: who changes an alias does not take the link. */
+  readonly owned: boolean
 }
 
 /** Questions that are answered straight from the kernel. */

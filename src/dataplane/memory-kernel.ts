@@ -2,6 +2,7 @@ import type { InterfaceAddress, Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
 import {
   type Counters,
+  isMarked,
   isOurs,
   type Link,
   missing,
@@ -102,6 +103,7 @@ export class MemoryKernel {
       forwarding: true,
       xdpProgram: null,
       routing: null,
+      owned: isMarked({ alias: null, ...traits }),
       ...traits,
       bridged: new Map(),
       remote: new Map(),
@@ -115,7 +117,8 @@ export class MemoryKernel {
 
   changeLink(name: string, traits: Partial<Link>): void {
     const before = this.need(name)
-    this.links.set(name, { ...before, ...traits })
+    const owned = before.owned || isMarked({ alias: null, ...traits })
+    this.links.set(name, { ...before, ...traits, owned })
     if (before.up && traits.up === false) this.shake(name)
     this.changed(name)
   }

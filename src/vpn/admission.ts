@@ -4,7 +4,7 @@ import { isNestedWithin } from '../values/json.ts'
 import { formatMac } from '../values/mac.ts'
 import type { Instance } from './instance.ts'
 import type { Ranges } from './instances.ts'
-import { isOurDevice, isOwned } from './names.ts'
+import { isOurDevice } from './names.ts'
 import type { Needs } from './needs.ts'
 import { inUse, type NetworkDevices } from './network-devices.ts'
 import { type PlacedRequest, Rejected } from './request.ts'
@@ -104,7 +104,7 @@ export class Admission {
     if (port.kind === 'bridge' || port.kind === 'vrf' || port.kind === 'vxlan')
       return `is a ${port.kind}: ${EXPECTED}`
     if (!port.ethernet) return `carries no Ethernet frames: ${EXPECTED}`
-    if (isOwned(port.alias)) return `is a device of chanter's own (${port.alias}): ${EXPECTED}`
+    if (port.owned) return `is a device of chanter's own (${port.alias}): ${EXPECTED}`
     const use = await this.uplinks.needing(port.name)
     if (use !== null) return `${use}: ${EXPECTED}`
     return (bridge === null ? null : await this.loop(port, bridge)) ?? this.otherMaster(port, request, bridge)
@@ -129,7 +129,7 @@ export class Admission {
     if (master === null || master === bridge || isOurDevice(master, this.ranges.vrfPrefix)) return null
     const stays = type === 'ipvpn' && direction === 'to-port' && this.needs.isPortHeld(name, instanceId)
     const link = await this.dataplane.interfaceNamed(master)
-    if (stays || isOwned(link?.alias ?? null)) return null
+    if (stays || link?.owned) return null
     const or = type === 'evpn' && link?.kind === 'bridge' ? `, or name ${master} as linuxbr` : ''
     return `is in ${master} already: take it out (ip link set ${name} nomaster)${or}`
   }
@@ -163,7 +163,7 @@ export class Admission {
     if (plug === null || instance?.attachments.behind(port).length) return
     for (const name of [port, plug.device]) {
       const link = await this.dataplane.interfaceNamed(name)
-      if (link !== undefined && !isOwned(link.alias))
+      if (link !== undefined && !link.owned)
         throw new Rejected(`local_port: interface ${name} exists and is not chanter's: delete or rename it`)
     }
     const mac = gatewayMac(instanceId)

@@ -62,9 +62,6 @@ export const isOurDevice = (name: string, vrfPrefix: string): boolean =>
 /** What marks a device as that of an instance. */
 export const aliasOf = (id: string): string => ALIAS_PREFIX + id
 
-/** Whether the alias of a device marks it as one of ours. */
-export const isOwned = (alias: string | null): boolean => alias?.startsWith(ALIAS_PREFIX) === true
-
 /** Directories of sysctl beside those of interfaces. */
 const SYSCTL_NAMES: readonly string[] = ['all', 'default']
 /** Octets that end a name, or that the kernel takes for blanks (isspace in Latin-1). */

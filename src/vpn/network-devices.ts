@@ -1,7 +1,7 @@
 import type { Dataplane, Interface } from '../dataplane/model.ts'
 import type { Devices, Tunnelling } from '../evpn/project.ts'
 import { formatIp, isIpv4 } from '../values/address.ts'
-import { bridgeName, isOwned, vxlanName } from './names.ts'
+import { bridgeName, vxlanName } from './names.ts'
 import { Rejected } from './request.ts'
 
 type Vtep = Pick<Tunnelling, 'vxlanPort' | 'vtep'>
@@ -20,7 +20,7 @@ export class NetworkDevices {
   /** What a new instance is to have, with a VXLAN device of its VNI that is in the bridge already. Throws `Rejected` where what others made is in the way. */
   async choose(linuxBridge: string | null, suffix: string, vni: number): Promise<Devices> {
     const found = linuxBridge === null ? undefined : await this.dataplane.vxlanIn(linuxBridge, vni)
-    const givenVxlan = found !== undefined && !isOwned(found.alias)
+    const givenVxlan = found !== undefined && !found.owned
     const reason = givenVxlan ? unusable(found, this.vtep) : null
     if (reason !== null)
       throw new Rejected(
@@ -56,7 +56,7 @@ export class NetworkDevices {
 
   private async checkFree(device: string): Promise<void> {
     const link = await this.dataplane.interfaceNamed(device)
-    if (link !== undefined && !isOwned(link.alias))
+    if (link !== undefined && !link.owned)
       throw new Rejected(
         `interface ${device}, which the instance needs, exists and is not chanter's: delete or rename it`,
       )

@@ -59,6 +59,7 @@ const link: Link = {
   forwarding: true,
   xdpProgram: null,
   routing: null,
+  owned: true,
 }
 
 describe('the end of a cable of ours', () => {
@@ -78,7 +79,7 @@ describe('the end of a cable of ours', () => {
     ['leads elsewhere', { pair: 'end-x' }, 'recreate'],
     ['leads out of the network namespace', { pair: null }, 'recreate'],
     ['is no cable', { kind: 'dummy' }, 'recreate'],
-    ['is not ours', { alias: null }, 'refuse'],
+    ['is not ours', { owned: false }, 'refuse'],
   ] as const)('%s', (_what, traits, step) => {
     expect(linkStep({ ...vpn.end('end-v', 'end-e', 1), mtu: 1500 }, { ...actual, ...traits }).do).toBe(step)
   })
@@ -97,8 +98,9 @@ describe('a link of ours', () => {
     ['has another port', { ...link, port: 8472 }, 'recreate'],
     ['is of another kind', { ...link, kind: 'bridge', vni: null }, 'recreate'],
     ['has another MTU', { ...link, mtu: 1450 }, 'adjust'],
-    ['has no alias', { ...link, alias: null }, 'refuse'],
-    ['has the alias of another', { ...link, alias: 'uplink' }, 'refuse'],
+    ['has lost its alias', { ...link, alias: null }, 'adjust'],
+    ['is not ours', { ...link, alias: null, owned: false }, 'refuse'],
+    ['has the alias of another', { ...link, alias: 'uplink' }, 'adjust'],
   ] as const)('%s: %s', (_what, actual, step) => {
     expect(linkStep({ ...e.vxlan, mtu: 1500 }, actual).do).toBe(step)
   })
@@ -137,9 +139,9 @@ describe('a given bridge', () => {
 
   test.each([
     ['is absent', undefined, 'create'],
-    ['is of somebody else', { ...bridge, alias: null, up: false, tuned: false }, 'nothing'],
+    ['is of somebody else', { ...bridge, alias: null, owned: false, up: false, tuned: false }, 'nothing'],
     ['is ours', bridge, 'nothing'],
-    ['is no bridge', { ...bridge, alias: null, kind: 'bond' }, 'refuse'],
+    ['is no bridge', { ...bridge, alias: null, owned: false, kind: 'bond' }, 'refuse'],
   ] as const)('that %s: %s', (_what, actual, step) => {
     expect(linkStep({ ...e.bridge, given: true }, actual).do).toBe(step)
   })

@@ -525,14 +525,21 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         expect([...dataplane.statuses.failures()]).toEqual([])
       })
 
-      test('a link of ours whose mark somebody took is refused until it has it again', async () => {
+      test('a link of ours whose alias somebody changed gets it back, and holds up nothing', async () => {
         await wantInPlace(...everything)
-        lab.setAlias('vx0', 'theirs')
-        await lab.until(() => dataplane.status(e.vxlan).state === 'failed')
-        const reason = 'interface vx0 exists and is not ours: its alias is "theirs", not "chanter:..."'
-        expect(await want(e.remote(9))).toEqual([{ entry: e.remote(9), state: 'failed', reason }])
-        lab.setAlias('vx0', 'chanter:net1')
+        const index = lab.indexOf('vx0')
+        lab.setAlias('vx0', 'customer-4711')
+        await wantInPlace(e.remote(9))
         await lab.until(holding([...everything, e.remote(9)]))
+        expect(lab.indexOf('vx0')).toBe(index)
+      })
+
+      test('a link of ours whose alias somebody changed goes when it is not wanted', async () => {
+        await wantInPlace(...everything)
+        lab.setAlias('vx0', 'customer-4711')
+        for (const entry of everything) dataplane.unwant(entry)
+        await lab.wait(dataplane.gone(everything))
+        expect(lab.indexOf('vx0')).toBeUndefined()
       })
 
       test('a refused device is taken once the other one is gone', async () => {

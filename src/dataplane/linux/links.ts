@@ -1,7 +1,7 @@
 import { isIpv4 } from '../../values/address.ts'
-import { isOurs, type Link } from '../driver.ts'
+import { isMarked, isOurs, type Link } from '../driver.ts'
 import { isTableEntry } from '../layout.ts'
-import { ALIAS_PREFIX, type Entry } from '../model.ts'
+import type { Entry } from '../model.ts'
 import * as k from './constants.ts'
 import { dumpLinks, getLink } from './encode.ts'
 import type { Message, Writer } from './message.ts'
@@ -31,6 +31,8 @@ export class Links {
   private readonly requests: Requests
   private readonly names = new Map<number, string>()
   private readonly known = new Map<string, Link>()
+  /** Links that carry our mark, or did, by index: whoever changes or removes an alias does not take the link. */
+  private readonly owned = new Map<number, Pick<RawLink, 'kind' | 'alias' | 'name'>>()
   /** VRFs by their tables. */
   private readonly vrfs = new Map<number, string>()
   /** Bridges with the spanning tree protocol. */
@@ -130,10 +132,11 @@ export class Links {
   /** The link of ours with that alias, of that kind, that goes by another name now. */
   strayOf(alias: string, kind: string): Link | undefined {
     this.strays ??= new Set(this.all(null).flatMap((link) => (isOurs(link) ? [link.index] : [])))
-    for (const index of this.strays) {
+    for (const [index, mark] of this.owned) {
+      if (mark.alias !== alias || mark.kind !== kind) continue
       const link = this.get(index)
-      if (link === undefined) this.strays.delete(index)
-      else if (link.alias === alias && link.kind === kind) return link
+      if (link?.owned !== true) this.owned.delete(index)
+      else if (this.strays.has(index) || link.name !== mark.name) return link
     }
     return undefined
   }
@@ -165,8 +168,10 @@ export class Links {
     const moved = known?.index === index && known.master !== (master === 0 ? null : this.names.get(master))
     const unsteady = (family === k.AF_UNSPEC && (!carrier || moved)) || message.type === k.RTM_DELLINK
     // of a bridge's family it only tells that the link is no port any more
-    if (message.type === k.RTM_DELLINK && family === k.AF_UNSPEC) this.names.delete(index)
-    else this.names.set(index, name)
+    if (message.type === k.RTM_DELLINK && family === k.AF_UNSPEC) {
+      this.names.delete(index)
+      this.owned.delete(index)
+    } else this.names.set(index, name)
     const isRenamed = before !== undefined && before !== name
     if (isRenamed) this.strays?.add(index)
     const names = isRenamed ? [before, name] : [name]
@@ -185,8 +190,14 @@ export class Links {
     return this.lookUp(bridge)?.up !== true || this.spanning.has(bridge)
   }
 
+  private owns({ index, kind, alias, name }: RawLink): boolean {
+    if (isMarked({ alias })) this.owned.set(index, { kind, alias, name: this.owned.get(index)?.name ?? name })
+    return this.owned.get(index)?.kind === kind
+  }
+
   private remember(raw: RawLink): Link {
     this.names.set(raw.index, raw.name)
+    const owned = this.owns(raw)
     const { slaveKind, lower, stp, bridgePort, operational, generatesAddresses, ...traits } = raw
     const master = raw.master === 0 ? null : (this.nameOf(raw.master) ?? null)
     const below = lower === 0 || lower === raw.index ? null : (this.nameOf(lower) ?? null)
@@ -196,11 +207,15 @@ export class Links {
     }
     const link: Link = {
       ...traits,
+      owned,
       master,
       pair: raw.kind === 'veth' ? below : null,
       lower: raw.kind === 'veth' ? null : below,
-      tuned: raw.tuned && (!isMarked(raw) || this.isTuned(raw)),
-      routing: slaveKind === 'vrf' ? fits(portSettingsOf(raw)) && this.surroundings.isFiltered(raw) : null,
+      tuned: raw.tuned && (!owned || this.isTuned(raw)),
+      routing:
+        slaveKind === 'vrf'
+          ? fits(portSettingsOf({ name: raw.name, owned })) && this.surroundings.isFiltered(raw)
+          : null,
       forwarding: bridgePort?.open === true && this.passes(raw, bridgePort.state, master),
     }
     if (link.table !== null) this.vrfs.set(link.table, link.name)
@@ -209,18 +224,14 @@ export class Links {
   }
 }
 
-function isMarked({ alias }: Pick<Link, 'alias'>): boolean {
-  return alias?.startsWith(ALIAS_PREFIX) === true
-}
-
 /** Whether it is a VXLAN device whose tunnels are of IPv6. */
 export function isVxlan6({ kind, local }: Pick<Link, 'kind' | 'local'>): boolean {
   return kind === 'vxlan' && local !== null && !isIpv4(local)
 }
 
 /** What the settings of a port of a VRF have to be. */
-export function portSettingsOf(link: Pick<Link, 'name' | 'alias'>) {
-  return isMarked(link) ? gatewaySettings(link.name) : portSettings(link.name)
+export function portSettingsOf(link: Pick<Link, 'name' | 'owned'>) {
+  return isOurs(link) ? gatewaySettings(link.name) : portSettings(link.name)
 }
 
 /** What the settings of a link of ours have to be. */

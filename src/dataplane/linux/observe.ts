@@ -134,7 +134,8 @@ export function readLinkName({ bytes, start, end }: Message): LinkNotice {
 }
 
 /** A link as messages tell of it: its master is a number, 0 for none, and settings are not in it. */
-export interface RawLink extends Omit<Link, 'master' | 'routing' | 'pair' | 'lower' | 'forwarding'> {
+export interface RawLink
+  extends Omit<Link, 'master' | 'routing' | 'pair' | 'lower' | 'forwarding' | 'owned'> {
   readonly master: number
   /** Of a bridge: whether it has the spanning tree protocol on. */
   readonly stp: boolean
