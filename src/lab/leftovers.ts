@@ -12,6 +12,7 @@ export function removeLabs({ kept }: { kept: boolean }): string[] {
       for (const pid of pidsIn(namespace)) if (record.pids.includes(pid)) process.kill(pid, 'SIGKILL')
       removeNamespace(namespace)
     }
+    for (const mount of mountsIn(directory)) runSync('umount', mount)
     rmSync(directory, { recursive: true })
   }
   return abandoned.map(({ name }) => name)
@@ -24,6 +25,13 @@ function labs(): { name: string; directory: string; record: LabRecord }[] {
     const record = join(directory, RECORD)
     return existsSync(record) ? [{ name, directory, record: JSON.parse(readFileSync(record, 'utf8')) }] : []
   })
+}
+
+function mountsIn(directory: string): string[] {
+  const points = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '')
+  return points.filter((point) => point.startsWith(`${directory}/`))
 }
 
 /** A recorded pid may belong to somebody else by now, but not inside a namespace of the lab. */

@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { run } from '../../src/lab/command.ts'
 import { eventually } from '../../src/lab/eventually.ts'
@@ -64,6 +65,9 @@ test('a process can be asked to end', async () => {
 test('what is kept outlives its maker until it is removed', async () => {
   lab = new Lab()
   lab.start(lab.addNamespace('one'), 'sleeper', 'sleep', '60')
+  const disk = join(lab.directory, 'disk')
+  mkdirSync(disk)
+  await run('mount', '-t', 'tmpfs', 'chanter', disk)
   expect(removeLabs({ kept: true })).not.toContain(lab.name)
   lab.keep()
   expect(removeLabs({ kept: false })).not.toContain(lab.name)

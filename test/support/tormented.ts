@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { NoAnswer, request } from '../../src/client.ts'
 import { type Daemon, type Settings, startChanter } from '../../src/lab/chanter.ts'
@@ -70,7 +70,9 @@ export class Tormented {
   /** What was answered is in the state of the daemon that was killed. */
   private expectKept(): void {
     const { lab, host, seed } = this.torment
-    const { instances } = decodeState(readFileSync(join(lab.directory, `${host.name}.state`), 'utf8'))
+    const file = join(lab.directory, `${host.name}.state`)
+    // before it has answered anything, it need not have kept anything
+    const { instances } = existsSync(file) ? decodeState(readFileSync(file, 'utf8')) : { instances: [] }
     const kept = new Set(
       instances.flatMap(({ id, attachments }) =>
         attachments.map(({ mac, ip }) => `${id} ${formatMac(mac)} ${ip && formatIp(ip)}`),
