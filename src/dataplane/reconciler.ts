@@ -93,6 +93,7 @@ export class Reconciler implements Dataplane, Questions {
       wake: () => this.schedule(),
     })
     this.work = new Work({
+      clock,
       driver,
       log,
       exceptions: this.exceptions,
