@@ -6,8 +6,9 @@ import { describe, expect, test } from 'vitest'
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   values: [],
   clock: [],
-  bgp: ['values', 'clock'],
-  dataplane: ['values', 'clock', 'linux/libc', 'linux/bpf'],
+  'log-allowance': ['clock:types'],
+  bgp: ['values', 'clock', 'log-allowance'],
+  dataplane: ['values', 'clock', 'log-allowance', 'linux/libc', 'linux/bpf'],
   'linux/libc': [],
   'linux/bpf': ['linux/libc'],
   'linux/kernel': ['linux/libc'],

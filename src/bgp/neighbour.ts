@@ -147,7 +147,7 @@ export class Neighbour implements PeerListener {
   disable(text: string): void {
     this.disabled = true
     const reason = text === '' ? 'disabled' : `disabled: ${text}`
-    this.end(ceaseWithText(CeaseSubcode.AdministrativeShutdown, text), reason)
+    this.end(ceaseWithText(CeaseSubcode.AdministrativeShutdown, text), reason, true)
     this.staleRoutes.releaseAll()
     this.host.down(this)
   }
@@ -165,13 +165,13 @@ export class Neighbour implements PeerListener {
     const { families, restartTimeSeconds } = this.host.gracefulRestart()
     const returns = negotiated?.gracefulRestart === true && families.length > 0 && restartTimeSeconds > 0
     const silent = returns && !negotiated.gracefulNotification
-    this.peer.stop(silent ? null : ceaseWithText(CeaseSubcode.AdministrativeShutdown, text), 'stopped')
+    this.peer.stop(silent ? null : ceaseWithText(CeaseSubcode.AdministrativeShutdown, text), 'stopped', true)
   }
 
   /** Ends the session, tells the peer why, and lets it come up again, unless it is disabled. */
   reset(text: string): void {
     if (this.disabled) return
-    this.end(ceaseWithText(CeaseSubcode.AdministrativeReset, text), 'reset')
+    this.end(ceaseWithText(CeaseSubcode.AdministrativeReset, text), 'reset', true)
     this.enable()
   }
 
@@ -265,10 +265,10 @@ export class Neighbour implements PeerListener {
   }
 
   /** Ends the session for good: a peer that would keep our routes is told that this is no restart (RFC 8538 §4). */
-  private end(cease: Notification, reason: string): void {
+  private end(cease: Notification, reason: string, isOrdered = false): void {
     const promised = this.peer.session?.localOpen?.capabilities.gracefulRestart?.families ?? []
     const keeps = this.negotiated?.gracefulNotification === true && promised.length > 0
-    this.peer.stop(keeps ? hardReset(cease) : cease, reason)
+    this.peer.stop(keeps ? hardReset(cease) : cease, reason, isOrdered)
   }
 
   private awaitSilence(ms: number): void {

@@ -37,7 +37,14 @@ export interface Summary {
     readonly pending: number
     readonly failed: number
     readonly unremoved: number
+    readonly removing?: number
   }
+  /** Where VXLAN packets do not fit the underlay. */
+  readonly tight_underlays?: readonly {
+    readonly underlay: string
+    readonly room: number
+    readonly mtu: number
+  }[]
   /** What others changed in the kernel, and was repaired. */
   readonly drift?: { readonly count: number; readonly last: number | null; readonly contested: number }
   /** How many networks are kept out of the host's IP stack, by what. */
@@ -149,6 +156,7 @@ function* serviceFacts({
   instances,
   entries,
   drift,
+  tight_underlays = [],
   isolation,
   compared,
   leftovers,
@@ -162,11 +170,12 @@ function* serviceFacts({
   if (instances !== undefined)
     yield ['networks', `${instances.count}, with ${countText(instances.endpoints, 'endpoint', 'endpoints')}`]
   if (entries !== undefined) {
-    const { wanted, applied, pending, failed, unremoved } = entries
+    const { wanted, applied, pending, failed, unremoved, removing = 0 } = entries
+    const leaving = removing > 0 ? `, ${removing} to be removed` : ''
     const removals = unremoved > 0 ? `, ${unremoved} not removable` : ''
     yield [
       'kernel',
-      `${wanted} entries wanted: ${applied} programmed, ${pending} pending, ${failed} failed${removals}`,
+      `${wanted} entries wanted: ${applied} programmed, ${pending} pending, ${failed} failed${leaving}${removals}`,
     ]
   }
   if (drift !== undefined && drift.last !== null)
@@ -174,6 +183,8 @@ function* serviceFacts({
       'drift',
       `${countText(drift.count, 'change', 'changes')} by others repaired since the start, the last at ${formatTime(drift.last)}`,
     ]
+  for (const { underlay, room, mtu } of tight_underlays)
+    yield ['mtu', `VXLAN devices have ${mtu}, ${underlay} room for ${room}: larger packets are fragmented`]
   if (isolation !== undefined) yield ['isolation', isolationText(isolation)]
   if (compared !== undefined) yield ['compared', comparisonText(compared)]
   if (leftovers !== undefined) {

@@ -22,7 +22,7 @@ import {
   type TableEntry,
   type TableKind,
 } from './layout.ts'
-import { type Entry, phase } from './model.ts'
+import { type Entry, type Outage, phase } from './model.ts'
 import type { Observation } from './observation.ts'
 import { Table } from './table.ts'
 
@@ -84,6 +84,10 @@ export class Device {
   failedLooks = 0
   /** Why nothing can be set on it: the interface is missing or refused, or its port is not in place. */
   failure: Failure | null = null
+  /** Of a port of others that passes no traffic. */
+  outage: Outage | null = null
+  /** Since when there is something of it to be removed, in epoch milliseconds; null while there is nothing. */
+  leavingSince: number | null = null
   /** Since when there is work left to do for it, in epoch milliseconds; null while there is none. */
   waitingSince: number | null = null
   readonly tables = new Map<TableKind, AnyTable>()
@@ -105,6 +109,13 @@ export class Device {
     if (this.index === null) return false
     for (const [kind, table] of this.tables) if (table.hasRemovals && !this.goesWithLink(kind)) return true
     return false
+  }
+
+  /** How much of it is still to be removed. */
+  get leavingSize(): number {
+    let size = Number(this.leavingLink !== null) + Number(this.leavingPort !== null)
+    for (const table of this.tables.values()) size += table.leavingSize
+    return size
   }
 
   /** Whether entries of that kind are left to the end of the link: while a port is in a VRF, nothing else keeps what it sends from the main table. */

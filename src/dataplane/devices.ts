@@ -138,6 +138,7 @@ export class Devices {
     this.removeLinks(going)
     for (const device of some) {
       if (!going.includes(device)) this.removePort(device)
+      if (device.leavingSize === 0) device.leavingSince = null
       this.forgetIdle(device)
     }
   }
@@ -145,6 +146,7 @@ export class Devices {
   /** The device has nothing left to set or remove. */
   rest(device: Device): void {
     if (!this.isUnplaced(device)) device.waitingSince = null
+    if (device.leavingSize === 0) device.leavingSince = null
     this.forgetIdle(device)
   }
 
@@ -164,6 +166,7 @@ export class Devices {
     if (device === undefined && this.exceptions.size === 0) return
     const link = this.driver.link(name)
     this.heedUp(name, link)
+    if (device !== undefined) this.heedOutage(device, link)
     if (device === undefined || this.unplaced.has(device)) return
     if (link === undefined) this.linkLost(device)
     else if (device.seen !== link.index) {
@@ -188,6 +191,15 @@ export class Devices {
     if (link?.up && !this.up.has(name)) this.exceptions.retryOn(name)
     if (link?.up) this.up.add(name)
     else this.up.delete(name)
+  }
+
+  /** Whether a port of others passes traffic is up to them; it is told where it does not. */
+  private heedOutage(device: Device, link: Link | undefined): void {
+    const isOthers = device.port !== null && device.link === null && link !== undefined
+    const reason = !isOthers || link.carrier ? null : link.up ? 'no carrier' : 'down'
+    if (reason === null) device.outage = null
+    else if (device.outage?.reason !== reason)
+      device.outage = { port: device.name, reason, since: device.outage?.since ?? this.clock.epoch() }
   }
 
   private linkLost(device: Device): void {
@@ -231,6 +243,7 @@ export class Devices {
     const { reason, culprit, link, fresh, moved } = place(device, this.driver)
     if (device.seen !== null && link?.index !== device.seen) this.lose(device)
     this.heedUp(device.name, link)
+    this.heedOutage(device, link)
     this.setFailure(device, reason)
     device.seen = link?.index ?? null
     device.master = link?.master ?? null

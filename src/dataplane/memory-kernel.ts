@@ -82,6 +82,7 @@ export class MemoryKernel {
       alias: null,
       master: null,
       up: false,
+      carrier: true,
       vni: null,
       mtu: 1500,
       local: null,

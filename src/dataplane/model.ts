@@ -300,9 +300,30 @@ export interface Interface extends InterfaceFacts {
   /** Name of the bridge (or VRF, bond) it is enslaved to. */
   readonly master: string | null
   readonly up: boolean
+  /** Whether it is up and has a carrier, as a tap has while its VM runs. */
+  readonly carrier: boolean
   /** Of a VXLAN device. */
   readonly vni: number | null
   readonly mtu: number
+}
+
+/** An attached port that passes no traffic. */
+export interface Outage {
+  readonly port: string
+  readonly reason: 'down' | 'no carrier'
+  /** Epoch milliseconds. */
+  readonly since: number
+}
+
+/** VXLAN devices whose largest packets do not fit the underlay. */
+export interface TightUnderlay {
+  readonly underlay: string
+  /** The largest MTU of a VXLAN device that the underlay has room for. */
+  readonly room: number
+  /** That of the devices. */
+  readonly mtu: number
+  /** Whether the configuration says so. */
+  readonly isGiven: boolean
 }
 
 /** What keeps the frames that a bridge passes up out of the host's IP stack; `reason` says why nothing does. */

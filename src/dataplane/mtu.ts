@@ -12,7 +12,12 @@ const LEAST = 1500
 
 /** The largest MTU of a VXLAN device whose packets fit an underlay, but not less than Ethernet's. */
 export function vxlanMtuOver(underlayMtu: number, local: Ip): number {
-  return Math.max(LEAST, underlayMtu - header(local) - UDP - VXLAN)
+  return Math.max(LEAST, vxlanRoomOver(underlayMtu, local))
+}
+
+/** The largest MTU of a VXLAN device whose packets fit an underlay. */
+export function vxlanRoomOver(underlayMtu: number, local: Ip): number {
+  return underlayMtu - header(local) - UDP - VXLAN
 }
 
 /** The largest MTU of a tunnel whose packets fit an underlay; labels count as part of them. */

@@ -19,6 +19,7 @@ import {
   type NextHop,
   type Status,
   same,
+  type TightUnderlay,
 } from './model.ts'
 import { NodeAddresses } from './node-addresses.ts'
 import { Notices } from './notices.ts'
@@ -26,6 +27,7 @@ import { Overruns } from './overruns.ts'
 import { Resync } from './resync.ts'
 import { Statuses } from './statuses.ts'
 import { Storms } from './storms.ts'
+import { tightUnderlays } from './tight-underlays.ts'
 import { Underlay } from './underlay.ts'
 import { Verifier } from './verifier.ts'
 import { Waiters } from './waiters.ts'
@@ -91,6 +93,7 @@ export class Reconciler implements Dataplane, Questions {
       wake: () => this.schedule(),
     })
     this.work = new Work({
+      clock,
       driver,
       log,
       exceptions: this.exceptions,
@@ -161,6 +164,7 @@ export class Reconciler implements Dataplane, Questions {
     if (device === undefined) return
     this.exceptions.drop(entry)
     this.drift.drop(entry)
+    device.leavingSince ??= this.clock.epoch()
     if (isTableEntry(entry)) {
       if (device.tables.get(entry.kind)?.unwant(entry)) this.work.add(device)
     } else {
@@ -209,6 +213,10 @@ export class Reconciler implements Dataplane, Questions {
 
   vxlanGaps(): readonly string[] {
     return this.driver.vxlanGaps()
+  }
+
+  tightUnderlays(): readonly TightUnderlay[] {
+    return tightUnderlays(this.devices.all.values(), this.driver)
   }
 
   vxlanIn(bridge: string, vni: number): Interface | undefined {

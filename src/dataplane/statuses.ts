@@ -2,7 +2,7 @@ import { errnoIn } from '../linux/libc.ts'
 import type { AnyTable, Device } from './device.ts'
 import { APPLIED, type Exceptions, pending } from './exceptions.ts'
 import { isLinkEntry, isTableEntry } from './layout.ts'
-import { type Counts, type Entry, type EntryStatus, identity, type Status } from './model.ts'
+import { type Counts, type Entry, type EntryStatus, identity, type Outage, type Status } from './model.ts'
 
 const UNWANTED = pending(null, 'not wanted')
 
@@ -119,6 +119,25 @@ export class Statuses {
     let count = 0
     for (const { entry } of this.exceptions) if (this.unremoved(entry)) count++
     return count
+  }
+
+  /** How much is still to be removed that did not fail, and since when, in epoch milliseconds. */
+  removing(): { readonly count: number; readonly since: number | null } {
+    let count = -this.unremovedCount()
+    let since = Number.POSITIVE_INFINITY
+    for (const device of this.devices.values()) {
+      const size = device.leavingSize
+      count += size
+      if (size > 0) since = Math.min(since, device.leavingSince ?? since)
+    }
+    return count > 0 && since !== Number.POSITIVE_INFINITY
+      ? { count, since }
+      : { count: Math.max(0, count), since: null }
+  }
+
+  /** The attached ports that pass no traffic. */
+  *outages(): Generator<Outage, void> {
+    for (const { outage } of this.devices.values()) if (outage !== null) yield outage
   }
 
   counts(): Counts {

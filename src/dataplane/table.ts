@@ -59,6 +59,11 @@ export class Table<E extends TableEntry, K extends Key, V> {
     return this.sets.length
   }
 
+  /** How many entries are to be removed, or could not be. */
+  get leavingSize(): number {
+    return this.leaving.size
+  }
+
   get hasRemovals(): boolean {
     return this.removals.length > 0
   }

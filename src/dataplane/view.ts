@@ -11,7 +11,9 @@ import {
   identity,
   KINDS,
   type Kind,
+  type Outage,
   type Storm,
+  type TightUnderlay,
   type Verification,
 } from './model.ts'
 import type { Reconciler } from './reconciler.ts'
@@ -43,6 +45,10 @@ export interface DataplaneSummary {
   /** Since when the kernel has not answered, in epoch milliseconds, so that all else is of before; null where it has. */
   readonly silentSince: number | null
   readonly drift: DriftSummary
+  /** How much is still to be removed that did not fail, and since when, in epoch milliseconds. */
+  readonly removing: { readonly count: number; readonly since: number | null }
+  readonly outages: readonly Outage[]
+  readonly tightUnderlays: readonly TightUnderlay[]
   /** What went wrong with the forwarding loop itself, and is tried again. */
   readonly faults: TaskFaults
   /** Why the kernel could not be asked, so that what it would have told is missing here; null where it was. */
@@ -52,7 +58,10 @@ export interface DataplaneSummary {
 }
 
 /** What of a summary the kernel is asked for each time. */
-type KernelFacts = Pick<DataplaneSummary, 'orphans' | 'isolation' | 'vrfGaps' | 'vxlanGaps' | 'unreadable'>
+type KernelFacts = Pick<
+  DataplaneSummary,
+  'orphans' | 'isolation' | 'vrfGaps' | 'vxlanGaps' | 'tightUnderlays' | 'unreadable'
+>
 
 /** What whoever looks at the forwarding loop may ask it, which another thread may have to answer. Lists come in slices. */
 export interface DataplaneView {
@@ -114,6 +123,8 @@ export function answers(reconciler: Reconciler, clock: Pick<PersistentClock, 'fa
       storms: [...reconciler.storms.all()],
       silentSince: null,
       drift: reconciler.drift.summary(),
+      removing: statuses.removing(),
+      outages: [...statuses.outages()],
       faults: clock.faults,
       compared: verifier.last,
     }),
@@ -127,11 +138,12 @@ function kernelFacts(reconciler: Reconciler, bridges: readonly string[]): Kernel
       isolation: bridges.map((bridge) => reconciler.isolationOf(bridge)),
       vrfGaps: reconciler.vrfGaps(),
       vxlanGaps: reconciler.vxlanGaps(),
+      tightUnderlays: reconciler.tightUnderlays(),
       unreadable: null,
     }
   } catch (error) {
     const unreadable = error instanceof Error ? error.message : String(error)
-    return { orphans: [], isolation: [], vrfGaps: [], vxlanGaps: [], unreadable }
+    return { orphans: [], isolation: [], vrfGaps: [], vxlanGaps: [], tightUnderlays: [], unreadable }
   }
 }
 

@@ -1,4 +1,6 @@
 import type { Logger } from 'pino'
+import type { Clock } from '../clock.ts'
+import { LogAllowance } from '../log-allowance.ts'
 import { type AnyTable, type Device, TABLE_KINDS } from './device.ts'
 import type { Driver } from './driver.ts'
 import type { Exceptions } from './exceptions.ts'
@@ -11,6 +13,7 @@ const BATCH = 256
 const BULK = 1024
 
 export interface WorkParts {
+  readonly clock: Clock
   readonly driver: Driver
   readonly exceptions: Exceptions
   readonly log: Logger
@@ -24,9 +27,12 @@ export class Work {
   private readonly exceptions: Exceptions
   private readonly log: Logger
   private readonly done: (device: Device) => void
+  /** A full table refuses every entry: some lines tell as much as all. */
+  private readonly allowance: LogAllowance
   private readonly busy = new Set<Device>()
 
-  constructor({ driver, exceptions, log, done }: WorkParts) {
+  constructor({ clock, driver, exceptions, log, done }: WorkParts) {
+    this.allowance = new LogAllowance(clock)
     this.driver = driver
     this.exceptions = exceptions
     this.log = log
@@ -104,7 +110,11 @@ export class Work {
 
   private refuse(op: string, entry: TableEntry, reason: string): void {
     this.exceptions.failed(entry, reason)
-    this.log.debug({ op, entry: identity(entry), reason }, 'entry refused')
+    const fields = { op, entry: identity(entry), reason }
+    const isNew = this.exceptions.status(entry)?.attempts === 1
+    const suppressed = isNew ? this.allowance.take() : null
+    if (suppressed === null) this.log.debug(fields, 'entry refused')
+    else this.log.warn({ ...fields, suppressed }, 'entry refused; it is tried again')
   }
 
   private isBulk(): boolean {

@@ -83,9 +83,11 @@ function servicesSummary({ vpns, stateFile }: ServiceViews, kernel: Kernel) {
       ...kernel.counts,
       pending_since: kernel.waitingSince,
       unremoved: kernel.unremovedCount,
+      removing: kernel.removing.count,
     },
     drift: { count: kernel.drift.count, last: kernel.drift.last, contested: kernel.drift.contested },
     forwarding_loop: kernel.faults,
+    tight_underlays: kernel.tightUnderlays.map(({ underlay, room, mtu }) => ({ underlay, room, mtu })),
     vanished: [...vanishedNodes({ vpns })],
     isolation: kernel.isolated,
     compared: kernel.compared,
@@ -188,6 +190,8 @@ function problemsOf(
       ...isolationProblems(services, kernel),
       ...kernelProblems(services, kernel, now),
       ...kernel.vxlanGaps,
+      ...outages(kernel, now),
+      ...tooTight(kernel),
       ...storms(kernel),
       ...duplicates(services),
       ...stateFileProblems(services),
@@ -239,7 +243,26 @@ function* kernelProblems({ dataplane }: ServiceViews, kernel: Kernel, now: numbe
   const { contested, worst } = kernel.drift
   if (worst !== null)
     yield `${contested} kernel ${contested === 1 ? 'entry is' : 'entries are'} changed by others again and again, such as ${dataplane.describe(worst.entry)}: ${worst.changes} times since ${formatTime(worst.since)}; ip monitor shows the changes: stop the program that makes them`
+  const { removing } = kernel
+  if (removing.since !== null && now - removing.since > LONG_PENDING_MS)
+    yield `${removing.count} kernel entries and links are still to be removed, since ${formatTime(removing.since)}`
   if (links.length > 0) yield `links of ours that nobody wants: ${links.map(({ name }) => name).join(', ')}`
+}
+
+function* outages({ outages }: Kernel, now: number): Iterable<string> {
+  const long = outages.filter(({ since }) => now - since > LONG_PENDING_MS)
+  if (long.length === 0) return
+  const some = long
+    .slice(0, 3)
+    .map(({ port, reason, since }) => `${port} (${reason} since ${formatTime(since)})`)
+  const others = long.length > 3 ? ` and ${long.length - 3} more` : ''
+  yield `attached ports that pass no traffic: ${some.join(', ')}${others}: set them up, start their VMs, or detach them`
+}
+
+function* tooTight({ tightUnderlays }: Kernel): Iterable<string> {
+  for (const { underlay, room, mtu, isGiven } of tightUnderlays)
+    if (isGiven)
+      yield `vxlan_mtu is ${mtu}, and ${underlay} has room for ${room}: larger packets are fragmented or lost; raise the MTU of ${underlay} by ${mtu - room}, there and on the way, or lower vxlan_mtu`
 }
 
 function* storms({ storms }: Kernel): Iterable<string> {

@@ -1,3 +1,4 @@
+import { pino } from 'pino'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { EVPN, ROUTE_TARGET } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
@@ -24,6 +25,45 @@ let network: VirtualNetwork
 beforeEach(() => {
   clock = new VirtualClock()
   network = new VirtualNetwork(clock)
+})
+
+describe('the log', () => {
+  let lines: { level: number; to: string; reason: string | null }[]
+  const established = () => {
+    lines = []
+    const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
+    const a = speakerAt(A, [peerConfig(B, { maxPrefixes: 1 })], clock, network, {}, () => {}, log)
+    const b = speakerAt(B, [peerConfig(A, { passive: true })], clock, network)
+    clock.advance(5000)
+    expect(a.neighbours.get(ip(B))!.peer.state).toBe('Established')
+    expect(lines.filter(({ level }) => level > 30)).toEqual([])
+    return { a, b }
+  }
+  const losses = () => lines.filter((line) => 'to' in line && line.level === 40)
+
+  test('warns of a session that is lost', () => {
+    const { b } = established()
+    b.stop('gone')
+    clock.advance(1000)
+    expect(losses()).toMatchObject([{ from: 'Established', reason: expect.stringContaining('Cease') }])
+  })
+
+  test('warns of one that is ended for too many routes', () => {
+    const { a, b } = established()
+    a.subscribe(new Collector(), RED)
+    for (const mac of ['02:00:00:00:01:01', '02:00:00:00:01:02'])
+      b.originate(localSource('EVI-1'), EVPN, macRoute(B, mac, null), { extendedCommunities: [RED] })
+    clock.advance(2000)
+    expect(losses()).toHaveLength(1)
+  })
+
+  test.each(['disable', 'reset'] as const)('does not warn of what somebody ordered: %s', (order) => {
+    const { a } = established()
+    a.neighbours.get(ip(B))![order]('cable work')
+    clock.advance(1000)
+    expect(lines.some((line) => 'to' in line && line.to === 'Idle')).toBe(true)
+    expect(losses()).toEqual([])
+  })
 })
 
 describe('limits and orders', () => {

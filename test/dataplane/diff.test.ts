@@ -38,6 +38,7 @@ const link: Link = {
   alias: 'chanter:net1',
   master: 'br0',
   up: true,
+  carrier: true,
   vni: e.VNI,
   local: e.vxlan.local,
   port: 4789,

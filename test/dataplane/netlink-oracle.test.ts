@@ -372,6 +372,7 @@ describe('what others write, read by us', () => {
       readLink({ bytes, type: RTM_NEWLINK, flags: 0, sequence: 0, port: 0, start: 0, end: bytes.length }),
     ).toEqual({
       name: 'vx0',
+      carrier: false,
       index: 7,
       kind: 'vxlan',
       alias: 'chanter:net1',

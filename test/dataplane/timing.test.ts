@@ -561,6 +561,21 @@ test('a sweep that fails is tried again', async () => {
   expect(lab.loop.faults.open).toBeNull()
 })
 
+test('what is to be removed is counted until it is gone', async () => {
+  const many = Array.from({ length: 1000 }, (_, i) => e.remote(1000 + i))
+  await want(...everything, ...many)
+  const since = lab.clock.epoch()
+  for (const entry of [...many, ...everything]) dataplane.unwant(entry)
+  expect(dataplane.statuses.removing()).toEqual({ count: 1008, since })
+  await lab.wait(dataplane.gone([...many, ...everything]))
+  expect(dataplane.statuses.removing()).toEqual({ count: 0, since: null })
+  await want(...everything)
+  expect(dataplane.statuses.removing()).toEqual({ count: 0, since: null })
+  lab.clock.advance(1000)
+  dataplane.unwant(e.remote(2))
+  expect(dataplane.statuses.removing()).toEqual({ count: 1, since: lab.clock.epoch() })
+})
+
 test('after the stop nothing happens any more', async () => {
   await want(...everything)
   dataplane.stop()

@@ -109,6 +109,61 @@ describe('GET /status', () => {
     expect(await get('/status')).toMatchObject({ ok: true, drift: { count: 8, contested: 0 } })
   })
 
+  test('says which ports pass no traffic, when that lasts', async () => {
+    await settled()
+    one.driver.kernel.changeLink('tap1', { carrier: false })
+    clock.advance(30_000)
+    expect(await get('/status')).toMatchObject({ ok: true })
+    clock.advance(40_000)
+    const problem = /^attached ports that pass no traffic: tap1 \(no carrier since 2\S+ \S+\): set them up/
+    expect((await get('/status')).problems).toEqual([expect.stringMatching(problem)])
+    one.driver.kernel.changeLink('tap1', { up: false })
+    clock.advance(1000)
+    expect((await get('/status')).problems).toEqual([expect.stringMatching(/tap1 \(down since/)])
+    one.driver.kernel.changeLink('tap1', { up: true, carrier: true })
+    clock.advance(1000)
+    expect(await get('/status')).toMatchObject({ ok: true })
+  })
+
+  test('counts what is still to be removed, and says so when that lasts', async () => {
+    await settled()
+    one.reconciler.stop() // as if it were busy
+    await two.detach({ mac: 0x02_00_00_00_01_02, ip: null })
+    clock.advance(30_000)
+    expect(await get('/status')).toMatchObject({ ok: true, entries: { wanted: 5, pending: 0, removing: 2 } })
+    clock.advance(40_000)
+    expect((await get('/status')).problems).toEqual([
+      expect.stringMatching(/^2 kernel entries and links are still to be removed, since /),
+    ])
+    one.reconciler.start()
+    clock.advance(1000)
+    expect(await get('/status')).toMatchObject({ ok: true, entries: { removing: 0 } })
+  })
+
+  test.each([
+    [null, 1500, true, 1450],
+    [null, 1550, true, null],
+    [1500, 1550, true, null],
+    [9000, 1550, false, 1500],
+  ])('says where VXLAN packets do not fit: vxlan_mtu %s over %i', async (vxlanMtu, underlayMtu, ok, room) => {
+    const node = new TestNode(
+      '10.77.0.19',
+      [],
+      clock,
+      new VirtualNetwork(clock),
+      {},
+      { vxlanMtu, underlay: 'eth0' },
+    ).plug('tap1', 'eth0')
+    node.driver.kernel.changeLink('eth0', { mtu: underlayMtu })
+    await node.attach()
+    app = node.api()
+    const mtu = vxlanMtu ?? 1500
+    const { tight_underlays, problems } = await get('/status')
+    expect(tight_underlays).toEqual(room === null ? [] : [{ underlay: 'eth0', room, mtu }])
+    const problem = /^vxlan_mtu is 9000, and eth0 has room for 1500: .* raise the MTU of eth0 by 7500/
+    expect(problems).toEqual(ok ? [] : [expect.stringMatching(problem)])
+  })
+
   test('answers where the kernel cannot be asked, and says so', async () => {
     await settled()
     const ask = vi.spyOn(one.driver, 'ours').mockImplementation(() => {

@@ -82,6 +82,8 @@ export class Peer implements SessionOwner {
   establishedCount = 0
   /** Why it is kept down; null while sessions are wanted. */
   downReason: string | null = 'not started'
+  /** Whether somebody asked for it to be down. */
+  private isOrdered = false
   private readonly local: LocalSpeaker
   private readonly environment: PeerEnvironment
   private readonly listener: PeerListener
@@ -136,15 +138,17 @@ export class Peer implements SessionOwner {
   start(): void {
     if (this.downReason === null) return
     this.downReason = null
+    this.isOrdered = false
     this.failures = 0
     this.fastTries = FAST_TRIES
     this.outgoing?.dispatch({ type: 'start' })
     this.noteState()
   }
 
-  /** Ends all sessions, with this Cease or without a word, and stays down for the reason given. */
-  stop(cease: Notification | null, reason: string): void {
+  /** Ends all sessions, with this Cease or without a word, and stays down for the reason given; `isOrdered`: somebody asked for that. */
+  stop(cease: Notification | null, reason: string, isOrdered: boolean): void {
     this.downReason = reason
+    this.isOrdered = isOrdered
     for (const session of [...this.incoming]) session.dispatch({ type: 'stop', notification: cease })
     this.outgoing?.dispatch({ type: 'stop', notification: cease })
     this.noteState()
@@ -208,7 +212,9 @@ export class Peer implements SessionOwner {
   stateChanged(session: Session, from: State, reason: string | null, ending: Ending): void {
     const { state } = session
     const direction = session === this.outgoing ? 'outgoing' : 'incoming'
-    this.environment.log.info({ peer: this.name, direction, from, to: state, reason }, 'session state')
+    const isLost = from === 'Established' && !this.isOrdered
+    const level = isLost ? 'warn' : 'info'
+    this.environment.log[level]({ peer: this.name, direction, from, to: state, reason }, 'session state')
     if (state === 'OpenConfirm' || state === 'Established') this.silenceOthers(session)
     if (state === 'Established') {
       this.failures = 0

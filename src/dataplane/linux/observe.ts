@@ -161,6 +161,7 @@ export function readLink({ bytes, start, end }: Message): RawLink {
     alias: null,
     master: 0,
     up: (flags & k.IFF_UP) !== 0,
+    carrier: (flags & k.IFF_LOWER_UP) !== 0,
     vni: null,
     mtu: 0,
     local: null,

@@ -114,7 +114,7 @@ function unheard(
 }
 
 async function hangUp(field: Field): Promise<void> {
-  field.neighbour().peer.stop({ code: 6, subcode: 4, data: new Uint8Array(0) }, 'next')
+  field.neighbour().peer.stop({ code: 6, subcode: 4, data: new Uint8Array(0) }, 'next', true)
   field.neighbour().peer.start()
 }
 

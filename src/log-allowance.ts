@@ -1,10 +1,10 @@
-import type { Clock } from '../../clock.ts'
+import type { Clock } from './clock.ts'
 
 /** Lines that may be written at once, and how long each of them takes to be allowed again. */
 const BURST = 10
 const REFILL_MS = 1000
 
-/** Keeps what a peer can make us log within bounds. */
+/** Keeps what a peer or the kernel can make us log within bounds. */
 export class LogAllowance {
   private readonly clock: Clock
   private left = BURST
