@@ -1,3 +1,4 @@
+import type { Mac } from '../values/mac.ts'
 import {
   addresses,
   fixedNeighbours,
@@ -68,9 +69,10 @@ export class Device {
   /** What was wanted and is to be undone when nothing else is left to do. */
   leavingLink: LinkEntry | null = null
   leavingPort: PortEntry | null = null
-  /** Index and master of the interface when it was last looked at. */
+  /** Index, master and MAC address of the interface when it was last looked at. */
   seen: number | null = null
   master: string | null = null
+  mac: Mac | null = null
   /** Index of the interface whose entries are known; null before its first look. */
   index: number | null = null
   /** Whether its entries were known once since it is wanted. */

@@ -153,6 +153,7 @@ export class Devices {
   /** Has what needs this interface set again: the kernel may have dropped it. */
   shake(name: string): void {
     this.up.delete(name)
+    this.exceptions.excuse(name)
     for (const device of this.all.values()) {
       device.observation?.shaken.add(name)
       if (device.accepting && device.shake(name)) this.released(device)
@@ -167,6 +168,7 @@ export class Devices {
     const link = this.driver.link(name)
     this.heedUp(name, link)
     if (device !== undefined) this.heedOutage(device, link)
+    if (device !== undefined && link !== undefined) this.heedAddress(device, link)
     if (device === undefined || this.unplaced.has(device)) return
     if (link === undefined) this.linkLost(device)
     else if (device.seen !== link.index) {
@@ -200,6 +202,12 @@ export class Devices {
     if (reason === null) device.outage = null
     else if (device.outage?.reason !== reason)
       device.outage = { port: device.name, reason, since: device.outage?.since ?? this.clock.epoch() }
+  }
+
+  /** With its MAC address, an interface changes all neighbours. */
+  private heedAddress(device: Device, { mac }: Link): void {
+    if (device.mac !== null && device.mac !== mac) this.exceptions.excuse(device.name)
+    device.mac = mac
   }
 
   private linkLost(device: Device): void {
@@ -247,6 +255,7 @@ export class Devices {
     this.setFailure(device, reason)
     device.seen = link?.index ?? null
     device.master = link?.master ?? null
+    device.mac = link?.mac ?? null
     if (reason !== null && culprit !== null) this.fail(culprit, reason)
     const linkFailed = culprit !== null && culprit === device.link
     if (device.link !== null && !linkFailed) this.exceptions.applied(device.link)

@@ -7,6 +7,8 @@ const FIRST_DELAY_MS = 100
 const LONGEST_DELAY_MS = 60_000
 /** How long a contested entry has to stay in place until its history is forgotten. */
 const CALM_MS = 60_000
+/** From so many changes on, a contested entry is told as failed: it waits longer than anybody takes for a hiccup. */
+const FIGHT = 6
 /** Retries fall on multiples of this, so that a crowd of failures costs few looks at the crowd. */
 const GRID_MS = 50
 
@@ -108,6 +110,19 @@ export class Exceptions {
     else if (before?.state === 'failed') this.all.delete(key)
   }
 
+  /** The interface changed in a way that costs entries: those that went are set at once, and nobody fights over them. */
+  excuse(device: string): void {
+    for (const [key, exception] of this.all) {
+      const { entry, state } = exception
+      if (!isTableEntry(entry) || !concerns(entry, device)) continue
+      if (state === 'calm') this.all.delete(key)
+      if (state !== 'contested') continue
+      const excused = { ...exception, attempts: 1 }
+      this.all.set(key, excused)
+      this.tryAgain(excused)
+    }
+  }
+
   drop(entry: Entry): void {
     if (this.all.size > 0) this.all.delete(identity(entry))
   }
@@ -179,8 +194,11 @@ export class Exceptions {
         const errno = reason === null ? null : errnoIn(reason)
         return { state, reason, errno, attempts, since, nextTry: this.epochOf(due) }
       }
-      case 'contested':
-        return { ...pending(since, reason), nextTry: this.epochOf(due) }
+      case 'contested': {
+        const nextTry = this.epochOf(due)
+        if (attempts < FIGHT) return { ...pending(since, reason), nextTry }
+        return { state: 'failed', reason: fought(attempts), errno: null, attempts, since, nextTry }
+      }
       case 'calm':
         return APPLIED
       default:
@@ -195,4 +213,8 @@ export class Exceptions {
 
 function concerns(entry: TableEntry, device: string): boolean {
   return entry.device === device || ('hops' in entry && entry.hops.some((hop) => hop.device === device))
+}
+
+function fought(times: number): string {
+  return `another program changed it ${times} times and has to stop: ip monitor link neigh, bridge monitor fdb show when`
 }

@@ -346,6 +346,42 @@ describe('somebody who changes the same entry over and over', () => {
     expect(lab.clock.now()).toBe(from)
   })
 
+  test('is told as failed when that has gone on for long', async () => {
+    await want(...everything)
+    for (let i = 0; i < 5; i++) {
+      lab.forget(e.remote(2))
+      await lab.until(() => lab.holds(e.remote(2)))
+    }
+    expect([...dataplane.statuses.failures()]).toEqual([])
+    lab.forget(e.remote(2))
+    lab.clock.advance(100)
+    expect([...dataplane.statuses.failures()]).toMatchObject([
+      {
+        entry: e.remote(2),
+        status: { attempts: 6, reason: expect.stringContaining('another program changed') },
+      },
+    ])
+    expect(dataplane.statuses.counts()).toMatchObject({ applied: 7, pending: 0, failed: 1 })
+    await lab.until(() => lab.holds(e.remote(2)))
+    expect(dataplane.statuses.counts()).toMatchObject({ applied: 8 })
+  })
+
+  test.each([
+    ['another MAC address', (i: number) => lab.driver.kernel.changeLink('br0', { mac: e.mac(100 - i) })],
+    ['a moment without carrier', () => lab.setDown('br0')],
+  ])('is not who has a device lose its entries, by %s', async (_what, happens) => {
+    await want(...everything)
+    const entry = e.neighbour('10.0.0.2', 2)
+    for (let i = 0; i < 12; i++) {
+      lab.forget(entry)
+      happens(i)
+      const from = lab.clock.now()
+      await lab.until(() => lab.holds(entry))
+      expect(lab.clock.now() - from).toBeLessThanOrEqual(100)
+      await lab.until(() => lab.holds(e.bridge))
+    }
+  })
+
   test('shows as pending meanwhile', async () => {
     await want(...everything)
     lab.forget(e.remote(2))

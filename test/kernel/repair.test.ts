@@ -34,6 +34,33 @@ async function begin(options: Parameters<Lab['restart']>[0]): Promise<void> {
 
 afterEach(() => lab.close())
 
+/** As the bridge of an agent, whose MAC address is the lowest of its ports'. */
+test('each port that lowers the address of an external bridge costs its neighbours a moment only', async () => {
+  lab = linuxLab()
+  dataplane = lab.restart()
+  lab.addBridge('br0')
+  const entries: Entry[] = [
+    { ...e.bridge, given: true },
+    e.neighbour('10.0.0.2', 2),
+    e.neighbour('10.0.0.3', 3),
+  ]
+  for (const entry of entries) dataplane.want(entry)
+  expect(await dataplane.settled(entries)).toEqual([])
+  const times: number[] = []
+  for (let i = 0; i < 12; i++) {
+    lab.addInterface(`port${i}`)
+    run(`ip link set port${i} address 00:00:5e:00:00:${99 - i}`)
+    const begun = performance.now()
+    run(`ip link set port${i} master br0`)
+    expect(lab.driver.link('br0')?.mac).toBe(lab.driver.link(`port${i}`)?.mac)
+    await lab.until(() => entries.slice(1).every(isThere))
+    times.push(Math.round(performance.now() - begun))
+  }
+  console.log(`neighbours back after ${times.join(', ')} ms`)
+  expect(Math.max(...times)).toBeLessThan(REPAIR_MS)
+  expect([...dataplane.statuses.failures()]).toEqual([])
+})
+
 /** As the kernel tells us: asking iproute2 takes longer than the repair. */
 function isThere(entry: Entry): boolean {
   const { driver } = lab
