@@ -11,6 +11,7 @@ import { hasMpls, NO_MPLS } from './dataplane/linux/sysctl.ts'
 import { MemoryDriver } from './dataplane/memory.ts'
 import { isThisKernel, kernelIdentity } from './linux/kernel.ts'
 import { awaitMachine, type MachineLock } from './linux/lock.ts'
+import { giveBackMemory } from './linux/memory.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logger, Logs } from './log.ts'
 import { newPing } from './rest/ping.ts'
@@ -178,10 +179,12 @@ export async function runDaemon(
   void keep('synced')
   await speaker.start()
   const peers = bgp.peers.map(({ address }) => formatIp(address))
+  const stopGivingBack = giveBackMemory(clock)
   log.info({ api: config.api, peers, driver: evpn.driver, ipvpn: ipvpn.driver }, 'ready')
 
   return {
     async stop() {
+      stopGivingBack()
       speaker.stop('chanter is stopping')
       await forwarding.stop()
       await rest.close()

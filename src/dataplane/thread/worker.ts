@@ -1,5 +1,6 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { pino } from 'pino'
+import { giveBackMemory } from '../../linux/memory.ts'
 import { LinuxDriver } from '../linux/driver.ts'
 import { Reconciler } from '../reconciler.ts'
 import { Sleeper } from './bell.ts'
@@ -30,6 +31,8 @@ const receive = (): boolean => {
   return waiting.length > 0
 }
 let sleeper: Sleeper | null = null
+
+giveBackMemory(loop)
 
 loop.run({
   takeMessage() {
