@@ -97,9 +97,9 @@ try {
   print(`RSS when all is in the kernel: ${megabytes(pid)} MB, at most ${megabytes(pid, 'VmHWM')} MB`)
   await pause(10_000)
   print(`RSS 10 s later: ${megabytes(pid)} MB`)
-  const idle = await pings(daemon.api, seconds * 1000)
+  const idle = await pings(daemon.api, Math.max(seconds, 1) * 1000)
   print(`/ping alone: p50 ${quantile(idle, 0.5)} p99 ${quantile(idle, 0.99)} max ${quantile(idle, 1)} ms`)
-  for (const [name, load] of Object.entries(LOADS)) {
+  for (const [name, load] of Object.entries(seconds > 0 ? LOADS : {})) {
     const before = megabytes(pid)
     let peak = before
     const sampling = setInterval(() => {

@@ -12,6 +12,7 @@ import { MemoryDriver } from './dataplane/memory.ts'
 import { LOOP_FAILED } from './dataplane/reconciler.ts'
 import { isThisKernel, kernelIdentity } from './linux/kernel.ts'
 import { awaitMachine, type MachineLock } from './linux/lock.ts'
+import { giveBackMemory } from './linux/memory.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logger, Logs } from './log.ts'
 import { newPing } from './rest/ping.ts'
@@ -179,10 +180,12 @@ export async function runDaemon(
   void keep('synced')
   await speaker.start()
   const peers = bgp.peers.map(({ address }) => formatIp(address))
+  const stopGivingBack = giveBackMemory(clock)
   log.info({ api: config.api, peers, driver: evpn.driver, ipvpn: ipvpn.driver }, 'ready')
 
   return {
     async stop() {
+      stopGivingBack()
       speaker.stop('chanter is stopping')
       await forwarding.stop()
       await rest.close()

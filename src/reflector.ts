@@ -12,6 +12,7 @@ import { PEER_DEFAULTS } from './bgp/session/peer-config.ts'
 import { SPEAKER_DEFAULTS, Speaker } from './bgp/speaker.ts'
 import { systemClock } from './clock.ts'
 import type { Daemon } from './daemon.ts'
+import { giveBackMemory } from './linux/memory.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logs } from './log.ts'
 import { newPing } from './rest/ping.ts'
@@ -93,9 +94,11 @@ export async function runReflector(config: ReflectorConfig, { log, output, recen
     await rest.close()
     throw new Error(`nobody can connect to the reflector: ${reason}`)
   }
+  const stopGivingBack = giveBackMemory(clock)
   log.info({ as: config.as, listen: formatIp(config.listenAddress), port: config.listenPort }, 'ready')
   return {
     async stop() {
+      stopGivingBack()
       speaker.stop('the reflector is stopping')
       await rest.close()
     },

@@ -88,3 +88,13 @@ export function checked(result: number, what: string): number {
   if (result < 0) throw new Error(`${what}: ${errnoName(-result)}`)
   return result
 }
+
+/** Gives pages back to the machine that `free` keeps for the next `malloc`; where the library has no such function, it does nothing. */
+export const mallocTrim: () => void = (() => {
+  try {
+    const trim = libc.func('int malloc_trim(size_t)') as (pad: number) => number
+    return () => void trim(0)
+  } catch {
+    return () => {} // musl keeps little
+  }
+})()

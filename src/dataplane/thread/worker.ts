@@ -1,6 +1,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { pino } from 'pino'
 import { PersistentClock } from '../../clock.ts'
+import { giveBackMemory } from '../../linux/memory.ts'
 import { LinuxDriver } from '../linux/driver.ts'
 import { LOOP_FAILED, Reconciler } from '../reconciler.ts'
 import { Sleeper } from './bell.ts'
@@ -33,6 +34,7 @@ let sleeper: Sleeper | null = null
 
 // an error before this ends the thread, and the daemon says why it cannot start
 process.on('uncaughtException', (error) => clock.note(error))
+giveBackMemory(loop)
 
 loop.run({
   takeMessage() {
