@@ -12,7 +12,7 @@ import { Watcher } from './watcher.ts'
 
 /**
  * EVPN routes from a reflector that offers them as fast as they are taken, into the kernel: what the kernel can do at best, chanter, and FRR where
- * it is installed, in turns. Needs root; everything happens in network namespaces of its own.
+ * it is installed, in turns; chanter with its forwarding thread and without. Needs root; everything happens in network namespaces of its own.
  *   npx tsx bench/evpn.ts [ROUTES] [ROUNDS]
  */
 
@@ -97,14 +97,19 @@ function cpu(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + of(pid), 0)
 }
 
-async function chanter(lab: Lab, host: Host, reflector: Host): Promise<number[]> {
-  const vm = await addVm(lab, host, 'vm1', 0x020000000101, '192.168.10.1/24')
-  // or the entries of nodes that withdraw all at once are kept for a while
-  const bgp = { peers: reflector.address, my_as: AS, vanished_time: 0 }
-  const daemon = await startChanter(lab, host, { BGP: bgp })
-  await attach(daemon, vm)
-  return [daemon.process.pid ?? 0]
-}
+const chanter =
+  (hasThread: boolean) =>
+  async (lab: Lab, host: Host, reflector: Host): Promise<number[]> => {
+    const vm = await addVm(lab, host, 'vm1', 0x020000000101, '192.168.10.1/24')
+    // or the entries of nodes that withdraw all at once are kept for a while
+    const bgp = { peers: reflector.address, my_as: AS, vanished_time: 0 }
+    const daemon = await startChanter(lab, host, {
+      BGP: bgp,
+      DEFAULT: { forwarding_thread: String(hasThread) },
+    })
+    await attach(daemon, vm)
+    return [daemon.process.pid ?? 0]
+  }
 
 /** FRR's zebra and bgpd, with a bridge and a VXLAN device as its manual has them. */
 async function frr(lab: Lab, host: Host, reflector: Host): Promise<number[]> {
@@ -153,13 +158,18 @@ async function limitOfKernel(): Promise<number> {
   }
 }
 
+const ratio = (a: number, b: number) => (a / b).toFixed(2)
+
 for (let round = 0; round < rounds; round++) {
   const limit = await limitOfKernel()
-  const ours = await measure(chanter)
+  const ours = await measure(chanter(true))
+  const alone = await measure(chanter(false))
   const theirs = existsSync(FRR) ? await measure(frr) : null
-  if (theirs !== null)
-    process.stdout.write(`FRR ${show(theirs)}: ratio ${(theirs.announce / limit).toFixed(2)}\n`)
+  if (theirs !== null) process.stdout.write(`FRR ${show(theirs)}: ratio ${ratio(theirs.announce, limit)}\n`)
   process.stdout.write(
-    `kernel limit ${limit.toFixed(2)} s; chanter ${show(ours)}: ratio ${(ours.announce / limit).toFixed(2)}\n`,
+    `kernel limit ${limit.toFixed(2)} s; chanter ${show(ours)}: ratio ${ratio(ours.announce, limit)}\n`,
+  )
+  process.stdout.write(
+    `without forwarding_thread ${show(alone)}; with it, announce ${ratio(ours.announce, alone.announce)} and withdraw ${ratio(ours.withdraw, alone.withdraw)} of that\n`,
   )
 }

@@ -283,6 +283,29 @@ test('a driver follows a device that was made anew', () => {
   driver.close()
 })
 
+test('a driver is told what others do to its neighbours, and of what it does itself only that they are gone', () => {
+  run('ip link add br0 up type bridge')
+  const driver = new LinuxDriver({ clock: systemClock })
+  const told: [string, boolean][] = []
+  const seen: Observer['seen'] = ({ entry }, present) => void told.push([entry.kind, present])
+  driver.watch({ ...observer(), seen })
+  const entry = e.neighbour('10.0.0.2', 2)
+  const others = new LinuxDriver({ clock: systemClock })
+  const heardOf = (change: () => unknown) => {
+    told.length = 0
+    change()
+    driver.poll()
+    return told
+  }
+  expect(heardOf(() => driver.set([entry]))).toEqual([])
+  expect(heardOf(() => driver.remove([entry]))).toEqual([['neighbour', false]])
+  expect(heardOf(() => others.set([entry]))).toEqual([['neighbour', true]])
+  driver.set([entry])
+  expect(heardOf(() => others.set([{ ...entry, mac: e.mac(3) }]))).toEqual([['neighbour', true]])
+  expect(heardOf(() => others.remove([entry]))).toContainEqual(['neighbour', false])
+  for (const one of [driver, others]) one.close()
+})
+
 test('every socket is closed again', async () => {
   const sockets = () => readdirSync('/proc/self/fd').length
   await want(...everything)

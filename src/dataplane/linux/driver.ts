@@ -113,7 +113,8 @@ export class LinuxDriver implements Driver {
 
   watch(observer: Observer): void {
     const { links, routes, multipath, monitorBufferBytes: bufferBytes } = this
-    this.monitor = new Monitor({ links, routes, multipath, observer, bufferBytes })
+    const { port } = this.requests
+    this.monitor = new Monitor({ links, routes, multipath, observer, bufferBytes, port })
     if (!this.isPolled) this.pollLater()
   }
 

@@ -1,5 +1,6 @@
 /** Of classic BPF: code, jumps over so many where it is so and where it is not, operand. Multi-octet loads are in network order. */
 export type Instruction = [code: number, yes: number, no: number, operand: number]
+export const LOAD_U32 = 0x20
 export const LOAD_U16 = 0x28
 export const LOAD_U8 = 0x30
 export const IF_EQUAL = 0x15

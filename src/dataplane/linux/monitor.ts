@@ -1,6 +1,16 @@
 import type { Observer } from '../driver.ts'
 import * as k from './constants.ts'
-import { DROP, IF_ANY_BIT, IF_EQUAL, type Instruction, LOAD_U8, LOAD_U16, PASS, program } from './filter.ts'
+import {
+  DROP,
+  IF_ANY_BIT,
+  IF_EQUAL,
+  type Instruction,
+  LOAD_U8,
+  LOAD_U16,
+  LOAD_U32,
+  PASS,
+  program,
+} from './filter.ts'
 import type { Links } from './links.ts'
 import { type Message, messages } from './message.ts'
 import type { Multipath } from './multipath.ts'
@@ -58,8 +68,16 @@ const NO_MARKED_ENTRIES: readonly Instruction[] = [
   DROP,
 ]
 
-const ORDINARY = program(NO_MAIN_ROUTES)
-const HUSHED = program([...NO_MARKED_ENTRIES, ...NO_MAIN_ROUTES])
+/** Drops RTM_NEWNEIGH that comes of requests by that port, so what we did ourselves; what is behind decides of the rest. FDB entries are told without a port. */
+function noneOf(port: number): Instruction[] {
+  return [
+    [LOAD_U16, 0, 0, 4], // the message type
+    [IF_EQUAL, 0, 3, k.RTM_NEWNEIGH << 8],
+    [LOAD_U32, 0, 0, 12], // the port, of which the load turns the octets round
+    [IF_EQUAL, 0, 1, Buffer.from(Uint32Array.of(port).buffer).readUInt32BE()],
+    DROP,
+  ]
+}
 
 export interface MonitorParts {
   readonly links: Links
@@ -67,6 +85,8 @@ export interface MonitorParts {
   readonly multipath: Multipath
   readonly observer: Observer
   readonly bufferBytes: number
+  /** Of the socket by which we change neighbours. */
+  readonly port: number
 }
 
 /** Hears what changes in the kernel; somebody has to `poll` it, for Node cannot wait on such a socket. */
@@ -77,11 +97,15 @@ export class Monitor {
   private readonly routes: Routes
   private readonly multipath: Multipath
   private readonly observer: Observer
+  private readonly ordinary: Buffer
+  private readonly hushing: Buffer
   private hushed = false
 
-  constructor({ links, routes, multipath, observer, bufferBytes }: MonitorParts) {
+  constructor({ links, routes, multipath, observer, bufferBytes, port }: MonitorParts) {
     this.socket = new NetlinkSocket({ groups: GROUPS, bufferBytes })
-    this.socket.filter(ORDINARY)
+    this.ordinary = program([...noneOf(port), ...NO_MAIN_ROUTES])
+    this.hushing = program([...noneOf(port), ...NO_MARKED_ENTRIES, ...NO_MAIN_ROUTES])
+    this.socket.filter(this.ordinary)
     this.links = links
     this.routes = routes
     this.multipath = multipath
@@ -92,7 +116,7 @@ export class Monitor {
   hush(on: boolean): void {
     if (on === this.hushed) return
     this.hushed = on
-    this.socket.filter(on ? HUSHED : ORDINARY)
+    this.socket.filter(on ? this.hushing : this.ordinary)
   }
 
   get descriptors(): readonly number[] {

@@ -27,13 +27,14 @@ const ANSWER_LOST = "the kernel's answer was lost"
 /** Requests to change or get something, packed into batches; the kernel has dealt with all of a batch when it is sent. */
 export class Requests implements Batch {
   readonly writer = new Writer()
-  /** What notifications of the changes asked for here are told by; 0 before the first answer. */
-  port = 0
+  /** What notifications of the changes asked for here are told by. */
+  readonly port: number
   private readonly socket: NetlinkSocket
   private sequence = 0
 
   constructor(protocol?: number) {
     this.socket = new NetlinkSocket(protocol === undefined ? {} : { protocol })
+    this.port = this.socket.port
   }
 
   begin(type: number, flags: number): void {
@@ -78,7 +79,6 @@ export class Requests implements Batch {
       for (const message of messages(this.socket.bytes, received)) {
         const position = message.sequence - first
         if (position < 0 || position >= count) continue
-        this.port = message.port
         if (message.type !== NLMSG_ERROR) {
           reply(message, position)
           continue

@@ -43,6 +43,8 @@ export class NetlinkSocket {
   /** What was received last. */
   readonly bytes = Buffer.alloc(RECEIVE_BYTES)
   readonly fd: number
+  /** What its requests, and what comes of them, are told by. */
+  readonly port: number
 
   constructor({
     protocol = NETLINK_ROUTE,
@@ -58,6 +60,8 @@ export class NetlinkSocket {
     const sockaddrNl = Buffer.alloc(12)
     sockaddrNl.writeUInt16LE(AF_NETLINK, 0)
     libc.checked(libc.bind(this.fd, sockaddrNl, sockaddrNl.length), 'netlink bind')
+    libc.checked(libc.getsockname(this.fd, sockaddrNl, libc.int32(sockaddrNl.length)), 'netlink port')
+    this.port = sockaddrNl.readUInt32LE(4)
     for (const group of groups) {
       libc.checked(this.option(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group), `netlink group ${group}`)
     }
