@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { runSync } from './command.ts'
-import { LABS, type LabRecord, RECORD } from './lab.ts'
+import { LABS, type LabRecord, RECORD, unmount } from './lab.ts'
 import { isNamespace, removeNamespace } from './namespace.ts'
 
 /** Removes the labs whose owner has died, and with `kept` those that were left running on purpose. Returns their names. */
@@ -12,6 +12,7 @@ export function removeLabs({ kept }: { kept: boolean }): string[] {
       for (const pid of pidsIn(namespace)) if (record.pids.includes(pid)) process.kill(pid, 'SIGKILL')
       removeNamespace(namespace)
     }
+    for (const disk of record.mounts) unmount(disk)
     rmSync(directory, { recursive: true })
   }
   return abandoned.map(({ name }) => name)
