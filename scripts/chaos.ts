@@ -57,7 +57,7 @@ try {
 } finally {
   if (values.keep && process.exitCode === 1) {
     lab.keep()
-    console.log(`it is left running in ${lab.directory}; the next run ends it`)
+    console.log(`it is left running in ${lab.directory}; chanter demo --cleanup ends it`)
   } else lab.close()
 }
 

@@ -15,8 +15,8 @@ export interface LabRecord {
   readonly owner: number | null
   readonly namespaces: readonly string[]
   readonly pids: readonly number[]
-  /** Directories of its own that are file systems. */
-  readonly mounts: readonly string[]
+  /** Directories of its own that are file systems, if any. */
+  readonly mounts?: readonly string[]
 }
 
 export const RECORD = 'lab.json'

@@ -12,7 +12,7 @@ export function removeLabs({ kept }: { kept: boolean }): string[] {
       for (const pid of pidsIn(namespace)) if (record.pids.includes(pid)) process.kill(pid, 'SIGKILL')
       removeNamespace(namespace)
     }
-    for (const disk of record.mounts) unmount(disk)
+    for (const disk of record.mounts ?? []) unmount(disk)
     rmSync(directory, { recursive: true })
   }
   return abandoned.map(({ name }) => name)

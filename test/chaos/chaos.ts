@@ -6,6 +6,8 @@ import { Oracle } from './oracle.ts'
 import { drawSetting, type Setting, World } from './world.ts'
 
 const MOST_MOVES = 3
+/** What takes longer to repair is told of. */
+const SLOW_SECONDS = 3
 const BOTH_NODES = 0.2
 /** By when `chanter status` tells of what is wrong. */
 const TELLS_SECONDS = 20
@@ -60,14 +62,15 @@ class Chaos {
     await Promise.all([...moves.map((some) => inTurn(some)), ...begun.map((one) => this.endure(one))])
     const ended = performance.now()
     const costs = new Set(begun.flatMap(({ costs = [] }) => costs))
-    const lost = await this.settle(begun)
+    const { lost, differed } = await this.settle(begun)
     const [lasted, repaired] = [ended - began, performance.now() - ended].map((ms) => (ms / 1000).toFixed(1))
-    this.options.tell(`   ${lasted} s, right ${repaired} s later, ${lost} packets lost`)
+    const slowly = Number(repaired) > SLOW_SECONDS ? `, at last: ${differed}` : ''
+    this.options.tell(`   ${lasted} s, right ${repaired} s later${slowly}; ${lost} packets lost`)
     if (lost > 0 && !costs.has('packets')) throw new Error(`${lost} packets were lost, and none need be`)
   }
 
-  /** Waits until all is well after these; resolves to how many packets of the flow were lost. */
-  async settle(begun: readonly Begun[]): Promise<number> {
+  /** Waits until all is well after these; resolves to how many packets of the flow were lost, and what was repaired last. */
+  async settle(begun: readonly Begun[]): Promise<{ lost: number; differed: string }> {
     const { agents, flow } = this.world
     for (const agent of agents) {
       const before = agent.forgotten
@@ -76,11 +79,11 @@ class Chaos {
       if (agent.forgotten > before && !mayForget)
         throw new Error(`${agent.node.name} has forgotten what it was told`)
     }
-    await this.oracle.expectRight()
+    const differed = await this.oracle.expectRight()
     const leaks = this.oracle.leaks()
     if (leaks.length > 0) throw new Error(leaks.join('; '))
     await this.expectSessions(begun)
-    return flow.lost()
+    return { lost: await flow.lost(), differed }
   }
 
   /** `dice`: those for a purpose. */

@@ -12,6 +12,7 @@ const SPARE_FILES = 8
 const MOST_MIB = 400
 /** By when the daemons have repaired what they can. */
 const REPAIR_SECONDS = 40
+const MOST_SHOWN = 20
 /** What a node has of another one, which it keeps until its routes are known to be complete: a reflector may take minutes. */
 const REMOTE = /^extra: (mac .* on vxlan|neighbour )/
 
@@ -39,19 +40,23 @@ export class Oracle {
     this.#templates = templates
   }
 
-  /** Waits until kernel, packets, status and state file are as the agents want it; throws what differs. */
-  async expectRight(): Promise<void> {
+  /** Waits until kernel, packets, status and state file are as the agents want it; throws what differs. Resolves to what differed last. */
+  async expectRight(): Promise<string> {
+    let last = ''
     await this.#world.lab.eventually(
       'all is as the agents want it',
       async () => {
         for (const look of [this.#kernels, this.#status, this.#states, this.#packets, this.#verified]) {
           const wrong = await look()
-          if (wrong.length > 0) return { seen: `\n    ${wrong.slice(0, 20).join('\n    ')}` }
+          if (wrong.length === 0) continue
+          last = wrong[0] ?? ''
+          return { seen: `\n    ${wrong.slice(0, MOST_SHOWN).join('\n    ')}` }
         }
         return { value: true }
       },
       REPAIR_SECONDS,
     )
+    return last
   }
 
   /** What the daemons keep that they should have given back. */

@@ -57,7 +57,7 @@ export class World {
       nodes.push(new ChaosNode(lab, host, vms, api, options))
     }
     const world = new World(lab, setting, reflector, nodes)
-    await world.startReflector(false)
+    await world.startReflector()
     for (const node of nodes) await node.start()
     for (const agent of world.agents) {
       await agent.sayAgain()
@@ -87,16 +87,13 @@ export class World {
     return this.#crowd
   }
 
-  /** `again`: its clients know it from before. */
-  async startReflector(again: boolean): Promise<void> {
+  /** GoBGP goes without graceful restart: with it, it holds back all changes after a restart until its timer of six minutes is over. */
+  async startReflector(): Promise<void> {
     const hosts = this.nodes.map(({ host }) => host)
     this.reflector =
       this.setting.reflector === 'chanter'
         ? await startChanterReflector(this.lab, this.reflectorHost, AS)
-        : await startGobgp(this.lab, this.reflectorHost, AS, hosts, {
-            gracefulRestart: true,
-            restarted: again,
-          })
+        : await startGobgp(this.lab, this.reflectorHost, AS, hosts)
   }
 }
 

@@ -79,14 +79,12 @@ export const strangeEntries: Fault = {
 
 const strangers = (bridge: string, vxlan: string): string[][] => [
   ['bridge', STRANGE_MAC, 'dev', vxlan, 'dst', '10.77.0.99', 'self'],
-  ['bridge', '00:00:00:00:00:00', 'dev', vxlan, 'dst', '10.77.0.98', 'self'],
   ['ip', '192.168.10.99', 'lladdr', STRANGE_MAC, 'dev', bridge, 'nud', 'noarp'],
 ]
 
 async function change(node: ChaosNode, [program, ...words]: string[], how: 'add' | 'del', mark: string[]) {
   if (program === 'bridge') {
-    const verb = how === 'add' && words[0] === '00:00:00:00:00:00' ? 'append' : how
-    await node.bridge('fdb', verb, ...words, ...mark)
+    await node.bridge('fdb', how, ...words, ...mark)
   } else await node.ip('neighbour', how, ...words, ...mark)
 }
 

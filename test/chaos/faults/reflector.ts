@@ -13,7 +13,7 @@ export const reflectorKilled: Fault = {
       lastsMs: random.between(0, 2000),
       tells: /no session with any peer/,
       costs: ['session'],
-      end: () => world.startReflector(true),
+      end: () => world.startReflector(),
     }
   },
 }
