@@ -43,6 +43,8 @@ export interface ShownStatus {
   readonly ok: boolean
   readonly problems: readonly string[]
   readonly routes: { readonly state: string }
+  /** Nodes whose routes were withdrawn all at once, to which traffic goes on for a while. */
+  readonly vanished: readonly unknown[]
 }
 
 export interface ShownVerification {

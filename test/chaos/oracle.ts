@@ -13,7 +13,7 @@ const MOST_MIB = 400
 /** By when the daemons have repaired what they can. */
 const REPAIR_SECONDS = 40
 const MOST_SHOWN = 20
-/** What a node has of another one, which it keeps until its routes are known to be complete: a reflector may take minutes. */
+/** What a node has of another one, which it keeps until it knows for sure that it is to go: a reflector that has restarted may take minutes. */
 const REMOTE = /^extra: (mac .* on vxlan|neighbour )/
 
 /** Knows how all looked when nothing had happened, and says what differs. */
@@ -82,8 +82,9 @@ export class Oracle {
         const others = agents.filter((other) => other !== agent)
         const wanted = wantedOf(agent, others, this.#templates[i]!)
         const wrong = differences(wanted, await heldBy(agent.node))
-        const { routes } = await agent.node.status()
-        const rest = routes.state === 'complete' ? wrong : wrong.filter((line) => !REMOTE.test(line))
+        const { routes, vanished } = await agent.node.status()
+        const isKnown = routes.state === 'complete' && vanished.length === 0
+        const rest = isKnown ? wrong : wrong.filter((line) => !REMOTE.test(line))
         return rest.map((line) => `${agent.node.name}: ${line}`)
       }),
     )
