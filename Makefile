@@ -8,7 +8,7 @@ PEER_PACKAGES := gobgpd frr bird2 openbgpd exabgp
 GUEST_PACKAGES := $(if $(filter x86_64,$(shell uname -m)),user-mode-linux kmod gcc libc6-dev)
 TEST_PACKAGES := $(DEMO_PACKAGES) $(PEER_PACKAGES) $(GUEST_PACKAGES) tshark python3-networking-bagpipe bridge-utils
 
-.PHONY: help demo test interop bounds sim fuzz mutate build check setup docs format clean
+.PHONY: help demo test interop bounds sim chaos fuzz mutate build check setup docs format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,10 @@ bounds: setup ## What a peer makes of messages at and past the bounds that RFCs 
 
 sim: setup ## Whole networks on virtual time with faults (SEEDS=200, or SEED=n to replay one, SHRINK=1 for its fewest events)
 	@tsx scripts/sim.ts $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200)) $(if $(SHRINK),--shrink) $(if $(INGREDIENTS),--ingredients $(INGREDIENTS))
+
+chaos: build ## Faults of the machine on two nodes with a real kernel, for TIME=600 seconds (root; SEED=n to replay, STEPS=n, FAULTS=names, KEEP=1)
+	@scripts/setup.sh debian $(DEMO_PACKAGES) gobgpd
+	@tsx scripts/chaos.ts --seconds $(or $(TIME),600) $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(KEEP),--keep)
 
 fuzz: setup ## Hostile input for TIME=60 seconds (SEED=n to replay, TARGET=name for one, KEEP=1 to keep what reaches new code)
 	@tsx scripts/fuzz.ts --seconds $(or $(TIME),60) $(if $(SEED),--seed $(SEED)) $(if $(TARGET),--target $(TARGET)) $(if $(KEEP),--keep)

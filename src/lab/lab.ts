@@ -15,6 +15,8 @@ export interface LabRecord {
   readonly owner: number | null
   readonly namespaces: readonly string[]
   readonly pids: readonly number[]
+  /** Directories of its own that are file systems, if any. */
+  readonly mounts?: readonly string[]
 }
 
 export const RECORD = 'lab.json'
@@ -26,6 +28,7 @@ export class Lab {
   readonly directory: string
   readonly processes: LabProcess[] = []
   readonly #namespaces: string[] = []
+  readonly #mounts: string[] = []
   #leave: (() => void) | undefined
   #owned = true
 
@@ -46,6 +49,16 @@ export class Lab {
     runSync('ip', 'netns', 'add', namespace)
     runSync('ip', '-n', namespace, 'link', 'set', 'lo', 'up')
     return namespace
+  }
+
+  /** Makes a disk of that many KiB in memory, for files that may have no room; returns its directory. */
+  addDisk(name: string, kibibytes: number): string {
+    const directory = join(this.directory, name)
+    mkdirSync(directory)
+    runSync('mount', '-t', 'tmpfs', '-o', `size=${kibibytes}k`, 'chanter', directory)
+    this.#mounts.push(directory)
+    this.#record()
+    return directory
   }
 
   /** Moves this process into one of the lab's namespaces until the lab closes. */
@@ -85,6 +98,7 @@ export class Lab {
     this.#disown()
     for (const started of this.processes) started.kill()
     for (const namespace of this.#namespaces) removeNamespace(namespace)
+    for (const directory of this.#mounts) unmount(directory)
     rmSync(this.directory, { recursive: true })
   }
 
@@ -109,7 +123,12 @@ export class Lab {
 
   #record(owner: number | null = process.pid): void {
     const pids = this.processes.flatMap(({ pid }) => pid ?? [])
-    const record: LabRecord = { owner, namespaces: this.#namespaces, pids }
+    const record: LabRecord = { owner, namespaces: this.#namespaces, pids, mounts: this.#mounts }
     writeFileSync(join(this.directory, RECORD), JSON.stringify(record))
   }
+}
+
+/** Takes a disk of a lab away, also while it is in use. */
+export function unmount(directory: string): void {
+  runSync('umount', '-l', directory)
 }

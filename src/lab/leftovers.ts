@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { runSync } from './command.ts'
-import { LABS, type LabRecord, RECORD } from './lab.ts'
+import { LABS, type LabRecord, RECORD, unmount } from './lab.ts'
 import { isNamespace, removeNamespace } from './namespace.ts'
 
 /** Removes the labs whose owner has died, and with `kept` those that were left running on purpose. Returns their names. */
@@ -12,7 +12,7 @@ export function removeLabs({ kept }: { kept: boolean }): string[] {
       for (const pid of pidsIn(namespace)) if (record.pids.includes(pid)) process.kill(pid, 'SIGKILL')
       removeNamespace(namespace)
     }
-    for (const mount of mountsIn(directory)) runSync('umount', mount)
+    for (const disk of record.mounts ?? []) unmount(disk)
     rmSync(directory, { recursive: true })
   }
   return abandoned.map(({ name }) => name)
@@ -25,13 +25,6 @@ function labs(): { name: string; directory: string; record: LabRecord }[] {
     const record = join(directory, RECORD)
     return existsSync(record) ? [{ name, directory, record: JSON.parse(readFileSync(record, 'utf8')) }] : []
   })
-}
-
-function mountsIn(directory: string): string[] {
-  const points = readFileSync('/proc/self/mounts', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' ')[1] ?? '')
-  return points.filter((point) => point.startsWith(`${directory}/`))
 }
 
 /** A recorded pid may belong to somebody else by now, but not inside a namespace of the lab. */

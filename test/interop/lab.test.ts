@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
 import { run } from '../../src/lab/command.ts'
 import { eventually } from '../../src/lab/eventually.ts'
@@ -65,9 +64,7 @@ test('a process can be asked to end', async () => {
 test('what is kept outlives its maker until it is removed', async () => {
   lab = new Lab()
   lab.start(lab.addNamespace('one'), 'sleeper', 'sleep', '60')
-  const disk = join(lab.directory, 'disk')
-  mkdirSync(disk)
-  await run('mount', '-t', 'tmpfs', 'chanter', disk)
+  lab.addDisk('disk', 64)
   expect(removeLabs({ kept: true })).not.toContain(lab.name)
   lab.keep()
   expect(removeLabs({ kept: false })).not.toContain(lab.name)

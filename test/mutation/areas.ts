@@ -36,17 +36,7 @@ export const AREAS: readonly Area[] = [
   {
     files: ['src/bgp/rib/*.ts'],
     tests: [
-      bgp(
-        'rib',
-        'adj-rib-in',
-        'log-allowance',
-        'table',
-        'interest',
-        'orders',
-        'imports',
-        'reflector',
-        'reflection',
-      )
+      bgp('rib', 'adj-rib-in', 'table', 'interest', 'orders', 'imports', 'reflector', 'reflection')
         .concat(
           bgp('restart', 'recorded', 'convergence', 'vanished-routes', 'refused', 'advertise', 'adj-rib-out'),
         )
