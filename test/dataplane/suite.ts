@@ -637,6 +637,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
             ...link,
             mtu: expect.anything(),
             mac: expect.toSatisfy(() => true),
+            carrier: expect.anything(),
             forwarding: expect.anything(),
             xdpProgram: expect.toSatisfy(() => true),
           })),
