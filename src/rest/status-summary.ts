@@ -165,7 +165,7 @@ export function whyNotReady({ speaker, startTime }: Views): string | null {
 
 /** What is wrong, a sentence each, the worst first. */
 function problemsOf(
-  { speaker, services, startTime, logHealth }: Views,
+  { speaker, services, startTime, logHealth, exposures }: Views,
   kernel: Kernel | null,
   now: number,
 ): string[] {
@@ -197,7 +197,7 @@ function problemsOf(
       ...stateFileProblems(services),
     )
   }
-  problems.push(...logProblems(logHealth()))
+  problems.push(...logProblems(logHealth()), ...exposures())
   return problems
 }
 
