@@ -87,6 +87,7 @@ function servicesSummary({ vpns, stateFile }: ServiceViews, kernel: Kernel) {
     },
     drift: { count: kernel.drift.count, last: kernel.drift.last, contested: kernel.drift.contested },
     forwarding_loop: kernel.faults,
+    without_ipv6: [...kernel.withoutIpv6].map(([device, neighbours]) => ({ device, neighbours })),
     tight_underlays: kernel.tightUnderlays.map(({ underlay, room, mtu }) => ({ underlay, room, mtu })),
     vanished: [...vanishedNodes({ vpns })],
     isolation: kernel.isolated,

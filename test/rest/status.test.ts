@@ -340,7 +340,7 @@ describe('GET /status/entries', () => {
   })
 
   test.each([
-    ['state=broken', 400, `'state' is "broken": expected one of applied, pending, failed`],
+    ['state=broken', 400, `'state' is "broken": expected one of applied, pending, failed, unneeded`],
     ['kind=wormhole', 400, expect.stringMatching(/^'kind' is "wormhole": expected one of bridge, /)],
     ['colour=red', 400, "unknown parameter 'colour': expected state, instance, kind"],
     ['state=failed&state=applied', 400, "'state' is given more than once"],
