@@ -164,6 +164,26 @@ describe('GET /status', () => {
     expect(problems).toEqual(ok ? [] : [expect.stringMatching(problem)])
   })
 
+  test('says since when the kernel has not answered, and that the forwarding loop fails', async () => {
+    await settled()
+    const view = one.view()
+    const since = clock.epoch()
+    const troubled = { silentSince: since, faults: { count: 3, open: { reason: 'EMFILE', since } } }
+    app = one.api({
+      ...view,
+      summary: async (bridges) => ({ ...(await view.summary(bridges)), ...troubled }),
+    })
+    expect(await get('/status')).toMatchObject({
+      problems: [
+        expect.stringMatching(/^the forwarding loop fails since .*: EMFILE; it is tried again each second$/),
+        expect.stringMatching(
+          /^the kernel has not answered since 20.*: what forwarding needs to change waits$/,
+        ),
+      ],
+      forwarding_loop: { count: 3 },
+    })
+  })
+
   test('answers where the kernel cannot be asked, and says so', async () => {
     await settled()
     const ask = vi.spyOn(one.driver, 'ours').mockImplementation(() => {
