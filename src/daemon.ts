@@ -5,6 +5,7 @@ import { SPEAKER_DEFAULTS, Speaker } from './bgp/speaker.ts'
 import { formatTunnelType } from './bgp/values/extended-community.ts'
 import { PersistentClock, systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
+import { exposed } from './config/key-file.ts'
 import { type Forwarding, kernelForwarding, localForwarding } from './dataplane/forwarding.ts'
 import { LinuxDriver } from './dataplane/linux/driver.ts'
 import { hasMpls, NO_MPLS } from './dataplane/linux/sysctl.ts'
@@ -49,6 +50,7 @@ export async function runDaemon(
 ): Promise<Daemon> {
   const clock = systemClock
   const started = clock.now()
+  for (const exposure of exposed(config.keyFiles)) log.warn(exposure)
   const startTime = clock.epoch()
   const lock = await lockFor(config, log)
   const kept = openState(config, log.child({ part: 'state' }), fresh)
@@ -164,6 +166,7 @@ export async function runDaemon(
       uptimeMs: () => clock.now() - started,
       recentLog: () => recent.newestFirst(),
       logHealth: () => output.health(),
+      exposures: () => exposed(config.keyFiles),
     },
   })
 

@@ -11,6 +11,7 @@ import type { Prefix } from './bgp/nlri/prefix.ts'
 import { PEER_DEFAULTS } from './bgp/session/peer-config.ts'
 import { SPEAKER_DEFAULTS, Speaker } from './bgp/speaker.ts'
 import { systemClock } from './clock.ts'
+import { exposed } from './config/key-file.ts'
 import type { Daemon } from './daemon.ts'
 import { giveBackMemory } from './linux/memory.ts'
 import { tcpTransport } from './linux/tcp.ts'
@@ -34,6 +35,8 @@ export interface ReflectorConfig {
   readonly holdTimeSeconds: number
   /** Key of TCP MD5 signatures with everybody; null for none. */
   readonly md5Key: string | null
+  /** Files that hold keys. */
+  readonly keyFiles: readonly string[]
   /** Where the looking glass listens; null for none. */
   readonly api: { readonly host: string; readonly port: number } | null
 }
@@ -45,6 +48,7 @@ const FAMILIES: readonly Family[] = [VPNV4, VPNV6, EVPN, FLOWSPEC_VPNV4, FLOWSPE
 export async function runReflector(config: ReflectorConfig, { log, output, recent }: Logs): Promise<Daemon> {
   const clock = systemClock
   const started = clock.now()
+  for (const exposure of exposed(config.keyFiles)) log.warn(exposure)
   const common = {
     ...PEER_DEFAULTS,
     as: config.as,
@@ -86,6 +90,7 @@ export async function runReflector(config: ReflectorConfig, { log, output, recen
       uptimeMs: () => clock.now() - started,
       recentLog: () => recent.newestFirst(),
       logHealth: () => output.health(),
+      exposures: () => exposed(config.keyFiles),
     },
   })
   if (config.api !== null) await rest.listen(config.api)

@@ -65,6 +65,7 @@ export const reflector = command({
       clientLimit: integer('--client-limit', args['client-limit'], 1, 1_000_000),
       peers: args.peer.map((peer) => address('--peer', peer)),
       holdTimeSeconds: integer('--hold-time', args['hold-time'], 3, 0xffff),
+      keyFiles: args['md5-key-file'] === undefined ? [] : [args['md5-key-file']],
       md5Key: args['md5-key-file'] === undefined ? null : readKey(args['md5-key-file']),
       api: args.api === undefined ? null : endpoint(args.api),
     }

@@ -39,6 +39,8 @@ export interface Summary {
     readonly unremoved: number
     readonly removing?: number
   }
+  /** Where IPv6 is disabled, and how many neighbours are not set for that. */
+  readonly without_ipv6?: readonly { readonly device: string; readonly neighbours: number }[]
   /** Where VXLAN packets do not fit the underlay. */
   readonly tight_underlays?: readonly {
     readonly underlay: string
@@ -72,7 +74,7 @@ export interface ListedEntry {
     readonly labels: readonly number[]
   }[]
   readonly instances: readonly string[]
-  readonly state: 'applied' | 'pending' | 'failed'
+  readonly state: 'applied' | 'pending' | 'failed' | 'unneeded'
   readonly reason: string | null
   readonly since: number | null
   readonly next_try: number | null
@@ -157,6 +159,7 @@ function* serviceFacts({
   entries,
   drift,
   tight_underlays = [],
+  without_ipv6 = [],
   isolation,
   compared,
   leftovers,
@@ -182,6 +185,11 @@ function* serviceFacts({
     yield [
       'drift',
       `${countText(drift.count, 'change', 'changes')} by others repaired since the start, the last at ${formatTime(drift.last)}`,
+    ]
+  for (const { device, neighbours } of without_ipv6)
+    yield [
+      'IPv6',
+      `disabled on ${device}: ${countText(neighbours, 'neighbour', 'neighbours')} not needed there`,
     ]
   for (const { underlay, room, mtu } of tight_underlays)
     yield ['mtu', `VXLAN devices have ${mtu}, ${underlay} room for ${room}: larger packets are fragmented`]
@@ -243,7 +251,12 @@ export function entriesText(entries: readonly ListedEntry[]): string {
   return formatColumns([['STATE', 'ENTRY', 'NETWORK', 'SINCE', 'TRIES', 'NEXT TRY', 'WHY'], ...rows])
 }
 
-const STATES = { applied: 'programmed', pending: 'PENDING', failed: 'FAILED' } as const
+const STATES = {
+  applied: 'programmed',
+  pending: 'PENDING',
+  failed: 'FAILED',
+  unneeded: 'not needed',
+} as const
 
 /** One entry in a line, with what it says and what became of it. */
 export function entryText({

@@ -15,7 +15,12 @@ export interface Peers {
 
 export function toConfig(settings: Settings, peers: Peers) {
   const { BGP, API, DATAPLANE_DRIVER_EVPN: evpn, DATAPLANE_DRIVER_IPVPN: ipvpn, DEFAULT } = settings
+  const keyFiles = [BGP, ...peers.settings.values()].flatMap(({ md5_key_file: file }) =>
+    file === null ? [] : [file.path],
+  )
   return {
+    /** Files that hold keys. */
+    keyFiles,
     bgp: {
       localAddress: ip(BGP.local_address),
       identifier: ip(BGP.router_id ?? BGP.local_address),

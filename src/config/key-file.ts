@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 
 /** The kernel takes no longer ones (TCP_MD5SIG_MAXKEYLEN). */
 const MAX_KEY_OCTETS = 80
@@ -24,4 +24,18 @@ export class KeyFile {
   toJSON(): string {
     return this.path
   }
+}
+
+const OTHERS_READ = 0o004
+
+/** Those of some files that every user of the machine can read, as they are now, in sentences. */
+export function exposed(paths: Iterable<string>): string[] {
+  const open = [...new Set(paths)].filter((path) => {
+    const stats = statSync(path, { throwIfNoEntry: false })
+    return stats !== undefined && (stats.mode & OTHERS_READ) !== 0
+  })
+  return open.map(
+    (path) =>
+      `every user of this machine can read the key in ${path}: chmod o-rwx ${path}, and change the key`,
+  )
 }

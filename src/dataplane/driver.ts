@@ -11,6 +11,9 @@ import {
   type LocalMac,
 } from './model.ts'
 
+/** A refusal that says that the interface has no use for the entry, which is no failure. */
+export const IPV6_DISABLED = 'IPv6 is disabled on the interface'
+
 /** Why entries were refused, by their position in the batch. */
 export type Refused = ReadonlyMap<number, string>
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { errnoIn } from '../linux/libc.ts'
+import type { Drift } from './drift.ts'
 import { isTableEntry, type TableEntry } from './layout.ts'
 import { type Entry, type EntryStatus, identity, type Status } from './model.ts'
 
@@ -15,8 +16,8 @@ const GRID_MS = 50
 /** An entry that is not simply in place. */
 interface Exception {
   readonly entry: Entry
-  /** `contested`: somebody changed it; `calm`: it was contested and is in place again. */
-  readonly state: 'failed' | 'contested' | 'calm'
+  /** `contested`: somebody changed it; `calm`: it was contested and is in place again; `unneeded`: its device has no use for it. */
+  readonly state: 'failed' | 'contested' | 'calm' | 'unneeded'
   readonly reason: string | null
   /** Tries that failed, or times that somebody changed it. */
   readonly attempts: number
@@ -44,16 +45,18 @@ export function backoff(attempts: number): number {
 export class Exceptions {
   private readonly clock: Clock
   private readonly retry: (entry: Entry) => void
-  private readonly drifted: (entry: Entry) => void
+  private readonly drift: Pick<Drift, 'notified' | 'drop'>
   private readonly all = new Map<string, Exception>()
+  /** By device, which of its unneeded entries is tried now and then, for all of them. */
+  private readonly scouts = new Map<string, string>()
   private wakeAt = Number.POSITIVE_INFINITY
   private cancelWake = () => {}
 
-  /** `retry` is called with each entry whose time has come, `drifted` with each that others changed. */
-  constructor(clock: Clock, retry: (entry: Entry) => void, drifted: (entry: Entry) => void) {
+  /** `retry` is called with each entry whose time has come. */
+  constructor(clock: Clock, retry: (entry: Entry) => void, drift: Pick<Drift, 'notified' | 'drop'>) {
     this.clock = clock
     this.retry = retry
-    this.drifted = drifted
+    this.drift = drift
   }
 
   get size(): number {
@@ -75,9 +78,22 @@ export class Exceptions {
   failed(entry: Entry, reason: string): void {
     const key = identity(entry)
     const before = this.all.get(key)
+    if (before?.state === 'unneeded') this.dismiss(entry.device, key)
     const attempts = (before?.state === 'failed' ? before.attempts : 0) + 1
     const since = before === undefined || before.state === 'calm' ? this.clock.epoch() : before.since
     this.put(key, { entry, state: 'failed', reason, attempts, since, due: this.at(backoff(attempts)) })
+  }
+
+  /** The device has no use for the entry as long as it is as it is; true where none of its entries was unneeded before. */
+  unneeded(entry: Entry, reason: string): boolean {
+    const key = identity(entry)
+    const since = this.all.get(key)?.since ?? this.clock.epoch()
+    const isFirst = !this.scouts.has(entry.device)
+    if (isFirst) this.scouts.set(entry.device, key)
+    const isScout = this.scouts.get(entry.device) === key
+    const due = isScout ? this.at(LONGEST_DELAY_MS) : Number.POSITIVE_INFINITY
+    this.put(key, { entry, state: 'unneeded', reason, attempts: 0, since, due })
+    return isFirst
   }
 
   /** Somebody changed the entry: it is tried again at once the first time, then at a growing distance. */
@@ -85,7 +101,7 @@ export class Exceptions {
     const key = identity(entry)
     const before = this.all.get(key)
     if (before !== undefined && before.state !== 'calm') return
-    this.drifted(entry)
+    this.drift.notified(entry)
     const attempts = (before?.attempts ?? 0) + 1
     const contested = {
       entry,
@@ -107,7 +123,8 @@ export class Exceptions {
     const key = identity(entry)
     const before = this.all.get(key)
     if (before?.state === 'contested') this.put(key, { ...before, state: 'calm', due: this.at(CALM_MS) })
-    else if (before?.state === 'failed') this.all.delete(key)
+    else if (before?.state === 'failed' || before?.state === 'unneeded') this.all.delete(key)
+    if (before?.state === 'unneeded') this.dismiss(entry.device, key)
   }
 
   /** The interface changed in a way that costs entries: those that went are set at once, and nobody fights over them. */
@@ -115,6 +132,7 @@ export class Exceptions {
     for (const [key, exception] of this.all) {
       const { entry, state } = exception
       if (!isTableEntry(entry) || !concerns(entry, device)) continue
+      if (state === 'calm' || state === 'contested') this.drift.drop(entry)
       if (state === 'calm') this.all.delete(key)
       if (state !== 'contested') continue
       const excused = { ...exception, attempts: 1 }
@@ -124,7 +142,10 @@ export class Exceptions {
   }
 
   drop(entry: Entry): void {
-    if (this.all.size > 0) this.all.delete(identity(entry))
+    if (this.all.size === 0) return
+    const key = identity(entry)
+    this.all.delete(key)
+    this.dismiss(entry.device, key)
   }
 
   /** Tries the entries of a device again now, but not its link and port. */
@@ -135,11 +156,12 @@ export class Exceptions {
     }
   }
 
-  /** Tries what failed for want of this interface, or on it, again now, but not its link and port. */
+  /** Tries what failed for want of this interface, or on it, or was unneeded there, again now, but not its link and port. */
   retryOn(device: string): void {
     for (const exception of this.all.values()) {
       const { entry, state } = exception
-      if (state === 'failed' && isTableEntry(entry) && concerns(entry, device)) this.tryAgain(exception)
+      const isOpen = state === 'failed' || state === 'unneeded'
+      if (isOpen && isTableEntry(entry) && concerns(entry, device)) this.tryAgain(exception)
     }
   }
 
@@ -148,11 +170,20 @@ export class Exceptions {
     for (const [key, { entry }] of this.all) {
       if (entry.device === device && isTableEntry(entry)) this.all.delete(key)
     }
+    this.scouts.delete(device)
   }
 
   stop(): void {
     this.cancelWake()
     this.wakeAt = Number.POSITIVE_INFINITY
+  }
+
+  /** Where the entry was the scout of its device, the others of that are tried. */
+  private dismiss(device: string, key: string): void {
+    if (this.scouts.get(device) !== key) return
+    this.scouts.delete(device)
+    for (const exception of this.all.values())
+      if (exception.state === 'unneeded' && exception.entry.device === device) this.tryAgain(exception)
   }
 
   private put(key: string, exception: Exception): void {
@@ -199,6 +230,8 @@ export class Exceptions {
         if (attempts < FIGHT) return { ...pending(since, reason), nextTry }
         return { state: 'failed', reason: fought(attempts), errno: null, attempts, since, nextTry }
       }
+      case 'unneeded':
+        return { ...NOTHING_KEPT, state, reason, since, nextTry: this.epochOf(due) }
       case 'calm':
         return APPLIED
       default:

@@ -206,7 +206,8 @@ function equal(a: unknown, b: unknown): boolean {
 
 /** What became of a wanted entry. `reason` says why it is not in place: the kernel's own words where there are any. */
 export interface Status {
-  readonly state: 'pending' | 'applied' | 'failed'
+  /** `unneeded`: its device has no use for it, for the reason given; it does not count as wanted. */
+  readonly state: 'pending' | 'applied' | 'failed' | 'unneeded'
   readonly reason: string | null
   /** What the kernel answered; null where it did not refuse anything. */
   readonly errno: { readonly name: string; readonly number: number } | null

@@ -76,11 +76,7 @@ export class Reconciler implements Dataplane, Questions {
       this.schedule()
     })
     this.drift = new Drift(clock, log)
-    this.exceptions = new Exceptions(
-      clock,
-      (entry) => this.retry(entry),
-      (entry) => this.drift.notified(entry),
-    )
+    this.exceptions = new Exceptions(clock, (entry) => this.retry(entry), this.drift)
     this.devices = new Devices({
       clock,
       driver,

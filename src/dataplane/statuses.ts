@@ -135,13 +135,21 @@ export class Statuses {
       : { count: Math.max(0, count), since: null }
   }
 
+  /** By device, how many entries it has no use for. */
+  unneeded(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>()
+    for (const { entry, status } of this.exceptions)
+      if (status.state === 'unneeded') counts.set(entry.device, (counts.get(entry.device) ?? 0) + 1)
+    return counts
+  }
+
   /** The attached ports that pass no traffic. */
   *outages(): Generator<Outage, void> {
     for (const { outage } of this.devices.values()) if (outage !== null) yield outage
   }
 
   counts(): Counts {
-    const tally = { pending: 0, applied: 0, failed: 0 }
+    const tally = { pending: 0, applied: 0, failed: 0, unneeded: 0 }
     const queues = new Map<AnyTable, ReturnType<AnyTable['pending']>>()
     for (const device of this.devices.values()) {
       if (device.link !== null) tally[this.tried(device.link).state]++
@@ -165,7 +173,8 @@ export class Statuses {
       tally[before]--
       tally[status === APPLIED ? before : status.state]++
     }
-    return { wanted: tally.pending + tally.applied + tally.failed, ...tally }
+    const { pending, applied, failed } = tally
+    return { wanted: pending + applied + failed, pending, applied, failed }
   }
 
   /** Since when the entry is not in place that waits longest, in epoch milliseconds; null when none waits. */

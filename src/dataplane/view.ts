@@ -48,6 +48,8 @@ export interface DataplaneSummary {
   /** How much is still to be removed that did not fail, and since when, in epoch milliseconds. */
   readonly removing: { readonly count: number; readonly since: number | null }
   readonly outages: readonly Outage[]
+  /** By device, how many IPv6 neighbours it has no use for, since IPv6 is disabled on it. */
+  readonly withoutIpv6: ReadonlyMap<string, number>
   readonly tightUnderlays: readonly TightUnderlay[]
   /** What went wrong with the forwarding loop itself, and is tried again. */
   readonly faults: TaskFaults
@@ -125,6 +127,7 @@ export function answers(reconciler: Reconciler, clock: Pick<PersistentClock, 'fa
       drift: reconciler.drift.summary(),
       removing: statuses.removing(),
       outages: [...statuses.outages()],
+      withoutIpv6: statuses.unneeded(),
       faults: clock.faults,
       compared: verifier.last,
     }),

@@ -58,7 +58,7 @@ export class Waiters {
     const resolve = this.settling.get(waiter)
     this.settling.delete(waiter)
     const statuses = waiter.entries.map((entry) => ({ entry, status: statusOf(entry) }))
-    resolve?.(statuses.filter(({ status }) => status.state !== 'applied'))
+    resolve?.(statuses.filter(({ status }) => status.state === 'pending' || status.state === 'failed'))
   }
 }
 

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
 import { LogAllowance } from '../log-allowance.ts'
 import { type AnyTable, type Device, TABLE_KINDS } from './device.ts'
-import type { Driver } from './driver.ts'
+import { type Driver, IPV6_DISABLED } from './driver.ts'
 import type { Exceptions } from './exceptions.ts'
 import type { TableEntry } from './layout.ts'
 import { identity } from './model.ts'
@@ -109,6 +109,11 @@ export class Work {
   }
 
   private refuse(op: string, entry: TableEntry, reason: string): void {
+    if (reason === IPV6_DISABLED) {
+      const isFirst = this.exceptions.unneeded(entry, reason)
+      if (isFirst) this.log.info({ device: entry.device }, 'IPv6 is disabled: IPv6 neighbours are not set')
+      return
+    }
     this.exceptions.failed(entry, reason)
     const fields = { op, entry: identity(entry), reason }
     const isNew = this.exceptions.status(entry)?.attempts === 1

@@ -6,7 +6,12 @@ import { devicesOf, type Instance } from '../vpn/instance.ts'
 import type { VpnService } from '../vpn/service.ts'
 import { type DataplaneView, showStatus } from './dataplane-view.ts'
 
-export const STATES = ['applied', 'pending', 'failed'] as const satisfies readonly Status['state'][]
+export const STATES = [
+  'applied',
+  'pending',
+  'failed',
+  'unneeded',
+] as const satisfies readonly Status['state'][]
 
 /** Which entries to tell of; null: all. */
 export interface EntryFilter {

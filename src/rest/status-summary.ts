@@ -87,6 +87,7 @@ function servicesSummary({ vpns, stateFile }: ServiceViews, kernel: Kernel) {
     },
     drift: { count: kernel.drift.count, last: kernel.drift.last, contested: kernel.drift.contested },
     forwarding_loop: kernel.faults,
+    without_ipv6: [...kernel.withoutIpv6].map(([device, neighbours]) => ({ device, neighbours })),
     tight_underlays: kernel.tightUnderlays.map(({ underlay, room, mtu }) => ({ underlay, room, mtu })),
     vanished: [...vanishedNodes({ vpns })],
     isolation: kernel.isolated,
@@ -165,7 +166,7 @@ export function whyNotReady({ speaker, startTime }: Views): string | null {
 
 /** What is wrong, a sentence each, the worst first. */
 function problemsOf(
-  { speaker, services, startTime, logHealth }: Views,
+  { speaker, services, startTime, logHealth, exposures }: Views,
   kernel: Kernel | null,
   now: number,
 ): string[] {
@@ -197,7 +198,7 @@ function problemsOf(
       ...stateFileProblems(services),
     )
   }
-  problems.push(...logProblems(logHealth()))
+  problems.push(...logProblems(logHealth()), ...exposures())
   return problems
 }
 

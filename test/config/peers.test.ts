@@ -1,11 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ConfigError, parseIni } from '../../src/config/ini.ts'
+import { exposed } from '../../src/config/key-file.ts'
 import { interpret } from '../../src/config/load.ts'
 import { formatIp } from '../../src/values/address.ts'
+import { temporaryFiles } from '../support/files.ts'
 
 const BASE = '[BGP]\nlocal_address = 192.0.2.11\nmy_as = 64512\npeers = 192.0.2.1, 192.0.2.2\n'
 const KEY = 'correct horse battery staple'
@@ -99,6 +101,19 @@ describe('a key', () => {
   test('is what stands in the file, and can be taken back for one peer', () => {
     const [one, two] = peers(`md5_key_file = ${file('bgp.key')}\n[BGP_PEER:192.0.2.2]\nmd5_key_file = none\n`)
     expect([one.md5Key, two.md5Key]).toEqual([KEY, null])
+  })
+
+  test('is told to be exposed as long as every user can read its file', () => {
+    const path = join(temporaryFiles({ 'bgp.key': KEY }), 'bgp.key')
+    const { config } = load(`md5_key_file = ${path}\n[BGP_PEER:192.0.2.2]\nmd5_key_file = none\n`)
+    chmodSync(path, 0o644)
+    expect(exposed(config.keyFiles)).toEqual([
+      `every user of this machine can read the key in ${path}: chmod o-rwx ${path}, and change the key`,
+    ])
+    chmodSync(path, 0o640)
+    expect(exposed(config.keyFiles)).toEqual([])
+    rmSync(path)
+    expect(exposed(config.keyFiles)).toEqual([])
   })
 
   test('is seen neither in the log nor in the looking glass', () => {

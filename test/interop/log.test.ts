@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   closeSync,
   constants,
   existsSync,
@@ -186,4 +187,16 @@ test.each([
     level: 'fatal',
     err: { message: 'a bug', stack: expect.stringContaining('bug.mjs') },
   })
+})
+
+test('a key that every user can read is warned of, and a problem until that is mended', async () => {
+  const directory = temporaryFiles({ 'bgp.key': 'secret' })
+  const [key, log] = [join(directory, 'bgp.key'), join(directory, 'chanter.log')]
+  chmodSync(key, 0o644)
+  const daemon = await loneDaemon({ settings: { DEFAULT: { log_file: log }, BGP: { md5_key_file: key } } })
+  const problem = `every user of this machine can read the key in ${key}: chmod o-rwx ${key}, and change the key`
+  expect(await daemon.problems()).toEqual([problem])
+  expect(readFileSync(log, 'utf8')).toContain(problem)
+  chmodSync(key, 0o600)
+  expect(await daemon.problems()).toEqual([])
 })

@@ -77,6 +77,7 @@ export function kernelNode() {
       recentLog: () => [],
       uptimeMs: () => 0,
       logHealth: () => ({ path: null, dropped: 0, failure: null }),
+      exposures: () => [],
     },
   })
 

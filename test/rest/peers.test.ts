@@ -35,6 +35,7 @@ function start(changes: Partial<PeerConfig> = {}, theirs: Partial<PeerConfig> = 
     recentLog: () => [],
     uptimeMs: () => 0,
     logHealth: () => ({ path: null, dropped: 0, failure: null }),
+    exposures: () => [],
   }
   app = restServer({ vpns: null, ping: '1', views, log: silent })
   clock.advance(2000)

@@ -164,6 +164,26 @@ describe('GET /status', () => {
     expect(problems).toEqual(ok ? [] : [expect.stringMatching(problem)])
   })
 
+  test('says since when the kernel has not answered, and that the forwarding loop fails', async () => {
+    await settled()
+    const view = one.view()
+    const since = clock.epoch()
+    const troubled = { silentSince: since, faults: { count: 3, open: { reason: 'EMFILE', since } } }
+    app = one.api({
+      ...view,
+      summary: async (bridges) => ({ ...(await view.summary(bridges)), ...troubled }),
+    })
+    expect(await get('/status')).toMatchObject({
+      problems: [
+        expect.stringMatching(/^the forwarding loop fails since .*: EMFILE; it is tried again each second$/),
+        expect.stringMatching(
+          /^the kernel has not answered since 20.*: what forwarding needs to change waits$/,
+        ),
+      ],
+      forwarding_loop: { count: 3 },
+    })
+  })
+
   test('answers where the kernel cannot be asked, and says so', async () => {
     await settled()
     const ask = vi.spyOn(one.driver, 'ours').mockImplementation(() => {
@@ -340,7 +360,7 @@ describe('GET /status/entries', () => {
   })
 
   test.each([
-    ['state=broken', 400, `'state' is "broken": expected one of applied, pending, failed`],
+    ['state=broken', 400, `'state' is "broken": expected one of applied, pending, failed, unneeded`],
     ['kind=wormhole', 400, expect.stringMatching(/^'kind' is "wormhole": expected one of bridge, /)],
     ['colour=red', 400, "unknown parameter 'colour': expected state, instance, kind"],
     ['state=failed&state=applied', 400, "'state' is given more than once"],

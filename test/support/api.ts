@@ -82,6 +82,7 @@ export function testApi(): TestApi {
       recentLog: () => [],
       uptimeMs: () => 0,
       logHealth: () => ({ path: null, dropped: 0, failure: null }),
+      exposures: () => [],
     },
   })
   return { app, speaker, vpns, reconciler, driver }

@@ -5,7 +5,7 @@ import type { Speaker, SpeakerConfig } from '../../src/bgp/speaker.ts'
 import { MemoryDriver } from '../../src/dataplane/memory.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
-import { dataplaneView } from '../../src/dataplane/view.ts'
+import { type DataplaneView, dataplaneView } from '../../src/dataplane/view.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import type { DriverView, ServiceViews } from '../../src/rest/looking-glass/index.ts'
 import { restServer } from '../../src/rest/server.ts'
@@ -96,8 +96,13 @@ export class TestNode {
     return watched
   }
 
+  /** What the API sees of the forwarding loop. */
+  view(): DataplaneView {
+    return dataplaneView(this.reconciler, NO_FAULTS)
+  }
+
   /** The API of the node. */
-  api(): FastifyInstance {
+  api(dataplane: DataplaneView = this.view()): FastifyInstance {
     const { clock, speaker, vpns } = this
     const startTime = clock.epoch()
     return restServer({
@@ -108,7 +113,7 @@ export class TestNode {
         speaker,
         services: {
           vpns,
-          dataplane: dataplaneView(this.reconciler, NO_FAULTS),
+          dataplane,
           stateFile: null,
           drivers: dummyDrivers,
         },
@@ -119,6 +124,7 @@ export class TestNode {
         recentLog: () => [],
         uptimeMs: () => 0,
         logHealth: () => ({ path: null, dropped: 0, failure: null }),
+        exposures: () => [],
       },
     })
   }

@@ -1,4 +1,5 @@
-import { type Link, missing, partly, type Refused, unbridged } from '../driver.ts'
+import { isIpv4 } from '../../values/address.ts'
+import { IPV6_DISABLED, type Link, missing, partly, type Refused, unbridged } from '../driver.ts'
 import type { TableEntry } from '../layout.ts'
 import type { MplsInterface, RemoteMac, Route, UdpPort } from '../model.ts'
 import * as k from './constants.ts'
@@ -10,7 +11,7 @@ import type { Links } from './links.ts'
 import type { Multipath, Plan } from './multipath.ts'
 import { isRefusal } from './nexthops.ts'
 import type { Refusal, Requests } from './requests.ts'
-import { hasMpls, mplsInput, NO_MPLS, platformLabels, type Sysctls } from './sysctl.ts'
+import { hasMpls, isIpv6Disabled, mplsInput, NO_MPLS, platformLabels, type Sysctls } from './sysctl.ts'
 
 /** What the kernel says where something to remove is not there. */
 const ABSENT = [k.ENOENT, k.ESRCH, k.ENODEV, k.EOPNOTSUPP, k.EADDRNOTAVAIL]
@@ -199,6 +200,7 @@ function isFdb(entry: TableEntry): entry is encode.FdbMessage {
 }
 
 function setRefused({ errno, text }: Refusal, entry: TableEntry): string {
+  if (entry.kind === 'neighbour' && !isIpv4(entry.ip) && isIpv6Disabled(entry.device)) return IPV6_DISABLED
   if (entry.kind === 'local-mac' && errno === k.EOPNOTSUPP) return unbridged(entry.device)
   const labelled = 'hops' in entry && entry.hops.some(({ labels }) => labels.length > 0)
   if (errno === k.EOPNOTSUPP && labelled) return hasMpls() ? `${text}: modprobe mpls_iptunnel` : NO_MPLS

@@ -75,6 +75,11 @@ export function servicesOpenToVrfs(): string[] {
   return paths.filter((path) => read(path) === 1).map(nameOf)
 }
 
+/** Whether an interface takes nothing of IPv6. */
+export function isIpv6Disabled(device: string): boolean {
+  return read(`ipv6/conf/${device}/disable_ipv6`) !== 0
+}
+
 /** Removes all IPv6 addresses and routes of an interface, its neighbours too. */
 export function flushIpv6(device: string): void {
   const path = `ipv6/conf/${device}/disable_ipv6`

@@ -22,6 +22,8 @@ export interface ForwardingThreadParts {
   readonly clock: Clock
   readonly log: Logger
   readonly options: ThreadOptions
+  /** The file that the thread runs. */
+  readonly entry?: URL
   /** Called when the thread has ended without being told to: nothing is forwarded any more. */
   readonly died: (reason: string) => void
 }
@@ -52,11 +54,11 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   private lastSummary: DataplaneSummary | null = null
   private isStopping = false
 
-  constructor({ clock, log, options, died }: ForwardingThreadParts) {
+  constructor({ clock, log, options, entry = ENTRY, died }: ForwardingThreadParts) {
     this.clock = clock
     this.log = log
     this.programs = options.programs
-    this.worker = new Worker(ENTRY, {
+    this.worker = new Worker(entry, {
       workerData: { bell: this.bell, options } satisfies ThreadData,
       name: 'forwarding',
     })

@@ -40,6 +40,8 @@ export interface Views {
   /** The latest warnings and errors, newest first. */
   readonly recentLog: () => readonly LogRecord[]
   readonly logHealth: () => LogHealth
+  /** What of the machine exposes secrets, in sentences. */
+  readonly exposures: () => readonly string[]
 }
 
 /** The part of a compute node. */
