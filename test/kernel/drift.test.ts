@@ -169,6 +169,24 @@ test('a VXLAN device that was bound to an interface, which cannot be undone, is 
   expect(run('ip -d link show vx0')).not.toContain('dev lo')
 })
 
+test('a static entry that an agent had at its port stays its own when ours comes and goes', async () => {
+  lab = linuxLab()
+  dataplane = lab.restart({})
+  lab.addInterface('tap1')
+  lab.addBridge('br0')
+  lab.enslave('tap1', 'br0')
+  run(`bridge fdb replace ${formatMac(e.mac(1))} dev tap1 master static`)
+  const before = run('bridge fdb show dev tap1')
+  const entries = [{ ...e.bridge, given: true }, { ...e.tapPort, given: true }, e.local(1)]
+  for (const entry of entries) dataplane.want(entry)
+  expect(await dataplane.settled(entries)).toEqual([])
+  dataplane.complete()
+  expect(await dataplane.verifier.verify()).toMatchObject({ faults: [] })
+  for (const entry of entries) dataplane.unwant(entry)
+  await dataplane.gone(entries)
+  expect(run('bridge fdb show dev tap1')).toBe(before)
+})
+
 function commit(command: string): void {
   for (const each of [...NEXTHOPS, ...command.split(' && ')]) run(each)
 }
