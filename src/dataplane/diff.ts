@@ -1,3 +1,4 @@
+import { type Ip, isIpv4 } from '../values/address.ts'
 import { foreign, isOurs, type Link } from './driver.ts'
 import { type Key, KeyMap } from './key-map.ts'
 import { kernelKind, type LinkEntry, masterOf, type PortEntry } from './layout.ts'
@@ -39,7 +40,8 @@ export function linkStep(wanted: LinkEntry, actual: Link | undefined): LinkStep 
   }
   if (!isSuch(wanted, actual)) return { do: 'recreate' }
   const sized = !('mtu' in wanted) || wanted.mtu === null || wanted.mtu === actual.mtu
-  const fits = sized && (wanted.kind !== 'veth' || wanted.mac === actual.mac)
+  const placed = wanted.kind !== 'vxlan' || wanted.local === actual.local
+  const fits = sized && placed && (wanted.kind !== 'veth' || wanted.mac === actual.mac)
   return { do: actual.tuned && actual.alias === wanted.alias && fits ? 'nothing' : 'adjust' }
 }
 
@@ -50,7 +52,13 @@ function isSuch(wanted: LinkEntry, actual: Link): boolean {
     case 'bridge':
       return true
     case 'vxlan':
-      return actual.vni === wanted.vni && actual.local === wanted.local && actual.port === wanted.port
+      // Linux takes another underlay interface (`dev`), but not that there is none
+      return (
+        actual.vni === wanted.vni &&
+        isLike(actual.local, wanted.local) &&
+        actual.port === wanted.port &&
+        actual.lower === null
+      )
     case 'vrf':
       return actual.table === wanted.table
     case 'tunnel':
@@ -64,6 +72,11 @@ function isSuch(wanted: LinkEntry, actual: Link): boolean {
     default:
       return wanted satisfies never
   }
+}
+
+/** Whether the kernel lets the one take the other's place. */
+function isLike(actual: Ip | null, wanted: Ip): boolean {
+  return actual !== null && isIpv4(actual) === isIpv4(wanted)
 }
 
 /** Whether a device is enslaved as wanted. */

@@ -34,6 +34,10 @@ export interface Link extends Interface {
   readonly neighSuppress: boolean
   /** Of a bridge port: whether its state and all other options are such that traffic passes, and reserved group addresses do not come up by it. */
   readonly forwarding: boolean
+  /** Whether it is without carrier since others want it so (`ip link set protodown on`). */
+  readonly protoDown: boolean
+  /** Of a bridge: whether it keeps VLANs apart, in which entries without one are of none. */
+  readonly filtersVlans: boolean
   /** Id of the XDP program that an interface has; null for none. */
   readonly xdpProgram: number | null
   /** Of a VRF port: whether it forwards and answers for others, or as one of ours for none, as we set it; null for what is none. */

@@ -9,7 +9,7 @@ export interface InterfaceFacts {
   /** Whether it carries Ethernet frames (ARPHRD_ETHER). */
   readonly ethernet: boolean
   readonly loopback: boolean
-  /** The interface that it stands on, as a VLAN or macvlan does; null for none, or one in another network namespace. */
+  /** The interface that it stands on, as a VLAN, a macvlan or a VXLAN device with `dev` does; null for none, or one in another network namespace. */
   readonly lower: string | null
   /** Of a veth: the name of its other end, null where that is in another network namespace. */
   readonly pair: string | null

@@ -103,6 +103,8 @@ export class MemoryKernel {
       neighSuppress: false,
       forwarding: true,
       xdpProgram: null,
+      protoDown: false,
+      filtersVlans: false,
       routing: null,
       owned: isMarked({ alias: null, ...traits }),
       ...traits,

@@ -196,7 +196,9 @@ describe('what we write, read by others', () => {
     })
     expect(adjust?.options).toEqual(
       new Map([
+        [4, Buffer.from([0x30, 0x75, 0, 0])], // ageing_time
         [5, Buffer.alloc(4)], // stp_state
+        [9, Buffer.alloc(2)], // group_fwd_mask
         [23, Buffer.alloc(1)], // mcast_snooping
       ]),
     )
@@ -401,6 +403,8 @@ describe('what others write, read by us', () => {
       operational: true,
       generatesAddresses: false,
       xdpProgram: null,
+      protoDown: false,
+      filtersVlans: false,
     })
   })
 })

@@ -24,7 +24,12 @@ const OPTIONS: ReadonlyMap<number, number> = new Map([
   [k.IFLA_BRPORT_VLAN_TUNNEL, 0],
   [k.IFLA_BRPORT_ISOLATED, 0],
   [k.IFLA_BRPORT_LOCKED, 0],
+  [k.IFLA_BRPORT_MAB, 0],
+  [k.IFLA_BRPORT_NEIGH_VLAN_SUPPRESS, 0],
 ])
+
+/** Where frames go while a port has no carrier, by interface and by nexthop group: nowhere. */
+const BACKUPS: readonly number[] = [k.IFLA_BRPORT_BACKUP_PORT, k.IFLA_BRPORT_BACKUP_NHID]
 
 /** What messages tell of a port of a bridge. */
 export interface PortFacts {
@@ -44,6 +49,7 @@ export function readPort(data: Attributes): PortFacts {
     else if (type === k.IFLA_BRPORT_LEARNING) facts.learning = data.u8() !== 0
     else if (type === k.IFLA_BRPORT_NEIGH_SUPPRESS) facts.neighSuppress = data.u8() !== 0
     else if (type === k.IFLA_BRPORT_GROUP_FWD_MASK) facts.open &&= data.u16() === ALL_GROUPS_BUT_PAUSE
+    else if (BACKUPS.includes(type)) facts.open &&= data.u32() === 0
     else if (wanted !== undefined && data.u8() !== wanted) facts.open = false
   }
   return facts
@@ -59,6 +65,7 @@ export function setPortOptions(batch: Batch, index: number, port: Port): void {
     }
     writer.attributeU16(k.IFLA_BRPORT_GROUP_FWD_MASK, ALL_GROUPS_BUT_PAUSE)
     for (const [option, value] of OPTIONS) writer.attributeU8(option, value)
+    for (const option of BACKUPS) writer.attributeU32(option, 0)
   })
 }
 

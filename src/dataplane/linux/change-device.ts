@@ -112,6 +112,8 @@ export class DeviceChanger {
       encode.createLink(this.requests, entry, other?.takesZeroChecksums ?? true)
     }
     encode.adjustLink(this.requests, entry)
+    if (link?.filtersVlans && entry.kind === 'bridge') encode.endVlanFiltering(this.requests, entry)
+    if (link?.protoDown) encode.endProtoDown(this.requests, link.index)
     if (entry.kind === 'veth' && link === undefined) encode.markPeer(this.requests, entry)
     if (entry.kind === 'veth' && link !== undefined && link.mac !== entry.mac)
       encode.setMac(this.requests, entry)

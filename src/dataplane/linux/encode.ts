@@ -6,6 +6,7 @@ import { MPLS_UDP_PORT } from '../ip-entries.ts'
 import { kernelKind, type LinkEntry } from '../layout.ts'
 import type { Bridge, Flood, LocalMac, Neighbour, RemoteMac, Tunnel, Veth } from '../model.ts'
 import * as k from './constants.ts'
+import { writeBridgeOptions, writeVxlanOptions } from './link-options.ts'
 import type { Writer } from './message.ts'
 
 /** Where messages are written one behind the other. */
@@ -199,7 +200,7 @@ export function adjustLink(batch: Batch, entry: LinkEntry): void {
   // a tunnel would take what is left out for zero
   if (entry.kind === 'bridge' || entry.kind === 'vxlan') {
     linkInfo(writer, entry, () => {
-      if (entry.kind === 'vxlan') writer.attributeU8(k.IFLA_VXLAN_LEARNING, 0)
+      if (entry.kind === 'vxlan') writeVxlanOptions(writer, entry)
       else writeBridgeOptions(writer)
     })
   }
@@ -208,10 +209,26 @@ export function adjustLink(batch: Batch, entry: LinkEntry): void {
   else if ('mtu' in entry && entry.mtu !== null) setMtu(batch, entry.device, entry.mtu)
 }
 
-/** VMs tell no bridge what to do: without snooping a query of one of them does not prune the groups of all (RFC 4541 §2.1). */
-function writeBridgeOptions(writer: Writer): void {
-  writer.attributeU32(k.IFLA_BR_STP_STATE, 0)
-  writer.attributeU8(k.IFLA_BR_MCAST_SNOOPING, 0)
+/** In a message of its own: a kernel that knows no VLANs refuses it. */
+export function endVlanFiltering(batch: Batch, entry: Bridge): void {
+  batch.begin(k.RTM_NEWLINK, 0)
+  ifinfomsg(batch.writer, { family: k.AF_UNSPEC, index: 0 })
+  batch.writer.attributeText(k.IFLA_IFNAME, entry.device)
+  linkInfo(batch.writer, entry, () => batch.writer.attributeU8(k.IFLA_BR_VLAN_FILTERING, 0))
+  batch.end()
+}
+
+/** Ends that others keep a link without carrier, whatever their reasons. */
+export function endProtoDown(batch: Batch, index: number): void {
+  const { writer } = batch
+  batch.begin(k.RTM_SETLINK, 0)
+  ifinfomsg(writer, { family: k.AF_UNSPEC, index })
+  const reasons = writer.nest(k.IFLA_PROTO_DOWN_REASON)
+  writer.attributeU32(k.IFLA_PROTO_DOWN_REASON_MASK, 0xffffffff)
+  writer.attributeU32(k.IFLA_PROTO_DOWN_REASON_VALUE, 0)
+  writer.close(reasons)
+  writer.attributeU8(k.IFLA_PROTO_DOWN, 0)
+  batch.end()
 }
 
 /** Marks the end of a cable that came with `entry`. */

@@ -4,6 +4,7 @@ import { MPLS_UDP_PORT } from '../ip-entries.ts'
 import type { FdbDrift, LocalMac } from '../model.ts'
 import { type PortFacts, readPort } from './bridge-port.ts'
 import * as k from './constants.ts'
+import { isBridgeOptionChanged, isVxlanOptionChanged } from './link-options.ts'
 import { Attributes, type Message } from './message.ts'
 
 /** Tells of interfaces what messages leave out. */
@@ -41,6 +42,7 @@ export function readNeighbour(
   let vni = -1
   let master = 0
   let protocol = 0
+  let extendedFlags = 0
   const drift: { -readonly [P in keyof FdbDrift]: FdbDrift[P] } = {}
   const attributes = new Attributes(bytes, start + k.NDMSG_LENGTH, end)
   while (attributes.next()) {
@@ -52,6 +54,7 @@ export function readNeighbour(
     else if (attributes.type === k.NDA_VLAN) return undefined
     else if (attributes.type === k.NDA_PORT) drift.port = attributes.network()
     else if (attributes.type === k.NDA_IFINDEX) drift.via = attributes.u32()
+    else if (attributes.type === k.NDA_FLAGS_EXT) extendedFlags = attributes.u32()
     else if (attributes.type === k.NDA_NH_ID) drift.nhid = attributes.u32()
     else if (attributes.type === k.NDA_SRC_VNI) drift.srcVni = attributes.u32()
   }
@@ -67,7 +70,7 @@ export function readNeighbour(
     return { bridge: null, sighting: { entry, marked: fixed } }
   }
   if (family !== k.AF_BRIDGE) {
-    const fixed = marked && (state & k.NUD_NOARP) !== 0
+    const fixed = marked && (state & k.NUD_NOARP) !== 0 && extendedFlags === 0
     return {
       bridge: null,
       sighting: {
@@ -185,6 +188,8 @@ export function readLink({ bytes, start, end }: Message): RawLink {
     operational: true,
     generatesAddresses: false,
     xdpProgram: null,
+    protoDown: false,
+    filtersVlans: false,
   }
   const attributes = new Attributes(bytes, start + k.IFINFOMSG_LENGTH, end)
   let isApart = false
@@ -198,10 +203,12 @@ export function readLink({ bytes, start, end }: Message): RawLink {
     else if (attributes.type === k.IFLA_MASTER) link.master = attributes.u32()
     else if (attributes.type === k.IFLA_LINKINFO) readLinkInfo(attributes.nested(), link)
     else if (attributes.type === k.IFLA_OPERSTATE) link.operational = isOperational(attributes.u8())
+    else if (attributes.type === k.IFLA_PROTO_DOWN) link.protoDown = attributes.u8() !== 0
     else if (attributes.type === k.IFLA_XDP) link.xdpProgram = readXdp(attributes.nested())
     else if (attributes.type === k.IFLA_AF_SPEC) link.generatesAddresses = readAddressing(attributes.nested())
   }
   if (isApart) link.lower = 0
+  if (link.protoDown || link.filtersVlans) link.tuned = false
   return link
 }
 
@@ -227,6 +234,7 @@ function readLinkInfo(info: Attributes, link: Writable<RawLink>): void {
 function readVxlan(data: Attributes, link: Writable<RawLink>): void {
   while (data.next()) {
     if (data.type === k.IFLA_VXLAN_ID) link.vni = data.u32()
+    else if (data.type === k.IFLA_VXLAN_LINK) link.lower = data.u32()
     else if (data.type === k.IFLA_VXLAN_PORT) link.port = data.network()
     else if (data.type === k.IFLA_VXLAN_LOCAL || data.type === k.IFLA_VXLAN_LOCAL6)
       link.local = data.octets() as Ip
@@ -234,17 +242,16 @@ function readVxlan(data: Attributes, link: Writable<RawLink>): void {
     else if (data.type === k.IFLA_VXLAN_UDP_ZERO_CSUM6_RX) link.takesZeroChecksums = data.u8() !== 0
     else if (data.type === k.IFLA_VXLAN_COLLECT_METADATA || data.type === k.IFLA_VXLAN_VNIFILTER)
       link.flowBased ||= data.u8() !== 0
+    if (isVxlanOptionChanged(data)) link.tuned = false
   }
-  if (link.learns) link.tuned = false
 }
 
 function readBridge(data: Attributes, link: Writable<RawLink>): void {
   while (data.next()) {
     if (data.type === k.IFLA_BR_STP_STATE && data.u32() !== 0) link.stp = true
-    else if (data.type === k.IFLA_BR_FORWARD_DELAY && data.u32() !== 0) link.tuned = false
-    else if (data.type === k.IFLA_BR_MCAST_SNOOPING && data.u8() !== 0) link.tuned = false
+    if (data.type === k.IFLA_BR_VLAN_FILTERING) link.filtersVlans = data.u8() !== 0
+    if (isBridgeOptionChanged(data)) link.tuned = false
   }
-  if (link.stp) link.tuned = false
 }
 
 function isOperational(state: number): boolean {

@@ -1,0 +1,66 @@
+import { ANY_IPV4, ANY_IPV6, isIpv4 } from '../../values/address.ts'
+import type { Vxlan } from '../model.ts'
+import * as k from './constants.ts'
+import type { Attributes, Writer } from './message.ts'
+
+/** By type of the attribute: its octets, and what it has to be. */
+type Options = ReadonlyMap<number, readonly [octets: 1 | 2 | 4, value: number]>
+
+/** Options of a VXLAN device that can be changed while it lives, and that frames or packets depend on: those that a new one has. */
+const VXLAN: Options = new Map([
+  [k.IFLA_VXLAN_TTL, [1, 0]],
+  [k.IFLA_VXLAN_TOS, [1, 0]],
+  [k.IFLA_VXLAN_LEARNING, [1, 0]],
+  [k.IFLA_VXLAN_AGEING, [4, 300]],
+  [k.IFLA_VXLAN_LABEL, [4, 0]],
+  [k.IFLA_VXLAN_DF, [1, 0]],
+  [k.IFLA_VXLAN_LOCALBYPASS, [1, 1]],
+])
+
+/** The same of a bridge; the forward delay needs a message of its own. */
+const BRIDGE: Options = new Map([
+  [k.IFLA_BR_AGEING_TIME, [4, 30_000]],
+  [k.IFLA_BR_STP_STATE, [4, 0]],
+  [k.IFLA_BR_GROUP_FWD_MASK, [2, 0]],
+  // VMs tell no bridge what to do: a query of one of them must not prune the groups of all (RFC 4541 §2.1)
+  [k.IFLA_BR_MCAST_SNOOPING, [1, 0]],
+])
+
+/** Whether the option that was just read is one of these, and not as it has to be. */
+function strays(data: Attributes, options: Options): boolean {
+  const option = options.get(data.type)
+  if (option === undefined) return false
+  const [octets, value] = option
+  const found = octets === 1 ? data.u8() : octets === 2 ? data.u16() : data.u32()
+  return found !== value
+}
+
+export function isBridgeOptionChanged(data: Attributes): boolean {
+  return (data.type === k.IFLA_BR_FORWARD_DELAY && data.u32() !== 0) || strays(data, BRIDGE)
+}
+
+/** A default destination is one more VTEP that BUM traffic goes to. */
+export function isVxlanOptionChanged(data: Attributes): boolean {
+  if (data.type === k.IFLA_VXLAN_GROUP || data.type === k.IFLA_VXLAN_GROUP6)
+    return !/^\0*$/.test(data.octets())
+  return strays(data, VXLAN)
+}
+
+export function writeBridgeOptions(writer: Writer): void {
+  write(writer, BRIDGE)
+}
+
+export function writeVxlanOptions(writer: Writer, { local }: Vxlan): void {
+  const isV4 = isIpv4(local)
+  writer.attributeIp(isV4 ? k.IFLA_VXLAN_LOCAL : k.IFLA_VXLAN_LOCAL6, local)
+  writer.attributeIp(isV4 ? k.IFLA_VXLAN_GROUP : k.IFLA_VXLAN_GROUP6, isV4 ? ANY_IPV4 : ANY_IPV6)
+  write(writer, VXLAN)
+}
+
+function write(writer: Writer, options: Options): void {
+  for (const [type, [octets, value]] of options) {
+    if (octets === 1) writer.attributeU8(type, value)
+    else if (octets === 2) writer.attributeU16(type, value)
+    else writer.attributeU32(type, value)
+  }
+}
