@@ -13,7 +13,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'linux/kernel': ['linux/libc'],
   'linux/lock': ['linux/libc'],
   'linux/memory': ['linux/libc'],
-  'linux/tcp': ['bgp/session/transport:types', 'bgp/nlri/prefix', 'values', 'linux'],
+  'linux/tcp': ['bgp/session/transport:types', 'bgp/session/md5-drops:types', 'bgp/nlri/prefix', 'values', 'linux'],
   'linux/tcp-options': ['values', 'linux/libc'],
   evpn: ['bgp', 'dataplane/model:types', 'values'],
   ipvpn: ['bgp', 'dataplane/model:types', 'values'],
