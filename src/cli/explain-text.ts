@@ -50,21 +50,37 @@ interface ExplainedVrf extends Explained {
   readonly routes: readonly (ExplainedRoute & { readonly label: number })[]
 }
 
+/** A route in the RIB of a reflector. */
+interface Reflected extends ExplainedRoute {
+  readonly route_targets: readonly string[]
+  readonly sent_to: readonly string[]
+  readonly not_sent: readonly { readonly peer: string; readonly reason: string }[]
+}
+
 /** What `/explain` answers. */
 export interface Explanation {
   readonly address: string
   /** Routes for the address in the RIB. */
   readonly routes: number
   readonly instances: readonly (ExplainedEvpn | ExplainedVrf)[]
+  /** Of a reflector, which has no instances. */
+  readonly reflected?: readonly Reflected[]
+  /** Peers that send only routes of the targets that this node asks for. */
+  readonly filtered_by: readonly string[]
   readonly quarantined: readonly { readonly source: string; readonly reason: string }[]
   readonly dropped: readonly { readonly source: string; readonly route: string; readonly reason: string }[]
   readonly malformed: readonly { readonly source: string; readonly messages: number }[]
 }
 
 export function explanationText(explanation: Explanation): string {
-  const { address, routes, instances, quarantined, dropped, malformed } = explanation
+  const { address, routes, instances, filtered_by, quarantined, dropped, malformed } = explanation
   return [
-    ...(instances.length === 0 ? [nowhere(address, routes)] : instances.map(instanceText)),
+    ...(explanation.reflected?.length
+      ? explanation.reflected.map(reflectedText)
+      : instances.length === 0
+        ? [nowhere(address, routes)]
+        : instances.map(instanceText)),
+    ...(routes === 0 ? filtered_by.map((peer) => filterText(peer, address)) : []),
     ...dropped.map(({ source, route, reason }) => `${source} said ${route}, which is not kept: ${reason}`),
     ...quarantined.map(
       ({ source, reason }) => `${source} said something unreadable with these octets: ${reason}`,
@@ -80,6 +96,30 @@ function nowhere(address: string, routes: number): string {
   return routes === 0
     ? `${address} is not attached here, and no peer has a route for it that some instance here asks for`
     : `${address} is not attached here; there are routes for it, and no instance to import them`
+}
+
+function reflectedText({ sent_to, not_sent, ...route }: Reflected): string {
+  const reasons = Map.groupBy(not_sent, ({ reason }) => reason)
+  return [
+    rowOf(route, route.route_targets.join(' ') || 'no route target').join('  '),
+    ...(route.fate === 'best' ? [`  advertised to ${listText(sent_to)}`] : []),
+    ...[...reasons].map(
+      ([reason, found]) => `  not to ${listText(found.map(({ peer }) => peer))}: ${reason}`,
+    ),
+  ].join('\n')
+}
+
+/** The first of many. */
+function listText(names: readonly string[]): string {
+  const more = names.length > SHOWN_NAMES ? ` and ${names.length - SHOWN_NAMES} more` : ''
+  return names.length === 0 ? 'nobody' : `${names.slice(0, SHOWN_NAMES).join(', ')}${more}`
+}
+
+const SHOWN_NAMES = 8
+
+/** What is not sent for its route targets looks here as if it were not there. */
+function filterText(peer: string, address: string): string {
+  return `${peer} sends only routes with a route target that an instance here imports: ask there which targets the route has, on a chanter reflector by \`chanter explain ${address}\``
 }
 
 function instanceText(instance: Explanation['instances'][number]): string {

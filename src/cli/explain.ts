@@ -38,7 +38,8 @@ export const explain = command({
     await asking(async () => {
       const explanation = jsonOf<Explanation>(await request(server, `/explain?${query}`))
       await print(args.json ? JSON.stringify(explanation, null, 2) : explanationText(explanation))
-      if (!explanation.instances.some(isSomewhere)) process.exitCode = NOWHERE
+      const isReflected = (explanation.reflected?.length ?? 0) > 0
+      if (!isReflected && !explanation.instances.some(isSomewhere)) process.exitCode = NOWHERE
     })
   },
 })

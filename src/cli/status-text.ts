@@ -21,6 +21,8 @@ export interface Summary {
     readonly waiting_for: readonly string[]
     readonly stale: readonly { readonly peer: string; readonly since: number }[]
     readonly received: number
+    /** Peers that send only routes of the targets that this node asks for. */
+    readonly filtered_by: readonly string[]
     readonly own: number
   }
   readonly log?: { readonly path: string | null; readonly dropped: number; readonly failure: object | null }
@@ -136,6 +138,14 @@ export function summaryText(summary: Summary): string {
       'routes',
       `${ROUTES[routes.state]} ${formatTime(routes.since)}; ${routes.received} received, ${routes.own} ours`,
     ],
+    ...(routes.filtered_by.length === 0
+      ? []
+      : [
+          [
+            '',
+            `of ${routes.filtered_by.join(', ')} only those with a route target that is imported here`,
+          ] as [string, string],
+        ]),
     ...routes.waiting_for.map((peer): [string, string] => ['', `waiting for End-of-RIB of ${peer}`]),
     ...routes.stale.map(({ peer, since }): [string, string] => [
       '',

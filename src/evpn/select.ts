@@ -86,7 +86,10 @@ export function floodTunnel(
   if (!hasVxlan(set)) return { reason: 'no VXLAN encapsulation' }
   if (tunnel === null) return { reason: 'no PMSI tunnel, so no VNI: ours may be of another network there' }
   const dst = floodEnd(set)
-  if (dst === undefined) return { reason: `PMSI tunnel type ${tunnel.tunnelType}` }
+  if (dst === undefined)
+    return {
+      reason: `PMSI tunnel type ${tunnel.tunnelType}: BUM traffic is sent by ingress replication alone (type 6)`,
+    }
   const noEnd = ends.whyNot(dst)
   if (noEnd !== null) return { reason: `tunnel end is ${noEnd}` }
   if (isIpv4(dst) !== isIpv4(vtep)) return { reason: `tunnel end is ${otherFamily(vtep)}` }

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import net from 'node:net'
 import { isWithin } from '../bgp/nlri/prefix.ts'
+import type { Md5Drops } from '../bgp/session/md5-drops.ts'
 import type {
   Accept,
   Connection,
@@ -75,10 +77,35 @@ export const tcpTransport: Transport = {
       })
     })
   },
+
+  md5Drops: readMd5Drops,
 }
 
 const isProtected = ({ md5Key, ttlSecurityHops }: ConnectOptions): boolean =>
   md5Key !== null || ttlSecurityHops !== null
+
+/** The counters of this network namespace in the text of /proc/net/netstat: a line of names, then one of numbers. */
+export function parseMd5Drops(netstat: string): Md5Drops | null {
+  const [names, numbers] = netstat
+    .split('\n')
+    .filter((line) => line.startsWith('TcpExt:'))
+    .map((line) => line.split(' '))
+  const count = (name: string) => Number(numbers?.[names?.indexOf(name) ?? -1] ?? Number.NaN)
+  const drops = {
+    missing: count('TCPMD5NotFound'),
+    unexpected: count('TCPMD5Unexpected'),
+    wrong: count('TCPMD5Failure'),
+  }
+  return Object.values(drops).every(Number.isSafeInteger) ? drops : null
+}
+
+function readMd5Drops(): Md5Drops | null {
+  try {
+    return parseMd5Drops(readFileSync('/proc/thread-self/net/netstat', 'utf8'))
+  } catch {
+    return null
+  }
+}
 
 /** A socket to connect with; where the system refuses one, it is a connection that fails. */
 function clientSocket(options: ConnectOptions): net.Socket {

@@ -11,6 +11,7 @@ import { formatMac, parseMac } from '../values/mac.ts'
 import type { Instance } from '../vpn/instance.ts'
 import { BadRequest } from './errors.ts'
 import { explainEvpn, explainFloods, floodChains, isFlooded, isInvolved, macChains } from './explain-evpn.ts'
+import { explainReflected } from './explain-reflected.ts'
 import { explainVrf, hasPart, prefixChains } from './explain-vrf.ts'
 import { MAX_STRANGERS } from './explained.ts'
 import type { ServiceViews } from './looking-glass/index.ts'
@@ -22,15 +23,15 @@ import { turn } from './turns.ts'
 type Subject = Address | { readonly prefix: Prefix }
 
 /** `GET /explain?address=MAC|IP|PREFIX[&instance=ID]`: where the address is, and why there. */
-export function addExplain(app: FastifyInstance, speaker: Speaker, services: ServiceViews): void {
+export function addExplain(app: FastifyInstance, speaker: Speaker, services: ServiceViews | null): void {
   app.get('/explain', async (request, reply) => {
     const query = readQuery(request, ['address', 'instance'])
     await turn()
     const subject = parseSubject(query.address)
-    const only = query.instance === undefined ? null : instanceNamed(query.instance, services.vpns)
     const answer = {
       address: subjectText(subject),
-      ...(await explain(subject, only, speaker, services)),
+      ...(await explained(subject, query.instance, speaker, services)),
+      filtered_by: filteringPeers(speaker),
       ...lost([...speaker.neighbours.values()], subject),
     }
     return json(reply).send(JSON.stringify(answer))
@@ -58,6 +59,32 @@ function subjectText(subject: Subject): string {
   return 'ip' in subject ? formatIp(subject.ip) : formatPrefix(subject.prefix)
 }
 
+async function explained(
+  subject: Subject,
+  instance: string | undefined,
+  speaker: Speaker,
+  services: ServiceViews | null,
+) {
+  if (services !== null) {
+    const only = instance === undefined ? null : instanceNamed(instance, services.vpns)
+    return explain(subject, only, speaker, services)
+  }
+  if (instance !== undefined) throw new BadRequest("'instance': there are no VPN instances here")
+  const chains = Object.values(await chainsFor(subject, speaker)).flat()
+  return { instances: [], routes: chains.length, ...explainReflected(chains, speaker) }
+}
+
+/** The routes in the RIB that are about the address. */
+async function chainsFor(subject: Subject, speaker: Speaker) {
+  const inEvpn = 'prefix' in subject ? null : subject
+  const inVrf = 'mac' in subject ? null : subject
+  return {
+    floods: inEvpn !== null && isFlooded(inEvpn) ? await floodChains(speaker) : [],
+    macs: inEvpn === null || isFlooded(inEvpn) ? [] : await macChains(inEvpn, speaker),
+    prefixes: inVrf === null ? [] : await prefixChains(inVrf, speaker),
+  }
+}
+
 /** The instances that have to do with the address, or `only` that one; where there are none, those that might. */
 async function explain(
   subject: Subject,
@@ -68,9 +95,7 @@ async function explain(
   const all = only === null ? [...vpns.instances.values()] : [only]
   const inEvpn = 'prefix' in subject ? null : subject
   const inVrf = 'mac' in subject ? null : subject
-  const floods = inEvpn !== null && isFlooded(inEvpn) ? await floodChains(speaker) : []
-  const macs = inEvpn === null || isFlooded(inEvpn) ? [] : await macChains(inEvpn, speaker)
-  const prefixes = inVrf === null ? [] : await prefixChains(inVrf, speaker)
+  const { floods, macs, prefixes } = await chainsFor(subject, speaker)
   const isConcerned = (one: Instance): boolean =>
     one.type === 'evpn'
       ? inEvpn !== null && isInvolved(one, [...macs, ...floods], inEvpn)
@@ -91,6 +116,11 @@ async function explain(
     ),
     routes: macs.length + floods.length + prefixes.length,
   }
+}
+
+/** Peers that send no routes but those of route targets that this node asks for (RFC 4684). */
+function filteringPeers({ neighbours }: Speaker): string[] {
+  return [...neighbours.values()].filter(({ isConstrained }) => isConstrained).map(({ peer }) => peer.name)
 }
 
 /** What is about the address and did not come to the RIB: routes that may not, NLRI that holds its octets and is unreadable, and malformed messages, of which there is only a count. */

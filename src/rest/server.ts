@@ -60,7 +60,7 @@ export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstan
   if (vpns !== null) addAttachments(app, vpns)
   addPeers(app, views.speaker)
   addStatus(app, views)
-  if (views.services !== null) addExplain(app, views.speaker, views.services)
+  addExplain(app, views.speaker, views.services)
 
   for (const url of [LOOKING_GLASS, `${LOOKING_GLASS}/*`]) {
     app.get(url, async (request, reply) => {

@@ -53,7 +53,12 @@ export async function statusSummary(views: Views, now: number) {
       disabled: peers.filter(({ disabled }) => disabled).length,
       peers: peers.map(peerSummary),
     },
-    routes: { ...routeState(speaker, startTime), received, own },
+    routes: {
+      ...routeState(speaker, startTime),
+      received,
+      own,
+      filtered_by: peers.filter(({ isConstrained }) => isConstrained).map(({ peer }) => peer.name),
+    },
     log: views.logHealth(),
     ...(services === null || kernel === null ? {} : servicesSummary(services, kernel)),
   }

@@ -106,7 +106,10 @@ describe('BUM traffic is replicated', () => {
 
   test.each([
     ['VNI 0: ours may be of another network there', { label: 0 }],
-    ['PMSI tunnel type 0', { tunnelType: 0, tunnelId: ip('0.0.0.0') }],
+    [
+      'PMSI tunnel type 0: BUM traffic is sent by ingress replication alone (type 6)',
+      { tunnelType: 0, tunnelId: ip('0.0.0.0') },
+    ],
     ['no PMSI tunnel, so no VNI: ours may be of another network there', null],
   ])('nowhere, and the route says why: %s', async (reason, tunnel) => {
     advertise(tunnel)

@@ -161,7 +161,12 @@ test.each<[string, Partial<Attributes>, string, unknown]>([
     '10.77.0.12',
     { reason: 'no PMSI tunnel, so no VNI: ours may be of another network there' },
   ],
-  ['nowhere', { pmsiTunnel: tunnel({ tunnelType: 7 }) }, '10.77.0.12', { reason: 'PMSI tunnel type 7' }],
+  [
+    'nowhere',
+    { pmsiTunnel: tunnel({ tunnelType: 7 }) },
+    '10.77.0.12',
+    { reason: 'PMSI tunnel type 7: BUM traffic is sent by ingress replication alone (type 6)' },
+  ],
   [
     'nowhere',
     { pmsiTunnel: tunnel({ label: 0 }) },

@@ -224,6 +224,7 @@ describe('an address that nobody has', () => {
       address: '192.168.10.77',
       instances: [],
       routes: 0,
+      filtered_by: [],
       quarantined: [],
       dropped: [],
       malformed: [],

@@ -192,12 +192,22 @@ export class AdjRibOut implements BestListener {
     return this.advertiser?.withheld() ?? []
   }
 
+  /** Why the peer does not get the best route of a key; null where it does. */
+  whyNot(best: Route): string | null {
+    const route = this.policy.select(best)
+    if (route === null) return 'it may not have routes of this source (RFC 4456 §6, RFC 8212)'
+    return this.isAskedFor(route) ? null : 'it asks for none of the route targets (RFC 4684)'
+  }
+
   /** What the peer is to get where `best` is the best route of its key. */
   private select(best: Route): Route | null {
     const route = this.policy.select(best)
-    if (route === null) return null
-    const filtered = this.constrained && !this.unfiltered && VPN_FAMILIES.has(route.family)
-    return !filtered || this.interest.covers(route.set.constraintTargets) ? route : null
+    return route !== null && this.isAskedFor(route) ? route : null
+  }
+
+  private isAskedFor({ family, set }: Route): boolean {
+    const filtered = this.constrained && !this.unfiltered && VPN_FAMILIES.has(family)
+    return !filtered || this.interest.covers(set.constraintTargets)
   }
 
   private walk(family: Family): void {

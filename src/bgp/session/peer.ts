@@ -9,6 +9,7 @@ import type { RouteRefresh } from '../message/route-refresh.ts'
 import type { Update } from '../message/update.ts'
 import { STOPPED } from './fsm/steps.ts'
 import { type Ending, STATES, type State } from './fsm/types.ts'
+import { type Md5Drops, md5Trouble } from './md5-drops.ts'
 import { type Negotiated, refusal } from './negotiate.ts'
 import type { PeerConfig } from './peer-config.ts'
 import { Session, type SessionOwner } from './session.ts'
@@ -93,6 +94,8 @@ export class Peer implements SessionOwner {
   private failures = 0
   private fastTries = 0
   private shownState: State = 'Idle'
+  /** Before it began to try, as far as that is known. */
+  private md5Drops: Md5Drops | null = null
   /** When the last session was established, on the clock that never goes back. */
   establishedAt = 0
 
@@ -141,8 +144,22 @@ export class Peer implements SessionOwner {
     this.isOrdered = false
     this.failures = 0
     this.fastTries = FAST_TRIES
+    this.md5Drops = this.dropsNow()
     this.outgoing?.dispatch({ type: 'start' })
     this.noteState()
+  }
+
+  /** What speaks for MD5 keys that differ, where no TCP connection comes to be; else null. */
+  md5Trouble(): string | null {
+    const { md5Drops: before } = this
+    const now = this.dropsNow()
+    const isConnected = STATES.indexOf(this.state) >= STATES.indexOf('OpenSent')
+    if (before === null || now === null || isConnected || this.downReason !== null) return null
+    return md5Trouble(before, now, this.config.md5Key !== null)
+  }
+
+  private dropsNow(): Md5Drops | null {
+    return this.environment.transport.md5Drops?.() ?? null
   }
 
   /** Ends all sessions, with this Cease or without a word, and stays down for the reason given; `isOrdered`: somebody asked for that. */
@@ -221,6 +238,7 @@ export class Peer implements SessionOwner {
       this.fastTries = 0
       this.establishedCount++
       this.establishedAt = this.clock.now()
+      this.md5Drops = this.dropsNow()
       this.listener.established(session.negotiated!)
     } else if ((state === 'Idle' || state === 'Active') && from !== 'Idle')
       this.ended(session, from, reason, ending)

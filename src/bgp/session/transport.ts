@@ -1,4 +1,5 @@
 import type { Ip } from '../../values/address.ts'
+import type { Md5Drops } from './md5-drops.ts'
 
 /** What happens on a connection; `closed` is the last thing said, with the error where there was one. */
 export interface ConnectionHandlers {
@@ -55,4 +56,6 @@ export interface Transport {
   connect(options: ConnectOptions, handlers: ConnectionHandlers): Connection
   /** Rejects when the address cannot be listened on. */
   listen(at: Endpoint, accept: Accept): Promise<Listener>
+  /** What was dropped for its MD5 signature; null where that is not known. */
+  md5Drops?(): Md5Drops | null
 }

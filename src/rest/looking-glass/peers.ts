@@ -32,7 +32,7 @@ export function whyDown({ peer }: Neighbour): string | null {
     last?.direction === 'received' && last.establishedCount === establishedCount
       ? [`received ${formatNotification(last.notification)}`]
       : []
-  const reasons = new Set(lastError === null ? told : [...told, lastError])
+  const reasons = new Set([...told, lastError, peer.md5Trouble()].filter((one) => one !== null))
   if (reasons.size > 0) return [...reasons].join('; then ')
   return peer.config.passive ? 'waiting for the peer to connect' : 'connecting'
 }

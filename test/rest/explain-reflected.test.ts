@@ -1,0 +1,99 @@
+import type { FastifyInstance } from 'fastify'
+import { beforeEach, expect, test } from 'vitest'
+import { EVPN } from '../../src/bgp/family.ts'
+import { localSource } from '../../src/bgp/rib/route.ts'
+import { explanationText } from '../../src/cli/explain-text.ts'
+import { summaryText } from '../../src/cli/status-text.ts'
+import { restServer } from '../../src/rest/server.ts'
+import { TestNode } from '../support/node.ts'
+import { Collector, ip, macRoute, peerConfig, rt, silent, speakerAt } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { VirtualNetwork } from '../support/virtual-network.ts'
+
+const RR = '10.77.0.1'
+const A = '10.77.0.11'
+const B = '10.77.0.12'
+const C = '10.77.0.13'
+const MAC = '02:00:00:00:99:01'
+const CLIENT = { reflectorClient: true, passive: true }
+
+let clock: VirtualClock
+let app: FastifyInstance
+let node: TestNode
+
+/** A reflector; A advertises MAC with one route target, B imports it, and the node at C imports another. */
+beforeEach(async () => {
+  clock = new VirtualClock()
+  const network = new VirtualNetwork(clock)
+  const clients = [A, B, C].map((peer) => peerConfig(peer, CLIENT))
+  const rr = speakerAt(RR, clients, clock, network, { clusterId: ip(RR) })
+  const a = speakerAt(A, [peerConfig(RR)], clock, network)
+  speakerAt(B, [peerConfig(RR)], clock, network).subscribe(new Collector(), rt('64512:20'))
+  node = new TestNode(C, [peerConfig(RR)], clock, network).plug('tap1')
+  await node.attach()
+  const attributes = { extendedCommunities: [rt('64512:20')] }
+  a.originate(localSource('EVI-1'), EVPN, macRoute(A, MAC, null), attributes)
+  const views = {
+    speaker: rr,
+    services: null,
+    config: {},
+    version: '0.1.0',
+    startTime: 0,
+    now: () => clock.epoch(),
+    recentLog: () => [],
+    uptimeMs: () => 0,
+    logHealth: () => ({ path: null, dropped: 0, failure: null }),
+  }
+  app = restServer({ vpns: null, ping: '1', views, log: silent })
+  clock.advance(10_000)
+})
+
+const get = async (from: FastifyInstance, path: string) => (await clock.while(from.inject(path))).json()
+
+test('a reflector says who gets a route, and why others do not', async () => {
+  const answer = await get(app, `/explain?address=${MAC}`)
+  expect(answer).toMatchObject({
+    instances: [],
+    routes: 1,
+    reflected: [
+      {
+        fate: 'best',
+        route_targets: ['64512:20'],
+        sent_to: [B],
+        not_sent: [{ peer: C, reason: 'it asks for none of the route targets (RFC 4684)' }],
+      },
+    ],
+  })
+  const text = explanationText(answer)
+  expect(text).toContain('64512:20')
+  expect(text).toContain(`advertised to ${B}`)
+  expect(text).toContain(`not to ${C}: it asks for none of the route targets`)
+})
+
+test('a reflector without a route says so, and has no instances to ask about', async () => {
+  expect(explanationText(await get(app, '/explain?address=02:00:00:00:99:02'))).toContain(
+    'no peer has a route',
+  )
+  expect(await get(app, `/explain?address=${MAC}&instance=net1`)).toMatchObject({ code: 400 })
+})
+
+test('behind a reflector that filters by route target, its clients say whom to ask', async () => {
+  const answer = await get(node.api(), `/explain?address=${MAC}`)
+  expect(answer).toMatchObject({ routes: 0, filtered_by: [RR] })
+  expect(explanationText(answer)).toContain(
+    `${RR} sends only routes with a route target that an instance here imports`,
+  )
+  const own = await get(node.api(), '/explain?address=02:00:00:00:01:01')
+  expect(own.routes).toBeGreaterThan(0)
+  expect(explanationText(own)).not.toContain('sends only routes')
+})
+
+test('the status says who filters by route target', async () => {
+  expect(summaryText(await get(node.api(), '/status'))).toContain(
+    `of ${RR} only those with a route target that is imported here`,
+  )
+})
+
+test('the status of a reflector is readable', async () => {
+  expect(summaryText(await get(app, '/status'))).toMatch(/^ALL WELL/)
+})
