@@ -3,6 +3,7 @@ import type { Driver } from '../driver.ts'
 import type { Reconciler } from '../reconciler.ts'
 import { answers, type Lists } from '../view.ts'
 import type { Call, Calls, Order, Report } from './messages.ts'
+import { unpack } from './packing.ts'
 
 type Walk = Iterator<readonly unknown[]>
 
@@ -64,11 +65,13 @@ export class Host {
   take(order: Order): void {
     const { reconciler } = this
     switch (order.do) {
-      case 'want':
-        for (const [i, entry] of order.entries.entries())
-          if (order.wanted[i] === 1) reconciler.want(entry)
+      case 'want': {
+        let i = 0
+        for (const entry of unpack(order.entries))
+          if (order.wanted[i++] === 1) reconciler.want(entry)
           else reconciler.unwant(entry)
         return
+      }
       case 'clear':
         return reconciler.clear(order.entries)
       case 'start':

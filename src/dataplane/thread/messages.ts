@@ -3,6 +3,7 @@ import type { Questions } from '../facts.ts'
 import type { Entry, EntryStatus, NextHop, Verification } from '../model.ts'
 import type { Answers, Lists } from '../view.ts'
 import type { BellParts } from './bell.ts'
+import type { PackedEntries } from './packing.ts'
 
 /** What a forwarding thread is started with. */
 export interface ThreadOptions {
@@ -43,7 +44,7 @@ export type Slice<L extends keyof Lists> = ReturnType<Lists[L]> extends Iterable
 /** To the thread; it acts on them in order. */
 export type Order =
   /** Entries that are wanted from now on, and those that are no more, where `wanted` is 0. */
-  | { readonly do: 'want'; readonly entries: readonly Entry[]; readonly wanted: Uint8Array }
+  | { readonly do: 'want'; readonly entries: PackedEntries; readonly wanted: Uint8Array }
   | { readonly do: 'clear'; readonly entries: readonly Entry[] }
   | { readonly do: 'start' | 'complete' | 'followAddresses' }
   | { readonly do: 'follow' | 'unfollow'; readonly ip: Ip }

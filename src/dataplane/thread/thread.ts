@@ -7,6 +7,7 @@ import { type Dataplane, type Entry, type EntryStatus, identity, KINDS, type Nex
 import type { DataplaneSummary, DataplaneView, Lists } from '../view.ts'
 import { makeBell, ring, ringLast } from './bell.ts'
 import type { Call, Calls, Order, Report, Result, Slice, ThreadData, ThreadOptions } from './messages.ts'
+import { pack } from './packing.ts'
 
 /** Changes of what is wanted that go to the thread in one message at most. */
 const BATCH = 1024
@@ -233,7 +234,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     const { changes: entries } = this
     if (entries.length === 0) return
     this.changes = []
-    this.post({ do: 'want', entries, wanted: this.wanted.slice(0, entries.length) })
+    this.post({ do: 'want', entries: pack(entries), wanted: this.wanted.slice(0, entries.length) })
   }
 
   private order(order: Order): void {
