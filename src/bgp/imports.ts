@@ -32,6 +32,7 @@ export class Imports<R extends Route> implements Subscriber {
     this.vanished = new VanishedRoutes(config.vanishedSeconds * 1000, clock, () => rib.hasChanges, {
       forget: (route) => this.forget(route),
       keep: (route) => this.keep(route),
+      routes: () => this.byKey.values(),
     })
   }
 

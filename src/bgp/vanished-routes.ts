@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Ip } from '../values/address.ts'
-import { GONE, type Route } from './rib/route.ts'
+import { GONE, isStale, type Route } from './rib/route.ts'
 
 /** What is done with routes of a VPN instance that peers have withdrawn. */
 export interface VanishedListener<R extends Route> {
@@ -8,6 +8,8 @@ export interface VanishedListener<R extends Route> {
   forget(route: R): void
   /** The route stays, as a stale one. False where it was forgotten before and another has its place. */
   keep(route: R): boolean
+  /** The routes that are there, those just withdrawn among them. */
+  routes(): Iterable<R>
 }
 
 export interface VanishedNode {
@@ -105,13 +107,15 @@ export class VanishedRoutes<R extends Route> {
     const now = this.clock.now()
     if (this.isBusy() && now - this.leavingSince < BURST_MS) return this.clock.soon(() => this.settle())
     const vanished = new Set<Ip | null>()
+    const present = new Set<Ip | null>()
     for (const route of this.leaving) {
       const { nextHop } = route.set
-      if (this.live.has(nextHop)) {
+      if (!vanished.has(nextHop) && !present.has(nextHop))
+        (this.isPresent(route) ? present : vanished).add(nextHop)
+      if (present.has(nextHop)) {
         this.forgotten.set(route, now)
         this.listener.forget(route)
       } else {
-        vanished.add(nextHop)
         this.keep(route, now)
       }
     }
@@ -122,6 +126,15 @@ export class VanishedRoutes<R extends Route> {
         this.keep(route, now)
       }
     this.arm()
+  }
+
+  /** Whether the node of a route that leaves still has others: a stale one may be from before the node vanished, and tells nothing. */
+  private isPresent({ set: { nextHop }, source, family }: R): boolean {
+    if (!this.live.has(nextHop)) return false
+    if (!source.freshFrom.has(family)) return true
+    for (const route of this.listener.routes())
+      if (route.set.nextHop === nextHop && !this.leaving.has(route) && !isStale(route)) return true
+    return false
   }
 
   private keep(route: R, now: number): void {

@@ -73,6 +73,8 @@ export class Device {
   seen: number | null = null
   master: string | null = null
   mac: Mac | null = null
+  /** Index of the interface that was last in its place as the port, whatever it is called by now. */
+  enslaved: number | null = null
   /** Index of the interface whose entries are known; null before its first look. */
   index: number | null = null
   /** Whether its entries were known once since it is wanted. */

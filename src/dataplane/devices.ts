@@ -259,7 +259,10 @@ export class Devices {
     if (reason !== null && culprit !== null) this.fail(culprit, reason)
     const linkFailed = culprit !== null && culprit === device.link
     if (device.link !== null && !linkFailed) this.exceptions.applied(device.link)
-    if (device.port !== null && reason === null) this.exceptions.applied(device.port)
+    if (device.port !== null && reason === null) {
+      this.exceptions.applied(device.port)
+      device.enslaved = device.seen
+    }
     if (link === undefined || linkFailed) return
     // the table of a VRF outlives its device
     if (fresh && link.table === null) this.begin(device, link)
@@ -365,10 +368,15 @@ export class Devices {
     }
   }
 
+  /** An interface that was renamed leaves by its present name: it would come back with its old one, and still be in the bridge. */
   private removePort(device: Device): void {
-    const { leavingPort } = device
+    const { leavingPort, enslaved } = device
     if (leavingPort === null) return
-    if (this.hasGone(leavingPort, this.driver.removeDevice(leavingPort))) device.leavingPort = null
+    const renamed = enslaved === null ? undefined : this.driver.nameOf(enslaved)
+    const names = new Set([device.name, renamed ?? device.name])
+    const refused = [...names].map((name) => this.driver.removeDevice({ ...leavingPort, device: name }))
+    if (this.hasGone(leavingPort, refused.find((reason) => reason !== null) ?? null))
+      device.leavingPort = null
   }
 
   /** Deletes links of one kind, which takes them out of where they are. */

@@ -114,6 +114,8 @@ export interface Driver extends KernelQuestions {
   /** Deletes links that are ours, as `removeDevice` does one, by as few requests as the kernel has for that. */
   removeLinks(entries: readonly LinkEntry[]): Refused
   link(name: string): Link | undefined
+  /** What the interface of that index is called now; undefined where there is none. */
+  nameOf(index: number): string | undefined
   /** Whether a bridge is isolated as far as that is possible. */
   isIsolated(bridge: Link): boolean
   /** Ids of programs of ours that isolate bridges, for a later process to know them by. */

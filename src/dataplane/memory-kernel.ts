@@ -126,6 +126,18 @@ export class MemoryKernel {
     this.changed(name)
   }
 
+  /** Gives an interface another name; its bridge's entries for it go by that. */
+  renameLink(name: string, to: string): void {
+    const link = this.need(name)
+    this.links.delete(name)
+    this.links.set(to, { ...link, name: to })
+    for (const { bridged } of this.links.values())
+      for (const [mac, held] of bridged)
+        if (held.entry.device === name) bridged.set(mac, { ...held, entry: { ...held.entry, device: to } })
+    this.changed(name)
+    this.changed(to)
+  }
+
   deleteLink(name: string): void {
     const link = this.links.get(name)
     if (link === undefined) return

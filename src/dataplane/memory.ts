@@ -176,6 +176,10 @@ export class MemoryDriver implements Driver {
     return this.kernel.links.get(name)
   }
 
+  nameOf(index: number): string | undefined {
+    return [...this.kernel.links.values()].find((link) => link.index === index)?.name
+  }
+
   vxlanIn(bridge: string, vni: number): Link | undefined {
     return [...this.kernel.links.values()].find((link) => link.master === bridge && link.vni === vni)
   }

@@ -3,7 +3,7 @@ import { noAttributes } from '../../src/bgp/attribute/attributes.ts'
 import { EVPN } from '../../src/bgp/family.ts'
 import { Imports } from '../../src/bgp/imports.ts'
 import { nlriCodec } from '../../src/bgp/nlri/index.ts'
-import { isStale, localSource, type Route, type Source } from '../../src/bgp/rib/route.ts'
+import { beginGeneration, isStale, localSource, type Route, type Source } from '../../src/bgp/rib/route.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import { ip, macRoute, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -92,6 +92,23 @@ describe('a remote node whose routes', () => {
     clock.advance(1_100)
     withdraw(A, MAC2)
     expect(here()).toHaveLength(1)
+  })
+
+  test('go all at once, but for what is stale since the session was lost, is kept as stale', () => {
+    advertise(A, MAC1, MAC2)
+    reflector.freshFrom.set(EVPN, beginGeneration(reflector))
+    // the node detached MAC1 while there was no session
+    advertise(A, MAC2, MAC3)
+    withdraw(A, MAC2, MAC3)
+    expect(stale()).toEqual([true, true, true])
+  })
+
+  test('go while others of it that are not stale stay loses them at once', () => {
+    advertise(A, MAC1, MAC2)
+    reflector.freshFrom.set(EVPN, beginGeneration(reflector))
+    advertise(A, MAC2, MAC3)
+    withdraw(A, MAC2)
+    expect(here()).toHaveLength(2)
   })
 
   test('come back loses what does not come back with them, when the time is over', () => {

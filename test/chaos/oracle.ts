@@ -12,6 +12,8 @@ const SPARE_FILES = 8
 const MOST_MIB = 400
 /** By when the daemons have repaired what they can. */
 const REPAIR_SECONDS = 40
+/** True: we change the same entries again and again. */
+const REPEATED = /changed by others again and again/
 const MOST_SHOWN = 20
 /** What a node has of another one, which it keeps until it knows for sure that it is to go: a reflector that has restarted may take minutes. */
 const REMOTE = /^extra: (mac .* on vxlan|neighbour )/
@@ -95,7 +97,11 @@ export class Oracle {
     const all = await Promise.all(
       this.#world.nodes.map(async (node) => {
         const { ok, problems } = await node.status()
-        return ok ? [] : problems.map((problem) => `${node.name} says: ${problem}`)
+        if (ok !== (problems.length === 0))
+          return [`${node.name}: ok is ${ok} with ${problems.length} problems`]
+        return problems
+          .filter((problem) => !REPEATED.test(problem))
+          .map((problem) => `${node.name} says: ${problem}`)
       }),
     )
     return all.flat()

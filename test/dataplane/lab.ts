@@ -13,6 +13,7 @@ export interface Lab {
   addUp(...names: readonly string[]): void
   addBridge(name: string): void
   deleteLink(name: string): void
+  rename(name: string, to: string): void
   enslave(name: string, master: string | null): void
   setUp(name: string): void
   setDown(name: string): void

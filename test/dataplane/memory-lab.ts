@@ -49,6 +49,7 @@ export function memoryLab(): MemoryLab {
     },
     addBridge: (name) => void kernel.addLink(name, { kind: 'bridge', up: true }),
     deleteLink: (name) => kernel.deleteLink(name),
+    rename: (name, to) => kernel.renameLink(name, to),
     enslave: (name, master) => kernel.enslave(name, master),
     setAlias: (name, alias) => kernel.changeLink(name, { alias }),
     setMtu: (name, mtu) => kernel.changeLink(name, { mtu }),

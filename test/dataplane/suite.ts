@@ -92,6 +92,17 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
       expect(lab.driver.link('tap1')).toMatchObject({ master: null, up: false })
     })
 
+    test('a port that somebody has renamed leaves the bridge when it is not wanted any more', async () => {
+      await wantInPlace(...everything)
+      lab.rename('tap1', 'stray')
+      await lab.until(() => dataplane.statuses.counts().failed + dataplane.statuses.counts().pending > 0)
+      dataplane.unwant(e.local(1))
+      dataplane.unwant(e.tapPort)
+      await lab.until(() => lab.driver.link('stray')?.master === null)
+      await lab.calm()
+      expect(lab.driver.link('stray')).toMatchObject({ master: null, up: false })
+    })
+
     test('the last thing unwanted takes the links of ours with it, and leaves those of others', async () => {
       await wantInPlace(...everything)
       for (const entry of everything) dataplane.unwant(entry)

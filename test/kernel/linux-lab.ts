@@ -64,6 +64,7 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
     addUp: (...names) => batch(names.map((name) => `link add ${name} up type dummy`)),
     addBridge: (name) => void run(`ip link add ${name} up type bridge`),
     deleteLink: (name) => void run(`ip link del ${name}`),
+    rename: (name, to) => void run(`ip link set ${name} name ${to}`),
     enslave: (name, master) =>
       void run(`ip link set ${name} ${master === null ? 'nomaster' : `master ${master}`}`),
     setAlias: (name, alias) => void run(`ip link set ${name} alias ${alias}`),

@@ -206,6 +206,10 @@ export class LinuxDriver implements Driver {
     return this.links.get(name)
   }
 
+  nameOf(index: number): string | undefined {
+    return this.links.get(index)?.name
+  }
+
   vxlanIn(bridge: string, vni: number): Link | undefined {
     const master = this.links.get(bridge)
     return master && this.links.all(master.index).find((link) => link.vni === vni)

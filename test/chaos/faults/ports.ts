@@ -35,8 +35,9 @@ export const portOptions: Fault = {
 export const portDown: Fault = {
   name: 'port-down',
   weight: 2,
-  async start(world, node, random) {
-    const port = drawPort(world, node, random)
+  async start(_world, node, random) {
+    // that of the VM that stays: nobody else is to set up a port that is detached meanwhile
+    const { port } = node.vms[0]!
     await node.ip('link', 'set', port, 'down')
     const ms = random.between(0, 4000)
     return {
