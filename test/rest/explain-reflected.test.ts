@@ -43,6 +43,7 @@ beforeEach(async () => {
     recentLog: () => [],
     uptimeMs: () => 0,
     logHealth: () => ({ path: null, dropped: 0, failure: null }),
+    exposures: () => [],
   }
   app = restServer({ vpns: null, ping: '1', views, log: silent })
   clock.advance(10_000)
