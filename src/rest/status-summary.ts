@@ -300,9 +300,13 @@ function* duplicates({ vpns }: ServiceViews): Iterable<string> {
 
 function* stateFileProblems({ stateFile }: ServiceViews): Iterable<string> {
   const health = stateFile?.() ?? null
-  if (health === null || health.failure === null) return
-  const { reason, since } = health.failure
-  yield `the state cannot be kept in ${health.path} since ${formatTime(since)}: ${reason}`
+  if (health === null) return
+  const { path, failure, unkept } = health
+  if (failure !== null)
+    yield `the state cannot be kept in ${path} since ${formatTime(failure.since)}: ${failure.reason}`
+  const [first] = unkept
+  if (first !== undefined)
+    yield `${unkept.length} entries of the state cannot be kept, such as ${first.entry}: ${first.reason}; attach them again after a restart`
 }
 
 function* logProblems({ path, failure, dropped }: LogHealth): Iterable<string> {

@@ -6,7 +6,7 @@ import type { Kind, StateChange, Value } from './state.ts'
 
 /** Entries of the state that have changed since they were last taken. */
 export class Changes {
-  private readonly reads = new Map<string, () => StateChange>()
+  private readonly changed = new Map<string, StateChange>()
   private readonly instances: ReadonlyMap<string, Instance>
 
   /** `instances` is a live view. */
@@ -15,14 +15,21 @@ export class Changes {
   }
 
   take(): StateChange[] {
-    const changes = Array.from(this.reads.values(), (read) => read())
-    this.reads.clear()
+    const changes = [...this.changed.values()]
+    this.changed.clear()
     return changes
   }
 
-  /** An entry has changed; `read` tells what it is when it is taken, undefined where it is gone. */
+  /** An entry has changed; `read` tells what it is when it is written, undefined where it is gone. One that throws concerns no other entry. */
   touch<K extends Kind>(kind: K, id: string, read: () => Value<K> | undefined): void {
-    this.reads.set(`${kind} ${id}`, () => ({ kind, id, value: read() }) as StateChange)
+    const change = {
+      kind,
+      id,
+      get value() {
+        return read()
+      },
+    }
+    this.changed.set(`${kind} ${id}`, change as StateChange)
   }
 
   /** An instance has come, gone or changed. */

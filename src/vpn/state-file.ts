@@ -39,6 +39,8 @@ export interface StateFileHealth {
   readonly written: number | null
   /** Why it cannot be written, if it cannot. */
   readonly failure: { readonly reason: string; readonly since: number } | null
+  /** Entries that cannot be told in JSON, while all others are kept. */
+  readonly unkept: readonly { readonly entry: string; readonly reason: string }[]
 }
 
 /** Tells what has changed since it was last asked, at first everything. */
@@ -72,6 +74,7 @@ export class StateFile {
   private isRetryDue = true
   private written: number | null = null
   private failure: StateFileHealth['failure'] = null
+  private readonly unkept = new Map<string, string>()
   private closed = false
 
   constructor(path: string, clock: Clock, log: Logger) {
@@ -82,7 +85,8 @@ export class StateFile {
 
   health(): StateFileHealth {
     const { path, written, failure } = this
-    return { path, written, failure }
+    const unkept = Array.from(this.unkept, ([entry, reason]) => ({ entry, reason }))
+    return { path, written, failure, unkept }
   }
 
   /** The last good state; null when there is none. What cannot be read is kept as `.damaged`. */
@@ -160,14 +164,15 @@ export class StateFile {
   }
 
   private encode(change: StateChange): EntryChange {
+    const entry = keyOf(change.kind, change.id)
     try {
-      return encodeChange(change)
+      const encoded = encodeChange(change)
+      this.unkept.delete(entry)
+      return encoded
     } catch (error) {
-      const entry = keyOf(change.kind, change.id)
-      this.log.error(
-        { file: this.path, entry, reason: (error as Error).message },
-        'entry of the state cannot be kept; the others are',
-      )
+      const reason = error instanceof Error ? error.message : String(error)
+      this.unkept.set(entry, reason)
+      this.log.error({ file: this.path, entry, reason }, 'entry of the state cannot be kept; the others are')
       return [entry, undefined]
     }
   }

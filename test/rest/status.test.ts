@@ -169,10 +169,8 @@ describe('GET /status', () => {
     const view = one.view()
     const since = clock.epoch()
     const troubled = { silentSince: since, faults: { count: 3, open: { reason: 'EMFILE', since } } }
-    app = one.api({
-      ...view,
-      summary: async (bridges) => ({ ...(await view.summary(bridges)), ...troubled }),
-    })
+    const summary = async (bridges: readonly string[]) => ({ ...(await view.summary(bridges)), ...troubled })
+    app = one.api({ dataplane: { ...view, summary } })
     expect(await get('/status')).toMatchObject({
       problems: [
         expect.stringMatching(/^the forwarding loop fails since .*: EMFILE; it is tried again each second$/),
@@ -181,6 +179,18 @@ describe('GET /status', () => {
         ),
       ],
       forwarding_loop: { count: 3 },
+    })
+  })
+
+  test('says what of the state cannot be kept', async () => {
+    await settled()
+    const unkept = [{ entry: 'instance net1', reason: 'a bug' }]
+    app = one.api({ stateFile: () => ({ path: '/state', written: began, failure: null, unkept }) })
+    expect(await get('/status')).toMatchObject({
+      problems: [
+        '1 entries of the state cannot be kept, such as instance net1: a bug; attach them again after a restart',
+      ],
+      state_file: { unkept },
     })
   })
 

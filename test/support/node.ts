@@ -102,7 +102,7 @@ export class TestNode {
   }
 
   /** The API of the node. */
-  api(dataplane: DataplaneView = this.view()): FastifyInstance {
+  api({ dataplane = this.view(), stateFile = null }: Partial<ServiceViews> = {}): FastifyInstance {
     const { clock, speaker, vpns } = this
     const startTime = clock.epoch()
     return restServer({
@@ -114,7 +114,7 @@ export class TestNode {
         services: {
           vpns,
           dataplane,
-          stateFile: null,
+          stateFile,
           drivers: dummyDrivers,
         },
         config: {},

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Changes } from '../../src/vpn/changes.ts'
 import { encodeRecord } from '../../src/vpn/journal.ts'
 import type { Durability, State, StateChange } from '../../src/vpn/state.ts'
 import { peekState, StateFile } from '../../src/vpn/state-file.ts'
@@ -424,6 +425,12 @@ describe('the file', () => {
       ...(['vnis', 'rds'] as const).map((id): StateChange => ({ kind: 'next', id, value: 1 })),
     )
     expect(file.health().failure).toBeNull()
+    expect(file.health().unkept).toEqual([
+      {
+        entry: 'attachment 02:00:00:00:01:02 2001:db8::1 net 1/ü',
+        reason: expect.stringContaining('call stack'),
+      },
+    ])
     const { state } = open().load()!
     expect(ports(state)).toEqual(['tap1'])
     expect(state.numbers?.labels.next).toBe(17)
@@ -437,6 +444,30 @@ describe('the file', () => {
         'entry of the state cannot be kept; the others are',
       ],
     ])
+  })
+
+  test('is kept but for an entry that fails when it is written, until that does not', async () => {
+    const file = open()
+    const changes = new Changes(new Map())
+    let isBroken = true
+    const touch = () =>
+      changes.touch('next', 'labels', () => {
+        if (isBroken) throw new Error('a bug')
+        return 17
+      })
+    touch()
+    for (const id of ['vnis', 'rds']) changes.touch('next', id, () => 7)
+    await file.save(() => [...take('1')(), ...changes.take()], 'synced')
+    expect(file.health()).toMatchObject({
+      failure: null,
+      unkept: [{ entry: 'next labels', reason: 'a bug' }],
+    })
+    expect(readFileSync(path, 'utf8')).toContain('next vnis')
+    isBroken = false
+    touch()
+    await file.save(() => changes.take(), 'synced')
+    expect(file.health().unkept).toEqual([])
+    expect(open().load()!.state.numbers).toMatchObject({ labels: { next: 17 }, vnis: { next: 7 } })
   })
 
   test('that cannot be read at all stops the daemon with its name', () => {
