@@ -191,7 +191,6 @@ export class Device {
   /** The interface is gone, and with it all that the kernel held for it. */
   lose(): void {
     this.seen = null
-    this.master = null
     this.index = null
     this.observation?.abandon()
     this.observation = null

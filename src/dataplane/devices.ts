@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
+import { ensure } from '../values/map.ts'
 import { DeletionPace } from './deletion-pace.ts'
 import { Device } from './device.ts'
 import type { Driver, Link } from './driver.ts'
@@ -44,6 +45,8 @@ export class Devices {
   private readonly pace: DeletionPace
   /** Whether links are to be deleted, and it is not the time for it. */
   private isHeldBack = false
+  /** By the bridge or VRF that they are in. */
+  private readonly ports = new Map<string, Set<Device>>()
   /** Which interfaces were up when they were last looked at. */
   private readonly up = new Set<string>()
 
@@ -99,16 +102,12 @@ export class Devices {
 
   /** Has everything looked at again. */
   doubt(): void {
-    for (const device of this.all.values()) {
-      device.unsure = true
-      this.touch(device)
-    }
+    for (const device of this.all.values()) this.doubtOf(device)
   }
 
   /** Has a device looked at again that is not as it was taken to be. */
   suspect(device: Device): void {
-    device.unsure = true
-    this.touch(device)
+    this.doubtOf(device)
     this.released(device)
   }
 
@@ -160,9 +159,18 @@ export class Devices {
     }
   }
 
-  /** The kernel told of a change of this interface. */
-  linkChanged(name: string): void {
-    this.touchDependents(name)
+  /** What is in a bridge or VRF, of what something is wanted of. */
+  portsOf(master: string): Iterable<Device> {
+    return this.ports.get(master) ?? []
+  }
+
+  /** The kernel told of changes of these interfaces. */
+  linksChanged(names: ReadonlySet<string>): void {
+    if (names.size > 0) this.touchDependents(names)
+    for (const name of names) this.linkChanged(name)
+  }
+
+  private linkChanged(name: string): void {
     const device = this.all.get(name)
     if (device === undefined && this.exceptions.size === 0) return
     const link = this.driver.link(name)
@@ -184,6 +192,7 @@ export class Devices {
   /** Drops a device of which nothing is left. */
   private forgetIdle(device: Device): void {
     if (!device.isIdle || this.leavers.has(device) || this.observed.has(device)) return
+    this.setMaster(device, null)
     this.all.delete(device.name)
     this.unplaced.delete(device)
   }
@@ -208,6 +217,19 @@ export class Devices {
   private heedAddress(device: Device, { mac }: Link): void {
     if (device.mac !== null && device.mac !== mac) this.exceptions.excuse(device.name)
     device.mac = mac
+  }
+
+  private doubtOf(device: Device): void {
+    device.unsure = true
+    this.touch(device)
+  }
+
+  private setMaster(device: Device, master: string | null): void {
+    if (device.master === master) return
+    if (device.master !== null) this.ports.get(device.master)?.delete(device)
+    if (device.master !== null && this.ports.get(device.master)?.size === 0) this.ports.delete(device.master)
+    if (master !== null) ensure(this.ports, master, () => new Set()).add(device)
+    device.master = master
   }
 
   private linkLost(device: Device): void {
@@ -248,13 +270,13 @@ export class Devices {
     this.unplaced.delete(device)
     this.makeWay(device)
     const { failure, master } = device
-    const { reason, culprit, link, fresh, moved } = place(device, this.driver)
+    const { reason, culprit, link, fresh, moved, learned } = place(device, this.driver)
     if (device.seen !== null && link?.index !== device.seen) this.lose(device)
     this.heedUp(device.name, link)
     this.heedOutage(device, link)
     this.setFailure(device, reason)
     device.seen = link?.index ?? null
-    device.master = link?.master ?? null
+    this.setMaster(device, link?.master ?? null)
     device.mac = link?.mac ?? null
     if (reason !== null && culprit !== null) this.fail(culprit, reason)
     const linkFailed = culprit !== null && culprit === device.link
@@ -263,6 +285,8 @@ export class Devices {
       this.exceptions.applied(device.port)
       device.enslaved = device.seen
     }
+    if (learned && device.master !== null)
+      for (const other of this.portsOf(device.master)) this.doubtOf(other)
     if (link === undefined || linkFailed) return
     // the table of a VRF outlives its device
     if (fresh && link.table === null) this.begin(device, link)
@@ -299,6 +323,7 @@ export class Devices {
 
   private lose(device: Device): void {
     this.observed.delete(device)
+    this.setMaster(device, null)
     device.lose()
     this.exceptions.dropEntries(device.name)
   }
@@ -359,11 +384,12 @@ export class Devices {
   }
 
   /** A bridge may have appeared for which ports wait, a port may have left a bridge that is to go, an underlay may have another MTU. */
-  private touchDependents(name: string): void {
+  private touchDependents(names: ReadonlySet<string>): void {
     for (const device of this.all.values()) {
       const { link, port, leavingLink, failure } = device
-      if (failure !== null && port !== null && masterOf(port) === name) this.touch(device)
-      else if (link !== null && 'underlay' in link && link.underlay === name) this.touch(device)
+      if (failure !== null && port !== null && names.has(masterOf(port))) this.touch(device)
+      else if (link !== null && 'underlay' in link && link.underlay !== null && names.has(link.underlay))
+        this.touch(device)
       if (leavingLink?.kind === 'bridge' && leavingLink.given) this.dismiss(device)
     }
   }

@@ -3,8 +3,11 @@ import type { Observer, Sighting } from './driver.ts'
 import { remoteOf, type TableEntry } from './layout.ts'
 import { identity, type LocalMac } from './model.ts'
 
+/** So many interfaces are told of at a time, so that what concerns all of them does not hold up everybody else. */
+const LINKS_A_TURN = 32
+
 interface News {
-  readonly links: Iterable<string>
+  readonly links: ReadonlySet<string>
   readonly unsteady: Iterable<string>
   readonly contested: Iterable<TableEntry>
   readonly overran: boolean
@@ -13,6 +16,7 @@ interface News {
 /** Weighs what the kernel tells against what is wanted, and keeps what contradicts it until `take`. */
 export class Notices implements Observer {
   private readonly devices: ReadonlyMap<string, Device>
+  private readonly portsOf: (bridge: string) => Iterable<Device>
   private readonly arrived: () => void
   readonly rerouted: () => void
   readonly addressesChanged: () => void
@@ -22,14 +26,16 @@ export class Notices implements Observer {
   private contested = new Map<string, TableEntry>()
   private overran = false
 
-  /** `arrived` is called when there is something to take, `rerouted` when others changed their routes, `addressesChanged` when the machine's addresses may have changed. */
+  /** `portsOf` answers with the devices in a bridge. `arrived` is called when there is something to take, `rerouted` when others changed their routes, `addressesChanged` when the machine's addresses may have changed. */
   constructor(
     devices: ReadonlyMap<string, Device>,
+    portsOf: (bridge: string) => Iterable<Device>,
     arrived: () => void,
     rerouted: () => void,
     addressesChanged: () => void,
   ) {
     this.devices = devices
+    this.portsOf = portsOf
     this.arrived = arrived
     this.rerouted = rerouted
     this.addressesChanged = addressesChanged
@@ -40,10 +46,15 @@ export class Notices implements Observer {
     return this.links.size > 0 || this.unsteady.size > 0 || this.contested.size > 0 || this.overran
   }
 
-  /** What came since the last call: interfaces to look at, those that others may have suffered from, entries that are not as wanted. */
+  /** What came since the last call: interfaces to look at, of many the first, those that others may have suffered from, entries that are not as wanted. */
   take(): News {
-    const { links, unsteady, contested, overran } = this
-    this.links = new Set()
+    const { unsteady, contested, overran } = this
+    const links = new Set<string>()
+    for (const name of this.links) {
+      if (links.size === LINKS_A_TURN) break
+      links.add(name)
+      this.links.delete(name)
+    }
     this.unsteady = new Set()
     this.contested = new Map()
     this.overran = false
@@ -90,8 +101,7 @@ export class Notices implements Observer {
     }
     if (device !== undefined && (marked || present)) device.disturbed = true
     // who else wants it has lost it now, or lost it to the port that it has left
-    for (const other of this.devices.values())
-      if (other.master === bridge && other !== device) this.weigh(behind(other, entry), false)
+    for (const other of this.portsOf(bridge)) if (other !== device) this.weigh(behind(other, entry), false)
   }
 
   /** The last word counts: what went and came back as it was is in place. */

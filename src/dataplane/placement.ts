@@ -2,6 +2,7 @@ import type { Device } from './device.ts'
 import { isPlaced, type LinkStep, linkStep } from './diff.ts'
 import { type Driver, isOurs, type Link, missing } from './driver.ts'
 import { type DeviceEntry, type LinkEntry, masterOf } from './layout.ts'
+import type { Port } from './model.ts'
 import { tunnelMtuOver, vxlanMtuOver } from './mtu.ts'
 
 /** What came of bringing a device's link and port to where they are wanted. */
@@ -15,6 +16,8 @@ export interface Placement {
   readonly fresh: boolean
   /** Whether it was enslaved now, which costs it what it held. */
   readonly moved: boolean
+  /** Whether others had it learn, so that MACs may be at another port than is wanted: nobody is told of what a bridge learns. */
+  readonly learned: boolean
 }
 
 /** Creates or adjusts a device's own link, then its place; it is up last, so that nothing gets by it before it is where it belongs. */
@@ -22,7 +25,7 @@ export function place(device: Device, driver: Driver): Placement {
   let link = driver.link(device.name) ?? (device.link === null ? undefined : driver.reclaim(device.link))
   let fresh = false
   const fail = (reason: string, culprit: Placement['culprit']): Placement => {
-    return { reason, culprit, link, fresh, moved: false }
+    return { reason, culprit, link, fresh, moved: false, learned: false }
   }
   if (device.link !== null) {
     const wanted = measured(device.link, driver)
@@ -38,6 +41,7 @@ export function place(device: Device, driver: Driver): Placement {
   }
   if (link === undefined) return fail(missing(device.name), device.port)
   const moved = device.port !== null && link.master !== masterOf(device.port)
+  const learned = device.port?.kind === 'port' && !moved && hasLearned(device.port, link)
   if (device.port !== null && !isPlaced(device.port, link)) {
     const reason = driver.setDevice(device.port)
     link = driver.link(device.name)
@@ -48,7 +52,11 @@ export function place(device: Device, driver: Driver): Placement {
     link = driver.link(device.name)
     if (reason !== null) return fail(reason, device.link)
   }
-  return { reason: null, culprit: null, link, fresh, moved }
+  return { reason: null, culprit: null, link, fresh, moved, learned }
+}
+
+function hasLearned({ given, learning }: Port, link: Link): boolean {
+  return !given && !learning && link.learning
 }
 
 /** What of a device's link or port is not as wanted, if anything. */

@@ -97,6 +97,7 @@ export class Reconciler implements Dataplane, Questions {
     })
     this.notices = new Notices(
       this.devices.all,
+      (bridge) => this.devices.portsOf(bridge),
       () => this.schedule(),
       () => this.underlay.hint(),
       () => this.nodeAddresses.hint(),
@@ -340,7 +341,7 @@ export class Reconciler implements Dataplane, Questions {
     if (this.waiters.tellSettled()) this.devices.disturb()
     if (!isLeft && this.work.isDone) this.devices.takeAway(this.waiters.areSettling)
     this.driver.poll()
-    if (!this.work.isDone || this.devices.hasWork) this.schedule()
+    if (!this.work.isDone || this.devices.hasWork || this.notices.any) this.schedule()
     else this.waiters.tellGone()
   }
 
@@ -348,7 +349,7 @@ export class Reconciler implements Dataplane, Questions {
   private heed(): void {
     if (!this.notices.any) return
     const { links, unsteady, contested, overran } = this.notices.take()
-    for (const name of links) this.devices.linkChanged(name)
+    this.devices.linksChanged(links)
     for (const name of unsteady) this.devices.shake(name)
     for (const entry of contested) {
       if (this.devices.all.get(entry.device)?.tables.get(entry.kind)?.wants(entry)) {

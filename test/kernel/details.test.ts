@@ -267,6 +267,25 @@ test.each([
   run(`ip ${undo}`)
 })
 
+test('a driver is not woken by what bridges learn, but by what others set', () => {
+  lab.addBridge('br9')
+  run('ip link add tap9 up master br9 type veth peer name vm9')
+  run('ip link set vm9 up')
+  const driver = new LinuxDriver({ clock: systemClock })
+  const bridged = vi.fn()
+  driver.watch({ ...observer(), bridged })
+  driver.poll()
+  bridged.mockClear()
+  for (let i = 1; i <= 9; i++) run(`bridge fdb add 06:00:00:00:00:0${i} dev tap9 master dynamic`)
+  run('bridge fdb del 06:00:00:00:00:01 dev tap9 master')
+  driver.poll()
+  expect(bridged).not.toHaveBeenCalled()
+  run('bridge fdb add 06:00:00:00:00:0a dev tap9 master static')
+  driver.poll()
+  expect(bridged).toHaveBeenCalledTimes(1)
+  driver.close()
+})
+
 test('a driver follows a device that was made anew', () => {
   const driver = new LinuxDriver({ clock: systemClock })
   driver.watch(observer())

@@ -53,13 +53,13 @@ afterEach(() => {
 })
 
 /** Sends a frame of an unassigned protocol from an interface. */
-function transmit(device: string, destination: string, times = 1): void {
+function transmit(device: string, destination: string, times = 1, source = '020000000001'): void {
   const fd = libc.checked(libc.socket(AF_PACKET, SOCK_RAW, 0), 'packet socket')
   const sockaddrLl = Buffer.alloc(20)
   sockaddrLl.writeUInt16LE(AF_PACKET, 0)
   sockaddrLl.writeInt32LE(iproute.link(device)!.ifindex, 4)
   libc.checked(libc.bind(fd, sockaddrLl, sockaddrLl.length), 'bind')
-  const frame = Buffer.concat([Buffer.from(`${destination}02000000000188b5`, 'hex'), Buffer.alloc(46)])
+  const frame = Buffer.concat([Buffer.from(`${destination}${source}88b5`, 'hex'), Buffer.alloc(46)])
   for (let i = 0; i < times; i++) libc.checked(libc.send(fd, frame, frame.length, 0), 'send')
   libc.close(fd)
 }
@@ -95,6 +95,17 @@ test('it is seen whether a bridge passes up all frames; what is not there counts
   run('ip link set br0 promisc on')
   expect(countersOf('br0')).toMatchObject({ promiscuous: true })
   expect([...lab.driver.counters(['br0', 'nothing', 'tap2']).keys()]).toEqual(['br0', 'tap2'])
+})
+
+test('a MAC that the bridge moved while a port of ours was made to learn is moved back', async () => {
+  const port = { ...e.tapPort, learning: false }
+  dataplane.want(port)
+  expect(await dataplane.settled([port])).toEqual([])
+  const portOf = () => iproute.fdb('tap1').some(({ mac, master }) => mac === '02:00:00:00:00:02' && master)
+  run('bridge link set dev tap1 learning on')
+  transmit('vm1', BROADCAST, 1, NEIGHBOUR)
+  expect(portOf()).toBe(true)
+  await lab.until(() => !portOf() && lab.holds(port) && lab.holds(e.local(2, 'tap2')))
 })
 
 test('a VM that bridges its two ports makes a storm, until one of them is down', async () => {

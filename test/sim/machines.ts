@@ -171,7 +171,6 @@ export class Node {
     const vpns: VpnService = new VpnService(identity, speaker, reconciler, silent, keep)
     this.process = process
     this.daemon = { speaker, vpns, reconciler }
-    console.error('START', formatIp(this.address), clock.now(), state === null)
     const noticedMs = random.between(0, 5000)
     const serve = () => {
       if (this.process !== process) return

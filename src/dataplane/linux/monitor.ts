@@ -56,6 +56,23 @@ const NO_MAIN_ROUTES: readonly Instruction[] = [
   PASS,
 ]
 
+/**
+ * Drops what bridges learn and forget by themselves, a message for each new address that a VM sends from; what is behind decides of the rest. No MAC that
+ * is wanted is among them: in bridges of ours no port learns, and in others ours are sticky.
+ */
+const NO_LEARNED_ENTRIES: readonly Instruction[] = [
+  [LOAD_U16, 0, 0, 4], // the message type
+  [IF_EQUAL, 1, 0, k.RTM_NEWNEIGH << 8],
+  [IF_EQUAL, 0, 7, k.RTM_DELNEIGH << 8], // else the rest
+  [LOAD_U8, 0, 0, k.NLMSG_HDRLEN], // ndm_family
+  [IF_EQUAL, 0, 5, k.AF_BRIDGE],
+  [LOAD_U8, 0, 0, k.NLMSG_HDRLEN + 10], // ndm_flags
+  [IF_EQUAL, 0, 3, 0],
+  [LOAD_U8, 0, 0, k.NLMSG_HDRLEN + 8], // ndm_state, its low octet
+  [IF_ANY_BIT, 1, 0, k.NUD_NOARP | k.NUD_PERMANENT],
+  DROP,
+]
+
 /** Drops RTM_NEWNEIGH with NTF_EXT_LEARNED and RTM_NEWROUTE with our protocol; what is behind decides of the rest. */
 const NO_MARKED_ENTRIES: readonly Instruction[] = [
   [LOAD_U16, 0, 0, 4], // the message type
@@ -103,8 +120,9 @@ export class Monitor {
 
   constructor({ links, routes, multipath, observer, bufferBytes, port }: MonitorParts) {
     this.socket = new NetlinkSocket({ groups: GROUPS, bufferBytes })
-    this.ordinary = program([...noneOf(port), ...NO_MAIN_ROUTES])
-    this.hushing = program([...noneOf(port), ...NO_MARKED_ENTRIES, ...NO_MAIN_ROUTES])
+    this.ordinary = program([...NO_LEARNED_ENTRIES, ...noneOf(port), ...NO_MAIN_ROUTES])
+    const hushing = [...NO_LEARNED_ENTRIES, ...noneOf(port), ...NO_MARKED_ENTRIES, ...NO_MAIN_ROUTES]
+    this.hushing = program(hushing)
     this.socket.filter(this.ordinary)
     this.links = links
     this.routes = routes
@@ -180,7 +198,7 @@ export class Monitor {
         for (const vrf of this.links.vrfNames()) this.observer.linkChanged(vrf)
         return
       case k.RTM_NEWNETCONF:
-        this.heedSettings(readSettingsOf(message))
+        this.heedSettings(message)
         return
       case k.RTM_NEWNEIGH:
       case k.RTM_DELNEIGH: {
@@ -212,12 +230,14 @@ export class Monitor {
     }
   }
 
-  private heedSettings(index: number): void {
+  private heedSettings(message: Message): void {
+    const index = readSettingsOf(message)
+    const isMpls = message.bytes.readUInt8(message.start) === k.AF_MPLS
     const name = index > 0 ? this.links.nameOf(index) : undefined
     const names = name === undefined ? this.links.allNames() : [name]
     for (const each of names) {
       this.observer.linkChanged(each)
-      if (!fits(mplsInput(each)))
+      if (isMpls && !fits(mplsInput(each)))
         this.observer.seen({ entry: { kind: 'mpls-interface', device: each }, marked: false }, false)
     }
   }
