@@ -38,12 +38,12 @@ const QUIET_MS = 500
 /** Work of a busy process that makes a collection worth its pause. */
 const BURST_MS = 1000
 /** Of the time, the part that collections may take at most is one of so many. */
-const PAUSE_SHARE = 200
+const PAUSE_SHARE = 100
 
 /**
  * Gives the memory of a burst back: V8 collects as a program allocates, so that one which has nothing more to do keeps all that its busiest
  * moment needed. A collection stops the thread, for some milliseconds per megabyte that stays. So there is one only behind a burst, when it is
- * quiet, and they take a 200th of the time at most. Returns what ends it.
+ * quiet, and they take a hundredth of the time at most. Returns what ends it.
  */
 export function giveBackMemory(clock: Timing, memory: Memory = threadMemory()): () => void {
   let busy = memory.busyMs()
@@ -54,13 +54,14 @@ export function giveBackMemory(clock: Timing, memory: Memory = threadMemory()): 
     const work = memory.busyMs() - busy
     const isQuiet = work < QUIET_MS
     if (!isQuiet) burst += work
-    const begun = clock.now()
-    if (isQuiet && burst >= BURST_MS && begun >= earliest) {
+    busy += work
+    if (isQuiet && burst >= BURST_MS && clock.now() >= earliest) {
       memory.collect()
       burst = 0
-      earliest = begun + PAUSE_SHARE * (clock.now() - begun)
+      const pauseMs = memory.busyMs() - busy
+      earliest = clock.now() + PAUSE_SHARE * pauseMs
+      busy += pauseMs
     }
-    busy = memory.busyMs()
     cancel = clock.after(LOOK_MS, look)
   }
   return () => cancel()
