@@ -5,6 +5,7 @@ import { Device } from './device.ts'
 import type { Driver, Link } from './driver.ts'
 import { backoff, type Exceptions } from './exceptions.ts'
 import { type DeviceEntry, masterOf } from './layout.ts'
+import { Members } from './members.ts'
 import type { Entry } from './model.ts'
 import { Observation } from './observation.ts'
 import { misplaced, place } from './placement.ts'
@@ -29,6 +30,7 @@ export interface DevicesParts {
 /** The interfaces of which something is wanted: brings each to where it is wanted, then looks at what it holds. */
 export class Devices {
   readonly all = new Map<string, Device>()
+  readonly members = new Members()
   readonly sweep: Sweep
   private readonly clock: Clock
   private readonly driver: Driver
@@ -186,6 +188,7 @@ export class Devices {
     if (!device.isIdle || this.leavers.has(device) || this.observed.has(device)) return
     this.all.delete(device.name)
     this.unplaced.delete(device)
+    this.members.put(device, null)
   }
 
   /** What failed for want of an interface is tried again when that is up. */
@@ -254,7 +257,7 @@ export class Devices {
     this.heedOutage(device, link)
     this.setFailure(device, reason)
     device.seen = link?.index ?? null
-    device.master = link?.master ?? null
+    this.members.put(device, link?.master ?? null)
     device.mac = link?.mac ?? null
     if (reason !== null && culprit !== null) this.fail(culprit, reason)
     const linkFailed = culprit !== null && culprit === device.link
@@ -296,6 +299,7 @@ export class Devices {
 
   private lose(device: Device): void {
     this.observed.delete(device)
+    this.members.put(device, null)
     device.lose()
     this.exceptions.dropEntries(device.name)
   }

@@ -96,7 +96,7 @@ export class Reconciler implements Dataplane, Questions {
       done: (device) => this.devices.rest(device),
     })
     this.notices = new Notices(
-      this.devices.all,
+      this.devices,
       () => this.schedule(),
       () => this.underlay.hint(),
       () => this.nodeAddresses.hint(),
