@@ -1,11 +1,11 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
-import { ensure } from '../values/map.ts'
 import { DeletionPace } from './deletion-pace.ts'
 import { Device } from './device.ts'
 import type { Driver, Link } from './driver.ts'
 import { backoff, type Exceptions } from './exceptions.ts'
 import { type DeviceEntry, masterOf } from './layout.ts'
+import { Members } from './members.ts'
 import type { Entry } from './model.ts'
 import { Observation } from './observation.ts'
 import { misplaced, place } from './placement.ts'
@@ -30,6 +30,7 @@ export interface DevicesParts {
 /** The interfaces of which something is wanted: brings each to where it is wanted, then looks at what it holds. */
 export class Devices {
   readonly all = new Map<string, Device>()
+  readonly members = new Members()
   readonly sweep: Sweep
   private readonly clock: Clock
   private readonly driver: Driver
@@ -45,8 +46,6 @@ export class Devices {
   private readonly pace: DeletionPace
   /** Whether links are to be deleted, and it is not the time for it. */
   private isHeldBack = false
-  /** By the bridge or VRF that they are in. */
-  private readonly ports = new Map<string, Set<Device>>()
   /** Which interfaces were up when they were last looked at. */
   private readonly up = new Set<string>()
 
@@ -159,11 +158,6 @@ export class Devices {
     }
   }
 
-  /** What is in a bridge or VRF, of what something is wanted of. */
-  portsOf(master: string): Iterable<Device> {
-    return this.ports.get(master) ?? []
-  }
-
   /** The kernel told of changes of these interfaces. */
   linksChanged(names: ReadonlySet<string>): void {
     if (names.size > 0) this.touchDependents(names)
@@ -192,9 +186,9 @@ export class Devices {
   /** Drops a device of which nothing is left. */
   private forgetIdle(device: Device): void {
     if (!device.isIdle || this.leavers.has(device) || this.observed.has(device)) return
-    this.setMaster(device, null)
     this.all.delete(device.name)
     this.unplaced.delete(device)
+    this.members.put(device, null)
   }
 
   /** What failed for want of an interface is tried again when that is up. */
@@ -222,14 +216,6 @@ export class Devices {
   private doubtOf(device: Device): void {
     device.unsure = true
     this.touch(device)
-  }
-
-  private setMaster(device: Device, master: string | null): void {
-    if (device.master === master) return
-    if (device.master !== null) this.ports.get(device.master)?.delete(device)
-    if (device.master !== null && this.ports.get(device.master)?.size === 0) this.ports.delete(device.master)
-    if (master !== null) ensure(this.ports, master, () => new Set()).add(device)
-    device.master = master
   }
 
   private linkLost(device: Device): void {
@@ -276,7 +262,7 @@ export class Devices {
     this.heedOutage(device, link)
     this.setFailure(device, reason)
     device.seen = link?.index ?? null
-    this.setMaster(device, link?.master ?? null)
+    this.members.put(device, link?.master ?? null)
     device.mac = link?.mac ?? null
     if (reason !== null && culprit !== null) this.fail(culprit, reason)
     const linkFailed = culprit !== null && culprit === device.link
@@ -286,7 +272,7 @@ export class Devices {
       device.enslaved = device.seen
     }
     if (learned && device.master !== null)
-      for (const other of this.portsOf(device.master)) this.doubtOf(other)
+      for (const other of this.members.of(device.master)) this.doubtOf(other)
     if (link === undefined || linkFailed) return
     // the table of a VRF outlives its device
     if (fresh && link.table === null) this.begin(device, link)
@@ -323,7 +309,7 @@ export class Devices {
 
   private lose(device: Device): void {
     this.observed.delete(device)
-    this.setMaster(device, null)
+    this.members.put(device, null)
     device.lose()
     this.exceptions.dropEntries(device.name)
   }

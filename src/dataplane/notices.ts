@@ -1,4 +1,5 @@
 import type { Device } from './device.ts'
+import type { Devices } from './devices.ts'
 import type { Observer, Sighting } from './driver.ts'
 import { remoteOf, type TableEntry } from './layout.ts'
 import { identity, type LocalMac } from './model.ts'
@@ -13,10 +14,11 @@ interface News {
   readonly overran: boolean
 }
 
+type KnownDevices = Pick<Devices, 'all' | 'members'>
+
 /** Weighs what the kernel tells against what is wanted, and keeps what contradicts it until `take`. */
 export class Notices implements Observer {
-  private readonly devices: ReadonlyMap<string, Device>
-  private readonly portsOf: (bridge: string) => Iterable<Device>
+  private readonly devices: KnownDevices
   private readonly arrived: () => void
   readonly rerouted: () => void
   readonly addressesChanged: () => void
@@ -26,16 +28,14 @@ export class Notices implements Observer {
   private contested = new Map<string, TableEntry>()
   private overran = false
 
-  /** `portsOf` answers with the devices in a bridge. `arrived` is called when there is something to take, `rerouted` when others changed their routes, `addressesChanged` when the machine's addresses may have changed. */
+  /** `arrived` is called when there is something to take, `rerouted` when others changed their routes, `addressesChanged` when the machine's addresses may have changed. */
   constructor(
-    devices: ReadonlyMap<string, Device>,
-    portsOf: (bridge: string) => Iterable<Device>,
+    devices: KnownDevices,
     arrived: () => void,
     rerouted: () => void,
     addressesChanged: () => void,
   ) {
     this.devices = devices
-    this.portsOf = portsOf
     this.arrived = arrived
     this.rerouted = rerouted
     this.addressesChanged = addressesChanged
@@ -78,7 +78,7 @@ export class Notices implements Observer {
   }
 
   seen({ entry, marked }: Sighting, present: boolean): void {
-    const device = this.devices.get(entry.device)
+    const device = this.devices.all.get(entry.device)
     if (device === undefined) return
     const table = device.tables.get(entry.kind)
     if (present && entry.kind === 'remote-mac' && (!marked || entry.drift)) table?.stick(entry)
@@ -91,7 +91,7 @@ export class Notices implements Observer {
   }
 
   bridged(bridge: string, { entry, marked, theirs = false }: Sighting<LocalMac>, present: boolean): void {
-    const device = this.devices.get(entry.device)
+    const device = this.devices.all.get(entry.device)
     const wanted = behind(device, entry)
     if (wanted !== undefined) {
       const isHeld = marked || (theirs && wanted.kind === 'local-mac')
@@ -101,7 +101,8 @@ export class Notices implements Observer {
     }
     if (device !== undefined && (marked || present)) device.disturbed = true
     // who else wants it has lost it now, or lost it to the port that it has left
-    for (const other of this.portsOf(bridge)) if (other !== device) this.weigh(behind(other, entry), false)
+    for (const other of this.devices.members.of(bridge))
+      if (other !== device) this.weigh(behind(other, entry), false)
   }
 
   /** The last word counts: what went and came back as it was is in place. */

@@ -96,8 +96,7 @@ export class Reconciler implements Dataplane, Questions {
       done: (device) => this.devices.rest(device),
     })
     this.notices = new Notices(
-      this.devices.all,
-      (bridge) => this.devices.portsOf(bridge),
+      this.devices,
       () => this.schedule(),
       () => this.underlay.hint(),
       () => this.nodeAddresses.hint(),

@@ -621,3 +621,19 @@ test('after the stop nothing happens any more', async () => {
   lab.clock.advance(120_000)
   expect(told).toEqual([])
 })
+
+test('what a bridge tells of a MAC address costs the same, however many networks there are', async () => {
+  /** Milliseconds for so many MAC addresses that nobody wants to come and go. */
+  const costOf = (count: number) => {
+    for (let n = 0; n < count; n++) lab.overwrite(e.local(1000 + n), true)
+    for (let n = 0; n < count; n++) lab.forget(e.local(1000 + n))
+    const from = performance.now()
+    lab.driver.poll()
+    return performance.now() - from
+  }
+  await want(...everything)
+  costOf(2000) // warm-up
+  const alone = costOf(2000)
+  await want(...Array.from({ length: 1000 }, (_, n) => e.networkOf(5000 + n)).flat())
+  expect(costOf(2000)).toBeLessThan(4 * alone + 10)
+})

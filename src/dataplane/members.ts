@@ -1,0 +1,21 @@
+import type { Device } from './device.ts'
+
+/** Devices by the bridge or VRF that they are in: each notification of a bridge asks for them. */
+export class Members {
+  private readonly byMaster = new Map<string, Set<Device>>()
+
+  of(master: string): Iterable<Device> {
+    return this.byMaster.get(master) ?? []
+  }
+
+  /** Notes where a device is; null: in none. */
+  put(device: Device, master: string | null): void {
+    const before = device.master === null ? undefined : this.byMaster.get(device.master)
+    before?.delete(device)
+    if (device.master !== null && before?.size === 0) this.byMaster.delete(device.master)
+    device.master = master
+    if (master === null) return
+    const members = this.byMaster.get(master) ?? new Set()
+    this.byMaster.set(master, members.add(device))
+  }
+}
