@@ -14,6 +14,9 @@ export const NETWORKS: readonly Network[] = [
   { id: 'blue', vni: 200 },
 ]
 
+/** By when a daemon takes an attach that it had to refuse while devices were not as it needs them. */
+const TAKEN_SECONDS = 20
+
 /** Where the agent of a node wants each VM, what it asked the daemon for, and what of that was not answered. */
 export class Agent {
   readonly node: ChaosNode
@@ -46,7 +49,7 @@ export class Agent {
     if (isDone) this.#unanswered.delete(vm)
   }
 
-  /** Says again what was not answered, and all of it to a daemon that has forgotten; throws when that is not answered either. */
+  /** Says again what was not answered, and all of it to a daemon that has forgotten, until it is taken. */
   async sayAgain(): Promise<void> {
     const { body } = await request(this.node.api, '/ping')
     const isForgetful = this.#ping !== null && this.#ping !== body
@@ -55,8 +58,14 @@ export class Agent {
     for (const [vm, network] of this.wanted) {
       if (!isForgetful && !this.#unanswered.has(vm)) continue
       for (const other of NETWORKS) if (other !== network) await this.#tell('detach', vm, other)
-      if (network !== null && !(await this.#tell('attach', vm, network)))
-        throw new Error(`${this.node.name} does not take ${vm.name}: ${this.#refusal}`)
+      await this.node.lab.eventually(
+        `${this.node.name} takes ${vm.name}`,
+        async () => {
+          const isTaken = network === null || (await this.#tell('attach', vm, network))
+          return isTaken ? { value: true } : { seen: this.#refusal }
+        },
+        TAKEN_SECONDS,
+      )
       this.#unanswered.delete(vm)
     }
   }
