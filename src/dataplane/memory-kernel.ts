@@ -173,7 +173,8 @@ export class MemoryKernel {
     if (!this.links.has(entry.device)) this.createLink(entry)
     const mtu = 'mtu' in entry && entry.mtu !== null ? { mtu: entry.mtu } : {}
     const mac = entry.kind === 'veth' ? { mac: entry.mac } : {}
-    this.changeLink(entry.device, { alias: entry.alias, tuned: true, ...mtu, ...mac })
+    const local = entry.kind === 'vxlan' ? { local: entry.local } : {}
+    this.changeLink(entry.device, { alias: entry.alias, tuned: true, ...mtu, ...mac, ...local })
   }
 
   setPort({ device, bridge, given, learning, neighSuppress }: Port): void {

@@ -545,6 +545,15 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         expect(lab.indexOf('vx0')).toBe(index)
       })
 
+      test('a VXLAN device is given another VTEP address as it is', async () => {
+        await wantInPlace(...everything)
+        const index = lab.indexOf('vx0')
+        await wantInPlace({ ...e.vxlan, local: e.ip('192.0.2.7') })
+        await lab.calm()
+        expect(lab.driver.link('vx0')).toMatchObject({ index, local: e.ip('192.0.2.7') })
+        expect([...dataplane.statuses.failures()]).toEqual([])
+      })
+
       test('a link of ours whose alias somebody changed goes when it is not wanted', async () => {
         await wantInPlace(...everything)
         lab.setAlias('vx0', 'customer-4711')
