@@ -71,6 +71,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: ['daemon', 'reflector', 'cleanup', 'bgp', 'config', 'lab', 'client', 'log', 'values', 'version'],
   main: ['cli'],
+  container: [],
 }
 
 /** The layers inside bgp; speaker and neighbour join them all. */
