@@ -30,5 +30,9 @@ mkdir -p "$root/usr/local/lib/node_modules"
 cp -r "$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")" "$root/usr/local/lib/node_modules/"
 ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
 mkdir -p "$root/etc/ssl/certs"; cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
-tar -C "$root" -c . | "$@" import -c 'ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt' - "$own" >/dev/null
+tar -C "$root" -c . | "$@" import -c 'ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt' - "$own" >/dev/null 2>"$root.log" || {
+  tail -n 5 "$root.log" >&2
+  say "FAILED: importing it (the lines above say why)"
+  exit 1
+}
 echo "$own"
