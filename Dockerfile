@@ -33,12 +33,12 @@ RUN set -eu; mkdir -p /nodejs/usr/local/bin /nodejs/tmp /nodejs/etc; chmod 1777 
     for library in $(ldd "$node" /usr/bin/setpriv | sed -n 's#.*[[:space:]]\(/[^ ]*\) (0x.*#\1#p' | sort -u); do \
       mkdir -p "/nodejs$(dirname "$library")"; cp -L "$library" "/nodejs$library"; \
     done; \
+    mkdir -p /nodejs/var/lib/chanter; chown 65532:65532 /nodejs/var/lib/chanter; \
     echo 'nonroot:x:65532:65532::/var/lib/chanter:/nologin' >/nodejs/etc/passwd
 
 FROM scratch AS distroless
 COPY --from=build /nodejs /
 COPY --from=build /image/opt /opt
-COPY --from=build /image/var/lib/chanter /var/lib/chanter
 ENV PATH=/usr/local/bin
 VOLUME /var/lib/chanter
 USER 65532:65532

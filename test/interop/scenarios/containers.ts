@@ -189,7 +189,8 @@ class ContainerStage implements Stage {
     const { image, environment, files, args, ready } = nodeOf(this, node).daemon(directory)
     for (const [name, content] of Object.entries(files)) writeFileSync(join(directory, name), content)
     const variables = Object.entries(environment).flatMap(([name, value]) => ['-e', `${name}=${value}`])
-    const options = [...this.lab.sharing(node), ...PRIVILEGES[image], ...variables]
+    const bpf = image === 'chanter' ? this.lab.engine.bpfOptions : []
+    const options = [...this.lab.sharing(node), ...PRIVILEGES[image], ...bpf, ...variables]
     const restarted = this.ran.has(node)
     await this.lab.start(`${node}-daemon`, [...options, IMAGES[image].tag, ...args(restarted)])
     this.ran.add(node)

@@ -21,6 +21,8 @@ export class Engine {
   private readonly command: readonly string[]
   /** What `run` needs besides: where root may not raise its limits, podman's defaults are too high. */
   readonly runOptions: readonly string[]
+  /** Podman's profile of system calls lets CAP_SYS_ADMIN alone use bpf(2), where Docker's lets CAP_BPF. */
+  readonly bpfOptions: readonly string[]
   private readonly buildOptions: readonly string[]
 
   /** The one that is wanted, or the first that runs. Throws NoEngine. */
@@ -44,6 +46,7 @@ export class Engine {
     this.runOptions = isPodman
       ? ['--ulimit', 'nofile=4096:4096', '--ulimit', 'nproc=4096:4096', '--no-healthcheck']
       : []
+    this.bpfOptions = isPodman ? ['--security-opt', 'seccomp=unconfined'] : []
     this.buildOptions = isPodman ? ['--format', 'docker', '--isolation', 'chroot', '--pull=never'] : []
   }
 
