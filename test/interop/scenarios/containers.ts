@@ -1,6 +1,7 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { variableOf } from '../../../src/config/environment.ts'
 import { eventually } from '../../../src/lab/eventually.ts'
 import type { Engine } from './engine.ts'
 import { type Built, lastWords, type Runner } from './runner.ts'
@@ -161,7 +162,6 @@ class ContainerLab {
 
 class ContainerStage implements Stage {
   readonly scenario: Scenario
-  readonly hasMpls = existsSync('/proc/sys/net/mpls')
   readonly flows = { lost: 0, sent: 0 }
   private readonly lab: ContainerLab
   private readonly ran = new Set<string>()
@@ -190,7 +190,10 @@ class ContainerStage implements Stage {
     for (const [name, content] of Object.entries(files)) writeFileSync(join(directory, name), content)
     const variables = Object.entries(environment).flatMap(([name, value]) => ['-e', `${name}=${value}`])
     const bpf = image === 'chanter' ? this.lab.engine.bpfOptions : []
-    const options = [...this.lab.sharing(node), ...PRIVILEGES[image], ...bpf, ...variables]
+    // VRFs need settings below /proc/sys, which is read-only in other containers
+    const inVrfs = environment[variableOf('DATAPLANE_DRIVER_IPVPN', 'dataplane_driver')] === 'linux'
+    const sysctls = inVrfs ? this.lab.engine.sysctlOptions : []
+    const options = [...this.lab.sharing(node), ...PRIVILEGES[image], ...bpf, ...sysctls, ...variables]
     const restarted = this.ran.has(node)
     await this.lab.start(`${node}-daemon`, [...options, IMAGES[image].tag, ...args(restarted)])
     this.ran.add(node)

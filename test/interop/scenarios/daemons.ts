@@ -1,7 +1,12 @@
+import { existsSync } from 'node:fs'
+import { API_HOST, API_PORT } from '../../../src/config/api-address.ts'
 import { variableOf } from '../../../src/config/environment.ts'
 import type { Settings } from '../../../src/lab/chanter.ts'
 import { type GobgpOptions, gobgpConfig } from '../../../src/lab/gobgp.ts'
 import { AS, type Daemon, type Node } from './scenario.ts'
+
+/** Whether the kernel forwards labelled packets; where it does not, IP VPNs are tested by their routes alone. */
+export const HAS_MPLS = existsSync('/proc/sys/net/mpls')
 
 const NOTHING = { environment: {}, files: {} } as const
 
@@ -26,9 +31,25 @@ export function chanter(address: string, options: Settings = {}): Node {
   }
 }
 
+/** The options of a node that serves IP VPNs. */
+export const IPVPN: Settings = HAS_MPLS
+  ? { DATAPLANE_DRIVER_IPVPN: { dataplane_driver: 'linux', mpls_interface: 'eth0' } }
+  : { DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'dummy' } }
+
 /** chanter as a reflector of all who connect. */
 export function chanterReflector(address: string): Node {
-  const words = ['--as', `${AS}`, '--client', '0.0.0.0/0', '--router-id', address, '--listen', address]
+  const words = [
+    '--as',
+    `${AS}`,
+    '--client',
+    '0.0.0.0/0',
+    '--router-id',
+    address,
+    '--listen',
+    address,
+    '--api',
+    `${API_HOST}:${API_PORT}`,
+  ]
   return {
     address,
     daemon: (): Daemon => ({

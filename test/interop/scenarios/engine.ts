@@ -23,6 +23,8 @@ export class Engine {
   readonly runOptions: readonly string[]
   /** Podman's profile of system calls lets CAP_SYS_ADMIN alone use bpf(2), where Docker's lets CAP_BPF. */
   readonly bpfOptions: readonly string[]
+  /** What lets a container write the settings of its network below /proc/sys. */
+  readonly sysctlOptions: readonly string[]
   private readonly buildOptions: readonly string[]
 
   /** The one that is wanted, or the first that runs. Throws NoEngine. */
@@ -47,6 +49,7 @@ export class Engine {
       ? ['--ulimit', 'nofile=4096:4096', '--ulimit', 'nproc=4096:4096', '--no-healthcheck']
       : []
     this.bpfOptions = isPodman ? ['--security-opt', 'seccomp=unconfined'] : []
+    this.sysctlOptions = ['--security-opt', isPodman ? 'unmask=ALL' : 'systempaths=unconfined']
     this.buildOptions = isPodman ? ['--format', 'docker', '--isolation', 'chroot', '--pull=never'] : []
   }
 

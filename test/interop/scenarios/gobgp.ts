@@ -1,26 +1,21 @@
-import { chanter, gobgpReflector } from './daemons.ts'
+import { gobgpReflector } from './daemons.ts'
+import { NODES, node, RR, vm } from './parts.ts'
 import type { Scenario } from './scenario.ts'
 import {
   attach,
   detach,
   established,
   kill,
+  learns,
   loses,
   move,
+  NET2,
   park,
   reaches,
+  shows,
   start,
   whileFlowing,
 } from './steps.ts'
-
-const RR = '10.77.0.1'
-const NODES = ['10.77.0.11', '10.77.0.12', '10.77.0.13'] as const
-const node = (address: string) => chanter(address, { BGP: { peers: RR } })
-const vm = (node: string, number: number) => ({
-  node,
-  mac: `02:00:00:00:01:0${number}`,
-  addresses: [`192.168.10.${number}/24`],
-})
 
 /** What the README shows, and what everything else builds on. */
 export const evpnPing: Scenario = {
@@ -61,5 +56,31 @@ export const evpnRestarts: Scenario = {
     whileFlowing('vm2', 'vm1', 150, [move('vm1', 'moved'), reaches('vm2', 'moved')]),
     // last: what GoBGP learns after a restart it passes on minutes later
     whileFlowing('vm2', 'moved', 0, [kill('rr'), start('rr'), established('node2', 'rr', 60)]),
+  ],
+}
+
+/** The reflector sends a node the routes of its own networks alone (RFC 4684), with all paths of each (RFC 7911). */
+export const constraint: Scenario = {
+  name: 'EVPN: route target constraint, add-path',
+  peer: 'GoBGP reflector, graceful restart, add-path',
+  nodes: {
+    rr: gobgpReflector(RR, NODES, { gracefulRestart: true, addPath: true }),
+    node1: node(NODES[0]),
+    node2: node(NODES[1]),
+  },
+  vms: { vm1: vm('node1', 1), vm2: vm('node2', 2), vm3: vm('node2', 3) },
+  steps: [
+    established('node1', 'rr'),
+    established('node2', 'rr'),
+    shows('rr', `gobgp neighbor ${NODES[0]}`, /add-path:.*\n(.*\n)*.*l2vpn-evpn/i),
+    attach('vm1'),
+    attach('vm2'),
+    attach('vm3', NET2),
+    shows('rr', 'gobgp global rib -a rtc', /64512:10(.|\n)*64512:20/),
+    shows('rr', 'gobgp global rib -a evpn', /02:00:00:00:01:03/),
+    reaches('vm1', 'vm2'),
+    learns('node1', ['02:00:00:00:01:02'], ['02:00:00:00:01:03']),
+    detach('vm1'),
+    learns('node1', [], ['02:00:00:00:01:02']),
   ],
 }

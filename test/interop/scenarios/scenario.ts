@@ -58,8 +58,6 @@ export interface Stage {
   readonly scenario: Scenario
   /** Seen by all machines under the same path. */
   readonly directory: string
-  /** Whether the kernel can forward labelled packets. */
-  readonly hasMpls: boolean
   /** Packets lost in the flows of the scenario so far, and packets sent. */
   readonly flows: { lost: number; sent: number }
   /** Runs a command in the network of a node or VM, and returns what it printed; fails with its words. */

@@ -1,3 +1,4 @@
+import { HAS_MPLS } from './daemons.ts'
 import { nodeOf, type Stage, type Step, vmOf } from './scenario.ts'
 
 /** An instance of a VPN as its agents know it: what `chanter attach` is told besides the endpoint. */
@@ -5,6 +6,9 @@ export type Vpn = readonly string[]
 
 export const NET1: Vpn = [
   ...['--vpn-type', 'evpn', '--vpn-instance-id', 'net1', '--rt', '64512:10', '--vni', '100'],
+]
+export const NET2: Vpn = [
+  ...['--vpn-type', 'evpn', '--vpn-instance-id', 'net2', '--rt', '64512:20', '--vni', '200'],
 ]
 export const RED: Vpn = ['--vpn-type', 'ipvpn', '--vpn-instance-id', 'red', '--rt', '64512:20']
 
@@ -88,28 +92,32 @@ export function start(node: string): Step {
   return { title: `and started again`, run: (stage) => stage.start(node) }
 }
 
-/** The routes that a node's daemon learnt include one for each of these texts; none of them, with `gone`. */
-export function learns(node: string, texts: readonly string[], gone = false): Step {
-  const title = `${node} has ${gone ? 'no route' : 'routes'} for ${texts.join(', ')}`
+/** The routes of a node's daemon come to include these texts, and none of the others. */
+export function learns(node: string, texts: readonly string[], others: readonly string[] = []): Step {
+  const parts = [...texts.map((text) => `routes for ${text}`), ...others.map((text) => `none for ${text}`)]
+  const title = `${node} has ${parts.join(', ')}`
   return {
     title,
     async run(stage) {
       await stage.eventually(title, async () => {
-        const seen = await stage.by(node, 'chanter', 'looking-glass', 'bgp', 'routes')
-        return texts.every((text) => seen.includes(text) !== gone) ? { value: seen } : { seen }
+        const seen = (await stage.by(node, 'chanter', 'looking-glass', 'bgp', 'routes')).toLowerCase()
+        const fits = texts.every((text) => seen.includes(text)) && !others.some((text) => seen.includes(text))
+        return fits ? { value: seen } : { seen }
       })
     },
   }
 }
 
-/** A command of a node prints something that matches; it is asked until it does. */
-export function shows(node: string, command: readonly string[], pattern: RegExp): Step {
-  const title = `${node}: ${command.join(' ')} shows ${pattern.source}`
+/** A command of a node prints something that matches; it is asked until it does. FRR's `show …` is asked of its vtysh. */
+export function shows(node: string, command: string, pattern: RegExp): Step {
+  const title = `${node}: ${command} shows ${pattern.source}`
   return {
     title,
     async run(stage) {
       await stage.eventually(title, async () => {
-        const seen = await stage.by(node, ...command)
+        const vtysh = ['vtysh', '--vty_socket', `${stage.directory}/${node}`, '-c', command]
+        const words = command.startsWith('show ') ? vtysh : command.split(' ')
+        const seen = await stage.by(node, ...words)
         return pattern.test(seen) ? { value: seen } : { seen }
       })
     },
@@ -185,10 +193,7 @@ export function whileFlowing(from: string, to: string, most: number, steps: read
 
 /** Steps that need a kernel that forwards labelled packets; elsewhere only routes are looked at. */
 export function withMpls(...steps: readonly Step[]): readonly Step[] {
-  return steps.map(({ title, run }) => ({
-    title: `${title} (where the kernel has MPLS)`,
-    run: async (stage) => (stage.hasMpls ? run(stage) : undefined),
-  }))
+  return HAS_MPLS ? steps : []
 }
 
 function addressesOf(stage: Stage, vm: string): string[] {
