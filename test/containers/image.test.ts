@@ -62,7 +62,7 @@ async function running<T>(
       },
     })
   } finally {
-    await engine.run('rm', '-f', '-t', '0', name)
+    await engine.run('rm', '-f', '-v', '-t', '0', name)
   }
 }
 
@@ -225,7 +225,7 @@ describe.each(Object.entries(TARGETS))('the image on %s', (_, image) => {
       expect(status).toMatch(/^Uid:\t65532\t/m)
       expect(status).toMatch(/^CapEff:\t0000008000001400$/m)
     } finally {
-      await engine.run('rm', '-f', '-t', '0', name)
+      await engine.run('rm', '-f', '-v', '-t', '0', name)
     }
   })
 })

@@ -22,9 +22,13 @@ export const IMAGES = {
   frr: { tag: 'localhost/chanter-frr', options: { folder: 'containers', target: 'frr' } },
 } as const
 
+/** The peers are of the Debian release that PEERS_BASE is an image of; by default of chanter's. */
 export async function buildImages(engine: Engine): Promise<void> {
   const base = engine.base()
-  for (const { tag, options } of Object.values(IMAGES)) await engine.build(tag, base, options)
+  for (const { tag, options } of Object.values(IMAGES)) {
+    const isPeer = 'folder' in options
+    await engine.build(tag, (isPeer && process.env['PEERS_BASE']) || base, options)
+  }
 }
 
 /** What chanter's container may do, proven by test/containers/image.test.ts, and what the others' need. */
@@ -122,7 +126,7 @@ class ContainerLab {
   }
 
   async remove(role: string): Promise<void> {
-    await this.engine.run('rm', '-f', this.nameOf(role))
+    await this.engine.run('rm', '-f', '-v', this.nameOf(role))
     this.sharers.splice(this.sharers.indexOf(this.nameOf(role)), 1)
   }
 
@@ -139,7 +143,7 @@ class ContainerLab {
     if (this.closed) return
     this.closed = true
     process.off('exit', this.close).off('SIGINT', this.onSignal).off('SIGTERM', this.onSignal)
-    for (const names of [this.sharers, this.holders]) this.end('rm', '-f', '-t', '0', ...names)
+    for (const names of [this.sharers, this.holders]) this.end('rm', '-f', '-v', '-t', '0', ...names)
     this.end('network', 'rm', this.name)
     if (this.forwarding?.trim() === '0' && process.getuid?.() === 0) writeFileSync(FORWARDING, '0')
     rmSync(this.directory, { recursive: true, force: true })
