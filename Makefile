@@ -17,7 +17,7 @@ demo: build ## Two nodes, a reflector and a ping through VXLAN (root; RR=gobgp; 
 	@scripts/setup.sh debian $(DEMO_PACKAGES) $(if $(filter gobgp,$(RR)),gobgpd)
 	@bin/chanter demo $(if $(RR),--rr $(RR)) $(if $(KEEP),--keep)
 
-test: build check ## All tests: pure, kernel, interop, guest (root for the last three), and a minute of fuzzing
+test: build check ## All tests: pure, kernel, interop, containers, guest (root for the last four), and a minute of fuzzing
 	@scripts/test.sh $(TEST_PACKAGES)
 
 interop: setup ## A table of what GoBGP, FRR, BIRD, OpenBGPD and ExaBGP and we do with each other (root; PEERS=FRR,BIRD; VERBOSE=1)
@@ -25,7 +25,7 @@ interop: setup ## A table of what GoBGP, FRR, BIRD, OpenBGPD and ExaBGP and we d
 	@tsx scripts/interop.ts $(if $(PEERS),--peers $(PEERS)) $(if $(VERBOSE),--verbose)
 
 interop-containers: build ## Scenarios with GoBGP and FRR in containers: a table (ENGINE=docker|podman, ONLY=words of a name, VERBOSE=1); without an engine, in namespaces
-	@tsx scripts/interop-containers.ts $(if $(ONLY),--only '$(ONLY)') $(if $(VERBOSE),--verbose)
+	@ENGINE='$(ENGINE)' tsx scripts/interop-containers.ts $(if $(ONLY),--only '$(ONLY)') $(if $(VERBOSE),--verbose)
 
 bounds: setup ## What a peer makes of messages at and past the bounds that RFCs state, where that differs (root; PEER=frr|gobgp; TOPIC=OPEN)
 	@scripts/setup.sh debian $(DEMO_PACKAGES) $(PEER_PACKAGES)

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { removeLabs } from '../src/lab/leftovers.ts'
+import { removeAbandoned } from '../test/interop/scenarios/container-lab.ts'
 import { buildImages, containers } from '../test/interop/scenarios/containers.ts'
 import { Engine, NoEngine } from '../test/interop/scenarios/engine.ts'
 import { SCENARIOS } from '../test/interop/scenarios/index.ts'
@@ -10,10 +11,13 @@ import { type Outcome, play, type Runner } from '../test/interop/scenarios/runne
 const { values } = parseArgs({
   options: {
     namespaces: { type: 'boolean', default: false },
+    engine: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
     verbose: { type: 'boolean', default: false },
   },
 })
+
+if (values.engine) tellEngine()
 
 const started = performance.now()
 const seconds = (): string => ((performance.now() - started) / 1000).toFixed(1)
@@ -39,11 +43,24 @@ console.log(
 )
 process.exit(failed === 0 ? 0 : 1)
 
+/** Only tells which engine there is; or why none, with exit code 1. */
+function tellEngine(): never {
+  try {
+    console.log(Engine.find().version())
+    process.exit(0)
+  } catch (error) {
+    if (!(error instanceof NoEngine)) throw error
+    console.log(error.message)
+    process.exit(1)
+  }
+}
+
 /** Containers where there is an engine, which is told; else namespaces, and why. */
 async function bestRunner(): Promise<Runner> {
   try {
     const engine = Engine.find()
     console.log(`engine: ${engine.version()}`)
+    removeAbandoned(engine)
     await buildImages(engine)
     console.log(`${seconds().padStart(6)} s  images are built`)
     return containers(engine)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually } from '../../src/lab/eventually.ts'
-import { Lab } from '../../src/lab/lab.ts'
+import { ContainerLab } from '../interop/scenarios/container-lab.ts'
 import { IMAGES } from '../interop/scenarios/containers.ts'
 import { Engine } from '../interop/scenarios/engine.ts'
 
@@ -20,18 +20,22 @@ const ATTACH =
   '--vpn-type evpn --vpn-instance-id net1 --port tap1 --mac 02:00:00:00:01:01 --ip 192.168.10.1 --rt 64512:10'
 const TARGETS = { Debian: IMAGES.chanter.tag, distroless: 'localhost/chanter-distroless' } as const
 
+const HOST = 'host'
+const STATUS = ['node', '-p', 'require("fs").readFileSync("/proc/1/status", "utf8")']
 const engine = Engine.find()
-let lab: Lab
-let namespace: string
+let lab: ContainerLab
 let count = 0
 
+/** What a host is to the daemon: a network that it shares. */
 beforeAll(async () => {
   const base = engine.base()
   await engine.build(TARGETS.Debian, base)
   await engine.build(TARGETS.distroless, base, { target: 'distroless' })
-  lab = new Lab()
-  namespace = lab.addNamespace('image')
-  await lab.exec(namespace, 'ip', 'addr', 'add', `${ADDRESS}/32`, 'dev', 'lo')
+  await engine.build(IMAGES.vm.tag, base, IMAGES.vm.options)
+  lab = new ContainerLab(engine)
+  const options = ['--network', 'none', '--cap-add', 'NET_ADMIN', '--entrypoint', 'sleep']
+  await lab.start(HOST, [...options, IMAGES.vm.tag, 'infinity'])
+  await lab.exec(HOST, 'ip', 'addr', 'add', `${ADDRESS}/32`, 'dev', 'lo')
 }, 300_000)
 
 afterAll(() => lab.close())
@@ -43,32 +47,27 @@ interface Container {
   stop(): Promise<number>
 }
 
-/** Runs the image in a network namespace of its own until `use` is done. */
+/** Runs the image in the network of the host until `use` is done. */
 async function running<T>(
   image: string,
   options: readonly string[],
   use: (container: Container) => Promise<T>,
+  words: readonly string[] = [],
 ): Promise<T> {
-  const name = `${lab.name}-image-${++count}`
-  const where = ['--network', `ns:/run/netns/${namespace}`]
-  await engine.run('run', '-d', '--name', name, ...where, ...engine.runOptions, ...options, image)
+  const role = `image-${++count}`
+  await lab.start(role, [...lab.sharing(HOST), ...options, image, ...words])
   try {
     return await use({
-      exec: (...command) => engine.run('exec', name, ...command),
-      logs: () => logsOf(name),
+      exec: (...command) => lab.exec(role, ...command),
+      logs: () => lab.logs(role),
       async stop() {
-        await engine.run('stop', name)
-        return Number(await engine.run('inspect', '--format', '{{.State.ExitCode}}', name))
+        await engine.run('stop', lab.nameOf(role))
+        return Number(await engine.run('inspect', '--format', '{{.State.ExitCode}}', lab.nameOf(role)))
       },
     })
   } finally {
-    await engine.run('rm', '-f', '-v', '-t', '0', name)
+    await lab.remove(role)
   }
-}
-
-/** Both streams of a container's output. */
-async function logsOf(name: string): Promise<string> {
-  return engine.run('logs', name)
 }
 
 /** As the README has it, but for the capabilities that are left out. */
@@ -90,12 +89,12 @@ const alive = ({ exec, logs }: Container) =>
 
 /** Makes the port of a VM for as long as `use` takes. */
 async function withPort<T>(use: () => Promise<T>): Promise<T> {
-  await lab.exec(namespace, 'ip', 'link', 'add', 'tap1', 'up', 'type', 'veth', 'peer', 'far1')
+  await lab.exec(HOST, 'ip', 'link', 'add', 'tap1', 'up', 'type', 'veth', 'peer', 'far1')
   try {
     return await use()
   } finally {
     for (const device of ['tap1', 'vxlan--net1', 'evpn---net1'])
-      await lab.exec(namespace, 'ip', 'link', 'del', device).catch(() => 'it is not there')
+      await lab.exec(HOST, 'ip', 'link', 'del', device).catch(() => 'it is not there')
   }
 }
 
@@ -105,11 +104,7 @@ describe.each(Object.entries(TARGETS))('the image on %s', (_, image) => {
     await running(image, [...confined(), ...CONFIGURED], async (container) => {
       await alive(container)
       console.log(`${image}: answers ${Math.round(performance.now() - started)} ms after its start`)
-      const status = await container.exec(
-        'node',
-        '-p',
-        'require("fs").readFileSync("/proc/1/status", "utf8")',
-      )
+      const status = await container.exec(...STATUS)
       expect(status).toMatch(/^Uid:\t65532\t/m)
       expect(status).toMatch(/^CapEff:\t0000008000001400$/m)
       expect(await container.logs()).toContain('"msg":"ready"')
@@ -214,19 +209,17 @@ describe.each(Object.entries(TARGETS))('the image on %s', (_, image) => {
       '/opt/chanter/dist/container.js',
       'daemon',
     ]
-    const name = `${lab.name}-image-${++count}`
-    const where = ['--network', `ns:/run/netns/${namespace}`]
-    const options = [...confined(), ...become, ...CONFIGURED, ...engine.runOptions]
-    await engine.run('run', '-d', '--name', name, ...where, ...options, image, ...words)
-    try {
-      const exec = (...command: readonly string[]) => engine.run('exec', name, ...command)
-      await alive({ exec, logs: () => logsOf(name), stop: async () => 0 })
-      const status = await exec('node', '-p', 'require("fs").readFileSync("/proc/1/status", "utf8")')
-      expect(status).toMatch(/^Uid:\t65532\t/m)
-      expect(status).toMatch(/^CapEff:\t0000008000001400$/m)
-    } finally {
-      await engine.run('rm', '-f', '-v', '-t', '0', name)
-    }
+    await running(
+      image,
+      [...confined(), ...become, ...CONFIGURED],
+      async (container) => {
+        await alive(container)
+        const status = await container.exec(...STATUS)
+        expect(status).toMatch(/^Uid:\t65532\t/m)
+        expect(status).toMatch(/^CapEff:\t0000008000001400$/m)
+      },
+      words,
+    )
   })
 })
 

@@ -1,18 +1,13 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { constants, tmpdir } from 'node:os'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { variableOf } from '../../../src/config/environment.ts'
 import { eventually } from '../../../src/lab/eventually.ts'
+import { ContainerLab } from './container-lab.ts'
 import type { Engine } from './engine.ts'
-import { type Built, lastWords, type Runner } from './runner.ts'
+import type { Built, Runner } from './runner.ts'
 import { type Daemon, nodeOf, type Scenario, type Stage } from './scenario.ts'
 
-const SUBNET = '10.77.0.0/24'
-/** The host's address on the network; no node has it. */
-const GATEWAY = '10.77.0.254'
-const LABEL = 'chanter-scenario'
 const START_SECONDS = 30
-const FORWARDING = '/proc/sys/net/ipv4/ip_forward'
 
 /** Names of the images, and how each is built. */
 export const IMAGES = {
@@ -53,7 +48,7 @@ export function containers(engine: Engine): Runner {
       const lab = new ContainerLab(engine)
       try {
         const stage = await setUp(lab, scenario)
-        return { stage, close: async () => lab.close(), logs: () => lab.logs() } satisfies Built
+        return { stage, close: async () => lab.close(), logs: () => lab.lastWords() } satisfies Built
       } catch (error) {
         lab.close()
         throw error
@@ -83,87 +78,6 @@ async function setUp(lab: ContainerLab, scenario: Scenario): Promise<Stage> {
   return stage
 }
 
-/** Containers and their network under names of their own; all end with `close`, with this process, or with Ctrl-C. */
-class ContainerLab {
-  readonly engine: Engine
-  readonly name = `chanter-${process.pid}`
-  readonly directory = mkdtempSync(join(tmpdir(), 'chanter-'))
-  /** Containers that hold a network, and those that share it. */
-  private readonly holders: string[] = []
-  private readonly sharers: string[] = []
-  /** What it was before podman's network plugin switched it on. */
-  private forwarding: string | undefined
-  private closed = false
-
-  constructor(engine: Engine) {
-    this.engine = engine
-    chmodSync(this.directory, 0o755)
-    process.once('exit', this.close).once('SIGINT', this.onSignal).once('SIGTERM', this.onSignal)
-  }
-
-  nameOf(role: string): string {
-    return `${this.name}-${role}`
-  }
-
-  /** What makes a container share the network of a node. */
-  sharing(node: string): string[] {
-    return ['--network', `container:${this.nameOf(node)}`]
-  }
-
-  async addNetwork(): Promise<void> {
-    const options = ['--label', LABEL, '--internal', '--subnet', SUBNET, '--gateway', GATEWAY]
-    this.forwarding = readFileSync(FORWARDING, 'utf8')
-    const dns = this.engine.name === 'podman' ? ['--disable-dns'] : []
-    await this.engine.run('network', 'create', ...options, ...dns, this.name)
-  }
-
-  async start(role: string, words: readonly string[]): Promise<void> {
-    const name = this.nameOf(role)
-    const isSharer = words.some((word) => word.startsWith('container:'))
-    ;(isSharer ? this.sharers : this.holders).push(name)
-    const options = ['-d', '--name', name, '--label', LABEL, '-v', `${this.directory}:${this.directory}`]
-    await this.engine.run('run', ...options, ...this.engine.runOptions, ...words)
-  }
-
-  async remove(role: string): Promise<void> {
-    await this.engine.run('rm', '-f', '-v', this.nameOf(role))
-    this.sharers.splice(this.sharers.indexOf(this.nameOf(role)), 1)
-  }
-
-  async logs(): Promise<string> {
-    const daemons = this.sharers.filter((name) => name.endsWith('-daemon'))
-    const logs = await Promise.all(
-      daemons.map(async (name) => lastWords(name, await this.engine.run('logs', name))),
-    )
-    return logs.join('')
-  }
-
-  /** Not asynchronous, so that it works while the process ends. */
-  close = (): void => {
-    if (this.closed) return
-    this.closed = true
-    process.off('exit', this.close).off('SIGINT', this.onSignal).off('SIGTERM', this.onSignal)
-    for (const names of [this.sharers, this.holders]) this.end('rm', '-f', '-v', '-t', '0', ...names)
-    this.end('network', 'rm', this.name)
-    if (this.forwarding?.trim() === '0' && process.getuid?.() === 0) writeFileSync(FORWARDING, '0')
-    rmSync(this.directory, { recursive: true, force: true })
-  }
-
-  /** What could not be made cannot be removed either: it is tried, and the rest goes on. */
-  private end(...words: readonly string[]): void {
-    try {
-      this.engine.runSync(...words)
-    } catch (error) {
-      process.stderr.write(`not removed: ${(error as Error).message}\n`)
-    }
-  }
-
-  private onSignal = (signal: NodeJS.Signals): void => {
-    this.close()
-    process.exit(128 + constants.signals[signal])
-  }
-}
-
 class ContainerStage implements Stage {
   readonly scenario: Scenario
   readonly flows = { lost: 0, sent: 0 }
@@ -181,11 +95,11 @@ class ContainerStage implements Stage {
 
   on(machine: string, ...command: readonly string[]): Promise<string> {
     const inVm = machine in this.scenario.vms ? ['vm', 'exec'] : []
-    return this.lab.engine.run('exec', this.lab.nameOf(machine), ...inVm, ...command)
+    return this.lab.exec(machine, ...inVm, ...command)
   }
 
   by(node: string, ...command: readonly string[]): Promise<string> {
-    return this.lab.engine.run('exec', this.lab.nameOf(`${node}-daemon`), ...command)
+    return this.lab.exec(`${node}-daemon`, ...command)
   }
 
   async start(node: string): Promise<void> {

@@ -25,6 +25,8 @@ export class Engine {
   readonly bpfOptions: readonly string[]
   /** What lets a container write the settings of its network below /proc/sys. */
   readonly sysctlOptions: readonly string[]
+  /** At once, with the volumes that it was given no name for. */
+  readonly removeOptions: readonly string[]
   private readonly buildOptions: readonly string[]
 
   /** The one that is wanted, or the first that runs. Throws NoEngine. */
@@ -50,6 +52,7 @@ export class Engine {
       : []
     this.bpfOptions = isPodman ? ['--security-opt', 'seccomp=unconfined'] : []
     this.sysctlOptions = ['--security-opt', isPodman ? 'unmask=ALL' : 'systempaths=unconfined']
+    this.removeOptions = ['-f', '-v', ...(isPodman ? ['-t', '0'] : [])]
     this.buildOptions = isPodman ? ['--format', 'docker', '--isolation', 'chroot', '--pull=never'] : []
   }
 
