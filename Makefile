@@ -25,7 +25,7 @@ interop: setup ## A table of what GoBGP, FRR, BIRD, OpenBGPD and ExaBGP and we d
 	@tsx scripts/interop.ts $(if $(PEERS),--peers $(PEERS)) $(if $(VERBOSE),--verbose)
 
 interop-containers: build ## Scenarios with GoBGP and FRR in containers: a table (ENGINE=docker|podman, ONLY=words of a name, VERBOSE=1); without an engine, in namespaces
-	@ENGINE='$(ENGINE)' tsx scripts/interop-containers.ts $(if $(ONLY),--only '$(ONLY)') $(if $(VERBOSE),--verbose)
+	@ENGINE='$(ENGINE)' PEERS_BASE='$(PEERS_BASE)' tsx scripts/interop-containers.ts $(if $(ONLY),--only '$(ONLY)') $(if $(VERBOSE),--verbose)
 
 bounds: setup ## What a peer makes of messages at and past the bounds that RFCs state, where that differs (root; PEER=frr|gobgp; TOPIC=OPEN)
 	@scripts/setup.sh debian $(DEMO_PACKAGES) $(PEER_PACKAGES)

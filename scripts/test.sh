@@ -37,7 +37,7 @@ guests() {
 
 # in_containers: the image is built and tried, and GoBGP met in containers; where no engine runs, why not goes to $why_not.
 in_containers() {
-  docker info >/dev/null 2>&1 || scripts/setup.sh debian podman runc netavark iptables debootstrap
+  docker info >/dev/null 2>&1 || scripts/setup.sh debian podman runc netavark iptables debootstrap docker-compose
   if ! why_not=$(tsx scripts/interop-containers.ts --engine 2>&1); then
     echo "NO CONTAINERS: $why_not" >&2
     return

@@ -18,7 +18,7 @@ const NODE_IMAGE = 'docker.io/library/node:24-bookworm-slim'
 /** Docker or Podman. */
 export class Engine {
   readonly name: Name
-  private readonly command: readonly string[]
+  readonly command: readonly string[]
   /** What `run` needs besides: where root may not raise its limits, podman's defaults are too high. */
   readonly runOptions: readonly string[]
   /** Podman's profile of system calls lets CAP_SYS_ADMIN alone use bpf(2), where Docker's lets CAP_BPF. */
