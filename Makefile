@@ -8,21 +8,24 @@ PEER_PACKAGES := gobgpd frr bird2 openbgpd exabgp
 GUEST_PACKAGES := $(if $(filter x86_64,$(shell uname -m)),user-mode-linux kmod gcc libc6-dev)
 TEST_PACKAGES := $(DEMO_PACKAGES) $(PEER_PACKAGES) $(GUEST_PACKAGES) tshark python3-networking-bagpipe bridge-utils
 
-.PHONY: help demo test interop bounds sim chaos fuzz mutate build check setup docs format clean
+.PHONY: help demo test interop interop-containers bounds sim chaos fuzz mutate build check setup docs format clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-18s %s\n", $$1, $$2}' Makefile
 
 demo: build ## Two nodes, a reflector and a ping through VXLAN (root; RR=gobgp; KEEP=1 leaves it running)
 	@scripts/setup.sh debian $(DEMO_PACKAGES) $(if $(filter gobgp,$(RR)),gobgpd)
 	@bin/chanter demo $(if $(RR),--rr $(RR)) $(if $(KEEP),--keep)
 
-test: build check ## All tests: pure, kernel, interop, guest (root for the last three), and a minute of fuzzing
+test: build check ## All tests: pure, kernel, interop, containers, guest (root for the last four), and a minute of fuzzing
 	@scripts/test.sh $(TEST_PACKAGES)
 
 interop: setup ## A table of what GoBGP, FRR, BIRD, OpenBGPD and ExaBGP and we do with each other (root; PEERS=FRR,BIRD; VERBOSE=1)
 	@scripts/setup.sh debian $(DEMO_PACKAGES) $(PEER_PACKAGES)
 	@tsx scripts/interop.ts $(if $(PEERS),--peers $(PEERS)) $(if $(VERBOSE),--verbose)
+
+interop-containers: build ## Scenarios with GoBGP and FRR in containers: a table (ENGINE=docker|podman, ONLY=words of a name, VERBOSE=1); without an engine, in namespaces
+	@ENGINE='$(ENGINE)' PEERS_BASE='$(PEERS_BASE)' tsx scripts/interop-containers.ts $(if $(ONLY),--only '$(ONLY)') $(if $(VERBOSE),--verbose)
 
 bounds: setup ## What a peer makes of messages at and past the bounds that RFCs state, where that differs (root; PEER=frr|gobgp; TOPIC=OPEN)
 	@scripts/setup.sh debian $(DEMO_PACKAGES) $(PEER_PACKAGES)

@@ -10,7 +10,11 @@ const at = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url
  * seven hundred of them, and a package of chanter needs no node_modules but koffi's, which is machine code.
  */
 const { metafile } = await build({
-  entryPoints: { main: at('src/main.ts'), worker: at('src/dataplane/thread/worker.ts') },
+  entryPoints: {
+    main: at('src/main.ts'),
+    worker: at('src/dataplane/thread/worker.ts'),
+    container: at('src/container.ts'),
+  },
   outdir: at('dist'),
   bundle: true,
   splitting: true,

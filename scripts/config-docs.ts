@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { variableOf } from '../src/config/environment.ts'
 import { type About, type Options, optionsOfSection } from '../src/config/option.ts'
 import { configSchema, FOREIGN_SECTIONS, optionsOf, PEER_SECTION, peerSchema } from '../src/config/schema.ts'
 import { DEFAULT_FILE } from '../src/config/sources.ts'
@@ -12,7 +13,7 @@ const INTRODUCTION = `# Configuration
 
 chanter reads bagpipe-bgp's \`bgp.conf\` as it is: an INI file of sections and options, \`${DEFAULT_FILE}\` unless
 \`--config-file\` names another. \`--config-file\` may be repeated; \`--config-dir\` reads the \`*.conf\` of a directory in the order of
-their names. What is read later wins, and the command line wins over all files.
+their names. What is read later wins; environment variables win over all files, and the command line over both.
 
 \`\`\`ini
 [BGP]
@@ -22,6 +23,14 @@ my_as = 64512
 
 [DATAPLANE_DRIVER_EVPN]
 dataplane_driver = linux
+\`\`\`
+
+An option is given by the environment variable \`CHANTER_SECTION__OPTION\`: its section and its name in capitals, two underscores between
+them. For [BGP] the name alone will do. With them, no file has to be there. Docker and Kubernetes also take the names of sections about
+one peer, as \`CHANTER_BGP_PEER:192.0.2.1__PEER_AS\`.
+
+\`\`\`sh
+CHANTER_LOCAL_ADDRESS=eth0 CHANTER_MY_AS=64512 CHANTER_PEERS=192.0.2.1 CHANTER_DATAPLANE_DRIVER_EVPN__DATAPLANE_DRIVER=linux chanter daemon
 \`\`\`
 
 - A comment takes a whole line and starts with \`#\` or \`;\`. An indented line continues the value above it. Lists are
@@ -45,7 +54,8 @@ export function configPage(): string {
       describe(about),
     ])
     const table = used.length > 0 ? [...formatTable(HEAD, rows), ''] : []
-    const own = [`\n## [${section}]\n`, ...table, ...unusedOptions(unused)].join('\n')
+    const heading = `\n## [${section}]\n\nIn the environment: \`${variableOf(section, 'option')}\`.\n`
+    const own = [heading, ...table, ...unusedOptions(unused)].join('\n')
     return section === 'BGP' ? own + peerSection(options, optionsOfSection(peerSchema(schema).shape)) : own
   })
   const foreign = `\n## Other sections\n\n${code(FOREIGN_SECTIONS.map((name) => `[${name}]`))} belong to libraries of bagpipe-bgp and are not read.\n`

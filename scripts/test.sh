@@ -1,11 +1,11 @@
 #!/bin/sh
-# Runs the four tiers of tests, 200 simulated networks and a minute of fuzzing (docs/testing.md). Arguments: the Debian packages that the tiers for root need.
+# Runs the five tiers of tests, 200 simulated networks and a minute of fuzzing (docs/testing.md). Arguments: the Debian packages that the tiers for root need.
 set -eu
 cd "$(dirname "$0")/.."
 
 # skipped COUNT WHY: it is said at the end what did not run, and CI fails on it.
 skipped() {
-  echo "SKIPPED $1 of 4 tiers: $2" >&2
+  echo "SKIPPED $1 of 5 tiers: $2" >&2
   [ -z "${CI:-}" ] || exit 1
 }
 
@@ -35,20 +35,34 @@ guests() {
   return "$status"
 }
 
+# in_containers: the image is built and tried, and GoBGP met in containers; where no engine runs, why not goes to $why_not.
+in_containers() {
+  docker info >/dev/null 2>&1 || scripts/setup.sh debian podman runc netavark iptables debootstrap docker-compose
+  if ! why_not=$(tsx scripts/interop-containers.ts --engine 2>&1); then
+    echo "NO CONTAINERS: $why_not" >&2
+    return
+  fi
+  why_not=
+  vitest run --project containers
+  tsx scripts/interop-containers.ts --only GoBGP
+}
+
 if [ "$(id -u)" != 0 ]; then
   lacking="root (sudo make test)"
 elif ! unshare --net true 2>/dev/null; then
   lacking="network namespaces, which this container may not make"
 else
   scripts/setup.sh debian "$@"
-  vitest run --project '!guest'
+  vitest run --project '!guest' --project '!containers'
+  in_containers
   [ "$(uname -m)" != x86_64 ] || guests
   tsx scripts/sim.ts --seeds 200
   tsx scripts/fuzz.ts --seconds 60 --seed 1
+  [ -z "$why_not" ] || skipped 1 "containers need an engine that runs: $why_not"
   [ "$(uname -m)" = x86_64 ] || skipped 1 "guest needs an x86_64 machine, for which alone there is User-Mode Linux"
   exit
 fi
 vitest run --project pure
 tsx scripts/sim.ts --seeds 200
 tsx scripts/fuzz.ts --seconds 60 --seed 1
-skipped 3 "kernel, interop and guest need $lacking"
+skipped 4 "kernel, interop, containers and guest need $lacking"

@@ -14,6 +14,7 @@ import { LOOP_FAILED } from './dataplane/reconciler.ts'
 import { isThisKernel, kernelIdentity } from './linux/kernel.ts'
 import { awaitMachine, type MachineLock } from './linux/lock.ts'
 import { giveBackMemory } from './linux/memory.ts'
+import { settingsRefusal } from './linux/settings.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logger, Logs } from './log.ts'
 import { newPing } from './rest/ping.ts'
@@ -56,8 +57,10 @@ export async function runDaemon(
   const kept = openState(config, log.child({ part: 'state' }), fresh)
   const forwarding = openForwarding(config, log.child({ part: 'dataplane' }), kept.state?.programs ?? [])
   const { bgp, evpn, ipvpn } = config
-  const lacks = (type: VpnType) =>
-    type === 'ipvpn' && ipvpn.driver === 'linux' && !hasMpls() ? NO_MPLS : null
+  const lacks = (type: VpnType) => {
+    if (type !== 'ipvpn' || ipvpn.driver !== 'linux') return null
+    return hasMpls() ? settingsRefusal() : NO_MPLS
+  }
   const families = servedFamilies(config)
   const ping = kept.state !== null && !kept.outdated ? kept.state.ping : newPing()
   const speaker = new Speaker(

@@ -14,6 +14,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'linux/kernel': ['linux/libc'],
   'linux/lock': ['linux/libc'],
   'linux/memory': ['linux/libc'],
+  'linux/settings': [],
   'linux/tcp': [
     'bgp/session/transport:types',
     'bgp/session/md5-drops:types',
@@ -71,6 +72,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: ['daemon', 'reflector', 'cleanup', 'bgp', 'config', 'lab', 'client', 'log', 'values', 'version'],
   main: ['cli'],
+  container: [],
 }
 
 /** The layers inside bgp; speaker and neighbour join them all. */

@@ -38,6 +38,11 @@ const options = {
     default: false,
     describe: 'Have the daemon compare the kernel with what it is taken to hold',
   },
+  alive: {
+    type: 'boolean',
+    default: false,
+    describe: 'Only whether the daemon works at all, whatever its peers and the kernel do (for probes)',
+  },
   json: { type: 'boolean', default: false, describe: 'Print JSON' },
   server: serverOption,
   port: portOption,
@@ -52,10 +57,12 @@ export const status = command({
     ['status --failed', 'What the kernel refused, why, and when it is tried again'],
     ['status --instance net1', 'Every kernel entry of net1'],
     ['status --settings', 'What of net.* is held, what it was before, and for which entry'],
+    ['status --alive', 'What a container engine asks: exit code 0 as long as the daemon answers'],
     ['status --verify', 'Prove it: dump the kernel, and list what is missing, different or too much'],
   ],
   async run(args) {
     const server = { host: args.server, port: args.port }
+    if (args.alive) return asking(async () => print((await request(server, '/healthz')).body))
     const isListing = args.failed || args.instance !== undefined
     if (args.settings && (isListing || args.verify)) {
       throw new CliError('chanter status --settings goes with --json alone')

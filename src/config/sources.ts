@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readEnvironment } from './environment.ts'
 import { type Assignment, ConfigError, parseIni } from './ini.ts'
 
 export const DEFAULT_FILE = '/etc/bagpipe-bgp/bgp.conf'
@@ -10,18 +11,24 @@ export interface Source {
   readonly path: string
 }
 
-/** The assignments of `sources` in order, after those of `defaultFile` when no file is named. Throws ConfigError. */
-export function readSources(sources: readonly Source[], defaultFile = DEFAULT_FILE): Assignment[] {
-  const read = sources.flatMap(({ kind, path }) => (kind === 'file' ? readFile(path) : readDirectory(path)))
+/** The assignments of `sources` in order, after those of `defaultFile` when no file is named; last the environment's. Throws ConfigError. */
+export function readSources(
+  sources: readonly Source[],
+  defaultFile = DEFAULT_FILE,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Assignment[] {
+  const files = sources.flatMap(({ kind, path }) => (kind === 'file' ? readFile(path) : readDirectory(path)))
+  const variables = readEnvironment(environment)
+  const read = [...files, ...variables]
   if (sources.some(({ kind }) => kind === 'file')) return read
   try {
     return [...parseIni(readFileSync(defaultFile, 'utf8'), defaultFile), ...read]
   } catch (error) {
-    if (sources.length > 0 && code(error) === 'ENOENT') return read
+    if ((sources.length > 0 || variables.length > 0) && code(error) === 'ENOENT') return read
     throw unreadable(
       error,
       `no configuration: ${defaultFile}`,
-      'write it ([BGP] local_address and my_as are enough to start), or name another file with --config-file',
+      'write it ([BGP] local_address and my_as are enough to start), name another file with --config-file, or set CHANTER_LOCAL_ADDRESS and CHANTER_MY_AS',
     )
   }
 }

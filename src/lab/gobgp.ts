@@ -9,6 +9,8 @@ const FAMILIES = ['l2vpn-evpn', 'l3vpn-ipv4-unicast', 'l3vpn-ipv6-unicast', 'l3v
 export interface GobgpOptions {
   /** Keep the routes of clients that restart, and ask them to keep ours (RFC 4724, RFC 8538). */
   readonly gracefulRestart?: boolean
+  /** Send all paths of a route, and take as many (RFC 7911). */
+  readonly addPath?: boolean
   /** It was here before: clients have kept its routes. */
   readonly restarted?: boolean
 }
@@ -18,11 +20,12 @@ export function gobgpConfig(
   as: number,
   reflector: string,
   clients: readonly string[],
-  { gracefulRestart = false }: GobgpOptions = {},
+  { gracefulRestart = false, addPath = false }: GobgpOptions = {},
 ): string {
   const restart = gracefulRestart ? '  mp-graceful-restart.config = { enabled = true }\n' : ''
+  const paths = addPath ? '  add-paths.config = { send-max = 8, receive = true }\n' : ''
   const families = FAMILIES.map(
-    (name) => `[[neighbors.afi-safis]]\n  config = { afi-safi-name = "${name}" }\n${restart}`,
+    (name) => `[[neighbors.afi-safis]]\n  config = { afi-safi-name = "${name}" }\n${restart}${paths}`,
   ).join('')
   const keeps =
     '  graceful-restart.config = { enabled = true, restart-time = 120, notification-enabled = true }\n'

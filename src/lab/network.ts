@@ -26,13 +26,13 @@ export const UNDERLAY = 'underlay'
 const VM_MTU = 1450
 
 /** The reflector's namespace, which holds the switch that all nodes connect to. This process moves into it, so that it reaches them. */
-export async function addReflector(lab: Lab, address: string): Promise<Host> {
-  const namespace = lab.addNamespace('rr')
+export async function addReflector(lab: Lab, address: string, name = 'rr'): Promise<Host> {
+  const namespace = lab.addNamespace(name)
   await run('ip', '-n', namespace, 'link', 'add', UNDERLAY, 'type', 'bridge', 'forward_delay', '0')
   await run('ip', '-n', namespace, 'addr', 'add', ...underlayAddress(address), 'dev', UNDERLAY)
   await run('ip', '-n', namespace, 'link', 'set', UNDERLAY, 'up')
   lab.enter(namespace)
-  return { name: 'rr', namespace, address }
+  return { name, namespace, address }
 }
 
 export async function addNode(lab: Lab, reflector: Host, name: string, address: string): Promise<Host> {

@@ -51,10 +51,14 @@ export class LabProcess {
     }
   }
 
-  /** Ends it at once; nothing happens when it has ended already. */
+  /** Ends it and what it started at once; nothing happens when they have ended already. */
   kill(): void {
     this.#stopping = true
-    this.#child.kill('SIGKILL')
+    try {
+      if (this.pid !== undefined) process.kill(-this.pid, 'SIGKILL')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
   }
 
   /** The last lines of its output. */

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { formatTime } from '../../src/values/time.ts'
 import { chanter } from '../support/cli.ts'
@@ -76,6 +78,19 @@ async function status(answers: Readonly<Record<string, unknown>>, ...args: reado
 }
 
 describe('status', () => {
+  test('--alive asks no more than whether the daemon works', async () => {
+    const { output, exitCode } = await status({ '/healthz': { ok: true }, '/status': ILL }, '--alive')
+    expect([output, exitCode]).toEqual(['{"ok":true}\n', undefined])
+  })
+
+  test('asks the daemon of its environment', async () => {
+    const server = await serve(() => ({ body: '{"ok":true}' }))
+    const words = ['--import', 'tsx', 'src/main.ts', 'status', '--alive']
+    const env = { ...process.env, CHANTER_API__PORT: `${server.port}` }
+    const { stdout } = await promisify(execFile)(process.execPath, words, { env })
+    expect(stdout).toBe('{"ok":true}\n')
+  })
+
   test('of a daemon that is well', async () => {
     const { output, exitCode } = await status({ '/status': WELL })
     expect(exitCode).toBeUndefined()

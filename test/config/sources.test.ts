@@ -1,5 +1,8 @@
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { readEnvironment, variableOf } from '../../src/config/environment.ts'
+import { interpret } from '../../src/config/load.ts'
+import { configSchema, optionsOf } from '../../src/config/schema.ts'
 import { readSources, type Source } from '../../src/config/sources.ts'
 import { temporaryFiles } from '../support/files.ts'
 
@@ -37,7 +40,7 @@ test('the default file comes first, unless a file is named', () => {
 test.each([
   [
     [],
-    'no configuration: /nowhere/bgp.conf does not exist: write it ([BGP] local_address and my_as are enough to start), or name another file with --config-file',
+    'no configuration: /nowhere/bgp.conf does not exist: write it ([BGP] local_address and my_as are enough to start), name another file with --config-file, or set CHANTER_LOCAL_ADDRESS and CHANTER_MY_AS',
   ],
   [
     [{ kind: 'file', path: '/nowhere/a' }],
@@ -53,4 +56,50 @@ test.each([
   ],
 ] as const)('%j cannot be read', (sources, message) => {
   expect(() => readSources(sources, '/nowhere/bgp.conf')).toThrow(new Error(message))
+})
+
+describe('the environment', () => {
+  test('gives every option by its section and name, those of [BGP] also by their name alone', () => {
+    const variables = {
+      CHANTER_MY_AS: '64512',
+      CHANTER_BGP__PEERS: '192.0.2.1',
+      CHANTER_DEFAULT__STATE_FILE: '',
+      'CHANTER_BGP_PEER:192.0.2.1__PEER_AS': '64513',
+    }
+    const given = readSources([], '/nowhere', variables)
+    expect(given.map(({ section, option, value }) => [section, option, value])).toEqual([
+      ['BGP', 'my_as', '64512'],
+      ['BGP', 'peers', '192.0.2.1'],
+      ['DEFAULT', 'state_file', ''],
+      ['BGP_PEER:192.0.2.1', 'peer_as', '64513'],
+    ])
+  })
+
+  test('wins over files, and is enough without one', () => {
+    const directory = temporaryFiles({ 'bgp.conf': '[BGP]\nlocal_address=192.0.2.11\nmy_as=1' })
+    const variables = { CHANTER_BGP__MY_AS: '64512' }
+    const asOf = (file: string, others = {}) =>
+      interpret(readSources([], file, { ...variables, ...others })).config.bgp.asNumber
+    expect(asOf(join(directory, 'bgp.conf'))).toBe(64512)
+    expect(asOf('/nowhere', { CHANTER_LOCAL_ADDRESS: '192.0.2.11' })).toBe(64512)
+  })
+
+  test('reaches every option of every section', () => {
+    for (const [section, options] of optionsOf(configSchema({})))
+      for (const option of options.keys())
+        expect(readEnvironment({ [variableOf(section, option)]: 'x' })).toMatchObject([{ section, option }])
+  })
+
+  test('is named where it is wrong', () => {
+    const variables = { CHANTER_LOCAL_ADDRESS: '192.0.2.11', CHANTER_MY_AS: 'x', CHANTER_PEER: '' }
+    expect(() => interpret(readSources([], '/nowhere', variables))).toThrow(
+      'environment variable CHANTER_MY_AS: [BGP] my_as = "x": expected an integer',
+    )
+    expect(interpret(readSources([], '/nowhere', { ...variables, CHANTER_MY_AS: '1' })).warnings).toEqual([
+      'environment variable CHANTER_PEER: unknown option [BGP] peer (did you mean peers?); it is ignored',
+    ])
+    expect(() => interpret(readSources([], '/nowhere', { CHANTER_MY_AS: '1' }))).toThrow(
+      'environment variable CHANTER_MY_AS: [BGP] local_address is missing: expected an IPv4 or IPv6 address',
+    )
+  })
 })

@@ -61,6 +61,20 @@ test('a process can be asked to end', async () => {
   expect(started.failure).toBeUndefined()
 })
 
+test('what a process has started ends with it', async () => {
+  lab = new Lab()
+  lab.start(lab.addNamespace('one'), 'parent', 'sh', '-c', 'sleep 61 & echo $!; exec sleep 60')
+  const child = await lab.eventually('the child runs', async () => {
+    const said = lab.processes[0]!.tail()
+    return said === '' ? { seen: 'nothing' } : { value: Number(said) }
+  })
+  expect(isRunning(child)).toBe(true)
+  lab.close()
+  await eventually('the child has ended', async () =>
+    isRunning(child) ? { seen: 'it runs' } : { value: true },
+  )
+})
+
 test('what is kept outlives its maker until it is removed', async () => {
   lab = new Lab()
   lab.start(lab.addNamespace('one'), 'sleeper', 'sleep', '60')

@@ -1,0 +1,23 @@
+import type { Assignment } from './ini.ts'
+
+const PREFIX = 'CHANTER_'
+
+/**
+ * The options that environment variables give: `CHANTER_SECTION__OPTION`, as oslo.config's `OS_GROUP__OPTION`; of [BGP] also
+ * `CHANTER_OPTION`. Case does not count, since a variable is written in capitals.
+ */
+export function readEnvironment(variables: Readonly<Record<string, string | undefined>>): Assignment[] {
+  return Object.entries(variables).flatMap(([name, value]) => {
+    if (!name.startsWith(PREFIX) || value === undefined) return []
+    const [first = '', ...rest] = name.slice(PREFIX.length).split('__')
+    const [section, option] = rest.length === 0 ? ['BGP', first] : [first, rest.join('__')]
+    return [
+      { section, option: option.toLowerCase(), value, file: `environment variable ${name}`, line: null },
+    ]
+  })
+}
+
+/** The variable that gives an option. */
+export function variableOf(section: string, option: string): string {
+  return `${PREFIX}${section}__${option.toUpperCase()}`
+}
