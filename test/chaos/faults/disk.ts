@@ -1,6 +1,7 @@
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Fault } from '../fault.ts'
+import { complain } from './readers.ts'
 
 const CHUNK = Buffer.alloc(4096)
 
@@ -24,7 +25,10 @@ export const fullDisk: Fault = {
   async start(_world, node, random) {
     const disks = random.some(['state', 'log'] as const)
     const free = disks.map((disk) => fill(disk === 'state' ? node.stateDisk : node.logDisk))
+    const isLogAffected = disks.includes('log') && !node.options.logToReader
+    if (isLogAffected) await complain(node, 2)
     return {
+      ...(isLogAffected ? { tells: /^the log cannot be written to .*ENOSPC/ } : {}),
       what: `disk of the ${disks.join(' and ')} full`,
       lastsMs: random.between(500, 6000),
       end: async () => free.forEach((empty) => void empty()),

@@ -7,6 +7,13 @@ const HALF_OPEN = 200
 const SLOW = 20
 /** Each makes the daemon log a line of more than that. */
 const LONG = 8000
+/** More than a pipe and the daemon have room for. */
+const COMPLAINTS = 300
+
+/** Makes the daemon log that many long lines. */
+export async function complain({ api }: ChaosNode, times: number): Promise<void> {
+  for (let i = 0; i < times; i++) await request(api, `/explain?address=${'x'.repeat(LONG)}`)
+}
 
 /** Opens connections to the API and sends each of them the same. */
 function connections({ api }: ChaosNode, count: number, text: string): Socket[] {
@@ -42,9 +49,9 @@ export const stalledLog: Fault = {
   async start({ nodes }, _node, random) {
     const node = nodes.find(({ options }) => options.logToReader)!
     process.kill(node.logReader!.pid!, 'SIGSTOP')
-    for (let i = 0; i < 40; i++)
-      await request(node.api, `/explain?address=${'x'.repeat(LONG)}`).catch(() => undefined)
+    await complain(node, COMPLAINTS)
     return {
+      tells: /^the log cannot be written to standard output/,
       what: `the log of ${node.name} is not read`,
       lastsMs: random.between(0, 2000),
       end: async () => void process.kill(node.logReader!.pid!, 'SIGCONT'),
