@@ -15,6 +15,7 @@ export const IMAGES = {
   vm: { tag: 'localhost/chanter-vm', options: { folder: 'containers', target: 'vm' } },
   gobgp: { tag: 'localhost/chanter-gobgp', options: { folder: 'containers', target: 'gobgp' } },
   frr: { tag: 'localhost/chanter-frr', options: { folder: 'containers', target: 'frr' } },
+  bagpipe: { tag: 'localhost/chanter-bagpipe', options: { folder: 'containers', target: 'bagpipe' } },
 } as const
 
 /** The peers are of the Debian release that PEERS_BASE is an image of; by default of chanter's. */
@@ -31,6 +32,7 @@ export const PRIVILEGES: Readonly<Record<Daemon['image'], readonly string[]>> = 
   chanter: [...['--read-only', '--cap-drop', 'ALL'], ...capabilities('NET_ADMIN', 'NET_BIND_SERVICE', 'BPF')],
   gobgp: [],
   frr: capabilities('NET_ADMIN', 'NET_RAW', 'SYS_ADMIN'),
+  bagpipe: capabilities('NET_ADMIN', 'NET_RAW', 'SYS_ADMIN'),
 }
 
 function capabilities(...names: readonly string[]): string[] {
