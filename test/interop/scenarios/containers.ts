@@ -17,11 +17,19 @@ export const IMAGES = {
   frr: { tag: 'localhost/chanter-frr', options: { folder: 'containers', target: 'frr' } },
   bagpipe: { tag: 'localhost/chanter-bagpipe', options: { folder: 'containers', target: 'bagpipe' } },
 } as const
+export type ImageName = keyof typeof IMAGES
+
+/** The images that scenarios need. */
+export function imagesOf(scenarios: readonly Scenario[]): ImageName[] {
+  const daemons = scenarios.flatMap(({ nodes }) => Object.values(nodes).map((node) => node.daemon('').image))
+  return [...new Set<ImageName>(['chanter', 'vm', ...daemons])]
+}
 
 /** The peers are of the Debian release that PEERS_BASE is an image of; by default of chanter's. */
-export async function buildImages(engine: Engine): Promise<void> {
+export async function buildImages(engine: Engine, names: readonly ImageName[]): Promise<void> {
   const base = engine.base()
-  for (const { tag, options } of Object.values(IMAGES)) {
+  for (const name of names) {
+    const { tag, options } = IMAGES[name]
     const isPeer = 'folder' in options
     await engine.build(tag, (isPeer && process.env['PEERS_BASE']) || base, options)
   }
