@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { removeLabs } from '../src/lab/leftovers.ts'
 import { removeAbandoned } from '../test/interop/scenarios/container-lab.ts'
-import { buildImages, containers } from '../test/interop/scenarios/containers.ts'
+import { buildImages, containers, imagesOf } from '../test/interop/scenarios/containers.ts'
 import { Engine, NoEngine } from '../test/interop/scenarios/engine.ts'
 import { SCENARIOS } from '../test/interop/scenarios/index.ts'
 import { namespaces } from '../test/interop/scenarios/namespaces.ts'
@@ -21,9 +21,9 @@ if (values.engine) tellEngine()
 
 const started = performance.now()
 const seconds = (): string => ((performance.now() - started) / 1000).toFixed(1)
-const runner = values.namespaces ? namespaces : await bestRunner()
 const chosen = SCENARIOS.filter(({ name, peer }) => `${name}, ${peer}`.includes(values.only))
 if (chosen.length === 0) throw new Error(`no scenario's name has "${values.only}" in it`)
+const runner = values.namespaces ? namespaces : await bestRunner()
 const outcomes: Outcome[] = []
 for (const scenario of chosen) {
   console.log(`${seconds().padStart(6)} s  ${scenario.name}, ${scenario.peer}`)
@@ -61,7 +61,7 @@ async function bestRunner(): Promise<Runner> {
     const engine = Engine.find()
     console.log(`engine: ${engine.version()}`)
     removeAbandoned(engine)
-    await buildImages(engine)
+    await buildImages(engine, imagesOf(chosen))
     console.log(`${seconds().padStart(6)} s  images are built`)
     return containers(engine)
   } catch (error) {

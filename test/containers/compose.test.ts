@@ -18,10 +18,11 @@ let service: ChildProcess | undefined
 /** Podman is asked by Debian's docker-compose, through the API that it has in common with Docker. */
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'chanter-compose-'))
-  await buildImages(engine)
+  await buildImages(engine, ['chanter', 'vm', 'gobgp'])
   if (engine.name === 'docker') return
   const [config, socket] = [join(directory, 'containers.conf'), join(directory, 'podman.sock')]
-  const ulimits = '[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\n'
+  const ulimits =
+    '[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\n[engine]\nexit_command_delay = 0\n'
   writeFileSync(config, ulimits)
   environment['DOCKER_HOST'] = `unix://${socket}`
   const [program = '', ...options] = engine.command

@@ -15,12 +15,21 @@ export const IMAGES = {
   vm: { tag: 'localhost/chanter-vm', options: { folder: 'containers', target: 'vm' } },
   gobgp: { tag: 'localhost/chanter-gobgp', options: { folder: 'containers', target: 'gobgp' } },
   frr: { tag: 'localhost/chanter-frr', options: { folder: 'containers', target: 'frr' } },
+  bagpipe: { tag: 'localhost/chanter-bagpipe', options: { folder: 'containers', target: 'bagpipe' } },
 } as const
+export type ImageName = keyof typeof IMAGES
+
+/** The images that scenarios need. */
+export function imagesOf(scenarios: readonly Scenario[]): ImageName[] {
+  const daemons = scenarios.flatMap(({ nodes }) => Object.values(nodes).map((node) => node.daemon('').image))
+  return [...new Set<ImageName>(['chanter', 'vm', ...daemons])]
+}
 
 /** The peers are of the Debian release that PEERS_BASE is an image of; by default of chanter's. */
-export async function buildImages(engine: Engine): Promise<void> {
+export async function buildImages(engine: Engine, names: readonly ImageName[]): Promise<void> {
   const base = engine.base()
-  for (const { tag, options } of Object.values(IMAGES)) {
+  for (const name of names) {
+    const { tag, options } = IMAGES[name]
     const isPeer = 'folder' in options
     await engine.build(tag, (isPeer && process.env['PEERS_BASE']) || base, options)
   }
@@ -31,6 +40,7 @@ export const PRIVILEGES: Readonly<Record<Daemon['image'], readonly string[]>> = 
   chanter: [...['--read-only', '--cap-drop', 'ALL'], ...capabilities('NET_ADMIN', 'NET_BIND_SERVICE', 'BPF')],
   gobgp: [],
   frr: capabilities('NET_ADMIN', 'NET_RAW', 'SYS_ADMIN'),
+  bagpipe: capabilities('NET_ADMIN', 'NET_RAW', 'SYS_ADMIN'),
 }
 
 function capabilities(...names: readonly string[]): string[] {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { API_HOST, API_PORT } from '../../../src/config/api-address.ts'
 import { variableOf } from '../../../src/config/environment.ts'
-import type { Settings } from '../../../src/lab/chanter.ts'
+import { formatIni, type Settings } from '../../../src/lab/chanter.ts'
 import { type GobgpOptions, gobgpConfig } from '../../../src/lab/gobgp.ts'
 import { AS, type Daemon, type Node } from './scenario.ts'
 
@@ -100,6 +100,36 @@ export function frr(address: string, config: string): Node {
       files: { 'bgpd.conf': config, 'zebra.conf': '' },
       ready: ['vtysh', '--vty_socket', directory, '-c', 'show bgp summary'],
       version: ['/usr/lib/frr/bgpd', '--version'],
+    }),
+  }
+}
+
+/** bagpipe-bgp behind a reflector, its API on its own address. */
+export function bagpipe(address: string, reflector: string): Node {
+  return {
+    address,
+    daemon: (directory): Daemon => ({
+      ...NOTHING,
+      image: 'bagpipe',
+      program: 'bagpipe',
+      args: () => [directory],
+      files: {
+        'bagpipe.conf': formatIni({
+          BGP: { local_address: address, peers: reflector, my_as: AS },
+          API: { host: address, port: API_PORT },
+          // it is root already
+          COMMON: { root_helper: 'env' },
+          privsep: {
+            helper_command: `privsep-helper --config-file ${directory}/bagpipe.conf`,
+            user: 'root',
+            group: 'root',
+          },
+          DATAPLANE_DRIVER_IPVPN: { dataplane_driver: 'dummy' },
+          DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux' },
+        }),
+      },
+      ready: ['python3', '-c', `from urllib.request import *; urlopen("http://${address}:${API_PORT}/ping")`],
+      version: ['dpkg-query', '--show', 'python3-networking-bagpipe'],
     }),
   }
 }

@@ -1,3 +1,4 @@
+import { evpnBagpipe } from './bagpipe.ts'
 import { evpnFrr } from './frr.ts'
 import { constraint, evpnPing, evpnRestarts } from './gobgp.ts'
 import { ipVpnFrr, ipVpnGobgp } from './ipvpn.ts'
@@ -12,6 +13,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ipVpnGobgp,
   evpnFrr,
   ipVpnFrr,
+  evpnBagpipe,
   ownReflector,
   direct,
   dynamic,

@@ -6,7 +6,7 @@ export const AS = 64512
 /** A program that runs on a node, described so that a namespace and a container can run it alike. */
 export interface Daemon {
   /** Image that has it, of the Dockerfile or of containers/Dockerfile. */
-  readonly image: 'chanter' | 'gobgp' | 'frr'
+  readonly image: 'chanter' | 'gobgp' | 'frr' | 'bagpipe'
   /** Its program, which is the entry point of the image. */
   readonly program: string
   /** `restarted`: it ran before in this scenario. */

@@ -1,5 +1,5 @@
 import { HAS_MPLS } from './daemons.ts'
-import { nodeOf, type Stage, type Step, vmOf } from './scenario.ts'
+import { type Node, nodeOf, type Stage, type Step, vmOf } from './scenario.ts'
 
 /** An instance of a VPN as its agents know it: what `chanter attach` is told besides the endpoint. */
 export type Vpn = readonly string[]
@@ -41,11 +41,22 @@ export function detach(vm: string, vpn: Vpn = NET1): Step {
 
 async function ask(stage: Stage, what: 'attach' | 'detach', name: string, vpn: Vpn): Promise<void> {
   const { node, mac, addresses, gateways = [] } = vmOf(stage, name)
+  const asker = askerOf(stage, node)
   for (const [i, address] of addresses.entries()) {
     const gateway = gateways[i] === undefined ? [] : ['--gateway-ip', gateways[i]]
     const endpoint = ['--port', `tap-${name}`, '--mac', mac, '--ip', address, ...gateway]
-    await stage.by(node, 'chanter', what, ...vpn, ...endpoint)
+    await stage.by(asker.node, 'chanter', what, ...asker.options, ...vpn, ...endpoint)
   }
+}
+
+/** Where `chanter attach` is typed: on the node itself, or for a node without chanter on one that has it. */
+function askerOf(stage: Stage, name: string): { node: string; options: readonly string[] } {
+  const isChanter = (node: Node) => node.daemon('').image === 'chanter'
+  const node = nodeOf(stage, name)
+  if (isChanter(node)) return { node: name, options: [] }
+  const [other] = Object.entries(stage.scenario.nodes).find(([, candidate]) => isChanter(candidate)) ?? []
+  if (other === undefined) throw new TypeError('no node has chanter')
+  return { node: other, options: ['--server', node.address] }
 }
 
 /** One VM comes to reach the other at all its addresses, and then loses nothing. */
