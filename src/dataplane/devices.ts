@@ -1,20 +1,18 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
-import { DeletionPace } from './deletion-pace.ts'
 import { Device } from './device.ts'
 import type { Driver, Link } from './driver.ts'
 import { backoff, type Exceptions } from './exceptions.ts'
-import { type DeviceEntry, masterOf } from './layout.ts'
+import { masterOf } from './layout.ts'
+import { Leavers } from './leavers.ts'
 import { Members } from './members.ts'
 import type { Entry } from './model.ts'
 import { Observation } from './observation.ts'
-import { misplaced, place } from './placement.ts'
+import { misplaced, PLACING_ORDER, place } from './placement.ts'
 import { Sweep } from './sweep.ts'
 
-/** Devices that are placed, looked at or taken away in one turn. */
+/** Devices that are placed or looked at in one turn. */
 const DEVICES_A_TURN = 4
-/** A bridge or VRF has to be there before its ports, and a bridge be left by them before it can go. */
-const PLACING_ORDER = ['bridge', 'vrf', 'vxlan', 'tunnel', 'veth', undefined] as const
 
 export interface DevicesParts {
   readonly clock: Clock
@@ -41,11 +39,7 @@ export class Devices {
   private readonly unplaced = new Set<Device>()
   /** Whose entries are being looked at. */
   private readonly observed = new Set<Device>()
-  /** Whose link or port may have to go. */
-  private readonly leavers = new Set<Device>()
-  private readonly pace: DeletionPace
-  /** Whether links are to be deleted, and it is not the time for it. */
-  private isHeldBack = false
+  private readonly leavers: Leavers
   /** Which interfaces were up when they were last looked at. */
   private readonly up = new Set<string>()
 
@@ -56,15 +50,20 @@ export class Devices {
     this.log = log
     this.released = released
     this.sweep = new Sweep(clock, this.all, released)
-    this.pace = new DeletionPace(clock, () => {
-      this.isHeldBack = false
-      wake()
+    this.leavers = new Leavers({
+      clock,
+      driver,
+      exceptions,
+      log,
+      wake,
+      fail: (entry, reason) => this.fail(entry, reason),
+      lose: (device) => this.lose(device),
+      left: (device) => this.forgetIdle(device),
     })
   }
 
   get hasWork(): boolean {
-    const leaves = this.leavers.size > 0 && !this.isHeldBack
-    return this.unplaced.size > 0 || this.observed.size > 0 || leaves
+    return this.unplaced.size > 0 || this.observed.size > 0 || this.leavers.hasWork
   }
 
   /** The device of that name; one that is new will be looked at. */
@@ -85,7 +84,6 @@ export class Devices {
 
   /** Has the device's link and port taken away, where they are to go. */
   dismiss(device: Device): void {
-    this.isHeldBack = false
     this.leavers.add(device)
   }
 
@@ -96,7 +94,7 @@ export class Devices {
 
   /** Somebody attaches or detaches. */
   disturb(): void {
-    this.pace.disturb()
+    this.leavers.disturb()
   }
 
   /** Has everything looked at again. */
@@ -123,22 +121,8 @@ export class Devices {
    */
   takeAway(isAwaited: boolean): void {
     // an interface that has left its VRF is not asked for what it had there
-    for (const device of this.leavers) if (this.isUnplaced(device)) return
-    const some = this.nextLeavers()
-    const going = some.filter(({ leavingLink, isUnwanted }) => leavingLink !== null && isUnwanted)
-    this.isHeldBack = going.length > 0 && !this.pace.isTime(isAwaited)
-    if (this.isHeldBack) return
-    for (const device of some) {
-      this.leavers.delete(device)
-      // what is not there holds nothing to remove
-      if (device.index === null) this.lose(device)
-    }
-    this.removeLinks(going)
-    for (const device of some) {
-      if (!going.includes(device)) this.removePort(device)
-      if (device.leavingSize === 0) device.leavingSince = null
-      this.forgetIdle(device)
-    }
+    for (const device of this.leavers.all) if (this.isUnplaced(device)) return
+    this.leavers.takeAway(isAwaited)
   }
 
   /** The device has nothing left to set or remove. */
@@ -185,7 +169,7 @@ export class Devices {
 
   /** Drops a device of which nothing is left. */
   private forgetIdle(device: Device): void {
-    if (!device.isIdle || this.leavers.has(device) || this.observed.has(device)) return
+    if (!device.isIdle || this.leavers.all.has(device) || this.observed.has(device)) return
     this.all.delete(device.name)
     this.unplaced.delete(device)
     this.members.put(device, null)
@@ -238,23 +222,9 @@ export class Devices {
     }
   }
 
-  /** Some devices that have to go before the others: ports first, bridges last. */
-  private nextLeavers(): Device[] {
-    for (const kind of PLACING_ORDER.toReversed()) {
-      const limit = kind === undefined ? DEVICES_A_TURN : this.pace.sizeFor(kind)
-      const some: Device[] = []
-      for (const device of this.leavers) {
-        if (some.length === limit) break
-        if (device.leavingLink?.kind === kind) some.push(device)
-      }
-      if (some.length > 0) return some
-    }
-    return []
-  }
-
   private place(device: Device): void {
     this.unplaced.delete(device)
-    this.makeWay(device)
+    this.leavers.makeWay(device)
     const { failure, master } = device
     const { reason, culprit, link, fresh, moved, learned } = place(device, this.driver)
     if (device.seen !== null && link?.index !== device.seen) this.lose(device)
@@ -280,20 +250,6 @@ export class Devices {
     else if (reason === null && (failure !== null || moved)) this.refill(device)
     if (device.master !== master) this.exceptions.retryEntries(device.name)
     this.released(device)
-  }
-
-  /** What is to be deleted, and has what a new link needs for itself, does not wait for its turn. */
-  private makeWay({ link, index }: Device): void {
-    if (link?.kind !== 'vxlan' || index !== null) return
-    const { vni, port } = link
-    const holders = [...this.leavers].filter(({ leavingLink: one, isUnwanted }) => {
-      return isUnwanted && one?.kind === 'vxlan' && one.vni === vni && one.port === port
-    })
-    this.removeLinks(holders)
-    for (const device of holders) {
-      this.leavers.delete(device)
-      this.forgetIdle(device)
-    }
   }
 
   private setFailure(device: Device, reason: string | null, nextTry: number | null = null): void {
@@ -378,37 +334,5 @@ export class Devices {
         this.touch(device)
       if (leavingLink?.kind === 'bridge' && leavingLink.given) this.dismiss(device)
     }
-  }
-
-  /** An interface that was renamed leaves by its present name: it would come back with its old one, and still be in the bridge. */
-  private removePort(device: Device): void {
-    const { leavingPort, enslaved } = device
-    if (leavingPort === null) return
-    const renamed = enslaved === null ? undefined : this.driver.nameOf(enslaved)
-    const names = new Set([device.name, renamed ?? device.name])
-    const refused = [...names].map((name) => this.driver.removeDevice({ ...leavingPort, device: name }))
-    if (this.hasGone(leavingPort, refused.find((reason) => reason !== null) ?? null))
-      device.leavingPort = null
-  }
-
-  /** Deletes links of one kind, which takes them out of where they are. */
-  private removeLinks(devices: readonly Device[]): void {
-    const links = devices.flatMap(({ leavingLink }) => leavingLink ?? [])
-    const [first] = links
-    if (first === undefined) return
-    const refused = this.pace.run(first.kind, links.length, () => this.driver.removeLinks(links))
-    for (const [i, device] of devices.entries()) {
-      device.leavingPort = null
-      if (device.leavingLink === null || !this.hasGone(device.leavingLink, refused.get(i) ?? null)) continue
-      device.leavingLink = null
-      this.lose(device)
-      this.log.info({ device: device.name }, 'device deleted')
-    }
-  }
-
-  private hasGone(entry: DeviceEntry, refusal: string | null): boolean {
-    if (refusal === null) this.exceptions.drop(entry)
-    else this.fail(entry, refusal)
-    return refusal === null
   }
 }

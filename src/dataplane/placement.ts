@@ -5,6 +5,9 @@ import { type DeviceEntry, type LinkEntry, masterOf } from './layout.ts'
 import type { Port } from './model.ts'
 import { tunnelMtuOver, vxlanMtuOver } from './mtu.ts'
 
+/** A bridge or VRF has to be there before its ports, and a bridge be left by them before it can go. */
+export const PLACING_ORDER = ['bridge', 'vrf', 'vxlan', 'tunnel', 'veth', undefined] as const
+
 /** What came of bringing a device's link and port to where they are wanted. */
 export interface Placement {
   /** Why it failed, if it did. */
