@@ -96,8 +96,12 @@ export class Device {
   waitingSince: number | null = null
   readonly tables = new Map<TableKind, AnyTable>()
 
-  constructor(name: string) {
+  private readonly crossed: (device: Device) => void
+
+  /** `crossed` is called when it comes to have entries that need other interfaces. */
+  constructor(name: string, crossed: (device: Device) => void) {
     this.name = name
+    this.crossed = crossed
   }
 
   /** Whether entries can be set now. */
@@ -185,6 +189,7 @@ export class Device {
     if (known !== undefined) return known
     const table: AnyTable = new Table<TableEntry, Key, unknown>(this.name, LAYOUTS[kind]() as AnyLayout)
     this.tables.set(kind, table)
+    if (table.crosses) this.crossed(this)
     return table
   }
 

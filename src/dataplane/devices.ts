@@ -40,6 +40,12 @@ export class Devices {
   /** Whose entries are being looked at. */
   private readonly observed = new Set<Device>()
   private readonly leavers: Leavers
+  /** Whose entries may need other interfaces. */
+  private readonly crossing = new Set<Device>()
+  /** What cannot be placed. */
+  private readonly failing = new Set<Device>()
+  /** All interfaces that links have been wanted over. */
+  private readonly underlays = new Set<string>()
   /** Which interfaces were up when they were last looked at. */
   private readonly up = new Set<string>()
 
@@ -70,7 +76,7 @@ export class Devices {
   named(name: string): Device {
     const known = this.all.get(name)
     if (known !== undefined) return known
-    const device = new Device(name)
+    const device = new Device(name, (one) => this.crossing.add(one))
     this.all.set(name, device)
     this.touch(device)
     return device
@@ -136,10 +142,10 @@ export class Devices {
   shake(name: string): void {
     this.up.delete(name)
     this.exceptions.excuse(name)
-    for (const device of this.all.values()) {
-      device.observation?.shaken.add(name)
+    for (const { observation } of this.observed) observation?.shaken.add(name)
+    const own = this.all.get(name)
+    for (const device of own === undefined ? this.crossing : new Set([own, ...this.crossing]))
       if (device.accepting && device.shake(name)) this.released(device)
-    }
   }
 
   /** The kernel told of changes of these interfaces. */
@@ -172,6 +178,8 @@ export class Devices {
     if (!device.isIdle || this.leavers.all.has(device) || this.observed.has(device)) return
     this.all.delete(device.name)
     this.unplaced.delete(device)
+    this.crossing.delete(device)
+    this.failing.delete(device)
     this.members.put(device, null)
   }
 
@@ -224,6 +232,8 @@ export class Devices {
 
   private place(device: Device): void {
     this.unplaced.delete(device)
+    const underlay = underlayOf(device)
+    if (underlay !== null) this.underlays.add(underlay)
     this.leavers.makeWay(device)
     const { failure, master } = device
     const { reason, culprit, link, fresh, moved, learned } = place(device, this.driver)
@@ -255,6 +265,8 @@ export class Devices {
   private setFailure(device: Device, reason: string | null, nextTry: number | null = null): void {
     const since = device.failure?.since ?? this.clock.epoch()
     device.failure = reason === null ? null : { reason, since, nextTry }
+    if (reason === null) this.failing.delete(device)
+    else this.failing.add(device)
   }
 
   private fail(entry: Entry, reason: string): void {
@@ -327,12 +339,17 @@ export class Devices {
 
   /** A bridge may have appeared for which ports wait, a port may have left a bridge that is to go, an underlay may have another MTU. */
   private touchDependents(names: ReadonlySet<string>): void {
+    for (const device of this.failing)
+      if (device.port !== null && names.has(masterOf(device.port))) this.touch(device)
+    this.leavers.tryAgain()
+    if (![...names].some((name) => this.underlays.has(name))) return
     for (const device of this.all.values()) {
-      const { link, port, leavingLink, failure } = device
-      if (failure !== null && port !== null && names.has(masterOf(port))) this.touch(device)
-      else if (link !== null && 'underlay' in link && link.underlay !== null && names.has(link.underlay))
-        this.touch(device)
-      if (leavingLink?.kind === 'bridge' && leavingLink.given) this.dismiss(device)
+      const underlay = underlayOf(device)
+      if (underlay !== null && names.has(underlay)) this.touch(device)
     }
   }
+}
+
+function underlayOf({ link }: Device): string | null {
+  return link !== null && 'underlay' in link ? link.underlay : null
 }

@@ -27,6 +27,8 @@ export interface LeaversParts {
 /** Devices whose link or port may have to go, and how they go: ports first, bridges last, links of a kind together. */
 export class Leavers {
   readonly all = new Set<Device>()
+  /** Those that were in bridges which the agent named, and could not go: somebody else has a port there. */
+  private readonly refused = new Set<Device>()
   private readonly driver: Driver
   private readonly exceptions: Exceptions
   private readonly log: Logger
@@ -79,8 +81,15 @@ export class Leavers {
     for (const device of some) {
       if (!going.includes(device)) this.removePort(device)
       if (device.leavingSize === 0) device.leavingSince = null
+      if (device.leavingLink?.kind === 'bridge' && device.leavingLink.given) this.refused.add(device)
       this.left(device)
     }
+  }
+
+  /** Others may have taken their ports out of a bridge that is to go. */
+  tryAgain(): void {
+    for (const device of this.refused) this.add(device)
+    this.refused.clear()
   }
 
   /** What is to be deleted, and has what a new link needs for itself, does not wait for its turn. */

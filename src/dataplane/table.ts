@@ -142,6 +142,11 @@ export class Table<E extends TableEntry, K extends Key, V> {
     return this.layout.identified
   }
 
+  /** Whether its entries may need other interfaces. */
+  get crosses(): boolean {
+    return this.layout.uses !== undefined
+  }
+
   /** Whether wanted entries need that interface. */
   needsDevice(name: string): boolean {
     return this.needs.has(name)
