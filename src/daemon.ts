@@ -14,7 +14,7 @@ import { LOOP_FAILED } from './dataplane/reconciler.ts'
 import { isThisKernel, kernelIdentity } from './linux/kernel.ts'
 import { awaitMachine, type MachineLock } from './linux/lock.ts'
 import { giveBackMemory } from './linux/memory.ts'
-import { settingsRefusal } from './linux/settings.ts'
+import { netAdminRefusal, settingsRefusal } from './linux/privileges.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logger, Logs } from './log.ts'
 import { newPing } from './rest/ping.ts'
@@ -58,7 +58,9 @@ export async function runDaemon(
   const forwarding = openForwarding(config, log.child({ part: 'dataplane' }), kept.state?.programs ?? [])
   const { bgp, evpn, ipvpn } = config
   const lacks = (type: VpnType) => {
-    if (type !== 'ipvpn' || ipvpn.driver !== 'linux') return null
+    if (config[type].driver !== 'linux') return null
+    const missing = netAdminRefusal()
+    if (missing !== null || type === 'evpn') return missing
     return hasMpls() ? settingsRefusal() : NO_MPLS
   }
   const families = servedFamilies(config)

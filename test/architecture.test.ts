@@ -14,7 +14,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'linux/kernel': ['linux/libc'],
   'linux/lock': ['linux/libc'],
   'linux/memory': ['linux/libc'],
-  'linux/settings': [],
+  'linux/privileges': [],
   'linux/tcp': [
     'bgp/session/transport:types',
     'bgp/session/md5-drops:types',

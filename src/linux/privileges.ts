@@ -1,4 +1,14 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+
+const CAP_NET_ADMIN = 12n
+
+/** Why this process cannot change links and routes at all; null where it can. */
+export function netAdminRefusal(status = readFileSync('/proc/self/status', 'utf8')): string | null {
+  const [, effective = '0'] = /^CapEff:\s*(\w+)$/m.exec(status) ?? []
+  return (BigInt(`0x${effective}`) >> CAP_NET_ADMIN) & 1n
+    ? null
+    : 'CAP_NET_ADMIN is missing: start it as root, or with that capability (docs/security.md)'
+}
 
 /** Of every network namespace; opening it changes nothing. */
 const SOME_SETTING = '/proc/sys/net/ipv4/conf/default/forwarding'
