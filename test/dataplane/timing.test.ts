@@ -623,13 +623,16 @@ test('after the stop nothing happens any more', async () => {
 })
 
 test('what a bridge tells of a MAC address costs the same, however many networks there are', async () => {
-  /** Milliseconds for so many MAC addresses that nobody wants to come and go. */
+  /** Milliseconds, at its best, for so many MAC addresses that nobody wants to come and go. */
   const costOf = (count: number) => {
-    for (let n = 0; n < count; n++) lab.overwrite(e.local(1000 + n), true)
-    for (let n = 0; n < count; n++) lab.forget(e.local(1000 + n))
-    const from = performance.now()
-    lab.driver.poll()
-    return performance.now() - from
+    const runs = Array.from({ length: 5 }, () => {
+      for (let n = 0; n < count; n++) lab.overwrite(e.local(1000 + n), true)
+      for (let n = 0; n < count; n++) lab.forget(e.local(1000 + n))
+      const from = performance.now()
+      lab.driver.poll()
+      return performance.now() - from
+    })
+    return Math.min(...runs)
   }
   await want(...everything)
   costOf(2000) // warm-up
