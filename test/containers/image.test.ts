@@ -82,7 +82,7 @@ const alive = ({ exec, logs }: Container) =>
   eventually(
     'the daemon answers',
     async () => ({ value: await exec(...node('status', '--alive')) }),
-    20,
+    50,
   ).catch(async (error: Error) => {
     throw new Error(`${error.message}\n${await logs()}`)
   })
