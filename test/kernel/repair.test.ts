@@ -9,8 +9,11 @@ import { enterOwnNamespace, run } from './namespace.ts'
 
 enterOwnNamespace()
 
-/** What an operator may count on after somebody changed the kernel behind our back: from the notification, or from the begin of a comparison. */
-const REPAIR_MS = 1000
+/**
+ * From the notification, or from the begin of a comparison, until what somebody changed is put right. It takes a tenth of a second; more than this is
+ * no busy machine but a wait that grows, as that of fights does, up to a minute.
+ */
+const REPAIR_MS = 10_000
 const RESYNC_MS = 500
 
 let lab: Lab
