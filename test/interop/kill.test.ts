@@ -11,7 +11,7 @@ import { formatMac } from '../../src/values/mac.ts'
 import { decodeState } from '../support/state.ts'
 import { Tormented } from '../support/tormented.ts'
 
-const KILLS = Number(process.env['KILLS'] ?? 200)
+const KILLS = Number(process.env['KILLS'] ?? 50)
 const SEED = Number(process.env['SEED'] ?? 1)
 /** Two machines are tormented side by side. */
 const MACHINES = 2
