@@ -105,13 +105,13 @@ export class Notices implements Observer {
       if (other !== device) this.weigh(behind(other, entry), false)
   }
 
-  /** The last word counts: what went and came back as it was is in place. */
+  /** The last word counts: what went and came back as it was is in place. Of a route it does not: its nexthops may be others under their ids. */
   private weigh(entry: TableEntry | undefined, isAsWanted: boolean, part = ''): void {
     if (entry === undefined) return
     if (!isAsWanted) {
       this.contested.set(part + identity(entry), entry)
       this.arrived()
-    } else if (this.contested.size > 0) this.contested.delete(part + identity(entry))
+    } else if (this.contested.size > 0 && !('hops' in entry)) this.contested.delete(part + identity(entry))
   }
 }
 
