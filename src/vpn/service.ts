@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Speaker } from '../bgp/speaker.ts'
-import type { Dataplane } from '../dataplane/model.ts'
+import type { Dataplane, Entry } from '../dataplane/model.ts'
 import { formatMac } from '../values/mac.ts'
 import { Admission } from './admission.ts'
 import { type Attachment, type Covered, type NumberSource, type Plan, rdNumbersOf } from './attachments.ts'
@@ -15,7 +15,7 @@ import { Numbers } from './numbers.ts'
 import { Plugs } from './plugs.ts'
 import { type AttachRequest, type DetachRequest, Failed, type PlacedRequest, Rejected } from './request.ts'
 import { Serial } from './serial.ts'
-import type { FootprintEntry, InstanceState, Keep, State, StateChange } from './state.ts'
+import type { InstanceState, Keep, State, StateChange } from './state.ts'
 import { Uplinks } from './uplinks.ts'
 
 /** The part of the state that is the service's. */
@@ -307,7 +307,7 @@ export class VpnService {
   }
 
   /** What an instance that is not served any more left in the kernel. */
-  private abandon(state: InstanceState): FootprintEntry[] {
+  private abandon(state: InstanceState): Entry[] {
     const instance = this.maker.restore(state)
     const { vpn } = instance
     const endpoints = state.attachments.flatMap((attachment) => vpn.endpointEntries(attachment))

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
 import type { Driver, Link } from '../driver.ts'
-import { masterOf } from '../kinds/layout.ts'
+import { masterOf } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
 import { Device } from './device.ts'
 import { backoff, type Exceptions } from './exceptions.ts'

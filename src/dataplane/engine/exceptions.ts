@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { errnoIn } from '../../linux/libc.ts'
-import { isTableEntry, type TableEntry } from '../kinds/layout.ts'
-import { type Entry, type EntryStatus, identity, type Status } from '../model.ts'
+import { identity, isTableEntry, type TableEntry } from '../kinds/index.ts'
+import type { Entry, EntryStatus, Status } from '../model.ts'
 import type { Drift } from './drift.ts'
 
 const FIRST_DELAY_MS = 100

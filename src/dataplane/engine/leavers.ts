@@ -1,7 +1,8 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
 import type { Driver } from '../driver.ts'
-import type { DeviceEntry } from '../kinds/layout.ts'
+import type { DeviceEntry } from '../kinds/index.ts'
+import { isGiven } from '../kinds/link-step.ts'
 import { DeletionPace } from './deletion-pace.ts'
 import type { Device } from './device.ts'
 import type { Exceptions } from './exceptions.ts'
@@ -81,7 +82,7 @@ export class Leavers {
     for (const device of some) {
       if (!going.includes(device)) this.removePort(device)
       if (device.leavingSize === 0) device.leavingSince = null
-      if (device.leavingLink?.kind === 'bridge' && device.leavingLink.given) this.refused.add(device)
+      if (device.leavingLink !== null && isGiven(device.leavingLink)) this.refused.add(device)
       this.left(device)
     }
   }

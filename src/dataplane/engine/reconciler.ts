@@ -4,18 +4,17 @@ import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
 import type { Driver } from '../driver.ts'
 import type { Questions } from '../facts.ts'
-import { type DeviceEntry, isTableEntry, type TableEntry } from '../kinds/layout.ts'
-import {
-  type Dataplane,
-  type Entry,
-  type EntryStatus,
-  type HeldSetting,
-  type Interface,
-  type Isolation,
-  type NextHop,
-  type Status,
-  same,
-  type TightUnderlay,
+import { type DeviceEntry, isTableEntry, same, type TableEntry } from '../kinds/index.ts'
+import type {
+  Dataplane,
+  Entry,
+  EntryStatus,
+  HeldSetting,
+  Interface,
+  Isolation,
+  NextHop,
+  Status,
+  TightUnderlay,
 } from '../model.ts'
 import type { Device } from './device.ts'
 import { Devices } from './devices.ts'

@@ -1,6 +1,6 @@
 import { errnoIn } from '../../linux/libc.ts'
-import { isLinkEntry, isTableEntry } from '../kinds/layout.ts'
-import { type Counts, type Entry, type EntryStatus, identity, type Outage, type Status } from '../model.ts'
+import { identity, isLinkEntry, isTableEntry } from '../kinds/index.ts'
+import type { Counts, Entry, EntryStatus, Outage, Status } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
 import { APPLIED, type Exceptions, pending } from './exceptions.ts'
 

@@ -2,9 +2,8 @@ import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
 import { LogAllowance } from '../../log-allowance.ts'
 import { type Driver, IPV6_DISABLED } from '../driver.ts'
-import type { TableEntry } from '../kinds/layout.ts'
-import { identity } from '../model.ts'
-import { type AnyTable, type Device, TABLE_KINDS } from './device.ts'
+import { identity, TABLE_KINDS, type TableEntry } from '../kinds/index.ts'
+import type { AnyTable, Device } from './device.ts'
 import type { Exceptions } from './exceptions.ts'
 
 /** Entries that are handed to the driver at once; between two such batches everybody else gets a turn. */

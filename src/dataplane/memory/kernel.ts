@@ -13,7 +13,7 @@ import {
   unbridged,
   unrouted,
 } from '../driver.ts'
-import { kernelKind, type LinkEntry, type TableEntry } from '../kinds/layout.ts'
+import { kernelKind, type LinkEntry, type TableEntry } from '../kinds/index.ts'
 import type { Flood, LocalMac, Neighbour, NextHop, Port, RemoteMac, Veth, VrfPort } from '../model.ts'
 import { MemoryIp } from './ip.ts'
 
