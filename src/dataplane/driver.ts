@@ -2,14 +2,7 @@ import type { InterfaceAddress, Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import type { KernelQuestions } from './facts.ts'
 import type { DeviceEntry, LinkEntry, TableEntry } from './kinds/index.ts'
-import {
-  ALIAS_PREFIX,
-  type Encapsulation,
-  type Entry,
-  type HeldSetting,
-  type Interface,
-  type LocalMac,
-} from './model.ts'
+import { ALIAS_PREFIX, type Encapsulation, type Entry, type HeldSetting, type Interface } from './model.ts'
 
 /** A refusal that says that the interface has no use for the entry, which is no failure. */
 export const IPV6_DISABLED = 'IPv6 is disabled on the interface'
@@ -56,12 +49,18 @@ export interface Counters {
 
 /** An entry as the kernel holds it. */
 export interface Sighting<E extends TableEntry = TableEntry> {
-  /** Of a remote MAC this is the VXLAN device's half; the bridge's half is seen as a local MAC of the VXLAN device. */
   readonly entry: E
   /** Whether it carries our mark: `extern_learn`, or our protocol number. */
   readonly marked: boolean
   /** Of a local MAC: whether others have it there in a way that stays (`static`), which does as well as an entry of ours. */
   readonly theirs?: boolean
+  /**
+   * Whether the kernel holds a part of it alone, or a notification tells of a part alone: of an entry that is several things there. The entry then says
+   * which one it is, and nothing else.
+   */
+  readonly isPartial?: boolean
+  /** Whether setting the entry does not change it: it has to be removed before. */
+  readonly isStuck?: boolean
 }
 
 /** Something of ours in the kernel, in words, and how to remove it; that answers with why it was refused, if it was. */
@@ -76,10 +75,10 @@ export interface Observer {
   linkChanged(device: string): void
   /** An interface went down, changed its master, lost its carrier or an address: entries that need it may be gone without a word. */
   shaken(device: string): void
-  /** An entry other than a bridge's was set, or is gone. */
+  /** An entry was set, or is gone; it is none of a bridge's, which holds each MAC once. */
   seen(sighting: Sighting, present: boolean): void
-  /** The bridge put a MAC behind this port of it, or dropped it there. */
-  bridged(bridge: string, sighting: Sighting<LocalMac>, present: boolean): void
+  /** The bridge put a MAC behind this port of it, or dropped it there: it is behind no other port. */
+  bridged(bridge: string, sighting: Sighting, present: boolean): void
   /** Others changed their routes: what `wayTo` answered may not be so any more. */
   rerouted(): void
   /** The machine has other addresses, or has them on other interfaces. */

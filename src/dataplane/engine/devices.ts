@@ -256,7 +256,7 @@ export class Devices {
     if (link === undefined || linkFailed) return
     // the table of a VRF outlives its device
     if (fresh && link.table === null) this.begin(device, link)
-    else if (fresh || device.index === null || device.unsure) this.observe(device, link)
+    else if (fresh || device.index === null || device.unsure) this.observe(device)
     else if (reason === null && (failure !== null || moved)) this.refill(device)
     if (device.master !== master) this.exceptions.retryEntries(device.name)
     this.released(device)
@@ -297,11 +297,11 @@ export class Devices {
     this.exceptions.retryEntries(device.name)
   }
 
-  private observe(device: Device, link: Link): void {
+  private observe(device: Device): void {
     device.observation?.abandon()
     device.unsure = false
     device.disturbed = false
-    device.observation = new Observation(device, link, this.driver.observe(device.name))
+    device.observation = new Observation(device, this.driver.observe(device.name))
     this.observed.add(device)
   }
 

@@ -1,7 +1,5 @@
 import type { Observer, Sighting } from '../driver.ts'
-import { identity, type TableEntry } from '../kinds/index.ts'
-import { remoteOf } from '../kinds/remote-mac.ts'
-import type { LocalMac } from '../model.ts'
+import { BRIDGED_KINDS, identity, type TableEntry } from '../kinds/index.ts'
 import type { Device } from './device.ts'
 import type { Devices } from './devices.ts'
 
@@ -25,7 +23,7 @@ export class Notices implements Observer {
   readonly addressesChanged: () => void
   private links = new Set<string>()
   private unsteady = new Set<string>()
-  /** By their identity, that of a bridge's half being another one. */
+  /** By their identity, that of a part being another one. */
   private contested = new Map<string, TableEntry>()
   private overran = false
 
@@ -78,32 +76,33 @@ export class Notices implements Observer {
     this.arrived()
   }
 
-  seen({ entry, marked }: Sighting, present: boolean): void {
-    const device = this.devices.all.get(entry.device)
-    if (device === undefined) return
-    const table = device.tables.get(entry.kind)
-    if (present && entry.kind === 'remote-mac' && (!marked || entry.drift)) table?.stick(entry)
-    if (table === undefined || !table.wants(entry)) {
-      if (marked || present) device.disturbed = true
-      return
-    }
-    const asWanted = present && table.holds(entry) && (marked || !table.isMarked)
-    this.weigh(table.find(entry), asWanted)
+  seen(sighting: Sighting, present: boolean): void {
+    const device = this.devices.all.get(sighting.entry.device)
+    if (device !== undefined) this.heed(device, sighting, present)
   }
 
-  bridged(bridge: string, { entry, marked, theirs = false }: Sighting<LocalMac>, present: boolean): void {
+  bridged(bridge: string, sighting: Sighting, present: boolean): void {
+    const { entry } = sighting
     const device = this.devices.all.get(entry.device)
-    const wanted = behind(device, entry)
-    if (wanted !== undefined) {
-      const isHeld = marked || (theirs && wanted.kind === 'local-mac')
-      if (present && !isHeld && wanted.kind === 'remote-mac') device?.table(wanted.kind).stick(wanted)
-      this.weigh(wanted, present && isHeld, "bridge's half of ")
-      return
-    }
-    if (device !== undefined && (marked || present)) device.disturbed = true
+    if (device !== undefined && this.heed(device, sighting, present)) return
     // who else wants it has lost it now, or lost it to the port that it has left
     for (const other of this.devices.members.of(bridge))
-      if (other !== device) this.weigh(behind(other, entry), false)
+      if (other !== device) for (const lost of behind(other, entry)) this.weigh(lost, false)
+  }
+
+  /** Whether the device wants an entry of that identity. */
+  private heed(device: Device, sighting: Sighting, present: boolean): boolean {
+    const { entry, marked, theirs = false, isPartial = false, isStuck = false } = sighting
+    const table = device.tables.get(entry.kind)
+    if (present && isStuck) table?.stick(entry)
+    const wanted = table?.find(entry)
+    if (table === undefined || wanted === undefined) {
+      if (marked || present) device.disturbed = true
+      return false
+    }
+    const isHeld = (marked || theirs || !table.isMarked) && (isPartial || table.holds(entry))
+    this.weigh(wanted, present && isHeld, isPartial ? 'a part of ' : '')
+    return true
   }
 
   /** The last word counts: what went and came back as it was is in place. Of a route it does not: its nexthops may be others under their ids. */
@@ -116,9 +115,10 @@ export class Notices implements Observer {
   }
 }
 
-/** What is wanted of a MAC behind a port: it may be local there, or remote behind a VXLAN device. */
-function behind(device: Device | undefined, { mac }: LocalMac): TableEntry | undefined {
-  if (device === undefined) return undefined
-  const here: LocalMac = { kind: 'local-mac', device: device.name, mac }
-  return device.tables.get('remote-mac')?.find(remoteOf(here)) ?? device.tables.get('local-mac')?.find(here)
+/** What is wanted of a MAC that a bridge may have behind a device. */
+function* behind(device: Device, entry: TableEntry): Generator<TableEntry, void> {
+  for (const kind of BRIDGED_KINDS) {
+    const wanted = device.tables.get(kind)?.find({ ...entry, kind, device: device.name } as TableEntry)
+    if (wanted !== undefined) yield wanted
+  }
 }

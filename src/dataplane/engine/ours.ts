@@ -83,7 +83,7 @@ function markedEntries(driver: Driver, { bridges, vxlans, localMacs }: Places): 
   const ports = new Set(localMacs.map(({ device }) => device))
   return [
     ...[...ports].flatMap((port) => marked(driver, port).filter((entry) => wanted.has(identity(entry)))),
-    ...vxlans.flatMap((vxlan) => wholeMacs(marked(driver, vxlan))),
+    ...vxlans.flatMap((vxlan) => marked(driver, vxlan)),
     ...bridges.flatMap((bridge) => marked(driver, bridge).filter(({ kind }) => kind === 'neighbour')),
   ]
 }
@@ -95,10 +95,4 @@ function marked(driver: Driver, device: string): TableEntry[] {
   }
   for (const chunk of driver.observe(device)) for (const sighting of chunk) keep(sighting)
   return [...found.values()]
-}
-
-/** A bridge's half of a remote MAC goes with the VXLAN device's, unless that is somebody else's. */
-function wholeMacs(entries: readonly TableEntry[]): TableEntry[] {
-  const remote = new Set(entries.flatMap((entry) => (entry.kind === 'remote-mac' ? [entry.mac] : [])))
-  return entries.filter((entry) => entry.kind !== 'local-mac' || !remote.has(entry.mac))
 }

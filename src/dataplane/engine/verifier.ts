@@ -163,7 +163,7 @@ export class Verifier {
     const link = this.driver.link(device.name)
     const faults = [...placeFaults(device, link, this.driver)].filter(({ entry }) => this.isBelieved(entry))
     if (link === undefined || device.index === null) return faults
-    const observation = new Observation(device, link, this.driver.observe(device.name))
+    const observation = new Observation(device, this.driver.observe(device.name))
     while (!observation.step()) yield
     for (const [table, entries] of observation.result()) {
       const waiting = table.pending()

@@ -10,6 +10,7 @@ import type { Fou } from './fou.ts'
 import type { Links } from './links.ts'
 import type { Multipath, Plan } from './multipath.ts'
 import { isRefusal } from './nexthops.ts'
+import { isPart } from './observe.ts'
 import type { Refusal, Requests } from './requests.ts'
 import { hasMpls, isIpv6Disabled, mplsInput, NO_MPLS, platformLabels, type Sysctls } from './sysctl.ts'
 
@@ -82,6 +83,7 @@ export class Changer {
       if (entry.kind === 'mpls-interface') this.sysctls.undo(mplsInput(link.name), link.index)
       else if (entry.kind === 'udp-port') return this.fou.remove(entry.ip)
       else if (entry.kind === 'local-mac' && !this.fdb.holds(entry, link)) return null
+      else if (entry.kind === 'remote-mac' && isPart(entry)) this.removeParts(entry, link)
       else if (isFdb(entry)) encode.removeEntry(this.requests, entry, link)
       else removeIpEntry(this.requests, entry, link.index)
       return null
@@ -176,6 +178,12 @@ export class Changer {
     let highest = -1
     for (const entry of entries) if (entry.kind === 'mpls') highest = Math.max(highest, entry.label)
     return highest < 0 ? null : this.sysctls.apply(platformLabels(highest), 0)
+  }
+
+  /** Of what was found in part, only what carries our mark. */
+  private removeParts(entry: RemoteMac, link: Link): void {
+    if (this.fdb.holds(entry, link)) encode.removeEntry(this.requests, { ...entry, kind: 'local-mac' }, link)
+    if (this.fdb.holdsSelf(entry, link)) encode.removeSelf(this.requests, entry, link)
   }
 
   private removeSelf(entry: RemoteMac): string | null {

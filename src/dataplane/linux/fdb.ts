@@ -70,10 +70,17 @@ export class Fdb {
   }
 
   /** Whether there is an entry of ours to delete. */
-  holds(wanted: LocalMac, link: Target): boolean {
+  holds(wanted: LocalMac | RemoteMac, link: Target): boolean {
     this.askBehind(wanted, link)
     const entry = this.answers().get(0)
     return entry?.index === link.index && isMarked(entry) && !isOwn(entry)
+  }
+
+  /** Whether the VXLAN device itself has an entry of ours to delete. */
+  holdsSelf({ mac }: RemoteMac, { index }: Target): boolean {
+    this.ask(mac, { index, flags: k.NTF_SELF, bridge: null })
+    const entry = this.answers().get(0)
+    return entry !== undefined && isMarked(entry)
   }
 
   /** The addresses of a bridge and its ports themselves, with whose they are; asked for anew when one of them was told to have changed. */
@@ -92,7 +99,7 @@ export class Fdb {
     return this.links.nameOf(index) ?? null
   }
 
-  private askBehind({ mac }: LocalMac, { index }: Target): void {
+  private askBehind({ mac }: LocalMac | RemoteMac, { index }: Target): void {
     this.ask(mac, { index, flags: k.NTF_MASTER, bridge: null })
   }
 

@@ -1,15 +1,19 @@
 import type { Link, Sighting } from '../driver.ts'
+import type { RemoteMac } from '../model.ts'
 import * as k from './constants.ts'
 import { dumpFdb, dumpNeighbours } from './encode.ts'
 import { dumpAddresses, dumpProxies, dumpRoutes } from './encode-ip.ts'
 import type { Fou } from './fou.ts'
 import type { Links } from './links.ts'
 import type { Message, Writer } from './message.ts'
-import { readNeighbour } from './observe.ts'
+import { RemoteMacs, readNeighbour } from './observe.ts'
 import { readAddress } from './observe-ip.ts'
 import { dump } from './requests.ts'
 import type { Routes } from './routes.ts'
 import { fits, hasMpls, mplsInput } from './sysctl.ts'
+
+/** How many sightings that are left make a chunk. */
+const CHUNK = 256
 
 type Steps = Generator<readonly Sighting[], void>
 
@@ -20,7 +24,8 @@ export function* look(link: Link, links: Links, routes: Routes, fou: Fou): Steps
   const address = (message: Message) => readAddress(message, links)
   if (kind === 'bridge') yield* dumped(name, k.RTM_GETNEIGH, (writer) => dumpNeighbours(writer, index), fdb)
   if (kind === 'vxlan' || (master !== null && routing === null)) {
-    yield* dumped(name, k.RTM_GETNEIGH, (writer) => dumpFdb(writer, index), fdb)
+    const entries = dumped(name, k.RTM_GETNEIGH, (writer) => dumpFdb(writer, index), fdb)
+    yield* kind === 'vxlan' && master !== null ? whole(entries) : entries
   }
   if (fits(mplsInput(name))) yield [{ entry: { kind: 'mpls-interface', device: name }, marked: false }]
   if (routing !== null) {
@@ -39,6 +44,24 @@ export function* look(link: Link, links: Links, routes: Routes, fou: Fou): Steps
     const route = (message: Message) => routes.read(message)
     yield* dumped(name, k.RTM_GETROUTE, (writer) => dumpRoutes(writer, k.AF_MPLS, null), route)
   }
+}
+
+/** Remote MACs as one entry each, of what the FDBs of the VXLAN device and its bridge have. */
+function* whole(steps: Steps): Steps {
+  const macs = new RemoteMacs()
+  for (const chunk of steps)
+    yield chunk.flatMap((sighting) => (isRemoteMac(sighting) ? macs.add(sighting) : sighting))
+  let chunk: Sighting[] = []
+  for (const sighting of macs.rest()) {
+    if (chunk.push(sighting) < CHUNK) continue
+    yield chunk
+    chunk = []
+  }
+  yield chunk
+}
+
+function isRemoteMac(sighting: Sighting): sighting is Sighting<RemoteMac> {
+  return sighting.entry.kind === 'remote-mac'
 }
 
 /** Our routes in the table of a VRF. */

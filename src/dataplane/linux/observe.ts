@@ -1,7 +1,8 @@
 import { ANY_IPV4, type Ip } from '../../values/address.ts'
+import type { Mac } from '../../values/mac.ts'
 import { type Link, type Sighting, ZERO_MAC } from '../driver.ts'
 import { MPLS_UDP_PORT } from '../kinds/udp-port.ts'
-import type { FdbDrift, LocalMac } from '../model.ts'
+import type { FdbDrift, RemoteMac } from '../model.ts'
 import { type PortFacts, readPort } from './bridge-port.ts'
 import * as k from './constants.ts'
 import { isBridgeOptionChanged, isVxlanOptionChanged } from './link-options.ts'
@@ -21,7 +22,7 @@ export interface Directory {
 export type NeighbourMessage =
   | {
       readonly bridge: string
-      readonly sighting: Sighting<LocalMac>
+      readonly sighting: Sighting
       /** Whether it is marked and will be sticky, which the kernel takes in a message of its own. */
       readonly isHalfSet: boolean
     }
@@ -85,13 +86,15 @@ export function readNeighbour(
     const isSticky = (flags & k.NTF_STICKY) !== 0
     const isExternal = directory.isExternal(bridge)
     const isFixed = isSticky || (state & k.NUD_NOARP) !== 0
-    const isAsWeSet = isExternal ? isSticky : !isFixed || directory.vniOf(device) === null
+    const isRemote = directory.vniOf(device) !== null
+    const isAsWeSet = isExternal ? isSticky : !isFixed || !isRemote
     // an address of the host takes our mark, and stays the host's
     const isOurs = marked && (state & k.NUD_PERMANENT) === 0
+    const isHalfSet = isOurs && isExternal && !isSticky
+    if (isRemote) return { bridge, sighting: partOf(device, mac, isOurs && isAsWeSet), isHalfSet }
     const entry = { kind: 'local-mac', device, mac } as const
     const theirs = !marked && (state & k.NUD_NOARP) !== 0 ? { theirs: true } : {}
-    const sighting = { entry, marked: isOurs && isAsWeSet, ...theirs }
-    return { bridge, sighting, isHalfSet: isOurs && isExternal && !isSticky }
+    return { bridge, sighting: { entry, marked: isOurs && isAsWeSet, ...theirs }, isHalfSet }
   }
   const own = directory.vniOf(device)
   if (own === null) return undefined
@@ -99,17 +102,69 @@ export function readNeighbour(
   if (!isFlood && state !== (k.NUD_NOARP | k.NUD_REACHABLE)) drift.state = state
   const ownFlags = flags & ~(k.NTF_SELF | k.NTF_OFFLOADED)
   if (!isFlood && ownFlags !== k.NTF_EXT_LEARNED) drift.flags = ownFlags
+  const isDrifted = Object.keys(drift).length > 0
   const tunnel = {
     device,
     dst: dst === '' ? ANY_IPV4 : (dst as Ip),
     vni: vni < 0 ? own : vni,
-    ...(Object.keys(drift).length > 0 && { drift }),
+    // one without our mark is not as wanted, whatever else it says
+    ...((isDrifted || !(marked || isFlood)) && { drift }),
   }
-  if (!isFlood) return { bridge: null, sighting: { entry: { kind: 'remote-mac', mac, ...tunnel }, marked } }
+  if (!isFlood) {
+    const isStuck = !marked || isDrifted ? { isStuck: true } : {}
+    return { bridge: null, sighting: { entry: { kind: 'remote-mac', mac, ...tunnel }, marked, ...isStuck } }
+  }
   // all VTEPs share the flags of the first; on a device of ours no one else's gets what VMs send
   return {
     bridge: null,
     sighting: { entry: { kind: 'flood', ...tunnel }, marked: marked || !directory.isExternal(device) },
+  }
+}
+
+/** A remote MAC of which one of its two FDB entries is seen: where it is cannot be told. */
+function partOf(device: string, mac: Mac, marked: boolean): Sighting<RemoteMac> {
+  const entry = { kind: 'remote-mac', device, mac, dst: ANY_IPV4, vni: 0 } as const
+  return { entry, marked, isPartial: true, ...(!marked && { isStuck: true }) }
+}
+
+/** The VXLAN device's entry without its bridge's. */
+function alone({ entry, marked, isStuck }: Sighting<RemoteMac>): Sighting<RemoteMac> {
+  const part = marked ? partOf(entry.device, entry.mac, true) : { entry, marked, isPartial: true }
+  return { ...part, ...(isStuck && { isStuck }) }
+}
+
+/** Whether it was seen as a part alone. */
+export function isPart({ dst, vni }: RemoteMac): boolean {
+  return dst === ANY_IPV4 && vni === 0
+}
+
+/**
+ * Puts remote MACs together of what a dump shows: the FDB entry of the VXLAN device, and where it is in a bridge that of the bridge, too. An
+ * entry of ours beside one of others is part of a MAC.
+ */
+export class RemoteMacs {
+  private readonly own = new Map<Mac, Sighting<RemoteMac>>()
+  private readonly bridged = new Map<Mac, Sighting<RemoteMac>>()
+
+  /** Takes the one that `sighting` tells of; answers with what is known of the MAC now. */
+  add(sighting: Sighting<RemoteMac>): Sighting[] {
+    const { mac } = sighting.entry
+    const [here, there] = sighting.isPartial ? [this.bridged, this.own] : [this.own, this.bridged]
+    const other = there.get(mac)
+    if (other === undefined) {
+      here.set(mac, sighting)
+      return []
+    }
+    there.delete(mac)
+    const [own, bridged] = sighting.isPartial ? [other, sighting] : [sighting, other]
+    if (!bridged.marked) return [{ ...alone(own), isStuck: true }]
+    return own.marked ? [own] : [own, bridged]
+  }
+
+  /** Those of which one entry was seen. */
+  *rest(): Generator<Sighting, void> {
+    for (const sighting of this.own.values()) yield alone(sighting)
+    yield* this.bridged.values()
   }
 }
 
