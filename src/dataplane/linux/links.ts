@@ -4,6 +4,7 @@ import { isTableEntry } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
 import * as k from './constants.ts'
 import { dumpLinks, getLink } from './encode.ts'
+import { linuxDefinition } from './kinds/index.ts'
 import type { Message, Writer } from './message.ts'
 import { isTunnel, type RawLink, readLink, readLinkName } from './observe.ts'
 import { dump, exhaust, type Requests } from './requests.ts'
@@ -12,7 +13,6 @@ import {
   gatewaySettings,
   mplsInput,
   networkSettings,
-  platformLabels,
   portSettings,
   type Setting,
   vrfSettings,
@@ -115,9 +115,8 @@ export class Links {
 
   /** What the settings of the machine have to be for an entry. */
   settingsFor(entry: Entry): readonly Setting[] {
-    if (entry.kind === 'mpls-interface') return mplsInput(entry.device)
-    if (entry.kind === 'mpls') return platformLabels(entry.label)
-    const link = isTableEntry(entry) ? undefined : this.lookUp(entry.device)
+    if (isTableEntry(entry)) return linuxDefinition(entry.kind).settingsFor?.(entry) ?? []
+    const link = this.lookUp(entry.device)
     if (link === undefined) return []
     return entry.kind === 'vrf-port' ? portSettingsOf(link) : settingsOf(link)
   }

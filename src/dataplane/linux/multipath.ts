@@ -7,9 +7,9 @@ import { dumpRoutes } from './encode-ip.ts'
 import type { Links } from './links.ts'
 import type { Message } from './message.ts'
 import { type Group, membersKey, membersOf, type Part } from './nexthop-group.ts'
-import { isRefusal, type Nexthops } from './nexthops.ts'
+import type { Nexthops } from './nexthops.ts'
 import { type RouteKey, readGroupedRoute } from './observe-ip.ts'
-import { dump, type Refusal } from './requests.ts'
+import { dump, isRefusal, type Refusal } from './requests.ts'
 
 /** How a route of several hops is to be set. */
 export interface Plan {

@@ -266,10 +266,6 @@ export class Nexthops {
   }
 }
 
-export function isRefusal(result: object): result is Refusal {
-  return 'errno' in result
-}
-
 function isOurs({ id, protocol }: RawNexthop): boolean {
   return protocol === k.PROTOCOL && id >= k.FIRST_NEXTHOP && id < k.FIRST_NEXTHOP + k.NEXTHOPS
 }

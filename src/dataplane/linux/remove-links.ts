@@ -3,10 +3,10 @@ import { isOurs, type Link, type Refused, shared } from '../driver.ts'
 import type { LinkEntry } from '../kinds/index.ts'
 import { ENODEV } from './constants.ts'
 import { deleteGroup, deleteLink, setGroup } from './encode.ts'
-import { removeIpEntry } from './encode-ip.ts'
 import type { Isolation } from './isolation.ts'
+import { linuxDefinition } from './kinds/index.ts'
+import { lookRoutes } from './kinds/look.ts'
 import type { Links } from './links.ts'
-import { routesOf } from './look.ts'
 import type { Multipath } from './multipath.ts'
 import type { Requests } from './requests.ts'
 import type { Routes } from './routes.ts'
@@ -31,7 +31,7 @@ export interface LinkRemoverParts {
 export class LinkRemover {
   private readonly requests: Requests
   private readonly links: Links
-  private readonly routes: Routes
+  readonly routes: Routes
   private readonly multipath: Multipath
   private readonly isolation: Isolation
   private readonly rules: Rules
@@ -111,10 +111,9 @@ export class LinkRemover {
 
   /** Removes what of ours is in a VRF's table, which outlives the device. */
   private clearTable(link: Link): void {
-    for (const chunk of routesOf(link, this.routes)) {
+    for (const chunk of lookRoutes(link, this)) {
       for (const { entry } of chunk) {
-        if (entry.kind !== 'route' && entry.kind !== 'unreachable') continue
-        removeIpEntry(this.requests, entry, link.index)
+        linuxDefinition(entry.kind).encodeRemoval?.(this.requests, entry, link)
         this.requests.send()
         if (entry.kind === 'route') this.multipath.release(entry)
       }

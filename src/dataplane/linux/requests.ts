@@ -22,6 +22,10 @@ export interface Refusal {
 /** By the position of the message in its batch. */
 export type Refusals = ReadonlyMap<number, Refusal>
 
+export function isRefusal(result: object): result is Refusal {
+  return 'errno' in result
+}
+
 const ANSWER_LOST = "the kernel's answer was lost"
 
 /** Requests to change or get something, packed into batches; the kernel has dealt with all of a batch when it is sent. */
