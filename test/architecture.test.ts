@@ -23,10 +23,12 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'linux',
   ],
   'linux/tcp-options': ['values', 'linux/libc'],
+  api: ['dataplane/model:types'],
   evpn: ['bgp', 'dataplane/model:types', 'values'],
   ipvpn: ['bgp', 'dataplane/model:types', 'values'],
-  vpn: ['evpn', 'ipvpn', 'bgp', 'dataplane/model:types', 'values', 'clock:types'],
+  vpn: ['api', 'evpn', 'ipvpn', 'bgp', 'dataplane/model:types', 'values', 'clock:types'],
   rest: [
+    'api',
     'vpn',
     'evpn',
     'ipvpn',

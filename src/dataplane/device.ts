@@ -25,6 +25,7 @@ import {
 } from './layout.ts'
 import { type Entry, type Outage, phase } from './model.ts'
 import type { Observation } from './observation.ts'
+import type { Refusal } from './refusal.ts'
 import { Table } from './table.ts'
 
 /** A table of any kind; only entries of its kind may be given to it. */
@@ -55,7 +56,7 @@ export const TABLE_KINDS: readonly TableKind[] = (Object.keys(LAYOUTS) as TableK
 
 /** Why nothing can be set on a device; times are in epoch milliseconds. */
 export interface Failure {
-  readonly reason: string
+  readonly refusal: Refusal
   readonly since: number
   /** When it is looked at again, if that is not left to its link's or port's own retries. */
   readonly nextTry: number | null

@@ -1,7 +1,8 @@
 import { type Ip, isIpv4 } from '../values/address.ts'
-import { foreign, isOurs, type Link } from './driver.ts'
+import { isOurs, type Link } from './driver.ts'
 import { type Key, KeyMap } from './key-map.ts'
 import { kernelKind, type LinkEntry, masterOf, type PortEntry } from './layout.ts'
+import { foreign, type Refusal } from './refusal.ts'
 
 export interface Difference<K extends Key, V> {
   /** What is wanted and absent or different. */
@@ -29,14 +30,14 @@ export function diff<K extends Key, V>(
 /** What becomes of a link of ours: `adjust` keeps the device, `recreate` does not. */
 export type LinkStep =
   | { readonly do: 'nothing' | 'create' | 'adjust' | 'recreate' }
-  | { readonly do: 'refuse'; readonly reason: string }
+  | { readonly do: 'refuse'; readonly refusal: Refusal }
 
 export function linkStep(wanted: LinkEntry, actual: Link | undefined): LinkStep {
   if (actual === undefined) return { do: 'create' }
   if (!isOurs(actual)) {
     // the dummy kernel's interfaces are of no kind
     const usable = wanted.kind === 'bridge' && wanted.given && (actual.kind ?? 'bridge') === 'bridge'
-    return usable ? { do: 'nothing' } : { do: 'refuse', reason: foreign(actual) }
+    return usable ? { do: 'nothing' } : { do: 'refuse', refusal: foreign(actual) }
   }
   if (!isSuch(wanted, actual)) return { do: 'recreate' }
   const sized = !('mtu' in wanted) || wanted.mtu === null || wanted.mtu === actual.mtu

@@ -6,6 +6,7 @@ import type { Driver } from './driver.ts'
 import type { Exceptions } from './exceptions.ts'
 import type { DeviceEntry } from './layout.ts'
 import { PLACING_ORDER } from './placement.ts'
+import type { Refusal } from './refusal.ts'
 
 /** Ports that leave in one turn. */
 const PORTS_A_TURN = 4
@@ -17,7 +18,7 @@ export interface LeaversParts {
   readonly log: Logger
   /** Called when it is time to take away what could not be before. */
   readonly wake: () => void
-  readonly fail: (entry: DeviceEntry, reason: string) => void
+  readonly fail: (entry: DeviceEntry, refusal: Refusal) => void
   /** Called when nothing of a device is in the kernel any more. */
   readonly lose: (device: Device) => void
   /** Called when a device has been taken away as far as it can be. */
@@ -128,7 +129,7 @@ export class Leavers {
     const renamed = enslaved === null ? undefined : this.driver.nameOf(enslaved)
     const names = new Set([device.name, renamed ?? device.name])
     const refused = [...names].map((name) => this.driver.removeDevice({ ...leavingPort, device: name }))
-    if (this.hasGone(leavingPort, refused.find((reason) => reason !== null) ?? null))
+    if (this.hasGone(leavingPort, refused.find((refusal) => refusal !== null) ?? null))
       device.leavingPort = null
   }
 
@@ -147,7 +148,7 @@ export class Leavers {
     }
   }
 
-  private hasGone(entry: DeviceEntry, refusal: string | null): boolean {
+  private hasGone(entry: DeviceEntry, refusal: Refusal | null): boolean {
     if (refusal === null) this.exceptions.drop(entry)
     else this.fail(entry, refusal)
     return refusal === null
