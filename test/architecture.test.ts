@@ -102,6 +102,18 @@ const BGP_LAYERS: Readonly<Record<string, readonly string[]>> = {
   family: [],
 }
 
+/** The layers inside dataplane; the thread joins them, and what composes a forwarding loop does. */
+const DATAPLANE_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  model: ['kinds', 'facts:types'],
+  facts: ['model:types'],
+  refusal: ['model'],
+  driver: ['kinds', 'model', 'refusal:types', 'facts:types'],
+  kinds: ['model', 'driver', 'refusal'],
+  engine: ['kinds', 'model', 'driver', 'refusal', 'facts:types'],
+  memory: ['kinds', 'model', 'driver', 'refusal'],
+  linux: ['kinds', 'model', 'driver', 'refusal'],
+}
+
 interface Import {
   readonly from: string
   readonly to: string
@@ -164,4 +176,7 @@ describe('import directions', () => {
   test('rooms import what they may', () => expect(violations(ROOMS, 'src/')).toEqual([]))
 
   test('so do the layers of bgp', () => expect(violations(BGP_LAYERS, 'src/bgp/')).toEqual([]))
+
+  test('so do the layers of dataplane', () =>
+    expect(violations(DATAPLANE_LAYERS, 'src/dataplane/')).toEqual([]))
 })

@@ -1,7 +1,9 @@
+import { constants } from 'node:os'
 import { errnoName } from '../linux/libc.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
-import { EADDRINUSE, EEXIST, EOPNOTSUPP } from './linux/constants.ts'
 import { ALIAS_PREFIX, type Errno, type Interface, type RefusalCode } from './model.ts'
+
+const { EADDRINUSE, EEXIST, EOPNOTSUPP } = constants.errno
 
 /** Why an entry was refused. */
 export interface Refusal {

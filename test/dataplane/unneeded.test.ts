@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
-import type { Reconciler } from '../../src/dataplane/reconciler.ts'
+import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { ipv6Disabled, type Refusal } from '../../src/dataplane/refusal.ts'
 import { isIpv4 } from '../../src/values/address.ts'
 import * as e from './entries.ts'

@@ -10,7 +10,7 @@ import {
   type Ours,
   type Sighting,
 } from '../driver.ts'
-import type { DeviceEntry, LinkEntry, TableEntry } from '../layout.ts'
+import type { DeviceEntry, LinkEntry, TableEntry } from '../kinds/layout.ts'
 import type { Entry, HeldSetting, Isolation as Isolated, NextHop } from '../model.ts'
 import { missing, type Refusal, type Refused } from '../refusal.ts'
 import { Changer } from './change.ts'
