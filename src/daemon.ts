@@ -9,8 +9,9 @@ import { exposed } from './config/key-file.ts'
 import { LOOP_FAILED } from './dataplane/engine/reconciler.ts'
 import { type Forwarding, kernelForwarding, localForwarding } from './dataplane/forwarding.ts'
 import { LinuxDriver } from './dataplane/linux/driver.ts'
-import { hasMpls, NO_MPLS } from './dataplane/linux/sysctl.ts'
+import { hasMpls } from './dataplane/linux/sysctl.ts'
 import { MemoryDriver } from './dataplane/memory/driver.ts'
+import { noMpls } from './dataplane/refusal.ts'
 import { isThisKernel, kernelIdentity } from './linux/kernel.ts'
 import { awaitMachine, type MachineLock } from './linux/lock.ts'
 import { giveBackMemory } from './linux/memory.ts'
@@ -61,7 +62,7 @@ export async function runDaemon(
     if (config[type].driver !== 'linux') return null
     const missing = netAdminRefusal()
     if (missing !== null || type === 'evpn') return missing
-    return hasMpls() ? settingsRefusal() : NO_MPLS
+    return hasMpls() ? settingsRefusal() : noMpls.text
   }
   const families = servedFamilies(config)
   const ping = kept.state !== null && !kept.outdated ? kept.state.ping : newPing()

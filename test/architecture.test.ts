@@ -23,10 +23,12 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'linux',
   ],
   'linux/tcp-options': ['values', 'linux/libc'],
+  api: ['dataplane/model:types'],
   evpn: ['bgp', 'dataplane/model:types', 'values'],
   ipvpn: ['bgp', 'dataplane/model:types', 'values'],
-  vpn: ['evpn', 'ipvpn', 'bgp', 'dataplane/kinds', 'dataplane/model:types', 'values', 'clock:types'],
+  vpn: ['api', 'evpn', 'ipvpn', 'bgp', 'dataplane/kinds', 'dataplane/model:types', 'values', 'clock:types'],
   rest: [
+    'api',
     'vpn',
     'evpn',
     'ipvpn',
@@ -105,11 +107,12 @@ const BGP_LAYERS: Readonly<Record<string, readonly string[]>> = {
 const DATAPLANE_LAYERS: Readonly<Record<string, readonly string[]>> = {
   model: ['kinds', 'facts:types'],
   facts: ['model:types'],
-  driver: ['kinds', 'model', 'facts:types'],
-  kinds: ['model', 'driver'],
-  engine: ['kinds', 'model', 'driver', 'facts:types'],
-  memory: ['kinds', 'model', 'driver'],
-  linux: ['kinds', 'model', 'driver'],
+  refusal: ['model'],
+  driver: ['kinds', 'model', 'refusal:types', 'facts:types'],
+  kinds: ['model', 'driver', 'refusal'],
+  engine: ['kinds', 'model', 'driver', 'refusal', 'facts:types'],
+  memory: ['kinds', 'model', 'driver', 'refusal'],
+  linux: ['kinds', 'model', 'driver', 'refusal'],
 }
 
 interface Import {

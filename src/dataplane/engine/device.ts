@@ -11,6 +11,7 @@ import {
   tableDefinition,
 } from '../kinds/index.ts'
 import type { Entry, Outage } from '../model.ts'
+import type { Refusal } from '../refusal.ts'
 import type { Observation } from './observation.ts'
 import { Table } from './table.ts'
 
@@ -19,7 +20,7 @@ export type AnyTable = Table<TableEntry, Key, unknown>
 
 /** Why nothing can be set on a device; times are in epoch milliseconds. */
 export interface Failure {
-  readonly reason: string
+  readonly refusal: Refusal
   readonly since: number
   /** When it is looked at again, if that is not left to its link's or port's own retries. */
   readonly nextTry: number | null

@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts'
 import type { Driver, Link } from '../driver.ts'
 import { masterOf } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
+import { type Refusal, unreadable } from '../refusal.ts'
 import { Device } from './device.ts'
 import { backoff, type Exceptions } from './exceptions.ts'
 import { Leavers } from './leavers.ts'
@@ -62,7 +63,7 @@ export class Devices {
       exceptions,
       log,
       wake,
-      fail: (entry, reason) => this.fail(entry, reason),
+      fail: (entry, refusal) => this.fail(entry, refusal),
       lose: (device) => this.lose(device),
       left: (device) => this.forgetIdle(device),
     })
@@ -236,18 +237,18 @@ export class Devices {
     if (underlay !== null) this.underlays.add(underlay)
     this.leavers.makeWay(device)
     const { failure, master } = device
-    const { reason, culprit, link, fresh, moved, learned } = place(device, this.driver)
+    const { refusal, culprit, link, fresh, moved, learned } = place(device, this.driver)
     if (device.seen !== null && link?.index !== device.seen) this.lose(device)
     this.heedUp(device.name, link)
     this.heedOutage(device, link)
-    this.setFailure(device, reason)
+    this.setFailure(device, refusal)
     device.seen = link?.index ?? null
     this.members.put(device, link?.master ?? null)
     device.mac = link?.mac ?? null
-    if (reason !== null && culprit !== null) this.fail(culprit, reason)
+    if (refusal !== null && culprit !== null) this.fail(culprit, refusal)
     const linkFailed = culprit !== null && culprit === device.link
     if (device.link !== null && !linkFailed) this.exceptions.applied(device.link)
-    if (device.port !== null && reason === null) {
+    if (device.port !== null && refusal === null) {
       this.exceptions.applied(device.port)
       device.enslaved = device.seen
     }
@@ -257,22 +258,25 @@ export class Devices {
     // the table of a VRF outlives its device
     if (fresh && link.table === null) this.begin(device, link)
     else if (fresh || device.index === null || device.unsure) this.observe(device, link)
-    else if (reason === null && (failure !== null || moved)) this.refill(device)
+    else if (refusal === null && (failure !== null || moved)) this.refill(device)
     if (device.master !== master) this.exceptions.retryEntries(device.name)
     this.released(device)
   }
 
-  private setFailure(device: Device, reason: string | null, nextTry: number | null = null): void {
+  private setFailure(device: Device, refusal: Refusal | null, nextTry: number | null = null): void {
     const since = device.failure?.since ?? this.clock.epoch()
-    device.failure = reason === null ? null : { reason, since, nextTry }
-    if (reason === null) this.failing.delete(device)
+    device.failure = refusal === null ? null : { refusal, since, nextTry }
+    if (refusal === null) this.failing.delete(device)
     else this.failing.add(device)
   }
 
-  private fail(entry: Entry, reason: string): void {
-    this.exceptions.failed(entry, reason)
+  private fail(entry: Entry, refusal: Refusal): void {
+    this.exceptions.failed(entry, refusal)
     const level = this.exceptions.status(entry)?.attempts === 1 ? 'warn' : 'debug'
-    this.log[level]({ device: entry.device, kind: entry.kind, reason }, 'device not in place')
+    this.log[level](
+      { device: entry.device, kind: entry.kind, reason: refusal.text, code: refusal.code },
+      'device not in place',
+    )
   }
 
   private lose(device: Device): void {
@@ -326,10 +330,10 @@ export class Devices {
       this.released(device)
     } catch (error) {
       this.lose(device)
-      const reason = error instanceof Error ? error.message : String(error)
+      const refusal = unreadable(error)
       const delay = backoff(++device.failedLooks)
-      this.setFailure(device, reason, this.clock.epoch() + delay)
-      this.log.warn({ device: device.name, reason }, 'device not readable')
+      this.setFailure(device, refusal, this.clock.epoch() + delay)
+      this.log.warn({ device: device.name, reason: refusal.text }, 'device not readable')
       this.clock.after(delay, () => {
         this.touch(device)
         this.released(device)

@@ -1,8 +1,9 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
 import { LogAllowance } from '../../log-allowance.ts'
-import { type Driver, IPV6_DISABLED } from '../driver.ts'
+import type { Driver } from '../driver.ts'
 import { identity, TABLE_KINDS, type TableEntry } from '../kinds/index.ts'
+import type { Refusal } from '../refusal.ts'
 import type { AnyTable, Device } from './device.ts'
 import type { Exceptions } from './exceptions.ts'
 
@@ -66,9 +67,9 @@ export class Work {
     const refused = this.driver.set(batch)
     if (refused.size === 0 && this.exceptions.size === 0) return
     for (const [i, entry] of batch.entries()) {
-      const reason = refused.get(i)
-      if (reason === undefined) this.exceptions.applied(entry)
-      else this.refuse('set', entry, reason)
+      const refusal = refused.get(i)
+      if (refusal === undefined) this.exceptions.applied(entry)
+      else this.refuse('set', entry, refusal)
     }
   }
 
@@ -97,24 +98,24 @@ export class Work {
   private remove(batch: readonly TableEntry[], tables: readonly AnyTable[]): void {
     const refused = this.driver.remove(batch)
     for (const [i, entry] of batch.entries()) {
-      const reason = refused.get(i)
-      if (reason === undefined) {
+      const refusal = refused.get(i)
+      if (refusal === undefined) {
         this.exceptions.drop(entry)
         continue
       }
       tables[i]?.linger(entry)
-      this.refuse('remove', entry, reason)
+      this.refuse('remove', entry, refusal)
     }
   }
 
-  private refuse(op: string, entry: TableEntry, reason: string): void {
-    if (reason === IPV6_DISABLED) {
-      const isFirst = this.exceptions.unneeded(entry, reason)
+  private refuse(op: string, entry: TableEntry, refusal: Refusal): void {
+    if (refusal.code === 'IPV6_DISABLED') {
+      const isFirst = this.exceptions.unneeded(entry, refusal)
       if (isFirst) this.log.info({ device: entry.device }, 'IPv6 is disabled: IPv6 neighbours are not set')
       return
     }
-    this.exceptions.failed(entry, reason)
-    const fields = { op, entry: identity(entry), reason }
+    this.exceptions.failed(entry, refusal)
+    const fields = { op, entry: identity(entry), reason: refusal.text, code: refusal.code }
     const isNew = this.exceptions.status(entry)?.attempts === 1
     const suppressed = isNew ? this.allowance.take() : null
     if (suppressed === null) this.log.debug(fields, 'entry refused')

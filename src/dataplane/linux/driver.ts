@@ -6,14 +6,13 @@ import {
   type Driver,
   isOurs,
   type Link,
-  missing,
   type Observer,
   type Ours,
-  type Refused,
   type Sighting,
 } from '../driver.ts'
 import type { DeviceEntry, LinkEntry, TableEntry } from '../kinds/index.ts'
 import type { Entry, HeldSetting, Isolation as Isolated, NextHop } from '../model.ts'
+import { missing, type Refusal, type Refused } from '../refusal.ts'
 import { Changer } from './change.ts'
 import { DeviceChanger } from './change-device.ts'
 import { countersOf } from './counters.ts'
@@ -139,7 +138,7 @@ export class LinuxDriver implements Driver {
     return this.changer.remove(entries)
   }
 
-  setDevice(entry: DeviceEntry): string | null {
+  setDevice(entry: DeviceEntry): Refusal | null {
     return this.deviceChanger.set(entry)
   }
 
@@ -147,11 +146,11 @@ export class LinuxDriver implements Driver {
     return this.deviceChanger.reclaim(entry)
   }
 
-  setUp(device: string): string | null {
+  setUp(device: string): Refusal | null {
     return this.deviceChanger.setUp(device)
   }
 
-  removeDevice(entry: DeviceEntry): string | null {
+  removeDevice(entry: DeviceEntry): Refusal | null {
     return this.deviceChanger.remove(entry)
   }
 
@@ -165,7 +164,7 @@ export class LinuxDriver implements Driver {
 
   isolationOf(bridge: string): Isolated {
     const link = this.links.lookUp(bridge)
-    return link === undefined ? { by: null, reason: missing(bridge) } : this.isolation.of(link)
+    return link === undefined ? { by: null, reason: missing(bridge).text } : this.isolation.of(link)
   }
 
   vrfGaps(): string[] {
