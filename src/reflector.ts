@@ -45,7 +45,10 @@ export interface ReflectorConfig {
 const FAMILIES: readonly Family[] = [VPNV4, VPNV6, EVPN, FLOWSPEC_VPNV4, FLOWSPEC_VPNV6, ROUTE_TARGET]
 
 /** A route reflector of its own: no VPN services, no kernel (RFC 4456). Throws when a part cannot start. */
-export async function runReflector(config: ReflectorConfig, { log, output, recent }: Logs): Promise<Daemon> {
+export async function runReflector(
+  config: ReflectorConfig,
+  { log, events, output, recent }: Logs,
+): Promise<Daemon> {
   const clock = systemClock
   const started = clock.now()
   for (const exposure of exposed(config.keyFiles)) log.warn(exposure)
@@ -69,13 +72,14 @@ export async function runReflector(config: ReflectorConfig, { log, output, recen
       peers: config.peers.map((address) => ({ ...common, address })),
       dynamicNeighbours: config.clients.map((prefix) => ({ prefix, template, limit: config.clientLimit })),
     },
-    { clock, random: Math.random, transport: tcpTransport, log: log.child({ part: 'bgp' }) },
+    { clock, random: Math.random, transport: tcpTransport, events },
     () => {},
   )
   const rest = restServer({
     vpns: null,
     ping: newPing(),
     log: log.child({ part: 'rest' }),
+    events,
     views: {
       speaker,
       services: null,

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type EventSink, errorOf } from '../events/event.ts'
 import { Failed, Rejected } from '../vpn/request.ts'
 
 /** The body of every answer that is not 200. */
@@ -32,16 +33,19 @@ function statusOf(error: unknown): number {
   return typeof status === 'number' ? status : 500
 }
 
-/** Answers an error as JSON, whatever the client accepts; those of our own making are logged with their stack. */
-export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const status = statusOf(error)
-  const message = error instanceof Error ? error.message : String(error)
-  const expected = status < 500 || error instanceof Failed
-  const facts = { method: request.method, url: request.url, status, reason: message }
-  if (expected) request.log.warn(facts, 'request refused')
-  else request.log.error({ ...facts, err: error }, 'request failed')
-  const description = expected ? message : 'An internal error occurred; the log of the daemon has the details'
-  void reply.code(status).send(errorBody(status, description))
+/** Answers errors as JSON, whatever the client accepts; those of our own making are told with their stack. */
+export function errorHandler(events: EventSink) {
+  return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    const status = statusOf(thrown)
+    const error = errorOf(thrown)
+    const expected = status < 500 || error instanceof Failed
+    const { method, url } = request
+    const facts = { method, url, status, reason: error.message }
+    if (expected) events.emit({ type: 'request-refused', ...facts })
+    else events.emit({ type: 'request-failed', ...facts, error })
+    const internal = 'An internal error occurred; the log of the daemon has the details'
+    void reply.code(status).send(errorBody(status, expected ? error.message : internal))
+  }
 }
 
 export function answerMethodNotAllowed(request: FastifyRequest, reply: FastifyReply): void {

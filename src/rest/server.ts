@@ -1,9 +1,10 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { Logger } from 'pino'
+import type { EventSink } from '../events/event.ts'
 import type { VpnService } from '../vpn/service.ts'
 import { MAX_BODY_OCTETS, readBody } from './body.ts'
 import { answerClientError, apiServer, connectionLimit, limitConnections } from './connections.ts'
-import { answerError, answerMethodNotAllowed, answerNotFound, BadRequest, errorBody } from './errors.ts'
+import { answerMethodNotAllowed, answerNotFound, BadRequest, errorBody, errorHandler } from './errors.ts'
 import { addExplain } from './explain.ts'
 import { jsonStream } from './json-stream.ts'
 import { lookingGlass, type Views } from './looking-glass/index.ts'
@@ -16,7 +17,9 @@ export interface RestParts {
   /** What attaches and detaches; null for a program without VPN services, which only shows what it does. */
   readonly vpns: VpnService | null
   readonly views: Views
+  /** For what Fastify itself has to say. */
   readonly log: Logger
+  readonly events: EventSink
   /** What `/ping` answers, see `newPing`. */
   readonly ping: string
 }
@@ -27,7 +30,8 @@ const READING = ['GET', 'PATCH', 'OPTIONS']
 const empty = (): unknown => ({})
 
 /** The HTTP face: bagpipe-bgp's API, ready to listen or to be tested by `inject`. */
-export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstance {
+export function restServer({ vpns, views, log, events, ping }: RestParts): FastifyInstance {
+  const answerError = errorHandler(events)
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -47,6 +51,11 @@ export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstan
     void reply.code(503).header('connection', 'close').send(full)
   })
 
+  app.addHook('onResponse', async ({ method, routeOptions }, { statusCode: status, elapsedTime }) => {
+    const route = routeOptions.url ?? null
+    events.emit({ type: 'api-request', method, route, status, seconds: elapsedTime / 1000 })
+  })
+
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.setErrorHandler(answerError)
@@ -58,7 +67,7 @@ export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstan
   app.all('/ping', (_request, reply) => reply.type('application/json').send(ping))
 
   if (vpns !== null) addAttachments(app, vpns)
-  addPeers(app, views.speaker)
+  addPeers(app, views.speaker, events)
   addStatus(app, views)
   addExplain(app, views.speaker, views.services)
 

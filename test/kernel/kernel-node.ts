@@ -7,6 +7,7 @@ import { dataplaneView } from '../../src/dataplane/view.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { VpnService } from '../../src/vpn/service.ts'
+import { noEvents } from '../support/events.ts'
 import { dummyDrivers, NO_FAULTS } from '../support/node.ts'
 import { RANGES } from '../support/ranges.ts'
 import { ip } from '../support/speakers.ts'
@@ -20,7 +21,7 @@ export const VTEP = '10.99.0.1'
 export function kernelNode() {
   const log = pino({ level: 'silent' })
   const driver = new LinuxDriver({ clock: systemClock })
-  const reconciler = new Reconciler({ clock: systemClock, driver, log })
+  const reconciler = new Reconciler({ clock: systemClock, driver, events: noEvents })
   const address = ip(VTEP)
   const speaker = new Speaker(
     {
@@ -35,7 +36,7 @@ export function kernelNode() {
       clock: systemClock,
       random: Math.random,
       transport: new VirtualNetwork(new VirtualClock()).transport,
-      log,
+      events: noEvents,
     },
     () => {},
   )
@@ -55,7 +56,7 @@ export function kernelNode() {
     requireIsolation: false,
     refused: {},
   }
-  const vpns = new VpnService(config, speaker, reconciler, log)
+  const vpns = new VpnService(config, speaker, reconciler, noEvents)
   reconciler.start()
   const services = {
     vpns,
@@ -67,6 +68,7 @@ export function kernelNode() {
     vpns,
     ping: '1',
     log,
+    events: noEvents,
     views: {
       speaker,
       services,

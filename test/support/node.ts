@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify'
-import type { Logger } from 'pino'
 import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import type { Speaker, SpeakerConfig } from '../../src/bgp/speaker.ts'
 import { MemoryDriver } from '../../src/dataplane/memory.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import { Reconciler } from '../../src/dataplane/reconciler.ts'
 import { type DataplaneView, dataplaneView } from '../../src/dataplane/view.ts'
+import type { EventSink } from '../../src/events/event.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import type { DriverView, ServiceViews } from '../../src/rest/looking-glass/index.ts'
 import { restServer } from '../../src/rest/server.ts'
@@ -14,6 +14,7 @@ import { parseMac } from '../../src/values/mac.ts'
 import type { VpnConfig } from '../../src/vpn/instances.ts'
 import type { AttachRequest, DetachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
+import { noEvents } from './events.ts'
 import { RANGES } from './ranges.ts'
 import { ip, rt, silent, speakerAt } from './speakers.ts'
 import type { VirtualClock } from './virtual-clock.ts'
@@ -34,12 +35,12 @@ export class TestNode {
     network: VirtualNetwork,
     changes: Partial<SpeakerConfig> = {},
     vpnChanges: Partial<VpnConfig> = {},
-    log: Logger = silent,
+    events: EventSink = noEvents,
     keep: () => Promise<void> = async () => {},
   ) {
     this.clock = clock
     this.driver = new MemoryDriver(clock)
-    this.reconciler = new Reconciler({ clock, driver: this.driver, log: silent })
+    this.reconciler = new Reconciler({ clock, driver: this.driver, events: noEvents })
     this.speaker = speakerAt(address, peers, clock, network, changes, () => this.reconciler.complete())
     this.vpns = new VpnService(
       {
@@ -61,7 +62,7 @@ export class TestNode {
       },
       this.speaker,
       this.reconciler,
-      log,
+      events,
       keep,
     )
     this.reconciler.start()
@@ -109,6 +110,7 @@ export class TestNode {
       vpns,
       ping: '1',
       log: silent,
+      events: noEvents,
       views: {
         speaker,
         services: {
