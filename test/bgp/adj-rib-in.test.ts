@@ -165,6 +165,8 @@ describe('NLRI that cannot be read', () => {
     ])
     expect(routesIn().counters).toEqual({
       updates: 2,
+      withdrawUpdates: 0,
+      withdrawn: 0,
       treatedAsWithdraw: 1,
       attributesDiscarded: 1,
       quarantined: 2,

@@ -104,6 +104,19 @@ describe('orders of an operator', () => {
     expect(await listed()).toMatchObject({ state: 'Established', reason: null })
   })
 
+  test('a reset takes no counter of messages back', async () => {
+    start()
+    const before = (await shown('/messages')) as Record<'received' | 'sent', Record<string, number>>
+    await order('reset')
+    clock.advance(10_000)
+    const after = (await shown('/messages')) as typeof before
+    for (const direction of ['received', 'sent'] as const) {
+      expect(after[direction]).toMatchObject({ open: 2 })
+      for (const [type, count] of Object.entries(before[direction]))
+        expect(after[direction][type], `${direction} ${type}`).toBeGreaterThanOrEqual(count)
+    }
+  })
+
   test('refresh asks for every family', async () => {
     start()
     expect((await order('refresh')).statusCode).toBe(200)

@@ -37,6 +37,8 @@ const QUARANTINE_SIZE = 100
 export class AdjRibIn {
   readonly counters = {
     updates: 0,
+    withdrawUpdates: 0,
+    withdrawn: 0,
     treatedAsWithdraw: 0,
     attributesDiscarded: 0,
     quarantined: 0,
@@ -109,6 +111,7 @@ export class AdjRibIn {
 
   apply(update: Update): void {
     this.counters.updates++
+    this.countWithdrawals(update)
     this.account(update)
     for (const list of update.unreach) this.withdrawAll(list)
     if (update.verdict === 'withdraw') for (const list of update.reach) this.withdrawAll(list)
@@ -119,6 +122,13 @@ export class AdjRibIn {
     if (update.endOfRib !== null && !this.complete.has(update.endOfRib))
       this.complete.set(update.endOfRib, this.clock.now())
     this.rib.relieve()
+  }
+
+  private countWithdrawals({ unreach }: Update): void {
+    const routes = unreach.reduce((sum, { nlri }) => sum + nlri.length, 0)
+    if (routes === 0) return
+    this.counters.withdrawUpdates++
+    this.counters.withdrawn += routes
   }
 
   private account(update: Update): void {

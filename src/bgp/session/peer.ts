@@ -12,7 +12,7 @@ import { type Ending, STATES, type State } from './fsm/types.ts'
 import { type Md5Drops, md5Trouble } from './md5-drops.ts'
 import { type Negotiated, refusal } from './negotiate.ts'
 import type { PeerConfig } from './peer-config.ts'
-import { Session, type SessionOwner } from './session.ts'
+import { type MessageCounters, Session, type SessionOwner } from './session.ts'
 import type { Connection, ConnectionHandlers, Transport } from './transport.ts'
 
 /** Who we are towards every peer. */
@@ -74,6 +74,7 @@ export class Peer implements SessionOwner {
   readonly config: PeerConfig
   readonly clock: Clock
   readonly random: () => number
+  readonly messages: MessageCounters = { received: {}, sent: {} }
   /** Epoch milliseconds of the last change of state. */
   lastTransition: number
   previousState: State = 'Idle'
