@@ -1,8 +1,8 @@
 import { expect } from 'vitest'
 import { type Clock, systemClock } from '../../src/clock.ts'
+import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { LinuxDriver, type LinuxDriverOptions } from '../../src/dataplane/linux/driver.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
-import { Reconciler } from '../../src/dataplane/reconciler.ts'
 import { noEvents } from '../support/events.ts'
 import { inside, labelledPackets } from './network.ts'
 

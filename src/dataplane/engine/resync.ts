@@ -1,0 +1,51 @@
+import type { Clock } from '../../clock.ts'
+import { type EventSink, errorOf } from '../../events/event.ts'
+import { identity } from '../model.ts'
+import type { Verifier } from './verifier.ts'
+
+export interface ResyncParts {
+  readonly clock: Clock
+  readonly verifier: Verifier
+  readonly events: EventSink
+  /** From the end of one comparison to the begin of the next; 0: none. */
+  readonly intervalMs: number
+}
+
+/** Has the kernel compared with what is wanted time and again, and put right: it does not tell of all that happens to it. */
+export class Resync {
+  private readonly clock: Clock
+  private readonly verifier: Verifier
+  private readonly events: EventSink
+  private readonly intervalMs: number
+  private cancel = () => {}
+
+  constructor({ clock, verifier, events, intervalMs }: ResyncParts) {
+    this.clock = clock
+    this.verifier = verifier
+    this.events = events
+    this.intervalMs = intervalMs
+  }
+
+  start(): void {
+    if (this.intervalMs > 0) this.cancel = this.clock.after(this.intervalMs, () => void this.run())
+  }
+
+  stop(): void {
+    this.cancel()
+  }
+
+  private async run(): Promise<void> {
+    try {
+      const { missing, different, extra, faults, unreadable } = await this.verifier.verifyGently()
+      const [first] = faults
+      if (first !== undefined) {
+        const text = `${first.fault}: ${identity(first.entry)}`
+        this.events.emit({ type: 'comparison-differs', missing, different, extra, first: text })
+      }
+      if (unreadable.length > 0) this.events.emit({ type: 'comparison-partial', unreadable })
+    } catch (error) {
+      this.events.emit({ type: 'comparison-failed', error: errorOf(error) })
+    }
+    this.start()
+  }
+}

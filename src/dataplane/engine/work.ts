@@ -1,0 +1,136 @@
+import type { EventSink } from '../../events/event.ts'
+import { type Driver, IPV6_DISABLED } from '../driver.ts'
+import type { TableEntry } from '../kinds/layout.ts'
+import { identity } from '../model.ts'
+import { type AnyTable, type Device, TABLE_KINDS } from './device.ts'
+import type { Exceptions } from './exceptions.ts'
+
+/** Entries that are handed to the driver at once; between two such batches everybody else gets a turn. */
+const BATCH = 256
+/** From so many waiting entries on, the kernel's echo of what we set is not listened to. */
+const BULK = 1024
+
+export interface WorkParts {
+  readonly driver: Driver
+  readonly exceptions: Exceptions
+  readonly events: EventSink
+  /** Called when a device has nothing left to set or remove. */
+  readonly done: (device: Device) => void
+}
+
+/** The devices with entries to set or remove, dealt with a batch at a time. */
+export class Work {
+  private readonly driver: Driver
+  private readonly exceptions: Exceptions
+  private readonly events: EventSink
+  private readonly done: (device: Device) => void
+  private readonly busy = new Set<Device>()
+
+  constructor({ driver, exceptions, events, done }: WorkParts) {
+    this.driver = driver
+    this.exceptions = exceptions
+    this.events = events
+    this.done = done
+  }
+
+  get isDone(): boolean {
+    return this.busy.size === 0
+  }
+
+  /** The device may have entries to set or remove. */
+  add(device: Device): void {
+    this.busy.add(device)
+  }
+
+  /** Sets a batch of entries; true when more may be left to set. */
+  setSome(): boolean {
+    const batch: TableEntry[] = []
+    const stuck: TableEntry[] = []
+    for (const kind of TABLE_KINDS) {
+      for (const device of this.busy) {
+        if (device.accepting) device.tables.get(kind)?.takeSets(BATCH, batch, stuck)
+      }
+    }
+    this.driver.hush(batch.length === BATCH && this.isBulk())
+    if (stuck.length > 0) this.driver.remove(stuck)
+    if (batch.length > 0) this.set(batch)
+    return batch.length === BATCH
+  }
+
+  private set(batch: readonly TableEntry[]): void {
+    const refused = this.driver.set(batch)
+    this.count('entries-programmed', batch, refused)
+    if (refused.size === 0 && this.exceptions.size === 0) return
+    for (const [i, entry] of batch.entries()) {
+      const reason = refused.get(i)
+      if (reason === undefined) this.exceptions.applied(entry)
+      else this.refuse('set', entry, reason)
+    }
+  }
+
+  /** Removes a batch of entries, in the reverse order of setting; true when more may be left to remove. */
+  removeSome(): boolean {
+    const batch: TableEntry[] = []
+    const tables: AnyTable[] = []
+    for (const kind of TABLE_KINDS.toReversed()) {
+      for (const device of this.busy) {
+        const table = device.tables.get(kind)
+        if (device.index === null || table === undefined || device.goesWithLink(kind)) continue
+        table.takeRemovals(BATCH, batch)
+        while (tables.length < batch.length) tables.push(table)
+      }
+    }
+    if (batch.length > 0) this.remove(batch, tables)
+    for (const device of this.busy) {
+      if (device.hasSets || device.hasRemovals) continue
+      this.busy.delete(device)
+      this.done(device)
+    }
+    return batch.length === BATCH
+  }
+
+  /** Removes entries, each of the table beside it. */
+  private remove(batch: readonly TableEntry[], tables: readonly AnyTable[]): void {
+    const refused = this.driver.remove(batch)
+    this.count('entries-removed', batch, refused)
+    for (const [i, entry] of batch.entries()) {
+      const reason = refused.get(i)
+      if (reason === undefined) {
+        this.exceptions.drop(entry)
+        continue
+      }
+      tables[i]?.linger(entry)
+      this.refuse('remove', entry, reason)
+    }
+  }
+
+  private refuse(op: 'set' | 'remove', entry: TableEntry, reason: string): void {
+    if (reason === IPV6_DISABLED) {
+      const isFirst = this.exceptions.unneeded(entry, reason)
+      if (isFirst) this.events.emit({ type: 'ipv6-disabled', device: entry.device })
+      return
+    }
+    this.exceptions.failed(entry, reason)
+    const { kind } = entry
+    const attempts = this.exceptions.status(entry)?.attempts ?? 1
+    this.events.emit({ type: 'entry-failed', op, kind, entry: identity(entry), reason, attempts })
+  }
+
+  private count(
+    type: 'entries-programmed' | 'entries-removed',
+    batch: readonly TableEntry[],
+    refused: ReadonlyMap<number, string>,
+  ): void {
+    const kinds: Record<string, number> = {}
+    for (const [i, { kind }] of batch.entries()) if (!refused.has(i)) kinds[kind] = (kinds[kind] ?? 0) + 1
+    if (refused.size < batch.length) this.events.emit({ type, kinds })
+  }
+
+  private isBulk(): boolean {
+    let waiting = 0
+    for (const device of this.busy) {
+      for (const table of device.tables.values()) waiting += table.waiting
+    }
+    return waiting > BULK
+  }
+}
