@@ -17,6 +17,7 @@ import { giveBackMemory } from './linux/memory.ts'
 import { netAdminRefusal, settingsRefusal } from './linux/privileges.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logger, Logs } from './log.ts'
+import { EventCounters } from './rest/metrics/event-counters.ts'
 import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp, type Ip, parseIp } from './values/address.ts'
@@ -51,6 +52,8 @@ export async function runDaemon(
 ): Promise<Daemon> {
   const clock = systemClock
   const started = clock.now()
+  const counters = new EventCounters()
+  events.read(counters.read)
   for (const exposure of exposed(config.keyFiles)) log.warn(exposure)
   const startTime = clock.epoch()
   const lock = await lockFor(config, log)
@@ -137,6 +140,7 @@ export async function runDaemon(
     ping,
     log: log.child({ part: 'rest' }),
     events,
+    counters,
     views: {
       speaker,
       services: {

@@ -16,6 +16,7 @@ import type { Daemon } from './daemon.ts'
 import { giveBackMemory } from './linux/memory.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logs } from './log.ts'
+import { EventCounters } from './rest/metrics/event-counters.ts'
 import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp, type Ip } from './values/address.ts'
@@ -51,6 +52,8 @@ export async function runReflector(
 ): Promise<Daemon> {
   const clock = systemClock
   const started = clock.now()
+  const counters = new EventCounters()
+  events.read(counters.read)
   for (const exposure of exposed(config.keyFiles)) log.warn(exposure)
   const common = {
     ...PEER_DEFAULTS,
@@ -80,6 +83,7 @@ export async function runReflector(
     ping: newPing(),
     log: log.child({ part: 'rest' }),
     events,
+    counters,
     views: {
       speaker,
       services: null,

@@ -9,6 +9,8 @@ import { addExplain } from './explain.ts'
 import { jsonStream } from './json-stream.ts'
 import { lookingGlass, type Views } from './looking-glass/index.ts'
 import { find, type Node, show } from './looking-glass/tree.ts'
+import type { EventCounters } from './metrics/event-counters.ts'
+import { addMetrics } from './metrics/index.ts'
 import { parseAttach, parseDetach } from './params.ts'
 import { addPeers } from './peers.ts'
 import { addStatus } from './status.ts'
@@ -20,6 +22,8 @@ export interface RestParts {
   /** For what Fastify itself has to say. */
   readonly log: Logger
   readonly events: EventSink
+  /** What has been counted of these events since the start. */
+  readonly counters: EventCounters
   /** What `/ping` answers, see `newPing`. */
   readonly ping: string
 }
@@ -30,7 +34,7 @@ const READING = ['GET', 'PATCH', 'OPTIONS']
 const empty = (): unknown => ({})
 
 /** The HTTP face: bagpipe-bgp's API, ready to listen or to be tested by `inject`. */
-export function restServer({ vpns, views, log, events, ping }: RestParts): FastifyInstance {
+export function restServer({ vpns, views, log, events, counters, ping }: RestParts): FastifyInstance {
   const answerError = errorHandler(events)
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
@@ -69,6 +73,7 @@ export function restServer({ vpns, views, log, events, ping }: RestParts): Fasti
   if (vpns !== null) addAttachments(app, vpns)
   addPeers(app, views.speaker, events)
   addStatus(app, views)
+  addMetrics(app, views, counters)
   addExplain(app, views.speaker, views.services)
 
   for (const url of [LOOKING_GLASS, `${LOOKING_GLASS}/*`]) {

@@ -5,6 +5,7 @@ import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { LinuxDriver } from '../../src/dataplane/linux/driver.ts'
 import { dataplaneView } from '../../src/dataplane/view.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
+import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { noEvents } from '../support/events.ts'
@@ -69,6 +70,7 @@ export function kernelNode() {
     ping: '1',
     log,
     events: noEvents,
+    counters: new EventCounters(),
     views: {
       speaker,
       services,

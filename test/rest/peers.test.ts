@@ -5,6 +5,7 @@ import { localSource } from '../../src/bgp/rib/route.ts'
 import type { Peer } from '../../src/bgp/session/peer.ts'
 import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
+import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { noEvents } from '../support/events.ts'
 import { Collector, ip, macRoute, peerConfig, rt, silent, speakerAt } from '../support/speakers.ts'
@@ -38,7 +39,14 @@ function start(changes: Partial<PeerConfig> = {}, theirs: Partial<PeerConfig> = 
     logHealth: () => ({ path: null, dropped: 0, failure: null }),
     exposures: () => [],
   }
-  app = restServer({ vpns: null, ping: '1', views, log: silent, events: noEvents })
+  app = restServer({
+    vpns: null,
+    ping: '1',
+    views,
+    log: silent,
+    events: noEvents,
+    counters: new EventCounters(),
+  })
   clock.advance(2000)
 }
 

@@ -5,6 +5,7 @@ import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import { dataplaneView } from '../../src/dataplane/view.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
+import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { VpnService } from '../../src/vpn/service.ts'
@@ -69,6 +70,7 @@ export function testApi(): TestApi {
     ping: newPing(),
     log: silent,
     events: noEvents,
+    counters: new EventCounters(),
     views: {
       speaker,
       services: {

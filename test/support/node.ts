@@ -8,6 +8,7 @@ import { type DataplaneView, dataplaneView } from '../../src/dataplane/view.ts'
 import type { EventSink } from '../../src/events/event.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import type { DriverView, ServiceViews } from '../../src/rest/looking-glass/index.ts'
+import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { parseMac } from '../../src/values/mac.ts'
@@ -40,8 +41,16 @@ export class TestNode {
   ) {
     this.clock = clock
     this.driver = new MemoryDriver(clock)
-    this.reconciler = new Reconciler({ clock, driver: this.driver, events: noEvents })
-    this.speaker = speakerAt(address, peers, clock, network, changes, () => this.reconciler.complete())
+    this.reconciler = new Reconciler({ clock, driver: this.driver, events })
+    this.speaker = speakerAt(
+      address,
+      peers,
+      clock,
+      network,
+      changes,
+      () => this.reconciler.complete(),
+      events,
+    )
     this.vpns = new VpnService(
       {
         bgpAddress: ip(address),
@@ -103,14 +112,19 @@ export class TestNode {
   }
 
   /** The API of the node. */
-  api({ dataplane = this.view(), stateFile = null }: Partial<ServiceViews> = {}): FastifyInstance {
+  api(
+    { dataplane = this.view(), stateFile = null }: Partial<ServiceViews> = {},
+    counters = new EventCounters(),
+    events: EventSink = noEvents,
+  ): FastifyInstance {
     const { clock, speaker, vpns } = this
     const startTime = clock.epoch()
     return restServer({
       vpns,
       ping: '1',
       log: silent,
-      events: noEvents,
+      events,
+      counters,
       views: {
         speaker,
         services: {

@@ -19,6 +19,7 @@ import { dataplaneView } from '../../src/dataplane/view.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
 import { RecentLog } from '../../src/recent-log.ts'
+import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { VpnService } from '../../src/vpn/service.ts'
@@ -141,6 +142,7 @@ export class Victim {
       ping: newPing(),
       log: silent,
       events: noEvents,
+      counters: new EventCounters(),
       views: {
         speaker: this.speaker,
         services: {
