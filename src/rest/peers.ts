@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RequestError } from '../api/errors.ts'
 import type { Neighbour } from '../bgp/neighbour.ts'
 import type { Speaker } from '../bgp/speaker.ts'
+import type { EventSink } from '../events/event.ts'
 import { parseIp } from '../values/address.ts'
 import { readBody } from './body.ts'
 import { answerMethodNotAllowed } from './errors.ts'
@@ -25,14 +26,14 @@ const SPEAKING = ['disable', 'reset']
 const MAX_REASON_OCTETS = 255
 
 /** `POST /bgp/peers/{address}/{action}`; answers the peer as the list of peers shows it then. */
-export function addPeers(app: FastifyInstance, { neighbours }: Speaker): void {
+export function addPeers(app: FastifyInstance, { neighbours }: Speaker, events: EventSink): void {
   for (const [action, act] of Object.entries(ACTIONS)) {
     const url = `/bgp/peers/:address/${action}`
     app.post<{ Params: { address: string } }>(url, (request, reply) => {
       const neighbour = named(request.params.address, neighbours)
       const reason = readReason(action, request.body)
       act(neighbour, reason)
-      request.log.info({ peer: neighbour.peer.name, action, reason }, 'order of an operator')
+      events.emit({ type: 'peer-order', peer: neighbour.peer.name, action, reason })
       return reply.type('application/json').send(JSON.stringify(peerSummary(neighbour)))
     })
     app.route({ method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], url, handler: answerMethodNotAllowed })

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ForwardingThread } from '../../src/dataplane/thread/thread.ts'
-import { silent } from '../support/speakers.ts'
+import { noEvents } from '../support/events.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 /** Answers at once, but after an odd number of `clear` not before the next. */
@@ -22,9 +22,9 @@ let thread: ForwardingThread
 
 beforeEach(() => {
   clock = new VirtualClock()
-  const options = { programs: [], managesRules: false, resyncMs: 0, logLevel: 'silent' }
+  const options = { programs: [], managesRules: false, resyncMs: 0 }
   const entry = new URL(`data:text/javascript,${encodeURIComponent(MOODY)}`)
-  thread = new ForwardingThread({ clock, log: silent, options, entry, died: () => {} })
+  thread = new ForwardingThread({ clock, events: noEvents, options, entry, died: () => {} })
 })
 afterEach(async () => {
   const stopped = thread.stop()

@@ -5,7 +5,9 @@ import { localSource } from '../../src/bgp/rib/route.ts'
 import type { Peer } from '../../src/bgp/session/peer.ts'
 import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
+import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { restServer } from '../../src/rest/server.ts'
+import { noEvents } from '../support/events.ts'
 import { Collector, ip, macRoute, peerConfig, rt, silent, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
@@ -37,7 +39,14 @@ function start(changes: Partial<PeerConfig> = {}, theirs: Partial<PeerConfig> = 
     logHealth: () => ({ path: null, dropped: 0, failure: null }),
     exposures: () => [],
   }
-  app = restServer({ vpns: null, ping: '1', views, log: silent })
+  app = restServer({
+    vpns: null,
+    ping: '1',
+    views,
+    log: silent,
+    events: noEvents,
+    counters: new EventCounters(),
+  })
   clock.advance(2000)
 }
 
@@ -101,6 +110,19 @@ describe('orders of an operator', () => {
     await order('reset')
     clock.advance(30_000)
     expect(await listed()).toMatchObject({ state: 'Established', reason: null })
+  })
+
+  test('a reset takes no counter of messages back', async () => {
+    start()
+    const before = (await shown('/messages')) as Record<'received' | 'sent', Record<string, number>>
+    await order('reset')
+    clock.advance(10_000)
+    const after = (await shown('/messages')) as typeof before
+    for (const direction of ['received', 'sent'] as const) {
+      expect(after[direction]).toMatchObject({ open: 2 })
+      for (const [type, count] of Object.entries(before[direction]))
+        expect(after[direction][type], `${direction} ${type}`).toBeGreaterThanOrEqual(count)
+    }
   })
 
   test('refresh asks for every family', async () => {

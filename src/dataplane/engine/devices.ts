@@ -1,5 +1,5 @@
-import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
+import type { EventSink } from '../../events/event.ts'
 import type { Driver, Link } from '../driver.ts'
 import { masterOf } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
@@ -19,7 +19,7 @@ export interface DevicesParts {
   readonly clock: Clock
   readonly driver: Driver
   readonly exceptions: Exceptions
-  readonly log: Logger
+  readonly events: EventSink
   /** Called when entries of a device may have become work. */
   readonly released: (device: Device) => void
   /** Called when it is time to take away what could not be before. */
@@ -34,7 +34,7 @@ export class Devices {
   private readonly clock: Clock
   private readonly driver: Driver
   private readonly exceptions: Exceptions
-  private readonly log: Logger
+  private readonly events: EventSink
   private readonly released: (device: Device) => void
   /** Whose link or port is to be looked at. */
   private readonly unplaced = new Set<Device>()
@@ -50,18 +50,18 @@ export class Devices {
   /** Which interfaces were up when they were last looked at. */
   private readonly up = new Set<string>()
 
-  constructor({ clock, driver, exceptions, log, released, wake }: DevicesParts) {
+  constructor({ clock, driver, exceptions, events, released, wake }: DevicesParts) {
     this.clock = clock
     this.driver = driver
     this.exceptions = exceptions
-    this.log = log
+    this.events = events
     this.released = released
     this.sweep = new Sweep(clock, this.all, released)
     this.leavers = new Leavers({
       clock,
       driver,
       exceptions,
-      log,
+      events,
       wake,
       fail: (entry, refusal) => this.fail(entry, refusal),
       lose: (device) => this.lose(device),
@@ -272,11 +272,16 @@ export class Devices {
 
   private fail(entry: Entry, refusal: Refusal): void {
     this.exceptions.failed(entry, refusal)
-    const level = this.exceptions.status(entry)?.attempts === 1 ? 'warn' : 'debug'
-    this.log[level](
-      { device: entry.device, kind: entry.kind, reason: refusal.text, code: refusal.code },
-      'device not in place',
-    )
+    const { device, kind } = entry
+    const attempts = this.exceptions.status(entry)?.attempts ?? 1
+    this.events.emit({
+      type: 'device-failed',
+      device,
+      kind,
+      reason: refusal.text,
+      code: refusal.code,
+      attempts,
+    })
   }
 
   private lose(device: Device): void {
@@ -292,7 +297,7 @@ export class Devices {
     device.unsure = false
     device.adopted = true
     this.refill(device)
-    this.log.info({ device: device.name, alias: link.alias }, 'device created')
+    this.events.emit({ type: 'device-created', device: device.name, alias: link.alias })
   }
 
   private refill(device: Device): void {
@@ -333,7 +338,7 @@ export class Devices {
       const refusal = unreadable(error)
       const delay = backoff(++device.failedLooks)
       this.setFailure(device, refusal, this.clock.epoch() + delay)
-      this.log.warn({ device: device.name, reason: refusal.text }, 'device not readable')
+      this.events.emit({ type: 'device-unreadable', device: device.name, reason: refusal.text })
       this.clock.after(delay, () => {
         this.touch(device)
         this.released(device)

@@ -1,3 +1,4 @@
+import type { DaemonEvent } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { Questions } from '../facts.ts'
 import type { Entry, EntryStatus, NextHop, Verification } from '../model.ts'
@@ -11,8 +12,6 @@ export interface ThreadOptions {
   readonly programs: readonly number[]
   readonly managesRules: boolean
   readonly resyncMs: number
-  /** From which level on it logs. */
-  readonly logLevel: string
 }
 
 export interface ThreadData {
@@ -57,5 +56,4 @@ export type Report =
   | { readonly tell: 'way'; readonly ip: Ip; readonly way: NextHop | null }
   | { readonly tell: 'addresses'; readonly addresses: readonly InterfaceAddress[] }
   | { readonly tell: 'programs'; readonly programs: readonly number[] }
-  /** A line of its log, as JSON. */
-  | { readonly tell: 'log'; readonly line: string }
+  | { readonly tell: 'events'; readonly events: readonly DaemonEvent[] }

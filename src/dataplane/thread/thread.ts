@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
-import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
+import type { EventSink } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
 import { identity, KINDS } from '../kinds/index.ts'
@@ -22,7 +22,7 @@ const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worke
 
 export interface ForwardingThreadParts {
   readonly clock: Clock
-  readonly log: Logger
+  readonly events: EventSink
   readonly options: ThreadOptions
   /** The file that the thread runs. */
   readonly entry?: URL
@@ -43,7 +43,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   /** Ids of XDP programs of ours that may be on bridges. */
   programs: readonly number[]
   private readonly clock: Clock
-  private readonly log: Logger
+  private readonly events: EventSink
   private readonly bell = makeBell()
   private readonly worker: Worker
   private readonly asked = new Map<number, Asked>()
@@ -56,9 +56,9 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   private lastSummary: DataplaneSummary | null = null
   private isStopping = false
 
-  constructor({ clock, log, options, entry = ENTRY, died }: ForwardingThreadParts) {
+  constructor({ clock, events, options, entry = ENTRY, died }: ForwardingThreadParts) {
     this.clock = clock
-    this.log = log
+    this.events = events
     this.programs = options.programs
     this.worker = new Worker(entry, {
       workerData: { bell: this.bell, options } satisfies ThreadData,
@@ -289,12 +289,9 @@ export class ForwardingThread implements Dataplane, DataplaneView {
       case 'programs':
         this.programs = report.programs
         return
-      case 'log': {
-        const { level, msg, ...fields } = JSON.parse(report.line)
-        const method = this.log.levels.labels[level] as 'info' | undefined
-        if (method !== undefined) this.log[method](fields, msg)
+      case 'events':
+        for (const event of report.events) this.events.emit(event)
         return
-      }
       default:
         return report satisfies never
     }
