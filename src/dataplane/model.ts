@@ -22,6 +22,8 @@ export type {
   VrfPort,
 } from './ip-entries.ts'
 
+export type { PortSurvey, Uplink } from './survey.ts'
+
 /** A Linux bridge. */
 export interface Bridge {
   readonly kind: 'bridge'

@@ -1,7 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
 import type { InterfaceAddress, Ip } from '../values/address.ts'
-import type { Mac } from '../values/mac.ts'
 import type { Device } from './device.ts'
 import { Devices } from './devices.ts'
 import { Drift } from './drift.ts'
@@ -27,6 +26,7 @@ import { Overruns } from './overruns.ts'
 import { Resync } from './resync.ts'
 import { Statuses } from './statuses.ts'
 import { Storms } from './storms.ts'
+import { type PortQuestion, type PortSurvey, survey } from './survey.ts'
 import { tightUnderlays } from './tight-underlays.ts'
 import { Underlay } from './underlay.ts'
 import { Verifier } from './verifier.ts'
@@ -199,6 +199,10 @@ export class Reconciler implements Dataplane, Questions {
     return this.driver.link(name)
   }
 
+  survey(asked: PortQuestion): PortSurvey {
+    return survey(asked, this.driver)
+  }
+
   isolationOf(bridge: string): Isolation {
     return this.driver.isolationOf(bridge)
   }
@@ -222,22 +226,6 @@ export class Reconciler implements Dataplane, Questions {
   vrfOf(alias: string): { readonly name: string; readonly table: number } | undefined {
     const link = this.driver.ours().find((one) => one.alias === alias && one.table !== null)
     return link === undefined ? undefined : { name: link.name, table: link.table! }
-  }
-
-  holderOf(ip: Ip): string | null {
-    return this.driver.holderOf(ip)
-  }
-
-  wayTo(ip: Ip): NextHop | null {
-    return this.driver.wayTo(ip)
-  }
-
-  portsOf(master: string): readonly Interface[] {
-    return this.driver.portsOf(master)
-  }
-
-  ownAddressIn(bridge: string, mac: Mac): string | null {
-    return this.driver.ownAddressIn(bridge, mac)
   }
 
   vxlansOn(port: number): readonly Interface[] {

@@ -2,8 +2,8 @@ import { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
-import type { Mac } from '../../values/mac.ts'
 import { type Dataplane, type Entry, type EntryStatus, identity, KINDS, type NextHop } from '../model.ts'
+import type { PortQuestion } from '../survey.ts'
 import type { DataplaneSummary, DataplaneView, Lists } from '../view.ts'
 import { makeBell, ring, ringLast } from './bell.ts'
 import type { Call, Calls, Order, Report, Result, Slice, ThreadData, ThreadOptions } from './messages.ts'
@@ -127,20 +127,8 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     return this.call('vrfOf', alias)
   }
 
-  holderOf(ip: Ip) {
-    return this.call('holderOf', ip)
-  }
-
-  wayTo(ip: Ip) {
-    return this.call('wayTo', ip)
-  }
-
-  portsOf(master: string) {
-    return this.call('portsOf', master)
-  }
-
-  ownAddressIn(bridge: string, mac: Mac) {
-    return this.call('ownAddressIn', bridge, mac)
+  survey(asked: PortQuestion) {
+    return this.call('survey', asked)
   }
 
   vxlansOn(port: number) {
