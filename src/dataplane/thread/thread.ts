@@ -65,9 +65,11 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     })
     this.worker.on('message', (report: Report) => this.heed(report))
     const ended = (reason: string) => {
+      // once it is told to end, nobody waits for what it still owes
+      if (this.isStopping) return
       for (const { reject } of this.asked.values()) reject(new Error(reason))
       this.asked.clear()
-      if (!this.isStopping) died(reason)
+      died(reason)
     }
     this.worker.on('error', (error) => ended(`the forwarding thread failed: ${error.stack ?? error}`))
     this.worker.on('exit', () => ended('the forwarding thread has ended'))
