@@ -10,7 +10,7 @@ import {
 } from './constants.ts'
 import type { Batch } from './encode.ts'
 import { Attributes, type Message, messages, Writer } from './message.ts'
-import { NetlinkSocket } from './socket.ts'
+import { NetlinkSocket, receiveBuffer } from './socket.ts'
 
 /** Why the kernel did not do what a message asked for. */
 export interface Refusal {
@@ -111,8 +111,8 @@ const DUMPS = 4
 
 /** A dump on a socket of its own, one step a datagram. */
 export function* dump({ protocol, type, write, visit, nothing = [] }: Dump): Generator<undefined, void> {
-  const writer = new Writer()
-  const socket = new NetlinkSocket(protocol === undefined ? {} : { protocol })
+  const { writer, bytes } = spare.pop() ?? { writer: new Writer(), bytes: receiveBuffer() }
+  const socket = new NetlinkSocket({ bytes, ...(protocol === undefined ? {} : { protocol }) })
   try {
     for (let sequence = 1, again = true; again && sequence <= DUMPS; sequence++) {
       again = false
@@ -138,8 +138,12 @@ export function* dump({ protocol, type, write, visit, nothing = [] }: Dump): Gen
     }
   } finally {
     socket.close()
+    spare.push({ writer, bytes })
   }
 }
+
+/** Of dumps that are over, for the next ones: they are as large as what most dumps bring is small. */
+const spare: { readonly writer: Writer; readonly bytes: Buffer }[] = []
 
 /** Runs a generator to its end at once. */
 export function exhaust(steps: Generator<unknown, void>): void {
