@@ -117,12 +117,13 @@ const BGP_LAYERS: Readonly<Record<string, readonly string[]>> = {
 
 /** The layers inside dataplane; the thread joins them, and what composes a forwarding loop does. */
 const DATAPLANE_LAYERS: Readonly<Record<string, readonly string[]>> = {
-  model: ['kinds', 'facts:types'],
-  facts: ['model:types'],
+  model: ['kinds', 'facts:types', 'survey:types'],
+  facts: ['model:types', 'survey:types'],
+  survey: ['model:types', 'driver:types'],
   refusal: ['model'],
   driver: ['kinds', 'model', 'refusal:types', 'facts:types'],
   kinds: ['model', 'driver', 'refusal'],
-  engine: ['kinds', 'model', 'driver', 'refusal', 'facts:types'],
+  engine: ['kinds', 'model', 'driver', 'refusal', 'facts:types', 'survey'],
   memory: ['kinds', 'model', 'driver', 'refusal'],
   linux: ['kinds', 'model', 'driver', 'refusal'],
 }

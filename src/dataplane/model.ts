@@ -25,6 +25,7 @@ export type { Veth } from './kinds/veth.ts'
 export type { Vrf } from './kinds/vrf.ts'
 export type { VrfPort } from './kinds/vrf-port.ts'
 export type { Vxlan } from './kinds/vxlan.ts'
+export type { PortSurvey, Uplink } from './survey.ts'
 
 /** Marks a link as ours, at the start of its alias. */
 export const ALIAS_PREFIX = 'chanter:'

@@ -62,7 +62,7 @@ export class VpnService {
     const { instances, plugs, footprint } = this
     this.needs = new Needs({ instances, plugs, footprint, dataplane })
     const peers = speaker.config.peers.map(({ address }) => address)
-    const uplinks = new Uplinks({ config, peers, dataplane })
+    const uplinks = new Uplinks({ config, peers })
     const { needs } = this
     const bridges = this.maker.networkDevices
     this.admission = new Admission({ instances, dataplane, needs, uplinks, bridges, ranges: config.ranges })
@@ -323,15 +323,15 @@ export class VpnService {
     return [...vpn.networkEntries(), ...endpoints]
   }
 
-  /** Numbers for an attachment; of a MAC address that has none, its label is taken at once. */
+  /** Numbers for an attachment; of a MAC address that has none, its label is taken at once. Those of EVPN never get into the kernel. */
   private async takenFor(
-    { vpn, attachments }: Instance,
+    { vpn, type, attachments }: Instance,
     request: PlacedRequest,
     use: string,
   ): Promise<NumberSource & { giveBack(): void }> {
     const { id } = vpn.config
     const taken: (() => void)[] = []
-    const isTaken = (one: number) => this.dataplane.isLabelTaken(one)
+    const isTaken = (one: number) => type === 'ipvpn' && this.dataplane.isLabelTaken(one)
     const label = attachments.has(request.mac) ? null : await this.labels.takeUnless(isTaken, use)
     if (label === undefined)
       throw new RequestError('NUMBERS_EXHAUSTED', 'all MPLS labels of label_range are taken')

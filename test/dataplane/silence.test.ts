@@ -1,3 +1,4 @@
+import type { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ForwardingThread } from '../../src/dataplane/thread/thread.ts'
 import { noEvents } from '../support/events.ts'
@@ -39,6 +40,20 @@ async function late(ms = 1000) {
   clock.advance(ms)
   return summary
 }
+
+test('a thread that ends as told breaks no promise that it still owes', async () => {
+  toggle()
+  let became = 'open'
+  const note = (outcome: string) => () => {
+    became = outcome
+  }
+  void thread.gone([]).then(note('kept'), note('broken'))
+  const stopped = thread.stop()
+  clock.advance(10_000)
+  await stopped
+  await (Reflect.get(thread, 'worker') as Worker).terminate()
+  expect(became).toBe('open')
+})
 
 test('a summary of a kernel that does not answer is the last one, with since when', async () => {
   const last = await thread.summary([])

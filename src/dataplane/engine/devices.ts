@@ -257,6 +257,7 @@ export class Devices {
     if (link === undefined || linkFailed) return
     // the table of a VRF outlives its device
     if (fresh && link.table === null) this.begin(device, link)
+    else if (moved && isEmptied(device, link)) this.adoptEmpty(device, link)
     else if (fresh || device.index === null || device.unsure) this.observe(device, link)
     else if (refusal === null && (failure !== null || moved)) this.refill(device)
     if (device.master !== master) this.exceptions.retryEntries(device.name)
@@ -298,6 +299,16 @@ export class Devices {
     device.adopted = true
     this.refill(device)
     this.events.emit({ type: 'device-created', device: device.name, alias: link.alias })
+  }
+
+  /** The device has just been put into its bridge: it holds nothing, and need not be looked at. */
+  private adoptEmpty(device: Device, link: Link): void {
+    device.index = link.index
+    device.unsure = false
+    device.adopted = true
+    for (const table of device.tables.values()) table.compare([], true)
+    this.exceptions.retryEntries(device.name)
+    this.dismiss(device)
   }
 
   private refill(device: Device): void {
@@ -357,6 +368,11 @@ export class Devices {
       if (underlay !== null && names.has(underlay)) this.touch(device)
     }
   }
+}
+
+/** Whether a device that has just entered a bridge holds nothing of what we keep; a VXLAN device keeps its own half. */
+function isEmptied({ index, port, observation }: Device, { kind }: Link): boolean {
+  return index === null && observation === null && port?.kind === 'port' && kind !== 'vxlan'
 }
 
 function underlayOf({ link }: Device): string | null {
