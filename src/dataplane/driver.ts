@@ -62,6 +62,8 @@ export interface Sighting<E extends TableEntry = TableEntry> {
   readonly marked: boolean
   /** Of a local MAC: whether others have it there in a way that stays (`static`), which does as well as an entry of ours. */
   readonly theirs?: boolean
+  /** Of a flood entry: the list of its device has not our mark, since another program began it. */
+  readonly inUnmarkedList?: boolean
 }
 
 /** Something of ours in the kernel, in words, and how to remove it; that answers with why it was refused, if it was. */

@@ -117,13 +117,15 @@ export function remoteMacs(): Layout<RemoteMac, Mac, Destination> {
   }
 }
 
+/** Flags are those of the whole list, and tell no entry from another. */
 export function floods(): Layout<Flood, string, Destination> {
   return {
     kind: 'flood',
-    key: ({ dst, vni, drift }) => `${dst}/${vni}${drift ? JSON.stringify(drift) : ''}`,
+    key: ({ dst, vni, drift: { flags: _, ...apart } = {} }) =>
+      `${dst}/${vni}${Object.keys(apart).length > 0 ? JSON.stringify(apart) : ''}`,
     value: ({ dst, vni, drift }) => ({ dst, vni, ...(drift && { drift }) }),
     entry: (device, _key, destination) => ({ kind: 'flood', device, ...destination }),
-    same: () => true,
+    same: (a, b) => a.drift?.flags === b.drift?.flags,
     identified: false,
   }
 }

@@ -169,6 +169,35 @@ test('a VXLAN device that was bound to an interface, which cannot be undone, is 
   expect(run('ip -d link show vx0')).not.toContain('dev lo')
 })
 
+test('entries that were set while a bridge had lost its mark are as in a bridge of ours once it has it again', async () => {
+  await begin({})
+  const before = state()
+  run('ip link set br0 alias customer-4711')
+  dataplane = lab.restart({}) // knows nothing of the mark, and takes the agent's bridge for one of others
+  const given = everything.map((entry) => (entry.kind === 'bridge' ? { ...entry, given: true } : entry))
+  for (const entry of given) dataplane.want(entry)
+  expect(await dataplane.settled(given)).toEqual([])
+  expect(run('bridge fdb show br br0')).toMatch(/tap1 extern_learn sticky[\s\S]*vx0 extern_learn sticky/)
+  run('ip link set br0 alias chanter:net1')
+  await becomes(before)
+})
+
+test('a flood list that another program began gets its mark when nothing but ours is left in it', async () => {
+  await begin({})
+  const both = [e.flood('192.0.2.2'), e.flood('192.0.2.3')]
+  const marked = /00:00:00:00:00:00 dst 192.0.2.\d self extern_learn static/g
+  dataplane.unwant(e.flood('192.0.2.2'))
+  await dataplane.gone([e.flood('192.0.2.2')])
+  run(`bridge fdb append ${FLOOD} dev vx0 dst 192.0.2.99 self`)
+  for (const entry of both) dataplane.want(entry)
+  expect(await dataplane.settled(both)).toEqual([])
+  expect(run('bridge fdb show dev vx0')).not.toMatch(marked)
+  run(`bridge fdb del ${FLOOD} dev vx0 dst 192.0.2.99 self`)
+  expect(await dataplane.verifier.verify()).toMatchObject({ missing: 0, different: 2, extra: 0 })
+  await lab.until(() => run('bridge fdb show dev vx0').match(marked)?.length === 2)
+  expect(await dataplane.verifier.verify()).toMatchObject({ faults: [] })
+})
+
 test('a static entry that an agent had at its port stays its own when ours comes and goes', async () => {
   lab = linuxLab()
   dataplane = lab.restart({})
