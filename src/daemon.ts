@@ -11,6 +11,7 @@ import { type Forwarding, kernelForwarding, localForwarding } from './dataplane/
 import { LinuxDriver } from './dataplane/linux/driver.ts'
 import { hasMpls, NO_MPLS } from './dataplane/linux/sysctl.ts'
 import { MemoryDriver } from './dataplane/memory/driver.ts'
+import type { FormerWork } from './dataplane/model.ts'
 import { isThisKernel, kernelIdentity } from './linux/kernel.ts'
 import { awaitMachine, type MachineLock } from './linux/lock.ts'
 import { giveBackMemory } from './linux/memory.ts'
@@ -21,6 +22,7 @@ import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp, type Ip, parseIp } from './values/address.ts'
 import { VERSION } from './version.ts'
+import { formerWork } from './vpn/former-work.ts'
 import { tunnelTypeOf, type VpnConfig } from './vpn/instances.ts'
 import { isOurDevice } from './vpn/names.ts'
 import { VPN_TYPES, type VpnType } from './vpn/request.ts'
@@ -55,7 +57,7 @@ export async function runDaemon(
   const startTime = clock.epoch()
   const lock = await lockFor(config, log)
   const kept = openState(config, log.child({ part: 'state' }), fresh)
-  const forwarding = openForwarding(config, log.child({ part: 'dataplane' }), kept.state?.programs ?? [])
+  const forwarding = openForwarding(config, log.child({ part: 'dataplane' }), formerWork(kept.state))
   const { bgp, evpn, ipvpn } = config
   const lacks = (type: VpnType) => {
     if (config[type].driver !== 'linux') return null
@@ -253,7 +255,7 @@ const NOTHING_KEPT = { state: null, former: null, outdated: false }
 function openForwarding(
   { usesKernel, ipvpn, resyncSeconds, forwardingThread }: Config,
   log: Logger,
-  programs: readonly number[],
+  former: FormerWork,
 ): Forwarding {
   const clock = new PersistentClock(systemClock, (error) => log.error({ error }, LOOP_FAILED))
   if (!usesKernel) {
@@ -264,13 +266,13 @@ function openForwarding(
   const { managesRules } = ipvpn
   const resyncMs = resyncSeconds * 1000
   if (!forwardingThread) {
-    const driver = new LinuxDriver({ clock, programs, managesRules })
+    const driver = new LinuxDriver({ clock, former, managesRules })
     return localForwarding({ clock, log, driver, resyncMs })
   }
   const died = (reason: string) => {
     throw new Error(reason)
   }
-  return kernelForwarding({ clock: systemClock, log, programs, managesRules, resyncMs, died })
+  return kernelForwarding({ clock: systemClock, log, former, managesRules, resyncMs, died })
 }
 
 /** The interface with an address of ours; null on the loopback, whose MTU says nothing of the network, and undefined where there is none. */

@@ -6,6 +6,7 @@ import {
   ALIAS_PREFIX,
   type Encapsulation,
   type Entry,
+  type FormerWork,
   type HeldSetting,
   type Interface,
   type LocalMac,
@@ -194,3 +195,6 @@ export function foreign(link: Interface): string {
 
 /** The all-zero MAC, under which a VXLAN device keeps whom it floods to. */
 export const ZERO_MAC: Mac = 0
+
+/** Nothing is known of earlier processes. */
+export const NO_FORMER_WORK: FormerWork = { programs: [], links: [] }

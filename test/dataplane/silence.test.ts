@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { NO_FORMER_WORK } from '../../src/dataplane/driver.ts'
 import { ForwardingThread } from '../../src/dataplane/thread/thread.ts'
 import { silent } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -22,7 +23,7 @@ let thread: ForwardingThread
 
 beforeEach(() => {
   clock = new VirtualClock()
-  const options = { programs: [], managesRules: false, resyncMs: 0, logLevel: 'silent' }
+  const options = { former: NO_FORMER_WORK, managesRules: false, resyncMs: 0, logLevel: 'silent' }
   const entry = new URL(`data:text/javascript,${encodeURIComponent(MOODY)}`)
   thread = new ForwardingThread({ clock, log: silent, options, entry, died: () => {} })
 })

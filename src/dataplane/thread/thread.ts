@@ -58,7 +58,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   constructor({ clock, log, options, entry = ENTRY, died }: ForwardingThreadParts) {
     this.clock = clock
     this.log = log
-    this.programs = options.programs
+    this.programs = options.former.programs
     this.worker = new Worker(entry, {
       workerData: { bell: this.bell, options } satisfies ThreadData,
       name: 'forwarding',

@@ -19,8 +19,8 @@ const log = pino(
 )
 const loop = new Loop()
 const clock = new PersistentClock(loop, (error) => log.error({ error }, LOOP_FAILED))
-const { programs, managesRules, resyncMs } = options
-const driver = new LinuxDriver({ clock, programs, managesRules, isPolled: true })
+const { former, managesRules, resyncMs } = options
+const driver = new LinuxDriver({ clock, former, managesRules, isPolled: true })
 const reconciler = new Reconciler({ clock, driver, log, resyncMs })
 const host = new Host({ clock, reconciler, driver, report, ended: () => loop.end() })
 const poll = () => driver.poll()
