@@ -10,6 +10,7 @@ import { type Forwarding, kernelForwarding, localForwarding } from './dataplane/
 import { LinuxDriver } from './dataplane/linux/driver.ts'
 import { hasMpls } from './dataplane/linux/sysctl.ts'
 import { MemoryDriver } from './dataplane/memory/driver.ts'
+import type { FormerWork } from './dataplane/model.ts'
 import { noMpls } from './dataplane/refusal.ts'
 import { type EventSink, errorOf } from './events/event.ts'
 import { isThisKernel, kernelIdentity } from './linux/kernel.ts'
@@ -23,6 +24,7 @@ import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp, type Ip, parseIp } from './values/address.ts'
 import { VERSION } from './version.ts'
+import { formerWork } from './vpn/former-work.ts'
 import { tunnelTypeOf, type VpnConfig } from './vpn/instances.ts'
 import { isOurDevice } from './vpn/names.ts'
 import { VPN_TYPES, type VpnType } from './vpn/request.ts'
@@ -59,7 +61,7 @@ export async function runDaemon(
   const startTime = clock.epoch()
   const lock = await lockFor(config, log)
   const kept = openState(config, events, fresh)
-  const forwarding = openForwarding(config, events, kept.state?.programs ?? [])
+  const forwarding = openForwarding(config, events, formerWork(kept.state))
   const { bgp, evpn, ipvpn } = config
   const lacks = (type: VpnType) => {
     if (config[type].driver !== 'linux') return null
@@ -254,7 +256,7 @@ const NOTHING_KEPT = { state: null, former: null, outdated: false }
 function openForwarding(
   { usesKernel, ipvpn, resyncSeconds, forwardingThread }: Config,
   events: EventSink,
-  programs: readonly number[],
+  former: FormerWork,
 ): Forwarding {
   const clock = new PersistentClock(systemClock, (error) =>
     events.emit({ type: 'loop-failed', error: errorOf(error) }),
@@ -267,13 +269,13 @@ function openForwarding(
   const { managesRules } = ipvpn
   const resyncMs = resyncSeconds * 1000
   if (!forwardingThread) {
-    const driver = new LinuxDriver({ clock, programs, managesRules })
+    const driver = new LinuxDriver({ clock, former, managesRules })
     return localForwarding({ clock, events, driver, resyncMs })
   }
   const died = (reason: string) => {
     throw new Error(reason)
   }
-  return kernelForwarding({ clock: systemClock, events, programs, managesRules, resyncMs, died })
+  return kernelForwarding({ clock: systemClock, events, former, managesRules, resyncMs, died })
 }
 
 /** The interface with an address of ours; null on the loopback, whose MTU says nothing of the network, and undefined where there is none. */

@@ -163,6 +163,23 @@ export interface Interface extends InterfaceFacts {
   readonly mtu: number
 }
 
+/** A link that an earlier process made in this kernel, as its state tells. */
+export interface MadeLink {
+  readonly name: string
+  readonly kind: 'bridge' | 'vxlan' | 'vrf'
+  /** Of a VXLAN device. */
+  readonly vni: number | null
+  /** Of a VRF. */
+  readonly table: number | null
+}
+
+/** What a process knows of the kernel from those before it. */
+export interface FormerWork {
+  /** Ids of XDP programs on bridges. */
+  readonly programs: readonly number[]
+  readonly links: readonly MadeLink[]
+}
+
 /** An attached port that passes no traffic. */
 export interface Outage {
   readonly port: string

@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { NO_FORMER_WORK } from '../../src/dataplane/driver.ts'
 import { ForwardingThread } from '../../src/dataplane/thread/thread.ts'
 import { noEvents } from '../support/events.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -23,7 +24,7 @@ let thread: ForwardingThread
 
 beforeEach(() => {
   clock = new VirtualClock()
-  const options = { programs: [], managesRules: false, resyncMs: 0 }
+  const options = { former: NO_FORMER_WORK, managesRules: false, resyncMs: 0 }
   const entry = new URL(`data:text/javascript,${encodeURIComponent(MOODY)}`)
   thread = new ForwardingThread({ clock, events: noEvents, options, entry, died: () => {} })
 })

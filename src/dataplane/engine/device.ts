@@ -38,6 +38,8 @@ export class Device {
   seen: number | null = null
   master: string | null = null
   mac: Mac | null = null
+  /** Whether the interface was ours then; null before it was looked at. */
+  owned: boolean | null = null
   /** Index of the interface that was last in its place as the port, whatever it is called by now. */
   enslaved: number | null = null
   /** Index of the interface whose entries are known; null before its first look. */
@@ -162,6 +164,7 @@ export class Device {
   lose(): void {
     this.seen = null
     this.index = null
+    this.owned = null
     this.observation?.abandon()
     this.observation = null
     for (const table of this.tables.values()) table.forget()

@@ -162,6 +162,7 @@ export class Devices {
     this.heedUp(name, link)
     if (device !== undefined) this.heedOutage(device, link)
     if (device !== undefined && link !== undefined) this.heedAddress(device, link)
+    if (device !== undefined && link !== undefined) this.heedOwner(device, link)
     if (device === undefined || this.unplaced.has(device)) return
     if (link === undefined) this.linkLost(device)
     else if (device.seen !== link.index) {
@@ -206,6 +207,14 @@ export class Devices {
     device.mac = mac
   }
 
+  /** The entries of a bridge of others are sticky, those of ours are not. */
+  private heedOwner(device: Device, { owned }: Link): void {
+    const before = device.owned
+    device.owned = owned
+    if (before === null || before === owned) return
+    for (const member of this.members.of(device.name)) this.doubtOf(member)
+  }
+
   private doubtOf(device: Device): void {
     device.unsure = true
     this.touch(device)
@@ -241,6 +250,7 @@ export class Devices {
     if (device.seen !== null && link?.index !== device.seen) this.lose(device)
     this.heedUp(device.name, link)
     this.heedOutage(device, link)
+    if (link !== undefined) this.heedOwner(device, link)
     this.setFailure(device, refusal)
     device.seen = link?.index ?? null
     this.members.put(device, link?.master ?? null)

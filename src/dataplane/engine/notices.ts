@@ -96,7 +96,7 @@ export class Notices implements Observer {
     const wanted = behind(device, entry)
     if (wanted !== undefined) {
       const isHeld = marked || (theirs && wanted.kind === 'local-mac')
-      if (present && !isHeld && wanted.kind === 'remote-mac') device?.table(wanted.kind).stick(wanted)
+      if (present && !isHeld) device?.table(wanted.kind).stick(wanted)
       this.weigh(wanted, present && isHeld, "bridge's half of ")
       return
     }

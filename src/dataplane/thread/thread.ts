@@ -59,7 +59,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   constructor({ clock, events, options, entry = ENTRY, died }: ForwardingThreadParts) {
     this.clock = clock
     this.events = events
-    this.programs = options.programs
+    this.programs = options.former.programs
     this.worker = new Worker(entry, {
       workerData: { bell: this.bell, options } satisfies ThreadData,
       name: 'forwarding',
