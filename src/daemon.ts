@@ -64,7 +64,6 @@ export async function runDaemon(
     return hasMpls() ? settingsRefusal() : NO_MPLS
   }
   const families = servedFamilies(config)
-  const ping = kept.state !== null && !kept.outdated ? kept.state.ping : newPing()
   const speaker = new Speaker(
     {
       ...SPEAKER_DEFAULTS,
@@ -100,7 +99,7 @@ export async function runDaemon(
   )
   const keep: Keep = (durability) => {
     const take = (): StateChange[] => [
-      { kind: 'daemon', id: '', value: { kernel: kept.kernel, ping } },
+      { kind: 'daemon', id: '', value: { kernel: kept.kernel } },
       { kind: 'programs', id: '', value: forwarding.programs() },
       ...vpns.changes(),
     ]
@@ -137,7 +136,7 @@ export async function runDaemon(
   if (kept.former !== null) vpns.recall(kept.former)
   const rest = restServer({
     vpns,
-    ping,
+    ping: newPing(),
     log: log.child({ part: 'rest' }),
     views: {
       speaker,
@@ -221,9 +220,8 @@ function openState(config: Config, log: Logger, fresh: boolean): KeptState {
   }
   const store = new StateFile(stateFile, systemClock, log)
   const health = () => store.health()
-  const loaded = fresh ? null : store.load()
-  if (loaded === null) return { kernel, store, health, ...NOTHING_KEPT }
-  const { state, outdated } = loaded
+  const state = fresh ? null : store.load()
+  if (state === null) return { kernel, store, health, ...NOTHING_KEPT }
   if (!isThisKernel(state.kernel)) {
     log.info({ file: stateFile }, 'the state is of another boot or network namespace: beginning anew')
     return { kernel, store, health, ...NOTHING_KEPT, former: state }
@@ -233,7 +231,7 @@ function openState(config: Config, log: Logger, fresh: boolean): KeptState {
     { file: stateFile, instances: state.instances.length, attachments },
     'going on from the state file',
   )
-  return { kernel, store, health, state, former: null, outdated }
+  return { kernel, store, health, state, former: null }
 }
 
 interface KeptState {
@@ -244,11 +242,10 @@ interface KeptState {
   readonly state: State | null
   /** Of another boot or network namespace. */
   readonly former: State | null
-  readonly outdated: boolean
 }
 
 const NO_STORE: KeptState['store'] = { save: async () => {}, close: async () => {} }
-const NOTHING_KEPT = { state: null, former: null, outdated: false }
+const NOTHING_KEPT = { state: null, former: null }
 
 function openForwarding(
   { usesKernel, ipvpn, resyncSeconds, forwardingThread }: Config,
