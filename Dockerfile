@@ -8,7 +8,7 @@ FROM ${BASE} AS build
 # setcap, for the file through which a user other than root gets the container's capabilities (src/container.ts)
 RUN apt-get update && apt-get install -y --no-install-recommends libcap2-bin && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/chanter
-COPY package.json package-lock.json .npmrc ./
+COPY LICENSE package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
 COPY tsconfig.json ./
 COPY scripts/build.ts scripts/
@@ -18,7 +18,7 @@ RUN npm run build
 # all that runs: the bundle, and of koffi, which is not in it, what is for this machine
 RUN set -eu; app=/image/opt/chanter; modules=$app/node_modules; \
     mkdir -p "$modules" /image/var/lib/chanter /image/usr/local/bin; \
-    cp -r bin dist package.json "$app"; rm "$app"/dist/*.map; \
+    cp -r LICENSE bin dist package.json "$app"; rm "$app"/dist/*.map; \
     cp -r node_modules/koffi node_modules/@koromix "$modules"; \
     cd "$modules"/koffi; rm -rf CHANGELOG.md README.md cnoke.cjs doc lib vendor; \
     find src -type f ! -name "*js" -delete; \
@@ -51,6 +51,7 @@ FROM ${BASE}
 ARG VERSION=0.1.0 REVISION=unknown
 LABEL org.opencontainers.image.title="chanter" \
       org.opencontainers.image.description="BGP VPN daemon for Linux compute nodes: EVPN and IP VPN" \
+      org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /image /

@@ -100,6 +100,17 @@ const BGP_LAYERS: Readonly<Record<string, readonly string[]>> = {
   family: [],
 }
 
+/** The layers inside dataplane; the thread joins them, and what composes a forwarding loop does. */
+const DATAPLANE_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  model: ['kinds', 'facts:types'],
+  facts: ['model:types'],
+  driver: ['kinds', 'model', 'facts:types'],
+  kinds: ['model', 'driver'],
+  engine: ['kinds', 'model', 'driver', 'facts:types'],
+  memory: ['kinds', 'model', 'driver'],
+  linux: ['kinds', 'model', 'driver'],
+}
+
 interface Import {
   readonly from: string
   readonly to: string
@@ -162,4 +173,7 @@ describe('import directions', () => {
   test('rooms import what they may', () => expect(violations(ROOMS, 'src/')).toEqual([]))
 
   test('so do the layers of bgp', () => expect(violations(BGP_LAYERS, 'src/bgp/')).toEqual([]))
+
+  test('so do the layers of dataplane', () =>
+    expect(violations(DATAPLANE_LAYERS, 'src/dataplane/')).toEqual([]))
 })
