@@ -70,7 +70,6 @@ export async function runDaemon(
     return hasMpls() ? settingsRefusal() : noMpls.text
   }
   const families = servedFamilies(config)
-  const ping = kept.state !== null && !kept.outdated ? kept.state.ping : newPing()
   const speaker = new Speaker(
     {
       ...SPEAKER_DEFAULTS,
@@ -103,7 +102,7 @@ export async function runDaemon(
   )
   const keep: Keep = (durability) => {
     const take = (): StateChange[] => [
-      { kind: 'daemon', id: '', value: { kernel: kept.kernel, ping } },
+      { kind: 'daemon', id: '', value: { kernel: kept.kernel } },
       { kind: 'programs', id: '', value: forwarding.programs() },
       ...vpns.changes(),
     ]
@@ -140,7 +139,7 @@ export async function runDaemon(
   if (kept.former !== null) vpns.recall(kept.former)
   const rest = restServer({
     vpns,
-    ping,
+    ping: newPing(),
     log: log.child({ part: 'rest' }),
     events,
     counters,
@@ -226,9 +225,8 @@ function openState(config: Config, events: EventSink, fresh: boolean): KeptState
   }
   const store = new StateFile(stateFile, systemClock, events)
   const health = () => store.health()
-  const loaded = fresh ? null : store.load()
-  if (loaded === null) return { kernel, store, health, ...NOTHING_KEPT }
-  const { state, outdated } = loaded
+  const state = fresh ? null : store.load()
+  if (state === null) return { kernel, store, health, ...NOTHING_KEPT }
   if (!isThisKernel(state.kernel)) {
     events.emit({ type: 'state-of-another-boot', file: stateFile })
     return { kernel, store, health, ...NOTHING_KEPT, former: state }
@@ -236,7 +234,7 @@ function openState(config: Config, events: EventSink, fresh: boolean): KeptState
   const attachments = state.instances.reduce((sum, one) => sum + one.attachments.length, 0)
   const instances = state.instances.length
   events.emit({ type: 'state-restored', file: stateFile, instances, attachments })
-  return { kernel, store, health, state, former: null, outdated }
+  return { kernel, store, health, state, former: null }
 }
 
 interface KeptState {
@@ -247,11 +245,10 @@ interface KeptState {
   readonly state: State | null
   /** Of another boot or network namespace. */
   readonly former: State | null
-  readonly outdated: boolean
 }
 
 const NO_STORE: KeptState['store'] = { save: async () => {}, close: async () => {} }
-const NOTHING_KEPT = { state: null, former: null, outdated: false }
+const NOTHING_KEPT = { state: null, former: null }
 
 function openForwarding(
   { usesKernel, ipvpn, resyncSeconds, forwardingThread }: Config,

@@ -193,7 +193,7 @@ export class VpnService {
     }
     const own = this.needs.ofEndpoint(instance, plan.add)
     const entries = [...vpn.networkEntries(), ...own]
-    const [failure] = await this.footprint.set(entries)
+    const [failure] = await this.footprint.set(entries, this.needs.present(instance, plan.before))
     const refusal =
       failure === undefined
         ? await this.openness(instance)
