@@ -25,17 +25,47 @@ export type { Veth } from './kinds/veth.ts'
 export type { Vrf } from './kinds/vrf.ts'
 export type { VrfPort } from './kinds/vrf-port.ts'
 export type { Vxlan } from './kinds/vxlan.ts'
+export type { PortSurvey, Uplink } from './survey.ts'
 
 /** Marks a link as ours, at the start of its alias. */
 export const ALIAS_PREFIX = 'chanter:'
+
+/** Why a driver refuses entries, by what is wrong. `KERNEL_…` are answers of the kernel, `KERNEL_REFUSED` those that have no code of their own. */
+export type RefusalCode =
+  | 'ANSWER_LOST'
+  | 'BRIDGE_IN_USE'
+  | 'DRIFTED'
+  | 'INTERFACE_ENSLAVED'
+  | 'INTERFACE_EXISTS'
+  | 'INTERFACE_EXTERNAL'
+  | 'INTERFACE_MISSING'
+  | 'IPV6_DISABLED'
+  | 'KERNEL_ADDRESS_IN_USE'
+  | 'KERNEL_EXISTS'
+  | 'KERNEL_REFUSED'
+  | 'KERNEL_UNSUPPORTED'
+  | 'MAC_OF_HOST'
+  | 'NO_BRIDGE_PORT'
+  | 'NO_FOU'
+  | 'NO_MPLS'
+  | 'NO_VRF'
+  | 'SETTING_REFUSED'
+  | 'UNREADABLE'
+
+export interface Errno {
+  readonly name: string
+  readonly number: number
+}
 
 /** What became of a wanted entry. `reason` says why it is not in place: the kernel's own words where there are any. */
 export interface Status {
   /** `unneeded`: its device has no use for it, for the reason given; it does not count as wanted. */
   readonly state: 'pending' | 'applied' | 'failed' | 'unneeded'
   readonly reason: string | null
+  /** Of an entry that was refused; null for any other. */
+  readonly code: RefusalCode | null
   /** What the kernel answered; null where it did not refuse anything. */
-  readonly errno: { readonly name: string; readonly number: number } | null
+  readonly errno: Errno | null
   /** Failed tries since it was last in place. */
   readonly attempts: number
   /** Since when it is not in place, in epoch milliseconds; null for what is in place, of which nothing is kept. */
@@ -131,6 +161,23 @@ export interface Interface extends InterfaceFacts {
   /** Of a VXLAN device. */
   readonly vni: number | null
   readonly mtu: number
+}
+
+/** A link that an earlier process made in this kernel, as its state tells. */
+export interface MadeLink {
+  readonly name: string
+  readonly kind: 'bridge' | 'vxlan' | 'vrf'
+  /** Of a VXLAN device. */
+  readonly vni: number | null
+  /** Of a VRF. */
+  readonly table: number | null
+}
+
+/** What a process knows of the kernel from those before it. */
+export interface FormerWork {
+  /** Ids of XDP programs on bridges. */
+  readonly programs: readonly number[]
+  readonly links: readonly MadeLink[]
 }
 
 /** An attached port that passes no traffic. */

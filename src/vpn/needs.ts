@@ -56,6 +56,13 @@ export class Needs {
     return elsewhere ? entries.filter(({ kind }) => kind !== 'vrf-port') : entries
   }
 
+  /** What the instance has in the kernel already, and the endpoint if it was attached `before`. */
+  present(instance: Instance, before: Attachment | null): Entry[] {
+    const { vpn } = instance
+    if (!this.instances.has(vpn.config.id)) return []
+    return [...vpn.networkEntries(), ...(before === null ? [] : this.ofEndpoint(instance, before))]
+  }
+
   /** Takes back what an endpoint needed; what others need of it stays as they need it. */
   retract(
     instance: Instance,

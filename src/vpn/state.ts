@@ -110,8 +110,6 @@ const keptNumbers = z.object({
 const daemon = z.object({
   /** Which boot of which machine, and which of its networks, the kernel's part is in. */
   kernel: z.string(),
-  /** What agents compare to learn of a restart that forgot them: a decimal number. */
-  ping: z.string().regex(/^\d+$/),
 })
 
 /** Ids of the XDP programs that isolate bridges. */

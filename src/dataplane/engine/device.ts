@@ -11,6 +11,7 @@ import {
   tableDefinition,
 } from '../kinds/index.ts'
 import type { Entry, Outage } from '../model.ts'
+import type { Refusal } from '../refusal.ts'
 import type { Observation } from './observation.ts'
 import { Table } from './table.ts'
 
@@ -19,7 +20,7 @@ export type AnyTable = Table<TableEntry, Key, unknown>
 
 /** Why nothing can be set on a device; times are in epoch milliseconds. */
 export interface Failure {
-  readonly reason: string
+  readonly refusal: Refusal
   readonly since: number
   /** When it is looked at again, if that is not left to its link's or port's own retries. */
   readonly nextTry: number | null
@@ -37,6 +38,8 @@ export class Device {
   seen: number | null = null
   master: string | null = null
   mac: Mac | null = null
+  /** Whether the interface was ours then; null before it was looked at. */
+  owned: boolean | null = null
   /** Index of the interface that was last in its place as the port, whatever it is called by now. */
   enslaved: number | null = null
   /** Index of the interface whose entries are known; null before its first look. */
@@ -161,6 +164,7 @@ export class Device {
   lose(): void {
     this.seen = null
     this.index = null
+    this.owned = null
     this.observation?.abandon()
     this.observation = null
     for (const table of this.tables.values()) table.forget()

@@ -78,20 +78,20 @@ export class Notices implements Observer {
 
   seen(sighting: Sighting, present: boolean): void {
     const device = this.devices.all.get(sighting.entry.device)
-    if (device !== undefined) this.heed(device, sighting, present)
+    if (device !== undefined) this.heed(device, sighting, present, false)
   }
 
   bridged(bridge: string, sighting: Sighting, present: boolean): void {
     const { entry } = sighting
     const device = this.devices.all.get(entry.device)
-    if (device !== undefined && this.heed(device, sighting, present)) return
+    if (device !== undefined && this.heed(device, sighting, present, true)) return
     // who else wants it has lost it now, or lost it to the port that it has left
     for (const other of this.devices.members.of(bridge))
       if (other !== device) for (const lost of behind(other, entry)) this.weigh(lost, false)
   }
 
-  /** Whether the device wants an entry of that identity. */
-  private heed(device: Device, sighting: Sighting, present: boolean): boolean {
+  /** Whether the device wants an entry of that identity. `isOfBridge`: the entry is a bridge's, and setting does not change one that is not held as ours. */
+  private heed(device: Device, sighting: Sighting, present: boolean, isOfBridge: boolean): boolean {
     const { entry, marked, theirs = false, isPartial = false, isStuck = false } = sighting
     const table = device.tables.get(entry.kind)
     if (present && isStuck) table?.stick(entry)
@@ -101,6 +101,7 @@ export class Notices implements Observer {
       return false
     }
     const isHeld = (marked || theirs || !table.isMarked) && (isPartial || table.holds(entry))
+    if (present && isOfBridge && !isHeld) table.stick(wanted)
     this.weigh(wanted, present && isHeld, isPartial ? 'a part of ' : '')
     return true
   }

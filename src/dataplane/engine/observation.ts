@@ -1,6 +1,10 @@
 import type { Sighting } from '../driver.ts'
 import type { TableEntry, TableKind } from '../kinds/index.ts'
+import type { Flood } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
+
+/** A longer flood list does not leave and come back in one batch. */
+const MOST_FLOODS_AT_ONCE = 128
 
 /** A look at what the kernel holds for one device, in steps, so that nothing waits for a large one. */
 export class Observation {
@@ -13,6 +17,7 @@ export class Observation {
   private readonly partial = new Map<TableKind, TableEntry[]>()
   /** What setting it does not change. */
   private readonly stuck: TableEntry[] = []
+  private unmarkedFloods = 0
 
   constructor(device: Device, steps: Generator<readonly Sighting[], void>) {
     this.device = device
@@ -31,27 +36,46 @@ export class Observation {
   finish(): void {
     const isFirst = this.device.index === null
     for (const [table, entries] of this.result()) table.compare(entries, isFirst)
-    for (const entry of this.stuck) this.device.table(entry.kind).stick(entry)
+    for (const entry of [...this.stuck, ...this.restartedFloods()]) this.device.table(entry.kind).stick(entry)
   }
 
   /** What was found, for each table of the device. */
   *result(): Generator<[AnyTable, Iterable<TableEntry>], void> {
-    for (const kind of new Set([...this.found.keys(), ...this.partial.keys(), ...this.device.tables.keys()]))
-      yield [this.device.table(kind), this.of(kind)]
+    for (const kind of new Set([
+      ...this.found.keys(),
+      ...this.partial.keys(),
+      ...this.device.tables.keys(),
+    ])) {
+      const restarted = kind === 'flood' ? this.restartedFloods() : []
+      yield [this.device.table(kind), restarted.length > 0 ? restarted : this.of(kind)]
+    }
   }
 
   abandon(): void {
     this.steps.return()
   }
 
-  private add({ entry, marked, theirs = false, isPartial = false, isStuck = false }: Sighting): void {
+  /** Those of a list without our mark in which nothing but ours is left: it gets the mark when all leave it and come back. */
+  private restartedFloods(): Flood[] {
+    const floods = (this.found.get('flood') ?? []) as Flood[]
+    const isOurs =
+      floods.length === this.unmarkedFloods &&
+      floods.length <= MOST_FLOODS_AT_ONCE &&
+      floods.every((entry) => this.device.table('flood').holds(entry))
+    return isOurs ? floods.map((entry) => ({ ...entry, drift: { ...entry.drift, flags: 0 } })) : []
+  }
+
+  private add(sighting: Sighting): void {
+    const { entry, marked, theirs = false, isPartial = false, isStuck = false } = sighting
     const table = this.device.table(entry.kind)
+    if (sighting.inUnmarkedList) this.unmarkedFloods++
     if (isStuck) this.stuck.push(entry)
     if (isPartial) {
       if (marked) keep(this.partial, entry)
     } else if (marked || (isStuck && table.wants(entry))) keep(this.found, entry)
     // any other may be aged or moved
     else if ((theirs || !table.isMarked) && table.holds(entry)) keep(this.found, entry)
+    else if (table.isBridged && table.wants(entry)) this.stuck.push(entry)
   }
 
   /** A part that is not wanted is there to be removed; one that is does not count. */

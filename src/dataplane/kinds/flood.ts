@@ -12,6 +12,7 @@ export interface Flood {
   readonly drift?: FdbDrift
 }
 
+/** The drift's flags are those of the whole list, and tell no entry from another. */
 export const flood: TableDefinition<Flood, string, Omit<Flood, 'kind' | 'device'>> = {
   kind: 'flood',
   role: 'table',
@@ -20,9 +21,10 @@ export const flood: TableDefinition<Flood, string, Omit<Flood, 'kind' | 'device'
     `flood to ${formatIp(entry.dst)} vni ${entry.vni}${driftText(entry.drift)} on ${entry.device}`,
   isMarked: false,
   layout: () => ({
-    key: (entry) => `${entry.dst}/${entry.vni}${entry.drift ? JSON.stringify(entry.drift) : ''}`,
+    key: ({ dst, vni, drift: { flags: _, ...apart } = {} }) =>
+      `${dst}/${vni}${Object.keys(apart).length > 0 ? JSON.stringify(apart) : ''}`,
     value: (entry) => ({ dst: entry.dst, vni: entry.vni, ...(entry.drift && { drift: entry.drift }) }),
     entry: (device, _key, destination) => ({ kind: 'flood', device, ...destination }),
-    same: () => true,
+    same: (a, b) => a.drift?.flags === b.drift?.flags,
   }),
 }

@@ -1,10 +1,11 @@
-import { foreign, isOurs, type Link } from '../driver.ts'
+import { isOurs, type Link } from '../driver.ts'
+import { foreign, type Refusal } from '../refusal.ts'
 import { type LinkEntry, linkDefinition, masterOf, type PortEntry, portDefinition } from './index.ts'
 
 /** What becomes of a link of ours: `adjust` keeps the device, `recreate` does not. */
 export type LinkStep =
   | { readonly do: 'nothing' | 'create' | 'adjust' | 'recreate' }
-  | { readonly do: 'refuse'; readonly reason: string }
+  | { readonly do: 'refuse'; readonly refusal: Refusal }
 
 export function linkStep(wanted: LinkEntry, actual: Link | undefined): LinkStep {
   if (actual === undefined) return { do: 'create' }
@@ -12,7 +13,7 @@ export function linkStep(wanted: LinkEntry, actual: Link | undefined): LinkStep 
   if (!isOurs(actual)) {
     // the dummy kernel's interfaces are of no kind
     const usable = isGiven(wanted) && (actual.kind ?? 'bridge') === kernelKind(wanted)
-    return usable ? { do: 'nothing' } : { do: 'refuse', reason: foreign(actual) }
+    return usable ? { do: 'nothing' } : { do: 'refuse', refusal: foreign(actual) }
   }
   if (actual.kind !== kernelKind(wanted) || !isSuch(wanted, actual)) return { do: 'recreate' }
   const isSized = !('mtu' in wanted) || wanted.mtu === null || wanted.mtu === actual.mtu

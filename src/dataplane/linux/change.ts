@@ -1,9 +1,9 @@
-import { type Link, missing, type Refused } from '../driver.ts'
+import type { Link } from '../driver.ts'
 import type { TableEntry } from '../kinds/index.ts'
+import { missing, type Refusal, type Refused } from '../refusal.ts'
 import * as k from './constants.ts'
 import type { Kernel } from './kinds/definition.ts'
 import { linuxDefinition } from './kinds/index.ts'
-import type { Refusal } from './requests.ts'
 
 /** What the kernel says where something to remove is not there. */
 const ABSENT = [k.ENOENT, k.ESRCH, k.ENODEV, k.EOPNOTSUPP, k.EADDRNOTAVAIL]
@@ -24,7 +24,7 @@ export class Changer {
     const kinds = kindsAmong(entries)
     const prepared = new Map<string, unknown>()
     for (const kind of kinds) prepared.set(kind, linuxDefinition(kind).prepare?.(entries, kernel))
-    const change = (entry: TableEntry, link: Link | undefined, i: number): string | null => {
+    const change = (entry: TableEntry, link: Link | undefined, i: number): Refusal | null => {
       if (link === undefined) return missing(entry.device)
       const definition = linuxDefinition(entry.kind)
       if (definition.set) return definition.set(entry, link, kernel, prepared.get(entry.kind), i)
@@ -32,7 +32,7 @@ export class Changer {
       return null
     }
     const judge = (refusal: Refusal, entry: TableEntry) =>
-      linuxDefinition(entry.kind).explain?.(refusal, entry) ?? refusal.text
+      linuxDefinition(entry.kind).explain?.(refusal, entry) ?? refusal
     const refused = this.send(entries, change, judge)
     for (const kind of kinds) linuxDefinition(kind).conclude?.(entries, kernel, prepared.get(kind), refused)
     return refused
@@ -40,7 +40,7 @@ export class Changer {
 
   remove(entries: readonly TableEntry[]): Refused {
     const { kernel } = this
-    const change = (entry: TableEntry, link: Link | undefined): string | null => {
+    const change = (entry: TableEntry, link: Link | undefined): Refusal | null => {
       if (link === undefined) return null
       const definition = linuxDefinition(entry.kind)
       if (definition.remove) return definition.remove(entry, link, kernel)
@@ -53,7 +53,7 @@ export class Changer {
   }
 
   /** Why an entry is still there, after the kernel refused to remove it; null where it is not. */
-  private removeOtherwise(refusal: Refusal, entry: TableEntry): string | null {
+  private removeOtherwise(refusal: Refusal, entry: TableEntry): Refusal | null {
     const { encodeOtherRemoval } = linuxDefinition(entry.kind)
     if (encodeOtherRemoval === undefined) return unlessAbsent(refusal)
     const { requests, links } = this.kernel
@@ -67,18 +67,18 @@ export class Changer {
   /** `change` writes messages, or tells why it does not; `judge` tells why a refusal counts, or null where it does not. */
   private send(
     entries: readonly TableEntry[],
-    change: (entry: TableEntry, link: Link | undefined, i: number) => string | null,
-    judge: (refusal: Refusal, entry: TableEntry) => string | null,
-  ): Map<number, string> {
+    change: (entry: TableEntry, link: Link | undefined, i: number) => Refusal | null,
+    judge: (refusal: Refusal, entry: TableEntry) => Refusal | null,
+  ): Map<number, Refusal> {
     const { requests, links } = this.kernel
-    const refused = new Map<number, string>()
+    const refused = new Map<number, Refusal>()
     const sent: number[] = []
     const flush = () => {
       for (const [position, refusal] of requests.send()) {
         const i = sent[position] ?? -1
         const entry = entries[i]
-        const reason = entry === undefined ? null : judge(refusal, entry)
-        if (reason !== null) refused.set(i, reason)
+        const counted = entry === undefined ? null : judge(refusal, entry)
+        if (counted !== null) refused.set(i, counted)
       }
       sent.length = 0
     }
@@ -86,8 +86,8 @@ export class Changer {
     for (const [i, entry] of entries.entries()) {
       if (link?.name !== entry.device) link = links.lookUp(entry.device)
       const before = requests.writer.count
-      const reason = change(entry, link, i)
-      if (reason !== null) refused.set(i, reason)
+      const refusal = change(entry, link, i)
+      if (refusal !== null) refused.set(i, refusal)
       for (let count = before; count < requests.writer.count; count++) sent.push(i)
       if (sent.length >= MESSAGES_A_SEND || requests.writer.isFull) flush()
     }
@@ -106,6 +106,6 @@ function kindsAmong(entries: readonly TableEntry[]): ReadonlySet<TableEntry['kin
   return kinds
 }
 
-function unlessAbsent({ errno, text }: Refusal): string | null {
-  return ABSENT.includes(errno) ? null : text
+function unlessAbsent(refusal: Refusal): Refusal | null {
+  return ABSENT.includes(refusal.errno ?? 0) ? null : refusal
 }

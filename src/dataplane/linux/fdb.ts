@@ -1,7 +1,7 @@
-import { formatMac, type Mac } from '../../values/mac.ts'
-import { ownAddress } from '../driver.ts'
+import type { Mac } from '../../values/mac.ts'
 import type { TableEntry } from '../kinds/index.ts'
 import type { LocalMac, RemoteMac } from '../model.ts'
+import { ownAddress, type Refusal } from '../refusal.ts'
 import * as k from './constants.ts'
 import { ndmsg, type Target } from './encode.ts'
 import type { Links } from './links.ts'
@@ -59,21 +59,21 @@ export class Fdb {
   }
 
   /** Why remote MACs among entries cannot be set, by their positions: the addresses are of the bridge or its ports. */
-  ownAmong(entries: readonly TableEntry[]): ReadonlyMap<number, string> {
-    const refused = new Map<number, string>()
+  ownAmong(entries: readonly TableEntry[]): ReadonlyMap<number, Refusal> {
+    const refused = new Map<number, Refusal>()
     for (const [i, entry] of entries.entries()) {
       const master = entry.kind === 'remote-mac' ? this.links.lookUp(entry.device)?.master : null
       if (entry.kind !== 'remote-mac' || !master) continue
       const index = this.ownAddresses(master).get(entry.mac)
       if (index === undefined) continue
-      refused.set(i, ownAddress(formatMac(entry.mac), this.links.nameOf(index) ?? entry.device))
+      refused.set(i, ownAddress(entry.mac, this.links.nameOf(index) ?? entry.device))
     }
     return refused
   }
 
   /** Why an entry cannot take the place of what a bridge has, if so. */
-  refusal({ device, mac }: LocalMac, before: BridgeEntry): string | null {
-    return isOwn(before) ? ownAddress(formatMac(mac), this.nameOf(before) ?? device) : null
+  refusal({ device, mac }: LocalMac, before: BridgeEntry): Refusal | null {
+    return isOwn(before) ? ownAddress(mac, this.nameOf(before) ?? device) : null
   }
 
   /** Whether there is an entry of ours to delete. */

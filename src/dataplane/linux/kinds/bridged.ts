@@ -20,8 +20,8 @@ export function readBridged({ bridge, state, flags, vni }: RawNeighbour, directo
   const isExternal = bridge !== null && directory.isExternal(bridge)
   const marked = (flags & k.NTF_EXT_LEARNED) !== 0
   const isSticky = (flags & k.NTF_STICKY) !== 0
-  const isFixed = isSticky || (state & k.NUD_NOARP) !== 0
-  const isAsWeSet = isExternal ? isSticky : !isFixed || vni === null
+  const isMovable = vni === null || (state & k.NUD_NOARP) === 0
+  const isAsWeSet = isExternal ? isSticky : !isSticky && isMovable
   // an address of the host takes our mark, and stays the host's
   const isOurs = marked && (state & k.NUD_PERMANENT) === 0
   return {

@@ -1,5 +1,6 @@
-import type { Link, Refused, Sighting } from '../../driver.ts'
+import type { Link, Sighting } from '../../driver.ts'
 import type { TableEntry } from '../../kinds/index.ts'
+import type { Refusal, Refused } from '../../refusal.ts'
 import type { Batch, Target } from '../encode.ts'
 import type { Fdb } from '../fdb.ts'
 import type { Fou } from '../fou.ts'
@@ -8,7 +9,7 @@ import type { Message } from '../message.ts'
 import type { Multipath } from '../multipath.ts'
 import type { RawAddress, RawRoute, RouteDirectory } from '../observe-ip.ts'
 import type { Directory, NeighbourMessage, RawNeighbour } from '../observe-neighbour.ts'
-import type { Refusal, Requests } from '../requests.ts'
+import type { Requests } from '../requests.ts'
 import type { Routes } from '../routes.ts'
 import type { Setting, Sysctls } from '../sysctl.ts'
 
@@ -48,15 +49,15 @@ export interface LinuxDefinition<E extends TableEntry, P = unknown> {
   /** Learns, or makes, what the entries of the kind in a batch need, before the first is set. */
   prepare?(entries: readonly TableEntry[], kernel: Kernel): P
   /** Sets it, if `encode` alone does not; answers with why it cannot be set, if so. */
-  set?(entry: E, link: Link, kernel: Kernel, prepared: P, position: number): string | null
+  set?(entry: E, link: Link, kernel: Kernel, prepared: P, position: number): Refusal | null
   /** After all of a batch was sent: adds to `refused`, by the positions in the batch. */
-  conclude?(entries: readonly TableEntry[], kernel: Kernel, prepared: P, refused: Map<number, string>): void
+  conclude?(entries: readonly TableEntry[], kernel: Kernel, prepared: P, refused: Map<number, Refusal>): void
   /** Removes it, if `encodeRemoval` alone does not; answers with why it cannot be removed, if so. */
-  remove?(entry: E, link: Link, kernel: Kernel): string | null
+  remove?(entry: E, link: Link, kernel: Kernel): Refusal | null
   /** After a batch of removals was sent. */
   concludeRemoval?(entries: readonly TableEntry[], kernel: Kernel, refused: Refused): void
   /** Why the kernel refused to set it, where we know better than the kernel says. */
-  explain?(refusal: Refusal, entry: E): string | null
+  explain?(refusal: Refusal, entry: E): Refusal | null
   /** Writes the message that removes it where the kernel refused the other one. */
   encodeOtherRemoval?(batch: Batch, entry: E, target: Target): void
   /** Undefined where it is an entry of another kind. */

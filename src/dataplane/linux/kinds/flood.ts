@@ -33,8 +33,9 @@ export const flood: LinuxDefinition<Flood> = {
     const drift = Object.keys(raw.drift).length > 0 ? raw.drift : null
     const entry = { kind: 'flood', device: raw.device, ...readDestination(raw, drift) } as const
     // all VTEPs share the flags of the first; on a device of ours no one else's gets what VMs send
-    const marked = (raw.flags & k.NTF_EXT_LEARNED) !== 0 || !directory.isExternal(raw.device)
-    return { bridge: null, sighting: { entry, marked } }
+    const hasMark = (raw.flags & k.NTF_EXT_LEARNED) !== 0
+    const marked = hasMark || !directory.isExternal(raw.device)
+    return { bridge: null, sighting: { entry, marked, ...(!hasMark && { inUnmarkedList: true }) } }
   },
   look: lookFdb,
 }

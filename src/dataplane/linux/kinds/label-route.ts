@@ -1,5 +1,5 @@
-import { missing } from '../../driver.ts'
 import type { LabelRoute } from '../../model.ts'
+import { missing, type Refusal } from '../../refusal.ts'
 import * as k from '../constants.ts'
 import type { Batch } from '../encode.ts'
 import { attributeLabels, attributeVia, dumpRoutes, rtmsg, ways } from '../encode-ip.ts'
@@ -10,7 +10,7 @@ import { explainLabels, lackingOf } from './hops.ts'
 import { dumped } from './look.ts'
 
 /** An `AF_MPLS` route with our protocol; `P` is why the kernel does not look at the labels, if so. */
-export const labelRoute: LinuxDefinition<LabelRoute, string | null> = {
+export const labelRoute: LinuxDefinition<LabelRoute, Refusal | null> = {
   kind: 'mpls',
   encode: (batch, entry, _target, indexOf) => encode(batch, entry, indexOf),
   encodeRemoval(batch, { label }) {

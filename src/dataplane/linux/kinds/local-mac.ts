@@ -1,5 +1,5 @@
-import { unbridged } from '../../driver.ts'
 import type { LocalMac } from '../../model.ts'
+import { unbridged } from '../../refusal.ts'
 import * as k from '../constants.ts'
 import { type Batch, ndmsg, type Target } from '../encode.ts'
 import { type BridgeEntry, isTheirs } from '../fdb.ts'

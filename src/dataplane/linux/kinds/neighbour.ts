@@ -1,6 +1,6 @@
 import { isIpv4 } from '../../../values/address.ts'
-import { IPV6_DISABLED } from '../../driver.ts'
 import type { Neighbour } from '../../model.ts'
+import { ipv6Disabled } from '../../refusal.ts'
 import * as k from '../constants.ts'
 import { dumpNeighbours, ipFamily, ndmsg } from '../encode.ts'
 import { isIpv6Disabled } from '../sysctl.ts'
@@ -24,7 +24,7 @@ export const neighbour: LinuxDefinition<Neighbour> = {
     batch.writer.attributeIp(k.NDA_DST, ip)
     batch.end()
   },
-  explain: (_refusal, { ip, device }) => (!isIpv4(ip) && isIpv6Disabled(device) ? IPV6_DISABLED : null),
+  explain: (_refusal, { ip, device }) => (!isIpv4(ip) && isIpv6Disabled(device) ? ipv6Disabled : null),
   readNeighbour({ family, device, state, flags, extendedFlags, dst, mac }, directory) {
     const isProxy = (flags & k.NTF_PROXY) !== 0
     if (family === k.AF_BRIDGE || isProxy || !directory.isBridge(device)) return undefined

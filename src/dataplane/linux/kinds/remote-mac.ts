@@ -1,5 +1,6 @@
 import { type Link, ZERO_MAC } from '../../driver.ts'
 import type { RemoteMac } from '../../model.ts'
+import type { Refusal } from '../../refusal.ts'
 import * as k from '../constants.ts'
 import { type Batch, ndmsg, type Target } from '../encode.ts'
 import { readBridged, stickInExternal } from './bridged.ts'
@@ -8,7 +9,7 @@ import { isPart, partOf } from './remote-macs.ts'
 import { lookFdb, readDestination } from './vxlan-fdb.ts'
 
 /** Two FDB entries, the VXLAN device's (`self`) and its bridge's (`master`), both set by one message. */
-export const remoteMac: LinuxDefinition<RemoteMac, ReadonlyMap<number, string>> = {
+export const remoteMac: LinuxDefinition<RemoteMac, ReadonlyMap<number, Refusal>> = {
   kind: 'remote-mac',
   encode,
   encodeRemoval: (batch, entry, target) => encodeRemoval(batch, entry, target, k.NTF_SELF | k.NTF_MASTER),

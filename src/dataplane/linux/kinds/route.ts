@@ -1,13 +1,12 @@
 import { isIpv4 } from '../../../values/address.ts'
-import { missing, partly } from '../../driver.ts'
 import type { TableEntry } from '../../kinds/index.ts'
 import type { Hop, Route } from '../../model.ts'
+import { isRefusal, missing, partly, type Refusal } from '../../refusal.ts'
 import * as k from '../constants.ts'
 import type { Batch } from '../encode.ts'
 import { gateway, NOBODY, onLinkFlag, prefix, ways } from '../encode-ip.ts'
 import type { Plan } from '../multipath.ts'
 
-import { isRefusal, type Refusal } from '../requests.ts'
 import type { IndexOf, LinuxDefinition } from './definition.ts'
 import { explainLabels, lackingOf } from './hops.ts'
 import { lookRoutes } from './look.ts'
@@ -27,7 +26,7 @@ export const route: LinuxDefinition<Route, ReadonlyMap<number, Plan | Refusal>> 
     const lacking = plan === undefined ? lackingOf(entry.hops, links) : undefined
     if (lacking !== undefined) return missing(lacking)
     if (plan === undefined) encode(requests, entry, indexOf)
-    else if (isRefusal(plan)) return refusedText(plan, entry)
+    else if (isRefusal(plan)) return explained(plan, entry)
     else if (plan.group !== null) encodeGrouped(requests, entry, plan.group.id)
     else encode(requests, { ...entry, hops: plan.hops }, indexOf)
     return null
@@ -42,7 +41,7 @@ export const route: LinuxDefinition<Route, ReadonlyMap<number, Plan | Refusal>> 
       if (refused.has(i) && group !== null) group.isKnown = false
       if (refused.has(i)) continue
       multipath.use(entry, group)
-      if (lacking !== null) refused.set(i, partly(refusedText(lacking, entry)))
+      if (lacking !== null) refused.set(i, partly(explained(lacking, entry)))
     }
     if (plans.size > 0) multipath.tidy()
   },
@@ -85,8 +84,8 @@ function routesAmong(entries: readonly TableEntry[]): Map<number, Route> {
   return routes
 }
 
-function refusedText(refusal: Refusal, { hops }: Route): string {
-  return explainLabels(refusal, hops) ?? refusal.text
+function explained(refusal: Refusal, { hops }: Route): Refusal {
+  return explainLabels(refusal, hops) ?? refusal
 }
 
 function withoutNobody(hop: Hop): Hop {
