@@ -3,16 +3,16 @@ import type { Hop, Route, Unreachable } from '../model.ts'
 import * as k from './constants.ts'
 import { type Batch, ipFamily, ndmsg } from './encode.ts'
 import type { IndexOf } from './kinds/definition.ts'
-import type { Writer } from './message.ts'
+import type { NetlinkWriter } from './message.ts'
 
 /** The rest of a dump request for the addresses of one family on one interface. */
-export function dumpAddresses(writer: Writer, family: number, index: number): void {
+export function dumpAddresses(writer: NetlinkWriter, family: number, index: number): void {
   writer.u32(family)
   writer.u32(index)
 }
 
 /** The rest of a dump request for the addresses of others that one interface answers for. */
-export function dumpProxies(writer: Writer, index: number): void {
+export function dumpProxies(writer: NetlinkWriter, index: number): void {
   ndmsg(writer, k.AF_INET6, 0, 0, k.NTF_PROXY)
   writer.attributeU32(k.NDA_IFINDEX, index)
 }
@@ -50,7 +50,7 @@ export function getLocalRoute(batch: Batch, ip: Ip): void {
 
 /** The rest of a dump request for routes of one family: of one table or of all, or for labels of none; `protocol` 0 is for those of all. */
 export function dumpRoutes(
-  writer: Writer,
+  writer: NetlinkWriter,
   family: number,
   table: number | null,
   protocol: number = k.PROTOCOL,
@@ -70,7 +70,7 @@ interface RouteFields {
 }
 
 export function rtmsg(
-  writer: Writer,
+  writer: NetlinkWriter,
   { family, length = 0, table, scope = 0, type = 0, flags = 0, protocol = k.PROTOCOL }: RouteFields,
 ): void {
   writer.u32(family | (length << 8))
@@ -85,7 +85,7 @@ interface PrefixFields {
   readonly flags?: number
 }
 
-export function prefix(writer: Writer, entry: Route | Unreachable, fields: PrefixFields): void {
+export function prefix(writer: NetlinkWriter, entry: Route | Unreachable, fields: PrefixFields): void {
   const { type, scope, metric, flags = 0 } = fields
   const family = ipFamily(entry.prefix)
   rtmsg(writer, { family, length: entry.prefixLength, table: k.RT_TABLE_UNSPEC, scope, type, flags })
@@ -95,8 +95,8 @@ export function prefix(writer: Writer, entry: Route | Unreachable, fields: Prefi
 }
 
 /** One way is written into the route itself, several into a list. */
-export function ways(
-  writer: Writer,
+export function writeHops(
+  writer: NetlinkWriter,
   hops: readonly Hop[],
   indexOf: IndexOf,
   attributes: (hop: Hop) => void,
@@ -123,7 +123,7 @@ export function ways(
 /** What the neighbour is called that a labelled IPv6 packet goes to where none is needed: without one, Linux shares no flows. */
 export const NOBODY = '\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x01' as Ip
 
-export function gateway(writer: Writer, { via, labels }: Hop, destination: Ip): void {
+export function gateway(writer: NetlinkWriter, { via, labels }: Hop, destination: Ip): void {
   const neighbour = neighbourOf({ via, labels }, destination)
   if (neighbour !== null) {
     if (neighbour.length === destination.length) writer.attributeIp(k.RTA_GATEWAY, neighbour)
@@ -133,7 +133,12 @@ export function gateway(writer: Writer, { via, labels }: Hop, destination: Ip): 
 }
 
 /** Has packets get labels, if any, by attributes of these types. */
-export function encapsulate(writer: Writer, labels: readonly number[], type: number, encap: number): void {
+export function encapsulate(
+  writer: NetlinkWriter,
+  labels: readonly number[],
+  type: number,
+  encap: number,
+): void {
   if (labels.length === 0) return
   writer.attributeU16(type, k.LWTUNNEL_ENCAP_MPLS)
   const nest = writer.nest(encap)
@@ -150,7 +155,7 @@ export function onLinkFlag(hop: Hop, destination: Ip): number {
   return neighbourOf(hop, destination) === null ? 0 : k.RTNH_F_ONLINK
 }
 
-export function attributeVia(writer: Writer, via: Ip): void {
+export function attributeVia(writer: NetlinkWriter, via: Ip): void {
   const bytes = Buffer.alloc(2 + via.length)
   bytes.writeUInt16LE(ipFamily(via))
   bytes.write(via, 2, 'latin1')
@@ -158,7 +163,7 @@ export function attributeVia(writer: Writer, via: Ip): void {
 }
 
 /** A label stack (RFC 3032 §2.1), the bottom marked. */
-export function attributeLabels(writer: Writer, type: number, labels: readonly number[]): void {
+export function attributeLabels(writer: NetlinkWriter, type: number, labels: readonly number[]): void {
   const bytes = Buffer.alloc(4 * labels.length)
   for (const [i, label] of labels.entries()) {
     bytes.writeUInt32BE(label * 2 ** 12 + (i === labels.length - 1 ? k.BOTTOM_OF_STACK : 0), 4 * i)

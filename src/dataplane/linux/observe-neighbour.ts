@@ -1,10 +1,10 @@
 import { ANY_IPV4, type Ip } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
-import { type Sighting, ZERO_MAC } from '../driver.ts'
+import { type ObservedEntry, ZERO_MAC } from '../driver.ts'
 import type { FdbDrift } from '../model.ts'
 import * as k from './constants.ts'
 import { linuxDefinitions } from './kinds/index.ts'
-import { Attributes, type Message } from './message.ts'
+import { NetlinkAttributes, type NetlinkMessage } from './message.ts'
 
 /** Tells of interfaces what messages leave out. */
 export interface Directory {
@@ -38,7 +38,7 @@ export interface RawNeighbour {
 export interface NeighbourMessage {
   /** The bridge whose entry it is; null where it is none of a bridge. */
   readonly bridge: string | null
-  readonly sighting: Sighting
+  readonly observed: ObservedEntry
   /** Whether the bridge's entry is marked and will be sticky, which the kernel takes in a message of its own. */
   readonly isHalfSet?: boolean
 }
@@ -46,7 +46,7 @@ export interface NeighbourMessage {
 const readers = linuxDefinitions.flatMap(({ readNeighbour }) => readNeighbour ?? [])
 
 /** Reads RTM_NEWNEIGH and RTM_DELNEIGH; undefined for what we do not keep. */
-export function readNeighbour(message: Message, directory: Directory): NeighbourMessage | undefined {
+export function readNeighbour(message: NetlinkMessage, directory: Directory): NeighbourMessage | undefined {
   const raw = readRaw(message, directory)
   if (raw === undefined) return undefined
   for (const read of readers) {
@@ -56,7 +56,7 @@ export function readNeighbour(message: Message, directory: Directory): Neighbour
   return undefined
 }
 
-function readRaw({ bytes, start, end }: Message, directory: Directory): RawNeighbour | undefined {
+function readRaw({ bytes, start, end }: NetlinkMessage, directory: Directory): RawNeighbour | undefined {
   const family = bytes.readUInt8(start)
   const device = directory.nameOf(bytes.readInt32LE(start + 4))
   if (device === undefined) return undefined
@@ -67,7 +67,7 @@ function readRaw({ bytes, start, end }: Message, directory: Directory): RawNeigh
   let protocol = 0
   let extendedFlags = 0
   const drift: { -readonly [P in keyof FdbDrift]: FdbDrift[P] } = {}
-  const attributes = new Attributes(bytes, start + k.NDMSG_LENGTH, end)
+  const attributes = new NetlinkAttributes(bytes, start + k.NDMSG_LENGTH, end)
   while (attributes.next()) {
     if (attributes.type === k.NDA_LLADDR && attributes.length === 6) mac = attributes.network()
     else if (attributes.type === k.NDA_DST) dst = attributes.octets() as Ip

@@ -3,9 +3,9 @@ import type { Address } from '../../model.ts'
 import * as k from '../constants.ts'
 import { ipFamily } from '../encode.ts'
 import { dumpAddresses } from '../encode-ip.ts'
-import type { Writer } from '../message.ts'
+import type { NetlinkWriter } from '../message.ts'
 import type { LinuxDefinition } from './definition.ts'
-import { dumped } from './look.ts'
+import { dumped } from './dump-device.ts'
 
 /** An address of a port, `noprefixroute`, of IPv6 `nodad`. */
 export const address: LinuxDefinition<Address> = {
@@ -34,7 +34,7 @@ export const address: LinuxDefinition<Address> = {
   },
 }
 
-function ifaddrmsg(writer: Writer, { ip, prefixLength }: Address, index: number): void {
+function ifaddrmsg(writer: NetlinkWriter, { ip, prefixLength }: Address, index: number): void {
   writer.u32(ipFamily(ip) | (prefixLength << 8))
   writer.u32(index)
   writer.attributeIp(k.IFA_LOCAL, ip)

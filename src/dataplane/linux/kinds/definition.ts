@@ -1,13 +1,13 @@
-import type { Link, Sighting } from '../../driver.ts'
+import type { Link, ObservedEntry } from '../../driver.ts'
 import type { TableEntry } from '../../kinds/index.ts'
 import type { Refusal, Refused } from '../../refusal.ts'
+import type { RawAddress, RawRoute, RouteDirectory } from '../decode-ip.ts'
 import type { Batch, Target } from '../encode.ts'
 import type { Fdb } from '../fdb.ts'
 import type { Fou } from '../fou.ts'
 import type { Links } from '../links.ts'
-import type { Message } from '../message.ts'
+import type { NetlinkMessage } from '../message.ts'
 import type { Multipath } from '../multipath.ts'
-import type { RawAddress, RawRoute, RouteDirectory } from '../observe-ip.ts'
 import type { Directory, NeighbourMessage, RawNeighbour } from '../observe-neighbour.ts'
 import type { Requests } from '../requests.ts'
 import type { Routes } from '../routes.ts'
@@ -32,12 +32,12 @@ export interface Sources {
   readonly fou: Fou
   readonly routes: Routes
   /** Read a message of a dump. */
-  readonly neighbour: (message: Message) => Sighting | undefined
-  readonly address: (message: Message) => Sighting | undefined
+  readonly neighbour: (message: NetlinkMessage) => ObservedEntry | undefined
+  readonly address: (message: NetlinkMessage) => ObservedEntry | undefined
 }
 
 /** Sightings, a chunk a step. */
-export type Steps = Generator<readonly Sighting[], void>
+export type Steps = Generator<readonly ObservedEntry[], void>
 
 /** How entries of one kind are set, removed and seen in Linux; `P` is what a batch of them has to have prepared. */
 export interface LinuxDefinition<E extends TableEntry, P = unknown> {
@@ -62,8 +62,8 @@ export interface LinuxDefinition<E extends TableEntry, P = unknown> {
   encodeOtherRemoval?(batch: Batch, entry: E, target: Target): void
   /** Undefined where it is an entry of another kind. */
   readNeighbour?(raw: RawNeighbour, directory: Directory): NeighbourMessage | undefined
-  readRoute?(raw: RawRoute, directory: RouteDirectory): Sighting | undefined
-  readAddress?(raw: RawAddress): Sighting
+  readRoute?(raw: RawRoute, directory: RouteDirectory): ObservedEntry | undefined
+  readAddress?(raw: RawAddress): ObservedEntry
   /** What the settings of the machine have to be for it. */
   settingsFor?(entry: E): readonly Setting[]
   /** Looks at all entries of an interface; kinds that one dump shows share the function. */

@@ -2,7 +2,7 @@ import type { FixedNeighbour } from '../../model.ts'
 import * as k from '../constants.ts'
 import { dumpNeighbours, ipFamily, ndmsg } from '../encode.ts'
 import type { LinuxDefinition } from './definition.ts'
-import { dumped } from './look.ts'
+import { dumped } from './dump-device.ts'
 
 /** A `permanent extern_learn` neighbour of a port: it outlives a lost carrier. */
 export const fixedNeighbour: LinuxDefinition<FixedNeighbour> = {
@@ -25,7 +25,7 @@ export const fixedNeighbour: LinuxDefinition<FixedNeighbour> = {
     if (family === k.AF_BRIDGE || isProxy || directory.isBridge(device)) return undefined
     const entry = { kind: 'fixed-neighbour', device, ip: dst, mac } as const
     const marked = (flags & k.NTF_EXT_LEARNED) !== 0 && (state & k.NUD_PERMANENT) !== 0
-    return { bridge: null, sighting: { entry, marked } }
+    return { bridge: null, observed: { entry, marked } }
   },
   *look({ name, index, routing }, sources) {
     if (routing !== null)

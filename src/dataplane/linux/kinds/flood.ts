@@ -35,7 +35,7 @@ export const flood: LinuxDefinition<Flood> = {
     // all VTEPs share the flags of the first; on a device of ours no one else's gets what VMs send
     const hasMark = (raw.flags & k.NTF_EXT_LEARNED) !== 0
     const marked = hasMark || !directory.isExternal(raw.device)
-    return { bridge: null, sighting: { entry, marked, ...(!hasMark && { inUnmarkedList: true }) } }
+    return { bridge: null, observed: { entry, marked, ...(!hasMark && { inUnmarkedList: true }) } }
   },
   look: lookFdb,
 }

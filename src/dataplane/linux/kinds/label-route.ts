@@ -2,12 +2,12 @@ import type { LabelRoute } from '../../model.ts'
 import { missing, type Refusal } from '../../refusal.ts'
 import * as k from '../constants.ts'
 import type { Batch } from '../encode.ts'
-import { attributeLabels, attributeVia, dumpRoutes, rtmsg, ways } from '../encode-ip.ts'
-import type { Writer } from '../message.ts'
+import { attributeLabels, attributeVia, dumpRoutes, rtmsg, writeHops } from '../encode-ip.ts'
+import type { NetlinkWriter } from '../message.ts'
 import { hasMpls, platformLabels } from '../sysctl.ts'
 import type { IndexOf, LinuxDefinition } from './definition.ts'
+import { dumped } from './dump-device.ts'
 import { explainLabels, lackingOf } from './hops.ts'
-import { dumped } from './look.ts'
 
 /** An `AF_MPLS` route with our protocol; `P` is why the kernel does not look at the labels, if so. */
 export const labelRoute: LinuxDefinition<LabelRoute, Refusal | null> = {
@@ -36,7 +36,7 @@ export const labelRoute: LinuxDefinition<LabelRoute, Refusal | null> = {
   settingsFor: ({ label }) => platformLabels(label),
   *look({ name }, { routes }) {
     if (name !== 'lo' || !hasMpls()) return
-    const write = (writer: Writer) => dumpRoutes(writer, k.AF_MPLS, null)
+    const write = (writer: NetlinkWriter) => dumpRoutes(writer, k.AF_MPLS, null)
     yield* dumped(name, k.RTM_GETROUTE, write, (message) => routes.read(message))
   },
 }
@@ -45,14 +45,14 @@ function encode(batch: Batch, { label, hops }: LabelRoute, indexOf: IndexOf): vo
   const { writer } = batch
   batch.begin(k.RTM_NEWROUTE, k.NLM_F_CREATE | k.NLM_F_REPLACE)
   labelled(writer, label)
-  ways(writer, hops, indexOf, ({ via, labels }) => {
+  writeHops(writer, hops, indexOf, ({ via, labels }) => {
     if (via !== null) attributeVia(writer, via)
     if (labels.length > 0) attributeLabels(writer, k.RTA_NEWDST, labels)
   })
   batch.end()
 }
 
-function labelled(writer: Writer, label: number): void {
+function labelled(writer: NetlinkWriter, label: number): void {
   const { AF_MPLS: family, LABEL_BITS: length, RT_TABLE_MAIN: table, RTN_UNICAST: type } = k
   rtmsg(writer, { family, length, table, type })
   attributeLabels(writer, k.RTA_DST, [label])

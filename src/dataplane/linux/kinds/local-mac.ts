@@ -30,7 +30,7 @@ export const localMac: LinuxDefinition<LocalMac, ReadonlyMap<number, BridgeEntry
     if (raw.bridge === null || raw.vni !== null) return undefined
     const { marked, theirs, isHalfSet } = readBridged(raw, directory)
     const entry = { kind: 'local-mac', device: raw.device, mac: raw.mac } as const
-    return { bridge: raw.bridge, sighting: { entry, marked, ...(theirs && { theirs }) }, isHalfSet }
+    return { bridge: raw.bridge, observed: { entry, marked, ...(theirs && { external: theirs }) }, isHalfSet }
   },
   look: lookFdb,
 }

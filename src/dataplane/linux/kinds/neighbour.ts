@@ -5,7 +5,7 @@ import * as k from '../constants.ts'
 import { dumpNeighbours, ipFamily, ndmsg } from '../encode.ts'
 import { isIpv6Disabled } from '../sysctl.ts'
 import type { LinuxDefinition } from './definition.ts'
-import { dumped } from './look.ts'
+import { dumped } from './dump-device.ts'
 
 /** A `noarp extern_learn` neighbour of the bridge device, which then answers for it. */
 export const neighbour: LinuxDefinition<Neighbour> = {
@@ -31,7 +31,7 @@ export const neighbour: LinuxDefinition<Neighbour> = {
     const entry = { kind: 'neighbour', device, ip: dst, mac, router: (flags & k.NTF_ROUTER) !== 0 } as const
     const isFixed = (state & k.NUD_NOARP) !== 0 && extendedFlags === 0
     const marked = (flags & k.NTF_EXT_LEARNED) !== 0 && isFixed
-    return { bridge: null, sighting: { entry, marked } }
+    return { bridge: null, observed: { entry, marked } }
   },
   *look({ name, index, kind }, sources) {
     if (kind === 'bridge')

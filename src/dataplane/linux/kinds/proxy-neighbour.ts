@@ -3,7 +3,7 @@ import * as k from '../constants.ts'
 import { ipFamily, ndmsg } from '../encode.ts'
 import { dumpProxies } from '../encode-ip.ts'
 import type { LinuxDefinition } from './definition.ts'
-import { dumped } from './look.ts'
+import { dumped } from './dump-device.ts'
 
 /** A `proxy` neighbour of a port. */
 export const proxyNeighbour: LinuxDefinition<ProxyNeighbour> = {
@@ -24,7 +24,7 @@ export const proxyNeighbour: LinuxDefinition<ProxyNeighbour> = {
   readNeighbour({ family, device, flags, protocol, dst }) {
     if (family !== k.AF_INET6 || (flags & k.NTF_PROXY) === 0) return undefined
     const entry = { kind: 'proxy-neighbour', device, ip: dst } as const
-    return { bridge: null, sighting: { entry, marked: protocol === k.PROTOCOL } }
+    return { bridge: null, observed: { entry, marked: protocol === k.PROTOCOL } }
   },
   *look({ name, index, routing }, sources) {
     if (routing !== null)

@@ -22,7 +22,7 @@ export const remoteMac: LinuxDefinition<RemoteMac, ReadonlyMap<number, Refusal>>
     return null
   },
   remove(entry, link, kernel) {
-    if (isPart(entry)) removeParts(entry, link, kernel)
+    if (isPart(entry)) removeDependencies(entry, link, kernel)
     else encodeRemoval(kernel.requests, entry, link, k.NTF_SELF | k.NTF_MASTER)
     return null
   },
@@ -33,7 +33,7 @@ export const remoteMac: LinuxDefinition<RemoteMac, ReadonlyMap<number, Refusal>>
     if (raw.vni === null) return undefined
     if (raw.bridge !== null) {
       const { marked, isHalfSet } = readBridged(raw, directory)
-      return { bridge: raw.bridge, sighting: partOf(device, mac, marked), isHalfSet }
+      return { bridge: raw.bridge, observed: partOf(device, mac, marked), isHalfSet }
     }
     if (mac === ZERO_MAC) return undefined
     const marked = (flags & k.NTF_EXT_LEARNED) !== 0
@@ -48,7 +48,7 @@ export const remoteMac: LinuxDefinition<RemoteMac, ReadonlyMap<number, Refusal>>
     }
     const destination = readDestination(raw, drift || null)
     const entry = { kind: 'remote-mac', device, mac, ...destination } as const
-    return { bridge: null, sighting: { entry, marked, ...(isStuck && { isStuck }) } }
+    return { bridge: null, observed: { entry, marked, ...(isStuck && { isStuck }) } }
   },
   look: lookFdb,
 }
@@ -74,7 +74,7 @@ function encodeRemoval(batch: Batch, { mac }: RemoteMac, { index }: Target, flag
 }
 
 /** Of what was found in part, removes only what carries our mark. */
-function removeParts(entry: RemoteMac, link: Link, { fdb, requests }: Kernel): void {
+function removeDependencies(entry: RemoteMac, link: Link, { fdb, requests }: Kernel): void {
   if (fdb.holds(entry, link)) encodeRemoval(requests, entry, link, k.NTF_MASTER)
   if (fdb.holdsSelf(entry, link)) encodeRemoval(requests, entry, link, k.NTF_SELF)
 }

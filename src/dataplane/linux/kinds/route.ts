@@ -4,15 +4,15 @@ import type { Hop, Route } from '../../model.ts'
 import { isRefusal, missing, partly, type Refusal } from '../../refusal.ts'
 import * as k from '../constants.ts'
 import type { Batch } from '../encode.ts'
-import { gateway, NOBODY, onLinkFlag, prefix, ways } from '../encode-ip.ts'
-import type { Plan } from '../multipath.ts'
+import { gateway, NOBODY, onLinkFlag, prefix, writeHops } from '../encode-ip.ts'
+import type { RoutePlan } from '../multipath.ts'
 
 import type { IndexOf, LinuxDefinition } from './definition.ts'
+import { lookRoutes } from './dump-device.ts'
 import { explainLabels, lackingOf } from './hops.ts'
-import { lookRoutes } from './look.ts'
 
 /** A route with metric 20 and our protocol, its hops direct or with `encap mpls`, `onlink`; several are a nexthop group. */
-export const route: LinuxDefinition<Route, ReadonlyMap<number, Plan | Refusal>> = {
+export const route: LinuxDefinition<Route, ReadonlyMap<number, RoutePlan | Refusal>> = {
   kind: 'route',
   encode: (batch, entry, _target, indexOf) => encode(batch, entry, indexOf),
   encodeRemoval(batch, entry) {
@@ -65,7 +65,13 @@ function encode(batch: Batch, entry: Route, indexOf: IndexOf): void {
   const [hop, ...others] = entry.hops
   const flags = hop !== undefined && others.length === 0 ? onLinkFlag(hop, entry.prefix) : 0
   prefix(batch.writer, entry, { type: k.RTN_UNICAST, scope, metric: k.METRIC, flags })
-  ways(batch.writer, entry.hops, indexOf, (each) => gateway(batch.writer, each, entry.prefix), entry.prefix)
+  writeHops(
+    batch.writer,
+    entry.hops,
+    indexOf,
+    (each) => gateway(batch.writer, each, entry.prefix),
+    entry.prefix,
+  )
   batch.end()
 }
 

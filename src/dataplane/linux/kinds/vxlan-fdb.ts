@@ -1,14 +1,14 @@
 import type { Ip } from '../../../values/address.ts'
-import type { Link, Sighting } from '../../driver.ts'
+import type { Link, ObservedEntry } from '../../driver.ts'
 import type { FdbDrift, RemoteMac } from '../../model.ts'
 import * as k from '../constants.ts'
 import { dumpFdb } from '../encode.ts'
 import type { RawNeighbour } from '../observe-neighbour.ts'
 import type { Sources, Steps } from './definition.ts'
-import { dumped } from './look.ts'
+import { dumped } from './dump-device.ts'
 import { RemoteMacs } from './remote-macs.ts'
 
-/** How many sightings that are left make a chunk. */
+/** How many observed entries that are left make a chunk. */
 const CHUNK = 256
 
 /** Where an entry of a VXLAN device's FDB sends to. */
@@ -34,16 +34,16 @@ export function* lookFdb({ name, index, kind, master, routing }: Link, { neighbo
 function* whole(steps: Steps): Steps {
   const macs = new RemoteMacs()
   for (const chunk of steps)
-    yield chunk.flatMap((sighting) => (isRemoteMac(sighting) ? macs.add(sighting) : sighting))
-  let chunk: Sighting[] = []
-  for (const sighting of macs.rest()) {
-    if (chunk.push(sighting) < CHUNK) continue
+    yield chunk.flatMap((observed) => (isRemoteMac(observed) ? macs.add(observed) : observed))
+  let chunk: ObservedEntry[] = []
+  for (const observed of macs.rest()) {
+    if (chunk.push(observed) < CHUNK) continue
     yield chunk
     chunk = []
   }
   yield chunk
 }
 
-function isRemoteMac(sighting: Sighting): sighting is Sighting<RemoteMac> {
-  return sighting.entry.kind === 'remote-mac'
+function isRemoteMac(observed: ObservedEntry): observed is ObservedEntry<RemoteMac> {
+  return observed.entry.kind === 'remote-mac'
 }

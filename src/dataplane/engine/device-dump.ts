@@ -1,4 +1,4 @@
-import type { Sighting } from '../driver.ts'
+import type { ObservedEntry } from '../driver.ts'
 import type { TableEntry, TableKind } from '../kinds/index.ts'
 import type { Flood } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
@@ -7,11 +7,11 @@ import type { AnyTable, Device } from './device.ts'
 const MOST_FLOODS_AT_ONCE = 128
 
 /** A look at what the kernel holds for one device, in steps, so that nothing waits for a large one. */
-export class Observation {
+export class DeviceDump {
   private readonly device: Device
   /** Interfaces that have meanwhile cost the device entries, maybe, which were seen or not. */
-  readonly shaken = new Set<string>()
-  private readonly steps: Generator<readonly Sighting[], void>
+  readonly disrupted = new Set<string>()
+  private readonly steps: Generator<readonly ObservedEntry[], void>
   private readonly found = new Map<TableKind, TableEntry[]>()
   /** Those of ours of which a part is there. */
   private readonly partial = new Map<TableKind, TableEntry[]>()
@@ -19,7 +19,7 @@ export class Observation {
   private readonly stuck: TableEntry[] = []
   private unmarkedFloods = 0
 
-  constructor(device: Device, steps: Generator<readonly Sighting[], void>) {
+  constructor(device: Device, steps: Generator<readonly ObservedEntry[], void>) {
     this.device = device
     this.steps = steps
   }
@@ -28,7 +28,7 @@ export class Observation {
   step(): boolean {
     const { done, value } = this.steps.next()
     if (done) return true
-    for (const sighting of value) this.add(sighting)
+    for (const observed of value) this.add(observed)
     return false
   }
 
@@ -65,16 +65,16 @@ export class Observation {
     return isOurs ? floods.map((entry) => ({ ...entry, drift: { ...entry.drift, flags: 0 } })) : []
   }
 
-  private add(sighting: Sighting): void {
-    const { entry, marked, theirs = false, isPartial = false, isStuck = false } = sighting
+  private add(observed: ObservedEntry): void {
+    const { entry, marked, external = false, isPartial = false, isStuck = false } = observed
     const table = this.device.table(entry.kind)
-    if (sighting.inUnmarkedList) this.unmarkedFloods++
+    if (observed.inUnmarkedList) this.unmarkedFloods++
     if (isStuck) this.stuck.push(entry)
     if (isPartial) {
       if (marked) keep(this.partial, entry)
     } else if (marked || (isStuck && table.wants(entry))) keep(this.found, entry)
     // any other may be aged or moved
-    else if ((theirs || !table.isMarked) && table.holds(entry)) keep(this.found, entry)
+    else if ((external || !table.isMarked) && table.holds(entry)) keep(this.found, entry)
     else if (table.isBridged && table.wants(entry)) this.stuck.push(entry)
   }
 

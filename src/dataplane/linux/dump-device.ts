@@ -1,18 +1,18 @@
 import type { Link } from '../driver.ts'
+import { readAddress } from './decode-ip.ts'
 import type { Fou } from './fou.ts'
 import type { Steps } from './kinds/definition.ts'
 import { linuxDefinitions } from './kinds/index.ts'
 import type { Links } from './links.ts'
-import type { Message } from './message.ts'
-import { readAddress } from './observe-ip.ts'
+import type { NetlinkMessage } from './message.ts'
 import { readNeighbour } from './observe-neighbour.ts'
 import type { Routes } from './routes.ts'
 
 const looks = new Set(linuxDefinitions.flatMap(({ look }) => look ?? []))
 
 /** All that the kernel holds for one interface of what we keep, a chunk a step. */
-export function* look(link: Link, links: Links, routes: Routes, fou: Fou): Steps {
-  const neighbour = (message: Message) => readNeighbour(message, links)?.sighting
-  const address = (message: Message) => readAddress(message, links)
+export function* dumpDevice(link: Link, links: Links, routes: Routes, fou: Fou): Steps {
+  const neighbour = (message: NetlinkMessage) => readNeighbour(message, links)?.observed
+  const address = (message: NetlinkMessage) => readAddress(message, links)
   for (const one of looks) yield* one(link, { fou, routes, neighbour, address })
 }

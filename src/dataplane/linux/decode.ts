@@ -1,10 +1,10 @@
 import type { Ip } from '../../values/address.ts'
 import type { Link } from '../driver.ts'
 import { MPLS_UDP_PORT } from '../kinds/udp-port.ts'
-import { type PortFacts, readPort } from './bridge-port.ts'
+import { type PortState, readPort } from './bridge-port.ts'
 import * as k from './constants.ts'
 import { isBridgeOptionChanged, isVxlanOptionChanged } from './link-options.ts'
-import { Attributes, type Message } from './message.ts'
+import { NetlinkAttributes, type NetlinkMessage } from './message.ts'
 
 /** What RTM_NEWLINK or RTM_DELLINK is about, in short. */
 export interface LinkNotice {
@@ -17,8 +17,8 @@ export interface LinkNotice {
   readonly master: number
 }
 
-export function readLinkName({ bytes, start, end }: Message): LinkNotice {
-  const attributes = new Attributes(bytes, start + k.IFINFOMSG_LENGTH, end)
+export function readLinkName({ bytes, start, end }: NetlinkMessage): LinkNotice {
+  const attributes = new NetlinkAttributes(bytes, start + k.IFINFOMSG_LENGTH, end)
   let name = ''
   let master = 0
   while (attributes.next()) {
@@ -36,7 +36,7 @@ export interface RawLink
   /** Of a bridge: whether it has the spanning tree protocol on. */
   readonly stp: boolean
   /** Of a bridge port. */
-  readonly bridgePort: PortFacts | null
+  readonly bridgePort: PortState | null
   /** Whether it has a carrier, as far as anybody knows. */
   readonly operational: boolean
   /** Whether it makes IPv6 addresses by itself. */
@@ -48,7 +48,7 @@ export interface RawLink
 }
 
 /** Reads RTM_NEWLINK. */
-export function readLink({ bytes, start, end }: Message): RawLink {
+export function readLink({ bytes, start, end }: NetlinkMessage): RawLink {
   const flags = bytes.readUInt32LE(start + 8)
   const link: Writable<RawLink> = {
     name: '',
@@ -84,7 +84,7 @@ export function readLink({ bytes, start, end }: Message): RawLink {
     protoDown: false,
     filtersVlans: false,
   }
-  const attributes = new Attributes(bytes, start + k.IFINFOMSG_LENGTH, end)
+  const attributes = new NetlinkAttributes(bytes, start + k.IFINFOMSG_LENGTH, end)
   let isApart = false
   while (attributes.next()) {
     if (attributes.type === k.IFLA_IFNAME) link.name = attributes.text()
@@ -107,7 +107,7 @@ export function readLink({ bytes, start, end }: Message): RawLink {
 
 type Writable<T> = { -readonly [P in keyof T]: T[P] }
 
-function readLinkInfo(info: Attributes, link: Writable<RawLink>): void {
+function readLinkInfo(info: NetlinkAttributes, link: Writable<RawLink>): void {
   while (info.next()) {
     if (info.type === k.IFLA_INFO_KIND) link.kind = info.text()
     else if (info.type === k.IFLA_INFO_SLAVE_KIND) link.slaveKind = info.text()
@@ -124,7 +124,7 @@ function readLinkInfo(info: Attributes, link: Writable<RawLink>): void {
   }
 }
 
-function readVxlan(data: Attributes, link: Writable<RawLink>): void {
+function readVxlan(data: NetlinkAttributes, link: Writable<RawLink>): void {
   while (data.next()) {
     if (data.type === k.IFLA_VXLAN_ID) link.vni = data.u32()
     else if (data.type === k.IFLA_VXLAN_LINK) link.lower = data.u32()
@@ -139,7 +139,7 @@ function readVxlan(data: Attributes, link: Writable<RawLink>): void {
   }
 }
 
-function readBridge(data: Attributes, link: Writable<RawLink>): void {
+function readBridge(data: NetlinkAttributes, link: Writable<RawLink>): void {
   while (data.next()) {
     if (data.type === k.IFLA_BR_STP_STATE && data.u32() !== 0) link.stp = true
     if (data.type === k.IFLA_BR_VLAN_FILTERING) link.filtersVlans = data.u8() !== 0
@@ -151,12 +151,12 @@ function isOperational(state: number): boolean {
   return state === k.IF_OPER_UP || state === k.IF_OPER_UNKNOWN
 }
 
-function readXdp(data: Attributes): number | null {
+function readXdp(data: NetlinkAttributes): number | null {
   while (data.next()) if (data.type === k.IFLA_XDP_PROG_ID) return data.u32()
   return null
 }
 
-function readAddressing(families: Attributes): boolean {
+function readAddressing(families: NetlinkAttributes): boolean {
   while (families.next()) {
     if (families.type !== k.AF_INET6) continue
     const ipv6 = families.nested()
@@ -175,11 +175,11 @@ function isGre({ kind }: Pick<Link, 'kind'>): boolean {
   return kind === 'gre' || kind === 'ip6gre'
 }
 
-function readVrf(data: Attributes, link: Writable<RawLink>): void {
+function readVrf(data: NetlinkAttributes, link: Writable<RawLink>): void {
   while (data.next()) if (data.type === k.IFLA_VRF_TABLE) link.table = data.u32()
 }
 
-function readGre(data: Attributes, link: Writable<RawLink>): void {
+function readGre(data: NetlinkAttributes, link: Writable<RawLink>): void {
   link.encapsulation = 'gre'
   while (data.next()) {
     if (data.type === k.IFLA_GRE_LOCAL) link.local = data.octets() as Ip
@@ -187,7 +187,7 @@ function readGre(data: Attributes, link: Writable<RawLink>): void {
   }
 }
 
-function readIpTunnel(data: Attributes, link: Writable<RawLink>): void {
+function readIpTunnel(data: NetlinkAttributes, link: Writable<RawLink>): void {
   let type = 0
   let port = 0
   while (data.next()) {
@@ -200,7 +200,7 @@ function readIpTunnel(data: Attributes, link: Writable<RawLink>): void {
 }
 
 /** Zeros are nobody in particular. */
-function readPeer(data: Attributes): Ip | null {
+function readPeer(data: NetlinkAttributes): Ip | null {
   const octets = data.octets()
   return /^\0*$/.test(octets) ? null : (octets as Ip)
 }

@@ -1,7 +1,7 @@
-import type { Link, Sighting } from '../../driver.ts'
+import type { Link, ObservedEntry } from '../../driver.ts'
 import * as k from '../constants.ts'
 import { dumpRoutes } from '../encode-ip.ts'
-import type { Message, Writer } from '../message.ts'
+import type { NetlinkMessage, NetlinkWriter } from '../message.ts'
 import { dump } from '../requests.ts'
 import type { Sources, Steps } from './definition.ts'
 
@@ -12,13 +12,13 @@ const NOTHING = [k.ENOENT, k.EAFNOSUPPORT, k.EOPNOTSUPP]
 export function* dumped(
   device: string,
   type: number,
-  write: (writer: Writer) => void,
-  read: (message: Message) => Sighting | undefined,
+  write: (writer: NetlinkWriter) => void,
+  read: (message: NetlinkMessage) => ObservedEntry | undefined,
 ): Steps {
-  let chunk: Sighting[] = []
-  const visit = (message: Message) => {
-    const sighting = read(message)
-    if (sighting?.entry.device === device) chunk.push(sighting)
+  let chunk: ObservedEntry[] = []
+  const visit = (message: NetlinkMessage) => {
+    const observed = read(message)
+    if (observed?.entry.device === device) chunk.push(observed)
   }
   for (const _ of dump({ type, write, visit, nothing: NOTHING })) {
     yield chunk
@@ -29,7 +29,7 @@ export function* dumped(
 /** Our routes in the table of a VRF. */
 export function* lookRoutes({ name, table }: Link, { routes }: Pick<Sources, 'routes'>): Steps {
   if (table === null) return
-  const read = (message: Message) => routes.readHeld(message)
+  const read = (message: NetlinkMessage) => routes.readHeld(message)
   for (const family of [k.AF_INET, k.AF_INET6])
     yield* dumped(name, k.RTM_GETROUTE, (writer) => dumpRoutes(writer, family, table), read)
 }
