@@ -22,10 +22,10 @@ import { restServer } from './rest/server.ts'
 import { formatIp, type Ip, parseIp } from './values/address.ts'
 import { VERSION } from './version.ts'
 import { tunnelTypeOf, type VpnConfig } from './vpn/instances.ts'
-import { isOurDevice } from './vpn/names.ts'
+import { isOwnedName } from './vpn/names.ts'
 import { VPN_TYPES, type VpnType } from './vpn/request.ts'
 import { VpnService } from './vpn/service.ts'
-import { type Keep, readvertises, type State, type StateChange } from './vpn/state.ts'
+import { type Keep, readvertises, type SavedState, type StateChange } from './vpn/state.ts'
 import { StateFile, type StateFileHealth } from './vpn/state-file.ts'
 
 /** Clients of a prefix that a reflecting daemon takes at most. */
@@ -84,7 +84,7 @@ export async function runDaemon(
         followsOthers: kept.state !== null && readvertises(kept.state),
       },
       peers: bgp.peers.map((peer) => ({ ...peer, families: offeredFamilies(families, peer) })),
-      dynamicNeighbours: bgp.dynamicPeers
+      dynamicPeers: bgp.dynamicPeers
         .filter(({ enabled }) => enabled)
         .map(({ network: { ip, prefixLength: length }, ...peer }) => ({
           prefix: { ip: maskPrefix(ip, length), length },
@@ -120,7 +120,7 @@ export async function runDaemon(
       underlay: vxlanUnderlay(config, log),
       ipvpn: {
         address: ipvpn.localAddress,
-        carrier: ipvpn.carrier,
+        transport: ipvpn.transport,
         fromAnyone: ipvpn.fromAnyone,
         underlay: interfaceWith(ipvpn.localAddress) ?? null,
       },
@@ -159,7 +159,7 @@ export async function runDaemon(
             config: config.effective.DATAPLANE_DRIVER_IPVPN,
             localAddress: formatIp(ipvpn.localAddress),
             kernelRelease: release(),
-            encapsulations: [`encap:${formatTunnelType(tunnelTypeOf(ipvpn.carrier))}`],
+            encapsulations: [`encap:${formatTunnelType(tunnelTypeOf(ipvpn.transport))}`],
             lacks: () => lacks('ipvpn'),
           },
         },
@@ -183,7 +183,7 @@ export async function runDaemon(
     throw error
   }
   for (const { address, enabled } of bgp.peers) {
-    if (!enabled) speaker.neighbours.get(address)?.disable('by the configuration')
+    if (!enabled) speaker.peers.get(address)?.disable('by the configuration')
   }
   void keep('synced')
   await speaker.start()
@@ -241,9 +241,9 @@ interface KeptState {
   readonly store: Pick<StateFile, 'save' | 'close'>
   /** Null when nothing is kept. */
   readonly health: (() => StateFileHealth) | null
-  readonly state: State | null
+  readonly state: SavedState | null
   /** Of another boot or network namespace. */
-  readonly former: State | null
+  readonly former: SavedState | null
   readonly outdated: boolean
 }
 
@@ -258,7 +258,7 @@ function openForwarding(
   const clock = new PersistentClock(systemClock, (error) => log.error({ error }, LOOP_FAILED))
   if (!usesKernel) {
     const { vrfPrefix } = ipvpn.ranges
-    const driver = new MemoryDriver(clock, { pretend: (name) => !isOurDevice(name, vrfPrefix) })
+    const driver = new MemoryDriver(clock, { pretend: (name) => !isOwnedName(name, vrfPrefix) })
     return localForwarding({ clock, log, driver })
   }
   const { managesRules } = ipvpn

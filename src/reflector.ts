@@ -67,7 +67,7 @@ export async function runReflector(config: ReflectorConfig, { log, output, recen
       listenPort: config.listenPort,
       clusterId: config.clusterId,
       peers: config.peers.map((address) => ({ ...common, address })),
-      dynamicNeighbours: config.clients.map((prefix) => ({ prefix, template, limit: config.clientLimit })),
+      dynamicPeers: config.clients.map((prefix) => ({ prefix, template, limit: config.clientLimit })),
     },
     { clock, random: Math.random, transport: tcpTransport, log: log.child({ part: 'bgp' }) },
     () => {},

@@ -75,7 +75,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   container: [],
 }
 
-/** The layers inside bgp; speaker and neighbour join them all. */
+/** The layers inside bgp; speaker and bgp-peer join them all. */
 const BGP_LAYERS: Readonly<Record<string, readonly string[]>> = {
   wire: ['constants', 'errors'],
   values: ['constants'],
@@ -102,11 +102,11 @@ const BGP_LAYERS: Readonly<Record<string, readonly string[]>> = {
 
 /** The layers inside dataplane; the thread joins them, and what composes a forwarding loop does. */
 const DATAPLANE_LAYERS: Readonly<Record<string, readonly string[]>> = {
-  model: ['kinds', 'facts:types'],
-  facts: ['model:types'],
-  driver: ['kinds', 'model', 'facts:types'],
+  model: ['kinds', 'kernel-queries:types'],
+  'kernel-queries': ['model:types'],
+  driver: ['kinds', 'model', 'kernel-queries:types'],
   kinds: ['model', 'driver'],
-  engine: ['kinds', 'model', 'driver', 'facts:types'],
+  engine: ['kinds', 'model', 'driver', 'kernel-queries:types'],
   memory: ['kinds', 'model', 'driver'],
   linux: ['kinds', 'model', 'driver'],
 }

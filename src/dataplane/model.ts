@@ -1,25 +1,25 @@
 import { formatIp, type InterfaceAddress, type Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
-import type { InterfaceFacts, Later, Questions } from './facts.ts'
+import type { DataplaneQueries, InterfaceInfo, MaybeAsync } from './kernel-queries.ts'
 import { type IpEntry, MPLS_UDP_PORT, type NextHop } from './kinds/ip-entries.ts'
 
 export type {
-  Address,
   Encapsulation,
   FixedNeighbour,
   Hop,
   IpEntry,
   LabelRoute,
   MplsInterface,
+  MplsTunnel as Tunnel,
   NextHop,
+  PortAddress as Address,
   ProxyNeighbour,
-  Route,
-  Tunnel,
   UdpPort,
   Unreachable,
   Veth,
-  Vrf,
+  VrfDevice as Vrf,
   VrfPort,
+  VrfRoute as Route,
 } from './kinds/ip-entries.ts'
 
 /** A Linux bridge. */
@@ -292,7 +292,7 @@ export interface Storm {
 }
 
 /** What is known of an interface, whoever made it. */
-export interface Interface extends InterfaceFacts {
+export interface Interface extends InterfaceInfo {
   readonly name: string
   readonly index: number
   /** The kernel's link kind (`bridge`, `vxlan`, `veth`, `tun`); null for a plain device. */
@@ -335,7 +335,7 @@ export interface Isolation {
 }
 
 /** The forwarding loop as the VPN services see it: they say what should be, it makes it so and tells what became of it. */
-export interface Dataplane extends Later<Questions> {
+export interface Dataplane extends MaybeAsync<DataplaneQueries> {
   /** Adds an entry to the desired state, or replaces the one of the same identity. */
   want(entry: Entry): void
   /** Takes the entry of this identity out of the desired state. */
@@ -347,8 +347,8 @@ export interface Dataplane extends Later<Questions> {
   /** Removes what an earlier process left, but for what is wanted by now. */
   clear(entries: readonly Entry[]): void
   /** Tells `changed` how the machine itself sends to an address, null where it does not: first and whenever that changes, until `unfollow`. */
-  follow(ip: Ip, changed: (way: NextHop | null) => void): void
-  unfollow(ip: Ip): void
+  watchNextHop(ip: Ip, changed: (nextHop: NextHop | null) => void): void
+  unwatchNextHop(ip: Ip): void
   /** Tells `changed` the addresses of the machine itself, not those that it has for tenants, first and whenever they change. */
-  followAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): void
+  watchAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): void
 }

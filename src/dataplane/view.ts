@@ -60,7 +60,7 @@ export interface DataplaneSummary {
 }
 
 /** What of a summary the kernel is asked for each time. */
-type KernelFacts = Pick<
+type KernelInfo = Pick<
   DataplaneSummary,
   'orphans' | 'isolation' | 'vrfGaps' | 'vxlanGaps' | 'tightUnderlays' | 'unreadable'
 >
@@ -121,7 +121,7 @@ export function answers(reconciler: Reconciler, clock: Pick<PersistentClock, 'fa
       unremovedCount: statuses.unremovedCount(),
       staleCount: statuses.staleCount(),
       failure: statuses.failures().next().value ?? null,
-      ...kernelFacts(reconciler, bridges),
+      ...kernelInfo(reconciler, bridges),
       storms: [...reconciler.storms.all()],
       silentSince: null,
       drift: reconciler.drift.summary(),
@@ -134,7 +134,7 @@ export function answers(reconciler: Reconciler, clock: Pick<PersistentClock, 'fa
   }
 }
 
-function kernelFacts(reconciler: Reconciler, bridges: readonly string[]): KernelFacts {
+function kernelInfo(reconciler: Reconciler, bridges: readonly string[]): KernelInfo {
   try {
     return {
       orphans: reconciler.verifier.orphans(),

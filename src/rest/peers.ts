@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Neighbour } from '../bgp/neighbour.ts'
+import type { BgpPeer } from '../bgp/bgp-peer.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import { parseIp } from '../values/address.ts'
 import { readBody } from './body.ts'
@@ -7,12 +7,12 @@ import { answerMethodNotAllowed, BadRequest, Conflict, NotFound } from './errors
 import { peerSummary, whyDown } from './looking-glass/peers.ts'
 
 /** What an operator can tell a peer to do; throws `Conflict` where it cannot. `text` goes to the peer (RFC 9003). */
-const ACTIONS: Readonly<Record<string, (neighbour: Neighbour, text: string) => void>> = {
-  enable: (neighbour) => neighbour.enable(),
-  disable: (neighbour, text) => neighbour.disable(text),
-  reset(neighbour, text) {
-    if (neighbour.disabled) throw new Conflict(`${neighbour.peer.name} is disabled: enable it first`)
-    neighbour.reset(text)
+const ACTIONS: Readonly<Record<string, (peer: BgpPeer, text: string) => void>> = {
+  enable: (peer) => peer.enable(),
+  disable: (peer, text) => peer.disable(text),
+  reset(peer, text) {
+    if (peer.disabled) throw new Conflict(`${peer.sessions.name} is disabled: enable it first`)
+    peer.reset(text)
   },
   refresh,
 }
@@ -23,26 +23,26 @@ const SPEAKING = ['disable', 'reset']
 const MAX_REASON_OCTETS = 255
 
 /** `POST /bgp/peers/{address}/{action}`; answers the peer as the list of peers shows it then. */
-export function addPeers(app: FastifyInstance, { neighbours }: Speaker): void {
+export function addPeers(app: FastifyInstance, { peers }: Speaker): void {
   for (const [action, act] of Object.entries(ACTIONS)) {
     const url = `/bgp/peers/:address/${action}`
     app.post<{ Params: { address: string } }>(url, (request, reply) => {
-      const neighbour = named(request.params.address, neighbours)
+      const peer = named(request.params.address, peers)
       const reason = readReason(action, request.body)
-      act(neighbour, reason)
-      request.log.info({ peer: neighbour.peer.name, action, reason }, 'order of an operator')
-      return reply.type('application/json').send(JSON.stringify(peerSummary(neighbour)))
+      act(peer, reason)
+      request.log.info({ peer: peer.sessions.name, action, reason }, 'order of an operator')
+      return reply.type('application/json').send(JSON.stringify(peerSummary(peer)))
     })
     app.route({ method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], url, handler: answerMethodNotAllowed })
   }
 }
 
-function named(text: string, neighbours: Speaker['neighbours']): Neighbour {
+function named(text: string, neighbours: Speaker['peers']): BgpPeer {
   const address = parseIp(text)
   if (address === undefined) throw new BadRequest(`'${text}' is not an IP address`)
-  const neighbour = neighbours.get(address)
-  if (neighbour !== undefined) return neighbour
-  const peers = [...neighbours.values()].map(({ peer }) => peer.name)
+  const peer = neighbours.get(address)
+  if (peer !== undefined) return peer
+  const peers = [...neighbours.values()].map(({ sessions }) => sessions.name)
   throw new NotFound(`${text} is no peer; the peers are ${peers.join(', ') || 'none'}`)
 }
 
@@ -72,9 +72,10 @@ function object(body: unknown): Record<string, unknown> {
   return { ...value }
 }
 
-function refresh(neighbour: Neighbour): void {
-  const { peer, negotiated } = neighbour
-  if (negotiated === null) throw new Conflict(`no session with ${peer.name}: ${whyDown(neighbour)}`)
-  const asked = [...negotiated.families].map((family) => neighbour.requestRefresh(family))
-  if (asked.includes(false)) throw new Conflict(`${peer.name} does not know route refresh: reset it instead`)
+function refresh(peer: BgpPeer): void {
+  const { sessions, negotiated } = peer
+  if (negotiated === null) throw new Conflict(`no session with ${sessions.name}: ${whyDown(peer)}`)
+  const asked = [...negotiated.families].map((family) => peer.requestRefresh(family))
+  if (asked.includes(false))
+    throw new Conflict(`${sessions.name} does not know route refresh: reset it instead`)
 }

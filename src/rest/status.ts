@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import type { Instance } from '../vpn/instance.ts'
+import type { VpnInstance } from '../vpn/instance.ts'
 import type { VpnService } from '../vpn/service.ts'
 import { answerMethodNotAllowed, errorBody, NotFound } from './errors.ts'
 import { jsonStream } from './json-stream.ts'
@@ -49,7 +49,7 @@ export function addStatus(app: FastifyInstance, views: Views): void {
 }
 
 /** The instance of that id. Throws `NotFound`. */
-export function instanceNamed(id: string, { instances }: VpnService): Instance {
+export function instanceNamed(id: string, { instances }: VpnService): VpnInstance {
   const instance = instances.get(id)
   if (instance === undefined) throw new NotFound(`there is no VPN instance ${id}`)
   return instance

@@ -1,22 +1,22 @@
 import type { Dataplane, Interface } from '../dataplane/model.ts'
-import { gatewayMac } from '../ipvpn/plug.ts'
+import { gatewayMac } from '../ipvpn/irb.ts'
 import { isNestedWithin } from '../values/json.ts'
 import { formatMac } from '../values/mac.ts'
-import type { Instance } from './instance.ts'
+import { type EvpnDevices, inUse } from './evpn-devices.ts'
+import type { VpnInstance } from './instance.ts'
 import type { Ranges } from './instances.ts'
-import { isOurDevice } from './names.ts'
+import { isOwnedName } from './names.ts'
 import type { Needs } from './needs.ts'
-import { inUse, type NetworkDevices } from './network-devices.ts'
-import { type PlacedRequest, Rejected } from './request.ts'
+import { Rejected, type ResolvedRequest } from './request.ts'
 import type { Uplinks } from './uplinks.ts'
 
-export interface AdmissionParts {
+export interface AdmissionDependencies {
   /** As a live view. */
-  readonly instances: ReadonlyMap<string, Instance>
+  readonly instances: ReadonlyMap<string, VpnInstance>
   readonly dataplane: Dataplane
   readonly needs: Needs
   readonly uplinks: Uplinks
-  readonly bridges: Pick<NetworkDevices, 'userOf'>
+  readonly bridges: Pick<EvpnDevices, 'userOf'>
   readonly ranges: Ranges
 }
 
@@ -29,14 +29,14 @@ const EXPECTED = 'expected an Ethernet interface with a machine behind it, such 
  * nothing that the kernel would refuse. Everything is asked before anything is changed.
  */
 export class Admission {
-  private readonly instances: ReadonlyMap<string, Instance>
+  private readonly instances: ReadonlyMap<string, VpnInstance>
   private readonly dataplane: Dataplane
   private readonly needs: Needs
   private readonly uplinks: Uplinks
-  private readonly bridges: AdmissionParts['bridges']
+  private readonly bridges: AdmissionDependencies['bridges']
   private readonly ranges: Ranges
 
-  constructor({ instances, dataplane, needs, uplinks, bridges, ranges }: AdmissionParts) {
+  constructor({ instances, dataplane, needs, uplinks, bridges, ranges }: AdmissionDependencies) {
     this.instances = instances
     this.dataplane = dataplane
     this.needs = needs
@@ -46,17 +46,17 @@ export class Admission {
   }
 
   /** The request with the kernel's names of what it names, which may have others (altname). Throws `Rejected`. */
-  async admit(request: PlacedRequest): Promise<PlacedRequest> {
+  async admit(request: ResolvedRequest): Promise<ResolvedRequest> {
     checkDescriptions(request)
     const instance = this.instances.get(request.instanceId)
     if (request.plug !== null) {
-      await this.checkCable(request, instance)
+      await this.checkVeth(request, instance)
       return request
     }
     const port = await this.dataplane.interfaceNamed(request.port)
     if (port === undefined) throw new Rejected(`interface ${request.port} does not exist`)
     const linuxBridge = await this.linuxBridge(request, instance)
-    const bridge = instance?.type === 'evpn' ? instance.evpn.config.devices.bridge : linuxBridge
+    const bridge = instance?.type === 'evpn' ? instance.macVrf.config.devices.bridge : linuxBridge
     const isNew = instance === undefined || instance.attachments.behind(port.name).length === 0
     const reason = isNew ? await this.unfitPort(port, request, bridge) : null
     if (reason !== null) throw new Rejected(`local_port: ${port.name} ${reason}`)
@@ -65,8 +65,8 @@ export class Admission {
   }
 
   private async linuxBridge(
-    { type, linuxBridge }: PlacedRequest,
-    instance: Instance | undefined,
+    { type, linuxBridge }: ResolvedRequest,
+    instance: VpnInstance | undefined,
   ): Promise<string | null> {
     if (linuxBridge === null || type !== 'evpn') return null
     const bridge = await this.dataplane.interfaceNamed(linuxBridge)
@@ -80,15 +80,15 @@ export class Admission {
   private async unfitBridge(
     name: string,
     bridge: Interface | undefined,
-    instance: Instance | undefined,
+    instance: VpnInstance | undefined,
   ): Promise<string | null> {
-    if (instance?.type === 'evpn' && instance.evpn.config.devices.bridge === name) return null
+    if (instance?.type === 'evpn' && instance.macVrf.config.devices.bridge === name) return null
     // the dummy driver's interfaces are of no kind, and have no address
     const isBridge = bridge === undefined || (bridge.kind ?? (bridge.mac === null && 'bridge')) === 'bridge'
     if (!isBridge) return `is no bridge but a ${bridge.kind ?? 'plain interface'}`
     const user = this.bridges.userOf(name)
     if (user !== undefined) return inUse(user)
-    if (isOurDevice(name, this.ranges.vrfPrefix))
+    if (isOwnedName(name, this.ranges.vrfPrefix))
       return "is a name of chanter's own devices: expected another one"
     const use = await this.uplinks.tunnelsNeeding(name)
     return use === null ? null : `${use}: expected a bridge that is no part of the underlay`
@@ -97,7 +97,7 @@ export class Admission {
   /** Why an instance cannot have the interface as a new port of this bridge, or of its own device; null if it can. */
   private async unfitPort(
     port: Interface,
-    request: PlacedRequest,
+    request: ResolvedRequest,
     bridge: string | null,
   ): Promise<string | null> {
     if (port.loopback) return `is a loopback interface: ${EXPECTED}`
@@ -123,10 +123,10 @@ export class Admission {
   /** Nothing is taken away from others; what a predecessor had is. */
   private async otherMaster(
     { name, master }: Interface,
-    { instanceId, type, direction }: PlacedRequest,
+    { instanceId, type, direction }: ResolvedRequest,
     bridge: string | null,
   ): Promise<string | null> {
-    if (master === null || master === bridge || isOurDevice(master, this.ranges.vrfPrefix)) return null
+    if (master === null || master === bridge || isOwnedName(master, this.ranges.vrfPrefix)) return null
     const stays = type === 'ipvpn' && direction === 'to-port' && this.needs.isPortHeld(name, instanceId)
     const link = await this.dataplane.interfaceNamed(master)
     if (stays || link?.owned) return null
@@ -135,10 +135,10 @@ export class Admission {
   }
 
   private async checkMac(
-    { mac }: PlacedRequest,
+    { mac }: ResolvedRequest,
     port: Interface,
     bridge: string | null,
-    instance: Instance | undefined,
+    instance: VpnInstance | undefined,
   ): Promise<void> {
     const own = port.mac === mac ? port.name : bridge && (await this.dataplane.ownAddressIn(bridge, mac))
     if (own !== null)
@@ -146,7 +146,7 @@ export class Admission {
         `mac_address: ${formatMac(mac)} is the address of ${own} itself, for which frames go to the host: expected that of the machine behind ${port.name}`,
       )
     if (instance?.type !== 'evpn') return
-    const gateway = instance.evpn.addresses.gateways.find((one) => one.mac === mac)
+    const gateway = instance.macVrf.addresses.gateways.find((one) => one.mac === mac)
     if (gateway !== undefined)
       throw new Rejected(`mac_address: ${formatMac(mac)} is the address of gateway ${gateway.vrf.id}`)
     if (port.mac !== null && instance.attachments.has(port.mac))
@@ -155,10 +155,10 @@ export class Admission {
       )
   }
 
-  /** The ends of a cable are ours to make, and the gateway's address is in the bridge that it leads to. */
-  private async checkCable(
-    { instanceId, port, plug }: PlacedRequest,
-    instance: Instance | undefined,
+  /** The ends of a veth pair are ours to make, and the gateway's address is in the bridge that it leads to. */
+  private async checkVeth(
+    { instanceId, port, plug }: ResolvedRequest,
+    instance: VpnInstance | undefined,
   ): Promise<void> {
     if (plug === null || instance?.attachments.behind(port).length) return
     for (const name of [port, plug.device]) {
@@ -174,7 +174,7 @@ export class Admission {
   }
 }
 
-function checkDescriptions({ description, instanceDescription }: PlacedRequest): void {
+function checkDescriptions({ description, instanceDescription }: ResolvedRequest): void {
   for (const [parameter, value] of Object.entries({ description, instance_description: instanceDescription }))
     if (!isNestedWithin(value, MAX_NESTING))
       throw new Rejected(`${parameter}: it is nested more than ${MAX_NESTING} times`)

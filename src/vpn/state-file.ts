@@ -4,12 +4,19 @@ import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
 import { type EntryChange, encodeRecord } from './journal.ts'
-import type { Durability, State, StateChange } from './state.ts'
-import { encodeChange, encodeJournal, keyOf, type ReadState, readState, Unreadable } from './state-text.ts'
+import type { Durability, SavedState, StateChange } from './state.ts'
+import {
+  encodeChange,
+  encodeJournal,
+  type ReadState,
+  readState,
+  stateKeyOf,
+  Unreadable,
+} from './state-text.ts'
 
 /** What a daemon found of its predecessor. */
-export interface Loaded {
-  readonly state: State
+export interface LoadedState {
+  readonly state: SavedState
   /** It may lack what happened last: agents have to be made to say everything again. */
   readonly outdated: boolean
 }
@@ -20,7 +27,7 @@ export function stateFiles(path: string): string[] {
 }
 
 /** The last good state, as `load` takes it, but nothing is renamed; null when there is none. */
-export function peekState(path: string): State | null {
+export function peekState(path: string): SavedState | null {
   for (const suffix of ['', '.outdated', '.previous']) {
     try {
       return readState(readFileSync(`${path}${suffix}`, 'utf8')).state
@@ -90,7 +97,7 @@ export class StateFile {
   }
 
   /** The last good state; null when there is none. What cannot be read is kept as `.damaged`. */
-  load(): Loaded | null {
+  load(): LoadedState | null {
     const current = this.read(this.path)
     if (current !== null) return { state: current.state, outdated: current.damage !== null }
     for (const suffix of ['outdated', 'previous']) {
@@ -164,7 +171,7 @@ export class StateFile {
   }
 
   private encode(change: StateChange): EntryChange {
-    const entry = keyOf(change.kind, change.id)
+    const entry = stateKeyOf(change.kind, change.id)
     try {
       const encoded = encodeChange(change)
       this.unkept.delete(entry)

@@ -14,7 +14,7 @@ interface Use {
 /** All are asked for at once: an answer may have a long way. */
 type Asked = Promise<Use | null> | Use
 
-export interface UplinksParts {
+export interface UplinksDependencies {
   readonly config: Pick<VpnConfig, 'bgpAddress' | 'vtep' | 'ipvpn'>
   /** The addresses of configured BGP peers. */
   readonly peers: readonly Ip[]
@@ -23,11 +23,11 @@ export interface UplinksParts {
 
 /** The interfaces that tunnels and sessions of the machine itself go by: none of them can be part of a VPN. */
 export class Uplinks {
-  private readonly config: UplinksParts['config']
+  private readonly config: UplinksDependencies['config']
   private readonly peers: readonly Ip[]
   private readonly dataplane: Dataplane
 
-  constructor({ config, peers, dataplane }: UplinksParts) {
+  constructor({ config, peers, dataplane }: UplinksDependencies) {
     this.config = config
     this.peers = peers
     this.dataplane = dataplane
@@ -48,8 +48,8 @@ export class Uplinks {
     const asked: Asked[] = [...new Set([vtep, ipvpn.address])].map((ip) =>
       this.holder(ip, `has the tunnel address ${formatIp(ip)}`),
     )
-    return 'interface' in ipvpn.carrier
-      ? [...asked, { device: ipvpn.carrier.interface, why: 'is the mpls_interface' }]
+    return 'interface' in ipvpn.transport
+      ? [...asked, { device: ipvpn.transport.interface, why: 'is the mpls_interface' }]
       : asked
   }
 
@@ -67,8 +67,8 @@ export class Uplinks {
   }
 
   private async way(peer: Ip): Promise<Use | null> {
-    const way = await this.dataplane.wayTo(peer)
-    return way === null ? null : { device: way.device, why: `leads to BGP peer ${formatIp(peer)}` }
+    const nextHop = await this.dataplane.nextHopTo(peer)
+    return nextHop === null ? null : { device: nextHop.device, why: `leads to BGP peer ${formatIp(peer)}` }
   }
 
   private async first(name: string, asked: readonly Asked[]): Promise<string | null> {

@@ -24,7 +24,7 @@ import {
   type TableKind,
 } from '../kinds/layout.ts'
 import { type Entry, type Outage, phase } from '../model.ts'
-import type { Observation } from './observation.ts'
+import type { DeviceDump } from './device-dump.ts'
 import { Table } from './table.ts'
 
 /** A table of any kind; only entries of its kind may be given to it. */
@@ -70,7 +70,7 @@ export class Device {
   leavingLink: LinkEntry | null = null
   leavingPort: PortEntry | null = null
   /** Index, master and MAC address of the interface when it was last looked at. */
-  seen: number | null = null
+  observedIndex: number | null = null
   master: string | null = null
   mac: Mac | null = null
   /** Index of the interface that was last in its place as the port, whatever it is called by now. */
@@ -81,11 +81,11 @@ export class Device {
   adopted = false
   /** Whether its entries have to be looked at again, since notifications were lost. */
   unsure = false
-  observation: Observation | null = null
+  dump: DeviceDump | null = null
   /** Whether entries that are not wanted came, went or changed since the last look at its entries began. */
   disturbed = false
   /** Looks at its entries that failed, since one went well. */
-  failedLooks = 0
+  failedDumps = 0
   /** Why nothing can be set on it: the interface is missing or refused, or its port is not in place. */
   failure: Failure | null = null
   /** Of a port of others that passes no traffic. */
@@ -195,15 +195,15 @@ export class Device {
 
   /** The interface is gone, and with it all that the kernel held for it. */
   lose(): void {
-    this.seen = null
+    this.observedIndex = null
     this.index = null
-    this.observation?.abandon()
-    this.observation = null
+    this.dump?.abandon()
+    this.dump = null
     for (const table of this.tables.values()) table.forget()
   }
 
   /** Has what needs this interface set again; true when there is something. */
-  shake(name: string): boolean {
+  requeueDependents(name: string): boolean {
     let shaken = false
     for (const table of this.tables.values()) {
       // of these no kernel tells that they are gone

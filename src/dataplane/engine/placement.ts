@@ -1,4 +1,4 @@
-import { type Driver, isOurs, type Link, missing } from '../driver.ts'
+import { type Driver, isOwned, type Link, missing } from '../driver.ts'
 import { type DeviceEntry, type LinkEntry, masterOf } from '../kinds/layout.ts'
 import { isPlaced, type LinkStep, linkStep } from '../kinds/link-step.ts'
 import type { Port } from '../model.ts'
@@ -85,7 +85,7 @@ function stepTo(wanted: LinkEntry, link: Link | undefined, driver: Driver): Link
 
 /** Whether a link of ours has to be set up. */
 function isDown(wanted: LinkEntry, link: Link): boolean {
-  return !link.up && (wanted.kind !== 'bridge' || !wanted.given || isOurs(link))
+  return !link.up && (wanted.kind !== 'bridge' || !wanted.given || isOwned(link))
 }
 
 /** The link with the MTU that it should have now. */

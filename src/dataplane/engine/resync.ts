@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts'
 import { identity } from '../model.ts'
 import type { Verifier } from './verifier.ts'
 
-export interface ResyncParts {
+export interface ResyncDependencies {
   readonly clock: Clock
   readonly verifier: Verifier
   readonly log: Logger
@@ -19,7 +19,7 @@ export class Resync {
   private readonly intervalMs: number
   private cancel = () => {}
 
-  constructor({ clock, verifier, log, intervalMs }: ResyncParts) {
+  constructor({ clock, verifier, log, intervalMs }: ResyncDependencies) {
     this.clock = clock
     this.verifier = verifier
     this.log = log

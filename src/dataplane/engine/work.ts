@@ -12,7 +12,7 @@ const BATCH = 256
 /** From so many waiting entries on, the kernel's echo of what we set is not listened to. */
 const BULK = 1024
 
-export interface WorkParts {
+export interface WorkDependencies {
   readonly clock: Clock
   readonly driver: Driver
   readonly exceptions: Exceptions
@@ -31,7 +31,7 @@ export class Work {
   private readonly allowance: LogAllowance
   private readonly busy = new Set<Device>()
 
-  constructor({ clock, driver, exceptions, log, done }: WorkParts) {
+  constructor({ clock, driver, exceptions, log, done }: WorkDependencies) {
     this.allowance = new LogAllowance(clock)
     this.driver = driver
     this.exceptions = exceptions
@@ -57,7 +57,7 @@ export class Work {
         if (device.accepting) device.tables.get(kind)?.takeSets(BATCH, batch, stuck)
       }
     }
-    this.driver.hush(batch.length === BATCH && this.isBulk())
+    this.driver.muteOwned(batch.length === BATCH && this.isBulk())
     if (stuck.length > 0) this.driver.remove(stuck)
     if (batch.length > 0) this.set(batch)
     return batch.length === BATCH
@@ -103,7 +103,7 @@ export class Work {
         this.exceptions.drop(entry)
         continue
       }
-      tables[i]?.linger(entry)
+      tables[i]?.noteUnremoved(entry)
       this.refuse('remove', entry, reason)
     }
   }

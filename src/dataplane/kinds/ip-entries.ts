@@ -2,7 +2,7 @@ import type { Ip } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
 
 /** A VRF device of ours with its table: up, and forwarding what comes in by its ports. */
-export interface Vrf {
+export interface VrfDevice {
   readonly kind: 'vrf'
   readonly device: string
   /** Our mark and whom the device serves: `chanter:<vpn instance id>`. */
@@ -18,7 +18,7 @@ export type Encapsulation = 'gre' | 'udp'
 export const MPLS_UDP_PORT = 6635
 
 /** A tunnel of ours that carries MPLS to one other provider edge, and takes labelled packets from it; in UDP only where there is a `udp-port`. */
-export interface Tunnel {
+export interface MplsTunnel {
   readonly kind: 'tunnel'
   readonly device: string
   readonly alias: string
@@ -41,7 +41,7 @@ export interface UdpPort {
   readonly ip: Ip
 }
 
-/** One end of a cable between two devices of ours, up. Each end is wanted for itself; whichever comes first brings the other. */
+/** One end of a veth pair between two devices of ours, up. Each end is wanted for itself; whichever comes first brings the other. */
 export interface Veth {
   readonly kind: 'veth'
   readonly device: string
@@ -73,7 +73,7 @@ export interface MplsInterface {
 }
 
 /** An address of this machine on a port, as its VMs' gateway: usable at once, and without a route to its network. */
-export interface Address {
+export interface PortAddress {
   readonly kind: 'address'
   readonly device: string
   readonly ip: Ip
@@ -125,7 +125,7 @@ export interface Hop {
 export type NextHop = Pick<Hop, 'device' | 'via' | 'labels'>
 
 /** A route of a VRF, by which also packets from other VRFs and from the core go. */
-export interface Route {
+export interface VrfRoute {
   readonly kind: 'route'
   /** The VRF. */
   readonly device: string
@@ -149,15 +149,15 @@ export interface LabelRoute {
 }
 
 export type IpEntry =
-  | Vrf
-  | Tunnel
+  | VrfDevice
+  | MplsTunnel
   | UdpPort
   | Veth
   | VrfPort
   | MplsInterface
-  | Address
+  | PortAddress
   | FixedNeighbour
   | ProxyNeighbour
   | Unreachable
-  | Route
+  | VrfRoute
   | LabelRoute

@@ -2,20 +2,20 @@ import { type Ip, ipv4FromNumber, ipv4ToNumber, isIpv4 } from '../../values/addr
 import type { Mac } from '../../values/mac.ts'
 
 import type {
-  Address,
   FixedNeighbour,
   Hop,
   LabelRoute,
   MplsInterface,
+  PortAddress,
   ProxyNeighbour,
-  Route,
   UdpPort,
   Unreachable,
+  VrfRoute,
 } from './ip-entries.ts'
 import type { Key, Layout } from './layout.ts'
 
 /** The ways of a route, with the table that it is in. */
-interface Ways {
+interface TableHops {
   readonly table: number
   readonly hops: readonly Hop[]
 }
@@ -45,7 +45,7 @@ export function udpPorts(): Layout<UdpPort, Ip, true> {
   }
 }
 
-export function addresses(): Layout<Address, Key, true> {
+export function addresses(): Layout<PortAddress, Key, true> {
   return {
     kind: 'address',
     key: ({ ip, prefixLength }) => prefixKey(ip, prefixLength),
@@ -93,8 +93,8 @@ export function unreachables(): Layout<Unreachable, Key, number> {
 }
 
 /** Prefixes with the same ways share one value. */
-export function routes(): Layout<Route, Key, Ways> {
-  const shared = new Map<string, Ways>()
+export function routes(): Layout<VrfRoute, Key, TableHops> {
+  const shared = new Map<string, TableHops>()
   return {
     kind: 'route',
     key: ({ prefix, prefixLength }) => prefixKey(prefix, prefixLength),

@@ -1,5 +1,5 @@
 import { type Ip, isIpv4 } from '../../values/address.ts'
-import { foreign, isOurs, type Link } from '../driver.ts'
+import { isOwned, type Link, notOwned } from '../driver.ts'
 import { kernelKind, type LinkEntry, masterOf, type PortEntry } from './layout.ts'
 
 /** What becomes of a link of ours: `adjust` keeps the device, `recreate` does not. */
@@ -9,10 +9,10 @@ export type LinkStep =
 
 export function linkStep(wanted: LinkEntry, actual: Link | undefined): LinkStep {
   if (actual === undefined) return { do: 'create' }
-  if (!isOurs(actual)) {
+  if (!isOwned(actual)) {
     // the dummy kernel's interfaces are of no kind
     const usable = wanted.kind === 'bridge' && wanted.given && (actual.kind ?? 'bridge') === 'bridge'
-    return usable ? { do: 'nothing' } : { do: 'refuse', reason: foreign(actual) }
+    return usable ? { do: 'nothing' } : { do: 'refuse', reason: notOwned(actual) }
   }
   if (!isSuch(wanted, actual)) return { do: 'recreate' }
   const sized = !('mtu' in wanted) || wanted.mtu === null || wanted.mtu === actual.mtu

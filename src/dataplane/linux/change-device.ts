@@ -1,15 +1,15 @@
 import { ANY_IPV4, ANY_IPV6, isIpv4 } from '../../values/address.ts'
-import { elsewhere, foreign, isOurs, type Link, missing, taken, unrouted } from '../driver.ts'
+import { elsewhere, isOwned, type Link, missing, notOwned, taken, unrouted } from '../driver.ts'
 import { type DeviceEntry, isPortEntry, kernelKind, type LinkEntry } from '../kinds/layout.ts'
 import type { Port, Vrf, VrfPort } from '../model.ts'
 import { resetPortOptions, setForwarding, setPortOptions } from './bridge-port.ts'
 import * as k from './constants.ts'
+import { isTunnel } from './decode.ts'
 import * as encode from './encode.ts'
 import { setIpEntry } from './encode-ip.ts'
 import { autoconfigured } from './host-use.ts'
-import type { Isolation } from './isolation.ts'
+import type { BridgeIsolation } from './isolation.ts'
 import { isInNetwork, isVxlan6, type Links, portSettingsOf, settingsOf } from './links.ts'
-import { isTunnel } from './observe.ts'
 import type { LinkRemover } from './remove-links.ts'
 import { firstText, type Requests } from './requests.ts'
 import type { Rules } from './rules.ts'
@@ -25,11 +25,11 @@ const MODULES = new Map([
   ['ip6tnl', 'ip6_tunnel'],
 ])
 
-export interface DeviceChangerParts {
+export interface DeviceChangerDependencies {
   readonly requests: Requests
   readonly links: Links
   readonly sysctls: Sysctls
-  readonly isolation: Isolation
+  readonly isolation: BridgeIsolation
   readonly rules: Rules
   readonly remover: LinkRemover
 }
@@ -39,11 +39,11 @@ export class DeviceChanger {
   private readonly requests: Requests
   private readonly links: Links
   private readonly sysctls: Sysctls
-  private readonly isolation: Isolation
+  private readonly isolation: BridgeIsolation
   private readonly rules: Rules
   private readonly remover: LinkRemover
 
-  constructor({ requests, links, sysctls, isolation, rules, remover }: DeviceChangerParts) {
+  constructor({ requests, links, sysctls, isolation, rules, remover }: DeviceChangerDependencies) {
     this.isolation = isolation
     this.rules = rules
     this.requests = requests
@@ -62,7 +62,7 @@ export class DeviceChanger {
     return entry.kind === 'port' ? this.removePort(entry) : this.removeVrfPort(entry)
   }
 
-  /** Gives a link of ours that was renamed its name back. Which end of a cable it was cannot be told. */
+  /** Gives a link of ours that was renamed its name back. Which end of a veth pair it was cannot be told. */
   reclaim(entry: LinkEntry): Link | undefined {
     const stray = entry.kind === 'veth' ? undefined : this.links.strayOf(entry.alias, kernelKind(entry))
     if (stray === undefined) return undefined
@@ -81,7 +81,7 @@ export class DeviceChanger {
     encode.setUp(this.requests, link.index, true)
     const [refusal] = this.requests.send().values()
     // beside others it has to be as they are, which the next try makes it
-    if (refusal?.errno === k.EADDRINUSE && isOurs(link) && this.differs(link)) this.deleteNow(link.index)
+    if (refusal?.errno === k.EADDRINUSE && isOwned(link) && this.differs(link)) this.deleteNow(link.index)
     return refusal?.text ?? null
   }
 
@@ -94,15 +94,15 @@ export class DeviceChanger {
 
   private setLink(entry: LinkEntry): string | null {
     const link = this.links.get(entry.device)
-    if (link !== undefined && !isOurs(link)) {
-      if (entry.kind !== 'bridge' || !entry.given) return foreign(link)
+    if (link !== undefined && !isOwned(link)) {
+      if (entry.kind !== 'bridge' || !entry.given) return notOwned(link)
       this.isolation.isolate(link)
       return null
     }
     if (link === undefined && entry.kind === 'veth') {
       const peer = this.links.get(entry.peer)
-      // it would get the mark of the cable's other end
-      if (peer !== undefined && !isOurs(peer)) return taken(entry.peer)
+      // it would get the mark of the veth pair's other end
+      if (peer !== undefined && !isOwned(peer)) return taken(entry.peer)
       // this end was renamed, or is in another network namespace
       if (peer !== undefined) this.deleteNow(peer.index)
     }
@@ -176,7 +176,7 @@ export class DeviceChanger {
     // what is refused stays down
     if (refusal !== null) return refusal
     setPortOptions(this.requests, link.index, port)
-    if (isMoved && !isOurs(link)) encode.setUp(this.requests, link.index, true)
+    if (isMoved && !isOwned(link)) encode.setUp(this.requests, link.index, true)
     const reason = firstText(this.requests.send())
     return reason ?? (isMoved ? null : this.forward(link.name))
   }
@@ -193,7 +193,7 @@ export class DeviceChanger {
     const link = this.links.get(device)
     if (link?.master !== bridge) return null
     const master = given ? this.links.get(bridge) : undefined
-    if (master !== undefined && !isOurs(master)) {
+    if (master !== undefined && !isOwned(master)) {
       resetPortOptions(this.requests, link)
       return firstText(this.requests.send())
     }
@@ -202,7 +202,7 @@ export class DeviceChanger {
 
   /** Takes a port out of its bridge or VRF. It is down from then on: in none, what its VM sends would be the host's. */
   private release(link: Link): string | null {
-    if (!isOurs(link)) encode.setUp(this.requests, link.index, false)
+    if (!isOwned(link)) encode.setUp(this.requests, link.index, false)
     encode.setMaster(this.requests, link.index, 0)
     return firstText(this.requests.send())
   }
@@ -217,7 +217,7 @@ export class DeviceChanger {
     const isMoved = link.master !== vrf
     if (isMoved) {
       this.sysctls.remember(settings, link.index)
-      if (!isOurs(link)) encode.setUp(this.requests, link.index, false)
+      if (!isOwned(link)) encode.setUp(this.requests, link.index, false)
       const reason = firstText(this.requests.send())
       if (reason !== null) return reason
       // entering gives it IPv6 addresses anew, which heed them
@@ -227,7 +227,7 @@ export class DeviceChanger {
     const reason = firstText(this.requests.send()) ?? this.sysctls.apply(settings, link.index)
     if (reason !== null) return reason
     if (!isTunnel(link)) this.isolation.filterPort(link.index)
-    if (isMoved && !isOurs(link)) encode.setUp(this.requests, link.index, true)
+    if (isMoved && !isOwned(link)) encode.setUp(this.requests, link.index, true)
     return firstText(this.requests.send())
   }
 

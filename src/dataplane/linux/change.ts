@@ -8,9 +8,9 @@ import { type IndexOf, removeIpEntry, setGroupedRoute, setIpEntry } from './enco
 import { type Fdb, isTheirs } from './fdb.ts'
 import type { Fou } from './fou.ts'
 import type { Links } from './links.ts'
-import type { Multipath, Plan } from './multipath.ts'
+import type { Multipath, RoutePlan } from './multipath.ts'
 import { isRefusal } from './nexthops.ts'
-import type { Refusal, Requests } from './requests.ts'
+import type { KernelRefusal, Requests } from './requests.ts'
 import { hasMpls, isIpv6Disabled, mplsInput, NO_MPLS, platformLabels, type Sysctls } from './sysctl.ts'
 
 /** What the kernel says where something to remove is not there. */
@@ -21,7 +21,7 @@ const MESSAGES_A_SEND = 64
 /** What is set and removed by a message. */
 type MessageEntry = Exclude<TableEntry, MplsInterface | UdpPort>
 
-export interface ChangerParts {
+export interface ChangerDependencies {
   readonly requests: Requests
   readonly links: Links
   readonly sysctls: Sysctls
@@ -40,7 +40,7 @@ export class Changer {
   private readonly fdb: Fdb
   private readonly indexOf: IndexOf = (device) => this.links.lookUp(device)?.index ?? 0
 
-  constructor({ requests, links, sysctls, multipath, fou, fdb }: ChangerParts) {
+  constructor({ requests, links, sysctls, multipath, fou, fdb }: ChangerDependencies) {
     this.requests = requests
     this.links = links
     this.sysctls = sysctls
@@ -86,7 +86,7 @@ export class Changer {
       else removeIpEntry(this.requests, entry, link.index)
       return null
     }
-    const judge = (refusal: Refusal, entry: TableEntry): string | null => {
+    const judge = (refusal: KernelRefusal, entry: TableEntry): string | null => {
       // without the bridge's half, or with it behind another port, the kernel does not try the VXLAN device's
       if (entry.kind === 'remote-mac') return this.removeSelf(entry)
       return unlessAbsent(refusal)
@@ -98,7 +98,7 @@ export class Changer {
     return refused
   }
 
-  private writeRoute(route: Route, { group, hops }: Plan, link: Link): null {
+  private writeRoute(route: Route, { group, hops }: RoutePlan, link: Link): null {
     if (group !== null) setGroupedRoute(this.requests, route, group.id)
     else setIpEntry(this.requests, { ...route, hops }, link.index, this.indexOf)
     return null
@@ -106,7 +106,7 @@ export class Changer {
 
   /** Notes which groups routes use now, and tells of those that lack hops. */
   private conclude(
-    plans: ReadonlyMap<number, Plan | Refusal>,
+    plans: ReadonlyMap<number, RoutePlan | KernelRefusal>,
     entries: readonly TableEntry[],
     refused: Map<number, string>,
   ): void {
@@ -127,7 +127,7 @@ export class Changer {
   private send(
     entries: readonly TableEntry[],
     change: (entry: TableEntry, link: Link | undefined, i: number) => string | null,
-    judge: (refusal: Refusal, entry: TableEntry) => string | null,
+    judge: (refusal: KernelRefusal, entry: TableEntry) => string | null,
     refused: Map<number, string>,
   ): Refused {
     const sent: number[] = []
@@ -199,7 +199,7 @@ function isFdb(entry: TableEntry): entry is encode.FdbMessage {
   return kind === 'local-mac' || kind === 'remote-mac' || kind === 'flood' || kind === 'neighbour'
 }
 
-function setRefused({ errno, text }: Refusal, entry: TableEntry): string {
+function setRefused({ errno, text }: KernelRefusal, entry: TableEntry): string {
   if (entry.kind === 'neighbour' && !isIpv4(entry.ip) && isIpv6Disabled(entry.device)) return IPV6_DISABLED
   if (entry.kind === 'local-mac' && errno === k.EOPNOTSUPP) return unbridged(entry.device)
   const labelled = 'hops' in entry && entry.hops.some(({ labels }) => labels.length > 0)
@@ -207,6 +207,6 @@ function setRefused({ errno, text }: Refusal, entry: TableEntry): string {
   return text
 }
 
-function unlessAbsent({ errno, text }: Refusal): string | null {
+function unlessAbsent({ errno, text }: KernelRefusal): string | null {
   return ABSENT.includes(errno) ? null : text
 }

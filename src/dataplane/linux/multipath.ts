@@ -1,34 +1,34 @@
 import type { Ip } from '../../values/address.ts'
-import type { Ours } from '../driver.ts'
+import type { OwnedObject } from '../driver.ts'
 import type { Hop, Route } from '../model.ts'
 import * as k from './constants.ts'
+import { type RouteKey, readGroupedRoute } from './decode-ip.ts'
 import { ipFamily } from './encode.ts'
 import { dumpRoutes } from './encode-ip.ts'
 import type { Links } from './links.ts'
-import type { Message } from './message.ts'
-import { type Group, membersKey, membersOf, type Part } from './nexthop-group.ts'
+import type { NetlinkMessage } from './message.ts'
+import { membersKey, membersOf, type NexthopGroup, type Part } from './nexthop-group.ts'
 import { isRefusal, type Nexthops } from './nexthops.ts'
-import { type RouteKey, readGroupedRoute } from './observe-ip.ts'
-import { dump, type Refusal } from './requests.ts'
+import { dump, type KernelRefusal } from './requests.ts'
 
 /** How a route of several hops is to be set. */
-export interface Plan {
+export interface RoutePlan {
   /** Null: its hops are written into the route itself. */
-  readonly group: Group | null
+  readonly group: NexthopGroup | null
   /** The hops that can be used. */
   readonly hops: readonly Hop[]
   /** Why others cannot. */
-  readonly lacking: Refusal | null
+  readonly lacking: KernelRefusal | null
 }
 
 /** Routes that go from one group, or none, to the same parts. */
 interface Move {
-  readonly from: Group | undefined
+  readonly from: NexthopGroup | undefined
   readonly parts: readonly Part[]
   /** Which they are: one may be twice in a batch. */
   readonly routes: Set<string>
   /** By their position in the batch, why not all of their hops are among the parts. */
-  readonly lacking: Map<number, Refusal | null>
+  readonly lacking: Map<number, KernelRefusal | null>
 }
 
 /**
@@ -39,7 +39,7 @@ interface Move {
 export class Multipath {
   readonly nexthops: Nexthops
   private readonly links: Links
-  private readonly users = new Map<string, Group>()
+  private readonly users = new Map<string, NexthopGroup>()
   /** Routes that went while all routes are looked at, which that may be too late to see. */
   private gone: Set<string> | null = null
 
@@ -49,8 +49,8 @@ export class Multipath {
   }
 
   /** Makes the groups that routes need; why a route cannot be set at all is told in its place. */
-  plan(routes: ReadonlyMap<number, Route>): Map<number, Plan | Refusal> {
-    const plans = new Map<number, Plan | Refusal>()
+  plan(routes: ReadonlyMap<number, Route>): Map<number, RoutePlan | KernelRefusal> {
+    const plans = new Map<number, RoutePlan | KernelRefusal>()
     const moves = new Map<string, Move>()
     for (const [i, route] of routes) {
       if (route.hops.length < 2 && this.groupOf(route) === undefined) continue
@@ -67,8 +67,8 @@ export class Multipath {
   }
 
   /** The route was set as planned, or without a group. */
-  use(route: RouteKey, group: Group | null): void {
-    const key = keyOf(route)
+  use(route: RouteKey, group: NexthopGroup | null): void {
+    const key = routeKeyOf(route)
     const before = this.users.get(key)
     if (before === (group ?? undefined)) return
     if (before !== undefined) before.users--
@@ -81,13 +81,13 @@ export class Multipath {
 
   /** The route is gone. */
   release(route: RouteKey): void {
-    this.gone?.add(keyOf(route))
+    this.gone?.add(routeKeyOf(route))
     this.use(route, null)
   }
 
   /** A look found that a route goes by a group. */
   adopt(route: RouteKey, id: number): void {
-    const key = keyOf(route)
+    const key = routeKeyOf(route)
     const known = this.users.get(key)
     if ((known !== undefined && !known.isGone) || this.gone?.has(key)) return
     const group = this.nexthops.groupOf(id)
@@ -106,7 +106,7 @@ export class Multipath {
     this.nexthops.refresh()
     const groups = [...this.nexthops.groups].filter(({ isKnown }) => !isKnown)
     this.gone = new Set()
-    const visit = (message: Message) => {
+    const visit = (message: NetlinkMessage) => {
       const seen = readGroupedRoute(message)
       if (seen !== undefined) this.adopt(seen.route, seen.group)
     }
@@ -122,17 +122,17 @@ export class Multipath {
   }
 
   /** The routes that use one of these groups. */
-  *usersOf(groups: readonly Group[]): Generator<RouteKey, void> {
+  *usersOf(groups: readonly NexthopGroup[]): Generator<RouteKey, void> {
     if (groups.length === 0) return
     for (const [key, group] of this.users) if (groups.includes(group)) yield routeOf(key)
   }
 
   /** All groups and nexthops of ours. */
-  residue(): Ours[] {
+  otherOwned(): OwnedObject[] {
     this.nexthops.refresh()
     const groups = [...this.nexthops.groups].map(({ id }) => ({ what: `nexthop group ${id}`, id }))
-    const nexthops = [...this.nexthops.all].map(({ id, way }) => ({
-      what: `nexthop ${id} on ${way.device}`,
+    const nexthops = [...this.nexthops.all].map(({ id, hop }) => ({
+      what: `nexthop ${id} on ${hop.device}`,
       id,
     }))
     return [...groups, ...nexthops].map(({ what, id }) => ({
@@ -141,14 +141,14 @@ export class Multipath {
     }))
   }
 
-  private groupOf(route: RouteKey): Group | undefined {
-    const group = this.users.get(keyOf(route))
+  private groupOf(route: RouteKey): NexthopGroup | undefined {
+    const group = this.users.get(routeKeyOf(route))
     if (group !== undefined) this.nexthops.refresh()
     return group === undefined || group.isGone ? undefined : group
   }
 
-  private planInline({ hops }: Route): Plan | Refusal {
-    let lacking: Refusal | null = null
+  private planInline({ hops }: Route): RoutePlan | KernelRefusal {
+    let lacking: KernelRefusal | null = null
     const usable = hops.filter(({ device }) => {
       if (this.links.lookUp(device)?.up) return true
       lacking ??= { errno: k.ENETDOWN, text: `ENETDOWN: interface ${device} is not up` }
@@ -160,7 +160,7 @@ export class Multipath {
   private planMove(
     i: number,
     route: Route,
-    plans: Map<number, Plan | Refusal>,
+    plans: Map<number, RoutePlan | KernelRefusal>,
     moves: Map<string, Move>,
   ): void {
     const from = this.groupOf(route)
@@ -173,14 +173,14 @@ export class Multipath {
     const key = `${from?.id} ${membersKey(membersOf(parts))}`
     const move = moves.get(key) ?? { from, parts, routes: new Set(), lacking: new Map() }
     moves.set(key, move)
-    move.routes.add(keyOf(route))
+    move.routes.add(routeKeyOf(route))
     move.lacking.set(i, lacking)
   }
 
-  private partsOf(hops: readonly Hop[], family: number): { parts: Part[]; lacking: Refusal | null } {
+  private partsOf(hops: readonly Hop[], family: number): { parts: Part[]; lacking: KernelRefusal | null } {
     this.nexthops.refresh()
     const parts: Part[] = []
-    let lacking: Refusal | null = null
+    let lacking: KernelRefusal | null = null
     for (const hop of hops) {
       const nexthop = this.nexthops.ensure(hop, family)
       if (isRefusal(nexthop)) lacking ??= nexthop
@@ -189,7 +189,7 @@ export class Multipath {
     return { parts, lacking }
   }
 
-  private carryOut({ from, parts, routes }: Move): Group | Refusal {
+  private carryOut({ from, parts, routes }: Move): NexthopGroup | KernelRefusal {
     const key = membersKey(membersOf(parts))
     if (from === undefined) return this.nexthops.groupWith(key) ?? this.nexthops.create(parts)
     if (from.key === key) return from
@@ -208,10 +208,10 @@ export class Multipath {
   }
 
   /** Makes another group of one that some of its routes leave, by going through what that was before. */
-  private split(from: Group, parts: readonly Part[]): Group | Refusal {
+  private split(from: NexthopGroup, parts: readonly Part[]): NexthopGroup | KernelRefusal {
     const stages = [...from.history, from.parts].map((stage) =>
-      stage.flatMap(({ nexthop: { way, family }, weight }) => {
-        const nexthop = this.nexthops.ensure(way, family)
+      stage.flatMap(({ nexthop: { hop, family }, weight }) => {
+        const nexthop = this.nexthops.ensure(hop, family)
         return isRefusal(nexthop) ? [] : [{ nexthop, weight }]
       }),
     )
@@ -227,7 +227,7 @@ export class Multipath {
   }
 }
 
-function keyOf({ table, prefix, prefixLength }: RouteKey): string {
+function routeKeyOf({ table, prefix, prefixLength }: RouteKey): string {
   return `${String.fromCharCode(prefix.length, prefixLength)}${prefix}${table}`
 }
 

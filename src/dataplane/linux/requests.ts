@@ -9,24 +9,24 @@ import {
   NLMSGERR_ATTR_MSG,
 } from './constants.ts'
 import type { Batch } from './encode.ts'
-import { Attributes, type Message, messages, Writer } from './message.ts'
+import { messages, NetlinkAttributes, type NetlinkMessage, NetlinkWriter } from './message.ts'
 import { NetlinkSocket } from './socket.ts'
 
 /** Why the kernel did not do what a message asked for. */
-export interface Refusal {
+export interface KernelRefusal {
   readonly errno: number
   /** Errno and, where there is one, the kernel's sentence: `EEXIST: A VXLAN device with the specified VNI already exists`. */
   readonly text: string
 }
 
 /** By the position of the message in its batch. */
-export type Refusals = ReadonlyMap<number, Refusal>
+export type KernelRefusals = ReadonlyMap<number, KernelRefusal>
 
 const ANSWER_LOST = "the kernel's answer was lost"
 
 /** Requests to change or get something, packed into batches; the kernel has dealt with all of a batch when it is sent. */
 export class Requests implements Batch {
-  readonly writer = new Writer()
+  readonly writer = new NetlinkWriter()
   /** What notifications of the changes asked for here are told by. */
   readonly port: number
   private readonly socket: NetlinkSocket
@@ -46,14 +46,15 @@ export class Requests implements Batch {
   }
 
   /** Sends the batch; `reply` gets the answers that are neither success nor failure, with their positions, and may ask more. */
-  send(reply: (message: Message, position: number) => void = () => {}): Refusals {
+  send(reply: (message: NetlinkMessage, position: number) => void = () => {}): KernelRefusals {
     const { writer } = this
     if (writer.count === 0) return new Map()
     const first = this.sequence - writer.count + 1
     writer.acknowledge()
     const sent = this.socket.send(writer)
-    const answers: { readonly message: Message; readonly position: number }[] = []
-    const keep = (message: Message, position: number) => answers.push({ message: copyOf(message), position })
+    const answers: { readonly message: NetlinkMessage; readonly position: number }[] = []
+    const keep = (message: NetlinkMessage, position: number) =>
+      answers.push({ message: copyOf(message), position })
     const refusals =
       sent < 0 ? everyOne(writer.count, refusalOf(-sent)) : this.collect(first, writer.count, keep)
     writer.clear()
@@ -68,9 +69,9 @@ export class Requests implements Batch {
   private collect(
     first: number,
     count: number,
-    reply: (message: Message, position: number) => void,
-  ): Refusals {
-    const refusals = new Map<number, Refusal>()
+    reply: (message: NetlinkMessage, position: number) => void,
+  ): KernelRefusals {
+    const refusals = new Map<number, KernelRefusal>()
     for (;;) {
       const received = this.socket.receive()
       if (typeof received === 'string') {
@@ -96,9 +97,9 @@ export interface Dump {
   readonly protocol?: number
   readonly type: number
   /** Writes the request's payload. */
-  readonly write: (writer: Writer) => void
+  readonly write: (writer: NetlinkWriter) => void
   /** Gets each message; one may come again, when the kernel's tables changed on the way and the dump is repeated. */
-  readonly visit: (message: Message) => void
+  readonly visit: (message: NetlinkMessage) => void
   /** Errors that say that there is nothing to dump. */
   readonly nothing?: readonly number[]
 }
@@ -111,7 +112,7 @@ const DUMPS = 4
 
 /** A dump on a socket of its own, one step a datagram. */
 export function* dump({ protocol, type, write, visit, nothing = [] }: Dump): Generator<undefined, void> {
-  const writer = new Writer()
+  const writer = new NetlinkWriter()
   const socket = new NetlinkSocket(protocol === undefined ? {} : { protocol })
   try {
     for (let sequence = 1, again = true; again && sequence <= DUMPS; sequence++) {
@@ -147,32 +148,32 @@ export function exhaust(steps: Generator<unknown, void>): void {
 }
 
 /** What is received next takes the room of what was received before. */
-function copyOf({ bytes, start, end, ...header }: Message): Message {
+function copyOf({ bytes, start, end, ...header }: NetlinkMessage): NetlinkMessage {
   return { ...header, bytes: Buffer.from(bytes.subarray(start, end)), start: 0, end: end - start }
 }
 
 /** Why something was refused, if anything was. */
-export function firstText(refusals: Refusals): string | null {
+export function firstText(refusals: KernelRefusals): string | null {
   for (const { text } of refusals.values()) return text
   return null
 }
 
-function refusalIn({ bytes, type, flags, start, end }: Message): Refusal | null {
+function refusalIn({ bytes, type, flags, start, end }: NetlinkMessage): KernelRefusal | null {
   const errno = -bytes.readInt32LE(start)
   if (errno === 0) return null
   if ((flags & NLM_F_ACK_TLVS) === 0) return refusalOf(errno)
-  const attributes = new Attributes(bytes, start + 4 + (type === NLMSG_ERROR ? NLMSG_HDRLEN : 0), end)
+  const attributes = new NetlinkAttributes(bytes, start + 4 + (type === NLMSG_ERROR ? NLMSG_HDRLEN : 0), end)
   while (attributes.next()) {
     if (attributes.type === NLMSGERR_ATTR_MSG) return refusalOf(errno, attributes.text())
   }
   return refusalOf(errno)
 }
 
-function refusalOf(errno: number, sentence = ''): Refusal {
+function refusalOf(errno: number, sentence = ''): KernelRefusal {
   const name = errnoName(errno)
   return { errno, text: sentence === '' ? name : `${name}: ${sentence}` }
 }
 
-function everyOne(count: number, refusal: Refusal): Map<number, Refusal> {
+function everyOne(count: number, refusal: KernelRefusal): Map<number, KernelRefusal> {
   return new Map(Array.from({ length: count }, (_, position) => [position, refusal]))
 }

@@ -6,7 +6,7 @@ import type { Mac } from '../../values/mac.ts'
 import { type Dataplane, type Entry, type EntryStatus, identity, KINDS, type NextHop } from '../model.ts'
 import type { DataplaneSummary, DataplaneView, Lists } from '../view.ts'
 import { makeBell, ring, ringLast } from './bell.ts'
-import type { Call, Calls, Order, Report, Result, Slice, ThreadData, ThreadOptions } from './messages.ts'
+import type { Call, Calls, ListSlice, Order, Report, Result, ThreadData, ThreadOptions } from './messages.ts'
 import { pack } from './packing.ts'
 
 /** Changes of what is wanted that go to the thread in one message at most. */
@@ -19,7 +19,7 @@ const STOP_MS = 2000
 /** The file that the thread runs: as source, or beside the bundle. */
 const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)
 
-export interface ForwardingThreadParts {
+export interface ForwardingThreadOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly options: ThreadOptions
@@ -46,7 +46,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   private readonly bell = makeBell()
   private readonly worker: Worker
   private readonly asked = new Map<number, Asked>()
-  private readonly followers = new Map<Ip, (way: NextHop | null) => void>()
+  private readonly followers = new Map<Ip, (nextHop: NextHop | null) => void>()
   private addressesChanged: (addresses: readonly InterfaceAddress[]) => void = () => {}
   private lastId = 0
   /** What is wanted or no more, and still to be told. */
@@ -55,7 +55,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   private lastSummary: DataplaneSummary | null = null
   private isStopping = false
 
-  constructor({ clock, log, options, entry = ENTRY, died }: ForwardingThreadParts) {
+  constructor({ clock, log, options, entry = ENTRY, died }: ForwardingThreadOptions) {
     this.clock = clock
     this.log = log
     this.programs = options.programs
@@ -63,7 +63,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
       workerData: { bell: this.bell, options } satisfies ThreadData,
       name: 'forwarding',
     })
-    this.worker.on('message', (report: Report) => this.heed(report))
+    this.worker.on('message', (report: Report) => this.handle(report))
     const ended = (reason: string) => {
       for (const { reject } of this.asked.values()) reject(new Error(reason))
       this.asked.clear()
@@ -96,17 +96,17 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     this.call('counts').then(complete, () => {})
   }
 
-  follow(ip: Ip, changed: (way: NextHop | null) => void): void {
+  watchNextHop(ip: Ip, changed: (nextHop: NextHop | null) => void): void {
     this.followers.set(ip, changed)
     this.order({ do: 'follow', ip })
   }
 
-  unfollow(ip: Ip): void {
+  unwatchNextHop(ip: Ip): void {
     this.followers.delete(ip)
     this.order({ do: 'unfollow', ip })
   }
 
-  followAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): void {
+  watchAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): void {
     this.addressesChanged = changed
     this.order({ do: 'followAddresses' })
   }
@@ -131,8 +131,8 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     return this.call('holderOf', ip)
   }
 
-  wayTo(ip: Ip) {
-    return this.call('wayTo', ip)
+  nextHopTo(ip: Ip) {
+    return this.call('nextHopTo', ip)
   }
 
   portsOf(master: string) {
@@ -258,20 +258,20 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   private async *walk<L extends keyof Lists>(
     list: L,
     devices?: ReadonlySet<string>,
-  ): AsyncGenerator<Slice<L>, void> {
+  ): AsyncGenerator<ListSlice<L>, void> {
     const walk = await this.call('walk', list, devices)
     try {
       for (;;) {
         const slice = await this.call('slice', walk)
         if (slice === null) return
-        yield slice as Slice<L>
+        yield slice as ListSlice<L>
       }
     } finally {
       if (!this.isStopping) void this.call('abandon', walk).catch(() => {})
     }
   }
 
-  private heed(report: Report): void {
+  private handle(report: Report): void {
     switch (report.tell) {
       case 'result':
         this.asked.get(report.id)?.resolve(report.result)

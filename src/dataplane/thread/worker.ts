@@ -5,7 +5,7 @@ import { giveBackMemory } from '../../linux/memory.ts'
 import { LOOP_FAILED, Reconciler } from '../engine/reconciler.ts'
 import { LinuxDriver } from '../linux/driver.ts'
 import { Sleeper } from './bell.ts'
-import { Host } from './host.ts'
+import { ThreadHost } from './host.ts'
 import { Loop } from './loop.ts'
 import type { Order, Report, ThreadData } from './messages.ts'
 
@@ -22,7 +22,7 @@ const clock = new PersistentClock(loop, (error) => log.error({ error }, LOOP_FAI
 const { programs, managesRules, resyncMs } = options
 const driver = new LinuxDriver({ clock, programs, managesRules, isPolled: true })
 const reconciler = new Reconciler({ clock, driver, log, resyncMs })
-const host = new Host({ clock, reconciler, driver, report, ended: () => loop.end() })
+const host = new ThreadHost({ clock, reconciler, driver, report, ended: () => loop.end() })
 const poll = () => driver.poll()
 const waiting: Order[] = []
 const receive = (): boolean => {

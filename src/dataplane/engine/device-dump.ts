@@ -1,24 +1,24 @@
 import type { Mac } from '../../values/mac.ts'
-import type { Link, Sighting } from '../driver.ts'
+import type { Link, ObservedEntry } from '../driver.ts'
 import { remoteOf, type TableEntry, type TableKind } from '../kinds/layout.ts'
 import type { LocalMac, RemoteMac } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
 
 /** A look at what the kernel holds for one device, in steps, so that nothing waits for a large one. */
-export class Observation {
+export class DeviceDump {
   private readonly device: Device
   private readonly link: Link
   /** Interfaces that have meanwhile cost the device entries, maybe, which were seen or not. */
-  readonly shaken = new Set<string>()
-  private readonly steps: Generator<readonly Sighting[], void>
+  readonly disrupted = new Set<string>()
+  private readonly steps: Generator<readonly ObservedEntry[], void>
   private readonly found = new Map<TableKind, TableEntry[]>()
   /** The halves of remote MACs: the VXLAN device's own, and the MACs that its bridge has behind it. */
   private readonly remote = new Map<Mac, RemoteMac>()
-  private readonly bridged = new Map<Mac, LocalMac>()
+  private readonly bridgeMacs = new Map<Mac, LocalMac>()
   /** What setting it does not change. */
   private readonly stuck: RemoteMac[] = []
 
-  constructor(device: Device, link: Link, steps: Generator<readonly Sighting[], void>) {
+  constructor(device: Device, link: Link, steps: Generator<readonly ObservedEntry[], void>) {
     this.device = device
     this.link = link
     this.steps = steps
@@ -28,7 +28,7 @@ export class Observation {
   step(): boolean {
     const { done, value } = this.steps.next()
     if (done) return true
-    for (const sighting of value) this.add(sighting)
+    for (const observed of value) this.add(observed)
     return false
   }
 
@@ -54,7 +54,7 @@ export class Observation {
     this.steps.return()
   }
 
-  private add({ entry, marked, theirs = false }: Sighting): void {
+  private add({ entry, marked, external = false }: ObservedEntry): void {
     switch (entry.kind) {
       case 'remote-mac':
         if (marked || this.device.table(entry.kind).wants(entry))
@@ -64,8 +64,8 @@ export class Observation {
       case 'local-mac':
         if (this.link.kind !== 'vxlan') {
           // any other the bridge may age or move
-          if (marked || (theirs && this.device.table(entry.kind).holds(entry))) this.keep(entry)
-        } else if (marked) this.bridged.set(entry.mac, entry)
+          if (marked || (external && this.device.table(entry.kind).holds(entry))) this.keep(entry)
+        } else if (marked) this.bridgeMacs.set(entry.mac, entry)
         else this.stuck.push(remoteOf(entry))
         return
       default: {
@@ -85,10 +85,10 @@ export class Observation {
   private *whole(): Generator<TableEntry, void> {
     const table = this.device.table('remote-mac')
     for (const entry of this.remote.values()) {
-      if (this.link.master === null || this.bridged.has(entry.mac)) yield entry
+      if (this.link.master === null || this.bridgeMacs.has(entry.mac)) yield entry
       else if (!table.wants(entry)) yield remoteOf(entry)
     }
-    for (const bridged of this.bridged.values()) {
+    for (const bridged of this.bridgeMacs.values()) {
       const half = remoteOf(bridged)
       if (!this.remote.has(half.mac) && !table.wants(half)) yield half
     }

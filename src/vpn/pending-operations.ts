@@ -1,29 +1,29 @@
 import type { Dataplane, Entry, Status } from '../dataplane/model.ts'
-import type { Changes } from './changes.ts'
-import type { FootprintEntry, Keep } from './state.ts'
+import type { ChangedState } from './changed-state.ts'
+import type { AttachmentEntry, Keep } from './state.ts'
 
-type Batch = readonly FootprintEntry[]
+type Batch = readonly AttachmentEntry[]
 
 /**
  * Links, ports, local addresses and labels of attachments that are on their way into the kernel or out of it. They are kept
  * before they are touched, so that a process that dies half-way leaves its successor a list of what to clear away.
  */
-export class Footprint {
+export class PendingOperations {
   private readonly dataplane: Dataplane
-  private readonly changes: Changes
+  private readonly changes: ChangedState
   private readonly keep: Keep
   /** By the number that each has in the state. */
   private readonly batches = new Map<Batch, number>()
   private lastNumber = 0
 
-  constructor(dataplane: Dataplane, changes: Changes, keep: Keep) {
+  constructor(dataplane: Dataplane, changes: ChangedState, keep: Keep) {
     this.dataplane = dataplane
     this.changes = changes
     this.keep = keep
   }
 
   /** Everything that is on its way. */
-  entries(): FootprintEntry[] {
+  entries(): AttachmentEntry[] {
     return [...this.batches.keys()].flat()
   }
 
@@ -74,7 +74,7 @@ export class Footprint {
 }
 
 /** What makes two entries the same thing in the kernel. */
-export function place(entry: FootprintEntry): string {
+export function entryKey(entry: AttachmentEntry): string {
   switch (entry.kind) {
     case 'local-mac':
       return `${entry.kind} ${entry.device} ${entry.mac}`
