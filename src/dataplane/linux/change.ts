@@ -20,14 +20,22 @@ export class Changer {
   }
 
   set(entries: readonly TableEntry[]): Refused {
+    const [first] = entries
+    if (first === undefined) return new Map()
     const { kernel } = this
     const kinds = kindsAmong(entries)
     const prepared = new Map<string, unknown>()
     for (const kind of kinds) prepared.set(kind, linuxDefinition(kind).prepare?.(entries, kernel))
+    // entries of one kind come together, mostly
+    let definition = linuxDefinition(first.kind)
+    let its = prepared.get(definition.kind)
     const change = (entry: TableEntry, link: Link | undefined, i: number): Refusal | null => {
       if (link === undefined) return missing(entry.device)
-      const definition = linuxDefinition(entry.kind)
-      if (definition.set) return definition.set(entry, link, kernel, prepared.get(entry.kind), i)
+      if (entry.kind !== definition.kind) {
+        definition = linuxDefinition(entry.kind)
+        its = prepared.get(entry.kind)
+      }
+      if (definition.set !== undefined) return definition.set(entry, link, kernel, its, i)
       definition.encode?.(kernel.requests, entry, link, kernel.indexOf)
       return null
     }
@@ -39,11 +47,14 @@ export class Changer {
   }
 
   remove(entries: readonly TableEntry[]): Refused {
+    const [first] = entries
+    if (first === undefined) return new Map()
     const { kernel } = this
+    let definition = linuxDefinition(first.kind)
     const change = (entry: TableEntry, link: Link | undefined): Refusal | null => {
       if (link === undefined) return null
-      const definition = linuxDefinition(entry.kind)
-      if (definition.remove) return definition.remove(entry, link, kernel)
+      if (entry.kind !== definition.kind) definition = linuxDefinition(entry.kind)
+      if (definition.remove !== undefined) return definition.remove(entry, link, kernel)
       definition.encodeRemoval?.(kernel.requests, entry, link)
       return null
     }
