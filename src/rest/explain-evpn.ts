@@ -1,3 +1,4 @@
+import type { ExplainedEvpn } from '../api/explain.ts'
 import { EVPN } from '../bgp/family.ts'
 import type { Route } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
@@ -61,7 +62,7 @@ export async function explainEvpn(
   chains: readonly MacRoute[][],
   address: Address,
   dataplane: DataplaneView,
-) {
+): Promise<ExplainedEvpn> {
   const local = [...attachments].filter((one) => isAt(one, address))
   const verdicts = judge(evpn, [...chains, ...keptOf(evpn, address)], address, local.length > 0)
   return {
@@ -88,7 +89,7 @@ export async function explainFloods(
   { evpn }: EvpnNetwork,
   chains: readonly MulticastRoute[][],
   dataplane: DataplaneView,
-) {
+): Promise<ExplainedEvpn> {
   const verdicts = judgeFloods(evpn, chains)
   return {
     ...instanceFields(evpn),
@@ -99,7 +100,7 @@ export async function explainFloods(
 
 function instanceFields({ config, imports }: EvpnInstance) {
   const { id, name, vni } = config
-  return { id, name, type: 'evpn', vni, import: [...imports.targets].map(formatRouteTarget) }
+  return { id, name, type: 'evpn' as const, vni, import: [...imports.targets].map(formatRouteTarget) }
 }
 
 function imported<R extends Route>(verdicts: readonly Verdict<R>[]): R[] {

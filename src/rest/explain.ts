@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { RequestError } from '../api/errors.ts'
+import type { Explanation } from '../api/explain.ts'
 import type { Neighbour } from '../bgp/neighbour.ts'
 import { nlriCodec } from '../bgp/nlri/index.ts'
 import { formatPrefix, maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
@@ -28,7 +29,7 @@ export function addExplain(app: FastifyInstance, speaker: Speaker, services: Ser
     const query = readQuery(request, ['address', 'instance'])
     await turn()
     const subject = parseSubject(query.address)
-    const answer = {
+    const answer: Explanation = {
       address: subjectText(subject),
       ...(await explained(subject, query.instance, speaker, services)),
       filtered_by: filteringPeers(speaker),
@@ -112,7 +113,7 @@ async function explain(
   const shown = concerned.length > 0 ? concerned : strangers.slice(0, MAX_STRANGERS)
   return {
     instances: await Promise.all(
-      shown.flatMap((one): Promise<object>[] => {
+      shown.flatMap((one): Promise<Explanation['instances'][number]>[] => {
         if (one.type === 'ipvpn') return inVrf === null ? [] : [explainVrf(one, prefixes, inVrf, dataplane)]
         if (inEvpn === null) return []
         if (isFlooded(inEvpn)) return [explainFloods(one, floods, dataplane)]
@@ -129,7 +130,10 @@ function filteringPeers({ neighbours }: Speaker): string[] {
 }
 
 /** What is about the address and did not come to the RIB: routes that may not, NLRI that holds its octets and is unreadable, and malformed messages, of which there is only a count. */
-function lost(neighbours: readonly Neighbour[], subject: Subject): object {
+function lost(
+  neighbours: readonly Neighbour[],
+  subject: Subject,
+): Pick<Explanation, 'quarantined' | 'dropped' | 'malformed'> {
   const octets = 'mac' in subject ? macOctets(subject.mac) : 'ip' in subject ? subject.ip : subject.prefix.ip
   return {
     quarantined: neighbours.flatMap(({ source, routesIn }) =>

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RequestError } from '../api/errors.ts'
+import { MAX_REASON_OCTETS } from '../api/peers.ts'
 import type { Neighbour } from '../bgp/neighbour.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import { parseIp } from '../values/address.ts'
@@ -21,9 +22,6 @@ const ACTIONS: Readonly<Record<string, (neighbour: Neighbour, text: string) => v
 
 /** Those that say something to the peer. */
 const SPEAKING = ['disable', 'reset']
-/** RFC 9003 §2. */
-const MAX_REASON_OCTETS = 255
-
 /** `POST /bgp/peers/{address}/{action}`; answers the peer as the list of peers shows it then. */
 export function addPeers(app: FastifyInstance, { neighbours }: Speaker): void {
   for (const [action, act] of Object.entries(ACTIONS)) {

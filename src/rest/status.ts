@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { ENTRY_STATES } from '../api/entries.ts'
 import { RequestError } from '../api/errors.ts'
 import type { Instance } from '../vpn/instance.ts'
 import type { VpnService } from '../vpn/service.ts'
@@ -6,7 +7,7 @@ import { answerMethodNotAllowed, errorBody } from './errors.ts'
 import { jsonStream } from './json-stream.ts'
 import type { Views } from './looking-glass/index.ts'
 import { choice, readQuery } from './query.ts'
-import { STATES, showVerification, statusEntries, statusSettings } from './status-entries.ts'
+import { showVerification, statusEntries, statusSettings } from './status-entries.ts'
 import { statusSummary, whyNotReady } from './status-summary.ts'
 import { turn } from './turns.ts'
 
@@ -30,7 +31,7 @@ export function addStatus(app: FastifyInstance, views: Views): void {
   app.get('/status/entries', (request, reply) => {
     const query = readQuery(request, ['state', 'instance', 'kind'])
     const filter = {
-      state: choice('state', query.state, STATES),
+      state: choice('state', query.state, ENTRY_STATES),
       kind: choice('kind', query.kind, dataplane.kinds),
       instance: query.instance === undefined ? null : instanceNamed(query.instance, vpns),
     }
