@@ -13,6 +13,8 @@ export interface ApiRoute {
   readonly method: 'GET' | 'POST'
   /** With parameters as Fastify has them. */
   readonly url: string
+  /** Where Fastify serves it, when that is not `url`. */
+  readonly served?: string
   readonly tag: 'bagpipe-bgp' | 'operations' | 'looking glass'
   readonly summary: string
   readonly params?: z.ZodObject
@@ -116,6 +118,7 @@ export const ROUTES = {
     }),
     errors: ['INSTANCE_NOT_FOUND'],
   },
+  openapi: get('/openapi.json', 'operations', 'This reference', z.looseObject({ openapi: z.string() })),
   lookingGlass: look('', 'The root of the tree', glass.root),
   summary: look('/summary', 'Counts', glass.summary),
   peers: look('/bgp/peers', 'The peers', list(glass.listedPeer)),

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { RequestError } from '../api/errors.ts'
 import type { Explanation } from '../api/explain.ts'
+import { ROUTES } from '../api/routes.ts'
 import type { Neighbour } from '../bgp/neighbour.ts'
 import { nlriCodec } from '../bgp/nlri/index.ts'
 import { formatPrefix, maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
@@ -17,6 +18,7 @@ import { explainVrf, hasPart, prefixChains } from './explain-vrf.ts'
 import { MAX_STRANGERS } from './explained.ts'
 import type { ServiceViews } from './looking-glass/index.ts'
 import { readQuery } from './query.ts'
+import { serve } from './serve.ts'
 import { instanceNamed, json, refuseOthers } from './status.ts'
 import { turn } from './turns.ts'
 
@@ -25,8 +27,8 @@ type Subject = Address | { readonly prefix: Prefix }
 
 /** `GET /explain?address=MAC|IP|PREFIX[&instance=ID]`: where the address is, and why there. */
 export function addExplain(app: FastifyInstance, speaker: Speaker, services: ServiceViews | null): void {
-  app.get('/explain', async (request, reply) => {
-    const query = readQuery(request, ['address', 'instance'])
+  serve(app, ROUTES.explain, async (request, reply) => {
+    const query = readQuery(request, ROUTES.explain.query)
     await turn()
     const subject = parseSubject(query.address)
     const answer: Explanation = {

@@ -1,15 +1,20 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RequestError } from '../api/errors.ts'
 import { MAX_REASON_OCTETS } from '../api/peers.ts'
+import { ROUTES } from '../api/routes.ts'
 import type { Neighbour } from '../bgp/neighbour.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import { parseIp } from '../values/address.ts'
 import { readBody } from './body.ts'
-import { answerMethodNotAllowed } from './errors.ts'
 import { peerSummary, whyDown } from './looking-glass/peers.ts'
+import { serve } from './serve.ts'
+import { refuseOthers } from './status.ts'
+
+type Action = 'enable' | 'disable' | 'reset' | 'refresh'
+type Act = (neighbour: Neighbour, text: string) => void
 
 /** What an operator can tell a peer to do; throws `RequestError` where it cannot. `text` goes to the peer (RFC 9003). */
-const ACTIONS: Readonly<Record<string, (neighbour: Neighbour, text: string) => void>> = {
+const ACTIONS: Readonly<Record<Action, Act>> = {
   enable: (neighbour) => neighbour.enable(),
   disable: (neighbour, text) => neighbour.disable(text),
   reset(neighbour, text) {
@@ -24,16 +29,17 @@ const ACTIONS: Readonly<Record<string, (neighbour: Neighbour, text: string) => v
 const SPEAKING = ['disable', 'reset']
 /** `POST /bgp/peers/{address}/{action}`; answers the peer as the list of peers shows it then. */
 export function addPeers(app: FastifyInstance, { neighbours }: Speaker): void {
-  for (const [action, act] of Object.entries(ACTIONS)) {
-    const url = `/bgp/peers/:address/${action}`
-    app.post<{ Params: { address: string } }>(url, (request, reply) => {
-      const neighbour = named(request.params.address, neighbours)
+  for (const [action, act] of Object.entries(ACTIONS) as [Action, Act][]) {
+    const documented = ROUTES[action]
+    serve(app, documented, (request, reply) => {
+      const { address } = request.params as { readonly address: string }
+      const neighbour = named(address, neighbours)
       const reason = readReason(action, request.body)
       act(neighbour, reason)
       request.log.info({ peer: neighbour.peer.name, action, reason }, 'order of an operator')
       return reply.type('application/json').send(JSON.stringify(peerSummary(neighbour)))
     })
-    app.route({ method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], url, handler: answerMethodNotAllowed })
+    refuseOthers(app, documented.url, ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
   }
 }
 

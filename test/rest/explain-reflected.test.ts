@@ -5,6 +5,7 @@ import { localSource } from '../../src/bgp/rib/route.ts'
 import { explanationText } from '../../src/cli/explain-text.ts'
 import { summaryText } from '../../src/cli/status-text.ts'
 import { restServer } from '../../src/rest/server.ts'
+import { held } from '../support/held.ts'
 import { TestNode } from '../support/node.ts'
 import { Collector, ip, macRoute, peerConfig, rt, silent, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -45,7 +46,7 @@ beforeEach(async () => {
     logHealth: () => ({ path: null, dropped: 0, failure: null }),
     exposures: () => [],
   }
-  app = restServer({ vpns: null, ping: '1', views, log: silent })
+  app = held(restServer({ vpns: null, ping: '1', views, log: silent }))
   clock.advance(10_000)
 })
 

@@ -6,6 +6,7 @@ import type { Peer } from '../../src/bgp/session/peer.ts'
 import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import { restServer } from '../../src/rest/server.ts'
+import { held } from '../support/held.ts'
 import { Collector, ip, macRoute, peerConfig, rt, silent, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
@@ -37,7 +38,7 @@ function start(changes: Partial<PeerConfig> = {}, theirs: Partial<PeerConfig> = 
     logHealth: () => ({ path: null, dropped: 0, failure: null }),
     exposures: () => [],
   }
-  app = restServer({ vpns: null, ping: '1', views, log: silent })
+  app = held(restServer({ vpns: null, ping: '1', views, log: silent }))
   clock.advance(2000)
 }
 

@@ -8,6 +8,7 @@ import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { VpnService } from '../../src/vpn/service.ts'
+import { held } from './held.ts'
 import { dummyDrivers, NO_FAULTS } from './node.ts'
 import { RANGES } from './ranges.ts'
 import { ip, peerConfig, silent } from './speakers.ts'
@@ -63,27 +64,29 @@ export function testApi(): TestApi {
     silent,
   )
   reconciler.start()
-  const app = restServer({
-    vpns,
-    ping: newPing(),
-    log: silent,
-    views: {
-      speaker,
-      services: {
-        vpns,
-        dataplane: dataplaneView(reconciler, NO_FAULTS),
-        stateFile: null,
-        drivers: dummyDrivers,
+  const app = held(
+    restServer({
+      vpns,
+      ping: newPing(),
+      log: silent,
+      views: {
+        speaker,
+        services: {
+          vpns,
+          dataplane: dataplaneView(reconciler, NO_FAULTS),
+          stateFile: null,
+          drivers: dummyDrivers,
+        },
+        config: { BGP: { my_as: 64512 } },
+        version: '0.1.0',
+        startTime: Date.now(),
+        now: Date.now,
+        recentLog: () => [],
+        uptimeMs: () => 0,
+        logHealth: () => ({ path: null, dropped: 0, failure: null }),
+        exposures: () => [],
       },
-      config: { BGP: { my_as: 64512 } },
-      version: '0.1.0',
-      startTime: Date.now(),
-      now: Date.now,
-      recentLog: () => [],
-      uptimeMs: () => 0,
-      logHealth: () => ({ path: null, dropped: 0, failure: null }),
-      exposures: () => [],
-    },
-  })
+    }),
+  )
   return { app, speaker, vpns, reconciler, driver }
 }
