@@ -21,6 +21,8 @@ export interface ApiRoute {
   readonly query?: z.ZodObject
   readonly body?: z.ZodObject
   readonly answer: z.ZodType
+  /** Of the answer; JSON when not given. */
+  readonly mediaType?: string
   /** Errors beside those that any request can meet. */
   readonly errors?: readonly ErrorCode[]
 }
@@ -117,6 +119,10 @@ export const ROUTES = {
       instance: z.string().optional().describe('the id of a VPN instance'),
     }),
     errors: ['INSTANCE_NOT_FOUND'],
+  },
+  metrics: {
+    ...get('/metrics', 'operations', 'Counters and gauges, as Prometheus reads them', z.string()),
+    mediaType: 'text/plain',
   },
   openapi: get('/openapi.json', 'operations', 'This reference', z.looseObject({ openapi: z.string() })),
   lookingGlass: look('', 'The root of the tree', glass.root),

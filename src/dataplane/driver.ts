@@ -1,11 +1,12 @@
 import type { InterfaceAddress, Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import type { KernelQuestions } from './facts.ts'
-import type { DeviceEntry, LinkEntry, TableEntry } from './kinds/layout.ts'
+import type { DeviceEntry, LinkEntry, TableEntry } from './kinds/index.ts'
 import {
   ALIAS_PREFIX,
   type Encapsulation,
   type Entry,
+  type FormerWork,
   type HeldSetting,
   type Interface,
   type LocalMac,
@@ -57,6 +58,8 @@ export interface Sighting<E extends TableEntry = TableEntry> {
   readonly marked: boolean
   /** Of a local MAC: whether others have it there in a way that stays (`static`), which does as well as an entry of ours. */
   readonly theirs?: boolean
+  /** Of a flood entry: the list of its device has not our mark, since another program began it. */
+  readonly inUnmarkedList?: boolean
 }
 
 /** Something of ours in the kernel, in words, and how to remove it; that answers with why it was refused, if it was. */
@@ -148,3 +151,6 @@ export function isMarked({ alias }: Pick<Interface, 'alias'>): boolean {
 
 /** The all-zero MAC, under which a VXLAN device keeps whom it floods to. */
 export const ZERO_MAC: Mac = 0
+
+/** Nothing is known of earlier processes. */
+export const NO_FORMER_WORK: FormerWork = { programs: [], links: [] }

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ERRORS, type ErrorAnswer, type ErrorCode, RequestError } from '../api/errors.ts'
+import { type EventSink, errorOf } from '../events/event.ts'
 
 export function errorBody(code: ErrorCode, description: string = ERRORS[code].words): ErrorAnswer {
   const { status } = ERRORS[code]
@@ -23,15 +24,18 @@ function codeOf(error: unknown): ErrorCode | null {
   return typeof statusCode === 'number' && statusCode < 500 ? 'REQUEST_UNREADABLE' : null
 }
 
-/** Answers an error as JSON, whatever the client accepts; those of our own making are logged with their stack. */
-export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const code = codeOf(error)
-  const message = error instanceof Error ? error.message : String(error)
-  const body = code === null ? errorBody('INTERNAL') : errorBody(code, message)
-  const facts = { method: request.method, url: request.url, status: body.code, reason: message }
-  if (code === null) request.log.error({ ...facts, err: error }, 'request failed')
-  else request.log.warn({ ...facts, code }, 'request refused')
-  send(reply, body)
+/** Answers errors as JSON, whatever the client accepts; those of our own making are logged with their stack. */
+export function errorHandler(events: EventSink) {
+  return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    const code = codeOf(thrown)
+    const error = errorOf(thrown)
+    const body = code === null ? errorBody('INTERNAL') : errorBody(code, error.message)
+    const { method, url } = request
+    const facts = { method, url, status: body.code, reason: error.message }
+    if (code === null) events.emit({ type: 'request-failed', ...facts, error })
+    else events.emit({ type: 'request-refused', ...facts, code })
+    send(reply, body)
+  }
 }
 
 export function answerMethodNotAllowed(request: FastifyRequest, reply: FastifyReply): void {

@@ -4,6 +4,7 @@ import { MAX_REASON_OCTETS } from '../api/peers.ts'
 import { ROUTES } from '../api/routes.ts'
 import type { Neighbour } from '../bgp/neighbour.ts'
 import type { Speaker } from '../bgp/speaker.ts'
+import type { EventSink } from '../events/event.ts'
 import { parseIp } from '../values/address.ts'
 import { readBody } from './body.ts'
 import { peerSummary, whyDown } from './looking-glass/peers.ts'
@@ -28,7 +29,7 @@ const ACTIONS: Readonly<Record<Action, Act>> = {
 /** Those that say something to the peer. */
 const SPEAKING = ['disable', 'reset']
 /** `POST /bgp/peers/{address}/{action}`; answers the peer as the list of peers shows it then. */
-export function addPeers(app: FastifyInstance, { neighbours }: Speaker): void {
+export function addPeers(app: FastifyInstance, { neighbours }: Speaker, events: EventSink): void {
   for (const [action, act] of Object.entries(ACTIONS) as [Action, Act][]) {
     const documented = ROUTES[action]
     serve(app, documented, (request, reply) => {
@@ -36,7 +37,7 @@ export function addPeers(app: FastifyInstance, { neighbours }: Speaker): void {
       const neighbour = named(address, neighbours)
       const reason = readReason(action, request.body)
       act(neighbour, reason)
-      request.log.info({ peer: neighbour.peer.name, action, reason }, 'order of an operator')
+      events.emit({ type: 'peer-order', peer: neighbour.peer.name, action, reason })
       return reply.type('application/json').send(JSON.stringify(peerSummary(neighbour)))
     })
     refuseOthers(app, documented.url, ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])

@@ -39,7 +39,9 @@ export function addDocumented(
 }
 
 /** What a route takes and answers, as JSON Schema. */
-function documentation({ tag, summary, params, query, body, answer, errors = [] }: ApiRoute): FastifySchema {
+function documentation(route: ApiRoute): FastifySchema {
+  const { tag, summary, params, query, body, answer, mediaType, errors = [] } = route
+  const schema = jsonSchema(answer, 'output')
   return {
     tags: [tag],
     summary,
@@ -47,7 +49,10 @@ function documentation({ tag, summary, params, query, body, answer, errors = [] 
     ...(query && { querystring: jsonSchema(query, 'input') }),
     ...(body && { body: jsonSchema(body, 'input') }),
     response: {
-      200: { description: 'The answer', ...jsonSchema(answer, 'output') },
+      200: {
+        description: 'The answer',
+        ...(mediaType === undefined ? schema : { content: { [mediaType]: { schema } } }),
+      },
       ...errorsByStatus(errors),
       default: { ...jsonSchema(errorAnswer, 'output'), description: 'Any other error' },
     },

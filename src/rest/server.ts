@@ -8,14 +8,17 @@ import type { Logger } from 'pino'
 import { MAX_ID_OCTETS } from '../api/attachment.ts'
 import { RequestError } from '../api/errors.ts'
 import { ROUTES } from '../api/routes.ts'
+import type { EventSink } from '../events/event.ts'
 import type { VpnService } from '../vpn/service.ts'
 import { MAX_BODY_OCTETS, readBody } from './body.ts'
 import { answerClientError, apiServer, connectionLimit, limitConnections } from './connections.ts'
-import { answerError, answerNotFound, errorBody } from './errors.ts'
+import { answerNotFound, errorBody, errorHandler } from './errors.ts'
 import { addExplain } from './explain.ts'
 import { jsonStream } from './json-stream.ts'
 import { lookingGlass, type Views } from './looking-glass/index.ts'
 import { find, type Node, show } from './looking-glass/tree.ts'
+import type { EventCounters } from './metrics/event-counters.ts'
+import { addMetrics } from './metrics/index.ts'
 import { parseAttach, parseDetach } from './params.ts'
 import { addPeers } from './peers.ts'
 import { addDocumented } from './reference.ts'
@@ -26,7 +29,11 @@ export interface RestParts {
   /** What attaches and detaches; null for a program without VPN services, which only shows what it does. */
   readonly vpns: VpnService | null
   readonly views: Views
+  /** For what Fastify itself has to say. */
   readonly log: Logger
+  readonly events: EventSink
+  /** What has been counted of these events since the start. */
+  readonly counters: EventCounters
   /** What `/ping` answers, see `newPing`. */
   readonly ping: string
 }
@@ -37,7 +44,8 @@ const MAX_PARAM_LENGTH = 3 * MAX_ID_OCTETS
 const empty = (): unknown => ({})
 
 /** The HTTP face: bagpipe-bgp's API, ready to listen or to be tested by `inject`. */
-export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstance {
+export function restServer({ vpns, views, log, events, counters, ping }: RestParts): FastifyInstance {
+  const answerError = errorHandler(events)
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -57,6 +65,11 @@ export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstan
     void reply.code(503).header('connection', 'close').send(errorBody('TOO_MANY_CONNECTIONS'))
   })
 
+  app.addHook('onResponse', async ({ method, routeOptions }, { statusCode: status, elapsedTime }) => {
+    const route = routeOptions.url ?? null
+    events.emit({ type: 'api-request', method, route, status, seconds: elapsedTime / 1000 })
+  })
+
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.setErrorHandler(answerError)
@@ -68,8 +81,9 @@ export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstan
     refuseOthers(routes, '/', ['POST', 'PUT', 'DELETE'])
     addPing(routes, ping)
     if (vpns !== null) addAttachments(routes, vpns)
-    addPeers(routes, views.speaker)
+    addPeers(routes, views.speaker, events)
     addStatus(routes, views)
+    addMetrics(routes, views, counters)
     addExplain(routes, views.speaker, views.services)
     addLookingGlass(routes, views)
   })

@@ -5,9 +5,8 @@ import type {
   ListedSetting,
   VerificationAnswer,
 } from '../api/entries.ts'
-import type { Entry, EntryStatus, Hop, Kind, Status, Verification } from '../dataplane/model.ts'
-import { formatIp } from '../values/address.ts'
-import { formatMac } from '../values/mac.ts'
+import { formatEntry } from '../dataplane/kinds/index.ts'
+import type { Entry, EntryStatus, Kind, Status, Verification } from '../dataplane/model.ts'
 import { ensure } from '../values/map.ts'
 import { devicesOf, type Instance } from '../vpn/instance.ts'
 import type { VpnService } from '../vpn/service.ts'
@@ -87,46 +86,8 @@ export function showItem(
 }
 
 /** What an entry says, field by field. */
-export function showEntry(entry: Entry): EntryFields {
-  switch (entry.kind) {
-    case 'bridge':
-    case 'port':
-    case 'vrf':
-    case 'vrf-port':
-    case 'mpls-interface':
-      return { ...entry }
-    case 'tunnel':
-      return { ...entry, local: formatIp(entry.local), remote: entry.remote && formatIp(entry.remote) }
-    case 'udp-port':
-    case 'address':
-    case 'proxy-neighbour':
-      return { ...entry, ip: formatIp(entry.ip) }
-    case 'unreachable':
-      return { ...entry, prefix: formatIp(entry.prefix) }
-    case 'route':
-      return { ...entry, prefix: formatIp(entry.prefix), hops: entry.hops.map(showHop) }
-    case 'mpls':
-      return { ...entry, hops: entry.hops.map(showHop) }
-    case 'vxlan':
-      return { ...entry, local: formatIp(entry.local) }
-    case 'veth':
-      return { ...entry, local: formatIp(entry.local), mac: formatMac(entry.mac) }
-    case 'local-mac':
-      return { ...entry, mac: formatMac(entry.mac) }
-    case 'remote-mac':
-      return { ...entry, mac: formatMac(entry.mac), dst: formatIp(entry.dst) }
-    case 'flood':
-      return { ...entry, dst: formatIp(entry.dst) }
-    case 'neighbour':
-    case 'fixed-neighbour':
-      return { ...entry, ip: formatIp(entry.ip), mac: formatMac(entry.mac) }
-    default:
-      return entry satisfies never
-  }
-}
-
-function showHop(hop: Hop) {
-  return { ...hop, via: hop.via && formatIp(hop.via) }
+function showEntry(entry: Entry): EntryFields {
+  return { ...formatEntry(entry), device: entry.device }
 }
 
 export function showVerification(

@@ -1,8 +1,8 @@
-import type { Logger } from 'pino'
 import { RequestError } from '../api/errors.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import { ipv4Rd } from '../bgp/values/rd.ts'
 import type { Dataplane } from '../dataplane/model.ts'
+import type { EventSink } from '../events/event.ts'
 import { EvpnInstance } from '../evpn/instance.ts'
 import type { MobilityTerms } from '../evpn/mobility.ts'
 import type { Devices, Tunnelling } from '../evpn/project.ts'
@@ -78,7 +78,7 @@ export class Instances {
   private readonly config: VpnConfig
   private readonly speaker: Speaker
   private readonly dataplane: Dataplane
-  private readonly log: Logger
+  private readonly events: EventSink
   private readonly ends: TunnelEnds
   private readonly core: Core
   private readonly numbers: Numbers
@@ -96,7 +96,7 @@ export class Instances {
     config: VpnConfig,
     speaker: Speaker,
     dataplane: Dataplane,
-    log: Logger,
+    events: EventSink,
     numbers: Numbers,
     sequenceChanged: (instance: string, mac: Mac) => void,
   ) {
@@ -104,7 +104,7 @@ export class Instances {
     this.sequenceChanged = sequenceChanged
     this.speaker = speaker
     this.dataplane = dataplane
-    this.log = log
+    this.events = events
     this.numbers = numbers
     this.tables = new Identifiers(...config.ranges.tables, speaker.convergence)
     this.networkDevices = new NetworkDevices(dataplane, config)
@@ -258,7 +258,7 @@ export class Instances {
         vni,
         devices,
         alias: aliasOf(id),
-        duplicate: (mac) => this.log.warn({ instance: id, mac: formatMac(mac) }, 'duplicate MAC address'),
+        duplicate: (mac) => this.events.emit({ type: 'duplicate-mac', instance: id, mac: formatMac(mac) }),
         sequenceChanged: (mac) => this.sequenceChanged(id, mac),
       },
       this.speaker,
@@ -310,10 +310,8 @@ export class Instances {
       .filter(({ peer }) => peer.state !== 'Established')
       .map(({ peer }) => formatIp(peer.config.address))
     if (former === undefined || former.use === instance || peers.length === 0) return
-    this.log.warn(
-      { instance, vni, former: former.use, seconds: Math.floor(former.agoMs / 1000), peers },
-      'VNI belonged to another instance until just now; peers that are down were not told',
-    )
+    const seconds = Math.floor(former.agoMs / 1000)
+    this.events.emit({ type: 'vni-reused', instance, vni, former: former.use, seconds, peers })
   }
 
   private checkVni(vni: number): void {

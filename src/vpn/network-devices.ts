@@ -29,8 +29,8 @@ export class NetworkDevices {
       )
     const bridge = linuxBridge ?? bridgeName(suffix)
     const vxlan = found?.name ?? vxlanName(suffix)
-    if (linuxBridge === null) await this.checkFree(bridge)
-    if (!givenVxlan) await this.checkFree(vxlan)
+    const own = [...(linuxBridge === null ? [bridge] : []), ...(givenVxlan ? [] : [vxlan])]
+    await Promise.all(own.map((device) => this.checkFree(device)))
     return { bridge, givenBridge: linuxBridge !== null, vxlan, givenVxlan }
   }
 

@@ -1,11 +1,11 @@
 import { RequestError } from '../api/errors.ts'
+import type { Entry } from '../dataplane/model.ts'
 import { gatewayMac } from '../ipvpn/plug.ts'
 import { ensure } from '../values/map.ts'
 import type { Attachment } from './attachments.ts'
 import type { Instance } from './instance.ts'
 import { cableNames } from './names.ts'
 import type { AttachRequest, PlacedRequest } from './request.ts'
-import type { FootprintEntry } from './state.ts'
 
 /**
  * The cables between VRFs and the bridges of EVPN instances: one for each two, from the first to the last endpoint of the VRF
@@ -42,7 +42,7 @@ export class Plugs {
   }
 
   /** What an endpoint needs, in the bridge that it is plugged into as well. */
-  endpointEntries({ vpn }: Instance, endpoint: Attachment): FootprintEntry[] {
+  endpointEntries({ vpn }: Instance, endpoint: Attachment): Entry[] {
     const own = vpn.endpointEntries(endpoint)
     const { plug } = endpoint
     const target = plug === null ? undefined : this.instances.get(plug.evpn)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { isTableEntry } from '../../src/dataplane/kinds/layout.ts'
-import { type Entry, identity } from '../../src/dataplane/model.ts'
+import { identity, isTableEntry } from '../../src/dataplane/kinds/index.ts'
+import type { Entry } from '../../src/dataplane/model.ts'
 import { refusal } from '../support/refusal.ts'
 import { type MemoryLab, memoryLab } from './memory-lab.ts'
 

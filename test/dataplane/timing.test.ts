@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
-import { type Entry, identity } from '../../src/dataplane/model.ts'
+import { identity } from '../../src/dataplane/kinds/index.ts'
+import type { Entry } from '../../src/dataplane/model.ts'
 import { refusal } from '../support/refusal.ts'
 import * as e from './entries.ts'
 import * as ip from './ip-entries.ts'

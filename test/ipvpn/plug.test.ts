@@ -369,7 +369,7 @@ describe('a plug that is refused changes nothing', () => {
 test('a daemon that comes after another wants the same, with or without the EVPN instance', async () => {
   for (const prepare of [() => bridge(a).then(() => plug(a)), () => unbridge(a)]) {
     await prepare()
-    const state = { kernel: 'k', ping: '1', ...a.vpns.snapshot() }
+    const state = { kernel: 'k', ...a.vpns.snapshot() }
     const text = encodeState(state)
     expect(decodeState(text)).toEqual(state)
     const later = node('10.77.0.16', {

@@ -4,7 +4,9 @@ import { EVPN } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
 import { explanationText } from '../../src/cli/explain-text.ts'
 import { summaryText } from '../../src/cli/status-text.ts'
+import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { restServer } from '../../src/rest/server.ts'
+import { noEvents } from '../support/events.ts'
 import { held } from '../support/held.ts'
 import { TestNode } from '../support/node.ts'
 import { Collector, ip, macRoute, peerConfig, rt, silent, speakerAt } from '../support/speakers.ts'
@@ -46,7 +48,16 @@ beforeEach(async () => {
     logHealth: () => ({ path: null, dropped: 0, failure: null }),
     exposures: () => [],
   }
-  app = held(restServer({ vpns: null, ping: '1', views, log: silent }))
+  app = held(
+    restServer({
+      vpns: null,
+      ping: '1',
+      views,
+      log: silent,
+      events: noEvents,
+      counters: new EventCounters(),
+    }),
+  )
   clock.advance(10_000)
 })
 

@@ -5,7 +5,9 @@ import { localSource } from '../../src/bgp/rib/route.ts'
 import type { Peer } from '../../src/bgp/session/peer.ts'
 import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
+import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { restServer } from '../../src/rest/server.ts'
+import { noEvents } from '../support/events.ts'
 import { held } from '../support/held.ts'
 import { Collector, ip, macRoute, peerConfig, rt, silent, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -38,7 +40,16 @@ function start(changes: Partial<PeerConfig> = {}, theirs: Partial<PeerConfig> = 
     logHealth: () => ({ path: null, dropped: 0, failure: null }),
     exposures: () => [],
   }
-  app = held(restServer({ vpns: null, ping: '1', views, log: silent }))
+  app = held(
+    restServer({
+      vpns: null,
+      ping: '1',
+      views,
+      log: silent,
+      events: noEvents,
+      counters: new EventCounters(),
+    }),
+  )
   clock.advance(2000)
 }
 
@@ -102,6 +113,19 @@ describe('orders of an operator', () => {
     await order('reset')
     clock.advance(30_000)
     expect(await listed()).toMatchObject({ state: 'Established', reason: null })
+  })
+
+  test('a reset takes no counter of messages back', async () => {
+    start()
+    const before = (await shown('/messages')) as Record<'received' | 'sent', Record<string, number>>
+    await order('reset')
+    clock.advance(10_000)
+    const after = (await shown('/messages')) as typeof before
+    for (const direction of ['received', 'sent'] as const) {
+      expect(after[direction]).toMatchObject({ open: 2 })
+      for (const [type, count] of Object.entries(before[direction]))
+        expect(after[direction][type], `${direction} ${type}`).toBeGreaterThanOrEqual(count)
+    }
   })
 
   test('refresh asks for every family', async () => {

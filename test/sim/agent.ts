@@ -20,8 +20,6 @@ export class Agent {
   readonly wrongAnswers: string[] = []
   private readonly clock: Clock
   private daemon: VpnService | null = null
-  /** What the agent was told by the last `ping`. */
-  private ping = ''
   /** What was asked for last of each endpoint, and which of it was not granted yet. */
   private readonly asked = new Map<string, AttachRequest>()
   private readonly unanswered = new Set<string>()
@@ -62,11 +60,9 @@ export class Agent {
     this.die()
   }
 
-  /** Says everything again if the daemon has forgotten it. */
-  notice(ping: string): void {
-    const forgotten = ping !== this.ping
-    this.ping = ping
-    for (const key of forgotten ? this.asked.keys() : this.unanswered) this.runErrand(key)
+  /** Sends everything again, as agents do when the ping number has changed. */
+  refresh(): void {
+    for (const key of this.asked.keys()) this.runErrand(key)
   }
 
   attach(request: AttachRequest): void {

@@ -9,6 +9,7 @@ export function held(app: FastifyInstance): FastifyInstance {
     const { documented } = request.routeOptions.config
     if (request.method === 'HEAD') return payload
     const answer = payload instanceof Readable ? await text(payload) : String(payload)
+    if (reply.getHeader('content-type')?.toString().includes('text/plain')) return answer
     const schema = reply.statusCode === 200 ? documented?.answer : errorAnswer
     const result = schema?.safeParse(JSON.parse(answer))
     if (result?.success !== false) return answer

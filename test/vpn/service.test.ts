@@ -2,8 +2,9 @@ import { pino } from 'pino'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { EVPN } from '../../src/bgp/family.ts'
 import { nlriCodec } from '../../src/bgp/nlri/index.ts'
-import { identity } from '../../src/dataplane/model.ts'
+import { identity } from '../../src/dataplane/kinds/index.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
+import { logged } from '../support/events.ts'
 import { attachRequest, mac, TestNode } from '../support/node.ts'
 import { refusal } from '../support/refusal.ts'
 import { ip, peerConfig, rt, speakerAt } from '../support/speakers.ts'
@@ -196,7 +197,10 @@ describe('attach', () => {
     beforeEach(async () => {
       warnings = []
       const log = pino({ level: 'warn' }, { write: (line: string) => void warnings.push(JSON.parse(line)) })
-      node = new TestNode('10.77.0.15', [peerConfig(B)], clock, network, {}, {}, log).plug('tap1', 'tap2')
+      node = new TestNode('10.77.0.15', [peerConfig(B)], clock, network, {}, {}, logged(log, clock)).plug(
+        'tap1',
+        'tap2',
+      )
       await node.attach({ instanceId: 'red', vni: 200 })
       await node.detach({ instanceId: 'red', ip: null })
       clock.advance(3000)

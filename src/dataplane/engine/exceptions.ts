@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
-import { isTableEntry, type TableEntry } from '../kinds/layout.ts'
-import { type Entry, type EntryStatus, identity, type Status } from '../model.ts'
+import type { EventSink } from '../../events/event.ts'
+import { identity, isTableEntry, type TableEntry } from '../kinds/index.ts'
+import type { Entry, EntryStatus, Status } from '../model.ts'
 import { errnoOf, type Refusal } from '../refusal.ts'
 import type { Drift } from './drift.ts'
 
@@ -61,6 +62,7 @@ export class Exceptions {
   private readonly clock: Clock
   private readonly retry: (entry: Entry) => void
   private readonly drift: Pick<Drift, 'notified' | 'drop'>
+  private readonly events: EventSink
   private readonly all = new Map<string, Exception>()
   /** By device, which of its unneeded entries is tried now and then, for all of them. */
   private readonly scouts = new Map<string, string>()
@@ -68,7 +70,13 @@ export class Exceptions {
   private cancelWake = () => {}
 
   /** `retry` is called with each entry whose time has come. */
-  constructor(clock: Clock, retry: (entry: Entry) => void, drift: Pick<Drift, 'notified' | 'drop'>) {
+  constructor(
+    clock: Clock,
+    retry: (entry: Entry) => void,
+    drift: Pick<Drift, 'notified' | 'drop'>,
+    events: EventSink,
+  ) {
+    this.events = events
     this.clock = clock
     this.retry = retry
     this.drift = drift
@@ -137,8 +145,10 @@ export class Exceptions {
     if (this.all.size === 0) return
     const key = identity(entry)
     const before = this.all.get(key)
-    if (before?.state === 'contested') this.put(key, { ...before, state: 'calm', due: this.at(CALM_MS) })
-    else if (before?.state === 'failed' || before?.state === 'unneeded') this.all.delete(key)
+    if (before?.state === 'contested') {
+      this.put(key, { ...before, state: 'calm', due: this.at(CALM_MS) })
+      this.events.emit({ type: 'entry-repaired', kind: entry.kind, entry: key })
+    } else if (before?.state === 'failed' || before?.state === 'unneeded') this.all.delete(key)
     if (before?.state === 'unneeded') this.dismiss(entry.device, key)
   }
 

@@ -1,13 +1,13 @@
 import { type Driver, isOurs, type Link } from '../driver.ts'
-import { type DeviceEntry, type LinkEntry, masterOf } from '../kinds/layout.ts'
-import { isPlaced, type LinkStep, linkStep } from '../kinds/link-step.ts'
+import { type DeviceEntry, LINK_KINDS, type LinkEntry, masterOf } from '../kinds/index.ts'
+import { isGiven, isPlaced, type LinkStep, linkStep } from '../kinds/link-step.ts'
 import type { Port } from '../model.ts'
 import { missing, type Refusal } from '../refusal.ts'
 import type { Device } from './device.ts'
 import { tunnelMtuOver, vxlanMtuOver } from './mtu.ts'
 
 /** A bridge or VRF has to be there before its ports, and a bridge be left by them before it can go. */
-export const PLACING_ORDER = ['bridge', 'vrf', 'vxlan', 'tunnel', 'veth', undefined] as const
+export const PLACING_ORDER: readonly (LinkEntry['kind'] | undefined)[] = [...LINK_KINDS, undefined]
 
 /** What came of bringing a device's link and port to where they are wanted. */
 export interface Placement {
@@ -86,7 +86,7 @@ function stepTo(wanted: LinkEntry, link: Link | undefined, driver: Driver): Link
 
 /** Whether a link of ours has to be set up. */
 function isDown(wanted: LinkEntry, link: Link): boolean {
-  return !link.up && (wanted.kind !== 'bridge' || !wanted.given || isOurs(link))
+  return !link.up && (!isGiven(wanted) || isOurs(link))
 }
 
 /** The link with the MTU that it should have now. */

@@ -1,5 +1,5 @@
-import { isLinkEntry, isTableEntry } from '../kinds/layout.ts'
-import { type Counts, type Entry, type EntryStatus, identity, type Outage, type Status } from '../model.ts'
+import { identity, isLinkEntry, isTableEntry } from '../kinds/index.ts'
+import type { Counts, Entry, EntryStatus, Outage, Status } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
 import { APPLIED, type Exceptions, pending, told } from './exceptions.ts'
 

@@ -1,6 +1,6 @@
 import { ANY_IPV4, ANY_IPV6, isIpv4 } from '../../values/address.ts'
 import { isOurs, type Link } from '../driver.ts'
-import { type DeviceEntry, isPortEntry, kernelKind, type LinkEntry } from '../kinds/layout.ts'
+import { type DeviceEntry, isPortEntry, kernelKind, type LinkEntry } from '../kinds/index.ts'
 import type { Port, Vrf, VrfPort } from '../model.ts'
 import { elsewhere, foreign, missing, type Refusal, reworded, taken, unrouted } from '../refusal.ts'
 import { resetPortOptions, setForwarding, setPortOptions } from './bridge-port.ts'

@@ -1,6 +1,6 @@
 import { isIpv4 } from '../../values/address.ts'
 import type { Link } from '../driver.ts'
-import type { TableEntry } from '../kinds/layout.ts'
+import type { TableEntry } from '../kinds/index.ts'
 import type { MplsInterface, RemoteMac, Route, UdpPort } from '../model.ts'
 import {
   ipv6Disabled,

@@ -1,5 +1,5 @@
 import type { Mac } from '../../values/mac.ts'
-import type { TableEntry } from '../kinds/layout.ts'
+import type { TableEntry } from '../kinds/index.ts'
 import type { LocalMac, RemoteMac } from '../model.ts'
 import { ownAddress, type Refusal } from '../refusal.ts'
 import * as k from './constants.ts'

@@ -1,5 +1,5 @@
 import { type Ip, isIpv4 } from '../../values/address.ts'
-import { MPLS_UDP_PORT } from '../kinds/ip-entries.ts'
+import { MPLS_UDP_PORT } from '../kinds/udp-port.ts'
 import { noFou, type Refusal, reworded } from '../refusal.ts'
 import * as k from './constants.ts'
 import { ipFamily } from './encode.ts'

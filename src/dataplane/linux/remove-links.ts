@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { isOurs, type Link } from '../driver.ts'
-import type { LinkEntry } from '../kinds/layout.ts'
+import type { LinkEntry } from '../kinds/index.ts'
 import { type Refusal, type Refused, shared } from '../refusal.ts'
 import { ENODEV } from './constants.ts'
 import { deleteGroup, deleteLink, setGroup } from './encode.ts'

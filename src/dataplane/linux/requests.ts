@@ -10,7 +10,7 @@ import {
 } from './constants.ts'
 import type { Batch } from './encode.ts'
 import { Attributes, type Message, messages, Writer } from './message.ts'
-import { NetlinkSocket } from './socket.ts'
+import { NetlinkSocket, receiveBuffer } from './socket.ts'
 
 /** Requests to change or get something, packed into batches; the kernel has dealt with all of a batch when it is sent. */
 export class Requests implements Batch {
@@ -99,8 +99,8 @@ const DUMPS = 4
 
 /** A dump on a socket of its own, one step a datagram. */
 export function* dump({ protocol, type, write, visit, nothing = [] }: Dump): Generator<undefined, void> {
-  const writer = new Writer()
-  const socket = new NetlinkSocket(protocol === undefined ? {} : { protocol })
+  const { writer, bytes } = spare.pop() ?? { writer: new Writer(), bytes: receiveBuffer() }
+  const socket = new NetlinkSocket({ bytes, ...(protocol === undefined ? {} : { protocol }) })
   try {
     for (let sequence = 1, again = true; again && sequence <= DUMPS; sequence++) {
       again = false
@@ -126,9 +126,12 @@ export function* dump({ protocol, type, write, visit, nothing = [] }: Dump): Gen
     }
   } finally {
     socket.close()
+    spare.push({ writer, bytes })
   }
 }
 
+/** Of dumps that are over, for the next ones: they are as large as what most dumps bring is small. */
+const spare: { readonly writer: Writer; readonly bytes: Buffer }[] = []
 const dumping = (text: string) => `dump: ${text}`
 
 /** Runs a generator to its end at once. */

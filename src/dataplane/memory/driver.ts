@@ -15,10 +15,11 @@ import {
   isPortEntry,
   type LinkEntry,
   type PortEntry,
+  same,
   type TableEntry,
-} from '../kinds/layout.ts'
+} from '../kinds/index.ts'
 import { isPlaced, linkStep } from '../kinds/link-step.ts'
-import { type Entry, type HeldSetting, type Isolation, type NextHop, type Port, same } from '../model.ts'
+import type { Entry, HeldSetting, Isolation, NextHop, Port } from '../model.ts'
 import { elsewhere, foreign, type Refusal, RefusalError, type Refused, shared } from '../refusal.ts'
 import { floodKey, MemoryKernel } from './kernel.ts'
 

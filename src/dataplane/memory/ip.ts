@@ -1,12 +1,12 @@
 import { constants } from 'node:os'
 import { isIpv4 } from '../../values/address.ts'
 import type { Sighting } from '../driver.ts'
-import type { TableEntry } from '../kinds/layout.ts'
-import { type Hop, type IpEntry, identity, type LabelRoute, type Route } from '../model.ts'
+import { identity, type TableEntry } from '../kinds/index.ts'
+import type { Flood, Hop, LabelRoute, LocalMac, Neighbour, RemoteMac, Route } from '../model.ts'
 import { kernelRefusal, missing, partly, type Refusal } from '../refusal.ts'
 
 /** What a kernel holds for IP VPNs that is no link. */
-export type IpTableEntry = Extract<TableEntry, IpEntry>
+export type IpTableEntry = Exclude<TableEntry, LocalMac | RemoteMac | Flood | Neighbour>
 
 /** What no kernel has a mark for. */
 const UNMARKED: ReadonlySet<string> = new Set<IpTableEntry['kind']>(['mpls-interface', 'udp-port'])
