@@ -117,7 +117,7 @@ export function parseDetach(body: unknown): DetachRequest {
   }
 }
 
-/** What is announced again; absent, null and {} are null. */
+/** What is re-advertised; absent, null and {} are null. */
 function readvertiseOf({
   readvertise: given,
 }: Pick<z.output<typeof attachParameters>, 'readvertise'>): AttachRequest['readvertise'] {

@@ -25,7 +25,7 @@ import { addDocumented } from './reference.ts'
 import { serve } from './serve.ts'
 import { addStatus, json, refuseOthers } from './status.ts'
 
-export interface RestParts {
+export interface RestDependencies {
   /** What attaches and detaches; null for a program without VPN services, which only shows what it does. */
   readonly vpns: VpnService | null
   readonly views: Views
@@ -44,7 +44,7 @@ const MAX_PARAM_LENGTH = 3 * MAX_ID_OCTETS
 const empty = (): unknown => ({})
 
 /** The HTTP face: bagpipe-bgp's API, ready to listen or to be tested by `inject`. */
-export function restServer({ vpns, views, log, events, counters, ping }: RestParts): FastifyInstance {
+export function restServer({ vpns, views, log, events, counters, ping }: RestDependencies): FastifyInstance {
   const answerError = errorHandler(events)
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,

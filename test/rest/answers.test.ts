@@ -74,7 +74,7 @@ async function askAll(): Promise<Set<string>> {
 
 /** Undoes what an order to a peer did. */
 function recover(): void {
-  for (const neighbour of one.speaker.neighbours.values()) neighbour.enable()
+  for (const peer of one.speaker.peers.values()) peer.enable()
   clock.advance(30_000)
 }
 
@@ -114,7 +114,7 @@ test('of one whose kernel refuses entries, and whose entries others change', asy
 
 test('of one whose peer is gone', async () => {
   await attachAll()
-  for (const neighbour of two.speaker.neighbours.values()) neighbour.disable('cable work')
+  for (const peer of two.speaker.peers.values()) peer.disable('cable work')
   clock.advance(3000)
   await askAll()
   clock.advance(300_000)
