@@ -9,8 +9,15 @@ import type { Exceptions } from './exceptions.ts'
 
 /** Entries that are handed to the driver at once; between two such batches everybody else gets a turn. */
 const BATCH = 256
-/** From so many waiting entries on, the kernel's echo of what we set is not listened to. */
+/** From so many waiting entries on, the kernel's echo of them is not listened to. */
 const BULK = 1024
+/**
+ * Removals are not listened to of a device of which a bulk is removed, and so much of what it keeps that looking at the rest afterwards costs less:
+ * one in so many. That holds for so long at least, and for so many devices at most.
+ */
+const REMAINDER = 4
+const DEAF_MS = 100
+const DEAF = 32
 
 export interface WorkParts {
   readonly clock: Clock
@@ -19,24 +26,33 @@ export interface WorkParts {
   readonly log: Logger
   /** Called when a device has nothing left to set or remove. */
   readonly done: (device: Device) => void
+  /** Called for a device whose removals, of others too, were not listened to for a while. */
+  readonly missed: (device: Device) => void
 }
 
 /** The devices with entries to set or remove, dealt with a batch at a time. */
 export class Work {
+  private readonly clock: Clock
   private readonly driver: Driver
   private readonly exceptions: Exceptions
   private readonly log: Logger
   private readonly done: (device: Device) => void
+  private readonly missed: (device: Device) => void
   /** A full table refuses every entry: some lines tell as much as all. */
   private readonly allowance: LogAllowance
   private readonly busy = new Set<Device>()
+  private isSettingBulk = false
+  /** Those of which a bulk of entries is removed. */
+  private readonly deaf = new Set<Device>()
 
-  constructor({ clock, driver, exceptions, log, done }: WorkParts) {
+  constructor({ clock, driver, exceptions, log, done, missed }: WorkParts) {
     this.allowance = new LogAllowance(clock)
+    this.clock = clock
     this.driver = driver
     this.exceptions = exceptions
     this.log = log
     this.done = done
+    this.missed = missed
   }
 
   get isDone(): boolean {
@@ -57,7 +73,8 @@ export class Work {
         if (device.accepting) device.tables.get(kind)?.takeSets(BATCH, batch, stuck)
       }
     }
-    this.driver.hush(batch.length === BATCH && this.isBulk())
+    this.isSettingBulk = batch.length === BATCH && this.isBulk()
+    this.hush()
     if (stuck.length > 0) this.driver.remove(stuck)
     if (batch.length > 0) this.set(batch)
     return batch.length === BATCH
@@ -77,6 +94,7 @@ export class Work {
   removeSome(): boolean {
     const batch: TableEntry[] = []
     const tables: AnyTable[] = []
+    for (const device of this.busy) this.deafen(device)
     for (const kind of TABLE_KINDS.toReversed()) {
       for (const device of this.busy) {
         const table = device.tables.get(kind)
@@ -87,11 +105,39 @@ export class Work {
     }
     if (batch.length > 0) this.remove(batch, tables)
     for (const device of this.busy) {
-      if (device.hasSets || device.hasRemovals) continue
+      if (device.hasSets || device.removing > 0) continue
       this.busy.delete(device)
       this.done(device)
     }
     return batch.length === BATCH
+  }
+
+  /** Listens to no removals of a device of which a bulk is to be removed. */
+  private deafen(device: Device): void {
+    const { removing } = device
+    if (removing <= BULK || this.deaf.has(device) || this.deaf.size === DEAF) return
+    if (device.size > REMAINDER * removing) return
+    this.deaf.add(device)
+    this.hush()
+    if (this.deaf.size === 1) this.listenLater()
+  }
+
+  /** Listens again to devices of which nothing is left to remove, and has what may have been missed looked for. */
+  private listenLater(): void {
+    this.clock.after(DEAF_MS, () => {
+      const over = [...this.deaf].filter(({ removing }) => removing === 0)
+      for (const device of over) this.deaf.delete(device)
+      this.hush()
+      for (const device of over) if (!device.isUnwanted) this.missed(device)
+      if (this.deaf.size > 0) this.listenLater()
+    })
+  }
+
+  private hush(): void {
+    this.driver.hush(
+      this.isSettingBulk,
+      Array.from(this.deaf, ({ name }) => name),
+    )
   }
 
   /** Removes entries, each of the table beside it. */

@@ -127,8 +127,11 @@ export class LinuxDriver implements Driver {
     this.monitor?.poll()
   }
 
-  hush(on: boolean): void {
-    this.monitor?.hush(on)
+  hush(sets: boolean, removalsOf: readonly string[]): void {
+    this.monitor?.hush(
+      sets,
+      removalsOf.flatMap((device) => this.links.lookUp(device)?.index ?? []),
+    )
   }
 
   set(entries: readonly TableEntry[]): Refused {
