@@ -94,7 +94,7 @@ export class Reconciler implements Dataplane, Questions {
       log,
       exceptions: this.exceptions,
       done: (device) => this.devices.rest(device),
-      missed: (device) => this.devices.suspect(device),
+      missed: (device) => this.devices.renew(device),
     })
     this.notices = new Notices(
       this.devices,

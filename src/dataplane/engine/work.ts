@@ -11,12 +11,8 @@ import type { Exceptions } from './exceptions.ts'
 const BATCH = 256
 /** From so many waiting entries on, the kernel's echo of them is not listened to. */
 const BULK = 1024
-/**
- * Removals are not listened to of a device of which a bulk is removed, and so much of what it keeps that looking at the rest afterwards costs less:
- * one in so many. That holds for so long at least, and for so many devices at most.
- */
+/** That of removals only where the rest, which has to be set again afterwards, is so many times as much at most, and of so many devices at most. */
 const REMAINDER = 4
-const DEAF_MS = 100
 const DEAF = 32
 
 export interface WorkParts {
@@ -32,7 +28,6 @@ export interface WorkParts {
 
 /** The devices with entries to set or remove, dealt with a batch at a time. */
 export class Work {
-  private readonly clock: Clock
   private readonly driver: Driver
   private readonly exceptions: Exceptions
   private readonly log: Logger
@@ -47,7 +42,6 @@ export class Work {
 
   constructor({ clock, driver, exceptions, log, done, missed }: WorkParts) {
     this.allowance = new LogAllowance(clock)
-    this.clock = clock
     this.driver = driver
     this.exceptions = exceptions
     this.log = log
@@ -104,6 +98,7 @@ export class Work {
       }
     }
     if (batch.length > 0) this.remove(batch, tables)
+    this.listenAgain()
     for (const device of this.busy) {
       if (device.hasSets || device.removing > 0) continue
       this.busy.delete(device)
@@ -119,18 +114,15 @@ export class Work {
     if (device.size > REMAINDER * removing) return
     this.deaf.add(device)
     this.hush()
-    if (this.deaf.size === 1) this.listenLater()
   }
 
-  /** Listens again to devices of which nothing is left to remove, and has what may have been missed looked for. */
-  private listenLater(): void {
-    this.clock.after(DEAF_MS, () => {
-      const over = [...this.deaf].filter(({ removing }) => removing === 0)
-      for (const device of over) this.deaf.delete(device)
-      this.hush()
-      for (const device of over) if (!device.isUnwanted) this.missed(device)
-      if (this.deaf.size > 0) this.listenLater()
-    })
+  /** Listens again to devices of which nothing is left to remove. */
+  private listenAgain(): void {
+    const over = [...this.deaf].filter(({ removing }) => removing === 0)
+    if (over.length === 0) return
+    for (const device of over) this.deaf.delete(device)
+    this.hush()
+    for (const device of over) this.missed(device)
   }
 
   private hush(): void {
