@@ -1,3 +1,4 @@
+import { RequestError } from '../api/errors.ts'
 import type { Dataplane, Interface, PortSurvey } from '../dataplane/model.ts'
 import { gatewayMac } from '../ipvpn/plug.ts'
 import { isNestedWithin } from '../values/json.ts'
@@ -7,7 +8,7 @@ import type { Ranges } from './instances.ts'
 import { isOurDevice } from './names.ts'
 import type { Needs } from './needs.ts'
 import { inUse, type NetworkDevices } from './network-devices.ts'
-import { type PlacedRequest, Rejected } from './request.ts'
+import type { PlacedRequest } from './request.ts'
 import type { Uplinks } from './uplinks.ts'
 
 export interface AdmissionParts {
@@ -45,7 +46,7 @@ export class Admission {
     this.ranges = ranges
   }
 
-  /** The request with the kernel's names of what it names, which may have others (altname). Throws `Rejected`. */
+  /** The request with the kernel's names of what it names, which may have others (altname). Throws `RequestError`. */
   async admit(request: PlacedRequest): Promise<PlacedRequest> {
     checkDescriptions(request)
     const { port: name, mac, type } = request
@@ -62,12 +63,13 @@ export class Admission {
   private judge(request: PlacedRequest, found: PortSurvey): PlacedRequest {
     const instance = this.instances.get(request.instanceId)
     const { port } = found
-    if (port === undefined) throw new Rejected(`interface ${request.port} does not exist`)
+    if (port === undefined)
+      throw new RequestError('INTERFACE_MISSING', `interface ${request.port} does not exist`)
     const linuxBridge = this.linuxBridge(request, found, instance)
     const bridge = bridgeOf(instance) ?? linuxBridge
     const isNew = instance === undefined || instance.attachments.behind(port.name).length === 0
     const reason = isNew ? this.unfitPort(port, request, bridge, found) : null
-    if (reason !== null) throw new Rejected(`local_port: ${port.name} ${reason}`)
+    if (reason !== null) throw new RequestError('PORT_UNUSABLE', `local_port: ${port.name} ${reason}`)
     checkMac(request, port, found.macOwner, instance)
     return { ...request, port: port.name, linuxBridge }
   }
@@ -80,7 +82,7 @@ export class Admission {
     if (linuxBridge === null || type !== 'evpn') return null
     const name = found.linuxBridge?.name ?? linuxBridge
     const reason = this.unfitBridge(name, found, instance)
-    if (reason !== null) throw new Rejected(`linuxbr: ${name} ${reason}`)
+    if (reason !== null) throw new RequestError('LINUXBR_UNUSABLE', `linuxbr: ${name} ${reason}`)
     return name
   }
 
@@ -139,12 +141,16 @@ export class Admission {
     const ends = [port, plug.device].map(async (name) => {
       const link = await this.dataplane.interfaceNamed(name)
       if (link !== undefined && !link.owned)
-        throw new Rejected(`local_port: interface ${name} exists and is not chanter's: delete or rename it`)
+        throw new RequestError(
+          'INTERFACE_EXTERNAL',
+          `local_port: interface ${name} exists and is not chanter's: delete or rename it`,
+        )
     })
     await Promise.all(ends)
     const mac = gatewayMac(instanceId)
     if (this.instances.get(plug.evpn)?.attachments.has(mac))
-      throw new Rejected(
+      throw new RequestError(
+        'ENDPOINT_CONFLICT',
         `local_port: an endpoint of ${plug.evpn} has the address ${formatMac(mac)} of gateway ${instanceId}`,
       )
   }
@@ -169,15 +175,20 @@ function checkMac(
 ): void {
   const own = port.mac === mac ? port.name : owner
   if (own !== null)
-    throw new Rejected(
+    throw new RequestError(
+      'MAC_OF_HOST',
       `mac_address: ${formatMac(mac)} is the address of ${own} itself, for which frames go to the host: expected that of the machine behind ${port.name}`,
     )
   if (instance?.type !== 'evpn') return
   const gateway = instance.evpn.addresses.gateways.find((one) => one.mac === mac)
   if (gateway !== undefined)
-    throw new Rejected(`mac_address: ${formatMac(mac)} is the address of gateway ${gateway.vrf.id}`)
+    throw new RequestError(
+      'ENDPOINT_CONFLICT',
+      `mac_address: ${formatMac(mac)} is the address of gateway ${gateway.vrf.id}`,
+    )
   if (port.mac !== null && instance.attachments.has(port.mac))
-    throw new Rejected(
+    throw new RequestError(
+      'ENDPOINT_CONFLICT',
       `local_port: ${port.name} has itself the address of endpoint ${formatMac(port.mac)}: give it another one`,
     )
 }
@@ -185,5 +196,5 @@ function checkMac(
 function checkDescriptions({ description, instanceDescription }: PlacedRequest): void {
   for (const [parameter, value] of Object.entries({ description, instance_description: instanceDescription }))
     if (!isNestedWithin(value, MAX_NESTING))
-      throw new Rejected(`${parameter}: it is nested more than ${MAX_NESTING} times`)
+      throw new RequestError('PARAMETER_INVALID', `${parameter}: it is nested more than ${MAX_NESTING} times`)
 }
