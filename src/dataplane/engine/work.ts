@@ -13,7 +13,7 @@ const BULK = 1024
 const REMAINDER = 4
 const DEAF = 32
 
-export interface WorkParts {
+export interface WorkDependencies {
   readonly driver: Driver
   readonly exceptions: Exceptions
   readonly events: EventSink
@@ -35,7 +35,7 @@ export class Work {
   /** Those of which a bulk of entries is removed. */
   private readonly deaf = new Set<Device>()
 
-  constructor({ driver, exceptions, events, done, missed }: WorkParts) {
+  constructor({ driver, exceptions, events, done, missed }: WorkDependencies) {
     this.driver = driver
     this.exceptions = exceptions
     this.events = events
@@ -121,7 +121,7 @@ export class Work {
   }
 
   private hush(): void {
-    this.driver.hush(
+    this.driver.muteOwned(
       this.isSettingBulk,
       Array.from(this.deaf, ({ name }) => name),
     )
@@ -137,7 +137,7 @@ export class Work {
         this.exceptions.drop(entry)
         continue
       }
-      tables[i]?.linger(entry)
+      tables[i]?.noteUnremoved(entry)
       this.refuse('remove', entry, refusal)
     }
   }
