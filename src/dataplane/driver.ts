@@ -97,8 +97,11 @@ export interface Driver extends KernelQueries {
   watch(listener: ChangeListener): void
   /** Tells at once of the changes that happened before the call. */
   poll(): void
-  /** While on, the observer need not hear of entries that are set with our mark: the echo of a bulk of ours. */
-  muteOwned(on: boolean): void
+  /**
+   * The observer need not hear of the echo of bulks of ours: of entries that are set with our mark while `sets` is on, and of those with our mark that are
+   * removed from some devices.
+   */
+  muteOwned(sets: boolean, removalsOf: readonly string[]): void
   /** Creates or replaces entries, each whatever becomes of the others; a route that is refused for some of its hops goes by the others. */
   set(entries: readonly TableEntry[]): Refused
   /** Removes entries; it is a success where one is not there. */

@@ -245,6 +245,25 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
       })
     })
 
+    test('what others remove while we remove a bulk is put back', async () => {
+      const macs = Array.from({ length: 3000 }, (_, i) => e.remote(i + 2))
+      const [last, ...bulk] = macs.toReversed()
+      await wantInPlace(...e.network, e.neighbour('10.0.0.2', 2))
+      expect(await want(...macs)).toEqual([])
+      const { driver } = lab
+      const remove = driver.remove.bind(driver)
+      let batches = 0
+      driver.remove = (entries) => {
+        if (++batches === 2) lab.forget(last!)
+        return remove(entries)
+      }
+      for (const entry of bulk) dataplane.unwant(entry)
+      await lab.wait(dataplane.gone(bulk))
+      expect(batches).toBeGreaterThan(2)
+      await lab.until(() => lab.holds(last!))
+      expect(bulk.some((entry) => lab.holds(entry))).toBe(false)
+    })
+
     describe('adoption', () => {
       test('a new daemon takes over without touching what is right', async () => {
         await wantInPlace(...everything)

@@ -115,6 +115,12 @@ export class Devices {
     this.released(device)
   }
 
+  /** Has all entries of a device set again: others may have removed some. */
+  renew(device: Device): void {
+    if (device.accepting) this.refill(device)
+    this.released(device)
+  }
+
   /** Takes the next few steps. */
   advance(): void {
     if (this.unplaced.size > 0) for (const device of this.nextUnplaced()) this.place(device)

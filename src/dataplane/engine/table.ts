@@ -69,8 +69,9 @@ export class Table<E extends TableEntry, K extends Key, V> {
     return this.leaving.size
   }
 
-  get hasRemovals(): boolean {
-    return this.removals.length > 0
+  /** How many removals are left to do. */
+  get removing(): number {
+    return this.removals.length
   }
 
   /** Whether nothing is wanted, left to remove, or stale. */
