@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { AttributeCodec } from '../../src/bgp/attribute/codec.ts'
+import { noAttributes } from '../../src/bgp/attribute/attributes.ts'
+import type { AnyCodec } from '../../src/bgp/attribute/index.ts'
 import { attributeCodecs, decodeAttributes } from '../../src/bgp/attribute/index.ts'
 import { HEADER_LENGTH, MAX_EXTENDED_MESSAGE_LENGTH, MessageType } from '../../src/bgp/constants.ts'
 import { DEFAULT_CONTEXT, type SessionContext } from '../../src/bgp/context.ts'
@@ -74,7 +75,12 @@ function readNlri(codec: NlriCodec<Nlri>, bytes: Buffer, context = REACHABLE): N
   })
 }
 
-const attributeTable = attributeCodecs.map((codec) => [codec.name, codec as AttributeCodec] as const)
+const attributeTable = attributeCodecs.map((codec) => [codec.name, codec as unknown as AnyCodec] as const)
+
+test('a record without attributes has a field for each, in their order', () => {
+  const fields = [...attributeCodecs.map(({ field }) => field), 'unknown']
+  expect(Object.entries(noAttributes())).toEqual(fields.map((field) => [field, null]))
+})
 
 describe.each(attributeTable)('attribute %s', (_, codec) => {
   test('reads what it wrote', () => {

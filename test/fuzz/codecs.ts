@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { noAttributes } from '../../src/bgp/attribute/attributes.ts'
-import type { AttributeCodec } from '../../src/bgp/attribute/codec.ts'
+import type { AnyCodec } from '../../src/bgp/attribute/index.ts'
 import { attributeCodecs, decodeAttributes, formatAttributes } from '../../src/bgp/attribute/index.ts'
 import type { SessionContext } from '../../src/bgp/context.ts'
 import { describeAttributes } from '../../src/bgp/describe/attributes.ts'
@@ -82,7 +82,7 @@ const attributeValue: Target = {
   mutate: mutateBehind(2),
   run(input) {
     const context = contextAt(input[0])
-    const codec = attributeCodecs[(input[1] ?? 0) % attributeCodecs.length] as AttributeCodec
+    const codec = attributeCodecs[(input[1] ?? 0) % attributeCodecs.length] as unknown as AnyCodec
     const read = (bytes: Buffer) => {
       const r = new Reader(bytes)
       const value = codec.decode(r, context)

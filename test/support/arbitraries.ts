@@ -1,11 +1,11 @@
 import fc from 'fast-check'
+import type { AttributeField } from '../../src/bgp/attribute/attributes.ts'
 import {
   type Aggregator,
   AsSegmentType,
   type Attributes,
   noAttributes,
 } from '../../src/bgp/attribute/attributes.ts'
-import type { AttributeField } from '../../src/bgp/attribute/codec.ts'
 import {
   EVPN,
   type Family,

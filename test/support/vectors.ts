@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { noAttributes } from '../../src/bgp/attribute/attributes.ts'
-import type { AttributeCodec } from '../../src/bgp/attribute/codec.ts'
+import type { AnyCodec } from '../../src/bgp/attribute/index.ts'
 import { attributeCodecs, decodeAttributes, writeAttribute } from '../../src/bgp/attribute/index.ts'
 import { type MpReach, type MpUnreach, readMpReach, readMpUnreach } from '../../src/bgp/attribute/mp.ts'
 import { AttributeCode, HEADER_LENGTH } from '../../src/bgp/constants.ts'
@@ -259,9 +259,7 @@ function encodeUpdate({ reach, unreach, attributes, endOfRib }: Update, context:
   return w.copy()
 }
 
-const codecByCode = new Map<number, AttributeCodec>(
-  attributeCodecs.map((codec) => [codec.code, codec as AttributeCodec]),
-)
+const codecByCode = new Map<number, AnyCodec>(attributeCodecs.map((codec) => [codec.code, codec as AnyCodec]))
 
 function decodeAttribute(bytes: Buffer, { context }: Vector): AttributeValue {
   const r = new Reader(bytes)

@@ -2,11 +2,11 @@ import { formatIp, IPV4_LENGTH, type Ip } from '../../values/address.ts'
 import { AS_TRANS, AttributeCode } from '../constants.ts'
 import { Malformed } from '../errors.ts'
 import type { Reader } from '../wire/reader.ts'
-import type { Aggregator } from './attributes.ts'
 import { type AttributeCodec, discard, OPTIONAL_TRANSITIVE, WELL_KNOWN } from './codec.ts'
+import type { Aggregator } from './values.ts'
 
 /** ATOMIC_AGGREGATE (RFC 4271 §5.1.6): has no value. */
-export const atomicAggregate: AttributeCodec<'atomicAggregate'> = {
+export const atomicAggregate: AttributeCodec<'atomicAggregate', true> = {
   code: AttributeCode.AtomicAggregate,
   field: 'atomicAggregate',
   name: 'atomic-aggregate',
@@ -19,7 +19,7 @@ export const atomicAggregate: AttributeCodec<'atomicAggregate'> = {
 }
 
 /** AGGREGATOR (RFC 4271 §5.1.7, RFC 6793 §4). */
-export const aggregator: AttributeCodec<'aggregator'> = {
+export const aggregator: AttributeCodec<'aggregator', Aggregator> = {
   code: AttributeCode.Aggregator,
   field: 'aggregator',
   name: 'aggregator',
@@ -36,7 +36,7 @@ export const aggregator: AttributeCodec<'aggregator'> = {
 }
 
 /** AS4_AGGREGATOR (RFC 6793 §3). */
-export const as4Aggregator: AttributeCodec<'as4Aggregator'> = {
+export const as4Aggregator: AttributeCodec<'as4Aggregator', Aggregator> = {
   code: AttributeCode.As4Aggregator,
   field: 'as4Aggregator',
   name: 'as4-aggregator',

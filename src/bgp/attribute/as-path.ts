@@ -3,11 +3,11 @@ import type { SessionContext } from '../context.ts'
 import { Malformed } from '../errors.ts'
 import type { Reader } from '../wire/reader.ts'
 import type { Writer } from '../wire/writer.ts'
-import { type AsSegment, AsSegmentType } from './attributes.ts'
 import { type AttributeCodec, discard, OPTIONAL_TRANSITIVE, WELL_KNOWN, withdraw } from './codec.ts'
+import { type AsSegment, AsSegmentType } from './values.ts'
 
 /** AS_PATH (RFC 4271 §5.1.2, RFC 6793): with the AS number size of the session. */
-export const asPath: AttributeCodec<'asPath'> = {
+export const asPath: AttributeCodec<'asPath', readonly AsSegment[]> = {
   code: AttributeCode.AsPath,
   field: 'asPath',
   name: 'as-path',
@@ -19,7 +19,7 @@ export const asPath: AttributeCodec<'asPath'> = {
 }
 
 /** AS4_PATH (RFC 6793 §3); malformed ones are dropped, and so are confederation segments (§6). */
-export const as4Path: AttributeCodec<'as4Path'> = {
+export const as4Path: AttributeCodec<'as4Path', readonly AsSegment[]> = {
   code: AttributeCode.As4Path,
   field: 'as4Path',
   name: 'as4-path',

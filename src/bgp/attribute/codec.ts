@@ -4,17 +4,15 @@ import type { SessionContext } from '../context.ts'
 import { Malformed, type Severity } from '../errors.ts'
 import type { Reader } from '../wire/reader.ts'
 import type { Writer } from '../wire/writer.ts'
-import type { Attributes } from './attributes.ts'
 
 export const WELL_KNOWN: number = AttributeFlag.Transitive
 export const OPTIONAL_TRANSITIVE: number = AttributeFlag.Optional | AttributeFlag.Transitive
 export const OPTIONAL_NON_TRANSITIVE: number = AttributeFlag.Optional
 
-export type AttributeField = Exclude<keyof Attributes, 'unknown'>
-
 /** One path attribute as data; the loops of `index.ts` own headers, duplicates, flags and unknown codes. */
-export interface AttributeCodec<F extends AttributeField = AttributeField> {
+export interface AttributeCodec<F extends string, V> {
   readonly code: number
+  /** What it is called in `Attributes`. */
   readonly field: F
   /** The name in the looking glass. */
   readonly name: string
@@ -23,12 +21,12 @@ export interface AttributeCodec<F extends AttributeField = AttributeField> {
   /** Reaction to a malformed one (RFC 7606 §7). */
   onError(context: SessionContext): Severity
   /** Reads the value, up to the reader's bound. Throws `Malformed`. */
-  decode(reader: Reader, context: SessionContext): NonNullable<Attributes[F]>
-  encode(writer: Writer, value: NonNullable<Attributes[F]>, context: SessionContext): void
+  decode(reader: Reader, context: SessionContext): V
+  encode(writer: Writer, value: V, context: SessionContext): void
   /** The text in the looking glass, or that of each item of a list. */
-  format(value: NonNullable<Attributes[F]>): string | readonly string[]
+  format(value: V): string | readonly string[]
   /** The value in a description of the message, where that has more to say than `format`. */
-  describe?(value: NonNullable<Attributes[F]>): Json
+  describe?(value: V): Json
 }
 
 export const withdraw = (): Severity => 'withdraw'

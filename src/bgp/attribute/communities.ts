@@ -1,3 +1,4 @@
+import type { Octets } from '../../values/bytes.ts'
 import { hex, u32 } from '../../values/bytes.ts'
 import { AttributeCode, WellKnownCommunity } from '../constants.ts'
 import {
@@ -26,7 +27,7 @@ const WELL_KNOWN: Readonly<Record<number, string>> = {
 const formatCommunity = (value: number): string => `${value >>> 16}:${value & 0xffff}`
 
 /** COMMUNITIES (RFC 1997). */
-export const communities: AttributeCodec<'communities'> = {
+export const communities: AttributeCodec<'communities', readonly number[]> = {
   code: AttributeCode.Communities,
   field: 'communities',
   name: 'community',
@@ -45,7 +46,7 @@ export const communities: AttributeCodec<'communities'> = {
 }
 
 /** EXTENDED COMMUNITIES (RFC 4360). */
-export const extendedCommunities: AttributeCodec<'extendedCommunities'> = {
+export const extendedCommunities: AttributeCodec<'extendedCommunities', readonly ExtendedCommunity[]> = {
   code: AttributeCode.ExtendedCommunities,
   field: 'extendedCommunities',
   name: 'extended-community',
@@ -65,7 +66,7 @@ export const extendedCommunities: AttributeCodec<'extendedCommunities'> = {
 }
 
 /** IPv6 Address Specific Extended Communities (RFC 5701). */
-export const ipv6ExtendedCommunities: AttributeCodec<'ipv6ExtendedCommunities'> = {
+export const ipv6ExtendedCommunities: AttributeCodec<'ipv6ExtendedCommunities', readonly Octets[]> = {
   code: AttributeCode.Ipv6ExtendedCommunities,
   field: 'ipv6ExtendedCommunities',
   name: 'ipv6-extended-community',
@@ -80,7 +81,7 @@ export const ipv6ExtendedCommunities: AttributeCodec<'ipv6ExtendedCommunities'> 
 }
 
 /** LARGE_COMMUNITY (RFC 8092). */
-export const largeCommunities: AttributeCodec<'largeCommunities'> = {
+export const largeCommunities: AttributeCodec<'largeCommunities', readonly Octets[]> = {
   code: AttributeCode.LargeCommunities,
   field: 'largeCommunities',
   name: 'large-community',

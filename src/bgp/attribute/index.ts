@@ -4,48 +4,23 @@ import type { SessionContext } from '../context.ts'
 import { type Finding, Malformed, type Severity } from '../errors.ts'
 import type { Reader } from '../wire/reader.ts'
 import type { Writer } from '../wire/writer.ts'
-import { aggregator, as4Aggregator, atomicAggregate } from './aggregator.ts'
-import { as4Path, as4PathFor, asPath, mergeAs4Path } from './as-path.ts'
-import { type Attributes, noAttributes, type UnknownAttribute } from './attributes.ts'
-import { type AttributeCodec, type AttributeField, formatList, OPTIONAL_NON_TRANSITIVE } from './codec.ts'
-import { communities, extendedCommunities, ipv6ExtendedCommunities, largeCommunities } from './communities.ts'
-import { localPref } from './local-pref.ts'
+import { as4PathFor, mergeAs4Path } from './as-path.ts'
+import { type AttributeField, type Attributes, noAttributes, type UnknownAttribute } from './attributes.ts'
+import { type AttributeCodec, formatList, OPTIONAL_NON_TRANSITIVE } from './codec.ts'
 import { type MpReach, type MpUnreach, readMpReach, readMpUnreach } from './mp.ts'
-import { multiExitDisc } from './multi-exit-disc.ts'
-import { nextHop } from './next-hop.ts'
-import { origin } from './origin.ts'
-import { pmsiTunnel } from './pmsi-tunnel.ts'
-import { clusterList, originatorId } from './route-reflection.ts'
-import { prefixSid, tunnelEncapsulation } from './tlv-attributes.ts'
+import { attributeCodecs } from './table.ts'
 
-/** The attributes that are read, in the order of their codes, which is the order they are written in. */
-export const attributeCodecs = [
-  origin,
-  asPath,
-  nextHop,
-  multiExitDisc,
-  localPref,
-  atomicAggregate,
-  aggregator,
-  communities,
-  originatorId,
-  clusterList,
-  extendedCommunities,
-  as4Path,
-  as4Aggregator,
-  pmsiTunnel,
-  tunnelEncapsulation,
-  ipv6ExtendedCommunities,
-  largeCommunities,
-  prefixSid,
-] as const
+export { attributeCodecs } from './table.ts'
 
-const byCode = new Map<number, AttributeCodec>(
-  attributeCodecs.map((codec) => [codec.code, codec as AttributeCodec]),
+/** Methods take what they give, so the codec of one attribute stands for one of any. */
+export type AnyCodec = AttributeCodec<AttributeField, NonNullable<Attributes[AttributeField]>>
+
+const byCode = new Map<number, AnyCodec>(
+  attributeCodecs.map((codec) => [codec.code, codec as unknown as AnyCodec]),
 )
 
 /** The codec of an attribute; undefined when this program does not read it. */
-export function attributeCodec(code: number): AttributeCodec | undefined {
+export function attributeCodec(code: number): AnyCodec | undefined {
   return byCode.get(code)
 }
 

@@ -2,7 +2,7 @@ import { AttributeCode } from '../constants.ts'
 import { type AttributeCodec, OPTIONAL_NON_TRANSITIVE, withdraw } from './codec.ts'
 
 /** MULTI_EXIT_DISC (RFC 4271 §5.1.4). */
-export const multiExitDisc: AttributeCodec<'multiExitDisc'> = {
+export const multiExitDisc: AttributeCodec<'multiExitDisc', number> = {
   code: AttributeCode.MultiExitDisc,
   field: 'multiExitDisc',
   name: 'med',

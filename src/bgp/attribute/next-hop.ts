@@ -3,7 +3,7 @@ import { AttributeCode } from '../constants.ts'
 import { type AttributeCodec, WELL_KNOWN, withdraw } from './codec.ts'
 
 /** NEXT_HOP (RFC 4271 §5.1.3): of the routes in the UPDATE's own NLRI field, IPv4 unicast. */
-export const nextHop: AttributeCodec<'nextHop'> = {
+export const nextHop: AttributeCodec<'nextHop', Ip> = {
   code: AttributeCode.NextHop,
   field: 'nextHop',
   name: 'next-hop',

@@ -3,7 +3,7 @@ import { Malformed } from '../errors.ts'
 import { type AttributeCodec, WELL_KNOWN, withdraw } from './codec.ts'
 
 /** ORIGIN (RFC 4271 §5.1.1). */
-export const origin: AttributeCodec<'origin'> = {
+export const origin: AttributeCodec<'origin', number> = {
   code: AttributeCode.Origin,
   field: 'origin',
   name: 'origin',

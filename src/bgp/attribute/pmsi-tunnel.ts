@@ -3,8 +3,8 @@ import { hex } from '../../values/bytes.ts'
 import { AttributeCode, PmsiTunnelType } from '../constants.ts'
 import { Malformed } from '../errors.ts'
 import { labelFields, labelOf } from '../values/label.ts'
-import type { PmsiTunnel } from './attributes.ts'
 import { type AttributeCodec, OPTIONAL_TRANSITIVE, withdraw } from './codec.ts'
+import type { PmsiTunnel } from './values.ts'
 
 const TYPE_NAMES = [
   'none',
@@ -18,7 +18,7 @@ const TYPE_NAMES = [
 ]
 
 /** PMSI_TUNNEL (RFC 6514 §5). */
-export const pmsiTunnel: AttributeCodec<'pmsiTunnel'> = {
+export const pmsiTunnel: AttributeCodec<'pmsiTunnel', PmsiTunnel> = {
   code: AttributeCode.PmsiTunnel,
   field: 'pmsiTunnel',
   name: 'pmsi-tunnel',

@@ -11,7 +11,7 @@ function expectInternal({ internal }: SessionContext): void {
 }
 
 /** ORIGINATOR_ID (RFC 4456 §8): the BGP identifier of the speaker that brought the route into the AS. */
-export const originatorId: AttributeCodec<'originatorId'> = {
+export const originatorId: AttributeCodec<'originatorId', number> = {
   code: AttributeCode.OriginatorId,
   field: 'originatorId',
   name: 'originator-id',
@@ -26,7 +26,7 @@ export const originatorId: AttributeCodec<'originatorId'> = {
 }
 
 /** CLUSTER_LIST (RFC 4456 §8), nearest cluster first. */
-export const clusterList: AttributeCodec<'clusterList'> = {
+export const clusterList: AttributeCodec<'clusterList', readonly number[]> = {
   code: AttributeCode.ClusterList,
   field: 'clusterList',
   name: 'cluster-list',

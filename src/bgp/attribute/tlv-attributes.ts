@@ -4,8 +4,8 @@ import { AttributeCode } from '../constants.ts'
 import { Malformed } from '../errors.ts'
 import { formatTunnelType } from '../values/extended-community.ts'
 import { Reader } from '../wire/reader.ts'
-import type { Tlv } from './attributes.ts'
 import { type AttributeCodec, discard, OPTIONAL_TRANSITIVE, withdraw } from './codec.ts'
+import type { Tlv } from './values.ts'
 
 /** Of sub-TLVs from this type on the length takes two octets (RFC 9012 §2). */
 const FIRST_LONG_SUB_TLV = 128
@@ -14,7 +14,7 @@ const FIRST_LONG_SUB_TLV = 128
  * TUNNEL_ENCAPSULATION (RFC 9012 §2): kept by tunnel, sub-TLVs framed and, but for the egress endpoint (`removeTunnels`), unread. The last octet of a
  * tunnel is that of its last sub-TLV (§13).
  */
-export const tunnelEncapsulation: AttributeCodec<'tunnelEncapsulation'> = {
+export const tunnelEncapsulation: AttributeCodec<'tunnelEncapsulation', readonly Tlv[]> = {
   code: AttributeCode.TunnelEncapsulation,
   field: 'tunnelEncapsulation',
   name: 'tunnel-encapsulation',
@@ -43,7 +43,7 @@ const PREFIX_SID_TLVS: Readonly<Record<number, string>> = {
 }
 
 /** BGP Prefix-SID (RFC 8669 §3): kept by TLV, unread. */
-export const prefixSid: AttributeCodec<'prefixSid'> = {
+export const prefixSid: AttributeCodec<'prefixSid', readonly Tlv[]> = {
   code: AttributeCode.PrefixSid,
   field: 'prefixSid',
   name: 'prefix-sid',
