@@ -244,13 +244,13 @@ export class MemoryDriver implements Driver {
     const bridged = [...(bridge?.fdb.values() ?? [])].filter(({ entry }) => entry.device === device)
     const macs = new Map(bridged.map(({ entry, marked }) => [entry.mac, marked]))
     const isRouted = this.isRouted(link)
-    const sightings: ObservedEntry[] = [
+    const entries: ObservedEntry[] = [
       ...(link.kind === 'vxlan' ? remoteMacsOf(link, macs) : bridged),
       ...link.floods.values(),
       ...link.neighbours.values(),
       ...this.kernel.ip.of(device, link.table),
     ].filter(({ entry }) => isRouted || !OF_PORTS.has(entry.kind))
-    for (let i = 0; i < sightings.length; i += CHUNK) yield sightings.slice(i, i + CHUNK)
+    for (let i = 0; i < entries.length; i += CHUNK) yield entries.slice(i, i + CHUNK)
   }
 
   sweep(): void {}
