@@ -76,10 +76,14 @@ export function apiServer(handler: RequestListener): Server {
       requestTimeout: TIMEOUTS.request,
       connectionsCheckingInterval: TIMEOUTS.checks,
       keepAliveTimeout: TIMEOUTS.keepAlive,
+      // which would be answered without a body
+      requireHostHeader: false,
     },
     limitPipelining(handler),
   )
   server.setTimeout(TIMEOUTS.silence)
+  // what is expected beside `100-continue` may be ignored (RFC 9110 §10.1.1)
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response))
   server.on('connection', parseInDependencies)
   return server
 }
