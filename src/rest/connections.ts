@@ -117,7 +117,7 @@ function parseInDependencies(socket: Socket): void {
 
 /** Answers what is no HTTP, or comes too slowly. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  if (error.code === 'ECONNRESET' || socket.destroyed || socket.writableEnded) return
   const kind = CLIENT_ERRORS[error.code ?? ''] ?? 'REQUEST_UNREADABLE'
   const answer = errorBody(kind, `the request cannot be read: ${error.message}`)
   const body = JSON.stringify(answer)
