@@ -76,10 +76,14 @@ export function apiServer(handler: RequestListener): Server {
       requestTimeout: TIMEOUTS.request,
       connectionsCheckingInterval: TIMEOUTS.checks,
       keepAliveTimeout: TIMEOUTS.keepAlive,
+      // which would be answered without a body
+      requireHostHeader: false,
     },
     limitPipelining(handler),
   )
   server.setTimeout(TIMEOUTS.silence)
+  // what is expected beside `100-continue` may be ignored (RFC 9110 §10.1.1)
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response))
   server.on('connection', parseInDependencies)
   return server
 }
@@ -113,7 +117,7 @@ function parseInDependencies(socket: Socket): void {
 
 /** Answers what is no HTTP, or comes too slowly. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  if (error.code === 'ECONNRESET' || socket.destroyed || socket.writableEnded) return
   const kind = CLIENT_ERRORS[error.code ?? ''] ?? 'REQUEST_UNREADABLE'
   const answer = errorBody(kind, `the request cannot be read: ${error.message}`)
   const body = JSON.stringify(answer)

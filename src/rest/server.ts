@@ -1,6 +1,7 @@
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
+  type FastifyRequest,
   LogController,
   type RouteHandlerMethod,
 } from 'fastify'
@@ -61,8 +62,9 @@ export function restServer({ vpns, views, log, events, counters, ping }: RestDep
   const isRefused = limitConnections(app.server, connectionLimit())
   app.addHook('onRequest', (request, reply, done) => {
     delete request.raw.headers['content-type'] // agents send JSON under any, or none
-    if (!isRefused(request.socket)) return done()
-    void reply.code(503).header('connection', 'close').send(errorBody('TOO_MANY_CONNECTIONS'))
+    if (isRefused(request.socket))
+      return void reply.code(503).header('connection', 'close').send(errorBody('TOO_MANY_CONNECTIONS'))
+    done(hostError(request))
   })
 
   app.addHook('onResponse', async ({ method, routeOptions }, { statusCode: status, elapsedTime }) => {
@@ -88,6 +90,12 @@ export function restServer({ vpns, views, log, events, counters, ping }: RestDep
     addLookingGlass(routes, views)
   })
   return app
+}
+
+/** RFC 9112 §3.2. */
+function hostError({ raw }: FastifyRequest): RequestError | undefined {
+  if (raw.httpVersion !== '1.1' || raw.headers.host !== undefined) return undefined
+  return new RequestError('REQUEST_UNREADABLE', 'the request has no Host header')
 }
 
 /** Any method is as good as another. */
