@@ -53,6 +53,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   /** What is wanted or no more, and still to be told. */
   private changes: Entry[] = []
   private wanted = new Uint8Array(BATCH)
+  private lastSlice: Promise<unknown> = Promise.resolve()
   private lastSummary: DataplaneSummary | null = null
   private isStopping = false
 
@@ -253,13 +254,20 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     const walk = await this.call('walk', list, devices)
     try {
       for (;;) {
-        const slice = await this.call('slice', walk)
+        const slice = await this.nextSlice(walk)
         if (slice === null) return
         yield slice as ListSlice<L>
       }
     } finally {
       if (!this.isStopping) void this.call('abandon', walk).catch(() => {})
     }
+  }
+
+  /** One slice is on its way at a time: reading those of many walks at once would hold up all others. */
+  private nextSlice(walk: number): Promise<Result<'slice'>> {
+    const slice = this.lastSlice.then(() => this.call('slice', walk))
+    this.lastSlice = slice.catch(() => {})
+    return slice
   }
 
   private handle(report: Report): void {
