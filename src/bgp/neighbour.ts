@@ -15,6 +15,7 @@ import type { Ending } from './session/fsm/types.ts'
 import type { Negotiated } from './session/negotiate.ts'
 import { type LocalSpeaker, Peer, type PeerEnvironment, type PeerListener } from './session/peer.ts'
 import type { PeerConfig } from './session/peer-config.ts'
+import { isGraceful, restartSeconds } from './session/restart-time.ts'
 
 /** What a neighbour needs of the speaker it belongs to. */
 export interface NeighbourHost {
@@ -51,8 +52,6 @@ export interface NeighbourHost {
 const MAX_OCTETS = 128 * 2 ** 20
 /** A peer that sends no End-of-RIB has advertised what it has when it has been silent for that long. */
 const SILENCE_MS = 10_000
-/** Longest wait for a peer that was silent for its hold time before. */
-const EXPIRED_RESTART_SECONDS = 30
 /** Of a peer that is allowed many routes, so much for each. */
 const OCTETS_PER_PREFIX = 128
 
@@ -171,6 +170,29 @@ export class Neighbour implements PeerListener {
     const returns = negotiated?.gracefulRestart === true && families.length > 0 && restartTimeSeconds > 0
     const silent = returns && !negotiated.gracefulNotification
     this.peer.stop(silent ? null : ceaseWithText(CeaseSubcode.AdministrativeShutdown, text), 'stopped', true)
+  }
+
+  /** Ends the session and keeps nothing of it: the peer is not configured any more, or otherwise (RFC 4486 §4). */
+  retire(subcode: number, reason: string): void {
+    this.end(notification(ErrorCode.Cease, subcode), reason, true)
+    this.staleRoutes.releaseAll()
+    this.host.down(this)
+  }
+
+  /** Goes on with the counters of a peer that has retired, and stays down where that was disabled. */
+  succeed({ peer, routesIn, routesOut, disabled }: Neighbour): void {
+    Object.assign(this.peer.messages.received, peer.messages.received)
+    Object.assign(this.peer.messages.sent, peer.messages.sent)
+    Object.assign(this.routesIn.counters, routesIn.counters)
+    Object.assign(this.routesOut.counters, routesOut.counters)
+    this.peer.establishedCount = peer.establishedCount
+    this.disabled = disabled
+  }
+
+  /** Takes over changes that leave the session as it is. */
+  reconfigure(config: PeerConfig): void {
+    this.peer.config = config
+    this.checkLimit()
   }
 
   /** Ends the session, tells the peer why, and lets it come up again, unless it is disabled. */
@@ -330,28 +352,3 @@ export class Neighbour implements PeerListener {
 
 /** A membership is there or it is not: several paths of one would say nothing. */
 const hasPaths = (family: Family): boolean => family !== ROUTE_TARGET
-
-/**
- * How long a peer that may be restarting is waited for. When its hold timer expires, the machine is dead or cut off more often than the
- * process restarts: a process that ends closes its connection.
- */
-function restartSeconds({ peer }: Negotiated, ending: Ending): number {
-  const asked = peer.capabilities.gracefulRestart?.restartTimeSeconds ?? 0
-  const expired = ending.kind === 'sent' && ending.notification.code === ErrorCode.HoldTimerExpired
-  return expired ? Math.min(asked, EXPIRED_RESTART_SECONDS) : asked
-}
-
-/** Whether the peer may be restarting: it went away without a word, or with one that both agreed not to mind (RFC 8538 §4). */
-function isGraceful({ gracefulRestart, gracefulNotification }: Negotiated, ending: Ending): boolean {
-  if (!gracefulRestart) return false
-  switch (ending.kind) {
-    case 'lost':
-      return true
-    case 'stopped':
-      return false
-    default: {
-      const { code, subcode } = ending.notification
-      return gracefulNotification && !(code === ErrorCode.Cease && subcode === CeaseSubcode.HardReset)
-    }
-  }
-}

@@ -50,6 +50,9 @@ export type BgpEvent =
       readonly reason: string
     }
   | { readonly type: 'connection-refused'; readonly address: string }
+  | { readonly type: 'peer-added' | 'peer-removed'; readonly peer: string }
+  /** `reset`: the session had to end for it. */
+  | { readonly type: 'peer-changed'; readonly peer: string; readonly reset: boolean }
   | { readonly type: 'peer-limit'; readonly address: string; readonly limit: number }
   | {
       readonly type: 'listen-failed'

@@ -50,6 +50,9 @@ export const LOG_LINES: LogLines = {
     message: 'connection from an address that is no peer',
     limit: 'all',
   },
+  'peer-added': { part: 'bgp', level: 'info', message: 'peer added' },
+  'peer-removed': { part: 'bgp', level: 'info', message: 'peer removed' },
+  'peer-changed': { part: 'bgp', level: 'info', message: 'peer changed' },
   'peer-limit': { part: 'bgp', level: 'warn', message: 'too many dynamic peers', limit: 'all' },
   'listen-failed': {
     part: 'bgp',

@@ -16,15 +16,15 @@ type Asked = Promise<Use | null> | Use
 
 export interface UplinksParts {
   readonly config: Pick<VpnConfig, 'bgpAddress' | 'vtep' | 'ipvpn'>
-  /** The addresses of configured BGP peers. */
-  readonly peers: readonly Ip[]
+  /** The addresses of configured BGP peers at the moment. */
+  readonly peers: () => readonly Ip[]
   readonly dataplane: Dataplane
 }
 
 /** The interfaces that tunnels and sessions of the machine itself go by: none of them can be part of a VPN. */
 export class Uplinks {
   private readonly config: UplinksParts['config']
-  private readonly peers: readonly Ip[]
+  private readonly peers: UplinksParts['peers']
   private readonly dataplane: Dataplane
 
   constructor({ config, peers, dataplane }: UplinksParts) {
@@ -57,7 +57,7 @@ export class Uplinks {
     const { bgpAddress } = this.config
     return [
       this.holder(bgpAddress, `has the BGP address ${formatIp(bgpAddress)}`),
-      ...this.peers.map((peer) => this.way(peer)),
+      ...this.peers().map((peer) => this.way(peer)),
     ]
   }
 

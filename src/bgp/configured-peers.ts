@@ -1,0 +1,82 @@
+import { formatIp, type Ip } from '../values/address.ts'
+import { CeaseSubcode } from './constants.ts'
+import { Neighbour, type NeighbourHost } from './neighbour.ts'
+import { effectOf, type PeerConfig } from './session/peer-config.ts'
+
+/** Which of a speaker's peers are configured, and what becomes of them when that changes. */
+export class ConfiguredPeers {
+  peers: readonly PeerConfig[] = []
+  private readonly all: Map<Ip, Neighbour>
+  private readonly host: NeighbourHost
+  private isRunning = false
+
+  /** `all` are the speaker's peers, of which some may have come without a configuration of their own. */
+  constructor(peers: readonly PeerConfig[], all: Map<Ip, Neighbour>, host: NeighbourHost) {
+    this.all = all
+    this.host = host
+    this.peers = peers
+    for (const peer of peers) all.set(peer.address, new Neighbour(peer, host))
+  }
+
+  /** Sessions may come up, of peers that are added later too. */
+  start(): void {
+    this.isRunning = true
+    for (const one of this.all.values()) this.begin(one)
+  }
+
+  stop(): void {
+    this.isRunning = false
+  }
+
+  /** Adds, changes and removes peers, each of which may end its own session and no other. */
+  set(peers: readonly PeerConfig[]): void {
+    const gone = new Set(this.peers.map(({ address }) => address))
+    this.peers = peers
+    for (const peer of peers) {
+      const known = this.all.get(peer.address)
+      if (known === undefined) this.add(peer)
+      else this.change(known, peer)
+      gone.delete(peer.address)
+    }
+    for (const address of gone) this.remove(address)
+  }
+
+  private add(config: PeerConfig): void {
+    const added = new Neighbour(config, this.host)
+    this.all.set(config.address, added)
+    this.host.environment.events.emit({ type: 'peer-added', peer: added.peer.name })
+    this.begin(added)
+  }
+
+  private change(known: Neighbour, config: PeerConfig): void {
+    const effect = effectOf(known.peer.config, config)
+    if (effect === 'none') return
+    const reset = effect === 'reset'
+    this.host.environment.events.emit({ type: 'peer-changed', peer: known.peer.name, reset })
+    if (reset) return this.replace(known, config)
+    known.reconfigure(config)
+    this.begin(known) // a higher limit lets it come back
+  }
+
+  private replace(former: Neighbour, config: PeerConfig): void {
+    const changed = new Neighbour(config, this.host)
+    this.all.set(config.address, changed)
+    const { downReason } = former.peer
+    former.retire(CeaseSubcode.OtherConfigurationChange, 'the configuration of the peer has changed')
+    changed.succeed(former)
+    if (former.disabled) changed.peer.downReason = downReason
+    this.begin(changed)
+  }
+
+  private remove(address: Ip): void {
+    const removed = this.all.get(address)
+    if (removed === undefined) return
+    this.all.delete(address)
+    this.host.environment.events.emit({ type: 'peer-removed', peer: formatIp(address) })
+    removed.retire(CeaseSubcode.PeerDeconfigured, 'no longer configured')
+  }
+
+  private begin({ peer, disabled }: Neighbour): void {
+    if (this.isRunning && !disabled) peer.start()
+  }
+}
