@@ -17,7 +17,7 @@ import { addStatus } from './status.ts'
 
 export interface RestParts {
   /** What attaches and detaches; null for a program without VPN services, which only shows what it does. */
-  readonly vpns: VpnService | null
+  readonly vpns: Pick<VpnService, 'attach' | 'detach'> | null
   readonly views: Views
   /** For what Fastify itself has to say. */
   readonly log: Logger
@@ -91,7 +91,7 @@ export function restServer({ vpns, views, log, events, counters, ping }: RestPar
 }
 
 /** What the agents call. */
-function addAttachments(app: FastifyInstance, vpns: VpnService): void {
+function addAttachments(app: FastifyInstance, vpns: Pick<VpnService, 'attach' | 'detach'>): void {
   app.post('/attach_localport', async (request, reply) => {
     await vpns.attach(parseAttach(readBody(request.body)))
     return reply.type('application/json').send('null')
