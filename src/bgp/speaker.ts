@@ -179,7 +179,7 @@ export class Speaker {
   }
 
   /** The configured peers. */
-  get peers(): readonly PeerConfig[] {
+  get peerConfigs(): readonly PeerConfig[] {
     return this.configured.peers
   }
 

@@ -60,7 +60,7 @@ export class VpnService {
     this.footprint = new Footprint(dataplane, this.changed, keep)
     const { instances, plugs, footprint } = this
     this.needs = new Needs({ instances, plugs, footprint, dataplane })
-    const peers = () => speaker.peers.map(({ address }) => address)
+    const peers = () => speaker.peerConfigs.map(({ address }) => address)
     const uplinks = new Uplinks({ config, peers, dataplane })
     const { needs } = this
     const bridges = this.maker.networkDevices

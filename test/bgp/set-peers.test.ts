@@ -62,7 +62,7 @@ describe('setPeers', () => {
     await set(peerConfig(A), peerConfig(B), peerConfig(C))
     expect(state(C)).toBe('Established')
     expect(told()).toEqual([{ type: 'peer-added', peer: C }])
-    expect(us.peers).toHaveLength(3)
+    expect(us.peerConfigs).toHaveLength(3)
     expect(seenBy(A).establishedCount).toBe(1)
   })
 
