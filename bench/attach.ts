@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SPEAKER_DEFAULTS, Speaker } from '../src/bgp/speaker.ts'
 import { PersistentClock, systemClock } from '../src/clock.ts'
-import type { Driver } from '../src/dataplane/driver.ts'
+import { type Driver, NO_FORMER_WORK } from '../src/dataplane/driver.ts'
 import { type Forwarding, kernelForwarding, localForwarding } from '../src/dataplane/forwarding.ts'
 import { LinuxDriver } from '../src/dataplane/linux/driver.ts'
 import { MemoryDriver } from '../src/dataplane/memory/driver.ts'
@@ -70,7 +70,7 @@ function openForwarding(names: readonly string[]): Forwarding {
   const died = (reason: string) => {
     throw new Error(reason)
   }
-  return kernelForwarding({ ...parts, programs: [], managesRules: false, resyncMs: 0, died })
+  return kernelForwarding({ ...parts, former: NO_FORMER_WORK, managesRules: false, resyncMs: 0, died })
 }
 
 const portOf = (port: number): string => `tap${port}`

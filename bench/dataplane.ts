@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { systemClock } from '../src/clock.ts'
+import { NO_FORMER_WORK } from '../src/dataplane/driver.ts'
 import type { Entry } from '../src/dataplane/model.ts'
 import { ForwardingThread } from '../src/dataplane/thread/thread.ts'
 import * as libc from '../src/linux/libc.ts'
@@ -43,7 +44,7 @@ function openThread(): ForwardingThread {
   const died = (reason: string) => {
     throw new Error(reason)
   }
-  const options = { programs: [], managesRules: false, resyncMs: 0, logLevel: 'warn' }
+  const options = { former: NO_FORMER_WORK, managesRules: false, resyncMs: 0, logLevel: 'warn' }
   const thread = new ForwardingThread({ clock: systemClock, events: noEvents, died, options })
   thread.start()
   return thread

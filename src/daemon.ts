@@ -8,8 +8,10 @@ import type { Config } from './config/config.ts'
 import { exposed } from './config/key-file.ts'
 import { type Forwarding, kernelForwarding, localForwarding } from './dataplane/forwarding.ts'
 import { LinuxDriver } from './dataplane/linux/driver.ts'
-import { hasMpls, NO_MPLS } from './dataplane/linux/sysctl.ts'
+import { hasMpls } from './dataplane/linux/sysctl.ts'
 import { MemoryDriver } from './dataplane/memory/driver.ts'
+import type { FormerWork } from './dataplane/model.ts'
+import { noMpls } from './dataplane/refusal.ts'
 import { type EventBus, type EventSink, errorOf } from './events/event.ts'
 import { isThisKernel, kernelIdentity } from './linux/kernel.ts'
 import { awaitMachine, type MachineLock } from './linux/lock.ts'
@@ -24,6 +26,7 @@ import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp, type Ip, parseIp } from './values/address.ts'
 import { VERSION } from './version.ts'
+import { formerWork } from './vpn/former-work.ts'
 import { tunnelTypeOf, type VpnConfig } from './vpn/instances.ts'
 import { isOurDevice } from './vpn/names.ts'
 import { VPN_TYPES, type VpnType } from './vpn/request.ts'
@@ -65,16 +68,15 @@ export async function runDaemon(
   const lock = await lockFor(config, log)
   const recording = record === null ? null : openRecording(record, events)
   const kept = openState(config, events, fresh)
-  const forwarding = openForwarding(config, events, kept.state?.programs ?? [])
+  const forwarding = openForwarding(config, events, formerWork(kept.state))
   const { bgp, evpn, ipvpn } = config
   const lacks = (type: VpnType) => {
     if (config[type].driver !== 'linux') return null
     const missing = netAdminRefusal()
     if (missing !== null || type === 'evpn') return missing
-    return hasMpls() ? settingsRefusal() : NO_MPLS
+    return hasMpls() ? settingsRefusal() : noMpls.text
   }
   const families = servedFamilies(config)
-  const ping = kept.state !== null && !kept.outdated ? kept.state.ping : newPing()
   const speaker = new Speaker(
     {
       ...SPEAKER_DEFAULTS,
@@ -112,7 +114,7 @@ export async function runDaemon(
   )
   const keep: Keep = (durability) => {
     const take = (): StateChange[] => [
-      { kind: 'daemon', id: '', value: { kernel: kept.kernel, ping } },
+      { kind: 'daemon', id: '', value: { kernel: kept.kernel } },
       { kind: 'programs', id: '', value: forwarding.programs() },
       ...vpns.changes(),
     ]
@@ -157,7 +159,7 @@ export async function runDaemon(
   if (kept.former !== null) vpns.recall(kept.former)
   const rest = restServer({
     vpns: recording?.recorder.attachments(vpns) ?? vpns,
-    ping,
+    ping: newPing(),
     log: log.child({ part: 'rest' }),
     events,
     counters,
@@ -260,9 +262,8 @@ function openState(config: Config, events: EventSink, fresh: boolean): KeptState
   }
   const store = new StateFile(stateFile, systemClock, events)
   const health = () => store.health()
-  const loaded = fresh ? null : store.load()
-  if (loaded === null) return { kernel, store, health, ...NOTHING_KEPT }
-  const { state, outdated } = loaded
+  const state = fresh ? null : store.load()
+  if (state === null) return { kernel, store, health, ...NOTHING_KEPT }
   if (!isThisKernel(state.kernel)) {
     events.emit({ type: 'state-of-another-boot', file: stateFile })
     return { kernel, store, health, ...NOTHING_KEPT, former: state }
@@ -270,7 +271,7 @@ function openState(config: Config, events: EventSink, fresh: boolean): KeptState
   const attachments = state.instances.reduce((sum, one) => sum + one.attachments.length, 0)
   const instances = state.instances.length
   events.emit({ type: 'state-restored', file: stateFile, instances, attachments })
-  return { kernel, store, health, state, former: null, outdated }
+  return { kernel, store, health, state, former: null }
 }
 
 interface KeptState {
@@ -281,16 +282,15 @@ interface KeptState {
   readonly state: State | null
   /** Of another boot or network namespace. */
   readonly former: State | null
-  readonly outdated: boolean
 }
 
 const NO_STORE: KeptState['store'] = { save: async () => {}, close: async () => {} }
-const NOTHING_KEPT = { state: null, former: null, outdated: false }
+const NOTHING_KEPT = { state: null, former: null }
 
 function openForwarding(
   { usesKernel, ipvpn, resyncSeconds, forwardingThread }: Config,
   events: EventSink,
-  programs: readonly number[],
+  former: FormerWork,
 ): Forwarding {
   const clock = new PersistentClock(systemClock, (error) =>
     events.emit({ type: 'loop-failed', error: errorOf(error) }),
@@ -303,13 +303,13 @@ function openForwarding(
   const { managesRules } = ipvpn
   const resyncMs = resyncSeconds * 1000
   if (!forwardingThread) {
-    const driver = new LinuxDriver({ clock, programs, managesRules })
+    const driver = new LinuxDriver({ clock, former, managesRules })
     return localForwarding({ clock, events, driver, resyncMs })
   }
   const died = (reason: string) => {
     throw new Error(reason)
   }
-  return kernelForwarding({ clock: systemClock, events, programs, managesRules, resyncMs, died })
+  return kernelForwarding({ clock: systemClock, events, former, managesRules, resyncMs, died })
 }
 
 /** The interface with an address of ours; null on the loopback, whose MTU says nothing of the network, and undefined where there is none. */

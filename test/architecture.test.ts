@@ -23,14 +23,27 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'linux',
   ],
   'linux/tcp-options': ['values', 'linux/libc'],
+  api: ['dataplane/model:types'],
   evpn: ['bgp', 'dataplane/model:types', 'values'],
   ipvpn: ['bgp', 'dataplane/model:types', 'values'],
-  vpn: ['evpn', 'ipvpn', 'bgp', 'dataplane/model:types', 'values', 'clock:types', 'events/event:types'],
+  vpn: [
+    'api',
+    'evpn',
+    'ipvpn',
+    'bgp',
+    'dataplane/kinds',
+    'dataplane/model:types',
+    'values',
+    'clock:types',
+    'events/event:types',
+  ],
   rest: [
+    'api',
     'vpn',
     'evpn',
     'ipvpn',
     'bgp',
+    'dataplane/kinds',
     'dataplane/model:types',
     'dataplane/view:types',
     'values',
@@ -115,13 +128,15 @@ const BGP_LAYERS: Readonly<Record<string, readonly string[]>> = {
 
 /** The layers inside dataplane; the thread joins them, and what composes a forwarding loop does. */
 const DATAPLANE_LAYERS: Readonly<Record<string, readonly string[]>> = {
-  model: ['kinds', 'facts:types'],
-  facts: ['model:types'],
-  driver: ['kinds', 'model', 'facts:types'],
-  kinds: ['model', 'driver'],
-  engine: ['kinds', 'model', 'driver', 'facts:types'],
-  memory: ['kinds', 'model', 'driver'],
-  linux: ['kinds', 'model', 'driver'],
+  model: ['kinds', 'facts:types', 'survey:types'],
+  facts: ['model:types', 'survey:types'],
+  survey: ['model:types', 'driver:types'],
+  refusal: ['model'],
+  driver: ['kinds', 'model', 'refusal:types', 'facts:types'],
+  kinds: ['model', 'driver', 'refusal'],
+  engine: ['kinds', 'model', 'driver', 'refusal', 'facts:types', 'survey'],
+  memory: ['kinds', 'model', 'driver', 'refusal'],
+  linux: ['kinds', 'model', 'driver', 'refusal'],
 }
 
 interface Import {

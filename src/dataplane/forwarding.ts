@@ -1,7 +1,7 @@
 import type { Clock, PersistentClock } from '../clock.ts'
 import type { EventSink } from '../events/event.ts'
 import { Reconciler, type ReconcilerParts } from './engine/reconciler.ts'
-import type { Dataplane } from './model.ts'
+import type { Dataplane, FormerWork } from './model.ts'
 import { ForwardingThread } from './thread/thread.ts'
 import { type DataplaneView, dataplaneView } from './view.ts'
 
@@ -22,8 +22,8 @@ export interface KernelParts {
   readonly clock: Clock
   readonly events: EventSink
   readonly resyncMs: number
-  /** Ids of XDP programs that earlier processes put on bridges. */
-  readonly programs: readonly number[]
+  /** What earlier processes did in this kernel. */
+  readonly former: FormerWork
   readonly managesRules: boolean
   /** Called when forwarding has ended without being told to. */
   readonly died: (reason: string) => void

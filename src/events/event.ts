@@ -73,6 +73,7 @@ export type DataplaneEvent =
       readonly kind: string
       readonly entry: string
       readonly reason: string
+      readonly code: string
       /** Failed tries in a row. */
       readonly attempts: number
     }
@@ -92,6 +93,7 @@ export type DataplaneEvent =
       readonly device: string
       readonly kind: string
       readonly reason: string
+      readonly code: string
       readonly attempts: number
     }
   | { readonly type: 'device-unreadable'; readonly device: string; readonly reason: string }
@@ -182,6 +184,7 @@ export type ApiEvent =
       readonly url: string
       readonly status: number
       readonly reason: string
+      readonly code: string
     }
   | {
       readonly type: 'request-failed'

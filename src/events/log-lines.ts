@@ -137,7 +137,7 @@ export const LOG_LINES: LogLines = {
   'state-older': {
     part: 'state',
     level: 'warn',
-    message: 'going on from an older state: agents will attach again',
+    message: 'going on from an older state',
   },
   'state-not-kept': { part: 'state', level: 'error', message: 'state cannot be kept' },
   'state-kept-again': { part: 'state', level: 'warn', message: 'state is kept again' },
@@ -150,7 +150,7 @@ export const LOG_LINES: LogLines = {
   'state-damaged': {
     part: 'state',
     level: 'error',
-    message: 'state file is damaged: going on from what is before, agents will attach again',
+    message: 'state file is damaged: going on from what is before',
   },
   'state-torn': {
     part: 'state',

@@ -1,10 +1,11 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { Logger } from 'pino'
+import { RequestError } from '../api/errors.ts'
 import type { EventSink } from '../events/event.ts'
 import type { VpnService } from '../vpn/service.ts'
 import { MAX_BODY_OCTETS, readBody } from './body.ts'
 import { answerClientError, apiServer, connectionLimit, limitConnections } from './connections.ts'
-import { answerMethodNotAllowed, answerNotFound, BadRequest, errorBody, errorHandler } from './errors.ts'
+import { answerMethodNotAllowed, answerNotFound, errorBody, errorHandler } from './errors.ts'
 import { addExplain } from './explain.ts'
 import { jsonStream } from './json-stream.ts'
 import { lookingGlass, type Views } from './looking-glass/index.ts'
@@ -51,8 +52,7 @@ export function restServer({ vpns, views, log, events, counters, ping }: RestPar
   app.addHook('onRequest', (request, reply, done) => {
     delete request.raw.headers['content-type'] // agents send JSON under any, or none
     if (!isRefused(request.socket)) return done()
-    const full = errorBody(503, 'too many connections to the API')
-    void reply.code(503).header('connection', 'close').send(full)
+    void reply.code(503).header('connection', 'close').send(errorBody('TOO_MANY_CONNECTIONS'))
   })
 
   app.addHook('onResponse', async ({ method, routeOptions }, { statusCode: status, elapsedTime }) => {
@@ -122,7 +122,7 @@ function pathBelow(url: string): string[] {
   try {
     return words.map(decodeURIComponent)
   } catch {
-    throw new BadRequest('the path is not valid percent-encoding')
+    throw new RequestError('PATH_INVALID', 'the path is not valid percent-encoding')
   }
 }
 

@@ -1,3 +1,4 @@
+import { RequestError } from '../api/errors.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import { ipv4Rd } from '../bgp/values/rd.ts'
 import type { Dataplane } from '../dataplane/model.ts'
@@ -17,7 +18,7 @@ import type { EvpnNetwork, Instance, IpNetwork } from './instance.ts'
 import { aliasOf, nameSuffix, tunnelName } from './names.ts'
 import { NetworkDevices } from './network-devices.ts'
 import type { Numbers } from './numbers.ts'
-import { type AttachRequest, Failed, Rejected, type VpnType } from './request.ts'
+import type { AttachRequest, VpnType } from './request.ts'
 import type { EvpnState, InstanceState, IpState } from './state.ts'
 
 /** What this daemon may take of what belongs to the whole machine. */
@@ -114,7 +115,7 @@ export class Instances {
     this.core = new Core({ ...ipvpn, ends, deadEnd: () => this.dead!, tunnelName }, dataplane)
   }
 
-  /** Throws `Rejected` or `Failed`; `free` gives back what it took. */
+  /** Throws `RequestError`; `free` gives back what it took. */
   async create(request: AttachRequest): Promise<Instance> {
     const { instanceId: id, type } = request
     const subnetPrefixLength = request.ip?.prefixLength ?? null
@@ -213,7 +214,8 @@ export class Instances {
 
   private async takeTable(id: string): Promise<number> {
     const table = await this.tables.takeUnless((one) => this.dataplane.isTableTaken(one), id)
-    if (table === undefined) throw new Failed('all routing tables of table_range are taken')
+    if (table === undefined)
+      throw new RequestError('NUMBERS_EXHAUSTED', 'all routing tables of table_range are taken')
     return table
   }
 
@@ -292,7 +294,7 @@ export class Instances {
   private takeVni({ instanceId, vni }: AttachRequest): number {
     if (vni === null) {
       const taken = this.numbers.vnis.take(instanceId)
-      if (taken === undefined) throw new Failed('all VNIs are taken')
+      if (taken === undefined) throw new RequestError('NUMBERS_EXHAUSTED', 'all VNIs are taken')
       return taken
     }
     this.checkVni(vni)
@@ -314,7 +316,8 @@ export class Instances {
 
   private checkVni(vni: number): void {
     const user = this.numbers.vnis.useOf(vni)
-    if (user !== undefined) throw new Rejected(`A VPN instance using vni ${vni} already exists: ${user}`)
+    if (user !== undefined)
+      throw new RequestError('VNI_CONFLICT', `A VPN instance using vni ${vni} already exists: ${user}`)
   }
 }
 

@@ -1,5 +1,6 @@
+import { RequestError } from '../api/errors.ts'
 import type { Speaker } from '../bgp/speaker.ts'
-import type { Dataplane } from '../dataplane/model.ts'
+import type { Dataplane, Entry } from '../dataplane/model.ts'
 import type { EventSink } from '../events/event.ts'
 import { formatMac } from '../values/mac.ts'
 import { Admission } from './admission.ts'
@@ -13,9 +14,9 @@ import { refusalOf } from './kernel-refusal.ts'
 import { Needs } from './needs.ts'
 import { Numbers } from './numbers.ts'
 import { Plugs } from './plugs.ts'
-import { type AttachRequest, type DetachRequest, Failed, type PlacedRequest, Rejected } from './request.ts'
+import type { AttachRequest, DetachRequest, PlacedRequest } from './request.ts'
 import { Serial } from './serial.ts'
-import type { FootprintEntry, InstanceState, Keep, State, StateChange } from './state.ts'
+import type { InstanceState, Keep, State, StateChange } from './state.ts'
 import { Uplinks } from './uplinks.ts'
 
 /** The part of the state that is the service's. */
@@ -61,7 +62,7 @@ export class VpnService {
     const { instances, plugs, footprint } = this
     this.needs = new Needs({ instances, plugs, footprint, dataplane })
     const peers = () => speaker.peerConfigs.map(({ address }) => address)
-    const uplinks = new Uplinks({ config, peers, dataplane })
+    const uplinks = () => new Uplinks({ config, peers: peers() })
     const { needs } = this
     const bridges = this.maker.networkDevices
     this.admission = new Admission({ instances, dataplane, needs, uplinks, bridges, ranges: config.ranges })
@@ -105,7 +106,7 @@ export class VpnService {
     this.numbers.recall(state)
   }
 
-  /** Resolves when the port's own kernel state is in place and its route is announced. Throws `Rejected` or `Failed`. */
+  /** Resolves when the port's own kernel state is in place and its route is announced. Throws `RequestError`. */
   attach(request: AttachRequest): Promise<void> {
     const { instanceId, port } = request
     const concerned = typeof port === 'string' ? [instanceId] : [instanceId, port.evpn]
@@ -118,11 +119,12 @@ export class VpnService {
     })
   }
 
-  /** Throws `Rejected` when there is no such endpoint. */
+  /** Throws `RequestError` when there is no such endpoint. */
   detach(request: DetachRequest): Promise<void> {
     return this.serial.run(request.instanceId, async () => {
       const instance = this.instances.get(request.instanceId)
-      if (instance === undefined) throw new Rejected(`VPN ${request.instanceId} could not be found`)
+      if (instance === undefined)
+        throw new RequestError('INSTANCE_UNKNOWN', `VPN ${request.instanceId} could not be found`)
       for (const attachment of instance.attachments.named(request)) this.remove(instance, attachment)
       if (instance.attachments.isEmpty) this.end(instance)
       await this.keep('synced')
@@ -133,11 +135,15 @@ export class VpnService {
 
   private checkType({ type, instanceId }: AttachRequest, existing: Instance | undefined): void {
     const refused = this.config.refused[type]
-    if (refused !== undefined) throw new Rejected(refused)
+    if (refused !== undefined) throw new RequestError('VPN_TYPE_UNAVAILABLE', refused)
     const lack = this.config.lacks(type)
-    if (lack !== null) throw new Rejected(`vpn_type: ${type} cannot be served: ${lack}`)
+    if (lack !== null)
+      throw new RequestError('VPN_TYPE_UNAVAILABLE', `vpn_type: ${type} cannot be served: ${lack}`)
     if (existing !== undefined && existing.type !== type)
-      throw new Rejected(`vpn_type: VPN instance ${instanceId} is of type ${existing.type}, not ${type}`)
+      throw new RequestError(
+        'INSTANCE_TYPE_CONFLICT',
+        `vpn_type: VPN instance ${instanceId} is of type ${existing.type}, not ${type}`,
+      )
   }
 
   private async attachFirst(request: PlacedRequest): Promise<void> {
@@ -173,7 +179,10 @@ export class VpnService {
       plan = attachments.plan(request, taken, readvertises(instance, request))
       const other = 'add' in plan ? this.needs.claimPort(instance, plan.add) : null
       if (other !== null)
-        throw new Rejected(`local_port: interface ${request.port} is attached to VPN instance ${other}`)
+        throw new RequestError(
+          'PORT_CONFLICT',
+          `local_port: interface ${request.port} is attached to VPN instance ${other}`,
+        )
     } catch (error) {
       taken.giveBack()
       throw error
@@ -184,7 +193,7 @@ export class VpnService {
     }
     const own = this.needs.ofEndpoint(instance, plan.add)
     const entries = [...vpn.networkEntries(), ...own]
-    const [failure] = await this.footprint.set(entries)
+    const [failure] = await this.footprint.set(entries, this.needs.present(instance, plan.before))
     const refusal =
       failure === undefined
         ? await this.openness(instance)
@@ -204,12 +213,13 @@ export class VpnService {
   }
 
   /** Why a network is refused that is not isolated from the host. */
-  private async openness(instance: Instance): Promise<Rejected | null> {
+  private async openness(instance: Instance): Promise<RequestError | null> {
     if (!this.config.requireIsolation || instance.type !== 'evpn') return null
     const { bridge } = instance.evpn.config.devices
     const { by, reason } = await this.dataplane.isolationOf(bridge)
     if (by !== null || reason === null) return null
-    return new Rejected(
+    return new RequestError(
+      'NOT_ISOLATED',
       `bridge ${bridge} cannot be isolated from the host, which require_isolation asks for: ${reason}`,
     )
   }
@@ -303,7 +313,7 @@ export class VpnService {
   }
 
   /** What an instance that is not served any more left in the kernel. */
-  private abandon(state: InstanceState): FootprintEntry[] {
+  private abandon(state: InstanceState): Entry[] {
     const instance = this.maker.restore(state)
     const { vpn } = instance
     const endpoints = state.attachments.flatMap((attachment) => vpn.endpointEntries(attachment))
@@ -313,17 +323,18 @@ export class VpnService {
     return [...vpn.networkEntries(), ...endpoints]
   }
 
-  /** Numbers for an attachment; of a MAC address that has none, its label is taken at once. */
+  /** Numbers for an attachment; of a MAC address that has none, its label is taken at once. Those of EVPN never get into the kernel. */
   private async takenFor(
-    { vpn, attachments }: Instance,
+    { vpn, type, attachments }: Instance,
     request: PlacedRequest,
     use: string,
   ): Promise<NumberSource & { giveBack(): void }> {
     const { id } = vpn.config
     const taken: (() => void)[] = []
-    const isTaken = (one: number) => this.dataplane.isLabelTaken(one)
+    const isTaken = (one: number) => type === 'ipvpn' && this.dataplane.isLabelTaken(one)
     const label = attachments.has(request.mac) ? null : await this.labels.takeUnless(isTaken, use)
-    if (label === undefined) throw new Failed('all MPLS labels of label_range are taken')
+    if (label === undefined)
+      throw new RequestError('NUMBERS_EXHAUSTED', 'all MPLS labels of label_range are taken')
     if (label !== null) taken.push(() => this.labels.giveBack(label))
     return {
       label: () => label!,

@@ -7,13 +7,6 @@ import { type EntryChange, encodeRecord } from './journal.ts'
 import type { Durability, State, StateChange } from './state.ts'
 import { encodeChange, encodeJournal, keyOf, type ReadState, readState, Unreadable } from './state-text.ts'
 
-/** What a daemon found of its predecessor. */
-export interface Loaded {
-  readonly state: State
-  /** It may lack what happened last: agents have to be made to say everything again. */
-  readonly outdated: boolean
-}
-
 /** The state file, and whatever may lie beside it. */
 export function stateFiles(path: string): string[] {
   return ['', '.new', '.previous', '.outdated', '.damaged'].map((suffix) => `${path}${suffix}`)
@@ -90,15 +83,15 @@ export class StateFile {
   }
 
   /** The last good state; null when there is none. What cannot be read is kept as `.damaged`. */
-  load(): Loaded | null {
+  load(): State | null {
     const current = this.read(this.path)
-    if (current !== null) return { state: current.state, outdated: current.damage !== null }
+    if (current !== null) return current.state
     for (const suffix of ['outdated', 'previous']) {
       const older = this.read(`${this.path}.${suffix}`)
       if (older === null) continue
       this.failing = true
       this.events.emit({ type: 'state-older', file: `${this.path}.${suffix}` })
-      return { state: older.state, outdated: true }
+      return older.state
     }
     return null
   }

@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { logged } from '../support/events.ts'
+import { refusal } from '../support/refusal.ts'
 import * as e from './entries.ts'
 import { memoryLab } from './memory-lab.ts'
 
@@ -13,7 +14,7 @@ test('entries that the kernel refuses are warned of once each, and within bounds
   const { loop, driver, clock } = lab
   const dataplane = new Reconciler({ clock: loop, driver, events: logged(log, clock) })
   dataplane.start()
-  driver.fail((op, entry) => op === 'set' && entry.kind === 'remote-mac', 'ENOMEM', 1_000_000)
+  driver.fail((op, entry) => op === 'set' && entry.kind === 'remote-mac', refusal('ENOMEM'), 1_000_000)
   for (const entry of [...e.network, e.remote(1)]) dataplane.want(entry)
   clock.advance(60_000)
   expect(lines).toMatchObject([

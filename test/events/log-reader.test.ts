@@ -37,6 +37,7 @@ const refused = (attempts: number): DaemonEvent => ({
   kind: 'remote-mac',
   entry: 'remote-mac 02:00:00:00:00:01 on vx0',
   reason: 'ENOMEM',
+  code: 'KERNEL_REFUSED',
   attempts,
 })
 const drift = (count: number): DaemonEvent => ({

@@ -143,17 +143,27 @@ describe('what is refused', () => {
   const LONG = '☎'.repeat(86)
 
   test.each([
-    ['disable', { reason: LONG }, 400, "'reason' has 258 octets in UTF-8: expected at most 255"],
-    ['disable', { reason: 7 }, 400, "'reason' is 7: expected a string"],
-    ['disable', { text: 'x' }, 400, "unknown parameter 'text': expected 'reason' alone"],
-    ['disable', [], 400, 'the body must be a JSON object'],
-    ['disable', '{', 400, expect.stringMatching(/^the body is not JSON/)],
-    ['enable', { reason: 'x' }, 400, "'reason' is for disable and reset: enable tells the peer nothing"],
+    [
+      'disable',
+      { reason: LONG },
+      'PARAMETER_INVALID',
+      "'reason' has 258 octets in UTF-8: expected at most 255",
+    ],
+    ['disable', { reason: 7 }, 'PARAMETER_INVALID', "'reason' is 7: expected a string"],
+    ['disable', { text: 'x' }, 'PARAMETER_UNKNOWN', "unknown parameter 'text': expected 'reason' alone"],
+    ['disable', [], 'BODY_NOT_OBJECT', 'the body must be a JSON object'],
+    ['disable', '{', 'BODY_NOT_JSON', expect.stringMatching(/^the body is not JSON/)],
+    [
+      'enable',
+      { reason: 'x' },
+      'PARAMETER_INVALID',
+      "'reason' is for disable and reset: enable tells the peer nothing",
+    ],
   ])('%s %j', async (action, body, code, description) => {
     start()
     const answer = await order(action, body)
-    expect(answer.json()).toEqual({ code, title: 'Bad Request', description })
-    expect(answer.statusCode).toBe(code)
+    expect(answer.json()).toEqual({ code: 400, title: 'Bad Request', description, error_code: code })
+    expect(answer.statusCode).toBe(400)
     expect(await listed()).toMatchObject({ state: 'Established' })
   })
 
@@ -176,7 +186,12 @@ describe('what is refused', () => {
     start()
     await order('disable')
     const description = `${THEIRS} is disabled: enable it first`
-    expect((await order('reset')).json()).toEqual({ code: 409, title: 'Conflict', description })
+    expect((await order('reset')).json()).toEqual({
+      code: 409,
+      title: 'Conflict',
+      description,
+      error_code: 'PEER_DISABLED',
+    })
     clock.advance(60_000)
     expect(await listed()).toMatchObject({ state: 'Idle' })
   })

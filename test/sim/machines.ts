@@ -133,13 +133,12 @@ export class Node {
     this.driver.kernel.addLink(CORE, { up: true })
   }
 
-  /** Starts the daemon; the agent notices after a while, and says everything again if the daemon has forgotten it. */
+  /** Starts the daemon; the agent notices after a while, and sends everything again. */
   start(): void {
     if (this.daemon !== null) return
     const { clock, random } = this.around
     const process = new Process(this.around)
     const state = this.disk.text === null ? null : decodeState(this.disk.text)
-    const ping = state?.ping ?? `${random.between(0, 1e9)}`
     const reconciler = new Reconciler({ clock: process.clock, driver: this.driver, events: noEvents })
     const restart = restartOf(this.site, state !== null, state !== null && readvertises(state))
     const speaker = speakerOn(this.around, process, this.site, this.sites, restart, () =>
@@ -162,8 +161,8 @@ export class Node {
       refused: {},
     }
     const take = (): Kept => {
-      const state = { kernel: 'sim', ping, ...vpns.snapshot() }
-      const daemon = { kind: 'daemon', id: '', value: { kernel: 'sim', ping } } as const
+      const state = { kernel: 'sim', ...vpns.snapshot() }
+      const daemon = { kind: 'daemon', id: '', value: { kernel: 'sim' } } as const
       return { changes: [daemon, ...vpns.changes()], state }
     }
     const keep = this.site.keepsState ? this.disk.keeper(process.clock, random, take) : undefined
@@ -177,7 +176,7 @@ export class Node {
       reconciler.start()
       void speaker.start()
       clock.after(noticedMs, () => {
-        if (this.process === process) this.agent.notice(ping)
+        if (this.process === process) this.agent.refresh()
       })
     }
     if (state === null) serve()

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
-import { type Entry, identity } from '../model.ts'
+import { identity } from '../kinds/index.ts'
+import type { Entry } from '../model.ts'
 
 /** An entry that others change so often, each time within so long of the last, is contested. */
 const CONTESTED = 5

@@ -1,7 +1,9 @@
 import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import type { Driver } from '../driver.ts'
-import type { DeviceEntry } from '../kinds/layout.ts'
+import type { DeviceEntry } from '../kinds/index.ts'
+import { isGiven } from '../kinds/link-step.ts'
+import type { Refusal } from '../refusal.ts'
 import { DeletionPace } from './deletion-pace.ts'
 import type { Device } from './device.ts'
 import type { Exceptions } from './exceptions.ts'
@@ -17,7 +19,7 @@ export interface LeaversParts {
   readonly events: EventSink
   /** Called when it is time to take away what could not be before. */
   readonly wake: () => void
-  readonly fail: (entry: DeviceEntry, reason: string) => void
+  readonly fail: (entry: DeviceEntry, refusal: Refusal) => void
   /** Called when nothing of a device is in the kernel any more. */
   readonly lose: (device: Device) => void
   /** Called when a device has been taken away as far as it can be. */
@@ -81,7 +83,7 @@ export class Leavers {
     for (const device of some) {
       if (!going.includes(device)) this.removePort(device)
       if (device.leavingSize === 0) device.leavingSince = null
-      if (device.leavingLink?.kind === 'bridge' && device.leavingLink.given) this.refused.add(device)
+      if (device.leavingLink !== null && isGiven(device.leavingLink)) this.refused.add(device)
       this.left(device)
     }
   }
@@ -128,7 +130,7 @@ export class Leavers {
     const renamed = enslaved === null ? undefined : this.driver.nameOf(enslaved)
     const names = new Set([device.name, renamed ?? device.name])
     const refused = [...names].map((name) => this.driver.removeDevice({ ...leavingPort, device: name }))
-    if (this.hasGone(leavingPort, refused.find((reason) => reason !== null) ?? null))
+    if (this.hasGone(leavingPort, refused.find((refusal) => refusal !== null) ?? null))
       device.leavingPort = null
   }
 
@@ -147,7 +149,7 @@ export class Leavers {
     }
   }
 
-  private hasGone(entry: DeviceEntry, refusal: string | null): boolean {
+  private hasGone(entry: DeviceEntry, refusal: Refusal | null): boolean {
     if (refusal === null) this.exceptions.drop(entry)
     else this.fail(entry, refusal)
     return refusal === null

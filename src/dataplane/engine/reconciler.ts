@@ -1,22 +1,21 @@
 import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
-import type { Mac } from '../../values/mac.ts'
 import type { Driver } from '../driver.ts'
 import type { Questions } from '../facts.ts'
-import { type DeviceEntry, isTableEntry, type TableEntry } from '../kinds/layout.ts'
-import {
-  type Dataplane,
-  type Entry,
-  type EntryStatus,
-  type HeldSetting,
-  type Interface,
-  type Isolation,
-  type NextHop,
-  type Status,
-  same,
-  type TightUnderlay,
+import { type DeviceEntry, isTableEntry, same, type TableEntry } from '../kinds/index.ts'
+import type {
+  Dataplane,
+  Entry,
+  EntryStatus,
+  HeldSetting,
+  Interface,
+  Isolation,
+  NextHop,
+  Status,
+  TightUnderlay,
 } from '../model.ts'
+import { type PortQuestion, type PortSurvey, survey } from '../survey.ts'
 import type { Device } from './device.ts'
 import { Devices } from './devices.ts'
 import { Drift } from './drift.ts'
@@ -195,6 +194,10 @@ export class Reconciler implements Dataplane, Questions {
     return this.driver.link(name)
   }
 
+  survey(asked: PortQuestion): PortSurvey {
+    return survey(asked, this.driver)
+  }
+
   isolationOf(bridge: string): Isolation {
     return this.driver.isolationOf(bridge)
   }
@@ -218,22 +221,6 @@ export class Reconciler implements Dataplane, Questions {
   vrfOf(alias: string): { readonly name: string; readonly table: number } | undefined {
     const link = this.driver.ours().find((one) => one.alias === alias && one.table !== null)
     return link === undefined ? undefined : { name: link.name, table: link.table! }
-  }
-
-  holderOf(ip: Ip): string | null {
-    return this.driver.holderOf(ip)
-  }
-
-  wayTo(ip: Ip): NextHop | null {
-    return this.driver.wayTo(ip)
-  }
-
-  portsOf(master: string): readonly Interface[] {
-    return this.driver.portsOf(master)
-  }
-
-  ownAddressIn(bridge: string, mac: Mac): string | null {
-    return this.driver.ownAddressIn(bridge, mac)
   }
 
   vxlansOn(port: number): readonly Interface[] {

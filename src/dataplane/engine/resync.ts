@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { type EventSink, errorOf } from '../../events/event.ts'
-import { identity } from '../model.ts'
+import { identity } from '../kinds/index.ts'
 import type { Verifier } from './verifier.ts'
 
 export interface ResyncParts {

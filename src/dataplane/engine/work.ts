@@ -1,8 +1,8 @@
 import type { EventSink } from '../../events/event.ts'
-import { type Driver, IPV6_DISABLED } from '../driver.ts'
-import type { TableEntry } from '../kinds/layout.ts'
-import { identity } from '../model.ts'
-import { type AnyTable, type Device, TABLE_KINDS } from './device.ts'
+import type { Driver } from '../driver.ts'
+import { identity, TABLE_KINDS, type TableEntry } from '../kinds/index.ts'
+import type { Refusal, Refused } from '../refusal.ts'
+import type { AnyTable, Device } from './device.ts'
 import type { Exceptions } from './exceptions.ts'
 
 /** Entries that are handed to the driver at once; between two such batches everybody else gets a turn. */
@@ -62,9 +62,9 @@ export class Work {
     this.count('entries-programmed', batch, refused)
     if (refused.size === 0 && this.exceptions.size === 0) return
     for (const [i, entry] of batch.entries()) {
-      const reason = refused.get(i)
-      if (reason === undefined) this.exceptions.applied(entry)
-      else this.refuse('set', entry, reason)
+      const refusal = refused.get(i)
+      if (refusal === undefined) this.exceptions.applied(entry)
+      else this.refuse('set', entry, refusal)
     }
   }
 
@@ -94,32 +94,40 @@ export class Work {
     const refused = this.driver.remove(batch)
     this.count('entries-removed', batch, refused)
     for (const [i, entry] of batch.entries()) {
-      const reason = refused.get(i)
-      if (reason === undefined) {
+      const refusal = refused.get(i)
+      if (refusal === undefined) {
         this.exceptions.drop(entry)
         continue
       }
       tables[i]?.linger(entry)
-      this.refuse('remove', entry, reason)
+      this.refuse('remove', entry, refusal)
     }
   }
 
-  private refuse(op: 'set' | 'remove', entry: TableEntry, reason: string): void {
-    if (reason === IPV6_DISABLED) {
-      const isFirst = this.exceptions.unneeded(entry, reason)
+  private refuse(op: 'set' | 'remove', entry: TableEntry, refusal: Refusal): void {
+    if (refusal.code === 'IPV6_DISABLED') {
+      const isFirst = this.exceptions.unneeded(entry, refusal)
       if (isFirst) this.events.emit({ type: 'ipv6-disabled', device: entry.device })
       return
     }
-    this.exceptions.failed(entry, reason)
+    this.exceptions.failed(entry, refusal)
     const { kind } = entry
     const attempts = this.exceptions.status(entry)?.attempts ?? 1
-    this.events.emit({ type: 'entry-failed', op, kind, entry: identity(entry), reason, attempts })
+    this.events.emit({
+      type: 'entry-failed',
+      op,
+      kind,
+      entry: identity(entry),
+      reason: refusal.text,
+      code: refusal.code,
+      attempts,
+    })
   }
 
   private count(
     type: 'entries-programmed' | 'entries-removed',
     batch: readonly TableEntry[],
-    refused: ReadonlyMap<number, string>,
+    refused: Refused,
   ): void {
     const kinds: Record<string, number> = {}
     for (const [i, { kind }] of batch.entries()) if (!refused.has(i)) kinds[kind] = (kinds[kind] ?? 0) + 1

@@ -2,8 +2,9 @@ import { Worker } from 'node:worker_threads'
 import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
-import type { Mac } from '../../values/mac.ts'
-import { type Dataplane, type Entry, type EntryStatus, identity, KINDS, type NextHop } from '../model.ts'
+import { identity, KINDS } from '../kinds/index.ts'
+import type { Dataplane, Entry, EntryStatus, NextHop } from '../model.ts'
+import type { PortQuestion } from '../survey.ts'
 import type { DataplaneSummary, DataplaneView, Lists } from '../view.ts'
 import { makeBell, ring, ringLast } from './bell.ts'
 import type { Call, Calls, Order, Report, Result, Slice, ThreadData, ThreadOptions } from './messages.ts'
@@ -58,16 +59,18 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   constructor({ clock, events, options, entry = ENTRY, died }: ForwardingThreadParts) {
     this.clock = clock
     this.events = events
-    this.programs = options.programs
+    this.programs = options.former.programs
     this.worker = new Worker(entry, {
       workerData: { bell: this.bell, options } satisfies ThreadData,
       name: 'forwarding',
     })
     this.worker.on('message', (report: Report) => this.heed(report))
     const ended = (reason: string) => {
+      // once it is told to end, nobody waits for what it still owes
+      if (this.isStopping) return
       for (const { reject } of this.asked.values()) reject(new Error(reason))
       this.asked.clear()
-      if (!this.isStopping) died(reason)
+      died(reason)
     }
     this.worker.on('error', (error) => ended(`the forwarding thread failed: ${error.stack ?? error}`))
     this.worker.on('exit', () => ended('the forwarding thread has ended'))
@@ -127,20 +130,8 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     return this.call('vrfOf', alias)
   }
 
-  holderOf(ip: Ip) {
-    return this.call('holderOf', ip)
-  }
-
-  wayTo(ip: Ip) {
-    return this.call('wayTo', ip)
-  }
-
-  portsOf(master: string) {
-    return this.call('portsOf', master)
-  }
-
-  ownAddressIn(bridge: string, mac: Mac) {
-    return this.call('ownAddressIn', bridge, mac)
+  survey(asked: PortQuestion) {
+    return this.call('survey', asked)
   }
 
   vxlansOn(port: number) {

@@ -28,8 +28,8 @@ const events = {
 const clock = new PersistentClock(loop, (error) =>
   events.emit({ type: 'loop-failed', error: errorOf(error) }),
 )
-const { programs, managesRules, resyncMs } = options
-const driver = new LinuxDriver({ clock, programs, managesRules, isPolled: true })
+const { former, managesRules, resyncMs } = options
+const driver = new LinuxDriver({ clock, former, managesRules, isPolled: true })
 const reconciler = new Reconciler({ clock, driver, events, resyncMs })
 const ended = () => {
   sendEvents()
