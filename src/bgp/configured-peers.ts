@@ -1,21 +1,21 @@
 import { formatIp, type Ip } from '../values/address.ts'
+import { BgpPeer, type BgpPeerHost } from './bgp-peer.ts'
 import { CeaseSubcode } from './constants.ts'
-import { Neighbour, type NeighbourHost } from './neighbour.ts'
 import { effectOf, type PeerConfig } from './session/peer-config.ts'
 
 /** Which of a speaker's peers are configured, and what becomes of them when that changes. */
 export class ConfiguredPeers {
   peers: readonly PeerConfig[] = []
-  private readonly all: Map<Ip, Neighbour>
-  private readonly host: NeighbourHost
+  private readonly all: Map<Ip, BgpPeer>
+  private readonly host: BgpPeerHost
   private isRunning = false
 
   /** `all` are the speaker's peers, of which some may have come without a configuration of their own. */
-  constructor(peers: readonly PeerConfig[], all: Map<Ip, Neighbour>, host: NeighbourHost) {
+  constructor(peers: readonly PeerConfig[], all: Map<Ip, BgpPeer>, host: BgpPeerHost) {
     this.all = all
     this.host = host
     this.peers = peers
-    for (const peer of peers) all.set(peer.address, new Neighbour(peer, host))
+    for (const peer of peers) all.set(peer.address, new BgpPeer(peer, host))
   }
 
   /** Sessions may come up, of peers that are added later too. */
@@ -42,29 +42,29 @@ export class ConfiguredPeers {
   }
 
   private add(config: PeerConfig): void {
-    const added = new Neighbour(config, this.host)
+    const added = new BgpPeer(config, this.host)
     this.all.set(config.address, added)
-    this.host.environment.events.emit({ type: 'peer-added', peer: added.peer.name })
+    this.host.environment.events.emit({ type: 'peer-added', peer: added.sessions.name })
     this.begin(added)
   }
 
-  private change(known: Neighbour, config: PeerConfig): void {
-    const effect = effectOf(known.peer.config, config)
+  private change(known: BgpPeer, config: PeerConfig): void {
+    const effect = effectOf(known.sessions.config, config)
     if (effect === 'none') return
     const reset = effect === 'reset'
-    this.host.environment.events.emit({ type: 'peer-changed', peer: known.peer.name, reset })
+    this.host.environment.events.emit({ type: 'peer-changed', peer: known.sessions.name, reset })
     if (reset) return this.replace(known, config)
     known.reconfigure(config)
     this.begin(known) // a higher limit lets it come back
   }
 
-  private replace(former: Neighbour, config: PeerConfig): void {
-    const changed = new Neighbour(config, this.host)
+  private replace(former: BgpPeer, config: PeerConfig): void {
+    const changed = new BgpPeer(config, this.host)
     this.all.set(config.address, changed)
-    const { downReason } = former.peer
+    const { downReason } = former.sessions
     former.retire(CeaseSubcode.OtherConfigurationChange, 'the configuration of the peer has changed')
     changed.succeed(former)
-    if (former.disabled) changed.peer.downReason = downReason
+    if (former.disabled) changed.sessions.downReason = downReason
     this.begin(changed)
   }
 
@@ -76,7 +76,7 @@ export class ConfiguredPeers {
     removed.retire(CeaseSubcode.PeerDeconfigured, 'no longer configured')
   }
 
-  private begin({ peer, disabled }: Neighbour): void {
-    if (this.isRunning && !disabled) peer.start()
+  private begin({ sessions, disabled }: BgpPeer): void {
+    if (this.isRunning && !disabled) sessions.start()
   }
 }

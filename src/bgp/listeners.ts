@@ -1,6 +1,12 @@
 import { formatIp, type Ip, isIpv4 } from '../values/address.ts'
 import type { PeerConfig } from './session/peer-config.ts'
-import type { Connection, ConnectionHandlers, Endpoint, Listener, Protection } from './session/transport.ts'
+import type {
+  Connection,
+  ConnectionHandlers,
+  Listener,
+  Protection,
+  TcpEndpoint,
+} from './session/transport.ts'
 import type { SpeakerConfig, SpeakerEnvironment } from './speaker.ts'
 
 /** Where a speaker takes sessions that peers open. */
@@ -14,7 +20,7 @@ export class Listeners {
   private isOpen = false
   private closed = false
   /** Where it cannot listen, and why. */
-  failures: readonly { readonly at: Endpoint; readonly reason: string }[] = []
+  failures: readonly { readonly at: TcpEndpoint; readonly reason: string }[] = []
 
   constructor(
     config: SpeakerConfig,
@@ -78,7 +84,7 @@ export class Listeners {
     }
   }
 
-  private failed(at: Endpoint, error: unknown): string {
+  private failed(at: TcpEndpoint, error: unknown): string {
     const reason = (error as Error).message
     this.failures = [...this.failures, { at, reason }]
     const address = formatIp(at.address)
@@ -86,7 +92,7 @@ export class Listeners {
     return reason
   }
 
-  private async openAt(at: Endpoint): Promise<string | null> {
+  private async openAt(at: TcpEndpoint): Promise<string | null> {
     const { transport } = this.environment
     this.failures = this.failures.filter((one) => one.at.address !== at.address)
     try {
@@ -102,11 +108,11 @@ export class Listeners {
 
   /** How those are protected who may connect to `address`: an IPv6 listener may take IPv4 too. */
   private protections(address: Ip, former: readonly PeerConfig[] = []): Protection[] {
-    const { dynamicNeighbours } = this.config
+    const { dynamicPeers } = this.config
     const bare = former.map((peer) => ({ ...peer, md5Key: null, ttlSecurityHops: null }))
     const all = [
       ...[...bare, ...this.peers].map((peer) => ({ ...peer, prefixLength: peer.address.length * 8 })),
-      ...dynamicNeighbours.map(({ prefix: { ip, length }, template }) => {
+      ...dynamicPeers.map(({ prefix: { ip, length }, template }) => {
         return { ...template, address: ip, prefixLength: length }
       }),
     ]

@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto'
-import type { PeerConfig } from '../bgp/session/peer-config.ts'
 import type { Accept, Connection, ConnectionHandlers, Transport } from '../bgp/session/transport.ts'
 import type { Clock } from '../clock.ts'
 import type { Dataplane } from '../dataplane/model.ts'
@@ -11,15 +10,15 @@ import type { VpnService } from '../vpn/service.ts'
 import {
   callName,
   type InputEvent,
+  isTelling,
   RECORDING_VERSION,
   type RecordingHeader,
   seededRandom,
-  TELLING,
 } from './recording.ts'
 
 const HIDDEN_KEY = 'hidden'
 
-export interface RecorderParts {
+export interface RecorderDependencies {
   readonly clock: Clock
   /** Takes a line, blocks nothing, and drops what it has no room for. */
   readonly output: Pick<LogOutput, 'write' | 'health'>
@@ -32,13 +31,13 @@ export class Recorder {
   /** What the core takes random numbers from. */
   readonly random = seededRandom(this.seed)
   private readonly clock: Clock
-  private readonly output: RecorderParts['output']
+  private readonly output: RecorderDependencies['output']
   private readonly events: EventSink
   private readonly startedAt: number
   private readonly connections = new Map<string, number>()
   private isFailing = false
 
-  constructor({ clock, output, events }: RecorderParts) {
+  constructor({ clock, output, events }: RecorderDependencies) {
     this.clock = clock
     this.output = output
     this.events = events
@@ -47,20 +46,14 @@ export class Recorder {
 
   /** Writes the first line; keys of peers are left out. */
   begin(facts: Pick<RecordingHeader, 'chanter' | 'speaker' | 'state' | 'former'> & { vpn: VpnConfig }): void {
-    const { speaker, vpn } = facts
-    const { lacks: _, ...kept } = vpn
-    const peers = speaker.peers.map(withoutKey)
-    const dynamicNeighbours = speaker.dynamicNeighbours.map((one) => {
-      return { ...one, template: withoutKey(one.template) }
-    })
+    const { lacks: _, ...vpn } = facts.vpn
     const header: RecordingHeader = {
       type: 'header',
       version: RECORDING_VERSION,
       epoch: this.clock.epoch(),
       seed: this.seed,
       ...facts,
-      speaker: { ...speaker, peers, dynamicNeighbours },
-      vpn: kept,
+      vpn,
     }
     this.line(header)
   }
@@ -100,7 +93,7 @@ export class Recorder {
             target,
             args.map((one) => this.recalled(call, one)),
           )
-          return TELLING.has(verb) ? result : this.answer(call, result)
+          return isTelling(verb) ? result : this.answer(call, result)
         }
       },
     })
@@ -177,7 +170,7 @@ export class Recorder {
   }
 
   private line(value: object): void {
-    this.output.write(`${JSON.stringify(value)}\n`)
+    this.output.write(`${JSON.stringify(value, withoutKeys)}\n`)
     const { path, failure } = this.output.health()
     if (failure !== null && !this.isFailing)
       this.events.emit({ type: 'recording-failed', file: path ?? '', reason: failure.reason })
@@ -185,6 +178,7 @@ export class Recorder {
   }
 }
 
-function withoutKey<P extends Pick<PeerConfig, 'md5Key'>>(peer: P): P {
-  return peer.md5Key === null ? peer : { ...peer, md5Key: HIDDEN_KEY }
+/** For JSON: keys of TCP MD5 signatures are secrets. */
+function withoutKeys(name: string, value: unknown): unknown {
+  return name === 'md5Key' && value !== null ? HIDDEN_KEY : value
 }

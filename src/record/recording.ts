@@ -1,7 +1,8 @@
 import type { SpeakerConfig } from '../bgp/speaker.ts'
+import type { Dataplane } from '../dataplane/model.ts'
 import type { VpnConfig } from '../vpn/instances.ts'
 import type { AttachRequest, DetachRequest } from '../vpn/request.ts'
-import type { State } from '../vpn/state.ts'
+import type { SavedState } from '../vpn/state.ts'
 
 /** Of the format: a reader refuses others. */
 export const RECORDING_VERSION = 1
@@ -18,8 +19,8 @@ export interface RecordingHeader {
   readonly speaker: SpeakerConfig
   readonly vpn: Omit<VpnConfig, 'lacks'>
   /** What it goes on from, and of another boot; null where there is none. */
-  readonly state: State | null
-  readonly former: State | null
+  readonly state: SavedState | null
+  readonly former: SavedState | null
 }
 
 /**
@@ -55,15 +56,19 @@ export function callName(verb: string, args: readonly unknown[]): string {
   return `${verb} ${JSON.stringify(args.filter((one) => typeof one !== 'function'))}`
 }
 
-/** Verbs of the dataplane that are told something and answer nothing. */
-export const TELLING: ReadonlySet<string> = new Set([
-  'want',
-  'unwant',
-  'clear',
-  'follow',
-  'unfollow',
-  'followAddresses',
-])
+const TELLING = {
+  want: true,
+  unwant: true,
+  clear: true,
+  watchNextHop: true,
+  unwatchNextHop: true,
+  watchAddresses: true,
+} as const satisfies Partial<Record<keyof Dataplane, true>>
+
+/** Whether the dataplane is told something and answers nothing. */
+export function isTelling(verb: string): boolean {
+  return Object.hasOwn(TELLING, verb)
+}
 
 /** Numbers that look random and are the same for the same seed (mulberry32), uniform in [0, 1). */
 export function seededRandom(seed: number): () => number {

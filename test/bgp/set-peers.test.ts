@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import type { BgpPeer } from '../../src/bgp/bgp-peer.ts'
 import { EVPN, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
-import type { Neighbour } from '../../src/bgp/neighbour.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
 import { PEER_DEFAULTS, type PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
@@ -38,10 +38,10 @@ beforeEach(() => {
   events = []
 })
 
-const peer = (address: string): Neighbour => us.neighbours.get(ip(address))!
-const state = (address: string): string | undefined => us.neighbours.get(ip(address))?.peer.state
+const peer = (address: string): BgpPeer => us.peers.get(ip(address))!
+const state = (address: string): string | undefined => us.peers.get(ip(address))?.sessions.state
 /** How often the far end had a session, and why its last one ended. */
-const seenBy = (address: string) => far.get(address)!.neighbours.get(ip(US))!.peer
+const seenBy = (address: string) => far.get(address)!.peers.get(ip(US))!.sessions
 const told = () => events.filter(({ type }) => type.startsWith('peer-'))
 
 async function set(...peers: readonly PeerConfig[]): Promise<void> {
@@ -90,7 +90,7 @@ describe('setPeers', () => {
       const before = peer(A)
       await set(peerConfig(A, change), peerConfig(B))
       expect(peer(A)).toBe(before)
-      expect(peer(A).peer.config).toMatchObject(change)
+      expect(peer(A).sessions.config).toMatchObject(change)
       expect([seenBy(A).establishedCount, seenBy(B).establishedCount]).toEqual([1, 1])
       expect(told()).toEqual([{ type: 'peer-changed', peer: A, reset: false }])
     },
@@ -115,14 +115,14 @@ describe('setPeers', () => {
   })
 
   test('counters of a peer that changes go on', async () => {
-    const before = { ...peer(A).peer.messages.received }
+    const before = { ...peer(A).sessions.messages.received }
     const updates = peer(A).routesIn.counters.updates
     await set(peerConfig(A, { addPath: false }), peerConfig(B))
     for (const [type, count] of Object.entries(before))
-      expect(peer(A).peer.messages.received[Number(type)], type).toBeGreaterThan(count - 1)
-    expect(peer(A).peer.messages.received[1]).toBe(2)
+      expect(peer(A).sessions.messages.received[Number(type)], type).toBeGreaterThan(count - 1)
+    expect(peer(A).sessions.messages.received[1]).toBe(2)
     expect(peer(A).routesIn.counters.updates).toBeGreaterThan(updates)
-    expect(peer(A).peer.establishedCount).toBe(2)
+    expect(peer(A).sessions.establishedCount).toBe(2)
   })
 
   test('a limit that is raised takes the peer back that went beyond it', async () => {
@@ -138,13 +138,13 @@ describe('setPeers', () => {
     clock.advance(120_000)
     expect(state(A)).toBe('Established')
     await set(peerConfig(A, { maxPrefixes: 1 }), peerConfig(B))
-    expect(peer(A).peer.downReason).toContain('more than 1 l2vpn/evpn routes')
+    expect(peer(A).sessions.downReason).toContain('more than 1 l2vpn/evpn routes')
   })
 
   test('a peer that an operator has disabled stays so, for the same reason', async () => {
     peer(A).disable('cable work')
     await set(peerConfig(A, { holdTimeSeconds: 30 }), peerConfig(B))
-    expect([peer(A).disabled, state(A), peer(A).peer.downReason]).toEqual([
+    expect([peer(A).disabled, state(A), peer(A).sessions.downReason]).toEqual([
       true,
       'Idle',
       'disabled: cable work',
@@ -170,15 +170,15 @@ describe('setPeers', () => {
       template: { ...PEER_DEFAULTS, as: 64512, families: [EVPN, ROUTE_TARGET] },
       limit: 100,
     }
-    const open = speakerAt('10.77.0.20', [], clock, network, { dynamicNeighbours: [group] })
+    const open = speakerAt('10.77.0.20', [], clock, network, { dynamicPeers: [group] })
     const client = speakerAt('10.77.0.21', [peerConfig('10.77.0.20')], clock, network)
     clock.advance(5000)
-    const before = open.neighbours.get(ip('10.77.0.21'))!
+    const before = open.peers.get(ip('10.77.0.21'))!
     await open.setPeers([peerConfig('10.77.0.21', { passive: true })])
-    expect(open.neighbours.get(ip('10.77.0.21'))).toBe(before)
+    expect(open.peers.get(ip('10.77.0.21'))).toBe(before)
     client.stop('gone')
     clock.advance(1_000_000)
-    expect(open.neighbours.has(ip('10.77.0.21'))).toBe(true)
+    expect(open.peers.has(ip('10.77.0.21'))).toBe(true)
   })
 
   test('listens where a peer that is added connects to, and no longer where nobody does', async () => {

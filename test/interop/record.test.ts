@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { EVPN, VPN_FAMILIES } from '../../src/bgp/family.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import { fetchJson, request } from '../../src/client.ts'
-import { type Daemon, startChanter } from '../../src/lab/chanter.ts'
+import { type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { runSync } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { AS, buildTwoNodes, startNode, startReflector, type TwoNodes } from '../../src/lab/two-nodes.ts'
@@ -22,8 +22,8 @@ const REFLECTOR = '10.77.0.1'
 let lab: Lab
 let network: TwoNodes
 let file: string
-let one: Daemon
-let two: Daemon
+let one: LabDaemon
+let two: LabDaemon
 
 beforeAll(async () => {
   lab = new Lab()
@@ -43,7 +43,7 @@ async function routes(get: (url: string) => Promise<unknown>): Promise<unknown> 
 }
 
 /** What a daemon wants in the kernel, without what became of it. */
-async function desired({ api }: Daemon): Promise<string[]> {
+async function desired({ api }: LabDaemon): Promise<string[]> {
   const entries = await fetchJson<{ entry: string; wanted: boolean }[]>(api, '/status/entries')
   return entries.flatMap(({ entry, wanted }) => (wanted ? [entry] : [])).sort()
 }

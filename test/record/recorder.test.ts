@@ -44,7 +44,7 @@ test('keys of peers are not recorded', () => {
   const speaker = {
     ...node.speaker.config,
     peers: [peerConfig('10.77.0.1', { md5Key: KEY }), peerConfig('10.77.0.2')],
-    dynamicNeighbours: [{ prefix: { ip: ip('10.77.0.0'), length: 24 }, template, limit: 1 }],
+    dynamicPeers: [{ prefix: { ip: ip('10.77.0.0'), length: 24 }, template, limit: 1 }],
   }
   made.begin({ chanter: '1', speaker, vpn: node.vpnConfig, state: null, former: null })
   expect(lines).toHaveLength(1)

@@ -7,14 +7,15 @@ import type {
   Transport,
 } from '../../src/bgp/session/transport.ts'
 import { Speaker } from '../../src/bgp/speaker.ts'
-import { type Dataplane, type Entry, identity } from '../../src/dataplane/model.ts'
+import { identity } from '../../src/dataplane/kinds/index.ts'
+import type { Dataplane, Entry } from '../../src/dataplane/model.ts'
 import {
   callName,
+  isTelling,
   RECORDING_VERSION,
   type RecordedEvent,
   type RecordingHeader,
   seededRandom,
-  TELLING,
 } from '../../src/record/recording.ts'
 import { formatIp, type Ip } from '../../src/values/address.ts'
 import { VpnService } from '../../src/vpn/service.ts'
@@ -98,13 +99,16 @@ export async function replay({ header, events }: Recording): Promise<Replayed> {
   return { speaker, vpns, clock, desired: dataplane.desired, refusals }
 }
 
-function order(speaker: Speaker, { peer, action, reason }: Extract<RecordedEvent, { type: 'order' }>): void {
-  const neighbour = speaker.neighbours.get(ip(peer))
-  if (neighbour === undefined) throw new Error(`the replay has no peer ${peer}`)
-  if (action === 'enable') return neighbour.enable()
-  if (action === 'disable') return neighbour.disable(reason)
-  if (action === 'reset') return neighbour.reset(reason)
-  for (const family of neighbour.negotiated?.families ?? []) neighbour.requestRefresh(family)
+function order(
+  speaker: Speaker,
+  { peer: address, action, reason }: Extract<RecordedEvent, { type: 'order' }>,
+): void {
+  const peer = speaker.peers.get(ip(address))
+  if (peer === undefined) throw new Error(`the replay has no peer ${address}`)
+  if (action === 'enable') return peer.enable()
+  if (action === 'disable') return peer.disable(reason)
+  if (action === 'reset') return peer.reset(reason)
+  for (const family of peer.negotiated?.families ?? []) peer.requestRefresh(family)
 }
 
 class ReplayClock extends VirtualClock {
@@ -194,7 +198,7 @@ class ReplayDataplane {
           const call = callName(verb, args)
           const callback = args.find((one) => typeof one === 'function')
           if (callback !== undefined) this.callbacks.set(call, callback as () => void)
-          return TELLING.has(verb) ? undefined : this.ask(call)
+          return isTelling(verb) ? undefined : this.ask(call)
         }
       },
     })
