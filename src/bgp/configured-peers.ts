@@ -54,8 +54,9 @@ export class ConfiguredPeers {
     const reset = effect === 'reset'
     this.host.environment.events.emit({ type: 'peer-changed', peer: known.sessions.name, reset })
     if (reset) return this.replace(known, config)
+    const wasDown = known.sessions.downReason !== null
     known.reconfigure(config)
-    this.begin(known) // a higher limit lets it come back
+    if (wasDown) this.begin(known) // a higher limit lets it come back
   }
 
   private replace(former: BgpPeer, config: PeerConfig): void {

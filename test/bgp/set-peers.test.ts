@@ -137,7 +137,10 @@ describe('setPeers', () => {
     await set(peerConfig(A, { maxPrefixes: 5 }), peerConfig(B))
     clock.advance(120_000)
     expect(state(A)).toBe('Established')
+    const { establishedCount } = seenBy(A)
     await set(peerConfig(A, { maxPrefixes: 1 }), peerConfig(B))
+    clock.advance(120_000)
+    expect(seenBy(A).establishedCount, 'it stays down').toBe(establishedCount)
     expect(peer(A).sessions.downReason).toContain('more than 1 l2vpn/evpn routes')
   })
 
