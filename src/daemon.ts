@@ -12,13 +12,15 @@ import { hasMpls } from './dataplane/linux/sysctl.ts'
 import { MemoryDriver } from './dataplane/memory/driver.ts'
 import type { FormerWork } from './dataplane/model.ts'
 import { noMpls } from './dataplane/refusal.ts'
-import { type EventSink, errorOf } from './events/event.ts'
+import { type EventBus, type EventSink, errorOf } from './events/event.ts'
 import { isThisKernel, kernelIdentity } from './linux/kernel.ts'
 import { awaitMachine, type MachineLock } from './linux/lock.ts'
 import { giveBackMemory } from './linux/memory.ts'
 import { netAdminRefusal, settingsRefusal } from './linux/privileges.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logger, Logs } from './log.ts'
+import { LogOutput } from './log-output.ts'
+import { Recorder } from './record/recorder.ts'
 import { EventCounters } from './rest/metrics/event-counters.ts'
 import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
@@ -36,6 +38,8 @@ import { StateFile, type StateFileHealth } from './vpn/state-file.ts'
 const MAX_CLIENTS = 1000
 /** A daemon ends its sessions and its writes within less when it is told to stop. */
 const PATIENCE_MS = 5000
+/** Octets of a recording that wait to be written; lines beyond are dropped. */
+const RECORDING_OCTETS = 64 * 2 ** 20
 
 export interface Daemon {
   /** Ends the sessions with a Cease and everything else with them; the kernel's forwarding stays. */
@@ -45,13 +49,15 @@ export interface Daemon {
 export interface DaemonOptions {
   /** Begin with nothing, whatever the state file says. */
   readonly fresh?: boolean
+  /** File that all input is appended to; null for none. */
+  readonly record?: string | null
 }
 
 /** Starts every part of the daemon; resolves when it is ready. Throws when a part cannot start. */
 export async function runDaemon(
   config: Config,
   { log, events, output, recent }: Logs,
-  { fresh = false }: DaemonOptions = {},
+  { fresh = false, record = null }: DaemonOptions = {},
 ): Promise<Daemon> {
   const clock = systemClock
   const started = clock.now()
@@ -60,6 +66,7 @@ export async function runDaemon(
   for (const exposure of exposed(config.keyFiles)) log.warn(exposure)
   const startTime = clock.epoch()
   const lock = await lockFor(config, log)
+  const recording = record === null ? null : openRecording(record, events)
   const kept = openState(config, events, fresh)
   const forwarding = openForwarding(config, events, formerWork(kept.state))
   const { bgp, evpn, ipvpn } = config
@@ -97,7 +104,12 @@ export async function runDaemon(
           limit: MAX_CLIENTS,
         })),
     },
-    { clock, random: Math.random, transport: tcpTransport, events },
+    {
+      clock,
+      random: recording?.recorder.random ?? Math.random,
+      transport: recording?.recorder.transport(tcpTransport) ?? tcpTransport,
+      events,
+    },
     () => forwarding.complete(),
   )
   const keep: Keep = (durability) => {
@@ -108,37 +120,45 @@ export async function runDaemon(
     ]
     return kept.store.save(take, durability)
   }
-  const vpns = new VpnService(
-    {
-      bgpAddress: bgp.localAddress,
-      identifier: bgp.identifier,
-      vtep: evpn.localAddress,
-      vxlanPort: evpn.vxlanPort,
-      mobility: evpn.mobility,
-      vtepNetworks: bgp.vtepNetworks,
-      vxlanMtu: evpn.vxlanMtu,
-      neighSuppress: evpn.neighSuppress,
-      requireIsolation: evpn.requireIsolation,
-      underlay: vxlanUnderlay(config, log),
-      ipvpn: {
-        address: ipvpn.localAddress,
-        transport: ipvpn.transport,
-        fromAnyone: ipvpn.fromAnyone,
-        underlay: interfaceWith(ipvpn.localAddress) ?? null,
-      },
-      ranges: ipvpn.ranges,
-      refused: refusedTypes(config),
-      lacks,
+  const vpnConfig: VpnConfig = {
+    bgpAddress: bgp.localAddress,
+    identifier: bgp.identifier,
+    vtep: evpn.localAddress,
+    vxlanPort: evpn.vxlanPort,
+    mobility: evpn.mobility,
+    vtepNetworks: bgp.vtepNetworks,
+    vxlanMtu: evpn.vxlanMtu,
+    neighSuppress: evpn.neighSuppress,
+    requireIsolation: evpn.requireIsolation,
+    underlay: vxlanUnderlay(config, log),
+    ipvpn: {
+      address: ipvpn.localAddress,
+      transport: ipvpn.transport,
+      fromAnyone: ipvpn.fromAnyone,
+      underlay: interfaceWith(ipvpn.localAddress) ?? null,
     },
+    ranges: ipvpn.ranges,
+    refused: refusedTypes(config),
+    lacks,
+  }
+  recording?.recorder.begin({
+    chanter: VERSION,
+    speaker: speaker.config,
+    vpn: vpnConfig,
+    state: kept.state,
+    former: kept.former,
+  })
+  const vpns = new VpnService(
+    vpnConfig,
     speaker,
-    forwarding.dataplane,
+    recording?.recorder.dataplane(forwarding.dataplane) ?? forwarding.dataplane,
     events,
     keep,
   )
   if (kept.state !== null) await vpns.restore(kept.state)
   if (kept.former !== null) vpns.recall(kept.former)
   const rest = restServer({
-    vpns,
+    vpns: recording?.recorder.attachments(vpns) ?? vpns,
     ping: newPing(),
     log: log.child({ part: 'rest' }),
     events,
@@ -187,9 +207,13 @@ export async function runDaemon(
     throw error
   }
   for (const { address, enabled } of bgp.peers) {
-    if (!enabled) speaker.peers.get(address)?.disable('by the configuration')
+    if (enabled) continue
+    const reason = 'by the configuration'
+    speaker.peers.get(address)?.disable(reason)
+    recording?.recorder.write({ type: 'order', peer: formatIp(address), action: 'disable', reason })
   }
   void keep('synced')
+  recording?.recorder.write({ type: 'started' })
   await speaker.start()
   const peers = bgp.peers.map(({ address }) => formatIp(address))
   const stopGivingBack = giveBackMemory(clock)
@@ -202,8 +226,21 @@ export async function runDaemon(
       await forwarding.stop()
       await rest.close()
       await kept.store.close()
+      await recording?.output.flush(PATIENCE_MS)
       lock?.release()
     },
+  }
+}
+
+/** Throws when the file cannot be opened. */
+function openRecording(path: string, events: EventBus): { recorder: Recorder; output: LogOutput } {
+  try {
+    const output = new LogOutput(path, RECORDING_OCTETS)
+    const recorder = new Recorder({ clock: systemClock, output, events })
+    events.read(recorder.read)
+    return { recorder, output }
+  } catch (error) {
+    throw new Error(`the recording cannot be opened: ${error instanceof Error ? error.message : error}`)
   }
 }
 

@@ -1,5 +1,5 @@
 /** Something that happened in the daemon. Peers, instances and entries are text, so that events cross threads and can be kept as JSON. */
-export type DaemonEvent = BgpEvent | DataplaneEvent | VpnEvent | StateFileEvent | ApiEvent
+export type DaemonEvent = BgpEvent | DataplaneEvent | VpnEvent | StateFileEvent | ApiEvent | RecordingEvent
 
 /** `peer` is its address; `family` as in `l2vpn/evpn`. */
 export type BgpEvent =
@@ -50,6 +50,9 @@ export type BgpEvent =
       readonly reason: string
     }
   | { readonly type: 'connection-refused'; readonly address: string }
+  | { readonly type: 'peer-added' | 'peer-removed'; readonly peer: string }
+  /** `reset`: the session had to end for it. */
+  | { readonly type: 'peer-changed'; readonly peer: string; readonly reset: boolean }
   | { readonly type: 'peer-limit'; readonly address: string; readonly limit: number }
   | {
       readonly type: 'listen-failed'
@@ -192,6 +195,13 @@ export type ApiEvent =
       readonly error: Error
     }
   | { readonly type: 'peer-order'; readonly peer: string; readonly action: string; readonly reason: string }
+
+/** The recording cannot be written for now. */
+export interface RecordingEvent {
+  readonly type: 'recording-failed'
+  readonly file: string
+  readonly reason: string
+}
 
 /** The event of one type. */
 export type EventOf<T extends DaemonEvent['type']> = Extract<DaemonEvent, { readonly type: T }>

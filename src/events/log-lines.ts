@@ -5,7 +5,7 @@ export type Level = 'debug' | 'info' | 'warn' | 'error'
 /** How an event is logged: as this message, with the fields of the event. */
 export interface LogLine<E extends DaemonEvent> {
   /** The part of the daemon, as the log names it. */
-  readonly part: 'bgp' | 'dataplane' | 'vpn' | 'state' | 'rest'
+  readonly part: 'bgp' | 'dataplane' | 'vpn' | 'state' | 'rest' | 'record'
   readonly level: Level | ((event: E) => Level)
   readonly message: string
   /** What peers or the kernel can cause without end is limited: each value of this field by itself, or all together. */
@@ -50,6 +50,9 @@ export const LOG_LINES: LogLines = {
     message: 'connection from an address that is no peer',
     limit: 'all',
   },
+  'peer-added': { part: 'bgp', level: 'info', message: 'peer added' },
+  'peer-removed': { part: 'bgp', level: 'info', message: 'peer removed' },
+  'peer-changed': { part: 'bgp', level: 'info', message: 'peer changed' },
   'peer-limit': { part: 'bgp', level: 'warn', message: 'too many dynamic peers', limit: 'all' },
   'listen-failed': {
     part: 'bgp',
@@ -153,6 +156,11 @@ export const LOG_LINES: LogLines = {
     part: 'state',
     level: 'warn',
     message: 'the last record of the state file is torn, and left out',
+  },
+  'recording-failed': {
+    part: 'record',
+    level: 'warn',
+    message: 'recording cannot be written: make room, or start without --record',
   },
   'api-request': null,
   'request-refused': { part: 'rest', level: 'warn', message: 'request refused' },

@@ -11,12 +11,18 @@ import type { Needs } from './needs.ts'
 import type { ResolvedRequest } from './request.ts'
 import type { Uplinks } from './uplinks.ts'
 
+/** What a survey of a port found, of uplinks by these. */
+interface Found extends PortSurvey {
+  readonly own: Uplinks
+}
+
 export interface AdmissionDependencies {
   /** As a live view. */
   readonly instances: ReadonlyMap<string, VpnInstance>
   readonly dataplane: Dataplane
   readonly needs: Needs
-  readonly uplinks: Uplinks
+  /** Those of the peers that are configured at the moment. */
+  readonly uplinks: () => Uplinks
   readonly bridges: Pick<EvpnDevices, 'userOf'>
   readonly ranges: Ranges
 }
@@ -33,7 +39,7 @@ export class Admission {
   private readonly instances: ReadonlyMap<string, VpnInstance>
   private readonly dataplane: Dataplane
   private readonly needs: Needs
-  private readonly uplinks: Uplinks
+  private readonly uplinks: AdmissionDependencies['uplinks']
   private readonly bridges: AdmissionDependencies['bridges']
   private readonly ranges: Ranges
 
@@ -56,11 +62,12 @@ export class Admission {
     }
     const linuxBridge = type === 'evpn' ? request.linuxBridge : null
     const bridge = bridgeOf(this.instances.get(request.instanceId))
-    const asked = { port: name, mac, bridge, linuxBridge, uplinks: this.uplinks.all }
-    return this.judge(request, await this.dataplane.survey(asked))
+    const own = this.uplinks()
+    const asked = { port: name, mac, bridge, linuxBridge, uplinks: own.all }
+    return this.judge(request, { ...(await this.dataplane.survey(asked)), own })
   }
 
-  private judge(request: ResolvedRequest, found: PortSurvey): ResolvedRequest {
+  private judge(request: ResolvedRequest, found: Found): ResolvedRequest {
     const instance = this.instances.get(request.instanceId)
     const { port } = found
     if (port === undefined)
@@ -76,7 +83,7 @@ export class Admission {
 
   private linuxBridge(
     { type, linuxBridge }: ResolvedRequest,
-    found: PortSurvey,
+    found: Found,
     instance: VpnInstance | undefined,
   ): string | null {
     if (linuxBridge === null || type !== 'evpn') return null
@@ -89,7 +96,7 @@ export class Admission {
   /** Why an instance cannot have the bridge, which may not be there yet; null if it can. */
   private unfitBridge(
     name: string,
-    { linuxBridge: bridge, uplinks }: PortSurvey,
+    { linuxBridge: bridge, uplinks, own }: Found,
     instance: VpnInstance | undefined,
   ): string | null {
     if (bridgeOf(instance) === name) return null
@@ -100,7 +107,7 @@ export class Admission {
     if (user !== undefined) return inUse(user)
     if (isOwnedName(name, this.ranges.vrfPrefix))
       return "is a name of chanter's own devices: expected another one"
-    const use = this.uplinks.tunnelsNeeding(name, uplinks)
+    const use = own.tunnelsNeeding(name, uplinks)
     return use === null ? null : `${use}: expected a bridge that is no part of the underlay`
   }
 
@@ -109,14 +116,14 @@ export class Admission {
     port: Interface,
     request: ResolvedRequest,
     bridge: string | null,
-    found: PortSurvey,
+    found: Found,
   ): string | null {
     if (port.loopback) return `is a loopback interface: ${EXPECTED}`
     if (port.kind === 'bridge' || port.kind === 'vrf' || port.kind === 'vxlan')
       return `is a ${port.kind}: ${EXPECTED}`
     if (!port.ethernet) return `carries no Ethernet frames: ${EXPECTED}`
     if (port.owned) return `is a device of chanter's own (${port.alias}): ${EXPECTED}`
-    const use = this.uplinks.needing(port.name, found.uplinks)
+    const use = found.own.needing(port.name, found.uplinks)
     if (use !== null) return `${use}: ${EXPECTED}`
     return (bridge === null ? null : loop(found, bridge)) ?? this.otherMaster(port, request, bridge, found)
   }

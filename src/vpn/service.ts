@@ -67,8 +67,8 @@ export class VpnService {
     this.pending = new PendingOperations(dataplane, this.changed, keep)
     const { instances, irbs, pending } = this
     this.needs = new Needs({ instances, irbs, pending, dataplane })
-    const peers = speaker.config.peers.map(({ address }) => address)
-    const uplinks = new Uplinks({ config, peers })
+    const peers = () => speaker.peerConfigs.map(({ address }) => address)
+    const uplinks = () => new Uplinks({ config, peers: peers() })
     const { needs } = this
     const bridges = this.maker.evpnDevices
     this.admission = new Admission({ instances, dataplane, needs, uplinks, bridges, ranges: config.ranges })

@@ -28,6 +28,7 @@ export class TestNode {
   readonly reconciler: Reconciler
   readonly speaker: Speaker
   readonly vpns: VpnService
+  readonly vpnConfig: VpnConfig
   private readonly clock: VirtualClock
 
   constructor(
@@ -52,29 +53,24 @@ export class TestNode {
       () => this.reconciler.complete(),
       events,
     )
-    this.vpns = new VpnService(
-      {
-        bgpAddress: ip(address),
-        identifier: ip(address),
-        vtep: ip(address),
-        vxlanPort: 4789,
-        mobility: MOBILITY_DEFAULTS,
-        vtepNetworks: [],
-        vxlanMtu: null,
-        underlay: null,
-        neighSuppress: true,
-        ipvpn: { address: ip(address), transport: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
-        ranges: RANGES,
-        lacks: () => null,
-        requireIsolation: false,
-        refused: {},
-        ...vpnChanges,
-      },
-      this.speaker,
-      this.reconciler,
-      events,
-      keep,
-    )
+    this.vpnConfig = {
+      bgpAddress: ip(address),
+      identifier: ip(address),
+      vtep: ip(address),
+      vxlanPort: 4789,
+      mobility: MOBILITY_DEFAULTS,
+      vtepNetworks: [],
+      vxlanMtu: null,
+      underlay: null,
+      neighSuppress: true,
+      ipvpn: { address: ip(address), transport: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
+      ranges: RANGES,
+      lacks: () => null,
+      requireIsolation: false,
+      refused: {},
+      ...vpnChanges,
+    }
+    this.vpns = new VpnService(this.vpnConfig, this.speaker, this.reconciler, events, keep)
     this.reconciler.start()
   }
 
