@@ -26,6 +26,7 @@ import {
 import { type Entry, type Outage, phase } from '../model.ts'
 import type { Observation } from './observation.ts'
 import { Table } from './table.ts'
+import { UnmanagedEntries } from './unmanaged.ts'
 
 /** A table of any kind; only entries of its kind may be given to it. */
 export type AnyTable = Table<TableEntry, Key, unknown>
@@ -96,6 +97,7 @@ export class Device {
   leavingSince: number | null = null
   /** Since when there is work left to do for it, in epoch milliseconds; null while there is none. */
   waitingSince: number | null = null
+  readonly unmanaged = new UnmanagedEntries()
   readonly tables = new Map<TableKind, AnyTable>()
 
   private readonly crossed: (device: Device) => void
@@ -200,6 +202,7 @@ export class Device {
     this.seen = null
     this.index = null
     this.owned = null
+    this.unmanaged.replace([])
     this.observation?.abandon()
     this.observation = null
     for (const table of this.tables.values()) table.forget()

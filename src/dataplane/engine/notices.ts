@@ -3,6 +3,7 @@ import { remoteOf, type TableEntry } from '../kinds/layout.ts'
 import { identity, type LocalMac } from '../model.ts'
 import type { Device } from './device.ts'
 import type { Devices } from './devices.ts'
+import { isTunnelEntry } from './unmanaged.ts'
 
 /** So many interfaces are told of at a time, so that what concerns all of them does not hold up everybody else. */
 const LINKS_A_TURN = 32
@@ -84,6 +85,7 @@ export class Notices implements Observer {
     if (present && entry.kind === 'remote-mac' && (!marked || entry.drift)) table?.stick(entry)
     if (table === undefined || !table.wants(entry)) {
       if (marked || present) device.disturbed = true
+      if (!marked && isTunnelEntry(entry)) device.unmanaged[present ? 'add' : 'delete'](entry)
       return
     }
     const asWanted = present && table.holds(entry) && (marked || !table.identified)

@@ -3,6 +3,7 @@ import type { Link, Sighting } from '../driver.ts'
 import { remoteOf, type TableEntry, type TableKind } from '../kinds/layout.ts'
 import type { Flood, LocalMac, RemoteMac } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
+import { isTunnelEntry, type TunnelEntry } from './unmanaged.ts'
 
 /** A longer flood list does not leave and come back in one batch. */
 const MOST_FLOODS_AT_ONCE = 128
@@ -21,6 +22,7 @@ export class Observation {
   /** What setting it does not change. */
   private readonly stuck: (LocalMac | RemoteMac)[] = []
   private unmarkedFloods = 0
+  private readonly unmanaged: TunnelEntry[] = []
 
   constructor(device: Device, link: Link, steps: Generator<readonly Sighting[], void>) {
     this.device = device
@@ -36,8 +38,14 @@ export class Observation {
     return false
   }
 
+  /** Has the device know which entries other programs have there. */
+  noteUnmanaged(): void {
+    this.device.unmanaged.replace(this.unmanaged)
+  }
+
   /** Hands what was found to the device's tables. */
   finish(): void {
+    this.noteUnmanaged()
     const isFirst = this.device.index === null
     for (const [table, entries] of this.result()) table.compare(entries, isFirst)
     for (const entry of [...this.stuck, ...this.restartedFloods()]) this.device.table(entry.kind).stick(entry)
@@ -71,6 +79,8 @@ export class Observation {
 
   private add({ entry, marked, theirs = false, inUnmarkedList = false }: Sighting): void {
     if (inUnmarkedList) this.unmarkedFloods++
+    if (!marked && isTunnelEntry(entry) && !this.device.table(entry.kind).wants(entry))
+      this.unmanaged.push(entry)
     switch (entry.kind) {
       case 'remote-mac':
         if (marked || this.device.table(entry.kind).wants(entry))

@@ -172,6 +172,7 @@ export class Verifier {
     if (link === undefined || device.index === null) return faults
     const observation = new Observation(device, link, this.driver.observe(device.name))
     while (!observation.step()) yield
+    observation.noteUnmanaged()
     for (const [table, entries] of observation.result()) {
       const waiting = table.pending()
       for (const fault of table.faults(entries)) {
