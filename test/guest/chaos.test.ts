@@ -11,7 +11,7 @@ import { inside, nameOf, runIn } from './network.ts'
 
 /** IP VPNs under the faults of their machines: the same ones each time, others and more of them with SEED and STEPS. */
 const SEED = Number(process.env['SEED'] ?? 1)
-const STEPS = Number(process.env['STEPS'] ?? 10)
+const STEPS = Number(process.env['STEPS'] ?? 6)
 const HOLD_SECONDS = 9
 const REPAIR_SECONDS = 40
 /** Told after a fight, and no fault. */
