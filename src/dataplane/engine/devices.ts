@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
 import type { Driver, Link } from '../driver.ts'
-import { masterOf } from '../kinds/layout.ts'
+import { masterOf, type PortEntry } from '../kinds/layout.ts'
 import type { Entry } from '../model.ts'
 import { Device } from './device.ts'
 import { backoff, type Exceptions } from './exceptions.ts'
@@ -96,6 +96,12 @@ export class Devices {
   /** Whether it is not yet known what the device lacks. */
   isUnplaced(device: Device): boolean {
     return this.unplaced.has(device) || (device.index === null && this.observed.has(device))
+  }
+
+  /** Whether its port has failed, and is tried again as soon as the bridge or VRF that it belongs in is in place. */
+  awaitsMaster({ port, failure }: Device): boolean {
+    const master = port === null || failure === null ? undefined : this.all.get(masterOf(port))
+    return master !== undefined && this.isUnplaced(master)
   }
 
   /** Somebody attaches or detaches. */
@@ -255,6 +261,7 @@ export class Devices {
     this.members.put(device, link?.master ?? null)
     device.mac = link?.mac ?? null
     if (reason !== null && culprit !== null) this.fail(culprit, reason)
+    if (reason !== null && device.port !== null) this.repairMaster(device.port)
     const linkFailed = culprit !== null && culprit === device.link
     if (device.link !== null && !linkFailed) this.exceptions.applied(device.link)
     if (device.port !== null && reason === null) {
@@ -264,6 +271,7 @@ export class Devices {
     if (learned && device.master !== null)
       for (const other of this.members.of(device.master)) this.doubtOf(other)
     if (link === undefined || linkFailed) return
+    if (device.link !== null && this.failing.size > 0) this.touchPortsOf(new Set([device.name]))
     // the table of a VRF outlives its device
     if (fresh && link.table === null) this.begin(device, link)
     else if (fresh || device.index === null || device.unsure) this.observe(device, link)
@@ -347,10 +355,21 @@ export class Devices {
     }
   }
 
+  /** A device of ours that a port is to be in, and that somebody took away, is put back at once. */
+  private repairMaster(port: PortEntry): void {
+    const master = this.all.get(masterOf(port))
+    const isOurs = master !== undefined && master.link !== null && master.failure === null
+    if (isOurs && this.driver.link(master.name) === undefined) this.touch(master)
+  }
+
+  private touchPortsOf(masters: ReadonlySet<string>): void {
+    for (const device of this.failing)
+      if (device.port !== null && masters.has(masterOf(device.port))) this.touch(device)
+  }
+
   /** A bridge may have appeared for which ports wait, a port may have left a bridge that is to go, an underlay may have another MTU. */
   private touchDependents(names: ReadonlySet<string>): void {
-    for (const device of this.failing)
-      if (device.port !== null && names.has(masterOf(device.port))) this.touch(device)
+    this.touchPortsOf(names)
     this.leavers.tryAgain()
     if (![...names].some((name) => this.underlays.has(name))) return
     for (const device of this.all.values()) {
