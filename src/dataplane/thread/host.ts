@@ -66,6 +66,7 @@ export class Host {
     const { reconciler } = this
     switch (order.do) {
       case 'want': {
+        this.report({ tell: 'taken' })
         let i = 0
         for (const entry of unpack(order.entries))
           if (order.wanted[i++] === 1) reconciler.want(entry)

@@ -56,6 +56,8 @@ export type Report =
   | { readonly tell: 'failure'; readonly id: number; readonly reason: string }
   | { readonly tell: 'way'; readonly ip: Ip; readonly way: NextHop | null }
   | { readonly tell: 'addresses'; readonly addresses: readonly InterfaceAddress[] }
+  /** A batch of changes. */
+  | { readonly tell: 'taken' }
   | { readonly tell: 'programs'; readonly programs: readonly number[] }
   /** A line of its log, as JSON. */
   | { readonly tell: 'log'; readonly line: string }
