@@ -82,8 +82,14 @@ export class Devices {
     return device
   }
 
+  /** Whether it is not one that was dropped, of whose name there may be another one by now. */
+  isCurrent(device: Device): boolean {
+    return this.all.get(device.name) === device
+  }
+
   /** Has the device's link and port looked at. */
   touch(device: Device): void {
+    if (!this.isCurrent(device)) return
     this.unplaced.add(device)
     device.waitingSince ??= this.clock.epoch()
   }
@@ -116,6 +122,7 @@ export class Devices {
 
   /** Has a device looked at again that is not as it was taken to be. */
   suspect(device: Device): void {
+    if (!this.isCurrent(device)) return
     this.doubtOf(device)
     this.released(device)
   }
@@ -183,7 +190,7 @@ export class Devices {
   /** Drops a device of which nothing is left. */
   private forgetIdle(device: Device): void {
     if (!device.isIdle || this.leavers.all.has(device) || this.observed.has(device)) return
-    this.all.delete(device.name)
+    if (this.isCurrent(device)) this.all.delete(device.name)
     this.unplaced.delete(device)
     this.crossing.delete(device)
     this.failing.delete(device)

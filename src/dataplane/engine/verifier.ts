@@ -132,6 +132,7 @@ export class Verifier {
 
   private *steps(tally: Tally): Generator<undefined, void> {
     for (const device of [...this.devices.all.values()]) {
+      if (!this.devices.isCurrent(device)) continue
       const isAnother = this.isAnother(device)
       try {
         if (device.index !== null || device.link !== null || device.port !== null)
@@ -154,6 +155,7 @@ export class Verifier {
       first.size === 0
         ? []
         : (yield* this.look(device)).filter(({ entry, fault }) => first.get(identity(entry))?.fault === fault)
+    if (!this.devices.isCurrent(device)) return
     tally.devices++
     tally.entries += device.size
     for (const fault of certain) {
