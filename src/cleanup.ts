@@ -42,7 +42,7 @@ function* cleaned({ stateFile, dryRun }: CleanupOptions): Iterable<Cleaned> {
   try {
     const places = isHere ? foreignPlaces(state) : NOWHERE
     for (const { what, remove } of [...oursIn(driver, places)]) {
-      const refused = dryRun ? null : remove()
+      const refused = dryRun ? null : (remove()?.text ?? null)
       if (refused !== null) isDone = false
       yield { what, refused }
     }

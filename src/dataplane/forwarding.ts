@@ -1,5 +1,5 @@
-import type { Logger } from 'pino'
 import type { Clock, PersistentClock } from '../clock.ts'
+import type { EventSink } from '../events/event.ts'
 import { Reconciler, type ReconcilerParts } from './engine/reconciler.ts'
 import type { Dataplane, FormerWork } from './model.ts'
 import { ForwardingThread } from './thread/thread.ts'
@@ -20,7 +20,7 @@ export interface Forwarding {
 
 export interface KernelParts {
   readonly clock: Clock
-  readonly log: Logger
+  readonly events: EventSink
   readonly resyncMs: number
   /** What earlier processes did in this kernel. */
   readonly former: FormerWork
@@ -30,8 +30,8 @@ export interface KernelParts {
 }
 
 /** That of the Linux kernel, in a thread of its own. */
-export function kernelForwarding({ clock, log, died, ...options }: KernelParts): Forwarding {
-  const thread = new ForwardingThread({ clock, log, died, options: { ...options, logLevel: log.level } })
+export function kernelForwarding({ clock, events, died, ...options }: KernelParts): Forwarding {
+  const thread = new ForwardingThread({ clock, events, died, options })
   return {
     dataplane: thread,
     view: thread,

@@ -92,11 +92,10 @@ class Chaos {
   async settle(begun: readonly Begun[]): Promise<{ lost: number; differed: string }> {
     const { agents, flow } = this.world
     for (const agent of agents) {
-      const before = agent.forgotten
-      await agent.sayAgain()
+      const forgotten = (await agent.sayAgain()).map(({ name }) => name)
       const mayForget = this.costsAt(agent, begun).includes('state')
-      if (agent.forgotten > before && !mayForget)
-        throw new Error(`${agent.node.name} has forgotten what it was told`)
+      if (forgotten.length > 0 && !mayForget)
+        throw new Error(`${agent.node.name} has forgotten ${forgotten.join(', ')}`)
     }
     const differed = await this.oracle.expectRight()
     const leaks = this.oracle.leaks()

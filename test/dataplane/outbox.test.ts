@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
-import { identity } from '../../src/dataplane/model.ts'
+import { identity } from '../../src/dataplane/kinds/index.ts'
 import type { Order } from '../../src/dataplane/thread/messages.ts'
 import { Outbox } from '../../src/dataplane/thread/outbox.ts'
 import { unpack } from '../../src/dataplane/thread/packing.ts'

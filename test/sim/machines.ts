@@ -8,8 +8,8 @@ import type { Ip } from '../../src/values/address.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { readvertises } from '../../src/vpn/state.ts'
+import { noEvents } from '../support/events.ts'
 import { RANGES } from '../support/ranges.ts'
-import { silent } from '../support/speakers.ts'
 import { decodeState } from '../support/state.ts'
 import type { VirtualClock } from '../support/virtual-clock.ts'
 import type { VirtualNetwork } from '../support/virtual-network.ts'
@@ -68,7 +68,7 @@ function speakerOn(
       clock: process.clock,
       random: random.next,
       transport: speaking(speech, process.network),
-      log: silent,
+      events: noEvents,
     },
     onComplete,
   )
@@ -133,14 +133,13 @@ export class Node {
     this.driver.kernel.addLink(CORE, { up: true })
   }
 
-  /** Starts the daemon; the agent notices after a while, and says everything again if the daemon has forgotten it. */
+  /** Starts the daemon; the agent notices after a while, and sends everything again. */
   start(): void {
     if (this.daemon !== null) return
     const { clock, random } = this.around
     const process = new Process(this.around)
     const state = this.disk.text === null ? null : decodeState(this.disk.text)
-    const ping = state?.ping ?? `${random.between(0, 1e9)}`
-    const reconciler = new Reconciler({ clock: process.clock, driver: this.driver, log: silent })
+    const reconciler = new Reconciler({ clock: process.clock, driver: this.driver, events: noEvents })
     const restart = restartOf(this.site, state !== null, state !== null && readvertises(state))
     const speaker = speakerOn(this.around, process, this.site, this.sites, restart, () =>
       reconciler.complete(),
@@ -162,12 +161,12 @@ export class Node {
       refused: {},
     }
     const take = (): Kept => {
-      const state = { kernel: 'sim', ping, ...vpns.snapshot() }
-      const daemon = { kind: 'daemon', id: '', value: { kernel: 'sim', ping } } as const
+      const state = { kernel: 'sim', ...vpns.snapshot() }
+      const daemon = { kind: 'daemon', id: '', value: { kernel: 'sim' } } as const
       return { changes: [daemon, ...vpns.changes()], state }
     }
     const keep = this.site.keepsState ? this.disk.keeper(process.clock, random, take) : undefined
-    const vpns: VpnService = new VpnService(identity, speaker, reconciler, silent, keep)
+    const vpns: VpnService = new VpnService(identity, speaker, reconciler, noEvents, keep)
     this.process = process
     this.daemon = { speaker, vpns, reconciler }
     const noticedMs = random.between(0, 5000)
@@ -177,7 +176,7 @@ export class Node {
       reconciler.start()
       void speaker.start()
       clock.after(noticedMs, () => {
-        if (this.process === process) this.agent.notice(ping)
+        if (this.process === process) this.agent.refresh()
       })
     }
     if (state === null) serve()

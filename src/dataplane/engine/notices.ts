@@ -1,6 +1,7 @@
 import type { Observer, Sighting } from '../driver.ts'
-import { remoteOf, type TableEntry } from '../kinds/layout.ts'
-import { identity, type LocalMac } from '../model.ts'
+import { identity, type TableEntry } from '../kinds/index.ts'
+import { remoteOf } from '../kinds/remote-mac.ts'
+import type { LocalMac } from '../model.ts'
 import type { Device } from './device.ts'
 import type { Devices } from './devices.ts'
 import { isTunnelEntry } from './unmanaged.ts'
@@ -88,7 +89,7 @@ export class Notices implements Observer {
       if (!marked && isTunnelEntry(entry)) device.unmanaged[present ? 'add' : 'delete'](entry)
       return
     }
-    const asWanted = present && table.holds(entry) && (marked || !table.identified)
+    const asWanted = present && table.holds(entry) && (marked || !table.isMarked)
     this.weigh(table.find(entry), asWanted)
   }
 

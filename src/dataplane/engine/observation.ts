@@ -1,6 +1,7 @@
 import type { Mac } from '../../values/mac.ts'
 import type { Link, Sighting } from '../driver.ts'
-import { remoteOf, type TableEntry, type TableKind } from '../kinds/layout.ts'
+import type { TableEntry, TableKind } from '../kinds/index.ts'
+import { remoteOf } from '../kinds/remote-mac.ts'
 import type { Flood, LocalMac, RemoteMac } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
 import { isTunnelEntry, type TunnelEntry } from './unmanaged.ts'
@@ -97,7 +98,7 @@ export class Observation {
         return
       default: {
         const table = this.device.table(entry.kind)
-        if (marked || (!table.identified && table.holds(entry))) this.keep(entry)
+        if (marked || (!table.isMarked && table.holds(entry))) this.keep(entry)
       }
     }
   }

@@ -1,7 +1,7 @@
 import { formatIp } from '../../values/address.ts'
 import { formatMac } from '../../values/mac.ts'
-import type { TableEntry } from '../kinds/layout.ts'
-import { type Flood, identity, type RemoteMac } from '../model.ts'
+import { identity, type TableEntry } from '../kinds/index.ts'
+import type { Flood, RemoteMac } from '../model.ts'
 import type { Device } from './device.ts'
 
 /** So many are kept of each device, and told as so many or more. */

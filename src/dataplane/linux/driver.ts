@@ -6,15 +6,14 @@ import {
   type Driver,
   isOurs,
   type Link,
-  missing,
   NO_FORMER_WORK,
   type Observer,
   type Ours,
-  type Refused,
   type Sighting,
 } from '../driver.ts'
-import type { DeviceEntry, LinkEntry, TableEntry } from '../kinds/layout.ts'
+import type { DeviceEntry, LinkEntry, TableEntry } from '../kinds/index.ts'
 import type { Entry, FormerWork, HeldSetting, Isolation as Isolated, NextHop } from '../model.ts'
+import { missing, type Refusal, type Refused } from '../refusal.ts'
 import { Changer } from './change.ts'
 import { DeviceChanger } from './change-device.ts'
 import { countersOf } from './counters.ts'
@@ -144,7 +143,7 @@ export class LinuxDriver implements Driver {
     return this.changer.remove(entries)
   }
 
-  setDevice(entry: DeviceEntry): string | null {
+  setDevice(entry: DeviceEntry): Refusal | null {
     return this.deviceChanger.set(entry)
   }
 
@@ -152,11 +151,11 @@ export class LinuxDriver implements Driver {
     return this.deviceChanger.reclaim(entry)
   }
 
-  setUp(device: string): string | null {
+  setUp(device: string): Refusal | null {
     return this.deviceChanger.setUp(device)
   }
 
-  removeDevice(entry: DeviceEntry): string | null {
+  removeDevice(entry: DeviceEntry): Refusal | null {
     return this.deviceChanger.remove(entry)
   }
 
@@ -170,7 +169,7 @@ export class LinuxDriver implements Driver {
 
   isolationOf(bridge: string): Isolated {
     const link = this.links.lookUp(bridge)
-    return link === undefined ? { by: null, reason: missing(bridge) } : this.isolation.of(link)
+    return link === undefined ? { by: null, reason: missing(bridge).text } : this.isolation.of(link)
   }
 
   vrfGaps(): string[] {

@@ -1,6 +1,6 @@
 import { isIpv4 } from '../../values/address.ts'
 import { isMarked, isOurs, type Link } from '../driver.ts'
-import { isTableEntry } from '../kinds/layout.ts'
+import { isTableEntry } from '../kinds/index.ts'
 import type { Entry, FormerWork, MadeLink } from '../model.ts'
 import * as k from './constants.ts'
 import { dumpLinks, getLink } from './encode.ts'

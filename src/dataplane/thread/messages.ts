@@ -1,3 +1,4 @@
+import type { DaemonEvent } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { Questions } from '../facts.ts'
 import type { Entry, EntryStatus, FormerWork, NextHop, Verification } from '../model.ts'
@@ -11,8 +12,6 @@ export interface ThreadOptions {
   readonly former: FormerWork
   readonly managesRules: boolean
   readonly resyncMs: number
-  /** From which level on it logs. */
-  readonly logLevel: string
 }
 
 export interface ThreadData {
@@ -59,5 +58,4 @@ export type Report =
   /** A batch of changes. */
   | { readonly tell: 'taken' }
   | { readonly tell: 'programs'; readonly programs: readonly number[] }
-  /** A line of its log, as JSON. */
-  | { readonly tell: 'log'; readonly line: string }
+  | { readonly tell: 'events'; readonly events: readonly DaemonEvent[] }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
-import { type Entry, identity } from '../model.ts'
+import { identity } from '../kinds/index.ts'
+import type { Entry } from '../model.ts'
 import type { Order } from './messages.ts'
 import { pack } from './packing.ts'
 
