@@ -198,6 +198,18 @@ test('a flood list that another program began gets its mark when nothing but our
   expect(await dataplane.verifier.verify()).toMatchObject({ faults: [] })
 })
 
+test.each([
+  ['heard of', false],
+  ['not heard of', true],
+])('links of ours that were renamed go with their network: %s', async (_what, deaf) => {
+  await begin({ deaf })
+  run('ip link set br0 name stray')
+  run('ip link set vx0 name other')
+  for (const entry of everything) dataplane.unwant(entry)
+  await dataplane.gone(everything)
+  expect(run('ip link')).not.toMatch(/stray|other|br0|vx0/)
+})
+
 describe('what another program set in the FDB of a VXLAN device', () => {
   const gaps = () => dataplane.vxlanGaps().join()
 
