@@ -7,7 +7,7 @@ import type { Entry } from '../../src/dataplane/model.ts'
 import { type DataplaneView, dataplaneView } from '../../src/dataplane/view.ts'
 import type { EventSink } from '../../src/events/event.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
-import type { DriverView, ServiceViews } from '../../src/rest/looking-glass/index.ts'
+import type { DriverView, ServiceViews, Views } from '../../src/rest/looking-glass/index.ts'
 import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
@@ -110,9 +110,10 @@ export class TestNode {
 
   /** The API of the node. */
   api(
-    { dataplane = this.view(), stateFile = null }: Partial<ServiceViews> = {},
+    { dataplane = this.view(), stateFile = null, drivers = dummyDrivers }: Partial<ServiceViews> = {},
     counters = new EventCounters(),
     events: EventSink = noEvents,
+    views: Partial<Views> = {},
   ): FastifyInstance {
     const { clock, speaker, vpns } = this
     const startTime = clock.epoch()
@@ -129,7 +130,7 @@ export class TestNode {
             vpns,
             dataplane,
             stateFile,
-            drivers: dummyDrivers,
+            drivers,
           },
           config: {},
           version: '0.1.0',
@@ -139,6 +140,7 @@ export class TestNode {
           uptimeMs: () => 0,
           logHealth: () => ({ path: null, dropped: 0, failure: null }),
           exposures: () => [],
+          ...views,
         },
       }),
     )

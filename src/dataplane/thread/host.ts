@@ -63,6 +63,7 @@ export class ThreadHost {
     const { reconciler } = this
     switch (order.do) {
       case 'want': {
+        this.report({ tell: 'taken' })
         let i = 0
         for (const entry of unpack(order.entries))
           if (order.wanted[i++] === 1) reconciler.want(entry)
