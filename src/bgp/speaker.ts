@@ -8,7 +8,7 @@ import { type Family, ROUTE_TARGET, VPN_FAMILIES } from './family.ts'
 import { Listeners } from './listeners.ts'
 import type { GracefulRestart } from './message/capability.ts'
 import { Neighbour, type NeighbourHost } from './neighbour.ts'
-import { type Nlri, nlriCodec } from './nlri/index.ts'
+import type { Nlri } from './nlri/index.ts'
 import { isWithin, type Prefix } from './nlri/prefix.ts'
 import { membership, WILDCARD } from './nlri/route-target.ts'
 import { Rib } from './rib/rib.ts'
@@ -189,7 +189,7 @@ export class Speaker {
   }
 
   withdraw(source: Source, family: Family, nlri: Nlri): void {
-    this.rib.withdraw(source, family, nlriCodec(family)!.key(nlri), 0)
+    this.rib.withdraw(source, family, this.rib.keyOf(family, nlri), 0)
   }
 
   /** Our own routes are all here: peers may let go of what we do not say again. */

@@ -6,7 +6,6 @@ import type { SessionContext } from '../context.ts'
 import { type Family, familyName, ROUTE_TARGET } from '../family.ts'
 import { quarantinedNlri, type Update } from '../message/update.ts'
 import { isOpaque } from '../nlri/evpn/index.ts'
-import { nlriCodec } from '../nlri/index.ts'
 import type { Membership } from '../nlri/route-target.ts'
 import type { Negotiated } from '../session/negotiate.ts'
 import { DroppedRoutes } from './dropped-routes.ts'
@@ -114,7 +113,7 @@ export class AdjRibIn {
     else for (const list of update.reach) this.announceAll(list, update)
     // What was there under the key of an NLRI that may not be used is no longer what the peer advertises.
     for (const { family, nlri, pathId } of quarantinedNlri(update))
-      if (nlri !== null) this.withdraw(family, nlriCodec(family)!.key(nlri), pathId)
+      if (nlri !== null) this.withdraw(family, this.rib.keyOf(family, nlri), pathId)
     if (update.endOfRib !== null && !this.complete.has(update.endOfRib))
       this.complete.set(update.endOfRib, this.clock.now())
     this.rib.relieve()
@@ -151,8 +150,8 @@ export class AdjRibIn {
   }
 
   private withdrawAll({ family, nlri, pathIds }: NlriList): void {
-    const codec = nlriCodec(family)!
-    for (let i = 0; i < nlri.length; i++) this.withdraw(family, codec.key(nlri[i]!), pathIds?.[i] ?? 0)
+    for (let i = 0; i < nlri.length; i++)
+      this.withdraw(family, this.rib.keyOf(family, nlri[i]!), pathIds?.[i] ?? 0)
   }
 
   private withdraw(family: Family, key: string, pathId: number): void {
@@ -187,9 +186,12 @@ export class AdjRibIn {
   }
 
   private drop({ family, nlri, pathIds }: MpReach, reason: string): void {
-    const codec = nlriCodec(family)!
     for (let i = 0; i < nlri.length; i++)
-      this.dropped.add(codec.key(nlri[i]!), pathIds?.[i] ?? 0, { family, nlri: nlri[i]!, reason })
+      this.dropped.add(this.rib.keyOf(family, nlri[i]!), pathIds?.[i] ?? 0, {
+        family,
+        nlri: nlri[i]!,
+        reason,
+      })
   }
 
   /** Why it is a route of ours that came back (RFC 4271 §9.1.2, RFC 4456 §8); null when it is not. */

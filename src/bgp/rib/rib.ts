@@ -1,8 +1,10 @@
 import type { Clock } from '../../clock.ts'
 import { ensure } from '../../values/map.ts'
 import { type Family, ROUTE_TARGET } from '../family.ts'
+import { KEY_CAPACITY } from '../nlri/codec.ts'
 import { type Nlri, nlriCodec } from '../nlri/index.ts'
 import type { Membership } from '../nlri/route-target.ts'
+import { Writer } from '../wire/writer.ts'
 import { AttributePool, type AttributeSet } from './attribute-pool.ts'
 import { find, link, relinked, unlinked } from './chain.ts'
 import { Changes } from './changes.ts'
@@ -52,6 +54,7 @@ export class Rib {
   private readonly changes = new Changes()
   private readonly jobs = new Jobs()
   private readonly sweeps = new WeakMap<Source, Map<Family, PendingSweep>>()
+  private readonly keyWriter = new Writer(KEY_CAPACITY)
   private scheduled = false
 
   constructor(clock: Clock) {
@@ -60,7 +63,7 @@ export class Rib {
 
   /** Adds or replaces a source's route; returns its key. */
   announce(source: Source, family: Family, nlri: Nlri, pathId: number, set: AttributeSet): string {
-    const key = nlriCodec(family)!.key(nlri)
+    const key = this.keyOf(family, nlri)
     const table = this.table(family)
     const head = table.get(key) ?? null
     const existing = find(head, source, pathId)
@@ -78,6 +81,11 @@ export class Rib {
     addRoute(route)
     if (source.peer === null) this.ownTable(family).set(key, route)
     return key
+  }
+
+  /** What the route of an NLRI is found under. */
+  keyOf(family: Family, nlri: Nlri): string {
+    return nlriCodec(family)!.key(nlri, this.keyWriter)
   }
 
   /** Removes a source's route; unknown ones are none of our business. */
