@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { pino } from 'pino'
 import { systemClock } from '../src/clock.ts'
+import { Reconciler } from '../src/dataplane/engine/reconciler.ts'
 import { LinuxDriver } from '../src/dataplane/linux/driver.ts'
 import type { Entry } from '../src/dataplane/model.ts'
-import { Reconciler } from '../src/dataplane/reconciler.ts'
 import * as libc from '../src/linux/libc.ts'
 import { ipv4FromNumber } from '../src/values/address.ts'
 

@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { pino } from 'pino'
 import { systemClock } from '../src/clock.ts'
+import { Reconciler } from '../src/dataplane/engine/reconciler.ts'
 import { LinuxDriver } from '../src/dataplane/linux/driver.ts'
 import { setEntry } from '../src/dataplane/linux/encode.ts'
 import { messages } from '../src/dataplane/linux/message.ts'
 import { Requests } from '../src/dataplane/linux/requests.ts'
 import { NetlinkSocket } from '../src/dataplane/linux/socket.ts'
 import type { Entry, Neighbour, RemoteMac } from '../src/dataplane/model.ts'
-import { Reconciler } from '../src/dataplane/reconciler.ts'
 import { type Ip, ipv4FromNumber } from '../src/values/address.ts'
 
 /** Messages to a send, which is best for the kernel. */

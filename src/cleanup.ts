@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { systemClock } from './clock.ts'
+import { oursIn } from './dataplane/engine/ours.ts'
 import { LinuxDriver } from './dataplane/linux/driver.ts'
-import { oursIn } from './dataplane/ours.ts'
 import { isThisBoot, isThisKernel } from './linux/kernel.ts'
 import { lockFileOf, lockMachine } from './linux/lock.ts'
 import { foreignPlaces } from './vpn/foreign.ts'

@@ -100,6 +100,17 @@ const BGP_LAYERS: Readonly<Record<string, readonly string[]>> = {
   family: [],
 }
 
+/** The layers inside dataplane; the thread joins them, and what composes a forwarding loop does. */
+const DATAPLANE_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  model: ['kinds', 'facts:types'],
+  facts: ['model:types'],
+  driver: ['kinds', 'model', 'facts:types'],
+  kinds: ['model', 'driver'],
+  engine: ['kinds', 'model', 'driver', 'facts:types'],
+  memory: ['kinds', 'model', 'driver'],
+  linux: ['kinds', 'model', 'driver'],
+}
+
 interface Import {
   readonly from: string
   readonly to: string
@@ -161,6 +172,11 @@ describe('import directions', () => {
 
   test('rooms import what they may', () => expect(violations(ROOMS, 'src/')).toEqual([]))
 
+  test('so do the layers of bgp', () => expect(violations(BGP_LAYERS, 'src/bgp/')).toEqual([]))
+
+  test('so do the layers of dataplane', () =>
+    expect(violations(DATAPLANE_LAYERS, 'src/dataplane/')).toEqual([]))
+
   test('rooms of the core keep no state in modules: it would be that of several networks at once', () => {
     const core = files.filter((file) => /^src\/(bgp|evpn|ipvpn|vpn|values)\//.test(file))
     const variable = /^(export )?(let|var) \w+/
@@ -174,6 +190,4 @@ describe('import directions', () => {
     )
     expect(stateful).toEqual([])
   })
-
-  test('layers of bgp import what they may', () => expect(violations(BGP_LAYERS, 'src/bgp/')).toEqual([]))
 })

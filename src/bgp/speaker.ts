@@ -92,7 +92,9 @@ export interface SpeakerEnvironment {
 /** A BGP speaker for VPN services: keeps sessions, holds routes, tells subscribers of routes by route target. */
 export class Speaker {
   readonly rib: Rib
-  readonly neighbours = new Map<Ip, Neighbour>()
+  private readonly byAddress = new Map<Ip, Neighbour>()
+  /** Configured and dynamic ones, as a live view. */
+  readonly neighbours: ReadonlyMap<Ip, Neighbour> = this.byAddress
   readonly config: SpeakerConfig
   /** Whether the routes of all peers are here after the start. */
   readonly convergence: InitialConvergence
@@ -153,7 +155,7 @@ export class Speaker {
       gone: (neighbour) => this.neighbourGone(neighbour),
     }
     this.listeners = new Listeners(config, environment, (connection) => this.accept(connection))
-    for (const peer of config.peers) this.neighbours.set(peer.address, new Neighbour(peer, this.host))
+    for (const peer of config.peers) this.byAddress.set(peer.address, new Neighbour(peer, this.host))
   }
 
   /** Starts connecting and listening; resolves to why it cannot listen, which costs incoming sessions only, or null. */
@@ -245,14 +247,14 @@ export class Speaker {
     }
     const neighbour = new Neighbour({ ...group.template, address, passive: true }, this.host)
     this.dynamic.set(neighbour, group)
-    this.neighbours.set(address, neighbour)
+    this.byAddress.set(address, neighbour)
     neighbour.peer.start()
     return neighbour
   }
 
   /** A dynamic neighbour that is gone is none any more. */
   private neighbourGone(neighbour: Neighbour): void {
-    if (this.dynamic.delete(neighbour)) this.neighbours.delete(neighbour.peer.config.address)
+    if (this.dynamic.delete(neighbour)) this.byAddress.delete(neighbour.peer.config.address)
   }
 
   private gracefulRestart(): GracefulRestart {

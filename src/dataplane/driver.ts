@@ -1,7 +1,7 @@
 import type { InterfaceAddress, Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import type { KernelQuestions } from './facts.ts'
-import type { DeviceEntry, LinkEntry, TableEntry } from './layout.ts'
+import type { DeviceEntry, LinkEntry, TableEntry } from './kinds/layout.ts'
 import {
   ALIAS_PREFIX,
   type Encapsulation,

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock, PersistentClock } from '../clock.ts'
+import { Reconciler, type ReconcilerParts } from './engine/reconciler.ts'
 import type { Dataplane } from './model.ts'
-import { Reconciler, type ReconcilerParts } from './reconciler.ts'
 import { ForwardingThread } from './thread/thread.ts'
 import { type DataplaneView, dataplaneView } from './view.ts'
 

@@ -1,7 +1,7 @@
 import { formatIp, type InterfaceAddress, type Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
 import type { InterfaceFacts, Later, Questions } from './facts.ts'
-import { type IpEntry, MPLS_UDP_PORT, type NextHop } from './ip-entries.ts'
+import { type IpEntry, MPLS_UDP_PORT, type NextHop } from './kinds/ip-entries.ts'
 
 export type {
   Address,
@@ -20,7 +20,7 @@ export type {
   Veth,
   Vrf,
   VrfPort,
-} from './ip-entries.ts'
+} from './kinds/ip-entries.ts'
 
 /** A Linux bridge. */
 export interface Bridge {

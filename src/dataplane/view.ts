@@ -1,5 +1,6 @@
 import type { PersistentClock, TaskFaults } from '../clock.ts'
-import type { DriftSummary } from './drift.ts'
+import type { DriftSummary } from './engine/drift.ts'
+import type { Reconciler } from './engine/reconciler.ts'
 import {
   type Comparison,
   type Counts,
@@ -16,7 +17,6 @@ import {
   type TightUnderlay,
   type Verification,
 } from './model.ts'
-import type { Reconciler } from './reconciler.ts'
 
 /** So many items of a list are told at once; others get their turn behind them. */
 const SLICE = 500

@@ -26,7 +26,9 @@ export type ServiceState = Pick<State, 'instances' | 'footprint' | 'numbers'>
  * and the previous good state as they were.
  */
 export class VpnService {
-  readonly instances = new Map<string, Instance>()
+  private readonly byId = new Map<string, Instance>()
+  /** By id, as a live view. */
+  readonly instances: ReadonlyMap<string, Instance> = this.byId
   private readonly numbers: Numbers
   private readonly config: VpnConfig
   private readonly dataplane: Dataplane
@@ -283,7 +285,7 @@ export class VpnService {
   }
 
   private enter(instance: Instance): void {
-    this.instances.set(instance.vpn.config.id, instance)
+    this.byId.set(instance.vpn.config.id, instance)
     this.needs.enter(instance)
   }
 
@@ -349,7 +351,7 @@ export class VpnService {
         ? instance.evpn.addresses.gateways.flatMap((gateway) => instance.evpn.gatewayEntries(gateway))
         : []
     vpn.stop()
-    this.instances.delete(vpn.config.id)
+    this.byId.delete(vpn.config.id)
     this.changed.instance(vpn.config.id)
     this.needs.retractNetwork(instance, left)
     this.maker.free(instance)

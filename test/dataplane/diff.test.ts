@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { diff, isPlaced, linkStep } from '../../src/dataplane/diff.ts'
 import type { Link } from '../../src/dataplane/driver.ts'
-import { KeyMap } from '../../src/dataplane/key-map.ts'
-import { tunnelMtuOver, vxlanMtuOver } from '../../src/dataplane/mtu.ts'
+import { diff } from '../../src/dataplane/engine/diff.ts'
+import { KeyMap } from '../../src/dataplane/engine/key-map.ts'
+import { tunnelMtuOver, vxlanMtuOver } from '../../src/dataplane/engine/mtu.ts'
+import { isPlaced, linkStep } from '../../src/dataplane/kinds/link-step.ts'
 import * as e from './entries.ts'
 import * as vpn from './ip-entries.ts'
 

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { beforeEach, expect, test } from 'vitest'
-import { Drift } from '../../src/dataplane/drift.ts'
+import { Drift } from '../../src/dataplane/engine/drift.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import * as e from './entries.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { isTableEntry } from '../../src/dataplane/layout.ts'
+import { isTableEntry } from '../../src/dataplane/kinds/layout.ts'
 import { type Entry, identity } from '../../src/dataplane/model.ts'
 import { type MemoryLab, memoryLab } from './memory-lab.ts'
 

@@ -1,6 +1,6 @@
 import type { Driver } from '../../src/dataplane/driver.ts'
+import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
-import type { Reconciler } from '../../src/dataplane/reconciler.ts'
 
 /** A kernel to try the dataplane on, and somebody else who changes it behind our back. */
 export interface Lab {

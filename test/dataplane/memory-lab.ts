@@ -1,9 +1,9 @@
 import { pino } from 'pino'
 import { PersistentClock } from '../../src/clock.ts'
-import { isTableEntry } from '../../src/dataplane/layout.ts'
-import { MemoryDriver } from '../../src/dataplane/memory.ts'
+import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
+import { isTableEntry } from '../../src/dataplane/kinds/layout.ts'
+import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import { identity } from '../../src/dataplane/model.ts'
-import { Reconciler } from '../../src/dataplane/reconciler.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import type { Lab } from './lab.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { NumberMap } from '../../src/dataplane/number-map.ts'
+import { NumberMap } from '../../src/dataplane/engine/number-map.ts'
 
 const key = fc.oneof(
   fc.nat(20),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { oursIn } from '../../src/dataplane/ours.ts'
+import { oursIn } from '../../src/dataplane/engine/ours.ts'
 import * as e from './entries.ts'
 import { memoryLab } from './memory-lab.ts'
 

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
-import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import * as e from './entries.ts'
 import { memoryLab } from './memory-lab.ts'
 

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { beforeEach, expect, test, vi } from 'vitest'
-import { Reconciler } from '../../src/dataplane/reconciler.ts'
+import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import * as e from './entries.ts'
 import { type MemoryLab, memoryLab } from './memory-lab.ts'
 

@@ -1,8 +1,8 @@
 import { pino } from 'pino'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Counters } from '../../src/dataplane/driver.ts'
+import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import type { Bridge } from '../../src/dataplane/model.ts'
-import { Reconciler } from '../../src/dataplane/reconciler.ts'
 import * as e from './entries.ts'
 import { type MemoryLab, memoryLab } from './memory-lab.ts'
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { type Entry, same } from '../../src/dataplane/model.ts'
-import type { Reconciler } from '../../src/dataplane/reconciler.ts'
 import * as e from './entries.ts'
 import type { Lab } from './lab.ts'
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { type Entry, identity } from '../../src/dataplane/model.ts'
-import type { Reconciler } from '../../src/dataplane/reconciler.ts'
 import * as e from './entries.ts'
 import * as ip from './ip-entries.ts'
 import { type MemoryLab, memoryLab } from './memory-lab.ts'

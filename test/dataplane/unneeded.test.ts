@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { IPV6_DISABLED } from '../../src/dataplane/driver.ts'
-import type { Reconciler } from '../../src/dataplane/reconciler.ts'
+import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { isIpv4 } from '../../src/values/address.ts'
 import * as e from './entries.ts'
 import { type MemoryLab, memoryLab } from './memory-lab.ts'

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
-import type { Reconciler } from '../../src/dataplane/reconciler.ts'
 import * as e from '../dataplane/ip-entries.ts'
 import type { Lab } from '../dataplane/lab.ts'
 import { setting } from '../kernel/ip-witness.ts'

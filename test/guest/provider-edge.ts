@@ -1,9 +1,9 @@
 import { pino } from 'pino'
 import { expect } from 'vitest'
 import { type Clock, systemClock } from '../../src/clock.ts'
+import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { LinuxDriver, type LinuxDriverOptions } from '../../src/dataplane/linux/driver.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
-import { Reconciler } from '../../src/dataplane/reconciler.ts'
 import { inside, labelledPackets } from './network.ts'
 
 /** A reconciler for the kernel of a namespace: several of them live in one process, each in its own namespace whenever it acts. */

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
-import type { Reconciler } from '../../src/dataplane/reconciler.ts'
 import { dataplaneView } from '../../src/dataplane/view.ts'
 import { eventually } from '../../src/lab/eventually.ts'
 import { showVerification } from '../../src/rest/status-entries.ts'

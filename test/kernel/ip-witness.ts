@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
-import { kernelKind } from '../../src/dataplane/layout.ts'
+import { kernelKind } from '../../src/dataplane/kinds/layout.ts'
 import type { Entry, Hop, IpEntry, LabelRoute, Route, Unreachable } from '../../src/dataplane/model.ts'
 import { formatIp, type Ip, isIpv4 } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'

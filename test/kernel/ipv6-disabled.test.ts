@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Reconciler } from '../../src/dataplane/reconciler.ts'
+import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import * as e from '../dataplane/entries.ts'
 import type { Lab } from '../dataplane/lab.ts'
 import { linuxLab } from './linux-lab.ts'

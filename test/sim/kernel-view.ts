@@ -1,5 +1,5 @@
 import { isOurs } from '../../src/dataplane/driver.ts'
-import type { MemoryLink } from '../../src/dataplane/memory-kernel.ts'
+import type { MemoryLink } from '../../src/dataplane/memory/kernel.ts'
 import { type Entry, type Hop, identity } from '../../src/dataplane/model.ts'
 import { formatIp } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'

@@ -1,6 +1,6 @@
 import { ANY_IPV4, ANY_IPV6, isIpv4 } from '../../values/address.ts'
 import { elsewhere, foreign, isOurs, type Link, missing, taken, unrouted } from '../driver.ts'
-import { type DeviceEntry, isPortEntry, kernelKind, type LinkEntry } from '../layout.ts'
+import { type DeviceEntry, isPortEntry, kernelKind, type LinkEntry } from '../kinds/layout.ts'
 import type { Port, Vrf, VrfPort } from '../model.ts'
 import { resetPortOptions, setForwarding, setPortOptions } from './bridge-port.ts'
 import * as k from './constants.ts'

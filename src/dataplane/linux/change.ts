@@ -1,6 +1,6 @@
 import { isIpv4 } from '../../values/address.ts'
 import { IPV6_DISABLED, type Link, missing, partly, type Refused, unbridged } from '../driver.ts'
-import type { TableEntry } from '../layout.ts'
+import type { TableEntry } from '../kinds/layout.ts'
 import type { MplsInterface, RemoteMac, Route, UdpPort } from '../model.ts'
 import * as k from './constants.ts'
 import * as encode from './encode.ts'

@@ -12,7 +12,7 @@ import {
   type Refused,
   type Sighting,
 } from '../driver.ts'
-import type { DeviceEntry, LinkEntry, TableEntry } from '../layout.ts'
+import type { DeviceEntry, LinkEntry, TableEntry } from '../kinds/layout.ts'
 import type { Entry, HeldSetting, Isolation as Isolated, NextHop } from '../model.ts'
 import { Changer } from './change.ts'
 import { DeviceChanger } from './change-device.ts'

@@ -1,6 +1,6 @@
 import { formatMac, type Mac } from '../../values/mac.ts'
 import { ownAddress } from '../driver.ts'
-import type { TableEntry } from '../layout.ts'
+import type { TableEntry } from '../kinds/layout.ts'
 import type { LocalMac, RemoteMac } from '../model.ts'
 import * as k from './constants.ts'
 import { ndmsg, type Target } from './encode.ts'

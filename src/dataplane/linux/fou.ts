@@ -1,5 +1,5 @@
 import { type Ip, isIpv4 } from '../../values/address.ts'
-import { MPLS_UDP_PORT } from '../ip-entries.ts'
+import { MPLS_UDP_PORT } from '../kinds/ip-entries.ts'
 import * as k from './constants.ts'
 import { ipFamily } from './encode.ts'
 import { Attributes, type Message, type Writer } from './message.ts'

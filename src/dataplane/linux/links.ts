@@ -1,6 +1,6 @@
 import { isIpv4 } from '../../values/address.ts'
 import { isMarked, isOurs, type Link } from '../driver.ts'
-import { isTableEntry } from '../layout.ts'
+import { isTableEntry } from '../kinds/layout.ts'
 import type { Entry } from '../model.ts'
 import * as k from './constants.ts'
 import { dumpLinks, getLink } from './encode.ts'

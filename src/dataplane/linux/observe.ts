@@ -1,6 +1,6 @@
 import { ANY_IPV4, type Ip } from '../../values/address.ts'
 import { type Link, type Sighting, ZERO_MAC } from '../driver.ts'
-import { MPLS_UDP_PORT } from '../ip-entries.ts'
+import { MPLS_UDP_PORT } from '../kinds/ip-entries.ts'
 import type { FdbDrift, LocalMac } from '../model.ts'
 import { type PortFacts, readPort } from './bridge-port.ts'
 import * as k from './constants.ts'

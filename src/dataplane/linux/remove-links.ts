@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { isOurs, type Link, type Refused, shared } from '../driver.ts'
-import type { LinkEntry } from '../layout.ts'
+import type { LinkEntry } from '../kinds/layout.ts'
 import { ENODEV } from './constants.ts'
 import { deleteGroup, deleteLink, setGroup } from './encode.ts'
 import { removeIpEntry } from './encode-ip.ts'

@@ -1,6 +1,6 @@
 import type { PersistentClock } from '../../clock.ts'
 import type { Driver } from '../driver.ts'
-import type { Reconciler } from '../reconciler.ts'
+import type { Reconciler } from '../engine/reconciler.ts'
 import { answers, type Lists } from '../view.ts'
 import type { Call, Calls, Order, Report } from './messages.ts'
 import { unpack } from './packing.ts'

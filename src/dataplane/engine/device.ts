@@ -1,0 +1,224 @@
+import type { Mac } from '../../values/mac.ts'
+import {
+  addresses,
+  fixedNeighbours,
+  labelRoutes,
+  mplsInterfaces,
+  proxyNeighbours,
+  routes,
+  udpPorts,
+  unreachables,
+} from '../kinds/ip-layouts.ts'
+import type { Key } from '../kinds/layout.ts'
+import {
+  type DeviceEntry,
+  floods,
+  isPortEntry,
+  type Layout,
+  type LinkEntry,
+  localMacs,
+  neighbours,
+  type PortEntry,
+  remoteMacs,
+  type TableEntry,
+  type TableKind,
+} from '../kinds/layout.ts'
+import { type Entry, type Outage, phase } from '../model.ts'
+import type { Observation } from './observation.ts'
+import { Table } from './table.ts'
+
+/** A table of any kind; only entries of its kind may be given to it. */
+export type AnyTable = Table<TableEntry, Key, unknown>
+
+/** Methods take what they give, so a layout of one kind stands for one of any. */
+type AnyLayout = Layout<TableEntry, Key, unknown>
+
+const LAYOUTS = {
+  'local-mac': localMacs,
+  flood: floods,
+  'remote-mac': remoteMacs,
+  neighbour: neighbours,
+  'mpls-interface': mplsInterfaces,
+  'udp-port': udpPorts,
+  address: addresses,
+  'fixed-neighbour': fixedNeighbours,
+  'proxy-neighbour': proxyNeighbours,
+  unreachable: unreachables,
+  route: routes,
+  mpls: labelRoutes,
+}
+
+/** The kinds that are kept in tables, in the order in which they are set. */
+export const TABLE_KINDS: readonly TableKind[] = (Object.keys(LAYOUTS) as TableKind[]).sort(
+  (a, b) => phase(a) - phase(b),
+)
+
+/** Why nothing can be set on a device; times are in epoch milliseconds. */
+export interface Failure {
+  readonly reason: string
+  readonly since: number
+  /** When it is looked at again, if that is not left to its link's or port's own retries. */
+  readonly nextTry: number | null
+}
+
+/** All that is wanted of one interface, and what is known of it. */
+export class Device {
+  readonly name: string
+  link: LinkEntry | null = null
+  port: PortEntry | null = null
+  /** What was wanted and is to be undone when nothing else is left to do. */
+  leavingLink: LinkEntry | null = null
+  leavingPort: PortEntry | null = null
+  /** Index, master and MAC address of the interface when it was last looked at. */
+  seen: number | null = null
+  master: string | null = null
+  mac: Mac | null = null
+  /** Index of the interface that was last in its place as the port, whatever it is called by now. */
+  enslaved: number | null = null
+  /** Index of the interface whose entries are known; null before its first look. */
+  index: number | null = null
+  /** Whether its entries were known once since it is wanted. */
+  adopted = false
+  /** Whether its entries have to be looked at again, since notifications were lost. */
+  unsure = false
+  observation: Observation | null = null
+  /** Whether entries that are not wanted came, went or changed since the last look at its entries began. */
+  disturbed = false
+  /** Looks at its entries that failed, since one went well. */
+  failedLooks = 0
+  /** Why nothing can be set on it: the interface is missing or refused, or its port is not in place. */
+  failure: Failure | null = null
+  /** Of a port of others that passes no traffic. */
+  outage: Outage | null = null
+  /** Since when there is something of it to be removed, in epoch milliseconds; null while there is nothing. */
+  leavingSince: number | null = null
+  /** Since when there is work left to do for it, in epoch milliseconds; null while there is none. */
+  waitingSince: number | null = null
+  readonly tables = new Map<TableKind, AnyTable>()
+
+  private readonly crossed: (device: Device) => void
+
+  /** `crossed` is called when it comes to have entries that need other interfaces. */
+  constructor(name: string, crossed: (device: Device) => void) {
+    this.name = name
+    this.crossed = crossed
+  }
+
+  /** Whether entries can be set now. */
+  get accepting(): boolean {
+    return this.index !== null && this.failure === null
+  }
+
+  get hasSets(): boolean {
+    return this.accepting && [...this.tables.values()].some((table) => table.waiting > 0)
+  }
+
+  get hasRemovals(): boolean {
+    if (this.index === null) return false
+    for (const [kind, table] of this.tables) if (table.hasRemovals && !this.goesWithLink(kind)) return true
+    return false
+  }
+
+  /** How much of it is still to be removed. */
+  get leavingSize(): number {
+    let size = Number(this.leavingLink !== null) + Number(this.leavingPort !== null)
+    for (const table of this.tables.values()) size += table.leavingSize
+    return size
+  }
+
+  /** Whether entries of that kind are left to the end of the link: while a port is in a VRF, nothing else keeps what it sends from the main table. */
+  goesWithLink(kind: TableKind): boolean {
+    return kind === 'unreachable' && this.leavingLink !== null
+  }
+
+  /** Whether nothing of it is wanted, left to do or known to be stale. */
+  get isIdle(): boolean {
+    return (
+      this.link === null &&
+      this.port === null &&
+      this.leavingLink === null &&
+      this.leavingPort === null &&
+      [...this.tables.values()].every((table) => table.isIdle)
+    )
+  }
+
+  /** How much of it is wanted. */
+  get size(): number {
+    let size = Number(this.link !== null) + Number(this.port !== null)
+    for (const table of this.tables.values()) size += table.size
+    return size
+  }
+
+  /** Whether nothing of it is wanted. */
+  get isUnwanted(): boolean {
+    return this.size === 0
+  }
+
+  /** What its link, or its port, is wanted to be. */
+  wanted(entry: DeviceEntry): DeviceEntry | null {
+    return isPortEntry(entry) ? this.port : this.link
+  }
+
+  /** What of its link, or its port, is to be undone. */
+  leaving(entry: DeviceEntry): DeviceEntry | null {
+    return isPortEntry(entry) ? this.leavingPort : this.leavingLink
+  }
+
+  want(entry: DeviceEntry): void {
+    if (isPortEntry(entry)) {
+      this.port = entry
+      this.leavingPort = null
+    } else {
+      this.link = entry
+      this.leavingLink = null
+    }
+  }
+
+  unwant(entry: DeviceEntry): void {
+    if (isPortEntry(entry)) {
+      this.leavingPort = this.port ?? this.leavingPort
+      this.port = null
+    } else {
+      this.leavingLink = this.link ?? this.leavingLink
+      this.link = null
+    }
+  }
+
+  table(kind: TableKind): AnyTable {
+    const known = this.tables.get(kind)
+    if (known !== undefined) return known
+    const table: AnyTable = new Table<TableEntry, Key, unknown>(this.name, LAYOUTS[kind]() as AnyLayout)
+    this.tables.set(kind, table)
+    if (table.crosses) this.crossed(this)
+    return table
+  }
+
+  /** The interface is gone, and with it all that the kernel held for it. */
+  lose(): void {
+    this.seen = null
+    this.index = null
+    this.observation?.abandon()
+    this.observation = null
+    for (const table of this.tables.values()) table.forget()
+  }
+
+  /** Has what needs this interface set again; true when there is something. */
+  shake(name: string): boolean {
+    let shaken = false
+    for (const table of this.tables.values()) {
+      // of these no kernel tells that they are gone
+      const suffers = this.name === name && table.kind === 'proxy-neighbour'
+      if (!this.disturbed && (suffers ? table.staleSize > 0 : table.staleNeeds(name))) this.disturbed = true
+      if (!suffers && !table.needsDevice(name)) continue
+      for (const entry of suffers ? table.entries() : table.needing(name)) table.redo(entry)
+      shaken = true
+    }
+    return shaken
+  }
+
+  *entries(): Generator<Entry, void> {
+    if (this.link !== null) yield this.link
+    if (this.port !== null) yield this.port
+    for (const kind of TABLE_KINDS) yield* this.tables.get(kind)?.entries() ?? []
+  }
+}

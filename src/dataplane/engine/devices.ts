@@ -1,0 +1,355 @@
+import type { Logger } from 'pino'
+import type { Clock } from '../../clock.ts'
+import type { Driver, Link } from '../driver.ts'
+import { masterOf } from '../kinds/layout.ts'
+import type { Entry } from '../model.ts'
+import { Device } from './device.ts'
+import { backoff, type Exceptions } from './exceptions.ts'
+import { Leavers } from './leavers.ts'
+import { Members } from './members.ts'
+import { Observation } from './observation.ts'
+import { misplaced, PLACING_ORDER, place } from './placement.ts'
+import { Sweep } from './sweep.ts'
+
+/** Devices that are placed or looked at in one turn. */
+const DEVICES_A_TURN = 4
+
+export interface DevicesParts {
+  readonly clock: Clock
+  readonly driver: Driver
+  readonly exceptions: Exceptions
+  readonly log: Logger
+  /** Called when entries of a device may have become work. */
+  readonly released: (device: Device) => void
+  /** Called when it is time to take away what could not be before. */
+  readonly wake: () => void
+}
+
+/** The interfaces of which something is wanted: brings each to where it is wanted, then looks at what it holds. */
+export class Devices {
+  readonly all = new Map<string, Device>()
+  readonly members = new Members()
+  readonly sweep: Sweep
+  private readonly clock: Clock
+  private readonly driver: Driver
+  private readonly exceptions: Exceptions
+  private readonly log: Logger
+  private readonly released: (device: Device) => void
+  /** Whose link or port is to be looked at. */
+  private readonly unplaced = new Set<Device>()
+  /** Whose entries are being looked at. */
+  private readonly observed = new Set<Device>()
+  private readonly leavers: Leavers
+  /** Whose entries may need other interfaces. */
+  private readonly crossing = new Set<Device>()
+  /** What cannot be placed. */
+  private readonly failing = new Set<Device>()
+  /** All interfaces that links have been wanted over. */
+  private readonly underlays = new Set<string>()
+  /** Which interfaces were up when they were last looked at. */
+  private readonly up = new Set<string>()
+
+  constructor({ clock, driver, exceptions, log, released, wake }: DevicesParts) {
+    this.clock = clock
+    this.driver = driver
+    this.exceptions = exceptions
+    this.log = log
+    this.released = released
+    this.sweep = new Sweep(clock, this.all, released)
+    this.leavers = new Leavers({
+      clock,
+      driver,
+      exceptions,
+      log,
+      wake,
+      fail: (entry, reason) => this.fail(entry, reason),
+      lose: (device) => this.lose(device),
+      left: (device) => this.forgetIdle(device),
+    })
+  }
+
+  get hasWork(): boolean {
+    return this.unplaced.size > 0 || this.observed.size > 0 || this.leavers.hasWork
+  }
+
+  /** The device of that name; one that is new will be looked at. */
+  named(name: string): Device {
+    const known = this.all.get(name)
+    if (known !== undefined) return known
+    const device = new Device(name, (one) => this.crossing.add(one))
+    this.all.set(name, device)
+    this.touch(device)
+    return device
+  }
+
+  /** Has the device's link and port looked at. */
+  touch(device: Device): void {
+    this.unplaced.add(device)
+    device.waitingSince ??= this.clock.epoch()
+  }
+
+  /** Has the device's link and port taken away, where they are to go. */
+  dismiss(device: Device): void {
+    this.leavers.add(device)
+  }
+
+  /** Whether it is not yet known what the device lacks. */
+  isUnplaced(device: Device): boolean {
+    return this.unplaced.has(device) || (device.index === null && this.observed.has(device))
+  }
+
+  /** Somebody attaches or detaches. */
+  disturb(): void {
+    this.leavers.disturb()
+  }
+
+  /** Has everything looked at again. */
+  doubt(): void {
+    for (const device of this.all.values()) this.doubtOf(device)
+  }
+
+  /** Has a device looked at again that is not as it was taken to be. */
+  suspect(device: Device): void {
+    this.doubtOf(device)
+    this.released(device)
+  }
+
+  /** Takes the next few steps. */
+  advance(): void {
+    if (this.unplaced.size > 0) for (const device of this.nextUnplaced()) this.place(device)
+    if (this.observed.size === 0) return
+    for (const device of [...this.observed].slice(0, DEVICES_A_TURN)) this.look(device)
+  }
+
+  /**
+   * Takes away what is left to take away of some devices; to be called when all entries are dealt with. `isAwaited`: an attachment waits to be
+   * put in place, so that links may be deleted later.
+   */
+  takeAway(isAwaited: boolean): void {
+    // an interface that has left its VRF is not asked for what it had there
+    for (const device of this.leavers.all) if (this.isUnplaced(device)) return
+    this.leavers.takeAway(isAwaited)
+  }
+
+  /** The device has nothing left to set or remove. */
+  rest(device: Device): void {
+    if (!this.isUnplaced(device)) device.waitingSince = null
+    if (device.leavingSize === 0) device.leavingSince = null
+    this.forgetIdle(device)
+  }
+
+  /** Has what needs this interface set again: the kernel may have dropped it. */
+  shake(name: string): void {
+    this.up.delete(name)
+    this.exceptions.excuse(name)
+    for (const { observation } of this.observed) observation?.shaken.add(name)
+    const own = this.all.get(name)
+    for (const device of own === undefined ? this.crossing : new Set([own, ...this.crossing]))
+      if (device.accepting && device.shake(name)) this.released(device)
+  }
+
+  /** The kernel told of changes of these interfaces. */
+  linksChanged(names: ReadonlySet<string>): void {
+    if (names.size > 0) this.touchDependents(names)
+    for (const name of names) this.linkChanged(name)
+  }
+
+  private linkChanged(name: string): void {
+    const device = this.all.get(name)
+    if (device === undefined && this.exceptions.size === 0) return
+    const link = this.driver.link(name)
+    this.heedUp(name, link)
+    if (device !== undefined) this.heedOutage(device, link)
+    if (device !== undefined && link !== undefined) this.heedAddress(device, link)
+    if (device === undefined || this.unplaced.has(device)) return
+    if (link === undefined) this.linkLost(device)
+    else if (device.seen !== link.index) {
+      this.lose(device)
+      this.touch(device)
+    } else {
+      const wrong = device.failure === null ? misplaced(device, link, this.driver) : undefined
+      if (wrong !== undefined) this.exceptions.contested(wrong)
+      else if (device.master !== link.master) this.touch(device)
+    }
+  }
+
+  /** Drops a device of which nothing is left. */
+  private forgetIdle(device: Device): void {
+    if (!device.isIdle || this.leavers.all.has(device) || this.observed.has(device)) return
+    this.all.delete(device.name)
+    this.unplaced.delete(device)
+    this.crossing.delete(device)
+    this.failing.delete(device)
+    this.members.put(device, null)
+  }
+
+  /** What failed for want of an interface is tried again when that is up. */
+  private heedUp(name: string, link: Link | undefined): void {
+    if (link?.up && !this.up.has(name)) this.exceptions.retryOn(name)
+    if (link?.up) this.up.add(name)
+    else this.up.delete(name)
+  }
+
+  /** Whether a port of others passes traffic is up to them; it is told where it does not. */
+  private heedOutage(device: Device, link: Link | undefined): void {
+    const isOthers = device.port !== null && device.link === null && link !== undefined
+    const reason = !isOthers || link.carrier ? null : link.up ? 'no carrier' : 'down'
+    if (reason === null) device.outage = null
+    else if (device.outage?.reason !== reason)
+      device.outage = { port: device.name, reason, since: device.outage?.since ?? this.clock.epoch() }
+  }
+
+  /** With its MAC address, an interface changes all neighbours. */
+  private heedAddress(device: Device, { mac }: Link): void {
+    if (device.mac !== null && device.mac !== mac) this.exceptions.excuse(device.name)
+    device.mac = mac
+  }
+
+  private doubtOf(device: Device): void {
+    device.unsure = true
+    this.touch(device)
+  }
+
+  private linkLost(device: Device): void {
+    if (device.seen === null) return
+    const expected = device.failure === null ? device.link : null
+    this.lose(device)
+    if (expected === null) this.touch(device)
+    else this.exceptions.contested(expected)
+  }
+
+  private *nextUnplaced(): Generator<Device, void> {
+    let left = DEVICES_A_TURN
+    for (const kind of PLACING_ORDER) {
+      for (const device of this.unplaced) {
+        if (left === 0) return
+        if (device.link?.kind !== kind) continue
+        left--
+        yield device
+      }
+    }
+  }
+
+  private place(device: Device): void {
+    this.unplaced.delete(device)
+    const underlay = underlayOf(device)
+    if (underlay !== null) this.underlays.add(underlay)
+    this.leavers.makeWay(device)
+    const { failure, master } = device
+    const { reason, culprit, link, fresh, moved, learned } = place(device, this.driver)
+    if (device.seen !== null && link?.index !== device.seen) this.lose(device)
+    this.heedUp(device.name, link)
+    this.heedOutage(device, link)
+    this.setFailure(device, reason)
+    device.seen = link?.index ?? null
+    this.members.put(device, link?.master ?? null)
+    device.mac = link?.mac ?? null
+    if (reason !== null && culprit !== null) this.fail(culprit, reason)
+    const linkFailed = culprit !== null && culprit === device.link
+    if (device.link !== null && !linkFailed) this.exceptions.applied(device.link)
+    if (device.port !== null && reason === null) {
+      this.exceptions.applied(device.port)
+      device.enslaved = device.seen
+    }
+    if (learned && device.master !== null)
+      for (const other of this.members.of(device.master)) this.doubtOf(other)
+    if (link === undefined || linkFailed) return
+    // the table of a VRF outlives its device
+    if (fresh && link.table === null) this.begin(device, link)
+    else if (fresh || device.index === null || device.unsure) this.observe(device, link)
+    else if (reason === null && (failure !== null || moved)) this.refill(device)
+    if (device.master !== master) this.exceptions.retryEntries(device.name)
+    this.released(device)
+  }
+
+  private setFailure(device: Device, reason: string | null, nextTry: number | null = null): void {
+    const since = device.failure?.since ?? this.clock.epoch()
+    device.failure = reason === null ? null : { reason, since, nextTry }
+    if (reason === null) this.failing.delete(device)
+    else this.failing.add(device)
+  }
+
+  private fail(entry: Entry, reason: string): void {
+    this.exceptions.failed(entry, reason)
+    const level = this.exceptions.status(entry)?.attempts === 1 ? 'warn' : 'debug'
+    this.log[level]({ device: entry.device, kind: entry.kind, reason }, 'device not in place')
+  }
+
+  private lose(device: Device): void {
+    this.observed.delete(device)
+    this.members.put(device, null)
+    device.lose()
+    this.exceptions.dropEntries(device.name)
+  }
+
+  /** The device was created just now: all that is wanted of it is missing. */
+  private begin(device: Device, link: Link): void {
+    device.index = link.index
+    device.unsure = false
+    device.adopted = true
+    this.refill(device)
+    this.log.info({ device: device.name, alias: link.alias }, 'device created')
+  }
+
+  private refill(device: Device): void {
+    device.disturbed = true
+    for (const table of device.tables.values()) table.refill()
+    this.exceptions.retryEntries(device.name)
+  }
+
+  private observe(device: Device, link: Link): void {
+    device.observation?.abandon()
+    device.unsure = false
+    device.disturbed = false
+    device.observation = new Observation(device, link, this.driver.observe(device.name))
+    this.observed.add(device)
+  }
+
+  private look(device: Device): void {
+    const { observation } = device
+    this.observed.delete(device)
+    if (observation === null) return
+    try {
+      if (!observation.step()) {
+        this.observed.add(device)
+        return
+      }
+      observation.finish()
+      device.observation = null
+      device.failedLooks = 0
+      device.index = device.seen
+      this.sweep.looked(device)
+      // what it was before may be all that was seen
+      if (device.accepting) for (const name of observation.shaken) device.shake(name)
+      this.exceptions.retryEntries(device.name)
+      this.dismiss(device)
+      this.released(device)
+    } catch (error) {
+      this.lose(device)
+      const reason = error instanceof Error ? error.message : String(error)
+      const delay = backoff(++device.failedLooks)
+      this.setFailure(device, reason, this.clock.epoch() + delay)
+      this.log.warn({ device: device.name, reason }, 'device not readable')
+      this.clock.after(delay, () => {
+        this.touch(device)
+        this.released(device)
+      })
+    }
+  }
+
+  /** A bridge may have appeared for which ports wait, a port may have left a bridge that is to go, an underlay may have another MTU. */
+  private touchDependents(names: ReadonlySet<string>): void {
+    for (const device of this.failing)
+      if (device.port !== null && names.has(masterOf(device.port))) this.touch(device)
+    this.leavers.tryAgain()
+    if (![...names].some((name) => this.underlays.has(name))) return
+    for (const device of this.all.values()) {
+      const underlay = underlayOf(device)
+      if (underlay !== null && names.has(underlay)) this.touch(device)
+    }
+  }
+}
+
+function underlayOf({ link }: Device): string | null {
+  return link !== null && 'underlay' in link ? link.underlay : null
+}

@@ -1,0 +1,121 @@
+import type { Logger } from 'pino'
+import type { Clock } from '../../clock.ts'
+import { type Entry, identity } from '../model.ts'
+
+/** An entry that others change so often, each time within so long of the last, is contested. */
+const CONTESTED = 5
+const MEMORY_MS = 300_000
+/** The history of so many entries is kept; what others change beyond that is counted. */
+const MAX_HISTORIES = 4096
+/** Changes come in bunches: they are gathered for so long, and logged once a minute at most. */
+const GATHER_MS = 1000
+const LOG_MS = 60_000
+
+interface History {
+  readonly entry: Entry
+  readonly changes: number
+  /** When the first of them came, in epoch milliseconds. */
+  readonly since: number
+  /** When the last of them came, on the clock that does not jump. */
+  readonly last: number
+}
+
+/** What others have changed of ours in the kernel. */
+export interface DriftSummary {
+  /** How many times since the start; each is repaired. */
+  readonly count: number
+  /** The last time, in epoch milliseconds; null when there was none. */
+  readonly last: number | null
+  /** How many entries others change again and again. */
+  readonly contested: number
+  /** Of these, the one that was changed most often. */
+  readonly worst: { readonly entry: Entry; readonly changes: number; readonly since: number } | null
+}
+
+/** Keeps count of what others change of ours in the kernel, and tells of it. */
+export class Drift {
+  private readonly clock: Clock
+  private readonly log: Logger
+  private count = 0
+  private last: number | null = null
+  /** By identity; the one changed last at the end. */
+  private readonly histories = new Map<string, History>()
+  private untold = 0
+  private example: Entry | null = null
+  private quietUntil = 0
+  private cancel: (() => void) | null = null
+
+  constructor(clock: Clock, log: Logger) {
+    this.clock = clock
+    this.log = log
+  }
+
+  /** The entry is not wanted any more. */
+  drop(entry: Entry): void {
+    if (this.histories.size > 0) this.histories.delete(identity(entry))
+  }
+
+  /** The kernel told that the entry is not as wanted. */
+  notified(entry: Entry): void {
+    this.found(entry)
+    this.untold++
+    this.example = entry
+    this.cancel ??= this.clock.after(Math.max(GATHER_MS, this.quietUntil - this.clock.now()), () =>
+      this.tell(),
+    )
+  }
+
+  /** A comparison found that the entry is not as wanted. */
+  found(entry: Entry): void {
+    this.count++
+    this.last = this.clock.epoch()
+    const key = identity(entry)
+    const before = this.histories.get(key)
+    const now = this.clock.now()
+    this.forget(now)
+    if (before === undefined && this.histories.size >= MAX_HISTORIES) return
+    this.histories.delete(key)
+    const { changes, since } =
+      before !== undefined && isRecent(before, now) ? before : { changes: 0, since: this.last }
+    this.histories.set(key, { entry, changes: changes + 1, since, last: now })
+  }
+
+  summary(): DriftSummary {
+    this.forget(this.clock.now())
+    const contested = [...this.histories.values()].filter(({ changes }) => changes >= CONTESTED)
+    const worst = contested.reduce<History | null>(
+      (most, one) => (most === null || one.changes > most.changes ? one : most),
+      null,
+    )
+    const { count, last } = this
+    return { count, last, contested: contested.length, worst }
+  }
+
+  stop(): void {
+    this.cancel?.()
+  }
+
+  private forget(now: number): void {
+    for (const [key, history] of this.histories) {
+      if (isRecent(history, now)) return
+      this.histories.delete(key)
+    }
+  }
+
+  private tell(): void {
+    this.cancel = null
+    this.quietUntil = this.clock.now() + LOG_MS
+    const { untold: count, example } = this
+    this.untold = 0
+    const { contested, worst } = this.summary()
+    const entry = worst?.entry ?? example
+    this.log.warn(
+      { count, entry: entry && identity(entry), contested },
+      'drift: entries changed by others are repaired',
+    )
+  }
+}
+
+function isRecent({ last }: History, now: number): boolean {
+  return now - last < MEMORY_MS
+}

@@ -1,0 +1,253 @@
+import type { Clock } from '../../clock.ts'
+import { errnoIn } from '../../linux/libc.ts'
+import { isTableEntry, type TableEntry } from '../kinds/layout.ts'
+import { type Entry, type EntryStatus, identity, type Status } from '../model.ts'
+import type { Drift } from './drift.ts'
+
+const FIRST_DELAY_MS = 100
+const LONGEST_DELAY_MS = 60_000
+/** How long a contested entry has to stay in place until its history is forgotten. */
+const CALM_MS = 60_000
+/** From so many changes on, a contested entry is told as failed: it waits longer than anybody takes for a hiccup. */
+const FIGHT = 6
+/** Retries fall on multiples of this, so that a crowd of failures costs few looks at the crowd. */
+const GRID_MS = 50
+
+/** An entry that is not simply in place. */
+interface Exception {
+  readonly entry: Entry
+  /** `contested`: somebody changed it; `calm`: it was contested and is in place again; `unneeded`: its device has no use for it. */
+  readonly state: 'failed' | 'contested' | 'calm' | 'unneeded'
+  readonly reason: string | null
+  /** Tries that failed, or times that somebody changed it. */
+  readonly attempts: number
+  /** Since when it is not in place, in epoch milliseconds. */
+  readonly since: number
+  /** When to try again, or for `calm` to forget; Infinity while a try is under way. */
+  due: number
+}
+
+const NOTHING_KEPT = { reason: null, errno: null, attempts: 0, since: null, nextTry: null } as const
+
+export const APPLIED: Status = { state: 'applied', ...NOTHING_KEPT }
+
+/** Not in place, and not for want of trying. */
+export function pending(since: number | null, reason: string | null = null): Status {
+  return { ...NOTHING_KEPT, state: 'pending', since, reason }
+}
+
+/** The delay after so many failures in a row: from 100 ms, doubling, to a minute. */
+export function backoff(attempts: number): number {
+  return Math.min(FIRST_DELAY_MS * 2 ** (attempts - 1), LONGEST_DELAY_MS)
+}
+
+/** The few entries that failed or that somebody else changes, each with its own time to be tried again. */
+export class Exceptions {
+  private readonly clock: Clock
+  private readonly retry: (entry: Entry) => void
+  private readonly drift: Pick<Drift, 'notified' | 'drop'>
+  private readonly all = new Map<string, Exception>()
+  /** By device, which of its unneeded entries is tried now and then, for all of them. */
+  private readonly scouts = new Map<string, string>()
+  private wakeAt = Number.POSITIVE_INFINITY
+  private cancelWake = () => {}
+
+  /** `retry` is called with each entry whose time has come. */
+  constructor(clock: Clock, retry: (entry: Entry) => void, drift: Pick<Drift, 'notified' | 'drop'>) {
+    this.clock = clock
+    this.retry = retry
+    this.drift = drift
+  }
+
+  get size(): number {
+    return this.all.size
+  }
+
+  status(entry: Entry): Status | undefined {
+    if (this.all.size === 0) return undefined
+    const exception = this.all.get(identity(entry))
+    return exception && this.statusOf(exception)
+  }
+
+  *[Symbol.iterator](): Generator<EntryStatus, void> {
+    for (const exception of this.all.values()) {
+      yield { entry: exception.entry, status: this.statusOf(exception) }
+    }
+  }
+
+  failed(entry: Entry, reason: string): void {
+    const key = identity(entry)
+    const before = this.all.get(key)
+    if (before?.state === 'unneeded') this.dismiss(entry.device, key)
+    const attempts = (before?.state === 'failed' ? before.attempts : 0) + 1
+    const since = before === undefined || before.state === 'calm' ? this.clock.epoch() : before.since
+    this.put(key, { entry, state: 'failed', reason, attempts, since, due: this.at(backoff(attempts)) })
+  }
+
+  /** The device has no use for the entry as long as it is as it is; true where none of its entries was unneeded before. */
+  unneeded(entry: Entry, reason: string): boolean {
+    const key = identity(entry)
+    const since = this.all.get(key)?.since ?? this.clock.epoch()
+    const isFirst = !this.scouts.has(entry.device)
+    if (isFirst) this.scouts.set(entry.device, key)
+    const isScout = this.scouts.get(entry.device) === key
+    const due = isScout ? this.at(LONGEST_DELAY_MS) : Number.POSITIVE_INFINITY
+    this.put(key, { entry, state: 'unneeded', reason, attempts: 0, since, due })
+    return isFirst
+  }
+
+  /** Somebody changed the entry: it is tried again at once the first time, then at a growing distance. */
+  contested(entry: Entry): void {
+    const key = identity(entry)
+    const before = this.all.get(key)
+    if (before !== undefined && before.state !== 'calm') return
+    this.drift.notified(entry)
+    const attempts = (before?.attempts ?? 0) + 1
+    const contested = {
+      entry,
+      state: 'contested',
+      reason: 'changed by somebody else',
+      attempts,
+      since: this.clock.epoch(),
+    } as const
+    if (attempts > 1) this.put(key, { ...contested, due: this.at(backoff(attempts - 1)) })
+    else {
+      this.put(key, { ...contested, due: Number.POSITIVE_INFINITY })
+      this.retry(entry)
+    }
+  }
+
+  /** The entry is in place. */
+  applied(entry: Entry): void {
+    if (this.all.size === 0) return
+    const key = identity(entry)
+    const before = this.all.get(key)
+    if (before?.state === 'contested') this.put(key, { ...before, state: 'calm', due: this.at(CALM_MS) })
+    else if (before?.state === 'failed' || before?.state === 'unneeded') this.all.delete(key)
+    if (before?.state === 'unneeded') this.dismiss(entry.device, key)
+  }
+
+  /** The interface changed in a way that costs entries: those that went are set at once, and nobody fights over them. */
+  excuse(device: string): void {
+    for (const [key, exception] of this.all) {
+      const { entry, state } = exception
+      if (!isTableEntry(entry) || !concerns(entry, device)) continue
+      if (state === 'calm' || state === 'contested') this.drift.drop(entry)
+      if (state === 'calm') this.all.delete(key)
+      if (state !== 'contested') continue
+      const excused = { ...exception, attempts: 1 }
+      this.all.set(key, excused)
+      this.tryAgain(excused)
+    }
+  }
+
+  drop(entry: Entry): void {
+    if (this.all.size === 0) return
+    const key = identity(entry)
+    this.all.delete(key)
+    this.dismiss(entry.device, key)
+  }
+
+  /** Tries the entries of a device again now, but not its link and port. */
+  retryEntries(device: string): void {
+    for (const exception of this.all.values()) {
+      const { entry, state } = exception
+      if (entry.device === device && isTableEntry(entry) && state !== 'calm') this.tryAgain(exception)
+    }
+  }
+
+  /** Tries what failed for want of this interface, or on it, or was unneeded there, again now, but not its link and port. */
+  retryOn(device: string): void {
+    for (const exception of this.all.values()) {
+      const { entry, state } = exception
+      const isOpen = state === 'failed' || state === 'unneeded'
+      if (isOpen && isTableEntry(entry) && concerns(entry, device)) this.tryAgain(exception)
+    }
+  }
+
+  /** Forgets the entries of a device, but not its link and port. */
+  dropEntries(device: string): void {
+    for (const [key, { entry }] of this.all) {
+      if (entry.device === device && isTableEntry(entry)) this.all.delete(key)
+    }
+    this.scouts.delete(device)
+  }
+
+  stop(): void {
+    this.cancelWake()
+    this.wakeAt = Number.POSITIVE_INFINITY
+  }
+
+  /** Where the entry was the scout of its device, the others of that are tried. */
+  private dismiss(device: string, key: string): void {
+    if (this.scouts.get(device) !== key) return
+    this.scouts.delete(device)
+    for (const exception of this.all.values())
+      if (exception.state === 'unneeded' && exception.entry.device === device) this.tryAgain(exception)
+  }
+
+  private put(key: string, exception: Exception): void {
+    this.all.set(key, exception)
+    this.wakeBy(exception.due)
+  }
+
+  private tryAgain(exception: Exception): void {
+    exception.due = Number.POSITIVE_INFINITY
+    this.retry(exception.entry)
+  }
+
+  private at(delay: number): number {
+    return Math.ceil((this.clock.now() + delay) / GRID_MS) * GRID_MS
+  }
+
+  private wakeBy(due: number): void {
+    if (due >= this.wakeAt) return
+    this.cancelWake()
+    this.wakeAt = due
+    this.cancelWake = this.clock.after(due - this.clock.now(), () => this.wake())
+  }
+
+  private wake(): void {
+    this.wakeAt = Number.POSITIVE_INFINITY
+    const now = this.clock.now()
+    let next = Number.POSITIVE_INFINITY
+    for (const [key, exception] of this.all) {
+      if (exception.due > now) next = Math.min(next, exception.due)
+      else if (exception.state === 'calm') this.all.delete(key)
+      else this.tryAgain(exception)
+    }
+    this.wakeBy(next)
+  }
+
+  private statusOf({ state, reason, attempts, since, due }: Exception): Status {
+    switch (state) {
+      case 'failed': {
+        const errno = reason === null ? null : errnoIn(reason)
+        return { state, reason, errno, attempts, since, nextTry: this.epochOf(due) }
+      }
+      case 'contested': {
+        const nextTry = this.epochOf(due)
+        if (attempts < FIGHT) return { ...pending(since, reason), nextTry }
+        return { state: 'failed', reason: fought(attempts), errno: null, attempts, since, nextTry }
+      }
+      case 'unneeded':
+        return { ...NOTHING_KEPT, state, reason, since, nextTry: this.epochOf(due) }
+      case 'calm':
+        return APPLIED
+      default:
+        return state satisfies never
+    }
+  }
+
+  private epochOf(due: number): number | null {
+    return due === Number.POSITIVE_INFINITY ? null : Math.round(this.clock.epoch() + due - this.clock.now())
+  }
+}
+
+function concerns(entry: TableEntry, device: string): boolean {
+  return entry.device === device || ('hops' in entry && entry.hops.some((hop) => hop.device === device))
+}
+
+function fought(times: number): string {
+  return `another program changed it ${times} times and has to stop: ip monitor link neigh, bridge monitor fdb show when`
+}

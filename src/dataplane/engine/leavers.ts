@@ -1,0 +1,155 @@
+import type { Logger } from 'pino'
+import type { Clock } from '../../clock.ts'
+import type { Driver } from '../driver.ts'
+import type { DeviceEntry } from '../kinds/layout.ts'
+import { DeletionPace } from './deletion-pace.ts'
+import type { Device } from './device.ts'
+import type { Exceptions } from './exceptions.ts'
+import { PLACING_ORDER } from './placement.ts'
+
+/** Ports that leave in one turn. */
+const PORTS_A_TURN = 4
+
+export interface LeaversParts {
+  readonly clock: Clock
+  readonly driver: Driver
+  readonly exceptions: Exceptions
+  readonly log: Logger
+  /** Called when it is time to take away what could not be before. */
+  readonly wake: () => void
+  readonly fail: (entry: DeviceEntry, reason: string) => void
+  /** Called when nothing of a device is in the kernel any more. */
+  readonly lose: (device: Device) => void
+  /** Called when a device has been taken away as far as it can be. */
+  readonly left: (device: Device) => void
+}
+
+/** Devices whose link or port may have to go, and how they go: ports first, bridges last, links of a kind together. */
+export class Leavers {
+  readonly all = new Set<Device>()
+  /** Those that were in bridges which the agent named, and could not go: somebody else has a port there. */
+  private readonly refused = new Set<Device>()
+  private readonly driver: Driver
+  private readonly exceptions: Exceptions
+  private readonly log: Logger
+  private readonly fail: LeaversParts['fail']
+  private readonly lose: LeaversParts['lose']
+  private readonly left: LeaversParts['left']
+  private readonly pace: DeletionPace
+  /** Whether links are to be deleted, and it is not the time for it. */
+  private isHeldBack = false
+
+  constructor({ clock, driver, exceptions, log, wake, fail, lose, left }: LeaversParts) {
+    this.driver = driver
+    this.exceptions = exceptions
+    this.log = log
+    this.fail = fail
+    this.lose = lose
+    this.left = left
+    this.pace = new DeletionPace(clock, () => {
+      this.isHeldBack = false
+      wake()
+    })
+  }
+
+  get hasWork(): boolean {
+    return this.all.size > 0 && !this.isHeldBack
+  }
+
+  add(device: Device): void {
+    this.isHeldBack = false
+    this.all.add(device)
+  }
+
+  /** Somebody attaches or detaches. */
+  disturb(): void {
+    this.pace.disturb()
+  }
+
+  /** Takes away some devices; `isAwaited`: an attachment waits to be put in place, so that links may be deleted later. */
+  takeAway(isAwaited: boolean): void {
+    const some = this.next()
+    const going = some.filter(({ leavingLink, isUnwanted }) => leavingLink !== null && isUnwanted)
+    this.isHeldBack = going.length > 0 && !this.pace.isTime(isAwaited)
+    if (this.isHeldBack) return
+    for (const device of some) {
+      this.all.delete(device)
+      // what is not there holds nothing to remove
+      if (device.index === null) this.lose(device)
+    }
+    this.removeLinks(going)
+    for (const device of some) {
+      if (!going.includes(device)) this.removePort(device)
+      if (device.leavingSize === 0) device.leavingSince = null
+      if (device.leavingLink?.kind === 'bridge' && device.leavingLink.given) this.refused.add(device)
+      this.left(device)
+    }
+  }
+
+  /** Others may have taken their ports out of a bridge that is to go. */
+  tryAgain(): void {
+    for (const device of this.refused) this.add(device)
+    this.refused.clear()
+  }
+
+  /** What is to be deleted, and has what a new link needs for itself, does not wait for its turn. */
+  makeWay({ link, index }: Device): void {
+    if (link?.kind !== 'vxlan' || index !== null) return
+    const { vni, port } = link
+    const holders = [...this.all].filter(({ leavingLink: one, isUnwanted }) => {
+      return isUnwanted && one?.kind === 'vxlan' && one.vni === vni && one.port === port
+    })
+    this.removeLinks(holders)
+    for (const device of holders) {
+      this.all.delete(device)
+      if (device.leavingSize === 0) device.leavingSince = null
+      this.left(device)
+    }
+  }
+
+  /** Some devices that have to go before the others: ports first, bridges last. */
+  private next(): Device[] {
+    for (const kind of PLACING_ORDER.toReversed()) {
+      const limit = kind === undefined ? PORTS_A_TURN : this.pace.sizeFor(kind)
+      const some: Device[] = []
+      for (const device of this.all) {
+        if (some.length === limit) break
+        if (device.leavingLink?.kind === kind) some.push(device)
+      }
+      if (some.length > 0) return some
+    }
+    return []
+  }
+
+  /** An interface that was renamed leaves by its present name: it would come back with its old one, and still be in the bridge. */
+  private removePort(device: Device): void {
+    const { leavingPort, enslaved } = device
+    if (leavingPort === null) return
+    const renamed = enslaved === null ? undefined : this.driver.nameOf(enslaved)
+    const names = new Set([device.name, renamed ?? device.name])
+    const refused = [...names].map((name) => this.driver.removeDevice({ ...leavingPort, device: name }))
+    if (this.hasGone(leavingPort, refused.find((reason) => reason !== null) ?? null))
+      device.leavingPort = null
+  }
+
+  /** Deletes links of one kind, which takes them out of where they are. */
+  private removeLinks(devices: readonly Device[]): void {
+    const links = devices.flatMap(({ leavingLink }) => leavingLink ?? [])
+    const [first] = links
+    if (first === undefined) return
+    const refused = this.pace.run(first.kind, links.length, () => this.driver.removeLinks(links))
+    for (const [i, device] of devices.entries()) {
+      device.leavingPort = null
+      if (device.leavingLink === null || !this.hasGone(device.leavingLink, refused.get(i) ?? null)) continue
+      device.leavingLink = null
+      this.lose(device)
+      this.log.info({ device: device.name }, 'device deleted')
+    }
+  }
+
+  private hasGone(entry: DeviceEntry, refusal: string | null): boolean {
+    if (refusal === null) this.exceptions.drop(entry)
+    else this.fail(entry, refusal)
+    return refusal === null
+  }
+}

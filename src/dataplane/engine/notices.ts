@@ -1,0 +1,123 @@
+import type { Observer, Sighting } from '../driver.ts'
+import { remoteOf, type TableEntry } from '../kinds/layout.ts'
+import { identity, type LocalMac } from '../model.ts'
+import type { Device } from './device.ts'
+import type { Devices } from './devices.ts'
+
+/** So many interfaces are told of at a time, so that what concerns all of them does not hold up everybody else. */
+const LINKS_A_TURN = 32
+
+interface News {
+  readonly links: ReadonlySet<string>
+  readonly unsteady: Iterable<string>
+  readonly contested: Iterable<TableEntry>
+  readonly overran: boolean
+}
+
+type KnownDevices = Pick<Devices, 'all' | 'members'>
+
+/** Weighs what the kernel tells against what is wanted, and keeps what contradicts it until `take`. */
+export class Notices implements Observer {
+  private readonly devices: KnownDevices
+  private readonly arrived: () => void
+  readonly rerouted: () => void
+  readonly addressesChanged: () => void
+  private links = new Set<string>()
+  private unsteady = new Set<string>()
+  /** By their identity, that of a bridge's half being another one. */
+  private contested = new Map<string, TableEntry>()
+  private overran = false
+
+  /** `arrived` is called when there is something to take, `rerouted` when others changed their routes, `addressesChanged` when the machine's addresses may have changed. */
+  constructor(
+    devices: KnownDevices,
+    arrived: () => void,
+    rerouted: () => void,
+    addressesChanged: () => void,
+  ) {
+    this.devices = devices
+    this.arrived = arrived
+    this.rerouted = rerouted
+    this.addressesChanged = addressesChanged
+  }
+
+  /** Whether there is something to take. */
+  get any(): boolean {
+    return this.links.size > 0 || this.unsteady.size > 0 || this.contested.size > 0 || this.overran
+  }
+
+  /** What came since the last call: interfaces to look at, of many the first, those that others may have suffered from, entries that are not as wanted. */
+  take(): News {
+    const { unsteady, contested, overran } = this
+    const links = new Set<string>()
+    for (const name of this.links) {
+      if (links.size === LINKS_A_TURN) break
+      links.add(name)
+      this.links.delete(name)
+    }
+    this.unsteady = new Set()
+    this.contested = new Map()
+    this.overran = false
+    return { links, unsteady, contested: contested.values(), overran }
+  }
+
+  linkChanged(device: string): void {
+    this.links.add(device)
+    this.arrived()
+  }
+
+  shaken(device: string): void {
+    this.unsteady.add(device)
+    this.arrived()
+  }
+
+  overrun(): void {
+    this.overran = true
+    this.addressesChanged()
+    this.arrived()
+  }
+
+  seen({ entry, marked }: Sighting, present: boolean): void {
+    const device = this.devices.all.get(entry.device)
+    if (device === undefined) return
+    const table = device.tables.get(entry.kind)
+    if (present && entry.kind === 'remote-mac' && (!marked || entry.drift)) table?.stick(entry)
+    if (table === undefined || !table.wants(entry)) {
+      if (marked || present) device.disturbed = true
+      return
+    }
+    const asWanted = present && table.holds(entry) && (marked || !table.identified)
+    this.weigh(table.find(entry), asWanted)
+  }
+
+  bridged(bridge: string, { entry, marked, theirs = false }: Sighting<LocalMac>, present: boolean): void {
+    const device = this.devices.all.get(entry.device)
+    const wanted = behind(device, entry)
+    if (wanted !== undefined) {
+      const isHeld = marked || (theirs && wanted.kind === 'local-mac')
+      if (present && !isHeld && wanted.kind === 'remote-mac') device?.table(wanted.kind).stick(wanted)
+      this.weigh(wanted, present && isHeld, "bridge's half of ")
+      return
+    }
+    if (device !== undefined && (marked || present)) device.disturbed = true
+    // who else wants it has lost it now, or lost it to the port that it has left
+    for (const other of this.devices.members.of(bridge))
+      if (other !== device) this.weigh(behind(other, entry), false)
+  }
+
+  /** The last word counts: what went and came back as it was is in place. Of a route it does not: its nexthops may be others under their ids. */
+  private weigh(entry: TableEntry | undefined, isAsWanted: boolean, part = ''): void {
+    if (entry === undefined) return
+    if (!isAsWanted) {
+      this.contested.set(part + identity(entry), entry)
+      this.arrived()
+    } else if (this.contested.size > 0 && !('hops' in entry)) this.contested.delete(part + identity(entry))
+  }
+}
+
+/** What is wanted of a MAC behind a port: it may be local there, or remote behind a VXLAN device. */
+function behind(device: Device | undefined, { mac }: LocalMac): TableEntry | undefined {
+  if (device === undefined) return undefined
+  const here: LocalMac = { kind: 'local-mac', device: device.name, mac }
+  return device.tables.get('remote-mac')?.find(remoteOf(here)) ?? device.tables.get('local-mac')?.find(here)
+}

@@ -1,0 +1,39 @@
+import type { Logger } from 'pino'
+import type { Clock } from '../../clock.ts'
+import { backoff } from './exceptions.ts'
+
+/** So long without an overrun, the next one is looked into promptly again. */
+const MEMORY_MS = 60_000
+
+/** When notifications were lost, everything has to be looked at again: the sooner the rarer this is. */
+export class Overruns {
+  private readonly clock: Clock
+  private readonly log: Logger
+  private readonly lookAgain: () => void
+  private count = 0
+  private last = Number.NEGATIVE_INFINITY
+  private cancel: (() => void) | null = null
+
+  constructor(clock: Clock, log: Logger, lookAgain: () => void) {
+    this.clock = clock
+    this.log = log
+    this.lookAgain = lookAgain
+  }
+
+  /** Notifications were lost. */
+  add(): void {
+    if (this.cancel !== null) return
+    const now = this.clock.now()
+    this.count = now - this.last > MEMORY_MS ? 1 : this.count + 1
+    this.last = now
+    this.log.warn({ overruns: this.count }, 'kernel notifications lost')
+    this.cancel = this.clock.after(backoff(this.count), () => {
+      this.cancel = null
+      this.lookAgain()
+    })
+  }
+
+  stop(): void {
+    this.cancel?.()
+  }
+}

@@ -1,0 +1,360 @@
+import type { Logger } from 'pino'
+import type { Clock } from '../../clock.ts'
+import type { InterfaceAddress, Ip } from '../../values/address.ts'
+import type { Mac } from '../../values/mac.ts'
+import type { Driver } from '../driver.ts'
+import type { Questions } from '../facts.ts'
+import { type DeviceEntry, isTableEntry, type TableEntry } from '../kinds/layout.ts'
+import {
+  type Dataplane,
+  type Entry,
+  type EntryStatus,
+  type HeldSetting,
+  type Interface,
+  type Isolation,
+  type NextHop,
+  type Status,
+  same,
+  type TightUnderlay,
+} from '../model.ts'
+import type { Device } from './device.ts'
+import { Devices } from './devices.ts'
+import { Drift } from './drift.ts'
+import { Exceptions } from './exceptions.ts'
+import { NodeAddresses } from './node-addresses.ts'
+import { Notices } from './notices.ts'
+import { Overruns } from './overruns.ts'
+import { Resync } from './resync.ts'
+import { Statuses } from './statuses.ts'
+import { Storms } from './storms.ts'
+import { tightUnderlays } from './tight-underlays.ts'
+import { Underlay } from './underlay.ts'
+import { Verifier } from './verifier.ts'
+import { Waiters } from './waiters.ts'
+import { Work } from './work.ts'
+
+/** What the log says of an error of the clock that it runs on. */
+export const LOOP_FAILED = 'forwarding loop failed; it is tried again each second'
+
+export interface ReconcilerParts {
+  readonly clock: Clock
+  readonly driver: Driver
+  readonly log: Logger
+  /** How often the kernel is compared with what is wanted though it told of no change; 0 or absent: never. */
+  readonly resyncMs?: number
+}
+
+/** The forwarding loop: makes the kernel equal to what is wanted, and keeps it so. */
+export class Reconciler implements Dataplane, Questions {
+  private readonly clock: Clock
+  private readonly driver: Driver
+  private readonly exceptions: Exceptions
+  private readonly devices: Devices
+  private readonly notices: Notices
+  readonly statuses: Statuses
+  readonly drift: Drift
+  private readonly work: Work
+  readonly verifier: Verifier
+  readonly storms: Storms
+  private readonly resync: Resync
+  private readonly underlay: Underlay
+  private readonly nodeAddresses: NodeAddresses
+  private readonly overruns: Overruns
+  private readonly waiters: Waiters
+  private running = false
+  private scheduled = false
+  /** Whether there is something for the next turn. */
+  private isDue = false
+
+  constructor({ clock, driver, log, resyncMs = 0 }: ReconcilerParts) {
+    this.clock = clock
+    this.driver = driver
+    this.underlay = new Underlay(clock, driver)
+    this.nodeAddresses = new NodeAddresses(clock, driver, log)
+    this.overruns = new Overruns(clock, log, () => {
+      this.devices.doubt()
+      this.schedule()
+    })
+    this.drift = new Drift(clock, log)
+    this.exceptions = new Exceptions(clock, (entry) => this.retry(entry), this.drift)
+    this.devices = new Devices({
+      clock,
+      driver,
+      log,
+      exceptions: this.exceptions,
+      released: (device) => {
+        this.work.add(device)
+        this.schedule()
+      },
+      wake: () => this.schedule(),
+    })
+    this.work = new Work({
+      clock,
+      driver,
+      log,
+      exceptions: this.exceptions,
+      done: (device) => this.devices.rest(device),
+    })
+    this.notices = new Notices(
+      this.devices,
+      () => this.schedule(),
+      () => this.underlay.hint(),
+      () => this.nodeAddresses.hint(),
+    )
+    this.statuses = new Statuses({
+      devices: this.devices.all,
+      exceptions: this.exceptions,
+      isUnplaced: (device) => this.devices.isUnplaced(device),
+    })
+    this.waiters = new Waiters(this.devices, this.statuses)
+    this.verifier = new Verifier({
+      clock,
+      driver,
+      devices: this.devices,
+      statuses: this.statuses,
+      drift: this.drift,
+    })
+    this.storms = new Storms({ clock, driver, log, devices: this.devices.all })
+    this.resync = new Resync({ clock, verifier: this.verifier, log, intervalMs: resyncMs })
+  }
+
+  /** Begins to make the kernel equal to what is wanted. */
+  start(): void {
+    this.running = true
+    this.driver.watch(this.notices)
+    this.nodeAddresses.hint()
+    this.resync.start()
+    this.storms.start()
+    this.schedule()
+  }
+
+  /** Ends all activity, and the waiting for it; the kernel stays as it is. */
+  stop(): void {
+    this.running = false
+    this.resync.stop()
+    this.storms.stop()
+    this.verifier.stop()
+    this.exceptions.stop()
+    this.underlay.stop()
+    this.nodeAddresses.stop()
+    this.overruns.stop()
+    this.drift.stop()
+    this.waiters.stop()
+  }
+
+  /** The desired state is complete: what carries our mark and is not wanted may be removed, now and from here on. */
+  complete(): void {
+    this.devices.sweep.begin()
+    this.clock.soon(() => this.driver.sweep())
+    this.schedule()
+  }
+
+  want(entry: Entry): void {
+    const device = this.devices.named(entry.device)
+    if (isTableEntry(entry)) this.wantEntry(device, entry)
+    else this.wantDevice(device, entry)
+  }
+
+  unwant(entry: Entry): void {
+    const device = this.devices.all.get(entry.device)
+    if (device === undefined) return
+    this.exceptions.drop(entry)
+    this.drift.drop(entry)
+    device.leavingSince ??= this.clock.epoch()
+    if (isTableEntry(entry)) {
+      if (device.tables.get(entry.kind)?.unwant(entry)) this.work.add(device)
+    } else {
+      device.unwant(entry)
+      this.devices.disturb()
+      this.devices.touch(device)
+    }
+    this.devices.dismiss(device)
+    this.schedule()
+  }
+
+  settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]> {
+    return this.waiters.settled(entries)
+  }
+
+  gone(entries: readonly Entry[]): Promise<void> {
+    this.schedule()
+    return this.waiters.gone(entries)
+  }
+
+  clear(entries: readonly Entry[]): void {
+    const left = entries.filter((entry) => !this.wants(entry))
+    for (const entry of left) this.want(entry)
+    for (const entry of left) this.unwant(entry)
+  }
+
+  wants(entry: Entry): boolean {
+    return this.statuses.wants(entry)
+  }
+
+  status(entry: Entry): Status {
+    return this.statuses.of(entry)
+  }
+
+  interfaceNamed(name: string): Interface | undefined {
+    return this.driver.link(name)
+  }
+
+  isolationOf(bridge: string): Isolation {
+    return this.driver.isolationOf(bridge)
+  }
+
+  vrfGaps(): readonly string[] {
+    return this.driver.vrfGaps()
+  }
+
+  vxlanGaps(): readonly string[] {
+    return this.driver.vxlanGaps()
+  }
+
+  tightUnderlays(): readonly TightUnderlay[] {
+    return tightUnderlays(this.devices.all.values(), this.driver)
+  }
+
+  vxlanIn(bridge: string, vni: number): Interface | undefined {
+    return this.driver.vxlanIn(bridge, vni)
+  }
+
+  vrfOf(alias: string): { readonly name: string; readonly table: number } | undefined {
+    const link = this.driver.ours().find((one) => one.alias === alias && one.table !== null)
+    return link === undefined ? undefined : { name: link.name, table: link.table! }
+  }
+
+  holderOf(ip: Ip): string | null {
+    return this.driver.holderOf(ip)
+  }
+
+  wayTo(ip: Ip): NextHop | null {
+    return this.driver.wayTo(ip)
+  }
+
+  portsOf(master: string): readonly Interface[] {
+    return this.driver.portsOf(master)
+  }
+
+  ownAddressIn(bridge: string, mac: Mac): string | null {
+    return this.driver.ownAddressIn(bridge, mac)
+  }
+
+  vxlansOn(port: number): readonly Interface[] {
+    return this.driver.vxlansOn(port)
+  }
+
+  isLabelTaken(label: number): boolean {
+    return this.driver.isLabelTaken(label)
+  }
+
+  isTableTaken(table: number): boolean {
+    return this.driver.isTableTaken(table)
+  }
+
+  follow(ip: Ip, changed: (way: NextHop | null) => void): void {
+    this.underlay.follow(ip, changed)
+  }
+
+  unfollow(ip: Ip): void {
+    this.underlay.unfollow(ip)
+  }
+
+  followAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): void {
+    this.nodeAddresses.follow(changed)
+  }
+
+  /** Settings of the machine that wanted entries need, each with the first entry that does; what needs none is undefined, so that whoever walks them can count it as work. */
+  *settings(): Generator<{ readonly setting: HeldSetting; readonly entry: Entry } | undefined, void> {
+    const seen = new Set<string>()
+    for (const { entry } of this.statuses.entries()) {
+      const isTold = isTableEntry(entry) && entry.kind !== 'mpls-interface' && entry.kind !== 'mpls'
+      for (const setting of isTold ? [] : this.driver.settingsFor(entry)) {
+        if (!seen.has(setting.name)) yield { setting, entry }
+        seen.add(setting.name)
+      }
+      yield undefined
+    }
+  }
+
+  private wantEntry(device: Device, entry: TableEntry): void {
+    const retries = this.exceptions.status(entry) !== undefined
+    const table = device.table(entry.kind)
+    if (!table.want(entry, !device.disturbed) && !retries) return
+    if (device.accepting) {
+      table.push(entry)
+      if (table.waiting === 1) this.work.add(device)
+      device.waitingSince ??= this.clock.epoch()
+    }
+    this.schedule()
+  }
+
+  private wantDevice(device: Device, entry: DeviceEntry): void {
+    const before = device.wanted(entry)
+    if (before !== null && same(before, entry) && this.statuses.tried(entry).state === 'applied') return
+    this.exceptions.drop(entry)
+    device.want(entry)
+    this.devices.disturb()
+    this.devices.touch(device)
+    this.schedule()
+  }
+
+  /** The time has come to try again what failed, or what somebody changed. */
+  private retry(entry: Entry): void {
+    const device = this.devices.named(entry.device)
+    if (!isTableEntry(entry)) {
+      this.devices.touch(device)
+      this.devices.dismiss(device)
+    } else {
+      const table = device.table(entry.kind)
+      if (device.accepting || (device.index !== null && !table.wants(entry))) {
+        table.redo(entry)
+        this.work.add(device)
+      } else if (device.failure !== null) this.devices.touch(device)
+    }
+    this.schedule()
+  }
+
+  private schedule(): void {
+    this.isDue = true
+    if (this.scheduled || !this.running) return
+    this.scheduled = true
+    this.clock.soon(() => {
+      if (!this.running) return
+      this.isDue = false
+      try {
+        this.turn()
+      } catch (error) {
+        this.notices.overrun() // work may be lost: look at everything again, when the clock tries again
+        throw error
+      }
+      this.scheduled = false
+      if (this.isDue) this.schedule()
+    })
+  }
+
+  private turn(): void {
+    this.heed()
+    this.devices.advance()
+    const isLeft = this.work.setSome() || this.work.removeSome()
+    if (this.waiters.tellSettled()) this.devices.disturb()
+    if (!isLeft && this.work.isDone) this.devices.takeAway(this.waiters.areSettling)
+    this.driver.poll()
+    if (!this.work.isDone || this.devices.hasWork || this.notices.any) this.schedule()
+    else this.waiters.tellGone()
+  }
+
+  /** Acts on what the kernel told. */
+  private heed(): void {
+    if (!this.notices.any) return
+    const { links, unsteady, contested, overran } = this.notices.take()
+    this.devices.linksChanged(links)
+    for (const name of unsteady) this.devices.shake(name)
+    for (const entry of contested) {
+      if (this.devices.all.get(entry.device)?.tables.get(entry.kind)?.wants(entry)) {
+        this.exceptions.contested(entry)
+      }
+    }
+    if (overran) this.overruns.add()
+  }
+}

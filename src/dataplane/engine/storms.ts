@@ -1,0 +1,163 @@
+import type { Logger } from 'pino'
+import type { Clock } from '../../clock.ts'
+import type { Counters, Driver } from '../driver.ts'
+import { ALIAS_PREFIX, type Bridge, type Storm } from '../model.ts'
+import type { Device } from './device.ts'
+
+const INTERVAL_MS = 10_000
+/** A bridge above the limit is measured once more together with its ports, so that a short burst is no storm. */
+const CONFIRM_MS = 1000
+/** Shorter intervals give no rate. */
+const MIN_INTERVAL_MS = 500
+/** Frames a second: an ARP request a second of each of a thousand VMs is a tenth of it, a loop passes hundreds of thousands. */
+const STORM_RATE = 10_000
+/** Below it a storm is over, so that a rate about the limit does not come and go. */
+const CALM_RATE = STORM_RATE / 2
+const BRIDGES_A_TURN = 32
+
+interface Reading {
+  /** In milliseconds of the clock. */
+  readonly at: number
+  readonly counters: Counters
+  /** Frames received by each port; only while the rate is suspicious. */
+  readonly ports: ReadonlyMap<string, number> | null
+}
+
+export interface StormsParts {
+  readonly clock: Clock
+  readonly driver: Driver
+  readonly log: Logger
+  readonly devices: ReadonlyMap<string, Device>
+}
+
+/** Measures how many frames a second the bridges of networks pass up to themselves, and knows which networks have a storm. */
+export class Storms {
+  private readonly clock: Clock
+  private readonly driver: Driver
+  private readonly log: Logger
+  private readonly devices: ReadonlyMap<string, Device>
+  private readonly readings = new Map<string, Reading>()
+  private readonly storms = new Map<string, Storm>()
+  private running = false
+  private cancel = () => {}
+
+  constructor({ clock, driver, log, devices }: StormsParts) {
+    this.clock = clock
+    this.driver = driver
+    this.log = log
+    this.devices = devices
+  }
+
+  start(): void {
+    this.running = true
+    this.cancel = this.clock.after(INTERVAL_MS, () => this.round())
+  }
+
+  stop(): void {
+    this.running = false
+    this.cancel()
+  }
+
+  /** The storms that go on. */
+  all(): Iterable<Storm> {
+    return this.storms.values()
+  }
+
+  private round(): void {
+    for (const bridge of this.readings.keys()) if (this.bridgeOf(bridge) === null) this.forget(bridge)
+    const names = [...this.devices.keys()].filter((name) => this.bridgeOf(name) !== null)
+    const turn = () => {
+      if (!this.running) return
+      this.measure(names.splice(0, BRIDGES_A_TURN))
+      if (names.length > 0) this.clock.soon(turn)
+      else this.start()
+    }
+    turn()
+  }
+
+  private measure(names: readonly string[]): void {
+    try {
+      const counters = this.driver.counters(names)
+      for (const name of names) {
+        const bridge = this.bridgeOf(name)
+        const read = counters.get(name)
+        if (bridge === null || read === undefined) this.forget(name)
+        else this.judge(bridge, read)
+      }
+    } catch (error) {
+      this.log.error({ error }, 'counters of bridges cannot be read')
+    }
+  }
+
+  private judge(bridge: Bridge, counters: Counters): void {
+    const name = bridge.device
+    const at = this.clock.now()
+    const before = this.readings.get(name)
+    if (before === undefined) return void this.readings.set(name, { at, counters, ports: null })
+    if (at - before.at < MIN_INTERVAL_MS) return
+    // an external bridge that is not isolated may be an interface of the host, and receive unicast for it
+    const isHosts = bridge.given && this.driver.isolationOf(name).by === null
+    const rates = ratesOf(isHosts, before, { at, counters })
+    const isHigh = this.storms.has(name) ? rates.most >= CALM_RATE : rates.least >= STORM_RATE
+    const ports = isHigh ? this.portsOf(name) : null
+    this.readings.set(name, { at, counters, ports })
+    if (ports === null) this.end(name, rates.most)
+    else if (before.ports !== null) this.tell(bridge, busiest(before.ports, ports), rates.most)
+    else this.clock.after(CONFIRM_MS, () => this.running && this.measure([name]))
+  }
+
+  private portsOf(bridge: string): ReadonlyMap<string, number> {
+    const counters = this.driver.counters(this.driver.portsOf(bridge).map(({ name }) => name))
+    return new Map([...counters].map(([name, { received }]) => [name, received]))
+  }
+
+  private tell({ device: bridge, alias }: Bridge, port: string | null, rate: number): void {
+    const storm = { instance: alias.slice(ALIAS_PREFIX.length), bridge, port, rate }
+    if (!this.storms.has(bridge)) this.log.warn(storm, 'broadcast storm')
+    this.storms.set(bridge, storm)
+  }
+
+  private end(bridge: string, rate: number): void {
+    const storm = this.storms.get(bridge)
+    if (storm === undefined) return
+    this.storms.delete(bridge)
+    this.log.info({ ...storm, rate }, 'broadcast storm is over')
+  }
+
+  private forget(bridge: string): void {
+    this.readings.delete(bridge)
+    this.end(bridge, 0)
+  }
+
+  /** The bridge of a network that is wanted under that name. */
+  private bridgeOf(name: string): Bridge | null {
+    const link = this.devices.get(name)?.link ?? null
+    return link?.kind === 'bridge' ? link : null
+  }
+}
+
+/** How many broadcast and multicast frames a second came between two readings, within bounds: where unicast is counted too, only multicast is certain. */
+function ratesOf(
+  isHosts: boolean,
+  before: Pick<Reading, 'at' | 'counters'>,
+  now: Pick<Reading, 'at' | 'counters'>,
+) {
+  // a bridge that was made anew counts from zero
+  const rate = (counter: 'received' | 'multicast') =>
+    Math.max(
+      0,
+      Math.round((now.counters[counter] - before.counters[counter]) / ((now.at - before.at) / 1000)),
+    )
+  const most = rate(isHosts ? 'multicast' : 'received')
+  return { most, least: now.counters.promiscuous ? rate('multicast') : most }
+}
+
+/** The port that received most between two readings. */
+function busiest(before: ReadonlyMap<string, number>, now: ReadonlyMap<string, number>): string | null {
+  let [port, most]: [string | null, number] = [null, -1]
+  for (const [name, received] of now) {
+    const grown = received - (before.get(name) ?? received)
+    if (grown > most) [port, most] = [name, grown]
+  }
+  return port
+}

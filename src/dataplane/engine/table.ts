@@ -1,0 +1,320 @@
+import type { Key, Layout, TableEntry } from '../kinds/layout.ts'
+import type { Fault } from '../model.ts'
+import { diff } from './diff.ts'
+import { KeyMap } from './key-map.ts'
+import { Queue } from './queue.ts'
+
+/** Entries that are compared before others get their turn. */
+const SLICE = 1000
+
+/** A place in a table's queue, to learn when everything before it was tried. */
+export interface Mark {
+  readonly position: number
+  /** How often the queue had been rebuilt. */
+  readonly epoch: number
+}
+
+/**
+ * The entries of one kind on one device: what is wanted, and the work that is left to make it so.
+ * What is wanted and not queued is taken to be in place, unless an exception says otherwise.
+ */
+export class Table<E extends TableEntry, K extends Key, V> {
+  private readonly device: string
+  private readonly layout: Layout<E, K, V>
+  private readonly wanted = new KeyMap<K, V>()
+  private readonly sets = new Queue<E>()
+  /** Whether something queued may no longer be wanted as it was. */
+  private outdated = false
+  /** What to remove; a key that is no longer in `leaving` is passed over. */
+  private readonly removals = new Queue<K>()
+  private readonly leaving = new KeyMap<K, V>()
+  private stale = new KeyMap<K, V>()
+  private epoch = 0
+  /** Wanted entries that are in the kernel in a way that setting them does not change. */
+  private readonly stuck = new Set<K>()
+  /** How often wanted entries need an interface other than their device. */
+  private readonly needs = new Map<string, number>()
+
+  constructor(device: string, layout: Layout<E, K, V>) {
+    this.device = device
+    this.layout = layout
+  }
+
+  get kind(): E['kind'] {
+    return this.layout.kind
+  }
+
+  /** How many entries are wanted. */
+  get size(): number {
+    return this.wanted.size
+  }
+
+  /** How many entries are stale. */
+  get staleSize(): number {
+    return this.stale.size
+  }
+
+  /** How many sets are left to do. */
+  get waiting(): number {
+    return this.sets.length
+  }
+
+  /** How many entries are to be removed, or could not be. */
+  get leavingSize(): number {
+    return this.leaving.size
+  }
+
+  get hasRemovals(): boolean {
+    return this.removals.length > 0
+  }
+
+  /** Whether nothing is wanted, left to remove, or stale. */
+  get isIdle(): boolean {
+    return this.wanted.size === 0 && this.leaving.size === 0 && this.stale.size === 0
+  }
+
+  /**
+   * Adds to what is wanted; true when the kernel has to be told, for which the entry has to be queued.
+   * `trusted` tells whether what is stale is still as it was found.
+   */
+  want(entry: E, trusted: boolean): boolean {
+    const key = this.layout.key(entry)
+    const value = this.layout.value(entry)
+    const before = this.wanted.set(key, value)
+    this.need(value, 1)
+    if (before !== undefined) {
+      this.need(before, -1)
+      if (this.layout.same(before, value)) return false
+      this.outdated = true
+    }
+    if (this.leaving.size > 0) this.leaving.delete(key)
+    if (this.stale.size === 0) return true
+    const held = this.stale.get(key)
+    this.stale.delete(key)
+    return !trusted || held === undefined || !this.layout.same(held, value)
+  }
+
+  /** Takes out of what is wanted, and queues the removal; false when it was not wanted. */
+  unwant(entry: E): boolean {
+    const key = this.layout.key(entry)
+    const value = this.wanted.get(key)
+    if (value === undefined) return false
+    this.wanted.delete(key)
+    this.stuck.delete(key)
+    this.need(value, -1)
+    this.outdated = true
+    this.leave(key, value)
+    return true
+  }
+
+  /** Whether an entry of this identity is wanted. */
+  wants(entry: E): boolean {
+    return this.wanted.has(this.layout.key(entry))
+  }
+
+  /** Whether an entry of this identity is in the kernel though it is not wanted, as far as known. */
+  lingers(entry: E): boolean {
+    const key = this.layout.key(entry)
+    return this.leaving.has(key) || this.stale.has(key)
+  }
+
+  /** Keeps in mind that an entry could not be removed. */
+  linger(entry: E): void {
+    const key = this.layout.key(entry)
+    if (!this.wanted.has(key)) this.leaving.set(key, this.layout.value(entry))
+  }
+
+  /** Whether this very entry is wanted. */
+  holds(entry: E): boolean {
+    const value = this.wanted.get(this.layout.key(entry))
+    return value !== undefined && this.layout.same(value, this.layout.value(entry))
+  }
+
+  /** What is wanted under the identity of `entry`. */
+  find(entry: E): E | undefined {
+    const key = this.layout.key(entry)
+    const value = this.wanted.get(key)
+    return value === undefined ? undefined : this.layout.entry(this.device, key, value)
+  }
+
+  /** Whether one without our mark is somebody else's, though it says what is wanted. */
+  get identified(): boolean {
+    return this.layout.identified
+  }
+
+  /** Whether its entries may need other interfaces. */
+  get crosses(): boolean {
+    return this.layout.uses !== undefined
+  }
+
+  /** Whether wanted entries need that interface. */
+  needsDevice(name: string): boolean {
+    return this.needs.has(name)
+  }
+
+  /** The wanted entries that need that interface. */
+  *needing(name: string): Generator<E, void> {
+    for (const [key, value] of this.wanted) {
+      const uses = this.layout.uses?.(value).some(({ device }) => device === name)
+      if (uses) yield this.layout.entry(this.device, key, value)
+    }
+  }
+
+  /** Whether what is stale needs that interface. */
+  staleNeeds(name: string): boolean {
+    for (const [, value] of this.stale)
+      if (this.layout.uses?.(value).some(({ device }) => device === name)) return true
+    return false
+  }
+
+  /** Queues an entry to be set, as `want` asked for. */
+  push(entry: E): void {
+    this.sets.push(entry)
+  }
+
+  /** Queues whatever is wanted under the identity of `entry`; where nothing is, its removal. */
+  redo(entry: E): void {
+    if (!this.wants(entry)) return this.leave(this.layout.key(entry), this.layout.value(entry))
+    this.outdated = true
+    this.sets.push(entry)
+  }
+
+  /** The entry is in the kernel in a way that setting it does not change: before it is set the next time, it has to be removed. */
+  stick(entry: E): void {
+    this.stuck.add(this.layout.key(entry))
+  }
+
+  /** Moves entries to be set from the queue to `batch` until there are `limit`; those to be removed first are added to `stuck`, too. */
+  takeSets(limit: number, batch: TableEntry[], stuck: TableEntry[]): void {
+    while (batch.length < limit) {
+      const queued = this.sets.take()
+      if (queued === undefined) break
+      const entry = this.outdated ? this.find(queued) : queued
+      if (entry === undefined) continue
+      batch.push(entry)
+      if (this.stuck.size > 0 && this.stuck.delete(this.layout.key(entry))) stuck.push(entry)
+    }
+    if (this.sets.length === 0) this.outdated = false
+  }
+
+  /** Moves entries to be removed from the queue to `batch` until there are `limit`. */
+  takeRemovals(limit: number, batch: TableEntry[]): void {
+    while (batch.length < limit) {
+      const key = this.removals.take()
+      if (key === undefined) return
+      const value = this.leaving.get(key)
+      if (value === undefined) continue
+      this.leaving.delete(key)
+      batch.push(this.layout.entry(this.device, key, value))
+    }
+  }
+
+  /** Queues all that is wanted. */
+  refill(): void {
+    this.requeue([...this.entries()])
+  }
+
+  /**
+   * Queues what a look at the kernel did not find; what it found too much is stale, but for what is to be removed anyway. That, if the look is
+   * the first, is to be removed only where it was found: it may never have been there, and somebody else's may be.
+   */
+  compare(actual: Iterable<E>, isFirst: boolean): void {
+    this.stuck.clear()
+    const found = new KeyMap<K, V>()
+    for (const entry of actual) found.set(this.layout.key(entry), this.layout.value(entry))
+    const { missing, extra } = diff(this.wanted, found, this.layout.same)
+    const sets = [...missing].map(([key, value]) => this.layout.entry(this.device, key, value))
+    this.stale = extra
+    for (const [key] of [...this.leaving]) if (!this.stale.delete(key) && isFirst) this.leaving.delete(key)
+    this.requeue(sets)
+  }
+
+  /** Where what a look at the kernel found is not as wanted, but for what is known to linger; undefined once in a while, to pause at. */
+  *faults(actual: Iterable<E>): Generator<Fault | undefined, void> {
+    const found = new KeyMap<K, V>()
+    for (const entry of actual) {
+      found.set(this.layout.key(entry), this.layout.value(entry))
+      if (found.size % SLICE === 0) yield
+    }
+    yield* this.lacking(found)
+    let passed = 0
+    for (const [key, value] of found) {
+      if (++passed % SLICE === 0) yield
+      if (this.wanted.has(key) || this.leaving.has(key) || this.stale.has(key)) continue
+      yield { fault: 'extra', entry: this.layout.entry(this.device, key, value), found: null }
+    }
+  }
+
+  /** Queues the removal of what is stale. */
+  sweep(): void {
+    for (const [key, value] of this.stale) this.leave(key, value)
+    this.stale = new KeyMap()
+  }
+
+  /** Forgets all work, since nothing of the device is left in the kernel. */
+  forget(): void {
+    this.requeue([])
+    this.stuck.clear()
+    this.removals.replace([])
+    this.leaving.clear()
+    this.stale = new KeyMap()
+  }
+
+  /** The end of the queue as it is now. */
+  mark(): Mark {
+    return { position: this.sets.taken + this.sets.length, epoch: this.epoch }
+  }
+
+  /** Whether all that stood before the mark was tried; undefined when the queue was rebuilt since, so that the mark means nothing. */
+  passed(mark: Mark): boolean | undefined {
+    return mark.epoch === this.epoch ? this.sets.taken >= mark.position : undefined
+  }
+
+  /** What is wanted. */
+  *entries(): Generator<E, void> {
+    for (const [key, value] of this.wanted) yield this.layout.entry(this.device, key, value)
+  }
+
+  /** What is stale. */
+  *leftovers(): Generator<E, void> {
+    for (const [key, value] of this.stale) yield this.layout.entry(this.device, key, value)
+  }
+
+  /** What is queued to be set, for asking often. */
+  pending(): { readonly size: number; has(entry: E): boolean } {
+    const keys = new Set<K>()
+    for (const entry of this.sets.waiting()) if (this.wants(entry)) keys.add(this.layout.key(entry))
+    return { size: keys.size, has: (entry) => keys.has(this.layout.key(entry)) }
+  }
+
+  /** What is wanted and not found so; at once, since what is wanted must not change meanwhile. */
+  private lacking(found: KeyMap<K, V>): Fault[] {
+    const faults: Fault[] = []
+    for (const [key, value] of this.wanted) {
+      const other = found.get(key)
+      if (other !== undefined && this.layout.same(other, value)) continue
+      const entry = this.layout.entry(this.device, key, value)
+      if (other === undefined) faults.push({ fault: 'missing', entry, found: null })
+      else faults.push({ fault: 'different', entry, found: this.layout.entry(this.device, key, other) })
+    }
+    return faults
+  }
+
+  private need(value: V, more: number): void {
+    for (const { device } of this.layout.uses?.(value) ?? []) {
+      const count = (this.needs.get(device) ?? 0) + more
+      if (count === 0) this.needs.delete(device)
+      else this.needs.set(device, count)
+    }
+  }
+
+  private leave(key: K, value: V): void {
+    this.leaving.set(key, value)
+    this.removals.push(key)
+  }
+
+  private requeue(entries: E[]): void {
+    this.sets.replace(entries)
+    this.epoch++
+  }
+}

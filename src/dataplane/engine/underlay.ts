@@ -1,0 +1,85 @@
+import type { Clock } from '../../clock.ts'
+import type { Ip } from '../../values/address.ts'
+import type { Driver } from '../driver.ts'
+import type { NextHop } from '../model.ts'
+
+/** How often ways are asked for without a hint, since not all that changes them is told of: routes that went with an address, for example. */
+const POLL_MS = 1000
+/** After hints, it rests for so many times as long as asking took: where the main table never comes to rest, that is a tenth of a CPU. */
+const REST = 9
+/** Addresses that are asked for at a time, so that many of them do not hold up everybody else. */
+const AT_A_TIME = 128
+
+type Changed = (way: NextHop | null) => void
+
+/** The ways to addresses by the main table, as they change. */
+export class Underlay {
+  private readonly clock: Clock
+  private readonly driver: Driver
+  private readonly followed = new Map<Ip, { way: NextHop | null; readonly changed: Changed }>()
+  private polling = false
+  private hinted = false
+  /** How long it took to ask for all the last time, or takes so far. */
+  private tookMs = 0
+
+  constructor(clock: Clock, driver: Driver) {
+    this.clock = clock
+    this.driver = driver
+  }
+
+  follow(ip: Ip, changed: Changed): void {
+    const way = this.driver.wayTo(ip)
+    this.followed.set(ip, { way, changed })
+    if (!this.polling) this.pollLater()
+    changed(way)
+  }
+
+  unfollow(ip: Ip): void {
+    this.followed.delete(ip)
+  }
+
+  stop(): void {
+    this.followed.clear()
+  }
+
+  /** Some way may have become another one: all are asked for soon. */
+  hint(): void {
+    if (this.hinted || this.followed.size === 0) return
+    this.hinted = true
+    this.clock.after(REST * this.tookMs, () => {
+      this.hinted = false
+      this.askAll(() => {})
+    })
+  }
+
+  private pollLater(): void {
+    this.polling = this.followed.size > 0
+    if (this.polling) this.clock.after(POLL_MS, () => this.askAll(() => this.pollLater()))
+  }
+
+  private askAll(done: () => void): void {
+    this.tookMs = 0
+    this.askSome([...this.followed.keys()], done)
+  }
+
+  private askSome(ips: Ip[], done: () => void): void {
+    const start = this.clock.now()
+    for (const ip of ips.splice(0, AT_A_TIME)) this.ask(ip)
+    this.tookMs += this.clock.now() - start
+    if (ips.length > 0) this.clock.soon(() => this.askSome(ips, done))
+    else done()
+  }
+
+  private ask(ip: Ip): void {
+    const one = this.followed.get(ip)
+    if (one === undefined) return
+    const way = this.driver.wayTo(ip)
+    if (keyOf(way) === keyOf(one.way)) return
+    one.way = way
+    one.changed(way)
+  }
+}
+
+function keyOf(way: NextHop | null): string {
+  return way === null ? '' : `${way.device} ${way.via ?? '-'} ${way.labels.join('/')}`
+}

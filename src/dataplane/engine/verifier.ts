@@ -1,0 +1,241 @@
+import type { Clock } from '../../clock.ts'
+import type { Driver, Link } from '../driver.ts'
+import type { PortEntry } from '../kinds/layout.ts'
+import { isPlaced } from '../kinds/link-step.ts'
+import {
+  type Comparison,
+  type Entry,
+  type Fault,
+  type Interface,
+  identity,
+  type Verification,
+} from '../model.ts'
+import type { AnyTable, Device } from './device.ts'
+import type { Devices } from './devices.ts'
+import type { Drift } from './drift.ts'
+import { Observation } from './observation.ts'
+import { isAsWanted } from './placement.ts'
+import type { Statuses } from './statuses.ts'
+
+/** So many faults are told one by one; the rest are counted. */
+const MAX_FAULTS = 1000
+/** A step of a gentle comparison is followed by so many times its length of rest: it takes a twentieth of a CPU. */
+const REST = 19
+
+export interface VerifierParts {
+  readonly clock: Clock
+  readonly driver: Driver
+  readonly devices: Devices
+  readonly statuses: Statuses
+  readonly drift: Drift
+}
+
+type Tally = { -readonly [P in keyof Verification]: Verification[P] } & {
+  faults: Fault[]
+  unreadable: { device: string; reason: string }[]
+}
+
+/**
+ * Compares the kernel with what it is taken to hold, by dumps of one device after the other, a datagram a turn. Where it
+ * finds a fault it looks twice, since what is wanted goes on changing meanwhile; then it has the device put right.
+ */
+export class Verifier {
+  private readonly clock: Clock
+  private readonly driver: Driver
+  private readonly devices: Devices
+  private readonly statuses: Statuses
+  private readonly drift: Drift
+  /** The last one that came to its end. */
+  last: Comparison | null = null
+  private running: Promise<Verification> | null = null
+  /** Whether the one under way takes its time. */
+  private gentle = false
+  /** Has the rest of a gentle one end at once. */
+  private hurry: (() => void) | null = null
+  private abandon: (() => void) | null = null
+
+  constructor({ clock, driver, devices, statuses, drift }: VerifierParts) {
+    this.clock = clock
+    this.driver = driver
+    this.devices = devices
+    this.statuses = statuses
+    this.drift = drift
+  }
+
+  /** Whoever asks while a comparison is under way is answered by that one, which hurries from then on. */
+  verify(): Promise<Verification> {
+    this.gentle = false
+    this.hurry?.()
+    return this.begin()
+  }
+
+  /** As `verify`, with rests between the steps: a dump of a large table takes seconds of a CPU. */
+  verifyGently(): Promise<Verification> {
+    this.gentle = this.running === null
+    return this.begin()
+  }
+
+  /** Links that carry our mark and that nobody wants; they are never deleted of our own accord. */
+  orphans(): readonly Interface[] {
+    return this.driver.ours().filter(({ name }) => {
+      const device = this.devices.all.get(name)
+      return device === undefined || (device.link === null && device.leavingLink === null)
+    })
+  }
+
+  /** Whoever waits for a comparison waits forever. */
+  stop(): void {
+    this.abandon?.()
+  }
+
+  private begin(): Promise<Verification> {
+    this.running ??= this.run().finally(() => {
+      this.running = null
+      this.abandon = null
+    })
+    return this.running
+  }
+
+  private run(): Promise<Verification> {
+    const tally = emptyTally()
+    const steps = this.steps(tally)
+    let cancel = () => {}
+    let isOver = false
+    this.abandon = () => {
+      isOver = true
+      cancel()
+      steps.return()
+    }
+    return new Promise((resolve, reject) => {
+      const turn = () => {
+        this.hurry = null
+        if (isOver) return
+        const begun = this.clock.now()
+        try {
+          if (steps.next().done) {
+            this.last = comparisonOf(tally, this.clock.epoch())
+            return resolve(tally)
+          }
+        } catch (error) {
+          return reject(error)
+        }
+        if (!this.gentle) return this.clock.soon(turn)
+        cancel = this.clock.after((this.clock.now() - begun) * REST, turn)
+        this.hurry = () => {
+          cancel()
+          turn()
+        }
+      }
+      turn()
+    })
+  }
+
+  private *steps(tally: Tally): Generator<undefined, void> {
+    for (const device of [...this.devices.all.values()]) {
+      const isAnother = this.isAnother(device)
+      try {
+        if (device.index !== null || device.link !== null || device.port !== null)
+          yield* this.verifyDevice(device, tally)
+      } catch (error) {
+        tally.unreadable.push({ device: device.name, reason: (error as Error).message })
+      }
+      if (isAnother) this.devices.suspect(device)
+    }
+    tally.orphans = this.orphans()
+    const { failed, pending } = this.statuses.counts()
+    tally.failed = failed + this.statuses.unremovedCount()
+    tally.pending = pending
+  }
+
+  private *verifyDevice(device: Device, tally: Tally): Generator<undefined, void> {
+    const first = new Map<string, Fault>()
+    for (const fault of yield* this.look(device)) first.set(identity(fault.entry), fault)
+    const certain =
+      first.size === 0
+        ? []
+        : (yield* this.look(device)).filter(({ entry, fault }) => first.get(identity(entry))?.fault === fault)
+    tally.devices++
+    tally.entries += device.size
+    for (const fault of certain) {
+      tally[fault.fault]++
+      this.drift.found(fault.entry)
+      if (tally.faults.length < MAX_FAULTS) tally.faults.push(fault)
+    }
+    if (certain.length > 0) this.devices.suspect(device)
+    yield
+  }
+
+  /** The faults of a device at this moment, those left out that are known to be under way. */
+  private *look(device: Device): Generator<undefined, Fault[]> {
+    const link = this.driver.link(device.name)
+    const faults = [...placeFaults(device, link, this.driver)].filter(({ entry }) => this.isBelieved(entry))
+    if (link === undefined || device.index === null) return faults
+    const observation = new Observation(device, link, this.driver.observe(device.name))
+    while (!observation.step()) yield
+    for (const [table, entries] of observation.result()) {
+      const waiting = table.pending()
+      for (const fault of table.faults(entries)) {
+        if (fault === undefined) {
+          yield
+          continue
+        }
+        const { entry } = fault
+        const isKnown = fault.fault === 'extra' ? this.statuses.unremoved(entry) : !this.isBelieved(entry)
+        if (!isKnown && !isWaiting(waiting, fault)) faults.push(fault)
+      }
+      yield
+    }
+    return faults
+  }
+
+  /** Whether its interface came, went or was replaced, of which nobody told. */
+  private isAnother(device: Device): boolean {
+    const index = this.driver.link(device.name)?.index ?? null
+    return index !== device.index && !this.devices.isUnplaced(device)
+  }
+
+  private isBelieved(entry: Entry): boolean {
+    return this.statuses.tried(entry).state === 'applied'
+  }
+}
+
+function emptyTally(): Tally {
+  return {
+    devices: 0,
+    entries: 0,
+    missing: 0,
+    different: 0,
+    extra: 0,
+    failed: 0,
+    pending: 0,
+    faults: [],
+    orphans: [],
+    unreadable: [],
+  }
+}
+
+function comparisonOf({ entries, missing, different, extra }: Tally, at: number): Comparison {
+  return { at, entries, faults: missing + different + extra }
+}
+
+function isWaiting(waiting: ReturnType<AnyTable['pending']>, { fault, entry }: Fault): boolean {
+  return fault !== 'extra' && waiting.size > 0 && waiting.has(entry as Parameters<typeof waiting.has>[0])
+}
+
+/** Links and ports that are not as wanted. */
+function* placeFaults(
+  { link: wanted, port }: Device,
+  link: Link | undefined,
+  driver: Driver,
+): Generator<Fault, void> {
+  const fault = link === undefined ? 'missing' : 'different'
+  if (wanted !== null && !isAsWanted(wanted, link, driver)) yield { fault, entry: wanted, found: null }
+  if (port === null || (link !== undefined && isPlaced(port, link))) return
+  yield { fault, entry: port, found: link === undefined ? null : placeOf(link) }
+}
+
+function placeOf({ name: device, master, routing, learning, neighSuppress }: Link): PortEntry | null {
+  if (master === null) return null
+  if (routing !== null) return { kind: 'vrf-port', device, vrf: master }
+  return { kind: 'port', device, bridge: master, given: false, learning, neighSuppress }
+}

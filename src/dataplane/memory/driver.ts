@@ -1,0 +1,362 @@
+import type { Clock } from '../../clock.ts'
+import type { InterfaceAddress, Ip } from '../../values/address.ts'
+import type { Mac } from '../../values/mac.ts'
+import {
+  type Counters,
+  type Driver,
+  elsewhere,
+  foreign,
+  isOurs,
+  type Link,
+  type Observer,
+  type Ours,
+  type Refused,
+  type Sighting,
+  shared,
+} from '../driver.ts'
+import {
+  type DeviceEntry,
+  isPortEntry,
+  type LinkEntry,
+  type PortEntry,
+  type TableEntry,
+} from '../kinds/layout.ts'
+import { isPlaced, linkStep } from '../kinds/link-step.ts'
+import { type Entry, type HeldSetting, type Isolation, type NextHop, type Port, same } from '../model.ts'
+import { floodKey, MemoryKernel, Refusal } from './kernel.ts'
+
+const CHUNK = 256
+const NO_FRAMES: Counters = { received: 0, multicast: 0, promiscuous: false }
+
+interface Fault {
+  readonly matches: (op: 'set' | 'remove', entry: Entry) => boolean
+  readonly reason: string
+  left: number
+}
+
+export interface MemoryDriverOptions {
+  /** Whether an interface of that name, which nobody added, exists nevertheless. */
+  readonly pretend?: (name: string) => boolean
+}
+
+/** Of these Linux is asked only where they matter, on the ports of VRFs. */
+const OF_PORTS: ReadonlySet<string> = new Set(['address', 'fixed-neighbour', 'proxy-neighbour'])
+
+/** A kernel in memory: for tests, simulations, and the `dummy` dataplane driver of the configuration. */
+export class MemoryDriver implements Driver {
+  readonly kernel: MemoryKernel
+  /** Of every bridge: there is no host to isolate it from. */
+  isolation: Isolation = { by: null, reason: null }
+  private readonly clock: Clock
+  private readonly pretend: ((name: string) => boolean) | null
+  private observer: Observer | null = null
+  private notices: ((observer: Observer) => void)[] = []
+  private faults: Fault[] = []
+
+  constructor(clock: Clock, { pretend }: MemoryDriverOptions = {}) {
+    this.clock = clock
+    this.pretend = pretend ?? null
+    this.kernel = new MemoryKernel((notice) => this.tell(notice))
+  }
+
+  /** Refuses to set or remove the next `times` entries that match. */
+  fail(matches: Fault['matches'], reason: string, times = 1): void {
+    this.faults.push({ matches, reason, left: times })
+  }
+
+  /** Loses the notifications that nobody has heard yet, and tells of that. */
+  overrun(): void {
+    this.notices = []
+    this.tell((observer) => observer.overrun())
+  }
+
+  /** Whether the kernel holds this very entry; of a remote MAC both halves, of a link what is adjustable too. */
+  holds(entry: Entry): boolean {
+    const link = this.kernel.links.get(entry.device)
+    if (link === undefined) return false
+    switch (entry.kind) {
+      case 'bridge':
+        return (
+          link.kind === 'bridge' &&
+          ((entry.given && !isOurs(link)) || (link.alias === entry.alias && link.up))
+        )
+      case 'vxlan':
+        return (
+          link.alias === entry.alias &&
+          isUpInPlace(link) &&
+          link.vni === entry.vni &&
+          link.local === entry.local &&
+          link.port === entry.port &&
+          (entry.mtu === null || link.mtu === entry.mtu)
+        )
+      case 'vrf':
+      case 'tunnel':
+      case 'veth':
+        return linkStep(entry, link).do === 'nothing' && isUpInPlace(link)
+      case 'port':
+      case 'vrf-port':
+        return isPlaced(entry, link)
+      case 'local-mac':
+        return this.kernel.bridgedAt(entry.device, entry.mac)?.marked === true
+      case 'remote-mac': {
+        const held = link.remote.get(entry.mac)?.entry
+        const bridged = link.master === null || this.kernel.bridgedAt(entry.device, entry.mac) !== undefined
+        return bridged && held?.dst === entry.dst && held.vni === entry.vni
+      }
+      case 'flood':
+        return link.floods.has(floodKey(entry))
+      case 'neighbour': {
+        const held = link.neighbours.get(entry.ip)?.entry
+        return held !== undefined && same(held, entry)
+      }
+      default: {
+        const held = this.kernel.ip.get(entry)
+        return held !== undefined && same(held, entry)
+      }
+    }
+  }
+
+  watch(observer: Observer): void {
+    this.observer = observer
+    this.notices = []
+  }
+
+  poll(): void {
+    const { notices, observer } = this
+    this.notices = []
+    if (observer !== null) for (const notice of notices) notice(observer)
+  }
+
+  hush(): void {}
+
+  set(entries: readonly TableEntry[]): Refused {
+    return this.each(entries, (entry) => this.carryOut('set', entry, () => this.setEntry(entry)))
+  }
+
+  remove(entries: readonly TableEntry[]): Refused {
+    return this.each(entries, (entry) => this.carryOut('remove', entry, () => this.kernel.removeEntry(entry)))
+  }
+
+  setDevice(entry: DeviceEntry): string | null {
+    return this.carryOut('set', entry, () => (isPortEntry(entry) ? this.setPort(entry) : this.setLink(entry)))
+  }
+
+  reclaim(): undefined {}
+
+  setUp(device: string): string | null {
+    this.kernel.setUp(device)
+    return null
+  }
+
+  isIsolated(): boolean {
+    return true
+  }
+
+  isolationOf(): Isolation {
+    return this.isolation
+  }
+
+  readonly programs: readonly number[] = []
+
+  vrfGaps(): readonly string[] {
+    return []
+  }
+
+  vxlanGaps(): readonly string[] {
+    return []
+  }
+
+  removeDevice(entry: DeviceEntry): string | null {
+    return this.carryOut('remove', entry, () => {
+      if (isPortEntry(entry)) this.removePort(entry)
+      else this.removeLink(entry)
+    })
+  }
+
+  removeLinks(entries: readonly LinkEntry[]): Refused {
+    return this.each(entries, (entry) => this.removeDevice(entry))
+  }
+
+  link(name: string): Link | undefined {
+    if (this.pretend?.(name) && !this.kernel.links.has(name)) this.kernel.addLink(name, { up: true })
+    return this.kernel.links.get(name)
+  }
+
+  nameOf(index: number): string | undefined {
+    return [...this.kernel.links.values()].find((link) => link.index === index)?.name
+  }
+
+  vxlanIn(bridge: string, vni: number): Link | undefined {
+    return [...this.kernel.links.values()].find((link) => link.master === bridge && link.vni === vni)
+  }
+
+  isLabelTaken(label: number): boolean {
+    return this.kernel.ip.get({ kind: 'mpls', device: 'lo', label, hops: [] }) !== undefined
+  }
+
+  isTableTaken(table: number): boolean {
+    return [...this.kernel.links.values()].some((link) => link.table === table)
+  }
+
+  holderOf(ip: Ip): string | null {
+    return this.kernel.holders.get(ip) ?? null
+  }
+
+  ownAddressIn(bridge: string, mac: Mac): string | null {
+    return this.kernel.ownAddressIn(bridge, mac)
+  }
+
+  vxlansOn(port: number): Link[] {
+    return [...this.kernel.links.values()].filter((link) => link.kind === 'vxlan' && link.port === port)
+  }
+
+  wayTo(ip: Ip): NextHop | null {
+    return this.kernel.ways.get(ip) ?? null
+  }
+
+  nodeAddresses(): readonly InterfaceAddress[] {
+    return this.kernel.addresses
+  }
+
+  portsOf(master: string): Link[] {
+    return [...this.kernel.links.values()].filter((link) => link.master === master)
+  }
+
+  counters(devices: readonly string[]): Map<string, Counters> {
+    const { links, counters } = this.kernel
+    return new Map(
+      devices
+        .filter((name) => links.has(name))
+        .map((name) => [name, { ...NO_FRAMES, ...counters.get(name) }]),
+    )
+  }
+
+  ours(): Link[] {
+    return [...this.kernel.links.values()].filter(isOurs)
+  }
+
+  settingsFor(): readonly HeldSetting[] {
+    return []
+  }
+
+  *observe(device: string): Generator<readonly Sighting[], void> {
+    const link = this.kernel.links.get(device)
+    if (link === undefined) return
+    const bridge = link.master === null ? undefined : this.kernel.links.get(link.master)
+    const bridged = [...(bridge?.bridged.values() ?? [])].filter(({ entry }) => entry.device === device)
+    const isRouted = this.isRouted(link)
+    const rest: Sighting[] = [
+      ...link.remote.values(),
+      ...link.floods.values(),
+      ...link.neighbours.values(),
+      ...this.kernel.ip.of(device, link.table),
+    ].filter(({ entry }) => isRouted || !OF_PORTS.has(entry.kind))
+    const sightings = [...bridged, ...rest]
+    for (let i = 0; i < sightings.length; i += CHUNK) yield sightings.slice(i, i + CHUNK)
+  }
+
+  sweep(): void {}
+
+  residue(): readonly Ours[] {
+    return []
+  }
+
+  close(): void {
+    this.observer = null
+  }
+
+  private each<E extends Entry>(entries: readonly E[], change: (entry: E) => string | null): Refused {
+    const refused = new Map<number, string>()
+    for (const [i, entry] of entries.entries()) {
+      const reason = change(entry)
+      if (reason !== null) refused.set(i, reason)
+    }
+    return refused
+  }
+
+  private carryOut(op: 'set' | 'remove', entry: Entry, change: () => void): string | null {
+    const fault = this.faults.find(({ matches, left }) => left > 0 && matches(op, entry))
+    if (fault !== undefined) {
+      fault.left--
+      return fault.reason
+    }
+    try {
+      change()
+      return null
+    } catch (error) {
+      if (error instanceof Refusal) return error.message
+      throw error
+    }
+  }
+
+  private setEntry(entry: TableEntry): void {
+    const link = this.link(entry.device)
+    if (this.pretend !== null && entry.kind === 'local-mac' && link?.master === null) return
+    if ('hops' in entry) for (const hop of entry.hops) this.link(hop.device)
+    this.kernel.setEntry(entry, true)
+  }
+
+  private setLink(entry: LinkEntry): void {
+    const link = this.kernel.links.get(entry.device)
+    if (link !== undefined && !isOurs(link)) throw new Refusal(foreign(link))
+    this.kernel.setLink(entry)
+  }
+
+  private removeLink(entry: LinkEntry): void {
+    const link = this.kernel.links.get(entry.device)
+    if (link === undefined || !isOurs(link)) return
+    const ports = [...this.kernel.links.values()].filter(({ master }) => master === entry.device)
+    if (entry.kind === 'bridge' && entry.given && ports.length > 0)
+      throw new Refusal(
+        shared(
+          entry.device,
+          ports.map(({ name }) => name),
+        ),
+      )
+    if (link.table !== null) this.kernel.ip.clear(link.table)
+    this.kernel.deleteLink(entry.device)
+  }
+
+  private setPort(entry: PortEntry): void {
+    if (entry.kind === 'port') return this.setBridgePort(entry)
+    this.link(entry.device)
+    this.kernel.setVrfPort(entry)
+  }
+
+  private setBridgePort(entry: Port): void {
+    const master = this.link(entry.device)?.master ?? null
+    if (entry.given && master !== null && master !== entry.bridge)
+      throw new Refusal(elsewhere(entry.device, master))
+    if (this.pretend !== null && this.link(entry.bridge)?.kind === null) {
+      this.kernel.changeLink(entry.bridge, { kind: 'bridge' })
+    }
+    this.kernel.setPort(entry)
+  }
+
+  private removePort(entry: PortEntry): void {
+    if (entry.kind === 'port') this.removeBridgePort(entry)
+    else if (this.kernel.links.get(entry.device)?.master === entry.vrf) this.kernel.release(entry.device)
+  }
+
+  private removeBridgePort({ device, bridge, given }: Port): void {
+    const master = this.kernel.links.get(bridge)
+    if (this.kernel.links.get(device)?.master !== bridge) return
+    if (given && master !== undefined && !isOurs(master)) return
+    this.kernel.release(device)
+  }
+
+  private isRouted({ master, table }: Link): boolean {
+    return table !== null || (master !== null && (this.kernel.links.get(master)?.table ?? null) !== null)
+  }
+
+  private tell(notice: (observer: Observer) => void): void {
+    if (this.observer === null) return
+    if (this.notices.length === 0) this.clock.soon(() => this.poll())
+    this.notices.push(notice)
+  }
+}
+
+/** A link that is not in its place yet is down. */
+function isUpInPlace({ up, master }: Link): boolean {
+  return up || master === null
+}

@@ -1,0 +1,121 @@
+import { isIpv4 } from '../../values/address.ts'
+import { missing, partly, type Sighting } from '../driver.ts'
+import type { TableEntry } from '../kinds/layout.ts'
+import { type Hop, type IpEntry, identity, type LabelRoute, type Route } from '../model.ts'
+
+/** What a kernel holds for IP VPNs that is no link. */
+export type IpTableEntry = Extract<TableEntry, IpEntry>
+
+/** What no kernel has a mark for. */
+const UNMARKED: ReadonlySet<string> = new Set<IpTableEntry['kind']>(['mpls-interface', 'udp-port'])
+/** Of these nobody is told that they are gone. */
+const SILENT: ReadonlySet<string> = new Set<IpTableEntry['kind']>(['proxy-neighbour', 'udp-port'])
+
+/** Addresses, neighbours, routes and labels as plain maps, with what Linux does to them when an interface goes down or away. */
+export class MemoryIp {
+  private readonly held = new Map<string, Sighting<IpTableEntry>>()
+  private readonly isUp: (device: string) => boolean | undefined
+  private readonly notify: (sighting: Sighting, present: boolean) => void
+
+  /** `isUp` is undefined of an interface that does not exist. */
+  constructor(
+    isUp: (device: string) => boolean | undefined,
+    notify: (sighting: Sighting, present: boolean) => void,
+  ) {
+    this.isUp = isUp
+    this.notify = notify
+  }
+
+  get(entry: IpTableEntry): IpTableEntry | undefined {
+    const held = this.held.get(keyOf(entry))?.entry
+    return held && ({ ...held, device: entry.device } as IpTableEntry)
+  }
+
+  /** Answers with why it was refused, if it was. */
+  set(entry: IpTableEntry, marked: boolean): string | null {
+    if (entry.kind !== 'route' && entry.kind !== 'mpls') return this.hold(entry, marked)
+    const reasons = entry.hops.map((hop) => this.unusable(hop, entry))
+    const reason = reasons.find((each) => each !== null) ?? null
+    if (reason === null) return this.hold(entry, marked)
+    const hops = entry.hops.filter((_, i) => reasons[i] === null)
+    if (entry.kind === 'mpls' || hops.length === 0) return reason
+    this.hold({ ...entry, hops }, marked)
+    return partly(reason)
+  }
+
+  remove(entry: IpTableEntry): void {
+    this.drop(this.held.get(keyOf(entry)))
+  }
+
+  /** The interface is gone. */
+  lose(device: string): void {
+    this.goDown(device)
+    this.dropIf((entry) => entry.device === device && !('table' in entry))
+    this.dropIf((entry) => entry.kind === 'mpls' && entry.hops.some((hop) => hop.device === device))
+  }
+
+  /** The interface went down: hops by it, with the last one of them the route, and addresses that it answers for, go without a word. */
+  goDown(device: string): void {
+    for (const [key, { entry }] of this.held) {
+      if (entry.kind === 'route') this.shrink(key, entry, device)
+      else if (entry.kind === 'proxy-neighbour' && entry.device === device) this.held.delete(key)
+    }
+    this.dropIf(
+      (entry) =>
+        entry.device === device &&
+        (entry.kind === 'fixed-neighbour' || (entry.kind === 'address' && !isIpv4(entry.ip))),
+    )
+  }
+
+  /** Removes what is ours in a table. */
+  clear(table: number): void {
+    for (const sighting of [...this.held.values()]) {
+      const { entry, marked } = sighting
+      if (marked && 'table' in entry && entry.table === table) this.drop(sighting)
+    }
+  }
+
+  /** What is seen of a device; a VRF's routes are those of its table. */
+  *of(device: string, table: number | null): Generator<Sighting, void> {
+    for (const sighting of this.held.values()) {
+      const { entry } = sighting
+      const within = 'table' in entry ? entry.table === table : entry.device === device
+      if (within) yield { ...sighting, entry: { ...entry, device } as IpTableEntry }
+    }
+  }
+
+  private unusable({ device }: Hop, { kind }: Route | LabelRoute): string | null {
+    const up = this.isUp(device)
+    if (up === undefined) return missing(device)
+    return up || kind === 'mpls' ? null : 'ENETDOWN: Nexthop device is not up'
+  }
+
+  private hold(entry: IpTableEntry, marked: boolean): null {
+    const sighting = { entry, marked: marked && !UNMARKED.has(entry.kind) }
+    this.held.set(keyOf(entry), sighting)
+    this.notify(sighting, true)
+    return null
+  }
+
+  private shrink(key: string, route: Route, device: string): void {
+    const held = this.held.get(key)
+    const hops = route.hops.filter((hop) => hop.device !== device)
+    if (held === undefined || hops.length === route.hops.length) return
+    if (hops.length === 0) this.held.delete(key)
+    else this.held.set(key, { ...held, entry: { ...route, hops } })
+  }
+
+  private dropIf(condition: (entry: IpTableEntry) => boolean): void {
+    for (const sighting of [...this.held.values()]) if (condition(sighting.entry)) this.drop(sighting)
+  }
+
+  private drop(sighting: Sighting<IpTableEntry> | undefined): void {
+    if (sighting === undefined || !this.held.delete(keyOf(sighting.entry))) return
+    if (!SILENT.has(sighting.entry.kind)) this.notify(sighting, false)
+  }
+}
+
+/** Routes are their table's, whatever VRF has it. */
+function keyOf(entry: IpTableEntry): string {
+  return identity('table' in entry ? { ...entry, device: '' } : entry)
+}

@@ -1,0 +1,338 @@
+import type { InterfaceAddress, Ip } from '../../values/address.ts'
+import { formatMac, type Mac } from '../../values/mac.ts'
+import {
+  type Counters,
+  isMarked,
+  isOurs,
+  type Link,
+  missing,
+  type Observer,
+  ownAddress,
+  type Sighting,
+  taken,
+  unbridged,
+  unrouted,
+} from '../driver.ts'
+import { kernelKind, type LinkEntry, type TableEntry } from '../kinds/layout.ts'
+import type { Flood, LocalMac, Neighbour, NextHop, Port, RemoteMac, Veth, VrfPort } from '../model.ts'
+import { MemoryIp } from './ip.ts'
+
+type Held<E> = Map<Mac | string, { readonly entry: E; readonly marked: boolean }>
+
+/** An interface with what the kernel keeps for it. */
+export interface MemoryLink extends Link {
+  /** Of a bridge: which port each MAC is behind. */
+  readonly bridged: Held<LocalMac>
+  readonly remote: Held<RemoteMac>
+  readonly floods: Held<Flood>
+  readonly neighbours: Held<Neighbour>
+}
+
+type Notice = (observer: Observer) => void
+
+/** Thrown where Linux would answer with an error. */
+export class Refusal extends Error {}
+
+/** The part of Linux that the dataplane uses, as plain maps: what one request does to links and entries, and what it notifies. */
+export class MemoryKernel {
+  readonly links = new Map<string, MemoryLink>()
+  readonly ip: MemoryIp
+  /** The main table, with what `setWay` put into it. */
+  readonly ways = new Map<Ip, NextHop>()
+  /** Which interfaces have the addresses of the machine. */
+  readonly holders = new Map<Ip, string>()
+  /** What devices have counted; those that are not here count nothing. */
+  readonly counters = new Map<string, Partial<Counters>>()
+  /** Of the machine itself: what `setAddresses` told last. */
+  addresses: readonly InterfaceAddress[] = []
+  private readonly notify: (notice: Notice) => void
+  private lastIndex = 0
+
+  constructor(notify: (notice: Notice) => void) {
+    this.notify = notify
+    this.ip = new MemoryIp(
+      (device) => this.links.get(device)?.up,
+      (sighting, present) => notify((observer) => observer.seen(sighting, present)),
+    )
+    this.addLink('lo', { up: true, ethernet: false, loopback: true })
+  }
+
+  setWay(ip: Ip, way: NextHop): void {
+    this.ways.set(ip, way)
+    this.notify((observer) => observer.rerouted())
+  }
+
+  setAddresses(addresses: readonly InterfaceAddress[]): void {
+    this.addresses = addresses
+    this.notify((observer) => observer.addressesChanged())
+  }
+
+  /** The interface, or a refusal. */
+  need(name: string): MemoryLink {
+    const link = this.links.get(name)
+    if (link === undefined) throw new Refusal(missing(name))
+    return link
+  }
+
+  addLink(name: string, traits: Partial<Link> = {}): MemoryLink {
+    const link: MemoryLink = {
+      name,
+      index: ++this.lastIndex,
+      kind: null,
+      alias: null,
+      master: null,
+      up: false,
+      carrier: true,
+      vni: null,
+      mtu: 1500,
+      local: null,
+      port: null,
+      peer: null,
+      mac: null,
+      ethernet: true,
+      loopback: false,
+      lower: null,
+      flowBased: false,
+      takesZeroChecksums: false,
+      learns: false,
+      pair: null,
+      encapsulation: null,
+      table: null,
+      tuned: true,
+      learning: true,
+      neighSuppress: false,
+      forwarding: true,
+      xdpProgram: null,
+      protoDown: false,
+      filtersVlans: false,
+      routing: null,
+      owned: isMarked({ alias: null, ...traits }),
+      ...traits,
+      bridged: new Map(),
+      remote: new Map(),
+      floods: new Map(),
+      neighbours: new Map(),
+    }
+    this.links.set(name, link)
+    this.changed(name)
+    return link
+  }
+
+  changeLink(name: string, traits: Partial<Link>): void {
+    const before = this.need(name)
+    const owned = before.owned || isMarked({ alias: null, ...traits })
+    this.links.set(name, { ...before, ...traits, owned })
+    if (before.up && traits.up === false) this.shake(name)
+    this.changed(name)
+  }
+
+  /** Gives an interface another name; its bridge's entries for it go by that. */
+  renameLink(name: string, to: string): void {
+    const link = this.need(name)
+    this.links.delete(name)
+    this.links.set(to, { ...link, name: to })
+    for (const { bridged } of this.links.values())
+      for (const [mac, held] of bridged)
+        if (held.entry.device === name) bridged.set(mac, { ...held, entry: { ...held.entry, device: to } })
+    this.changed(name)
+    this.changed(to)
+  }
+
+  deleteLink(name: string): void {
+    const link = this.links.get(name)
+    if (link === undefined) return
+    this.enslave(name, null)
+    for (const port of this.links.values()) if (port.master === name) this.enslave(port.name, null)
+    for (const held of [link.remote, link.floods, link.neighbours]) {
+      for (const key of held.keys()) this.drop<TableEntry>(held, key)
+    }
+    this.links.delete(name)
+    this.ip.lose(name)
+    this.notify((observer) => observer.shaken(name))
+    this.changed(name)
+    if (link.pair !== null) this.deleteLink(link.pair)
+  }
+
+  /** Puts a port into a bridge or VRF, or with null out of the one it is in; a bridge's entries for it are lost, and all that going down costs. */
+  enslave(name: string, master: string | null): void {
+    const before = this.need(name)
+    if (before.master === master) return
+    const bridge = before.master === null ? undefined : this.links.get(before.master)
+    for (const [mac, { entry }] of bridge?.bridged ?? []) {
+      if (entry.device === name) this.unbridge(name, mac as Mac)
+    }
+    const isVrf = [master, before.master].some(
+      (each) => each !== null && this.links.get(each)?.kind === 'vrf',
+    )
+    if (isVrf && before.up) this.shake(name)
+    const routing = master !== null && this.links.get(master)?.kind === 'vrf' ? false : null
+    this.changeLink(name, { master, learning: true, neighSuppress: false, routing })
+  }
+
+  setLink(entry: LinkEntry): void {
+    if (!this.links.has(entry.device)) this.createLink(entry)
+    const mtu = 'mtu' in entry && entry.mtu !== null ? { mtu: entry.mtu } : {}
+    const mac = entry.kind === 'veth' ? { mac: entry.mac } : {}
+    const local = entry.kind === 'vxlan' ? { local: entry.local } : {}
+    this.changeLink(entry.device, { alias: entry.alias, tuned: true, ...mtu, ...mac, ...local })
+  }
+
+  setPort({ device, bridge, given, learning, neighSuppress }: Port): void {
+    this.need(device)
+    if (this.need(bridge).kind !== 'bridge') throw new Refusal(`EINVAL: ${bridge} is no bridge`)
+    this.move(device, bridge)
+    if (!given) this.changeLink(device, { learning, neighSuppress })
+  }
+
+  setVrfPort({ device, vrf }: VrfPort): void {
+    this.need(device)
+    if (this.need(vrf).kind !== 'vrf') throw new Refusal(unrouted(vrf))
+    this.move(device, vrf)
+    this.changeLink(device, { routing: true })
+  }
+
+  setUp(device: string): void {
+    this.need(device)
+    this.changeLink(device, { up: true })
+  }
+
+  /** A device of others is up when it has come into a bridge or VRF. */
+  private move(device: string, master: string): void {
+    const before = this.need(device)
+    if (before.master === master) return
+    this.enslave(device, master)
+    if (!isOurs(before)) this.changeLink(device, { up: true })
+  }
+
+  /** A port that leaves its bridge or VRF is down, unless it is a device of ours. */
+  release(device: string): void {
+    if (!isOurs(this.need(device))) this.changeLink(device, { up: false })
+    this.enslave(device, null)
+  }
+
+  setEntry(entry: TableEntry, marked: boolean): void {
+    switch (entry.kind) {
+      case 'local-mac':
+        return this.bridge(entry, marked)
+      case 'remote-mac': {
+        const { remote, master } = this.need(entry.device)
+        if (master !== null) this.bridge({ kind: 'local-mac', device: entry.device, mac: entry.mac }, marked)
+        // Linux does not let an entry of a user take the mark
+        return this.hold(remote, entry.mac, entry, marked && remote.get(entry.mac)?.marked !== false)
+      }
+      case 'flood':
+        return this.hold(this.need(entry.device).floods, floodKey(entry), entry, marked)
+      case 'neighbour':
+        return this.hold(this.need(entry.device).neighbours, entry.ip, entry, marked)
+      default: {
+        this.need(entry.device)
+        const refusal = this.ip.set(entry, marked)
+        if (refusal !== null) throw new Refusal(refusal)
+      }
+    }
+  }
+
+  removeEntry(entry: TableEntry): void {
+    const link = this.links.get(entry.device)
+    if (link === undefined) return
+    switch (entry.kind) {
+      case 'local-mac':
+        return this.unbridge(entry.device, entry.mac)
+      case 'remote-mac':
+        this.unbridge(entry.device, entry.mac)
+        return this.drop(link.remote, entry.mac)
+      case 'flood':
+        return this.drop(link.floods, floodKey(entry))
+      case 'neighbour':
+        return this.drop(link.neighbours, entry.ip)
+      default:
+        return this.ip.remove(entry)
+    }
+  }
+
+  /** The bridge's entry for a MAC, where it is behind `device`. */
+  bridgedAt(device: string, mac: Mac): { entry: LocalMac; marked: boolean } | undefined {
+    const master = this.links.get(device)?.master
+    const held = master ? this.links.get(master)?.bridged.get(mac) : undefined
+    return held?.entry.device === device ? held : undefined
+  }
+
+  /** The bridge or port of it whose own address that is. */
+  ownAddressIn(bridge: string, mac: Mac): string | null {
+    const own = [...this.links.values()].find(
+      (link) => link.mac === mac && (link.name === bridge || link.master === bridge),
+    )
+    return own?.name ?? null
+  }
+
+  private createLink(entry: LinkEntry): void {
+    if (entry.kind === 'veth') return this.addCable(entry)
+    if (entry.kind !== 'vxlan') {
+      const none = { local: null, remote: null, table: null, encapsulation: null }
+      const { local, remote, table, encapsulation } = { ...none, ...entry }
+      this.addLink(entry.device, { kind: kernelKind(entry), local, peer: remote, table, encapsulation })
+      return
+    }
+    const { vni, local, port } = entry
+    for (const other of this.links.values()) {
+      if (other.vni === vni && other.port === port) {
+        throw new Refusal('EEXIST: A VXLAN device with the specified VNI already exists')
+      }
+    }
+    this.addLink(entry.device, { kind: 'vxlan', vni, local, port })
+  }
+
+  private addCable({ device, peer, alias }: Veth): void {
+    const before = this.links.get(peer)
+    if (before !== undefined && !isOurs(before)) throw new Refusal(taken(peer))
+    this.deleteLink(peer)
+    this.addLink(device, { kind: 'veth', pair: peer, alias })
+    this.addLink(peer, { kind: 'veth', pair: device, alias })
+  }
+
+  private bridge(entry: LocalMac, marked: boolean): void {
+    const { master } = this.need(entry.device)
+    if (master === null) throw new Refusal(unbridged(entry.device))
+    const own = marked ? this.ownAddressIn(master, entry.mac) : null
+    if (own !== null) throw new Refusal(ownAddress(formatMac(entry.mac), own))
+    const { bridged } = this.need(master)
+    const before = bridged.get(entry.mac)
+    if (before?.entry.device === entry.device && before.marked === marked) return
+    bridged.set(entry.mac, { entry, marked })
+    this.notify((observer) => observer.bridged(master, { entry, marked }, true))
+  }
+
+  private unbridge(device: string, mac: Mac): void {
+    const master = this.links.get(device)?.master
+    const held = this.bridgedAt(device, mac)
+    if (!master || held === undefined) return
+    this.need(master).bridged.delete(mac)
+    this.notify((observer) => observer.bridged(master, held, false))
+  }
+
+  private hold<E extends TableEntry>(held: Held<E>, key: Mac | string, entry: E, marked: boolean): void {
+    held.set(key, { entry, marked })
+    this.notify((observer) => observer.seen({ entry, marked }, true))
+  }
+
+  private drop<E extends TableEntry>(held: Held<E>, key: Mac | string): void {
+    const sighting: Sighting | undefined = held.get(key)
+    if (sighting === undefined) return
+    held.delete(key)
+    this.notify((observer) => observer.seen(sighting, false))
+  }
+
+  /** An interface goes down, if only for a moment. */
+  private shake(name: string): void {
+    this.ip.goDown(name)
+    this.notify((observer) => observer.shaken(name))
+  }
+
+  private changed(name: string): void {
+    this.notify((observer) => observer.linkChanged(name))
+  }
+}
+
+export function floodKey({ dst, vni }: { dst: Ip; vni: number }): string {
+  return `${dst}/${vni}`
+}
