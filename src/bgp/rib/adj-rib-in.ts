@@ -10,7 +10,7 @@ import type { Membership } from '../nlri/route-target.ts'
 import type { Negotiated } from '../session/negotiate.ts'
 import { DroppedRoutes } from './dropped-routes.ts'
 import type { Rib } from './rib.ts'
-import { beginGeneration, beginSession, type Source } from './route.ts'
+import { beginGeneration, beginSession, onMembershipGone, type Source } from './route.ts'
 
 /** What decides whether a route is taken. */
 export interface ImportTerms {
@@ -74,7 +74,7 @@ export class AdjRibIn {
     this.source = source
     this.terms = terms
     this.memberships = memberships
-    source.membershipGone = (membership) => memberships.memberRemoved(membership)
+    onMembershipGone(source, (membership) => memberships.memberRemoved(membership))
     this.log = log
   }
 

@@ -5,7 +5,7 @@ import { WellKnownCommunity } from '../constants.ts'
 import { DEFAULT_CONTEXT } from '../context.ts'
 import { isConstraintTarget, isRouteTarget, type RouteTarget } from '../values/extended-community.ts'
 import { Writer } from '../wire/writer.ts'
-import type { Source } from './route.ts'
+import { charge, type Source } from './route.ts'
 
 /** Attributes and next hop that many routes share: equal ones are the same object, so that `===` compares them. */
 export class AttributeSet {
@@ -62,7 +62,7 @@ export class AttributePool {
   retain(set: AttributeSet, source: Source): void {
     if (set.users === 0) {
       set.payer = source
-      source.octets += set.key.length
+      charge(source, set.key.length)
       this.sets.set(set.key, set)
     }
     set.users++
@@ -72,7 +72,7 @@ export class AttributePool {
     set.users--
     if (set.users > 0) return
     this.sets.delete(set.key)
-    set.payer!.octets -= set.key.length
+    charge(set.payer!, -set.key.length)
   }
 
   private intern(key: string, attributes: Attributes, nextHop: Ip | null): AttributeSet {
