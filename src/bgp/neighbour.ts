@@ -1,3 +1,4 @@
+import { assert } from '../values/assert.ts'
 import { CeaseSubcode, ErrorCode, MessageType } from './constants.ts'
 import { type Notification, notification } from './errors.ts'
 import { Afi, afiOf, type Family, familyName, ROUTE_TARGET, safiOf, VPN_FAMILIES, VPNV4 } from './family.ts'
@@ -201,6 +202,7 @@ export class Neighbour implements PeerListener {
   }
 
   established(negotiated: Negotiated): void {
+    assert(this.negotiated === null, 'a peer has two established sessions', this.peer.name)
     this.negotiated = negotiated
     this.identify(negotiated.peer.identifier)
     this.staleRoutes.back(negotiated.families, negotiated.peer.capabilities)

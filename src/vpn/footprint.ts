@@ -1,4 +1,5 @@
 import type { Dataplane, Entry, Status } from '../dataplane/model.ts'
+import { assert } from '../values/assert.ts'
 import type { Changes } from './changes.ts'
 import type { FootprintEntry, Keep } from './state.ts'
 
@@ -67,6 +68,7 @@ export class Footprint {
   }
 
   private add(batch: Batch): void {
+    assert(!this.batches.has(batch), 'entries are written down as pending twice')
     const number = ++this.lastNumber
     this.batches.set(batch, number)
     this.changes.touch('pending', `${number}`, () => batch)

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { Dataplane } from '../dataplane/model.ts'
+import { assert } from '../values/assert.ts'
 import { formatMac } from '../values/mac.ts'
 import { Admission } from './admission.ts'
 import { type Attachment, type Covered, type NumberSource, type Plan, rdNumbersOf } from './attachments.ts'
@@ -285,7 +286,9 @@ export class VpnService {
   }
 
   private enter(instance: Instance): void {
-    this.byId.set(instance.vpn.config.id, instance)
+    const { id } = instance.vpn.config
+    assert(!this.byId.has(id), 'there are two VPN instances of one id', id)
+    this.byId.set(id, instance)
     this.needs.enter(instance)
   }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/clock.ts'
 import { formatIp } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
-import { type AttachRequest, Rejected } from '../../src/vpn/request.ts'
+import { type AttachRequest, Failed, Rejected } from '../../src/vpn/request.ts'
 import type { VpnService } from '../../src/vpn/service.ts'
 
 /** How long an agent waits after an accident, and how long after a refusal, which will be the same for a while. */
@@ -91,7 +91,9 @@ export class Agent {
 
   private async askToDetach(daemon: VpnService, key: string, asked: AttachRequest): Promise<void> {
     const { instanceId, type, mac, ip } = asked
-    await daemon.detach({ instanceId, type, mac, ip: ip?.ip ?? null }).catch(() => {})
+    await daemon.detach({ instanceId, type, mac, ip: ip?.ip ?? null }).catch((error) => {
+      if (!(error instanceof Rejected)) this.wrongAnswers.push(`fails to detach ${key}: ${error}`)
+    })
     if (this.daemon !== daemon) return
     if (!this.wanted.has(key)) this.unanswered.delete(key)
     this.maybeThere.delete(key)
@@ -111,6 +113,8 @@ export class Agent {
     } catch (error) {
       if (this.daemon !== daemon) return
       if (!wasThere) this.maybeThere.delete(key)
+      if (!(error instanceof Rejected || error instanceof Failed))
+        this.wrongAnswers.push(`fails for ${key}: ${error}`)
       this.retry(key, error instanceof Rejected ? REFUSED_RETRY_MS : RETRY_MS)
     }
   }

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import { EVPN, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
 import { PEER_DEFAULTS, type PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import { type RestartConfig, SPEAKER_DEFAULTS, Speaker } from '../../src/bgp/speaker.ts'
@@ -9,7 +10,6 @@ import type { AttachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { readvertises } from '../../src/vpn/state.ts'
 import { RANGES } from '../support/ranges.ts'
-import { silent } from '../support/speakers.ts'
 import { decodeState } from '../support/state.ts'
 import type { VirtualClock } from '../support/virtual-clock.ts'
 import type { VirtualNetwork } from '../support/virtual-network.ts'
@@ -28,10 +28,12 @@ export interface Surroundings {
   readonly clock: VirtualClock
   readonly network: VirtualNetwork
   readonly random: Random
+  /** Takes errors: none may come, whatever happens to a network. */
+  readonly log: Logger
 }
 
 function speakerOn(
-  { random }: Surroundings,
+  { random, log }: Surroundings,
   process: Process,
   site: Site,
   sites: ReadonlyMap<Ip, Site>,
@@ -68,7 +70,7 @@ function speakerOn(
       clock: process.clock,
       random: random.next,
       transport: speaking(speech, process.network),
-      log: silent,
+      log,
     },
     onComplete,
   )
@@ -136,11 +138,11 @@ export class Node {
   /** Starts the daemon; the agent notices after a while, and says everything again if the daemon has forgotten it. */
   start(): void {
     if (this.daemon !== null) return
-    const { clock, random } = this.around
+    const { clock, random, log } = this.around
     const process = new Process(this.around)
     const state = this.disk.text === null ? null : decodeState(this.disk.text)
     const ping = state?.ping ?? `${random.between(0, 1e9)}`
-    const reconciler = new Reconciler({ clock: process.clock, driver: this.driver, log: silent })
+    const reconciler = new Reconciler({ clock: process.clock, driver: this.driver, log })
     const restart = restartOf(this.site, state !== null, state !== null && readvertises(state))
     const speaker = speakerOn(this.around, process, this.site, this.sites, restart, () =>
       reconciler.complete(),
@@ -167,7 +169,7 @@ export class Node {
       return { changes: [daemon, ...vpns.changes()], state }
     }
     const keep = this.site.keepsState ? this.disk.keeper(process.clock, random, take) : undefined
-    const vpns: VpnService = new VpnService(identity, speaker, reconciler, silent, keep)
+    const vpns: VpnService = new VpnService(identity, speaker, reconciler, log, keep)
     this.process = process
     this.daemon = { speaker, vpns, reconciler }
     const noticedMs = random.between(0, 5000)

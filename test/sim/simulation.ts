@@ -1,3 +1,4 @@
+import { pino } from 'pino'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 import { type IngredientName, SWITCHED_ON } from './ingredients.ts'
@@ -33,7 +34,12 @@ export async function play(story: Story): Promise<Outcome> {
   const { seed, topology, afterwards } = story
   const clock = new VirtualClock()
   const network = new VirtualNetwork(clock, topology.latencyMs)
-  const around: Surroundings = { clock, network, random: Random.for(seed, 'machines') }
+  const faults: string[] = []
+  const log = pino(
+    { level: 'error', base: null, timestamp: false },
+    { write: (line) => void faults.push(line) },
+  )
+  const around: Surroundings = { clock, network, random: Random.for(seed, 'machines'), log }
   const all = [...topology.reflectors, ...topology.nodes]
   const history = all.map(describeSite)
   const tell = (text: string): void => void history.push(`${(clock.now() / 1000).toFixed(3)} ${text}`)
@@ -55,6 +61,7 @@ export async function play(story: Story): Promise<Outcome> {
     await clock.run(afterwards.withinMs)
     wrong.push(...contradictions(nodes), ...lostMoves(nodes, evacuated))
   }
+  wrong.push(...faults)
   const attached = nodes.flatMap(({ agent }) => [...agent.attached()])
   const plugged = attached.filter(({ port }) => typeof port !== 'string').length
   return { seed, wrong, history, nodes: nodes.length, reflectors: reflectors.length, plugged }

@@ -1,4 +1,5 @@
 import type { Ip } from '../../values/address.ts'
+import { assert } from '../../values/assert.ts'
 import type { Attributes } from '../attribute/attributes.ts'
 import { encodeAttributes } from '../attribute/index.ts'
 import { WellKnownCommunity } from '../constants.ts'
@@ -61,6 +62,7 @@ export class AttributePool {
   /** One more route of `source` has the set. */
   retain(set: AttributeSet, source: Source): void {
     if (set.users === 0) {
+      assert(!this.sets.has(set.key), 'two attribute sets of the same octets are in use')
       set.payer = source
       charge(source, set.key.length)
       this.sets.set(set.key, set)
@@ -69,9 +71,10 @@ export class AttributePool {
   }
 
   release(set: AttributeSet): void {
+    assert(set.users > 0, 'an attribute set is released more often than it is used', set.users)
     set.users--
     if (set.users > 0) return
-    this.sets.delete(set.key)
+    assert(this.sets.delete(set.key), 'an attribute set in use is not in the pool')
     charge(set.payer!, -set.key.length)
   }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts'
+import { assert } from '../../values/assert.ts'
 import { ensure } from '../../values/map.ts'
 import { type Family, ROUTE_TARGET } from '../family.ts'
 import { KEY_CAPACITY } from '../nlri/codec.ts'
@@ -221,7 +222,8 @@ export class Rib {
     const rest = this.unlink(head, route)
     if (rest === null) table.delete(route.key)
     else table.set(route.key, rest)
-    if (route.source.peer === null) this.ownTable(route.family).delete(route.key)
+    if (route.source.peer === null)
+      assert(this.ownTable(route.family).delete(route.key), 'a route of ours is not among our own', route.key)
     if (route.family === ROUTE_TARGET) route.source.membershipGone(route.nlri as Membership)
   }
 

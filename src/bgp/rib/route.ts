@@ -1,4 +1,5 @@
 import type { Ip } from '../../values/address.ts'
+import { assert } from '../../values/assert.ts'
 import { ensure } from '../../values/map.ts'
 import type { Family } from '../family.ts'
 import type { Nlri } from '../nlri/index.ts'
@@ -131,6 +132,7 @@ export function onMembershipGone(source: Source, gone: Source['membershipGone'])
 /** The source has us keep so many octets more, or less. */
 export function charge(source: Source, octets: number): void {
   own(source).octets += octets
+  assert(source.octets >= 0, 'the routes of a source have fewer octets than none', source.name)
 }
 
 /** The RIB has a route of the source. */
@@ -143,7 +145,8 @@ export function addRoute(route: Route): void {
 
 export function removeRoute(route: Route): void {
   const { source, family, key } = route
-  own(source).routes.get(family)!.delete(route)
+  const isKnown = own(source).routes.get(family)?.delete(route) === true
+  assert(isKnown, 'a route that leaves the RIB is none of its source', source.name)
   if (route.generation >= source.sessionFrom) countAdvertised(source, family, -1)
   charge(source, -(ROUTE_OCTETS + key.length))
 }
@@ -162,7 +165,9 @@ export function markGone(route: Route): void {
 
 function countAdvertised(source: Source, family: Family, change: 1 | -1): void {
   const { advertised } = own(source)
-  advertised.set(family, (advertised.get(family) ?? 0) + change)
+  const count = (advertised.get(family) ?? 0) + change
+  assert(count >= 0, 'a source advertises fewer routes than none', source.name)
+  advertised.set(family, count)
 }
 
 /** Whether the same attributes count for more or less now than when the source advertised the route. */

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
+import { assert } from '../../values/assert.ts'
 import type { Driver, Link } from '../driver.ts'
 import { masterOf } from '../kinds/layout.ts'
 import type { Entry } from '../model.ts'
@@ -176,6 +177,8 @@ export class Devices {
   /** Drops a device of which nothing is left. */
   private forgetIdle(device: Device): void {
     if (!device.isIdle || this.leavers.all.has(device) || this.observed.has(device)) return
+    const known = this.all.get(device.name)
+    assert(known === undefined || known === device, 'there are two devices of one name', device.name)
     this.all.delete(device.name)
     this.unplaced.delete(device)
     this.crossing.delete(device)
@@ -331,6 +334,7 @@ export class Devices {
       this.setFailure(device, reason, this.clock.epoch() + delay)
       this.log.warn({ device: device.name, reason }, 'device not readable')
       this.clock.after(delay, () => {
+        if (this.all.get(device.name) !== device) return // what is wanted now has a look of its own
         this.touch(device)
         this.released(device)
       })

@@ -1,3 +1,4 @@
+import { assert } from '../../values/assert.ts'
 import type { Key, Layout, TableEntry } from '../kinds/layout.ts'
 import type { Fault } from '../model.ts'
 import { diff } from './diff.ts'
@@ -303,12 +304,14 @@ export class Table<E extends TableEntry, K extends Key, V> {
   private need(value: V, more: number): void {
     for (const { device } of this.layout.uses?.(value) ?? []) {
       const count = (this.needs.get(device) ?? 0) + more
+      assert(count >= 0, 'fewer entries than none need an interface', device)
       if (count === 0) this.needs.delete(device)
       else this.needs.set(device, count)
     }
   }
 
   private leave(key: K, value: V): void {
+    assert(!this.wanted.has(key), 'an entry is wanted and to be removed at once', this.device)
     this.leaving.set(key, value)
     this.removals.push(key)
   }
