@@ -6,21 +6,25 @@ import { formatTunnelType } from './bgp/values/extended-community.ts'
 import { PersistentClock, systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { exposed } from './config/key-file.ts'
-import { LOOP_FAILED } from './dataplane/engine/reconciler.ts'
 import { type Forwarding, kernelForwarding, localForwarding } from './dataplane/forwarding.ts'
 import { LinuxDriver } from './dataplane/linux/driver.ts'
-import { hasMpls, NO_MPLS } from './dataplane/linux/sysctl.ts'
+import { hasMpls } from './dataplane/linux/sysctl.ts'
 import { MemoryDriver } from './dataplane/memory/driver.ts'
+import type { FormerWork } from './dataplane/model.ts'
+import { noMpls } from './dataplane/refusal.ts'
+import { type EventSink, errorOf } from './events/event.ts'
 import { isThisKernel, kernelIdentity } from './linux/kernel.ts'
 import { awaitMachine, type MachineLock } from './linux/lock.ts'
 import { giveBackMemory } from './linux/memory.ts'
 import { netAdminRefusal, settingsRefusal } from './linux/privileges.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logger, Logs } from './log.ts'
+import { EventCounters } from './rest/metrics/event-counters.ts'
 import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp, type Ip, parseIp } from './values/address.ts'
 import { VERSION } from './version.ts'
+import { formerWork } from './vpn/former-work.ts'
 import { tunnelTypeOf, type VpnConfig } from './vpn/instances.ts'
 import { isOurDevice } from './vpn/names.ts'
 import { VPN_TYPES, type VpnType } from './vpn/request.ts'
@@ -46,25 +50,26 @@ export interface DaemonOptions {
 /** Starts every part of the daemon; resolves when it is ready. Throws when a part cannot start. */
 export async function runDaemon(
   config: Config,
-  { log, output, recent }: Logs,
+  { log, events, output, recent }: Logs,
   { fresh = false }: DaemonOptions = {},
 ): Promise<Daemon> {
   const clock = systemClock
   const started = clock.now()
+  const counters = new EventCounters()
+  events.read(counters.read)
   for (const exposure of exposed(config.keyFiles)) log.warn(exposure)
   const startTime = clock.epoch()
   const lock = await lockFor(config, log)
-  const kept = openState(config, log.child({ part: 'state' }), fresh)
-  const forwarding = openForwarding(config, log.child({ part: 'dataplane' }), kept.state?.programs ?? [])
+  const kept = openState(config, events, fresh)
+  const forwarding = openForwarding(config, events, formerWork(kept.state))
   const { bgp, evpn, ipvpn } = config
   const lacks = (type: VpnType) => {
     if (config[type].driver !== 'linux') return null
     const missing = netAdminRefusal()
     if (missing !== null || type === 'evpn') return missing
-    return hasMpls() ? settingsRefusal() : NO_MPLS
+    return hasMpls() ? settingsRefusal() : noMpls.text
   }
   const families = servedFamilies(config)
-  const ping = kept.state !== null && !kept.outdated ? kept.state.ping : newPing()
   const speaker = new Speaker(
     {
       ...SPEAKER_DEFAULTS,
@@ -92,15 +97,12 @@ export async function runDaemon(
           limit: MAX_CLIENTS,
         })),
     },
-    { clock, random: Math.random, transport: tcpTransport, log: log.child({ part: 'bgp' }) },
-    () => {
-      log.info('all routes are here: what is left of earlier ones is removed')
-      forwarding.complete()
-    },
+    { clock, random: Math.random, transport: tcpTransport, events },
+    () => forwarding.complete(),
   )
   const keep: Keep = (durability) => {
     const take = (): StateChange[] => [
-      { kind: 'daemon', id: '', value: { kernel: kept.kernel, ping } },
+      { kind: 'daemon', id: '', value: { kernel: kept.kernel } },
       { kind: 'programs', id: '', value: forwarding.programs() },
       ...vpns.changes(),
     ]
@@ -130,15 +132,17 @@ export async function runDaemon(
     },
     speaker,
     forwarding.dataplane,
-    log.child({ part: 'vpn' }),
+    events,
     keep,
   )
   if (kept.state !== null) await vpns.restore(kept.state)
   if (kept.former !== null) vpns.recall(kept.former)
   const rest = restServer({
     vpns,
-    ping,
+    ping: newPing(),
     log: log.child({ part: 'rest' }),
+    events,
+    counters,
     views: {
       speaker,
       services: {
@@ -213,27 +217,24 @@ async function lockFor({ usesKernel, stateFile }: Config, log: Logger): Promise<
 }
 
 /** The state file and what is in it; without forwarding in a kernel there is nothing that could go on. */
-function openState(config: Config, log: Logger, fresh: boolean): KeptState {
+function openState(config: Config, events: EventSink, fresh: boolean): KeptState {
   const { stateFile } = config
   const kernel = kernelIdentity()
   if (stateFile === null || !config.usesKernel) {
     return { kernel, store: NO_STORE, health: null, ...NOTHING_KEPT }
   }
-  const store = new StateFile(stateFile, systemClock, log)
+  const store = new StateFile(stateFile, systemClock, events)
   const health = () => store.health()
-  const loaded = fresh ? null : store.load()
-  if (loaded === null) return { kernel, store, health, ...NOTHING_KEPT }
-  const { state, outdated } = loaded
+  const state = fresh ? null : store.load()
+  if (state === null) return { kernel, store, health, ...NOTHING_KEPT }
   if (!isThisKernel(state.kernel)) {
-    log.info({ file: stateFile }, 'the state is of another boot or network namespace: beginning anew')
+    events.emit({ type: 'state-of-another-boot', file: stateFile })
     return { kernel, store, health, ...NOTHING_KEPT, former: state }
   }
   const attachments = state.instances.reduce((sum, one) => sum + one.attachments.length, 0)
-  log.info(
-    { file: stateFile, instances: state.instances.length, attachments },
-    'going on from the state file',
-  )
-  return { kernel, store, health, state, former: null, outdated }
+  const instances = state.instances.length
+  events.emit({ type: 'state-restored', file: stateFile, instances, attachments })
+  return { kernel, store, health, state, former: null }
 }
 
 interface KeptState {
@@ -244,33 +245,34 @@ interface KeptState {
   readonly state: State | null
   /** Of another boot or network namespace. */
   readonly former: State | null
-  readonly outdated: boolean
 }
 
 const NO_STORE: KeptState['store'] = { save: async () => {}, close: async () => {} }
-const NOTHING_KEPT = { state: null, former: null, outdated: false }
+const NOTHING_KEPT = { state: null, former: null }
 
 function openForwarding(
   { usesKernel, ipvpn, resyncSeconds, forwardingThread }: Config,
-  log: Logger,
-  programs: readonly number[],
+  events: EventSink,
+  former: FormerWork,
 ): Forwarding {
-  const clock = new PersistentClock(systemClock, (error) => log.error({ error }, LOOP_FAILED))
+  const clock = new PersistentClock(systemClock, (error) =>
+    events.emit({ type: 'loop-failed', error: errorOf(error) }),
+  )
   if (!usesKernel) {
     const { vrfPrefix } = ipvpn.ranges
     const driver = new MemoryDriver(clock, { pretend: (name) => !isOurDevice(name, vrfPrefix) })
-    return localForwarding({ clock, log, driver })
+    return localForwarding({ clock, events, driver })
   }
   const { managesRules } = ipvpn
   const resyncMs = resyncSeconds * 1000
   if (!forwardingThread) {
-    const driver = new LinuxDriver({ clock, programs, managesRules })
-    return localForwarding({ clock, log, driver, resyncMs })
+    const driver = new LinuxDriver({ clock, former, managesRules })
+    return localForwarding({ clock, events, driver, resyncMs })
   }
   const died = (reason: string) => {
     throw new Error(reason)
   }
-  return kernelForwarding({ clock: systemClock, log, programs, managesRules, resyncMs, died })
+  return kernelForwarding({ clock: systemClock, events, former, managesRules, resyncMs, died })
 }
 
 /** The interface with an address of ours; null on the loopback, whose MTU says nothing of the network, and undefined where there is none. */

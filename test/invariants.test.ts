@@ -7,6 +7,7 @@ import { localSource, type Route } from '../src/bgp/rib/route.ts'
 import { assert, BrokenInvariant } from '../src/values/assert.ts'
 import { Attachments } from '../src/vpn/attachments.ts'
 import { Identifiers } from '../src/vpn/identifiers.ts'
+import { logged } from './support/events.ts'
 import { ip, macRoute, peerConfig, rt, speakerAt } from './support/speakers.ts'
 import { VirtualClock } from './support/virtual-clock.ts'
 import { VirtualNetwork } from './support/virtual-network.ts'
@@ -45,7 +46,7 @@ test('a broken invariant in a session resets that session, is logged, and concer
   const lines: string[] = []
   const log = pino({ level: 'error' }, { write: (line) => void lines.push(line) })
   const [A, B, C] = ['10.77.0.1', '10.77.0.2', '10.77.0.3'] as const
-  const us = speakerAt(A, [peerConfig(B), peerConfig(C)], clock, network, {}, () => {}, log)
+  const us = speakerAt(A, [peerConfig(B), peerConfig(C)], clock, network, {}, () => {}, logged(log, clock))
   const [b, c] = [B, C].map((address) => speakerAt(address, [peerConfig(A)], clock, network))
   const red = { extendedCommunities: [rt('64512:10')] }
   const source = localSource('EVI-1')

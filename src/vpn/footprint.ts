@@ -1,9 +1,10 @@
+import { identity } from '../dataplane/kinds/index.ts'
 import type { Dataplane, Entry, Status } from '../dataplane/model.ts'
 import { assert } from '../values/assert.ts'
 import type { Changes } from './changes.ts'
-import type { FootprintEntry, Keep } from './state.ts'
+import type { Keep } from './state.ts'
 
-type Batch = readonly FootprintEntry[]
+type Batch = readonly Entry[]
 
 /**
  * Links, ports, local addresses and labels of attachments that are on their way into the kernel or out of it. They are kept
@@ -13,8 +14,8 @@ export class Footprint {
   private readonly dataplane: Dataplane
   private readonly changes: Changes
   private readonly keep: Keep
-  /** By the number that each has in the state. */
-  private readonly batches = new Map<Batch, number>()
+  /** Of each its number in the state, and what of it is kept there. */
+  private readonly batches = new Map<Batch, { readonly number: number; readonly kept: Batch }>()
   private lastNumber = 0
 
   constructor(dataplane: Dataplane, changes: Changes, keep: Keep) {
@@ -24,24 +25,34 @@ export class Footprint {
   }
 
   /** Everything that is on its way. */
-  entries(): FootprintEntry[] {
-    return [...this.batches.keys()].flat()
+  entries(): Entry[] {
+    return [...this.batches.values()].flatMap(({ kept }) => kept)
   }
 
-  /** Puts entries into the kernel; resolves to those that it refused. They stay in the footprint until `settled`. */
-  async set(batch: Batch): Promise<readonly { readonly entry: Entry; readonly status: Status }[]> {
-    this.add(batch)
-    await this.keep('written')
+  /**
+   * Puts entries into the kernel; resolves to those that it refused. They stay in the footprint until `settled`, but for those that the state
+   * tells of already, since they are `needed`.
+   */
+  async set(
+    batch: Batch,
+    needed: Batch,
+  ): Promise<readonly { readonly entry: Entry; readonly status: Status }[]> {
+    const known = new Set(needed.map(identity))
+    const kept = batch.filter((entry) => !known.has(identity(entry)))
+    if (kept.length > 0) {
+      this.add(batch, kept)
+      await this.keep('written')
+    }
     for (const entry of batch) this.dataplane.want(entry)
     return this.dataplane.settled(batch)
   }
 
   /** What `set` put there belongs to an attachment now, or was dropped again. */
   settled(batch: Batch): void {
-    const number = this.batches.get(batch)
-    if (number === undefined) return
+    const known = this.batches.get(batch)
+    if (known === undefined) return
     this.batches.delete(batch)
-    this.changes.touch('pending', `${number}`, () => undefined)
+    this.changes.touch('pending', `${known.number}`, () => undefined)
   }
 
   /** Takes entries out of the kernel, which comes to pass later. */
@@ -67,39 +78,10 @@ export class Footprint {
     })
   }
 
-  private add(batch: Batch): void {
+  private add(batch: Batch, kept = batch): void {
     assert(!this.batches.has(batch), 'entries are written down as pending twice')
     const number = ++this.lastNumber
-    this.batches.set(batch, number)
-    this.changes.touch('pending', `${number}`, () => batch)
-  }
-}
-
-/** What makes two entries the same thing in the kernel. */
-export function place(entry: FootprintEntry): string {
-  switch (entry.kind) {
-    case 'local-mac':
-      return `${entry.kind} ${entry.device} ${entry.mac}`
-    case 'address':
-      return `${entry.kind} ${entry.device} ${entry.ip}/${entry.prefixLength}`
-    case 'fixed-neighbour':
-    case 'udp-port':
-      return `${entry.kind} ${entry.device} ${entry.ip}`
-    case 'unreachable':
-      return `${entry.kind} ${entry.device} ${entry.prefix}/${entry.prefixLength}`
-    case 'mpls':
-      return `${entry.kind} ${entry.label}`
-    case 'port':
-    case 'vrf-port':
-      return `port ${entry.device}`
-    case 'bridge':
-    case 'vxlan':
-    case 'vrf':
-    case 'veth':
-    case 'mpls-interface':
-    case 'tunnel':
-      return `${entry.kind} ${entry.device}`
-    default:
-      return entry satisfies never
+    this.batches.set(batch, { number, kept })
+    this.changes.touch('pending', `${number}`, () => kept)
   }
 }

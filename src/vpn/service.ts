@@ -1,6 +1,7 @@
-import type { Logger } from 'pino'
+import { RequestError } from '../api/errors.ts'
 import type { Speaker } from '../bgp/speaker.ts'
-import type { Dataplane } from '../dataplane/model.ts'
+import type { Dataplane, Entry } from '../dataplane/model.ts'
+import type { EventSink } from '../events/event.ts'
 import { assert } from '../values/assert.ts'
 import { formatMac } from '../values/mac.ts'
 import { Admission } from './admission.ts'
@@ -14,9 +15,9 @@ import { refusalOf } from './kernel-refusal.ts'
 import { Needs } from './needs.ts'
 import { Numbers } from './numbers.ts'
 import { Plugs } from './plugs.ts'
-import { type AttachRequest, type DetachRequest, Failed, type PlacedRequest, Rejected } from './request.ts'
+import type { AttachRequest, DetachRequest, PlacedRequest } from './request.ts'
 import { Serial } from './serial.ts'
-import type { FootprintEntry, InstanceState, Keep, State, StateChange } from './state.ts'
+import type { InstanceState, Keep, State, StateChange } from './state.ts'
 import { Uplinks } from './uplinks.ts'
 
 /** The part of the state that is the service's. */
@@ -33,7 +34,7 @@ export class VpnService {
   private readonly numbers: Numbers
   private readonly config: VpnConfig
   private readonly dataplane: Dataplane
-  private readonly log: Logger
+  private readonly events: EventSink
   private readonly serial = new Serial()
   private readonly maker: Instances
   private readonly plugs = new Plugs(this.instances)
@@ -48,15 +49,15 @@ export class VpnService {
     config: VpnConfig,
     speaker: Speaker,
     dataplane: Dataplane,
-    log: Logger,
+    events: EventSink,
     keep: Keep = async () => {},
   ) {
     this.config = config
     this.keep = keep
     this.numbers = new Numbers(config.ranges.labels, speaker.convergence, this.changed)
     this.dataplane = dataplane
-    this.log = log
-    this.maker = new Instances(config, speaker, dataplane, log, this.numbers, (id, mac) => {
+    this.events = events
+    this.maker = new Instances(config, speaker, dataplane, events, this.numbers, (id, mac) => {
       this.changed.mac(id, mac)
       void keep('synced')
     })
@@ -64,7 +65,7 @@ export class VpnService {
     const { instances, plugs, footprint } = this
     this.needs = new Needs({ instances, plugs, footprint, dataplane })
     const peers = speaker.config.peers.map(({ address }) => address)
-    const uplinks = new Uplinks({ config, peers, dataplane })
+    const uplinks = new Uplinks({ config, peers })
     const { needs } = this
     const bridges = this.maker.networkDevices
     this.admission = new Admission({ instances, dataplane, needs, uplinks, bridges, ranges: config.ranges })
@@ -108,7 +109,7 @@ export class VpnService {
     this.numbers.recall(state)
   }
 
-  /** Resolves when the port's own kernel state is in place and its route is announced. Throws `Rejected` or `Failed`. */
+  /** Resolves when the port's own kernel state is in place and its route is announced. Throws `RequestError`. */
   attach(request: AttachRequest): Promise<void> {
     const { instanceId, port } = request
     const concerned = typeof port === 'string' ? [instanceId] : [instanceId, port.evpn]
@@ -121,25 +122,31 @@ export class VpnService {
     })
   }
 
-  /** Throws `Rejected` when there is no such endpoint. */
+  /** Throws `RequestError` when there is no such endpoint. */
   detach(request: DetachRequest): Promise<void> {
     return this.serial.run(request.instanceId, async () => {
       const instance = this.instances.get(request.instanceId)
-      if (instance === undefined) throw new Rejected(`VPN ${request.instanceId} could not be found`)
+      if (instance === undefined)
+        throw new RequestError('INSTANCE_UNKNOWN', `VPN ${request.instanceId} could not be found`)
       for (const attachment of instance.attachments.named(request)) this.remove(instance, attachment)
       if (instance.attachments.isEmpty) this.end(instance)
       await this.keep('synced')
-      this.log.info({ instance: request.instanceId, mac: formatMac(request.mac) }, 'detached')
+      const { instanceId, mac } = request
+      this.events.emit({ type: 'detached', instance: instanceId, mac: formatMac(mac) })
     })
   }
 
   private checkType({ type, instanceId }: AttachRequest, existing: Instance | undefined): void {
     const refused = this.config.refused[type]
-    if (refused !== undefined) throw new Rejected(refused)
+    if (refused !== undefined) throw new RequestError('VPN_TYPE_UNAVAILABLE', refused)
     const lack = this.config.lacks(type)
-    if (lack !== null) throw new Rejected(`vpn_type: ${type} cannot be served: ${lack}`)
+    if (lack !== null)
+      throw new RequestError('VPN_TYPE_UNAVAILABLE', `vpn_type: ${type} cannot be served: ${lack}`)
     if (existing !== undefined && existing.type !== type)
-      throw new Rejected(`vpn_type: VPN instance ${instanceId} is of type ${existing.type}, not ${type}`)
+      throw new RequestError(
+        'INSTANCE_TYPE_CONFLICT',
+        `vpn_type: VPN instance ${instanceId} is of type ${existing.type}, not ${type}`,
+      )
   }
 
   private async attachFirst(request: PlacedRequest): Promise<void> {
@@ -156,16 +163,11 @@ export class VpnService {
     if (instance.type === 'evpn') {
       const { vni, devices } = instance.evpn.config
       if (request.vni !== null && request.vni !== vni) {
-        this.log.warn(
-          { instance: request.instanceId, vni, asked: request.vni },
-          'VNI of an existing instance stays',
-        )
+        this.events.emit({ type: 'vni-kept', instance: request.instanceId, vni, asked: request.vni })
       }
       if (request.linuxBridge !== null && request.linuxBridge !== devices.bridge) {
-        this.log.warn(
-          { instance: request.instanceId, bridge: devices.bridge, asked: request.linuxBridge },
-          'bridge of an existing instance stays',
-        )
+        const { instanceId, linuxBridge: asked } = request
+        this.events.emit({ type: 'bridge-kept', instance: instanceId, bridge: devices.bridge, asked })
       }
     }
     await this.settle(instance, request, () => {})
@@ -180,7 +182,10 @@ export class VpnService {
       plan = attachments.plan(request, taken, readvertises(instance, request))
       const other = 'add' in plan ? this.needs.claimPort(instance, plan.add) : null
       if (other !== null)
-        throw new Rejected(`local_port: interface ${request.port} is attached to VPN instance ${other}`)
+        throw new RequestError(
+          'PORT_CONFLICT',
+          `local_port: interface ${request.port} is attached to VPN instance ${other}`,
+        )
     } catch (error) {
       taken.giveBack()
       throw error
@@ -191,7 +196,7 @@ export class VpnService {
     }
     const own = this.needs.ofEndpoint(instance, plan.add)
     const entries = [...vpn.networkEntries(), ...own]
-    const [failure] = await this.footprint.set(entries)
+    const [failure] = await this.footprint.set(entries, this.needs.present(instance, plan.before))
     const refusal =
       failure === undefined
         ? await this.openness(instance)
@@ -211,12 +216,13 @@ export class VpnService {
   }
 
   /** Why a network is refused that is not isolated from the host. */
-  private async openness(instance: Instance): Promise<Rejected | null> {
+  private async openness(instance: Instance): Promise<RequestError | null> {
     if (!this.config.requireIsolation || instance.type !== 'evpn') return null
     const { bridge } = instance.evpn.config.devices
     const { by, reason } = await this.dataplane.isolationOf(bridge)
     if (by !== null || reason === null) return null
-    return new Rejected(
+    return new RequestError(
+      'NOT_ISOLATED',
       `bridge ${bridge} cannot be isolated from the host, which require_isolation asks for: ${reason}`,
     )
   }
@@ -242,10 +248,8 @@ export class VpnService {
       if (plug === null) this.plugs.connect(vpn.config.id)
       else this.plugs.changed(vpn.config.id, plug.evpn)
     }
-    this.log.info(
-      { instance: request.instanceId, port: request.port, mac: formatMac(request.mac) },
-      'attached',
-    )
+    const { instanceId, port, mac } = request
+    this.events.emit({ type: 'attached', instance: instanceId, port, mac: formatMac(mac) })
   }
 
   /** Commits a plan, and clears away what the endpoint needed before it and does not any more. */
@@ -289,6 +293,7 @@ export class VpnService {
     const { id } = instance.vpn.config
     assert(!this.byId.has(id), 'there are two VPN instances of one id', id)
     this.byId.set(id, instance)
+    this.events.emit({ type: 'instance-created', instance: id, vpn: instance.type })
     this.needs.enter(instance)
   }
 
@@ -312,27 +317,28 @@ export class VpnService {
   }
 
   /** What an instance that is not served any more left in the kernel. */
-  private abandon(state: InstanceState): FootprintEntry[] {
+  private abandon(state: InstanceState): Entry[] {
     const instance = this.maker.restore(state)
     const { vpn } = instance
     const endpoints = state.attachments.flatMap((attachment) => vpn.endpointEntries(attachment))
     for (const number of state.attachments.flatMap(rdNumbersOf)) this.numbers.rds.release(number)
     this.maker.free(instance)
-    this.log.warn({ instance: state.id, type: state.type }, 'a VPN instance of before is not served any more')
+    this.events.emit({ type: 'instance-abandoned', instance: state.id, vpn: state.type })
     return [...vpn.networkEntries(), ...endpoints]
   }
 
-  /** Numbers for an attachment; of a MAC address that has none, its label is taken at once. */
+  /** Numbers for an attachment; of a MAC address that has none, its label is taken at once. Those of EVPN never get into the kernel. */
   private async takenFor(
-    { vpn, attachments }: Instance,
+    { vpn, type, attachments }: Instance,
     request: PlacedRequest,
     use: string,
   ): Promise<NumberSource & { giveBack(): void }> {
     const { id } = vpn.config
     const taken: (() => void)[] = []
-    const isTaken = (one: number) => this.dataplane.isLabelTaken(one)
+    const isTaken = (one: number) => type === 'ipvpn' && this.dataplane.isLabelTaken(one)
     const label = attachments.has(request.mac) ? null : await this.labels.takeUnless(isTaken, use)
-    if (label === undefined) throw new Failed('all MPLS labels of label_range are taken')
+    if (label === undefined)
+      throw new RequestError('NUMBERS_EXHAUSTED', 'all MPLS labels of label_range are taken')
     if (label !== null) taken.push(() => this.labels.giveBack(label))
     return {
       label: () => label!,
@@ -354,7 +360,8 @@ export class VpnService {
         ? instance.evpn.addresses.gateways.flatMap((gateway) => instance.evpn.gatewayEntries(gateway))
         : []
     vpn.stop()
-    this.byId.delete(vpn.config.id)
+    if (this.byId.delete(vpn.config.id))
+      this.events.emit({ type: 'instance-ended', instance: vpn.config.id, vpn: instance.type })
     this.changed.instance(vpn.config.id)
     this.needs.retractNetwork(instance, left)
     this.maker.free(instance)

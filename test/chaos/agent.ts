@@ -23,8 +23,6 @@ export class Agent {
   /** Null: nowhere. */
   readonly wanted = new Map<Vm, Network | null>()
   readonly #unanswered = new Set<Vm>()
-  /** How often a daemon had forgotten what it was told. */
-  forgotten = 0
   #ping: string | null = null
   #refusal = ''
 
@@ -49,14 +47,14 @@ export class Agent {
     if (isDone) this.#unanswered.delete(vm)
   }
 
-  /** Says again what was not answered, and all of it to a daemon that has forgotten, until it is taken. */
-  async sayAgain(): Promise<void> {
+  /** Sends again what was not answered, and everything to a daemon that has restarted, until it is taken. Resolves to the VMs that it had forgotten. */
+  async sayAgain(): Promise<Vm[]> {
     const { body } = await request(this.node.api, '/ping')
-    const isForgetful = this.#ping !== null && this.#ping !== body
+    const isRestarted = this.#ping !== null && this.#ping !== body
     this.#ping = body
-    if (isForgetful) this.forgotten++
+    const forgotten = isRestarted ? await this.#forgotten() : []
     for (const [vm, network] of this.wanted) {
-      if (!isForgetful && !this.#unanswered.has(vm)) continue
+      if (!isRestarted && !this.#unanswered.has(vm)) continue
       for (const other of NETWORKS) if (other !== network) await this.#tell('detach', vm, other)
       await this.node.lab.eventually(
         `${this.node.name} takes ${vm.name}`,
@@ -68,6 +66,18 @@ export class Agent {
       )
       this.#unanswered.delete(vm)
     }
+    return forgotten
+  }
+
+  /** The VMs that a daemon answered for, and does not have. */
+  async #forgotten(): Promise<Vm[]> {
+    const forgotten: Vm[] = []
+    for (const [vm, network] of this.wanted) {
+      if (network === null || this.#unanswered.has(vm)) continue
+      const { body } = await request(this.node.api, `/looking-glass/vpns/instances/${network.id}/ports`)
+      if (!body.includes(formatMac(vm.mac))) forgotten.push(vm)
+    }
+    return forgotten
   }
 
   async #tell(what: 'attach' | 'detach', vm: Vm, network: Network): Promise<boolean> {

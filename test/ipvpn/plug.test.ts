@@ -6,6 +6,7 @@ import { parseInterfaceAddress } from '../../src/values/address.ts'
 import type { VpnConfig } from '../../src/vpn/instances.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { mac, TestNode } from '../support/node.ts'
+import { refusal } from '../support/refusal.ts'
 import { ip, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { decodeState, encodeState } from '../support/state.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -338,7 +339,7 @@ describe('a plug that is refused changes nothing', () => {
       const before = snapshot(a)
       a.driver.fail(
         (op, entry) => op === 'set' && entry.kind === kind && !/vxlan|evpn/.test(entry.device),
-        'EPERM: no',
+        refusal('EPERM', 'no'),
         // what is tried again at once may go well then
         5,
       )
@@ -351,7 +352,7 @@ describe('a plug that is refused changes nothing', () => {
     await bridge(a)
     await plug(a)
     const before = snapshot(a)
-    a.driver.fail((op, entry) => op === 'set' && entry.kind === 'fixed-neighbour', 'EPERM: no')
+    a.driver.fail((op, entry) => op === 'set' && entry.kind === 'fixed-neighbour', refusal('EPERM', 'no'))
     await expect(plug(a, '2001:db8::1/64')).rejects.toThrow('EPERM: no')
     expect(snapshot(a)).toEqual(before)
     expect(a.isInStep).toBe(true)
@@ -368,7 +369,7 @@ describe('a plug that is refused changes nothing', () => {
 test('a daemon that comes after another wants the same, with or without the EVPN instance', async () => {
   for (const prepare of [() => bridge(a).then(() => plug(a)), () => unbridge(a)]) {
     await prepare()
-    const state = { kernel: 'k', ping: '1', ...a.vpns.snapshot() }
+    const state = { kernel: 'k', ...a.vpns.snapshot() }
     const text = encodeState(state)
     expect(decodeState(text)).toEqual(state)
     const later = node('10.77.0.16', {

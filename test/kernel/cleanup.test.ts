@@ -59,7 +59,6 @@ const ours: Entry[] = [
 
 const state: State = {
   kernel: kernelIdentity(),
-  ping: '1',
   footprint: [],
   instances: [
     {

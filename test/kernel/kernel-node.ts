@@ -5,8 +5,10 @@ import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { LinuxDriver } from '../../src/dataplane/linux/driver.ts'
 import { dataplaneView } from '../../src/dataplane/view.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
+import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { VpnService } from '../../src/vpn/service.ts'
+import { noEvents } from '../support/events.ts'
 import { dummyDrivers, NO_FAULTS } from '../support/node.ts'
 import { RANGES } from '../support/ranges.ts'
 import { ip } from '../support/speakers.ts'
@@ -20,7 +22,7 @@ export const VTEP = '10.99.0.1'
 export function kernelNode() {
   const log = pino({ level: 'silent' })
   const driver = new LinuxDriver({ clock: systemClock })
-  const reconciler = new Reconciler({ clock: systemClock, driver, log })
+  const reconciler = new Reconciler({ clock: systemClock, driver, events: noEvents })
   const address = ip(VTEP)
   const speaker = new Speaker(
     {
@@ -35,7 +37,7 @@ export function kernelNode() {
       clock: systemClock,
       random: Math.random,
       transport: new VirtualNetwork(new VirtualClock()).transport,
-      log,
+      events: noEvents,
     },
     () => {},
   )
@@ -55,7 +57,7 @@ export function kernelNode() {
     requireIsolation: false,
     refused: {},
   }
-  const vpns = new VpnService(config, speaker, reconciler, log)
+  const vpns = new VpnService(config, speaker, reconciler, noEvents)
   reconciler.start()
   const services = {
     vpns,
@@ -67,6 +69,8 @@ export function kernelNode() {
     vpns,
     ping: '1',
     log,
+    events: noEvents,
+    counters: new EventCounters(),
     views: {
       speaker,
       services,

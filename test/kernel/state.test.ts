@@ -6,7 +6,7 @@ import { eventually } from '../../src/lab/eventually.ts'
 import { isThisBoot, isThisKernel, kernelIdentity } from '../../src/linux/kernel.ts'
 import type { StateChange } from '../../src/vpn/state.ts'
 import { StateFile } from '../../src/vpn/state-file.ts'
-import { silent } from '../support/speakers.ts'
+import { noEvents } from '../support/events.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { enterOwnNamespace, run } from './namespace.ts'
 
@@ -46,7 +46,7 @@ test('a disk that is full is told, and what was kept before is; when it has room
   })
   const path = join(directory, 'state')
   const clock = new VirtualClock()
-  const file = new StateFile(path, clock, silent)
+  const file = new StateFile(path, clock, noEvents)
   const save = (...changes: StateChange[]) => file.save(() => changes, 'synced')
   const pending = (device: string): StateChange => ({
     kind: 'pending',
@@ -54,24 +54,24 @@ test('a disk that is full is told, and what was kept before is; when it has room
     value: [{ kind: 'mpls-interface', device }],
   })
   const kept = () => {
-    const { state, outdated } = new StateFile(path, clock, silent).load()!
-    return [state.footprint.map(({ device }) => device.slice(0, 4)), outdated]
+    const { footprint } = new StateFile(path, clock, noEvents).load()!
+    return footprint.map(({ device }) => device.slice(0, 4))
   }
-  await save({ kind: 'daemon', id: '', value: { kernel: '', ping: '1' } }, pending('eth1'))
+  await save({ kind: 'daemon', id: '', value: { kernel: '' } }, pending('eth1'))
   writeFileSync(join(directory, 'filler'), Buffer.alloc(400 * KIB))
 
   // half of the record finds room
   await save(pending(`eth2${'x'.repeat(200 * KIB)}`))
   expect(file.health().failure?.reason).toMatch(/^ENOSPC/)
-  expect(kept()).toEqual([['eth1'], true])
+  expect(kept()).toEqual(['eth1'])
   clock.advance(5000)
   await save(pending('eth3'))
   expect(file.health().failure?.reason).toMatch(/^ENOSPC/)
-  expect(kept()).toEqual([['eth1'], true])
+  expect(kept()).toEqual(['eth1'])
 
   rmSync(join(directory, 'filler'))
   clock.advance(5000)
   await save(pending('eth4'))
   expect(file.health().failure).toBeNull()
-  expect(kept()).toEqual([['eth1', 'eth2', 'eth3', 'eth4'], false])
+  expect(kept()).toEqual(['eth1', 'eth2', 'eth3', 'eth4'])
 })

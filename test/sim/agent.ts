@@ -1,12 +1,16 @@
+import { ERRORS, RequestError } from '../../src/api/errors.ts'
 import type { Clock } from '../../src/clock.ts'
 import { formatIp } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
-import { type AttachRequest, Failed, Rejected } from '../../src/vpn/request.ts'
+import type { AttachRequest } from '../../src/vpn/request.ts'
 import type { VpnService } from '../../src/vpn/service.ts'
 
 /** How long an agent waits after an accident, and how long after a refusal, which will be the same for a while. */
 const RETRY_MS = 2000
 const REFUSED_RETRY_MS = 60_000
+
+/** Whether the answer will be the same for a while. */
+const isLasting = (error: unknown) => error instanceof RequestError && ERRORS[error.code].status < 500
 
 /** The agent of a node: knows what should be attached, and goes on asking the daemon for it. */
 export class Agent {
@@ -16,8 +20,6 @@ export class Agent {
   readonly wrongAnswers: string[] = []
   private readonly clock: Clock
   private daemon: VpnService | null = null
-  /** What the agent was told by the last `ping`. */
-  private ping = ''
   /** What was asked for last of each endpoint, and which of it was not granted yet. */
   private readonly asked = new Map<string, AttachRequest>()
   private readonly unanswered = new Set<string>()
@@ -58,11 +60,9 @@ export class Agent {
     this.die()
   }
 
-  /** Says everything again if the daemon has forgotten it. */
-  notice(ping: string): void {
-    const forgotten = ping !== this.ping
-    this.ping = ping
-    for (const key of forgotten ? this.asked.keys() : this.unanswered) this.runErrand(key)
+  /** Sends everything again, as agents do when the ping number has changed. */
+  refresh(): void {
+    for (const key of this.asked.keys()) this.runErrand(key)
   }
 
   attach(request: AttachRequest): void {
@@ -92,7 +92,7 @@ export class Agent {
   private async askToDetach(daemon: VpnService, key: string, asked: AttachRequest): Promise<void> {
     const { instanceId, type, mac, ip } = asked
     await daemon.detach({ instanceId, type, mac, ip: ip?.ip ?? null }).catch((error) => {
-      if (!(error instanceof Rejected)) this.wrongAnswers.push(`fails to detach ${key}: ${error}`)
+      if (!(error instanceof RequestError)) this.wrongAnswers.push(`fails to detach ${key}: ${error}`)
     })
     if (this.daemon !== daemon) return
     if (!this.wanted.has(key)) this.unanswered.delete(key)
@@ -113,9 +113,8 @@ export class Agent {
     } catch (error) {
       if (this.daemon !== daemon) return
       if (!wasThere) this.maybeThere.delete(key)
-      if (!(error instanceof Rejected || error instanceof Failed))
-        this.wrongAnswers.push(`fails for ${key}: ${error}`)
-      this.retry(key, error instanceof Rejected ? REFUSED_RETRY_MS : RETRY_MS)
+      if (!(error instanceof RequestError)) this.wrongAnswers.push(`fails for ${key}: ${error}`)
+      this.retry(key, isLasting(error) ? REFUSED_RETRY_MS : RETRY_MS)
     }
   }
 

@@ -1,9 +1,9 @@
-import type { Logger } from 'pino'
 import { EVPN, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
 import { PEER_DEFAULTS, type PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import { type RestartConfig, SPEAKER_DEFAULTS, Speaker } from '../../src/bgp/speaker.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
+import type { EventSink } from '../../src/events/event.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import type { Ip } from '../../src/values/address.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
@@ -28,12 +28,11 @@ export interface Surroundings {
   readonly clock: VirtualClock
   readonly network: VirtualNetwork
   readonly random: Random
-  /** Takes errors: none may come, whatever happens to a network. */
-  readonly log: Logger
+  readonly events: EventSink
 }
 
 function speakerOn(
-  { random, log }: Surroundings,
+  { random, events }: Surroundings,
   process: Process,
   site: Site,
   sites: ReadonlyMap<Ip, Site>,
@@ -70,7 +69,7 @@ function speakerOn(
       clock: process.clock,
       random: random.next,
       transport: speaking(speech, process.network),
-      log,
+      events,
     },
     onComplete,
   )
@@ -135,14 +134,13 @@ export class Node {
     this.driver.kernel.addLink(CORE, { up: true })
   }
 
-  /** Starts the daemon; the agent notices after a while, and says everything again if the daemon has forgotten it. */
+  /** Starts the daemon; the agent notices after a while, and sends everything again. */
   start(): void {
     if (this.daemon !== null) return
-    const { clock, random, log } = this.around
+    const { clock, random, events } = this.around
     const process = new Process(this.around)
     const state = this.disk.text === null ? null : decodeState(this.disk.text)
-    const ping = state?.ping ?? `${random.between(0, 1e9)}`
-    const reconciler = new Reconciler({ clock: process.clock, driver: this.driver, log })
+    const reconciler = new Reconciler({ clock: process.clock, driver: this.driver, events })
     const restart = restartOf(this.site, state !== null, state !== null && readvertises(state))
     const speaker = speakerOn(this.around, process, this.site, this.sites, restart, () =>
       reconciler.complete(),
@@ -164,12 +162,12 @@ export class Node {
       refused: {},
     }
     const take = (): Kept => {
-      const state = { kernel: 'sim', ping, ...vpns.snapshot() }
-      const daemon = { kind: 'daemon', id: '', value: { kernel: 'sim', ping } } as const
+      const state = { kernel: 'sim', ...vpns.snapshot() }
+      const daemon = { kind: 'daemon', id: '', value: { kernel: 'sim' } } as const
       return { changes: [daemon, ...vpns.changes()], state }
     }
     const keep = this.site.keepsState ? this.disk.keeper(process.clock, random, take) : undefined
-    const vpns: VpnService = new VpnService(identity, speaker, reconciler, log, keep)
+    const vpns: VpnService = new VpnService(identity, speaker, reconciler, events, keep)
     this.process = process
     this.daemon = { speaker, vpns, reconciler }
     const noticedMs = random.between(0, 5000)
@@ -179,7 +177,7 @@ export class Node {
       reconciler.start()
       void speaker.start()
       clock.after(noticedMs, () => {
-        if (this.process === process) this.agent.notice(ping)
+        if (this.process === process) this.agent.refresh()
       })
     }
     if (state === null) serve()

@@ -1,4 +1,4 @@
-import { pino } from 'pino'
+import type { EventSink } from '../../src/events/event.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 import { type IngredientName, SWITCHED_ON } from './ingredients.ts'
@@ -35,11 +35,12 @@ export async function play(story: Story): Promise<Outcome> {
   const clock = new VirtualClock()
   const network = new VirtualNetwork(clock, topology.latencyMs)
   const faults: string[] = []
-  const log = pino(
-    { level: 'error', base: null, timestamp: false },
-    { write: (line) => void faults.push(line) },
-  )
-  const around: Surroundings = { clock, network, random: Random.for(seed, 'machines'), log }
+  const events: EventSink = {
+    emit: (event) => {
+      if (event.type === 'session-fault') faults.push(`${event.peer}: ${event.error.stack}`)
+    },
+  }
+  const around: Surroundings = { clock, network, random: Random.for(seed, 'machines'), events }
   const all = [...topology.reflectors, ...topology.nodes]
   const history = all.map(describeSite)
   const tell = (text: string): void => void history.push(`${(clock.now() / 1000).toFixed(3)} ${text}`)

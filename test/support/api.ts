@@ -5,9 +5,11 @@ import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import { dataplaneView } from '../../src/dataplane/view.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
+import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { VpnService } from '../../src/vpn/service.ts'
+import { noEvents } from './events.ts'
 import { dummyDrivers, NO_FAULTS } from './node.ts'
 import { RANGES } from './ranges.ts'
 import { ip, peerConfig, silent } from './speakers.ts'
@@ -26,7 +28,7 @@ export interface TestApi {
 export function testApi(): TestApi {
   const driver = new MemoryDriver(systemClock)
   for (let i = 0; i < 60; i++) driver.kernel.addLink(`gp${i}`)
-  const reconciler = new Reconciler({ clock: systemClock, driver, log: silent })
+  const reconciler = new Reconciler({ clock: systemClock, driver, events: noEvents })
   const address = ip('10.77.0.13')
   const network = new VirtualNetwork(new VirtualClock())
   const speaker = new Speaker(
@@ -38,7 +40,7 @@ export function testApi(): TestApi {
       listenPort: null,
       peers: [peerConfig('10.77.0.1')],
     },
-    { clock: systemClock, random: Math.random, transport: network.transport, log: silent },
+    { clock: systemClock, random: Math.random, transport: network.transport, events: noEvents },
     () => {},
   )
   const vpns = new VpnService(
@@ -60,13 +62,15 @@ export function testApi(): TestApi {
     },
     speaker,
     reconciler,
-    silent,
+    noEvents,
   )
   reconciler.start()
   const app = restServer({
     vpns,
     ping: newPing(),
     log: silent,
+    events: noEvents,
+    counters: new EventCounters(),
     views: {
       speaker,
       services: {

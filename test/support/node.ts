@@ -1,19 +1,21 @@
 import type { FastifyInstance } from 'fastify'
-import type { Logger } from 'pino'
 import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import type { Speaker, SpeakerConfig } from '../../src/bgp/speaker.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import { type DataplaneView, dataplaneView } from '../../src/dataplane/view.ts'
+import type { EventSink } from '../../src/events/event.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import type { DriverView, ServiceViews } from '../../src/rest/looking-glass/index.ts'
+import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { parseMac } from '../../src/values/mac.ts'
 import type { VpnConfig } from '../../src/vpn/instances.ts'
 import type { AttachRequest, DetachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
+import { noEvents } from './events.ts'
 import { RANGES } from './ranges.ts'
 import { ip, rt, silent, speakerAt } from './speakers.ts'
 import type { VirtualClock } from './virtual-clock.ts'
@@ -34,13 +36,21 @@ export class TestNode {
     network: VirtualNetwork,
     changes: Partial<SpeakerConfig> = {},
     vpnChanges: Partial<VpnConfig> = {},
-    log: Logger = silent,
+    events: EventSink = noEvents,
     keep: () => Promise<void> = async () => {},
   ) {
     this.clock = clock
     this.driver = new MemoryDriver(clock)
-    this.reconciler = new Reconciler({ clock, driver: this.driver, log: silent })
-    this.speaker = speakerAt(address, peers, clock, network, changes, () => this.reconciler.complete())
+    this.reconciler = new Reconciler({ clock, driver: this.driver, events })
+    this.speaker = speakerAt(
+      address,
+      peers,
+      clock,
+      network,
+      changes,
+      () => this.reconciler.complete(),
+      events,
+    )
     this.vpns = new VpnService(
       {
         bgpAddress: ip(address),
@@ -61,7 +71,7 @@ export class TestNode {
       },
       this.speaker,
       this.reconciler,
-      log,
+      events,
       keep,
     )
     this.reconciler.start()
@@ -102,13 +112,19 @@ export class TestNode {
   }
 
   /** The API of the node. */
-  api({ dataplane = this.view(), stateFile = null }: Partial<ServiceViews> = {}): FastifyInstance {
+  api(
+    { dataplane = this.view(), stateFile = null }: Partial<ServiceViews> = {},
+    counters = new EventCounters(),
+    events: EventSink = noEvents,
+  ): FastifyInstance {
     const { clock, speaker, vpns } = this
     const startTime = clock.epoch()
     return restServer({
       vpns,
       ping: '1',
       log: silent,
+      events,
+      counters,
       views: {
         speaker,
         services: {

@@ -33,13 +33,12 @@ export function decodeState(text: string): State {
 /** The entries of a whole state. */
 export function* changesOf({
   kernel,
-  ping,
   programs,
   instances,
   footprint,
   numbers,
 }: State): Iterable<StateChange> {
-  yield { kind: 'daemon', id: '', value: { kernel, ping } }
+  yield { kind: 'daemon', id: '', value: { kernel } }
   if (programs !== undefined) yield { kind: 'programs', id: '', value: programs }
   for (const { attachments, ...instance } of instances) {
     yield { kind: 'instance', id: instance.id, value: instance }

@@ -2,15 +2,16 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { EVPN } from '../../src/bgp/family.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
+import { identity } from '../../src/dataplane/kinds/index.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
-import { identity } from '../../src/dataplane/model.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import type { State } from '../../src/vpn/state.ts'
 import { Process } from '../sim/process.ts'
+import { noEvents } from '../support/events.ts'
 import { attachRequest } from '../support/node.ts'
 import { RANGES } from '../support/ranges.ts'
-import { ip, peerConfig, silent, speakerAt } from '../support/speakers.ts'
+import { ip, peerConfig, speakerAt } from '../support/speakers.ts'
 import { decodeState, encodeState } from '../support/state.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
@@ -43,7 +44,7 @@ beforeEach(() => {
 
 async function start(text: string | null = disk.at(-1) ?? null): Promise<Life> {
   const process = new Process({ clock, network })
-  const reconciler = new Reconciler({ clock: process.clock, driver, log: silent })
+  const reconciler = new Reconciler({ clock: process.clock, driver, events: noEvents })
   const speaker = speakerAt(A, [peerConfig('10.77.0.12')], clock, network)
   const vpns: VpnService = new VpnService(
     {
@@ -64,8 +65,8 @@ async function start(text: string | null = disk.at(-1) ?? null): Promise<Life> {
     },
     speaker,
     reconciler,
-    silent,
-    async () => void disk.push(encodeState({ kernel: '', ping: '1', ...vpns.snapshot() })),
+    noEvents,
+    async () => void disk.push(encodeState({ kernel: '', ...vpns.snapshot() })),
   )
   if (text !== null) await vpns.restore(decodeState(text))
   reconciler.start()
@@ -180,9 +181,7 @@ describe('a daemon that comes after another', () => {
     const [instance] = life.vpns.snapshot().instances
     const moved = { ...instance!, attachments: instance!.attachments.map((one) => ({ ...one, sequence: 7 })) }
     life.kill()
-    const second = await start(
-      encodeState({ kernel: '', ping: '1', ...life.vpns.snapshot(), instances: [moved] }),
-    )
+    const second = await start(encodeState({ kernel: '', ...life.vpns.snapshot(), instances: [moved] }))
     expect(second.vpns.snapshot().instances[0]?.attachments[0]?.sequence).toBe(7)
   })
 })
@@ -257,7 +256,7 @@ describe('a daemon that was killed while', () => {
         underlay: null,
       },
     ]
-    const next = await start(encodeState({ kernel: '', ping: '1', instances: [other], footprint }))
+    const next = await start(encodeState({ kernel: '', instances: [other], footprint }))
     next.reconciler.complete()
     await clock.run(60_000)
     expect(driver.kernel.links.get('tap1')?.master).toBe('evpn---net2')
