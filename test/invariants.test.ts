@@ -64,7 +64,7 @@ test('a broken invariant in a session resets that session, is logged, and concer
   b!.withdraw(source, EVPN, macRoute(B, '02:00:00:00:00:01', null))
   await clock.run(1000)
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([
-    { peer: B, msg: 'fault in a session, which is reset', err: { type: 'BrokenInvariant' } },
+    { peer: B, msg: 'fault in a session, which is reset', error: { name: 'BrokenInvariant' } },
   ])
   expect(us.neighbours.get(ip(B))!.peer.establishedCount).toBe(1)
   expect(us.neighbours.get(ip(B))!.peer.state).not.toBe('Established')
