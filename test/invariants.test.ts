@@ -57,17 +57,17 @@ test('a broken invariant in a session resets that session, is logged, and concer
     speaker.originate(source, EVPN, macRoute(address, '02:00:00:00:00:01', null), red)
   us.subscribe({ routeChanged() {}, routeGone() {} }, rt('64512:10'))
   await clock.run(60_000)
-  const countOf = (address: string) => us.neighbours.get(ip(address))!.source.routeCount
+  const countOf = (address: string) => us.peers.get(ip(address))!.source.routeCount
   expect([countOf(B), countOf(C)]).toEqual([1, 1])
 
-  ;(us.neighbours.get(ip(B))!.source.routes.get(EVPN) as Set<Route>).clear()
+  ;(us.peers.get(ip(B))!.source.routes.get(EVPN) as Set<Route>).clear()
   b!.withdraw(source, EVPN, macRoute(B, '02:00:00:00:00:01', null))
   await clock.run(1000)
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([
     { peer: B, msg: 'fault in a session, which is reset', error: { name: 'BrokenInvariant' } },
   ])
-  expect(us.neighbours.get(ip(B))!.peer.establishedCount).toBe(1)
-  expect(us.neighbours.get(ip(B))!.peer.state).not.toBe('Established')
-  expect(us.neighbours.get(ip(C))!.peer.state).toBe('Established')
+  expect(us.peers.get(ip(B))!.sessions.establishedCount).toBe(1)
+  expect(us.peers.get(ip(B))!.sessions.state).not.toBe('Established')
+  expect(us.peers.get(ip(C))!.sessions.state).toBe('Established')
   expect(countOf(C)).toBe(1)
 })

@@ -8,9 +8,9 @@ test('a device that could not be read and was given up is not read again for the
   const entry = { ...e.remote(2), device: 'vx9' }
   const dataplane = lab.restart()
   const { driver } = lab
-  const observe = driver.observe.bind(driver)
+  const observe = driver.dump.bind(driver)
   let isBroken = true
-  const looks = vi.spyOn(driver, 'observe').mockImplementation(function* (device) {
+  const looks = vi.spyOn(driver, 'dump').mockImplementation(function* (device) {
     if (isBroken) throw new Error('EMFILE')
     yield* observe(device)
   })

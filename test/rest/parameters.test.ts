@@ -336,7 +336,7 @@ describe('an IP VPN', () => {
     expect((await detach(ipvpn)).statusCode).toBe(200)
   })
 
-  describe('that announces routes again', () => {
+  describe('that advertises routes again', () => {
     const shown = async () => (await api.app.inject('/looking-glass/vpns/instances/ip1')).json()
     const TARGETS =
       'expected a list of route targets (asn:nn or a.b.c.d:nn), or one string with commas between them'

@@ -54,7 +54,7 @@ export function testApi(): TestApi {
       vxlanMtu: null,
       underlay: null,
       neighSuppress: true,
-      ipvpn: { address, carrier: { interface: 'lo' }, underlay: null, fromAnyone: false },
+      ipvpn: { address, transport: { interface: 'lo' }, underlay: null, fromAnyone: false },
       ranges: RANGES,
       lacks: () => null,
       requireIsolation: false,

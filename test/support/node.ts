@@ -62,7 +62,7 @@ export class TestNode {
         vxlanMtu: null,
         underlay: null,
         neighSuppress: true,
-        ipvpn: { address: ip(address), carrier: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
+        ipvpn: { address: ip(address), transport: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
         ranges: RANGES,
         lacks: () => null,
         requireIsolation: false,

@@ -10,7 +10,7 @@ import type { AttributeSet } from './attribute-pool.ts'
 export interface Source {
   readonly name: string
   /** Null for our own routes. */
-  readonly peer: PeerFacts | null
+  readonly peer: PeerInfo | null
   /** Goes up whenever what the source said is called in doubt. */
   readonly generation: number
   /** By family: routes of an older generation are from before the session was lost, and stale (RFC 4724 §4.2). */
@@ -47,7 +47,7 @@ const own = (source: Source): Own => source as Own
 export const ROUTE_OCTETS = 64
 
 /** What best-path selection needs to know of a peer. */
-export interface PeerFacts {
+export interface PeerInfo {
   readonly address: Ip
   readonly as: number
   readonly internal: boolean
@@ -74,7 +74,7 @@ export interface Route {
 /** Generation of a route that no source has any more: it is stale whatever its source does. */
 const GONE = -1
 
-export function newSource(name: string, peer: PeerFacts | null): Source {
+export function newSource(name: string, peer: PeerInfo | null): Source {
   const routes = new Map<Family, Set<Route>>()
   const source: Own = {
     name,
@@ -100,7 +100,7 @@ export function localSource(name: string): Source {
   return newSource(name, null)
 }
 
-/** Begins a new generation of the source's routes: what it advertises again is told from what it does not. */
+/** Begins a new generation of the source's routes: what it re-advertises is told from what it does not. */
 export function beginGeneration(source: Source): number {
   return ++own(source).generation
 }

@@ -1,27 +1,27 @@
 import { RequestError } from '../api/errors.ts'
 import type { Entry } from '../dataplane/model.ts'
-import { gatewayMac } from '../ipvpn/plug.ts'
+import { gatewayMac } from '../ipvpn/irb.ts'
 import { ensure } from '../values/map.ts'
 import type { Attachment } from './attachments.ts'
-import type { Instance } from './instance.ts'
-import { cableNames } from './names.ts'
-import type { AttachRequest, PlacedRequest } from './request.ts'
+import type { VpnInstance } from './instance.ts'
+import { vethNames } from './names.ts'
+import type { AttachRequest, ResolvedRequest } from './request.ts'
 
 /**
- * The cables between VRFs and the bridges of EVPN instances: one for each two, from the first to the last endpoint of the VRF
+ * The veth pairs between VRFs and the bridges of EVPN instances: one for each two, from the first to the last endpoint of the VRF
  * behind it. One whose EVPN instance is gone stays in its VRF, and enters the bridge of the next one of that id.
  */
-export class Plugs {
-  private readonly instances: ReadonlyMap<string, Instance>
+export class IrbInterfaces {
+  private readonly instances: ReadonlyMap<string, VpnInstance>
   /** The VRFs that are plugged into an EVPN instance, or have been. */
   private readonly vrfs = new Map<string, Set<string>>()
 
-  constructor(instances: ReadonlyMap<string, Instance>) {
+  constructor(instances: ReadonlyMap<string, VpnInstance>) {
     this.instances = instances
   }
 
   /** The request with the name of its port. Throws `RequestError`. */
-  place(request: AttachRequest): PlacedRequest {
+  resolvePort(request: AttachRequest): ResolvedRequest {
     const { port, type, instanceId } = request
     if (typeof port === 'string') return { ...request, port, plug: null }
     const { evpn } = port
@@ -37,17 +37,20 @@ export class Plugs {
     if (!plugged.some((one) => one.mac === request.mac && one.ip === ip)) this.checkTarget(evpn)
     const [present] = plugged
     if (present !== undefined) return { ...request, port: present.port, plug: present.plug }
-    const { vrfEnd, bridgeEnd } = cableNames(instanceId, evpn, (name) => this.isTaken(name))
+    const { vrfEnd, bridgeEnd } = vethNames(instanceId, evpn, (name) => this.isTaken(name))
     return { ...request, port: vrfEnd, plug: { evpn, device: bridgeEnd } }
   }
 
   /** What an endpoint needs, in the bridge that it is plugged into as well. */
-  endpointEntries({ vpn }: Instance, endpoint: Attachment): Entry[] {
-    const own = vpn.endpointEntries(endpoint)
+  endpointEntries({ routing }: VpnInstance, endpoint: Attachment): Entry[] {
+    const own = routing.endpointEntries(endpoint)
     const { plug } = endpoint
     const target = plug === null ? undefined : this.instances.get(plug.evpn)
     if (plug === null || target?.type !== 'evpn') return own
-    return [...own, ...target.evpn.gatewayEntries({ device: plug.device, mac: gatewayMac(vpn.config.id) })]
+    return [
+      ...own,
+      ...target.macVrf.gatewayEntries({ device: plug.device, mac: gatewayMac(routing.config.id) }),
+    ]
   }
 
   /** A VRF has an endpoint in the bridge of an EVPN instance, or has one less. */
@@ -66,7 +69,7 @@ export class Plugs {
     })
     if (this.vrfs.get(id)?.size === 0) this.vrfs.delete(id)
     const target = this.instances.get(id)
-    if (target?.type === 'evpn') target.evpn.setGateways(gateways)
+    if (target?.type === 'evpn') target.macVrf.setGateways(gateways)
   }
 
   private checkTarget(evpn: string): void {

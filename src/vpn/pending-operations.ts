@@ -1,7 +1,7 @@
 import { identity } from '../dataplane/kinds/index.ts'
 import type { Dataplane, Entry, Status } from '../dataplane/model.ts'
 import { assert } from '../values/assert.ts'
-import type { Changes } from './changes.ts'
+import type { ChangedState } from './changed-state.ts'
 import type { Keep } from './state.ts'
 
 type Batch = readonly Entry[]
@@ -10,15 +10,15 @@ type Batch = readonly Entry[]
  * Links, ports, local addresses and labels of attachments that are on their way into the kernel or out of it. They are kept
  * before they are touched, so that a process that dies half-way leaves its successor a list of what to clear away.
  */
-export class Footprint {
+export class PendingOperations {
   private readonly dataplane: Dataplane
-  private readonly changes: Changes
+  private readonly changes: ChangedState
   private readonly keep: Keep
   /** Of each its number in the state, and what of it is kept there. */
   private readonly batches = new Map<Batch, { readonly number: number; readonly kept: Batch }>()
   private lastNumber = 0
 
-  constructor(dataplane: Dataplane, changes: Changes, keep: Keep) {
+  constructor(dataplane: Dataplane, changes: ChangedState, keep: Keep) {
     this.dataplane = dataplane
     this.changes = changes
     this.keep = keep

@@ -2,7 +2,7 @@ import { assert } from '../../values/assert.ts'
 import type { Device } from './device.ts'
 
 /** Devices by the bridge or VRF that they are in: each notification of a bridge asks for them. */
-export class Members {
+export class PortsByMaster {
   private readonly byMaster = new Map<string, Set<Device>>()
 
   of(master: string): Iterable<Device> {
@@ -10,7 +10,7 @@ export class Members {
   }
 
   /** Notes where a device is; null: in none. */
-  put(device: Device, master: string | null): void {
+  move(device: Device, master: string | null): void {
     const before = device.master === null ? undefined : this.byMaster.get(device.master)
     if (device.master !== null) {
       assert(before?.delete(device) === true, 'a port is not among those of its master', device.name)
