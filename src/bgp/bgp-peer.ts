@@ -1,3 +1,4 @@
+import { assert } from '../values/assert.ts'
 import { CeaseSubcode, ErrorCode, MessageType } from './constants.ts'
 import { type Notification, notification } from './errors.ts'
 import { Afi, afiOf, type Family, familyName, ROUTE_TARGET, safiOf, VPN_FAMILIES, VPNV4 } from './family.ts'
@@ -9,7 +10,7 @@ import { AdjRibIn } from './rib/adj-rib-in.ts'
 import { AdjRibOut } from './rib/adj-rib-out.ts'
 import { exportPolicy } from './rib/export-policy.ts'
 import type { Rib } from './rib/rib.ts'
-import { newSource, type Source } from './rib/route.ts'
+import { identify, newSource, type Source } from './rib/route.ts'
 import { HEADLESS_SETTLE_MS, StaleRoutes } from './rib/stale-routes.ts'
 import type { Ending } from './session/fsm/types.ts'
 import type { Negotiated } from './session/negotiate.ts'
@@ -245,6 +246,7 @@ export class BgpPeer implements PeerListener {
   }
 
   established(negotiated: Negotiated): void {
+    assert(this.negotiated === null, 'a peer has two established sessions', this.sessions.name)
     this.negotiated = negotiated
     this.identify(negotiated.peer.identifier)
     this.staleRoutes.back(negotiated.families, negotiated.peer.capabilities)
@@ -340,10 +342,7 @@ export class BgpPeer implements PeerListener {
   /** Routes that are kept of the peer are compared by its identifier (RFC 4271 §9.1.2.2). */
   private identify(identifier: number): void {
     const { source, rib } = this
-    if (source.peer!.identifier === identifier) return
-    source.peer = { ...source.peer!, identifier }
-    source.identifierFrom = source.generation
-    for (const family of source.routes.keys()) rib.reselect(source, family)
+    if (identify(source, identifier)) for (const family of source.routes.keys()) rib.reselect(source, family)
   }
 
   /** Ends the session of a peer that has us keep more than we will; what is stale does not count as advertised. */

@@ -9,7 +9,7 @@ import { InitialConvergence } from './convergence.ts'
 import { type Family, ROUTE_TARGET, VPN_FAMILIES } from './family.ts'
 import { Listeners } from './listeners.ts'
 import type { GracefulRestart } from './message/capability.ts'
-import { type Nlri, nlriCodec } from './nlri/index.ts'
+import type { Nlri } from './nlri/index.ts'
 import { isWithin, type Prefix } from './nlri/prefix.ts'
 import { membership, WILDCARD } from './nlri/route-target.ts'
 import { Rib } from './rib/rib.ts'
@@ -94,7 +94,9 @@ export interface SpeakerEnvironment {
 /** A BGP speaker for VPN services: keeps sessions, holds routes, tells subscribers of routes by route target. */
 export class Speaker {
   readonly rib: Rib
-  readonly peers = new Map<Ip, BgpPeer>()
+  private readonly byAddress = new Map<Ip, BgpPeer>()
+  /** Configured and dynamic ones, as a live view. */
+  readonly peers: ReadonlyMap<Ip, BgpPeer> = this.byAddress
   readonly config: SpeakerConfig
   /** Whether the routes of all peers are here after the start. */
   readonly convergence: InitialConvergence
@@ -159,7 +161,7 @@ export class Speaker {
       gone: (peer) => this.peerGone(peer),
     }
     this.listeners = new Listeners(config, environment, (connection) => this.accept(connection))
-    this.configured = new ConfiguredPeers(config.peers, this.peers, this.host)
+    this.configured = new ConfiguredPeers(config.peers, this.byAddress, this.host)
   }
 
   /** Starts connecting and listening; resolves to why it cannot listen, which costs incoming sessions only, or null. */
@@ -214,7 +216,7 @@ export class Speaker {
   }
 
   withdraw(source: Source, family: Family, nlri: Nlri): void {
-    this.rib.withdraw(source, family, nlriCodec(family)!.key(nlri), 0)
+    this.rib.withdraw(source, family, this.rib.keyOf(family, nlri), 0)
   }
 
   /** Our own routes are all here: peers may let go of what we do not say again. */
@@ -268,14 +270,14 @@ export class Speaker {
     }
     const peer = new BgpPeer({ ...group.template, address, passive: true }, this.host)
     this.dynamic.set(peer, group)
-    this.peers.set(address, peer)
+    this.byAddress.set(address, peer)
     peer.sessions.start()
     return peer
   }
 
   /** A dynamic neighbour that is gone is none any more. */
   private peerGone(peer: BgpPeer): void {
-    if (this.dynamic.delete(peer)) this.peers.delete(peer.sessions.config.address)
+    if (this.dynamic.delete(peer)) this.byAddress.delete(peer.sessions.config.address)
   }
 
   private gracefulRestart(): GracefulRestart {

@@ -1,5 +1,6 @@
 import { identity } from '../dataplane/kinds/index.ts'
 import type { Dataplane, Entry, Status } from '../dataplane/model.ts'
+import { assert } from '../values/assert.ts'
 import type { ChangedState } from './changed-state.ts'
 import type { Keep } from './state.ts'
 
@@ -78,6 +79,7 @@ export class PendingOperations {
   }
 
   private add(batch: Batch, kept = batch): void {
+    assert(!this.batches.has(batch), 'entries are written down as pending twice')
     const number = ++this.lastNumber
     this.batches.set(batch, { number, kept })
     this.changes.touch('pending', `${number}`, () => kept)

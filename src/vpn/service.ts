@@ -2,6 +2,7 @@ import { RequestError } from '../api/errors.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { Dataplane, Entry } from '../dataplane/model.ts'
 import type { EventSink } from '../events/event.ts'
+import { assert } from '../values/assert.ts'
 import { formatMac } from '../values/mac.ts'
 import { Admission } from './admission.ts'
 import {
@@ -33,7 +34,9 @@ export type ServiceState = Pick<SavedState, 'instances' | 'footprint' | 'numbers
  * and the previous good state as they were.
  */
 export class VpnService {
-  readonly instances = new Map<string, VpnInstance>()
+  private readonly byId = new Map<string, VpnInstance>()
+  /** By id, as a live view. */
+  readonly instances: ReadonlyMap<string, VpnInstance> = this.byId
   private readonly numbers: Numbers
   private readonly config: VpnConfig
   private readonly dataplane: Dataplane
@@ -294,7 +297,8 @@ export class VpnService {
 
   private enter(instance: VpnInstance): void {
     const { id } = instance.routing.config
-    this.instances.set(id, instance)
+    assert(!this.byId.has(id), 'there are two VPN instances of one id', id)
+    this.byId.set(id, instance)
     this.events.emit({ type: 'instance-created', instance: id, vpn: instance.type })
     this.needs.enter(instance)
   }
@@ -362,7 +366,7 @@ export class VpnService {
         ? instance.macVrf.addresses.gateways.flatMap((gateway) => instance.macVrf.gatewayEntries(gateway))
         : []
     routing.stop()
-    if (this.instances.delete(routing.config.id))
+    if (this.byId.delete(routing.config.id))
       this.events.emit({ type: 'instance-ended', instance: routing.config.id, vpn: instance.type })
     this.changed.instance(routing.config.id)
     this.needs.retractInstance(instance, left)

@@ -6,7 +6,7 @@ import { identity, KINDS } from '../kinds/index.ts'
 import type { Dataplane, Entry, EntryStatus, NextHop } from '../model.ts'
 import type { PortQuestion } from '../survey.ts'
 import type { DataplaneSummary, DataplaneView, Lists } from '../view.ts'
-import { makeBell, ring, ringLast } from './bell.ts'
+import { closeBell, makeBell, ring, ringLast } from './bell.ts'
 import type { Call, Calls, ListSlice, Order, Report, Result, ThreadData, ThreadOptions } from './messages.ts'
 import { Outbox } from './outbox.ts'
 
@@ -71,8 +71,13 @@ export class ForwardingThread implements Dataplane, DataplaneView {
       died(reason)
     }
     this.worker.on('error', (error) => ended(`the forwarding thread failed: ${error.stack ?? error}`))
-    this.worker.on('exit', () => ended('the forwarding thread has ended'))
-    process.once('exit', () => ringLast(this.bell))
+    const wakeLast = () => ringLast(this.bell)
+    process.once('exit', wakeLast)
+    this.worker.on('exit', () => {
+      process.off('exit', wakeLast)
+      closeBell(this.bell)
+      ended('the forwarding thread has ended')
+    })
   }
 
   want(entry: Entry): void {
