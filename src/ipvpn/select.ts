@@ -45,7 +45,7 @@ export function unusable({ nlri, set, source }: VpnRoute, context: RouteSelectio
   if (noEnd !== null) return `next hop is ${noEnd}`
   const advertised = encapsulationsOf(set)
   if (context.transportTo(advertised) === undefined)
-    return `no common encapsulation: it announces ${advertised.map(formatTunnelType).join(', ')}`
+    return `no common encapsulation: it advertises ${advertised.map(formatTunnelType).join(', ')}`
   if (context.tunnels && isIpv4(nextHop) !== isIpv4(context.address))
     return `next hop is ${isIpv4(nextHop) ? 'IPv4, our tunnels start at IPv6' : 'IPv6, our tunnels start at IPv4'}`
   return null
@@ -77,7 +77,7 @@ export function whyNotChosen(loser: VpnRoute, paths: readonly VpnRoute[]): strin
   if (winner === undefined) return 'a local endpoint wins'
   if (isLeastPreferred(loser) && !isLeastPreferred(winner))
     return `${formatIp(winner.set.nextHop!)} is better: not stale`
-  if (localPref(winner) === localPref(loser)) return `there are ${MAX_PATHS} other ways`
+  if (localPref(winner) === localPref(loser)) return `there are already ${MAX_PATHS} paths`
   return `${formatIp(winner.set.nextHop!)} is better: higher LOCAL_PREF (${localPref(winner)} over ${localPref(loser)})`
 }
 

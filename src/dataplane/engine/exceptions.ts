@@ -251,7 +251,7 @@ export class Exceptions {
       case 'contested': {
         const nextTry = this.epochOf(due)
         if (attempts < FIGHT)
-          return { ...pending(since, 'changed by somebody else'), code: 'DRIFTED', nextTry }
+          return { ...pending(since, 'changed by another program'), code: 'DRIFTED', nextTry }
         return {
           state: 'failed',
           reason: fought(attempts),

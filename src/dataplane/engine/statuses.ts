@@ -85,7 +85,7 @@ export class Statuses {
     }
   }
 
-  /** Entries on wanted devices that carry our mark though nobody wants them: they are kept until all routes are here. */
+  /** Entries on wanted devices that carry our mark though nobody wants them: they are kept until initial convergence is complete. */
   *stale(): Generator<Entry, void> {
     for (const { tables } of this.devices.values())
       for (const table of tables.values()) yield* table.staleEntries()

@@ -197,7 +197,7 @@ export class LinuxDriver implements Driver {
     if (deaf.length === 0) return []
     const others = deaf.length > 1 ? ` and ${deaf.length - 1} more` : ''
     return [
-      `${deaf[0]}${others}: packets of VTEPs that send UDP checksum 0 are dropped (ip link has noudp6zerocsumrx, as the first VXLAN device over IPv6 on the UDP port had): a reboot or chanter cleanup makes the devices anew`,
+      `${deaf[0]}${others}: packets of VTEPs that send UDP checksum 0 are dropped (ip link has noudp6zerocsumrx, as the first VXLAN device over IPv6 on the UDP port had): a reboot or chanter cleanup recreates the devices`,
     ]
   }
 
