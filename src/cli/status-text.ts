@@ -315,13 +315,13 @@ export function verifiedText(verified: Verified): string {
     ]),
     ...unreadable.map(({ device, reason }) => ['unreadable', device, reason]),
   ]
-  const told = faults.length < missing + different + extra ? `; the first ${faults.length} are` : ''
+  const cut = faults.length < missing + different + extra ? `; the first ${faults.length} are` : ''
   const underWay = [
     ...(failed > 0 ? [`, ${failed} failed`] : []),
     ...(pending > 0 ? [`, ${pending} pending`] : []),
   ].join('')
   return [
-    `${compared}: ${missing} missing, ${different} different, ${extra} extra${underWay}${told}`,
+    `${compared}: ${missing} missing, ${different} different, ${extra} extra${underWay}${cut}`,
     ...(rows.length > 0 ? [formatColumns(rows)] : []),
     ...(faults.length > 0 ? ['drift is being repaired: verify again'] : []),
     ...(failed > 0

@@ -265,8 +265,8 @@ function* outages({ outages }: Kernel, now: number): Iterable<string> {
 }
 
 function* tooTight({ tightUnderlays }: Kernel): Iterable<string> {
-  for (const { underlay, room, mtu, isGiven } of tightUnderlays)
-    if (isGiven)
+  for (const { underlay, room, mtu, isConfigured } of tightUnderlays)
+    if (isConfigured)
       yield `vxlan_mtu is ${mtu}, and ${underlay} has room for ${room}: larger packets are fragmented or lost; raise the MTU of ${underlay} by ${mtu - room}, there and along the path, or lower vxlan_mtu`
 }
 

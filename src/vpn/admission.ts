@@ -57,10 +57,10 @@ export class Admission {
     const linuxBridge = type === 'evpn' ? request.linuxBridge : null
     const bridge = bridgeOf(this.instances.get(request.instanceId))
     const asked = { port: name, mac, bridge, linuxBridge, uplinks: this.uplinks.all }
-    return this.judge(request, await this.dataplane.survey(asked))
+    return this.decide(request, await this.dataplane.survey(asked))
   }
 
-  private judge(request: ResolvedRequest, found: PortSurvey): ResolvedRequest {
+  private decide(request: ResolvedRequest, found: PortSurvey): ResolvedRequest {
     const instance = this.instances.get(request.instanceId)
     const { port } = found
     if (port === undefined)

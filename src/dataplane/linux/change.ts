@@ -1,7 +1,7 @@
 import { isIpv4 } from '../../values/address.ts'
 import type { Link } from '../driver.ts'
 import type { TableEntry } from '../kinds/index.ts'
-import type { MplsInterface, RemoteMac, Route, UdpPort } from '../model.ts'
+import type { MplsInterface, RemoteMac, UdpPort, VrfRoute } from '../model.ts'
 import {
   ipv6Disabled,
   missing,
@@ -96,19 +96,19 @@ export class Changer {
       else removeIpEntry(this.requests, entry, link.index)
       return null
     }
-    const judge = (refusal: Refusal, entry: TableEntry): Refusal | null => {
+    const refusalOf = (refusal: Refusal, entry: TableEntry): Refusal | null => {
       // without the bridge's half, or with it behind another port, the kernel does not try the VXLAN device's
       if (entry.kind === 'remote-mac') return this.removeSelf(entry)
       return unlessAbsent(refusal)
     }
-    const refused = this.send(entries, change, judge, new Map())
+    const refused = this.send(entries, change, refusalOf, new Map())
     const routes = [...routesAmong(entries)].filter(([i]) => !refused.has(i))
     for (const [, route] of routes) this.multipath.release(route)
     if (routes.length > 0) this.multipath.tidy()
     return refused
   }
 
-  private writeRoute(route: Route, { group, hops }: RoutePlan, link: Link): null {
+  private writeRoute(route: VrfRoute, { group, hops }: RoutePlan, link: Link): null {
     if (group !== null) setGroupedRoute(this.requests, route, group.id)
     else setIpEntry(this.requests, { ...route, hops }, link.index, this.indexOf)
     return null
@@ -137,7 +137,7 @@ export class Changer {
   private send(
     entries: readonly TableEntry[],
     change: (entry: TableEntry, link: Link | undefined, i: number) => Refusal | null,
-    judge: (refusal: Refusal, entry: TableEntry) => Refusal | null,
+    refusalOf: (refusal: Refusal, entry: TableEntry) => Refusal | null,
     refused: Map<number, Refusal>,
   ): Refused {
     const sent: number[] = []
@@ -145,7 +145,7 @@ export class Changer {
       for (const [position, refusal] of this.requests.send()) {
         const i = sent[position] ?? -1
         const entry = entries[i]
-        const counted = entry === undefined ? null : judge(refusal, entry)
+        const counted = entry === undefined ? null : refusalOf(refusal, entry)
         if (counted !== null) refused.set(i, counted)
       }
       sent.length = 0
@@ -198,8 +198,8 @@ export class Changer {
 }
 
 /** The routes of a batch by their positions. */
-function routesAmong(entries: readonly TableEntry[]): Map<number, Route> {
-  const routes = new Map<number, Route>()
+function routesAmong(entries: readonly TableEntry[]): Map<number, VrfRoute> {
+  const routes = new Map<number, VrfRoute>()
   for (const [i, entry] of entries.entries()) if (entry.kind === 'route') routes.set(i, entry)
   return routes
 }

@@ -12,7 +12,7 @@ import {
   type OwnedObject,
 } from '../driver.ts'
 import type { DeviceEntry, LinkEntry, TableEntry } from '../kinds/index.ts'
-import type { Entry, FormerWork, HeldSetting, Isolation as Isolated, NextHop } from '../model.ts'
+import type { Entry, FormerWork, HeldSetting, Isolation, NextHop } from '../model.ts'
 import { missing, type Refusal, type Refused } from '../refusal.ts'
 import { Changer } from './change.ts'
 import { DeviceChanger } from './change-device.ts'
@@ -167,7 +167,7 @@ export class LinuxDriver implements Driver {
     return this.isolation.isDone(bridge)
   }
 
-  isolationOf(bridge: string): Isolated {
+  isolationOf(bridge: string): Isolation {
     const link = this.links.lookUp(bridge)
     return link === undefined ? { by: null, reason: missing(bridge).text } : this.isolation.of(link)
   }

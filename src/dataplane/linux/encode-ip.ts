@@ -1,12 +1,12 @@
 import { type Ip, isIpv4 } from '../../values/address.ts'
 import type {
-  Address,
   FixedNeighbour,
   Hop,
   LabelRoute,
+  PortAddress,
   ProxyNeighbour,
-  Route,
   Unreachable,
+  VrfRoute,
 } from '../model.ts'
 import * as k from './constants.ts'
 import { type Batch, ipFamily, ndmsg } from './encode.ts'
@@ -16,10 +16,10 @@ import type { NetlinkWriter } from './message.ts'
 export type IndexOf = (device: string) => number
 
 /** What is set by one message each. */
-export type IpMessage = Address | FixedNeighbour | ProxyNeighbour | Unreachable | Route | LabelRoute
+export type IpMessage = PortAddress | FixedNeighbour | ProxyNeighbour | Unreachable | VrfRoute | LabelRoute
 
 /** A route by a group of nexthops. */
-export function setGroupedRoute(batch: Batch, entry: Route, group: number): void {
+export function setGroupedRoute(batch: Batch, entry: VrfRoute, group: number): void {
   batch.begin(k.RTM_NEWROUTE, k.NLM_F_CREATE | k.NLM_F_REPLACE)
   prefix(batch.writer, entry, { type: k.RTN_UNICAST, scope: k.RT_SCOPE_UNIVERSE, metric: k.METRIC })
   batch.writer.attributeU32(k.RTA_NH_ID, group)
@@ -160,7 +160,7 @@ export function dumpRoutes(
   if (table !== null) writer.attributeU32(k.RTA_TABLE, table)
 }
 
-function ifaddrmsg(writer: NetlinkWriter, { ip, prefixLength }: Address, index: number): void {
+function ifaddrmsg(writer: NetlinkWriter, { ip, prefixLength }: PortAddress, index: number): void {
   writer.u32(ipFamily(ip) | (prefixLength << 8))
   writer.u32(index)
   writer.attributeIp(k.IFA_LOCAL, ip)
@@ -193,7 +193,7 @@ interface PrefixFields {
   readonly flags?: number
 }
 
-function prefix(writer: NetlinkWriter, entry: Route | Unreachable, fields: PrefixFields): void {
+function prefix(writer: NetlinkWriter, entry: VrfRoute | Unreachable, fields: PrefixFields): void {
   const { type, scope, metric, flags = 0 } = fields
   const family = ipFamily(entry.prefix)
   rtmsg(writer, { family, length: entry.prefixLength, table: k.RT_TABLE_UNSPEC, scope, type, flags })

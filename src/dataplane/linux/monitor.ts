@@ -121,8 +121,8 @@ export class Monitor {
   constructor({ links, routes, multipath, listener, bufferBytes, port }: MonitorDependencies) {
     this.socket = new NetlinkSocket({ groups: GROUPS, bufferBytes })
     this.ordinary = program([...NO_LEARNED_ENTRIES, ...noneOf(port), ...NO_MAIN_ROUTES])
-    const hushing = [...NO_LEARNED_ENTRIES, ...noneOf(port), ...NO_MARKED_ENTRIES, ...NO_MAIN_ROUTES]
-    this.muting = program(hushing)
+    const muting = [...NO_LEARNED_ENTRIES, ...noneOf(port), ...NO_MARKED_ENTRIES, ...NO_MAIN_ROUTES]
+    this.muting = program(muting)
     this.socket.filter(this.ordinary)
     this.links = links
     this.routes = routes

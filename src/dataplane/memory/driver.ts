@@ -98,8 +98,8 @@ export class MemoryDriver implements Driver {
         return this.kernel.fdbAt(entry.device, entry.mac)?.marked === true
       case 'remote-mac': {
         const held = link.remote.get(entry.mac)?.entry
-        const bridged = link.master === null || this.kernel.fdbAt(entry.device, entry.mac) !== undefined
-        return bridged && held?.dst === entry.dst && held.vni === entry.vni
+        const isInBridge = link.master === null || this.kernel.fdbAt(entry.device, entry.mac) !== undefined
+        return isInBridge && held?.dst === entry.dst && held.vni === entry.vni
       }
       case 'flood':
         return link.floods.has(floodKey(entry))
@@ -241,7 +241,7 @@ export class MemoryDriver implements Driver {
     const link = this.kernel.links.get(device)
     if (link === undefined) return
     const bridge = link.master === null ? undefined : this.kernel.links.get(link.master)
-    const bridged = [...(bridge?.fdb.values() ?? [])].filter(({ entry }) => entry.device === device)
+    const behind = [...(bridge?.fdb.values() ?? [])].filter(({ entry }) => entry.device === device)
     const isRouted = this.isRouted(link)
     const rest: ObservedEntry[] = [
       ...link.remote.values(),
@@ -249,8 +249,8 @@ export class MemoryDriver implements Driver {
       ...link.neighbours.values(),
       ...this.kernel.ip.of(device, link.table),
     ].filter(({ entry }) => isRouted || !OF_PORTS.has(entry.kind))
-    const sightings = [...bridged, ...rest]
-    for (let i = 0; i < sightings.length; i += CHUNK) yield sightings.slice(i, i + CHUNK)
+    const entries = [...behind, ...rest]
+    for (let i = 0; i < entries.length; i += CHUNK) yield entries.slice(i, i + CHUNK)
   }
 
   sweep(): void {}
