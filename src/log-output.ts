@@ -62,7 +62,7 @@ export class LogOutput {
     if (this.isFull || this.queued + octets > this.maxQueuedOctets) {
       this.isFull = true
       this.dropped++
-      this.fail('what is written is not taken: a reader that stalls, or a disk')
+      this.fail('log output does not take what is written: a reader that stalls, or a disk')
       return
     }
     this.add(line, octets)

@@ -1,6 +1,6 @@
 import { TunnelType } from '../bgp/constants.ts'
 import type { Prefix } from '../bgp/nlri/prefix.ts'
-import type { Dataplane, Encapsulation, Hop, NextHop, Tunnel, VrfPort } from '../dataplane/model.ts'
+import type { Dataplane, Encapsulation, Hop, MplsTunnel, NextHop, VrfPort } from '../dataplane/model.ts'
 import { formatIp, type Ip, isIpv4, mapped } from '../values/address.ts'
 import { assert } from '../values/assert.ts'
 import { ensure } from '../values/map.ts'
@@ -81,7 +81,7 @@ function transportTypeOf(carrier: TransportConfig): TransportType {
 }
 
 interface Used {
-  readonly tunnel: Tunnel
+  readonly tunnel: MplsTunnel
   /** What is in a tunnel and has no label goes nowhere. */
   readonly port: VrfPort
   users: number

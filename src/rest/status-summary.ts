@@ -232,11 +232,11 @@ function* kernelProblems({ dataplane }: ServiceViews, kernel: Kernel, now: numbe
   }
   const { contested, worst } = kernel.drift
   if (worst !== null)
-    yield `${contested} kernel ${contested === 1 ? 'entry is' : 'entries are'} changed by others again and again, such as ${dataplane.describe(worst.entry)}: ${worst.changes} times since ${formatTime(worst.since)}; ip monitor shows the changes: stop the program that makes them`
+    yield `${contested} kernel ${contested === 1 ? 'entry is' : 'entries are'} changed by other programs again and again, such as ${dataplane.describe(worst.entry)}: ${worst.changes} times since ${formatTime(worst.since)}; ip monitor shows the changes: stop the program that makes them`
   const { removing } = kernel
   if (removing.since !== null && now - removing.since > LONG_PENDING_MS)
     yield `${removing.count} kernel entries and links are still to be removed, since ${formatTime(removing.since)}`
-  if (links.length > 0) yield `links of ours that nobody wants: ${links.map(({ name }) => name).join(', ')}`
+  if (links.length > 0) yield `stale links of chanter: ${links.map(({ name }) => name).join(', ')}`
 }
 
 function* outages({ outages }: Kernel, now: number): Iterable<string> {
@@ -250,9 +250,9 @@ function* outages({ outages }: Kernel, now: number): Iterable<string> {
 }
 
 function* tooTight({ tightUnderlays }: Kernel): Iterable<string> {
-  for (const { underlay, room, mtu, isGiven } of tightUnderlays)
-    if (isGiven)
-      yield `vxlan_mtu is ${mtu}, and ${underlay} has room for ${room}: larger packets are fragmented or lost; raise the MTU of ${underlay} by ${mtu - room}, there and on the way, or lower vxlan_mtu`
+  for (const { underlay, room, mtu, isConfigured } of tightUnderlays)
+    if (isConfigured)
+      yield `vxlan_mtu is ${mtu}, and ${underlay} has room for ${room}: larger packets are fragmented or lost; raise the MTU of ${underlay} by ${mtu - room}, there and along the path, or lower vxlan_mtu`
 }
 
 function* storms({ storms }: Kernel): Iterable<string> {
@@ -287,7 +287,7 @@ function* stateFileProblems({ stateFile }: ServiceViews): Iterable<string> {
   if (health === null) return
   const { path, failure, unkept } = health
   if (failure !== null)
-    yield `the state cannot be kept in ${path} since ${formatTime(failure.since)}: ${failure.reason}`
+    yield `the state file cannot be written to ${path} since ${formatTime(failure.since)}: ${failure.reason}`
   const [first] = unkept
   if (first !== undefined)
     yield `${unkept.length} entries of the state cannot be kept, such as ${first.entry}: ${first.reason}; attach them again after a restart`

@@ -150,7 +150,7 @@ export class Admission {
       if (link !== undefined && !link.owned)
         throw new RequestError(
           'INTERFACE_EXTERNAL',
-          `local_port: interface ${name} exists and is not chanter's: delete or rename it`,
+          `local_port: interface ${name} exists and is not owned by chanter: delete or rename it`,
         )
     })
     await Promise.all(ends)

@@ -87,7 +87,7 @@ export class Instances {
   private readonly suffixes = new Set<string>()
   readonly evpnDevices: EvpnDevices
   private lastNumber = 0
-  private dead: VrfTable | null = null
+  private blackhole: VrfTable | null = null
   /** Finds `dead`. */
   private search: Promise<void> | null = null
 
@@ -112,7 +112,10 @@ export class Instances {
     const ends = new TunnelEnds([bgpAddress, vtep, ipvpn.address], vtepNetworks)
     dataplane.watchAddresses((addresses) => ends.setNodeAddresses(addresses))
     this.ends = ends
-    this.transport = new MplsTransport({ ...ipvpn, ends, blackhole: () => this.dead!, tunnelName }, dataplane)
+    this.transport = new MplsTransport(
+      { ...ipvpn, ends, blackhole: () => this.blackhole!, tunnelName },
+      dataplane,
+    )
   }
 
   /** Throws `RequestError`; `free` gives back what it took. */
@@ -200,7 +203,7 @@ export class Instances {
   private async searchBlackhole(): Promise<void> {
     const left = await this.dataplane.vrfOf(BLACKHOLE_ALIAS)
     if (left !== undefined && this.tables.claim(left.table, BLACKHOLE_ALIAS)) {
-      this.dead = { device: left.name, table: left.table }
+      this.blackhole = { device: left.name, table: left.table }
       return
     }
     const isElsewhere = (one: number) => this.dataplane.isTableTaken(one)
@@ -209,7 +212,7 @@ export class Instances {
     const table =
       (await this.tables.takeLastUnless(isElsewhere, BLACKHOLE_ALIAS)) ??
       (await all.takeLastUnless(isElsewhere, BLACKHOLE_ALIAS))!
-    this.dead = { device: `${this.config.ranges.vrfPrefix}0`, table }
+    this.blackhole = { device: `${this.config.ranges.vrfPrefix}0`, table }
   }
 
   private async takeTable(id: string): Promise<number> {

@@ -28,7 +28,7 @@ export class IrbInterfaces {
     if (type !== 'ipvpn')
       throw new RequestError(
         'PARAMETER_INVALID',
-        `local_port: only an ipvpn can be plugged into EVPN instance ${evpn}`,
+        `local_port: only an ipvpn can be joined to EVPN instance ${evpn}`,
       )
     const plugged = [...(this.instances.get(instanceId)?.attachments ?? [])].filter(
       ({ plug }) => plug?.evpn === evpn,

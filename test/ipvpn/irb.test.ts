@@ -324,7 +324,7 @@ describe('a plug that is refused changes nothing', () => {
     ['into an EVPN instance that is not there', {}, 'evpn.id is "l2": expected the id of an EVPN instance'],
     ['into an IP VPN', { port: { evpn: 'l4' } }, 'evpn.id is "l4": .* that is an ipvpn'],
     ['into itself', { port: { evpn: 'l3' } }, 'evpn.id is "l3"'],
-    ['of an EVPN endpoint', { type: 'evpn' }, 'only an ipvpn can be plugged'],
+    ['of an EVPN endpoint', { type: 'evpn' }, 'only an ipvpn can be joined'],
   ] as const)('%s', async (_what, changes, reason) => {
     await plug(a, '192.168.30.1/24', { instanceId: 'l4', ...second })
     const before = snapshot(a)

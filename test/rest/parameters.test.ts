@@ -414,7 +414,7 @@ describe('an IP VPN', () => {
       [
         'to be an IP VPN',
         { ...plugged('net1'), vpn_type: 'evpn' },
-        'local_port: only an ipvpn can be plugged',
+        'local_port: only an ipvpn can be joined',
       ],
     ])('needs %s', async (_what, body, reason) => {
       await attach({ ...ipvpn, vpn_instance_id: 'ip9' })

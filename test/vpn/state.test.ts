@@ -335,7 +335,7 @@ describe('the file', () => {
     expect(lines).toHaveLength(all.length - before.length - 1)
     expect(lines[0]).toEqual([
       { file: path, octets: expect.any(Number) },
-      'the last record of the state file is torn, and left out',
+      'last record of the state file is torn; ignored',
     ])
     const next = open()
     next.load()
@@ -441,7 +441,7 @@ describe('the file', () => {
           entry: 'attachment 02:00:00:00:01:02 2001:db8::1 net 1/ü',
           reason: expect.stringContaining('call stack'),
         },
-        'entry of the state cannot be kept; the others are',
+        'state entry cannot be written; the others are',
       ],
     ])
   })

@@ -77,7 +77,7 @@ export class Changer {
       for (const [position, refusal] of requests.send()) {
         const i = sent[position] ?? -1
         const entry = entries[i]
-        const counted = entry === undefined ? null : judge(refusal, entry)
+        const counted = entry === undefined ? null : refusalOf(refusal, entry)
         if (counted !== null) refused.set(i, counted)
       }
       sent.length = 0

@@ -1,6 +1,6 @@
 import type { Ip } from '../../values/address.ts'
 import type { ObservedEntry } from '../driver.ts'
-import type { Hop, NextHop, Route } from '../model.ts'
+import type { Hop, NextHop, VrfRoute } from '../model.ts'
 import * as k from './constants.ts'
 import { linuxDefinitions } from './kinds/index.ts'
 import { NetlinkAttributes, type NetlinkMessage } from './message.ts'
@@ -154,7 +154,7 @@ export function readSettingsOf({ bytes, start, end }: NetlinkMessage): number {
 }
 
 /** What tells a route from others. */
-export type RouteKey = Pick<Route, 'table' | 'prefix' | 'prefixLength'>
+export type RouteKey = Pick<VrfRoute, 'table' | 'prefix' | 'prefixLength'>
 
 interface RouteAttributes {
   destination: string

@@ -51,7 +51,7 @@ export class Multipath {
   }
 
   /** Makes the groups that routes need; why a route cannot be set at all is told in its place. */
-  plan(routes: ReadonlyMap<number, Route>): Map<number, RoutePlan | Refusal> {
+  plan(routes: ReadonlyMap<number, VrfRoute>): Map<number, RoutePlan | Refusal> {
     const plans = new Map<number, RoutePlan | Refusal>()
     const moves = new Map<string, Move>()
     for (const [i, route] of routes) {
@@ -152,7 +152,7 @@ export class Multipath {
     return group === undefined || group.isGone ? undefined : group
   }
 
-  private planInline({ hops }: Route): RoutePlan | Refusal {
+  private planInline({ hops }: VrfRoute): RoutePlan | Refusal {
     let lacking: Refusal | null = null
     const usable = hops.filter(({ device }) => {
       if (this.links.lookUp(device)?.up) return true
@@ -164,7 +164,7 @@ export class Multipath {
 
   private planMove(
     i: number,
-    route: Route,
+    route: VrfRoute,
     plans: Map<number, RoutePlan | Refusal>,
     moves: Map<string, Move>,
   ): void {

@@ -82,7 +82,7 @@ export class ThreadHost {
         return reconciler.watchAddresses((addresses) => this.report({ tell: 'addresses', addresses }))
       case 'follow':
         return reconciler.watchNextHop(order.ip, (nextHop) =>
-          this.report({ tell: 'way', ip: order.ip, way: nextHop }),
+          this.report({ tell: 'next-hop', ip: order.ip, nextHop }),
         )
       case 'unfollow':
         return reconciler.unwatchNextHop(order.ip)
@@ -108,9 +108,9 @@ export class ThreadHost {
   /** Before the answers to which they belong, so that whoever keeps them with the state has them. */
   private tellPrograms(): void {
     const { programs } = this.driver
-    const told = programs.join()
-    if (told === this.programs) return
-    this.programs = told
+    const text = programs.join()
+    if (text === this.programs) return
+    this.programs = text
     this.report({ tell: 'programs', programs })
   }
 

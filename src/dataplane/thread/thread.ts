@@ -264,8 +264,8 @@ export class ForwardingThread implements Dataplane, DataplaneView {
         this.asked.get(report.id)?.reject(new Error(report.reason))
         this.asked.delete(report.id)
         return
-      case 'way':
-        return this.followers.get(report.ip)?.(report.way)
+      case 'next-hop':
+        return this.followers.get(report.ip)?.(report.nextHop)
       case 'addresses':
         return this.addressesChanged(report.addresses)
       case 'taken':
