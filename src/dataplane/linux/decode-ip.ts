@@ -29,7 +29,7 @@ export interface RawRoute {
   /** Whether it has our protocol number. */
   readonly marked: boolean
   /** What it is for, by VRF; null of a label route, or where no VRF has the table. */
-  readonly destination: Pick<Route, 'device' | 'table' | 'prefix' | 'prefixLength'> | null
+  readonly destination: Pick<VrfRoute, 'device' | 'table' | 'prefix' | 'prefixLength'> | null
   /** Null of a route that is not for a label. */
   readonly label: number | null
   readonly hops: readonly Hop[]

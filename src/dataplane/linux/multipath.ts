@@ -1,7 +1,7 @@
 import type { Ip } from '../../values/address.ts'
 import { assert } from '../../values/assert.ts'
 import type { OwnedObject } from '../driver.ts'
-import type { Hop, Route } from '../model.ts'
+import type { Hop, VrfRoute } from '../model.ts'
 import { isRefusal, kernelRefusal, type Refusal } from '../refusal.ts'
 import * as k from './constants.ts'
 import { type RouteKey, readGroupedRoute } from './decode-ip.ts'
