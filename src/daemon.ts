@@ -21,9 +21,10 @@ import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp, type Ip, parseIp } from './values/address.ts'
 import { VERSION } from './version.ts'
-import { tunnelTypeOf, type VpnConfig } from './vpn/instances.ts'
+import { Dataplanes } from './vpn/dataplanes.ts'
+import { tunnelTypeOf } from './vpn/instances.ts'
 import { isOurDevice } from './vpn/names.ts'
-import { VPN_TYPES, type VpnType } from './vpn/request.ts'
+import type { VpnType } from './vpn/request.ts'
 import { VpnService } from './vpn/service.ts'
 import { type Keep, readvertises, type State, type StateChange } from './vpn/state.ts'
 import { StateFile, type StateFileHealth } from './vpn/state-file.ts'
@@ -32,6 +33,8 @@ import { StateFile, type StateFileHealth } from './vpn/state-file.ts'
 const MAX_CLIENTS = 1000
 /** A daemon ends its sessions and its writes within less when it is told to stop. */
 const PATIENCE_MS = 5000
+/** Whatever the drivers: a dummy advertises what it is given. */
+const FAMILIES: readonly Family[] = [EVPN, VPNV4, VPNV6]
 
 export interface Daemon {
   /** Ends the sessions with a Cease and everything else with them; the kernel's forwarding stays. */
@@ -55,7 +58,9 @@ export async function runDaemon(
   const startTime = clock.epoch()
   const lock = await lockFor(config, log)
   const kept = openState(config, log.child({ part: 'state' }), fresh)
-  const forwarding = openForwarding(config, log.child({ part: 'dataplane' }), kept.state?.programs ?? [])
+  const dataplaneLog = log.child({ part: 'dataplane' })
+  const forwarding = openForwarding(config, dataplaneLog, kept.state?.programs ?? [])
+  const dummy = openDummy(config, dataplaneLog)
   const { bgp, evpn, ipvpn } = config
   const lacks = (type: VpnType) => {
     if (config[type].driver !== 'linux') return null
@@ -63,7 +68,6 @@ export async function runDaemon(
     if (missing !== null || type === 'evpn') return missing
     return hasMpls() ? settingsRefusal() : NO_MPLS
   }
-  const families = servedFamilies(config)
   const speaker = new Speaker(
     {
       ...SPEAKER_DEFAULTS,
@@ -77,17 +81,17 @@ export async function runDaemon(
       vanishedSeconds: bgp.vanishedSeconds,
       restart: {
         timeSeconds: bgp.gracefulRestartSeconds,
-        families: bgp.gracefulRestartSeconds > 0 ? families : [],
+        families: bgp.gracefulRestartSeconds > 0 ? FAMILIES : [],
         isRestart: kept.state !== null,
         holdsEndOfRib: false,
         followsOthers: kept.state !== null && readvertises(kept.state),
       },
-      peers: bgp.peers.map((peer) => ({ ...peer, families: offeredFamilies(families, peer) })),
+      peers: bgp.peers.map((peer) => ({ ...peer, families: offeredFamilies(peer) })),
       dynamicNeighbours: bgp.dynamicPeers
         .filter(({ enabled }) => enabled)
         .map(({ network: { ip, prefixLength: length }, ...peer }) => ({
           prefix: { ip: maskPrefix(ip, length), length },
-          template: { ...peer, families: offeredFamilies(families, peer) },
+          template: { ...peer, families: offeredFamilies(peer) },
           limit: MAX_CLIENTS,
         })),
     },
@@ -95,6 +99,7 @@ export async function runDaemon(
     () => {
       log.info('all routes are here: what is left of earlier ones is removed')
       forwarding.complete()
+      dummy?.complete()
     },
   )
   const keep: Keep = (durability) => {
@@ -124,11 +129,11 @@ export async function runDaemon(
         underlay: interfaceWith(ipvpn.localAddress) ?? null,
       },
       ranges: ipvpn.ranges,
-      refused: refusedTypes(config),
+      drivers: { evpn: evpn.driver, ipvpn: ipvpn.driver },
       lacks,
     },
     speaker,
-    forwarding.dataplane,
+    dataplanesOf(config, forwarding, dummy),
     log.child({ part: 'vpn' }),
     keep,
   )
@@ -175,10 +180,12 @@ export async function runDaemon(
   })
 
   forwarding.start()
+  dummy?.start()
   try {
     await rest.listen({ host: config.api.host, port: config.api.port })
   } catch (error) {
     await forwarding.stop()
+    await dummy?.stop()
     throw error
   }
   for (const { address, enabled } of bgp.peers) {
@@ -195,6 +202,7 @@ export async function runDaemon(
       stopGivingBack()
       speaker.stop('chanter is stopping')
       await forwarding.stop()
+      await dummy?.stop()
       await rest.close()
       await kept.store.close()
       lock?.release()
@@ -252,12 +260,9 @@ function openForwarding(
   log: Logger,
   programs: readonly number[],
 ): Forwarding {
-  const clock = new PersistentClock(systemClock, (error) => log.error({ error }, LOOP_FAILED))
-  if (!usesKernel) {
-    const { vrfPrefix } = ipvpn.ranges
-    const driver = new MemoryDriver(clock, { pretend: (name) => !isOurDevice(name, vrfPrefix) })
-    return localForwarding({ clock, log, driver })
-  }
+  const clock = loopClock(log)
+  const { vrfPrefix } = ipvpn.ranges
+  if (!usesKernel) return inMemory(clock, log, vrfPrefix)
   const { managesRules } = ipvpn
   const resyncMs = resyncSeconds * 1000
   if (!forwardingThread) {
@@ -268,6 +273,29 @@ function openForwarding(
     throw new Error(reason)
   }
   return kernelForwarding({ clock: systemClock, log, programs, managesRules, resyncMs, died })
+}
+
+/** For the type whose driver is a dummy beside one that is in the kernel; null where both are of a kind. */
+function openDummy({ evpn, ipvpn }: Config, log: Logger): Forwarding | null {
+  for (const [type, { driver }] of Object.entries({ evpn, ipvpn }))
+    if (driver === 'dummy')
+      log.info({ type }, 'the dummy driver accepts and advertises attachments, and forwards nothing for them')
+  return evpn.driver === ipvpn.driver ? null : inMemory(loopClock(log), log, ipvpn.ranges.vrfPrefix)
+}
+
+function inMemory(clock: PersistentClock, log: Logger, vrfPrefix: string): Forwarding {
+  const driver = new MemoryDriver(clock, { pretend: (name) => !isOurDevice(name, vrfPrefix) })
+  return localForwarding({ clock, log, driver })
+}
+
+const loopClock = (log: Logger) =>
+  new PersistentClock(systemClock, (error) => log.error({ error }, LOOP_FAILED))
+
+function dataplanesOf({ evpn }: Config, { dataplane }: Forwarding, dummy: Forwarding | null): Dataplanes {
+  if (dummy === null) return Dataplanes.shared(dataplane)
+  return evpn.driver === 'linux'
+    ? new Dataplanes({ evpn: dataplane, ipvpn: dummy.dataplane }, 'evpn')
+    : new Dataplanes({ evpn: dummy.dataplane, ipvpn: dataplane }, 'ipvpn')
 }
 
 /** The interface with an address of ours; null on the loopback, whose MTU says nothing of the network, and undefined where there is none. */
@@ -289,22 +317,6 @@ function vxlanUnderlay({ evpn }: Config, log: Logger): string | null {
   return underlay ?? null
 }
 
-/** Types of VPN that this node has no driver for. */
-function refusedTypes({ serves }: Config): VpnConfig['refused'] {
-  const types = VPN_TYPES.filter((type) => !serves[type])
-  const why = (type: VpnType) =>
-    `vpn_type: this node serves no ${type}: [DATAPLANE_DRIVER_${type.toUpperCase()}] dataplane_driver is not linux`
-  return Object.fromEntries(types.map((type) => [type, why(type)]))
-}
-
-/** The families whose routes this node has a use for. */
-function servedFamilies({ serves }: Config): readonly Family[] {
-  return [...(serves.evpn ? [EVPN] : []), ...(serves.ipvpn ? [VPNV4, VPNV6] : [])]
-}
-
-function offeredFamilies(
-  families: readonly Family[],
-  peer: { readonly routeTargetConstraint: boolean },
-): readonly Family[] {
-  return peer.routeTargetConstraint ? [...families, ROUTE_TARGET] : families
+function offeredFamilies(peer: { readonly routeTargetConstraint: boolean }): readonly Family[] {
+  return peer.routeTargetConstraint ? [...FAMILIES, ROUTE_TARGET] : FAMILIES
 }

@@ -10,8 +10,8 @@ import {
   whyNoHost,
 } from '../values/address.ts'
 import { isGroupMac, parseMac } from '../values/mac.ts'
-import { isInterfaceName } from '../vpn/names.ts'
-import { type AttachRequest, type DetachRequest, VPN_TYPES } from '../vpn/request.ts'
+import { INTERFACE_NAME, isInterfaceName } from '../vpn/names.ts'
+import { type AttachRequest, type DetachRequest, type Fallback, VPN_TYPES } from '../vpn/request.ts'
 import { BadRequest } from './errors.ts'
 
 /** The alias of a link, where the id is kept, has that much room (IFALIASZ less `chanter:` and NUL). */
@@ -57,19 +57,36 @@ const instanceId = text((given) => {
   return fits ? given : undefined
 })
 
-const PORT = 'the name of a Linux interface, or an object with it as "linuxif"'
+const MAX_PORT_OCTETS = 255
+/** The driver that uses a port knows which names it can have: that of Open vSwitch is only a key, such as `patch2tun:31`. */
+const portName = text((given) => {
+  const fits = given !== '' && Buffer.byteLength(given) <= MAX_PORT_OCTETS && !given.includes('\0')
+  return fits ? given : undefined
+})
+
+const PORT = `a name of 1 to ${MAX_PORT_OCTETS} octets, or an object with it as "linuxif"`
 
 /** Where an endpoint is: an interface, or of an IP VPN's the EVPN instance that it is in. */
 const localPort = parameter(
   `${PORT}; for ipvpn, an object with "evpn": {"id": <the id of an EVPN instance>}`,
-  (given): AttachRequest['port'] | undefined => {
-    if (typeof given === 'string') return interfaceName(given)
-    const { linuxif, evpn } = { linuxif: undefined, evpn: undefined, ...object(given) }
-    if (evpn === undefined || evpn === null) return interfaceName(linuxif)
-    const id = instanceId({ id: undefined, ...object(evpn) }.id)
-    return id === undefined ? undefined : { evpn: id }
+  (given): Pick<AttachRequest, 'port' | 'isOvsPort'> | undefined => {
+    const { linuxif, evpn, ovs, vlan } = fields(given, 'linuxif', 'evpn', 'ovs', 'vlan')
+    if (isGiven(evpn)) {
+      const id = instanceId(fields(evpn, 'id').id)
+      return id === undefined ? undefined : { port: { evpn: id }, isOvsPort: false }
+    }
+    const port = portName(typeof given === 'string' ? given : linuxif)
+    return port === undefined ? undefined : { port, isOvsPort: isGiven(ovs) || isGiven(vlan) }
   },
 )
+
+const isGiven = (value: unknown): boolean => value !== undefined && value !== null
+
+/** Some fields of what may be an object. */
+function fields<K extends string>(given: unknown, ...names: readonly K[]): Record<K, unknown> {
+  const entries: Record<string, unknown> = { ...object(given) }
+  return Object.fromEntries(names.map((name) => [name, entries[name]])) as Record<K, unknown>
+}
 
 function object(given: unknown): object {
   return typeof given === 'object' && given !== null ? given : {}
@@ -106,9 +123,6 @@ const stationMac = text((given) => {
   return mac === undefined || mac === 0 || isGroupMac(mac) ? undefined : mac
 })
 
-const INTERFACE =
-  'the name of a Linux interface: 1 to 15 octets without blanks, "/", ":" and "%", and not "all" or "default"'
-
 /** Parameters that attach and detach share, in the order in which they are looked at. */
 const named = {
   vpn_type: parameter(`one of ${VPN_TYPES.join(', ')}`, oneOf(VPN_TYPES)),
@@ -126,7 +140,7 @@ const attachParameters = z.object({
     'an IP address, with or without prefix length',
     text((given) => parseInterfaceAddress(given)?.ip),
   ),
-  linuxbr: optional(INTERFACE, interfaceName),
+  linuxbr: optional(INTERFACE_NAME, interfaceName),
   vni: optional(`an integer from 0 (none) to ${LAST_VNI}`, integer(0, LAST_VNI)),
   local_pref: optional(`an integer from 0 to ${MAX_U32}`, integer(0, MAX_U32)),
   direction: optional('one of both, to-port, from-port', oneOf(['both', 'to-port', 'from-port'] as const)),
@@ -134,7 +148,11 @@ const attachParameters = z.object({
   advertise_subnet: optional('true or false', boolean),
   readvertise,
   attract_traffic: z.unknown(),
-  fallback: z.unknown(),
+  fallback: optional(
+    'an object with "dst_mac", "src_mac" and "ovs_port_number"',
+    (given): Fallback | undefined =>
+      typeof given === 'object' && given !== null && !Array.isArray(given) ? { ...given } : undefined,
+  ),
   sticky: optional('true or false', boolean),
   description: z.unknown(),
   instance_description: z.unknown(),
@@ -148,9 +166,10 @@ const detachParameters = z.object({
 /** Reads the body of an attach. Unknown keys are ignored; throws `BadRequest` naming the first parameter that is wrong. */
 export function parseAttach(body: unknown): AttachRequest {
   const given = check(attachParameters, body)
-  checkHost(body, 'ip_address', given.ip_address?.ip ?? null, given.ip_address)
+  const ownSubnet = given.advertise_subnet === true ? null : given.ip_address
+  checkHost(body, 'ip_address', given.ip_address?.ip ?? null, ownSubnet)
   if (given.vpn_type === 'ipvpn') {
-    checkIpVpn(given)
+    checkIpVpn(given, body)
     checkHost(body, 'gateway_ip', given.gateway_ip, given.ip_address)
   }
   return {
@@ -161,7 +180,7 @@ export function parseAttach(body: unknown): AttachRequest {
     mac: given.mac_address,
     ip: given.ip_address,
     gatewayIp: given.gateway_ip,
-    port: given.local_port,
+    ...given.local_port,
     linuxBridge: given.linuxbr,
     vni: given.vni === 0 ? null : given.vni,
     localPref: given.local_pref,
@@ -170,6 +189,7 @@ export function parseAttach(body: unknown): AttachRequest {
     hashOrder: given.lb_consistent_hash_order ?? 0,
     advertiseSubnet: given.vpn_type === 'ipvpn' && given.advertise_subnet === true,
     readvertise: given.vpn_type === 'ipvpn' ? given.readvertise : null,
+    fallback: given.vpn_type === 'ipvpn' && !isEmptyObject(given.fallback) ? given.fallback : null,
     description: given.description,
     instanceDescription: given.instance_description,
   }
@@ -186,15 +206,15 @@ export function parseDetach(body: unknown): DetachRequest {
   }
 }
 
-/** What an attach to an IP VPN needs beyond the rest, and what there is not yet. */
-function checkIpVpn(given: z.output<typeof attachParameters>): void {
+/** What an attach to an IP VPN needs beyond the rest, and what there is not. Agents have null for a network without gateway. */
+function checkIpVpn(given: z.output<typeof attachParameters>, body: unknown): void {
   need(given, 'ip_address')
-  need(given, 'gateway_ip')
-  for (const name of ['attract_traffic', 'fallback'] as const) {
-    const value = given[name]
-    if (value !== undefined && value !== null && !isEmptyObject(value))
-      throw new BadRequest(`API error: '${name}' is not supported by this version of chanter`)
-  }
+  if (fields(body, 'gateway_ip').gateway_ip === undefined) need(given, 'gateway_ip')
+  const { attract_traffic: attraction } = given
+  if (isGiven(attraction) && !isEmptyObject(attraction))
+    throw new BadRequest(
+      "API error: 'attract_traffic' cannot be granted, since chanter advertises no FlowSpec routes: leave it out to attach the port without traffic redirection",
+    )
 }
 
 function need(given: Readonly<Record<string, unknown>>, name: string): void {

@@ -2,9 +2,10 @@ import type { Dataplane, Interface } from '../dataplane/model.ts'
 import { gatewayMac } from '../ipvpn/plug.ts'
 import { isNestedWithin } from '../values/json.ts'
 import { formatMac } from '../values/mac.ts'
+import type { Dataplanes } from './dataplanes.ts'
 import type { Instance } from './instance.ts'
-import type { Ranges } from './instances.ts'
-import { isOurDevice } from './names.ts'
+import type { Drivers, Ranges } from './instances.ts'
+import { INTERFACE_NAME, isInterfaceName, isOurDevice } from './names.ts'
 import type { Needs } from './needs.ts'
 import { inUse, type NetworkDevices } from './network-devices.ts'
 import { type PlacedRequest, Rejected } from './request.ts'
@@ -13,7 +14,8 @@ import type { Uplinks } from './uplinks.ts'
 export interface AdmissionParts {
   /** As a live view. */
   readonly instances: ReadonlyMap<string, Instance>
-  readonly dataplane: Dataplane
+  readonly dataplanes: Dataplanes
+  readonly drivers: Drivers
   readonly needs: Needs
   readonly uplinks: Uplinks
   readonly bridges: Pick<NetworkDevices, 'userOf'>
@@ -30,15 +32,17 @@ const EXPECTED = 'expected an Ethernet interface with a machine behind it, such 
  */
 export class Admission {
   private readonly instances: ReadonlyMap<string, Instance>
-  private readonly dataplane: Dataplane
+  private readonly dataplanes: Dataplanes
+  private readonly drivers: Drivers
   private readonly needs: Needs
   private readonly uplinks: Uplinks
   private readonly bridges: AdmissionParts['bridges']
   private readonly ranges: Ranges
 
-  constructor({ instances, dataplane, needs, uplinks, bridges, ranges }: AdmissionParts) {
+  constructor({ instances, dataplanes, drivers, needs, uplinks, bridges, ranges }: AdmissionParts) {
     this.instances = instances
-    this.dataplane = dataplane
+    this.dataplanes = dataplanes
+    this.drivers = drivers
     this.needs = needs
     this.uplinks = uplinks
     this.bridges = bridges
@@ -53,7 +57,8 @@ export class Admission {
       await this.checkCable(request, instance)
       return request
     }
-    const port = await this.dataplane.interfaceNamed(request.port)
+    if (this.drivers[request.type] === 'linux') checkLinuxPort(request)
+    const port = await this.dataplanes.of(request.type).interfaceNamed(request.port)
     if (port === undefined) throw new Rejected(`interface ${request.port} does not exist`)
     const linuxBridge = await this.linuxBridge(request, instance)
     const bridge = instance?.type === 'evpn' ? instance.evpn.config.devices.bridge : linuxBridge
@@ -69,7 +74,7 @@ export class Admission {
     instance: Instance | undefined,
   ): Promise<string | null> {
     if (linuxBridge === null || type !== 'evpn') return null
-    const bridge = await this.dataplane.interfaceNamed(linuxBridge)
+    const bridge = await this.dataplanes.of(type).interfaceNamed(linuxBridge)
     const name = bridge?.name ?? linuxBridge
     const reason = await this.unfitBridge(name, bridge, instance)
     if (reason !== null) throw new Rejected(`linuxbr: ${name} ${reason}`)
@@ -107,17 +112,9 @@ export class Admission {
     if (port.owned) return `is a device of chanter's own (${port.alias}): ${EXPECTED}`
     const use = await this.uplinks.needing(port.name)
     if (use !== null) return `${use}: ${EXPECTED}`
-    return (bridge === null ? null : await this.loop(port, bridge)) ?? this.otherMaster(port, request, bridge)
-  }
-
-  /** How frames would come back that go out by the port. */
-  private async loop(port: Interface, bridge: string): Promise<string | null> {
-    for (let { lower } = port; lower !== null; ) {
-      if (lower === bridge) return `stands on bridge ${bridge}, and cannot be a port of it`
-      lower = (await this.dataplane.interfaceNamed(lower))?.lower ?? null
-    }
-    const pair = port.pair === null ? undefined : await this.dataplane.interfaceNamed(port.pair)
-    return pair?.master === bridge ? `leads back into bridge ${bridge} by ${pair.name}` : null
+    const dataplane = this.dataplanes.of(request.type)
+    const loop = bridge === null ? null : await loopOf(port, bridge, dataplane)
+    return loop ?? this.otherMaster(port, request, bridge)
   }
 
   /** Nothing is taken away from others; what a predecessor had is. */
@@ -127,20 +124,22 @@ export class Admission {
     bridge: string | null,
   ): Promise<string | null> {
     if (master === null || master === bridge || isOurDevice(master, this.ranges.vrfPrefix)) return null
-    const stays = type === 'ipvpn' && direction === 'to-port' && this.needs.isPortHeld(name, instanceId)
-    const link = await this.dataplane.interfaceNamed(master)
+    const stays =
+      type === 'ipvpn' && direction === 'to-port' && this.needs.holderOf(name, instanceId) !== null
+    const link = await this.dataplanes.of(type).interfaceNamed(master)
     if (stays || link?.owned) return null
     const or = type === 'evpn' && link?.kind === 'bridge' ? `, or name ${master} as linuxbr` : ''
     return `is in ${master} already: take it out (ip link set ${name} nomaster)${or}`
   }
 
   private async checkMac(
-    { mac }: PlacedRequest,
+    { mac, type }: PlacedRequest,
     port: Interface,
     bridge: string | null,
     instance: Instance | undefined,
   ): Promise<void> {
-    const own = port.mac === mac ? port.name : bridge && (await this.dataplane.ownAddressIn(bridge, mac))
+    const dataplane = this.dataplanes.of(type)
+    const own = port.mac === mac ? port.name : bridge && (await dataplane.ownAddressIn(bridge, mac))
     if (own !== null)
       throw new Rejected(
         `mac_address: ${formatMac(mac)} is the address of ${own} itself, for which frames go to the host: expected that of the machine behind ${port.name}`,
@@ -157,12 +156,12 @@ export class Admission {
 
   /** The ends of a cable are ours to make, and the gateway's address is in the bridge that it leads to. */
   private async checkCable(
-    { instanceId, port, plug }: PlacedRequest,
+    { instanceId, type, port, plug }: PlacedRequest,
     instance: Instance | undefined,
   ): Promise<void> {
     if (plug === null || instance?.attachments.behind(port).length) return
     for (const name of [port, plug.device]) {
-      const link = await this.dataplane.interfaceNamed(name)
+      const link = await this.dataplanes.of(type).interfaceNamed(name)
       if (link !== undefined && !link.owned)
         throw new Rejected(`local_port: interface ${name} exists and is not chanter's: delete or rename it`)
     }
@@ -172,6 +171,26 @@ export class Admission {
         `local_port: an endpoint of ${plug.evpn} has the address ${formatMac(mac)} of gateway ${instanceId}`,
       )
   }
+}
+
+/** How frames would come back that go out by the port. */
+async function loopOf(port: Interface, bridge: string, dataplane: Dataplane): Promise<string | null> {
+  for (let { lower } = port; lower !== null; ) {
+    if (lower === bridge) return `stands on bridge ${bridge}, and cannot be a port of it`
+    lower = (await dataplane.interfaceNamed(lower))?.lower ?? null
+  }
+  const pair = port.pair === null ? undefined : await dataplane.interfaceNamed(port.pair)
+  return pair?.master === bridge ? `leads back into bridge ${bridge} by ${pair.name}` : null
+}
+
+/** Ports of Open vSwitch are told apart by VLANs, which the Linux drivers know nothing of. */
+function checkLinuxPort({ port, type, isOvsPort }: PlacedRequest): void {
+  if (isOvsPort)
+    throw new Rejected(
+      `local_port: "ovs" and "vlan" describe a port of Open vSwitch, and the ${type} driver of this node is linux: expected "linuxif" alone, from a Linux bridge agent`,
+    )
+  if (!isInterfaceName(port))
+    throw new Rejected(`local_port: ${JSON.stringify(port)} is no interface: expected ${INTERFACE_NAME}`)
 }
 
 function checkDescriptions({ description, instanceDescription }: PlacedRequest): void {

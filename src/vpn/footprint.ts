@@ -1,5 +1,6 @@
-import type { Dataplane, Entry, Status } from '../dataplane/model.ts'
+import type { Entry, Status } from '../dataplane/model.ts'
 import type { Changes } from './changes.ts'
+import type { Dataplanes } from './dataplanes.ts'
 import type { FootprintEntry, Keep } from './state.ts'
 
 type Batch = readonly FootprintEntry[]
@@ -9,15 +10,15 @@ type Batch = readonly FootprintEntry[]
  * before they are touched, so that a process that dies half-way leaves its successor a list of what to clear away.
  */
 export class Footprint {
-  private readonly dataplane: Dataplane
+  private readonly dataplanes: Dataplanes
   private readonly changes: Changes
   private readonly keep: Keep
   /** Of each its number in the state, and what of it is kept there. */
   private readonly batches = new Map<Batch, { readonly number: number; readonly kept: Batch }>()
   private lastNumber = 0
 
-  constructor(dataplane: Dataplane, changes: Changes, keep: Keep) {
-    this.dataplane = dataplane
+  constructor(dataplanes: Dataplanes, changes: Changes, keep: Keep) {
+    this.dataplanes = dataplanes
     this.changes = changes
     this.keep = keep
   }
@@ -41,8 +42,8 @@ export class Footprint {
       this.add(batch, kept)
       await this.keep('written')
     }
-    for (const entry of batch) this.dataplane.want(entry)
-    return this.dataplane.settled(batch)
+    for (const entry of batch) this.dataplanes.want(entry)
+    return this.dataplanes.settled(batch)
   }
 
   /** What `set` put there belongs to an attachment now, or was dropped again. */
@@ -57,7 +58,7 @@ export class Footprint {
   drop(batch: Batch): void {
     if (batch.length === 0) return
     this.add(batch)
-    for (const entry of batch) this.dataplane.unwant(entry)
+    for (const entry of batch) this.dataplanes.unwant(entry)
     this.follow(batch)
   }
 
@@ -65,12 +66,12 @@ export class Footprint {
   restore(entries: Batch): void {
     if (entries.length === 0) return
     this.add(entries)
-    this.dataplane.clear(entries)
+    this.dataplanes.clear(entries)
     this.follow(entries)
   }
 
   private follow(batch: Batch): void {
-    void this.dataplane.gone(batch).then(() => {
+    void this.dataplanes.gone(batch).then(() => {
       this.settled(batch)
       return this.keep('written')
     })

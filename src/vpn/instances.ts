@@ -1,7 +1,6 @@
 import type { Logger } from 'pino'
 import type { Speaker } from '../bgp/speaker.ts'
 import { ipv4Rd } from '../bgp/values/rd.ts'
-import type { Dataplane } from '../dataplane/model.ts'
 import { EvpnInstance } from '../evpn/instance.ts'
 import type { MobilityTerms } from '../evpn/mobility.ts'
 import type { Devices, Tunnelling } from '../evpn/project.ts'
@@ -12,6 +11,7 @@ import { formatIp, type InterfaceAddress, type Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
 import { TunnelEnds } from '../values/tunnel-ends.ts'
 import { Attachments, rdNumbersOf } from './attachments.ts'
+import type { Dataplanes } from './dataplanes.ts'
 import { Identifiers } from './identifiers.ts'
 import type { EvpnNetwork, Instance, IpNetwork } from './instance.ts'
 import { aliasOf, nameSuffix, tunnelName } from './names.ts'
@@ -29,6 +29,9 @@ export interface Ranges {
   /** What the names of VRF devices begin with. */
   readonly vrfPrefix: string
 }
+
+/** What programs the forwarding of each type: `dummy` accepts everything, and forwards nothing. */
+export type Drivers = Readonly<Record<VpnType, 'linux' | 'dummy'>>
 
 export interface VpnConfig extends Tunnelling {
   readonly bgpAddress: Ip
@@ -49,8 +52,7 @@ export interface VpnConfig extends Tunnelling {
   readonly ranges: Ranges
   /** Whether a network is refused whose bridge is not isolated from the host. */
   readonly requireIsolation: boolean
-  /** Types that this machine cannot serve, and why. */
-  readonly refused: Partial<Readonly<Record<VpnType, string>>>
+  readonly drivers: Drivers
   /** What the kernel lacks for a type at this moment; null when nothing. */
   readonly lacks: (type: VpnType) => string | null
 }
@@ -76,7 +78,7 @@ type IpIdentity = Pick<IpState, 'id' | 'number' | 'rdNumber' | 'subnetPrefixLeng
 export class Instances {
   private readonly config: VpnConfig
   private readonly speaker: Speaker
-  private readonly dataplane: Dataplane
+  private readonly dataplanes: Dataplanes
   private readonly log: Logger
   private readonly ends: TunnelEnds
   private readonly core: Core
@@ -94,7 +96,7 @@ export class Instances {
   constructor(
     config: VpnConfig,
     speaker: Speaker,
-    dataplane: Dataplane,
+    dataplanes: Dataplanes,
     log: Logger,
     numbers: Numbers,
     sequenceChanged: (instance: string, mac: Mac) => void,
@@ -102,16 +104,16 @@ export class Instances {
     this.config = config
     this.sequenceChanged = sequenceChanged
     this.speaker = speaker
-    this.dataplane = dataplane
+    this.dataplanes = dataplanes
     this.log = log
     this.numbers = numbers
     this.tables = new Identifiers(...config.ranges.tables, speaker.convergence)
-    this.networkDevices = new NetworkDevices(dataplane, config)
+    this.networkDevices = new NetworkDevices(dataplanes.of('evpn'), config)
     const { bgpAddress, vtep, ipvpn, vtepNetworks } = config
     const ends = new TunnelEnds([bgpAddress, vtep, ipvpn.address], vtepNetworks)
-    dataplane.followAddresses((addresses) => ends.setNodeAddresses(addresses))
+    dataplanes.host.followAddresses((addresses) => ends.setNodeAddresses(addresses))
     this.ends = ends
-    this.core = new Core({ ...ipvpn, ends, deadEnd: () => this.dead!, tunnelName }, dataplane)
+    this.core = new Core({ ...ipvpn, ends, deadEnd: () => this.dead!, tunnelName }, dataplanes.of('ipvpn'))
   }
 
   /** Throws `Rejected` or `Failed`; `free` gives back what it took. */
@@ -170,7 +172,7 @@ export class Instances {
   /** Goes on with the device that a daemon which was forgotten left in the kernel. */
   private async createVrf(id: string, subnetPrefixLength: number | null): Promise<IpNetwork> {
     await this.findDeadEnd()
-    const left = await this.dataplane.vrfOf(aliasOf(id))
+    const left = await this.dataplanes.of('ipvpn').vrfOf(aliasOf(id))
     const isLeft = left !== undefined && this.tables.claim(left.table, id)
     const table = isLeft ? left.table : await this.takeTable(id)
     let rdNumber: number | null = null
@@ -197,12 +199,12 @@ export class Instances {
   }
 
   private async searchDeadEnd(): Promise<void> {
-    const left = await this.dataplane.vrfOf(DEAD_END)
+    const left = await this.dataplanes.of('ipvpn').vrfOf(DEAD_END)
     if (left !== undefined && this.tables.claim(left.table, DEAD_END)) {
       this.dead = { device: left.name, table: left.table }
       return
     }
-    const isElsewhere = (one: number) => this.dataplane.isTableTaken(one)
+    const isElsewhere = (one: number) => this.dataplanes.of('ipvpn').isTableTaken(one)
     const all = new Identifiers(...ALL_TABLES, this.speaker.convergence)
     for (const [table, use] of this.tables.entries()) all.claim(table, use)
     const table =
@@ -212,7 +214,7 @@ export class Instances {
   }
 
   private async takeTable(id: string): Promise<number> {
-    const table = await this.tables.takeUnless((one) => this.dataplane.isTableTaken(one), id)
+    const table = await this.tables.takeUnless((one) => this.dataplanes.of('ipvpn').isTableTaken(one), id)
     if (table === undefined) throw new Failed('all routing tables of table_range are taken')
     return table
   }
@@ -222,7 +224,7 @@ export class Instances {
     for (;;) {
       const number = ++this.lastNumber
       const device = this.config.ranges.vrfPrefix + number
-      if ((await this.dataplane.interfaceNamed(device)) === undefined) return { number, device }
+      if ((await this.dataplanes.of('ipvpn').interfaceNamed(device)) === undefined) return { number, device }
     }
   }
 
@@ -260,7 +262,7 @@ export class Instances {
         sequenceChanged: (mac) => this.sequenceChanged(id, mac),
       },
       this.speaker,
-      this.dataplane,
+      this.dataplanes.of('evpn'),
     )
     const attachments = new Attachments()
     const own = { type: 'evpn', vpn: evpn, evpn, vniGiven, suffix } as const
@@ -282,10 +284,10 @@ export class Instances {
       },
       this.core,
       this.speaker,
-      this.dataplane,
+      this.dataplanes.of('ipvpn'),
     )
     const attachments = new Attachments()
-    const own = { type: 'ipvpn', vpn: vrf, vrf } as const
+    const own = { type: 'ipvpn', vpn: vrf, vrf, fallback: null } as const
     return { ...own, number, attachments, rdNumber, description: null, subnetPrefixLength }
   }
 

@@ -1,10 +1,11 @@
-import type { Dataplane } from '../dataplane/model.ts'
 import { ensure } from '../values/map.ts'
 import type { Attachment } from './attachments.ts'
+import type { Dataplanes } from './dataplanes.ts'
 import { type Footprint, place } from './footprint.ts'
 import { type Instance, portUse } from './instance.ts'
+import type { Drivers } from './instances.ts'
 import type { Plugs } from './plugs.ts'
-import { Ports } from './ports.ts'
+import { Ports, type PortUse } from './ports.ts'
 import type { FootprintEntry } from './state.ts'
 
 export interface NeedsParts {
@@ -12,7 +13,8 @@ export interface NeedsParts {
   readonly instances: ReadonlyMap<string, Instance>
   readonly plugs: Plugs
   readonly footprint: Footprint
-  readonly dataplane: Dataplane
+  readonly dataplanes: Dataplanes
+  readonly drivers: Drivers
 }
 
 /** What instances and their endpoints need in the kernel. Several may need the same: it goes with the last of them. */
@@ -20,16 +22,18 @@ export class Needs {
   private readonly instances: ReadonlyMap<string, Instance>
   private readonly plugs: Plugs
   private readonly footprint: Footprint
-  private readonly dataplane: Dataplane
+  private readonly dataplanes: Dataplanes
+  private readonly drivers: Drivers
   private readonly ports = new Ports()
   /** The instances that need something for themselves, by its place. */
   private readonly networks = new Map<string, Set<string>>()
 
-  constructor({ instances, plugs, footprint, dataplane }: NeedsParts) {
+  constructor({ instances, plugs, footprint, dataplanes, drivers }: NeedsParts) {
     this.instances = instances
     this.plugs = plugs
     this.footprint = footprint
-    this.dataplane = dataplane
+    this.dataplanes = dataplanes
+    this.drivers = drivers
   }
 
   /** The instance is there, and with it the need for its network. */
@@ -40,19 +44,20 @@ export class Needs {
 
   /** Has the port for the attachment. Answers with the instance that is in the way, if one is. */
   claimPort(instance: Instance, attachment: Attachment): string | null {
-    return this.ports.claim(attachment.port, instance.vpn.config.id, portUse(instance, attachment))
+    return this.ports.claim(attachment.port, instance.vpn.config.id, this.use(instance, attachment))
   }
 
-  /** Whether an instance other than this one has the port for more than to be sent to. */
-  isPortHeld(port: string, instance: string): boolean {
-    return this.ports.isHeld(port, instance)
+  /** The instance other than this one that has the port for more than to be sent to, if one has. */
+  holderOf(port: string, instance: string): string | null {
+    return this.ports.holderOf(port, instance)
   }
 
   /** A port that an attachment only sends to stays where another instance has it. */
   ofEndpoint(instance: Instance, attachment: Attachment): FootprintEntry[] {
     const entries = this.plugs.endpointEntries(instance, attachment)
     const { id } = instance.vpn.config
-    const elsewhere = portUse(instance, attachment) === 'receive' && this.ports.isHeld(attachment.port, id)
+    const elsewhere =
+      this.use(instance, attachment) === 'receive' && this.ports.holderOf(attachment.port, id) !== null
     return elsewhere ? entries.filter(({ kind }) => kind !== 'vrf-port') : entries
   }
 
@@ -73,7 +78,7 @@ export class Needs {
     this.ports.settle(
       port,
       instance.vpn.config.id,
-      users.map((user) => portUse(instance, user)),
+      users.map((user) => this.use(instance, user)),
     )
     const needed = new Map<string, FootprintEntry>()
     const others = [...this.ports.usersOf(port)].flatMap((id) => this.instances.get(id) ?? [])
@@ -85,8 +90,13 @@ export class Needs {
     this.footprint.drop(entries.filter((entry) => !needed.has(place(entry))))
     for (const entry of entries) {
       const other = needed.get(place(entry))
-      if (other !== undefined) this.dataplane.want(other)
+      if (other !== undefined) this.dataplanes.want(other)
     }
+  }
+
+  /** For a dummy, in which ports are names, none is in the way of another. */
+  private use(instance: Instance, attachment: Attachment): PortUse {
+    return this.drivers[instance.type] === 'dummy' ? 'receive' : portUse(instance, attachment)
   }
 
   /** Takes back what an instance needed that is none any more, and `more`. */

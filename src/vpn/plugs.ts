@@ -12,11 +12,14 @@ import type { FootprintEntry } from './state.ts'
  */
 export class Plugs {
   private readonly instances: ReadonlyMap<string, Instance>
+  private readonly connects: boolean
   /** The VRFs that are plugged into an EVPN instance, or have been. */
   private readonly vrfs = new Map<string, Set<string>>()
 
-  constructor(instances: ReadonlyMap<string, Instance>) {
+  /** `connects`: an IP VPN and an EVPN instance can be joined, being in one dataplane. */
+  constructor(instances: ReadonlyMap<string, Instance>, connects: boolean) {
     this.instances = instances
+    this.connects = connects
   }
 
   /** The request with the name of its port. Throws `Rejected`. */
@@ -42,7 +45,7 @@ export class Plugs {
     const own = vpn.endpointEntries(endpoint)
     const { plug } = endpoint
     const target = plug === null ? undefined : this.instances.get(plug.evpn)
-    if (plug === null || target?.type !== 'evpn') return own
+    if (plug === null || target?.type !== 'evpn' || !this.connects) return own
     return [...own, ...target.evpn.gatewayEntries({ device: plug.device, mac: gatewayMac(vpn.config.id) })]
   }
 
@@ -54,6 +57,7 @@ export class Plugs {
 
   /** Tells an EVPN instance, if it is there, which VRFs are plugged into it now. */
   connect(id: string): void {
+    if (!this.connects) return
     const gateways = [...(this.vrfs.get(id) ?? [])].flatMap((vrf) => {
       const other = this.instances.get(vrf)
       const gateway = other?.type === 'ipvpn' ? other.vrf.gatewayIn(id) : null

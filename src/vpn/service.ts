@@ -1,10 +1,11 @@
 import type { Logger } from 'pino'
 import type { Speaker } from '../bgp/speaker.ts'
-import type { Dataplane } from '../dataplane/model.ts'
 import { formatMac } from '../values/mac.ts'
 import { Admission } from './admission.ts'
 import { type Attachment, type Covered, type NumberSource, type Plan, rdNumbersOf } from './attachments.ts'
 import { Changes } from './changes.ts'
+import type { Dataplanes } from './dataplanes.ts'
+import { Detached } from './detached.ts'
 import { Footprint } from './footprint.ts'
 import type { Identifiers } from './identifiers.ts'
 import { type Instance, instanceState, readvertises } from './instance.ts'
@@ -13,9 +14,10 @@ import { refusalOf } from './kernel-refusal.ts'
 import { Needs } from './needs.ts'
 import { Numbers } from './numbers.ts'
 import { Plugs } from './plugs.ts'
+import { PortSharing } from './port-sharing.ts'
 import { type AttachRequest, type DetachRequest, Failed, type PlacedRequest, Rejected } from './request.ts'
 import { Serial } from './serial.ts'
-import type { FootprintEntry, InstanceState, Keep, State, StateChange } from './state.ts'
+import type { InstanceState, Keep, State, StateChange } from './state.ts'
 import { Uplinks } from './uplinks.ts'
 
 /** The part of the state that is the service's. */
@@ -29,42 +31,47 @@ export class VpnService {
   readonly instances = new Map<string, Instance>()
   private readonly numbers: Numbers
   private readonly config: VpnConfig
-  private readonly dataplane: Dataplane
+  private readonly dataplanes: Dataplanes
   private readonly log: Logger
   private readonly serial = new Serial()
   private readonly maker: Instances
-  private readonly plugs = new Plugs(this.instances)
+  private readonly plugs: Plugs
   private readonly changed = new Changes(this.instances)
   private readonly keep: Keep
   private readonly footprint: Footprint
   private readonly needs: Needs
   private readonly admission: Admission
+  private readonly detached = new Detached()
+  private readonly sharing: PortSharing
 
   /** `keep` takes `changes` down. */
   constructor(
     config: VpnConfig,
     speaker: Speaker,
-    dataplane: Dataplane,
+    dataplanes: Dataplanes,
     log: Logger,
     keep: Keep = async () => {},
   ) {
     this.config = config
     this.keep = keep
     this.numbers = new Numbers(config.ranges.labels, speaker.convergence, this.changed)
-    this.dataplane = dataplane
+    this.dataplanes = dataplanes
+    this.plugs = new Plugs(this.instances, dataplanes.isShared)
     this.log = log
-    this.maker = new Instances(config, speaker, dataplane, log, this.numbers, (id, mac) => {
+    this.maker = new Instances(config, speaker, dataplanes, log, this.numbers, (id, mac) => {
       this.changed.mac(id, mac)
       void keep('synced')
     })
-    this.footprint = new Footprint(dataplane, this.changed, keep)
+    this.footprint = new Footprint(dataplanes, this.changed, keep)
     const { instances, plugs, footprint } = this
-    this.needs = new Needs({ instances, plugs, footprint, dataplane })
+    this.needs = new Needs({ instances, plugs, footprint, dataplanes, drivers: config.drivers })
     const peers = speaker.config.peers.map(({ address }) => address)
-    const uplinks = new Uplinks({ config, peers, dataplane })
+    const uplinks = new Uplinks({ config, peers, dataplane: dataplanes.host })
     const { needs } = this
+    this.sharing = new PortSharing({ instances, needs, drivers: config.drivers, log })
     const bridges = this.maker.networkDevices
-    this.admission = new Admission({ instances, dataplane, needs, uplinks, bridges, ranges: config.ranges })
+    const { drivers, ranges } = config
+    this.admission = new Admission({ instances, dataplanes, drivers, needs, uplinks, bridges, ranges })
   }
 
   /** MPLS labels in use, and what for. */
@@ -88,16 +95,12 @@ export class VpnService {
 
   /** Takes up what an earlier process had attached, without waiting for the kernel; to be called before anything else. */
   async restore({ instances, footprint, numbers }: ServiceState): Promise<void> {
-    const left = [...footprint]
     this.numbers.restore(numbers)
     await this.maker.reserve(instances)
-    for (const state of instances) {
-      if (this.config.refused[state.type] === undefined) this.restoreInstance(state)
-      else left.push(...this.abandon(state))
-    }
+    for (const state of instances) this.restoreInstance(state)
     for (const { vpn, attachments } of this.instances.values())
       for (const { plug } of attachments) if (plug !== null) this.plugs.changed(vpn.config.id, plug.evpn)
-    this.footprint.restore(left)
+    this.footprint.restore(footprint)
   }
 
   /** Begins anew, but for the numbers that an earlier process had: peers may still hold routes with them. */
@@ -107,23 +110,29 @@ export class VpnService {
 
   /** Resolves when the port's own kernel state is in place and its route is announced. Throws `Rejected` or `Failed`. */
   attach(request: AttachRequest): Promise<void> {
-    const { instanceId, port } = request
-    const concerned = typeof port === 'string' ? [instanceId] : [instanceId, port.evpn]
+    const { instanceId } = request
+    const joined = this.sharing.joined(request)
+    const concerned = typeof joined.port === 'string' ? [instanceId] : [instanceId, joined.port.evpn]
     return this.serial.runAlone(concerned, async () => {
       const existing = this.instances.get(instanceId)
-      this.checkType(request, existing)
-      const placed = await this.admission.admit(this.plugs.place(request))
+      this.checkType(joined, existing)
+      const placed = this.sharing.confined(await this.admission.admit(this.plugs.place(joined)))
       if (existing === undefined) await this.attachFirst(placed)
       else await this.attachNext(existing, placed)
     })
   }
 
-  /** Throws `Rejected` when there is no such endpoint. */
+  /** Throws `Rejected` when there is no such endpoint, and was none until a while ago. */
   detach(request: DetachRequest): Promise<void> {
     return this.serial.run(request.instanceId, async () => {
       const instance = this.instances.get(request.instanceId)
+      if (instance?.attachments.covers(request) !== true && this.detached.has(request)) return
       if (instance === undefined) throw new Rejected(`VPN ${request.instanceId} could not be found`)
-      for (const attachment of instance.attachments.named(request)) this.remove(instance, attachment)
+      for (const attachment of instance.attachments.named(request)) {
+        this.remove(instance, attachment)
+        this.detached.add({ ...attachment, instanceId: request.instanceId })
+      }
+      this.detached.add(request)
       if (instance.attachments.isEmpty) this.end(instance)
       await this.keep('synced')
       this.log.info({ instance: request.instanceId, mac: formatMac(request.mac) }, 'detached')
@@ -131,8 +140,6 @@ export class VpnService {
   }
 
   private checkType({ type, instanceId }: AttachRequest, existing: Instance | undefined): void {
-    const refused = this.config.refused[type]
-    if (refused !== undefined) throw new Rejected(refused)
     const lack = this.config.lacks(type)
     if (lack !== null) throw new Rejected(`vpn_type: ${type} cannot be served: ${lack}`)
     if (existing !== undefined && existing.type !== type)
@@ -192,7 +199,7 @@ export class VpnService {
     const refusal =
       failure === undefined
         ? await this.openness(instance)
-        : await refusalOf(request.port, failure, this.dataplane)
+        : await refusalOf(request.port, failure, this.dataplanes.of(instance.type))
     if (refusal !== null) {
       this.needs.retract(instance, plan.add, own)
       taken.giveBack()
@@ -211,7 +218,7 @@ export class VpnService {
   private async openness(instance: Instance): Promise<Rejected | null> {
     if (!this.config.requireIsolation || instance.type !== 'evpn') return null
     const { bridge } = instance.evpn.config.devices
-    const { by, reason } = await this.dataplane.isolationOf(bridge)
+    const { by, reason } = await this.dataplanes.of('evpn').isolationOf(bridge)
     if (by !== null || reason === null) return null
     return new Rejected(
       `bridge ${bridge} cannot be isolated from the host, which require_isolation asks for: ${reason}`,
@@ -226,6 +233,7 @@ export class VpnService {
     vpn.setTargets(request.importTargets, request.exportTargets)
     if (instance.type === 'ipvpn' && request.readvertise !== null)
       instance.vrf.setReadvertise(request.readvertise)
+    if (instance.type === 'ipvpn' && request.fallback !== null) instance.fallback = request.fallback
     attachments.commit(plan)
     this.changed.instance(request.instanceId)
     for (const attachment of plan.change) vpn.addEndpoint(attachment)
@@ -259,14 +267,15 @@ export class VpnService {
   /** Waits for the route to an endpoint, which there is only while its port is up; a new one that cannot be reached was never attached. */
   private async reach(instance: Instance, { add, before }: Plan): Promise<void> {
     const routes = instance.vpn.routeEntries(add)
-    if (routes.length === 0 || (await this.dataplane.interfaceNamed(add.port))?.up !== true) return
-    const [failure] = await this.dataplane.settled(routes)
+    const dataplane = this.dataplanes.of(instance.type)
+    if (routes.length === 0 || (await dataplane.interfaceNamed(add.port))?.up !== true) return
+    const [failure] = await dataplane.settled(routes)
     if (failure === undefined) return
     if (before === null) {
       this.remove(instance, add)
       await this.keep('synced')
     }
-    throw await refusalOf(add.port, failure, this.dataplane)
+    throw await refusalOf(add.port, failure, dataplane)
   }
 
   /** Takes an endpoint away, with its numbers and what it alone needed. */
@@ -291,30 +300,29 @@ export class VpnService {
     const instance = this.maker.restore(state)
     const { vpn } = instance
     this.enter(instance)
-    for (const entry of vpn.networkEntries()) this.dataplane.want(entry)
+    for (const entry of vpn.networkEntries()) this.dataplanes.want(entry)
     vpn.setGateway(state.gatewayIp)
     vpn.setTargets(state.importTargets, state.exportTargets)
-    if (instance.type === 'ipvpn' && state.type === 'ipvpn') instance.vrf.setReadvertise(state.readvertise)
+    if (instance.type === 'ipvpn' && state.type === 'ipvpn') {
+      instance.vrf.setReadvertise(state.readvertise)
+      instance.fallback = state.fallback
+    }
     for (const { sequence, ...add } of state.attachments) {
       this.labels.claim(add.label, labelUse(instance, add))
       this.needs.claimPort(instance, add)
-      for (const entry of this.needs.ofEndpoint(instance, add)) this.dataplane.want(entry)
+      for (const entry of this.needs.ofEndpoint(instance, add)) this.dataplanes.want(entry)
       instance.attachments.commit({ add, remove: [], change: [] })
       vpn.addEndpoint(add, sequence)
     }
+    if (!this.dataplanes.isShared && this.config.drivers[state.type] === 'dummy') this.clearHost(instance)
     this.changed.instance(state.id)
     for (const { mac } of state.attachments) this.changed.mac(state.id, mac)
   }
 
-  /** What an instance that is not served any more left in the kernel. */
-  private abandon(state: InstanceState): FootprintEntry[] {
-    const instance = this.maker.restore(state)
-    const { vpn } = instance
-    const endpoints = state.attachments.flatMap((attachment) => vpn.endpointEntries(attachment))
-    for (const number of state.attachments.flatMap(rdNumbersOf)) this.numbers.rds.release(number)
-    this.maker.free(instance)
-    this.log.warn({ instance: state.id, type: state.type }, 'a VPN instance of before is not served any more')
-    return [...vpn.networkEntries(), ...endpoints]
+  /** Takes out of the kernel what an earlier daemon put there, when the driver was another one. */
+  private clearHost({ vpn, attachments }: Instance): void {
+    const endpoints = [...attachments].flatMap((attachment) => vpn.endpointEntries(attachment))
+    this.dataplanes.host.clear([...vpn.networkEntries(), ...endpoints])
   }
 
   /** Numbers for an attachment; of a MAC address that has none, its label is taken at once. */
@@ -325,7 +333,7 @@ export class VpnService {
   ): Promise<NumberSource & { giveBack(): void }> {
     const { id } = vpn.config
     const taken: (() => void)[] = []
-    const isTaken = (one: number) => this.dataplane.isLabelTaken(one)
+    const isTaken = (one: number) => this.dataplanes.of('ipvpn').isLabelTaken(one)
     const label = attachments.has(request.mac) ? null : await this.labels.takeUnless(isTaken, use)
     if (label === undefined) throw new Failed('all MPLS labels of label_range are taken')
     if (label !== null) taken.push(() => this.labels.giveBack(label))

@@ -4,6 +4,7 @@ import { systemClock } from '../../src/clock.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
+import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import { isOurDevice } from '../../src/vpn/names.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { RANGES } from '../support/ranges.ts'
@@ -35,9 +36,9 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     ranges: RANGES,
     lacks: () => null,
     requireIsolation: false,
-    refused: {},
+    drivers: { evpn: 'dummy', ipvpn: 'dummy' } as const,
   }
-  const vpns = new VpnService(config, speaker, reconciler, silent)
+  const vpns = new VpnService(config, speaker, Dataplanes.shared(reconciler), silent)
   reconciler.start()
   await vpns.attach({
     instanceId: 'net1',
@@ -48,6 +49,7 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     ip: null,
     gatewayIp: null,
     port: 'tap1',
+    isOvsPort: false,
     linuxBridge: null,
     vni: 100,
     localPref: null,
@@ -56,6 +58,7 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     hashOrder: 0,
     advertiseSubnet: false,
     readvertise: null,
+    fallback: null,
     description: undefined,
     instanceDescription: undefined,
   })

@@ -6,6 +6,7 @@ import { LinuxDriver } from '../../src/dataplane/linux/driver.ts'
 import { dataplaneView } from '../../src/dataplane/view.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { restServer } from '../../src/rest/server.ts'
+import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { dummyDrivers, NO_FAULTS } from '../support/node.ts'
 import { RANGES } from '../support/ranges.ts'
@@ -53,9 +54,9 @@ export function kernelNode() {
     lacks: () => null,
     vtepNetworks: [],
     requireIsolation: false,
-    refused: {},
+    drivers: { evpn: 'linux', ipvpn: 'linux' } as const,
   }
-  const vpns = new VpnService(config, speaker, reconciler, log)
+  const vpns = new VpnService(config, speaker, Dataplanes.shared(reconciler), log)
   reconciler.start()
   const services = {
     vpns,

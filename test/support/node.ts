@@ -11,7 +11,9 @@ import type { DriverView, ServiceViews } from '../../src/rest/looking-glass/inde
 import { restServer } from '../../src/rest/server.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { parseMac } from '../../src/values/mac.ts'
-import type { VpnConfig } from '../../src/vpn/instances.ts'
+import { Dataplanes } from '../../src/vpn/dataplanes.ts'
+import type { Drivers, VpnConfig } from '../../src/vpn/instances.ts'
+import { isOurDevice } from '../../src/vpn/names.ts'
 import type { AttachRequest, DetachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { RANGES } from './ranges.ts'
@@ -23,6 +25,8 @@ import type { VirtualNetwork } from './virtual-network.ts'
 export class TestNode {
   readonly driver: MemoryDriver
   readonly reconciler: Reconciler
+  /** For the type whose driver is a dummy beside Linux, if one is. */
+  readonly dummy: Reconciler
   readonly speaker: Speaker
   readonly vpns: VpnService
   private readonly clock: VirtualClock
@@ -40,6 +44,14 @@ export class TestNode {
     this.clock = clock
     this.driver = new MemoryDriver(clock)
     this.reconciler = new Reconciler({ clock, driver: this.driver, log: silent })
+    const pretending = new MemoryDriver(clock, { pretend: (name) => !isOurDevice(name, RANGES.vrfPrefix) })
+    this.dummy = new Reconciler({ clock, driver: pretending, log: silent })
+    const drivers: Drivers = { evpn: 'linux', ipvpn: 'linux', ...vpnChanges.drivers }
+    const [host, dummy] = [this.reconciler, this.dummy]
+    const byType = {
+      evpn: drivers.evpn === 'linux' ? host : dummy,
+      ipvpn: drivers.ipvpn === 'linux' ? host : dummy,
+    }
     this.speaker = speakerAt(address, peers, clock, network, changes, () => this.reconciler.complete())
     this.vpns = new VpnService(
       {
@@ -56,15 +68,16 @@ export class TestNode {
         ranges: RANGES,
         lacks: () => null,
         requireIsolation: false,
-        refused: {},
         ...vpnChanges,
+        drivers,
       },
       this.speaker,
-      this.reconciler,
+      new Dataplanes(byType, drivers.evpn === 'linux' ? 'evpn' : 'ipvpn'),
       log,
       keep,
     )
     this.reconciler.start()
+    this.dummy.start()
   }
 
   /** Adds interfaces that a hypervisor would have made. */
@@ -173,6 +186,7 @@ export function attachRequest(changes: Partial<AttachRequest> = {}): AttachReque
     ip: parseInterfaceAddress('192.168.10.1/24')!,
     gatewayIp: ip('192.168.10.254'),
     port: 'tap1',
+    isOvsPort: false,
     linuxBridge: null,
     vni: 100,
     localPref: null,
@@ -181,6 +195,7 @@ export function attachRequest(changes: Partial<AttachRequest> = {}): AttachReque
     hashOrder: 0,
     advertiseSubnet: false,
     readvertise: null,
+    fallback: null,
     description: undefined,
     instanceDescription: undefined,
     ...changes,

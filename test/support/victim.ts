@@ -22,6 +22,7 @@ import type { Logger } from '../../src/log.ts'
 import { RecentLog } from '../../src/recent-log.ts'
 import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
+import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { attachRequest, dummyDrivers, NO_FAULTS } from './node.ts'
 import { RANGES } from './ranges.ts'
@@ -130,10 +131,10 @@ export class Victim {
         ranges: RANGES,
         lacks: () => null,
         requireIsolation: false,
-        refused: {},
+        drivers: { evpn: 'linux', ipvpn: 'linux' },
       },
       this.speaker,
-      this.reconciler,
+      Dataplanes.shared(this.reconciler),
       log,
     )
     this.rest = restServer({

@@ -5,6 +5,7 @@ import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import { identity } from '../../src/dataplane/model.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
+import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import type { State } from '../../src/vpn/state.ts'
 import { Process } from '../sim/process.ts'
@@ -60,10 +61,10 @@ async function start(text: string | null = disk.at(-1) ?? null): Promise<Life> {
       ranges: RANGES,
       lacks: () => null,
       requireIsolation: false,
-      refused: {},
+      drivers: { evpn: 'linux', ipvpn: 'linux' },
     },
     speaker,
-    reconciler,
+    Dataplanes.shared(reconciler),
     silent,
     async () => void disk.push(encodeState({ kernel: '', ...vpns.snapshot() })),
   )

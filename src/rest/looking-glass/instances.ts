@@ -39,7 +39,7 @@ export function instanceNode(instance: Instance, dataplane: DataplaneView, base:
     })),
     readvertise: inline(() => shownTerms(readvertisementOf(instance)?.terms ?? null)),
     attract_traffic: inline(() => ({})),
-    fallback: inline(() => null),
+    fallback: inline(() => (instance.type === 'ipvpn' ? instance.fallback : null)),
     internals: inline(() => ({
       'event queue length': 0,
       subscriptions: shownTargets(subscribed(instance)).flatMap((target) =>

@@ -1,0 +1,55 @@
+import type { Logger } from 'pino'
+import type { Instance } from './instance.ts'
+import type { Drivers } from './instances.ts'
+import type { Needs } from './needs.ts'
+import type { AttachRequest, PlacedRequest } from './request.ts'
+
+export interface PortSharingParts {
+  /** As a live view. */
+  readonly instances: ReadonlyMap<string, Instance>
+  readonly needs: Pick<Needs, 'holderOf'>
+  readonly drivers: Drivers
+  readonly log: Logger
+}
+
+/** What becomes of an attach whose port is attached to another instance already: agents attach one to several, and Linux has it in one. */
+export class PortSharing {
+  private readonly instances: ReadonlyMap<string, Instance>
+  private readonly needs: PortSharingParts['needs']
+  private readonly drivers: Drivers
+  private readonly log: Logger
+
+  constructor({ instances, needs, drivers, log }: PortSharingParts) {
+    this.instances = instances
+    this.needs = needs
+    this.drivers = drivers
+    this.log = log
+  }
+
+  /** A port that is in the bridge of an EVPN instance cannot be in a VRF as well: the VRF is plugged into the instance instead. */
+  joined(request: AttachRequest): AttachRequest {
+    const { type, port, isOvsPort } = request
+    const { evpn, ipvpn } = this.drivers
+    if (type !== 'ipvpn' || isOvsPort || typeof port !== 'string' || evpn !== 'linux' || ipvpn !== 'linux')
+      return request
+    const instance = [...this.instances.values()].find(
+      (one) => one.type === 'evpn' && one.attachments.behind(port).length > 0,
+    )
+    return instance === undefined ? request : { ...request, port: { evpn: instance.vpn.config.id } }
+  }
+
+  /** A port can be in one VRF: what it sends goes there, and it receives from all that it is attached to. */
+  confined(request: PlacedRequest): PlacedRequest {
+    const { instanceId, type, port, plug, direction, mac, ip } = request
+    if (type !== 'ipvpn' || plug !== null || direction !== 'both') return request
+    const holder = this.instances.get(this.needs.holderOf(port, instanceId) ?? '')
+    if (holder?.type !== 'ipvpn') return request
+    const isKnown = this.instances.get(instanceId)?.attachments.get(mac, ip?.ip ?? null) !== undefined
+    if (!isKnown)
+      this.log.warn(
+        { instance: instanceId, port, holder: holder.vpn.config.id },
+        'port is in the VRF of another instance: it receives from this one, and sends into the other alone',
+      )
+    return { ...request, direction: 'to-port' }
+  }
+}
