@@ -81,7 +81,10 @@ export class Needs {
       users.map((user) => this.use(instance, user)),
     )
     const needed = new Map<string, FootprintEntry>()
-    const others = [...this.ports.usersOf(port)].flatMap((id) => this.instances.get(id) ?? [])
+    const dataplane = this.dataplanes.of(instance.type)
+    const others = [...this.ports.usersOf(port)]
+      .flatMap((id) => this.instances.get(id) ?? [])
+      .filter(({ type }) => this.dataplanes.of(type) === dataplane)
     for (const other of new Set([instance, ...others])) {
       const same = other === instance ? other.attachments.of(mac) : []
       for (const attachment of new Set([...other.attachments.behind(port), ...same]))
