@@ -1,8 +1,14 @@
 import type { Logger } from 'pino'
-import type { Instance } from './instance.ts'
+import type { EvpnNetwork, Instance } from './instance.ts'
 import type { Drivers } from './instances.ts'
 import type { Needs } from './needs.ts'
 import type { AttachRequest, PlacedRequest } from './request.ts'
+
+/**
+ * The Linux bridge agent of networking-bagpipe derives the EVPN instance of a port association from the id of its IP VPN, and there is none of that
+ * id: the instance is meant that the port is in.
+ */
+const OF_PORT_ASSOCIATION = 'evpn_portassoc_'
 
 export interface PortSharingParts {
   /** As a live view. */
@@ -26,15 +32,25 @@ export class PortSharing {
     this.log = log
   }
 
-  /** A port that is in the bridge of an EVPN instance cannot be in a VRF as well: the VRF is plugged into the instance instead. */
+  /** A port in the bridge of an EVPN instance cannot be in a VRF as well, nor can the bridge: the VRF is plugged into the instance instead. */
   joined(request: AttachRequest): AttachRequest {
-    const { type, port, isOvsPort } = request
-    const { evpn, ipvpn } = this.drivers
-    if (type !== 'ipvpn' || isOvsPort || typeof port !== 'string' || evpn !== 'linux' || ipvpn !== 'linux')
-      return request
-    const instance = [...this.instances.values()].find(
-      (one) => one.type === 'evpn' && one.attachments.behind(port).length > 0,
+    const { type, port, mac, isOvsPort } = request
+    if (type !== 'ipvpn') return request
+    if (typeof port !== 'string')
+      return port.evpn.startsWith(OF_PORT_ASSOCIATION) && !this.instances.has(port.evpn)
+        ? this.pluggedWhere(request, ({ attachments }) => attachments.has(mac))
+        : request
+    if (isOvsPort) return request
+    const areLinux = this.drivers.evpn === 'linux' && this.drivers.ipvpn === 'linux'
+    return this.pluggedWhere(
+      request,
+      ({ attachments, evpn }) =>
+        evpn.config.devices.bridge === port || (areLinux && attachments.behind(port).length > 0),
     )
+  }
+
+  private pluggedWhere(request: AttachRequest, isMeant: (instance: EvpnNetwork) => boolean): AttachRequest {
+    const instance = [...this.instances.values()].find((one) => one.type === 'evpn' && isMeant(one))
     return instance === undefined ? request : { ...request, port: { evpn: instance.vpn.config.id } }
   }
 

@@ -55,11 +55,13 @@ def recorded(self, uri, method='GET', body=None, headers=None, **more):
     """What the agent asks, and what it is answered; status 0 where nobody answers."""
     action = uri.rsplit('/', 1)[1]
     call = {'action': action, 'body': json.loads(body) if body else None, 'status': 0, 'answer': ''}
-    if action != 'ping':
-        sent.append(call)
-    response, content = request(self, uri, method, body, headers, **more)
-    call.update(status=response.status, answer=content.decode())
-    return response, content
+    try:
+        response, content = request(self, uri, method, body, headers, **more)
+        call.update(status=response.status, answer=content.decode())
+        return response, content
+    finally:
+        if action != 'ping':
+            sent.append(call)
 
 
 class Pull:
@@ -130,7 +132,7 @@ class Agent:
             extension.handle_port(admin, data)
 
     def delete_port(self, id):
-        for extension in self.extensions:
+        for extension in reversed(self.extensions):
             extension.delete_port(admin, {'port_id': uid(id)})
 
     def associate_network(self, id, network, vpn, event='created'):
