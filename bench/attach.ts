@@ -2,10 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pino } from 'pino'
 import { SPEAKER_DEFAULTS, Speaker } from '../src/bgp/speaker.ts'
 import { PersistentClock, systemClock } from '../src/clock.ts'
-import type { Driver } from '../src/dataplane/driver.ts'
+import { type Driver, NO_FORMER_WORK } from '../src/dataplane/driver.ts'
 import { type Forwarding, kernelForwarding, localForwarding } from '../src/dataplane/forwarding.ts'
 import { LinuxDriver } from '../src/dataplane/linux/driver.ts'
 import { MemoryDriver } from '../src/dataplane/memory/driver.ts'
@@ -14,6 +13,7 @@ import { Dataplanes } from '../src/vpn/dataplanes.ts'
 import { VpnService } from '../src/vpn/service.ts'
 import { StateFile } from '../src/vpn/state-file.ts'
 import { enterOwnNamespace } from '../test/kernel/namespace.ts'
+import { noEvents } from '../test/support/events.ts'
 import { attachRequest } from '../test/support/node.ts'
 import { RANGES } from '../test/support/ranges.ts'
 import { ip, rt } from '../test/support/speakers.ts'
@@ -33,7 +33,6 @@ const directory = mkdtempSync(join(rest[2] ?? tmpdir(), 'chanter-attach-'))
 /** Of each kind. */
 const MEASURED = 200
 const VTEP = '10.99.0.1'
-const log = pino({ level: 'silent' })
 
 let driverMs = 0
 
@@ -59,7 +58,7 @@ function openForwarding(names: readonly string[]): Forwarding {
   const clock = new PersistentClock(systemClock, (error) => {
     throw error
   })
-  const parts = { clock, log }
+  const parts = { clock, events: noEvents }
   if (dataplane === 'memory') {
     const driver = new MemoryDriver(systemClock)
     for (const name of names) driver.kernel.addLink(name)
@@ -72,7 +71,7 @@ function openForwarding(names: readonly string[]): Forwarding {
   const died = (reason: string) => {
     throw new Error(reason)
   }
-  return kernelForwarding({ ...parts, programs: [], managesRules: false, resyncMs: 0, died })
+  return kernelForwarding({ ...parts, former: NO_FORMER_WORK, managesRules: false, resyncMs: 0, died })
 }
 
 const portOf = (port: number): string => `tap${port}`
@@ -88,10 +87,10 @@ const speaker = new Speaker(
     listenPort: null,
     peers: [],
   },
-  { clock: systemClock, random: Math.random, transport, log },
+  { clock: systemClock, random: Math.random, transport, events: noEvents },
   () => {},
 )
-const file = new StateFile(join(directory, 'state'), systemClock, log)
+const file = new StateFile(join(directory, 'state'), systemClock, noEvents)
 const vpns: VpnService = new VpnService(
   {
     bgpAddress: ip(VTEP),
@@ -111,7 +110,7 @@ const vpns: VpnService = new VpnService(
   },
   speaker,
   Dataplanes.shared(forwarding.dataplane),
-  log,
+  noEvents,
   (durability) => file.save(() => vpns.changes(), durability),
 )
 

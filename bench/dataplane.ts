@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { pino } from 'pino'
 import { systemClock } from '../src/clock.ts'
+import { NO_FORMER_WORK } from '../src/dataplane/driver.ts'
 import type { Entry } from '../src/dataplane/model.ts'
 import { ForwardingThread } from '../src/dataplane/thread/thread.ts'
 import * as libc from '../src/linux/libc.ts'
+import { noEvents } from '../test/support/events.ts'
 import {
   closeSession,
   kernelLimit,
@@ -43,8 +44,8 @@ function openThread(): ForwardingThread {
   const died = (reason: string) => {
     throw new Error(reason)
   }
-  const options = { programs: [], managesRules: false, resyncMs: 0, logLevel: 'warn' }
-  const thread = new ForwardingThread({ clock: systemClock, log: pino({ level: 'warn' }), died, options })
+  const options = { former: NO_FORMER_WORK, managesRules: false, resyncMs: 0, logLevel: 'warn' }
+  const thread = new ForwardingThread({ clock: systemClock, events: noEvents, died, options })
   thread.start()
   return thread
 }

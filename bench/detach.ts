@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { pino } from 'pino'
 import { systemClock } from '../src/clock.ts'
 import { Reconciler } from '../src/dataplane/engine/reconciler.ts'
 import { LinuxDriver } from '../src/dataplane/linux/driver.ts'
 import type { Entry } from '../src/dataplane/model.ts'
 import * as libc from '../src/linux/libc.ts'
 import { ipv4FromNumber } from '../src/values/address.ts'
+import { noEvents } from '../test/support/events.ts'
 
 /**
  * Networks that leave all at once, each a bridge and a VXLAN device: how long until they are gone, against what the kernel takes for
@@ -61,7 +61,7 @@ function networks(count: number): Entry[] {
 
 function open() {
   const driver = new LinuxDriver({ clock: systemClock })
-  const reconciler = new Reconciler({ clock: systemClock, driver, log: pino({ level: 'silent' }) })
+  const reconciler = new Reconciler({ clock: systemClock, driver, events: noEvents })
   reconciler.start()
   return { driver, reconciler }
 }

@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process'
-import { pino } from 'pino'
 import { systemClock } from '../src/clock.ts'
 import { Reconciler } from '../src/dataplane/engine/reconciler.ts'
 import { LinuxDriver } from '../src/dataplane/linux/driver.ts'
@@ -9,6 +8,7 @@ import { Requests } from '../src/dataplane/linux/requests.ts'
 import { NetlinkSocket } from '../src/dataplane/linux/socket.ts'
 import type { Entry, Neighbour, RemoteMac } from '../src/dataplane/model.ts'
 import { type Ip, ipv4FromNumber } from '../src/values/address.ts'
+import { noEvents } from '../test/support/events.ts'
 
 /** Messages to a send, which is best for the kernel. */
 const BATCH = 64
@@ -52,7 +52,7 @@ export interface Session {
 
 export async function openSession(): Promise<Session> {
   const driver = new LinuxDriver({ clock: systemClock })
-  const reconciler = new Reconciler({ clock: systemClock, driver, log: pino({ level: 'silent' }) })
+  const reconciler = new Reconciler({ clock: systemClock, driver, events: noEvents })
   reconciler.start()
   for (const entry of network) reconciler.want(entry)
   const open = await reconciler.settled(network)

@@ -4,8 +4,6 @@ import { removeLabs } from '../src/lab/leftovers.ts'
 import { playChaos } from '../test/chaos/chaos.ts'
 import { FAULTS } from '../test/chaos/faults/index.ts'
 
-const LOG_LINES = 30
-
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '600' },
@@ -50,7 +48,6 @@ try {
 } catch (error) {
   process.exitCode = 1
   console.log(`seed ${seed}, step ${played}: ${error instanceof Error ? error.message : error}`)
-  for (const { name, tail } of logs()) console.log(`\nthe last lines of ${name}:\n${tail}`)
   console.log(`\nhow it came to that:\n${history.join('\n')}`)
   const some = values.faults === undefined ? '' : ` FAULTS=${values.faults}`
   console.log(`\nplay it again with: make chaos SEED=${seed} STEPS=${played}${some}`)
@@ -59,10 +56,4 @@ try {
     lab.keep()
     console.log(`it is left running in ${lab.directory}; chanter demo --cleanup ends it`)
   } else lab.close()
-}
-
-function logs(): { name: string; tail: string }[] {
-  return lab.processes
-    .filter(({ name }) => /daemon|log-reader/.test(name))
-    .map((process) => ({ name: process.name, tail: process.tail(LOG_LINES) }))
 }

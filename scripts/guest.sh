@@ -29,7 +29,7 @@ trap 'exit 143' TERM HUP
 
 {
   printf 'cd %q\n' "$PWD"
-  for name in PATH HOME CI NODE_OPTIONS KILLS SEED; do [ -z "${!name:-}" ] || printf 'export %s=%q\n' "$name" "${!name}"; done
+  for name in PATH HOME CI NODE_OPTIONS KILLS SEED STEPS; do [ -z "${!name:-}" ] || printf 'export %s=%q\n' "$name" "${!name}"; done
   [ ! -t 1 ] || echo 'export FORCE_COLOR=1'
   printf '%q ' "$@"
 } >"$shared/command"

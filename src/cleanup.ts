@@ -5,6 +5,7 @@ import { LinuxDriver } from './dataplane/linux/driver.ts'
 import { isThisBoot, isThisKernel } from './linux/kernel.ts'
 import { lockFileOf, lockMachine } from './linux/lock.ts'
 import { foreignPlaces } from './vpn/foreign.ts'
+import { formerWork } from './vpn/former-work.ts'
 import { peekState, stateFiles } from './vpn/state-file.ts'
 
 export interface CleanupOptions {
@@ -36,12 +37,12 @@ export function* runCleanup(options: CleanupOptions): Iterable<Cleaned> {
 function* cleaned({ stateFile, dryRun }: CleanupOptions): Iterable<Cleaned> {
   const state = stateFile === null ? null : peekState(stateFile)
   const isHere = state !== null && isThisKernel(state.kernel)
-  const driver = new LinuxDriver({ clock: systemClock, programs: isHere ? (state.programs ?? []) : [] })
+  const driver = new LinuxDriver({ clock: systemClock, former: formerWork(isHere ? state : null) })
   let isDone = true
   try {
     const places = isHere ? foreignPlaces(state) : NOWHERE
     for (const { what, remove } of [...oursIn(driver, places)]) {
-      const refused = dryRun ? null : remove()
+      const refused = dryRun ? null : (remove()?.text ?? null)
       if (refused !== null) isDone = false
       yield { what, refused }
     }

@@ -6,22 +6,26 @@ import { formatTunnelType } from './bgp/values/extended-community.ts'
 import { PersistentClock, systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { exposed } from './config/key-file.ts'
-import { LOOP_FAILED } from './dataplane/engine/reconciler.ts'
 import { type Forwarding, kernelForwarding, localForwarding } from './dataplane/forwarding.ts'
 import { LinuxDriver } from './dataplane/linux/driver.ts'
-import { hasMpls, NO_MPLS } from './dataplane/linux/sysctl.ts'
+import { hasMpls } from './dataplane/linux/sysctl.ts'
 import { MemoryDriver } from './dataplane/memory/driver.ts'
+import type { FormerWork } from './dataplane/model.ts'
+import { noMpls } from './dataplane/refusal.ts'
+import { type EventSink, errorOf } from './events/event.ts'
 import { isThisKernel, kernelIdentity } from './linux/kernel.ts'
 import { awaitMachine, type MachineLock } from './linux/lock.ts'
 import { giveBackMemory } from './linux/memory.ts'
 import { netAdminRefusal, settingsRefusal } from './linux/privileges.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logger, Logs } from './log.ts'
+import { EventCounters } from './rest/metrics/event-counters.ts'
 import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp, type Ip, parseIp } from './values/address.ts'
 import { VERSION } from './version.ts'
 import { Dataplanes } from './vpn/dataplanes.ts'
+import { formerWork } from './vpn/former-work.ts'
 import { tunnelTypeOf } from './vpn/instances.ts'
 import { isOurDevice } from './vpn/names.ts'
 import type { VpnType } from './vpn/request.ts'
@@ -49,24 +53,25 @@ export interface DaemonOptions {
 /** Starts every part of the daemon; resolves when it is ready. Throws when a part cannot start. */
 export async function runDaemon(
   config: Config,
-  { log, output, recent }: Logs,
+  { log, events, output, recent }: Logs,
   { fresh = false }: DaemonOptions = {},
 ): Promise<Daemon> {
   const clock = systemClock
   const started = clock.now()
+  const counters = new EventCounters()
+  events.read(counters.read)
   for (const exposure of exposed(config.keyFiles)) log.warn(exposure)
   const startTime = clock.epoch()
   const lock = await lockFor(config, log)
-  const kept = openState(config, log.child({ part: 'state' }), fresh)
-  const dataplaneLog = log.child({ part: 'dataplane' })
-  const forwarding = openForwarding(config, dataplaneLog, kept.state?.programs ?? [])
-  const dummy = openDummy(config, dataplaneLog)
+  const kept = openState(config, events, fresh)
+  const forwarding = openForwarding(config, events, formerWork(kept.state))
+  const dummy = openDummy(config, events)
   const { bgp, evpn, ipvpn } = config
   const lacks = (type: VpnType) => {
     if (config[type].driver !== 'linux') return null
     const missing = netAdminRefusal()
     if (missing !== null || type === 'evpn') return missing
-    return hasMpls() ? settingsRefusal() : NO_MPLS
+    return hasMpls() ? settingsRefusal() : noMpls.text
   }
   const speaker = new Speaker(
     {
@@ -95,9 +100,8 @@ export async function runDaemon(
           limit: MAX_CLIENTS,
         })),
     },
-    { clock, random: Math.random, transport: tcpTransport, log: log.child({ part: 'bgp' }) },
+    { clock, random: Math.random, transport: tcpTransport, events },
     () => {
-      log.info('all routes are here: what is left of earlier ones is removed')
       forwarding.complete()
       dummy?.complete()
     },
@@ -134,7 +138,7 @@ export async function runDaemon(
     },
     speaker,
     dataplanesOf(config, forwarding, dummy),
-    log.child({ part: 'vpn' }),
+    events,
     keep,
   )
   if (kept.state !== null) await vpns.restore(kept.state)
@@ -143,6 +147,8 @@ export async function runDaemon(
     vpns,
     ping: newPing(),
     log: log.child({ part: 'rest' }),
+    events,
+    counters,
     views: {
       speaker,
       services: {
@@ -220,25 +226,23 @@ async function lockFor({ usesKernel, stateFile }: Config, log: Logger): Promise<
 }
 
 /** The state file and what is in it; without forwarding in a kernel there is nothing that could go on. */
-function openState(config: Config, log: Logger, fresh: boolean): KeptState {
+function openState(config: Config, events: EventSink, fresh: boolean): KeptState {
   const { stateFile } = config
   const kernel = kernelIdentity()
   if (stateFile === null || !config.usesKernel) {
     return { kernel, store: NO_STORE, health: null, ...NOTHING_KEPT }
   }
-  const store = new StateFile(stateFile, systemClock, log)
+  const store = new StateFile(stateFile, systemClock, events)
   const health = () => store.health()
   const state = fresh ? null : store.load()
   if (state === null) return { kernel, store, health, ...NOTHING_KEPT }
   if (!isThisKernel(state.kernel)) {
-    log.info({ file: stateFile }, 'the state is of another boot or network namespace: beginning anew')
+    events.emit({ type: 'state-of-another-boot', file: stateFile })
     return { kernel, store, health, ...NOTHING_KEPT, former: state }
   }
   const attachments = state.instances.reduce((sum, one) => sum + one.attachments.length, 0)
-  log.info(
-    { file: stateFile, instances: state.instances.length, attachments },
-    'going on from the state file',
-  )
+  const instances = state.instances.length
+  events.emit({ type: 'state-restored', file: stateFile, instances, attachments })
   return { kernel, store, health, state, former: null }
 }
 
@@ -257,39 +261,38 @@ const NOTHING_KEPT = { state: null, former: null }
 
 function openForwarding(
   { usesKernel, ipvpn, resyncSeconds, forwardingThread }: Config,
-  log: Logger,
-  programs: readonly number[],
+  events: EventSink,
+  former: FormerWork,
 ): Forwarding {
-  const clock = loopClock(log)
-  const { vrfPrefix } = ipvpn.ranges
-  if (!usesKernel) return inMemory(clock, log, vrfPrefix)
+  const clock = loopClock(events)
+  if (!usesKernel) return inMemory(events, ipvpn.ranges.vrfPrefix)
   const { managesRules } = ipvpn
   const resyncMs = resyncSeconds * 1000
   if (!forwardingThread) {
-    const driver = new LinuxDriver({ clock, programs, managesRules })
-    return localForwarding({ clock, log, driver, resyncMs })
+    const driver = new LinuxDriver({ clock, former, managesRules })
+    return localForwarding({ clock, events, driver, resyncMs })
   }
   const died = (reason: string) => {
     throw new Error(reason)
   }
-  return kernelForwarding({ clock: systemClock, log, programs, managesRules, resyncMs, died })
+  return kernelForwarding({ clock: systemClock, events, former, managesRules, resyncMs, died })
 }
 
 /** For the type whose driver is a dummy beside one that is in the kernel; null where both are of a kind. */
-function openDummy({ evpn, ipvpn }: Config, log: Logger): Forwarding | null {
-  for (const [type, { driver }] of Object.entries({ evpn, ipvpn }))
-    if (driver === 'dummy')
-      log.info({ type }, 'the dummy driver accepts and advertises attachments, and forwards nothing for them')
-  return evpn.driver === ipvpn.driver ? null : inMemory(loopClock(log), log, ipvpn.ranges.vrfPrefix)
+function openDummy({ evpn, ipvpn }: Config, events: EventSink): Forwarding | null {
+  for (const [vpn, { driver }] of Object.entries({ evpn, ipvpn }))
+    if (driver === 'dummy') events.emit({ type: 'dummy-driver', vpn })
+  return evpn.driver === ipvpn.driver ? null : inMemory(events, ipvpn.ranges.vrfPrefix)
 }
 
-function inMemory(clock: PersistentClock, log: Logger, vrfPrefix: string): Forwarding {
+function inMemory(events: EventSink, vrfPrefix: string): Forwarding {
+  const clock = loopClock(events)
   const driver = new MemoryDriver(clock, { pretend: (name) => !isOurDevice(name, vrfPrefix) })
-  return localForwarding({ clock, log, driver })
+  return localForwarding({ clock, events, driver })
 }
 
-const loopClock = (log: Logger) =>
-  new PersistentClock(systemClock, (error) => log.error({ error }, LOOP_FAILED))
+const loopClock = (events: EventSink) =>
+  new PersistentClock(systemClock, (error) => events.emit({ type: 'loop-failed', error: errorOf(error) }))
 
 function dataplanesOf({ evpn }: Config, { dataplane }: Forwarding, dummy: Forwarding | null): Dataplanes {
   if (dummy === null) return Dataplanes.shared(dataplane)

@@ -1,10 +1,15 @@
 import { type Logger, pino } from 'pino'
+import { systemClock } from './clock.ts'
+import { EventBus } from './events/event.ts'
+import { LogReader } from './events/log-reader.ts'
 import { LogOutput } from './log-output.ts'
 import { RecentLog } from './recent-log.ts'
 
 export type { Logger }
 
 export interface Logs {
+  /** What happens is emitted here, and logged. */
+  readonly events: EventBus
   readonly log: Logger
   readonly output: LogOutput
   /** Gets the warnings and errors too. */
@@ -32,7 +37,9 @@ export function createLog({ debug, file }: { readonly debug: boolean; readonly f
       { level: 'warn', stream: recent },
     ]),
   )
-  return { log, output, recent }
+  const events = new EventBus()
+  events.read(new LogReader(log, systemClock).read)
+  return { log, events, output, recent }
 }
 
 function openOutput(file: string | null): LogOutput {

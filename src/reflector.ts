@@ -16,6 +16,7 @@ import type { Daemon } from './daemon.ts'
 import { giveBackMemory } from './linux/memory.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logs } from './log.ts'
+import { EventCounters } from './rest/metrics/event-counters.ts'
 import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp, type Ip } from './values/address.ts'
@@ -45,9 +46,14 @@ export interface ReflectorConfig {
 const FAMILIES: readonly Family[] = [VPNV4, VPNV6, EVPN, FLOWSPEC_VPNV4, FLOWSPEC_VPNV6, ROUTE_TARGET]
 
 /** A route reflector of its own: no VPN services, no kernel (RFC 4456). Throws when a part cannot start. */
-export async function runReflector(config: ReflectorConfig, { log, output, recent }: Logs): Promise<Daemon> {
+export async function runReflector(
+  config: ReflectorConfig,
+  { log, events, output, recent }: Logs,
+): Promise<Daemon> {
   const clock = systemClock
   const started = clock.now()
+  const counters = new EventCounters()
+  events.read(counters.read)
   for (const exposure of exposed(config.keyFiles)) log.warn(exposure)
   const common = {
     ...PEER_DEFAULTS,
@@ -69,13 +75,15 @@ export async function runReflector(config: ReflectorConfig, { log, output, recen
       peers: config.peers.map((address) => ({ ...common, address })),
       dynamicNeighbours: config.clients.map((prefix) => ({ prefix, template, limit: config.clientLimit })),
     },
-    { clock, random: Math.random, transport: tcpTransport, log: log.child({ part: 'bgp' }) },
+    { clock, random: Math.random, transport: tcpTransport, events },
     () => {},
   )
   const rest = restServer({
     vpns: null,
     ping: newPing(),
     log: log.child({ part: 'rest' }),
+    events,
+    counters,
     views: {
       speaker,
       services: null,

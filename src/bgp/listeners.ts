@@ -41,7 +41,7 @@ export class Listeners {
   }
 
   private async openAt(at: Endpoint): Promise<string | null> {
-    const { transport, log } = this.environment
+    const { transport, events } = this.environment
     try {
       const listener = await transport.listen(at, this.accept)
       this.listeners.push(listener)
@@ -51,10 +51,8 @@ export class Listeners {
     } catch (error) {
       const reason = (error as Error).message
       this.failures.push({ at, reason })
-      log.warn(
-        { address: formatIp(at.address), port: at.port, reason },
-        'cannot listen for BGP: peers cannot connect to us',
-      )
+      const address = formatIp(at.address)
+      events.emit({ type: 'listen-failed', address, port: at.port, reason })
       return reason
     }
   }

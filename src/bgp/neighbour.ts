@@ -38,6 +38,8 @@ export interface NeighbourHost {
   complete(): void
   /** A session that was established has ended, or the peer is not wanted any more. */
   down(neighbour: Neighbour): void
+  /** Stale routes of a peer were removed. */
+  staleReleased(): void
   /** The peer has no session, and nothing is kept of it. */
   gone(neighbour: Neighbour): void
 }
@@ -76,7 +78,7 @@ export class Neighbour implements PeerListener {
 
   constructor(config: PeerConfig, host: NeighbourHost) {
     const { rib, local, environment, clusterId } = host
-    const { clock, log } = environment
+    const { clock, events } = environment
     this.host = host
     this.rib = rib
     this.peer = new Peer(config, local, environment, this)
@@ -102,13 +104,16 @@ export class Neighbour implements PeerListener {
         this.peer.session?.send(bytes, MessageType.Update, count),
       sendRefresh: (refresh: RouteRefresh) => this.sendRefresh(refresh),
     }
-    this.routesOut = new AdjRibOut(clock, rib, policy, outlet, host.holdsEndOfRib(), this.source.name, log)
+    this.routesOut = new AdjRibOut(clock, rib, policy, outlet, host.holdsEndOfRib(), this.peer.name, events)
     const terms = { as: local.as, identifier: local.identifier, clusterId, isAccepted }
-    this.routesIn = new AdjRibIn(clock, rib, this.source, terms, this.routesOut, log)
+    this.routesIn = new AdjRibIn(clock, rib, this.source, terms, this.routesOut, events)
     this.staleRoutes = new StaleRoutes(clock, rib, this.source, {
       headlessMs: (family) => host.headlessSeconds(this, family) * 1000,
       settledPeers: (family) => host.settledPeers(this, family),
-      released: () => this.checkGone(),
+      released: () => {
+        host.staleReleased()
+        this.checkGone()
+      },
     })
   }
 
@@ -238,6 +243,9 @@ export class Neighbour implements PeerListener {
     this.routesIn.apply(update)
     const { endOfRib } = update
     if (endOfRib !== null) {
+      const routes = this.source.routes.get(endOfRib)?.size ?? 0
+      const family = familyName(endOfRib)
+      this.host.environment.events.emit({ type: 'family-converged', peer: this.peer.name, family, routes })
       this.staleRoutes.endOfRib(endOfRib)
       this.host.endOfRib(this, endOfRib)
       if (endOfRib === ROUTE_TARGET) this.routesOut.membershipsComplete()

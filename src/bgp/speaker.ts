@@ -1,5 +1,5 @@
-import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
+import type { EventSink } from '../events/event.ts'
 import { formatIp, type Ip, ipv4ToNumber } from '../values/address.ts'
 import { type Attributes, noAttributes } from './attribute/attributes.ts'
 import { DEFAULT_LOCAL_PREF, Origin } from './constants.ts'
@@ -86,7 +86,7 @@ export interface SpeakerEnvironment {
   /** Uniform in [0, 1). */
   readonly random: () => number
   readonly transport: Transport
-  readonly log: Logger
+  readonly events: EventSink
 }
 
 /** A BGP speaker for VPN services: keeps sessions, holds routes, tells subscribers of routes by route target. */
@@ -106,6 +106,7 @@ export class Speaker {
   private readonly startedAt: number
   readonly listeners: Pick<Listeners, 'failures' | 'open' | 'close'>
   private holdsEndOfRib: boolean
+  private wasHeadless = false
   private readonly onComplete: () => void
 
   /** `onComplete` is called once, when the routes of all peers are here or the wait for them is over. */
@@ -140,6 +141,7 @@ export class Speaker {
       established: (neighbour) => {
         this.convergence.sessionUp()
         if (neighbour.receivesAll) this.needAll(neighbour)
+        this.noteHeadless()
       },
       endOfRib: (neighbour, family) => {
         for (const other of this.neighbours.values())
@@ -149,7 +151,9 @@ export class Speaker {
       down: (neighbour) => {
         this.needAllNoMore(neighbour)
         this.convergence.peerDown()
+        this.noteHeadless()
       },
+      staleReleased: () => this.noteHeadless(),
       gone: (neighbour) => this.neighbourGone(neighbour),
     }
     this.listeners = new Listeners(config, environment, (connection) => this.accept(connection))
@@ -227,7 +231,7 @@ export class Speaker {
     const neighbour = this.neighbours.get(connection.remoteAddress) ?? this.admit(connection.remoteAddress)
     if (neighbour !== undefined) return neighbour.peer.accept(connection)
     const address = formatIp(connection.remoteAddress)
-    this.environment.log.warn({ address }, 'connection from an address that is no peer')
+    this.environment.events.emit({ type: 'connection-refused', address })
     return null
   }
 
@@ -237,10 +241,8 @@ export class Speaker {
     if (group === undefined) return undefined
     const members = [...this.dynamic.values()].filter((other) => other === group).length
     if (members >= group.limit) {
-      this.environment.log.warn(
-        { address: formatIp(address), limit: group.limit },
-        'too many dynamic neighbours',
-      )
+      const { limit } = group
+      this.environment.events.emit({ type: 'peer-limit', address: formatIp(address), limit })
       return undefined
     }
     const neighbour = new Neighbour({ ...group.template, address, passive: true }, this.host)
@@ -274,6 +276,18 @@ export class Speaker {
     return this.settledPeers(neighbour, family).size > 0 ? 0 : this.config.headlessSeconds
   }
 
+  /** Whether no session is established, and routes are kept that no peer confirms. */
+  get isHeadless(): boolean {
+    const peers = [...this.neighbours.values()]
+    return peers.some(({ staleRoutes }) => staleRoutes.isHeadless) && !peers.some(isUp)
+  }
+
+  private noteHeadless(): void {
+    if (this.config.headlessSeconds === 0 || this.isHeadless === this.wasHeadless) return
+    this.wasHeadless = !this.wasHeadless
+    this.environment.events.emit({ type: this.wasHeadless ? 'headless-began' : 'headless-ended' })
+  }
+
   private settledPeers(neighbour: Neighbour, family: Family): ReadonlySet<Source> {
     const sources = new Set<Source>()
     for (const other of this.neighbours.values())
@@ -284,9 +298,14 @@ export class Speaker {
   /** All routes are in the RIB; those who import them are told first. */
   private converged(): void {
     this.rib.settled(() => {
+      this.environment.events.emit({ type: 'initial-convergence' })
       this.onComplete()
       const { holdsEndOfRib, followsOthers } = this.config.restart
       if (followsOthers && !holdsEndOfRib) this.routesComplete()
     })
   }
+}
+
+function isUp({ peer }: Neighbour): boolean {
+  return peer.state === 'Established'
 }

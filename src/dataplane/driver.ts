@@ -1,21 +1,17 @@
 import type { InterfaceAddress, Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import type { KernelQuestions } from './facts.ts'
-import type { DeviceEntry, LinkEntry, TableEntry } from './kinds/layout.ts'
+import type { DeviceEntry, LinkEntry, TableEntry } from './kinds/index.ts'
 import {
   ALIAS_PREFIX,
   type Encapsulation,
   type Entry,
+  type FormerWork,
   type HeldSetting,
   type Interface,
   type LocalMac,
 } from './model.ts'
-
-/** A refusal that says that the interface has no use for the entry, which is no failure. */
-export const IPV6_DISABLED = 'IPv6 is disabled on the interface'
-
-/** Why entries were refused, by their position in the batch. */
-export type Refused = ReadonlyMap<number, string>
+import type { Refusal, Refused } from './refusal.ts'
 
 /** An interface with what the reconciler compares. */
 export interface Link extends Interface {
@@ -62,12 +58,14 @@ export interface Sighting<E extends TableEntry = TableEntry> {
   readonly marked: boolean
   /** Of a local MAC: whether others have it there in a way that stays (`static`), which does as well as an entry of ours. */
   readonly theirs?: boolean
+  /** Of a flood entry: the list of its device has not our mark, since another program began it. */
+  readonly inUnmarkedList?: boolean
 }
 
 /** Something of ours in the kernel, in words, and how to remove it; that answers with why it was refused, if it was. */
 export interface Ours {
   readonly what: string
-  remove(): string | null
+  remove(): Refusal | null
 }
 
 /** Who is told what changed in the kernel, whoever changed it, ourselves included. */
@@ -104,13 +102,13 @@ export interface Driver extends KernelQuestions {
    * Creates or changes a link of ours, still down where it is new, isolates a bridge, or puts a port into its place, where it is set up; answers with
    * why it was refused, if it was.
    */
-  setDevice(entry: DeviceEntry): string | null
+  setDevice(entry: DeviceEntry): Refusal | null
   /** Gives a link of ours that was renamed its name back; undefined where there is none. */
   reclaim(entry: LinkEntry): Link | undefined
   /** Sets a link up; to be called when it is in its place. */
-  setUp(device: string): string | null
+  setUp(device: string): Refusal | null
   /** Deletes a link if it is ours, or takes a port out of its bridge or VRF if it is in it, and leaves it down. */
-  removeDevice(entry: DeviceEntry): string | null
+  removeDevice(entry: DeviceEntry): Refusal | null
   /** Deletes links that are ours, as `removeDevice` does one, by as few requests as the kernel has for that. */
   removeLinks(entries: readonly LinkEntry[]): Refused
   link(name: string): Link | undefined
@@ -151,44 +149,8 @@ export function isMarked({ alias }: Pick<Interface, 'alias'>): boolean {
   return alias?.startsWith(ALIAS_PREFIX) ?? false
 }
 
-export function missing(device: string): string {
-  return `interface ${device} does not exist`
-}
-
-/** The reason for one of several hops. */
-export function partly(reason: string): string {
-  return `${reason}; the other hops carry its flows`
-}
-
-export function taken(device: string): string {
-  return `interface ${device} exists already`
-}
-
-export function unbridged(device: string): string {
-  return `interface ${device} is in no bridge`
-}
-
-/** Of a MAC that should be behind a port of a bridge. */
-export function ownAddress(mac: string, device: string): string {
-  return `the bridge takes frames for ${mac} for the host: it is ${device}'s own address`
-}
-
-export function unrouted(device: string): string {
-  return `interface ${device} is no VRF`
-}
-
-export function shared(bridge: string, ports: readonly string[]): string {
-  return `bridge ${bridge} has other ports: ${ports.join(', ')}`
-}
-
-export function elsewhere(device: string, master: string): string {
-  return `interface ${device} is in ${master} already`
-}
-
-export function foreign(link: Interface): string {
-  const alias = link.alias === null ? 'it has no alias' : `its alias is "${link.alias}"`
-  return `interface ${link.name} exists and is not ours: ${alias}, not "${ALIAS_PREFIX}..."`
-}
-
 /** The all-zero MAC, under which a VXLAN device keeps whom it floods to. */
 export const ZERO_MAC: Mac = 0
+
+/** Nothing is known of earlier processes. */
+export const NO_FORMER_WORK: FormerWork = { programs: [], links: [] }

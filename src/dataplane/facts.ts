@@ -1,6 +1,7 @@
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import type { Interface, Isolation, NextHop } from './model.ts'
+import type { PortQuestion, PortSurvey } from './survey.ts'
 
 /** What of an interface decides whether a VPN can have it. */
 export interface InterfaceFacts {
@@ -48,7 +49,8 @@ export interface KernelQuestions {
 }
 
 /** Questions to the forwarding loop, which has the kernel answer them. */
-export interface Questions extends KernelQuestions {
+export interface Questions extends Omit<KernelQuestions, 'holderOf' | 'wayTo' | 'portsOf' | 'ownAddressIn'> {
+  survey(asked: PortQuestion): PortSurvey
   interfaceNamed(name: string): Interface | undefined
   /** The VRF device of ours with that alias. */
   vrfOf(alias: string): { readonly name: string; readonly table: number } | undefined

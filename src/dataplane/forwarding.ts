@@ -1,7 +1,7 @@
-import type { Logger } from 'pino'
 import type { Clock, PersistentClock } from '../clock.ts'
+import type { EventSink } from '../events/event.ts'
 import { Reconciler, type ReconcilerParts } from './engine/reconciler.ts'
-import type { Dataplane } from './model.ts'
+import type { Dataplane, FormerWork } from './model.ts'
 import { ForwardingThread } from './thread/thread.ts'
 import { type DataplaneView, dataplaneView } from './view.ts'
 
@@ -20,18 +20,18 @@ export interface Forwarding {
 
 export interface KernelParts {
   readonly clock: Clock
-  readonly log: Logger
+  readonly events: EventSink
   readonly resyncMs: number
-  /** Ids of XDP programs that earlier processes put on bridges. */
-  readonly programs: readonly number[]
+  /** What earlier processes did in this kernel. */
+  readonly former: FormerWork
   readonly managesRules: boolean
   /** Called when forwarding has ended without being told to. */
   readonly died: (reason: string) => void
 }
 
 /** That of the Linux kernel, in a thread of its own. */
-export function kernelForwarding({ clock, log, died, ...options }: KernelParts): Forwarding {
-  const thread = new ForwardingThread({ clock, log, died, options: { ...options, logLevel: log.level } })
+export function kernelForwarding({ clock, events, died, ...options }: KernelParts): Forwarding {
+  const thread = new ForwardingThread({ clock, events, died, options })
   return {
     dataplane: thread,
     view: thread,

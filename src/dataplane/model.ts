@@ -1,207 +1,60 @@
-import { formatIp, type InterfaceAddress, type Ip } from '../values/address.ts'
-import { formatMac, type Mac } from '../values/mac.ts'
+import type { InterfaceAddress, Ip } from '../values/address.ts'
 import type { InterfaceFacts, Later, Questions } from './facts.ts'
-import { type IpEntry, MPLS_UDP_PORT, type NextHop } from './kinds/ip-entries.ts'
+import type { NextHop } from './kinds/hop.ts'
+import type { Entry } from './kinds/index.ts'
 
-export type {
-  Address,
-  Encapsulation,
-  FixedNeighbour,
-  Hop,
-  IpEntry,
-  LabelRoute,
-  MplsInterface,
-  NextHop,
-  ProxyNeighbour,
-  Route,
-  Tunnel,
-  UdpPort,
-  Unreachable,
-  Veth,
-  Vrf,
-  VrfPort,
-} from './kinds/ip-entries.ts'
-
-/** A Linux bridge. */
-export interface Bridge {
-  readonly kind: 'bridge'
-  readonly device: string
-  /** Others may have made it, and use it: theirs is taken as it is, ours stays as long as it has other ports. */
-  readonly given: boolean
-  /** Our mark and whom the device serves: `chanter:<vpn instance id>`. */
-  readonly alias: string
-}
-
-/** A VXLAN device of ours: `nolearning`, up. */
-export interface Vxlan {
-  readonly kind: 'vxlan'
-  readonly device: string
-  readonly alias: string
-  readonly vni: number
-  readonly local: Ip
-  /** UDP destination port. */
-  readonly port: number
-  /** Null: what the underlay has room for. */
-  readonly mtu: number | null
-  /** The interface that its packets leave by; null where nobody knows. */
-  readonly underlay: string | null
-}
-
-/** A device enslaved to a bridge. The device itself may be somebody else's. */
-export interface Port {
-  readonly kind: 'port'
-  readonly device: string
-  readonly bridge: string
-  /** Others may have put it there: it is only moved where it is in no bridge, keeps its options, and stays in a bridge that is not ours. */
-  readonly given: boolean
-  readonly learning: boolean
-  readonly neighSuppress: boolean
-}
-
-/** A MAC behind a local bridge port: an FDB entry of the bridge. */
-export interface LocalMac {
-  readonly kind: 'local-mac'
-  readonly device: string
-  readonly mac: Mac
-}
-
-/**
- * What of an entry of a VXLAN device's FDB is not as we set it, in the kernel's numbers; what is absent is. Only of entries that are found: to set
- * them does not always change it.
- */
-export interface FdbDrift {
-  /** UDP destination port. */
-  readonly port?: number
-  /** Index of the interface that its packets leave by. */
-  readonly via?: number
-  /** Id of a nexthop group instead of a VTEP. */
-  readonly nhid?: number
-  /** The VNI that packets have to come in with. */
-  readonly srcVni?: number
-  /** NUD state (`ndm_state`). */
-  readonly state?: number
-  /** Flags (`ndm_flags`) beside those of where the entry is. */
-  readonly flags?: number
-}
-
-/** A MAC behind a remote VTEP: FDB entries of the VXLAN device (`self`) and of its bridge (`master`). */
-export interface RemoteMac {
-  readonly kind: 'remote-mac'
-  readonly device: string
-  readonly mac: Mac
-  readonly dst: Ip
-  readonly vni: number
-  readonly drift?: FdbDrift
-}
-
-/** A VTEP that gets broadcast, unknown unicast and multicast: an all-zero-MAC FDB entry of the VXLAN device. */
-export interface Flood {
-  readonly kind: 'flood'
-  readonly device: string
-  readonly dst: Ip
-  readonly vni: number
-  readonly drift?: FdbDrift
-}
-
-/** An address the bridge answers ARP or ND for: a neighbour of the bridge device. */
-export interface Neighbour {
-  readonly kind: 'neighbour'
-  readonly device: string
-  readonly ip: Ip
-  readonly mac: Mac
-  /** Whether the ND answers say that it is a router (RFC 9047). */
-  readonly router: boolean
-}
-
-/** One thing the kernel should hold. */
-export type Entry = Bridge | Vxlan | Port | LocalMac | RemoteMac | Flood | Neighbour | IpEntry
+export type { Address } from './kinds/address.ts'
+export type { Bridge } from './kinds/bridge.ts'
+export type { FdbDrift } from './kinds/fdb-drift.ts'
+export type { FixedNeighbour } from './kinds/fixed-neighbour.ts'
+export type { Flood } from './kinds/flood.ts'
+export type { Hop, NextHop } from './kinds/hop.ts'
+export type { Entry, Kind } from './kinds/index.ts'
+export type { LabelRoute } from './kinds/label-route.ts'
+export type { LocalMac } from './kinds/local-mac.ts'
+export type { MplsInterface } from './kinds/mpls-interface.ts'
+export type { Neighbour } from './kinds/neighbour.ts'
+export type { Port } from './kinds/port.ts'
+export type { ProxyNeighbour } from './kinds/proxy-neighbour.ts'
+export type { RemoteMac } from './kinds/remote-mac.ts'
+export type { Route } from './kinds/route.ts'
+export type { Encapsulation, Tunnel } from './kinds/tunnel.ts'
+export type { UdpPort } from './kinds/udp-port.ts'
+export type { Unreachable } from './kinds/unreachable.ts'
+export type { Veth } from './kinds/veth.ts'
+export type { Vrf } from './kinds/vrf.ts'
+export type { VrfPort } from './kinds/vrf-port.ts'
+export type { Vxlan } from './kinds/vxlan.ts'
+export type { PortSurvey, Uplink } from './survey.ts'
 
 /** Marks a link as ours, at the start of its alias. */
 export const ALIAS_PREFIX = 'chanter:'
 
-/** All kinds, in the order in which entries of them are set; they are removed in the reverse order. */
-export const KINDS = [
-  'bridge',
-  'vrf',
-  'vxlan',
-  'tunnel',
-  'veth',
-  'port',
-  'vrf-port',
-  'local-mac',
-  'flood',
-  'remote-mac',
-  'neighbour',
-  'unreachable',
-  'mpls-interface',
-  'udp-port',
-  'address',
-  'fixed-neighbour',
-  'route',
-  'mpls',
-  'proxy-neighbour',
-] as const satisfies readonly Entry['kind'][]
-export type Kind = (typeof KINDS)[number]
+/** Why a driver refuses entries, by what is wrong. `KERNEL_…` are answers of the kernel, `KERNEL_REFUSED` those that have no code of their own. */
+export type RefusalCode =
+  | 'ANSWER_LOST'
+  | 'BRIDGE_IN_USE'
+  | 'DRIFTED'
+  | 'INTERFACE_ENSLAVED'
+  | 'INTERFACE_EXISTS'
+  | 'INTERFACE_EXTERNAL'
+  | 'INTERFACE_MISSING'
+  | 'IPV6_DISABLED'
+  | 'KERNEL_ADDRESS_IN_USE'
+  | 'KERNEL_EXISTS'
+  | 'KERNEL_REFUSED'
+  | 'KERNEL_UNSUPPORTED'
+  | 'MAC_OF_HOST'
+  | 'NO_BRIDGE_PORT'
+  | 'NO_FOU'
+  | 'NO_MPLS'
+  | 'NO_VRF'
+  | 'SETTING_REFUSED'
+  | 'UNREADABLE'
 
-/** Where the kind stands in the order of setting: lower comes first. */
-export function phase(kind: Kind): number {
-  return KINDS.indexOf(kind)
-}
-
-/** What the entry is about, for people and as a key: two entries of one identity replace each other. */
-export function identity(entry: Entry): string {
-  switch (entry.kind) {
-    case 'bridge':
-    case 'vxlan':
-    case 'vrf':
-    case 'tunnel':
-    case 'veth':
-      return `link ${entry.device}`
-    case 'port':
-    case 'vrf-port':
-      return `port ${entry.device}`
-    case 'local-mac':
-    case 'remote-mac':
-      return `${entry.kind} ${formatMac(entry.mac)} on ${entry.device}`
-    case 'flood':
-      return `flood to ${formatIp(entry.dst)} vni ${entry.vni}${driftText(entry.drift)} on ${entry.device}`
-    case 'neighbour':
-    case 'fixed-neighbour':
-    case 'proxy-neighbour':
-      return `${entry.kind} ${formatIp(entry.ip)} on ${entry.device}`
-    case 'mpls-interface':
-      return `mpls-interface ${entry.device}`
-    case 'udp-port':
-      return `udp-port ${MPLS_UDP_PORT} of ${formatIp(entry.ip)}`
-    case 'address':
-      return `address ${formatIp(entry.ip)}/${entry.prefixLength} on ${entry.device}`
-    case 'unreachable':
-    case 'route':
-      return `${entry.kind} ${formatIp(entry.prefix)}/${entry.prefixLength} in table ${entry.table} of ${entry.device}`
-    case 'mpls':
-      return `label ${entry.label}`
-    default:
-      return entry satisfies never
-  }
-}
-
-/** As iproute2 has it. */
-function driftText(drift: FdbDrift = {}): string {
-  return Object.entries(drift)
-    .map(([field, value]) => ` ${field} ${value}`)
-    .join('')
-}
-
-/** Whether two entries say the same in every field. */
-export function same(a: Entry, b: Entry): boolean {
-  return equal(a, b)
-}
-
-function equal(a: unknown, b: unknown): boolean {
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b
-  const other = new Map<string, unknown>(Object.entries(b))
-  const fields = Object.entries(a)
-  return fields.length === other.size && fields.every(([field, value]) => equal(value, other.get(field)))
+export interface Errno {
+  readonly name: string
+  readonly number: number
 }
 
 /** What became of a wanted entry. `reason` says why it is not in place: the kernel's own words where there are any. */
@@ -209,8 +62,10 @@ export interface Status {
   /** `unneeded`: its device has no use for it, for the reason given; it does not count as wanted. */
   readonly state: 'pending' | 'applied' | 'failed' | 'unneeded'
   readonly reason: string | null
+  /** Of an entry that was refused; null for any other. */
+  readonly code: RefusalCode | null
   /** What the kernel answered; null where it did not refuse anything. */
-  readonly errno: { readonly name: string; readonly number: number } | null
+  readonly errno: Errno | null
   /** Failed tries since it was last in place. */
   readonly attempts: number
   /** Since when it is not in place, in epoch milliseconds; null for what is in place, of which nothing is kept. */
@@ -306,6 +161,23 @@ export interface Interface extends InterfaceFacts {
   /** Of a VXLAN device. */
   readonly vni: number | null
   readonly mtu: number
+}
+
+/** A link that an earlier process made in this kernel, as its state tells. */
+export interface MadeLink {
+  readonly name: string
+  readonly kind: 'bridge' | 'vxlan' | 'vrf'
+  /** Of a VXLAN device. */
+  readonly vni: number | null
+  /** Of a VRF. */
+  readonly table: number | null
+}
+
+/** What a process knows of the kernel from those before it. */
+export interface FormerWork {
+  /** Ids of XDP programs on bridges. */
+  readonly programs: readonly number[]
+  readonly links: readonly MadeLink[]
 }
 
 /** An attached port that passes no traffic. */

@@ -1,21 +1,20 @@
 import type { PersistentClock, TaskFaults } from '../clock.ts'
 import type { DriftSummary } from './engine/drift.ts'
 import type { Reconciler } from './engine/reconciler.ts'
-import {
-  type Comparison,
-  type Counts,
-  type Entry,
-  type EntryStatus,
-  type HeldSetting,
-  type Interface,
-  type Isolation,
-  identity,
-  KINDS,
-  type Kind,
-  type Outage,
-  type Storm,
-  type TightUnderlay,
-  type Verification,
+import { identity, KINDS } from './kinds/index.ts'
+import type {
+  Comparison,
+  Counts,
+  Entry,
+  EntryStatus,
+  HeldSetting,
+  Interface,
+  Isolation,
+  Kind,
+  Outage,
+  Storm,
+  TightUnderlay,
+  Verification,
 } from './model.ts'
 
 /** So many items of a list are told at once; others get their turn behind them. */

@@ -78,10 +78,14 @@ export async function startChanterReflector(lab: Lab, host: Host, as: number): P
     '--api',
     `${api.host}:${api.port}`,
   )
-  await lab.eventually('the reflector answers', async () => {
-    const { status, body } = await request(api, '/ping')
-    return status === 200 ? { value: body } : { seen: `${status} ${body}` }
-  })
+  await lab.eventually(
+    'the reflector answers',
+    async () => {
+      const { status, body } = await request(api, '/ping')
+      return status === 200 ? { value: body } : { seen: `${status} ${body}` }
+    },
+    START_SECONDS,
+  )
   return started
 }
 

@@ -73,18 +73,10 @@ const ERRNO_NAMES = new Map(
     .filter(([name]) => !SYNONYMS.has(name))
     .map(([name, errno]) => [errno, name]),
 )
-const ERRNO_NUMBERS = new Map<string, number>(Object.entries(constants.errno))
 
 /** `EEXIST` for 17; the number itself for what Node has no name for. */
 export function errnoName(errno: number): string {
   return ERRNO_NAMES.get(errno) ?? `errno ${errno}`
-}
-
-/** The errno that a text starts with the name of, as `EEXIST: File exists` does. */
-export function errnoIn(text: string): { readonly name: string; readonly number: number } | null {
-  const [name = ''] = text.split(/[: ]/, 1)
-  const number = ERRNO_NUMBERS.get(name)
-  return number === undefined ? null : { name, number }
 }
 
 /** Passes a result on, or throws where it is a negated errno. */

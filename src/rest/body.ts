@@ -1,16 +1,16 @@
-import { BadRequest } from './errors.ts'
+import { RequestError } from '../api/errors.ts'
 
 /** Octets that a body may have: a request of an agent has some hundred. */
 export const MAX_BODY_OCTETS = 1 << 16
 /** Levels of objects and lists that it may have: what describes a VM is kept, and written to files by functions that call themselves. */
 const MAX_DEPTH = 32
 
-/** The JSON of a body; undefined without one. Throws `BadRequest`. */
+/** The JSON of a body; undefined without one. Throws `RequestError`. */
 export function readBody(body: unknown): unknown {
   if (!Buffer.isBuffer(body) || body.length === 0) return undefined
   const value = parse(body)
   if (depthOf(value) > MAX_DEPTH)
-    throw new BadRequest(`the body has more than ${MAX_DEPTH} levels of objects and lists`)
+    throw new RequestError('BODY_TOO_DEEP', `the body has more than ${MAX_DEPTH} levels of objects and lists`)
   return value
 }
 
@@ -18,7 +18,7 @@ function parse(body: Buffer): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
   } catch (error) {
-    throw new BadRequest(`the body is not JSON (${(error as Error).message})`)
+    throw new RequestError('BODY_NOT_JSON', `the body is not JSON (${(error as Error).message})`)
   }
 }
 

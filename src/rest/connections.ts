@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { Socket } from 'node:net'
+import type { ErrorCode } from '../api/errors.ts'
 import { errorBody } from './errors.ts'
 
 /** More are of no use: agents and operators are few. */
@@ -12,9 +13,9 @@ const PART_OCTETS = 2048
 /** Connections beyond the limit that are told so at the same time. */
 const MAX_REFUSED = 32
 
-const CLIENT_ERRORS: Readonly<Record<string, number>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: 408,
-  HPE_HEADER_OVERFLOW: 431,
+const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
+  HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
 }
 
 /** Time-outs of the HTTP server, in milliseconds. */
@@ -113,11 +114,11 @@ function parseInParts(socket: Socket): void {
 /** Answers what is no HTTP, or comes too slowly. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return
-  const code = CLIENT_ERRORS[error.code ?? ''] ?? 400
-  const { title, ...rest } = errorBody(code, `the request cannot be read: ${error.message}`)
-  const body = JSON.stringify({ ...rest, title })
+  const kind = CLIENT_ERRORS[error.code ?? ''] ?? 'REQUEST_UNREADABLE'
+  const answer = errorBody(kind, `the request cannot be read: ${error.message}`)
+  const body = JSON.stringify(answer)
   const headers = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`
-  if (socket.writable) socket.write(`HTTP/1.1 ${code} ${title}\r\n${headers}\r\n\r\n${body}`)
+  if (socket.writable) socket.write(`HTTP/1.1 ${answer.code} ${answer.title}\r\n${headers}\r\n\r\n${body}`)
   socket.destroySoon()
 }
 

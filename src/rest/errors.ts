@@ -1,53 +1,60 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { Failed, Rejected } from '../vpn/request.ts'
+import { ERRORS, type ErrorCode, RequestError } from '../api/errors.ts'
+import { type EventSink, errorOf } from '../events/event.ts'
 
 /** The body of every answer that is not 200. */
 export interface ErrorBody {
+  /** HTTP status. */
   readonly code: number
   readonly title: string
   readonly description: string
+  readonly error_code: ErrorCode
 }
 
-export function errorBody(code: number, description: string): ErrorBody {
-  return { code, title: STATUS_CODES[code] ?? 'Error', description }
+export function errorBody(code: ErrorCode, description: string = ERRORS[code].words): ErrorBody {
+  const { status } = ERRORS[code]
+  return { code: status, title: STATUS_CODES[status] ?? 'Error', description, error_code: code }
 }
 
-/** A request that is wrong in itself. */
-export class BadRequest extends Error {}
-
-/** A request about something that is not there. */
-export class NotFound extends Error {}
-
-/** A request that is right, but not now. */
-export class Conflict extends Error {}
-
-/** The status of an error that a handler threw. */
-function statusOf(error: unknown): number {
-  if (error instanceof BadRequest || error instanceof Rejected) return 400
-  if (error instanceof NotFound) return 404
-  if (error instanceof Conflict) return 409
-  if (error instanceof Failed) return 500
-  const status = (error as { statusCode?: unknown }).statusCode
-  return typeof status === 'number' ? status : 500
+/** What Fastify throws, by its codes. */
+const FASTIFY_ERRORS: Readonly<Record<string, ErrorCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'BODY_TOO_LARGE',
+  FST_ERR_BAD_URL: 'PATH_INVALID',
+  FST_ERR_MAX_PARAM_LENGTH: 'PATH_TOO_LONG',
 }
 
-/** Answers an error as JSON, whatever the client accepts; those of our own making are logged with their stack. */
-export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const status = statusOf(error)
-  const message = error instanceof Error ? error.message : String(error)
-  const expected = status < 500 || error instanceof Failed
-  const facts = { method: request.method, url: request.url, status, reason: message }
-  if (expected) request.log.warn(facts, 'request refused')
-  else request.log.error({ ...facts, err: error }, 'request failed')
-  const description = expected ? message : 'An internal error occurred; the log of the daemon has the details'
-  void reply.code(status).send(errorBody(status, description))
+/** The code of an error that a handler or Fastify threw; null for one that is a fault of ours. */
+function codeOf(error: unknown): ErrorCode | null {
+  if (error instanceof RequestError) return error.code
+  const { code, statusCode } = error as { readonly code?: unknown; readonly statusCode?: unknown }
+  const known = typeof code === 'string' ? FASTIFY_ERRORS[code] : undefined
+  if (known !== undefined) return known
+  return typeof statusCode === 'number' && statusCode < 500 ? 'REQUEST_UNREADABLE' : null
+}
+
+/** Answers errors as JSON, whatever the client accepts; those of our own making are logged with their stack. */
+export function errorHandler(events: EventSink) {
+  return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    const code = codeOf(thrown)
+    const error = errorOf(thrown)
+    const body = code === null ? errorBody('INTERNAL') : errorBody(code, error.message)
+    const { method, url } = request
+    const facts = { method, url, status: body.code, reason: error.message }
+    if (code === null) events.emit({ type: 'request-failed', ...facts, error })
+    else events.emit({ type: 'request-refused', ...facts, code })
+    send(reply, body)
+  }
 }
 
 export function answerMethodNotAllowed(request: FastifyRequest, reply: FastifyReply): void {
-  void reply.code(405).send(errorBody(405, `${request.method} is not allowed for this resource`))
+  send(reply, errorBody('METHOD_NOT_ALLOWED', `${request.method} is not allowed for this resource`))
 }
 
 export function answerNotFound(request: FastifyRequest, reply: FastifyReply): void {
-  void reply.code(404).send(errorBody(404, `no such resource: ${request.url}`))
+  send(reply, errorBody('RESOURCE_NOT_FOUND', `no such resource: ${request.url}`))
+}
+
+function send(reply: FastifyReply, body: ErrorBody): void {
+  void reply.code(body.code).type('application/json; charset=utf-8').send(body)
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { RequestError } from '../api/errors.ts'
 import type { Neighbour } from '../bgp/neighbour.ts'
 import { nlriCodec } from '../bgp/nlri/index.ts'
 import { formatPrefix, maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
@@ -9,7 +10,6 @@ import { covers } from '../ipvpn/explain.ts'
 import { formatIp, parseInterfaceAddress, parseIp } from '../values/address.ts'
 import { formatMac, parseMac } from '../values/mac.ts'
 import type { Instance } from '../vpn/instance.ts'
-import { BadRequest } from './errors.ts'
 import { explainEvpn, explainFloods, floodChains, isFlooded, isInvolved, macChains } from './explain-evpn.ts'
 import { explainReflected } from './explain-reflected.ts'
 import { explainVrf, hasPart, prefixChains } from './explain-vrf.ts'
@@ -41,14 +41,18 @@ export function addExplain(app: FastifyInstance, speaker: Speaker, services: Ser
 
 function parseSubject(text: string | undefined): Subject {
   if (text === undefined)
-    throw new BadRequest("missing parameter 'address': expected a MAC address, an IP address or a prefix")
+    throw new RequestError(
+      'PARAMETER_MISSING',
+      "missing parameter 'address': expected a MAC address, an IP address or a prefix",
+    )
   const mac = parseMac(text)
   if (mac !== undefined) return { mac }
   const ip = parseIp(text)
   if (ip !== undefined) return { ip }
   const given = parseInterfaceAddress(text)
   if (given === undefined)
-    throw new BadRequest(
+    throw new RequestError(
+      'PARAMETER_INVALID',
       `'address' is ${JSON.stringify(text)}: expected a MAC address, an IP address or a prefix`,
     )
   return { prefix: { ip: maskPrefix(given.ip, given.prefixLength), length: given.prefixLength } }
@@ -69,7 +73,8 @@ async function explained(
     const only = instance === undefined ? null : instanceNamed(instance, services.vpns)
     return explain(subject, only, speaker, services)
   }
-  if (instance !== undefined) throw new BadRequest("'instance': there are no VPN instances here")
+  if (instance !== undefined)
+    throw new RequestError('PARAMETER_UNSUPPORTED', "'instance': there are no VPN instances here")
   const chains = Object.values(await chainsFor(subject, speaker)).flat()
   return { instances: [], routes: chains.length, ...explainReflected(chains, speaker) }
 }

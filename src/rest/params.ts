@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { RequestError } from '../api/errors.ts'
 import { parseRouteTarget, type RouteTarget } from '../bgp/values/extended-community.ts'
 import { LAST_VNI } from '../bgp/values/label.ts'
 import {
@@ -12,7 +13,6 @@ import {
 import { isGroupMac, parseMac } from '../values/mac.ts'
 import { INTERFACE_NAME, isInterfaceName } from '../vpn/names.ts'
 import { type AttachRequest, type DetachRequest, type Fallback, VPN_TYPES } from '../vpn/request.ts'
-import { BadRequest } from './errors.ts'
 
 /** The alias of a link, where the id is kept, has that much room (IFALIASZ less `chanter:` and NUL). */
 const MAX_ID_OCTETS = 247
@@ -163,7 +163,7 @@ const detachParameters = z.object({
   local_port: parameter(PORT, (given) => (given === undefined ? undefined : true)),
 })
 
-/** Reads the body of an attach. Unknown keys are ignored; throws `BadRequest` naming the first parameter that is wrong. */
+/** Reads the body of an attach. Unknown keys are ignored; throws `RequestError` naming the first parameter that is wrong. */
 export function parseAttach(body: unknown): AttachRequest {
   const given = check(attachParameters, body)
   const ownSubnet = given.advertise_subnet === true ? null : given.ip_address
@@ -212,14 +212,18 @@ function checkIpVpn(given: z.output<typeof attachParameters>, body: unknown): vo
   if (fields(body, 'gateway_ip').gateway_ip === undefined) need(given, 'gateway_ip')
   const { attract_traffic: attraction } = given
   if (isGiven(attraction) && !isEmptyObject(attraction))
-    throw new BadRequest(
+    throw new RequestError(
+      'PARAMETER_UNSUPPORTED',
       "API error: 'attract_traffic' cannot be granted, since chanter advertises no FlowSpec routes: leave it out to attach the port without traffic redirection",
     )
 }
 
 function need(given: Readonly<Record<string, unknown>>, name: string): void {
   if (given[name] === null)
-    throw new BadRequest(`API error: Missing parameter: '${name}': expected an IP address`)
+    throw new RequestError(
+      'PARAMETER_MISSING',
+      `API error: Missing parameter: '${name}': expected an IP address`,
+    )
 }
 
 /** That a host can have an address of an attach, if there is one. A router, which may be a VM, can have the first address of an IPv6 subnet. */
@@ -229,7 +233,8 @@ function checkHost(body: unknown, name: string, ip: Ip | null, subnet: Interface
   const reason = whyNoHost(ip) ?? reserved.find(([address]) => address === ip)?.[1]
   if (reason === undefined) return
   const { [name]: given }: Record<string, unknown> = { ...object(body) }
-  throw new BadRequest(
+  throw new RequestError(
+    'PARAMETER_INVALID',
     `API error: '${name}' is ${JSON.stringify(given)}, ${reason}: expected an address that a host can have`,
   )
 }
@@ -240,7 +245,10 @@ function isEmptyObject(value: unknown): boolean {
 
 function check<T>(parameters: z.ZodObject & z.ZodType<T>, body: unknown): T {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw new BadRequest('No local port details received: the body must be a JSON object')
+    throw new RequestError(
+      'BODY_NOT_OBJECT',
+      'No local port details received: the body must be a JSON object',
+    )
   }
   const given: Record<string, unknown> = { ...body }
   const result = parameters.safeParse(
@@ -254,8 +262,14 @@ function check<T>(parameters: z.ZodObject & z.ZodType<T>, body: unknown): T {
     given,
   )
   if (value === undefined)
-    throw new BadRequest(`API error: Missing parameter: '${name}': expected ${message}`)
-  throw new BadRequest(`API error: '${name}' is ${abbreviate(JSON.stringify(value))}: expected ${message}`)
+    throw new RequestError(
+      'PARAMETER_MISSING',
+      `API error: Missing parameter: '${name}': expected ${message}`,
+    )
+  throw new RequestError(
+    'PARAMETER_INVALID',
+    `API error: '${name}' is ${abbreviate(JSON.stringify(value))}: expected ${message}`,
+  )
 }
 
 function abbreviate(value: string): string {

@@ -1,17 +1,20 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { RequestError } from '../api/errors.ts'
 import type { Neighbour } from '../bgp/neighbour.ts'
 import type { Speaker } from '../bgp/speaker.ts'
+import type { EventSink } from '../events/event.ts'
 import { parseIp } from '../values/address.ts'
 import { readBody } from './body.ts'
-import { answerMethodNotAllowed, BadRequest, Conflict, NotFound } from './errors.ts'
+import { answerMethodNotAllowed } from './errors.ts'
 import { peerSummary, whyDown } from './looking-glass/peers.ts'
 
-/** What an operator can tell a peer to do; throws `Conflict` where it cannot. `text` goes to the peer (RFC 9003). */
+/** What an operator can tell a peer to do; throws `RequestError` where it cannot. `text` goes to the peer (RFC 9003). */
 const ACTIONS: Readonly<Record<string, (neighbour: Neighbour, text: string) => void>> = {
   enable: (neighbour) => neighbour.enable(),
   disable: (neighbour, text) => neighbour.disable(text),
   reset(neighbour, text) {
-    if (neighbour.disabled) throw new Conflict(`${neighbour.peer.name} is disabled: enable it first`)
+    if (neighbour.disabled)
+      throw new RequestError('PEER_DISABLED', `${neighbour.peer.name} is disabled: enable it first`)
     neighbour.reset(text)
   },
   refresh,
@@ -23,14 +26,14 @@ const SPEAKING = ['disable', 'reset']
 const MAX_REASON_OCTETS = 255
 
 /** `POST /bgp/peers/{address}/{action}`; answers the peer as the list of peers shows it then. */
-export function addPeers(app: FastifyInstance, { neighbours }: Speaker): void {
+export function addPeers(app: FastifyInstance, { neighbours }: Speaker, events: EventSink): void {
   for (const [action, act] of Object.entries(ACTIONS)) {
     const url = `/bgp/peers/:address/${action}`
     app.post<{ Params: { address: string } }>(url, (request, reply) => {
       const neighbour = named(request.params.address, neighbours)
       const reason = readReason(action, request.body)
       act(neighbour, reason)
-      request.log.info({ peer: neighbour.peer.name, action, reason }, 'order of an operator')
+      events.emit({ type: 'peer-order', peer: neighbour.peer.name, action, reason })
       return reply.type('application/json').send(JSON.stringify(peerSummary(neighbour)))
     })
     app.route({ method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], url, handler: answerMethodNotAllowed })
@@ -39,26 +42,33 @@ export function addPeers(app: FastifyInstance, { neighbours }: Speaker): void {
 
 function named(text: string, neighbours: Speaker['neighbours']): Neighbour {
   const address = parseIp(text)
-  if (address === undefined) throw new BadRequest(`'${text}' is not an IP address`)
+  if (address === undefined) throw new RequestError('PARAMETER_INVALID', `'${text}' is not an IP address`)
   const neighbour = neighbours.get(address)
   if (neighbour !== undefined) return neighbour
   const peers = [...neighbours.values()].map(({ peer }) => peer.name)
-  throw new NotFound(`${text} is no peer; the peers are ${peers.join(', ') || 'none'}`)
+  throw new RequestError('PEER_NOT_FOUND', `${text} is no peer; the peers are ${peers.join(', ') || 'none'}`)
 }
 
 /** The text for the peer; empty for none. */
 function readReason(action: string, body: FastifyRequest['body']): string {
   const { reason = '', ...rest } = object(body)
   const [stranger] = Object.keys(rest)
-  if (stranger !== undefined) throw new BadRequest(`unknown parameter '${stranger}': expected 'reason' alone`)
+  if (stranger !== undefined)
+    throw new RequestError('PARAMETER_UNKNOWN', `unknown parameter '${stranger}': expected 'reason' alone`)
   if (typeof reason !== 'string')
-    throw new BadRequest(`'reason' is ${JSON.stringify(reason)}: expected a string`)
+    throw new RequestError('PARAMETER_INVALID', `'reason' is ${JSON.stringify(reason)}: expected a string`)
   const octets = Buffer.byteLength(reason)
   if (octets > MAX_REASON_OCTETS) {
-    throw new BadRequest(`'reason' has ${octets} octets in UTF-8: expected at most ${MAX_REASON_OCTETS}`)
+    throw new RequestError(
+      'PARAMETER_INVALID',
+      `'reason' has ${octets} octets in UTF-8: expected at most ${MAX_REASON_OCTETS}`,
+    )
   }
   if (reason !== '' && !SPEAKING.includes(action)) {
-    throw new BadRequest(`'reason' is for ${SPEAKING.join(' and ')}: ${action} tells the peer nothing`)
+    throw new RequestError(
+      'PARAMETER_INVALID',
+      `'reason' is for ${SPEAKING.join(' and ')}: ${action} tells the peer nothing`,
+    )
   }
   return reason
 }
@@ -68,13 +78,18 @@ function object(body: unknown): Record<string, unknown> {
   const value = readBody(body)
   if (value === undefined) return {}
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new BadRequest('the body must be a JSON object')
+    throw new RequestError('BODY_NOT_OBJECT', 'the body must be a JSON object')
   return { ...value }
 }
 
 function refresh(neighbour: Neighbour): void {
   const { peer, negotiated } = neighbour
-  if (negotiated === null) throw new Conflict(`no session with ${peer.name}: ${whyDown(neighbour)}`)
+  if (negotiated === null)
+    throw new RequestError('PEER_NOT_ESTABLISHED', `no session with ${peer.name}: ${whyDown(neighbour)}`)
   const asked = [...negotiated.families].map((family) => neighbour.requestRefresh(family))
-  if (asked.includes(false)) throw new Conflict(`${peer.name} does not know route refresh: reset it instead`)
+  if (asked.includes(false))
+    throw new RequestError(
+      'REFRESH_UNSUPPORTED',
+      `${peer.name} does not know route refresh: reset it instead`,
+    )
 }

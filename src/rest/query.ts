@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
-import { BadRequest } from './errors.ts'
+import { RequestError } from '../api/errors.ts'
 
-/** The parameters of a query, each given once or not at all. Throws `BadRequest`. */
+/** The parameters of a query, each given once or not at all. Throws `RequestError`. */
 export function readQuery<const Name extends string>(
   { query }: Pick<FastifyRequest, 'query'>,
   names: readonly Name[],
@@ -10,15 +10,19 @@ export function readQuery<const Name extends string>(
   for (const [given, value] of Object.entries(query as Record<string, unknown>)) {
     const name = names.find((known) => known === given)
     if (name === undefined) {
-      throw new BadRequest(`unknown parameter '${given}': expected ${names.join(', ') || 'none'}`)
+      throw new RequestError(
+        'PARAMETER_UNKNOWN',
+        `unknown parameter '${given}': expected ${names.join(', ') || 'none'}`,
+      )
     }
-    if (typeof value !== 'string') throw new BadRequest(`'${name}' is given more than once`)
+    if (typeof value !== 'string')
+      throw new RequestError('PARAMETER_INVALID', `'${name}' is given more than once`)
     read[name] = value
   }
   return read
 }
 
-/** The one of `choices` that a parameter names; null when it was not given. Throws `BadRequest`. */
+/** The one of `choices` that a parameter names; null when it was not given. Throws `RequestError`. */
 export function choice<const Choice extends string>(
   name: string,
   given: string | undefined,
@@ -27,7 +31,10 @@ export function choice<const Choice extends string>(
   if (given === undefined) return null
   const found = choices.find((one) => one === given)
   if (found === undefined) {
-    throw new BadRequest(`'${name}' is ${JSON.stringify(given)}: expected one of ${choices.join(', ')}`)
+    throw new RequestError(
+      'PARAMETER_INVALID',
+      `'${name}' is ${JSON.stringify(given)}: expected one of ${choices.join(', ')}`,
+    )
   }
   return found
 }

@@ -1,13 +1,17 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { Logger } from 'pino'
+import { RequestError } from '../api/errors.ts'
+import type { EventSink } from '../events/event.ts'
 import type { VpnService } from '../vpn/service.ts'
 import { MAX_BODY_OCTETS, readBody } from './body.ts'
 import { answerClientError, apiServer, connectionLimit, limitConnections } from './connections.ts'
-import { answerError, answerMethodNotAllowed, answerNotFound, BadRequest, errorBody } from './errors.ts'
+import { answerMethodNotAllowed, answerNotFound, errorBody, errorHandler } from './errors.ts'
 import { addExplain } from './explain.ts'
 import { jsonStream } from './json-stream.ts'
 import { lookingGlass, type Views } from './looking-glass/index.ts'
 import { find, type Node, show } from './looking-glass/tree.ts'
+import type { EventCounters } from './metrics/event-counters.ts'
+import { addMetrics } from './metrics/index.ts'
 import { parseAttach, parseDetach } from './params.ts'
 import { addPeers } from './peers.ts'
 import { addStatus } from './status.ts'
@@ -16,7 +20,11 @@ export interface RestParts {
   /** What attaches and detaches; null for a program without VPN services, which only shows what it does. */
   readonly vpns: VpnService | null
   readonly views: Views
+  /** For what Fastify itself has to say. */
   readonly log: Logger
+  readonly events: EventSink
+  /** What has been counted of these events since the start. */
+  readonly counters: EventCounters
   /** What `/ping` answers, see `newPing`. */
   readonly ping: string
 }
@@ -27,7 +35,8 @@ const READING = ['GET', 'PATCH', 'OPTIONS']
 const empty = (): unknown => ({})
 
 /** The HTTP face: bagpipe-bgp's API, ready to listen or to be tested by `inject`. */
-export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstance {
+export function restServer({ vpns, views, log, events, counters, ping }: RestParts): FastifyInstance {
+  const answerError = errorHandler(events)
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -43,8 +52,12 @@ export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstan
   app.addHook('onRequest', (request, reply, done) => {
     delete request.raw.headers['content-type'] // agents send JSON under any, or none
     if (!isRefused(request.socket)) return done()
-    const full = errorBody(503, 'too many connections to the API')
-    void reply.code(503).header('connection', 'close').send(full)
+    void reply.code(503).header('connection', 'close').send(errorBody('TOO_MANY_CONNECTIONS'))
+  })
+
+  app.addHook('onResponse', async ({ method, routeOptions }, { statusCode: status, elapsedTime }) => {
+    const route = routeOptions.url ?? null
+    events.emit({ type: 'api-request', method, route, status, seconds: elapsedTime / 1000 })
   })
 
   app.removeAllContentTypeParsers()
@@ -58,8 +71,9 @@ export function restServer({ vpns, views, log, ping }: RestParts): FastifyInstan
   app.all('/ping', (_request, reply) => reply.type('application/json').send(ping))
 
   if (vpns !== null) addAttachments(app, vpns)
-  addPeers(app, views.speaker)
+  addPeers(app, views.speaker, events)
   addStatus(app, views)
+  addMetrics(app, views, counters)
   addExplain(app, views.speaker, views.services)
 
   for (const url of [LOOKING_GLASS, `${LOOKING_GLASS}/*`]) {
@@ -108,7 +122,7 @@ function pathBelow(url: string): string[] {
   try {
     return words.map(decodeURIComponent)
   } catch {
-    throw new BadRequest('the path is not valid percent-encoding')
+    throw new RequestError('PATH_INVALID', 'the path is not valid percent-encoding')
   }
 }
 

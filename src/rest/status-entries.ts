@@ -1,6 +1,5 @@
-import type { Entry, EntryStatus, Hop, Kind, Status, Verification } from '../dataplane/model.ts'
-import { formatIp } from '../values/address.ts'
-import { formatMac } from '../values/mac.ts'
+import { formatEntry } from '../dataplane/kinds/index.ts'
+import type { EntryStatus, Kind, Status, Verification } from '../dataplane/model.ts'
 import { ensure } from '../values/map.ts'
 import { devicesOf, type Instance } from '../vpn/instance.ts'
 import type { VpnService } from '../vpn/service.ts'
@@ -76,53 +75,10 @@ async function* candidates(
 export function showItem({ entry, status }: EntryStatus, wanted: boolean, dataplane: DataplaneView) {
   return {
     entry: dataplane.describe(entry),
-    ...showEntry(entry),
+    ...formatEntry(entry),
     wanted,
     ...showStatus(status),
   }
-}
-
-/** What an entry says, field by field. */
-export function showEntry(entry: Entry): Readonly<Record<string, unknown>> & { readonly kind: Kind } {
-  switch (entry.kind) {
-    case 'bridge':
-    case 'port':
-    case 'vrf':
-    case 'vrf-port':
-    case 'mpls-interface':
-      return { ...entry }
-    case 'tunnel':
-      return { ...entry, local: formatIp(entry.local), remote: entry.remote && formatIp(entry.remote) }
-    case 'udp-port':
-    case 'address':
-    case 'proxy-neighbour':
-      return { ...entry, ip: formatIp(entry.ip) }
-    case 'unreachable':
-      return { ...entry, prefix: formatIp(entry.prefix) }
-    case 'route':
-      return { ...entry, prefix: formatIp(entry.prefix), hops: entry.hops.map(showHop) }
-    case 'mpls':
-      return { ...entry, hops: entry.hops.map(showHop) }
-    case 'vxlan':
-      return { ...entry, local: formatIp(entry.local) }
-    case 'veth':
-      return { ...entry, local: formatIp(entry.local), mac: formatMac(entry.mac) }
-    case 'local-mac':
-      return { ...entry, mac: formatMac(entry.mac) }
-    case 'remote-mac':
-      return { ...entry, mac: formatMac(entry.mac), dst: formatIp(entry.dst) }
-    case 'flood':
-      return { ...entry, dst: formatIp(entry.dst) }
-    case 'neighbour':
-    case 'fixed-neighbour':
-      return { ...entry, ip: formatIp(entry.ip), mac: formatMac(entry.mac) }
-    default:
-      return entry satisfies never
-  }
-}
-
-function showHop(hop: Hop) {
-  return { ...hop, via: hop.via && formatIp(hop.via) }
 }
 
 export function showVerification(
@@ -136,8 +92,8 @@ export function showVerification(
       ...faults.map(({ fault, entry, found }) => ({
         fault,
         entry: dataplane.describe(entry),
-        wanted: fault === 'extra' ? null : showEntry(entry),
-        found: fault === 'extra' ? showEntry(entry) : found && showEntry(found),
+        wanted: fault === 'extra' ? null : formatEntry(entry),
+        found: fault === 'extra' ? formatEntry(entry) : found && formatEntry(found),
       })),
       ...orphans.map(({ name, kind, alias }) => ({
         fault: 'extra',

@@ -141,13 +141,12 @@ function* isolationProblems(
   if (hasVrfs) yield* vrfGaps
 }
 
-export function routeState({ neighbours, convergence }: Speaker, startTime: number): RouteState {
-  const peers = [...neighbours.values()]
+export function routeState(speaker: Speaker, startTime: number): RouteState {
+  const { neighbours, convergence, isHeadless } = speaker
   const kept = stalePeers(neighbours.values())
   const stale = kept.map(({ peer, staleRoutes }) => ({ peer: peer.name, since: staleRoutes.since! }))
   const waiting_for = convergence.awaited().map(({ peer }) => peer.name)
   const since = Math.min(...stale.map((one) => one.since))
-  const isHeadless = kept.some(({ staleRoutes }) => staleRoutes.isHeadless) && !peers.some(isUp)
   if (isHeadless) return { state: 'headless', since, waiting_for, stale }
   if (convergence.since === null) return { state: 'waiting', since: startTime, waiting_for, stale }
   return stale.length > 0

@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { RequestError } from '../api/errors.ts'
 import type { Instance } from '../vpn/instance.ts'
 import type { VpnService } from '../vpn/service.ts'
-import { answerMethodNotAllowed, errorBody, NotFound } from './errors.ts'
+import { answerMethodNotAllowed, errorBody } from './errors.ts'
 import { jsonStream } from './json-stream.ts'
 import type { Views } from './looking-glass/index.ts'
 import { choice, readQuery } from './query.ts'
@@ -20,7 +21,7 @@ export function addStatus(app: FastifyInstance, views: Views): void {
   app.get('/healthz', (_request, reply) => json(reply).send('{"ok":true}'))
   app.get('/readyz', (_request, reply) => {
     const why = whyNotReady(views)
-    return why === null ? json(reply).send('{"ok":true}') : reply.code(503).send(errorBody(503, why))
+    return why === null ? json(reply).send('{"ok":true}') : reply.code(503).send(errorBody('CONVERGING', why))
   })
   for (const url of ['/status', '/healthz', '/readyz'])
     refuseOthers(app, url, ['POST', 'PUT', 'PATCH', 'DELETE'])
@@ -48,10 +49,10 @@ export function addStatus(app: FastifyInstance, views: Views): void {
   refuseOthers(app, '/status/verify', ['GET', 'PUT', 'PATCH', 'DELETE'])
 }
 
-/** The instance of that id. Throws `NotFound`. */
+/** The instance of that id. Throws `RequestError`. */
 export function instanceNamed(id: string, { instances }: VpnService): Instance {
   const instance = instances.get(id)
-  if (instance === undefined) throw new NotFound(`there is no VPN instance ${id}`)
+  if (instance === undefined) throw new RequestError('INSTANCE_NOT_FOUND', `there is no VPN instance ${id}`)
   return instance
 }
 

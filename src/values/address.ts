@@ -1,4 +1,5 @@
-import { Address4, Address6 } from 'ip-address'
+import { isIPv4 as isDottedQuad } from 'node:net'
+import { Address6 } from 'ip-address'
 import type { Octets } from './bytes.ts'
 
 /** An IPv4 or IPv6 address: its 4 or 16 octets as a latin1 string. */
@@ -14,8 +15,9 @@ const BROADCAST = '\xff\xff\xff\xff' as Ip
 
 /** Reads an IPv4 or IPv6 address without prefix length or zone; undefined when `text` is none. */
 export function parseIp(text: string): Ip | undefined {
-  if (text.includes('/') || text.includes('%')) return undefined
-  if (Address4.isValid(text)) return fromArray(new Address4(text).toArray())
+  // ip-address refuses by an exception, which takes a hundred times as long
+  if (isDottedQuad(text)) return fromArray(text.split('.').map(Number))
+  if (!text.includes(':') || text.includes('/') || text.includes('%')) return undefined
   if (Address6.isValid(text)) return fromArray(new Address6(text).toUnsignedByteArray())
   return undefined
 }

@@ -1,4 +1,5 @@
-import type { Dataplane, Interface } from '../dataplane/model.ts'
+import { RequestError } from '../api/errors.ts'
+import type { Interface, PortSurvey } from '../dataplane/model.ts'
 import { gatewayMac } from '../ipvpn/plug.ts'
 import { isNestedWithin } from '../values/json.ts'
 import { formatMac } from '../values/mac.ts'
@@ -8,7 +9,7 @@ import type { Drivers, Ranges } from './instances.ts'
 import { INTERFACE_NAME, isInterfaceName, isOurDevice } from './names.ts'
 import type { Needs } from './needs.ts'
 import { inUse, type NetworkDevices } from './network-devices.ts'
-import { type PlacedRequest, Rejected } from './request.ts'
+import type { PlacedRequest } from './request.ts'
 import type { Uplinks } from './uplinks.ts'
 
 export interface AdmissionParts {
@@ -49,45 +50,54 @@ export class Admission {
     this.ranges = ranges
   }
 
-  /** The request with the kernel's names of what it names, which may have others (altname). Throws `Rejected`. */
+  /** The request with the kernel's names of what it names, which may have others (altname). Throws `RequestError`. */
   async admit(request: PlacedRequest): Promise<PlacedRequest> {
     checkDescriptions(request)
-    const instance = this.instances.get(request.instanceId)
+    const { port: name, mac, type } = request
     if (request.plug !== null) {
-      await this.checkCable(request, instance)
+      await this.checkCable(request)
       return request
     }
-    if (this.drivers[request.type] === 'linux') checkLinuxPort(request)
-    const port = await this.dataplanes.of(request.type).interfaceNamed(request.port)
-    if (port === undefined) throw new Rejected(`interface ${request.port} does not exist`)
-    const linuxBridge = await this.linuxBridge(request, instance)
-    const bridge = instance?.type === 'evpn' ? instance.evpn.config.devices.bridge : linuxBridge
+    if (this.drivers[type] === 'linux') checkLinuxPort(request)
+    const linuxBridge = type === 'evpn' ? request.linuxBridge : null
+    const bridge = bridgeOf(this.instances.get(request.instanceId))
+    const asked = { port: name, mac, bridge, linuxBridge, uplinks: this.uplinks.all }
+    return this.judge(request, await this.dataplanes.of(type).survey(asked))
+  }
+
+  private judge(request: PlacedRequest, found: PortSurvey): PlacedRequest {
+    const instance = this.instances.get(request.instanceId)
+    const { port } = found
+    if (port === undefined)
+      throw new RequestError('INTERFACE_MISSING', `interface ${request.port} does not exist`)
+    const linuxBridge = this.linuxBridge(request, found, instance)
+    const bridge = bridgeOf(instance) ?? linuxBridge
     const isNew = instance === undefined || instance.attachments.behind(port.name).length === 0
-    const reason = isNew ? await this.unfitPort(port, request, bridge) : null
-    if (reason !== null) throw new Rejected(`local_port: ${port.name} ${reason}`)
-    await this.checkMac(request, port, bridge, instance)
+    const reason = isNew ? this.unfitPort(port, request, bridge, found) : null
+    if (reason !== null) throw new RequestError('PORT_UNUSABLE', `local_port: ${port.name} ${reason}`)
+    checkMac(request, port, found.macOwner, instance)
     return { ...request, port: port.name, linuxBridge }
   }
 
-  private async linuxBridge(
+  private linuxBridge(
     { type, linuxBridge }: PlacedRequest,
+    found: PortSurvey,
     instance: Instance | undefined,
-  ): Promise<string | null> {
+  ): string | null {
     if (linuxBridge === null || type !== 'evpn') return null
-    const bridge = await this.dataplanes.of(type).interfaceNamed(linuxBridge)
-    const name = bridge?.name ?? linuxBridge
-    const reason = await this.unfitBridge(name, bridge, instance)
-    if (reason !== null) throw new Rejected(`linuxbr: ${name} ${reason}`)
+    const name = found.linuxBridge?.name ?? linuxBridge
+    const reason = this.unfitBridge(name, found, instance)
+    if (reason !== null) throw new RequestError('LINUXBR_UNUSABLE', `linuxbr: ${name} ${reason}`)
     return name
   }
 
   /** Why an instance cannot have the bridge, which may not be there yet; null if it can. */
-  private async unfitBridge(
+  private unfitBridge(
     name: string,
-    bridge: Interface | undefined,
+    { linuxBridge: bridge, uplinks }: PortSurvey,
     instance: Instance | undefined,
-  ): Promise<string | null> {
-    if (instance?.type === 'evpn' && instance.evpn.config.devices.bridge === name) return null
+  ): string | null {
+    if (bridgeOf(instance) === name) return null
     // the dummy driver's interfaces are of no kind, and have no address
     const isBridge = bridge === undefined || (bridge.kind ?? (bridge.mac === null && 'bridge')) === 'bridge'
     if (!isBridge) return `is no bridge but a ${bridge.kind ?? 'plain interface'}`
@@ -95,106 +105,116 @@ export class Admission {
     if (user !== undefined) return inUse(user)
     if (isOurDevice(name, this.ranges.vrfPrefix))
       return "is a name of chanter's own devices: expected another one"
-    const use = await this.uplinks.tunnelsNeeding(name)
+    const use = this.uplinks.tunnelsNeeding(name, uplinks)
     return use === null ? null : `${use}: expected a bridge that is no part of the underlay`
   }
 
   /** Why an instance cannot have the interface as a new port of this bridge, or of its own device; null if it can. */
-  private async unfitPort(
+  private unfitPort(
     port: Interface,
     request: PlacedRequest,
     bridge: string | null,
-  ): Promise<string | null> {
+    found: PortSurvey,
+  ): string | null {
     if (port.loopback) return `is a loopback interface: ${EXPECTED}`
     if (port.kind === 'bridge' || port.kind === 'vrf' || port.kind === 'vxlan')
       return `is a ${port.kind}: ${EXPECTED}`
     if (!port.ethernet) return `carries no Ethernet frames: ${EXPECTED}`
     if (port.owned) return `is a device of chanter's own (${port.alias}): ${EXPECTED}`
-    const use = await this.uplinks.needing(port.name)
+    const use = this.uplinks.needing(port.name, found.uplinks)
     if (use !== null) return `${use}: ${EXPECTED}`
-    const dataplane = this.dataplanes.of(request.type)
-    const loop = bridge === null ? null : await loopOf(port, bridge, dataplane)
-    return loop ?? this.otherMaster(port, request, bridge)
+    return (bridge === null ? null : loop(found, bridge)) ?? this.otherMaster(port, request, bridge, found)
   }
 
   /** Nothing is taken away from others; what a predecessor had is. */
-  private async otherMaster(
+  private otherMaster(
     { name, master }: Interface,
     { instanceId, type, direction }: PlacedRequest,
     bridge: string | null,
-  ): Promise<string | null> {
+    found: PortSurvey,
+  ): string | null {
     if (master === null || master === bridge || isOurDevice(master, this.ranges.vrfPrefix)) return null
-    const stays =
-      type === 'ipvpn' && direction === 'to-port' && this.needs.holderOf(name, instanceId) !== null
-    const link = await this.dataplanes.of(type).interfaceNamed(master)
-    if (stays || link?.owned) return null
-    const or = type === 'evpn' && link?.kind === 'bridge' ? `, or name ${master} as linuxbr` : ''
+    const isHeld = this.needs.holderOf(name, instanceId) !== null
+    const stays = type === 'ipvpn' && direction === 'to-port' && isHeld
+    if (stays || found.master?.owned) return null
+    const or = type === 'evpn' && found.master?.kind === 'bridge' ? `, or name ${master} as linuxbr` : ''
     return `is in ${master} already: take it out (ip link set ${name} nomaster)${or}`
   }
 
-  private async checkMac(
-    { mac, type }: PlacedRequest,
-    port: Interface,
-    bridge: string | null,
-    instance: Instance | undefined,
-  ): Promise<void> {
-    const dataplane = this.dataplanes.of(type)
-    const own = port.mac === mac ? port.name : bridge && (await dataplane.ownAddressIn(bridge, mac))
-    if (own !== null)
-      throw new Rejected(
-        `mac_address: ${formatMac(mac)} is the address of ${own} itself, for which frames go to the host: expected that of the machine behind ${port.name}`,
-      )
-    if (instance?.type !== 'evpn') return
-    const gateway = instance.evpn.addresses.gateways.find((one) => one.mac === mac)
-    if (gateway !== undefined)
-      throw new Rejected(`mac_address: ${formatMac(mac)} is the address of gateway ${gateway.vrf.id}`)
-    if (port.mac !== null && instance.attachments.has(port.mac))
-      throw new Rejected(
-        `local_port: ${port.name} has itself the address of endpoint ${formatMac(port.mac)}: give it another one`,
-      )
-  }
-
   /** The ends of a cable are ours to make, and the gateway's address is in the bridge that it leads to. */
-  private async checkCable(
-    { instanceId, type, port, plug }: PlacedRequest,
-    instance: Instance | undefined,
-  ): Promise<void> {
-    if (plug === null || instance?.attachments.behind(port).length) return
-    for (const name of [port, plug.device]) {
+  private async checkCable({ instanceId, type, port, plug }: PlacedRequest): Promise<void> {
+    if (plug === null || this.instances.get(instanceId)?.attachments.behind(port).length) return
+    const ends = [port, plug.device].map(async (name) => {
       const link = await this.dataplanes.of(type).interfaceNamed(name)
       if (link !== undefined && !link.owned)
-        throw new Rejected(`local_port: interface ${name} exists and is not chanter's: delete or rename it`)
-    }
+        throw new RequestError(
+          'INTERFACE_EXTERNAL',
+          `local_port: interface ${name} exists and is not chanter's: delete or rename it`,
+        )
+    })
+    await Promise.all(ends)
     const mac = gatewayMac(instanceId)
     if (this.instances.get(plug.evpn)?.attachments.has(mac))
-      throw new Rejected(
+      throw new RequestError(
+        'ENDPOINT_CONFLICT',
         `local_port: an endpoint of ${plug.evpn} has the address ${formatMac(mac)} of gateway ${instanceId}`,
       )
   }
 }
 
+function bridgeOf(instance: Instance | undefined): string | null {
+  return instance?.type === 'evpn' ? instance.evpn.config.devices.bridge : null
+}
+
 /** How frames would come back that go out by the port. */
-async function loopOf(port: Interface, bridge: string, dataplane: Dataplane): Promise<string | null> {
-  for (let { lower } = port; lower !== null; ) {
-    if (lower === bridge) return `stands on bridge ${bridge}, and cannot be a port of it`
-    lower = (await dataplane.interfaceNamed(lower))?.lower ?? null
-  }
-  const pair = port.pair === null ? undefined : await dataplane.interfaceNamed(port.pair)
+function loop({ lowers, pair }: PortSurvey, bridge: string): string | null {
+  if (lowers.includes(bridge)) return `stands on bridge ${bridge}, and cannot be a port of it`
   return pair?.master === bridge ? `leads back into bridge ${bridge} by ${pair.name}` : null
+}
+
+/** `owner`: what of the bridge has the address itself. */
+function checkMac(
+  { mac }: PlacedRequest,
+  port: Interface,
+  owner: string | null,
+  instance: Instance | undefined,
+): void {
+  const own = port.mac === mac ? port.name : owner
+  if (own !== null)
+    throw new RequestError(
+      'MAC_OF_HOST',
+      `mac_address: ${formatMac(mac)} is the address of ${own} itself, for which frames go to the host: expected that of the machine behind ${port.name}`,
+    )
+  if (instance?.type !== 'evpn') return
+  const gateway = instance.evpn.addresses.gateways.find((one) => one.mac === mac)
+  if (gateway !== undefined)
+    throw new RequestError(
+      'ENDPOINT_CONFLICT',
+      `mac_address: ${formatMac(mac)} is the address of gateway ${gateway.vrf.id}`,
+    )
+  if (port.mac !== null && instance.attachments.has(port.mac))
+    throw new RequestError(
+      'ENDPOINT_CONFLICT',
+      `local_port: ${port.name} has itself the address of endpoint ${formatMac(port.mac)}: give it another one`,
+    )
 }
 
 /** Ports of Open vSwitch are told apart by VLANs, which the Linux drivers know nothing of. */
 function checkLinuxPort({ port, type, isOvsPort }: PlacedRequest): void {
   if (isOvsPort)
-    throw new Rejected(
+    throw new RequestError(
+      'PORT_UNUSABLE',
       `local_port: "ovs" and "vlan" describe a port of Open vSwitch, and the ${type} driver of this node is linux: expected "linuxif" alone, from a Linux bridge agent`,
     )
   if (!isInterfaceName(port))
-    throw new Rejected(`local_port: ${JSON.stringify(port)} is no interface: expected ${INTERFACE_NAME}`)
+    throw new RequestError(
+      'PARAMETER_INVALID',
+      `local_port: ${JSON.stringify(port)} is no interface: expected ${INTERFACE_NAME}`,
+    )
 }
 
 function checkDescriptions({ description, instanceDescription }: PlacedRequest): void {
   for (const [parameter, value] of Object.entries({ description, instance_description: instanceDescription }))
     if (!isNestedWithin(value, MAX_NESTING))
-      throw new Rejected(`${parameter}: it is nested more than ${MAX_NESTING} times`)
+      throw new RequestError('PARAMETER_INVALID', `${parameter}: it is nested more than ${MAX_NESTING} times`)
 }

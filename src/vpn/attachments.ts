@@ -1,9 +1,10 @@
+import { RequestError } from '../api/errors.ts'
 import type { Endpoint } from '../evpn/endpoint.ts'
 import type { Plug } from '../ipvpn/plug.ts'
 import { formatIp, type Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
 import { ensure } from '../values/map.ts'
-import { type DetachRequest, type PlacedRequest, Rejected } from './request.ts'
+import type { DetachRequest, PlacedRequest } from './request.ts'
 
 /** An endpoint and what people are shown of it. */
 export interface Attachment extends Endpoint {
@@ -31,7 +32,7 @@ export function rdNumbersOf({
   return [rdNumber, readvertiseRd].filter((number) => number !== null)
 }
 
-/** Where attachments get numbers of their own. Both throw `Failed` when there are none left. */
+/** Where attachments get numbers of their own. Both throw `RequestError` when there are none left. */
 export interface NumberSource {
   label(): number
   rd(): number
@@ -70,14 +71,15 @@ export class Attachments {
     for (const attachments of this.byMac.values()) yield* attachments.values()
   }
 
-  /** What the request would change. `readvertises`: routes of others are announced again. Throws `Rejected`. */
+  /** What the request would change. `readvertises`: routes of others are announced again. Throws `RequestError`. */
   plan(request: PlacedRequest, numbers: NumberSource, readvertises: boolean): Plan | Covered {
     const { mac, port, plug, ip: address, localPref, direction, sticky, description } = request
     const ip = address?.ip ?? null
     const present = this.byMac.get(mac)
     const first = present?.values().next().value
     if (first !== undefined && first.port !== port) {
-      throw new Rejected(
+      throw new RequestError(
+        'ENDPOINT_CONFLICT',
         `Port information is not consistent. MAC address ${formatMac(mac)} cannot be bound to two different ports: it is bound to ${first.port}, not ${port}`,
       )
     }
@@ -122,11 +124,12 @@ export class Attachments {
     if (add.ip !== null) ensure(this.owners, add.ip, () => new Map()).set(add.mac, add.advertiseSubnet)
   }
 
-  /** The endpoints that a detach names: one, or all of the MAC address. Throws `Rejected` when there are none. */
+  /** The endpoints that a detach names: one, or all of the MAC address. Throws `RequestError` when there are none. */
   named({ mac, ip }: DetachRequest): readonly Attachment[] {
     const present = this.byMac.get(mac)
     if (present === undefined) {
-      throw new Rejected(
+      throw new RequestError(
+        'ENDPOINT_UNKNOWN',
         `Endpoint (${formatMac(mac)}, ${ip === null ? 'any address' : formatIp(ip)}) is not plugged, can't unplug`,
       )
     }
@@ -134,7 +137,8 @@ export class Attachments {
     this.checkOwner(mac, ip, true)
     const attachment = present.get(ip)
     if (attachment !== undefined) return [attachment]
-    throw new Rejected(
+    throw new RequestError(
+      'ENDPOINT_UNKNOWN',
       `Inconsistent endpoint info: IP ${formatIp(ip)} is not bound to MAC address ${formatMac(mac)}`,
     )
   }
@@ -184,7 +188,8 @@ export class Attachments {
     const silent = direction === 'to-port'
     for (const other of this.behind(port)) {
       if (other === before || (other.direction === 'to-port') === silent) continue
-      throw new Rejected(
+      throw new RequestError(
+        'PORT_CONFLICT',
         `direction: interface ${port} ${silent ? 'may send already' : 'may not send'}, since ${formatMac(other.mac)} ${other.ip === null ? '' : `(${formatIp(other.ip)}) `}on it is ${other.direction}`,
       )
     }
@@ -202,7 +207,8 @@ export class Attachments {
     if (ip === null || owners === undefined) return
     for (const [owner, itsSubnet] of owners) {
       if (owner === mac || (wholeSubnet && itsSubnet)) continue
-      throw new Rejected(
+      throw new RequestError(
+        'ENDPOINT_CONFLICT',
         `Inconsistent endpoint info: IP ${formatIp(ip)} already bound to a MAC address different from ${formatMac(mac)} (${formatMac(owner)})`,
       )
     }

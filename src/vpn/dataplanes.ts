@@ -1,6 +1,5 @@
 import type { Dataplane, Entry, EntryStatus, Kind } from '../dataplane/model.ts'
 import type { VpnType } from './request.ts'
-import type { FootprintEntry } from './state.ts'
 
 /** Kinds of entries that EVPN instances want; those of IP VPNs are all others. */
 const OF_EVPN: ReadonlySet<Kind> = new Set([
@@ -55,7 +54,7 @@ export class Dataplanes {
     await this.each(entries, (dataplane, own) => dataplane.gone(own))
   }
 
-  clear(entries: readonly FootprintEntry[]): void {
+  clear(entries: readonly Entry[]): void {
     for (const [dataplane, own] of this.split(entries)) dataplane.clear(own)
   }
 

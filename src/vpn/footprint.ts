@@ -1,9 +1,10 @@
+import { identity } from '../dataplane/kinds/index.ts'
 import type { Entry, Status } from '../dataplane/model.ts'
 import type { Changes } from './changes.ts'
 import type { Dataplanes } from './dataplanes.ts'
-import type { FootprintEntry, Keep } from './state.ts'
+import type { Keep } from './state.ts'
 
-type Batch = readonly FootprintEntry[]
+type Batch = readonly Entry[]
 
 /**
  * Links, ports, local addresses and labels of attachments that are on their way into the kernel or out of it. They are kept
@@ -24,7 +25,7 @@ export class Footprint {
   }
 
   /** Everything that is on its way. */
-  entries(): FootprintEntry[] {
+  entries(): Entry[] {
     return [...this.batches.values()].flatMap(({ kept }) => kept)
   }
 
@@ -36,8 +37,8 @@ export class Footprint {
     batch: Batch,
     needed: Batch,
   ): Promise<readonly { readonly entry: Entry; readonly status: Status }[]> {
-    const places = new Set(needed.map(place))
-    const kept = batch.filter((entry) => !places.has(place(entry)))
+    const known = new Set(needed.map(identity))
+    const kept = batch.filter((entry) => !known.has(identity(entry)))
     if (kept.length > 0) {
       this.add(batch, kept)
       await this.keep('written')
@@ -81,34 +82,5 @@ export class Footprint {
     const number = ++this.lastNumber
     this.batches.set(batch, { number, kept })
     this.changes.touch('pending', `${number}`, () => kept)
-  }
-}
-
-/** What makes two entries the same thing in the kernel. */
-export function place(entry: FootprintEntry): string {
-  switch (entry.kind) {
-    case 'local-mac':
-      return `${entry.kind} ${entry.device} ${entry.mac}`
-    case 'address':
-      return `${entry.kind} ${entry.device} ${entry.ip}/${entry.prefixLength}`
-    case 'fixed-neighbour':
-    case 'udp-port':
-      return `${entry.kind} ${entry.device} ${entry.ip}`
-    case 'unreachable':
-      return `${entry.kind} ${entry.device} ${entry.prefix}/${entry.prefixLength}`
-    case 'mpls':
-      return `${entry.kind} ${entry.label}`
-    case 'port':
-    case 'vrf-port':
-      return `port ${entry.device}`
-    case 'bridge':
-    case 'vxlan':
-    case 'vrf':
-    case 'veth':
-    case 'mpls-interface':
-    case 'tunnel':
-      return `${entry.kind} ${entry.device}`
-    default:
-      return entry satisfies never
   }
 }

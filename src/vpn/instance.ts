@@ -10,7 +10,7 @@ import type { Ip } from '../values/address.ts'
 import type { Attachment, Attachments } from './attachments.ts'
 import type { PortUse } from './ports.ts'
 import type { Fallback, PlacedRequest } from './request.ts'
-import type { AttachmentState, FootprintEntry, InstanceState, Value } from './state.ts'
+import type { AttachmentState, InstanceState, Value } from './state.ts'
 
 /** An instance of either type as the service works with it. */
 export interface VpnInstance {
@@ -19,9 +19,9 @@ export interface VpnInstance {
   readonly exportTargets: readonly RouteTarget[]
   readonly gatewayIp: Ip | null
   /** Entries wanted from the first endpoint to the last. */
-  networkEntries(): FootprintEntry[]
+  networkEntries(): Entry[]
   /** Entries that an endpoint needs before it is announced. */
-  endpointEntries(endpoint: Attachment): FootprintEntry[]
+  endpointEntries(endpoint: Attachment): Entry[]
   /** Entries that an endpoint which was added has become, and which belong to what `attach` answers for. */
   routeEntries(endpoint: Attachment): Entry[]
   setTargets(importTargets: readonly RouteTarget[], exportTargets: readonly RouteTarget[]): void

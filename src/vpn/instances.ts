@@ -1,6 +1,7 @@
-import type { Logger } from 'pino'
+import { RequestError } from '../api/errors.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import { ipv4Rd } from '../bgp/values/rd.ts'
+import type { EventSink } from '../events/event.ts'
 import { EvpnInstance } from '../evpn/instance.ts'
 import type { MobilityTerms } from '../evpn/mobility.ts'
 import type { Devices, Tunnelling } from '../evpn/project.ts'
@@ -17,7 +18,7 @@ import type { EvpnNetwork, Instance, IpNetwork } from './instance.ts'
 import { aliasOf, nameSuffix, tunnelName } from './names.ts'
 import { NetworkDevices } from './network-devices.ts'
 import type { Numbers } from './numbers.ts'
-import { type AttachRequest, Failed, Rejected, type VpnType } from './request.ts'
+import type { AttachRequest, VpnType } from './request.ts'
 import type { EvpnState, InstanceState, IpState } from './state.ts'
 
 /** What this daemon may take of what belongs to the whole machine. */
@@ -79,7 +80,7 @@ export class Instances {
   private readonly config: VpnConfig
   private readonly speaker: Speaker
   private readonly dataplanes: Dataplanes
-  private readonly log: Logger
+  private readonly events: EventSink
   private readonly ends: TunnelEnds
   private readonly core: Core
   private readonly numbers: Numbers
@@ -97,7 +98,7 @@ export class Instances {
     config: VpnConfig,
     speaker: Speaker,
     dataplanes: Dataplanes,
-    log: Logger,
+    events: EventSink,
     numbers: Numbers,
     sequenceChanged: (instance: string, mac: Mac) => void,
   ) {
@@ -105,7 +106,7 @@ export class Instances {
     this.sequenceChanged = sequenceChanged
     this.speaker = speaker
     this.dataplanes = dataplanes
-    this.log = log
+    this.events = events
     this.numbers = numbers
     this.tables = new Identifiers(...config.ranges.tables, speaker.convergence)
     this.networkDevices = new NetworkDevices(dataplanes.of('evpn'), config)
@@ -116,7 +117,7 @@ export class Instances {
     this.core = new Core({ ...ipvpn, ends, deadEnd: () => this.dead!, tunnelName }, dataplanes.of('ipvpn'))
   }
 
-  /** Throws `Rejected` or `Failed`; `free` gives back what it took. */
+  /** Throws `RequestError`; `free` gives back what it took. */
   async create(request: AttachRequest): Promise<Instance> {
     const { instanceId: id, type } = request
     const subnetPrefixLength = request.ip?.prefixLength ?? null
@@ -215,7 +216,8 @@ export class Instances {
 
   private async takeTable(id: string): Promise<number> {
     const table = await this.tables.takeUnless((one) => this.dataplanes.of('ipvpn').isTableTaken(one), id)
-    if (table === undefined) throw new Failed('all routing tables of table_range are taken')
+    if (table === undefined)
+      throw new RequestError('NUMBERS_EXHAUSTED', 'all routing tables of table_range are taken')
     return table
   }
 
@@ -258,7 +260,7 @@ export class Instances {
         vni,
         devices,
         alias: aliasOf(id),
-        duplicate: (mac) => this.log.warn({ instance: id, mac: formatMac(mac) }, 'duplicate MAC address'),
+        duplicate: (mac) => this.events.emit({ type: 'duplicate-mac', instance: id, mac: formatMac(mac) }),
         sequenceChanged: (mac) => this.sequenceChanged(id, mac),
       },
       this.speaker,
@@ -294,7 +296,7 @@ export class Instances {
   private takeVni({ instanceId, vni }: AttachRequest): number {
     if (vni === null) {
       const taken = this.numbers.vnis.take(instanceId)
-      if (taken === undefined) throw new Failed('all VNIs are taken')
+      if (taken === undefined) throw new RequestError('NUMBERS_EXHAUSTED', 'all VNIs are taken')
       return taken
     }
     this.checkVni(vni)
@@ -310,15 +312,14 @@ export class Instances {
       .filter(({ peer }) => peer.state !== 'Established')
       .map(({ peer }) => formatIp(peer.config.address))
     if (former === undefined || former.use === instance || peers.length === 0) return
-    this.log.warn(
-      { instance, vni, former: former.use, seconds: Math.floor(former.agoMs / 1000), peers },
-      'VNI belonged to another instance until just now; peers that are down were not told',
-    )
+    const seconds = Math.floor(former.agoMs / 1000)
+    this.events.emit({ type: 'vni-reused', instance, vni, former: former.use, seconds, peers })
   }
 
   private checkVni(vni: number): void {
     const user = this.numbers.vnis.useOf(vni)
-    if (user !== undefined) throw new Rejected(`A VPN instance using vni ${vni} already exists: ${user}`)
+    if (user !== undefined)
+      throw new RequestError('VNI_CONFLICT', `A VPN instance using vni ${vni} already exists: ${user}`)
   }
 }
 

@@ -1,33 +1,39 @@
+import { RequestError } from '../api/errors.ts'
 import type { Dataplane, EntryStatus } from '../dataplane/model.ts'
-import { Failed, Rejected } from './request.ts'
 
-/** What a kernel does not know at all, or others are in the way of, is no accident; all else may go well the next time. */
+/** Why an attach fails whose entry is not in place. */
 export async function refusalOf(
   port: string,
   failure: EntryStatus,
   dataplane: Dataplane,
-): Promise<Rejected | Failed> {
-  const { reason, errno } = failure.status
-  const inTheWay = await conflict(failure, dataplane)
-  const Refusal = inTheWay !== null || errno?.name === 'EOPNOTSUPP' ? Rejected : Failed
-  return new Refusal(`cannot set up ${port}: ${inTheWay ?? reason}`)
+): Promise<RequestError> {
+  const { code, reason } = failure.status
+  const found = (await conflict(failure, dataplane)) ?? { code: code ?? 'INTERNAL', text: reason }
+  return new RequestError(found.code, `cannot set up ${port}: ${found.text}`)
+}
+
+interface Conflict {
+  readonly code: 'VNI_CONFLICT' | 'UDP_PORT_IN_USE'
+  readonly text: string
 }
 
 /** What is in the way of a VXLAN device that the kernel refused, and what to do about it; null where it is something else. */
-async function conflict({ entry, status }: EntryStatus, dataplane: Dataplane): Promise<string | null> {
+async function conflict({ entry, status }: EntryStatus, dataplane: Dataplane): Promise<Conflict | null> {
   if (entry.kind !== 'vxlan') return null
   const all = await dataplane.vxlansOn(entry.port)
   const others = all.filter(({ name }) => name !== entry.device)
-  if (status.errno?.name === 'EEXIST') {
+  if (status.code === 'KERNEL_EXISTS') {
     const other = others.find(({ vni }) => vni === entry.vni)
     if (other === undefined) return null
-    return `VXLAN device ${other.name} has VNI ${entry.vni} on UDP port ${entry.port} already: delete it, or attach with its bridge as linuxbr`
+    const text = `VXLAN device ${other.name} has VNI ${entry.vni} on UDP port ${entry.port} already: delete it, or attach with its bridge as linuxbr`
+    return { code: 'VNI_CONFLICT', text }
   }
-  if (status.errno?.name !== 'EADDRINUSE') return null
+  if (status.code !== 'KERNEL_ADDRESS_IN_USE') return null
   const [other] = others.filter(({ flowBased, up }) => flowBased && up)
   const holder =
     other === undefined
       ? `another socket has it (ss -lunp sport = ${entry.port})`
       : `flow-based VXLAN device ${other.name} has it`
-  return `UDP port ${entry.port} cannot be used for VXLAN: ${holder}. Remove that, or set vxlan_dst_port of all nodes to another one`
+  const text = `UDP port ${entry.port} cannot be used for VXLAN: ${holder}. Remove that, or set vxlan_dst_port of all nodes to another one`
+  return { code: 'UDP_PORT_IN_USE', text }
 }

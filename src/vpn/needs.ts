@@ -1,12 +1,13 @@
+import { identity } from '../dataplane/kinds/index.ts'
+import type { Entry } from '../dataplane/model.ts'
 import { ensure } from '../values/map.ts'
 import type { Attachment } from './attachments.ts'
 import type { Dataplanes } from './dataplanes.ts'
-import { type Footprint, place } from './footprint.ts'
+import type { Footprint } from './footprint.ts'
 import { type Instance, portUse } from './instance.ts'
 import type { Drivers } from './instances.ts'
 import type { Plugs } from './plugs.ts'
 import { Ports, type PortUse } from './ports.ts'
-import type { FootprintEntry } from './state.ts'
 
 export interface NeedsParts {
   /** As a live view. */
@@ -39,7 +40,7 @@ export class Needs {
   /** The instance is there, and with it the need for its network. */
   enter({ vpn }: Instance): void {
     for (const entry of vpn.networkEntries())
-      ensure(this.networks, place(entry), () => new Set()).add(vpn.config.id)
+      ensure(this.networks, identity(entry), () => new Set()).add(vpn.config.id)
   }
 
   /** Has the port for the attachment. Answers with the instance that is in the way, if one is. */
@@ -53,7 +54,7 @@ export class Needs {
   }
 
   /** A port that an attachment only sends to stays where another instance has it. */
-  ofEndpoint(instance: Instance, attachment: Attachment): FootprintEntry[] {
+  ofEndpoint(instance: Instance, attachment: Attachment): Entry[] {
     const entries = this.plugs.endpointEntries(instance, attachment)
     const { id } = instance.vpn.config
     const elsewhere =
@@ -62,7 +63,7 @@ export class Needs {
   }
 
   /** What the instance has in the kernel already, and the endpoint if it was attached `before`. */
-  present(instance: Instance, before: Attachment | null): FootprintEntry[] {
+  present(instance: Instance, before: Attachment | null): Entry[] {
     const { vpn } = instance
     if (!this.instances.has(vpn.config.id)) return []
     return [...vpn.networkEntries(), ...(before === null ? [] : this.ofEndpoint(instance, before))]
@@ -72,7 +73,7 @@ export class Needs {
   retract(
     instance: Instance,
     { port, mac }: Pick<Attachment, 'port' | 'mac'>,
-    entries: readonly FootprintEntry[],
+    entries: readonly Entry[],
   ): void {
     const users = instance.attachments.behind(port)
     this.ports.settle(
@@ -80,7 +81,7 @@ export class Needs {
       instance.vpn.config.id,
       users.map((user) => this.use(instance, user)),
     )
-    const needed = new Map<string, FootprintEntry>()
+    const needed = new Map<string, Entry>()
     const dataplane = this.dataplanes.of(instance.type)
     const others = [...this.ports.usersOf(port)]
       .flatMap((id) => this.instances.get(id) ?? [])
@@ -88,11 +89,11 @@ export class Needs {
     for (const other of new Set([instance, ...others])) {
       const same = other === instance ? other.attachments.of(mac) : []
       for (const attachment of new Set([...other.attachments.behind(port), ...same]))
-        for (const entry of this.ofEndpoint(other, attachment)) needed.set(place(entry), entry)
+        for (const entry of this.ofEndpoint(other, attachment)) needed.set(identity(entry), entry)
     }
-    this.footprint.drop(entries.filter((entry) => !needed.has(place(entry))))
+    this.footprint.drop(entries.filter((entry) => !needed.has(identity(entry))))
     for (const entry of entries) {
-      const other = needed.get(place(entry))
+      const other = needed.get(identity(entry))
       if (other !== undefined) this.dataplanes.want(other)
     }
   }
@@ -103,12 +104,12 @@ export class Needs {
   }
 
   /** Takes back what an instance needed that is none any more, and `more`. */
-  retractNetwork({ vpn }: Instance, more: readonly FootprintEntry[]): void {
+  retractNetwork({ vpn }: Instance, more: readonly Entry[]): void {
     const own = vpn.networkEntries().filter((entry) => {
-      const users = this.networks.get(place(entry))
+      const users = this.networks.get(identity(entry))
       users?.delete(vpn.config.id)
-      if (users?.size === 0) this.networks.delete(place(entry))
-      return !this.networks.has(place(entry))
+      if (users?.size === 0) this.networks.delete(identity(entry))
+      return !this.networks.has(identity(entry))
     })
     this.footprint.drop([...more, ...own])
   }

@@ -1,8 +1,8 @@
+import { RequestError } from '../api/errors.ts'
 import type { Dataplane, Interface } from '../dataplane/model.ts'
 import type { Devices, Tunnelling } from '../evpn/project.ts'
 import { formatIp, isIpv4 } from '../values/address.ts'
 import { bridgeName, vxlanName } from './names.ts'
-import { Rejected } from './request.ts'
 
 type Vtep = Pick<Tunnelling, 'vxlanPort' | 'vtep'>
 
@@ -17,19 +17,20 @@ export class NetworkDevices {
     this.vtep = vtep
   }
 
-  /** What a new instance is to have, with a VXLAN device of its VNI that is in the bridge already. Throws `Rejected` where what others made is in the way. */
+  /** What a new instance is to have, with a VXLAN device of its VNI that is in the bridge already. Throws `RequestError` where what others made is in the way. */
   async choose(linuxBridge: string | null, suffix: string, vni: number): Promise<Devices> {
     const found = linuxBridge === null ? undefined : await this.dataplane.vxlanIn(linuxBridge, vni)
     const givenVxlan = found !== undefined && !found.owned
     const reason = givenVxlan ? unusable(found, this.vtep) : null
     if (reason !== null)
-      throw new Rejected(
+      throw new RequestError(
+        'LINUXBR_UNUSABLE',
         `linuxbr: VXLAN device ${found?.name} of VNI ${vni} in ${linuxBridge} cannot be used: ${reason}. Change it, or delete it for chanter to make one`,
       )
     const bridge = linuxBridge ?? bridgeName(suffix)
     const vxlan = found?.name ?? vxlanName(suffix)
-    if (linuxBridge === null) await this.checkFree(bridge)
-    if (!givenVxlan) await this.checkFree(vxlan)
+    const own = [...(linuxBridge === null ? [bridge] : []), ...(givenVxlan ? [] : [vxlan])]
+    await Promise.all(own.map((device) => this.checkFree(device)))
     return { bridge, givenBridge: linuxBridge !== null, vxlan, givenVxlan }
   }
 
@@ -38,10 +39,11 @@ export class NetworkDevices {
     return this.users.get(bridge)
   }
 
-  /** Throws `Rejected` where another instance has the bridge. */
+  /** Throws `RequestError` where another instance has the bridge. */
   claim({ bridge }: Devices, instance: string): void {
     const user = this.users.get(bridge)
-    if (user !== undefined && user !== instance) throw new Rejected(`linuxbr: ${bridge} ${inUse(user)}`)
+    if (user !== undefined && user !== instance)
+      throw new RequestError('LINUXBR_UNUSABLE', `linuxbr: ${bridge} ${inUse(user)}`)
     this.users.set(bridge, instance)
   }
 
@@ -57,7 +59,8 @@ export class NetworkDevices {
   private async checkFree(device: string): Promise<void> {
     const link = await this.dataplane.interfaceNamed(device)
     if (link !== undefined && !link.owned)
-      throw new Rejected(
+      throw new RequestError(
+        'INTERFACE_EXTERNAL',
         `interface ${device}, which the instance needs, exists and is not chanter's: delete or rename it`,
       )
   }

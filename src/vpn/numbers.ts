@@ -1,8 +1,8 @@
+import { RequestError } from '../api/errors.ts'
 import { FIRST_LABEL, LAST_VNI } from '../bgp/values/label.ts'
 import { rdNumbersOf } from './attachments.ts'
 import type { Changes } from './changes.ts'
 import { Identifiers, type Time } from './identifiers.ts'
-import { Failed } from './request.ts'
 import type { NumberRange, State } from './state.ts'
 
 /** The numbers in what this node advertises: labels, VNIs, and those behind our address in route distinguishers. */
@@ -27,10 +27,11 @@ export class Numbers {
     this.rds = kept('rds', 1, 0xffff)
   }
 
-  /** A number for a route distinguisher of an instance or one of its endpoints. Throws `Failed`. */
+  /** A number for a route distinguisher of an instance or one of its endpoints. Throws `RequestError`. */
   takeRd(use: string): number {
     const number = this.rds.take(use)
-    if (number === undefined) throw new Failed('all route distinguishers are taken')
+    if (number === undefined)
+      throw new RequestError('NUMBERS_EXHAUSTED', 'all route distinguishers are taken')
     return number
   }
 

@@ -1,10 +1,11 @@
+import { RequestError } from '../api/errors.ts'
+import type { Entry } from '../dataplane/model.ts'
 import { gatewayMac } from '../ipvpn/plug.ts'
 import { ensure } from '../values/map.ts'
 import type { Attachment } from './attachments.ts'
 import type { Instance } from './instance.ts'
 import { cableNames } from './names.ts'
-import { type AttachRequest, type PlacedRequest, Rejected } from './request.ts'
-import type { FootprintEntry } from './state.ts'
+import type { AttachRequest, PlacedRequest } from './request.ts'
 
 /**
  * The cables between VRFs and the bridges of EVPN instances: one for each two, from the first to the last endpoint of the VRF
@@ -22,13 +23,16 @@ export class Plugs {
     this.connects = connects
   }
 
-  /** The request with the name of its port. Throws `Rejected`. */
+  /** The request with the name of its port. Throws `RequestError`. */
   place(request: AttachRequest): PlacedRequest {
     const { port, type, instanceId } = request
     if (typeof port === 'string') return { ...request, port, plug: null }
     const { evpn } = port
     if (type !== 'ipvpn')
-      throw new Rejected(`local_port: only an ipvpn can be plugged into EVPN instance ${evpn}`)
+      throw new RequestError(
+        'PARAMETER_INVALID',
+        `local_port: only an ipvpn can be plugged into EVPN instance ${evpn}`,
+      )
     const plugged = [...(this.instances.get(instanceId)?.attachments ?? [])].filter(
       ({ plug }) => plug?.evpn === evpn,
     )
@@ -41,7 +45,7 @@ export class Plugs {
   }
 
   /** What an endpoint needs, in the bridge that it is plugged into as well. */
-  endpointEntries({ vpn }: Instance, endpoint: Attachment): FootprintEntry[] {
+  endpointEntries({ vpn }: Instance, endpoint: Attachment): Entry[] {
     const own = vpn.endpointEntries(endpoint)
     const { plug } = endpoint
     const target = plug === null ? undefined : this.instances.get(plug.evpn)
@@ -73,7 +77,8 @@ export class Plugs {
     const target = this.instances.get(evpn)
     if (target?.type === 'evpn') return
     const found = target === undefined ? 'there is none of that id' : 'that is an ipvpn'
-    throw new Rejected(
+    throw new RequestError(
+      'INSTANCE_UNKNOWN',
       `local_port: evpn.id is ${JSON.stringify(evpn)}: expected the id of an EVPN instance with endpoints here; ${found}`,
     )
   }

@@ -1,4 +1,4 @@
-import type { Logger } from 'pino'
+import type { EventSink } from '../events/event.ts'
 import type { EvpnNetwork, Instance } from './instance.ts'
 import type { Drivers } from './instances.ts'
 import type { Needs } from './needs.ts'
@@ -15,7 +15,7 @@ export interface PortSharingParts {
   readonly instances: ReadonlyMap<string, Instance>
   readonly needs: Pick<Needs, 'holderOf'>
   readonly drivers: Drivers
-  readonly log: Logger
+  readonly events: EventSink
 }
 
 /** What becomes of an attach whose port is attached to another instance already: agents attach one to several, and Linux has it in one. */
@@ -23,13 +23,13 @@ export class PortSharing {
   private readonly instances: ReadonlyMap<string, Instance>
   private readonly needs: PortSharingParts['needs']
   private readonly drivers: Drivers
-  private readonly log: Logger
+  private readonly events: EventSink
 
-  constructor({ instances, needs, drivers, log }: PortSharingParts) {
+  constructor({ instances, needs, drivers, events }: PortSharingParts) {
     this.instances = instances
     this.needs = needs
     this.drivers = drivers
-    this.log = log
+    this.events = events
   }
 
   /** A port in the bridge of an EVPN instance cannot be in a VRF as well, nor can the bridge: the VRF is plugged into the instance instead. */
@@ -62,10 +62,7 @@ export class PortSharing {
     if (holder?.type !== 'ipvpn') return request
     const isKnown = this.instances.get(instanceId)?.attachments.get(mac, ip?.ip ?? null) !== undefined
     if (!isKnown)
-      this.log.warn(
-        { instance: instanceId, port, holder: holder.vpn.config.id },
-        'port is in the VRF of another instance: it receives from this one, and sends into the other alone',
-      )
+      this.events.emit({ type: 'port-shared', instance: instanceId, port, holder: holder.vpn.config.id })
     return { ...request, direction: 'to-port' }
   }
 }

@@ -57,9 +57,3 @@ export interface DetachRequest {
   /** Null: every address of that MAC. */
   readonly ip: Ip | null
 }
-
-/** A request that cannot be granted as it stands; nothing was changed. */
-export class Rejected extends Error {}
-
-/** A request that was fine, but the kernel refused its part; nothing was changed. */
-export class Failed extends Error {}

@@ -1,5 +1,6 @@
-import type { Logger } from 'pino'
+import { RequestError } from '../api/errors.ts'
 import type { Speaker } from '../bgp/speaker.ts'
+import type { EventSink } from '../events/event.ts'
 import { formatMac } from '../values/mac.ts'
 import { Admission } from './admission.ts'
 import { type Attachment, type Covered, type NumberSource, type Plan, rdNumbersOf } from './attachments.ts'
@@ -15,7 +16,7 @@ import { Needs } from './needs.ts'
 import { Numbers } from './numbers.ts'
 import { Plugs } from './plugs.ts'
 import { PortSharing } from './port-sharing.ts'
-import { type AttachRequest, type DetachRequest, Failed, type PlacedRequest, Rejected } from './request.ts'
+import type { AttachRequest, DetachRequest, PlacedRequest } from './request.ts'
 import { Serial } from './serial.ts'
 import type { InstanceState, Keep, State, StateChange } from './state.ts'
 import { Uplinks } from './uplinks.ts'
@@ -32,7 +33,7 @@ export class VpnService {
   private readonly numbers: Numbers
   private readonly config: VpnConfig
   private readonly dataplanes: Dataplanes
-  private readonly log: Logger
+  private readonly events: EventSink
   private readonly serial = new Serial()
   private readonly maker: Instances
   private readonly plugs: Plugs
@@ -49,7 +50,7 @@ export class VpnService {
     config: VpnConfig,
     speaker: Speaker,
     dataplanes: Dataplanes,
-    log: Logger,
+    events: EventSink,
     keep: Keep = async () => {},
   ) {
     this.config = config
@@ -57,8 +58,8 @@ export class VpnService {
     this.numbers = new Numbers(config.ranges.labels, speaker.convergence, this.changed)
     this.dataplanes = dataplanes
     this.plugs = new Plugs(this.instances, dataplanes.isShared)
-    this.log = log
-    this.maker = new Instances(config, speaker, dataplanes, log, this.numbers, (id, mac) => {
+    this.events = events
+    this.maker = new Instances(config, speaker, dataplanes, events, this.numbers, (id, mac) => {
       this.changed.mac(id, mac)
       void keep('synced')
     })
@@ -66,9 +67,9 @@ export class VpnService {
     const { instances, plugs, footprint } = this
     this.needs = new Needs({ instances, plugs, footprint, dataplanes, drivers: config.drivers })
     const peers = speaker.config.peers.map(({ address }) => address)
-    const uplinks = new Uplinks({ config, peers, dataplane: dataplanes.host })
+    const uplinks = new Uplinks({ config, peers })
     const { needs } = this
-    this.sharing = new PortSharing({ instances, needs, drivers: config.drivers, log })
+    this.sharing = new PortSharing({ instances, needs, drivers: config.drivers, events })
     const bridges = this.maker.networkDevices
     const { drivers, ranges } = config
     this.admission = new Admission({ instances, dataplanes, drivers, needs, uplinks, bridges, ranges })
@@ -108,7 +109,7 @@ export class VpnService {
     this.numbers.recall(state)
   }
 
-  /** Resolves when the port's own kernel state is in place and its route is announced. Throws `Rejected` or `Failed`. */
+  /** Resolves when the port's own kernel state is in place and its route is announced. Throws `RequestError`. */
   attach(request: AttachRequest): Promise<void> {
     const { instanceId } = request
     const joined = this.sharing.joined(request)
@@ -122,12 +123,13 @@ export class VpnService {
     })
   }
 
-  /** Throws `Rejected` when there is no such endpoint, and was none until a while ago. */
+  /** Throws `RequestError` when there is no such endpoint, and was none until a while ago. */
   detach(request: DetachRequest): Promise<void> {
     return this.serial.run(request.instanceId, async () => {
       const instance = this.instances.get(request.instanceId)
       if (instance?.attachments.covers(request) !== true && this.detached.has(request)) return
-      if (instance === undefined) throw new Rejected(`VPN ${request.instanceId} could not be found`)
+      if (instance === undefined)
+        throw new RequestError('INSTANCE_UNKNOWN', `VPN ${request.instanceId} could not be found`)
       for (const attachment of instance.attachments.named(request)) {
         this.remove(instance, attachment)
         this.detached.add({ ...attachment, instanceId: request.instanceId })
@@ -135,15 +137,20 @@ export class VpnService {
       this.detached.add(request)
       if (instance.attachments.isEmpty) this.end(instance)
       await this.keep('synced')
-      this.log.info({ instance: request.instanceId, mac: formatMac(request.mac) }, 'detached')
+      const { instanceId, mac } = request
+      this.events.emit({ type: 'detached', instance: instanceId, mac: formatMac(mac) })
     })
   }
 
   private checkType({ type, instanceId }: AttachRequest, existing: Instance | undefined): void {
     const lack = this.config.lacks(type)
-    if (lack !== null) throw new Rejected(`vpn_type: ${type} cannot be served: ${lack}`)
+    if (lack !== null)
+      throw new RequestError('VPN_TYPE_UNAVAILABLE', `vpn_type: ${type} cannot be served: ${lack}`)
     if (existing !== undefined && existing.type !== type)
-      throw new Rejected(`vpn_type: VPN instance ${instanceId} is of type ${existing.type}, not ${type}`)
+      throw new RequestError(
+        'INSTANCE_TYPE_CONFLICT',
+        `vpn_type: VPN instance ${instanceId} is of type ${existing.type}, not ${type}`,
+      )
   }
 
   private async attachFirst(request: PlacedRequest): Promise<void> {
@@ -160,16 +167,11 @@ export class VpnService {
     if (instance.type === 'evpn') {
       const { vni, devices } = instance.evpn.config
       if (request.vni !== null && request.vni !== vni) {
-        this.log.warn(
-          { instance: request.instanceId, vni, asked: request.vni },
-          'VNI of an existing instance stays',
-        )
+        this.events.emit({ type: 'vni-kept', instance: request.instanceId, vni, asked: request.vni })
       }
       if (request.linuxBridge !== null && request.linuxBridge !== devices.bridge) {
-        this.log.warn(
-          { instance: request.instanceId, bridge: devices.bridge, asked: request.linuxBridge },
-          'bridge of an existing instance stays',
-        )
+        const { instanceId, linuxBridge: asked } = request
+        this.events.emit({ type: 'bridge-kept', instance: instanceId, bridge: devices.bridge, asked })
       }
     }
     await this.settle(instance, request, () => {})
@@ -184,7 +186,10 @@ export class VpnService {
       plan = attachments.plan(request, taken, readvertises(instance, request))
       const other = 'add' in plan ? this.needs.claimPort(instance, plan.add) : null
       if (other !== null)
-        throw new Rejected(`local_port: interface ${request.port} is attached to VPN instance ${other}`)
+        throw new RequestError(
+          'PORT_CONFLICT',
+          `local_port: interface ${request.port} is attached to VPN instance ${other}`,
+        )
     } catch (error) {
       taken.giveBack()
       throw error
@@ -215,12 +220,13 @@ export class VpnService {
   }
 
   /** Why a network is refused that is not isolated from the host. */
-  private async openness(instance: Instance): Promise<Rejected | null> {
+  private async openness(instance: Instance): Promise<RequestError | null> {
     if (!this.config.requireIsolation || instance.type !== 'evpn') return null
     const { bridge } = instance.evpn.config.devices
     const { by, reason } = await this.dataplanes.of('evpn').isolationOf(bridge)
     if (by !== null || reason === null) return null
-    return new Rejected(
+    return new RequestError(
+      'NOT_ISOLATED',
       `bridge ${bridge} cannot be isolated from the host, which require_isolation asks for: ${reason}`,
     )
   }
@@ -247,10 +253,8 @@ export class VpnService {
       if (plug === null) this.plugs.connect(vpn.config.id)
       else this.plugs.changed(vpn.config.id, plug.evpn)
     }
-    this.log.info(
-      { instance: request.instanceId, port: request.port, mac: formatMac(request.mac) },
-      'attached',
-    )
+    const { instanceId, port, mac } = request
+    this.events.emit({ type: 'attached', instance: instanceId, port, mac: formatMac(mac) })
   }
 
   /** Commits a plan, and clears away what the endpoint needed before it and does not any more. */
@@ -292,7 +296,9 @@ export class VpnService {
   }
 
   private enter(instance: Instance): void {
-    this.instances.set(instance.vpn.config.id, instance)
+    const { id } = instance.vpn.config
+    this.instances.set(id, instance)
+    this.events.emit({ type: 'instance-created', instance: id, vpn: instance.type })
     this.needs.enter(instance)
   }
 
@@ -325,17 +331,18 @@ export class VpnService {
     this.dataplanes.host.clear([...vpn.networkEntries(), ...endpoints])
   }
 
-  /** Numbers for an attachment; of a MAC address that has none, its label is taken at once. */
+  /** Numbers for an attachment; of a MAC address that has none, its label is taken at once. Those of EVPN never get into the kernel. */
   private async takenFor(
-    { vpn, attachments }: Instance,
+    { vpn, type, attachments }: Instance,
     request: PlacedRequest,
     use: string,
   ): Promise<NumberSource & { giveBack(): void }> {
     const { id } = vpn.config
     const taken: (() => void)[] = []
-    const isTaken = (one: number) => this.dataplanes.of('ipvpn').isLabelTaken(one)
+    const isTaken = (one: number) => type === 'ipvpn' && this.dataplanes.of(type).isLabelTaken(one)
     const label = attachments.has(request.mac) ? null : await this.labels.takeUnless(isTaken, use)
-    if (label === undefined) throw new Failed('all MPLS labels of label_range are taken')
+    if (label === undefined)
+      throw new RequestError('NUMBERS_EXHAUSTED', 'all MPLS labels of label_range are taken')
     if (label !== null) taken.push(() => this.labels.giveBack(label))
     return {
       label: () => label!,
@@ -357,7 +364,8 @@ export class VpnService {
         ? instance.evpn.addresses.gateways.flatMap((gateway) => instance.evpn.gatewayEntries(gateway))
         : []
     vpn.stop()
-    this.instances.delete(vpn.config.id)
+    if (this.instances.delete(vpn.config.id))
+      this.events.emit({ type: 'instance-ended', instance: vpn.config.id, vpn: instance.type })
     this.changed.instance(vpn.config.id)
     this.needs.retractNetwork(instance, left)
     this.maker.free(instance)

@@ -1,8 +1,8 @@
 import { linkSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Logger } from 'pino'
 import type { Clock } from '../clock.ts'
+import type { EventSink } from '../events/event.ts'
 import { type EntryChange, encodeRecord } from './journal.ts'
 import type { Durability, State, StateChange } from './state.ts'
 import { encodeChange, encodeJournal, keyOf, type ReadState, readState, Unreadable } from './state-text.ts'
@@ -51,7 +51,7 @@ const SLACK = 1 << 20
 export class StateFile {
   private readonly path: string
   private readonly clock: Clock
-  private readonly log: Logger
+  private readonly events: EventSink
   /** What is in the file, or is to be. */
   private readonly entries = new Map<string, string>()
   /** The journal of this process; null as long as there is none. */
@@ -70,10 +70,10 @@ export class StateFile {
   private readonly unkept = new Map<string, string>()
   private closed = false
 
-  constructor(path: string, clock: Clock, log: Logger) {
+  constructor(path: string, clock: Clock, events: EventSink) {
     this.path = path
     this.clock = clock
-    this.log = log
+    this.events = events
   }
 
   health(): StateFileHealth {
@@ -90,7 +90,7 @@ export class StateFile {
       const older = this.read(`${this.path}.${suffix}`)
       if (older === null) continue
       this.failing = true
-      this.log.warn({ file: `${this.path}.${suffix}` }, 'going on from an older state')
+      this.events.emit({ type: 'state-older', file: `${this.path}.${suffix}` })
       return older.state
     }
     return null
@@ -131,7 +131,7 @@ export class StateFile {
       if (durability === 'synced' && !this.isSynced) await this.file?.datasync()
       if (durability === 'synced') this.isSynced = true
       if (this.failing) await rm(`${this.path}.outdated`, { force: true })
-      if (this.failing) this.log.warn({ file: this.path }, 'state is kept again')
+      if (this.failing) this.events.emit({ type: 'state-kept-again', file: this.path })
       this.failing = false
       this.failure = null
       this.written = this.clock.epoch()
@@ -162,7 +162,7 @@ export class StateFile {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       this.unkept.set(entry, reason)
-      this.log.error({ file: this.path, entry, reason }, 'entry of the state cannot be kept; the others are')
+      this.events.emit({ type: 'state-entry-not-kept', file: this.path, entry, reason })
       return [entry, undefined]
     }
   }
@@ -200,7 +200,7 @@ export class StateFile {
 
   /** The state on disk is not true any more: it gets another name, which a full disk has room for. */
   private async failed({ message }: Error, take: Take): Promise<void> {
-    if (!this.failing) this.log.error({ file: this.path, reason: message }, 'state cannot be kept')
+    if (!this.failing) this.events.emit({ type: 'state-not-kept', file: this.path, reason: message })
     this.failing = true
     this.failure = { reason: message, since: this.failure?.since ?? this.clock.epoch() }
     await this.file?.close().catch(() => {})
@@ -228,18 +228,17 @@ export class StateFile {
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error
       const aside = `${this.path}.damaged`
-      this.log.error({ file: path, reason: error.message, aside }, 'state file cannot be used')
+      this.events.emit({ type: 'state-unusable', file: path, reason: error.message, aside })
       renameSync(path, aside)
       return null
     }
   }
 
   private tellLosses(file: string, { torn, damage }: ReadState): void {
-    if (torn > 0)
-      this.log.warn({ file, octets: torn }, 'the last record of the state file is torn, and left out')
+    if (torn > 0) this.events.emit({ type: 'state-torn', file, octets: torn })
     if (damage === null) return
     const aside = `${this.path}.damaged`
-    this.log.error({ file, reason: damage, aside }, 'state file is damaged: going on from what is before')
+    this.events.emit({ type: 'state-damaged', file, reason: damage, aside })
     rmSync(aside, { force: true })
     linkSync(file, aside)
   }

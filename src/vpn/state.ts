@@ -1,5 +1,7 @@
 import * as z from 'zod'
 import { formatRouteTarget, parseRouteTarget } from '../bgp/values/extended-community.ts'
+import { formatEntry, parseEntry } from '../dataplane/kinds/index.ts'
+import type { Entry } from '../dataplane/model.ts'
 import { formatIp, parseIp } from '../values/address.ts'
 import { formatMac, parseMac } from '../values/mac.ts'
 
@@ -79,74 +81,17 @@ const ipInstance = z.object({
 const instance = z.union([evpnInstance, ipInstance])
 const attachments = z.array(attachment)
 
-const hops = z
-  .array(
-    z.object({
-      device: name,
-      via: ip.nullable(),
-      labels: z.array(natural).readonly(),
-      weight: natural,
-    }),
-  )
-  .readonly()
-const given = z.boolean().default(false)
-
-const entry = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('bridge'), device: name, given, alias: name }),
-  z.object({
-    kind: z.literal('vxlan'),
-    device: name,
-    alias: name,
-    vni: natural,
-    local: ip,
-    port: natural,
-    mtu: natural.nullable().default(null),
-    underlay: name.nullable().default(null),
-  }),
-  z.object({
-    kind: z.literal('port'),
-    device: name,
-    bridge: name,
-    given,
-    learning: z.boolean(),
-    neighSuppress: z.boolean(),
-  }),
-  z.object({ kind: z.literal('local-mac'), device: name, mac }),
-  z.object({ kind: z.literal('vrf'), device: name, alias: name, table: natural }),
-  z.object({
-    kind: z.literal('unreachable'),
-    device: name,
-    table: natural,
-    prefix: ip,
-    prefixLength: natural,
-  }),
-  z.object({
-    kind: z.literal('veth'),
-    device: name,
-    alias: name,
-    peer: name,
-    mac,
-    mtu: natural.nullable(),
-    local: ip,
-    underlay: name.nullable(),
-  }),
-  z.object({ kind: z.literal('mpls-interface'), device: name }),
-  z.object({
-    kind: z.literal('tunnel'),
-    device: name,
-    alias: name,
-    encapsulation: z.enum(['gre', 'udp']),
-    local: ip,
-    remote: ip.nullable(),
-    mtu: natural.nullable(),
-    underlay: name.nullable(),
-  }),
-  z.object({ kind: z.literal('udp-port'), device: z.literal('lo'), ip }),
-  z.object({ kind: z.literal('vrf-port'), device: name, vrf: name }),
-  z.object({ kind: z.literal('address'), device: name, ip, prefixLength: natural }),
-  z.object({ kind: z.literal('fixed-neighbour'), device: name, ip, mac }),
-  z.object({ kind: z.literal('mpls'), device: z.literal('lo'), label: natural, hops }),
-])
+/** An entry of the dataplane, as its kind has it told. */
+const entry = z.codec(z.unknown(), z.custom<Entry>(), {
+  decode(raw, context): Entry {
+    const read = parseEntry(raw)
+    if ('value' in read) return read.value
+    const { field, expected } = read
+    context.issues.push({ code: 'custom', message: `expected ${expected}`, path: [field], input: raw })
+    return z.NEVER
+  },
+  encode: formatEntry,
+})
 
 const freedNumber = z.object({
   number: natural,
@@ -215,9 +160,6 @@ export type AttachmentState = z.output<typeof attachment>
 export type EvpnState = z.output<typeof evpnInstance> & { readonly attachments: AttachmentState[] }
 export type IpState = z.output<typeof ipInstance> & { readonly attachments: AttachmentState[] }
 export type InstanceState = EvpnState | IpState
-/** What of an attachment is in the kernel for good or ill: links, ports, local addresses and labels. */
-export type FootprintEntry = z.output<typeof entry>
-
 /**
  * How long what is kept lasts: `written`, as long as the machine runs, whatever becomes of this process; `synced`, whatever becomes of
  * the machine. What tells of the kernel's state alone need not outlive that.

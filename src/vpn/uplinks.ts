@@ -1,98 +1,63 @@
-import type { Dataplane } from '../dataplane/model.ts'
+import type { Uplink } from '../dataplane/model.ts'
 import { formatIp, type Ip } from '../values/address.ts'
 import type { VpnConfig } from './instances.ts'
 
-/** Kinds of interfaces that stand on what is enslaved to them. */
-const AGGREGATES: ReadonlySet<string | null> = new Set(['bond', 'team', 'bridge'])
-
 interface Use {
-  readonly device: string
-  /** A clause about the device. */
+  readonly uplink: Uplink
+  /** A clause about the interface. */
   readonly why: string
 }
 
-/** All are asked for at once: an answer may have a long way. */
-type Asked = Promise<Use | null> | Use
+/** What the dataplane answers about `Uplinks.all`. */
+export type Stacks = readonly (readonly string[])[]
 
 export interface UplinksParts {
   readonly config: Pick<VpnConfig, 'bgpAddress' | 'vtep' | 'ipvpn'>
   /** The addresses of configured BGP peers. */
   readonly peers: readonly Ip[]
-  readonly dataplane: Dataplane
 }
 
 /** The interfaces that tunnels and sessions of the machine itself go by: none of them can be part of a VPN. */
 export class Uplinks {
-  private readonly config: UplinksParts['config']
-  private readonly peers: readonly Ip[]
-  private readonly dataplane: Dataplane
+  /** Those of tunnels first. */
+  private readonly uses: readonly Use[]
+  private readonly tunnelUses: number
+  /** As the dataplane is asked about them. */
+  readonly all: readonly Uplink[]
 
-  constructor({ config, peers, dataplane }: UplinksParts) {
-    this.config = config
-    this.peers = peers
-    this.dataplane = dataplane
+  constructor({ config: { bgpAddress, vtep, ipvpn }, peers }: UplinksParts) {
+    const tunnels: Use[] = [...new Set([vtep, ipvpn.address])].map((holds) => ({
+      uplink: { holds },
+      why: `has the tunnel address ${formatIp(holds)}`,
+    }))
+    if ('interface' in ipvpn.carrier)
+      tunnels.push({ uplink: { device: ipvpn.carrier.interface }, why: 'is the mpls_interface' })
+    const sessions = peers.map((leadsTo) => ({
+      uplink: { leadsTo },
+      why: `leads to BGP peer ${formatIp(leadsTo)}`,
+    }))
+    const bgp = { uplink: { holds: bgpAddress }, why: `has the BGP address ${formatIp(bgpAddress)}` }
+    this.uses = [...tunnels, bgp, ...sessions]
+    this.tunnelUses = tunnels.length
+    this.all = this.uses.map(({ uplink }) => uplink)
   }
 
   /** What of the machine itself depends on the interface, as a clause about it; null where nothing does. */
-  needing(name: string): Promise<string | null> {
-    return this.first(name, [...this.tunnels(), ...this.sessions()])
+  needing(name: string, stacks: Stacks): string | null {
+    return this.first(name, stacks, this.uses.length)
   }
 
   /** As `needing`, for tunnels alone. */
-  tunnelsNeeding(name: string): Promise<string | null> {
-    return this.first(name, this.tunnels())
+  tunnelsNeeding(name: string, stacks: Stacks): string | null {
+    return this.first(name, stacks, this.tunnelUses)
   }
 
-  private tunnels(): Asked[] {
-    const { vtep, ipvpn } = this.config
-    const asked: Asked[] = [...new Set([vtep, ipvpn.address])].map((ip) =>
-      this.holder(ip, `has the tunnel address ${formatIp(ip)}`),
-    )
-    return 'interface' in ipvpn.carrier
-      ? [...asked, { device: ipvpn.carrier.interface, why: 'is the mpls_interface' }]
-      : asked
-  }
-
-  private sessions(): Asked[] {
-    const { bgpAddress } = this.config
-    return [
-      this.holder(bgpAddress, `has the BGP address ${formatIp(bgpAddress)}`),
-      ...this.peers.map((peer) => this.way(peer)),
-    ]
-  }
-
-  private async holder(ip: Ip, why: string): Promise<Use | null> {
-    const device = await this.dataplane.holderOf(ip)
-    return device === null ? null : { device, why }
-  }
-
-  private async way(peer: Ip): Promise<Use | null> {
-    const way = await this.dataplane.wayTo(peer)
-    return way === null ? null : { device: way.device, why: `leads to BGP peer ${formatIp(peer)}` }
-  }
-
-  private async first(name: string, asked: readonly Asked[]): Promise<string | null> {
-    const seen = new Set<string>()
-    for (const use of await Promise.all(asked)) {
-      if (use === null || seen.has(use.device)) continue
-      const { device, why } = use
+  private first(name: string, stacks: Stacks, count: number): string | null {
+    for (const [i, { why }] of this.uses.slice(0, count).entries()) {
+      const [device, ...below] = stacks[i] ?? []
       if (device === name) return why
-      if (await this.standsOn(device, name, seen)) return `carries ${device}, which ${why}`
+      if (below.includes(name)) return `carries ${device}, which ${why}`
     }
     return null
-  }
-
-  private async standsOn(device: string, name: string, seen: Set<string>): Promise<boolean> {
-    seen.add(device)
-    for (const lower of await this.below(device))
-      if (lower === name || (!seen.has(lower) && (await this.standsOn(lower, name, seen)))) return true
-    return false
-  }
-
-  private async below(device: string): Promise<string[]> {
-    const link = await this.dataplane.interfaceNamed(device)
-    if (link === undefined) return []
-    const ports = AGGREGATES.has(link.kind) ? await this.dataplane.portsOf(link.name) : []
-    return [...ports.map(({ name }) => name), ...(link.lower === null ? [] : [link.lower])]
   }
 }

@@ -8,6 +8,7 @@ import { nlriCodec } from '../../src/bgp/nlri/index.ts'
 import type { AdjRibIn } from '../../src/bgp/rib/adj-rib-in.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import { Writer } from '../../src/bgp/wire/writer.ts'
+import { logged } from '../support/events.ts'
 import { RawPeer } from '../support/raw-peer.ts'
 import { ip, peerConfig, speakerAt } from '../support/speakers.ts'
 import { attribute, octet, TARGET, TYPE3, update, WELL_KNOWN } from '../support/update-bytes.ts'
@@ -37,7 +38,7 @@ beforeEach(() => {
   lines = []
   const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
   const peers = [peerConfig(A, { passive: true, reflectorClient: true, families: FAMILIES })]
-  speaker = speakerAt(RR, peers, clock, network, { clusterId: ip(RR) }, () => {}, log)
+  speaker = speakerAt(RR, peers, clock, network, { clusterId: ip(RR) }, () => {}, logged(log, clock))
 })
 
 const routesIn = (): AdjRibIn => speaker.neighbours.get(ip(A))!.routesIn
@@ -159,11 +160,13 @@ describe('NLRI that cannot be read', () => {
     const twice = attribute(0xc0, 8, '00') + attribute(0x40, 6, '00')
     send(peer, advertise([TYPE3], twice))
     expect(lines).toMatchObject([
-      { peer: `BGP-${A}`, family: 'l2vpn/evpn', routes: 2, msg: 'NLRI quarantined' },
-      { peer: `BGP-${A}`, severity: 'withdraw', attribute: 8, errors: 2, msg: 'malformed UPDATE' },
+      { peer: A, family: 'l2vpn/evpn', routes: 2, msg: 'NLRI quarantined' },
+      { peer: A, severity: 'withdraw', attribute: 8, errors: 2, msg: 'malformed UPDATE' },
     ])
     expect(routesIn().counters).toEqual({
       updates: 2,
+      withdrawUpdates: 0,
+      withdrawn: 0,
       treatedAsWithdraw: 1,
       attributesDiscarded: 1,
       quarantined: 2,
@@ -172,7 +175,7 @@ describe('NLRI that cannot be read', () => {
       unwanted: 0,
       rejected: 0,
     })
-    expect(lines[0]).not.toHaveProperty('leftOut')
+    expect(lines[0]).not.toHaveProperty('suppressed')
   })
 
   test('make ten lines of a log at once, and then one that says how many were left out', () => {
@@ -183,7 +186,7 @@ describe('NLRI that cannot be read', () => {
     clock.advance(1000)
     send(peer, advertise([bad(99)]))
     expect(lines).toHaveLength(11)
-    expect(lines[10]).toMatchObject({ leftOut: 5, msg: 'NLRI quarantined' })
+    expect(lines[10]).toMatchObject({ suppressed: 5, msg: 'NLRI quarantined' })
   })
 })
 

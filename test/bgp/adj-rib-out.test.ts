@@ -11,6 +11,7 @@ import { localSource, type Source } from '../../src/bgp/rib/route.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { Writer } from '../../src/bgp/wire/writer.ts'
+import { logged } from '../support/events.ts'
 import { RawPeer } from '../support/raw-peer.ts'
 import { ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -44,7 +45,7 @@ beforeEach(() => {
   lines = []
   const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
   const peers = [peerConfig(B, { passive: true, families: FAMILIES })]
-  speaker = speakerAt(A, peers, clock, network, {}, () => {}, log)
+  speaker = speakerAt(A, peers, clock, network, {}, () => {}, logged(log, clock))
   source = localSource('EVI-1')
 })
 
@@ -353,18 +354,18 @@ describe('a route', () => {
     ])
     expect(lines).toMatchObject(
       Array.from({ length: 2 }, () => ({
-        peer: `BGP-${B}`,
+        peer: B,
         family: 'ipv4/mpls-vpn',
         route: '11.0.0.1/32 label 16 rd 10.77.0.11:1',
         msg: 'route cannot be advertised',
       })),
     )
-    expect(lines[0]).not.toHaveProperty('leftOut')
+    expect(lines[0]).not.toHaveProperty('suppressed')
     for (let number = 2; number <= 12; number++) announce(number, 100)
     expect([lines.length, routesOut.counters.withheld]).toEqual([10, 13])
     clock.advance(1000)
     announce(13, 100)
-    expect(lines[10]).toMatchObject({ leftOut: 3 })
+    expect(lines[10]).toMatchObject({ suppressed: 3 })
     expect(told(peer)).toEqual([VPNV4])
   })
 })

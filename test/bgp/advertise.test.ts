@@ -17,8 +17,9 @@ import type { Speaker } from '../../src/bgp/speaker.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { Framer } from '../../src/bgp/wire/framer.ts'
 import { Writer } from '../../src/bgp/wire/writer.ts'
+import { noEvents } from '../support/events.ts'
 import { openOf, RawPeer } from '../support/raw-peer.ts'
-import { ip, macRoute, peerConfig, rt, silent, speakerAt } from '../support/speakers.ts'
+import { ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 
@@ -175,7 +176,7 @@ test('End-of-RIB, and other families, do not wait for routes that change without
     },
     sendRefresh() {},
   }
-  const out = new AdjRibOut(clock, rib, policy, outlet, false, 'BGP-B', silent)
+  const out = new AdjRibOut(clock, rib, policy, outlet, false, 'BGP-B', noEvents)
   const prefixes = Array.from({ length: 2500 }, (_, i): VpnPrefix => {
     return { ip: ip(`10.0.${i >> 8}.${i & 0xff}`), length: 32, rd: ipv4Rd(ip(A), 1), label: 0x101 }
   })

@@ -4,7 +4,8 @@ import { EVPN, ROUTE_TARGET } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
 import { PEER_DEFAULTS } from '../../src/bgp/session/peer-config.ts'
 import { SPEAKER_DEFAULTS, Speaker } from '../../src/bgp/speaker.ts'
-import { Collector, ip, macRoute, peerConfig, rt, silent, speakerAt } from '../support/speakers.ts'
+import { logged, noEvents } from '../support/events.ts'
+import { Collector, ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 
@@ -32,7 +33,15 @@ describe('the log', () => {
   const established = () => {
     lines = []
     const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
-    const a = speakerAt(A, [peerConfig(B, { maxPrefixes: 1 })], clock, network, {}, () => {}, log)
+    const a = speakerAt(
+      A,
+      [peerConfig(B, { maxPrefixes: 1 })],
+      clock,
+      network,
+      {},
+      () => {},
+      logged(log, clock),
+    )
     const b = speakerAt(B, [peerConfig(A, { passive: true })], clock, network)
     clock.advance(5000)
     expect(a.neighbours.get(ip(B))!.peer.state).toBe('Established')
@@ -127,7 +136,7 @@ describe('limits and orders', () => {
     let completed = false
     const { transport } = network
     const config = { ...SPEAKER_DEFAULTS, as: 64512, identifier: ip(A), localAddress: ip(A) }
-    const environment = { clock, random: () => 0.5, transport, log: silent }
+    const environment = { clock, random: () => 0.5, transport, events: noEvents }
     const a = new Speaker({ ...config, peers: [peerConfig(B)] }, environment, () => {
       completed = true
     })

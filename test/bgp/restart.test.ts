@@ -9,6 +9,7 @@ import { encodeRouteRefresh, RefreshKind } from '../../src/bgp/message/route-ref
 import { localSource } from '../../src/bgp/rib/route.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import { Writer } from '../../src/bgp/wire/writer.ts'
+import type { DaemonEvent } from '../../src/events/event.ts'
 import { parseMac } from '../../src/values/mac.ts'
 import { openOf, RawPeer } from '../support/raw-peer.ts'
 import { Collector, ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
@@ -603,11 +604,22 @@ describe('without any session (headless)', () => {
   let held: Collector
   let completed: number
   let local: Speaker
+  let told: string[]
 
   beforeEach(() => {
     completed = 0
+    told = []
+    const events = { emit: ({ type }: DaemonEvent) => void (type.startsWith('headless') && told.push(type)) }
     const peers = [peerConfig(B, { passive: true }), peerConfig(C, { passive: true })]
-    local = speakerAt('10.77.0.13', peers, clock, network, { headlessSeconds: HEADLESS }, () => completed++)
+    local = speakerAt(
+      '10.77.0.13',
+      peers,
+      clock,
+      network,
+      { headlessSeconds: HEADLESS },
+      () => completed++,
+      events,
+    )
     held = new Collector()
     local.subscribe(held, RED)
   })
@@ -627,8 +639,18 @@ describe('without any session (headless)', () => {
     cut(B)
     clock.advance(HEADLESS * 1000 - 1000)
     expect(held.routes.size).toBe(1)
+    expect(told).toEqual(['headless-began'])
     clock.advance(2000)
     expect(held.routes.size).toBe(0)
+    expect(told).toEqual(['headless-began', 'headless-ended'])
+  })
+
+  test('it is over with the first session', () => {
+    say(connect(B), [MAC1])
+    cut(B)
+    expect(told).toEqual(['headless-began'])
+    connect(C)
+    expect(told).toEqual(['headless-began', 'headless-ended'])
   })
 
   test('those of one that is not the last go at once', () => {

@@ -251,7 +251,7 @@ describe('routes', () => {
     b.subscribe(new Collector(), RED)
     announce(a, '02:00:00:00:01:01', '64512:10')
     clock.advance(100)
-    const sent = (): number => a.neighbours.get(ip(B))!.peer.session!.sent[MessageType.Update] ?? 0
+    const sent = (): number => a.neighbours.get(ip(B))!.peer.messages.sent[MessageType.Update] ?? 0
     const before = sent()
     announce(a, '02:00:00:00:01:01', '64512:10')
     clock.advance(100)
@@ -327,7 +327,7 @@ describe('routes', () => {
     const red = new Collector()
     b.subscribe(red, RED)
     clock.advance(100)
-    const sent = (): number => a.neighbours.get(ip(B))!.peer.session!.sent[MessageType.Update] ?? 0
+    const sent = (): number => a.neighbours.get(ip(B))!.peer.messages.sent[MessageType.Update] ?? 0
     const before = sent()
     for (let i = 0; i < 500; i++)
       announce(a, `02:00:00:00:02:${(i % 256).toString(16).padStart(2, '0')}`, '64512:10')

@@ -37,10 +37,15 @@ export class PingFlow {
     const end = text.lastIndexOf('\n') + 1
     let answers = 0
     let lost = 0
-    for (const [, number] of text.slice(this.#read, end).matchAll(/icmp_seq=(\d+) ttl/g)) {
+    for (const [, number] of text.slice(this.#read, end).matchAll(/icmp_seq=(\d+) ttl(?!.*DUP)/g)) {
       answers++
-      if (this.#last !== null) lost += (Number(number) - this.#last - 1 + NUMBERS) % NUMBERS
-      this.#last = Number(number)
+      const ahead = this.#last === null ? 1 : (Number(number) - this.#last + NUMBERS) % NUMBERS
+      // one that others have overtaken was counted as lost
+      if (ahead > NUMBERS / 2) lost--
+      else {
+        lost += ahead - 1
+        this.#last = Number(number)
+      }
     }
     this.#read = end
     return { answers, lost }

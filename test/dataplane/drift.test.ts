@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { beforeEach, expect, test } from 'vitest'
 import { Drift } from '../../src/dataplane/engine/drift.ts'
+import { logged } from '../support/events.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import * as e from './entries.ts'
 
@@ -15,7 +16,7 @@ beforeEach(() => {
     { level: 'warn', base: null },
     { write: (line: string) => void lines.push(JSON.parse(line)) },
   )
-  drift = new Drift(clock, log)
+  drift = new Drift(clock, logged(log, clock))
 })
 
 test('a bunch of changes is one warning, and there is one a minute at most', () => {

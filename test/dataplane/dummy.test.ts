@@ -7,19 +7,20 @@ import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import { isOurDevice } from '../../src/vpn/names.ts'
 import { VpnService } from '../../src/vpn/service.ts'
+import { noEvents } from '../support/events.ts'
 import { RANGES } from '../support/ranges.ts'
-import { ip, rt, silent } from '../support/speakers.ts'
+import { ip, rt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 
 test('the dummy driver takes a port that nobody made, and keeps what it would program', async () => {
   const address = ip('10.77.0.13')
   const driver = new MemoryDriver(systemClock, { pretend: (name) => !isOurDevice(name, RANGES.vrfPrefix) })
-  const reconciler = new Reconciler({ clock: systemClock, driver, log: silent })
+  const reconciler = new Reconciler({ clock: systemClock, driver, events: noEvents })
   const { transport } = new VirtualNetwork(new VirtualClock())
   const speaker = new Speaker(
     { ...SPEAKER_DEFAULTS, as: 64512, identifier: address, localAddress: address, peers: [] },
-    { clock: systemClock, random: Math.random, transport, log: silent },
+    { clock: systemClock, random: Math.random, transport, events: noEvents },
     () => {},
   )
   const config = {
@@ -38,7 +39,7 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     requireIsolation: false,
     drivers: { evpn: 'dummy', ipvpn: 'dummy' } as const,
   }
-  const vpns = new VpnService(config, speaker, Dataplanes.shared(reconciler), silent)
+  const vpns = new VpnService(config, speaker, Dataplanes.shared(reconciler), noEvents)
   reconciler.start()
   await vpns.attach({
     instanceId: 'net1',

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { isTableEntry } from '../../src/dataplane/kinds/layout.ts'
-import { type Entry, identity } from '../../src/dataplane/model.ts'
+import { identity, isTableEntry } from '../../src/dataplane/kinds/index.ts'
+import type { Entry } from '../../src/dataplane/model.ts'
+import { refusal } from '../support/refusal.ts'
 import { type MemoryLab, memoryLab } from './memory-lab.ts'
 
 /** What random histories are played on. */
@@ -119,7 +120,7 @@ export async function playHistories(world: World): Promise<void> {
           case 'pass':
             return lab.clock.advance(each.ms)
           case 'fail':
-            return lab.driver.fail(() => true, 'EBUSY: try later', 2)
+            return lab.driver.fail(() => true, refusal('EBUSY', 'try later'), 2)
           case 'overrun':
             return lab.driver.overrun()
           case 'squat':

@@ -1,9 +1,8 @@
-import { pino } from 'pino'
 import { PersistentClock } from '../../src/clock.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
-import { isTableEntry } from '../../src/dataplane/kinds/layout.ts'
+import { identity, isTableEntry } from '../../src/dataplane/kinds/index.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
-import { identity } from '../../src/dataplane/model.ts'
+import { noEvents } from '../support/events.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import type { Lab } from './lab.ts'
 
@@ -39,7 +38,7 @@ export function memoryLab(): MemoryLab {
     restart({ deaf = false, resyncMs = 0 } = {}) {
       reconciler?.stop()
       driver.watch = deaf ? () => driver.close() : MemoryDriver.prototype.watch
-      reconciler = new Reconciler({ clock: loop, driver, log: pino({ level: 'silent' }), resyncMs })
+      reconciler = new Reconciler({ clock: loop, driver, events: noEvents, resyncMs })
       reconciler.start()
       return reconciler
     },

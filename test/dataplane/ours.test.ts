@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { oursIn } from '../../src/dataplane/engine/ours.ts'
+import { refusal } from '../support/refusal.ts'
 import * as e from './entries.ts'
 import { memoryLab } from './memory-lab.ts'
 
@@ -10,9 +11,12 @@ test('what the kernel does not let go is told of, and does not hold up the rest'
   for (const entry of [...e.network, e.remote(2)]) dataplane.want(entry)
   await lab.wait(dataplane.settled(e.network))
   dataplane.stop()
-  lab.driver.fail((op, { device }) => op === 'remove' && device === 'vx0', 'EBUSY: somebody holds it')
+  lab.driver.fail(
+    (op, { device }) => op === 'remove' && device === 'vx0',
+    refusal('EBUSY', 'somebody holds it'),
+  )
   const all = [...oursIn(lab.driver, { bridges: [], vxlans: [], localMacs: [] })]
-  expect(all.map(({ what, remove }) => [what, remove()])).toEqual([
+  expect(all.map(({ what, remove }) => [what, remove()?.text ?? null])).toEqual([
     ['port tap1 of br0', null],
     ['vxlan vx0 (chanter:net1)', 'EBUSY: somebody holds it'],
     ['bridge br0 (chanter:net1)', null],

@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { beforeEach, expect, test, vi } from 'vitest'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
+import { logged } from '../support/events.ts'
 import * as e from './entries.ts'
 import { type MemoryLab, memoryLab } from './memory-lab.ts'
 
@@ -18,7 +19,7 @@ beforeEach(async () => {
   const { clock, driver } = lab
   driver.watch = () => {} // it hears of no change
   const log = pino({ level: 'warn' }, { write: (line: string) => void warnings.push(line) })
-  dataplane = new Reconciler({ clock, driver, log, resyncMs: RESYNC_MS })
+  dataplane = new Reconciler({ clock, driver, events: logged(log, clock), resyncMs: RESYNC_MS })
   dataplane.start()
   for (const entry of [...e.network, e.remote(2)]) dataplane.want(entry)
   await lab.until(() => lab.holds(e.remote(2)))

@@ -1,6 +1,8 @@
+import type { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { NO_FORMER_WORK } from '../../src/dataplane/driver.ts'
 import { ForwardingThread } from '../../src/dataplane/thread/thread.ts'
-import { silent } from '../support/speakers.ts'
+import { noEvents } from '../support/events.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 /** Answers at once, but after an odd number of `clear` not before the next. */
@@ -22,9 +24,9 @@ let thread: ForwardingThread
 
 beforeEach(() => {
   clock = new VirtualClock()
-  const options = { programs: [], managesRules: false, resyncMs: 0, logLevel: 'silent' }
+  const options = { former: NO_FORMER_WORK, managesRules: false, resyncMs: 0 }
   const entry = new URL(`data:text/javascript,${encodeURIComponent(MOODY)}`)
-  thread = new ForwardingThread({ clock, log: silent, options, entry, died: () => {} })
+  thread = new ForwardingThread({ clock, events: noEvents, options, entry, died: () => {} })
 })
 afterEach(async () => {
   const stopped = thread.stop()
@@ -39,6 +41,20 @@ async function late(ms = 1000) {
   clock.advance(ms)
   return summary
 }
+
+test('a thread that ends as told breaks no promise that it still owes', async () => {
+  toggle()
+  let became = 'open'
+  const note = (outcome: string) => () => {
+    became = outcome
+  }
+  void thread.gone([]).then(note('kept'), note('broken'))
+  const stopped = thread.stop()
+  clock.advance(10_000)
+  await stopped
+  await (Reflect.get(thread, 'worker') as Worker).terminate()
+  expect(became).toBe('open')
+})
 
 test('a summary of a kernel that does not answer is the last one, with since when', async () => {
   const last = await thread.summary([])

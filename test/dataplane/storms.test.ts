@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Counters } from '../../src/dataplane/driver.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import type { Bridge } from '../../src/dataplane/model.ts'
+import { logged } from '../support/events.ts'
 import * as e from './entries.ts'
 import { type MemoryLab, memoryLab } from './memory-lab.ts'
 
@@ -22,7 +23,7 @@ beforeEach(async () => {
   lines = []
   const { clock, driver } = lab
   const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) })
-  dataplane = new Reconciler({ clock, driver, log })
+  dataplane = new Reconciler({ clock, driver, events: logged(log, clock) })
   dataplane.start()
   for (const entry of [...e.network, { ...e.tapPort, device: 'tap2' }]) dataplane.want(entry)
   await pass(2 * ROUND_MS)
@@ -52,7 +53,8 @@ function read(device: string, counter: 'received' | 'multicast'): number {
 const storms = () => [...dataplane.storms.all()]
 
 /** What was logged, without what all lines have. */
-const logged = () => lines.splice(0).map(({ time: _, pid: __, hostname: ___, ...fields }) => fields)
+const newLines = () =>
+  lines.splice(0).map(({ time: _, pid: __, hostname: ___, part: ____, ...fields }) => fields)
 
 function loop(received = 620_000): void {
   rates
@@ -71,10 +73,10 @@ describe('a storm', () => {
     loop()
     await pass(ROUND_MS + CONFIRM_MS)
     expect(storms()).toEqual([STORM])
-    expect(logged()).toEqual([{ level: 40, msg: 'broadcast storm', ...STORM }])
+    expect(newLines()).toEqual([{ level: 40, msg: 'broadcast storm', ...STORM }])
     await pass(5 * ROUND_MS)
     expect(storms()).toEqual([STORM])
-    expect(logged()).toEqual([])
+    expect(newLines()).toEqual([])
   })
 
   test('is told with the rate and the port of the last round', async () => {
@@ -88,11 +90,11 @@ describe('a storm', () => {
   test('is over when the rate has fallen, which is logged too', async () => {
     loop()
     await pass(2 * ROUND_MS)
-    logged()
+    newLines()
     loop(300)
     await pass(2 * ROUND_MS)
     expect(storms()).toEqual([])
-    expect(logged()).toEqual([{ level: 30, msg: 'broadcast storm is over', ...STORM, rate: 300 }])
+    expect(newLines()).toEqual([{ level: 30, msg: 'broadcast storm is over', ...STORM, rate: 300 }])
   })
 
   test('neither begins nor ends between half the limit and the limit', async () => {
@@ -107,7 +109,7 @@ describe('a storm', () => {
     loop(4000)
     await pass(2 * ROUND_MS)
     expect(storms()).toEqual([])
-    expect(logged()).toHaveLength(2)
+    expect(newLines()).toHaveLength(2)
   })
 
   test.each([
@@ -121,7 +123,7 @@ describe('a storm', () => {
     leave()
     await pass(2 * ROUND_MS)
     expect(storms()).toEqual([])
-    const told = logged().filter(({ msg }) => String(msg).startsWith('broadcast storm'))
+    const told = newLines().filter(({ msg }) => String(msg).startsWith('broadcast storm'))
     expect(told).toMatchObject([{ level: 40 }, { level: 30, rate: 0 }])
   })
 
@@ -131,7 +133,7 @@ describe('a storm', () => {
     loop(0)
     await pass(ROUND_MS)
     expect(storms()).toEqual([])
-    expect(logged()).toEqual([])
+    expect(newLines()).toEqual([])
   })
 
   test('is not confirmed after the end', async () => {
@@ -149,7 +151,7 @@ describe('a storm', () => {
       throw new Error('netlink receive: ENOMEM')
     })
     await pass(ROUND_MS)
-    expect(logged()).toMatchObject([{ level: 50, msg: 'counters of bridges cannot be read' }])
+    expect(newLines()).toMatchObject([{ level: 50, msg: 'counters of bridges cannot be read' }])
     counters.mockRestore()
     await pass(2 * ROUND_MS)
     expect(storms()).toEqual([STORM])

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
-import { type Entry, same } from '../../src/dataplane/model.ts'
+import { same } from '../../src/dataplane/kinds/index.ts'
+import type { Entry } from '../../src/dataplane/model.ts'
 import * as e from './entries.ts'
 import type { Lab } from './lab.ts'
 

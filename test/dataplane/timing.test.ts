@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
-import { type Entry, identity } from '../../src/dataplane/model.ts'
+import { identity } from '../../src/dataplane/kinds/index.ts'
+import type { Entry } from '../../src/dataplane/model.ts'
+import { refusal } from '../support/refusal.ts'
 import * as e from './entries.ts'
 import * as ip from './ip-entries.ts'
 import { type MemoryLab, memoryLab } from './memory-lab.ts'
@@ -107,7 +109,7 @@ describe('order', () => {
   test('what is refused to be removed is not gone, though nothing else of its device is left to do', async () => {
     const address = ip.address('10.0.0.1/24')
     await want(ip.red, ip.port(), address)
-    lab.driver.fail((op, entry) => op === 'remove' && entry.kind === 'address', 'ENOBUFS: no room')
+    lab.driver.fail((op, entry) => op === 'remove' && entry.kind === 'address', refusal('ENOBUFS', 'no room'))
     for (const entry of [ip.port(), address]) dataplane.unwant(entry)
     await lab.wait(dataplane.gone([ip.port(), address]))
     expect(lab.holds(address)).toBe(false)
@@ -176,7 +178,8 @@ describe('what is told to the kernel', () => {
 })
 
 describe('a failing entry', () => {
-  const reason = 'ENOMEM: out of everything'
+  const refused = refusal('ENOMEM', 'out of everything')
+  const reason = refused.text
 
   test('is retried at a growing distance, up to a minute, and holds up nobody', async () => {
     const tries: number[] = []
@@ -186,13 +189,13 @@ describe('a failing entry', () => {
         if (matches) tries.push(lab.clock.now())
         return matches
       },
-      reason,
+      refused,
       Number.POSITIVE_INFINITY,
     )
     const open = await want(...everything)
     const errno = { name: 'ENOMEM', number: 12 }
     const since = lab.clock.epoch()
-    const failed = { state: 'failed', reason, errno, since }
+    const failed = { state: 'failed', reason, code: 'KERNEL_REFUSED', errno, since }
     const [first] = open
     expect(open).toMatchObject([{ entry: e.remote(2), status: { ...failed, attempts: 1 } }])
     expect(first!.status.nextTry! - since).toBe(100)
@@ -207,12 +210,13 @@ describe('a failing entry', () => {
   })
 
   test('is in place once the kernel takes it', async () => {
-    lab.driver.fail((_op, entry) => entry.kind === 'neighbour', reason, 3)
+    lab.driver.fail((_op, entry) => entry.kind === 'neighbour', refused, 3)
     expect(await want(...everything)).toHaveLength(1)
     lab.clock.advance(700)
     expect(dataplane.status(e.neighbour('10.0.0.2', 2))).toEqual({
       state: 'applied',
       reason: null,
+      code: null,
       errno: null,
       attempts: 0,
       since: null,
@@ -222,13 +226,13 @@ describe('a failing entry', () => {
   })
 
   test('is tried at once when it is wanted again', async () => {
-    lab.driver.fail((_op, entry) => entry.kind === 'neighbour', reason, 1)
+    lab.driver.fail((_op, entry) => entry.kind === 'neighbour', refused, 1)
     expect(await want(...everything)).toHaveLength(1)
     expect(await want(...everything)).toEqual([])
   })
 
   test('does not come back when it is not wanted any more', async () => {
-    lab.driver.fail((op, entry) => op === 'set' && entry.kind === 'neighbour', reason, 1)
+    lab.driver.fail((op, entry) => op === 'set' && entry.kind === 'neighbour', refused, 1)
     await want(...everything)
     dataplane.unwant(e.neighbour('10.0.0.2', 2))
     lab.clock.advance(300_000)
@@ -240,7 +244,7 @@ describe('a failing entry', () => {
     ['a link', e.vxlan],
     ['a port', e.vxlanPort],
   ])('%s fails with all that is behind it, and recovers with it', async (_what, culprit) => {
-    lab.driver.fail((op, entry) => op === 'set' && identity(entry) === identity(culprit), reason, 2)
+    lab.driver.fail((op, entry) => op === 'set' && identity(entry) === identity(culprit), refused, 2)
     const open = await want(...everything)
     expect(open.map(({ entry }) => entry.kind).sort()).toEqual(
       culprit === e.vxlan ? ['flood', 'port', 'remote-mac', 'vxlan'] : ['flood', 'port', 'remote-mac'],
@@ -253,7 +257,7 @@ describe('a failing entry', () => {
 
   test('a removal that fails is told of and retried', async () => {
     await want(...everything)
-    lab.driver.fail((op) => op === 'remove', reason, 3)
+    lab.driver.fail((op) => op === 'remove', refused, 3)
     dataplane.unwant(e.remote(2))
     await lab.until(() => [...dataplane.statuses.failures()].length > 0)
     expect([...dataplane.statuses.failures()]).toMatchObject([{ entry: e.remote(2), status: { reason } }])
@@ -267,7 +271,7 @@ describe('a failing entry', () => {
     dataplane.unwant(e.bridge)
     lab.deleteLink('br0')
     await lab.until(() => dataplane.status(e.vxlanPort).state === 'failed')
-    lab.driver.fail((op, entry) => op === 'remove' && entry.kind === 'flood', reason, 1)
+    lab.driver.fail((op, entry) => op === 'remove' && entry.kind === 'flood', refused, 1)
     dataplane.unwant(e.flood('192.0.2.2'))
     lab.clock.advance(1000)
     expect(lab.holds(e.flood('192.0.2.2'))).toBe(false)
@@ -275,7 +279,7 @@ describe('a failing entry', () => {
 
   test('a link whose removal fails is removed later', async () => {
     await want(e.bridge)
-    lab.driver.fail((op) => op === 'remove', reason, 2)
+    lab.driver.fail((op) => op === 'remove', refused, 2)
     dataplane.unwant(e.bridge)
     lab.clock.advance(1000)
     expect(lab.indexOf('br0')).toBeUndefined()
@@ -392,6 +396,7 @@ describe('somebody who changes the same entry over and over', () => {
     expect(dataplane.status(e.remote(2))).toEqual({
       state: 'pending',
       reason: 'changed by somebody else',
+      code: 'DRIFTED',
       errno: null,
       attempts: 0,
       since,

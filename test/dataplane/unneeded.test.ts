@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
-import { IPV6_DISABLED } from '../../src/dataplane/driver.ts'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
+import { ipv6Disabled, type Refusal } from '../../src/dataplane/refusal.ts'
 import { isIpv4 } from '../../src/values/address.ts'
 import * as e from './entries.ts'
 import { type MemoryLab, memoryLab } from './memory-lab.ts'
@@ -20,11 +20,11 @@ beforeEach(async () => {
   const { driver } = lab
   const set = driver.set.bind(driver)
   driver.set = (entries) => {
-    const refused = new Map<number, string>()
+    const refused = new Map<number, Refusal>()
     const rest = entries.filter((entry, i) => {
       const isIpv6 = entry.kind === 'neighbour' && !isIpv4(entry.ip)
       tries += Number(isIpv6)
-      if (isIpv6 && isDisabled) refused.set(i, IPV6_DISABLED)
+      if (isIpv6 && isDisabled) refused.set(i, ipv6Disabled)
       return !isIpv6 || !isDisabled
     })
     set(rest)
@@ -38,7 +38,7 @@ test('what a device has no use for is no failure, counts as not wanted, and is n
   expect(dataplane.statuses.counts()).toEqual({ wanted: 5, applied: 5, pending: 0, failed: 0 })
   expect([...dataplane.statuses.failures()]).toEqual([])
   expect([...dataplane.statuses.unneeded()]).toEqual([['br0', 500]])
-  expect(dataplane.status(neighbours[7]!)).toMatchObject({ state: 'unneeded', reason: IPV6_DISABLED })
+  expect(dataplane.status(neighbours[7]!)).toMatchObject({ state: 'unneeded', code: 'IPV6_DISABLED' })
   expect(tries).toBe(500)
   lab.clock.advance(600_000)
   expect(tries).toBeLessThanOrEqual(510)

@@ -4,8 +4,9 @@ import { localSource } from '../../src/bgp/rib/route.ts'
 import { encapsulation, macMobility } from '../../src/bgp/values/extended-community.ts'
 import { MOBILITY_DEFAULTS, Mobility, type MobilityTerms } from '../../src/evpn/mobility.ts'
 import type { State } from '../../src/vpn/state.ts'
+import { noEvents } from '../support/events.ts'
 import { TestNode } from '../support/node.ts'
-import { ip, macRoute, peerConfig, rt, silent, speakerAt } from '../support/speakers.ts'
+import { ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 
@@ -331,7 +332,7 @@ describe('a node whose attach outbids', () => {
       network,
       {},
       {},
-      silent,
+      noEvents,
       async () => {
         kept = node.vpns.snapshot().instances
       },

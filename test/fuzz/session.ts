@@ -6,6 +6,7 @@ import { encodeOpen, type Open } from '../../src/bgp/message/open.ts'
 import { nlriCodecs } from '../../src/bgp/nlri/index.ts'
 import type { Connection } from '../../src/bgp/session/transport.ts'
 import { SPEAKER_DEFAULTS, Speaker } from '../../src/bgp/speaker.ts'
+import { logged } from '../support/events.ts'
 import { openOf, RawPeer } from '../support/raw-peer.ts'
 import { Collector, ip, peerConfig, rt } from '../support/speakers.ts'
 import { AS_PATH, attribute, LOCAL_PREF, MP_REACH, ORIGIN, TARGET, update } from '../support/update-bytes.ts'
@@ -137,7 +138,12 @@ class World {
           }),
         ],
       },
-      { clock: this.clock, random: () => 0.5, transport: this.network.transport, log },
+      {
+        clock: this.clock,
+        random: () => 0.5,
+        transport: this.network.transport,
+        events: logged(log, this.clock),
+      },
       () => {},
     )
     void this.speaker.start()

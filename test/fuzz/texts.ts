@@ -1,9 +1,9 @@
+import { RequestError } from '../../src/api/errors.ts'
 import { parseRouteTarget } from '../../src/bgp/values/extended-community.ts'
 import { formatRd, parseRd } from '../../src/bgp/values/rd.ts'
 import { ConfigError, parseIni } from '../../src/config/ini.ts'
 import { interpret } from '../../src/config/load.ts'
 import { configSchema, optionsOf } from '../../src/config/schema.ts'
-import { BadRequest } from '../../src/rest/errors.ts'
 import { parseAttach, parseDetach } from '../../src/rest/params.ts'
 import { formatIp, parseInterfaceAddress, parseIp } from '../../src/values/address.ts'
 import { formatMac, parseMac } from '../../src/values/mac.ts'
@@ -93,8 +93,8 @@ const rest: Target = {
   run(input) {
     const body = refusable([SyntaxError], () => JSON.parse(input.toString('utf8')) as unknown)
     if (typeof body === 'string') checkValues(body)
-    refusable([BadRequest], () => parseAttach(body))
-    refusable([BadRequest], () => parseDetach(body))
+    refusable([RequestError], () => parseAttach(body))
+    refusable([RequestError], () => parseDetach(body))
   },
 }
 

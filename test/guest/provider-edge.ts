@@ -1,9 +1,9 @@
-import { pino } from 'pino'
 import { expect } from 'vitest'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { LinuxDriver, type LinuxDriverOptions } from '../../src/dataplane/linux/driver.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
+import { noEvents } from '../support/events.ts'
 import { inside, labelledPackets } from './network.ts'
 
 /** A reconciler for the kernel of a namespace: several of them live in one process, each in its own namespace whenever it acts. */
@@ -17,7 +17,7 @@ export class ProviderEdge {
     this.namespace = namespace
     const clock = this.clock()
     this.driver = inside(namespace, () => new LinuxDriver({ clock, ...options }))
-    this.reconciler = new Reconciler({ clock, driver: this.driver, log: pino({ level: 'silent' }) })
+    this.reconciler = new Reconciler({ clock, driver: this.driver, events: noEvents })
     inside(namespace, () => this.reconciler.start())
   }
 

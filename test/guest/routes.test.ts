@@ -12,8 +12,9 @@ import { systemClock } from '../../src/clock.ts'
 import type { Daemon } from '../../src/lab/chanter.ts'
 import type { Host } from '../../src/lab/network.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
+import { noEvents } from '../support/events.ts'
 import { session } from '../support/interop.ts'
-import { ip, peerConfig, rt, silent } from '../support/speakers.ts'
+import { ip, peerConfig, rt } from '../support/speakers.ts'
 import { AS, attach, type Customer, Fleet } from './fleet.ts'
 import { inside, labelledPackets, runIn, setSysctl } from './network.ts'
 
@@ -70,7 +71,7 @@ beforeAll(async () => {
   ]
   speaker = new Speaker(
     { ...SPEAKER_DEFAULTS, as: AS, identifier: address, localAddress: address, peers },
-    { clock: systemClock, random: Math.random, transport, log: silent },
+    { clock: systemClock, random: Math.random, transport, events: noEvents },
     () => {},
   )
   expect(await speaker.start()).toBeNull()

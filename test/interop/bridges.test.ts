@@ -18,8 +18,9 @@ import { tcpTransport } from '../../src/linux/tcp.ts'
 import { parseMac } from '../../src/values/mac.ts'
 import { nameSuffix } from '../../src/vpn/names.ts'
 import { captured } from '../support/capture.ts'
+import { noEvents } from '../support/events.ts'
 import { attachmentOf, forwards, instance, session } from '../support/interop.ts'
-import { ip, macRoute, peerConfig, rt, silent } from '../support/speakers.ts'
+import { ip, macRoute, peerConfig, rt } from '../support/speakers.ts'
 
 /** An underlay of IPv6 alone, with jumbo frames: three nodes in a full mesh, and this process, which announces what it likes. */
 const INJECTOR = 'fd00:77::1'
@@ -94,7 +95,7 @@ beforeAll(async () => {
       listenPort: null,
       peers: NODES.map((n) => peerConfig(nodeAddress(n), { families: [EVPN, ROUTE_TARGET] })),
     },
-    { clock: systemClock, random: Math.random, transport: tcpTransport, log: silent },
+    { clock: systemClock, random: Math.random, transport: tcpTransport, events: noEvents },
     () => {},
   )
   await injector.start()

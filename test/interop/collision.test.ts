@@ -7,8 +7,9 @@ import { systemClock } from '../../src/clock.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { addNode, addReflector } from '../../src/lab/network.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
+import { noEvents } from '../support/events.ts'
 import { Frr } from '../support/frr.ts'
-import { ip, peerConfig, silent } from '../support/speakers.ts'
+import { ip, peerConfig } from '../support/speakers.ts'
 
 const OURS = '10.77.0.1'
 const THEIRS = '10.77.0.11'
@@ -103,7 +104,7 @@ describe('of two connections made at once with FRR', () => {
         localAddress: ip(OURS),
         peers: [peerConfig(THEIRS, { as, families: [VPNV4] })],
       },
-      { clock: systemClock, random: Math.random, transport: crossing.transport, log: silent },
+      { clock: systemClock, random: Math.random, transport: crossing.transport, events: noEvents },
       () => {},
     )
     try {

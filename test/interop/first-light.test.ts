@@ -15,6 +15,7 @@ import type { LabProcess } from '../../src/lab/process.ts'
 import { AS, buildTwoNodes, startNode, type TwoNodes } from '../../src/lab/two-nodes.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
 import { askedFor, capturing } from '../support/capture.ts'
+import { noEvents } from '../support/events.ts'
 import {
   attach,
   attachmentOf,
@@ -26,7 +27,7 @@ import {
   remoteEntries,
   session,
 } from '../support/interop.ts'
-import { ip, macRoute, peerConfig, rt, silent } from '../support/speakers.ts'
+import { ip, macRoute, peerConfig, rt } from '../support/speakers.ts'
 
 const REFLECTOR = '10.77.0.1'
 const INJECTOR = '10.77.0.13'
@@ -210,7 +211,7 @@ describe('1,000 MAC routes through GoBGP', () => {
         listenPort: null,
         peers: [peerConfig(REFLECTOR, { families: [EVPN, ROUTE_TARGET] })],
       },
-      { clock: systemClock, random: Math.random, transport: tcpTransport, log: silent },
+      { clock: systemClock, random: Math.random, transport: tcpTransport, events: noEvents },
       () => {},
     )
     await speaker.start()

@@ -9,8 +9,9 @@ import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { addNode, addReflector, UNDERLAY } from '../../src/lab/network.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
+import { noEvents } from '../support/events.ts'
 import { Frr } from '../support/frr.ts'
-import { Collector, ip, macRoute, peerConfig, rt, silent } from '../support/speakers.ts'
+import { Collector, ip, macRoute, peerConfig, rt } from '../support/speakers.ts'
 
 const AS = 64512
 const OTHER_AS = 65001
@@ -52,7 +53,7 @@ async function start(
       ...changes,
       peers,
     },
-    { clock: systemClock, random: Math.random, transport: tcpTransport, log: silent },
+    { clock: systemClock, random: Math.random, transport: tcpTransport, events: noEvents },
     () => {},
   )
   speakers.push(speaker)

@@ -13,8 +13,9 @@ import { Lab } from '../../src/lab/lab.ts'
 import type { Host } from '../../src/lab/network.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
 import { startBagpipe } from '../support/bagpipe.ts'
+import { noEvents } from '../support/events.ts'
 import { frrDirectory } from '../support/frr.ts'
-import { Collector, ip, macRoute, peerConfig, rt, silent } from '../support/speakers.ts'
+import { Collector, ip, macRoute, peerConfig, rt } from '../support/speakers.ts'
 
 const AS = 64512
 const RR = '10.77.0.1'
@@ -56,7 +57,7 @@ async function speaker(
       listenPort: null,
       peers: [peerConfig(RR, { connectRetrySeconds: 1, ...changes })],
     },
-    { clock: systemClock, random: Math.random, transport: tcpTransport, log: silent },
+    { clock: systemClock, random: Math.random, transport: tcpTransport, events: noEvents },
     () => {},
   )
   speakers.push(made)

@@ -9,7 +9,8 @@ import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
 import { formatIp } from '../../src/values/address.ts'
-import { ip, peerConfig, silent } from '../support/speakers.ts'
+import { noEvents } from '../support/events.ts'
+import { ip, peerConfig } from '../support/speakers.ts'
 
 const AS = 64512
 const KEY = 's3cret'
@@ -71,7 +72,7 @@ function speaker(address: string, peer: Partial<PeerConfig>, reflector: string):
       localAddress: ip(address),
       peers: [peerConfig(reflector, { families: [EVPN, ROUTE_TARGET], connectRetrySeconds: 1, ...peer })],
     },
-    { clock: systemClock, random: Math.random, transport: tcpTransport, log: silent },
+    { clock: systemClock, random: Math.random, transport: tcpTransport, events: noEvents },
     () => {},
   )
   speakers.push(made)
@@ -146,7 +147,7 @@ describe('TCP MD5 signatures with GoBGP (RFC 2385)', () => {
         peers: [],
         dynamicNeighbours: [{ prefix: { ip: ip('10.77.0.0'), length: 24 }, template, limit: 5 }],
       },
-      { clock: systemClock, random: Math.random, transport: tcpTransport, log: silent },
+      { clock: systemClock, random: Math.random, transport: tcpTransport, events: noEvents },
       () => {},
     )
     speakers.push(one)

@@ -6,6 +6,7 @@ import { parseInterfaceAddress } from '../../src/values/address.ts'
 import type { VpnConfig } from '../../src/vpn/instances.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { mac, TestNode } from '../support/node.ts'
+import { refusal } from '../support/refusal.ts'
 import { ip, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { decodeState, encodeState } from '../support/state.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -379,7 +380,7 @@ describe('a plug that is refused changes nothing', () => {
       const before = snapshot(a)
       a.driver.fail(
         (op, entry) => op === 'set' && entry.kind === kind && !/vxlan|evpn/.test(entry.device),
-        'EPERM: no',
+        refusal('EPERM', 'no'),
         // what is tried again at once may go well then
         5,
       )
@@ -392,7 +393,7 @@ describe('a plug that is refused changes nothing', () => {
     await bridge(a)
     await plug(a)
     const before = snapshot(a)
-    a.driver.fail((op, entry) => op === 'set' && entry.kind === 'fixed-neighbour', 'EPERM: no')
+    a.driver.fail((op, entry) => op === 'set' && entry.kind === 'fixed-neighbour', refusal('EPERM', 'no'))
     await expect(plug(a, '2001:db8::1/64')).rejects.toThrow('EPERM: no')
     expect(snapshot(a)).toEqual(before)
     expect(a.isInStep).toBe(true)

@@ -11,6 +11,7 @@ import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { formatIp, isIpv4, parseInterfaceAddress } from '../../src/values/address.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { mac, TestNode } from '../support/node.ts'
+import { refusal } from '../support/refusal.ts'
 import { ip, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
@@ -380,7 +381,7 @@ test('of an attach that an endpoint with address covers, what it asks to re-adve
 
 test('numbers of route distinguishers are given back, by a refused attach as well', async () => {
   await attach(a, left({ readvertise: null }))
-  a.driver.fail(() => true, 'EPERM', 1)
+  a.driver.fail(() => true, refusal('EPERM'), 1)
   await expect(a.attach(left(second))).rejects.toThrow('EPERM')
   expect(a.vpns.snapshot().instances[0]).toMatchObject({
     readvertise: null,

@@ -11,8 +11,9 @@ import { mplsField } from '../../src/bgp/values/label.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { isIpv4, parseInterfaceAddress } from '../../src/values/address.ts'
 import type { Ranges, VpnConfig } from '../../src/vpn/instances.ts'
-import { type AttachRequest, Rejected } from '../../src/vpn/request.ts'
+import type { AttachRequest } from '../../src/vpn/request.ts'
 import { mac, TestNode } from '../support/node.ts'
+import { refusal } from '../support/refusal.ts'
 import { ip, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
@@ -615,7 +616,7 @@ describe('an attach that fails leaves everything as it was', () => {
     ['a refused route', 'route'],
   ] as const)('%s, of the first endpoint', async (_, kind) => {
     const before = snapshot(a)
-    a.driver.fail((op, entry) => op === 'set' && entry.kind === kind, 'EPERM: no', 3)
+    a.driver.fail((op, entry) => op === 'set' && entry.kind === kind, refusal('EPERM', 'no'), 3)
     await expect(a.attach(request('192.168.10.1/24', { advertiseSubnet: true }))).rejects.toThrow('EPERM: no')
     expect(snapshot(a)).toEqual(before)
   })
@@ -623,21 +624,23 @@ describe('an attach that fails leaves everything as it was', () => {
   test('what the kernel lacks altogether is said to who asks for it', async () => {
     a.driver.fail(
       (op, entry) => op === 'set' && entry.kind === 'vrf',
-      'EOPNOTSUPP: Unknown device type: modprobe vrf',
+      refusal('EOPNOTSUPP', 'Unknown device type: modprobe vrf'),
     )
-    await expect(a.attach(request('192.168.10.1/24'))).rejects.toThrow(
-      new Rejected('cannot set up tap1: EOPNOTSUPP: Unknown device type: modprobe vrf'),
-    )
+    await expect(a.attach(request('192.168.10.1/24'))).rejects.toMatchObject({
+      code: 'KERNEL_UNSUPPORTED',
+      message: 'cannot set up tap1: EOPNOTSUPP: Unknown device type: modprobe vrf',
+    })
     const other = node('10.77.0.15', { lacks: () => 'the kernel has no MPLS: modprobe mpls_router' })
-    await expect(other.attach(request('192.168.10.1/24'))).rejects.toThrow(
-      new Rejected('vpn_type: ipvpn cannot be served: the kernel has no MPLS: modprobe mpls_router'),
-    )
+    await expect(other.attach(request('192.168.10.1/24'))).rejects.toMatchObject({
+      code: 'VPN_TYPE_UNAVAILABLE',
+      message: 'vpn_type: ipvpn cannot be served: the kernel has no MPLS: modprobe mpls_router',
+    })
   })
 
   test('of another endpoint on the same port', async () => {
     await a.attach(request('192.168.10.1/24'))
     const before = snapshot(a)
-    a.driver.fail((op, entry) => op === 'set' && entry.kind === 'fixed-neighbour', 'EPERM: no')
+    a.driver.fail((op, entry) => op === 'set' && entry.kind === 'fixed-neighbour', refusal('EPERM', 'no'))
     await expect(a.attach(request('192.168.10.7/24', { gatewayIp: ip('192.168.10.253') }))).rejects.toThrow(
       'EPERM',
     )

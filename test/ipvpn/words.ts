@@ -1,4 +1,5 @@
-import { type Entry, type Hop, identity } from '../../src/dataplane/model.ts'
+import { identity } from '../../src/dataplane/kinds/index.ts'
+import type { Entry, Hop } from '../../src/dataplane/model.ts'
 import { formatIp } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
-import type { Entry } from '../../src/dataplane/model.ts'
+import type { Entry, MadeLink } from '../../src/dataplane/model.ts'
 import { dataplaneView } from '../../src/dataplane/view.ts'
 import { eventually } from '../../src/lab/eventually.ts'
 import { showVerification } from '../../src/rest/status-entries.ts'
@@ -167,6 +167,84 @@ test('a VXLAN device that was bound to an interface, which cannot be undone, is 
   run('ip link set vx0 type vxlan dev lo')
   await lab.until(() => everything.every((entry) => lab.holds(entry)) && lab.indexOf('vx0') !== index)
   expect(run('ip -d link show vx0')).not.toContain('dev lo')
+})
+
+test('entries that were set while a bridge had lost its mark are as in a bridge of ours once it has it again', async () => {
+  await begin({})
+  const before = state()
+  run('ip link set br0 alias customer-4711')
+  dataplane = lab.restart({}) // knows nothing of the mark, and takes the agent's bridge for one of others
+  const given = everything.map((entry) => (entry.kind === 'bridge' ? { ...entry, given: true } : entry))
+  for (const entry of given) dataplane.want(entry)
+  expect(await dataplane.settled(given)).toEqual([])
+  expect(run('bridge fdb show br br0')).toMatch(/tap1 extern_learn sticky[\s\S]*vx0 extern_learn sticky/)
+  run('ip link set br0 alias chanter:net1')
+  await becomes(before)
+})
+
+test('a flood list that another program began gets its mark when nothing but ours is left in it', async () => {
+  await begin({})
+  const both = [e.flood('192.0.2.2'), e.flood('192.0.2.3')]
+  const marked = /00:00:00:00:00:00 dst 192.0.2.\d self extern_learn static/g
+  dataplane.unwant(e.flood('192.0.2.2'))
+  await dataplane.gone([e.flood('192.0.2.2')])
+  run(`bridge fdb append ${FLOOD} dev vx0 dst 192.0.2.99 self`)
+  for (const entry of both) dataplane.want(entry)
+  expect(await dataplane.settled(both)).toEqual([])
+  expect(run('bridge fdb show dev vx0')).not.toMatch(marked)
+  run(`bridge fdb del ${FLOOD} dev vx0 dst 192.0.2.99 self`)
+  expect(await dataplane.verifier.verify()).toMatchObject({ missing: 0, different: 2, extra: 0 })
+  await lab.until(() => run('bridge fdb show dev vx0').match(marked)?.length === 2)
+  expect(await dataplane.verifier.verify()).toMatchObject({ faults: [] })
+})
+
+test('a link of another program that got the index of one of ours unnoticed is not ours', async () => {
+  await begin({ deaf: true })
+  const index = lab.indexOf('vx0')
+  run('ip link del vx0')
+  run(`ip link add vx0 index ${index} type vxlan id ${e.VNI} local 192.0.2.1 dstport 4789 nolearning`)
+  expect(lab.driver.link('vx0')).toMatchObject({ index, owned: false })
+  await dataplane.verifier.verify()
+  await lab.until(() => dataplane.status(e.vxlan).reason?.includes('is not ours') === true)
+  expect(lab.indexOf('vx0')).toBe(index)
+})
+
+describe('after a restart with a state that tells what was made', () => {
+  const made: MadeLink[] = [
+    { name: 'br0', kind: 'bridge', vni: null, table: null },
+    { name: 'vx0', kind: 'vxlan', vni: e.VNI, table: null },
+  ]
+
+  async function restart(...changes: string[]): Promise<readonly string[]> {
+    await begin({})
+    const { programs } = lab.driver
+    dataplane.stop()
+    for (const change of changes) run(change)
+    lab = linuxLab({ former: { programs, links: made } })
+    dataplane = lab.restart({})
+    for (const entry of everything) dataplane.want(entry)
+    const open = await dataplane.settled(everything)
+    return open.map(({ status }) => status.reason ?? '')
+  }
+
+  test('links that lost their mark meanwhile get it back', async () => {
+    expect(await restart('ip link set br0 alias rack-7', 'ip link set vx0 alias rack-7')).toEqual([])
+    expect(lab.driver.link('br0')).toMatchObject({ owned: true, alias: 'chanter:net1' })
+    expect(lab.driver.link('vx0')).toMatchObject({ owned: true, alias: 'chanter:net1' })
+    expect(run('bridge fdb show br br0')).not.toContain('sticky')
+  })
+
+  test.each([
+    ['VXLAN device', 'vx0', 'ip link add vx0 type vxlan id 7 dstport 4789'],
+    ['bridge', 'br0', 'ip link add br0 type bridge'],
+  ])(
+    'a %s that another program made meanwhile under the name is left alone',
+    async (_what, name, command) => {
+      const reasons = await restart(`ip link del ${name}`, command)
+      expect(reasons).toContainEqual(expect.stringContaining(`${name} exists and is not ours`))
+      expect(lab.driver.link(name)).toMatchObject({ owned: false, alias: null })
+    },
+  )
 })
 
 test('a static entry that an agent had at its port stays its own when ours comes and goes', async () => {

@@ -1,7 +1,20 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
-import { kernelKind } from '../../src/dataplane/kinds/layout.ts'
-import type { Entry, Hop, IpEntry, LabelRoute, Route, Unreachable } from '../../src/dataplane/model.ts'
+import { kernelKind } from '../../src/dataplane/kinds/index.ts'
+import type {
+  Bridge,
+  Entry,
+  Flood,
+  Hop,
+  LabelRoute,
+  LocalMac,
+  Neighbour,
+  Port,
+  RemoteMac,
+  Route,
+  Unreachable,
+  Vxlan,
+} from '../../src/dataplane/model.ts'
 import { formatIp, type Ip, isIpv4 } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import { askIp } from './ip-batch.ts'
@@ -54,6 +67,9 @@ const links = z.array(
 const fous = z.array(z.object({ port: z.number(), ipproto: z.number(), local: z.string().optional() }))
 
 /** Whether the kernel holds exactly this, as iproute2 and /proc tell. */
+/** What is wanted for IP VPNs alone. */
+export type IpEntry = Exclude<Entry, Bridge | Vxlan | Port | LocalMac | RemoteMac | Flood | Neighbour>
+
 export function holdsIp(entry: IpEntry): boolean {
   switch (entry.kind) {
     case 'vrf':

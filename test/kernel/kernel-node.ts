@@ -5,9 +5,11 @@ import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { LinuxDriver } from '../../src/dataplane/linux/driver.ts'
 import { dataplaneView } from '../../src/dataplane/view.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
+import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import { VpnService } from '../../src/vpn/service.ts'
+import { noEvents } from '../support/events.ts'
 import { dummyDrivers, NO_FAULTS } from '../support/node.ts'
 import { RANGES } from '../support/ranges.ts'
 import { ip } from '../support/speakers.ts'
@@ -21,7 +23,7 @@ export const VTEP = '10.99.0.1'
 export function kernelNode() {
   const log = pino({ level: 'silent' })
   const driver = new LinuxDriver({ clock: systemClock })
-  const reconciler = new Reconciler({ clock: systemClock, driver, log })
+  const reconciler = new Reconciler({ clock: systemClock, driver, events: noEvents })
   const address = ip(VTEP)
   const speaker = new Speaker(
     {
@@ -36,7 +38,7 @@ export function kernelNode() {
       clock: systemClock,
       random: Math.random,
       transport: new VirtualNetwork(new VirtualClock()).transport,
-      log,
+      events: noEvents,
     },
     () => {},
   )
@@ -56,7 +58,7 @@ export function kernelNode() {
     requireIsolation: false,
     drivers: { evpn: 'linux', ipvpn: 'linux' } as const,
   }
-  const vpns = new VpnService(config, speaker, Dataplanes.shared(reconciler), log)
+  const vpns = new VpnService(config, speaker, Dataplanes.shared(reconciler), noEvents)
   reconciler.start()
   const services = {
     vpns,
@@ -68,6 +70,8 @@ export function kernelNode() {
     vpns,
     ping: '1',
     log,
+    events: noEvents,
+    counters: new EventCounters(),
     views: {
       speaker,
       services,

@@ -1,18 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { pino } from 'pino'
 import { systemClock } from '../../src/clock.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { LinuxDriver, type LinuxDriverOptions } from '../../src/dataplane/linux/driver.ts'
-import type { Entry, Flood, IpEntry, RemoteMac } from '../../src/dataplane/model.ts'
+import type { Entry, Flood, RemoteMac } from '../../src/dataplane/model.ts'
 import { eventually } from '../../src/lab/eventually.ts'
 import { formatIp } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import { VNI } from '../dataplane/entries.ts'
 import * as vpn from '../dataplane/ip-entries.ts'
 import type { Lab } from '../dataplane/lab.ts'
+import { noEvents } from '../support/events.ts'
 import { spawnSync } from '../support/spawn.ts'
-import { forgetIp, holdsIp, overwriteIp } from './ip-witness.ts'
+import { forgetIp, holdsIp, type IpEntry, overwriteIp } from './ip-witness.ts'
 import { iproute } from './iproute.ts'
 import { run } from './namespace.ts'
 
@@ -56,7 +56,7 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
       stop()
       driver = new LinuxDriver({ clock: systemClock, ...options })
       if (deaf) driver.watch = () => {}
-      reconciler = new Reconciler({ clock: systemClock, driver, log: pino({ level: 'silent' }), resyncMs })
+      reconciler = new Reconciler({ clock: systemClock, driver, events: noEvents, resyncMs })
       reconciler.start()
       return reconciler
     },

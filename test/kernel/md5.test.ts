@@ -6,7 +6,8 @@ import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { parseMd5Drops, tcpTransport } from '../../src/linux/tcp.ts'
 import { whyDown } from '../../src/rest/looking-glass/peers.ts'
-import { ip, peerConfig, silent } from '../support/speakers.ts'
+import { noEvents } from '../support/events.ts'
+import { ip, peerConfig } from '../support/speakers.ts'
 
 const A = '10.77.0.1'
 const B = '10.77.0.2'
@@ -34,7 +35,7 @@ async function speaker(address: string, peer: string, md5Key: string | null): Pr
       localAddress: ip(address),
       peers: [peerConfig(peer, { md5Key, connectRetrySeconds: 1 })],
     },
-    { clock: systemClock, random: Math.random, transport: tcpTransport, log: silent },
+    { clock: systemClock, random: Math.random, transport: tcpTransport, events: noEvents },
     () => {},
   )
   speakers.push(made)

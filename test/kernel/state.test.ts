@@ -6,7 +6,7 @@ import { eventually } from '../../src/lab/eventually.ts'
 import { isThisBoot, isThisKernel, kernelIdentity } from '../../src/linux/kernel.ts'
 import type { StateChange } from '../../src/vpn/state.ts'
 import { StateFile } from '../../src/vpn/state-file.ts'
-import { silent } from '../support/speakers.ts'
+import { noEvents } from '../support/events.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { enterOwnNamespace, run } from './namespace.ts'
 
@@ -46,7 +46,7 @@ test('a disk that is full is told, and what was kept before is; when it has room
   })
   const path = join(directory, 'state')
   const clock = new VirtualClock()
-  const file = new StateFile(path, clock, silent)
+  const file = new StateFile(path, clock, noEvents)
   const save = (...changes: StateChange[]) => file.save(() => changes, 'synced')
   const pending = (device: string): StateChange => ({
     kind: 'pending',
@@ -54,7 +54,7 @@ test('a disk that is full is told, and what was kept before is; when it has room
     value: [{ kind: 'mpls-interface', device }],
   })
   const kept = () => {
-    const { footprint } = new StateFile(path, clock, silent).load()!
+    const { footprint } = new StateFile(path, clock, noEvents).load()!
     return footprint.map(({ device }) => device.slice(0, 4))
   }
   await save({ kind: 'daemon', id: '', value: { kernel: '' } }, pending('eth1'))

@@ -6,6 +6,7 @@ import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import * as libc from '../../src/linux/libc.ts'
 import * as e from '../dataplane/entries.ts'
 import type { Lab } from '../dataplane/lab.ts'
+import { logged } from '../support/events.ts'
 import { iproute } from './iproute.ts'
 import { linuxLab } from './linux-lab.ts'
 import { enterOwnNamespace, run } from './namespace.ts'
@@ -40,7 +41,7 @@ beforeEach(async () => {
     ...systemClock,
     after: (ms: number, task: () => void) => systemClock.after(Math.min(ms, ROUND_MS), task),
   }
-  dataplane = new Reconciler({ clock, driver: lab.driver, log })
+  dataplane = new Reconciler({ clock, driver: lab.driver, events: logged(log, clock) })
   dataplane.start()
   const entries = [...e.network, { ...e.tapPort, device: 'tap2' }, e.local(1, 'tap1'), e.local(2, 'tap2')]
   for (const entry of entries) dataplane.want(entry)

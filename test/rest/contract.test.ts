@@ -66,6 +66,7 @@ describe.each(['http', 'malformed', 'missing', 'evpn', 'evpn-wildcard', 'ipvpn']
             code: response.statusCode,
             title: expect.stringMatching(/^\w/),
             description: expect.stringMatching(/\w/),
+            error_code: expect.stringMatching(/^[A-Z0-9_]+$/),
           })
         }
       },

@@ -4,7 +4,9 @@ import { EVPN } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
 import { explanationText } from '../../src/cli/explain-text.ts'
 import { summaryText } from '../../src/cli/status-text.ts'
+import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { restServer } from '../../src/rest/server.ts'
+import { noEvents } from '../support/events.ts'
 import { TestNode } from '../support/node.ts'
 import { Collector, ip, macRoute, peerConfig, rt, silent, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -45,7 +47,14 @@ beforeEach(async () => {
     logHealth: () => ({ path: null, dropped: 0, failure: null }),
     exposures: () => [],
   }
-  app = restServer({ vpns: null, ping: '1', views, log: silent })
+  app = restServer({
+    vpns: null,
+    ping: '1',
+    views,
+    log: silent,
+    events: noEvents,
+    counters: new EventCounters(),
+  })
   clock.advance(10_000)
 })
 

@@ -9,6 +9,7 @@ import { encapsulation, macMobility } from '../../src/bgp/values/extended-commun
 import { explanationText } from '../../src/cli/explain-text.ts'
 import { u32 } from '../../src/values/bytes.ts'
 import { mac, TestNode } from '../support/node.ts'
+import { refusal } from '../support/refusal.ts'
 import { ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
@@ -148,7 +149,11 @@ describe('a remote address', () => {
   })
 
   test('shows what the kernel refused', async () => {
-    node.driver.fail((op, entry) => op === 'set' && entry.kind === 'remote-mac', 'ENOMEM: no room', 100)
+    node.driver.fail(
+      (op, entry) => op === 'set' && entry.kind === 'remote-mac',
+      refusal('ENOMEM', 'no room'),
+      100,
+    )
     say('10.77.0.12')
     const answer = await explain(ADDRESS)
     expect(answer.instances[0].entries).toMatchObject([

@@ -144,6 +144,7 @@ test('whatever is asked, the fault is never ours, and every refusal says why', a
         code: response.statusCode,
         title: expect.stringMatching(/^\w/),
         description: expect.stringMatching(/\w/),
+        error_code: expect.stringMatching(/^[A-Z0-9_]+$/),
       })
     }),
     { numRuns: 3000 },

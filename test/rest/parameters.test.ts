@@ -268,6 +268,7 @@ describe('looking glass', () => {
       kind: 'local-mac',
       state: 'applied',
       reason: null,
+      code: null,
       errno: null,
       since: null,
       next_try: null,

@@ -5,7 +5,9 @@ import { localSource } from '../../src/bgp/rib/route.ts'
 import type { Peer } from '../../src/bgp/session/peer.ts'
 import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
+import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { restServer } from '../../src/rest/server.ts'
+import { noEvents } from '../support/events.ts'
 import { Collector, ip, macRoute, peerConfig, rt, silent, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
@@ -37,7 +39,14 @@ function start(changes: Partial<PeerConfig> = {}, theirs: Partial<PeerConfig> = 
     logHealth: () => ({ path: null, dropped: 0, failure: null }),
     exposures: () => [],
   }
-  app = restServer({ vpns: null, ping: '1', views, log: silent })
+  app = restServer({
+    vpns: null,
+    ping: '1',
+    views,
+    log: silent,
+    events: noEvents,
+    counters: new EventCounters(),
+  })
   clock.advance(2000)
 }
 
@@ -103,6 +112,19 @@ describe('orders of an operator', () => {
     expect(await listed()).toMatchObject({ state: 'Established', reason: null })
   })
 
+  test('a reset takes no counter of messages back', async () => {
+    start()
+    const before = (await shown('/messages')) as Record<'received' | 'sent', Record<string, number>>
+    await order('reset')
+    clock.advance(10_000)
+    const after = (await shown('/messages')) as typeof before
+    for (const direction of ['received', 'sent'] as const) {
+      expect(after[direction]).toMatchObject({ open: 2 })
+      for (const [type, count] of Object.entries(before[direction]))
+        expect(after[direction][type], `${direction} ${type}`).toBeGreaterThanOrEqual(count)
+    }
+  })
+
   test('refresh asks for every family', async () => {
     start()
     expect((await order('refresh')).statusCode).toBe(200)
@@ -121,17 +143,27 @@ describe('what is refused', () => {
   const LONG = '☎'.repeat(86)
 
   test.each([
-    ['disable', { reason: LONG }, 400, "'reason' has 258 octets in UTF-8: expected at most 255"],
-    ['disable', { reason: 7 }, 400, "'reason' is 7: expected a string"],
-    ['disable', { text: 'x' }, 400, "unknown parameter 'text': expected 'reason' alone"],
-    ['disable', [], 400, 'the body must be a JSON object'],
-    ['disable', '{', 400, expect.stringMatching(/^the body is not JSON/)],
-    ['enable', { reason: 'x' }, 400, "'reason' is for disable and reset: enable tells the peer nothing"],
+    [
+      'disable',
+      { reason: LONG },
+      'PARAMETER_INVALID',
+      "'reason' has 258 octets in UTF-8: expected at most 255",
+    ],
+    ['disable', { reason: 7 }, 'PARAMETER_INVALID', "'reason' is 7: expected a string"],
+    ['disable', { text: 'x' }, 'PARAMETER_UNKNOWN', "unknown parameter 'text': expected 'reason' alone"],
+    ['disable', [], 'BODY_NOT_OBJECT', 'the body must be a JSON object'],
+    ['disable', '{', 'BODY_NOT_JSON', expect.stringMatching(/^the body is not JSON/)],
+    [
+      'enable',
+      { reason: 'x' },
+      'PARAMETER_INVALID',
+      "'reason' is for disable and reset: enable tells the peer nothing",
+    ],
   ])('%s %j', async (action, body, code, description) => {
     start()
     const answer = await order(action, body)
-    expect(answer.json()).toEqual({ code, title: 'Bad Request', description })
-    expect(answer.statusCode).toBe(code)
+    expect(answer.json()).toEqual({ code: 400, title: 'Bad Request', description, error_code: code })
+    expect(answer.statusCode).toBe(400)
     expect(await listed()).toMatchObject({ state: 'Established' })
   })
 
@@ -154,7 +186,12 @@ describe('what is refused', () => {
     start()
     await order('disable')
     const description = `${THEIRS} is disabled: enable it first`
-    expect((await order('reset')).json()).toEqual({ code: 409, title: 'Conflict', description })
+    expect((await order('reset')).json()).toEqual({
+      code: 409,
+      title: 'Conflict',
+      description,
+      error_code: 'PEER_DISABLED',
+    })
     clock.advance(60_000)
     expect(await listed()).toMatchObject({ state: 'Idle' })
   })

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { EVPN } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
 import { TestNode } from '../support/node.ts'
+import { refusal } from '../support/refusal.ts'
 import { macRoute, peerConfig, rt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
@@ -76,7 +77,11 @@ describe('GET /status', () => {
   })
 
   test('says what the kernel refused', async () => {
-    one.driver.fail((op, entry) => op === 'set' && entry.kind === 'remote-mac', 'ENOMEM: no room', 100)
+    one.driver.fail(
+      (op, entry) => op === 'set' && entry.kind === 'remote-mac',
+      refusal('ENOMEM', 'no room'),
+      100,
+    )
     await settled()
     expect(await get('/status')).toMatchObject({
       ok: false,
@@ -320,6 +325,7 @@ describe('GET /status/entries', () => {
       wanted: true,
       state: 'applied',
       reason: null,
+      code: null,
       errno: null,
       since: null,
       next_try: null,
@@ -330,7 +336,11 @@ describe('GET /status/entries', () => {
 
   test('tells what failed: since when, why, and when it is tried again', async () => {
     await attachHere()
-    one.driver.fail((op, entry) => op === 'set' && entry.kind === 'remote-mac', 'ENOMEM: no room', 100)
+    one.driver.fail(
+      (op, entry) => op === 'set' && entry.kind === 'remote-mac',
+      refusal('ENOMEM', 'no room'),
+      100,
+    )
     await attachThere()
     clock.advance(2000)
     const [failed, ...others] = await get('/status/entries?state=failed')
@@ -339,6 +349,7 @@ describe('GET /status/entries', () => {
       entry: 'remote-mac 02:00:00:00:01:02 on vxlan--net1',
       state: 'failed',
       reason: 'ENOMEM: no room',
+      code: 'KERNEL_REFUSED',
       errno: { name: 'ENOMEM', number: 12 },
     })
     expect(failed.since).toBeGreaterThan(began)
@@ -349,7 +360,7 @@ describe('GET /status/entries', () => {
 
   test('tells of what could not be removed', async () => {
     await settled()
-    one.driver.fail((op, entry) => op === 'remove' && entry.kind === 'remote-mac', 'EBUSY', 100)
+    one.driver.fail((op, entry) => op === 'remove' && entry.kind === 'remote-mac', refusal('EBUSY'), 100)
     await two.detach({ mac: 0x02_00_00_00_01_02, ip: null })
     clock.advance(2000)
     expect(await get('/status/entries?state=failed')).toMatchObject([
@@ -419,10 +430,10 @@ describe('POST /status/verify', () => {
   })
 
   test('tells of what is known to be missing, too', async () => {
-    one.driver.fail((op, entry) => op === 'set' && entry.kind === 'remote-mac', 'ENOMEM', 100)
+    one.driver.fail((op, entry) => op === 'set' && entry.kind === 'remote-mac', refusal('ENOMEM'), 100)
     await settled()
     expect(await get('/status/verify', 'POST')).toMatchObject({ faults: [], failed: 1, pending: 0 })
-    one.driver.fail((op, entry) => op === 'remove' && entry.kind === 'local-mac', 'EBUSY', 100)
+    one.driver.fail((op, entry) => op === 'remove' && entry.kind === 'local-mac', refusal('EBUSY'), 100)
     await one.detach()
     expect(await get('/status/verify', 'POST')).toMatchObject({ faults: [], failed: 1 })
   })

@@ -1,12 +1,16 @@
+import { ERRORS, RequestError } from '../../src/api/errors.ts'
 import type { Clock } from '../../src/clock.ts'
 import { formatIp } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
-import { type AttachRequest, Rejected } from '../../src/vpn/request.ts'
+import type { AttachRequest } from '../../src/vpn/request.ts'
 import type { VpnService } from '../../src/vpn/service.ts'
 
 /** How long an agent waits after an accident, and how long after a refusal, which will be the same for a while. */
 const RETRY_MS = 2000
 const REFUSED_RETRY_MS = 60_000
+
+/** Whether the answer will be the same for a while. */
+const isLasting = (error: unknown) => error instanceof RequestError && ERRORS[error.code].status < 500
 
 /** The agent of a node: knows what should be attached, and goes on asking the daemon for it. */
 export class Agent {
@@ -107,7 +111,7 @@ export class Agent {
     } catch (error) {
       if (this.daemon !== daemon) return
       if (!wasThere) this.maybeThere.delete(key)
-      this.retry(key, error instanceof Rejected ? REFUSED_RETRY_MS : RETRY_MS)
+      this.retry(key, isLasting(error) ? REFUSED_RETRY_MS : RETRY_MS)
     }
   }
 

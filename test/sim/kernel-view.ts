@@ -1,6 +1,7 @@
 import { isOurs } from '../../src/dataplane/driver.ts'
+import { identity } from '../../src/dataplane/kinds/index.ts'
 import type { MemoryLink } from '../../src/dataplane/memory/kernel.ts'
-import { type Entry, type Hop, identity } from '../../src/dataplane/model.ts'
+import type { Entry, Hop } from '../../src/dataplane/model.ts'
 import { formatIp } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import type { Node } from './machines.ts'

@@ -9,8 +9,8 @@ import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { readvertises } from '../../src/vpn/state.ts'
+import { noEvents } from '../support/events.ts'
 import { RANGES } from '../support/ranges.ts'
-import { silent } from '../support/speakers.ts'
 import { decodeState } from '../support/state.ts'
 import type { VirtualClock } from '../support/virtual-clock.ts'
 import type { VirtualNetwork } from '../support/virtual-network.ts'
@@ -69,7 +69,7 @@ function speakerOn(
       clock: process.clock,
       random: random.next,
       transport: speaking(speech, process.network),
-      log: silent,
+      events: noEvents,
     },
     onComplete,
   )
@@ -140,7 +140,7 @@ export class Node {
     const { clock, random } = this.around
     const process = new Process(this.around)
     const state = this.disk.text === null ? null : decodeState(this.disk.text)
-    const reconciler = new Reconciler({ clock: process.clock, driver: this.driver, log: silent })
+    const reconciler = new Reconciler({ clock: process.clock, driver: this.driver, events: noEvents })
     const restart = restartOf(this.site, state !== null, state !== null && readvertises(state))
     const speaker = speakerOn(this.around, process, this.site, this.sites, restart, () =>
       reconciler.complete(),
@@ -167,7 +167,7 @@ export class Node {
       return { changes: [daemon, ...vpns.changes()], state }
     }
     const keep = this.site.keepsState ? this.disk.keeper(process.clock, random, take) : undefined
-    const vpns: VpnService = new VpnService(identity, speaker, Dataplanes.shared(reconciler), silent, keep)
+    const vpns: VpnService = new VpnService(identity, speaker, Dataplanes.shared(reconciler), noEvents, keep)
     this.process = process
     this.daemon = { speaker, vpns, reconciler }
     const noticedMs = random.between(0, 5000)

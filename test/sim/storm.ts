@@ -2,6 +2,7 @@ import { EVPN, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
 import type { NextHop } from '../../src/dataplane/model.ts'
 import { formatIp } from '../../src/values/address.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
+import { refusal } from '../support/refusal.ts'
 import { ip } from '../support/speakers.ts'
 import { keyOf } from './agent.ts'
 import type { Event, Meddle, Move, Reroute, RestartNode, TimedEvent, Wire } from './events.ts'
@@ -108,7 +109,7 @@ export class Storm {
         return this.meddle(event)
       case 'refuse': {
         this.tell(`the kernel of ${this.nameOf(event.node)} refuses ${event.count}`)
-        return this.nodes[event.node]!.driver.fail(() => true, 'ENOBUFS: no room', event.count)
+        return this.nodes[event.node]!.driver.fail(() => true, refusal('ENOBUFS', 'no room'), event.count)
       }
       case 'refresh':
         return this.refresh(event.wire, event.family)

@@ -5,11 +5,13 @@ import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import { dataplaneView } from '../../src/dataplane/view.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
+import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import { isOurDevice } from '../../src/vpn/names.ts'
 import { VpnService } from '../../src/vpn/service.ts'
+import { noEvents } from './events.ts'
 import { dummyDrivers, NO_FAULTS } from './node.ts'
 import { RANGES } from './ranges.ts'
 import { ip, peerConfig, silent } from './speakers.ts'
@@ -29,7 +31,7 @@ export function testApi(name: 'linux' | 'dummy' = 'linux'): TestApi {
   const pretend = (link: string) => !isOurDevice(link, RANGES.vrfPrefix)
   const driver = new MemoryDriver(systemClock, name === 'linux' ? {} : { pretend })
   for (let i = 0; i < 60; i++) driver.kernel.addLink(`gp${i}`)
-  const reconciler = new Reconciler({ clock: systemClock, driver, log: silent })
+  const reconciler = new Reconciler({ clock: systemClock, driver, events: noEvents })
   const address = ip('10.77.0.13')
   const network = new VirtualNetwork(new VirtualClock())
   const speaker = new Speaker(
@@ -41,7 +43,7 @@ export function testApi(name: 'linux' | 'dummy' = 'linux'): TestApi {
       listenPort: null,
       peers: [peerConfig('10.77.0.1')],
     },
-    { clock: systemClock, random: Math.random, transport: network.transport, log: silent },
+    { clock: systemClock, random: Math.random, transport: network.transport, events: noEvents },
     () => {},
   )
   const vpns = new VpnService(
@@ -63,13 +65,15 @@ export function testApi(name: 'linux' | 'dummy' = 'linux'): TestApi {
     },
     speaker,
     Dataplanes.shared(reconciler),
-    silent,
+    noEvents,
   )
   reconciler.start()
   const app = restServer({
     vpns,
     ping: newPing(),
     log: silent,
+    events: noEvents,
+    counters: new EventCounters(),
     views: {
       speaker,
       services: {

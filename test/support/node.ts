@@ -1,13 +1,14 @@
 import type { FastifyInstance } from 'fastify'
-import type { Logger } from 'pino'
 import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import type { Speaker, SpeakerConfig } from '../../src/bgp/speaker.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import { type DataplaneView, dataplaneView } from '../../src/dataplane/view.ts'
+import type { EventSink } from '../../src/events/event.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import type { DriverView, ServiceViews } from '../../src/rest/looking-glass/index.ts'
+import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { parseMac } from '../../src/values/mac.ts'
@@ -16,6 +17,7 @@ import type { Drivers, VpnConfig } from '../../src/vpn/instances.ts'
 import { isOurDevice } from '../../src/vpn/names.ts'
 import type { AttachRequest, DetachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
+import { noEvents } from './events.ts'
 import { RANGES } from './ranges.ts'
 import { ip, rt, silent, speakerAt } from './speakers.ts'
 import type { VirtualClock } from './virtual-clock.ts'
@@ -38,21 +40,29 @@ export class TestNode {
     network: VirtualNetwork,
     changes: Partial<SpeakerConfig> = {},
     vpnChanges: Partial<VpnConfig> = {},
-    log: Logger = silent,
+    events: EventSink = noEvents,
     keep: () => Promise<void> = async () => {},
   ) {
     this.clock = clock
     this.driver = new MemoryDriver(clock)
-    this.reconciler = new Reconciler({ clock, driver: this.driver, log: silent })
+    this.reconciler = new Reconciler({ clock, driver: this.driver, events })
     const pretending = new MemoryDriver(clock, { pretend: (name) => !isOurDevice(name, RANGES.vrfPrefix) })
-    this.dummy = new Reconciler({ clock, driver: pretending, log: silent })
+    this.dummy = new Reconciler({ clock, driver: pretending, events })
     const drivers: Drivers = { evpn: 'linux', ipvpn: 'linux', ...vpnChanges.drivers }
     const [host, dummy] = [this.reconciler, this.dummy]
     const byType = {
       evpn: drivers.evpn === 'linux' ? host : dummy,
       ipvpn: drivers.ipvpn === 'linux' ? host : dummy,
     }
-    this.speaker = speakerAt(address, peers, clock, network, changes, () => this.reconciler.complete())
+    this.speaker = speakerAt(
+      address,
+      peers,
+      clock,
+      network,
+      changes,
+      () => this.reconciler.complete(),
+      events,
+    )
     this.vpns = new VpnService(
       {
         bgpAddress: ip(address),
@@ -73,7 +83,7 @@ export class TestNode {
       },
       this.speaker,
       new Dataplanes(byType, drivers.evpn === 'linux' ? 'evpn' : 'ipvpn'),
-      log,
+      events,
       keep,
     )
     this.reconciler.start()
@@ -115,13 +125,19 @@ export class TestNode {
   }
 
   /** The API of the node. */
-  api({ dataplane = this.view(), stateFile = null }: Partial<ServiceViews> = {}): FastifyInstance {
+  api(
+    { dataplane = this.view(), stateFile = null }: Partial<ServiceViews> = {},
+    counters = new EventCounters(),
+    events: EventSink = noEvents,
+  ): FastifyInstance {
     const { clock, speaker, vpns } = this
     const startTime = clock.epoch()
     return restServer({
       vpns,
       ping: '1',
       log: silent,
+      events,
+      counters,
       views: {
         speaker,
         services: {

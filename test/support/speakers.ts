@@ -1,4 +1,4 @@
-import { type Logger, pino } from 'pino'
+import { pino } from 'pino'
 import { EVPN, ROUTE_TARGET } from '../../src/bgp/family.ts'
 import type { EvpnRoute } from '../../src/bgp/nlri/evpn/index.ts'
 import type { Route } from '../../src/bgp/rib/route.ts'
@@ -8,8 +8,10 @@ import { SPEAKER_DEFAULTS, Speaker, type SpeakerConfig } from '../../src/bgp/spe
 import { ZERO_ESI } from '../../src/bgp/values/esi.ts'
 import { parseRouteTarget, type RouteTarget } from '../../src/bgp/values/extended-community.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
+import type { EventSink } from '../../src/events/event.ts'
 import { type Ip, parseIp } from '../../src/values/address.ts'
 import { parseMac } from '../../src/values/mac.ts'
+import { noEvents } from './events.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 import type { VirtualNetwork } from './virtual-network.ts'
 
@@ -29,7 +31,7 @@ export function speakerAt(
   network: VirtualNetwork,
   changes: Partial<SpeakerConfig> = {},
   onComplete: () => void = () => {},
-  log: Logger = silent,
+  events: EventSink = noEvents,
 ): Speaker {
   const speaker = new Speaker(
     {
@@ -40,7 +42,7 @@ export function speakerAt(
       peers,
       ...changes,
     },
-    { clock, random: () => 0.5, transport: network.transport, log },
+    { clock, random: () => 0.5, transport: network.transport, events },
     onComplete,
   )
   void speaker.start()

@@ -18,12 +18,13 @@ import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import { dataplaneView } from '../../src/dataplane/view.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
-import type { Logger } from '../../src/log.ts'
 import { RecentLog } from '../../src/recent-log.ts'
+import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import { VpnService } from '../../src/vpn/service.ts'
+import { noEvents } from './events.ts'
 import { attachRequest, dummyDrivers, NO_FAULTS } from './node.ts'
 import { RANGES } from './ranges.ts'
 import { SkippingClock } from './skipping-clock.ts'
@@ -99,10 +100,10 @@ export class Victim {
   readonly recentLog = new RecentLog()
   private readonly rest: FastifyInstance
 
-  private constructor(changes: Partial<SpeakerConfig>, log: Logger) {
+  private constructor(changes: Partial<SpeakerConfig>) {
     const { clock, driver } = this
     const address = ip(loopback(HOST.victim))
-    this.reconciler = new Reconciler({ clock, driver, log })
+    this.reconciler = new Reconciler({ clock, driver, events: noEvents })
     this.speaker = new Speaker(
       {
         ...SPEAKER_DEFAULTS,
@@ -113,7 +114,7 @@ export class Victim {
         peers: PEERS,
         ...changes,
       },
-      { clock, random: () => 0.5, transport: tcpTransport, log },
+      { clock, random: () => 0.5, transport: tcpTransport, events: noEvents },
       () => this.reconciler.complete(),
     )
     this.vpns = new VpnService(
@@ -135,12 +136,14 @@ export class Victim {
       },
       this.speaker,
       Dataplanes.shared(this.reconciler),
-      log,
+      noEvents,
     )
     this.rest = restServer({
       vpns: this.vpns,
       ping: newPing(),
-      log,
+      log: silent,
+      events: noEvents,
+      counters: new EventCounters(),
       views: {
         speaker: this.speaker,
         services: {
@@ -162,8 +165,8 @@ export class Victim {
   }
 
   /** Starts everything; the node has a network net1 with one port, which imports and exports RED. */
-  static async start(changes: Partial<SpeakerConfig> = {}, log: Logger = silent): Promise<Victim> {
-    const victim = new Victim(changes, log)
+  static async start(changes: Partial<SpeakerConfig> = {}): Promise<Victim> {
+    const victim = new Victim(changes)
     victim.driver.kernel.addLink('tap1')
     victim.reconciler.start()
     await victim.rest.listen({ host: loopback(HOST.victim), port: 0 })

@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Link } from '../../src/dataplane/driver.ts'
+import type { Refusal } from '../../src/dataplane/refusal.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import type { VpnConfig } from '../../src/vpn/instances.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { mac, TestNode } from '../support/node.ts'
+import { refusal } from '../support/refusal.ts'
 import { ip, peerConfig } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
@@ -315,7 +317,7 @@ describe('a VXLAN device that was found', () => {
 })
 
 describe('a VXLAN device that cannot be made', () => {
-  const fails = (reason: string) =>
+  const fails = (reason: Refusal) =>
     node.driver.fail((op, { device }) => op === 'set' && device === 'vxlan--net2', reason)
 
   test('since another has the VNI', async () => {
@@ -327,7 +329,7 @@ describe('a VXLAN device that cannot be made', () => {
 
   test('since a flow-based one has the UDP port', async () => {
     link('vxlan_sys_4789', { kind: 'vxlan', port: 4789, flowBased: true, up: true })
-    fails('EADDRINUSE')
+    fails(refusal('EADDRINUSE'))
     await refuses(
       second(),
       'UDP port 4789 cannot be used for VXLAN: flow-based VXLAN device vxlan_sys_4789 has it. Remove that, or set vxlan_dst_port',
@@ -335,7 +337,7 @@ describe('a VXLAN device that cannot be made', () => {
   })
 
   test('since another socket has the UDP port', async () => {
-    fails('EADDRINUSE')
+    fails(refusal('EADDRINUSE'))
     await refuses(second(), 'another socket has it (ss -lunp sport = 4789)')
   })
 })

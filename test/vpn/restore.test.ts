@@ -2,16 +2,17 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { EVPN } from '../../src/bgp/family.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
+import { identity } from '../../src/dataplane/kinds/index.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
-import { identity } from '../../src/dataplane/model.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import type { State } from '../../src/vpn/state.ts'
 import { Process } from '../sim/process.ts'
+import { noEvents } from '../support/events.ts'
 import { attachRequest } from '../support/node.ts'
 import { RANGES } from '../support/ranges.ts'
-import { ip, peerConfig, silent, speakerAt } from '../support/speakers.ts'
+import { ip, peerConfig, speakerAt } from '../support/speakers.ts'
 import { decodeState, encodeState } from '../support/state.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
@@ -44,7 +45,7 @@ beforeEach(() => {
 
 async function start(text: string | null = disk.at(-1) ?? null): Promise<Life> {
   const process = new Process({ clock, network })
-  const reconciler = new Reconciler({ clock: process.clock, driver, log: silent })
+  const reconciler = new Reconciler({ clock: process.clock, driver, events: noEvents })
   const speaker = speakerAt(A, [peerConfig('10.77.0.12')], clock, network)
   const vpns: VpnService = new VpnService(
     {
@@ -65,7 +66,7 @@ async function start(text: string | null = disk.at(-1) ?? null): Promise<Life> {
     },
     speaker,
     Dataplanes.shared(reconciler),
-    silent,
+    noEvents,
     async () => void disk.push(encodeState({ kernel: '', ...vpns.snapshot() })),
   )
   if (text !== null) await vpns.restore(decodeState(text))

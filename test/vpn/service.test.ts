@@ -2,9 +2,11 @@ import { pino } from 'pino'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { EVPN } from '../../src/bgp/family.ts'
 import { nlriCodec } from '../../src/bgp/nlri/index.ts'
-import { identity } from '../../src/dataplane/model.ts'
+import { identity } from '../../src/dataplane/kinds/index.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
+import { logged } from '../support/events.ts'
 import { attachRequest, mac, TestNode } from '../support/node.ts'
+import { refusal } from '../support/refusal.ts'
 import { ip, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
@@ -176,7 +178,7 @@ describe('attach', () => {
 
     test('is taken away again when the kernel refuses the endpoint', async () => {
       const before = snapshot(node)
-      node.driver.fail((op, entry) => op === 'set' && entry.kind === 'local-mac', 'EPERM: no', 1)
+      node.driver.fail((op, entry) => op === 'set' && entry.kind === 'local-mac', refusal('EPERM', 'no'), 1)
       await expect(node.attach(named)).rejects.toThrow('cannot set up tap1: EPERM: no')
       expect(snapshot(node)).toEqual(before)
     })
@@ -195,7 +197,10 @@ describe('attach', () => {
     beforeEach(async () => {
       warnings = []
       const log = pino({ level: 'warn' }, { write: (line: string) => void warnings.push(JSON.parse(line)) })
-      node = new TestNode('10.77.0.15', [peerConfig(B)], clock, network, {}, {}, log).plug('tap1', 'tap2')
+      node = new TestNode('10.77.0.15', [peerConfig(B)], clock, network, {}, {}, logged(log, clock)).plug(
+        'tap1',
+        'tap2',
+      )
       await node.attach({ instanceId: 'red', vni: 200 })
       await node.detach({ instanceId: 'red', ip: null })
       clock.advance(3000)
@@ -277,7 +282,7 @@ describe('a request that cannot be granted changes nothing', () => {
 
   test('the kernel refuses the first endpoint of a network', async () => {
     const before = snapshot(node)
-    node.driver.fail((op, entry) => op === 'set' && entry.kind === 'local-mac', 'EPERM: no', 1)
+    node.driver.fail((op, entry) => op === 'set' && entry.kind === 'local-mac', refusal('EPERM', 'no'), 1)
     await expect(node.attach()).rejects.toThrow('cannot set up tap1: EPERM: no')
     clock.advance(200_000)
     expect(snapshot(node)).toEqual(before)
@@ -290,7 +295,7 @@ describe('a request that cannot be granted changes nothing', () => {
     const before = snapshot(node)
     node.driver.fail(
       (op, entry) => op === 'set' && entry.kind === 'port' && entry.device === 'tap2',
-      'EBUSY: no',
+      refusal('EBUSY', 'no'),
       1,
     )
     const second = { mac: mac('02:00:00:00:01:02'), ip: null, port: 'tap2' }

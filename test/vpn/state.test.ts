@@ -17,6 +17,7 @@ import { encodeRecord } from '../../src/vpn/journal.ts'
 import type { Durability, State, StateChange } from '../../src/vpn/state.ts'
 import { peekState, StateFile } from '../../src/vpn/state-file.ts'
 import { readState, Unreadable } from '../../src/vpn/state-text.ts'
+import { logged } from '../support/events.ts'
 import { mac } from '../support/node.ts'
 import { ip, rt } from '../support/speakers.ts'
 import { changesOf, decodeState, encodeState } from '../support/state.ts'
@@ -230,13 +231,16 @@ describe('the file', () => {
   let path: string
   let clock: VirtualClock
   const lines: [object, string][] = []
+  const keep = ({ part: _, ...facts }: { readonly part?: string }, message: string) =>
+    lines.push([facts, message])
   const log = {
-    warn: (...line: [object, string]) => lines.push(line),
-    error: (...line: [object, string]) => lines.push(line),
+    isLevelEnabled: () => true,
+    warn: keep,
+    error: keep,
   }
   const opened: StateFile[] = []
   const open = () => {
-    const file = new StateFile(path, clock, log as unknown as Logger)
+    const file = new StateFile(path, clock, logged(log as unknown as Logger, clock))
     opened.push(file)
     return file
   }

@@ -1,6 +1,6 @@
-import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
-import { LogAllowance } from '../../log-allowance.ts'
+import type { EventSink } from '../../events/event.ts'
+import { formatIp } from '../../values/address.ts'
 import type { MpReach, NlriList, QuarantinedNlri } from '../attribute/mp.ts'
 import type { SessionContext } from '../context.ts'
 import { type Family, familyName, ROUTE_TARGET } from '../family.ts'
@@ -37,6 +37,8 @@ const QUARANTINE_SIZE = 100
 export class AdjRibIn {
   readonly counters = {
     updates: 0,
+    withdrawUpdates: 0,
+    withdrawn: 0,
     treatedAsWithdraw: 0,
     attributesDiscarded: 0,
     quarantined: 0,
@@ -56,8 +58,9 @@ export class AdjRibIn {
   private readonly source: Source
   private readonly terms: ImportTerms
   private readonly memberships: MembershipListener
-  private readonly log: Logger
-  private readonly allowance: LogAllowance
+  private readonly events: EventSink
+  /** Address of the peer. */
+  private readonly name: string
   private negotiated: Negotiated | null = null
   private contextKey = ''
 
@@ -67,16 +70,16 @@ export class AdjRibIn {
     source: Source,
     terms: ImportTerms,
     memberships: MembershipListener,
-    log: Logger,
+    events: EventSink,
   ) {
-    this.allowance = new LogAllowance(clock)
     this.clock = clock
     this.rib = rib
     this.source = source
     this.terms = terms
     this.memberships = memberships
     source.membershipGone = (membership) => memberships.memberRemoved(membership)
-    this.log = log
+    this.events = events
+    this.name = source.peer === null ? source.name : formatIp(source.peer.address)
   }
 
   start(negotiated: Negotiated): void {
@@ -93,7 +96,7 @@ export class AdjRibIn {
     if (this.negotiated?.families.has(family) !== true) return
     const restart = this.negotiated.peer.capabilities.gracefulRestart
     if (restart !== null && !this.complete.has(family)) {
-      this.warn({ family: familyName(family) }, 'route refresh ahead of End-of-RIB ignored')
+      this.events.emit({ type: 'refresh-ignored', peer: this.name, family: familyName(family) })
       return
     }
     this.refreshes.set(family, beginGeneration(this.source))
@@ -108,6 +111,7 @@ export class AdjRibIn {
 
   apply(update: Update): void {
     this.counters.updates++
+    this.countWithdrawals(update)
     this.account(update)
     for (const list of update.unreach) this.withdrawAll(list)
     if (update.verdict === 'withdraw') for (const list of update.reach) this.withdrawAll(list)
@@ -120,6 +124,13 @@ export class AdjRibIn {
     this.rib.relieve()
   }
 
+  private countWithdrawals({ unreach }: Update): void {
+    const routes = unreach.reduce((sum, { nlri }) => sum + nlri.length, 0)
+    if (routes === 0) return
+    this.counters.withdrawUpdates++
+    this.counters.withdrawn += routes
+  }
+
   private account(update: Update): void {
     const { counters } = this
     const { findings, verdict } = update
@@ -128,7 +139,14 @@ export class AdjRibIn {
     const [first] = findings
     if (first !== undefined) {
       const { attribute, reason } = first
-      this.warn({ severity: verdict, attribute, reason, errors: findings.length }, 'malformed UPDATE')
+      this.events.emit({
+        type: 'malformed-update',
+        peer: this.name,
+        severity: String(verdict),
+        attribute,
+        reason,
+        errors: findings.length,
+      })
     }
     this.keepAside([...quarantinedNlri(update)])
   }
@@ -140,14 +158,13 @@ export class AdjRibIn {
     this.quarantine.push(...nlri.slice(-QUARANTINE_SIZE))
     this.quarantine.splice(0, this.quarantine.length - QUARANTINE_SIZE)
     const { family, reason } = first
-    this.warn({ family: familyName(family), reason, routes: nlri.length }, 'NLRI quarantined')
-  }
-
-  /** Logs a line, unless the peer made us log many of late; the next one says how many were left out. */
-  private warn(facts: Record<string, unknown>, message: string): void {
-    const leftOut = this.allowance.take()
-    if (leftOut === null) return
-    this.log.warn({ peer: this.source.name, ...facts, ...(leftOut > 0 ? { leftOut } : {}) }, message)
+    this.events.emit({
+      type: 'nlri-quarantined',
+      peer: this.name,
+      family: familyName(family),
+      reason,
+      routes: nlri.length,
+    })
   }
 
   private withdrawAll({ family, nlri, pathIds }: NlriList): void {

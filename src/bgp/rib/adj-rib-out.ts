@@ -1,6 +1,5 @@
-import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
-import { LogAllowance } from '../../log-allowance.ts'
+import type { EventSink } from '../../events/event.ts'
 import { ensure } from '../../values/map.ts'
 import { type Family, familyName, ROUTE_TARGET, VPN_FAMILIES } from '../family.ts'
 import { writeEndOfRib } from '../message/pack.ts'
@@ -43,8 +42,7 @@ export class AdjRibOut implements BestListener {
   private readonly policy: ExportPolicy
   private readonly outlet: Outlet
   private readonly name: string
-  private readonly log: Logger
-  private readonly allowance: LogAllowance
+  private readonly events: EventSink
   private families: readonly Family[] = []
   private readonly interest = new Interest()
   private reconsideration: Reconsideration
@@ -77,11 +75,10 @@ export class AdjRibOut implements BestListener {
     outlet: Outlet,
     holdsEnd: boolean,
     name: string,
-    log: Logger,
+    events: EventSink,
   ) {
     this.name = name
-    this.log = log
-    this.allowance = new LogAllowance(clock)
+    this.events = events
     this.clock = clock
     this.rib = rib
     this.policy = policy
@@ -300,11 +297,15 @@ export class AdjRibOut implements BestListener {
 
   private withheldRoute({ route, reason }: Withheld): void {
     this.counters.withheld++
-    const leftOut = this.allowance.take()
-    if (leftOut === null) return
     const { family, nlri } = route
-    const facts = { peer: this.name, family: familyName(family), route: nlriCodec(family)!.format(nlri) }
-    this.log.warn({ ...facts, reason, ...(leftOut > 0 ? { leftOut } : {}) }, 'route cannot be advertised')
+    const text = nlriCodec(family)!.format(nlri)
+    this.events.emit({
+      type: 'route-withheld',
+      peer: this.name,
+      family: familyName(family),
+      route: text,
+      reason,
+    })
   }
 }
 

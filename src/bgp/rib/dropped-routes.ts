@@ -32,6 +32,13 @@ export class DroppedRoutes {
     this.routes.delete(keyOf(family, key, pathId))
   }
 
+  /** How many are kept of a family. */
+  countOf(family: Family): number {
+    let count = 0
+    for (const route of this.routes.values()) if (route.family === family) count++
+    return count
+  }
+
   clear(): void {
     this.routes.clear()
   }

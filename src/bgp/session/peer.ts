@@ -1,5 +1,5 @@
-import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
+import { type EventSink, errorOf } from '../../events/event.ts'
 import { formatIp, type Ip, ipv4FromNumber } from '../../values/address.ts'
 import { CeaseSubcode, ErrorCode } from '../constants.ts'
 import { type Notification, notification, SessionError } from '../errors.ts'
@@ -12,7 +12,7 @@ import { type Ending, STATES, type State } from './fsm/types.ts'
 import { type Md5Drops, md5Trouble } from './md5-drops.ts'
 import { type Negotiated, refusal } from './negotiate.ts'
 import type { PeerConfig } from './peer-config.ts'
-import { Session, type SessionOwner } from './session.ts'
+import { type MessageCounters, Session, type SessionOwner } from './session.ts'
 import type { Connection, ConnectionHandlers, Transport } from './transport.ts'
 
 /** Who we are towards every peer. */
@@ -27,7 +27,7 @@ export interface PeerEnvironment {
   /** Uniform in [0, 1). */
   readonly random: () => number
   readonly transport: Transport
-  readonly log: Logger
+  readonly events: EventSink
 }
 
 /** What becomes of a peer's session. */
@@ -74,6 +74,7 @@ export class Peer implements SessionOwner {
   readonly config: PeerConfig
   readonly clock: Clock
   readonly random: () => number
+  readonly messages: MessageCounters = { received: {}, sent: {} }
   /** Epoch milliseconds of the last change of state. */
   lastTransition: number
   previousState: State = 'Idle'
@@ -229,9 +230,17 @@ export class Peer implements SessionOwner {
   stateChanged(session: Session, from: State, reason: string | null, ending: Ending): void {
     const { state } = session
     const direction = session === this.outgoing ? 'outgoing' : 'incoming'
-    const isLost = from === 'Established' && !this.isOrdered
-    const level = isLost ? 'warn' : 'info'
-    this.environment.log[level]({ peer: this.name, direction, from, to: state, reason }, 'session state')
+    const lost = from === 'Established' && !this.isOrdered
+    const { name: peer } = this
+    this.environment.events.emit({
+      type: 'session-changed',
+      peer,
+      direction,
+      from,
+      to: state,
+      reason,
+      lost,
+    })
     if (state === 'OpenConfirm' || state === 'Established') this.silenceOthers(session)
     if (state === 'Established') {
       this.failures = 0
@@ -246,7 +255,7 @@ export class Peer implements SessionOwner {
   }
 
   faultOf(error: unknown): SessionError {
-    this.environment.log.error({ peer: this.name, err: error }, 'fault in a session, which is reset')
+    this.environment.events.emit({ type: 'session-fault', peer: this.name, error: errorOf(error) })
     return new SessionError(`fault: ${String(error)}`, ErrorCode.Cease, CeaseSubcode.Unspecific)
   }
 

@@ -13,11 +13,18 @@ import type { Action, Ending, FsmEvent, State, Terms, Timer } from './fsm/types.
 import { type Negotiated, negotiate } from './negotiate.ts'
 import type { Connection, ConnectionHandlers } from './transport.ts'
 
+/** Messages by type (RFC 4271 §4.1) over all sessions: the counts only grow. */
+export interface MessageCounters {
+  readonly received: Record<number, number>
+  readonly sent: Record<number, number>
+}
+
 /** What a session needs from its peer. */
 export interface SessionOwner {
   readonly clock: Clock
   /** Uniform in [0, 1). */
   readonly random: () => number
+  readonly messages: MessageCounters
   connect(handlers: ConnectionHandlers): Connection
   localOpen(): Open
   /** Why the OPEN is refused, or null; resolves connection collisions on the way (RFC 4271 §6.8). */
@@ -49,8 +56,6 @@ export class Session {
   negotiated: Negotiated | null = null
   /** The OPEN that was sent on this connection: it decides what was agreed, whatever we would announce by now. */
   localOpen: Open | null = null
-  readonly received: Record<number, number> = {}
-  readonly sent: Record<number, number> = {}
   connection: Connection | null = null
 
   private readonly owner: SessionOwner
@@ -93,7 +98,8 @@ export class Session {
   /** Sends whole messages; `count` of them are UPDATEs. */
   send(bytes: Buffer, type: number, count = 1): void {
     if (this.connection === null) return
-    this.sent[type] = (this.sent[type] ?? 0) + count
+    const { sent } = this.owner.messages
+    sent[type] = (sent[type] ?? 0) + count
     this.written += bytes.length
     this.connection.write(bytes)
   }
@@ -216,7 +222,8 @@ export class Session {
   }
 
   private handle(frame: Frame): void {
-    this.received[frame.type] = (this.received[frame.type] ?? 0) + 1
+    const { received } = this.owner.messages
+    received[frame.type] = (received[frame.type] ?? 0) + 1
     if (frame.type === MessageType.Update && this.state !== 'Established')
       return this.dispatch({ type: 'update' })
     // There whatever it says is an error of the FSM (RFC 4271 §8.2.2).

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts'
-import type { LinkEntry } from '../kinds/layout.ts'
+import type { LinkEntry } from '../kinds/index.ts'
 
 /** So long one request that deletes links is to take: whoever attaches meanwhile waits for it. */
 const REQUEST_MS = 60

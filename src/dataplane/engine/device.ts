@@ -1,61 +1,26 @@
 import type { Mac } from '../../values/mac.ts'
-import {
-  addresses,
-  fixedNeighbours,
-  labelRoutes,
-  mplsInterfaces,
-  proxyNeighbours,
-  routes,
-  udpPorts,
-  unreachables,
-} from '../kinds/ip-layouts.ts'
-import type { Key } from '../kinds/layout.ts'
+import type { Key } from '../kinds/definition.ts'
 import {
   type DeviceEntry,
-  floods,
   isPortEntry,
-  type Layout,
   type LinkEntry,
-  localMacs,
-  neighbours,
   type PortEntry,
-  remoteMacs,
+  TABLE_KINDS,
   type TableEntry,
   type TableKind,
-} from '../kinds/layout.ts'
-import { type Entry, type Outage, phase } from '../model.ts'
+  tableDefinition,
+} from '../kinds/index.ts'
+import type { Entry, Outage } from '../model.ts'
+import type { Refusal } from '../refusal.ts'
 import type { Observation } from './observation.ts'
 import { Table } from './table.ts'
 
 /** A table of any kind; only entries of its kind may be given to it. */
 export type AnyTable = Table<TableEntry, Key, unknown>
 
-/** Methods take what they give, so a layout of one kind stands for one of any. */
-type AnyLayout = Layout<TableEntry, Key, unknown>
-
-const LAYOUTS = {
-  'local-mac': localMacs,
-  flood: floods,
-  'remote-mac': remoteMacs,
-  neighbour: neighbours,
-  'mpls-interface': mplsInterfaces,
-  'udp-port': udpPorts,
-  address: addresses,
-  'fixed-neighbour': fixedNeighbours,
-  'proxy-neighbour': proxyNeighbours,
-  unreachable: unreachables,
-  route: routes,
-  mpls: labelRoutes,
-}
-
-/** The kinds that are kept in tables, in the order in which they are set. */
-export const TABLE_KINDS: readonly TableKind[] = (Object.keys(LAYOUTS) as TableKind[]).sort(
-  (a, b) => phase(a) - phase(b),
-)
-
 /** Why nothing can be set on a device; times are in epoch milliseconds. */
 export interface Failure {
-  readonly reason: string
+  readonly refusal: Refusal
   readonly since: number
   /** When it is looked at again, if that is not left to its link's or port's own retries. */
   readonly nextTry: number | null
@@ -73,6 +38,8 @@ export class Device {
   seen: number | null = null
   master: string | null = null
   mac: Mac | null = null
+  /** Whether the interface was ours then; null before it was looked at. */
+  owned: boolean | null = null
   /** Index of the interface that was last in its place as the port, whatever it is called by now. */
   enslaved: number | null = null
   /** Index of the interface whose entries are known; null before its first look. */
@@ -126,9 +93,9 @@ export class Device {
     return size
   }
 
-  /** Whether entries of that kind are left to the end of the link: while a port is in a VRF, nothing else keeps what it sends from the main table. */
+  /** Whether entries of that kind are left to the end of the link. */
   goesWithLink(kind: TableKind): boolean {
-    return kind === 'unreachable' && this.leavingLink !== null
+    return this.leavingLink !== null && tableDefinition(kind).goesWithLink === true
   }
 
   /** Whether nothing of it is wanted, left to do or known to be stale. */
@@ -187,7 +154,7 @@ export class Device {
   table(kind: TableKind): AnyTable {
     const known = this.tables.get(kind)
     if (known !== undefined) return known
-    const table: AnyTable = new Table<TableEntry, Key, unknown>(this.name, LAYOUTS[kind]() as AnyLayout)
+    const table: AnyTable = new Table<TableEntry, Key, unknown>(this.name, tableDefinition(kind))
     this.tables.set(kind, table)
     if (table.crosses) this.crossed(this)
     return table
@@ -197,6 +164,7 @@ export class Device {
   lose(): void {
     this.seen = null
     this.index = null
+    this.owned = null
     this.observation?.abandon()
     this.observation = null
     for (const table of this.tables.values()) table.forget()
@@ -206,8 +174,7 @@ export class Device {
   shake(name: string): boolean {
     let shaken = false
     for (const table of this.tables.values()) {
-      // of these no kernel tells that they are gone
-      const suffers = this.name === name && table.kind === 'proxy-neighbour'
+      const suffers = this.name === name && tableDefinition(table.kind).isLostSilently === true
       if (!this.disturbed && (suffers ? table.staleSize > 0 : table.staleNeeds(name))) this.disturbed = true
       if (!suffers && !table.needsDevice(name)) continue
       for (const entry of suffers ? table.entries() : table.needing(name)) table.redo(entry)

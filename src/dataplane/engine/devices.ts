@@ -1,8 +1,9 @@
-import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
+import type { EventSink } from '../../events/event.ts'
 import type { Driver, Link } from '../driver.ts'
-import { masterOf } from '../kinds/layout.ts'
+import { masterOf } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
+import { type Refusal, unreadable } from '../refusal.ts'
 import { Device } from './device.ts'
 import { backoff, type Exceptions } from './exceptions.ts'
 import { Leavers } from './leavers.ts'
@@ -18,7 +19,7 @@ export interface DevicesParts {
   readonly clock: Clock
   readonly driver: Driver
   readonly exceptions: Exceptions
-  readonly log: Logger
+  readonly events: EventSink
   /** Called when entries of a device may have become work. */
   readonly released: (device: Device) => void
   /** Called when it is time to take away what could not be before. */
@@ -33,7 +34,7 @@ export class Devices {
   private readonly clock: Clock
   private readonly driver: Driver
   private readonly exceptions: Exceptions
-  private readonly log: Logger
+  private readonly events: EventSink
   private readonly released: (device: Device) => void
   /** Whose link or port is to be looked at. */
   private readonly unplaced = new Set<Device>()
@@ -49,20 +50,20 @@ export class Devices {
   /** Which interfaces were up when they were last looked at. */
   private readonly up = new Set<string>()
 
-  constructor({ clock, driver, exceptions, log, released, wake }: DevicesParts) {
+  constructor({ clock, driver, exceptions, events, released, wake }: DevicesParts) {
     this.clock = clock
     this.driver = driver
     this.exceptions = exceptions
-    this.log = log
+    this.events = events
     this.released = released
     this.sweep = new Sweep(clock, this.all, released)
     this.leavers = new Leavers({
       clock,
       driver,
       exceptions,
-      log,
+      events,
       wake,
-      fail: (entry, reason) => this.fail(entry, reason),
+      fail: (entry, refusal) => this.fail(entry, refusal),
       lose: (device) => this.lose(device),
       left: (device) => this.forgetIdle(device),
     })
@@ -161,6 +162,7 @@ export class Devices {
     this.heedUp(name, link)
     if (device !== undefined) this.heedOutage(device, link)
     if (device !== undefined && link !== undefined) this.heedAddress(device, link)
+    if (device !== undefined && link !== undefined) this.heedOwner(device, link)
     if (device === undefined || this.unplaced.has(device)) return
     if (link === undefined) this.linkLost(device)
     else if (device.seen !== link.index) {
@@ -205,6 +207,14 @@ export class Devices {
     device.mac = mac
   }
 
+  /** The entries of a bridge of others are sticky, those of ours are not. */
+  private heedOwner(device: Device, { owned }: Link): void {
+    const before = device.owned
+    device.owned = owned
+    if (before === null || before === owned) return
+    for (const member of this.members.of(device.name)) this.doubtOf(member)
+  }
+
   private doubtOf(device: Device): void {
     device.unsure = true
     this.touch(device)
@@ -236,18 +246,19 @@ export class Devices {
     if (underlay !== null) this.underlays.add(underlay)
     this.leavers.makeWay(device)
     const { failure, master } = device
-    const { reason, culprit, link, fresh, moved, learned } = place(device, this.driver)
+    const { refusal, culprit, link, fresh, moved, learned } = place(device, this.driver)
     if (device.seen !== null && link?.index !== device.seen) this.lose(device)
     this.heedUp(device.name, link)
     this.heedOutage(device, link)
-    this.setFailure(device, reason)
+    if (link !== undefined) this.heedOwner(device, link)
+    this.setFailure(device, refusal)
     device.seen = link?.index ?? null
     this.members.put(device, link?.master ?? null)
     device.mac = link?.mac ?? null
-    if (reason !== null && culprit !== null) this.fail(culprit, reason)
+    if (refusal !== null && culprit !== null) this.fail(culprit, refusal)
     const linkFailed = culprit !== null && culprit === device.link
     if (device.link !== null && !linkFailed) this.exceptions.applied(device.link)
-    if (device.port !== null && reason === null) {
+    if (device.port !== null && refusal === null) {
       this.exceptions.applied(device.port)
       device.enslaved = device.seen
     }
@@ -256,23 +267,32 @@ export class Devices {
     if (link === undefined || linkFailed) return
     // the table of a VRF outlives its device
     if (fresh && link.table === null) this.begin(device, link)
+    else if (moved && isEmptied(device, link)) this.adoptEmpty(device, link)
     else if (fresh || device.index === null || device.unsure) this.observe(device, link)
-    else if (reason === null && (failure !== null || moved)) this.refill(device)
+    else if (refusal === null && (failure !== null || moved)) this.refill(device)
     if (device.master !== master) this.exceptions.retryEntries(device.name)
     this.released(device)
   }
 
-  private setFailure(device: Device, reason: string | null, nextTry: number | null = null): void {
+  private setFailure(device: Device, refusal: Refusal | null, nextTry: number | null = null): void {
     const since = device.failure?.since ?? this.clock.epoch()
-    device.failure = reason === null ? null : { reason, since, nextTry }
-    if (reason === null) this.failing.delete(device)
+    device.failure = refusal === null ? null : { refusal, since, nextTry }
+    if (refusal === null) this.failing.delete(device)
     else this.failing.add(device)
   }
 
-  private fail(entry: Entry, reason: string): void {
-    this.exceptions.failed(entry, reason)
-    const level = this.exceptions.status(entry)?.attempts === 1 ? 'warn' : 'debug'
-    this.log[level]({ device: entry.device, kind: entry.kind, reason }, 'device not in place')
+  private fail(entry: Entry, refusal: Refusal): void {
+    this.exceptions.failed(entry, refusal)
+    const { device, kind } = entry
+    const attempts = this.exceptions.status(entry)?.attempts ?? 1
+    this.events.emit({
+      type: 'device-failed',
+      device,
+      kind,
+      reason: refusal.text,
+      code: refusal.code,
+      attempts,
+    })
   }
 
   private lose(device: Device): void {
@@ -288,7 +308,17 @@ export class Devices {
     device.unsure = false
     device.adopted = true
     this.refill(device)
-    this.log.info({ device: device.name, alias: link.alias }, 'device created')
+    this.events.emit({ type: 'device-created', device: device.name, alias: link.alias })
+  }
+
+  /** The device has just been put into its bridge: it holds nothing, and need not be looked at. */
+  private adoptEmpty(device: Device, link: Link): void {
+    device.index = link.index
+    device.unsure = false
+    device.adopted = true
+    for (const table of device.tables.values()) table.compare([], true)
+    this.exceptions.retryEntries(device.name)
+    this.dismiss(device)
   }
 
   private refill(device: Device): void {
@@ -326,10 +356,10 @@ export class Devices {
       this.released(device)
     } catch (error) {
       this.lose(device)
-      const reason = error instanceof Error ? error.message : String(error)
+      const refusal = unreadable(error)
       const delay = backoff(++device.failedLooks)
-      this.setFailure(device, reason, this.clock.epoch() + delay)
-      this.log.warn({ device: device.name, reason }, 'device not readable')
+      this.setFailure(device, refusal, this.clock.epoch() + delay)
+      this.events.emit({ type: 'device-unreadable', device: device.name, reason: refusal.text })
       this.clock.after(delay, () => {
         this.touch(device)
         this.released(device)
@@ -348,6 +378,11 @@ export class Devices {
       if (underlay !== null && names.has(underlay)) this.touch(device)
     }
   }
+}
+
+/** Whether a device that has just entered a bridge holds nothing of what we keep; a VXLAN device keeps its own half. */
+function isEmptied({ index, port, observation }: Device, { kind }: Link): boolean {
+  return index === null && observation === null && port?.kind === 'port' && kind !== 'vxlan'
 }
 
 function underlayOf({ link }: Device): string | null {

@@ -1,4 +1,4 @@
-import type { Key } from '../kinds/layout.ts'
+import type { Key } from '../kinds/definition.ts'
 import { KeyMap } from './key-map.ts'
 
 export interface Difference<K extends Key, V> {

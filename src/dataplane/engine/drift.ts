@@ -1,15 +1,15 @@
-import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
-import { type Entry, identity } from '../model.ts'
+import type { EventSink } from '../../events/event.ts'
+import { identity } from '../kinds/index.ts'
+import type { Entry } from '../model.ts'
 
 /** An entry that others change so often, each time within so long of the last, is contested. */
 const CONTESTED = 5
 const MEMORY_MS = 300_000
 /** The history of so many entries is kept; what others change beyond that is counted. */
 const MAX_HISTORIES = 4096
-/** Changes come in bunches: they are gathered for so long, and logged once a minute at most. */
+/** Changes come in bunches: they are gathered for so long. */
 const GATHER_MS = 1000
-const LOG_MS = 60_000
 
 interface History {
   readonly entry: Entry
@@ -35,19 +35,17 @@ export interface DriftSummary {
 /** Keeps count of what others change of ours in the kernel, and tells of it. */
 export class Drift {
   private readonly clock: Clock
-  private readonly log: Logger
+  private readonly events: EventSink
   private count = 0
   private last: number | null = null
   /** By identity; the one changed last at the end. */
   private readonly histories = new Map<string, History>()
   private untold = 0
-  private example: Entry | null = null
-  private quietUntil = 0
   private cancel: (() => void) | null = null
 
-  constructor(clock: Clock, log: Logger) {
+  constructor(clock: Clock, events: EventSink) {
     this.clock = clock
-    this.log = log
+    this.events = events
   }
 
   /** The entry is not wanted any more. */
@@ -59,10 +57,7 @@ export class Drift {
   notified(entry: Entry): void {
     this.found(entry)
     this.untold++
-    this.example = entry
-    this.cancel ??= this.clock.after(Math.max(GATHER_MS, this.quietUntil - this.clock.now()), () =>
-      this.tell(),
-    )
+    this.cancel ??= this.clock.after(GATHER_MS, () => this.tell(entry))
   }
 
   /** A comparison found that the entry is not as wanted. */
@@ -102,17 +97,13 @@ export class Drift {
     }
   }
 
-  private tell(): void {
+  private tell(example: Entry): void {
     this.cancel = null
-    this.quietUntil = this.clock.now() + LOG_MS
-    const { untold: count, example } = this
+    const { untold: count } = this
     this.untold = 0
     const { contested, worst } = this.summary()
-    const entry = worst?.entry ?? example
-    this.log.warn(
-      { count, entry: entry && identity(entry), contested },
-      'drift: entries changed by others are repaired',
-    )
+    const entry = identity(worst?.entry ?? example)
+    this.events.emit({ type: 'entries-drifted', count, entry, contested })
   }
 }
 

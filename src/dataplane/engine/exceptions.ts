@@ -1,7 +1,8 @@
 import type { Clock } from '../../clock.ts'
-import { errnoIn } from '../../linux/libc.ts'
-import { isTableEntry, type TableEntry } from '../kinds/layout.ts'
-import { type Entry, type EntryStatus, identity, type Status } from '../model.ts'
+import type { EventSink } from '../../events/event.ts'
+import { identity, isTableEntry, type TableEntry } from '../kinds/index.ts'
+import type { Entry, EntryStatus, Status } from '../model.ts'
+import { errnoOf, type Refusal } from '../refusal.ts'
 import type { Drift } from './drift.ts'
 
 const FIRST_DELAY_MS = 100
@@ -18,7 +19,8 @@ interface Exception {
   readonly entry: Entry
   /** `contested`: somebody changed it; `calm`: it was contested and is in place again; `unneeded`: its device has no use for it. */
   readonly state: 'failed' | 'contested' | 'calm' | 'unneeded'
-  readonly reason: string | null
+  /** Null where it was not refused, but changed in the kernel. */
+  readonly refusal: Refusal | null
   /** Tries that failed, or times that somebody changed it. */
   readonly attempts: number
   /** Since when it is not in place, in epoch milliseconds. */
@@ -27,13 +29,27 @@ interface Exception {
   due: number
 }
 
-const NOTHING_KEPT = { reason: null, errno: null, attempts: 0, since: null, nextTry: null } as const
+const NOTHING_KEPT = {
+  reason: null,
+  code: null,
+  errno: null,
+  attempts: 0,
+  since: null,
+  nextTry: null,
+} as const
 
 export const APPLIED: Status = { state: 'applied', ...NOTHING_KEPT }
 
 /** Not in place, and not for want of trying. */
 export function pending(since: number | null, reason: string | null = null): Status {
   return { ...NOTHING_KEPT, state: 'pending', since, reason }
+}
+
+/** A refusal as a status tells of it. */
+export function told(refusal: Refusal | null): Pick<Status, 'reason' | 'code' | 'errno'> {
+  return refusal === null
+    ? { reason: null, code: null, errno: null }
+    : { reason: refusal.text, code: refusal.code, errno: errnoOf(refusal) }
 }
 
 /** The delay after so many failures in a row: from 100 ms, doubling, to a minute. */
@@ -46,6 +62,7 @@ export class Exceptions {
   private readonly clock: Clock
   private readonly retry: (entry: Entry) => void
   private readonly drift: Pick<Drift, 'notified' | 'drop'>
+  private readonly events: EventSink
   private readonly all = new Map<string, Exception>()
   /** By device, which of its unneeded entries is tried now and then, for all of them. */
   private readonly scouts = new Map<string, string>()
@@ -53,7 +70,13 @@ export class Exceptions {
   private cancelWake = () => {}
 
   /** `retry` is called with each entry whose time has come. */
-  constructor(clock: Clock, retry: (entry: Entry) => void, drift: Pick<Drift, 'notified' | 'drop'>) {
+  constructor(
+    clock: Clock,
+    retry: (entry: Entry) => void,
+    drift: Pick<Drift, 'notified' | 'drop'>,
+    events: EventSink,
+  ) {
+    this.events = events
     this.clock = clock
     this.retry = retry
     this.drift = drift
@@ -75,24 +98,24 @@ export class Exceptions {
     }
   }
 
-  failed(entry: Entry, reason: string): void {
+  failed(entry: Entry, refusal: Refusal): void {
     const key = identity(entry)
     const before = this.all.get(key)
     if (before?.state === 'unneeded') this.dismiss(entry.device, key)
     const attempts = (before?.state === 'failed' ? before.attempts : 0) + 1
     const since = before === undefined || before.state === 'calm' ? this.clock.epoch() : before.since
-    this.put(key, { entry, state: 'failed', reason, attempts, since, due: this.at(backoff(attempts)) })
+    this.put(key, { entry, state: 'failed', refusal, attempts, since, due: this.at(backoff(attempts)) })
   }
 
   /** The device has no use for the entry as long as it is as it is; true where none of its entries was unneeded before. */
-  unneeded(entry: Entry, reason: string): boolean {
+  unneeded(entry: Entry, refusal: Refusal): boolean {
     const key = identity(entry)
     const since = this.all.get(key)?.since ?? this.clock.epoch()
     const isFirst = !this.scouts.has(entry.device)
     if (isFirst) this.scouts.set(entry.device, key)
     const isScout = this.scouts.get(entry.device) === key
     const due = isScout ? this.at(LONGEST_DELAY_MS) : Number.POSITIVE_INFINITY
-    this.put(key, { entry, state: 'unneeded', reason, attempts: 0, since, due })
+    this.put(key, { entry, state: 'unneeded', refusal, attempts: 0, since, due })
     return isFirst
   }
 
@@ -106,7 +129,7 @@ export class Exceptions {
     const contested = {
       entry,
       state: 'contested',
-      reason: 'changed by somebody else',
+      refusal: null,
       attempts,
       since: this.clock.epoch(),
     } as const
@@ -122,8 +145,10 @@ export class Exceptions {
     if (this.all.size === 0) return
     const key = identity(entry)
     const before = this.all.get(key)
-    if (before?.state === 'contested') this.put(key, { ...before, state: 'calm', due: this.at(CALM_MS) })
-    else if (before?.state === 'failed' || before?.state === 'unneeded') this.all.delete(key)
+    if (before?.state === 'contested') {
+      this.put(key, { ...before, state: 'calm', due: this.at(CALM_MS) })
+      this.events.emit({ type: 'entry-repaired', kind: entry.kind, entry: key })
+    } else if (before?.state === 'failed' || before?.state === 'unneeded') this.all.delete(key)
     if (before?.state === 'unneeded') this.dismiss(entry.device, key)
   }
 
@@ -219,19 +244,26 @@ export class Exceptions {
     this.wakeBy(next)
   }
 
-  private statusOf({ state, reason, attempts, since, due }: Exception): Status {
+  private statusOf({ state, refusal, attempts, since, due }: Exception): Status {
     switch (state) {
-      case 'failed': {
-        const errno = reason === null ? null : errnoIn(reason)
-        return { state, reason, errno, attempts, since, nextTry: this.epochOf(due) }
-      }
+      case 'failed':
+        return { state, ...told(refusal), attempts, since, nextTry: this.epochOf(due) }
       case 'contested': {
         const nextTry = this.epochOf(due)
-        if (attempts < FIGHT) return { ...pending(since, reason), nextTry }
-        return { state: 'failed', reason: fought(attempts), errno: null, attempts, since, nextTry }
+        if (attempts < FIGHT)
+          return { ...pending(since, 'changed by somebody else'), code: 'DRIFTED', nextTry }
+        return {
+          state: 'failed',
+          reason: fought(attempts),
+          code: 'DRIFTED',
+          errno: null,
+          attempts,
+          since,
+          nextTry,
+        }
       }
       case 'unneeded':
-        return { ...NOTHING_KEPT, state, reason, since, nextTry: this.epochOf(due) }
+        return { ...NOTHING_KEPT, state, ...told(refusal), since, nextTry: this.epochOf(due) }
       case 'calm':
         return APPLIED
       default:

@@ -1,4 +1,4 @@
-import type { Key } from '../kinds/layout.ts'
+import type { Key } from '../kinds/definition.ts'
 import { NumberMap } from './number-map.ts'
 
 /** A map of numbers and strings, each kept as is cheapest; numbers come first. */

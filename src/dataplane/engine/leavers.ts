@@ -1,7 +1,9 @@
-import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
+import type { EventSink } from '../../events/event.ts'
 import type { Driver } from '../driver.ts'
-import type { DeviceEntry } from '../kinds/layout.ts'
+import type { DeviceEntry } from '../kinds/index.ts'
+import { isGiven } from '../kinds/link-step.ts'
+import type { Refusal } from '../refusal.ts'
 import { DeletionPace } from './deletion-pace.ts'
 import type { Device } from './device.ts'
 import type { Exceptions } from './exceptions.ts'
@@ -14,10 +16,10 @@ export interface LeaversParts {
   readonly clock: Clock
   readonly driver: Driver
   readonly exceptions: Exceptions
-  readonly log: Logger
+  readonly events: EventSink
   /** Called when it is time to take away what could not be before. */
   readonly wake: () => void
-  readonly fail: (entry: DeviceEntry, reason: string) => void
+  readonly fail: (entry: DeviceEntry, refusal: Refusal) => void
   /** Called when nothing of a device is in the kernel any more. */
   readonly lose: (device: Device) => void
   /** Called when a device has been taken away as far as it can be. */
@@ -31,7 +33,7 @@ export class Leavers {
   private readonly refused = new Set<Device>()
   private readonly driver: Driver
   private readonly exceptions: Exceptions
-  private readonly log: Logger
+  private readonly events: EventSink
   private readonly fail: LeaversParts['fail']
   private readonly lose: LeaversParts['lose']
   private readonly left: LeaversParts['left']
@@ -39,10 +41,10 @@ export class Leavers {
   /** Whether links are to be deleted, and it is not the time for it. */
   private isHeldBack = false
 
-  constructor({ clock, driver, exceptions, log, wake, fail, lose, left }: LeaversParts) {
+  constructor({ clock, driver, exceptions, events, wake, fail, lose, left }: LeaversParts) {
     this.driver = driver
     this.exceptions = exceptions
-    this.log = log
+    this.events = events
     this.fail = fail
     this.lose = lose
     this.left = left
@@ -81,7 +83,7 @@ export class Leavers {
     for (const device of some) {
       if (!going.includes(device)) this.removePort(device)
       if (device.leavingSize === 0) device.leavingSince = null
-      if (device.leavingLink?.kind === 'bridge' && device.leavingLink.given) this.refused.add(device)
+      if (device.leavingLink !== null && isGiven(device.leavingLink)) this.refused.add(device)
       this.left(device)
     }
   }
@@ -128,7 +130,7 @@ export class Leavers {
     const renamed = enslaved === null ? undefined : this.driver.nameOf(enslaved)
     const names = new Set([device.name, renamed ?? device.name])
     const refused = [...names].map((name) => this.driver.removeDevice({ ...leavingPort, device: name }))
-    if (this.hasGone(leavingPort, refused.find((reason) => reason !== null) ?? null))
+    if (this.hasGone(leavingPort, refused.find((refusal) => refusal !== null) ?? null))
       device.leavingPort = null
   }
 
@@ -143,11 +145,11 @@ export class Leavers {
       if (device.leavingLink === null || !this.hasGone(device.leavingLink, refused.get(i) ?? null)) continue
       device.leavingLink = null
       this.lose(device)
-      this.log.info({ device: device.name }, 'device deleted')
+      this.events.emit({ type: 'device-deleted', device: device.name })
     }
   }
 
-  private hasGone(entry: DeviceEntry, refusal: string | null): boolean {
+  private hasGone(entry: DeviceEntry, refusal: Refusal | null): boolean {
     if (refusal === null) this.exceptions.drop(entry)
     else this.fail(entry, refusal)
     return refusal === null

@@ -1,5 +1,5 @@
-import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
+import { type EventSink, errorOf } from '../../events/event.ts'
 import type { InterfaceAddress } from '../../values/address.ts'
 import type { Driver } from '../driver.ts'
 
@@ -14,16 +14,16 @@ type Changed = (addresses: readonly InterfaceAddress[]) => void
 export class NodeAddresses {
   private readonly clock: Clock
   private readonly driver: Driver
-  private readonly log: Logger
+  private readonly events: EventSink
   private changed: Changed | null = null
   private known = ''
   private hinted = false
   private tookMs = 0
 
-  constructor(clock: Clock, driver: Driver, log: Logger) {
+  constructor(clock: Clock, driver: Driver, events: EventSink) {
     this.clock = clock
     this.driver = driver
-    this.log = log
+    this.events = events
   }
 
   follow(changed: Changed): void {
@@ -56,7 +56,7 @@ export class NodeAddresses {
       if (key !== this.known) this.changed(addresses)
       this.known = key
     } catch (error) {
-      this.log.error({ error }, "the machine's addresses cannot be read; trying again")
+      this.events.emit({ type: 'addresses-unreadable', error: errorOf(error) })
       this.hint()
     } finally {
       this.tookMs = this.clock.now() - start

@@ -1,6 +1,7 @@
 import type { Observer, Sighting } from '../driver.ts'
-import { remoteOf, type TableEntry } from '../kinds/layout.ts'
-import { identity, type LocalMac } from '../model.ts'
+import { identity, type TableEntry } from '../kinds/index.ts'
+import { remoteOf } from '../kinds/remote-mac.ts'
+import type { LocalMac } from '../model.ts'
 import type { Device } from './device.ts'
 import type { Devices } from './devices.ts'
 
@@ -86,7 +87,7 @@ export class Notices implements Observer {
       if (marked || present) device.disturbed = true
       return
     }
-    const asWanted = present && table.holds(entry) && (marked || !table.identified)
+    const asWanted = present && table.holds(entry) && (marked || !table.isMarked)
     this.weigh(table.find(entry), asWanted)
   }
 
@@ -95,7 +96,7 @@ export class Notices implements Observer {
     const wanted = behind(device, entry)
     if (wanted !== undefined) {
       const isHeld = marked || (theirs && wanted.kind === 'local-mac')
-      if (present && !isHeld && wanted.kind === 'remote-mac') device?.table(wanted.kind).stick(wanted)
+      if (present && !isHeld) device?.table(wanted.kind).stick(wanted)
       this.weigh(wanted, present && isHeld, "bridge's half of ")
       return
     }

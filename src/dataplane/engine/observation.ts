@@ -1,8 +1,12 @@
 import type { Mac } from '../../values/mac.ts'
 import type { Link, Sighting } from '../driver.ts'
-import { remoteOf, type TableEntry, type TableKind } from '../kinds/layout.ts'
-import type { LocalMac, RemoteMac } from '../model.ts'
+import type { TableEntry, TableKind } from '../kinds/index.ts'
+import { remoteOf } from '../kinds/remote-mac.ts'
+import type { Flood, LocalMac, RemoteMac } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
+
+/** A longer flood list does not leave and come back in one batch. */
+const MOST_FLOODS_AT_ONCE = 128
 
 /** A look at what the kernel holds for one device, in steps, so that nothing waits for a large one. */
 export class Observation {
@@ -16,7 +20,8 @@ export class Observation {
   private readonly remote = new Map<Mac, RemoteMac>()
   private readonly bridged = new Map<Mac, LocalMac>()
   /** What setting it does not change. */
-  private readonly stuck: RemoteMac[] = []
+  private readonly stuck: (LocalMac | RemoteMac)[] = []
+  private unmarkedFloods = 0
 
   constructor(device: Device, link: Link, steps: Generator<readonly Sighting[], void>) {
     this.device = device
@@ -36,7 +41,7 @@ export class Observation {
   finish(): void {
     const isFirst = this.device.index === null
     for (const [table, entries] of this.result()) table.compare(entries, isFirst)
-    for (const entry of this.stuck) this.device.table(entry.kind).stick(entry)
+    for (const entry of [...this.stuck, ...this.restartedFloods()]) this.device.table(entry.kind).stick(entry)
   }
 
   /** What was found, for each table of the device. */
@@ -46,7 +51,8 @@ export class Observation {
     if (isVxlan) kinds.add('remote-mac')
     for (const kind of kinds) {
       const found = isVxlan && kind === 'remote-mac' ? this.whole() : (this.found.get(kind) ?? [])
-      yield [this.device.table(kind), found]
+      const restarted = kind === 'flood' ? this.restartedFloods() : []
+      yield [this.device.table(kind), restarted.length > 0 ? restarted : found]
     }
   }
 
@@ -54,7 +60,18 @@ export class Observation {
     this.steps.return()
   }
 
-  private add({ entry, marked, theirs = false }: Sighting): void {
+  /** Those of a list without our mark in which nothing but ours is left: it gets the mark when all leave it and come back. */
+  private restartedFloods(): Flood[] {
+    const floods = (this.found.get('flood') ?? []) as Flood[]
+    const isOurs =
+      floods.length === this.unmarkedFloods &&
+      floods.length <= MOST_FLOODS_AT_ONCE &&
+      floods.every((entry) => this.device.table('flood').holds(entry))
+    return isOurs ? floods.map((entry) => ({ ...entry, drift: { ...entry.drift, flags: 0 } })) : []
+  }
+
+  private add({ entry, marked, theirs = false, inUnmarkedList = false }: Sighting): void {
+    if (inUnmarkedList) this.unmarkedFloods++
     switch (entry.kind) {
       case 'remote-mac':
         if (marked || this.device.table(entry.kind).wants(entry))
@@ -65,12 +82,13 @@ export class Observation {
         if (this.link.kind !== 'vxlan') {
           // any other the bridge may age or move
           if (marked || (theirs && this.device.table(entry.kind).holds(entry))) this.keep(entry)
+          else if (this.device.table(entry.kind).wants(entry)) this.stuck.push(entry)
         } else if (marked) this.bridged.set(entry.mac, entry)
         else this.stuck.push(remoteOf(entry))
         return
       default: {
         const table = this.device.table(entry.kind)
-        if (marked || (!table.identified && table.holds(entry))) this.keep(entry)
+        if (marked || (!table.isMarked && table.holds(entry))) this.keep(entry)
       }
     }
   }

@@ -1,6 +1,7 @@
-import { type Driver, isOurs, type Link, type Ours, type Refused, type Sighting } from '../driver.ts'
-import type { TableEntry } from '../kinds/layout.ts'
-import { type Bridge, identity, type LocalMac, type Port, type VrfPort } from '../model.ts'
+import { type Driver, isOurs, type Link, type Ours, type Sighting } from '../driver.ts'
+import { identity, type TableEntry } from '../kinds/index.ts'
+import type { Bridge, LocalMac, Port, VrfPort } from '../model.ts'
+import type { Refused } from '../refusal.ts'
 
 /** Devices that are not ours, with entries that are. */
 export interface Places {

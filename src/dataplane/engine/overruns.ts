@@ -1,5 +1,5 @@
-import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
+import type { EventSink } from '../../events/event.ts'
 import { backoff } from './exceptions.ts'
 
 /** So long without an overrun, the next one is looked into promptly again. */
@@ -8,15 +8,15 @@ const MEMORY_MS = 60_000
 /** When notifications were lost, everything has to be looked at again: the sooner the rarer this is. */
 export class Overruns {
   private readonly clock: Clock
-  private readonly log: Logger
+  private readonly events: EventSink
   private readonly lookAgain: () => void
   private count = 0
   private last = Number.NEGATIVE_INFINITY
   private cancel: (() => void) | null = null
 
-  constructor(clock: Clock, log: Logger, lookAgain: () => void) {
+  constructor(clock: Clock, events: EventSink, lookAgain: () => void) {
     this.clock = clock
-    this.log = log
+    this.events = events
     this.lookAgain = lookAgain
   }
 
@@ -26,7 +26,7 @@ export class Overruns {
     const now = this.clock.now()
     this.count = now - this.last > MEMORY_MS ? 1 : this.count + 1
     this.last = now
-    this.log.warn({ overruns: this.count }, 'kernel notifications lost')
+    this.events.emit({ type: 'notifications-lost', overruns: this.count })
     this.cancel = this.clock.after(backoff(this.count), () => {
       this.cancel = null
       this.lookAgain()

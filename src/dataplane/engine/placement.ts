@@ -1,17 +1,18 @@
-import { type Driver, isOurs, type Link, missing } from '../driver.ts'
-import { type DeviceEntry, type LinkEntry, masterOf } from '../kinds/layout.ts'
-import { isPlaced, type LinkStep, linkStep } from '../kinds/link-step.ts'
+import { type Driver, isOurs, type Link } from '../driver.ts'
+import { type DeviceEntry, LINK_KINDS, type LinkEntry, masterOf } from '../kinds/index.ts'
+import { isGiven, isPlaced, type LinkStep, linkStep } from '../kinds/link-step.ts'
 import type { Port } from '../model.ts'
+import { missing, type Refusal } from '../refusal.ts'
 import type { Device } from './device.ts'
 import { tunnelMtuOver, vxlanMtuOver } from './mtu.ts'
 
 /** A bridge or VRF has to be there before its ports, and a bridge be left by them before it can go. */
-export const PLACING_ORDER = ['bridge', 'vrf', 'vxlan', 'tunnel', 'veth', undefined] as const
+export const PLACING_ORDER: readonly (LinkEntry['kind'] | undefined)[] = [...LINK_KINDS, undefined]
 
 /** What came of bringing a device's link and port to where they are wanted. */
 export interface Placement {
   /** Why it failed, if it did. */
-  readonly reason: string | null
+  readonly refusal: Refusal | null
   /** Whose failure it is, if anybody's. */
   readonly culprit: DeviceEntry | null
   readonly link: Link | undefined
@@ -27,18 +28,18 @@ export interface Placement {
 export function place(device: Device, driver: Driver): Placement {
   let link = driver.link(device.name) ?? (device.link === null ? undefined : driver.reclaim(device.link))
   let fresh = false
-  const fail = (reason: string, culprit: Placement['culprit']): Placement => {
-    return { reason, culprit, link, fresh, moved: false, learned: false }
+  const fail = (refusal: Refusal, culprit: Placement['culprit']): Placement => {
+    return { refusal, culprit, link, fresh, moved: false, learned: false }
   }
   if (device.link !== null) {
     const wanted = measured(device.link, driver)
     const step = stepTo(wanted, link, driver)
-    if (step.do === 'refuse') return fail(step.reason, device.link)
+    if (step.do === 'refuse') return fail(step.refusal, device.link)
     if (step.do !== 'nothing') {
       const removal = step.do === 'recreate' ? driver.removeDevice(device.link) : null
-      const reason = removal ?? driver.setDevice(wanted)
+      const refusal = removal ?? driver.setDevice(wanted)
       link = driver.link(device.name)
-      if (reason !== null) return fail(reason, device.link)
+      if (refusal !== null) return fail(refusal, device.link)
       fresh = step.do !== 'adjust'
     }
   }
@@ -46,16 +47,16 @@ export function place(device: Device, driver: Driver): Placement {
   const moved = device.port !== null && link.master !== masterOf(device.port)
   const learned = device.port?.kind === 'port' && !moved && hasLearned(device.port, link)
   if (device.port !== null && !isPlaced(device.port, link)) {
-    const reason = driver.setDevice(device.port)
+    const refusal = driver.setDevice(device.port)
     link = driver.link(device.name)
-    if (reason !== null) return fail(reason, device.port)
+    if (refusal !== null) return fail(refusal, device.port)
   }
   if (device.link !== null && link !== undefined && isDown(device.link, link)) {
-    const reason = driver.setUp(device.name)
+    const refusal = driver.setUp(device.name)
     link = driver.link(device.name)
-    if (reason !== null) return fail(reason, device.link)
+    if (refusal !== null) return fail(refusal, device.link)
   }
-  return { reason: null, culprit: null, link, fresh, moved, learned }
+  return { refusal: null, culprit: null, link, fresh, moved, learned }
 }
 
 function hasLearned({ given, learning }: Port, link: Link): boolean {
@@ -85,7 +86,7 @@ function stepTo(wanted: LinkEntry, link: Link | undefined, driver: Driver): Link
 
 /** Whether a link of ours has to be set up. */
 function isDown(wanted: LinkEntry, link: Link): boolean {
-  return !link.up && (wanted.kind !== 'bridge' || !wanted.given || isOurs(link))
+  return !link.up && (!isGiven(wanted) || isOurs(link))
 }
 
 /** The link with the MTU that it should have now. */

@@ -1,22 +1,21 @@
-import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
+import type { EventSink } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
-import type { Mac } from '../../values/mac.ts'
 import type { Driver } from '../driver.ts'
 import type { Questions } from '../facts.ts'
-import { type DeviceEntry, isTableEntry, type TableEntry } from '../kinds/layout.ts'
-import {
-  type Dataplane,
-  type Entry,
-  type EntryStatus,
-  type HeldSetting,
-  type Interface,
-  type Isolation,
-  type NextHop,
-  type Status,
-  same,
-  type TightUnderlay,
+import { type DeviceEntry, isTableEntry, same, type TableEntry } from '../kinds/index.ts'
+import type {
+  Dataplane,
+  Entry,
+  EntryStatus,
+  HeldSetting,
+  Interface,
+  Isolation,
+  NextHop,
+  Status,
+  TightUnderlay,
 } from '../model.ts'
+import { type PortQuestion, type PortSurvey, survey } from '../survey.ts'
 import type { Device } from './device.ts'
 import { Devices } from './devices.ts'
 import { Drift } from './drift.ts'
@@ -33,13 +32,10 @@ import { Verifier } from './verifier.ts'
 import { Waiters } from './waiters.ts'
 import { Work } from './work.ts'
 
-/** What the log says of an error of the clock that it runs on. */
-export const LOOP_FAILED = 'forwarding loop failed; it is tried again each second'
-
 export interface ReconcilerParts {
   readonly clock: Clock
   readonly driver: Driver
-  readonly log: Logger
+  readonly events: EventSink
   /** How often the kernel is compared with what is wanted though it told of no change; 0 or absent: never. */
   readonly resyncMs?: number
 }
@@ -66,21 +62,21 @@ export class Reconciler implements Dataplane, Questions {
   /** Whether there is something for the next turn. */
   private isDue = false
 
-  constructor({ clock, driver, log, resyncMs = 0 }: ReconcilerParts) {
+  constructor({ clock, driver, events, resyncMs = 0 }: ReconcilerParts) {
     this.clock = clock
     this.driver = driver
     this.underlay = new Underlay(clock, driver)
-    this.nodeAddresses = new NodeAddresses(clock, driver, log)
-    this.overruns = new Overruns(clock, log, () => {
+    this.nodeAddresses = new NodeAddresses(clock, driver, events)
+    this.overruns = new Overruns(clock, events, () => {
       this.devices.doubt()
       this.schedule()
     })
-    this.drift = new Drift(clock, log)
-    this.exceptions = new Exceptions(clock, (entry) => this.retry(entry), this.drift)
+    this.drift = new Drift(clock, events)
+    this.exceptions = new Exceptions(clock, (entry) => this.retry(entry), this.drift, events)
     this.devices = new Devices({
       clock,
       driver,
-      log,
+      events,
       exceptions: this.exceptions,
       released: (device) => {
         this.work.add(device)
@@ -89,9 +85,8 @@ export class Reconciler implements Dataplane, Questions {
       wake: () => this.schedule(),
     })
     this.work = new Work({
-      clock,
       driver,
-      log,
+      events,
       exceptions: this.exceptions,
       done: (device) => this.devices.rest(device),
     })
@@ -114,8 +109,8 @@ export class Reconciler implements Dataplane, Questions {
       statuses: this.statuses,
       drift: this.drift,
     })
-    this.storms = new Storms({ clock, driver, log, devices: this.devices.all })
-    this.resync = new Resync({ clock, verifier: this.verifier, log, intervalMs: resyncMs })
+    this.storms = new Storms({ clock, driver, events, devices: this.devices.all })
+    this.resync = new Resync({ clock, verifier: this.verifier, events, intervalMs: resyncMs })
   }
 
   /** Begins to make the kernel equal to what is wanted. */
@@ -199,6 +194,10 @@ export class Reconciler implements Dataplane, Questions {
     return this.driver.link(name)
   }
 
+  survey(asked: PortQuestion): PortSurvey {
+    return survey(asked, this.driver)
+  }
+
   isolationOf(bridge: string): Isolation {
     return this.driver.isolationOf(bridge)
   }
@@ -222,22 +221,6 @@ export class Reconciler implements Dataplane, Questions {
   vrfOf(alias: string): { readonly name: string; readonly table: number } | undefined {
     const link = this.driver.ours().find((one) => one.alias === alias && one.table !== null)
     return link === undefined ? undefined : { name: link.name, table: link.table! }
-  }
-
-  holderOf(ip: Ip): string | null {
-    return this.driver.holderOf(ip)
-  }
-
-  wayTo(ip: Ip): NextHop | null {
-    return this.driver.wayTo(ip)
-  }
-
-  portsOf(master: string): readonly Interface[] {
-    return this.driver.portsOf(master)
-  }
-
-  ownAddressIn(bridge: string, mac: Mac): string | null {
-    return this.driver.ownAddressIn(bridge, mac)
   }
 
   vxlansOn(port: number): readonly Interface[] {

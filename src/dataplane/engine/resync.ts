@@ -1,12 +1,12 @@
-import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
-import { identity } from '../model.ts'
+import { type EventSink, errorOf } from '../../events/event.ts'
+import { identity } from '../kinds/index.ts'
 import type { Verifier } from './verifier.ts'
 
 export interface ResyncParts {
   readonly clock: Clock
   readonly verifier: Verifier
-  readonly log: Logger
+  readonly events: EventSink
   /** From the end of one comparison to the begin of the next; 0: none. */
   readonly intervalMs: number
 }
@@ -15,14 +15,14 @@ export interface ResyncParts {
 export class Resync {
   private readonly clock: Clock
   private readonly verifier: Verifier
-  private readonly log: Logger
+  private readonly events: EventSink
   private readonly intervalMs: number
   private cancel = () => {}
 
-  constructor({ clock, verifier, log, intervalMs }: ResyncParts) {
+  constructor({ clock, verifier, events, intervalMs }: ResyncParts) {
     this.clock = clock
     this.verifier = verifier
-    this.log = log
+    this.events = events
     this.intervalMs = intervalMs
   }
 
@@ -38,14 +38,13 @@ export class Resync {
     try {
       const { missing, different, extra, faults, unreadable } = await this.verifier.verifyGently()
       const [first] = faults
-      if (first !== undefined)
-        this.log.warn(
-          { missing, different, extra, first: `${first.fault}: ${identity(first.entry)}` },
-          'the kernel was changed without a word: it is put right',
-        )
-      if (unreadable.length > 0) this.log.warn({ unreadable }, 'devices that could not be compared')
+      if (first !== undefined) {
+        const text = `${first.fault}: ${identity(first.entry)}`
+        this.events.emit({ type: 'comparison-differs', missing, different, extra, first: text })
+      }
+      if (unreadable.length > 0) this.events.emit({ type: 'comparison-partial', unreadable })
     } catch (error) {
-      this.log.error({ error }, 'comparison with the kernel failed')
+      this.events.emit({ type: 'comparison-failed', error: errorOf(error) })
     }
     this.start()
   }

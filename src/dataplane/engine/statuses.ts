@@ -1,8 +1,7 @@
-import { errnoIn } from '../../linux/libc.ts'
-import { isLinkEntry, isTableEntry } from '../kinds/layout.ts'
-import { type Counts, type Entry, type EntryStatus, identity, type Outage, type Status } from '../model.ts'
+import { identity, isLinkEntry, isTableEntry } from '../kinds/index.ts'
+import type { Counts, Entry, EntryStatus, Outage, Status } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
-import { APPLIED, type Exceptions, pending } from './exceptions.ts'
+import { APPLIED, type Exceptions, pending, told } from './exceptions.ts'
 
 const UNWANTED = pending(null, 'not wanted')
 
@@ -191,11 +190,11 @@ export class Statuses {
 
   private ofDevice(device: Device, entry: Entry): Status {
     if (device.failure !== null && !isLinkEntry(entry)) {
-      const { reason, since, nextTry } = device.failure
+      const { refusal, since, nextTry } = device.failure
       const culprit = this.culprit(device)
       const attempts = culprit?.attempts ?? 1
       const retry = culprit === undefined ? nextTry : culprit.nextTry
-      return { state: 'failed', reason, errno: errnoIn(reason), attempts, since, nextTry: retry }
+      return { state: 'failed', ...told(refusal), attempts, since, nextTry: retry }
     }
     const placed = isTableEntry(entry) ? device.index !== null : !this.isUnplaced(device)
     return placed ? APPLIED : pending(device.waitingSince)

@@ -1,5 +1,5 @@
-import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
+import { type EventSink, errorOf } from '../../events/event.ts'
 import type { Counters, Driver } from '../driver.ts'
 import { ALIAS_PREFIX, type Bridge, type Storm } from '../model.ts'
 import type { Device } from './device.ts'
@@ -26,7 +26,7 @@ interface Reading {
 export interface StormsParts {
   readonly clock: Clock
   readonly driver: Driver
-  readonly log: Logger
+  readonly events: EventSink
   readonly devices: ReadonlyMap<string, Device>
 }
 
@@ -34,17 +34,17 @@ export interface StormsParts {
 export class Storms {
   private readonly clock: Clock
   private readonly driver: Driver
-  private readonly log: Logger
+  private readonly events: EventSink
   private readonly devices: ReadonlyMap<string, Device>
   private readonly readings = new Map<string, Reading>()
   private readonly storms = new Map<string, Storm>()
   private running = false
   private cancel = () => {}
 
-  constructor({ clock, driver, log, devices }: StormsParts) {
+  constructor({ clock, driver, events, devices }: StormsParts) {
     this.clock = clock
     this.driver = driver
-    this.log = log
+    this.events = events
     this.devices = devices
   }
 
@@ -85,7 +85,7 @@ export class Storms {
         else this.judge(bridge, read)
       }
     } catch (error) {
-      this.log.error({ error }, 'counters of bridges cannot be read')
+      this.events.emit({ type: 'counters-unreadable', error: errorOf(error) })
     }
   }
 
@@ -113,7 +113,7 @@ export class Storms {
 
   private tell({ device: bridge, alias }: Bridge, port: string | null, rate: number): void {
     const storm = { instance: alias.slice(ALIAS_PREFIX.length), bridge, port, rate }
-    if (!this.storms.has(bridge)) this.log.warn(storm, 'broadcast storm')
+    if (!this.storms.has(bridge)) this.events.emit({ type: 'storm-began', ...storm })
     this.storms.set(bridge, storm)
   }
 
@@ -121,7 +121,7 @@ export class Storms {
     const storm = this.storms.get(bridge)
     if (storm === undefined) return
     this.storms.delete(bridge)
-    this.log.info({ ...storm, rate }, 'broadcast storm is over')
+    this.events.emit({ type: 'storm-ended', ...storm, rate })
   }
 
   private forget(bridge: string): void {

@@ -1,4 +1,5 @@
-import type { Key, Layout, TableEntry } from '../kinds/layout.ts'
+import type { Key, Layout, TableDefinition } from '../kinds/definition.ts'
+import type { TableEntry } from '../kinds/index.ts'
 import type { Fault } from '../model.ts'
 import { diff } from './diff.ts'
 import { KeyMap } from './key-map.ts'
@@ -19,6 +20,9 @@ export interface Mark {
  * What is wanted and not queued is taken to be in place, unless an exception says otherwise.
  */
 export class Table<E extends TableEntry, K extends Key, V> {
+  readonly kind: E['kind']
+  /** Whether one without our mark belongs to others, though it says what is wanted. */
+  readonly isMarked: boolean
   private readonly device: string
   private readonly layout: Layout<E, K, V>
   private readonly wanted = new KeyMap<K, V>()
@@ -35,13 +39,11 @@ export class Table<E extends TableEntry, K extends Key, V> {
   /** How often wanted entries need an interface other than their device. */
   private readonly needs = new Map<string, number>()
 
-  constructor(device: string, layout: Layout<E, K, V>) {
+  constructor(device: string, { kind, isMarked, layout }: TableDefinition<E, K, V>) {
     this.device = device
-    this.layout = layout
-  }
-
-  get kind(): E['kind'] {
-    return this.layout.kind
+    this.kind = kind
+    this.isMarked = isMarked
+    this.layout = layout()
   }
 
   /** How many entries are wanted. */
@@ -135,11 +137,6 @@ export class Table<E extends TableEntry, K extends Key, V> {
     const key = this.layout.key(entry)
     const value = this.wanted.get(key)
     return value === undefined ? undefined : this.layout.entry(this.device, key, value)
-  }
-
-  /** Whether one without our mark is somebody else's, though it says what is wanted. */
-  get identified(): boolean {
-    return this.layout.identified
   }
 
   /** Whether its entries may need other interfaces. */

@@ -1,15 +1,8 @@
 import type { Clock } from '../../clock.ts'
 import type { Driver, Link } from '../driver.ts'
-import type { PortEntry } from '../kinds/layout.ts'
+import { identity, type PortEntry } from '../kinds/index.ts'
 import { isPlaced } from '../kinds/link-step.ts'
-import {
-  type Comparison,
-  type Entry,
-  type Fault,
-  type Interface,
-  identity,
-  type Verification,
-} from '../model.ts'
+import type { Comparison, Entry, Fault, Interface, Verification } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
 import type { Devices } from './devices.ts'
 import type { Drift } from './drift.ts'

@@ -1,4 +1,4 @@
-import { isTableEntry } from '../kinds/layout.ts'
+import { isTableEntry } from '../kinds/index.ts'
 import type { Entry, EntryStatus, Status } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
 import type { Devices } from './devices.ts'

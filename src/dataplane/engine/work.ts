@@ -1,10 +1,8 @@
-import type { Logger } from 'pino'
-import type { Clock } from '../../clock.ts'
-import { LogAllowance } from '../../log-allowance.ts'
-import { type Driver, IPV6_DISABLED } from '../driver.ts'
-import type { TableEntry } from '../kinds/layout.ts'
-import { identity } from '../model.ts'
-import { type AnyTable, type Device, TABLE_KINDS } from './device.ts'
+import type { EventSink } from '../../events/event.ts'
+import type { Driver } from '../driver.ts'
+import { identity, TABLE_KINDS, type TableEntry } from '../kinds/index.ts'
+import type { Refusal, Refused } from '../refusal.ts'
+import type { AnyTable, Device } from './device.ts'
 import type { Exceptions } from './exceptions.ts'
 
 /** Entries that are handed to the driver at once; between two such batches everybody else gets a turn. */
@@ -13,10 +11,9 @@ const BATCH = 256
 const BULK = 1024
 
 export interface WorkParts {
-  readonly clock: Clock
   readonly driver: Driver
   readonly exceptions: Exceptions
-  readonly log: Logger
+  readonly events: EventSink
   /** Called when a device has nothing left to set or remove. */
   readonly done: (device: Device) => void
 }
@@ -25,17 +22,14 @@ export interface WorkParts {
 export class Work {
   private readonly driver: Driver
   private readonly exceptions: Exceptions
-  private readonly log: Logger
+  private readonly events: EventSink
   private readonly done: (device: Device) => void
-  /** A full table refuses every entry: some lines tell as much as all. */
-  private readonly allowance: LogAllowance
   private readonly busy = new Set<Device>()
 
-  constructor({ clock, driver, exceptions, log, done }: WorkParts) {
-    this.allowance = new LogAllowance(clock)
+  constructor({ driver, exceptions, events, done }: WorkParts) {
     this.driver = driver
     this.exceptions = exceptions
-    this.log = log
+    this.events = events
     this.done = done
   }
 
@@ -65,11 +59,12 @@ export class Work {
 
   private set(batch: readonly TableEntry[]): void {
     const refused = this.driver.set(batch)
+    this.count('entries-programmed', batch, refused)
     if (refused.size === 0 && this.exceptions.size === 0) return
     for (const [i, entry] of batch.entries()) {
-      const reason = refused.get(i)
-      if (reason === undefined) this.exceptions.applied(entry)
-      else this.refuse('set', entry, reason)
+      const refusal = refused.get(i)
+      if (refusal === undefined) this.exceptions.applied(entry)
+      else this.refuse('set', entry, refusal)
     }
   }
 
@@ -97,29 +92,46 @@ export class Work {
   /** Removes entries, each of the table beside it. */
   private remove(batch: readonly TableEntry[], tables: readonly AnyTable[]): void {
     const refused = this.driver.remove(batch)
+    this.count('entries-removed', batch, refused)
     for (const [i, entry] of batch.entries()) {
-      const reason = refused.get(i)
-      if (reason === undefined) {
+      const refusal = refused.get(i)
+      if (refusal === undefined) {
         this.exceptions.drop(entry)
         continue
       }
       tables[i]?.linger(entry)
-      this.refuse('remove', entry, reason)
+      this.refuse('remove', entry, refusal)
     }
   }
 
-  private refuse(op: string, entry: TableEntry, reason: string): void {
-    if (reason === IPV6_DISABLED) {
-      const isFirst = this.exceptions.unneeded(entry, reason)
-      if (isFirst) this.log.info({ device: entry.device }, 'IPv6 is disabled: IPv6 neighbours are not set')
+  private refuse(op: 'set' | 'remove', entry: TableEntry, refusal: Refusal): void {
+    if (refusal.code === 'IPV6_DISABLED') {
+      const isFirst = this.exceptions.unneeded(entry, refusal)
+      if (isFirst) this.events.emit({ type: 'ipv6-disabled', device: entry.device })
       return
     }
-    this.exceptions.failed(entry, reason)
-    const fields = { op, entry: identity(entry), reason }
-    const isNew = this.exceptions.status(entry)?.attempts === 1
-    const suppressed = isNew ? this.allowance.take() : null
-    if (suppressed === null) this.log.debug(fields, 'entry refused')
-    else this.log.warn({ ...fields, suppressed }, 'entry refused; it is tried again')
+    this.exceptions.failed(entry, refusal)
+    const { kind } = entry
+    const attempts = this.exceptions.status(entry)?.attempts ?? 1
+    this.events.emit({
+      type: 'entry-failed',
+      op,
+      kind,
+      entry: identity(entry),
+      reason: refusal.text,
+      code: refusal.code,
+      attempts,
+    })
+  }
+
+  private count(
+    type: 'entries-programmed' | 'entries-removed',
+    batch: readonly TableEntry[],
+    refused: Refused,
+  ): void {
+    const kinds: Record<string, number> = {}
+    for (const [i, { kind }] of batch.entries()) if (!refused.has(i)) kinds[kind] = (kinds[kind] ?? 0) + 1
+    if (refused.size < batch.length) this.events.emit({ type, kinds })
   }
 
   private isBulk(): boolean {

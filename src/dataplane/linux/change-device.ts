@@ -1,7 +1,8 @@
 import { ANY_IPV4, ANY_IPV6, isIpv4 } from '../../values/address.ts'
-import { elsewhere, foreign, isOurs, type Link, missing, taken, unrouted } from '../driver.ts'
-import { type DeviceEntry, isPortEntry, kernelKind, type LinkEntry } from '../kinds/layout.ts'
+import { isOurs, type Link } from '../driver.ts'
+import { type DeviceEntry, isPortEntry, kernelKind, type LinkEntry } from '../kinds/index.ts'
 import type { Port, Vrf, VrfPort } from '../model.ts'
+import { elsewhere, foreign, missing, type Refusal, reworded, taken, unrouted } from '../refusal.ts'
 import { resetPortOptions, setForwarding, setPortOptions } from './bridge-port.ts'
 import * as k from './constants.ts'
 import * as encode from './encode.ts'
@@ -11,7 +12,7 @@ import type { Isolation } from './isolation.ts'
 import { isInNetwork, isVxlan6, type Links, portSettingsOf, settingsOf } from './links.ts'
 import { isTunnel } from './observe.ts'
 import type { LinkRemover } from './remove-links.ts'
-import { firstText, type Requests } from './requests.ts'
+import { firstOf, type Requests } from './requests.ts'
 import type { Rules } from './rules.ts'
 import { flushIpv6, forwardsIpv6, keepRouterAdvertisements, type Sysctls } from './sysctl.ts'
 
@@ -52,12 +53,12 @@ export class DeviceChanger {
     this.remover = remover
   }
 
-  set(entry: DeviceEntry): string | null {
+  set(entry: DeviceEntry): Refusal | null {
     if (!isPortEntry(entry)) return this.setLink(entry)
     return entry.kind === 'port' ? this.setPort(entry) : this.setVrfPort(entry)
   }
 
-  remove(entry: DeviceEntry): string | null {
+  remove(entry: DeviceEntry): Refusal | null {
     if (!isPortEntry(entry)) return this.remover.remove([entry]).get(0) ?? null
     return entry.kind === 'port' ? this.removePort(entry) : this.removeVrfPort(entry)
   }
@@ -75,14 +76,14 @@ export class DeviceChanger {
     return this.links.get(entry.device)
   }
 
-  setUp(device: string): string | null {
+  setUp(device: string): Refusal | null {
     const link = this.links.get(device)
     if (link === undefined) return missing(device)
     encode.setUp(this.requests, link.index, true)
     const [refusal] = this.requests.send().values()
     // beside others it has to be as they are, which the next try makes it
     if (refusal?.errno === k.EADDRINUSE && isOurs(link) && this.differs(link)) this.deleteNow(link.index)
-    return refusal?.text ?? null
+    return refusal ?? null
   }
 
   /** Whether a VXLAN device cannot have the socket of its UDP port, since those that are up there have it with another option. */
@@ -92,7 +93,7 @@ export class DeviceChanger {
     return other !== undefined && other.takesZeroChecksums !== link.takesZeroChecksums
   }
 
-  private setLink(entry: LinkEntry): string | null {
+  private setLink(entry: LinkEntry): Refusal | null {
     const link = this.links.get(entry.device)
     if (link !== undefined && !isOurs(link)) {
       if (entry.kind !== 'bridge' || !entry.given) return foreign(link)
@@ -119,20 +120,20 @@ export class DeviceChanger {
       encode.setMac(this.requests, entry)
     const refusals = this.requests.send()
     const first = link === undefined ? refusals.get(0) : undefined
-    if (first !== undefined) return `${first.text}${remedy(entry, first.errno)}`
+    if (first !== undefined) return reworded(first, (text) => `${text}${remedy(entry, first.errno)}`)
     if (link === undefined && refusals.size > 0) this.rollBack(entry.device)
-    return firstText(refusals) ?? this.tune(entry)
+    return firstOf(refusals) ?? this.tune(entry)
   }
 
   /** Gives a link of ours its settings, which it has for as long as it lives. */
-  private tune(entry: LinkEntry): string | null {
+  private tune(entry: LinkEntry): Refusal | null {
     const link = this.links.get(entry.device)
     if (link === undefined) return null
     if (entry.kind === 'bridge') this.isolation.isolate(link)
     if (isInNetwork(link)) this.clearAddresses(link)
     if (entry.kind === 'vrf') this.close(entry)
-    const reason = entry.kind === 'vrf' ? this.rules.order() : null
-    return reason ?? this.sysctls.apply(settingsOf(link), link.index)
+    const refusal = entry.kind === 'vrf' ? this.rules.order() : null
+    return refusal ?? this.sysctls.apply(settingsOf(link), link.index)
   }
 
   /** What a device has of IPv6 that was there before it got no addresses is removed; the neighbours come back. */
@@ -163,7 +164,7 @@ export class DeviceChanger {
     this.requests.send()
   }
 
-  private setPort(port: Port): string | null {
+  private setPort(port: Port): Refusal | null {
     const link = this.links.get(port.device)
     if (link === undefined) return missing(port.device)
     const bridge = this.links.get(port.bridge)
@@ -172,42 +173,42 @@ export class DeviceChanger {
       return elsewhere(port.device, link.master)
     const isMoved = link.master !== port.bridge
     if (isMoved) encode.setMaster(this.requests, link.index, bridge.index)
-    const refusal = firstText(this.requests.send())
+    const refusal = firstOf(this.requests.send())
     // what is refused stays down
     if (refusal !== null) return refusal
     setPortOptions(this.requests, link.index, port)
     if (isMoved && !isOurs(link)) encode.setUp(this.requests, link.index, true)
-    const reason = firstText(this.requests.send())
-    return reason ?? (isMoved ? null : this.forward(link.name))
+    const blocked = firstOf(this.requests.send())
+    return blocked ?? (isMoved ? null : this.forward(link.name))
   }
 
   /** Opens a port whose state was changed. */
-  private forward(device: string): string | null {
+  private forward(device: string): Refusal | null {
     const link = this.links.get(device)
     if (link === undefined || link.forwarding) return null
     setForwarding(this.requests, link)
-    return firstText(this.requests.send())
+    return firstOf(this.requests.send())
   }
 
-  private removePort({ device, bridge, given }: Port): string | null {
+  private removePort({ device, bridge, given }: Port): Refusal | null {
     const link = this.links.get(device)
     if (link?.master !== bridge) return null
     const master = given ? this.links.get(bridge) : undefined
     if (master !== undefined && !isOurs(master)) {
       resetPortOptions(this.requests, link)
-      return firstText(this.requests.send())
+      return firstOf(this.requests.send())
     }
     return this.release(link)
   }
 
   /** Takes a port out of its bridge or VRF. It is down from then on: in none, what its VM sends would be the host's. */
-  private release(link: Link): string | null {
+  private release(link: Link): Refusal | null {
     if (!isOurs(link)) encode.setUp(this.requests, link.index, false)
     encode.setMaster(this.requests, link.index, 0)
-    return firstText(this.requests.send())
+    return firstOf(this.requests.send())
   }
 
-  private setVrfPort({ device, vrf }: VrfPort): string | null {
+  private setVrfPort({ device, vrf }: VrfPort): Refusal | null {
     const link = this.links.get(device)
     if (link === undefined) return missing(device)
     const master = this.links.get(vrf)
@@ -218,24 +219,24 @@ export class DeviceChanger {
     if (isMoved) {
       this.sysctls.remember(settings, link.index)
       if (!isOurs(link)) encode.setUp(this.requests, link.index, false)
-      const reason = firstText(this.requests.send())
-      if (reason !== null) return reason
+      const refusal = firstOf(this.requests.send())
+      if (refusal !== null) return refusal
       // entering gives it IPv6 addresses anew, which heed them
       this.sysctls.apply(settings, link.index)
       encode.setMaster(this.requests, link.index, master.index)
     }
-    const reason = firstText(this.requests.send()) ?? this.sysctls.apply(settings, link.index)
-    if (reason !== null) return reason
+    const refusal = firstOf(this.requests.send()) ?? this.sysctls.apply(settings, link.index)
+    if (refusal !== null) return refusal
     if (!isTunnel(link)) this.isolation.filterPort(link.index)
     if (isMoved && !isOurs(link)) encode.setUp(this.requests, link.index, true)
-    return firstText(this.requests.send())
+    return firstOf(this.requests.send())
   }
 
-  private removeVrfPort({ device, vrf }: VrfPort): string | null {
+  private removeVrfPort({ device, vrf }: VrfPort): Refusal | null {
     const link = this.links.get(device)
     if (link?.master !== vrf) return null
-    const reason = this.release(link)
-    if (reason !== null) return reason
+    const refusal = this.release(link)
+    if (refusal !== null) return refusal
     this.sysctls.restore(device, portSettingsOf(link), link.index)
     this.isolation.unfilterPort(link.index)
     return null
@@ -243,7 +244,7 @@ export class DeviceChanger {
 }
 
 /** What to do about a link that cannot be created, where we know that. */
-function remedy(entry: LinkEntry, errno: number): string {
+function remedy(entry: LinkEntry, errno: number | null): string {
   const module = errno === k.EOPNOTSUPP ? MODULES.get(kernelKind(entry)) : undefined
   if (module !== undefined) return `: modprobe ${module}`
   if (errno !== k.EINVAL || entry.kind !== 'tunnel' || entry.encapsulation !== 'udp') return ''

@@ -1,7 +1,17 @@
 import { isIpv4 } from '../../values/address.ts'
-import { IPV6_DISABLED, type Link, missing, partly, type Refused, unbridged } from '../driver.ts'
-import type { TableEntry } from '../kinds/layout.ts'
+import type { Link } from '../driver.ts'
+import type { TableEntry } from '../kinds/index.ts'
 import type { MplsInterface, RemoteMac, Route, UdpPort } from '../model.ts'
+import {
+  ipv6Disabled,
+  missing,
+  noMpls,
+  partly,
+  type Refusal,
+  type Refused,
+  reworded,
+  unbridged,
+} from '../refusal.ts'
 import * as k from './constants.ts'
 import * as encode from './encode.ts'
 import { type IndexOf, removeIpEntry, setGroupedRoute, setIpEntry } from './encode-ip.ts'
@@ -10,8 +20,8 @@ import type { Fou } from './fou.ts'
 import type { Links } from './links.ts'
 import type { Multipath, Plan } from './multipath.ts'
 import { isRefusal } from './nexthops.ts'
-import type { Refusal, Requests } from './requests.ts'
-import { hasMpls, isIpv6Disabled, mplsInput, NO_MPLS, platformLabels, type Sysctls } from './sysctl.ts'
+import type { Requests } from './requests.ts'
+import { hasMpls, isIpv6Disabled, mplsInput, platformLabels, type Sysctls } from './sysctl.ts'
 
 /** What the kernel says where something to remove is not there. */
 const ABSENT = [k.ENOENT, k.ESRCH, k.ENODEV, k.EOPNOTSUPP, k.EADDRNOTAVAIL]
@@ -50,11 +60,11 @@ export class Changer {
   }
 
   set(entries: readonly TableEntry[]): Refused {
-    const refused = new Map<number, string>()
+    const refused = new Map<number, Refusal>()
     const unlabelled = this.raiseLabels(entries)
     const plans = this.multipath.plan(routesAmong(entries))
     const held = this.fdb.look(entries)
-    const change = (entry: TableEntry, link: Link | undefined, i: number): string | null => {
+    const change = (entry: TableEntry, link: Link | undefined, i: number): Refusal | null => {
       if (link === undefined) return missing(entry.device)
       const before = held.get(i)
       const refusal = before && 'mac' in entry ? this.fdb.refusal(entry, before) : null
@@ -77,7 +87,7 @@ export class Changer {
   }
 
   remove(entries: readonly TableEntry[]): Refused {
-    const change = (entry: TableEntry, link: Link | undefined): string | null => {
+    const change = (entry: TableEntry, link: Link | undefined): Refusal | null => {
       if (link === undefined) return null
       if (entry.kind === 'mpls-interface') this.sysctls.undo(mplsInput(link.name), link.index)
       else if (entry.kind === 'udp-port') return this.fou.remove(entry.ip)
@@ -86,7 +96,7 @@ export class Changer {
       else removeIpEntry(this.requests, entry, link.index)
       return null
     }
-    const judge = (refusal: Refusal, entry: TableEntry): string | null => {
+    const judge = (refusal: Refusal, entry: TableEntry): Refusal | null => {
       // without the bridge's half, or with it behind another port, the kernel does not try the VXLAN device's
       if (entry.kind === 'remote-mac') return this.removeSelf(entry)
       return unlessAbsent(refusal)
@@ -108,7 +118,7 @@ export class Changer {
   private conclude(
     plans: ReadonlyMap<number, Plan | Refusal>,
     entries: readonly TableEntry[],
-    refused: Map<number, string>,
+    refused: Map<number, Refusal>,
   ): void {
     for (const [i, plan] of plans) {
       const entry = entries[i]
@@ -126,17 +136,17 @@ export class Changer {
   /** `change` writes messages, or tells why it does not; `judge` tells why a refusal counts, or null where it does not. */
   private send(
     entries: readonly TableEntry[],
-    change: (entry: TableEntry, link: Link | undefined, i: number) => string | null,
-    judge: (refusal: Refusal, entry: TableEntry) => string | null,
-    refused: Map<number, string>,
+    change: (entry: TableEntry, link: Link | undefined, i: number) => Refusal | null,
+    judge: (refusal: Refusal, entry: TableEntry) => Refusal | null,
+    refused: Map<number, Refusal>,
   ): Refused {
     const sent: number[] = []
     const flush = () => {
       for (const [position, refusal] of this.requests.send()) {
         const i = sent[position] ?? -1
         const entry = entries[i]
-        const reason = entry === undefined ? null : judge(refusal, entry)
-        if (reason !== null) refused.set(i, reason)
+        const counted = entry === undefined ? null : judge(refusal, entry)
+        if (counted !== null) refused.set(i, counted)
       }
       sent.length = 0
     }
@@ -144,8 +154,8 @@ export class Changer {
     for (const [i, entry] of entries.entries()) {
       if (link?.name !== entry.device) link = this.links.lookUp(entry.device)
       const before = this.requests.writer.count
-      const reason = change(entry, link, i)
-      if (reason !== null) refused.set(i, reason)
+      const refusal = change(entry, link, i)
+      if (refusal !== null) refused.set(i, refusal)
       for (let count = before; count < this.requests.writer.count; count++) sent.push(i)
       if (sent.length >= MESSAGES_A_SEND || this.requests.writer.isFull) flush()
     }
@@ -172,13 +182,13 @@ export class Changer {
   }
 
   /** Has the kernel look at all labels that are to be set; answers with why it does not, if so. */
-  private raiseLabels(entries: readonly TableEntry[]): string | null {
+  private raiseLabels(entries: readonly TableEntry[]): Refusal | null {
     let highest = -1
     for (const entry of entries) if (entry.kind === 'mpls') highest = Math.max(highest, entry.label)
     return highest < 0 ? null : this.sysctls.apply(platformLabels(highest), 0)
   }
 
-  private removeSelf(entry: RemoteMac): string | null {
+  private removeSelf(entry: RemoteMac): Refusal | null {
     const link = this.links.lookUp(entry.device)
     if (link === undefined) return null
     encode.removeSelf(this.requests, entry, link)
@@ -199,14 +209,16 @@ function isFdb(entry: TableEntry): entry is encode.FdbMessage {
   return kind === 'local-mac' || kind === 'remote-mac' || kind === 'flood' || kind === 'neighbour'
 }
 
-function setRefused({ errno, text }: Refusal, entry: TableEntry): string {
-  if (entry.kind === 'neighbour' && !isIpv4(entry.ip) && isIpv6Disabled(entry.device)) return IPV6_DISABLED
+function setRefused(refusal: Refusal, entry: TableEntry): Refusal {
+  const { errno } = refusal
+  if (entry.kind === 'neighbour' && !isIpv4(entry.ip) && isIpv6Disabled(entry.device)) return ipv6Disabled
   if (entry.kind === 'local-mac' && errno === k.EOPNOTSUPP) return unbridged(entry.device)
   const labelled = 'hops' in entry && entry.hops.some(({ labels }) => labels.length > 0)
-  if (errno === k.EOPNOTSUPP && labelled) return hasMpls() ? `${text}: modprobe mpls_iptunnel` : NO_MPLS
-  return text
+  if (errno === k.EOPNOTSUPP && labelled)
+    return hasMpls() ? reworded(refusal, (text) => `${text}: modprobe mpls_iptunnel`) : noMpls
+  return refusal
 }
 
-function unlessAbsent({ errno, text }: Refusal): string | null {
-  return ABSENT.includes(errno) ? null : text
+function unlessAbsent(refusal: Refusal): Refusal | null {
+  return ABSENT.includes(refusal.errno ?? 0) ? null : refusal
 }

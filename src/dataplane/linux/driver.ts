@@ -6,14 +6,14 @@ import {
   type Driver,
   isOurs,
   type Link,
-  missing,
+  NO_FORMER_WORK,
   type Observer,
   type Ours,
-  type Refused,
   type Sighting,
 } from '../driver.ts'
-import type { DeviceEntry, LinkEntry, TableEntry } from '../kinds/layout.ts'
-import type { Entry, HeldSetting, Isolation as Isolated, NextHop } from '../model.ts'
+import type { DeviceEntry, LinkEntry, TableEntry } from '../kinds/index.ts'
+import type { Entry, FormerWork, HeldSetting, Isolation as Isolated, NextHop } from '../model.ts'
+import { missing, type Refusal, type Refused } from '../refusal.ts'
 import { Changer } from './change.ts'
 import { DeviceChanger } from './change-device.ts'
 import { countersOf } from './counters.ts'
@@ -48,8 +48,8 @@ export interface LinuxDriverOptions {
   readonly resilience?: Resilience
   /** What routes of several hops are made of; without, the best that the kernel can. */
   readonly ability?: Ability
-  /** Ids of XDP programs that earlier processes put on bridges. */
-  readonly programs?: readonly number[]
+  /** What earlier processes did in this kernel. */
+  readonly former?: FormerWork
   /** Whether somebody calls `poll` whenever one of `descriptors` can be read; no when not given. */
   readonly isPolled?: boolean
   /** Whether the order of the machine's routing rules is changed for VRFs, where it has to be; yes when not given. */
@@ -84,7 +84,7 @@ export class LinuxDriver implements Driver {
     monitorBufferBytes = MONITOR_BUFFER_BYTES,
     resilience = RESILIENCE,
     ability,
-    programs = [],
+    former = NO_FORMER_WORK,
     managesRules = true,
     isPolled = false,
   }: LinuxDriverOptions) {
@@ -92,14 +92,18 @@ export class LinuxDriver implements Driver {
     this.monitorBufferBytes = monitorBufferBytes
     this.isPolled = isPolled
     this.rules = new Rules(this.requests, managesRules)
-    this.links = new Links(this.questions, {
-      isFiltered: (port) => isTunnel(port) || this.isolation.isPortDone(port.index),
-      areRulesDone: () => this.rules.areDone,
-    })
+    this.links = new Links(
+      this.questions,
+      {
+        isFiltered: (port) => isTunnel(port) || this.isolation.isPortDone(port.index),
+        areRulesDone: () => this.rules.areDone,
+      },
+      former,
+    )
     this.fdb = new Fdb(this.questions, this.links)
     this.others = new Others(this.questions, this.links)
     const { requests, links, sysctls, rules } = this
-    this.isolation = new Isolation({ requests, links, programs })
+    this.isolation = new Isolation({ requests, links, programs: former.programs })
     const { isolation } = this
     const multipath = new Multipath(new Nexthops({ requests, links, resilience, ability }), links)
     this.multipath = multipath
@@ -139,7 +143,7 @@ export class LinuxDriver implements Driver {
     return this.changer.remove(entries)
   }
 
-  setDevice(entry: DeviceEntry): string | null {
+  setDevice(entry: DeviceEntry): Refusal | null {
     return this.deviceChanger.set(entry)
   }
 
@@ -147,11 +151,11 @@ export class LinuxDriver implements Driver {
     return this.deviceChanger.reclaim(entry)
   }
 
-  setUp(device: string): string | null {
+  setUp(device: string): Refusal | null {
     return this.deviceChanger.setUp(device)
   }
 
-  removeDevice(entry: DeviceEntry): string | null {
+  removeDevice(entry: DeviceEntry): Refusal | null {
     return this.deviceChanger.remove(entry)
   }
 
@@ -165,7 +169,7 @@ export class LinuxDriver implements Driver {
 
   isolationOf(bridge: string): Isolated {
     const link = this.links.lookUp(bridge)
-    return link === undefined ? { by: null, reason: missing(bridge) } : this.isolation.of(link)
+    return link === undefined ? { by: null, reason: missing(bridge).text } : this.isolation.of(link)
   }
 
   vrfGaps(): string[] {

@@ -1,7 +1,7 @@
-import { formatMac, type Mac } from '../../values/mac.ts'
-import { ownAddress } from '../driver.ts'
-import type { TableEntry } from '../kinds/layout.ts'
+import type { Mac } from '../../values/mac.ts'
+import type { TableEntry } from '../kinds/index.ts'
 import type { LocalMac, RemoteMac } from '../model.ts'
+import { ownAddress, type Refusal } from '../refusal.ts'
 import * as k from './constants.ts'
 import { ndmsg, type Target } from './encode.ts'
 import type { Links } from './links.ts'
@@ -65,8 +65,8 @@ export class Fdb {
   }
 
   /** Why an entry cannot take the place of what a bridge has, if so. */
-  refusal({ device, mac }: TableEntry & { mac: Mac }, before: BridgeEntry): string | null {
-    return isOwn(before) ? ownAddress(formatMac(mac), this.nameOf(before) ?? device) : null
+  refusal({ device, mac }: TableEntry & { mac: Mac }, before: BridgeEntry): Refusal | null {
+    return isOwn(before) ? ownAddress(mac, this.nameOf(before) ?? device) : null
   }
 
   /** Whether there is an entry of ours to delete. */

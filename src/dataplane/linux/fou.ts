@@ -1,11 +1,10 @@
 import { type Ip, isIpv4 } from '../../values/address.ts'
-import { MPLS_UDP_PORT } from '../kinds/ip-entries.ts'
+import { MPLS_UDP_PORT } from '../kinds/udp-port.ts'
+import { noFou, type Refusal, reworded } from '../refusal.ts'
 import * as k from './constants.ts'
 import { ipFamily } from './encode.ts'
 import { Attributes, type Message, type Writer } from './message.ts'
 import { dump, exhaust, Requests } from './requests.ts'
-
-const NO_FOU = 'the kernel has no FOU: modprobe fou'
 
 /** UDP ports whose packets the kernel takes for MPLS: Foo over UDP, a family of generic netlink. */
 export class Fou {
@@ -15,9 +14,9 @@ export class Fou {
   private readonly own = new Set<Ip>()
 
   /** Answers with why it was refused, if it was. */
-  set(ip: Ip): string | null {
+  set(ip: Ip): Refusal | null {
     const family = this.family()
-    if (family === undefined) return NO_FOU
+    if (family === undefined) return noFou
     if (this.addresses().includes(ip)) return null
     const refusal = this.send(family, k.FOU_CMD_ADD, ip)
     if (refusal === undefined) {
@@ -25,14 +24,16 @@ export class Fou {
       return null
     }
     const taken = refusal.errno === k.EADDRINUSE
-    return taken ? `${refusal.text}: UDP port ${MPLS_UDP_PORT} is somebody else's` : refusal.text
+    return taken
+      ? reworded(refusal, (text) => `${text}: UDP port ${MPLS_UDP_PORT} is somebody else's`)
+      : refusal
   }
 
   /** Removes what this process has set. */
-  remove(ip: Ip): string | null {
+  remove(ip: Ip): Refusal | null {
     const family = this.family()
     if (!this.own.delete(ip) || family === undefined || !this.addresses().includes(ip)) return null
-    return this.send(family, k.FOU_CMD_DEL, ip)?.text ?? null
+    return this.send(family, k.FOU_CMD_DEL, ip) ?? null
   }
 
   /** The addresses whose UDP port is for MPLS. */

@@ -1,7 +1,7 @@
 import { isIpv4 } from '../../values/address.ts'
 import { isMarked, isOurs, type Link } from '../driver.ts'
-import { isTableEntry } from '../kinds/layout.ts'
-import type { Entry } from '../model.ts'
+import { isTableEntry } from '../kinds/index.ts'
+import type { Entry, FormerWork, MadeLink } from '../model.ts'
 import * as k from './constants.ts'
 import { dumpLinks, getLink } from './encode.ts'
 import type { Message, Writer } from './message.ts'
@@ -31,8 +31,11 @@ export class Links {
   private readonly requests: Requests
   private readonly names = new Map<number, string>()
   private readonly known = new Map<string, Link>()
-  /** Links that carry our mark, or did, by index: whoever changes or removes an alias does not take the link. */
-  private readonly owned = new Map<number, Pick<RawLink, 'kind' | 'alias' | 'name'>>()
+  /** Links that carry our mark, or did, by index: whoever changes or removes an alias does not take the link. The MAC address tells one from a later one of that index. */
+  private readonly owned = new Map<number, Pick<RawLink, 'kind' | 'alias' | 'name' | 'mac'>>()
+  /** Made by earlier processes and not seen by this one yet, by name. */
+  private readonly made: Map<string, MadeLink>
+  private readonly formerPrograms: ReadonlySet<number>
   /** VRFs by their tables. */
   private readonly vrfs = new Map<number, string>()
   /** Bridges with the spanning tree protocol. */
@@ -44,9 +47,11 @@ export class Links {
   private strays: Set<number> | null = null
 
   /** `requests` is for questions alone: one may come up while a batch of changes is written. */
-  constructor(requests: Requests, surroundings: Surroundings) {
+  constructor(requests: Requests, surroundings: Surroundings, { links, programs }: FormerWork) {
     this.requests = requests
     this.surroundings = surroundings
+    this.made = new Map(links.map((link) => [link.name, link]))
+    this.formerPrograms = new Set(programs)
   }
 
   /** The interface of that name or index now. */
@@ -190,9 +195,24 @@ export class Links {
     return this.lookUp(bridge)?.up !== true || this.spanning.has(bridge)
   }
 
-  private owns({ index, kind, alias, name }: RawLink): boolean {
-    if (isMarked({ alias })) this.owned.set(index, { kind, alias, name: this.owned.get(index)?.name ?? name })
-    return this.owned.get(index)?.kind === kind
+  private owns(link: RawLink): boolean {
+    const { index, kind, alias, name, mac } = link
+    const before = this.owned.get(index)
+    if (isMarked(link) || this.isMade(link)) {
+      this.owned.set(index, { kind, alias, name: before?.name ?? name, mac })
+      return true
+    }
+    return before !== undefined && before.kind === kind && before.mac === mac
+  }
+
+  /** Whether an earlier process made it, though it has lost its mark since. */
+  private isMade({ name, kind, vni, table, xdpProgram }: RawLink): boolean {
+    const made = this.made.get(name)
+    if (made === undefined) return false
+    this.made.delete(name)
+    if (made.kind !== kind || made.vni !== vni || made.table !== table) return false
+    const isKnown = this.formerPrograms.size === 0 || this.formerPrograms.has(xdpProgram ?? 0)
+    return kind !== 'bridge' || isKnown
   }
 
   private remember(raw: RawLink): Link {

@@ -1,6 +1,7 @@
 import type { Ip } from '../../values/address.ts'
 import type { Ours } from '../driver.ts'
 import type { Hop, Route } from '../model.ts'
+import { kernelRefusal, type Refusal } from '../refusal.ts'
 import * as k from './constants.ts'
 import { ipFamily } from './encode.ts'
 import { dumpRoutes } from './encode-ip.ts'
@@ -9,7 +10,7 @@ import type { Message } from './message.ts'
 import { type Group, membersKey, membersOf, type Part } from './nexthop-group.ts'
 import { isRefusal, type Nexthops } from './nexthops.ts'
 import { type RouteKey, readGroupedRoute } from './observe-ip.ts'
-import { dump, type Refusal } from './requests.ts'
+import { dump } from './requests.ts'
 
 /** How a route of several hops is to be set. */
 export interface Plan {
@@ -151,7 +152,7 @@ export class Multipath {
     let lacking: Refusal | null = null
     const usable = hops.filter(({ device }) => {
       if (this.links.lookUp(device)?.up) return true
-      lacking ??= { errno: k.ENETDOWN, text: `ENETDOWN: interface ${device} is not up` }
+      lacking ??= kernelRefusal(k.ENETDOWN, `interface ${device} is not up`)
       return false
     })
     return usable.length === 0 && lacking !== null ? lacking : { group: null, hops: usable, lacking }

@@ -1,12 +1,12 @@
-import { missing } from '../driver.ts'
 import type { Hop } from '../model.ts'
+import { missing, type Refusal } from '../refusal.ts'
 import * as k from './constants.ts'
 import * as encode from './encode-nexthop.ts'
 import type { Links } from './links.ts'
 import type { Message } from './message.ts'
 import { bucketsFor, Group, membersKey, membersOf, type Nexthop, type Part } from './nexthop-group.ts'
 import { type RawNexthop, readNexthop } from './observe-nexthop.ts'
-import { dump, exhaust, type Refusal, type Requests } from './requests.ts'
+import { dump, exhaust, type Requests } from './requests.ts'
 
 /** What a kernel can do for routes of several hops. */
 export type Ability = 'resilient groups' | 'groups' | 'no groups'
@@ -119,7 +119,7 @@ export class Nexthops {
   /** The nexthop of a way, made where there is none; else why it cannot be. */
   ensure(way: encode.Way, family: number): Nexthop | Refusal {
     const link = this.links.lookUp(way.device)
-    if (link === undefined) return { errno: k.ENODEV, text: missing(way.device) }
+    if (link === undefined) return missing(way.device)
     const known = this.ways.get(wayKey(way, link.index, family))
     if (known !== undefined) return known
     const id = this.claim((free) => encode.createNexthop(this.requests, free, way, link.index, family))
@@ -171,10 +171,10 @@ export class Nexthops {
   }
 
   /** Deletes whatever of ours has this id; answers with why that was refused, if it was. */
-  deleteId(id: number): string | null {
+  deleteId(id: number): Refusal | null {
     const raw = this.get(id)
     if (raw === undefined || !isOurs(raw)) return null
-    return this.send(id)?.text ?? null
+    return this.send(id) ?? null
   }
 
   private send(id: number): Refusal | undefined {
@@ -267,7 +267,7 @@ export class Nexthops {
 }
 
 export function isRefusal(result: object): result is Refusal {
-  return 'errno' in result
+  return 'code' in result
 }
 
 function isOurs({ id, protocol }: RawNexthop): boolean {

@@ -1,6 +1,6 @@
 import { ANY_IPV4, type Ip } from '../../values/address.ts'
 import { type Link, type Sighting, ZERO_MAC } from '../driver.ts'
-import { MPLS_UDP_PORT } from '../kinds/ip-entries.ts'
+import { MPLS_UDP_PORT } from '../kinds/udp-port.ts'
 import type { FdbDrift, LocalMac } from '../model.ts'
 import { type PortFacts, readPort } from './bridge-port.ts'
 import * as k from './constants.ts'
@@ -84,8 +84,8 @@ export function readNeighbour(
     if (bridge === undefined) return undefined
     const isSticky = (flags & k.NTF_STICKY) !== 0
     const isExternal = directory.isExternal(bridge)
-    const isFixed = isSticky || (state & k.NUD_NOARP) !== 0
-    const isAsWeSet = isExternal ? isSticky : !isFixed || directory.vniOf(device) === null
+    const isMovable = directory.vniOf(device) === null || (state & k.NUD_NOARP) === 0
+    const isAsWeSet = isExternal ? isSticky : !isSticky && isMovable
     // an address of the host takes our mark, and stays the host's
     const isOurs = marked && (state & k.NUD_PERMANENT) === 0
     const entry = { kind: 'local-mac', device, mac } as const
@@ -109,7 +109,11 @@ export function readNeighbour(
   // all VTEPs share the flags of the first; on a device of ours no one else's gets what VMs send
   return {
     bridge: null,
-    sighting: { entry: { kind: 'flood', ...tunnel }, marked: marked || !directory.isExternal(device) },
+    sighting: {
+      entry: { kind: 'flood', ...tunnel },
+      marked: marked || !directory.isExternal(device),
+      ...(marked ? {} : { inUnmarkedList: true }),
+    },
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
-import { isOurs, type Link, type Refused, shared } from '../driver.ts'
-import type { LinkEntry } from '../kinds/layout.ts'
+import { isOurs, type Link } from '../driver.ts'
+import type { LinkEntry } from '../kinds/index.ts'
+import { type Refusal, type Refused, shared } from '../refusal.ts'
 import { ENODEV } from './constants.ts'
 import { deleteGroup, deleteLink, setGroup } from './encode.ts'
 import { removeIpEntry } from './encode-ip.ts'
@@ -47,22 +48,22 @@ export class LinkRemover {
 
   /** Why entries were refused, by their position; it is a success where a link is not there or not ours. */
   remove(entries: readonly LinkEntry[]): Refused {
-    const refused = new Map<number, string>()
+    const refused = new Map<number, Refusal>()
     const going = new Map<number, Link>()
     for (const [position, entry] of entries.entries()) {
       const link = this.links.get(entry.device)
       if (link === undefined) continue
-      const reason = isOurs(link) ? this.prepare(entry, link) : this.leave(entry, link)
-      if (reason !== null) refused.set(position, reason)
+      const refusal = isOurs(link) ? this.prepare(entry, link) : this.leave(entry, link)
+      if (refusal !== null) refused.set(position, refusal)
       else if (isOurs(link)) going.set(position, link)
     }
-    for (const [position, reason] of this.delete(going)) refused.set(position, reason)
+    for (const [position, refusal] of this.delete(going)) refused.set(position, refusal)
     this.restoreRules([...going].flatMap(([position, link]) => (refused.has(position) ? [] : [link])))
     return refused
   }
 
   /** What has to be so before a link of ours can go. */
-  private prepare(entry: LinkEntry, link: Link): string | null {
+  private prepare(entry: LinkEntry, link: Link): Refusal | null {
     const ports = entry.kind === 'bridge' && entry.given ? this.links.all(link.index) : []
     if (ports.length > 0) {
       const names = ports.map(({ name }) => name)
@@ -78,7 +79,7 @@ export class LinkRemover {
     return null
   }
 
-  private delete(going: ReadonlyMap<number, Link>): Map<number, string> {
+  private delete(going: ReadonlyMap<number, Link>): Map<number, Refusal> {
     const isDone = going.size > 1 && this.deleteTogether([...going.values()])
     return isDone ? new Map() : this.deleteEach(going)
   }
@@ -98,13 +99,13 @@ export class LinkRemover {
     return this.requests.send().size === 0
   }
 
-  private deleteEach(going: ReadonlyMap<number, Link>): Map<number, string> {
-    const refused = new Map<number, string>()
+  private deleteEach(going: ReadonlyMap<number, Link>): Map<number, Refusal> {
+    const refused = new Map<number, Refusal>()
     for (const [position, { index }] of going) {
       deleteLink(this.requests, index)
       const [refusal] = this.requests.send().values()
       // the other end of a cable took it along
-      if (refusal !== undefined && refusal.errno !== ENODEV) refused.set(position, refusal.text)
+      if (refusal !== undefined && refusal.errno !== ENODEV) refused.set(position, refusal)
     }
     return refused
   }

@@ -1,4 +1,4 @@
-import { errnoName } from '../../linux/libc.ts'
+import { answerLost, kernelRefusal, type Refusal, RefusalError, type Refused, reworded } from '../refusal.ts'
 import {
   NLM_F_ACK_TLVS,
   NLM_F_DUMP,
@@ -10,19 +10,7 @@ import {
 } from './constants.ts'
 import type { Batch } from './encode.ts'
 import { Attributes, type Message, messages, Writer } from './message.ts'
-import { NetlinkSocket } from './socket.ts'
-
-/** Why the kernel did not do what a message asked for. */
-export interface Refusal {
-  readonly errno: number
-  /** Errno and, where there is one, the kernel's sentence: `EEXIST: A VXLAN device with the specified VNI already exists`. */
-  readonly text: string
-}
-
-/** By the position of the message in its batch. */
-export type Refusals = ReadonlyMap<number, Refusal>
-
-const ANSWER_LOST = "the kernel's answer was lost"
+import { NetlinkSocket, receiveBuffer } from './socket.ts'
 
 /** Requests to change or get something, packed into batches; the kernel has dealt with all of a batch when it is sent. */
 export class Requests implements Batch {
@@ -46,7 +34,7 @@ export class Requests implements Batch {
   }
 
   /** Sends the batch; `reply` gets the answers that are neither success nor failure, with their positions, and may ask more. */
-  send(reply: (message: Message, position: number) => void = () => {}): Refusals {
+  send(reply: (message: Message, position: number) => void = () => {}): Refused {
     const { writer } = this
     if (writer.count === 0) return new Map()
     const first = this.sequence - writer.count + 1
@@ -55,7 +43,7 @@ export class Requests implements Batch {
     const answers: { readonly message: Message; readonly position: number }[] = []
     const keep = (message: Message, position: number) => answers.push({ message: copyOf(message), position })
     const refusals =
-      sent < 0 ? everyOne(writer.count, refusalOf(-sent)) : this.collect(first, writer.count, keep)
+      sent < 0 ? everyOne(writer.count, kernelRefusal(-sent)) : this.collect(first, writer.count, keep)
     writer.clear()
     for (const { message, position } of answers) reply(message, position)
     return refusals
@@ -69,12 +57,12 @@ export class Requests implements Batch {
     first: number,
     count: number,
     reply: (message: Message, position: number) => void,
-  ): Refusals {
+  ): Refused {
     const refusals = new Map<number, Refusal>()
     for (;;) {
       const received = this.socket.receive()
       if (typeof received === 'string') {
-        return new Map([...everyOne(count, { errno: 0, text: ANSWER_LOST }), ...refusals])
+        return new Map([...everyOne(count, answerLost), ...refusals])
       }
       for (const message of messages(this.socket.bytes, received)) {
         const position = message.sequence - first
@@ -111,8 +99,8 @@ const DUMPS = 4
 
 /** A dump on a socket of its own, one step a datagram. */
 export function* dump({ protocol, type, write, visit, nothing = [] }: Dump): Generator<undefined, void> {
-  const writer = new Writer()
-  const socket = new NetlinkSocket(protocol === undefined ? {} : { protocol })
+  const { writer, bytes } = spare.pop() ?? { writer: new Writer(), bytes: receiveBuffer() }
+  const socket = new NetlinkSocket({ bytes, ...(protocol === undefined ? {} : { protocol }) })
   try {
     for (let sequence = 1, again = true; again && sequence <= DUMPS; sequence++) {
       again = false
@@ -121,15 +109,15 @@ export function* dump({ protocol, type, write, visit, nothing = [] }: Dump): Gen
       write(writer)
       writer.end()
       const sent = socket.send(writer)
-      if (sent < 0) throw new Error(`dump: ${errnoName(-sent)}`)
+      if (sent < 0) throw new RefusalError(reworded(kernelRefusal(-sent), dumping))
       for (let done = false; !done; ) {
         const received = socket.receive()
-        if (typeof received === 'string') throw new Error(`dump: ${ANSWER_LOST}`)
+        if (typeof received === 'string') throw new RefusalError(reworded(answerLost, dumping))
         for (const message of messages(socket.bytes, received)) {
           if ((message.flags & NLM_F_DUMP_INTR) !== 0) again = true
           if (message.type === NLMSG_DONE || message.type === NLMSG_ERROR) {
             const refusal = message.end > message.start ? refusalIn(message) : null
-            if (refusal !== null && !nothing.includes(refusal.errno)) throw new Error(refusal.text)
+            if (refusal !== null && !nothing.includes(refusal.errno ?? 0)) throw new RefusalError(refusal)
             done = true
           } else visit(message)
         }
@@ -138,8 +126,13 @@ export function* dump({ protocol, type, write, visit, nothing = [] }: Dump): Gen
     }
   } finally {
     socket.close()
+    spare.push({ writer, bytes })
   }
 }
+
+/** Of dumps that are over, for the next ones: they are as large as what most dumps bring is small. */
+const spare: { readonly writer: Writer; readonly bytes: Buffer }[] = []
+const dumping = (text: string) => `dump: ${text}`
 
 /** Runs a generator to its end at once. */
 export function exhaust(steps: Generator<unknown, void>): void {
@@ -152,25 +145,20 @@ function copyOf({ bytes, start, end, ...header }: Message): Message {
 }
 
 /** Why something was refused, if anything was. */
-export function firstText(refusals: Refusals): string | null {
-  for (const { text } of refusals.values()) return text
+export function firstOf(refusals: Refused): Refusal | null {
+  for (const refusal of refusals.values()) return refusal
   return null
 }
 
 function refusalIn({ bytes, type, flags, start, end }: Message): Refusal | null {
   const errno = -bytes.readInt32LE(start)
   if (errno === 0) return null
-  if ((flags & NLM_F_ACK_TLVS) === 0) return refusalOf(errno)
+  if ((flags & NLM_F_ACK_TLVS) === 0) return kernelRefusal(errno)
   const attributes = new Attributes(bytes, start + 4 + (type === NLMSG_ERROR ? NLMSG_HDRLEN : 0), end)
   while (attributes.next()) {
-    if (attributes.type === NLMSGERR_ATTR_MSG) return refusalOf(errno, attributes.text())
+    if (attributes.type === NLMSGERR_ATTR_MSG) return kernelRefusal(errno, attributes.text())
   }
-  return refusalOf(errno)
-}
-
-function refusalOf(errno: number, sentence = ''): Refusal {
-  const name = errnoName(errno)
-  return { errno, text: sentence === '' ? name : `${name}: ${sentence}` }
+  return kernelRefusal(errno)
 }
 
 function everyOne(count: number, refusal: Refusal): Map<number, Refusal> {

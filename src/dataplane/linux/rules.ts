@@ -1,4 +1,5 @@
 import type { HeldSetting } from '../model.ts'
+import { type Refusal, reworded } from '../refusal.ts'
 import * as k from './constants.ts'
 import { Attributes, type Message, type Writer } from './message.ts'
 import { dump, exhaust, type Requests } from './requests.ts'
@@ -54,7 +55,7 @@ export class Rules {
   }
 
   /** Has VRFs looked up first, and changes the place of no other rule; answers with why that was refused, if it was. */
-  order(): string | null {
+  order(): Refusal | null {
     if (this.areDone) return null
     this.wereOrdered ??= false
     for (const family of FAMILIES) {
@@ -67,7 +68,8 @@ export class Rules {
         this.add(family, { isL3mdev: false, table: k.RT_TABLE_LOCAL, priority })
         this.remove(family, { isL3mdev: false, table: k.RT_TABLE_LOCAL, isOurs: false })
       }
-      for (const { text } of this.requests.send().values()) return `ip rule: ${text}`
+      for (const refusal of this.requests.send().values())
+        return reworded(refusal, (text) => `ip rule: ${text}`)
     }
     return null
   }

@@ -33,6 +33,12 @@ export interface NetlinkSocketOptions {
   readonly groups?: readonly number[]
   /** How much the kernel keeps for us until we read it. */
   readonly bufferBytes?: number
+  /** Where to receive to, of `receiveBuffer`; one of its own when not given. */
+  readonly bytes?: Buffer
+}
+
+export function receiveBuffer(): Buffer {
+  return Buffer.alloc(RECEIVE_BYTES)
 }
 
 /** What one `receive` came to: bytes in `bytes`, nothing there, or messages lost for want of buffer. */
@@ -41,7 +47,7 @@ export type Received = number | 'nothing' | 'overrun'
 /** A netlink socket of the network namespace that the thread is in when it is made. */
 export class NetlinkSocket {
   /** What was received last. */
-  readonly bytes = Buffer.alloc(RECEIVE_BYTES)
+  readonly bytes: Buffer
   readonly fd: number
   /** What its requests, and what comes of them, are told by. */
   readonly port: number
@@ -50,7 +56,9 @@ export class NetlinkSocket {
     protocol = NETLINK_ROUTE,
     groups = [],
     bufferBytes = DEFAULT_BUFFER_BYTES,
+    bytes = receiveBuffer(),
   }: NetlinkSocketOptions = {}) {
+    this.bytes = bytes
     const type = SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK
     this.fd = libc.checked(libc.socket(AF_NETLINK, type, protocol), 'netlink socket')
     this.reserve(bufferBytes)

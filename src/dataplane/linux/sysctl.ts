@@ -1,5 +1,6 @@
 import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs'
 import type { HeldSetting } from '../model.ts'
+import { noMpls, type Refusal, settingRefused } from '../refusal.ts'
 
 const ROOT = '/proc/sys/net'
 
@@ -11,10 +12,8 @@ export interface Setting {
   /** Whether what it is will do; without, only `value` does. */
   readonly fits?: (value: number) => boolean
   /** Why it matters that it is not there at all; without, it does not. */
-  readonly missing?: string
+  readonly missing?: Refusal
 }
-
-export const NO_MPLS = 'the kernel has no MPLS: modprobe mpls_router'
 
 const PLATFORM_LABELS = 'mpls/platform_labels'
 const MOST_LABELS = 0xfffff
@@ -25,12 +24,12 @@ export function hasMpls(): boolean {
 
 /** Has the kernel look at labels up to this one. */
 export function platformLabels(label: number): readonly Setting[] {
-  return [{ path: PLATFORM_LABELS, value: MOST_LABELS, fits: (value) => value > label, missing: NO_MPLS }]
+  return [{ path: PLATFORM_LABELS, value: MOST_LABELS, fits: (value) => value > label, missing: noMpls }]
 }
 
 /** Has labelled packets taken from an interface. */
 export function mplsInput(device: string): readonly Setting[] {
-  return [{ path: `mpls/conf/${device}/input`, value: 1, missing: NO_MPLS }]
+  return [{ path: `mpls/conf/${device}/input`, value: 1, missing: noMpls }]
 }
 
 /** What a VRF device needs: it is the interface that packets from the ports come in by. */
@@ -144,14 +143,14 @@ export class Sysctls {
   private readonly before = new Map<string, { readonly index: number; readonly value: number }>()
 
   /** Changes what differs; answers with why that was not possible, if it was not. */
-  apply(settings: readonly Setting[], index: number): string | null {
+  apply(settings: readonly Setting[], index: number): Refusal | null {
     for (const setting of settings) {
       const { path, value, missing } = setting
       const actual = read(path)
       if (isMet(setting, actual)) continue
       if (actual === undefined) return missing ?? null
       const reason = write(path, value)
-      if (reason !== null) return `${ROOT}/${path} is ${actual} and cannot be set to ${value}: ${reason}`
+      if (reason !== null) return settingRefused(`${ROOT}/${path}`, actual, value, reason)
       if (this.before.get(path)?.index !== index) this.before.set(path, { index, value: actual })
     }
     return null

@@ -4,33 +4,31 @@ import type { Mac } from '../../values/mac.ts'
 import {
   type Counters,
   type Driver,
-  elsewhere,
-  foreign,
   isOurs,
   type Link,
   type Observer,
   type Ours,
-  type Refused,
   type Sighting,
-  shared,
 } from '../driver.ts'
 import {
   type DeviceEntry,
   isPortEntry,
   type LinkEntry,
   type PortEntry,
+  same,
   type TableEntry,
-} from '../kinds/layout.ts'
+} from '../kinds/index.ts'
 import { isPlaced, linkStep } from '../kinds/link-step.ts'
-import { type Entry, type HeldSetting, type Isolation, type NextHop, type Port, same } from '../model.ts'
-import { floodKey, MemoryKernel, Refusal } from './kernel.ts'
+import type { Entry, HeldSetting, Isolation, NextHop, Port } from '../model.ts'
+import { elsewhere, foreign, type Refusal, RefusalError, type Refused, shared } from '../refusal.ts'
+import { floodKey, MemoryKernel } from './kernel.ts'
 
 const CHUNK = 256
 const NO_FRAMES: Counters = { received: 0, multicast: 0, promiscuous: false }
 
 interface Fault {
   readonly matches: (op: 'set' | 'remove', entry: Entry) => boolean
-  readonly reason: string
+  readonly refusal: Refusal
   left: number
 }
 
@@ -60,8 +58,8 @@ export class MemoryDriver implements Driver {
   }
 
   /** Refuses to set or remove the next `times` entries that match. */
-  fail(matches: Fault['matches'], reason: string, times = 1): void {
-    this.faults.push({ matches, reason, left: times })
+  fail(matches: Fault['matches'], refusal: Refusal, times = 1): void {
+    this.faults.push({ matches, refusal, left: times })
   }
 
   /** Loses the notifications that nobody has heard yet, and tells of that. */
@@ -137,13 +135,13 @@ export class MemoryDriver implements Driver {
     return this.each(entries, (entry) => this.carryOut('remove', entry, () => this.kernel.removeEntry(entry)))
   }
 
-  setDevice(entry: DeviceEntry): string | null {
+  setDevice(entry: DeviceEntry): Refusal | null {
     return this.carryOut('set', entry, () => (isPortEntry(entry) ? this.setPort(entry) : this.setLink(entry)))
   }
 
   reclaim(): undefined {}
 
-  setUp(device: string): string | null {
+  setUp(device: string): Refusal | null {
     this.kernel.setUp(device)
     return null
   }
@@ -166,7 +164,7 @@ export class MemoryDriver implements Driver {
     return []
   }
 
-  removeDevice(entry: DeviceEntry): string | null {
+  removeDevice(entry: DeviceEntry): Refusal | null {
     return this.carryOut('remove', entry, () => {
       if (isPortEntry(entry)) this.removePort(entry)
       else this.removeLink(entry)
@@ -265,27 +263,27 @@ export class MemoryDriver implements Driver {
     this.observer = null
   }
 
-  private each<E extends Entry>(entries: readonly E[], change: (entry: E) => string | null): Refused {
-    const refused = new Map<number, string>()
+  private each<E extends Entry>(entries: readonly E[], change: (entry: E) => Refusal | null): Refused {
+    const refused = new Map<number, Refusal>()
     for (const [i, entry] of entries.entries()) {
-      const reason = change(entry)
-      if (reason !== null) refused.set(i, reason)
+      const refusal = change(entry)
+      if (refusal !== null) refused.set(i, refusal)
     }
     return refused
   }
 
-  private carryOut(op: 'set' | 'remove', entry: Entry, change: () => void): string | null {
+  private carryOut(op: 'set' | 'remove', entry: Entry, change: () => void): Refusal | null {
     const fault = this.faults.find(({ matches, left }) => left > 0 && matches(op, entry))
     if (fault !== undefined) {
       fault.left--
-      return fault.reason
+      return fault.refusal
     }
     try {
       change()
       return null
     } catch (error) {
       // what is pretended is in nobody's way
-      if (error instanceof Refusal) return this.pretend === null ? error.message : null
+      if (error instanceof RefusalError) return this.pretend === null ? error.refusal : null
       throw error
     }
   }
@@ -299,7 +297,7 @@ export class MemoryDriver implements Driver {
 
   private setLink(entry: LinkEntry): void {
     const link = this.kernel.links.get(entry.device)
-    if (link !== undefined && !isOurs(link)) throw new Refusal(foreign(link))
+    if (link !== undefined && !isOurs(link)) throw new RefusalError(foreign(link))
     this.kernel.setLink(entry)
   }
 
@@ -308,7 +306,7 @@ export class MemoryDriver implements Driver {
     if (link === undefined || !isOurs(link)) return
     const ports = [...this.kernel.links.values()].filter(({ master }) => master === entry.device)
     if (entry.kind === 'bridge' && entry.given && ports.length > 0)
-      throw new Refusal(
+      throw new RefusalError(
         shared(
           entry.device,
           ports.map(({ name }) => name),
@@ -327,7 +325,7 @@ export class MemoryDriver implements Driver {
   private setBridgePort(entry: Port): void {
     const master = this.link(entry.device)?.master ?? null
     if (entry.given && master !== null && master !== entry.bridge)
-      throw new Refusal(elsewhere(entry.device, master))
+      throw new RefusalError(elsewhere(entry.device, master))
     if (this.pretend !== null && this.link(entry.bridge)?.kind === null) {
       this.kernel.changeLink(entry.bridge, { kind: 'bridge' })
     }

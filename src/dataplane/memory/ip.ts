@@ -1,10 +1,12 @@
+import { constants } from 'node:os'
 import { isIpv4 } from '../../values/address.ts'
-import { missing, partly, type Sighting } from '../driver.ts'
-import type { TableEntry } from '../kinds/layout.ts'
-import { type Hop, type IpEntry, identity, type LabelRoute, type Route } from '../model.ts'
+import type { Sighting } from '../driver.ts'
+import { identity, type TableEntry } from '../kinds/index.ts'
+import type { Flood, Hop, LabelRoute, LocalMac, Neighbour, RemoteMac, Route } from '../model.ts'
+import { kernelRefusal, missing, partly, type Refusal } from '../refusal.ts'
 
 /** What a kernel holds for IP VPNs that is no link. */
-export type IpTableEntry = Extract<TableEntry, IpEntry>
+export type IpTableEntry = Exclude<TableEntry, LocalMac | RemoteMac | Flood | Neighbour>
 
 /** What no kernel has a mark for. */
 const UNMARKED: ReadonlySet<string> = new Set<IpTableEntry['kind']>(['mpls-interface', 'udp-port'])
@@ -32,15 +34,15 @@ export class MemoryIp {
   }
 
   /** Answers with why it was refused, if it was. */
-  set(entry: IpTableEntry, marked: boolean): string | null {
+  set(entry: IpTableEntry, marked: boolean): Refusal | null {
     if (entry.kind !== 'route' && entry.kind !== 'mpls') return this.hold(entry, marked)
-    const reasons = entry.hops.map((hop) => this.unusable(hop, entry))
-    const reason = reasons.find((each) => each !== null) ?? null
-    if (reason === null) return this.hold(entry, marked)
-    const hops = entry.hops.filter((_, i) => reasons[i] === null)
-    if (entry.kind === 'mpls' || hops.length === 0) return reason
+    const refusals = entry.hops.map((hop) => this.unusable(hop, entry))
+    const refusal = refusals.find((each) => each !== null) ?? null
+    if (refusal === null) return this.hold(entry, marked)
+    const hops = entry.hops.filter((_, i) => refusals[i] === null)
+    if (entry.kind === 'mpls' || hops.length === 0) return refusal
     this.hold({ ...entry, hops }, marked)
-    return partly(reason)
+    return partly(refusal)
   }
 
   remove(entry: IpTableEntry): void {
@@ -84,10 +86,10 @@ export class MemoryIp {
     }
   }
 
-  private unusable({ device }: Hop, { kind }: Route | LabelRoute): string | null {
+  private unusable({ device }: Hop, { kind }: Route | LabelRoute): Refusal | null {
     const up = this.isUp(device)
     if (up === undefined) return missing(device)
-    return up || kind === 'mpls' ? null : 'ENETDOWN: Nexthop device is not up'
+    return up || kind === 'mpls' ? null : kernelRefusal(constants.errno.ENETDOWN, 'Nexthop device is not up')
   }
 
   private hold(entry: IpTableEntry, marked: boolean): null {

@@ -1,20 +1,10 @@
+import { constants } from 'node:os'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
-import { formatMac, type Mac } from '../../values/mac.ts'
-import {
-  type Counters,
-  isMarked,
-  isOurs,
-  type Link,
-  missing,
-  type Observer,
-  ownAddress,
-  type Sighting,
-  taken,
-  unbridged,
-  unrouted,
-} from '../driver.ts'
-import { kernelKind, type LinkEntry, type TableEntry } from '../kinds/layout.ts'
+import type { Mac } from '../../values/mac.ts'
+import { type Counters, isMarked, isOurs, type Link, type Observer, type Sighting } from '../driver.ts'
+import { kernelKind, type LinkEntry, type TableEntry } from '../kinds/index.ts'
 import type { Flood, LocalMac, Neighbour, NextHop, Port, RemoteMac, Veth, VrfPort } from '../model.ts'
+import { kernelRefusal, missing, ownAddress, RefusalError, taken, unbridged, unrouted } from '../refusal.ts'
 import { MemoryIp } from './ip.ts'
 
 type Held<E> = Map<Mac | string, { readonly entry: E; readonly marked: boolean }>
@@ -29,9 +19,6 @@ export interface MemoryLink extends Link {
 }
 
 type Notice = (observer: Observer) => void
-
-/** Thrown where Linux would answer with an error. */
-export class Refusal extends Error {}
 
 /** The part of Linux that the dataplane uses, as plain maps: what one request does to links and entries, and what it notifies. */
 export class MemoryKernel {
@@ -70,7 +57,7 @@ export class MemoryKernel {
   /** The interface, or a refusal. */
   need(name: string): MemoryLink {
     const link = this.links.get(name)
-    if (link === undefined) throw new Refusal(missing(name))
+    if (link === undefined) throw new RefusalError(missing(name))
     return link
   }
 
@@ -179,14 +166,15 @@ export class MemoryKernel {
 
   setPort({ device, bridge, given, learning, neighSuppress }: Port): void {
     this.need(device)
-    if (this.need(bridge).kind !== 'bridge') throw new Refusal(`EINVAL: ${bridge} is no bridge`)
+    if (this.need(bridge).kind !== 'bridge')
+      throw new RefusalError(kernelRefusal(constants.errno.EINVAL, `${bridge} is no bridge`))
     this.move(device, bridge)
     if (!given) this.changeLink(device, { learning, neighSuppress })
   }
 
   setVrfPort({ device, vrf }: VrfPort): void {
     this.need(device)
-    if (this.need(vrf).kind !== 'vrf') throw new Refusal(unrouted(vrf))
+    if (this.need(vrf).kind !== 'vrf') throw new RefusalError(unrouted(vrf))
     this.move(device, vrf)
     this.changeLink(device, { routing: true })
   }
@@ -227,7 +215,7 @@ export class MemoryKernel {
       default: {
         this.need(entry.device)
         const refusal = this.ip.set(entry, marked)
-        if (refusal !== null) throw new Refusal(refusal)
+        if (refusal !== null) throw new RefusalError(refusal)
       }
     }
   }
@@ -276,7 +264,9 @@ export class MemoryKernel {
     const { vni, local, port } = entry
     for (const other of this.links.values()) {
       if (other.vni === vni && other.port === port) {
-        throw new Refusal('EEXIST: A VXLAN device with the specified VNI already exists')
+        throw new RefusalError(
+          kernelRefusal(constants.errno.EEXIST, 'A VXLAN device with the specified VNI already exists'),
+        )
       }
     }
     this.addLink(entry.device, { kind: 'vxlan', vni, local, port })
@@ -284,7 +274,7 @@ export class MemoryKernel {
 
   private addCable({ device, peer, alias }: Veth): void {
     const before = this.links.get(peer)
-    if (before !== undefined && !isOurs(before)) throw new Refusal(taken(peer))
+    if (before !== undefined && !isOurs(before)) throw new RefusalError(taken(peer))
     this.deleteLink(peer)
     this.addLink(device, { kind: 'veth', pair: peer, alias })
     this.addLink(peer, { kind: 'veth', pair: device, alias })
@@ -292,9 +282,9 @@ export class MemoryKernel {
 
   private bridge(entry: LocalMac, marked: boolean): void {
     const { master } = this.need(entry.device)
-    if (master === null) throw new Refusal(unbridged(entry.device))
+    if (master === null) throw new RefusalError(unbridged(entry.device))
     const own = marked ? this.ownAddressIn(master, entry.mac) : null
-    if (own !== null) throw new Refusal(ownAddress(formatMac(entry.mac), own))
+    if (own !== null) throw new RefusalError(ownAddress(entry.mac, own))
     const { bridged } = this.need(master)
     const before = bridged.get(entry.mac)
     if (before?.entry.device === entry.device && before.marked === marked) return

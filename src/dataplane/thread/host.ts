@@ -40,10 +40,7 @@ export class Host {
     this.calls = {
       interfaceNamed: (name) => reconciler.interfaceNamed(name),
       vrfOf: (alias) => reconciler.vrfOf(alias),
-      holderOf: (ip) => reconciler.holderOf(ip),
-      wayTo: (ip) => reconciler.wayTo(ip),
-      portsOf: (master) => reconciler.portsOf(master),
-      ownAddressIn: (bridge, mac) => reconciler.ownAddressIn(bridge, mac),
+      survey: (asked) => reconciler.survey(asked),
       vxlansOn: (port) => reconciler.vxlansOn(port),
       isolationOf: (bridge) => reconciler.isolationOf(bridge),
       vxlanIn: (bridge, vni) => reconciler.vxlanIn(bridge, vni),

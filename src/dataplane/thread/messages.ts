@@ -1,18 +1,17 @@
+import type { DaemonEvent } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { Questions } from '../facts.ts'
-import type { Entry, EntryStatus, NextHop, Verification } from '../model.ts'
+import type { Entry, EntryStatus, FormerWork, NextHop, Verification } from '../model.ts'
 import type { Answers, Lists } from '../view.ts'
 import type { BellParts } from './bell.ts'
 import type { PackedEntries } from './packing.ts'
 
 /** What a forwarding thread is started with. */
 export interface ThreadOptions {
-  /** Ids of XDP programs that earlier processes put on bridges. */
-  readonly programs: readonly number[]
+  /** What earlier processes did in this kernel. */
+  readonly former: FormerWork
   readonly managesRules: boolean
   readonly resyncMs: number
-  /** From which level on it logs. */
-  readonly logLevel: string
 }
 
 export interface ThreadData {
@@ -57,5 +56,4 @@ export type Report =
   | { readonly tell: 'way'; readonly ip: Ip; readonly way: NextHop | null }
   | { readonly tell: 'addresses'; readonly addresses: readonly InterfaceAddress[] }
   | { readonly tell: 'programs'; readonly programs: readonly number[] }
-  /** A line of its log, as JSON. */
-  | { readonly tell: 'log'; readonly line: string }
+  | { readonly tell: 'events'; readonly events: readonly DaemonEvent[] }

@@ -1,66 +1,77 @@
-import type { Ip } from '../../values/address.ts'
+import { KINDS, packingOf } from '../kinds/index.ts'
+import type { Packer, Unpacker } from '../kinds/packing.ts'
 import type { Entry } from '../model.ts'
 
 /**
- * Entries as a message carries them, in their order. Remote MACs and neighbours, which come by the hundred thousand, are numbers, and texts by their places:
- * to send them as objects costs more than twice as much, and each would bring texts of its own.
+ * Entries as a message carries them, in their order. Kinds that come by the hundred thousand are numbers, and texts by their positions; the others
+ * go as they are.
  */
 export interface PackedEntries {
-  /** Of each entry, which kind it is. */
+  /** Of each entry, the position of its kind among all. */
   readonly kinds: Uint8Array
-  /** Of a remote MAC: device, MAC, VTEP, VNI; of a neighbour: device, IP address, MAC, whether it is a router. */
   readonly numbers: Float64Array
   readonly texts: readonly string[]
-  /** Of other kinds. */
+  /** Of kinds that are not packed. */
   readonly others: readonly Entry[]
 }
 
-const OTHER = 0
-const REMOTE_MAC = 1
-const NEIGHBOUR = 2
-/** Numbers of an entry at most. */
-const NUMBERS = 4
+const POSITIONS: ReadonlyMap<string, number> = new Map(KINDS.map((kind, i) => [kind, i]))
+const PACKINGS = KINDS.map(packingOf)
 
 export function pack(entries: readonly Entry[]): PackedEntries {
   const kinds = new Uint8Array(entries.length)
-  const numbers = new Float64Array(entries.length * NUMBERS)
-  const texts: string[] = []
-  const places = new Map<string, number>()
+  const numbers = new Numbers(entries.length)
   const others: Entry[] = []
-  const place = (text: string): number => {
-    const known = places.get(text)
-    if (known !== undefined) return known
-    places.set(text, texts.length)
-    return texts.push(text) - 1
-  }
-  let at = 0
   for (const [i, entry] of entries.entries()) {
-    if (entry.kind === 'remote-mac') {
-      kinds[i] = REMOTE_MAC
-      numbers[at++] = place(entry.device)
-      numbers[at++] = entry.mac
-      numbers[at++] = place(entry.dst)
-      numbers[at++] = entry.vni
-    } else if (entry.kind === 'neighbour') {
-      kinds[i] = NEIGHBOUR
-      numbers[at++] = place(entry.device)
-      numbers[at++] = texts.push(entry.ip) - 1
-      numbers[at++] = entry.mac
-      numbers[at++] = Number(entry.router)
-    } else others.push(entry)
+    const position = POSITIONS.get(entry.kind)!
+    kinds[i] = position
+    const packing = PACKINGS[position]
+    if (packing === undefined) others.push(entry)
+    else packing.pack(entry, numbers)
   }
-  return { kinds, numbers: numbers.slice(0, at), texts, others }
+  return { kinds, numbers: numbers.all(), texts: numbers.texts, others }
 }
 
 export function* unpack({ kinds, numbers, texts, others }: PackedEntries): Generator<Entry, void> {
   let at = 0
   let other = 0
   const number = () => numbers[at++]!
-  const text = () => texts[number()]!
-  for (const kind of kinds) {
-    if (kind === OTHER) yield others[other++]!
-    else if (kind === REMOTE_MAC)
-      yield { kind: 'remote-mac', device: text(), mac: number(), dst: text() as Ip, vni: number() }
-    else yield { kind: 'neighbour', device: text(), ip: text() as Ip, mac: number(), router: number() === 1 }
+  const from: Unpacker = { number, text: () => texts[number()]! }
+  for (const kind of kinds) yield PACKINGS[kind]?.unpack(from) ?? others[other++]!
+}
+
+/** Numbers that grow as they have to, and the texts that some of them stand for. */
+class Numbers implements Packer {
+  readonly texts: string[] = []
+  private readonly positions = new Map<string, number>()
+  private array: Float64Array<ArrayBuffer>
+  private length = 0
+
+  constructor(entries: number) {
+    this.array = new Float64Array(entries * 4 + 4)
+  }
+
+  number(value: number): void {
+    if (this.length === this.array.length) {
+      const grown = new Float64Array(this.length * 2)
+      grown.set(this.array)
+      this.array = grown
+    }
+    this.array[this.length++] = value
+  }
+
+  text(value: string): void {
+    this.number(this.texts.push(value) - 1)
+  }
+
+  sharedText(value: string): void {
+    const known = this.positions.get(value)
+    if (known !== undefined) return this.number(known)
+    this.positions.set(value, this.texts.length)
+    this.text(value)
+  }
+
+  all(): Float64Array {
+    return this.array.slice(0, this.length)
   }
 }

@@ -1,9 +1,10 @@
 import { Worker } from 'node:worker_threads'
-import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
+import type { EventSink } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
-import type { Mac } from '../../values/mac.ts'
-import { type Dataplane, type Entry, type EntryStatus, identity, KINDS, type NextHop } from '../model.ts'
+import { identity, KINDS } from '../kinds/index.ts'
+import type { Dataplane, Entry, EntryStatus, NextHop } from '../model.ts'
+import type { PortQuestion } from '../survey.ts'
 import type { DataplaneSummary, DataplaneView, Lists } from '../view.ts'
 import { makeBell, ring, ringLast } from './bell.ts'
 import type { Call, Calls, Order, Report, Result, Slice, ThreadData, ThreadOptions } from './messages.ts'
@@ -21,7 +22,7 @@ const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worke
 
 export interface ForwardingThreadParts {
   readonly clock: Clock
-  readonly log: Logger
+  readonly events: EventSink
   readonly options: ThreadOptions
   /** The file that the thread runs. */
   readonly entry?: URL
@@ -42,7 +43,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   /** Ids of XDP programs of ours that may be on bridges. */
   programs: readonly number[]
   private readonly clock: Clock
-  private readonly log: Logger
+  private readonly events: EventSink
   private readonly bell = makeBell()
   private readonly worker: Worker
   private readonly asked = new Map<number, Asked>()
@@ -55,19 +56,21 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   private lastSummary: DataplaneSummary | null = null
   private isStopping = false
 
-  constructor({ clock, log, options, entry = ENTRY, died }: ForwardingThreadParts) {
+  constructor({ clock, events, options, entry = ENTRY, died }: ForwardingThreadParts) {
     this.clock = clock
-    this.log = log
-    this.programs = options.programs
+    this.events = events
+    this.programs = options.former.programs
     this.worker = new Worker(entry, {
       workerData: { bell: this.bell, options } satisfies ThreadData,
       name: 'forwarding',
     })
     this.worker.on('message', (report: Report) => this.heed(report))
     const ended = (reason: string) => {
+      // once it is told to end, nobody waits for what it still owes
+      if (this.isStopping) return
       for (const { reject } of this.asked.values()) reject(new Error(reason))
       this.asked.clear()
-      if (!this.isStopping) died(reason)
+      died(reason)
     }
     this.worker.on('error', (error) => ended(`the forwarding thread failed: ${error.stack ?? error}`))
     this.worker.on('exit', () => ended('the forwarding thread has ended'))
@@ -127,20 +130,8 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     return this.call('vrfOf', alias)
   }
 
-  holderOf(ip: Ip) {
-    return this.call('holderOf', ip)
-  }
-
-  wayTo(ip: Ip) {
-    return this.call('wayTo', ip)
-  }
-
-  portsOf(master: string) {
-    return this.call('portsOf', master)
-  }
-
-  ownAddressIn(bridge: string, mac: Mac) {
-    return this.call('ownAddressIn', bridge, mac)
+  survey(asked: PortQuestion) {
+    return this.call('survey', asked)
   }
 
   vxlansOn(port: number) {
@@ -288,12 +279,9 @@ export class ForwardingThread implements Dataplane, DataplaneView {
       case 'programs':
         this.programs = report.programs
         return
-      case 'log': {
-        const { level, msg, ...fields } = JSON.parse(report.line)
-        const method = this.log.levels.labels[level] as 'info' | undefined
-        if (method !== undefined) this.log[method](fields, msg)
+      case 'events':
+        for (const event of report.events) this.events.emit(event)
         return
-      }
       default:
         return report satisfies never
     }

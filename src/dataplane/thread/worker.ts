@@ -1,8 +1,8 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { pino } from 'pino'
 import { PersistentClock } from '../../clock.ts'
+import { type DaemonEvent, errorOf } from '../../events/event.ts'
 import { giveBackMemory } from '../../linux/memory.ts'
-import { LOOP_FAILED, Reconciler } from '../engine/reconciler.ts'
+import { Reconciler } from '../engine/reconciler.ts'
 import { LinuxDriver } from '../linux/driver.ts'
 import { Sleeper } from './bell.ts'
 import { Host } from './host.ts'
@@ -13,16 +13,29 @@ import type { Order, Report, ThreadData } from './messages.ts'
 const port = parentPort!
 const { bell, options } = workerData as ThreadData
 const report = (one: Report) => port.postMessage(one)
-const log = pino(
-  { level: options.logLevel, base: null, timestamp: false, serializers: { error: pino.stdSerializers.err } },
-  { write: (line: string) => report({ tell: 'log', line }) },
-)
 const loop = new Loop()
-const clock = new PersistentClock(loop, (error) => log.error({ error }, LOOP_FAILED))
-const { programs, managesRules, resyncMs } = options
-const driver = new LinuxDriver({ clock, programs, managesRules, isPolled: true })
-const reconciler = new Reconciler({ clock, driver, log, resyncMs })
-const host = new Host({ clock, reconciler, driver, report, ended: () => loop.end() })
+let unsent: DaemonEvent[] = []
+const sendEvents = () => {
+  if (unsent.length > 0) report({ tell: 'events', events: unsent })
+  unsent = []
+}
+const events = {
+  /** Those of one turn cross together. */
+  emit(event: DaemonEvent) {
+    if (unsent.push(event) === 1) loop.soon(sendEvents)
+  },
+}
+const clock = new PersistentClock(loop, (error) =>
+  events.emit({ type: 'loop-failed', error: errorOf(error) }),
+)
+const { former, managesRules, resyncMs } = options
+const driver = new LinuxDriver({ clock, former, managesRules, isPolled: true })
+const reconciler = new Reconciler({ clock, driver, events, resyncMs })
+const ended = () => {
+  sendEvents()
+  loop.end()
+}
+const host = new Host({ clock, reconciler, driver, report, ended })
 const poll = () => driver.poll()
 const waiting: Order[] = []
 const receive = (): boolean => {

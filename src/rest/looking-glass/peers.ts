@@ -89,7 +89,7 @@ export function peerNode(neighbour: Neighbour, routeTargetConstraint: boolean, b
       'event queue length': 0,
       subscriptions: families.map((family) => subscription(family, '*')),
     })),
-    messages: inline(() => ({ received: byName(peer.session?.received), sent: byName(peer.session?.sent) })),
+    messages: inline(() => ({ received: byName(peer.messages.received), sent: byName(peer.messages.sent) })),
     routes: inline(() => ({
       ...routesIn.counters,
       ...routesOut.counters,
@@ -124,7 +124,7 @@ function showNotification({ peer }: Neighbour): unknown {
   return last && { [last.direction]: formatNotification(last.notification), time: formatTime(last.time) }
 }
 
-function byName(counts: Readonly<Record<number, number>> = {}): Record<string, number> {
+function byName(counts: Readonly<Record<number, number>>): Record<string, number> {
   return Object.fromEntries(
     Object.entries(MessageType).map(([name, type]) => [name.toLowerCase(), counts[type] ?? 0]),
   )

@@ -11,6 +11,7 @@ import type { Neighbour } from '../../../src/bgp/neighbour.ts'
 import type { Accept, Connection, ConnectionHandlers, Transport } from '../../../src/bgp/session/transport.ts'
 import { SPEAKER_DEFAULTS, Speaker, type SpeakerConfig } from '../../../src/bgp/speaker.ts'
 import type { Ip } from '../../../src/values/address.ts'
+import { logged } from '../../support/events.ts'
 import { openOf } from '../../support/raw-peer.ts'
 import { ip, peerConfig } from '../../support/speakers.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
@@ -84,7 +85,7 @@ export class Flood {
         peers: [peerConfig('10.0.0.3', { passive: true })],
         ...changes,
       },
-      { clock: this.clock, random: () => 0.5, transport, log },
+      { clock: this.clock, random: () => 0.5, transport, events: logged(log, this.clock) },
       () => {},
     )
     void this.speaker.start()

@@ -1,5 +1,7 @@
 import type { Fault } from '../fault.ts'
+import { bridgeOf, vxlanOf } from '../kernel.ts'
 import { HOLD_SECONDS } from '../node.ts'
+import { drawNetwork } from './devices.ts'
 
 /** SIGUSR1 is left out: by it Node opens its debugger, which is Node's own. */
 const HARMLESS = ['SIGHUP', 'SIGUSR2', 'SIGPIPE', 'SIGWINCH', 'SIGCHLD', 'SIGURG', 'SIGALRM'] as const
@@ -13,6 +15,23 @@ export const killed: Fault = {
     return {
       what: `daemon ended by ${signal}`,
       lastsMs: random.between(0, 1500),
+      costs: ['session'],
+      end: () => node.start(),
+    }
+  },
+}
+
+/** Whoever changes an alias while no daemon runs does not take the link. */
+export const unmarkedWhileDown: Fault = {
+  name: 'unmarked-while-down',
+  weight: 2,
+  async start(world, node, random) {
+    const network = drawNetwork(world, node, random)
+    const devices = random.some([bridgeOf, vxlanOf]).map((nameOf) => nameOf(network))
+    await node.daemon!.stop('SIGKILL')
+    for (const device of devices) await node.ip('link', 'set', device, 'alias', 'uplink of rack 7')
+    return {
+      what: `daemon ended by SIGKILL, and ${devices.join(' and ')} without mark`,
       costs: ['session'],
       end: () => node.start(),
     }

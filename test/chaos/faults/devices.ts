@@ -38,14 +38,11 @@ export const aliased: Fault = {
     // the first network is always wanted: what loses its mark while it goes is left to its owner
     const [network] = NETWORKS as [Network]
     const device = random.pick([bridgeOf, vxlanOf])(network)
-    const alias = 'chanter:another'
+    const alias = random.pick(['chanter:another', 'uplink of rack 7'])
     await node.ip('link', 'set', device, 'alias', alias)
     return {
-      what: `${device} gets the alias "${alias}", and its own again`,
-      lastsMs: random.between(0, 3000),
+      what: `${device} gets the alias "${alias}"`,
       costs: ['packets'],
-      // what is not marked is a stranger's, and is left alone
-      end: async () => void (await node.ip('link', 'set', device, 'alias', `chanter:${network.id}`)),
     }
   },
 }

@@ -1,11 +1,12 @@
 import type { Fault } from '../fault.ts'
 import { clock } from './clock.ts'
-import { killed, signalled, stopped } from './daemon.ts'
+import { killed, signalled, stopped, unmarkedWhileDown } from './daemon.ts'
 import { aliased, deleted, down, moved, renamed } from './devices.ts'
 import { fullDisk, killedWithFullDisk } from './disk.ts'
 import { entriesDeleted, entriesReplaced, strangeEntries } from './entries.ts'
 import { linkLock, overrun } from './kernel.ts'
 import { fewFiles } from './limits.ts'
+import { memoryShort } from './memory.ts'
 import { portDown, portOptions, portRenamed } from './ports.ts'
 import { slowReaders, stalledLog } from './readers.ts'
 import { reflectorKilled, reflectorStopped } from './reflector.ts'
@@ -26,6 +27,7 @@ export const FAULTS: readonly Fault[] = [
   killed,
   killedWithFullDisk,
   linkLock,
+  memoryShort,
   moved,
   overrun,
   portDown,
@@ -41,4 +43,5 @@ export const FAULTS: readonly Fault[] = [
   stopped,
   strangeEntries,
   underlay,
+  unmarkedWhileDown,
 ]

@@ -5,7 +5,8 @@ import type { Connection, Transport } from '../../../src/bgp/session/transport.t
 import { SPEAKER_DEFAULTS, Speaker } from '../../../src/bgp/speaker.ts'
 import { systemClock } from '../../../src/clock.ts'
 import { tcpTransport } from '../../../src/linux/tcp.ts'
-import { ip, peerConfig, rt, silent } from '../../support/speakers.ts'
+import { noEvents } from '../../support/events.ts'
+import { ip, peerConfig, rt } from '../../support/speakers.ts'
 import { FAMILIES, FAMILY_NAMES, type Facts, type FamilyName, factsOf } from './facts.ts'
 import { AS, addressOf, type Link } from './links.ts'
 import { type OurRoute, ourRoutes } from './routes.ts'
@@ -50,7 +51,7 @@ export class Ours {
           followsOthers: false,
         },
       },
-      { clock: systemClock, random: Math.random, transport: this.recording(), log: silent },
+      { clock: systemClock, random: Math.random, transport: this.recording(), events: noEvents },
       () => {},
     )
   }

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 
 /** Lines that may be written at once, and how long each of them takes to be allowed again. */
 const BURST = 10

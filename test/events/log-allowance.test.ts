@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
-import { LogAllowance } from '../src/log-allowance.ts'
-import { VirtualClock } from './support/virtual-clock.ts'
+import { LogAllowance } from '../../src/events/log-allowance.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
 
 let clock: VirtualClock
 let allowance: LogAllowance

@@ -1,0 +1,66 @@
+import type { Link } from '../driver.ts'
+import type { Fields } from './field.ts'
+import type { Packing } from './packing.ts'
+
+/** What all entries have. */
+export interface Shape {
+  readonly kind: string
+  /** The interface that it is, or belongs to. */
+  readonly device: string
+}
+
+/** A kind of entry as data. The folder's `index.ts` lists them all. */
+export interface Definition<E extends Shape> {
+  readonly kind: E['kind']
+  /** How its fields are told in JSON, by the API and by the state file. */
+  readonly fields: Fields<E>
+  /** What the entry is about, for people and as a key: two entries of one identity replace each other. */
+  identity(entry: E): string
+  /** How entries go to another thread, where there are so many that it matters. */
+  readonly packing?: Packing<E>
+}
+
+/** Entries that are a link of ours each; a device is one link. */
+export interface LinkDefinition<E extends Shape> extends Definition<E> {
+  readonly role: 'link'
+  /** The kind of link that the kernel has for it. */
+  kernelKind(entry: E): string
+  /** Whether a link of that kernel kind is as wanted in what cannot be changed. */
+  isSuch(entry: E, actual: Link): boolean
+  /** Whether it is as wanted in what can be changed, its MTU and its alias apart. */
+  fits?(entry: E, actual: Link): boolean
+}
+
+/** Entries that put a device under a master; a device has one. */
+export interface PortDefinition<E extends Shape> extends Definition<E> {
+  readonly role: 'port'
+  /** The device that it is enslaved to. */
+  masterOf(entry: E): string
+  /** Whether a device with that master is set up as wanted. */
+  fits(entry: E, actual: Link): boolean
+}
+
+/** Entries of which a device holds many. */
+export interface TableDefinition<E extends Shape, K extends Key, V> extends Definition<E> {
+  readonly role: 'table'
+  /** How one table keeps them. */
+  layout(): Layout<E, K, V>
+  /** Whether one without our mark belongs to others, though it says what is wanted. */
+  readonly isMarked: boolean
+  /** Whether they are removed with their device's link, not before it. */
+  readonly goesWithLink?: boolean
+  /** Whether they are lost without a notification when their device goes down. */
+  readonly isLostSilently?: boolean
+}
+
+export type Key = number | string
+
+/** How entries of one kind are kept in little memory: what tells them apart on a device as a key, the rest as a value. */
+export interface Layout<E extends Shape, K extends Key, V> {
+  key(entry: E): K
+  value(entry: E): V
+  entry(device: string, key: K, value: V): E
+  same(a: V, b: V): boolean
+  /** The other interfaces that it needs, and that take it with them when they go. */
+  uses?(value: V): readonly { readonly device: string }[]
+}

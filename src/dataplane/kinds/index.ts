@@ -1,0 +1,153 @@
+import { address } from './address.ts'
+import { bridge } from './bridge.ts'
+import type { Definition, Key, LinkDefinition, PortDefinition, TableDefinition } from './definition.ts'
+import { formatFields, type Parsed, parseFields } from './field.ts'
+import { fixedNeighbour } from './fixed-neighbour.ts'
+import { flood } from './flood.ts'
+import { labelRoute } from './label-route.ts'
+import { localMac } from './local-mac.ts'
+import { mplsInterface } from './mpls-interface.ts'
+import { neighbour } from './neighbour.ts'
+import { port } from './port.ts'
+import { proxyNeighbour } from './proxy-neighbour.ts'
+import { remoteMac } from './remote-mac.ts'
+import { route } from './route.ts'
+import { tunnel } from './tunnel.ts'
+import { udpPort } from './udp-port.ts'
+import { unreachable } from './unreachable.ts'
+import { veth } from './veth.ts'
+import { vrf } from './vrf.ts'
+import { vrfPort } from './vrf-port.ts'
+import { vxlan } from './vxlan.ts'
+
+/** All kinds, in the order in which entries of them are set; they are removed in the reverse order. */
+export const definitions = [
+  bridge,
+  vrf,
+  vxlan,
+  tunnel,
+  veth,
+  port,
+  vrfPort,
+  localMac,
+  flood,
+  remoteMac,
+  neighbour,
+  unreachable,
+  mplsInterface,
+  udpPort,
+  address,
+  fixedNeighbour,
+  route,
+  labelRoute,
+  proxyNeighbour,
+] as const
+
+type Of<D> = Extract<(typeof definitions)[number], D>
+type EntryOf<D> = D extends { identity(entry: infer E): string } ? E : never
+
+/** One thing the kernel should hold. */
+export type Entry = EntryOf<(typeof definitions)[number]>
+export type Kind = Entry['kind']
+/** What a device of ours is. */
+export type LinkEntry = EntryOf<Of<{ readonly role: 'link' }>>
+/** Where a device is enslaved. */
+export type PortEntry = EntryOf<Of<{ readonly role: 'port' }>>
+/** What a device is or has once. */
+export type DeviceEntry = LinkEntry | PortEntry
+/** What a device holds many of. */
+export type TableEntry = EntryOf<Of<{ readonly role: 'table' }>>
+export type TableKind = TableEntry['kind']
+
+/** Methods take what they give, so the definition of one kind stands for one of any. */
+export type AnyTableDefinition = TableDefinition<TableEntry, Key, unknown>
+type AnyDefinition = LinkDefinition<LinkEntry> | PortDefinition<PortEntry> | AnyTableDefinition
+
+const byKind = new Map<string, AnyDefinition>(
+  definitions.map((definition) => [definition.kind, definition as unknown as AnyDefinition]),
+)
+
+export const KINDS: readonly Kind[] = definitions.map(({ kind }) => kind)
+/** The kinds of links, in the order in which they are set. */
+export const LINK_KINDS: readonly LinkEntry['kind'][] = kindsOf('link')
+/** The kinds that are kept in tables, in the order in which they are set. */
+export const TABLE_KINDS: readonly TableKind[] = kindsOf('table')
+
+function kindsOf<R extends AnyDefinition['role']>(role: R): Of<{ readonly role: R }>['kind'][] {
+  return definitions.flatMap((definition) => (definition.role === role ? definition.kind : []) as never)
+}
+
+function definitionOf(kind: Kind): AnyDefinition {
+  return byKind.get(kind)!
+}
+
+export function tableDefinition(kind: TableKind): AnyTableDefinition {
+  return definitionOf(kind) as AnyTableDefinition
+}
+
+export function linkDefinition(kind: LinkEntry['kind']): LinkDefinition<LinkEntry> {
+  return definitionOf(kind) as LinkDefinition<LinkEntry>
+}
+
+export function portDefinition(kind: PortEntry['kind']): PortDefinition<PortEntry> {
+  return definitionOf(kind) as PortDefinition<PortEntry>
+}
+
+/** How entries go to another thread; undefined for kinds that go as they are. */
+export function packingOf(kind: Kind): Definition<Entry>['packing'] {
+  return (definitionOf(kind) as Definition<Entry>).packing
+}
+
+export function isLinkEntry(entry: Entry): entry is LinkEntry {
+  return definitionOf(entry.kind).role === 'link'
+}
+
+export function isPortEntry(entry: Entry): entry is PortEntry {
+  return definitionOf(entry.kind).role === 'port'
+}
+
+export function isTableEntry(entry: Entry): entry is TableEntry {
+  return definitionOf(entry.kind).role === 'table'
+}
+
+/** What the entry is about, for people and as a key: two entries of one identity replace each other. */
+export function identity(entry: Entry): string {
+  return (definitionOf(entry.kind) as Definition<Entry>).identity(entry)
+}
+
+/** The kind of link that the kernel has for it. */
+export function kernelKind(link: LinkEntry): string {
+  return linkDefinition(link.kind).kernelKind(link)
+}
+
+/** The device that a port is enslaved to. */
+export function masterOf(port: PortEntry): string {
+  return portDefinition(port.kind).masterOf(port)
+}
+
+/** The entry in JSON, field by field, as the API shows it and the state file keeps it. */
+export function formatEntry(entry: Entry): Readonly<Record<string, unknown>> & { readonly kind: Kind } {
+  const { fields } = definitionOf(entry.kind) as Definition<Entry>
+  return { kind: entry.kind, ...formatFields<Entry>(fields, entry) }
+}
+
+/** The reverse of `formatEntry`; of an entry that cannot be read, the field and what was expected there. */
+export function parseEntry(raw: unknown): Parsed<Entry> {
+  const kind = typeof raw === 'object' && raw !== null && 'kind' in raw ? raw.kind : undefined
+  const definition = byKind.get(kind as Kind)
+  if (definition === undefined) return { field: 'kind', expected: `one of ${KINDS.join(', ')}` }
+  const read = parseFields<Entry>((definition as Definition<Entry>).fields, raw)
+  return 'value' in read ? { value: { ...read.value, kind } as Entry } : read
+}
+
+/** Whether two entries say the same in every field. */
+export function same(a: Entry, b: Entry): boolean {
+  return equal(a, b)
+}
+
+function equal(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b
+  const other = new Map<string, unknown>(Object.entries(b))
+  const fields = Object.entries(a)
+  return fields.length === other.size && fields.every(([field, value]) => equal(value, other.get(field)))
+}

@@ -1,0 +1,29 @@
+import type { TableDefinition } from './definition.ts'
+import { natural, oneOf } from './field.ts'
+import { type Hop, hops, hopsKey, unweighted } from './hop.ts'
+
+/** What becomes of packets that come in with this label: it is taken off, and they go on by `hops`, with other labels or none. */
+export interface LabelRoute {
+  readonly kind: 'mpls'
+  /** Label routes belong to the machine, not to an interface. */
+  readonly device: 'lo'
+  /** 16 to 1048574: Linux cannot receive the last one. */
+  readonly label: number
+  /** At least one. */
+  readonly hops: readonly Hop[]
+}
+
+export const labelRoute: TableDefinition<LabelRoute, number, readonly Hop[]> = {
+  kind: 'mpls',
+  role: 'table',
+  fields: { device: oneOf('lo'), label: natural, hops },
+  identity: ({ label }) => `label ${label}`,
+  isMarked: true,
+  layout: () => ({
+    key: ({ label }) => label,
+    value: (entry) => unweighted(entry.hops),
+    entry: (_device, label, value) => ({ kind: 'mpls', device: 'lo', label, hops: value }),
+    same: (a, b) => hopsKey(a) === hopsKey(b),
+    uses: (value) => value,
+  }),
+}

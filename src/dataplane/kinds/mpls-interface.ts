@@ -1,0 +1,22 @@
+import type { TableDefinition } from './definition.ts'
+import { name } from './field.ts'
+
+/** An interface of the core, an external one, that labelled packets are taken from; turned off again only by the process that turned it on. */
+export interface MplsInterface {
+  readonly kind: 'mpls-interface'
+  readonly device: string
+}
+
+export const mplsInterface: TableDefinition<MplsInterface, 0, true> = {
+  kind: 'mpls-interface',
+  role: 'table',
+  fields: { device: name },
+  identity: ({ device }) => `mpls-interface ${device}`,
+  isMarked: false,
+  layout: () => ({
+    key: () => 0,
+    value: () => true,
+    entry: (device) => ({ kind: 'mpls-interface', device }),
+    same: () => true,
+  }),
+}

@@ -1,0 +1,53 @@
+import { formatIp, type Ip } from '../../values/address.ts'
+import type { Mac } from '../../values/mac.ts'
+import type { Key, TableDefinition } from './definition.ts'
+import { flag, ip, mac, name } from './field.ts'
+import { addressKey, addressOf } from './prefix.ts'
+
+/** An address the bridge answers ARP or ND for: a neighbour of the bridge device. */
+export interface Neighbour {
+  readonly kind: 'neighbour'
+  readonly device: string
+  readonly ip: Ip
+  readonly mac: Mac
+  /** Whether the ND answers say that it is a router (RFC 9047). */
+  readonly router: boolean
+}
+
+/** What a router's MAC address is raised by, to keep that it is one: more than any MAC address. */
+const ROUTER = 2 ** 48
+
+export const neighbour: TableDefinition<Neighbour, Key, number> = {
+  kind: 'neighbour',
+  role: 'table',
+  fields: { device: name, ip, mac, router: flag },
+  identity: (entry) => `neighbour ${formatIp(entry.ip)} on ${entry.device}`,
+  isMarked: true,
+  layout: () => ({
+    key: (entry) => addressKey(entry.ip),
+    value: (entry) => (entry.router ? ROUTER + entry.mac : entry.mac),
+    entry: (device, key, value) => ({
+      kind: 'neighbour',
+      device,
+      ip: addressOf(key),
+      mac: value % ROUTER,
+      router: value >= ROUTER,
+    }),
+    same: (a, b) => a === b,
+  }),
+  packing: {
+    pack(entry, to) {
+      to.sharedText(entry.device)
+      to.text(entry.ip)
+      to.number(entry.mac)
+      to.number(Number(entry.router))
+    },
+    unpack: (from) => ({
+      kind: 'neighbour',
+      device: from.text(),
+      ip: from.text() as Ip,
+      mac: from.number(),
+      router: from.number() === 1,
+    }),
+  },
+}

@@ -1,0 +1,31 @@
+import type { PortDefinition } from './definition.ts'
+import { flag, name, since } from './field.ts'
+
+/** A device enslaved to a bridge. The device itself may be external. */
+export interface Port {
+  readonly kind: 'port'
+  readonly device: string
+  readonly bridge: string
+  /** Others may have put it there: it is only moved where it is in no bridge, keeps its options, and stays in a bridge that is not ours. */
+  readonly given: boolean
+  readonly learning: boolean
+  readonly neighSuppress: boolean
+}
+
+export const port: PortDefinition<Port> = {
+  kind: 'port',
+  role: 'port',
+  fields: {
+    device: name,
+    bridge: name,
+    given: since(flag, false),
+    learning: flag,
+    neighSuppress: flag,
+  },
+  identity: ({ device }) => `port ${device}`,
+  masterOf: ({ bridge }) => bridge,
+  fits({ given, learning, neighSuppress }, actual) {
+    const tuned = actual.learning === learning && actual.neighSuppress === neighSuppress
+    return actual.forwarding && (given || tuned)
+  },
+}

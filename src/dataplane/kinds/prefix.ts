@@ -1,0 +1,25 @@
+import { type Ip, ipv4FromNumber, ipv4ToNumber, isIpv4 } from '../../values/address.ts'
+import type { Key } from './definition.ts'
+
+/** Addresses as keys: IPv4 ones are kept as numbers. */
+export function addressKey(ip: Ip): Key {
+  return isIpv4(ip) ? ipv4ToNumber(ip) : ip
+}
+
+export function addressOf(key: Key): Ip {
+  return typeof key === 'number' ? ipv4FromNumber(key) : (key as Ip)
+}
+
+/** Prefixes as keys: IPv4 ones are kept as numbers, the length above the address. */
+export function prefixKey(prefix: Ip, prefixLength: number): Key {
+  return isIpv4(prefix)
+    ? prefixLength * 2 ** 32 + ipv4ToNumber(prefix)
+    : prefix + String.fromCharCode(prefixLength)
+}
+
+export function prefixOf(key: Key): { prefix: Ip; prefixLength: number } {
+  if (typeof key === 'number') {
+    return { prefix: ipv4FromNumber(key % 2 ** 32), prefixLength: Math.floor(key / 2 ** 32) }
+  }
+  return { prefix: key.slice(0, -1) as Ip, prefixLength: key.charCodeAt(key.length - 1) }
+}

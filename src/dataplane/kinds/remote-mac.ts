@@ -1,0 +1,68 @@
+import { ANY_IPV4, type Ip } from '../../values/address.ts'
+import { formatMac, type Mac } from '../../values/mac.ts'
+import type { TableDefinition } from './definition.ts'
+import { drift, type FdbDrift } from './fdb-drift.ts'
+import { ip, mac, name, natural } from './field.ts'
+
+/** A MAC behind a remote VTEP. */
+export interface RemoteMac {
+  readonly kind: 'remote-mac'
+  readonly device: string
+  readonly mac: Mac
+  readonly dst: Ip
+  readonly vni: number
+  readonly drift?: FdbDrift
+}
+
+type Destination = Pick<RemoteMac, 'dst' | 'vni' | 'drift'>
+
+/** Bounds the destinations that one table remembers for sharing. */
+const SHARED_DESTINATIONS = 4096
+
+export const remoteMac: TableDefinition<RemoteMac, Mac, Destination> = {
+  kind: 'remote-mac',
+  role: 'table',
+  fields: { device: name, mac, dst: ip, vni: natural, drift },
+  identity: (entry) => `remote-mac ${formatMac(entry.mac)} on ${entry.device}`,
+  isMarked: true,
+  /** MACs behind the same VTEP share one value. */
+  layout() {
+    const shared = new Map<Ip, Destination>()
+    return {
+      key: (entry) => entry.mac,
+      value(entry) {
+        const { dst, vni } = entry
+        if (entry.drift !== undefined) return { dst, vni, drift: entry.drift }
+        const known = shared.get(dst)
+        if (known?.vni === vni) return known
+        if (shared.size >= SHARED_DESTINATIONS) shared.clear()
+        const destination = { dst, vni }
+        shared.set(dst, destination)
+        return destination
+      },
+      entry: (device, key, destination) => ({ kind: 'remote-mac', device, mac: key, ...destination }),
+      same: (a, b) => a === b || (a.dst === b.dst && a.vni === b.vni && !a.drift && !b.drift),
+    }
+  },
+  /** As it is wanted: of one that was found, what drifted is left out. */
+  packing: {
+    pack(entry, to) {
+      to.sharedText(entry.device)
+      to.number(entry.mac)
+      to.sharedText(entry.dst)
+      to.number(entry.vni)
+    },
+    unpack: (from) => ({
+      kind: 'remote-mac',
+      device: from.text(),
+      mac: from.number(),
+      dst: from.text() as Ip,
+      vni: from.number(),
+    }),
+  },
+}
+
+/** The remote MAC of which `half` is seen alone; its destination is not known. */
+export function remoteOf({ device, mac }: { readonly device: string; readonly mac: Mac }): RemoteMac {
+  return { kind: 'remote-mac', device, mac, dst: ANY_IPV4, vni: 0 }
+}

@@ -1,0 +1,36 @@
+import type { Ip } from '../../values/address.ts'
+import type { Mac } from '../../values/mac.ts'
+import type { LinkDefinition } from './definition.ts'
+import { ip, mac, name, natural, nullable } from './field.ts'
+
+/** One end of a veth pair between two devices of ours, up. Each end is wanted for itself; whichever comes first brings the other. */
+export interface Veth {
+  readonly kind: 'veth'
+  readonly device: string
+  readonly alias: string
+  /** The other end. */
+  readonly peer: string
+  readonly mac: Mac
+  /** Null: that of a VXLAN device with this source address over this underlay. */
+  readonly mtu: number | null
+  readonly local: Ip
+  readonly underlay: string | null
+}
+
+export const veth: LinkDefinition<Veth> = {
+  kind: 'veth',
+  role: 'link',
+  fields: {
+    device: name,
+    alias: name,
+    peer: name,
+    mac,
+    mtu: nullable(natural),
+    local: ip,
+    underlay: nullable(name),
+  },
+  identity: ({ device }) => `link ${device}`,
+  kernelKind: () => 'veth',
+  isSuch: ({ peer }, actual) => actual.pair === peer,
+  fits: (entry, actual) => actual.mac === entry.mac,
+}

@@ -1,0 +1,22 @@
+import type { PortDefinition } from './definition.ts'
+import { name } from './field.ts'
+
+/**
+ * A device enslaved to a VRF. An external one, whose up and down is not touched, forwards, answers ARP for all that the VRF
+ * has a way to by another port, and ND for its `proxy-neighbour`s; one of ours forwards, and answers for its own addresses alone. Entering a VRF costs the device its routes and IPv6
+ * addresses, so wanting its addresses beside it is the way to keep them.
+ */
+export interface VrfPort {
+  readonly kind: 'vrf-port'
+  readonly device: string
+  readonly vrf: string
+}
+
+export const vrfPort: PortDefinition<VrfPort> = {
+  kind: 'vrf-port',
+  role: 'port',
+  fields: { device: name, vrf: name },
+  identity: ({ device }) => `port ${device}`,
+  masterOf: ({ vrf }) => vrf,
+  fits: (_entry, actual) => actual.routing === true,
+}

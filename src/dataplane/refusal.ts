@@ -1,0 +1,116 @@
+import { constants } from 'node:os'
+import { errnoName } from '../linux/libc.ts'
+import { formatMac, type Mac } from '../values/mac.ts'
+import { ALIAS_PREFIX, type Errno, type Interface, type RefusalCode } from './model.ts'
+
+const { EADDRINUSE, EEXIST, EOPNOTSUPP } = constants.errno
+
+/** Why an entry was refused. */
+export interface Refusal {
+  readonly code: RefusalCode
+  /** For people: what is wrong, or the kernel's own words, behind the name of the errno. */
+  readonly text: string
+  /** What the kernel answered; null where it was not asked, or did not answer. */
+  readonly errno: number | null
+}
+
+/** Thrown where a refusal cannot be answered. */
+export class RefusalError extends Error {
+  readonly refusal: Refusal
+
+  constructor(refusal: Refusal) {
+    super(refusal.text)
+    this.refusal = refusal
+  }
+}
+
+/** Refused entries, by their position in the batch. */
+export type Refused = ReadonlyMap<number, Refusal>
+
+/** Errnos that tell more than that the kernel refused something. */
+const ERRNO_CODES: ReadonlyMap<number, RefusalCode> = new Map([
+  [EOPNOTSUPP, 'KERNEL_UNSUPPORTED'],
+  [EEXIST, 'KERNEL_EXISTS'],
+  [EADDRINUSE, 'KERNEL_ADDRESS_IN_USE'],
+] as const)
+
+/** `EEXIST: A VXLAN device with the specified VNI already exists`; without a sentence of the kernel, the errno alone. */
+export function kernelRefusal(errno: number, sentence = ''): Refusal {
+  const name = errnoName(errno)
+  const text = sentence === '' ? name : `${name}: ${sentence}`
+  return { code: ERRNO_CODES.get(errno) ?? 'KERNEL_REFUSED', text, errno }
+}
+
+/** The errno of a refusal with its name. */
+export function errnoOf({ errno }: Refusal): Errno | null {
+  return errno === null ? null : { name: errnoName(errno), number: errno }
+}
+
+/** A refusal in other words. */
+export function reworded(refusal: Refusal, reword: (text: string) => string): Refusal {
+  return { ...refusal, text: reword(refusal.text) }
+}
+
+/** The refusal of one of several hops. */
+export function partly(refusal: Refusal): Refusal {
+  return reworded(refusal, (text) => `${text}; the other hops carry its flows`)
+}
+
+/** A refusal that is not the kernel's. */
+function own(code: RefusalCode, text: string): Refusal {
+  return { code, text, errno: null }
+}
+
+export const ipv6Disabled = own('IPV6_DISABLED', 'IPv6 is disabled on the interface')
+export const noMpls = own('NO_MPLS', 'the kernel has no MPLS: modprobe mpls_router')
+export const noFou = own('NO_FOU', 'the kernel has no FOU: modprobe fou')
+export const answerLost = own('ANSWER_LOST', "the kernel's answer was lost")
+
+export function missing(device: string): Refusal {
+  return own('INTERFACE_MISSING', `interface ${device} does not exist`)
+}
+
+export function taken(device: string): Refusal {
+  return own('INTERFACE_EXISTS', `interface ${device} exists already`)
+}
+
+export function foreign({ name, alias }: Pick<Interface, 'name' | 'alias'>): Refusal {
+  const has = alias === null ? 'it has no alias' : `its alias is "${alias}"`
+  return own(
+    'INTERFACE_EXTERNAL',
+    `interface ${name} exists and is not ours: ${has}, not "${ALIAS_PREFIX}..."`,
+  )
+}
+
+export function elsewhere(device: string, master: string): Refusal {
+  return own('INTERFACE_ENSLAVED', `interface ${device} is in ${master} already`)
+}
+
+export function unbridged(device: string): Refusal {
+  return own('NO_BRIDGE_PORT', `interface ${device} is in no bridge`)
+}
+
+export function unrouted(device: string): Refusal {
+  return own('NO_VRF', `interface ${device} is no VRF`)
+}
+
+export function shared(bridge: string, ports: readonly string[]): Refusal {
+  return own('BRIDGE_IN_USE', `bridge ${bridge} has other ports: ${ports.join(', ')}`)
+}
+
+/** Of a MAC that should be behind a port of a bridge. */
+export function ownAddress(mac: Mac, device: string): Refusal {
+  const text = `the bridge takes frames for ${formatMac(mac)} for the host: it is ${device}'s own address`
+  return own('MAC_OF_HOST', text)
+}
+
+/** Of a setting below /proc/sys; `reason` is what the system said. */
+export function settingRefused(path: string, actual: number, value: number, reason: string): Refusal {
+  return own('SETTING_REFUSED', `${path} is ${actual} and cannot be set to ${value}: ${reason}`)
+}
+
+/** Of a device whose entries cannot be read. */
+export function unreadable(error: unknown): Refusal {
+  if (error instanceof RefusalError) return { ...error.refusal, code: 'UNREADABLE' }
+  return own('UNREADABLE', error instanceof Error ? error.message : String(error))
+}

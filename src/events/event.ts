@@ -1,0 +1,226 @@
+/** Something that happened in the daemon. Peers, instances and entries are text, so that events cross threads and can be kept as JSON. */
+export type DaemonEvent = BgpEvent | DataplaneEvent | VpnEvent | StateFileEvent | ApiEvent
+
+/** `peer` is its address; `family` as in `l2vpn/evpn`. */
+export type BgpEvent =
+  | {
+      readonly type: 'session-changed'
+      readonly peer: string
+      readonly direction: 'incoming' | 'outgoing'
+      readonly from: string
+      readonly to: string
+      readonly reason: string | null
+      /** It was established, and no operator ended it. */
+      readonly lost: boolean
+    }
+  | { readonly type: 'session-fault'; readonly peer: string; readonly error: Error }
+  /** The peer has sent End-of-RIB; `routes` are the family's in its Adj-RIB-In. */
+  | {
+      readonly type: 'family-converged'
+      readonly peer: string
+      readonly family: string
+      readonly routes: number
+    }
+  /** The routes of all peers are in the RIB, or no longer waited for. */
+  | { readonly type: 'initial-convergence' }
+  /** No session is established, and routes are kept that no peer confirms. */
+  | { readonly type: 'headless-began' | 'headless-ended' }
+  | {
+      readonly type: 'malformed-update'
+      readonly peer: string
+      readonly severity: string
+      /** Code of the path attribute; null where it is none. */
+      readonly attribute: number | null
+      readonly reason: string
+      readonly errors: number
+    }
+  | {
+      readonly type: 'nlri-quarantined'
+      readonly peer: string
+      readonly family: string
+      readonly reason: string
+      readonly routes: number
+    }
+  | { readonly type: 'refresh-ignored'; readonly peer: string; readonly family: string }
+  | {
+      readonly type: 'route-withheld'
+      readonly peer: string
+      readonly family: string
+      readonly route: string
+      readonly reason: string
+    }
+  | { readonly type: 'connection-refused'; readonly address: string }
+  | { readonly type: 'peer-limit'; readonly address: string; readonly limit: number }
+  | {
+      readonly type: 'listen-failed'
+      readonly address: string
+      readonly port: number
+      readonly reason: string
+    }
+
+export type DataplaneEvent =
+  /** How many entries were set in one batch, or removed, by kind. */
+  | {
+      readonly type: 'entries-programmed' | 'entries-removed'
+      readonly kinds: Readonly<Record<string, number>>
+    }
+  | {
+      readonly type: 'entry-failed'
+      readonly op: 'set' | 'remove'
+      readonly kind: string
+      readonly entry: string
+      readonly reason: string
+      readonly code: string
+      /** Failed tries in a row. */
+      readonly attempts: number
+    }
+  /** Entries that others changed since the last event; `entry` is one of them, the most contested where there is one. */
+  | {
+      readonly type: 'entries-drifted'
+      readonly count: number
+      readonly entry: string
+      readonly contested: number
+    }
+  /** An entry that others changed is programmed again. */
+  | { readonly type: 'entry-repaired'; readonly kind: string; readonly entry: string }
+  | { readonly type: 'device-created'; readonly device: string; readonly alias: string | null }
+  | { readonly type: 'device-deleted'; readonly device: string }
+  | {
+      readonly type: 'device-failed'
+      readonly device: string
+      readonly kind: string
+      readonly reason: string
+      readonly code: string
+      readonly attempts: number
+    }
+  | { readonly type: 'device-unreadable'; readonly device: string; readonly reason: string }
+  | { readonly type: 'ipv6-disabled'; readonly device: string }
+  | { readonly type: 'notifications-lost'; readonly overruns: number }
+  /** A comparison of the whole kernel found differences. */
+  | {
+      readonly type: 'comparison-differs'
+      readonly missing: number
+      readonly different: number
+      readonly extra: number
+      readonly first: string
+    }
+  | {
+      readonly type: 'comparison-partial'
+      readonly unreadable: readonly { readonly device: string; readonly reason: string }[]
+    }
+  | { readonly type: 'comparison-failed'; readonly error: Error }
+  | {
+      readonly type: 'storm-began' | 'storm-ended'
+      readonly instance: string
+      readonly bridge: string
+      readonly port: string | null
+      /** Broadcast and multicast frames a second. */
+      readonly rate: number
+    }
+  | { readonly type: 'counters-unreadable' | 'addresses-unreadable' | 'loop-failed'; readonly error: Error }
+
+/** `instance` is the id that the agent gave. */
+export type VpnEvent =
+  | { readonly type: 'instance-created' | 'instance-ended'; readonly instance: string; readonly vpn: string }
+  | { readonly type: 'attached'; readonly instance: string; readonly port: string; readonly mac: string }
+  | { readonly type: 'detached'; readonly instance: string; readonly mac: string }
+  | { readonly type: 'duplicate-mac'; readonly instance: string; readonly mac: string }
+  | { readonly type: 'vni-kept'; readonly instance: string; readonly vni: number; readonly asked: number }
+  | {
+      readonly type: 'bridge-kept'
+      readonly instance: string
+      readonly bridge: string
+      readonly asked: string
+    }
+  | {
+      readonly type: 'vni-reused'
+      readonly instance: string
+      readonly vni: number
+      readonly former: string
+      readonly seconds: number
+      readonly peers: readonly string[]
+    }
+  | {
+      readonly type: 'port-shared'
+      readonly instance: string
+      readonly port: string
+      readonly holder: string
+    }
+  | { readonly type: 'dummy-driver'; readonly vpn: string }
+
+/** `file` is its path, `aside` that of a copy of what cannot be used. */
+export type StateFileEvent =
+  | {
+      readonly type: 'state-restored'
+      readonly file: string
+      readonly instances: number
+      readonly attachments: number
+    }
+  | { readonly type: 'state-of-another-boot' | 'state-older' | 'state-kept-again'; readonly file: string }
+  | { readonly type: 'state-not-kept'; readonly file: string; readonly reason: string }
+  | {
+      readonly type: 'state-entry-not-kept'
+      readonly file: string
+      readonly entry: string
+      readonly reason: string
+    }
+  | {
+      readonly type: 'state-unusable' | 'state-damaged'
+      readonly file: string
+      readonly reason: string
+      readonly aside: string
+    }
+  | { readonly type: 'state-torn'; readonly file: string; readonly octets: number }
+
+export type ApiEvent =
+  | {
+      readonly type: 'api-request'
+      readonly method: string
+      /** The pattern that the path matched, as `/bgp/peers/:address/reset`; null for none. */
+      readonly route: string | null
+      readonly status: number
+      readonly seconds: number
+    }
+  | {
+      readonly type: 'request-refused'
+      readonly method: string
+      readonly url: string
+      readonly status: number
+      readonly reason: string
+      readonly code: string
+    }
+  | {
+      readonly type: 'request-failed'
+      readonly method: string
+      readonly url: string
+      readonly status: number
+      readonly reason: string
+      readonly error: Error
+    }
+  | { readonly type: 'peer-order'; readonly peer: string; readonly action: string; readonly reason: string }
+
+/** The event of one type. */
+export type EventOf<T extends DaemonEvent['type']> = Extract<DaemonEvent, { readonly type: T }>
+
+/** Where parts of the daemon say what happened. Emitting costs little, never throws and never waits. */
+export interface EventSink {
+  emit(event: DaemonEvent): void
+}
+
+/** Hands each event to all readers, in the order in which they were added. Readers do not throw. */
+export class EventBus implements EventSink {
+  private readonly readers: ((event: DaemonEvent) => void)[] = []
+
+  read(reader: (event: DaemonEvent) => void): void {
+    this.readers.push(reader)
+  }
+
+  emit(event: DaemonEvent): void {
+    for (const reader of this.readers) reader(event)
+  }
+}
+
+/** What was thrown, as an event carries it. */
+export function errorOf(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}

@@ -1,0 +1,167 @@
+import type { DaemonEvent, EventOf } from './event.ts'
+
+export type Level = 'debug' | 'info' | 'warn' | 'error'
+
+/** How an event is logged: as this message, with the fields of the event. */
+export interface LogLine<E extends DaemonEvent> {
+  /** The part of the daemon, as the log names it. */
+  readonly part: 'bgp' | 'dataplane' | 'vpn' | 'state' | 'rest'
+  readonly level: Level | ((event: E) => Level)
+  readonly message: string
+  /** What peers or the kernel can cause without end is limited: each value of this field by itself, or all together. */
+  readonly limit?: keyof E | 'all'
+}
+
+/** Null where an event is not logged. */
+type LogLines = { readonly [T in DaemonEvent['type']]: LogLine<EventOf<T>> | null }
+
+/** The line of each event, in the words that operators search for. */
+export const LOG_LINES: LogLines = {
+  'session-changed': {
+    part: 'bgp',
+    level: ({ lost }) => (lost ? 'warn' : 'info'),
+    message: 'session state',
+  },
+  'session-fault': { part: 'bgp', level: 'error', message: 'fault in a session, which is reset' },
+  'family-converged': { part: 'bgp', level: 'debug', message: 'End-of-RIB received' },
+  'initial-convergence': {
+    part: 'bgp',
+    level: 'info',
+    message: 'initial convergence complete; removing stale entries',
+  },
+  'headless-began': {
+    part: 'bgp',
+    level: 'warn',
+    message: 'headless: forwarding by the last routes known, with no peer to confirm them',
+  },
+  'headless-ended': { part: 'bgp', level: 'info', message: 'no longer headless' },
+  'malformed-update': { part: 'bgp', level: 'warn', message: 'malformed UPDATE', limit: 'peer' },
+  'nlri-quarantined': { part: 'bgp', level: 'warn', message: 'NLRI quarantined', limit: 'peer' },
+  'refresh-ignored': {
+    part: 'bgp',
+    level: 'warn',
+    message: 'route refresh ahead of End-of-RIB ignored',
+    limit: 'peer',
+  },
+  'route-withheld': { part: 'bgp', level: 'warn', message: 'route cannot be advertised', limit: 'peer' },
+  'connection-refused': {
+    part: 'bgp',
+    level: 'warn',
+    message: 'connection from an address that is no peer',
+    limit: 'all',
+  },
+  'peer-limit': { part: 'bgp', level: 'warn', message: 'too many dynamic peers', limit: 'all' },
+  'listen-failed': {
+    part: 'bgp',
+    level: 'warn',
+    message: 'cannot listen for BGP: peers cannot connect to us',
+  },
+  'entries-programmed': null,
+  'entries-removed': null,
+  'entry-failed': {
+    part: 'dataplane',
+    level: ({ attempts }) => (attempts === 1 ? 'warn' : 'debug'),
+    message: 'entry refused; it is tried again',
+    limit: 'all',
+  },
+  'entries-drifted': {
+    part: 'dataplane',
+    level: 'warn',
+    message: 'drift: entries changed by others are repaired',
+  },
+  'entry-repaired': { part: 'dataplane', level: 'debug', message: 'entry repaired' },
+  'device-created': { part: 'dataplane', level: 'info', message: 'device created' },
+  'device-deleted': { part: 'dataplane', level: 'info', message: 'device deleted' },
+  'device-failed': {
+    part: 'dataplane',
+    level: ({ attempts }) => (attempts === 1 ? 'warn' : 'debug'),
+    message: 'device not in place',
+  },
+  'device-unreadable': { part: 'dataplane', level: 'warn', message: 'device not readable' },
+  'ipv6-disabled': {
+    part: 'dataplane',
+    level: 'info',
+    message: 'IPv6 is disabled: IPv6 neighbours are not set',
+  },
+  'notifications-lost': { part: 'dataplane', level: 'warn', message: 'kernel notifications lost' },
+  'comparison-differs': {
+    part: 'dataplane',
+    level: 'warn',
+    message: 'drift without a notification: the kernel is repaired',
+  },
+  'comparison-partial': { part: 'dataplane', level: 'warn', message: 'devices that could not be compared' },
+  'comparison-failed': { part: 'dataplane', level: 'error', message: 'comparison with the kernel failed' },
+  'storm-began': { part: 'dataplane', level: 'warn', message: 'broadcast storm' },
+  'storm-ended': { part: 'dataplane', level: 'info', message: 'broadcast storm is over' },
+  'counters-unreadable': {
+    part: 'dataplane',
+    level: 'error',
+    message: 'counters of bridges cannot be read',
+  },
+  'addresses-unreadable': {
+    part: 'dataplane',
+    level: 'error',
+    message: "the machine's addresses cannot be read; trying again",
+  },
+  'loop-failed': {
+    part: 'dataplane',
+    level: 'error',
+    message: 'forwarding loop failed; it is tried again each second',
+  },
+  'instance-created': { part: 'vpn', level: 'debug', message: 'instance created' },
+  'instance-ended': { part: 'vpn', level: 'debug', message: 'instance ended' },
+  attached: { part: 'vpn', level: 'info', message: 'attached' },
+  detached: { part: 'vpn', level: 'info', message: 'detached' },
+  'duplicate-mac': { part: 'vpn', level: 'warn', message: 'duplicate MAC address' },
+  'vni-kept': { part: 'vpn', level: 'warn', message: 'VNI of an existing instance stays' },
+  'bridge-kept': { part: 'vpn', level: 'warn', message: 'bridge of an existing instance stays' },
+  'vni-reused': {
+    part: 'vpn',
+    level: 'warn',
+    message: 'VNI belonged to another instance until just now; peers that are down were not told',
+  },
+  'port-shared': {
+    part: 'vpn',
+    level: 'warn',
+    message:
+      'port is in the VRF of another instance: it receives from this one, and sends into the other alone',
+  },
+  'dummy-driver': {
+    part: 'dataplane',
+    level: 'info',
+    message: 'the dummy driver accepts and advertises attachments, and forwards nothing for them',
+  },
+  'state-restored': { part: 'state', level: 'info', message: 'going on from the state file' },
+  'state-of-another-boot': {
+    part: 'state',
+    level: 'info',
+    message: 'the state is of another boot or network namespace: beginning anew',
+  },
+  'state-older': {
+    part: 'state',
+    level: 'warn',
+    message: 'going on from an older state',
+  },
+  'state-not-kept': { part: 'state', level: 'error', message: 'state cannot be kept' },
+  'state-kept-again': { part: 'state', level: 'warn', message: 'state is kept again' },
+  'state-entry-not-kept': {
+    part: 'state',
+    level: 'error',
+    message: 'entry of the state cannot be kept; the others are',
+  },
+  'state-unusable': { part: 'state', level: 'error', message: 'state file cannot be used' },
+  'state-damaged': {
+    part: 'state',
+    level: 'error',
+    message: 'state file is damaged: going on from what is before',
+  },
+  'state-torn': {
+    part: 'state',
+    level: 'warn',
+    message: 'the last record of the state file is torn, and left out',
+  },
+  'api-request': null,
+  'request-refused': { part: 'rest', level: 'warn', message: 'request refused' },
+  'request-failed': { part: 'rest', level: 'error', message: 'request failed' },
+  'peer-order': { part: 'rest', level: 'info', message: 'order of an operator' },
+}

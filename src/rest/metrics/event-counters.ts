@@ -1,0 +1,175 @@
+import { Counter, Histogram, Registry } from 'prom-client'
+import type { DaemonEvent, EventOf } from '../../events/event.ts'
+
+type Labels = Readonly<Record<string, string | number>>
+
+/** A counter that events of one type add to. */
+interface CounterSpec<E extends DaemonEvent> {
+  /** Without `chanter_` and `_total`. */
+  readonly name: string
+  readonly help: string
+  /** Never an entry, a port or an instance: there may be many thousand. */
+  readonly labels?: readonly string[]
+  /** What an event adds, with the labels; once and with the event's own fields where absent. */
+  readonly add?: (event: E) => Iterable<readonly [Labels, number]>
+}
+
+type CounterSpecs = { readonly [T in DaemonEvent['type']]?: readonly CounterSpec<EventOf<T>>[] }
+
+const byKind = ({ kinds }: { readonly kinds: Readonly<Record<string, number>> }) =>
+  Object.entries(kinds).map(([kind, count]) => [{ kind }, count] as const)
+
+const STATE_FILE = {
+  name: 'state_file_failures',
+  help: 'State that could not be kept, or not be read as a whole',
+} as const
+
+/** Counters by the event that they count. */
+const COUNTERS: CounterSpecs = {
+  'session-changed': [
+    {
+      name: 'bgp_sessions_established',
+      help: 'BGP sessions that were established',
+      labels: ['peer'],
+      add: ({ peer, to }) => (to === 'Established' ? [[{ peer }, 1]] : []),
+    },
+    {
+      name: 'bgp_sessions_lost',
+      help: 'Established BGP sessions that ended without an order of an operator',
+      labels: ['peer'],
+      add: ({ peer, lost }) => (lost ? [[{ peer }, 1]] : []),
+    },
+  ],
+  'session-fault': [
+    {
+      name: 'bgp_session_faults',
+      help: 'BGP sessions that were reset for a fault of ours',
+      labels: ['peer'],
+    },
+  ],
+  'malformed-update': [
+    {
+      name: 'bgp_malformed_updates',
+      help: 'Malformed UPDATE messages by what was done (RFC 7606)',
+      labels: ['peer', 'severity'],
+    },
+  ],
+  'nlri-quarantined': [
+    {
+      name: 'bgp_quarantined_nlri',
+      help: 'NLRI that could not be read',
+      labels: ['peer'],
+      add: ({ peer, routes }) => [[{ peer }, routes]],
+    },
+  ],
+  'route-withheld': [
+    { name: 'bgp_withheld_routes', help: 'Routes that could not be advertised to a peer', labels: ['peer'] },
+  ],
+  'connection-refused': [
+    { name: 'bgp_refused_connections', help: 'Connections from addresses that are no peer' },
+  ],
+  'headless-began': [
+    { name: 'headless_periods', help: 'Times that forwarding went on with no peer to confirm its routes' },
+  ],
+  'entries-programmed': [
+    { name: 'entries_programmed', help: 'Kernel entries that were set', labels: ['kind'], add: byKind },
+  ],
+  'entries-removed': [
+    { name: 'entries_removed', help: 'Kernel entries that were removed', labels: ['kind'], add: byKind },
+  ],
+  'entry-failed': [
+    {
+      name: 'entry_failures',
+      help: 'Refusals of the kernel to set or remove an entry, each try counted',
+      labels: ['kind', 'op'],
+    },
+  ],
+  'entries-drifted': [
+    {
+      name: 'entries_drifted',
+      help: 'Changes of our kernel entries by others',
+      add: ({ count }) => [[{}, count]],
+    },
+  ],
+  'entry-repaired': [
+    { name: 'entries_repaired', help: 'Drifted entries that were programmed again', labels: ['kind'] },
+  ],
+  'comparison-differs': [
+    {
+      name: 'comparison_differences',
+      help: 'Differences that comparisons with the kernel found, by fault',
+      labels: ['fault'],
+      add: ({ missing, different, extra }) =>
+        Object.entries({ missing, different, extra }).map(([fault, count]) => [{ fault }, count]),
+    },
+  ],
+  'device-created': [{ name: 'devices_created', help: 'Network devices that were created' }],
+  'device-deleted': [{ name: 'devices_deleted', help: 'Network devices that were deleted' }],
+  'device-failed': [
+    { name: 'device_failures', help: 'Devices that could not be put in place, each try', labels: ['kind'] },
+  ],
+  'notifications-lost': [
+    { name: 'kernel_notifications_lost', help: 'Times that kernel notifications were lost' },
+  ],
+  'storm-began': [{ name: 'broadcast_storms', help: 'Broadcast storms that began' }],
+  'loop-failed': [{ name: 'forwarding_loop_failures', help: 'Failures of the forwarding loop itself' }],
+  attached: [{ name: 'attaches', help: 'Endpoints that were attached, repetitions counted' }],
+  detached: [{ name: 'detaches', help: 'Detaches that were carried out' }],
+  'duplicate-mac': [{ name: 'duplicate_macs', help: 'MAC addresses that were found to be duplicates' }],
+  'state-not-kept': [STATE_FILE],
+  'state-entry-not-kept': [STATE_FILE],
+  'state-unusable': [STATE_FILE],
+  'state-damaged': [STATE_FILE],
+  'state-torn': [STATE_FILE],
+  'api-request': [
+    {
+      name: 'api_requests',
+      help: 'Requests to the API by method, pattern of the path and status',
+      labels: ['method', 'route', 'code'],
+      add: ({ method, route, status }) => [[{ method, route: route ?? '', code: status }, 1]],
+    },
+  ],
+}
+
+/** Counts events, from the start of the process on. A reader of them. */
+export class EventCounters {
+  readonly registry = new Registry()
+  private readonly adders = new Map<string, ((event: DaemonEvent) => void)[]>()
+  private readonly durations = new Histogram({
+    name: 'chanter_api_request_duration_seconds',
+    help: 'Time until a request to the API was answered as a whole',
+    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
+    registers: [this.registry],
+  })
+
+  constructor() {
+    const counters = new Map<string, Counter>()
+    for (const [type, specs] of Object.entries(COUNTERS) as [string, CounterSpec<DaemonEvent>[]][])
+      this.adders.set(
+        type,
+        specs.map((spec) => this.adder(spec, counters)),
+      )
+  }
+
+  /** Counts an event. */
+  readonly read = (event: DaemonEvent): void => {
+    for (const add of this.adders.get(event.type) ?? []) add(event)
+    if (event.type === 'api-request') this.durations.observe(event.seconds)
+  }
+
+  private adder(spec: CounterSpec<DaemonEvent>, counters: Map<string, Counter>) {
+    const { help, labels = [], add = (event: DaemonEvent) => [[fieldsOf(event, labels), 1] as const] } = spec
+    const name = `chanter_${spec.name}_total`
+    const counter =
+      counters.get(name) ?? new Counter({ name, help, labelNames: labels, registers: [this.registry] })
+    counters.set(name, counter)
+    return (event: DaemonEvent) => {
+      for (const [values, count] of add(event)) counter.inc(values, count)
+    }
+  }
+}
+
+function fieldsOf(event: DaemonEvent, names: readonly string[]): Labels {
+  const fields = new Map<string, unknown>(Object.entries(event))
+  return Object.fromEntries(names.map((name) => [name, String(fields.get(name))]))
+}

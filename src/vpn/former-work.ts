@@ -1,0 +1,22 @@
+import type { FormerWork, MadeLink } from '../dataplane/model.ts'
+import type { InstanceState, State } from './state.ts'
+
+/** What the daemon that left a state did in this kernel; null: nothing is known. */
+export function formerWork(state: State | null): FormerWork {
+  return { programs: state?.programs ?? [], links: state?.instances.flatMap(linksOf) ?? [] }
+}
+
+/** The links that were made for an instance, but for those that it shares with others. */
+function linksOf(instance: InstanceState): MadeLink[] {
+  const none = { vni: null, table: null }
+  if (instance.type === 'ipvpn') {
+    const { device: name, table } = instance
+    // earlier versions did not tell them
+    return name === undefined || table === undefined ? [] : [{ ...none, name, kind: 'vrf', table }]
+  }
+  const { bridge, givenBridge, vxlan, givenVxlan } = instance.devices
+  return [
+    ...(givenBridge ? [] : [{ ...none, name: bridge, kind: 'bridge' } as const]),
+    ...(givenVxlan ? [] : [{ ...none, name: vxlan, kind: 'vxlan', vni: instance.vni } as const]),
+  ]
+}

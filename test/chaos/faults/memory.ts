@@ -1,0 +1,57 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { request } from '../../../src/client.ts'
+import type { Fault } from '../fault.ts'
+import { type ChaosNode, HOLD_SECONDS } from '../node.ts'
+
+const GROUPS = '/sys/fs/cgroup/memory'
+const PREFIX = 'chanter-chaos-'
+const MOST_MIB = 24
+const READERS = 20
+
+/** Little memory: beyond it the kernel has the daemon wait until there is more, as a machine does that is busy reclaiming. */
+export const memoryShort: Fault = {
+  name: 'memory-short',
+  weight: 2,
+  async start(_world, node, random) {
+    const mib = random.between(0, MOST_MIB)
+    if (!existsSync(GROUPS)) return { what: 'this machine has no memory control groups (v1)' }
+    const leave = confine(node.pid, mib)
+    void askMuch(node)
+    return {
+      what: `room for ${mib} MiB more memory`,
+      lastsMs: random.between(200, (HOLD_SECONDS * 1000) / 2 - 500),
+      end: async () => leave(),
+    }
+  },
+}
+
+/** Puts a process into a group that may take so much memory from now on; returns how to take it out. */
+function confine(pid: number, mib: number): () => void {
+  removeGroups()
+  const [, home = '/'] = /^\d+:memory:(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8')) ?? []
+  const group = join(GROUPS, `${PREFIX}${pid}`)
+  mkdirSync(group)
+  writeFileSync(join(group, 'memory.limit_in_bytes'), `${(mib + 1) << 20}`)
+  writeFileSync(join(group, 'memory.oom_control'), '1')
+  writeFileSync(join(group, 'cgroup.procs'), `${pid}`)
+  return () => {
+    writeFileSync(join(group, 'memory.limit_in_bytes'), '-1')
+    writeFileSync(join(GROUPS, home, 'cgroup.procs'), `${pid}`)
+    rmdirSync(group)
+  }
+}
+
+/** Those of runs that were interrupted; one that is in use cannot be removed. */
+function removeGroups(): void {
+  for (const name of readdirSync(GROUPS).filter((one) => one.startsWith(PREFIX))) {
+    try {
+      rmdirSync(join(GROUPS, name))
+    } catch {}
+  }
+}
+
+async function askMuch({ api }: ChaosNode): Promise<void> {
+  const readers = Array.from({ length: READERS }, () => request(api, '/status/entries').catch(() => {}))
+  await Promise.all(readers)
+}
