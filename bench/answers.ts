@@ -92,7 +92,7 @@ try {
   print(`${routes} routes, forwarding_thread = ${thread}`)
   print(`RSS at rest: ${megabytes(pid)} MB`)
   const watcher = new Watcher(host.namespace)
-  offer.announce()
+  offer.advertise()
   await watcher.until(() => watcher.present >= 2 * routes)
   print(`RSS when all is in the kernel: ${megabytes(pid)} MB, at most ${megabytes(pid, 'VmHWM')} MB`)
   await pause(10_000)

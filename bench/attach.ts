@@ -102,7 +102,7 @@ const vpns: VpnService = new VpnService(
     vxlanMtu: null,
     underlay: null,
     neighSuppress: true,
-    ipvpn: { address: ip(VTEP), carrier: { interface: 'lo' }, underlay: null, fromAnyone: false },
+    ipvpn: { address: ip(VTEP), transport: { interface: 'lo' }, underlay: null, fromAnyone: false },
     ranges: RANGES,
     lacks: () => null,
     requireIsolation: false,

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { startChanter } from '../src/lab/chanter.ts'
 import { run } from '../src/lab/command.ts'
 import { Lab } from '../src/lab/lab.ts'
-import { addNode, addReflector, addVm, type Host } from '../src/lab/network.ts'
+import { addNode, addReflector, addVm, type LabHost } from '../src/lab/network.ts'
 import { AS } from '../src/lab/two-nodes.ts'
 import { Frr } from '../test/support/frr.ts'
 import { attach } from '../test/support/interop.ts'
@@ -19,9 +19,9 @@ import { Watcher } from './watcher.ts'
 const [routes = 100_000, rounds = 3] = process.argv.slice(2).map(Number)
 
 interface Figures {
-  readonly announce: number
+  readonly advertise: number
   readonly withdraw: number
-  /** Of all processes, user and system: for the announcements, and for the withdrawals. */
+  /** Of all processes, user and system: for the advertisements, and for the withdrawals. */
   readonly cpuSeconds: readonly [number, number]
   readonly bytesPerRoute: number
   /** The longest that nothing came from the daemon. */
@@ -29,7 +29,7 @@ interface Figures {
 }
 
 async function measure(
-  start: (lab: Lab, host: Host, reflector: Host) => Promise<readonly number[]>,
+  start: (lab: Lab, host: LabHost, reflector: LabHost) => Promise<readonly number[]>,
 ): Promise<Figures> {
   const lab = new Lab()
   try {
@@ -45,9 +45,9 @@ async function measure(
     const before = memory(pids)
     const watcher = new Watcher(host.namespace)
     const cpuBefore = cpu(pids)
-    const announce = await timed(
+    const advertise = await timed(
       watcher,
-      () => offer.announce(),
+      () => offer.advertise(),
       ({ present }) => present >= 2 * routes,
     )
     const cpuBetween = cpu(pids)
@@ -61,7 +61,7 @@ async function measure(
     const { longestSilence: silence } = offer
     watcher.close()
     offer.close()
-    return { announce, withdraw, cpuSeconds, bytesPerRoute, silence }
+    return { advertise, withdraw, cpuSeconds, bytesPerRoute, silence }
   } finally {
     lab.close()
   }
@@ -99,7 +99,7 @@ function cpu(pids: readonly number[]): number {
 
 const chanter =
   (hasThread: boolean) =>
-  async (lab: Lab, host: Host, reflector: Host): Promise<number[]> => {
+  async (lab: Lab, host: LabHost, reflector: LabHost): Promise<number[]> => {
     const vm = await addVm(lab, host, 'vm1', 0x020000000101, '192.168.10.1/24')
     // or the entries of nodes that withdraw all at once are kept for a while
     const bgp = { peers: reflector.address, my_as: AS, vanished_time: 0 }
@@ -112,7 +112,7 @@ const chanter =
   }
 
 /** FRR's zebra and bgpd, with a bridge and a VXLAN device as its manual has them. */
-async function frr(lab: Lab, host: Host, reflector: Host): Promise<number[]> {
+async function frr(lab: Lab, host: LabHost, reflector: LabHost): Promise<number[]> {
   const { namespace, address } = host
   const ip = (...words: readonly string[]) => run('ip', '-n', namespace, ...words)
   await ip('route', 'add', VTEPS, 'dev', 'eth0') // it has to know a way to them
@@ -145,8 +145,8 @@ async function frr(lab: Lab, host: Host, reflector: Host): Promise<number[]> {
   return pids
 }
 
-const show = ({ announce, withdraw, cpuSeconds, bytesPerRoute, silence }: Figures) =>
-  `announce ${announce.toFixed(2)} s, withdraw ${withdraw.toFixed(2)} s, CPU ${cpuSeconds.map((seconds) => seconds.toFixed(2)).join(' and ')} s, ${Math.round(bytesPerRoute)} bytes a route, longest silence ${silence.toFixed(1)} s`
+const show = ({ advertise, withdraw, cpuSeconds, bytesPerRoute, silence }: Figures) =>
+  `announce ${advertise.toFixed(2)} s, withdraw ${withdraw.toFixed(2)} s, CPU ${cpuSeconds.map((seconds) => seconds.toFixed(2)).join(' and ')} s, ${Math.round(bytesPerRoute)} bytes a route, longest silence ${silence.toFixed(1)} s`
 
 async function limitOfKernel(): Promise<number> {
   const lab = new Lab()
@@ -165,11 +165,11 @@ for (let round = 0; round < rounds; round++) {
   const ours = await measure(chanter(true))
   const alone = await measure(chanter(false))
   const theirs = existsSync(FRR) ? await measure(frr) : null
-  if (theirs !== null) process.stdout.write(`FRR ${show(theirs)}: ratio ${ratio(theirs.announce, limit)}\n`)
+  if (theirs !== null) process.stdout.write(`FRR ${show(theirs)}: ratio ${ratio(theirs.advertise, limit)}\n`)
   process.stdout.write(
-    `kernel limit ${limit.toFixed(2)} s; chanter ${show(ours)}: ratio ${ratio(ours.announce, limit)}\n`,
+    `kernel limit ${limit.toFixed(2)} s; chanter ${show(ours)}: ratio ${ratio(ours.advertise, limit)}\n`,
   )
   process.stdout.write(
-    `without forwarding_thread ${show(alone)}; with it, announce ${ratio(ours.announce, alone.announce)} and withdraw ${ratio(ours.withdraw, alone.withdraw)} of that\n`,
+    `without forwarding_thread ${show(alone)}; with it, announce ${ratio(ours.advertise, alone.advertise)} and withdraw ${ratio(ours.withdraw, alone.withdraw)} of that\n`,
   )
 }

@@ -4,7 +4,7 @@ import { request, type Server } from '../src/client.ts'
 import { formatIni } from '../src/lab/chanter.ts'
 import { run } from '../src/lab/command.ts'
 import { Lab } from '../src/lab/lab.ts'
-import { addNode, addReflector, addVm, type Host, type Vm } from '../src/lab/network.ts'
+import { addNode, addReflector, addVm, type LabHost, type Vm } from '../src/lab/network.ts'
 import { AS } from '../src/lab/two-nodes.ts'
 import { formatMac } from '../src/values/mac.ts'
 import { BROADCAST, ethernet } from '../test/support/frames.ts'
@@ -61,7 +61,7 @@ async function measure(checkout: string): Promise<Figures> {
 }
 
 /** Starts the daemon of a checkout, whose peer is the other node. */
-async function start(lab: Lab, checkout: string, host: Host, peer: Host): Promise<Server> {
+async function start(lab: Lab, checkout: string, host: LabHost, peer: LabHost): Promise<Server> {
   const api = { host: host.address, port: PORT }
   const file = join(lab.directory, `${host.name}.conf`)
   writeFileSync(
@@ -107,7 +107,7 @@ async function attach(
 }
 
 /** Of ports in one network, and of those that are the first of theirs. */
-async function attachTimes(host: Host, api: Server): Promise<Figures> {
+async function attachTimes(host: LabHost, api: Server): Promise<Figures> {
   const times = { known: [] as number[], new: [] as number[] }
   for (let i = 0; i < ports; i++) {
     await run('ip', '-n', host.namespace, 'link', 'add', `tap${i}`, 'up', 'type', 'veth', 'peer', `far${i}`)

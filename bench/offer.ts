@@ -90,7 +90,7 @@ export class Offer {
     return Math.max(...times.map((time, i) => (times[i + 1] ?? performance.now()) - time)) / 1000
   }
 
-  announce(): void {
+  advertise(): void {
     this.peer?.send(this.reach)
   }
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import * as k from '../src/dataplane/linux/constants.ts'
 import { DROP, IF_ANY_BIT, IF_EQUAL, LOAD_U8, PASS, program } from '../src/dataplane/linux/filter.ts'
-import { Attributes, type Message, messages } from '../src/dataplane/linux/message.ts'
+import { messages, NetlinkAttributes, type NetlinkMessage } from '../src/dataplane/linux/message.ts'
 import { NetlinkSocket } from '../src/dataplane/linux/socket.ts'
 import { enterNamespace } from '../src/lab/namespace.ts'
 
@@ -64,15 +64,15 @@ export class Watcher {
       const received = this.socket.receive()
       if (received === 'nothing') return
       if (received === 'overrun') throw new Error('notifications were lost')
-      for (const message of messages(this.socket.bytes, received)) this.heed(message)
+      for (const message of messages(this.socket.bytes, received)) this.handle(message)
     }
   }
 
-  private heed({ type, bytes, start, end }: Message): void {
+  private handle({ type, bytes, start, end }: NetlinkMessage): void {
     const family = bytes.readUInt8(start)
     const [state, flags] = [bytes.readUInt16LE(start + 8), bytes.readUInt8(start + 10)]
     if (family !== k.AF_INET && (family !== k.AF_BRIDGE || (flags & k.NTF_SELF) === 0)) return
-    const attributes = new Attributes(bytes, start + k.NDMSG_LENGTH, end)
+    const attributes = new NetlinkAttributes(bytes, start + k.NDMSG_LENGTH, end)
     const key = family === k.AF_INET ? k.NDA_DST : k.NDA_LLADDR
     while (attributes.next()) {
       if (attributes.type !== key) continue

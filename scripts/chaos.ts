@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { Lab } from '../src/lab/lab.ts'
-import { removeLabs } from '../src/lab/leftovers.ts'
+import { removeLabs } from '../src/lab/stale-labs.ts'
 import { playChaos } from '../test/chaos/chaos.ts'
 import { FAULTS } from '../test/chaos/faults/index.ts'
 

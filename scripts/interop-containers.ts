@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { removeLabs } from '../src/lab/leftovers.ts'
+import { removeLabs } from '../src/lab/stale-labs.ts'
 import { removeAbandoned } from '../test/interop/scenarios/container-lab.ts'
 import { buildImages, containers, imagesOf } from '../test/interop/scenarios/containers.ts'
 import { Engine, NoEngine } from '../test/interop/scenarios/engine.ts'

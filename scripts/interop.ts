@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { runSync } from '../src/lab/command.ts'
 import { Lab } from '../src/lab/lab.ts'
-import { removeLabs } from '../src/lab/leftovers.ts'
+import { removeLabs } from '../src/lab/stale-labs.ts'
 import type { CellName, Outcome } from '../test/interop/matrix/cell.ts'
 import { PEERS } from '../test/interop/matrix/peers/index.ts'
 import { runMatrix } from '../test/interop/matrix/run.ts'

@@ -1,10 +1,10 @@
 import { existsSync, rmSync } from 'node:fs'
 import { systemClock } from './clock.ts'
-import { oursIn } from './dataplane/engine/ours.ts'
+import { ownedObjects } from './dataplane/engine/ownership.ts'
 import { LinuxDriver } from './dataplane/linux/driver.ts'
 import { isThisBoot, isThisKernel } from './linux/kernel.ts'
 import { lockFileOf, lockMachine } from './linux/lock.ts'
-import { foreignPlaces } from './vpn/foreign.ts'
+import { externalDevices } from './vpn/external-devices.ts'
 import { formerWork } from './vpn/former-work.ts'
 import { peekState, stateFiles } from './vpn/state-file.ts'
 
@@ -40,8 +40,8 @@ function* cleaned({ stateFile, dryRun }: CleanupOptions): Iterable<Cleaned> {
   const driver = new LinuxDriver({ clock: systemClock, former: formerWork(isHere ? state : null) })
   let isDone = true
   try {
-    const places = isHere ? foreignPlaces(state) : NOWHERE
-    for (const { what, remove } of [...oursIn(driver, places)]) {
+    const places = isHere ? externalDevices(state) : NOWHERE
+    for (const { what, remove } of [...ownedObjects(driver, places)]) {
       const refused = dryRun ? null : (remove()?.text ?? null)
       if (refused !== null) isDone = false
       yield { what, refused }

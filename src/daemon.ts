@@ -27,10 +27,10 @@ import { VERSION } from './version.ts'
 import { Dataplanes } from './vpn/dataplanes.ts'
 import { formerWork } from './vpn/former-work.ts'
 import { tunnelTypeOf } from './vpn/instances.ts'
-import { isOurDevice } from './vpn/names.ts'
+import { isOwnedName } from './vpn/names.ts'
 import type { VpnType } from './vpn/request.ts'
 import { VpnService } from './vpn/service.ts'
-import { type Keep, readvertises, type State, type StateChange } from './vpn/state.ts'
+import { type Keep, readvertises, type SavedState, type StateChange } from './vpn/state.ts'
 import { StateFile, type StateFileHealth } from './vpn/state-file.ts'
 
 /** Clients of a prefix that a reflecting daemon takes at most. */
@@ -92,7 +92,7 @@ export async function runDaemon(
         followsOthers: kept.state !== null && readvertises(kept.state),
       },
       peers: bgp.peers.map((peer) => ({ ...peer, families: offeredFamilies(peer) })),
-      dynamicNeighbours: bgp.dynamicPeers
+      dynamicPeers: bgp.dynamicPeers
         .filter(({ enabled }) => enabled)
         .map(({ network: { ip, prefixLength: length }, ...peer }) => ({
           prefix: { ip: maskPrefix(ip, length), length },
@@ -128,7 +128,7 @@ export async function runDaemon(
       underlay: vxlanUnderlay(config, log),
       ipvpn: {
         address: ipvpn.localAddress,
-        carrier: ipvpn.carrier,
+        transport: ipvpn.transport,
         fromAnyone: ipvpn.fromAnyone,
         underlay: interfaceWith(ipvpn.localAddress) ?? null,
       },
@@ -169,7 +169,7 @@ export async function runDaemon(
             config: config.effective.DATAPLANE_DRIVER_IPVPN,
             localAddress: formatIp(ipvpn.localAddress),
             kernelRelease: release(),
-            encapsulations: [`encap:${formatTunnelType(tunnelTypeOf(ipvpn.carrier))}`],
+            encapsulations: [`encap:${formatTunnelType(tunnelTypeOf(ipvpn.transport))}`],
             lacks: () => lacks('ipvpn'),
           },
         },
@@ -195,7 +195,7 @@ export async function runDaemon(
     throw error
   }
   for (const { address, enabled } of bgp.peers) {
-    if (!enabled) speaker.neighbours.get(address)?.disable('by the configuration')
+    if (!enabled) speaker.peers.get(address)?.disable('by the configuration')
   }
   void keep('synced')
   await speaker.start()
@@ -251,9 +251,9 @@ interface KeptState {
   readonly store: Pick<StateFile, 'save' | 'close'>
   /** Null when nothing is kept. */
   readonly health: (() => StateFileHealth) | null
-  readonly state: State | null
+  readonly state: SavedState | null
   /** Of another boot or network namespace. */
-  readonly former: State | null
+  readonly former: SavedState | null
 }
 
 const NO_STORE: KeptState['store'] = { save: async () => {}, close: async () => {} }
@@ -264,11 +264,11 @@ function openForwarding(
   events: EventSink,
   former: FormerWork,
 ): Forwarding {
-  const clock = loopClock(events)
   if (!usesKernel) return inMemory(events, ipvpn.ranges.vrfPrefix)
   const { managesRules } = ipvpn
   const resyncMs = resyncSeconds * 1000
   if (!forwardingThread) {
+    const clock = loopClock(events)
     const driver = new LinuxDriver({ clock, former, managesRules })
     return localForwarding({ clock, events, driver, resyncMs })
   }
@@ -287,7 +287,7 @@ function openDummy({ evpn, ipvpn }: Config, events: EventSink): Forwarding | nul
 
 function inMemory(events: EventSink, vrfPrefix: string): Forwarding {
   const clock = loopClock(events)
-  const driver = new MemoryDriver(clock, { pretend: (name) => !isOurDevice(name, vrfPrefix) })
+  const driver = new MemoryDriver(clock, { pretend: (name) => !isOwnedName(name, vrfPrefix) })
   return localForwarding({ clock, events, driver })
 }
 

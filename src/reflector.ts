@@ -73,7 +73,7 @@ export async function runReflector(
       listenPort: config.listenPort,
       clusterId: config.clusterId,
       peers: config.peers.map((address) => ({ ...common, address })),
-      dynamicNeighbours: config.clients.map((prefix) => ({ prefix, template, limit: config.clientLimit })),
+      dynamicPeers: config.clients.map((prefix) => ({ prefix, template, limit: config.clientLimit })),
     },
     { clock, random: Math.random, transport: tcpTransport, events },
     () => {},

@@ -90,7 +90,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   container: [],
 }
 
-/** The layers inside bgp; speaker and neighbour join them all. */
+/** The layers inside bgp; speaker and bgp-peer join them all. */
 const BGP_LAYERS: Readonly<Record<string, readonly string[]>> = {
   wire: ['constants', 'errors'],
   values: ['constants'],
@@ -117,13 +117,13 @@ const BGP_LAYERS: Readonly<Record<string, readonly string[]>> = {
 
 /** The layers inside dataplane; the thread joins them, and what composes a forwarding loop does. */
 const DATAPLANE_LAYERS: Readonly<Record<string, readonly string[]>> = {
-  model: ['kinds', 'facts:types', 'survey:types'],
-  facts: ['model:types', 'survey:types'],
+  model: ['kinds', 'kernel-queries:types', 'survey:types'],
+  'kernel-queries': ['model:types', 'survey:types'],
   survey: ['model:types', 'driver:types'],
   refusal: ['model'],
-  driver: ['kinds', 'model', 'refusal:types', 'facts:types'],
+  driver: ['kinds', 'model', 'refusal:types', 'kernel-queries:types'],
   kinds: ['model', 'driver', 'refusal'],
-  engine: ['kinds', 'model', 'driver', 'refusal', 'facts:types', 'survey'],
+  engine: ['kinds', 'model', 'driver', 'refusal', 'kernel-queries:types', 'survey'],
   memory: ['kinds', 'model', 'driver', 'refusal'],
   linux: ['kinds', 'model', 'driver', 'refusal'],
 }

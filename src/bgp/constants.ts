@@ -2,7 +2,7 @@
 
 export const HEADER_LENGTH = 19
 export const MARKER_LENGTH = 16
-/** RFC 4271 §4.1 and, once both sides announced it, RFC 8654 §2. */
+/** RFC 4271 §4.1 and, once both sides advertised it, RFC 8654 §2. */
 export const MAX_MESSAGE_LENGTH = 4096
 export const MAX_EXTENDED_MESSAGE_LENGTH = 65535
 export const BGP_VERSION = 4

@@ -7,7 +7,7 @@ export interface SessionContext {
   readonly fourOctetAs: boolean
   /** The peer is in our own AS. */
   readonly internal: boolean
-  /** The peer announced enhanced route refresh (RFC 7313). */
+  /** The peer advertised enhanced route refresh (RFC 7313). */
   readonly enhancedRouteRefresh: boolean
   /** Families that were agreed on: NLRI of others are not read; null reads all. */
   readonly families: ReadonlySet<Family> | null

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Ip } from '../values/address.ts'
+import type { BgpPeer } from './bgp-peer.ts'
 import { VPN_FAMILIES } from './family.ts'
-import type { Neighbour } from './neighbour.ts'
 import { HEADLESS_SETTLE_MS, MEMBERSHIP_SETTLE_MS } from './rib/stale-routes.ts'
 
 export interface ConvergenceOptions {
@@ -31,7 +31,7 @@ export class InitialConvergence {
   newsUntil = Number.POSITIVE_INFINITY
   private readonly options: ConvergenceOptions
   private readonly clock: Clock
-  private readonly neighbours: ReadonlyMap<Ip, Neighbour>
+  private readonly peers: ReadonlyMap<Ip, BgpPeer>
   private readonly startedAt: number
   private readonly onConverged: () => void
   private isRunning = false
@@ -45,12 +45,12 @@ export class InitialConvergence {
   constructor(
     options: ConvergenceOptions,
     clock: Clock,
-    neighbours: ReadonlyMap<Ip, Neighbour>,
+    peers: ReadonlyMap<Ip, BgpPeer>,
     onConverged: () => void,
   ) {
     this.options = options
     this.clock = clock
-    this.neighbours = neighbours
+    this.peers = peers
     this.startedAt = clock.now()
     this.onConverged = onConverged
   }
@@ -97,11 +97,11 @@ export class InitialConvergence {
   }
 
   /** Peers whose routes are waited for. */
-  awaited(): readonly Neighbour[] {
+  awaited(): readonly BgpPeer[] {
     if (this.isOver) return []
-    const wanted = [...this.neighbours.values()].filter(({ disabled }) => !disabled)
-    const complete = wanted.filter((neighbour) => neighbour.complete)
-    return wanted.filter((neighbour) => !neighbour.complete && !this.isReplaced(neighbour, complete))
+    const wanted = [...this.peers.values()].filter(({ disabled }) => !disabled)
+    const complete = wanted.filter((peer) => peer.complete)
+    return wanted.filter((peer) => !peer.complete && !this.isReplaced(peer, complete))
   }
 
   private get isOver(): boolean {
@@ -121,9 +121,7 @@ export class InitialConvergence {
       if (ms !== null) this.cancelCheck = this.clock.after(ms, () => this.check())
       return
     }
-    const settles = [...this.neighbours.values()].some(
-      ({ isConstrained, isSilent }) => isConstrained && !isSilent,
-    )
+    const settles = [...this.peers.values()].some(({ isConstrained, isSilent }) => isConstrained && !isSilent)
     if (!settles) return this.end()
     if (this.settling) return
     this.settling = true
@@ -154,25 +152,25 @@ export class InitialConvergence {
   }
 
   /** Whether a peer that is down is not waited for, since another has advertised all it has of the same families. */
-  private isReplaced(neighbour: Neighbour, complete: readonly Neighbour[]): boolean {
-    const isDown = neighbour.negotiated === null
-    if (this.options.reflects || !isDown || this.untilReplaced(neighbour) > 0) return false
-    const families = neighbour.peer.config.families.filter((family) => VPN_FAMILIES.has(family))
+  private isReplaced(peer: BgpPeer, complete: readonly BgpPeer[]): boolean {
+    const isDown = peer.negotiated === null
+    if (this.options.reflects || !isDown || this.untilReplaced(peer) > 0) return false
+    const families = peer.sessions.config.families.filter((family) => VPN_FAMILIES.has(family))
     return families.every((family) =>
       complete.some(({ negotiated }) => negotiated?.families.has(family) === true),
     )
   }
 
   /** How long a peer that is down is still waited for. */
-  private untilReplaced({ lostAt, peer }: Neighbour): number {
+  private untilReplaced({ lostAt, sessions }: BgpPeer): number {
     const since = lostAt ?? this.startedAt
-    return since + PATIENCE * peer.config.connectRetrySeconds * 1000 - this.clock.now()
+    return since + PATIENCE * sessions.config.connectRetrySeconds * 1000 - this.clock.now()
   }
 
   /** When time alone may make the difference; null when it cannot. */
   private untilNextCheck(): number | null {
     const down = this.awaited().filter(({ negotiated }) => negotiated === null)
-    const waits = down.map((neighbour) => this.untilReplaced(neighbour))
+    const waits = down.map((peer) => this.untilReplaced(peer))
     if (this.options.isOpen) waits.push(this.untilClientsAreBack())
     const ahead = waits.filter((ms) => ms > 0)
     return ahead.length === 0 ? null : Math.min(...ahead)

@@ -1,5 +1,11 @@
 import { formatIp, type Ip, isIpv4 } from '../values/address.ts'
-import type { Connection, ConnectionHandlers, Endpoint, Listener, Protection } from './session/transport.ts'
+import type {
+  Connection,
+  ConnectionHandlers,
+  Listener,
+  Protection,
+  TcpEndpoint,
+} from './session/transport.ts'
 import type { SpeakerConfig, SpeakerEnvironment } from './speaker.ts'
 
 /** Where a speaker takes sessions that peers open. */
@@ -10,7 +16,7 @@ export class Listeners {
   private readonly listeners: Listener[] = []
   private closed = false
   /** Where it cannot listen, and why. */
-  readonly failures: { readonly at: Endpoint; readonly reason: string }[] = []
+  readonly failures: { readonly at: TcpEndpoint; readonly reason: string }[] = []
 
   constructor(
     config: SpeakerConfig,
@@ -40,7 +46,7 @@ export class Listeners {
     for (const listener of this.listeners) listener.close()
   }
 
-  private async openAt(at: Endpoint): Promise<string | null> {
+  private async openAt(at: TcpEndpoint): Promise<string | null> {
     const { transport, events } = this.environment
     try {
       const listener = await transport.listen(at, this.accept)
@@ -59,10 +65,10 @@ export class Listeners {
 
   /** How those are protected who may connect to `address`: an IPv6 listener may take IPv4 too. */
   private protections(address: Ip): Protection[] {
-    const { peers, dynamicNeighbours } = this.config
+    const { peers, dynamicPeers } = this.config
     const all = [
       ...peers.map((peer) => ({ ...peer, prefixLength: peer.address.length * 8 })),
-      ...dynamicNeighbours.map(({ prefix: { ip, length }, template }) => {
+      ...dynamicPeers.map(({ prefix: { ip, length }, template }) => {
         return { ...template, address: ip, prefixLength: length }
       }),
     ]

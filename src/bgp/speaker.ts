@@ -2,12 +2,12 @@ import type { Clock } from '../clock.ts'
 import type { EventSink } from '../events/event.ts'
 import { formatIp, type Ip, ipv4ToNumber } from '../values/address.ts'
 import { type Attributes, noAttributes } from './attribute/attributes.ts'
+import { BgpPeer, type BgpPeerHost } from './bgp-peer.ts'
 import { DEFAULT_LOCAL_PREF, Origin } from './constants.ts'
 import { InitialConvergence } from './convergence.ts'
 import { type Family, ROUTE_TARGET, VPN_FAMILIES } from './family.ts'
 import { Listeners } from './listeners.ts'
 import type { GracefulRestart } from './message/capability.ts'
-import { Neighbour, type NeighbourHost } from './neighbour.ts'
 import { type Nlri, nlriCodec } from './nlri/index.ts'
 import { isWithin, type Prefix } from './nlri/prefix.ts'
 import { membership, WILDCARD } from './nlri/route-target.ts'
@@ -19,7 +19,7 @@ import type { Connection, ConnectionHandlers, Transport } from './session/transp
 import type { RouteTarget } from './values/extended-community.ts'
 
 /** Neighbours that need no configuration of their own: whoever connects from the prefix. */
-export interface DynamicNeighbours {
+export interface DynamicPeers {
   readonly prefix: Prefix
   readonly template: Omit<PeerConfig, 'address' | 'passive'>
   /** How many at most. */
@@ -37,7 +37,7 @@ export interface SpeakerConfig {
   /** Null: do not listen. */
   readonly listenPort: number | null
   readonly peers: readonly PeerConfig[]
-  readonly dynamicNeighbours: readonly DynamicNeighbours[]
+  readonly dynamicPeers: readonly DynamicPeers[]
   /** Reflect routes as this cluster (RFC 4456); null: tell peers our own routes only. */
   readonly clusterId: Ip | null
   /** Tell peers which route targets we want (RFC 4684). */
@@ -72,7 +72,7 @@ export interface RestartConfig {
 export const SPEAKER_DEFAULTS = {
   listenAddress: null,
   listenPort: 179,
-  dynamicNeighbours: [],
+  dynamicPeers: [],
   clusterId: null,
   routeTargetConstraint: true,
   completeWaitSeconds: 360,
@@ -92,17 +92,17 @@ export interface SpeakerEnvironment {
 /** A BGP speaker for VPN services: keeps sessions, holds routes, tells subscribers of routes by route target. */
 export class Speaker {
   readonly rib: Rib
-  readonly neighbours = new Map<Ip, Neighbour>()
+  readonly peers = new Map<Ip, BgpPeer>()
   readonly config: SpeakerConfig
   /** Whether the routes of all peers are here after the start. */
   readonly convergence: InitialConvergence
   readonly clock: Clock
   private readonly environment: SpeakerEnvironment
-  private readonly host: NeighbourHost
+  private readonly host: BgpPeerHost
   private readonly memberships: Source = localSource('RTC')
-  private readonly dynamic = new Map<Neighbour, DynamicNeighbours>()
+  private readonly dynamic = new Map<BgpPeer, DynamicPeers>()
   /** Established peers that are reflected to and do not say which routes they want. */
-  private readonly receiversOfAll = new Set<Neighbour>()
+  private readonly receiversOfAll = new Set<BgpPeer>()
   private readonly startedAt: number
   readonly listeners: Pick<Listeners, 'failures' | 'open' | 'close'>
   private holdsEndOfRib: boolean
@@ -123,10 +123,10 @@ export class Speaker {
         waitSeconds: config.completeWaitSeconds,
         headlessSeconds: config.headlessSeconds,
         reflects: config.clusterId !== null,
-        isOpen: config.dynamicNeighbours.length > 0,
+        isOpen: config.dynamicPeers.length > 0,
       },
       environment.clock,
-      this.neighbours,
+      this.peers,
       () => this.converged(),
     )
     this.host = {
@@ -136,33 +136,32 @@ export class Speaker {
       environment,
       holdsEndOfRib: () => this.holdsEndOfRib,
       gracefulRestart: () => this.gracefulRestart(),
-      headlessSeconds: (neighbour, family) => this.headlessSeconds(neighbour, family),
-      settledPeers: (neighbour, family) => this.settledPeers(neighbour, family),
-      established: (neighbour) => {
+      headlessSeconds: (peer, family) => this.headlessSeconds(peer, family),
+      settledPeers: (peer, family) => this.settledPeers(peer, family),
+      established: (peer) => {
         this.convergence.sessionUp()
-        if (neighbour.receivesAll) this.needAll(neighbour)
+        if (peer.receivesAll) this.needAll(peer)
         this.noteHeadless()
       },
-      endOfRib: (neighbour, family) => {
-        for (const other of this.neighbours.values())
-          if (other !== neighbour) other.staleRoutes.relieve(family)
+      endOfRib: (peer, family) => {
+        for (const other of this.peers.values()) if (other !== peer) other.staleRoutes.relieve(family)
       },
       complete: () => this.convergence.peerComplete(),
-      down: (neighbour) => {
-        this.needAllNoMore(neighbour)
+      down: (peer) => {
+        this.needAllNoMore(peer)
         this.convergence.peerDown()
         this.noteHeadless()
       },
       staleReleased: () => this.noteHeadless(),
-      gone: (neighbour) => this.neighbourGone(neighbour),
+      gone: (peer) => this.peerGone(peer),
     }
     this.listeners = new Listeners(config, environment, (connection) => this.accept(connection))
-    for (const peer of config.peers) this.neighbours.set(peer.address, new Neighbour(peer, this.host))
+    for (const peer of config.peers) this.peers.set(peer.address, new BgpPeer(peer, this.host))
   }
 
   /** Starts connecting and listening; resolves to why it cannot listen, which costs incoming sessions only, or null. */
   async start(): Promise<string | null> {
-    for (const { peer, disabled } of this.neighbours.values()) if (!disabled) peer.start()
+    for (const { sessions, disabled } of this.peers.values()) if (!disabled) sessions.start()
     this.convergence.start()
     return this.listeners.open()
   }
@@ -171,10 +170,10 @@ export class Speaker {
   stop(reason: string): void {
     this.convergence.stop()
     this.listeners.close()
-    for (const neighbour of [...this.neighbours.values()]) neighbour.leave(reason)
+    for (const peer of [...this.peers.values()]) peer.shutdown(reason)
   }
 
-  /** Announces a route of ours, or changes it. The next hop is our address unless given. */
+  /** Advertises a route of ours, or changes it. The next hop is our address unless given. */
   originate(
     source: Source,
     family: Family,
@@ -189,7 +188,7 @@ export class Speaker {
       localPref: DEFAULT_LOCAL_PREF,
       ...attributes,
     }
-    this.rib.announce(source, family, nlri, 0, this.rib.pool.originated(all, nextHop))
+    this.rib.advertise(source, family, nlri, 0, this.rib.pool.originated(all, nextHop))
   }
 
   withdraw(source: Source, family: Family, nlri: Nlri): void {
@@ -199,7 +198,7 @@ export class Speaker {
   /** Our own routes are all here: peers may let go of what we do not say again. */
   routesComplete(): void {
     this.holdsEndOfRib = false
-    for (const { routesOut } of this.neighbours.values()) routesOut.releaseEnd()
+    for (const { routesOut } of this.peers.values()) routesOut.releaseEnd()
   }
 
   /** Tells `subscriber` of the best routes that carry `target`, and peers that we want them. */
@@ -217,27 +216,27 @@ export class Speaker {
   }
 
   /** Advertises the default route target: what a peer without memberships is to receive has to be asked for (RFC 4684 §4). */
-  private needAll(neighbour: Neighbour): void {
-    this.receiversOfAll.add(neighbour)
+  private needAll(peer: BgpPeer): void {
+    this.receiversOfAll.add(peer)
     this.originate(this.memberships, ROUTE_TARGET, WILDCARD, {})
   }
 
-  private needAllNoMore(neighbour: Neighbour): void {
-    if (this.receiversOfAll.delete(neighbour) && this.receiversOfAll.size === 0)
+  private needAllNoMore(peer: BgpPeer): void {
+    if (this.receiversOfAll.delete(peer) && this.receiversOfAll.size === 0)
       this.withdraw(this.memberships, ROUTE_TARGET, WILDCARD)
   }
 
   private accept(connection: Connection): ConnectionHandlers | null {
-    const neighbour = this.neighbours.get(connection.remoteAddress) ?? this.admit(connection.remoteAddress)
-    if (neighbour !== undefined) return neighbour.peer.accept(connection)
+    const peer = this.peers.get(connection.remoteAddress) ?? this.admit(connection.remoteAddress)
+    if (peer !== undefined) return peer.sessions.accept(connection)
     const address = formatIp(connection.remoteAddress)
     this.environment.events.emit({ type: 'connection-refused', address })
     return null
   }
 
   /** Makes a neighbour of whoever connects from a prefix that is open to all. */
-  private admit(address: Ip): Neighbour | undefined {
-    const group = this.config.dynamicNeighbours.find(({ prefix }) => isWithin(address, prefix))
+  private admit(address: Ip): BgpPeer | undefined {
+    const group = this.config.dynamicPeers.find(({ prefix }) => isWithin(address, prefix))
     if (group === undefined) return undefined
     const members = [...this.dynamic.values()].filter((other) => other === group).length
     if (members >= group.limit) {
@@ -245,23 +244,23 @@ export class Speaker {
       this.environment.events.emit({ type: 'peer-limit', address: formatIp(address), limit })
       return undefined
     }
-    const neighbour = new Neighbour({ ...group.template, address, passive: true }, this.host)
-    this.dynamic.set(neighbour, group)
-    this.neighbours.set(address, neighbour)
-    neighbour.peer.start()
-    return neighbour
+    const peer = new BgpPeer({ ...group.template, address, passive: true }, this.host)
+    this.dynamic.set(peer, group)
+    this.peers.set(address, peer)
+    peer.sessions.start()
+    return peer
   }
 
   /** A dynamic neighbour that is gone is none any more. */
-  private neighbourGone(neighbour: Neighbour): void {
-    if (this.dynamic.delete(neighbour)) this.neighbours.delete(neighbour.peer.config.address)
+  private peerGone(peer: BgpPeer): void {
+    if (this.dynamic.delete(peer)) this.peers.delete(peer.sessions.config.address)
   }
 
   private gracefulRestart(): GracefulRestart {
     const { timeSeconds, families, isRestart } = this.config.restart
     const restarting = isRestart && this.environment.clock.now() - this.startedAt < timeSeconds * 1000
     // A session that comes again finds the forwarding of the last one in place.
-    const kept = isRestart || [...this.neighbours.values()].some(({ peer }) => peer.establishedCount > 0)
+    const kept = isRestart || [...this.peers.values()].some(({ sessions }) => sessions.establishedCount > 0)
     return {
       restarting,
       notification: true,
@@ -271,14 +270,14 @@ export class Speaker {
   }
 
   /** A reflector keeps nothing: its clients would take it for news. */
-  private headlessSeconds(neighbour: Neighbour, family: Family): number {
+  private headlessSeconds(peer: BgpPeer, family: Family): number {
     if (this.config.clusterId !== null || !VPN_FAMILIES.has(family)) return 0
-    return this.settledPeers(neighbour, family).size > 0 ? 0 : this.config.headlessSeconds
+    return this.settledPeers(peer, family).size > 0 ? 0 : this.config.headlessSeconds
   }
 
   /** Whether no session is established, and routes are kept that no peer confirms. */
   get isHeadless(): boolean {
-    const peers = [...this.neighbours.values()]
+    const peers = [...this.peers.values()]
     return peers.some(({ staleRoutes }) => staleRoutes.isHeadless) && !peers.some(isUp)
   }
 
@@ -288,10 +287,10 @@ export class Speaker {
     this.environment.events.emit({ type: this.wasHeadless ? 'headless-began' : 'headless-ended' })
   }
 
-  private settledPeers(neighbour: Neighbour, family: Family): ReadonlySet<Source> {
+  private settledPeers(peer: BgpPeer, family: Family): ReadonlySet<Source> {
     const sources = new Set<Source>()
-    for (const other of this.neighbours.values())
-      if (other !== neighbour && other.isSettled(family)) sources.add(other.source)
+    for (const other of this.peers.values())
+      if (other !== peer && other.isSettled(family)) sources.add(other.source)
     return sources
   }
 
@@ -306,6 +305,6 @@ export class Speaker {
   }
 }
 
-function isUp({ peer }: Neighbour): boolean {
-  return peer.state === 'Established'
+function isUp({ sessions }: BgpPeer): boolean {
+  return sessions.state === 'Established'
 }

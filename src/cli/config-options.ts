@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import type { Options } from 'yargs'
-import { DEFAULT_FILE, type Source } from '../config/sources.ts'
+import { type ConfigSource, DEFAULT_FILE } from '../config/sources.ts'
 
 /** oslo.log's options that a unit file written for bagpipe-bgp may carry; they do nothing. */
 const OSLO_FLAGS = ['use-journal', 'use-json', 'use-syslog', 'watch-log-file'].flatMap((flag) => [
@@ -33,7 +33,7 @@ export const configOptions = {
 } as const satisfies Record<string, Options>
 
 /** --config-file and --config-dir in the order in which they were given, which decides who wins. */
-export function sources(args: string[]): Source[] {
+export function sources(args: string[]): ConfigSource[] {
   const named = { type: 'string', multiple: true } as const
   const { tokens } = parseArgs({
     args,
@@ -41,7 +41,7 @@ export function sources(args: string[]): Source[] {
     tokens: true,
     options: { 'config-file': named, 'config-dir': named },
   })
-  return tokens.flatMap((token): Source[] => {
+  return tokens.flatMap((token): ConfigSource[] => {
     if (token.kind !== 'option' || token.value === undefined) return []
     if (token.name === 'config-file') return [{ kind: 'file', path: token.value }]
     return token.name === 'config-dir' ? [{ kind: 'directory', path: token.value }] : []

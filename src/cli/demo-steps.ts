@@ -1,9 +1,9 @@
 import { relative } from 'node:path'
 import { fetchJson } from '../client.ts'
-import { CHANTER, type Daemon } from '../lab/chanter.ts'
+import { CHANTER, type LabDaemon } from '../lab/chanter.ts'
 import type { Lab } from '../lab/lab.ts'
-import type { Host } from '../lab/network.ts'
-import type { Site, TwoNodes } from '../lab/two-nodes.ts'
+import type { LabHost } from '../lab/network.ts'
+import type { LabSite, TwoNodes } from '../lab/two-nodes.ts'
 import { fdb, learntMac, learntRoutes, sessionState, vxlanDevice } from '../lab/views.ts'
 import { formatMac } from '../values/mac.ts'
 import type { Story } from './demo-story.ts'
@@ -16,19 +16,19 @@ const ROUTE_TARGET = '64512:10'
 const VNI = 100
 
 /** A site of the demo with its daemon. */
-export interface Node extends Site {
-  readonly daemon: Daemon
+export interface DemoNode extends LabSite {
+  readonly daemon: LabDaemon
 }
 
 /** Where a command is typed. */
-type Machine = Pick<Host, 'name' | 'namespace'>
+type Machine = Pick<LabHost, 'name' | 'namespace'>
 
 /** What the steps work on. */
 export interface Scene {
   readonly lab: Lab
   readonly network: TwoNodes
   /** Each with the other one. */
-  readonly pairs: readonly (readonly [Node, Node])[]
+  readonly pairs: readonly (readonly [DemoNode, DemoNode])[]
   readonly story: Story
 }
 

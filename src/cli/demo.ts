@@ -2,7 +2,7 @@ import { accessSync, constants } from 'node:fs'
 import { join } from 'node:path'
 import type { Options } from 'yargs'
 import { Lab } from '../lab/lab.ts'
-import { removeLabs } from '../lab/leftovers.ts'
+import { removeLabs } from '../lab/stale-labs.ts'
 import {
   buildTwoNodes,
   REFLECTORS,
@@ -14,7 +14,7 @@ import {
 import { CliError, command } from './command.ts'
 import {
   attachVms,
-  type Node,
+  type DemoNode,
   pingBothWays,
   SELF,
   showForwarding,
@@ -115,7 +115,7 @@ async function play(lab: Lab, story: Story, rr: ReflectorKind): Promise<void> {
   await showTable(scene)
 }
 
-async function startSite(lab: Lab, network: TwoNodes, index: 0 | 1): Promise<Node> {
+async function startSite(lab: Lab, network: TwoNodes, index: 0 | 1): Promise<DemoNode> {
   const site = network.sites[index]
   return { ...site, daemon: await startNode(lab, network, site) }
 }

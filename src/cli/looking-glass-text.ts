@@ -1,7 +1,7 @@
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue }
 
 /** Fetches what an `href` points at, and how to go on from there; undefined where the link is not followed. */
-export type Follow = (href: string) => Promise<{ data: Json; follow: Follow } | undefined>
+export type Follow = (href: string) => Promise<{ data: JsonValue; follow: Follow } | undefined>
 
 export const followNothing: Follow = async () => undefined
 
@@ -11,12 +11,12 @@ const INDENT = 2
  * A looking-glass answer in bagpipe-looking-glass's layout. A subtree behind an `href` is a `(...)`, or what `follow`
  * fetches in its place.
  */
-export async function lookingGlassText(data: Json, follow = followNothing): Promise<string> {
+export async function lookingGlassText(data: JsonValue, follow = followNothing): Promise<string> {
   return print(data, 0, true, follow)
 }
 
 /** The text of `data`, whose key stands on the line already; `fresh` says that the line is still empty. */
-async function print(data: Json, indent: number, fresh: boolean, follow: Follow): Promise<string> {
+async function print(data: JsonValue, indent: number, fresh: boolean, follow: Follow): Promise<string> {
   if (Array.isArray(data)) return printList(data, indent, fresh, follow)
   if (data !== null && typeof data === 'object') return printObject(data, indent, fresh, follow)
   const margin = ' '.repeat(indent)
@@ -26,7 +26,7 @@ async function print(data: Json, indent: number, fresh: boolean, follow: Follow)
   return `${scalar(data)}\n`
 }
 
-async function printList(data: Json[], indent: number, fresh: boolean, follow: Follow): Promise<string> {
+async function printList(data: JsonValue[], indent: number, fresh: boolean, follow: Follow): Promise<string> {
   if (data.length === 0) return '-\n'
   let text = fresh ? '' : '\n'
   for (const item of data)
@@ -35,7 +35,7 @@ async function printList(data: Json[], indent: number, fresh: boolean, follow: F
 }
 
 async function printObject(
-  data: { [key: string]: Json },
+  data: { [key: string]: JsonValue },
   indent: number,
   fresh: boolean,
   follow: Follow,
@@ -53,7 +53,7 @@ async function printObject(
 }
 
 async function printMembers(
-  data: { [key: string]: Json },
+  data: { [key: string]: JsonValue },
   indent: number,
   fresh: boolean,
   follow: Follow,
@@ -69,7 +69,7 @@ async function printMembers(
 }
 
 /** As Python writes it, which is what bagpipe-looking-glass's readers know. */
-function scalar(value: Json): string {
+function scalar(value: JsonValue): string {
   if (value === null) return 'None'
   if (typeof value === 'boolean') return value ? 'True' : 'False'
   return String(value)

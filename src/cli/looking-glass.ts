@@ -1,7 +1,7 @@
 import type { Options } from 'yargs'
 import { complaint, request, type Server, urlOf } from '../client.ts'
 import { CliError, command } from './command.ts'
-import { type Follow, followNothing, type Json, lookingGlassText } from './looking-glass-text.ts'
+import { type Follow, followNothing, type JsonValue, lookingGlassText } from './looking-glass-text.ts'
 import { print, write } from './print.ts'
 import { portOption, serverOption } from './server-options.ts'
 
@@ -32,7 +32,7 @@ export const lookingGlass = command({
       return
     }
     if (answer.status !== 200) throw new CliError(complaint(answer))
-    const data: Json = JSON.parse(answer.body)
+    const data: JsonValue = JSON.parse(answer.body)
     const follow = args.recurse ? downwards(server, path) : followNothing
     if (args.json) await print(JSON.stringify(await inline(data, follow), null, 2))
     else await write(await lookingGlassText(data, follow))
@@ -52,7 +52,7 @@ function downwards(server: Server, base: string): Follow {
 }
 
 /** `data` with what its links lead to in their place, named by their `id` where they have one. */
-async function inline(data: Json, follow: Follow): Promise<Json> {
+async function inline(data: JsonValue, follow: Follow): Promise<JsonValue> {
   if (data === null || typeof data !== 'object') return data
   if (Array.isArray(data)) return Promise.all(data.map((item) => inline(item, follow)))
   const target = typeof data['href'] === 'string' ? await follow(data['href']) : undefined
@@ -61,7 +61,7 @@ async function inline(data: Json, follow: Follow): Promise<Json> {
     return typeof data['id'] === 'string' ? { [data['id']]: content } : content
   }
   const members = Object.entries(data).map(
-    async ([key, value]): Promise<[string, Json]> => [key, await inline(value, follow)],
+    async ([key, value]): Promise<[string, JsonValue]> => [key, await inline(value, follow)],
   )
   return Object.fromEntries(await Promise.all(members))
 }

@@ -65,7 +65,7 @@ export function toConfig(settings: Settings, peers: Peers) {
     ipvpn: {
       driver: ipvpn.dataplane_driver,
       localAddress: ip(ipvpn.dataplane_local_address ?? BGP.local_address),
-      carrier: carrier(ipvpn.mpls_interface),
+      transport: transport(ipvpn.mpls_interface),
       fromAnyone: ipvpn.tunnels_from_anyone,
       /** Whether the order of routing rules is ours to change. */
       managesRules: ipvpn.vrf_rules,
@@ -89,7 +89,7 @@ export function toConfig(settings: Settings, peers: Peers) {
 }
 
 /** How labelled packets leave; a dummy needs no interface of its own. */
-function carrier(given: string | undefined): { interface: string } | { tunnels: 'gre' | 'udp' } {
+function transport(given: string | undefined): { interface: string } | { tunnels: 'gre' | 'udp' } {
   if (given?.includes('*gre*')) return { tunnels: 'gre' }
   if (given?.includes('*udp*')) return { tunnels: 'udp' }
   return { interface: given ?? 'lo' }

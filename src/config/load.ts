@@ -18,7 +18,7 @@ import {
 import { suggest } from './suggest.ts'
 import type { Interfaces } from './types.ts'
 
-export interface Loaded {
+export interface LoadedConfig {
   readonly config: Config
   /** What the operator should mend: unknown options and sections. */
   readonly warnings: readonly string[]
@@ -40,7 +40,7 @@ type Place = { section: string; option: string; about: About } | { unknown: stri
 export function interpret(
   assignments: readonly Assignment[],
   interfaces: Interfaces = networkInterfaces(),
-): Loaded {
+): LoadedConfig {
   const schema = configSchema(interfaces)
   const ofPeer = peerSchema(schema)
   const known: Known = { sections: optionsOf(schema), ofPeer: optionsOfSection(ofPeer.shape) }

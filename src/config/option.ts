@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { Refusal, type Type, text } from './types.ts'
+import { InvalidValue, type Type, text } from './types.ts'
 
 /** What people read about an option. */
 export interface About {
@@ -61,7 +61,7 @@ function reader<T>(type: Type<T>) {
     try {
       return type.parse(value)
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error
+      if (!(error instanceof InvalidValue)) throw error
       const expected = `expected ${type.allowed}`
       context.issues.push({
         code: 'custom',

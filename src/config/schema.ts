@@ -174,7 +174,7 @@ export function configSchema(interfaces: Interfaces) {
       tunnels_from_anyone: option(
         boolean,
         false,
-        'Tunnels take labelled packets of all machines, also of provider edges that announce nothing to us. Labels are easy to guess: only for a core where no stranger can send to our address.',
+        'Tunnels take labelled packets of all machines, also of provider edges that advertise nothing to us. Labels are easy to guess: only for a core where no stranger can send to our address.',
       ),
       label_range: option(
         range(16, 1_048_574),

@@ -6,14 +6,14 @@ import { type Assignment, ConfigError, parseIni } from './ini.ts'
 export const DEFAULT_FILE = '/etc/bagpipe-bgp/bgp.conf'
 
 /** A file, or a directory whose `*.conf` are read in the order of their names. */
-export interface Source {
+export interface ConfigSource {
   readonly kind: 'file' | 'directory'
   readonly path: string
 }
 
 /** The assignments of `sources` in order, after those of `defaultFile` when no file is named; last the environment's. Throws ConfigError. */
 export function readSources(
-  sources: readonly Source[],
+  sources: readonly ConfigSource[],
   defaultFile = DEFAULT_FILE,
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Assignment[] {

@@ -8,7 +8,7 @@ export type Interfaces = Readonly<
 >
 
 /** Why a text is no value of its type; an empty message says no more than the type's `allowed`. */
-export class Refusal extends Error {}
+export class InvalidValue extends Error {}
 
 /** A kind of option value: how its text is read, and how people are told what is allowed. */
 export interface Type<T> {
@@ -26,7 +26,7 @@ export const boolean: Type<boolean> = {
   allowed: 'true, false, yes, no, on, off, 1 or 0',
   parse(value) {
     const word = value.toLowerCase()
-    if (!TRUE.includes(word) && !FALSE.includes(word)) throw new Refusal()
+    if (!TRUE.includes(word) && !FALSE.includes(word)) throw new InvalidValue()
     return TRUE.includes(word)
   },
 }
@@ -36,7 +36,7 @@ export function oneOf<const T extends string>(...words: readonly T[]): Type<T> {
     allowed: words.join(' or '),
     parse(value) {
       const word = words.find((one) => one === value)
-      if (word === undefined) throw new Refusal()
+      if (word === undefined) throw new InvalidValue()
       return word
     },
   }
@@ -56,7 +56,7 @@ export const keyFile: Type<KeyFile> = {
     try {
       return new KeyFile(value)
     } catch (error) {
-      throw new Refusal((error as Error).message)
+      throw new InvalidValue((error as Error).message)
     }
   },
 }
@@ -70,7 +70,7 @@ export function integer(
     allowed: `an integer from ${from} to ${to}`,
     parse(value) {
       const number = /^\d{1,10}$/.test(value) ? Number(value) : Number.NaN
-      if (!(number >= from && number <= to && accepts(number))) throw new Refusal()
+      if (!(number >= from && number <= to && accepts(number))) throw new InvalidValue()
       return number
     },
   }
@@ -82,8 +82,8 @@ export function range(from: number, to: number): Type<string> {
     allowed: `two integers from ${from} to ${to} with a hyphen between them, such as ${from}-${to}`,
     parse(value) {
       const [, first, last] = /^(\d{1,10})\s*-\s*(\d{1,10})$/.exec(value)?.map(Number) ?? []
-      if (first === undefined || last === undefined || first < from || last > to) throw new Refusal()
-      if (first > last) throw new Refusal('the first is greater than the last')
+      if (first === undefined || last === undefined || first < from || last > to) throw new InvalidValue()
+      if (first > last) throw new InvalidValue('the first is greater than the last')
       return `${first}-${last}`
     },
   }
@@ -93,7 +93,7 @@ export function range(from: number, to: number): Type<string> {
 export const vrfPrefix: Type<string> = {
   allowed: '1 to 8 letters, digits, hyphens, dots or underscores',
   parse(value) {
-    if (!/^[\w.-]{1,8}$/.test(value) || value === '.' || value === '..') throw new Refusal()
+    if (!/^[\w.-]{1,8}$/.test(value) || value === '.' || value === '..') throw new InvalidValue()
     return value
   },
 }
@@ -110,8 +110,8 @@ export const address: Type<string> = {
   allowed: 'an IPv4 or IPv6 address',
   parse(value) {
     const ip = parseIp(value)
-    if (ip === undefined) throw new Refusal()
-    if (!identifiesHost(ip)) throw new Refusal('no host has this address')
+    if (ip === undefined) throw new InvalidValue()
+    if (!identifiesHost(ip)) throw new InvalidValue('no host has this address')
     return formatIp(ip)
   },
 }
@@ -119,7 +119,7 @@ export const address: Type<string> = {
 export const ipv4Address: Type<string> = {
   allowed: 'an IPv4 address',
   parse(value) {
-    if (parseIp(value)?.length !== IPV4_LENGTH) throw new Refusal()
+    if (parseIp(value)?.length !== IPV4_LENGTH) throw new InvalidValue()
     return address.parse(value)
   },
 }
@@ -129,7 +129,7 @@ export const prefix: Type<string> = {
   allowed: 'a prefix such as 192.0.2.0/24',
   parse(value) {
     const parsed = parseInterfaceAddress(value)
-    if (!value.includes('/') || parsed === undefined) throw new Refusal()
+    if (!value.includes('/') || parsed === undefined) throw new InvalidValue()
     return `${formatIp(parsed.ip)}/${parsed.prefixLength}`
   },
 }
@@ -142,13 +142,14 @@ export function interfaceAddress(interfaces: Interfaces): Type<string> {
       if (parseIp(value) !== undefined) return address.parse(value)
       const known = Object.keys(interfaces)
       const owned = interfaces[value]
-      if (!owned) throw new Refusal(`no interface of that name is up with an address (${known.join(', ')})`)
+      if (!owned)
+        throw new InvalidValue(`no interface of that name is up with an address (${known.join(', ')})`)
       const usable = owned
         .map((info) => parseIp(info.address))
         .filter((ip) => ip !== undefined)
         .filter((ip) => identifiesHost(ip) && !isLinkLocal(ip))
         .sort((a, b) => a.length - b.length)[0]
-      if (usable === undefined) throw new Refusal('that interface has no usable address')
+      if (usable === undefined) throw new InvalidValue('that interface has no usable address')
       return formatIp(usable)
     },
   }
@@ -157,7 +158,8 @@ export function interfaceAddress(interfaces: Interfaces): Type<string> {
 export const host: Type<string> = {
   allowed: 'an IPv4 or IPv6 address, or a host name',
   parse(value) {
-    if (parseIp(value) === undefined && !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(value)) throw new Refusal()
+    if (parseIp(value) === undefined && !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(value))
+      throw new InvalidValue()
     return value
   },
 }
@@ -189,8 +191,8 @@ export const driver: Type<'dummy' | 'linux'> = {
   allowed: 'dummy or linux',
   parse(value) {
     const name = DRIVERS[value.split('.').at(-1) ?? '']
-    if (name === undefined) throw new Refusal()
-    if (name === 'ovs') throw new Refusal('chanter has no Open vSwitch driver')
+    if (name === undefined) throw new InvalidValue()
+    if (name === 'ovs') throw new InvalidValue('chanter has no Open vSwitch driver')
     return name
   },
 }

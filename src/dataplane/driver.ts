@@ -1,6 +1,6 @@
 import type { InterfaceAddress, Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
-import type { KernelQuestions } from './facts.ts'
+import type { KernelQueries } from './kernel-queries.ts'
 import type { DeviceEntry, LinkEntry, TableEntry } from './kinds/index.ts'
 import {
   ALIAS_PREFIX,
@@ -51,35 +51,35 @@ export interface Counters {
 }
 
 /** An entry as the kernel holds it. */
-export interface Sighting<E extends TableEntry = TableEntry> {
+export interface ObservedEntry<E extends TableEntry = TableEntry> {
   /** Of a remote MAC this is the VXLAN device's half; the bridge's half is seen as a local MAC of the VXLAN device. */
   readonly entry: E
   /** Whether it carries our mark: `extern_learn`, or our protocol number. */
   readonly marked: boolean
   /** Of a local MAC: whether others have it there in a way that stays (`static`), which does as well as an entry of ours. */
-  readonly theirs?: boolean
+  readonly external?: boolean
   /** Of a flood entry: the list of its device has not our mark, since another program began it. */
   readonly inUnmarkedList?: boolean
 }
 
 /** Something of ours in the kernel, in words, and how to remove it; that answers with why it was refused, if it was. */
-export interface Ours {
+export interface OwnedObject {
   readonly what: string
   remove(): Refusal | null
 }
 
 /** Who is told what changed in the kernel, whoever changed it, ourselves included. */
-export interface Observer {
+export interface ChangeListener {
   /** An interface came, went or changed; ask for it. */
   linkChanged(device: string): void
   /** An interface went down, changed its master, lost its carrier or an address: entries that need it may be gone without a word. */
-  shaken(device: string): void
+  linkDisrupted(device: string): void
   /** An entry other than a bridge's was set, or is gone. */
-  seen(sighting: Sighting, present: boolean): void
+  entryChanged(observed: ObservedEntry, present: boolean): void
   /** The bridge put a MAC behind this port of it, or dropped it there. */
-  bridged(bridge: string, sighting: Sighting<LocalMac>, present: boolean): void
-  /** Others changed their routes: what `wayTo` answered may not be so any more. */
-  rerouted(): void
+  fdbChanged(bridge: string, observed: ObservedEntry<LocalMac>, present: boolean): void
+  /** Others changed their routes: what `nextHopTo` answered may not be so any more. */
+  routesChanged(): void
   /** The machine has other addresses, or has them on other interfaces. */
   addressesChanged(): void
   /** Something was missed. */
@@ -87,13 +87,13 @@ export interface Observer {
 }
 
 /** A kernel as the reconciler sees it. Calls return when the kernel has answered. */
-export interface Driver extends KernelQuestions {
+export interface Driver extends KernelQueries {
   /** Starts to tell `observer` of changes. */
-  watch(observer: Observer): void
+  watch(listener: ChangeListener): void
   /** Tells at once of the changes that happened before the call. */
   poll(): void
   /** While on, the observer need not hear of entries that are set with our mark: the echo of a bulk of ours. */
-  hush(on: boolean): void
+  muteOwned(on: boolean): void
   /** Creates or replaces entries, each whatever becomes of the others; a route that is refused for some of its hops goes by the others. */
   set(entries: readonly TableEntry[]): Refused
   /** Removes entries; it is a success where one is not there. */
@@ -129,19 +129,19 @@ export interface Driver extends KernelQuestions {
   /** The counters of devices, of those that exist. */
   counters(devices: readonly string[]): ReadonlyMap<string, Counters>
   /** The links that carry our mark. */
-  ours(): readonly Link[]
+  ownedLinks(): readonly Link[]
   /** The settings of the machine that an entry needs. */
   settingsFor(entry: Entry): readonly HeldSetting[]
   /** Looks at all entries of one device, a chunk a step; the entries may change meanwhile. */
-  observe(device: string): Generator<readonly Sighting[], void>
+  dump(device: string): Generator<readonly ObservedEntry[], void>
   /** The desired state is complete: what of ours no entry tells of, and nothing uses, may go. */
   sweep(): void
   /** What of ours no entry tells of. */
-  residue(): readonly Ours[]
+  otherOwned(): readonly OwnedObject[]
   close(): void
 }
 
-export function isOurs({ owned }: Pick<Interface, 'owned'>): boolean {
+export function isOwned({ owned }: Pick<Interface, 'owned'>): boolean {
   return owned
 }
 

@@ -1,6 +1,6 @@
 import type { Clock, PersistentClock } from '../clock.ts'
 import type { EventSink } from '../events/event.ts'
-import { Reconciler, type ReconcilerParts } from './engine/reconciler.ts'
+import { Reconciler, type ReconcilerDependencies } from './engine/reconciler.ts'
 import type { Dataplane, FormerWork } from './model.ts'
 import { ForwardingThread } from './thread/thread.ts'
 import { type DataplaneView, dataplaneView } from './view.ts'
@@ -18,7 +18,7 @@ export interface Forwarding {
   stop(): Promise<void>
 }
 
-export interface KernelParts {
+export interface KernelForwardingOptions {
   readonly clock: Clock
   readonly events: EventSink
   readonly resyncMs: number
@@ -30,7 +30,7 @@ export interface KernelParts {
 }
 
 /** That of the Linux kernel, in a thread of its own. */
-export function kernelForwarding({ clock, events, died, ...options }: KernelParts): Forwarding {
+export function kernelForwarding({ clock, events, died, ...options }: KernelForwardingOptions): Forwarding {
   const thread = new ForwardingThread({ clock, events, died, options })
   return {
     dataplane: thread,
@@ -43,7 +43,9 @@ export function kernelForwarding({ clock, events, died, ...options }: KernelPart
 }
 
 /** That of a driver in this thread, which runs on the same clock. */
-export function localForwarding(parts: ReconcilerParts & { readonly clock: PersistentClock }): Forwarding {
+export function localForwarding(
+  parts: ReconcilerDependencies & { readonly clock: PersistentClock },
+): Forwarding {
   const reconciler = new Reconciler(parts)
   const { clock, driver } = parts
   return {

@@ -1,9 +1,9 @@
 import type { InterfaceAddress, Ip } from '../values/address.ts'
-import type { InterfaceFacts, Later, Questions } from './facts.ts'
+import type { DataplaneQueries, InterfaceInfo, MaybeAsync } from './kernel-queries.ts'
 import type { NextHop } from './kinds/hop.ts'
 import type { Entry } from './kinds/index.ts'
 
-export type { Address } from './kinds/address.ts'
+export type { PortAddress as Address } from './kinds/address.ts'
 export type { Bridge } from './kinds/bridge.ts'
 export type { FdbDrift } from './kinds/fdb-drift.ts'
 export type { FixedNeighbour } from './kinds/fixed-neighbour.ts'
@@ -17,12 +17,12 @@ export type { Neighbour } from './kinds/neighbour.ts'
 export type { Port } from './kinds/port.ts'
 export type { ProxyNeighbour } from './kinds/proxy-neighbour.ts'
 export type { RemoteMac } from './kinds/remote-mac.ts'
-export type { Route } from './kinds/route.ts'
-export type { Encapsulation, Tunnel } from './kinds/tunnel.ts'
+export type { VrfRoute as Route } from './kinds/route.ts'
+export type { Encapsulation, MplsTunnel as Tunnel } from './kinds/tunnel.ts'
 export type { UdpPort } from './kinds/udp-port.ts'
 export type { Unreachable } from './kinds/unreachable.ts'
 export type { Veth } from './kinds/veth.ts'
-export type { Vrf } from './kinds/vrf.ts'
+export type { VrfDevice as Vrf } from './kinds/vrf.ts'
 export type { VrfPort } from './kinds/vrf-port.ts'
 export type { Vxlan } from './kinds/vxlan.ts'
 export type { PortSurvey, Uplink } from './survey.ts'
@@ -147,7 +147,7 @@ export interface Storm {
 }
 
 /** What is known of an interface, whoever made it. */
-export interface Interface extends InterfaceFacts {
+export interface Interface extends InterfaceInfo {
   readonly name: string
   readonly index: number
   /** The kernel's link kind (`bridge`, `vxlan`, `veth`, `tun`); null for a plain device. */
@@ -207,7 +207,7 @@ export interface Isolation {
 }
 
 /** The forwarding loop as the VPN services see it: they say what should be, it makes it so and tells what became of it. */
-export interface Dataplane extends Later<Questions> {
+export interface Dataplane extends MaybeAsync<DataplaneQueries> {
   /** Adds an entry to the desired state, or replaces the one of the same identity. */
   want(entry: Entry): void
   /** Takes the entry of this identity out of the desired state. */
@@ -219,8 +219,8 @@ export interface Dataplane extends Later<Questions> {
   /** Removes what an earlier process left, but for what is wanted by now. */
   clear(entries: readonly Entry[]): void
   /** Tells `changed` how the machine itself sends to an address, null where it does not: first and whenever that changes, until `unfollow`. */
-  follow(ip: Ip, changed: (way: NextHop | null) => void): void
-  unfollow(ip: Ip): void
+  watchNextHop(ip: Ip, changed: (nextHop: NextHop | null) => void): void
+  unwatchNextHop(ip: Ip): void
   /** Tells `changed` the addresses of the machine itself, not those that it has for tenants, first and whenever they change. */
-  followAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): void
+  watchAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): void
 }

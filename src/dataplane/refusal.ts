@@ -74,7 +74,7 @@ export function taken(device: string): Refusal {
   return own('INTERFACE_EXISTS', `interface ${device} exists already`)
 }
 
-export function foreign({ name, alias }: Pick<Interface, 'name' | 'alias'>): Refusal {
+export function notOwned({ name, alias }: Pick<Interface, 'name' | 'alias'>): Refusal {
   const has = alias === null ? 'it has no alias' : `its alias is "${alias}"`
   return own(
     'INTERFACE_EXTERNAL',

@@ -38,7 +38,7 @@ export interface PortSurvey {
   readonly uplinks: readonly (readonly string[])[]
 }
 
-type Kernel = Pick<Driver, 'link' | 'holderOf' | 'wayTo' | 'portsOf' | 'ownAddressIn'>
+type Kernel = Pick<Driver, 'link' | 'holderOf' | 'nextHopTo' | 'portsOf' | 'ownAddressIn'>
 
 /** Asks all of it in one go: where another thread answers, each question by itself would have a long way. */
 export function survey(asked: PortQuestion, kernel: Kernel): PortSurvey {
@@ -75,7 +75,7 @@ function lowersOf({ lower }: Interface, kernel: Kernel): string[] {
 
 function deviceOf(uplink: Uplink, kernel: Kernel): string | null {
   if ('holds' in uplink) return kernel.holderOf(uplink.holds)
-  return 'leadsTo' in uplink ? (kernel.wayTo(uplink.leadsTo)?.device ?? null) : uplink.device
+  return 'leadsTo' in uplink ? (kernel.nextHopTo(uplink.leadsTo)?.device ?? null) : uplink.device
 }
 
 /** The interface, and all that it stands on. */

@@ -59,7 +59,7 @@ export interface DataplaneSummary {
 }
 
 /** What of a summary the kernel is asked for each time. */
-type KernelFacts = Pick<
+type KernelInfo = Pick<
   DataplaneSummary,
   'orphans' | 'isolation' | 'vrfGaps' | 'vxlanGaps' | 'tightUnderlays' | 'unreadable'
 >
@@ -120,7 +120,7 @@ export function answers(reconciler: Reconciler, clock: Pick<PersistentClock, 'fa
       unremovedCount: statuses.unremovedCount(),
       staleCount: statuses.staleCount(),
       failure: statuses.failures().next().value ?? null,
-      ...kernelFacts(reconciler, bridges),
+      ...kernelInfo(reconciler, bridges),
       storms: [...reconciler.storms.all()],
       silentSince: null,
       drift: reconciler.drift.summary(),
@@ -133,7 +133,7 @@ export function answers(reconciler: Reconciler, clock: Pick<PersistentClock, 'fa
   }
 }
 
-function kernelFacts(reconciler: Reconciler, bridges: readonly string[]): KernelFacts {
+function kernelInfo(reconciler: Reconciler, bridges: readonly string[]): KernelInfo {
   try {
     return {
       orphans: reconciler.verifier.orphans(),

@@ -3,19 +3,19 @@ import type { Dataplane } from '../dataplane/model.ts'
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
-import type { Endpoint } from './endpoint.ts'
-import { type Gateway, type Place, projectGatewayIp, projectIp, projectMac } from './project.ts'
-import { type LocalFacts, leadsToGateway, type MacRoute } from './select.ts'
+import type { EvpnEndpoint } from './endpoint.ts'
+import { type Gateway, type MacVrfBinding, projectGatewayIp, projectIp, projectMac } from './project.ts'
+import { leadsToGateway, type MacRoute, type MacSelectionContext } from './select.ts'
 
-type Address = Pick<Endpoint, 'mac' | 'ip'>
+type Address = Pick<EvpnEndpoint, 'mac' | 'ip'>
 
 /** The MAC and IP addresses of one MAC-VRF: each is here, or where the best of its routes says. */
 export class Addresses {
   /** VRFs that are plugged into the bridge. */
   gateways: readonly Gateway[] = []
   /** What tells usable routes from others. */
-  facts: LocalFacts
-  private readonly place: Place
+  context: MacSelectionContext
+  private readonly binding: MacVrfBinding
   private readonly dataplane: Dataplane
   /** How many endpoints have the address. */
   private readonly localMacs = new Map<Mac, number>()
@@ -26,18 +26,18 @@ export class Addresses {
   private readonly byMac = new Map<Mac, Found>()
   private readonly byIp = new Map<Ip, Found>()
 
-  constructor(place: Place, ends: TunnelEnds, dataplane: Dataplane, now: () => number) {
+  constructor(binding: MacVrfBinding, ends: TunnelEnds, dataplane: Dataplane, now: () => number) {
     this.now = now
-    this.place = place
+    this.binding = binding
     this.dataplane = dataplane
-    this.facts = { vtep: place.vtep, ends, gateways: this.gateways }
+    this.context = { vtep: binding.vtep, ends, gateways: this.gateways }
   }
 
   setGateways(gateways: readonly Gateway[]): void {
     const before = this.gateways
     const concerned = [...before, ...gateways]
     this.gateways = gateways
-    this.facts = { ...this.facts, gateways }
+    this.context = { ...this.context, gateways }
     for (const mac of new Set(concerned.map(({ mac }) => mac))) this.refreshMac(mac)
     for (const ip of new Set(concerned.flatMap(({ ips }) => [...ips]))) this.refreshIp(ip)
     if (before.length > 0 !== gateways.length > 0) this.refreshWhere(leadsToGateway)
@@ -137,21 +137,21 @@ export class Addresses {
 
   private refreshMac(mac: Mac): void {
     this.noteShared(mac, this.isLocal(mac), this.routesTo(mac))
-    const { devices, vtep: dst, vni } = this.place
+    const { devices, vtep: dst, vni } = this.binding
     const isHere = this.isLocal(mac) || this.gateways.some((gateway) => gateway.mac === mac)
-    const entry = projectMac(devices, mac, isHere, this.routesTo(mac), this.facts)
+    const entry = projectMac(devices, mac, isHere, this.routesTo(mac), this.context)
     if (entry !== null) this.dataplane.want(entry)
     else this.dataplane.unwant({ kind: 'remote-mac', device: devices.vxlan, mac, dst, vni })
   }
 
   private refreshIp(ip: Ip): void {
     this.noteShared(ip, this.isLocalIp(ip), this.routesToIp(ip))
-    const { devices } = this.place
+    const { devices } = this.binding
     const gateway = this.gateways.find(({ ips }) => ips.has(ip))
     const entry =
       gateway !== undefined
         ? projectGatewayIp(devices, ip, gateway.mac)
-        : projectIp(devices, ip, this.localIps.has(ip), all(this.byIp.get(ip)), this.facts)
+        : projectIp(devices, ip, this.localIps.has(ip), all(this.byIp.get(ip)), this.context)
     if (entry !== null) this.dataplane.want(entry)
     else this.dataplane.unwant({ kind: 'neighbour', device: devices.bridge, ip, mac: 0, router: false })
   }

@@ -5,10 +5,10 @@ import { ZERO_ESI } from '../bgp/values/esi.ts'
 import { encapsulation, macMobility, type RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Rd } from '../bgp/values/rd.ts'
 import type { Ip } from '../values/address.ts'
-import type { Endpoint } from './endpoint.ts'
+import type { EvpnEndpoint } from './endpoint.ts'
 
 /** What an instance's routes have in common. */
-export interface Advertiser {
+export interface MacVrfAdvertiser {
   readonly rd: Rd
   readonly vni: number
   readonly exportTargets: readonly RouteTarget[]
@@ -16,7 +16,7 @@ export interface Advertiser {
   readonly vtep: Ip
 }
 
-export interface Advertisement {
+export interface EvpnAdvertisement {
   readonly nlri: EvpnRoute
   readonly nextHop: Ip
   readonly attributes: Partial<Attributes>
@@ -28,7 +28,7 @@ const VXLAN = encapsulation(TunnelType.Vxlan)
  * The inclusive multicast route: send us BUM traffic (RFC 7432 §11). It names the VTEP in all three places, since some peers
  * replicate to the next hop, some to the originator and some to the end of the tunnel (RFC 8365 §5.1.3).
  */
-export function advertiseNetwork({ rd, vni, exportTargets, vtep }: Advertiser): Advertisement {
+export function multicastRoute({ rd, vni, exportTargets, vtep }: MacVrfAdvertiser): EvpnAdvertisement {
   const pmsiTunnel: PmsiTunnel = {
     flags: 0,
     tunnelType: PmsiTunnelType.IngressReplication,
@@ -43,11 +43,11 @@ export function advertiseNetwork({ rd, vni, exportTargets, vtep }: Advertiser): 
 }
 
 /** The MAC/IP route of an endpoint (RFC 7432 §7.2); `sequence` is its mobility, 0 where it never moved. */
-export function advertiseEndpoint(
-  { rd, vni, exportTargets, vtep }: Advertiser,
-  endpoint: Endpoint,
+export function macIpRoute(
+  { rd, vni, exportTargets, vtep }: MacVrfAdvertiser,
+  endpoint: EvpnEndpoint,
   sequence: number,
-): Advertisement {
+): EvpnAdvertisement {
   const { mac, ip, localPref, sticky } = endpoint
   const mobility = sequence === 0 && !sticky ? [] : [macMobility({ sticky, sequence })]
   return {

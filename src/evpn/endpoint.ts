@@ -1,11 +1,11 @@
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 
-/** Traffic that a port takes part in: `to-port` needs no ingress, `from-port` is never announced. */
+/** Traffic that a port takes part in: `to-port` needs no ingress, `from-port` is never advertised. */
 export type Direction = 'both' | 'to-port' | 'from-port'
 
 /** A MAC address, with an IP address or without, behind a local port. */
-export interface Endpoint {
+export interface EvpnEndpoint {
   readonly mac: Mac
   readonly ip: Ip | null
   readonly port: string

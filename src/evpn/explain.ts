@@ -3,8 +3,8 @@ import type { Route } from '../bgp/rib/route.ts'
 import type { Entry } from '../dataplane/model.ts'
 import { formatIp, type Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
-import type { Endpoint } from './endpoint.ts'
-import type { EvpnInstance } from './instance.ts'
+import type { EvpnEndpoint } from './endpoint.ts'
+import type { MacVrf } from './mac-vrf.ts'
 import {
   bestMacRoute,
   floodTunnel,
@@ -16,22 +16,22 @@ import {
 } from './select.ts'
 
 /** What somebody asks about. */
-export type Address = { readonly mac: Mac } | { readonly ip: Ip }
+export type MacOrIp = { readonly mac: Mac } | { readonly ip: Ip }
 
 /** What became of one route for an address in one instance. */
-export interface Verdict<R extends Route = MacRoute> {
+export interface MacRouteOutcome<R extends Route = MacRoute> {
   readonly route: R
-  /** `used`: forwarding goes by it. `beaten`: another route, or a local endpoint, is better. `ours`: the instance announces it. */
+  /** `used`: forwarding goes by it. `beaten`: another route, or a local endpoint, is better. `ours`: the instance advertises it. */
   readonly fate: 'used' | 'beaten' | 'unusable' | 'not imported' | 'ours'
   /** Null where it is used. */
   readonly reason: string | null
 }
 
-export function concerns({ nlri }: Pick<MacRoute, 'nlri'>, address: Address): boolean {
+export function concerns({ nlri }: Pick<MacRoute, 'nlri'>, address: MacOrIp): boolean {
   return 'mac' in address ? nlri.mac === address.mac : nlri.ip === address.ip
 }
 
-export function isAt({ mac, ip }: Endpoint, address: Address): boolean {
+export function isAt({ mac, ip }: EvpnEndpoint, address: MacOrIp): boolean {
   return 'mac' in address ? mac === address.mac : ip === address.ip
 }
 
@@ -39,29 +39,29 @@ export function isAt({ mac, ip }: Endpoint, address: Address): boolean {
  * Why an instance goes by one of the routes for the address and not by another. `chains` are the routes of each key in the
  * RIB, the best first; the verdicts begin with the route that is used.
  */
-export function judge(
-  evpn: EvpnInstance,
+export function explainMacRoutes(
+  macVrf: MacVrf,
   chains: readonly (readonly MacRoute[])[],
-  address: Address,
+  address: MacOrIp,
   isLocal: boolean,
-): Verdict[] {
+): MacRouteOutcome[] {
   const usable: MacRoute[] = []
-  const verdicts: Verdict[] = []
+  const outcomes: MacRouteOutcome[] = []
   for (const chain of chains) {
     for (const route of chain) {
-      const removed = whyPassedOver(evpn, route, chain[0]!) ?? whyUnusable(evpn, route, address)
+      const removed = whyPassedOver(macVrf, route, chain[0]!) ?? whyUnusable(macVrf, route, address)
       if (removed === null) usable.push(route)
-      else verdicts.push(removed)
+      else outcomes.push(removed)
     }
   }
   const best = isLocal ? undefined : bestMacRoute(usable)
   for (const route of usable) {
     if (route === best) continue
     const reason = best === undefined ? 'a local endpoint wins' : whyBeaten(route, best)
-    verdicts.unshift({ route, fate: 'beaten', reason })
+    outcomes.unshift({ route, fate: 'beaten', reason })
   }
-  if (best !== undefined) verdicts.unshift({ route: best, fate: 'used', reason: null })
-  return verdicts
+  if (best !== undefined) outcomes.unshift({ route: best, fate: 'used', reason: null })
+  return outcomes
 }
 
 /** Why `winner` is the better of two usable routes for one address. */
@@ -70,15 +70,15 @@ export function whyBeaten(loser: Route, winner: Route): string {
 }
 
 /** Which of the multicast routes an instance replicates BUM traffic for, and why not for the others; arguments as of `judge`. */
-export function judgeFloods(
-  evpn: EvpnInstance,
+export function explainFloodRoutes(
+  macVrf: MacVrf,
   chains: readonly (readonly MulticastRoute[])[],
-): Verdict<MulticastRoute>[] {
+): MacRouteOutcome<MulticastRoute>[] {
   return chains.flatMap((chain) =>
-    chain.map((route): Verdict<MulticastRoute> => {
-      const passedOver = whyPassedOver(evpn, route, chain[0]!)
+    chain.map((route): MacRouteOutcome<MulticastRoute> => {
+      const passedOver = whyPassedOver(macVrf, route, chain[0]!)
       if (passedOver !== null) return passedOver
-      const tunnel = floodTunnel(route, evpn.addresses.facts)
+      const tunnel = floodTunnel(route, macVrf.addresses.context)
       return 'reason' in tunnel
         ? { route, fate: 'unusable', reason: tunnel.reason }
         : { route, fate: 'used', reason: null }
@@ -87,38 +87,38 @@ export function judgeFloods(
 }
 
 /** The flood entries that multicast routes may have become. */
-export function* floodEntries(evpn: EvpnInstance, routes: Iterable<MulticastRoute>): Iterable<Entry> {
-  const { facts } = evpn.addresses
+export function* floodEntries(macVrf: MacVrf, routes: Iterable<MulticastRoute>): Iterable<Entry> {
+  const { context } = macVrf.addresses
   for (const route of routes) {
-    const tunnel = floodTunnel(route, facts)
-    if (!('reason' in tunnel)) yield { kind: 'flood', device: evpn.config.devices.vxlan, ...tunnel }
+    const tunnel = floodTunnel(route, context)
+    if (!('reason' in tunnel)) yield { kind: 'flood', device: macVrf.config.devices.vxlan, ...tunnel }
   }
 }
 
 /** Why a route is out before it is looked at; null when it is not. `best` is the best of its key. */
-function whyPassedOver<R extends Route>(evpn: EvpnInstance, route: R, best: R): Verdict<R> | null {
-  if (route.source === evpn.source) return { route, fate: 'ours', reason: 'this instance announces it' }
+function whyPassedOver<R extends Route>(macVrf: MacVrf, route: R, best: R): MacRouteOutcome<R> | null {
+  if (route.source === macVrf.source) return { route, fate: 'ours', reason: 'this instance advertises it' }
   if (route !== best) {
     const reason = `another path of this route is better, from ${best.source.name}: ${whyBetter(best, route)}`
     return { route, fate: 'beaten', reason }
   }
-  if (!evpn.imports.has(route)) return { route, fate: 'not imported', reason: evpn.imports.whyNot(route) }
+  if (!macVrf.imports.has(route)) return { route, fate: 'not imported', reason: macVrf.imports.whyNot(route) }
   return null
 }
 
 /** Why an imported route is out before usable ones are compared; null when it is not. */
-function whyUnusable(evpn: EvpnInstance, route: MacRoute, address: Address): Verdict | null {
-  const { facts } = evpn.addresses
-  const reason = unusableMac(route, facts) ?? ('ip' in address ? unusableIp(route, facts) : null)
+function whyUnusable(macVrf: MacVrf, route: MacRoute, address: MacOrIp): MacRouteOutcome | null {
+  const { context } = macVrf.addresses
+  const reason = unusableMac(route, context) ?? ('ip' in address ? unusableIp(route, context) : null)
   return reason === null ? null : { route, fate: 'unusable', reason }
 }
 
 /** The kernel entries that an address may have become, as identities to look for; `local` are the endpoints that have it. */
 export function* entriesOf(
-  { config: { devices, vtep: dst, vni } }: EvpnInstance,
-  address: Address,
+  { config: { devices, vtep: dst, vni } }: MacVrf,
+  address: MacOrIp,
   routes: Iterable<MacRoute>,
-  local: Iterable<Endpoint>,
+  local: Iterable<EvpnEndpoint>,
 ): Iterable<Entry> {
   const macs = new Set<Mac>('mac' in address ? [address.mac] : [])
   const ips = new Set<Ip>('ip' in address ? [address.ip] : [])

@@ -2,7 +2,7 @@ import type { Mac } from '../values/mac.ts'
 import { ensure } from '../values/map.ts'
 
 /** What makes a MAC address that is claimed in two places a duplicate (RFC 7432 §15.1). */
-export interface MobilityTerms {
+export interface MobilityOptions {
   /** Moves within the window from which on it is one; 0: never. */
   readonly moves: number
   readonly windowSeconds: number
@@ -11,7 +11,7 @@ export interface MobilityTerms {
 }
 
 /** RFC 7432 §15.1; the recovery time is what FRR and others propose. */
-export const MOBILITY_DEFAULTS: MobilityTerms = { moves: 5, windowSeconds: 180, recoverySeconds: 1800 }
+export const MOBILITY_DEFAULTS: MobilityOptions = { moves: 5, windowSeconds: 180, recoverySeconds: 1800 }
 
 /** The time, and how far routes tell of what was before this start. */
 export interface Completeness {
@@ -51,7 +51,7 @@ interface LocalMac {
  * them, since they are older.
  */
 export class Mobility {
-  private readonly terms: MobilityTerms
+  private readonly options: MobilityOptions
   private readonly completeness: Completeness
   private readonly local = new Map<Mac, LocalMac>()
   /** When each address moved lately, here or away. */
@@ -59,8 +59,8 @@ export class Mobility {
   private readonly duplicates = new Map<Mac, number>()
   private listeningSince = 0
 
-  constructor(terms: MobilityTerms, completeness: Completeness) {
-    this.terms = terms
+  constructor(options: MobilityOptions, completeness: Completeness) {
+    this.options = options
     this.completeness = completeness
   }
 
@@ -80,7 +80,7 @@ export class Mobility {
   /** Since when it is taken for a duplicate, on the clock that never goes back; undefined when it is not. */
   duplicateSince(mac: Mac): number | undefined {
     const since = this.duplicates.get(mac)
-    const { recoverySeconds } = this.terms
+    const { recoverySeconds } = this.options
     if (since === undefined || recoverySeconds === 0) return since
     if (this.completeness.now() - since < recoverySeconds * 1000) return since
     this.duplicates.delete(mac)
@@ -94,7 +94,7 @@ export class Mobility {
       if (this.local.has(mac) && this.duplicateSince(mac) !== undefined) yield mac
   }
 
-  /** Adds a local address: `highest` is the highest sequence that others announce, undefined when nobody does. True when it became a duplicate. */
+  /** Adds a local address: `highest` is the highest sequence that others advertise, undefined when nobody does. True when it became a duplicate. */
   attach(mac: Mac, highest: number | undefined): boolean {
     const duplicate = highest !== undefined && this.moved(mac)
     const sequence = highest === undefined ? 0 : this.next(mac, highest)
@@ -113,10 +113,10 @@ export class Mobility {
   }
 
   /**
-   * Somebody else announces a local address. `outbids` when ours has a new sequence to be announced, `duplicate` when it has
+   * Somebody else advertises a local address. `outbids` when ours has a new sequence to be advertised, `duplicate` when it has
    * now moved too often.
    */
-  heard(mac: Mac, sequence: number): { readonly outbids: boolean; readonly duplicate: boolean } {
+  routeReceived(mac: Mac, sequence: number): { readonly outbids: boolean; readonly duplicate: boolean } {
     const local = this.local.get(mac)
     if (local === undefined || sequence < local.sequence) return { outbids: false, duplicate: false }
     if (this.isOlder(local, sequence))
@@ -127,7 +127,7 @@ export class Mobility {
   }
 
   /** As `heard`, of another MAC address with one of the IP addresses of a local one (RFC 9721 §6); true when ours has a new sequence. */
-  heardOfIp(mac: Mac, sequence: number): boolean {
+  ipRouteReceived(mac: Mac, sequence: number): boolean {
     const local = this.local.get(mac)
     if (local === undefined || sequence < local.sequence || !this.isOlder(local, sequence)) return false
     return this.outbidOnce(mac, local, sequence)
@@ -186,7 +186,7 @@ export class Mobility {
 
   /** Notes a move; true when it was the one too many. */
   private moved(mac: Mac): boolean {
-    const { moves, windowSeconds } = this.terms
+    const { moves, windowSeconds } = this.options
     if (moves === 0) return false
     const now = this.completeness.now()
     const times = ensure(this.moves, mac, () => [])
@@ -199,12 +199,12 @@ export class Mobility {
 
   /** Forgets what has not moved lately and is not here. */
   private prune(): void {
-    const since = this.completeness.now() - this.terms.windowSeconds * 1000
+    const since = this.completeness.now() - this.options.windowSeconds * 1000
     for (const [mac, times] of this.moves) {
       if (this.local.has(mac) || times.at(-1)! >= since || this.duplicateSince(mac) !== undefined) continue
       this.moves.delete(mac)
     }
-    if (this.terms.recoverySeconds > 0) return
+    if (this.options.recoverySeconds > 0) return
     for (const mac of this.duplicates.keys()) if (!this.local.has(mac)) this.duplicates.delete(mac)
   }
 }

@@ -2,10 +2,10 @@ import { isRouter } from '../bgp/values/extended-community.ts'
 import type { Bridge, LocalMac, Neighbour, Port, RemoteMac, Vxlan } from '../dataplane/model.ts'
 import { type Ip, isIpv4, whyNoHost } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
-import { bestMacRoute, type LocalFacts, type MacRoute, unusableMac } from './select.ts'
+import { bestMacRoute, type MacRoute, type MacSelectionContext, unusableMac } from './select.ts'
 
 /** The devices of one network on this machine, and who made them. */
-export interface Devices {
+export interface MacVrfDevices {
   readonly bridge: string
   /** The agent named the bridge: others may have made it, and may have put the local ports into it. */
   readonly givenBridge: boolean
@@ -15,18 +15,18 @@ export interface Devices {
 }
 
 /** Where the network is on this machine. */
-export interface Place {
-  readonly devices: Devices
+export interface MacVrfBinding {
+  readonly devices: MacVrfDevices
   /** Our VTEP address. */
   readonly vtep: Ip
   readonly vni: number
 }
 
-export type NetworkEntry = Bridge | Vxlan | Port
-export type EndpointEntry = Port | LocalMac
+export type MacVrfEntry = Bridge | Vxlan | Port
+export type MacVrfEndpointEntry = Port | LocalMac
 
 /** What the VXLAN devices of all networks have in common. */
-export interface Tunnelling {
+export interface VxlanOptions {
   /** Our VTEP address. */
   readonly vtep: Ip
   /** UDP destination port. */
@@ -40,12 +40,12 @@ export interface Tunnelling {
 }
 
 /** Links and VXLAN port of the network as a whole. */
-export function projectNetwork(
-  { bridge, givenBridge, vxlan, givenVxlan }: Devices,
+export function projectMacVrf(
+  { bridge, givenBridge, vxlan, givenVxlan }: MacVrfDevices,
   alias: string,
   vni: number,
-  { vtep: local, vxlanPort: port, vxlanMtu: mtu, underlay, neighSuppress }: Tunnelling,
-): NetworkEntry[] {
+  { vtep: local, vxlanPort: port, vxlanMtu: mtu, underlay, neighSuppress }: VxlanOptions,
+): MacVrfEntry[] {
   const master: Bridge = { kind: 'bridge', device: bridge, given: givenBridge, alias }
   const link: Vxlan = { kind: 'vxlan', device: vxlan, alias, vni, local, port, mtu, underlay }
   const slave: Port = {
@@ -60,7 +60,7 @@ export function projectNetwork(
 }
 
 /** What a local endpoint needs: its port in the bridge, and its MAC address bound to the port. */
-export function projectEndpoint(devices: Devices, port: string, mac: Mac): EndpointEntry[] {
+export function projectEndpoint(devices: MacVrfDevices, port: string, mac: Mac): MacVrfEndpointEntry[] {
   const slave: Port = {
     kind: 'port',
     device: port,
@@ -85,41 +85,41 @@ export interface Gateway {
 
 /** What a gateway needs; it is known of here alone, for each machine of the network is the same gateway. */
 export function projectGateway(
-  devices: Devices,
+  devices: MacVrfDevices,
   { device, mac }: Pick<Gateway, 'device' | 'mac'>,
-): EndpointEntry[] {
+): MacVrfEndpointEntry[] {
   return projectEndpoint({ ...devices, givenBridge: false }, device, mac)
 }
 
 /** The bridge knows of a gateway's address, and does not ask other machines for it. */
-export function projectGatewayIp({ bridge }: Devices, ip: Ip, mac: Mac): Neighbour {
+export function projectGatewayIp({ bridge }: MacVrfDevices, ip: Ip, mac: Mac): Neighbour {
   return { kind: 'neighbour', device: bridge, ip, mac, router: !isIpv4(ip) }
 }
 
 /** Where a MAC address is, going by the routes for it; a local one is nowhere else. */
 export function projectMac(
-  devices: Devices,
+  devices: MacVrfDevices,
   mac: Mac,
   isLocal: boolean,
   routes: readonly MacRoute[],
-  facts: LocalFacts,
+  context: MacSelectionContext,
 ): RemoteMac | null {
   if (isLocal) return null
-  const best = bestMacRoute(routes.filter((route) => unusableMac(route, facts) === null))
+  const best = bestMacRoute(routes.filter((route) => unusableMac(route, context) === null))
   if (best === undefined) return null
   return { kind: 'remote-mac', device: devices.vxlan, mac, dst: best.set.nextHop!, vni: best.nlri.label }
 }
 
 /** Whose an IP address is, going by the routes for it; a local one needs no answer from us, one that no host can have gets none. */
 export function projectIp(
-  devices: Devices,
+  devices: MacVrfDevices,
   ip: Ip,
   isLocal: boolean,
   routes: readonly MacRoute[],
-  facts: LocalFacts,
+  context: MacSelectionContext,
 ): Neighbour | null {
   if (isLocal || whyNoHost(ip) !== null) return null
-  const best = bestMacRoute(routes.filter((route) => unusableMac(route, facts) === null))
+  const best = bestMacRoute(routes.filter((route) => unusableMac(route, context) === null))
   if (best === undefined) return null
   const router = !isIpv4(ip) && best.set.attributes.extendedCommunities?.some(isRouter) === true
   return { kind: 'neighbour', device: devices.bridge, ip, mac: best.nlri.mac, router }

@@ -29,13 +29,13 @@ export function isMulticastRoute(route: Route): route is MulticastRoute {
 }
 
 /** A way to reach another VTEP's part of the network. */
-export interface Tunnel {
+export interface VxlanTunnel {
   readonly dst: Ip
   readonly vni: number
 }
 
 /** What tells usable routes from others. */
-export interface LocalFacts {
+export interface MacSelectionContext {
   /** Our VTEP address. */
   readonly vtep: Ip
   readonly ends: Pick<TunnelEnds, 'whyNot'>
@@ -46,7 +46,7 @@ export interface LocalFacts {
 const NOT_MOVED: MacMobility = { sticky: false, sequence: 0 }
 
 /** Why a MAC/IP route is not used for forwarding; null when it is. */
-export function unusableMac(route: MacRoute, { vtep, ends, gateways }: LocalFacts): string | null {
+export function unusableMac(route: MacRoute, { vtep, ends, gateways }: MacSelectionContext): string | null {
   const { nlri, set } = route
   if (!hasVxlan(set)) return 'no VXLAN encapsulation'
   if (set.nextHop === null) return 'no next hop'
@@ -64,7 +64,7 @@ export function unusableMac(route: MacRoute, { vtep, ends, gateways }: LocalFact
 /** Why the IP address of a MAC/IP route is not answered for as it says, though the MAC address may be used; null when it is. */
 export function unusableIp(
   { nlri: { ip } }: MacRoute,
-  { gateways }: Pick<LocalFacts, 'gateways'>,
+  { gateways }: Pick<MacSelectionContext, 'gateways'>,
 ): string | null {
   if (ip === null) return null
   const noHost = whyNoHost(ip)
@@ -80,8 +80,8 @@ export function leadsToGateway({ set }: Route): boolean {
 /** Where a multicast route wants broadcast traffic to go; null, with the reason, when nowhere. */
 export function floodTunnel(
   { set }: MulticastRoute,
-  { vtep, ends }: Pick<LocalFacts, 'vtep' | 'ends'>,
-): Tunnel | { readonly reason: string } {
+  { vtep, ends }: Pick<MacSelectionContext, 'vtep' | 'ends'>,
+): VxlanTunnel | { readonly reason: string } {
   const tunnel = set.attributes.pmsiTunnel
   if (!hasVxlan(set)) return { reason: 'no VXLAN encapsulation' }
   if (tunnel === null) return { reason: 'no PMSI tunnel, so no VNI: ours may be of another network there' }
@@ -111,7 +111,7 @@ function otherFamily(vtep: Ip): string {
   return isIpv4(vtep) ? 'IPv6, our VTEP address IPv4' : 'IPv4, our VTEP address IPv6'
 }
 
-/** VXLAN has to be announced: without any encapsulation community MPLS is meant (RFC 8365 §5.1.3). */
+/** VXLAN has to be advertised: without any encapsulation community MPLS is meant (RFC 8365 §5.1.3). */
 function hasVxlan({ attributes }: AttributeSet): boolean {
   return (
     attributes.extendedCommunities?.some((community) => encapsulationOf(community) === TunnelType.Vxlan) ===

@@ -11,10 +11,10 @@ import {
 import { mplsField } from '../bgp/values/label.ts'
 import { ipv4Rd, type Rd } from '../bgp/values/rd.ts'
 import { type Ip, isIpv4 } from '../values/address.ts'
-import type { Endpoint } from './endpoint.ts'
+import type { IpEndpoint } from './endpoint.ts'
 
 /** What an instance's routes have in common. */
-export interface Advertiser {
+export interface VrfAdvertiser {
   readonly rd: Rd
   /** What route distinguishers of endpoints begin with. */
   readonly identifier: Ip
@@ -24,7 +24,7 @@ export interface Advertiser {
   readonly nextHop: Ip
 }
 
-export interface Advertisement {
+export interface VpnAdvertisement {
   readonly family: Family
   readonly nlri: VpnPrefix
   readonly nextHop: Ip
@@ -32,16 +32,16 @@ export interface Advertisement {
 }
 
 /** An endpoint that has an address. */
-export type Addressed = Endpoint & { readonly ip: Ip }
+export type Addressed = IpEndpoint & { readonly ip: Ip }
 
-export function isAddressed(endpoint: Endpoint): endpoint is Addressed {
+export function isAddressed(endpoint: IpEndpoint): endpoint is Addressed {
   return endpoint.ip !== null
 }
 
 export const hostPrefix = (ip: Ip): Prefix => ({ ip, length: ip.length * 8 })
 
-/** What is announced of an endpoint: its address, or its subnet. */
-export function announcedPrefix({ ip, prefixLength, advertiseSubnet }: Addressed): Prefix {
+/** What is advertised of an endpoint: its address, or its subnet. */
+export function advertisedPrefix({ ip, prefixLength, advertiseSubnet }: Addressed): Prefix {
   const host = hostPrefix(ip)
   if (!advertiseSubnet || prefixLength === null || prefixLength >= host.length) return host
   return { ip: maskPrefix(ip, prefixLength), length: prefixLength }
@@ -50,26 +50,26 @@ export function announcedPrefix({ ip, prefixLength, advertiseSubnet }: Addressed
 /** Where packets for an endpoint go: its address, and its subnet if that is behind it. */
 export function prefixesOf(endpoint: Addressed): Prefix[] {
   const host = hostPrefix(endpoint.ip)
-  const announced = announcedPrefix(endpoint)
-  return announced.length === host.length ? [host] : [host, announced]
+  const advertised = advertisedPrefix(endpoint)
+  return advertised.length === host.length ? [host] : [host, advertised]
 }
 
 /** The VPN-IPv4 or VPN-IPv6 route of an endpoint (RFC 4364 §4.3, RFC 4659 §3). */
-export function advertiseEndpoint(advertiser: Advertiser, endpoint: Addressed): Advertisement {
+export function endpointRoute(advertiser: VrfAdvertiser, endpoint: Addressed): VpnAdvertisement {
   const { rd, identifier } = advertiser
   const { rdNumber } = endpoint
   const ownRd = rdNumber === null ? rd : ipv4Rd(identifier, rdNumber)
-  return advertise(advertiser, endpoint, ownRd, announcedPrefix(endpoint), [])
+  return vpnRoute(advertiser, endpoint, ownRd, advertisedPrefix(endpoint), [])
 }
 
 /** What sends packets for a prefix to an endpoint. */
-export function advertise(
-  { exportTargets, tunnelType, nextHop }: Omit<Advertiser, 'rd' | 'identifier'>,
+export function vpnRoute(
+  { exportTargets, tunnelType, nextHop }: Omit<VrfAdvertiser, 'rd' | 'identifier'>,
   { ip, label, localPref, hashOrder }: Addressed,
   rd: Rd,
   prefix: Prefix,
   communities: readonly ExtendedCommunity[],
-): Advertisement {
+): VpnAdvertisement {
   const own = [encapsulation(tunnelType), hashSortOrder(hashOrder), ...exportTargets]
   return {
     family: isIpv4(ip) ? VPNV4 : VPNV6,

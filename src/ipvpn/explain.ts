@@ -3,7 +3,7 @@ import { whyBetter } from '../bgp/rib/best-path.ts'
 import type { Entry } from '../dataplane/model.ts'
 import { formatIp, type Ip } from '../values/address.ts'
 import { hostPrefix, isAddressed, prefixesOf } from './advertise.ts'
-import type { Endpoint } from './endpoint.ts'
+import type { IpEndpoint } from './endpoint.ts'
 import { gatewayOf } from './project.ts'
 import type { VpnRoute } from './select.ts'
 import type { Vrf } from './vrf.ts'
@@ -12,15 +12,15 @@ import type { Vrf } from './vrf.ts'
 export type Subject = { readonly ip: Ip } | { readonly prefix: Prefix }
 
 /** What became of one route for a prefix in one VRF. */
-export interface Verdict {
+export interface VpnRouteOutcome {
   readonly route: VpnRoute
-  /** `used`: forwarding goes by it. `beaten`: another route, a longer prefix or a local endpoint is better. `ours`: the VRF announces it. */
+  /** `used`: forwarding goes by it. `beaten`: another route, a longer prefix or a local endpoint is better. `ours`: the VRF advertises it. */
   readonly fate: 'used' | 'beaten' | 'unusable' | 'not imported' | 'ours'
   /** Null where it is used. */
   readonly reason: string | null
 }
 
-const ORDER: readonly Verdict['fate'][] = ['used', 'beaten', 'unusable', 'not imported', 'ours']
+const ORDER: readonly VpnRouteOutcome['fate'][] = ['used', 'beaten', 'unusable', 'not imported', 'ours']
 
 /** Whether a prefix has to do with what is asked about. */
 export function covers(prefix: Prefix, subject: Subject): boolean {
@@ -28,30 +28,30 @@ export function covers(prefix: Prefix, subject: Subject): boolean {
 }
 
 /** Whether an endpoint has the address, or its subnet behind it, or is the one whose gateway it is. */
-export function isBehind(endpoint: Endpoint, subject: Subject): boolean {
+export function isBehind(endpoint: IpEndpoint, subject: Subject): boolean {
   return isAddressed(endpoint) && prefixesOf(endpoint).some((prefix) => covers(prefix, subject))
 }
 
 /** Why a VRF goes by some of the routes and not by others. `chains` are those of each key in the RIB, the best first. */
-export function judge(
+export function explainVpnRoutes(
   vrf: Vrf,
   chains: readonly (readonly VpnRoute[])[],
   subject: Subject,
-): readonly Verdict[] {
-  const verdicts = chains.flatMap((chain) => chain.map((route) => verdictOn(vrf, route, chain[0]!, subject)))
-  return verdicts.sort(
+): readonly VpnRouteOutcome[] {
+  const outcomes = chains.flatMap((chain) => chain.map((route) => outcomeOf(vrf, route, chain[0]!, subject)))
+  return outcomes.sort(
     (a, b) => ORDER.indexOf(a.fate) - ORDER.indexOf(b.fate) || b.route.nlri.length - a.route.nlri.length,
   )
 }
 
-function verdictOn(vrf: Vrf, route: VpnRoute, best: VpnRoute, subject: Subject): Verdict {
-  if (route.source === vrf.source) return { route, fate: 'ours', reason: 'this instance announces it' }
+function outcomeOf(vrf: Vrf, route: VpnRoute, best: VpnRoute, subject: Subject): VpnRouteOutcome {
+  if (route.source === vrf.source) return { route, fate: 'ours', reason: 'this instance advertises it' }
   if (route !== best) {
     const reason = `another path of this route is better, from ${best.source.name}: ${whyBetter(best, route)}`
     return { route, fate: 'beaten', reason }
   }
   if (!vrf.imports.has(route)) return { route, fate: 'not imported', reason: whyNotImported(vrf, route) }
-  const { fate, reason } = vrf.fateOf(route)
+  const { fate, reason } = vrf.outcomeOf(route)
   const longest = 'ip' in subject ? vrf.routeTo(subject.ip) : null
   if (fate !== 'used' || longest === null || longest.prefixLength <= route.nlri.length)
     return { route, fate, reason }
@@ -65,7 +65,7 @@ function whyNotImported({ imports, readvertisement }: Vrf, route: VpnRoute): str
 }
 
 /** The kernel entries that the subject may have become, as identities to look for; `local` are the endpoints that have it. */
-export function* entriesOf(vrf: Vrf, subject: Subject, local: Iterable<Endpoint>): Iterable<Entry> {
+export function* entriesOf(vrf: Vrf, subject: Subject, local: Iterable<IpEndpoint>): Iterable<Entry> {
   const { device, table } = vrf.config
   const route = 'ip' in subject ? vrf.routeTo(subject.ip) : vrf.wantedFor(subject.prefix)
   if (route !== null) yield route
@@ -80,7 +80,7 @@ export function* entriesOf(vrf: Vrf, subject: Subject, local: Iterable<Endpoint>
 }
 
 /** Ports on which this machine has the address as a gateway. */
-export function gatewayPorts(endpoints: Iterable<Endpoint>, subject: Subject): ReadonlySet<string> {
+export function gatewayPorts(endpoints: Iterable<IpEndpoint>, subject: Subject): ReadonlySet<string> {
   const ports = new Set<string>()
   for (const endpoint of endpoints) {
     const gateway = isAddressed(endpoint) ? gatewayOf(endpoint) : null

@@ -5,23 +5,23 @@ import type { Dataplane, Hop, Route } from '../dataplane/model.ts'
 import { type Ip, isIpv4 } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
 import { type Addressed, hostPrefix, prefixesOf } from './advertise.ts'
-import type { Core, CoreListener, Way } from './core.ts'
-import type { Endpoint } from './endpoint.ts'
+import type { IpEndpoint } from './endpoint.ts'
+import type { MplsTransport, MplsTransportListener, TransportPath } from './mpls-transport.ts'
 import {
+  blackholeHop,
   chooseLocal,
-  deadEndHop,
+  destinationOf,
   gatewayOf,
   localHop,
-  type Place,
   projectProxies,
   projectRoute,
-  siteOf,
+  type VrfTable,
 } from './project.ts'
 import {
-  chooseWays,
+  choosePaths,
   encapsulationsOf,
-  type Fate,
-  type LocalFacts,
+  type Outcome,
+  type RouteSelectionContext,
   unusable,
   type VpnRoute,
   whyNotChosen,
@@ -34,52 +34,57 @@ interface Known {
   learned: readonly VpnRoute[]
   wanted: Route | null
   /** Ways to provider edges that `wanted` goes by. */
-  held: readonly Way[]
+  held: readonly TransportPath[]
   /** Ports that answer for it, if it is an IPv6 address. */
   proxies: ReadonlySet<string>
 }
 
 /** The prefixes of one VRF: each is behind local endpoints, or where the best of its routes say. */
-export class Prefixes implements CoreListener {
-  private readonly place: Place
-  private readonly core: Core
+export class Prefixes implements MplsTransportListener {
+  private readonly vrf: VrfTable
+  private readonly transport: MplsTransport
   private readonly dataplane: Dataplane
-  private readonly endpoints: ReadonlyMap<string, Endpoint>
-  private readonly facts: LocalFacts
+  private readonly endpoints: ReadonlyMap<string, IpEndpoint>
+  private readonly context: RouteSelectionContext
   /** Addresses of this machine, by the number of endpoints that they are the gateway of. */
   private readonly gateways = new Map<Ip, number>()
   private readonly known = new Map<string, Known>()
   /** Many routes have the same attributes. */
-  private readonly ways = new WeakMap<AttributeSet, Way>()
+  private readonly paths = new WeakMap<AttributeSet, TransportPath>()
 
   /** `endpoints` are those of the VRF, as a live view. */
-  constructor(place: Place, core: Core, dataplane: Dataplane, endpoints: ReadonlyMap<string, Endpoint>) {
-    this.place = place
-    this.core = core
+  constructor(
+    vrf: VrfTable,
+    transport: MplsTransport,
+    dataplane: Dataplane,
+    endpoints: ReadonlyMap<string, IpEndpoint>,
+  ) {
+    this.vrf = vrf
+    this.transport = transport
     this.dataplane = dataplane
     this.endpoints = endpoints
-    this.facts = {
-      address: core.address,
-      ends: core.ends,
-      tunnels: core.tunnels,
-      carriageTo: (types) => core.carriageTo(types),
-      siteOf: (label, ip) => core.siteOf(label, ip),
+    this.context = {
+      address: transport.address,
+      ends: transport.ends,
+      tunnels: transport.tunnels,
+      transportTo: (types) => transport.transportTo(types),
+      destinationOf: (label, ip) => transport.destinationOf(label, ip),
       isGateway: ({ ip, length }) => length === ip.length * 8 && this.gateways.has(ip),
     }
   }
 
   /** Heeds from now on which ways packets to other provider edges take. */
   start(): void {
-    this.core.listen(this)
+    this.transport.listen(this)
   }
 
   stop(): void {
-    this.core.unlisten(this)
+    this.transport.unlisten(this)
   }
 
-  wayChanged(remote: Ip): void {
+  nextHopChanged(remote: Ip): void {
     for (const known of this.known.values())
-      if (known.held.some((way) => way.remote === remote)) this.refresh(known)
+      if (known.held.some((path) => path.remote === remote)) this.refresh(known)
   }
 
   endsChanged(changed: ReadonlySet<Ip>): void {
@@ -88,7 +93,7 @@ export class Prefixes implements CoreListener {
         this.refresh(known)
   }
 
-  sitesChanged(label: number): void {
+  destinationsChanged(label: number): void {
     for (const known of this.known.values())
       if (known.learned.some((route) => this.isOf(route, label))) this.refresh(known)
   }
@@ -147,7 +152,7 @@ export class Prefixes implements CoreListener {
 
   /** What is wanted of the prefix; null when there is no way to it. */
   wantedFor(prefix: Prefix): Route | null {
-    return this.known.get(keyOf(prefix))?.wanted ?? null
+    return this.known.get(prefixKeyOf(prefix))?.wanted ?? null
   }
 
   /** The route that packets to an address go by: of those wanted, the one with the longest prefix. */
@@ -160,14 +165,14 @@ export class Prefixes implements CoreListener {
   }
 
   /** What became of a learned route. */
-  fateOf(route: VpnRoute): Fate {
-    const reason = unusable(route, this.facts)
+  outcomeOf(route: VpnRoute): Outcome {
+    const reason = unusable(route, this.context)
     if (reason !== null) return { fate: 'unusable', reason }
-    const known = this.known.get(keyOf(route.nlri))
-    const ways = known === undefined ? [] : this.waysTo(known)
-    return ways.includes(route)
+    const known = this.known.get(prefixKeyOf(route.nlri))
+    const paths = known === undefined ? [] : this.pathsTo(known)
+    return paths.includes(route)
       ? { fate: 'used', reason: null }
-      : { fate: 'beaten', reason: whyNotChosen(route, ways) }
+      : { fate: 'beaten', reason: whyNotChosen(route, paths) }
   }
 
   /** Others may be on the link of the endpoint's port now, or no more. */
@@ -180,12 +185,12 @@ export class Prefixes implements CoreListener {
     const count = (this.gateways.get(ip) ?? 0) + change
     if (count > 0) this.gateways.set(ip, count)
     else this.gateways.delete(ip)
-    const known = this.known.get(keyOf(hostPrefix(ip)))
+    const known = this.known.get(prefixKeyOf(hostPrefix(ip)))
     if (known !== undefined) this.refresh(known)
   }
 
   private of(prefix: Prefix): Known {
-    return ensure(this.known, keyOf(prefix), () => ({
+    return ensure(this.known, prefixKeyOf(prefix), () => ({
       prefix,
       local: NOTHING,
       learned: NOTHING,
@@ -196,28 +201,28 @@ export class Prefixes implements CoreListener {
   }
 
   /** The learned routes that forwarding goes by; what is behind a local endpoint is nowhere else. */
-  private waysTo({ local, learned }: Known): readonly VpnRoute[] {
+  private pathsTo({ local, learned }: Known): readonly VpnRoute[] {
     if (chooseLocal(local).length > 0) return []
-    return chooseWays(learned.filter((route) => unusable(route, this.facts) === null))
+    return choosePaths(learned.filter((route) => unusable(route, this.context) === null))
   }
 
   private refresh(known: Known): void {
     const { prefix, held } = known
-    const ways = this.waysTo(known)
-    const hops = this.hops(known, ways)
-    known.held = snug(ways.flatMap((route) => this.wayOf(route) ?? []))
+    const paths = this.pathsTo(known)
+    const hops = this.hops(known, paths)
+    known.held = snug(paths.flatMap((route) => this.pathOf(route) ?? []))
     // until all ways are known, what is wanted stays
     if (hops.every((hop) => hop !== null)) this.want(known, hops)
-    for (const way of held) this.core.release(way)
-    if (known.local.length === 0 && known.learned.length === 0) this.known.delete(keyOf(prefix))
+    for (const path of held) this.transport.release(path)
+    if (known.local.length === 0 && known.learned.length === 0) this.known.delete(prefixKeyOf(prefix))
   }
 
   private want(known: Known, learned: readonly Hop[]): void {
     const { prefix } = known
     const hops = [...this.localHops(known), ...learned]
-    const nowhere = deadEndHop(prefix, known.local, this.core.deadEnd)
+    const nowhere = blackholeHop(prefix, known.local, this.transport.blackhole)
     if (hops.length === 0 && nowhere !== null) hops.push(nowhere)
-    const route = projectRoute(this.place, prefix, hops)
+    const route = projectRoute(this.vrf, prefix, hops)
     if (route !== null) this.dataplane.want(route)
     else if (known.wanted !== null) this.dataplane.unwant(known.wanted)
     known.wanted = route
@@ -225,33 +230,33 @@ export class Prefixes implements CoreListener {
   }
 
   private localHops({ prefix, local }: Known): Hop[] {
-    if (this.facts.isGateway(prefix)) return []
-    return chooseLocal(local).map((endpoint) => localHop(prefix, siteOf(endpoint)))
+    if (this.context.isGateway(prefix)) return []
+    return chooseLocal(local).map((endpoint) => localHop(prefix, destinationOf(endpoint)))
   }
 
-  private hops({ prefix }: Known, ways: readonly VpnRoute[]): (Hop | null)[] {
-    return ways.map((route) => {
+  private hops({ prefix }: Known, paths: readonly VpnRoute[]): (Hop | null)[] {
+    return paths.map((route) => {
       const label = labelOf(route.nlri.label)
-      const way = this.wayOf(route)
-      if (way !== null) return this.core.hold(way, label, prefix.ip)
-      return localHop(prefix, this.core.siteOf(label, prefix.ip)!)
+      const path = this.pathOf(route)
+      if (path !== null) return this.transport.hold(path, label, prefix.ip)
+      return localHop(prefix, this.transport.destinationOf(label, prefix.ip)!)
     })
   }
 
   /** The way to the provider edge of a usable route; null where that is this machine. */
-  private wayOf({ set }: VpnRoute): Way | null {
+  private pathOf({ set }: VpnRoute): TransportPath | null {
     const { nextHop: remote } = set
-    if (remote === null || remote === this.core.address) return null
-    const known = this.ways.get(set)
+    if (remote === null || remote === this.transport.address) return null
+    const known = this.paths.get(set)
     if (known !== undefined) return known
-    const way = { remote, by: this.core.carriageTo(encapsulationsOf(set))! }
-    this.ways.set(set, way)
-    return way
+    const path = { remote, type: this.transport.transportTo(encapsulationsOf(set))! }
+    this.paths.set(set, path)
+    return path
   }
 
   /** Whether it is a route of another VRF here, to that label. */
   private isOf({ nlri, set, source }: VpnRoute, label: number): boolean {
-    return source.peer === null && set.nextHop === this.core.address && labelOf(nlri.label) === label
+    return source.peer === null && set.nextHop === this.transport.address && labelOf(nlri.label) === label
   }
 
   private refreshProxies(known: Known): void {
@@ -278,6 +283,6 @@ function snug<T>(list: readonly T[]): readonly T[] {
   return list.length === 0 ? NOTHING : list.slice()
 }
 
-function keyOf({ ip, length }: Prefix): string {
+function prefixKeyOf({ ip, length }: Prefix): string {
   return String.fromCharCode(length) + ip
 }

@@ -16,22 +16,22 @@ import type {
 } from '../dataplane/model.ts'
 import { ANY_IPV4, ANY_IPV6, type Ip, isIpv4 } from '../values/address.ts'
 import { type Addressed, hostPrefix, isAddressed } from './advertise.ts'
-import type { Site } from './core.ts'
-import type { Endpoint } from './endpoint.ts'
+import type { IpEndpoint } from './endpoint.ts'
+import type { LabelDestination } from './mpls-transport.ts'
 
 /** The VRF device of an instance and its routing table. */
-export interface Place {
+export interface VrfTable {
   readonly device: string
   readonly table: number
 }
 
-export type NetworkEntry = Vrf | Unreachable | MplsInterface | UdpPort | Tunnel | VrfPort
-export type EndpointEntry = Veth | VrfPort | Address | FixedNeighbour | LabelRoute
+export type VrfEntry = Vrf | Unreachable | MplsInterface | UdpPort | Tunnel | VrfPort
+export type VrfEndpointEntry = Veth | VrfPort | Address | FixedNeighbour | LabelRoute
 
 const DEFAULT_LOCAL_PREF = 100
 
 /** The VRF, in which nothing is reachable at first. */
-export function projectVrf({ device, table }: Place, alias: string): (Vrf | Unreachable)[] {
+export function projectVrf({ device, table }: VrfTable, alias: string): (Vrf | Unreachable)[] {
   const nothing = [ANY_IPV4, ANY_IPV6].map(
     (prefix): Unreachable => ({ kind: 'unreachable', device, table, prefix, prefixLength: 0 }),
   )
@@ -39,9 +39,13 @@ export function projectVrf({ device, table }: Place, alias: string): (Vrf | Unre
 }
 
 /** What a local endpoint needs beside its route and its plug. What comes from its port goes to `place`, packets with its label to `delivery`. */
-export function projectEndpoint(place: Place, endpoint: Endpoint, delivery: Hop | null): EndpointEntry[] {
+export function projectEndpoint(
+  vrf: VrfTable,
+  endpoint: IpEndpoint,
+  delivery: Hop | null,
+): VrfEndpointEntry[] {
   const { port: device, direction, label, mac } = endpoint
-  const entries: EndpointEntry[] = [{ kind: 'vrf-port', device, vrf: place.device }]
+  const entries: VrfEndpointEntry[] = [{ kind: 'vrf-port', device, vrf: vrf.device }]
   if (!isAddressed(endpoint)) return entries
   entries.push(...projectGateway(endpoint), { kind: 'fixed-neighbour', device, ip: endpoint.ip, mac })
   if (direction !== 'from-port' && delivery !== null)
@@ -73,31 +77,37 @@ function subnetOfGateway(endpoint: Addressed): Prefix | null {
 }
 
 /** Where an endpoint is: in an EVPN instance the others of its subnet are beside it. */
-export function siteOf(endpoint: Addressed): Site {
+export function destinationOf(endpoint: Addressed): LabelDestination {
   const { port, ip, plug } = endpoint
   return { port, ip, link: plug === null ? null : subnetOfGateway(endpoint) }
 }
 
 /** Whether packets to the endpoint's subnet are for its neighbours as well. */
 export function leadsToSubnet(endpoint: Addressed): boolean {
-  return endpoint.advertiseSubnet && siteOf(endpoint).link !== null
+  return endpoint.advertiseSubnet && destinationOf(endpoint).link !== null
 }
 
 /** The way to a prefix that is behind a port of this machine. */
-export function localHop({ ip, length }: Prefix, site: Site): Hop {
-  const isItself = site.ip === ip && length === ip.length * 8
-  const isOnLink = site.link !== null && length >= site.link.length && isWithin(ip, site.link)
-  return { device: site.port, via: isItself || isOnLink ? null : site.ip, labels: [], weight: 1 }
+export function localHop({ ip, length }: Prefix, destination: LabelDestination): Hop {
+  const isItself = destination.ip === ip && length === ip.length * 8
+  const isOnLink =
+    destination.link !== null && length >= destination.link.length && isWithin(ip, destination.link)
+  return {
+    device: destination.port,
+    via: isItself || isOnLink ? null : destination.ip,
+    labels: [],
+    weight: 1,
+  }
 }
 
 /**
  * Where packets for an endpoint go that nobody may reach; null without one. Linux takes IPv4 packets from an address only if there is a
  * way back to it, also where `rp_filter` is loose (RFC 3704 §2.4).
  */
-export function deadEndHop(
+export function blackholeHop(
   { ip, length }: Prefix,
   local: Iterable<Addressed>,
-  { device }: Place,
+  { device }: VrfTable,
 ): Hop | null {
   const senders = [...local].filter((endpoint) => endpoint.ip === ip && endpoint.direction === 'from-port')
   if (!isIpv4(ip) || length !== hostPrefix(ip).length || senders.length === 0) return null
@@ -113,11 +123,11 @@ export function chooseLocal(endpoints: Iterable<Addressed>): Addressed[] {
     .sort((a, b) => a.hashOrder - b.hashOrder || a.label - b.label)
 }
 
-const localPref = ({ localPref }: Endpoint): number => localPref ?? DEFAULT_LOCAL_PREF
+const localPref = ({ localPref }: IpEndpoint): number => localPref ?? DEFAULT_LOCAL_PREF
 
 /** A route by these hops, each once; null where there are none. */
 export function projectRoute(
-  { device, table }: Place,
+  { device, table }: VrfTable,
   { ip, length }: Prefix,
   hops: readonly Hop[],
 ): Route | null {
@@ -133,7 +143,7 @@ export function projectRoute(
 export function projectProxies(
   ip: Ip,
   hops: readonly Hop[],
-  endpoints: Iterable<Endpoint>,
+  endpoints: Iterable<IpEndpoint>,
 ): ProxyNeighbour[] {
   const behind = new Set(hops.map(({ device }) => device))
   const ports = new Set<string>()

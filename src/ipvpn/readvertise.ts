@@ -8,21 +8,27 @@ import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import { ensure } from '../values/map.ts'
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
-import { type Addressed, type Advertisement, type Advertiser, advertise, isAddressed } from './advertise.ts'
-import type { Endpoint } from './endpoint.ts'
+import {
+  type Addressed,
+  isAddressed,
+  type VpnAdvertisement,
+  type VrfAdvertiser,
+  vpnRoute,
+} from './advertise.ts'
+import type { IpEndpoint } from './endpoint.ts'
 import { leadsToSubnet } from './project.ts'
 import { isVpnRoute, type VpnRoute } from './select.ts'
 import { chooseTrail, type Trail } from './trail.ts'
 
-/** Which routes a VRF announces again, by their route targets, and the route targets that it announces them with. */
-export interface Readvertise {
+/** Which routes a VRF re-advertises, by their route targets, and the route targets that it advertises them with. */
+export interface ReadvertiseTargets {
   readonly from: readonly RouteTarget[]
   readonly to: readonly RouteTarget[]
 }
 
 /** Whether any route can come and go by them. */
-export function announcesAgain(terms: Readvertise | null): boolean {
-  return terms !== null && terms.from.length > 0 && terms.to.length > 0
+export function isReadvertising(targets: ReadvertiseTargets | null): boolean {
+  return targets !== null && targets.from.length > 0 && targets.to.length > 0
 }
 
 /** What is known of a prefix. */
@@ -31,44 +37,44 @@ interface Known {
   readonly routes: Set<VpnRoute>
 }
 
-/** An endpoint that prefixes are announced again for, and what was. */
-interface Carrier {
+/** An endpoint that prefixes are re-advertised for, and what was. */
+interface ReadvertisingEndpoint {
   readonly endpoint: Carrying
-  readonly said: Map<Known, Advertisement>
+  readonly advertised: Map<Known, VpnAdvertisement>
 }
 
-/** An endpoint with a route distinguisher to announce prefixes of others under. */
+/** An endpoint with a route distinguisher to advertise prefixes of others under. */
 type Carrying = Addressed & { readonly readvertiseRd: number }
 
-/** Where a VRF announces from. */
-export interface Origin extends Pick<Advertiser, 'identifier' | 'tunnelType' | 'nextHop'> {
+/** Where a VRF advertises from. */
+export interface Origin extends Pick<VrfAdvertiser, 'identifier' | 'tunnelType' | 'nextHop'> {
   readonly source: Source
   readonly ends: TunnelEnds
 }
 
 /**
- * The routes that one VRF announces again, each for every endpoint whose label leads to it. They come by subscriptions of
- * their own and are none that the VRF forwards by, unless its import targets bring them as well. Announcing and
+ * The routes that one VRF re-advertises, each for every endpoint whose label leads to it. They come by subscriptions of
+ * their own and are none that the VRF forwards by, unless its import targets bring them as well. Advertising and
  * withdrawing is done in slices.
  */
 export class Readvertisement implements Importer<VpnRoute> {
   readonly imports: Imports<VpnRoute>
-  terms: Readvertise | null = null
+  targets: ReadvertiseTargets | null = null
   private readonly speaker: Speaker
   private readonly origin: Origin
-  private readonly endpoints: ReadonlyMap<string, Endpoint>
+  private readonly endpoints: ReadonlyMap<string, IpEndpoint>
   /** By prefix. */
   private readonly learned = new Map<string, Known>()
-  private readonly carriers = new Map<string, Carrier>()
-  /** Prefixes that may have to be announced, or not any more. */
+  private readonly carriers = new Map<string, ReadvertisingEndpoint>()
+  /** Prefixes that may have to be advertised, or not any more. */
   private readonly pending = new Set<Known>()
-  /** What was announced for endpoints that are gone. */
-  private readonly leaving: Carrier['said'][] = []
+  /** What was advertised for endpoints that are gone. */
+  private readonly leaving: ReadvertisingEndpoint['advertised'][] = []
   private isBusy = false
   private readonly unlisten: () => void
 
   /** `endpoints` are those of the VRF, as a live view. */
-  constructor(origin: Origin, speaker: Speaker, endpoints: ReadonlyMap<string, Endpoint>) {
+  constructor(origin: Origin, speaker: Speaker, endpoints: ReadonlyMap<string, IpEndpoint>) {
     this.origin = origin
     this.speaker = speaker
     this.endpoints = endpoints
@@ -76,13 +82,13 @@ export class Readvertisement implements Importer<VpnRoute> {
     this.unlisten = origin.ends.listen((changed) => this.endsChanged(changed))
   }
 
-  /** Announces by these terms from now on; null: nothing. */
-  set(terms: Readvertise | null): void {
-    const before = this.terms
-    this.terms = terms
-    this.imports.set(new Set(terms?.from))
+  /** Advertises by these terms from now on; null: nothing. */
+  set(targets: ReadvertiseTargets | null): void {
+    const before = this.targets
+    this.targets = targets
+    this.imports.set(new Set(targets?.from))
     if (before === null) for (const { mac } of [...this.endpoints.values()]) this.endpointsChanged(mac)
-    if (!sameTargets(terms?.to ?? [], before?.to ?? [])) this.lookAtAll()
+    if (!sameTargets(targets?.to ?? [], before?.to ?? [])) this.lookAtAll()
   }
 
   /** Re-advertises nothing any more. */
@@ -93,14 +99,14 @@ export class Readvertisement implements Importer<VpnRoute> {
 
   /** Endpoints of this MAC address came, went or changed. */
   endpointsChanged(mac: Mac): void {
-    if (this.terms === null && this.carriers.size === 0) return
+    if (this.targets === null && this.carriers.size === 0) return
     const due = this.carriersOf(mac)
     for (const [key, carrier] of this.carriers)
       if (carrier.endpoint.mac === mac && !isSame(carrier.endpoint, due.get(key))) this.drop(key, carrier)
     let isNew = false
     for (const [key, endpoint] of due) {
       if (this.carriers.has(key)) continue
-      this.carriers.set(key, { endpoint, said: new Map() })
+      this.carriers.set(key, { endpoint, advertised: new Map() })
       isNew = true
     }
     if (isNew) this.lookAtAll()
@@ -114,7 +120,7 @@ export class Readvertisement implements Importer<VpnRoute> {
     if (before === route) return
     if (before !== undefined) this.unlearn(before)
     const { ip, length } = route.nlri
-    const known = ensure<string, Known>(this.learned, keyOf(route.nlri), () => ({
+    const known = ensure<string, Known>(this.learned, prefixKeyOf(route.nlri), () => ({
       prefix: { ip, length },
       routes: new Set(),
     }))
@@ -123,12 +129,12 @@ export class Readvertisement implements Importer<VpnRoute> {
   }
 
   unlearn(route: VpnRoute): void {
-    const known = this.learned.get(keyOf(route.nlri))
+    const known = this.learned.get(prefixKeyOf(route.nlri))
     known?.routes.delete(route)
     if (known !== undefined) this.lookAt(known)
   }
 
-  /** Routes whose prefixes are announced again. */
+  /** Routes whose prefixes are re-advertised. */
   *readvertised(): Iterable<VpnRoute> {
     if (this.carriers.size === 0) return
     for (const { routes } of this.learned.values()) {
@@ -156,9 +162,9 @@ export class Readvertisement implements Importer<VpnRoute> {
         this.lookAt(known)
   }
 
-  private drop(key: string, { said }: Carrier): void {
+  private drop(key: string, { advertised }: ReadvertisingEndpoint): void {
     this.carriers.delete(key)
-    this.leaving.push(said)
+    this.leaving.push(advertised)
     this.start()
   }
 
@@ -206,38 +212,38 @@ export class Readvertisement implements Importer<VpnRoute> {
       return
     }
     // not before its last advertisement is withdrawn: a route that comes back meanwhile is settled in its turn
-    if (routes.size === 0) this.learned.delete(keyOf(prefix))
+    if (routes.size === 0) this.learned.delete(prefixKeyOf(prefix))
   }
 
-  private settle(known: Known, { endpoint, said }: Carrier, trail: Trail | null): void {
-    if (trail !== null && this.terms !== null) {
+  private settle(known: Known, { endpoint, advertised }: ReadvertisingEndpoint, trail: Trail | null): void {
+    if (trail !== null && this.targets !== null) {
       const rd = ipv4Rd(this.origin.identifier, endpoint.readvertiseRd)
-      const advertiser = { ...this.origin, exportTargets: this.terms.to }
-      const advertisement = advertise(advertiser, endpoint, rd, known.prefix, trail.record)
-      said.set(known, advertisement)
+      const advertiser = { ...this.origin, exportTargets: this.targets.to }
+      const advertisement = vpnRoute(advertiser, endpoint, rd, known.prefix, trail.record)
+      advertised.set(known, advertisement)
       const { family, nlri, attributes, nextHop } = advertisement
       return this.speaker.originate(this.origin.source, family, nlri, attributes, nextHop)
     }
-    const before = said.get(known)
-    said.delete(known)
+    const before = advertised.get(known)
+    advertised.delete(known)
     if (before !== undefined) this.withdraw(before)
   }
 
   private trailOf(routes: Iterable<VpnRoute>): Trail | null {
-    if (this.terms === null) return null
-    return chooseTrail(routes, this.terms.to, this.origin.ends)
+    if (this.targets === null) return null
+    return chooseTrail(routes, this.targets.to, this.origin.ends)
   }
 
-  private withdraw({ family, nlri }: Advertisement): void {
+  private withdraw({ family, nlri }: VpnAdvertisement): void {
     this.speaker.withdraw(this.origin.source, family, nlri)
   }
 }
 
-function isCarrying(endpoint: Endpoint): endpoint is Carrying {
+function isCarrying(endpoint: IpEndpoint): endpoint is Carrying {
   return isAddressed(endpoint) && endpoint.readvertiseRd !== null
 }
 
-/** Whether prefixes are announced alike for both. */
+/** Whether prefixes are advertised alike for both. */
 function isSame(a: Carrying, b: Carrying | undefined): boolean {
   return (
     a.label === b?.label &&
@@ -247,6 +253,6 @@ function isSame(a: Carrying, b: Carrying | undefined): boolean {
   )
 }
 
-function keyOf({ ip, length }: Prefix): string {
+function prefixKeyOf({ ip, length }: Prefix): string {
   return String.fromCharCode(length) + ip
 }

@@ -8,7 +8,7 @@ import { encapsulationOf, formatTunnelType, hashSortOrderOf } from '../bgp/value
 import { FIRST_LABEL, labelOf } from '../bgp/values/label.ts'
 import { formatIp, isIpv4 } from '../values/address.ts'
 import { compareOctets } from '../values/bytes.ts'
-import type { CoreFacts } from './core.ts'
+import type { MplsTransportView } from './mpls-transport.ts'
 
 export type VpnRoute = Route & { readonly nlri: VpnPrefix }
 
@@ -17,36 +17,36 @@ export function isVpnRoute(route: Route): route is VpnRoute {
 }
 
 /** What tells usable routes from others. */
-export interface LocalFacts extends CoreFacts {
+export interface RouteSelectionContext extends MplsTransportView {
   /** Whether it is an address that this machine has in the VRF. */
   isGateway(prefix: Prefix): boolean
 }
 
 /** What became of a route in a VRF. `used`: forwarding goes by it. `beaten`: another route, or a local endpoint, is better. */
-export type Fate =
+export type Outcome =
   | { readonly fate: 'used'; readonly reason: null }
   | { readonly fate: 'beaten' | 'unusable'; readonly reason: string }
 
 /** More ways than that to one prefix are left out: the kernel has no room for any number of them in one route. */
-const MAX_WAYS = 128
+const MAX_PATHS = 128
 
 /** Why a route is not used for forwarding; null when it is. */
-export function unusable({ nlri, set, source }: VpnRoute, facts: LocalFacts): string | null {
+export function unusable({ nlri, set, source }: VpnRoute, context: RouteSelectionContext): string | null {
   const { nextHop } = set
   if (nextHop === null) return 'no next hop'
-  if (facts.isGateway(nlri)) return "the gateway's IP address"
+  if (context.isGateway(nlri)) return "the gateway's IP address"
   const label = labelOf(nlri.label)
   if (label < FIRST_LABEL) return `label ${label} is reserved`
-  if (nextHop === facts.address && source.peer === null) {
-    const site = facts.siteOf(label, nlri.ip)
-    return site === undefined ? `label ${label} is of no endpoint here` : null
+  if (nextHop === context.address && source.peer === null) {
+    const destination = context.destinationOf(label, nlri.ip)
+    return destination === undefined ? `label ${label} is of no endpoint here` : null
   }
-  const noEnd = facts.ends.whyNot(nextHop, !facts.tunnels)
+  const noEnd = context.ends.whyNot(nextHop, !context.tunnels)
   if (noEnd !== null) return `next hop is ${noEnd}`
-  const announced = encapsulationsOf(set)
-  if (facts.carriageTo(announced) === undefined)
-    return `no common encapsulation: it announces ${announced.map(formatTunnelType).join(', ')}`
-  if (facts.tunnels && isIpv4(nextHop) !== isIpv4(facts.address))
+  const advertised = encapsulationsOf(set)
+  if (context.transportTo(advertised) === undefined)
+    return `no common encapsulation: it announces ${advertised.map(formatTunnelType).join(', ')}`
+  if (context.tunnels && isIpv4(nextHop) !== isIpv4(context.address))
     return `next hop is ${isIpv4(nextHop) ? 'IPv4, our tunnels start at IPv6' : 'IPv6, our tunnels start at IPv4'}`
   return null
 }
@@ -61,28 +61,28 @@ export function encapsulationsOf({ attributes }: AttributeSet): readonly number[
  * The ways to a prefix among usable routes: those of the highest LOCAL_PREF share the traffic, in the order that hashing counts them
  * by. Stale ones count only where there is no other.
  */
-export function chooseWays(usable: readonly VpnRoute[]): readonly VpnRoute[] {
+export function choosePaths(usable: readonly VpnRoute[]): readonly VpnRoute[] {
   const preferred = usable.filter((route) => !isLeastPreferred(route))
   const candidates = preferred.length > 0 ? preferred : usable
   const highest = Math.max(...candidates.map(localPref))
   return candidates
     .filter((route) => localPref(route) === highest)
-    .sort(compareWays)
-    .slice(0, MAX_WAYS)
+    .sort(comparePaths)
+    .slice(0, MAX_PATHS)
 }
 
 /** Why `loser` is not among the ways that it was left out for. */
-export function whyNotChosen(loser: VpnRoute, ways: readonly VpnRoute[]): string {
-  const [winner] = ways
+export function whyNotChosen(loser: VpnRoute, paths: readonly VpnRoute[]): string {
+  const [winner] = paths
   if (winner === undefined) return 'a local endpoint wins'
   if (isLeastPreferred(loser) && !isLeastPreferred(winner))
     return `${formatIp(winner.set.nextHop!)} is better: not stale`
-  if (localPref(winner) === localPref(loser)) return `there are ${MAX_WAYS} other ways`
+  if (localPref(winner) === localPref(loser)) return `there are ${MAX_PATHS} other ways`
   return `${formatIp(winner.set.nextHop!)} is better: higher LOCAL_PREF (${localPref(winner)} over ${localPref(loser)})`
 }
 
 /** Order of ways that share traffic: hash order, then next hop, so that every node counts them alike. */
-function compareWays(a: VpnRoute, b: VpnRoute): number {
+function comparePaths(a: VpnRoute, b: VpnRoute): number {
   return (
     hashOrder(a) - hashOrder(b) ||
     compareOctets(a.set.nextHop ?? '', b.set.nextHop ?? '') ||

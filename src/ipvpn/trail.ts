@@ -7,7 +7,7 @@ import {
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import type { VpnRoute } from './select.ts'
 
-/** A route that may be announced again, and the route targets that it has had on its way, as records. */
+/** A route that may be re-advertised, and the route targets that it has had on its way, as records. */
 export interface Trail {
   readonly route: VpnRoute
   readonly record: readonly ExtendedCommunity[]
@@ -17,8 +17,8 @@ export interface Trail {
 const MAX_RECORD = 128
 
 /**
- * Of routes for one prefix the one that is announced again to these targets; null where none may be. It has had none of the
- * targets before, so that each announcement lengthens the record and none comes round (draft-ietf-bess-service-chaining).
+ * Of routes for one prefix the one that is re-advertised to these targets; null where none may be. It has had none of the
+ * targets before, so that each advertisement lengthens the record and none comes round (draft-ietf-bess-service-chaining).
  * The shortest record is chosen, for as with AS paths only that settles whatever the order of events.
  */
 export function chooseTrail(

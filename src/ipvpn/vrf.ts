@@ -8,31 +8,25 @@ import type { Rd } from '../bgp/values/rd.ts'
 import type { Dataplane, Hop, Route as WantedRoute } from '../dataplane/model.ts'
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
-import {
-  type Addressed,
-  type Advertisement,
-  advertiseEndpoint,
-  hostPrefix,
-  isAddressed,
-} from './advertise.ts'
-import type { Core } from './core.ts'
-import type { Endpoint } from './endpoint.ts'
-import { gatewayMac, projectPlug, type Segment } from './plug.ts'
+import { type Addressed, endpointRoute, hostPrefix, isAddressed, type VpnAdvertisement } from './advertise.ts'
+import type { IpEndpoint } from './endpoint.ts'
+import { gatewayMac, projectIrb, type VethUnderlay } from './irb.ts'
+import type { MplsTransport } from './mpls-transport.ts'
 import { Prefixes } from './prefixes.ts'
 import {
-  type EndpointEntry,
+  destinationOf,
   gatewayOf,
   leadsToSubnet,
-  type NetworkEntry,
-  type Place,
   projectEndpoint,
   projectVrf,
-  siteOf,
+  type VrfEndpointEntry,
+  type VrfEntry,
+  type VrfTable,
 } from './project.ts'
-import { announcesAgain, type Readvertise, Readvertisement } from './readvertise.ts'
-import { type Fate, isVpnRoute, type VpnRoute } from './select.ts'
+import { isReadvertising, Readvertisement, type ReadvertiseTargets } from './readvertise.ts'
+import { isVpnRoute, type Outcome, type VpnRoute } from './select.ts'
 
-export interface VrfConfig extends Place {
+export interface VrfConfig extends VrfTable {
   /** The id that the agents know it by. */
   readonly id: string
   /** `VRF-n`. */
@@ -42,49 +36,49 @@ export interface VrfConfig extends Place {
   readonly identifier: Ip
   /** Mark of our device. */
   readonly alias: string
-  /** Of cables to EVPN instances. */
-  readonly segment: Segment
+  /** Of veth pairs to EVPN instances. */
+  readonly vethUnderlay: VethUnderlay
 }
 
 const FAMILIES: readonly Family[] = [VPNV4, VPNV6]
 
-/** One VRF: announces its endpoints, and turns the routes it imports into desired state. */
+/** One VRF: advertises its endpoints, and turns the routes it imports into desired state. */
 export class Vrf implements Importer<VpnRoute> {
   readonly config: VrfConfig
   readonly source: Source
   readonly imports: Imports<VpnRoute>
-  /** What it announces of others. */
+  /** What it advertises of others. */
   readonly readvertisement: Readvertisement
   exportTargets: readonly RouteTarget[] = []
   gatewayIp: Ip | null = null
   private readonly speaker: Speaker
-  private readonly core: Core
-  private readonly endpoints = new Map<string, Endpoint>()
-  private readonly announced = new Map<string, Advertisement>()
+  private readonly transport: MplsTransport
+  private readonly endpoints = new Map<string, IpEndpoint>()
+  private readonly advertised = new Map<string, VpnAdvertisement>()
   private readonly prefixes: Prefixes
 
-  constructor(config: VrfConfig, core: Core, speaker: Speaker, dataplane: Dataplane) {
+  constructor(config: VrfConfig, transport: MplsTransport, speaker: Speaker, dataplane: Dataplane) {
     this.config = config
-    this.core = core
+    this.transport = transport
     this.speaker = speaker
     this.source = localSource(config.name)
     this.imports = new Imports(speaker, this.source, this)
-    this.prefixes = new Prefixes(config, core, dataplane, this.endpoints)
+    this.prefixes = new Prefixes(config, transport, dataplane, this.endpoints)
     this.prefixes.start()
-    const { tunnelType, address: nextHop, ends } = core
+    const { tunnelType, address: nextHop, ends } = transport
     const origin = { source: this.source, identifier: config.identifier, tunnelType, nextHop, ends }
     this.readvertisement = new Readvertisement(origin, speaker, this.endpoints)
   }
 
   /** Entries for the VRF itself, wanted from the first endpoint to the last. */
-  networkEntries(): NetworkEntry[] {
-    return [...projectVrf(this.config, this.config.alias), ...this.core.entries()]
+  instanceEntries(): VrfEntry[] {
+    return [...projectVrf(this.config, this.config.alias), ...this.transport.entries()]
   }
 
   /** Entries that an endpoint needs beside the VRF's, but for its route, which `routeEntries` has. */
-  endpointEntries(endpoint: Endpoint): EndpointEntry[] {
+  endpointEntries(endpoint: IpEndpoint): VrfEndpointEntry[] {
     const { port, plug } = endpoint
-    const cable = plug === null ? [] : projectPlug(this.config, port, plug)
+    const cable = plug === null ? [] : projectIrb(this.config, port, plug)
     return [...cable, ...projectEndpoint(this.ingress(endpoint), endpoint, this.delivery(endpoint))]
   }
 
@@ -98,7 +92,7 @@ export class Vrf implements Importer<VpnRoute> {
   }
 
   /** The route to an endpoint that was added, where there is one. */
-  routeEntries({ ip }: Pick<Endpoint, 'ip'>): WantedRoute[] {
+  routeEntries({ ip }: Pick<IpEndpoint, 'ip'>): WantedRoute[] {
     const route = ip === null ? null : this.prefixes.wantedFor(hostPrefix(ip))
     return route === null ? [] : [route]
   }
@@ -108,12 +102,12 @@ export class Vrf implements Importer<VpnRoute> {
     this.imports.set(new Set(importTargets))
     if (sameTargets(exportTargets, this.exportTargets)) return
     this.exportTargets = exportTargets
-    for (const endpoint of this.endpoints.values()) this.announce(endpoint)
+    for (const endpoint of this.endpoints.values()) this.advertise(endpoint)
   }
 
-  /** Announces routes of others again by these terms from now on. */
-  setReadvertise(terms: Readvertise | null): void {
-    this.readvertisement.set(announcesAgain(terms) ? terms : null)
+  /** Advertises routes of others again by these terms from now on. */
+  setReadvertise(targets: ReadvertiseTargets | null): void {
+    this.readvertisement.set(isReadvertising(targets) ? targets : null)
   }
 
   /** What people are shown: each endpoint has the gateway of its own subnet. */
@@ -122,21 +116,21 @@ export class Vrf implements Importer<VpnRoute> {
   }
 
   /** Adds an endpoint, or changes what is said of it. */
-  addEndpoint(endpoint: Endpoint): void {
+  addEndpoint(endpoint: IpEndpoint): void {
     const key = endpointKey(endpoint)
     const before = this.endpoints.get(key)
     this.endpoints.set(key, endpoint)
     if (isAddressed(endpoint)) {
       const { label, ip, direction } = endpoint
-      if (direction === 'from-port') this.core.unplug(label, ip)
-      else this.core.plug(label, siteOf(endpoint))
+      if (direction === 'from-port') this.transport.removeDestination(label, ip)
+      else this.transport.addDestination(label, destinationOf(endpoint))
       this.prefixes.arrive(endpoint, before !== undefined && isAddressed(before) ? before : null)
     }
-    this.announce(endpoint)
+    this.advertise(endpoint)
     this.readvertisement.endpointsChanged(endpoint.mac)
   }
 
-  removeEndpoint(endpoint: Pick<Endpoint, 'mac' | 'ip'>): void {
+  removeEndpoint(endpoint: Pick<IpEndpoint, 'mac' | 'ip'>): void {
     const key = endpointKey(endpoint)
     const present = this.endpoints.get(key)
     if (present === undefined) return
@@ -144,11 +138,11 @@ export class Vrf implements Importer<VpnRoute> {
     this.withdraw(key)
     this.readvertisement.endpointsChanged(present.mac)
     if (!isAddressed(present)) return
-    this.core.unplug(present.label, present.ip)
+    this.transport.removeDestination(present.label, present.ip)
     this.prefixes.depart(present)
   }
 
-  /** Ends the instance: nothing announced, nothing imported, nothing wanted for any address. */
+  /** Ends the instance: nothing advertised, nothing imported, nothing wanted for any address. */
   stop(): void {
     for (const endpoint of [...this.endpoints.values()]) this.removeEndpoint(endpoint)
     this.imports.set(new Set())
@@ -181,8 +175,8 @@ export class Vrf implements Importer<VpnRoute> {
   }
 
   /** What became of an imported route. */
-  fateOf(route: VpnRoute): Fate {
-    return this.prefixes.fateOf(route)
+  outcomeOf(route: VpnRoute): Outcome {
+    return this.prefixes.outcomeOf(route)
   }
 
   /** The wanted route that packets to an address go by. */
@@ -195,16 +189,16 @@ export class Vrf implements Importer<VpnRoute> {
     return this.prefixes.wantedFor(prefix)
   }
 
-  /** Where what comes from a port goes: where nobody behind it may send, to a dead end, for outside any VRF it would go by the main table. */
-  private ingress(endpoint: Endpoint): Place {
+  /** Where what comes from a port goes: where nobody behind it may send, to a blackhole VRF, for outside any VRF it would go by the main table. */
+  private ingress(endpoint: IpEndpoint): VrfTable {
     const key = endpointKey(endpoint)
     for (const [other, { port, direction }] of this.endpoints)
       if (other !== key && port === endpoint.port && direction !== 'to-port') return this.config
-    return endpoint.direction === 'to-port' ? this.core.deadEnd : this.config
+    return endpoint.direction === 'to-port' ? this.transport.blackhole : this.config
   }
 
   /** Where packets with an endpoint's label go: to the first address of its MAC, or where its whole subnet is meant, as the VRF decides. */
-  private delivery(endpoint: Endpoint): Hop | null {
+  private delivery(endpoint: IpEndpoint): Hop | null {
     const key = endpointKey(endpoint)
     const receivers = [...this.endpoints.values()].filter(
       (other): other is Addressed =>
@@ -226,36 +220,36 @@ export class Vrf implements Importer<VpnRoute> {
     return null
   }
 
-  private announce(endpoint: Endpoint): void {
+  private advertise(endpoint: IpEndpoint): void {
     const key = endpointKey(endpoint)
     if (!isAddressed(endpoint) || endpoint.direction === 'from-port' || this.exportTargets.length === 0)
       return this.withdraw(key)
-    const advertisement = advertiseEndpoint(this.advertiser(), endpoint)
-    const before = this.announced.get(key)
+    const advertisement = endpointRoute(this.advertiser(), endpoint)
+    const before = this.advertised.get(key)
     if (before !== undefined && !sameSubject(before, advertisement)) this.withdraw(key)
-    this.announced.set(key, advertisement)
+    this.advertised.set(key, advertisement)
     const { family, nlri, attributes, nextHop } = advertisement
     this.speaker.originate(this.source, family, nlri, attributes, nextHop)
   }
 
   private withdraw(key: string): void {
-    const advertisement = this.announced.get(key)
+    const advertisement = this.advertised.get(key)
     if (advertisement === undefined) return
-    this.announced.delete(key)
+    this.advertised.delete(key)
     this.speaker.withdraw(this.source, advertisement.family, advertisement.nlri)
   }
 
   private advertiser() {
-    const { config, core, exportTargets } = this
+    const { config, transport, exportTargets } = this
     const { rd, identifier } = config
-    return { rd, identifier, exportTargets, tunnelType: core.tunnelType, nextHop: core.address }
+    return { rd, identifier, exportTargets, tunnelType: transport.tunnelType, nextHop: transport.address }
   }
 }
 
-function sameSubject(a: Advertisement, b: Advertisement): boolean {
+function sameSubject(a: VpnAdvertisement, b: VpnAdvertisement): boolean {
   return a.nlri.rd === b.nlri.rd && formatPrefix(a.nlri) === formatPrefix(b.nlri)
 }
 
-function endpointKey({ mac, ip }: Pick<Endpoint, 'mac' | 'ip'>): string {
+function endpointKey({ mac, ip }: Pick<IpEndpoint, 'mac' | 'ip'>): string {
   return `${mac} ${ip ?? ''}`
 }

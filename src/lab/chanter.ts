@@ -5,7 +5,7 @@ import { request, type Server } from '../client.ts'
 import { API_PORT } from '../config/api-address.ts'
 import { HOME } from '../home.ts'
 import type { Lab } from './lab.ts'
-import type { Host } from './network.ts'
+import type { LabHost } from './network.ts'
 import type { LabProcess } from './process.ts'
 
 /** The command that an operator types. */
@@ -15,14 +15,14 @@ export const CHANTER = fileURLToPath(new URL('bin/chanter', HOME))
 const START_SECONDS = 60
 
 /** A running daemon. */
-export interface Daemon {
-  readonly host: Host
+export interface LabDaemon {
+  readonly host: LabHost
   readonly process: LabProcess
   readonly api: Server
 }
 
 /** The options of bgp.conf by section. */
-export type Settings = Readonly<Record<string, Readonly<Record<string, string | number>>>>
+export type DaemonSettings = Readonly<Record<string, Readonly<Record<string, string | number>>>>
 
 /**
  * Starts the daemon on `host` with the Linux dataplane and the API on all its addresses, by another command such as setpriv(1) where one is
@@ -30,13 +30,13 @@ export type Settings = Readonly<Record<string, Readonly<Record<string, string | 
  */
 export async function startChanter(
   lab: Lab,
-  host: Host,
-  settings: Settings,
+  host: LabHost,
+  settings: DaemonSettings,
   by: readonly string[] = [],
-): Promise<Daemon> {
+): Promise<LabDaemon> {
   const api = { host: host.address, port: API_PORT }
   const file = join(lab.directory, `${host.name}.conf`)
-  const sections: Settings = {
+  const sections: DaemonSettings = {
     ...settings,
     BGP: { local_address: host.address, ...settings['BGP'] },
     DEFAULT: { state_file: join(lab.directory, `${host.name}.state`), ...settings['DEFAULT'] },
@@ -57,7 +57,7 @@ export async function startChanter(
 }
 
 /** Starts `chanter reflector` for whoever connects, its looking glass on the same address; resolves when it answers. */
-export async function startChanterReflector(lab: Lab, host: Host, as: number): Promise<LabProcess> {
+export async function startChanterReflector(lab: Lab, host: LabHost, as: number): Promise<LabProcess> {
   const api = { host: host.address, port: API_PORT }
   const words = [
     '--as',
@@ -89,7 +89,7 @@ export async function startChanterReflector(lab: Lab, host: Host, as: number): P
   return started
 }
 
-export function formatIni(sections: Settings): string {
+export function formatIni(sections: DaemonSettings): string {
   return Object.entries(sections)
     .map(([section, options]) => {
       const lines = Object.entries(options).map(([option, value]) => `${option} = ${value}\n`)

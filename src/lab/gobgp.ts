@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Lab } from './lab.ts'
-import type { Host } from './network.ts'
+import type { LabHost } from './network.ts'
 import type { LabProcess } from './process.ts'
 
 const FAMILIES = ['l2vpn-evpn', 'l3vpn-ipv4-unicast', 'l3vpn-ipv6-unicast', 'l3vpn-ipv4-flowspec', 'rtc']
@@ -43,9 +43,9 @@ ${gracefulRestart ? keeps : ''}${families}`,
 /** Starts gobgpd as the reflector of `clients`; resolves when it answers. */
 export async function startGobgp(
   lab: Lab,
-  reflector: Host,
+  reflector: LabHost,
   as: number,
-  clients: readonly Host[],
+  clients: readonly LabHost[],
   options: GobgpOptions = {},
 ): Promise<LabProcess> {
   const file = join(lab.directory, 'gobgpd.conf')
@@ -58,6 +58,6 @@ export async function startGobgp(
 }
 
 /** Runs the gobgp command on the reflector's machine and returns what it printed. */
-export function gobgp(lab: Lab, reflector: Host, ...args: readonly string[]): Promise<string> {
+export function gobgp(lab: Lab, reflector: LabHost, ...args: readonly string[]): Promise<string> {
   return lab.exec(reflector.namespace, 'gobgp', ...args)
 }

@@ -3,7 +3,7 @@ import { run } from './command.ts'
 import type { Lab } from './lab.ts'
 
 /** A machine of the underlay network: a namespace with an address on `eth0` (the reflector: on its bridge). */
-export interface Host {
+export interface LabHost {
   readonly name: string
   readonly namespace: string
   readonly address: string
@@ -26,7 +26,7 @@ export const UNDERLAY = 'underlay'
 const VM_MTU = 1450
 
 /** The reflector's namespace, which holds the switch that all nodes connect to. This process moves into it, so that it reaches them. */
-export async function addReflector(lab: Lab, address: string, name = 'rr'): Promise<Host> {
+export async function addReflector(lab: Lab, address: string, name = 'rr'): Promise<LabHost> {
   const namespace = lab.addNamespace(name)
   await run('ip', '-n', namespace, 'link', 'add', UNDERLAY, 'type', 'bridge', 'forward_delay', '0')
   await run('ip', '-n', namespace, 'addr', 'add', ...underlayAddress(address), 'dev', UNDERLAY)
@@ -35,7 +35,7 @@ export async function addReflector(lab: Lab, address: string, name = 'rr'): Prom
   return { name, namespace, address }
 }
 
-export async function addNode(lab: Lab, reflector: Host, name: string, address: string): Promise<Host> {
+export async function addNode(lab: Lab, reflector: LabHost, name: string, address: string): Promise<LabHost> {
   const namespace = lab.addNamespace(name)
   const port = `to-${name}`
   await veth({ namespace, device: 'eth0' }, { namespace: reflector.namespace, device: port })
@@ -45,7 +45,7 @@ export async function addNode(lab: Lab, reflector: Host, name: string, address: 
   return { name, namespace, address }
 }
 
-export async function addVm(lab: Lab, node: Host, name: string, mac: Mac, address: string): Promise<Vm> {
+export async function addVm(lab: Lab, node: LabHost, name: string, mac: Mac, address: string): Promise<Vm> {
   const namespace = lab.addNamespace(name)
   const port = `tap-${name}`
   await veth({ namespace, device: 'eth0' }, { namespace: node.namespace, device: port })

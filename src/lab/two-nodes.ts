@@ -1,27 +1,27 @@
 import { parseMac } from '../values/mac.ts'
-import { type Daemon, type Settings, startChanter, startChanterReflector } from './chanter.ts'
+import { type DaemonSettings, type LabDaemon, startChanter, startChanterReflector } from './chanter.ts'
 import { startGobgp } from './gobgp.ts'
 import type { Lab } from './lab.ts'
-import { addNode, addReflector, addVm, type Host, type Vm } from './network.ts'
+import { addNode, addReflector, addVm, type LabHost, type Vm } from './network.ts'
 import type { LabProcess } from './process.ts'
 
 export const AS = 64512
 
-export interface Site {
-  readonly host: Host
+export interface LabSite {
+  readonly host: LabHost
   readonly vm: Vm
 }
 
 /** A reflector and two nodes with a VM each, before anything runs on them. */
 export interface TwoNodes {
-  readonly reflector: Host
-  readonly sites: readonly [Site, Site]
+  readonly reflector: LabHost
+  readonly sites: readonly [LabSite, LabSite]
 }
 
 /** The network of the demo and of the interop tests. */
 export async function buildTwoNodes(lab: Lab): Promise<TwoNodes> {
   const reflector = await addReflector(lab, '10.77.0.1')
-  const site = async (number: number): Promise<Site> => {
+  const site = async (number: number): Promise<LabSite> => {
     const host = await addNode(lab, reflector, `node${number}`, `10.77.0.${10 + number}`)
     const mac = parseMac(`02:00:00:00:01:0${number}`) as number
     return { host, vm: await addVm(lab, host, `vm${number}`, mac, `192.168.10.${number}/24`) }
@@ -48,9 +48,9 @@ export function startReflector(
 export function startNode(
   lab: Lab,
   { reflector }: TwoNodes,
-  { host }: Site,
-  settings: Settings = {},
-): Promise<Daemon> {
+  { host }: LabSite,
+  settings: DaemonSettings = {},
+): Promise<LabDaemon> {
   const BGP = { peers: reflector.address, my_as: AS, ...settings['BGP'] }
   return startChanter(lab, host, { ...settings, BGP })
 }

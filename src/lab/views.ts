@@ -1,7 +1,7 @@
 import { fetchJson, type Server } from '../client.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
 import { run } from './command.ts'
-import type { Host } from './network.ts'
+import type { LabHost } from './network.ts'
 
 /** A route as `bgp/routes` shows it. */
 export interface ShownRoute {
@@ -45,12 +45,12 @@ export async function learntMac(api: Server, mac: Mac): Promise<ShownRoute | und
   return (await learntRoutes(api)).find(({ nlri }) => nlri.toLowerCase().includes(`:${text}/48`))
 }
 
-export async function fdb(host: Host): Promise<FdbEntry[]> {
+export async function fdb(host: LabHost): Promise<FdbEntry[]> {
   return JSON.parse(await run('bridge', '-netns', host.namespace, '-json', 'fdb', 'show'))
 }
 
 /** Name of the VXLAN device of `vni`; undefined when there is none. */
-export async function vxlanDevice(host: Host, vni: number): Promise<string | undefined> {
+export async function vxlanDevice(host: LabHost, vni: number): Promise<string | undefined> {
   const links: { ifname: string; linkinfo?: { info_data?: { id?: number } } }[] = JSON.parse(
     await run('ip', '-n', host.namespace, '-json', '-details', 'link', 'show', 'type', 'vxlan'),
   )

@@ -7,9 +7,9 @@ import type {
   Connection,
   ConnectionHandlers,
   ConnectOptions,
-  Endpoint,
   Listener,
   Protection,
+  TcpEndpoint,
   Transport,
 } from '../bgp/session/transport.ts'
 import { formatIp, type Ip, isIpv4, mapped, parseIp, unmapped } from '../values/address.ts'
@@ -32,7 +32,7 @@ export const tcpTransport: Transport = {
     return connection
   },
 
-  listen({ address, port }: Endpoint, accept: Accept): Promise<Listener> {
+  listen({ address, port }: TcpEndpoint, accept: Accept): Promise<Listener> {
     const protections: Protection[] = []
     const server = net.createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
       const parsed = parseIp(socket.remoteAddress ?? '')

@@ -80,7 +80,7 @@ export function apiServer(handler: RequestListener): Server {
     limitPipelining(handler),
   )
   server.setTimeout(TIMEOUTS.silence)
-  server.on('connection', parseInParts)
+  server.on('connection', parseInDependencies)
   return server
 }
 
@@ -99,7 +99,7 @@ function limitPipelining(handler: RequestListener): RequestListener {
 }
 
 /** Has what a connection brings parsed in small parts, since a request cannot end the parsing of those that came with it in one read: there may be thousands. */
-function parseInParts(socket: Socket): void {
+function parseInDependencies(socket: Socket): void {
   const [parse] = socket.listeners('data')
   if (parse === undefined) return
   socket.removeAllListeners('data')

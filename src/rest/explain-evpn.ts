@@ -3,16 +3,16 @@ import type { Route } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import { formatRouteTarget } from '../bgp/values/extended-community.ts'
 import {
-  type Address,
   concerns,
   entriesOf,
+  explainFloodRoutes,
+  explainMacRoutes,
   floodEntries,
   isAt,
-  judge,
-  judgeFloods,
-  type Verdict,
+  type MacOrIp,
+  type MacRouteOutcome,
 } from '../evpn/explain.ts'
-import type { EvpnInstance } from '../evpn/instance.ts'
+import type { MacVrf } from '../evpn/mac-vrf.ts'
 import {
   floodEnd,
   isMacRoute,
@@ -23,18 +23,18 @@ import {
 } from '../evpn/select.ts'
 import { formatIp } from '../values/address.ts'
 import { formatMac, isGroupMac } from '../values/mac.ts'
-import type { EvpnNetwork } from '../vpn/instance.ts'
+import type { EvpnVpnInstance } from '../vpn/instance.ts'
 import type { DataplaneView } from './dataplane-view.ts'
-import { chainsOf, explained, showVerdict } from './explained.ts'
+import { chainsOf, explained, showOutcome } from './explained.ts'
 
 /** The routes for an address in the RIB, by key, the best of each first. */
-export function macChains(address: Address, speaker: Speaker): Promise<MacRoute[][]> {
+export function macChains(address: MacOrIp, speaker: Speaker): Promise<MacRoute[][]> {
   const isWanted = (route: Route): route is MacRoute => isMacRoute(route) && concerns(route, address)
   return chainsOf(EVPN, isWanted, speaker)
 }
 
 /** Whether an address stands for BUM traffic: a group, or the all-zero MAC that the kernel keeps its flood list under. */
-export function isFlooded(address: Address): boolean {
+export function isFlooded(address: MacOrIp): boolean {
   return 'mac' in address && (address.mac === 0 || isGroupMac(address.mac))
 }
 
@@ -45,39 +45,44 @@ export function floodChains(speaker: Speaker): Promise<MulticastRoute[][]> {
 
 /** Whether the instance has the address, or imports a route for it. */
 export function isInvolved(
-  { evpn, attachments }: EvpnNetwork,
+  { macVrf, attachments }: EvpnVpnInstance,
   chains: readonly (readonly Route[])[],
-  address: Address,
+  address: MacOrIp,
 ): boolean {
   return (
     [...attachments].some((one) => isAt(one, address)) ||
-    keptOf(evpn, address).length > 0 ||
-    chains.some(([head]) => head !== undefined && evpn.imports.has(head))
+    keptOf(macVrf, address).length > 0 ||
+    chains.some(([head]) => head !== undefined && macVrf.imports.has(head))
   )
 }
 
 export async function explainEvpn(
-  { evpn, attachments }: EvpnNetwork,
+  { macVrf, attachments }: EvpnVpnInstance,
   chains: readonly MacRoute[][],
-  address: Address,
+  address: MacOrIp,
   dataplane: DataplaneView,
 ) {
   const local = [...attachments].filter((one) => isAt(one, address))
-  const verdicts = judge(evpn, [...chains, ...keptOf(evpn, address)], address, local.length > 0)
+  const outcomes = explainMacRoutes(
+    macVrf,
+    [...chains, ...keptOf(macVrf, address)],
+    address,
+    local.length > 0,
+  )
   return {
-    ...instanceFields(evpn),
+    ...instanceFields(macVrf),
     local: local.map(({ mac, ip, port, direction }) => ({
       mac: formatMac(mac),
       ip: ip === null ? null : formatIp(ip),
       port,
       direction,
-      sequence: evpn.mobility.sequenceOf(mac),
-      duplicate: evpn.mobility.duplicateSince(mac) !== undefined,
+      sequence: macVrf.mobility.sequenceOf(mac),
+      duplicate: macVrf.mobility.duplicateSince(mac) !== undefined,
     })),
     ...(await explained(
-      verdicts,
-      showMacVerdict,
-      entriesOf(evpn, address, imported(verdicts), local),
+      outcomes,
+      showMacOutcome,
+      entriesOf(macVrf, address, imported(outcomes), local),
       dataplane,
     )),
   }
@@ -85,43 +90,43 @@ export async function explainEvpn(
 
 /** Where an instance replicates BUM traffic to. */
 export async function explainFloods(
-  { evpn }: EvpnNetwork,
+  { macVrf }: EvpnVpnInstance,
   chains: readonly MulticastRoute[][],
   dataplane: DataplaneView,
 ) {
-  const verdicts = judgeFloods(evpn, chains)
+  const outcomes = explainFloodRoutes(macVrf, chains)
   return {
-    ...instanceFields(evpn),
+    ...instanceFields(macVrf),
     local: [],
-    ...(await explained(verdicts, showFloodVerdict, floodEntries(evpn, imported(verdicts)), dataplane)),
+    ...(await explained(outcomes, showFloodOutcome, floodEntries(macVrf, imported(outcomes)), dataplane)),
   }
 }
 
-function instanceFields({ config, imports }: EvpnInstance) {
+function instanceFields({ config, imports }: MacVrf) {
   const { id, name, vni } = config
   return { id, name, type: 'evpn', vni, import: [...imports.targets].map(formatRouteTarget) }
 }
 
-function imported<R extends Route>(verdicts: readonly Verdict<R>[]): R[] {
-  return verdicts.filter(({ fate }) => fate !== 'not imported').map(({ route }) => route)
+function imported<R extends Route>(outcomes: readonly MacRouteOutcome<R>[]): R[] {
+  return outcomes.filter(({ fate }) => fate !== 'not imported').map(({ route }) => route)
 }
 
-function showFloodVerdict(verdict: Verdict<MulticastRoute>) {
-  const end = floodEnd(verdict.route.set)
+function showFloodOutcome(outcome: MacRouteOutcome<MulticastRoute>) {
+  const end = floodEnd(outcome.route.set)
   return {
-    ...showVerdict(verdict),
-    vni: verdict.route.set.attributes.pmsiTunnel?.label ?? null,
+    ...showOutcome(outcome),
+    vni: outcome.route.set.attributes.pmsiTunnel?.label ?? null,
     tunnel_end: end === undefined ? null : formatIp(end),
   }
 }
 
 /** Routes that are kept of nodes that have vanished: no peer advertises them, and the RIB has them no more. */
-function keptOf({ imports }: EvpnNetwork['evpn'], address: Address): readonly MacRoute[][] {
+function keptOf({ imports }: EvpnVpnInstance['macVrf'], address: MacOrIp): readonly MacRoute[][] {
   const kept = [...imports.vanishedRoutes()].filter(isMacRoute).filter((route) => concerns(route, address))
   return kept.map((route) => [route])
 }
 
-function showMacVerdict(verdict: Verdict) {
-  const { sticky, sequence } = mobilityOf(verdict.route.set)
-  return { ...showVerdict(verdict), vni: verdict.route.nlri.label, mobility: { sequence, sticky } }
+function showMacOutcome(outcome: MacRouteOutcome) {
+  const { sticky, sequence } = mobilityOf(outcome.route.set)
+  return { ...showOutcome(outcome), vni: outcome.route.nlri.label, mobility: { sequence, sticky } }
 }

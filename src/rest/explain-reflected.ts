@@ -2,7 +2,7 @@ import { VPN_FAMILIES } from '../bgp/family.ts'
 import { whyBetter } from '../bgp/rib/best-path.ts'
 import type { Route } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
-import { MAX_STRANGERS, showVerdict } from './explained.ts'
+import { MAX_STRANGERS, showOutcome } from './explained.ts'
 
 /** Routes in the RIB of a program without VPN instances, and which peers get the best of each key. */
 export function explainReflected(chains: readonly (readonly Route[])[], speaker: Speaker) {
@@ -10,11 +10,11 @@ export function explainReflected(chains: readonly (readonly Route[])[], speaker:
     reflected: chains.slice(0, MAX_STRANGERS).flatMap((chain) =>
       chain.map((route, i) => {
         const [best = route] = chain
-        const verdict =
+        const outcome =
           i === 0
             ? { route, fate: 'best', reason: null }
             : { route, fate: 'beaten', reason: whyBetter(best, route) }
-        return { ...showVerdict(verdict), ...(i === 0 ? receivers(route, speaker) : NO_RECEIVERS) }
+        return { ...showOutcome(outcome), ...(i === 0 ? receivers(route, speaker) : NO_RECEIVERS) }
       }),
     ),
     not_shown: Math.max(0, chains.length - MAX_STRANGERS),
@@ -23,10 +23,10 @@ export function explainReflected(chains: readonly (readonly Route[])[], speaker:
 
 const NO_RECEIVERS = { sent_to: [], not_sent: [] }
 
-function receivers(best: Route, { neighbours }: Speaker) {
+function receivers(best: Route, { peers }: Speaker) {
   const sent_to: string[] = []
   const not_sent: { peer: string; reason: string }[] = []
-  for (const { peer, source, routesOut, negotiated } of neighbours.values()) {
+  for (const { sessions, source, routesOut, negotiated } of peers.values()) {
     if (source === best.source || !VPN_FAMILIES.has(best.family)) continue
     const reason =
       negotiated === null
@@ -34,8 +34,8 @@ function receivers(best: Route, { neighbours }: Speaker) {
         : negotiated.families.has(best.family)
           ? routesOut.whyNot(best)
           : 'the session does not carry this family'
-    if (reason === null) sent_to.push(peer.name)
-    else not_sent.push({ peer: peer.name, reason })
+    if (reason === null) sent_to.push(sessions.name)
+    else not_sent.push({ peer: sessions.name, reason })
   }
   return { sent_to, not_sent }
 }

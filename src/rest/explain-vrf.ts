@@ -7,18 +7,18 @@ import { formatRd } from '../bgp/values/rd.ts'
 import {
   covers,
   entriesOf,
+  explainVpnRoutes,
   gatewayPorts,
   isBehind,
-  judge,
   type Subject,
-  type Verdict,
+  type VpnRouteOutcome,
 } from '../ipvpn/explain.ts'
 import { isVpnRoute, type VpnRoute } from '../ipvpn/select.ts'
 import { formatIp, isIpv4 } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
-import type { IpNetwork } from '../vpn/instance.ts'
+import type { IpVpnInstance } from '../vpn/instance.ts'
 import type { DataplaneView } from './dataplane-view.ts'
-import { chainsOf, explained, showVerdict } from './explained.ts'
+import { chainsOf, explained, showOutcome } from './explained.ts'
 
 /** The routes in the RIB that a prefix or address may go by, by key, the best of each first. */
 export function prefixChains(subject: Subject, speaker: Speaker): Promise<VpnRoute[][]> {
@@ -28,7 +28,11 @@ export function prefixChains(subject: Subject, speaker: Speaker): Promise<VpnRou
 }
 
 /** Whether the VRF has an endpoint there, plays the gateway of that address, or imports a route for it. */
-export function hasPart({ vrf, attachments }: IpNetwork, chains: VpnRoute[][], subject: Subject): boolean {
+export function hasPart(
+  { vrf, attachments }: IpVpnInstance,
+  chains: VpnRoute[][],
+  subject: Subject,
+): boolean {
   return (
     [...attachments].some((one) => isBehind(one, subject)) ||
     gatewayPorts(attachments, subject).size > 0 ||
@@ -37,7 +41,7 @@ export function hasPart({ vrf, attachments }: IpNetwork, chains: VpnRoute[][], s
 }
 
 export async function explainVrf(
-  { vrf, attachments }: IpNetwork,
+  { vrf, attachments }: IpVpnInstance,
   chains: readonly VpnRoute[][],
   subject: Subject,
   dataplane: DataplaneView,
@@ -59,8 +63,8 @@ export async function explainVrf(
       label,
     })),
     ...(await explained(
-      judge(vrf, withVanished(vrf, chains, subject), subject),
-      showVpnVerdict,
+      explainVpnRoutes(vrf, withVanished(vrf, chains, subject), subject),
+      showVpnOutcome,
       entriesOf(vrf, subject, local),
       dataplane,
     )),
@@ -69,7 +73,7 @@ export async function explainVrf(
 
 /** The chains of the RIB, and the routes that are kept of nodes that have vanished. */
 function withVanished(
-  { imports }: IpNetwork['vrf'],
+  { imports }: IpVpnInstance['vrf'],
   chains: readonly VpnRoute[][],
   subject: Subject,
 ): readonly VpnRoute[][] {
@@ -77,7 +81,7 @@ function withVanished(
   return [...chains, ...kept.map((route) => [route])]
 }
 
-function showVpnVerdict(verdict: Verdict) {
-  const { rd, label } = verdict.route.nlri
-  return { ...showVerdict(verdict), rd: formatRd(rd), label: labelOf(label) }
+function showVpnOutcome(outcome: VpnRouteOutcome) {
+  const { rd, label } = outcome.route.nlri
+  return { ...showOutcome(outcome), rd: formatRd(rd), label: labelOf(label) }
 }

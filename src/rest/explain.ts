@@ -1,15 +1,15 @@
 import type { FastifyInstance } from 'fastify'
 import { RequestError } from '../api/errors.ts'
-import type { Neighbour } from '../bgp/neighbour.ts'
+import type { BgpPeer } from '../bgp/bgp-peer.ts'
 import { nlriCodec } from '../bgp/nlri/index.ts'
 import { formatPrefix, maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
 import type { DroppedRoute } from '../bgp/rib/dropped-routes.ts'
 import type { Speaker } from '../bgp/speaker.ts'
-import { type Address, concerns } from '../evpn/explain.ts'
+import { concerns, type MacOrIp } from '../evpn/explain.ts'
 import { covers } from '../ipvpn/explain.ts'
 import { formatIp, parseInterfaceAddress, parseIp } from '../values/address.ts'
 import { formatMac, parseMac } from '../values/mac.ts'
-import type { Instance } from '../vpn/instance.ts'
+import type { VpnInstance } from '../vpn/instance.ts'
 import { explainEvpn, explainFloods, floodChains, isFlooded, isInvolved, macChains } from './explain-evpn.ts'
 import { explainReflected } from './explain-reflected.ts'
 import { explainVrf, hasPart, prefixChains } from './explain-vrf.ts'
@@ -20,7 +20,7 @@ import { instanceNamed, json, refuseOthers } from './status.ts'
 import { turn } from './turns.ts'
 
 /** What somebody asks about. */
-type Subject = Address | { readonly prefix: Prefix }
+type Subject = MacOrIp | { readonly prefix: Prefix }
 
 /** `GET /explain?address=MAC|IP|PREFIX[&instance=ID]`: where the address is, and why there. */
 export function addExplain(app: FastifyInstance, speaker: Speaker, services: ServiceViews | null): void {
@@ -32,7 +32,7 @@ export function addExplain(app: FastifyInstance, speaker: Speaker, services: Ser
       address: subjectText(subject),
       ...(await explained(subject, query.instance, speaker, services)),
       filtered_by: filteringPeers(speaker),
-      ...lost([...speaker.neighbours.values()], subject),
+      ...lost([...speaker.peers.values()], subject),
     }
     return json(reply).send(JSON.stringify(answer))
   })
@@ -93,7 +93,7 @@ async function chainsFor(subject: Subject, speaker: Speaker) {
 /** The instances that have to do with the address, or `only` that one; where there are none, those that might. */
 async function explain(
   subject: Subject,
-  only: Instance | null,
+  only: VpnInstance | null,
   speaker: Speaker,
   { vpns, dataplane }: ServiceViews,
 ) {
@@ -101,7 +101,7 @@ async function explain(
   const inEvpn = 'prefix' in subject ? null : subject
   const inVrf = 'mac' in subject ? null : subject
   const { floods, macs, prefixes } = await chainsFor(subject, speaker)
-  const isConcerned = (one: Instance): boolean =>
+  const isConcerned = (one: VpnInstance): boolean =>
     one.type === 'evpn'
       ? inEvpn !== null && isInvolved(one, [...macs, ...floods], inEvpn)
       : inVrf !== null && hasPart(one, prefixes, inVrf)
@@ -124,20 +124,20 @@ async function explain(
 }
 
 /** Peers that send no routes but those of route targets that this node asks for (RFC 4684). */
-function filteringPeers({ neighbours }: Speaker): string[] {
-  return [...neighbours.values()].filter(({ isConstrained }) => isConstrained).map(({ peer }) => peer.name)
+function filteringPeers({ peers }: Speaker): string[] {
+  return [...peers.values()].filter(({ isConstrained }) => isConstrained).map(({ sessions }) => sessions.name)
 }
 
 /** What is about the address and did not come to the RIB: routes that may not, NLRI that holds its octets and is unreadable, and malformed messages, of which there is only a count. */
-function lost(neighbours: readonly Neighbour[], subject: Subject): object {
+function lost(peers: readonly BgpPeer[], subject: Subject): object {
   const octets = 'mac' in subject ? macOctets(subject.mac) : 'ip' in subject ? subject.ip : subject.prefix.ip
   return {
-    quarantined: neighbours.flatMap(({ source, routesIn }) =>
+    quarantined: peers.flatMap(({ source, routesIn }) =>
       routesIn.quarantine
         .filter(({ bytes }) => Buffer.from(bytes).includes(octets, 0, 'latin1'))
         .map(({ reason }) => ({ source: source.name, reason })),
     ),
-    dropped: neighbours.flatMap(({ source, routesIn }) =>
+    dropped: peers.flatMap(({ source, routesIn }) =>
       [...routesIn.dropped]
         .filter((route) => isAbout(route, subject))
         .map(({ family, nlri, reason }) => ({
@@ -146,7 +146,7 @@ function lost(neighbours: readonly Neighbour[], subject: Subject): object {
           reason,
         })),
     ),
-    malformed: neighbours.flatMap(({ source, routesIn: { counters } }) =>
+    malformed: peers.flatMap(({ source, routesIn: { counters } }) =>
       counters.treatedAsWithdraw === 0 ? [] : [{ source: source.name, messages: counters.treatedAsWithdraw }],
     ),
   }

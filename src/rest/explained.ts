@@ -12,7 +12,7 @@ import { showItem } from './status-entries.ts'
 export const MAX_STRANGERS = 20
 
 /** What became of a route, in EVPN and IP VPNs alike. */
-interface Judged {
+interface RouteOutcome {
   readonly route: Route
   readonly fate: string
   readonly reason: string | null
@@ -36,14 +36,14 @@ export function chainsOf<R extends Route>(
 }
 
 /** Routes with their fates, those that are not imported last and not all of them, and kernel entries with theirs. */
-export async function explained<V extends Judged>(
-  verdicts: readonly V[],
-  show: (verdict: V) => unknown,
+export async function explained<V extends RouteOutcome>(
+  outcomes: readonly V[],
+  show: (outcome: V) => unknown,
   entries: Iterable<Entry>,
   dataplane: DataplaneView,
 ) {
-  const strangers = verdicts.filter(({ fate }) => fate === 'not imported')
-  const imported = verdicts.filter(({ fate }) => fate !== 'not imported')
+  const strangers = outcomes.filter(({ fate }) => fate === 'not imported')
+  const imported = outcomes.filter(({ fate }) => fate !== 'not imported')
   const found = (await dataplane.find([...entries])).flatMap((one) => one ?? [])
   return {
     routes: [...imported, ...strangers.slice(0, MAX_STRANGERS)].map(show),
@@ -52,7 +52,7 @@ export async function explained<V extends Judged>(
   }
 }
 
-export function showVerdict({ route, fate, reason }: Judged) {
+export function showOutcome({ route, fate, reason }: RouteOutcome) {
   const { set, source } = route
   return {
     fate,

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { Slice, turn } from './turns.ts'
+import { TimeSlice, turn } from './turns.ts'
 
 /** Characters that are passed on at once. */
 const CHUNK = 1 << 15
@@ -32,7 +32,7 @@ export function jsonStream(value: unknown, reader: { readonly destroyed: boolean
 async function* textOf(value: unknown, isGone: () => boolean): AsyncGenerator<string> {
   await turn()
   if (isGone()) return
-  let slice = new Slice()
+  let slice = new TimeSlice()
   let text = ''
   let awaited: unknown
   const walk = pieces(value)
@@ -48,7 +48,7 @@ async function* textOf(value: unknown, isGone: () => boolean): AsyncGenerator<st
       if (!isWaiting && !slice.isOver()) continue
       await turn()
       if (isGone()) return
-      slice = new Slice()
+      slice = new TimeSlice()
     }
     yield text
   } finally {

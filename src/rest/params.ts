@@ -103,7 +103,7 @@ function routeTargets(given: unknown): RouteTarget[] | undefined {
 
 const READVERTISE = 'an object with route targets as "from_rt" and "to_rt"'
 
-/** What is announced again; absent, null and {} are null. */
+/** What is re-advertised; absent, null and {} are null. */
 const readvertise = z.unknown().transform((given, context): AttachRequest['readvertise'] => {
   if (given === undefined || given === null || isEmptyObject(given)) return null
   const isObject = typeof given === 'object' && !Array.isArray(given)

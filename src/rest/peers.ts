@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RequestError } from '../api/errors.ts'
-import type { Neighbour } from '../bgp/neighbour.ts'
+import type { BgpPeer } from '../bgp/bgp-peer.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { EventSink } from '../events/event.ts'
 import { parseIp } from '../values/address.ts'
@@ -9,13 +9,13 @@ import { answerMethodNotAllowed } from './errors.ts'
 import { peerSummary, whyDown } from './looking-glass/peers.ts'
 
 /** What an operator can tell a peer to do; throws `RequestError` where it cannot. `text` goes to the peer (RFC 9003). */
-const ACTIONS: Readonly<Record<string, (neighbour: Neighbour, text: string) => void>> = {
-  enable: (neighbour) => neighbour.enable(),
-  disable: (neighbour, text) => neighbour.disable(text),
-  reset(neighbour, text) {
-    if (neighbour.disabled)
-      throw new RequestError('PEER_DISABLED', `${neighbour.peer.name} is disabled: enable it first`)
-    neighbour.reset(text)
+const ACTIONS: Readonly<Record<string, (peer: BgpPeer, text: string) => void>> = {
+  enable: (peer) => peer.enable(),
+  disable: (peer, text) => peer.disable(text),
+  reset(peer, text) {
+    if (peer.disabled)
+      throw new RequestError('PEER_DISABLED', `${peer.sessions.name} is disabled: enable it first`)
+    peer.reset(text)
   },
   refresh,
 }
@@ -26,26 +26,26 @@ const SPEAKING = ['disable', 'reset']
 const MAX_REASON_OCTETS = 255
 
 /** `POST /bgp/peers/{address}/{action}`; answers the peer as the list of peers shows it then. */
-export function addPeers(app: FastifyInstance, { neighbours }: Speaker, events: EventSink): void {
+export function addPeers(app: FastifyInstance, { peers }: Speaker, events: EventSink): void {
   for (const [action, act] of Object.entries(ACTIONS)) {
     const url = `/bgp/peers/:address/${action}`
     app.post<{ Params: { address: string } }>(url, (request, reply) => {
-      const neighbour = named(request.params.address, neighbours)
+      const peer = named(request.params.address, peers)
       const reason = readReason(action, request.body)
-      act(neighbour, reason)
-      events.emit({ type: 'peer-order', peer: neighbour.peer.name, action, reason })
-      return reply.type('application/json').send(JSON.stringify(peerSummary(neighbour)))
+      act(peer, reason)
+      events.emit({ type: 'peer-order', peer: peer.sessions.name, action, reason })
+      return reply.type('application/json').send(JSON.stringify(peerSummary(peer)))
     })
     app.route({ method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], url, handler: answerMethodNotAllowed })
   }
 }
 
-function named(text: string, neighbours: Speaker['neighbours']): Neighbour {
+function named(text: string, neighbours: Speaker['peers']): BgpPeer {
   const address = parseIp(text)
   if (address === undefined) throw new RequestError('PARAMETER_INVALID', `'${text}' is not an IP address`)
-  const neighbour = neighbours.get(address)
-  if (neighbour !== undefined) return neighbour
-  const peers = [...neighbours.values()].map(({ peer }) => peer.name)
+  const peer = neighbours.get(address)
+  if (peer !== undefined) return peer
+  const peers = [...neighbours.values()].map(({ sessions }) => sessions.name)
   throw new RequestError('PEER_NOT_FOUND', `${text} is no peer; the peers are ${peers.join(', ') || 'none'}`)
 }
 
@@ -82,14 +82,14 @@ function object(body: unknown): Record<string, unknown> {
   return { ...value }
 }
 
-function refresh(neighbour: Neighbour): void {
-  const { peer, negotiated } = neighbour
+function refresh(peer: BgpPeer): void {
+  const { sessions, negotiated } = peer
   if (negotiated === null)
-    throw new RequestError('PEER_NOT_ESTABLISHED', `no session with ${peer.name}: ${whyDown(neighbour)}`)
-  const asked = [...negotiated.families].map((family) => neighbour.requestRefresh(family))
+    throw new RequestError('PEER_NOT_ESTABLISHED', `no session with ${sessions.name}: ${whyDown(peer)}`)
+  const asked = [...negotiated.families].map((family) => peer.requestRefresh(family))
   if (asked.includes(false))
     throw new RequestError(
       'REFRESH_UNSUPPORTED',
-      `${peer.name} does not know route refresh: reset it instead`,
+      `${sessions.name} does not know route refresh: reset it instead`,
     )
 }

@@ -16,7 +16,7 @@ import { parseAttach, parseDetach } from './params.ts'
 import { addPeers } from './peers.ts'
 import { addStatus } from './status.ts'
 
-export interface RestParts {
+export interface RestDependencies {
   /** What attaches and detaches; null for a program without VPN services, which only shows what it does. */
   readonly vpns: VpnService | null
   readonly views: Views
@@ -35,7 +35,7 @@ const READING = ['GET', 'PATCH', 'OPTIONS']
 const empty = (): unknown => ({})
 
 /** The HTTP face: bagpipe-bgp's API, ready to listen or to be tested by `inject`. */
-export function restServer({ vpns, views, log, events, counters, ping }: RestParts): FastifyInstance {
+export function restServer({ vpns, views, log, events, counters, ping }: RestDependencies): FastifyInstance {
   const answerError = errorHandler(events)
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,

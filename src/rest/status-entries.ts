@@ -1,7 +1,7 @@
 import { formatEntry } from '../dataplane/kinds/index.ts'
 import type { EntryStatus, Kind, Status, Verification } from '../dataplane/model.ts'
 import { ensure } from '../values/map.ts'
-import { devicesOf, type Instance } from '../vpn/instance.ts'
+import { devicesOf, type VpnInstance } from '../vpn/instance.ts'
 import type { VpnService } from '../vpn/service.ts'
 import { type DataplaneView, showStatus } from './dataplane-view.ts'
 
@@ -15,7 +15,7 @@ export const STATES = [
 /** Which entries to tell of; null: all. */
 export interface EntryFilter {
   readonly state: Status['state'] | null
-  readonly instance: Instance | null
+  readonly instance: VpnInstance | null
   readonly kind: Kind | null
 }
 
@@ -106,11 +106,11 @@ export function showVerification(
 }
 
 /** By device, the ids of the instances that have something on it. */
-function ownersByDevice(instances: Iterable<Instance>): ReadonlyMap<string, readonly string[]> {
+function ownersByDevice(instances: Iterable<VpnInstance>): ReadonlyMap<string, readonly string[]> {
   const owners = new Map<string, string[]>()
   for (const instance of instances) {
     for (const device of devicesOf(instance)) {
-      ensure(owners, device, () => []).push(instance.vpn.config.id)
+      ensure(owners, device, () => []).push(instance.routing.config.id)
     }
   }
   return owners

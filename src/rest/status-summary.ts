@@ -1,10 +1,10 @@
+import type { BgpPeer } from '../bgp/bgp-peer.ts'
 import { VPN_FAMILIES } from '../bgp/family.ts'
-import type { Neighbour } from '../bgp/neighbour.ts'
 import { nlriCodec } from '../bgp/nlri/index.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { Isolation } from '../dataplane/model.ts'
 import type { DataplaneSummary } from '../dataplane/view.ts'
-import type { EvpnConfig } from '../evpn/instance.ts'
+import type { MacVrfConfig } from '../evpn/mac-vrf.ts'
 import type { LogHealth } from '../log-output.ts'
 import { formatIp } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
@@ -35,7 +35,7 @@ export interface RouteState {
 /** The daemon on one page; `now` is in epoch milliseconds. */
 export async function statusSummary(views: Views, now: number) {
   const { speaker, services, startTime, version } = views
-  const peers = [...speaker.neighbours.values()]
+  const peers = [...speaker.peers.values()]
   let received = 0
   for (const { source } of peers) received += source.routeCount
   let own = 0
@@ -57,7 +57,7 @@ export async function statusSummary(views: Views, now: number) {
       ...routeState(speaker, startTime),
       received,
       own,
-      filtered_by: peers.filter(({ isConstrained }) => isConstrained).map(({ peer }) => peer.name),
+      filtered_by: peers.filter(({ isConstrained }) => isConstrained).map(({ sessions }) => sessions.name),
     },
     log: views.logHealth(),
     ...(services === null || kernel === null ? {} : servicesSummary(services, kernel)),
@@ -73,7 +73,7 @@ interface Kernel extends DataplaneSummary {
 
 async function kernelOf({ vpns, dataplane }: ServiceViews): Promise<Kernel> {
   const networks = [...vpns.instances.values()].flatMap((one) =>
-    one.type === 'evpn' ? [one.evpn.config] : [],
+    one.type === 'evpn' ? [one.macVrf.config] : [],
   )
   const summary = await dataplane.summary(networks.map(({ devices }) => devices.bridge))
   return { ...summary, isolated: isolation(networks, summary.isolation) }
@@ -107,17 +107,17 @@ function servicesSummary({ vpns, stateFile }: ServiceViews, kernel: Kernel) {
 
 /** Remote nodes whose routes were withdrawn all at once, and to which traffic goes on for a while. */
 function* vanishedNodes({ vpns }: Pick<ServiceViews, 'vpns'>) {
-  for (const { vpn } of vpns.instances.values())
-    for (const [address, { routes, leftMs }] of vpn.imports.vanishedNodes())
+  for (const { routing } of vpns.instances.values())
+    for (const [address, { routes, leftMs }] of routing.imports.vanishedNodes())
       yield {
-        instance: vpn.config.id,
+        instance: routing.config.id,
         node: formatIp(address),
         routes,
         seconds_left: Math.ceil(leftMs / 1000),
       }
 }
 
-function isolation(networks: readonly Pick<EvpnConfig, 'id' | 'devices'>[], found: readonly Isolation[]) {
+function isolation(networks: readonly Pick<MacVrfConfig, 'id' | 'devices'>[], found: readonly Isolation[]) {
   const by = { xdp: 0, tc: 0 }
   const open: { instance: string; bridge: string; reason: string }[] = []
   for (const [i, { id, devices }] of networks.entries()) {
@@ -142,10 +142,10 @@ function* isolationProblems(
 }
 
 export function routeState(speaker: Speaker, startTime: number): RouteState {
-  const { neighbours, convergence, isHeadless } = speaker
-  const kept = stalePeers(neighbours.values())
-  const stale = kept.map(({ peer, staleRoutes }) => ({ peer: peer.name, since: staleRoutes.since! }))
-  const waiting_for = convergence.awaited().map(({ peer }) => peer.name)
+  const { peers, convergence, isHeadless } = speaker
+  const kept = stalePeers(peers.values())
+  const stale = kept.map(({ sessions, staleRoutes }) => ({ peer: sessions.name, since: staleRoutes.since! }))
+  const waiting_for = convergence.awaited().map(({ sessions }) => sessions.name)
   const since = Math.min(...stale.map((one) => one.since))
   if (isHeadless) return { state: 'headless', since, waiting_for, stale }
   if (convergence.since === null) return { state: 'waiting', since: startTime, waiting_for, stale }
@@ -154,8 +154,8 @@ export function routeState(speaker: Speaker, startTime: number): RouteState {
     : { state: 'complete', since: convergence.since, waiting_for, stale }
 }
 
-function stalePeers(neighbours: Iterable<Neighbour>): Neighbour[] {
-  return [...neighbours].filter(({ staleRoutes }) => staleRoutes.since !== null)
+function stalePeers(peers: Iterable<BgpPeer>): BgpPeer[] {
+  return [...peers].filter(({ staleRoutes }) => staleRoutes.since !== null)
 }
 
 /** Why there is no forwarding to rely on yet, in words; null when there is. */
@@ -180,15 +180,15 @@ function problemsOf(
     const by = state === 'headless' ? `: forwarding by the routes of ${formatTime(since)}` : ''
     problems.push(`no session with any peer${by}`)
   }
-  for (const neighbour of speaker.neighbours.values()) {
-    if (neighbour.disabled || isUp(neighbour)) continue
-    const { peer } = neighbour
+  for (const peer of speaker.peers.values()) {
+    if (peer.disabled || isUp(peer)) continue
+    const { sessions } = peer
     problems.push(
-      `peer ${peer.name} is ${peer.state} since ${formatTime(peer.lastTransition)}: ${whyDown(neighbour)}`,
+      `peer ${sessions.name} is ${sessions.state} since ${formatTime(sessions.lastTransition)}: ${whyDown(peer)}`,
     )
   }
   problems.push(...listenProblems(speaker))
-  for (const neighbour of speaker.neighbours.values()) problems.push(...withheldRoutes(neighbour))
+  for (const peer of speaker.peers.values()) problems.push(...withheldRoutes(peer))
   if (services !== null && kernel !== null) {
     problems.push(
       ...lacks(services),
@@ -213,13 +213,13 @@ function* listenProblems({ listeners }: Speaker): Iterable<string> {
     yield `peers cannot connect to ${formatIp(at.address)} port ${at.port}: ${reason}; mend that and restart, or set [BGP] listen = false`
 }
 
-function* withheldRoutes({ peer, routesOut }: Neighbour): Iterable<string> {
+function* withheldRoutes({ sessions, routesOut }: BgpPeer): Iterable<string> {
   const withheld = [...routesOut.withheld()]
   const [first] = withheld
   if (first === undefined) return
   const { family, nlri } = first.route
   const example = `${nlriCodec(family)!.format(nlri)}: ${first.reason}`
-  yield `peer ${peer.name}: ${withheld.length} routes cannot be advertised to it, such as ${example}`
+  yield `peer ${sessions.name}: ${withheld.length} routes cannot be advertised to it, such as ${example}`
 }
 
 function* lacks({ drivers }: ServiceViews): Iterable<string> {
@@ -299,7 +299,7 @@ function* storms({ storms }: Kernel): Iterable<string> {
 function* duplicates({ vpns }: ServiceViews): Iterable<string> {
   for (const instance of vpns.instances.values()) {
     if (instance.type !== 'evpn') continue
-    const { config, mobility, addresses } = instance.evpn
+    const { config, mobility, addresses } = instance.macVrf
     const macs = new Set(mobility.duplicateMacs())
     if (macs.size > 0)
       yield `${config.id}: attached here and elsewhere, or moving too often to be in one place: ${[...macs].map(formatMac).join(', ')}`
@@ -334,11 +334,11 @@ function* logProblems({ path, failure, dropped }: LogHealth): Iterable<string> {
 }
 
 /** Without a peer to have one with, none is missing. */
-function hasSession({ neighbours }: Speaker): boolean {
-  const wanted = [...neighbours.values()].filter(({ disabled }) => !disabled)
-  return neighbours.size === 0 || wanted.some(isUp)
+function hasSession({ peers }: Speaker): boolean {
+  const wanted = [...peers.values()].filter(({ disabled }) => !disabled)
+  return peers.size === 0 || wanted.some(isUp)
 }
 
-function isUp({ peer }: Neighbour): boolean {
-  return peer.state === 'Established'
+function isUp({ sessions }: BgpPeer): boolean {
+  return sessions.state === 'Established'
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { RequestError } from '../api/errors.ts'
-import type { Instance } from '../vpn/instance.ts'
+import type { VpnInstance } from '../vpn/instance.ts'
 import type { VpnService } from '../vpn/service.ts'
 import { answerMethodNotAllowed, errorBody } from './errors.ts'
 import { jsonStream } from './json-stream.ts'
@@ -50,7 +50,7 @@ export function addStatus(app: FastifyInstance, views: Views): void {
 }
 
 /** The instance of that id. Throws `RequestError`. */
-export function instanceNamed(id: string, { instances }: VpnService): Instance {
+export function instanceNamed(id: string, { instances }: VpnService): VpnInstance {
   const instance = instances.get(id)
   if (instance === undefined) throw new RequestError('INSTANCE_NOT_FOUND', `there is no VPN instance ${id}`)
   return instance

@@ -21,7 +21,7 @@ function next(): void {
 }
 
 /** A slice of time that has begun. */
-export class Slice {
+export class TimeSlice {
   private readonly end = performance.now() + SLICE_MS
   private items = 0
 

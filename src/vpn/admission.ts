@@ -1,25 +1,25 @@
 import { RequestError } from '../api/errors.ts'
 import type { Interface, PortSurvey } from '../dataplane/model.ts'
-import { gatewayMac } from '../ipvpn/plug.ts'
+import { gatewayMac } from '../ipvpn/irb.ts'
 import { isNestedWithin } from '../values/json.ts'
 import { formatMac } from '../values/mac.ts'
 import type { Dataplanes } from './dataplanes.ts'
-import type { Instance } from './instance.ts'
+import { type EvpnDevices, inUse } from './evpn-devices.ts'
+import type { VpnInstance } from './instance.ts'
 import type { Drivers, Ranges } from './instances.ts'
-import { INTERFACE_NAME, isInterfaceName, isOurDevice } from './names.ts'
+import { INTERFACE_NAME, isInterfaceName, isOwnedName } from './names.ts'
 import type { Needs } from './needs.ts'
-import { inUse, type NetworkDevices } from './network-devices.ts'
-import type { PlacedRequest } from './request.ts'
+import type { ResolvedRequest } from './request.ts'
 import type { Uplinks } from './uplinks.ts'
 
-export interface AdmissionParts {
+export interface AdmissionDependencies {
   /** As a live view. */
-  readonly instances: ReadonlyMap<string, Instance>
+  readonly instances: ReadonlyMap<string, VpnInstance>
   readonly dataplanes: Dataplanes
   readonly drivers: Drivers
   readonly needs: Needs
   readonly uplinks: Uplinks
-  readonly bridges: Pick<NetworkDevices, 'userOf'>
+  readonly bridges: Pick<EvpnDevices, 'userOf'>
   readonly ranges: Ranges
 }
 
@@ -32,15 +32,15 @@ const EXPECTED = 'expected an Ethernet interface with a machine behind it, such 
  * nothing that the kernel would refuse. Everything is asked before anything is changed.
  */
 export class Admission {
-  private readonly instances: ReadonlyMap<string, Instance>
+  private readonly instances: ReadonlyMap<string, VpnInstance>
   private readonly dataplanes: Dataplanes
   private readonly drivers: Drivers
   private readonly needs: Needs
   private readonly uplinks: Uplinks
-  private readonly bridges: AdmissionParts['bridges']
+  private readonly bridges: AdmissionDependencies['bridges']
   private readonly ranges: Ranges
 
-  constructor({ instances, dataplanes, drivers, needs, uplinks, bridges, ranges }: AdmissionParts) {
+  constructor({ instances, dataplanes, drivers, needs, uplinks, bridges, ranges }: AdmissionDependencies) {
     this.instances = instances
     this.dataplanes = dataplanes
     this.drivers = drivers
@@ -51,11 +51,11 @@ export class Admission {
   }
 
   /** The request with the kernel's names of what it names, which may have others (altname). Throws `RequestError`. */
-  async admit(request: PlacedRequest): Promise<PlacedRequest> {
+  async admit(request: ResolvedRequest): Promise<ResolvedRequest> {
     checkDescriptions(request)
     const { port: name, mac, type } = request
     if (request.plug !== null) {
-      await this.checkCable(request)
+      await this.checkVeth(request)
       return request
     }
     if (this.drivers[type] === 'linux') checkLinuxPort(request)
@@ -65,7 +65,7 @@ export class Admission {
     return this.judge(request, await this.dataplanes.of(type).survey(asked))
   }
 
-  private judge(request: PlacedRequest, found: PortSurvey): PlacedRequest {
+  private judge(request: ResolvedRequest, found: PortSurvey): ResolvedRequest {
     const instance = this.instances.get(request.instanceId)
     const { port } = found
     if (port === undefined)
@@ -80,9 +80,9 @@ export class Admission {
   }
 
   private linuxBridge(
-    { type, linuxBridge }: PlacedRequest,
+    { type, linuxBridge }: ResolvedRequest,
     found: PortSurvey,
-    instance: Instance | undefined,
+    instance: VpnInstance | undefined,
   ): string | null {
     if (linuxBridge === null || type !== 'evpn') return null
     const name = found.linuxBridge?.name ?? linuxBridge
@@ -95,7 +95,7 @@ export class Admission {
   private unfitBridge(
     name: string,
     { linuxBridge: bridge, uplinks }: PortSurvey,
-    instance: Instance | undefined,
+    instance: VpnInstance | undefined,
   ): string | null {
     if (bridgeOf(instance) === name) return null
     // the dummy driver's interfaces are of no kind, and have no address
@@ -103,7 +103,7 @@ export class Admission {
     if (!isBridge) return `is no bridge but a ${bridge.kind ?? 'plain interface'}`
     const user = this.bridges.userOf(name)
     if (user !== undefined) return inUse(user)
-    if (isOurDevice(name, this.ranges.vrfPrefix))
+    if (isOwnedName(name, this.ranges.vrfPrefix))
       return "is a name of chanter's own devices: expected another one"
     const use = this.uplinks.tunnelsNeeding(name, uplinks)
     return use === null ? null : `${use}: expected a bridge that is no part of the underlay`
@@ -112,7 +112,7 @@ export class Admission {
   /** Why an instance cannot have the interface as a new port of this bridge, or of its own device; null if it can. */
   private unfitPort(
     port: Interface,
-    request: PlacedRequest,
+    request: ResolvedRequest,
     bridge: string | null,
     found: PortSurvey,
   ): string | null {
@@ -129,11 +129,11 @@ export class Admission {
   /** Nothing is taken away from others; what a predecessor had is. */
   private otherMaster(
     { name, master }: Interface,
-    { instanceId, type, direction }: PlacedRequest,
+    { instanceId, type, direction }: ResolvedRequest,
     bridge: string | null,
     found: PortSurvey,
   ): string | null {
-    if (master === null || master === bridge || isOurDevice(master, this.ranges.vrfPrefix)) return null
+    if (master === null || master === bridge || isOwnedName(master, this.ranges.vrfPrefix)) return null
     const isHeld = this.needs.holderOf(name, instanceId) !== null
     const stays = type === 'ipvpn' && direction === 'to-port' && isHeld
     if (stays || found.master?.owned) return null
@@ -141,8 +141,8 @@ export class Admission {
     return `is in ${master} already: take it out (ip link set ${name} nomaster)${or}`
   }
 
-  /** The ends of a cable are ours to make, and the gateway's address is in the bridge that it leads to. */
-  private async checkCable({ instanceId, type, port, plug }: PlacedRequest): Promise<void> {
+  /** The ends of a veth pair are ours to make, and the gateway's address is in the bridge that it leads to. */
+  private async checkVeth({ instanceId, type, port, plug }: ResolvedRequest): Promise<void> {
     if (plug === null || this.instances.get(instanceId)?.attachments.behind(port).length) return
     const ends = [port, plug.device].map(async (name) => {
       const link = await this.dataplanes.of(type).interfaceNamed(name)
@@ -162,8 +162,8 @@ export class Admission {
   }
 }
 
-function bridgeOf(instance: Instance | undefined): string | null {
-  return instance?.type === 'evpn' ? instance.evpn.config.devices.bridge : null
+function bridgeOf(instance: VpnInstance | undefined): string | null {
+  return instance?.type === 'evpn' ? instance.macVrf.config.devices.bridge : null
 }
 
 /** How frames would come back that go out by the port. */
@@ -174,10 +174,10 @@ function loop({ lowers, pair }: PortSurvey, bridge: string): string | null {
 
 /** `owner`: what of the bridge has the address itself. */
 function checkMac(
-  { mac }: PlacedRequest,
+  { mac }: ResolvedRequest,
   port: Interface,
   owner: string | null,
-  instance: Instance | undefined,
+  instance: VpnInstance | undefined,
 ): void {
   const own = port.mac === mac ? port.name : owner
   if (own !== null)
@@ -186,7 +186,7 @@ function checkMac(
       `mac_address: ${formatMac(mac)} is the address of ${own} itself, for which frames go to the host: expected that of the machine behind ${port.name}`,
     )
   if (instance?.type !== 'evpn') return
-  const gateway = instance.evpn.addresses.gateways.find((one) => one.mac === mac)
+  const gateway = instance.macVrf.addresses.gateways.find((one) => one.mac === mac)
   if (gateway !== undefined)
     throw new RequestError(
       'ENDPOINT_CONFLICT',
@@ -200,7 +200,7 @@ function checkMac(
 }
 
 /** Ports of Open vSwitch are told apart by VLANs, which the Linux drivers know nothing of. */
-function checkLinuxPort({ port, type, isOvsPort }: PlacedRequest): void {
+function checkLinuxPort({ port, type, isOvsPort }: ResolvedRequest): void {
   if (isOvsPort)
     throw new RequestError(
       'PORT_UNUSABLE',
@@ -213,7 +213,7 @@ function checkLinuxPort({ port, type, isOvsPort }: PlacedRequest): void {
     )
 }
 
-function checkDescriptions({ description, instanceDescription }: PlacedRequest): void {
+function checkDescriptions({ description, instanceDescription }: ResolvedRequest): void {
   for (const [parameter, value] of Object.entries({ description, instance_description: instanceDescription }))
     if (!isNestedWithin(value, MAX_NESTING))
       throw new RequestError('PARAMETER_INVALID', `${parameter}: it is nested more than ${MAX_NESTING} times`)

@@ -1,16 +1,16 @@
 import { RequestError } from '../api/errors.ts'
-import type { Endpoint } from '../evpn/endpoint.ts'
-import type { Plug } from '../ipvpn/plug.ts'
+import type { EvpnEndpoint } from '../evpn/endpoint.ts'
+import type { Irb } from '../ipvpn/irb.ts'
 import { formatIp, type Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
 import { ensure } from '../values/map.ts'
-import type { DetachRequest, PlacedRequest } from './request.ts'
+import type { DetachRequest, ResolvedRequest } from './request.ts'
 
 /** An endpoint and what people are shown of it. */
-export interface Attachment extends Endpoint {
+export interface Attachment extends EvpnEndpoint {
   /** Of the subnet, as the agent gave it; null without an address. */
   readonly prefixLength: number | null
-  readonly plug: Plug | null
+  readonly plug: Irb | null
   /** MPLS label, one for each MAC address. */
   readonly label: number
   /** Its subnet's gateway, as the agent gave it. */
@@ -19,7 +19,7 @@ export interface Attachment extends Endpoint {
   readonly advertiseSubnet: boolean
   /** Of a route distinguisher of its own; null where it goes with the instance's. */
   readonly rdNumber: number | null
-  /** Of a route distinguisher for what the instance announces again; null where there was nothing yet. */
+  /** Of a route distinguisher for what the instance re-advertises; null where there was nothing yet. */
   readonly readvertiseRd: number | null
   readonly description: unknown
 }
@@ -39,7 +39,7 @@ export interface NumberSource {
 }
 
 /** What an attach amounts to. */
-export interface Plan {
+export interface AttachPlan {
   readonly add: Attachment
   /** What it was until now, where the same endpoint is attached already. */
   readonly before: Attachment | null
@@ -50,11 +50,11 @@ export interface Plan {
 }
 
 /** What an attach amounts to whose endpoint another one covers. */
-export type Covered = Pick<Plan, 'change'>
+export type CoveredPlan = Pick<AttachPlan, 'change'>
 
 /**
  * The endpoints of one instance and the rules between them: a MAC address is behind one port, an IP address belongs to
- * one MAC address unless all of them announce its subnet, and an endpoint without address (a wildcard) gives way to the first with one.
+ * one MAC address unless all of them advertise its subnet, and an endpoint without address (a wildcard) gives way to the first with one.
  */
 export class Attachments {
   private readonly byMac = new Map<Mac, Map<Ip | null, Attachment>>()
@@ -71,8 +71,8 @@ export class Attachments {
     for (const attachments of this.byMac.values()) yield* attachments.values()
   }
 
-  /** What the request would change. `readvertises`: routes of others are announced again. Throws `RequestError`. */
-  plan(request: PlacedRequest, numbers: NumberSource, readvertises: boolean): Plan | Covered {
+  /** What the request would change. `readvertises`: routes of others are re-advertised. Throws `RequestError`. */
+  plan(request: ResolvedRequest, numbers: NumberSource, readvertises: boolean): AttachPlan | CoveredPlan {
     const { mac, port, plug, ip: address, localPref, direction, sticky, description } = request
     const ip = address?.ip ?? null
     const present = this.byMac.get(mac)
@@ -112,7 +112,7 @@ export class Attachments {
     }
   }
 
-  commit(plan: Omit<Plan, 'before'> | Covered): void {
+  commit(plan: Omit<AttachPlan, 'before'> | CoveredPlan): void {
     for (const attachment of plan.change) this.byMac.get(attachment.mac)?.set(attachment.ip, attachment)
     if (!('add' in plan)) return
     const { add, remove } = plan
@@ -184,7 +184,7 @@ export class Attachments {
   }
 
   /** A VRF takes all that a port sends, or nothing. */
-  private checkDirection({ port, direction }: PlacedRequest, before: Attachment | null): void {
+  private checkDirection({ port, direction }: ResolvedRequest, before: Attachment | null): void {
     const silent = direction === 'to-port'
     for (const other of this.behind(port)) {
       if (other === before || (other.direction === 'to-port') === silent) continue
@@ -195,7 +195,7 @@ export class Attachments {
     }
   }
 
-  /** Endpoints, this one left out, that have no number to announce routes of others under, with one. */
+  /** Endpoints, this one left out, that have no number to advertise routes of others under, with one. */
   private numbered(but: Attachment | null, numbers: NumberSource): Attachment[] {
     return [...this]
       .filter((one) => one !== but && one.ip !== null && one.readvertiseRd === null)

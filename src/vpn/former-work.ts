@@ -1,8 +1,8 @@
 import type { FormerWork, MadeLink } from '../dataplane/model.ts'
-import type { InstanceState, State } from './state.ts'
+import type { InstanceState, SavedState } from './state.ts'
 
 /** What the daemon that left a state did in this kernel; null: nothing is known. */
-export function formerWork(state: State | null): FormerWork {
+export function formerWork(state: SavedState | null): FormerWork {
   return { programs: state?.programs ?? [], links: state?.instances.flatMap(linksOf) ?? [] }
 }
 

@@ -3,24 +3,24 @@ import type { Route } from '../bgp/rib/route.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Rd } from '../bgp/values/rd.ts'
 import type { Entry } from '../dataplane/model.ts'
-import type { EvpnInstance } from '../evpn/instance.ts'
-import { announcesAgain } from '../ipvpn/readvertise.ts'
+import type { MacVrf } from '../evpn/mac-vrf.ts'
+import { isReadvertising } from '../ipvpn/readvertise.ts'
 import type { Vrf } from '../ipvpn/vrf.ts'
 import type { Ip } from '../values/address.ts'
 import type { Attachment, Attachments } from './attachments.ts'
 import type { PortUse } from './ports.ts'
-import type { Fallback, PlacedRequest } from './request.ts'
+import type { Fallback, ResolvedRequest } from './request.ts'
 import type { AttachmentState, InstanceState, Value } from './state.ts'
 
 /** An instance of either type as the service works with it. */
-export interface VpnInstance {
+export interface RoutingInstance {
   readonly config: { readonly id: string; readonly name: string; readonly rd: Rd }
   readonly imports: Imports<Route>
   readonly exportTargets: readonly RouteTarget[]
   readonly gatewayIp: Ip | null
   /** Entries wanted from the first endpoint to the last. */
-  networkEntries(): Entry[]
-  /** Entries that an endpoint needs before it is announced. */
+  instanceEntries(): Entry[]
+  /** Entries that an endpoint needs before it is advertised. */
   endpointEntries(endpoint: Attachment): Entry[]
   /** Entries that an endpoint which was added has become, and which belong to what `attach` answers for. */
   routeEntries(endpoint: Attachment): Entry[]
@@ -36,7 +36,7 @@ export interface VpnInstance {
 interface Shared {
   readonly number: number
   /** The instance, whatever its type. */
-  readonly vpn: VpnInstance
+  readonly routing: RoutingInstance
   readonly attachments: Attachments
   readonly rdNumber: number
   description: unknown
@@ -44,15 +44,15 @@ interface Shared {
   readonly subnetPrefixLength: number | null
 }
 
-export interface EvpnNetwork extends Shared {
+export interface EvpnVpnInstance extends Shared {
   readonly type: 'evpn'
-  readonly evpn: EvpnInstance
+  readonly macVrf: MacVrf
   /** The VNI was asked for, not chosen by us. */
   readonly vniGiven: boolean
   readonly suffix: string
 }
 
-export interface IpNetwork extends Shared {
+export interface IpVpnInstance extends Shared {
   readonly type: 'ipvpn'
   readonly vrf: Vrf
   /** As the last agent gave it that gave one; it does nothing but to be shown. */
@@ -60,16 +60,16 @@ export interface IpNetwork extends Shared {
 }
 
 /** A network as the agents see it. */
-export type Instance = EvpnNetwork | IpNetwork
+export type VpnInstance = EvpnVpnInstance | IpVpnInstance
 
 /** The devices that an instance has something on, but for those that instances share. */
-export function devicesOf(instance: Instance): Set<string> {
+export function devicesOf(instance: VpnInstance): Set<string> {
   const own =
     instance.type === 'evpn'
       ? [
-          instance.evpn.config.devices.bridge,
-          instance.evpn.config.devices.vxlan,
-          ...instance.evpn.addresses.gateways.map(({ device }) => device),
+          instance.macVrf.config.devices.bridge,
+          instance.macVrf.config.devices.vxlan,
+          ...instance.macVrf.addresses.gateways.map(({ device }) => device),
         ]
       : [instance.vrf.config.device]
   const attached = [...instance.attachments].flatMap(({ port, plug }) => [
@@ -80,41 +80,41 @@ export function devicesOf(instance: Instance): Set<string> {
 }
 
 /** What an attachment has its port for. */
-export function portUse(instance: Instance, { direction, plug }: Attachment): PortUse {
+export function portUse(instance: VpnInstance, { direction, plug }: Attachment): PortUse {
   return instance.type === 'ipvpn' && direction === 'to-port' && plug === null ? 'receive' : 'alone'
 }
 
-/** Whether the instance announces routes again once the request is granted. */
+/** Whether the instance advertises routes again once the request is granted. */
 export function readvertises(
-  instance: Instance,
-  { readvertise }: Pick<PlacedRequest, 'readvertise'>,
+  instance: VpnInstance,
+  { readvertise }: Pick<ResolvedRequest, 'readvertise'>,
 ): boolean {
   if (instance.type === 'evpn') return false
-  return announcesAgain(readvertise ?? instance.vrf.readvertisement.terms)
+  return isReadvertising(readvertise ?? instance.vrf.readvertisement.targets)
 }
 
 /** What a later process needs to go on with the instance. */
-export function instanceState(instance: Instance): InstanceState {
+export function instanceState(instance: VpnInstance): InstanceState {
   const attachments = [...instance.attachments].map((one) => attachmentState(instance, one))
   return { ...identityState(instance), attachments }
 }
 
 /** As `instanceState`, of one of its attachments. */
-export function attachmentState(instance: Instance, attachment: Attachment): AttachmentState {
-  const sequence = instance.type === 'evpn' ? instance.evpn.mobility.sequenceOf(attachment.mac) : 0
+export function attachmentState(instance: VpnInstance, attachment: Attachment): AttachmentState {
+  const sequence = instance.type === 'evpn' ? instance.macVrf.mobility.sequenceOf(attachment.mac) : 0
   return { ...attachment, sequence, description: attachment.description ?? null }
 }
 
 /** As `instanceState`, without attachments. */
-export function identityState(instance: Instance): Value<'instance'> {
-  const { vpn, number, rdNumber, description, subnetPrefixLength } = instance
+export function identityState(instance: VpnInstance): Value<'instance'> {
+  const { routing, number, rdNumber, description, subnetPrefixLength } = instance
   const shared = {
-    id: vpn.config.id,
+    id: routing.config.id,
     number,
     rdNumber,
-    importTargets: [...vpn.imports.targets],
-    exportTargets: [...vpn.exportTargets],
-    gatewayIp: vpn.gatewayIp,
+    importTargets: [...routing.imports.targets],
+    exportTargets: [...routing.exportTargets],
+    gatewayIp: routing.gatewayIp,
     subnetPrefixLength,
     description,
   }
@@ -122,9 +122,9 @@ export function identityState(instance: Instance): Value<'instance'> {
     const { config, readvertisement } = instance.vrf
     const { table, device } = config
     const { fallback } = instance
-    return { type: 'ipvpn', ...shared, table, device, readvertise: readvertisement.terms, fallback }
+    return { type: 'ipvpn', ...shared, table, device, readvertise: readvertisement.targets, fallback }
   }
-  const { evpn, vniGiven, suffix } = instance
-  const { vni, devices } = evpn.config
+  const { macVrf, vniGiven, suffix } = instance
+  const { vni, devices } = macVrf.config
   return { type: 'evpn', ...shared, vni, vniGiven, suffix, devices }
 }

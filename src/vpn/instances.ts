@@ -2,21 +2,21 @@ import { RequestError } from '../api/errors.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import { ipv4Rd } from '../bgp/values/rd.ts'
 import type { EventSink } from '../events/event.ts'
-import { EvpnInstance } from '../evpn/instance.ts'
-import type { MobilityTerms } from '../evpn/mobility.ts'
-import type { Devices, Tunnelling } from '../evpn/project.ts'
-import { type Carrier, Core, DEAD_END } from '../ipvpn/core.ts'
-import type { Place } from '../ipvpn/project.ts'
+import { MacVrf } from '../evpn/mac-vrf.ts'
+import type { MobilityOptions } from '../evpn/mobility.ts'
+import type { MacVrfDevices, VxlanOptions } from '../evpn/project.ts'
+import { BLACKHOLE_ALIAS, MplsTransport, type TransportConfig } from '../ipvpn/mpls-transport.ts'
+import type { VrfTable } from '../ipvpn/project.ts'
 import { Vrf } from '../ipvpn/vrf.ts'
 import { formatIp, type InterfaceAddress, type Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
 import { TunnelEnds } from '../values/tunnel-ends.ts'
 import { Attachments, rdNumbersOf } from './attachments.ts'
 import type { Dataplanes } from './dataplanes.ts'
+import { EvpnDevices } from './evpn-devices.ts'
 import { Identifiers } from './identifiers.ts'
-import type { EvpnNetwork, Instance, IpNetwork } from './instance.ts'
+import type { EvpnVpnInstance, IpVpnInstance, VpnInstance } from './instance.ts'
 import { aliasOf, nameSuffix, tunnelName } from './names.ts'
-import { NetworkDevices } from './network-devices.ts'
 import type { Numbers } from './numbers.ts'
 import type { AttachRequest, VpnType } from './request.ts'
 import type { EvpnState, InstanceState, IpState } from './state.ts'
@@ -34,17 +34,17 @@ export interface Ranges {
 /** What programs the forwarding of each type: `dummy` accepts everything, and forwards nothing. */
 export type Drivers = Readonly<Record<VpnType, 'linux' | 'dummy'>>
 
-export interface VpnConfig extends Tunnelling {
+export interface VpnConfig extends VxlanOptions {
   readonly bgpAddress: Ip
   /** IPv4, for route distinguishers. */
   readonly identifier: Ip
-  readonly mobility: MobilityTerms
+  readonly mobility: MobilityOptions
   /** Networks that the VTEPs and provider edges of others are in; none: they may be anywhere. */
   readonly vtepNetworks: readonly InterfaceAddress[]
   /** The way into the core of IP VPNs. */
   readonly ipvpn: {
     readonly address: Ip
-    readonly carrier: Carrier
+    readonly transport: TransportConfig
     /** The interface that tunnels leave by; null where nobody knows. */
     readonly underlay: string | null
     /** Whether tunnels take labelled packets of all machines, not only of provider edges that routes lead to. */
@@ -58,7 +58,7 @@ export interface VpnConfig extends Tunnelling {
   readonly lacks: (type: VpnType) => string | null
 }
 
-export { tunnelTypeOf } from '../ipvpn/core.ts'
+export { tunnelTypeOf } from '../ipvpn/mpls-transport.ts'
 
 /** Where a state file does not tell the table and device of a VRF, they follow from its number. */
 const FORMER_TABLES = 1000
@@ -82,14 +82,14 @@ export class Instances {
   private readonly dataplanes: Dataplanes
   private readonly events: EventSink
   private readonly ends: TunnelEnds
-  private readonly core: Core
+  private readonly transport: MplsTransport
   private readonly numbers: Numbers
   private readonly sequenceChanged: (instance: string, mac: Mac) => void
   private readonly tables: Identifiers
   private readonly suffixes = new Set<string>()
-  readonly networkDevices: NetworkDevices
+  readonly evpnDevices: EvpnDevices
   private lastNumber = 0
-  private dead: Place | null = null
+  private dead: VrfTable | null = null
   /** Finds `dead`. */
   private search: Promise<void> | null = null
 
@@ -109,16 +109,19 @@ export class Instances {
     this.events = events
     this.numbers = numbers
     this.tables = new Identifiers(...config.ranges.tables, speaker.convergence)
-    this.networkDevices = new NetworkDevices(dataplanes.of('evpn'), config)
+    this.evpnDevices = new EvpnDevices(dataplanes.of('evpn'), config)
     const { bgpAddress, vtep, ipvpn, vtepNetworks } = config
     const ends = new TunnelEnds([bgpAddress, vtep, ipvpn.address], vtepNetworks)
-    dataplanes.host.followAddresses((addresses) => ends.setNodeAddresses(addresses))
+    dataplanes.host.watchAddresses((addresses) => ends.setNodeAddresses(addresses))
     this.ends = ends
-    this.core = new Core({ ...ipvpn, ends, deadEnd: () => this.dead!, tunnelName }, dataplanes.of('ipvpn'))
+    this.transport = new MplsTransport(
+      { ...ipvpn, ends, blackhole: () => this.dead!, tunnelName },
+      dataplanes.of('ipvpn'),
+    )
   }
 
   /** Throws `RequestError`; `free` gives back what it took. */
-  async create(request: AttachRequest): Promise<Instance> {
+  async create(request: AttachRequest): Promise<VpnInstance> {
     const { instanceId: id, type } = request
     const subnetPrefixLength = request.ip?.prefixLength ?? null
     if (type === 'ipvpn') {
@@ -128,16 +131,16 @@ export class Instances {
     const vni = this.takeVni(request)
     const suffix = nameSuffix(id, (candidate) => this.suffixes.has(candidate))
     this.suffixes.add(suffix)
-    let devices: Devices | null = null
+    let devices: MacVrfDevices | null = null
     let rdNumber: number
     try {
-      devices = await this.networkDevices.choose(request.linuxBridge, suffix, vni)
-      this.networkDevices.claim(devices, id)
+      devices = await this.evpnDevices.choose(request.linuxBridge, suffix, vni)
+      this.evpnDevices.claim(devices, id)
       rdNumber = this.numbers.takeRd(id)
     } catch (error) {
       this.numbers.vnis.release(vni)
       this.suffixes.delete(suffix)
-      if (devices !== null) this.networkDevices.release(devices, id)
+      if (devices !== null) this.evpnDevices.release(devices, id)
       throw error
     }
     const number = ++this.lastNumber
@@ -148,11 +151,11 @@ export class Instances {
   /** Keeps the tables of instances that are to be restored for them. */
   async reserve(states: readonly InstanceState[]): Promise<void> {
     for (const state of states) if (state.type === 'ipvpn') this.tables.claim(tableOf(state), state.id)
-    if (states.some(({ type }) => type === 'ipvpn')) await this.findDeadEnd()
+    if (states.some(({ type }) => type === 'ipvpn')) await this.findBlackhole()
   }
 
   /** Makes an instance that was there before a restart, still without endpoints. */
-  restore(state: InstanceState): Instance {
+  restore(state: InstanceState): VpnInstance {
     this.lastNumber = Math.max(this.lastNumber, state.number)
     this.numbers.rds.claim(state.rdNumber, state.id)
     for (const number of state.attachments.flatMap(rdNumbersOf)) this.numbers.rds.claim(number, state.id)
@@ -161,18 +164,18 @@ export class Instances {
     return instance
   }
 
-  free(instance: Instance): void {
+  free(instance: VpnInstance): void {
     this.numbers.rds.release(instance.rdNumber)
     if (instance.type === 'ipvpn') return this.tables.release(instance.vrf.config.table)
-    const { id, vni, devices } = instance.evpn.config
+    const { id, vni, devices } = instance.macVrf.config
     this.numbers.vnis.release(vni)
     this.suffixes.delete(instance.suffix)
-    this.networkDevices.release(devices, id)
+    this.evpnDevices.release(devices, id)
   }
 
   /** Goes on with the device that a daemon which was forgotten left in the kernel. */
-  private async createVrf(id: string, subnetPrefixLength: number | null): Promise<IpNetwork> {
-    await this.findDeadEnd()
+  private async createVrf(id: string, subnetPrefixLength: number | null): Promise<IpVpnInstance> {
+    await this.findBlackhole()
     const left = await this.dataplanes.of('ipvpn').vrfOf(aliasOf(id))
     const isLeft = left !== undefined && this.tables.claim(left.table, id)
     const table = isLeft ? left.table : await this.takeTable(id)
@@ -191,17 +194,17 @@ export class Instances {
   }
 
   /** The VRF without routes: that of a daemon before, or one with the last table that nobody has, of any if all of the range are taken. */
-  private findDeadEnd(): Promise<void> {
-    this.search ??= this.searchDeadEnd().catch((error) => {
+  private findBlackhole(): Promise<void> {
+    this.search ??= this.searchBlackhole().catch((error) => {
       this.search = null
       throw error
     })
     return this.search
   }
 
-  private async searchDeadEnd(): Promise<void> {
-    const left = await this.dataplanes.of('ipvpn').vrfOf(DEAD_END)
-    if (left !== undefined && this.tables.claim(left.table, DEAD_END)) {
+  private async searchBlackhole(): Promise<void> {
+    const left = await this.dataplanes.of('ipvpn').vrfOf(BLACKHOLE_ALIAS)
+    if (left !== undefined && this.tables.claim(left.table, BLACKHOLE_ALIAS)) {
       this.dead = { device: left.name, table: left.table }
       return
     }
@@ -209,8 +212,8 @@ export class Instances {
     const all = new Identifiers(...ALL_TABLES, this.speaker.convergence)
     for (const [table, use] of this.tables.entries()) all.claim(table, use)
     const table =
-      (await this.tables.takeLastUnless(isElsewhere, DEAD_END)) ??
-      (await all.takeLastUnless(isElsewhere, DEAD_END))!
+      (await this.tables.takeLastUnless(isElsewhere, BLACKHOLE_ALIAS)) ??
+      (await all.takeLastUnless(isElsewhere, BLACKHOLE_ALIAS))!
     this.dead = { device: `${this.config.ranges.vrfPrefix}0`, table }
   }
 
@@ -230,22 +233,22 @@ export class Instances {
     }
   }
 
-  private restoreVrf(state: IpState): IpNetwork {
+  private restoreVrf(state: IpState): IpVpnInstance {
     const { device = FORMER_PREFIX + state.number } = state
     return this.vrf({ ...state, table: tableOf(state), device })
   }
 
-  private restoreEvpn(state: EvpnState): EvpnNetwork {
+  private restoreEvpn(state: EvpnState): EvpnVpnInstance {
     this.numbers.vnis.claim(state.vni, state.id)
     this.suffixes.add(state.suffix)
-    this.networkDevices.reclaim(state.devices, state.id)
+    this.evpnDevices.reclaim(state.devices, state.id)
     return this.evpn(state)
   }
 
-  private evpn(identity: EvpnIdentity): EvpnNetwork {
+  private evpn(identity: EvpnIdentity): EvpnVpnInstance {
     const { id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength } = identity
     const { identifier, mobility, vtep, vxlanPort, vxlanMtu, underlay, neighSuppress } = this.config
-    const evpn = new EvpnInstance(
+    const macVrf = new MacVrf(
       {
         ends: this.ends,
         mobility,
@@ -267,11 +270,11 @@ export class Instances {
       this.dataplanes.of('evpn'),
     )
     const attachments = new Attachments()
-    const own = { type: 'evpn', vpn: evpn, evpn, vniGiven, suffix } as const
+    const own = { type: 'evpn', routing: macVrf, macVrf, vniGiven, suffix } as const
     return { ...own, number, attachments, rdNumber, description: null, subnetPrefixLength }
   }
 
-  private vrf({ id, number, rdNumber, subnetPrefixLength, table, device }: IpIdentity): IpNetwork {
+  private vrf({ id, number, rdNumber, subnetPrefixLength, table, device }: IpIdentity): IpVpnInstance {
     const { identifier, vxlanMtu, vtep, underlay } = this.config
     const vrf = new Vrf(
       {
@@ -282,14 +285,14 @@ export class Instances {
         device,
         table,
         alias: aliasOf(id),
-        segment: { mtu: vxlanMtu, local: vtep, underlay },
+        vethUnderlay: { mtu: vxlanMtu, local: vtep, underlay },
       },
-      this.core,
+      this.transport,
       this.speaker,
       this.dataplanes.of('ipvpn'),
     )
     const attachments = new Attachments()
-    const own = { type: 'ipvpn', vpn: vrf, vrf, fallback: null } as const
+    const own = { type: 'ipvpn', routing: vrf, vrf, fallback: null } as const
     return { ...own, number, attachments, rdNumber, description: null, subnetPrefixLength }
   }
 
@@ -308,9 +311,9 @@ export class Instances {
   /** VXLAN has nothing that tells one use of a VNI from the next: who was not told that the former is over still sends to it. */
   private warnOfFormer(instance: string, vni: number): void {
     const former = this.numbers.vnis.formerUseOf(vni)
-    const peers = [...this.speaker.neighbours.values()]
-      .filter(({ peer }) => peer.state !== 'Established')
-      .map(({ peer }) => formatIp(peer.config.address))
+    const peers = [...this.speaker.peers.values()]
+      .filter(({ sessions }) => sessions.state !== 'Established')
+      .map(({ sessions }) => formatIp(sessions.config.address))
     if (former === undefined || former.use === instance || peers.length === 0) return
     const seconds = Math.floor(former.agoMs / 1000)
     this.events.emit({ type: 'vni-reused', instance, vni, former: former.use, seconds, peers })

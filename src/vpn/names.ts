@@ -9,7 +9,7 @@ const MAX_NAME_LENGTH = 15
 const BRIDGE_PREFIX = 'evpn---'
 const VXLAN_PREFIX = 'vxlan--'
 const TUNNEL_PREFIXES = { gre: 'mpls---', udp: 'mpls-u-' } as const satisfies Record<Encapsulation, string>
-/** Ends of cables between a VRF and an EVPN instance: in the VRF, and in the bridge. */
+/** Ends of veth pairs between a VRF and an EVPN instance: in the VRF, and in the bridge. */
 const VRF_END_PREFIX = 'vrf2e--'
 const BRIDGE_END_PREFIX = 'e2vrf--'
 const SUFFIX_LENGTH = MAX_NAME_LENGTH - BRIDGE_PREFIX.length
@@ -42,14 +42,14 @@ export function tunnelName(
   return prefix + nameSuffix(hex(remote), (suffix) => isTaken(prefix + suffix))
 }
 
-/** The names of a cable's ends, by the ids of the VRF and of the EVPN instance: in the VRF, and in the bridge. */
-export function cableNames(vrf: string, evpn: string, isTaken: (vrfEnd: string) => boolean) {
+/** The names of a veth pair's ends, by the ids of the VRF and of the EVPN instance: in the VRF, and in the bridge. */
+export function vethNames(vrf: string, evpn: string, isTaken: (vrfEnd: string) => boolean) {
   const suffix = nameSuffix(JSON.stringify([vrf, evpn]), (candidate) => isTaken(VRF_END_PREFIX + candidate))
   return { vrfEnd: VRF_END_PREFIX + suffix, bridgeEnd: BRIDGE_END_PREFIX + suffix }
 }
 
 /** Whether a device of this name is one that we make; `vrfPrefix` is what those of VRFs begin with. */
-export const isOurDevice = (name: string, vrfPrefix: string): boolean =>
+export const isOwnedName = (name: string, vrfPrefix: string): boolean =>
   [
     BRIDGE_PREFIX,
     VXLAN_PREFIX,

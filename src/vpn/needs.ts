@@ -3,49 +3,49 @@ import type { Entry } from '../dataplane/model.ts'
 import { ensure } from '../values/map.ts'
 import type { Attachment } from './attachments.ts'
 import type { Dataplanes } from './dataplanes.ts'
-import type { Footprint } from './footprint.ts'
-import { type Instance, portUse } from './instance.ts'
+import { portUse, type VpnInstance } from './instance.ts'
 import type { Drivers } from './instances.ts'
-import type { Plugs } from './plugs.ts'
+import type { IrbInterfaces } from './irb-interfaces.ts'
+import type { PendingOperations } from './pending-operations.ts'
 import { Ports, type PortUse } from './ports.ts'
 
-export interface NeedsParts {
+export interface NeedsDependencies {
   /** As a live view. */
-  readonly instances: ReadonlyMap<string, Instance>
-  readonly plugs: Plugs
-  readonly footprint: Footprint
+  readonly instances: ReadonlyMap<string, VpnInstance>
+  readonly irbs: IrbInterfaces
+  readonly pending: PendingOperations
   readonly dataplanes: Dataplanes
   readonly drivers: Drivers
 }
 
 /** What instances and their endpoints need in the kernel. Several may need the same: it goes with the last of them. */
 export class Needs {
-  private readonly instances: ReadonlyMap<string, Instance>
-  private readonly plugs: Plugs
-  private readonly footprint: Footprint
+  private readonly instances: ReadonlyMap<string, VpnInstance>
+  private readonly irbs: IrbInterfaces
+  private readonly pending: PendingOperations
   private readonly dataplanes: Dataplanes
   private readonly drivers: Drivers
   private readonly ports = new Ports()
   /** The instances that need something for themselves, by its place. */
-  private readonly networks = new Map<string, Set<string>>()
+  private readonly instanceUsers = new Map<string, Set<string>>()
 
-  constructor({ instances, plugs, footprint, dataplanes, drivers }: NeedsParts) {
+  constructor({ instances, irbs, pending, dataplanes, drivers }: NeedsDependencies) {
     this.instances = instances
-    this.plugs = plugs
-    this.footprint = footprint
+    this.irbs = irbs
+    this.pending = pending
     this.dataplanes = dataplanes
     this.drivers = drivers
   }
 
   /** The instance is there, and with it the need for its network. */
-  enter({ vpn }: Instance): void {
-    for (const entry of vpn.networkEntries())
-      ensure(this.networks, identity(entry), () => new Set()).add(vpn.config.id)
+  enter({ routing }: VpnInstance): void {
+    for (const entry of routing.instanceEntries())
+      ensure(this.instanceUsers, identity(entry), () => new Set()).add(routing.config.id)
   }
 
   /** Has the port for the attachment. Answers with the instance that is in the way, if one is. */
-  claimPort(instance: Instance, attachment: Attachment): string | null {
-    return this.ports.claim(attachment.port, instance.vpn.config.id, this.use(instance, attachment))
+  claimPort(instance: VpnInstance, attachment: Attachment): string | null {
+    return this.ports.claim(attachment.port, instance.routing.config.id, this.use(instance, attachment))
   }
 
   /** The instance other than this one that has the port for more than to be sent to, if one has. */
@@ -54,31 +54,31 @@ export class Needs {
   }
 
   /** A port that an attachment only sends to stays where another instance has it. */
-  ofEndpoint(instance: Instance, attachment: Attachment): Entry[] {
-    const entries = this.plugs.endpointEntries(instance, attachment)
-    const { id } = instance.vpn.config
+  ofEndpoint(instance: VpnInstance, attachment: Attachment): Entry[] {
+    const entries = this.irbs.endpointEntries(instance, attachment)
+    const { id } = instance.routing.config
     const elsewhere =
       this.use(instance, attachment) === 'receive' && this.ports.holderOf(attachment.port, id) !== null
     return elsewhere ? entries.filter(({ kind }) => kind !== 'vrf-port') : entries
   }
 
   /** What the instance has in the kernel already, and the endpoint if it was attached `before`. */
-  present(instance: Instance, before: Attachment | null): Entry[] {
-    const { vpn } = instance
-    if (!this.instances.has(vpn.config.id)) return []
-    return [...vpn.networkEntries(), ...(before === null ? [] : this.ofEndpoint(instance, before))]
+  present(instance: VpnInstance, before: Attachment | null): Entry[] {
+    const { routing } = instance
+    if (!this.instances.has(routing.config.id)) return []
+    return [...routing.instanceEntries(), ...(before === null ? [] : this.ofEndpoint(instance, before))]
   }
 
   /** Takes back what an endpoint needed; what others need of it stays as they need it. */
   retract(
-    instance: Instance,
+    instance: VpnInstance,
     { port, mac }: Pick<Attachment, 'port' | 'mac'>,
     entries: readonly Entry[],
   ): void {
     const users = instance.attachments.behind(port)
     this.ports.settle(
       port,
-      instance.vpn.config.id,
+      instance.routing.config.id,
       users.map((user) => this.use(instance, user)),
     )
     const needed = new Map<string, Entry>()
@@ -91,7 +91,7 @@ export class Needs {
       for (const attachment of new Set([...other.attachments.behind(port), ...same]))
         for (const entry of this.ofEndpoint(other, attachment)) needed.set(identity(entry), entry)
     }
-    this.footprint.drop(entries.filter((entry) => !needed.has(identity(entry))))
+    this.pending.drop(entries.filter((entry) => !needed.has(identity(entry))))
     for (const entry of entries) {
       const other = needed.get(identity(entry))
       if (other !== undefined) this.dataplanes.want(other)
@@ -99,18 +99,18 @@ export class Needs {
   }
 
   /** For a dummy, in which ports are names, none is in the way of another. */
-  private use(instance: Instance, attachment: Attachment): PortUse {
+  private use(instance: VpnInstance, attachment: Attachment): PortUse {
     return this.drivers[instance.type] === 'dummy' ? 'receive' : portUse(instance, attachment)
   }
 
   /** Takes back what an instance needed that is none any more, and `more`. */
-  retractNetwork({ vpn }: Instance, more: readonly Entry[]): void {
-    const own = vpn.networkEntries().filter((entry) => {
-      const users = this.networks.get(identity(entry))
-      users?.delete(vpn.config.id)
-      if (users?.size === 0) this.networks.delete(identity(entry))
-      return !this.networks.has(identity(entry))
+  retractInstance({ routing }: VpnInstance, more: readonly Entry[]): void {
+    const own = routing.instanceEntries().filter((entry) => {
+      const users = this.instanceUsers.get(identity(entry))
+      users?.delete(routing.config.id)
+      if (users?.size === 0) this.instanceUsers.delete(identity(entry))
+      return !this.instanceUsers.has(identity(entry))
     })
-    this.footprint.drop([...more, ...own])
+    this.pending.drop([...more, ...own])
   }
 }

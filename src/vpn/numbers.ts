@@ -1,9 +1,9 @@
 import { RequestError } from '../api/errors.ts'
 import { FIRST_LABEL, LAST_VNI } from '../bgp/values/label.ts'
 import { rdNumbersOf } from './attachments.ts'
-import type { Changes } from './changes.ts'
+import type { ChangedState } from './changed-state.ts'
 import { Identifiers, type Time } from './identifiers.ts'
-import type { NumberRange, State } from './state.ts'
+import type { NumberRange, SavedState } from './state.ts'
 
 /** The numbers in what this node advertises: labels, VNIs, and those behind our address in route distinguishers. */
 export class Numbers {
@@ -12,7 +12,7 @@ export class Numbers {
   readonly vnis: Identifiers
   readonly rds: Identifiers
 
-  constructor(labels: readonly [number, number], time: Time, changes: Changes) {
+  constructor(labels: readonly [number, number], time: Time, changes: ChangedState) {
     const kept = (range: NumberRange, first: number, last: number): Identifiers => {
       const changed = (what: 'next' | number): void => {
         if (what === 'next') changes.touch('next', range, () => numbers.nextNumber)
@@ -36,12 +36,12 @@ export class Numbers {
   }
 
   /** What a later process has to know beside the numbers in use. */
-  snapshot(): NonNullable<State['numbers']> {
+  snapshot(): NonNullable<SavedState['numbers']> {
     return { labels: this.labels.snapshot(), vnis: this.vnis.snapshot(), rds: this.rds.snapshot() }
   }
 
   /** Goes on from what an earlier process kept; to be called before any number is taken. */
-  restore(kept: State['numbers']): void {
+  restore(kept: SavedState['numbers']): void {
     if (kept === undefined) return
     this.labels.restore(kept.labels)
     this.vnis.restore(kept.vnis)
@@ -49,7 +49,7 @@ export class Numbers {
   }
 
   /** Takes the numbers of an earlier process that is not gone on from for freed just now. */
-  recall({ instances, numbers }: Pick<State, 'instances' | 'numbers'>): void {
+  recall({ instances, numbers }: Pick<SavedState, 'instances' | 'numbers'>): void {
     this.restore(numbers)
     for (const instance of instances) {
       const { id, rdNumber, attachments } = instance

@@ -1,8 +1,8 @@
 import type { EventSink } from '../events/event.ts'
-import type { EvpnNetwork, Instance } from './instance.ts'
+import type { EvpnVpnInstance, VpnInstance } from './instance.ts'
 import type { Drivers } from './instances.ts'
 import type { Needs } from './needs.ts'
-import type { AttachRequest, PlacedRequest } from './request.ts'
+import type { AttachRequest, ResolvedRequest } from './request.ts'
 
 /**
  * The Linux bridge agent of networking-bagpipe derives the EVPN instance of a port association from the id of its IP VPN, and there is none of that
@@ -10,9 +10,9 @@ import type { AttachRequest, PlacedRequest } from './request.ts'
  */
 const OF_PORT_ASSOCIATION = 'evpn_portassoc_'
 
-export interface PortSharingParts {
+export interface PortSharingDependencies {
   /** As a live view. */
-  readonly instances: ReadonlyMap<string, Instance>
+  readonly instances: ReadonlyMap<string, VpnInstance>
   readonly needs: Pick<Needs, 'holderOf'>
   readonly drivers: Drivers
   readonly events: EventSink
@@ -20,12 +20,12 @@ export interface PortSharingParts {
 
 /** What becomes of an attach whose port is attached to another instance already: agents attach one to several, and Linux has it in one. */
 export class PortSharing {
-  private readonly instances: ReadonlyMap<string, Instance>
-  private readonly needs: PortSharingParts['needs']
+  private readonly instances: ReadonlyMap<string, VpnInstance>
+  private readonly needs: PortSharingDependencies['needs']
   private readonly drivers: Drivers
   private readonly events: EventSink
 
-  constructor({ instances, needs, drivers, events }: PortSharingParts) {
+  constructor({ instances, needs, drivers, events }: PortSharingDependencies) {
     this.instances = instances
     this.needs = needs
     this.drivers = drivers
@@ -44,25 +44,28 @@ export class PortSharing {
     const areLinux = this.drivers.evpn === 'linux' && this.drivers.ipvpn === 'linux'
     return this.pluggedWhere(
       request,
-      ({ attachments, evpn }) =>
-        evpn.config.devices.bridge === port || (areLinux && attachments.behind(port).length > 0),
+      ({ attachments, macVrf }) =>
+        macVrf.config.devices.bridge === port || (areLinux && attachments.behind(port).length > 0),
     )
   }
 
-  private pluggedWhere(request: AttachRequest, isMeant: (instance: EvpnNetwork) => boolean): AttachRequest {
+  private pluggedWhere(
+    request: AttachRequest,
+    isMeant: (instance: EvpnVpnInstance) => boolean,
+  ): AttachRequest {
     const instance = [...this.instances.values()].find((one) => one.type === 'evpn' && isMeant(one))
-    return instance === undefined ? request : { ...request, port: { evpn: instance.vpn.config.id } }
+    return instance === undefined ? request : { ...request, port: { evpn: instance.routing.config.id } }
   }
 
   /** A port can be in one VRF: what it sends goes there, and it receives from all that it is attached to. */
-  confined(request: PlacedRequest): PlacedRequest {
+  confined(request: ResolvedRequest): ResolvedRequest {
     const { instanceId, type, port, plug, direction, mac, ip } = request
     if (type !== 'ipvpn' || plug !== null || direction !== 'both') return request
     const holder = this.instances.get(this.needs.holderOf(port, instanceId) ?? '')
     if (holder?.type !== 'ipvpn') return request
     const isKnown = this.instances.get(instanceId)?.attachments.get(mac, ip?.ip ?? null) !== undefined
     if (!isKnown)
-      this.events.emit({ type: 'port-shared', instance: instanceId, port, holder: holder.vpn.config.id })
+      this.events.emit({ type: 'port-shared', instance: instanceId, port, holder: holder.routing.config.id })
     return { ...request, direction: 'to-port' }
   }
 }

@@ -1,7 +1,7 @@
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Direction } from '../evpn/endpoint.ts'
-import type { Plug } from '../ipvpn/plug.ts'
-import type { Readvertise } from '../ipvpn/readvertise.ts'
+import type { Irb } from '../ipvpn/irb.ts'
+import type { ReadvertiseTargets } from '../ipvpn/readvertise.ts'
 import type { InterfaceAddress, Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 
@@ -33,10 +33,10 @@ export interface AttachRequest {
   readonly sticky: boolean
   /** Where it stands among others that share its traffic, in an IP VPN. */
   readonly hashOrder: number
-  /** Announce the subnet in the place of the address, in an IP VPN. */
+  /** Advertise the subnet in the place of the address, in an IP VPN. */
   readonly advertiseSubnet: boolean
-  /** Routes that an IP VPN announces again; null: as before. Without targets on one of both sides there are none. */
-  readonly readvertise: Readvertise | null
+  /** Routes that an IP VPN re-advertises; null: as before. Without targets on one of both sides there are none. */
+  readonly readvertise: ReadvertiseTargets | null
   /** Where an IP VPN sends what it has no route for; null: as before. */
   readonly fallback: Fallback | null
   /** Any JSON, for people to read. */
@@ -45,9 +45,9 @@ export interface AttachRequest {
 }
 
 /** An attachment whose port has a name. */
-export interface PlacedRequest extends Omit<AttachRequest, 'port'> {
+export interface ResolvedRequest extends Omit<AttachRequest, 'port'> {
   readonly port: string
-  readonly plug: Plug | null
+  readonly plug: Irb | null
 }
 
 export interface DetachRequest {

@@ -3,43 +3,49 @@ import type { Speaker } from '../bgp/speaker.ts'
 import type { EventSink } from '../events/event.ts'
 import { formatMac } from '../values/mac.ts'
 import { Admission } from './admission.ts'
-import { type Attachment, type Covered, type NumberSource, type Plan, rdNumbersOf } from './attachments.ts'
-import { Changes } from './changes.ts'
+import {
+  type Attachment,
+  type AttachPlan,
+  type CoveredPlan,
+  type NumberSource,
+  rdNumbersOf,
+} from './attachments.ts'
+import { ChangedState } from './changed-state.ts'
 import type { Dataplanes } from './dataplanes.ts'
 import { Detached } from './detached.ts'
-import { Footprint } from './footprint.ts'
 import type { Identifiers } from './identifiers.ts'
-import { type Instance, instanceState, readvertises } from './instance.ts'
+import { instanceState, readvertises, type VpnInstance } from './instance.ts'
 import { Instances, type VpnConfig } from './instances.ts'
+import { IrbInterfaces } from './irb-interfaces.ts'
 import { refusalOf } from './kernel-refusal.ts'
 import { Needs } from './needs.ts'
 import { Numbers } from './numbers.ts'
-import { Plugs } from './plugs.ts'
+import { PendingOperations } from './pending-operations.ts'
 import { PortSharing } from './port-sharing.ts'
-import type { AttachRequest, DetachRequest, PlacedRequest } from './request.ts'
+import type { AttachRequest, DetachRequest, ResolvedRequest } from './request.ts'
 import { Serial } from './serial.ts'
-import type { InstanceState, Keep, State, StateChange } from './state.ts'
+import type { InstanceState, Keep, SavedState, StateChange } from './state.ts'
 import { Uplinks } from './uplinks.ts'
 
 /** The part of the state that is the service's. */
-export type ServiceState = Pick<State, 'instances' | 'footprint' | 'numbers'>
+export type ServiceState = Pick<SavedState, 'instances' | 'footprint' | 'numbers'>
 
 /**
  * The VPN instances of this machine. Attach and detach are all or nothing: what fails leaves labels, RDs, devices, routes
  * and the previous good state as they were.
  */
 export class VpnService {
-  readonly instances = new Map<string, Instance>()
+  readonly instances = new Map<string, VpnInstance>()
   private readonly numbers: Numbers
   private readonly config: VpnConfig
   private readonly dataplanes: Dataplanes
   private readonly events: EventSink
   private readonly serial = new Serial()
   private readonly maker: Instances
-  private readonly plugs: Plugs
-  private readonly changed = new Changes(this.instances)
+  private readonly irbs: IrbInterfaces
+  private readonly changed = new ChangedState(this.instances)
   private readonly keep: Keep
-  private readonly footprint: Footprint
+  private readonly pending: PendingOperations
   private readonly needs: Needs
   private readonly admission: Admission
   private readonly detached = new Detached()
@@ -57,20 +63,20 @@ export class VpnService {
     this.keep = keep
     this.numbers = new Numbers(config.ranges.labels, speaker.convergence, this.changed)
     this.dataplanes = dataplanes
-    this.plugs = new Plugs(this.instances, dataplanes.isShared)
+    this.irbs = new IrbInterfaces(this.instances, dataplanes.isShared)
     this.events = events
     this.maker = new Instances(config, speaker, dataplanes, events, this.numbers, (id, mac) => {
       this.changed.mac(id, mac)
       void keep('synced')
     })
-    this.footprint = new Footprint(dataplanes, this.changed, keep)
-    const { instances, plugs, footprint } = this
-    this.needs = new Needs({ instances, plugs, footprint, dataplanes, drivers: config.drivers })
+    this.pending = new PendingOperations(dataplanes, this.changed, keep)
+    const { instances, irbs, pending } = this
+    this.needs = new Needs({ instances, irbs, pending, dataplanes, drivers: config.drivers })
     const peers = speaker.config.peers.map(({ address }) => address)
     const uplinks = new Uplinks({ config, peers })
     const { needs } = this
     this.sharing = new PortSharing({ instances, needs, drivers: config.drivers, events })
-    const bridges = this.maker.networkDevices
+    const bridges = this.maker.evpnDevices
     const { drivers, ranges } = config
     this.admission = new Admission({ instances, dataplanes, drivers, needs, uplinks, bridges, ranges })
   }
@@ -84,7 +90,7 @@ export class VpnService {
   snapshot(): ServiceState {
     return {
       instances: [...this.instances.values()].map(instanceState),
-      footprint: this.footprint.entries(),
+      footprint: this.pending.entries(),
       numbers: this.numbers.snapshot(),
     }
   }
@@ -99,9 +105,9 @@ export class VpnService {
     this.numbers.restore(numbers)
     await this.maker.reserve(instances)
     for (const state of instances) this.restoreInstance(state)
-    for (const { vpn, attachments } of this.instances.values())
-      for (const { plug } of attachments) if (plug !== null) this.plugs.changed(vpn.config.id, plug.evpn)
-    this.footprint.restore(footprint)
+    for (const { routing, attachments } of this.instances.values())
+      for (const { plug } of attachments) if (plug !== null) this.irbs.changed(routing.config.id, plug.evpn)
+    this.pending.restore(footprint)
   }
 
   /** Begins anew, but for the numbers that an earlier process had: peers may still hold routes with them. */
@@ -109,7 +115,7 @@ export class VpnService {
     this.numbers.recall(state)
   }
 
-  /** Resolves when the port's own kernel state is in place and its route is announced. Throws `RequestError`. */
+  /** Resolves when the port's own kernel state is in place and its route is advertised. Throws `RequestError`. */
   attach(request: AttachRequest): Promise<void> {
     const { instanceId } = request
     const joined = this.sharing.joined(request)
@@ -117,9 +123,9 @@ export class VpnService {
     return this.serial.runAlone(concerned, async () => {
       const existing = this.instances.get(instanceId)
       this.checkType(joined, existing)
-      const placed = this.sharing.confined(await this.admission.admit(this.plugs.place(joined)))
-      if (existing === undefined) await this.attachFirst(placed)
-      else await this.attachNext(existing, placed)
+      const resolved = this.sharing.confined(await this.admission.admit(this.irbs.resolvePort(joined)))
+      if (existing === undefined) await this.attachFirst(resolved)
+      else await this.attachNext(existing, resolved)
     })
   }
 
@@ -142,7 +148,7 @@ export class VpnService {
     })
   }
 
-  private checkType({ type, instanceId }: AttachRequest, existing: Instance | undefined): void {
+  private checkType({ type, instanceId }: AttachRequest, existing: VpnInstance | undefined): void {
     const lack = this.config.lacks(type)
     if (lack !== null)
       throw new RequestError('VPN_TYPE_UNAVAILABLE', `vpn_type: ${type} cannot be served: ${lack}`)
@@ -153,7 +159,7 @@ export class VpnService {
       )
   }
 
-  private async attachFirst(request: PlacedRequest): Promise<void> {
+  private async attachFirst(request: ResolvedRequest): Promise<void> {
     const instance = await this.maker.create(request)
     try {
       await this.settle(instance, request, () => this.enter(instance))
@@ -163,9 +169,9 @@ export class VpnService {
     }
   }
 
-  private async attachNext(instance: Instance, request: PlacedRequest): Promise<void> {
+  private async attachNext(instance: VpnInstance, request: ResolvedRequest): Promise<void> {
     if (instance.type === 'evpn') {
-      const { vni, devices } = instance.evpn.config
+      const { vni, devices } = instance.macVrf.config
       if (request.vni !== null && request.vni !== vni) {
         this.events.emit({ type: 'vni-kept', instance: request.instanceId, vni, asked: request.vni })
       }
@@ -178,10 +184,10 @@ export class VpnService {
   }
 
   /** Puts the network and the endpoint into the kernel, then commits; on failure nothing is left of a new endpoint. */
-  private async settle(instance: Instance, request: PlacedRequest, enter: () => void): Promise<void> {
-    const { attachments, vpn } = instance
+  private async settle(instance: VpnInstance, request: ResolvedRequest, enter: () => void): Promise<void> {
+    const { attachments, routing } = instance
     const taken = await this.takenFor(instance, request, labelUse(instance, request))
-    let plan: Plan | Covered
+    let plan: AttachPlan | CoveredPlan
     try {
       plan = attachments.plan(request, taken, readvertises(instance, request))
       const other = 'add' in plan ? this.needs.claimPort(instance, plan.add) : null
@@ -199,8 +205,8 @@ export class VpnService {
       return this.keep('synced')
     }
     const own = this.needs.ofEndpoint(instance, plan.add)
-    const entries = [...vpn.networkEntries(), ...own]
-    const [failure] = await this.footprint.set(entries, this.needs.present(instance, plan.before))
+    const entries = [...routing.instanceEntries(), ...own]
+    const [failure] = await this.pending.set(entries, this.needs.present(instance, plan.before))
     const refusal =
       failure === undefined
         ? await this.openness(instance)
@@ -208,21 +214,21 @@ export class VpnService {
     if (refusal !== null) {
       this.needs.retract(instance, plan.add, own)
       taken.giveBack()
-      this.footprint.settled(entries)
+      this.pending.settled(entries)
       void this.keep('written')
       throw refusal
     }
     enter()
     this.replace(instance, plan, request)
-    this.footprint.settled(entries)
+    this.pending.settled(entries)
     await this.keep('synced')
     await this.reach(instance, plan)
   }
 
   /** Why a network is refused that is not isolated from the host. */
-  private async openness(instance: Instance): Promise<RequestError | null> {
+  private async openness(instance: VpnInstance): Promise<RequestError | null> {
     if (!this.config.requireIsolation || instance.type !== 'evpn') return null
-    const { bridge } = instance.evpn.config.devices
+    const { bridge } = instance.macVrf.config.devices
     const { by, reason } = await this.dataplanes.of('evpn').isolationOf(bridge)
     if (by !== null || reason === null) return null
     return new RequestError(
@@ -231,34 +237,34 @@ export class VpnService {
     )
   }
 
-  /** Targets, descriptions and announcement, now that the kernel is ready. */
-  private commit(instance: Instance, request: PlacedRequest, plan: Plan | Covered): void {
-    const { vpn, attachments } = instance
+  /** Targets, descriptions and advertisement, now that the kernel is ready. */
+  private commit(instance: VpnInstance, request: ResolvedRequest, plan: AttachPlan | CoveredPlan): void {
+    const { routing, attachments } = instance
     instance.description = request.instanceDescription ?? null
-    vpn.setGateway(request.gatewayIp)
-    vpn.setTargets(request.importTargets, request.exportTargets)
+    routing.setGateway(request.gatewayIp)
+    routing.setTargets(request.importTargets, request.exportTargets)
     if (instance.type === 'ipvpn' && request.readvertise !== null)
       instance.vrf.setReadvertise(request.readvertise)
     if (instance.type === 'ipvpn' && request.fallback !== null) instance.fallback = request.fallback
     attachments.commit(plan)
     this.changed.instance(request.instanceId)
-    for (const attachment of plan.change) vpn.addEndpoint(attachment)
+    for (const attachment of plan.change) routing.addEndpoint(attachment)
     for (const { mac } of plan.change) this.changed.mac(request.instanceId, mac)
     if ('add' in plan) {
-      vpn.addEndpoint(plan.add)
-      for (const attachment of plan.remove) vpn.removeEndpoint(attachment)
+      routing.addEndpoint(plan.add)
+      for (const attachment of plan.remove) routing.removeEndpoint(attachment)
       this.changed.mac(request.instanceId, plan.add.mac)
       for (const attachment of plan.remove) this.changed.attachment(request.instanceId, attachment)
       const { plug } = plan.add
-      if (plug === null) this.plugs.connect(vpn.config.id)
-      else this.plugs.changed(vpn.config.id, plug.evpn)
+      if (plug === null) this.irbs.connect(routing.config.id)
+      else this.irbs.changed(routing.config.id, plug.evpn)
     }
     const { instanceId, port, mac } = request
     this.events.emit({ type: 'attached', instance: instanceId, port, mac: formatMac(mac) })
   }
 
   /** Commits a plan, and clears away what the endpoint needed before it and does not any more. */
-  private replace(instance: Instance, plan: Plan, request: PlacedRequest): void {
+  private replace(instance: VpnInstance, plan: AttachPlan, request: ResolvedRequest): void {
     const { add, before, remove } = plan
     const gone = [...(before === null ? [] : [before]), ...remove]
     const entries = gone.flatMap((attachment) => this.needs.ofEndpoint(instance, attachment))
@@ -269,8 +275,8 @@ export class VpnService {
   }
 
   /** Waits for the route to an endpoint, which there is only while its port is up; a new one that cannot be reached was never attached. */
-  private async reach(instance: Instance, { add, before }: Plan): Promise<void> {
-    const routes = instance.vpn.routeEntries(add)
+  private async reach(instance: VpnInstance, { add, before }: AttachPlan): Promise<void> {
+    const routes = instance.routing.routeEntries(add)
     const dataplane = this.dataplanes.of(instance.type)
     if (routes.length === 0 || (await dataplane.interfaceNamed(add.port))?.up !== true) return
     const [failure] = await dataplane.settled(routes)
@@ -283,20 +289,20 @@ export class VpnService {
   }
 
   /** Takes an endpoint away, with its numbers and what it alone needed. */
-  private remove(instance: Instance, attachment: Attachment): void {
-    const { attachments, vpn } = instance
+  private remove(instance: VpnInstance, attachment: Attachment): void {
+    const { attachments, routing } = instance
     const entries = this.needs.ofEndpoint(instance, attachment)
     attachments.remove(attachment)
-    vpn.removeEndpoint(attachment)
-    this.changed.attachment(vpn.config.id, attachment)
+    routing.removeEndpoint(attachment)
+    this.changed.attachment(routing.config.id, attachment)
     for (const number of rdNumbersOf(attachment)) this.numbers.rds.release(number)
     if (!attachments.has(attachment.mac)) this.labels.release(attachment.label)
     this.needs.retract(instance, attachment, entries)
-    if (attachment.plug !== null) this.plugs.changed(vpn.config.id, attachment.plug.evpn)
+    if (attachment.plug !== null) this.irbs.changed(routing.config.id, attachment.plug.evpn)
   }
 
-  private enter(instance: Instance): void {
-    const { id } = instance.vpn.config
+  private enter(instance: VpnInstance): void {
+    const { id } = instance.routing.config
     this.instances.set(id, instance)
     this.events.emit({ type: 'instance-created', instance: id, vpn: instance.type })
     this.needs.enter(instance)
@@ -304,11 +310,11 @@ export class VpnService {
 
   private restoreInstance(state: InstanceState): void {
     const instance = this.maker.restore(state)
-    const { vpn } = instance
+    const { routing } = instance
     this.enter(instance)
-    for (const entry of vpn.networkEntries()) this.dataplanes.want(entry)
-    vpn.setGateway(state.gatewayIp)
-    vpn.setTargets(state.importTargets, state.exportTargets)
+    for (const entry of routing.instanceEntries()) this.dataplanes.want(entry)
+    routing.setGateway(state.gatewayIp)
+    routing.setTargets(state.importTargets, state.exportTargets)
     if (instance.type === 'ipvpn' && state.type === 'ipvpn') {
       instance.vrf.setReadvertise(state.readvertise)
       instance.fallback = state.fallback
@@ -318,7 +324,7 @@ export class VpnService {
       this.needs.claimPort(instance, add)
       for (const entry of this.needs.ofEndpoint(instance, add)) this.dataplanes.want(entry)
       instance.attachments.commit({ add, remove: [], change: [] })
-      vpn.addEndpoint(add, sequence)
+      routing.addEndpoint(add, sequence)
     }
     if (!this.dataplanes.isShared && this.config.drivers[state.type] === 'dummy') this.clearHost(instance)
     this.changed.instance(state.id)
@@ -326,18 +332,18 @@ export class VpnService {
   }
 
   /** Takes out of the kernel what an earlier daemon put there, when the driver was another one. */
-  private clearHost({ vpn, attachments }: Instance): void {
-    const endpoints = [...attachments].flatMap((attachment) => vpn.endpointEntries(attachment))
-    this.dataplanes.host.clear([...vpn.networkEntries(), ...endpoints])
+  private clearHost({ routing, attachments }: VpnInstance): void {
+    const endpoints = [...attachments].flatMap((attachment) => routing.endpointEntries(attachment))
+    this.dataplanes.host.clear([...routing.instanceEntries(), ...endpoints])
   }
 
   /** Numbers for an attachment; of a MAC address that has none, its label is taken at once. Those of EVPN never get into the kernel. */
   private async takenFor(
-    { vpn, type, attachments }: Instance,
-    request: PlacedRequest,
+    { routing, type, attachments }: VpnInstance,
+    request: ResolvedRequest,
     use: string,
   ): Promise<NumberSource & { giveBack(): void }> {
-    const { id } = vpn.config
+    const { id } = routing.config
     const taken: (() => void)[] = []
     const isTaken = (one: number) => type === 'ipvpn' && this.dataplanes.of(type).isLabelTaken(one)
     const label = attachments.has(request.mac) ? null : await this.labels.takeUnless(isTaken, use)
@@ -357,21 +363,21 @@ export class VpnService {
     }
   }
 
-  private end(instance: Instance): void {
-    const { vpn } = instance
+  private end(instance: VpnInstance): void {
+    const { routing } = instance
     const left =
       instance.type === 'evpn'
-        ? instance.evpn.addresses.gateways.flatMap((gateway) => instance.evpn.gatewayEntries(gateway))
+        ? instance.macVrf.addresses.gateways.flatMap((gateway) => instance.macVrf.gatewayEntries(gateway))
         : []
-    vpn.stop()
-    if (this.instances.delete(vpn.config.id))
-      this.events.emit({ type: 'instance-ended', instance: vpn.config.id, vpn: instance.type })
-    this.changed.instance(vpn.config.id)
-    this.needs.retractNetwork(instance, left)
+    routing.stop()
+    if (this.instances.delete(routing.config.id))
+      this.events.emit({ type: 'instance-ended', instance: routing.config.id, vpn: instance.type })
+    this.changed.instance(routing.config.id)
+    this.needs.retractInstance(instance, left)
     this.maker.free(instance)
   }
 }
 
-function labelUse({ vpn }: Instance, { port, mac }: Pick<PlacedRequest, 'port' | 'mac'>): string {
-  return `Incoming traffic for ${vpn.config.name}, interface ${port}, endpoint ${formatMac(mac)}`
+function labelUse({ routing }: VpnInstance, { port, mac }: Pick<ResolvedRequest, 'port' | 'mac'>): string {
+  return `Incoming traffic for ${routing.config.name}, interface ${port}, endpoint ${formatMac(mac)}`
 }

@@ -4,8 +4,15 @@ import { dirname } from 'node:path'
 import type { Clock } from '../clock.ts'
 import type { EventSink } from '../events/event.ts'
 import { type EntryChange, encodeRecord } from './journal.ts'
-import type { Durability, State, StateChange } from './state.ts'
-import { encodeChange, encodeJournal, keyOf, type ReadState, readState, Unreadable } from './state-text.ts'
+import type { Durability, SavedState, StateChange } from './state.ts'
+import {
+  encodeChange,
+  encodeJournal,
+  type ReadState,
+  readState,
+  stateKeyOf,
+  Unreadable,
+} from './state-text.ts'
 
 /** The state file, and whatever may lie beside it. */
 export function stateFiles(path: string): string[] {
@@ -13,7 +20,7 @@ export function stateFiles(path: string): string[] {
 }
 
 /** The last good state, as `load` takes it, but nothing is renamed; null when there is none. */
-export function peekState(path: string): State | null {
+export function peekState(path: string): SavedState | null {
   for (const suffix of ['', '.outdated', '.previous']) {
     try {
       return readState(readFileSync(`${path}${suffix}`, 'utf8')).state
@@ -83,7 +90,7 @@ export class StateFile {
   }
 
   /** The last good state; null when there is none. What cannot be read is kept as `.damaged`. */
-  load(): State | null {
+  load(): SavedState | null {
     const current = this.read(this.path)
     if (current !== null) return current.state
     for (const suffix of ['outdated', 'previous']) {
@@ -154,7 +161,7 @@ export class StateFile {
   }
 
   private encode(change: StateChange): EntryChange {
-    const entry = keyOf(change.kind, change.id)
+    const entry = stateKeyOf(change.kind, change.id)
     try {
       const encoded = encodeChange(change)
       this.unkept.delete(entry)

@@ -5,11 +5,11 @@ import {
   type AttachmentState,
   type InstanceState,
   type KeptNumbers,
-  type Kind,
   kinds,
   type NumberRange,
-  type State,
+  type SavedState,
   type StateChange,
+  type StateKind,
   type Value,
   wholeState,
 } from './state.ts'
@@ -25,16 +25,16 @@ export class Unreadable extends Error {}
 
 /** What a text tells. */
 export interface ReadState extends Pick<Replay, 'torn' | 'damage'> {
-  readonly state: State
+  readonly state: SavedState
 }
 
 /** Throws where the value cannot be told in JSON, such as one that is nested too deeply. */
 export function encodeChange({ kind, id, value }: StateChange): EntryChange {
   const schema: z.ZodType = kinds[kind]
-  return [keyOf(kind, id), value === undefined ? undefined : JSON.stringify(z.encode(schema, value))]
+  return [stateKeyOf(kind, id), value === undefined ? undefined : JSON.stringify(z.encode(schema, value))]
 }
 
-export function keyOf(kind: Kind, id: string): string {
+export function stateKeyOf(kind: StateKind, id: string): string {
   return id === '' ? kind : `${kind} ${id}`
 }
 
@@ -69,7 +69,7 @@ function readJournal(body: string, least: number): ReadState {
 }
 
 /** Entries of kinds that only later daemons know are passed over. */
-function assemble(entries: ReadonlyMap<string, unknown>): State {
+function assemble(entries: ReadonlyMap<string, unknown>): SavedState {
   const all = [...entries].flatMap(([key, raw]) => decodeEntry(key, raw) ?? [])
   const daemon = all.find((entry) => entry.kind === 'daemon')?.value
   if (daemon === undefined) throw new Unreadable('it does not tell whose state it is')
@@ -91,17 +91,19 @@ function assemble(entries: ReadonlyMap<string, unknown>): State {
   }
 }
 
-type Present = { [K in Kind]: { readonly kind: K; readonly id: string; readonly value: Value<K> } }[Kind]
+type Present = {
+  [K in StateKind]: { readonly kind: K; readonly id: string; readonly value: Value<K> }
+}[StateKind]
 
 function decodeEntry(key: string, raw: unknown): Present | null {
   const [kind = '', ...rest] = key.split(' ')
   if (!Object.hasOwn(kinds, kind)) return null
-  const schema: z.ZodType = kinds[kind as Kind]
+  const schema: z.ZodType = kinds[kind as StateKind]
   return { kind, id: rest.join(' '), value: decode(key, schema, raw) } as Present
 }
 
 /** The ranges that are told, the numbers freed first in front. */
-function numbersOf(all: readonly Present[]): Pick<State, 'numbers'> {
+function numbersOf(all: readonly Present[]): Pick<SavedState, 'numbers'> {
   const range = (name: NumberRange): KeptNumbers | null => {
     const next = all.find(({ kind, id }) => kind === 'next' && id === name)?.value as number | undefined
     if (next === undefined) return null

@@ -41,7 +41,7 @@ const attachment = z.object({
   advertiseSubnet: z.boolean().default(false),
   /** Where its route has a route distinguisher of its own. */
   rdNumber: natural.nullable().default(null),
-  /** Where routes of others are announced again for it. */
+  /** Where routes of others are re-advertised for it. */
   readvertiseRd: natural.nullable().default(null),
   /** Mobility of its MAC address (RFC 7432 §7.7). */
   sequence: natural,
@@ -142,20 +142,20 @@ export const kinds = {
   freed: freedNumber,
 } as const
 
-export type Kind = keyof typeof kinds
-export type Value<K extends Kind> = z.output<(typeof kinds)[K]>
+export type StateKind = keyof typeof kinds
+export type Value<K extends StateKind> = z.output<(typeof kinds)[K]>
 /** What is so of an entry of the state now; undefined where it is gone. */
 export type StateChange = {
-  [K in Kind]: { readonly kind: K; readonly id: string; readonly value: Value<K> | undefined }
-}[Kind]
+  [K in StateKind]: { readonly kind: K; readonly id: string; readonly value: Value<K> | undefined }
+}[StateKind]
 
 /** What a daemon needs of its predecessor to go on where that one ended. */
-export type State = z.output<typeof wholeState>
+export type SavedState = z.output<typeof wholeState>
 export type FreedNumber = z.output<typeof freedNumber>
 /** Of a range of numbers: what a later process has to know beside those in use. */
 export type KeptNumbers = z.output<typeof keptNumbers>
 /** The ranges of which some are kept. */
-export type NumberRange = keyof NonNullable<State['numbers']>
+export type NumberRange = keyof NonNullable<SavedState['numbers']>
 export type AttachmentState = z.output<typeof attachment>
 export type EvpnState = z.output<typeof evpnInstance> & { readonly attachments: AttachmentState[] }
 export type IpState = z.output<typeof ipInstance> & { readonly attachments: AttachmentState[] }
@@ -169,7 +169,7 @@ export type Durability = 'written' | 'synced'
 /** Resolves when all that has changed is kept, or when it turned out that it cannot be for now. */
 export type Keep = (durability: Durability) => Promise<void>
 
-/** Whether some of what is announced follows from routes of others. */
-export function readvertises({ instances }: Pick<State, 'instances'>): boolean {
+/** Whether some of what is advertised follows from routes of others. */
+export function readvertises({ instances }: Pick<SavedState, 'instances'>): boolean {
   return instances.some((one) => one.type === 'ipvpn' && one.readvertise !== null)
 }

@@ -11,7 +11,7 @@ interface Use {
 /** What the dataplane answers about `Uplinks.all`. */
 export type Stacks = readonly (readonly string[])[]
 
-export interface UplinksParts {
+export interface UplinksDependencies {
   readonly config: Pick<VpnConfig, 'bgpAddress' | 'vtep' | 'ipvpn'>
   /** The addresses of configured BGP peers. */
   readonly peers: readonly Ip[]
@@ -25,13 +25,13 @@ export class Uplinks {
   /** As the dataplane is asked about them. */
   readonly all: readonly Uplink[]
 
-  constructor({ config: { bgpAddress, vtep, ipvpn }, peers }: UplinksParts) {
+  constructor({ config: { bgpAddress, vtep, ipvpn }, peers }: UplinksDependencies) {
     const tunnels: Use[] = [...new Set([vtep, ipvpn.address])].map((holds) => ({
       uplink: { holds },
       why: `has the tunnel address ${formatIp(holds)}`,
     }))
-    if ('interface' in ipvpn.carrier)
-      tunnels.push({ uplink: { device: ipvpn.carrier.interface }, why: 'is the mpls_interface' })
+    if ('interface' in ipvpn.transport)
+      tunnels.push({ uplink: { device: ipvpn.transport.interface }, why: 'is the mpls_interface' })
     const sessions = peers.map((leadsTo) => ({
       uplink: { leadsTo },
       why: `leads to BGP peer ${formatIp(leadsTo)}`,

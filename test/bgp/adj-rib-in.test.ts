@@ -41,9 +41,9 @@ beforeEach(() => {
   speaker = speakerAt(RR, peers, clock, network, { clusterId: ip(RR) }, () => {}, logged(log, clock))
 })
 
-const routesIn = (): AdjRibIn => speaker.neighbours.get(ip(A))!.routesIn
+const routesIn = (): AdjRibIn => speaker.peers.get(ip(A))!.routesIn
 
-/** A peer that is up; it announces graceful restart unless told otherwise. */
+/** A peer that is up; it advertises graceful restart unless told otherwise. */
 function connect(gracefulRestart: typeof RESTART | null = RESTART): RawPeer {
   const capabilities = {
     ...noCapabilities(),
@@ -199,7 +199,7 @@ describe('a route refresh (RFC 7313 §4)', () => {
   }
   const count = (): number => [...speaker.rib.best(EVPN)].length
 
-  test('ahead of End-of-RIB is ignored, and logged, in each session of a peer that announces graceful restart', () => {
+  test('ahead of End-of-RIB is ignored, and logged, in each session of a peer that advertises graceful restart', () => {
     const first = connect()
     send(first, advertise(tags(1, 2)), refresh(RefreshKind.Begin), refresh(RefreshKind.End))
     expect(count()).toBe(2)
@@ -247,7 +247,7 @@ test('a peer is settled for a family three minutes after its first End-of-RIB', 
   send(peer, w.copy())
   clock.advance(170_000)
   send(peer, w.copy())
-  const isSettled = (): boolean => speaker.neighbours.get(ip(A))!.isSettled(EVPN)
+  const isSettled = (): boolean => speaker.peers.get(ip(A))!.isSettled(EVPN)
   clock.advance(9_000)
   expect(isSettled()).toBe(false)
   clock.advance(1_000)

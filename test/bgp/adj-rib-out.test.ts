@@ -287,9 +287,9 @@ describe('changes', () => {
     speaker.originate(source, VPNV4, vpnRoute(1), { extendedCommunities: [RED] })
     clock.advance(100)
     expect(told(peer).filter((one) => `${one}`.startsWith('+'))).toHaveLength(2500)
-    expect([...speaker.neighbours.get(ip(B))!.routesOut.routes()]).toHaveLength(2501)
+    expect([...speaker.peers.get(ip(B))!.routesOut.routes()]).toHaveLength(2501)
     lose()
-    expect([...speaker.neighbours.get(ip(B))!.routesOut.routes()]).toEqual([])
+    expect([...speaker.peers.get(ip(B))!.routesOut.routes()]).toEqual([])
   })
 })
 
@@ -300,10 +300,10 @@ test('a peer that does not read has few octets of long routes wait for it', () =
     const communities = Array.from({ length: 900 }, (_, k) => i * 900 + k)
     const attributes = { ...noAttributes(), origin: 0, asPath: [], localPref: 100, communities }
     const set = speaker.rib.pool.originated({ ...attributes, extendedCommunities: [RED] }, ip(A))
-    speaker.rib.announce(source, EVPN, macRoute(A, `02:00:00:01:${macEnd(i)}`, null), 0, set)
+    speaker.rib.advertise(source, EVPN, macRoute(A, `02:00:00:01:${macEnd(i)}`, null), 0, set)
   }
   clock.advance(1000)
-  const { unsent } = speaker.neighbours.get(ip(B))!.peer.session!
+  const { unsent } = speaker.peers.get(ip(B))!.sessions.session!
   expect(unsent).toBeGreaterThan(500_000)
   expect(unsent).toBeLessThan(1_200_000)
   network.mend(ip(A), ip(B))
@@ -338,17 +338,17 @@ describe('a route', () => {
 
   test('that cannot be sent is logged, once as long as it stays the same', () => {
     const peer = connect([VPNV4])
-    const routesOut = speaker.neighbours.get(ip(B))!.routesOut
+    const routesOut = speaker.peers.get(ip(B))!.routesOut
     expect(routesOut.counters.withheld).toBe(0)
-    const announce = (number: number, localPref: number): void => {
+    const advertise = (number: number, localPref: number): void => {
       const attributes = { ...noAttributes(), origin: 0, asPath: [], localPref, extendedCommunities: [RED] }
       const set = speaker.rib.pool.originated(attributes, ip('2001:db8::1'))
-      speaker.rib.announce(source, VPNV4, vpnRoute(number), 0, set)
+      speaker.rib.advertise(source, VPNV4, vpnRoute(number), 0, set)
       clock.advance(50)
     }
-    announce(1, 100)
-    announce(1, 100)
-    announce(1, 101)
+    advertise(1, 100)
+    advertise(1, 100)
+    advertise(1, 101)
     expect([...routesOut.withheld()].map(({ reason }) => reason)).toEqual([
       'the peer takes no IPv6 next hop for VPN-IPv4 (RFC 8950 §4)',
     ])
@@ -361,10 +361,10 @@ describe('a route', () => {
       })),
     )
     expect(lines[0]).not.toHaveProperty('suppressed')
-    for (let number = 2; number <= 12; number++) announce(number, 100)
+    for (let number = 2; number <= 12; number++) advertise(number, 100)
     expect([lines.length, routesOut.counters.withheld]).toEqual([10, 13])
     clock.advance(1000)
-    announce(13, 100)
+    advertise(13, 100)
     expect(lines[10]).toMatchObject({ suppressed: 3 })
     expect(told(peer)).toEqual([VPNV4])
   })

@@ -62,9 +62,9 @@ beforeEach(() => {
 })
 
 const advertised = (speaker: Speaker): string[] =>
-  [...speaker.neighbours.get(ip(B))!.routesOut.routes()].map(text).sort()
+  [...speaker.peers.get(ip(B))!.routesOut.routes()].map(text).sort()
 const withheld = (speaker: Speaker): string[] =>
-  [...speaker.neighbours.get(ip(B))!.routesOut.withheld()].map(({ route }) => text(route)).sort()
+  [...speaker.peers.get(ip(B))!.routesOut.withheld()].map(({ route }) => text(route)).sort()
 const text = ({ family, nlri }: Pick<Route, 'family' | 'nlri'>): string => nlriCodec(family)!.format(nlri)
 const format = (nlri: typeof SHORT): string => text({ family: EVPN, nlri })
 
@@ -101,7 +101,7 @@ describe('a route that just fits a message', () => {
       SHORT,
     ])
     expect([advertised(speaker), withheld(speaker)]).toEqual([[format(SHORT)], [format(LONG)]])
-    expect(speaker.neighbours.get(ip(B))!.routesOut.counters.withheld).toBe(1)
+    expect(speaker.peers.get(ip(B))!.routesOut.counters.withheld).toBe(1)
   })
 
   test('is withdrawn when it grows, and is back when it shrinks', () => {
@@ -183,12 +183,12 @@ test('End-of-RIB, and other families, do not wait for routes that change without
   const turn = (): void => {
     round++
     const set = rib.pool.originated(attributesWith({ multiExitDisc: round }), ip(A))
-    for (const prefix of prefixes) rib.announce(source, VPNV4, prefix, 0, set)
-    rib.announce(source, EVPN, SHORT, 0, set)
+    for (const prefix of prefixes) rib.advertise(source, VPNV4, prefix, 0, set)
+    rib.advertise(source, EVPN, SHORT, 0, set)
     if (round < 60) clock.soon(turn)
   }
   const set = rib.pool.originated(attributesWith({}), ip(A))
-  for (const prefix of prefixes) rib.announce(source, VPNV4, prefix, 0, set)
+  for (const prefix of prefixes) rib.advertise(source, VPNV4, prefix, 0, set)
   clock.advance(0)
   out.start(negotiate(openOf({ capabilities }), openOf({ capabilities })))
   clock.after(5, turn)

@@ -82,7 +82,7 @@ describe('routes are complete after a start', () => {
   test('without a peer that is down, where another one is complete', () => {
     const node = nodeWith([A, B])
     end(connect(A, RESTART), EVPN)
-    expect(node.convergence.awaited().map(({ peer }) => peer.name)).toEqual([B])
+    expect(node.convergence.awaited().map(({ sessions }) => sessions.name)).toEqual([B])
     clock.advance(9_000)
     expect(converged).toBe(0)
     clock.advance(1_500)
@@ -106,7 +106,7 @@ describe('routes are complete after a start', () => {
     end(connect(A, RESTART), EVPN)
     clock.advance(100_000)
     expect(converged).toBe(0)
-    node.neighbours.get(ip(B))!.disable('maintenance')
+    node.peers.get(ip(B))!.disable('maintenance')
     clock.advance(100)
     expect(converged).toBe(1)
   })
@@ -114,9 +114,7 @@ describe('routes are complete after a start', () => {
   test('where clients may come from anywhere, when they had time to', () => {
     nodeWith([], {
       clusterId: ip(NODE),
-      dynamicNeighbours: [
-        { prefix: { ip: ip('10.77.0.0'), length: 24 }, template: peerConfig(A), limit: 10 },
-      ],
+      dynamicPeers: [{ prefix: { ip: ip('10.77.0.0'), length: 24 }, template: peerConfig(A), limit: 10 }],
     })
     end(connect(A, RESTART), EVPN)
     clock.advance(170_000)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { notification, SessionError } from '../../src/bgp/errors.ts'
 import { noCapabilities } from '../../src/bgp/message/capability.ts'
 import { transition } from '../../src/bgp/session/fsm/index.ts'
-import { type FsmEvent, STATES, type State } from '../../src/bgp/session/fsm/types.ts'
+import { type FsmEvent, type SessionState, STATES } from '../../src/bgp/session/fsm/types.ts'
 
 const CEASE = notification(6, 2)
 const open = { version: 4, as: 64512, holdTimeSeconds: 90, identifier: 1, capabilities: noCapabilities() }
@@ -35,7 +35,7 @@ type EventName = keyof typeof EVENTS
  * RFC 4271 §8.2.2, one row an event: the next state, and behind `!` the NOTIFICATION that leaves. FSM errors carry the
  * subcodes of RFC 6608 §3. DelayOpen (events 12 and 20) is not implemented.
  */
-const TABLE: Readonly<Record<EventName, Readonly<Record<State, string>>>> = {
+const TABLE: Readonly<Record<EventName, Readonly<Record<SessionState, string>>>> = {
   start: row('Connect', 'Connect', 'Active', 'OpenSent', 'OpenConfirm', 'Established'),
   stop: row('Idle', 'Idle', 'Idle', 'Idle!6/2', 'Idle!6/2', 'Idle!6/2'),
   'retry timer': row('Idle', 'Connect', 'Connect', 'Idle!5/1', 'Idle!5/2', 'Idle!5/3'),
@@ -56,8 +56,8 @@ const TABLE: Readonly<Record<EventName, Readonly<Record<State, string>>>> = {
   'ROUTE-REFRESH': row('Idle', 'Idle', 'Idle', 'Idle!5/1', 'Idle!5/2', 'Established'),
 }
 
-function row(...outcomes: readonly string[]): Record<State, string> {
-  return Object.fromEntries(STATES.map((state, i) => [state, outcomes[i]!])) as Record<State, string>
+function row(...outcomes: readonly string[]): Record<SessionState, string> {
+  return Object.fromEntries(STATES.map((state, i) => [state, outcomes[i]!])) as Record<SessionState, string>
 }
 
 const cells = (Object.keys(TABLE) as EventName[]).flatMap((event) =>

@@ -41,18 +41,18 @@ beforeEach(() => {
   })
 })
 
-function announce(source: Source, localPref: number, ...targets: (typeof RED)[]): void {
+function advertise(source: Source, localPref: number, ...targets: (typeof RED)[]): void {
   speaker.originate(source, EVPN, NLRI, { extendedCommunities: targets, localPref })
   clock.advance(0)
 }
 
 test('routes come and go with their targets, and with the targets that are imported', () => {
   imports.set(new Set([RED]))
-  announce(other, 100, BLUE)
+  advertise(other, 100, BLUE)
   expect(told.splice(0)).toEqual([])
-  announce(other, 100, RED)
+  advertise(other, 100, RED)
   expect(here()).toEqual([shown(100)])
-  announce(other, 200, RED, BLUE)
+  advertise(other, 200, RED, BLUE)
   imports.set(new Set([BLUE]))
   clock.advance(0)
   expect(here()).toEqual([shown(200)])
@@ -71,9 +71,9 @@ test('a route of several targets is told to each who imports one of them, once',
   speaker.subscribe(red, RED)
   speaker.subscribe(blue, BLUE)
   for (const target of [RED, BLUE]) speaker.subscribe(both, target)
-  announce(other, 100, RED, BLUE)
+  advertise(other, 100, RED, BLUE)
   expect(tells.splice(0).sort()).toEqual(['+blue', '+both', '+red'])
-  announce(other, 100, BLUE)
+  advertise(other, 100, BLUE)
   expect(tells.splice(0).sort()).toEqual(['+blue', '+both', '-red'])
   speaker.withdraw(other, EVPN, NLRI)
   clock.advance(0)
@@ -90,8 +90,8 @@ test('routes of families without use are not imported', () => {
 
 test("a route gives way to the instance's own of the same key, and comes back after it", () => {
   imports.set(new Set([RED]))
-  announce(other, 100, RED)
-  announce(instance, 200, RED)
+  advertise(other, 100, RED)
+  advertise(instance, 200, RED)
   expect(here()).toEqual([])
   speaker.withdraw(instance, EVPN, NLRI)
   clock.advance(0)

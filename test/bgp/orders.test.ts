@@ -44,7 +44,7 @@ describe('the log', () => {
     )
     const b = speakerAt(B, [peerConfig(A, { passive: true })], clock, network)
     clock.advance(5000)
-    expect(a.neighbours.get(ip(B))!.peer.state).toBe('Established')
+    expect(a.peers.get(ip(B))!.sessions.state).toBe('Established')
     expect(lines.filter(({ level }) => level > 30)).toEqual([])
     return { a, b }
   }
@@ -68,7 +68,7 @@ describe('the log', () => {
 
   test.each(['disable', 'reset'] as const)('does not warn of what somebody ordered: %s', (order) => {
     const { a } = established()
-    a.neighbours.get(ip(B))![order]('cable work')
+    a.peers.get(ip(B))![order]('cable work')
     clock.advance(1000)
     expect(lines.some((line) => 'to' in line && line.to === 'Idle')).toBe(true)
     expect(losses()).toEqual([])
@@ -85,21 +85,25 @@ describe('limits and orders', () => {
       b.originate(source, EVPN, macRoute(B, `02:00:00:00:01:0${i}`, null), { extendedCommunities: [RED] })
     }
     clock.advance(2000)
-    const { peer } = a.neighbours.get(ip(B))!
-    expect(peer.downReason).toBe('more than 3 l2vpn/evpn routes; reset the peer to try again')
-    expect(b.neighbours.get(ip(A))!.peer.lastError).toContain('MaximumPrefixes (6/1)')
+    const { sessions } = a.peers.get(ip(B))!
+    expect(sessions.downReason).toBe('more than 3 l2vpn/evpn routes; reset the peer to try again')
+    expect(b.peers.get(ip(A))!.sessions.lastError).toContain('MaximumPrefixes (6/1)')
     clock.advance(600_000)
-    expect([peer.state, [...a.rib.best(EVPN)].length]).toEqual(['Idle', 0])
+    expect([sessions.state, [...a.rib.best(EVPN)].length]).toEqual(['Idle', 0])
     b.withdraw(source, EVPN, macRoute(B, '02:00:00:00:01:04', null))
     b.withdraw(source, EVPN, macRoute(B, '02:00:00:00:01:05', null))
-    a.neighbours.get(ip(B))!.reset('')
+    a.peers.get(ip(B))!.reset('')
     clock.advance(130_000)
-    expect([peer.state, peer.downReason, [...a.rib.best(EVPN)].length]).toEqual(['Established', null, 3])
+    expect([sessions.state, sessions.downReason, [...a.rib.best(EVPN)].length]).toEqual([
+      'Established',
+      null,
+      3,
+    ])
   })
 
   test('the limit holds for each family by itself, and the Cease names the one (RFC 4486 §4)', () => {
     const a = speakerAt(A, [peerConfig(B, { maxPrefixes: 3 })], clock, network)
-    const b = speakerAt(B, [], clock, network, { dynamicNeighbours: [ALL] })
+    const b = speakerAt(B, [], clock, network, { dynamicPeers: [ALL] })
     const source = localSource('EVI-1')
     const red = new Collector()
     a.subscribe(red, RED)
@@ -108,28 +112,28 @@ describe('limits and orders', () => {
       b.originate(source, EVPN, macRoute(B, `02:00:00:00:01:0${i}`, null), { extendedCommunities: [RED] })
     }
     clock.advance(2000)
-    const { peer, source: from } = a.neighbours.get(ip(B))!
-    expect([peer.state, red.routes.size, from.routeCount]).toEqual(['Established', 3, 6])
+    const { sessions, source: from } = a.peers.get(ip(B))!
+    expect([sessions.state, red.routes.size, from.routeCount]).toEqual(['Established', 3, 6])
     b.subscribe(new Collector(), rt('64512:4'))
-    const { peer: informed } = b.neighbours.get(ip(A))!
+    const { sessions: informed } = b.peers.get(ip(A))!
     clock.advance(100)
-    expect(peer.downReason).toBe('more than 3 ipv4/rtc routes; reset the peer to try again')
+    expect(sessions.downReason).toBe('more than 3 ipv4/rtc routes; reset the peer to try again')
     const data = [0, 1, 132, 0, 0, 0, 3]
     expect(informed.lastNotification).toMatchObject({ direction: 'received', notification: { code: 6 } })
     expect([...informed.lastNotification!.notification.data].slice(-7)).toEqual(data)
   })
 
   test('a dynamic neighbour that is disabled does not come back as another one', () => {
-    const rr = speakerAt(RR, [], clock, network, { dynamicNeighbours: [ALL] })
+    const rr = speakerAt(RR, [], clock, network, { dynamicPeers: [ALL] })
     const a = speakerAt(A, [peerConfig(RR)], clock, network)
     clock.advance(2000)
-    rr.neighbours.get(ip(A))!.disable('go away')
+    rr.peers.get(ip(A))!.disable('go away')
     clock.advance(300_000)
-    expect(rr.neighbours.get(ip(A))!.peer).toMatchObject({ state: 'Idle', downReason: 'disabled: go away' })
-    rr.neighbours.get(ip(A))!.enable()
+    expect(rr.peers.get(ip(A))!.sessions).toMatchObject({ state: 'Idle', downReason: 'disabled: go away' })
+    rr.peers.get(ip(A))!.enable()
     clock.advance(300_000)
-    expect(a.neighbours.get(ip(RR))!.peer.state).toBe('Established')
-    expect(rr.neighbours.get(ip(A))!.peer.state).toBe('Established')
+    expect(a.peers.get(ip(RR))!.sessions.state).toBe('Established')
+    expect(rr.peers.get(ip(A))!.sessions.state).toBe('Established')
   })
 
   test('who is disabled before the start stays down, and is not waited for', () => {
@@ -141,42 +145,42 @@ describe('limits and orders', () => {
       completed = true
     })
     speakerAt(B, [peerConfig(A)], clock, network)
-    a.neighbours.get(ip(B))!.disable('')
+    a.peers.get(ip(B))!.disable('')
     void a.start()
     clock.advance(60_000)
     expect(completed).toBe(true)
-    expect(a.neighbours.get(ip(B))!.peer).toMatchObject({ state: 'Idle', downReason: 'disabled' })
+    expect(a.peers.get(ip(B))!.sessions).toMatchObject({ state: 'Idle', downReason: 'disabled' })
   })
 
   test('to enable a peer that is waiting to try again changes nothing', () => {
     const a = speakerAt(A, [peerConfig(B)], clock, network)
     clock.advance(2500)
-    const neighbour = a.neighbours.get(ip(B))!
-    expect(neighbour.peer.lastError).toBe('ECONNREFUSED')
-    neighbour.enable()
+    const peer = a.peers.get(ip(B))!
+    expect(peer.sessions.lastError).toBe('ECONNREFUSED')
+    peer.enable()
     speakerAt(B, [peerConfig(A, { passive: true })], clock, network)
     clock.advance(300_000)
-    expect([neighbour.peer.state, neighbour.peer.establishedCount]).toEqual(['Established', 1])
+    expect([peer.sessions.state, peer.sessions.establishedCount]).toEqual(['Established', 1])
   })
 
   test('a peer can be disabled, enabled and reset', () => {
     const a = speakerAt(A, [peerConfig(B)], clock, network)
     const b = speakerAt(B, [peerConfig(A, { passive: true })], clock, network)
     clock.advance(1000)
-    const neighbour = a.neighbours.get(ip(B))!
-    const told = (): string | null => b.neighbours.get(ip(A))!.peer.lastError
-    neighbour.disable('cable work')
+    const peer = a.peers.get(ip(B))!
+    const told = (): string | null => b.peers.get(ip(A))!.sessions.lastError
+    peer.disable('cable work')
     clock.advance(600_000)
-    expect([neighbour.peer.state, neighbour.peer.downReason]).toEqual(['Idle', 'disabled: cable work'])
+    expect([peer.sessions.state, peer.sessions.downReason]).toEqual(['Idle', 'disabled: cable work'])
     expect(told()).toBe('received Cease/AdministrativeShutdown (6/2): "cable work"')
-    neighbour.enable()
+    peer.enable()
     clock.advance(1000)
-    expect(neighbour.peer.state).toBe('Established')
-    neighbour.reset('new policy')
+    expect(peer.sessions.state).toBe('Established')
+    peer.reset('new policy')
     clock.advance(100)
     expect(told()).toBe('received Cease/AdministrativeReset (6/4): "new policy"')
     clock.advance(6000)
-    expect([neighbour.peer.state, neighbour.peer.establishedCount]).toEqual(['Established', 3])
+    expect([peer.sessions.state, peer.sessions.establishedCount]).toEqual(['Established', 3])
   })
 
   test('a peer that would keep our routes is told not to (RFC 8538 §4)', () => {
@@ -188,10 +192,10 @@ describe('limits and orders', () => {
     a.originate(localSource('EVI-1'), EVPN, macRoute(A, MAC, null), { extendedCommunities: [RED] })
     clock.advance(2000)
     expect(red.routes.size).toBe(1)
-    a.neighbours.get(ip(B))!.disable('cable work')
+    a.peers.get(ip(B))!.disable('cable work')
     clock.advance(100)
     expect(red.routes.size).toBe(0)
-    expect(b.neighbours.get(ip(A))!.peer.lastError).toBe(
+    expect(b.peers.get(ip(A))!.sessions.lastError).toBe(
       'received Cease/HardReset (6/9) for Cease/AdministrativeShutdown (6/2): "cable work"',
     )
   })

@@ -47,7 +47,7 @@ function reflected(update: Update, from: Source, to: Source): Update['attributes
     isClient: to.peer!.isClient,
     clusterId: 1,
   })
-  rib.announce(from, EVPN, NLRI, 0, rib.pool.received(update.attributes, ip(LOCAL), update.wire, ''))
+  rib.advertise(from, EVPN, NLRI, 0, rib.pool.received(update.attributes, ip(LOCAL), update.wire, ''))
   const [best] = rib.best(EVPN)
   const route = policy.select(best!)
   return route === null ? undefined : policy.present(route).attributes

@@ -111,7 +111,7 @@ test('a list of attributes is read whatever it is, and its findings never hold m
 const nlriTable = nlriCodecs.map((codec) => [familyName(codec.family), codec as NlriCodec<Nlri>] as const)
 
 describe.each(nlriTable)('%s', (_, codec) => {
-  test('reads what it wrote, under the same key, announced or withdrawn', () => {
+  test('reads what it wrote, under the same key, advertised or withdrawn', () => {
     fc.assert(
       fc.property(routes.get(codec.family)!, (nlri) => {
         const again = readNlri(
@@ -208,8 +208,8 @@ describe.each(capabilityCodecs.map(({ code }) => code))('capability %i', (code) 
   test('reads what it wrote', () => {
     fc.assert(
       fc.property(capabilityValues[code]!, (value) => {
-        const announced = { ...noCapabilities(), ...value }
-        expect(readCapabilities(written((w) => encodeCapabilities(w, announced)))).toEqual(announced)
+        const advertised = { ...noCapabilities(), ...value }
+        expect(readCapabilities(written((w) => encodeCapabilities(w, advertised)))).toEqual(advertised)
       }),
     )
   })
@@ -227,8 +227,8 @@ describe.each(capabilityCodecs.map(({ code }) => code))('capability %i', (code) 
 
 test('capabilities together read as they were written', () => {
   fc.assert(
-    fc.property(capabilities, (announced) => {
-      expect(readCapabilities(written((w) => encodeCapabilities(w, announced)))).toEqual(announced)
+    fc.property(capabilities, (advertised) => {
+      expect(readCapabilities(written((w) => encodeCapabilities(w, advertised)))).toEqual(advertised)
     }),
   )
 })
@@ -314,11 +314,11 @@ function framed(bytes: Buffer, sizes: readonly number[]): { messages: string[]; 
 }
 
 test('a text too long for its capability is cut between characters', () => {
-  const announced = {
+  const advertised = {
     ...noCapabilities(),
     hostname: `${'x'.repeat(252)}é`,
     softwareVersion: '☕'.repeat(100),
   }
-  const read = readCapabilities(written((w) => encodeCapabilities(w, announced)))
-  expect(read).toEqual({ ...announced, hostname: 'x'.repeat(252), softwareVersion: '☕'.repeat(84) })
+  const read = readCapabilities(written((w) => encodeCapabilities(w, advertised)))
+  expect(read).toEqual({ ...advertised, hostname: 'x'.repeat(252), softwareVersion: '☕'.repeat(84) })
 })

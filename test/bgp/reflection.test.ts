@@ -47,7 +47,7 @@ const node = (address: string, ...reflectors: readonly string[]): Speaker =>
     reflectors.map((peer) => peerConfig(peer)),
   )
 
-function announce(
+function advertise(
   speaker: Speaker,
   address: string,
   mac: string,
@@ -85,8 +85,8 @@ describe('memberships between reflectors (RFC 4684 §3.2)', () => {
     reflector(RR1, [...clients(A), peerConfig(RR2)])
     reflector(RR2, [...clients(B), peerConfig(RR1)])
     const [a, b] = [node(A, RR1), node(B, RR2)]
-    announce(a, A, MAC_A)
-    announce(b, B, MAC_B)
+    advertise(a, A, MAC_A)
+    advertise(b, B, MAC_B)
     const atB = importing(b)
     clock.advance(20_000)
     expect(atB.nextHops).toEqual([ip(A)])
@@ -109,15 +109,15 @@ describe('memberships between reflectors (RFC 4684 §3.2)', () => {
     clock.advance(20_000)
     a.unsubscribe(importing(a), RED)
     clock.advance(20_000)
-    expect(a.neighbours.get(ip(RR1))!.peer.state).toBe('Established')
+    expect(a.peers.get(ip(RR1))!.sessions.state).toBe('Established')
   })
 
   test('a redundant pair bridges nodes that have lost one reflector each', () => {
     reflector(RR1, [...clients(A, B), peerConfig(RR2)])
     reflector(RR2, [...clients(A, B), peerConfig(RR1)])
     const [a, b] = [node(A, RR1, RR2), node(B, RR1, RR2)]
-    announce(a, A, MAC_A)
-    announce(b, B, MAC_B)
+    advertise(a, A, MAC_A)
+    advertise(b, B, MAC_B)
     const [atA, atB] = [importing(a), importing(b)]
     clock.advance(20_000)
     network.cut(ip(A), ip(RR2))
@@ -136,7 +136,7 @@ describe('a reflector with a client that has no memberships (RFC 4684 §4)', () 
     )
   test('tells it all that is there already', () => {
     reflector(RR1, clients(A, B))
-    announce(silent(A, RR1), A, MAC_A)
+    advertise(silent(A, RR1), A, MAC_A)
     clock.advance(20_000)
     const b = silent(B, RR1)
     clock.advance(20_000)
@@ -149,7 +149,7 @@ describe('a reflector with a client that has no memberships (RFC 4684 §4)', () 
   test('asks the others for everything, as long as that client is there', () => {
     const rr = reflector(RR1, clients(A, B))
     const a = node(A, RR1)
-    announce(a, A, MAC_A)
+    advertise(a, A, MAC_A)
     importing(a, BLUE)
     clock.advance(20_000)
     expect(macs(rr)).toBe(0)
@@ -165,7 +165,7 @@ describe('a reflector with a client that has no memberships (RFC 4684 §4)', () 
     reflector(RR1, [...clients(A), peerConfig(RR2)])
     reflector(RR2, [...clients(B), peerConfig(RR1)])
     const a = node(A, RR1)
-    announce(a, A, MAC_A)
+    advertise(a, A, MAC_A)
     const b = silent(B, RR2)
     clock.advance(20_000)
     expect(macs(b)).toBe(1)
@@ -210,11 +210,11 @@ describe('between a reflector and external peers', () => {
     reflector(RR1, [...clients(A), peerConfig(EXTERNAL, accepted)])
     const [a, x] = [node(A, RR1), external(EXTERNAL, AS)]
     const atA = importing(a)
-    announce(x, EXTERNAL, MAC_X, { multiExitDisc: 7 })
+    advertise(x, EXTERNAL, MAC_X, { multiExitDisc: 7 })
     clock.advance(20_000)
     const [route] = atA.routes.values()
     expect(route?.set.attributes).toMatchObject({ localPref: 100, multiExitDisc: 7 })
-    expect(a.neighbours.get(ip(RR1))!.routesIn.counters.treatedAsWithdraw).toBe(0)
+    expect(a.peers.get(ip(RR1))!.routesIn.counters.treatedAsWithdraw).toBe(0)
   })
 
   test('a third AS does not get the MED of the second, but does get ours (RFC 4271 §5.1.4)', () => {
@@ -224,8 +224,8 @@ describe('between a reflector and external peers', () => {
     ])
     const [x, y] = [external(EXTERNAL, AS), external(OTHER_EXTERNAL, OTHER_AS)]
     const atY = importing(y)
-    announce(x, EXTERNAL, MAC_X, { multiExitDisc: 7 })
-    announce(rr, RR1, MAC_A, { multiExitDisc: 5 })
+    advertise(x, EXTERNAL, MAC_X, { multiExitDisc: 7 })
+    advertise(rr, RR1, MAC_A, { multiExitDisc: 5 })
     clock.advance(20_000)
     const meds = [...atY.routes.values()].map(({ set }) => set.attributes.multiExitDisc)
     expect(meds.sort()).toEqual([5, null])
@@ -241,8 +241,8 @@ describe('between a reflector and external peers', () => {
       reflector(RR1, [...clients(A, B), peerConfig(EXTERNAL, accepted)])
       const [a, b] = [node(A, RR1), node(B, RR1)]
       const [atB, atX] = [importing(b), importing(external(EXTERNAL, AS))]
-      announce(a, A, MAC_A, { communities: [community], localPref: 0 })
-      announce(a, A, MAC_B)
+      advertise(a, A, MAC_A, { communities: [community], localPref: 0 })
+      advertise(a, A, MAC_B)
       clock.advance(20_000)
       const reflected = [...atB.routes.values()].map(({ set }) => set.attributes)
       expect(reflected).toContainEqual(expect.objectContaining({ communities: [community], localPref: 0 }))
@@ -260,7 +260,7 @@ describe('between a reflector and external peers', () => {
     (_, community, inside, outside) => {
       const rr = reflector(RR1, [...clients(A), peerConfig(EXTERNAL, accepted)])
       const [atA, atX] = [importing(node(A, RR1)), importing(external(EXTERNAL, AS))]
-      announce(rr, RR1, MAC_A, { communities: [community] })
+      advertise(rr, RR1, MAC_A, { communities: [community] })
       clock.advance(20_000)
       expect([atA.routes.size, atX.routes.size]).toEqual([inside, outside])
     },
@@ -270,14 +270,14 @@ describe('between a reflector and external peers', () => {
     reflector(RR1, [...clients(A), peerConfig(EXTERNAL, accepted)])
     const [a, x] = [node(A, RR1), external(EXTERNAL, AS)]
     const atX = importing(x)
-    announce(a, A, MAC_A, {
+    advertise(a, A, MAC_A, {
       multiExitDisc: 5,
       asPath: [
         { type: 3, asns: [65100] },
         { type: 2, asns: [65200] },
       ],
     })
-    announce(a, A, MAC_B, { multiExitDisc: 5, asPath: [{ type: 3, asns: [65100] }] })
+    advertise(a, A, MAC_B, { multiExitDisc: 5, asPath: [{ type: 3, asns: [65100] }] })
     clock.advance(20_000)
     const seen = [...atX.routes.values()].map(({ set: { attributes } }) => attributes)
     expect(seen.map(({ asPath, multiExitDisc }) => [asPath, multiExitDisc])).toEqual([
@@ -291,9 +291,9 @@ describe('between a reflector and external peers', () => {
     const rr = reflector(RR1, clients(A, B))
     const [a, b] = [node(A, RR1), node(B, RR1)]
     importing(b)
-    announce(a, A, MAC_A, { asPath: [{ type: 2, asns: [AS, 64512] }] })
+    advertise(a, A, MAC_A, { asPath: [{ type: 2, asns: [AS, 64512] }] })
     clock.advance(20_000)
     expect([...rr.rib.best(EVPN)]).toEqual([])
-    expect(rr.neighbours.get(ip(A))!.routesIn.counters.looped).toBe(1)
+    expect(rr.peers.get(ip(A))!.routesIn.counters.looped).toBe(1)
   })
 })

@@ -41,7 +41,7 @@ const reflector = (address: string, clients: readonly string[], others: readonly
     { clusterId: ip(address) },
   )
 
-function announce(speaker: Speaker, address: string): void {
+function advertise(speaker: Speaker, address: string): void {
   speaker.originate(localSource('EVI-1'), EVPN, macRoute(address, MAC, null), { extendedCommunities: [RED] })
 }
 
@@ -62,7 +62,7 @@ describe('a route reflector (RFC 4456)', () => {
   test('passes routes from client to client, marked, with their next hop', () => {
     reflector(RR, [A, B])
     const [a, b] = [node(A, [RR]), node(B, [RR])]
-    announce(a, A)
+    advertise(a, A)
     const red = importing(b)
     clock.advance(2000)
     const [route] = red.routes.values()
@@ -74,7 +74,7 @@ describe('a route reflector (RFC 4456)', () => {
   test('sends nobody what nobody imports', () => {
     const rr = reflector(RR, [A, B])
     const [a, b] = [node(A, [RR]), node(B, [RR])]
-    announce(a, A)
+    advertise(a, A)
     clock.advance(2000)
     expect([...rr.rib.best(EVPN)]).toEqual([])
     expect([...b.rib.best(EVPN)]).toEqual([])
@@ -83,7 +83,7 @@ describe('a route reflector (RFC 4456)', () => {
   test('withdraws with the client that goes', () => {
     reflector(RR, [A, B])
     const [a, b] = [node(A, [RR]), node(B, [RR])]
-    announce(a, A)
+    advertise(a, A)
     const red = importing(b)
     clock.advance(2000)
     a.stop('bye')
@@ -95,11 +95,11 @@ describe('a route reflector (RFC 4456)', () => {
     reflector(RR, [A], [B, C])
     const a = node(A, [RR])
     const [b, c] = [node(B, [RR]), node(C, [RR])]
-    announce(b, B)
+    advertise(b, B)
     const [atClient, atOther] = [importing(a), importing(c)]
     clock.advance(10_000)
     expect([atClient.routes.size, atOther.routes.size]).toEqual([1, 0])
-    announce(a, A)
+    advertise(a, A)
     clock.advance(100)
     expect([atClient.routes.size, atOther.routes.size]).toEqual([1, 1])
   })
@@ -111,11 +111,11 @@ describe('a route reflector (RFC 4456)', () => {
     speakerAt(RR, [...clients, peerConfig(second)], clock, network, cluster)
     const other = speakerAt(second, [...clients, peerConfig(RR)], clock, network, cluster)
     const [a, b] = [node(A, [RR, second]), node(B, [RR, second])]
-    announce(a, A)
+    advertise(a, A)
     const red = importing(b)
     clock.advance(20_000)
     expect(red.routes.size).toBe(1)
-    expect(other.neighbours.get(ip(RR))!.routesIn.counters.looped).toBeGreaterThan(0)
+    expect(other.peers.get(ip(RR))!.routesIn.counters.looped).toBeGreaterThan(0)
     a.stop('bye')
     clock.advance(1000)
     expect(red.routes.size).toBe(0)
@@ -126,7 +126,7 @@ describe('a route reflector (RFC 4456)', () => {
     reflector(RR, [A], [second])
     reflector(second, [B], [RR])
     const [a, b] = [node(A, [RR]), node(B, [second])]
-    announce(a, A)
+    advertise(a, A)
     const red = importing(b)
     clock.advance(20_000)
     expect([...red.routes.values()][0]!.set.attributes.clusterList).toEqual([0x0a4d0002, 0x0a4d0001])
@@ -137,7 +137,7 @@ describe('a route reflector (RFC 4456)', () => {
     reflector(RR, [A, B])
     const other = reflector(second, [A, B])
     const [a, b] = [node(A, [RR, second]), node(B, [RR, second])]
-    announce(a, A)
+    advertise(a, A)
     const red = importing(b)
     clock.advance(20_000)
     let gone = 0
@@ -156,19 +156,19 @@ describe('neighbours of a prefix', () => {
   const prefix = { ip: ip('10.77.0.0'), length: 24 }
 
   const openReflector = (limit: number): Speaker =>
-    speakerAt(RR, [], clock, network, { clusterId: ip(RR), dynamicNeighbours: [{ prefix, template, limit }] })
+    speakerAt(RR, [], clock, network, { clusterId: ip(RR), dynamicPeers: [{ prefix, template, limit }] })
 
   test('are taken as they come, and forgotten as they go', () => {
     const rr = openReflector(100)
     const [a, b] = [node(A, [RR]), node(B, [RR])]
-    announce(a, A)
+    advertise(a, A)
     const red = importing(b)
     clock.advance(2000)
     expect(red.routes.size).toBe(1)
-    expect(rr.neighbours.size).toBe(2)
+    expect(rr.peers.size).toBe(2)
     a.stop('bye')
     clock.advance(1000)
-    expect([rr.neighbours.size, red.routes.size]).toEqual([1, 0])
+    expect([rr.peers.size, red.routes.size]).toEqual([1, 0])
   })
 
   test('are not taken from elsewhere, nor more than the limit', () => {
@@ -177,14 +177,14 @@ describe('neighbours of a prefix', () => {
     node(A, [RR])
     node(B, [RR])
     clock.advance(60_000)
-    expect([...rr.neighbours.keys()]).toHaveLength(1)
+    expect([...rr.peers.keys()]).toHaveLength(1)
   })
 
   test('that never get as far as a session leave nothing behind', () => {
     const rr = openReflector(100)
     speakerAt(A, [peerConfig(RR, { as: 64513 })], clock, network, { as: 64513 })
     clock.advance(300_000)
-    expect(rr.neighbours.size).toBe(0)
+    expect(rr.peers.size).toBe(0)
   })
 })
 
@@ -194,7 +194,7 @@ describe('an external peer', () => {
     const b = speakerAt(B, [peerConfig(A, { external: 'accept', passive: true })], clock, network, {
       as: 65000,
     })
-    announce(a, A)
+    advertise(a, A)
     const red = importing(b)
     clock.advance(2000)
     return [a, b, red]
@@ -204,10 +204,10 @@ describe('an external peer', () => {
     const [a, b, red] = pair('reject')
     expect(red.routes.size).toBe(0)
     const blue = importing(a)
-    announce(b, B)
+    advertise(b, B)
     clock.advance(2000)
     expect(blue.routes.size).toBe(0)
-    const { dropped, counters } = a.neighbours.get(ip(B))!.routesIn
+    const { dropped, counters } = a.peers.get(ip(B))!.routesIn
     expect([...dropped].map(({ reason }) => reason)).toEqual([
       'no policy lets routes of its AS in (RFC 8212)',
     ])

@@ -89,7 +89,7 @@ function reflected(family: Family): { readonly advertised: number; readonly with
   }
 }
 
-const counters = () => speaker.neighbours.get(ip(A))!.routesIn.counters
+const counters = () => speaker.peers.get(ip(A))!.routesIn.counters
 
 describe('a VPN label (RFC 8277 §2.2)', () => {
   test('counts whatever its bottom bit says, and goes out with it set', () => {
@@ -277,7 +277,7 @@ describe('PREFIX_SID (RFC 8669 §6)', () => {
 })
 
 describe('an UPDATE with an empty MP_UNREACH_NLRI (RFC 4724 §2)', () => {
-  const complete = () => speaker.neighbours.get(ip(A))!.routesIn.complete.keys()
+  const complete = () => speaker.peers.get(ip(A))!.routesIn.complete.keys()
   test.each([
     ['and routes', reach(VPN, vpn('000641')) + REST],
     ['and an empty MP_REACH_NLRI', reach(VPN, '') + REST],
@@ -285,7 +285,7 @@ describe('an UPDATE with an empty MP_UNREACH_NLRI (RFC 4724 §2)', () => {
   ])('%s is no End-of-RIB', (_, besides) => {
     send(update(besides + attribute(0x80, 15, '000180')))
     expect([...complete()]).toEqual([])
-    expect(speaker.neighbours.get(ip(A))!.peer.state).toBe('Established')
+    expect(speaker.peers.get(ip(A))!.sessions.state).toBe('Established')
   })
 
   test('and nothing else is one', () => {

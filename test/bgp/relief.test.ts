@@ -17,15 +17,15 @@ const B = '10.77.0.12'
 test('a peer is read no faster than changes are told, where very many of them wait', () => {
   const clock = new VirtualClock()
   const network = new VirtualNetwork(clock)
-  const { rib, neighbours } = speakerAt(A, [peerConfig(B, { passive: true })], clock, network)
+  const { rib, peers } = speakerAt(A, [peerConfig(B, { passive: true })], clock, network)
   RawPeer.connect(network.transport, ip(B), ip(A), 179).behave()
   clock.advance(100)
   const set = rib.pool.originated({ ...noAttributes(), extendedCommunities: [rt('64512:10')] }, ip(A))
   const source = localSource('EVI-1')
   for (let i = 0; i < 100_000; i++)
-    rib.announce(source, EVPN, { type: 3, rd: ipv4Rd(ip(A), 1), ethernetTag: i, originator: ip(A) }, 0, set)
+    rib.advertise(source, EVPN, { type: 3, rd: ipv4Rd(ip(A), 1), ethernetTag: i, originator: ip(A) }, 0, set)
   let told = 0
   rib.listen({ bestChanged: () => told++ })
-  neighbours.get(ip(B))!.routesIn.apply(decodeUpdate(update(MP_REACH + WELL_KNOWN + TARGET), DEFAULT_CONTEXT))
+  peers.get(ip(B))!.routesIn.apply(decodeUpdate(update(MP_REACH + WELL_KNOWN + TARGET), DEFAULT_CONTEXT))
   expect(told).toBe(1)
 })

@@ -54,7 +54,7 @@ const restart = (changes: Partial<GracefulRestart> = {}): GracefulRestart => ({
   ...changes,
 })
 
-/** A peer that connects and announces these capabilities. */
+/** A peer that connects and advertises these capabilities. */
 function peerWith(gracefulRestart: GracefulRestart | null, longLived: LongLivedFamily[] = []): RawPeer {
   const capabilities = {
     ...openOf().capabilities,
@@ -157,7 +157,7 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
       red.routes.delete(key)
       goneAt = clock.now()
     }
-    const { staleRoutes, peer } = speaker.neighbours.get(ip(B))!
+    const { staleRoutes, sessions } = speaker.peers.get(ip(B))!
     expect(staleRoutes.since).toBeNull()
     say(peerWith(restart()), [MAC1])
     const lostAt = clock.now()
@@ -171,7 +171,7 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
     say(peerWith(restart()), [MAC1])
     lose()
     say(peerWith(restart()), [])
-    const { establishedAt } = peer
+    const { establishedAt } = sessions
     clock.advance(360_000)
     expect(goneAt - establishedAt!).toBe(360_000)
 
@@ -234,7 +234,7 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
     clock.advance(10_000)
     const again = peerWith(restart({ restarting: true }))
     clock.advance(3000)
-    expect(speaker.neighbours.get(ip(B))!.peer.state).toBe('Established')
+    expect(speaker.peers.get(ip(B))!.sessions.state).toBe('Established')
     expect(red.routes.size).toBe(1)
     expect(again.notification).toBeUndefined()
   })
@@ -275,7 +275,7 @@ describe('a NOTIFICATION from a peer that restarts', () => {
 })
 
 describe('long-lived graceful restart (RFC 9494)', () => {
-  test('is not announced: routes of a peer that asks for it stay for its restart time', () => {
+  test('is not advertised: routes of a peer that asks for it stay for its restart time', () => {
     const peer = peerWith(restart(), [{ family: EVPN, forwarding: true, staleTimeSeconds: 3600 }])
     expect(peer.of('open')[0]!.open.capabilities.longLivedGracefulRestart).toEqual([])
     say(peer, [MAC1])
@@ -310,11 +310,11 @@ describe('a stale route', () => {
       communities,
     }
     const set = speaker.rib.pool.originated(attributes, ip('10.77.0.99'))
-    speaker.rib.announce(other, EVPN, macRoute(B, MAC1, null), 0, set)
+    speaker.rib.advertise(other, EVPN, macRoute(B, MAC1, null), 0, set)
     clock.advance(100)
   }
 
-  test('loses at once to any other, until it is advertised again', () => {
+  test('loses at once to any other, until it is re-advertised', () => {
     say(peerWith(restart()), [MAC1])
     otherHas(null)
     expect(sourceOf()).toBe(`BGP-${B}`)
@@ -447,11 +447,11 @@ describe('route refresh', () => {
       capabilities: { ...openOf().capabilities, families: [EVPN] },
     })
     clock.advance(1000)
-    const announced = (): number => peer.of('update').filter(({ update }) => update.reach.length > 0).length
-    expect(announced()).toBe(1)
+    const advertised = (): number => peer.of('update').filter(({ update }) => update.reach.length > 0).length
+    expect(advertised()).toBe(1)
     peer.send(encodeRouteRefresh({ family: EVPN, kind: RefreshKind.Request }))
     clock.advance(1000)
-    expect(announced()).toBe(2)
+    expect(advertised()).toBe(2)
     expect(peer.of('route-refresh')).toEqual([])
   })
 
@@ -492,7 +492,7 @@ describe('route refresh', () => {
 
   test('can be asked for', () => {
     const peer = peerWith(null)
-    expect(speaker.neighbours.get(ip(B))!.requestRefresh(EVPN)).toBe(true)
+    expect(speaker.peers.get(ip(B))!.requestRefresh(EVPN)).toBe(true)
     clock.advance(100)
     expect(peer.of('route-refresh').map(({ refresh }) => refresh)).toEqual([
       { family: EVPN, kind: RefreshKind.Request },
@@ -511,7 +511,7 @@ describe('route refresh', () => {
 })
 
 describe('our own restart (RFC 4724 §4.1)', () => {
-  test('is announced for as long as it may take, with what was kept', () => {
+  test('is advertised for as long as it may take, with what was kept', () => {
     const local = speakerAt('10.77.0.13', [peerConfig(B, { passive: true })], clock, network, {
       restart: {
         timeSeconds: 120,
@@ -574,7 +574,7 @@ describe('our own restart (RFC 4724 §4.1)', () => {
 
 describe('a reflector that restarts and waits for us (RFC 4724 §4.1)', () => {
   const NODE = '10.77.0.13'
-  const announced = (peer: RawPeer): number =>
+  const advertised = (peer: RawPeer): number =>
     peer.of('update').flatMap(({ update }) => update.reach.filter(({ family }) => family === EVPN)).length
 
   test.each([
@@ -587,7 +587,7 @@ describe('a reflector that restarts and waits for us (RFC 4724 §4.1)', () => {
       capabilities: { ...openOf().capabilities, gracefulRestart: restart({ restarting }) },
     })
     clock.advance(1000)
-    expect(announced(peer)).toBe(told)
+    expect(advertised(peer)).toBe(told)
     const ended = (): boolean => peer.of('update').some(({ update }) => update.endOfRib === EVPN)
     expect(ended()).toBe(restarting)
     // it wants nothing of all that
@@ -719,7 +719,7 @@ describe('without any session (headless)', () => {
   test('losing the session once more loses nothing', () => {
     say(connect(B), [MAC1])
     cut(B)
-    const { staleRoutes } = local.neighbours.get(ip(B))!
+    const { staleRoutes } = local.peers.get(ip(B))!
     const { since } = staleRoutes
     say(connect(B), [MAC2])
     cut(B)
@@ -805,7 +805,7 @@ describe('without any session (headless)', () => {
 
   test('a peer that the operator disables is let go of', () => {
     say(connect(B), [MAC1])
-    local.neighbours.get(ip(B))!.disable('maintenance')
+    local.peers.get(ip(B))!.disable('maintenance')
     clock.advance(100)
     expect(held.routes.size).toBe(0)
   })

@@ -48,8 +48,8 @@ const mac = (number: number): Nlri => macRoute(RD, formatMac(0x020000000000 + nu
 const setOf = (changes: Partial<Attributes>): AttributeSet =>
   rib.pool.originated({ ...noAttributes(), ...ATTRIBUTES, ...changes }, ip(RD))
 
-function announce(source: Source, nlri: Nlri, changes: Partial<Attributes> = {}, family = EVPN): void {
-  rib.announce(source, family, nlri, 0, setOf(changes))
+function advertise(source: Source, nlri: Nlri, changes: Partial<Attributes> = {}, family = EVPN): void {
+  rib.advertise(source, family, nlri, 0, setOf(changes))
 }
 
 const prefix = (number: number): Nlri => ({
@@ -69,7 +69,7 @@ function churn(): { round: number } {
   const turn = (): void => {
     churned.round++
     const set = setOf({ multiExitDisc: churned.round })
-    for (const nlri of routes) rib.announce(source, EVPN, nlri, 0, set)
+    for (const nlri of routes) rib.advertise(source, EVPN, nlri, 0, set)
     if (churned.round < ROUNDS) clock.soon(turn)
   }
   clock.soon(turn)
@@ -79,7 +79,7 @@ function churn(): { round: number } {
 describe('a peer whose routes change without end', () => {
   test('holds up no walk and no sweep', () => {
     const other = peer(1)
-    for (let i = 0; i < 500; i++) announce(other, mac(1_000_000 + i))
+    for (let i = 0; i < 500; i++) advertise(other, mac(1_000_000 + i))
     clock.settle()
     const churned = churn()
     const ends: number[] = []
@@ -111,20 +111,20 @@ describe('a peer whose routes change without end', () => {
         if (current?.family === VPNV4) seen = churned.round
       },
     })
-    clock.soon(() => announce(peer(1), prefix(1), {}, VPNV4))
+    clock.soon(() => advertise(peer(1), prefix(1), {}, VPNV4))
     clock.settle()
     expect(seen).toBeLessThan(10)
   })
 
   test('does not make walks longer by what it adds to the table', () => {
     const source = peer(9)
-    for (let i = 0; i < 100; i++) announce(source, mac(i))
+    for (let i = 0; i < 100; i++) advertise(source, mac(i))
     clock.settle()
     let visited = 0
     rib.walk(rib.best(EVPN), () => {
       const key = [...rib.best(EVPN)][0]!.key
       rib.withdraw(source, EVPN, key, 0)
-      announce(source, mac(1000 + visited))
+      advertise(source, mac(1000 + visited))
       return ++visited < 1000
     })
     clock.settle()
@@ -134,7 +134,7 @@ describe('a peer whose routes change without end', () => {
 
 test('the loss of many peers costs what they had, not the whole table each', () => {
   const peers = Array.from({ length: 50 }, (_, i) => peer(i + 1))
-  for (const [i, source] of peers.entries()) for (let j = 0; j < 100; j++) announce(source, mac(i * 100 + j))
+  for (const [i, source] of peers.entries()) for (let j = 0; j < 100; j++) advertise(source, mac(i * 100 + j))
   clock.settle()
   const before = clock.slices
   for (const source of peers) rib.sweep(source, EVPN, beginGeneration(source))
@@ -145,7 +145,7 @@ test('the loss of many peers costs what they had, not the whole table each', () 
 
 test('a walk and a sweep of many routes let other work have its turn', () => {
   const source = peer(1)
-  for (let i = 0; i < 5000; i++) announce(source, mac(i))
+  for (let i = 0; i < 5000; i++) advertise(source, mac(i))
   clock.settle()
   const slices = (work: () => void): number => {
     const before = clock.slices
@@ -158,8 +158,8 @@ test('a walk and a sweep of many routes let other work have its turn', () => {
 })
 
 test('all is settled when the changes of every family have been told', () => {
-  for (let i = 0; i < 3000; i++) announce(peer(1), mac(i))
-  announce(peer(1), prefix(1), {}, VPNV4)
+  for (let i = 0; i < 3000; i++) advertise(peer(1), mac(i))
+  advertise(peer(1), prefix(1), {}, VPNV4)
   let told = 0
   rib.listen({ bestChanged: () => told++ })
   let toldThen = 0
@@ -171,7 +171,7 @@ test('all is settled when the changes of every family have been told', () => {
 })
 
 test('all is settled when the walks that are under way have ended', () => {
-  for (let i = 0; i < 3000; i++) announce(peer(1), mac(i))
+  for (let i = 0; i < 3000; i++) advertise(peer(1), mac(i))
   clock.settle()
   const order: string[] = []
   rib.walk(
@@ -185,7 +185,7 @@ test('all is settled when the walks that are under way have ended', () => {
 })
 
 test('a walk that is broken off comes to its end', () => {
-  for (let i = 0; i < 3; i++) announce(peer(1), mac(i))
+  for (let i = 0; i < 3; i++) advertise(peer(1), mac(i))
   let visited = 0
   let ended = 0
   rib.walk(
@@ -203,8 +203,8 @@ describe('attributes that routes share', () => {
   test('count once, for the source that brought them, until the last of the routes is gone', () => {
     const [one, other] = [peer(1), peer(2)]
     const big = { communities: Array.from({ length: 50 }, (_, i) => i) }
-    for (const i of [1, 2]) announce(one, mac(i), big)
-    announce(other, mac(3), big)
+    for (const i of [1, 2]) advertise(one, mac(i), big)
+    advertise(other, mac(3), big)
     const [first, second] = [octets(one), octets(other)]
     expect(second).toBe(64 + [...rib.best(EVPN)][2]!.key.length)
     expect(first - 2 * second).toBeGreaterThan(200)
@@ -217,13 +217,13 @@ describe('attributes that routes share', () => {
 
   test('stay the same for those that are left, so that advertising them again changes nothing', () => {
     const source = peer(1)
-    for (const i of [1, 2]) announce(source, mac(i))
+    for (const i of [1, 2]) advertise(source, mac(i))
     const [first, second] = [...rib.best(EVPN)] as [Route, Route]
     rib.withdraw(source, EVPN, first.key, 0)
     clock.settle()
     let changes = 0
     rib.listen({ bestChanged: () => changes++ })
-    announce(source, mac(2))
+    advertise(source, mac(2))
     clock.settle()
     expect([changes, [...rib.best(EVPN)]]).toEqual([0, [second]])
   })
@@ -244,10 +244,10 @@ describe('attributes that routes share', () => {
   })
 })
 
-test('a route that is advertised again with another label changes, with the same one it does not', () => {
+test('a route that is re-advertised with another label changes, with the same one it does not', () => {
   const source = peer(1)
   const withLabel = (label: number): Nlri => ({ ...prefix(1), label }) as Nlri
-  announce(source, withLabel(16), {}, VPNV4)
+  advertise(source, withLabel(16), {}, VPNV4)
   clock.settle()
   const labels: unknown[] = []
   rib.listen({
@@ -255,7 +255,7 @@ test('a route that is advertised again with another label changes, with the same
       labels.push(current !== null && 'label' in current.nlri && current.nlri.label),
   })
   for (const label of [16, 32, 32]) {
-    announce(source, withLabel(label), {}, VPNV4)
+    advertise(source, withLabel(label), {}, VPNV4)
     clock.settle()
   }
   expect(labels).toEqual([32])
@@ -272,7 +272,7 @@ describe('between routes that', () => {
       [other, one],
     ].map((order) => {
       rib = new Rib(clock)
-      for (const [source, changes] of order) announce({ ...source, routes: new Map() }, mac(1), changes)
+      for (const [source, changes] of order) advertise({ ...source, routes: new Map() }, mac(1), changes)
       return [...rib.best(EVPN)][0]!.source.name
     })
   const path = (...asns: number[]) => ({ asPath: [{ type: 2, asns }] })
@@ -325,7 +325,7 @@ describe('between routes that', () => {
 
   test('differ in their path identifiers alone the lower counts', () => {
     const source = peer(1)
-    for (const pathId of [3, 2, 4]) rib.announce(source, EVPN, mac(1), pathId, setOf({}))
+    for (const pathId of [3, 2, 4]) rib.advertise(source, EVPN, mac(1), pathId, setOf({}))
     expect([...rib.best(EVPN)].map(({ pathId }) => pathId)).toEqual([2])
     rib.withdraw(source, EVPN, [...rib.best(EVPN)][0]!.key, 2)
     expect([...rib.best(EVPN)].map(({ pathId }) => pathId)).toEqual([3])
@@ -333,7 +333,7 @@ describe('between routes that', () => {
 
   test('nothing tells apart the one that was received first stays the best', () => {
     const sources = [localSource('EVI-1'), localSource('EVI-2')]
-    for (const source of sources) announce(source, mac(1))
+    for (const source of sources) advertise(source, mac(1))
     const best = (): string => [...rib.best(EVPN)][0]!.source.name
     expect(best()).toBe('EVI-1')
     rib.reselect(sources[0]!, EVPN)
@@ -353,7 +353,7 @@ describe('MED (RFC 4271 §9.1.2.2 c)', () => {
     { as: 1, med: 5, source: peer(3, { internal: false, as: 1 }) },
   ]
   const add = ({ as, med, source }: (typeof ROUTES)[number]): void =>
-    announce(source, mac(1), { asPath: path(as), multiExitDisc: med })
+    advertise(source, mac(1), { asPath: path(as), multiExitDisc: med })
   const best = (): Route => [...rib.best(EVPN)][0]!
 
   test.each([[[0, 1, 2]], [[0, 2, 1]], [[1, 0, 2]], [[1, 2, 0]], [[2, 0, 1]], [[2, 1, 0]]])(

@@ -61,7 +61,7 @@ describe('of two connections made at once', () => {
     }
     for (const peer of [ours, theirs]) peer.send(KEEPALIVE)
     clock.advance(100)
-    expect(speaker.neighbours.get(ip(B))!.peer.state).toBe('Established')
+    expect(speaker.peers.get(ip(B))!.sessions.state).toBe('Established')
     const [lost] = [ours, theirs].filter(({ notification }) => notification !== undefined)
     return { survivor: ours === lost ? 'theirs' : 'ours', loser: lost!.notification! }
   }

@@ -26,9 +26,9 @@ beforeEach(() => {
   network = new VirtualNetwork(clock)
 })
 
-const stateOf = (speaker: Speaker, peer: string): string => speaker.neighbours.get(ip(peer))!.peer.state
+const stateOf = (speaker: Speaker, peer: string): string => speaker.peers.get(ip(peer))!.sessions.state
 
-function announce(speaker: Speaker, mac: string, ...targets: readonly string[]): void {
+function advertise(speaker: Speaker, mac: string, ...targets: readonly string[]): void {
   const nlri = macRoute(A, mac, null)
   speaker.originate(source, EVPN, nlri, { extendedCommunities: targets.map(rt) })
 }
@@ -47,8 +47,8 @@ describe('sessions', () => {
     expect([stateOf(a, B), stateOf(b, A)]).toEqual(['Established', 'Established'])
     clock.advance(600_000)
     expect([stateOf(a, B), stateOf(b, A)]).toEqual(['Established', 'Established'])
-    expect(a.neighbours.get(ip(B))!.peer.establishedCount).toBe(1)
-    expect(b.neighbours.get(ip(A))!.peer.establishedCount).toBe(1)
+    expect(a.peers.get(ip(B))!.sessions.establishedCount).toBe(1)
+    expect(b.peers.get(ip(A))!.sessions.establishedCount).toBe(1)
   })
 
   test.each([
@@ -65,8 +65,8 @@ describe('sessions', () => {
     const a = speakerAt(A, [peerConfig(B, { holdTimeSeconds })], clock, network)
     speakerAt(B, [peerConfig(A, { passive: true })], clock, network)
     clock.advance(3_600_000)
-    const { peer, negotiated } = a.neighbours.get(ip(B))!
-    expect([peer.state, negotiated?.holdTimeSeconds, peer.establishedCount]).toEqual([
+    const { sessions, negotiated } = a.peers.get(ip(B))!
+    expect([sessions.state, negotiated?.holdTimeSeconds, sessions.establishedCount]).toEqual([
       'Established',
       holdTimeSeconds,
       1,
@@ -126,7 +126,7 @@ describe('sessions', () => {
     clock.advance(1000)
     a.stop('maintenance at night')
     clock.advance(100)
-    expect(b.neighbours.get(ip(A))!.peer.lastError).toBe(
+    expect(b.peers.get(ip(A))!.sessions.lastError).toBe(
       'received Cease/AdministrativeShutdown (6/2): "maintenance at night"',
     )
     clock.advance(600_000)
@@ -184,8 +184,8 @@ describe('routes', () => {
     const [a, b] = pair()
     const red = new Collector()
     b.subscribe(red, RED)
-    announce(a, '02:00:00:00:01:01', '64512:10')
-    announce(a, '02:00:00:00:01:02', '64512:20')
+    advertise(a, '02:00:00:00:01:01', '64512:10')
+    advertise(a, '02:00:00:00:01:02', '64512:20')
     clock.advance(100)
     expect([...red.routes.values()].map(({ nlri }) => nlri)).toEqual([macRoute(A, '02:00:00:00:01:01', null)])
     a.withdraw(source, EVPN, macRoute(A, '02:00:00:00:01:01', null))
@@ -195,7 +195,7 @@ describe('routes', () => {
 
   test('are not sent where nobody asked for them (RFC 4684)', () => {
     const [a, b] = pair()
-    announce(a, '02:00:00:00:01:01', '64512:10')
+    advertise(a, '02:00:00:00:01:01', '64512:10')
     clock.advance(100)
     expect([...b.rib.best(EVPN)]).toEqual([])
     const red = new Collector()
@@ -210,7 +210,7 @@ describe('routes', () => {
     b.subscribe(one, RED)
     b.subscribe(two, RED)
     b.subscribe(two, BLUE)
-    announce(a, '02:00:00:00:01:01', '64512:10', '64512:20')
+    advertise(a, '02:00:00:00:01:01', '64512:10', '64512:20')
     clock.advance(100)
     b.unsubscribe(one, RED)
     clock.advance(100)
@@ -228,7 +228,7 @@ describe('routes', () => {
     const b = speakerAt(B, [peerConfig(A, { passive: true, families: [EVPN] })], clock, network, {
       routeTargetConstraint: false,
     })
-    announce(a, '02:00:00:00:01:01', '64512:10')
+    advertise(a, '02:00:00:00:01:01', '64512:10')
     clock.advance(1000)
     expect([...b.rib.best(EVPN)]).toHaveLength(1)
   })
@@ -237,7 +237,7 @@ describe('routes', () => {
     const [a, b] = pair()
     const red = new Collector()
     b.subscribe(red, RED)
-    announce(a, '02:00:00:00:01:01', '64512:10')
+    advertise(a, '02:00:00:00:01:01', '64512:10')
     clock.advance(100)
     network.reset(ip(A), ip(B))
     clock.advance(100)
@@ -249,11 +249,11 @@ describe('routes', () => {
   test('that did not change are not said again', () => {
     const [a, b] = pair()
     b.subscribe(new Collector(), RED)
-    announce(a, '02:00:00:00:01:01', '64512:10')
+    advertise(a, '02:00:00:00:01:01', '64512:10')
     clock.advance(100)
-    const sent = (): number => a.neighbours.get(ip(B))!.peer.messages.sent[MessageType.Update] ?? 0
+    const sent = (): number => a.peers.get(ip(B))!.sessions.messages.sent[MessageType.Update] ?? 0
     const before = sent()
-    announce(a, '02:00:00:00:01:01', '64512:10')
+    advertise(a, '02:00:00:00:01:01', '64512:10')
     clock.advance(100)
     expect(sent()).toBe(before)
   })
@@ -277,7 +277,7 @@ describe('routes', () => {
 
     beforeEach(() => {
       a = speakerAt(A, [peerConfig(B, { passive: true, families: [EVPN] })], clock, network)
-      announce(a, VM, '64512:10', '64512:20')
+      advertise(a, VM, '64512:10', '64512:20')
       peer = RawPeer.connect(network.transport, ip(B), ip(A), 179)
       peer.behave({ capabilities: { ...openOf().capabilities, families: [EVPN] } })
       clock.advance(1000)
@@ -290,26 +290,26 @@ describe('routes', () => {
       ['one more comes', ['64512:10', '64512:20', '64512:30'], ['+3']],
       ['their order changes', ['64512:20', '64512:10'], ['+2']],
     ])('are withdrawn first where %s', (_, targets, expected) => {
-      announce(a, VM, ...targets)
+      advertise(a, VM, ...targets)
       expect(received()).toEqual(expected)
     })
 
     test('are compared with what the peer was told last, not with what it never heard', () => {
-      announce(a, VM, '64512:10', '64512:20', '64512:30')
-      announce(a, VM, '64512:10', '64512:20')
+      advertise(a, VM, '64512:10', '64512:20', '64512:30')
+      advertise(a, VM, '64512:10', '64512:20')
       expect(received()).toEqual(['+2'])
-      announce(a, VM, '64512:30')
+      advertise(a, VM, '64512:30')
       a.withdraw(source, EVPN, macRoute(A, VM, null))
-      announce(a, VM, '64512:20')
+      advertise(a, VM, '64512:20')
       expect(received()).toEqual(['-', '+1'])
     })
 
     test('are withdrawn before they are advertised in whatever slices they leave, to a peer that reads slowly', () => {
       const macs = Array.from({ length: 3000 }, (_, i) => `02:00:00:01:${hexOctets(i)}`)
-      for (const mac of macs) announce(a, mac, '64512:10', '64512:20')
+      for (const mac of macs) advertise(a, mac, '64512:10', '64512:20')
       expect(received()).toHaveLength(macs.length)
       network.link(ip(A), ip(B)).latencyMs = 5000
-      for (const mac of macs) announce(a, mac, '64512:20')
+      for (const mac of macs) advertise(a, mac, '64512:20')
       clock.advance(20_000)
       const order = received()
       expect(order.filter((one) => one === '-')).toHaveLength(macs.length)
@@ -327,12 +327,12 @@ describe('routes', () => {
     const red = new Collector()
     b.subscribe(red, RED)
     clock.advance(100)
-    const sent = (): number => a.neighbours.get(ip(B))!.peer.messages.sent[MessageType.Update] ?? 0
+    const sent = (): number => a.peers.get(ip(B))!.sessions.messages.sent[MessageType.Update] ?? 0
     const before = sent()
     for (let i = 0; i < 500; i++)
-      announce(a, `02:00:00:00:02:${(i % 256).toString(16).padStart(2, '0')}`, '64512:10')
+      advertise(a, `02:00:00:00:02:${(i % 256).toString(16).padStart(2, '0')}`, '64512:10')
     for (let i = 0; i < 500; i++)
-      announce(a, `02:00:00:00:03:${(i % 256).toString(16).padStart(2, '0')}`, '64512:10')
+      advertise(a, `02:00:00:00:03:${(i % 256).toString(16).padStart(2, '0')}`, '64512:10')
     clock.advance(10 + network.defaultLatencyMs)
     expect(red.routes.size).toBe(512)
     expect(sent() - before).toBeLessThanOrEqual(8)
@@ -341,7 +341,7 @@ describe('routes', () => {
   test('the initial set ends with an End-of-RIB for each family, memberships first', () => {
     const a = speakerAt(A, [peerConfig(B, { passive: true })], clock, network)
     a.subscribe(new Collector(), RED)
-    announce(a, '02:00:00:00:01:01', '64512:10')
+    advertise(a, '02:00:00:00:01:01', '64512:10')
     const peer = RawPeer.connect(network.transport, ip(B), ip(A), 179).behave()
     clock.advance(1000)
     const ends = peer.of('update').map(({ update }) => update.endOfRib ?? update.reach[0]?.family)
@@ -350,7 +350,7 @@ describe('routes', () => {
 
   test('VPN routes wait for the End-of-RIB of a peer that will send one (RFC 4684 §6)', () => {
     const a = speakerAt(A, [peerConfig(B, { passive: true })], clock, network)
-    announce(a, '02:00:00:00:01:01', '64512:10')
+    advertise(a, '02:00:00:00:01:01', '64512:10')
     const restart = { restarting: false, notification: false, restartTimeSeconds: 0, families: [] }
     const peer = RawPeer.connect(network.transport, ip(B), ip(A), 179)
     peer.behave({ capabilities: { ...openOf().capabilities, gracefulRestart: restart } })

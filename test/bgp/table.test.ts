@@ -92,7 +92,7 @@ function lose(address: string): void {
   clock.advance(100)
 }
 
-describe('a route that is advertised again as it was', () => {
+describe('a route that is re-advertised as it was', () => {
   const best = ({ rib }: Speaker): string => {
     const [route] = rib.best(EVPN) as Iterable<Route>
     return route!.source.name
@@ -133,7 +133,7 @@ test('a membership that a refresh did not bring again filters no more (RFC 7313 
   const peer = connect(B, 2, { ...capabilities, gracefulRestart: null })
   const attributes = { ...noAttributes(), origin: 0, asPath: [], localPref: 100 }
   send(peer, (w) => writeReach(w, ROUTE_TARGET, ip(B), [membership(64512, RED)], attributes, DEFAULT_CONTEXT))
-  const advertised = (): number => [...a.neighbours.get(ip(B))!.routesOut.routes()].length
+  const advertised = (): number => [...a.peers.get(ip(B))!.routesOut.routes()].length
   expect(advertised()).toBe(1)
   peer.send(encodeRouteRefresh({ family: ROUTE_TARGET, kind: RefreshKind.Begin }))
   clock.advance(100)
@@ -144,7 +144,7 @@ test('a membership that a refresh did not bring again filters no more (RFC 7313 
 })
 
 describe('the limit of routes', () => {
-  const isUp = ({ neighbours }: Speaker): boolean => neighbours.get(ip(B))!.peer.state === 'Established'
+  const isUp = ({ peers }: Speaker): boolean => peers.get(ip(B))!.sessions.state === 'Established'
 
   test('is one of what the peer advertises since it is back', () => {
     const a = speaker({ maxPrefixes: 3 })
@@ -168,7 +168,7 @@ describe('the limit of routes', () => {
     expect(isUp(a)).toBe(false)
   })
 
-  test('counts what it advertises again, and what it does not withdraw in a refresh', () => {
+  test('counts what it re-advertises, and what it does not withdraw in a refresh', () => {
     const a = speaker({ maxPrefixes: 3 })
     advertise(connect(B, 2), MACS.slice(0, 3))
     lose(B)

@@ -40,7 +40,7 @@ function advertise(node: string, ...macs: string[]): void {
   const attributes = { ...noAttributes(), origin: 0, asPath: [], extendedCommunities: [RED] }
   for (const mac of macs) {
     const set = speaker.rib.pool.originated(attributes, ip(node))
-    speaker.rib.announce(reflector, EVPN, macRoute(node, mac, null), 0, set)
+    speaker.rib.advertise(reflector, EVPN, macRoute(node, mac, null), 0, set)
   }
   clock.advance(0)
 }
@@ -138,7 +138,7 @@ test('what loses its route target leaves the VPN at once', () => {
   advertise(A, MAC1)
   const attributes = { ...noAttributes(), origin: 0, asPath: [], extendedCommunities: [rt('64512:20')] }
   const set = speaker.rib.pool.originated(attributes, ip(A))
-  speaker.rib.announce(reflector, EVPN, macRoute(A, MAC1, null), 0, set)
+  speaker.rib.advertise(reflector, EVPN, macRoute(A, MAC1, null), 0, set)
   clock.advance(0)
   expect(here()).toEqual([])
 })

@@ -169,7 +169,7 @@ describe('nothing goes without a vector', () => {
       values(kind).some(({ value }) => JSON.stringify(value?.[key as never] ?? null).includes(`"${family}"`))
 
     test('an NLRI', () => expect(values('nlri').map((vector) => vector.family)).toContain(family))
-    test('announced', () => expect(json('update', 'reach')).toBe(true))
+    test('advertised', () => expect(json('update', 'reach')).toBe(true))
     test('withdrawn', () => expect(json('update', 'unreach')).toBe(true))
     test('End-of-RIB', () => expect(json('update', 'endOfRib')).toBe(true))
   })

@@ -5,7 +5,7 @@ import { API_PORT } from '../../src/config/api-address.ts'
 import { CHANTER, formatIni } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import type { Lab } from '../../src/lab/lab.ts'
-import type { Host, Vm } from '../../src/lab/network.ts'
+import type { LabHost, Vm } from '../../src/lab/network.ts'
 import type { LabProcess } from '../../src/lab/process.ts'
 import { AS } from '../../src/lab/two-nodes.ts'
 
@@ -57,7 +57,7 @@ export interface ShownVerification {
 /** A compute node whose machine is in trouble now and then, and the daemon on it. The API is reached by a network of its own. */
 export class ChaosNode {
   readonly lab: Lab
-  readonly host: Host
+  readonly host: LabHost
   readonly vms: readonly Vm[]
   readonly api: Server
   readonly stateDisk: string
@@ -67,7 +67,7 @@ export class ChaosNode {
   logReader: LabProcess | undefined
   #starts = 0
 
-  constructor(lab: Lab, host: Host, vms: readonly Vm[], api: string, options: NodeOptions) {
+  constructor(lab: Lab, host: LabHost, vms: readonly Vm[], api: string, options: NodeOptions) {
     this.lab = lab
     this.host = host
     this.vms = vms

@@ -2,7 +2,7 @@ import { startChanterReflector } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { startGobgp } from '../../src/lab/gobgp.ts'
 import type { Lab } from '../../src/lab/lab.ts'
-import { addNode, addReflector, addVm, type Host, type Vm } from '../../src/lab/network.ts'
+import { addNode, addReflector, addVm, type LabHost, type Vm } from '../../src/lab/network.ts'
 import type { LabProcess } from '../../src/lab/process.ts'
 import { AS, type ReflectorKind } from '../../src/lab/two-nodes.ts'
 import type { Random } from '../sim/random.ts'
@@ -32,7 +32,7 @@ export function drawSetting(random: Random): Setting {
 export class World {
   readonly lab: Lab
   readonly setting: Setting
-  readonly reflectorHost: Host
+  readonly reflectorHost: LabHost
   readonly nodes: readonly ChaosNode[]
   readonly agents: readonly Agent[]
   reflector: LabProcess | undefined
@@ -68,7 +68,7 @@ export class World {
     return world
   }
 
-  private constructor(lab: Lab, setting: Setting, reflector: Host, nodes: readonly ChaosNode[]) {
+  private constructor(lab: Lab, setting: Setting, reflector: LabHost, nodes: readonly ChaosNode[]) {
     this.lab = lab
     this.setting = setting
     this.reflectorHost = reflector
@@ -97,14 +97,14 @@ export class World {
   }
 }
 
-async function addManagement({ namespace }: Host): Promise<void> {
+async function addManagement({ namespace }: LabHost): Promise<void> {
   await run('ip', '-n', namespace, 'link', 'add', 'management', 'type', 'bridge', 'forward_delay', '0')
   await run('ip', '-n', namespace, 'addr', 'add', `${MANAGEMENT}.1/24`, 'dev', 'management')
   await run('ip', '-n', namespace, 'link', 'set', 'management', 'up')
 }
 
 /** Connects a node with the network of the APIs; returns its address there. */
-async function manage({ namespace }: Host, node: Host, number: number): Promise<string> {
+async function manage({ namespace }: LabHost, node: LabHost, number: number): Promise<string> {
   const address = `${MANAGEMENT}.${10 + number}`
   const end = `manage-${number}`
   const peer = ['peer', 'name', 'manage', 'netns', node.namespace]

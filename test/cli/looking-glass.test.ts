@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { type Json, lookingGlassText } from '../../src/cli/looking-glass-text.ts'
+import { type JsonValue, lookingGlassText } from '../../src/cli/looking-glass-text.ts'
 import { chanter } from '../support/cli.ts'
 import { serve } from '../support/http.ts'
 
 const link = (path: string) => ({ href: `http://127.0.0.1:8082/looking-glass/${path}` })
 
 /** Answers of a daemon, and what bagpipe-looking-glass prints for them. */
-const LAYOUTS: [string, Json, string][] = [
+const LAYOUTS: [string, JsonValue, string][] = [
   [
     'scalars, subtrees, nested objects',
     {
@@ -96,7 +96,7 @@ describe('the text has the layout of bagpipe-looking-glass', () => {
 })
 
 describe('the command', () => {
-  const TREE: Record<string, Json> = {
+  const TREE: Record<string, JsonValue> = {
     '/looking-glass': { bgp: link('bgp'), self: link('') },
     '/looking-glass/bgp': { peers: link('bgp/peers'), up: link('') },
     '/looking-glass/bgp/peers': [{ ...link('bgp/peers/10.77.0.1'), id: '10.77.0.1', state: 'Established' }],

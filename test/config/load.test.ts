@@ -53,7 +53,7 @@ describe('a small file', () => {
     expect(config.ipvpn).toEqual({
       driver: 'dummy',
       localAddress: config.bgp.localAddress,
-      carrier: { interface: 'lo' },
+      transport: { interface: 'lo' },
       fromAnyone: false,
       managesRules: true,
       ranges: RANGES,
@@ -144,9 +144,9 @@ describe('IP VPN in the kernel', () => {
         'bgp.conf: [DATAPLANE_DRIVER_IPVPN] mpls_interface is missing: expected the interface that carries MPLS, *gre* or *udp*',
       ),
     )
-    expect(load(`${linux}mpls_interface = eth1\n`).config.ipvpn.carrier).toEqual({ interface: 'eth1' })
+    expect(load(`${linux}mpls_interface = eth1\n`).config.ipvpn.transport).toEqual({ interface: 'eth1' })
     for (const tunnels of ['gre', 'udp'])
-      expect(load(`${linux}mpls_interface = *${tunnels}*\n`).config.ipvpn.carrier).toEqual({ tunnels })
+      expect(load(`${linux}mpls_interface = *${tunnels}*\n`).config.ipvpn.transport).toEqual({ tunnels })
   })
 
   test('takes labels and tables of the machine from ranges', () => {
@@ -414,5 +414,5 @@ dataplane_driver = linux
   expect({ warnings, notes }).toEqual({ warnings: [], notes: [] })
   expect(config.api.host).toBe('localhost')
   expect(config.evpn.driver).toBe('linux')
-  expect(config.ipvpn.carrier).toEqual({ tunnels: 'gre' })
+  expect(config.ipvpn.transport).toEqual({ tunnels: 'gre' })
 })

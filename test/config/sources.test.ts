@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { readEnvironment, variableOf } from '../../src/config/environment.ts'
 import { interpret } from '../../src/config/load.ts'
 import { configSchema, optionsOf } from '../../src/config/schema.ts'
-import { readSources, type Source } from '../../src/config/sources.ts'
+import { type ConfigSource, readSources } from '../../src/config/sources.ts'
 import { temporaryFiles } from '../support/files.ts'
 
 const files = {
@@ -14,13 +14,13 @@ const files = {
   'c.txt': '[A]\nx=c',
 }
 
-function values(sources: readonly Source[], defaultFile?: string): string[] {
+function values(sources: readonly ConfigSource[], defaultFile?: string): string[] {
   return readSources(sources, defaultFile).map(({ value }) => value)
 }
 
 test('files are read in order', () => {
   const directory = temporaryFiles(files)
-  const file = (name: string): Source => ({ kind: 'file', path: join(directory, name) })
+  const file = (name: string): ConfigSource => ({ kind: 'file', path: join(directory, name) })
   expect(values([file('b.conf'), file('a.conf')])).toEqual(['b', 'a'])
 })
 

@@ -66,7 +66,7 @@ const link: Link = {
   owned: true,
 }
 
-describe('the end of a cable of ours', () => {
+describe('the end of a veth pair of ours', () => {
   const actual: Link = {
     ...link,
     name: 'end-v',

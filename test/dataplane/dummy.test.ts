@@ -5,7 +5,7 @@ import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { Dataplanes } from '../../src/vpn/dataplanes.ts'
-import { isOurDevice } from '../../src/vpn/names.ts'
+import { isOwnedName } from '../../src/vpn/names.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { noEvents } from '../support/events.ts'
 import { RANGES } from '../support/ranges.ts'
@@ -15,7 +15,7 @@ import { VirtualNetwork } from '../support/virtual-network.ts'
 
 test('the dummy driver takes a port that nobody made, and keeps what it would program', async () => {
   const address = ip('10.77.0.13')
-  const driver = new MemoryDriver(systemClock, { pretend: (name) => !isOurDevice(name, RANGES.vrfPrefix) })
+  const driver = new MemoryDriver(systemClock, { pretend: (name) => !isOwnedName(name, RANGES.vrfPrefix) })
   const reconciler = new Reconciler({ clock: systemClock, driver, events: noEvents })
   const { transport } = new VirtualNetwork(new VirtualClock())
   const speaker = new Speaker(
@@ -33,7 +33,7 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     vxlanMtu: null,
     underlay: null,
     neighSuppress: true,
-    ipvpn: { address: address, carrier: { interface: 'lo' }, underlay: null, fromAnyone: false },
+    ipvpn: { address, transport: { interface: 'lo' }, underlay: null, fromAnyone: false },
     ranges: RANGES,
     lacks: () => null,
     requireIsolation: false,

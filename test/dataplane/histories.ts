@@ -79,7 +79,7 @@ export async function playHistories(world: World): Promise<void> {
       function expectNothingElse(name: string): void {
         if (lab.indexOf(name) === undefined || ![...wanted.values()].some((each) => each.device === name))
           return
-        for (const { entry: held, marked } of [...lab.driver.observe(name)].flat()) {
+        for (const { entry: held, marked } of [...lab.driver.dump(name)].flat()) {
           if (!marked || (held.kind === 'local-mac' && held.device === 'vx0')) continue
           const each = wanted.get(identity(held))
           expect(each, JSON.stringify(held)).toBeDefined()

@@ -36,7 +36,7 @@ export const udpPort: UdpPort = { kind: 'udp-port', device: 'lo', ip: ip('127.0.
 export const udpPort6: UdpPort = { kind: 'udp-port', device: 'lo', ip: ip('::1') }
 export const core: MplsInterface = { kind: 'mpls-interface', device: 'core0' }
 
-/** An end of a cable with the MAC address `n`. */
+/** An end of a veth pair with the MAC address `n`. */
 export function end(device: string, peer: string, n: number): Veth {
   const own = { device, peer, mac: mac(n), alias: 'chanter:red' }
   return { kind: 'veth', ...own, mtu: null, local: gre.local, underlay: null }

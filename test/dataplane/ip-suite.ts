@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { oursIn } from '../../src/dataplane/engine/ours.ts'
+import { ownedObjects } from '../../src/dataplane/engine/ownership.ts'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { isLinkEntry, isPortEntry, isTableEntry } from '../../src/dataplane/kinds/index.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
@@ -110,7 +110,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       expect([...dataplane.statuses.failures()]).toEqual([])
     })
 
-    test('either end of a cable brings the other', async () => {
+    test('either end of a veth pair brings the other', async () => {
       const [vrfEnd, bridgeEnd] = cable as [Entry, Entry]
       await wantInPlace(bridgeEnd)
       expect(lab.driver.link('end-v')).toMatchObject({ alias: 'chanter:red', up: false })
@@ -120,7 +120,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       expect(lab.indexOf('end-e')).toBe(index)
     })
 
-    test('a cable whose other end has the name of a foreign device is refused', async () => {
+    test('a veth pair whose other end has the name of a foreign device is refused', async () => {
       lab.addUp('end-e')
       const before = lab.driver.link('end-e')
       expect(await want(...cable)).toMatchObject([
@@ -290,7 +290,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       test.each([
         ['taken out of the VRF', () => lab.enslave('end-v', null)],
         ['taken out of the bridge', () => lab.enslave('end-e', null)],
-      ])('a cable %s', async (_what, change) => {
+      ])('a veth pair %s', async (_what, change) => {
         await wantInPlace(...everything)
         change()
         await untilAllHold()
@@ -430,7 +430,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       await wantInPlace(...everything)
       dataplane.stop()
       const places = { bridges: [], vxlans: [], localMacs: [] }
-      for (const { what, remove } of [...oursIn(lab.driver, places)]) expect(remove(), what).toBeNull()
+      for (const { what, remove } of [...ownedObjects(lab.driver, places)]) expect(remove(), what).toBeNull()
       // whoever turned it on may not have been us
       const left = everything.filter((entry) => lab.holds(entry))
       expect(left).toEqual([e.core, e.udpPort, e.udpPort6])

@@ -1,12 +1,12 @@
 import { createRequire } from 'node:module'
 import { describe, expect, test } from 'vitest'
+import { readNeighbour } from '../../src/dataplane/linux/decode.ts'
+import { readAddress, readRoute } from '../../src/dataplane/linux/decode-ip.ts'
+import { readNexthop } from '../../src/dataplane/linux/decode-nexthop.ts'
 import { type Batch, createLink } from '../../src/dataplane/linux/encode.ts'
 import { type IpMessage, removeIpEntry, setIpEntry } from '../../src/dataplane/linux/encode-ip.ts'
 import { createGroup, createNexthop } from '../../src/dataplane/linux/encode-nexthop.ts'
-import { type Message, messages, Writer } from '../../src/dataplane/linux/message.ts'
-import { readNeighbour } from '../../src/dataplane/linux/observe.ts'
-import { readAddress, readRoute } from '../../src/dataplane/linux/observe-ip.ts'
-import { readNexthop } from '../../src/dataplane/linux/observe-nexthop.ts'
+import { messages, type NetlinkMessage, NetlinkWriter } from '../../src/dataplane/linux/message.ts'
 import * as e from './ip-entries.ts'
 import { TABLES } from './ip-entries.ts'
 
@@ -33,8 +33,8 @@ const directory = {
   isBridge: () => false,
 }
 
-function written(write: (batch: Batch) => void): Message {
-  const writer = new Writer()
+function written(write: (batch: Batch) => void): NetlinkMessage {
+  const writer = new NetlinkWriter()
   write({ writer, begin: (type, flags) => writer.begin(type, flags, 1), end: () => writer.end() })
   const [message, ...others] = messages(writer.bytes, writer.length)
   if (message === undefined || others.length > 0) throw new Error('not one message')
@@ -43,11 +43,11 @@ function written(write: (batch: Batch) => void): Message {
 
 const set = (entry: IpMessage) => written((batch) => setIpEntry(batch, entry, indexOf(entry.device), indexOf))
 
-function payload({ bytes, start, end }: Message): Buffer {
+function payload({ bytes, start, end }: NetlinkMessage): Buffer {
   return Buffer.from(bytes.subarray(start, end))
 }
 
-function routeOf(message: Message) {
+function routeOf(message: NetlinkMessage) {
   const { data, attrs } = oracle.parseRouteMessage(payload(message))
   const encap = attrs.encap && getMap(attrs.encap, (value: Buffer) => value)
   return { type: message.type, flags: message.flags, data, attrs, labels: encap?.get(1)?.toString('hex') }
@@ -127,7 +127,7 @@ describe('what we write, read by others', () => {
     expect([...(proxy.attrs.protocol ?? [])]).toEqual([19])
   })
 
-  test('a cable: its other end has a name', () => {
+  test('a veth pair: its other end has a name', () => {
     const cable = e.end('end-v', 'end-e', 7)
     const { attrs } = oracle.parseLinkMessage(payload(written((batch) => createLink(batch, cable, true))))
     const map = (bytes: Buffer | undefined) => bytes && getMap(bytes, (value: Buffer) => value)
@@ -168,13 +168,13 @@ describe('what we write is what we read', () => {
 
   test.each(messagesRead.map((entry) => [entry.kind, entry] as const))('%s %#', (_kind, entry) => {
     const message = set(entry)
-    const sighting =
+    const observed =
       message.type === 20
         ? readAddress(message, directory)
         : message.type === 28
-          ? readNeighbour(message, directory)?.sighting
+          ? readNeighbour(message, directory)?.observed
           : readRoute(message, directory)
-    expect(sighting).toEqual({ entry, marked: true })
+    expect(observed).toEqual({ entry, marked: true })
   })
 
   test.each([
@@ -182,14 +182,14 @@ describe('what we write is what we read', () => {
     ['core0 via 2001:db8:c::2', 2, 10],
     ['gre-2 push 101', 10, 10],
   ])('a nexthop %s', (text, ofRoutes, family) => {
-    const { weight: _, device, ...way } = e.hop(text)
-    const message = written((batch) => createNexthop(batch, 7, { device, ...way }, indexOf(device), ofRoutes))
+    const { weight: _, device, ...hop } = e.hop(text)
+    const message = written((batch) => createNexthop(batch, 7, { device, ...hop }, indexOf(device), ofRoutes))
     expect(readNexthop(message)).toEqual({
       id: 7,
       protocol: 19,
       family,
       index: indexOf(device),
-      way,
+      hop,
       members: null,
       isResilient: false,
       buckets: 0,

@@ -2,9 +2,14 @@ import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { setPortOptions } from '../../src/dataplane/linux/bridge-port.ts'
+import { readLink, readNeighbour } from '../../src/dataplane/linux/decode.ts'
 import * as encode from '../../src/dataplane/linux/encode.ts'
-import { Attributes, type Message, messages, Writer } from '../../src/dataplane/linux/message.ts'
-import { readLink, readNeighbour } from '../../src/dataplane/linux/observe.ts'
+import {
+  messages,
+  NetlinkAttributes,
+  type NetlinkMessage,
+  NetlinkWriter,
+} from '../../src/dataplane/linux/message.ts'
 import * as e from './entries.ts'
 
 /** The pure codecs of the npm package `netlink`: an independent reading of the kernel's headers. */
@@ -26,14 +31,14 @@ const AF_INET = 2
 const AF_BRIDGE = 7
 const AF_INET6 = 10
 
-function written(write: (batch: encode.Batch) => void): Message[] {
-  const writer = new Writer()
+function written(write: (batch: encode.Batch) => void): NetlinkMessage[] {
+  const writer = new NetlinkWriter()
   let sequence = 0
   write({ writer, begin: (type, flags) => writer.begin(type, flags, ++sequence), end: () => writer.end() })
   return [...messages(writer.bytes, writer.length)]
 }
 
-function payload({ bytes, start, end }: Message): Buffer {
+function payload({ bytes, start, end }: NetlinkMessage): Buffer {
   return Buffer.from(bytes.subarray(start, end))
 }
 
@@ -44,7 +49,7 @@ function neighbourOf(write: (batch: encode.Batch) => void) {
   return { ...data, ...attrs, type: message.type }
 }
 
-function linkOf(message: Message) {
+function linkOf(message: NetlinkMessage) {
   const { data, attrs } = oracle.parseLinkMessage(payload(message))
   const info = attrs.linkinfo && getMap(attrs.linkinfo, (value: Buffer) => value)
   const nested = info?.get(2)
@@ -282,10 +287,10 @@ describe('what others write, read by us', () => {
       { dst, lladdr: Buffer.alloc(6) },
       { entry: e.flood('192.0.2.2'), marked: true },
     ],
-  ])("the VXLAN device's half: %#", (attrs, sighting) => {
+  ])("the VXLAN device's half: %#", (attrs, observed) => {
     const bits = { flags: { self: true, extLearned: true }, state: { noarp: true, reachable: true } } as const
     const data = { family: AF_BRIDGE, ifindex: 7, ...bits }
-    expect(read({ kind: 'neighbor', data, attrs: { lladdr, ...attrs } })).toEqual({ bridge: null, sighting })
+    expect(read({ kind: 'neighbor', data, attrs: { lladdr, ...attrs } })).toEqual({ bridge: null, observed })
   })
 
   test.each([
@@ -297,7 +302,7 @@ describe('what others write, read by us', () => {
     const message = { kind: 'neighbor', data, attrs: { lladdr, master: 9 } } as const
     expect(read(message, { ...directory, isExternal: () => isExternal })).toEqual({
       bridge: 'br0',
-      sighting: { entry: e.local(1), marked },
+      observed: { entry: e.local(1), marked },
       isHalfSet,
     })
   })
@@ -305,7 +310,7 @@ describe('what others write, read by us', () => {
   test('a static entry of others is theirs', () => {
     const data = { family: AF_BRIDGE, ifindex: 8, state: { noarp: true } as const }
     expect(read({ kind: 'neighbor', data, attrs: { lladdr, master: 9 } })).toMatchObject({
-      sighting: { entry: e.local(1), marked: false, theirs: true },
+      observed: { entry: e.local(1), marked: false, external: true },
     })
   })
 
@@ -314,7 +319,7 @@ describe('what others write, read by us', () => {
     const data = { family: AF_BRIDGE, ifindex: 8, ...bits }
     expect(read({ kind: 'neighbor', data, attrs: { lladdr, master: 9 } })).toEqual({
       bridge: 'br0',
-      sighting: { entry: e.local(1), marked: false },
+      observed: { entry: e.local(1), marked: false },
       isHalfSet: false,
     })
   })
@@ -323,7 +328,7 @@ describe('what others write, read by us', () => {
     const data = { family: AF_INET, ifindex: 9, flags: { extLearned: true }, state: { noarp: true } } as const
     expect(read({ kind: 'neighbor', data, attrs: { lladdr, dst } })).toEqual({
       bridge: null,
-      sighting: { entry: e.neighbour('192.0.2.2', 1), marked: true },
+      observed: { entry: e.neighbour('192.0.2.2', 1), marked: true },
     })
   })
 
@@ -415,7 +420,7 @@ test('bytes that are no messages are read without an error and without end', () 
       const bytes = Buffer.from(random)
       for (const message of messages(bytes, bytes.length)) {
         expect(message.end).toBeLessThanOrEqual(bytes.length)
-        const attributes = new Attributes(bytes, message.start, message.end)
+        const attributes = new NetlinkAttributes(bytes, message.start, message.end)
         while (attributes.next()) expect(attributes.at + attributes.length).toBeLessThanOrEqual(message.end)
       }
     }),

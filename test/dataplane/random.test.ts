@@ -1,5 +1,5 @@
 import { test } from 'vitest'
-import { isOurs } from '../../src/dataplane/driver.ts'
+import { isOwned } from '../../src/dataplane/driver.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import * as e from './entries.ts'
 import { playHistories } from './histories.ts'
@@ -38,7 +38,7 @@ function isPossible(wanted: ReadonlyMap<string, Entry>, lab: MemoryLab, each: En
   const there = lab.driver.link(each.device)
   const link = wanted.get(`link ${each.device}`)
   const usable = link?.kind === 'bridge' && link.given && there?.kind === 'bridge'
-  const taken = there !== undefined && link !== undefined && !isOurs(there) && !usable
+  const taken = there !== undefined && link !== undefined && !isOwned(there) && !usable
   if (taken || each.kind === 'bridge' || each.kind === 'vxlan') return !taken
   const port = wanted.get(`port ${each.device}`)
   if (there === undefined || (port?.kind === 'port' && lab.driver.link(port.bridge)?.kind !== 'bridge'))
@@ -82,7 +82,7 @@ const IP_ENTRIES: readonly Entry[] = [
 function isIpPossible(wanted: ReadonlyMap<string, Entry>, lab: MemoryLab, each: Entry): boolean {
   const there = lab.driver.link(each.device)
   const link = wanted.get(`link ${each.device}`)
-  const taken = there !== undefined && link !== undefined && !isOurs(there)
+  const taken = there !== undefined && link !== undefined && !isOwned(there)
   if (taken || each.kind === 'vrf' || each.kind === 'tunnel' || each.kind === 'veth') return !taken
   const port = wanted.get(`port ${each.device}`)
   if (there === undefined || (port?.kind === 'vrf-port' && lab.driver.link(port.vrf)?.kind !== 'vrf'))

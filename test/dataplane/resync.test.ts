@@ -59,8 +59,8 @@ function slowDown(): () => number {
   const { clock, driver } = lab
   const now = clock.now.bind(clock)
   vi.spyOn(clock, 'now').mockImplementation(() => now() + worked)
-  const observe = driver.observe.bind(driver)
-  vi.spyOn(driver, 'observe').mockImplementation(function* (device) {
+  const observe = driver.dump.bind(driver)
+  vi.spyOn(driver, 'dump').mockImplementation(function* (device) {
     for (const sightings of observe(device)) {
       worked += STEP_MS
       yield sightings
@@ -89,9 +89,9 @@ test('somebody who asks for a comparison does not wait for its rests', async () 
 
 test('what is in order again when it is looked at a second time is no fault', async () => {
   const { driver } = lab
-  const observe = driver.observe.bind(driver)
+  const observe = driver.dump.bind(driver)
   let looks = 0
-  vi.spyOn(driver, 'observe').mockImplementation((device) => {
+  vi.spyOn(driver, 'dump').mockImplementation((device) => {
     if (device === 'vx0' && ++looks === 2) lab.overwrite(e.remote(2), true)
     return observe(device)
   })
@@ -102,9 +102,9 @@ test('what is in order again when it is looked at a second time is no fault', as
 
 test('nor is another fault of the same entry, which is looked at the next time', async () => {
   const { driver } = lab
-  const observe = driver.observe.bind(driver)
+  const observe = driver.dump.bind(driver)
   let looks = 0
-  vi.spyOn(driver, 'observe').mockImplementation((device) => {
+  vi.spyOn(driver, 'dump').mockImplementation((device) => {
     if (device === 'vx0' && ++looks === 2) lab.overwrite(e.remote(2, '192.0.2.66'), true)
     return observe(device)
   })

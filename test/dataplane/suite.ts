@@ -348,7 +348,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         await wantInPlace(...everything)
         dataplane.complete()
         await lab.calm()
-        for (const entry of theirs) expect(lab.driver.observe(entry.device)).toBeDefined()
+        for (const entry of theirs) expect(lab.driver.dump(entry.device)).toBeDefined()
         expect(sightings('vx0')).toContainEqual({ entry: expect.objectContaining(theirs[0]), marked: false })
         expect(sightings('br0')).toContainEqual({ entry: theirs[1], marked: false })
       })
@@ -796,13 +796,12 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
     })
 
     function sightings(device: string) {
-      return [...lab.driver.observe(device)].flat()
+      return [...lab.driver.dump(device)].flat()
     }
 
     async function countOf(device: string, kind: Entry['kind']): Promise<number> {
-      return [...lab.driver.observe(device)]
-        .flat()
-        .filter(({ entry, marked }) => marked && entry.kind === kind).length
+      return [...lab.driver.dump(device)].flat().filter(({ entry, marked }) => marked && entry.kind === kind)
+        .length
     }
   })
 }

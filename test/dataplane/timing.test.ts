@@ -69,8 +69,8 @@ describe('adoption', () => {
     lab.setUp('tap1')
     await want(...routed)
     dataplane = lab.restart()
-    const observe = lab.driver.observe.bind(lab.driver)
-    vi.spyOn(lab.driver, 'observe').mockImplementation(function* (device) {
+    const observe = lab.driver.dump.bind(lab.driver)
+    vi.spyOn(lab.driver, 'dump').mockImplementation(function* (device) {
       yield* observe(device)
       if (device !== ip.red.device) return
       lab.setDown('tap1')
@@ -461,7 +461,7 @@ describe('lost notifications', () => {
 test('what is removed while it is looked at can be wanted again', async () => {
   await want(...everything, ...Array.from({ length: 1000 }, (_, i) => e.remote(1000 + i)))
   lab.driver.overrun()
-  const observe = vi.spyOn(lab.driver, 'observe')
+  const observe = vi.spyOn(lab.driver, 'dump')
   await lab.until(() => observe.mock.calls.some(([device]) => device === 'vx0'))
   dataplane.unwant(e.remote(1000))
   await lab.calm()
@@ -476,7 +476,7 @@ test('what somebody removed while it was looked at first can be wanted', async (
     ...Array.from({ length: 1000 }, (_, i) => e.neighbour(`10.1.${i >> 8}.${i & 255}`, i)),
   )
   dataplane = lab.restart()
-  const observe = vi.spyOn(lab.driver, 'observe')
+  const observe = vi.spyOn(lab.driver, 'dump')
   dataplane.want(e.bridge)
   lab.clock.soon(() => lab.forget(e.neighbour('10.0.0.2', 2)))
   await lab.calm()
@@ -560,7 +560,7 @@ test('nothing is kept of a device of somebody else that went before its entries 
 test('a device that cannot be read is told of, and read later', async () => {
   await want(...everything)
   dataplane = lab.restart()
-  const observe = vi.spyOn(lab.driver, 'observe').mockImplementation(function* () {
+  const observe = vi.spyOn(lab.driver, 'dump').mockImplementation(function* () {
     yield []
     throw new Error('EIO: unreadable')
   })

@@ -9,7 +9,7 @@ import { VirtualClock } from '../support/virtual-clock.ts'
 
 const REMOTE = ip('10.77.0.13')
 const COST_MS = 5
-const way: NextHop = { device: 'core0', via: ip('10.77.0.254'), labels: [] }
+const nextHop: NextHop = { device: 'core0', via: ip('10.77.0.254'), labels: [] }
 
 /** An underlay on a kernel that takes its time to answer. */
 function slowUnderlay() {
@@ -23,10 +23,10 @@ function slowUnderlay() {
   }
   class SlowDriver extends MemoryDriver {
     asked = 0
-    override wayTo(remote: Ip): NextHop | null {
+    override nextHopTo(remote: Ip): NextHop | null {
       this.asked++
       spent += COST_MS
-      return super.wayTo(remote)
+      return super.nextHopTo(remote)
     }
   }
   const driver = new SlowDriver(clock)
@@ -36,17 +36,17 @@ function slowUnderlay() {
 test('a hint is followed soon, however often was asked before', () => {
   const { virtual, driver, underlay } = slowUnderlay()
   const changed = vi.fn()
-  underlay.follow(REMOTE, changed)
+  underlay.watchNextHop(REMOTE, changed)
   virtual.advance(600_010)
-  driver.kernel.setWay(REMOTE, way)
+  driver.kernel.setNextHop(REMOTE, nextHop)
   underlay.hint()
   virtual.advance(100)
-  expect(changed.mock.calls).toEqual([[null], [way]])
+  expect(changed.mock.calls).toEqual([[null], [nextHop]])
 })
 
 test('hints without end take a tenth of the time', () => {
   const { virtual, driver, underlay } = slowUnderlay()
-  underlay.follow(REMOTE, () => {})
+  underlay.watchNextHop(REMOTE, () => {})
   driver.asked = 0
   for (let i = 0; i < 10_000; i++) {
     underlay.hint()

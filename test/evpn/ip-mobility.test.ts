@@ -125,7 +125,7 @@ test('an address that goes from MAC address to MAC address makes none of them a 
     await here.detach({ mac: mac(M2), ip: ip(IP) })
   }
   const instance = here.vpns.instances.get('net1')!
-  expect(instance.type === 'evpn' && [...instance.evpn.mobility.duplicateMacs()]).toEqual([])
+  expect(instance.type === 'evpn' && [...instance.macVrf.mobility.duplicateMacs()]).toEqual([])
 })
 
 test('endpoints of before a restart outbid nobody', async () => {

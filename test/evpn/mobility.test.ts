@@ -2,8 +2,8 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { EVPN } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
 import { encapsulation, macMobility } from '../../src/bgp/values/extended-community.ts'
-import { MOBILITY_DEFAULTS, Mobility, type MobilityTerms } from '../../src/evpn/mobility.ts'
-import type { State } from '../../src/vpn/state.ts'
+import { MOBILITY_DEFAULTS, Mobility, type MobilityOptions } from '../../src/evpn/mobility.ts'
+import type { SavedState } from '../../src/vpn/state.ts'
 import { noEvents } from '../support/events.ts'
 import { TestNode } from '../support/node.ts'
 import { ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
@@ -16,7 +16,7 @@ let seconds: number
 let completeness: { now(): number; epoch(): number; newsUntil: number }
 let mobility: Mobility
 
-function begin(terms: Partial<MobilityTerms> = {}): void {
+function begin(terms: Partial<MobilityOptions> = {}): void {
   mobility = new Mobility({ ...MOBILITY_DEFAULTS, ...terms }, completeness)
 }
 
@@ -42,9 +42,9 @@ describe('an attach (RFC 7432 §15)', () => {
     seconds += 0.1
     mobility.attach(MAC, undefined)
     seconds += 9
-    expect(mobility.heard(MAC, 2000)).toEqual({ outbids: true, duplicate: false })
+    expect(mobility.routeReceived(MAC, 2000)).toEqual({ outbids: true, duplicate: false })
     expect(mobility.sequenceOf(MAC)).toBe(2001)
-    expect(mobility.heard(MAC, 3000).outbids).toBe(false)
+    expect(mobility.routeReceived(MAC, 3000).outbids).toBe(false)
     expect(mobility.sequenceOf(MAC)).toBe(2001)
   })
 
@@ -56,10 +56,10 @@ describe('an attach (RFC 7432 §15)', () => {
       place.attach(MAC, undefined)
       return place
     }) as [Mobility, Mobility]
-    places[0].heard(MAC, places[1].sequenceOf(MAC))
-    places[1].heard(MAC, 0)
-    places[0].heard(MAC, places[1].sequenceOf(MAC))
-    places[1].heard(MAC, places[0].sequenceOf(MAC))
+    places[0].routeReceived(MAC, places[1].sequenceOf(MAC))
+    places[1].routeReceived(MAC, 0)
+    places[0].routeReceived(MAC, places[1].sequenceOf(MAC))
+    places[1].routeReceived(MAC, places[0].sequenceOf(MAC))
     expect(places.map((place) => place.sequenceOf(MAC))).toEqual([1000, 1003])
   })
 
@@ -78,10 +78,10 @@ describe('an attach (RFC 7432 §15)', () => {
     old.attach(MAC, undefined)
     at(62)
     next.attach(MAC, old.sequenceOf(MAC))
-    expect(old.heard(MAC, next.sequenceOf(MAC)).outbids).toBe(true)
+    expect(old.routeReceived(MAC, next.sequenceOf(MAC)).outbids).toBe(true)
     expect(old.sequenceOf(MAC)).toBe(EPOCH + 60)
-    expect(next.heard(MAC, old.sequenceOf(MAC)).outbids).toBe(true)
-    expect(old.heard(MAC, next.sequenceOf(MAC)).outbids).toBe(false)
+    expect(next.routeReceived(MAC, old.sequenceOf(MAC)).outbids).toBe(true)
+    expect(old.routeReceived(MAC, next.sequenceOf(MAC)).outbids).toBe(false)
     expect(next.sequenceOf(MAC)).toBe(EPOCH + 62)
     // and back, by which time all know of each other
     at(64)
@@ -93,8 +93,8 @@ describe('an attach (RFC 7432 §15)', () => {
     const fresh = new Mobility(MOBILITY_DEFAULTS, completeness)
     fresh.listens()
     fresh.attach(MAC, undefined)
-    expect(fresh.heard(MAC, old.sequenceOf(MAC)).outbids).toBe(false)
-    expect(next.heard(MAC, old.sequenceOf(MAC)).outbids).toBe(false)
+    expect(fresh.routeReceived(MAC, old.sequenceOf(MAC)).outbids).toBe(false)
+    expect(next.routeReceived(MAC, old.sequenceOf(MAC)).outbids).toBe(false)
   })
 
   test.each([
@@ -104,26 +104,26 @@ describe('an attach (RFC 7432 §15)', () => {
     mobility.listens()
     mobility.attach(MAC, undefined)
     seconds += later
-    expect(mobility.heard(MAC, 0).outbids).toBe(outbids)
+    expect(mobility.routeReceived(MAC, 0).outbids).toBe(outbids)
   })
 
   test('outbids a route with its own sequence, but none with a lower one', () => {
     mobility.listens()
     mobility.attach(MAC, 6)
-    expect(mobility.heard(MAC, 6).outbids).toBe(false)
-    expect(mobility.heardOfIp(MAC, 6)).toBe(false)
+    expect(mobility.routeReceived(MAC, 6).outbids).toBe(false)
+    expect(mobility.ipRouteReceived(MAC, 6)).toBe(false)
     expect(mobility.sequenceOf(MAC)).toBe(7)
-    expect(mobility.heardOfIp(MAC, 7)).toBe(true)
+    expect(mobility.ipRouteReceived(MAC, 7)).toBe(true)
     expect(mobility.sequenceOf(MAC)).toBeGreaterThan(7)
   })
 
   test('with an IP address that is elsewhere outbids that once, and only when it is new', () => {
-    expect(mobility.heardOfIp(MAC, 5)).toBe(false)
+    expect(mobility.ipRouteReceived(MAC, 5)).toBe(false)
     mobility.listens()
     mobility.attach(MAC, undefined)
-    expect(mobility.heardOfIp(MAC, 5)).toBe(true)
+    expect(mobility.ipRouteReceived(MAC, 5)).toBe(true)
     const sequence = mobility.sequenceOf(MAC)
-    expect(mobility.heardOfIp(MAC, sequence)).toBe(false)
+    expect(mobility.ipRouteReceived(MAC, sequence)).toBe(false)
     expect(mobility.sequenceOf(MAC)).toBe(sequence)
   })
 
@@ -131,7 +131,7 @@ describe('an attach (RFC 7432 §15)', () => {
     mobility.listens()
     seconds += 11
     mobility.attach(MAC, undefined)
-    expect(mobility.heard(MAC, 0).outbids).toBe(false)
+    expect(mobility.routeReceived(MAC, 0).outbids).toBe(false)
   })
 
   test('of long ago does not outbid what a new route target brings', () => {
@@ -139,7 +139,7 @@ describe('an attach (RFC 7432 §15)', () => {
     seconds += 100
     mobility.listens()
     seconds += 1
-    expect(mobility.heard(MAC, 0).outbids).toBe(false)
+    expect(mobility.routeReceived(MAC, 0).outbids).toBe(false)
   })
 
   test.each([
@@ -149,7 +149,7 @@ describe('an attach (RFC 7432 §15)', () => {
     mobility.listens()
     mobility.attach(MAC, 0)
     seconds += after
-    expect(mobility.heard(MAC, sequence).outbids).toBe(false)
+    expect(mobility.routeReceived(MAC, sequence).outbids).toBe(false)
     expect(mobility.sequenceOf(MAC)).toBe(1)
   })
 
@@ -157,7 +157,7 @@ describe('an attach (RFC 7432 §15)', () => {
     completeness.newsUntil = Number.POSITIVE_INFINITY
     mobility.attach(MAC, undefined)
     seconds += 3600
-    expect(mobility.heard(MAC, 3).outbids).toBe(true)
+    expect(mobility.routeReceived(MAC, 3).outbids).toBe(true)
   })
 
   test('before any peer was heard has ten seconds from the end of what the first one tells', () => {
@@ -166,12 +166,12 @@ describe('an attach (RFC 7432 §15)', () => {
     seconds += 3600
     completeness.newsUntil = (seconds + 10) * 1000
     seconds += 11
-    expect(mobility.heard(MAC, 3).outbids).toBe(false)
+    expect(mobility.routeReceived(MAC, 3).outbids).toBe(false)
   })
 
   test('of before a restart is not a new one', () => {
     mobility.restore(MAC, 5)
-    expect(mobility.heard(MAC, 6).outbids).toBe(false)
+    expect(mobility.routeReceived(MAC, 6).outbids).toBe(false)
     expect(mobility.sequenceOf(MAC)).toBe(5)
   })
 })
@@ -191,7 +191,7 @@ describe('a duplicate (RFC 7432 §15.1)', () => {
     expect(alarms).toEqual([false, false, false, false])
     seconds += 15
     // and it is claimed elsewhere
-    expect(mobility.heard(MAC, 12)).toEqual({ outbids: false, duplicate: true })
+    expect(mobility.routeReceived(MAC, 12)).toEqual({ outbids: false, duplicate: true })
     expect(mobility.duplicateSince(MAC)).toBe(seconds * 1000)
     expect(comes(12)).toBe(false)
     expect(mobility.sequenceOf(MAC)).toBe(12)
@@ -201,8 +201,9 @@ describe('a duplicate (RFC 7432 §15.1)', () => {
     mobility.attach(MAC, undefined)
     seconds += 20
     for (let move = 1; move <= 4; move++)
-      for (let address = 0; address < 4; address++) expect(mobility.heard(MAC, move).duplicate).toBe(false)
-    expect(mobility.heard(MAC, 5).duplicate).toBe(true)
+      for (let address = 0; address < 4; address++)
+        expect(mobility.routeReceived(MAC, move).duplicate).toBe(false)
+    expect(mobility.routeReceived(MAC, 5).duplicate).toBe(true)
   })
 
   test('is no alarm where it is not attached any more, and outbids nobody when it is again', () => {
@@ -243,7 +244,7 @@ describe('a duplicate (RFC 7432 §15.1)', () => {
   test('is found by its last moves alone, and no more of them are kept', () => {
     mobility.attach(MAC, undefined)
     seconds += 20
-    for (let sequence = 1; sequence < 1000; sequence++) mobility.heard(MAC, sequence)
+    for (let sequence = 1; sequence < 1000; sequence++) mobility.routeReceived(MAC, sequence)
     const kept: ReadonlyMap<number, readonly number[]> = Reflect.get(mobility, 'moves')
     expect(kept.get(MAC)).toHaveLength(MOBILITY_DEFAULTS.moves)
   })
@@ -313,7 +314,7 @@ describe('a node whose attach outbids', () => {
   const RR = '10.77.0.1'
   const VM = '02:00:00:00:01:01'
 
-  test('keeps the sequence: after a restart it announces the same', async () => {
+  test('keeps the sequence: after a restart it advertises the same', async () => {
     const clock = new VirtualClock()
     const network = new VirtualNetwork(clock)
     const reflector = speakerAt(RR, [peerConfig('10.77.0.11', { reflectorClient: true })], clock, network, {
@@ -323,7 +324,7 @@ describe('a node whose attach outbids', () => {
     const nlri = macRoute('10.77.0.12', VM, null)
     const old = localSource('old')
     reflector.originate(old, EVPN, nlri, { extendedCommunities: communities }, ip('10.77.0.12'))
-    let kept: State['instances'] = []
+    let kept: SavedState['instances'] = []
     const sequence = () => kept.flatMap((one) => one.attachments.map((attachment) => attachment.sequence))
     const node: TestNode = new TestNode(
       '10.77.0.11',

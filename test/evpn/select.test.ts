@@ -14,8 +14,8 @@ import {
   bestMacRoute,
   floodTunnel,
   isMacRoute,
-  type LocalFacts,
   type MacRoute,
+  type MacSelectionContext,
   type MulticastRoute,
   unusableIp,
   unusableMac,
@@ -29,7 +29,7 @@ import { VirtualNetwork } from '../support/virtual-network.ts'
 
 const octets = (hex: string) => Buffer.from(hex, 'hex').toString('latin1') as ExtendedCommunity
 
-/** A route as another node would announce it. */
+/** A route as another node would advertise it. */
 function routeBy(nextHop: string, ...more: ExtendedCommunity[]): MacRoute {
   const clock = new VirtualClock()
   const { speaker } = new TestNode('10.77.0.11', [], clock, new VirtualNetwork(clock))
@@ -40,7 +40,7 @@ function routeBy(nextHop: string, ...more: ExtendedCommunity[]): MacRoute {
   return route!
 }
 
-const facts = (changes: Partial<LocalFacts> = {}): LocalFacts => ({
+const facts = (changes: Partial<MacSelectionContext> = {}): MacSelectionContext => ({
   vtep: ip('10.77.0.11'),
   ends: new TunnelEnds([], []),
   gateways: [],

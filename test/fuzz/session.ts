@@ -206,10 +206,10 @@ class World {
   expectUnharmed(): void {
     this.connection.close()
     this.clock.advance(100)
-    const { source, staleRoutes, peer, routesIn } = this.speaker.neighbours.get(this.hostile)!
+    const { source, staleRoutes, sessions, routesIn } = this.speaker.peers.get(this.hostile)!
     staleRoutes.releaseAll()
     this.clock.advance(100)
-    const quiet = this.speaker.neighbours.get(BYSTANDER)!
+    const quiet = this.speaker.peers.get(BYSTANDER)!
     this.expect(this.faults.length === 0, `fault: ${this.faults[0]}`)
     this.expect(source.routeCount === 0, `${source.routeCount} routes of a peer that is gone`)
     this.expect(
@@ -218,16 +218,16 @@ class World {
     )
     this.expect(routesIn.quarantine.length <= 100, 'more in quarantine than fits')
     this.expect(
-      quiet.peer.state === 'Established' && quiet.peer.establishedCount === 1,
+      quiet.sessions.state === 'Established' && quiet.sessions.establishedCount === 1,
       'the bystander was hurt',
     )
     this.expect(quiet.source.routeCount === 1, 'the route of the bystander was hurt')
-    if (peer.downReason !== null) peer.start()
+    if (sessions.downReason !== null) sessions.start()
     const good = RawPeer.connect(this.network.transport, this.hostile, VICTIM, 179).behave(this.open)
     this.clock.advance(1000)
     this.expect(
-      peer.state === 'Established',
-      `a good peer comes no further than ${peer.state}: ${peer.lastError}`,
+      sessions.state === 'Established',
+      `a good peer comes no further than ${sessions.state}: ${sessions.lastError}`,
     )
     this.expect(good.notification === undefined, `a good peer is told ${good.notification}`)
     this.speaker.stop('the input is over')

@@ -40,7 +40,7 @@ describe.each(WAYS)('mpls_interface = %s', (mplsInterface) => {
       await nodes.startDaemon(0, { tunnels_from_anyone: 'true' })
     })
 
-    test('a provider edge that announces nothing to us reaches our VMs only if all may', async () => {
+    test('a provider edge that advertises nothing to us reaches our VMs only if all may', async () => {
       const before = nodes.echoes(1)
       for (const address of [addressesOf(1).ipv4, addressesOf(1).ipv6])
         expect(await nodes.isAnswered(2, address)).toBe(false)

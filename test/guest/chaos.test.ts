@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { fetchJson, request } from '../../src/client.ts'
-import { type Daemon, startChanterReflector } from '../../src/lab/chanter.ts'
+import { type LabDaemon, startChanterReflector } from '../../src/lab/chanter.ts'
 import type { ShownStatus, ShownVerification } from '../chaos/node.ts'
 import { Random } from '../sim/random.ts'
 import { outputOf } from '../support/spawn.ts'
@@ -21,7 +21,7 @@ const ELSEWHERE = '10.77.0.99'
 
 interface Site {
   readonly customers: readonly [red: Customer, blue: Customer]
-  daemon: Daemon
+  daemon: LabDaemon
   /** Of each customer's VRF. */
   readonly devices: string[]
 }

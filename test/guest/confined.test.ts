@@ -1,7 +1,7 @@
 import { chmodSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { fetchJson, request } from '../../src/client.ts'
-import { type Daemon, startChanter } from '../../src/lab/chanter.ts'
+import { type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { LABS, Lab } from '../../src/lab/lab.ts'
 import { AS, buildTwoNodes } from '../../src/lab/two-nodes.ts'
@@ -38,8 +38,8 @@ const ATTACHMENT = {
 }
 
 let lab: Lab
-let confined: Daemon
-let free: Daemon
+let confined: LabDaemon
+let free: LabDaemon
 
 beforeAll(async () => {
   lab = new Lab()
@@ -59,7 +59,7 @@ beforeAll(async () => {
 
 afterAll(() => lab.close())
 
-const problemsOf = async ({ api }: Daemon): Promise<string[]> =>
+const problemsOf = async ({ api }: LabDaemon): Promise<string[]> =>
   (await fetchJson<{ problems: string[] }>(api, '/status')).problems
 
 test('where settings cannot be written, an attach to an IP VPN changes nothing, and the answer says what to do', async () => {

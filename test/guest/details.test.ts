@@ -99,7 +99,7 @@ test('it is known which labels and tables others have', async () => {
 test.each([
   ['renamed', ['ip link set end-v down', 'ip link set end-v name end-x']],
   ['moved to another network namespace', ['ip link set end-v netns elsewhere']],
-])('a cable is made anew when one of its ends is %s', async (_what, commands) => {
+])('a veth pair is made anew when one of its ends is %s', async (_what, commands) => {
   const entries = [e.end('end-v', 'end-e', 1), e.end('end-e', 'end-v', 2)]
   await wantInPlace(...entries)
   run('ip netns add elsewhere')

@@ -1,7 +1,7 @@
 import { request } from '../../src/client.ts'
-import { type Daemon, type Settings, startChanter } from '../../src/lab/chanter.ts'
+import { type DaemonSettings, type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { Lab } from '../../src/lab/lab.ts'
-import type { Host, Vm } from '../../src/lab/network.ts'
+import type { LabHost, Vm } from '../../src/lab/network.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import { addCable, ip, runIn } from './network.ts'
 
@@ -9,7 +9,7 @@ export const AS = 64512
 
 /** A customer: a VM of one IPv4 and one IPv6 subnet, whose gateways its provider edge plays. */
 export interface Customer extends Vm {
-  readonly home: Host
+  readonly home: LabHost
   readonly subnets: readonly Subnet[]
 }
 
@@ -23,7 +23,7 @@ interface Subnet {
 export class Fleet {
   readonly lab = new Lab()
   /** The machine that the others are joined at. */
-  readonly reflector: Host
+  readonly reflector: LabHost
   private readonly network: string
 
   /** `network` is what the machines' addresses begin with, such as `10.77.0.`. */
@@ -36,7 +36,7 @@ export class Fleet {
   }
 
   /** The machine number `n`, from 2 on. */
-  addHost(name: string, n: number): Host {
+  addHost(name: string, n: number): LabHost {
     const namespace = this.lab.addNamespace(name)
     addCable([namespace, 'core'], [this.reflector.namespace, `to-${name}`])
     ip(this.reflector.namespace, `link set to-${name} master core`)
@@ -45,7 +45,7 @@ export class Fleet {
   }
 
   /** A VM whose addresses end in `n`, in subnets that have `subnet` in them. */
-  addCustomer(home: Host, n: number, subnet: number): Customer {
+  addCustomer(home: LabHost, n: number, subnet: number): Customer {
     const name = `vm${n}`
     const namespace = this.lab.addNamespace(name)
     const mac = 0x020000000100 + n
@@ -65,7 +65,7 @@ export class Fleet {
   }
 
   /** A daemon with these neighbours, whose labelled packets go by the link itself. */
-  startDaemon(host: Host, peers: readonly Host[], settings: Settings = {}): Promise<Daemon> {
+  startDaemon(host: LabHost, peers: readonly LabHost[], settings: DaemonSettings = {}): Promise<LabDaemon> {
     const addresses = peers.map(({ address }) => address).join(',')
     return startChanter(this.lab, host, {
       ...settings,
@@ -92,7 +92,7 @@ export class Fleet {
   }
 
   /** What the only VRF of a machine says of a prefix, once it has as many ways as that; none: nothing at all. */
-  async waysTo(host: Host, prefix: string, count: number, seconds = 30): Promise<string> {
+  async waysTo(host: LabHost, prefix: string, count: number, seconds = 30): Promise<string> {
     const family = prefix.includes(':') ? '-6' : '-4'
     return this.lab.eventually(
       `${host.name} has ${count} ways to ${prefix}`,
@@ -113,7 +113,7 @@ export class Fleet {
 
 /** Puts a customer into an IP VPN, or changes the targets that it has there. */
 export async function attach(
-  { api }: Daemon,
+  { api }: LabDaemon,
   customer: Customer,
   targets: {
     readonly imports: readonly string[]
@@ -134,7 +134,7 @@ export async function attach(
   }
 }
 
-export async function detach({ api }: Daemon, customer: Customer, instance = 'red'): Promise<void> {
+export async function detach({ api }: LabDaemon, customer: Customer, instance = 'red'): Promise<void> {
   for (const subnet of customer.subnets) {
     const answer = await request(api, '/detach_localport', endpoint(customer, subnet, instance))
     if (answer.status !== 200) throw new Error(`detach: ${answer.status} ${answer.body}`)

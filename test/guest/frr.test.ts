@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Daemon } from '../../src/lab/chanter.ts'
+import type { LabDaemon } from '../../src/lab/chanter.ts'
 import { Frr } from '../support/frr.ts'
 import { session } from '../support/interop.ts'
 import { AS, attach, type Customer, detach, Fleet } from './fleet.ts'
@@ -44,7 +44,7 @@ function exported(family: string): string {
 
 let fleet: Fleet
 let frr: Frr
-let one: Daemon
+let one: LabDaemon
 let vm1: Customer
 let ce2: Customer
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { request } from '../../src/client.ts'
-import type { Daemon } from '../../src/lab/chanter.ts'
+import type { LabDaemon } from '../../src/lab/chanter.ts'
 import { Flow, lossText } from '../support/flow.ts'
 import { type Loss, monotonicMs } from '../support/flow-account.ts'
 import { session } from '../support/interop.ts'
@@ -17,7 +17,7 @@ const TIMERS = { BGP: { hold_time: 9 } }
 let fleet: Fleet
 let kill: Kill = async () => {}
 let vms: readonly [Customer, Customer]
-const daemons: Daemon[] = []
+const daemons: LabDaemon[] = []
 
 beforeAll(() => {
   fleet = new Fleet('10.77.0.')

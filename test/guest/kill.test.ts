@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, test } from 'vitest'
 import { z } from 'zod'
 import { Lab } from '../../src/lab/lab.ts'
-import type { Host } from '../../src/lab/network.ts'
+import type { LabHost } from '../../src/lab/network.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import { Tormented } from '../support/tormented.ts'
 import { addCable, ip, runIn } from './network.ts'
@@ -16,7 +16,7 @@ const MARK = 'chanter:'
 const DEAD_END = 'dead end'
 
 let lab: Lab
-let host: Host
+let host: LabHost
 
 beforeAll(() => {
   lab = new Lab()

@@ -91,7 +91,7 @@ export function nameOf(role: string): string {
   return named.get(role) ?? role
 }
 
-/** Joins two interfaces by a cable; both are up. */
+/** Joins two interfaces by a veth pair; both are up. */
 export function addCable([namespace, device]: End, [otherNamespace, otherDevice]: End): void {
   ip(
     namespace,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { oursIn } from '../../src/dataplane/engine/ours.ts'
+import { ownedObjects } from '../../src/dataplane/engine/ownership.ts'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import type { LinuxDriverOptions } from '../../src/dataplane/linux/driver.ts'
 import type { Entry, Route } from '../../src/dataplane/model.ts'
@@ -130,7 +130,7 @@ describe('groups of nexthops', () => {
     await wantInPlace(e.red, e.route(PREFIX, HOPS), e.route('10.2.0.0/16', [A, B]))
     dataplane.stop()
     const places = { bridges: [], vxlans: [], localMacs: [] }
-    for (const { what, remove } of [...oursIn(lab.driver, places)]) expect(remove(), what).toBeNull()
+    for (const { what, remove } of [...ownedObjects(lab.driver, places)]) expect(remove(), what).toBeNull()
     expect(held()).toEqual(before)
   })
 

@@ -10,9 +10,9 @@ beforeAll(() => {
   enterOwnNamespace()
   driver = new LinuxDriver({ clock: systemClock })
   const nothing = () => {}
-  const entries = { seen: nothing, bridged: nothing }
-  const links = { linkChanged: nothing, shaken: nothing }
-  driver.watch({ ...entries, ...links, rerouted: nothing, addressesChanged: nothing, overrun: nothing })
+  const entries = { entryChanged: nothing, fdbChanged: nothing }
+  const links = { linkChanged: nothing, linkDisrupted: nothing }
+  driver.watch({ ...entries, ...links, routesChanged: nothing, addressesChanged: nothing, overrun: nothing })
   run('ip link add core type dummy')
   run('ip addr add 10.0.0.1/24 dev core')
   run('ip link add red type vrf table 1234')

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { startChanterReflector } from '../../src/lab/chanter.ts'
 import { startGobgp } from '../../src/lab/gobgp.ts'
 import type { Lab } from '../../src/lab/lab.ts'
-import type { Host } from '../../src/lab/network.ts'
+import type { LabHost } from '../../src/lab/network.ts'
 import type { LabProcess } from '../../src/lab/process.ts'
 import { Frr } from '../support/frr.ts'
 import { AS } from './fleet.ts'
@@ -11,7 +11,7 @@ import { AS } from './fleet.ts'
 /** How a reflector is killed. */
 export type Kill = () => Promise<unknown>
 /** Starts a reflector of VPNv4 and VPNv6 for these clients; `restarted`: it was here before. */
-type Start = (lab: Lab, host: Host, clients: readonly Host[], restarted: boolean) => Promise<Kill>
+type Start = (lab: Lab, host: LabHost, clients: readonly LabHost[], restarted: boolean) => Promise<Kill>
 
 const FAMILIES = ['ipv4', 'ipv6'] as const
 
@@ -20,7 +20,7 @@ function killing(process: LabProcess): Kill {
 }
 
 /** It takes the IPv4-mapped next hops of VPNv6 routes (RFC 4659 §3.2.1.2) with `extended next hop` alone. */
-const birdClient = (reflector: string, { address }: Host, i: number) => `
+const birdClient = (reflector: string, { address }: LabHost, i: number) => `
 protocol bgp client${i} {
   local ${reflector} as ${AS};
   neighbor ${address} as ${AS};
@@ -31,7 +31,7 @@ protocol bgp client${i} {
 }
 `
 
-const openBgpdClient = ({ address }: Host) => `
+const openBgpdClient = ({ address }: LabHost) => `
 neighbor ${address} {
   remote-as ${AS}
   passive

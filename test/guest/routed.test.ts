@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Host } from '../../src/lab/network.ts'
+import type { LabHost } from '../../src/lab/network.ts'
 import { addCable, ip, runIn, setSysctl } from './network.ts'
 import { addressesOf, RED, TwoNodes } from './two-nodes.ts'
 
@@ -8,7 +8,7 @@ let router: string
 
 /** Between the two nodes is a router, with label-switched paths that somebody else has set up: labels are 1000 and the node's number. */
 beforeAll(async () => {
-  const build = (hosts: readonly Host[]) => {
+  const build = (hosts: readonly LabHost[]) => {
     router = 'router'
     runIn(hosts[0]!.namespace, `ip netns add ${router}`)
     setSysctl(router, 'net/mpls/platform_labels', 10_000)
@@ -25,7 +25,7 @@ afterAll(() => {
   runIn(router, `ip netns delete ${router}`)
 })
 
-function join({ namespace }: Host, n: number): void {
+function join({ namespace }: LabHost, n: number): void {
   addCable([namespace, 'core'], [router, `to${n}`])
   ip(router, `address add 10.0.${n}.254/24 dev to${n}`)
   setSysctl(router, `net/mpls/conf/to${n}/input`, 1)

@@ -9,8 +9,8 @@ import { hashSortOrder } from '../../src/bgp/values/extended-community.ts'
 import { mplsField } from '../../src/bgp/values/label.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { systemClock } from '../../src/clock.ts'
-import type { Daemon } from '../../src/lab/chanter.ts'
-import type { Host } from '../../src/lab/network.ts'
+import type { LabDaemon } from '../../src/lab/chanter.ts'
+import type { LabHost } from '../../src/lab/network.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
 import { noEvents } from '../support/events.ts'
 import { session } from '../support/interop.ts'
@@ -28,9 +28,9 @@ const SHARED = '10.9.0.0'
 const FLOWS = 60
 
 let fleet: Fleet
-let others: Host[]
+let others: LabHost[]
 let speaker: Speaker
-let daemon: Daemon
+let daemon: LabDaemon
 let customer: Customer
 const source = localSource('routes')
 /** When something came from the daemon, in milliseconds. */
@@ -144,7 +144,7 @@ test(`${ROUTES} routes come and go, and the session stays`, async () => {
     `${ROUTES} routes: in the kernel after ${there} s, gone after ${gone} s; daemon ${before} MiB before, ${full} with them, ` +
       `${memory()} after; its longest silence ${longestSilence(start)} s of ${HOLD_SECONDS}`,
   )
-  expect(speaker.neighbours.get(ip(daemon.host.address))?.peer.establishedCount).toBe(1)
+  expect(speaker.peers.get(ip(daemon.host.address))?.sessions.establishedCount).toBe(1)
   expect(runIn(daemon.host.namespace, 'ip route show table all proto 19')).toContain('10.0.1.1 dev tap1')
 }, 180_000)
 

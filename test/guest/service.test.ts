@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Daemon } from '../../src/lab/chanter.ts'
-import type { Host } from '../../src/lab/network.ts'
+import type { LabDaemon } from '../../src/lab/chanter.ts'
+import type { LabHost } from '../../src/lab/network.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import { attach, type Customer, Fleet } from './fleet.ts'
 import { addCable, ip, runIn, setSysctl } from './network.ts'
@@ -33,7 +33,11 @@ function addPort(vm: Customer, n: number, subnet: number): Customer {
 /** A client and a server at nodes of their own, a VM that routes between its ports at a third one. */
 beforeAll(async () => {
   fleet = new Fleet('10.77.0.')
-  const hosts = ['pe1', 'pe2', 'pe3'].map((name, i) => fleet.addHost(name, i + 2)) as [Host, Host, Host]
+  const hosts = ['pe1', 'pe2', 'pe3'].map((name, i) => fleet.addHost(name, i + 2)) as [
+    LabHost,
+    LabHost,
+    LabHost,
+  ]
   client = fleet.addCustomer(hosts[0], 1, 1)
   left = fleet.addCustomer(hosts[1], 2, 10)
   right = addPort(left, 2, 20)
@@ -45,7 +49,7 @@ beforeAll(async () => {
     'route add 10.0.3.0/24 via 10.0.20.254',
     'route add 2001:db8:3::/64 via 2001:db8:20::ffff',
   )
-  const daemons: Daemon[] = []
+  const daemons: LabDaemon[] = []
   // one after the other, for the guest has one CPU
   for (const host of hosts) {
     const others = hosts.filter((other) => other !== host)

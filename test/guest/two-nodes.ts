@@ -1,8 +1,8 @@
 import { expect } from 'vitest'
 import { request } from '../../src/client.ts'
-import { type Daemon, startChanter } from '../../src/lab/chanter.ts'
+import { type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { Lab } from '../../src/lab/lab.ts'
-import type { Host } from '../../src/lab/network.ts'
+import type { LabHost } from '../../src/lab/network.ts'
 import { addCable, echoesIn, ip } from './network.ts'
 
 const AS = 64512
@@ -19,21 +19,21 @@ export interface Attach {
 export const RED = { instance: 'red', importTargets: ['64512:10'], exportTargets: ['64512:10'] }
 
 /**
- * Two daemons on machines of their own, joined by a cable `core`. VMs with odd numbers are at the first, with even ones at the second, each
+ * Two daemons on machines of their own, joined by a veth pair `core`. VMs with odd numbers are at the first, with even ones at the second, each
  * behind `tap` and its number, with `192.168.10.n` and `2001:db8::n`, but for VM 3, which is alone in `192.168.20.0/24`.
  */
 export class TwoNodes {
   readonly lab = new Lab()
-  readonly hosts: readonly Host[]
+  readonly hosts: readonly LabHost[]
   readonly vms = new Map<number, string>()
-  private readonly daemons: Daemon[] = []
+  private readonly daemons: LabDaemon[] = []
   private readonly ipvpn: Readonly<Record<string, string>>
 
   /** `ipvpn` has more options. `join` connects the two, whose addresses are `10.0.n.1` then. */
   constructor(
     mplsInterface: string,
     vms: readonly number[],
-    { join, ipvpn = {} }: { join?: (hosts: readonly Host[]) => void; ipvpn?: Record<string, string> } = {},
+    { join, ipvpn = {} }: { join?: (hosts: readonly LabHost[]) => void; ipvpn?: Record<string, string> } = {},
   ) {
     this.ipvpn = { dataplane_driver: 'linux', mpls_interface: mplsInterface, ...ipvpn }
     this.hosts = [1, 2].map((n) => ({
@@ -41,7 +41,7 @@ export class TwoNodes {
       namespace: this.lab.addNamespace(`pe${n}`),
       address: join === undefined ? `10.0.0.${n}` : `10.0.${n}.1`,
     }))
-    const [one, two] = this.hosts as [Host, Host]
+    const [one, two] = this.hosts as [LabHost, LabHost]
     if (join === undefined) addCable([one.namespace, 'core'], [two.namespace, 'core'])
     else join(this.hosts)
     for (const { namespace, address } of this.hosts) ip(namespace, `address add ${address}/24 dev core`)
@@ -74,7 +74,7 @@ export class TwoNodes {
     })
   }
 
-  hostOf(n: number): Host {
+  hostOf(n: number): LabHost {
     return this.hosts[(n - 1) % 2]!
   }
 

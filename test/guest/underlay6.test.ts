@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Daemon } from '../../src/lab/chanter.ts'
+import type { LabDaemon } from '../../src/lab/chanter.ts'
 import { session } from '../support/interop.ts'
 import { attach, type Customer, detach, Fleet } from './fleet.ts'
 import { labelledPackets } from './network.ts'
@@ -8,8 +8,8 @@ const TARGETS = { imports: ['64512:10'], exports: ['64512:10'] }
 const LINK = 'fd00:77::'
 
 let fleet: Fleet
-let one: Daemon
-let two: Daemon
+let one: LabDaemon
+let two: LabDaemon
 let vm1: Customer
 let vm2: Customer
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { request } from '../../src/client.ts'
-import { type Daemon, startChanter } from '../../src/lab/chanter.ts'
+import { type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { AS, buildTwoNodes, type TwoNodes } from '../../src/lab/two-nodes.ts'
@@ -9,7 +9,7 @@ import { statusOf, WITHOUT_BPF } from '../support/isolation/unprivileged.ts'
 
 let lab: Lab
 let network: TwoNodes
-let node: Daemon
+let node: LabDaemon
 
 beforeAll(async () => {
   lab = new Lab()

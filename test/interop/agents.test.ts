@@ -1,9 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fetchJson } from '../../src/client.ts'
-import { type Daemon, type Settings, startChanter, startChanterReflector } from '../../src/lab/chanter.ts'
+import {
+  type DaemonSettings,
+  type LabDaemon,
+  startChanter,
+  startChanterReflector,
+} from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
-import { addNode, addReflector, type Host } from '../../src/lab/network.ts'
+import { addNode, addReflector, type LabHost } from '../../src/lab/network.ts'
 import { AS } from '../../src/lab/two-nodes.ts'
 import { type AgentAnswer, BagpipeAgent, type BgpVpn, uuidOf } from '../support/bagpipe-agent.ts'
 import { session } from '../support/interop.ts'
@@ -17,11 +22,11 @@ const L2: BgpVpn = { id: 'vpn-l2', type: 'l2', route_targets: ['64512:200'] }
 const DUMMY = { dataplane_driver: 'dummy' }
 
 let lab: Lab
-let host: Host
-let daemon: Daemon
+let host: LabHost
+let daemon: LabDaemon
 let agent: BagpipeAgent
 
-const settings = (evpn: 'linux' | 'dummy'): Settings => ({
+const settings = (evpn: 'linux' | 'dummy'): DaemonSettings => ({
   BGP: { peers: REFLECTOR, my_as: AS },
   DATAPLANE_DRIVER_EVPN: { dataplane_driver: evpn },
   DATAPLANE_DRIVER_IPVPN: DUMMY,

@@ -8,11 +8,11 @@ import { type ExtendedCommunity, encapsulation } from '../../src/bgp/values/exte
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { request } from '../../src/client.ts'
 import { systemClock } from '../../src/clock.ts'
-import { advertiseNetwork } from '../../src/evpn/advertise.ts'
-import { type Daemon, startChanter } from '../../src/lab/chanter.ts'
+import { multicastRoute } from '../../src/evpn/advertise.ts'
+import { type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
-import { addNode, addReflector, addVm, type Host, type Vm } from '../../src/lab/network.ts'
+import { addNode, addReflector, addVm, type LabHost, type Vm } from '../../src/lab/network.ts'
 import { AS } from '../../src/lab/two-nodes.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
 import { parseMac } from '../../src/values/mac.ts'
@@ -22,7 +22,7 @@ import { noEvents } from '../support/events.ts'
 import { attachmentOf, forwards, instance, session } from '../support/interop.ts'
 import { ip, macRoute, peerConfig, rt } from '../support/speakers.ts'
 
-/** An underlay of IPv6 alone, with jumbo frames: three nodes in a full mesh, and this process, which announces what it likes. */
+/** An underlay of IPv6 alone, with jumbo frames: three nodes in a full mesh, and this process, which advertises what it likes. */
 const INJECTOR = 'fd00:77::1'
 const nodeAddress = (n: number) => `fd00:77::1${n}`
 const JUMBO = 9000
@@ -35,20 +35,20 @@ const NODES = [1, 2, 3]
 const VNIS = [0, 100, 100, 7777]
 
 let lab: Lab
-let nodes: Daemon[]
+let nodes: LabDaemon[]
 let vms: Vm[]
 let injector: Speaker
-let middle: Host
+let middle: LabHost
 const source = localSource('injector')
 
 const vmMac = (n: number) => `02:00:00:00:01:0${n}`
 const ipIn = (namespace: string, ...words: string[]) => run('ip', '-n', namespace, ...words)
 
 /** Node n and its VM; they are numbered from 1. */
-const node = (n: number): Daemon => nodes[n - 1]!
+const node = (n: number): LabDaemon => nodes[n - 1]!
 const vm = (n: number): Vm => vms[n - 1]!
 
-async function start(host: Host, evpn: Record<string, string> = {}): Promise<Daemon> {
+async function start(host: LabHost, evpn: Record<string, string> = {}): Promise<LabDaemon> {
   const n = Number(host.name.slice(-1))
   const others = NODES.filter((other) => other !== n).map(nodeAddress)
   return startChanter(lab, host, {
@@ -63,7 +63,7 @@ async function start(host: Host, evpn: Record<string, string> = {}): Promise<Dae
   })
 }
 
-async function post(daemon: Daemon, what: 'attach' | 'detach', body: object): Promise<void> {
+async function post(daemon: LabDaemon, what: 'attach' | 'detach', body: object): Promise<void> {
   const answer = await request(daemon.api, `/${what}_localport`, body)
   if (answer.status !== 200) throw new Error(`${what}: ${answer.status} ${answer.body}`)
 }
@@ -77,7 +77,7 @@ beforeAll(async () => {
   middle = await addReflector(lab, INJECTOR)
   nodes = []
   vms = []
-  const hosts: Host[] = []
+  const hosts: LabHost[] = []
   for (const n of NODES) {
     const host = await addNode(lab, middle, `node${n}`, nodeAddress(n))
     await ipIn(host.namespace, 'link', 'set', 'eth0', 'mtu', String(JUMBO))
@@ -106,7 +106,7 @@ afterAll(() => {
   lab.close()
 })
 
-async function plug(host: Host, name: string, n: number): Promise<Vm> {
+async function plug(host: LabHost, name: string, n: number): Promise<Vm> {
   const made = await addVm(lab, host, name, parseMac(vmMac(n))!, `${IPV4(n)}/24`)
   await ipIn(made.namespace, 'link', 'set', 'eth0', 'mtu', String(ROOM))
   await ipIn(host.namespace, 'link', 'set', made.port, 'mtu', String(ROOM))
@@ -122,7 +122,7 @@ const askInVain = (from: Vm, address: string) =>
   ping(from, address, '-c', '1', '-W', '0.5').catch(() => 'nobody is there')
 
 /** Node 1 with its usual configuration again. */
-async function restarted(): Promise<Daemon> {
+async function restarted(): Promise<LabDaemon> {
   await node(1).process.stop()
   return start(node(1).host)
 }
@@ -265,7 +265,7 @@ describe('ARP and ND', () => {
   test('the answer for an IPv6 address says what its route says: a router or none', async () => {
     const route = macRoute('10.0.0.9', '02:00:00:00:99:02', IPV6(9))
     const router = '\x06\x08\x01\0\0\0\0\0' as ExtendedCommunity
-    const announce = (...more: ExtendedCommunity[]) =>
+    const advertise = (...more: ExtendedCommunity[]) =>
       injector.originate(source, EVPN, route, {
         extendedCommunities: [encapsulation(8), rt('64512:10'), ...more],
       })
@@ -284,10 +284,10 @@ describe('ARP and ND', () => {
       // older tsharks write 1 and 0
       return new Set(flags.map((flag) => flag === 'True' || flag === '1'))
     }
-    announce(router)
+    advertise(router)
     await answersFor(1, [...ADDRESSES, `${IPV6(9)} 02:00:00:00:99:02 router`])
     expect(await told()).toEqual(new Set([true]))
-    announce()
+    advertise()
     await answersFor(1, [...ADDRESSES, `${IPV6(9)} 02:00:00:00:99:02`])
     expect(await told()).toEqual(new Set([false]))
     injector.withdraw(source, EVPN, route)
@@ -352,13 +352,13 @@ describe('ARP and ND', () => {
 })
 
 describe('broadcast', () => {
-  const network: EvpnRoute = advertiseNetwork({
+  const network: EvpnRoute = multicastRoute({
     rd: ipv4Rd(ip('10.0.0.9'), 1),
     vni: 100,
     exportTargets: [],
     vtep: ip(INJECTOR),
   }).nlri
-  const announce = (pmsiTunnel: Partial<PmsiTunnel>, target = '64512:10') =>
+  const advertise = (pmsiTunnel: Partial<PmsiTunnel>, target = '64512:10') =>
     injector.originate(source, EVPN, network, {
       extendedCommunities: [encapsulation(8), rt(target)],
       pmsiTunnel: { flags: 0, tunnelType: 6, label: 100, tunnelId: ip(INJECTOR), ...pmsiTunnel },
@@ -385,23 +385,23 @@ describe('broadcast', () => {
 
   test('goes to whom the multicast routes name now, wherever they moved', async () => {
     const flooded = (...more: string[]) => forwards(lab, node(1).host, [...OTHERS, ...more])
-    announce({})
+    advertise({})
     await flooded(`${FLOOD} ${INJECTOR}`)
-    announce({ tunnelId: ip('fd00:77::99') })
+    advertise({ tunnelId: ip('fd00:77::99') })
     await flooded(`${FLOOD} fd00:77::99`)
-    announce({ label: 4242 })
+    advertise({ label: 4242 })
     await flooded(`${FLOOD} ${INJECTOR} vni 4242`)
     for (const unusable of [{ tunnelType: 3 }, { label: 0 }, { tunnelId: ip('10.0.0.9') }]) {
-      announce({})
+      advertise({})
       await flooded(`${FLOOD} ${INJECTOR}`)
-      announce(unusable)
+      advertise(unusable)
       await flooded()
     }
-    announce({})
+    advertise({})
     await flooded(`${FLOOD} ${INJECTOR}`)
-    announce({}, '64512:99')
+    advertise({}, '64512:99')
     await flooded()
-    announce({})
+    advertise({})
     await flooded(`${FLOOD} ${INJECTOR}`)
     injector.withdraw(source, EVPN, network)
     await flooded()
@@ -420,11 +420,11 @@ describe('bridges', () => {
     ip_address: `${IPV4(n)}/24`,
     linuxbr: BRIDGE,
   })
-  const masterOf = async (host: Host, device: string): Promise<string | undefined> => {
+  const masterOf = async (host: LabHost, device: string): Promise<string | undefined> => {
     const [link] = JSON.parse(await ipIn(host.namespace, '-json', 'link', 'show', device))
     return link.master
   }
-  const isGone = (host: Host, device: string) =>
+  const isGone = (host: LabHost, device: string) =>
     lab.eventually(`${device} is gone from ${host.name}`, async () => {
       const links = await ipIn(host.namespace, '-o', 'link')
       return links.includes(` ${device}:`) ? { seen: links } : { value: links }

@@ -109,15 +109,15 @@ describe('of two connections made at once with FRR', () => {
     )
     try {
       expect(await speaker.start()).toBeNull()
-      const { peer } = speaker.neighbours.get(ip(THEIRS))!
+      const { sessions } = speaker.peers.get(ip(THEIRS))!
       await lab.eventually('the session is up', async () =>
-        peer.state === 'Established'
-          ? { value: peer.state }
-          : { seen: `${peer.state}, ${crossing.connects} connects, last error ${peer.lastError}` },
+        sessions.state === 'Established'
+          ? { value: sessions.state }
+          : { seen: `${sessions.state}, ${crossing.connects} connects, last error ${sessions.lastError}` },
       )
       expect(crossing.connects, 'no second try').toBe(1)
-      expect(peer.session!.connection).toBe(crossing[survivor])
-      expect(peer.establishedCount).toBe(1)
+      expect(sessions.session!.connection).toBe(crossing[survivor])
+      expect(sessions.establishedCount).toBe(1)
     } finally {
       speaker.stop('the test is over')
     }

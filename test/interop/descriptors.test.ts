@@ -9,7 +9,7 @@ import { noCapabilities } from '../../src/bgp/message/capability.ts'
 import { writeEndOfRib } from '../../src/bgp/message/pack.ts'
 import { Writer } from '../../src/bgp/wire/writer.ts'
 import { fetchJson, request, type Server } from '../../src/client.ts'
-import { type Daemon, startChanter } from '../../src/lab/chanter.ts'
+import { type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { eventually } from '../../src/lab/eventually.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { AS } from '../../src/lab/two-nodes.ts'
@@ -137,7 +137,7 @@ describe('without a file descriptor left', () => {
     },
   )
 
-  const logs = ({ process }: Daemon, words: string) =>
+  const logs = ({ process }: LabDaemon, words: string) =>
     lab.eventually(`the log says ${words}`, async () => {
       const said = process.tail(50)
       return said.includes(words) ? { value: true } : { seen: said.slice(-200) }

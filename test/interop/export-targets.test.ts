@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { request } from '../../src/client.ts'
-import type { Daemon } from '../../src/lab/chanter.ts'
+import type { LabDaemon } from '../../src/lab/chanter.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { buildTwoNodes, startNode, startReflector, type TwoNodes } from '../../src/lab/two-nodes.ts'
 import { attachmentOf, forwards, session } from '../support/interop.ts'
@@ -12,11 +12,16 @@ const VM2 = ['02:00:00:00:01:02 10.77.0.12', '00:00:00:00:00:00 10.77.0.12']
 describe.each(['gobgp', 'chanter'] as const)('behind a reflector (%s)', (kind) => {
   let lab: Lab
   let network: TwoNodes
-  let one: Daemon
-  let two: Daemon
+  let one: LabDaemon
+  let two: LabDaemon
 
   /** Attaches the VM of a site with these route targets. */
-  async function attachBy(daemon: Daemon, site: 0 | 1, imports: string[], exports: string[]): Promise<void> {
+  async function attachBy(
+    daemon: LabDaemon,
+    site: 0 | 1,
+    imports: string[],
+    exports: string[],
+  ): Promise<void> {
     const targets = { import_rt: imports, export_rt: exports }
     const attachment = { ...attachmentOf(network.sites[site].vm), ...targets }
     expect(await request(daemon.api, '/attach_localport', attachment)).toMatchObject({ status: 200 })

@@ -7,7 +7,7 @@ import { SPEAKER_DEFAULTS, Speaker } from '../../src/bgp/speaker.ts'
 import { encapsulation } from '../../src/bgp/values/extended-community.ts'
 import { request } from '../../src/client.ts'
 import { systemClock } from '../../src/clock.ts'
-import type { Daemon } from '../../src/lab/chanter.ts'
+import type { LabDaemon } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { gobgp, startGobgp } from '../../src/lab/gobgp.ts'
 import { Lab } from '../../src/lab/lab.ts'
@@ -39,8 +39,8 @@ const FLOOD2 = '00:00:00:00:00:00 10.77.0.12'
 let lab: Lab
 let network: TwoNodes
 let reflector: LabProcess
-let one: Daemon
-let two: Daemon
+let one: LabDaemon
+let two: LabDaemon
 let capture: LabProcess
 let captureFile: string
 

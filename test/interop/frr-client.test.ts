@@ -61,7 +61,7 @@ async function start(
   return speaker
 }
 
-function announce(speaker: Speaker, address: string, mac: string): void {
+function advertise(speaker: Speaker, address: string, mac: string): void {
   const extendedCommunities = [encapsulation(8), rt('64512:10')]
   speaker.originate(localSource('EVI-1'), EVPN, macRoute(address, mac, null), { extendedCommunities })
 }
@@ -81,9 +81,9 @@ beforeAll(async () => {
   await start(RR2, [peerConfig(FRR, client), peerConfig(RR1, soon)], { clusterId: ip(RR2) })
   const node = await start(NODE, [peerConfig(RR1, soon)])
   node.subscribe(new Collector(), BLUE)
-  announce(node, NODE, NODE_MAC)
+  advertise(node, NODE, NODE_MAC)
   const other = await start(EXTERNAL, [peerConfig(RR1, { ...soon, external: 'accept' })], { as: OTHER_AS })
-  announce(other, EXTERNAL, EXTERNAL_MAC)
+  advertise(other, EXTERNAL, EXTERNAL_MAC)
   frr = await Frr.start(lab, host, BGPD)
 })
 

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { request } from '../../src/client.ts'
-import { type Daemon, startChanter } from '../../src/lab/chanter.ts'
+import { type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
-import { addNode, addReflector, addVm, type Host, type Vm } from '../../src/lab/network.ts'
+import { addNode, addReflector, addVm, type LabHost, type Vm } from '../../src/lab/network.ts'
 import { AS } from '../../src/lab/two-nodes.ts'
 import { learntRoutes } from '../../src/lab/views.ts'
 import { parseMac } from '../../src/values/mac.ts'
@@ -31,8 +31,8 @@ const NOBODY = '192.168.10.7'
 
 let lab: Lab
 let frr: Frr
-let one: Daemon
-let three: Daemon
+let one: LabDaemon
+let three: LabDaemon
 let vm1: Vm
 let vm2: Vm
 let vm3: Vm
@@ -59,11 +59,11 @@ const BGPD = `router bgp ${AS}
 beforeAll(async () => {
   lab = new Lab()
   const underlay = await addReflector(lab, '10.77.0.1')
-  const hosts: Host[] = []
+  const hosts: LabHost[] = []
   for (const number of [1, 2, 3])
     hosts.push(await addNode(lab, underlay, `node${number}`, `10.77.0.1${number}`))
-  const [first, second, third] = hosts as [Host, Host, Host]
-  const vmNamed = (node: Host, number: number) =>
+  const [first, second, third] = hosts as [LabHost, LabHost, LabHost]
+  const vmNamed = (node: LabHost, number: number) =>
     addVm(
       lab,
       node,
@@ -95,7 +95,7 @@ beforeAll(async () => {
 afterAll(() => lab.close())
 
 /** The bridge of FRR's node, as its manual has it: remote addresses come from zebra, known neighbours are answered for. */
-async function plug({ namespace, address }: Host, ports: readonly string[]): Promise<void> {
+async function plug({ namespace, address }: LabHost, ports: readonly string[]): Promise<void> {
   const ip = (...words: readonly string[]) => run('ip', '-n', namespace, ...words)
   await ip('link', 'add', 'br100', 'type', 'bridge', 'forward_delay', '0')
   await ip(

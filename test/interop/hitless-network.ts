@@ -1,10 +1,10 @@
 import { expect } from 'vitest'
 import { HEADLESS_SETTLE_MS } from '../../src/bgp/rib/stale-routes.ts'
 import { fetchJson } from '../../src/client.ts'
-import { type Daemon, startChanter, startChanterReflector } from '../../src/lab/chanter.ts'
+import { type LabDaemon, startChanter, startChanterReflector } from '../../src/lab/chanter.ts'
 import { startGobgp } from '../../src/lab/gobgp.ts'
 import { Lab } from '../../src/lab/lab.ts'
-import { addNode, type Host } from '../../src/lab/network.ts'
+import { addNode, type LabHost } from '../../src/lab/network.ts'
 import { AS, buildTwoNodes, type TwoNodes } from '../../src/lab/two-nodes.ts'
 import { Flow, lossText } from '../support/flow.ts'
 import { Frr } from '../support/frr.ts'
@@ -39,7 +39,7 @@ interface ShownStatus {
 }
 
 interface Reflector {
-  readonly host: Host
+  readonly host: LabHost
   readonly kind: ReflectorKind
   kill: () => Promise<void>
 }
@@ -50,7 +50,7 @@ export class HitlessNetwork {
   readonly network: TwoNodes
   readonly reflectors: readonly Reflector[]
   /** One on each node. */
-  readonly daemons: Daemon[] = []
+  readonly daemons: LabDaemon[] = []
 
   static async start(kinds: readonly ReflectorKind[]): Promise<HitlessNetwork> {
     const lab = new Lab()
@@ -117,7 +117,7 @@ export class HitlessNetwork {
     for (const { host } of this.reflectors) await this.sessionsWith(host, up)
   }
 
-  async sessionsWith({ address }: Host, up: boolean): Promise<void> {
+  async sessionsWith({ address }: LabHost, up: boolean): Promise<void> {
     for (const daemon of this.daemons) await session(this.lab, daemon, address, up, PATIENCE_SECONDS)
   }
 

@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { request } from '../../src/client.ts'
-import { type Daemon, startChanter } from '../../src/lab/chanter.ts'
+import { type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { addNode, addReflector, addVm } from '../../src/lab/network.ts'
 import { AS } from '../../src/lab/two-nodes.ts'
 
 let lab: Lab
-let daemon: Daemon
+let daemon: LabDaemon
 
 /** A node with two VMs, and interfaces of all kinds that nobody should give to a VM. */
 beforeAll(async () => {

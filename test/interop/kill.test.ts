@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { fetchJson } from '../../src/client.ts'
-import type { Daemon } from '../../src/lab/chanter.ts'
+import type { LabDaemon } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
-import { addNode, addReflector, type Host } from '../../src/lab/network.ts'
+import { addNode, addReflector, type LabHost } from '../../src/lab/network.ts'
 import { fdb } from '../../src/lab/views.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import { decodeState } from '../support/state.ts'
@@ -19,7 +19,7 @@ const PORTS = 6
 const NETWORKS = ['net1', 'net2', 'a network with a longer name']
 
 let lab: Lab
-let reflector: Host
+let reflector: LabHost
 
 beforeAll(async () => {
   lab = new Lab()
@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 afterAll(() => lab.close())
 
-async function plug({ namespace }: Host): Promise<void> {
+async function plug({ namespace }: LabHost): Promise<void> {
   for (let port = 1; port <= PORTS; port++) {
     const names = ['tap', 'far'].map((end) => `${end}${port}`) as [string, string]
     await run('ip', '-n', namespace, 'link', 'add', names[0], 'type', 'veth', 'peer', 'name', names[1])
@@ -38,9 +38,9 @@ async function plug({ namespace }: Host): Promise<void> {
 
 /** Kernel, state file and API hold what the agent wants, and nothing else. */
 async function expectTruth(
-  host: Host,
+  host: LabHost,
   wanted: ReadonlyMap<number, string | null>,
-  { api }: Daemon,
+  { api }: LabDaemon,
   when: string,
 ): Promise<void> {
   const networks = new Set([...wanted.values()].filter((network) => network !== null))
@@ -71,7 +71,7 @@ async function expectTruth(
 }
 
 /** What is in the kernel: our devices, the ports in them, the MAC addresses behind those. */
-async function kernel(host: Host): Promise<{ entries: string[]; suffixes: Map<string, string> }> {
+async function kernel(host: LabHost): Promise<{ entries: string[]; suffixes: Map<string, string> }> {
   const links = JSON.parse(await run('ip', '-n', host.namespace, '-json', 'link')) as {
     ifname: string
     ifalias?: string

@@ -4,7 +4,7 @@ import { run } from '../../src/lab/command.ts'
 import { eventually } from '../../src/lab/eventually.ts'
 import { gobgp } from '../../src/lab/gobgp.ts'
 import { Lab } from '../../src/lab/lab.ts'
-import { removeLabs } from '../../src/lab/leftovers.ts'
+import { removeLabs } from '../../src/lab/stale-labs.ts'
 import { buildTwoNodes, startReflector } from '../../src/lab/two-nodes.ts'
 
 let lab: Lab

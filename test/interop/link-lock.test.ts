@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { fetchJson, request } from '../../src/client.ts'
-import { type Daemon, startChanter, startChanterReflector } from '../../src/lab/chanter.ts'
+import { type LabDaemon, startChanter, startChanterReflector } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { addNode, addReflector, addVm, type Vm } from '../../src/lab/network.ts'
@@ -16,7 +16,7 @@ const GROUP = '7'
 /** Links of others in the namespace of the daemon, more than fit into many datagrams of a dump. */
 const NEIGHBOURS = 500
 let lab: Lab
-let daemon: Daemon
+let daemon: LabDaemon
 let vms: Vm[]
 
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Daemon, startChanter } from '../../src/lab/chanter.ts'
+import { type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { Lab } from '../../src/lab/lab.ts'
-import { addNode, type Host } from '../../src/lab/network.ts'
+import { addNode, type LabHost } from '../../src/lab/network.ts'
 import { AS, buildTwoNodes, startNode, startReflector, type TwoNodes } from '../../src/lab/two-nodes.ts'
 import { Flow, lossText, outageMs } from '../support/flow.ts'
 import { attach, detach, forwards, session } from '../support/interop.ts'
@@ -13,10 +13,10 @@ const VM1 = '02:00:00:00:01:01'
 
 let lab: Lab
 let network: TwoNodes
-let third: Host
+let third: LabHost
 /** The nodes that the VM is on by turns, the first and the third. */
-let homes: (Place & { daemon: Daemon })[]
-let two: Daemon
+let homes: (Place & { daemon: LabDaemon })[]
+let two: LabDaemon
 
 beforeAll(async () => {
   lab = new Lab()

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Daemon, startChanter } from '../../src/lab/chanter.ts'
+import { type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { startGobgp } from '../../src/lab/gobgp.ts'
 import { Lab } from '../../src/lab/lab.ts'
-import { addNode, addReflector, addVm, type Host, type Vm } from '../../src/lab/network.ts'
+import { addNode, addReflector, addVm, type LabHost, type Vm } from '../../src/lab/network.ts'
 import { AS } from '../../src/lab/two-nodes.ts'
 import { learntRoutes } from '../../src/lab/views.ts'
 import { formatMac, parseMac } from '../../src/values/mac.ts'
@@ -18,14 +18,14 @@ let lab: Lab
  * Nodes 1 and 3 run bagpipe-bgp, 2 and 4 chanter. VM n is on node n and stays there. Node 1 has the lowest address, which would
  * win if nothing were said of mobility.
  */
-let daemons: [Daemon, Daemon, Daemon, Daemon]
+let daemons: [LabDaemon, LabDaemon, LabDaemon, LabDaemon]
 let residents: Vm[]
 /** The VM that moves, on node 1 and on node 2. */
 let onBagpipe: Place
 let onChanter: Place
 
-const bagpipe = (host: Host) => startBagpipe(lab, host, REFLECTOR, AS, 'linux')
-const vmNamed = (node: Host, number: number) =>
+const bagpipe = (host: LabHost) => startBagpipe(lab, host, REFLECTOR, AS, 'linux')
+const vmNamed = (node: LabHost, number: number) =>
   addVm(lab, node, `vm${number}`, parseMac(`02:00:00:00:01:0${number}`) as number, `192.168.10.${number}/24`)
 
 beforeAll(async () => {
@@ -36,7 +36,7 @@ beforeAll(async () => {
   residents = await Promise.all(hosts.map((host, i) => vmNamed(host, i + 1)))
   ;[onBagpipe, onChanter] = await addPlace(await vmNamed(hosts[0], 5), hosts[1])
   await startGobgp(lab, reflector, AS, hosts)
-  const chanter = (host: Host) => startChanter(lab, host, { BGP: { peers: REFLECTOR, my_as: AS } })
+  const chanter = (host: LabHost) => startChanter(lab, host, { BGP: { peers: REFLECTOR, my_as: AS } })
   daemons = await Promise.all([bagpipe(hosts[0]), chanter(hosts[1]), bagpipe(hosts[2]), chanter(hosts[3])])
   for (const daemon of daemons) await session(lab, daemon, REFLECTOR, true)
 })
@@ -44,8 +44,12 @@ beforeAll(async () => {
 afterAll(() => lab.close())
 
 /** Waits until the daemon's kernel sends to every VM that is elsewhere, the one that moves being on `home`. */
-async function sends({ host }: Daemon, home: Host, running: readonly Daemon[] = daemons): Promise<void> {
-  const at = (mac: string, place: Host) => (place === host ? [] : [`${mac} ${place.address}`])
+async function sends(
+  { host }: LabDaemon,
+  home: LabHost,
+  running: readonly LabDaemon[] = daemons,
+): Promise<void> {
+  const at = (mac: string, place: LabHost) => (place === host ? [] : [`${mac} ${place.address}`])
   const expected = daemons.flatMap((daemon, i) =>
     running.includes(daemon)
       ? [...at('00:00:00:00:00:00', daemon.host), ...at(formatMac(residents[i]!.mac), daemon.host)]
@@ -55,14 +59,14 @@ async function sends({ host }: Daemon, home: Host, running: readonly Daemon[] = 
 }
 
 /** Every kernel sends to every VM where it is, and every VM reaches every other. */
-async function connected({ host: home }: Daemon): Promise<void> {
+async function connected({ host: home }: LabDaemon): Promise<void> {
   for (const daemon of daemons) await sends(daemon, home)
   const vms = [...residents, onBagpipe.vm]
   await Promise.all(vms.flatMap((from) => vms.filter((to) => to !== from).map((to) => ping(lab, from, to))))
 }
 
 /** Waits until the daemon has routes for the VM that moves from so many nodes. */
-async function hears({ api, host }: Daemon, count: number): Promise<void> {
+async function hears({ api, host }: LabDaemon, count: number): Promise<void> {
   await lab.eventually(`${host.name} has ${count} routes for the VM that moves`, async () => {
     const routes = (await learntRoutes(api)).filter(({ nlri }) => nlri.toLowerCase().includes(MOVER))
     return routes.length === count ? { value: routes } : { seen: JSON.stringify(routes) }
@@ -87,7 +91,7 @@ test('a VM goes from bagpipe-bgp to chanter', async () => {
   await hears(other, 2)
   const chosen = (await remoteEntries(other.host)).filter((entry) => entry.startsWith(MOVER))
   expect([[`${MOVER} 10.77.0.11`], [`${MOVER} 10.77.0.12`]]).toContainEqual(chosen)
-  // its detach fails in the Linux driver: to end it is the way to withdraw what it announced
+  // its detach fails in the Linux driver: to end it is the way to withdraw what it advertised
   await old.process.stop()
   const rest = [chanter, observer, other]
   for (const daemon of rest) await sends(daemon, chanter.host, rest)

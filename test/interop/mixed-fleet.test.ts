@@ -10,7 +10,7 @@ import { systemClock } from '../../src/clock.ts'
 import { startChanterReflector } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
-import type { Host } from '../../src/lab/network.ts'
+import type { LabHost } from '../../src/lab/network.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
 import { startBagpipe } from '../support/bagpipe.ts'
 import { noEvents } from '../support/events.ts'
@@ -27,7 +27,7 @@ const MAC2 = '02:00:00:00:01:02'
 const source = localSource('EVI-1')
 
 let lab: Lab
-let host: Host
+let host: LabHost
 let speakers: Speaker[]
 
 beforeEach(async () => {
@@ -67,7 +67,7 @@ async function speaker(
   return [made, collector]
 }
 
-function announce(by: Speaker, address: string, mac: string): void {
+function advertise(by: Speaker, address: string, mac: string): void {
   const attributes = { extendedCommunities: [encapsulation(8), RED] }
   by.originate(source, EVPN, macRoute(address, mac, '192.168.10.1'), attributes)
 }
@@ -107,14 +107,14 @@ describe('with FRR as the reflector', () => {
   test('routes pass from node to node and leave again, at a hold time of 3 s', async () => {
     const [one] = await speaker(OURS)
     const [, red] = await speaker(THEIRS)
-    announce(one, OURS, MAC1)
+    advertise(one, OURS, MAC1)
     await learns(red, 1)
-    announce(one, OURS, MAC2)
+    advertise(one, OURS, MAC2)
     await learns(red, 2)
     one.withdraw(source, EVPN, macRoute(OURS, MAC1, '192.168.10.1'))
     await learns(red, 1)
-    const { peer, negotiated } = one.neighbours.get(ip(RR))!
-    expect([negotiated?.holdTimeSeconds, peer.establishedCount]).toEqual([3, 1])
+    const { sessions, negotiated } = one.peers.get(ip(RR))!
+    expect([negotiated?.holdTimeSeconds, sessions.establishedCount]).toEqual([3, 1])
   })
 })
 
@@ -146,7 +146,7 @@ describe('with bagpipe-bgp as the other node', () => {
     const node = { name: 'node2', namespace: host.namespace, address: THEIRS }
     const { api } = await startBagpipe(lab, node, RR, AS, 'dummy')
     const [one, red] = await speaker(OURS)
-    announce(one, OURS, MAC1)
+    advertise(one, OURS, MAC1)
     expect((await request(api, '/attach_localport', attachment)).status).toBe(200)
     await learns(red, 2)
     await lab.eventually('bagpipe-bgp has our route as its best', async () => {

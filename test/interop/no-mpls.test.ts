@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { fetchJson, request } from '../../src/client.ts'
-import { CHANTER, type Daemon } from '../../src/lab/chanter.ts'
+import { CHANTER, type LabDaemon } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { buildTwoNodes, startNode, startReflector, type TwoNodes } from '../../src/lab/two-nodes.ts'
@@ -12,7 +12,7 @@ const VM2 = ['02:00:00:00:01:02 10.77.0.12', '00:00:00:00:00:00 10.77.0.12']
 
 let lab: Lab
 let network: TwoNodes
-let one: Daemon
+let one: LabDaemon
 
 beforeAll(async () => {
   lab = new Lab()

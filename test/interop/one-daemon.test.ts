@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { fetchJson, request, type Server } from '../../src/client.ts'
-import { CHANTER, type Daemon, formatIni, startChanter } from '../../src/lab/chanter.ts'
+import { CHANTER, formatIni, type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
-import { addNode, addReflector, addVm, type Host, type Vm } from '../../src/lab/network.ts'
+import { addNode, addReflector, addVm, type LabHost, type Vm } from '../../src/lab/network.ts'
 import { attach } from '../support/interop.ts'
 import { decodeState } from '../support/state.ts'
 
@@ -14,9 +14,9 @@ const BGP = { my_as: 64512 }
 const NOBODY = 65_534
 
 let lab: Lab
-let host: Host
+let host: LabHost
 let vm: Vm
-let daemon: Daemon
+let daemon: LabDaemon
 
 beforeAll(async () => {
   lab = new Lab()

@@ -2,7 +2,7 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fetchJson, request } from '../../src/client.ts'
-import { CHANTER, type Daemon, type Settings, startChanter } from '../../src/lab/chanter.ts'
+import { CHANTER, type DaemonSettings, type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 
@@ -26,7 +26,7 @@ interface Listed {
 
 let lab: Lab
 let namespace: string
-let daemon: Daemon
+let daemon: LabDaemon
 
 const write = (name: string, text: string): string => {
   const path = join(lab.directory, name)
@@ -76,13 +76,13 @@ const logOf = (process: string) => async (): Promise<string> =>
 const chanter = (...words: readonly string[]): Promise<string> =>
   lab.exec(namespace, CHANTER, 'peer', ...words, '--server', daemon.api.host)
 
-async function listed(peer: string, { api }: Daemon = daemon): Promise<Listed> {
+async function listed(peer: string, { api }: LabDaemon = daemon): Promise<Listed> {
   const all = await fetchJson<Listed[]>(api, '/looking-glass/bgp/peers')
   return all.find(({ id }) => id === peer)!
 }
 
 /** Waits until the daemon lists the peer so. */
-function shows(peer: string, what: Partial<Listed> | RegExp, of: Daemon = daemon): Promise<Listed> {
+function shows(peer: string, what: Partial<Listed> | RegExp, of: LabDaemon = daemon): Promise<Listed> {
   const expected = what instanceof RegExp ? { reason: expect.stringMatching(what) } : what
   return lab.eventually(
     `${peer} is ${what instanceof RegExp ? what : JSON.stringify(what)}`,
@@ -99,7 +99,8 @@ function shows(peer: string, what: Partial<Listed> | RegExp, of: Daemon = daemon
   )
 }
 
-const up = (peer: string, of: Daemon = daemon): Promise<Listed> => shows(peer, { state: 'Established' }, of)
+const up = (peer: string, of: LabDaemon = daemon): Promise<Listed> =>
+  shows(peer, { state: 'Established' }, of)
 
 /** Waits until what somebody prints matches. */
 const prints = (what: string, look: () => Promise<string>, pattern: RegExp): Promise<string> =>
@@ -112,7 +113,7 @@ const prints = (what: string, look: () => Promise<string>, pattern: RegExp): Pro
     20,
   )
 
-function startNode(settings: Settings, name = 'node', address = NODE): Promise<Daemon> {
+function startNode(settings: DaemonSettings, name = 'node', address = NODE): Promise<LabDaemon> {
   return startChanter(
     lab,
     { name, namespace, address },
@@ -125,7 +126,7 @@ function startNode(settings: Settings, name = 'node', address = NODE): Promise<D
 }
 
 /** The node with all its peers; the external one under this policy. */
-function node(policy: 'reject' | 'accept'): Promise<Daemon> {
+function node(policy: 'reject' | 'accept'): Promise<LabDaemon> {
   return startNode({
     BGP: { my_as: AS, peers: `${GOBGP}, ${FRR}, ${EXTERNAL}, ${GOBGP6}`, connect_retry_time: 1 },
     [`BGP_PEER:${GOBGP}`]: {
@@ -143,7 +144,7 @@ function node(policy: 'reject' | 'accept'): Promise<Daemon> {
   })
 }
 
-async function attach({ api }: Daemon): Promise<void> {
+async function attach({ api }: LabDaemon): Promise<void> {
   const answer = await request(api, '/attach_localport', {
     vpn_instance_id: 'net1',
     vpn_type: 'evpn',

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { CHANTER, type Daemon } from '../../src/lab/chanter.ts'
+import { CHANTER, type LabDaemon } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { buildTwoNodes, startNode, startReflector, type TwoNodes } from '../../src/lab/two-nodes.ts'
@@ -12,8 +12,8 @@ const STRANGER = '02:00:00:00:66:66'
 
 let lab: Lab
 let network: TwoNodes
-let one: Daemon
-let two: Daemon
+let one: LabDaemon
+let two: LabDaemon
 
 beforeAll(async () => {
   lab = new Lab()

@@ -79,7 +79,7 @@ function speaker(address: string, peer: Partial<PeerConfig>, reflector: string):
   return made
 }
 
-const state = (of: Speaker): string => [...of.neighbours.values()][0]!.peer.state
+const state = (of: Speaker): string => [...of.peers.values()][0]!.sessions.state
 
 async function established(of: Speaker, what: string): Promise<void> {
   await lab.eventually(
@@ -145,7 +145,7 @@ describe('TCP MD5 signatures with GoBGP (RFC 2385)', () => {
         identifier: ip('10.77.0.15'),
         localAddress: ip('10.77.0.15'),
         peers: [],
-        dynamicNeighbours: [{ prefix: { ip: ip('10.77.0.0'), length: 24 }, template, limit: 5 }],
+        dynamicPeers: [{ prefix: { ip: ip('10.77.0.0'), length: 24 }, template, limit: 5 }],
       },
       { clock: systemClock, random: Math.random, transport: tcpTransport, events: noEvents },
       () => {},
@@ -155,7 +155,7 @@ describe('TCP MD5 signatures with GoBGP (RFC 2385)', () => {
     await lab.eventually(
       'GoBGP is a dynamic neighbour',
       async () => {
-        const states = [...one.neighbours.values()].map(({ peer }) => peer.state)
+        const states = [...one.peers.values()].map(({ sessions }) => sessions.state)
         return states[0] === 'Established' ? { value: true } : { seen: states.join() }
       },
       40,
@@ -165,13 +165,13 @@ describe('TCP MD5 signatures with GoBGP (RFC 2385)', () => {
   test('keep out who has another key', async () => {
     const one = speaker('10.77.0.13', { md5Key: 'wrong' }, '10.77.0.1')
     await one.start()
-    const { peer } = [...one.neighbours.values()][0]!
+    const { sessions } = [...one.peers.values()][0]!
     const before = await signatureFailures()
     await lab.eventually('the kernel has dropped segments with a wrong signature', async () => {
       const seen = await signatureFailures()
       return seen > before ? { value: seen } : { seen: `${seen}` }
     })
-    expect(peer.state).not.toBe('Established')
+    expect(sessions.state).not.toBe('Established')
   })
 })
 

@@ -2,10 +2,10 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { fetchJson, request } from '../../src/client.ts'
-import { type Daemon, startChanter, startChanterReflector } from '../../src/lab/chanter.ts'
+import { type LabDaemon, startChanter, startChanterReflector } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
-import { addNode, addReflector, type Host } from '../../src/lab/network.ts'
+import { addNode, addReflector, type LabHost } from '../../src/lab/network.ts'
 import { AS } from '../../src/lab/two-nodes.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import { session } from '../support/interop.ts'
@@ -16,8 +16,8 @@ const PORTS = 20
 const BGP = { peers: REFLECTOR, my_as: AS }
 
 let lab: Lab
-let host: Host
-let daemon: Daemon
+let host: LabHost
+let daemon: LabDaemon
 
 beforeAll(async () => {
   lab = new Lab()

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { request } from '../../src/client.ts'
-import { CHANTER, type Daemon, startChanter } from '../../src/lab/chanter.ts'
+import { CHANTER, type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { AS, buildTwoNodes, startReflector, type TwoNodes } from '../../src/lab/two-nodes.ts'
@@ -9,8 +9,8 @@ import { statusOf, WITHOUT_BPF } from '../support/isolation/unprivileged.ts'
 
 let lab: Lab
 let network: TwoNodes
-let lenient: Daemon
-let strict: Daemon
+let lenient: LabDaemon
+let strict: LabDaemon
 /** Kernels with tc's `matchall` and `gact` isolate networks without BPF. */
 let hasTc: boolean
 
@@ -30,7 +30,7 @@ beforeAll(async () => {
 
 afterAll(() => lab.close())
 
-const links = ({ host }: Daemon) => run('ip', '-n', host.namespace, '-o', 'link')
+const links = ({ host }: LabDaemon) => run('ip', '-n', host.namespace, '-o', 'link')
 
 test('a network that cannot be isolated is a problem as long as it is there', async () => {
   const { problems, isolation } = await statusOf(lenient.api)

@@ -84,7 +84,7 @@ async function attach(of: TestNode, changes: Partial<AttachRequest>): Promise<vo
   await clock.run(2000)
 }
 
-/** What a node announces, but for its endpoints' own addresses. */
+/** What a node advertises, but for its endpoints' own addresses. */
 function said(of: TestNode): string[] {
   return families
     .flatMap((family) =>
@@ -114,7 +114,7 @@ beforeEach(() => {
   sources = new Map()
 })
 
-/** Another provider edge announces a prefix; answers with how it takes that back. */
+/** Another provider edge advertises a prefix; answers with how it takes that back. */
 async function hear(
   prefix: string,
   communities = [SERVERS],
@@ -139,7 +139,7 @@ async function hear(
   }
 }
 
-describe('a VRF announces again', () => {
+describe('a VRF re-advertises', () => {
   test('what has one of its targets, for its endpoint, and for nothing else', async () => {
     await attach(a, left({ localPref: 200, hashOrder: 4 }))
     const takeBack = await hear('10.9.0.0/16')
@@ -334,7 +334,7 @@ describe('nothing goes round', () => {
 
 const many = (count: number) => Array.from({ length: count }, (_, i) => rt(`64513:${i}`))
 
-test('a VRF does not take its own announcements for others', async () => {
+test('a VRF does not take its own advertisements for others', async () => {
   await attach(a, left({ importTargets: [CLIENTS, SERVERS], exportTargets: [CLIENTS, SERVERS] }))
   await hear('10.9.0.0/16')
   expect(brief(a)).toEqual(['10.9.0.0/16 label 16 rd 10.77.0.11:2 [ target:64512:1 rtrecord:64512:2 ]'])
@@ -400,7 +400,7 @@ test('numbers of route distinguishers are given back, by a refused attach as wel
   expect(a.vpns.snapshot().numbers?.labels.freed).toHaveLength(2)
 })
 
-test('a daemon that comes after another announces the same', async () => {
+test('a daemon that comes after another advertises the same', async () => {
   await hear('10.9.0.0/16')
   await attach(a, left())
   await attach(a, left(second))
@@ -412,7 +412,7 @@ test('a daemon that comes after another announces the same', async () => {
   expect(later.vpns.snapshot().instances).toEqual(a.vpns.snapshot().instances)
 })
 
-test('a daemon that follows another takes nothing back, though it learns first what it announces again', async () => {
+test('a daemon that follows another takes nothing back, though it learns first what it re-advertises', async () => {
   const restart = { timeSeconds: 120, families, isRestart: false, holdsEndOfRib: false, followsOthers: false }
   // who has the route is the last to come back
   const FAR = '10.77.0.2'
@@ -447,7 +447,7 @@ test('a daemon that follows another takes nothing back, though it learns first w
   expect(gone.map((text) => text.split(' ')[0]).sort()).toEqual(['10.9.0.0/16', '192.168.10.1/32'])
 })
 
-test('routes and endpoints, however many, are announced and withdrawn in slices', async () => {
+test('routes and endpoints, however many, are advertised and withdrawn in slices', async () => {
   const endpoints = 5
   const prefixes = 1000
   for (let i = 1; i <= endpoints; i++) {
@@ -457,12 +457,12 @@ test('routes and endpoints, however many, are announced and withdrawn in slices'
   }
   const instance = a.vpns.instances.get('left')!
   const routes = instance.type === 'ipvpn' ? instance.vrf.source.routes : null
-  const announced = () => routes!.get(VPNV4)!.size
+  const advertised = () => routes!.get(VPNV4)!.size
   /** The largest change in one turn until nothing changes any more. */
   const largestStep = (): number => {
-    const seen = [announced()]
+    const seen = [advertised()]
     const watch = () => {
-      seen.push(announced())
+      seen.push(advertised())
       if (seen.length < 20) clock.soon(watch)
     }
     clock.soon(watch)
@@ -477,11 +477,11 @@ test('routes and endpoints, however many, are announced and withdrawn in slices'
     a.speaker.originate(others, VPNV4, nlri, { extendedCommunities: [SERVERS] }, ip(C))
   }
   expect(largestStep()).toBeLessThanOrEqual(1000)
-  expect(announced()).toBe(endpoints + endpoints * prefixes)
+  expect(advertised()).toBe(endpoints + endpoints * prefixes)
 
-  instance.vpn.stop()
+  instance.routing.stop()
   expect(largestStep()).toBeLessThanOrEqual(1000)
-  expect(announced()).toBe(0)
+  expect(advertised()).toBe(0)
 })
 
 test.each([1, 2, 3, 4])(
@@ -514,7 +514,7 @@ test.each([1, 2, 3, 4])(
       if (++turn < turns) return clock.soon(later)
       for (const nlri of routes(2))
         a.speaker.originate(sources[1], VPNV4, nlri, { extendedCommunities: [SERVERS] }, ip(C))
-      instance.vpn.removeEndpoint([...instance.attachments][0]!)
+      instance.routing.removeEndpoint([...instance.attachments][0]!)
     }
     clock.soon(later)
     clock.advance(1000)

@@ -5,7 +5,7 @@ import { Rib } from '../../src/bgp/rib/rib.ts'
 import { newSource } from '../../src/bgp/rib/route.ts'
 import { hashSortOrder } from '../../src/bgp/values/extended-community.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
-import { chooseWays, isVpnRoute, type VpnRoute, whyNotChosen } from '../../src/ipvpn/select.ts'
+import { choosePaths, isVpnRoute, type VpnRoute, whyNotChosen } from '../../src/ipvpn/select.ts'
 import { formatIp } from '../../src/values/address.ts'
 import { ip, rt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -29,7 +29,7 @@ function route(n: number, changes: Partial<Attributes> = {}): VpnRoute {
   const attributes = { ...noAttributes(), extendedCommunities: [rt('64512:10')], ...changes }
   const nlri = { ip: ip('10.0.0.0'), length: 24, rd: ipv4Rd(ip(`10.77.${n >> 8}.${n & 0xff}`), 1), label: 16 }
   const nextHop = ip(`10.77.${n >> 8}.${n & 0xff}`)
-  rib.announce(source, VPNV4, nlri, 0, rib.pool.originated(attributes, nextHop))
+  rib.advertise(source, VPNV4, nlri, 0, rib.pool.originated(attributes, nextHop))
   const added = [...rib.best(VPNV4)].at(-1)!
   if (!isVpnRoute(added)) throw new Error('not a VPN route')
   return added
@@ -40,9 +40,9 @@ const hops = (ways: readonly VpnRoute[]) => ways.map(({ set }) => formatIp(set.n
 describe('the ways to a prefix', () => {
   test('share at one LOCAL_PREF, which is 100 where a route has none', () => {
     const routes = [route(1), route(2, { localPref: 100 }), route(4, { localPref: 99 })]
-    expect(hops(chooseWays(routes))).toEqual(['10.77.0.1', '10.77.0.2'])
+    expect(hops(choosePaths(routes))).toEqual(['10.77.0.1', '10.77.0.2'])
     const best = route(3, { localPref: 101 })
-    const ways = chooseWays([...routes, best])
+    const ways = choosePaths([...routes, best])
     expect(hops(ways)).toEqual(['10.77.0.3'])
     expect(whyNotChosen(routes[0]!, ways)).toBe('10.77.0.3 is better: higher LOCAL_PREF (101 over 100)')
   })
@@ -50,13 +50,13 @@ describe('the ways to a prefix', () => {
   test('are in the order of their hash, 0 where none is said, then of their next hop', () => {
     const ordered = (n: number, order: number) =>
       route(n, { extendedCommunities: [rt('64512:10'), hashSortOrder(order)] })
-    const ways = chooseWays([ordered(1, 2), ordered(2, 1), route(4), ordered(3, 0), ordered(5, 1)])
+    const ways = choosePaths([ordered(1, 2), ordered(2, 1), route(4), ordered(3, 0), ordered(5, 1)])
     expect(hops(ways)).toEqual(['10.77.0.3', '10.77.0.4', '10.77.0.2', '10.77.0.5', '10.77.0.1'])
   })
 
   test('are at most 128', () => {
     const routes = Array.from({ length: 129 }, (_, n) => route(n + 1))
-    const ways = chooseWays(routes)
+    const ways = choosePaths(routes)
     expect(hops(ways)).toEqual(hops(routes).slice(0, 128))
     expect(whyNotChosen(routes[128]!, ways)).toBe('there are 128 other ways')
     expect(whyNotChosen(routes[0]!, [])).toBe('a local endpoint wins')

@@ -74,7 +74,7 @@ describe('the looking glass shows a VRF', () => {
     expect(await glass('dataplane/drivers/ipvpn')).toMatchObject({ supported_encaps: ['encap:MPLS'] })
   })
 
-  test('with its ports and what it announces', async () => {
+  test('with its ports and what it advertises', async () => {
     expect(await glass('instances/ipA/ports')).toEqual({
       gp1: {
         endpoints: [

@@ -73,7 +73,7 @@ const wanted = (of: TestNode): string[] => of.wanted().map(words).sort()
 const routes = (of: TestNode): string[] =>
   wanted(of).filter((text) => / in bvrf-\d+ by /.test(text) && !/^nothing/.test(text))
 
-/** Another provider edge announces a prefix; answers with how it takes that back. */
+/** Another provider edge advertises a prefix; answers with how it takes that back. */
 function hear(
   prefix: string,
   nextHop: string,
@@ -108,7 +108,7 @@ function snapshot(of: TestNode): unknown {
 }
 
 describe('an endpoint', () => {
-  test('is announced with a label, and gets all that it needs; nothing is left of it at the end', async () => {
+  test('is advertised with a label, and gets all that it needs; nothing is left of it at the end', async () => {
     const before = snapshot(a)
     await a.attach(request('192.168.10.1/24'))
     expect(said(a)).toEqual([
@@ -187,7 +187,7 @@ describe('an endpoint', () => {
     expect(a.isInStep).toBe(true)
   })
 
-  test('that only sends is neither announced nor reached', async () => {
+  test('that only sends is neither advertised nor reached', async () => {
     await a.attach(request('192.168.10.1/24', { direction: 'from-port' }))
     expect(said(a)).toEqual([])
     expect(wanted(a)).toContain('tap1 in bvrf-1')
@@ -209,7 +209,7 @@ describe('an endpoint', () => {
 })
 
 describe('a subnet behind several ports', () => {
-  test('is announced for each with an RD of its own, and shared among them here', async () => {
+  test('is advertised for each with an RD of its own, and shared among them here', async () => {
     await a.attach(request('192.168.10.1/24', { advertiseSubnet: true }))
     await a.attach(request('192.168.10.2/24', { ...second, advertiseSubnet: true }))
     expect(said(a).map((text) => text.split(' [')[0])).toEqual([
@@ -223,7 +223,7 @@ describe('a subnet behind several ports', () => {
     ])
   })
 
-  test('takes the address in its place when it is not announced any more, and gives its RD back', async () => {
+  test('takes the address in its place when it is not advertised any more, and gives its RD back', async () => {
     await a.attach(request('192.168.10.1/24', { advertiseSubnet: true }))
     await a.attach(request('192.168.10.1/24'))
     expect(said(a).map((text) => text.split(' [')[0])).toEqual(['192.168.10.1/32 label 16 rd 10.77.0.11:1'])
@@ -367,7 +367,7 @@ describe('a provider edge behind routers of the core', () => {
       .find((text) => text.startsWith(`${prefix} `))
       ?.split(' by ')[1]
   const way = (via: string | null, labels: number[] = [], device = 'mpls0') =>
-    a.driver.kernel.setWay(ip(C), { device, via: via === null ? null : ip(via), labels })
+    a.driver.kernel.setNextHop(ip(C), { device, via: via === null ? null : ip(via), labels })
 
   beforeEach(async () => {
     await a.attach(request('192.168.10.1/24'))
@@ -459,7 +459,7 @@ describe('VRFs of one host', () => {
     expect(wanted(a)).toContain('tap1 in bvrf-4')
     const later = node('10.77.0.16', {
       identifier: ip(A),
-      ipvpn: { address: ip(A), carrier: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
+      ipvpn: { address: ip(A), transport: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
     })
     await later.vpns.restore(a.vpns.snapshot())
     expect(wanted(later)).toContain('tap1 in bvrf-4')
@@ -479,7 +479,7 @@ describe('an IPv6 underlay', () => {
 
   test('carries both families by bare MPLS', async () => {
     a = node(B, {
-      ipvpn: { address: ip(OURS), carrier: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
+      ipvpn: { address: ip(OURS), transport: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
     })
     await a.attach(request('192.168.10.1/24'))
     expect([...a.speaker.rib.ownRoutes(VPNV4)].map(({ set }) => set.nextHop)).toEqual([ip(OURS)])
@@ -494,7 +494,7 @@ describe('an IPv6 underlay', () => {
 
   test('has tunnels of its own family', async () => {
     a = node(B, {
-      ipvpn: { address: ip(OURS), carrier: { tunnels: 'gre' }, underlay: null, fromAnyone: false },
+      ipvpn: { address: ip(OURS), transport: { tunnels: 'gre' }, underlay: null, fromAnyone: false },
     })
     await a.attach(request('192.168.10.1/24'))
     hear('10.9.0.0/16', OTHERS, 31, { communities: [] })
@@ -512,11 +512,13 @@ describe('MPLS in GRE', () => {
   beforeEach(async () => {
     network = new VirtualNetwork(clock)
     reflector = speakerAt(RR, [peerConfig(A, { families })], clock, network, { clusterId: ip(RR) })
-    a = node(A, { ipvpn: { address: ip(A), carrier: { tunnels: 'gre' }, underlay: null, fromAnyone: false } })
+    a = node(A, {
+      ipvpn: { address: ip(A), transport: { tunnels: 'gre' }, underlay: null, fromAnyone: false },
+    })
     await a.attach(request('192.168.10.1/24'))
   })
 
-  test('is announced, and has a tunnel to each provider edge as long as there are routes to it', () => {
+  test('is advertised, and has a tunnel to each provider edge as long as there are routes to it', () => {
     expect(said(a)[0]).toContain('encap:GRE')
     const forget = hear('10.9.0.0/16', B, 31, { communities: [encapsulation(TunnelType.Gre)] })
     const forgetLast = hear('10.8.0.0/16', B, 32, { communities: [], rd: 2 })
@@ -538,7 +540,7 @@ describe('MPLS in GRE', () => {
 
   test('is taken from provider edges alone that routes lead to, unless all may send', async () => {
     expect(wanted(a).join()).not.toContain('to nobody')
-    const open = { address: ip(B), carrier: { tunnels: 'gre' }, underlay: null, fromAnyone: true } as const
+    const open = { address: ip(B), transport: { tunnels: 'gre' }, underlay: null, fromAnyone: true } as const
     const b = node(B, { ipvpn: open })
     await b.attach(request('192.168.10.1/24'))
     expect(wanted(b)).toContain('mpls---any in gre from 10.77.0.12 to nobody')
@@ -564,11 +566,11 @@ describe('MPLS in UDP', () => {
   async function start(own: 'gre' | 'udp') {
     network = new VirtualNetwork(clock)
     reflector = speakerAt(RR, [peerConfig(A, { families })], clock, network, { clusterId: ip(RR) })
-    a = node(A, { ipvpn: { address: ip(A), carrier: { tunnels: own }, underlay: null, fromAnyone: false } })
+    a = node(A, { ipvpn: { address: ip(A), transport: { tunnels: own }, underlay: null, fromAnyone: false } })
     await a.attach(request('192.168.10.1/24'))
   }
 
-  test('is announced, and taken from everybody at one UDP port', async () => {
+  test('is advertised, and taken from everybody at one UDP port', async () => {
     await start('udp')
     expect(said(a)[0]).toContain('encap:MPLS-in-UDP')
     expect(wanted(a)).toContain('udp-port 6635 of 10.77.0.11')
@@ -740,7 +742,7 @@ test('a daemon that comes after another has the same labels, RDs, table and devi
   const before = snapshot(a)
   const later = node('10.77.0.16', {
     identifier: ip(A),
-    ipvpn: { address: ip(A), carrier: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
+    ipvpn: { address: ip(A), transport: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
   })
   await later.vpns.restore(a.vpns.snapshot())
   expect(snapshot(later)).toEqual(before)

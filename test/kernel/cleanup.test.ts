@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { ALIAS_PREFIX, type Entry } from '../../src/dataplane/model.ts'
 import { kernelIdentity } from '../../src/linux/kernel.ts'
-import type { State } from '../../src/vpn/state.ts'
+import type { SavedState } from '../../src/vpn/state.ts'
 import * as e from '../dataplane/entries.ts'
 import type { Lab } from '../dataplane/lab.ts'
 import { chanter } from '../support/cli.ts'
@@ -57,7 +57,7 @@ const ours: Entry[] = [
   { ...e.neighbour('10.0.0.6', 6), device: 'given' },
 ]
 
-const state: State = {
+const state: SavedState = {
   kernel: kernelIdentity(),
   footprint: [],
   instances: [

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { oursIn } from '../../src/dataplane/engine/ours.ts'
+import { ownedObjects } from '../../src/dataplane/engine/ownership.ts'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import * as e from '../dataplane/entries.ts'
@@ -52,7 +52,7 @@ test('a cleanup deletes many links about as fast as a few', async () => {
   const few = await deletion(vxlans(COUNT).slice(0, 1))
   dataplane.stop()
   const from = performance.now()
-  for (const { remove } of [...oursIn(lab.driver, { bridges: [], vxlans: [], localMacs: [] })])
+  for (const { remove } of [...ownedObjects(lab.driver, { bridges: [], vxlans: [], localMacs: [] })])
     expect(remove()).toBe(null)
   expect(performance.now() - from).toBeLessThan((few * COUNT) / 4)
   expect(names()).toEqual(['lo'])

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
-import type { Observer } from '../../src/dataplane/driver.ts'
+import type { ChangeListener } from '../../src/dataplane/driver.ts'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { LinuxDriver } from '../../src/dataplane/linux/driver.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
@@ -220,7 +220,7 @@ test('lost notifications are noticed, and what they told of is found', async () 
   lab.addInterface('tap1')
   await want(...everything)
   await lab.calm()
-  const observe = vi.spyOn(lab.driver, 'observe')
+  const observe = vi.spyOn(lab.driver, 'dump')
   for (let i = 0; i < 100; i++)
     run(`ip neigh replace 10.9.9.${i + 1} lladdr 02:00:00:00:09:09 dev br0 nud permanent`)
   lab.forget(e.remote(2))
@@ -232,16 +232,16 @@ test('lost notifications are noticed, and what they told of is found', async () 
   )
 })
 
-function observer(rerouted = () => {}): Observer {
+function observer(rerouted = () => {}): ChangeListener {
   const silent = {
     linkChanged() {},
-    shaken() {},
-    seen() {},
-    bridged() {},
+    linkDisrupted() {},
+    entryChanged() {},
+    fdbChanged() {},
     addressesChanged() {},
     overrun() {},
   }
-  return { ...silent, rerouted }
+  return { ...silent, routesChanged: rerouted }
 }
 
 test.each([
@@ -273,7 +273,7 @@ test('a driver is not woken by what bridges learn, but by what others set', () =
   run('ip link set vm9 up')
   const driver = new LinuxDriver({ clock: systemClock })
   const bridged = vi.fn()
-  driver.watch({ ...observer(), bridged })
+  driver.watch({ ...observer(), fdbChanged: bridged })
   driver.poll()
   bridged.mockClear()
   for (let i = 1; i <= 9; i++) run(`bridge fdb add 06:00:00:00:00:0${i} dev tap9 master dynamic`)
@@ -306,8 +306,8 @@ test('a driver is told what others do to its neighbours, and of what it does its
   run('ip link add br0 up type bridge')
   const driver = new LinuxDriver({ clock: systemClock })
   const told: [string, boolean][] = []
-  const seen: Observer['seen'] = ({ entry }, present) => void told.push([entry.kind, present])
-  driver.watch({ ...observer(), seen })
+  const seen: ChangeListener['entryChanged'] = ({ entry }, present) => void told.push([entry.kind, present])
+  driver.watch({ ...observer(), entryChanged: seen })
   const entry = e.neighbour('10.0.0.2', 2)
   const others = new LinuxDriver({ clock: systemClock })
   const heardOf = (change: () => unknown) => {
@@ -333,8 +333,8 @@ test('every socket is closed again', async () => {
     const driver = new LinuxDriver({ clock: systemClock })
     driver.watch(observer())
     driver.vxlanIn('br0', e.VNI)
-    driver.ours()
-    const look = driver.observe('vx0')
+    driver.ownedLinks()
+    const look = driver.dump('vx0')
     look.next()
     look.return()
     driver.close()

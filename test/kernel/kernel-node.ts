@@ -51,7 +51,7 @@ export function kernelNode() {
     vxlanMtu: null,
     underlay: null,
     neighSuppress: true,
-    ipvpn: { address, carrier: { interface: 'eth0' }, underlay: null, fromAnyone: false },
+    ipvpn: { address, transport: { interface: 'eth0' }, underlay: null, fromAnyone: false },
     ranges: RANGES,
     lacks: () => null,
     vtepNetworks: [],

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Neighbour } from '../../src/bgp/neighbour.ts'
+import type { BgpPeer } from '../../src/bgp/bgp-peer.ts'
 import { SPEAKER_DEFAULTS, Speaker } from '../../src/bgp/speaker.ts'
 import { systemClock } from '../../src/clock.ts'
 import { run } from '../../src/lab/command.ts'
@@ -26,7 +26,7 @@ afterEach(() => {
   lab.close()
 })
 
-async function speaker(address: string, peer: string, md5Key: string | null): Promise<Neighbour> {
+async function speaker(address: string, peer: string, md5Key: string | null): Promise<BgpPeer> {
   const made = new Speaker(
     {
       ...SPEAKER_DEFAULTS,
@@ -40,12 +40,12 @@ async function speaker(address: string, peer: string, md5Key: string | null): Pr
   )
   speakers.push(made)
   await made.start()
-  return [...made.neighbours.values()][0]!
+  return [...made.peers.values()][0]!
 }
 
-const shows = (neighbour: Neighbour, text: string) =>
+const shows = (peer: BgpPeer, text: string) =>
   lab.eventually(`a peer is shown with: ${text}`, async () => {
-    const why = whyDown(neighbour) ?? 'up'
+    const why = whyDown(peer) ?? 'up'
     return why.includes(text) ? { value: why } : { seen: why }
   })
 

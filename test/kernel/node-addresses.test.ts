@@ -22,7 +22,7 @@ beforeEach(() => {
   lab = linuxLab()
   lab.addInterface('tap1')
   const dataplane = lab.restart()
-  dataplane.followAddresses((addresses) => {
+  dataplane.watchAddresses((addresses) => {
     known = show(addresses)
   })
 })

@@ -76,7 +76,7 @@ function isThere(entry: Entry): boolean {
     case 'port':
       return link !== undefined && isPlaced(entry, link)
     default: {
-      const seen = [...driver.observe(entry.device)].flat()
+      const seen = [...driver.dump(entry.device)].flat()
       const half = entry.kind === 'remote-mac' ? [e.local(2, 'vx0')] : []
       return [entry, ...half].every((one) => seen.some((sighting) => same(sighting.entry, one)))
     }

@@ -52,7 +52,7 @@ export const AREAS: readonly Area[] = [
   {
     files: ['src/evpn/{select,mobility}.ts'],
     tests: [
-      ['mobility', 'select', 'ip-mobility', 'floods', 'tunnel-ends'].map(
+      ['mobility', 'select', 'ip-mobility', 'flood-list', 'tunnel-ends'].map(
         (name) => `test/evpn/${name}.test.ts`,
       ),
       ['test/rest/explain.test.ts', 'test/vpn/service.test.ts', 'test/sim/simulation.test.ts'],
@@ -61,9 +61,7 @@ export const AREAS: readonly Area[] = [
   {
     files: ['src/ipvpn/select.ts'],
     tests: [
-      ['select', 'explain', 'vrf', 'views', 'plug', 'readvertise'].map(
-        (name) => `test/ipvpn/${name}.test.ts`,
-      ),
+      ['select', 'explain', 'vrf', 'views', 'irb', 'readvertise'].map((name) => `test/ipvpn/${name}.test.ts`),
       ['test/rest/explain.test.ts', 'test/sim/simulation.test.ts'],
     ],
   },

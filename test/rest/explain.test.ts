@@ -182,7 +182,7 @@ describe('a local address', () => {
         local: [{ mac: '02:00:00:00:01:01', ip: '192.168.10.1', port: 'tap1', direction: 'both' }],
         routes: [
           { fate: 'beaten', next_hop: '10.77.0.12', reason: 'a local endpoint wins' },
-          { fate: 'ours', next_hop: OURS, reason: 'this instance announces it' },
+          { fate: 'ours', next_hop: OURS, reason: 'this instance advertises it' },
         ],
         entries: [{ kind: 'local-mac', device: 'tap1', state: 'applied' }],
       },
@@ -192,7 +192,7 @@ describe('a local address', () => {
         'net1 (EVI-1, VNI 100, imports 64512:10)',
         `  attached here: 02:00:00:00:01:01 192.168.10.1 on tap1, both, mobility sequence ${answer.instances[0].local[0].sequence}`,
         `  BEATEN  10.77.0.12  vni 100  from BGP-10.77.0.1  ${answer.instances[0].routes[0].route}             (a local endpoint wins)`,
-        `  OURS    10.77.0.11  vni 100  from EVI-1          ${answer.instances[0].routes[1].route}  (this instance announces it)`,
+        `  OURS    10.77.0.11  vni 100  from EVI-1          ${answer.instances[0].routes[1].route}  (this instance advertises it)`,
         '  in the kernel: local-mac 02:00:00:00:01:01 on tap1, programmed',
       ].join('\n'),
     )

@@ -100,7 +100,7 @@ describe('GET /metrics', () => {
     speakerAt(RR, [peerConfig(NODE, { passive: true })], clock, network)
     clock.advance(5000)
     const before = await samples()
-    node.speaker.neighbours.get(ip(RR))!.reset('')
+    node.speaker.peers.get(ip(RR))!.reset('')
     clock.advance(1000)
     const after = await samples()
     const counted = [...before].filter(([name]) => /_(total|count|sum|bucket)\b/.test(name))

@@ -177,7 +177,7 @@ describe('an address that no host can have', () => {
     }
   })
 
-  test('is the address of a network whose whole subnet is announced, as for the prefix of a port association', async () => {
+  test('is the address of a network whose whole subnet is advertised, as for the prefix of a port association', async () => {
     const subnet = { ...ipvpn, ip_address: '40.0.0.0/24', advertise_subnet: true, direction: 'to-port' }
     expect((await attach(subnet)).statusCode).toBe(200)
     expect((await attach({ ...subnet, advertise_subnet: false })).statusCode).toBe(400)
@@ -399,7 +399,7 @@ describe('an IP VPN', () => {
     expect((await detach({ ...ipvpn, vpn_instance_id: 'ip2' })).statusCode).toBe(400)
   })
 
-  describe('that announces routes again', () => {
+  describe('that advertises routes again', () => {
     const shown = async () => (await api.app.inject('/looking-glass/vpns/instances/ip1')).json()
     const TARGETS =
       'expected a list of route targets (asn:nn or a.b.c.d:nn), or one string with commas between them'

@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { EVPN } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
-import type { Peer } from '../../src/bgp/session/peer.ts'
 import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
+import type { PeerSessions } from '../../src/bgp/session/peer-sessions.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { restServer } from '../../src/rest/server.ts'
@@ -64,7 +64,7 @@ const order = (action: string, body?: unknown, address = THEIRS) =>
 const shown = async (path = ''): Promise<Record<string, unknown>> =>
   (await app.inject(`/looking-glass/bgp/peers/${THEIRS}${path}`)).json()
 const listed = async (): Promise<unknown> => (await app.inject('/looking-glass/bgp/peers')).json()[0]
-const far = (): Peer => them.neighbours.get(ip(OURS))!.peer
+const far = (): PeerSessions => them.peers.get(ip(OURS))!.sessions
 
 describe('orders of an operator', () => {
   test('disable ends the session with the text, and keeps it down until enable', async () => {
@@ -217,7 +217,7 @@ describe('what is refused', () => {
 })
 
 describe('the looking glass says', () => {
-  test('what was agreed, what was announced, and how the session is protected', async () => {
+  test('what was agreed, what was advertised, and how the session is protected', async () => {
     start({ md5Key: 's3cret', ttlSecurityHops: 1 })
     const peer = await shown()
     expect(peer).toMatchObject({
@@ -245,7 +245,7 @@ describe('the looking glass says', () => {
 
   test('what the peer said when it went away, and what became of the attempts since', async () => {
     start()
-    them.neighbours.get(ip(OURS))!.disable('moving to another rack')
+    them.peers.get(ip(OURS))!.disable('moving to another rack')
     clock.advance(60_000)
     const reason = expect.stringMatching(/^received Cease.*: "moving to another rack"; then ECONNREFUSED$/)
     expect(await listed()).toMatchObject({ reason })

@@ -201,7 +201,7 @@ describe('GET /status', () => {
 
   test('answers where the kernel cannot be asked, and says so', async () => {
     await settled()
-    const ask = vi.spyOn(one.driver, 'ours').mockImplementation(() => {
+    const ask = vi.spyOn(one.driver, 'ownedLinks').mockImplementation(() => {
       throw new Error('netlink socket: EMFILE')
     })
     expect(await get('/status')).toMatchObject({
@@ -230,7 +230,7 @@ describe('GET /status', () => {
   test('says what nobody wants, and that a disabled peer is no problem of its own', async () => {
     await settled()
     one.driver.kernel.addLink('evpn---old', { kind: 'bridge', alias: 'chanter:old' })
-    one.speaker.neighbours.values().next().value!.disable('')
+    one.speaker.peers.values().next().value!.disable('')
     expect(await get('/status')).toMatchObject({
       problems: ['no session with any peer', 'links of ours that nobody wants: evpn---old'],
       sessions: { established: 0, disabled: 1 },

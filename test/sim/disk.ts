@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import type { Clock } from '../../src/clock.ts'
-import type { State, StateChange } from '../../src/vpn/state.ts'
+import type { SavedState, StateChange } from '../../src/vpn/state.ts'
 import { decodeState, Journal } from '../support/state.ts'
 import type { Random } from './random.ts'
 
 /** What a daemon has to have kept: what has changed, and what all of it comes to. */
 export interface Kept {
   readonly changes: readonly StateChange[]
-  readonly state: State
+  readonly state: SavedState
 }
 
 /** The disk with a node's state file, which outlives its daemons. */
@@ -48,7 +48,7 @@ export class Disk {
 }
 
 /** The same state, whatever came first. */
-function inOrder({ instances, ...rest }: State): unknown {
+function inOrder({ instances, ...rest }: SavedState): unknown {
   const by = <T>(all: readonly T[], key: (one: T) => string) =>
     all.toSorted((a, b) => (key(a) < key(b) ? -1 : 1))
   const each = instances.map(({ attachments, ...one }) => ({

@@ -1,4 +1,4 @@
-import { isOurs } from '../../src/dataplane/driver.ts'
+import { isOwned } from '../../src/dataplane/driver.ts'
 import { identity } from '../../src/dataplane/kinds/index.ts'
 import type { MemoryLink } from '../../src/dataplane/memory/kernel.ts'
 import type { Entry, Hop } from '../../src/dataplane/model.ts'
@@ -41,10 +41,10 @@ export function held({ driver }: Node, devices: Iterable<string>): Set<string> {
   for (const device of devices) {
     const link = driver.kernel.links.get(device)
     if (link === undefined) continue
-    if (isOurs(link)) texts.add(linkText(link))
+    if (isOwned(link)) texts.add(linkText(link))
     if (link.master !== null) texts.add(`port ${device} of ${link.master}`)
     // the bridge's half of a remote MAC is told as that of the VXLAN device
-    for (const sightings of driver.observe(device))
+    for (const sightings of driver.dump(device))
       for (const { entry, marked } of sightings)
         if (marked && !(entry.kind === 'local-mac' && link.kind === 'vxlan')) texts.add(describe(entry))
   }

@@ -155,7 +155,12 @@ export class Node {
       vxlanMtu: null,
       underlay: null,
       neighSuppress: true,
-      ipvpn: { address: this.tunnelAddress, carrier: { interface: CORE }, underlay: null, fromAnyone: false },
+      ipvpn: {
+        address: this.tunnelAddress,
+        transport: { interface: CORE },
+        underlay: null,
+        fromAnyone: false,
+      },
       ranges: RANGES,
       lacks: () => null,
       requireIsolation: false,
@@ -237,7 +242,7 @@ export function pathTo(
   { driver }: Node,
   address: Ip,
 ): { readonly via: Ip; readonly labels: readonly number[] } {
-  const way = driver.kernel.ways.get(address)
-  if (way === undefined || way.device !== CORE) return { via: address, labels: [] }
-  return { via: way.via ?? address, labels: way.labels }
+  const nextHop = driver.kernel.nextHops.get(address)
+  if (nextHop === undefined || nextHop.device !== CORE) return { via: address, labels: [] }
+  return { via: nextHop.via ?? address, labels: nextHop.labels }
 }

@@ -132,7 +132,7 @@ function drawSide(random: Random, number: number): Pick<Traits, 'importTargets' 
     : { importTargets: hub, exportTargets: spoke }
 }
 
-/** Some VRFs advertise again what others advertise, maybe the others what these do. */
+/** Some VRFs re-advertise what others advertise, maybe the others what these do. */
 function drawReadvertise(random: Random, all: readonly RouteTarget[]): AttachRequest['readvertise'] {
   if (random.chance(0.6)) return { from: [], to: [] }
   const from = random.some(all)

@@ -6,9 +6,9 @@ import { formatIp, type Ip } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { keyOf } from './agent.ts'
+import { gatewayFaults, gatewaysIn, gatewayTexts } from './irb-oracle.ts'
 import { describe, held } from './kernel-view.ts'
 import { exchange, type Node, networksOf } from './machines.ts'
-import { gatewayFaults, gatewaysIn, gatewayTexts } from './plug-oracle.ts'
 import { dueVpnEntries, dueVpnRoutes, vpnRoutes } from './vrf-oracle.ts'
 
 /** What is wrong in a network that has come to rest; nothing when every node forwards as all attachments together say. */
@@ -20,7 +20,7 @@ export function* contradictions(nodes: readonly Node[]): Iterable<string> {
     for (const answer of agent.wrongAnswers) yield `${name} ${answer}`
     for (const request of agent.refused())
       if (!leadsNowhere(node, request)) yield `${name} refuses ${keyOf(request)}`
-    yield* difference(`${name} announces`, announced(node), dueAnnouncements(node))
+    yield* difference(`${name} announces`, advertised(node), dueAdvertisements(node))
     yield* difference(`${name} announces`, vpnRoutes(node), dueVpnRoutes(node, nodes))
     const due = new Set([...dueEntries(node, nodes), ...dueVpnEntries(node, nodes)])
     yield* difference(`${name} wants`, wanted(daemon), due)
@@ -46,7 +46,7 @@ function* difference(what: string, seen: ReadonlySet<string>, due: ReadonlySet<s
   for (const one of seen) if (!due.has(one)) yield `${what} though it must not: ${one}`
 }
 
-function announced(node: Node): Set<string> {
+function advertised(node: Node): Set<string> {
   return new Set([...node.daemon!.speaker.rib.ownRoutes(EVPN)].map(routeText))
 }
 
@@ -58,7 +58,7 @@ function routeText({ nlri, set }: Route): string {
   return `${formatMac(nlri.mac)} ${nlri.ip === null ? '-' : formatIp(nlri.ip)} vni ${nlri.label} ${targets}`
 }
 
-function dueAnnouncements(node: Node): Set<string> {
+function dueAdvertisements(node: Node): Set<string> {
   const due = new Set<string>()
   for (const requests of networksOf(node, 'evpn').values()) {
     const { vni, exportTargets } = requests[0]!
@@ -74,7 +74,7 @@ function dueAnnouncements(node: Node): Set<string> {
 }
 
 /**
- * Where nothing may be that nobody wants. Without a state file, a network or a cable that ended while the daemon was away is nobody's;
+ * Where nothing may be that nobody wants. Without a state file, a network or a veth pair that ended while the daemon was away is nobody's;
  * it stays until somebody cleans up.
  */
 function devicesInSight({ site, agent, driver }: Node, { reconciler }: Daemon): string[] {

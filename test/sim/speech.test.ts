@@ -48,7 +48,7 @@ async function exchanged(speech: Speech): Promise<{ byFirst: Buffer[]; bySecond:
   return received
 }
 
-/** What the OPEN at the beginning announces of restarts, and whether there is an End-of-RIB. */
+/** What the OPEN at the beginning advertises of restarts, and whether there is an End-of-RIB. */
 function read(chunks: readonly Buffer[]) {
   const bytes = Buffer.concat(chunks)
   const open = bytes.subarray(0, bytes.readUInt16BE(16))

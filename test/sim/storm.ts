@@ -199,7 +199,7 @@ export class Storm {
     const reflector = this.reflectors.find(({ address }) => address === from)
     const speaker = node?.daemon?.speaker ?? reflector?.speaker ?? null
     const family = FAMILIES[number]!
-    if (speaker?.neighbours.get(to)?.requestRefresh(family) === true)
+    if (speaker?.peers.get(to)?.requestRefresh(family) === true)
       this.tell(`${formatIp(from)} asks ${formatIp(to)} for a refresh of ${['EVPN', 'VPNv4', 'RTC'][number]}`)
   }
 
@@ -212,7 +212,7 @@ export class Storm {
       'label-switched': { device: CORE, via: ip('10.0.3.2'), labels: [1_048_575] },
       elsewhere: { device: ELSEWHERE, via: ip('10.0.4.1'), labels: [] },
     }
-    this.nodes[node]!.driver.kernel.setWay(target, way[path])
+    this.nodes[node]!.driver.kernel.setNextHop(target, way[path])
   }
 
   private requestsOf(node: number, network: string): AttachRequest[] {

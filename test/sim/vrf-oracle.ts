@@ -3,8 +3,8 @@ import { labelOf as labelOfField } from '../../src/bgp/values/label.ts'
 import { formatIp, type Ip } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
+import { cableTexts, gatewayOf, leadsToSubnet, linkOf, portOf, subnetOf } from './irb-oracle.ts'
 import { CORE, exchange, type Node, networksOf, pathTo } from './machines.ts'
-import { cableTexts, gatewayOf, leadsToSubnet, linkOf, portOf, subnetOf } from './plug-oracle.ts'
 
 /** Where packets go that nobody may get. */
 const DEAD_END = 'bvrf-0'
@@ -16,20 +16,20 @@ interface Site {
   readonly request: AttachRequest
 }
 
-/** A prefix that is announced to be behind an endpoint. */
+/** A prefix that is advertised to be behind an endpoint. */
 interface Said extends Site {
   readonly prefix: string
   readonly targets: readonly string[]
-  /** Targets that it had before it was announced again. */
+  /** Targets that it had before it was re-advertised. */
   readonly record: ReadonlySet<string>
 }
 
-/** What is announced for an endpoint: its subnet, or its address. */
+/** What is advertised for an endpoint: its subnet, or its address. */
 function prefixOf({ ip, advertiseSubnet }: AttachRequest): string {
   return advertiseSubnet ? subnetOf(ip!.ip) : `${formatIp(ip!.ip)}/32`
 }
 
-/** Prefixes with what is said of them that a node must announce for its VRFs. */
+/** Prefixes with what is said of them that a node must advertise for its VRFs. */
 export function dueVpnRoutes(node: Node, nodes: readonly Node[]): Set<string> {
   const due = saidBy(nodes).filter((one) => one.node === node)
   return new Set(due.map((said) => routeText(said.prefix, labelOf(said), said.targets, said.record)))
@@ -160,7 +160,7 @@ function* endpointTexts(node: Node, request: AttachRequest, device: string): Ite
   }
 }
 
-/** By prefix, the hops of a VRF: what is behind a local endpoint goes there, and all that others announce shares the rest. */
+/** By prefix, the hops of a VRF: what is behind a local endpoint goes there, and all that others advertise shares the rest. */
 function waysOf(
   node: Node,
   id: string,

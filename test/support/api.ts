@@ -9,7 +9,7 @@ import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { Dataplanes } from '../../src/vpn/dataplanes.ts'
-import { isOurDevice } from '../../src/vpn/names.ts'
+import { isOwnedName } from '../../src/vpn/names.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { noEvents } from './events.ts'
 import { dummyDrivers, NO_FAULTS } from './node.ts'
@@ -28,7 +28,7 @@ export interface TestApi {
 
 /** The API of a node without network, with interfaces gp0 to gp59: as with the Linux drivers, whose kernel is in memory, or with dummies. */
 export function testApi(name: 'linux' | 'dummy' = 'linux'): TestApi {
-  const pretend = (link: string) => !isOurDevice(link, RANGES.vrfPrefix)
+  const pretend = (link: string) => !isOwnedName(link, RANGES.vrfPrefix)
   const driver = new MemoryDriver(systemClock, name === 'linux' ? {} : { pretend })
   for (let i = 0; i < 60; i++) driver.kernel.addLink(`gp${i}`)
   const reconciler = new Reconciler({ clock: systemClock, driver, events: noEvents })
@@ -57,7 +57,7 @@ export function testApi(name: 'linux' | 'dummy' = 'linux'): TestApi {
       vxlanMtu: null,
       underlay: null,
       neighSuppress: true,
-      ipvpn: { address, carrier: { interface: 'lo' }, underlay: null, fromAnyone: false },
+      ipvpn: { address, transport: { interface: 'lo' }, underlay: null, fromAnyone: false },
       ranges: RANGES,
       lacks: () => null,
       requireIsolation: false,

@@ -275,7 +275,7 @@ const familyList = <T>(rest: Record<string, Any<unknown>>): Any<T[]> =>
   fc.array(fc.record({ family, ...rest }), { maxLength: 6 }) as unknown as Any<T[]>
 const text = (maxLength: number): Any<string> => fc.string({ unit: 'grapheme', maxLength })
 
-/** What an OPEN announces, capability by capability; the code says which. */
+/** What an OPEN advertises, capability by capability; the code says which. */
 export const capabilityValues: Readonly<Record<number, Any<Partial<Capabilities>>>> = {
   1: fc.array(family, { maxLength: 8 }).map((families) => ({ families })),
   2: fc.boolean().map((routeRefresh) => ({ routeRefresh })),
@@ -314,10 +314,10 @@ export const capabilities: Any<Capabilities> = fc
 
 export const opens: Any<Open> = fc
   .record({ as: asn, holdTimeSeconds: uint(16), identifier: uint(32), capabilities })
-  .map(({ as, capabilities: announced, ...open }) => ({
+  .map(({ as, capabilities: advertised, ...open }) => ({
     ...open,
     version: 4,
     as,
     // Without the capability an AS of four octets cannot be told.
-    capabilities: { ...announced, fourOctetAs: as > 0xffff || announced.fourOctetAs !== null ? as : null },
+    capabilities: { ...advertised, fourOctetAs: as > 0xffff || advertised.fourOctetAs !== null ? as : null },
   }))

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { Daemon } from '../../src/lab/chanter.ts'
+import type { LabDaemon } from '../../src/lab/chanter.ts'
 
 /** One request that the agent made, and how it was answered; status 0 where it was not. */
 export interface AgentCall {
@@ -39,7 +39,7 @@ export class BagpipeAgent {
   readonly #answers: AsyncIterator<string>
   #stderr = ''
 
-  constructor(kind: 'linuxbridge' | 'ovs', { host, api }: Daemon) {
+  constructor(kind: 'linuxbridge' | 'ovs', { host, api }: LabDaemon) {
     const command = ['netns', 'exec', host.namespace, PYTHON, SCRIPT, kind, api.host, `${api.port}`]
     this.#child = spawn('ip', command, { stdio: ['pipe', 'pipe', 'pipe'] })
     this.#child.stderr!.on('data', (chunk) => {

@@ -2,18 +2,18 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { request } from '../../src/client.ts'
 import { API_PORT } from '../../src/config/api-address.ts'
-import { type Daemon, formatIni } from '../../src/lab/chanter.ts'
+import { formatIni, type LabDaemon } from '../../src/lab/chanter.ts'
 import type { Lab } from '../../src/lab/lab.ts'
-import type { Host } from '../../src/lab/network.ts'
+import type { LabHost } from '../../src/lab/network.ts'
 
 /** Starts bagpipe-bgp on `host`, its API on that address; resolves when it answers. */
 export async function startBagpipe(
   lab: Lab,
-  host: Host,
+  host: LabHost,
   reflector: string,
   as: number,
   driver: 'linux' | 'dummy',
-): Promise<Daemon> {
+): Promise<LabDaemon> {
   const api = { host: host.address, port: API_PORT }
   const own = (file: string): string => join(lab.directory, `${host.name}-${file}`)
   const config = own('bagpipe.conf')

@@ -18,7 +18,7 @@ interface Answer {
   readonly endOfRib?: readonly [number, number]
   readonly nlri?: readonly {
     readonly hex: string
-    readonly announced: boolean
+    readonly advertised: boolean
     readonly nextHop: string
   }[]
   readonly attributes?: Readonly<Record<string, string>>
@@ -119,14 +119,14 @@ function ofUpdate(vector: Vector, update: Update, answer: Answer): string | unde
     return list.nlri.map((nlri) => {
       const w = new Writer()
       codec.encode(w, nlri)
-      const announced = 'nextHop' in list
-      const nextHop = announced && list.nextHop !== null ? formatIp(list.nextHop as Ip) : ''
-      return `${announced} ${w.copy().toString('hex')} ${nextHop.replace('::ffff:a00:1', '10.0.0.1')}`
+      const advertised = 'nextHop' in list
+      const nextHop = advertised && list.nextHop !== null ? formatIp(list.nextHop as Ip) : ''
+      return `${advertised} ${w.copy().toString('hex')} ${nextHop.replace('::ffff:a00:1', '10.0.0.1')}`
     })
   })
-  const theirs = (answer.nlri ?? []).map(({ announced, hex, nextHop }) => {
-    const via = announced && nextHop !== 'no-nexthop' ? nextHop.replace('::ffff:10.0.0.1', '10.0.0.1') : ''
-    return `${announced} ${hex} ${via}`
+  const theirs = (answer.nlri ?? []).map(({ advertised, hex, nextHop }) => {
+    const via = advertised && nextHop !== 'no-nexthop' ? nextHop.replace('::ffff:10.0.0.1', '10.0.0.1') : ''
+    return `${advertised} ${hex} ${via}`
   })
   const routes = differ('routes', expected.sort().join('; '), theirs.sort().join('; '))
   if (routes !== undefined) return routes

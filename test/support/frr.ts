@@ -2,17 +2,17 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from '../../src/lab/command.ts'
 import { LABS, type Lab } from '../../src/lab/lab.ts'
-import type { Host } from '../../src/lab/network.ts'
+import type { LabHost } from '../../src/lab/network.ts'
 import type { LabProcess } from '../../src/lab/process.ts'
 
 /** FRR's zebra and bgpd on a machine of the lab, spoken to by vtysh. */
 export class Frr {
-  readonly host: Host
+  readonly host: LabHost
   private readonly lab: Lab
   private readonly directory: string
   private readonly processes: readonly LabProcess[]
 
-  private constructor(lab: Lab, host: Host, directory: string, processes: readonly LabProcess[]) {
+  private constructor(lab: Lab, host: LabHost, directory: string, processes: readonly LabProcess[]) {
     this.lab = lab
     this.host = host
     this.directory = directory
@@ -20,7 +20,7 @@ export class Frr {
   }
 
   /** Starts them with these lines of bgpd's configuration; resolves when bgpd answers. */
-  static async start(lab: Lab, host: Host, config: string): Promise<Frr> {
+  static async start(lab: Lab, host: LabHost, config: string): Promise<Frr> {
     const directory = await frrDirectory(lab, host, { 'bgpd.conf': config, 'zebra.conf': '' })
     const own = (name: string) => join(directory, name)
     const started = ['zebra', 'bgpd'].map((name) => {
@@ -60,7 +60,7 @@ export class Frr {
 /** Makes a directory with these files for FRR's daemons, which give up root before they read and write. */
 export async function frrDirectory(
   lab: Lab,
-  host: Host,
+  host: LabHost,
   files: Readonly<Record<string, string>>,
 ): Promise<string> {
   const directory = join(lab.directory, `${host.name}-frr`)

@@ -1,8 +1,8 @@
 import { fetchJson, request, type Server } from '../../src/client.ts'
-import type { Daemon } from '../../src/lab/chanter.ts'
+import type { LabDaemon } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import type { Lab } from '../../src/lab/lab.ts'
-import type { Host, Vm } from '../../src/lab/network.ts'
+import type { LabHost, Vm } from '../../src/lab/network.ts'
 import { fdb, sessionState } from '../../src/lab/views.ts'
 import { formatMac } from '../../src/values/mac.ts'
 
@@ -21,13 +21,13 @@ export function attachmentOf(vm: Vm): Record<string, unknown> {
   }
 }
 
-export async function attach({ api }: Daemon, vm: Vm): Promise<void> {
+export async function attach({ api }: LabDaemon, vm: Vm): Promise<void> {
   const answer = await request(api, '/attach_localport', attachmentOf(vm))
   if (answer.status !== 200 || answer.body !== 'null')
     throw new Error(`attach: ${answer.status} ${answer.body}`)
 }
 
-export async function detach({ api }: Daemon, vm: Vm): Promise<void> {
+export async function detach({ api }: LabDaemon, vm: Vm): Promise<void> {
   const answer = await request(api, '/detach_localport', attachmentOf(vm))
   if (answer.status !== 200 || answer.body !== 'null')
     throw new Error(`detach: ${answer.status} ${answer.body}`)
@@ -36,7 +36,7 @@ export async function detach({ api }: Daemon, vm: Vm): Promise<void> {
 /** Waits until the daemon's session with the peer is established, or no longer is. */
 export async function session(
   lab: Lab,
-  { api, host }: Daemon,
+  { api, host }: LabDaemon,
   peer: string,
   up: boolean,
   seconds = 30,
@@ -52,7 +52,7 @@ export async function session(
 }
 
 /** What the kernel forwards to other nodes, in words: MAC, VTEP, and the VNI where it is another. */
-export async function remoteEntries(host: Host): Promise<string[]> {
+export async function remoteEntries(host: LabHost): Promise<string[]> {
   const entries = await fdb(host)
   return entries
     .filter(({ dst, flags }) => dst !== undefined && flags.includes('self'))
@@ -63,7 +63,7 @@ export async function remoteEntries(host: Host): Promise<string[]> {
 /** Waits until these are all the remote entries of the kernel. */
 export async function forwards(
   lab: Lab,
-  host: Host,
+  host: LabHost,
   expected: readonly string[],
   seconds = 20,
 ): Promise<void> {
@@ -85,7 +85,7 @@ export async function ping(lab: Lab, from: Vm, to: Vm): Promise<void> {
   await lab.exec(from.namespace, 'ping', '-c', '3', '-i', '0.2', '-W', '2', address)
 }
 
-export const indexOf = async (host: Host, device: string): Promise<number> => {
+export const indexOf = async (host: LabHost, device: string): Promise<number> => {
   const [link] = JSON.parse(await run('ip', '-n', host.namespace, '-json', 'link', 'show', device)) as {
     ifindex: number
   }[]

@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { fetchJson, request, type Server } from '../../src/client.ts'
-import { CHANTER, formatIni, type Settings } from '../../src/lab/chanter.ts'
+import { CHANTER, type DaemonSettings, formatIni } from '../../src/lab/chanter.ts'
 import { eventually } from '../../src/lab/eventually.ts'
 import { temporaryFiles } from './files.ts'
 
@@ -20,7 +20,7 @@ export interface LoneDaemon {
 }
 
 export interface Surroundings {
-  readonly settings?: Settings
+  readonly settings?: DaemonSettings
   /** A file descriptor for standard output, closed here. */
   readonly stdout?: number
   /** A command that starts it, such as `prlimit`. */

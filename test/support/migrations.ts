@@ -1,4 +1,4 @@
-import { type Daemon, startChanter, startChanterReflector } from '../../src/lab/chanter.ts'
+import { type LabDaemon, startChanter, startChanterReflector } from '../../src/lab/chanter.ts'
 import { startGobgp } from '../../src/lab/gobgp.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { addNode, addVm } from '../../src/lab/network.ts'
@@ -40,7 +40,7 @@ export interface Migration {
 }
 
 interface Home extends Place {
-  readonly daemon: Daemon
+  readonly daemon: LabDaemon
 }
 
 const MAC = '02:00:00:00:01:01'
@@ -59,7 +59,7 @@ export class Migrations {
   private readonly alone: boolean
   private readonly homes: Home[] = []
   private readonly steps: { readonly order: Order; readonly arrival: Arrival; readonly lab: Span }[] = []
-  private third!: Daemon
+  private third!: LabDaemon
   private mover!: QuickMover
   private flow!: Flow
   private at = 0
@@ -87,7 +87,7 @@ export class Migrations {
         }),
       ),
     )
-    const [one, two, three] = daemons as [Daemon, Daemon, Daemon]
+    const [one, two, three] = daemons as [LabDaemon, LabDaemon, LabDaemon]
     for (const daemon of daemons) await session(lab, daemon, REFLECTOR, true)
     const places = await addPlace(vm, third)
     this.homes.push({ daemon: one, ...places[0] }, { daemon: three, ...places[1] })

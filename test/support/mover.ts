@@ -5,7 +5,7 @@ import { Requests } from '../../src/dataplane/linux/requests.ts'
 import { run } from '../../src/lab/command.ts'
 import type { Lab } from '../../src/lab/lab.ts'
 import { enterNamespace } from '../../src/lab/namespace.ts'
-import type { Host, Vm } from '../../src/lab/network.ts'
+import type { LabHost, Vm } from '../../src/lab/network.ts'
 import { formatMac } from '../../src/values/mac.ts'
 
 /** A VM in one of its places: `device` is what it uses when it is there. */
@@ -15,7 +15,7 @@ export interface Place {
 }
 
 /** Gives a VM a second place, `tap-moved` of another node; it goes on using the first. */
-export async function addPlace(vm: Vm, node: Host): Promise<readonly [Place, Place]> {
+export async function addPlace(vm: Vm, node: LabHost): Promise<readonly [Place, Place]> {
   const moved = { ...vm, port: 'tap-moved' }
   await run(
     'ip',

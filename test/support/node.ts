@@ -14,7 +14,7 @@ import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { parseMac } from '../../src/values/mac.ts'
 import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import type { Drivers, VpnConfig } from '../../src/vpn/instances.ts'
-import { isOurDevice } from '../../src/vpn/names.ts'
+import { isOwnedName } from '../../src/vpn/names.ts'
 import type { AttachRequest, DetachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { noEvents } from './events.ts'
@@ -46,7 +46,7 @@ export class TestNode {
     this.clock = clock
     this.driver = new MemoryDriver(clock)
     this.reconciler = new Reconciler({ clock, driver: this.driver, events })
-    const pretending = new MemoryDriver(clock, { pretend: (name) => !isOurDevice(name, RANGES.vrfPrefix) })
+    const pretending = new MemoryDriver(clock, { pretend: (name) => !isOwnedName(name, RANGES.vrfPrefix) })
     this.dummy = new Reconciler({ clock, driver: pretending, events })
     const drivers: Drivers = { evpn: 'linux', ipvpn: 'linux', ...vpnChanges.drivers }
     const [host, dummy] = [this.reconciler, this.dummy]
@@ -74,7 +74,7 @@ export class TestNode {
         vxlanMtu: null,
         underlay: null,
         neighSuppress: true,
-        ipvpn: { address: ip(address), carrier: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
+        ipvpn: { address: ip(address), transport: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
         ranges: RANGES,
         lacks: () => null,
         requireIsolation: false,

@@ -1,6 +1,6 @@
 import { formatIp } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
-import type { State, StateChange } from '../../src/vpn/state.ts'
+import type { SavedState, StateChange } from '../../src/vpn/state.ts'
 import { encodeChange, encodeJournal, readState } from '../../src/vpn/state-text.ts'
 
 /** A state file that is not on a disk. */
@@ -22,11 +22,11 @@ export class Journal {
 }
 
 /** A journal that holds this state and nothing else. */
-export function encodeState(state: State): string {
+export function encodeState(state: SavedState): string {
   return new Journal().apply(changesOf(state)).text()
 }
 
-export function decodeState(text: string): State {
+export function decodeState(text: string): SavedState {
   return readState(text).state
 }
 
@@ -37,7 +37,7 @@ export function* changesOf({
   instances,
   footprint,
   numbers,
-}: State): Iterable<StateChange> {
+}: SavedState): Iterable<StateChange> {
   yield { kind: 'daemon', id: '', value: { kernel } }
   if (programs !== undefined) yield { kind: 'programs', id: '', value: programs }
   for (const { attachments, ...instance } of instances) {

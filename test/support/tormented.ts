@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { NoAnswer, request } from '../../src/client.ts'
-import { type Daemon, type Settings, startChanter } from '../../src/lab/chanter.ts'
+import { type DaemonSettings, type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import type { Lab } from '../../src/lab/lab.ts'
-import type { Host } from '../../src/lab/network.ts'
+import type { LabHost } from '../../src/lab/network.ts'
 import { formatIp } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import { Random } from '../sim/random.ts'
@@ -12,26 +12,26 @@ import { decodeState } from './state.ts'
 /** What differs from one kind of network to the other. */
 export interface Torment {
   readonly lab: Lab
-  readonly host: Host
+  readonly host: LabHost
   readonly seed: number
   /** Ports are `tap1` to `tap` and this number. */
   readonly ports: number
   /** The networks that a port may be in. */
   readonly networks: readonly string[]
-  readonly settings: Settings
+  readonly settings: DaemonSettings
   /** The daemon lives at most so long under load, in milliseconds. */
   readonly longest: number
   /** What attach and detach say of a port in a network, one request behind the other. */
   requests(port: number, network: string): readonly Readonly<Record<string, unknown>>[]
   /** Waits until the kernel, and what the daemon tells, hold what the agent wants and nothing else. */
-  expectTruth(wanted: ReadonlyMap<number, string | null>, daemon: Daemon, when: string): Promise<void>
+  expectTruth(wanted: ReadonlyMap<number, string | null>, daemon: LabDaemon, when: string): Promise<void>
 }
 
 /** A machine whose daemon is killed again and again while its agent goes on asking. */
 export class Tormented {
   private readonly torment: Torment
   private readonly random: Random
-  private daemon: Daemon | null = null
+  private daemon: LabDaemon | null = null
   /** What the agent wants of each port: the network it is in, or null. */
   private readonly wanted = new Map<number, string | null>()
   /** What it was answered last of each request, by what the request names; what was not answered is left out. */
@@ -95,7 +95,7 @@ export class Tormented {
   }
 
   /** Attaches and detaches until the daemon no longer answers. */
-  private async load(daemon: Daemon): Promise<void> {
+  private async load(daemon: LabDaemon): Promise<void> {
     for (;;) {
       const port = this.random.between(1, this.torment.ports)
       const now = this.wanted.get(port) ?? null
@@ -117,7 +117,12 @@ export class Tormented {
   }
 
   /** False when the daemon did not answer. */
-  private async ask({ api }: Daemon, port: number, from: string | null, to: string | null): Promise<boolean> {
+  private async ask(
+    { api }: LabDaemon,
+    port: number,
+    from: string | null,
+    to: string | null,
+  ): Promise<boolean> {
     const path = to === null ? '/detach_localport' : '/attach_localport'
     try {
       for (const body of this.torment.requests(port, to ?? from ?? '')) {

@@ -187,7 +187,7 @@ function notificationFacts(facts: Facter, message: Buffer): void {
 }
 
 function updateFacts(facts: Facter, update: Update, vector: Vector): void {
-  const { withdrawn, announced } = legacyOf(messageOf(vector))
+  const { withdrawn, advertised } = legacyOf(messageOf(vector))
   facts.add('bgp.update.path_attribute.type_code', ...attributeCodes(messageOf(vector)))
   const reach = 'bgp.update.path_attribute.mp_reach_nlri'
   const unreach = 'bgp.update.path_attribute.mp_unreach_nlri'
@@ -208,7 +208,7 @@ function updateFacts(facts: Facter, update: Update, vector: Vector): void {
     facts.add(`${unreach}.safi`, safiOf(update.endOfRib))
   }
   for (const list of update.reach) {
-    if (list.family === IPV4_UNICAST && announced) {
+    if (list.family === IPV4_UNICAST && advertised) {
       for (const { ip, length } of list.nlri as Prefix[]) {
         facts.add('bgp.nlri_prefix', formatIp(ip))
         facts.add('bgp.prefix_length', length)
@@ -261,10 +261,10 @@ function* attributeCodes(message: Buffer): Iterable<number> {
 }
 
 /** Whether the fields of RFC 4271 for IPv4 routes are in use. */
-function legacyOf(message: Buffer): { withdrawn: boolean; announced: boolean } {
+function legacyOf(message: Buffer): { withdrawn: boolean; advertised: boolean } {
   const withdrawn = message.readUInt16BE(19)
   const attributes = message.readUInt16BE(21 + withdrawn)
-  return { withdrawn: withdrawn > 0, announced: 23 + withdrawn + attributes < message.length }
+  return { withdrawn: withdrawn > 0, advertised: 23 + withdrawn + attributes < message.length }
 }
 
 /** Numbers of FlowSpec comparisons, whatever their size. */

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import type { BgpPeer } from '../../src/bgp/bgp-peer.ts'
 import {
   EVPN,
   type Family,
@@ -9,7 +10,6 @@ import {
   VPNV4,
   VPNV6,
 } from '../../src/bgp/family.ts'
-import type { Neighbour } from '../../src/bgp/neighbour.ts'
 import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import { SPEAKER_DEFAULTS, Speaker, type SpeakerConfig } from '../../src/bgp/speaker.ts'
 import { type Answer, request } from '../../src/client.ts'
@@ -128,7 +128,7 @@ export class Victim {
         vxlanMtu: null,
         underlay: null,
         neighSuppress: true,
-        ipvpn: { address, carrier: { interface: 'lo' }, underlay: null, fromAnyone: false },
+        ipvpn: { address, transport: { interface: 'lo' }, underlay: null, fromAnyone: false },
         ranges: RANGES,
         lacks: () => null,
         requireIsolation: false,
@@ -181,8 +181,8 @@ export class Victim {
     return TcpPeer.connect(loopback(host), loopback(HOST.victim), BGP_PORT)
   }
 
-  neighbour(host: number): Neighbour {
-    return this.speaker.neighbours.get(ip(loopback(host)))!
+  neighbour(host: number): BgpPeer {
+    return this.speaker.peers.get(ip(loopback(host)))!
   }
 
   /** GETs a path of the API over HTTP. */

@@ -3,8 +3,8 @@ import type {
   Connection,
   ConnectionHandlers,
   ConnectOptions,
-  Endpoint,
   Listener,
+  TcpEndpoint,
   Transport,
 } from '../../src/bgp/session/transport.ts'
 import type { Ip } from '../../src/values/address.ts'
@@ -79,7 +79,7 @@ export class VirtualNetwork {
     for (const pipe of [...this.open]) if (pipe.owner === owner) pipe.abandon()
   }
 
-  private listen(owner: symbol, { address, port }: Endpoint, accept: Accept): Listener {
+  private listen(owner: symbol, { address, port }: TcpEndpoint, accept: Accept): Listener {
     const key = `${address} ${port}`
     if (this.listeners.has(key)) throw new Error('EADDRINUSE')
     const listener = { owner, accept }

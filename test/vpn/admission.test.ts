@@ -98,7 +98,7 @@ describe('a port cannot be', () => {
 
   test('what leads to a BGP peer', async () => {
     link('eth1', {})
-    node.driver.kernel.setWay(ip(B), { device: 'eth1', via: null, labels: [] })
+    node.driver.kernel.setNextHop(ip(B), { device: 'eth1', via: null, labels: [] })
     await refuses(second({ port: 'eth1' }), 'local_port: eth1 leads to BGP peer 10.77.0.12')
   })
 
@@ -136,7 +136,7 @@ describe('a port cannot be', () => {
     expect(node.isInStep).toBe(true)
   })
 
-  test('a cable or a device whose name others have', async () => {
+  test('a veth pair or a device whose name others have', async () => {
     link('vxlan--net2', {})
     await refuses(second(), "interface vxlan--net2, which the instance needs, exists and is not chanter's")
     node.driver.kernel.deleteLink('vxlan--net2')
@@ -267,7 +267,7 @@ describe('the MAC address of a machine cannot be', () => {
     await node.attach({ linuxBridge: 'br-agent' })
     const { kernel } = node.driver
     kernel.changeLink('br-agent', { mac: mac('02:00:00:00:01:01') })
-    kernel.links.get('br-agent')?.bridged.clear()
+    kernel.links.get('br-agent')?.fdb.clear()
     await node.finish(node.reconciler.verifier.verify())
     clock.advance(1000)
     const [failure] = [...node.reconciler.statuses.failures()]

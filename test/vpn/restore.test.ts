@@ -7,7 +7,7 @@ import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import { VpnService } from '../../src/vpn/service.ts'
-import type { State } from '../../src/vpn/state.ts'
+import type { SavedState } from '../../src/vpn/state.ts'
 import { Process } from '../sim/process.ts'
 import { noEvents } from '../support/events.ts'
 import { attachRequest } from '../support/node.ts'
@@ -58,7 +58,7 @@ async function start(text: string | null = disk.at(-1) ?? null): Promise<Life> {
       vxlanMtu: null,
       underlay: null,
       neighSuppress: true,
-      ipvpn: { address: ip(A), carrier: { interface: 'lo' }, underlay: null, fromAnyone: false },
+      ipvpn: { address: ip(A), transport: { interface: 'lo' }, underlay: null, fromAnyone: false },
       ranges: RANGES,
       lacks: () => null,
       requireIsolation: false,
@@ -88,12 +88,10 @@ const held = (): string[] => {
     ...(kind === null ? [] : [`${kind} ${name}`]),
     ...(master === null ? [] : [`port ${name}`]),
   ])
-  const macs = [...links.values()].flatMap(({ bridged }) =>
-    [...bridged.values()].map(({ entry }) => identity(entry)),
-  )
+  const macs = [...links.values()].flatMap(({ fdb }) => [...fdb.values()].map(({ entry }) => identity(entry)))
   return [...devices, ...macs].sort()
 }
-const announced = ({ speaker }: Life) => [...speaker.rib.ownRoutes(EVPN)].map(({ nlri }) => nlri)
+const advertised = ({ speaker }: Life) => [...speaker.rib.ownRoutes(EVPN)].map(({ nlri }) => nlri)
 
 async function attached(): Promise<Life> {
   const life = await start()
@@ -104,9 +102,9 @@ async function attached(): Promise<Life> {
 }
 
 describe('a daemon that comes after another', () => {
-  test('announces the same routes, holds the same numbers, and touches nothing in the kernel', async () => {
+  test('advertises the same routes, holds the same numbers, and touches nothing in the kernel', async () => {
     const first = await attached()
-    const before = { announced: announced(first), held: held(), labels: [...first.vpns.labels.entries()] }
+    const before = { announced: advertised(first), held: held(), labels: [...first.vpns.labels.entries()] }
     first.kill()
     const changes: string[] = []
     driver.set = (entries) => {
@@ -116,7 +114,7 @@ describe('a daemon that comes after another', () => {
     const second = await start()
     await clock.run(1000)
     expect({
-      announced: announced(second),
+      announced: advertised(second),
       held: held(),
       labels: [...second.vpns.labels.entries()],
     }).toEqual(before)
@@ -168,7 +166,7 @@ describe('a daemon that comes after another', () => {
       driver = new MemoryDriver(clock)
       driver.kernel.addLink('tap2')
       const second = await start(null)
-      second.vpns.recall(former as State)
+      second.vpns.recall(former as SavedState)
       expect([...second.vpns.instances.keys()]).toEqual([])
       const { label, rdNumber } = await attachNext(second)
       expect(label).toBe(before!.attachments[0]!.label + 1)

@@ -24,7 +24,7 @@ beforeEach(() => {
   node = new TestNode(A, [peerConfig(B)], clock, network).plug('tap1', 'tap2', 'tap3')
 })
 
-const announced = (of: TestNode): string[] =>
+const advertised = (of: TestNode): string[] =>
   [...of.speaker.rib.ownRoutes(EVPN)].map(({ nlri }) => nlriCodec(EVPN)!.format(nlri))
 const wanted = (of: TestNode): string[] => of.wanted().map(identity).sort()
 
@@ -34,7 +34,7 @@ function snapshot(of: TestNode): unknown {
   const { vpns, driver } = of
   return {
     wanted: wanted(of),
-    announced: announced(of),
+    announced: advertised(of),
     labels: [...vpns.labels.entries()],
     instances: [...vpns.instances.keys()],
     links: [...driver.kernel.links.values()].map(({ name, master }) => `${name} in ${master}`).sort(),
@@ -53,7 +53,7 @@ describe('attach', () => {
       'port vxlan--net1',
     ])
     expect(node.isInStep).toBe(true)
-    expect(announced(node)).toEqual([
+    expect(advertised(node)).toEqual([
       'evpn:multicast::10.77.0.11:1:0:10.77.0.11',
       'evpn:macadv::10.77.0.11:1:-:0:02:00:00:00:01:01/48:192.168.10.1: label 6 (100)',
     ])
@@ -64,10 +64,10 @@ describe('attach', () => {
   test('several addresses of a MAC share port and label until the last is gone', async () => {
     await node.attach()
     await node.attach({ ip: parseInterfaceAddress('192.168.10.2/24')! })
-    expect(announced(node)).toHaveLength(3)
+    expect(advertised(node)).toHaveLength(3)
     await node.detach()
     expect(wanted(node)).toContain('port tap1')
-    expect(announced(node)).toHaveLength(2)
+    expect(advertised(node)).toHaveLength(2)
     await node.detach({ ip: ip('192.168.10.2') })
     expect(snapshot(node)).toMatchObject({ wanted: [], announced: [], labels: [], instances: [] })
   })
@@ -83,9 +83,9 @@ describe('attach', () => {
 
   test('an endpoint without address gives way to the first with one', async () => {
     await node.attach({ ip: null })
-    expect(announced(node)[1]).toContain('02:00:00:00:01:01/48:-')
+    expect(advertised(node)[1]).toContain('02:00:00:00:01:01/48:-')
     await node.attach()
-    expect(announced(node).filter((text) => text.includes('macadv'))).toEqual([
+    expect(advertised(node).filter((text) => text.includes('macadv'))).toEqual([
       'evpn:macadv::10.77.0.11:1:-:0:02:00:00:00:01:01/48:192.168.10.1: label 6 (100)',
     ])
     await node.attach({ ip: null })
@@ -97,16 +97,16 @@ describe('attach', () => {
   test('changed targets are imported and exported from then on, the multicast route included', async () => {
     await node.attach()
     await node.attach({ importTargets: [rt('64512:20')], exportTargets: [rt('64512:30')] })
-    const { vpn } = node.vpns.instances.get('net1')!
-    expect([...vpn.imports.targets]).toEqual([rt('64512:20')])
+    const { routing } = node.vpns.instances.get('net1')!
+    expect([...routing.imports.targets]).toEqual([rt('64512:20')])
     for (const route of node.speaker.rib.ownRoutes(EVPN))
       expect(route.set.routeTargets).toEqual([rt('64512:30')])
   })
 
-  test('without export targets nothing is announced', async () => {
+  test('without export targets nothing is advertised', async () => {
     await node.attach()
     await node.attach({ exportTargets: [] })
-    expect(announced(node)).toEqual([])
+    expect(advertised(node)).toEqual([])
   })
 
   test('local_pref goes with the route, 0 included', async () => {
@@ -115,11 +115,11 @@ describe('attach', () => {
     expect(prefs).toEqual([100, 0])
   })
 
-  test('an endpoint that only sends is not announced', async () => {
+  test('an endpoint that only sends is not advertised', async () => {
     await node.attach({ direction: 'from-port' })
-    expect(announced(node)).toEqual(['evpn:multicast::10.77.0.11:1:0:10.77.0.11'])
+    expect(advertised(node)).toEqual(['evpn:multicast::10.77.0.11:1:0:10.77.0.11'])
     await node.attach({ direction: 'to-port' })
-    expect(announced(node)).toHaveLength(2)
+    expect(advertised(node)).toHaveLength(2)
   })
 
   test('networks whose ids begin alike have devices of their own', async () => {
@@ -221,7 +221,7 @@ describe('attach', () => {
       await node.detach({ instanceId: 'blue', ip: null })
       const other = speakerAt(B, [peerConfig('10.77.0.15')], clock, network)
       clock.advance(200_000)
-      expect(other.neighbours.get(ip('10.77.0.15'))!.peer.state).toBe('Established')
+      expect(other.peers.get(ip('10.77.0.15'))!.sessions.state).toBe('Established')
       await node.attach({ instanceId: 'green', vni: 200 })
       expect(warnings).toEqual([])
     })
@@ -429,7 +429,7 @@ describe('two nodes', () => {
     expect(wanted(node)).toContain('local-mac 02:00:00:00:01:02 on tap2')
   })
 
-  test('a MAC that moves is announced with a higher sequence, so that others follow (RFC 7432 §15)', async () => {
+  test('a MAC that moves is advertised with a higher sequence, so that others follow (RFC 7432 §15)', async () => {
     clock.advance(20_000)
     await node.attach({
       mac: mac('02:00:00:00:01:02'),

@@ -12,9 +12,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Changes } from '../../src/vpn/changes.ts'
+import { ChangedState } from '../../src/vpn/changed-state.ts'
 import { encodeRecord } from '../../src/vpn/journal.ts'
-import type { Durability, State, StateChange } from '../../src/vpn/state.ts'
+import type { Durability, SavedState, StateChange } from '../../src/vpn/state.ts'
 import { peekState, StateFile } from '../../src/vpn/state-file.ts'
 import { readState, Unreadable } from '../../src/vpn/state-text.ts'
 import { logged } from '../support/events.ts'
@@ -23,7 +23,7 @@ import { ip, rt } from '../support/speakers.ts'
 import { changesOf, decodeState, encodeState } from '../support/state.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
-const STATE: State = {
+const STATE: SavedState = {
   kernel: 'a boot/4026531840',
   instances: [
     {
@@ -79,7 +79,7 @@ const STATE: State = {
   ],
 }
 
-const IP_STATE: State = {
+const IP_STATE: SavedState = {
   ...STATE,
   instances: [
     {
@@ -121,7 +121,7 @@ const IP_STATE: State = {
   ],
 }
 
-const PLUG_STATE: State = {
+const PLUG_STATE: SavedState = {
   ...IP_STATE,
   instances: IP_STATE.instances.map((instance) => ({
     ...instance,
@@ -145,7 +145,7 @@ const PLUG_STATE: State = {
   ],
 }
 
-const READVERTISE_STATE: State = {
+const READVERTISE_STATE: SavedState = {
   ...PLUG_STATE,
   instances: PLUG_STATE.instances.map((instance) => ({
     ...instance,
@@ -155,7 +155,7 @@ const READVERTISE_STATE: State = {
   })),
 }
 
-const NUMBERS_STATE: State = {
+const NUMBERS_STATE: SavedState = {
   ...STATE,
   numbers: {
     labels: { next: 18, freed: [{ number: 17, use: 'Incoming traffic', at: 1_700_000_000_000 }] },
@@ -168,12 +168,12 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
 /** With a second attachment, so that there is something to come and go. */
 const attached = (port: string): StateChange => {
-  const [{ id, attachments }] = STATE.instances as [State['instances'][0]]
+  const [{ id, attachments }] = STATE.instances as [SavedState['instances'][0]]
   const value = { ...attachments[0]!, mac: mac('02:00:00:00:01:02'), port, instance: id }
   return { kind: 'attachment', id: `02:00:00:00:01:02 2001:db8::1 ${id}`, value }
 }
 const detached: StateChange = { ...attached(''), value: undefined } as StateChange
-const ports = ({ instances }: State) =>
+const ports = ({ instances }: SavedState) =>
   instances.flatMap(({ attachments }) => attachments.map((one) => one.port))
 
 describe('the text of a state', () => {
@@ -244,7 +244,7 @@ describe('the file', () => {
     opened.push(file)
     return file
   }
-  const stateOf = (kernel: string): State => ({ ...STATE, kernel })
+  const stateOf = (kernel: string): SavedState => ({ ...STATE, kernel })
   const take = (kernel: string) => () => changesOf(stateOf(kernel))
   const save = (file: StateFile, ...changes: StateChange[]) => file.save(() => changes, 'synced')
   const files = () => readdirSync(join(directory, 'sub')).sort()
@@ -306,7 +306,7 @@ describe('the file', () => {
     const description = 'x'.repeat(100_000)
     let longest = 0
     for (let i = 0; i < 40; i++) {
-      const [value] = STATE.instances as [State['instances'][0]]
+      const [value] = STATE.instances as [SavedState['instances'][0]]
       await save(file, {
         kind: 'instance',
         id: value.id,
@@ -447,7 +447,7 @@ describe('the file', () => {
 
   test('is kept but for an entry that fails when it is written, until that does not', async () => {
     const file = open()
-    const changes = new Changes(new Map())
+    const changes = new ChangedState(new Map())
     let isBroken = true
     const touch = () =>
       changes.touch('next', 'labels', () => {

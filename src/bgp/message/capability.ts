@@ -34,7 +34,7 @@ export interface AddPathFamily {
   readonly mode: number
 }
 
-/** What one OPEN announces (RFC 5492). Several capabilities of a code are folded together; absent ones are null or false. */
+/** What one OPEN advertises (RFC 5492). Several capabilities of a code are folded together; absent ones are null or false. */
 export interface Capabilities {
   families: Family[]
   routeRefresh: boolean
@@ -69,7 +69,7 @@ export function noCapabilities(): Capabilities {
   }
 }
 
-/** One capability as data: reads its value into the record, and writes what the record announces, once or several times. */
+/** One capability as data: reads its value into the record, and writes what the record advertises, once or several times. */
 interface CapabilityCodec {
   readonly code: number
   decode(reader: Reader, into: Capabilities): void
@@ -275,7 +275,7 @@ function writeText(w: Writer, value: string, maxLength: number): void {
   w.bytes(bytes)
 }
 
-/** Reads the capabilities of one optional parameter, up to the bound. A malformed value counts as not announced (RFC 5492 §4). */
+/** Reads the capabilities of one optional parameter, up to the bound. A malformed value counts as not advertised (RFC 5492 §4). */
 export function decodeCapabilities(r: Reader, into: Capabilities): void {
   while (r.remaining > 0) {
     const code = r.u8()

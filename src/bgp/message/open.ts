@@ -15,7 +15,7 @@ export interface Open {
 }
 
 const CAPABILITIES_PARAMETER = 2
-/** RFC 9072 §2: parameter type and length octet that announce two-octet lengths. */
+/** RFC 9072 §2: parameter type and length octet that advertise two-octet lengths. */
 const EXTENDED_PARAMETERS = 255
 
 /** Decodes an OPEN, header included. Throws `SessionError` with the NOTIFICATION of RFC 4271 §6.2. */

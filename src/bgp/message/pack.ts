@@ -13,7 +13,7 @@ import { writeMessage } from './header.ts'
 const OVERHEAD = HEADER_LENGTH + 2 + 2
 
 /**
- * Appends UPDATEs that announce `nlri` with these attributes, as many to a message as fit; MP_REACH_NLRI comes first
+ * Appends UPDATEs that advertise `nlri` with these attributes, as many to a message as fit; MP_REACH_NLRI comes first
  * (RFC 7606 §5.1). Returns how many UPDATEs; NLRI that fit no message are left out and passed to `unfit` by their index.
  */
 export function writeReach(

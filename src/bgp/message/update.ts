@@ -49,11 +49,11 @@ export function decodeUpdate(message: Uint8Array, session: SessionContext): Upda
     const attributesEnd = r.enter(attributesLength)
     decoded = decodeAttributes(r, session)
     r.leave(attributesEnd)
-    const announced = readNlriList(r, IPV4_UNICAST, session, REACHABLE)
+    const advertised = readNlriList(r, IPV4_UNICAST, session, REACHABLE)
 
     const { mpReach, mpUnreach } = decoded
     if (isFilled(withdrawn)) unreach.push(withdrawn)
-    if (isFilled(announced)) reach.push({ ...announced, nextHop: decoded.attributes.nextHop })
+    if (isFilled(advertised)) reach.push({ ...advertised, nextHop: decoded.attributes.nextHop })
     if (mpReach !== null) reach.push(mpReach)
     if (mpUnreach !== null && isFilled(mpUnreach)) unreach.push(mpUnreach)
     // It is one that holds nothing else (RFC 4724 §2).
@@ -95,12 +95,12 @@ function isFilled({ nlri, quarantined, ignored }: NlriList): boolean {
   return nlri.length > 0 || quarantined.length > 0 || ignored > 0
 }
 
-/** Whether an attribute that announces routes shows them, or could if the family were one that is read. */
+/** Whether an attribute that advertises routes shows them, or could if the family were one that is read. */
 function isLocated(list: NlriList): boolean {
   return isFilled(list) || nlriCodec(list.family) === undefined
 }
 
-/** Without announced routes, some may have been lost to the error: nothing can be treated as withdrawn (RFC 7606 §5.2). */
+/** Without advertised routes, some may have been lost to the error: nothing can be treated as withdrawn (RFC 7606 §5.2). */
 function resetInstead(finding: Finding): Finding {
   return finding.severity === 'withdraw' ? { ...finding, severity: 'reset' } : finding
 }

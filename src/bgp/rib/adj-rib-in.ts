@@ -14,7 +14,7 @@ import type { Rib } from './rib.ts'
 import { beginGeneration, beginSession, type Source } from './route.ts'
 
 /** What decides whether a route is taken. */
-export interface ImportTerms {
+export interface ImportOptions {
   /** Who must not find itself in a route: our AS, our identifier, our cluster when we are a reflector. */
   readonly as: number
   readonly identifier: number
@@ -56,7 +56,7 @@ export class AdjRibIn {
   private readonly clock: Clock
   private readonly rib: Rib
   private readonly source: Source
-  private readonly terms: ImportTerms
+  private readonly options: ImportOptions
   private readonly memberships: MembershipListener
   private readonly events: EventSink
   /** Address of the peer. */
@@ -68,14 +68,14 @@ export class AdjRibIn {
     clock: Clock,
     rib: Rib,
     source: Source,
-    terms: ImportTerms,
+    options: ImportOptions,
     memberships: MembershipListener,
     events: EventSink,
   ) {
     this.clock = clock
     this.rib = rib
     this.source = source
-    this.terms = terms
+    this.options = options
     this.memberships = memberships
     source.membershipGone = (membership) => memberships.memberRemoved(membership)
     this.events = events
@@ -115,7 +115,7 @@ export class AdjRibIn {
     this.account(update)
     for (const list of update.unreach) this.withdrawAll(list)
     if (update.verdict === 'withdraw') for (const list of update.reach) this.withdrawAll(list)
-    else for (const list of update.reach) this.announceAll(list, update)
+    else for (const list of update.reach) this.advertiseAll(list, update)
     // What was there under the key of an NLRI that may not be used is no longer what the peer advertises.
     for (const { family, nlri, pathId } of quarantinedNlri(update))
       if (nlri !== null) this.withdraw(family, nlriCodec(family)!.key(nlri), pathId)
@@ -177,10 +177,10 @@ export class AdjRibIn {
     this.dropped.forget(family, key, pathId)
   }
 
-  private announceAll(list: MpReach, update: Update): void {
+  private advertiseAll(list: MpReach, update: Update): void {
     const { family, nlri, pathIds } = list
     this.counters.unwanted += list.ignored
-    if (!this.terms.isAccepted) {
+    if (!this.options.isAccepted) {
       this.counters.rejected += nlri.length
       return this.drop(list, 'no policy lets routes of its AS in (RFC 8212)')
     }
@@ -197,7 +197,7 @@ export class AdjRibIn {
     for (let i = 0; i < nlri.length; i++) {
       if (isOpaque(nlri[i]!)) this.counters.unread++
       const pathId = pathIds?.[i] ?? 0
-      const key = this.rib.announce(this.source, family, nlri[i]!, pathId, set)
+      const key = this.rib.advertise(this.source, family, nlri[i]!, pathId, set)
       this.dropped.forget(family, key, pathId)
       if (family === ROUTE_TARGET) this.memberships.memberAdded(nlri[i] as Membership)
     }
@@ -211,7 +211,7 @@ export class AdjRibIn {
 
   /** Why it is a route of ours that came back (RFC 4271 §9.1.2, RFC 4456 §8); null when it is not. */
   private whyLoop({ attributes }: Update): string | null {
-    const { as, identifier, clusterId } = this.terms
+    const { as, identifier, clusterId } = this.options
     if (attributes.originatorId === identifier) return 'our own route came back: ORIGINATOR_ID is ours'
     if (clusterId !== null && attributes.clusterList?.includes(clusterId) === true)
       return 'our own route came back: CLUSTER_LIST holds our cluster'

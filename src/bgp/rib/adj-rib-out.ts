@@ -148,7 +148,7 @@ export class AdjRibOut implements BestListener {
   }
 
   /** The peer will say nothing before it has heard us: until then it is told everything. */
-  speakFirst(): void {
+  advertiseFirst(): void {
     this.unfiltered = true
     this.openGate()
   }

@@ -1,7 +1,7 @@
 import type { Family } from '../family.ts'
 import type { Nlri } from '../nlri/index.ts'
 
-/** A route that a peer announces and that stays out of the RIB. */
+/** A route that a peer advertises and that stays out of the RIB. */
 export interface DroppedRoute {
   readonly family: Family
   readonly nlri: Nlri
@@ -12,13 +12,13 @@ export interface DroppedRoute {
 const CAPACITY = 1000
 const MAX_KEY_OCTETS = 64
 
-/** What a peer announces and may not enter the RIB, until it says otherwise. */
+/** What a peer advertises and may not enter the RIB, until it says otherwise. */
 export class DroppedRoutes {
   private readonly routes = new Map<string, DroppedRoute>()
 
   add(key: string, pathId: number, route: DroppedRoute): void {
     if (key.length > MAX_KEY_OCTETS) return
-    const own = keyOf(route.family, key, pathId)
+    const own = droppedKey(route.family, key, pathId)
     this.routes.delete(own)
     this.routes.set(own, route)
     if (this.routes.size <= CAPACITY) return
@@ -29,7 +29,7 @@ export class DroppedRoutes {
   }
 
   forget(family: Family, key: string, pathId: number): void {
-    this.routes.delete(keyOf(family, key, pathId))
+    this.routes.delete(droppedKey(family, key, pathId))
   }
 
   /** How many are kept of a family. */
@@ -48,6 +48,6 @@ export class DroppedRoutes {
   }
 }
 
-function keyOf(family: Family, key: string, pathId: number): string {
+function droppedKey(family: Family, key: string, pathId: number): string {
   return `${family} ${pathId} ${key}`
 }

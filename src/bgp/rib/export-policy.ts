@@ -27,7 +27,7 @@ export interface Presented {
 }
 
 /** Who sends, and to whom. */
-export interface ExportTerms {
+export interface ExportOptions {
   readonly rib: Rib
   readonly localAs: number
   readonly localIdentifier: number
@@ -44,15 +44,15 @@ export interface ExportTerms {
 }
 
 /** A VPN speaker tells its own routes only; a reflector passes on what RFC 4456 §6 lets it. */
-export function exportPolicy(terms: ExportTerms): ExportPolicy {
-  const { rib, clusterId, isExternal, isAccepted } = terms
+export function exportPolicy(options: ExportOptions): ExportPolicy {
+  const { rib, clusterId, isExternal, isAccepted } = options
   const shown = new WeakMap<AttributeSet, Map<number, Presented>>()
   return {
     candidates: (family) => (clusterId === null ? rib.ownRoutes(family) : rib.best(family)),
     select(best) {
       if ((isExternal && !isAccepted) || isOpaque(best.nlri)) return null
-      const route = best.family === ROUTE_TARGET ? membershipFor(best, terms) : best
-      return isAllowed(route, terms) ? route : null
+      const route = best.family === ROUTE_TARGET ? membershipFor(best, options) : best
+      return isAllowed(route, options) ? route : null
     },
     present(route) {
       const { set, source, family } = route
@@ -63,21 +63,21 @@ export function exportPolicy(terms: ExportTerms): ExportPolicy {
       }
       // memberships may share their attributes with other routes, and look otherwise
       const kind = family === ROUTE_TARGET ? 2 ** 32 : 0
-      return ensure(ofSet, kind + (source.peer?.identifier ?? 0), () => present(route, terms))
+      return ensure(ofSet, kind + (source.peer?.identifier ?? 0), () => present(route, options))
     },
   }
 }
 
-function isAllowed(route: Route, terms: ExportTerms): boolean {
-  if (isKeptBack(route, terms.isExternal)) return false
-  return route.source.peer === null || (terms.clusterId !== null && reflects(route, terms))
+function isAllowed(route: Route, options: ExportOptions): boolean {
+  if (isKeptBack(route, options.isExternal)) return false
+  return route.source.peer === null || (options.clusterId !== null && reflects(route, options))
 }
 
 /**
  * A peer that is no client gets the membership of a client where the best one is of another such peer (RFC 4684 §3.2):
  * the NLRI is the same for all members, and the peer has to know that some of them are behind us.
  */
-function membershipFor(best: Route, { isClient, isExternal }: ExportTerms): Route {
+function membershipFor(best: Route, { isClient, isExternal }: ExportOptions): Route {
   if (isClient || isExternal || !isOfNonClient(best)) return best
   let chosen = best
   for (let route = best.next; route !== null; route = route.next) {
@@ -97,9 +97,9 @@ const INSIDE_AS = [
 ]
 
 /**
- * NO_EXPORT and NO_EXPORT_SUBCONFED keep a route inside the AS, NO_ADVERTISE where it is (RFC 1997). LLGR_STALE keeps it inside too: we do not announce
+ * NO_EXPORT and NO_EXPORT_SUBCONFED keep a route inside the AS, NO_ADVERTISE where it is (RFC 1997). LLGR_STALE keeps it inside too: we do not advertise
  * long-lived graceful restart, so who sent it to us chose partial deployment, which is for internal peers (RFC 9494 §4.3, §4.6); those get it unchanged,
- * since our own nodes, FRR and GoBGP prefer any other route whatever was announced.
+ * since our own nodes, FRR and GoBGP prefer any other route whatever was advertised.
  */
 function isKeptBack({ set }: Route, isExternal: boolean): boolean {
   const communities = set.attributes.communities
@@ -114,16 +114,16 @@ function isKeptBack({ set }: Route, isExternal: boolean): boolean {
  * RFC 4456 §6: routes of clients go to all, those of others to clients. A client is told of its own memberships too, or
  * it would send us nothing of what it alone imports so far (RFC 4684 §3.2).
  */
-function reflects({ source, family }: Route, { peer, isClient, isExternal }: ExportTerms): boolean {
+function reflects({ source, family }: Route, { peer, isClient, isExternal }: ExportOptions): boolean {
   if (source === peer) return family === ROUTE_TARGET && isClient
   if (isExternal || source.peer?.internal === false) return true
   return isClient || source.peer?.isClient === true
 }
 
-function present({ set, source, family }: Route, terms: ExportTerms): Presented {
+function present({ set, source, family }: Route, options: ExportOptions): Presented {
   const { nextHop } = set
-  const { clusterId, localIdentifier, localAddress, isClient } = terms
-  if (terms.isExternal) return { attributes: forExternal(set.attributes, terms.localAs), nextHop }
+  const { clusterId, localIdentifier, localAddress, isClient } = options
+  if (options.isExternal) return { attributes: forExternal(set.attributes, options.localAs), nextHop }
   const attributes = withLocalPref(set.attributes)
   if (clusterId === null || source.peer?.internal !== true) return { attributes, nextHop }
   const clusterList = [clusterId, ...(attributes.clusterList ?? [])]

@@ -5,7 +5,7 @@ import { type Nlri, nlriCodec } from '../nlri/index.ts'
 import type { Membership } from '../nlri/route-target.ts'
 import { AttributePool, type AttributeSet } from './attribute-pool.ts'
 import { find, link, relinked, unlinked } from './chain.ts'
-import { Changes } from './changes.ts'
+import { ChangedKeys } from './changed-keys.ts'
 import { type Job, Jobs } from './jobs.ts'
 import { present } from './present.ts'
 import {
@@ -49,7 +49,7 @@ export class Rib {
   private readonly tables = new Map<Family, Map<string, Route>>()
   private readonly own = new Map<Family, Map<string, Route>>()
   private readonly listeners = new Set<BestListener>([this.subscriptions])
-  private readonly changes = new Changes()
+  private readonly changes = new ChangedKeys()
   private readonly jobs = new Jobs()
   private readonly sweeps = new WeakMap<Source, Map<Family, PendingSweep>>()
   private scheduled = false
@@ -59,7 +59,7 @@ export class Rib {
   }
 
   /** Adds or replaces a source's route; returns its key. */
-  announce(source: Source, family: Family, nlri: Nlri, pathId: number, set: AttributeSet): string {
+  advertise(source: Source, family: Family, nlri: Nlri, pathId: number, set: AttributeSet): string {
     const key = nlriCodec(family)!.key(nlri)
     const table = this.table(family)
     const head = table.get(key) ?? null

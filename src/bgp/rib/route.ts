@@ -9,7 +9,7 @@ import type { AttributeSet } from './attribute-pool.ts'
 export interface Source {
   readonly name: string
   /** Null for our own routes. */
-  peer: PeerFacts | null
+  peer: PeerInfo | null
   /** Goes up whenever what the source said is called in doubt. */
   generation: number
   /** By family: routes of an older generation are from before the session was lost, and stale (RFC 4724 §4.2). */
@@ -34,7 +34,7 @@ export interface Source {
 export const ROUTE_OCTETS = 64
 
 /** What best-path selection needs to know of a peer. */
-export interface PeerFacts {
+export interface PeerInfo {
   readonly address: Ip
   readonly as: number
   readonly internal: boolean
@@ -61,7 +61,7 @@ export interface Route {
 /** Generation of a route that no source has any more: it is stale whatever its source does. */
 export const GONE = -1
 
-export function newSource(name: string, peer: PeerFacts | null): Source {
+export function newSource(name: string, peer: PeerInfo | null): Source {
   const routes = new Map<Family, Set<Route>>()
   return {
     name,
@@ -86,7 +86,7 @@ export function localSource(name: string): Source {
   return newSource(name, null)
 }
 
-/** Begins a new generation of the source's routes: what it advertises again is told from what it does not. */
+/** Begins a new generation of the source's routes: what it re-advertises is told from what it does not. */
 export function beginGeneration(source: Source): number {
   source.generation++
   return source.generation

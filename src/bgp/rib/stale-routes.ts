@@ -28,7 +28,7 @@ export interface StaleContext {
 }
 
 /**
- * Keeps the routes of a peer that restarts, and lets go of what it does not advertise again (RFC 4724 §4.2); also those of the
+ * Keeps the routes of a peer that restarts, and lets go of what it does not re-advertise (RFC 4724 §4.2); also those of the
  * last peer of a family, so that forwarding goes on while no peer can tell what has changed.
  */
 export class StaleRoutes {

@@ -18,10 +18,10 @@ export interface Negotiated {
   /** Zero: no keepalives, no hold timer. */
   readonly holdTimeSeconds: number
   readonly families: ReadonlySet<Family>
-  /** Both announced graceful restart (RFC 4724), and both that NOTIFICATIONs count as restarts (RFC 8538). */
+  /** Both advertised graceful restart (RFC 4724), and both that NOTIFICATIONs count as restarts (RFC 8538). */
   readonly gracefulRestart: boolean
   readonly gracefulNotification: boolean
-  /** Both announced enhanced route refresh (RFC 7313). */
+  /** Both advertised enhanced route refresh (RFC 7313). */
   readonly enhancedRouteRefresh: boolean
   readonly context: SessionContext
 }

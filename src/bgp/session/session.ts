@@ -9,7 +9,7 @@ import type { RouteRefresh } from '../message/route-refresh.ts'
 import type { Update } from '../message/update.ts'
 import { type Frame, Framer } from '../wire/framer.ts'
 import { transition } from './fsm/index.ts'
-import type { Action, Ending, FsmEvent, State, Terms, Timer } from './fsm/types.ts'
+import type { Action, Ending, FsmEvent, FsmOptions, SessionState, Timer } from './fsm/types.ts'
 import { type Negotiated, negotiate } from './negotiate.ts'
 import type { Connection, ConnectionHandlers } from './transport.ts'
 
@@ -28,14 +28,14 @@ export interface SessionOwner {
   connect(handlers: ConnectionHandlers): Connection
   localOpen(): Open
   /** Why the OPEN is refused, or null; resolves connection collisions on the way (RFC 4271 §6.8). */
-  judge(session: Session, open: Open): SessionError | null
+  checkOpen(session: Session, open: Open): SessionError | null
   /** Seconds that a connection may take to come about, growing with every failure. */
   backOffSeconds(): number
   /** Seconds until the next try after a failure. */
   idleHoldSeconds(): number
   /** A connection did not come about in time. */
   connectTimedOut(): void
-  stateChanged(session: Session, from: State, reason: string | null, ending: Ending): void
+  stateChanged(session: Session, from: SessionState, reason: string | null, ending: Ending): void
   /** What to end a session with in which an exception was thrown that nobody foresaw. */
   faultOf(error: unknown): SessionError
   update(session: Session, update: Update): void
@@ -52,14 +52,14 @@ const MIN_KEEPALIVE_MS = 1000
 
 /** One connection with a peer: performs what the FSM says, and turns sockets and timers into its events. */
 export class Session {
-  state: State = 'Idle'
+  state: SessionState = 'Idle'
   negotiated: Negotiated | null = null
-  /** The OPEN that was sent on this connection: it decides what was agreed, whatever we would announce by now. */
+  /** The OPEN that was sent on this connection: it decides what was agreed, whatever we would advertise by now. */
   localOpen: Open | null = null
   connection: Connection | null = null
 
   private readonly owner: SessionOwner
-  private readonly terms: Terms
+  private readonly options: FsmOptions
   private framer = new Framer()
   private context: SessionContext = DEFAULT_CONTEXT
   private readonly timers = new Map<Timer, () => void>()
@@ -71,9 +71,9 @@ export class Session {
   private flushedThen = 0
   private written = 0
 
-  constructor(owner: SessionOwner, terms: Terms) {
+  constructor(owner: SessionOwner, options: FsmOptions) {
     this.owner = owner
-    this.terms = terms
+    this.options = options
   }
 
   /** Takes over a connection that the peer made. */
@@ -117,7 +117,7 @@ export class Session {
   private step(event: FsmEvent): void {
     const from = this.state
     if (event.type === 'connect-retry-expired' && from === 'Connect') this.owner.connectTimedOut()
-    const { state, actions, reason } = transition(from, event, this.terms)
+    const { state, actions, reason } = transition(from, event, this.options)
     this.state = state
     if (state === 'Idle' && from !== 'Idle') for (const timer of [...this.timers.keys()]) this.disarm(timer)
     if (event.type === 'open' && state === 'OpenConfirm') this.agree(event.open)
@@ -128,7 +128,7 @@ export class Session {
   private agree(open: Open): void {
     this.negotiated = negotiate(this.localOpen!, open)
     this.context = this.negotiated.context
-    // Who announced that it takes long messages has to, whatever the peer announced (RFC 8654 §4).
+    // Who advertised that it takes long messages has to, whatever the peer advertised (RFC 8654 §4).
     this.framer.extended = this.localOpen!.capabilities.extendedMessage
   }
 
@@ -233,7 +233,7 @@ export class Session {
     switch (message.type) {
       case 'open': {
         const { open } = message
-        const refusal = this.state === 'OpenSent' ? this.owner.judge(this, open) : null
+        const refusal = this.state === 'OpenSent' ? this.owner.checkOpen(this, open) : null
         const holdTimeSeconds = Math.min(open.holdTimeSeconds, this.localOpen?.holdTimeSeconds ?? 0)
         return this.dispatch({ type: 'open', open, refusal, holdTimeSeconds })
       }

@@ -23,12 +23,12 @@ export interface Connection {
   close(): void
 }
 
-export interface Endpoint {
+export interface TcpEndpoint {
   readonly address: Ip
   readonly port: number
 }
 
-export interface ConnectOptions extends Endpoint {
+export interface ConnectOptions extends TcpEndpoint {
   /** Address to connect from. */
   readonly localAddress: Ip
   readonly md5Key: string | null
@@ -55,7 +55,7 @@ export type Accept = (connection: Connection) => ConnectionHandlers | null
 export interface Transport {
   connect(options: ConnectOptions, handlers: ConnectionHandlers): Connection
   /** Rejects when the address cannot be listened on. */
-  listen(at: Endpoint, accept: Accept): Promise<Listener>
+  listen(at: TcpEndpoint, accept: Accept): Promise<Listener>
   /** What was dropped for its MD5 signature; null where that is not known. */
   md5Drops?(): Md5Drops | null
 }

@@ -61,7 +61,7 @@ export function formatRouteTarget(target: RouteTarget): string {
   return formatAdministrator(target)
 }
 
-/** Says that a route had the target before it was announced again (RT Record, draft-ietf-bess-service-chaining §7). */
+/** Says that a route had the target before it was re-advertised (RT Record, draft-ietf-bess-service-chaining §7). */
 export function routeTargetRecord(target: RouteTarget): ExtendedCommunity {
   return `${target.charAt(0)}${String.fromCharCode(RECORD_SUBTYPE)}${target.slice(2)}` as ExtendedCommunity
 }
@@ -92,7 +92,7 @@ export function encapsulation(tunnelType: number): ExtendedCommunity {
   return (ENCAPSULATION + pack16(tunnelType)) as ExtendedCommunity
 }
 
-/** The tunnel type a community announces; undefined when it is no encapsulation community. */
+/** The tunnel type a community advertises; undefined when it is no encapsulation community. */
 export function encapsulationOf(community: ExtendedCommunity): number | undefined {
   return community.startsWith(ENCAPSULATION.slice(0, 2)) ? u16(community, 6) : undefined
 }

@@ -30,7 +30,7 @@ export interface Frame {
 
 /** Cuts a byte stream into BGP messages and checks their headers (RFC 4271 §6.1). Holds at most one incomplete message. */
 export class Framer {
-  /** Both sides announced RFC 8654: every message but OPEN and KEEPALIVE may be long. */
+  /** Both sides advertised RFC 8654: every message but OPEN and KEEPALIVE may be long. */
   extended = false
   private pending: Buffer = EMPTY
   private pos = 0

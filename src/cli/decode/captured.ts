@@ -3,16 +3,16 @@ import { Conversation, type End } from '../../bgp/describe/conversation.ts'
 import { type Piece, split } from '../../bgp/describe/split.ts'
 import { formatIp, isIpv4 } from '../../values/address.ts'
 import type { Capture } from './capture.ts'
-import { type Connection, Connections } from './connections.ts'
-import { type Decoded, note, type Place } from './decoded.ts'
-import { type Endpoint, isKnownLinkType, tcpSegment } from './packet.ts'
+import { type CapturedConnection, Connections } from './connections.ts'
+import { type Decoded, type Location, note } from './decoded.ts'
+import { isKnownLinkType, type PacketEndpoint, tcpSegment } from './packet.ts'
 import { decodePiece } from './piece.ts'
 import type { Moment, Run } from './reassembly.ts'
 import { formatTime } from './time.ts'
 
 /** A piece of what one end of a connection sent, or the hole in front of it. */
 interface Arrival {
-  readonly connection: Connection
+  readonly connection: CapturedConnection
   readonly conversation: Conversation
   readonly end: End
   readonly moment: Moment
@@ -35,7 +35,7 @@ export function* decodeCapture(
   }
   const arrivals = connections.all.flatMap((connection) => arrivalsOf(connection, new Conversation(facts)))
   for (const arrival of arrivals.toSorted((a, b) => a.moment.frame - b.moment.frame)) {
-    yield { ...placeOf(arrival), ...contentOf(arrival) }
+    yield { ...locationOf(arrival), ...contentOf(arrival) }
   }
   const unknown = new Set(packets.map(({ linkType }) => linkType).filter((type) => !isKnownLinkType(type)))
   for (const linkType of unknown) yield note(`packets of link type ${linkType} are not read`)
@@ -44,7 +44,7 @@ export function* decodeCapture(
   if (problem !== null) yield note(problem)
 }
 
-function arrivalsOf(connection: Connection, conversation: Conversation): Arrival[] {
+function arrivalsOf(connection: CapturedConnection, conversation: Conversation): Arrival[] {
   const arrivals: Arrival[] = []
   for (const end of [0, 1] as const) {
     for (const run of connection.sent[end].runs()) {
@@ -67,7 +67,7 @@ function contentOf({ conversation, end, run, piece }: Arrival) {
   return decodePiece(piece, run.bytes.length, (bytes) => conversation.describe(end, bytes))
 }
 
-function placeOf({ connection, end, moment }: Arrival): Place {
+function locationOf({ connection, end, moment }: Arrival): Location {
   const [source, destination] = end === 0 ? connection.ends : connection.ends.toReversed()
   return {
     frame: moment.frame,
@@ -77,6 +77,6 @@ function placeOf({ connection, end, moment }: Arrival): Place {
   }
 }
 
-function formatEndpoint({ ip, port }: Endpoint): string {
+function formatEndpoint({ ip, port }: PacketEndpoint): string {
   return isIpv4(ip) ? `${formatIp(ip)}:${port}` : `[${formatIp(ip)}]:${port}`
 }

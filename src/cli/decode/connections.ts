@@ -1,29 +1,29 @@
 import type { End } from '../../bgp/describe/conversation.ts'
-import type { Endpoint, Segment } from './packet.ts'
-import { Direction, type Moment } from './reassembly.ts'
+import type { PacketEndpoint, TcpSegment } from './packet.ts'
+import { ByteStream, type Moment } from './reassembly.ts'
 
 /** One TCP connection: its ends, and what each of them sent. */
-export interface Connection {
-  readonly ends: readonly [Endpoint, Endpoint]
-  readonly sent: readonly [Direction, Direction]
+export interface CapturedConnection {
+  readonly ends: readonly [PacketEndpoint, PacketEndpoint]
+  readonly sent: readonly [ByteStream, ByteStream]
 }
 
 /** Sorts captured segments into connections; the same ends again after another SYN are another connection. */
 export class Connections {
-  readonly all: Connection[] = []
-  private readonly current = new Map<string, Connection>()
+  readonly all: CapturedConnection[] = []
+  private readonly current = new Map<string, CapturedConnection>()
 
-  add(segment: Segment, moment: Moment): void {
+  add(segment: TcpSegment, moment: Moment): void {
     const { source, destination, sequence, syn, payload } = segment
-    const forth = keyOf(source) + keyOf(destination)
-    const back = keyOf(destination) + keyOf(source)
+    const forth = endpointKey(source) + endpointKey(destination)
+    const back = endpointKey(destination) + endpointKey(source)
     const end: End = this.current.has(back) ? 1 : 0
     const key = end === 0 ? forth : back
     let connection = this.current.get(key)
     if (connection === undefined || (syn && !connection.sent[end].fits(sequence))) {
       connection = {
         ends: end === 0 ? [source, destination] : [destination, source],
-        sent: [new Direction(), new Direction()],
+        sent: [new ByteStream(), new ByteStream()],
       }
       this.current.set(key, connection)
       this.all.push(connection)
@@ -33,6 +33,6 @@ export class Connections {
   }
 }
 
-function keyOf({ ip, port }: Endpoint): string {
+function endpointKey({ ip, port }: PacketEndpoint): string {
   return `${ip}${String.fromCharCode(port)}`
 }

@@ -2,14 +2,14 @@ import { CliError } from '../command.ts'
 import { readCapture } from './capture.ts'
 import { decodeCapture } from './captured.ts'
 import type { Decoded } from './decoded.ts'
-import { contextOf, type Facts } from './facts.ts'
+import { contextOf, type SessionHints } from './facts.ts'
 import { parseHexText } from './hex.ts'
 import type { Input } from './input.ts'
 import { decodeLines } from './lines.ts'
 import { decodeStream } from './stream.ts'
 
 export interface Manner {
-  readonly facts: Facts
+  readonly facts: SessionHints
   /** The TCP port of BGP in a capture. */
   readonly port: number
   /** Text has an object or a string of hex in each line. */

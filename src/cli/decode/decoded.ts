@@ -8,7 +8,7 @@ export interface Note {
 }
 
 /** Where something stood in the input. */
-export interface Place {
+export interface Location {
   readonly file?: string
   readonly line?: number
   readonly offset?: number
@@ -19,7 +19,7 @@ export interface Place {
 }
 
 /** One object of the output. */
-export type Decoded = Place & (MessageDescription | Note)
+export type Decoded = Location & (MessageDescription | Note)
 
 export function note(reason: string, bytes: Uint8Array = new Uint8Array(0)): Note {
   return { type: 'NOTE', reason, bytes: Buffer.from(bytes).toString('hex') }

@@ -5,7 +5,7 @@ import { suggest } from '../../config/suggest.ts'
 import { CliError } from '../command.ts'
 
 /** What the operator says about the session; what is undefined is left to the OPENs. */
-export interface Facts {
+export interface SessionHints {
   readonly as4?: boolean | undefined
   readonly internal?: boolean | undefined
   readonly extended?: boolean | undefined
@@ -13,7 +13,7 @@ export interface Facts {
 }
 
 /** The same in the terms of the decoders. Throws `CliError` when a family has no such name. */
-export function contextOf({ as4, internal, extended, addPath }: Facts): Partial<SessionContext> {
+export function contextOf({ as4, internal, extended, addPath }: SessionHints): Partial<SessionContext> {
   return {
     ...(as4 === undefined ? {} : { fourOctetAs: as4 }),
     ...(internal === undefined ? {} : { internal }),

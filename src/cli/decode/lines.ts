@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { CliError } from '../command.ts'
 import { type Decoded, note } from './decoded.ts'
-import { contextOf, type Facts } from './facts.ts'
+import { contextOf, type SessionHints } from './facts.ts'
 import { parseHexText } from './hex.ts'
 import { decodeStream } from './stream.ts'
 
@@ -15,7 +15,7 @@ const Line = z.strictObject({
 })
 
 /** Decodes a line at a time, each on its own; what cannot be read becomes a note, so that every line has its answer. */
-export function* decodeLines(text: string, facts: Facts): Iterable<Decoded> {
+export function* decodeLines(text: string, facts: SessionHints): Iterable<Decoded> {
   for (const [index, content] of text.split('\n').entries()) {
     const place = { line: index + 1 }
     if (content.trim() === '') continue

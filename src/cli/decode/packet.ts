@@ -1,15 +1,15 @@
 import { IPV4_LENGTH, IPV6_LENGTH, type Ip } from '../../values/address.ts'
 import { octets } from '../../values/bytes.ts'
 
-export interface Endpoint {
+export interface PacketEndpoint {
   readonly ip: Ip
   readonly port: number
 }
 
 /** A TCP segment of a captured packet; `payload` is as much of it as was captured. */
-export interface Segment {
-  readonly source: Endpoint
-  readonly destination: Endpoint
+export interface TcpSegment {
+  readonly source: PacketEndpoint
+  readonly destination: PacketEndpoint
   readonly sequence: number
   readonly syn: boolean
   readonly payload: Buffer
@@ -44,7 +44,7 @@ export function isKnownLinkType(linkType: number): boolean {
 }
 
 /** The TCP segment in a packet; undefined when there is none, or not enough of it. */
-export function tcpSegment(linkType: number, packet: Buffer): Segment | undefined {
+export function tcpSegment(linkType: number, packet: Buffer): TcpSegment | undefined {
   const start = ipStart(linkType, packet)
   if (start === undefined) return undefined
   const ip = packet.subarray(start)
@@ -65,7 +65,7 @@ function ipStart(linkType: number, packet: Buffer): number | undefined {
 }
 
 /** Of a fragmented packet the first fragment is read, the others turn up as missing bytes. */
-function inIpv4(ip: Buffer): Segment | undefined {
+function inIpv4(ip: Buffer): TcpSegment | undefined {
   const headerLength = ((ip[0] ?? 0) & 0x0f) * 4
   const fragmentOffset = u16(ip, 6) & 0x1fff
   if (headerLength < 20 || ip.length < headerLength || ip[9] !== TCP || fragmentOffset > 0) return undefined
@@ -80,7 +80,7 @@ const AUTHENTICATION = 51
 const EXTENSIONS: ReadonlySet<number> = new Set([0, 43, 60, 135])
 const MIN_EXTENSION_LENGTH = 8
 
-function inIpv6(ip: Buffer): Segment | undefined {
+function inIpv6(ip: Buffer): TcpSegment | undefined {
   if (ip.length < IPV6_HEADER_LENGTH) return undefined
   const payloadLength = u16(ip, 4)
   const end = packetEnd(ip, payloadLength === 0 ? 0 : IPV6_HEADER_LENGTH + payloadLength)
@@ -106,7 +106,7 @@ function extensionLength(type: number | undefined, header: Buffer): number | und
 
 const MIN_TCP_LENGTH = 20
 
-function inTcp(tcp: Buffer, addresses: Buffer): Segment | undefined {
+function inTcp(tcp: Buffer, addresses: Buffer): TcpSegment | undefined {
   const headerLength = ((tcp[12] ?? 0) >>> 4) * 4
   if (tcp.length < MIN_TCP_LENGTH || headerLength < MIN_TCP_LENGTH) return undefined
   const half = addresses.length / 2

@@ -21,7 +21,7 @@ export interface Run {
 }
 
 /** One direction of a TCP connection: segments in any order, twice, or not at all. */
-export class Direction {
+export class ByteStream {
   /** Where the stream starts, once its SYN was seen. */
   private start: number | undefined
   private last: number | undefined

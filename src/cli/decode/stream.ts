@@ -3,7 +3,7 @@ import { DEFAULT_CONTEXT } from '../../bgp/context.ts'
 import { describeMessage } from '../../bgp/describe/index.ts'
 import { isInternalBy } from '../../bgp/describe/session-kind.ts'
 import { split } from '../../bgp/describe/split.ts'
-import type { Decoded, Place } from './decoded.ts'
+import type { Decoded, Location } from './decoded.ts'
 import { decodePiece } from './piece.ts'
 
 /**
@@ -13,7 +13,7 @@ import { decodePiece } from './piece.ts'
 export function* decodeStream(
   stream: Buffer,
   facts: Partial<SessionContext>,
-  place: Place = {},
+  place: Location = {},
 ): Iterable<Decoded> {
   let internal = facts.internal ?? null
   for (const piece of split(stream)) {

@@ -1,4 +1,4 @@
-import { type Decoded, isClean, type Place } from './decoded.ts'
+import { type Decoded, isClean, type Location } from './decoded.ts'
 import { bodyLines } from './message-text.ts'
 import { hexWords } from './words.ts'
 
@@ -22,10 +22,10 @@ export function* renderText(decoded: Iterable<Decoded>): Iterable<string> {
 function head(one: Decoded): string {
   const what = one.type === 'NOTE' ? one.reason : `${one.type}, ${one.length} bytes`
   const verdict = one.type === 'NOTE' || one.verdict === null ? [] : [`! ${one.verdict}`]
-  return [...placeWords(one), what, ...verdict].join('  ')
+  return [...locationWords(one), what, ...verdict].join('  ')
 }
 
-function placeWords({ file, frame, time, source, destination, offset }: Place): string[] {
+function locationWords({ file, frame, time, source, destination, offset }: Location): string[] {
   return [
     ...(file === undefined ? [] : [file]),
     ...(frame === undefined ? [] : [`frame ${frame}`]),

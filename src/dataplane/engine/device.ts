@@ -12,7 +12,7 @@ import {
 } from '../kinds/index.ts'
 import type { Entry, Outage } from '../model.ts'
 import type { Refusal } from '../refusal.ts'
-import type { Observation } from './observation.ts'
+import type { DeviceDump } from './device-dump.ts'
 import { Table } from './table.ts'
 
 /** A table of any kind; only entries of its kind may be given to it. */
@@ -35,7 +35,7 @@ export class Device {
   leavingLink: LinkEntry | null = null
   leavingPort: PortEntry | null = null
   /** Index, master and MAC address of the interface when it was last looked at. */
-  seen: number | null = null
+  observedIndex: number | null = null
   master: string | null = null
   mac: Mac | null = null
   /** Whether the interface was ours then; null before it was looked at. */
@@ -48,11 +48,11 @@ export class Device {
   adopted = false
   /** Whether its entries have to be looked at again, since notifications were lost. */
   unsure = false
-  observation: Observation | null = null
+  dump: DeviceDump | null = null
   /** Whether entries that are not wanted came, went or changed since the last look at its entries began. */
   disturbed = false
   /** Looks at its entries that failed, since one went well. */
-  failedLooks = 0
+  failedDumps = 0
   /** Why nothing can be set on it: the interface is missing or refused, or its port is not in place. */
   failure: Failure | null = null
   /** Of a port of others that passes no traffic. */
@@ -162,16 +162,16 @@ export class Device {
 
   /** The interface is gone, and with it all that the kernel held for it. */
   lose(): void {
-    this.seen = null
+    this.observedIndex = null
     this.index = null
     this.owned = null
-    this.observation?.abandon()
-    this.observation = null
+    this.dump?.abandon()
+    this.dump = null
     for (const table of this.tables.values()) table.forget()
   }
 
   /** Has what needs this interface set again; true when there is something. */
-  shake(name: string): boolean {
+  requeueDependents(name: string): boolean {
     let shaken = false
     for (const table of this.tables.values()) {
       const suffers = this.name === name && tableDefinition(table.kind).isLostSilently === true

@@ -5,17 +5,17 @@ import { masterOf } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
 import { type Refusal, unreadable } from '../refusal.ts'
 import { Device } from './device.ts'
+import { DeviceDump } from './device-dump.ts'
+import { DeviceRemovals } from './device-removals.ts'
 import { backoff, type Exceptions } from './exceptions.ts'
-import { Leavers } from './leavers.ts'
-import { Members } from './members.ts'
-import { Observation } from './observation.ts'
 import { misplaced, PLACING_ORDER, place } from './placement.ts'
+import { PortsByMaster } from './ports-by-master.ts'
 import { Sweep } from './sweep.ts'
 
 /** Devices that are placed or looked at in one turn. */
 const DEVICES_A_TURN = 4
 
-export interface DevicesParts {
+export interface DevicesDependencies {
   readonly clock: Clock
   readonly driver: Driver
   readonly exceptions: Exceptions
@@ -29,7 +29,7 @@ export interface DevicesParts {
 /** The interfaces of which something is wanted: brings each to where it is wanted, then looks at what it holds. */
 export class Devices {
   readonly all = new Map<string, Device>()
-  readonly members = new Members()
+  readonly ports = new PortsByMaster()
   readonly sweep: Sweep
   private readonly clock: Clock
   private readonly driver: Driver
@@ -39,8 +39,8 @@ export class Devices {
   /** Whose link or port is to be looked at. */
   private readonly unplaced = new Set<Device>()
   /** Whose entries are being looked at. */
-  private readonly observed = new Set<Device>()
-  private readonly leavers: Leavers
+  private readonly dumping = new Set<Device>()
+  private readonly removals: DeviceRemovals
   /** Whose entries may need other interfaces. */
   private readonly crossing = new Set<Device>()
   /** What cannot be placed. */
@@ -50,14 +50,14 @@ export class Devices {
   /** Which interfaces were up when they were last looked at. */
   private readonly up = new Set<string>()
 
-  constructor({ clock, driver, exceptions, events, released, wake }: DevicesParts) {
+  constructor({ clock, driver, exceptions, events, released, wake }: DevicesDependencies) {
     this.clock = clock
     this.driver = driver
     this.exceptions = exceptions
     this.events = events
     this.released = released
     this.sweep = new Sweep(clock, this.all, released)
-    this.leavers = new Leavers({
+    this.removals = new DeviceRemovals({
       clock,
       driver,
       exceptions,
@@ -70,7 +70,7 @@ export class Devices {
   }
 
   get hasWork(): boolean {
-    return this.unplaced.size > 0 || this.observed.size > 0 || this.leavers.hasWork
+    return this.unplaced.size > 0 || this.dumping.size > 0 || this.removals.hasWork
   }
 
   /** The device of that name; one that is new will be looked at. */
@@ -91,17 +91,17 @@ export class Devices {
 
   /** Has the device's link and port taken away, where they are to go. */
   dismiss(device: Device): void {
-    this.leavers.add(device)
+    this.removals.add(device)
   }
 
   /** Whether it is not yet known what the device lacks. */
   isUnplaced(device: Device): boolean {
-    return this.unplaced.has(device) || (device.index === null && this.observed.has(device))
+    return this.unplaced.has(device) || (device.index === null && this.dumping.has(device))
   }
 
   /** Somebody attaches or detaches. */
   disturb(): void {
-    this.leavers.disturb()
+    this.removals.disturb()
   }
 
   /** Has everything looked at again. */
@@ -118,8 +118,8 @@ export class Devices {
   /** Takes the next few steps. */
   advance(): void {
     if (this.unplaced.size > 0) for (const device of this.nextUnplaced()) this.place(device)
-    if (this.observed.size === 0) return
-    for (const device of [...this.observed].slice(0, DEVICES_A_TURN)) this.look(device)
+    if (this.dumping.size === 0) return
+    for (const device of [...this.dumping].slice(0, DEVICES_A_TURN)) this.continueDump(device)
   }
 
   /**
@@ -128,8 +128,8 @@ export class Devices {
    */
   takeAway(isAwaited: boolean): void {
     // an interface that has left its VRF is not asked for what it had there
-    for (const device of this.leavers.all) if (this.isUnplaced(device)) return
-    this.leavers.takeAway(isAwaited)
+    for (const device of this.removals.all) if (this.isUnplaced(device)) return
+    this.removals.takeAway(isAwaited)
   }
 
   /** The device has nothing left to set or remove. */
@@ -140,13 +140,13 @@ export class Devices {
   }
 
   /** Has what needs this interface set again: the kernel may have dropped it. */
-  shake(name: string): void {
+  requeueDependents(name: string): void {
     this.up.delete(name)
     this.exceptions.excuse(name)
-    for (const { observation } of this.observed) observation?.shaken.add(name)
+    for (const { dump } of this.dumping) dump?.disrupted.add(name)
     const own = this.all.get(name)
     for (const device of own === undefined ? this.crossing : new Set([own, ...this.crossing]))
-      if (device.accepting && device.shake(name)) this.released(device)
+      if (device.accepting && device.requeueDependents(name)) this.released(device)
   }
 
   /** The kernel told of changes of these interfaces. */
@@ -159,41 +159,41 @@ export class Devices {
     const device = this.all.get(name)
     if (device === undefined && this.exceptions.size === 0) return
     const link = this.driver.link(name)
-    this.heedUp(name, link)
-    if (device !== undefined) this.heedOutage(device, link)
-    if (device !== undefined && link !== undefined) this.heedAddress(device, link)
-    if (device !== undefined && link !== undefined) this.heedOwner(device, link)
+    this.handleUp(name, link)
+    if (device !== undefined) this.handleOutage(device, link)
+    if (device !== undefined && link !== undefined) this.handleAddress(device, link)
+    if (device !== undefined && link !== undefined) this.handleOwner(device, link)
     if (device === undefined || this.unplaced.has(device)) return
     if (link === undefined) this.linkLost(device)
-    else if (device.seen !== link.index) {
+    else if (device.observedIndex !== link.index) {
       this.lose(device)
       this.touch(device)
     } else {
       const wrong = device.failure === null ? misplaced(device, link, this.driver) : undefined
-      if (wrong !== undefined) this.exceptions.contested(wrong)
+      if (wrong !== undefined) this.exceptions.drifted(wrong)
       else if (device.master !== link.master) this.touch(device)
     }
   }
 
   /** Drops a device of which nothing is left. */
   private forgetIdle(device: Device): void {
-    if (!device.isIdle || this.leavers.all.has(device) || this.observed.has(device)) return
+    if (!device.isIdle || this.removals.all.has(device) || this.dumping.has(device)) return
     this.all.delete(device.name)
     this.unplaced.delete(device)
     this.crossing.delete(device)
     this.failing.delete(device)
-    this.members.put(device, null)
+    this.ports.move(device, null)
   }
 
   /** What failed for want of an interface is tried again when that is up. */
-  private heedUp(name: string, link: Link | undefined): void {
+  private handleUp(name: string, link: Link | undefined): void {
     if (link?.up && !this.up.has(name)) this.exceptions.retryOn(name)
     if (link?.up) this.up.add(name)
     else this.up.delete(name)
   }
 
   /** Whether a port of others passes traffic is up to them; it is told where it does not. */
-  private heedOutage(device: Device, link: Link | undefined): void {
+  private handleOutage(device: Device, link: Link | undefined): void {
     const isOthers = device.port !== null && device.link === null && link !== undefined
     const reason = !isOthers || link.carrier ? null : link.up ? 'no carrier' : 'down'
     if (reason === null) device.outage = null
@@ -202,17 +202,17 @@ export class Devices {
   }
 
   /** With its MAC address, an interface changes all neighbours. */
-  private heedAddress(device: Device, { mac }: Link): void {
+  private handleAddress(device: Device, { mac }: Link): void {
     if (device.mac !== null && device.mac !== mac) this.exceptions.excuse(device.name)
     device.mac = mac
   }
 
   /** The entries of a bridge of others are sticky, those of ours are not. */
-  private heedOwner(device: Device, { owned }: Link): void {
+  private handleOwner(device: Device, { owned }: Link): void {
     const before = device.owned
     device.owned = owned
     if (before === null || before === owned) return
-    for (const member of this.members.of(device.name)) this.doubtOf(member)
+    for (const member of this.ports.of(device.name)) this.doubtOf(member)
   }
 
   private doubtOf(device: Device): void {
@@ -221,11 +221,11 @@ export class Devices {
   }
 
   private linkLost(device: Device): void {
-    if (device.seen === null) return
+    if (device.observedIndex === null) return
     const expected = device.failure === null ? device.link : null
     this.lose(device)
     if (expected === null) this.touch(device)
-    else this.exceptions.contested(expected)
+    else this.exceptions.drifted(expected)
   }
 
   private *nextUnplaced(): Generator<Device, void> {
@@ -244,31 +244,31 @@ export class Devices {
     this.unplaced.delete(device)
     const underlay = underlayOf(device)
     if (underlay !== null) this.underlays.add(underlay)
-    this.leavers.makeWay(device)
+    this.removals.makeRoom(device)
     const { failure, master } = device
     const { refusal, culprit, link, fresh, moved, learned } = place(device, this.driver)
-    if (device.seen !== null && link?.index !== device.seen) this.lose(device)
-    this.heedUp(device.name, link)
-    this.heedOutage(device, link)
-    if (link !== undefined) this.heedOwner(device, link)
+    if (device.observedIndex !== null && link?.index !== device.observedIndex) this.lose(device)
+    this.handleUp(device.name, link)
+    this.handleOutage(device, link)
+    if (link !== undefined) this.handleOwner(device, link)
     this.setFailure(device, refusal)
-    device.seen = link?.index ?? null
-    this.members.put(device, link?.master ?? null)
+    device.observedIndex = link?.index ?? null
+    this.ports.move(device, link?.master ?? null)
     device.mac = link?.mac ?? null
     if (refusal !== null && culprit !== null) this.fail(culprit, refusal)
     const linkFailed = culprit !== null && culprit === device.link
     if (device.link !== null && !linkFailed) this.exceptions.applied(device.link)
     if (device.port !== null && refusal === null) {
       this.exceptions.applied(device.port)
-      device.enslaved = device.seen
+      device.enslaved = device.observedIndex
     }
     if (learned && device.master !== null)
-      for (const other of this.members.of(device.master)) this.doubtOf(other)
+      for (const other of this.ports.of(device.master)) this.doubtOf(other)
     if (link === undefined || linkFailed) return
     // the table of a VRF outlives its device
     if (fresh && link.table === null) this.begin(device, link)
     else if (moved && isEmptied(device, link)) this.adoptEmpty(device, link)
-    else if (fresh || device.index === null || device.unsure) this.observe(device, link)
+    else if (fresh || device.index === null || device.unsure) this.startDump(device, link)
     else if (refusal === null && (failure !== null || moved)) this.refill(device)
     if (device.master !== master) this.exceptions.retryEntries(device.name)
     this.released(device)
@@ -296,8 +296,8 @@ export class Devices {
   }
 
   private lose(device: Device): void {
-    this.observed.delete(device)
-    this.members.put(device, null)
+    this.dumping.delete(device)
+    this.ports.move(device, null)
     device.lose()
     this.exceptions.dropEntries(device.name)
   }
@@ -327,37 +327,37 @@ export class Devices {
     this.exceptions.retryEntries(device.name)
   }
 
-  private observe(device: Device, link: Link): void {
-    device.observation?.abandon()
+  private startDump(device: Device, link: Link): void {
+    device.dump?.abandon()
     device.unsure = false
     device.disturbed = false
-    device.observation = new Observation(device, link, this.driver.observe(device.name))
-    this.observed.add(device)
+    device.dump = new DeviceDump(device, link, this.driver.dump(device.name))
+    this.dumping.add(device)
   }
 
-  private look(device: Device): void {
-    const { observation } = device
-    this.observed.delete(device)
-    if (observation === null) return
+  private continueDump(device: Device): void {
+    const { dump } = device
+    this.dumping.delete(device)
+    if (dump === null) return
     try {
-      if (!observation.step()) {
-        this.observed.add(device)
+      if (!dump.step()) {
+        this.dumping.add(device)
         return
       }
-      observation.finish()
-      device.observation = null
-      device.failedLooks = 0
-      device.index = device.seen
-      this.sweep.looked(device)
+      dump.finish()
+      device.dump = null
+      device.failedDumps = 0
+      device.index = device.observedIndex
+      this.sweep.dumped(device)
       // what it was before may be all that was seen
-      if (device.accepting) for (const name of observation.shaken) device.shake(name)
+      if (device.accepting) for (const name of dump.disrupted) device.requeueDependents(name)
       this.exceptions.retryEntries(device.name)
       this.dismiss(device)
       this.released(device)
     } catch (error) {
       this.lose(device)
       const refusal = unreadable(error)
-      const delay = backoff(++device.failedLooks)
+      const delay = backoff(++device.failedDumps)
       this.setFailure(device, refusal, this.clock.epoch() + delay)
       this.events.emit({ type: 'device-unreadable', device: device.name, reason: refusal.text })
       this.clock.after(delay, () => {
@@ -371,7 +371,7 @@ export class Devices {
   private touchDependents(names: ReadonlySet<string>): void {
     for (const device of this.failing)
       if (device.port !== null && names.has(masterOf(device.port))) this.touch(device)
-    this.leavers.tryAgain()
+    this.removals.tryAgain()
     if (![...names].some((name) => this.underlays.has(name))) return
     for (const device of this.all.values()) {
       const underlay = underlayOf(device)
@@ -381,8 +381,8 @@ export class Devices {
 }
 
 /** Whether a device that has just entered a bridge holds nothing of what we keep; a VXLAN device keeps its own half. */
-function isEmptied({ index, port, observation }: Device, { kind }: Link): boolean {
-  return index === null && observation === null && port?.kind === 'port' && kind !== 'vxlan'
+function isEmptied({ index, port, dump }: Device, { kind }: Link): boolean {
+  return index === null && dump === null && port?.kind === 'port' && kind !== 'vxlan'
 }
 
 function underlayOf({ link }: Device): string | null {

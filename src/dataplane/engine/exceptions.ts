@@ -120,7 +120,7 @@ export class Exceptions {
   }
 
   /** Somebody changed the entry: it is tried again at once the first time, then at a growing distance. */
-  contested(entry: Entry): void {
+  drifted(entry: Entry): void {
     const key = identity(entry)
     const before = this.all.get(key)
     if (before !== undefined && before.state !== 'calm') return

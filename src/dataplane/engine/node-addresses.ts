@@ -26,10 +26,10 @@ export class NodeAddresses {
     this.events = events
   }
 
-  follow(changed: Changed): void {
+  watch(changed: Changed): void {
     this.changed = changed
     const addresses = this.driver.nodeAddresses()
-    this.known = keyOf(addresses)
+    this.known = addressesKey(addresses)
     changed(addresses)
   }
 
@@ -52,7 +52,7 @@ export class NodeAddresses {
     const start = this.clock.now()
     try {
       const addresses = this.driver.nodeAddresses()
-      const key = keyOf(addresses)
+      const key = addressesKey(addresses)
       if (key !== this.known) this.changed(addresses)
       this.known = key
     } catch (error) {
@@ -64,7 +64,7 @@ export class NodeAddresses {
   }
 }
 
-function keyOf(addresses: readonly InterfaceAddress[]): string {
+function addressesKey(addresses: readonly InterfaceAddress[]): string {
   return addresses
     .map(({ ip, prefixLength }) => `${prefixLength} ${ip}`)
     .sort()

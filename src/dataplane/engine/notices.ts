@@ -1,4 +1,4 @@
-import type { Observer, Sighting } from '../driver.ts'
+import type { ChangeListener, ObservedEntry } from '../driver.ts'
 import { identity, type TableEntry } from '../kinds/index.ts'
 import { remoteOf } from '../kinds/remote-mac.ts'
 import type { LocalMac } from '../model.ts'
@@ -10,56 +10,56 @@ const LINKS_A_TURN = 32
 
 interface News {
   readonly links: ReadonlySet<string>
-  readonly unsteady: Iterable<string>
-  readonly contested: Iterable<TableEntry>
+  readonly disrupted: Iterable<string>
+  readonly drifted: Iterable<TableEntry>
   readonly overran: boolean
 }
 
-type KnownDevices = Pick<Devices, 'all' | 'members'>
+type KnownDevices = Pick<Devices, 'all' | 'ports'>
 
 /** Weighs what the kernel tells against what is wanted, and keeps what contradicts it until `take`. */
-export class Notices implements Observer {
+export class Notices implements ChangeListener {
   private readonly devices: KnownDevices
   private readonly arrived: () => void
-  readonly rerouted: () => void
+  readonly routesChanged: () => void
   readonly addressesChanged: () => void
   private links = new Set<string>()
-  private unsteady = new Set<string>()
+  private disrupted = new Set<string>()
   /** By their identity, that of a bridge's half being another one. */
-  private contested = new Map<string, TableEntry>()
+  private drifted = new Map<string, TableEntry>()
   private overran = false
 
   /** `arrived` is called when there is something to take, `rerouted` when others changed their routes, `addressesChanged` when the machine's addresses may have changed. */
   constructor(
     devices: KnownDevices,
     arrived: () => void,
-    rerouted: () => void,
+    routesChanged: () => void,
     addressesChanged: () => void,
   ) {
     this.devices = devices
     this.arrived = arrived
-    this.rerouted = rerouted
+    this.routesChanged = routesChanged
     this.addressesChanged = addressesChanged
   }
 
   /** Whether there is something to take. */
   get any(): boolean {
-    return this.links.size > 0 || this.unsteady.size > 0 || this.contested.size > 0 || this.overran
+    return this.links.size > 0 || this.disrupted.size > 0 || this.drifted.size > 0 || this.overran
   }
 
   /** What came since the last call: interfaces to look at, of many the first, those that others may have suffered from, entries that are not as wanted. */
   take(): News {
-    const { unsteady, contested, overran } = this
+    const { disrupted, drifted, overran } = this
     const links = new Set<string>()
     for (const name of this.links) {
       if (links.size === LINKS_A_TURN) break
       links.add(name)
       this.links.delete(name)
     }
-    this.unsteady = new Set()
-    this.contested = new Map()
+    this.disrupted = new Set()
+    this.drifted = new Map()
     this.overran = false
-    return { links, unsteady, contested: contested.values(), overran }
+    return { links, disrupted, drifted: drifted.values(), overran }
   }
 
   linkChanged(device: string): void {
@@ -67,8 +67,8 @@ export class Notices implements Observer {
     this.arrived()
   }
 
-  shaken(device: string): void {
-    this.unsteady.add(device)
+  linkDisrupted(device: string): void {
+    this.disrupted.add(device)
     this.arrived()
   }
 
@@ -78,7 +78,7 @@ export class Notices implements Observer {
     this.arrived()
   }
 
-  seen({ entry, marked }: Sighting, present: boolean): void {
+  entryChanged({ entry, marked }: ObservedEntry, present: boolean): void {
     const device = this.devices.all.get(entry.device)
     if (device === undefined) return
     const table = device.tables.get(entry.kind)
@@ -88,31 +88,35 @@ export class Notices implements Observer {
       return
     }
     const asWanted = present && table.holds(entry) && (marked || !table.isMarked)
-    this.weigh(table.find(entry), asWanted)
+    this.compare(table.find(entry), asWanted)
   }
 
-  bridged(bridge: string, { entry, marked, theirs = false }: Sighting<LocalMac>, present: boolean): void {
+  fdbChanged(
+    bridge: string,
+    { entry, marked, external = false }: ObservedEntry<LocalMac>,
+    present: boolean,
+  ): void {
     const device = this.devices.all.get(entry.device)
     const wanted = behind(device, entry)
     if (wanted !== undefined) {
-      const isHeld = marked || (theirs && wanted.kind === 'local-mac')
+      const isHeld = marked || (external && wanted.kind === 'local-mac')
       if (present && !isHeld) device?.table(wanted.kind).stick(wanted)
-      this.weigh(wanted, present && isHeld, "bridge's half of ")
+      this.compare(wanted, present && isHeld, "bridge's half of ")
       return
     }
     if (device !== undefined && (marked || present)) device.disturbed = true
     // who else wants it has lost it now, or lost it to the port that it has left
-    for (const other of this.devices.members.of(bridge))
-      if (other !== device) this.weigh(behind(other, entry), false)
+    for (const other of this.devices.ports.of(bridge))
+      if (other !== device) this.compare(behind(other, entry), false)
   }
 
   /** The last word counts: what went and came back as it was is in place. Of a route it does not: its nexthops may be others under their ids. */
-  private weigh(entry: TableEntry | undefined, isAsWanted: boolean, part = ''): void {
+  private compare(entry: TableEntry | undefined, isAsWanted: boolean, part = ''): void {
     if (entry === undefined) return
     if (!isAsWanted) {
-      this.contested.set(part + identity(entry), entry)
+      this.drifted.set(part + identity(entry), entry)
       this.arrived()
-    } else if (this.contested.size > 0 && !('hops' in entry)) this.contested.delete(part + identity(entry))
+    } else if (this.drifted.size > 0 && !('hops' in entry)) this.drifted.delete(part + identity(entry))
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Driver, isOurs, type Link } from '../driver.ts'
+import { type Driver, isOwned, type Link } from '../driver.ts'
 import { type DeviceEntry, LINK_KINDS, type LinkEntry, masterOf } from '../kinds/index.ts'
 import { isGiven, isPlaced, type LinkStep, linkStep } from '../kinds/link-step.ts'
 import type { Port } from '../model.ts'
@@ -86,7 +86,7 @@ function stepTo(wanted: LinkEntry, link: Link | undefined, driver: Driver): Link
 
 /** Whether a link of ours has to be set up. */
 function isDown(wanted: LinkEntry, link: Link): boolean {
-  return !link.up && (!isGiven(wanted) || isOurs(link))
+  return !link.up && (!isGiven(wanted) || isOwned(link))
 }
 
 /** The link with the MTU that it should have now. */

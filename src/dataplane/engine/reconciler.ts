@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { Driver } from '../driver.ts'
-import type { Questions } from '../facts.ts'
+import type { DataplaneQueries } from '../kernel-queries.ts'
 import { type DeviceEntry, isTableEntry, same, type TableEntry } from '../kinds/index.ts'
 import type {
   Dataplane,
@@ -32,7 +32,7 @@ import { Verifier } from './verifier.ts'
 import { Waiters } from './waiters.ts'
 import { Work } from './work.ts'
 
-export interface ReconcilerParts {
+export interface ReconcilerDependencies {
   readonly clock: Clock
   readonly driver: Driver
   readonly events: EventSink
@@ -41,7 +41,7 @@ export interface ReconcilerParts {
 }
 
 /** The forwarding loop: makes the kernel equal to what is wanted, and keeps it so. */
-export class Reconciler implements Dataplane, Questions {
+export class Reconciler implements Dataplane, DataplaneQueries {
   private readonly clock: Clock
   private readonly driver: Driver
   private readonly exceptions: Exceptions
@@ -62,7 +62,7 @@ export class Reconciler implements Dataplane, Questions {
   /** Whether there is something for the next turn. */
   private isDue = false
 
-  constructor({ clock, driver, events, resyncMs = 0 }: ReconcilerParts) {
+  constructor({ clock, driver, events, resyncMs = 0 }: ReconcilerDependencies) {
     this.clock = clock
     this.driver = driver
     this.underlay = new Underlay(clock, driver)
@@ -219,7 +219,7 @@ export class Reconciler implements Dataplane, Questions {
   }
 
   vrfOf(alias: string): { readonly name: string; readonly table: number } | undefined {
-    const link = this.driver.ours().find((one) => one.alias === alias && one.table !== null)
+    const link = this.driver.ownedLinks().find((one) => one.alias === alias && one.table !== null)
     return link === undefined ? undefined : { name: link.name, table: link.table! }
   }
 
@@ -235,16 +235,16 @@ export class Reconciler implements Dataplane, Questions {
     return this.driver.isTableTaken(table)
   }
 
-  follow(ip: Ip, changed: (way: NextHop | null) => void): void {
-    this.underlay.follow(ip, changed)
+  watchNextHop(ip: Ip, changed: (nextHop: NextHop | null) => void): void {
+    this.underlay.watchNextHop(ip, changed)
   }
 
-  unfollow(ip: Ip): void {
-    this.underlay.unfollow(ip)
+  unwatchNextHop(ip: Ip): void {
+    this.underlay.unwatchNextHop(ip)
   }
 
-  followAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): void {
-    this.nodeAddresses.follow(changed)
+  watchAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): void {
+    this.nodeAddresses.watch(changed)
   }
 
   /** Settings of the machine that wanted entries need, each with the first entry that does; what needs none is undefined, so that whoever walks them can count it as work. */
@@ -317,7 +317,7 @@ export class Reconciler implements Dataplane, Questions {
   }
 
   private turn(): void {
-    this.heed()
+    this.handle()
     this.devices.advance()
     const isLeft = this.work.setSome() || this.work.removeSome()
     if (this.waiters.tellSettled()) this.devices.disturb()
@@ -328,14 +328,14 @@ export class Reconciler implements Dataplane, Questions {
   }
 
   /** Acts on what the kernel told. */
-  private heed(): void {
+  private handle(): void {
     if (!this.notices.any) return
-    const { links, unsteady, contested, overran } = this.notices.take()
+    const { links, disrupted, drifted, overran } = this.notices.take()
     this.devices.linksChanged(links)
-    for (const name of unsteady) this.devices.shake(name)
-    for (const entry of contested) {
+    for (const name of disrupted) this.devices.requeueDependents(name)
+    for (const entry of drifted) {
       if (this.devices.all.get(entry.device)?.tables.get(entry.kind)?.wants(entry)) {
-        this.exceptions.contested(entry)
+        this.exceptions.drifted(entry)
       }
     }
     if (overran) this.overruns.add()

@@ -3,7 +3,7 @@ import { type EventSink, errorOf } from '../../events/event.ts'
 import { identity } from '../kinds/index.ts'
 import type { Verifier } from './verifier.ts'
 
-export interface ResyncParts {
+export interface ResyncDependencies {
   readonly clock: Clock
   readonly verifier: Verifier
   readonly events: EventSink
@@ -19,7 +19,7 @@ export class Resync {
   private readonly intervalMs: number
   private cancel = () => {}
 
-  constructor({ clock, verifier, events, intervalMs }: ResyncParts) {
+  constructor({ clock, verifier, events, intervalMs }: ResyncDependencies) {
     this.clock = clock
     this.verifier = verifier
     this.events = events

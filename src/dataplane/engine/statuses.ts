@@ -5,7 +5,7 @@ import { APPLIED, type Exceptions, pending, told } from './exceptions.ts'
 
 const UNWANTED = pending(null, 'not wanted')
 
-export interface StatusesParts {
+export interface StatusesDependencies {
   readonly devices: ReadonlyMap<string, Device>
   readonly exceptions: Exceptions
   readonly isUnplaced: (device: Device) => boolean
@@ -17,7 +17,7 @@ export class Statuses {
   private readonly exceptions: Exceptions
   private readonly isUnplaced: (device: Device) => boolean
 
-  constructor({ devices, exceptions, isUnplaced }: StatusesParts) {
+  constructor({ devices, exceptions, isUnplaced }: StatusesDependencies) {
     this.devices = devices
     this.exceptions = exceptions
     this.isUnplaced = isUnplaced
@@ -88,7 +88,7 @@ export class Statuses {
   /** Entries on wanted devices that carry our mark though nobody wants them: they are kept until all routes are here. */
   *stale(): Generator<Entry, void> {
     for (const { tables } of this.devices.values())
-      for (const table of tables.values()) yield* table.leftovers()
+      for (const table of tables.values()) yield* table.staleEntries()
   }
 
   /** How many they are. */
@@ -105,11 +105,11 @@ export class Statuses {
   }
 
   /** Whether something of an entry that is not wanted is left in the kernel. */
-  lingers(entry: Entry): boolean {
+  remains(entry: Entry): boolean {
     const device = this.devices.get(entry.device)
     if (device === undefined || isWanted(device, entry)) return false
     if (this.exceptions.status(entry)?.state === 'failed') return true
-    if (isTableEntry(entry)) return device.tables.get(entry.kind)?.lingers(entry) ?? false
+    if (isTableEntry(entry)) return device.tables.get(entry.kind)?.remains(entry) ?? false
     return device.leaving(entry) !== null
   }
 

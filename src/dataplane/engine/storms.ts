@@ -23,7 +23,7 @@ interface Reading {
   readonly ports: ReadonlyMap<string, number> | null
 }
 
-export interface StormsParts {
+export interface StormsDependencies {
   readonly clock: Clock
   readonly driver: Driver
   readonly events: EventSink
@@ -41,7 +41,7 @@ export class Storms {
   private running = false
   private cancel = () => {}
 
-  constructor({ clock, driver, events, devices }: StormsParts) {
+  constructor({ clock, driver, events, devices }: StormsDependencies) {
     this.clock = clock
     this.driver = driver
     this.events = events

@@ -28,7 +28,7 @@ export class Sweep {
   }
 
   /** It is known what the device holds; one that was not known before has its time. */
-  looked(device: Device): void {
+  dumped(device: Device): void {
     if (this.begun && device.adopted) this.sweep(device)
     else if (this.begun) this.clock.after(ADOPTION_MS, () => this.sweepLate(device))
     device.adopted = true

@@ -115,13 +115,13 @@ export class Table<E extends TableEntry, K extends Key, V> {
   }
 
   /** Whether an entry of this identity is in the kernel though it is not wanted, as far as known. */
-  lingers(entry: E): boolean {
+  remains(entry: E): boolean {
     const key = this.layout.key(entry)
     return this.leaving.has(key) || this.stale.has(key)
   }
 
   /** Keeps in mind that an entry could not be removed. */
-  linger(entry: E): void {
+  noteUnremoved(entry: E): void {
     const key = this.layout.key(entry)
     if (!this.wanted.has(key)) this.leaving.set(key, this.layout.value(entry))
   }
@@ -273,7 +273,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
   }
 
   /** What is stale. */
-  *leftovers(): Generator<E, void> {
+  *staleEntries(): Generator<E, void> {
     for (const [key, value] of this.stale) yield this.layout.entry(this.device, key, value)
   }
 

@@ -10,13 +10,13 @@ const REST = 9
 /** Addresses that are asked for at a time, so that many of them do not hold up everybody else. */
 const AT_A_TIME = 128
 
-type Changed = (way: NextHop | null) => void
+type Changed = (nextHop: NextHop | null) => void
 
 /** The ways to addresses by the main table, as they change. */
 export class Underlay {
   private readonly clock: Clock
   private readonly driver: Driver
-  private readonly followed = new Map<Ip, { way: NextHop | null; readonly changed: Changed }>()
+  private readonly watched = new Map<Ip, { way: NextHop | null; readonly changed: Changed }>()
   private polling = false
   private hinted = false
   /** How long it took to ask for all the last time, or takes so far. */
@@ -27,24 +27,24 @@ export class Underlay {
     this.driver = driver
   }
 
-  follow(ip: Ip, changed: Changed): void {
-    const way = this.driver.wayTo(ip)
-    this.followed.set(ip, { way, changed })
+  watchNextHop(ip: Ip, changed: Changed): void {
+    const nextHop = this.driver.nextHopTo(ip)
+    this.watched.set(ip, { way: nextHop, changed })
     if (!this.polling) this.pollLater()
-    changed(way)
+    changed(nextHop)
   }
 
-  unfollow(ip: Ip): void {
-    this.followed.delete(ip)
+  unwatchNextHop(ip: Ip): void {
+    this.watched.delete(ip)
   }
 
   stop(): void {
-    this.followed.clear()
+    this.watched.clear()
   }
 
   /** Some way may have become another one: all are asked for soon. */
   hint(): void {
-    if (this.hinted || this.followed.size === 0) return
+    if (this.hinted || this.watched.size === 0) return
     this.hinted = true
     this.clock.after(REST * this.tookMs, () => {
       this.hinted = false
@@ -53,13 +53,13 @@ export class Underlay {
   }
 
   private pollLater(): void {
-    this.polling = this.followed.size > 0
+    this.polling = this.watched.size > 0
     if (this.polling) this.clock.after(POLL_MS, () => this.askAll(() => this.pollLater()))
   }
 
   private askAll(done: () => void): void {
     this.tookMs = 0
-    this.askSome([...this.followed.keys()], done)
+    this.askSome([...this.watched.keys()], done)
   }
 
   private askSome(ips: Ip[], done: () => void): void {
@@ -71,15 +71,15 @@ export class Underlay {
   }
 
   private ask(ip: Ip): void {
-    const one = this.followed.get(ip)
+    const one = this.watched.get(ip)
     if (one === undefined) return
-    const way = this.driver.wayTo(ip)
-    if (keyOf(way) === keyOf(one.way)) return
-    one.way = way
-    one.changed(way)
+    const nextHop = this.driver.nextHopTo(ip)
+    if (nextHopKey(nextHop) === nextHopKey(one.way)) return
+    one.way = nextHop
+    one.changed(nextHop)
   }
 }
 
-function keyOf(way: NextHop | null): string {
-  return way === null ? '' : `${way.device} ${way.via ?? '-'} ${way.labels.join('/')}`
+function nextHopKey(nextHop: NextHop | null): string {
+  return nextHop === null ? '' : `${nextHop.device} ${nextHop.via ?? '-'} ${nextHop.labels.join('/')}`
 }

@@ -4,9 +4,9 @@ import { identity, type PortEntry } from '../kinds/index.ts'
 import { isPlaced } from '../kinds/link-step.ts'
 import type { Comparison, Entry, Fault, Interface, Verification } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
+import { DeviceDump } from './device-dump.ts'
 import type { Devices } from './devices.ts'
 import type { Drift } from './drift.ts'
-import { Observation } from './observation.ts'
 import { isAsWanted } from './placement.ts'
 import type { Statuses } from './statuses.ts'
 
@@ -15,7 +15,7 @@ const MAX_FAULTS = 1000
 /** A step of a gentle comparison is followed by so many times its length of rest: it takes a twentieth of a CPU. */
 const REST = 19
 
-export interface VerifierParts {
+export interface VerifierDependencies {
   readonly clock: Clock
   readonly driver: Driver
   readonly devices: Devices
@@ -47,7 +47,7 @@ export class Verifier {
   private hurry: (() => void) | null = null
   private abandon: (() => void) | null = null
 
-  constructor({ clock, driver, devices, statuses, drift }: VerifierParts) {
+  constructor({ clock, driver, devices, statuses, drift }: VerifierDependencies) {
     this.clock = clock
     this.driver = driver
     this.devices = devices
@@ -70,7 +70,7 @@ export class Verifier {
 
   /** Links that carry our mark and that nobody wants; they are never deleted of our own accord. */
   orphans(): readonly Interface[] {
-    return this.driver.ours().filter(({ name }) => {
+    return this.driver.ownedLinks().filter(({ name }) => {
       const device = this.devices.all.get(name)
       return device === undefined || (device.link === null && device.leavingLink === null)
     })
@@ -163,7 +163,7 @@ export class Verifier {
     const link = this.driver.link(device.name)
     const faults = [...placeFaults(device, link, this.driver)].filter(({ entry }) => this.isBelieved(entry))
     if (link === undefined || device.index === null) return faults
-    const observation = new Observation(device, link, this.driver.observe(device.name))
+    const observation = new DeviceDump(device, link, this.driver.dump(device.name))
     while (!observation.step()) yield
     for (const [table, entries] of observation.result()) {
       const waiting = table.pending()

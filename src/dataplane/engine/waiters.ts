@@ -43,7 +43,7 @@ export class Waiters {
 
   /** Answers those whose entries are gone. */
   tellGone(): void {
-    const over = this.leaving.filter(({ entries }) => !entries.some((entry) => this.statuses.lingers(entry)))
+    const over = this.leaving.filter(({ entries }) => !entries.some((entry) => this.statuses.remains(entry)))
     if (over.length === 0) return
     this.leaving = this.leaving.filter((one) => !over.includes(one))
     for (const { resolve } of over) resolve()

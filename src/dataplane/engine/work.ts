@@ -10,7 +10,7 @@ const BATCH = 256
 /** From so many waiting entries on, the kernel's echo of what we set is not listened to. */
 const BULK = 1024
 
-export interface WorkParts {
+export interface WorkDependencies {
   readonly driver: Driver
   readonly exceptions: Exceptions
   readonly events: EventSink
@@ -26,7 +26,7 @@ export class Work {
   private readonly done: (device: Device) => void
   private readonly busy = new Set<Device>()
 
-  constructor({ driver, exceptions, events, done }: WorkParts) {
+  constructor({ driver, exceptions, events, done }: WorkDependencies) {
     this.driver = driver
     this.exceptions = exceptions
     this.events = events
@@ -51,7 +51,7 @@ export class Work {
         if (device.accepting) device.tables.get(kind)?.takeSets(BATCH, batch, stuck)
       }
     }
-    this.driver.hush(batch.length === BATCH && this.isBulk())
+    this.driver.muteOwned(batch.length === BATCH && this.isBulk())
     if (stuck.length > 0) this.driver.remove(stuck)
     if (batch.length > 0) this.set(batch)
     return batch.length === BATCH
@@ -99,7 +99,7 @@ export class Work {
         this.exceptions.drop(entry)
         continue
       }
-      tables[i]?.linger(entry)
+      tables[i]?.noteUnremoved(entry)
       this.refuse('remove', entry, refusal)
     }
   }

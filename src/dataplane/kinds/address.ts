@@ -4,14 +4,14 @@ import { ip, name, natural } from './field.ts'
 import { prefixKey, prefixOf } from './prefix.ts'
 
 /** An address of this machine on a port, as its VMs' gateway: usable at once, and without a route to its subnet. */
-export interface Address {
+export interface PortAddress {
   readonly kind: 'address'
   readonly device: string
   readonly ip: Ip
   readonly prefixLength: number
 }
 
-export const address: TableDefinition<Address, Key, true> = {
+export const address: TableDefinition<PortAddress, Key, true> = {
   kind: 'address',
   role: 'table',
   fields: { device: name, ip, prefixLength: natural },

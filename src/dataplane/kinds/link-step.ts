@@ -1,5 +1,5 @@
-import { isOurs, type Link } from '../driver.ts'
-import { foreign, type Refusal } from '../refusal.ts'
+import { isOwned, type Link } from '../driver.ts'
+import { notOwned, type Refusal } from '../refusal.ts'
 import { type LinkEntry, linkDefinition, masterOf, type PortEntry, portDefinition } from './index.ts'
 
 /** What becomes of a link of ours: `adjust` keeps the device, `recreate` does not. */
@@ -10,10 +10,10 @@ export type LinkStep =
 export function linkStep(wanted: LinkEntry, actual: Link | undefined): LinkStep {
   if (actual === undefined) return { do: 'create' }
   const { kernelKind, isSuch, fits } = linkDefinition(wanted.kind)
-  if (!isOurs(actual)) {
+  if (!isOwned(actual)) {
     // the dummy kernel's interfaces are of no kind
     const usable = isGiven(wanted) && (actual.kind ?? 'bridge') === kernelKind(wanted)
-    return usable ? { do: 'nothing' } : { do: 'refuse', refusal: foreign(actual) }
+    return usable ? { do: 'nothing' } : { do: 'refuse', refusal: notOwned(actual) }
   }
   if (actual.kind !== kernelKind(wanted) || !isSuch(wanted, actual)) return { do: 'recreate' }
   const isSized = !('mtu' in wanted) || wanted.mtu === null || wanted.mtu === actual.mtu

@@ -5,7 +5,7 @@ import { type Hop, hops, hopsKey, unweighted } from './hop.ts'
 import { prefixKey, prefixOf } from './prefix.ts'
 
 /** A route of a VRF, by which also packets from other VRFs and from the core go. */
-export interface Route {
+export interface VrfRoute {
   readonly kind: 'route'
   /** The VRF. */
   readonly device: string
@@ -17,12 +17,12 @@ export interface Route {
   readonly hops: readonly Hop[]
 }
 
-type Paths = Pick<Route, 'table' | 'hops'>
+type Paths = Pick<VrfRoute, 'table' | 'hops'>
 
 /** Bounds the paths that one table remembers for sharing. */
 const SHARED_PATHS = 4096
 
-export const route: TableDefinition<Route, Key, Paths> = {
+export const route: TableDefinition<VrfRoute, Key, Paths> = {
   kind: 'route',
   role: 'table',
   fields: { device: name, table: natural, prefix: ip, prefixLength: natural, hops },

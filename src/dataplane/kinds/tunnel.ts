@@ -6,7 +6,7 @@ import { ip, name, natural, nullable, oneOf } from './field.ts'
 export type Encapsulation = 'gre' | 'udp'
 
 /** A tunnel of ours that carries MPLS to one other provider edge, and takes labelled packets from it; in UDP only where there is a `udp-port`. */
-export interface Tunnel {
+export interface MplsTunnel {
   readonly kind: 'tunnel'
   readonly device: string
   readonly alias: string
@@ -24,7 +24,7 @@ export interface Tunnel {
 /** Kinds of links over IPv4 and over IPv6. */
 const KERNEL_KINDS = { gre: ['gre', 'ip6gre'], udp: ['ipip', 'ip6tnl'] } as const
 
-export const tunnel: LinkDefinition<Tunnel> = {
+export const tunnel: LinkDefinition<MplsTunnel> = {
   kind: 'tunnel',
   role: 'link',
   fields: {

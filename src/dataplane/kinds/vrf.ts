@@ -2,7 +2,7 @@ import type { LinkDefinition } from './definition.ts'
 import { name, natural } from './field.ts'
 
 /** A VRF device of ours with its table: up, and forwarding what comes in by its ports. */
-export interface Vrf {
+export interface VrfDevice {
   readonly kind: 'vrf'
   readonly device: string
   /** Our mark and whom the device serves: `chanter:<vpn instance id>`. */
@@ -11,7 +11,7 @@ export interface Vrf {
   readonly table: number
 }
 
-export const vrf: LinkDefinition<Vrf> = {
+export const vrf: LinkDefinition<VrfDevice> = {
   kind: 'vrf',
   role: 'link',
   fields: { device: name, alias: name, table: natural },

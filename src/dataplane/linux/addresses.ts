@@ -1,7 +1,7 @@
 import { type Ip, isIpv4 } from '../../values/address.ts'
 import * as k from './constants.ts'
 import { dumpAddresses } from './encode-ip.ts'
-import { Attributes, type Message, type Writer } from './message.ts'
+import { NetlinkAttributes, type NetlinkMessage, type NetlinkWriter } from './message.ts'
 import { dump, exhaust } from './requests.ts'
 
 /** An address of an interface. */
@@ -20,9 +20,9 @@ export interface HeldAddress {
 /** The addresses of one interface, or with 0 of all, now. */
 export function addressesOf(index: number, families = [k.AF_INET, k.AF_INET6]): HeldAddress[] {
   const addresses: HeldAddress[] = []
-  const visit = (message: Message) => void addresses.push(readHeld(message))
+  const visit = (message: NetlinkMessage) => void addresses.push(readHeld(message))
   for (const family of families) {
-    const write = (writer: Writer) => dumpAddresses(writer, family, index)
+    const write = (writer: NetlinkWriter) => dumpAddresses(writer, family, index)
     exhaust(dump({ type: k.RTM_GETADDR, write, visit, nothing: [k.EAFNOSUPPORT, k.EOPNOTSUPP] }))
   }
   return addresses
@@ -34,12 +34,12 @@ export function isLinkLocal({ ip }: Pick<HeldAddress, 'ip'>): boolean {
 }
 
 /** With a peer, the subnet is that one's: of the address itself there is none. */
-function readHeld({ bytes, start, end }: Message): HeldAddress {
+function readHeld({ bytes, start, end }: NetlinkMessage): HeldAddress {
   let local = ''
   let address = ''
   let protocol = 0
   let flags = bytes.readUInt8(start + 2)
-  const attributes = new Attributes(bytes, start + k.IFADDRMSG_LENGTH, end)
+  const attributes = new NetlinkAttributes(bytes, start + k.IFADDRMSG_LENGTH, end)
   while (attributes.next()) {
     if (attributes.type === k.IFA_LOCAL) local = attributes.octets()
     else if (attributes.type === k.IFA_ADDRESS) address = attributes.octets()

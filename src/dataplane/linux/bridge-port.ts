@@ -2,7 +2,7 @@ import type { Link } from '../driver.ts'
 import type { Port } from '../model.ts'
 import * as k from './constants.ts'
 import { type Batch, ifinfomsg } from './encode.ts'
-import type { Attributes } from './message.ts'
+import type { NetlinkAttributes } from './message.ts'
 
 /**
  * Reserved group addresses (IEEE 802.1Q table 8-1) are forwarded like others: else they come up by the port itself, past the bridge, into the
@@ -32,7 +32,7 @@ const OPTIONS: ReadonlyMap<number, number> = new Map([
 const BACKUPS: readonly number[] = [k.IFLA_BRPORT_BACKUP_PORT, k.IFLA_BRPORT_BACKUP_NHID]
 
 /** What messages tell of a port of a bridge. */
-export interface PortFacts {
+export interface PortState {
   readonly state: number
   readonly learning: boolean
   readonly neighSuppress: boolean
@@ -40,7 +40,7 @@ export interface PortFacts {
   readonly open: boolean
 }
 
-export function readPort(data: Attributes): PortFacts {
+export function readPort(data: NetlinkAttributes): PortState {
   const facts = { state: k.BR_STATE_DISABLED, learning: false, neighSuppress: false, open: true }
   while (data.next()) {
     const { type } = data

@@ -1,16 +1,16 @@
 import { ANY_IPV4, ANY_IPV6, isIpv4 } from '../../values/address.ts'
-import { isOurs, type Link } from '../driver.ts'
+import { isOwned, type Link } from '../driver.ts'
 import { type DeviceEntry, isPortEntry, kernelKind, type LinkEntry } from '../kinds/index.ts'
 import type { Port, Vrf, VrfPort } from '../model.ts'
-import { elsewhere, foreign, missing, type Refusal, reworded, taken, unrouted } from '../refusal.ts'
+import { elsewhere, missing, notOwned, type Refusal, reworded, taken, unrouted } from '../refusal.ts'
 import { resetPortOptions, setForwarding, setPortOptions } from './bridge-port.ts'
 import * as k from './constants.ts'
+import { isTunnel } from './decode.ts'
 import * as encode from './encode.ts'
 import { setIpEntry } from './encode-ip.ts'
 import { autoconfigured } from './host-use.ts'
-import type { Isolation } from './isolation.ts'
+import type { BridgeIsolation } from './isolation.ts'
 import { isInNetwork, isVxlan6, type Links, portSettingsOf, settingsOf } from './links.ts'
-import { isTunnel } from './observe.ts'
 import type { LinkRemover } from './remove-links.ts'
 import { firstOf, type Requests } from './requests.ts'
 import type { Rules } from './rules.ts'
@@ -26,11 +26,11 @@ const MODULES = new Map([
   ['ip6tnl', 'ip6_tunnel'],
 ])
 
-export interface DeviceChangerParts {
+export interface DeviceChangerDependencies {
   readonly requests: Requests
   readonly links: Links
   readonly sysctls: Sysctls
-  readonly isolation: Isolation
+  readonly isolation: BridgeIsolation
   readonly rules: Rules
   readonly remover: LinkRemover
 }
@@ -40,11 +40,11 @@ export class DeviceChanger {
   private readonly requests: Requests
   private readonly links: Links
   private readonly sysctls: Sysctls
-  private readonly isolation: Isolation
+  private readonly isolation: BridgeIsolation
   private readonly rules: Rules
   private readonly remover: LinkRemover
 
-  constructor({ requests, links, sysctls, isolation, rules, remover }: DeviceChangerParts) {
+  constructor({ requests, links, sysctls, isolation, rules, remover }: DeviceChangerDependencies) {
     this.isolation = isolation
     this.rules = rules
     this.requests = requests
@@ -63,7 +63,7 @@ export class DeviceChanger {
     return entry.kind === 'port' ? this.removePort(entry) : this.removeVrfPort(entry)
   }
 
-  /** Gives a link of ours that was renamed its name back. Which end of a cable it was cannot be told. */
+  /** Gives a link of ours that was renamed its name back. Which end of a veth pair it was cannot be told. */
   reclaim(entry: LinkEntry): Link | undefined {
     const stray = entry.kind === 'veth' ? undefined : this.links.strayOf(entry.alias, kernelKind(entry))
     if (stray === undefined) return undefined
@@ -82,7 +82,7 @@ export class DeviceChanger {
     encode.setUp(this.requests, link.index, true)
     const [refusal] = this.requests.send().values()
     // beside others it has to be as they are, which the next try makes it
-    if (refusal?.errno === k.EADDRINUSE && isOurs(link) && this.differs(link)) this.deleteNow(link.index)
+    if (refusal?.errno === k.EADDRINUSE && isOwned(link) && this.differs(link)) this.deleteNow(link.index)
     return refusal ?? null
   }
 
@@ -95,15 +95,15 @@ export class DeviceChanger {
 
   private setLink(entry: LinkEntry): Refusal | null {
     const link = this.links.get(entry.device)
-    if (link !== undefined && !isOurs(link)) {
-      if (entry.kind !== 'bridge' || !entry.given) return foreign(link)
+    if (link !== undefined && !isOwned(link)) {
+      if (entry.kind !== 'bridge' || !entry.given) return notOwned(link)
       this.isolation.isolate(link)
       return null
     }
     if (link === undefined && entry.kind === 'veth') {
       const peer = this.links.get(entry.peer)
-      // it would get the mark of the cable's other end
-      if (peer !== undefined && !isOurs(peer)) return taken(entry.peer)
+      // it would get the mark of the veth pair's other end
+      if (peer !== undefined && !isOwned(peer)) return taken(entry.peer)
       // this end was renamed, or is in another network namespace
       if (peer !== undefined) this.deleteNow(peer.index)
     }
@@ -177,7 +177,7 @@ export class DeviceChanger {
     // what is refused stays down
     if (refusal !== null) return refusal
     setPortOptions(this.requests, link.index, port)
-    if (isMoved && !isOurs(link)) encode.setUp(this.requests, link.index, true)
+    if (isMoved && !isOwned(link)) encode.setUp(this.requests, link.index, true)
     const blocked = firstOf(this.requests.send())
     return blocked ?? (isMoved ? null : this.forward(link.name))
   }
@@ -194,7 +194,7 @@ export class DeviceChanger {
     const link = this.links.get(device)
     if (link?.master !== bridge) return null
     const master = given ? this.links.get(bridge) : undefined
-    if (master !== undefined && !isOurs(master)) {
+    if (master !== undefined && !isOwned(master)) {
       resetPortOptions(this.requests, link)
       return firstOf(this.requests.send())
     }
@@ -203,7 +203,7 @@ export class DeviceChanger {
 
   /** Takes a port out of its bridge or VRF. It is down from then on: in none, what its VM sends would be the host's. */
   private release(link: Link): Refusal | null {
-    if (!isOurs(link)) encode.setUp(this.requests, link.index, false)
+    if (!isOwned(link)) encode.setUp(this.requests, link.index, false)
     encode.setMaster(this.requests, link.index, 0)
     return firstOf(this.requests.send())
   }
@@ -218,7 +218,7 @@ export class DeviceChanger {
     const isMoved = link.master !== vrf
     if (isMoved) {
       this.sysctls.remember(settings, link.index)
-      if (!isOurs(link)) encode.setUp(this.requests, link.index, false)
+      if (!isOwned(link)) encode.setUp(this.requests, link.index, false)
       const refusal = firstOf(this.requests.send())
       if (refusal !== null) return refusal
       // entering gives it IPv6 addresses anew, which heed them
@@ -228,7 +228,7 @@ export class DeviceChanger {
     const refusal = firstOf(this.requests.send()) ?? this.sysctls.apply(settings, link.index)
     if (refusal !== null) return refusal
     if (!isTunnel(link)) this.isolation.filterPort(link.index)
-    if (isMoved && !isOurs(link)) encode.setUp(this.requests, link.index, true)
+    if (isMoved && !isOwned(link)) encode.setUp(this.requests, link.index, true)
     return firstOf(this.requests.send())
   }
 

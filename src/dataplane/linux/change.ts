@@ -18,7 +18,7 @@ import { type IndexOf, removeIpEntry, setGroupedRoute, setIpEntry } from './enco
 import { type Fdb, isTheirs } from './fdb.ts'
 import type { Fou } from './fou.ts'
 import type { Links } from './links.ts'
-import type { Multipath, Plan } from './multipath.ts'
+import type { Multipath, RoutePlan } from './multipath.ts'
 import { isRefusal } from './nexthops.ts'
 import type { Requests } from './requests.ts'
 import { hasMpls, isIpv6Disabled, mplsInput, platformLabels, type Sysctls } from './sysctl.ts'
@@ -31,7 +31,7 @@ const MESSAGES_A_SEND = 64
 /** What is set and removed by a message. */
 type MessageEntry = Exclude<TableEntry, MplsInterface | UdpPort>
 
-export interface ChangerParts {
+export interface ChangerDependencies {
   readonly requests: Requests
   readonly links: Links
   readonly sysctls: Sysctls
@@ -50,7 +50,7 @@ export class Changer {
   private readonly fdb: Fdb
   private readonly indexOf: IndexOf = (device) => this.links.lookUp(device)?.index ?? 0
 
-  constructor({ requests, links, sysctls, multipath, fou, fdb }: ChangerParts) {
+  constructor({ requests, links, sysctls, multipath, fou, fdb }: ChangerDependencies) {
     this.requests = requests
     this.links = links
     this.sysctls = sysctls
@@ -108,7 +108,7 @@ export class Changer {
     return refused
   }
 
-  private writeRoute(route: Route, { group, hops }: Plan, link: Link): null {
+  private writeRoute(route: Route, { group, hops }: RoutePlan, link: Link): null {
     if (group !== null) setGroupedRoute(this.requests, route, group.id)
     else setIpEntry(this.requests, { ...route, hops }, link.index, this.indexOf)
     return null
@@ -116,7 +116,7 @@ export class Changer {
 
   /** Notes which groups routes use now, and tells of those that lack hops. */
   private conclude(
-    plans: ReadonlyMap<number, Plan | Refusal>,
+    plans: ReadonlyMap<number, RoutePlan | Refusal>,
     entries: readonly TableEntry[],
     refused: Map<number, Refusal>,
   ): void {

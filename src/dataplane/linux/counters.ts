@@ -1,7 +1,7 @@
 import type { Counters } from '../driver.ts'
 import * as k from './constants.ts'
 import { getLinkWithCounters } from './encode.ts'
-import { Attributes, type Message } from './message.ts'
+import { NetlinkAttributes, type NetlinkMessage } from './message.ts'
 import type { Requests } from './requests.ts'
 
 /** Where struct rtnl_link_stats64 has what we read of it. */
@@ -21,10 +21,10 @@ export function countersOf(requests: Requests, devices: readonly string[]): Map<
   return counters
 }
 
-function readCounters({ bytes, start, end }: Message): [string, Counters] {
+function readCounters({ bytes, start, end }: NetlinkMessage): [string, Counters] {
   let name = ''
   const counters = { received: 0, multicast: 0, promiscuous: false }
-  const attributes = new Attributes(bytes, start + k.IFINFOMSG_LENGTH, end)
+  const attributes = new NetlinkAttributes(bytes, start + k.IFINFOMSG_LENGTH, end)
   while (attributes.next()) {
     if (attributes.type === k.IFLA_IFNAME) name = attributes.text()
     else if (attributes.type === k.IFLA_PROMISCUITY) counters.promiscuous = attributes.u32() > 0

@@ -2,14 +2,14 @@ import type { Clock } from '../../clock.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
 import {
+  type ChangeListener,
   type Counters,
   type Driver,
-  isOurs,
+  isOwned,
   type Link,
   NO_FORMER_WORK,
-  type Observer,
-  type Ours,
-  type Sighting,
+  type ObservedEntry,
+  type OwnedObject,
 } from '../driver.ts'
 import type { DeviceEntry, LinkEntry, TableEntry } from '../kinds/index.ts'
 import type { Entry, FormerWork, HeldSetting, Isolation as Isolated, NextHop } from '../model.ts'
@@ -17,18 +17,18 @@ import { missing, type Refusal, type Refused } from '../refusal.ts'
 import { Changer } from './change.ts'
 import { DeviceChanger } from './change-device.ts'
 import { countersOf } from './counters.ts'
+import { isTunnel } from './decode.ts'
+import { dumpDevice } from './dump-device.ts'
 import type { Resilience } from './encode-nexthop.ts'
 import { Fdb } from './fdb.ts'
+import { ForeignRoutes } from './foreign-routes.ts'
 import { Fou } from './fou.ts'
-import { Isolation } from './isolation.ts'
+import { BridgeIsolation } from './isolation.ts'
 import { isVxlan6, Links } from './links.ts'
-import { look } from './look.ts'
 import { Monitor } from './monitor.ts'
 import { Multipath } from './multipath.ts'
 import { type Ability, Nexthops } from './nexthops.ts'
 import { nodeAddresses } from './node-addresses.ts'
-import { isTunnel } from './observe.ts'
-import { Others } from './others.ts'
 import { LinkRemover } from './remove-links.ts'
 import { Requests } from './requests.ts'
 import { Routes } from './routes.ts'
@@ -65,8 +65,8 @@ export class LinuxDriver implements Driver {
   private readonly questions = new Requests()
   private readonly links: Links
   private readonly fdb: Fdb
-  private readonly others: Others
-  private readonly isolation: Isolation
+  private readonly foreignRoutes: ForeignRoutes
+  private readonly isolation: BridgeIsolation
   private readonly rules: Rules
   private readonly sysctls = new Sysctls()
   private readonly fou = new Fou()
@@ -101,9 +101,9 @@ export class LinuxDriver implements Driver {
       former,
     )
     this.fdb = new Fdb(this.questions, this.links)
-    this.others = new Others(this.questions, this.links)
+    this.foreignRoutes = new ForeignRoutes(this.questions, this.links)
     const { requests, links, sysctls, rules } = this
-    this.isolation = new Isolation({ requests, links, programs: former.programs })
+    this.isolation = new BridgeIsolation({ requests, links, programs: former.programs })
     const { isolation } = this
     const multipath = new Multipath(new Nexthops({ requests, links, resilience, ability }), links)
     this.multipath = multipath
@@ -115,10 +115,10 @@ export class LinuxDriver implements Driver {
     this.deviceChanger = new DeviceChanger({ requests, links, sysctls, isolation, rules, remover })
   }
 
-  watch(observer: Observer): void {
+  watch(listener: ChangeListener): void {
     const { links, routes, multipath, monitorBufferBytes: bufferBytes } = this
     const { port } = this.requests
-    this.monitor = new Monitor({ links, routes, multipath, observer, bufferBytes, port })
+    this.monitor = new Monitor({ links, routes, multipath, listener, bufferBytes, port })
     if (!this.isPolled) this.pollLater()
   }
 
@@ -131,8 +131,8 @@ export class LinuxDriver implements Driver {
     this.monitor?.poll()
   }
 
-  hush(on: boolean): void {
-    this.monitor?.hush(on)
+  muteOwned(on: boolean): void {
+    this.monitor?.muteOwned(on)
   }
 
   set(entries: readonly TableEntry[]): Refused {
@@ -192,7 +192,7 @@ export class LinuxDriver implements Driver {
   vxlanGaps(): string[] {
     const deaf = [...this.links.allNames()].filter((name) => {
       const link = this.links.lookUp(name)
-      return link !== undefined && isOurs(link) && isVxlan6(link) && !link.takesZeroChecksums
+      return link !== undefined && isOwned(link) && isVxlan6(link) && !link.takesZeroChecksums
     })
     if (deaf.length === 0) return []
     const others = deaf.length > 1 ? ` and ${deaf.length - 1} more` : ''
@@ -220,11 +220,11 @@ export class LinuxDriver implements Driver {
   }
 
   isLabelTaken(label: number): boolean {
-    return this.others.isLabelTaken(label)
+    return this.foreignRoutes.isLabelTaken(label)
   }
 
   holderOf(ip: Ip): string | null {
-    return this.others.holderOf(ip)
+    return this.foreignRoutes.holderOf(ip)
   }
 
   ownAddressIn(bridge: string, mac: Mac): string | null {
@@ -235,12 +235,12 @@ export class LinuxDriver implements Driver {
     return this.links.all(null).filter((link) => link.kind === 'vxlan' && link.port === port)
   }
 
-  wayTo(ip: Ip): NextHop | null {
-    return this.others.wayTo(ip)
+  nextHopTo(ip: Ip): NextHop | null {
+    return this.foreignRoutes.nextHopTo(ip)
   }
 
   isTableTaken(table: number): boolean {
-    return this.others.isTableTaken(table)
+    return this.foreignRoutes.isTableTaken(table)
   }
 
   nodeAddresses(): readonly InterfaceAddress[] {
@@ -256,8 +256,8 @@ export class LinuxDriver implements Driver {
     return countersOf(this.questions, devices)
   }
 
-  ours(): Link[] {
-    return this.links.all(null).filter(isOurs)
+  ownedLinks(): Link[] {
+    return this.links.all(null).filter(isOwned)
   }
 
   settingsFor(entry: Entry): readonly HeldSetting[] {
@@ -265,9 +265,9 @@ export class LinuxDriver implements Driver {
     return entry.kind === 'vrf' ? [...settings, this.rules.held()] : settings
   }
 
-  *observe(device: string): Generator<readonly Sighting[], void> {
+  *dump(device: string): Generator<readonly ObservedEntry[], void> {
     const link = this.links.get(device)
-    if (link !== undefined) yield* look(link, this.links, this.routes, this.fou)
+    if (link !== undefined) yield* dumpDevice(link, this.links, this.routes, this.fou)
   }
 
   sweep(): void {
@@ -280,8 +280,8 @@ export class LinuxDriver implements Driver {
     step()
   }
 
-  residue(): readonly Ours[] {
-    return this.multipath.residue()
+  otherOwned(): readonly OwnedObject[] {
+    return this.multipath.otherOwned()
   }
 
   close(): void {

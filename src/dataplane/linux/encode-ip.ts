@@ -10,7 +10,7 @@ import type {
 } from '../model.ts'
 import * as k from './constants.ts'
 import { type Batch, ipFamily, ndmsg } from './encode.ts'
-import type { Writer } from './message.ts'
+import type { NetlinkWriter } from './message.ts'
 
 /** The index of an interface that is there. */
 export type IndexOf = (device: string) => number
@@ -58,13 +58,13 @@ export function setIpEntry(batch: Batch, entry: IpMessage, index: number, indexO
       const [hop, ...others] = entry.hops
       const flags = hop !== undefined && others.length === 0 ? onLinkFlag(hop, entry.prefix) : 0
       prefix(writer, entry, { type: k.RTN_UNICAST, scope, metric: k.METRIC, flags })
-      ways(writer, entry.hops, indexOf, (each) => gateway(writer, each, entry.prefix), entry.prefix)
+      writeHops(writer, entry.hops, indexOf, (each) => gateway(writer, each, entry.prefix), entry.prefix)
       break
     }
     case 'mpls':
       batch.begin(k.RTM_NEWROUTE, k.NLM_F_CREATE | k.NLM_F_REPLACE)
       labelled(writer, entry.label)
-      ways(writer, entry.hops, indexOf, ({ via, labels }) => {
+      writeHops(writer, entry.hops, indexOf, ({ via, labels }) => {
         if (via !== null) attributeVia(writer, via)
         if (labels.length > 0) attributeLabels(writer, k.RTA_NEWDST, labels)
       })
@@ -107,13 +107,13 @@ export function removeIpEntry(batch: Batch, entry: IpMessage, index: number): vo
 }
 
 /** The rest of a dump request for the addresses of one family on one interface. */
-export function dumpAddresses(writer: Writer, family: number, index: number): void {
+export function dumpAddresses(writer: NetlinkWriter, family: number, index: number): void {
   writer.u32(family)
   writer.u32(index)
 }
 
 /** The rest of a dump request for the addresses of others that one interface answers for. */
-export function dumpProxies(writer: Writer, index: number): void {
+export function dumpProxies(writer: NetlinkWriter, index: number): void {
   ndmsg(writer, k.AF_INET6, 0, 0, k.NTF_PROXY)
   writer.attributeU32(k.NDA_IFINDEX, index)
 }
@@ -151,7 +151,7 @@ export function getLocalRoute(batch: Batch, ip: Ip): void {
 
 /** The rest of a dump request for routes of one family: of one table or of all, or for labels of none; `protocol` 0 is for those of all. */
 export function dumpRoutes(
-  writer: Writer,
+  writer: NetlinkWriter,
   family: number,
   table: number | null,
   protocol: number = k.PROTOCOL,
@@ -160,7 +160,7 @@ export function dumpRoutes(
   if (table !== null) writer.attributeU32(k.RTA_TABLE, table)
 }
 
-function ifaddrmsg(writer: Writer, { ip, prefixLength }: Address, index: number): void {
+function ifaddrmsg(writer: NetlinkWriter, { ip, prefixLength }: Address, index: number): void {
   writer.u32(ipFamily(ip) | (prefixLength << 8))
   writer.u32(index)
   writer.attributeIp(k.IFA_LOCAL, ip)
@@ -178,7 +178,7 @@ interface RouteFields {
 }
 
 function rtmsg(
-  writer: Writer,
+  writer: NetlinkWriter,
   { family, length = 0, table, scope = 0, type = 0, flags = 0, protocol = k.PROTOCOL }: RouteFields,
 ): void {
   writer.u32(family | (length << 8))
@@ -193,7 +193,7 @@ interface PrefixFields {
   readonly flags?: number
 }
 
-function prefix(writer: Writer, entry: Route | Unreachable, fields: PrefixFields): void {
+function prefix(writer: NetlinkWriter, entry: Route | Unreachable, fields: PrefixFields): void {
   const { type, scope, metric, flags = 0 } = fields
   const family = ipFamily(entry.prefix)
   rtmsg(writer, { family, length: entry.prefixLength, table: k.RT_TABLE_UNSPEC, scope, type, flags })
@@ -202,15 +202,15 @@ function prefix(writer: Writer, entry: Route | Unreachable, fields: PrefixFields
   writer.attributeU32(k.RTA_PRIORITY, metric)
 }
 
-function labelled(writer: Writer, label: number): void {
+function labelled(writer: NetlinkWriter, label: number): void {
   const { AF_MPLS: family, LABEL_BITS: length, RT_TABLE_MAIN: table, RTN_UNICAST: type } = k
   rtmsg(writer, { family, length, table, type })
   attributeLabels(writer, k.RTA_DST, [label])
 }
 
 /** One way is written into the route itself, several into a list. */
-function ways(
-  writer: Writer,
+function writeHops(
+  writer: NetlinkWriter,
   hops: readonly Hop[],
   indexOf: IndexOf,
   attributes: (hop: Hop) => void,
@@ -237,7 +237,7 @@ function ways(
 /** What the neighbour is called that a labelled IPv6 packet goes to where none is needed: without one, Linux shares no flows. */
 export const NOBODY = '\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x01' as Ip
 
-function gateway(writer: Writer, { via, labels }: Hop, destination: Ip): void {
+function gateway(writer: NetlinkWriter, { via, labels }: Hop, destination: Ip): void {
   const neighbour = neighbourOf({ via, labels }, destination)
   if (neighbour !== null) {
     if (neighbour.length === destination.length) writer.attributeIp(k.RTA_GATEWAY, neighbour)
@@ -247,7 +247,12 @@ function gateway(writer: Writer, { via, labels }: Hop, destination: Ip): void {
 }
 
 /** Has packets get labels, if any, by attributes of these types. */
-export function encapsulate(writer: Writer, labels: readonly number[], type: number, encap: number): void {
+export function encapsulate(
+  writer: NetlinkWriter,
+  labels: readonly number[],
+  type: number,
+  encap: number,
+): void {
   if (labels.length === 0) return
   writer.attributeU16(type, k.LWTUNNEL_ENCAP_MPLS)
   const nest = writer.nest(encap)
@@ -264,7 +269,7 @@ function onLinkFlag(hop: Hop, destination: Ip): number {
   return neighbourOf(hop, destination) === null ? 0 : k.RTNH_F_ONLINK
 }
 
-function attributeVia(writer: Writer, via: Ip): void {
+function attributeVia(writer: NetlinkWriter, via: Ip): void {
   const bytes = Buffer.alloc(2 + via.length)
   bytes.writeUInt16LE(ipFamily(via))
   bytes.write(via, 2, 'latin1')
@@ -272,7 +277,7 @@ function attributeVia(writer: Writer, via: Ip): void {
 }
 
 /** A label stack (RFC 3032 §2.1), the bottom marked. */
-function attributeLabels(writer: Writer, type: number, labels: readonly number[]): void {
+function attributeLabels(writer: NetlinkWriter, type: number, labels: readonly number[]): void {
   const bytes = Buffer.alloc(4 * labels.length)
   for (const [i, label] of labels.entries()) {
     bytes.writeUInt32BE(label * 2 ** 12 + (i === labels.length - 1 ? k.BOTTOM_OF_STACK : 0), 4 * i)

@@ -2,10 +2,10 @@ import type { Hop } from '../model.ts'
 import * as k from './constants.ts'
 import { type Batch, ipFamily } from './encode.ts'
 import { encapsulate } from './encode-ip.ts'
-import type { Writer } from './message.ts'
+import type { NetlinkWriter } from './message.ts'
 
 /** A hop without its share: its share belongs to the group. */
-export type Way = Omit<Hop, 'weight'>
+export type UnweightedHop = Omit<Hop, 'weight'>
 
 /** A nexthop of a group and its share. */
 export interface Member {
@@ -22,14 +22,20 @@ export interface Resilience {
 }
 
 /** Creates a nexthop; of one without a neighbour, `family` tells what routes may use it. */
-export function createNexthop(batch: Batch, id: number, way: Way, index: number, family: number): void {
+export function createNexthop(
+  batch: Batch,
+  id: number,
+  hop: UnweightedHop,
+  index: number,
+  family: number,
+): void {
   const { writer } = batch
   batch.begin(k.RTM_NEWNEXTHOP, k.NLM_F_CREATE | k.NLM_F_EXCL)
-  nhmsg(writer, way.via === null ? family : ipFamily(way.via), way.via === null ? 0 : k.RTNH_F_ONLINK)
+  nhmsg(writer, hop.via === null ? family : ipFamily(hop.via), hop.via === null ? 0 : k.RTNH_F_ONLINK)
   writer.attributeU32(k.NHA_ID, id)
   writer.attributeU32(k.NHA_OIF, index)
-  if (way.via !== null) writer.attributeIp(k.NHA_GATEWAY, way.via)
-  encapsulate(writer, way.labels, k.NHA_ENCAP_TYPE, k.NHA_ENCAP)
+  if (hop.via !== null) writer.attributeIp(k.NHA_GATEWAY, hop.via)
+  encapsulate(writer, hop.labels, k.NHA_ENCAP_TYPE, k.NHA_ENCAP)
   batch.end()
 }
 
@@ -89,11 +95,11 @@ export function getNexthop(batch: Batch, id: number): void {
 }
 
 /** The rest of a dump request for all nexthops and groups. */
-export function dumpNexthops(writer: Writer): void {
+export function dumpNexthops(writer: NetlinkWriter): void {
   nhmsg(writer, k.AF_UNSPEC, 0, 0)
 }
 
-function group(writer: Writer, id: number, members: readonly Member[], isResilient: boolean): void {
+function group(writer: NetlinkWriter, id: number, members: readonly Member[], isResilient: boolean): void {
   nhmsg(writer, k.AF_UNSPEC, 0)
   writer.attributeU32(k.NHA_ID, id)
   const bytes = Buffer.alloc(k.NEXTHOP_GRP_LENGTH * members.length)
@@ -105,7 +111,7 @@ function group(writer: Writer, id: number, members: readonly Member[], isResilie
   writer.attributeU16(k.NHA_GROUP_TYPE, isResilient ? k.NEXTHOP_GRP_TYPE_RES : k.NEXTHOP_GRP_TYPE_MPATH)
 }
 
-function nhmsg(writer: Writer, family: number, flags: number, protocol: number = k.PROTOCOL): void {
+function nhmsg(writer: NetlinkWriter, family: number, flags: number, protocol: number = k.PROTOCOL): void {
   writer.u32(family | (protocol << 16))
   writer.u32(flags)
 }

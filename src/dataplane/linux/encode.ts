@@ -7,11 +7,11 @@ import { MPLS_UDP_PORT } from '../kinds/udp-port.ts'
 import type { Bridge, Flood, LocalMac, Neighbour, RemoteMac, Tunnel, Veth } from '../model.ts'
 import * as k from './constants.ts'
 import { writeBridgeOptions, writeVxlanOptions } from './link-options.ts'
-import type { Writer } from './message.ts'
+import type { NetlinkWriter } from './message.ts'
 
 /** Where messages are written one behind the other. */
 export interface Batch {
-  readonly writer: Writer
+  readonly writer: NetlinkWriter
   begin(type: number, flags: number): void
   end(): void
 }
@@ -139,7 +139,7 @@ export function createLink(batch: Batch, entry: LinkEntry, zeroChecksums: boolea
 }
 
 /** What of a link cannot be changed, and how it begins. */
-function writeTraits(writer: Writer, entry: LinkEntry, zeroChecksums: boolean): void {
+function writeTraits(writer: NetlinkWriter, entry: LinkEntry, zeroChecksums: boolean): void {
   switch (entry.kind) {
     case 'bridge':
       return
@@ -172,7 +172,7 @@ function writeTraits(writer: Writer, entry: LinkEntry, zeroChecksums: boolean): 
   }
 }
 
-function writeGre(writer: Writer, { local, remote }: Tunnel): void {
+function writeGre(writer: NetlinkWriter, { local, remote }: Tunnel): void {
   writer.attributeIp(k.IFLA_GRE_LOCAL, local)
   if (remote !== null) writer.attributeIp(k.IFLA_GRE_REMOTE, remote)
   writer.attributeU8(k.IFLA_GRE_TTL, TUNNEL_HOPS)
@@ -181,7 +181,7 @@ function writeGre(writer: Writer, { local, remote }: Tunnel): void {
 }
 
 /** The source port, which is left to the kernel, tells flows apart (RFC 7510 §3). */
-function writeUdp(writer: Writer, { local, remote }: Tunnel): void {
+function writeUdp(writer: NetlinkWriter, { local, remote }: Tunnel): void {
   writer.attributeIp(k.IFLA_IPTUN_LOCAL, local)
   if (remote !== null) writer.attributeIp(k.IFLA_IPTUN_REMOTE, remote)
   writer.attributeU8(k.IFLA_IPTUN_TTL, TUNNEL_HOPS)
@@ -231,7 +231,7 @@ export function endProtoDown(batch: Batch, index: number): void {
   batch.end()
 }
 
-/** Marks the end of a cable that came with `entry`. */
+/** Marks the end of a veth pair that came with `entry`. */
 export function markPeer(batch: Batch, { peer, alias }: Veth): void {
   beginMark(batch, peer, alias)
   batch.end()
@@ -362,7 +362,10 @@ export function getLinkWithCounters(batch: Batch, name: string): void {
 }
 
 /** The rest of a dump request for links, of one master or kind only where given. */
-export function dumpLinks(writer: Writer, { master, kind }: { master?: number; kind?: string } = {}): void {
+export function dumpLinks(
+  writer: NetlinkWriter,
+  { master, kind }: { master?: number; kind?: string } = {},
+): void {
   ifinfomsg(writer, { family: k.AF_UNSPEC, index: 0 })
   writer.attributeU32(k.IFLA_EXT_MASK, k.RTEXT_FILTER_SKIP_STATS)
   if (master !== undefined) writer.attributeU32(k.IFLA_MASTER, master)
@@ -373,17 +376,17 @@ export function dumpLinks(writer: Writer, { master, kind }: { master?: number; k
 }
 
 /** The rest of a dump request for the FDB entries of one device, its bridge's for it included. */
-export function dumpFdb(writer: Writer, index: number): void {
+export function dumpFdb(writer: NetlinkWriter, index: number): void {
   ndmsg(writer, k.AF_BRIDGE, index, 0, 0)
 }
 
 /** The rest of a dump request for the neighbours of one device. */
-export function dumpNeighbours(writer: Writer, index: number): void {
+export function dumpNeighbours(writer: NetlinkWriter, index: number): void {
   ndmsg(writer, k.AF_UNSPEC, 0, 0, 0)
   writer.attributeU32(k.NDA_IFINDEX, index)
 }
 
-function linkInfo(writer: Writer, entry: LinkEntry, writeData: () => void): void {
+function linkInfo(writer: NetlinkWriter, entry: LinkEntry, writeData: () => void): void {
   const info = writer.nest(k.IFLA_LINKINFO)
   writer.attributeText(k.IFLA_INFO_KIND, kernelKind(entry))
   const data = writer.nest(k.IFLA_INFO_DATA)
@@ -392,7 +395,13 @@ function linkInfo(writer: Writer, entry: LinkEntry, writeData: () => void): void
   writer.close(info)
 }
 
-export function ndmsg(writer: Writer, family: number, index: number, state: number, flags: number): void {
+export function ndmsg(
+  writer: NetlinkWriter,
+  family: number,
+  index: number,
+  state: number,
+  flags: number,
+): void {
   writer.u32(family)
   writer.u32(index)
   writer.u32(state | (flags << 16))
@@ -405,7 +414,7 @@ interface IfInfo {
   readonly up?: boolean
 }
 
-export function ifinfomsg(writer: Writer, { family, index, up }: IfInfo): void {
+export function ifinfomsg(writer: NetlinkWriter, { family, index, up }: IfInfo): void {
   writer.u32(family)
   writer.u32(index)
   writer.u32(up === true ? k.IFF_UP : 0)

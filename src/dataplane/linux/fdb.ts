@@ -5,7 +5,7 @@ import { ownAddress, type Refusal } from '../refusal.ts'
 import * as k from './constants.ts'
 import { ndmsg, type Target } from './encode.ts'
 import type { Links } from './links.ts'
-import type { Message } from './message.ts'
+import type { NetlinkMessage } from './message.ts'
 import type { Requests } from './requests.ts'
 
 const QUESTIONS_A_SEND = 64
@@ -125,7 +125,7 @@ function isMarked({ flags }: BridgeEntry): boolean {
   return (flags & k.NTF_EXT_LEARNED) !== 0
 }
 
-function read({ bytes, start }: Message): BridgeEntry {
+function read({ bytes, start }: NetlinkMessage): BridgeEntry {
   return {
     index: bytes.readInt32LE(start + 4),
     state: bytes.readUInt16LE(start + 8),

@@ -3,7 +3,7 @@ import { MPLS_UDP_PORT } from '../kinds/udp-port.ts'
 import { noFou, type Refusal, reworded } from '../refusal.ts'
 import * as k from './constants.ts'
 import { ipFamily } from './encode.ts'
-import { Attributes, type Message, type Writer } from './message.ts'
+import { NetlinkAttributes, type NetlinkMessage, type NetlinkWriter } from './message.ts'
 import { dump, exhaust, Requests } from './requests.ts'
 
 /** UDP ports whose packets the kernel takes for MPLS: Foo over UDP, a family of generic netlink. */
@@ -41,11 +41,11 @@ export class Fou {
     const family = this.family()
     const found: Ip[] = []
     if (family === undefined) return found
-    const visit = (message: Message) => {
+    const visit = (message: NetlinkMessage) => {
       const ip = readFou(message)
       if (ip !== undefined) found.push(ip)
     }
-    const write = (writer: Writer) => writer.u32(k.FOU_CMD_GET | VERSION)
+    const write = (writer: NetlinkWriter) => writer.u32(k.FOU_CMD_GET | VERSION)
     exhaust(dump({ protocol: k.NETLINK_GENERIC, type: family, write, visit }))
     return found
   }
@@ -77,7 +77,7 @@ export class Fou {
     requests.writer.attributeText(k.CTRL_ATTR_FAMILY_NAME, 'fou')
     requests.end()
     requests.send(({ bytes, start, end }) => {
-      const attributes = new Attributes(bytes, start + k.GENL_HDRLEN, end)
+      const attributes = new NetlinkAttributes(bytes, start + k.GENL_HDRLEN, end)
       while (attributes.next()) if (attributes.type === k.CTRL_ATTR_FAMILY_ID) this.known = attributes.u16()
     })
     return this.known
@@ -93,11 +93,11 @@ export class Fou {
 const VERSION = 1 << 8
 
 /** The address of a port for MPLS; undefined for any other port. */
-function readFou({ bytes, start, end }: Message): Ip | undefined {
+function readFou({ bytes, start, end }: NetlinkMessage): Ip | undefined {
   let ip: Ip | undefined
   let port = 0
   let protocol = 0
-  const attributes = new Attributes(bytes, start + k.GENL_HDRLEN, end)
+  const attributes = new NetlinkAttributes(bytes, start + k.GENL_HDRLEN, end)
   while (attributes.next()) {
     if (attributes.type === k.FOU_ATTR_PORT) port = attributes.network()
     else if (attributes.type === k.FOU_ATTR_IPPROTO) protocol = attributes.u8()

@@ -1,5 +1,5 @@
 import { formatIp } from '../../values/address.ts'
-import { isOurs, type Link } from '../driver.ts'
+import { isOwned, type Link } from '../driver.ts'
 import { addressesOf, type HeldAddress, isLinkLocal } from './addresses.ts'
 import * as k from './constants.ts'
 import type { Links } from './links.ts'
@@ -27,7 +27,7 @@ export function autoconfigured(links: Links): string[] {
   const temporary = addressesOf(0, [k.AF_INET6]).filter(isTemporary)
   return [...new Set(temporary.map(({ index }) => index))].flatMap((index) => {
     const link = links.get(index)
-    const isHosts = link !== undefined && link.master === null && link.kind !== 'tun' && !isOurs(link)
+    const isHosts = link !== undefined && link.master === null && link.kind !== 'tun' && !isOwned(link)
     return isHosts ? [link.name] : []
   })
 }

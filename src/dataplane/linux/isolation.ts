@@ -1,6 +1,6 @@
 import { loadProgram, type Program, programName } from '../../linux/bpf/program.ts'
 import { errnoName } from '../../linux/libc.ts'
-import { isOurs, type Link } from '../driver.ts'
+import { isOwned, type Link } from '../driver.ts'
 import type { Isolation as Isolated } from '../model.ts'
 import * as k from './constants.ts'
 import { setXdp } from './encode.ts'
@@ -28,7 +28,7 @@ interface Open {
   readonly use: string | null
 }
 
-export interface IsolationParts {
+export interface IsolationDependencies {
   readonly requests: Requests
   readonly links: Links
   /** Ids of XDP programs of earlier processes. */
@@ -39,7 +39,7 @@ export interface IsolationParts {
  * Keeps what VMs send out of the host's IP stack. A bridge forwards, and answers ARP and ND, before it passes a frame up as if its
  * device had received it: a program on the device drops all of that, by XDP or by tc, whichever the kernel lets us load.
  */
-export class Isolation {
+export class BridgeIsolation {
   private readonly requests: Requests
   private readonly links: Links
   /** Ids of XDP programs of ours, and of others that were looked at. */
@@ -49,7 +49,7 @@ export class Isolation {
   /** Bridges that are not isolated, by index. */
   private readonly open = new Map<number, Open>()
 
-  constructor({ requests, links, programs }: IsolationParts) {
+  constructor({ requests, links, programs }: IsolationDependencies) {
     this.requests = requests
     this.links = links
     this.known = new Map(programs.map((id) => [id, true]))
@@ -132,7 +132,7 @@ export class Isolation {
   }
 
   private useOf(bridge: Link): string | null {
-    return isOurs(bridge) ? null : hostUseOf(bridge, this.links)
+    return isOwned(bridge) ? null : hostUseOf(bridge, this.links)
   }
 
   private hasOurs({ index, xdpProgram }: Link): boolean {
@@ -142,7 +142,7 @@ export class Isolation {
 
   private isForeign(bridge: Link): boolean {
     const { xdpProgram } = bridge
-    return xdpProgram !== null && !isOurs(bridge) && !this.isOurProgram(xdpProgram)
+    return xdpProgram !== null && !isOwned(bridge) && !this.isOurProgram(xdpProgram)
   }
 
   private isOurProgram(id: number): boolean {

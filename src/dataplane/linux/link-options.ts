@@ -1,7 +1,7 @@
 import { ANY_IPV4, ANY_IPV6, isIpv4 } from '../../values/address.ts'
 import type { Vxlan } from '../model.ts'
 import * as k from './constants.ts'
-import type { Attributes, Writer } from './message.ts'
+import type { NetlinkAttributes, NetlinkWriter } from './message.ts'
 
 /** By type of the attribute: its octets, and what it has to be. */
 type Options = ReadonlyMap<number, readonly [octets: 1 | 2 | 4, value: number]>
@@ -27,7 +27,7 @@ const BRIDGE: Options = new Map([
 ])
 
 /** Whether the option that was just read is one of these, and not as it has to be. */
-function strays(data: Attributes, options: Options): boolean {
+function strays(data: NetlinkAttributes, options: Options): boolean {
   const option = options.get(data.type)
   if (option === undefined) return false
   const [octets, value] = option
@@ -35,29 +35,29 @@ function strays(data: Attributes, options: Options): boolean {
   return found !== value
 }
 
-export function isBridgeOptionChanged(data: Attributes): boolean {
+export function isBridgeOptionChanged(data: NetlinkAttributes): boolean {
   return (data.type === k.IFLA_BR_FORWARD_DELAY && data.u32() !== 0) || strays(data, BRIDGE)
 }
 
 /** A default destination is one more VTEP that BUM traffic goes to. */
-export function isVxlanOptionChanged(data: Attributes): boolean {
+export function isVxlanOptionChanged(data: NetlinkAttributes): boolean {
   if (data.type === k.IFLA_VXLAN_GROUP || data.type === k.IFLA_VXLAN_GROUP6)
     return !/^\0*$/.test(data.octets())
   return strays(data, VXLAN)
 }
 
-export function writeBridgeOptions(writer: Writer): void {
+export function writeBridgeOptions(writer: NetlinkWriter): void {
   write(writer, BRIDGE)
 }
 
-export function writeVxlanOptions(writer: Writer, { local }: Vxlan): void {
+export function writeVxlanOptions(writer: NetlinkWriter, { local }: Vxlan): void {
   const isV4 = isIpv4(local)
   writer.attributeIp(isV4 ? k.IFLA_VXLAN_LOCAL : k.IFLA_VXLAN_LOCAL6, local)
   writer.attributeIp(isV4 ? k.IFLA_VXLAN_GROUP : k.IFLA_VXLAN_GROUP6, isV4 ? ANY_IPV4 : ANY_IPV6)
   write(writer, VXLAN)
 }
 
-function write(writer: Writer, options: Options): void {
+function write(writer: NetlinkWriter, options: Options): void {
   for (const [type, [octets, value]] of options) {
     if (octets === 1) writer.attributeU8(type, value)
     else if (octets === 2) writer.attributeU16(type, value)

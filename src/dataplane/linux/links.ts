@@ -1,11 +1,11 @@
 import { isIpv4 } from '../../values/address.ts'
-import { isMarked, isOurs, type Link } from '../driver.ts'
+import { isMarked, isOwned, type Link } from '../driver.ts'
 import { isTableEntry } from '../kinds/index.ts'
 import type { Entry, FormerWork, MadeLink } from '../model.ts'
 import * as k from './constants.ts'
+import { isTunnel, type RawLink, readLink, readLinkName } from './decode.ts'
 import { dumpLinks, getLink } from './encode.ts'
-import type { Message, Writer } from './message.ts'
-import { isTunnel, type RawLink, readLink, readLinkName } from './observe.ts'
+import type { NetlinkMessage, NetlinkWriter } from './message.ts'
 import { dump, exhaust, type Requests } from './requests.ts'
 import {
   fits,
@@ -85,7 +85,7 @@ export class Links {
 
   isExternal(bridge: string): boolean {
     const link = this.lookUp(bridge)
-    return link !== undefined && !isOurs(link)
+    return link !== undefined && !isOwned(link)
   }
 
   /** The VRF of a table, where it was heard of. */
@@ -136,7 +136,7 @@ export class Links {
 
   /** The link of ours with that alias, of that kind, that goes by another name now. */
   strayOf(alias: string, kind: string): Link | undefined {
-    this.strays ??= new Set(this.all(null).flatMap((link) => (isOurs(link) ? [link.index] : [])))
+    this.strays ??= new Set(this.all(null).flatMap((link) => (isOwned(link) ? [link.index] : [])))
     for (const [index, mark] of this.owned) {
       if (mark.alias !== alias || mark.kind !== kind) continue
       const link = this.get(index)
@@ -152,9 +152,9 @@ export class Links {
     return uppers.filter(({ lower }) => lower === index)
   }
 
-  private dump(write: (writer: Writer) => void): RawLink[] {
+  private dump(write: (writer: NetlinkWriter) => void): RawLink[] {
     const links = new Map<number, RawLink>()
-    const visit = (message: Message) => {
+    const visit = (message: NetlinkMessage) => {
       const link = readLink(message)
       links.set(link.index, link)
       this.names.set(link.index, link.name)
@@ -164,7 +164,7 @@ export class Links {
   }
 
   /** Takes in a notification; tells the names that it concerns, and whether what needs the interface may have gone with it. */
-  heed(message: Message): { readonly names: readonly string[]; readonly unsteady: boolean } {
+  handle(message: NetlinkMessage): { readonly names: readonly string[]; readonly unsteady: boolean } {
     const { index, name, family, carrier, master } = readLinkName(message)
     const before = this.names.get(index)
     const known = this.known.get(name)
@@ -251,7 +251,7 @@ export function isVxlan6({ kind, local }: Pick<Link, 'kind' | 'local'>): boolean
 
 /** What the settings of a port of a VRF have to be. */
 export function portSettingsOf(link: Pick<Link, 'name' | 'owned'>) {
-  return isOurs(link) ? gatewaySettings(link.name) : portSettings(link.name)
+  return isOwned(link) ? gatewaySettings(link.name) : portSettings(link.name)
 }
 
 /** What the settings of a link of ours have to be. */

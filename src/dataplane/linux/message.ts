@@ -8,7 +8,7 @@ const CAPACITY = 64 * 1024
  * Writes netlink messages one behind the other into one buffer that is used over and over; numbers are little-endian,
  * as the host's. Whatever is written keeps the length a multiple of 4, so that a word is one store.
  */
-export class Writer {
+export class NetlinkWriter {
   readonly bytes: Buffer
   /** Bytes written. */
   length = 0
@@ -139,7 +139,7 @@ export class Writer {
 }
 
 /** A received message, in a buffer that will be overwritten. */
-export interface Message {
+export interface NetlinkMessage {
   readonly bytes: Buffer
   readonly type: number
   readonly flags: number
@@ -152,7 +152,7 @@ export interface Message {
 }
 
 /** The messages in the first `length` bytes. */
-export function* messages(bytes: Buffer, length: number): Generator<Message, void> {
+export function* messages(bytes: Buffer, length: number): Generator<NetlinkMessage, void> {
   for (let at = 0; at + NLMSG_HDRLEN <= length; ) {
     const size = bytes.readUInt32LE(at)
     const end = at + size
@@ -171,7 +171,7 @@ export function* messages(bytes: Buffer, length: number): Generator<Message, voi
 }
 
 /** A walk over the attributes of a message, without an object for each. */
-export class Attributes {
+export class NetlinkAttributes {
   readonly bytes: Buffer
   /** Of the attribute that `next` moved to: its type, where its payload begins, and how long that is. */
   type = 0
@@ -228,8 +228,8 @@ export class Attributes {
     return this.bytes.toString('utf8', this.at, this.at + this.length - 1)
   }
 
-  nested(): Attributes {
-    return new Attributes(this.bytes, this.at, this.at + this.length)
+  nested(): NetlinkAttributes {
+    return new NetlinkAttributes(this.bytes, this.at, this.at + this.length)
   }
 }
 

@@ -1,5 +1,7 @@
-import type { Observer } from '../driver.ts'
+import type { ChangeListener } from '../driver.ts'
 import * as k from './constants.ts'
+import { readNeighbour } from './decode.ts'
+import { readAddress, readSettingsOf } from './decode-ip.ts'
 import {
   DROP,
   IF_ANY_BIT,
@@ -12,15 +14,13 @@ import {
   program,
 } from './filter.ts'
 import type { Links } from './links.ts'
-import { type Message, messages } from './message.ts'
+import { messages, type NetlinkMessage } from './message.ts'
 import type { Multipath } from './multipath.ts'
-import { readNeighbour } from './observe.ts'
-import { readAddress, readSettingsOf } from './observe-ip.ts'
+import { TableHops } from './route-monitor.ts'
 import type { Routes } from './routes.ts'
 import { NetlinkSocket } from './socket.ts'
 import { fits, mplsInput } from './sysctl.ts'
 import { readTrafficControl } from './traffic-control.ts'
-import { Ways } from './ways.ts'
 
 /** So many datagrams are read at a time, so that a flood of them does not hold up everybody else. */
 const DATAGRAMS_A_POLL = 4096
@@ -96,11 +96,11 @@ function noneOf(port: number): Instruction[] {
   ]
 }
 
-export interface MonitorParts {
+export interface MonitorDependencies {
   readonly links: Links
   readonly routes: Routes
   readonly multipath: Multipath
-  readonly observer: Observer
+  readonly listener: ChangeListener
   readonly bufferBytes: number
   /** Of the socket by which we change neighbours. */
   readonly port: number
@@ -109,136 +109,136 @@ export interface MonitorParts {
 /** Hears what changes in the kernel; somebody has to `poll` it, for Node cannot wait on such a socket. */
 export class Monitor {
   private readonly socket: NetlinkSocket
-  private readonly ways = new Ways()
+  private readonly routeMonitor = new TableHops()
   private readonly links: Links
   private readonly routes: Routes
   private readonly multipath: Multipath
-  private readonly observer: Observer
+  private readonly listener: ChangeListener
   private readonly ordinary: Buffer
-  private readonly hushing: Buffer
-  private hushed = false
+  private readonly muting: Buffer
+  private isMuted = false
 
-  constructor({ links, routes, multipath, observer, bufferBytes, port }: MonitorParts) {
+  constructor({ links, routes, multipath, listener, bufferBytes, port }: MonitorDependencies) {
     this.socket = new NetlinkSocket({ groups: GROUPS, bufferBytes })
     this.ordinary = program([...NO_LEARNED_ENTRIES, ...noneOf(port), ...NO_MAIN_ROUTES])
     const hushing = [...NO_LEARNED_ENTRIES, ...noneOf(port), ...NO_MARKED_ENTRIES, ...NO_MAIN_ROUTES]
-    this.hushing = program(hushing)
+    this.muting = program(hushing)
     this.socket.filter(this.ordinary)
     this.links = links
     this.routes = routes
     this.multipath = multipath
-    this.observer = observer
+    this.listener = listener
   }
 
   /** While on, entries that are set with our mark are dropped before they cost a wake-up and a copy. */
-  hush(on: boolean): void {
-    if (on === this.hushed) return
-    this.hushed = on
-    this.socket.filter(on ? this.hushing : this.ordinary)
+  muteOwned(on: boolean): void {
+    if (on === this.isMuted) return
+    this.isMuted = on
+    this.socket.filter(on ? this.muting : this.ordinary)
   }
 
   get descriptors(): readonly number[] {
-    return [this.socket.fd, this.ways.fd]
+    return [this.socket.fd, this.routeMonitor.fd]
   }
 
   poll(): void {
-    if (this.ways.poll()) this.observer.rerouted()
+    if (this.routeMonitor.poll()) this.listener.routesChanged()
     for (let i = 0; i < DATAGRAMS_A_POLL; i++) {
       const received = this.socket.receive()
       if (received === 'nothing') return
       if (received === 'overrun') this.overrun()
-      else for (const message of messages(this.socket.bytes, received)) this.heed(message)
+      else for (const message of messages(this.socket.bytes, received)) this.handle(message)
     }
   }
 
   close(): void {
     this.socket.close()
-    this.ways.close()
+    this.routeMonitor.close()
   }
 
-  private heed(message: Message): void {
+  private handle(message: NetlinkMessage): void {
     switch (message.type) {
       case k.RTM_NEWLINK:
       case k.RTM_DELLINK:
-        this.heedLink(message)
+        this.handleLink(message)
         return
       case k.RTM_NEWADDR:
       case k.RTM_DELADDR: {
-        const sighting = readAddress(message, this.links)
-        if (sighting?.marked !== true) this.observer.addressesChanged()
-        if (sighting === undefined) return
+        const observed = readAddress(message, this.links)
+        if (observed?.marked !== true) this.listener.addressesChanged()
+        if (observed === undefined) return
         // whether the host uses a bridge of others may be another matter now
-        if (this.links.isBridge(sighting.entry.device)) this.observer.linkChanged(sighting.entry.device)
+        if (this.links.isBridge(observed.entry.device)) this.listener.linkChanged(observed.entry.device)
         // with its last IPv4 address, an interface loses all routes without a word
-        if (message.type === k.RTM_DELADDR) this.shaken(sighting.entry.device)
-        this.observer.seen(sighting, message.type === k.RTM_NEWADDR)
+        if (message.type === k.RTM_DELADDR) this.disrupted(observed.entry.device)
+        this.listener.entryChanged(observed, message.type === k.RTM_NEWADDR)
         return
       }
       case k.RTM_NEWROUTE:
       case k.RTM_DELROUTE: {
-        const sighting = this.routes.read(message)
-        if (sighting !== undefined) this.observer.seen(sighting, message.type === k.RTM_NEWROUTE)
+        const observed = this.routes.read(message)
+        if (observed !== undefined) this.listener.entryChanged(observed, message.type === k.RTM_NEWROUTE)
         return
       }
       case k.RTM_NEWNEXTHOP:
       case k.RTM_DELNEXTHOP:
-        for (const route of this.multipath.usersOf(this.multipath.nexthops.heed(message))) {
-          const sighting = this.routes.named(route)
-          if (sighting !== undefined) this.observer.seen(sighting, false)
+        for (const route of this.multipath.usersOf(this.multipath.nexthops.handle(message))) {
+          const observed = this.routes.named(route)
+          if (observed !== undefined) this.listener.entryChanged(observed, false)
         }
         return
       case k.RTM_DELQDISC:
       case k.RTM_DELTFILTER: {
         const device = this.links.nameOf(readTrafficControl(message))
-        if (device !== undefined) this.observer.linkChanged(device)
+        if (device !== undefined) this.listener.linkChanged(device)
         return
       }
       case k.RTM_NEWRULE:
       case k.RTM_DELRULE:
-        for (const vrf of this.links.vrfNames()) this.observer.linkChanged(vrf)
+        for (const vrf of this.links.vrfNames()) this.listener.linkChanged(vrf)
         return
       case k.RTM_NEWNETCONF:
-        this.heedSettings(message)
+        this.handleSettings(message)
         return
       case k.RTM_NEWNEIGH:
       case k.RTM_DELNEIGH: {
         const seen = readNeighbour(message, this.links)
         if (seen === undefined) return
         const present = message.type === k.RTM_NEWNEIGH
-        if (seen.bridge === null) this.observer.seen(seen.sighting, present)
-        else if (!present || !seen.isHalfSet) this.observer.bridged(seen.bridge, seen.sighting, present)
+        if (seen.bridge === null) this.listener.entryChanged(seen.observed, present)
+        else if (!present || !seen.isHalfSet) this.listener.fdbChanged(seen.bridge, seen.observed, present)
       }
     }
   }
 
   private overrun(): void {
     this.multipath.nexthops.doubt()
-    this.observer.overrun()
+    this.listener.overrun()
   }
 
-  private shaken(device: string): void {
+  private disrupted(device: string): void {
     this.multipath.nexthops.doubt(device)
-    this.observer.shaken(device)
-    this.observer.addressesChanged()
+    this.listener.linkDisrupted(device)
+    this.listener.addressesChanged()
   }
 
-  private heedLink(message: Message): void {
-    const { names, unsteady } = this.links.heed(message)
+  private handleLink(message: NetlinkMessage): void {
+    const { names, unsteady } = this.links.handle(message)
     for (const name of names) {
-      if (unsteady) this.shaken(name)
-      this.observer.linkChanged(name)
+      if (unsteady) this.disrupted(name)
+      this.listener.linkChanged(name)
     }
   }
 
-  private heedSettings(message: Message): void {
+  private handleSettings(message: NetlinkMessage): void {
     const index = readSettingsOf(message)
     const isMpls = message.bytes.readUInt8(message.start) === k.AF_MPLS
     const name = index > 0 ? this.links.nameOf(index) : undefined
     const names = name === undefined ? this.links.allNames() : [name]
     for (const each of names) {
-      this.observer.linkChanged(each)
+      this.listener.linkChanged(each)
       if (isMpls && !fits(mplsInput(each)))
-        this.observer.seen({ entry: { kind: 'mpls-interface', device: each }, marked: false }, false)
+        this.listener.entryChanged({ entry: { kind: 'mpls-interface', device: each }, marked: false }, false)
     }
   }
 }

@@ -1,21 +1,21 @@
 import type { Ip } from '../../values/address.ts'
-import type { Ours } from '../driver.ts'
+import type { OwnedObject } from '../driver.ts'
 import type { Hop, Route } from '../model.ts'
 import { kernelRefusal, type Refusal } from '../refusal.ts'
 import * as k from './constants.ts'
+import { type RouteKey, readGroupedRoute } from './decode-ip.ts'
 import { ipFamily } from './encode.ts'
 import { dumpRoutes } from './encode-ip.ts'
 import type { Links } from './links.ts'
-import type { Message } from './message.ts'
-import { type Group, membersKey, membersOf, type Part } from './nexthop-group.ts'
+import type { NetlinkMessage } from './message.ts'
+import { membersKey, membersOf, type NexthopGroup, type Part } from './nexthop-group.ts'
 import { isRefusal, type Nexthops } from './nexthops.ts'
-import { type RouteKey, readGroupedRoute } from './observe-ip.ts'
 import { dump } from './requests.ts'
 
 /** How a route of several hops is to be set. */
-export interface Plan {
+export interface RoutePlan {
   /** Null: its hops are written into the route itself. */
-  readonly group: Group | null
+  readonly group: NexthopGroup | null
   /** The hops that can be used. */
   readonly hops: readonly Hop[]
   /** Why others cannot. */
@@ -24,7 +24,7 @@ export interface Plan {
 
 /** Routes that go from one group, or none, to the same parts. */
 interface Move {
-  readonly from: Group | undefined
+  readonly from: NexthopGroup | undefined
   readonly parts: readonly Part[]
   /** Which they are: one may be twice in a batch. */
   readonly routes: Set<string>
@@ -40,7 +40,7 @@ interface Move {
 export class Multipath {
   readonly nexthops: Nexthops
   private readonly links: Links
-  private readonly users = new Map<string, Group>()
+  private readonly users = new Map<string, NexthopGroup>()
   /** Routes that went while all routes are looked at, which that may be too late to see. */
   private gone: Set<string> | null = null
 
@@ -50,8 +50,8 @@ export class Multipath {
   }
 
   /** Makes the groups that routes need; why a route cannot be set at all is told in its place. */
-  plan(routes: ReadonlyMap<number, Route>): Map<number, Plan | Refusal> {
-    const plans = new Map<number, Plan | Refusal>()
+  plan(routes: ReadonlyMap<number, Route>): Map<number, RoutePlan | Refusal> {
+    const plans = new Map<number, RoutePlan | Refusal>()
     const moves = new Map<string, Move>()
     for (const [i, route] of routes) {
       if (route.hops.length < 2 && this.groupOf(route) === undefined) continue
@@ -68,8 +68,8 @@ export class Multipath {
   }
 
   /** The route was set as planned, or without a group. */
-  use(route: RouteKey, group: Group | null): void {
-    const key = keyOf(route)
+  use(route: RouteKey, group: NexthopGroup | null): void {
+    const key = routeKeyOf(route)
     const before = this.users.get(key)
     if (before === (group ?? undefined)) return
     if (before !== undefined) before.users--
@@ -82,13 +82,13 @@ export class Multipath {
 
   /** The route is gone. */
   release(route: RouteKey): void {
-    this.gone?.add(keyOf(route))
+    this.gone?.add(routeKeyOf(route))
     this.use(route, null)
   }
 
   /** A look found that a route goes by a group. */
   adopt(route: RouteKey, id: number): void {
-    const key = keyOf(route)
+    const key = routeKeyOf(route)
     const known = this.users.get(key)
     if ((known !== undefined && !known.isGone) || this.gone?.has(key)) return
     const group = this.nexthops.groupOf(id)
@@ -107,7 +107,7 @@ export class Multipath {
     this.nexthops.refresh()
     const groups = [...this.nexthops.groups].filter(({ isKnown }) => !isKnown)
     this.gone = new Set()
-    const visit = (message: Message) => {
+    const visit = (message: NetlinkMessage) => {
       const seen = readGroupedRoute(message)
       if (seen !== undefined) this.adopt(seen.route, seen.group)
     }
@@ -123,17 +123,17 @@ export class Multipath {
   }
 
   /** The routes that use one of these groups. */
-  *usersOf(groups: readonly Group[]): Generator<RouteKey, void> {
+  *usersOf(groups: readonly NexthopGroup[]): Generator<RouteKey, void> {
     if (groups.length === 0) return
     for (const [key, group] of this.users) if (groups.includes(group)) yield routeOf(key)
   }
 
   /** All groups and nexthops of ours. */
-  residue(): Ours[] {
+  otherOwned(): OwnedObject[] {
     this.nexthops.refresh()
     const groups = [...this.nexthops.groups].map(({ id }) => ({ what: `nexthop group ${id}`, id }))
-    const nexthops = [...this.nexthops.all].map(({ id, way }) => ({
-      what: `nexthop ${id} on ${way.device}`,
+    const nexthops = [...this.nexthops.all].map(({ id, hop }) => ({
+      what: `nexthop ${id} on ${hop.device}`,
       id,
     }))
     return [...groups, ...nexthops].map(({ what, id }) => ({
@@ -142,13 +142,13 @@ export class Multipath {
     }))
   }
 
-  private groupOf(route: RouteKey): Group | undefined {
-    const group = this.users.get(keyOf(route))
+  private groupOf(route: RouteKey): NexthopGroup | undefined {
+    const group = this.users.get(routeKeyOf(route))
     if (group !== undefined) this.nexthops.refresh()
     return group === undefined || group.isGone ? undefined : group
   }
 
-  private planInline({ hops }: Route): Plan | Refusal {
+  private planInline({ hops }: Route): RoutePlan | Refusal {
     let lacking: Refusal | null = null
     const usable = hops.filter(({ device }) => {
       if (this.links.lookUp(device)?.up) return true
@@ -161,7 +161,7 @@ export class Multipath {
   private planMove(
     i: number,
     route: Route,
-    plans: Map<number, Plan | Refusal>,
+    plans: Map<number, RoutePlan | Refusal>,
     moves: Map<string, Move>,
   ): void {
     const from = this.groupOf(route)
@@ -174,7 +174,7 @@ export class Multipath {
     const key = `${from?.id} ${membersKey(membersOf(parts))}`
     const move = moves.get(key) ?? { from, parts, routes: new Set(), lacking: new Map() }
     moves.set(key, move)
-    move.routes.add(keyOf(route))
+    move.routes.add(routeKeyOf(route))
     move.lacking.set(i, lacking)
   }
 
@@ -190,7 +190,7 @@ export class Multipath {
     return { parts, lacking }
   }
 
-  private carryOut({ from, parts, routes }: Move): Group | Refusal {
+  private carryOut({ from, parts, routes }: Move): NexthopGroup | Refusal {
     const key = membersKey(membersOf(parts))
     if (from === undefined) return this.nexthops.groupWith(key) ?? this.nexthops.create(parts)
     if (from.key === key) return from
@@ -209,10 +209,10 @@ export class Multipath {
   }
 
   /** Makes another group of one that some of its routes leave, by going through what that was before. */
-  private split(from: Group, parts: readonly Part[]): Group | Refusal {
+  private split(from: NexthopGroup, parts: readonly Part[]): NexthopGroup | Refusal {
     const stages = [...from.history, from.parts].map((stage) =>
-      stage.flatMap(({ nexthop: { way, family }, weight }) => {
-        const nexthop = this.nexthops.ensure(way, family)
+      stage.flatMap(({ nexthop: { hop, family }, weight }) => {
+        const nexthop = this.nexthops.ensure(hop, family)
         return isRefusal(nexthop) ? [] : [{ nexthop, weight }]
       }),
     )
@@ -228,7 +228,7 @@ export class Multipath {
   }
 }
 
-function keyOf({ table, prefix, prefixLength }: RouteKey): string {
+function routeKeyOf({ table, prefix, prefixLength }: RouteKey): string {
   return `${String.fromCharCode(prefix.length, prefixLength)}${prefix}${table}`
 }
 

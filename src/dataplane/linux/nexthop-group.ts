@@ -1,10 +1,10 @@
 import type { Hop } from '../model.ts'
-import type { Member, Way } from './encode-nexthop.ts'
+import type { Member, UnweightedHop } from './encode-nexthop.ts'
 
 /** A nexthop object of ours: groups with the same hop share it. */
 export interface Nexthop {
   readonly id: number
-  readonly way: Way
+  readonly hop: UnweightedHop
   /** Index of its interface. */
   readonly index: number
   readonly family: number
@@ -27,7 +27,7 @@ const NEEDED_A_SHARE = 4
 const HISTORY = 8
 
 /** A group of ours: the hops of all routes that have the same. */
-export class Group {
+export class NexthopGroup {
   readonly id: number
   readonly isResilient: boolean
   /** Of a resilient group: among so many buckets, flows are spread by their hash. It stays as it was created. */
@@ -41,7 +41,7 @@ export class Group {
   /** What it was before, the oldest first: from it another group can be made with the same flows at the same hops. */
   readonly history: (readonly Part[])[] = []
   /** Groups that were made of it, by their members. */
-  readonly successors = new Map<string, Group>()
+  readonly successors = new Map<string, NexthopGroup>()
   private current: readonly Part[] = []
   private currentHops: readonly Hop[] = []
   private currentKey = ''
@@ -73,7 +73,7 @@ export class Group {
     for (const { nexthop } of this.current) nexthop.groups--
     for (const { nexthop } of parts) nexthop.groups++
     this.current = parts
-    this.currentHops = parts.map(({ nexthop, weight }) => ({ ...nexthop.way, weight }))
+    this.currentHops = parts.map(({ nexthop, weight }) => ({ ...nexthop.hop, weight }))
     this.currentKey = membersKey(membersOf(parts))
   }
 

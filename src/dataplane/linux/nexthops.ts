@@ -1,17 +1,17 @@
 import type { Hop } from '../model.ts'
 import { missing, type Refusal } from '../refusal.ts'
 import * as k from './constants.ts'
+import { type RawNexthop, readNexthop } from './decode-nexthop.ts'
 import * as encode from './encode-nexthop.ts'
 import type { Links } from './links.ts'
-import type { Message } from './message.ts'
-import { bucketsFor, Group, membersKey, membersOf, type Nexthop, type Part } from './nexthop-group.ts'
-import { type RawNexthop, readNexthop } from './observe-nexthop.ts'
+import type { NetlinkMessage } from './message.ts'
+import { bucketsFor, membersKey, membersOf, type Nexthop, NexthopGroup, type Part } from './nexthop-group.ts'
 import { dump, exhaust, type Requests } from './requests.ts'
 
 /** What a kernel can do for routes of several hops. */
 export type Ability = 'resilient groups' | 'groups' | 'no groups'
 
-export interface NexthopsParts {
+export interface NexthopsDependencies {
   readonly requests: Requests
   readonly links: Links
   readonly resilience: encode.Resilience
@@ -30,13 +30,13 @@ export class Nexthops {
   private knownAbility: Ability | undefined
   private readonly ids = new Map<number, Nexthop>()
   private readonly ways = new Map<string, Nexthop>()
-  private readonly groupIds = new Map<number, Group>()
-  private readonly groupKeys = new Map<string, Group>()
+  private readonly groupIds = new Map<number, NexthopGroup>()
+  private readonly groupKeys = new Map<string, NexthopGroup>()
   private lastId = k.FIRST_NEXTHOP - 1
   /** Whether the kernel may have dropped some without a word. */
   private isDoubtful = true
 
-  constructor({ requests, links, resilience, ability }: NexthopsParts) {
+  constructor({ requests, links, resilience, ability }: NexthopsDependencies) {
     this.requests = requests
     this.links = links
     this.resilience = resilience
@@ -48,7 +48,7 @@ export class Nexthops {
     return this.knownAbility
   }
 
-  get groups(): Iterable<Group> {
+  get groups(): Iterable<NexthopGroup> {
     return this.groupIds.values()
   }
 
@@ -56,13 +56,13 @@ export class Nexthops {
     return this.ids.values()
   }
 
-  groupOf(id: number): Group | undefined {
+  groupOf(id: number): NexthopGroup | undefined {
     this.refresh()
     return this.groupIds.get(id)
   }
 
   /** A group that has exactly these parts. */
-  groupWith(key: string): Group | undefined {
+  groupWith(key: string): NexthopGroup | undefined {
     const group = this.groupKeys.get(key)
     return group?.key === key && !group.isGone ? group : undefined
   }
@@ -74,16 +74,16 @@ export class Nexthops {
   /** The interface went down or away, or something was missed; undefined stands for any. */
   doubt(device?: string): void {
     this.isDoubtful ||= device === undefined
-    for (const { way } of this.ids.values()) this.isDoubtful ||= way.device === device
+    for (const { hop } of this.ids.values()) this.isDoubtful ||= hop.device === device
   }
 
   /** Looks at what the kernel has, where that is in doubt. */
   refresh(): void {
     if (!this.isDoubtful) return
     const found = new Map<number, RawNexthop>()
-    const visit = (message: Message) => {
+    const visit = (message: NetlinkMessage) => {
       const raw = readNexthop(message)
-      if (isOurs(raw)) found.set(raw.id, raw)
+      if (isOwnedNexthop(raw)) found.set(raw.id, raw)
     }
     const nothing = [k.EOPNOTSUPP]
     exhaust(dump({ type: k.RTM_GETNEXTHOP, write: encode.dumpNexthops, visit, nothing }))
@@ -95,19 +95,20 @@ export class Nexthops {
     for (const raw of found.values()) {
       if (raw.members === null || this.groupIds.has(raw.id)) continue
       const parts = this.partsOf(raw.members)
-      if (parts !== undefined) this.keep(new Group(raw.id, { ...raw, isKnown: false }), parts)
+      if (parts !== undefined) this.keep(new NexthopGroup(raw.id, { ...raw, isKnown: false }), parts)
     }
   }
 
   /** Takes in a notification; tells the groups whose routes are not by the hops that they were by, through somebody else. */
-  heed(message: Message): Group[] {
+  handle(message: NetlinkMessage): NexthopGroup[] {
     if (message.port === this.requests.port) return []
     const raw = readNexthop(message)
     const group = this.groupIds.get(raw.id)
     const nexthop = this.ids.get(raw.id)
     const present = message.type === k.RTM_NEWNEXTHOP
     if (group !== undefined) {
-      if (present && isOurs(raw) && raw.members !== null && membersKey(raw.members) === group.key) return []
+      if (present && isOwnedNexthop(raw) && raw.members !== null && membersKey(raw.members) === group.key)
+        return []
       this.isDoubtful = true
       return [group]
     }
@@ -117,29 +118,29 @@ export class Nexthops {
   }
 
   /** The nexthop of a way, made where there is none; else why it cannot be. */
-  ensure(way: encode.Way, family: number): Nexthop | Refusal {
-    const link = this.links.lookUp(way.device)
-    if (link === undefined) return missing(way.device)
-    const known = this.ways.get(wayKey(way, link.index, family))
+  ensure(hop: encode.UnweightedHop, family: number): Nexthop | Refusal {
+    const link = this.links.lookUp(hop.device)
+    if (link === undefined) return missing(hop.device)
+    const known = this.ways.get(hopKey(hop, link.index, family))
     if (known !== undefined) return known
-    const id = this.claim((free) => encode.createNexthop(this.requests, free, way, link.index, family))
+    const id = this.claim((free) => encode.createNexthop(this.requests, free, hop, link.index, family))
     if (typeof id !== 'number') return id
-    const { device, via, labels } = way
-    return this.add({ id, way: { device, via, labels }, index: link.index, family, groups: 0 })
+    const { device, via, labels } = hop
+    return this.add({ id, hop: { device, via, labels }, index: link.index, family, groups: 0 })
   }
 
   /** Makes a group of these parts that nobody uses. */
-  create(parts: readonly Part[], buckets = bucketsFor(parts)): Group | Refusal {
+  create(parts: readonly Part[], buckets = bucketsFor(parts)): NexthopGroup | Refusal {
     const isResilient = this.ability === 'resilient groups'
     const resilience = isResilient ? { ...this.resilience, buckets } : null
     const id = this.claim((free) => encode.createGroup(this.requests, free, membersOf(parts), resilience))
     return typeof id === 'number'
-      ? this.keep(new Group(id, { isResilient, buckets, isKnown: true }), parts)
+      ? this.keep(new NexthopGroup(id, { isResilient, buckets, isKnown: true }), parts)
       : id
   }
 
   /** Gives a group other parts; answers with why that was not possible, if it was not. */
-  replace(group: Group, parts: readonly Part[]): Refusal | undefined {
+  replace(group: NexthopGroup, parts: readonly Part[]): Refusal | undefined {
     encode.replaceGroup(this.requests, group.id, membersOf(parts), group.isResilient)
     const refusal = this.requests.send().get(0)
     if (refusal === undefined) this.become(group, parts)
@@ -147,15 +148,15 @@ export class Nexthops {
   }
 
   /** Whether the kernel has the group as it is known; whoever changed it is not to lose it. */
-  isIntact(group: Group): boolean {
+  isIntact(group: NexthopGroup): boolean {
     const raw = this.get(group.id)
-    const isSame = raw?.members != null && isOurs(raw) && membersKey(raw.members) === group.key
+    const isSame = raw?.members != null && isOwnedNexthop(raw) && membersKey(raw.members) === group.key
     if (!isSame) this.isDoubtful = true
     return isSame
   }
 
   /** Deletes a group, with all routes that use it, and the nexthops that nobody else has. */
-  delete(group: Group): void {
+  delete(group: NexthopGroup): void {
     if (this.isIntact(group)) this.send(group.id)
     const { parts } = group
     this.drop(group)
@@ -173,7 +174,7 @@ export class Nexthops {
   /** Deletes whatever of ours has this id; answers with why that was refused, if it was. */
   deleteId(id: number): Refusal | null {
     const raw = this.get(id)
-    if (raw === undefined || !isOurs(raw)) return null
+    if (raw === undefined || !isOwnedNexthop(raw)) return null
     return this.send(id) ?? null
   }
 
@@ -214,7 +215,7 @@ export class Nexthops {
     return typeof group === 'number' ? 'resilient groups' : 'groups'
   }
 
-  private compare(group: Group, raw: RawNexthop | undefined): void {
+  private compare(group: NexthopGroup, raw: RawNexthop | undefined): void {
     const parts = raw?.members == null ? undefined : this.partsOf(raw.members)
     if (parts === undefined) this.drop(group)
     else if (membersKey(membersOf(parts)) !== group.key) this.become(group, parts)
@@ -230,36 +231,36 @@ export class Nexthops {
     return parts
   }
 
-  private learn({ id, way, index, family }: RawNexthop): void {
+  private learn({ id, hop, index, family }: RawNexthop): void {
     const device = this.links.nameOf(index)
-    if (device !== undefined) this.add({ id, way: { device, ...way }, index, family, groups: 0 })
+    if (device !== undefined) this.add({ id, hop: { device, ...hop }, index, family, groups: 0 })
   }
 
   private add(nexthop: Nexthop): Nexthop {
     this.ids.set(nexthop.id, nexthop)
-    this.ways.set(wayKey(nexthop.way, nexthop.index, nexthop.family), nexthop)
+    this.ways.set(hopKey(nexthop.hop, nexthop.index, nexthop.family), nexthop)
     return nexthop
   }
 
   private forget(nexthop: Nexthop): void {
-    const key = wayKey(nexthop.way, nexthop.index, nexthop.family)
+    const key = hopKey(nexthop.hop, nexthop.index, nexthop.family)
     this.ids.delete(nexthop.id)
     if (this.ways.get(key) === nexthop) this.ways.delete(key)
   }
 
-  private keep(group: Group, parts: readonly Part[]): Group {
+  private keep(group: NexthopGroup, parts: readonly Part[]): NexthopGroup {
     this.groupIds.set(group.id, group)
     this.become(group, parts)
     return group
   }
 
-  private become(group: Group, parts: readonly Part[]): void {
+  private become(group: NexthopGroup, parts: readonly Part[]): void {
     if (this.groupKeys.get(group.key) === group) this.groupKeys.delete(group.key)
     group.become(parts)
     if (this.groupWith(group.key) === undefined) this.groupKeys.set(group.key, group)
   }
 
-  private drop(group: Group): void {
+  private drop(group: NexthopGroup): void {
     if (this.groupKeys.get(group.key) === group) this.groupKeys.delete(group.key)
     this.groupIds.delete(group.id)
     group.vanish()
@@ -270,18 +271,22 @@ export function isRefusal(result: object): result is Refusal {
   return 'code' in result
 }
 
-function isOurs({ id, protocol }: RawNexthop): boolean {
+function isOwnedNexthop({ id, protocol }: RawNexthop): boolean {
   return protocol === k.PROTOCOL && id >= k.FIRST_NEXTHOP && id < k.FIRST_NEXTHOP + k.NEXTHOPS
 }
 
 /** Whether a nexthop is as it was. */
 function isStill(nexthop: Nexthop, raw: RawNexthop | undefined): boolean {
-  if (raw === undefined || raw.members !== null || !isOurs(raw)) return false
-  const { way, index, family } = nexthop
-  return wayKey(way, index, family) === wayKey(raw.way, raw.index, raw.family)
+  if (raw === undefined || raw.members !== null || !isOwnedNexthop(raw)) return false
+  const { hop, index, family } = nexthop
+  return hopKey(hop, index, family) === hopKey(raw.hop, raw.index, raw.family)
 }
 
 /** IPv4 routes may go by IPv6 neighbours, so the family of the neighbour counts where there is one. */
-function wayKey({ via, labels }: Omit<encode.Way, 'device'>, index: number, family: number): string {
+function hopKey(
+  { via, labels }: Omit<encode.UnweightedHop, 'device'>,
+  index: number,
+  family: number,
+): string {
   return `${index} ${via ?? family} ${labels.join('/')}`
 }

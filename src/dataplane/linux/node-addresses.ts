@@ -1,5 +1,5 @@
 import type { InterfaceAddress } from '../../values/address.ts'
-import { isOurs, type Link } from '../driver.ts'
+import { isOwned, type Link } from '../driver.ts'
 import { addressesOf } from './addresses.ts'
 import * as k from './constants.ts'
 import type { Links } from './links.ts'
@@ -16,7 +16,7 @@ export function nodeAddresses(links: Links): InterfaceAddress[] {
 
 function isForTenants(links: Links, name: string): boolean {
   let link: Link | undefined = links.lookUp(name)
-  if (link === undefined || isOurs(link)) return true
+  if (link === undefined || isOwned(link)) return true
   while (link !== undefined && link.table === null)
     link = link.master === null ? undefined : links.lookUp(link.master)
   return link !== undefined

@@ -1,13 +1,13 @@
 import { randomInt } from 'node:crypto'
-import { isOurs, type Link } from '../driver.ts'
+import { isOwned, type Link } from '../driver.ts'
 import type { LinkEntry } from '../kinds/index.ts'
 import { type Refusal, type Refused, shared } from '../refusal.ts'
 import { ENODEV } from './constants.ts'
+import { routesOf } from './dump-device.ts'
 import { deleteGroup, deleteLink, setGroup } from './encode.ts'
 import { removeIpEntry } from './encode-ip.ts'
-import type { Isolation } from './isolation.ts'
+import type { BridgeIsolation } from './isolation.ts'
 import type { Links } from './links.ts'
-import { routesOf } from './look.ts'
 import type { Multipath } from './multipath.ts'
 import type { Requests } from './requests.ts'
 import type { Routes } from './routes.ts'
@@ -16,12 +16,12 @@ import type { Rules } from './rules.ts'
 /** Groups of links are told by 32 bits, of which these are used: people number theirs from 0. */
 const GROUPS = [2 ** 28, 2 ** 31] as const
 
-export interface LinkRemoverParts {
+export interface LinkRemoverDependencies {
   readonly requests: Requests
   readonly links: Links
   readonly routes: Routes
   readonly multipath: Multipath
-  readonly isolation: Isolation
+  readonly isolation: BridgeIsolation
   readonly rules: Rules
 }
 
@@ -34,10 +34,10 @@ export class LinkRemover {
   private readonly links: Links
   private readonly routes: Routes
   private readonly multipath: Multipath
-  private readonly isolation: Isolation
+  private readonly isolation: BridgeIsolation
   private readonly rules: Rules
 
-  constructor({ requests, links, routes, multipath, isolation, rules }: LinkRemoverParts) {
+  constructor({ requests, links, routes, multipath, isolation, rules }: LinkRemoverDependencies) {
     this.requests = requests
     this.links = links
     this.routes = routes
@@ -53,9 +53,9 @@ export class LinkRemover {
     for (const [position, entry] of entries.entries()) {
       const link = this.links.get(entry.device)
       if (link === undefined) continue
-      const refusal = isOurs(link) ? this.prepare(entry, link) : this.leave(entry, link)
+      const refusal = isOwned(link) ? this.prepare(entry, link) : this.leave(entry, link)
       if (refusal !== null) refused.set(position, refusal)
-      else if (isOurs(link)) going.set(position, link)
+      else if (isOwned(link)) going.set(position, link)
     }
     for (const [position, refusal] of this.delete(going)) refused.set(position, refusal)
     this.restoreRules([...going].flatMap(([position, link]) => (refused.has(position) ? [] : [link])))
@@ -104,7 +104,7 @@ export class LinkRemover {
     for (const [position, { index }] of going) {
       deleteLink(this.requests, index)
       const [refusal] = this.requests.send().values()
-      // the other end of a cable took it along
+      // the other end of a veth pair took it along
       if (refusal !== undefined && refusal.errno !== ENODEV) refused.set(position, refusal)
     }
     return refused
@@ -126,6 +126,6 @@ export class LinkRemover {
   /** The order of routing rules is for VRFs alone. */
   private restoreRules(gone: readonly Link[]): void {
     if (!gone.some(({ table }) => table !== null)) return
-    if (!this.links.all(null).some((link) => link.table !== null && isOurs(link))) this.rules.restore()
+    if (!this.links.all(null).some((link) => link.table !== null && isOwned(link))) this.rules.restore()
   }
 }

@@ -9,12 +9,12 @@ import {
   NLMSGERR_ATTR_MSG,
 } from './constants.ts'
 import type { Batch } from './encode.ts'
-import { Attributes, type Message, messages, Writer } from './message.ts'
+import { messages, NetlinkAttributes, type NetlinkMessage, NetlinkWriter } from './message.ts'
 import { NetlinkSocket, receiveBuffer } from './socket.ts'
 
 /** Requests to change or get something, packed into batches; the kernel has dealt with all of a batch when it is sent. */
 export class Requests implements Batch {
-  readonly writer = new Writer()
+  readonly writer = new NetlinkWriter()
   /** What notifications of the changes asked for here are told by. */
   readonly port: number
   private readonly socket: NetlinkSocket
@@ -34,14 +34,15 @@ export class Requests implements Batch {
   }
 
   /** Sends the batch; `reply` gets the answers that are neither success nor failure, with their positions, and may ask more. */
-  send(reply: (message: Message, position: number) => void = () => {}): Refused {
+  send(reply: (message: NetlinkMessage, position: number) => void = () => {}): Refused {
     const { writer } = this
     if (writer.count === 0) return new Map()
     const first = this.sequence - writer.count + 1
     writer.acknowledge()
     const sent = this.socket.send(writer)
-    const answers: { readonly message: Message; readonly position: number }[] = []
-    const keep = (message: Message, position: number) => answers.push({ message: copyOf(message), position })
+    const answers: { readonly message: NetlinkMessage; readonly position: number }[] = []
+    const keep = (message: NetlinkMessage, position: number) =>
+      answers.push({ message: copyOf(message), position })
     const refusals =
       sent < 0 ? everyOne(writer.count, kernelRefusal(-sent)) : this.collect(first, writer.count, keep)
     writer.clear()
@@ -56,7 +57,7 @@ export class Requests implements Batch {
   private collect(
     first: number,
     count: number,
-    reply: (message: Message, position: number) => void,
+    reply: (message: NetlinkMessage, position: number) => void,
   ): Refused {
     const refusals = new Map<number, Refusal>()
     for (;;) {
@@ -84,9 +85,9 @@ export interface Dump {
   readonly protocol?: number
   readonly type: number
   /** Writes the request's payload. */
-  readonly write: (writer: Writer) => void
+  readonly write: (writer: NetlinkWriter) => void
   /** Gets each message; one may come again, when the kernel's tables changed on the way and the dump is repeated. */
-  readonly visit: (message: Message) => void
+  readonly visit: (message: NetlinkMessage) => void
   /** Errors that say that there is nothing to dump. */
   readonly nothing?: readonly number[]
 }
@@ -99,7 +100,7 @@ const DUMPS = 4
 
 /** A dump on a socket of its own, one step a datagram. */
 export function* dump({ protocol, type, write, visit, nothing = [] }: Dump): Generator<undefined, void> {
-  const { writer, bytes } = spare.pop() ?? { writer: new Writer(), bytes: receiveBuffer() }
+  const { writer, bytes } = spare.pop() ?? { writer: new NetlinkWriter(), bytes: receiveBuffer() }
   const socket = new NetlinkSocket({ bytes, ...(protocol === undefined ? {} : { protocol }) })
   try {
     for (let sequence = 1, again = true; again && sequence <= DUMPS; sequence++) {
@@ -131,7 +132,7 @@ export function* dump({ protocol, type, write, visit, nothing = [] }: Dump): Gen
 }
 
 /** Of dumps that are over, for the next ones: they are as large as what most dumps bring is small. */
-const spare: { readonly writer: Writer; readonly bytes: Buffer }[] = []
+const spare: { readonly writer: NetlinkWriter; readonly bytes: Buffer }[] = []
 const dumping = (text: string) => `dump: ${text}`
 
 /** Runs a generator to its end at once. */
@@ -140,7 +141,7 @@ export function exhaust(steps: Generator<unknown, void>): void {
 }
 
 /** What is received next takes the room of what was received before. */
-function copyOf({ bytes, start, end, ...header }: Message): Message {
+function copyOf({ bytes, start, end, ...header }: NetlinkMessage): NetlinkMessage {
   return { ...header, bytes: Buffer.from(bytes.subarray(start, end)), start: 0, end: end - start }
 }
 
@@ -150,11 +151,11 @@ export function firstOf(refusals: Refused): Refusal | null {
   return null
 }
 
-function refusalIn({ bytes, type, flags, start, end }: Message): Refusal | null {
+function refusalIn({ bytes, type, flags, start, end }: NetlinkMessage): Refusal | null {
   const errno = -bytes.readInt32LE(start)
   if (errno === 0) return null
   if ((flags & NLM_F_ACK_TLVS) === 0) return kernelRefusal(errno)
-  const attributes = new Attributes(bytes, start + 4 + (type === NLMSG_ERROR ? NLMSG_HDRLEN : 0), end)
+  const attributes = new NetlinkAttributes(bytes, start + 4 + (type === NLMSG_ERROR ? NLMSG_HDRLEN : 0), end)
   while (attributes.next()) {
     if (attributes.type === NLMSGERR_ATTR_MSG) return kernelRefusal(errno, attributes.text())
   }

@@ -1,8 +1,8 @@
-import type { Sighting } from '../driver.ts'
+import type { ObservedEntry } from '../driver.ts'
+import { type RouteDirectory, type RouteKey, readGroupedRoute, readRoute } from './decode-ip.ts'
 import type { Links } from './links.ts'
-import type { Message } from './message.ts'
+import type { NetlinkMessage } from './message.ts'
 import type { Multipath } from './multipath.ts'
-import { type RouteDirectory, type RouteKey, readGroupedRoute, readRoute } from './observe-ip.ts'
 
 /** Reads routes, of which interfaces tell the VRF, and groups of nexthops the hops. */
 export class Routes {
@@ -19,20 +19,20 @@ export class Routes {
   }
 
   /** Reads RTM_NEWROUTE and RTM_DELROUTE; undefined for what is no route of the kind that we set. */
-  read(message: Message): Sighting | undefined {
+  read(message: NetlinkMessage): ObservedEntry | undefined {
     return readRoute(message, this.directory)
   }
 
   /** Reads a route of a dump, which tells who uses which group. */
-  readHeld(message: Message): Sighting | undefined {
-    const sighting = this.read(message)
-    const grouped = sighting?.entry.kind === 'route' ? readGroupedRoute(message) : undefined
+  readHeld(message: NetlinkMessage): ObservedEntry | undefined {
+    const observed = this.read(message)
+    const grouped = observed?.entry.kind === 'route' ? readGroupedRoute(message) : undefined
     if (grouped !== undefined) this.multipath.adopt(grouped.route, grouped.group)
-    return sighting
+    return observed
   }
 
   /** A route of which only is known which it is. */
-  named(route: RouteKey): Sighting | undefined {
+  named(route: RouteKey): ObservedEntry | undefined {
     const device = this.directory.vrfOf(route.table)
     return device === undefined
       ? undefined

@@ -1,7 +1,7 @@
 import type { HeldSetting } from '../model.ts'
 import { type Refusal, reworded } from '../refusal.ts'
 import * as k from './constants.ts'
-import { Attributes, type Message, type Writer } from './message.ts'
+import { NetlinkAttributes, type NetlinkMessage, type NetlinkWriter } from './message.ts'
 import { dump, exhaust, type Requests } from './requests.ts'
 
 const FAMILIES = [k.AF_INET, k.AF_INET6] as const
@@ -119,8 +119,8 @@ function isOrdered(rules: readonly Rule[]): boolean {
 /** In the order in which the kernel goes by them. */
 function rulesOf(family: Family): Rule[] {
   const rules: Rule[] = []
-  const visit = (message: Message) => rules.push(readRule(message))
-  const write = (writer: Writer) => {
+  const visit = (message: NetlinkMessage) => rules.push(readRule(message))
+  const write = (writer: NetlinkWriter) => {
     writer.u32(family)
     writer.u32(0)
     writer.u32(0)
@@ -129,12 +129,12 @@ function rulesOf(family: Family): Rule[] {
   return rules
 }
 
-function readRule({ bytes, start, end }: Message): Rule {
+function readRule({ bytes, start, end }: NetlinkMessage): Rule {
   let table = bytes.readUInt8(start + 4)
   let priority = 0
   let isL3mdev = false
   let protocol = 0
-  const attributes = new Attributes(bytes, start + k.FIB_RULE_HDR_LENGTH, end)
+  const attributes = new NetlinkAttributes(bytes, start + k.FIB_RULE_HDR_LENGTH, end)
   while (attributes.next()) {
     if (attributes.type === k.FRA_PRIORITY) priority = attributes.u32()
     else if (attributes.type === k.FRA_TABLE) table = attributes.u32()

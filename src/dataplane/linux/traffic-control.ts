@@ -1,6 +1,6 @@
 import * as k from './constants.ts'
 import type { Batch } from './encode.ts'
-import { Attributes, type Message, type Writer } from './message.ts'
+import { NetlinkAttributes, type NetlinkMessage, type NetlinkWriter } from './message.ts'
 import { dump, exhaust } from './requests.ts'
 
 /** Marks our filters. */
@@ -15,7 +15,7 @@ const NOTHING = [k.ENOENT, k.EINVAL, k.EOPNOTSUPP]
 /** A filter for all packets that come in by an interface. */
 export interface IngressFilter {
   readonly kind: string
-  readonly writeOptions: (writer: Writer) => void
+  readonly writeOptions: (writer: NetlinkWriter) => void
 }
 
 /** Drops every packet; needs the modules `cls_matchall` and `act_gact`. */
@@ -63,24 +63,24 @@ export function removeFilter(batch: Batch, index: number, { kind }: Pick<Ingress
 /** Whether an interface has our filter of that kind. */
 export function hasFilter(index: number, { kind }: Pick<IngressFilter, 'kind'>): boolean {
   let isThere = false
-  const visit = ({ bytes, start, end }: Message) => {
+  const visit = ({ bytes, start, end }: NetlinkMessage) => {
     if (bytes.readUInt32LE(start + 8) !== HANDLE) return
-    const attributes = new Attributes(bytes, start + k.TCMSG_LENGTH, end)
+    const attributes = new NetlinkAttributes(bytes, start + k.TCMSG_LENGTH, end)
     while (attributes.next()) {
       if (attributes.type === k.TCA_KIND && attributes.text() === kind) isThere = true
     }
   }
-  const write = (writer: Writer) => tcmsg(writer, index, 0, k.CLSACT_INGRESS, 0)
+  const write = (writer: NetlinkWriter) => tcmsg(writer, index, 0, k.CLSACT_INGRESS, 0)
   exhaust(dump({ type: k.RTM_GETTFILTER, write, visit, nothing: NOTHING }))
   return isThere
 }
 
 /** The interface that a message of tc is about. */
-export function readTrafficControl({ bytes, start }: Message): number {
+export function readTrafficControl({ bytes, start }: NetlinkMessage): number {
   return bytes.readInt32LE(start + 4)
 }
 
-function tcmsg(writer: Writer, index: number, handle: number, parent: number, info: number): void {
+function tcmsg(writer: NetlinkWriter, index: number, handle: number, parent: number, info: number): void {
   writer.u32(k.AF_UNSPEC)
   writer.u32(index)
   writer.u32(handle)

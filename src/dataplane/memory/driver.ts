@@ -2,13 +2,13 @@ import type { Clock } from '../../clock.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
 import {
+  type ChangeListener,
   type Counters,
   type Driver,
-  isOurs,
+  isOwned,
   type Link,
-  type Observer,
-  type Ours,
-  type Sighting,
+  type ObservedEntry,
+  type OwnedObject,
 } from '../driver.ts'
 import {
   type DeviceEntry,
@@ -20,7 +20,7 @@ import {
 } from '../kinds/index.ts'
 import { isPlaced, linkStep } from '../kinds/link-step.ts'
 import type { Entry, HeldSetting, Isolation, NextHop, Port } from '../model.ts'
-import { elsewhere, foreign, type Refusal, RefusalError, type Refused, shared } from '../refusal.ts'
+import { elsewhere, notOwned, type Refusal, RefusalError, type Refused, shared } from '../refusal.ts'
 import { floodKey, MemoryKernel } from './kernel.ts'
 
 const CHUNK = 256
@@ -47,8 +47,8 @@ export class MemoryDriver implements Driver {
   isolation: Isolation = { by: null, reason: null }
   private readonly clock: Clock
   private readonly pretend: ((name: string) => boolean) | null
-  private observer: Observer | null = null
-  private notices: ((observer: Observer) => void)[] = []
+  private listener: ChangeListener | null = null
+  private notices: ((listener: ChangeListener) => void)[] = []
   private faults: Fault[] = []
 
   constructor(clock: Clock, { pretend }: MemoryDriverOptions = {}) {
@@ -65,7 +65,7 @@ export class MemoryDriver implements Driver {
   /** Loses the notifications that nobody has heard yet, and tells of that. */
   overrun(): void {
     this.notices = []
-    this.tell((observer) => observer.overrun())
+    this.tell((listener) => listener.overrun())
   }
 
   /** Whether the kernel holds this very entry; of a remote MAC both halves, of a link what is adjustable too. */
@@ -76,7 +76,7 @@ export class MemoryDriver implements Driver {
       case 'bridge':
         return (
           link.kind === 'bridge' &&
-          ((entry.given && !isOurs(link)) || (link.alias === entry.alias && link.up))
+          ((entry.given && !isOwned(link)) || (link.alias === entry.alias && link.up))
         )
       case 'vxlan':
         return (
@@ -95,10 +95,10 @@ export class MemoryDriver implements Driver {
       case 'vrf-port':
         return isPlaced(entry, link)
       case 'local-mac':
-        return this.kernel.bridgedAt(entry.device, entry.mac)?.marked === true
+        return this.kernel.fdbAt(entry.device, entry.mac)?.marked === true
       case 'remote-mac': {
         const held = link.remote.get(entry.mac)?.entry
-        const bridged = link.master === null || this.kernel.bridgedAt(entry.device, entry.mac) !== undefined
+        const bridged = link.master === null || this.kernel.fdbAt(entry.device, entry.mac) !== undefined
         return bridged && held?.dst === entry.dst && held.vni === entry.vni
       }
       case 'flood':
@@ -114,18 +114,18 @@ export class MemoryDriver implements Driver {
     }
   }
 
-  watch(observer: Observer): void {
-    this.observer = observer
+  watch(listener: ChangeListener): void {
+    this.listener = listener
     this.notices = []
   }
 
   poll(): void {
-    const { notices, observer } = this
+    const { notices, listener } = this
     this.notices = []
-    if (observer !== null) for (const notice of notices) notice(observer)
+    if (listener !== null) for (const notice of notices) notice(listener)
   }
 
-  hush(): void {}
+  muteOwned(): void {}
 
   set(entries: readonly TableEntry[]): Refused {
     return this.each(entries, (entry) => this.carryOut('set', entry, () => this.setEntry(entry)))
@@ -208,8 +208,8 @@ export class MemoryDriver implements Driver {
     return [...this.kernel.links.values()].filter((link) => link.kind === 'vxlan' && link.port === port)
   }
 
-  wayTo(ip: Ip): NextHop | null {
-    return this.kernel.ways.get(ip) ?? null
+  nextHopTo(ip: Ip): NextHop | null {
+    return this.kernel.nextHops.get(ip) ?? null
   }
 
   nodeAddresses(): readonly InterfaceAddress[] {
@@ -229,21 +229,21 @@ export class MemoryDriver implements Driver {
     )
   }
 
-  ours(): Link[] {
-    return [...this.kernel.links.values()].filter(isOurs)
+  ownedLinks(): Link[] {
+    return [...this.kernel.links.values()].filter(isOwned)
   }
 
   settingsFor(): readonly HeldSetting[] {
     return []
   }
 
-  *observe(device: string): Generator<readonly Sighting[], void> {
+  *dump(device: string): Generator<readonly ObservedEntry[], void> {
     const link = this.kernel.links.get(device)
     if (link === undefined) return
     const bridge = link.master === null ? undefined : this.kernel.links.get(link.master)
-    const bridged = [...(bridge?.bridged.values() ?? [])].filter(({ entry }) => entry.device === device)
+    const bridged = [...(bridge?.fdb.values() ?? [])].filter(({ entry }) => entry.device === device)
     const isRouted = this.isRouted(link)
-    const rest: Sighting[] = [
+    const rest: ObservedEntry[] = [
       ...link.remote.values(),
       ...link.floods.values(),
       ...link.neighbours.values(),
@@ -255,12 +255,12 @@ export class MemoryDriver implements Driver {
 
   sweep(): void {}
 
-  residue(): readonly Ours[] {
+  otherOwned(): readonly OwnedObject[] {
     return []
   }
 
   close(): void {
-    this.observer = null
+    this.listener = null
   }
 
   private each<E extends Entry>(entries: readonly E[], change: (entry: E) => Refusal | null): Refused {
@@ -297,13 +297,13 @@ export class MemoryDriver implements Driver {
 
   private setLink(entry: LinkEntry): void {
     const link = this.kernel.links.get(entry.device)
-    if (link !== undefined && !isOurs(link)) throw new RefusalError(foreign(link))
+    if (link !== undefined && !isOwned(link)) throw new RefusalError(notOwned(link))
     this.kernel.setLink(entry)
   }
 
   private removeLink(entry: LinkEntry): void {
     const link = this.kernel.links.get(entry.device)
-    if (link === undefined || !isOurs(link)) return
+    if (link === undefined || !isOwned(link)) return
     const ports = [...this.kernel.links.values()].filter(({ master }) => master === entry.device)
     if (entry.kind === 'bridge' && entry.given && ports.length > 0)
       throw new RefusalError(
@@ -340,7 +340,7 @@ export class MemoryDriver implements Driver {
   private removeBridgePort({ device, bridge, given }: Port): void {
     const master = this.kernel.links.get(bridge)
     if (this.kernel.links.get(device)?.master !== bridge) return
-    if (given && master !== undefined && !isOurs(master)) return
+    if (given && master !== undefined && !isOwned(master)) return
     this.kernel.release(device)
   }
 
@@ -348,8 +348,8 @@ export class MemoryDriver implements Driver {
     return table !== null || (master !== null && (this.kernel.links.get(master)?.table ?? null) !== null)
   }
 
-  private tell(notice: (observer: Observer) => void): void {
-    if (this.observer === null) return
+  private tell(notice: (listener: ChangeListener) => void): void {
+    if (this.listener === null) return
     if (this.notices.length === 0) this.clock.soon(() => this.poll())
     this.notices.push(notice)
   }

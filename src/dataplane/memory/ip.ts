@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 import { isIpv4 } from '../../values/address.ts'
-import type { Sighting } from '../driver.ts'
+import type { ObservedEntry } from '../driver.ts'
 import { identity, type TableEntry } from '../kinds/index.ts'
 import type { Flood, Hop, LabelRoute, LocalMac, Neighbour, RemoteMac, Route } from '../model.ts'
 import { kernelRefusal, missing, partly, type Refusal } from '../refusal.ts'
@@ -15,21 +15,21 @@ const SILENT: ReadonlySet<string> = new Set<IpTableEntry['kind']>(['proxy-neighb
 
 /** Addresses, neighbours, routes and labels as plain maps, with what Linux does to them when an interface goes down or away. */
 export class MemoryIp {
-  private readonly held = new Map<string, Sighting<IpTableEntry>>()
+  private readonly held = new Map<string, ObservedEntry<IpTableEntry>>()
   private readonly isUp: (device: string) => boolean | undefined
-  private readonly notify: (sighting: Sighting, present: boolean) => void
+  private readonly notify: (observed: ObservedEntry, present: boolean) => void
 
   /** `isUp` is undefined of an interface that does not exist. */
   constructor(
     isUp: (device: string) => boolean | undefined,
-    notify: (sighting: Sighting, present: boolean) => void,
+    notify: (observed: ObservedEntry, present: boolean) => void,
   ) {
     this.isUp = isUp
     this.notify = notify
   }
 
   get(entry: IpTableEntry): IpTableEntry | undefined {
-    const held = this.held.get(keyOf(entry))?.entry
+    const held = this.held.get(ipEntryKey(entry))?.entry
     return held && ({ ...held, device: entry.device } as IpTableEntry)
   }
 
@@ -46,7 +46,7 @@ export class MemoryIp {
   }
 
   remove(entry: IpTableEntry): void {
-    this.drop(this.held.get(keyOf(entry)))
+    this.drop(this.held.get(ipEntryKey(entry)))
   }
 
   /** The interface is gone. */
@@ -71,18 +71,18 @@ export class MemoryIp {
 
   /** Removes what is ours in a table. */
   clear(table: number): void {
-    for (const sighting of [...this.held.values()]) {
-      const { entry, marked } = sighting
-      if (marked && 'table' in entry && entry.table === table) this.drop(sighting)
+    for (const observed of [...this.held.values()]) {
+      const { entry, marked } = observed
+      if (marked && 'table' in entry && entry.table === table) this.drop(observed)
     }
   }
 
   /** What is seen of a device; a VRF's routes are those of its table. */
-  *of(device: string, table: number | null): Generator<Sighting, void> {
-    for (const sighting of this.held.values()) {
-      const { entry } = sighting
+  *of(device: string, table: number | null): Generator<ObservedEntry, void> {
+    for (const observed of this.held.values()) {
+      const { entry } = observed
       const within = 'table' in entry ? entry.table === table : entry.device === device
-      if (within) yield { ...sighting, entry: { ...entry, device } as IpTableEntry }
+      if (within) yield { ...observed, entry: { ...entry, device } as IpTableEntry }
     }
   }
 
@@ -93,9 +93,9 @@ export class MemoryIp {
   }
 
   private hold(entry: IpTableEntry, marked: boolean): null {
-    const sighting = { entry, marked: marked && !UNMARKED.has(entry.kind) }
-    this.held.set(keyOf(entry), sighting)
-    this.notify(sighting, true)
+    const observed = { entry, marked: marked && !UNMARKED.has(entry.kind) }
+    this.held.set(ipEntryKey(entry), observed)
+    this.notify(observed, true)
     return null
   }
 
@@ -108,16 +108,16 @@ export class MemoryIp {
   }
 
   private dropIf(condition: (entry: IpTableEntry) => boolean): void {
-    for (const sighting of [...this.held.values()]) if (condition(sighting.entry)) this.drop(sighting)
+    for (const observed of [...this.held.values()]) if (condition(observed.entry)) this.drop(observed)
   }
 
-  private drop(sighting: Sighting<IpTableEntry> | undefined): void {
-    if (sighting === undefined || !this.held.delete(keyOf(sighting.entry))) return
-    if (!SILENT.has(sighting.entry.kind)) this.notify(sighting, false)
+  private drop(observed: ObservedEntry<IpTableEntry> | undefined): void {
+    if (observed === undefined || !this.held.delete(ipEntryKey(observed.entry))) return
+    if (!SILENT.has(observed.entry.kind)) this.notify(observed, false)
   }
 }
 
 /** Routes are their table's, whatever VRF has it. */
-function keyOf(entry: IpTableEntry): string {
+function ipEntryKey(entry: IpTableEntry): string {
   return identity('table' in entry ? { ...entry, device: '' } : entry)
 }

@@ -1,7 +1,14 @@
 import { constants } from 'node:os'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
-import { type Counters, isMarked, isOurs, type Link, type Observer, type Sighting } from '../driver.ts'
+import {
+  type ChangeListener,
+  type Counters,
+  isMarked,
+  isOwned,
+  type Link,
+  type ObservedEntry,
+} from '../driver.ts'
 import { kernelKind, type LinkEntry, type TableEntry } from '../kinds/index.ts'
 import type { Flood, LocalMac, Neighbour, NextHop, Port, RemoteMac, Veth, VrfPort } from '../model.ts'
 import { kernelRefusal, missing, ownAddress, RefusalError, taken, unbridged, unrouted } from '../refusal.ts'
@@ -12,20 +19,20 @@ type Held<E> = Map<Mac | string, { readonly entry: E; readonly marked: boolean }
 /** An interface with what the kernel keeps for it. */
 export interface MemoryLink extends Link {
   /** Of a bridge: which port each MAC is behind. */
-  readonly bridged: Held<LocalMac>
+  readonly fdb: Held<LocalMac>
   readonly remote: Held<RemoteMac>
   readonly floods: Held<Flood>
   readonly neighbours: Held<Neighbour>
 }
 
-type Notice = (observer: Observer) => void
+type Notice = (listener: ChangeListener) => void
 
 /** The part of Linux that the dataplane uses, as plain maps: what one request does to links and entries, and what it notifies. */
 export class MemoryKernel {
   readonly links = new Map<string, MemoryLink>()
   readonly ip: MemoryIp
   /** The main table, with what `setWay` put into it. */
-  readonly ways = new Map<Ip, NextHop>()
+  readonly nextHops = new Map<Ip, NextHop>()
   /** Which interfaces have the addresses of the machine. */
   readonly holders = new Map<Ip, string>()
   /** What devices have counted; those that are not here count nothing. */
@@ -39,19 +46,19 @@ export class MemoryKernel {
     this.notify = notify
     this.ip = new MemoryIp(
       (device) => this.links.get(device)?.up,
-      (sighting, present) => notify((observer) => observer.seen(sighting, present)),
+      (observed, present) => notify((listener) => listener.entryChanged(observed, present)),
     )
     this.addLink('lo', { up: true, ethernet: false, loopback: true })
   }
 
-  setWay(ip: Ip, way: NextHop): void {
-    this.ways.set(ip, way)
-    this.notify((observer) => observer.rerouted())
+  setNextHop(ip: Ip, nextHop: NextHop): void {
+    this.nextHops.set(ip, nextHop)
+    this.notify((listener) => listener.routesChanged())
   }
 
   setAddresses(addresses: readonly InterfaceAddress[]): void {
     this.addresses = addresses
-    this.notify((observer) => observer.addressesChanged())
+    this.notify((listener) => listener.addressesChanged())
   }
 
   /** The interface, or a refusal. */
@@ -95,7 +102,7 @@ export class MemoryKernel {
       routing: null,
       owned: isMarked({ alias: null, ...traits }),
       ...traits,
-      bridged: new Map(),
+      fdb: new Map(),
       remote: new Map(),
       floods: new Map(),
       neighbours: new Map(),
@@ -109,7 +116,7 @@ export class MemoryKernel {
     const before = this.need(name)
     const owned = before.owned || isMarked({ alias: null, ...traits })
     this.links.set(name, { ...before, ...traits, owned })
-    if (before.up && traits.up === false) this.shake(name)
+    if (before.up && traits.up === false) this.disrupt(name)
     this.changed(name)
   }
 
@@ -118,9 +125,9 @@ export class MemoryKernel {
     const link = this.need(name)
     this.links.delete(name)
     this.links.set(to, { ...link, name: to })
-    for (const { bridged } of this.links.values())
-      for (const [mac, held] of bridged)
-        if (held.entry.device === name) bridged.set(mac, { ...held, entry: { ...held.entry, device: to } })
+    for (const { fdb } of this.links.values())
+      for (const [mac, held] of fdb)
+        if (held.entry.device === name) fdb.set(mac, { ...held, entry: { ...held.entry, device: to } })
     this.changed(name)
     this.changed(to)
   }
@@ -135,7 +142,7 @@ export class MemoryKernel {
     }
     this.links.delete(name)
     this.ip.lose(name)
-    this.notify((observer) => observer.shaken(name))
+    this.notify((listener) => listener.linkDisrupted(name))
     this.changed(name)
     if (link.pair !== null) this.deleteLink(link.pair)
   }
@@ -145,13 +152,13 @@ export class MemoryKernel {
     const before = this.need(name)
     if (before.master === master) return
     const bridge = before.master === null ? undefined : this.links.get(before.master)
-    for (const [mac, { entry }] of bridge?.bridged ?? []) {
+    for (const [mac, { entry }] of bridge?.fdb ?? []) {
       if (entry.device === name) this.unbridge(name, mac as Mac)
     }
     const isVrf = [master, before.master].some(
       (each) => each !== null && this.links.get(each)?.kind === 'vrf',
     )
-    if (isVrf && before.up) this.shake(name)
+    if (isVrf && before.up) this.disrupt(name)
     const routing = master !== null && this.links.get(master)?.kind === 'vrf' ? false : null
     this.changeLink(name, { master, learning: true, neighSuppress: false, routing })
   }
@@ -189,12 +196,12 @@ export class MemoryKernel {
     const before = this.need(device)
     if (before.master === master) return
     this.enslave(device, master)
-    if (!isOurs(before)) this.changeLink(device, { up: true })
+    if (!isOwned(before)) this.changeLink(device, { up: true })
   }
 
   /** A port that leaves its bridge or VRF is down, unless it is a device of ours. */
   release(device: string): void {
-    if (!isOurs(this.need(device))) this.changeLink(device, { up: false })
+    if (!isOwned(this.need(device))) this.changeLink(device, { up: false })
     this.enslave(device, null)
   }
 
@@ -239,9 +246,9 @@ export class MemoryKernel {
   }
 
   /** The bridge's entry for a MAC, where it is behind `device`. */
-  bridgedAt(device: string, mac: Mac): { entry: LocalMac; marked: boolean } | undefined {
+  fdbAt(device: string, mac: Mac): { entry: LocalMac; marked: boolean } | undefined {
     const master = this.links.get(device)?.master
-    const held = master ? this.links.get(master)?.bridged.get(mac) : undefined
+    const held = master ? this.links.get(master)?.fdb.get(mac) : undefined
     return held?.entry.device === device ? held : undefined
   }
 
@@ -254,7 +261,7 @@ export class MemoryKernel {
   }
 
   private createLink(entry: LinkEntry): void {
-    if (entry.kind === 'veth') return this.addCable(entry)
+    if (entry.kind === 'veth') return this.addVeth(entry)
     if (entry.kind !== 'vxlan') {
       const none = { local: null, remote: null, table: null, encapsulation: null }
       const { local, remote, table, encapsulation } = { ...none, ...entry }
@@ -272,9 +279,9 @@ export class MemoryKernel {
     this.addLink(entry.device, { kind: 'vxlan', vni, local, port })
   }
 
-  private addCable({ device, peer, alias }: Veth): void {
+  private addVeth({ device, peer, alias }: Veth): void {
     const before = this.links.get(peer)
-    if (before !== undefined && !isOurs(before)) throw new RefusalError(taken(peer))
+    if (before !== undefined && !isOwned(before)) throw new RefusalError(taken(peer))
     this.deleteLink(peer)
     this.addLink(device, { kind: 'veth', pair: peer, alias })
     this.addLink(peer, { kind: 'veth', pair: device, alias })
@@ -285,41 +292,41 @@ export class MemoryKernel {
     if (master === null) throw new RefusalError(unbridged(entry.device))
     const own = marked ? this.ownAddressIn(master, entry.mac) : null
     if (own !== null) throw new RefusalError(ownAddress(entry.mac, own))
-    const { bridged } = this.need(master)
-    const before = bridged.get(entry.mac)
+    const { fdb } = this.need(master)
+    const before = fdb.get(entry.mac)
     if (before?.entry.device === entry.device && before.marked === marked) return
-    bridged.set(entry.mac, { entry, marked })
-    this.notify((observer) => observer.bridged(master, { entry, marked }, true))
+    fdb.set(entry.mac, { entry, marked })
+    this.notify((listener) => listener.fdbChanged(master, { entry, marked }, true))
   }
 
   private unbridge(device: string, mac: Mac): void {
     const master = this.links.get(device)?.master
-    const held = this.bridgedAt(device, mac)
+    const held = this.fdbAt(device, mac)
     if (!master || held === undefined) return
-    this.need(master).bridged.delete(mac)
-    this.notify((observer) => observer.bridged(master, held, false))
+    this.need(master).fdb.delete(mac)
+    this.notify((listener) => listener.fdbChanged(master, held, false))
   }
 
   private hold<E extends TableEntry>(held: Held<E>, key: Mac | string, entry: E, marked: boolean): void {
     held.set(key, { entry, marked })
-    this.notify((observer) => observer.seen({ entry, marked }, true))
+    this.notify((listener) => listener.entryChanged({ entry, marked }, true))
   }
 
   private drop<E extends TableEntry>(held: Held<E>, key: Mac | string): void {
-    const sighting: Sighting | undefined = held.get(key)
-    if (sighting === undefined) return
+    const observed: ObservedEntry | undefined = held.get(key)
+    if (observed === undefined) return
     held.delete(key)
-    this.notify((observer) => observer.seen(sighting, false))
+    this.notify((listener) => listener.entryChanged(observed, false))
   }
 
   /** An interface goes down, if only for a moment. */
-  private shake(name: string): void {
+  private disrupt(name: string): void {
     this.ip.goDown(name)
-    this.notify((observer) => observer.shaken(name))
+    this.notify((listener) => listener.linkDisrupted(name))
   }
 
   private changed(name: string): void {
-    this.notify((observer) => observer.linkChanged(name))
+    this.notify((listener) => listener.linkChanged(name))
   }
 }
 

@@ -11,34 +11,34 @@ const ASLEEP = 0
 const ENDING = 1
 
 /** What wakes a sleeping thread: shared memory that tells whether it sleeps, and a descriptor that it sleeps on. */
-export interface BellParts {
+export interface BellHandles {
   readonly fd: number
   readonly state: Int32Array
 }
 
-export function makeBell(): BellParts {
+export function makeBell(): BellHandles {
   const fd = libc.checked(libc.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), 'eventfd')
   return { fd, state: new Int32Array(new SharedArrayBuffer(8)) }
 }
 
 /** Wakes the thread, if it sleeps; to be called behind what it is to find. */
-export function ring({ fd, state }: BellParts): void {
+export function ring({ fd, state }: BellHandles): void {
   if (Atomics.exchange(state, ASLEEP, 0) === 1) libc.write(fd, ONE, ONE.length)
 }
 
 /** Wakes the thread for good: a process does not end before its threads, and cannot interrupt one that sleeps. */
-export function ringLast(bell: BellParts): void {
+export function ringLast(bell: BellHandles): void {
   Atomics.store(bell.state, ENDING, 1)
   ring(bell)
 }
 
 /** Sleeps in the kernel until the bell rings or one of some descriptors can be read. */
 export class Sleeper {
-  private readonly bell: BellParts
+  private readonly bell: BellHandles
   private readonly polled: Buffer
   private readonly drained = Buffer.alloc(8)
 
-  constructor(bell: BellParts, descriptors: readonly number[]) {
+  constructor(bell: BellHandles, descriptors: readonly number[]) {
     this.bell = bell
     this.polled = Buffer.alloc(POLLFD_BYTES * (1 + descriptors.length))
     for (const [i, fd] of [bell.fd, ...descriptors].entries()) {

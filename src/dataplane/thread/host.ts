@@ -7,7 +7,7 @@ import { unpack } from './packing.ts'
 
 type Walk = Iterator<readonly unknown[]>
 
-export interface HostParts {
+export interface HostDependencies {
   /** What the loop runs on. */
   readonly clock: Pick<PersistentClock, 'faults'>
   readonly reconciler: Reconciler
@@ -18,9 +18,9 @@ export interface HostParts {
 }
 
 /** The forwarding loop at the far end of a thread's messages. */
-export class Host {
+export class ThreadHost {
   private readonly reconciler: Reconciler
-  private readonly driver: HostParts['driver']
+  private readonly driver: HostDependencies['driver']
   private readonly report: (report: Report) => void
   private readonly ended: () => void
   private readonly lists: Lists
@@ -30,7 +30,7 @@ export class Host {
   /** The programs that were told last. */
   private programs = ''
 
-  constructor({ clock, reconciler, driver, report, ended }: HostParts) {
+  constructor({ clock, reconciler, driver, report, ended }: HostDependencies) {
     this.reconciler = reconciler
     this.driver = driver
     this.report = report
@@ -76,11 +76,13 @@ export class Host {
       case 'complete':
         return reconciler.complete()
       case 'followAddresses':
-        return reconciler.followAddresses((addresses) => this.report({ tell: 'addresses', addresses }))
+        return reconciler.watchAddresses((addresses) => this.report({ tell: 'addresses', addresses }))
       case 'follow':
-        return reconciler.follow(order.ip, (way) => this.report({ tell: 'way', ip: order.ip, way }))
+        return reconciler.watchNextHop(order.ip, (nextHop) =>
+          this.report({ tell: 'way', ip: order.ip, way: nextHop }),
+        )
       case 'unfollow':
-        return reconciler.unfollow(order.ip)
+        return reconciler.unwatchNextHop(order.ip)
       case 'call':
         return void this.answer(order.id, order.call, order.args)
       default:

@@ -9,7 +9,7 @@ interface Timer {
 const LISTEN_MS = 20
 
 /** Nothing that it is given throws. */
-export interface LoopParts {
+export interface LoopDependencies {
   /** Takes the next message, if there is one. */
   readonly takeMessage: () => boolean
   /** Reads what the kernel has to tell. */
@@ -55,7 +55,7 @@ export class Loop implements Clock {
   }
 
   /** Goes round until `end`. Promises go on between two rounds. */
-  run({ takeMessage, poll, sleep }: LoopParts): void {
+  run({ takeMessage, poll, sleep }: LoopDependencies): void {
     let polled = this.now()
     const round = (): void => {
       if (this.isOver) return

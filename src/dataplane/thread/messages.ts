@@ -1,9 +1,9 @@
 import type { DaemonEvent } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
-import type { Questions } from '../facts.ts'
+import type { DataplaneQueries } from '../kernel-queries.ts'
 import type { Entry, EntryStatus, FormerWork, NextHop, Verification } from '../model.ts'
 import type { Answers, Lists } from '../view.ts'
-import type { BellParts } from './bell.ts'
+import type { BellHandles } from './bell.ts'
 import type { PackedEntries } from './packing.ts'
 
 /** What a forwarding thread is started with. */
@@ -16,12 +16,12 @@ export interface ThreadOptions {
 
 export interface ThreadData {
   /** Rung after each order. */
-  readonly bell: BellParts
+  readonly bell: BellHandles
   readonly options: ThreadOptions
 }
 
 /** What can be asked of the thread; it answers in any order. */
-export interface Calls extends Questions, Pick<Answers, 'counts' | 'find' | 'summary'> {
+export interface Calls extends DataplaneQueries, Pick<Answers, 'counts' | 'find' | 'summary'> {
   settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]>
   gone(entries: readonly Entry[]): Promise<void>
   verify(): Promise<Verification>
@@ -38,7 +38,7 @@ export type Call = keyof Calls
 export type Result<C extends Call> = Awaited<ReturnType<Calls[C]>>
 
 /** A slice of a list. */
-export type Slice<L extends keyof Lists> = ReturnType<Lists[L]> extends Iterable<infer S> ? S : never
+export type ListSlice<L extends keyof Lists> = ReturnType<Lists[L]> extends Iterable<infer S> ? S : never
 
 /** To the thread; it acts on them in order. */
 export type Order =

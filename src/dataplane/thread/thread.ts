@@ -7,7 +7,7 @@ import type { Dataplane, Entry, EntryStatus, NextHop } from '../model.ts'
 import type { PortQuestion } from '../survey.ts'
 import type { DataplaneSummary, DataplaneView, Lists } from '../view.ts'
 import { makeBell, ring, ringLast } from './bell.ts'
-import type { Call, Calls, Order, Report, Result, Slice, ThreadData, ThreadOptions } from './messages.ts'
+import type { Call, Calls, ListSlice, Order, Report, Result, ThreadData, ThreadOptions } from './messages.ts'
 import { pack } from './packing.ts'
 
 /** Changes of what is wanted that go to the thread in one message at most. */
@@ -20,7 +20,7 @@ const STOP_MS = 2000
 /** The file that the thread runs: as source, or beside the bundle. */
 const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)
 
-export interface ForwardingThreadParts {
+export interface ForwardingThreadOptions {
   readonly clock: Clock
   readonly events: EventSink
   readonly options: ThreadOptions
@@ -47,7 +47,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   private readonly bell = makeBell()
   private readonly worker: Worker
   private readonly asked = new Map<number, Asked>()
-  private readonly followers = new Map<Ip, (way: NextHop | null) => void>()
+  private readonly followers = new Map<Ip, (nextHop: NextHop | null) => void>()
   private addressesChanged: (addresses: readonly InterfaceAddress[]) => void = () => {}
   private lastId = 0
   /** What is wanted or no more, and still to be told. */
@@ -56,7 +56,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   private lastSummary: DataplaneSummary | null = null
   private isStopping = false
 
-  constructor({ clock, events, options, entry = ENTRY, died }: ForwardingThreadParts) {
+  constructor({ clock, events, options, entry = ENTRY, died }: ForwardingThreadOptions) {
     this.clock = clock
     this.events = events
     this.programs = options.former.programs
@@ -64,7 +64,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
       workerData: { bell: this.bell, options } satisfies ThreadData,
       name: 'forwarding',
     })
-    this.worker.on('message', (report: Report) => this.heed(report))
+    this.worker.on('message', (report: Report) => this.handle(report))
     const ended = (reason: string) => {
       // once it is told to end, nobody waits for what it still owes
       if (this.isStopping) return
@@ -99,17 +99,17 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     this.call('counts').then(complete, () => {})
   }
 
-  follow(ip: Ip, changed: (way: NextHop | null) => void): void {
+  watchNextHop(ip: Ip, changed: (nextHop: NextHop | null) => void): void {
     this.followers.set(ip, changed)
     this.order({ do: 'follow', ip })
   }
 
-  unfollow(ip: Ip): void {
+  unwatchNextHop(ip: Ip): void {
     this.followers.delete(ip)
     this.order({ do: 'unfollow', ip })
   }
 
-  followAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): void {
+  watchAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): void {
     this.addressesChanged = changed
     this.order({ do: 'followAddresses' })
   }
@@ -249,20 +249,20 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   private async *walk<L extends keyof Lists>(
     list: L,
     devices?: ReadonlySet<string>,
-  ): AsyncGenerator<Slice<L>, void> {
+  ): AsyncGenerator<ListSlice<L>, void> {
     const walk = await this.call('walk', list, devices)
     try {
       for (;;) {
         const slice = await this.call('slice', walk)
         if (slice === null) return
-        yield slice as Slice<L>
+        yield slice as ListSlice<L>
       }
     } finally {
       if (!this.isStopping) void this.call('abandon', walk).catch(() => {})
     }
   }
 
-  private heed(report: Report): void {
+  private handle(report: Report): void {
     switch (report.tell) {
       case 'result':
         this.asked.get(report.id)?.resolve(report.result)

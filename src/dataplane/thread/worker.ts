@@ -5,7 +5,7 @@ import { giveBackMemory } from '../../linux/memory.ts'
 import { Reconciler } from '../engine/reconciler.ts'
 import { LinuxDriver } from '../linux/driver.ts'
 import { Sleeper } from './bell.ts'
-import { Host } from './host.ts'
+import { ThreadHost } from './host.ts'
 import { Loop } from './loop.ts'
 import type { Order, Report, ThreadData } from './messages.ts'
 
@@ -35,7 +35,7 @@ const ended = () => {
   sendEvents()
   loop.end()
 }
-const host = new Host({ clock, reconciler, driver, report, ended })
+const host = new ThreadHost({ clock, reconciler, driver, report, ended })
 const poll = () => driver.poll()
 const waiting: Order[] = []
 const receive = (): boolean => {

@@ -3,7 +3,7 @@ import { familyName } from '../../bgp/family.ts'
 import { AddPathMode, type Capabilities } from '../../bgp/message/capability.ts'
 import type { Negotiated } from '../../bgp/session/negotiate.ts'
 
-/** What holds for a session, and what either side announced to get there. */
+/** What holds for a session, and what either side advertised to get there. */
 export function showCapabilities(negotiated: Negotiated, ours: Capabilities | undefined): unknown {
   const { context, peer, families } = negotiated
   return {
@@ -15,11 +15,11 @@ export function showCapabilities(negotiated: Negotiated, ours: Capabilities | un
     add_path_received: [...context.addPathReceive].map(familyName),
     graceful_restart: negotiated.gracefulRestart,
     graceful_notification: negotiated.gracefulNotification,
-    announced: { local: ours === undefined ? null : announced(ours), peer: announced(peer.capabilities) },
+    announced: { local: ours === undefined ? null : advertised(ours), peer: advertised(peer.capabilities) },
   }
 }
 
-function announced({
+function advertised({
   families,
   addPath,
   gracefulRestart,

@@ -1,14 +1,14 @@
 import type { Route } from '../../bgp/rib/route.ts'
 import { formatRd } from '../../bgp/values/rd.ts'
 import { whyBeaten } from '../../evpn/explain.ts'
-import type { EvpnInstance } from '../../evpn/instance.ts'
+import type { MacVrf } from '../../evpn/mac-vrf.ts'
 import {
   bestMacRoute,
   floodTunnel,
   isMacRoute,
   isMulticastRoute,
-  type LocalFacts,
   type MacRoute,
+  type MacSelectionContext,
   unusableIp,
   unusableMac,
 } from '../../evpn/select.ts'
@@ -17,40 +17,40 @@ import { formatMac } from '../../values/mac.ts'
 import { ensure } from '../../values/map.ts'
 
 /** An imported route, and why forwarding does not go by it. */
-export interface Judged {
+export interface EvpnRouteUse {
   readonly route: Route
   /** Null where it does. */
   readonly unused: string | null
 }
 
 /** Imported routes that are about the same. */
-export type Group = readonly [subject: string, routes: readonly Judged[]]
+export type RouteGroup = readonly [subject: string, routes: readonly EvpnRouteUse[]]
 
 /** What is undefined is work that has no routes to show. */
-export function* judgeEvpnRoutes(evpn: EvpnInstance): Iterable<Group | undefined> {
-  const { facts } = evpn.addresses
-  for (const routes of evpn.addresses.learned()) {
-    const best = bestMacRoute(routes.filter((route) => unusableMac(route, facts) === null))
-    yield [subject(routes[0]), routes.map((route) => ({ route, unused: whyUnused(route, facts, best) }))]
+export function* evpnRouteUses(macVrf: MacVrf): Iterable<RouteGroup | undefined> {
+  const { context } = macVrf.addresses
+  for (const routes of macVrf.addresses.learned()) {
+    const best = bestMacRoute(routes.filter((route) => unusableMac(route, context) === null))
+    yield [subject(routes[0]), routes.map((route) => ({ route, unused: whyUnused(route, context, best) }))]
   }
-  const others = new Map<string, Judged[]>()
-  for (const route of evpn.imports.routes()) {
+  const others = new Map<string, EvpnRouteUse[]>()
+  for (const route of macVrf.imports.routes()) {
     yield undefined
     if (!isMacRoute(route))
-      ensure(others, subject(route), () => []).push({ route, unused: whyNoTunnel(route, facts) })
+      ensure(others, subject(route), () => []).push({ route, unused: whyNoTunnel(route, context) })
   }
   yield* others
 }
 
-function whyUnused(route: MacRoute, facts: LocalFacts, best: MacRoute | undefined): string | null {
-  const unusable = unusableMac(route, facts)
+function whyUnused(route: MacRoute, context: MacSelectionContext, best: MacRoute | undefined): string | null {
+  const unusable = unusableMac(route, context)
   if (unusable !== null || best === undefined) return unusable
-  return best.set.nextHop === route.set.nextHop ? unusableIp(route, facts) : whyBeaten(route, best)
+  return best.set.nextHop === route.set.nextHop ? unusableIp(route, context) : whyBeaten(route, best)
 }
 
-function whyNoTunnel(route: Route, facts: LocalFacts): string | null {
+function whyNoTunnel(route: Route, context: MacSelectionContext): string | null {
   if (!isMulticastRoute(route)) return 'route type not used'
-  const tunnel = floodTunnel(route, facts)
+  const tunnel = floodTunnel(route, context)
   return 'reason' in tunnel ? tunnel.reason : null
 }
 

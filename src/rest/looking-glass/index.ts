@@ -1,3 +1,4 @@
+import type { BgpPeer } from '../../bgp/bgp-peer.ts'
 import {
   EVPN,
   FLOWSPEC_VPNV4,
@@ -8,13 +9,12 @@ import {
   VPNV4,
   VPNV6,
 } from '../../bgp/family.ts'
-import type { Neighbour } from '../../bgp/neighbour.ts'
 import type { Speaker } from '../../bgp/speaker.ts'
 import type { LogHealth } from '../../log-output.ts'
 import type { LogRecord } from '../../recent-log.ts'
 import { parseIp } from '../../values/address.ts'
 import { formatLogTime, formatTime } from '../../values/time.ts'
-import type { Instance } from '../../vpn/instance.ts'
+import type { VpnInstance } from '../../vpn/instance.ts'
 import { VPN_TYPES, type VpnType } from '../../vpn/request.ts'
 import type { VpnService } from '../../vpn/service.ts'
 import type { StateFileHealth } from '../../vpn/state-file.ts'
@@ -79,9 +79,9 @@ export function lookingGlass(views: Views, base: string): Node {
 }
 
 function summary({ speaker, services, recentLog, startTime, version }: Views): unknown {
-  const peers = [...speaker.neighbours.values()]
+  const peers = [...speaker.peers.values()]
   return {
-    BGP_established_peers: peers.filter(({ peer }) => peer.state === 'Established').length,
+    BGP_established_peers: peers.filter(({ sessions }) => sessions.state === 'Established').length,
     route_counts: routeCounts(speaker),
     ...(services === null ? {} : { vpn_instances_count: services.vpns.instances.size }),
     warnings_and_errors: recentLog().length,
@@ -91,29 +91,29 @@ function summary({ speaker, services, recentLog, startTime, version }: Views): u
   }
 }
 
-function routeCounts({ rib, neighbours }: Speaker): unknown {
+function routeCounts({ rib, peers }: Speaker): unknown {
   let local = 0
   for (const family of VPN_FAMILIES) for (const _ of rib.ownRoutes(family)) local++
   let received = 0
-  for (const { source } of neighbours.values()) received += source.routeCount
+  for (const { source } of peers.values()) received += source.routeCount
   return { local_routes_count: local, received_routes_count: received }
 }
 
 function bgpNode({ speaker, services }: Views, base: string): Node {
-  const { neighbours, rib, config } = speaker
+  const { peers, rib, config } = speaker
   const instances = [...(services?.vpns.instances.values() ?? [])]
-  const peer = (neighbour: Neighbour | undefined): Node | undefined =>
-    neighbour && peerNode(neighbour, config.routeTargetConstraint, base)
+  const peer = (peer: BgpPeer | undefined): Node | undefined =>
+    peer && peerNode(peer, config.routeTargetConstraint, base)
   const peerOf = (name: string): Node | undefined => {
     const address = parseIp(name)
-    return address === undefined ? undefined : peer(neighbours.get(address))
+    return address === undefined ? undefined : peer(peers.get(address))
   }
   const instance = (name: string): Node | undefined => {
-    const found = instances.find(({ vpn }) => vpn.config.name === name)
+    const found = instances.find(({ routing }) => routing.config.name === name)
     return found && instanceNode(found, services!.dataplane, base)
   }
   return tree(() => ({
-    peers: collection(() => [...neighbours.values()].map(peerSummary), peerOf),
+    peers: collection(() => [...peers.values()].map(peerSummary), peerOf),
     routes: leaf(() =>
       Object.fromEntries(
         SHOWN_FAMILIES.map((family) => [
@@ -124,8 +124,8 @@ function bgpNode({ speaker, services }: Views, base: string): Node {
     ),
     workers: collection(
       () => [
-        ...[...neighbours.values()].map(({ source }) => ({ id: source.name })),
-        ...instances.map(({ vpn }) => ({ id: vpn.config.name })),
+        ...[...peers.values()].map(({ source }) => ({ id: source.name })),
+        ...instances.map(({ routing }) => ({ id: routing.config.name })),
       ],
       (name) => (name.startsWith('BGP-') ? peerOf(name.slice('BGP-'.length)) : instance(name)),
     ),
@@ -135,13 +135,13 @@ function bgpNode({ speaker, services }: Views, base: string): Node {
 }
 
 function vpnsNode({ vpns, dataplane, drivers }: ServiceViews, base: string): Node {
-  const instances = (): Instance[] => [...vpns.instances.values()]
+  const instances = (): VpnInstance[] => [...vpns.instances.values()]
   return tree(() => ({
     instances: collection(
       () =>
-        instances().map(({ vpn, description }) => ({
-          id: vpn.config.id,
-          name: vpn.config.name,
+        instances().map(({ routing, description }) => ({
+          id: routing.config.id,
+          name: routing.config.name,
           ...(description === null ? {} : { description }),
         })),
       (id) => {
@@ -163,7 +163,7 @@ function vpnsNode({ vpns, dataplane, drivers }: ServiceViews, base: string): Nod
       Object.fromEntries(
         instances().flatMap((instance) => {
           if (instance.type !== 'evpn' || !instance.vniGiven) return []
-          const { vni, name, id } = instance.evpn.config
+          const { vni, name, id } = instance.macVrf.config
           return [[vni, { name, external_instance_id: id }]]
         }),
       ),

@@ -3,24 +3,24 @@ import { formatPrefix } from '../../bgp/nlri/prefix.ts'
 import { formatRouteTarget, type RouteTarget } from '../../bgp/values/extended-community.ts'
 import { formatRd, ipv4Rd } from '../../bgp/values/rd.ts'
 import type { Entry, EntryStatus } from '../../dataplane/model.ts'
-import type { Readvertise, Readvertisement } from '../../ipvpn/readvertise.ts'
+import type { Readvertisement, ReadvertiseTargets } from '../../ipvpn/readvertise.ts'
 import { formatIp } from '../../values/address.ts'
 import { formatMac } from '../../values/mac.ts'
 import { ensure } from '../../values/map.ts'
-import { devicesOf, type Instance } from '../../vpn/instance.ts'
+import { devicesOf, type VpnInstance } from '../../vpn/instance.ts'
 import { type DataplaneView, showStatus } from '../dataplane-view.ts'
 import { LazyObject } from '../json-stream.ts'
 import { shown } from '../status-entries.ts'
-import { type Group, type Judged, judgeEvpnRoutes } from './evpn-routes.ts'
+import { type EvpnRouteUse, evpnRouteUses, type RouteGroup } from './evpn-routes.ts'
 import { showRoute, showRoutes, subscription } from './routes.ts'
 import { inline, leaf, type Node, tree } from './tree.ts'
 
 const shownTargets = (targets: Iterable<RouteTarget>): string[] =>
   [...targets].map((target) => `target:${formatRouteTarget(target)}`)
 
-export function instanceNode(instance: Instance, dataplane: DataplaneView, base: string): Node {
-  const { vpn } = instance
-  const { config } = vpn
+export function instanceNode(instance: VpnInstance, dataplane: DataplaneView, base: string): Node {
+  const { routing } = instance
+  const { config } = routing
   const isEvpn = instance.type === 'evpn'
   const families: readonly Family[] = isEvpn ? [EVPN] : [VPNV4, VPNV6]
   return tree(() => ({
@@ -28,16 +28,16 @@ export function instanceNode(instance: Instance, dataplane: DataplaneView, base:
     external_instance_id: inline(() => config.id),
     description: inline(() => instance.description),
     instance_type: inline(() => (isEvpn ? 'EVI' : 'VRF')),
-    instance_dataplane_id: inline(() => (isEvpn ? instance.evpn.config.vni : instance.number)),
+    instance_dataplane_id: inline(() => (isEvpn ? instance.macVrf.config.vni : instance.number)),
     rd: inline(() => formatRd(config.rd)),
-    gateway_ip: inline(() => (vpn.gatewayIp === null ? null : formatIp(vpn.gatewayIp))),
+    gateway_ip: inline(() => (routing.gatewayIp === null ? null : formatIp(routing.gatewayIp))),
     ...(isEvpn ? { gateway_port: inline(() => gatewayPort(instance, base)) } : {}),
     subnet_prefix_length: inline(() => instance.subnetPrefixLength),
     route_targets: inline(() => ({
-      import: shownTargets(vpn.imports.targets),
-      export: shownTargets(vpn.exportTargets),
+      import: shownTargets(routing.imports.targets),
+      export: shownTargets(routing.exportTargets),
     })),
-    readvertise: inline(() => shownTerms(readvertisementOf(instance)?.terms ?? null)),
+    readvertise: inline(() => shownTerms(readvertisementOf(instance)?.targets ?? null)),
     attract_traffic: inline(() => ({})),
     fallback: inline(() => (instance.type === 'ipvpn' ? instance.fallback : null)),
     internals: inline(() => ({
@@ -46,7 +46,7 @@ export function instanceNode(instance: Instance, dataplane: DataplaneView, base:
         families.map((family) => subscription(family, target)),
       ),
     })),
-    adv_routes: leaf(() => showRoutes(vpn.advertisedRoutes(), base)),
+    adv_routes: leaf(() => showRoutes(routing.advertisedRoutes(), base)),
     received_routes: leaf(() => receivedRoutes(instance, base)),
     best_routes: leaf(() => bestRoutes(instance, base)),
     ...(isEvpn
@@ -57,30 +57,30 @@ export function instanceNode(instance: Instance, dataplane: DataplaneView, base:
   }))
 }
 
-function readvertisementOf(instance: Instance): Readvertisement | null {
+function readvertisementOf(instance: VpnInstance): Readvertisement | null {
   return instance.type === 'ipvpn' ? instance.vrf.readvertisement : null
 }
 
-function shownTerms(terms: Readvertise | null): object {
-  return terms === null ? {} : { from: shownTargets(terms.from), to: shownTargets(terms.to) }
+function shownTerms(targets: ReadvertiseTargets | null): object {
+  return targets === null ? {} : { from: shownTargets(targets.from), to: shownTargets(targets.to) }
 }
 
-/** Route targets that it gets routes of, to import or to announce again. */
-function subscribed(instance: Instance): ReadonlySet<RouteTarget> {
+/** Route targets that it gets routes of, to import or to re-advertise. */
+function subscribed(instance: VpnInstance): ReadonlySet<RouteTarget> {
   const further = readvertisementOf(instance)?.imports.targets ?? []
-  return new Set([...instance.vpn.imports.targets, ...further])
+  return new Set([...instance.routing.imports.targets, ...further])
 }
 
 /** The VRF that is the gateway of the network; what is shown of several is the first. */
-function gatewayPort(instance: Instance, base: string): unknown {
-  const gateway = instance.type === 'evpn' ? instance.evpn.addresses.gateways[0] : undefined
+function gatewayPort(instance: VpnInstance, base: string): unknown {
+  const gateway = instance.type === 'evpn' ? instance.macVrf.addresses.gateways[0] : undefined
   if (gateway === undefined) return null
   const { id, name } = gateway.vrf
   const href = `${base}/vpns/instances/${encodeURIComponent(id)}`
   return { interface: gateway.device, ipvpn: { href, id: name, external_instance_id: id } }
 }
 
-function dataplaneNode(instance: Instance, dataplane: DataplaneView, base: string): Node {
+function dataplaneNode(instance: VpnInstance, dataplane: DataplaneView, base: string): Node {
   const { type } = instance
   return tree(() => ({
     driver: inline(() => ({ id: type, href: `${base}/vpns/dataplane/drivers/${type}` })),
@@ -89,17 +89,17 @@ function dataplaneNode(instance: Instance, dataplane: DataplaneView, base: strin
   }))
 }
 
-function devicesNode(instance: Instance): Record<string, Node> {
+function devicesNode(instance: VpnInstance): Record<string, Node> {
   if (instance.type === 'ipvpn') {
     const { device, table } = instance.vrf.config
     return { vrf_if: inline(() => device), route_table: inline(() => table) }
   }
-  const { bridge, vxlan } = instance.evpn.config.devices
+  const { bridge, vxlan } = instance.macVrf.config.devices
   return { linux_bridge: inline(() => bridge), vxlan_if: inline(() => vxlan) }
 }
 
 async function* shownEntries(
-  instance: Instance,
+  instance: VpnInstance,
   dataplane: DataplaneView,
 ): AsyncGenerator<Iterable<unknown>> {
   const show = ({ entry, status }: EntryStatus) => ({
@@ -114,7 +114,7 @@ async function* shownEntries(
 }
 
 /** Label routes belong to the machine: those of the instance go by its labels. */
-function labelRoutes({ attachments }: Instance): Entry[] {
+function labelRoutes({ attachments }: VpnInstance): Entry[] {
   const labels = new Set([...attachments].map(({ label }) => label))
   return [...labels].map((label) => ({ kind: 'mpls', device: 'lo', label, hops: [] }))
 }
@@ -126,7 +126,7 @@ interface PortView {
 }
 
 /** Endpoints by port, with the keys of bagpipe-bgp. */
-function ports(instance: Instance): Record<string, PortView> {
+function ports(instance: VpnInstance): Record<string, PortView> {
   const byPort = new Map<string, PortView>()
   for (const one of instance.attachments) {
     const { port, plug, mac, ip, prefixLength, label, localPref, direction, description } = one
@@ -146,23 +146,23 @@ function ports(instance: Instance): Record<string, PortView> {
   return Object.fromEntries(byPort)
 }
 
-function rdOf(instance: Instance, number: number | null): string {
-  if (number === null || instance.type === 'evpn') return formatRd(instance.vpn.config.rd)
+function rdOf(instance: VpnInstance, number: number | null): string {
+  if (number === null || instance.type === 'evpn') return formatRd(instance.routing.config.rd)
   return formatRd(ipv4Rd(instance.vrf.config.identifier, number))
 }
 
 /** Imported routes by what they are about, each with the reason where it is not used for forwarding. */
-function receivedRoutes(instance: Instance, base: string): LazyObject {
+function receivedRoutes(instance: VpnInstance, base: string): LazyObject {
   return new LazyObject(function* () {
     for (const group of judged(instance)) yield group && [group[0], shown(group[1], showJudged)]
   })
-  function showJudged({ route, unused }: Judged): object {
+  function showJudged({ route, unused }: EvpnRouteUse): object {
     const [[text, fields] = ['', {}]] = Object.entries(showRoute(route, base))
     return { [text]: unused === null ? fields : { ...(fields as object), unused } }
   }
 }
 
-function bestRoutes(instance: Instance, base: string): LazyObject {
+function bestRoutes(instance: VpnInstance, base: string): LazyObject {
   return new LazyObject(function* () {
     for (const group of judged(instance)) {
       const used = group?.[1].filter(({ unused }) => unused === null) ?? []
@@ -173,9 +173,12 @@ function bestRoutes(instance: Instance, base: string): LazyObject {
   })
 }
 
-function* judged(instance: Instance): Iterable<Group | undefined> {
-  if (instance.type === 'evpn') return yield* judgeEvpnRoutes(instance.evpn)
+function* judged(instance: VpnInstance): Iterable<RouteGroup | undefined> {
+  if (instance.type === 'evpn') return yield* evpnRouteUses(instance.macVrf)
   const { vrf } = instance
   for (const routes of vrf.learned())
-    yield [formatPrefix(routes[0].nlri), routes.map((route) => ({ route, unused: vrf.fateOf(route).reason }))]
+    yield [
+      formatPrefix(routes[0].nlri),
+      routes.map((route) => ({ route, unused: vrf.outcomeOf(route).reason })),
+    ]
 }

@@ -1,7 +1,7 @@
+import type { BgpPeer } from '../../bgp/bgp-peer.ts'
 import { MessageType } from '../../bgp/constants.ts'
 import { familyName, familyNames, ROUTE_TARGET } from '../../bgp/family.ts'
 import { formatNotification } from '../../bgp/message/notification.ts'
-import type { Neighbour } from '../../bgp/neighbour.ts'
 import { KEEPALIVES_PER_HOLD_TIME } from '../../bgp/session/fsm/open-sent.ts'
 import { formatIp } from '../../values/address.ts'
 import { hex, octets } from '../../values/bytes.ts'
@@ -11,53 +11,53 @@ import { chains, showRoute, showRoutes, subscription } from './routes.ts'
 import { type Item, inline, leaf, type Node, tree } from './tree.ts'
 
 /** A peer in a list of them. */
-export function peerSummary(neighbour: Neighbour): Item {
-  const { peer, source } = neighbour
+export function peerSummary(peer: BgpPeer): Item {
+  const { sessions, source } = peer
   return {
-    id: peer.name,
-    state: peer.state,
-    as: peer.config.as,
-    since: formatTime(peer.lastTransition),
+    id: sessions.name,
+    state: sessions.state,
+    as: sessions.config.as,
+    since: formatTime(sessions.lastTransition),
     routes: source.routeCount,
-    reason: whyDown(neighbour),
+    reason: whyDown(peer),
   }
 }
 
 /** Why there is no session, for an operator; null when there is one. */
-export function whyDown({ peer }: Neighbour): string | null {
-  if (peer.state === 'Established') return null
-  const { downReason, lastNotification: last, lastError, establishedCount } = peer
+export function whyDown({ sessions }: BgpPeer): string | null {
+  if (sessions.state === 'Established') return null
+  const { downReason, lastNotification: last, lastError, establishedCount } = sessions
   if (downReason !== null) return downReason
   const told =
     last?.direction === 'received' && last.establishedCount === establishedCount
       ? [`received ${formatNotification(last.notification)}`]
       : []
-  const reasons = new Set([...told, lastError, peer.md5Trouble()].filter((one) => one !== null))
+  const reasons = new Set([...told, lastError, sessions.md5Trouble()].filter((one) => one !== null))
   if (reasons.size > 0) return [...reasons].join('; then ')
-  return peer.config.passive ? 'waiting for the peer to connect' : 'connecting'
+  return sessions.config.passive ? 'waiting for the peer to connect' : 'connecting'
 }
 
 /** One peer: what bagpipe-bgp shows of it, then what the session and its messages amount to. */
-export function peerNode(neighbour: Neighbour, routeTargetConstraint: boolean, base: string): Node {
-  const { peer, negotiated, source, routesIn, routesOut, staleRoutes } = neighbour
-  const { config } = peer
+export function peerNode(peer: BgpPeer, routeTargetConstraint: boolean, base: string): Node {
+  const { sessions, negotiated, source, routesIn, routesOut, staleRoutes } = peer
+  const { config } = sessions
   const families = [...(negotiated?.families ?? [])]
   return tree(() => ({
     name: inline(() => source.name),
     peeringAddresses: inline(() => ({
-      local_address: formatIp(peer.session?.connection?.localAddress ?? peer.localAddress),
-      peer_address: peer.name,
+      local_address: formatIp(sessions.session?.connection?.localAddress ?? sessions.localAddress),
+      peer_address: sessions.name,
     })),
-    as_info: inline(() => ({ local: peer.localAs, peer: peer.config.as })),
+    as_info: inline(() => ({ local: sessions.localAs, peer: sessions.config.as })),
     protocol: inline(() => ({
-      state: peer.state,
-      previous_state: `(${peer.previousState})`,
-      last_transition_time: formatTime(peer.lastTransition),
-      hold_time: negotiated?.holdTimeSeconds ?? peer.config.holdTimeSeconds,
-      last_error: peer.lastError,
-      last_notification: showNotification(neighbour),
-      down_reason: whyDown(neighbour),
-      established_count: peer.establishedCount,
+      state: sessions.state,
+      previous_state: `(${sessions.previousState})`,
+      last_transition_time: formatTime(sessions.lastTransition),
+      hold_time: negotiated?.holdTimeSeconds ?? sessions.config.holdTimeSeconds,
+      last_error: sessions.lastError,
+      last_notification: showNotification(peer),
+      down_reason: whyDown(peer),
+      established_count: sessions.establishedCount,
     })),
     active_families: inline(() =>
       families.map((family) => {
@@ -67,11 +67,11 @@ export function peerNode(neighbour: Neighbour, routeTargetConstraint: boolean, b
     ),
     rtc: inline(() => ({ enabled: routeTargetConstraint, active: families.includes(ROUTE_TARGET) })),
     configuration: inline(() => ({
-      enabled: !neighbour.disabled,
+      enabled: !peer.disabled,
       passive: config.passive,
       port: config.port,
       reflector_client: config.reflectorClient,
-      ebgp_policy: config.as === peer.localAs ? null : config.external,
+      ebgp_policy: config.as === sessions.localAs ? null : config.external,
       md5: config.md5Key !== null,
       ttl_security_hops: config.ttlSecurityHops,
       max_prefixes: config.maxPrefixes,
@@ -83,13 +83,16 @@ export function peerNode(neighbour: Neighbour, routeTargetConstraint: boolean, b
       connect_retry: config.connectRetrySeconds,
     })),
     capabilities: inline(
-      () => negotiated && showCapabilities(negotiated, peer.session?.localOpen?.capabilities),
+      () => negotiated && showCapabilities(negotiated, sessions.session?.localOpen?.capabilities),
     ),
     internals: inline(() => ({
       'event queue length': 0,
       subscriptions: families.map((family) => subscription(family, '*')),
     })),
-    messages: inline(() => ({ received: byName(peer.messages.received), sent: byName(peer.messages.sent) })),
+    messages: inline(() => ({
+      received: byName(sessions.messages.received),
+      sent: byName(sessions.messages.sent),
+    })),
     routes: inline(() => ({
       ...routesIn.counters,
       ...routesOut.counters,
@@ -100,7 +103,7 @@ export function peerNode(neighbour: Neighbour, routeTargetConstraint: boolean, b
       stale_families: [...staleRoutes.families].map(familyName),
       end_of_rib: [...routesIn.complete.keys()].map(familyName),
     })),
-    received_routes: leaf(() => received(neighbour, base)),
+    received_routes: leaf(() => received(peer, base)),
     adv_routes: leaf(() => showRoutes(routesOut.routes(), base)),
     quarantine: leaf(() =>
       routesIn.quarantine.map(({ family, reason, bytes }) => ({
@@ -112,15 +115,15 @@ export function peerNode(neighbour: Neighbour, routeTargetConstraint: boolean, b
   }))
 }
 
-function* received({ source, rib }: Neighbour, base: string): Iterable<unknown> {
+function* received({ source, rib }: BgpPeer, base: string): Iterable<unknown> {
   for (const family of rib.families()) {
     for (const route of chains(rib.best(family)))
       yield route.source === source ? showRoute(route, base) : undefined
   }
 }
 
-function showNotification({ peer }: Neighbour): unknown {
-  const last = peer.lastNotification
+function showNotification({ sessions }: BgpPeer): unknown {
+  const last = sessions.lastNotification
   return last && { [last.direction]: formatNotification(last.notification), time: formatTime(last.time) }
 }
 

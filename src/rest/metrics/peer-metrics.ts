@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
+import type { BgpPeer } from '../../bgp/bgp-peer.ts'
 import { MessageType } from '../../bgp/constants.ts'
 import {
   EVPN,
@@ -10,7 +11,6 @@ import {
   VPNV4,
   VPNV6,
 } from '../../bgp/family.ts'
-import type { Neighbour } from '../../bgp/neighbour.ts'
 import type { Speaker } from '../../bgp/speaker.ts'
 import { formatIp, ipv4FromNumber } from '../../values/address.ts'
 
@@ -33,9 +33,9 @@ const MESSAGES = {
 } as const
 
 /** What GoBGP serves of peers, under its names and labels: its dashboards and alerts fit. */
-export function addPeerMetrics(registry: Registry, { neighbours, clock }: Speaker): void {
+export function addPeerMetrics(registry: Registry, { peers, clock }: Speaker): void {
   const registers = [registry]
-  const counter = (name: string, help: string, value: (peer: Neighbour) => number) =>
+  const counter = (name: string, help: string, value: (peer: BgpPeer) => number) =>
     new Counter({
       name,
       help,
@@ -43,11 +43,11 @@ export function addPeerMetrics(registry: Registry, { neighbours, clock }: Speake
       registers,
       collect() {
         this.reset()
-        for (const one of neighbours.values()) this.inc({ peer: one.peer.name }, value(one))
+        for (const one of peers.values()) this.inc({ peer: one.sessions.name }, value(one))
       },
     })
   type Values = readonly [Readonly<Record<string, string>>, number]
-  const gauge = (name: string, help: string, labels: string[], values: (peer: Neighbour) => Values[]) =>
+  const gauge = (name: string, help: string, labels: string[], values: (peer: BgpPeer) => Values[]) =>
     new Gauge({
       name,
       help,
@@ -55,8 +55,8 @@ export function addPeerMetrics(registry: Registry, { neighbours, clock }: Speake
       registers,
       collect() {
         this.reset()
-        for (const one of neighbours.values())
-          for (const [own, value] of values(one)) this.set({ peer: one.peer.name, ...own }, value)
+        for (const one of peers.values())
+          for (const [own, value] of values(one)) this.set({ peer: one.sessions.name, ...own }, value)
       },
     })
 
@@ -65,10 +65,14 @@ export function addPeerMetrics(registry: Registry, { neighbours, clock }: Speake
       Object.values(counts).reduce((sum, count) => sum + count, 0)
     for (const [name, type] of Object.entries(MESSAGES)) {
       const help = `Number of ${direction} BGP ${name.toUpperCase()} messages`
-      counter(`bgp_${direction}_${name}_total`, help, ({ peer }) => peer.messages[direction][type] ?? 0)
+      counter(
+        `bgp_${direction}_${name}_total`,
+        help,
+        ({ sessions }) => sessions.messages[direction][type] ?? 0,
+      )
     }
-    counter(`bgp_${direction}_message_total`, `Number of ${direction} BGP messages`, ({ peer }) =>
-      total(peer.messages[direction]),
+    counter(`bgp_${direction}_message_total`, `Number of ${direction} BGP messages`, ({ sessions }) =>
+      total(sessions.messages[direction]),
     )
   }
   counter(
@@ -85,24 +89,29 @@ export function addPeerMetrics(registry: Registry, { neighbours, clock }: Speake
     'bgp_peer_state',
     'State of the BGP session with the peer and its administrative state; always 1',
     ['session_state', 'admin_state'],
-    ({ peer, disabled }) => [
-      [{ session_state: peer.state.toUpperCase(), admin_state: disabled ? 'DOWN' : 'UP' }, 1],
+    ({ sessions, disabled }) => [
+      [{ session_state: sessions.state.toUpperCase(), admin_state: disabled ? 'DOWN' : 'UP' }, 1],
     ],
   )
-  gauge('bgp_peer_uptime', 'Seconds for which the session has been established, else 0', [], ({ peer }) => [
-    [{}, peer.state === 'Established' ? (clock.now() - peer.establishedAt) / 1000 : 0],
+  gauge(
+    'bgp_peer_uptime',
+    'Seconds for which the session has been established, else 0',
+    [],
+    ({ sessions }) => [
+      [{}, sessions.state === 'Established' ? (clock.now() - sessions.establishedAt) / 1000 : 0],
+    ],
+  )
+  gauge('bgp_peer_asn', 'AS number of the peer', ['router_id'], ({ sessions, negotiated }) => [
+    [{ router_id: routerId(negotiated?.peer.identifier) }, sessions.config.as],
   ])
-  gauge('bgp_peer_asn', 'AS number of the peer', ['router_id'], ({ peer, negotiated }) => [
-    [{ router_id: routerId(negotiated?.peer.identifier) }, peer.config.as],
+  gauge('bgp_peer_local_asn', 'AS number presented to the peer', ['router_id'], ({ sessions }) => [
+    [{ router_id: formatIp(sessions.localAddress) }, sessions.localAs],
   ])
-  gauge('bgp_peer_local_asn', 'AS number presented to the peer', ['router_id'], ({ peer }) => [
-    [{ router_id: formatIp(peer.localAddress) }, peer.localAs],
+  gauge('bgp_peer_type', 'Type of the peer: internal (0) or external (1)', [], ({ sessions }) => [
+    [{}, Number(sessions.config.as !== sessions.localAs)],
   ])
-  gauge('bgp_peer_type', 'Type of the peer: internal (0) or external (1)', [], ({ peer }) => [
-    [{}, Number(peer.config.as !== peer.localAs)],
-  ])
-  gauge('bgp_peer_password_set', 'Whether the peer has a key of TCP MD5 signatures', [], ({ peer }) => [
-    [{}, Number(peer.config.md5Key !== null)],
+  gauge('bgp_peer_password_set', 'Whether the peer has a key of TCP MD5 signatures', [], ({ sessions }) => [
+    [{}, Number(sessions.config.md5Key !== null)],
   ])
   gauge(
     'bgp_routes_received',
@@ -115,15 +124,15 @@ export function addPeerMetrics(registry: Registry, { neighbours, clock }: Speake
   )
 }
 
-function families({ source, negotiated }: Neighbour): Family[] {
+function families({ source, negotiated }: BgpPeer): Family[] {
   return [...new Set([...(negotiated?.families ?? []), ...source.routes.keys()])]
 }
 
-function inRib({ source }: Neighbour, family: Family): number {
+function inRib({ source }: BgpPeer, family: Family): number {
   return source.routes.get(family)?.size ?? 0
 }
 
-function received(peer: Neighbour, family: Family): number {
+function received(peer: BgpPeer, family: Family): number {
   return inRib(peer, family) + peer.routesIn.dropped.countOf(family)
 }
 

@@ -115,7 +115,7 @@ export const parameter = (type: number, value: string): string => octet(type) + 
 const FAMILIES = [EVPN, VPNV4, VPNV6, RTC, FLOW4, FLOW6].map(({ family }) =>
   capability(1, `${family.slice(0, 4)}00${family.slice(4)}`),
 )
-/** What the sender announces where a bound is about something else. */
+/** What the sender advertises where a bound is about something else. */
 export const SENDER_CAPABILITIES: string =
   FAMILIES.join('') + capability(2, '') + capability(65, `0000${u16(SENDER.as)}`) + capability(70, '')
 const CAPABILITIES = parameter(2, SENDER_CAPABILITIES)

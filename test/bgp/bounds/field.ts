@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import { expect } from 'vitest'
+import type { BgpPeer } from '../../../src/bgp/bgp-peer.ts'
 import { MessageType } from '../../../src/bgp/constants.ts'
 import { EVPN, FLOWSPEC_VPNV4, FLOWSPEC_VPNV6, ROUTE_TARGET, VPNV4, VPNV6 } from '../../../src/bgp/family.ts'
 import { noCapabilities } from '../../../src/bgp/message/capability.ts'
-import type { Neighbour } from '../../../src/bgp/neighbour.ts'
 import type { Route } from '../../../src/bgp/rib/route.ts'
 import { TestNode } from '../../support/node.ts'
 import { RawPeer } from '../../support/raw-peer.ts'
@@ -95,7 +95,7 @@ export class Field {
     return peer.of('route-refresh').length > refreshes ? 'accepted' : 'ignored'
   }
 
-  /** Whether every capability that the OPEN announces is understood. */
+  /** Whether every capability that the OPEN advertises is understood. */
   private openVerdict(bytes: Buffer): Verdict {
     const capabilities = this.neighbour.negotiated?.peer.capabilities
     expect(capabilities, `no session after ${bytes.toString('hex')}`).toBeDefined()
@@ -121,12 +121,12 @@ export class Field {
       expect(peer.of('route-refresh').length - before, 'both ends of an answer').toBeGreaterThanOrEqual(2)
   }
 
-  private get neighbour(): Neighbour {
+  private get neighbour(): BgpPeer {
     return this.neighbourOf(SENDER)
   }
 
-  private neighbourOf(address: string): Neighbour {
-    return this.node.speaker.neighbours.get(ip(address))!
+  private neighbourOf(address: string): BgpPeer {
+    return this.node.speaker.peers.get(ip(address))!
   }
 
   /** The routes of the sender by family and key. */
@@ -148,7 +148,7 @@ export class Field {
     if (stage === 'OpenConfirm') return peer
     peer.send(KEEPALIVE)
     this.clock.advance(500)
-    expect(this.neighbour.peer.state, this.neighbour.peer.lastError ?? '').toBe('Established')
+    expect(this.neighbour.sessions.state, this.neighbour.sessions.lastError ?? '').toBe('Established')
     return peer
   }
 

@@ -17,7 +17,7 @@ const open = (rfc: string, name: string, bytes: Buffer, verdict: Verdict): Bound
 })
 
 const AS4 = capability(65, '0000fc00')
-/** A capability by its value: understood, or as good as not announced (RFC 5492 §4). */
+/** A capability by its value: understood, or as good as not advertised (RFC 5492 §4). */
 const value = (
   rfc: string,
   name: string,

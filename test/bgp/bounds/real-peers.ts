@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Lab } from '../../../src/lab/lab.ts'
-import type { Host } from '../../../src/lab/network.ts'
+import type { LabHost } from '../../../src/lab/network.ts'
 import { Frr } from '../../support/frr.ts'
 
 /** The addresses that sessions come from: each is a dynamic neighbour, so that a peer lets none wait for an earlier one. */
@@ -53,7 +53,7 @@ prefix = "${SENDERS}"
 peer-group = "senders"
 `
 
-function frr(lab: Lab, host: Host): RealPeer {
+function frr(lab: Lab, host: LabHost): RealPeer {
   let running: Frr | null = null
   return {
     lacks: /FlowSpec|route-target/,
@@ -69,7 +69,7 @@ function frr(lab: Lab, host: Host): RealPeer {
   }
 }
 
-function gobgp(lab: Lab, host: Host): RealPeer {
+function gobgp(lab: Lab, host: LabHost): RealPeer {
   const file = join(lab.directory, 'gobgpd.conf')
   const launch = () => lab.start(host.namespace, 'gobgpd', 'gobgpd', '--pprof-disable', '-f', file)
   let running: ReturnType<typeof launch> | null = null
@@ -90,4 +90,4 @@ function gobgp(lab: Lab, host: Host): RealPeer {
   }
 }
 
-export const REAL_PEERS: Readonly<Record<string, (lab: Lab, host: Host) => RealPeer>> = { frr, gobgp }
+export const REAL_PEERS: Readonly<Record<string, (lab: Lab, host: LabHost) => RealPeer>> = { frr, gobgp }

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import type { BgpPeer } from '../../../src/bgp/bgp-peer.ts'
 import { MessageType } from '../../../src/bgp/constants.ts'
 import { DEFAULT_CONTEXT, type SessionContext } from '../../../src/bgp/context.ts'
 import { EVPN, ROUTE_TARGET } from '../../../src/bgp/family.ts'
@@ -6,7 +7,6 @@ import { noCapabilities } from '../../../src/bgp/message/capability.ts'
 import { KEEPALIVE } from '../../../src/bgp/message/index.ts'
 import { encodeOpen, type Open } from '../../../src/bgp/message/open.ts'
 import { writeEndOfRib } from '../../../src/bgp/message/pack.ts'
-import type { Neighbour } from '../../../src/bgp/neighbour.ts'
 import { evpn } from '../../../src/bgp/nlri/evpn/index.ts'
 import type { Route } from '../../../src/bgp/rib/route.ts'
 import type { SpeakerConfig } from '../../../src/bgp/speaker.ts'
@@ -44,8 +44,8 @@ export function openFrom(host: number, changes: Partial<Open> = {}): Open {
 
 const hexOf = (address: string): string => Buffer.from(ip(address), 'latin1').toString('hex')
 
-/** An UPDATE that announces these MAC addresses with everything that forwarding needs. */
-export function announcement(
+/** An UPDATE that advertises these MAC addresses with everything that forwarding needs. */
+export function advertisement(
   from: string,
   macs: readonly string[],
   { internal, addPathReceive }: SessionContext = DEFAULT_CONTEXT,
@@ -85,7 +85,7 @@ export class Field {
     await field.establish(field.bystander, HOST.bystander, { holdTimeSeconds: 0 })
     const ends = new Writer()
     for (const family of [ROUTE_TARGET, EVPN]) writeEndOfRib(ends, family)
-    field.bystander.send(announcement(loopback(HOST.bystander), BYSTANDER_MACS), ends.copy())
+    field.bystander.send(advertisement(loopback(HOST.bystander), BYSTANDER_MACS), ends.copy())
     await until('the routes of the bystander', () => field.receivedFrom(HOST.bystander) === 10)
     await field.told(field.bystander)
     await field.victim.reconciler.settled(
@@ -123,12 +123,12 @@ export class Field {
     this.peers.push(peer)
   }
 
-  neighbour(host: number = HOST.internal): Neighbour {
+  neighbour(host: number = HOST.internal): BgpPeer {
     return this.victim.neighbour(host)
   }
 
   stateOf(host: number = HOST.internal): string {
-    return this.neighbour(host).peer.state
+    return this.neighbour(host).sessions.state
   }
 
   /** A new connection whose session is at this stage. */
@@ -146,7 +146,7 @@ export class Field {
 
   async established(host: number = HOST.internal): Promise<void> {
     await until(`the session with ${loopback(host)}`, () => this.stateOf(host) === 'Established', {
-      seen: () => `it is ${this.stateOf(host)}, last error ${this.neighbour(host).peer.lastError}`,
+      seen: () => `it is ${this.stateOf(host)}, last error ${this.neighbour(host).sessions.lastError}`,
     })
   }
 
@@ -155,7 +155,7 @@ export class Field {
     const address = loopback(host)
     const mark = macRoute(address, mac(0xaa, ++this.marks), null)
     const context = this.neighbour(host).negotiated?.context ?? DEFAULT_CONTEXT
-    peer.send(announcement(address, [mac(0xaa, this.marks)], context))
+    peer.send(advertisement(address, [mac(0xaa, this.marks)], context))
     const key = evpn.key(mark)
     await until('the session to take a route', () => this.victim.routes.routes.has(key) || peer.ended, {
       seen: () => peer.summary(),
@@ -192,11 +192,11 @@ export class Field {
   /** The connections of the case are gone, and what they left with them. */
   private async clear(): Promise<void> {
     for (const peer of this.peers.splice(0)) peer.hangUp()
-    for (const [address, { peer, source, staleRoutes }] of this.victim.speaker.neighbours) {
+    for (const [address, { sessions, source, staleRoutes }] of this.victim.speaker.peers) {
       if (address === ip(loopback(HOST.bystander))) continue
-      await until(`the end of the session with ${peer.name}`, () => !isLive(peer.state))
+      await until(`the end of the session with ${sessions.name}`, () => !isLive(sessions.state))
       staleRoutes.releaseAll()
-      await until(`the end of the routes of ${peer.name}`, () => source.routeCount === 0)
+      await until(`the end of the routes of ${sessions.name}`, () => source.routeCount === 0)
     }
   }
 
@@ -214,11 +214,11 @@ export class Field {
   /** What must never change. */
   private async look(): Promise<NonNullable<Field['harm']>> {
     const { victim, bystander } = this
-    const { peer, source } = victim.neighbour(HOST.bystander)
+    const { sessions, source } = victim.neighbour(HOST.bystander)
     const answer = await victim.get('/looking-glass/vpns/instances/net1/best_routes')
     expect(answer.status).toBe(200)
     return {
-      bystander: `${peer.state}, established ${peer.establishedCount} times, ${source.routeCount} routes, ${bystander.summary().replace(/( 4)+/, ' 4')}`,
+      bystander: `${sessions.state}, established ${sessions.establishedCount} times, ${source.routeCount} routes, ${bystander.summary().replace(/( 4)+/, ' 4')}`,
       dataplane: [...victim.reconciler.statuses.entries()]
         .map(({ entry, status }) => `${identity(entry)} ${status.state}`)
         .sort()

@@ -17,7 +17,7 @@ import {
 } from '../../support/update-bytes.ts'
 import { HOST, loopback } from '../../support/victim.ts'
 import { type Case, expectNotification, scene } from './cases.ts'
-import { announcement, type Field, openFrom } from './field.ts'
+import { advertisement, type Field, openFrom } from './field.ts'
 
 const OPEN = encodeOpen(openFrom(HOST.internal))
 const GOOD = update(MP_REACH + WELL_KNOWN + TARGET)
@@ -70,12 +70,12 @@ export const floods: readonly Case[] = [
   scene(
     '4486 §4: more routes than are allowed → 6/1, and the peer stays away until it is reset',
     async (field) => {
-      const { peer: limited, source } = field.neighbour(HOST.client)
+      const { sessions: limited, source } = field.neighbour(HOST.client)
       const peer = await field.at('Established', HOST.client)
-      peer.send(announcement(loopback(HOST.client), macs(LIMIT)))
+      peer.send(advertisement(loopback(HOST.client), macs(LIMIT)))
       await until('as many as are allowed', () => source.routeCount === LIMIT)
       expect(limited.state).toBe('Established')
-      peer.send(announcement(loopback(HOST.client), macs(1, LIMIT)))
+      peer.send(advertisement(loopback(HOST.client), macs(1, LIMIT)))
       await expectNotification(peer, '6/1 00194600000064')
       await until('its routes to go', () => source.routeCount === 0)
       const again = field.connect(HOST.client)
@@ -89,11 +89,11 @@ export const floods: readonly Case[] = [
   scene(
     '4486 §4: a flood of routes over the limit in one segment → 6/1, nothing of it kept',
     async (field) => {
-      const { peer: limited, source } = field.neighbour(HOST.client)
+      const { sessions: limited, source } = field.neighbour(HOST.client)
       const peer = await field.at('Established', HOST.client)
       peer.send(
         Buffer.concat(
-          Array.from({ length: 500 }, (_, i) => announcement(loopback(HOST.client), macs(100, 100 * i))),
+          Array.from({ length: 500 }, (_, i) => advertisement(loopback(HOST.client), macs(100, 100 * i))),
         ),
       )
       await peer.hears(3)
@@ -122,7 +122,7 @@ export const floods: readonly Case[] = [
       const peer = await field.at('Established')
       peer.send(GOOD)
       peer.reset()
-      await until('its end', () => field.neighbour().peer.session === null)
+      await until('its end', () => field.neighbour().sessions.session === null)
     }
     await field.taken(await field.at('Established'))
   }),
@@ -159,7 +159,7 @@ export const slow: readonly Case[] = [
   scene('9687 §3: a window of zero → little waits for it, and 8/0 after eight minutes', async (field) => {
     await withManyRoutes(field, async () => {
       const peer = await stalled(field)
-      const { session } = field.neighbour().peer
+      const { session } = field.neighbour().sessions
       expect(session!.unsent).toBeLessThan(2 * MIB)
       for (let minutes = 0; minutes < 9; minutes++) {
         peer.send(KEEPALIVE)
@@ -168,7 +168,7 @@ export const slow: readonly Case[] = [
         expect((await field.victim.get('/looking-glass/bgp/peers')).status).toBe(200)
       }
       expect(field.stateOf()).not.toBe('Established')
-      expect(field.neighbour().peer.lastError).toBe('send hold timer expired')
+      expect(field.neighbour().sessions.lastError).toBe('send hold timer expired')
     })
   }),
   scene('4271 §8: a window of zero, opened again → everything arrives', async (field) => {
@@ -207,7 +207,7 @@ async function stalled(field: Field) {
   await field.told(peer)
   peer.socket.pause()
   peer.send(WANTS_ALL)
-  const session = field.neighbour().peer.session!
+  const session = field.neighbour().sessions.session!
   await until('the network to take no more', () => session.unsent > 256 * 1024, {
     seen: () => `${session.unsent} octets wait`,
   })

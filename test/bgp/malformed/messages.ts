@@ -26,7 +26,7 @@ const GOOD = update(MP_REACH + WELL_KNOWN + TARGET)
 const notification = (code: number, subcode: number, data = ''): Buffer =>
   message(NOTIFICATION, octet(code) + octet(subcode) + data)
 
-const lastError = (field: Field): string | null => field.neighbour().peer.lastError
+const lastError = (field: Field): string | null => field.neighbour().sessions.lastError
 
 /** A Cease with a text, its length perhaps a lie (RFC 9003 §2). */
 const cease = (subcode: number, text: Uint8Array | string, length = Buffer.from(text).length): Buffer =>
@@ -170,7 +170,7 @@ export const notifications: readonly Case[] = [
     peer.send(cease(2, '<b>night</b>'))
     await expectSilentEnd(peer)
     const { body } = await field.victim.get(
-      `/looking-glass/bgp/peers/${field.neighbour().peer.name}/protocol`,
+      `/looking-glass/bgp/peers/${field.neighbour().sessions.name}/protocol`,
     )
     expect(JSON.parse(body).last_error).toBe('received Cease/AdministrativeShutdown (6/2): "<b>night</b>"')
   }),

@@ -87,13 +87,13 @@ const NEEDED = [
   .map(([afi, safi]) => family(afi!, safi!))
   .join('')
 
-/** A capability whose value is malformed counts as not announced, and costs nothing else. */
+/** A capability whose value is malformed counts as not advertised, and costs nothing else. */
 function unheard(
   rfc: string,
   what: string,
   code: number,
   values: readonly string[],
-  isAnnounced: (negotiated: Negotiated) => boolean,
+  isAdvertised: (negotiated: Negotiated) => boolean,
 ): Case {
   return scene(`${rfc}: ${what} malformed → as if it were not there`, async (field) => {
     for (const value of values) {
@@ -102,7 +102,7 @@ function unheard(
         open({ capabilities: PLAIN + capability(code, value) }),
         HOST.internal,
       )
-      expect(isAnnounced(negotiated), value).toBe(false)
+      expect(isAdvertised(negotiated), value).toBe(false)
       expect(
         capabilitiesOf(negotiated).unknown.map((one) => one.code),
         value,
@@ -114,8 +114,8 @@ function unheard(
 }
 
 async function hangUp(field: Field): Promise<void> {
-  field.neighbour().peer.stop({ code: 6, subcode: 4, data: new Uint8Array(0) }, 'next', true)
-  field.neighbour().peer.start()
+  field.neighbour().sessions.stop({ code: 6, subcode: 4, data: new Uint8Array(0) }, 'next', true)
+  field.neighbour().sessions.start()
 }
 
 /** RFC 4271 §6.2, 5492, 6286, 6793, 7607, 9072: how a peer introduces itself. */

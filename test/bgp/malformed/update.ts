@@ -58,7 +58,7 @@ const countersOf = (field: Field, host?: number): AdjRibIn['counters'] => ({
 })
 
 /** A good route, so that there is something to lose. */
-async function announceGood(field: Field, { host = HOST.internal, open = {} }: Setting) {
+async function advertiseGood(field: Field, { host = HOST.internal, open = {} }: Setting) {
   const peer = await field.at('Established', host, open)
   const { context } = field.neighbour(host).negotiated!
   const path = context.internal ? AS_PATH : context.fourOctetAs ? EXTERNAL_PATH : EXTERNAL_PATH2
@@ -72,7 +72,7 @@ async function announceGood(field: Field, { host = HOST.internal, open = {} }: S
 /** The routes of the UPDATE are withdrawn, and nothing else happens. */
 function withdrawn(rfc: string, sent: string, attributes: string, setting: Setting = {}): Case {
   return scene(`${rfc}: ${sent} → treated as withdraw`, async (field) => {
-    const { peer, good, host } = await announceGood(field, setting)
+    const { peer, good, host } = await advertiseGood(field, setting)
     const { treatedAsWithdraw } = countersOf(field, host)
     peer.send(update(attributes))
     await field.taken(peer, host)
@@ -94,7 +94,7 @@ function kept(
   setting: Setting = {},
 ): Case {
   return scene(`${rfc}: ${sent} → ${discarded === 0 ? 'taken' : 'attribute discarded'}`, async (field) => {
-    const { peer, host } = await announceGood(field, setting)
+    const { peer, host } = await advertiseGood(field, setting)
     const { attributesDiscarded } = countersOf(field, host)
     peer.send(update(attributes + MARK))
     await field.taken(peer, host)
@@ -129,7 +129,7 @@ function quarantined(rfc: string, sent: string, bad: readonly string[], setting:
   })
 }
 
-const peerPath = (field: Field): string => `/looking-glass/bgp/peers/${field.neighbour().peer.name}`
+const peerPath = (field: Field): string => `/looking-glass/bgp/peers/${field.neighbour().sessions.name}`
 
 const RD = '00010a0000010007'
 const ESI = '00'.repeat(10)
@@ -840,7 +840,7 @@ const routes: readonly Case[] = [
 
   // Loops.
   scene('4456 §8: our own ORIGINATOR_ID → the route is gone', async (field) => {
-    const { peer } = await announceGood(field, {})
+    const { peer } = await advertiseGood(field, {})
     const { looped } = countersOf(field)
     peer.send(update(besides(attribute(0x80, 9, '0a000064'))))
     await field.taken(peer)
@@ -854,13 +854,13 @@ const routes: readonly Case[] = [
     0,
   ),
   scene('4271 §9.1.2: our AS in the path from outside → the route is gone', async (field) => {
-    const { peer, host } = await announceGood(field, external)
+    const { peer, host } = await advertiseGood(field, external)
     peer.send(update(MP_REACH + ORIGIN + attribute(0x40, 2, '02020000fde90000fc00') + TARGET))
     await field.taken(peer, host)
     expect(field.routesFrom(host)).toEqual([])
   }),
   scene('4271 §9.1.2: our AS in the path from inside → the route is gone', async (field) => {
-    const { peer, host } = await announceGood(field, {})
+    const { peer, host } = await advertiseGood(field, {})
     peer.send(update(MP_REACH + ORIGIN + attribute(0x40, 2, '02020000fde90000fc00') + LOCAL_PREF + TARGET))
     await field.taken(peer, host)
     expect(field.routesFrom(host)).toEqual([])
@@ -996,7 +996,7 @@ const routes: readonly Case[] = [
       routesIn.apply = apply
     }
     expect(peer.notification).toMatchObject({ code: 6, subcode: 0 })
-    expect(field.neighbour().peer.lastError).toContain('a fault made for the test')
+    expect(field.neighbour().sessions.lastError).toContain('a fault made for the test')
   }),
 ]
 
@@ -1005,7 +1005,7 @@ function addPathCases(): Case[] {
     addPath: [{ family: EVPN, mode: AddPathMode.Send }],
   })
   const path = (id: number, nlri: string): string => id.toString(16).padStart(8, '0') + nlri
-  const announce = (nlri: string): Buffer => update(evpnReach(nlri) + WELL_KNOWN + TARGET)
+  const advertise = (nlri: string): Buffer => update(evpnReach(nlri) + WELL_KNOWN + TARGET)
   const agreed = (rfc: string, sent: string, messages: readonly Buffer[], left: number): Case =>
     scene(`${rfc}: ${sent} → ${left} paths`, async (field) => {
       const peer = await field.at('Established', HOST.internal, sending.open)
@@ -1014,26 +1014,26 @@ function addPathCases(): Case[] {
       expect(field.neighbour().source.routeCount).toBe(left + 1)
     })
   return [
-    agreed('7911 §3', 'two paths of one route', [announce(path(1, TYPE3) + path(2, TYPE3))], 2),
-    agreed('7911 §3', 'path 0 and path 4294967295', [announce(path(0, TYPE3) + path(0xffffffff, TYPE3))], 2),
-    agreed('7911 §3', 'one path twice', [announce(path(1, TYPE3)), announce(path(1, TYPE3))], 1),
+    agreed('7911 §3', 'two paths of one route', [advertise(path(1, TYPE3) + path(2, TYPE3))], 2),
+    agreed('7911 §3', 'path 0 and path 4294967295', [advertise(path(0, TYPE3) + path(0xffffffff, TYPE3))], 2),
+    agreed('7911 §3', 'one path twice', [advertise(path(1, TYPE3)), advertise(path(1, TYPE3))], 1),
     agreed(
       '7911 §5',
       'one of two paths withdrawn',
-      [announce(path(1, TYPE3) + path(2, TYPE3)), update(unreach(25, 70, path(1, TYPE3)))],
+      [advertise(path(1, TYPE3) + path(2, TYPE3)), update(unreach(25, 70, path(1, TYPE3)))],
       1,
     ),
     agreed(
       '7911 §5',
       'a path withdrawn that never was',
-      [announce(path(1, TYPE3)), update(unreach(25, 70, path(9, TYPE3)))],
+      [advertise(path(1, TYPE3)), update(unreach(25, 70, path(9, TYPE3)))],
       1,
     ),
     agreed(
       '7606 §7.1',
       'ORIGIN 3 with one of two paths',
       [
-        announce(path(1, TYPE3) + path(2, TYPE3)),
+        advertise(path(1, TYPE3) + path(2, TYPE3)),
         update(evpnReach(path(2, TYPE3)) + AS_PATH + LOCAL_PREF + attribute(0x40, 1, '03')),
       ],
       1,
@@ -1041,34 +1041,34 @@ function addPathCases(): Case[] {
     reset(
       '7911 §3',
       'half a path identifier',
-      announce(`${path(1, TYPE3)}0000`),
+      advertise(`${path(1, TYPE3)}0000`),
       `3/9 ${evpnReach(`${path(1, TYPE3)}0000`)}`,
       sending,
     ),
     reset(
       '7911 §3',
       'a path identifier without a route',
-      announce(path(1, '')),
+      advertise(path(1, '')),
       `3/9 ${evpnReach(path(1, ''))}`,
       sending,
     ),
     reset(
       '7911 §3',
       'no path identifier although they were agreed',
-      announce(TYPE3),
+      advertise(TYPE3),
       `3/9 ${evpnReach(TYPE3)}`,
       sending,
     ),
     reset(
       '7911 §5',
       'path identifiers that were not agreed',
-      announce(path(1, TYPE3)),
+      advertise(path(1, TYPE3)),
       `3/9 ${evpnReach(path(1, TYPE3))}`,
     ),
     reset(
       '7911 §5',
       'path identifiers of a peer that can only receive them',
-      announce(path(1, TYPE3)),
+      advertise(path(1, TYPE3)),
       `3/9 ${evpnReach(path(1, TYPE3))}`,
       withFamilies([EVPN], { addPath: [{ family: EVPN, mode: AddPathMode.Receive }] }),
     ),
@@ -1076,7 +1076,7 @@ function addPathCases(): Case[] {
       '7911 §5',
       'add-path agreed for another family only',
       'routes without identifiers taken',
-      announce(TYPE3),
+      advertise(TYPE3),
       (field) => expect(field.routesFrom()).toHaveLength(1),
       withFamilies([EVPN, VPNV4], { addPath: [{ family: VPNV4, mode: AddPathMode.Send }] }),
     ),
@@ -1086,7 +1086,7 @@ function addPathCases(): Case[] {
 /** What only a reflector has to do; its cluster is 10.9.9.9. */
 export const reflections: readonly Case[] = [
   scene('4456 §8: our own cluster in CLUSTER_LIST → the route is gone', async (field) => {
-    const { peer } = await announceGood(field, {})
+    const { peer } = await advertiseGood(field, {})
     peer.send(update(besides(attribute(0x80, 10, '0a0000010a090909'))))
     await field.taken(peer)
     expect(field.routesFrom()).toEqual([])

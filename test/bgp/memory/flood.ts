@@ -2,12 +2,12 @@ import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { pino } from 'pino'
+import type { BgpPeer } from '../../../src/bgp/bgp-peer.ts'
 import { EVPN, ROUTE_TARGET } from '../../../src/bgp/family.ts'
 import { noCapabilities } from '../../../src/bgp/message/capability.ts'
 import { KEEPALIVE } from '../../../src/bgp/message/index.ts'
 import { decodeNotification } from '../../../src/bgp/message/notification.ts'
 import { encodeOpen, type Open } from '../../../src/bgp/message/open.ts'
-import type { Neighbour } from '../../../src/bgp/neighbour.ts'
 import type { Accept, Connection, ConnectionHandlers, Transport } from '../../../src/bgp/session/transport.ts'
 import { SPEAKER_DEFAULTS, Speaker, type SpeakerConfig } from '../../../src/bgp/speaker.ts'
 import type { Ip } from '../../../src/values/address.ts'
@@ -91,8 +91,8 @@ export class Flood {
     void this.speaker.start()
   }
 
-  get neighbour(): Neighbour {
-    return this.speaker.neighbours.get(HOSTILE)!
+  get neighbour(): BgpPeer {
+    return this.speaker.peers.get(HOSTILE)!
   }
 
   /** A connection from that address; null where it is refused. */

@@ -76,7 +76,7 @@ export function memberships(number: number, withdrawn = false): Buffer {
     : update(attribute(0x80, 14, `000184040a00000300${list}`) + WELL_KNOWN)
 }
 
-/** A membership of everything whose prefix length is as odd as can be, announced and withdrawn. */
+/** A membership of everything whose prefix length is as odd as can be, advertised and withdrawn. */
 export const WILDCARD = [
   update(attribute(0x80, 14, `000184040a0000030000`) + WELL_KNOWN),
   update(attribute(0x80, 15, `00018400`)),

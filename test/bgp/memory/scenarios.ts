@@ -216,7 +216,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       const flood = new Flood({
         peers: [],
         clusterId: VICTIM,
-        dynamicNeighbours: [{ prefix, template, limit: 50 }],
+        dynamicPeers: [{ prefix, template, limit: 50 }],
       })
       await flood.settle()
       const updates = new MacUpdates(10)
@@ -230,7 +230,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         if (i % 10 === 9) flood.clock.advance(1)
         if (i % 1000 === 999) flood.clock.advance(OVER_MS)
       }
-      expectThat(flood.speaker.neighbours.size === 0, `${flood.speaker.neighbours.size} neighbours are left`)
+      expectThat(flood.speaker.peers.size === 0, `${flood.speaker.peers.size} neighbours are left`)
       await flood.expectBack(STAYS)
     },
   },
@@ -258,7 +258,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         flood.establish().send(text)
         flood.clock.advance(i % 500 === 499 ? OVER_MS : 1)
       }
-      expectThat((flood.neighbour.peer.lastError?.length ?? 0) < 400, 'the whole text is kept')
+      expectThat((flood.neighbour.sessions.lastError?.length ?? 0) < 400, 'the whole text is kept')
       await flood.expectBack(STAYS)
     },
   },

@@ -1,6 +1,6 @@
 import { request } from '../../../src/client.ts'
-import type { Daemon } from '../../../src/lab/chanter.ts'
-import type { Host } from '../../../src/lab/network.ts'
+import type { LabDaemon } from '../../../src/lab/chanter.ts'
+import type { LabHost } from '../../../src/lab/network.ts'
 import { formatMac } from '../../../src/values/mac.ts'
 import { ipBytes, packetFrame, udp } from '../../support/frames.ts'
 import { arrives, broadcastMarker, type Environment, type Marker } from '../../support/isolation/matrix.ts'
@@ -32,8 +32,8 @@ export type Vpn = keyof typeof VPNS
 export class VrfLab {
   readonly fleet = new Fleet('10.88.0.')
   readonly family: Family
-  readonly hosts: Host[] = []
-  readonly daemons: Daemon[] = []
+  readonly hosts: LabHost[] = []
+  readonly daemons: LabDaemon[] = []
   private readonly customers = new Map<number, Customer>()
   private readonly sockets: Socket[] = []
   private watching: Observers | undefined
@@ -57,7 +57,7 @@ export class VrfLab {
     }
     for (const [subnet, numbers] of Object.values(VPNS).entries())
       for (const n of numbers) this.customers.set(n, fleet.addCustomer(this.hostOf(n), n, subnet))
-    const [one, two] = this.hosts as [Host, Host]
+    const [one, two] = this.hosts as [LabHost, LabHost]
     this.daemons.push(await this.startDaemon(one, two, 1), await this.startDaemon(two, one, 2))
     for (const vpn of ['red', 'blue'] as const) for (const n of VPNS[vpn]) await this.attachTo(vpn, n)
     await this.attachTo('red', VPNS.detached[0])
@@ -129,11 +129,11 @@ export class VrfLab {
     return this.customers.get(n)!
   }
 
-  hostOf(n: number): Host {
+  hostOf(n: number): LabHost {
     return this.hosts[n < 10 ? 0 : 1]!
   }
 
-  daemonOf(n: number): Daemon {
+  daemonOf(n: number): LabDaemon {
     return this.daemons[n < 10 ? 0 : 1]!
   }
 
@@ -163,7 +163,7 @@ export class VrfLab {
     this.fleet.lab.close()
   }
 
-  private startDaemon(host: Host, peer: Host, n: number): Promise<Daemon> {
+  private startDaemon(host: LabHost, peer: LabHost, n: number): Promise<LabDaemon> {
     const dataplane_local_address = addressOf(nodeAddresses(n), this.family)
     return this.fleet.startDaemon(host, [peer], {
       DATAPLANE_DRIVER_EVPN: { dataplane_local_address },

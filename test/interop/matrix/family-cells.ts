@@ -7,12 +7,12 @@ import { SECOND_TARGET } from './routes.ts'
 export const familyOut =
   (family: FamilyName): Trial =>
   (column) =>
-    family === 'RTC' ? membershipOut(column) : whileAnnounced(column, 'vpn', family, said)
+    family === 'RTC' ? membershipOut(column) : whileAdvertised(column, 'vpn', family, said)
 
 const said = (words: string): Promise<string> => Promise.resolve(words)
 
-/** Announces our routes of a family, lets `act` have the peer's words for them once it shows what they are, and withdraws them. */
-export async function whileAnnounced(
+/** Advertises our routes of a family, lets `act` have the peer's words for them once it shows what they are, and withdraws them. */
+export async function whileAdvertised(
   column: Column,
   link: LinkName,
   family: Exclude<FamilyName, 'RTC'>,
@@ -60,10 +60,12 @@ export async function withdraw(
   if ((await peer.held(link, family)).length === 0)
     throw new Error(`${peer.name} lets go of withdrawn routes by now: it is noted that it does not`)
   const { neighbour } = column.our(link)
-  const { establishedCount } = neighbour.peer
+  const { establishedCount } = neighbour.sessions
   await peer.reset(link)
   await column.eventually('the session is up again', async () =>
-    neighbour.peer.establishedCount > establishedCount ? { value: true } : { seen: column.our(link).state },
+    neighbour.sessions.establishedCount > establishedCount
+      ? { value: true }
+      : { seen: column.our(link).state },
   )
   await column.established(link)
 }
@@ -84,7 +86,7 @@ export const familyIn =
   (column) =>
     whileTold(column, 'vpn', family, said)
 
-/** Has the peer announce routes of a family, lets `act` have its words for them once we hold the same, and withdraws them. */
+/** Has the peer advertise routes of a family, lets `act` have its words for them once we hold the same, and withdraws them. */
 export async function whileTold(
   column: Column,
   link: LinkName,

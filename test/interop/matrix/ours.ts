@@ -57,11 +57,11 @@ export class Ours {
   }
 
   get neighbour() {
-    return [...this.speaker.neighbours.values()][0]!
+    return [...this.speaker.peers.values()][0]!
   }
 
   get state(): string {
-    return this.neighbour.peer.state
+    return this.neighbour.sessions.state
   }
 
   async start(): Promise<this> {

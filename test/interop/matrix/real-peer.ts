@@ -64,7 +64,7 @@ export abstract class RealPeer {
   protected abstract launch(): void
   /** Throws until it takes commands. */
   abstract answers(): Promise<unknown>
-  /** Whether it knows what it has to know of its own machine to announce routes on a session. */
+  /** Whether it knows what it has to know of its own machine to advertise routes on a session. */
   knowsItsAddresses(_link: LinkName): Promise<boolean> {
     return Promise.resolve(true)
   }
@@ -73,7 +73,7 @@ export abstract class RealPeer {
   abstract held(link: LinkName, family: FamilyName): Promise<ShownRoute[]>
   /** The routes of a family that it tells our speaker on a link. */
   abstract told(link: LinkName, family: FamilyName): Promise<Facts[]>
-  /** Makes it announce routes of a family; `feeder` has a session with it and can be what they come from. */
+  /** Makes it advertise routes of a family; `feeder` has a session with it and can be what they come from. */
   abstract originate(family: FamilyName, feeder: Ours): Promise<unknown>
   /** Makes it withdraw them; `fromFeeder` withdraws what the feeder told. */
   abstract withdraw(family: FamilyName, fromFeeder: () => Promise<void>): Promise<unknown>
@@ -90,7 +90,7 @@ export abstract class RealPeer {
     return Promise.resolve()
   }
 
-  /** Makes it announce a VPNv4 route with this target, besides the others. */
+  /** Makes it advertise a VPNv4 route with this target, besides the others. */
   originateWith(_target: string): Promise<unknown> {
     throw new Error(`${this.name} announces VPNv4 routes of one kind only`)
   }

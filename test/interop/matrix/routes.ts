@@ -70,7 +70,7 @@ export function ourRoutes(family: Exclude<FamilyName, 'RTC'>, address: string, t
   }
 }
 
-/** A MAC with its address, the flooding list, and a subnet, as a VXLAN node announces them. */
+/** A MAC with its address, the flooding list, and a subnet, as a VXLAN node advertises them. */
 function evpnRoutes(address: string): OurRoute[] {
   const rd = parseRd(RD)!
   const mac = '02:00:00:00:07:07'

@@ -1,6 +1,6 @@
 import { run } from '../../../src/lab/command.ts'
 import type { Lab } from '../../../src/lab/lab.ts'
-import { addNode, addReflector, type Host, UNDERLAY } from '../../../src/lab/network.ts'
+import { addNode, addReflector, type LabHost, UNDERLAY } from '../../../src/lab/network.ts'
 import { CELL_NAMES, type CellName, Column, type Outcome } from './cell.ts'
 import { TRIALS } from './cells.ts'
 import { FAMILY_NAMES } from './facts.ts'
@@ -31,7 +31,13 @@ export async function runMatrix(lab: Lab, names: readonly string[], report: Repo
 }
 
 /** A host for the peer, and an address on the hub for each of our speakers. */
-async function addPeerHost(lab: Lab, hub: Host, name: string, number: number, links: Links): Promise<string> {
+async function addPeerHost(
+  lab: Lab,
+  hub: LabHost,
+  name: string,
+  number: number,
+  links: Links,
+): Promise<string> {
   const { namespace } = await addNode(lab, hub, name.toLowerCase(), peerAddressOf(number))
   const add = (where: string, device: string, ...address: readonly string[]) =>
     run('ip', '-n', where, 'addr', 'add', ...address, 'dev', device)
@@ -91,8 +97,8 @@ async function decide(column: Column, cell: CellName, lack: Lack | undefined): P
 
 function describeFailure(error: unknown, { peer, ours }: Column): string {
   const sessions = [...ours.values()].map(
-    ({ link, state, neighbour }) =>
-      `${link.name} ${state}${neighbour.peer.lastError === null ? '' : ` (${neighbour.peer.lastError})`}`,
+    ({ link, state, neighbour: peer }) =>
+      `${link.name} ${state}${peer.sessions.lastError === null ? '' : ` (${peer.sessions.lastError})`}`,
   )
   return `${(error as Error).message}\n  our sessions: ${sessions.join(', ')}\n  last words of ${peer.name}:\n${peer.tail().replace(/^/gm, '    ')}`
 }

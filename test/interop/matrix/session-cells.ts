@@ -1,6 +1,6 @@
 import type { Trial } from './cell.ts'
 import { FAMILIES } from './facts.ts'
-import { held, learnt, whileAnnounced, whileTold } from './family-cells.ts'
+import { held, learnt, whileAdvertised, whileTold } from './family-cells.ts'
 import { AS, WIDE_AS } from './links.ts'
 import { SECOND_TARGET, THIRD_TARGET } from './routes.ts'
 
@@ -28,7 +28,7 @@ export const refreshByUs: Trial = (column) =>
 
 /** The peer asks us: it counts more UPDATEs of ours, and has the routes still. */
 export const refreshByPeer: Trial = (column) =>
-  whileAnnounced(column, 'vpn', 'VPNv4', async () => {
+  whileAdvertised(column, 'vpn', 'VPNv4', async () => {
     const { peer } = column
     const before = await peer.session('vpn')
     await peer.requestRefresh('vpn', 'VPNv4')
@@ -50,13 +50,13 @@ export const fourOctetAs: Trial = async (column) => {
   await column.established('wide')
   const { as } = await column.peer.session('wide')
   if (as !== WIDE_AS) throw new Error(`${column.peer.name} takes us for AS ${as}, not ${WIDE_AS}`)
-  return whileAnnounced(column, 'wide', 'VPNv4', (words) => Promise.resolve(words))
+  return whileAdvertised(column, 'wide', 'VPNv4', (words) => Promise.resolve(words))
 }
 
 /** Both AS numbers stand in the paths: ours by the peer's word, the peer's in what we learn. */
 export const externalSession: Trial = async (column) => {
   await column.established('external')
-  const out = await whileAnnounced(column, 'external', 'VPNv4', (words) => Promise.resolve(words))
+  const out = await whileAdvertised(column, 'external', 'VPNv4', (words) => Promise.resolve(words))
   const back = await whileTold(column, 'external', 'VPNv4', (words) => {
     const paths = column
       .our('external')
@@ -80,7 +80,7 @@ export const signatures: Trial = async (column) => {
     },
   )
   const { established } = await peer.session('forged')
-  const forged = column.our('forged').neighbour.peer
+  const forged = column.our('forged').neighbour.sessions
   if (established || forged.establishedCount > 0) throw new Error('the session with the wrong key came up')
   return `up with its key; ${dropped} segments with another key dropped`
 }
@@ -88,7 +88,7 @@ export const signatures: Trial = async (column) => {
 /** A session over IPv6 that carries VPNv6 routes both ways. */
 export const ipv6Transport: Trial = async (column) => {
   await column.established('ipv6')
-  const out = await whileAnnounced(column, 'ipv6', 'VPNv6', (words) => Promise.resolve(words))
+  const out = await whileAdvertised(column, 'ipv6', 'VPNv6', (words) => Promise.resolve(words))
   const back = await whileTold(column, 'ipv6', 'VPNv6', (words) => Promise.resolve(words))
   return `${out}; ${back}`
 }
@@ -121,7 +121,7 @@ export const weFilter: Trial = async (column) => {
   const unwanted = ours.originate('VPNv4', THIRD_TARGET)
   try {
     // What goes out after it is there: it would be, too.
-    return await whileAnnounced(column, 'vpn', 'VPNv6', async () => {
+    return await whileAdvertised(column, 'vpn', 'VPNv6', async () => {
       const { length } = await peer.held('vpn', 'VPNv4')
       if (length > 0) throw new Error(`${peer.name} got a route with a target that it did not want`)
       await peer.join(THIRD_TARGET)

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { API_HOST, API_PORT } from '../../../src/config/api-address.ts'
 import { variableOf } from '../../../src/config/environment.ts'
-import { formatIni, type Settings } from '../../../src/lab/chanter.ts'
+import { type DaemonSettings, formatIni } from '../../../src/lab/chanter.ts'
 import { type GobgpOptions, gobgpConfig } from '../../../src/lab/gobgp.ts'
 import { AS, type Daemon, type Node } from './scenario.ts'
 
@@ -11,7 +11,7 @@ export const HAS_MPLS = existsSync('/proc/sys/net/mpls')
 const NOTHING = { environment: {}, files: {} } as const
 
 /** A node with chanter, configured by environment variables alone; `options` are by section, as in bgp.conf. */
-export function chanter(address: string, options: Settings = {}): Node {
+export function chanter(address: string, options: DaemonSettings = {}): Node {
   return {
     address,
     daemon: (directory): Daemon => ({
@@ -32,7 +32,7 @@ export function chanter(address: string, options: Settings = {}): Node {
 }
 
 /** The options of a node that serves IP VPNs. */
-export const IPVPN: Settings = HAS_MPLS
+export const IPVPN: DaemonSettings = HAS_MPLS
   ? { DATAPLANE_DRIVER_IPVPN: { dataplane_driver: 'linux', mpls_interface: 'eth0' } }
   : { DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'dummy' } }
 
@@ -134,7 +134,7 @@ export function bagpipe(address: string, reflector: string): Node {
   }
 }
 
-function variables(settings: Settings): Record<string, string> {
+function variables(settings: DaemonSettings): Record<string, string> {
   return Object.fromEntries(
     Object.entries(settings).flatMap(([section, options]) =>
       Object.entries(options).map(([option, value]) => [variableOf(section, option), `${value}`]),

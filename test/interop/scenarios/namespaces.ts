@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { HOME } from '../../../src/home.ts'
 import { LABS, Lab } from '../../../src/lab/lab.ts'
-import { addNode, addReflector, addVm, type Host } from '../../../src/lab/network.ts'
+import { addNode, addReflector, addVm, type LabHost } from '../../../src/lab/network.ts'
 import type { LabProcess } from '../../../src/lab/process.ts'
 import { parseMac } from '../../../src/values/mac.ts'
 import { lastWords, type Runner } from './runner.ts'
@@ -34,7 +34,7 @@ async function setUp(lab: Lab, scenario: Scenario): Promise<Stage> {
   for (const directory of [LABS, lab.directory]) chmodSync(directory, 0o711)
   const spaces = new Map<string, string>()
   const middle = await addReflector(lab, SWITCH, 'switch')
-  const hosts = new Map<string, Host>()
+  const hosts = new Map<string, LabHost>()
   for (const [name, { address }] of Object.entries(scenario.nodes)) {
     const host = await addNode(lab, middle, name, address)
     mkdirSync(join(lab.directory, name))

@@ -1,8 +1,8 @@
 import { request } from '../../../src/client.ts'
-import { type Daemon, startChanter, startChanterReflector } from '../../../src/lab/chanter.ts'
+import { type LabDaemon, startChanter, startChanterReflector } from '../../../src/lab/chanter.ts'
 import { run } from '../../../src/lab/command.ts'
 import { Lab } from '../../../src/lab/lab.ts'
-import { addNode, addReflector, addVm, type Host, UNDERLAY, type Vm } from '../../../src/lab/network.ts'
+import { addNode, addReflector, addVm, type LabHost, UNDERLAY, type Vm } from '../../../src/lab/network.ts'
 import { formatMac } from '../../../src/values/mac.ts'
 import { arrives, broadcastMarker, type Environment, type Marker } from '../../support/isolation/matrix.ts'
 import { Observers } from '../../support/isolation/observers.ts'
@@ -45,9 +45,9 @@ const VM_MACS = Buffer.from('02000000', 'hex')
 export class BridgeLab {
   readonly lab = new Lab()
   readonly family: Family
-  readonly hosts: Host[] = []
+  readonly hosts: LabHost[] = []
   readonly observers: () => Observers
-  private readonly daemons: Daemon[] = []
+  private readonly daemons: LabDaemon[] = []
   private readonly vms = new Map<number, Vm>()
   private readonly sockets: Socket[] = []
   private watching: Observers | undefined
@@ -117,7 +117,7 @@ export class BridgeLab {
     return this.vms.get(n)!
   }
 
-  hostOf(n: number): Host {
+  hostOf(n: number): LabHost {
     return this.hosts[n < 10 ? 0 : 1]!
   }
 
@@ -177,13 +177,13 @@ export class BridgeLab {
     this.vms.set(n, vm)
   }
 
-  private async addPlainTunnel({ namespace }: Host, n: number): Promise<void> {
+  private async addPlainTunnel({ namespace }: LabHost, n: number): Promise<void> {
     const [local, remote] = [n, 3 - n].map((one) => addressOf(nodeAddresses(one), this.family))
     const ends = `local ${local} remote ${remote} dstport 4789 nolearning`
     await ip(namespace, `link add vx-plain up master ${PLAIN.bridge} type vxlan id ${PLAIN.vni} ${ends}`)
   }
 
-  private startDaemon(host: Host, n: number): Promise<Daemon> {
+  private startDaemon(host: LabHost, n: number): Promise<LabDaemon> {
     return startChanter(this.lab, host, {
       BGP: { peers: MACHINE.ipv4, my_as: AS, connect_retry_time: 1 },
       DATAPLANE_DRIVER_EVPN: { dataplane_local_address: addressOf(nodeAddresses(n), this.family) },

@@ -1,5 +1,5 @@
 import * as k from '../../../src/dataplane/linux/constants.ts'
-import { Attributes, messages, Writer } from '../../../src/dataplane/linux/message.ts'
+import { messages, NetlinkAttributes, NetlinkWriter } from '../../../src/dataplane/linux/message.ts'
 import { NetlinkSocket } from '../../../src/dataplane/linux/socket.ts'
 import { type Ip, parseIp } from '../../../src/values/address.ts'
 import { within } from '../sockets.ts'
@@ -18,7 +18,7 @@ const SHOWN = new Map([
 /** Asks the kernel of a namespace how it sends. */
 export class Paths {
   private readonly socket: NetlinkSocket
-  private readonly writer = new Writer()
+  private readonly writer = new NetlinkWriter()
 
   constructor(namespace: string) {
     this.socket = within(namespace, () => new NetlinkSocket())
@@ -41,7 +41,7 @@ export class Paths {
     if (typeof received === 'string') throw new Error(`the kernel answers with ${received}`)
     const [answer] = messages(socket.bytes, received)
     if (answer?.type !== k.RTM_NEWROUTE) return `path ${address} none`
-    const attributes = new Attributes(answer.bytes, answer.start + 12, answer.end)
+    const attributes = new NetlinkAttributes(answer.bytes, answer.start + 12, answer.end)
     const words = [`path ${address}`]
     while (attributes.next()) {
       const name = SHOWN.get(attributes.type)
@@ -66,7 +66,7 @@ export class Paths {
       if (typeof received === 'string') throw new Error(`the kernel answers with ${received}`)
       for (const { type, start, end } of messages(socket.bytes, received)) {
         if (type === NLMSG_DONE) return lines
-        lines.push(parametersOf(new Attributes(socket.bytes, start + 16, end)))
+        lines.push(parametersOf(new NetlinkAttributes(socket.bytes, start + 16, end)))
       }
     }
   }
@@ -76,7 +76,7 @@ export class Paths {
   }
 }
 
-function parametersOf(link: Attributes): string {
+function parametersOf(link: NetlinkAttributes): string {
   let [name, conf] = ['', '']
   while (link.next()) {
     if (link.type === k.IFLA_IFNAME) name = link.text()

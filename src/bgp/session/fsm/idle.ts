@@ -1,12 +1,12 @@
 import { stay } from './steps.ts'
-import type { FsmEvent, Step, Terms } from './types.ts'
+import type { FsmEvent, FsmOptions, Step } from './types.ts'
 
 /** Idle, RFC 4271 §8.2.2: refuses connections and waits to be started. */
-export function idle(event: FsmEvent, terms: Terms): Step {
+export function idle(event: FsmEvent, options: FsmOptions): Step {
   switch (event.type) {
     case 'start':
     case 'idle-hold-expired':
-      if (terms.passive) return { state: 'Active', actions: [], reason: 'waiting for the peer' }
+      if (options.passive) return { state: 'Active', actions: [], reason: 'waiting for the peer' }
       return {
         state: 'Connect',
         actions: [{ do: 'connect' }, { do: 'back-off', timer: 'connect-retry' }],

@@ -4,13 +4,13 @@ import { established } from './established.ts'
 import { idle } from './idle.ts'
 import { openConfirm } from './open-confirm.ts'
 import { openSent } from './open-sent.ts'
-import type { FsmEvent, State, Step, Terms } from './types.ts'
+import type { FsmEvent, FsmOptions, SessionState, Step } from './types.ts'
 
 /** The BGP finite state machine of one connection (RFC 4271 §8.2.2). Pure: no clock, no socket, no memory of its own. */
-export function transition(state: State, event: FsmEvent, terms: Terms): Step {
+export function transition(state: SessionState, event: FsmEvent, options: FsmOptions): Step {
   switch (state) {
     case 'Idle':
-      return idle(event, terms)
+      return idle(event, options)
     case 'Connect':
       return connect(event)
     case 'Active':

@@ -1,10 +1,10 @@
 import { CeaseSubcode, ErrorCode } from '../../constants.ts'
 import { type Notification, notification, type SessionError } from '../../errors.ts'
 import { formatNotification } from '../../message/notification.ts'
-import type { Action, FsmEvent, State, Step } from './types.ts'
+import type { Action, FsmEvent, SessionState, Step } from './types.ts'
 
 /** Nothing changes. */
-export function stay(state: State, actions: readonly Action[] = []): Step {
+export function stay(state: SessionState, actions: readonly Action[] = []): Step {
   return { state, actions, reason: null }
 }
 
@@ -25,7 +25,7 @@ export function stop(tell: Notification | null): Step {
 }
 
 /** An event that the state does not allow for (RFC 4271 §6.6, RFC 6608 §4). */
-export function unexpected(event: FsmEvent, state: State, subcode: number): Step {
+export function unexpected(event: FsmEvent, state: SessionState, subcode: number): Step {
   return drop(`unexpected ${event.type} in ${state}`, notification(ErrorCode.FiniteStateMachine, subcode))
 }
 

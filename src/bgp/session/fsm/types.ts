@@ -2,7 +2,7 @@ import type { Notification, SessionError } from '../../errors.ts'
 import type { Open } from '../../message/open.ts'
 
 export const STATES = ['Idle', 'Connect', 'Active', 'OpenSent', 'OpenConfirm', 'Established'] as const
-export type State = (typeof STATES)[number]
+export type SessionState = (typeof STATES)[number]
 
 /** The events of RFC 4271 §8.1 by what happened; the numbers are the RFC's. DelayOpen (12, 20) is not implemented. */
 export type FsmEvent =
@@ -64,7 +64,7 @@ export type Action =
   | { readonly do: 'heard' }
 
 /** What the FSM knows of its configuration. */
-export interface Terms {
+export interface FsmOptions {
   /** Waits for the peer to connect. */
   readonly passive: boolean
 }
@@ -76,7 +76,7 @@ export type Ending =
   | { readonly kind: 'stopped' }
 
 export interface Step {
-  readonly state: State
+  readonly state: SessionState
   readonly actions: readonly Action[]
   /** Why, in words; null when nothing worth telling happened. */
   readonly reason: string | null

@@ -59,13 +59,13 @@ export class ExaBgp extends RealPeer {
         note: 'ExaBGP 4.2.21 ends the session when it answers a request where enhanced route refresh (RFC 7313) was agreed on: it takes its own BoRR for an UPDATE',
         isStillLacking: async (column) => {
           await whileTold(column, 'vpn', 'VPNv4', async (words) => {
-            const { neighbour } = column.our('vpn')
-            const { establishedCount } = neighbour.peer
-            neighbour.requestRefresh(FAMILIES.VPNv4)
+            const { neighbour: peer } = column.our('vpn')
+            const { establishedCount } = peer.sessions
+            peer.requestRefresh(FAMILIES.VPNv4)
             await column.eventually('ExaBGP has ended the session', async () =>
-              neighbour.peer.establishedCount > establishedCount
+              peer.sessions.establishedCount > establishedCount
                 ? { value: true }
-                : { seen: neighbour.peer.state },
+                : { seen: peer.sessions.state },
             )
             await column.established('vpn')
             return words
@@ -172,7 +172,7 @@ export class ExaBgp extends RealPeer {
     return this.command(`neighbor ${this.links[link].address} announce route-refresh ${NAMES[family]}`)
   }
 
-  /** What follows `announce` and `withdraw`. */
+  /** What follows `advertise` and `withdraw`. */
   private words(family: FamilyName): string {
     const { vpn, ipv6 } = this.links
     switch (family) {

@@ -1,8 +1,8 @@
 import type { LocalMac } from '../dataplane/model.ts'
-import type { State } from './state.ts'
+import type { SavedState } from './state.ts'
 
 /** Where entries of ours are on devices that are not ours. */
-export interface ForeignPlaces {
+export interface ExternalDevices {
   /** Bridges that were given to us: their neighbours. */
   readonly bridges: readonly string[]
   /** VXLAN devices that were found in them: their MAC addresses and VTEPs. */
@@ -12,7 +12,7 @@ export interface ForeignPlaces {
 }
 
 /** What a state tells of devices that are not ours. */
-export function foreignPlaces({ instances, footprint }: State): ForeignPlaces {
+export function externalDevices({ instances, footprint }: SavedState): ExternalDevices {
   const bridges = new Set<string>()
   const vxlans = new Set<string>()
   const localMacs: LocalMac[] = footprint.filter((entry) => entry.kind === 'local-mac')

@@ -4,7 +4,7 @@ import { Backlog } from './backlog.ts'
 import type { Route } from './route.ts'
 
 /** Keys whose routes have changed, with the best route that listeners know of; each family has its share of what is taken. */
-export class Changes {
+export class ChangedKeys {
   private readonly families = new Map<Family, Backlog<Route | null>>()
   private count = 0
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { oursIn } from '../../src/dataplane/engine/ours.ts'
+import { ownedObjects } from '../../src/dataplane/engine/ownership.ts'
 import { refusal } from '../support/refusal.ts'
 import * as e from './entries.ts'
 import { memoryLab } from './memory-lab.ts'
@@ -15,7 +15,7 @@ test('what the kernel does not let go is told of, and does not hold up the rest'
     (op, { device }) => op === 'remove' && device === 'vx0',
     refusal('EBUSY', 'somebody holds it'),
   )
-  const all = [...oursIn(lab.driver, { bridges: [], vxlans: [], localMacs: [] })]
+  const all = [...ownedObjects(lab.driver, { bridges: [], vxlans: [], localMacs: [] })]
   expect(all.map(({ what, remove }) => [what, remove()?.text ?? null])).toEqual([
     ['port tap1 of br0', null],
     ['vxlan vx0 (chanter:net1)', 'EBUSY: somebody holds it'],

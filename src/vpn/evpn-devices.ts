@@ -1,13 +1,13 @@
 import { RequestError } from '../api/errors.ts'
 import type { Dataplane, Interface } from '../dataplane/model.ts'
-import type { Devices, Tunnelling } from '../evpn/project.ts'
+import type { MacVrfDevices, VxlanOptions } from '../evpn/project.ts'
 import { formatIp, isIpv4 } from '../values/address.ts'
 import { bridgeName, vxlanName } from './names.ts'
 
-type Vtep = Pick<Tunnelling, 'vxlanPort' | 'vtep'>
+type Vtep = Pick<VxlanOptions, 'vxlanPort' | 'vtep'>
 
 /** The bridges and VXLAN devices of EVPN instances: each has a bridge of its own. */
-export class NetworkDevices {
+export class EvpnDevices {
   private readonly dataplane: Dataplane
   private readonly vtep: Vtep
   private readonly users = new Map<string, string>()
@@ -18,7 +18,7 @@ export class NetworkDevices {
   }
 
   /** What a new instance is to have, with a VXLAN device of its VNI that is in the bridge already. Throws `RequestError` where what others made is in the way. */
-  async choose(linuxBridge: string | null, suffix: string, vni: number): Promise<Devices> {
+  async choose(linuxBridge: string | null, suffix: string, vni: number): Promise<MacVrfDevices> {
     const found = linuxBridge === null ? undefined : await this.dataplane.vxlanIn(linuxBridge, vni)
     const givenVxlan = found !== undefined && !found.owned
     const reason = givenVxlan ? unusable(found, this.vtep) : null
@@ -40,7 +40,7 @@ export class NetworkDevices {
   }
 
   /** Throws `RequestError` where another instance has the bridge. */
-  claim({ bridge }: Devices, instance: string): void {
+  claim({ bridge }: MacVrfDevices, instance: string): void {
     const user = this.users.get(bridge)
     if (user !== undefined && user !== instance)
       throw new RequestError('LINUXBR_UNUSABLE', `linuxbr: ${bridge} ${inUse(user)}`)
@@ -48,11 +48,11 @@ export class NetworkDevices {
   }
 
   /** As `claim`, for an instance of an earlier daemon, of which two may share a bridge. */
-  reclaim({ bridge }: Devices, instance: string): void {
+  reclaim({ bridge }: MacVrfDevices, instance: string): void {
     if (!this.users.has(bridge)) this.users.set(bridge, instance)
   }
 
-  release({ bridge }: Devices, instance: string): void {
+  release({ bridge }: MacVrfDevices, instance: string): void {
     if (this.users.get(bridge) === instance) this.users.delete(bridge)
   }
 

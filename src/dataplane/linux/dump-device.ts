@@ -1,23 +1,23 @@
-import type { Link, Sighting } from '../driver.ts'
+import type { Link, ObservedEntry } from '../driver.ts'
 import * as k from './constants.ts'
+import { readNeighbour } from './decode.ts'
+import { readAddress } from './decode-ip.ts'
 import { dumpFdb, dumpNeighbours } from './encode.ts'
 import { dumpAddresses, dumpProxies, dumpRoutes } from './encode-ip.ts'
 import type { Fou } from './fou.ts'
 import type { Links } from './links.ts'
-import type { Message, Writer } from './message.ts'
-import { readNeighbour } from './observe.ts'
-import { readAddress } from './observe-ip.ts'
+import type { NetlinkMessage, NetlinkWriter } from './message.ts'
 import { dump } from './requests.ts'
 import type { Routes } from './routes.ts'
 import { fits, hasMpls, mplsInput } from './sysctl.ts'
 
-type Steps = Generator<readonly Sighting[], void>
+type Steps = Generator<readonly ObservedEntry[], void>
 
 /** All that the kernel holds for one interface of what we keep, a chunk a step. */
-export function* look(link: Link, links: Links, routes: Routes, fou: Fou): Steps {
+export function* dumpDevice(link: Link, links: Links, routes: Routes, fou: Fou): Steps {
   const { name, index, kind, master, table, routing } = link
-  const fdb = (message: Message) => readNeighbour(message, links)?.sighting
-  const address = (message: Message) => readAddress(message, links)
+  const fdb = (message: NetlinkMessage) => readNeighbour(message, links)?.observed
+  const address = (message: NetlinkMessage) => readAddress(message, links)
   if (kind === 'bridge') yield* dumped(name, k.RTM_GETNEIGH, (writer) => dumpNeighbours(writer, index), fdb)
   if (kind === 'vxlan' || (master !== null && routing === null)) {
     yield* dumped(name, k.RTM_GETNEIGH, (writer) => dumpFdb(writer, index), fdb)
@@ -36,7 +36,7 @@ export function* look(link: Link, links: Links, routes: Routes, fou: Fou): Steps
   if (name === 'lo')
     yield fou.addresses().map((ip) => ({ entry: { kind: 'udp-port', device: 'lo', ip }, marked: false }))
   if (name === 'lo' && hasMpls()) {
-    const route = (message: Message) => routes.read(message)
+    const route = (message: NetlinkMessage) => routes.read(message)
     yield* dumped(name, k.RTM_GETROUTE, (writer) => dumpRoutes(writer, k.AF_MPLS, null), route)
   }
 }
@@ -44,7 +44,7 @@ export function* look(link: Link, links: Links, routes: Routes, fou: Fou): Steps
 /** Our routes in the table of a VRF. */
 export function* routesOf({ name, table }: Link, routes: Routes): Steps {
   if (table === null) return
-  const route = (message: Message) => routes.readHeld(message)
+  const route = (message: NetlinkMessage) => routes.readHeld(message)
   for (const family of [k.AF_INET, k.AF_INET6]) {
     yield* dumped(name, k.RTM_GETROUTE, (writer) => dumpRoutes(writer, family, table), route)
   }
@@ -53,13 +53,13 @@ export function* routesOf({ name, table }: Link, routes: Routes): Steps {
 function* dumped(
   device: string,
   type: number,
-  write: (writer: Writer) => void,
-  read: (message: Message) => Sighting | undefined,
+  write: (writer: NetlinkWriter) => void,
+  read: (message: NetlinkMessage) => ObservedEntry | undefined,
 ): Steps {
-  let chunk: Sighting[] = []
-  const visit = (message: Message) => {
-    const sighting = read(message)
-    if (sighting?.entry.device === device) chunk.push(sighting)
+  let chunk: ObservedEntry[] = []
+  const visit = (message: NetlinkMessage) => {
+    const observed = read(message)
+    if (observed?.entry.device === device) chunk.push(observed)
   }
   for (const _ of dump({ type, write, visit, nothing: NOTHING })) {
     yield chunk

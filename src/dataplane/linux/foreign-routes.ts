@@ -1,15 +1,15 @@
 import type { Ip } from '../../values/address.ts'
 import type { NextHop } from '../model.ts'
 import * as k from './constants.ts'
+import { readHolder, readNextHop } from './decode-ip.ts'
 import { dumpRoutes, getLabel, getLocalRoute, getRoute } from './encode-ip.ts'
 import type { Links } from './links.ts'
-import type { Message } from './message.ts'
-import { readHolder, readNextHop } from './observe-ip.ts'
+import type { NetlinkMessage } from './message.ts'
 import { dump, exhaust, type Requests } from './requests.ts'
 import { hasMpls } from './sysctl.ts'
 
 /** What other programs, or an operator, have of the labels and routes of the machine. */
-export class Others {
+export class ForeignRoutes {
   private readonly requests: Requests
   private readonly links: Links
 
@@ -28,13 +28,13 @@ export class Others {
     return isTaken
   }
 
-  wayTo(ip: Ip): NextHop | null {
-    let way: NextHop | null = null
+  nextHopTo(ip: Ip): NextHop | null {
+    let nextHop: NextHop | null = null
     getRoute(this.requests, ip)
     this.requests.send((message) => {
-      way = readNextHop(message, this.links)
+      nextHop = readNextHop(message, this.links)
     })
-    return way
+    return nextHop
   }
 
   holderOf(ip: Ip): string | null {
@@ -49,7 +49,7 @@ export class Others {
   isTableTaken(table: number): boolean {
     if (this.links.all(null).some((link) => link.table === table)) return true
     let isTaken = false
-    const visit = ({ bytes, start }: Message) => {
+    const visit = ({ bytes, start }: NetlinkMessage) => {
       if (bytes.readUInt8(start + 5) !== k.PROTOCOL) isTaken = true
     }
     for (const family of [k.AF_INET, k.AF_INET6]) {

@@ -1,8 +1,8 @@
 import type { Ip } from '../../values/address.ts'
 import * as k from './constants.ts'
-import type { Member, Way } from './encode-nexthop.ts'
-import { Attributes, type Message } from './message.ts'
-import { RawHop } from './observe-ip.ts'
+import { RawHop } from './decode-ip.ts'
+import type { Member, UnweightedHop } from './encode-nexthop.ts'
+import { NetlinkAttributes, type NetlinkMessage } from './message.ts'
 
 /** A nexthop or a group as a message tells of it. */
 export interface RawNexthop {
@@ -11,7 +11,7 @@ export interface RawNexthop {
   readonly family: number
   readonly index: number
   /** Of a nexthop; its interface is told by `index`. */
-  readonly way: Omit<Way, 'device'>
+  readonly hop: Omit<UnweightedHop, 'device'>
   /** Of a group, else null. */
   readonly members: readonly Member[] | null
   readonly isResilient: boolean
@@ -20,13 +20,13 @@ export interface RawNexthop {
 }
 
 /** Reads RTM_NEWNEXTHOP and RTM_DELNEXTHOP. */
-export function readNexthop({ bytes, start, end }: Message): RawNexthop {
+export function readNexthop({ bytes, start, end }: NetlinkMessage): RawNexthop {
   const hop = new RawHop()
   let id = 0
   let members: Member[] | null = null
   let type: number = k.NEXTHOP_GRP_TYPE_MPATH
   let buckets = 0
-  const attributes = new Attributes(bytes, start + k.NHMSG_LENGTH, end)
+  const attributes = new NetlinkAttributes(bytes, start + k.NHMSG_LENGTH, end)
   while (attributes.next()) {
     if (attributes.type === k.NHA_ID) id = attributes.u32()
     else if (attributes.type === k.NHA_GROUP) members = readMembers(attributes)
@@ -41,14 +41,14 @@ export function readNexthop({ bytes, start, end }: Message): RawNexthop {
     protocol: bytes.readUInt8(start + 2),
     family: bytes.readUInt8(start),
     index: hop.index,
-    way: { via: hop.via, labels: hop.labels },
+    hop: { via: hop.via, labels: hop.labels },
     members,
     isResilient: type === k.NEXTHOP_GRP_TYPE_RES,
     buckets,
   }
 }
 
-function readMembers({ bytes, at, length }: Attributes): Member[] {
+function readMembers({ bytes, at, length }: NetlinkAttributes): Member[] {
   const members: Member[] = []
   for (let next = at; next + k.NEXTHOP_GRP_LENGTH <= at + length; next += k.NEXTHOP_GRP_LENGTH) {
     members.push({ id: bytes.readUInt32LE(next), weight: bytes.readUInt8(next + 4) + 1 })
@@ -56,7 +56,7 @@ function readMembers({ bytes, at, length }: Attributes): Member[] {
   return members
 }
 
-function readBuckets(attributes: Attributes): number {
+function readBuckets(attributes: NetlinkAttributes): number {
   while (attributes.next()) if (attributes.type === k.NHA_RES_GROUP_BUCKETS) return attributes.u16()
   return 0
 }

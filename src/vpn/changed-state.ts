@@ -1,16 +1,16 @@
 import { formatIp } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
 import type { Attachment } from './attachments.ts'
-import { attachmentState, type Instance, identityState } from './instance.ts'
-import type { Kind, StateChange, Value } from './state.ts'
+import { attachmentState, identityState, type VpnInstance } from './instance.ts'
+import type { StateChange, StateKind, Value } from './state.ts'
 
 /** Entries of the state that have changed since they were last taken. */
-export class Changes {
+export class ChangedState {
   private readonly changed = new Map<string, StateChange>()
-  private readonly instances: ReadonlyMap<string, Instance>
+  private readonly instances: ReadonlyMap<string, VpnInstance>
 
   /** `instances` is a live view. */
-  constructor(instances: ReadonlyMap<string, Instance>) {
+  constructor(instances: ReadonlyMap<string, VpnInstance>) {
     this.instances = instances
   }
 
@@ -21,7 +21,7 @@ export class Changes {
   }
 
   /** An entry has changed; `read` tells what it is when it is written, undefined where it is gone. One that throws concerns no other entry. */
-  touch<K extends Kind>(kind: K, id: string, read: () => Value<K> | undefined): void {
+  touch<K extends StateKind>(kind: K, id: string, read: () => Value<K> | undefined): void {
     const change = {
       kind,
       id,

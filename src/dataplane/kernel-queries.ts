@@ -4,7 +4,7 @@ import type { Interface, Isolation, NextHop } from './model.ts'
 import type { PortQuestion, PortSurvey } from './survey.ts'
 
 /** What of an interface decides whether a VPN can have it. */
-export interface InterfaceFacts {
+export interface InterfaceInfo {
   /** Null where it has none of Ethernet's. */
   readonly mac: Mac | null
   /** Whether it carries Ethernet frames (ARPHRD_ETHER). */
@@ -27,11 +27,11 @@ export interface InterfaceFacts {
 }
 
 /** Questions that are answered straight from the kernel. */
-export interface KernelQuestions {
+export interface KernelQueries {
   /** The name of the interface that has an address of this machine. */
   holderOf(ip: Ip): string | null
   /** How the machine itself sends to an address; null where it does not, or in a way that is no hop. */
-  wayTo(ip: Ip): NextHop | null
+  nextHopTo(ip: Ip): NextHop | null
   /** What is enslaved to a bridge, bond or VRF. */
   portsOf(master: string): readonly Interface[]
   /** The bridge or port of it whose own address that is: frames for it go to the host. Null where it is of none. */
@@ -49,7 +49,8 @@ export interface KernelQuestions {
 }
 
 /** Questions to the forwarding loop, which has the kernel answer them. */
-export interface Questions extends Omit<KernelQuestions, 'holderOf' | 'wayTo' | 'portsOf' | 'ownAddressIn'> {
+export interface DataplaneQueries
+  extends Omit<KernelQueries, 'holderOf' | 'nextHopTo' | 'portsOf' | 'ownAddressIn'> {
   survey(asked: PortQuestion): PortSurvey
   interfaceNamed(name: string): Interface | undefined
   /** The VRF device of ours with that alias. */
@@ -57,6 +58,6 @@ export interface Questions extends Omit<KernelQuestions, 'holderOf' | 'wayTo' | 
 }
 
 /** The same questions, of which another thread may be asked: the answer is there at once, or comes later. */
-export type Later<Q> = {
+export type MaybeAsync<Q> = {
   readonly [K in keyof Q]: Q[K] extends (...args: infer A) => infer R ? (...args: A) => R | Promise<R> : never
 }

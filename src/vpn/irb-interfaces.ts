@@ -1,30 +1,30 @@
 import { RequestError } from '../api/errors.ts'
 import type { Entry } from '../dataplane/model.ts'
-import { gatewayMac } from '../ipvpn/plug.ts'
+import { gatewayMac } from '../ipvpn/irb.ts'
 import { ensure } from '../values/map.ts'
 import type { Attachment } from './attachments.ts'
-import type { Instance } from './instance.ts'
-import { cableNames } from './names.ts'
-import type { AttachRequest, PlacedRequest } from './request.ts'
+import type { VpnInstance } from './instance.ts'
+import { vethNames } from './names.ts'
+import type { AttachRequest, ResolvedRequest } from './request.ts'
 
 /**
- * The cables between VRFs and the bridges of EVPN instances: one for each two, from the first to the last endpoint of the VRF
+ * The veth pairs between VRFs and the bridges of EVPN instances: one for each two, from the first to the last endpoint of the VRF
  * behind it. One whose EVPN instance is gone stays in its VRF, and enters the bridge of the next one of that id.
  */
-export class Plugs {
-  private readonly instances: ReadonlyMap<string, Instance>
+export class IrbInterfaces {
+  private readonly instances: ReadonlyMap<string, VpnInstance>
   private readonly connects: boolean
   /** The VRFs that are plugged into an EVPN instance, or have been. */
   private readonly vrfs = new Map<string, Set<string>>()
 
   /** `connects`: an IP VPN and an EVPN instance can be joined, being in one dataplane. */
-  constructor(instances: ReadonlyMap<string, Instance>, connects: boolean) {
+  constructor(instances: ReadonlyMap<string, VpnInstance>, connects: boolean) {
     this.instances = instances
     this.connects = connects
   }
 
   /** The request with the name of its port. Throws `RequestError`. */
-  place(request: AttachRequest): PlacedRequest {
+  resolvePort(request: AttachRequest): ResolvedRequest {
     const { port, type, instanceId } = request
     if (typeof port === 'string') return { ...request, port, plug: null }
     const { evpn } = port
@@ -40,17 +40,20 @@ export class Plugs {
     if (!plugged.some((one) => one.mac === request.mac && one.ip === ip)) this.checkTarget(evpn)
     const [present] = plugged
     if (present !== undefined) return { ...request, port: present.port, plug: present.plug }
-    const { vrfEnd, bridgeEnd } = cableNames(instanceId, evpn, (name) => this.isTaken(name))
+    const { vrfEnd, bridgeEnd } = vethNames(instanceId, evpn, (name) => this.isTaken(name))
     return { ...request, port: vrfEnd, plug: { evpn, device: bridgeEnd } }
   }
 
   /** What an endpoint needs, in the bridge that it is plugged into as well. */
-  endpointEntries({ vpn }: Instance, endpoint: Attachment): Entry[] {
-    const own = vpn.endpointEntries(endpoint)
+  endpointEntries({ routing }: VpnInstance, endpoint: Attachment): Entry[] {
+    const own = routing.endpointEntries(endpoint)
     const { plug } = endpoint
     const target = plug === null ? undefined : this.instances.get(plug.evpn)
     if (plug === null || target?.type !== 'evpn' || !this.connects) return own
-    return [...own, ...target.evpn.gatewayEntries({ device: plug.device, mac: gatewayMac(vpn.config.id) })]
+    return [
+      ...own,
+      ...target.macVrf.gatewayEntries({ device: plug.device, mac: gatewayMac(routing.config.id) }),
+    ]
   }
 
   /** A VRF has an endpoint in the bridge of an EVPN instance, or has one less. */
@@ -70,7 +73,7 @@ export class Plugs {
     })
     if (this.vrfs.get(id)?.size === 0) this.vrfs.delete(id)
     const target = this.instances.get(id)
-    if (target?.type === 'evpn') target.evpn.setGateways(gateways)
+    if (target?.type === 'evpn') target.macVrf.setGateways(gateways)
   }
 
   private checkTarget(evpn: string): void {

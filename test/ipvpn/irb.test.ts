@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { EVPN, VPNV4, VPNV6 } from '../../src/bgp/family.ts'
 import { nlriCodec } from '../../src/bgp/nlri/index.ts'
-import { oursIn } from '../../src/dataplane/engine/ours.ts'
+import { ownedObjects } from '../../src/dataplane/engine/ownership.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import type { VpnConfig } from '../../src/vpn/instances.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
@@ -65,14 +65,14 @@ const plug = (of: TestNode, address = '192.168.10.1/24', changes: Partial<Attach
 const unplug = (of: TestNode, address = '192.168.10.1', which = first, instanceId = 'l3') =>
   of.detach({ instanceId, type: 'ipvpn', mac: which.mac, ip: ip(address) })
 
-/** What is wanted, with short names for the ends of the cable. */
+/** What is wanted, with short names for the ends of the veth pair. */
 function wanted(of: TestNode): string[] {
   clock.advance(1000)
   return of.wanted().map(words).map(short).sort()
 }
 const short = (text: string) => text.replaceAll(/(vrf2e|e2vrf)--\w{8}/g, '$1')
 
-/** What is wanted of the cable, and by it. */
+/** What is wanted of the veth pair, and by it. */
 const ofCable = (of: TestNode) => wanted(of).filter((text) => /vrf2e|e2vrf|254|ffff/.test(text))
 
 const said = (of: TestNode): string[] =>
@@ -159,7 +159,7 @@ describe('where only one of both has the Linux driver', () => {
 describe('an EVPN instance plugged into an IP VPN', () => {
   beforeEach(() => bridge(a))
 
-  test('has one cable to it, by which the endpoint is reached; nothing is left of it at the end', async () => {
+  test('has one veth pair to it, by which the endpoint is reached; nothing is left of it at the end', async () => {
     const before = snapshot(a)
     await plug(a)
     expect(ofCable(a)).toHaveLength(CABLE.length + ENDPOINT.length)
@@ -194,7 +194,7 @@ describe('an EVPN instance plugged into an IP VPN', () => {
     expect([...a.driver.kernel.links.keys()].filter((name) => /vrf/.test(name))).toEqual([])
   })
 
-  test('has the same gateway on every node, which nobody announces and nobody asks others for', async () => {
+  test('has the same gateway on every node, which nobody advertises and nobody asks others for', async () => {
     await plug(a)
     const b = node(B)
     await bridge(b, second, { ip: parseInterfaceAddress('192.168.10.2/24')! })
@@ -221,7 +221,7 @@ describe('an EVPN instance plugged into an IP VPN', () => {
     expect(wanted(a).filter((text) => text.startsWith('remote-mac'))).toHaveLength(1)
   })
 
-  test('stands for nobody else: no address of others is answered for at the cable', async () => {
+  test('stands for nobody else: no address of others is answered for at the veth pair', async () => {
     await plug(a, '2001:db8::1/64')
     const b = node(B)
     await b.attach({
@@ -246,7 +246,7 @@ describe('an EVPN instance plugged into an IP VPN', () => {
     expect(a.isInStep).toBe(true)
   })
 
-  test('whose subnet is announced has all hosts of it beside the endpoint', async () => {
+  test('whose subnet is advertised has all hosts of it beside the endpoint', async () => {
     await plug(a, '192.168.10.1/24', { advertiseSubnet: true })
     expect(said(a)).toContain('192.168.10.0/24 label 17 rd 10.77.0.11:3')
     expect(ofCable(a)).toEqual(
@@ -285,7 +285,7 @@ describe('an EVPN instance plugged into an IP VPN', () => {
     expect(ofCable(a).join()).not.toMatch(/254/)
   })
 
-  test('takes what a cable brings only while somebody behind it may send', async () => {
+  test('takes what a veth pair brings only while somebody behind it may send', async () => {
     const inVrf = () => ofCable(a).find((text) => text.startsWith('vrf2e in'))
     const silent = { direction: 'to-port' } as const
     await bridge(a, second, { ip: parseInterfaceAddress('192.168.10.2/24')! })
@@ -340,7 +340,7 @@ describe('the EVPN instance', () => {
     await plug(a, '192.168.10.1/24', { gatewayIp: ip('192.168.10.253'), exportTargets: [rt('64512:9')] })
     expect(wanted(a)).toContain('address 192.168.10.253/24 on vrf2e')
     expect(ofCable(a).join()).not.toMatch(/\.254/)
-    expect([...a.vpns.instances.get('l3')!.vpn.exportTargets]).toEqual([rt('64512:9')])
+    expect([...a.vpns.instances.get('l3')!.routing.exportTargets]).toEqual([rt('64512:9')])
     const before = snapshot(a)
     await expect(plug(a, '192.168.10.2/24', { mac: second.mac })).rejects.toThrow(
       /expected the id of an EVPN/,
@@ -417,7 +417,7 @@ test('a daemon that comes after another wants the same, with or without the EVPN
       identifier: ip(A),
       vtep: ip(A),
       bgpAddress: ip(A),
-      ipvpn: { address: ip(A), carrier: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
+      ipvpn: { address: ip(A), transport: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
     })
     await later.vpns.restore(decodeState(text))
     expect(wanted(later)).toEqual(wanted(a))
@@ -439,7 +439,7 @@ test('all of it can be cleaned up', async () => {
   await bridge(a)
   await plug(a)
   a.reconciler.stop()
-  for (const { remove } of [...oursIn(a.driver, { bridges: [], vxlans: [], localMacs: [] })])
+  for (const { remove } of [...ownedObjects(a.driver, { bridges: [], vxlans: [], localMacs: [] })])
     expect(remove()).toBeNull()
   expect([...a.driver.kernel.links.keys()].sort()).toEqual(['lo', 'mpls0', 'tap1', 'tap2'])
 })

@@ -1,21 +1,21 @@
-import { type Driver, isOurs, type Link, type Ours, type Sighting } from '../driver.ts'
+import { type Driver, isOwned, type Link, type ObservedEntry, type OwnedObject } from '../driver.ts'
 import { identity, type TableEntry } from '../kinds/index.ts'
 import type { Bridge, LocalMac, Port, VrfPort } from '../model.ts'
 import type { Refused } from '../refusal.ts'
 
 /** Devices that are not ours, with entries that are. */
-export interface Places {
+export interface OwnedEntryScope {
   readonly bridges: readonly string[]
   readonly vxlans: readonly string[]
   readonly localMacs: readonly LocalMac[]
 }
 
 /** All that carries our mark: entries at the given places and of VRFs first, then links, bridges after what is in them, then what they used. */
-export function* oursIn(driver: Driver, places: Places): Iterable<Ours> {
-  const vrfs = driver.ours().filter(({ table }) => table !== null)
+export function* ownedObjects(driver: Driver, places: OwnedEntryScope): Iterable<OwnedObject> {
+  const vrfs = driver.ownedLinks().filter(({ table }) => table !== null)
   const ports = vrfs.flatMap(({ name }) => driver.portsOf(name))
-  const bridges = driver.ours().filter(({ kind }) => kind === 'bridge')
-  const members = bridges.flatMap(({ name }) => driver.portsOf(name)).filter((link) => !isOurs(link))
+  const bridges = driver.ownedLinks().filter(({ kind }) => kind === 'bridge')
+  const members = bridges.flatMap(({ name }) => driver.portsOf(name)).filter((link) => !isOwned(link))
   // label routes are of no interface
   const held = ['lo', ...ports.map(({ name }) => name)].flatMap((device) => marked(driver, device))
   for (const entry of [...markedEntries(driver, places), ...held]) {
@@ -42,7 +42,7 @@ export function* oursIn(driver: Driver, places: Places): Iterable<Ours> {
     const port: Port = { ...LEAVING, device, bridge: master ?? '' }
     yield { what: `${identity(port)} of ${master}`, remove: () => driver.removeDevice(port) }
   }
-  const links = driver.ours()
+  const links = driver.ownedLinks()
   yield* together(
     driver,
     links.filter(({ kind }) => kind !== 'bridge'),
@@ -53,7 +53,7 @@ export function* oursIn(driver: Driver, places: Places): Iterable<Ours> {
     links.filter(({ kind }) => kind === 'bridge'),
     BRIDGES_A_REQUEST,
   )
-  yield* driver.residue()
+  yield* driver.otherOwned()
 }
 
 /** The kernel lets nobody change links while it deletes some: a bridge costs it some 20 ms each, others all together. */
@@ -63,7 +63,7 @@ const BRIDGES_A_REQUEST = 8
 const LEAVING = { kind: 'port', given: false, learning: false, neighSuppress: false } as const
 
 /** Links, so many deleted by one request: with the first of them that is removed go the others. */
-function* together(driver: Driver, links: readonly Link[], limit: number): Iterable<Ours> {
+function* together(driver: Driver, links: readonly Link[], limit: number): Iterable<OwnedObject> {
   for (let from = 0; from < links.length; from += limit) {
     const some = links.slice(from, from + limit)
     let refused: Refused | null = null
@@ -79,7 +79,7 @@ function* together(driver: Driver, links: readonly Link[], limit: number): Itera
   }
 }
 
-function markedEntries(driver: Driver, { bridges, vxlans, localMacs }: Places): TableEntry[] {
+function markedEntries(driver: Driver, { bridges, vxlans, localMacs }: OwnedEntryScope): TableEntry[] {
   const wanted = new Set(localMacs.map(identity))
   const ports = new Set(localMacs.map(({ device }) => device))
   return [
@@ -91,10 +91,10 @@ function markedEntries(driver: Driver, { bridges, vxlans, localMacs }: Places): 
 
 function marked(driver: Driver, device: string): TableEntry[] {
   const found = new Map<string, TableEntry>()
-  const keep = ({ entry, marked: ours }: Sighting) => {
+  const keep = ({ entry, marked: ours }: ObservedEntry) => {
     if (ours) found.set(identity(entry), entry)
   }
-  for (const chunk of driver.observe(device)) for (const sighting of chunk) keep(sighting)
+  for (const chunk of driver.dump(device)) for (const observed of chunk) keep(observed)
   return [...found.values()]
 }
 

@@ -12,7 +12,7 @@ import { PLACING_ORDER } from './placement.ts'
 /** Ports that leave in one turn. */
 const PORTS_A_TURN = 4
 
-export interface LeaversParts {
+export interface RemovalDependencies {
   readonly clock: Clock
   readonly driver: Driver
   readonly exceptions: Exceptions
@@ -27,21 +27,21 @@ export interface LeaversParts {
 }
 
 /** Devices whose link or port may have to go, and how they go: ports first, bridges last, links of a kind together. */
-export class Leavers {
+export class DeviceRemovals {
   readonly all = new Set<Device>()
   /** Those that were in bridges which the agent named, and could not go: somebody else has a port there. */
   private readonly refused = new Set<Device>()
   private readonly driver: Driver
   private readonly exceptions: Exceptions
   private readonly events: EventSink
-  private readonly fail: LeaversParts['fail']
-  private readonly lose: LeaversParts['lose']
-  private readonly left: LeaversParts['left']
+  private readonly fail: RemovalDependencies['fail']
+  private readonly lose: RemovalDependencies['lose']
+  private readonly left: RemovalDependencies['left']
   private readonly pace: DeletionPace
   /** Whether links are to be deleted, and it is not the time for it. */
   private isHeldBack = false
 
-  constructor({ clock, driver, exceptions, events, wake, fail, lose, left }: LeaversParts) {
+  constructor({ clock, driver, exceptions, events, wake, fail, lose, left }: RemovalDependencies) {
     this.driver = driver
     this.exceptions = exceptions
     this.events = events
@@ -95,7 +95,7 @@ export class Leavers {
   }
 
   /** What is to be deleted, and has what a new link needs for itself, does not wait for its turn. */
-  makeWay({ link, index }: Device): void {
+  makeRoom({ link, index }: Device): void {
     if (link?.kind !== 'vxlan' || index !== null) return
     const { vni, port } = link
     const holders = [...this.all].filter(({ leavingLink: one, isUnwanted }) => {

@@ -1,5 +1,5 @@
 import type { Mac } from '../../values/mac.ts'
-import type { Link, Sighting } from '../driver.ts'
+import type { Link, ObservedEntry } from '../driver.ts'
 import type { TableEntry, TableKind } from '../kinds/index.ts'
 import { remoteOf } from '../kinds/remote-mac.ts'
 import type { Flood, LocalMac, RemoteMac } from '../model.ts'
@@ -9,21 +9,21 @@ import type { AnyTable, Device } from './device.ts'
 const MOST_FLOODS_AT_ONCE = 128
 
 /** A look at what the kernel holds for one device, in steps, so that nothing waits for a large one. */
-export class Observation {
+export class DeviceDump {
   private readonly device: Device
   private readonly link: Link
   /** Interfaces that have meanwhile cost the device entries, maybe, which were seen or not. */
-  readonly shaken = new Set<string>()
-  private readonly steps: Generator<readonly Sighting[], void>
+  readonly disrupted = new Set<string>()
+  private readonly steps: Generator<readonly ObservedEntry[], void>
   private readonly found = new Map<TableKind, TableEntry[]>()
   /** The halves of remote MACs: the VXLAN device's own, and the MACs that its bridge has behind it. */
   private readonly remote = new Map<Mac, RemoteMac>()
-  private readonly bridged = new Map<Mac, LocalMac>()
+  private readonly bridgeMacs = new Map<Mac, LocalMac>()
   /** What setting it does not change. */
   private readonly stuck: (LocalMac | RemoteMac)[] = []
   private unmarkedFloods = 0
 
-  constructor(device: Device, link: Link, steps: Generator<readonly Sighting[], void>) {
+  constructor(device: Device, link: Link, steps: Generator<readonly ObservedEntry[], void>) {
     this.device = device
     this.link = link
     this.steps = steps
@@ -33,7 +33,7 @@ export class Observation {
   step(): boolean {
     const { done, value } = this.steps.next()
     if (done) return true
-    for (const sighting of value) this.add(sighting)
+    for (const observed of value) this.add(observed)
     return false
   }
 
@@ -70,7 +70,7 @@ export class Observation {
     return isOurs ? floods.map((entry) => ({ ...entry, drift: { ...entry.drift, flags: 0 } })) : []
   }
 
-  private add({ entry, marked, theirs = false, inUnmarkedList = false }: Sighting): void {
+  private add({ entry, marked, external = false, inUnmarkedList = false }: ObservedEntry): void {
     if (inUnmarkedList) this.unmarkedFloods++
     switch (entry.kind) {
       case 'remote-mac':
@@ -81,9 +81,9 @@ export class Observation {
       case 'local-mac':
         if (this.link.kind !== 'vxlan') {
           // any other the bridge may age or move
-          if (marked || (theirs && this.device.table(entry.kind).holds(entry))) this.keep(entry)
+          if (marked || (external && this.device.table(entry.kind).holds(entry))) this.keep(entry)
           else if (this.device.table(entry.kind).wants(entry)) this.stuck.push(entry)
-        } else if (marked) this.bridged.set(entry.mac, entry)
+        } else if (marked) this.bridgeMacs.set(entry.mac, entry)
         else this.stuck.push(remoteOf(entry))
         return
       default: {
@@ -103,10 +103,10 @@ export class Observation {
   private *whole(): Generator<TableEntry, void> {
     const table = this.device.table('remote-mac')
     for (const entry of this.remote.values()) {
-      if (this.link.master === null || this.bridged.has(entry.mac)) yield entry
+      if (this.link.master === null || this.bridgeMacs.has(entry.mac)) yield entry
       else if (!table.wants(entry)) yield remoteOf(entry)
     }
-    for (const bridged of this.bridged.values()) {
+    for (const bridged of this.bridgeMacs.values()) {
       const half = remoteOf(bridged)
       if (!this.remote.has(half.mac) && !table.wants(half)) yield half
     }

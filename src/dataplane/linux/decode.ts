@@ -1,11 +1,11 @@
 import { ANY_IPV4, type Ip } from '../../values/address.ts'
-import { type Link, type Sighting, ZERO_MAC } from '../driver.ts'
+import { type Link, type ObservedEntry, ZERO_MAC } from '../driver.ts'
 import { MPLS_UDP_PORT } from '../kinds/udp-port.ts'
 import type { FdbDrift, LocalMac } from '../model.ts'
-import { type PortFacts, readPort } from './bridge-port.ts'
+import { type PortState, readPort } from './bridge-port.ts'
 import * as k from './constants.ts'
 import { isBridgeOptionChanged, isVxlanOptionChanged } from './link-options.ts'
-import { Attributes, type Message } from './message.ts'
+import { NetlinkAttributes, type NetlinkMessage } from './message.ts'
 
 /** Tells of interfaces what messages leave out. */
 export interface Directory {
@@ -21,15 +21,15 @@ export interface Directory {
 export type NeighbourMessage =
   | {
       readonly bridge: string
-      readonly sighting: Sighting<LocalMac>
+      readonly observed: ObservedEntry<LocalMac>
       /** Whether it is marked and will be sticky, which the kernel takes in a message of its own. */
       readonly isHalfSet: boolean
     }
-  | { readonly bridge: null; readonly sighting: Sighting }
+  | { readonly bridge: null; readonly observed: ObservedEntry }
 
 /** Reads RTM_NEWNEIGH and RTM_DELNEIGH; undefined for what we do not keep. */
 export function readNeighbour(
-  { bytes, start, end }: Message,
+  { bytes, start, end }: NetlinkMessage,
   directory: Directory,
 ): NeighbourMessage | undefined {
   const family = bytes.readUInt8(start)
@@ -44,7 +44,7 @@ export function readNeighbour(
   let protocol = 0
   let extendedFlags = 0
   const drift: { -readonly [P in keyof FdbDrift]: FdbDrift[P] } = {}
-  const attributes = new Attributes(bytes, start + k.NDMSG_LENGTH, end)
+  const attributes = new NetlinkAttributes(bytes, start + k.NDMSG_LENGTH, end)
   while (attributes.next()) {
     if (attributes.type === k.NDA_LLADDR && attributes.length === 6) mac = attributes.network()
     else if (attributes.type === k.NDA_DST) dst = attributes.octets()
@@ -61,19 +61,19 @@ export function readNeighbour(
   if ((flags & k.NTF_PROXY) !== 0) {
     if (family !== k.AF_INET6) return undefined
     const entry = { kind: 'proxy-neighbour', device, ip: dst as Ip } as const
-    return { bridge: null, sighting: { entry, marked: protocol === k.PROTOCOL } }
+    return { bridge: null, observed: { entry, marked: protocol === k.PROTOCOL } }
   }
   const marked = (flags & k.NTF_EXT_LEARNED) !== 0
   if (family !== k.AF_BRIDGE && !directory.isBridge(device)) {
     const fixed = marked && (state & k.NUD_PERMANENT) !== 0
     const entry = { kind: 'fixed-neighbour', device, ip: dst as Ip, mac } as const
-    return { bridge: null, sighting: { entry, marked: fixed } }
+    return { bridge: null, observed: { entry, marked: fixed } }
   }
   if (family !== k.AF_BRIDGE) {
     const fixed = marked && (state & k.NUD_NOARP) !== 0 && extendedFlags === 0
     return {
       bridge: null,
-      sighting: {
+      observed: {
         entry: { kind: 'neighbour', device, ip: dst as Ip, mac, router: (flags & k.NTF_ROUTER) !== 0 },
         marked: fixed,
       },
@@ -89,9 +89,9 @@ export function readNeighbour(
     // an address of the host takes our mark, and stays the host's
     const isOurs = marked && (state & k.NUD_PERMANENT) === 0
     const entry = { kind: 'local-mac', device, mac } as const
-    const theirs = !marked && (state & k.NUD_NOARP) !== 0 ? { theirs: true } : {}
-    const sighting = { entry, marked: isOurs && isAsWeSet, ...theirs }
-    return { bridge, sighting, isHalfSet: isOurs && isExternal && !isSticky }
+    const external = !marked && (state & k.NUD_NOARP) !== 0 ? { external: true } : {}
+    const observed = { entry, marked: isOurs && isAsWeSet, ...external }
+    return { bridge, observed, isHalfSet: isOurs && isExternal && !isSticky }
   }
   const own = directory.vniOf(device)
   if (own === null) return undefined
@@ -105,11 +105,11 @@ export function readNeighbour(
     vni: vni < 0 ? own : vni,
     ...(Object.keys(drift).length > 0 && { drift }),
   }
-  if (!isFlood) return { bridge: null, sighting: { entry: { kind: 'remote-mac', mac, ...tunnel }, marked } }
+  if (!isFlood) return { bridge: null, observed: { entry: { kind: 'remote-mac', mac, ...tunnel }, marked } }
   // all VTEPs share the flags of the first; on a device of ours no one else's gets what VMs send
   return {
     bridge: null,
-    sighting: {
+    observed: {
       entry: { kind: 'flood', ...tunnel },
       marked: marked || !directory.isExternal(device),
       ...(marked ? {} : { inUnmarkedList: true }),
@@ -128,8 +128,8 @@ export interface LinkNotice {
   readonly master: number
 }
 
-export function readLinkName({ bytes, start, end }: Message): LinkNotice {
-  const attributes = new Attributes(bytes, start + k.IFINFOMSG_LENGTH, end)
+export function readLinkName({ bytes, start, end }: NetlinkMessage): LinkNotice {
+  const attributes = new NetlinkAttributes(bytes, start + k.IFINFOMSG_LENGTH, end)
   let name = ''
   let master = 0
   while (attributes.next()) {
@@ -147,7 +147,7 @@ export interface RawLink
   /** Of a bridge: whether it has the spanning tree protocol on. */
   readonly stp: boolean
   /** Of a bridge port. */
-  readonly bridgePort: PortFacts | null
+  readonly bridgePort: PortState | null
   /** Whether it has a carrier, as far as anybody knows. */
   readonly operational: boolean
   /** Whether it makes IPv6 addresses by itself. */
@@ -159,7 +159,7 @@ export interface RawLink
 }
 
 /** Reads RTM_NEWLINK. */
-export function readLink({ bytes, start, end }: Message): RawLink {
+export function readLink({ bytes, start, end }: NetlinkMessage): RawLink {
   const flags = bytes.readUInt32LE(start + 8)
   const link: Writable<RawLink> = {
     name: '',
@@ -195,7 +195,7 @@ export function readLink({ bytes, start, end }: Message): RawLink {
     protoDown: false,
     filtersVlans: false,
   }
-  const attributes = new Attributes(bytes, start + k.IFINFOMSG_LENGTH, end)
+  const attributes = new NetlinkAttributes(bytes, start + k.IFINFOMSG_LENGTH, end)
   let isApart = false
   while (attributes.next()) {
     if (attributes.type === k.IFLA_IFNAME) link.name = attributes.text()
@@ -218,7 +218,7 @@ export function readLink({ bytes, start, end }: Message): RawLink {
 
 type Writable<T> = { -readonly [P in keyof T]: T[P] }
 
-function readLinkInfo(info: Attributes, link: Writable<RawLink>): void {
+function readLinkInfo(info: NetlinkAttributes, link: Writable<RawLink>): void {
   while (info.next()) {
     if (info.type === k.IFLA_INFO_KIND) link.kind = info.text()
     else if (info.type === k.IFLA_INFO_SLAVE_KIND) link.slaveKind = info.text()
@@ -235,7 +235,7 @@ function readLinkInfo(info: Attributes, link: Writable<RawLink>): void {
   }
 }
 
-function readVxlan(data: Attributes, link: Writable<RawLink>): void {
+function readVxlan(data: NetlinkAttributes, link: Writable<RawLink>): void {
   while (data.next()) {
     if (data.type === k.IFLA_VXLAN_ID) link.vni = data.u32()
     else if (data.type === k.IFLA_VXLAN_LINK) link.lower = data.u32()
@@ -250,7 +250,7 @@ function readVxlan(data: Attributes, link: Writable<RawLink>): void {
   }
 }
 
-function readBridge(data: Attributes, link: Writable<RawLink>): void {
+function readBridge(data: NetlinkAttributes, link: Writable<RawLink>): void {
   while (data.next()) {
     if (data.type === k.IFLA_BR_STP_STATE && data.u32() !== 0) link.stp = true
     if (data.type === k.IFLA_BR_VLAN_FILTERING) link.filtersVlans = data.u8() !== 0
@@ -262,12 +262,12 @@ function isOperational(state: number): boolean {
   return state === k.IF_OPER_UP || state === k.IF_OPER_UNKNOWN
 }
 
-function readXdp(data: Attributes): number | null {
+function readXdp(data: NetlinkAttributes): number | null {
   while (data.next()) if (data.type === k.IFLA_XDP_PROG_ID) return data.u32()
   return null
 }
 
-function readAddressing(families: Attributes): boolean {
+function readAddressing(families: NetlinkAttributes): boolean {
   while (families.next()) {
     if (families.type !== k.AF_INET6) continue
     const ipv6 = families.nested()
@@ -286,11 +286,11 @@ function isGre({ kind }: Pick<Link, 'kind'>): boolean {
   return kind === 'gre' || kind === 'ip6gre'
 }
 
-function readVrf(data: Attributes, link: Writable<RawLink>): void {
+function readVrf(data: NetlinkAttributes, link: Writable<RawLink>): void {
   while (data.next()) if (data.type === k.IFLA_VRF_TABLE) link.table = data.u32()
 }
 
-function readGre(data: Attributes, link: Writable<RawLink>): void {
+function readGre(data: NetlinkAttributes, link: Writable<RawLink>): void {
   link.encapsulation = 'gre'
   while (data.next()) {
     if (data.type === k.IFLA_GRE_LOCAL) link.local = data.octets() as Ip
@@ -298,7 +298,7 @@ function readGre(data: Attributes, link: Writable<RawLink>): void {
   }
 }
 
-function readIpTunnel(data: Attributes, link: Writable<RawLink>): void {
+function readIpTunnel(data: NetlinkAttributes, link: Writable<RawLink>): void {
   let type = 0
   let port = 0
   while (data.next()) {
@@ -311,7 +311,7 @@ function readIpTunnel(data: Attributes, link: Writable<RawLink>): void {
 }
 
 /** Zeros are nobody in particular. */
-function readPeer(data: Attributes): Ip | null {
+function readPeer(data: NetlinkAttributes): Ip | null {
   const octets = data.octets()
   return /^\0*$/.test(octets) ? null : (octets as Ip)
 }

@@ -2,12 +2,12 @@ import type { Dataplane, Flood } from '../dataplane/model.ts'
 import type { Ip } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
-import type { Place } from './project.ts'
+import type { MacVrfBinding } from './project.ts'
 import { floodEnd, floodTunnel, type MulticastRoute } from './select.ts'
 
 /** The VTEPs that get broadcast, unknown unicast and multicast of one MAC-VRF: those that multicast routes name. */
-export class Floods {
-  private readonly place: Place
+export class FloodList {
+  private readonly binding: MacVrfBinding
   private readonly ends: TunnelEnds
   private readonly dataplane: Dataplane
   /** Routes by their keys, and the tunnel that each asks for, null where it is of no use. */
@@ -18,20 +18,20 @@ export class Floods {
   /** How many routes ask for a tunnel. */
   private readonly users = new Map<string, number>()
 
-  constructor(place: Place, ends: TunnelEnds, dataplane: Dataplane) {
-    this.place = place
+  constructor(binding: MacVrfBinding, ends: TunnelEnds, dataplane: Dataplane) {
+    this.binding = binding
     this.ends = ends
     this.dataplane = dataplane
   }
 
   learn(route: MulticastRoute): void {
-    const { vtep, devices } = this.place
+    const { vtep, devices } = this.binding
     const tunnel = floodTunnel(route, { vtep, ends: this.ends })
     const entry: Flood | null =
       'reason' in tunnel ? null : { kind: 'flood', device: devices.vxlan, ...tunnel }
     this.routes.set(route.key, { route, entry })
     if (entry === null) return
-    const key = keyOf(entry)
+    const key = vtepKey(entry)
     this.users.set(key, ensure(this.users, key, () => 0) + 1)
     this.dataplane.want(entry)
   }
@@ -40,7 +40,7 @@ export class Floods {
     const entry = this.routes.get(routeKey)?.entry ?? null
     this.routes.delete(routeKey)
     if (entry === null) return
-    const key = keyOf(entry)
+    const key = vtepKey(entry)
     const left = ensure(this.users, key, () => 1) - 1
     if (left > 0) {
       this.users.set(key, left)
@@ -61,6 +61,6 @@ export class Floods {
   }
 }
 
-function keyOf({ dst, vni }: Pick<Flood, 'dst' | 'vni'>): string {
+function vtepKey({ dst, vni }: Pick<Flood, 'dst' | 'vni'>): string {
   return `${vni} ${dst}`
 }

@@ -9,23 +9,23 @@ import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import { Addresses } from './addresses.ts'
-import { type Advertisement, type Advertiser, advertiseEndpoint, advertiseNetwork } from './advertise.ts'
-import type { Endpoint } from './endpoint.ts'
-import { Floods } from './floods.ts'
-import { Mobility, type MobilityTerms } from './mobility.ts'
+import { type EvpnAdvertisement, type MacVrfAdvertiser, macIpRoute, multicastRoute } from './advertise.ts'
+import type { EvpnEndpoint } from './endpoint.ts'
+import { FloodList } from './flood-list.ts'
+import { Mobility, type MobilityOptions } from './mobility.ts'
 import {
-  type EndpointEntry,
   type Gateway,
-  type NetworkEntry,
-  type Place,
+  type MacVrfBinding,
+  type MacVrfEndpointEntry,
+  type MacVrfEntry,
   projectEndpoint,
   projectGateway,
-  projectNetwork,
-  type Tunnelling,
+  projectMacVrf,
+  type VxlanOptions,
 } from './project.ts'
 import { isMacRoute, isMulticastRoute, type MacRoute, mobilityOf } from './select.ts'
 
-export interface EvpnConfig extends Tunnelling, Place {
+export interface MacVrfConfig extends VxlanOptions, MacVrfBinding {
   /** The id that the agents know it by. */
   readonly id: string
   /** `EVI-n`. */
@@ -34,16 +34,16 @@ export interface EvpnConfig extends Tunnelling, Place {
   /** Mark of our devices. */
   readonly alias: string
   readonly ends: TunnelEnds
-  readonly mobility: MobilityTerms
+  readonly mobility: MobilityOptions
   /** Told of a MAC address that moves too often to be in one place (RFC 7432 §15.1). */
   readonly duplicate: (mac: Mac) => void
   /** Told of a mobility sequence that has changed since the attach: it has to outlive this process. */
   readonly sequenceChanged: (mac: Mac) => void
 }
 
-/** One MAC-VRF: announces its endpoints, and turns the routes it imports into desired state. */
-export class EvpnInstance implements Importer<Route> {
-  readonly config: EvpnConfig
+/** One MAC-VRF: advertises its endpoints, and turns the routes it imports into desired state. */
+export class MacVrf implements Importer<Route> {
+  readonly config: MacVrfConfig
   readonly source: Source
   readonly imports: Imports<Route>
   exportTargets: readonly RouteTarget[] = []
@@ -54,11 +54,11 @@ export class EvpnInstance implements Importer<Route> {
   private started = false
   private readonly speaker: Speaker
   private readonly dataplane: Dataplane
-  private readonly endpoints = new Map<string, Endpoint>()
-  private readonly floods: Floods
+  private readonly endpoints = new Map<string, EvpnEndpoint>()
+  private readonly floodList: FloodList
   private readonly unlisten: () => void
 
-  constructor(config: EvpnConfig, speaker: Speaker, dataplane: Dataplane) {
+  constructor(config: MacVrfConfig, speaker: Speaker, dataplane: Dataplane) {
     this.config = config
     this.speaker = speaker
     this.dataplane = dataplane
@@ -66,21 +66,21 @@ export class EvpnInstance implements Importer<Route> {
     this.imports = new Imports(speaker, this.source, this)
     this.mobility = new Mobility(config.mobility, speaker.convergence)
     this.addresses = new Addresses(config, config.ends, dataplane, () => speaker.convergence.now())
-    this.floods = new Floods(config, config.ends, dataplane)
+    this.floodList = new FloodList(config, config.ends, dataplane)
     this.unlisten = config.ends.listen((changed) => {
       this.addresses.endsChanged(changed)
-      this.floods.endsChanged(changed)
+      this.floodList.endsChanged(changed)
     })
   }
 
   /** Entries for the network itself, wanted from the first endpoint to the last. */
-  networkEntries(): NetworkEntry[] {
+  instanceEntries(): MacVrfEntry[] {
     const { devices, alias, vni } = this.config
-    return projectNetwork(devices, alias, vni, this.config)
+    return projectMacVrf(devices, alias, vni, this.config)
   }
 
   /** Entries that an endpoint needs beside the network's. */
-  endpointEntries({ port, mac }: Pick<Endpoint, 'port' | 'mac'>): EndpointEntry[] {
+  endpointEntries({ port, mac }: Pick<EvpnEndpoint, 'port' | 'mac'>): MacVrfEndpointEntry[] {
     return projectEndpoint(this.config.devices, port, mac)
   }
 
@@ -89,21 +89,21 @@ export class EvpnInstance implements Importer<Route> {
     return []
   }
 
-  /** Imports and exports by these targets from now on, and announces the network. */
+  /** Imports and exports by these targets from now on, and advertises the network. */
   setTargets(importTargets: readonly RouteTarget[], exportTargets: readonly RouteTarget[]): void {
     this.imports.set(new Set(importTargets), () => this.mobility.listens())
     if (this.started && sameTargets(exportTargets, this.exportTargets)) return
     this.started = true
     this.exportTargets = exportTargets
-    this.announce(advertiseNetwork(this.advertiser()))
-    for (const endpoint of this.endpoints.values()) this.announceEndpoint(endpoint)
+    this.advertise(multicastRoute(this.advertiser()))
+    for (const endpoint of this.endpoints.values()) this.advertiseEndpoint(endpoint)
   }
 
   setGateway(ip: Ip | null): void {
     this.gatewayIp = ip
   }
 
-  /** Has these VRFs in the bridge from now on; never announced, since they are on every machine. */
+  /** Has these VRFs in the bridge from now on; never advertised, since they are on every machine. */
   setGateways(gateways: readonly Gateway[]): void {
     const kept = new Set(gateways.map(({ device }) => device))
     for (const gateway of this.addresses.gateways)
@@ -115,12 +115,12 @@ export class EvpnInstance implements Importer<Route> {
   }
 
   /** Entries that a VRF in the bridge needs there. */
-  gatewayEntries(gateway: Pick<Gateway, 'device' | 'mac'>): EndpointEntry[] {
+  gatewayEntries(gateway: Pick<Gateway, 'device' | 'mac'>): MacVrfEndpointEntry[] {
     return projectGateway(this.config.devices, gateway)
   }
 
   /** Adds an endpoint, or changes what is said of it. One that was here before a restart keeps its mobility sequence. */
-  addEndpoint(endpoint: Endpoint, sequence?: number): void {
+  addEndpoint(endpoint: EvpnEndpoint, sequence?: number): void {
     const key = endpointKey(endpoint)
     const isNew = !this.endpoints.has(key)
     if (isNew) {
@@ -128,25 +128,25 @@ export class EvpnInstance implements Importer<Route> {
       this.addresses.arrive(endpoint)
     }
     this.endpoints.set(key, endpoint)
-    if (isNew && sequence === undefined && this.takesIp(endpoint)) this.announceMac(endpoint.mac)
-    else this.announceEndpoint(endpoint)
+    if (isNew && sequence === undefined && this.takesIp(endpoint)) this.advertiseMac(endpoint.mac)
+    else this.advertiseEndpoint(endpoint)
   }
 
-  removeEndpoint(endpoint: Pick<Endpoint, 'mac' | 'ip'>): void {
+  removeEndpoint(endpoint: Pick<EvpnEndpoint, 'mac' | 'ip'>): void {
     const key = endpointKey(endpoint)
     const present = this.endpoints.get(key)
     if (present === undefined) return
     this.endpoints.delete(key)
-    this.withdraw(advertiseEndpoint(this.advertiser(), present, 0))
+    this.withdraw(macIpRoute(this.advertiser(), present, 0))
     this.addresses.depart(present)
     if (!this.addresses.isLocal(present.mac)) this.mobility.detach(present.mac)
   }
 
-  /** Ends the instance: nothing announced, nothing imported, nothing wanted for remote addresses. */
+  /** Ends the instance: nothing advertised, nothing imported, nothing wanted for remote addresses. */
   stop(): void {
     for (const endpoint of [...this.endpoints.values()]) this.removeEndpoint(endpoint)
     this.setGateways([])
-    this.withdraw(advertiseNetwork(this.advertiser()))
+    this.withdraw(multicastRoute(this.advertiser()))
     this.imports.set(new Set())
     this.unlisten()
   }
@@ -162,13 +162,13 @@ export class EvpnInstance implements Importer<Route> {
       if (!isStale(route)) this.contend(route)
     } else if (isMulticastRoute(route) && before !== route) {
       if (before !== undefined) this.unlearn(before)
-      this.floods.learn(route)
+      this.floodList.learn(route)
     }
   }
 
   unlearn(route: Route): void {
     if (isMacRoute(route)) this.addresses.unlearn(route)
-    else if (isMulticastRoute(route)) this.floods.unlearn(route)
+    else if (isMulticastRoute(route)) this.floodList.unlearn(route)
   }
 
   /** Routes of this instance in the RIB. */
@@ -176,25 +176,25 @@ export class EvpnInstance implements Importer<Route> {
     for (const route of this.speaker.rib.ownRoutes(EVPN)) if (route.source === this.source) yield route
   }
 
-  private advertiser(): Advertiser {
+  private advertiser(): MacVrfAdvertiser {
     const { rd, vni, vtep } = this.config
     return { rd, vni, vtep, exportTargets: this.exportTargets }
   }
 
-  private announceEndpoint(endpoint: Endpoint): void {
-    const route = advertiseEndpoint(this.advertiser(), endpoint, this.mobility.sequenceOf(endpoint.mac))
+  private advertiseEndpoint(endpoint: EvpnEndpoint): void {
+    const route = macIpRoute(this.advertiser(), endpoint, this.mobility.sequenceOf(endpoint.mac))
     if (endpoint.direction === 'from-port') this.withdraw(route)
-    else this.announce(route)
+    else this.advertise(route)
   }
 
-  /** Nobody imports what carries no target: it is not announced at all. */
-  private announce(route: Advertisement): void {
+  /** Nobody imports what carries no target: it is not advertised at all. */
+  private advertise(route: EvpnAdvertisement): void {
     const { nlri, attributes, nextHop } = route
     if (this.exportTargets.length === 0) this.withdraw(route)
     else this.speaker.originate(this.source, EVPN, nlri, attributes, nextHop)
   }
 
-  private withdraw({ nlri }: Advertisement): void {
+  private withdraw({ nlri }: EvpnAdvertisement): void {
     this.speaker.withdraw(this.source, EVPN, nlri)
   }
 
@@ -204,32 +204,32 @@ export class EvpnInstance implements Importer<Route> {
   }
 
   /** Outbids other MAC addresses that are advertised with the IP address of a new endpoint; true when that changes its sequence. */
-  private takesIp({ mac, ip }: Endpoint): boolean {
+  private takesIp({ mac, ip }: EvpnEndpoint): boolean {
     const others = ip === null ? [] : this.addresses.routesToIp(ip).filter(({ nlri }) => nlri.mac !== mac)
     const highest = highestSequence(others)
     return highest !== undefined && this.mobility.takeIp(mac, highest)
   }
 
-  /** Somebody else announces a MAC address; where it is ours, that may be news of where it was before, or of where it went. */
+  /** Somebody else advertises a MAC address; where it is ours, that may be news of where it was before, or of where it went. */
   private contend({ nlri: { mac, ip }, set }: MacRoute): void {
     const { sequence } = mobilityOf(set)
-    const { outbids, duplicate } = this.mobility.heard(mac, sequence)
+    const { outbids, duplicate } = this.mobility.routeReceived(mac, sequence)
     if (duplicate) this.config.duplicate(mac)
     if (outbids) this.outbid(mac)
     if (ip === null || !this.addresses.isLocalIp(ip)) return
     for (const local of this.endpoints.values())
-      if (local.ip === ip && local.mac !== mac && this.mobility.heardOfIp(local.mac, sequence))
+      if (local.ip === ip && local.mac !== mac && this.mobility.ipRouteReceived(local.mac, sequence))
         this.outbid(local.mac)
   }
 
   /** A local MAC address has a new sequence, which has to outlive this process. */
   private outbid(mac: Mac): void {
     this.config.sequenceChanged(mac)
-    this.announceMac(mac)
+    this.advertiseMac(mac)
   }
 
-  private announceMac(mac: Mac): void {
-    for (const endpoint of this.endpoints.values()) if (endpoint.mac === mac) this.announceEndpoint(endpoint)
+  private advertiseMac(mac: Mac): void {
+    for (const endpoint of this.endpoints.values()) if (endpoint.mac === mac) this.advertiseEndpoint(endpoint)
   }
 }
 
@@ -240,6 +240,6 @@ function highestSequence(routes: readonly MacRoute[]): number | undefined {
   return highest
 }
 
-function endpointKey({ mac, ip }: Pick<Endpoint, 'mac' | 'ip'>): string {
+function endpointKey({ mac, ip }: Pick<EvpnEndpoint, 'mac' | 'ip'>): string {
   return `${mac} ${ip ?? ''}`
 }

@@ -2,22 +2,22 @@ import { createHash } from 'node:crypto'
 import type { Veth } from '../dataplane/model.ts'
 import type { Mac } from '../values/mac.ts'
 
-/** How endpoints of a VRF are reached that are in the bridge of an EVPN instance: by a cable, whose end in the VRF is their port. */
-export interface Plug {
+/** How endpoints of a VRF are reached that are in the bridge of an EVPN instance: by a veth pair, whose end in the VRF is their port. */
+export interface Irb {
   /** The id of the EVPN instance. */
   readonly evpn: string
   /** The other end, for its bridge. */
   readonly device: string
 }
 
-/** What cables take from the tunnels that frames of EVPN instances may go on by: their MTU. */
-export type Segment = Pick<Veth, 'mtu' | 'local' | 'underlay'>
+/** What veth pairs take from the tunnels that frames of EVPN instances may go on by: their MTU. */
+export type VethUnderlay = Pick<Veth, 'mtu' | 'local' | 'underlay'>
 
-/** The VRF that a cable belongs to. */
+/** The VRF that a veth pair belongs to. */
 interface Owner {
   readonly id: string
   readonly alias: string
-  readonly segment: Segment
+  readonly vethUnderlay: VethUnderlay
 }
 
 const LOCAL_UNICAST = 0x02
@@ -28,8 +28,12 @@ const HIGHEST_LOCAL_UNICAST = 0xfe
 export const gatewayMac = (vrf: string): Mac => macOf(LOCAL_UNICAST, vrf)
 
 /** Both ends of a plug's cable; `port` is the one in the VRF. */
-export function projectPlug({ id, alias, segment }: Owner, port: string, { device }: Plug): readonly Veth[] {
-  const shared = { kind: 'veth', alias, ...segment } as const
+export function projectIrb(
+  { id, alias, vethUnderlay }: Owner,
+  port: string,
+  { device }: Irb,
+): readonly Veth[] {
+  const shared = { kind: 'veth', alias, ...vethUnderlay } as const
   return [
     { ...shared, device: port, peer: device, mac: gatewayMac(id) },
     { ...shared, device, peer: port, mac: macOf(HIGHEST_LOCAL_UNICAST, port) },

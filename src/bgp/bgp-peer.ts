@@ -13,11 +13,16 @@ import { newSource, type Source } from './rib/route.ts'
 import { HEADLESS_SETTLE_MS, StaleRoutes } from './rib/stale-routes.ts'
 import type { Ending } from './session/fsm/types.ts'
 import type { Negotiated } from './session/negotiate.ts'
-import { type LocalSpeaker, Peer, type PeerEnvironment, type PeerListener } from './session/peer.ts'
 import type { PeerConfig } from './session/peer-config.ts'
+import {
+  type LocalSpeaker,
+  type PeerEnvironment,
+  type PeerListener,
+  PeerSessions,
+} from './session/peer-sessions.ts'
 
 /** What a neighbour needs of the speaker it belongs to. */
-export interface NeighbourHost {
+export interface BgpPeerHost {
   readonly rib: Rib
   readonly local: LocalSpeaker
   /** Our cluster, when we reflect routes (RFC 4456); null when we do not. */
@@ -25,23 +30,23 @@ export interface NeighbourHost {
   readonly environment: PeerEnvironment
   /** Whether our own routes are not all here yet: then End-of-RIB waits. */
   holdsEndOfRib(): boolean
-  /** What to announce of our own restarts at this moment. */
+  /** What to advertise of our own restarts at this moment. */
   gracefulRestart(): GracefulRestart
   /** How long to go on with the routes of a family where no other peer could know better; 0 where one does. */
-  headlessSeconds(neighbour: Neighbour, family: Family): number
+  headlessSeconds(peer: BgpPeer, family: Family): number
   /** Other peers whose routes of the family have been complete for long enough to be relied on. */
-  settledPeers(neighbour: Neighbour, family: Family): ReadonlySet<Source>
-  established(neighbour: Neighbour): void
+  settledPeers(peer: BgpPeer, family: Family): ReadonlySet<Source>
+  established(peer: BgpPeer): void
   /** The peer has said all it has of a family. */
-  endOfRib(neighbour: Neighbour, family: Family): void
+  endOfRib(peer: BgpPeer, family: Family): void
   /** The peer has advertised all it has. */
   complete(): void
   /** A session that was established has ended, or the peer is not wanted any more. */
-  down(neighbour: Neighbour): void
+  down(peer: BgpPeer): void
   /** Stale routes of a peer were removed. */
   staleReleased(): void
   /** The peer has no session, and nothing is kept of it. */
-  gone(neighbour: Neighbour): void
+  gone(peer: BgpPeer): void
 }
 
 /**
@@ -57,8 +62,8 @@ const EXPIRED_RESTART_SECONDS = 30
 const OCTETS_PER_PREFIX = 128
 
 /** A peer together with what it tells us and what we tell it. */
-export class Neighbour implements PeerListener {
-  readonly peer: Peer
+export class BgpPeer implements PeerListener {
+  readonly sessions: PeerSessions
   readonly source: Source
   readonly routesIn: AdjRibIn
   readonly routesOut: AdjRibOut
@@ -71,27 +76,27 @@ export class Neighbour implements PeerListener {
   isSilent = false
   /** When the session ended, on the clock that never goes back; null when there has been none. */
   lostAt: number | null = null
-  private readonly host: NeighbourHost
+  private readonly host: BgpPeerHost
   /** When the last UPDATE was received. */
   private updatedAt = 0
   private cancelSilence = (): void => {}
 
-  constructor(config: PeerConfig, host: NeighbourHost) {
+  constructor(config: PeerConfig, host: BgpPeerHost) {
     const { rib, local, environment, clusterId } = host
     const { clock, events } = environment
     this.host = host
     this.rib = rib
-    this.peer = new Peer(config, local, environment, this)
+    this.sessions = new PeerSessions(config, local, environment, this)
     const internal = config.as === local.as
     const isClient = config.reflectorClient
     const facts = { address: config.address, as: config.as, internal, isClient, identifier: 0 }
-    this.source = newSource(`BGP-${this.peer.name}`, facts)
+    this.source = newSource(`BGP-${this.sessions.name}`, facts)
     const isAccepted = internal || config.external === 'accept'
     const policy = exportPolicy({
       rib,
       localAs: local.as,
       localIdentifier: local.identifier,
-      localAddress: this.peer.localAddress,
+      localAddress: this.sessions.localAddress,
       peer: this.source,
       isExternal: !internal,
       isAccepted,
@@ -99,12 +104,20 @@ export class Neighbour implements PeerListener {
       clusterId,
     })
     const outlet = {
-      unsent: () => this.peer.session?.unsent ?? 0,
+      unsent: () => this.sessions.session?.unsent ?? 0,
       sendUpdates: (bytes: Buffer, count: number) =>
-        this.peer.session?.send(bytes, MessageType.Update, count),
+        this.sessions.session?.send(bytes, MessageType.Update, count),
       sendRefresh: (refresh: RouteRefresh) => this.sendRefresh(refresh),
     }
-    this.routesOut = new AdjRibOut(clock, rib, policy, outlet, host.holdsEndOfRib(), this.peer.name, events)
+    this.routesOut = new AdjRibOut(
+      clock,
+      rib,
+      policy,
+      outlet,
+      host.holdsEndOfRib(),
+      this.sessions.name,
+      events,
+    )
     const terms = { as: local.as, identifier: local.identifier, clusterId, isAccepted }
     this.routesIn = new AdjRibIn(clock, rib, this.source, terms, this.routesOut, events)
     this.staleRoutes = new StaleRoutes(clock, rib, this.source, {
@@ -131,7 +144,7 @@ export class Neighbour implements PeerListener {
     const { gracefulRestart } = this.negotiated.peer.capabilities
     // Only a peer with this capability is bound to send End-of-RIB (RFC 4724 §2).
     const since =
-      this.routesIn.complete.get(family) ?? (gracefulRestart === null ? this.peer.establishedAt : null)
+      this.routesIn.complete.get(family) ?? (gracefulRestart === null ? this.sessions.establishedAt : null)
     return since !== null && this.host.environment.clock.now() - since >= HEADLESS_SETTLE_MS
   }
 
@@ -142,9 +155,9 @@ export class Neighbour implements PeerListener {
 
   /** Whether the peer is sent routes of others, and has no means to name those that it wants. */
   get receivesAll(): boolean {
-    const { negotiated, host, peer } = this
+    const { negotiated, host, sessions } = this
     if (negotiated === null || host.clusterId === null || this.isConstrained) return false
-    if (!negotiated.internal && peer.config.external === 'reject') return false
+    if (!negotiated.internal && sessions.config.external === 'reject') return false
     return [...negotiated.families].some((family) => VPN_FAMILIES.has(family))
   }
 
@@ -160,17 +173,21 @@ export class Neighbour implements PeerListener {
   /** Lets a peer come up that was kept down for whatever reason. */
   enable(): void {
     this.disabled = false
-    this.peer.start()
+    this.sessions.start()
     this.checkGone()
   }
 
   /** Ends the session for the end of this process; without a word where a word would cost us the routes that the peer keeps for our return. */
-  leave(text: string): void {
+  shutdown(text: string): void {
     const { negotiated } = this
     const { families, restartTimeSeconds } = this.host.gracefulRestart()
     const returns = negotiated?.gracefulRestart === true && families.length > 0 && restartTimeSeconds > 0
     const silent = returns && !negotiated.gracefulNotification
-    this.peer.stop(silent ? null : ceaseWithText(CeaseSubcode.AdministrativeShutdown, text), 'stopped', true)
+    this.sessions.stop(
+      silent ? null : ceaseWithText(CeaseSubcode.AdministrativeShutdown, text),
+      'stopped',
+      true,
+    )
   }
 
   /** Ends the session, tells the peer why, and lets it come up again, unless it is disabled. */
@@ -189,7 +206,7 @@ export class Neighbour implements PeerListener {
   }
 
   capabilities(): Capabilities {
-    const { families, addPath } = this.peer.config
+    const { families, addPath } = this.sessions.config
     return {
       ...noCapabilities(),
       families: [...families],
@@ -219,7 +236,7 @@ export class Neighbour implements PeerListener {
     // One that restarts says nothing before it has heard us, and what we have to say is little, unless we reflect.
     const restarts = negotiated.peer.capabilities.gracefulRestart?.restarting === true
     if (!negotiated.gracefulRestart) this.routesOut.membershipsComplete()
-    else if (restarts && this.host.clusterId === null) this.routesOut.speakFirst()
+    else if (restarts && this.host.clusterId === null) this.routesOut.advertiseFirst()
   }
 
   down(negotiated: Negotiated, ending: Ending): void {
@@ -245,7 +262,12 @@ export class Neighbour implements PeerListener {
     if (endOfRib !== null) {
       const routes = this.source.routes.get(endOfRib)?.size ?? 0
       const family = familyName(endOfRib)
-      this.host.environment.events.emit({ type: 'family-converged', peer: this.peer.name, family, routes })
+      this.host.environment.events.emit({
+        type: 'family-converged',
+        peer: this.sessions.name,
+        family,
+        routes,
+      })
       this.staleRoutes.endOfRib(endOfRib)
       this.host.endOfRib(this, endOfRib)
       if (endOfRib === ROUTE_TARGET) this.routesOut.membershipsComplete()
@@ -268,15 +290,15 @@ export class Neighbour implements PeerListener {
 
   /** A peer that is kept down is remembered: it must not come back as another one. */
   private checkGone(): void {
-    const { session, downReason } = this.peer
+    const { session, downReason } = this.sessions
     if (session === null && downReason === null && this.staleRoutes.families.size === 0) this.host.gone(this)
   }
 
   /** Ends the session for good: a peer that would keep our routes is told that this is no restart (RFC 8538 §4). */
   private end(cease: Notification, reason: string, isOrdered = false): void {
-    const promised = this.peer.session?.localOpen?.capabilities.gracefulRestart?.families ?? []
+    const promised = this.sessions.session?.localOpen?.capabilities.gracefulRestart?.families ?? []
     const keeps = this.negotiated?.gracefulNotification === true && promised.length > 0
-    this.peer.stop(keeps ? hardReset(cease) : cease, reason, isOrdered)
+    this.sessions.stop(keeps ? hardReset(cease) : cease, reason, isOrdered)
   }
 
   private awaitSilence(ms: number): void {
@@ -290,7 +312,7 @@ export class Neighbour implements PeerListener {
   }
 
   private sendRefresh(refresh: RouteRefresh): void {
-    this.peer.session?.send(encodeRouteRefresh(refresh), MessageType.RouteRefresh)
+    this.sessions.session?.send(encodeRouteRefresh(refresh), MessageType.RouteRefresh)
   }
 
   /** Routes that are kept of the peer are compared by its identifier (RFC 4271 §9.1.2.2). */
@@ -305,7 +327,7 @@ export class Neighbour implements PeerListener {
   /** Ends the session of a peer that has us keep more than we will; what is stale does not count as advertised. */
   private checkLimit(): void {
     if (this.negotiated === null) return
-    const { maxPrefixes } = this.peer.config
+    const { maxPrefixes } = this.sessions.config
     if (maxPrefixes !== null) {
       for (const [family, count] of this.source.advertised) {
         if (count > maxPrefixes) return this.exceeded(family, maxPrefixes)

@@ -1,9 +1,9 @@
 import { type Ip, isIpv4 } from '../../values/address.ts'
-import type { Sighting } from '../driver.ts'
+import type { ObservedEntry } from '../driver.ts'
 import type { Hop, NextHop, Route } from '../model.ts'
 import * as k from './constants.ts'
 import { NOBODY } from './encode-ip.ts'
-import { Attributes, type Message } from './message.ts'
+import { NetlinkAttributes, type NetlinkMessage } from './message.ts'
 
 /** Tells of interfaces what messages about routes leave out. */
 export interface RouteDirectory {
@@ -16,15 +16,15 @@ export interface RouteDirectory {
 
 /** Reads RTM_NEWADDR and RTM_DELADDR. */
 export function readAddress(
-  { bytes, start, end }: Message,
+  { bytes, start, end }: NetlinkMessage,
   directory: Pick<RouteDirectory, 'nameOf'>,
-): Sighting | undefined {
+): ObservedEntry | undefined {
   const device = directory.nameOf(bytes.readUInt32LE(start + 4))
   if (device === undefined) return undefined
   let local = ''
   let address = ''
   let protocol = 0
-  const attributes = new Attributes(bytes, start + k.IFADDRMSG_LENGTH, end)
+  const attributes = new NetlinkAttributes(bytes, start + k.IFADDRMSG_LENGTH, end)
   while (attributes.next()) {
     if (attributes.type === k.IFA_LOCAL) local = attributes.octets()
     else if (attributes.type === k.IFA_ADDRESS) address = attributes.octets()
@@ -36,14 +36,17 @@ export function readAddress(
 }
 
 /** Reads RTM_NEWROUTE and RTM_DELROUTE; undefined for what is no route of the kind that we set. */
-export function readRoute({ bytes, start, end }: Message, directory: RouteDirectory): Sighting | undefined {
+export function readRoute(
+  { bytes, start, end }: NetlinkMessage,
+  directory: RouteDirectory,
+): ObservedEntry | undefined {
   const family = bytes.readUInt8(start)
   const type = bytes.readUInt8(start + 7)
   const cloned = (bytes.readUInt32LE(start + 8) & k.RTM_F_CLONED) !== 0
   const typeOfService = bytes.readUInt8(start + 3)
   if (cloned || typeOfService !== 0) return undefined
   const marked = bytes.readUInt8(start + 5) === k.PROTOCOL
-  const route = readAttributes(new Attributes(bytes, start + k.RTMSG_LENGTH, end), directory)
+  const route = readAttributes(new NetlinkAttributes(bytes, start + k.RTMSG_LENGTH, end), directory)
   if (family === k.AF_MPLS) {
     const [label] = stack(route.destination)
     if (label === undefined) return undefined
@@ -71,12 +74,12 @@ export function readGroupedRoute({
   bytes,
   start,
   end,
-}: Message): { readonly route: RouteKey; readonly group: number } | undefined {
+}: NetlinkMessage): { readonly route: RouteKey; readonly group: number } | undefined {
   const octets = bytes.readUInt8(start) === k.AF_INET ? 4 : 16
   let destination = ''
   let table = 0
   let group = 0
-  const attributes = new Attributes(bytes, start + k.RTMSG_LENGTH, end)
+  const attributes = new NetlinkAttributes(bytes, start + k.RTMSG_LENGTH, end)
   while (attributes.next()) {
     if (attributes.type === k.RTA_DST) destination = attributes.octets()
     else if (attributes.type === k.RTA_TABLE) table = attributes.u32()
@@ -89,13 +92,13 @@ export function readGroupedRoute({
 
 /** Reads the answer to who asked for the route to an address; null for what is no way to another machine, or not one by labels alone. */
 export function readNextHop(
-  { bytes, start, end }: Message,
+  { bytes, start, end }: NetlinkMessage,
   directory: Pick<RouteDirectory, 'nameOf'>,
 ): NextHop | null {
   if (bytes.readUInt8(start + 7) !== k.RTN_UNICAST) return null
   const hop = new RawHop()
   let encapsulation = k.LWTUNNEL_ENCAP_MPLS
-  const attributes = new Attributes(bytes, start + k.RTMSG_LENGTH, end)
+  const attributes = new NetlinkAttributes(bytes, start + k.RTMSG_LENGTH, end)
   while (attributes.next()) {
     if (attributes.type === k.RTA_OIF) hop.index = attributes.u32()
     else if (attributes.type === k.RTA_ENCAP_TYPE) encapsulation = attributes.u16()
@@ -108,19 +111,19 @@ export function readNextHop(
 
 /** The interface that has the address which a route for this machine is for; null for any other route. */
 export function readHolder(
-  { bytes, start, end }: Message,
+  { bytes, start, end }: NetlinkMessage,
   directory: Pick<RouteDirectory, 'nameOf'>,
 ): string | null {
   if (bytes.readUInt8(start + 7) !== k.RTN_LOCAL) return null
-  const attributes = new Attributes(bytes, start + k.RTMSG_LENGTH, end)
+  const attributes = new NetlinkAttributes(bytes, start + k.RTMSG_LENGTH, end)
   while (attributes.next())
     if (attributes.type === k.RTA_OIF) return directory.nameOf(attributes.u32()) ?? null
   return null
 }
 
 /** Index of the interface whose settings a RTM_NEWNETCONF tells of; less than 1 for all. */
-export function readSettingsOf({ bytes, start, end }: Message): number {
-  const attributes = new Attributes(bytes, start + k.NETCONFMSG_LENGTH, end)
+export function readSettingsOf({ bytes, start, end }: NetlinkMessage): number {
+  const attributes = new NetlinkAttributes(bytes, start + k.NETCONFMSG_LENGTH, end)
   while (attributes.next()) if (attributes.type === k.NETCONFA_IFINDEX) return attributes.u32() | 0
   return 0
 }
@@ -137,7 +140,7 @@ interface RawRoute {
   group: number
 }
 
-function readAttributes(attributes: Attributes, directory: RouteDirectory): RawRoute {
+function readAttributes(attributes: NetlinkAttributes, directory: RouteDirectory): RawRoute {
   const route: RawRoute = { destination: '', table: 0, metric: 0, hops: [], group: 0 }
   const only = new RawHop()
   while (attributes.next()) {
@@ -146,7 +149,7 @@ function readAttributes(attributes: Attributes, directory: RouteDirectory): RawR
     else if (attributes.type === k.RTA_PRIORITY) route.metric = attributes.u32()
     else if (attributes.type === k.RTA_NH_ID) route.group = attributes.u32()
     else if (attributes.type === k.RTA_OIF) only.index = attributes.u32()
-    else if (attributes.type === k.RTA_MULTIPATH) route.hops = readWays(attributes, directory)
+    else if (attributes.type === k.RTA_MULTIPATH) route.hops = readHops(attributes, directory)
     else only.read(attributes)
   }
   // what else is said of hops then is for those who know no groups
@@ -155,7 +158,7 @@ function readAttributes(attributes: Attributes, directory: RouteDirectory): RawR
   return route
 }
 
-function readWays({ bytes, at, length }: Attributes, directory: RouteDirectory): Hop[] {
+function readHops({ bytes, at, length }: NetlinkAttributes, directory: RouteDirectory): Hop[] {
   const hops: Hop[] = []
   const end = at + length
   for (let next = at; next + k.RTNEXTHOP_LENGTH <= end; ) {
@@ -163,7 +166,7 @@ function readWays({ bytes, at, length }: Attributes, directory: RouteDirectory):
     if (size < k.RTNEXTHOP_LENGTH || next + size > end) break
     const hop = new RawHop()
     hop.index = bytes.readInt32LE(next + 4)
-    const attributes = new Attributes(bytes, next + k.RTNEXTHOP_LENGTH, next + size)
+    const attributes = new NetlinkAttributes(bytes, next + k.RTNEXTHOP_LENGTH, next + size)
     while (attributes.next()) hop.read(attributes)
     hops.push(hop.toHop(directory, bytes.readUInt8(next + 3) + 1))
     next += (size + 3) & ~3
@@ -177,7 +180,7 @@ export class RawHop {
   via: Ip | null = null
   labels: readonly number[] = []
 
-  read(attributes: Attributes): void {
+  read(attributes: NetlinkAttributes): void {
     const { type } = attributes
     if (type === k.RTA_GATEWAY) this.via = attributes.octets() as Ip
     else if (type === k.RTA_VIA) this.via = attributes.octets().slice(2) as Ip
@@ -190,7 +193,7 @@ export class RawHop {
     return { device: directory.nameOf(index) ?? '', via, labels, weight }
   }
 
-  readEncap(encap: Attributes): void {
+  readEncap(encap: NetlinkAttributes): void {
     while (encap.next()) if (encap.type === k.MPLS_IPTUNNEL_DST) this.labels = stack(encap.octets())
   }
 }

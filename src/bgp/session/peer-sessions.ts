@@ -8,7 +8,7 @@ import type { Open } from '../message/open.ts'
 import type { RouteRefresh } from '../message/route-refresh.ts'
 import type { Update } from '../message/update.ts'
 import { STOPPED } from './fsm/steps.ts'
-import { type Ending, STATES, type State } from './fsm/types.ts'
+import { type Ending, type SessionState, STATES } from './fsm/types.ts'
 import { type Md5Drops, md5Trouble } from './md5-drops.ts'
 import { type Negotiated, refusal } from './negotiate.ts'
 import type { PeerConfig } from './peer-config.ts'
@@ -32,7 +32,7 @@ export interface PeerEnvironment {
 
 /** What becomes of a peer's session. */
 export interface PeerListener {
-  /** What our OPEN is to announce at this moment. */
+  /** What our OPEN is to advertise at this moment. */
   capabilities(): Capabilities
   established(negotiated: Negotiated): void
   /** The session ended that was established. */
@@ -70,14 +70,14 @@ const COLLISION = notification(ErrorCode.Cease, CeaseSubcode.CollisionResolution
  * A neighbour. It owns a session that we start and those that the peer starts, and lets one of them live
  * (RFC 4271 §6.8).
  */
-export class Peer implements SessionOwner {
+export class PeerSessions implements SessionOwner {
   readonly config: PeerConfig
   readonly clock: Clock
   readonly random: () => number
   readonly messages: MessageCounters = { received: {}, sent: {} }
   /** Epoch milliseconds of the last change of state. */
   lastTransition: number
-  previousState: State = 'Idle'
+  previousState: SessionState = 'Idle'
   /** Why the last session that failed did so. */
   lastError: string | null = null
   lastNotification: PeerNotification | null = null
@@ -94,7 +94,7 @@ export class Peer implements SessionOwner {
   private readonly incoming = new Set<Session>()
   private failures = 0
   private fastTries = 0
-  private shownState: State = 'Idle'
+  private shownState: SessionState = 'Idle'
   /** Before it began to try, as far as that is known. */
   private md5Drops: Md5Drops | null = null
   /** When the last session was established, on the clock that never goes back. */
@@ -124,7 +124,7 @@ export class Peer implements SessionOwner {
   }
 
   /** The state of the session that got furthest. */
-  get state(): State {
+  get state(): SessionState {
     return this.session?.state ?? (this.downReason === null ? 'Active' : 'Idle')
   }
 
@@ -196,7 +196,7 @@ export class Peer implements SessionOwner {
     return { version: 4, as, identifier, holdTimeSeconds, capabilities: this.listener.capabilities() }
   }
 
-  judge(session: Session, open: Open): SessionError | null {
+  checkOpen(session: Session, open: Open): SessionError | null {
     const wrong = refusal(session.localOpen ?? this.localOpen(), this.config.as, open)
     if (wrong !== null) return wrong
     for (const other of this.others(session)) {
@@ -227,7 +227,7 @@ export class Peer implements SessionOwner {
     this.failures++
   }
 
-  stateChanged(session: Session, from: State, reason: string | null, ending: Ending): void {
+  stateChanged(session: Session, from: SessionState, reason: string | null, ending: Ending): void {
     const { state } = session
     const direction = session === this.outgoing ? 'outgoing' : 'incoming'
     const lost = from === 'Established' && !this.isOrdered
@@ -294,7 +294,7 @@ export class Peer implements SessionOwner {
     }
   }
 
-  private ended(session: Session, from: State, reason: string | null, ending: Ending): void {
+  private ended(session: Session, from: SessionState, reason: string | null, ending: Ending): void {
     if (session !== this.outgoing && !this.incoming.has(session)) return
     if (reason !== null && reason !== STOPPED) {
       this.lastError = reason

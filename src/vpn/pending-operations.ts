@@ -1,6 +1,6 @@
 import { identity } from '../dataplane/kinds/index.ts'
 import type { Entry, Status } from '../dataplane/model.ts'
-import type { Changes } from './changes.ts'
+import type { ChangedState } from './changed-state.ts'
 import type { Dataplanes } from './dataplanes.ts'
 import type { Keep } from './state.ts'
 
@@ -10,15 +10,15 @@ type Batch = readonly Entry[]
  * Links, ports, local addresses and labels of attachments that are on their way into the kernel or out of it. They are kept
  * before they are touched, so that a process that dies half-way leaves its successor a list of what to clear away.
  */
-export class Footprint {
+export class PendingOperations {
   private readonly dataplanes: Dataplanes
-  private readonly changes: Changes
+  private readonly changes: ChangedState
   private readonly keep: Keep
   /** Of each its number in the state, and what of it is kept there. */
   private readonly batches = new Map<Batch, { readonly number: number; readonly kept: Batch }>()
   private lastNumber = 0
 
-  constructor(dataplanes: Dataplanes, changes: Changes, keep: Keep) {
+  constructor(dataplanes: Dataplanes, changes: ChangedState, keep: Keep) {
     this.dataplanes = dataplanes
     this.changes = changes
     this.keep = keep

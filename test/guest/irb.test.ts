@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { request } from '../../src/client.ts'
-import { type Daemon, startChanter } from '../../src/lab/chanter.ts'
+import { type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { Lab } from '../../src/lab/lab.ts'
-import type { Host } from '../../src/lab/network.ts'
+import type { LabHost } from '../../src/lab/network.ts'
 import { addCable, echoesIn, ip, runIn } from './network.ts'
 
 /** VM 1 and VM 2 are in one EVPN instance, which is plugged into a VRF on each of their edges; VM 3 is in another VRF. */
@@ -11,8 +11,8 @@ const VMS = [1, 2, 3] as const
 type Vm = (typeof VMS)[number]
 
 let lab: Lab
-let hosts: readonly [Host, Host]
-let daemons: Daemon[]
+let hosts: readonly [LabHost, LabHost]
+let daemons: LabDaemon[]
 /** Links of the first edge without a VPN. */
 let plain: string[]
 const namespaces: string[] = []
@@ -25,7 +25,7 @@ const subnet = (vm: Vm) => [
   { ip_address: `${v4(vm)}.${vm}/24`, gateway_ip: `${v4(vm)}.254` },
   { ip_address: `${v6(vm)}:${vm}/64`, gateway_ip: `${v6(vm)}:ffff` },
 ]
-const edgeOf = (vm: Vm): Host => hosts[vm === 1 ? 0 : 1]
+const edgeOf = (vm: Vm): LabHost => hosts[vm === 1 ? 0 : 1]
 const home = (vm: Vm): string => namespaces[vm - 1]!
 
 beforeAll(async () => {
@@ -34,7 +34,7 @@ beforeAll(async () => {
     name: `pe${n}`,
     namespace: lab.addNamespace(`pe${n}`),
     address: `10.0.0.${n}`,
-  })) as [Host, Host]
+  })) as [LabHost, LabHost]
   hosts = [one, two]
   addCable([one.namespace, 'core'], [two.namespace, 'core'])
   for (const { namespace, address } of hosts) ip(namespace, `address add ${address}/24 dev core`)
@@ -57,7 +57,7 @@ beforeAll(async () => {
 
 afterAll(() => lab.close())
 
-function start(host: Host): Promise<Daemon> {
+function start(host: LabHost): Promise<LabDaemon> {
   const peer = hosts.find((other) => other !== host)!
   return startChanter(lab, host, {
     BGP: { peers: peer.address, my_as: 64512, connect_retry_time: 1 },

@@ -1,7 +1,7 @@
 import type { Device } from './device.ts'
 
 /** Devices by the bridge or VRF that they are in: each notification of a bridge asks for them. */
-export class Members {
+export class PortsByMaster {
   private readonly byMaster = new Map<string, Set<Device>>()
 
   of(master: string): Iterable<Device> {
@@ -9,7 +9,7 @@ export class Members {
   }
 
   /** Notes where a device is; null: in none. */
-  put(device: Device, master: string | null): void {
+  move(device: Device, master: string | null): void {
     const before = device.master === null ? undefined : this.byMaster.get(device.master)
     before?.delete(device)
     if (device.master !== null && before?.size === 0) this.byMaster.delete(device.master)

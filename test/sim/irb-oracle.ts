@@ -13,7 +13,7 @@ interface Cable {
   readonly requests: readonly AttachRequest[]
 }
 
-/** The port of an endpoint of an IP VPN: its own, or the cable's end. */
+/** The port of an endpoint of an IP VPN: its own, or the veth pair's end. */
 export function portOf(node: Node, { instanceId, port }: AttachRequest): string {
   return typeof port === 'string' ? port : namesOf(node, instanceId, port.evpn).vrfEnd
 }
@@ -70,7 +70,7 @@ export function* gatewayFaults(nodes: readonly Node[]): Iterable<string> {
     yield `gateways do not have a MAC address each: ${[...pairs].join(', ')}`
 }
 
-/** The cables of an IP VPN. */
+/** The veth pairs of an IP VPN. */
 export function* cableTexts(node: Node, vpn: string): Iterable<string> {
   for (const cable of cablesOf(node)) {
     if (cable.vpn !== vpn) continue
