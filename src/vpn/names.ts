@@ -67,9 +67,6 @@ const SYSCTL_NAMES: readonly string[] = ['all', 'default']
 /** Octets that end a name, or that the kernel takes for blanks (isspace in Latin-1). */
 const NOT_IN_NAMES: ReadonlySet<number> = new Set([0, 9, 10, 11, 12, 13, 0x20, 0x25, 0x2f, 0x3a, 0xa0])
 
-export const INTERFACE_NAME =
-  'the name of a Linux interface: 1 to 15 octets without blanks, "/", ":" and "%", and not "all" or "default"'
-
 /** Whether the kernel takes it as the name of an interface as it is (dev_valid_name, __dev_alloc_name, sysctl). */
 export function isInterfaceName(name: string): boolean {
   const octets = Buffer.from(name)

@@ -12,6 +12,7 @@ import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import { isOwnedName } from '../../src/vpn/names.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { noEvents } from './events.ts'
+import { held } from './held.ts'
 import { dummyDrivers, NO_FAULTS } from './node.ts'
 import { RANGES } from './ranges.ts'
 import { ip, peerConfig, silent } from './speakers.ts'
@@ -68,29 +69,31 @@ export function testApi(name: 'linux' | 'dummy' = 'linux'): TestApi {
     noEvents,
   )
   reconciler.start()
-  const app = restServer({
-    vpns,
-    ping: newPing(),
-    log: silent,
-    events: noEvents,
-    counters: new EventCounters(),
-    views: {
-      speaker,
-      services: {
-        vpns,
-        dataplane: dataplaneView(reconciler, NO_FAULTS),
-        stateFile: null,
-        drivers: { evpn: { ...dummyDrivers.evpn, name }, ipvpn: { ...dummyDrivers.ipvpn, name } },
+  const app = held(
+    restServer({
+      vpns,
+      ping: newPing(),
+      log: silent,
+      events: noEvents,
+      counters: new EventCounters(),
+      views: {
+        speaker,
+        services: {
+          vpns,
+          dataplane: dataplaneView(reconciler, NO_FAULTS),
+          stateFile: null,
+          drivers: { evpn: { ...dummyDrivers.evpn, name }, ipvpn: { ...dummyDrivers.ipvpn, name } },
+        },
+        config: { BGP: { my_as: 64512 } },
+        version: '0.1.0',
+        startTime: Date.now(),
+        now: Date.now,
+        recentLog: () => [],
+        uptimeMs: () => 0,
+        logHealth: () => ({ path: null, dropped: 0, failure: null }),
+        exposures: () => [],
       },
-      config: { BGP: { my_as: 64512 } },
-      version: '0.1.0',
-      startTime: Date.now(),
-      now: Date.now,
-      recentLog: () => [],
-      uptimeMs: () => 0,
-      logHealth: () => ({ path: null, dropped: 0, failure: null }),
-      exposures: () => [],
-    },
-  })
+    }),
+  )
   return { app, speaker, vpns, reconciler, driver }
 }
