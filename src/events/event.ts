@@ -143,7 +143,13 @@ export type VpnEvent =
       readonly seconds: number
       readonly peers: readonly string[]
     }
-  | { readonly type: 'instance-abandoned'; readonly instance: string; readonly vpn: string }
+  | {
+      readonly type: 'port-shared'
+      readonly instance: string
+      readonly port: string
+      readonly holder: string
+    }
+  | { readonly type: 'dummy-driver'; readonly vpn: string }
 
 /** `file` is its path, `aside` that of a copy of what cannot be used. */
 export type StateFileEvent =

@@ -123,10 +123,16 @@ export const LOG_LINES: LogLines = {
     level: 'warn',
     message: 'VNI reused soon after another instance; peers without a session may still send to it',
   },
-  'instance-abandoned': {
+  'port-shared': {
     part: 'vpn',
     level: 'warn',
-    message: 'VPN instance of the state file is no longer served',
+    message:
+      'port is in the VRF of another instance: it receives from this one, and sends into the other alone',
+  },
+  'dummy-driver': {
+    part: 'dataplane',
+    level: 'info',
+    message: 'the dummy driver accepts and advertises attachments, and forwards nothing for them',
   },
   'state-restored': { part: 'state', level: 'info', message: 'state restored' },
   'state-of-another-boot': {

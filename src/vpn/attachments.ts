@@ -163,6 +163,11 @@ export class Attachments {
     return this.byMac.get(mac)?.values() ?? []
   }
 
+  /** Whether there is what a detach names. */
+  covers({ mac, ip }: Pick<DetachRequest, 'mac' | 'ip'>): boolean {
+    return ip === null ? this.has(mac) : this.get(mac, ip) !== undefined
+  }
+
   /** The one of these addresses. */
   get(mac: Mac, ip: Ip | null): Attachment | undefined {
     return this.byMac.get(mac)?.get(ip)

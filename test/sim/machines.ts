@@ -6,6 +6,7 @@ import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import type { EventSink } from '../../src/events/event.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import type { Ip } from '../../src/values/address.ts'
+import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { readvertises } from '../../src/vpn/state.ts'
@@ -164,7 +165,7 @@ export class Node {
       ranges: RANGES,
       lacks: () => null,
       requireIsolation: false,
-      refused: {},
+      drivers: { evpn: 'linux', ipvpn: 'linux' } as const,
     }
     const take = (): Kept => {
       const state = { kernel: 'sim', ...vpns.snapshot() }
@@ -172,7 +173,7 @@ export class Node {
       return { changes: [daemon, ...vpns.changes()], state }
     }
     const keep = this.site.keepsState ? this.disk.keeper(process.clock, random, take) : undefined
-    const vpns: VpnService = new VpnService(identity, speaker, reconciler, events, keep)
+    const vpns: VpnService = new VpnService(identity, speaker, Dataplanes.shared(reconciler), events, keep)
     this.process = process
     this.daemon = { speaker, vpns, reconciler }
     const noticedMs = random.between(0, 5000)

@@ -18,6 +18,7 @@ import {
   seededRandom,
 } from '../../src/record/recording.ts'
 import { formatIp, type Ip } from '../../src/values/address.ts'
+import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { noEvents } from './events.ts'
 import { ip } from './speakers.ts'
@@ -66,7 +67,12 @@ export async function replay({ header, events }: Recording): Promise<Replayed> {
   const refusals: string[] = []
   const environment = { clock, random: seededRandom(header.seed), transport, events: noEvents }
   const speaker = new Speaker(header.speaker, environment, () => {})
-  const vpns = new VpnService({ ...header.vpn, lacks: () => null }, speaker, dataplane.proxy(), noEvents)
+  const vpns = new VpnService(
+    { ...header.vpn, lacks: () => null },
+    speaker,
+    Dataplanes.shared(dataplane.proxy()),
+    noEvents,
+  )
   const refused = (error: Error) => void refusals.push(error.message)
   const restored = header.state === null ? null : vpns.restore(header.state)
   if (header.former !== null) vpns.recall(header.former)
