@@ -98,8 +98,8 @@ export class MemoryDriver implements Driver {
         return this.kernel.fdbAt(entry.device, entry.mac)?.marked === true
       case 'remote-mac': {
         const held = link.remote.get(entry.mac)?.entry
-        const bridged = link.master === null || this.kernel.fdbAt(entry.device, entry.mac) !== undefined
-        return bridged && held?.dst === entry.dst && held.vni === entry.vni
+        const isInBridge = link.master === null || this.kernel.fdbAt(entry.device, entry.mac) !== undefined
+        return isInBridge && held?.dst === entry.dst && held.vni === entry.vni
       }
       case 'flood':
         return link.floods.has(floodKey(entry))
@@ -282,7 +282,8 @@ export class MemoryDriver implements Driver {
       change()
       return null
     } catch (error) {
-      if (error instanceof RefusalError) return error.refusal
+      // what is pretended is in nobody's way
+      if (error instanceof RefusalError) return this.pretend === null ? error.refusal : null
       throw error
     }
   }
