@@ -67,6 +67,13 @@ export type DataplaneEvent =
       readonly type: 'entries-programmed' | 'entries-removed'
       readonly kinds: Readonly<Record<string, number>>
     }
+  /** How many entries of one batch the kernel refused to set or remove, by kind; those that are tried again count again. */
+  | {
+      readonly type: 'entries-refused'
+      readonly op: 'set' | 'remove'
+      readonly kinds: Readonly<Record<string, number>>
+    }
+  /** The first refusal of an entry that was in place, or is new. */
   | {
       readonly type: 'entry-failed'
       readonly op: 'set' | 'remove'
@@ -74,8 +81,6 @@ export type DataplaneEvent =
       readonly entry: string
       readonly reason: string
       readonly code: string
-      /** Failed tries in a row. */
-      readonly attempts: number
     }
   /** Entries that others changed since the last event; `entry` is one of them, the most contested where there is one. */
   | {

@@ -61,9 +61,10 @@ export const LOG_LINES: LogLines = {
   },
   'entries-programmed': null,
   'entries-removed': null,
+  'entries-refused': null,
   'entry-failed': {
     part: 'dataplane',
-    level: ({ attempts }) => (attempts === 1 ? 'warn' : 'debug'),
+    level: 'warn',
     message: 'entry refused; retrying',
     limit: 'all',
   },

@@ -70,7 +70,7 @@ export class Work {
 
   private set(batch: readonly TableEntry[]): void {
     const refused = this.driver.set(batch)
-    this.count('entries-programmed', batch, refused)
+    this.count('set', batch, refused)
     if (refused.size === 0 && this.exceptions.size === 0) return
     for (const [i, entry] of batch.entries()) {
       const refusal = refused.get(i)
@@ -130,7 +130,7 @@ export class Work {
   /** Removes entries, each of the table beside it. */
   private remove(batch: readonly TableEntry[], tables: readonly AnyTable[]): void {
     const refused = this.driver.remove(batch)
-    this.count('entries-removed', batch, refused)
+    this.count('remove', batch, refused)
     for (const [i, entry] of batch.entries()) {
       const refusal = refused.get(i)
       if (refusal === undefined) {
@@ -149,27 +149,23 @@ export class Work {
       return
     }
     this.exceptions.failed(entry, refusal)
-    const { kind } = entry
-    const attempts = this.exceptions.status(entry)?.attempts ?? 1
-    this.events.emit({
-      type: 'entry-failed',
-      op,
-      kind,
-      entry: identity(entry),
-      reason: refusal.text,
-      code: refusal.code,
-      attempts,
-    })
+    if (this.exceptions.status(entry)?.attempts !== 1) return
+    const { text: reason, code } = refusal
+    this.events.emit({ type: 'entry-failed', op, kind: entry.kind, entry: identity(entry), reason, code })
   }
 
-  private count(
-    type: 'entries-programmed' | 'entries-removed',
-    batch: readonly TableEntry[],
-    refused: Refused,
-  ): void {
-    const kinds: Record<string, number> = {}
-    for (const [i, { kind }] of batch.entries()) if (!refused.has(i)) kinds[kind] = (kinds[kind] ?? 0) + 1
-    if (refused.size < batch.length) this.events.emit({ type, kinds })
+  /** Tells what came of a batch, by kind: a full table may refuse a hundred thousand entries time and again. */
+  private count(op: 'set' | 'remove', batch: readonly TableEntry[], refused: Refused): void {
+    const done: Record<string, number> = {}
+    const failed: Record<string, number> = {}
+    for (const [i, { kind }] of batch.entries()) {
+      const refusal = refused.get(i)
+      if (refusal === undefined) done[kind] = (done[kind] ?? 0) + 1
+      else if (refusal.code !== 'IPV6_DISABLED') failed[kind] = (failed[kind] ?? 0) + 1
+    }
+    const type = op === 'set' ? 'entries-programmed' : 'entries-removed'
+    if (Object.keys(done).length > 0) this.events.emit({ type, kinds: done })
+    if (Object.keys(failed).length > 0) this.events.emit({ type: 'entries-refused', op, kinds: failed })
   }
 
   private isBulk(): boolean {

@@ -77,11 +77,12 @@ const COUNTERS: CounterSpecs = {
   'entries-removed': [
     { name: 'entries_removed', help: 'Kernel entries that were removed', labels: ['kind'], add: byKind },
   ],
-  'entry-failed': [
+  'entries-refused': [
     {
       name: 'entry_failures',
       help: 'Refusals of the kernel to set or remove an entry, each try counted',
       labels: ['kind', 'op'],
+      add: ({ kinds, op }) => Object.entries(kinds).map(([kind, count]) => [{ kind, op }, count]),
     },
   ],
   'entries-drifted': [
