@@ -180,7 +180,7 @@ export async function runDaemon(
         drivers: {
           evpn: {
             name: evpn.driver,
-            config: config.effective.DATAPLANE_DRIVER_EVPN,
+            config: config.effective['DATAPLANE_DRIVER_EVPN'],
             localAddress: formatIp(evpn.localAddress),
             kernelRelease: release(),
             encapsulations: ['encap:VXLAN'],
@@ -188,7 +188,7 @@ export async function runDaemon(
           },
           ipvpn: {
             name: ipvpn.driver,
-            config: config.effective.DATAPLANE_DRIVER_IPVPN,
+            config: config.effective['DATAPLANE_DRIVER_IPVPN'],
             localAddress: formatIp(ipvpn.localAddress),
             kernelRelease: release(),
             encapsulations: [`encap:${formatTunnelType(tunnelTypeOf(ipvpn.transport))}`],

@@ -38,7 +38,7 @@ export const ERRORS = {
   BODY_NOT_OBJECT: { status: 400, words: 'the body is no JSON object' },
   BODY_TOO_DEEP: { status: 400, words: 'the body is nested too deeply' },
   BODY_TOO_LARGE: { status: 413, words: 'the body is too large' },
-  CONVERGING: { status: 503, words: 'the daemon is not ready' },
+  NOT_READY: { status: 503, words: 'the daemon is not ready' },
   ENDPOINT_CONFLICT: { status: 400, words: 'the MAC or IP address is bound to another port or MAC address' },
   ENDPOINT_UNKNOWN: { status: 400, words: 'there is no such endpoint' },
   HEADERS_TOO_LARGE: { status: 431, words: 'the header of the request is too large' },

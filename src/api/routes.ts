@@ -88,7 +88,7 @@ export const ROUTES = {
   healthz: get('/healthz', 'operations', 'Whether the daemon works at all', ok),
   readyz: {
     ...get('/readyz', 'operations', 'Whether there is forwarding to rely on', ok),
-    errors: ['CONVERGING'],
+    errors: ['NOT_READY'],
   },
   entries: {
     ...get('/status/entries', 'operations', 'Kernel entries, and what became of each', list(listedEntry)),

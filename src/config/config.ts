@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
-import { type InterfaceAddress, type Ip, parseInterfaceAddress, parseIp } from '../values/address.ts'
-import { PEER_SECTION, type PeerSettings, type Settings } from './schema.ts'
+import { formatIp } from '../values/address.ts'
+import type { PeerSettings, Settings } from './schema.ts'
+import { formatNetwork } from './types.ts'
 
 /** The daemon's configuration in native values. */
 export type Config = ReturnType<typeof toConfig>
@@ -13,7 +14,12 @@ export interface Peers {
   readonly sections: readonly string[]
 }
 
-export function toConfig(settings: Settings, peers: Peers) {
+/** `effective`: the options as they are shown. */
+export function toConfig(
+  settings: Settings,
+  peers: Peers,
+  effective: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+) {
   const { BGP, API, DATAPLANE_DRIVER_EVPN: evpn, DATAPLANE_DRIVER_IPVPN: ipvpn, DEFAULT } = settings
   const keyFiles = [BGP, ...peers.settings.values()].flatMap(({ md5_key_file: file }) =>
     file === null ? [] : [file.path],
@@ -22,8 +28,8 @@ export function toConfig(settings: Settings, peers: Peers) {
     /** Files that hold keys. */
     keyFiles,
     bgp: {
-      localAddress: ip(BGP.local_address),
-      identifier: ip(BGP.router_id ?? BGP.local_address),
+      localAddress: BGP.local_address,
+      identifier: BGP.router_id ?? BGP.local_address,
       asNumber: BGP.my_as,
       routeTargetConstraint: BGP.enable_rtc,
       /** 0: peers are not asked to keep our routes. */
@@ -33,21 +39,24 @@ export function toConfig(settings: Settings, peers: Peers) {
       /** 0: what is withdrawn is gone at once. */
       vanishedSeconds: BGP.vanished_time,
       reflector: BGP.reflector,
-      peers: BGP.peers.map((name) => ({ address: ip(name), ...peer(peers.settings.get(name), BGP) })),
+      peers: BGP.peers.map((address) => ({
+        address,
+        ...peer(peers.settings.get(formatIp(address)), BGP),
+      })),
       /** Whoever connects from these networks: an address in each, with its prefix length. */
-      dynamicPeers: BGP.reflector_clients.map((name) => ({
-        network: network(name),
-        ...peer(peers.settings.get(name), BGP),
+      dynamicPeers: BGP.reflector_clients.map((network) => ({
+        network,
+        ...peer(peers.settings.get(formatNetwork(network)), BGP),
       })),
       /** Networks of the VTEPs and provider edges of others; none: they may be anywhere. */
-      vtepNetworks: BGP.vtep_networks.map(network),
+      vtepNetworks: BGP.vtep_networks,
       /** TCP port on which sessions are accepted; null when they are not. */
       listenPort: BGP.listen ? BGP.listen_port : null,
     },
     api: { host: API.host, port: API.port },
     evpn: {
       driver: evpn.dataplane_driver,
-      localAddress: ip(evpn.dataplane_local_address ?? BGP.local_address),
+      localAddress: evpn.dataplane_local_address ?? BGP.local_address,
       /** UDP destination port. */
       vxlanPort: evpn.vxlan_dst_port,
       mobility: {
@@ -64,15 +73,16 @@ export function toConfig(settings: Settings, peers: Peers) {
     },
     ipvpn: {
       driver: ipvpn.dataplane_driver,
-      localAddress: ip(ipvpn.dataplane_local_address ?? BGP.local_address),
-      transport: transport(ipvpn.mpls_interface),
+      localAddress: ipvpn.dataplane_local_address ?? BGP.local_address,
+      /** A dummy needs no interface of its own. */
+      transport: ipvpn.mpls_interface ?? { interface: 'lo' },
       fromAnyone: ipvpn.tunnels_from_anyone,
       /** Whether the order of routing rules is ours to change. */
       managesRules: ipvpn.vrf_rules,
       ranges: {
         /** First and last. */
-        labels: range(ipvpn.label_range),
-        tables: range(ipvpn.table_range),
+        labels: ipvpn.label_range,
+        tables: ipvpn.table_range,
         vrfPrefix: ipvpn.vrf_prefix,
       },
     },
@@ -84,21 +94,8 @@ export function toConfig(settings: Settings, peers: Peers) {
     forwardingThread: DEFAULT.forwarding_thread,
     log: { debug: DEFAULT.debug, file: logFile(DEFAULT.log_file, DEFAULT.log_dir) },
     /** The options by section, as the looking glass shows them at `config`. */
-    effective: effective(settings, peers),
+    effective,
   } as const
-}
-
-/** How labelled packets leave; a dummy needs no interface of its own. */
-function transport(given: string | undefined): { interface: string } | { tunnels: 'gre' | 'udp' } {
-  if (given?.includes('*gre*')) return { tunnels: 'gre' }
-  if (given?.includes('*udp*')) return { tunnels: 'udp' }
-  return { interface: given ?? 'lo' }
-}
-
-/** First and last of a range. */
-function range(text: string): readonly [number, number] {
-  const [first = 0, last = 0] = text.split('-').map(Number)
-  return [first, last]
 }
 
 /** Path of the log; null for standard output. */
@@ -107,17 +104,12 @@ function logFile(file: string | undefined, directory: string | undefined): strin
   return resolve(directory, file || 'chanter.log')
 }
 
-function effective({ DEFAULT: _, ...shown }: Settings, { settings, sections }: Peers) {
-  const ofPeers = sections.map((name) => [`${PEER_SECTION}${name}`, settings.get(name)])
-  return { ...shown, ...Object.fromEntries(ofPeers) }
-}
-
 function peer(settings: PeerSettings | undefined, BGP: Settings['BGP']) {
   if (settings === undefined) throw new TypeError('a peer without settings')
   return {
     enabled: settings.enabled,
     /** Address that its sessions start from. */
-    localAddress: ip(settings.local_address),
+    localAddress: settings.local_address,
     as: settings.peer_as ?? BGP.my_as,
     external: settings.ebgp_policy,
     passive: settings.passive,
@@ -132,16 +124,4 @@ function peer(settings: PeerSettings | undefined, BGP: Settings['BGP']) {
     maxPrefixes: settings.max_prefixes,
     addPath: settings.add_path,
   }
-}
-
-function network(text: string): InterfaceAddress {
-  const parsed = parseInterfaceAddress(text)
-  if (parsed === undefined) throw new TypeError(`the schema let ${text} through as a prefix`)
-  return parsed
-}
-
-function ip(text: string): Ip {
-  const parsed = parseIp(text)
-  if (parsed === undefined) throw new TypeError(`the schema let ${text} through as an address`)
-  return parsed
 }

@@ -1,10 +1,10 @@
 import { networkInterfaces } from 'node:os'
 import type * as z from 'zod'
-import { isIpv4 } from '../values/address.ts'
+import { formatIp, isIpv4 } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
 import { type Config, type Peers, toConfig } from './config.ts'
 import { type Assignment, ConfigError } from './ini.ts'
-import { type About, type Options, optionsOfSection } from './option.ts'
+import { type About, type Options, optionsOfSection, shownSection } from './option.ts'
 import { peerOfSection, suggestPeerSection } from './peer-sections.ts'
 import {
   configSchema,
@@ -16,7 +16,7 @@ import {
   type Settings,
 } from './schema.ts'
 import { suggest } from './suggest.ts'
-import type { Interfaces } from './types.ts'
+import { formatNetwork, type Interfaces } from './types.ts'
 
 export interface LoadedConfig {
   readonly config: Config
@@ -70,7 +70,7 @@ export function interpret(
   })
   for (const warning of [...strangers(given, peers), ...unreachable(settings, peers, given)])
     warnings.add(warning)
-  const config = toConfig(settings, peers)
+  const config = toConfig(settings, peers, effective(settings, peers, known))
   if (!isIpv4(config.bgp.identifier)) {
     throw new ConfigError(
       `${filesOf(assignments)}: [BGP] router_id is missing: expected an IPv4 address, since local_address is IPv6`,
@@ -94,7 +94,7 @@ function interpretPeers(
   const forAll = textsOf(given.get('BGP'))
   const settings = new Map<string, PeerSettings>()
   const sections: string[] = []
-  for (const name of [...BGP.peers, ...BGP.reflector_clients]) {
+  for (const name of [...BGP.peers.map(formatIp), ...BGP.reflector_clients.map(formatNetwork)]) {
     const section = `${PEER_SECTION}${name}`
     const result = schema.safeParse({ ...forAll, ...textsOf(given.get(section)) })
     if (!result.success) throw failure(section, result.error.issues)
@@ -102,6 +102,23 @@ function interpretPeers(
     if (given.has(section)) sections.push(name)
   }
   return { settings, sections }
+}
+
+/** The options by section, as the looking glass shows them. */
+function effective(
+  { DEFAULT: _, ...sections }: Settings,
+  peers: Peers,
+  { sections: options, ofPeer }: Known,
+) {
+  const all = Object.entries(sections).map(([section, values]) => [
+    section,
+    shownSection(options.get(section)!, values),
+  ])
+  const ofPeers = peers.sections.map((name) => [
+    `${PEER_SECTION}${name}`,
+    shownSection(ofPeer, peers.settings.get(name)!),
+  ])
+  return Object.fromEntries([...all, ...ofPeers])
 }
 
 /** Sections about peers that are none. */
@@ -120,12 +137,13 @@ function* strangers(given: Given, { settings }: Peers): Iterable<string> {
 
 /** Peers that no session can reach from where it is to start. */
 function* unreachable({ BGP }: Settings, { settings }: Peers, given: Given): Iterable<string> {
-  for (const name of BGP.peers) {
+  for (const address of BGP.peers) {
+    const name = formatIp(address)
     const from = settings.get(name)?.local_address ?? BGP.local_address
-    if (from.includes(':') === name.includes(':')) continue
-    const [family, section] = [name.includes(':') ? 'IPv6' : 'IPv4', `${PEER_SECTION}${name}`]
+    if (isIpv4(from) === isIpv4(address)) continue
+    const [family, section] = [isIpv4(address) ? 'IPv4' : 'IPv6', `${PEER_SECTION}${name}`]
     const assignment = given.get('BGP')?.get('peers')
-    yield `${assignment ? `${where(assignment)}: ` : ''}[BGP] peers: ${name} cannot be reached from ${from}: name an ${family} local_address in [${section}]`
+    yield `${assignment ? `${where(assignment)}: ` : ''}[BGP] peers: ${name} cannot be reached from ${formatIp(from)}: name an ${family} local_address in [${section}]`
   }
 }
 

@@ -1,13 +1,15 @@
 import * as z from 'zod'
-import { InvalidValue, type Type, text } from './types.ts'
+import { InvalidValue, shown, type Type, text } from './types.ts'
 
 /** What people read about an option. */
 export interface About {
   readonly description: string
   readonly allowed: string
   readonly required: boolean
-  /** The value when nothing is given; null or undefined for none. */
+  /** The value when nothing is given, as it is shown; null or undefined for none. */
   readonly fallback?: unknown
+  /** What is shown of a value. */
+  readonly show: (value: unknown) => unknown
   /** Names of bagpipe-bgp or oslo.log that mean the same. */
   readonly aliases?: readonly string[]
   /** Known from bagpipe-bgp and accepted, but nothing reads it. */
@@ -24,9 +26,26 @@ export function optionsOfSection(shape: Readonly<Record<string, z.ZodType>>): Op
   return new Map(Object.entries(shape).map(([name, option]) => [name, about.get(option) as About]))
 }
 
+/** The values of a section as the looking glass shows them. */
+export function shownSection(options: Options, values: Readonly<Record<string, unknown>>) {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, options.get(name)?.show(value) ?? value]),
+  )
+}
+
+/** What is shown of values of a type; nothing of none. */
+function showing<T>(type: Type<T>) {
+  return (value: unknown) => (value === null || value === undefined ? value : shown(type, value as T))
+}
+
 /** An option that has to be given. */
 export function required<T>(type: Type<T>, description: string): z.ZodType<T, string> {
-  return reader(type).register(about, { description, allowed: type.allowed, required: true })
+  return reader(type).register(about, {
+    description,
+    allowed: type.allowed,
+    required: true,
+    show: showing(type),
+  })
 }
 
 /** An option that is `fallback` when not given. */
@@ -39,7 +58,14 @@ export function option<T, Fallback extends T | null | undefined>(
   return reader(type)
     .optional()
     .transform((value): T | Fallback => value ?? fallback)
-    .register(about, { description, allowed: type.allowed, required: false, fallback, ...more })
+    .register(about, {
+      description,
+      allowed: type.allowed,
+      required: false,
+      fallback: showing(type)(fallback),
+      show: showing(type),
+      ...more,
+    })
 }
 
 /** An option of bagpipe-bgp that nothing reads; the description says why. */

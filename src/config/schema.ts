@@ -13,6 +13,7 @@ import {
   ipv4Address,
   keyFile,
   listOf,
+  mplsTransport,
   oneOf,
   orNone,
   port,
@@ -167,7 +168,7 @@ export function configSchema(interfaces: Interfaces) {
         'The next hop of our routes; `[BGP] local_address` when not given.',
       ),
       mpls_interface: option(
-        text,
+        mplsTransport,
         undefined,
         'Interface that carries MPLS; `*gre*` or `*udp*` for tunnels to the other nodes, MPLS in GRE or in UDP.',
       ),
@@ -178,12 +179,12 @@ export function configSchema(interfaces: Interfaces) {
       ),
       label_range: option(
         range(16, 1_048_574),
-        '16-1048574',
+        [16, 1_048_574] as const,
         'MPLS labels that endpoints are given. One that another program has a route for is passed over.',
       ),
       table_range: option(
         range(256, 4_294_967_294),
-        '1001-65535',
+        [1001, 65_535] as const,
         'Routing tables of VRFs, and of one without routes. One that another VRF has, or in which others have routes, is passed over.',
       ),
       vrf_rules: option(

@@ -1,5 +1,12 @@
 import type { NetworkInterfaceInfo } from 'node:os'
-import { formatIp, IPV4_LENGTH, type Ip, parseInterfaceAddress, parseIp } from '../values/address.ts'
+import {
+  formatIp,
+  type InterfaceAddress,
+  IPV4_LENGTH,
+  type Ip,
+  parseInterfaceAddress,
+  parseIp,
+} from '../values/address.ts'
 import { KeyFile } from './key-file.ts'
 
 /** What os.networkInterfaces() answers: interfaces that are up and have an address. */
@@ -13,8 +20,18 @@ export class InvalidValue extends Error {}
 /** A kind of option value: how its text is read, and how people are told what is allowed. */
 export interface Type<T> {
   readonly allowed: string
-  /** Throws Refusal. */
+  /** Throws `InvalidValue`. */
   readonly parse: (text: string) => T
+  /** What the looking glass and the documentation show of a value; without, the value itself. */
+  readonly show?: (value: T) => unknown
+}
+
+export function shown<T>({ show }: Type<T>, value: T): unknown {
+  return show === undefined ? value : show(value)
+}
+
+export function formatNetwork({ ip, prefixLength }: InterfaceAddress): string {
+  return `${formatIp(ip)}/${prefixLength}`
 }
 
 export const text: Type<string> = { allowed: 'any text', parse: (value) => value }
@@ -47,6 +64,7 @@ export function orNone<T>(type: Type<T>): Type<T | null> {
   return {
     allowed: `${type.allowed}, or none`,
     parse: (value) => (value === 'none' ? null : type.parse(value)),
+    show: (value) => (value === null ? null : shown(type, value)),
   }
 }
 
@@ -77,15 +95,16 @@ export function integer(
 }
 
 /** The numbers from one to another, as `16-1000`. */
-export function range(from: number, to: number): Type<string> {
+export function range(from: number, to: number): Type<readonly [first: number, last: number]> {
   return {
     allowed: `two integers from ${from} to ${to} with a hyphen between them, such as ${from}-${to}`,
     parse(value) {
       const [, first, last] = /^(\d{1,10})\s*-\s*(\d{1,10})$/.exec(value)?.map(Number) ?? []
       if (first === undefined || last === undefined || first < from || last > to) throw new InvalidValue()
       if (first > last) throw new InvalidValue('the first is greater than the last')
-      return `${first}-${last}`
+      return [first, last]
     },
+    show: ([first, last]) => `${first}-${last}`,
   }
 }
 
@@ -98,6 +117,20 @@ export const vrfPrefix: Type<string> = {
   },
 }
 
+/** How labelled packets leave: by an interface, or by tunnels to the other nodes; null for an empty text. */
+export const mplsTransport: Type<{ interface: string } | { tunnels: 'gre' | 'udp' } | null> = {
+  allowed: 'the name of an interface, `*gre*` or `*udp*`',
+  parse(value) {
+    if (value.includes('*gre*')) return { tunnels: 'gre' }
+    if (value.includes('*udp*')) return { tunnels: 'udp' }
+    return value === '' ? null : { interface: value }
+  },
+  show(value) {
+    if (value === null) return ''
+    return 'tunnels' in value ? `*${value.tunnels}*` : value.interface
+  },
+}
+
 export const port = integer(1, 65_535)
 
 export const holdTime: Type<number> = {
@@ -105,18 +138,20 @@ export const holdTime: Type<number> = {
   allowed: '0 (no keepalives) or a number of seconds from 3 to 65535',
 }
 
-/** An address of one host, in its usual spelling. */
-export const address: Type<string> = {
+/** An address of one host. */
+export const address: Type<Ip> = {
   allowed: 'an IPv4 or IPv6 address',
   parse(value) {
     const ip = parseIp(value)
     if (ip === undefined) throw new InvalidValue()
     if (!identifiesHost(ip)) throw new InvalidValue('no host has this address')
-    return formatIp(ip)
+    return ip
   },
+  show: formatIp,
 }
 
-export const ipv4Address: Type<string> = {
+export const ipv4Address: Type<Ip> = {
+  ...address,
   allowed: 'an IPv4 address',
   parse(value) {
     if (parseIp(value)?.length !== IPV4_LENGTH) throw new InvalidValue()
@@ -124,19 +159,21 @@ export const ipv4Address: Type<string> = {
   },
 }
 
-/** A prefix in its usual spelling; bits behind its length are allowed and do not count. */
-export const prefix: Type<string> = {
+/** A network; bits behind its length are allowed and do not count. */
+export const prefix: Type<InterfaceAddress> = {
   allowed: 'a prefix such as 192.0.2.0/24',
   parse(value) {
     const parsed = parseInterfaceAddress(value)
     if (!value.includes('/') || parsed === undefined) throw new InvalidValue()
-    return `${formatIp(parsed.ip)}/${parsed.prefixLength}`
+    return parsed
   },
+  show: formatNetwork,
 }
 
 /** An address, or the name of an interface that has one: its first IPv4, else its first IPv6 address beyond the link. */
-export function interfaceAddress(interfaces: Interfaces): Type<string> {
+export function interfaceAddress(interfaces: Interfaces): Type<Ip> {
   return {
+    ...address,
     allowed: 'an IPv4 or IPv6 address, or the name of an interface that has one',
     parse(value) {
       if (parseIp(value) !== undefined) return address.parse(value)
@@ -150,7 +187,7 @@ export function interfaceAddress(interfaces: Interfaces): Type<string> {
         .filter((ip) => identifiesHost(ip) && !isLinkLocal(ip))
         .sort((a, b) => a.length - b.length)[0]
       if (usable === undefined) throw new InvalidValue('that interface has no usable address')
-      return formatIp(usable)
+      return usable
     },
   }
 }
@@ -170,8 +207,10 @@ export function listOf<T>(item: Type<T>, allowed: string): Type<T[]> {
     allowed,
     parse(value) {
       const list = value.trim().replace(/,$/, '')
-      return list === '' ? [] : [...new Set(list.split(',').map((part) => item.parse(part.trim())))]
+      const values = list === '' ? [] : list.split(',').map((part) => item.parse(part.trim()))
+      return [...new Map(values.map((one) => [shown(item, one), one])).values()]
     },
+    show: (values) => values.map((value) => shown(item, value)),
   }
 }
 

@@ -6,6 +6,8 @@ import { type ApiRoute, ROUTES } from '../api/routes.ts'
 import { serve } from './serve.ts'
 import { json, refuseOthers } from './status.ts'
 
+const ERROR = 'Error'
+
 /** Adds routes, and `GET /openapi.json`, which documents those that are added by `serve`. */
 export function addDocumented(
   app: FastifyInstance,
@@ -20,12 +22,14 @@ export function addDocumented(
     },
     hideUntagged: true,
     convertConstToEnum: false,
+    refResolver: { buildLocalReference: ({ $id }, _uri, _fragment, i) => String($id ?? i) },
     transform: ({ route, url }) => {
       const documented = route.config?.documented
       if (documented === undefined) return { schema: { hide: true }, url }
       return { schema: documentation(documented), url: documented.url }
     },
   })
+  app.addSchema({ $id: ERROR, ...jsonSchema(errorAnswer, 'output') })
   app.register((routes, _options, done) => {
     add(routes)
     let text: string | undefined
@@ -54,7 +58,7 @@ function documentation(route: ApiRoute): FastifySchema {
         ...(mediaType === undefined ? schema : { content: { [mediaType]: { schema } } }),
       },
       ...errorsByStatus(errors),
-      default: { ...jsonSchema(errorAnswer, 'output'), description: 'Any other error' },
+      default: { $ref: `${ERROR}#`, description: 'Any other error' },
     },
   }
 }
@@ -65,7 +69,7 @@ function errorsByStatus(codes: readonly ErrorCode[]): Record<number, object> {
     Object.entries(byStatus).map(([status, some = []]) => [
       status,
       {
-        ...jsonSchema(errorAnswer, 'output'),
+        $ref: `${ERROR}#`,
         description: some.map((code) => `${code}: ${ERRORS[code].words}`).join('; '),
       },
     ]),
@@ -79,6 +83,8 @@ function jsonSchema(type: z.ZodType, io: 'input' | 'output'): object {
     unrepresentable: 'any',
     override({ jsonSchema: one }) {
       delete one.readOnly
+      if (one.maximum === Number.MAX_SAFE_INTEGER) delete one.maximum
+      if (one.minimum === Number.MIN_SAFE_INTEGER) delete one.minimum
       if (one.additionalProperties === false) delete one.additionalProperties
     },
   })

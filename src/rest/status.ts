@@ -24,7 +24,7 @@ export function addStatus(app: FastifyInstance, views: Views): void {
   serve(app, ROUTES.healthz, (_request, reply) => json(reply).send('{"ok":true}'))
   serve(app, ROUTES.readyz, (_request, reply) => {
     const why = whyNotReady(views)
-    return why === null ? json(reply).send('{"ok":true}') : reply.code(503).send(errorBody('CONVERGING', why))
+    return why === null ? json(reply).send('{"ok":true}') : reply.code(503).send(errorBody('NOT_READY', why))
   })
   for (const url of ['/status', '/healthz', '/readyz'])
     refuseOthers(app, url, ['POST', 'PUT', 'PATCH', 'DELETE'])

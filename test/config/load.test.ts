@@ -134,6 +134,22 @@ test('an IPv6 local_address needs a router_id beside it', () => {
   expect(load(`${text}router_id = 192.0.2.7\n`).config.bgp.identifier).toBe('\xc0\x00\x02\x07')
 })
 
+test('values are native in the configuration, and in one spelling where they are shown', () => {
+  const { config } = load(
+    `${BASE}peers = 2001:DB8:0::2, 2001:db8::2, 192.0.2.9\nvtep_networks = FD99:0::/48\n[BGP_PEER:2001:db8::2]\nlocal_address = eth1\n[DATAPLANE_DRIVER_IPVPN]\nlabel_range = 500 - 600\nmpls_interface = *gre*\n`,
+  )
+  expect(config.bgp.peers.map(({ address, localAddress }) => [address, localAddress].map(formatIp))).toEqual([
+    ['2001:db8::2', '2001:db8::8'],
+    ['192.0.2.9', '192.0.2.1'],
+  ])
+  expect(config.ipvpn).toMatchObject({ transport: { tunnels: 'gre' }, ranges: { labels: [500, 600] } })
+  expect(JSON.parse(JSON.stringify(config.effective))).toMatchObject({
+    BGP: { peers: ['2001:db8::2', '192.0.2.9'], vtep_networks: ['fd99::/48'] },
+    DATAPLANE_DRIVER_IPVPN: { label_range: '500-600', table_range: '1001-65535', mpls_interface: '*gre*' },
+    'BGP_PEER:2001:db8::2': { local_address: '2001:db8::8' },
+  })
+})
+
 describe('IP VPN in the kernel', () => {
   const linux =
     '[BGP]\nlocal_address = 192.0.2.7\nmy_as = 64512\n[DATAPLANE_DRIVER_IPVPN]\ndataplane_driver = linux\n'

@@ -44,7 +44,7 @@ describe('every error is one of the table, and never one of Fastify', () => {
     ['PATH_TOO_LONG', 'POST', `/bgp/peers/${'a'.repeat(3000)}/reset`, undefined],
     ['PEER_NOT_FOUND', 'POST', '/bgp/peers/10.77.0.99/reset', undefined],
     ['PEER_NOT_ESTABLISHED', 'POST', '/bgp/peers/10.77.0.1/refresh', undefined],
-    ['CONVERGING', 'GET', '/readyz', undefined],
+    ['NOT_READY', 'GET', '/readyz', undefined],
   ])('%s: %s %.60s', async (code, method, url, payload) => {
     const answer = await api.app.inject({ method, url, ...(payload === undefined ? {} : { payload }) })
     expectError(answer.body, answer.statusCode, code)
