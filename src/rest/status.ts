@@ -8,15 +8,15 @@ import type { Views } from './looking-glass/index.ts'
 import { choice, readQuery } from './query.ts'
 import { STATES, showVerification, statusEntries, statusSettings } from './status-entries.ts'
 import { statusSummary, whyNotReady } from './status-summary.ts'
-import { turn } from './turns.ts'
+import { shared } from './turns.ts'
 
 /** `GET /status`, `/status/entries`, `/status/settings`, `/healthz`, `/readyz`, and `POST /status/verify`; what concerns the kernel only where there is one. */
 export function addStatus(app: FastifyInstance, views: Views): void {
   const { services } = views
+  const summary = shared(async () => JSON.stringify(await statusSummary(views, views.now())))
   app.get('/status', async (request, reply) => {
     readQuery(request, [])
-    await turn()
-    return json(reply).send(JSON.stringify(await statusSummary(views, views.now())))
+    return json(reply).send(await summary())
   })
   app.get('/healthz', (_request, reply) => json(reply).send('{"ok":true}'))
   app.get('/readyz', (_request, reply) => {
