@@ -368,8 +368,23 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         dataplane.complete()
         await lab.calm()
         for (const entry of theirs) expect(lab.driver.dump(entry.device)).toBeDefined()
-        expect(sightings('vx0')).toContainEqual({ entry: expect.objectContaining(theirs[0]), marked: false })
+        expect(sightings('vx0')).toContainEqual(
+          expect.objectContaining({ entry: expect.objectContaining(theirs[0]), marked: false }),
+        )
         expect(sightings('br0')).toContainEqual({ entry: theirs[1], marked: false })
+      })
+
+      test('what others made of an entry of ours stays, and the rest of ours goes', async () => {
+        await wantInPlace(...e.network, e.remote(2))
+        dataplane.stop()
+        lab.overwrite(e.remote(2, '192.0.2.50'))
+        dataplane = lab.restart()
+        await wantInPlace(...e.network)
+        dataplane.complete()
+        await lab.calm()
+        const left = sightings('vx0').filter(({ entry }) => 'mac' in entry && entry.mac === e.mac(2))
+        expect(left).toHaveLength(1)
+        expect(left[0]).toMatchObject({ entry: { dst: e.ip('192.0.2.50') }, marked: false })
       })
 
       test('a VXLAN device with another VNI is made anew', async () => {
@@ -808,7 +823,9 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
       expect(await countOf('vx0', 'remote-mac')).toBe(10_000)
       expect(await countOf('br0', 'neighbour')).toBe(10_000)
       for (const entry of many) dataplane.unwant(entry)
-      await lab.until(() => sightings('vx0').every(({ entry }) => entry.kind !== 'remote-mac'))
+      await lab.until(() =>
+        sightings('vx0').every(({ entry, marked }) => !marked || entry.kind !== 'remote-mac'),
+      )
       await lab.until(() => !lab.holds(e.neighbour('10.1.0.0', 1000)))
       await lab.calm()
       expect(await countOf('br0', 'neighbour')).toBe(0)
