@@ -11,15 +11,15 @@ import { choice, readQuery } from './query.ts'
 import { serve } from './serve.ts'
 import { showVerification, statusEntries, statusSettings } from './status-entries.ts'
 import { statusSummary, whyNotReady } from './status-summary.ts'
-import { turn } from './turns.ts'
+import { shared } from './turns.ts'
 
 /** `GET /status`, `/status/entries`, `/status/settings`, `/healthz`, `/readyz`, and `POST /status/verify`; what concerns the kernel only where there is one. */
 export function addStatus(app: FastifyInstance, views: Views): void {
   const { services } = views
+  const summary = shared(async () => JSON.stringify(await statusSummary(views, views.now())))
   serve(app, ROUTES.status, async (request, reply) => {
     readQuery(request)
-    await turn()
-    return json(reply).send(JSON.stringify(await statusSummary(views, views.now())))
+    return json(reply).send(await summary())
   })
   serve(app, ROUTES.healthz, (_request, reply) => json(reply).send('{"ok":true}'))
   serve(app, ROUTES.readyz, (_request, reply) => {

@@ -15,6 +15,18 @@ export function turn(): Promise<void> {
   })
 }
 
+/** Does the work of all who ask before its turn comes once: each gets what was found after it had asked. */
+export function shared<T>(work: () => Promise<T>): () => Promise<T> {
+  let next: Promise<T> | null = null
+  return () => {
+    next ??= turn().then(() => {
+      next = null
+      return work()
+    })
+    return next
+  }
+}
+
 function next(): void {
   waiting.shift()?.()
   if (waiting.length > 0) setImmediate(next)
