@@ -1,6 +1,7 @@
-import { formatIp } from '../../values/address.ts'
+import { ANY_IPV4, formatIp } from '../../values/address.ts'
 import { formatMac } from '../../values/mac.ts'
-import { identity, type TableEntry } from '../kinds/index.ts'
+import type { ObservedEntry } from '../driver.ts'
+import { identity } from '../kinds/index.ts'
 import type { Flood, RemoteMac } from '../model.ts'
 import type { Device } from './device.ts'
 
@@ -11,8 +12,9 @@ const NO_MAC = '00:00:00:00:00:00'
 /** What tells a VXLAN device where to send frames. */
 export type TunnelEntry = Flood | RemoteMac
 
-export function isTunnelEntry(entry: TableEntry): entry is TunnelEntry {
-  return entry.kind === 'flood' || entry.kind === 'remote-mac'
+/** Whether it is a tunnel entry without our mark; what a bridge has of a MAC tells of no VTEP, and sends nothing anywhere by itself. */
+export function isUnmanaged({ entry, marked }: ObservedEntry): boolean {
+  return !marked && (entry.kind === 'flood' || (entry.kind === 'remote-mac' && entry.dst !== ANY_IPV4))
 }
 
 /** Entries of a VXLAN device's FDB that another program set: no route tells of them, and they are not ours to remove. */

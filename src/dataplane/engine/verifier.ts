@@ -165,7 +165,7 @@ export class Verifier {
     const link = this.driver.link(device.name)
     const faults = [...placeFaults(device, link, this.driver)].filter(({ entry }) => this.isBelieved(entry))
     if (link === undefined || device.index === null) return faults
-    const observation = new DeviceDump(device, link, this.driver.dump(device.name))
+    const observation = new DeviceDump(device, this.driver.dump(device.name))
     while (!observation.step()) yield
     observation.noteUnmanaged()
     for (const [table, entries] of observation.result()) {
