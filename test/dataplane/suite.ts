@@ -410,7 +410,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         expect(lab.indexOf('vx0')).not.toBe(index)
       })
 
-      test('links of ours that nobody wants are told of and kept', async () => {
+      test('stale links of chanter are told of and kept', async () => {
         await wantInPlace(...everything)
         dataplane = lab.restart()
         dataplane.complete()
@@ -575,7 +575,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
       test('a device that is not ours is refused and not touched', async () => {
         lab.addBridge('br0')
         const before = lab.driver.link('br0')
-        const reason = 'interface br0 exists and is not ours: it has no alias, not "chanter:..."'
+        const reason = 'interface br0 exists and is not owned by chanter: it has no alias, not "chanter:..."'
         const open = await want(e.bridge, e.neighbour('10.0.0.2', 2))
         expect(open.map((item) => item.reason)).toEqual([reason, reason])
         dataplane.unwant(e.neighbour('10.0.0.2', 2))

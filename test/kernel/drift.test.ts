@@ -250,7 +250,7 @@ test('a link of another program that got the index of one of ours unnoticed is n
   run(`ip link add vx0 index ${index} type vxlan id ${e.VNI} local 192.0.2.1 dstport 4789 nolearning`)
   expect(lab.driver.link('vx0')).toMatchObject({ index, owned: false })
   await dataplane.verifier.verify()
-  await lab.until(() => dataplane.status(e.vxlan).reason?.includes('is not ours') === true)
+  await lab.until(() => dataplane.status(e.vxlan).reason?.includes('is not owned by chanter') === true)
   expect(lab.indexOf('vx0')).toBe(index)
 })
 
@@ -286,7 +286,7 @@ describe('after a restart with a state that tells what was made', () => {
     'a %s that another program made meanwhile under the name is left alone',
     async (_what, name, command) => {
       const reasons = await restart(`ip link del ${name}`, command)
-      expect(reasons).toContainEqual(expect.stringContaining(`${name} exists and is not ours`))
+      expect(reasons).toContainEqual(expect.stringContaining(`${name} exists and is not owned by chanter`))
       expect(lab.driver.link(name)).toMatchObject({ owned: false, alias: null })
     },
   )

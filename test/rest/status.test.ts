@@ -107,7 +107,7 @@ describe('GET /status', () => {
     const { problems, drift } = await get('/status')
     expect(problems).toEqual([
       expect.stringMatching(
-        /^1 kernel entry is changed by others again and again, such as remote-mac 02:00:00:00:01:02 on vxlan--net1: 8 times since .*; ip monitor shows/,
+        /^1 kernel entry is changed by other programs again and again, such as remote-mac 02:00:00:00:01:02 on vxlan--net1: 8 times since .*; ip monitor shows/,
       ),
     ])
     expect(drift).toMatchObject({ count: 8, contested: 1 })
@@ -298,7 +298,7 @@ describe('GET /status', () => {
     one.driver.kernel.addLink('evpn---old', { kind: 'bridge', alias: 'chanter:old' })
     one.speaker.peers.values().next().value!.disable('')
     expect(await get('/status')).toMatchObject({
-      problems: ['no session with any peer', 'links of ours that nobody wants: evpn---old'],
+      problems: ['no session with any peer', 'stale links of chanter: evpn---old'],
       sessions: { established: 0, disabled: 1 },
       leftovers: { links: [{ name: 'evpn---old', alias: 'chanter:old' }] },
     })

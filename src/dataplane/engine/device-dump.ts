@@ -77,8 +77,8 @@ export class DeviceDump {
     const { entry, marked, external = false, isPartial = false, isStuck = false } = observed
     const table = this.device.table(entry.kind)
     if (observed.inUnmarkedList) this.unmarkedFloods++
-    if (isUnmanaged(observed) && !table.wants(entry)) this.unmanaged.push(entry as TunnelEntry)
     if (isStuck) this.stuck.push(entry)
+    if (isUnmanaged(observed) && !table.wants(entry)) this.unmanaged.push(observed.entry)
     if (isPartial) {
       if (marked) keep(this.partial, entry)
     } else if (marked || (isStuck && table.wants(entry))) keep(this.found, entry)

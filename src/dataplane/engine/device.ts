@@ -177,15 +177,15 @@ export class Device {
 
   /** Has what needs this interface set again; true when there is something. */
   requeueDependents(name: string): boolean {
-    let shaken = false
+    let isRequeued = false
     for (const table of this.tables.values()) {
       const suffers = this.name === name && tableDefinition(table.kind).isLostSilently === true
       if (!this.disturbed && (suffers ? table.staleSize > 0 : table.staleNeeds(name))) this.disturbed = true
       if (!suffers && !table.needsDevice(name)) continue
       for (const entry of suffers ? table.entries() : table.needing(name)) table.redo(entry)
-      shaken = true
+      isRequeued = true
     }
-    return shaken
+    return isRequeued
   }
 
   *entries(): Generator<Entry, void> {

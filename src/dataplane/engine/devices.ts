@@ -382,6 +382,7 @@ export class Devices {
       this.setFailure(device, refusal, this.clock.epoch() + delay)
       this.events.emit({ type: 'device-unreadable', device: device.name, reason: refusal.text })
       this.clock.after(delay, () => {
+        if (this.all.get(device.name) !== device) return // what is wanted now has a look of its own
         this.touch(device)
         this.released(device)
       })

@@ -253,8 +253,8 @@ export class Reconciler implements Dataplane, DataplaneQueries {
   *settings(): Generator<{ readonly setting: HeldSetting; readonly entry: Entry } | undefined, void> {
     const seen = new Set<string>()
     for (const { entry } of this.statuses.entries()) {
-      const isTold = isTableEntry(entry) && entry.kind !== 'mpls-interface' && entry.kind !== 'mpls'
-      for (const setting of isTold ? [] : this.driver.settingsFor(entry)) {
+      const isNotified = isTableEntry(entry) && entry.kind !== 'mpls-interface' && entry.kind !== 'mpls'
+      for (const setting of isNotified ? [] : this.driver.settingsFor(entry)) {
         if (!seen.has(setting.name)) yield { setting, entry }
         seen.add(setting.name)
       }

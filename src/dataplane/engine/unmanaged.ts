@@ -12,9 +12,11 @@ const NO_MAC = '00:00:00:00:00:00'
 /** What tells a VXLAN device where to send frames. */
 export type TunnelEntry = Flood | RemoteMac
 
-/** Whether it is a tunnel entry without our mark; what a bridge has of a MAC tells of no VTEP, and sends nothing anywhere by itself. */
-export function isUnmanaged({ entry, marked }: ObservedEntry): boolean {
-  return !marked && (entry.kind === 'flood' || (entry.kind === 'remote-mac' && entry.dst !== ANY_IPV4))
+/** Whether another program set it; of a part that tells no VTEP it is not known. */
+export function isUnmanaged(observed: ObservedEntry): observed is ObservedEntry<TunnelEntry> {
+  const { entry, marked } = observed
+  if (marked) return false
+  return (entry.kind === 'flood' || entry.kind === 'remote-mac') && entry.dst !== ANY_IPV4
 }
 
 /** Entries of a VXLAN device's FDB that another program set: no route tells of them, and they are not ours to remove. */

@@ -6,7 +6,7 @@ import { identity, KINDS } from '../kinds/index.ts'
 import type { Dataplane, Entry, EntryStatus, NextHop } from '../model.ts'
 import type { PortQuestion } from '../survey.ts'
 import type { DataplaneSummary, DataplaneView, Lists } from '../view.ts'
-import { makeBell, ring, ringLast } from './bell.ts'
+import { closeBell, makeBell, ring, ringLast } from './bell.ts'
 import type { Call, Calls, ListSlice, Order, Report, Result, ThreadData, ThreadOptions } from './messages.ts'
 import { Outbox } from './outbox.ts'
 
@@ -49,6 +49,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   private addressesChanged: (addresses: readonly InterfaceAddress[]) => void = () => {}
   private lastId = 0
   private readonly outbox: Outbox
+  private lastSlice: Promise<unknown> = Promise.resolve()
   private lastSummary: DataplaneSummary | null = null
   private isStopping = false
 
@@ -70,8 +71,13 @@ export class ForwardingThread implements Dataplane, DataplaneView {
       died(reason)
     }
     this.worker.on('error', (error) => ended(`the forwarding thread failed: ${error.stack ?? error}`))
-    this.worker.on('exit', () => ended('the forwarding thread has ended'))
-    process.once('exit', () => ringLast(this.bell))
+    const wakeLast = () => ringLast(this.bell)
+    process.once('exit', wakeLast)
+    this.worker.on('exit', () => {
+      process.off('exit', wakeLast)
+      closeBell(this.bell)
+      ended('the forwarding thread has ended')
+    })
   }
 
   want(entry: Entry): void {
@@ -232,13 +238,20 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     const walk = await this.call('walk', list, devices)
     try {
       for (;;) {
-        const slice = await this.call('slice', walk)
+        const slice = await this.nextSlice(walk)
         if (slice === null) return
         yield slice as ListSlice<L>
       }
     } finally {
       if (!this.isStopping) void this.call('abandon', walk).catch(() => {})
     }
+  }
+
+  /** One slice is on its way at a time: reading those of many walks at once would hold up all others. */
+  private nextSlice(walk: number): Promise<Result<'slice'>> {
+    const slice = this.lastSlice.then(() => this.call('slice', walk))
+    this.lastSlice = slice.catch(() => {})
+    return slice
   }
 
   private handle(report: Report): void {
@@ -251,8 +264,8 @@ export class ForwardingThread implements Dataplane, DataplaneView {
         this.asked.get(report.id)?.reject(new Error(report.reason))
         this.asked.delete(report.id)
         return
-      case 'way':
-        return this.followers.get(report.ip)?.(report.way)
+      case 'next-hop':
+        return this.followers.get(report.ip)?.(report.nextHop)
       case 'addresses':
         return this.addressesChanged(report.addresses)
       case 'taken':
