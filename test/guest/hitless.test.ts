@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { request } from '../../src/client.ts'
+import { LOG_LINES } from '../../src/events/log-lines.ts'
 import type { LabDaemon } from '../../src/lab/chanter.ts'
 import { Flow, lossText } from '../support/flow.ts'
 import { type Loss, monotonicMs } from '../support/flow-account.ts'
@@ -13,6 +14,9 @@ const TARGETS = { imports: ['64512:10'], exports: ['64512:10'] }
 const PACKETS_A_SECOND = 250
 /** Short, so that a reflector that is gone is noticed within the test. */
 const TIMERS = { BGP: { hold_time: 9 } }
+
+/** What a daemon logs when it removes what is left of an earlier one. */
+const CONVERGED = LOG_LINES['initial-convergence']!.message
 
 let fleet: Fleet
 let kill: Kill = async () => {}
@@ -67,7 +71,7 @@ const forwarding = () =>
   )
 
 /** How often the daemons of a node said that their routes are complete. */
-const sweeps = (i: number) => daemons[i]!.process.tail(100_000).split('all routes are here').length
+const sweeps = (i: number) => daemons[i]!.process.tail(100_000).split(CONVERGED).length
 
 async function restartDaemon(i: number, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   await daemons[i]!.process.stop(signal)

@@ -6,7 +6,7 @@ import { HitlessNetwork } from './hitless-network.ts'
  * than the other, and what the other does not send again let go of.
  */
 const SETTLED = process.env['SETTLED'] === '1'
-const TIMEOUT_MS = SETTLED ? 600_000 : 60_000
+const TIMEOUT_MS = SETTLED ? 600_000 : 240_000
 
 describe.each([
   ['gobgp with graceful restart', 'frr'],

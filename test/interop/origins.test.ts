@@ -273,6 +273,9 @@ router bgp 64512
 ${FRR_FAMILIES.map((family) => ` address-family ${family}\n  neighbor ${OURS} activate\n${family === 'ipv4 unicast' ? `  neighbor ${OURS} addpath-tx-all-paths\n` : ''} exit-address-family\n`).join('')}`
 
 const BIRD = '/usr/sbin/bird'
+/** A session that BIRD has not answered by then was opened before BIRD listened. */
+const ANSWER_POLLS = 50
+const ANSWER_POLL_MS = 50
 
 describe.each([
   ['BIRD 2.0.12', 64512, 65001],
@@ -287,12 +290,17 @@ describe.each([
     lab.start(namespace, namespace, BIRD, '-f', '-c', file, '-s', join(lab.directory, `${namespace}.ctl`))
     const families = [IPV4_UNICAST, IPV6_UNICAST, VPNV4]
     const capabilities = { families, fourOctetAs, routeRefresh: true, role: 3, extendedMessage: true }
-    await lab.eventually('BIRD answers', async () => {
-      session?.close()
-      session = new Session(65001, 0x0a000002, capabilities)
-      await new Promise((resolve) => setTimeout(resolve, 200))
-      return session.heard.length > 0 ? { value: session } : { seen: 'nothing' }
-    })
+    await lab.eventually(
+      'BIRD answers',
+      async () => {
+        session?.close()
+        session = new Session(65001, 0x0a000002, capabilities)
+        for (let i = 0; i < ANSWER_POLLS && session.heard.length === 0; i++)
+          await new Promise((resolve) => setTimeout(resolve, ANSWER_POLL_MS))
+        return session.heard.length > 0 ? { value: session } : { seen: 'nothing' }
+      },
+      60,
+    )
     await lab.eventually('BIRD has said everything', async () => {
       const ended = session!.heard.filter((hex) => /ff(001702|001d02)/.test(hex)).length
       return ended === families.length ? { value: ended } : { seen: `${ended} End-of-RIB` }
