@@ -97,7 +97,7 @@ export class Notices implements ChangeListener {
     if (present && isStuck) table?.stick(entry)
     const wanted = table?.find(entry)
     if (table === undefined || wanted === undefined) {
-      if (marked || present) device.disturbed = true
+      if (marked || present) device.disturb()
       return false
     }
     const isHeld = (marked || external || !table.isMarked) && (isPartial || table.holds(entry))
