@@ -33,6 +33,24 @@ test.each(PAGES)('links of %s lead somewhere', (page) => expect(brokenLinks(page
 describe('ARCHITECTURE.md', () => {
   const text = read('ARCHITECTURE.md').replace(/^```.*?^```/gms, '')
   const words = [...text.matchAll(/`([^`]+)`/g)].map(([, word]) => word!)
+  const sources = globSync('src/**/*.ts').map(read)
+
+  test('names files and folders that exist', () => {
+    const paths = words.filter((word) => /^(src|test|docs|bench|scripts|fixtures)\//.test(word))
+    expect(paths.length).toBeGreaterThan(50)
+    expect(paths.filter((path) => !existsSync(path))).toEqual([])
+  })
+
+  test('names methods that exist', () => {
+    const methods = words.filter((word) => /^[A-Z]\w+\.\w+$/.test(word) && !word.endsWith('.md'))
+    expect(methods.length).toBeGreaterThan(20)
+    const isThere = (word: string) => {
+      const [type, member] = word.split('.')
+      const declared = sources.filter((source) => new RegExp(`(class|interface) ${type}\\b`).test(source))
+      return declared.some((source) => new RegExp(`\\b${member}\\b`).test(source))
+    }
+    expect(methods.filter((word) => !isThere(word))).toEqual([])
+  })
 
   test('names every room of the source', () => {
     const rooms = globSync('src/*', { withFileTypes: true }).filter((one) => one.isDirectory())

@@ -82,7 +82,7 @@ export class DeviceRemovals {
     this.removeLinks(going)
     for (const device of some) {
       if (!going.includes(device)) this.removePort(device)
-      if (device.leavingSize === 0) device.leavingSince = null
+      device.settleLeaving()
       if (device.leavingLink !== null && isExternal(device.leavingLink)) this.refused.add(device)
       this.left(device)
     }
@@ -104,7 +104,7 @@ export class DeviceRemovals {
     this.removeLinks(holders)
     for (const device of holders) {
       this.all.delete(device)
-      if (device.leavingSize === 0) device.leavingSince = null
+      device.settleLeaving()
       this.left(device)
     }
   }
@@ -130,8 +130,7 @@ export class DeviceRemovals {
     const renamed = enslaved === null ? undefined : this.driver.nameOf(enslaved)
     const names = new Set([device.name, renamed ?? device.name])
     const refused = [...names].map((name) => this.driver.removeDevice({ ...leavingPort, device: name }))
-    if (this.hasGone(leavingPort, refused.find((refusal) => refusal !== null) ?? null))
-      device.leavingPort = null
+    if (this.hasGone(leavingPort, refused.find((refusal) => refusal !== null) ?? null)) device.portRemoved()
   }
 
   /** Deletes links of one kind, which takes them out of where they are. */
@@ -141,9 +140,9 @@ export class DeviceRemovals {
     if (first === undefined) return
     const refused = this.pace.run(first.kind, links.length, () => this.driver.removeLinks(links))
     for (const [i, device] of devices.entries()) {
-      device.leavingPort = null
+      device.portRemoved()
       if (device.leavingLink === null || !this.hasGone(device.leavingLink, refused.get(i) ?? null)) continue
-      device.leavingLink = null
+      device.linkRemoved()
       this.lose(device)
       this.events.emit({ type: 'device-deleted', device: device.name })
     }

@@ -1,4 +1,5 @@
 import type { Mac } from '../../values/mac.ts'
+import type { Link } from '../driver.ts'
 import type { Key } from '../kinds/definition.ts'
 import {
   type DeviceEntry,
@@ -27,41 +28,41 @@ export interface Failure {
   readonly nextTry: number | null
 }
 
-/** All that is wanted of one interface, and what is known of it. */
+/** All that is wanted of one interface, and what is known of it. It is changed by its own methods alone. */
 export class Device {
   readonly name: string
-  link: LinkEntry | null = null
-  port: PortEntry | null = null
+  readonly link: LinkEntry | null = null
+  readonly port: PortEntry | null = null
   /** What was wanted and is to be undone when nothing else is left to do. */
-  leavingLink: LinkEntry | null = null
-  leavingPort: PortEntry | null = null
+  readonly leavingLink: LinkEntry | null = null
+  readonly leavingPort: PortEntry | null = null
   /** Index, master and MAC address of the interface when it was last looked at. */
-  observedIndex: number | null = null
-  master: string | null = null
-  mac: Mac | null = null
+  readonly observedIndex: number | null = null
+  readonly master: string | null = null
+  readonly mac: Mac | null = null
   /** Whether the interface was ours then; null before it was looked at. */
-  owned: boolean | null = null
+  readonly owned: boolean | null = null
   /** Index of the interface that was last in its place as the port, whatever it is called by now. */
-  enslaved: number | null = null
+  readonly enslaved: number | null = null
   /** Index of the interface whose entries are known; null before its first look. */
-  index: number | null = null
+  readonly index: number | null = null
   /** Whether its entries were known once since it is wanted. */
-  adopted = false
+  readonly adopted: boolean = false
   /** Whether its entries have to be looked at again, since notifications were lost. */
-  unsure = false
-  dump: DeviceDump | null = null
+  readonly unsure: boolean = false
+  readonly dump: DeviceDump | null = null
   /** Whether entries that are not wanted came, went or changed since the last look at its entries began. */
-  disturbed = false
+  readonly disturbed: boolean = false
   /** Looks at its entries that failed, since one went well. */
-  failedDumps = 0
+  readonly failedDumps: number = 0
   /** Why nothing can be set on it: the interface is missing or refused, or its port is not in place. */
-  failure: Failure | null = null
+  readonly failure: Failure | null = null
   /** Of a port of others that passes no traffic. */
-  outage: Outage | null = null
+  readonly outage: Outage | null = null
   /** Since when there is something of it to be removed, in epoch milliseconds; null while there is nothing. */
-  leavingSince: number | null = null
+  readonly leavingSince: number | null = null
   /** Since when there is work left to do for it, in epoch milliseconds; null while there is none. */
-  waitingSince: number | null = null
+  readonly waitingSince: number | null = null
   readonly unmanaged = new UnmanagedEntries()
   readonly tables = new Map<TableKind, AnyTable>()
 
@@ -135,23 +136,129 @@ export class Device {
     return isPortEntry(entry) ? this.leavingPort : this.leavingLink
   }
 
+  /** There is work to do for it, since then at the latest; in epoch milliseconds, as `leave`. */
+  wait(since: number): void {
+    own(this).waitingSince ??= since
+  }
+
+  /** Something of it is to be removed, since then at the latest. */
+  leave(since: number): void {
+    own(this).leavingSince ??= since
+  }
+
+  /** No work is left to do for it. */
+  rest(): void {
+    own(this).waitingSince = null
+  }
+
+  /** Something of it was removed, perhaps the last that was to be. */
+  settleLeaving(): void {
+    if (this.leavingSize === 0) own(this).leavingSince = null
+  }
+
+  portRemoved(): void {
+    own(this).leavingPort = null
+  }
+
+  linkRemoved(): void {
+    own(this).leavingLink = null
+  }
+
+  /** Its interface was looked at; undefined: there is none. */
+  observed(link: Pick<Link, 'index' | 'mac'> | undefined): void {
+    own(this).observedIndex = link?.index ?? null
+    own(this).mac = link?.mac ?? null
+  }
+
+  /** Its interface has that MAC address; answers whether it had another one. */
+  setMac(mac: Mac | null): boolean {
+    const before = this.mac
+    own(this).mac = mac
+    return before !== null && before !== mac
+  }
+
+  /** Its interface is ours, or not; answers whether that was otherwise before. */
+  setOwned(owned: boolean): boolean {
+    const before = this.owned
+    own(this).owned = owned
+    return before !== null && before !== owned
+  }
+
+  moved(master: string | null): void {
+    own(this).master = master
+  }
+
+  /** The interface that was looked at is in its place as the port. */
+  setEnslaved(): void {
+    own(this).enslaved = this.observedIndex
+  }
+
+  fail(failure: Failure | null): void {
+    own(this).failure = failure
+  }
+
+  setOutage(outage: Outage | null): void {
+    own(this).outage = outage
+  }
+
+  /** Notifications of its entries were lost. */
+  doubt(): void {
+    own(this).unsure = true
+  }
+
+  /** Entries that are not wanted came, went or changed. */
+  disturb(): void {
+    own(this).disturbed = true
+  }
+
+  /** Its entries are known. */
+  adopt(): void {
+    own(this).adopted = true
+  }
+
+  /** It is new, or new in its place, and holds nothing. */
+  startEmpty(index: number): void {
+    own(this).index = index
+    own(this).unsure = false
+    this.adopt()
+  }
+
+  beginDump(dump: DeviceDump): void {
+    this.dump?.abandon()
+    own(this).unsure = false
+    own(this).disturbed = false
+    own(this).dump = dump
+  }
+
+  /** The dump is complete: the entries of the interface are known. */
+  endDump(): void {
+    own(this).dump = null
+    own(this).failedDumps = 0
+    own(this).index = this.observedIndex
+  }
+
+  /** The dump failed; answers with how many did since one went well. */
+  dumpFailed(): number {
+    return ++own(this).failedDumps
+  }
+
   want(entry: DeviceEntry): void {
     if (isPortEntry(entry)) {
-      this.port = entry
-      this.leavingPort = null
+      own(this).port = entry
+      own(this).leavingPort = null
     } else {
-      this.link = entry
-      this.leavingLink = null
+      own(this).link = entry
+      own(this).leavingLink = null
     }
   }
 
   unwant(entry: DeviceEntry): void {
     if (isPortEntry(entry)) {
-      this.leavingPort = this.port ?? this.leavingPort
-      this.port = null
+      own(this).leavingPort = this.port ?? this.leavingPort
+      own(this).port = null
     } else {
-      this.leavingLink = this.link ?? this.leavingLink
-      this.link = null
+      own(this).leavingLink = this.link ?? this.leavingLink
+      own(this).link = null
     }
   }
 
@@ -166,12 +273,12 @@ export class Device {
 
   /** The interface is gone, and with it all that the kernel held for it. */
   lose(): void {
-    this.observedIndex = null
-    this.index = null
-    this.owned = null
+    own(this).observedIndex = null
+    own(this).index = null
+    own(this).owned = null
     this.unmanaged.replace([])
     this.dump?.abandon()
-    this.dump = null
+    own(this).dump = null
     for (const table of this.tables.values()) table.forget()
   }
 
@@ -180,7 +287,8 @@ export class Device {
     let isRequeued = false
     for (const table of this.tables.values()) {
       const suffers = this.name === name && tableDefinition(table.kind).isLostSilently === true
-      if (!this.disturbed && (suffers ? table.staleSize > 0 : table.staleNeeds(name))) this.disturbed = true
+      if (!this.disturbed && (suffers ? table.staleSize > 0 : table.staleNeeds(name)))
+        own(this).disturbed = true
       if (!suffers && !table.needsDevice(name)) continue
       for (const entry of suffers ? table.entries() : table.needing(name)) table.redo(entry)
       isRequeued = true
@@ -193,4 +301,9 @@ export class Device {
     if (this.port !== null) yield this.port
     for (const kind of TABLE_KINDS) yield* this.tables.get(kind)?.entries() ?? []
   }
+}
+
+/** The device to be written. */
+function own(device: Device): { -readonly [K in keyof Device]: Device[K] } {
+  return device
 }

@@ -92,7 +92,7 @@ export class Devices {
   touch(device: Device): void {
     if (!this.isCurrent(device)) return
     this.unplaced.add(device)
-    device.waitingSince ??= this.clock.epoch()
+    device.wait(this.clock.epoch())
   }
 
   /** Has the device's link and port taken away, where they are to go. */
@@ -153,8 +153,8 @@ export class Devices {
 
   /** The device has nothing left to set or remove. */
   rest(device: Device): void {
-    if (!this.isUnplaced(device)) device.waitingSince = null
-    if (device.leavingSize === 0) device.leavingSince = null
+    if (!this.isUnplaced(device)) device.rest()
+    device.settleLeaving()
     this.forgetIdle(device)
   }
 
@@ -215,27 +215,24 @@ export class Devices {
   private handleOutage(device: Device, link: Link | undefined): void {
     const isOthers = device.port !== null && device.link === null && link !== undefined
     const reason = !isOthers || link.carrier ? null : link.up ? 'no carrier' : 'down'
-    if (reason === null) device.outage = null
+    if (reason === null) device.setOutage(null)
     else if (device.outage?.reason !== reason)
-      device.outage = { port: device.name, reason, since: device.outage?.since ?? this.clock.epoch() }
+      device.setOutage({ port: device.name, reason, since: device.outage?.since ?? this.clock.epoch() })
   }
 
   /** With its MAC address, an interface changes all neighbours. */
   private handleAddress(device: Device, { mac }: Link): void {
-    if (device.mac !== null && device.mac !== mac) this.exceptions.excuse(device.name)
-    device.mac = mac
+    if (device.setMac(mac)) this.exceptions.excuse(device.name)
   }
 
   /** The entries of a bridge of others are sticky, those of ours are not. */
   private handleOwner(device: Device, { owned }: Link): void {
-    const before = device.owned
-    device.owned = owned
-    if (before === null || before === owned) return
+    if (!device.setOwned(owned)) return
     for (const member of this.ports.of(device.name)) this.doubtOf(member)
   }
 
   private doubtOf(device: Device): void {
-    device.unsure = true
+    device.doubt()
     this.touch(device)
   }
 
@@ -271,16 +268,15 @@ export class Devices {
     this.handleOutage(device, link)
     if (link !== undefined) this.handleOwner(device, link)
     this.setFailure(device, refusal)
-    device.observedIndex = link?.index ?? null
+    device.observed(link)
     this.ports.move(device, link?.master ?? null)
-    device.mac = link?.mac ?? null
     if (refusal !== null && culprit !== null) this.fail(culprit, refusal)
     if (refusal !== null && device.port !== null) this.repairMaster(device.port)
     const linkFailed = culprit !== null && culprit === device.link
     if (device.link !== null && !linkFailed) this.exceptions.applied(device.link)
     if (device.port !== null && refusal === null) {
       this.exceptions.applied(device.port)
-      device.enslaved = device.observedIndex
+      device.setEnslaved()
     }
     if (learned && device.master !== null)
       for (const other of this.ports.of(device.master)) this.doubtOf(other)
@@ -297,7 +293,7 @@ export class Devices {
 
   private setFailure(device: Device, refusal: Refusal | null, nextTry: number | null = null): void {
     const since = device.failure?.since ?? this.clock.epoch()
-    device.failure = refusal === null ? null : { refusal, since, nextTry }
+    device.fail(refusal === null ? null : { refusal, since, nextTry })
     if (refusal === null) this.failing.delete(device)
     else this.failing.add(device)
   }
@@ -325,34 +321,27 @@ export class Devices {
 
   /** The device was created just now: all that is wanted of it is missing. */
   private begin(device: Device, link: Link): void {
-    device.index = link.index
-    device.unsure = false
-    device.adopted = true
+    device.startEmpty(link.index)
     this.refill(device)
     this.events.emit({ type: 'device-created', device: device.name, alias: link.alias })
   }
 
   /** The device has just been put into its bridge: it holds nothing, and need not be looked at. */
   private adoptEmpty(device: Device, link: Link): void {
-    device.index = link.index
-    device.unsure = false
-    device.adopted = true
+    device.startEmpty(link.index)
     for (const table of device.tables.values()) table.compare([], true)
     this.exceptions.retryEntries(device.name)
     this.dismiss(device)
   }
 
   private refill(device: Device): void {
-    device.disturbed = true
+    device.disturb()
     for (const table of device.tables.values()) table.refill()
     this.exceptions.retryEntries(device.name)
   }
 
   private startDump(device: Device): void {
-    device.dump?.abandon()
-    device.unsure = false
-    device.disturbed = false
-    device.dump = new DeviceDump(device, this.driver.dump(device.name))
+    device.beginDump(new DeviceDump(device, this.driver.dump(device.name)))
     this.dumping.add(device)
   }
 
@@ -366,9 +355,7 @@ export class Devices {
         return
       }
       dump.finish()
-      device.dump = null
-      device.failedDumps = 0
-      device.index = device.observedIndex
+      device.endDump()
       this.sweep.dumped(device)
       // what it was before may be all that was seen
       if (device.accepting) for (const name of dump.disrupted) device.requeueDependents(name)
@@ -378,7 +365,7 @@ export class Devices {
     } catch (error) {
       this.lose(device)
       const refusal = unreadable(error)
-      const delay = backoff(++device.failedDumps)
+      const delay = backoff(device.dumpFailed())
       this.setFailure(device, refusal, this.clock.epoch() + delay)
       this.events.emit({ type: 'device-unreadable', device: device.name, reason: refusal.text })
       this.clock.after(delay, () => {

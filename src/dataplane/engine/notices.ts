@@ -98,7 +98,7 @@ export class Notices implements ChangeListener {
     if (present && isStuck) table?.stick(entry)
     const wanted = table?.find(entry)
     if (table === undefined || wanted === undefined) {
-      if (marked || present) device.disturbed = true
+      if (marked || present) device.disturb()
       if (isUnmanaged(observed)) device.unmanaged[present ? 'add' : 'delete'](observed.entry)
       return false
     }

@@ -16,7 +16,7 @@ export class PortsByMaster {
       assert(before?.delete(device) === true, 'a port is not among those of its master', device.name)
       if (before.size === 0) this.byMaster.delete(device.master)
     }
-    device.master = master
+    device.moved(master)
     if (master === null) return
     const members = this.byMaster.get(master) ?? new Set()
     this.byMaster.set(master, members.add(device))

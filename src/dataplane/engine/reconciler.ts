@@ -157,7 +157,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     if (device === undefined) return
     this.exceptions.drop(entry)
     this.drift.drop(entry)
-    device.leavingSince ??= this.clock.epoch()
+    device.leave(this.clock.epoch())
     if (isTableEntry(entry)) {
       if (device.tables.get(entry.kind)?.unwant(entry)) this.work.add(device)
     } else {
@@ -269,7 +269,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     if (device.accepting) {
       table.push(entry)
       if (table.waiting === 1) this.work.add(device)
-      device.waitingSince ??= this.clock.epoch()
+      device.wait(this.clock.epoch())
     }
     this.schedule()
   }

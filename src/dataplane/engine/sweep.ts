@@ -31,7 +31,7 @@ export class Sweep {
   dumped(device: Device): void {
     if (this.begun && device.adopted) this.sweep(device)
     else if (this.begun) this.clock.after(ADOPTION_MS, () => this.sweepLate(device))
-    device.adopted = true
+    device.adopt()
   }
 
   private sweepLate(device: Device): void {
