@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { systemClock } from '../src/clock.ts'
 import { Reconciler } from '../src/dataplane/engine/reconciler.ts'
 import { LinuxDriver } from '../src/dataplane/linux/driver.ts'
-import { setEntry } from '../src/dataplane/linux/encode.ts'
+import { linuxDefinition } from '../src/dataplane/linux/kinds/index.ts'
 import { messages } from '../src/dataplane/linux/message.ts'
 import { Requests } from '../src/dataplane/linux/requests.ts'
 import { NetlinkSocket } from '../src/dataplane/linux/socket.ts'
@@ -104,7 +104,8 @@ function* encoded(
   }
   for (const [entryOf, target] of [[remoteMac, vx0] as const, [neighbour, br0] as const]) {
     for (let i = 0; i < count; i++) {
-      setEntry(requests, entryOf(i), target)
+      const entry = entryOf(i)
+      linuxDefinition(entry.kind).encode?.(requests, entry, target, () => 0)
       if (requests.writer.count === BATCH) yield take()
     }
     if (requests.writer.count > 0) yield take()

@@ -23,7 +23,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'linux',
   ],
   'linux/tcp-options': ['values', 'linux/libc'],
-  api: ['dataplane/model:types'],
+  api: ['dataplane/model:types', 'bgp/values'],
   evpn: ['bgp', 'dataplane/model:types', 'values'],
   ipvpn: ['bgp', 'dataplane/model:types', 'values'],
   vpn: [
@@ -58,7 +58,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   home: [],
   version: ['home'],
   client: [],
-  lab: ['client', 'config', 'home', 'linux/libc', 'values', 'version'],
+  lab: ['api:types', 'client', 'config', 'home', 'linux/libc', 'values', 'version'],
   daemon: [
     'rest',
     'vpn',
@@ -85,7 +85,19 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'version',
     'daemon:types',
   ],
-  cli: ['daemon', 'reflector', 'cleanup', 'bgp', 'config', 'lab', 'client', 'log', 'values', 'version'],
+  cli: [
+    'api',
+    'daemon',
+    'reflector',
+    'cleanup',
+    'bgp',
+    'config',
+    'lab',
+    'client',
+    'log',
+    'values',
+    'version',
+  ],
   main: ['cli'],
   container: [],
 }

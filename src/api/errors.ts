@@ -1,3 +1,4 @@
+import * as z from 'zod'
 import type { RefusalCode } from '../dataplane/model.ts'
 
 /** What an error code stands for. */
@@ -72,6 +73,15 @@ export const ERRORS = {
 } as const satisfies Record<string, ErrorKind>
 
 export type ErrorCode = keyof typeof ERRORS
+
+/** The body of every answer that is not 200; `code` is as bagpipe-bgp has it. */
+export const errorAnswer = z.strictObject({
+  code: z.int().describe('HTTP status'),
+  title: z.string(),
+  description: z.string().describe('what is wrong, what is expected, and what to do'),
+  error_code: z.enum(Object.keys(ERRORS) as ErrorCode[]).describe('stays as it is when words change'),
+})
+export type ErrorAnswer = z.infer<typeof errorAnswer>
 
 /** A request that is not granted; nothing was changed. The message is for people: what is wrong, what is expected, and what to do. */
 export class RequestError extends Error {

@@ -1,5 +1,6 @@
 import { Address4, Address6 } from 'ip-address'
 import type { InferredOptionTypes, Options } from 'yargs'
+import type { AttachBody } from '../api/attachment.ts'
 import { complaint, request } from '../client.ts'
 import { CliError } from './command.ts'
 import { print } from './print.ts'
@@ -91,7 +92,7 @@ const ANY_MAC = '52:54:00:99:99:22'
 const DEFAULT_RT = { evpn: '64512:513', ipvpn: '64512:512' }
 
 /** The body of an attach or detach request, the one that bagpipe-rest-attach sends for these options. */
-export function attachmentRequest(args: AttachmentArgs) {
+export function attachmentRequest(args: AttachmentArgs): AttachBody {
   const type = args['vpn-type']
   if (type === 'evpn' && args.mac === undefined) throw new CliError('an evpn endpoint needs --mac')
   if (type === 'ipvpn' && args.ip === undefined) throw new CliError('an ipvpn endpoint needs --ip')

@@ -1,76 +1,12 @@
-import { entryText, type ListedEntry } from './status-text.ts'
+import type {
+  ExplainedEvpn,
+  ExplainedRoute,
+  ExplainedVrf,
+  Explanation,
+  ReflectedRoute,
+} from '../api/explain.ts'
+import { entryText } from './status-text.ts'
 import { formatColumns } from './table.ts'
-
-interface ExplainedRoute {
-  readonly fate: string
-  readonly reason: string | null
-  readonly next_hop: string | null
-  readonly source: string
-  readonly stale: boolean
-  readonly route: string
-}
-
-interface Explained {
-  readonly id: string
-  readonly name: string
-  readonly import: readonly string[]
-  readonly not_shown: number
-  readonly entries: readonly ListedEntry[]
-}
-
-interface ExplainedEvpn extends Explained {
-  readonly type: 'evpn'
-  readonly vni: number
-  readonly local: readonly {
-    readonly mac: string
-    readonly ip: string | null
-    readonly port: string
-    readonly direction: string
-    readonly sequence: number
-    /** It moves too often to be in one place. */
-    readonly duplicate: boolean
-  }[]
-  /** Of a multicast route without PMSI attribute the VNI is null. */
-  readonly routes: readonly (ExplainedRoute & { readonly vni: number | null })[]
-}
-
-interface ExplainedVrf extends Explained {
-  readonly type: 'ipvpn'
-  readonly rd: string
-  readonly table: number
-  /** Ports on which this machine has the address as a gateway. */
-  readonly gateway_on: readonly string[]
-  readonly local: readonly {
-    readonly mac: string
-    readonly ip: string | null
-    readonly port: string
-    readonly direction: string
-    readonly label: number
-  }[]
-  readonly routes: readonly (ExplainedRoute & { readonly label: number })[]
-}
-
-/** A route in the RIB of a reflector. */
-interface Reflected extends ExplainedRoute {
-  readonly route_targets: readonly string[]
-  readonly sent_to: readonly string[]
-  readonly not_sent: readonly { readonly peer: string; readonly reason: string }[]
-}
-
-/** What `/explain` answers. */
-export interface Explanation {
-  readonly address: string
-  /** Routes for the address in the RIB. */
-  readonly routes: number
-  readonly instances: readonly (ExplainedEvpn | ExplainedVrf)[]
-  /** Of a reflector, which has no instances. */
-  readonly reflected?: readonly Reflected[]
-  /** Peers that send only routes of the targets that this node asks for. */
-  readonly filtered_by: readonly string[]
-  readonly quarantined: readonly { readonly source: string; readonly reason: string }[]
-  readonly dropped: readonly { readonly source: string; readonly route: string; readonly reason: string }[]
-  readonly malformed: readonly { readonly source: string; readonly messages: number }[]
-}
 
 export function explanationText(explanation: Explanation): string {
   const { address, routes, instances, filtered_by, quarantined, dropped, malformed } = explanation
@@ -98,7 +34,7 @@ function nowhere(address: string, routes: number): string {
     : `${address} is not attached here; there are routes for it, and no instance to import them`
 }
 
-function reflectedText({ sent_to, not_sent, ...route }: Reflected): string {
+function reflectedText({ sent_to, not_sent, ...route }: ReflectedRoute): string {
   const reasons = Map.groupBy(not_sent, ({ reason }) => reason)
   return [
     rowOf(route, route.route_targets.join(' ') || 'no route target').join('  '),

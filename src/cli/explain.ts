@@ -1,8 +1,9 @@
 import type { Options } from 'yargs'
+import type { Explanation } from '../api/explain.ts'
 import { jsonOf, request } from '../client.ts'
 import { asking } from './asking.ts'
 import { command } from './command.ts'
-import { type Explanation, explanationText } from './explain-text.ts'
+import { explanationText } from './explain-text.ts'
 import { print } from './print.ts'
 import { portOption, serverOption } from './server-options.ts'
 

@@ -1,16 +1,7 @@
+import type { PeerSummary } from '../api/peers.ts'
 import { formatColumns } from './table.ts'
 
-/** A peer as the daemon lists it. */
-export interface ListedPeer {
-  readonly id: string
-  readonly state: string
-  readonly as: number
-  readonly since: string
-  readonly routes: number
-  readonly reason: string | null
-}
-
-export function peerTable(peers: readonly ListedPeer[]): string {
+export function peerTable(peers: readonly PeerSummary[]): string {
   const rows = peers.map(({ id, as, state, since, routes, reason }) => [
     id,
     String(as),

@@ -1,8 +1,9 @@
 import type { Options } from 'yargs'
+import type { PeerSummary } from '../api/peers.ts'
 import { complaint, fetchJson, request, type Server } from '../client.ts'
 import { suggest } from '../config/suggest.ts'
 import { CliError, command } from './command.ts'
-import { type ListedPeer, peerTable } from './peer-table.ts'
+import { peerTable } from './peer-table.ts'
 import { print } from './print.ts'
 import { portOption, serverOption } from './server-options.ts'
 
@@ -38,21 +39,21 @@ export const peer = command({
     if (action === 'list') {
       if (address !== undefined || args.reason !== undefined)
         throw new CliError('chanter peer list takes neither an address nor a --reason')
-      return show(await fetchJson<ListedPeer[]>(server, '/looking-glass/bgp/peers'), args.json)
+      return show(await fetchJson<PeerSummary[]>(server, '/looking-glass/bgp/peers'), args.json)
     }
     if (address === undefined) throw new CliError(`which peer? chanter peer ${action} ADDRESS`)
     await show([await order(server, action, address, args.reason)], args.json)
   },
 })
 
-async function order(server: Server, action: string, address: string, reason?: string): Promise<ListedPeer> {
+async function order(server: Server, action: string, address: string, reason?: string): Promise<PeerSummary> {
   const path = `/bgp/peers/${encodeURIComponent(address)}/${action}`
   const answer = await request(server, path, reason === undefined ? {} : { reason })
   if (answer.status !== 200) throw new CliError(complaint(answer))
   return JSON.parse(answer.body)
 }
 
-function show(peers: readonly ListedPeer[], json: boolean): Promise<void> {
+function show(peers: readonly PeerSummary[], json: boolean): Promise<void> {
   return print(json ? JSON.stringify(peers, null, 2) : peerTable(peers))
 }
 

@@ -1,112 +1,9 @@
+import type { ExplainedEntry, ListedEntry, ListedSetting, VerificationAnswer } from '../api/entries.ts'
+import type { StatusSummary } from '../api/status.ts'
 import { formatTime } from '../values/time.ts'
-import { type ListedPeer, peerTable } from './peer-table.ts'
+import { peerTable } from './peer-table.ts'
 import { formatColumns } from './table.ts'
 import { countText, durationText } from './words.ts'
-
-/** What `/status` answers. Times are in epoch milliseconds. */
-export interface Summary {
-  readonly ok: boolean
-  readonly problems: readonly string[]
-  readonly version: string
-  readonly started: number
-  readonly uptime_seconds: number
-  readonly sessions: {
-    readonly established: number
-    readonly disabled: number
-    readonly peers: readonly ListedPeer[]
-  }
-  readonly routes: {
-    readonly state: 'complete' | 'waiting' | 'stale' | 'headless'
-    readonly since: number
-    readonly waiting_for: readonly string[]
-    readonly stale: readonly { readonly peer: string; readonly since: number }[]
-    readonly received: number
-    /** Peers that send only routes of the targets that this node asks for. */
-    readonly filtered_by: readonly string[]
-    readonly own: number
-  }
-  readonly log?: { readonly path: string | null; readonly dropped: number; readonly failure: object | null }
-  readonly vanished?: readonly {
-    readonly instance: string
-    readonly node: string
-    readonly routes: number
-    readonly seconds_left: number
-  }[]
-  readonly instances?: { readonly count: number; readonly endpoints: number }
-  readonly entries?: {
-    readonly wanted: number
-    readonly applied: number
-    readonly pending: number
-    readonly failed: number
-    readonly unremoved: number
-    readonly removing?: number
-  }
-  /** Where IPv6 is disabled, and how many neighbours are not set for that. */
-  readonly without_ipv6?: readonly { readonly device: string; readonly neighbours: number }[]
-  /** Where VXLAN packets do not fit the underlay. */
-  readonly tight_underlays?: readonly {
-    readonly underlay: string
-    readonly room: number
-    readonly mtu: number
-  }[]
-  /** What others changed in the kernel, and was repaired. */
-  readonly drift?: { readonly count: number; readonly last: number | null; readonly contested: number }
-  /** How many networks are kept out of the host's IP stack, by what. */
-  readonly isolation?: { readonly xdp: number; readonly tc: number; readonly open: readonly unknown[] }
-  /** When the kernel was last dumped and compared with what is wanted. */
-  readonly compared?: { readonly at: number; readonly entries: number; readonly faults: number } | null
-  readonly leftovers?: { readonly stale: number; readonly links: readonly { readonly name: string }[] }
-  readonly state_file?: {
-    readonly path: string
-    readonly written: number | null
-    readonly failure: { readonly reason: string } | null
-  } | null
-}
-
-/** What `/status/entries` answers of one entry. */
-export interface ListedEntry {
-  readonly entry: string
-  readonly kind: string
-  readonly dst?: string
-  readonly vni?: number
-  readonly mac?: string
-  readonly hops?: readonly {
-    readonly device: string
-    readonly via: string | null
-    readonly labels: readonly number[]
-  }[]
-  readonly instances: readonly string[]
-  readonly state: 'applied' | 'pending' | 'failed' | 'unneeded'
-  readonly reason: string | null
-  readonly since: number | null
-  readonly next_try: number | null
-  readonly attempts: number
-  readonly wanted: boolean
-}
-
-/** What `/status/settings` answers of one setting. */
-export interface ListedSetting {
-  readonly name: string
-  readonly value: number
-  readonly before: number
-  /** Whether it is as it has to be. */
-  readonly fits: boolean
-  /** The first entry that needs it. */
-  readonly needed_for: string
-}
-
-/** What `/status/verify` answers. */
-export interface Verified {
-  readonly devices: number
-  readonly entries: number
-  readonly missing: number
-  readonly different: number
-  readonly extra: number
-  readonly failed: number
-  readonly pending: number
-  readonly faults: readonly { readonly fault: string; readonly entry: string; readonly found: unknown }[]
-  readonly unreadable: readonly { readonly device: string; readonly reason: string }[]
-}
 
 const ROUTES = {
   complete: 'complete since',
@@ -115,7 +12,7 @@ const ROUTES = {
   headless: 'HEADLESS: no session, forwarding by stale routes since',
 } as const
 
-type Compared = NonNullable<Summary['compared']>
+type Compared = NonNullable<StatusSummary['compared']>
 
 function comparisonText(compared: Compared | null): string {
   if (compared === null) return 'not yet since the start'
@@ -125,7 +22,7 @@ function comparisonText(compared: Compared | null): string {
 }
 
 /** The page for whoever is awake at night. */
-export function summaryText(summary: Summary): string {
+export function summaryText(summary: StatusSummary): string {
   const { ok, problems, version, started, uptime_seconds, sessions, routes } = summary
   const { established, disabled, peers } = sessions
   const verdict = ok ? 'ALL WELL' : countText(problems.length, 'PROBLEM', 'PROBLEMS')
@@ -174,7 +71,7 @@ function* serviceFacts({
   compared,
   leftovers,
   state_file,
-}: Summary): Iterable<[string, string]> {
+}: StatusSummary): Iterable<[string, string]> {
   for (const { instance, node, routes, seconds_left } of vanished)
     yield [
       'vanished',
@@ -217,12 +114,12 @@ function* serviceFacts({
 }
 
 /** Nothing to tell as long as no line is missing. */
-function* logFacts({ log }: Summary): Iterable<[string, string]> {
+function* logFacts({ log }: StatusSummary): Iterable<[string, string]> {
   if (log === undefined || log.dropped === 0) return
   yield ['log', `${countText(log.dropped, 'line', 'lines')} dropped since the start`]
 }
 
-function isolationText({ xdp, tc, open }: NonNullable<Summary['isolation']>): string {
+function isolationText({ xdp, tc, open }: NonNullable<StatusSummary['isolation']>): string {
   const counts = [
     ...(xdp > 0 ? [`${countText(xdp, 'network', 'networks')} by XDP`] : []),
     ...(tc > 0 ? [`${countText(tc, 'network', 'networks')} by tc`] : []),
@@ -231,7 +128,7 @@ function isolationText({ xdp, tc, open }: NonNullable<Summary['isolation']>): st
   return counts.join(', ') || 'nothing to isolate'
 }
 
-function stateFileText({ path, written, failure }: NonNullable<Summary['state_file']>): string {
+function stateFileText({ path, written, failure }: NonNullable<StatusSummary['state_file']>): string {
   if (failure !== null) return `NOT WRITABLE: ${path}: ${failure.reason}`
   return `${path}, ${written === null ? 'not written since the start' : `written ${formatTime(written)}`}`
 }
@@ -280,7 +177,7 @@ export function entryText({
   mac,
   hops = [],
   kind,
-}: ListedEntry): string {
+}: ExplainedEntry): string {
   const facts = [
     ...hops.map(hopText),
     ...(kind === 'remote-mac' ? [`to ${dst} vni ${vni}`] : []),
@@ -293,17 +190,17 @@ export function entryText({
   return `${entry}, ${facts.join(', ')}`
 }
 
-function hopText({ device, via, labels }: NonNullable<ListedEntry['hops']>[number]): string {
+function hopText({ device, via, labels }: NonNullable<ExplainedEntry['hops']>[number]): string {
   const label = labels.length === 0 ? '' : ` with label ${labels.join('/')}`
   return `by ${via === null ? device : `${via} on ${device}`}${label}`
 }
 
 /** Whether the kernel is proved to hold all that is wanted, and nothing else of ours. */
-export function isProved({ faults, unreadable, failed, pending }: Verified): boolean {
+export function isProved({ faults, unreadable, failed, pending }: VerificationAnswer): boolean {
   return faults.length === 0 && unreadable.length === 0 && failed === 0 && pending === 0
 }
 
-export function verifiedText(verified: Verified): string {
+export function verifiedText(verified: VerificationAnswer): string {
   const { devices, entries, missing, different, extra, failed, pending, faults, unreadable } = verified
   const compared = `compared ${countText(entries, 'entry', 'entries')} on ${countText(devices, 'device', 'devices')} with the kernel`
   if (isProved(verified)) return `${compared}: all entries are programmed, and nothing else of chanter`

@@ -1,20 +1,12 @@
 import type { Options } from 'yargs'
+import type { ListedEntry, ListedSetting, VerificationAnswer } from '../api/entries.ts'
+import type { StatusSummary } from '../api/status.ts'
 import { jsonOf, request, type Server } from '../client.ts'
 import { asking } from './asking.ts'
 import { CliError, command } from './command.ts'
 import { print } from './print.ts'
 import { portOption, serverOption } from './server-options.ts'
-import {
-  entriesText,
-  isProved,
-  type ListedEntry,
-  type ListedSetting,
-  type Summary,
-  settingsText,
-  summaryText,
-  type Verified,
-  verifiedText,
-} from './status-text.ts'
+import { entriesText, isProved, settingsText, summaryText, verifiedText } from './status-text.ts'
 
 /** What a monitoring system tells apart from no answer. */
 const WRONG = 1
@@ -84,7 +76,7 @@ export const status = command({
 })
 
 async function summarize(server: Server, json: boolean): Promise<boolean> {
-  const summary = jsonOf<Summary>(await request(server, '/status'))
+  const summary = jsonOf<StatusSummary>(await request(server, '/status'))
   if (json) await print(JSON.stringify(summary, null, 2))
   else {
     await print(summaryText(summary))
@@ -129,7 +121,7 @@ async function listSettings(server: Server, json: boolean): Promise<boolean> {
 }
 
 async function verify(server: Server, json: boolean): Promise<boolean> {
-  const verified = jsonOf<Verified>(await request(server, '/status/verify', {}))
+  const verified = jsonOf<VerificationAnswer>(await request(server, '/status/verify', {}))
   await print(json ? JSON.stringify(verified, null, 2) : verifiedText(verified))
   return isProved(verified)
 }

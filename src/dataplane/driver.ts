@@ -9,7 +9,6 @@ import {
   type FormerWork,
   type HeldSetting,
   type Interface,
-  type LocalMac,
 } from './model.ts'
 import type { Refusal, Refused } from './refusal.ts'
 
@@ -52,12 +51,18 @@ export interface Counters {
 
 /** An entry as the kernel holds it. */
 export interface ObservedEntry<E extends TableEntry = TableEntry> {
-  /** Of a remote MAC this is the VXLAN device's half; the bridge's half is seen as a local MAC of the VXLAN device. */
   readonly entry: E
   /** Whether it carries our mark: `extern_learn`, or our protocol number. */
   readonly marked: boolean
   /** Of a local MAC: whether others have it there in a way that stays (`static`), which does as well as an entry of ours. */
   readonly external?: boolean
+  /**
+   * Whether the kernel holds a part of it alone, or a notification tells of a part alone: of an entry that is several things there. The entry then says
+   * which one it is, and nothing else.
+   */
+  readonly isPartial?: boolean
+  /** Whether setting the entry does not change it: it has to be removed before. */
+  readonly isStuck?: boolean
   /** Of a flood entry: the list of its device has not our mark, since another program began it. */
   readonly inUnmarkedList?: boolean
 }
@@ -74,10 +79,10 @@ export interface ChangeListener {
   linkChanged(device: string): void
   /** An interface went down, changed its master, lost its carrier or an address: entries that need it may be gone without a word. */
   linkDisrupted(device: string): void
-  /** An entry other than a bridge's was set, or is gone. */
+  /** An entry was set, or is gone; it is none of a bridge's, which holds each MAC once. */
   entryChanged(observed: ObservedEntry, present: boolean): void
-  /** The bridge put a MAC behind this port of it, or dropped it there. */
-  fdbChanged(bridge: string, observed: ObservedEntry<LocalMac>, present: boolean): void
+  /** The bridge put a MAC behind this port of it, or dropped it there: it is behind no other port. */
+  fdbChanged(bridge: string, observed: ObservedEntry, present: boolean): void
   /** Others changed their routes: what `nextHopTo` answered may not be so any more. */
   routesChanged(): void
   /** The machine has other addresses, or has them on other interfaces. */
@@ -92,8 +97,11 @@ export interface Driver extends KernelQueries {
   watch(listener: ChangeListener): void
   /** Tells at once of the changes that happened before the call. */
   poll(): void
-  /** While on, the observer need not hear of entries that are set with our mark: the echo of a bulk of ours. */
-  muteOwned(on: boolean): void
+  /**
+   * The observer need not hear of the echo of bulks of ours: of entries that are set with our mark while `sets` is on, and of those with our mark that are
+   * removed from some devices.
+   */
+  muteOwned(sets: boolean, removalsOf: readonly string[]): void
   /** Creates or replaces entries, each whatever becomes of the others; a route that is refused for some of its hops goes by the others. */
   set(entries: readonly TableEntry[]): Refused
   /** Removes entries; it is a success where one is not there. */

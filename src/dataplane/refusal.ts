@@ -14,6 +14,10 @@ export interface Refusal {
   readonly errno: number | null
 }
 
+export function isRefusal(result: object): result is Refusal {
+  return 'code' in result
+}
+
 /** Thrown where a refusal cannot be answered. */
 export class RefusalError extends Error {
   readonly refusal: Refusal

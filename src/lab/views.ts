@@ -1,15 +1,8 @@
+import type { ListedPeer, RouteTables, ShownRoute } from '../api/looking-glass.ts'
 import { fetchJson, type Server } from '../client.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
 import { run } from './command.ts'
 import type { LabHost } from './network.ts'
-
-/** A route as `bgp/routes` shows it. */
-export interface ShownRoute {
-  readonly nlri: string
-  readonly next_hop: string
-  readonly route_targets?: readonly string[]
-  readonly source: { readonly id: string }
-}
 
 /** A line of `bridge -json fdb show`. */
 export interface FdbEntry {
@@ -24,23 +17,25 @@ export interface FdbEntry {
 
 /** State of the daemon's session with `peer`; undefined when it has none. */
 export async function sessionState(api: Server, peer: string): Promise<string | undefined> {
-  const peers = await fetchJson<{ id: string; state: string }[]>(api, '/looking-glass/bgp/peers')
+  const peers = await fetchJson<readonly ListedPeer[]>(api, '/looking-glass/bgp/peers')
   return peers.find(({ id }) => id === peer)?.state
 }
 
+/** A route of the looking glass, with its own text. */
+export interface LearntRoute extends ShownRoute {
+  readonly nlri: string
+}
+
 /** The EVPN routes that the daemon's peers sent. */
-export async function learntRoutes(api: Server): Promise<ShownRoute[]> {
-  const tables = await fetchJson<Record<string, Record<string, Omit<ShownRoute, 'nlri'>>[]>>(
-    api,
-    '/looking-glass/bgp/routes',
-  )
+export async function learntRoutes(api: Server): Promise<LearntRoute[]> {
+  const tables = await fetchJson<RouteTables>(api, '/looking-glass/bgp/routes')
   return (tables['l2vpn/evpn,*'] ?? [])
     .flatMap((shown) => Object.entries(shown).map(([nlri, route]) => ({ nlri, ...route })))
     .filter(({ source }) => source.id.startsWith('BGP-'))
 }
 
 /** The route for `mac` among the learnt ones. */
-export async function learntMac(api: Server, mac: Mac): Promise<ShownRoute | undefined> {
+export async function learntMac(api: Server, mac: Mac): Promise<LearntRoute | undefined> {
   const text = formatMac(mac)
   return (await learntRoutes(api)).find(({ nlri }) => nlri.toLowerCase().includes(`:${text}/48`))
 }

@@ -1,18 +1,9 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { ERRORS, type ErrorCode, RequestError } from '../api/errors.ts'
+import { ERRORS, type ErrorAnswer, type ErrorCode, RequestError } from '../api/errors.ts'
 import { type EventSink, errorOf } from '../events/event.ts'
 
-/** The body of every answer that is not 200. */
-export interface ErrorBody {
-  /** HTTP status. */
-  readonly code: number
-  readonly title: string
-  readonly description: string
-  readonly error_code: ErrorCode
-}
-
-export function errorBody(code: ErrorCode, description: string = ERRORS[code].words): ErrorBody {
+export function errorBody(code: ErrorCode, description: string = ERRORS[code].words): ErrorAnswer {
   const { status } = ERRORS[code]
   return { code: status, title: STATUS_CODES[status] ?? 'Error', description, error_code: code }
 }
@@ -55,6 +46,6 @@ export function answerNotFound(request: FastifyRequest, reply: FastifyReply): vo
   send(reply, errorBody('RESOURCE_NOT_FOUND', `no such resource: ${request.url}`))
 }
 
-function send(reply: FastifyReply, body: ErrorBody): void {
+function send(reply: FastifyReply, body: ErrorAnswer): void {
   void reply.code(body.code).type('application/json; charset=utf-8').send(body)
 }

@@ -1,3 +1,4 @@
+import type { ExplainedEvpn } from '../api/explain.ts'
 import { EVPN } from '../bgp/family.ts'
 import type { Route } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
@@ -61,7 +62,7 @@ export async function explainEvpn(
   chains: readonly MacRoute[][],
   address: MacOrIp,
   dataplane: DataplaneView,
-) {
+): Promise<ExplainedEvpn> {
   const local = [...attachments].filter((one) => isAt(one, address))
   const outcomes = explainMacRoutes(
     macVrf,
@@ -93,7 +94,7 @@ export async function explainFloods(
   { macVrf }: EvpnVpnInstance,
   chains: readonly MulticastRoute[][],
   dataplane: DataplaneView,
-) {
+): Promise<ExplainedEvpn> {
   const outcomes = explainFloodRoutes(macVrf, chains)
   return {
     ...instanceFields(macVrf),
@@ -104,7 +105,7 @@ export async function explainFloods(
 
 function instanceFields({ config, imports }: MacVrf) {
   const { id, name, vni } = config
-  return { id, name, type: 'evpn', vni, import: [...imports.targets].map(formatRouteTarget) }
+  return { id, name, type: 'evpn' as const, vni, import: [...imports.targets].map(formatRouteTarget) }
 }
 
 function imported<R extends Route>(outcomes: readonly MacRouteOutcome<R>[]): R[] {

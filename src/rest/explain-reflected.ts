@@ -1,3 +1,4 @@
+import type { Explanation } from '../api/explain.ts'
 import { VPN_FAMILIES } from '../bgp/family.ts'
 import { whyBetter } from '../bgp/rib/best-path.ts'
 import type { Route } from '../bgp/rib/route.ts'
@@ -5,15 +6,18 @@ import type { Speaker } from '../bgp/speaker.ts'
 import { MAX_STRANGERS, showOutcome } from './explained.ts'
 
 /** Routes in the RIB of a program without VPN instances, and which peers get the best of each key. */
-export function explainReflected(chains: readonly (readonly Route[])[], speaker: Speaker) {
+export function explainReflected(
+  chains: readonly (readonly Route[])[],
+  speaker: Speaker,
+): Pick<Explanation, 'reflected' | 'not_shown'> {
   return {
     reflected: chains.slice(0, MAX_STRANGERS).flatMap((chain) =>
       chain.map((route, i) => {
         const [best = route] = chain
         const outcome =
           i === 0
-            ? { route, fate: 'best', reason: null }
-            : { route, fate: 'beaten', reason: whyBetter(best, route) }
+            ? { route, fate: 'best' as const, reason: null }
+            : { route, fate: 'beaten' as const, reason: whyBetter(best, route) }
         return { ...showOutcome(outcome), ...(i === 0 ? receivers(route, speaker) : NO_RECEIVERS) }
       }),
     ),

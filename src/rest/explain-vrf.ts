@@ -1,3 +1,4 @@
+import type { ExplainedVrf } from '../api/explain.ts'
 import { VPNV4, VPNV6 } from '../bgp/family.ts'
 import type { Route } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
@@ -45,7 +46,7 @@ export async function explainVrf(
   chains: readonly VpnRoute[][],
   subject: Subject,
   dataplane: DataplaneView,
-) {
+): Promise<ExplainedVrf> {
   const local = [...attachments].filter((one) => isBehind(one, subject))
   return {
     id: vrf.config.id,

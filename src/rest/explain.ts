@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { RequestError } from '../api/errors.ts'
+import type { Explanation } from '../api/explain.ts'
+import { ROUTES } from '../api/routes.ts'
 import type { BgpPeer } from '../bgp/bgp-peer.ts'
 import { nlriCodec } from '../bgp/nlri/index.ts'
 import { formatPrefix, maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
@@ -16,6 +18,7 @@ import { explainVrf, hasPart, prefixChains } from './explain-vrf.ts'
 import { MAX_STRANGERS } from './explained.ts'
 import type { ServiceViews } from './looking-glass/index.ts'
 import { readQuery } from './query.ts'
+import { serve } from './serve.ts'
 import { instanceNamed, json, refuseOthers } from './status.ts'
 import { turn } from './turns.ts'
 
@@ -24,11 +27,11 @@ type Subject = MacOrIp | { readonly prefix: Prefix }
 
 /** `GET /explain?address=MAC|IP|PREFIX[&instance=ID]`: where the address is, and why there. */
 export function addExplain(app: FastifyInstance, speaker: Speaker, services: ServiceViews | null): void {
-  app.get('/explain', async (request, reply) => {
-    const query = readQuery(request, ['address', 'instance'])
+  serve(app, ROUTES.explain, async (request, reply) => {
+    const query = readQuery(request, ROUTES.explain.query)
     await turn()
     const subject = parseSubject(query.address)
-    const answer = {
+    const answer: Explanation = {
       address: subjectText(subject),
       ...(await explained(subject, query.instance, speaker, services)),
       filtered_by: filteringPeers(speaker),
@@ -112,7 +115,7 @@ async function explain(
   const shown = concerned.length > 0 ? concerned : strangers.slice(0, MAX_STRANGERS)
   return {
     instances: await Promise.all(
-      shown.flatMap((one): Promise<object>[] => {
+      shown.flatMap((one): Promise<Explanation['instances'][number]>[] => {
         if (one.type === 'ipvpn') return inVrf === null ? [] : [explainVrf(one, prefixes, inVrf, dataplane)]
         if (inEvpn === null) return []
         if (isFlooded(inEvpn)) return [explainFloods(one, floods, dataplane)]
@@ -129,7 +132,10 @@ function filteringPeers({ peers }: Speaker): string[] {
 }
 
 /** What is about the address and did not come to the RIB: routes that may not, NLRI that holds its octets and is unreadable, and malformed messages, of which there is only a count. */
-function lost(peers: readonly BgpPeer[], subject: Subject): object {
+function lost(
+  peers: readonly BgpPeer[],
+  subject: Subject,
+): Pick<Explanation, 'quarantined' | 'dropped' | 'malformed'> {
   const octets = 'mac' in subject ? macOctets(subject.mac) : 'ip' in subject ? subject.ip : subject.prefix.ip
   return {
     quarantined: peers.flatMap(({ source, routesIn }) =>

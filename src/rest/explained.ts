@@ -1,3 +1,4 @@
+import type { ExplainedRoute } from '../api/explain.ts'
 import type { Family } from '../bgp/family.ts'
 import { isStale, type Route } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
@@ -14,7 +15,7 @@ export const MAX_STRANGERS = 20
 /** What became of a route, in EVPN and IP VPNs alike. */
 interface RouteOutcome {
   readonly route: Route
-  readonly fate: string
+  readonly fate: ExplainedRoute['fate']
   readonly reason: string | null
 }
 
@@ -36,9 +37,9 @@ export function chainsOf<R extends Route>(
 }
 
 /** Routes with their fates, those that are not imported last and not all of them, and kernel entries with theirs. */
-export async function explained<V extends RouteOutcome>(
+export async function explained<V extends RouteOutcome, Shown extends ExplainedRoute>(
   outcomes: readonly V[],
-  show: (outcome: V) => unknown,
+  show: (outcome: V) => Shown,
   entries: Iterable<Entry>,
   dataplane: DataplaneView,
 ) {
@@ -52,7 +53,7 @@ export async function explained<V extends RouteOutcome>(
   }
 }
 
-export function showOutcome({ route, fate, reason }: RouteOutcome) {
+export function showOutcome({ route, fate, reason }: RouteOutcome): ExplainedRoute {
   const { set, source } = route
   return {
     fate,

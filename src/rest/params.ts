@@ -1,7 +1,7 @@
 import * as z from 'zod'
+import { attachBody, detachBody, emptyAsNull, isEmptyObject, MAX_ID_OCTETS } from '../api/attachment.ts'
 import { RequestError } from '../api/errors.ts'
 import { parseRouteTarget, type RouteTarget } from '../bgp/values/extended-community.ts'
-import { LAST_VNI } from '../bgp/values/label.ts'
 import {
   type InterfaceAddress,
   type Ip,
@@ -10,144 +10,75 @@ import {
   reservedIn,
   whyNoHost,
 } from '../values/address.ts'
-import { isGroupMac, parseMac } from '../values/mac.ts'
+import { isGroupMac, type Mac, parseMac } from '../values/mac.ts'
 import { isInterfaceName } from '../vpn/names.ts'
-import { type AttachRequest, type DetachRequest, VPN_TYPES } from '../vpn/request.ts'
+import type { AttachRequest, DetachRequest } from '../vpn/request.ts'
 
-/** The alias of a link, where the id is kept, has that much room (IFALIASZ less `chanter:` and NUL). */
-const MAX_ID_OCTETS = 247
-const MAX_U32 = 0xffff_ffff
-
-/** A parameter whose value is checked by `parse`; it answers undefined for what is not allowed. */
-function parameter<T>(expected: string, parse: (given: unknown) => T | undefined) {
-  return z.unknown().transform((given, context): T => {
+/** A parameter of that type whose value is checked by `parse`; it answers undefined for what is not allowed. */
+function required<G, T>(type: z.ZodType<G>, parse: (given: G) => T | undefined) {
+  return type.transform((given, context): T => {
     const value = parse(given)
     if (value !== undefined) return value
-    context.issues.push({ code: 'custom', message: expected, input: given })
+    context.issues.push({ code: 'custom', input: given })
     return z.NEVER
   })
 }
 
-/** As `parameter`; absent and null are null. */
-function optional<T>(expected: string, parse: (given: unknown) => T | undefined) {
-  return parameter<T | null>(expected, (given) =>
-    given === undefined || given === null ? null : parse(given),
-  )
+/** As `required`; absent and null are null. */
+function optional<G, T>(type: z.ZodType<G | null | undefined>, parse: (given: G) => T | undefined) {
+  return required(type, (given) => (given === null || given === undefined ? null : parse(given)))
 }
 
-function text<T>(parse: (given: string) => T | undefined): (given: unknown) => T | undefined {
-  return (given) => (typeof given === 'string' ? parse(given) : undefined)
-}
+const interfaceName = (given: string): string | undefined => (isInterfaceName(given) ? given : undefined)
 
-function integer(from: number, to: number): (given: unknown) => number | undefined {
-  return (given) =>
-    typeof given === 'number' && Number.isInteger(given) && given >= from && given <= to ? given : undefined
-}
-
-function oneOf<T extends string>(values: readonly T[]): (given: unknown) => T | undefined {
-  return text((given) => values.find((value) => value === given))
-}
-
-const boolean = (given: unknown) => (typeof given === 'boolean' ? given : undefined)
-
-const interfaceName = text((given) => (isInterfaceName(given) ? given : undefined))
-
-const instanceId = text((given) => {
+function instanceId(given: string): string | undefined {
   const fits = given !== '' && Buffer.byteLength(given) <= MAX_ID_OCTETS && !given.includes('\0')
   return fits ? given : undefined
-})
-
-const PORT = 'the name of a Linux interface, or an object with it as "linuxif"'
-
-/** Where an endpoint is: an interface, or of an IP VPN's the EVPN instance that it is in. */
-const localPort = parameter(
-  `${PORT}; for ipvpn, an object with "evpn": {"id": <the id of an EVPN instance>}`,
-  (given): AttachRequest['port'] | undefined => {
-    if (typeof given === 'string') return interfaceName(given)
-    const { linuxif, evpn } = { linuxif: undefined, evpn: undefined, ...object(given) }
-    if (evpn === undefined || evpn === null) return interfaceName(linuxif)
-    const id = instanceId({ id: undefined, ...object(evpn) }.id)
-    return id === undefined ? undefined : { evpn: id }
-  },
-)
-
-function object(given: unknown): object {
-  return typeof given === 'object' && given !== null ? given : {}
 }
 
-const TARGETS = 'a list of route targets (asn:nn or a.b.c.d:nn), or one string with commas between them'
+function localPort(given: z.output<typeof attachBody.shape.local_port>): AttachRequest['port'] | undefined {
+  if (typeof given === 'string') return interfaceName(given)
+  if ('linuxif' in given) return interfaceName(given.linuxif)
+  const id = instanceId(given.evpn.id)
+  return id === undefined ? undefined : { evpn: id }
+}
 
-function routeTargets(given: unknown): RouteTarget[] | undefined {
+function routeTargets(given: string | readonly string[]): RouteTarget[] | undefined {
   const list = typeof given === 'string' ? given.split(',').filter((item) => item.trim() !== '') : given
-  if (!Array.isArray(list)) return undefined
-  const targets = list.map((item) => (typeof item === 'string' ? parseRouteTarget(item.trim()) : undefined))
+  const targets = list.map((item) => parseRouteTarget(item.trim()))
   return targets.every((target) => target !== undefined) ? [...new Set(targets)] : undefined
 }
 
-const READVERTISE = 'an object with route targets as "from_rt" and "to_rt"'
-
-/** What is re-advertised; absent, null and {} are null. */
-const readvertise = z.unknown().transform((given, context): AttachRequest['readvertise'] => {
-  if (given === undefined || given === null || isEmptyObject(given)) return null
-  const isObject = typeof given === 'object' && !Array.isArray(given)
-  const fields = { from_rt: undefined, to_rt: undefined, ...(isObject ? given : {}) }
-  const [from, to] = [routeTargets(fields.from_rt), routeTargets(fields.to_rt)]
-  if (from !== undefined && to !== undefined) return { from, to }
-  const path = from === undefined ? 'from_rt' : 'to_rt'
-  const issue = { code: 'custom', input: given } as const
-  context.issues.push(
-    isObject ? { ...issue, message: TARGETS, path: [path] } : { ...issue, message: READVERTISE },
-  )
-  return z.NEVER
-})
-
-const stationMac = text((given) => {
+function stationMac(given: string): Mac | undefined {
   const mac = parseMac(given)
   return mac === undefined || mac === 0 || isGroupMac(mac) ? undefined : mac
-})
-
-const INTERFACE =
-  'the name of a Linux interface: 1 to 15 octets without blanks, "/", ":" and "%", and not "all" or "default"'
-
-/** Parameters that attach and detach share, in the order in which they are looked at. */
-const named = {
-  vpn_type: parameter(`one of ${VPN_TYPES.join(', ')}`, oneOf(VPN_TYPES)),
-  vpn_instance_id: parameter(`a string of 1 to ${MAX_ID_OCTETS} octets`, instanceId),
-  mac_address: parameter('the MAC address of a station, such as 02:00:00:00:00:01', stationMac),
-  local_port: localPort,
-  ip_address: optional('an IP address, with or without prefix length', text(parseInterfaceAddress)),
 }
 
-const attachParameters = z.object({
+const { shape } = attachBody
+
+const named = {
+  vpn_instance_id: required(shape.vpn_instance_id, instanceId),
+  mac_address: required(shape.mac_address, stationMac),
+  ip_address: optional(shape.ip_address, parseInterfaceAddress),
+}
+
+const targets = required(shape.import_rt, routeTargets)
+
+const attachParameters = attachBody.extend({
   ...named,
-  import_rt: parameter(TARGETS, routeTargets),
-  export_rt: parameter(TARGETS, routeTargets),
-  gateway_ip: optional(
-    'an IP address, with or without prefix length',
-    text((given) => parseInterfaceAddress(given)?.ip),
-  ),
-  linuxbr: optional(INTERFACE, interfaceName),
-  vni: optional(`an integer from 0 (none) to ${LAST_VNI}`, integer(0, LAST_VNI)),
-  local_pref: optional(`an integer from 0 to ${MAX_U32}`, integer(0, MAX_U32)),
-  direction: optional('one of both, to-port, from-port', oneOf(['both', 'to-port', 'from-port'] as const)),
-  lb_consistent_hash_order: optional(`an integer from 0 to ${MAX_U32}`, integer(0, MAX_U32)),
-  advertise_subnet: optional('true or false', boolean),
-  readvertise,
-  attract_traffic: z.unknown(),
-  fallback: z.unknown(),
-  sticky: optional('true or false', boolean),
-  description: z.unknown(),
-  instance_description: z.unknown(),
+  local_port: required(shape.local_port, localPort),
+  import_rt: targets,
+  export_rt: targets,
+  gateway_ip: optional(shape.gateway_ip, (given: string) => parseInterfaceAddress(given)?.ip),
+  linuxbr: optional(shape.linuxbr, interfaceName),
+  readvertise: z.preprocess(emptyAsNull, z.object({ from_rt: targets, to_rt: targets }).nullish()),
 })
 
-const detachParameters = z.object({
-  ...named,
-  local_port: parameter(PORT, (given) => (given === undefined ? undefined : true)),
-})
+const detachParameters = detachBody.extend(named)
 
 /** Reads the body of an attach. Unknown keys are ignored; throws `RequestError` naming the first parameter that is wrong. */
 export function parseAttach(body: unknown): AttachRequest {
-  const given = check(attachParameters, body)
+  const given = check(attachParameters, attachBody, body)
   checkHost(body, 'ip_address', given.ip_address?.ip ?? null, given.ip_address)
   if (given.vpn_type === 'ipvpn') {
     checkIpVpn(given)
@@ -163,20 +94,20 @@ export function parseAttach(body: unknown): AttachRequest {
     gatewayIp: given.gateway_ip,
     port: given.local_port,
     linuxBridge: given.linuxbr,
-    vni: given.vni === 0 ? null : given.vni,
-    localPref: given.local_pref,
+    vni: given.vni || null,
+    localPref: given.local_pref ?? null,
     direction: given.direction ?? 'both',
     sticky: given.sticky ?? false,
     hashOrder: given.lb_consistent_hash_order ?? 0,
     advertiseSubnet: given.vpn_type === 'ipvpn' && given.advertise_subnet === true,
-    readvertise: given.vpn_type === 'ipvpn' ? given.readvertise : null,
+    readvertise: given.vpn_type === 'ipvpn' ? readvertiseOf(given) : null,
     description: given.description,
     instanceDescription: given.instance_description,
   }
 }
 
 export function parseDetach(body: unknown): DetachRequest {
-  const given = check(detachParameters, body)
+  const given = check(detachParameters, detachBody, body)
   if (given.vpn_type === 'ipvpn') need(given, 'ip_address')
   return {
     instanceId: given.vpn_instance_id,
@@ -184,6 +115,13 @@ export function parseDetach(body: unknown): DetachRequest {
     mac: given.mac_address,
     ip: given.ip_address?.ip ?? null,
   }
+}
+
+/** What is re-advertised; absent, null and {} are null. */
+function readvertiseOf({
+  readvertise: given,
+}: Pick<z.output<typeof attachParameters>, 'readvertise'>): AttachRequest['readvertise'] {
+  return given ? { from: given.from_rt, to: given.to_rt } : null
 }
 
 /** What an attach to an IP VPN needs beyond the rest, and what there is not yet. */
@@ -221,37 +159,54 @@ function checkHost(body: unknown, name: string, ip: Ip | null, subnet: Interface
   )
 }
 
-function isEmptyObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Object.keys(value).length === 0
-}
-
-function check<T>(parameters: z.ZodObject & z.ZodType<T>, body: unknown): T {
+/** The values of parameters, which say of what `described` documents what they can be. */
+function check<T>(parameters: z.ZodType<T>, described: z.ZodObject, body: unknown): T {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new RequestError(
       'BODY_NOT_OBJECT',
       'No local port details received: the body must be a JSON object',
     )
   }
-  const given: Record<string, unknown> = { ...body }
-  const result = parameters.safeParse(
-    Object.fromEntries(Object.keys(parameters.shape).map((name) => [name, given[name]])),
-  )
+  const result = parameters.safeParse(body)
   if (result.success) return result.data
-  const { path, message } = result.error.issues[0]!
-  const name = path.join('.')
-  const value = path.reduce<unknown>(
-    (outer, key) => (object(outer) as Record<PropertyKey, unknown>)[key],
-    given,
-  )
+  const { name, value, expected } = faultAt(result.error.issues[0]!.path, described, body)
   if (value === undefined)
     throw new RequestError(
       'PARAMETER_MISSING',
-      `API error: Missing parameter: '${name}': expected ${message}`,
+      `API error: Missing parameter: '${name}': expected ${expected}`,
     )
   throw new RequestError(
     'PARAMETER_INVALID',
-    `API error: '${name}' is ${abbreviate(JSON.stringify(value))}: expected ${message}`,
+    `API error: '${name}' is ${abbreviate(JSON.stringify(value))}: expected ${expected}`,
   )
+}
+
+/** The innermost parameter on the way to what is wrong that has a description. */
+function faultAt(path: readonly PropertyKey[], described: z.ZodObject, body: object) {
+  let name = ''
+  let value: unknown = body
+  let expected: string | undefined
+  let type: unknown = described
+  for (const key of path) {
+    const inner: z.ZodType | undefined = type instanceof z.ZodObject ? type.shape[String(key)] : undefined
+    if (inner === undefined) break
+    name = name === '' ? String(key) : `${name}.${String(key)}`
+    value = (object(value) as Record<PropertyKey, unknown>)[key]
+    expected = inner.description
+    type = unwrapped(inner)
+  }
+  return { name, value, expected }
+}
+
+function unwrapped(type: z.ZodType): unknown {
+  if (type instanceof z.ZodPipe) return unwrapped(type.out as z.ZodType)
+  return type instanceof z.ZodOptional || type instanceof z.ZodNullable
+    ? unwrapped(type.unwrap() as z.ZodType)
+    : type
+}
+
+function object(given: unknown): object {
+  return typeof given === 'object' && given !== null ? given : {}
 }
 
 function abbreviate(value: string): string {

@@ -1,15 +1,21 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RequestError } from '../api/errors.ts'
+import { MAX_REASON_OCTETS } from '../api/peers.ts'
+import { ROUTES } from '../api/routes.ts'
 import type { BgpPeer } from '../bgp/bgp-peer.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { EventSink } from '../events/event.ts'
 import { parseIp } from '../values/address.ts'
 import { readBody } from './body.ts'
-import { answerMethodNotAllowed } from './errors.ts'
 import { peerSummary, whyDown } from './looking-glass/peers.ts'
+import { serve } from './serve.ts'
+import { refuseOthers } from './status.ts'
+
+type Action = 'enable' | 'disable' | 'reset' | 'refresh'
+type Act = (peer: BgpPeer, text: string) => void
 
 /** What an operator can tell a peer to do; throws `RequestError` where it cannot. `text` goes to the peer (RFC 9003). */
-const ACTIONS: Readonly<Record<string, (peer: BgpPeer, text: string) => void>> = {
+const ACTIONS: Readonly<Record<Action, Act>> = {
   enable: (peer) => peer.enable(),
   disable: (peer, text) => peer.disable(text),
   reset(peer, text) {
@@ -22,21 +28,19 @@ const ACTIONS: Readonly<Record<string, (peer: BgpPeer, text: string) => void>> =
 
 /** Those that say something to the peer. */
 const SPEAKING = ['disable', 'reset']
-/** RFC 9003 §2. */
-const MAX_REASON_OCTETS = 255
-
 /** `POST /bgp/peers/{address}/{action}`; answers the peer as the list of peers shows it then. */
 export function addPeers(app: FastifyInstance, { peers }: Speaker, events: EventSink): void {
-  for (const [action, act] of Object.entries(ACTIONS)) {
-    const url = `/bgp/peers/:address/${action}`
-    app.post<{ Params: { address: string } }>(url, (request, reply) => {
-      const peer = named(request.params.address, peers)
+  for (const [action, act] of Object.entries(ACTIONS) as [Action, Act][]) {
+    const documented = ROUTES[action]
+    serve(app, documented, (request, reply) => {
+      const { address } = request.params as { readonly address: string }
+      const peer = named(address, peers)
       const reason = readReason(action, request.body)
       act(peer, reason)
       events.emit({ type: 'peer-order', peer: peer.sessions.name, action, reason })
       return reply.type('application/json').send(JSON.stringify(peerSummary(peer)))
     })
-    app.route({ method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], url, handler: answerMethodNotAllowed })
+    refuseOthers(app, documented.url, ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
   }
 }
 

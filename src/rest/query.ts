@@ -1,12 +1,14 @@
 import type { FastifyRequest } from 'fastify'
+import type * as z from 'zod'
 import { RequestError } from '../api/errors.ts'
 
 /** The parameters of a query, each given once or not at all. Throws `RequestError`. */
-export function readQuery<const Name extends string>(
+export function readQuery<Shape extends z.ZodRawShape = Record<never, never>>(
   { query }: Pick<FastifyRequest, 'query'>,
-  names: readonly Name[],
-): Partial<Readonly<Record<Name, string>>> {
-  const read: Partial<Record<Name, string>> = {}
+  documented?: z.ZodObject<Shape>,
+): Partial<Readonly<Record<keyof Shape & string, string>>> {
+  const names = Object.keys(documented?.shape ?? {}) as (keyof Shape & string)[]
+  const read: Partial<Record<keyof Shape & string, string>> = {}
   for (const [given, value] of Object.entries(query as Record<string, unknown>)) {
     const name = names.find((known) => known === given)
     if (name === undefined) {

@@ -1,11 +1,18 @@
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  LogController,
+  type RouteHandlerMethod,
+} from 'fastify'
 import type { Logger } from 'pino'
+import { MAX_ID_OCTETS } from '../api/attachment.ts'
 import { RequestError } from '../api/errors.ts'
+import { ROUTES } from '../api/routes.ts'
 import type { EventSink } from '../events/event.ts'
 import type { VpnService } from '../vpn/service.ts'
 import { MAX_BODY_OCTETS, readBody } from './body.ts'
 import { answerClientError, apiServer, connectionLimit, limitConnections } from './connections.ts'
-import { answerMethodNotAllowed, answerNotFound, errorBody, errorHandler } from './errors.ts'
+import { answerNotFound, errorBody, errorHandler } from './errors.ts'
 import { addExplain } from './explain.ts'
 import { jsonStream } from './json-stream.ts'
 import { lookingGlass, type Views } from './looking-glass/index.ts'
@@ -14,7 +21,9 @@ import type { EventCounters } from './metrics/event-counters.ts'
 import { addMetrics } from './metrics/index.ts'
 import { parseAttach, parseDetach } from './params.ts'
 import { addPeers } from './peers.ts'
-import { addStatus } from './status.ts'
+import { addDocumented } from './reference.ts'
+import { serve } from './serve.ts'
+import { addStatus, json, refuseOthers } from './status.ts'
 
 export interface RestDependencies {
   /** What attaches and detaches; null for a program without VPN services, which only shows what it does. */
@@ -30,8 +39,8 @@ export interface RestDependencies {
 }
 
 const LOOKING_GLASS = '/looking-glass'
-/** Methods that bagpipe-bgp answers like a GET of nothing. */
-const READING = ['GET', 'PATCH', 'OPTIONS']
+/** Of a part of a path: an id has at most 247 octets, each of which may be three characters there. */
+const MAX_PARAM_LENGTH = 3 * MAX_ID_OCTETS
 const empty = (): unknown => ({})
 
 /** The HTTP face: bagpipe-bgp's API, ready to listen or to be tested by `inject`. */
@@ -45,6 +54,7 @@ export function restServer({ vpns, views, log, events, counters, ping }: RestDep
     frameworkErrors: answerError,
     clientErrorHandler: answerClientError,
     serverFactory: apiServer,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     rewriteUrl: ({ url = '/' }) => canonicalUrl(url),
   })
 
@@ -65,45 +75,66 @@ export function restServer({ vpns, views, log, events, counters, ping }: RestDep
   app.setErrorHandler(answerError)
   app.setNotFoundHandler(answerNotFound)
 
-  app.route({ method: READING, url: '/', handler: empty })
-  app.route({ method: ['POST', 'PUT', 'DELETE'], url: '/', handler: answerMethodNotAllowed })
-
-  app.all('/ping', (_request, reply) => reply.type('application/json').send(ping))
-
-  if (vpns !== null) addAttachments(app, vpns)
-  addPeers(app, views.speaker, events)
-  addStatus(app, views)
-  addMetrics(app, views, counters)
-  addExplain(app, views.speaker, views.services)
-
-  for (const url of [LOOKING_GLASS, `${LOOKING_GLASS}/*`]) {
-    app.get(url, async (request, reply) => {
-      const base = `${request.protocol}://${request.host}${LOOKING_GLASS}`
-      const found = await nodeAt(lookingGlass(views, base), pathBelow(request.originalUrl))
-      if (found === undefined) return answerNotFound(request, reply)
-      const href = [base, ...found.path.map(encodeURIComponent)].join('/')
-      return reply.type('application/json').send(jsonStream(show(found.node, href), request.socket))
-    })
-    app.route({ method: ['PATCH', 'OPTIONS'], url, handler: empty })
-    app.route({ method: ['POST', 'PUT', 'DELETE'], url, handler: answerMethodNotAllowed })
-  }
+  addDocumented(app, views.version, (routes) => {
+    serve(routes, ROUTES.root, empty)
+    answerEmpty(routes, '/')
+    refuseOthers(routes, '/', ['POST', 'PUT', 'DELETE'])
+    addPing(routes, ping)
+    if (vpns !== null) addAttachments(routes, vpns)
+    addPeers(routes, views.speaker, events)
+    addStatus(routes, views)
+    addMetrics(routes, views, counters)
+    addExplain(routes, views.speaker, views.services)
+    addLookingGlass(routes, views)
+  })
   return app
+}
+
+/** Any method is as good as another. */
+function addPing(app: FastifyInstance, ping: string): void {
+  const answer: RouteHandlerMethod = (_request, reply) => json(reply).send(ping)
+  serve(app, ROUTES.ping, answer)
+  const others = app.supportedMethods.filter((method) => method !== 'GET' && method !== 'HEAD')
+  app.route({ method: others, url: '/ping', handler: answer })
 }
 
 /** What the agents call. */
 function addAttachments(app: FastifyInstance, vpns: VpnService): void {
-  app.post('/attach_localport', async (request, reply) => {
+  serve(app, ROUTES.attach, async (request, reply) => {
     await vpns.attach(parseAttach(readBody(request.body)))
-    return reply.type('application/json').send('null')
+    return json(reply).send('null')
   })
-  app.post('/detach_localport', async (request, reply) => {
+  serve(app, ROUTES.detach, async (request, reply) => {
     await vpns.detach(parseDetach(readBody(request.body)))
-    return reply.type('application/json').send('null')
+    return json(reply).send('null')
   })
-  for (const url of ['/attach_localport', '/detach_localport']) {
-    app.route({ method: READING, url, handler: empty })
-    app.route({ method: ['PUT', 'DELETE'], url, handler: answerMethodNotAllowed })
+  for (const { url } of [ROUTES.attach, ROUTES.detach]) {
+    app.get(url, empty)
+    answerEmpty(app, url)
+    refuseOthers(app, url, ['PUT', 'DELETE'])
   }
+}
+
+function addLookingGlass(app: FastifyInstance, views: Views): void {
+  const handler: RouteHandlerMethod = async (request, reply) => {
+    const base = `${request.protocol}://${request.host}${LOOKING_GLASS}`
+    const found = await nodeAt(lookingGlass(views, base), pathBelow(request.originalUrl))
+    if (found === undefined) return answerNotFound(request, reply)
+    const href = [base, ...found.path.map(encodeURIComponent)].join('/')
+    return json(reply).send(jsonStream(show(found.node, href), request.socket))
+  }
+  const isServed = (url: string) => views.services !== null || !url.startsWith(`${LOOKING_GLASS}/vpns`)
+  for (const documented of Object.values(ROUTES))
+    if (documented.tag === 'looking glass' && isServed(documented.url)) serve(app, documented, handler)
+  for (const url of [LOOKING_GLASS, `${LOOKING_GLASS}/*`]) {
+    answerEmpty(app, url)
+    refuseOthers(app, url, ['POST', 'PUT', 'DELETE'])
+  }
+}
+
+/** bagpipe-bgp answers these methods like a GET of nothing. */
+function answerEmpty(app: FastifyInstance, url: string): void {
+  app.route({ method: ['PATCH', 'OPTIONS'], url, handler: empty })
 }
 
 /** `/x.json`, `/x/` and `//x` are `/x`. */

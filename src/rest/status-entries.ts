@@ -1,16 +1,16 @@
+import type {
+  EntryFields,
+  ExplainedEntry,
+  ListedEntry,
+  ListedSetting,
+  VerificationAnswer,
+} from '../api/entries.ts'
 import { formatEntry } from '../dataplane/kinds/index.ts'
-import type { EntryStatus, Kind, Status, Verification } from '../dataplane/model.ts'
+import type { Entry, EntryStatus, Kind, Status, Verification } from '../dataplane/model.ts'
 import { ensure } from '../values/map.ts'
 import { devicesOf, type VpnInstance } from '../vpn/instance.ts'
 import type { VpnService } from '../vpn/service.ts'
 import { type DataplaneView, showStatus } from './dataplane-view.ts'
-
-export const STATES = [
-  'applied',
-  'pending',
-  'failed',
-  'unneeded',
-] as const satisfies readonly Status['state'][]
 
 /** Which entries to tell of; null: all. */
 export interface EntryFilter {
@@ -24,10 +24,10 @@ export async function* statusEntries(
   vpns: VpnService,
   dataplane: DataplaneView,
   { state, instance, kind }: EntryFilter,
-): AsyncGenerator<Iterable<unknown>> {
+): AsyncGenerator<Iterable<ListedEntry | undefined>> {
   const owners = ownersByDevice(vpns.instances.values())
   const only = instance === null ? undefined : devicesOf(instance)
-  const show = (item: EntryStatus, wanted: boolean) => {
+  const show = (item: EntryStatus, wanted: boolean): ListedEntry | undefined => {
     const { entry, status } = item
     const isAskedFor =
       (state === null || status.state === state) &&
@@ -41,12 +41,12 @@ export async function* statusEntries(
 }
 
 /** What a slice shows, made while it is walked, so that a large slice does not hold up others. */
-export function* shown<T>(items: Iterable<T>, show: (item: T) => unknown): Iterable<unknown> {
+export function* shown<T, S>(items: Iterable<T>, show: (item: T) => S): Iterable<S> {
   for (const item of items) yield show(item)
 }
 
 /** Settings of the machine that are kept as entries need them. */
-export async function* statusSettings(dataplane: DataplaneView): AsyncGenerator<Iterable<unknown>> {
+export async function* statusSettings(dataplane: DataplaneView): AsyncGenerator<Iterable<ListedSetting>> {
   for await (const slice of dataplane.settings())
     yield shown(slice, ({ setting, entry }) => ({ ...setting, needed_for: dataplane.describe(entry) }))
 }
@@ -72,19 +72,28 @@ async function* candidates(
   }
 }
 
-export function showItem({ entry, status }: EntryStatus, wanted: boolean, dataplane: DataplaneView) {
+export function showItem(
+  { entry, status }: EntryStatus,
+  wanted: boolean,
+  dataplane: DataplaneView,
+): ExplainedEntry {
   return {
     entry: dataplane.describe(entry),
-    ...formatEntry(entry),
+    ...showEntry(entry),
     wanted,
     ...showStatus(status),
   }
 }
 
+/** What an entry says, field by field. */
+function showEntry(entry: Entry): EntryFields {
+  return { ...formatEntry(entry), device: entry.device }
+}
+
 export function showVerification(
   { faults, orphans, ...counts }: Verification,
   dataplane: DataplaneView,
-): unknown {
+): VerificationAnswer {
   return {
     ...counts,
     extra: counts.extra + orphans.length,
@@ -92,11 +101,11 @@ export function showVerification(
       ...faults.map(({ fault, entry, found }) => ({
         fault,
         entry: dataplane.describe(entry),
-        wanted: fault === 'extra' ? null : formatEntry(entry),
-        found: fault === 'extra' ? formatEntry(entry) : found && formatEntry(found),
+        wanted: fault === 'extra' ? null : showEntry(entry),
+        found: fault === 'extra' ? showEntry(entry) : found && showEntry(found),
       })),
       ...orphans.map(({ name, kind, alias }) => ({
-        fault: 'extra',
+        fault: 'extra' as const,
         entry: `link ${name}`,
         wanted: null,
         found: { kind, device: name, alias },

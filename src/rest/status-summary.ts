@@ -1,3 +1,4 @@
+import type { RouteState, ServicesSummary, StatusSummary } from '../api/status.ts'
 import type { BgpPeer } from '../bgp/bgp-peer.ts'
 import { VPN_FAMILIES } from '../bgp/family.ts'
 import { nlriCodec } from '../bgp/nlri/index.ts'
@@ -18,22 +19,8 @@ const LONG_PENDING_MS = 60_000
 /** So long an address may be attached on two nodes, while a VM migrates. */
 const LONG_SHARED_MS = 60_000
 
-/** How far the routes that forwarding goes by can be trusted; `since` is in epoch milliseconds. */
-export interface RouteState {
-  /**
-   * `waiting`: since the start not all peers have advertised all they have. `stale`: of a peer that restarts. `headless`: the
-   * last known, since there is no peer left to ask.
-   */
-  readonly state: 'complete' | 'waiting' | 'stale' | 'headless'
-  readonly since: number
-  /** Peers whose End-of-RIB is waited for after the start. */
-  readonly waiting_for: readonly string[]
-  /** Peers whose routes of before a lost session are kept, and since when. */
-  readonly stale: readonly { readonly peer: string; readonly since: number }[]
-}
-
 /** The daemon on one page; `now` is in epoch milliseconds. */
-export async function statusSummary(views: Views, now: number) {
+export async function statusSummary(views: Views, now: number): Promise<StatusSummary> {
   const { speaker, services, startTime, version } = views
   const peers = [...speaker.peers.values()]
   let received = 0
@@ -64,8 +51,6 @@ export async function statusSummary(views: Views, now: number) {
   }
 }
 
-export type StatusSummary = Awaited<ReturnType<typeof statusSummary>>
-
 interface Kernel extends DataplaneSummary {
   /** How many networks are kept out of the host's IP stack by what; of others, why not. */
   readonly isolated: ReturnType<typeof isolation>
@@ -79,7 +64,7 @@ async function kernelOf({ vpns, dataplane }: ServiceViews): Promise<Kernel> {
   return { ...summary, isolated: isolation(networks, summary.isolation) }
 }
 
-function servicesSummary({ vpns, stateFile }: ServiceViews, kernel: Kernel) {
+function servicesSummary({ vpns, stateFile }: ServiceViews, kernel: Kernel): ServicesSummary {
   let endpoints = 0
   for (const { attachments } of vpns.instances.values()) for (const _ of attachments) endpoints++
   return {

@@ -1,25 +1,28 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { ENTRY_STATES } from '../api/entries.ts'
 import { RequestError } from '../api/errors.ts'
+import { ROUTES } from '../api/routes.ts'
 import type { VpnInstance } from '../vpn/instance.ts'
 import type { VpnService } from '../vpn/service.ts'
 import { answerMethodNotAllowed, errorBody } from './errors.ts'
 import { jsonStream } from './json-stream.ts'
 import type { Views } from './looking-glass/index.ts'
 import { choice, readQuery } from './query.ts'
-import { STATES, showVerification, statusEntries, statusSettings } from './status-entries.ts'
+import { serve } from './serve.ts'
+import { showVerification, statusEntries, statusSettings } from './status-entries.ts'
 import { statusSummary, whyNotReady } from './status-summary.ts'
 import { turn } from './turns.ts'
 
 /** `GET /status`, `/status/entries`, `/status/settings`, `/healthz`, `/readyz`, and `POST /status/verify`; what concerns the kernel only where there is one. */
 export function addStatus(app: FastifyInstance, views: Views): void {
   const { services } = views
-  app.get('/status', async (request, reply) => {
-    readQuery(request, [])
+  serve(app, ROUTES.status, async (request, reply) => {
+    readQuery(request)
     await turn()
     return json(reply).send(JSON.stringify(await statusSummary(views, views.now())))
   })
-  app.get('/healthz', (_request, reply) => json(reply).send('{"ok":true}'))
-  app.get('/readyz', (_request, reply) => {
+  serve(app, ROUTES.healthz, (_request, reply) => json(reply).send('{"ok":true}'))
+  serve(app, ROUTES.readyz, (_request, reply) => {
     const why = whyNotReady(views)
     return why === null ? json(reply).send('{"ok":true}') : reply.code(503).send(errorBody('CONVERGING', why))
   })
@@ -27,23 +30,23 @@ export function addStatus(app: FastifyInstance, views: Views): void {
     refuseOthers(app, url, ['POST', 'PUT', 'PATCH', 'DELETE'])
   if (services === null) return
   const { vpns, dataplane } = services
-  app.get('/status/entries', (request, reply) => {
-    const query = readQuery(request, ['state', 'instance', 'kind'])
+  serve(app, ROUTES.entries, (request, reply) => {
+    const query = readQuery(request, ROUTES.entries.query)
     const filter = {
-      state: choice('state', query.state, STATES),
+      state: choice('state', query.state, ENTRY_STATES),
       kind: choice('kind', query.kind, dataplane.kinds),
       instance: query.instance === undefined ? null : instanceNamed(query.instance, vpns),
     }
     return json(reply).send(jsonStream(statusEntries(vpns, dataplane, filter), request.socket))
   })
   refuseOthers(app, '/status/entries', ['POST', 'PUT', 'PATCH', 'DELETE'])
-  app.get('/status/settings', (request, reply) => {
-    readQuery(request, [])
+  serve(app, ROUTES.settings, (request, reply) => {
+    readQuery(request)
     return json(reply).send(jsonStream(statusSettings(dataplane), request.socket))
   })
   refuseOthers(app, '/status/settings', ['POST', 'PUT', 'PATCH', 'DELETE'])
-  app.post('/status/verify', async (request, reply) => {
-    readQuery(request, [])
+  serve(app, ROUTES.verify, async (request, reply) => {
+    readQuery(request)
     return json(reply).send(JSON.stringify(showVerification(await dataplane.verify(), dataplane)))
   })
   refuseOthers(app, '/status/verify', ['GET', 'PUT', 'PATCH', 'DELETE'])

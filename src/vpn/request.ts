@@ -1,3 +1,4 @@
+import { VPN_TYPES } from '../api/attachment.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Direction } from '../evpn/endpoint.ts'
 import type { Irb } from '../ipvpn/irb.ts'
@@ -5,7 +6,7 @@ import type { ReadvertiseTargets } from '../ipvpn/readvertise.ts'
 import type { InterfaceAddress, Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 
-export const VPN_TYPES = ['evpn', 'ipvpn'] as const
+export { VPN_TYPES }
 export type VpnType = (typeof VPN_TYPES)[number]
 
 /** An attachment that an agent asks for, checked for form. */

@@ -1,12 +1,13 @@
 import { createRequire } from 'node:module'
 import { describe, expect, test } from 'vitest'
-import { readNeighbour } from '../../src/dataplane/linux/decode.ts'
+import type { TableEntry } from '../../src/dataplane/kinds/index.ts'
 import { readAddress, readRoute } from '../../src/dataplane/linux/decode-ip.ts'
 import { readNexthop } from '../../src/dataplane/linux/decode-nexthop.ts'
 import { type Batch, createLink } from '../../src/dataplane/linux/encode.ts'
-import { type IpMessage, removeIpEntry, setIpEntry } from '../../src/dataplane/linux/encode-ip.ts'
 import { createGroup, createNexthop } from '../../src/dataplane/linux/encode-nexthop.ts'
+import { linuxDefinition } from '../../src/dataplane/linux/kinds/index.ts'
 import { messages, type NetlinkMessage, NetlinkWriter } from '../../src/dataplane/linux/message.ts'
+import { readNeighbour } from '../../src/dataplane/linux/observe-neighbour.ts'
 import * as e from './ip-entries.ts'
 import { TABLES } from './ip-entries.ts'
 
@@ -41,7 +42,11 @@ function written(write: (batch: Batch) => void): NetlinkMessage {
   return message
 }
 
-const set = (entry: IpMessage) => written((batch) => setIpEntry(batch, entry, indexOf(entry.device), indexOf))
+const set = (entry: TableEntry) =>
+  written((batch) => {
+    const target = { index: indexOf(entry.device), vni: null }
+    linuxDefinition(entry.kind).encode?.(batch, entry, target, indexOf)
+  })
 
 function payload({ bytes, start, end }: NetlinkMessage): Buffer {
   return Buffer.from(bytes.subarray(start, end))
@@ -105,7 +110,12 @@ describe('what we write, read by others', () => {
   })
 
   test('a removal names our protocol, so that the routes of others stay', () => {
-    const removal = written((batch) => removeIpEntry(batch, e.route('10.1.0.0/16', ['tap1']), 3))
+    const removal = written((batch) =>
+      linuxDefinition('route').encodeRemoval?.(batch, e.route('10.1.0.0/16', ['tap1']), {
+        index: 3,
+        vni: null,
+      }),
+    )
     const { type, data, attrs } = routeOf(removal)
     expect(type).toBe(25)
     expect(data).toMatchObject({ protocol: 19, scope: 'NOWHERE' })
@@ -150,7 +160,7 @@ describe('what we write, read by others', () => {
 })
 
 describe('what we write is what we read', () => {
-  const messagesRead: IpMessage[] = [
+  const messagesRead: TableEntry[] = [
     e.address('10.0.0.1/24'),
     e.address('2001:db8::1/64'),
     e.fixed('10.0.0.5', 5),

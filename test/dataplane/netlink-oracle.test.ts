@@ -1,15 +1,18 @@
 import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { TableEntry } from '../../src/dataplane/kinds/index.ts'
 import { setPortOptions } from '../../src/dataplane/linux/bridge-port.ts'
-import { readLink, readNeighbour } from '../../src/dataplane/linux/decode.ts'
+import { readLink } from '../../src/dataplane/linux/decode.ts'
 import * as encode from '../../src/dataplane/linux/encode.ts'
+import { linuxDefinition } from '../../src/dataplane/linux/kinds/index.ts'
 import {
   messages,
   NetlinkAttributes,
   type NetlinkMessage,
   NetlinkWriter,
 } from '../../src/dataplane/linux/message.ts'
+import { readNeighbour } from '../../src/dataplane/linux/observe-neighbour.ts'
 import * as e from './entries.ts'
 
 /** The pure codecs of the npm package `netlink`: an independent reading of the kernel's headers. */
@@ -65,7 +68,7 @@ const lladdr = Buffer.from('020000000001', 'hex')
 const dst = Buffer.from([192, 0, 2, 2])
 
 describe('what we write, read by others', () => {
-  test.each<[string, encode.FdbMessage, object]>([
+  test.each<[string, TableEntry, object]>([
     [
       'a local MAC',
       e.local(1),
@@ -152,7 +155,9 @@ describe('what we write, read by others', () => {
       },
     ],
   ])('%s', (_what, entry, expected) => {
-    const [message, ...others] = written((batch) => encode.setEntry(batch, entry, target))
+    const [message, ...others] = written((batch) =>
+      linuxDefinition(entry.kind).encode?.(batch, entry, target, () => 0),
+    )
     if (message === undefined) throw new Error('nothing written')
     expect(others).toEqual([])
     const { data, attrs } = oracle.parseNeighborMessage(payload(message))
@@ -162,7 +167,7 @@ describe('what we write, read by others', () => {
     expect(message.type).toBe(RTM_NEWNEIGH)
   })
 
-  test.each<[string, encode.FdbMessage, object]>([
+  test.each<[string, TableEntry, object]>([
     ['a local MAC', e.local(1), { flags: { master: true }, lladdr }],
     ['a remote MAC', e.remote(1), { flags: { self: true, master: true }, lladdr }],
     [
@@ -172,12 +177,14 @@ describe('what we write, read by others', () => {
     ],
     ['a neighbour', e.neighbour('192.0.2.2', 1), { flags: {}, dst }],
   ])('the removal of %s', (_what, entry, expected) => {
-    const removal = neighbourOf((batch) => encode.removeEntry(batch, entry, target))
+    const removal = neighbourOf((batch) => linuxDefinition(entry.kind).encodeRemoval?.(batch, entry, target))
     expect(removal).toMatchObject({ type: RTM_DELNEIGH, ifindex: 7, ...expected })
   })
 
   test("the removal of the VXLAN device's half", () => {
-    const removal = neighbourOf((batch) => encode.removeSelf(batch, e.remote(1), target))
+    const removal = neighbourOf((batch) =>
+      linuxDefinition('remote-mac').encodeOtherRemoval?.(batch, e.remote(1), target),
+    )
     expect(removal).toMatchObject({ type: RTM_DELNEIGH, family: AF_BRIDGE, flags: { self: true }, lladdr })
   })
 

@@ -245,6 +245,25 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
       })
     })
 
+    test('what others remove while we remove a bulk is put back', async () => {
+      const macs = Array.from({ length: 3000 }, (_, i) => e.remote(i + 2))
+      const [last, ...bulk] = macs.toReversed()
+      await wantInPlace(...e.network, e.neighbour('10.0.0.2', 2))
+      expect(await want(...macs)).toEqual([])
+      const { driver } = lab
+      const remove = driver.remove.bind(driver)
+      let batches = 0
+      driver.remove = (entries) => {
+        if (++batches === 2) lab.forget(last!)
+        return remove(entries)
+      }
+      for (const entry of bulk) dataplane.unwant(entry)
+      await lab.wait(dataplane.gone(bulk))
+      expect(batches).toBeGreaterThan(2)
+      await lab.until(() => lab.holds(last!))
+      expect(bulk.some((entry) => lab.holds(entry))).toBe(false)
+    })
+
     describe('adoption', () => {
       test('a new daemon takes over without touching what is right', async () => {
         await wantInPlace(...everything)
@@ -349,8 +368,23 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         dataplane.complete()
         await lab.calm()
         for (const entry of theirs) expect(lab.driver.dump(entry.device)).toBeDefined()
-        expect(sightings('vx0')).toContainEqual({ entry: expect.objectContaining(theirs[0]), marked: false })
+        expect(sightings('vx0')).toContainEqual(
+          expect.objectContaining({ entry: expect.objectContaining(theirs[0]), marked: false }),
+        )
         expect(sightings('br0')).toContainEqual({ entry: theirs[1], marked: false })
+      })
+
+      test('what others made of an entry of ours stays, and the rest of ours goes', async () => {
+        await wantInPlace(...e.network, e.remote(2))
+        dataplane.stop()
+        lab.overwrite(e.remote(2, '192.0.2.50'))
+        dataplane = lab.restart()
+        await wantInPlace(...e.network)
+        dataplane.complete()
+        await lab.calm()
+        const left = sightings('vx0').filter(({ entry }) => 'mac' in entry && entry.mac === e.mac(2))
+        expect(left).toHaveLength(1)
+        expect(left[0]).toMatchObject({ entry: { dst: e.ip('192.0.2.50') }, marked: false })
       })
 
       test('a VXLAN device with another VNI is made anew', async () => {
@@ -789,7 +823,9 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
       expect(await countOf('vx0', 'remote-mac')).toBe(10_000)
       expect(await countOf('br0', 'neighbour')).toBe(10_000)
       for (const entry of many) dataplane.unwant(entry)
-      await lab.until(() => sightings('vx0').every(({ entry }) => entry.kind !== 'remote-mac'))
+      await lab.until(() =>
+        sightings('vx0').every(({ entry, marked }) => !marked || entry.kind !== 'remote-mac'),
+      )
       await lab.until(() => !lab.holds(e.neighbour('10.1.0.0', 1000)))
       await lab.calm()
       expect(await countOf('br0', 'neighbour')).toBe(0)

@@ -77,8 +77,7 @@ function isThere(entry: Entry): boolean {
       return link !== undefined && isPlaced(entry, link)
     default: {
       const seen = [...driver.dump(entry.device)].flat()
-      const half = entry.kind === 'remote-mac' ? [e.local(2, 'vx0')] : []
-      return [entry, ...half].every((one) => seen.some((sighting) => same(sighting.entry, one)))
+      return seen.some((sighting) => same(sighting.entry, entry) && sighting.isPartial !== true)
     }
   }
 }

@@ -7,6 +7,7 @@ import { summaryText } from '../../src/cli/status-text.ts'
 import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { noEvents } from '../support/events.ts'
+import { held } from '../support/held.ts'
 import { TestNode } from '../support/node.ts'
 import { Collector, ip, macRoute, peerConfig, rt, silent, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -47,14 +48,16 @@ beforeEach(async () => {
     logHealth: () => ({ path: null, dropped: 0, failure: null }),
     exposures: () => [],
   }
-  app = restServer({
-    vpns: null,
-    ping: '1',
-    views,
-    log: silent,
-    events: noEvents,
-    counters: new EventCounters(),
-  })
+  app = held(
+    restServer({
+      vpns: null,
+      ping: '1',
+      views,
+      log: silent,
+      events: noEvents,
+      counters: new EventCounters(),
+    }),
+  )
   clock.advance(10_000)
 })
 

@@ -19,7 +19,7 @@ let node: TestNode
 let app: FastifyInstance
 let counters: EventCounters
 
-beforeEach(() => {
+beforeEach(async () => {
   clock = new VirtualClock()
   network = new VirtualNetwork(clock)
   counters = new EventCounters()
@@ -27,6 +27,7 @@ beforeEach(() => {
   node = new TestNode(NODE, [peerConfig(RR)], clock, network, {}, {}, events).plug('tap1', 'tap2')
   const stateFile = () => ({ path: '/state', written: null, failure: null, unkept: [] })
   app = node.api({ stateFile }, counters, events)
+  await app.ready()
 })
 
 const scrape = async (): Promise<string> => (await app.inject('/metrics')).body

@@ -8,6 +8,7 @@ import type { Speaker } from '../../src/bgp/speaker.ts'
 import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { noEvents } from '../support/events.ts'
+import { held } from '../support/held.ts'
 import { Collector, ip, macRoute, peerConfig, rt, silent, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
@@ -39,14 +40,16 @@ function start(changes: Partial<PeerConfig> = {}, theirs: Partial<PeerConfig> = 
     logHealth: () => ({ path: null, dropped: 0, failure: null }),
     exposures: () => [],
   }
-  app = restServer({
-    vpns: null,
-    ping: '1',
-    views,
-    log: silent,
-    events: noEvents,
-    counters: new EventCounters(),
-  })
+  app = held(
+    restServer({
+      vpns: null,
+      ping: '1',
+      views,
+      log: silent,
+      events: noEvents,
+      counters: new EventCounters(),
+    }),
+  )
   clock.advance(2000)
 }
 

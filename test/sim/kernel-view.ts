@@ -43,10 +43,8 @@ export function held({ driver }: Node, devices: Iterable<string>): Set<string> {
     if (link === undefined) continue
     if (isOwned(link)) texts.add(linkText(link))
     if (link.master !== null) texts.add(`port ${device} of ${link.master}`)
-    // the bridge's half of a remote MAC is told as that of the VXLAN device
     for (const sightings of driver.dump(device))
-      for (const { entry, marked } of sightings)
-        if (marked && !(entry.kind === 'local-mac' && link.kind === 'vxlan')) texts.add(describe(entry))
+      for (const { entry, marked } of sightings) if (marked) texts.add(describe(entry))
   }
   return texts
 }

@@ -10,6 +10,7 @@ import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { noEvents } from './events.ts'
+import { held } from './held.ts'
 import { dummyDrivers, NO_FAULTS } from './node.ts'
 import { RANGES } from './ranges.ts'
 import { ip, peerConfig, silent } from './speakers.ts'
@@ -65,29 +66,31 @@ export function testApi(): TestApi {
     noEvents,
   )
   reconciler.start()
-  const app = restServer({
-    vpns,
-    ping: newPing(),
-    log: silent,
-    events: noEvents,
-    counters: new EventCounters(),
-    views: {
-      speaker,
-      services: {
-        vpns,
-        dataplane: dataplaneView(reconciler, NO_FAULTS),
-        stateFile: null,
-        drivers: dummyDrivers,
+  const app = held(
+    restServer({
+      vpns,
+      ping: newPing(),
+      log: silent,
+      events: noEvents,
+      counters: new EventCounters(),
+      views: {
+        speaker,
+        services: {
+          vpns,
+          dataplane: dataplaneView(reconciler, NO_FAULTS),
+          stateFile: null,
+          drivers: dummyDrivers,
+        },
+        config: { BGP: { my_as: 64512 } },
+        version: '0.1.0',
+        startTime: Date.now(),
+        now: Date.now,
+        recentLog: () => [],
+        uptimeMs: () => 0,
+        logHealth: () => ({ path: null, dropped: 0, failure: null }),
+        exposures: () => [],
       },
-      config: { BGP: { my_as: 64512 } },
-      version: '0.1.0',
-      startTime: Date.now(),
-      now: Date.now,
-      recentLog: () => [],
-      uptimeMs: () => 0,
-      logHealth: () => ({ path: null, dropped: 0, failure: null }),
-      exposures: () => [],
-    },
-  })
+    }),
+  )
   return { app, speaker, vpns, reconciler, driver }
 }

@@ -16,6 +16,7 @@ import type { VpnConfig } from '../../src/vpn/instances.ts'
 import type { AttachRequest, DetachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { noEvents } from './events.ts'
+import { held } from './held.ts'
 import { RANGES } from './ranges.ts'
 import { ip, rt, silent, speakerAt } from './speakers.ts'
 import type { VirtualClock } from './virtual-clock.ts'
@@ -119,30 +120,32 @@ export class TestNode {
   ): FastifyInstance {
     const { clock, speaker, vpns } = this
     const startTime = clock.epoch()
-    return restServer({
-      vpns,
-      ping: '1',
-      log: silent,
-      events,
-      counters,
-      views: {
-        speaker,
-        services: {
-          vpns,
-          dataplane,
-          stateFile,
-          drivers: dummyDrivers,
+    return held(
+      restServer({
+        vpns,
+        ping: '1',
+        log: silent,
+        events,
+        counters,
+        views: {
+          speaker,
+          services: {
+            vpns,
+            dataplane,
+            stateFile,
+            drivers: dummyDrivers,
+          },
+          config: {},
+          version: '0.1.0',
+          startTime,
+          now: () => clock.epoch(),
+          recentLog: () => [],
+          uptimeMs: () => 0,
+          logHealth: () => ({ path: null, dropped: 0, failure: null }),
+          exposures: () => [],
         },
-        config: {},
-        version: '0.1.0',
-        startTime,
-        now: () => clock.epoch(),
-        recentLog: () => [],
-        uptimeMs: () => 0,
-        logHealth: () => ({ path: null, dropped: 0, failure: null }),
-        exposures: () => [],
-      },
-    })
+      }),
+    )
   }
 
   /** What the node wants and what the kernel holds of it, in words. */

@@ -80,10 +80,12 @@ export class Device {
     return this.accepting && [...this.tables.values()].some((table) => table.waiting > 0)
   }
 
-  get hasRemovals(): boolean {
-    if (this.index === null) return false
-    for (const [kind, table] of this.tables) if (table.hasRemovals && !this.goesWithLink(kind)) return true
-    return false
+  /** How many removals of entries are left to do now. */
+  get removing(): number {
+    if (this.index === null) return 0
+    let removing = 0
+    for (const [kind, table] of this.tables) if (!this.goesWithLink(kind)) removing += table.removing
+    return removing
   }
 
   /** How much of it is still to be removed. */

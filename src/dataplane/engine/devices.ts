@@ -115,6 +115,12 @@ export class Devices {
     this.released(device)
   }
 
+  /** Has all entries of a device set again: others may have removed some. */
+  renew(device: Device): void {
+    if (device.accepting) this.refill(device)
+    this.released(device)
+  }
+
   /** Takes the next few steps. */
   advance(): void {
     if (this.unplaced.size > 0) for (const device of this.nextUnplaced()) this.place(device)
@@ -268,7 +274,7 @@ export class Devices {
     // the table of a VRF outlives its device
     if (fresh && link.table === null) this.begin(device, link)
     else if (moved && isEmptied(device, link)) this.adoptEmpty(device, link)
-    else if (fresh || device.index === null || device.unsure) this.startDump(device, link)
+    else if (fresh || device.index === null || device.unsure) this.startDump(device)
     else if (refusal === null && (failure !== null || moved)) this.refill(device)
     if (device.master !== master) this.exceptions.retryEntries(device.name)
     this.released(device)
@@ -327,11 +333,11 @@ export class Devices {
     this.exceptions.retryEntries(device.name)
   }
 
-  private startDump(device: Device, link: Link): void {
+  private startDump(device: Device): void {
     device.dump?.abandon()
     device.unsure = false
     device.disturbed = false
-    device.dump = new DeviceDump(device, link, this.driver.dump(device.name))
+    device.dump = new DeviceDump(device, this.driver.dump(device.name))
     this.dumping.add(device)
   }
 

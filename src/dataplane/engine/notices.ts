@@ -1,7 +1,5 @@
 import type { ChangeListener, ObservedEntry } from '../driver.ts'
-import { identity, type TableEntry } from '../kinds/index.ts'
-import { remoteOf } from '../kinds/remote-mac.ts'
-import type { LocalMac } from '../model.ts'
+import { BRIDGED_KINDS, identity, type TableEntry } from '../kinds/index.ts'
 import type { Device } from './device.ts'
 import type { Devices } from './devices.ts'
 
@@ -25,7 +23,7 @@ export class Notices implements ChangeListener {
   readonly addressesChanged: () => void
   private links = new Set<string>()
   private disrupted = new Set<string>()
-  /** By their identity, that of a bridge's half being another one. */
+  /** By their identity, that of a part being another one. */
   private drifted = new Map<string, TableEntry>()
   private overran = false
 
@@ -78,36 +76,34 @@ export class Notices implements ChangeListener {
     this.arrived()
   }
 
-  entryChanged({ entry, marked }: ObservedEntry, present: boolean): void {
-    const device = this.devices.all.get(entry.device)
-    if (device === undefined) return
-    const table = device.tables.get(entry.kind)
-    if (present && entry.kind === 'remote-mac' && (!marked || entry.drift)) table?.stick(entry)
-    if (table === undefined || !table.wants(entry)) {
-      if (marked || present) device.disturbed = true
-      return
-    }
-    const asWanted = present && table.holds(entry) && (marked || !table.isMarked)
-    this.compare(table.find(entry), asWanted)
+  entryChanged(observed: ObservedEntry, present: boolean): void {
+    const device = this.devices.all.get(observed.entry.device)
+    if (device !== undefined) this.handle(device, observed, present, false)
   }
 
-  fdbChanged(
-    bridge: string,
-    { entry, marked, external = false }: ObservedEntry<LocalMac>,
-    present: boolean,
-  ): void {
+  fdbChanged(bridge: string, observed: ObservedEntry, present: boolean): void {
+    const { entry } = observed
     const device = this.devices.all.get(entry.device)
-    const wanted = behind(device, entry)
-    if (wanted !== undefined) {
-      const isHeld = marked || (external && wanted.kind === 'local-mac')
-      if (present && !isHeld) device?.table(wanted.kind).stick(wanted)
-      this.compare(wanted, present && isHeld, "bridge's half of ")
-      return
-    }
-    if (device !== undefined && (marked || present)) device.disturbed = true
+    if (device !== undefined && this.handle(device, observed, present, true)) return
     // who else wants it has lost it now, or lost it to the port that it has left
     for (const other of this.devices.ports.of(bridge))
-      if (other !== device) this.compare(behind(other, entry), false)
+      if (other !== device) for (const lost of behind(other, entry)) this.compare(lost, false)
+  }
+
+  /** Whether the device wants an entry of that identity. `isOfBridge`: the entry is a bridge's, and setting does not change one that is not held as ours. */
+  private handle(device: Device, observed: ObservedEntry, present: boolean, isOfBridge: boolean): boolean {
+    const { entry, marked, external = false, isPartial = false, isStuck = false } = observed
+    const table = device.tables.get(entry.kind)
+    if (present && isStuck) table?.stick(entry)
+    const wanted = table?.find(entry)
+    if (table === undefined || wanted === undefined) {
+      if (marked || present) device.disturbed = true
+      return false
+    }
+    const isHeld = (marked || external || !table.isMarked) && (isPartial || table.holds(entry))
+    if (present && isOfBridge && !isHeld) table.stick(wanted)
+    this.compare(wanted, present && isHeld, isPartial ? 'a part of ' : '')
+    return true
   }
 
   /** The last word counts: what went and came back as it was is in place. Of a route it does not: its nexthops may be others under their ids. */
@@ -120,9 +116,10 @@ export class Notices implements ChangeListener {
   }
 }
 
-/** What is wanted of a MAC behind a port: it may be local there, or remote behind a VXLAN device. */
-function behind(device: Device | undefined, { mac }: LocalMac): TableEntry | undefined {
-  if (device === undefined) return undefined
-  const here: LocalMac = { kind: 'local-mac', device: device.name, mac }
-  return device.tables.get('remote-mac')?.find(remoteOf(here)) ?? device.tables.get('local-mac')?.find(here)
+/** What is wanted of a MAC that a bridge may have behind a device. */
+function* behind(device: Device, entry: TableEntry): Generator<TableEntry, void> {
+  for (const kind of BRIDGED_KINDS) {
+    const wanted = device.tables.get(kind)?.find({ ...entry, kind, device: device.name } as TableEntry)
+    if (wanted !== undefined) yield wanted
+  }
 }

@@ -84,7 +84,7 @@ function markedEntries(driver: Driver, { bridges, vxlans, localMacs }: OwnedEntr
   const ports = new Set(localMacs.map(({ device }) => device))
   return [
     ...[...ports].flatMap((port) => marked(driver, port).filter((entry) => wanted.has(identity(entry)))),
-    ...vxlans.flatMap((vxlan) => wholeMacs(marked(driver, vxlan))),
+    ...vxlans.flatMap((vxlan) => marked(driver, vxlan)),
     ...bridges.flatMap((bridge) => marked(driver, bridge).filter(({ kind }) => kind === 'neighbour')),
   ]
 }
@@ -96,10 +96,4 @@ function marked(driver: Driver, device: string): TableEntry[] {
   }
   for (const chunk of driver.dump(device)) for (const observed of chunk) keep(observed)
   return [...found.values()]
-}
-
-/** A bridge's half of a remote MAC goes with the VXLAN device's, unless that is somebody else's. */
-function wholeMacs(entries: readonly TableEntry[]): TableEntry[] {
-  const remote = new Set(entries.flatMap((entry) => (entry.kind === 'remote-mac' ? [entry.mac] : [])))
-  return entries.filter((entry) => entry.kind !== 'local-mac' || !remote.has(entry.mac))
 }

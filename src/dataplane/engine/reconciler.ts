@@ -89,6 +89,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
       events,
       exceptions: this.exceptions,
       done: (device) => this.devices.rest(device),
+      missed: (device) => this.devices.renew(device),
     })
     this.notices = new Notices(
       this.devices,

@@ -23,6 +23,8 @@ export class Table<E extends TableEntry, K extends Key, V> {
   readonly kind: E['kind']
   /** Whether one without our mark belongs to others, though it says what is wanted. */
   readonly isMarked: boolean
+  /** Whether a bridge has its MAC behind the device. */
+  readonly isBridged: boolean
   private readonly device: string
   private readonly layout: Layout<E, K, V>
   private readonly wanted = new KeyMap<K, V>()
@@ -39,10 +41,11 @@ export class Table<E extends TableEntry, K extends Key, V> {
   /** How often wanted entries need an interface other than their device. */
   private readonly needs = new Map<string, number>()
 
-  constructor(device: string, { kind, isMarked, layout }: TableDefinition<E, K, V>) {
+  constructor(device: string, { kind, isMarked, isBridged = false, layout }: TableDefinition<E, K, V>) {
     this.device = device
     this.kind = kind
     this.isMarked = isMarked
+    this.isBridged = isBridged
     this.layout = layout()
   }
 
@@ -66,8 +69,9 @@ export class Table<E extends TableEntry, K extends Key, V> {
     return this.leaving.size
   }
 
-  get hasRemovals(): boolean {
-    return this.removals.length > 0
+  /** How many removals are left to do. */
+  get removing(): number {
+    return this.removals.length
   }
 
   /** Whether nothing is wanted, left to remove, or stale. */

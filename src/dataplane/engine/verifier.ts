@@ -163,7 +163,7 @@ export class Verifier {
     const link = this.driver.link(device.name)
     const faults = [...placeFaults(device, link, this.driver)].filter(({ entry }) => this.isBelieved(entry))
     if (link === undefined || device.index === null) return faults
-    const observation = new DeviceDump(device, link, this.driver.dump(device.name))
+    const observation = new DeviceDump(device, this.driver.dump(device.name))
     while (!observation.step()) yield
     for (const [table, entries] of observation.result()) {
       const waiting = table.pending()

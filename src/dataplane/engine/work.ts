@@ -7,8 +7,11 @@ import type { Exceptions } from './exceptions.ts'
 
 /** Entries that are handed to the driver at once; between two such batches everybody else gets a turn. */
 const BATCH = 256
-/** From so many waiting entries on, the kernel's echo of what we set is not listened to. */
+/** From so many waiting entries on, the kernel's echo of them is not listened to. */
 const BULK = 1024
+/** That of removals only where the rest, which has to be set again afterwards, is so many times as much at most, and of so many devices at most. */
+const REMAINDER = 4
+const DEAF = 32
 
 export interface WorkDependencies {
   readonly driver: Driver
@@ -16,6 +19,8 @@ export interface WorkDependencies {
   readonly events: EventSink
   /** Called when a device has nothing left to set or remove. */
   readonly done: (device: Device) => void
+  /** Called for a device whose removals, of others too, were not listened to for a while. */
+  readonly missed: (device: Device) => void
 }
 
 /** The devices with entries to set or remove, dealt with a batch at a time. */
@@ -24,13 +29,18 @@ export class Work {
   private readonly exceptions: Exceptions
   private readonly events: EventSink
   private readonly done: (device: Device) => void
+  private readonly missed: (device: Device) => void
   private readonly busy = new Set<Device>()
+  private isSettingBulk = false
+  /** Those of which a bulk of entries is removed. */
+  private readonly deaf = new Set<Device>()
 
-  constructor({ driver, exceptions, events, done }: WorkDependencies) {
+  constructor({ driver, exceptions, events, done, missed }: WorkDependencies) {
     this.driver = driver
     this.exceptions = exceptions
     this.events = events
     this.done = done
+    this.missed = missed
   }
 
   get isDone(): boolean {
@@ -51,7 +61,8 @@ export class Work {
         if (device.accepting) device.tables.get(kind)?.takeSets(BATCH, batch, stuck)
       }
     }
-    this.driver.muteOwned(batch.length === BATCH && this.isBulk())
+    this.isSettingBulk = batch.length === BATCH && this.isBulk()
+    this.muteOwned()
     if (stuck.length > 0) this.driver.remove(stuck)
     if (batch.length > 0) this.set(batch)
     return batch.length === BATCH
@@ -72,6 +83,7 @@ export class Work {
   removeSome(): boolean {
     const batch: TableEntry[] = []
     const tables: AnyTable[] = []
+    for (const device of this.busy) this.deafen(device)
     for (const kind of TABLE_KINDS.toReversed()) {
       for (const device of this.busy) {
         const table = device.tables.get(kind)
@@ -81,12 +93,38 @@ export class Work {
       }
     }
     if (batch.length > 0) this.remove(batch, tables)
+    this.listenAgain()
     for (const device of this.busy) {
-      if (device.hasSets || device.hasRemovals) continue
+      if (device.hasSets || device.removing > 0) continue
       this.busy.delete(device)
       this.done(device)
     }
     return batch.length === BATCH
+  }
+
+  /** Listens to no removals of a device of which a bulk is to be removed. */
+  private deafen(device: Device): void {
+    const { removing } = device
+    if (removing <= BULK || this.deaf.has(device) || this.deaf.size === DEAF) return
+    if (device.size > REMAINDER * removing) return
+    this.deaf.add(device)
+    this.muteOwned()
+  }
+
+  /** Listens again to devices of which nothing is left to remove. */
+  private listenAgain(): void {
+    const over = [...this.deaf].filter(({ removing }) => removing === 0)
+    if (over.length === 0) return
+    for (const device of over) this.deaf.delete(device)
+    this.muteOwned()
+    for (const device of over) this.missed(device)
+  }
+
+  private muteOwned(): void {
+    this.driver.muteOwned(
+      this.isSettingBulk,
+      Array.from(this.deaf, ({ name }) => name),
+    )
   }
 
   /** Removes entries, each of the table beside it. */

@@ -47,6 +47,8 @@ export interface TableDefinition<E extends Shape, K extends Key, V> extends Defi
   layout(): Layout<E, K, V>
   /** Whether one without our mark belongs to others, though it says what is wanted. */
   readonly isMarked: boolean
+  /** Whether it is a MAC that a bridge has behind the device: a bridge has it behind one port. */
+  readonly isBridged?: boolean
   /** Whether they are removed with their device's link, not before it. */
   readonly goesWithLink?: boolean
   /** Whether they are lost without a notification when their device goes down. */

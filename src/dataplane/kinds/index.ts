@@ -73,6 +73,11 @@ export const LINK_KINDS: readonly LinkEntry['kind'][] = kindsOf('link')
 /** The kinds that are kept in tables, in the order in which they are set. */
 export const TABLE_KINDS: readonly TableKind[] = kindsOf('table')
 
+/** The kinds of which a bridge has the MAC behind a port. */
+export const BRIDGED_KINDS: readonly TableKind[] = TABLE_KINDS.filter(
+  (kind) => tableDefinition(kind).isBridged,
+)
+
 function kindsOf<R extends AnyDefinition['role']>(role: R): Of<{ readonly role: R }>['kind'][] {
   return definitions.flatMap((definition) => (definition.role === role ? definition.kind : []) as never)
 }

@@ -15,6 +15,7 @@ export const localMac: TableDefinition<LocalMac, Mac, true> = {
   fields: { device: name, mac },
   identity: (entry) => `local-mac ${formatMac(entry.mac)} on ${entry.device}`,
   isMarked: true,
+  isBridged: true,
   layout: () => ({
     key: (entry) => entry.mac,
     value: () => true,

@@ -1,4 +1,4 @@
-import { ANY_IPV4, type Ip } from '../../values/address.ts'
+import type { Ip } from '../../values/address.ts'
 import { formatMac, type Mac } from '../../values/mac.ts'
 import type { TableDefinition } from './definition.ts'
 import { drift, type FdbDrift } from './fdb-drift.ts'
@@ -25,6 +25,7 @@ export const remoteMac: TableDefinition<RemoteMac, Mac, Destination> = {
   fields: { device: name, mac, dst: ip, vni: natural, drift },
   identity: (entry) => `remote-mac ${formatMac(entry.mac)} on ${entry.device}`,
   isMarked: true,
+  isBridged: true,
   /** MACs behind the same VTEP share one value. */
   layout() {
     const shared = new Map<Ip, Destination>()
@@ -60,9 +61,4 @@ export const remoteMac: TableDefinition<RemoteMac, Mac, Destination> = {
       vni: from.number(),
     }),
   },
-}
-
-/** The remote MAC of which `half` is seen alone; its destination is not known. */
-export function remoteOf({ device, mac }: { readonly device: string; readonly mac: Mac }): RemoteMac {
-  return { kind: 'remote-mac', device, mac, dst: ANY_IPV4, vni: 0 }
 }

@@ -7,9 +7,9 @@ import { resetPortOptions, setForwarding, setPortOptions } from './bridge-port.t
 import * as k from './constants.ts'
 import { isTunnel } from './decode.ts'
 import * as encode from './encode.ts'
-import { setIpEntry } from './encode-ip.ts'
 import { autoconfigured } from './host-use.ts'
 import type { BridgeIsolation } from './isolation.ts'
+import { unreachable } from './kinds/unreachable.ts'
 import { isInNetwork, isVxlan6, type Links, portSettingsOf, settingsOf } from './links.ts'
 import type { LinkRemover } from './remove-links.ts'
 import { firstOf, type Requests } from './requests.ts'
@@ -147,7 +147,7 @@ export class DeviceChanger {
   private close({ device, table }: VrfDevice): void {
     for (const prefix of [ANY_IPV4, ANY_IPV6]) {
       const nothing = { kind: 'unreachable', device, table, prefix, prefixLength: 0 } as const
-      setIpEntry(this.requests, nothing, 0, () => 0)
+      unreachable.encode?.(this.requests, nothing, { index: 0, vni: null }, () => 0)
     }
     this.requests.send() // each is wanted for itself as well, and tried again
     if (!forwardsIpv6()) for (const host of autoconfigured(this.links)) keepRouterAdvertisements(host)

@@ -1,8 +1,8 @@
-import { type Ip, isIpv4 } from '../../values/address.ts'
+import type { Ip } from '../../values/address.ts'
 import type { ObservedEntry } from '../driver.ts'
 import type { Hop, NextHop, VrfRoute } from '../model.ts'
 import * as k from './constants.ts'
-import { NOBODY } from './encode-ip.ts'
+import { linuxDefinitions } from './kinds/index.ts'
 import { NetlinkAttributes, type NetlinkMessage } from './message.ts'
 
 /** Tells of interfaces what messages about routes leave out. */
@@ -13,6 +13,30 @@ export interface RouteDirectory {
   /** The hops of a group of nexthops; none of what is not ours. */
   hopsOf(group: number): readonly Hop[]
 }
+
+/** RTM_NEWADDR or RTM_DELADDR, as it came. */
+export interface RawAddress {
+  readonly device: string
+  readonly ip: Ip
+  readonly prefixLength: number
+  readonly protocol: number
+}
+
+/** RTM_NEWROUTE or RTM_DELROUTE, as it came. */
+export interface RawRoute {
+  readonly type: number
+  readonly metric: number
+  /** Whether it has our protocol number. */
+  readonly marked: boolean
+  /** What it is for, by VRF; null of a label route, or where no VRF has the table. */
+  readonly destination: Pick<VrfRoute, 'device' | 'table' | 'prefix' | 'prefixLength'> | null
+  /** Null of a route that is not for a label. */
+  readonly label: number | null
+  readonly hops: readonly Hop[]
+}
+
+const addressReaders = linuxDefinitions.flatMap(({ readAddress }) => readAddress ?? [])
+const routeReaders = linuxDefinitions.flatMap(({ readRoute }) => readRoute ?? [])
 
 /** Reads RTM_NEWADDR and RTM_DELADDR. */
 export function readAddress(
@@ -30,16 +54,27 @@ export function readAddress(
     else if (attributes.type === k.IFA_ADDRESS) address = attributes.octets()
     else if (attributes.type === k.IFA_PROTO) protocol = attributes.u8()
   }
-  const prefixLength = bytes.readUInt8(start + 1)
   const ip = (local === '' ? address : local) as Ip
-  return { entry: { kind: 'address', device, ip, prefixLength }, marked: protocol === k.PROTOCOL }
+  const raw = { device, ip, prefixLength: bytes.readUInt8(start + 1), protocol }
+  for (const read of addressReaders) return read(raw)
+  return undefined
 }
 
 /** Reads RTM_NEWROUTE and RTM_DELROUTE; undefined for what is no route of the kind that we set. */
-export function readRoute(
+export function readRoute(message: NetlinkMessage, directory: RouteDirectory): ObservedEntry | undefined {
+  const raw = readRawRoute(message, directory)
+  if (raw === undefined) return undefined
+  for (const read of routeReaders) {
+    const observed = read(raw, directory)
+    if (observed !== undefined) return observed
+  }
+  return undefined
+}
+
+function readRawRoute(
   { bytes, start, end }: NetlinkMessage,
   directory: RouteDirectory,
-): ObservedEntry | undefined {
+): RawRoute | undefined {
   const family = bytes.readUInt8(start)
   const type = bytes.readUInt8(start + 7)
   const cloned = (bytes.readUInt32LE(start + 8) & k.RTM_F_CLONED) !== 0
@@ -47,26 +82,16 @@ export function readRoute(
   if (cloned || typeOfService !== 0) return undefined
   const marked = bytes.readUInt8(start + 5) === k.PROTOCOL
   const route = readAttributes(new NetlinkAttributes(bytes, start + k.RTMSG_LENGTH, end), directory)
+  const { metric, hops, table } = route
   if (family === k.AF_MPLS) {
-    const [label] = stack(route.destination)
-    if (label === undefined) return undefined
-    return { entry: { kind: 'mpls', device: 'lo', label, hops: route.hops }, marked }
+    const [label = null] = stack(route.destination)
+    return { type, metric, marked, destination: null, label, hops }
   }
-  const device = directory.vrfOf(route.table)
+  const device = directory.vrfOf(table)
   if (device === undefined) return undefined
-  const octets = family === k.AF_INET ? 4 : 16
-  const target = {
-    device,
-    table: route.table,
-    prefix: route.destination.padEnd(octets, '\0') as Ip,
-    prefixLength: bytes.readUInt8(start + 1),
-  }
-  if (type === k.RTN_UNREACHABLE && route.metric === k.WORST_METRIC) {
-    return { entry: { kind: 'unreachable', ...target }, marked }
-  }
-  if (type !== k.RTN_UNICAST || route.metric !== k.METRIC) return undefined
-  const hops = isIpv4(target.prefix) ? route.hops : route.hops.map(withoutNobody)
-  return { entry: { kind: 'route', ...target, hops }, marked }
+  const prefix = route.destination.padEnd(family === k.AF_INET ? 4 : 16, '\0') as Ip
+  const destination = { device, table, prefix, prefixLength: bytes.readUInt8(start + 1) }
+  return { type, metric, marked, destination, label: null, hops }
 }
 
 /** Reads RTM_NEWROUTE as far as groups of nexthops matter; undefined for what is no route of a table by one. */
@@ -131,7 +156,7 @@ export function readSettingsOf({ bytes, start, end }: NetlinkMessage): number {
 /** What tells a route from others. */
 export type RouteKey = Pick<VrfRoute, 'table' | 'prefix' | 'prefixLength'>
 
-interface RawRoute {
+interface RouteAttributes {
   destination: string
   table: number
   metric: number
@@ -140,8 +165,8 @@ interface RawRoute {
   group: number
 }
 
-function readAttributes(attributes: NetlinkAttributes, directory: RouteDirectory): RawRoute {
-  const route: RawRoute = { destination: '', table: 0, metric: 0, hops: [], group: 0 }
+function readAttributes(attributes: NetlinkAttributes, directory: RouteDirectory): RouteAttributes {
+  const route: RouteAttributes = { destination: '', table: 0, metric: 0, hops: [], group: 0 }
   const only = new RawHop()
   while (attributes.next()) {
     if (attributes.type === k.RTA_DST) route.destination = attributes.octets()
@@ -196,10 +221,6 @@ export class RawHop {
   readEncap(encap: NetlinkAttributes): void {
     while (encap.next()) if (encap.type === k.MPLS_IPTUNNEL_DST) this.labels = stack(encap.octets())
   }
-}
-
-function withoutNobody(hop: Hop): Hop {
-  return hop.via === NOBODY && hop.labels.length > 0 ? { ...hop, via: null } : hop
 }
 
 /** The labels of a label stack (RFC 3032 §2.1). */

@@ -131,8 +131,11 @@ export class LinuxDriver implements Driver {
     this.monitor?.poll()
   }
 
-  muteOwned(on: boolean): void {
-    this.monitor?.muteOwned(on)
+  muteOwned(sets: boolean, removalsOf: readonly string[]): void {
+    this.monitor?.muteOwned(
+      sets,
+      removalsOf.flatMap((device) => this.links.lookUp(device)?.index ?? []),
+    )
   }
 
   set(entries: readonly TableEntry[]): Refused {

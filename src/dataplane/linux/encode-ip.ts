@@ -1,110 +1,9 @@
 import { type Ip, isIpv4 } from '../../values/address.ts'
-import type {
-  FixedNeighbour,
-  Hop,
-  LabelRoute,
-  PortAddress,
-  ProxyNeighbour,
-  Unreachable,
-  VrfRoute,
-} from '../model.ts'
+import type { Hop, Unreachable, VrfRoute } from '../model.ts'
 import * as k from './constants.ts'
 import { type Batch, ipFamily, ndmsg } from './encode.ts'
+import type { IndexOf } from './kinds/definition.ts'
 import type { NetlinkWriter } from './message.ts'
-
-/** The index of an interface that is there. */
-export type IndexOf = (device: string) => number
-
-/** What is set by one message each. */
-export type IpMessage = PortAddress | FixedNeighbour | ProxyNeighbour | Unreachable | VrfRoute | LabelRoute
-
-/** A route by a group of nexthops. */
-export function setGroupedRoute(batch: Batch, entry: VrfRoute, group: number): void {
-  batch.begin(k.RTM_NEWROUTE, k.NLM_F_CREATE | k.NLM_F_REPLACE)
-  prefix(batch.writer, entry, { type: k.RTN_UNICAST, scope: k.RT_SCOPE_UNIVERSE, metric: k.METRIC })
-  batch.writer.attributeU32(k.RTA_NH_ID, group)
-  batch.end()
-}
-
-export function setIpEntry(batch: Batch, entry: IpMessage, index: number, indexOf: IndexOf): void {
-  const { writer } = batch
-  switch (entry.kind) {
-    case 'address':
-      batch.begin(k.RTM_NEWADDR, k.NLM_F_CREATE | k.NLM_F_REPLACE)
-      ifaddrmsg(writer, entry, index)
-      writer.attributeU32(k.IFA_FLAGS, k.IFA_F_NOPREFIXROUTE | (isIpv4(entry.ip) ? 0 : k.IFA_F_NODAD))
-      writer.attributeU8(k.IFA_PROTO, k.PROTOCOL)
-      break
-    case 'fixed-neighbour':
-      batch.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_REPLACE)
-      ndmsg(writer, ipFamily(entry.ip), index, k.NUD_PERMANENT, k.NTF_EXT_LEARNED)
-      writer.attributeIp(k.NDA_DST, entry.ip)
-      writer.attributeMac(k.NDA_LLADDR, entry.mac)
-      break
-    case 'proxy-neighbour':
-      batch.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_REPLACE)
-      ndmsg(writer, ipFamily(entry.ip), index, 0, k.NTF_PROXY)
-      writer.attributeIp(k.NDA_DST, entry.ip)
-      writer.attributeU8(k.NDA_PROTOCOL, k.PROTOCOL)
-      break
-    case 'unreachable':
-      batch.begin(k.RTM_NEWROUTE, k.NLM_F_CREATE | k.NLM_F_REPLACE)
-      prefix(writer, entry, { type: k.RTN_UNREACHABLE, scope: k.RT_SCOPE_UNIVERSE, metric: k.WORST_METRIC })
-      break
-    case 'route': {
-      batch.begin(k.RTM_NEWROUTE, k.NLM_F_CREATE | k.NLM_F_REPLACE)
-      const onLink = entry.hops.every(({ via, labels }) => via === null && labels.length === 0)
-      const scope = onLink ? k.RT_SCOPE_LINK : k.RT_SCOPE_UNIVERSE
-      const [hop, ...others] = entry.hops
-      const flags = hop !== undefined && others.length === 0 ? onLinkFlag(hop, entry.prefix) : 0
-      prefix(writer, entry, { type: k.RTN_UNICAST, scope, metric: k.METRIC, flags })
-      writeHops(writer, entry.hops, indexOf, (each) => gateway(writer, each, entry.prefix), entry.prefix)
-      break
-    }
-    case 'mpls':
-      batch.begin(k.RTM_NEWROUTE, k.NLM_F_CREATE | k.NLM_F_REPLACE)
-      labelled(writer, entry.label)
-      writeHops(writer, entry.hops, indexOf, ({ via, labels }) => {
-        if (via !== null) attributeVia(writer, via)
-        if (labels.length > 0) attributeLabels(writer, k.RTA_NEWDST, labels)
-      })
-      break
-    default:
-      entry satisfies never
-  }
-  batch.end()
-}
-
-export function removeIpEntry(batch: Batch, entry: IpMessage, index: number): void {
-  const { writer } = batch
-  switch (entry.kind) {
-    case 'address':
-      batch.begin(k.RTM_DELADDR, 0)
-      ifaddrmsg(writer, entry, index)
-      break
-    case 'fixed-neighbour':
-    case 'proxy-neighbour':
-      batch.begin(k.RTM_DELNEIGH, 0)
-      ndmsg(writer, ipFamily(entry.ip), index, 0, entry.kind === 'proxy-neighbour' ? k.NTF_PROXY : 0)
-      writer.attributeIp(k.NDA_DST, entry.ip)
-      break
-    case 'unreachable':
-      batch.begin(k.RTM_DELROUTE, 0)
-      prefix(writer, entry, { type: k.RTN_UNREACHABLE, scope: k.RT_SCOPE_NOWHERE, metric: k.WORST_METRIC })
-      break
-    case 'route':
-      batch.begin(k.RTM_DELROUTE, 0)
-      prefix(writer, entry, { type: k.RTN_UNICAST, scope: k.RT_SCOPE_NOWHERE, metric: k.METRIC })
-      break
-    case 'mpls':
-      batch.begin(k.RTM_DELROUTE, 0)
-      labelled(writer, entry.label)
-      break
-    default:
-      entry satisfies never
-  }
-  batch.end()
-}
 
 /** The rest of a dump request for the addresses of one family on one interface. */
 export function dumpAddresses(writer: NetlinkWriter, family: number, index: number): void {
@@ -160,13 +59,6 @@ export function dumpRoutes(
   if (table !== null) writer.attributeU32(k.RTA_TABLE, table)
 }
 
-function ifaddrmsg(writer: NetlinkWriter, { ip, prefixLength }: PortAddress, index: number): void {
-  writer.u32(ipFamily(ip) | (prefixLength << 8))
-  writer.u32(index)
-  writer.attributeIp(k.IFA_LOCAL, ip)
-  writer.attributeIp(k.IFA_ADDRESS, ip)
-}
-
 interface RouteFields {
   readonly family: number
   readonly length?: number
@@ -177,7 +69,7 @@ interface RouteFields {
   readonly protocol?: number
 }
 
-function rtmsg(
+export function rtmsg(
   writer: NetlinkWriter,
   { family, length = 0, table, scope = 0, type = 0, flags = 0, protocol = k.PROTOCOL }: RouteFields,
 ): void {
@@ -193,7 +85,7 @@ interface PrefixFields {
   readonly flags?: number
 }
 
-function prefix(writer: NetlinkWriter, entry: VrfRoute | Unreachable, fields: PrefixFields): void {
+export function prefix(writer: NetlinkWriter, entry: VrfRoute | Unreachable, fields: PrefixFields): void {
   const { type, scope, metric, flags = 0 } = fields
   const family = ipFamily(entry.prefix)
   rtmsg(writer, { family, length: entry.prefixLength, table: k.RT_TABLE_UNSPEC, scope, type, flags })
@@ -202,14 +94,8 @@ function prefix(writer: NetlinkWriter, entry: VrfRoute | Unreachable, fields: Pr
   writer.attributeU32(k.RTA_PRIORITY, metric)
 }
 
-function labelled(writer: NetlinkWriter, label: number): void {
-  const { AF_MPLS: family, LABEL_BITS: length, RT_TABLE_MAIN: table, RTN_UNICAST: type } = k
-  rtmsg(writer, { family, length, table, type })
-  attributeLabels(writer, k.RTA_DST, [label])
-}
-
 /** One way is written into the route itself, several into a list. */
-function writeHops(
+export function writeHops(
   writer: NetlinkWriter,
   hops: readonly Hop[],
   indexOf: IndexOf,
@@ -237,7 +123,7 @@ function writeHops(
 /** What the neighbour is called that a labelled IPv6 packet goes to where none is needed: without one, Linux shares no flows. */
 export const NOBODY = '\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x01' as Ip
 
-function gateway(writer: NetlinkWriter, { via, labels }: Hop, destination: Ip): void {
+export function gateway(writer: NetlinkWriter, { via, labels }: Hop, destination: Ip): void {
   const neighbour = neighbourOf({ via, labels }, destination)
   if (neighbour !== null) {
     if (neighbour.length === destination.length) writer.attributeIp(k.RTA_GATEWAY, neighbour)
@@ -265,11 +151,11 @@ function neighbourOf({ via, labels }: Pick<Hop, 'via' | 'labels'>, destination: 
 }
 
 /** The neighbour is there, whatever the VRF's table says of its address. */
-function onLinkFlag(hop: Hop, destination: Ip): number {
+export function onLinkFlag(hop: Hop, destination: Ip): number {
   return neighbourOf(hop, destination) === null ? 0 : k.RTNH_F_ONLINK
 }
 
-function attributeVia(writer: NetlinkWriter, via: Ip): void {
+export function attributeVia(writer: NetlinkWriter, via: Ip): void {
   const bytes = Buffer.alloc(2 + via.length)
   bytes.writeUInt16LE(ipFamily(via))
   bytes.write(via, 2, 'latin1')
@@ -277,7 +163,7 @@ function attributeVia(writer: NetlinkWriter, via: Ip): void {
 }
 
 /** A label stack (RFC 3032 §2.1), the bottom marked. */
-function attributeLabels(writer: NetlinkWriter, type: number, labels: readonly number[]): void {
+export function attributeLabels(writer: NetlinkWriter, type: number, labels: readonly number[]): void {
   const bytes = Buffer.alloc(4 * labels.length)
   for (const [i, label] of labels.entries()) {
     bytes.writeUInt32BE(label * 2 ** 12 + (i === labels.length - 1 ? k.BOTTOM_OF_STACK : 0), 4 * i)

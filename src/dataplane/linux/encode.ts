@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { type Ip, isIpv4 } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
-import { ZERO_MAC } from '../driver.ts'
 import { kernelKind, type LinkEntry } from '../kinds/index.ts'
 import { MPLS_UDP_PORT } from '../kinds/udp-port.ts'
-import type { Bridge, Flood, LocalMac, MplsTunnel, Neighbour, RemoteMac, Veth } from '../model.ts'
+import type { Bridge, MplsTunnel, Veth } from '../model.ts'
 import * as k from './constants.ts'
 import { writeBridgeOptions, writeVxlanOptions } from './link-options.ts'
 import type { NetlinkWriter } from './message.ts'
@@ -25,102 +24,6 @@ export interface Target {
 
 /** Hops that packets of a tunnel may take. */
 const TUNNEL_HOPS = 64
-
-/** What is set and removed by a message about a neighbour or FDB entry each. */
-export type FdbMessage = LocalMac | RemoteMac | Flood | Neighbour
-
-export function setEntry(batch: Batch, entry: FdbMessage, target: Target): void {
-  const { writer } = batch
-  switch (entry.kind) {
-    case 'local-mac':
-      batch.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_REPLACE)
-      ndmsg(writer, k.AF_BRIDGE, target.index, k.NUD_NOARP, k.NTF_MASTER | k.NTF_EXT_LEARNED)
-      writer.attributeMac(k.NDA_LLADDR, entry.mac)
-      break
-    case 'remote-mac':
-      batch.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_REPLACE)
-      // NOARP outlives the device going down, REACHABLE is what VXLAN asks for
-      ndmsg(
-        writer,
-        k.AF_BRIDGE,
-        target.index,
-        k.NUD_NOARP | k.NUD_REACHABLE,
-        k.NTF_SELF | k.NTF_MASTER | k.NTF_EXT_LEARNED,
-      )
-      writer.attributeMac(k.NDA_LLADDR, entry.mac)
-      writer.attributeIp(k.NDA_DST, entry.dst)
-      if (entry.vni !== target.vni) writer.attributeU32(k.NDA_VNI, entry.vni)
-      break
-    case 'flood':
-      batch.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_APPEND)
-      ndmsg(writer, k.AF_BRIDGE, target.index, k.NUD_NOARP | k.NUD_REACHABLE, k.NTF_SELF | k.NTF_EXT_LEARNED)
-      writer.attributeMac(k.NDA_LLADDR, ZERO_MAC)
-      writer.attributeIp(k.NDA_DST, entry.dst)
-      writer.attributeU32(k.NDA_VNI, entry.vni)
-      break
-    case 'neighbour':
-      batch.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_REPLACE)
-      ndmsg(
-        writer,
-        ipFamily(entry.ip),
-        target.index,
-        k.NUD_NOARP,
-        k.NTF_EXT_LEARNED | (entry.router ? k.NTF_ROUTER : 0),
-      )
-      writer.attributeIp(k.NDA_DST, entry.ip)
-      writer.attributeMac(k.NDA_LLADDR, entry.mac)
-      break
-    default:
-      entry satisfies never
-  }
-  batch.end()
-}
-
-export function removeEntry(batch: Batch, entry: FdbMessage, target: Target): void {
-  const { writer } = batch
-  batch.begin(k.RTM_DELNEIGH, 0)
-  switch (entry.kind) {
-    case 'local-mac':
-      ndmsg(writer, k.AF_BRIDGE, target.index, 0, k.NTF_MASTER)
-      writer.attributeMac(k.NDA_LLADDR, entry.mac)
-      break
-    case 'remote-mac':
-      ndmsg(writer, k.AF_BRIDGE, target.index, 0, k.NTF_SELF | k.NTF_MASTER)
-      writer.attributeMac(k.NDA_LLADDR, entry.mac)
-      break
-    case 'flood':
-      ndmsg(writer, k.AF_BRIDGE, target.index, 0, k.NTF_SELF)
-      writer.attributeMac(k.NDA_LLADDR, ZERO_MAC)
-      writer.attributeIp(k.NDA_DST, entry.dst)
-      writer.attributeU32(k.NDA_VNI, entry.vni)
-      if (entry.drift?.port !== undefined) writer.attributePort(k.NDA_PORT, entry.drift.port)
-      if (entry.drift?.via !== undefined) writer.attributeU32(k.NDA_IFINDEX, entry.drift.via)
-      break
-    case 'neighbour':
-      ndmsg(writer, ipFamily(entry.ip), target.index, 0, 0)
-      writer.attributeIp(k.NDA_DST, entry.ip)
-      break
-    default:
-      entry satisfies never
-  }
-  batch.end()
-}
-
-/** Keeps the bridge from moving a MAC address to another port that a frame from it comes in by; the mark of an entry that is there stays. */
-export function setSticky(batch: Batch, { mac }: LocalMac | RemoteMac, { index }: Target): void {
-  batch.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_REPLACE)
-  ndmsg(batch.writer, k.AF_BRIDGE, index, k.NUD_NOARP | k.NUD_REACHABLE, k.NTF_MASTER | k.NTF_STICKY)
-  batch.writer.attributeMac(k.NDA_LLADDR, mac)
-  batch.end()
-}
-
-/** Removes the VXLAN device's half of a remote MAC. */
-export function removeSelf(batch: Batch, entry: RemoteMac, target: Target): void {
-  batch.begin(k.RTM_DELNEIGH, 0)
-  ndmsg(batch.writer, k.AF_BRIDGE, target.index, 0, k.NTF_SELF)
-  batch.writer.attributeMac(k.NDA_LLADDR, entry.mac)
-  batch.end()
-}
 
 /**
  * Creates a link, down; its mark follows in the same batch, so that there is never one of ours without. `zeroChecksums`: a

@@ -39,7 +39,7 @@ export class Fdb {
     return entry !== undefined && isOwn(entry) ? this.nameOf(entry) : null
   }
 
-  /** What bridges have of the MACs of entries now, by their positions; of remote ones, of which there are many, only whether they are the host's. */
+  /** What bridges have of the local MACs among entries now, by their positions. */
   look(entries: readonly TableEntry[]): ReadonlyMap<number, BridgeEntry> {
     const found = new Map<number, BridgeEntry>()
     let asked: number[] = []
@@ -48,14 +48,8 @@ export class Fdb {
       asked = []
     }
     for (const [i, entry] of entries.entries()) {
-      if (!isBridged(entry)) continue
-      const link = this.links.lookUp(entry.device)
-      if (link === undefined) continue
-      if (entry.kind === 'remote-mac') {
-        const index = link.master === null ? undefined : this.ownAddresses(link.master).get(entry.mac)
-        if (index !== undefined) found.set(i, { index, state: k.NUD_PERMANENT, flags: 0 })
-        continue
-      }
+      const link = entry.kind === 'local-mac' ? this.links.lookUp(entry.device) : undefined
+      if (entry.kind !== 'local-mac' || link === undefined) continue
       this.askBehind(entry, link)
       asked.push(i)
       if (asked.length === QUESTIONS_A_SEND) flush()
@@ -64,16 +58,36 @@ export class Fdb {
     return found
   }
 
+  /** Why remote MACs among entries cannot be set, by their positions: the addresses are of the bridge or its ports. */
+  ownAmong(entries: readonly TableEntry[]): ReadonlyMap<number, Refusal> {
+    const refused = new Map<number, Refusal>()
+    for (const [i, entry] of entries.entries()) {
+      const master = entry.kind === 'remote-mac' ? this.links.lookUp(entry.device)?.master : null
+      if (entry.kind !== 'remote-mac' || !master) continue
+      const index = this.ownAddresses(master).get(entry.mac)
+      if (index === undefined) continue
+      refused.set(i, ownAddress(entry.mac, this.links.nameOf(index) ?? entry.device))
+    }
+    return refused
+  }
+
   /** Why an entry cannot take the place of what a bridge has, if so. */
-  refusal({ device, mac }: TableEntry & { mac: Mac }, before: BridgeEntry): Refusal | null {
+  refusal({ device, mac }: LocalMac, before: BridgeEntry): Refusal | null {
     return isOwn(before) ? ownAddress(mac, this.nameOf(before) ?? device) : null
   }
 
   /** Whether there is an entry of ours to delete. */
-  holds(wanted: LocalMac, link: Target): boolean {
+  holds(wanted: LocalMac | RemoteMac, link: Target): boolean {
     this.askBehind(wanted, link)
     const entry = this.answers().get(0)
     return entry?.index === link.index && isMarked(entry) && !isOwn(entry)
+  }
+
+  /** Whether the VXLAN device itself has an entry of ours to delete. */
+  holdsSelf({ mac }: RemoteMac, { index }: Target): boolean {
+    this.ask(mac, { index, flags: k.NTF_SELF, bridge: null })
+    const entry = this.answers().get(0)
+    return entry !== undefined && isMarked(entry)
   }
 
   /** The addresses of a bridge and its ports themselves, with whose they are; asked for anew when one of them was told to have changed. */
@@ -92,7 +106,7 @@ export class Fdb {
     return this.links.nameOf(index) ?? null
   }
 
-  private askBehind({ mac }: LocalMac, { index }: Target): void {
+  private askBehind({ mac }: LocalMac | RemoteMac, { index }: Target): void {
     this.ask(mac, { index, flags: k.NTF_MASTER, bridge: null })
   }
 
@@ -131,10 +145,6 @@ function read({ bytes, start }: NetlinkMessage): BridgeEntry {
     state: bytes.readUInt16LE(start + 8),
     flags: bytes.readUInt8(start + 10),
   }
-}
-
-function isBridged(entry: TableEntry): entry is LocalMac | RemoteMac {
-  return entry.kind === 'local-mac' || entry.kind === 'remote-mac'
 }
 
 /** Whether frames for it go to the host. */

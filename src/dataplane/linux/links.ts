@@ -5,6 +5,7 @@ import type { Entry, FormerWork, MadeLink } from '../model.ts'
 import * as k from './constants.ts'
 import { isTunnel, type RawLink, readLink, readLinkName } from './decode.ts'
 import { dumpLinks, getLink } from './encode.ts'
+import { linuxDefinition } from './kinds/index.ts'
 import type { NetlinkMessage, NetlinkWriter } from './message.ts'
 import { dump, exhaust, type Requests } from './requests.ts'
 import {
@@ -12,7 +13,6 @@ import {
   gatewaySettings,
   mplsInput,
   networkSettings,
-  platformLabels,
   portSettings,
   type Setting,
   vrfSettings,
@@ -120,9 +120,8 @@ export class Links {
 
   /** What the settings of the machine have to be for an entry. */
   settingsFor(entry: Entry): readonly Setting[] {
-    if (entry.kind === 'mpls-interface') return mplsInput(entry.device)
-    if (entry.kind === 'mpls') return platformLabels(entry.label)
-    const link = isTableEntry(entry) ? undefined : this.lookUp(entry.device)
+    if (isTableEntry(entry)) return linuxDefinition(entry.kind).settingsFor?.(entry) ?? []
+    const link = this.lookUp(entry.device)
     if (link === undefined) return []
     return entry.kind === 'vrf-port' ? portSettingsOf(link) : settingsOf(link)
   }

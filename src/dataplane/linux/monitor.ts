@@ -1,6 +1,5 @@
 import type { ChangeListener } from '../driver.ts'
 import * as k from './constants.ts'
-import { readNeighbour } from './decode.ts'
 import { readAddress, readSettingsOf } from './decode-ip.ts'
 import {
   DROP,
@@ -16,7 +15,8 @@ import {
 import type { Links } from './links.ts'
 import { messages, type NetlinkMessage } from './message.ts'
 import type { Multipath } from './multipath.ts'
-import { TableHops } from './route-monitor.ts'
+import { readNeighbour } from './observe-neighbour.ts'
+import { RouteMonitor } from './route-monitor.ts'
 import type { Routes } from './routes.ts'
 import { NetlinkSocket } from './socket.ts'
 import { fits, mplsInput } from './sysctl.ts'
@@ -90,10 +90,31 @@ function noneOf(port: number): Instruction[] {
   return [
     [LOAD_U16, 0, 0, 4], // the message type
     [IF_EQUAL, 0, 3, k.RTM_NEWNEIGH << 8],
-    [LOAD_U32, 0, 0, 12], // the port, of which the load turns the octets round
-    [IF_EQUAL, 0, 1, Buffer.from(Uint32Array.of(port).buffer).readUInt32BE()],
+    [LOAD_U32, 0, 0, 12], // the port
+    [IF_EQUAL, 0, 1, asLoaded(port)],
     DROP,
   ]
+}
+
+/** Drops RTM_DELNEIGH with NTF_EXT_LEARNED from the interfaces of some indexes, at most 250; what is behind decides of the rest. */
+function noRemovalsFrom(indexes: readonly number[]): Instruction[] {
+  const { length } = indexes
+  return [
+    [LOAD_U16, 0, 0, 4], // the message type
+    [IF_EQUAL, 0, length + 4, k.RTM_DELNEIGH << 8], // else the rest
+    [LOAD_U8, 0, 0, k.NLMSG_HDRLEN + 10], // ndm_flags
+    [IF_ANY_BIT, 0, length + 2, k.NTF_EXT_LEARNED], // else the rest
+    [LOAD_U32, 0, 0, k.NLMSG_HDRLEN + 4], // ndm_ifindex
+    ...indexes.map(
+      (index, i): Instruction => [IF_EQUAL, length - i - 1, i === length - 1 ? 1 : 0, asLoaded(index)],
+    ),
+    DROP,
+  ]
+}
+
+/** A number in host order as a load has it, which turns its octets round. */
+function asLoaded(number: number): number {
+  return Buffer.from(Uint32Array.of(number).buffer).readUInt32BE()
 }
 
 export interface MonitorDependencies {
@@ -109,32 +130,34 @@ export interface MonitorDependencies {
 /** Hears what changes in the kernel; somebody has to `poll` it, for Node cannot wait on such a socket. */
 export class Monitor {
   private readonly socket: NetlinkSocket
-  private readonly routeMonitor = new TableHops()
+  private readonly routeMonitor = new RouteMonitor()
   private readonly links: Links
   private readonly routes: Routes
   private readonly multipath: Multipath
   private readonly listener: ChangeListener
-  private readonly ordinary: Buffer
-  private readonly muting: Buffer
-  private isMuted = false
+  private readonly port: number
+  /** Which notifications are muted. */
+  private muted = 'false '
 
   constructor({ links, routes, multipath, listener, bufferBytes, port }: MonitorDependencies) {
     this.socket = new NetlinkSocket({ groups: GROUPS, bufferBytes })
-    this.ordinary = program([...NO_LEARNED_ENTRIES, ...noneOf(port), ...NO_MAIN_ROUTES])
-    const muting = [...NO_LEARNED_ENTRIES, ...noneOf(port), ...NO_MARKED_ENTRIES, ...NO_MAIN_ROUTES]
-    this.muting = program(muting)
-    this.socket.filter(this.ordinary)
+    this.port = port
+    this.socket.filter(this.program(false, []))
     this.links = links
     this.routes = routes
     this.multipath = multipath
     this.listener = listener
   }
 
-  /** While on, entries that are set with our mark are dropped before they cost a wake-up and a copy. */
-  muteOwned(on: boolean): void {
-    if (on === this.isMuted) return
-    this.isMuted = on
-    this.socket.filter(on ? this.muting : this.ordinary)
+  /**
+   * Entries with our mark are dropped before they cost a wake-up and a copy: those that are set while `sets` is on, and those that are removed
+   * from the interfaces of some indexes.
+   */
+  muteOwned(sets: boolean, removalsFrom: readonly number[]): void {
+    const muted = `${sets} ${removalsFrom.join()}`
+    if (muted === this.muted) return
+    this.muted = muted
+    this.socket.filter(this.program(sets, removalsFrom))
   }
 
   get descriptors(): readonly number[] {
@@ -154,6 +177,16 @@ export class Monitor {
   close(): void {
     this.socket.close()
     this.routeMonitor.close()
+  }
+
+  private program(dropsSets: boolean, removalsFrom: readonly number[]): Buffer {
+    return program([
+      ...NO_LEARNED_ENTRIES,
+      ...noneOf(this.port),
+      ...(dropsSets ? NO_MARKED_ENTRIES : []),
+      ...(removalsFrom.length > 0 ? noRemovalsFrom(removalsFrom) : []),
+      ...NO_MAIN_ROUTES,
+    ])
   }
 
   private handle(message: NetlinkMessage): void {

@@ -1,7 +1,7 @@
 import type { Ip } from '../../values/address.ts'
 import type { OwnedObject } from '../driver.ts'
 import type { Hop, VrfRoute } from '../model.ts'
-import { kernelRefusal, type Refusal } from '../refusal.ts'
+import { isRefusal, kernelRefusal, type Refusal } from '../refusal.ts'
 import * as k from './constants.ts'
 import { type RouteKey, readGroupedRoute } from './decode-ip.ts'
 import { ipFamily } from './encode.ts'
@@ -9,7 +9,7 @@ import { dumpRoutes } from './encode-ip.ts'
 import type { Links } from './links.ts'
 import type { NetlinkMessage } from './message.ts'
 import { membersKey, membersOf, type NexthopGroup, type Part } from './nexthop-group.ts'
-import { isRefusal, type Nexthops } from './nexthops.ts'
+import type { Nexthops } from './nexthops.ts'
 import { dump } from './requests.ts'
 
 /** How a route of several hops is to be set. */

@@ -267,10 +267,6 @@ export class Nexthops {
   }
 }
 
-export function isRefusal(result: object): result is Refusal {
-  return 'code' in result
-}
-
 function isOwnedNexthop({ id, protocol }: RawNexthop): boolean {
   return protocol === k.PROTOCOL && id >= k.FIRST_NEXTHOP && id < k.FIRST_NEXTHOP + k.NEXTHOPS
 }

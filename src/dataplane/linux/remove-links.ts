@@ -3,10 +3,10 @@ import { isOwned, type Link } from '../driver.ts'
 import type { LinkEntry } from '../kinds/index.ts'
 import { type Refusal, type Refused, shared } from '../refusal.ts'
 import { ENODEV } from './constants.ts'
-import { routesOf } from './dump-device.ts'
 import { deleteGroup, deleteLink, setGroup } from './encode.ts'
-import { removeIpEntry } from './encode-ip.ts'
 import type { BridgeIsolation } from './isolation.ts'
+import { lookRoutes } from './kinds/dump-device.ts'
+import { linuxDefinition } from './kinds/index.ts'
 import type { Links } from './links.ts'
 import type { Multipath } from './multipath.ts'
 import type { Requests } from './requests.ts'
@@ -32,7 +32,7 @@ export interface LinkRemoverDependencies {
 export class LinkRemover {
   private readonly requests: Requests
   private readonly links: Links
-  private readonly routes: Routes
+  readonly routes: Routes
   private readonly multipath: Multipath
   private readonly isolation: BridgeIsolation
   private readonly rules: Rules
@@ -112,10 +112,9 @@ export class LinkRemover {
 
   /** Removes what of ours is in a VRF's table, which outlives the device. */
   private clearTable(link: Link): void {
-    for (const chunk of routesOf(link, this.routes)) {
+    for (const chunk of lookRoutes(link, this)) {
       for (const { entry } of chunk) {
-        if (entry.kind !== 'route' && entry.kind !== 'unreachable') continue
-        removeIpEntry(this.requests, entry, link.index)
+        linuxDefinition(entry.kind).encodeRemoval?.(this.requests, entry, link)
         this.requests.send()
         if (entry.kind === 'route') this.multipath.release(entry)
       }

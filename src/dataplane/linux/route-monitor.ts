@@ -32,7 +32,7 @@ const BUFFER_BYTES = 4096
 const DATAGRAMS_A_POLL = 64
 
 /** Notices that ways may have become others: that something changed, and not what. */
-export class TableHops {
+export class RouteMonitor {
   private readonly socket = new NetlinkSocket({ groups: GROUPS, bufferBytes: BUFFER_BYTES })
 
   constructor() {

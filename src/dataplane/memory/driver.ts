@@ -21,7 +21,7 @@ import {
 import { isPlaced, linkStep } from '../kinds/link-step.ts'
 import type { Entry, HeldSetting, Isolation, NextHop, Port } from '../model.ts'
 import { elsewhere, notOwned, type Refusal, RefusalError, type Refused, shared } from '../refusal.ts'
-import { floodKey, MemoryKernel } from './kernel.ts'
+import { floodKey, MemoryKernel, remoteMacsOf } from './kernel.ts'
 
 const CHUNK = 256
 const NO_FRAMES: Counters = { received: 0, multicast: 0, promiscuous: false }
@@ -242,14 +242,14 @@ export class MemoryDriver implements Driver {
     if (link === undefined) return
     const bridge = link.master === null ? undefined : this.kernel.links.get(link.master)
     const behind = [...(bridge?.fdb.values() ?? [])].filter(({ entry }) => entry.device === device)
+    const macs = new Map(behind.map(({ entry, marked }) => [entry.mac, marked]))
     const isRouted = this.isRouted(link)
-    const rest: ObservedEntry[] = [
-      ...link.remote.values(),
+    const entries: ObservedEntry[] = [
+      ...(link.kind === 'vxlan' ? remoteMacsOf(link, macs) : behind),
       ...link.floods.values(),
       ...link.neighbours.values(),
       ...this.kernel.ip.of(device, link.table),
     ].filter(({ entry }) => isRouted || !OF_PORTS.has(entry.kind))
-    const entries = [...behind, ...rest]
     for (let i = 0; i < entries.length; i += CHUNK) yield entries.slice(i, i + CHUNK)
   }
 

@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import type { InterfaceAddress, Ip } from '../../values/address.ts'
+import { ANY_IPV4, type InterfaceAddress, type Ip } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
 import {
   type ChangeListener,
@@ -296,7 +296,7 @@ export class MemoryKernel {
     const before = fdb.get(entry.mac)
     if (before?.entry.device === entry.device && before.marked === marked) return
     fdb.set(entry.mac, { entry, marked })
-    this.notify((listener) => listener.fdbChanged(master, { entry, marked }, true))
+    this.notify((listener) => listener.fdbChanged(master, this.bridgedAs({ entry, marked }), true))
   }
 
   private unbridge(device: string, mac: Mac): void {
@@ -304,12 +304,20 @@ export class MemoryKernel {
     const held = this.fdbAt(device, mac)
     if (!master || held === undefined) return
     this.need(master).fdb.delete(mac)
-    this.notify((listener) => listener.fdbChanged(master, held, false))
+    this.notify((listener) => listener.fdbChanged(master, this.bridgedAs(held), false))
+  }
+
+  /** A bridge's entry as it is told: behind a VXLAN device it is a part of a remote MAC. */
+  bridgedAs({ entry, marked }: { readonly entry: LocalMac; readonly marked: boolean }): ObservedEntry {
+    const { device, mac } = entry
+    if (this.links.get(device)?.kind !== 'vxlan') return { entry, marked }
+    return { ...partOf(device, mac, marked), ...(!marked && { isStuck: true }) }
   }
 
   private hold<E extends TableEntry>(held: Held<E>, key: Mac | string, entry: E, marked: boolean): void {
     held.set(key, { entry, marked })
-    this.notify((listener) => listener.entryChanged({ entry, marked }, true))
+    const isStuck = entry.kind === 'remote-mac' && !marked ? { isStuck: true } : {}
+    this.notify((listener) => listener.entryChanged({ entry, marked, ...isStuck }, true))
   }
 
   private drop<E extends TableEntry>(held: Held<E>, key: Mac | string): void {
@@ -328,6 +336,30 @@ export class MemoryKernel {
   private changed(name: string): void {
     this.notify((listener) => listener.linkChanged(name))
   }
+}
+
+function partOf(device: string, mac: Mac, marked: boolean): ObservedEntry {
+  return { entry: { kind: 'remote-mac', device, mac, dst: ANY_IPV4, vni: 0 }, marked, isPartial: true }
+}
+
+/** Remote MACs as they are told: one that its bridge does not have behind the device too is there in part. */
+export function* remoteMacsOf(
+  { name, master, remote }: MemoryLink,
+  bridged: ReadonlyMap<Mac, boolean>,
+): Generator<ObservedEntry, void> {
+  for (const { entry, marked } of remote.values()) {
+    const isBridged = bridged.get(entry.mac)
+    const isStuck = marked ? {} : { isStuck: true }
+    if (master === null || isBridged)
+      yield { entry: marked ? entry : { ...entry, drift: {} }, marked, ...isStuck }
+    else {
+      const part = marked ? partOf(name, entry.mac, true) : { entry, marked, isPartial: true }
+      yield { ...part, ...isStuck, ...(isBridged === false && { isStuck: true }) }
+    }
+  }
+  for (const [mac, marked] of bridged)
+    if (!remote.get(mac)?.marked && marked) yield partOf(name, mac, marked)
+    else if (!remote.has(mac)) yield { ...partOf(name, mac, marked), isStuck: true }
 }
 
 export function floodKey({ dst, vni }: { dst: Ip; vni: number }): string {

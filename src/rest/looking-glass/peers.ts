@@ -1,3 +1,4 @@
+import type { PeerSummary } from '../../api/peers.ts'
 import type { BgpPeer } from '../../bgp/bgp-peer.ts'
 import { MessageType } from '../../bgp/constants.ts'
 import { familyName, familyNames, ROUTE_TARGET } from '../../bgp/family.ts'
@@ -8,10 +9,10 @@ import { hex, octets } from '../../values/bytes.ts'
 import { formatTime } from '../../values/time.ts'
 import { showCapabilities } from './capabilities.ts'
 import { chains, showRoute, showRoutes, subscription } from './routes.ts'
-import { type Item, inline, leaf, type Node, tree } from './tree.ts'
+import { inline, leaf, type Node, tree } from './tree.ts'
 
 /** A peer in a list of them. */
-export function peerSummary(peer: BgpPeer): Item {
+export function peerSummary(peer: BgpPeer): PeerSummary {
   const { sessions, source } = peer
   return {
     id: sessions.name,

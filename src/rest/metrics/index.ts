@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
+import { ROUTES } from '../../api/routes.ts'
 import type { Views } from '../looking-glass/index.ts'
 import { readQuery } from '../query.ts'
+import { serve } from '../serve.ts'
 import { refuseOthers } from '../status.ts'
 import { turn } from '../turns.ts'
 import type { EventCounters } from './event-counters.ts'
@@ -12,8 +14,8 @@ export function addMetrics(app: FastifyInstance, views: Views, { registry }: Eve
   addPeerMetrics(registry, views.speaker)
   addNodeMetrics(registry, views)
   const names = registry.getMetricsAsArray().map(({ name }) => name)
-  app.get('/metrics', async (request, reply) => {
-    readQuery(request, [])
+  serve(app, ROUTES.metrics, async (request, reply) => {
+    readQuery(request)
     const texts: string[] = []
     for (const name of names) {
       await turn()

@@ -1,0 +1,82 @@
+import * as z from 'zod'
+import { count, epochMs, list } from './shapes.ts'
+
+export const ENTRY_STATES = ['applied', 'pending', 'failed', 'unneeded'] as const
+
+/** What became of an entry that the kernel should hold. */
+export const entryStatus = z.strictObject({
+  state: z.enum(ENTRY_STATES),
+  reason: z.string().nullable().describe('why it is not programmed'),
+  code: z.string().nullable().describe('the error code of the refusal'),
+  errno: z.strictObject({ name: z.string(), number: z.int() }).nullable(),
+  since: epochMs.nullable().describe('since when it is not programmed, in milliseconds since 1970'),
+  next_try: epochMs.nullable(),
+  attempts: count,
+})
+
+const hop = z.looseObject({
+  device: z.string(),
+  via: z.string().nullable(),
+  labels: list(z.int()),
+})
+
+/** What an entry says; each kind has fields of its own beside these, named as in the answers. */
+export const entryFields = z.looseObject({
+  kind: z.string(),
+  device: z.string(),
+  mac: z.string().optional(),
+  dst: z.string().optional(),
+  vni: z.int().optional(),
+  hops: list(hop).optional(),
+})
+
+export type EntryFields = z.infer<typeof entryFields>
+
+/** An entry, what it says, and what became of it. */
+export const explainedEntry = entryFields.extend({
+  entry: z.string().describe('the entry in words'),
+  wanted: z.boolean(),
+  ...entryStatus.shape,
+})
+export type ExplainedEntry = z.infer<typeof explainedEntry>
+
+export const listedEntry = explainedEntry.extend({
+  instances: list(z.string()).describe('the VPN instances that need it'),
+})
+export type ListedEntry = z.infer<typeof listedEntry>
+
+/** A setting of the machine that an entry needs. */
+export const listedSetting = z.strictObject({
+  name: z.string().describe('as sysctl(8) has it'),
+  value: z.number(),
+  before: z.number().describe('what it was before this daemon changed it'),
+  fits: z.boolean().describe('whether it is as it has to be'),
+  needed_for: z.string().describe('the first entry that needs it'),
+})
+export type ListedSetting = z.infer<typeof listedSetting>
+
+/** What a comparison of the kernel with what is wanted came to. */
+export const verification = z.strictObject({
+  devices: count,
+  entries: count,
+  missing: count,
+  different: count,
+  extra: count,
+  failed: count,
+  pending: count,
+  faults: list(
+    z.strictObject({
+      fault: z.enum(['missing', 'different', 'extra']),
+      entry: z.string(),
+      wanted: entryFields.nullable(),
+      found: z
+        .union([
+          entryFields,
+          z.strictObject({ kind: z.string().nullable(), device: z.string(), alias: z.string().nullable() }),
+        ])
+        .nullable(),
+    }),
+  ).describe('the first of those that are missing, different or extra'),
+  unreadable: list(z.strictObject({ device: z.string(), reason: z.string() })),
+})
+export type VerificationAnswer = z.infer<typeof verification>

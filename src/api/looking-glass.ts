@@ -1,0 +1,185 @@
+import * as z from 'zod'
+import { entryStatus } from './entries.ts'
+import { peerSummary } from './peers.ts'
+import { anything, count, link, list } from './shapes.ts'
+
+/** A route in the words of bagpipe-bgp. */
+export const shownRoute = z.strictObject({
+  'afi-safi': z.string(),
+  attributes: z.record(z.string(), z.string()),
+  next_hop: z.string().nullable(),
+  route_targets: list(z.string()).optional(),
+  source: z.strictObject({ id: z.string(), href: z.string() }),
+  unused: z.string().optional().describe('why forwarding does not go by it'),
+})
+export type ShownRoute = z.infer<typeof shownRoute>
+
+/** Each item is one route under its own text. */
+export const shownRoutes = list(z.record(z.string(), shownRoute))
+/** Routes by the family that they are of: `l2vpn/evpn,*`. */
+export const routeTables = z.record(z.string(), shownRoutes)
+export type RouteTables = z.infer<typeof routeTables>
+/** Routes by what they are about. */
+export const routesBySubject = z.record(z.string(), shownRoutes)
+
+export const listedPeer = peerSummary.extend({ href: z.string() })
+export type ListedPeer = z.infer<typeof listedPeer>
+
+const names = list(z.string())
+const messages = z.record(z.string(), count)
+
+const capabilities = z.strictObject({
+  families: names,
+  four_octet_as: z.boolean(),
+  route_refresh: z.boolean(),
+  enhanced_route_refresh: z.boolean(),
+  extended_messages: z.boolean(),
+  add_path_received: names,
+  graceful_restart: z.boolean(),
+  graceful_notification: z.boolean(),
+  announced: z.strictObject({ local: z.looseObject({}).nullable(), peer: z.looseObject({}) }),
+})
+
+const internals = z.strictObject({ 'event queue length': count, subscriptions: names })
+
+/** One peer. */
+export const shownPeer = z.strictObject({
+  name: z.string(),
+  peeringAddresses: z.strictObject({ local_address: z.string(), peer_address: z.string() }),
+  as_info: z.strictObject({ local: z.int(), peer: z.int() }),
+  protocol: z.strictObject({
+    state: peerSummary.shape.state,
+    previous_state: z.string(),
+    last_transition_time: z.string(),
+    hold_time: count,
+    last_error: z.string().nullable(),
+    last_notification: z
+      .strictObject({ sent: z.string().optional(), received: z.string().optional(), time: z.string() })
+      .nullable(),
+    down_reason: z.string().nullable(),
+    established_count: count,
+  }),
+  active_families: names,
+  rtc: z.strictObject({ enabled: z.boolean(), active: z.boolean() }),
+  configuration: z.strictObject({
+    enabled: z.boolean(),
+    passive: z.boolean(),
+    port: z.int(),
+    reflector_client: z.boolean(),
+    ebgp_policy: z.string().nullable(),
+    md5: z.boolean(),
+    ttl_security_hops: z.int().nullable(),
+    max_prefixes: z.int().nullable(),
+  }),
+  timers: z.strictObject({
+    hold_time_configured: count,
+    hold_time: count.nullable(),
+    keepalive: z.number().nullable(),
+    connect_retry: z.number(),
+  }),
+  capabilities: capabilities.nullable(),
+  internals,
+  messages: z.strictObject({ received: messages, sent: messages }),
+  routes: z
+    .object({
+      in_rib: count,
+      by_family: z.record(z.string(), count),
+      stale_families: names,
+      end_of_rib: names,
+    })
+    .catchall(count),
+  received_routes: link,
+  adv_routes: link,
+  quarantine: link,
+})
+
+export const quarantine = list(z.strictObject({ family: z.string(), reason: z.string(), bytes: z.string() }))
+
+export const listedInstance = z.strictObject({
+  href: z.string(),
+  id: z.string(),
+  name: z.string(),
+  description: anything.optional(),
+})
+
+const targets = z.strictObject({ import: names, export: names })
+
+/** One VPN instance. */
+export const shownInstance = z.strictObject({
+  name: z.string(),
+  external_instance_id: z.string(),
+  description: anything,
+  instance_type: z.enum(['EVI', 'VRF']),
+  instance_dataplane_id: z.int(),
+  rd: z.string(),
+  gateway_ip: z.string().nullable(),
+  gateway_port: z
+    .strictObject({
+      interface: z.string(),
+      ipvpn: z.strictObject({ href: z.string(), id: z.string(), external_instance_id: z.string() }),
+    })
+    .nullable()
+    .optional(),
+  subnet_prefix_length: z.int().nullable(),
+  route_targets: targets,
+  readvertise: z.union([z.strictObject({ from: names, to: names }), z.strictObject({})]),
+  attract_traffic: z.strictObject({}),
+  fallback: z.null(),
+  internals,
+  adv_routes: link,
+  received_routes: link,
+  best_routes: link,
+  readvertised: link.optional(),
+  ports: link,
+  dataplane: link,
+})
+
+/** The ports of a VPN instance, by name. */
+export const shownPorts = z.record(
+  z.string(),
+  z.strictObject({
+    evpn: z.string().optional().describe('the EVPN instance that it leads into'),
+    endpoints: list(
+      z.strictObject({
+        label: z.int(),
+        mac_address: z.string(),
+        ip_address: z.string().nullable(),
+        rd: z.string(),
+        local_pref: z.int().nullable(),
+        direction: z.string(),
+        description: anything,
+        lb_consistent_hash_order: z.int().optional(),
+        advertise_subnet: z.boolean().optional(),
+      }),
+    ),
+  }),
+)
+
+/** The kernel entries of a VPN instance. */
+export const shownEntries = list(entryStatus.extend({ entry: z.string(), kind: z.string() }))
+
+export const logRecords = list(
+  z.strictObject({ level: z.string(), time: z.string(), name: z.string(), message: z.string() }),
+)
+
+const routeCounts = z.strictObject({ local_routes_count: count, received_routes_count: count })
+
+export const summary = z.strictObject({
+  BGP_established_peers: count,
+  route_counts: routeCounts,
+  vpn_instances_count: count.optional(),
+  warnings_and_errors: count,
+  start_time: z.string(),
+  version: z.string(),
+  dataplane_entries: z
+    .strictObject({ wanted: count, applied: count, pending: count, failed: count })
+    .optional(),
+})
+
+export const root = z.strictObject({
+  summary,
+  config: link,
+  bgp: link,
+  vpns: link.optional(),
+  logs: link,
+})

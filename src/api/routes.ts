@@ -1,0 +1,149 @@
+import * as z from 'zod'
+import { attachBody, detachBody } from './attachment.ts'
+import { ENTRY_STATES, listedEntry, listedSetting, verification } from './entries.ts'
+import type { ErrorCode } from './errors.ts'
+import { explanation } from './explain.ts'
+import * as glass from './looking-glass.ts'
+import { peerOrder, peerSummary } from './peers.ts'
+import { anything, list } from './shapes.ts'
+import { statusSummary } from './status.ts'
+
+/** A request of the API and what it answers. */
+export interface ApiRoute {
+  readonly method: 'GET' | 'POST'
+  /** With parameters as Fastify has them. */
+  readonly url: string
+  /** Where Fastify serves it, when that is not `url`. */
+  readonly served?: string
+  readonly tag: 'bagpipe-bgp' | 'operations' | 'looking glass'
+  readonly summary: string
+  readonly params?: z.ZodObject
+  readonly query?: z.ZodObject
+  readonly body?: z.ZodObject
+  readonly answer: z.ZodType
+  /** Of the answer; JSON when not given. */
+  readonly mediaType?: string
+  /** Errors beside those that any request can meet. */
+  readonly errors?: readonly ErrorCode[]
+}
+
+const ok = z.strictObject({ ok: z.literal(true) })
+const address = z.object({ address: z.string().describe('the address of the peer') })
+const id = z.object({ id: z.string().describe('the id of the VPN instance') })
+
+function get(url: string, tag: ApiRoute['tag'], summary: string, answer: z.ZodType) {
+  return { method: 'GET', url, tag, summary, answer } as const
+}
+
+function look(path: string, summary: string, answer: z.ZodType) {
+  return get(`/looking-glass${path}`, 'looking glass', summary, answer)
+}
+
+function order(action: string, summary: string, errors: readonly ErrorCode[]) {
+  return {
+    method: 'POST',
+    url: `/bgp/peers/:address/${action}`,
+    tag: 'operations',
+    summary,
+    params: address,
+    body: peerOrder,
+    answer: peerSummary,
+    errors: ['PEER_NOT_FOUND', ...errors],
+  } as const
+}
+
+/** All routes that are documented; each is served, but for those of VPN instances by a reflector. */
+export const ROUTES = {
+  root: get('/', 'bagpipe-bgp', 'Nothing, as bagpipe-bgp answers', z.strictObject({})),
+  ping: get(
+    '/ping',
+    'bagpipe-bgp',
+    'A number that is new at every start of the daemon',
+    z.number().describe('128 bits'),
+  ),
+  attach: {
+    method: 'POST',
+    url: '/attach_localport',
+    tag: 'bagpipe-bgp',
+    summary: 'Attach a port to a VPN instance',
+    body: attachBody,
+    answer: z.null(),
+  },
+  detach: {
+    method: 'POST',
+    url: '/detach_localport',
+    tag: 'bagpipe-bgp',
+    summary: 'Detach an endpoint, or all of a MAC address',
+    body: detachBody,
+    answer: z.null(),
+  },
+  enable: order('enable', 'Let a session come up again', []),
+  disable: order('disable', 'End a session, and stay down', []),
+  reset: order('reset', 'Restart a session', ['PEER_DISABLED']),
+  refresh: order('refresh', 'Ask the peer for its routes again; the session stays up', [
+    'PEER_NOT_ESTABLISHED',
+    'REFRESH_UNSUPPORTED',
+  ]),
+  status: get('/status', 'operations', 'The daemon on one page', statusSummary),
+  healthz: get('/healthz', 'operations', 'Whether the daemon works at all', ok),
+  readyz: {
+    ...get('/readyz', 'operations', 'Whether there is forwarding to rely on', ok),
+    errors: ['CONVERGING'],
+  },
+  entries: {
+    ...get('/status/entries', 'operations', 'Kernel entries, and what became of each', list(listedEntry)),
+    query: z.object({
+      state: z.enum(ENTRY_STATES).optional(),
+      instance: z.string().optional().describe('the id of a VPN instance'),
+      kind: z.string().optional().describe('a kind of entry'),
+    }),
+    errors: ['INSTANCE_NOT_FOUND'],
+  },
+  settings: get(
+    '/status/settings',
+    'operations',
+    'Settings of the machine that entries need',
+    list(listedSetting),
+  ),
+  verify: {
+    method: 'POST',
+    url: '/status/verify',
+    tag: 'operations',
+    summary: 'Compare the kernel with what it is taken to hold',
+    answer: verification,
+  },
+  explain: {
+    ...get('/explain', 'operations', 'Where an address is, and why there', explanation),
+    query: z.object({
+      address: z.string().describe('a MAC address, an IP address or a prefix'),
+      instance: z.string().optional().describe('the id of a VPN instance'),
+    }),
+    errors: ['INSTANCE_NOT_FOUND'],
+  },
+  metrics: {
+    ...get('/metrics', 'operations', 'Counters and gauges, as Prometheus reads them', z.string()),
+    mediaType: 'text/plain',
+  },
+  openapi: get('/openapi.json', 'operations', 'This reference', z.looseObject({ openapi: z.string() })),
+  lookingGlass: look('', 'The root of the tree', glass.root),
+  summary: look('/summary', 'Counts', glass.summary),
+  peers: look('/bgp/peers', 'The peers', list(glass.listedPeer)),
+  peer: { ...look('/bgp/peers/:address', 'One peer', glass.shownPeer), params: address },
+  routes: look('/bgp/routes', 'The routes of the RIB', glass.routeTables),
+  instances: look('/vpns/instances', 'The VPN instances', list(glass.listedInstance)),
+  instance: { ...look('/vpns/instances/:id', 'One VPN instance', glass.shownInstance), params: id },
+  ports: { ...look('/vpns/instances/:id/ports', 'Its ports', glass.shownPorts), params: id },
+  instanceEntries: {
+    ...look('/vpns/instances/:id/dataplane/entries', 'Its kernel entries', glass.shownEntries),
+    params: id,
+  },
+  received: {
+    ...look('/vpns/instances/:id/received_routes', 'The routes that it imports', glass.routesBySubject),
+    params: id,
+  },
+  logs: look('/logs', 'The latest warnings and errors, newest first', glass.logRecords),
+  lookingGlassPath: {
+    ...look('/*', 'Any other part of the tree', anything),
+    params: z.object({ '*': z.string().describe('words of the path, with slashes between them') }),
+  },
+} as const satisfies Record<string, ApiRoute>

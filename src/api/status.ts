@@ -1,0 +1,92 @@
+import * as z from 'zod'
+import { peerSummary } from './peers.ts'
+import { count, epochMs, failure, list } from './shapes.ts'
+
+/** How far the routes that forwarding goes by can be trusted. */
+export const routeState = z.strictObject({
+  state: z
+    .enum(['complete', 'waiting', 'stale', 'headless'])
+    .describe(
+      'waiting: since the start not all peers have advertised all they have; stale: of a peer that restarts; headless: the last known, since there is no peer left to ask',
+    ),
+  since: epochMs,
+  waiting_for: list(z.string()).describe('peers whose End-of-RIB is waited for after the start'),
+  stale: list(z.strictObject({ peer: z.string(), since: epochMs })).describe(
+    'peers whose routes of before a lost session are kept, and since when',
+  ),
+})
+export type RouteState = z.infer<typeof routeState>
+
+const routes = routeState.extend({
+  received: count,
+  own: count,
+  filtered_by: list(z.string()).describe(
+    'peers that send only routes of the targets that this node asks for',
+  ),
+})
+
+const log = z.strictObject({
+  path: z.string().nullable().describe('null for standard output'),
+  dropped: count.describe('lines that could not be written since the start'),
+  failure: failure.nullable(),
+})
+
+const entries = z.strictObject({
+  wanted: count,
+  applied: count,
+  pending: count,
+  failed: count,
+  pending_since: epochMs.nullable(),
+  unremoved: count,
+  removing: count,
+})
+
+const isolation = z.strictObject({
+  xdp: count,
+  tc: count,
+  open: list(z.strictObject({ instance: z.string(), bridge: z.string(), reason: z.string() })),
+})
+
+const stateFile = z.strictObject({
+  path: z.string(),
+  written: epochMs.nullable(),
+  failure: failure.nullable(),
+  unkept: list(z.strictObject({ entry: z.string(), reason: z.string() })),
+})
+
+/** What a node that serves VPNs tells beside the rest. */
+const services = z.strictObject({
+  instances: z.strictObject({ count, endpoints: count }),
+  entries,
+  drift: z.strictObject({ count, last: epochMs.nullable(), contested: count }),
+  forwarding_loop: z.strictObject({ count, open: failure.nullable() }),
+  without_ipv6: list(z.strictObject({ device: z.string(), neighbours: count })),
+  tight_underlays: list(z.strictObject({ underlay: z.string(), room: z.int(), mtu: z.int() })),
+  vanished: list(
+    z.strictObject({ instance: z.string(), node: z.string(), routes: count, seconds_left: z.int() }),
+  ).describe(
+    'remote nodes whose routes were withdrawn all at once, and to which traffic goes on for a while',
+  ),
+  isolation,
+  compared: z.strictObject({ at: epochMs, entries: count, faults: count }).nullable(),
+  leftovers: z.strictObject({
+    stale: count,
+    links: list(z.strictObject({ name: z.string(), alias: z.string().nullable() })),
+  }),
+  state_file: stateFile.nullable(),
+})
+export type ServicesSummary = z.infer<typeof services>
+
+/** The daemon on one page. */
+export const statusSummary = z.strictObject({
+  ok: z.boolean(),
+  problems: list(z.string()),
+  version: z.string(),
+  started: epochMs,
+  uptime_seconds: count,
+  sessions: z.strictObject({ established: count, disabled: count, peers: list(peerSummary) }),
+  routes,
+  log,
+  ...services.partial().shape,
+})
+export type StatusSummary = z.infer<typeof statusSummary>

@@ -1,0 +1,42 @@
+import { isIpv4 } from '../../../values/address.ts'
+import type { PortAddress } from '../../model.ts'
+import * as k from '../constants.ts'
+import { ipFamily } from '../encode.ts'
+import { dumpAddresses } from '../encode-ip.ts'
+import type { NetlinkWriter } from '../message.ts'
+import type { LinuxDefinition } from './definition.ts'
+import { dumped } from './dump-device.ts'
+
+/** An address of a port, `noprefixroute`, of IPv6 `nodad`. */
+export const address: LinuxDefinition<PortAddress> = {
+  kind: 'address',
+  encode(batch, entry, { index }) {
+    batch.begin(k.RTM_NEWADDR, k.NLM_F_CREATE | k.NLM_F_REPLACE)
+    ifaddrmsg(batch.writer, entry, index)
+    const flags = k.IFA_F_NOPREFIXROUTE | (isIpv4(entry.ip) ? 0 : k.IFA_F_NODAD)
+    batch.writer.attributeU32(k.IFA_FLAGS, flags)
+    batch.writer.attributeU8(k.IFA_PROTO, k.PROTOCOL)
+    batch.end()
+  },
+  encodeRemoval(batch, entry, { index }) {
+    batch.begin(k.RTM_DELADDR, 0)
+    ifaddrmsg(batch.writer, entry, index)
+    batch.end()
+  },
+  readAddress: ({ device, ip, prefixLength, protocol }) => ({
+    entry: { kind: 'address', device, ip, prefixLength },
+    marked: protocol === k.PROTOCOL,
+  }),
+  *look({ name, index, routing, table }, sources) {
+    if (routing === null && table === null) return
+    for (const family of [k.AF_INET, k.AF_INET6])
+      yield* dumped(name, k.RTM_GETADDR, (writer) => dumpAddresses(writer, family, index), sources.address)
+  },
+}
+
+function ifaddrmsg(writer: NetlinkWriter, { ip, prefixLength }: PortAddress, index: number): void {
+  writer.u32(ipFamily(ip) | (prefixLength << 8))
+  writer.u32(index)
+  writer.attributeIp(k.IFA_LOCAL, ip)
+  writer.attributeIp(k.IFA_ADDRESS, ip)
+}

@@ -1,0 +1,35 @@
+import type { Link, ObservedEntry } from '../../driver.ts'
+import * as k from '../constants.ts'
+import { dumpRoutes } from '../encode-ip.ts'
+import type { NetlinkMessage, NetlinkWriter } from '../message.ts'
+import { dump } from '../requests.ts'
+import type { Sources, Steps } from './definition.ts'
+
+/** What the kernel says where there is no such table, or no such family. */
+const NOTHING = [k.ENOENT, k.EAFNOSUPPORT, k.EOPNOTSUPP]
+
+/** What a dump shows of one device, a chunk a datagram. */
+export function* dumped(
+  device: string,
+  type: number,
+  write: (writer: NetlinkWriter) => void,
+  read: (message: NetlinkMessage) => ObservedEntry | undefined,
+): Steps {
+  let chunk: ObservedEntry[] = []
+  const visit = (message: NetlinkMessage) => {
+    const observed = read(message)
+    if (observed?.entry.device === device) chunk.push(observed)
+  }
+  for (const _ of dump({ type, write, visit, nothing: NOTHING })) {
+    yield chunk
+    chunk = []
+  }
+}
+
+/** Our routes in the table of a VRF. */
+export function* lookRoutes({ name, table }: Link, { routes }: Pick<Sources, 'routes'>): Steps {
+  if (table === null) return
+  const read = (message: NetlinkMessage) => routes.readHeld(message)
+  for (const family of [k.AF_INET, k.AF_INET6])
+    yield* dumped(name, k.RTM_GETROUTE, (writer) => dumpRoutes(writer, family, table), read)
+}

@@ -1,0 +1,27 @@
+import type { Unreachable } from '../../model.ts'
+import * as k from '../constants.ts'
+import { prefix } from '../encode-ip.ts'
+import type { LinuxDefinition } from './definition.ts'
+import { lookRoutes } from './dump-device.ts'
+
+/** An `unreachable` route with the worst metric. */
+export const unreachable: LinuxDefinition<Unreachable> = {
+  kind: 'unreachable',
+  encode(batch, entry) {
+    batch.begin(k.RTM_NEWROUTE, k.NLM_F_CREATE | k.NLM_F_REPLACE)
+    const scope = k.RT_SCOPE_UNIVERSE
+    prefix(batch.writer, entry, { type: k.RTN_UNREACHABLE, scope, metric: k.WORST_METRIC })
+    batch.end()
+  },
+  encodeRemoval(batch, entry) {
+    batch.begin(k.RTM_DELROUTE, 0)
+    const scope = k.RT_SCOPE_NOWHERE
+    prefix(batch.writer, entry, { type: k.RTN_UNREACHABLE, scope, metric: k.WORST_METRIC })
+    batch.end()
+  },
+  readRoute({ type, metric, destination, marked }) {
+    if (destination === null || type !== k.RTN_UNREACHABLE || metric !== k.WORST_METRIC) return undefined
+    return { entry: { kind: 'unreachable', ...destination }, marked }
+  },
+  look: lookRoutes,
+}

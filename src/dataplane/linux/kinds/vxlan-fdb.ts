@@ -1,0 +1,49 @@
+import type { Ip } from '../../../values/address.ts'
+import type { Link, ObservedEntry } from '../../driver.ts'
+import type { FdbDrift, RemoteMac } from '../../model.ts'
+import * as k from '../constants.ts'
+import { dumpFdb } from '../encode.ts'
+import type { RawNeighbour } from '../observe-neighbour.ts'
+import type { Sources, Steps } from './definition.ts'
+import { dumped } from './dump-device.ts'
+import { RemoteMacs } from './remote-macs.ts'
+
+/** How many observed entries that are left make a chunk. */
+const CHUNK = 256
+
+/** Where an entry of a VXLAN device's FDB sends to. */
+interface Destination {
+  readonly dst: Ip
+  readonly vni: number
+  readonly drift?: FdbDrift
+}
+
+/** Where an entry sends to; `drift` is null where nothing drifted. */
+export function readDestination({ dst, vni }: RawNeighbour, drift: FdbDrift | null): Destination {
+  return { dst, vni: vni ?? 0, ...(drift !== null && { drift }) }
+}
+
+/** The FDB entries that a device has, its bridge's for it included. */
+export function* lookFdb({ name, index, kind, master, routing }: Link, { neighbour }: Sources): Steps {
+  if (kind !== 'vxlan' && (master === null || routing !== null)) return
+  const entries = dumped(name, k.RTM_GETNEIGH, (writer) => dumpFdb(writer, index), neighbour)
+  yield* kind === 'vxlan' && master !== null ? whole(entries) : entries
+}
+
+/** Remote MACs as one entry each, of what the FDBs of the VXLAN device and its bridge have. */
+function* whole(steps: Steps): Steps {
+  const macs = new RemoteMacs()
+  for (const chunk of steps)
+    yield chunk.flatMap((observed) => (isRemoteMac(observed) ? macs.add(observed) : observed))
+  let chunk: ObservedEntry[] = []
+  for (const observed of macs.rest()) {
+    if (chunk.push(observed) < CHUNK) continue
+    yield chunk
+    chunk = []
+  }
+  yield chunk
+}
+
+function isRemoteMac(observed: ObservedEntry): observed is ObservedEntry<RemoteMac> {
+  return observed.entry.kind === 'remote-mac'
+}
