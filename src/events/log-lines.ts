@@ -5,7 +5,7 @@ export type Level = 'debug' | 'info' | 'warn' | 'error'
 /** How an event is logged: as this message, with the fields of the event. */
 export interface LogLine<E extends DaemonEvent> {
   /** The part of the daemon, as the log names it. */
-  readonly part: 'bgp' | 'dataplane' | 'vpn' | 'state' | 'rest'
+  readonly part: 'bgp' | 'dataplane' | 'vpn' | 'state' | 'rest' | 'record'
   readonly level: Level | ((event: E) => Level)
   readonly message: string
   /** What peers or the kernel can cause without end is limited: each value of this field by itself, or all together. */
@@ -50,6 +50,9 @@ export const LOG_LINES: LogLines = {
     message: 'connection from an address that is no peer',
     limit: 'all',
   },
+  'peer-added': { part: 'bgp', level: 'info', message: 'peer added' },
+  'peer-removed': { part: 'bgp', level: 'info', message: 'peer removed' },
+  'peer-changed': { part: 'bgp', level: 'info', message: 'peer changed' },
   'peer-limit': { part: 'bgp', level: 'warn', message: 'too many dynamic peers', limit: 'all' },
   'listen-failed': {
     part: 'bgp',
@@ -120,10 +123,16 @@ export const LOG_LINES: LogLines = {
     level: 'warn',
     message: 'VNI reused soon after another instance; peers without a session may still send to it',
   },
-  'instance-abandoned': {
+  'port-shared': {
     part: 'vpn',
     level: 'warn',
-    message: 'VPN instance of the state file is no longer served',
+    message:
+      'port is in the VRF of another instance: it receives from this one, and sends into the other alone',
+  },
+  'dummy-driver': {
+    part: 'dataplane',
+    level: 'info',
+    message: 'the dummy driver accepts and advertises attachments, and forwards nothing for them',
   },
   'state-restored': { part: 'state', level: 'info', message: 'state restored' },
   'state-of-another-boot': {
@@ -153,6 +162,11 @@ export const LOG_LINES: LogLines = {
     part: 'state',
     level: 'warn',
     message: 'last record of the state file is torn; ignored',
+  },
+  'recording-failed': {
+    part: 'record',
+    level: 'warn',
+    message: 'recording cannot be written: make room, or start without --record',
   },
   'api-request': null,
   'request-refused': { part: 'rest', level: 'warn', message: 'request refused' },

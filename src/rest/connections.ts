@@ -76,11 +76,15 @@ export function apiServer(handler: RequestListener): Server {
       requestTimeout: TIMEOUTS.request,
       connectionsCheckingInterval: TIMEOUTS.checks,
       keepAliveTimeout: TIMEOUTS.keepAlive,
+      // which would be answered without a body
+      requireHostHeader: false,
     },
     limitPipelining(handler),
   )
   server.setTimeout(TIMEOUTS.silence)
-  server.on('connection', parseInDependencies)
+  // what is expected beside `100-continue` may be ignored (RFC 9110 §10.1.1)
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response))
+  server.on('connection', parseInParts)
   return server
 }
 
@@ -99,7 +103,7 @@ function limitPipelining(handler: RequestListener): RequestListener {
 }
 
 /** Has what a connection brings parsed in small parts, since a request cannot end the parsing of those that came with it in one read: there may be thousands. */
-function parseInDependencies(socket: Socket): void {
+function parseInParts(socket: Socket): void {
   const [parse] = socket.listeners('data')
   if (parse === undefined) return
   socket.removeAllListeners('data')
@@ -113,7 +117,7 @@ function parseInDependencies(socket: Socket): void {
 
 /** Answers what is no HTTP, or comes too slowly. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  if (error.code === 'ECONNRESET' || socket.destroyed || socket.writableEnded) return
   const kind = CLIENT_ERRORS[error.code ?? ''] ?? 'REQUEST_UNREADABLE'
   const answer = errorBody(kind, `the request cannot be read: ${error.message}`)
   const body = JSON.stringify(answer)

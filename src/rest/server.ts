@@ -1,6 +1,7 @@
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
+  type FastifyRequest,
   LogController,
   type RouteHandlerMethod,
 } from 'fastify'
@@ -27,7 +28,7 @@ import { addStatus, json, refuseOthers } from './status.ts'
 
 export interface RestDependencies {
   /** What attaches and detaches; null for a program without VPN services, which only shows what it does. */
-  readonly vpns: VpnService | null
+  readonly vpns: Pick<VpnService, 'attach' | 'detach'> | null
   readonly views: Views
   /** For what Fastify itself has to say. */
   readonly log: Logger
@@ -61,8 +62,9 @@ export function restServer({ vpns, views, log, events, counters, ping }: RestDep
   const isRefused = limitConnections(app.server, connectionLimit())
   app.addHook('onRequest', (request, reply, done) => {
     delete request.raw.headers['content-type'] // agents send JSON under any, or none
-    if (!isRefused(request.socket)) return done()
-    void reply.code(503).header('connection', 'close').send(errorBody('TOO_MANY_CONNECTIONS'))
+    if (isRefused(request.socket))
+      return void reply.code(503).header('connection', 'close').send(errorBody('TOO_MANY_CONNECTIONS'))
+    done(hostError(request))
   })
 
   app.addHook('onResponse', async ({ method, routeOptions }, { statusCode: status, elapsedTime }) => {
@@ -90,6 +92,12 @@ export function restServer({ vpns, views, log, events, counters, ping }: RestDep
   return app
 }
 
+/** RFC 9112 §3.2. */
+function hostError({ raw }: FastifyRequest): RequestError | undefined {
+  if (raw.httpVersion !== '1.1' || raw.headers.host !== undefined) return undefined
+  return new RequestError('REQUEST_UNREADABLE', 'the request has no Host header')
+}
+
 /** Any method is as good as another. */
 function addPing(app: FastifyInstance, ping: string): void {
   const answer: RouteHandlerMethod = (_request, reply) => json(reply).send(ping)
@@ -99,7 +107,7 @@ function addPing(app: FastifyInstance, ping: string): void {
 }
 
 /** What the agents call. */
-function addAttachments(app: FastifyInstance, vpns: VpnService): void {
+function addAttachments(app: FastifyInstance, vpns: Pick<VpnService, 'attach' | 'detach'>): void {
   serve(app, ROUTES.attach, async (request, reply) => {
     await vpns.attach(parseAttach(readBody(request.body)))
     return json(reply).send('null')

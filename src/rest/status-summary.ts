@@ -177,6 +177,8 @@ function problemsOf(
   if (services !== null && kernel !== null) {
     problems.push(
       ...lacks(services),
+      ...dummyInstances(services),
+      ...unservedFallbacks(services),
       ...isolationProblems(services, kernel),
       ...kernelProblems(services, kernel, now),
       ...kernel.vxlanGaps,
@@ -210,6 +212,23 @@ function* lacks({ drivers }: ServiceViews): Iterable<string> {
     const lack = drivers[type].lacks()
     if (lack !== null) yield `${type} cannot be served: ${lack}`
   }
+}
+
+/** On a node that forwards for the other type. */
+function* dummyInstances({ vpns, drivers }: ServiceViews): Iterable<string> {
+  if (drivers.evpn.name === drivers.ipvpn.name) return
+  for (const type of VPN_TYPES) {
+    const count = [...vpns.instances.values()].filter((one) => one.type === type).length
+    if (drivers[type].name === 'dummy' && count > 0)
+      yield `${count} instances of type ${type} have the dummy driver, which forwards nothing: set [DATAPLANE_DRIVER_${type.toUpperCase()}] dataplane_driver = linux, or detach them`
+  }
+}
+
+function* unservedFallbacks({ vpns, drivers }: ServiceViews): Iterable<string> {
+  if (drivers.ipvpn.name !== 'linux') return
+  for (const instance of vpns.instances.values())
+    if (instance.type === 'ipvpn' && instance.fallback !== null)
+      yield `${instance.vrf.config.id}: fallback is not served by the linux driver: packets without a route are dropped; advertise a default route instead`
 }
 
 function* kernelProblems({ dataplane }: ServiceViews, kernel: Kernel, now: number): Iterable<string> {

@@ -85,6 +85,20 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
       },
     )
 
+    test.each([
+      ['deleted', () => lab.deleteLink('br0')],
+      ['renamed', () => lab.rename('br0', 'stray')],
+    ])('a port enters a bridge of ours that somebody has %s and nobody told of', async (_what, mischief) => {
+      dataplane = lab.restart({ deaf: true })
+      await wantInPlace(...e.network)
+      lab.addInterface('tap2')
+      mischief()
+      const entries: Entry[] = [e.bridge, { ...e.tapPort, device: 'tap2' }, e.local(2, 'tap2')]
+      for (const entry of entries) dataplane.want(entry)
+      expect(await lab.wait(dataplane.settled(entries))).toEqual([])
+      expect(entries.filter((entry) => !lab.holds(entry))).toEqual([])
+    })
+
     test('a port of a foreign device leaves the bridge, the device stays', async () => {
       await wantInPlace(...everything)
       dataplane.unwant(e.local(1))

@@ -1,3 +1,4 @@
+import { assert } from '../../values/assert.ts'
 import { ensure } from '../../values/map.ts'
 import type { RouteTarget } from '../values/extended-community.ts'
 import { present } from './present.ts'
@@ -89,7 +90,7 @@ export class Subscriptions implements BestListener {
 
   private unindex(target: RouteTarget, route: Route): void {
     const routes = this.byTarget.get(target)
-    routes?.delete(route)
-    if (routes?.size === 0) this.byTarget.delete(target)
+    assert(routes?.delete(route) === true, 'a best route is not found by its target', route.key)
+    if (routes.size === 0) this.byTarget.delete(target)
   }
 }

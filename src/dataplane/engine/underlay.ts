@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { Ip } from '../../values/address.ts'
+import { assert } from '../../values/assert.ts'
 import type { Driver } from '../driver.ts'
 import type { NextHop } from '../model.ts'
 
@@ -28,6 +29,7 @@ export class Underlay {
   }
 
   watchNextHop(ip: Ip, changed: Changed): void {
+    assert(!this.watched.has(ip), 'an address has two followers')
     const nextHop = this.driver.nextHopTo(ip)
     this.watched.set(ip, { nextHop, changed })
     if (!this.polling) this.pollLater()

@@ -296,6 +296,7 @@ export class LinuxDriver implements Driver {
     this.requests.close()
     this.questions.close()
     this.fou.close()
+    this.isolation.close()
   }
 
   private pollLater(): void {

@@ -1,5 +1,5 @@
 import { loadProgram, type Program, programName } from '../../linux/bpf/program.ts'
-import { errnoName } from '../../linux/libc.ts'
+import { close, errnoName } from '../../linux/libc.ts'
 import { isOwned, type Link } from '../driver.ts'
 import type { Isolation } from '../model.ts'
 import * as k from './constants.ts'
@@ -121,6 +121,14 @@ export class BridgeIsolation {
   get portsLack(): string | null {
     const program = this.loadClassifier()
     return typeof program === 'number' ? lackOf(program) : null
+  }
+
+  /** Lets go of the programs; the kernel keeps those that interfaces have. */
+  close(): void {
+    for (const program of [this.xdp, this.classifier])
+      if (program !== null && typeof program !== 'number') close(program.fd)
+    this.xdp = null
+    this.classifier = null
   }
 
   private isFiltered(index: number): boolean {

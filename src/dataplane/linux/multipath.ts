@@ -1,4 +1,5 @@
 import type { Ip } from '../../values/address.ts'
+import { assert } from '../../values/assert.ts'
 import type { OwnedObject } from '../driver.ts'
 import type { Hop, VrfRoute } from '../model.ts'
 import { isRefusal, kernelRefusal, type Refusal } from '../refusal.ts'
@@ -72,7 +73,10 @@ export class Multipath {
     const key = routeKeyOf(route)
     const before = this.users.get(key)
     if (before === (group ?? undefined)) return
-    if (before !== undefined) before.users--
+    if (before !== undefined) {
+      assert(before.users > 0, 'a nexthop group is left that no route uses', before.id)
+      before.users--
+    }
     if (group === null) this.users.delete(key)
     else {
       this.users.set(key, group)

@@ -1,4 +1,5 @@
 import type { PersistentClock } from '../../clock.ts'
+import { assert } from '../../values/assert.ts'
 import type { Driver } from '../driver.ts'
 import type { Reconciler } from '../engine/reconciler.ts'
 import { answers, type Lists } from '../view.ts'
@@ -63,10 +64,12 @@ export class ThreadHost {
     const { reconciler } = this
     switch (order.do) {
       case 'want': {
+        this.report({ tell: 'taken' })
         let i = 0
         for (const entry of unpack(order.entries))
           if (order.wanted[i++] === 1) reconciler.want(entry)
           else reconciler.unwant(entry)
+        assert(i === order.wanted.length, 'a message has more changes than entries', i)
         return
       }
       case 'clear':

@@ -55,5 +55,7 @@ export type Report =
   | { readonly tell: 'failure'; readonly id: number; readonly reason: string }
   | { readonly tell: 'next-hop'; readonly ip: Ip; readonly nextHop: NextHop | null }
   | { readonly tell: 'addresses'; readonly addresses: readonly InterfaceAddress[] }
+  /** A batch of changes. */
+  | { readonly tell: 'taken' }
   | { readonly tell: 'programs'; readonly programs: readonly number[] }
   | { readonly tell: 'events'; readonly events: readonly DaemonEvent[] }

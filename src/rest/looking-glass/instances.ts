@@ -39,7 +39,7 @@ export function instanceNode(instance: VpnInstance, dataplane: DataplaneView, ba
     })),
     readvertise: inline(() => shownTerms(readvertisementOf(instance)?.targets ?? null)),
     attract_traffic: inline(() => ({})),
-    fallback: inline(() => null),
+    fallback: inline(() => (instance.type === 'ipvpn' ? instance.fallback : null)),
     internals: inline(() => ({
       'event queue length': 0,
       subscriptions: shownTargets(subscribed(instance)).flatMap((target) =>

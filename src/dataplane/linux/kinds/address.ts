@@ -5,7 +5,7 @@ import { ipFamily } from '../encode.ts'
 import { dumpAddresses } from '../encode-ip.ts'
 import type { NetlinkWriter } from '../message.ts'
 import type { LinuxDefinition } from './definition.ts'
-import { dumped } from './dump-device.ts'
+import { dumped } from './dump.ts'
 
 /** An address of a port, `noprefixroute`, of IPv6 `nodad`. */
 export const address: LinuxDefinition<PortAddress> = {

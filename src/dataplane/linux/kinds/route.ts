@@ -8,7 +8,7 @@ import { gateway, NOBODY, onLinkFlag, prefix, writeHops } from '../encode-ip.ts'
 import type { RoutePlan } from '../multipath.ts'
 
 import type { IndexOf, LinuxDefinition } from './definition.ts'
-import { lookRoutes } from './dump-device.ts'
+import { lookRoutes } from './dump.ts'
 import { explainLabels, lackingOf } from './hops.ts'
 
 /** A route with metric 20 and our protocol, its hops direct or with `encap mpls`, `onlink`; several are a nexthop group. */
