@@ -70,10 +70,10 @@ export class Admission {
     const bridge = bridgeOf(this.instances.get(request.instanceId))
     const own = this.uplinks()
     const asked = { port: name, mac, bridge, linuxBridge, uplinks: own.all }
-    return this.judge(request, { ...(await this.dataplanes.of(type).survey(asked)), own })
+    return this.decide(request, { ...(await this.dataplanes.of(type).survey(asked)), own })
   }
 
-  private judge(request: ResolvedRequest, found: Found): ResolvedRequest {
+  private decide(request: ResolvedRequest, found: Found): ResolvedRequest {
     const instance = this.instances.get(request.instanceId)
     const { port } = found
     if (port === undefined)

@@ -62,7 +62,7 @@ export class Work {
       }
     }
     this.isSettingBulk = batch.length === BATCH && this.isBulk()
-    this.hush()
+    this.muteOwned()
     if (stuck.length > 0) this.driver.remove(stuck)
     if (batch.length > 0) this.set(batch)
     return batch.length === BATCH
@@ -108,7 +108,7 @@ export class Work {
     if (removing <= BULK || this.deaf.has(device) || this.deaf.size === DEAF) return
     if (device.size > REMAINDER * removing) return
     this.deaf.add(device)
-    this.hush()
+    this.muteOwned()
   }
 
   /** Listens again to devices of which nothing is left to remove. */
@@ -116,11 +116,11 @@ export class Work {
     const over = [...this.deaf].filter(({ removing }) => removing === 0)
     if (over.length === 0) return
     for (const device of over) this.deaf.delete(device)
-    this.hush()
+    this.muteOwned()
     for (const device of over) this.missed(device)
   }
 
-  private hush(): void {
+  private muteOwned(): void {
     this.driver.muteOwned(
       this.isSettingBulk,
       Array.from(this.deaf, ({ name }) => name),

@@ -136,8 +136,8 @@ export class Monitor {
   private readonly multipath: Multipath
   private readonly listener: ChangeListener
   private readonly port: number
-  /** What is hushed. */
-  private isMuted = 'false '
+  /** Which notifications are muted. */
+  private muted = 'false '
 
   constructor({ links, routes, multipath, listener, bufferBytes, port }: MonitorDependencies) {
     this.socket = new NetlinkSocket({ groups: GROUPS, bufferBytes })
@@ -154,9 +154,9 @@ export class Monitor {
    * from the interfaces of some indexes.
    */
   muteOwned(sets: boolean, removalsFrom: readonly number[]): void {
-    const hushed = `${sets} ${removalsFrom.join()}`
-    if (hushed === this.isMuted) return
-    this.isMuted = hushed
+    const muted = `${sets} ${removalsFrom.join()}`
+    if (muted === this.muted) return
+    this.muted = muted
     this.socket.filter(this.program(sets, removalsFrom))
   }
 

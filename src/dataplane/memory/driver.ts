@@ -241,11 +241,11 @@ export class MemoryDriver implements Driver {
     const link = this.kernel.links.get(device)
     if (link === undefined) return
     const bridge = link.master === null ? undefined : this.kernel.links.get(link.master)
-    const bridged = [...(bridge?.fdb.values() ?? [])].filter(({ entry }) => entry.device === device)
-    const macs = new Map(bridged.map(({ entry, marked }) => [entry.mac, marked]))
+    const behind = [...(bridge?.fdb.values() ?? [])].filter(({ entry }) => entry.device === device)
+    const macs = new Map(behind.map(({ entry, marked }) => [entry.mac, marked]))
     const isRouted = this.isRouted(link)
     const entries: ObservedEntry[] = [
-      ...(link.kind === 'vxlan' ? remoteMacsOf(link, macs) : bridged),
+      ...(link.kind === 'vxlan' ? remoteMacsOf(link, macs) : behind),
       ...link.floods.values(),
       ...link.neighbours.values(),
       ...this.kernel.ip.of(device, link.table),
