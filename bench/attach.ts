@@ -9,6 +9,7 @@ import { type Forwarding, kernelForwarding, localForwarding } from '../src/datap
 import { LinuxDriver } from '../src/dataplane/linux/driver.ts'
 import { MemoryDriver } from '../src/dataplane/memory/driver.ts'
 import { MOBILITY_DEFAULTS } from '../src/evpn/mobility.ts'
+import { Dataplanes } from '../src/vpn/dataplanes.ts'
 import { VpnService } from '../src/vpn/service.ts'
 import { StateFile } from '../src/vpn/state-file.ts'
 import { enterOwnNamespace } from '../test/kernel/namespace.ts'
@@ -105,10 +106,10 @@ const vpns: VpnService = new VpnService(
     ranges: RANGES,
     lacks: () => null,
     requireIsolation: false,
-    refused: {},
+    drivers: { evpn: 'linux', ipvpn: 'linux' },
   },
   speaker,
-  forwarding.dataplane,
+  Dataplanes.shared(forwarding.dataplane),
   noEvents,
   (durability) => file.save(() => vpns.changes(), durability),
 )

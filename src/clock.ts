@@ -40,18 +40,18 @@ export interface TaskFaults {
   readonly open: { readonly reason: string; readonly since: number } | null
 }
 
-/** A clock whose tasks may throw, for want of file descriptors perhaps: each is told and counted, and done again a second later, until it succeeds. */
+/** A clock whose tasks may throw, for want of file descriptors perhaps: each failure is reported and counted, and done again a second later, until it succeeds. */
 export class PersistentClock implements Clock {
   private readonly clock: Clock
-  private readonly told: (error: unknown) => void
+  private readonly onFailure: (error: unknown) => void
   private readonly failing = new Set<() => void>()
   private count = 0
   private open: TaskFaults['open'] = null
 
-  /** `told` gets the first error of each task that fails again and again. */
-  constructor(clock: Clock, told: (error: unknown) => void) {
+  /** `onFailure` gets the first error of each task that fails again and again. */
+  constructor(clock: Clock, onFailure: (error: unknown) => void) {
     this.clock = clock
-    this.told = told
+    this.onFailure = onFailure
   }
 
   get faults(): TaskFaults {
@@ -91,7 +91,7 @@ export class PersistentClock implements Clock {
   /** Counts and tells an error of something that cannot be done again. */
   note(error: unknown): void {
     this.count++
-    this.told(error)
+    this.onFailure(error)
   }
 
   private run(task: () => void, again: () => void): void {

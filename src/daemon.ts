@@ -10,24 +10,28 @@ import { type Forwarding, kernelForwarding, localForwarding } from './dataplane/
 import { LinuxDriver } from './dataplane/linux/driver.ts'
 import { hasMpls } from './dataplane/linux/sysctl.ts'
 import { MemoryDriver } from './dataplane/memory/driver.ts'
-import type { FormerWork } from './dataplane/model.ts'
+import type { Dataplane, FormerWork } from './dataplane/model.ts'
 import { noMpls } from './dataplane/refusal.ts'
-import { type EventSink, errorOf } from './events/event.ts'
+import { type EventBus, type EventSink, errorOf } from './events/event.ts'
 import { isThisKernel, kernelIdentity } from './linux/kernel.ts'
 import { awaitMachine, type MachineLock } from './linux/lock.ts'
 import { giveBackMemory } from './linux/memory.ts'
 import { netAdminRefusal, settingsRefusal } from './linux/privileges.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logger, Logs } from './log.ts'
+import { LogOutput } from './log-output.ts'
+import { Recorder } from './record/recorder.ts'
 import { EventCounters } from './rest/metrics/event-counters.ts'
 import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp, type Ip, parseIp } from './values/address.ts'
 import { VERSION } from './version.ts'
+import { Dataplanes } from './vpn/dataplanes.ts'
 import { formerWork } from './vpn/former-work.ts'
-import { tunnelTypeOf, type VpnConfig } from './vpn/instances.ts'
+import type { VpnConfig } from './vpn/instances.ts'
+import { tunnelTypeOf } from './vpn/instances.ts'
 import { isOwnedName } from './vpn/names.ts'
-import { VPN_TYPES, type VpnType } from './vpn/request.ts'
+import type { VpnType } from './vpn/request.ts'
 import { VpnService } from './vpn/service.ts'
 import { type Keep, readvertises, type SavedState, type StateChange } from './vpn/state.ts'
 import { StateFile, type StateFileHealth } from './vpn/state-file.ts'
@@ -36,6 +40,10 @@ import { StateFile, type StateFileHealth } from './vpn/state-file.ts'
 const MAX_CLIENTS = 1000
 /** A daemon ends its sessions and its writes within less when it is told to stop. */
 const PATIENCE_MS = 5000
+/** Octets of a recording that wait to be written; lines beyond are dropped. */
+const RECORDING_OCTETS = 64 * 2 ** 20
+/** Whatever the drivers: a dummy advertises what it is given. */
+const FAMILIES: readonly Family[] = [EVPN, VPNV4, VPNV6]
 
 export interface Daemon {
   /** Ends the sessions with a Cease and everything else with them; the kernel's forwarding stays. */
@@ -45,13 +53,15 @@ export interface Daemon {
 export interface DaemonOptions {
   /** Begin with nothing, whatever the state file says. */
   readonly fresh?: boolean
+  /** File that all input is appended to; null for none. */
+  readonly record?: string | null
 }
 
 /** Starts every part of the daemon; resolves when it is ready. Throws when a part cannot start. */
 export async function runDaemon(
   config: Config,
   { log, events, output, recent }: Logs,
-  { fresh = false }: DaemonOptions = {},
+  { fresh = false, record = null }: DaemonOptions = {},
 ): Promise<Daemon> {
   const clock = systemClock
   const started = clock.now()
@@ -60,8 +70,10 @@ export async function runDaemon(
   for (const exposure of exposed(config.keyFiles)) log.warn(exposure)
   const startTime = clock.epoch()
   const lock = await lockFor(config, log)
+  const recording = record === null ? null : openRecording(record, events)
   const kept = openState(config, events, fresh)
   const forwarding = openForwarding(config, events, formerWork(kept.state))
+  const dummy = openDummy(config, events)
   const { bgp, evpn, ipvpn } = config
   const lacks = (type: VpnType) => {
     if (config[type].driver !== 'linux') return null
@@ -69,7 +81,6 @@ export async function runDaemon(
     if (missing !== null || type === 'evpn') return missing
     return hasMpls() ? settingsRefusal() : noMpls.text
   }
-  const families = servedFamilies(config)
   const speaker = new Speaker(
     {
       ...SPEAKER_DEFAULTS,
@@ -83,22 +94,30 @@ export async function runDaemon(
       vanishedSeconds: bgp.vanishedSeconds,
       restart: {
         timeSeconds: bgp.gracefulRestartSeconds,
-        families: bgp.gracefulRestartSeconds > 0 ? families : [],
+        families: bgp.gracefulRestartSeconds > 0 ? FAMILIES : [],
         isRestart: kept.state !== null,
         holdsEndOfRib: false,
         followsOthers: kept.state !== null && readvertises(kept.state),
       },
-      peers: bgp.peers.map((peer) => ({ ...peer, families: offeredFamilies(families, peer) })),
+      peers: bgp.peers.map((peer) => ({ ...peer, families: offeredFamilies(peer) })),
       dynamicPeers: bgp.dynamicPeers
         .filter(({ enabled }) => enabled)
         .map(({ network: { ip, prefixLength: length }, ...peer }) => ({
           prefix: { ip: maskPrefix(ip, length), length },
-          template: { ...peer, families: offeredFamilies(families, peer) },
+          template: { ...peer, families: offeredFamilies(peer) },
           limit: MAX_CLIENTS,
         })),
     },
-    { clock, random: Math.random, transport: tcpTransport, events },
-    () => forwarding.complete(),
+    {
+      clock,
+      random: recording?.recorder.random ?? Math.random,
+      transport: recording?.recorder.transport(tcpTransport) ?? tcpTransport,
+      events,
+    },
+    () => {
+      forwarding.complete()
+      dummy?.complete()
+    },
   )
   const keep: Keep = (durability) => {
     const take = (): StateChange[] => [
@@ -108,37 +127,46 @@ export async function runDaemon(
     ]
     return kept.store.save(take, durability)
   }
-  const vpns = new VpnService(
-    {
-      bgpAddress: bgp.localAddress,
-      identifier: bgp.identifier,
-      vtep: evpn.localAddress,
-      vxlanPort: evpn.vxlanPort,
-      mobility: evpn.mobility,
-      vtepNetworks: bgp.vtepNetworks,
-      vxlanMtu: evpn.vxlanMtu,
-      neighSuppress: evpn.neighSuppress,
-      requireIsolation: evpn.requireIsolation,
-      underlay: vxlanUnderlay(config, log),
-      ipvpn: {
-        address: ipvpn.localAddress,
-        transport: ipvpn.transport,
-        fromAnyone: ipvpn.fromAnyone,
-        underlay: interfaceWith(ipvpn.localAddress) ?? null,
-      },
-      ranges: ipvpn.ranges,
-      refused: refusedTypes(config),
-      lacks,
+  const vpnConfig: VpnConfig = {
+    bgpAddress: bgp.localAddress,
+    identifier: bgp.identifier,
+    vtep: evpn.localAddress,
+    vxlanPort: evpn.vxlanPort,
+    mobility: evpn.mobility,
+    vtepNetworks: bgp.vtepNetworks,
+    vxlanMtu: evpn.vxlanMtu,
+    neighSuppress: evpn.neighSuppress,
+    requireIsolation: evpn.requireIsolation,
+    underlay: vxlanUnderlay(config, log),
+    ipvpn: {
+      address: ipvpn.localAddress,
+      transport: ipvpn.transport,
+      fromAnyone: ipvpn.fromAnyone,
+      underlay: interfaceWith(ipvpn.localAddress) ?? null,
     },
+    ranges: ipvpn.ranges,
+    drivers: { evpn: evpn.driver, ipvpn: ipvpn.driver },
+    lacks,
+  }
+  recording?.recorder.begin({
+    chanter: VERSION,
+    speaker: speaker.config,
+    vpn: vpnConfig,
+    state: kept.state,
+    former: kept.former,
+  })
+  const recorded = (dataplane: Dataplane) => recording?.recorder.dataplane(dataplane) ?? dataplane
+  const vpns = new VpnService(
+    vpnConfig,
     speaker,
-    forwarding.dataplane,
+    dataplanesOf(config, recorded(forwarding.dataplane), dummy === null ? null : recorded(dummy.dataplane)),
     events,
     keep,
   )
   if (kept.state !== null) await vpns.restore(kept.state)
   if (kept.former !== null) vpns.recall(kept.former)
   const rest = restServer({
-    vpns,
+    vpns: recording?.recorder.attachments(vpns) ?? vpns,
     ping: newPing(),
     log: log.child({ part: 'rest' }),
     events,
@@ -180,16 +208,22 @@ export async function runDaemon(
   })
 
   forwarding.start()
+  dummy?.start()
   try {
     await rest.listen({ host: config.api.host, port: config.api.port })
   } catch (error) {
     await forwarding.stop()
+    await dummy?.stop()
     throw error
   }
   for (const { address, enabled } of bgp.peers) {
-    if (!enabled) speaker.peers.get(address)?.disable('by the configuration')
+    if (enabled) continue
+    const reason = 'by the configuration'
+    speaker.peers.get(address)?.disable(reason)
+    recording?.recorder.write({ type: 'order', peer: formatIp(address), action: 'disable', reason })
   }
   void keep('synced')
+  recording?.recorder.write({ type: 'started' })
   await speaker.start()
   const peers = bgp.peers.map(({ address }) => formatIp(address))
   const stopGivingBack = giveBackMemory(clock)
@@ -200,10 +234,24 @@ export async function runDaemon(
       stopGivingBack()
       speaker.stop('chanter is stopping')
       await forwarding.stop()
+      await dummy?.stop()
       await rest.close()
       await kept.store.close()
+      await recording?.output.flush(PATIENCE_MS)
       lock?.release()
     },
+  }
+}
+
+/** Throws when the file cannot be opened. */
+function openRecording(path: string, events: EventBus): { recorder: Recorder; output: LogOutput } {
+  try {
+    const output = new LogOutput(path, RECORDING_OCTETS)
+    const recorder = new Recorder({ clock: systemClock, output, events })
+    events.read(recorder.read)
+    return { recorder, output }
+  } catch (error) {
+    throw new Error(`the recording cannot be opened: ${error instanceof Error ? error.message : error}`)
   }
 }
 
@@ -255,17 +303,11 @@ function openForwarding(
   events: EventSink,
   former: FormerWork,
 ): Forwarding {
-  const clock = new PersistentClock(systemClock, (error) =>
-    events.emit({ type: 'loop-failed', error: errorOf(error) }),
-  )
-  if (!usesKernel) {
-    const { vrfPrefix } = ipvpn.ranges
-    const driver = new MemoryDriver(clock, { pretend: (name) => !isOwnedName(name, vrfPrefix) })
-    return localForwarding({ clock, events, driver })
-  }
+  if (!usesKernel) return inMemory(events, ipvpn.ranges.vrfPrefix)
   const { managesRules } = ipvpn
   const resyncMs = resyncSeconds * 1000
   if (!forwardingThread) {
+    const clock = loopClock(events)
     const driver = new LinuxDriver({ clock, former, managesRules })
     return localForwarding({ clock, events, driver, resyncMs })
   }
@@ -273,6 +315,29 @@ function openForwarding(
     throw new Error(reason)
   }
   return kernelForwarding({ clock: systemClock, events, former, managesRules, resyncMs, died })
+}
+
+/** For the type whose driver is a dummy beside one that is in the kernel; null where both are of a kind. */
+function openDummy({ evpn, ipvpn }: Config, events: EventSink): Forwarding | null {
+  for (const [vpn, { driver }] of Object.entries({ evpn, ipvpn }))
+    if (driver === 'dummy') events.emit({ type: 'dummy-driver', vpn })
+  return evpn.driver === ipvpn.driver ? null : inMemory(events, ipvpn.ranges.vrfPrefix)
+}
+
+function inMemory(events: EventSink, vrfPrefix: string): Forwarding {
+  const clock = loopClock(events)
+  const driver = new MemoryDriver(clock, { pretend: (name) => !isOwnedName(name, vrfPrefix) })
+  return localForwarding({ clock, events, driver })
+}
+
+const loopClock = (events: EventSink) =>
+  new PersistentClock(systemClock, (error) => events.emit({ type: 'loop-failed', error: errorOf(error) }))
+
+function dataplanesOf({ evpn }: Config, dataplane: Dataplane, dummy: Dataplane | null): Dataplanes {
+  if (dummy === null) return Dataplanes.shared(dataplane)
+  return evpn.driver === 'linux'
+    ? new Dataplanes({ evpn: dataplane, ipvpn: dummy }, 'evpn')
+    : new Dataplanes({ evpn: dummy, ipvpn: dataplane }, 'ipvpn')
 }
 
 /** The interface with an address of ours; null on the loopback, whose MTU says nothing of the network, and undefined where there is none. */
@@ -294,22 +359,6 @@ function vxlanUnderlay({ evpn }: Config, log: Logger): string | null {
   return underlay ?? null
 }
 
-/** Types of VPN that this node has no driver for. */
-function refusedTypes({ serves }: Config): VpnConfig['refused'] {
-  const types = VPN_TYPES.filter((type) => !serves[type])
-  const why = (type: VpnType) =>
-    `vpn_type: this node serves no ${type}: [DATAPLANE_DRIVER_${type.toUpperCase()}] dataplane_driver is not linux`
-  return Object.fromEntries(types.map((type) => [type, why(type)]))
-}
-
-/** The families whose routes this node has a use for. */
-function servedFamilies({ serves }: Config): readonly Family[] {
-  return [...(serves.evpn ? [EVPN] : []), ...(serves.ipvpn ? [VPNV4, VPNV6] : [])]
-}
-
-function offeredFamilies(
-  families: readonly Family[],
-  peer: { readonly routeTargetConstraint: boolean },
-): readonly Family[] {
-  return peer.routeTargetConstraint ? [...families, ROUTE_TARGET] : families
+function offeredFamilies(peer: { readonly routeTargetConstraint: boolean }): readonly Family[] {
+  return peer.routeTargetConstraint ? [...FAMILIES, ROUTE_TARGET] : FAMILIES
 }

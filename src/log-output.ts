@@ -34,6 +34,7 @@ interface Sink {
  */
 export class LogOutput {
   private readonly path: string | null
+  private readonly maxQueuedOctets: number
   private sink: Sink
   private reopened: Sink | null = null
   private lines: string[] = []
@@ -49,18 +50,19 @@ export class LogOutput {
   private readonly idle: (() => void)[] = []
 
   /** Throws when the file cannot be opened; null is standard output. */
-  constructor(path: string | null) {
+  constructor(path: string | null, maxQueuedOctets = MAX_QUEUED_OCTETS) {
     this.path = path
+    this.maxQueuedOctets = maxQueuedOctets
     this.sink = path === null ? standardOutput() : fileSink(openSync(path, TO_APPEND))
   }
 
   /** Takes one line of the log. */
   write(line: string): void {
     const octets = Buffer.byteLength(line)
-    if (this.isFull || this.queued + octets > MAX_QUEUED_OCTETS) {
+    if (this.isFull || this.queued + octets > this.maxQueuedOctets) {
       this.isFull = true
       this.dropped++
-      this.fail('what is written is not taken: a reader that stalls, or a disk')
+      this.fail('log output does not take what is written: a reader that stalls, or a disk')
       return
     }
     this.add(line, octets)
@@ -114,7 +116,7 @@ export class LogOutput {
       if (this.chunk.length === 0) this.chunk = this.nextChunk()
       await this.step()
       this.takeReopened()
-      if (this.isFull && this.queued < MAX_QUEUED_OCTETS / 2) this.resume()
+      if (this.isFull && this.queued < this.maxQueuedOctets / 2) this.resume()
     }
     this.isWriting = false
     for (const resolve of this.idle.splice(0)) resolve()

@@ -51,6 +51,15 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'recent-log:types',
     'events/event',
   ],
+  record: [
+    'bgp:types',
+    'vpn:types',
+    'dataplane/model:types',
+    'events/event:types',
+    'log-output:types',
+    'clock:types',
+    'values',
+  ],
   config: ['values'],
   log: ['log-output', 'recent-log', 'clock', 'events'],
   'log-output': [],
@@ -71,6 +80,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'clock',
     'log:types',
     'events/event',
+    'record',
+    'log-output',
     'version',
   ],
   cleanup: ['vpn', 'dataplane', 'linux/kernel', 'linux/lock', 'clock'],
@@ -122,7 +133,7 @@ const BGP_LAYERS: Readonly<Record<string, readonly string[]>> = {
   ],
   session: ['message', 'attribute', 'nlri', 'wire', 'constants', 'errors', 'family', 'context'],
   errors: ['constants'],
-  context: ['constants', 'family'],
+  context: ['constants', 'family', 'wire/reader:types'],
   constants: [],
   family: [],
 }
@@ -205,4 +216,18 @@ describe('import directions', () => {
 
   test('so do the layers of dataplane', () =>
     expect(violations(DATAPLANE_LAYERS, 'src/dataplane/')).toEqual([]))
+
+  test('rooms of the core keep no state in modules: it would be that of several networks at once', () => {
+    const core = files.filter((file) => /^src\/(bgp|evpn|ipvpn|vpn|values)\//.test(file))
+    const variable = /^(export )?(let|var) \w+/
+    const object =
+      /^(export )?const \w+(: (?!readonly|Readonly)[^=]+)? = (\[\]$|new (?!Map\b|Set\b|RegExp\b|Uint8Array\b|.*\(\[)\w+|new (Map|Set)(<[^(]*>)?\(\)$)/
+    const stateful = core.flatMap((file) =>
+      readFileSync(file, 'utf8')
+        .split('\n')
+        .filter((line) => variable.test(line) || object.test(line))
+        .map((line) => `${file}: ${line}`),
+    )
+    expect(stateful).toEqual([])
+  })
 })

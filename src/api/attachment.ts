@@ -6,10 +6,15 @@ import { anything } from './shapes.ts'
 export const MAX_ID_OCTETS = 247
 const MAX_U32 = 0xffff_ffff
 
+export const INTERFACE_NAME =
+  'the name of a Linux interface: 1 to 15 octets without blanks, "/", ":" and "%", and not "all" or "default"'
+
 export const VPN_TYPES = ['evpn', 'ipvpn'] as const
 export const DIRECTIONS = ['both', 'to-port', 'from-port'] as const
 
-const PORT = 'the name of a Linux interface, or an object with it as "linuxif"'
+export const MAX_PORT_OCTETS = 255
+
+const PORT = `a name of 1 to ${MAX_PORT_OCTETS} octets, or an object with it as "linuxif"`
 
 const routeTargets = z
   .union([z.array(z.string()), z.string()])
@@ -27,7 +32,12 @@ const named = {
     .union([
       z.string(),
       z.object({ evpn: z.object({ id: z.string() }) }),
-      z.object({ linuxif: z.string(), evpn: z.null().optional() }),
+      z.object({
+        linuxif: z.string(),
+        evpn: z.null().optional(),
+        ovs: z.record(z.string(), z.unknown()).nullish(),
+        vlan: z.int().nullish(),
+      }),
     ])
     .describe(`${PORT}; for ipvpn, an object with "evpn": {"id": <the id of an EVPN instance>}`),
   ip_address: interfaceAddress,
@@ -46,12 +56,7 @@ export const attachBody = z.object({
   import_rt: routeTargets,
   export_rt: routeTargets,
   gateway_ip: interfaceAddress,
-  linuxbr: z
-    .string()
-    .nullish()
-    .describe(
-      'the name of a Linux interface: 1 to 15 octets without blanks, "/", ":" and "%", and not "all" or "default"',
-    ),
+  linuxbr: z.string().nullish().describe(INTERFACE_NAME),
   vni: z.int().min(0).max(LAST_VNI).nullish().describe(`an integer from 0 (none) to ${LAST_VNI}`),
   local_pref: u32,
   direction: z
@@ -63,8 +68,11 @@ export const attachBody = z.object({
   readvertise: z
     .preprocess(emptyAsNull, z.object({ from_rt: routeTargets, to_rt: routeTargets }).nullish())
     .describe('an object with route targets as "from_rt" and "to_rt"'),
-  attract_traffic: anything.optional().describe('not supported yet'),
-  fallback: anything.optional().describe('not supported yet'),
+  attract_traffic: anything.optional().describe('not supported'),
+  fallback: z
+    .record(z.string(), z.unknown())
+    .nullish()
+    .describe('an object with "dst_mac", "src_mac" and "ovs_port_number"'),
   sticky: flag,
   description: anything.optional(),
   instance_description: anything.optional(),

@@ -59,7 +59,7 @@ export const ERRORS = {
   PEER_DISABLED: { status: 409, words: 'the peer is disabled' },
   PEER_NOT_ESTABLISHED: { status: 409, words: 'there is no session with the peer' },
   PEER_NOT_FOUND: { status: 404, words: 'there is no such peer' },
-  PORT_CONFLICT: { status: 400, words: 'the port is attached in a way that rules this out' },
+  PORT_CONFLICT: { status: 400, words: 'the port is attached in a way that excludes this' },
   PORT_UNUSABLE: { status: 400, words: 'the interface cannot be a port' },
   REFRESH_UNSUPPORTED: { status: 409, words: 'the peer does not support route refresh' },
   REQUEST_TIMEOUT: { status: 408, words: 'the request came too slowly' },

@@ -124,7 +124,7 @@ export const shownInstance = z.strictObject({
   route_targets: targets,
   readvertise: z.union([z.strictObject({ from: names, to: names }), z.strictObject({})]),
   attract_traffic: z.strictObject({}),
-  fallback: z.null(),
+  fallback: z.record(z.string(), z.unknown()).nullable(),
   internals,
   adv_routes: link,
   received_routes: link,

@@ -1,3 +1,4 @@
+import { assert } from '../values/assert.ts'
 import { CeaseSubcode, ErrorCode, MessageType } from './constants.ts'
 import { type Notification, notification } from './errors.ts'
 import { Afi, afiOf, type Family, familyName, ROUTE_TARGET, safiOf, VPN_FAMILIES, VPNV4 } from './family.ts'
@@ -9,7 +10,7 @@ import { AdjRibIn } from './rib/adj-rib-in.ts'
 import { AdjRibOut } from './rib/adj-rib-out.ts'
 import { exportPolicy } from './rib/export-policy.ts'
 import type { Rib } from './rib/rib.ts'
-import { newSource, type Source } from './rib/route.ts'
+import { identify, newSource, type Source } from './rib/route.ts'
 import { HEADLESS_SETTLE_MS, StaleRoutes } from './rib/stale-routes.ts'
 import type { Ending } from './session/fsm/types.ts'
 import type { Negotiated } from './session/negotiate.ts'
@@ -20,6 +21,7 @@ import {
   type PeerListener,
   PeerSessions,
 } from './session/peer-sessions.ts'
+import { isGraceful, restartSeconds } from './session/restart-time.ts'
 
 /** What a neighbour needs of the speaker it belongs to. */
 export interface BgpPeerHost {
@@ -56,8 +58,6 @@ export interface BgpPeerHost {
 const MAX_OCTETS = 128 * 2 ** 20
 /** A peer that sends no End-of-RIB has advertised what it has when it has been silent for that long. */
 const SILENCE_MS = 10_000
-/** Longest wait for a peer that was silent for its hold time before. */
-const EXPIRED_RESTART_SECONDS = 30
 /** Of a peer that is allowed many routes, so much for each. */
 const OCTETS_PER_PREFIX = 128
 
@@ -190,6 +190,29 @@ export class BgpPeer implements PeerListener {
     )
   }
 
+  /** Ends the session and keeps nothing of it: the peer is not configured any more, or otherwise (RFC 4486 §4). */
+  retire(subcode: number, reason: string): void {
+    this.end(notification(ErrorCode.Cease, subcode), reason, true)
+    this.staleRoutes.releaseAll()
+    this.host.down(this)
+  }
+
+  /** Goes on with the counters of a peer that has retired, and stays down where that was disabled. */
+  succeed({ sessions, routesIn, routesOut, disabled }: BgpPeer): void {
+    Object.assign(this.sessions.messages.received, sessions.messages.received)
+    Object.assign(this.sessions.messages.sent, sessions.messages.sent)
+    Object.assign(this.routesIn.counters, routesIn.counters)
+    Object.assign(this.routesOut.counters, routesOut.counters)
+    this.sessions.establishedCount = sessions.establishedCount
+    this.disabled = disabled
+  }
+
+  /** Takes over changes that leave the session as it is. */
+  reconfigure(config: PeerConfig): void {
+    this.sessions.config = config
+    this.checkLimit()
+  }
+
   /** Ends the session, tells the peer why, and lets it come up again, unless it is disabled. */
   reset(text: string): void {
     if (this.disabled) return
@@ -223,6 +246,7 @@ export class BgpPeer implements PeerListener {
   }
 
   established(negotiated: Negotiated): void {
+    assert(this.negotiated === null, 'a peer has two established sessions', this.sessions.name)
     this.negotiated = negotiated
     this.identify(negotiated.peer.identifier)
     this.staleRoutes.back(negotiated.families, negotiated.peer.capabilities)
@@ -318,10 +342,7 @@ export class BgpPeer implements PeerListener {
   /** Routes that are kept of the peer are compared by its identifier (RFC 4271 §9.1.2.2). */
   private identify(identifier: number): void {
     const { source, rib } = this
-    if (source.peer!.identifier === identifier) return
-    source.peer = { ...source.peer!, identifier }
-    source.identifierFrom = source.generation
-    for (const family of source.routes.keys()) rib.reselect(source, family)
+    if (identify(source, identifier)) for (const family of source.routes.keys()) rib.reselect(source, family)
   }
 
   /** Ends the session of a peer that has us keep more than we will; what is stale does not count as advertised. */
@@ -352,28 +373,3 @@ export class BgpPeer implements PeerListener {
 
 /** A membership is there or it is not: several paths of one would say nothing. */
 const hasPaths = (family: Family): boolean => family !== ROUTE_TARGET
-
-/**
- * How long a peer that may be restarting is waited for. When its hold timer expires, the machine is dead or cut off more often than the
- * process restarts: a process that ends closes its connection.
- */
-function restartSeconds({ peer }: Negotiated, ending: Ending): number {
-  const asked = peer.capabilities.gracefulRestart?.restartTimeSeconds ?? 0
-  const expired = ending.kind === 'sent' && ending.notification.code === ErrorCode.HoldTimerExpired
-  return expired ? Math.min(asked, EXPIRED_RESTART_SECONDS) : asked
-}
-
-/** Whether the peer may be restarting: it went away without a word, or with one that both agreed not to mind (RFC 8538 §4). */
-function isGraceful({ gracefulRestart, gracefulNotification }: Negotiated, ending: Ending): boolean {
-  if (!gracefulRestart) return false
-  switch (ending.kind) {
-    case 'lost':
-      return true
-    case 'stopped':
-      return false
-    default: {
-      const { code, subcode } = ending.notification
-      return gracefulNotification && !(code === ErrorCode.Cease && subcode === CeaseSubcode.HardReset)
-    }
-  }
-}

@@ -1,5 +1,6 @@
 import { MAX_MESSAGE_LENGTH } from './constants.ts'
 import type { Family } from './family.ts'
+import type { Recent } from './wire/reader.ts'
 
 /** What both OPENs settled and codecs need to know; every decoder and encoder takes it from here, never from globals. */
 export interface SessionContext {
@@ -15,6 +16,8 @@ export interface SessionContext {
   readonly addPathReceive: ReadonlySet<Family>
   /** Longest message that may be sent (RFC 8654). */
   readonly maxMessageLength: number
+  /** What the session's routes have in common; absent where each message stands for itself. */
+  readonly recent?: Recent
 }
 
 export const NO_FAMILIES: ReadonlySet<Family> = new Set()

@@ -1,4 +1,5 @@
 import { formatIp, type Ip, isIpv4 } from '../values/address.ts'
+import type { PeerConfig } from './session/peer-config.ts'
 import type {
   Connection,
   ConnectionHandlers,
@@ -13,10 +14,13 @@ export class Listeners {
   private readonly config: SpeakerConfig
   private readonly environment: SpeakerEnvironment
   private readonly accept: (connection: Connection) => ConnectionHandlers | null
-  private readonly listeners: Listener[] = []
+  /** By the address at which they listen. */
+  private readonly listeners = new Map<Ip, Listener>()
+  private peers: readonly PeerConfig[]
+  private isOpen = false
   private closed = false
   /** Where it cannot listen, and why. */
-  readonly failures: { readonly at: TcpEndpoint; readonly reason: string }[] = []
+  failures: readonly { readonly at: TcpEndpoint; readonly reason: string }[] = []
 
   constructor(
     config: SpeakerConfig,
@@ -24,50 +28,90 @@ export class Listeners {
     accept: (connection: Connection) => ConnectionHandlers | null,
   ) {
     this.config = config
+    this.peers = config.peers
     this.environment = environment
     this.accept = accept
   }
 
   /** Listens wherever sessions start from, since that is where peers connect to; resolves to why it cannot, or null. */
   async open(): Promise<string | null> {
-    const { localAddress, listenAddress, listenPort, peers } = this.config
+    this.isOpen = true
+    const { listenPort } = this.config
     if (listenPort === null) return null
-    const own = new Set([localAddress, ...peers.map((peer) => peer.localAddress ?? localAddress)])
     const reasons: string[] = []
-    for (const address of listenAddress === null ? own : [listenAddress]) {
+    for (const address of this.addresses()) {
+      if (this.listeners.has(address)) continue
       const reason = await this.openAt({ address, port: listenPort })
       if (reason !== null) reasons.push(reason)
     }
     return reasons.length === 0 ? null : reasons.join('; ')
   }
 
+  /** Listens for these peers from now on, and no longer where it was for others alone; resolves as `open` does. */
+  async setPeers(peers: readonly PeerConfig[]): Promise<string | null> {
+    const former = this.peers.filter((one) => !peers.some(({ address }) => address === one.address))
+    this.peers = peers
+    if (!this.isOpen || this.closed) return null
+    const wanted = this.addresses()
+    for (const [address, listener] of this.listeners) {
+      if (wanted.has(address)) this.protect(address, listener, former)
+      else {
+        this.listeners.delete(address)
+        listener.close()
+      }
+    }
+    return this.open()
+  }
+
   close(): void {
     this.closed = true
-    for (const listener of this.listeners) listener.close()
+    for (const listener of this.listeners.values()) listener.close()
+  }
+
+  private addresses(): ReadonlySet<Ip> {
+    const { localAddress, listenAddress } = this.config
+    if (listenAddress !== null) return new Set([listenAddress])
+    return new Set([localAddress, ...this.peers.map((peer) => peer.localAddress ?? localAddress)])
+  }
+
+  /** Protects the peers' connections to a listener, and no longer those of former peers. */
+  private protect(address: Ip, listener: Listener, former: readonly PeerConfig[]): void {
+    this.failures = this.failures.filter(({ at }) => at.address !== address)
+    try {
+      for (const protection of this.protections(address, former)) listener.protect(protection)
+    } catch (error) {
+      this.failed({ address, port: this.config.listenPort! }, error)
+    }
+  }
+
+  private failed(at: TcpEndpoint, error: unknown): string {
+    const reason = (error as Error).message
+    this.failures = [...this.failures, { at, reason }]
+    const address = formatIp(at.address)
+    this.environment.events.emit({ type: 'listen-failed', address, port: at.port, reason })
+    return reason
   }
 
   private async openAt(at: TcpEndpoint): Promise<string | null> {
-    const { transport, events } = this.environment
+    const { transport } = this.environment
+    this.failures = this.failures.filter((one) => one.at.address !== at.address)
     try {
       const listener = await transport.listen(at, this.accept)
-      this.listeners.push(listener)
+      this.listeners.set(at.address, listener)
       if (this.closed) listener.close()
       else for (const protection of this.protections(at.address)) listener.protect(protection)
       return null
     } catch (error) {
-      const reason = (error as Error).message
-      this.failures.push({ at, reason })
-      const address = formatIp(at.address)
-      events.emit({ type: 'listen-failed', address, port: at.port, reason })
-      return reason
+      return this.failed(at, error)
     }
   }
 
   /** How those are protected who may connect to `address`: an IPv6 listener may take IPv4 too. */
-  private protections(address: Ip): Protection[] {
-    const { peers, dynamicPeers } = this.config
+  private protections(address: Ip, former: readonly PeerConfig[] = []): Protection[] {
+    const { dynamicPeers } = this.config
+    const bare = former.map((peer) => ({ ...peer, md5Key: null, ttlSecurityHops: null }))
     const all = [
-      ...peers.map((peer) => ({ ...peer, prefixLength: peer.address.length * 8 })),
+      ...[...bare, ...this.peers].map((peer) => ({ ...peer, prefixLength: peer.address.length * 8 })),
       ...dynamicPeers.map(({ prefix: { ip, length }, template }) => {
         return { ...template, address: ip, prefixLength: length }
       }),

@@ -3,12 +3,13 @@ import type { EventSink } from '../events/event.ts'
 import { formatIp, type Ip, ipv4ToNumber } from '../values/address.ts'
 import { type Attributes, noAttributes } from './attribute/attributes.ts'
 import { BgpPeer, type BgpPeerHost } from './bgp-peer.ts'
+import { ConfiguredPeers } from './configured-peers.ts'
 import { DEFAULT_LOCAL_PREF, Origin } from './constants.ts'
 import { InitialConvergence } from './convergence.ts'
 import { type Family, ROUTE_TARGET, VPN_FAMILIES } from './family.ts'
 import { Listeners } from './listeners.ts'
 import type { GracefulRestart } from './message/capability.ts'
-import { type Nlri, nlriCodec } from './nlri/index.ts'
+import type { Nlri } from './nlri/index.ts'
 import { isWithin, type Prefix } from './nlri/prefix.ts'
 import { membership, WILDCARD } from './nlri/route-target.ts'
 import { Rib } from './rib/rib.ts'
@@ -36,6 +37,7 @@ export interface SpeakerConfig {
   readonly listenAddress: Ip | null
   /** Null: do not listen. */
   readonly listenPort: number | null
+  /** Those at the start, see `Speaker.setPeers`. */
   readonly peers: readonly PeerConfig[]
   readonly dynamicPeers: readonly DynamicPeers[]
   /** Reflect routes as this cluster (RFC 4456); null: tell peers our own routes only. */
@@ -92,7 +94,9 @@ export interface SpeakerEnvironment {
 /** A BGP speaker for VPN services: keeps sessions, holds routes, tells subscribers of routes by route target. */
 export class Speaker {
   readonly rib: Rib
-  readonly peers = new Map<Ip, BgpPeer>()
+  private readonly byAddress = new Map<Ip, BgpPeer>()
+  /** Configured and dynamic ones, as a live view. */
+  readonly peers: ReadonlyMap<Ip, BgpPeer> = this.byAddress
   readonly config: SpeakerConfig
   /** Whether the routes of all peers are here after the start. */
   readonly convergence: InitialConvergence
@@ -104,9 +108,10 @@ export class Speaker {
   /** Established peers that are reflected to and do not say which routes they want. */
   private readonly receiversOfAll = new Set<BgpPeer>()
   private readonly startedAt: number
-  readonly listeners: Pick<Listeners, 'failures' | 'open' | 'close'>
+  readonly listeners: Pick<Listeners, 'failures' | 'open' | 'close' | 'setPeers'>
   private holdsEndOfRib: boolean
   private wasHeadless = false
+  private readonly configured: ConfiguredPeers
   private readonly onComplete: () => void
 
   /** `onComplete` is called once, when the routes of all peers are here or the wait for them is over. */
@@ -156,21 +161,40 @@ export class Speaker {
       gone: (peer) => this.peerGone(peer),
     }
     this.listeners = new Listeners(config, environment, (connection) => this.accept(connection))
-    for (const peer of config.peers) this.peers.set(peer.address, new BgpPeer(peer, this.host))
+    this.configured = new ConfiguredPeers(config.peers, this.byAddress, this.host)
   }
 
   /** Starts connecting and listening; resolves to why it cannot listen, which costs incoming sessions only, or null. */
   async start(): Promise<string | null> {
-    for (const { sessions, disabled } of this.peers.values()) if (!disabled) sessions.start()
+    this.configured.start()
     this.convergence.start()
     return this.listeners.open()
   }
 
   /** Ends all sessions; nothing else changes. */
   stop(reason: string): void {
+    this.configured.stop()
     this.convergence.stop()
     this.listeners.close()
     for (const peer of [...this.peers.values()]) peer.shutdown(reason)
+  }
+
+  /** The configured peers. */
+  get peerConfigs(): readonly PeerConfig[] {
+    return this.configured.peers
+  }
+
+  /**
+   * Replaces the configured peers: sessions of those that stay as they are go on untouched, and so does one of which nothing changes that
+   * its session depends on. Counters of a peer that changes go on. Resolves to why it cannot listen for new ones, or null.
+   */
+  setPeers(peers: readonly PeerConfig[]): Promise<string | null> {
+    for (const { address } of peers) {
+      const known = this.peers.get(address)
+      if (known !== undefined) this.dynamic.delete(known)
+    }
+    this.configured.set(peers)
+    return this.listeners.setPeers(peers)
   }
 
   /** Advertises a route of ours, or changes it. The next hop is our address unless given. */
@@ -192,7 +216,7 @@ export class Speaker {
   }
 
   withdraw(source: Source, family: Family, nlri: Nlri): void {
-    this.rib.withdraw(source, family, nlriCodec(family)!.key(nlri), 0)
+    this.rib.withdraw(source, family, this.rib.keyOf(family, nlri), 0)
   }
 
   /** Our own routes are all here: peers may let go of what we do not say again. */
@@ -246,14 +270,14 @@ export class Speaker {
     }
     const peer = new BgpPeer({ ...group.template, address, passive: true }, this.host)
     this.dynamic.set(peer, group)
-    this.peers.set(address, peer)
+    this.byAddress.set(address, peer)
     peer.sessions.start()
     return peer
   }
 
   /** A dynamic neighbour that is gone is none any more. */
   private peerGone(peer: BgpPeer): void {
-    if (this.dynamic.delete(peer)) this.peers.delete(peer.sessions.config.address)
+    if (this.dynamic.delete(peer)) this.byAddress.delete(peer.sessions.config.address)
   }
 
   private gracefulRestart(): GracefulRestart {

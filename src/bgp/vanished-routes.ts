@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Ip } from '../values/address.ts'
-import { GONE, isStale, type Route } from './rib/route.ts'
+import { isStale, markGone, type Route } from './rib/route.ts'
 
 /** What is done with routes of a VPN instance that peers have withdrawn. */
 export interface VanishedListener<R extends Route> {
@@ -138,7 +138,7 @@ export class VanishedRoutes<R extends Route> {
   }
 
   private keep(route: R, now: number): void {
-    route.generation = GONE
+    markGone(route)
     if (this.listener.keep(route)) this.kept.set(route, now + this.keepMs)
   }
 

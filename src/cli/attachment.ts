@@ -30,7 +30,7 @@ export const attachmentOptions = {
   port: {
     ...text,
     demandOption: true,
-    describe: 'Interface to attach; `evpn:ID` plugs an EVPN instance into an IPVPN',
+    describe: 'Interface to attach; `evpn:ID` joins an EVPN instance to an IP VPN (IRB)',
   },
   mac: { ...text, describe: 'MAC address of the endpoint (for evpn)' },
   ip: { ...text, describe: 'IP address of the endpoint; prefix length 24 (IPv6: 64) when not given' },

@@ -15,7 +15,7 @@ const options = {
     describe: 'The state file; then no configuration is read',
     defaultDescription: '[DEFAULT] state_file',
   },
-  'dry-run': { type: 'boolean', default: false, describe: 'List what is ours, and remove nothing' },
+  'dry-run': { type: 'boolean', default: false, describe: 'List what chanter owns, and remove nothing' },
   force: { type: 'boolean', default: false, describe: 'Remove it although a daemon seems to run' },
   debug: { type: 'boolean', alias: 'd', hidden: true },
   nodebug: { type: 'boolean', hidden: true },
@@ -37,7 +37,7 @@ export const cleanup = command({
     const { stateFile, api } = await settings(args['state-file'])
     if (!dryRun && !args.force && (await isServed(api))) {
       throw new CliError(
-        `a daemon runs here: ${urlOf(api, '/')} answers. Stop it first, or it makes everything anew; --force if that is no daemon of this network namespace`,
+        `a daemon runs here: ${urlOf(api, '/')} answers. Stop it first, or it recreates everything; --force if that is no daemon of this network namespace`,
       )
     }
     const { runCleanup } = await import('../cleanup.ts')
@@ -59,7 +59,7 @@ export const cleanup = command({
     const verb = dryRun ? 'to remove' : 'removed'
     await print(
       removed + refusals === 0
-        ? 'nothing of ours is here'
+        ? 'nothing of chanter is here'
         : `${countText(removed, 'thing', 'things')} ${verb}, ${refusals} kept`,
     )
     if (refusals > 0) process.exitCode = 1

@@ -17,6 +17,11 @@ const options = {
     describe: 'File that the log is appended to ([DEFAULT] log_file)',
   },
   fresh: { type: 'boolean', default: false, describe: 'Begin with nothing: do not read the state file' },
+  record: {
+    ...path,
+    hidden: true,
+    describe: 'File that all input is appended to, from which tests can replay this run',
+  },
   reflector: { type: 'boolean', describe: 'Reflect routes among the peers ([BGP] reflector)' },
   'log-dir': { ...path, alias: 'logdir', describe: 'Directory of the log ([DEFAULT] log_dir)' },
 } as const satisfies Record<string, Options>
@@ -52,7 +57,7 @@ export const daemon = command({
     log.info({ version: VERSION, config: config.effective }, 'starting')
     for (const warning of warnings) log.warn(warning)
     for (const note of notes) log.debug(note)
-    await untilSignal(logs, () => runDaemon(config, logs, { fresh: args.fresh }))
+    await untilSignal(logs, () => runDaemon(config, logs, { fresh: args.fresh, record: args.record ?? null }))
   },
 })
 

@@ -48,7 +48,7 @@ export const decode = command({
     ['decode ffffffffffffffffffffffffffffffff001304', 'A message in hex'],
     ['decode session.pcapng', 'The sessions in a capture (pcap or pcapng)'],
     ['decode --json session.pcap | jq .', 'The same for programs'],
-    ['decode --no-as4 --add-path l2vpn/evpn < update.hex', 'What the OPENs would have told'],
+    ['decode --no-as4 --add-path l2vpn/evpn < update.hex', 'What the OPENs would have negotiated'],
     ['decode --jsonl < updates.hex', 'A line out for each line in'],
   ],
   async run(args) {

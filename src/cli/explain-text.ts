@@ -83,7 +83,7 @@ function localLines(instance: ExplainedEvpn | ExplainedVrf): string[] {
   if (instance.type === 'evpn')
     return instance.local.map(
       ({ mac, ip, port, direction, sequence, duplicate }) =>
-        `attached here: ${mac} ${ip ?? 'any address'} on ${port}, ${direction}, mobility sequence ${sequence}${duplicate ? ', DUPLICATE: it moves too often, and outbids nobody' : ''}`,
+        `attached here: ${mac} ${ip ?? 'any address'} on ${port}, ${direction}, mobility sequence ${sequence}${duplicate ? ', DUPLICATE: it moves too often, so its sequence number is no longer raised' : ''}`,
     )
   return [
     ...instance.gateway_on.map((port) => `this machine has it, as the gateway on ${port}`),

@@ -28,7 +28,7 @@ export const explain = command({
   examples: [
     ['explain 02:00:00:00:01:02', 'The routes for it, what removed each, and what it became in the kernel'],
     ['explain 192.168.10.2 --instance net1', 'Why net1 does or does not answer for it'],
-    ['explain 10.9.0.0/16', 'In which VRFs there is a way to this very prefix, and by which routes'],
+    ['explain 10.9.0.0/16', 'In which VRFs this prefix is reachable, and by which routes'],
   ],
   async run(args) {
     const query = new URLSearchParams({

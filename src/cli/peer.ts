@@ -29,7 +29,7 @@ export const peer = command({
     ['peer disable 192.0.2.1 --reason "cable work until 04:00"', 'End the session and stay down'],
     ['peer enable 192.0.2.1', 'Let it come up again'],
     ['peer reset 192.0.2.1', 'Restart the session, after too many routes too'],
-    ['peer refresh 192.0.2.1', 'Have it say its routes again; the session stays up'],
+    ['peer refresh 192.0.2.1', 'Have it re-advertise its routes (route refresh); the session stays up'],
   ],
   async run(args) {
     const server = { host: args.server, port: args.port }

@@ -8,8 +8,8 @@ import { countText, durationText } from './words.ts'
 const ROUTES = {
   complete: 'complete since',
   waiting: 'NOT COMPLETE: waiting for peers since the start,',
-  stale: 'STALE: a peer restarts, its routes are kept since',
-  headless: 'HEADLESS: no peer left to ask, going by the last known routes since',
+  stale: 'STALE: a peer restarts, its routes are stale since',
+  headless: 'HEADLESS: no session, forwarding by stale routes since',
 } as const
 
 type Compared = NonNullable<StatusSummary['compared']>
@@ -91,7 +91,7 @@ function* serviceFacts({
   if (drift !== undefined && drift.last !== null)
     yield [
       'drift',
-      `${countText(drift.count, 'change', 'changes')} by others repaired since the start, the last at ${formatTime(drift.last)}`,
+      `${countText(drift.count, 'change', 'changes')} by other programs repaired since the start, the last at ${formatTime(drift.last)}`,
     ]
   for (const { device, neighbours } of without_ipv6)
     yield [
@@ -104,9 +104,9 @@ function* serviceFacts({
   if (compared !== undefined) yield ['compared', comparisonText(compared)]
   if (leftovers !== undefined) {
     const { stale, links } = leftovers
-    const kept = stale > 0 ? [`${countText(stale, 'entry', 'entries')} kept until all routes are here`] : []
-    const orphans =
-      links.length > 0 ? [`links that nobody wants: ${links.map(({ name }) => name).join(', ')}`] : []
+    const kept =
+      stale > 0 ? [`${countText(stale, 'entry', 'entries')} kept until initial convergence is complete`] : []
+    const orphans = links.length > 0 ? [`stale links: ${links.map(({ name }) => name).join(', ')}`] : []
     yield ['leftovers', [...kept, ...orphans].join('; ') || 'none']
   }
   if (state_file === undefined) return
@@ -203,7 +203,7 @@ export function isProved({ faults, unreadable, failed, pending }: VerificationAn
 export function verifiedText(verified: VerificationAnswer): string {
   const { devices, entries, missing, different, extra, failed, pending, faults, unreadable } = verified
   const compared = `compared ${countText(entries, 'entry', 'entries')} on ${countText(devices, 'device', 'devices')} with the kernel`
-  if (isProved(verified)) return `${compared}: everything is there, and nothing else of ours`
+  if (isProved(verified)) return `${compared}: all entries are programmed, and nothing else of chanter`
   const rows = [
     ...faults.map(({ fault, entry, found }) => [
       fault,
@@ -212,19 +212,19 @@ export function verifiedText(verified: VerificationAnswer): string {
     ]),
     ...unreadable.map(({ device, reason }) => ['unreadable', device, reason]),
   ]
-  const told = faults.length < missing + different + extra ? `; the first ${faults.length} are` : ''
+  const cut = faults.length < missing + different + extra ? `; the first ${faults.length} are` : ''
   const underWay = [
     ...(failed > 0 ? [`, ${failed} failed`] : []),
     ...(pending > 0 ? [`, ${pending} pending`] : []),
   ].join('')
   return [
-    `${compared}: ${missing} missing, ${different} different, ${extra} extra${underWay}${told}`,
+    `${compared}: ${missing} missing, ${different} different, ${extra} extra${underWay}${cut}`,
     ...(rows.length > 0 ? [formatColumns(rows)] : []),
-    ...(faults.length > 0 ? ['what is wrong with entries is being put right: verify again'] : []),
+    ...(faults.length > 0 ? ['drift is being repaired: verify again'] : []),
     ...(failed > 0
       ? ['failed entries are tried again, and listed with the reason by chanter status --failed']
       : []),
-    ...(pending > 0 ? ['pending entries are on their way: verify again'] : []),
+    ...(pending > 0 ? ['entries are pending: verify again'] : []),
   ].join('\n')
 }
 

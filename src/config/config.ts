@@ -86,11 +86,6 @@ export function toConfig(
         vrfPrefix: ipvpn.vrf_prefix,
       },
     },
-    /** Which types of VPN this node has a driver for: beside one that is in the kernel a dummy would not stay one. */
-    serves: {
-      evpn: evpn.dataplane_driver === 'linux' || ipvpn.dataplane_driver !== 'linux',
-      ipvpn: ipvpn.dataplane_driver === 'linux' || evpn.dataplane_driver !== 'linux',
-    },
     usesKernel: evpn.dataplane_driver === 'linux' || ipvpn.dataplane_driver === 'linux',
     /** Path of the state file; null for none. */
     stateFile: DEFAULT.state_file || null,

@@ -67,7 +67,7 @@ export function configSchema(interfaces: Interfaces) {
       reflector: option(
         boolean,
         false,
-        'Reflect routes (RFC 4456): the peers, and whoever connects from `reflector_clients`, are our clients.',
+        'Reflect routes (RFC 4456): the peers, and all that connect from `reflector_clients`, are our clients.',
       ),
       reflector_clients: option(
         listOf(prefix, 'prefixes such as 192.0.2.0/24, separated by commas'),
@@ -82,7 +82,7 @@ export function configSchema(interfaces: Interfaces) {
       headless_time: option(
         integer(0, 31_536_000),
         86_400,
-        'Seconds that traffic goes on by the last known routes when no peer is left that could tell others; 0: not at all.',
+        'Seconds to forward by stale routes while no session is established (headless); 0: not at all.',
       ),
       vanished_time: option(
         integer(0, 3600),
@@ -131,13 +131,13 @@ export function configSchema(interfaces: Interfaces) {
       mac_duplicate_moves: option(
         integer(0, 1000),
         5,
-        'A MAC address that moves so many times within `mac_duplicate_window` is a duplicate (RFC 7432 §15.1): it is warned of and outbids nobody any more; 0: never.',
+        'A MAC address that moves so many times within `mac_duplicate_window` is a duplicate (RFC 7432 §15.1): it is warned of, and its sequence number is no longer raised; 0: never.',
       ),
       mac_duplicate_window: option(integer(1, 86_400), 180, 'Seconds in which its moves are counted.'),
       mac_duplicate_recovery: option(
         integer(0, 604_800),
         1800,
-        'Seconds after which a duplicate is given another chance; 0: when it is detached.',
+        'Seconds after which a MAC address is a duplicate no longer; 0: when it is detached.',
       ),
       vxlan_mtu: option(
         integer(1280, 65_535),
@@ -175,7 +175,7 @@ export function configSchema(interfaces: Interfaces) {
       tunnels_from_anyone: option(
         boolean,
         false,
-        'Tunnels take labelled packets of all machines, also of provider edges that advertise nothing to us. Labels are easy to guess: only for a core where no stranger can send to our address.',
+        'Tunnels take labelled packets of all machines, also of provider edges that advertise nothing to us. Labels are easy to guess: only for a core where no other machine can send to our address.',
       ),
       label_range: option(
         range(16, 1_048_574),
@@ -223,7 +223,7 @@ export function configSchema(interfaces: Interfaces) {
       resync_interval: option(
         integer(0, 86_400),
         300,
-        'Seconds after which the kernel is compared with what is wanted, and put right, though it told of no change; 0: never. It takes at most a twentieth of a CPU.',
+        'Seconds between comparisons of the kernel with the desired state, which repair drift that no notification reported; 0: never. It takes at most a twentieth of a CPU.',
       ),
       forwarding_thread: option(
         boolean,

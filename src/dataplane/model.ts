@@ -3,7 +3,7 @@ import type { DataplaneQueries, InterfaceInfo, MaybeAsync } from './kernel-queri
 import type { NextHop } from './kinds/hop.ts'
 import type { Entry } from './kinds/index.ts'
 
-export type { PortAddress as Address } from './kinds/address.ts'
+export type { PortAddress } from './kinds/address.ts'
 export type { Bridge } from './kinds/bridge.ts'
 export type { FdbDrift } from './kinds/fdb-drift.ts'
 export type { FixedNeighbour } from './kinds/fixed-neighbour.ts'
@@ -17,12 +17,12 @@ export type { Neighbour } from './kinds/neighbour.ts'
 export type { Port } from './kinds/port.ts'
 export type { ProxyNeighbour } from './kinds/proxy-neighbour.ts'
 export type { RemoteMac } from './kinds/remote-mac.ts'
-export type { VrfRoute as Route } from './kinds/route.ts'
-export type { Encapsulation, MplsTunnel as Tunnel } from './kinds/tunnel.ts'
+export type { VrfRoute } from './kinds/route.ts'
+export type { Encapsulation, MplsTunnel } from './kinds/tunnel.ts'
 export type { UdpPort } from './kinds/udp-port.ts'
 export type { Unreachable } from './kinds/unreachable.ts'
 export type { Veth } from './kinds/veth.ts'
-export type { VrfDevice as Vrf } from './kinds/vrf.ts'
+export type { VrfDevice } from './kinds/vrf.ts'
 export type { VrfPort } from './kinds/vrf-port.ts'
 export type { Vxlan } from './kinds/vxlan.ts'
 export type { PortSurvey, Uplink } from './survey.ts'
@@ -196,7 +196,7 @@ export interface TightUnderlay {
   /** That of the devices. */
   readonly mtu: number
   /** Whether the configuration says so. */
-  readonly isGiven: boolean
+  readonly isConfigured: boolean
 }
 
 /** What keeps the frames that a bridge passes up out of the host's IP stack; `reason` says why nothing does. */

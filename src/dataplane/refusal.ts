@@ -82,7 +82,7 @@ export function notOwned({ name, alias }: Pick<Interface, 'name' | 'alias'>): Re
   const has = alias === null ? 'it has no alias' : `its alias is "${alias}"`
   return own(
     'INTERFACE_EXTERNAL',
-    `interface ${name} exists and is not ours: ${has}, not "${ALIAS_PREFIX}..."`,
+    `interface ${name} exists and is not owned by chanter: ${has}, not "${ALIAS_PREFIX}..."`,
   )
 }
 

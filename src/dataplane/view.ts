@@ -27,7 +27,7 @@ export interface DataplaneSummary {
   readonly waitingSince: number | null
   /** How many entries are not wanted and could not be removed. */
   readonly unremovedCount: number
-  /** How many entries carry our mark and are kept until all routes are here. */
+  /** How many entries carry our mark and are kept until initial convergence is complete. */
   readonly staleCount: number
   /** Something that failed; null when nothing did. */
   readonly failure: EntryStatus | null

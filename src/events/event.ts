@@ -1,5 +1,5 @@
 /** Something that happened in the daemon. Peers, instances and entries are text, so that events cross threads and can be kept as JSON. */
-export type DaemonEvent = BgpEvent | DataplaneEvent | VpnEvent | StateFileEvent | ApiEvent
+export type DaemonEvent = BgpEvent | DataplaneEvent | VpnEvent | StateFileEvent | ApiEvent | RecordingEvent
 
 /** `peer` is its address; `family` as in `l2vpn/evpn`. */
 export type BgpEvent =
@@ -50,6 +50,9 @@ export type BgpEvent =
       readonly reason: string
     }
   | { readonly type: 'connection-refused'; readonly address: string }
+  | { readonly type: 'peer-added' | 'peer-removed'; readonly peer: string }
+  /** `reset`: the session had to end for it. */
+  | { readonly type: 'peer-changed'; readonly peer: string; readonly reset: boolean }
   | { readonly type: 'peer-limit'; readonly address: string; readonly limit: number }
   | {
       readonly type: 'listen-failed'
@@ -140,7 +143,13 @@ export type VpnEvent =
       readonly seconds: number
       readonly peers: readonly string[]
     }
-  | { readonly type: 'instance-abandoned'; readonly instance: string; readonly vpn: string }
+  | {
+      readonly type: 'port-shared'
+      readonly instance: string
+      readonly port: string
+      readonly holder: string
+    }
+  | { readonly type: 'dummy-driver'; readonly vpn: string }
 
 /** `file` is its path, `aside` that of a copy of what cannot be used. */
 export type StateFileEvent =
@@ -192,6 +201,13 @@ export type ApiEvent =
       readonly error: Error
     }
   | { readonly type: 'peer-order'; readonly peer: string; readonly action: string; readonly reason: string }
+
+/** The recording cannot be written for now. */
+export interface RecordingEvent {
+  readonly type: 'recording-failed'
+  readonly file: string
+  readonly reason: string
+}
 
 /** The event of one type. */
 export type EventOf<T extends DaemonEvent['type']> = Extract<DaemonEvent, { readonly type: T }>

@@ -5,7 +5,7 @@ export type Level = 'debug' | 'info' | 'warn' | 'error'
 /** How an event is logged: as this message, with the fields of the event. */
 export interface LogLine<E extends DaemonEvent> {
   /** The part of the daemon, as the log names it. */
-  readonly part: 'bgp' | 'dataplane' | 'vpn' | 'state' | 'rest'
+  readonly part: 'bgp' | 'dataplane' | 'vpn' | 'state' | 'rest' | 'record'
   readonly level: Level | ((event: E) => Level)
   readonly message: string
   /** What peers or the kernel can cause without end is limited: each value of this field by itself, or all together. */
@@ -22,7 +22,7 @@ export const LOG_LINES: LogLines = {
     level: ({ lost }) => (lost ? 'warn' : 'info'),
     message: 'session state',
   },
-  'session-fault': { part: 'bgp', level: 'error', message: 'fault in a session, which is reset' },
+  'session-fault': { part: 'bgp', level: 'error', message: 'internal error in a session; resetting it' },
   'family-converged': { part: 'bgp', level: 'debug', message: 'End-of-RIB received' },
   'initial-convergence': {
     part: 'bgp',
@@ -32,7 +32,7 @@ export const LOG_LINES: LogLines = {
   'headless-began': {
     part: 'bgp',
     level: 'warn',
-    message: 'headless: forwarding by the last routes known, with no peer to confirm them',
+    message: 'headless: no session; forwarding by stale routes',
   },
   'headless-ended': { part: 'bgp', level: 'info', message: 'no longer headless' },
   'malformed-update': { part: 'bgp', level: 'warn', message: 'malformed UPDATE', limit: 'peer' },
@@ -50,6 +50,9 @@ export const LOG_LINES: LogLines = {
     message: 'connection from an address that is no peer',
     limit: 'all',
   },
+  'peer-added': { part: 'bgp', level: 'info', message: 'peer added' },
+  'peer-removed': { part: 'bgp', level: 'info', message: 'peer removed' },
+  'peer-changed': { part: 'bgp', level: 'info', message: 'peer changed' },
   'peer-limit': { part: 'bgp', level: 'warn', message: 'too many dynamic peers', limit: 'all' },
   'listen-failed': {
     part: 'bgp',
@@ -61,13 +64,13 @@ export const LOG_LINES: LogLines = {
   'entry-failed': {
     part: 'dataplane',
     level: ({ attempts }) => (attempts === 1 ? 'warn' : 'debug'),
-    message: 'entry refused; it is tried again',
+    message: 'entry refused; retrying',
     limit: 'all',
   },
   'entries-drifted': {
     part: 'dataplane',
     level: 'warn',
-    message: 'drift: entries changed by others are repaired',
+    message: 'drift: entries changed by other programs; repairing',
   },
   'entry-repaired': { part: 'dataplane', level: 'debug', message: 'entry repaired' },
   'device-created': { part: 'dataplane', level: 'info', message: 'device created' },
@@ -75,7 +78,7 @@ export const LOG_LINES: LogLines = {
   'device-failed': {
     part: 'dataplane',
     level: ({ attempts }) => (attempts === 1 ? 'warn' : 'debug'),
-    message: 'device not in place',
+    message: 'device not programmed',
   },
   'device-unreadable': { part: 'dataplane', level: 'warn', message: 'device not readable' },
   'ipv6-disabled': {
@@ -87,9 +90,9 @@ export const LOG_LINES: LogLines = {
   'comparison-differs': {
     part: 'dataplane',
     level: 'warn',
-    message: 'drift without a notification: the kernel is repaired',
+    message: 'drift without a notification; repairing',
   },
-  'comparison-partial': { part: 'dataplane', level: 'warn', message: 'devices that could not be compared' },
+  'comparison-partial': { part: 'dataplane', level: 'warn', message: 'devices not compared' },
   'comparison-failed': { part: 'dataplane', level: 'error', message: 'comparison with the kernel failed' },
   'storm-began': { part: 'dataplane', level: 'warn', message: 'broadcast storm' },
   'storm-ended': { part: 'dataplane', level: 'info', message: 'broadcast storm is over' },
@@ -101,12 +104,12 @@ export const LOG_LINES: LogLines = {
   'addresses-unreadable': {
     part: 'dataplane',
     level: 'error',
-    message: "the machine's addresses cannot be read; trying again",
+    message: 'node addresses cannot be read; retrying',
   },
   'loop-failed': {
     part: 'dataplane',
     level: 'error',
-    message: 'forwarding loop failed; it is tried again each second',
+    message: 'forwarding loop failed; retrying each second',
   },
   'instance-created': { part: 'vpn', level: 'debug', message: 'instance created' },
   'instance-ended': { part: 'vpn', level: 'debug', message: 'instance ended' },
@@ -118,44 +121,55 @@ export const LOG_LINES: LogLines = {
   'vni-reused': {
     part: 'vpn',
     level: 'warn',
-    message: 'VNI belonged to another instance until just now; peers that are down were not told',
+    message: 'VNI reused soon after another instance; peers without a session may still send to it',
   },
-  'instance-abandoned': {
+  'port-shared': {
     part: 'vpn',
     level: 'warn',
-    message: 'a VPN instance of before is not served any more',
+    message:
+      'port is in the VRF of another instance: it receives from this one, and sends into the other alone',
   },
-  'state-restored': { part: 'state', level: 'info', message: 'going on from the state file' },
+  'dummy-driver': {
+    part: 'dataplane',
+    level: 'info',
+    message: 'the dummy driver accepts and advertises attachments, and forwards nothing for them',
+  },
+  'state-restored': { part: 'state', level: 'info', message: 'state restored' },
   'state-of-another-boot': {
     part: 'state',
     level: 'info',
-    message: 'the state is of another boot or network namespace: beginning anew',
+    message: 'state file is from another boot or network namespace; not restored',
   },
   'state-older': {
     part: 'state',
     level: 'warn',
-    message: 'going on from an older state',
+    message: 'older state restored',
   },
-  'state-not-kept': { part: 'state', level: 'error', message: 'state cannot be kept' },
-  'state-kept-again': { part: 'state', level: 'warn', message: 'state is kept again' },
+  'state-not-kept': { part: 'state', level: 'error', message: 'state file cannot be written' },
+  'state-kept-again': { part: 'state', level: 'warn', message: 'state file written again' },
   'state-entry-not-kept': {
     part: 'state',
     level: 'error',
-    message: 'entry of the state cannot be kept; the others are',
+    message: 'state entry cannot be written; the others are',
   },
   'state-unusable': { part: 'state', level: 'error', message: 'state file cannot be used' },
   'state-damaged': {
     part: 'state',
     level: 'error',
-    message: 'state file is damaged: going on from what is before',
+    message: 'state file damaged; restored up to the damage',
   },
   'state-torn': {
     part: 'state',
     level: 'warn',
-    message: 'the last record of the state file is torn, and left out',
+    message: 'last record of the state file is torn; ignored',
+  },
+  'recording-failed': {
+    part: 'record',
+    level: 'warn',
+    message: 'recording cannot be written: make room, or start without --record',
   },
   'api-request': null,
   'request-refused': { part: 'rest', level: 'warn', message: 'request refused' },
   'request-failed': { part: 'rest', level: 'error', message: 'request failed' },
-  'peer-order': { part: 'rest', level: 'info', message: 'order of an operator' },
+  'peer-order': { part: 'rest', level: 'info', message: 'peer command from an operator' },
 }

@@ -1,6 +1,7 @@
 import type { Route } from '../bgp/rib/route.ts'
 import type { Dataplane } from '../dataplane/model.ts'
 import type { Ip } from '../values/address.ts'
+import { assert } from '../values/assert.ts'
 import type { Mac } from '../values/mac.ts'
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import type { EvpnEndpoint } from './endpoint.ts'
@@ -174,6 +175,7 @@ function isList(found: Found): found is readonly MacRoute[] {
 /** Takes one user away. */
 function release<K>(counts: Map<K, number>, key: K): void {
   const count = (counts.get(key) ?? 0) - 1
+  assert(count >= 0, 'an address leaves that no endpoint has')
   if (count > 0) counts.set(key, count)
   else counts.delete(key)
 }

@@ -1,8 +1,9 @@
 import { ingressReplicationEndpoint } from '../bgp/attribute/pmsi-tunnel.ts'
-import { DEFAULT_LOCAL_PREF, TunnelType } from '../bgp/constants.ts'
+import { TunnelType } from '../bgp/constants.ts'
 import type { MacIpRoute } from '../bgp/nlri/evpn/type2.ts'
 import type { InclusiveMulticastRoute } from '../bgp/nlri/evpn/type3.ts'
 import type { AttributeSet } from '../bgp/rib/attribute-pool.ts'
+import { localPrefOf } from '../bgp/rib/best-path.ts'
 import { isLeastPreferred, type Route } from '../bgp/rib/route.ts'
 import {
   encapsulationOf,
@@ -144,8 +145,8 @@ const MAC_CRITERIA: readonly MacCriterion[] = [
   },
   {
     name: 'higher LOCAL_PREF',
-    compare: (a, b) => localPref(b) - localPref(a),
-    show: (route) => localPref(route),
+    compare: (a, b) => localPrefOf(b) - localPrefOf(a),
+    show: (route) => localPrefOf(route),
   },
   { name: 'sticky', compare: (a, b) => Number(isSticky(b)) - Number(isSticky(a)), show: null },
   {
@@ -180,7 +181,6 @@ export function whyBetterMac(winner: Route, loser: Route): string {
 
 const isSticky = ({ set }: Route): boolean => mobilityOf(set).sticky
 const sequence = ({ set }: Route): number => mobilityOf(set).sequence
-const localPref = ({ set }: Route): number => set.attributes.localPref ?? DEFAULT_LOCAL_PREF
 
 /** The best of some routes; undefined of none. */
 export function bestMacRoute<R extends Route>(routes: Iterable<R>): R | undefined {

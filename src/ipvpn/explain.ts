@@ -61,7 +61,7 @@ function outcomeOf(vrf: Vrf, route: VpnRoute, best: VpnRoute, subject: Subject):
 
 function whyNotImported({ imports, readvertisement }: Vrf, route: VpnRoute): string {
   if (imports.brings(route) || !readvertisement.imports.brings(route)) return imports.whyNot(route)
-  return 'it is here to be announced again: its route targets are in from_rt, none is in import_rt'
+  return 'it is imported to be re-advertised only: its route targets are in from_rt, none is in import_rt'
 }
 
 /** The kernel entries that the subject may have become, as identities to look for; `local` are the endpoints that have it. */

@@ -1,7 +1,8 @@
 import { TunnelType } from '../bgp/constants.ts'
 import type { Prefix } from '../bgp/nlri/prefix.ts'
-import type { Dataplane, Encapsulation, Hop, NextHop, Tunnel, VrfPort } from '../dataplane/model.ts'
+import type { Dataplane, Encapsulation, Hop, MplsTunnel, NextHop, VrfPort } from '../dataplane/model.ts'
 import { formatIp, type Ip, isIpv4, mapped } from '../values/address.ts'
+import { assert } from '../values/assert.ts'
 import { ensure } from '../values/map.ts'
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import { projectVrf, type VrfEntry, type VrfTable } from './project.ts'
@@ -80,7 +81,7 @@ function transportTypeOf(carrier: TransportConfig): TransportType {
 }
 
 interface Used {
-  readonly tunnel: Tunnel
+  readonly tunnel: MplsTunnel
   /** What is in a tunnel and has no label goes nowhere. */
   readonly port: VrfPort
   users: number
@@ -222,7 +223,8 @@ export class MplsTransport implements MplsTransportView {
     for (const encapsulation of tunnelsOf(type, transport.tunnels)) {
       const key = tunnelKey(encapsulation, remote)
       const used = this.used.get(key)
-      if (used === undefined || --used.users > 0) continue
+      assert(used !== undefined && used.users > 0, 'a tunnel is released that nobody holds', key)
+      if (--used.users > 0) continue
       this.used.delete(key)
       this.dataplane.unwant(used.port)
       this.dataplane.unwant(used.tunnel)
@@ -262,7 +264,8 @@ export class MplsTransport implements MplsTransportView {
 
   private unwatch(remote: Ip): void {
     const followed = this.watched.get(remote)
-    if (followed === undefined || --followed.users > 0) return
+    assert(followed !== undefined && followed.users > 0, 'a provider edge is released that nobody follows')
+    if (--followed.users > 0) return
     this.watched.delete(remote)
     this.dataplane.unwatchNextHop(remote)
   }

@@ -1,7 +1,7 @@
 import { maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
 import type { AttributeSet } from '../bgp/rib/attribute-pool.ts'
 import { labelOf } from '../bgp/values/label.ts'
-import type { Dataplane, Hop, Route } from '../dataplane/model.ts'
+import type { Dataplane, Hop, VrfRoute } from '../dataplane/model.ts'
 import { type Ip, isIpv4 } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
 import { type Addressed, hostPrefix, prefixesOf } from './advertise.ts'
@@ -32,7 +32,7 @@ interface Known {
   readonly prefix: Prefix
   local: readonly Addressed[]
   learned: readonly VpnRoute[]
-  wanted: Route | null
+  wanted: VrfRoute | null
   /** Ways to provider edges that `wanted` goes by. */
   held: readonly TransportPath[]
   /** Ports that answer for it, if it is an IPv6 address. */
@@ -151,12 +151,12 @@ export class Prefixes implements MplsTransportListener {
   }
 
   /** What is wanted of the prefix; null when there is no way to it. */
-  wantedFor(prefix: Prefix): Route | null {
+  wantedFor(prefix: Prefix): VrfRoute | null {
     return this.known.get(prefixKeyOf(prefix))?.wanted ?? null
   }
 
   /** The route that packets to an address go by: of those wanted, the one with the longest prefix. */
-  routeTo(ip: Ip): Route | null {
+  routeTo(ip: Ip): VrfRoute | null {
     for (let length = ip.length * 8; length >= 0; length--) {
       const route = this.wantedFor({ ip: maskPrefix(ip, length), length })
       if (route !== null) return route

@@ -1,18 +1,19 @@
+import { DEFAULT_LOCAL_PREF } from '../bgp/constants.ts'
 import { isWithin, maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
 import type {
-  Address,
   FixedNeighbour,
   Hop,
   LabelRoute,
   MplsInterface,
+  MplsTunnel,
+  PortAddress,
   ProxyNeighbour,
-  Route,
-  Tunnel,
   UdpPort,
   Unreachable,
   Veth,
-  Vrf,
+  VrfDevice,
   VrfPort,
+  VrfRoute,
 } from '../dataplane/model.ts'
 import { ANY_IPV4, ANY_IPV6, type Ip, isIpv4 } from '../values/address.ts'
 import { type Addressed, hostPrefix, isAddressed } from './advertise.ts'
@@ -25,13 +26,11 @@ export interface VrfTable {
   readonly table: number
 }
 
-export type VrfEntry = Vrf | Unreachable | MplsInterface | UdpPort | Tunnel | VrfPort
-export type VrfEndpointEntry = Veth | VrfPort | Address | FixedNeighbour | LabelRoute
-
-const DEFAULT_LOCAL_PREF = 100
+export type VrfEntry = VrfDevice | Unreachable | MplsInterface | UdpPort | MplsTunnel | VrfPort
+export type VrfEndpointEntry = Veth | VrfPort | PortAddress | FixedNeighbour | LabelRoute
 
 /** The VRF, in which nothing is reachable at first. */
-export function projectVrf({ device, table }: VrfTable, alias: string): (Vrf | Unreachable)[] {
+export function projectVrf({ device, table }: VrfTable, alias: string): (VrfDevice | Unreachable)[] {
   const nothing = [ANY_IPV4, ANY_IPV6].map(
     (prefix): Unreachable => ({ kind: 'unreachable', device, table, prefix, prefixLength: 0 }),
   )
@@ -59,7 +58,7 @@ export function gatewayOf({ ip, gatewayIp, direction }: Addressed): Ip | null {
   return isIpv4(gatewayIp) === isIpv4(ip) ? gatewayIp : null
 }
 
-function projectGateway(endpoint: Addressed): Address[] {
+function projectGateway(endpoint: Addressed): PortAddress[] {
   const { port: device } = endpoint
   const gatewayIp = gatewayOf(endpoint)
   if (gatewayIp === null) return []
@@ -130,7 +129,7 @@ export function projectRoute(
   { device, table }: VrfTable,
   { ip, length }: Prefix,
   hops: readonly Hop[],
-): Route | null {
+): VrfRoute | null {
   const different = new Map(hops.map((hop) => [`${hop.device} ${hop.via} ${hop.labels.join('/')}`, hop]))
   if (different.size === 0) return null
   const [only] = different.values()

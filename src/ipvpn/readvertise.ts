@@ -39,12 +39,12 @@ interface Known {
 
 /** An endpoint that prefixes are re-advertised for, and what was. */
 interface ReadvertisingEndpoint {
-  readonly endpoint: Carrying
+  readonly endpoint: Eligible
   readonly advertised: Map<Known, VpnAdvertisement>
 }
 
 /** An endpoint with a route distinguisher to advertise prefixes of others under. */
-type Carrying = Addressed & { readonly readvertiseRd: number }
+type Eligible = Addressed & { readonly readvertiseRd: number }
 
 /** Where a VRF advertises from. */
 export interface Origin extends Pick<VrfAdvertiser, 'identifier' | 'tunnelType' | 'nextHop'> {
@@ -65,7 +65,7 @@ export class Readvertisement implements Importer<VpnRoute> {
   private readonly endpoints: ReadonlyMap<string, IpEndpoint>
   /** By prefix. */
   private readonly learned = new Map<string, Known>()
-  private readonly carriers = new Map<string, ReadvertisingEndpoint>()
+  private readonly active = new Map<string, ReadvertisingEndpoint>()
   /** Prefixes that may have to be advertised, or not any more. */
   private readonly pending = new Set<Known>()
   /** What was advertised for endpoints that are gone. */
@@ -99,14 +99,14 @@ export class Readvertisement implements Importer<VpnRoute> {
 
   /** Endpoints of this MAC address came, went or changed. */
   endpointsChanged(mac: Mac): void {
-    if (this.targets === null && this.carriers.size === 0) return
-    const due = this.carriersOf(mac)
-    for (const [key, carrier] of this.carriers)
-      if (carrier.endpoint.mac === mac && !isSame(carrier.endpoint, due.get(key))) this.drop(key, carrier)
+    if (this.targets === null && this.active.size === 0) return
+    const due = this.eligible(mac)
+    for (const [key, one] of this.active)
+      if (one.endpoint.mac === mac && !isSame(one.endpoint, due.get(key))) this.drop(key, one)
     let isNew = false
     for (const [key, endpoint] of due) {
-      if (this.carriers.has(key)) continue
-      this.carriers.set(key, { endpoint, advertised: new Map() })
+      if (this.active.has(key)) continue
+      this.active.set(key, { endpoint, advertised: new Map() })
       isNew = true
     }
     if (isNew) this.lookAtAll()
@@ -136,7 +136,7 @@ export class Readvertisement implements Importer<VpnRoute> {
 
   /** Routes whose prefixes are re-advertised. */
   *readvertised(): Iterable<VpnRoute> {
-    if (this.carriers.size === 0) return
+    if (this.active.size === 0) return
     for (const { routes } of this.learned.values()) {
       const trail = this.trailOf(routes)
       if (trail !== null) yield trail.route
@@ -144,15 +144,15 @@ export class Readvertisement implements Importer<VpnRoute> {
   }
 
   /** Endpoints of a MAC address that packets with its label come to, whatever they are for. */
-  private carriersOf(mac: Mac): ReadonlyMap<string, Carrying> {
+  private eligible(mac: Mac): ReadonlyMap<string, Eligible> {
     const reachable = [...this.endpoints].filter(
       ([, endpoint]) => endpoint.mac === mac && endpoint.direction !== 'from-port',
     )
     const isSubnet = reachable.some(([, endpoint]) => isAddressed(endpoint) && leadsToSubnet(endpoint))
-    const carriers = new Map<string, Carrying>()
+    const eligible = new Map<string, Eligible>()
     if (!isSubnet)
-      for (const [key, endpoint] of reachable) if (isCarrying(endpoint)) carriers.set(key, endpoint)
-    return carriers
+      for (const [key, endpoint] of reachable) if (isEligible(endpoint)) eligible.set(key, endpoint)
+    return eligible
   }
 
   /** Packets may go to these next hops now, or no more. */
@@ -163,7 +163,7 @@ export class Readvertisement implements Importer<VpnRoute> {
   }
 
   private drop(key: string, { advertised }: ReadvertisingEndpoint): void {
-    this.carriers.delete(key)
+    this.active.delete(key)
     this.leaving.push(advertised)
     this.start()
   }
@@ -189,9 +189,9 @@ export class Readvertisement implements Importer<VpnRoute> {
   /** Does what is due by the time that it is its turn. Who is gone goes first, for others may have its numbers by now. */
   private *steps(): Iterable<void> {
     for (;;) {
-      const said = this.leaving.pop()
-      if (said !== undefined) {
-        for (const advertisement of said.values()) yield this.withdraw(advertisement)
+      const advertised = this.leaving.pop()
+      if (advertised !== undefined) {
+        for (const advertisement of advertised.values()) yield this.withdraw(advertisement)
         continue
       }
       const [known] = this.pending
@@ -204,9 +204,9 @@ export class Readvertisement implements Importer<VpnRoute> {
   private *settleAll(known: Known): Iterable<void> {
     const { prefix, routes } = known
     const trail = this.trailOf(routes)
-    for (const carrier of this.carriers.values()) {
-      if (carrier.endpoint.ip.length !== prefix.ip.length) continue
-      yield this.settle(known, carrier, trail)
+    for (const one of this.active.values()) {
+      if (one.endpoint.ip.length !== prefix.ip.length) continue
+      yield this.settle(known, one, trail)
       if (this.leaving.length === 0) continue
       this.pending.add(known)
       return
@@ -239,12 +239,12 @@ export class Readvertisement implements Importer<VpnRoute> {
   }
 }
 
-function isCarrying(endpoint: IpEndpoint): endpoint is Carrying {
+function isEligible(endpoint: IpEndpoint): endpoint is Eligible {
   return isAddressed(endpoint) && endpoint.readvertiseRd !== null
 }
 
 /** Whether prefixes are advertised alike for both. */
-function isSame(a: Carrying, b: Carrying | undefined): boolean {
+function isSame(a: Eligible, b: Eligible | undefined): boolean {
   return (
     a.label === b?.label &&
     a.readvertiseRd === b.readvertiseRd &&

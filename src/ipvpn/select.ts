@@ -1,8 +1,9 @@
-import { DEFAULT_LOCAL_PREF, TunnelType } from '../bgp/constants.ts'
+import { TunnelType } from '../bgp/constants.ts'
 import { VPNV4, VPNV6 } from '../bgp/family.ts'
 import type { Prefix } from '../bgp/nlri/prefix.ts'
 import type { VpnPrefix } from '../bgp/nlri/vpn.ts'
 import type { AttributeSet } from '../bgp/rib/attribute-pool.ts'
+import { localPrefOf } from '../bgp/rib/best-path.ts'
 import { isLeastPreferred, type Route } from '../bgp/rib/route.ts'
 import { encapsulationOf, formatTunnelType, hashSortOrderOf } from '../bgp/values/extended-community.ts'
 import { FIRST_LABEL, labelOf } from '../bgp/values/label.ts'
@@ -45,7 +46,7 @@ export function unusable({ nlri, set, source }: VpnRoute, context: RouteSelectio
   if (noEnd !== null) return `next hop is ${noEnd}`
   const advertised = encapsulationsOf(set)
   if (context.transportTo(advertised) === undefined)
-    return `no common encapsulation: it announces ${advertised.map(formatTunnelType).join(', ')}`
+    return `no common encapsulation: it advertises ${advertised.map(formatTunnelType).join(', ')}`
   if (context.tunnels && isIpv4(nextHop) !== isIpv4(context.address))
     return `next hop is ${isIpv4(nextHop) ? 'IPv4, our tunnels start at IPv6' : 'IPv6, our tunnels start at IPv4'}`
   return null
@@ -64,9 +65,9 @@ export function encapsulationsOf({ attributes }: AttributeSet): readonly number[
 export function choosePaths(usable: readonly VpnRoute[]): readonly VpnRoute[] {
   const preferred = usable.filter((route) => !isLeastPreferred(route))
   const candidates = preferred.length > 0 ? preferred : usable
-  const highest = Math.max(...candidates.map(localPref))
+  const highest = Math.max(...candidates.map(localPrefOf))
   return candidates
-    .filter((route) => localPref(route) === highest)
+    .filter((route) => localPrefOf(route) === highest)
     .sort(comparePaths)
     .slice(0, MAX_PATHS)
 }
@@ -77,8 +78,8 @@ export function whyNotChosen(loser: VpnRoute, paths: readonly VpnRoute[]): strin
   if (winner === undefined) return 'a local endpoint wins'
   if (isLeastPreferred(loser) && !isLeastPreferred(winner))
     return `${formatIp(winner.set.nextHop!)} is better: not stale`
-  if (localPref(winner) === localPref(loser)) return `there are ${MAX_PATHS} other ways`
-  return `${formatIp(winner.set.nextHop!)} is better: higher LOCAL_PREF (${localPref(winner)} over ${localPref(loser)})`
+  if (localPrefOf(winner) === localPrefOf(loser)) return `there are already ${MAX_PATHS} paths`
+  return `${formatIp(winner.set.nextHop!)} is better: higher LOCAL_PREF (${localPrefOf(winner)} over ${localPrefOf(loser)})`
 }
 
 /** Order of ways that share traffic: hash order, then next hop, so that every node counts them alike. */
@@ -97,5 +98,3 @@ export function hashOrder({ set }: Route): number {
   }
   return 0
 }
-
-const localPref = ({ set }: Route): number => set.attributes.localPref ?? DEFAULT_LOCAL_PREF

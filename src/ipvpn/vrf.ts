@@ -5,7 +5,7 @@ import { localSource, type Route, type Source } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Rd } from '../bgp/values/rd.ts'
-import type { Dataplane, Hop, Route as WantedRoute } from '../dataplane/model.ts'
+import type { Dataplane, Hop, VrfRoute } from '../dataplane/model.ts'
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import { type Addressed, endpointRoute, hostPrefix, isAddressed, type VpnAdvertisement } from './advertise.ts'
@@ -78,8 +78,8 @@ export class Vrf implements Importer<VpnRoute> {
   /** Entries that an endpoint needs beside the VRF's, but for its route, which `routeEntries` has. */
   endpointEntries(endpoint: IpEndpoint): VrfEndpointEntry[] {
     const { port, plug } = endpoint
-    const cable = plug === null ? [] : projectIrb(this.config, port, plug)
-    return [...cable, ...projectEndpoint(this.ingress(endpoint), endpoint, this.delivery(endpoint))]
+    const veth = plug === null ? [] : projectIrb(this.config, port, plug)
+    return [...veth, ...projectEndpoint(this.ingress(endpoint), endpoint, this.delivery(endpoint))]
   }
 
   /** What the VRF is in the bridge of an EVPN instance; null where it is not plugged into it. */
@@ -92,7 +92,7 @@ export class Vrf implements Importer<VpnRoute> {
   }
 
   /** The route to an endpoint that was added, where there is one. */
-  routeEntries({ ip }: Pick<IpEndpoint, 'ip'>): WantedRoute[] {
+  routeEntries({ ip }: Pick<IpEndpoint, 'ip'>): VrfRoute[] {
     const route = ip === null ? null : this.prefixes.wantedFor(hostPrefix(ip))
     return route === null ? [] : [route]
   }
@@ -180,12 +180,12 @@ export class Vrf implements Importer<VpnRoute> {
   }
 
   /** The wanted route that packets to an address go by. */
-  routeTo(ip: Ip): WantedRoute | null {
+  routeTo(ip: Ip): VrfRoute | null {
     return this.prefixes.routeTo(ip)
   }
 
   /** What is wanted of a prefix; null when there is no way to it. */
-  wantedFor(prefix: Prefix): WantedRoute | null {
+  wantedFor(prefix: Prefix): VrfRoute | null {
     return this.prefixes.wantedFor(prefix)
   }
 

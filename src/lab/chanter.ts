@@ -26,13 +26,14 @@ export type DaemonSettings = Readonly<Record<string, Readonly<Record<string, str
 
 /**
  * Starts the daemon on `host` with the Linux dataplane and the API on all its addresses, by another command such as setpriv(1) where one is
- * given; resolves when it answers.
+ * given, with more words behind its own; resolves when it answers.
  */
 export async function startChanter(
   lab: Lab,
   host: LabHost,
   settings: DaemonSettings,
   by: readonly string[] = [],
+  words: readonly string[] = [],
 ): Promise<LabDaemon> {
   const api = { host: host.address, port: API_PORT }
   const file = join(lab.directory, `${host.name}.conf`)
@@ -44,7 +45,16 @@ export async function startChanter(
     DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux', ...settings['DATAPLANE_DRIVER_EVPN'] },
   }
   writeFileSync(file, formatIni(sections))
-  const started = lab.start(host.namespace, host.name, ...by, CHANTER, 'daemon', '--config-file', file)
+  const started = lab.start(
+    host.namespace,
+    host.name,
+    ...by,
+    CHANTER,
+    'daemon',
+    '--config-file',
+    file,
+    ...words,
+  )
   await lab.eventually(
     `the API of ${host.name} answers`,
     async () => {

@@ -38,7 +38,7 @@ export function openSocket(from: Ip): number {
   return fd
 }
 
-/** Signs segments to and from an address or prefix with a key (RFC 2385). */
+/** Signs segments to and from an address or prefix with a key (RFC 2385); with an empty one no longer. */
 export function setMd5Key(fd: number, address: Ip, prefixLength: number, key: string): void {
   const octets = Buffer.from(key, 'utf8')
   if (octets.length > MD5SIG.maxKeyLength)

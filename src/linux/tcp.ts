@@ -33,7 +33,8 @@ export const tcpTransport: Transport = {
   },
 
   listen({ address, port }: TcpEndpoint, accept: Accept): Promise<Listener> {
-    const protections: Protection[] = []
+    /** By address and prefix length. */
+    const protections = new Map<string, Protection>()
     const server = net.createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
       const parsed = parseIp(socket.remoteAddress ?? '')
       if (parsed === undefined) {
@@ -41,9 +42,7 @@ export const tcpTransport: Transport = {
         return
       }
       const remote = unmapped(parsed)
-      const protection = protections.find((one) =>
-        isWithin(remote, { ip: one.address, length: one.prefixLength }),
-      )
+      const protection = longestMatch(protections.values(), remote)
       if (!isGuarded(socket, remote, protection?.ttlSecurityHops ?? null)) {
         socket.destroy()
         return
@@ -68,9 +67,12 @@ export const tcpTransport: Transport = {
             const { md5Key, prefixLength, ttlSecurityHops } = protection
             // A socket of IPv6 knows IPv4 addresses as mapped ones, but counts their prefixes as IPv4 does.
             const known = isIpv4(address) ? protection.address : mapped(protection.address)
-            if (md5Key !== null) setMd5Key(fileDescriptor(server), known, prefixLength, md5Key)
+            const key = `${protection.address} ${prefixLength}`
+            const wasSigned = (protections.get(key)?.md5Key ?? null) !== null
+            if (md5Key !== null || wasSigned)
+              setMd5Key(fileDescriptor(server), known, prefixLength, md5Key ?? '')
             if (ttlSecurityHops !== null) setFullTtl(fileDescriptor(server), address)
-            protections.push(protection)
+            protections.set(key, protection)
           },
           close: () => server.close(),
         })
@@ -79,6 +81,13 @@ export const tcpTransport: Transport = {
   },
 
   md5Drops: readMd5Drops,
+}
+
+/** That of a peer itself comes before that of a prefix which it is in. */
+function longestMatch(protections: Iterable<Protection>, remote: Ip): Protection | undefined {
+  return [...protections]
+    .filter((one) => isWithin(remote, { ip: one.address, length: one.prefixLength }))
+    .sort((a, b) => b.prefixLength - a.prefixLength)[0]
 }
 
 const isProtected = ({ md5Key, ttlSecurityHops }: ConnectOptions): boolean =>

@@ -84,7 +84,7 @@ export function apiServer(handler: RequestListener): Server {
   server.setTimeout(TIMEOUTS.silence)
   // what is expected beside `100-continue` may be ignored (RFC 9110 §10.1.1)
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
-  server.on('connection', parseInDependencies)
+  server.on('connection', parseInParts)
   return server
 }
 
@@ -103,7 +103,7 @@ function limitPipelining(handler: RequestListener): RequestListener {
 }
 
 /** Has what a connection brings parsed in small parts, since a request cannot end the parsing of those that came with it in one read: there may be thousands. */
-function parseInDependencies(socket: Socket): void {
+function parseInParts(socket: Socket): void {
   const [parse] = socket.listeners('data')
   if (parse === undefined) return
   socket.removeAllListeners('data')

@@ -1,5 +1,12 @@
 import * as z from 'zod'
-import { attachBody, detachBody, emptyAsNull, isEmptyObject, MAX_ID_OCTETS } from '../api/attachment.ts'
+import {
+  attachBody,
+  detachBody,
+  emptyAsNull,
+  isEmptyObject,
+  MAX_ID_OCTETS,
+  MAX_PORT_OCTETS,
+} from '../api/attachment.ts'
 import { RequestError } from '../api/errors.ts'
 import { parseRouteTarget, type RouteTarget } from '../bgp/values/extended-community.ts'
 import {
@@ -31,16 +38,27 @@ function optional<G, T>(type: z.ZodType<G | null | undefined>, parse: (given: G)
 
 const interfaceName = (given: string): string | undefined => (isInterfaceName(given) ? given : undefined)
 
-function instanceId(given: string): string | undefined {
-  const fits = given !== '' && Buffer.byteLength(given) <= MAX_ID_OCTETS && !given.includes('\0')
+const instanceId = (given: string): string | undefined => ofOctets(given, MAX_ID_OCTETS)
+
+/** The driver that uses a port knows which names it can have: that of Open vSwitch is only a key, such as `patch2tun:31`. */
+const portName = (given: string): string | undefined => ofOctets(given, MAX_PORT_OCTETS)
+
+/** A text of 1 to `most` octets. */
+function ofOctets(given: string, most: number): string | undefined {
+  const fits = given !== '' && Buffer.byteLength(given) <= most && !given.includes('\0')
   return fits ? given : undefined
 }
 
-function localPort(given: z.output<typeof attachBody.shape.local_port>): AttachRequest['port'] | undefined {
-  if (typeof given === 'string') return interfaceName(given)
-  if ('linuxif' in given) return interfaceName(given.linuxif)
-  const id = instanceId(given.evpn.id)
-  return id === undefined ? undefined : { evpn: id }
+function localPort(
+  given: z.output<typeof attachBody.shape.local_port>,
+): Pick<AttachRequest, 'port' | 'isOvsPort'> | undefined {
+  if (typeof given !== 'string' && !('linuxif' in given)) {
+    const id = instanceId(given.evpn.id)
+    return id === undefined ? undefined : { port: { evpn: id }, isOvsPort: false }
+  }
+  const { linuxif, ovs = null, vlan = null } = typeof given === 'string' ? { linuxif: given } : given
+  const port = portName(linuxif)
+  return port === undefined ? undefined : { port, isOvsPort: ovs !== null || vlan !== null }
 }
 
 function routeTargets(given: string | readonly string[]): RouteTarget[] | undefined {
@@ -71,6 +89,7 @@ const attachParameters = attachBody.extend({
   export_rt: targets,
   gateway_ip: optional(shape.gateway_ip, (given: string) => parseInterfaceAddress(given)?.ip),
   linuxbr: optional(shape.linuxbr, interfaceName),
+  fallback: z.preprocess(emptyAsNull, shape.fallback),
   readvertise: z.preprocess(emptyAsNull, z.object({ from_rt: targets, to_rt: targets }).nullish()),
 })
 
@@ -79,9 +98,10 @@ const detachParameters = detachBody.extend(named)
 /** Reads the body of an attach. Unknown keys are ignored; throws `RequestError` naming the first parameter that is wrong. */
 export function parseAttach(body: unknown): AttachRequest {
   const given = check(attachParameters, attachBody, body)
-  checkHost(body, 'ip_address', given.ip_address?.ip ?? null, given.ip_address)
+  const ownSubnet = given.advertise_subnet === true ? null : given.ip_address
+  checkHost(body, 'ip_address', given.ip_address?.ip ?? null, ownSubnet)
   if (given.vpn_type === 'ipvpn') {
-    checkIpVpn(given)
+    checkIpVpn(given, body)
     checkHost(body, 'gateway_ip', given.gateway_ip, given.ip_address)
   }
   return {
@@ -92,7 +112,7 @@ export function parseAttach(body: unknown): AttachRequest {
     mac: given.mac_address,
     ip: given.ip_address,
     gatewayIp: given.gateway_ip,
-    port: given.local_port,
+    ...given.local_port,
     linuxBridge: given.linuxbr,
     vni: given.vni || null,
     localPref: given.local_pref ?? null,
@@ -101,6 +121,7 @@ export function parseAttach(body: unknown): AttachRequest {
     hashOrder: given.lb_consistent_hash_order ?? 0,
     advertiseSubnet: given.vpn_type === 'ipvpn' && given.advertise_subnet === true,
     readvertise: given.vpn_type === 'ipvpn' ? readvertiseOf(given) : null,
+    fallback: given.vpn_type === 'ipvpn' ? (given.fallback ?? null) : null,
     description: given.description,
     instanceDescription: given.instance_description,
   }
@@ -124,18 +145,16 @@ function readvertiseOf({
   return given ? { from: given.from_rt, to: given.to_rt } : null
 }
 
-/** What an attach to an IP VPN needs beyond the rest, and what there is not yet. */
-function checkIpVpn(given: z.output<typeof attachParameters>): void {
+/** What an attach to an IP VPN needs beyond the rest, and what there is not. Agents have null for a network without gateway. */
+function checkIpVpn(given: z.output<typeof attachParameters>, body: unknown): void {
   need(given, 'ip_address')
-  need(given, 'gateway_ip')
-  for (const name of ['attract_traffic', 'fallback'] as const) {
-    const value = given[name]
-    if (value !== undefined && value !== null && !isEmptyObject(value))
-      throw new RequestError(
-        'PARAMETER_UNSUPPORTED',
-        `API error: '${name}' is not supported by this version of chanter`,
-      )
-  }
+  if (!('gateway_ip' in object(body))) need(given, 'gateway_ip')
+  const { attract_traffic: attraction } = given
+  if (attraction !== undefined && attraction !== null && !isEmptyObject(attraction))
+    throw new RequestError(
+      'PARAMETER_UNSUPPORTED',
+      "API error: 'attract_traffic' cannot be granted, since chanter advertises no FlowSpec routes: leave it out to attach the port without traffic redirection",
+    )
 }
 
 function need(given: Readonly<Record<string, unknown>>, name: string): void {

@@ -28,7 +28,7 @@ import { addStatus, json, refuseOthers } from './status.ts'
 
 export interface RestDependencies {
   /** What attaches and detaches; null for a program without VPN services, which only shows what it does. */
-  readonly vpns: VpnService | null
+  readonly vpns: Pick<VpnService, 'attach' | 'detach'> | null
   readonly views: Views
   /** For what Fastify itself has to say. */
   readonly log: Logger
@@ -107,7 +107,7 @@ function addPing(app: FastifyInstance, ping: string): void {
 }
 
 /** What the agents call. */
-function addAttachments(app: FastifyInstance, vpns: VpnService): void {
+function addAttachments(app: FastifyInstance, vpns: Pick<VpnService, 'attach' | 'detach'>): void {
   serve(app, ROUTES.attach, async (request, reply) => {
     await vpns.attach(parseAttach(readBody(request.body)))
     return json(reply).send('null')

@@ -177,6 +177,8 @@ function problemsOf(
   if (services !== null && kernel !== null) {
     problems.push(
       ...lacks(services),
+      ...dummyInstances(services),
+      ...unservedFallbacks(services),
       ...isolationProblems(services, kernel),
       ...kernelProblems(services, kernel, now),
       ...kernel.vxlanGaps,
@@ -212,6 +214,23 @@ function* lacks({ drivers }: ServiceViews): Iterable<string> {
   }
 }
 
+/** On a node that forwards for the other type. */
+function* dummyInstances({ vpns, drivers }: ServiceViews): Iterable<string> {
+  if (drivers.evpn.name === drivers.ipvpn.name) return
+  for (const type of VPN_TYPES) {
+    const count = [...vpns.instances.values()].filter((one) => one.type === type).length
+    if (drivers[type].name === 'dummy' && count > 0)
+      yield `${count} instances of type ${type} have the dummy driver, which forwards nothing: set [DATAPLANE_DRIVER_${type.toUpperCase()}] dataplane_driver = linux, or detach them`
+  }
+}
+
+function* unservedFallbacks({ vpns, drivers }: ServiceViews): Iterable<string> {
+  if (drivers.ipvpn.name !== 'linux') return
+  for (const instance of vpns.instances.values())
+    if (instance.type === 'ipvpn' && instance.fallback !== null)
+      yield `${instance.vrf.config.id}: fallback is not served by the linux driver: packets without a route are dropped; advertise a default route instead`
+}
+
 function* kernelProblems({ dataplane }: ServiceViews, kernel: Kernel, now: number): Iterable<string> {
   const { open } = kernel.faults
   if (open !== null)
@@ -232,11 +251,11 @@ function* kernelProblems({ dataplane }: ServiceViews, kernel: Kernel, now: numbe
   }
   const { contested, worst } = kernel.drift
   if (worst !== null)
-    yield `${contested} kernel ${contested === 1 ? 'entry is' : 'entries are'} changed by others again and again, such as ${dataplane.describe(worst.entry)}: ${worst.changes} times since ${formatTime(worst.since)}; ip monitor shows the changes: stop the program that makes them`
+    yield `${contested} kernel ${contested === 1 ? 'entry is' : 'entries are'} changed by other programs again and again, such as ${dataplane.describe(worst.entry)}: ${worst.changes} times since ${formatTime(worst.since)}; ip monitor shows the changes: stop the program that makes them`
   const { removing } = kernel
   if (removing.since !== null && now - removing.since > LONG_PENDING_MS)
     yield `${removing.count} kernel entries and links are still to be removed, since ${formatTime(removing.since)}`
-  if (links.length > 0) yield `links of ours that nobody wants: ${links.map(({ name }) => name).join(', ')}`
+  if (links.length > 0) yield `stale links of chanter: ${links.map(({ name }) => name).join(', ')}`
 }
 
 function* outages({ outages }: Kernel, now: number): Iterable<string> {
@@ -250,9 +269,9 @@ function* outages({ outages }: Kernel, now: number): Iterable<string> {
 }
 
 function* tooTight({ tightUnderlays }: Kernel): Iterable<string> {
-  for (const { underlay, room, mtu, isGiven } of tightUnderlays)
-    if (isGiven)
-      yield `vxlan_mtu is ${mtu}, and ${underlay} has room for ${room}: larger packets are fragmented or lost; raise the MTU of ${underlay} by ${mtu - room}, there and on the way, or lower vxlan_mtu`
+  for (const { underlay, room, mtu, isConfigured } of tightUnderlays)
+    if (isConfigured)
+      yield `vxlan_mtu is ${mtu}, and ${underlay} has room for ${room}: larger packets are fragmented or lost; raise the MTU of ${underlay} by ${mtu - room}, there and along the path, or lower vxlan_mtu`
 }
 
 function* storms({ storms }: Kernel): Iterable<string> {
@@ -287,7 +306,7 @@ function* stateFileProblems({ stateFile }: ServiceViews): Iterable<string> {
   if (health === null) return
   const { path, failure, unkept } = health
   if (failure !== null)
-    yield `the state cannot be kept in ${path} since ${formatTime(failure.since)}: ${failure.reason}`
+    yield `the state file cannot be written to ${path} since ${formatTime(failure.since)}: ${failure.reason}`
   const [first] = unkept
   if (first !== undefined)
     yield `${unkept.length} entries of the state cannot be kept, such as ${first.entry}: ${first.reason}; attach them again after a restart`

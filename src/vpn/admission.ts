@@ -1,22 +1,31 @@
+import { INTERFACE_NAME } from '../api/attachment.ts'
 import { RequestError } from '../api/errors.ts'
-import type { Dataplane, Interface, PortSurvey } from '../dataplane/model.ts'
+import type { Interface, PortSurvey } from '../dataplane/model.ts'
 import { gatewayMac } from '../ipvpn/irb.ts'
 import { isNestedWithin } from '../values/json.ts'
 import { formatMac } from '../values/mac.ts'
+import type { Dataplanes } from './dataplanes.ts'
 import { type EvpnDevices, inUse } from './evpn-devices.ts'
 import type { VpnInstance } from './instance.ts'
-import type { Ranges } from './instances.ts'
-import { isOwnedName } from './names.ts'
+import type { Drivers, Ranges } from './instances.ts'
+import { isInterfaceName, isOwnedName } from './names.ts'
 import type { Needs } from './needs.ts'
 import type { ResolvedRequest } from './request.ts'
 import type { Uplinks } from './uplinks.ts'
 
+/** What a survey of a port found, of uplinks by these. */
+interface Found extends PortSurvey {
+  readonly own: Uplinks
+}
+
 export interface AdmissionDependencies {
   /** As a live view. */
   readonly instances: ReadonlyMap<string, VpnInstance>
-  readonly dataplane: Dataplane
+  readonly dataplanes: Dataplanes
+  readonly drivers: Drivers
   readonly needs: Needs
-  readonly uplinks: Uplinks
+  /** Those of the peers that are configured at the moment. */
+  readonly uplinks: () => Uplinks
   readonly bridges: Pick<EvpnDevices, 'userOf'>
   readonly ranges: Ranges
 }
@@ -31,15 +40,17 @@ const EXPECTED = 'expected an Ethernet interface with a machine behind it, such 
  */
 export class Admission {
   private readonly instances: ReadonlyMap<string, VpnInstance>
-  private readonly dataplane: Dataplane
+  private readonly dataplanes: Dataplanes
+  private readonly drivers: Drivers
   private readonly needs: Needs
-  private readonly uplinks: Uplinks
+  private readonly uplinks: AdmissionDependencies['uplinks']
   private readonly bridges: AdmissionDependencies['bridges']
   private readonly ranges: Ranges
 
-  constructor({ instances, dataplane, needs, uplinks, bridges, ranges }: AdmissionDependencies) {
+  constructor({ instances, dataplanes, drivers, needs, uplinks, bridges, ranges }: AdmissionDependencies) {
     this.instances = instances
-    this.dataplane = dataplane
+    this.dataplanes = dataplanes
+    this.drivers = drivers
     this.needs = needs
     this.uplinks = uplinks
     this.bridges = bridges
@@ -54,13 +65,15 @@ export class Admission {
       await this.checkVeth(request)
       return request
     }
+    if (this.drivers[type] === 'linux') checkLinuxPort(request)
     const linuxBridge = type === 'evpn' ? request.linuxBridge : null
     const bridge = bridgeOf(this.instances.get(request.instanceId))
-    const asked = { port: name, mac, bridge, linuxBridge, uplinks: this.uplinks.all }
-    return this.judge(request, await this.dataplane.survey(asked))
+    const own = this.uplinks()
+    const asked = { port: name, mac, bridge, linuxBridge, uplinks: own.all }
+    return this.judge(request, { ...(await this.dataplanes.of(type).survey(asked)), own })
   }
 
-  private judge(request: ResolvedRequest, found: PortSurvey): ResolvedRequest {
+  private judge(request: ResolvedRequest, found: Found): ResolvedRequest {
     const instance = this.instances.get(request.instanceId)
     const { port } = found
     if (port === undefined)
@@ -76,7 +89,7 @@ export class Admission {
 
   private linuxBridge(
     { type, linuxBridge }: ResolvedRequest,
-    found: PortSurvey,
+    found: Found,
     instance: VpnInstance | undefined,
   ): string | null {
     if (linuxBridge === null || type !== 'evpn') return null
@@ -89,7 +102,7 @@ export class Admission {
   /** Why an instance cannot have the bridge, which may not be there yet; null if it can. */
   private unfitBridge(
     name: string,
-    { linuxBridge: bridge, uplinks }: PortSurvey,
+    { linuxBridge: bridge, uplinks, own }: Found,
     instance: VpnInstance | undefined,
   ): string | null {
     if (bridgeOf(instance) === name) return null
@@ -100,7 +113,7 @@ export class Admission {
     if (user !== undefined) return inUse(user)
     if (isOwnedName(name, this.ranges.vrfPrefix))
       return "is a name of chanter's own devices: expected another one"
-    const use = this.uplinks.tunnelsNeeding(name, uplinks)
+    const use = own.tunnelsNeeding(name, uplinks)
     return use === null ? null : `${use}: expected a bridge that is no part of the underlay`
   }
 
@@ -109,14 +122,14 @@ export class Admission {
     port: Interface,
     request: ResolvedRequest,
     bridge: string | null,
-    found: PortSurvey,
+    found: Found,
   ): string | null {
     if (port.loopback) return `is a loopback interface: ${EXPECTED}`
     if (port.kind === 'bridge' || port.kind === 'vrf' || port.kind === 'vxlan')
       return `is a ${port.kind}: ${EXPECTED}`
     if (!port.ethernet) return `carries no Ethernet frames: ${EXPECTED}`
     if (port.owned) return `is a device of chanter's own (${port.alias}): ${EXPECTED}`
-    const use = this.uplinks.needing(port.name, found.uplinks)
+    const use = found.own.needing(port.name, found.uplinks)
     if (use !== null) return `${use}: ${EXPECTED}`
     return (bridge === null ? null : loop(found, bridge)) ?? this.otherMaster(port, request, bridge, found)
   }
@@ -129,21 +142,22 @@ export class Admission {
     found: PortSurvey,
   ): string | null {
     if (master === null || master === bridge || isOwnedName(master, this.ranges.vrfPrefix)) return null
-    const stays = type === 'ipvpn' && direction === 'to-port' && this.needs.isPortHeld(name, instanceId)
+    const isHeld = this.needs.holderOf(name, instanceId) !== null
+    const stays = type === 'ipvpn' && direction === 'to-port' && isHeld
     if (stays || found.master?.owned) return null
     const or = type === 'evpn' && found.master?.kind === 'bridge' ? `, or name ${master} as linuxbr` : ''
     return `is in ${master} already: take it out (ip link set ${name} nomaster)${or}`
   }
 
   /** The ends of a veth pair are ours to make, and the gateway's address is in the bridge that it leads to. */
-  private async checkVeth({ instanceId, port, plug }: ResolvedRequest): Promise<void> {
+  private async checkVeth({ instanceId, type, port, plug }: ResolvedRequest): Promise<void> {
     if (plug === null || this.instances.get(instanceId)?.attachments.behind(port).length) return
     const ends = [port, plug.device].map(async (name) => {
-      const link = await this.dataplane.interfaceNamed(name)
+      const link = await this.dataplanes.of(type).interfaceNamed(name)
       if (link !== undefined && !link.owned)
         throw new RequestError(
           'INTERFACE_EXTERNAL',
-          `local_port: interface ${name} exists and is not chanter's: delete or rename it`,
+          `local_port: interface ${name} exists and is not owned by chanter: delete or rename it`,
         )
     })
     await Promise.all(ends)
@@ -190,6 +204,20 @@ function checkMac(
     throw new RequestError(
       'ENDPOINT_CONFLICT',
       `local_port: ${port.name} has itself the address of endpoint ${formatMac(port.mac)}: give it another one`,
+    )
+}
+
+/** Ports of Open vSwitch are told apart by VLANs, which the Linux drivers know nothing of. */
+function checkLinuxPort({ port, type, isOvsPort }: ResolvedRequest): void {
+  if (isOvsPort)
+    throw new RequestError(
+      'PORT_UNUSABLE',
+      `local_port: "ovs" and "vlan" describe a port of Open vSwitch, and the ${type} driver of this node is linux: expected "linuxif" alone, from a Linux bridge agent`,
+    )
+  if (!isInterfaceName(port))
+    throw new RequestError(
+      'PARAMETER_INVALID',
+      `local_port: ${JSON.stringify(port)} is no interface: expected ${INTERFACE_NAME}`,
     )
 }
 

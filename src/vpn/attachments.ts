@@ -2,6 +2,7 @@ import { RequestError } from '../api/errors.ts'
 import type { EvpnEndpoint } from '../evpn/endpoint.ts'
 import type { Irb } from '../ipvpn/irb.ts'
 import { formatIp, type Ip } from '../values/address.ts'
+import { assert } from '../values/assert.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
 import { ensure } from '../values/map.ts'
 import type { DetachRequest, ResolvedRequest } from './request.ts'
@@ -145,11 +146,12 @@ export class Attachments {
 
   remove({ mac, ip, port }: Attachment): void {
     const attachments = this.byMac.get(mac)
-    attachments?.delete(ip)
-    if (attachments?.size === 0) this.forget(mac, port)
-    const owners = ip === null ? undefined : this.owners.get(ip)
-    owners?.delete(mac)
-    if (ip !== null && owners?.size === 0) this.owners.delete(ip)
+    assert(attachments?.delete(ip) === true, 'an endpoint that is removed is not attached', port)
+    if (attachments.size === 0) this.forget(mac, port)
+    if (ip === null) return
+    const owners = this.owners.get(ip)
+    assert(owners?.delete(mac) === true, 'the address of an endpoint has no owner', port)
+    if (owners.size === 0) this.owners.delete(ip)
   }
 
   has(mac: Mac): boolean {
@@ -159,6 +161,11 @@ export class Attachments {
   /** Those of this MAC address. */
   of(mac: Mac): Iterable<Attachment> {
     return this.byMac.get(mac)?.values() ?? []
+  }
+
+  /** Whether there is what a detach names. */
+  covers({ mac, ip }: Pick<DetachRequest, 'mac' | 'ip'>): boolean {
+    return ip === null ? this.has(mac) : this.get(mac, ip) !== undefined
   }
 
   /** The one of these addresses. */
@@ -174,8 +181,8 @@ export class Attachments {
   private forget(mac: Mac, port: string): void {
     this.byMac.delete(mac)
     const macs = this.macsBehind.get(port)
-    macs?.delete(mac)
-    if (macs?.size === 0) this.macsBehind.delete(port)
+    assert(macs?.delete(mac) === true, 'a MAC address is not behind its port', port)
+    if (macs.size === 0) this.macsBehind.delete(port)
   }
 
   /** A VRF takes all that a port sends, or nothing. */

@@ -61,7 +61,7 @@ export class EvpnDevices {
     if (link !== undefined && !link.owned)
       throw new RequestError(
         'INTERFACE_EXTERNAL',
-        `interface ${device}, which the instance needs, exists and is not chanter's: delete or rename it`,
+        `interface ${device}, which the instance needs, exists and is not owned by chanter: delete or rename it`,
       )
   }
 }

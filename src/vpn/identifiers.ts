@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { assert } from '../values/assert.ts'
 import type { FreedNumber, KeptNumbers } from './state.ts'
 
 export type Time = Pick<Clock, 'now' | 'epoch'>
@@ -55,6 +56,7 @@ export class Identifiers {
       const candidate = this.next
       this.next = candidate === this.last ? this.first : candidate + 1
       if (this.isIdle(candidate) && this.claim(candidate, use)) return candidate
+      assert(this.isInRange(this.next), 'the next number is out of its range', this.next)
     }
     for (const candidate of this.freed.keys())
       if (this.isInRange(candidate) && this.claim(candidate, use)) return candidate
@@ -80,6 +82,7 @@ export class Identifiers {
     if (this.uses.has(number)) return false
     if (this.freed.delete(number)) this.changed(number)
     this.uses.set(number, use)
+    assert(!this.freed.has(number), 'a number is in use and free at once', number)
     return true
   }
 
@@ -95,7 +98,7 @@ export class Identifiers {
 
   /** Gives back a number that no peer was told. */
   giveBack(number: number): void {
-    this.uses.delete(number)
+    assert(this.uses.delete(number), 'a number that nobody has is given back', number)
   }
 
   /** Keeps a number that an earlier process had, and this one does not, from others for a while. */

@@ -9,7 +9,7 @@ import type { Vrf } from '../ipvpn/vrf.ts'
 import type { Ip } from '../values/address.ts'
 import type { Attachment, Attachments } from './attachments.ts'
 import type { PortUse } from './ports.ts'
-import type { ResolvedRequest } from './request.ts'
+import type { Fallback, ResolvedRequest } from './request.ts'
 import type { AttachmentState, InstanceState, Value } from './state.ts'
 
 /** An instance of either type as the service works with it. */
@@ -55,6 +55,8 @@ export interface EvpnVpnInstance extends Shared {
 export interface IpVpnInstance extends Shared {
   readonly type: 'ipvpn'
   readonly vrf: Vrf
+  /** As the last agent gave it that gave one; it does nothing but to be shown. */
+  fallback: Fallback | null
 }
 
 /** A network as the agents see it. */
@@ -119,7 +121,8 @@ export function identityState(instance: VpnInstance): Value<'instance'> {
   if (instance.type === 'ipvpn') {
     const { config, readvertisement } = instance.vrf
     const { table, device } = config
-    return { type: 'ipvpn', ...shared, table, device, readvertise: readvertisement.targets }
+    const { fallback } = instance
+    return { type: 'ipvpn', ...shared, table, device, readvertise: readvertisement.targets, fallback }
   }
   const { macVrf, vniGiven, suffix } = instance
   const { vni, devices } = macVrf.config

@@ -1,7 +1,6 @@
 import { RequestError } from '../api/errors.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import { ipv4Rd } from '../bgp/values/rd.ts'
-import type { Dataplane } from '../dataplane/model.ts'
 import type { EventSink } from '../events/event.ts'
 import { MacVrf } from '../evpn/mac-vrf.ts'
 import type { MobilityOptions } from '../evpn/mobility.ts'
@@ -13,6 +12,7 @@ import { formatIp, type InterfaceAddress, type Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
 import { TunnelEnds } from '../values/tunnel-ends.ts'
 import { Attachments, rdNumbersOf } from './attachments.ts'
+import type { Dataplanes } from './dataplanes.ts'
 import { EvpnDevices } from './evpn-devices.ts'
 import { Identifiers } from './identifiers.ts'
 import type { EvpnVpnInstance, IpVpnInstance, VpnInstance } from './instance.ts'
@@ -30,6 +30,9 @@ export interface Ranges {
   /** What the names of VRF devices begin with. */
   readonly vrfPrefix: string
 }
+
+/** What programs the forwarding of each type: `dummy` accepts everything, and forwards nothing. */
+export type Drivers = Readonly<Record<VpnType, 'linux' | 'dummy'>>
 
 export interface VpnConfig extends VxlanOptions {
   readonly bgpAddress: Ip
@@ -50,8 +53,7 @@ export interface VpnConfig extends VxlanOptions {
   readonly ranges: Ranges
   /** Whether a network is refused whose bridge is not isolated from the host. */
   readonly requireIsolation: boolean
-  /** Types that this machine cannot serve, and why. */
-  readonly refused: Partial<Readonly<Record<VpnType, string>>>
+  readonly drivers: Drivers
   /** What the kernel lacks for a type at this moment; null when nothing. */
   readonly lacks: (type: VpnType) => string | null
 }
@@ -77,7 +79,7 @@ type IpIdentity = Pick<IpState, 'id' | 'number' | 'rdNumber' | 'subnetPrefixLeng
 export class Instances {
   private readonly config: VpnConfig
   private readonly speaker: Speaker
-  private readonly dataplane: Dataplane
+  private readonly dataplanes: Dataplanes
   private readonly events: EventSink
   private readonly ends: TunnelEnds
   private readonly transport: MplsTransport
@@ -87,7 +89,7 @@ export class Instances {
   private readonly suffixes = new Set<string>()
   readonly evpnDevices: EvpnDevices
   private lastNumber = 0
-  private dead: VrfTable | null = null
+  private blackhole: VrfTable | null = null
   /** Finds `dead`. */
   private search: Promise<void> | null = null
 
@@ -95,7 +97,7 @@ export class Instances {
   constructor(
     config: VpnConfig,
     speaker: Speaker,
-    dataplane: Dataplane,
+    dataplanes: Dataplanes,
     events: EventSink,
     numbers: Numbers,
     sequenceChanged: (instance: string, mac: Mac) => void,
@@ -103,16 +105,19 @@ export class Instances {
     this.config = config
     this.sequenceChanged = sequenceChanged
     this.speaker = speaker
-    this.dataplane = dataplane
+    this.dataplanes = dataplanes
     this.events = events
     this.numbers = numbers
     this.tables = new Identifiers(...config.ranges.tables, speaker.convergence)
-    this.evpnDevices = new EvpnDevices(dataplane, config)
+    this.evpnDevices = new EvpnDevices(dataplanes.of('evpn'), config)
     const { bgpAddress, vtep, ipvpn, vtepNetworks } = config
     const ends = new TunnelEnds([bgpAddress, vtep, ipvpn.address], vtepNetworks)
-    dataplane.watchAddresses((addresses) => ends.setNodeAddresses(addresses))
+    dataplanes.host.watchAddresses((addresses) => ends.setNodeAddresses(addresses))
     this.ends = ends
-    this.transport = new MplsTransport({ ...ipvpn, ends, blackhole: () => this.dead!, tunnelName }, dataplane)
+    this.transport = new MplsTransport(
+      { ...ipvpn, ends, blackhole: () => this.blackhole!, tunnelName },
+      dataplanes.of('ipvpn'),
+    )
   }
 
   /** Throws `RequestError`; `free` gives back what it took. */
@@ -171,7 +176,7 @@ export class Instances {
   /** Goes on with the device that a daemon which was forgotten left in the kernel. */
   private async createVrf(id: string, subnetPrefixLength: number | null): Promise<IpVpnInstance> {
     await this.findBlackhole()
-    const left = await this.dataplane.vrfOf(aliasOf(id))
+    const left = await this.dataplanes.of('ipvpn').vrfOf(aliasOf(id))
     const isLeft = left !== undefined && this.tables.claim(left.table, id)
     const table = isLeft ? left.table : await this.takeTable(id)
     let rdNumber: number | null = null
@@ -198,22 +203,22 @@ export class Instances {
   }
 
   private async searchBlackhole(): Promise<void> {
-    const left = await this.dataplane.vrfOf(BLACKHOLE_ALIAS)
+    const left = await this.dataplanes.of('ipvpn').vrfOf(BLACKHOLE_ALIAS)
     if (left !== undefined && this.tables.claim(left.table, BLACKHOLE_ALIAS)) {
-      this.dead = { device: left.name, table: left.table }
+      this.blackhole = { device: left.name, table: left.table }
       return
     }
-    const isElsewhere = (one: number) => this.dataplane.isTableTaken(one)
+    const isElsewhere = (one: number) => this.dataplanes.of('ipvpn').isTableTaken(one)
     const all = new Identifiers(...ALL_TABLES, this.speaker.convergence)
     for (const [table, use] of this.tables.entries()) all.claim(table, use)
     const table =
       (await this.tables.takeLastUnless(isElsewhere, BLACKHOLE_ALIAS)) ??
       (await all.takeLastUnless(isElsewhere, BLACKHOLE_ALIAS))!
-    this.dead = { device: `${this.config.ranges.vrfPrefix}0`, table }
+    this.blackhole = { device: `${this.config.ranges.vrfPrefix}0`, table }
   }
 
   private async takeTable(id: string): Promise<number> {
-    const table = await this.tables.takeUnless((one) => this.dataplane.isTableTaken(one), id)
+    const table = await this.tables.takeUnless((one) => this.dataplanes.of('ipvpn').isTableTaken(one), id)
     if (table === undefined)
       throw new RequestError('NUMBERS_EXHAUSTED', 'all routing tables of table_range are taken')
     return table
@@ -224,7 +229,7 @@ export class Instances {
     for (;;) {
       const number = ++this.lastNumber
       const device = this.config.ranges.vrfPrefix + number
-      if ((await this.dataplane.interfaceNamed(device)) === undefined) return { number, device }
+      if ((await this.dataplanes.of('ipvpn').interfaceNamed(device)) === undefined) return { number, device }
     }
   }
 
@@ -262,7 +267,7 @@ export class Instances {
         sequenceChanged: (mac) => this.sequenceChanged(id, mac),
       },
       this.speaker,
-      this.dataplane,
+      this.dataplanes.of('evpn'),
     )
     const attachments = new Attachments()
     const own = { type: 'evpn', routing: macVrf, macVrf, vniGiven, suffix } as const
@@ -284,10 +289,10 @@ export class Instances {
       },
       this.transport,
       this.speaker,
-      this.dataplane,
+      this.dataplanes.of('ipvpn'),
     )
     const attachments = new Attachments()
-    const own = { type: 'ipvpn', routing: vrf, vrf } as const
+    const own = { type: 'ipvpn', routing: vrf, vrf, fallback: null } as const
     return { ...own, number, attachments, rdNumber, description: null, subnetPrefixLength }
   }
 

@@ -13,11 +13,14 @@ import type { AttachRequest, ResolvedRequest } from './request.ts'
  */
 export class IrbInterfaces {
   private readonly instances: ReadonlyMap<string, VpnInstance>
+  private readonly connects: boolean
   /** The VRFs that are plugged into an EVPN instance, or have been. */
   private readonly vrfs = new Map<string, Set<string>>()
 
-  constructor(instances: ReadonlyMap<string, VpnInstance>) {
+  /** `connects`: an IP VPN and an EVPN instance can be joined, being in one dataplane. */
+  constructor(instances: ReadonlyMap<string, VpnInstance>, connects: boolean) {
     this.instances = instances
+    this.connects = connects
   }
 
   /** The request with the name of its port. Throws `RequestError`. */
@@ -28,7 +31,7 @@ export class IrbInterfaces {
     if (type !== 'ipvpn')
       throw new RequestError(
         'PARAMETER_INVALID',
-        `local_port: only an ipvpn can be plugged into EVPN instance ${evpn}`,
+        `local_port: only an ipvpn can be joined to EVPN instance ${evpn}`,
       )
     const plugged = [...(this.instances.get(instanceId)?.attachments ?? [])].filter(
       ({ plug }) => plug?.evpn === evpn,
@@ -46,7 +49,7 @@ export class IrbInterfaces {
     const own = routing.endpointEntries(endpoint)
     const { plug } = endpoint
     const target = plug === null ? undefined : this.instances.get(plug.evpn)
-    if (plug === null || target?.type !== 'evpn') return own
+    if (plug === null || target?.type !== 'evpn' || !this.connects) return own
     return [
       ...own,
       ...target.macVrf.gatewayEntries({ device: plug.device, mac: gatewayMac(routing.config.id) }),
@@ -61,6 +64,7 @@ export class IrbInterfaces {
 
   /** Tells an EVPN instance, if it is there, which VRFs are plugged into it now. */
   connect(id: string): void {
+    if (!this.connects) return
     const gateways = [...(this.vrfs.get(id) ?? [])].flatMap((vrf) => {
       const other = this.instances.get(vrf)
       const gateway = other?.type === 'ipvpn' ? other.vrf.gatewayIn(id) : null

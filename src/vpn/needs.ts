@@ -1,18 +1,21 @@
 import { identity } from '../dataplane/kinds/index.ts'
-import type { Dataplane, Entry } from '../dataplane/model.ts'
+import type { Entry } from '../dataplane/model.ts'
 import { ensure } from '../values/map.ts'
 import type { Attachment } from './attachments.ts'
+import type { Dataplanes } from './dataplanes.ts'
 import { portUse, type VpnInstance } from './instance.ts'
+import type { Drivers } from './instances.ts'
 import type { IrbInterfaces } from './irb-interfaces.ts'
 import type { PendingOperations } from './pending-operations.ts'
-import { Ports } from './ports.ts'
+import { Ports, type PortUse } from './ports.ts'
 
 export interface NeedsDependencies {
   /** As a live view. */
   readonly instances: ReadonlyMap<string, VpnInstance>
   readonly irbs: IrbInterfaces
   readonly pending: PendingOperations
-  readonly dataplane: Dataplane
+  readonly dataplanes: Dataplanes
+  readonly drivers: Drivers
 }
 
 /** What instances and their endpoints need in the kernel. Several may need the same: it goes with the last of them. */
@@ -20,16 +23,18 @@ export class Needs {
   private readonly instances: ReadonlyMap<string, VpnInstance>
   private readonly irbs: IrbInterfaces
   private readonly pending: PendingOperations
-  private readonly dataplane: Dataplane
+  private readonly dataplanes: Dataplanes
+  private readonly drivers: Drivers
   private readonly ports = new Ports()
   /** The instances that need something for themselves, by its place. */
   private readonly instanceUsers = new Map<string, Set<string>>()
 
-  constructor({ instances, irbs, pending, dataplane }: NeedsDependencies) {
+  constructor({ instances, irbs, pending, dataplanes, drivers }: NeedsDependencies) {
     this.instances = instances
     this.irbs = irbs
     this.pending = pending
-    this.dataplane = dataplane
+    this.dataplanes = dataplanes
+    this.drivers = drivers
   }
 
   /** The instance is there, and with it the need for its network. */
@@ -40,19 +45,20 @@ export class Needs {
 
   /** Has the port for the attachment. Answers with the instance that is in the way, if one is. */
   claimPort(instance: VpnInstance, attachment: Attachment): string | null {
-    return this.ports.claim(attachment.port, instance.routing.config.id, portUse(instance, attachment))
+    return this.ports.claim(attachment.port, instance.routing.config.id, this.use(instance, attachment))
   }
 
-  /** Whether an instance other than this one has the port for more than to be sent to. */
-  isPortHeld(port: string, instance: string): boolean {
-    return this.ports.isHeld(port, instance)
+  /** The instance other than this one that has the port for more than to be sent to, if one has. */
+  holderOf(port: string, instance: string): string | null {
+    return this.ports.holderOf(port, instance)
   }
 
   /** A port that an attachment only sends to stays where another instance has it. */
   ofEndpoint(instance: VpnInstance, attachment: Attachment): Entry[] {
     const entries = this.irbs.endpointEntries(instance, attachment)
     const { id } = instance.routing.config
-    const elsewhere = portUse(instance, attachment) === 'receive' && this.ports.isHeld(attachment.port, id)
+    const elsewhere =
+      this.use(instance, attachment) === 'receive' && this.ports.holderOf(attachment.port, id) !== null
     return elsewhere ? entries.filter(({ kind }) => kind !== 'vrf-port') : entries
   }
 
@@ -73,10 +79,13 @@ export class Needs {
     this.ports.settle(
       port,
       instance.routing.config.id,
-      users.map((user) => portUse(instance, user)),
+      users.map((user) => this.use(instance, user)),
     )
     const needed = new Map<string, Entry>()
-    const others = [...this.ports.usersOf(port)].flatMap((id) => this.instances.get(id) ?? [])
+    const dataplane = this.dataplanes.of(instance.type)
+    const others = [...this.ports.usersOf(port)]
+      .flatMap((id) => this.instances.get(id) ?? [])
+      .filter(({ type }) => this.dataplanes.of(type) === dataplane)
     for (const other of new Set([instance, ...others])) {
       const same = other === instance ? other.attachments.of(mac) : []
       for (const attachment of new Set([...other.attachments.behind(port), ...same]))
@@ -85,8 +94,13 @@ export class Needs {
     this.pending.drop(entries.filter((entry) => !needed.has(identity(entry))))
     for (const entry of entries) {
       const other = needed.get(identity(entry))
-      if (other !== undefined) this.dataplane.want(other)
+      if (other !== undefined) this.dataplanes.want(other)
     }
+  }
+
+  /** For a dummy, in which ports are names, none is in the way of another. */
+  private use(instance: VpnInstance, attachment: Attachment): PortUse {
+    return this.drivers[instance.type] === 'dummy' ? 'receive' : portUse(instance, attachment)
   }
 
   /** Takes back what an instance needed that is none any more, and `more`. */

@@ -1,6 +1,8 @@
 import { identity } from '../dataplane/kinds/index.ts'
-import type { Dataplane, Entry, Status } from '../dataplane/model.ts'
+import type { Entry, Status } from '../dataplane/model.ts'
+import { assert } from '../values/assert.ts'
 import type { ChangedState } from './changed-state.ts'
+import type { Dataplanes } from './dataplanes.ts'
 import type { Keep } from './state.ts'
 
 type Batch = readonly Entry[]
@@ -10,15 +12,15 @@ type Batch = readonly Entry[]
  * before they are touched, so that a process that dies half-way leaves its successor a list of what to clear away.
  */
 export class PendingOperations {
-  private readonly dataplane: Dataplane
+  private readonly dataplanes: Dataplanes
   private readonly changes: ChangedState
   private readonly keep: Keep
   /** Of each its number in the state, and what of it is kept there. */
   private readonly batches = new Map<Batch, { readonly number: number; readonly kept: Batch }>()
   private lastNumber = 0
 
-  constructor(dataplane: Dataplane, changes: ChangedState, keep: Keep) {
-    this.dataplane = dataplane
+  constructor(dataplanes: Dataplanes, changes: ChangedState, keep: Keep) {
+    this.dataplanes = dataplanes
     this.changes = changes
     this.keep = keep
   }
@@ -42,8 +44,8 @@ export class PendingOperations {
       this.add(batch, kept)
       await this.keep('written')
     }
-    for (const entry of batch) this.dataplane.want(entry)
-    return this.dataplane.settled(batch)
+    for (const entry of batch) this.dataplanes.want(entry)
+    return this.dataplanes.settled(batch)
   }
 
   /** What `set` put there belongs to an attachment now, or was dropped again. */
@@ -58,7 +60,7 @@ export class PendingOperations {
   drop(batch: Batch): void {
     if (batch.length === 0) return
     this.add(batch)
-    for (const entry of batch) this.dataplane.unwant(entry)
+    for (const entry of batch) this.dataplanes.unwant(entry)
     this.follow(batch)
   }
 
@@ -66,18 +68,19 @@ export class PendingOperations {
   restore(entries: Batch): void {
     if (entries.length === 0) return
     this.add(entries)
-    this.dataplane.clear(entries)
+    this.dataplanes.clear(entries)
     this.follow(entries)
   }
 
   private follow(batch: Batch): void {
-    void this.dataplane.gone(batch).then(() => {
+    void this.dataplanes.gone(batch).then(() => {
       this.settled(batch)
       return this.keep('written')
     })
   }
 
   private add(batch: Batch, kept = batch): void {
+    assert(!this.batches.has(batch), 'entries are written down as pending twice')
     const number = ++this.lastNumber
     this.batches.set(batch, { number, kept })
     this.changes.touch('pending', `${number}`, () => kept)

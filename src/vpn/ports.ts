@@ -28,10 +28,11 @@ export class Ports {
     return this.users.get(port)?.keys() ?? []
   }
 
-  /** Whether an instance other than this one has it for more than to be sent to. */
-  isHeld(port: string, instance: string): boolean {
-    const users = this.users.get(port) ?? []
-    return [...users].some(([other, use]) => other !== instance && use !== 'receive')
+  /** The instance other than this one that has it for more than to be sent to, if one has. */
+  holderOf(port: string, instance: string): string | null {
+    for (const [other, use] of this.users.get(port) ?? [])
+      if (other !== instance && use !== 'receive') return other
+    return null
   }
 }
 

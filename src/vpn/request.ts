@@ -9,6 +9,9 @@ import type { Mac } from '../values/mac.ts'
 export { VPN_TYPES }
 export type VpnType = (typeof VPN_TYPES)[number]
 
+/** As the agent gives it, which describes the switch port and the MAC addresses of the router. */
+export type Fallback = Readonly<Record<string, unknown>>
+
 /** An attachment that an agent asks for, checked for form. */
 export interface AttachRequest {
   readonly instanceId: string
@@ -19,8 +22,10 @@ export interface AttachRequest {
   /** Null: any address of that MAC. */
   readonly ip: InterfaceAddress | null
   readonly gatewayIp: Ip | null
-  /** Name of the Linux interface, or of an IP VPN's endpoint the EVPN instance that it is in. */
+  /** Name of the Linux interface, or of an IP VPN's endpoint the EVPN instance that it is in. Of a port of Open vSwitch it is only a key. */
   readonly port: string | { readonly evpn: string }
+  /** Whether the port is described as one of Open vSwitch, where a VLAN tells networks apart. */
+  readonly isOvsPort: boolean
   /** Name of the bridge to use instead of one of ours; made where it is missing. */
   readonly linuxBridge: string | null
   readonly vni: number | null
@@ -33,6 +38,8 @@ export interface AttachRequest {
   readonly advertiseSubnet: boolean
   /** Routes that an IP VPN re-advertises; null: as before. Without targets on one of both sides there are none. */
   readonly readvertise: ReadvertiseTargets | null
+  /** Where an IP VPN sends what it has no route for; null: as before. */
+  readonly fallback: Fallback | null
   /** Any JSON, for people to read. */
   readonly description: unknown
   readonly instanceDescription: unknown

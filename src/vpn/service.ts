@@ -1,7 +1,7 @@
 import { RequestError } from '../api/errors.ts'
 import type { Speaker } from '../bgp/speaker.ts'
-import type { Dataplane, Entry } from '../dataplane/model.ts'
 import type { EventSink } from '../events/event.ts'
+import { assert } from '../values/assert.ts'
 import { formatMac } from '../values/mac.ts'
 import { Admission } from './admission.ts'
 import {
@@ -12,6 +12,8 @@ import {
   rdNumbersOf,
 } from './attachments.ts'
 import { ChangedState } from './changed-state.ts'
+import type { Dataplanes } from './dataplanes.ts'
+import { Detached } from './detached.ts'
 import type { Identifiers } from './identifiers.ts'
 import { instanceState, readvertises, type VpnInstance } from './instance.ts'
 import { Instances, type VpnConfig } from './instances.ts'
@@ -20,6 +22,7 @@ import { refusalOf } from './kernel-refusal.ts'
 import { Needs } from './needs.ts'
 import { Numbers } from './numbers.ts'
 import { PendingOperations } from './pending-operations.ts'
+import { PortSharing } from './port-sharing.ts'
 import type { AttachRequest, DetachRequest, ResolvedRequest } from './request.ts'
 import { Serial } from './serial.ts'
 import type { InstanceState, Keep, SavedState, StateChange } from './state.ts'
@@ -33,45 +36,52 @@ export type ServiceState = Pick<SavedState, 'instances' | 'footprint' | 'numbers
  * and the previous good state as they were.
  */
 export class VpnService {
-  readonly instances = new Map<string, VpnInstance>()
+  private readonly byId = new Map<string, VpnInstance>()
+  /** By id, as a live view. */
+  readonly instances: ReadonlyMap<string, VpnInstance> = this.byId
   private readonly numbers: Numbers
   private readonly config: VpnConfig
-  private readonly dataplane: Dataplane
+  private readonly dataplanes: Dataplanes
   private readonly events: EventSink
   private readonly serial = new Serial()
   private readonly maker: Instances
-  private readonly irbs = new IrbInterfaces(this.instances)
+  private readonly irbs: IrbInterfaces
   private readonly changed = new ChangedState(this.instances)
   private readonly keep: Keep
   private readonly pending: PendingOperations
   private readonly needs: Needs
   private readonly admission: Admission
+  private readonly detached = new Detached()
+  private readonly sharing: PortSharing
 
   /** `keep` takes `changes` down. */
   constructor(
     config: VpnConfig,
     speaker: Speaker,
-    dataplane: Dataplane,
+    dataplanes: Dataplanes,
     events: EventSink,
     keep: Keep = async () => {},
   ) {
     this.config = config
     this.keep = keep
     this.numbers = new Numbers(config.ranges.labels, speaker.convergence, this.changed)
-    this.dataplane = dataplane
+    this.dataplanes = dataplanes
+    this.irbs = new IrbInterfaces(this.instances, dataplanes.isShared)
     this.events = events
-    this.maker = new Instances(config, speaker, dataplane, events, this.numbers, (id, mac) => {
+    this.maker = new Instances(config, speaker, dataplanes, events, this.numbers, (id, mac) => {
       this.changed.mac(id, mac)
       void keep('synced')
     })
-    this.pending = new PendingOperations(dataplane, this.changed, keep)
+    this.pending = new PendingOperations(dataplanes, this.changed, keep)
     const { instances, irbs, pending } = this
-    this.needs = new Needs({ instances, irbs, pending, dataplane })
-    const peers = speaker.config.peers.map(({ address }) => address)
-    const uplinks = new Uplinks({ config, peers })
+    this.needs = new Needs({ instances, irbs, pending, dataplanes, drivers: config.drivers })
+    const peers = () => speaker.peerConfigs.map(({ address }) => address)
+    const uplinks = () => new Uplinks({ config, peers: peers() })
     const { needs } = this
+    this.sharing = new PortSharing({ instances, needs, drivers: config.drivers, events })
     const bridges = this.maker.evpnDevices
-    this.admission = new Admission({ instances, dataplane, needs, uplinks, bridges, ranges: config.ranges })
+    const { drivers, ranges } = config
+    this.admission = new Admission({ instances, dataplanes, drivers, needs, uplinks, bridges, ranges })
   }
 
   /** MPLS labels in use, and what for. */
@@ -95,16 +105,12 @@ export class VpnService {
 
   /** Takes up what an earlier process had attached, without waiting for the kernel; to be called before anything else. */
   async restore({ instances, footprint, numbers }: ServiceState): Promise<void> {
-    const left = [...footprint]
     this.numbers.restore(numbers)
     await this.maker.reserve(instances)
-    for (const state of instances) {
-      if (this.config.refused[state.type] === undefined) this.restoreInstance(state)
-      else left.push(...this.abandon(state))
-    }
+    for (const state of instances) this.restoreInstance(state)
     for (const { routing, attachments } of this.instances.values())
       for (const { plug } of attachments) if (plug !== null) this.irbs.changed(routing.config.id, plug.evpn)
-    this.pending.restore(left)
+    this.pending.restore(footprint)
   }
 
   /** Begins anew, but for the numbers that an earlier process had: peers may still hold routes with them. */
@@ -114,24 +120,30 @@ export class VpnService {
 
   /** Resolves when the port's own kernel state is in place and its route is advertised. Throws `RequestError`. */
   attach(request: AttachRequest): Promise<void> {
-    const { instanceId, port } = request
-    const concerned = typeof port === 'string' ? [instanceId] : [instanceId, port.evpn]
+    const { instanceId } = request
+    const joined = this.sharing.joined(request)
+    const concerned = typeof joined.port === 'string' ? [instanceId] : [instanceId, joined.port.evpn]
     return this.serial.runAlone(concerned, async () => {
       const existing = this.instances.get(instanceId)
-      this.checkType(request, existing)
-      const resolved = await this.admission.admit(this.irbs.resolvePort(request))
+      this.checkType(joined, existing)
+      const resolved = this.sharing.confined(await this.admission.admit(this.irbs.resolvePort(joined)))
       if (existing === undefined) await this.attachFirst(resolved)
       else await this.attachNext(existing, resolved)
     })
   }
 
-  /** Throws `RequestError` when there is no such endpoint. */
+  /** Throws `RequestError` when there is no such endpoint, and was none until a while ago. */
   detach(request: DetachRequest): Promise<void> {
     return this.serial.run(request.instanceId, async () => {
       const instance = this.instances.get(request.instanceId)
+      if (instance?.attachments.covers(request) !== true && this.detached.has(request)) return
       if (instance === undefined)
         throw new RequestError('INSTANCE_UNKNOWN', `VPN ${request.instanceId} could not be found`)
-      for (const attachment of instance.attachments.named(request)) this.remove(instance, attachment)
+      for (const attachment of instance.attachments.named(request)) {
+        this.remove(instance, attachment)
+        this.detached.add({ ...attachment, instanceId: request.instanceId })
+      }
+      this.detached.add(request)
       if (instance.attachments.isEmpty) this.end(instance)
       await this.keep('synced')
       const { instanceId, mac } = request
@@ -140,8 +152,6 @@ export class VpnService {
   }
 
   private checkType({ type, instanceId }: AttachRequest, existing: VpnInstance | undefined): void {
-    const refused = this.config.refused[type]
-    if (refused !== undefined) throw new RequestError('VPN_TYPE_UNAVAILABLE', refused)
     const lack = this.config.lacks(type)
     if (lack !== null)
       throw new RequestError('VPN_TYPE_UNAVAILABLE', `vpn_type: ${type} cannot be served: ${lack}`)
@@ -203,7 +213,7 @@ export class VpnService {
     const refusal =
       failure === undefined
         ? await this.openness(instance)
-        : await refusalOf(request.port, failure, this.dataplane)
+        : await refusalOf(request.port, failure, this.dataplanes.of(instance.type))
     if (refusal !== null) {
       this.needs.retract(instance, plan.add, own)
       taken.giveBack()
@@ -222,7 +232,7 @@ export class VpnService {
   private async openness(instance: VpnInstance): Promise<RequestError | null> {
     if (!this.config.requireIsolation || instance.type !== 'evpn') return null
     const { bridge } = instance.macVrf.config.devices
-    const { by, reason } = await this.dataplane.isolationOf(bridge)
+    const { by, reason } = await this.dataplanes.of('evpn').isolationOf(bridge)
     if (by !== null || reason === null) return null
     return new RequestError(
       'NOT_ISOLATED',
@@ -238,6 +248,7 @@ export class VpnService {
     routing.setTargets(request.importTargets, request.exportTargets)
     if (instance.type === 'ipvpn' && request.readvertise !== null)
       instance.vrf.setReadvertise(request.readvertise)
+    if (instance.type === 'ipvpn' && request.fallback !== null) instance.fallback = request.fallback
     attachments.commit(plan)
     this.changed.instance(request.instanceId)
     for (const attachment of plan.change) routing.addEndpoint(attachment)
@@ -269,14 +280,15 @@ export class VpnService {
   /** Waits for the route to an endpoint, which there is only while its port is up; a new one that cannot be reached was never attached. */
   private async reach(instance: VpnInstance, { add, before }: AttachPlan): Promise<void> {
     const routes = instance.routing.routeEntries(add)
-    if (routes.length === 0 || (await this.dataplane.interfaceNamed(add.port))?.up !== true) return
-    const [failure] = await this.dataplane.settled(routes)
+    const dataplane = this.dataplanes.of(instance.type)
+    if (routes.length === 0 || (await dataplane.interfaceNamed(add.port))?.up !== true) return
+    const [failure] = await dataplane.settled(routes)
     if (failure === undefined) return
     if (before === null) {
       this.remove(instance, add)
       await this.keep('synced')
     }
-    throw await refusalOf(add.port, failure, this.dataplane)
+    throw await refusalOf(add.port, failure, dataplane)
   }
 
   /** Takes an endpoint away, with its numbers and what it alone needed. */
@@ -294,7 +306,8 @@ export class VpnService {
 
   private enter(instance: VpnInstance): void {
     const { id } = instance.routing.config
-    this.instances.set(id, instance)
+    assert(!this.byId.has(id), 'there are two VPN instances of one id', id)
+    this.byId.set(id, instance)
     this.events.emit({ type: 'instance-created', instance: id, vpn: instance.type })
     this.needs.enter(instance)
   }
@@ -303,30 +316,29 @@ export class VpnService {
     const instance = this.maker.restore(state)
     const { routing } = instance
     this.enter(instance)
-    for (const entry of routing.instanceEntries()) this.dataplane.want(entry)
+    for (const entry of routing.instanceEntries()) this.dataplanes.want(entry)
     routing.setGateway(state.gatewayIp)
     routing.setTargets(state.importTargets, state.exportTargets)
-    if (instance.type === 'ipvpn' && state.type === 'ipvpn') instance.vrf.setReadvertise(state.readvertise)
+    if (instance.type === 'ipvpn' && state.type === 'ipvpn') {
+      instance.vrf.setReadvertise(state.readvertise)
+      instance.fallback = state.fallback
+    }
     for (const { sequence, ...add } of state.attachments) {
       this.labels.claim(add.label, labelUse(instance, add))
       this.needs.claimPort(instance, add)
-      for (const entry of this.needs.ofEndpoint(instance, add)) this.dataplane.want(entry)
+      for (const entry of this.needs.ofEndpoint(instance, add)) this.dataplanes.want(entry)
       instance.attachments.commit({ add, remove: [], change: [] })
       routing.addEndpoint(add, sequence)
     }
+    if (!this.dataplanes.isShared && this.config.drivers[state.type] === 'dummy') this.clearHost(instance)
     this.changed.instance(state.id)
     for (const { mac } of state.attachments) this.changed.mac(state.id, mac)
   }
 
-  /** What an instance that is not served any more left in the kernel. */
-  private abandon(state: InstanceState): Entry[] {
-    const instance = this.maker.restore(state)
-    const { routing } = instance
-    const endpoints = state.attachments.flatMap((attachment) => routing.endpointEntries(attachment))
-    for (const number of state.attachments.flatMap(rdNumbersOf)) this.numbers.rds.release(number)
-    this.maker.free(instance)
-    this.events.emit({ type: 'instance-abandoned', instance: state.id, vpn: state.type })
-    return [...routing.instanceEntries(), ...endpoints]
+  /** Takes out of the kernel what an earlier daemon put there, when the driver was another one. */
+  private clearHost({ routing, attachments }: VpnInstance): void {
+    const endpoints = [...attachments].flatMap((attachment) => routing.endpointEntries(attachment))
+    this.dataplanes.host.clear([...routing.instanceEntries(), ...endpoints])
   }
 
   /** Numbers for an attachment; of a MAC address that has none, its label is taken at once. Those of EVPN never get into the kernel. */
@@ -337,7 +349,7 @@ export class VpnService {
   ): Promise<NumberSource & { giveBack(): void }> {
     const { id } = routing.config
     const taken: (() => void)[] = []
-    const isTaken = (one: number) => type === 'ipvpn' && this.dataplane.isLabelTaken(one)
+    const isTaken = (one: number) => type === 'ipvpn' && this.dataplanes.of(type).isLabelTaken(one)
     const label = attachments.has(request.mac) ? null : await this.labels.takeUnless(isTaken, use)
     if (label === undefined)
       throw new RequestError('NUMBERS_EXHAUSTED', 'all MPLS labels of label_range are taken')
@@ -362,7 +374,7 @@ export class VpnService {
         ? instance.macVrf.addresses.gateways.flatMap((gateway) => instance.macVrf.gatewayEntries(gateway))
         : []
     routing.stop()
-    if (this.instances.delete(routing.config.id))
+    if (this.byId.delete(routing.config.id))
       this.events.emit({ type: 'instance-ended', instance: routing.config.id, vpn: instance.type })
     this.changed.instance(routing.config.id)
     this.needs.retractInstance(instance, left)

@@ -75,6 +75,7 @@ const ipInstance = z.object({
   table: natural.optional(),
   device: name.optional(),
   readvertise: z.object({ from: targets.readonly(), to: targets.readonly() }).nullable().default(null),
+  fallback: z.record(z.string(), z.unknown()).readonly().nullable().default(null),
 })
 
 const instance = z.union([evpnInstance, ipInstance])

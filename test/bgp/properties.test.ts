@@ -171,7 +171,8 @@ describe.each(nlriTable)('%s', (_, codec) => {
           written((w) => writeUnreach(w, family, nlri, EXTENDED)),
           EXTENDED,
         )
-        expect(gone.unreach.flatMap((one) => one.nlri.map(codec.key))).toEqual(nlri.map(codec.key))
+        const key = (one: Nlri) => codec.key(one)
+        expect(gone.unreach.flatMap((one) => one.nlri.map(key))).toEqual(nlri.map(key))
       }),
     )
   })

@@ -6,7 +6,7 @@ import type { GracefulRestart, LongLivedFamily } from '../../src/bgp/message/cap
 import { ceaseWithText, encodeNotification } from '../../src/bgp/message/notification.ts'
 import { writeEndOfRib, writeReach, writeUnreach } from '../../src/bgp/message/pack.ts'
 import { encodeRouteRefresh, RefreshKind } from '../../src/bgp/message/route-refresh.ts'
-import { localSource } from '../../src/bgp/rib/route.ts'
+import { localSource, newSource } from '../../src/bgp/rib/route.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import { Writer } from '../../src/bgp/wire/writer.ts'
 import type { DaemonEvent } from '../../src/events/event.ts'
@@ -286,16 +286,12 @@ describe('long-lived graceful restart (RFC 9494)', () => {
 })
 
 describe('a stale route', () => {
-  const other = localSource('other')
-
-  beforeEach(() => {
-    other.peer = {
-      address: ip('10.77.0.99'),
-      as: 64512,
-      internal: true,
-      isClient: false,
-      identifier: ~0 >>> 0,
-    }
+  const other = newSource('other', {
+    address: ip('10.77.0.99'),
+    as: 64512,
+    internal: true,
+    isClient: false,
+    identifier: ~0 >>> 0,
   })
 
   const sourceOf = (): string | undefined => [...red.routes.values()][0]?.source.name

@@ -3,7 +3,14 @@ import { noAttributes } from '../../src/bgp/attribute/attributes.ts'
 import { EVPN } from '../../src/bgp/family.ts'
 import { Imports } from '../../src/bgp/imports.ts'
 import { nlriCodec } from '../../src/bgp/nlri/index.ts'
-import { beginGeneration, isStale, localSource, type Route, type Source } from '../../src/bgp/rib/route.ts'
+import {
+  isStale,
+  localSource,
+  markStale,
+  newSource,
+  type Route,
+  type Source,
+} from '../../src/bgp/rib/route.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import { ip, macRoute, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -25,8 +32,8 @@ beforeEach(() => begin(20))
 function begin(vanishedSeconds: number): void {
   clock = new VirtualClock()
   speaker = speakerAt('10.77.0.13', [], clock, new VirtualNetwork(clock), { vanishedSeconds })
-  reflector = localSource('BGP-10.77.0.1')
-  reflector.peer = { address: ip('10.77.0.1'), as: 64512, internal: true, isClient: false, identifier: 1 }
+  const facts = { address: ip('10.77.0.1'), as: 64512, internal: true, isClient: false, identifier: 1 }
+  reflector = newSource('BGP-10.77.0.1', facts)
   changes = 0
   imports = new Imports(speaker, localSource('EVI-1'), {
     accepts: (route): route is Route => route.family === EVPN,
@@ -96,7 +103,7 @@ describe('a remote node whose routes', () => {
 
   test('go all at once, but for what is stale since the session was lost, is kept as stale', () => {
     advertise(A, MAC1, MAC2)
-    reflector.freshFrom.set(EVPN, beginGeneration(reflector))
+    markStale(reflector, EVPN)
     // the node detached MAC1 while there was no session
     advertise(A, MAC2, MAC3)
     withdraw(A, MAC2, MAC3)
@@ -105,7 +112,7 @@ describe('a remote node whose routes', () => {
 
   test('go while others of it that are not stale stay loses them at once', () => {
     advertise(A, MAC1, MAC2)
-    reflector.freshFrom.set(EVPN, beginGeneration(reflector))
+    markStale(reflector, EVPN)
     advertise(A, MAC2, MAC3)
     withdraw(A, MAC2)
     expect(here()).toHaveLength(2)

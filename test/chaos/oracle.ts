@@ -13,7 +13,7 @@ const MOST_MIB = 400
 /** By when the daemons have repaired what they can. */
 const REPAIR_SECONDS = 40
 /** True: we change the same entries again and again. */
-const REPEATED = /changed by others again and again/
+const REPEATED = /changed by other programs again and again/
 const MOST_SHOWN = 20
 /** What a node has of another one, which it keeps until it knows for sure that it is to go: a reflector that has restarted may take minutes. */
 const REMOTE = /^extra: (mac .* on vxlan|neighbour )/

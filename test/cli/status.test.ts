@@ -119,11 +119,11 @@ PEER       AS     STATE        SINCE                ROUTES  WHY
 ! 11 of 60 kernel entries failed
 
 sessions    0 of 1 established, 1 disabled
-routes      HEADLESS: no peer left to ask, going by the last known routes since 2026-11-25 02:11:07; 1204 received, 4 ours
+routes      HEADLESS: no session, forwarding by stale routes since 2026-11-25 02:11:07; 1204 received, 4 ours
 networks    1, with 3 endpoints
 kernel      60 entries wanted: 48 programmed, 1 pending, 11 failed
 compared    60 entries with the kernel at 2026-11-25 02:11:07: 2 were not as wanted
-leftovers   2 entries kept until all routes are here; links that nobody wants: evpn---old
+leftovers   2 entries kept until initial convergence is complete; stale links: evpn---old
 state file  NOT WRITABLE: /var/lib/chanter/state: ENOSPC
 
 PEER       AS     STATE  SINCE                ROUTES  WHY
@@ -222,7 +222,7 @@ describe('--verify', () => {
   test('says that all is there', async () => {
     expect(await status({ '/status/verify': NOTHING }, '--verify')).toMatchObject({
       output:
-        'compared 60 entries on 3 devices with the kernel: everything is there, and nothing else of ours\n',
+        'compared 60 entries on 3 devices with the kernel: all entries are programmed, and nothing else of chanter\n',
       exitCode: undefined,
     })
   })
@@ -251,7 +251,7 @@ missing     neighbour 10.0.0.2 on br0
 different   remote-mac 02:00:00:00:01:02 on vx0  there is mac 02:00:00:00:01:02, dst 192.0.2.66, vni 100
 extra       link evpn---old
 unreadable  vx9                                  EPERM
-what is wrong with entries is being put right: verify again
+drift is being repaired: verify again
 `)
   })
 
@@ -263,7 +263,7 @@ what is wrong with entries is being put right: verify again
       output,
     ).toBe(`compared 60 entries on 3 devices with the kernel: 0 missing, 0 different, 0 extra, 2 failed, 1 pending
 failed entries are tried again, and listed with the reason by chanter status --failed
-pending entries are on their way: verify again
+entries are pending: verify again
 `)
   })
 

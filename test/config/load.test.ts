@@ -180,17 +180,6 @@ describe('IP VPN in the kernel', () => {
     )
     expect(() => load(`${linux}mpls_interface = eth1\nvrf_prefix = a/b\n`)).toThrow(/vrf_prefix/)
   })
-
-  test.each([
-    ['dummy', 'dummy', { evpn: true, ipvpn: true }],
-    ['linux', 'dummy', { evpn: true, ipvpn: false }],
-    ['dummy', 'linux', { evpn: false, ipvpn: true }],
-    ['linux', 'linux', { evpn: true, ipvpn: true }],
-  ])('EVPN by %s, IP VPN by %s', (evpn, ipvpn, serves) => {
-    const text = linux.replace('= linux', `= ${ipvpn}\nmpls_interface = eth1`)
-    const { config } = load(`${text}[DATAPLANE_DRIVER_EVPN]\ndataplane_driver = ${evpn}\n`)
-    expect(config.serves).toEqual(serves)
-  })
 })
 
 describe('values', () => {

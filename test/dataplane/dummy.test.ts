@@ -4,6 +4,7 @@ import { systemClock } from '../../src/clock.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
+import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import { isOwnedName } from '../../src/vpn/names.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { noEvents } from '../support/events.ts'
@@ -36,9 +37,9 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     ranges: RANGES,
     lacks: () => null,
     requireIsolation: false,
-    refused: {},
+    drivers: { evpn: 'dummy', ipvpn: 'dummy' } as const,
   }
-  const vpns = new VpnService(config, speaker, reconciler, noEvents)
+  const vpns = new VpnService(config, speaker, Dataplanes.shared(reconciler), noEvents)
   reconciler.start()
   await vpns.attach({
     instanceId: 'net1',
@@ -49,6 +50,7 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     ip: null,
     gatewayIp: null,
     port: 'tap1',
+    isOvsPort: false,
     linuxBridge: null,
     vni: 100,
     localPref: null,
@@ -57,6 +59,7 @@ test('the dummy driver takes a port that nobody made, and keeps what it would pr
     hashOrder: 0,
     advertiseSubnet: false,
     readvertise: null,
+    fallback: null,
     description: undefined,
     instanceDescription: undefined,
   })

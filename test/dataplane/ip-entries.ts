@@ -1,17 +1,17 @@
 import type {
-  Address,
   FixedNeighbour,
   Hop,
   LabelRoute,
   MplsInterface,
+  MplsTunnel,
+  PortAddress,
   ProxyNeighbour,
-  Route,
-  Tunnel,
   UdpPort,
   Unreachable,
   Veth,
-  Vrf,
+  VrfDevice,
   VrfPort,
+  VrfRoute,
 } from '../../src/dataplane/model.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { ip, mac } from './entries.ts'
@@ -19,9 +19,9 @@ import { ip, mac } from './entries.ts'
 /** Of `red` and `blue`. */
 export const TABLES = [1001, 1002] as const
 
-export const red: Vrf = { kind: 'vrf', device: 'bvrf-1', alias: 'chanter:red', table: TABLES[0] }
-export const blue: Vrf = { kind: 'vrf', device: 'bvrf-2', alias: 'chanter:blue', table: TABLES[1] }
-export const gre: Tunnel = {
+export const red: VrfDevice = { kind: 'vrf', device: 'bvrf-1', alias: 'chanter:red', table: TABLES[0] }
+export const blue: VrfDevice = { kind: 'vrf', device: 'bvrf-2', alias: 'chanter:blue', table: TABLES[1] }
+export const gre: MplsTunnel = {
   kind: 'tunnel',
   device: 'gre-2',
   alias: 'chanter:gre',
@@ -31,7 +31,7 @@ export const gre: Tunnel = {
   mtu: null,
   underlay: null,
 }
-export const greFromAll: Tunnel = { ...gre, device: 'gre-any', remote: null }
+export const greFromAll: MplsTunnel = { ...gre, device: 'gre-any', remote: null }
 export const udpPort: UdpPort = { kind: 'udp-port', device: 'lo', ip: ip('127.0.0.1') }
 export const udpPort6: UdpPort = { kind: 'udp-port', device: 'lo', ip: ip('::1') }
 export const core: MplsInterface = { kind: 'mpls-interface', device: 'core0' }
@@ -46,7 +46,7 @@ export function port(device = 'tap1', vrf = red): VrfPort {
   return { kind: 'vrf-port', device, vrf: vrf.device }
 }
 
-export function address(text: string, device = 'tap1'): Address {
+export function address(text: string, device = 'tap1'): PortAddress {
   const { ip: own, prefixLength } = prefixed(text)
   return { kind: 'address', device, ip: own, prefixLength }
 }
@@ -77,7 +77,7 @@ export function hop(text: string): Hop {
   }
 }
 
-export function route(text: string, hops: readonly string[], { device, table } = red): Route {
+export function route(text: string, hops: readonly string[], { device, table } = red): VrfRoute {
   const { ip: prefix, prefixLength } = prefixed(text)
   return { kind: 'route', device, table, prefix, prefixLength, hops: hops.map(hop) }
 }

@@ -125,7 +125,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       const before = lab.driver.link('end-e')
       expect(await want(...cable)).toMatchObject([
         { reason: 'interface end-e exists already' },
-        { reason: expect.stringContaining('is not ours') },
+        { reason: expect.stringContaining('is not owned by chanter') },
       ])
       expect(lab.driver.link('end-e')).toEqual(before)
       expect(lab.indexOf('end-v')).toBeUndefined()

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import type { TableEntry } from '../../src/dataplane/kinds/index.ts'
 import { setPortOptions } from '../../src/dataplane/linux/bridge-port.ts'
 import { readLink } from '../../src/dataplane/linux/decode.ts'
+import { readNeighbour } from '../../src/dataplane/linux/decode-neighbour.ts'
 import * as encode from '../../src/dataplane/linux/encode.ts'
 import { linuxDefinition } from '../../src/dataplane/linux/kinds/index.ts'
 import {
@@ -12,7 +13,6 @@ import {
   type NetlinkMessage,
   NetlinkWriter,
 } from '../../src/dataplane/linux/message.ts'
-import { readNeighbour } from '../../src/dataplane/linux/observe-neighbour.ts'
 import * as e from './entries.ts'
 
 /** The pure codecs of the npm package `netlink`: an independent reading of the kernel's headers. */

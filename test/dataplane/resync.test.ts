@@ -112,3 +112,20 @@ test('nor is another fault of the same entry, which is looked at the next time',
   expect(await lab.wait(dataplane.verifier.verify())).toMatchObject({ missing: 0, different: 0, faults: [] })
   expect(await lab.wait(dataplane.verifier.verify())).toMatchObject({ missing: 0, different: 1 })
 })
+
+test('a network that goes and comes back while it is compared is what is wanted then', async () => {
+  const all = [...e.network, e.local(1), e.remote(2)]
+  await lab.clock.run(RESYNC_MS - 1)
+  const worked = slowDown()
+  await lab.until(() => worked() > 0)
+  expect(dataplane.verifier.last).toBeNull()
+  for (const entry of all) dataplane.unwant(entry)
+  await lab.wait(dataplane.gone(all))
+  for (const entry of all) dataplane.want(entry)
+  expect(await lab.wait(dataplane.settled(all))).toEqual([])
+  dataplane.complete()
+  await lab.until(() => dataplane.verifier.last !== null)
+  await lab.clock.run(1000)
+  expect(all.filter((entry) => !lab.holds(entry) || !dataplane.wants(entry))).toEqual([])
+  expect(dataplane.verifier.orphans()).toEqual([])
+})

@@ -85,6 +85,20 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
       },
     )
 
+    test.each([
+      ['deleted', () => lab.deleteLink('br0')],
+      ['renamed', () => lab.rename('br0', 'stray')],
+    ])('a port enters a bridge of ours that somebody has %s and nobody told of', async (_what, mischief) => {
+      dataplane = lab.restart({ deaf: true })
+      await wantInPlace(...e.network)
+      lab.addInterface('tap2')
+      mischief()
+      const entries: Entry[] = [e.bridge, { ...e.tapPort, device: 'tap2' }, e.local(2, 'tap2')]
+      for (const entry of entries) dataplane.want(entry)
+      expect(await lab.wait(dataplane.settled(entries))).toEqual([])
+      expect(entries.filter((entry) => !lab.holds(entry))).toEqual([])
+    })
+
     test('a port of a foreign device leaves the bridge, the device stays', async () => {
       await wantInPlace(...everything)
       dataplane.unwant(e.local(1))
@@ -396,7 +410,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         expect(lab.indexOf('vx0')).not.toBe(index)
       })
 
-      test('links of ours that nobody wants are told of and kept', async () => {
+      test('stale links of chanter are told of and kept', async () => {
         await wantInPlace(...everything)
         dataplane = lab.restart()
         dataplane.complete()
@@ -561,7 +575,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
       test('a device that is not ours is refused and not touched', async () => {
         lab.addBridge('br0')
         const before = lab.driver.link('br0')
-        const reason = 'interface br0 exists and is not ours: it has no alias, not "chanter:..."'
+        const reason = 'interface br0 exists and is not owned by chanter: it has no alias, not "chanter:..."'
         const open = await want(e.bridge, e.neighbour('10.0.0.2', 2))
         expect(open.map((item) => item.reason)).toEqual([reason, reason])
         dataplane.unwant(e.neighbour('10.0.0.2', 2))

@@ -395,7 +395,7 @@ describe('somebody who changes the same entry over and over', () => {
     lab.clock.advance(50)
     expect(dataplane.status(e.remote(2))).toEqual({
       state: 'pending',
-      reason: 'changed by somebody else',
+      reason: 'changed by another program',
       code: 'DRIFTED',
       errno: null,
       attempts: 0,

@@ -3,7 +3,7 @@ import type { Attributes, PmsiTunnel } from '../../src/bgp/attribute/attributes.
 import { EVPN } from '../../src/bgp/family.ts'
 import type { MacIpRoute } from '../../src/bgp/nlri/evpn/type2.ts'
 import { AttributeSet } from '../../src/bgp/rib/attribute-pool.ts'
-import { beginGeneration, localSource } from '../../src/bgp/rib/route.ts'
+import { localSource, markStale } from '../../src/bgp/rib/route.ts'
 import {
   type ExtendedCommunity,
   encapsulation,
@@ -88,7 +88,7 @@ test('a stale route loses to any other for its address, whatever else speaks for
   const stale = routeBy('10.77.0.11', macMobility({ sticky: false, sequence: 7 }))
   const other = routeBy('10.77.0.12')
   expect(bestMacRoute([stale, other])).toBe(stale)
-  stale.source.freshFrom.set(EVPN, beginGeneration(stale.source))
+  markStale(stale.source, EVPN)
   expect(bestMacRoute([stale, other])).toBe(other)
   expect(whyBetterMac(other, stale)).toBe('not stale')
 })

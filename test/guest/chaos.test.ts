@@ -5,17 +5,17 @@ import { fetchJson, request } from '../../src/client.ts'
 import { type LabDaemon, startChanterReflector } from '../../src/lab/chanter.ts'
 import type { ShownStatus, ShownVerification } from '../chaos/node.ts'
 import { Random } from '../sim/random.ts'
-import { outputOf } from '../support/spawn.ts'
+import { outputOf, spawnSync } from '../support/spawn.ts'
 import { attach, type Customer, Fleet } from './fleet.ts'
-import { inside, ip, nameOf, runIn } from './network.ts'
+import { inside, nameOf, runIn } from './network.ts'
 
 /** IP VPNs under the faults of their machines: the same ones each time, others and more of them with SEED and STEPS. */
 const SEED = Number(process.env['SEED'] ?? 1)
-const STEPS = Number(process.env['STEPS'] ?? 10)
+const STEPS = Number(process.env['STEPS'] ?? 6)
 const HOLD_SECONDS = 9
 const REPAIR_SECONDS = 40
 /** Told after a fight, and no fault. */
-const REPEATED = /changed by others again and again/
+const REPEATED = /changed by other programs again and again/
 const VRFS = ['red', 'blue'] as const
 const ELSEWHERE = '10.77.0.99'
 
@@ -69,13 +69,18 @@ const drawn = ({ customers, devices }: Site, random: Random) => {
   return { namespace: home.namespace, port, vrf: devices[i]! }
 }
 
+/** Commands of which some may fail: the daemon changes the same things. */
+function attempt(namespace: string, options: readonly string[], commands: readonly string[]): void {
+  spawnSync('ip', ['-n', nameOf(namespace), ...options, '-force', '-batch', '-'], commands.join('\n'))
+}
+
 /** What `ip` is to do in the machine's network, in the place of `VRF` and `PORT` those of a customer. */
 const by =
   (...commands: readonly string[]): Fault =>
   async (site, random) => {
     const { namespace, port, vrf } = drawn(site, random)
     const filled = commands.map((command) => command.replaceAll('VRF', vrf).replaceAll('PORT', port))
-    ip(namespace, ...filled)
+    attempt(namespace, [], filled)
     return filled.join('; ')
   }
 
@@ -114,17 +119,22 @@ const routes =
     const changed = some.map((line) =>
       line.replace(/via inet \S+|via [\d.]+/, `via ${ELSEWHERE}`).replace('linkdown', ''),
     )
-    ip(home.namespace, ...(how === 'del' ? some : changed).map((line) => `route ${how} ${line} proto 19`))
+    const lines = how === 'del' ? some : changed
+    attempt(
+      home.namespace,
+      [],
+      lines.map((line) => `route ${how} ${line} proto 19`),
+    )
     return `${how}: ${some.join('; ')}`
   }
 
 const labels: Fault = async ({ customers: [{ home }] }) => {
   const shown = runIn(home.namespace, 'ip -f mpls route').trim().split('\n')
   const words = shown.map((line) => line.split(' ')[0]!)
-  outputOf(
-    'ip',
-    ['-n', nameOf(home.namespace), '-f', 'mpls', '-batch', '-'],
-    words.map((one) => `route del ${one}`).join('\n'),
+  attempt(
+    home.namespace,
+    ['-f', 'mpls'],
+    words.map((one) => `route del ${one}`),
   )
   return `labels ${words.join(', ')} deleted`
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { ownedObjects } from '../../src/dataplane/engine/ownership.ts'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import type { LinuxDriverOptions } from '../../src/dataplane/linux/driver.ts'
-import type { Entry, Route } from '../../src/dataplane/model.ts'
+import type { Entry, VrfRoute } from '../../src/dataplane/model.ts'
 import * as e from '../dataplane/ip-entries.ts'
 import type { Lab } from '../dataplane/lab.ts'
 import { linuxLab } from '../kernel/linux-lab.ts'
@@ -49,7 +49,7 @@ async function wantInPlace(...entries: Entry[]) {
   expect(entries.filter((entry) => !lab.holds(entry))).toEqual([])
 }
 
-function inPlaceAgain(...routes: Route[]): Promise<void> {
+function inPlaceAgain(...routes: VrfRoute[]): Promise<void> {
   return lab.until(() => routes.every((route) => lab.holds(route)))
 }
 

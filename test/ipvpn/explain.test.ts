@@ -73,7 +73,7 @@ const fates = async (address: string, instance?: string): Promise<unknown> =>
   )
 
 const BEATEN = ['beaten', '10.77.0.12', '10.77.0.11 is better: higher LOCAL_PREF (200 over 100)']
-const UNUSABLE = ['unusable', '10.77.0.14', 'no common encapsulation: it announces VXLAN']
+const UNUSABLE = ['unusable', '10.77.0.14', 'no common encapsulation: it advertises VXLAN']
 
 describe('a VRF is explained', () => {
   test('for a prefix: the routes, what removed each, and what it became in the kernel', async () => {

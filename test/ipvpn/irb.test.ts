@@ -115,6 +115,47 @@ const ENDPOINT = [
 ]
 const all = (...texts: unknown[]) => expect.arrayContaining(texts)
 
+test('an IP VPN that names the port of an EVPN endpoint is plugged into the EVPN instance', async () => {
+  await bridge(a)
+  await plug(a)
+  const plugged = snapshot(a)
+  await unplug(a)
+  await plug(a, '192.168.10.1/24', { port: 'tap1' })
+  const numbered = (text: string) =>
+    text.replace(/bvrf-2|bvrf-3/, 'bvrf-N').replace(/(label|table) \d+/, '$1 N')
+  const { wanted: asPlugged } = plugged as { wanted: string[] }
+  expect(wanted(a).map(numbered)).toEqual(asPlugged.map(numbered))
+  const before = snapshot(a)
+  await plug(a, '192.168.10.1/24', { port: 'tap1' })
+  expect(snapshot(a)).toEqual(before)
+  expect(a.isInStep).toBe(true)
+})
+
+describe('where only one of both has the Linux driver', () => {
+  test.each(['linux', 'dummy'] as const)(
+    'an endpoint of both is advertised for both, EVPN with %s',
+    async (evpn) => {
+      const ipvpn = evpn === 'linux' ? 'dummy' : 'linux'
+      const b = node(B, { drivers: { evpn, ipvpn } })
+      await bridge(b)
+      await plug(b)
+      await plug(b, '192.168.10.1/24', { instanceId: 'l3-too', port: 'tap1' })
+      clock.advance(1000)
+      expect(said(b).filter((text) => text.includes('192.168.10.1'))).toHaveLength(3)
+      expect(b.isInStep).toBe(true)
+      expect(b.dummy.statuses.counts()).toMatchObject({ failed: 0, pending: 0 })
+      const devices = [...b.driver.kernel.links.keys()]
+      expect(devices.includes('evpn---l2')).toBe(evpn === 'linux')
+      expect(devices.some((name) => name.startsWith('bvrf'))).toBe(ipvpn === 'linux')
+      await unplug(b)
+      await unplug(b, '192.168.10.1', first, 'l3-too')
+      await unbridge(b)
+      clock.advance(1000)
+      expect([b.wanted(), [...b.dummy.statuses.entries()], said(b)]).toEqual([[], [], []])
+    },
+  )
+})
+
 describe('an EVPN instance plugged into an IP VPN', () => {
   beforeEach(() => bridge(a))
 
@@ -324,7 +365,7 @@ describe('a plug that is refused changes nothing', () => {
     ['into an EVPN instance that is not there', {}, 'evpn.id is "l2": expected the id of an EVPN instance'],
     ['into an IP VPN', { port: { evpn: 'l4' } }, 'evpn.id is "l4": .* that is an ipvpn'],
     ['into itself', { port: { evpn: 'l3' } }, 'evpn.id is "l3"'],
-    ['of an EVPN endpoint', { type: 'evpn' }, 'only an ipvpn can be plugged'],
+    ['of an EVPN endpoint', { type: 'evpn' }, 'only an ipvpn can be joined'],
   ] as const)('%s', async (_what, changes, reason) => {
     await plug(a, '192.168.30.1/24', { instanceId: 'l4', ...second })
     const before = snapshot(a)

@@ -252,7 +252,7 @@ describe('forwarding', () => {
     expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by tap1'])
     const path = '/explain?instance=left&address=10.9.0.0/16'
     const explained = (await clock.while(a.api().inject(path))).body
-    expect(explained).toContain('it is here to be announced again')
+    expect(explained).toContain('it is imported to be re-advertised only')
     await attach(a, left({ importTargets: [CLIENTS, SERVERS] }))
     expect(routes(a)).toContain('10.9.0.0/16 in bvrf-1 by mpls0 via 10.77.0.9 label 30')
     expect(brief(a)).toHaveLength(1)

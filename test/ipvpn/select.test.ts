@@ -58,7 +58,7 @@ describe('the ways to a prefix', () => {
     const routes = Array.from({ length: 129 }, (_, n) => route(n + 1))
     const ways = choosePaths(routes)
     expect(hops(ways)).toEqual(hops(routes).slice(0, 128))
-    expect(whyNotChosen(routes[128]!, ways)).toBe('there are 128 other ways')
+    expect(whyNotChosen(routes[128]!, ways)).toBe('there are already 128 paths')
     expect(whyNotChosen(routes[0]!, [])).toBe('a local endpoint wins')
   })
 })

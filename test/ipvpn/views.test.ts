@@ -109,7 +109,7 @@ describe('the looking glass shows a VRF', () => {
     )
     expect(unused.sort()).toEqual([
       '10.77.0.11 is better: higher LOCAL_PREF (200 over 100)',
-      'no common encapsulation: it announces VXLAN',
+      'no common encapsulation: it advertises VXLAN',
       null,
     ])
     const { '10.9.0.0/16': best } = await glass('instances/ipA/best_routes')

@@ -198,6 +198,48 @@ test('a flood list that another program began gets its mark when nothing but our
   expect(await dataplane.verifier.verify()).toMatchObject({ faults: [] })
 })
 
+test.each([
+  ['heard of', false],
+  ['not heard of', true],
+])('links of ours that were renamed go with their network: %s', async (_what, deaf) => {
+  await begin({ deaf })
+  run('ip link set br0 name stray')
+  run('ip link set vx0 name other')
+  for (const entry of everything) dataplane.unwant(entry)
+  await dataplane.gone(everything)
+  expect(run('ip link')).not.toMatch(/stray|other|br0|vx0/)
+})
+
+describe('what another program set in the FDB of a VXLAN device', () => {
+  const gaps = () => dataplane.vxlanGaps().join()
+
+  test('is told as long as it is there', async () => {
+    await begin({})
+    run('bridge fdb add 06:00:00:00:00:01 dev vx0 dst 192.0.2.99 self')
+    await lab.until(() => gaps().includes('06:00:00:00:00:01 to 192.0.2.99'))
+    run('bridge fdb del 06:00:00:00:00:01 dev vx0 self')
+    await lab.until(() => gaps() === '')
+  })
+
+  test('is told of a device that it made', async () => {
+    lab = linuxLab()
+    dataplane = lab.restart({ deaf: true })
+    const [, ...rest] = e.network
+    const ports = rest.filter(({ kind }) => kind === 'port').slice(0, 1)
+    run('ip link add br0 up type bridge')
+    run(`ip link add vx0 up master br0 type vxlan id ${e.VNI} local 192.0.2.1 dstport 4789 nolearning`)
+    run(`bridge fdb append ${FLOOD} dev vx0 dst 192.0.2.98 self`)
+    run(`bridge fdb append ${FLOOD} dev vx0 dst 192.0.2.2 self`)
+    const entries = [{ ...e.bridge, given: true }, ...ports, e.flood('192.0.2.2')]
+    for (const entry of entries) dataplane.want(entry)
+    expect(await dataplane.settled(entries)).toEqual([])
+    await lab.until(() => gaps().includes(`1, such as ${FLOOD} to 192.0.2.98`))
+    run(`bridge fdb del ${FLOOD} dev vx0 dst 192.0.2.98 self`)
+    await dataplane.verifier.verify()
+    expect(gaps()).toBe('')
+  })
+})
+
 test('a link of another program that got the index of one of ours unnoticed is not ours', async () => {
   await begin({ deaf: true })
   const index = lab.indexOf('vx0')
@@ -205,7 +247,7 @@ test('a link of another program that got the index of one of ours unnoticed is n
   run(`ip link add vx0 index ${index} type vxlan id ${e.VNI} local 192.0.2.1 dstport 4789 nolearning`)
   expect(lab.driver.link('vx0')).toMatchObject({ index, owned: false })
   await dataplane.verifier.verify()
-  await lab.until(() => dataplane.status(e.vxlan).reason?.includes('is not ours') === true)
+  await lab.until(() => dataplane.status(e.vxlan).reason?.includes('is not owned by chanter') === true)
   expect(lab.indexOf('vx0')).toBe(index)
 })
 
@@ -241,7 +283,7 @@ describe('after a restart with a state that tells what was made', () => {
     'a %s that another program made meanwhile under the name is left alone',
     async (_what, name, command) => {
       const reasons = await restart(`ip link del ${name}`, command)
-      expect(reasons).toContainEqual(expect.stringContaining(`${name} exists and is not ours`))
+      expect(reasons).toContainEqual(expect.stringContaining(`${name} exists and is not owned by chanter`))
       expect(lab.driver.link(name)).toMatchObject({ owned: false, alias: null })
     },
   )

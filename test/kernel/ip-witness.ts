@@ -11,8 +11,8 @@ import type {
   Neighbour,
   Port,
   RemoteMac,
-  Route,
   Unreachable,
+  VrfRoute,
   Vxlan,
 } from '../../src/dataplane/model.ts'
 import { formatIp, type Ip, isIpv4 } from '../../src/values/address.ts'
@@ -204,7 +204,7 @@ function neighboursAt(device: string, what: string) {
   return neighbours.parse(askIp(`neigh show ${what}`)).filter(({ dev }) => dev === device)
 }
 
-function routesTo(entry: Route | Unreachable | LabelRoute) {
+function routesTo(entry: VrfRoute | Unreachable | LabelRoute) {
   if (entry.kind === 'mpls') {
     return routes.parse(askIp('route show', '-f', 'mpls')).filter(({ dst }) => dst === `${entry.label}`)
   }
@@ -224,7 +224,7 @@ function waysOf({ nexthops, ...only }: RouteAnswer): string {
     .join(', ')
 }
 
-function textOf({ hops }: Route | LabelRoute): string {
+function textOf({ hops }: VrfRoute | LabelRoute): string {
   return hops
     .map(({ device, via, labels, weight }) => {
       const neighbour = via === null ? '-' : formatIp(via)
@@ -239,7 +239,7 @@ function hopText(hop: Hop | undefined): string {
   return `${via}dev ${hop.device}`
 }
 
-function prefixText({ prefix, prefixLength }: Route | Unreachable): string {
+function prefixText({ prefix, prefixLength }: VrfRoute | Unreachable): string {
   if (prefixLength === 0) return 'default'
   return prefixLength === prefix.length * 8 ? formatIp(prefix) : `${formatIp(prefix)}/${prefixLength}`
 }

@@ -7,6 +7,7 @@ import { dataplaneView } from '../../src/dataplane/view.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { restServer } from '../../src/rest/server.ts'
+import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { noEvents } from '../support/events.ts'
 import { dummyDrivers, NO_FAULTS } from '../support/node.ts'
@@ -55,9 +56,9 @@ export function kernelNode() {
     lacks: () => null,
     vtepNetworks: [],
     requireIsolation: false,
-    refused: {},
+    drivers: { evpn: 'linux', ipvpn: 'linux' } as const,
   }
-  const vpns = new VpnService(config, speaker, reconciler, noEvents)
+  const vpns = new VpnService(config, speaker, Dataplanes.shared(reconciler), noEvents)
   reconciler.start()
   const services = {
     vpns,

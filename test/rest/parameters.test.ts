@@ -54,9 +54,10 @@ describe('a parameter that is wrong is named, with what was given and what is ex
     ['gateway_ip', 'gateway'],
     ['local_port', 7],
     ['local_port', {}],
-    ['local_port', { linuxif: 'a name with blanks' }],
-    ['local_port', { linuxif: 'sixteen-octets-x' }],
-    ['local_port', '../../etc'],
+    ['local_port', { linuxif: 'x'.repeat(256) }],
+    ['local_port', { ovs: { plugged: true, port_number: 2 } }],
+    ['fallback', 'the router'],
+    ['fallback', ['fa:16:3e:00:00:99']],
     ['import_rt', '64512'],
     ['import_rt', ['64512:10', 'x']],
     ['import_rt', [64512]],
@@ -93,6 +94,22 @@ describe('a parameter that is wrong is named, with what was given and what is ex
       ])
     },
   )
+
+  test.each([
+    [{ linuxif: 'a name with blanks' }, /^local_port: "a name with blanks" .*: expected the name of a Linux/],
+    [{ linuxif: 'sixteen-octets-x' }, /^local_port: "sixteen-octets-x" .*: expected the name of a Linux/],
+    ['../../etc', /^local_port: "\.\.\/\.\.\/etc" .*: expected the name of a Linux/],
+    [{ linuxif: 'patch2tun:31' }, /^local_port: "patch2tun:31" .*: expected the name of a Linux/],
+    [
+      { linuxif: 'gp1', ovs: { plugged: true, port_number: 2, vlan: 31 } },
+      /^local_port: "ovs" and "vlan" describe a port of Open vSwitch, .* driver of this node is linux: expected/,
+    ],
+    [{ linuxif: 'gp1', vlan: 31 }, /describe a port of Open vSwitch/],
+  ])('a port that Linux cannot have: %j', async (local_port, reason) => {
+    const response = await attach({ local_port })
+    expect([response.statusCode, response.json().description]).toEqual([400, expect.stringMatching(reason)])
+    expect(api.vpns.instances.size).toBe(0)
+  })
 
   test('an interface that does not exist', async () => {
     const response = await attach({ local_port: 'gp99' })
@@ -158,6 +175,13 @@ describe('an address that no host can have', () => {
       expect((await attach({ ...vpn, ...changes })).statusCode).toBe(200)
       expect((await detach({ ...vpn, ...changes })).statusCode).toBe(200)
     }
+  })
+
+  test('is the address of a network whose whole subnet is advertised, as for the prefix of a port association', async () => {
+    const subnet = { ...ipvpn, ip_address: '40.0.0.0/24', advertise_subnet: true, direction: 'to-port' }
+    expect((await attach(subnet)).statusCode).toBe(200)
+    expect((await attach({ ...subnet, advertise_subnet: false })).statusCode).toBe(400)
+    expect((await detach(subnet)).statusCode).toBe(200)
   })
 
   test('may still be detached where an earlier version took it', async () => {
@@ -328,12 +352,51 @@ describe('an IP VPN', () => {
     )
   })
 
-  test.each(['attract_traffic', 'fallback'])('has no %s', async (name) => {
-    const response = await attach({ ...ipvpn, [name]: { to_rt: ['64512:1'] } })
-    expect(response.statusCode).toBe(400)
-    expect(response.json().description).toContain(`'${name}' is not supported`)
-    expect((await attach({ ...ipvpn, [name]: null })).statusCode).toBe(200)
+  test('may be without gateway, which agents have null for', async () => {
+    expect((await attach({ ...ipvpn, gateway_ip: null })).statusCode).toBe(200)
+    const shown = await api.app.inject('/looking-glass/vpns/instances/ip1')
+    expect(shown.json()).toMatchObject({ gateway_ip: null })
+    expect((await detach({ ...ipvpn, gateway_ip: null })).statusCode).toBe(200)
+  })
+
+  test('attracts no traffic, and says how to attach without', async () => {
+    const response = await attach({ ...ipvpn, attract_traffic: { to_rt: ['64512:1'] } })
+    expect([response.statusCode, response.json().description]).toEqual([
+      400,
+      expect.stringMatching(/^API error: 'attract_traffic' cannot be granted, .*: leave it out/),
+    ])
+    expect(api.vpns.instances.size).toBe(0)
+    for (const nothing of [null, {}])
+      expect((await attach({ ...ipvpn, attract_traffic: nothing })).statusCode).toBe(200)
+  })
+
+  test('has a fallback that is shown and kept until another is given, and that Linux does not serve', async () => {
+    const shown = async () => (await api.app.inject('/looking-glass/vpns/instances/ip1')).json().fallback
+    const problems = async () => (await api.app.inject('/status')).json().problems
+    const fallback = { dst_mac: 'fa:16:3e:00:00:99', src_mac: '00:00:5e:2a:10:00', ovs_port_number: 3 }
+    expect((await attach(ipvpn)).statusCode).toBe(200)
+    expect(await shown()).toBeNull()
+    expect((await attach({ ...ipvpn, fallback })).statusCode).toBe(200)
+    expect((await attach({ ...ipvpn, fallback: null })).statusCode).toBe(200)
+    expect((await attach({ ...ipvpn, fallback: {} })).statusCode).toBe(200)
+    expect(await shown()).toEqual(fallback)
+    expect(api.vpns.snapshot().instances).toMatchObject([{ id: 'ip1', fallback }])
+    expect(await problems()).toContainEqual(
+      expect.stringMatching(/^ip1: fallback is not served by the linux driver/),
+    )
+  })
+
+  test('is detached twice, and a third time, as agents do when a port is deleted', async () => {
+    await attach(ipvpn)
+    const other = { ...ipvpn, mac_address: '02:00:00:00:01:02', ip_address: '192.168.10.2/24' }
+    await attach({ ...other, local_port: 'gp2' })
+    for (let time = 0; time < 3; time++) expect((await detach(ipvpn)).statusCode).toBe(200)
+    for (let time = 0; time < 2; time++) expect((await detach(other)).statusCode).toBe(200)
+    expect(api.vpns.instances.size).toBe(0)
     expect((await detach(ipvpn)).statusCode).toBe(200)
+    // what was never attached is a mistake
+    expect((await detach({ ...ipvpn, ip_address: '192.168.10.3' })).statusCode).toBe(400)
+    expect((await detach({ ...ipvpn, vpn_instance_id: 'ip2' })).statusCode).toBe(400)
   })
 
   describe('that advertises routes again', () => {
@@ -414,7 +477,7 @@ describe('an IP VPN', () => {
       [
         'to be an IP VPN',
         { ...plugged('net1'), vpn_type: 'evpn' },
-        'local_port: only an ipvpn can be plugged',
+        'local_port: only an ipvpn can be joined',
       ],
     ])('needs %s', async (_what, body, reason) => {
       await attach({ ...ipvpn, vpn_instance_id: 'ip9' })

@@ -2,9 +2,11 @@ import type { FastifyInstance } from 'fastify'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { EVPN } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
-import { TestNode } from '../support/node.ts'
+import { ipv6Disabled } from '../../src/dataplane/refusal.ts'
+import { parseInterfaceAddress } from '../../src/values/address.ts'
+import { dummyDrivers, TestNode } from '../support/node.ts'
 import { refusal } from '../support/refusal.ts'
-import { macRoute, peerConfig, rt } from '../support/speakers.ts'
+import { ip, macRoute, peerConfig, rt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 
@@ -105,7 +107,7 @@ describe('GET /status', () => {
     const { problems, drift } = await get('/status')
     expect(problems).toEqual([
       expect.stringMatching(
-        /^1 kernel entry is changed by others again and again, such as remote-mac 02:00:00:00:01:02 on vxlan--net1: 8 times since .*; ip monitor shows/,
+        /^1 kernel entry is changed by other programs again and again, such as remote-mac 02:00:00:00:01:02 on vxlan--net1: 8 times since .*; ip monitor shows/,
       ),
     ])
     expect(drift).toMatchObject({ count: 8, contested: 1 })
@@ -199,6 +201,70 @@ describe('GET /status', () => {
     })
   })
 
+  test('says what the log, the files and the machine lack', async () => {
+    await settled()
+    const lacking = { ...dummyDrivers.evpn, lacks: () => 'CAP_NET_ADMIN is missing' }
+    app = one.api({ drivers: { ...dummyDrivers, evpn: lacking } }, undefined, undefined, {
+      logHealth: () => ({ path: '/log', dropped: 7, failure: { reason: 'ENOSPC', since: began } }),
+      exposures: () => ['every user of this machine can read the key in /key'],
+    })
+    expect((await get('/status')).problems).toEqual([
+      'evpn cannot be served: CAP_NET_ADMIN is missing',
+      expect.stringMatching(/^the log cannot be written to \/log since 20.*: ENOSPC; 7 lines dropped$/),
+      'every user of this machine can read the key in /key',
+    ])
+  })
+
+  test('says where frames go that no route tells of, until that is over', async () => {
+    await settled()
+    const entry = { kind: 'remote-mac', device: 'vxlan--net1', mac: 0x06_00_00_00_00_01, vni: 100 } as const
+    const strange = { ...entry, dst: ip('192.0.2.99') }
+    one.driver.kernel.setEntry(strange, false)
+    clock.advance(1000)
+    expect((await get('/status')).problems).toEqual([
+      expect.stringMatching(
+        /^vxlan--net1 sends frames to VTEPs that no route tells of: .*: 1, such as 06:00:00:00:00:01 to 192.0.2.99 \(bridge fdb del/,
+      ),
+    ])
+    one.driver.kernel.removeEntry(strange)
+    clock.advance(1000)
+    expect(await get('/status')).toMatchObject({ ok: true })
+  })
+
+  test('says which entries have been pending for long', async () => {
+    await settled()
+    one.reconciler.stop() // as if it were busy
+    await two.attach({ mac: 0x02_00_00_00_01_03, ip: null })
+    clock.advance(30_000)
+    expect(await get('/status')).toMatchObject({ ok: true, entries: { pending: 1 } })
+    clock.advance(40_000)
+    expect((await get('/status')).problems).toEqual([
+      expect.stringMatching(/^1 of 8 kernel entries are pending, since 20/),
+    ])
+  })
+
+  test('counts entries that a device has no use for, and is well', async () => {
+    one.driver.fail((op, entry) => op === 'set' && entry.kind === 'neighbour', ipv6Disabled, 10)
+    await settled()
+    await two.attach({ mac: 0x02_00_00_00_01_03, ip: parseInterfaceAddress('2001:db8::3/64')!, port: 'tap2' })
+    clock.advance(1000)
+    expect(await get('/status')).toMatchObject({
+      ok: true,
+      without_ipv6: [{ device: 'evpn---net1', neighbours: 1 }],
+      entries: { failed: 0, pending: 0 },
+    })
+  })
+
+  test('says what speaks for MD5 keys that differ, of a peer that does not answer', async () => {
+    const [peer] = one.speaker.peers.values()
+    vi.spyOn(peer!.sessions, 'md5Trouble').mockReturnValue('TCP has dropped 3 segments')
+    clock.advance(1000)
+    const silence = expect.stringMatching(/^peer 10.77.0.12 is .*TCP has dropped 3 segments$/)
+    two.speaker.stop('gone')
+    clock.advance(10_000)
+    expect((await get('/status')).problems).toContainEqual(silence)
+  })
+
   test('answers where the kernel cannot be asked, and says so', async () => {
     await settled()
     const ask = vi.spyOn(one.driver, 'ownedLinks').mockImplementation(() => {
@@ -232,7 +298,7 @@ describe('GET /status', () => {
     one.driver.kernel.addLink('evpn---old', { kind: 'bridge', alias: 'chanter:old' })
     one.speaker.peers.values().next().value!.disable('')
     expect(await get('/status')).toMatchObject({
-      problems: ['no session with any peer', 'links of ours that nobody wants: evpn---old'],
+      problems: ['no session with any peer', 'stale links of chanter: evpn---old'],
       sessions: { established: 0, disabled: 1 },
       leftovers: { links: [{ name: 'evpn---old', alias: 'chanter:old' }] },
     })

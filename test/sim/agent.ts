@@ -91,7 +91,9 @@ export class Agent {
 
   private async askToDetach(daemon: VpnService, key: string, asked: AttachRequest): Promise<void> {
     const { instanceId, type, mac, ip } = asked
-    await daemon.detach({ instanceId, type, mac, ip: ip?.ip ?? null }).catch(() => {})
+    await daemon.detach({ instanceId, type, mac, ip: ip?.ip ?? null }).catch((error) => {
+      if (!(error instanceof RequestError)) this.wrongAnswers.push(`fails to detach ${key}: ${error}`)
+    })
     if (this.daemon !== daemon) return
     if (!this.wanted.has(key)) this.unanswered.delete(key)
     this.maybeThere.delete(key)
@@ -111,6 +113,7 @@ export class Agent {
     } catch (error) {
       if (this.daemon !== daemon) return
       if (!wasThere) this.maybeThere.delete(key)
+      if (!(error instanceof RequestError)) this.wrongAnswers.push(`fails for ${key}: ${error}`)
       this.retry(key, isLasting(error) ? REFUSED_RETRY_MS : RETRY_MS)
     }
   }

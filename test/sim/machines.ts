@@ -3,12 +3,13 @@ import { PEER_DEFAULTS, type PeerConfig } from '../../src/bgp/session/peer-confi
 import { type RestartConfig, SPEAKER_DEFAULTS, Speaker } from '../../src/bgp/speaker.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
+import type { EventSink } from '../../src/events/event.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import type { Ip } from '../../src/values/address.ts'
+import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { readvertises } from '../../src/vpn/state.ts'
-import { noEvents } from '../support/events.ts'
 import { RANGES } from '../support/ranges.ts'
 import { decodeState } from '../support/state.ts'
 import type { VirtualClock } from '../support/virtual-clock.ts'
@@ -28,10 +29,11 @@ export interface Surroundings {
   readonly clock: VirtualClock
   readonly network: VirtualNetwork
   readonly random: Random
+  readonly events: EventSink
 }
 
 function speakerOn(
-  { random }: Surroundings,
+  { random, events }: Surroundings,
   process: Process,
   site: Site,
   sites: ReadonlyMap<Ip, Site>,
@@ -68,7 +70,7 @@ function speakerOn(
       clock: process.clock,
       random: random.next,
       transport: speaking(speech, process.network),
-      events: noEvents,
+      events,
     },
     onComplete,
   )
@@ -136,10 +138,10 @@ export class Node {
   /** Starts the daemon; the agent notices after a while, and sends everything again. */
   start(): void {
     if (this.daemon !== null) return
-    const { clock, random } = this.around
+    const { clock, random, events } = this.around
     const process = new Process(this.around)
     const state = this.disk.text === null ? null : decodeState(this.disk.text)
-    const reconciler = new Reconciler({ clock: process.clock, driver: this.driver, events: noEvents })
+    const reconciler = new Reconciler({ clock: process.clock, driver: this.driver, events })
     const restart = restartOf(this.site, state !== null, state !== null && readvertises(state))
     const speaker = speakerOn(this.around, process, this.site, this.sites, restart, () =>
       reconciler.complete(),
@@ -163,7 +165,7 @@ export class Node {
       ranges: RANGES,
       lacks: () => null,
       requireIsolation: false,
-      refused: {},
+      drivers: { evpn: 'linux', ipvpn: 'linux' } as const,
     }
     const take = (): Kept => {
       const state = { kernel: 'sim', ...vpns.snapshot() }
@@ -171,7 +173,7 @@ export class Node {
       return { changes: [daemon, ...vpns.changes()], state }
     }
     const keep = this.site.keepsState ? this.disk.keeper(process.clock, random, take) : undefined
-    const vpns: VpnService = new VpnService(identity, speaker, reconciler, noEvents, keep)
+    const vpns: VpnService = new VpnService(identity, speaker, Dataplanes.shared(reconciler), events, keep)
     this.process = process
     this.daemon = { speaker, vpns, reconciler }
     const noticedMs = random.between(0, 5000)

@@ -1,3 +1,4 @@
+import type { EventSink } from '../../src/events/event.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 import { type IngredientName, SWITCHED_ON } from './ingredients.ts'
@@ -33,7 +34,13 @@ export async function play(story: Story): Promise<Outcome> {
   const { seed, topology, afterwards } = story
   const clock = new VirtualClock()
   const network = new VirtualNetwork(clock, topology.latencyMs)
-  const around: Surroundings = { clock, network, random: Random.for(seed, 'machines') }
+  const faults: string[] = []
+  const events: EventSink = {
+    emit: (event) => {
+      if (event.type === 'session-fault') faults.push(`${event.peer}: ${event.error.stack}`)
+    },
+  }
+  const around: Surroundings = { clock, network, random: Random.for(seed, 'machines'), events }
   const all = [...topology.reflectors, ...topology.nodes]
   const history = all.map(describeSite)
   const tell = (text: string): void => void history.push(`${(clock.now() / 1000).toFixed(3)} ${text}`)
@@ -55,6 +62,7 @@ export async function play(story: Story): Promise<Outcome> {
     await clock.run(afterwards.withinMs)
     wrong.push(...contradictions(nodes), ...lostMoves(nodes, evacuated))
   }
+  wrong.push(...faults)
   const attached = nodes.flatMap(({ agent }) => [...agent.attached()])
   const plugged = attached.filter(({ port }) => typeof port !== 'string').length
   return { seed, wrong, history, nodes: nodes.length, reflectors: reflectors.length, plugged }

@@ -8,6 +8,8 @@ import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
+import { Dataplanes } from '../../src/vpn/dataplanes.ts'
+import { isOwnedName } from '../../src/vpn/names.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { noEvents } from './events.ts'
 import { held } from './held.ts'
@@ -25,9 +27,10 @@ export interface TestApi {
   readonly driver: MemoryDriver
 }
 
-/** The API of a node without network whose kernel is in memory, with interfaces gp0 to gp59. */
-export function testApi(): TestApi {
-  const driver = new MemoryDriver(systemClock)
+/** The API of a node without network, with interfaces gp0 to gp59: as with the Linux drivers, whose kernel is in memory, or with dummies. */
+export function testApi(name: 'linux' | 'dummy' = 'linux'): TestApi {
+  const pretend = (link: string) => !isOwnedName(link, RANGES.vrfPrefix)
+  const driver = new MemoryDriver(systemClock, name === 'linux' ? {} : { pretend })
   for (let i = 0; i < 60; i++) driver.kernel.addLink(`gp${i}`)
   const reconciler = new Reconciler({ clock: systemClock, driver, events: noEvents })
   const address = ip('10.77.0.13')
@@ -59,10 +62,10 @@ export function testApi(): TestApi {
       ranges: RANGES,
       lacks: () => null,
       requireIsolation: false,
-      refused: {},
+      drivers: { evpn: name, ipvpn: name },
     },
     speaker,
-    reconciler,
+    Dataplanes.shared(reconciler),
     noEvents,
   )
   reconciler.start()
@@ -79,7 +82,7 @@ export function testApi(): TestApi {
           vpns,
           dataplane: dataplaneView(reconciler, NO_FAULTS),
           stateFile: null,
-          drivers: dummyDrivers,
+          drivers: { evpn: { ...dummyDrivers.evpn, name }, ipvpn: { ...dummyDrivers.ipvpn, name } },
         },
         config: { BGP: { my_as: 64512 } },
         version: '0.1.0',

@@ -23,12 +23,19 @@ export interface Surroundings {
   readonly settings?: DaemonSettings
   /** A file descriptor for standard output, closed here. */
   readonly stdout?: number
+  /** Further words of the command line. */
+  readonly words?: readonly string[]
   /** A command that starts it, such as `prlimit`. */
   readonly by?: readonly string[]
 }
 
 /** A daemon of this machine without peers and without a kernel to change, until the test is over. */
-export async function loneDaemon({ settings = {}, stdout, by = [] }: Surroundings = {}): Promise<LoneDaemon> {
+export async function loneDaemon({
+  settings = {},
+  stdout,
+  by = [],
+  words: more = [],
+}: Surroundings = {}): Promise<LoneDaemon> {
   const directory = temporaryFiles({})
   const api = { host: '127.0.0.1', port: await freePort() }
   const file = join(directory, 'bgp.conf')
@@ -41,7 +48,7 @@ export async function loneDaemon({ settings = {}, stdout, by = [] }: Surrounding
     }),
   )
   const out = stdout ?? openSync(join(directory, 'stdout'), 'a')
-  const [program = '', ...words] = [...by, CHANTER, 'daemon', '--config-file', file]
+  const [program = '', ...words] = [...by, CHANTER, 'daemon', '--config-file', file, ...more]
   const child = spawn(program, words, { stdio: ['ignore', out, 'inherit'] })
   closeSync(out)
   const exited = new Promise((resolve) => child.once('exit', resolve))

@@ -7,12 +7,14 @@ import type { Entry } from '../../src/dataplane/model.ts'
 import { type DataplaneView, dataplaneView } from '../../src/dataplane/view.ts'
 import type { EventSink } from '../../src/events/event.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
-import type { DriverView, ServiceViews } from '../../src/rest/looking-glass/index.ts'
+import type { DriverView, ServiceViews, Views } from '../../src/rest/looking-glass/index.ts'
 import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { restServer } from '../../src/rest/server.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { parseMac } from '../../src/values/mac.ts'
-import type { VpnConfig } from '../../src/vpn/instances.ts'
+import { Dataplanes } from '../../src/vpn/dataplanes.ts'
+import type { Drivers, VpnConfig } from '../../src/vpn/instances.ts'
+import { isOwnedName } from '../../src/vpn/names.ts'
 import type { AttachRequest, DetachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { noEvents } from './events.ts'
@@ -26,8 +28,11 @@ import type { VirtualNetwork } from './virtual-network.ts'
 export class TestNode {
   readonly driver: MemoryDriver
   readonly reconciler: Reconciler
+  /** For the type whose driver is a dummy beside Linux, if one is. */
+  readonly dummy: Reconciler
   readonly speaker: Speaker
   readonly vpns: VpnService
+  readonly vpnConfig: VpnConfig
   private readonly clock: VirtualClock
 
   constructor(
@@ -43,6 +48,14 @@ export class TestNode {
     this.clock = clock
     this.driver = new MemoryDriver(clock)
     this.reconciler = new Reconciler({ clock, driver: this.driver, events })
+    const pretending = new MemoryDriver(clock, { pretend: (name) => !isOwnedName(name, RANGES.vrfPrefix) })
+    this.dummy = new Reconciler({ clock, driver: pretending, events })
+    const drivers: Drivers = { evpn: 'linux', ipvpn: 'linux', ...vpnChanges.drivers }
+    const [host, dummy] = [this.reconciler, this.dummy]
+    const byType = {
+      evpn: drivers.evpn === 'linux' ? host : dummy,
+      ipvpn: drivers.ipvpn === 'linux' ? host : dummy,
+    }
     this.speaker = speakerAt(
       address,
       peers,
@@ -52,30 +65,32 @@ export class TestNode {
       () => this.reconciler.complete(),
       events,
     )
+    this.vpnConfig = {
+      bgpAddress: ip(address),
+      identifier: ip(address),
+      vtep: ip(address),
+      vxlanPort: 4789,
+      mobility: MOBILITY_DEFAULTS,
+      vtepNetworks: [],
+      vxlanMtu: null,
+      underlay: null,
+      neighSuppress: true,
+      ipvpn: { address: ip(address), transport: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
+      ranges: RANGES,
+      lacks: () => null,
+      requireIsolation: false,
+      ...vpnChanges,
+      drivers,
+    }
     this.vpns = new VpnService(
-      {
-        bgpAddress: ip(address),
-        identifier: ip(address),
-        vtep: ip(address),
-        vxlanPort: 4789,
-        mobility: MOBILITY_DEFAULTS,
-        vtepNetworks: [],
-        vxlanMtu: null,
-        underlay: null,
-        neighSuppress: true,
-        ipvpn: { address: ip(address), transport: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
-        ranges: RANGES,
-        lacks: () => null,
-        requireIsolation: false,
-        refused: {},
-        ...vpnChanges,
-      },
+      this.vpnConfig,
       this.speaker,
-      this.reconciler,
+      new Dataplanes(byType, drivers.evpn === 'linux' ? 'evpn' : 'ipvpn'),
       events,
       keep,
     )
     this.reconciler.start()
+    this.dummy.start()
   }
 
   /** Adds interfaces that a hypervisor would have made. */
@@ -114,9 +129,10 @@ export class TestNode {
 
   /** The API of the node. */
   api(
-    { dataplane = this.view(), stateFile = null }: Partial<ServiceViews> = {},
+    { dataplane = this.view(), stateFile = null, drivers = dummyDrivers }: Partial<ServiceViews> = {},
     counters = new EventCounters(),
     events: EventSink = noEvents,
+    views: Partial<Views> = {},
   ): FastifyInstance {
     const { clock, speaker, vpns } = this
     const startTime = clock.epoch()
@@ -133,7 +149,7 @@ export class TestNode {
             vpns,
             dataplane,
             stateFile,
-            drivers: dummyDrivers,
+            drivers,
           },
           config: {},
           version: '0.1.0',
@@ -143,6 +159,7 @@ export class TestNode {
           uptimeMs: () => 0,
           logHealth: () => ({ path: null, dropped: 0, failure: null }),
           exposures: () => [],
+          ...views,
         },
       }),
     )
@@ -192,6 +209,7 @@ export function attachRequest(changes: Partial<AttachRequest> = {}): AttachReque
     ip: parseInterfaceAddress('192.168.10.1/24')!,
     gatewayIp: ip('192.168.10.254'),
     port: 'tap1',
+    isOvsPort: false,
     linuxBridge: null,
     vni: 100,
     localPref: null,
@@ -200,6 +218,7 @@ export function attachRequest(changes: Partial<AttachRequest> = {}): AttachReque
     hashOrder: 0,
     advertiseSubnet: false,
     readvertise: null,
+    fallback: null,
     description: undefined,
     instanceDescription: undefined,
     ...changes,

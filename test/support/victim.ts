@@ -22,6 +22,7 @@ import { RecentLog } from '../../src/recent-log.ts'
 import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
+import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { noEvents } from './events.ts'
 import { attachRequest, dummyDrivers, NO_FAULTS } from './node.ts'
@@ -131,10 +132,10 @@ export class Victim {
         ranges: RANGES,
         lacks: () => null,
         requireIsolation: false,
-        refused: {},
+        drivers: { evpn: 'linux', ipvpn: 'linux' },
       },
       this.speaker,
-      this.reconciler,
+      Dataplanes.shared(this.reconciler),
       noEvents,
     )
     this.rest = restServer({

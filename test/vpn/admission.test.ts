@@ -138,7 +138,10 @@ describe('a port cannot be', () => {
 
   test('a veth pair or a device whose name others have', async () => {
     link('vxlan--net2', {})
-    await refuses(second(), "interface vxlan--net2, which the instance needs, exists and is not chanter's")
+    await refuses(
+      second(),
+      'interface vxlan--net2, which the instance needs, exists and is not owned by chanter',
+    )
     node.driver.kernel.deleteLink('vxlan--net2')
     await node.attach(second())
     expect(node.isInStep).toBe(true)

@@ -5,6 +5,7 @@ import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { identity } from '../../src/dataplane/kinds/index.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
+import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import type { SavedState } from '../../src/vpn/state.ts'
 import { Process } from '../sim/process.ts'
@@ -61,10 +62,10 @@ async function start(text: string | null = disk.at(-1) ?? null): Promise<Life> {
       ranges: RANGES,
       lacks: () => null,
       requireIsolation: false,
-      refused: {},
+      drivers: { evpn: 'linux', ipvpn: 'linux' },
     },
     speaker,
-    reconciler,
+    Dataplanes.shared(reconciler),
     noEvents,
     async () => void disk.push(encodeState({ kernel: '', ...vpns.snapshot() })),
   )

@@ -114,7 +114,7 @@ export function describeCapabilities(
       into.push(unread)
       errors.push(
         describeIgnored(
-          `capability ${nameOf(code)} (${code}) is malformed and counts as not announced (RFC 5492 §4)`,
+          `capability ${nameOf(code)} (${code}) is malformed and counts as not advertised (RFC 5492 §4)`,
           r.copy(start, r.pos),
         ),
       )

@@ -27,7 +27,7 @@ export interface Update {
 
 /** Decodes an UPDATE, header included. Never throws: what is wrong stands in `findings` (RFC 7606). */
 export function decodeUpdate(message: Uint8Array, session: SessionContext): Update {
-  const r = new Reader(message, HEADER_LENGTH)
+  const r = new Reader(message, HEADER_LENGTH, message.length, session.recent)
   const reach: MpReach[] = []
   const unreach: NlriList[] = []
   let decoded: DecodedAttributes = {

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../values/json.ts'
 import { Malformed } from '../errors.ts'
 import type { Family } from '../family.ts'
 import type { Reader } from '../wire/reader.ts'
-import { Writer } from '../wire/writer.ts'
+import type { Writer } from '../wire/writer.ts'
 
 /** What the message around an NLRI tells about it. */
 export interface NlriContext {
@@ -27,13 +27,8 @@ export class RefusedNlri<N> extends Malformed {
   }
 }
 
-const scratch = new Writer(64)
-
-/** Where a key is written; it is done with when the next one is begun. */
-export function newKey(): Writer {
-  scratch.reset()
-  return scratch
-}
+/** Octets that most keys fit into. */
+export const KEY_CAPACITY = 64
 
 /** The routes of one family as data. Keys follow the RFC, not the bytes: what may change without a withdraw is left out. */
 export interface NlriCodec<N> {
@@ -45,8 +40,8 @@ export interface NlriCodec<N> {
   encode(writer: Writer, nlri: N): void
   /** The form to withdraw it in, where that differs. */
   withdrawal?(nlri: N): N
-  /** Equal for two NLRI when one replaces the other; unique within the family. */
-  key(nlri: N): string
+  /** Equal for two NLRI when one replaces the other; unique within the family. Whoever makes many hands in what to write them with. */
+  key(nlri: N, w?: Writer): string
   /** One line for the looking glass. */
   format(nlri: N): string
   /** The route's parts by name, in snake_case; null is none. */

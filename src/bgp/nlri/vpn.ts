@@ -3,7 +3,8 @@ import { Malformed } from '../errors.ts'
 import { type Family, VPNV4, VPNV6 } from '../family.ts'
 import { BOTTOM_OF_STACK, LABEL_LENGTH, type LabelField, labelOf, WITHDRAWN_LABEL } from '../values/label.ts'
 import { formatRd, RD_LENGTH, type Rd } from '../values/rd.ts'
-import { type NlriCodec, newKey, RefusedNlri } from './codec.ts'
+import { Writer } from '../wire/writer.ts'
+import { KEY_CAPACITY, type NlriCodec, RefusedNlri } from './codec.ts'
 import { formatPrefix, octetsFor, type Prefix, readPrefix, writePrefix } from './prefix.ts'
 import { readRd } from './rd.ts'
 
@@ -51,8 +52,8 @@ function vpn(family: Family, addressLength: number): NlriCodec<VpnPrefix> {
       writePrefix(w, nlri)
     },
     withdrawal: (nlri) => ({ ...nlri, label: WITHDRAWN_LABEL }),
-    key({ rd, ip, length }) {
-      const w = newKey()
+    key({ rd, ip, length }, w = new Writer(KEY_CAPACITY)) {
+      w.reset()
       w.octets(rd)
       w.u8(length)
       w.octets(ip)

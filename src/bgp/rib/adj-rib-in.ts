@@ -6,12 +6,11 @@ import type { SessionContext } from '../context.ts'
 import { type Family, familyName, ROUTE_TARGET } from '../family.ts'
 import { quarantinedNlri, type Update } from '../message/update.ts'
 import { isOpaque } from '../nlri/evpn/index.ts'
-import { nlriCodec } from '../nlri/index.ts'
 import type { Membership } from '../nlri/route-target.ts'
 import type { Negotiated } from '../session/negotiate.ts'
 import { DroppedRoutes } from './dropped-routes.ts'
 import type { Rib } from './rib.ts'
-import { beginGeneration, beginSession, type Source } from './route.ts'
+import { beginGeneration, beginSession, onMembershipGone, type Source } from './route.ts'
 
 /** What decides whether a route is taken. */
 export interface ImportOptions {
@@ -77,7 +76,7 @@ export class AdjRibIn {
     this.source = source
     this.options = options
     this.memberships = memberships
-    source.membershipGone = (membership) => memberships.memberRemoved(membership)
+    onMembershipGone(source, (membership) => memberships.memberRemoved(membership))
     this.events = events
     this.name = source.peer === null ? source.name : formatIp(source.peer.address)
   }
@@ -118,7 +117,7 @@ export class AdjRibIn {
     else for (const list of update.reach) this.advertiseAll(list, update)
     // What was there under the key of an NLRI that may not be used is no longer what the peer advertises.
     for (const { family, nlri, pathId } of quarantinedNlri(update))
-      if (nlri !== null) this.withdraw(family, nlriCodec(family)!.key(nlri), pathId)
+      if (nlri !== null) this.withdraw(family, this.rib.keyOf(family, nlri), pathId)
     if (update.endOfRib !== null && !this.complete.has(update.endOfRib))
       this.complete.set(update.endOfRib, this.clock.now())
     this.rib.relieve()
@@ -168,8 +167,8 @@ export class AdjRibIn {
   }
 
   private withdrawAll({ family, nlri, pathIds }: NlriList): void {
-    const codec = nlriCodec(family)!
-    for (let i = 0; i < nlri.length; i++) this.withdraw(family, codec.key(nlri[i]!), pathIds?.[i] ?? 0)
+    for (let i = 0; i < nlri.length; i++)
+      this.withdraw(family, this.rib.keyOf(family, nlri[i]!), pathIds?.[i] ?? 0)
   }
 
   private withdraw(family: Family, key: string, pathId: number): void {
@@ -204,9 +203,12 @@ export class AdjRibIn {
   }
 
   private drop({ family, nlri, pathIds }: MpReach, reason: string): void {
-    const codec = nlriCodec(family)!
     for (let i = 0; i < nlri.length; i++)
-      this.dropped.add(codec.key(nlri[i]!), pathIds?.[i] ?? 0, { family, nlri: nlri[i]!, reason })
+      this.dropped.add(this.rib.keyOf(family, nlri[i]!), pathIds?.[i] ?? 0, {
+        family,
+        nlri: nlri[i]!,
+        reason,
+      })
   }
 
   /** Why it is a route of ours that came back (RFC 4271 §9.1.2, RFC 4456 §8); null when it is not. */

@@ -1,11 +1,12 @@
 import type { Ip } from '../../values/address.ts'
+import { assert } from '../../values/assert.ts'
 import type { Attributes } from '../attribute/attributes.ts'
 import { encodeAttributes } from '../attribute/index.ts'
 import { WellKnownCommunity } from '../constants.ts'
 import { DEFAULT_CONTEXT } from '../context.ts'
 import { isConstraintTarget, isRouteTarget, type RouteTarget } from '../values/extended-community.ts'
 import { Writer } from '../wire/writer.ts'
-import type { Source } from './route.ts'
+import { charge, type Source } from './route.ts'
 
 /** Attributes and next hop that many routes share: equal ones are the same object, so that `===` compares them. */
 export class AttributeSet {
@@ -61,18 +62,20 @@ export class AttributePool {
   /** One more route of `source` has the set. */
   retain(set: AttributeSet, source: Source): void {
     if (set.users === 0) {
+      assert(!this.sets.has(set.key), 'two attribute sets of the same octets are in use')
       set.payer = source
-      source.octets += set.key.length
+      charge(source, set.key.length)
       this.sets.set(set.key, set)
     }
     set.users++
   }
 
   release(set: AttributeSet): void {
+    assert(set.users > 0, 'an attribute set is released more often than it is used', set.users)
     set.users--
     if (set.users > 0) return
-    this.sets.delete(set.key)
-    set.payer!.octets -= set.key.length
+    assert(this.sets.delete(set.key), 'an attribute set in use is not in the pool')
+    charge(set.payer!, -set.key.length)
   }
 
   private intern(key: string, attributes: Attributes, nextHop: Ip | null): AttributeSet {

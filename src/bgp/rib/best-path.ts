@@ -14,7 +14,7 @@ interface Criterion {
 const CRITERIA: readonly Criterion[] = [
   { name: 'not stale', compare: (a, b) => Number(isLeastPreferred(b)) - Number(isLeastPreferred(a)) },
   { name: 'our own route', compare: (a, b) => own(a) - own(b) },
-  { name: 'higher LOCAL_PREF', compare: (a, b) => localPref(a) - localPref(b) },
+  { name: 'higher LOCAL_PREF', compare: (a, b) => localPrefOf(a) - localPrefOf(b) },
   { name: 'shorter AS_PATH', compare: (a, b) => pathLength(b) - pathLength(a) },
   { name: 'lower ORIGIN', compare: (a, b) => origin(b) - origin(a) },
   {
@@ -29,7 +29,8 @@ const CRITERIA: readonly Criterion[] = [
 ]
 
 const own = ({ source }: Route): number => Number(source.peer === null)
-const localPref = ({ set }: Route): number => set.attributes.localPref ?? DEFAULT_LOCAL_PREF
+/** The LOCAL_PREF of a route; of one that came without, the default (RFC 4271 §9.1.1). */
+export const localPrefOf = ({ set }: Route): number => set.attributes.localPref ?? DEFAULT_LOCAL_PREF
 const pathLength = ({ set }: Route): number => asPathLength(set.attributes.asPath ?? [])
 const origin = ({ set }: Route): number => set.attributes.origin ?? Origin.Incomplete
 const med = ({ set }: Route): number => set.attributes.multiExitDisc ?? 0

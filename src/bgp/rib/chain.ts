@@ -1,3 +1,4 @@
+import { assert } from '../../values/assert.ts'
 import { bestOf, compareRoutes, hasMed } from './best-path.ts'
 import type { Route, Source } from './route.ts'
 
@@ -41,7 +42,10 @@ export function unlinked(head: Route | null, route: Route): Route | null {
 
 /** Takes out one that is not the first. */
 function cut(head: Route, route: Route): void {
-  for (const before of chain(head)) if (before.next === route) before.next = route.next
+  let before = head
+  while (before.next !== null && before.next !== route) before = before.next
+  assert(before.next === route, 'a route is not in the chain of its key', route.key)
+  before.next = route.next
 }
 
 /** Whether the best one does not follow from comparing it with each of the others. */

@@ -1,3 +1,4 @@
+import { assert } from '../../values/assert.ts'
 import { ensure } from '../../values/map.ts'
 import type { Family } from '../family.ts'
 import { Backlog } from './backlog.ts'
@@ -33,6 +34,7 @@ export class ChangedKeys {
         }
       }
     }
+    assert(this.count >= 0, 'more changes are taken than were made', this.count)
     return left
   }
 

@@ -1,8 +1,11 @@
 import type { Clock } from '../../clock.ts'
+import { assert } from '../../values/assert.ts'
 import { ensure } from '../../values/map.ts'
 import { type Family, ROUTE_TARGET } from '../family.ts'
+import { KEY_CAPACITY } from '../nlri/codec.ts'
 import { type Nlri, nlriCodec } from '../nlri/index.ts'
 import type { Membership } from '../nlri/route-target.ts'
+import { Writer } from '../wire/writer.ts'
 import { AttributePool, type AttributeSet } from './attribute-pool.ts'
 import { find, link, relinked, unlinked } from './chain.ts'
 import { ChangedKeys } from './changed-keys.ts'
@@ -52,6 +55,7 @@ export class Rib {
   private readonly changes = new ChangedKeys()
   private readonly jobs = new Jobs()
   private readonly sweeps = new WeakMap<Source, Map<Family, PendingSweep>>()
+  private readonly keyWriter = new Writer(KEY_CAPACITY)
   private scheduled = false
 
   constructor(clock: Clock) {
@@ -60,7 +64,7 @@ export class Rib {
 
   /** Adds or replaces a source's route; returns its key. */
   advertise(source: Source, family: Family, nlri: Nlri, pathId: number, set: AttributeSet): string {
-    const key = nlriCodec(family)!.key(nlri)
+    const key = this.keyOf(family, nlri)
     const table = this.table(family)
     const head = table.get(key) ?? null
     const existing = find(head, source, pathId)
@@ -78,6 +82,11 @@ export class Rib {
     addRoute(route)
     if (source.peer === null) this.ownTable(family).set(key, route)
     return key
+  }
+
+  /** What the route of an NLRI is found under. */
+  keyOf(family: Family, nlri: Nlri): string {
+    return nlriCodec(family)!.key(nlri, this.keyWriter)
   }
 
   /** Removes a source's route; unknown ones are none of our business. */
@@ -213,7 +222,8 @@ export class Rib {
     const rest = this.unlink(head, route)
     if (rest === null) table.delete(route.key)
     else table.set(route.key, rest)
-    if (route.source.peer === null) this.ownTable(route.family).delete(route.key)
+    if (route.source.peer === null)
+      assert(this.ownTable(route.family).delete(route.key), 'a route of ours is not among our own', route.key)
     if (route.family === ROUTE_TARGET) route.source.membershipGone(route.nlri as Membership)
   }
 

@@ -1,34 +1,47 @@
 import type { Ip } from '../../values/address.ts'
+import { assert } from '../../values/assert.ts'
 import { ensure } from '../../values/map.ts'
 import type { Family } from '../family.ts'
 import type { Nlri } from '../nlri/index.ts'
 import type { Membership } from '../nlri/route-target.ts'
 import type { AttributeSet } from './attribute-pool.ts'
 
-/** Where routes come from: a peer, or one of our own VPN instances. */
+/** Where routes come from: a peer, or one of our own VPN instances. It is changed by the functions of this file alone. */
 export interface Source {
   readonly name: string
   /** Null for our own routes. */
-  peer: PeerInfo | null
+  readonly peer: PeerInfo | null
   /** Goes up whenever what the source said is called in doubt. */
-  generation: number
+  readonly generation: number
   /** By family: routes of an older generation are from before the session was lost, and stale (RFC 4724 §4.2). */
-  readonly freshFrom: Map<Family, number>
+  readonly freshFrom: ReadonlyMap<Family, number>
   /** Its routes in the RIB, by family; those that came first are the first. */
-  readonly routes: Map<Family, Set<Route>>
+  readonly routes: ReadonlyMap<Family, ReadonlySet<Route>>
   /** How many routes it has in the RIB. */
   readonly routeCount: number
   /** The generation that its present session began with: older routes are of an earlier one. */
-  sessionFrom: number
+  readonly sessionFrom: number
   /** By family: how many of its routes are of the present session. */
-  readonly advertised: Map<Family, number>
+  readonly advertised: ReadonlyMap<Family, number>
   /** The generation since which it has its BGP identifier. */
-  identifierFrom: number
+  readonly identifierFrom: number
   /** A membership has left the RIB, for whatever reason. */
-  membershipGone: (membership: Membership) => void
+  readonly membershipGone: (membership: Membership) => void
   /** Octets of their keys, and of the attribute sets that it was the first to bring; each route counts for some more. */
-  octets: number
+  readonly octets: number
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
+
+interface Own extends Writable<Omit<Source, 'routeCount' | 'freshFrom' | 'routes' | 'advertised'>> {
+  readonly freshFrom: Map<Family, number>
+  readonly routes: Map<Family, Set<Route>>
+  readonly advertised: Map<Family, number>
+  readonly routeCount: number
+}
+
+/** The source to be written. */
+const own = (source: Source): Own => source as Own
 
 /** What a route counts for besides its key, so that many small ones are not free. */
 export const ROUTE_OCTETS = 64
@@ -59,11 +72,11 @@ export interface Route {
 }
 
 /** Generation of a route that no source has any more: it is stale whatever its source does. */
-export const GONE = -1
+const GONE = -1
 
 export function newSource(name: string, peer: PeerInfo | null): Source {
   const routes = new Map<Family, Set<Route>>()
-  return {
+  const source: Own = {
     name,
     peer,
     generation: 0,
@@ -80,6 +93,7 @@ export function newSource(name: string, peer: PeerInfo | null): Source {
     membershipGone() {},
     octets: 0,
   }
+  return source
 }
 
 export function localSource(name: string): Source {
@@ -88,29 +102,53 @@ export function localSource(name: string): Source {
 
 /** Begins a new generation of the source's routes: what it re-advertises is told from what it does not. */
 export function beginGeneration(source: Source): number {
-  source.generation++
-  return source.generation
+  return ++own(source).generation
 }
 
 /** A session of the source begins: what it advertised in an earlier one counts no more for what it advertises. */
 export function beginSession(source: Source): void {
-  source.sessionFrom = source.generation
-  source.advertised.clear()
+  own(source).sessionFrom = source.generation
+  own(source).advertised.clear()
+}
+
+/** All routes of a family are stale until the source advertises them again. */
+export function markStale(source: Source, family: Family): void {
+  own(source).freshFrom.set(family, beginGeneration(source))
+}
+
+/** The source has another BGP identifier, by which the routes that it has are compared (RFC 4271 §9.1.2.2); false where it is the same. */
+export function identify(source: Source, identifier: number): boolean {
+  if (source.peer === null || source.peer.identifier === identifier) return false
+  own(source).peer = { ...source.peer, identifier }
+  own(source).identifierFrom = source.generation
+  return true
+}
+
+/** Has `gone` told of memberships of the source that leave the RIB. */
+export function onMembershipGone(source: Source, gone: Source['membershipGone']): void {
+  own(source).membershipGone = gone
+}
+
+/** The source has us keep so many octets more, or less. */
+export function charge(source: Source, octets: number): void {
+  own(source).octets += octets
+  assert(source.octets >= 0, 'the routes of a source have fewer octets than none', source.name)
 }
 
 /** The RIB has a route of the source. */
 export function addRoute(route: Route): void {
   const { source, family, key } = route
-  ensure(source.routes, family, () => new Set()).add(route)
+  ensure(own(source).routes, family, () => new Set()).add(route)
   countAdvertised(source, family, 1)
-  source.octets += ROUTE_OCTETS + key.length
+  charge(source, ROUTE_OCTETS + key.length)
 }
 
 export function removeRoute(route: Route): void {
   const { source, family, key } = route
-  source.routes.get(family)!.delete(route)
+  const isKnown = own(source).routes.get(family)?.delete(route) === true
+  assert(isKnown, 'a route that leaves the RIB is none of its source', source.name)
   if (route.generation >= source.sessionFrom) countAdvertised(source, family, -1)
-  source.octets -= ROUTE_OCTETS + key.length
+  charge(source, -(ROUTE_OCTETS + key.length))
 }
 
 /** The source advertises a route again as it is in the RIB. */
@@ -120,8 +158,16 @@ export function refreshRoute(route: Route): void {
   route.generation = source.generation
 }
 
-function countAdvertised({ advertised }: Source, family: Family, change: 1 | -1): void {
-  advertised.set(family, (advertised.get(family) ?? 0) + change)
+/** No source has the route any more, though a VPN instance goes on with it for a while. */
+export function markGone(route: Route): void {
+  route.generation = GONE
+}
+
+function countAdvertised(source: Source, family: Family, change: 1 | -1): void {
+  const { advertised } = own(source)
+  const count = (advertised.get(family) ?? 0) + change
+  assert(count >= 0, 'a source advertises fewer routes than none', source.name)
+  advertised.set(family, count)
 }
 
 /** Whether the same attributes count for more or less now than when the source advertised the route. */

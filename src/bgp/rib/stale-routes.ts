@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts'
 import { type Family, ROUTE_TARGET, VPN_FAMILIES } from '../family.ts'
 import type { Capabilities } from '../message/capability.ts'
 import type { Rib } from './rib.ts'
-import { beginGeneration, originatorOf, type Source } from './route.ts'
+import { markStale, originatorOf, type Source } from './route.ts'
 
 /** Longest wait for End-of-RIB after a peer is back (RFC 4724 §4.2 leaves it open; FRR's stale-path time). */
 const STALE_PATH_MS = 360_000
@@ -78,7 +78,7 @@ export class StaleRoutes {
     for (const family of families) {
       // What is stale from an earlier loss does not survive another one, unless there is no other peer to ask.
       if (this.stale.has(family) && this.context.headlessMs(family) <= 0) this.sweep(family)
-      this.source.freshFrom.set(family, beginGeneration(this.source))
+      markStale(this.source, family)
       if (!mayReturn) this.release(family)
       else if (kept.has(family)) {
         this.keep(family)

@@ -1,19 +1,20 @@
+import { assert } from '../../values/assert.ts'
 import { ensure } from '../../values/map.ts'
 import type { RouteTarget } from '../values/extended-community.ts'
 import { present } from './present.ts'
 import type { BestListener, Rib } from './rib.ts'
 import type { Route } from './route.ts'
 
-/** Told of best routes by route target. Calls are idempotent: the same route may be told twice, one unknown may be gone. */
+/** Notified of best routes by route target. Calls are idempotent: the same route may come twice, one unknown may be gone. */
 export interface Subscriber {
   routeChanged(route: Route): void
-  /** The last told route of this family and key is withdrawn, or no longer carries a target subscribed to. */
+  /** The last notified route of this family and key is withdrawn, or no longer carries a target subscribed to. */
   routeGone(route: Route, isWithdrawn: boolean): void
 }
 
 const NONE: ReadonlySet<Subscriber> = new Set()
 
-/** Who is told of which best routes by route target, and those routes. */
+/** Which subscribers are notified of which best routes by route target, and those routes. */
 export class Subscriptions implements BestListener {
   private readonly rib: Rib
   private readonly subscribers = new Map<RouteTarget, Set<Subscriber>>()
@@ -23,7 +24,7 @@ export class Subscriptions implements BestListener {
     this.rib = rib
   }
 
-  /** Tells of present and future best routes that carry the target. Answers with whether nobody else is told of it. */
+  /** Notifies of present and future best routes that carry the target. Returns whether there was no other subscriber. */
   add(subscriber: Subscriber, target: RouteTarget): boolean {
     const subscribers = ensure(this.subscribers, target, () => new Set())
     if (subscribers.has(subscriber)) return false
@@ -32,7 +33,7 @@ export class Subscriptions implements BestListener {
     return subscribers.size === 1
   }
 
-  /** Tells no more of the target; the subscriber forgets by itself what it has. Answers with whether nobody is told of it any more. */
+  /** Ends the notifications of the target; the subscriber forgets by itself what it has. Returns whether there is no subscriber left. */
   remove(subscriber: Subscriber, target: RouteTarget): boolean {
     const subscribers = this.subscribers.get(target)
     if (subscribers?.delete(subscriber) !== true || subscribers.size > 0) return false
@@ -43,10 +44,10 @@ export class Subscriptions implements BestListener {
     const gone = previous === null ? NONE : this.subscribersOf(previous)
     if (previous !== null) for (const target of previous.set.constraintTargets) this.unindex(target, previous)
     if (current !== null) for (const target of current.set.constraintTargets) this.index(target, current)
-    const told = current === null ? NONE : this.subscribersOf(current)
-    for (const subscriber of told) subscriber.routeChanged(current!)
+    const notified = current === null ? NONE : this.subscribersOf(current)
+    for (const subscriber of notified) subscriber.routeChanged(current!)
     for (const subscriber of gone)
-      if (!told.has(subscriber)) subscriber.routeGone(previous!, current === null)
+      if (!notified.has(subscriber)) subscriber.routeGone(previous!, current === null)
   }
 
   /** Tells of a best route that is what it was, but may count for more now. */
@@ -60,12 +61,12 @@ export class Subscriptions implements BestListener {
     return present(this.byTarget.get(target))
   }
 
-  /** Whether a best route that was told carries the target. */
+  /** Whether a best route that was notified carries the target. */
   hasRoutesWith(target: RouteTarget): boolean {
     return this.byTarget.has(target)
   }
 
-  /** Who is told of a route, each once. */
+  /** The subscribers of a route, each once. */
   private subscribersOf({ set: { routeTargets } }: Route): ReadonlySet<Subscriber> {
     let all: ReadonlySet<Subscriber> = NONE
     for (const target of routeTargets) {
@@ -89,7 +90,7 @@ export class Subscriptions implements BestListener {
 
   private unindex(target: RouteTarget, route: Route): void {
     const routes = this.byTarget.get(target)
-    routes?.delete(route)
-    if (routes?.size === 0) this.byTarget.delete(target)
+    assert(routes?.delete(route) === true, 'a best route is not found by its target', route.key)
+    if (routes.size === 0) this.byTarget.delete(target)
   }
 }

@@ -10,6 +10,7 @@ import { SessionError } from '../errors.ts'
 import { afiOf, type Family, familyName, safiOf } from '../family.ts'
 import { AddPathMode } from '../message/capability.ts'
 import type { Open } from '../message/open.ts'
+import { nothingRecent } from '../wire/reader.ts'
 
 /** What both sides agreed on. */
 export interface Negotiated {
@@ -90,6 +91,7 @@ export function negotiate(ours: Open, theirs: Open): Negotiated {
       fourOctetAs: ours.capabilities.fourOctetAs !== null && theirs.capabilities.fourOctetAs !== null,
       addPathReceive: new Set(receives.filter((family) => sends.has(family) && families.has(family))),
       maxMessageLength: extended ? MAX_EXTENDED_MESSAGE_LENGTH : MAX_MESSAGE_LENGTH,
+      recent: nothingRecent(),
     },
   }
 }

@@ -29,6 +29,32 @@ export interface PeerConfig {
   readonly ttlSecurityHops: number | null
 }
 
+/** Whether a change of a field ends the session: it is part of what both sides agreed on, or of the connection. */
+const NEEDS_RESET = {
+  address: true,
+  port: false,
+  as: true,
+  localAddress: true,
+  passive: true,
+  holdTimeSeconds: true,
+  connectRetrySeconds: false,
+  families: true,
+  addPath: true,
+  reflectorClient: true,
+  external: true,
+  maxPrefixes: false,
+  md5Key: true,
+  ttlSecurityHops: true,
+} as const satisfies Record<keyof PeerConfig, boolean>
+
+/** What a change from one configuration of a peer to another means for its session. */
+export function effectOf(before: PeerConfig, after: PeerConfig): 'none' | 'in-place' | 'reset' {
+  const names = Object.keys(NEEDS_RESET) as (keyof PeerConfig)[]
+  const changed = names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]))
+  if (changed.length === 0) return 'none'
+  return changed.some((name) => NEEDS_RESET[name]) ? 'reset' : 'in-place'
+}
+
 /** What holds unless somebody says otherwise. */
 export const PEER_DEFAULTS = {
   port: 179,

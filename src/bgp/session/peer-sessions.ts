@@ -71,7 +71,8 @@ const COLLISION = notification(ErrorCode.Cease, CeaseSubcode.CollisionResolution
  * (RFC 4271 §6.8).
  */
 export class PeerSessions implements SessionOwner {
-  readonly config: PeerConfig
+  /** What of it may change while a session lives, see `effectOf`. */
+  config: PeerConfig
   readonly clock: Clock
   readonly random: () => number
   readonly messages: MessageCounters = { received: {}, sent: {} }

@@ -44,7 +44,7 @@ export interface Protection {
 }
 
 export interface Listener {
-  /** Protects connections that arrive from then on. Throws when the system cannot. */
+  /** Protects connections that arrive from then on, in place of what was said of the same addresses before. Throws when the system cannot. */
   protect(protection: Protection): void
   close(): void
 }

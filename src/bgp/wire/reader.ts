@@ -1,19 +1,29 @@
 import type { Octets } from '../../values/bytes.ts'
 import { Malformed } from '../errors.ts'
 
+/** What was read last of what many values have in common, so that it is kept once; of one message, or of all of a session. */
+export interface Recent {
+  /** A route distinguisher; empty before the first. */
+  rd: Octets
+}
+
+export const nothingRecent = (): Recent => ({ rd: '' })
+
 /**
  * A bounded cursor over one message. Reading past the bound throws `Malformed`; nothing it returns refers to the
  * bytes it was made on, except `view`.
  */
 export class Reader {
   readonly bytes: Buffer
+  readonly recent: Recent
   pos: number
   end: number
 
-  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length, recent = nothingRecent()) {
     this.bytes = Buffer.isBuffer(bytes)
       ? bytes
       : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.recent = recent
     this.pos = start
     this.end = end
   }

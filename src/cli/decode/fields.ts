@@ -1,5 +1,5 @@
 /** Numbers of a capture file in its byte order; those behind the end are 0. */
-export class Fields {
+export class FieldReader {
   readonly bytes: Buffer
   private readonly littleEndian: boolean
 
@@ -23,7 +23,7 @@ export class Fields {
     return this.littleEndian ? this.bytes.readBigUInt64LE(at) : this.bytes.readBigUInt64BE(at)
   }
 
-  within(start: number, end: number): Fields {
-    return new Fields(this.bytes.subarray(start, end), this.littleEndian)
+  within(start: number, end: number): FieldReader {
+    return new FieldReader(this.bytes.subarray(start, end), this.littleEndian)
   }
 }

@@ -57,7 +57,7 @@ function updateLines({ end_of_rib, reach, unreach, attributes }: UpdateDescripti
     ...(end_of_rib === null ? [] : [`End-of-RIB of ${end_of_rib}`]),
     ...unreach.flatMap((routes) => [`withdraws ${routes.family}`, ...indent(routeLines(routes))]),
     ...reach.flatMap((routes) => [
-      `announces ${routes.family}${routes.next_hop === null ? '' : `, next hop ${routes.next_hop}`}`,
+      `advertises ${routes.family}${routes.next_hop === null ? '' : `, next hop ${routes.next_hop}`}`,
       ...indent(routeLines(routes)),
     ]),
     ...(attributes.length === 0 ? [] : ['attributes', ...indent(attributeLines(attributes))]),

@@ -1,5 +1,5 @@
 import type { Capture, Packet } from './capture.ts'
-import { Fields } from './fields.ts'
+import { FieldReader } from './fields.ts'
 
 const FILE_HEADER_LENGTH = 24
 const PACKET_HEADER_LENGTH = 16
@@ -24,7 +24,7 @@ export function pcapLayout(file: Buffer): Layout | undefined {
 }
 
 export function readPcap(file: Buffer, { littleEndian, unit }: Layout): Capture {
-  const fields = new Fields(file, littleEndian)
+  const fields = new FieldReader(file, littleEndian)
   const linkType = fields.u16(littleEndian ? 20 : 22)
   const packets: Packet[] = []
   let pos = FILE_HEADER_LENGTH

@@ -1,5 +1,5 @@
 import type { Capture, Packet } from './capture.ts'
-import { Fields } from './fields.ts'
+import { FieldReader } from './fields.ts'
 
 const Block = { Section: 0x0a0d0d0a, Interface: 1, SimplePacket: 3, EnhancedPacket: 6 } as const
 const Option = { End: 0, TimeResolution: 9, TimeOffset: 14 } as const
@@ -22,11 +22,11 @@ export function isPcapng(file: Buffer): boolean {
 export function readPcapng(file: Buffer): Capture {
   const packets: Packet[] = []
   let interfaces: Interface[] = []
-  let fields = new Fields(file, false)
+  let fields = new FieldReader(file, false)
   let pos = 0
   while (pos + MIN_BLOCK_LENGTH <= file.length) {
     if (file.readUInt32BE(pos) === Block.Section) {
-      fields = new Fields(file, file.readUInt32BE(pos + 8) === LITTLE_ENDIAN)
+      fields = new FieldReader(file, file.readUInt32BE(pos + 8) === LITTLE_ENDIAN)
       interfaces = []
     }
     const length = fields.u32(pos + 4)
@@ -51,7 +51,7 @@ export function readPcapng(file: Buffer): Capture {
 /** Stands for an interface that no block describes, which no link type fits. */
 const UNKNOWN_INTERFACE: Interface = { linkType: -1, resolution: 1n, offsetSeconds: 0n }
 
-function readEnhancedPacket(body: Fields, interfaces: readonly Interface[]): Packet {
+function readEnhancedPacket(body: FieldReader, interfaces: readonly Interface[]): Packet {
   const { linkType, resolution, offsetSeconds } = interfaces[body.u32(0)] ?? UNKNOWN_INTERFACE
   const units = (BigInt(body.u32(4)) << 32n) | BigInt(body.u32(8))
   return {
@@ -61,12 +61,12 @@ function readEnhancedPacket(body: Fields, interfaces: readonly Interface[]): Pac
   }
 }
 
-function readSimplePacket(body: Fields, interfaces: readonly Interface[]): Packet {
+function readSimplePacket(body: FieldReader, interfaces: readonly Interface[]): Packet {
   const { linkType } = interfaces[0] ?? UNKNOWN_INTERFACE
   return { time: null, linkType, bytes: body.bytes.subarray(4, 4 + body.u32(0)) }
 }
 
-function readInterface(body: Fields): Interface {
+function readInterface(body: FieldReader): Interface {
   let resolution = 1_000_000n
   let offsetSeconds = 0n
   for (let at = 8; at + 4 <= body.bytes.length; ) {

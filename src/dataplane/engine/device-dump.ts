@@ -2,6 +2,7 @@ import type { ObservedEntry } from '../driver.ts'
 import type { TableEntry, TableKind } from '../kinds/index.ts'
 import type { Flood } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
+import { isUnmanaged, type TunnelEntry } from './unmanaged.ts'
 
 /** A longer flood list does not leave and come back in one batch. */
 const MOST_FLOODS_AT_ONCE = 128
@@ -18,6 +19,7 @@ export class DeviceDump {
   /** What setting it does not change. */
   private readonly stuck: TableEntry[] = []
   private unmarkedFloods = 0
+  private readonly unmanaged: TunnelEntry[] = []
 
   constructor(device: Device, steps: Generator<readonly ObservedEntry[], void>) {
     this.device = device
@@ -32,8 +34,14 @@ export class DeviceDump {
     return false
   }
 
+  /** Has the device know which entries other programs have there. */
+  noteUnmanaged(): void {
+    this.device.unmanaged.replace(this.unmanaged)
+  }
+
   /** Hands what was found to the device's tables. */
   finish(): void {
+    this.noteUnmanaged()
     const isFirst = this.device.index === null
     for (const [table, entries] of this.result()) table.compare(entries, isFirst)
     for (const entry of [...this.stuck, ...this.restartedFloods()]) this.device.table(entry.kind).stick(entry)
@@ -70,6 +78,7 @@ export class DeviceDump {
     const table = this.device.table(entry.kind)
     if (observed.inUnmarkedList) this.unmarkedFloods++
     if (isStuck) this.stuck.push(entry)
+    if (isUnmanaged(observed) && !table.wants(entry)) this.unmanaged.push(observed.entry)
     if (isPartial) {
       if (marked) keep(this.partial, entry)
     } else if (marked || (isStuck && table.wants(entry))) keep(this.found, entry)

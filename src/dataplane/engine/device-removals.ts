@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import type { Driver } from '../driver.ts'
 import type { DeviceEntry } from '../kinds/index.ts'
-import { isGiven } from '../kinds/link-step.ts'
+import { isExternal } from '../kinds/link-step.ts'
 import type { Refusal } from '../refusal.ts'
 import { DeletionPace } from './deletion-pace.ts'
 import type { Device } from './device.ts'
@@ -83,7 +83,7 @@ export class DeviceRemovals {
     for (const device of some) {
       if (!going.includes(device)) this.removePort(device)
       if (device.leavingSize === 0) device.leavingSince = null
-      if (device.leavingLink !== null && isGiven(device.leavingLink)) this.refused.add(device)
+      if (device.leavingLink !== null && isExternal(device.leavingLink)) this.refused.add(device)
       this.left(device)
     }
   }

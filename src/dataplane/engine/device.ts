@@ -14,6 +14,7 @@ import type { Entry, Outage } from '../model.ts'
 import type { Refusal } from '../refusal.ts'
 import type { DeviceDump } from './device-dump.ts'
 import { Table } from './table.ts'
+import { UnmanagedEntries } from './unmanaged.ts'
 
 /** A table of any kind; only entries of its kind may be given to it. */
 export type AnyTable = Table<TableEntry, Key, unknown>
@@ -61,6 +62,7 @@ export class Device {
   leavingSince: number | null = null
   /** Since when there is work left to do for it, in epoch milliseconds; null while there is none. */
   waitingSince: number | null = null
+  readonly unmanaged = new UnmanagedEntries()
   readonly tables = new Map<TableKind, AnyTable>()
 
   private readonly crossed: (device: Device) => void
@@ -167,6 +169,7 @@ export class Device {
     this.observedIndex = null
     this.index = null
     this.owned = null
+    this.unmanaged.replace([])
     this.dump?.abandon()
     this.dump = null
     for (const table of this.tables.values()) table.forget()
@@ -174,15 +177,15 @@ export class Device {
 
   /** Has what needs this interface set again; true when there is something. */
   requeueDependents(name: string): boolean {
-    let shaken = false
+    let isRequeued = false
     for (const table of this.tables.values()) {
       const suffers = this.name === name && tableDefinition(table.kind).isLostSilently === true
       if (!this.disturbed && (suffers ? table.staleSize > 0 : table.staleNeeds(name))) this.disturbed = true
       if (!suffers && !table.needsDevice(name)) continue
       for (const entry of suffers ? table.entries() : table.needing(name)) table.redo(entry)
-      shaken = true
+      isRequeued = true
     }
-    return shaken
+    return isRequeued
   }
 
   *entries(): Generator<Entry, void> {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import type { Driver, Link } from '../driver.ts'
-import { masterOf } from '../kinds/index.ts'
+import { masterOf, type PortEntry } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
 import { type Refusal, unreadable } from '../refusal.ts'
 import { Device } from './device.ts'
@@ -83,8 +83,14 @@ export class Devices {
     return device
   }
 
+  /** Whether it is not one that was dropped, of whose name there may be another one by now. */
+  isCurrent(device: Device): boolean {
+    return this.all.get(device.name) === device
+  }
+
   /** Has the device's link and port looked at. */
   touch(device: Device): void {
+    if (!this.isCurrent(device)) return
     this.unplaced.add(device)
     device.waitingSince ??= this.clock.epoch()
   }
@@ -99,6 +105,12 @@ export class Devices {
     return this.unplaced.has(device) || (device.index === null && this.dumping.has(device))
   }
 
+  /** Whether its port has failed, and is tried again as soon as the bridge or VRF that it belongs in is in place. */
+  awaitsMaster({ port, failure }: Device): boolean {
+    const master = port === null || failure === null ? undefined : this.all.get(masterOf(port))
+    return master !== undefined && this.isUnplaced(master)
+  }
+
   /** Somebody attaches or detaches. */
   disturb(): void {
     this.removals.disturb()
@@ -111,6 +123,7 @@ export class Devices {
 
   /** Has a device looked at again that is not as it was taken to be. */
   suspect(device: Device): void {
+    if (!this.isCurrent(device)) return
     this.doubtOf(device)
     this.released(device)
   }
@@ -184,7 +197,7 @@ export class Devices {
   /** Drops a device of which nothing is left. */
   private forgetIdle(device: Device): void {
     if (!device.isIdle || this.removals.all.has(device) || this.dumping.has(device)) return
-    this.all.delete(device.name)
+    if (this.isCurrent(device)) this.all.delete(device.name)
     this.unplaced.delete(device)
     this.crossing.delete(device)
     this.failing.delete(device)
@@ -262,6 +275,7 @@ export class Devices {
     this.ports.move(device, link?.master ?? null)
     device.mac = link?.mac ?? null
     if (refusal !== null && culprit !== null) this.fail(culprit, refusal)
+    if (refusal !== null && device.port !== null) this.repairMaster(device.port)
     const linkFailed = culprit !== null && culprit === device.link
     if (device.link !== null && !linkFailed) this.exceptions.applied(device.link)
     if (device.port !== null && refusal === null) {
@@ -271,6 +285,7 @@ export class Devices {
     if (learned && device.master !== null)
       for (const other of this.ports.of(device.master)) this.doubtOf(other)
     if (link === undefined || linkFailed) return
+    if (device.link !== null && this.failing.size > 0) this.touchPortsOf(new Set([device.name]))
     // the table of a VRF outlives its device
     if (fresh && link.table === null) this.begin(device, link)
     else if (moved && isEmptied(device, link)) this.adoptEmpty(device, link)
@@ -367,16 +382,28 @@ export class Devices {
       this.setFailure(device, refusal, this.clock.epoch() + delay)
       this.events.emit({ type: 'device-unreadable', device: device.name, reason: refusal.text })
       this.clock.after(delay, () => {
+        if (this.all.get(device.name) !== device) return // what is wanted now has a look of its own
         this.touch(device)
         this.released(device)
       })
     }
   }
 
+  /** A device of ours that a port is to be in, and that somebody took away, is put back at once. */
+  private repairMaster(port: PortEntry): void {
+    const master = this.all.get(masterOf(port))
+    const isOurs = master !== undefined && master.link !== null && master.failure === null
+    if (isOurs && this.driver.link(master.name) === undefined) this.touch(master)
+  }
+
+  private touchPortsOf(masters: ReadonlySet<string>): void {
+    for (const device of this.failing)
+      if (device.port !== null && masters.has(masterOf(device.port))) this.touch(device)
+  }
+
   /** A bridge may have appeared for which ports wait, a port may have left a bridge that is to go, an underlay may have another MTU. */
   private touchDependents(names: ReadonlySet<string>): void {
-    for (const device of this.failing)
-      if (device.port !== null && names.has(masterOf(device.port))) this.touch(device)
+    this.touchPortsOf(names)
     this.removals.tryAgain()
     if (![...names].some((name) => this.underlays.has(name))) return
     for (const device of this.all.values()) {

@@ -40,7 +40,7 @@ export class Drift {
   private last: number | null = null
   /** By identity; the one changed last at the end. */
   private readonly histories = new Map<string, History>()
-  private untold = 0
+  private unreported = 0
   private cancel: (() => void) | null = null
 
   constructor(clock: Clock, events: EventSink) {
@@ -56,7 +56,7 @@ export class Drift {
   /** The kernel told that the entry is not as wanted. */
   notified(entry: Entry): void {
     this.found(entry)
-    this.untold++
+    this.unreported++
     this.cancel ??= this.clock.after(GATHER_MS, () => this.tell(entry))
   }
 
@@ -99,8 +99,8 @@ export class Drift {
 
   private tell(example: Entry): void {
     this.cancel = null
-    const { untold: count } = this
-    this.untold = 0
+    const { unreported: count } = this
+    this.unreported = 0
     const { contested, worst } = this.summary()
     const entry = identity(worst?.entry ?? example)
     this.events.emit({ type: 'entries-drifted', count, entry, contested })

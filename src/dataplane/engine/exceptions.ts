@@ -9,7 +9,7 @@ const FIRST_DELAY_MS = 100
 const LONGEST_DELAY_MS = 60_000
 /** How long a contested entry has to stay in place until its history is forgotten. */
 const CALM_MS = 60_000
-/** From so many changes on, a contested entry is told as failed: it waits longer than anybody takes for a hiccup. */
+/** From so many changes on, a contested entry is reported as failed: such a delay is no hiccup. */
 const FIGHT = 6
 /** Retries fall on multiples of this, so that a crowd of failures costs few looks at the crowd. */
 const GRID_MS = 50
@@ -46,7 +46,7 @@ export function pending(since: number | null, reason: string | null = null): Sta
 }
 
 /** A refusal as a status tells of it. */
-export function told(refusal: Refusal | null): Pick<Status, 'reason' | 'code' | 'errno'> {
+export function refusalFields(refusal: Refusal | null): Pick<Status, 'reason' | 'code' | 'errno'> {
   return refusal === null
     ? { reason: null, code: null, errno: null }
     : { reason: refusal.text, code: refusal.code, errno: errnoOf(refusal) }
@@ -247,11 +247,11 @@ export class Exceptions {
   private statusOf({ state, refusal, attempts, since, due }: Exception): Status {
     switch (state) {
       case 'failed':
-        return { state, ...told(refusal), attempts, since, nextTry: this.epochOf(due) }
+        return { state, ...refusalFields(refusal), attempts, since, nextTry: this.epochOf(due) }
       case 'contested': {
         const nextTry = this.epochOf(due)
         if (attempts < FIGHT)
-          return { ...pending(since, 'changed by somebody else'), code: 'DRIFTED', nextTry }
+          return { ...pending(since, 'changed by another program'), code: 'DRIFTED', nextTry }
         return {
           state: 'failed',
           reason: fought(attempts),
@@ -263,7 +263,7 @@ export class Exceptions {
         }
       }
       case 'unneeded':
-        return { ...NOTHING_KEPT, state, ...told(refusal), since, nextTry: this.epochOf(due) }
+        return { ...NOTHING_KEPT, state, ...refusalFields(refusal), since, nextTry: this.epochOf(due) }
       case 'calm':
         return APPLIED
       default:

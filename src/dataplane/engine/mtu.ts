@@ -1,5 +1,5 @@
 import { type Ip, isIpv4 } from '../../values/address.ts'
-import type { Tunnel } from '../model.ts'
+import type { MplsTunnel } from '../model.ts'
 
 const IPV4 = 20
 const IPV6 = 40
@@ -21,7 +21,7 @@ export function vxlanRoomOver(underlayMtu: number, local: Ip): number {
 }
 
 /** The largest MTU of a tunnel whose packets fit an underlay; labels count as part of them. */
-export function tunnelMtuOver(underlayMtu: number, { local, encapsulation }: Tunnel): number {
+export function tunnelMtuOver(underlayMtu: number, { local, encapsulation }: MplsTunnel): number {
   return underlayMtu - header(local) - (encapsulation === 'gre' ? GRE : UDP)
 }
 

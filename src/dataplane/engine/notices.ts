@@ -2,6 +2,7 @@ import type { ChangeListener, ObservedEntry } from '../driver.ts'
 import { BRIDGED_KINDS, identity, type TableEntry } from '../kinds/index.ts'
 import type { Device } from './device.ts'
 import type { Devices } from './devices.ts'
+import { isUnmanaged } from './unmanaged.ts'
 
 /** So many interfaces are told of at a time, so that what concerns all of them does not hold up everybody else. */
 const LINKS_A_TURN = 32
@@ -98,6 +99,7 @@ export class Notices implements ChangeListener {
     const wanted = table?.find(entry)
     if (table === undefined || wanted === undefined) {
       if (marked || present) device.disturbed = true
+      if (isUnmanaged(observed)) device.unmanaged[present ? 'add' : 'delete'](observed.entry)
       return false
     }
     const isHeld = (marked || external || !table.isMarked) && (isPartial || table.holds(entry))

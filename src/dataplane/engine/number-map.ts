@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { assert } from '../../values/assert.ts'
 
 const FIRST_CAPACITY = 8
 const FREE = -1
@@ -60,6 +61,7 @@ export class NumberMap<V> implements Iterable<[number, V]> {
     if (position === FREE) return false
     this.keys[position] = GONE
     this.count--
+    assert(this.count >= 0, 'a map has fewer keys than none', this.count)
     if (this.count === 0) this.clear()
     return true
   }
@@ -106,6 +108,7 @@ export class NumberMap<V> implements Iterable<[number, V]> {
       this.values[this.used] = values[position] as V
       this.used++
     }
+    assert(this.used === this.count, 'a map has lost count of its keys', this.used - this.count)
   }
 }
 

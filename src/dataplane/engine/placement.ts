@@ -1,6 +1,6 @@
 import { type Driver, isOwned, type Link } from '../driver.ts'
 import { type DeviceEntry, LINK_KINDS, type LinkEntry, masterOf } from '../kinds/index.ts'
-import { isGiven, isPlaced, type LinkStep, linkStep } from '../kinds/link-step.ts'
+import { isExternal, isPlaced, type LinkStep, linkStep } from '../kinds/link-step.ts'
 import type { Port } from '../model.ts'
 import { missing, type Refusal } from '../refusal.ts'
 import type { Device } from './device.ts'
@@ -86,7 +86,7 @@ function stepTo(wanted: LinkEntry, link: Link | undefined, driver: Driver): Link
 
 /** Whether a link of ours has to be set up. */
 function isDown(wanted: LinkEntry, link: Link): boolean {
-  return !link.up && (!isGiven(wanted) || isOwned(link))
+  return !link.up && (!isExternal(wanted) || isOwned(link))
 }
 
 /** The link with the MTU that it should have now. */

@@ -28,6 +28,7 @@ import { Statuses } from './statuses.ts'
 import { Storms } from './storms.ts'
 import { tightUnderlays } from './tight-underlays.ts'
 import { Underlay } from './underlay.ts'
+import { unmanagedGaps } from './unmanaged.ts'
 import { Verifier } from './verifier.ts'
 import { Waiters } from './waiters.ts'
 import { Work } from './work.ts'
@@ -208,7 +209,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
   }
 
   vxlanGaps(): readonly string[] {
-    return this.driver.vxlanGaps()
+    return [...this.driver.vxlanGaps(), ...unmanagedGaps(this.devices.all.values())]
   }
 
   tightUnderlays(): readonly TightUnderlay[] {
@@ -252,8 +253,8 @@ export class Reconciler implements Dataplane, DataplaneQueries {
   *settings(): Generator<{ readonly setting: HeldSetting; readonly entry: Entry } | undefined, void> {
     const seen = new Set<string>()
     for (const { entry } of this.statuses.entries()) {
-      const isTold = isTableEntry(entry) && entry.kind !== 'mpls-interface' && entry.kind !== 'mpls'
-      for (const setting of isTold ? [] : this.driver.settingsFor(entry)) {
+      const isNotified = isTableEntry(entry) && entry.kind !== 'mpls-interface' && entry.kind !== 'mpls'
+      for (const setting of isNotified ? [] : this.driver.settingsFor(entry)) {
         if (!seen.has(setting.name)) yield { setting, entry }
         seen.add(setting.name)
       }

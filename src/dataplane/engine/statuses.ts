@@ -1,7 +1,7 @@
 import { identity, isLinkEntry, isTableEntry } from '../kinds/index.ts'
 import type { Counts, Entry, EntryStatus, Outage, Status } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
-import { APPLIED, type Exceptions, pending, told } from './exceptions.ts'
+import { APPLIED, type Exceptions, pending, refusalFields } from './exceptions.ts'
 
 const UNWANTED = pending(null, 'not wanted')
 
@@ -85,7 +85,7 @@ export class Statuses {
     }
   }
 
-  /** Entries on wanted devices that carry our mark though nobody wants them: they are kept until all routes are here. */
+  /** Entries on wanted devices that carry our mark though nobody wants them: they are kept until initial convergence is complete. */
   *stale(): Generator<Entry, void> {
     for (const { tables } of this.devices.values())
       for (const table of tables.values()) yield* table.staleEntries()
@@ -194,7 +194,7 @@ export class Statuses {
       const culprit = this.culprit(device)
       const attempts = culprit?.attempts ?? 1
       const retry = culprit === undefined ? nextTry : culprit.nextTry
-      return { state: 'failed', ...told(refusal), attempts, since, nextTry: retry }
+      return { state: 'failed', ...refusalFields(refusal), attempts, since, nextTry: retry }
     }
     const placed = isTableEntry(entry) ? device.index !== null : !this.isUnplaced(device)
     return placed ? APPLIED : pending(device.waitingSince)

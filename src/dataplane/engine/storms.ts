@@ -82,14 +82,14 @@ export class Storms {
         const bridge = this.bridgeOf(name)
         const read = counters.get(name)
         if (bridge === null || read === undefined) this.forget(name)
-        else this.judge(bridge, read)
+        else this.assess(bridge, read)
       }
     } catch (error) {
       this.events.emit({ type: 'counters-unreadable', error: errorOf(error) })
     }
   }
 
-  private judge(bridge: Bridge, counters: Counters): void {
+  private assess(bridge: Bridge, counters: Counters): void {
     const name = bridge.device
     const at = this.clock.now()
     const before = this.readings.get(name)

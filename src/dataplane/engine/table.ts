@@ -1,3 +1,4 @@
+import { assert } from '../../values/assert.ts'
 import type { Key, Layout, TableDefinition } from '../kinds/definition.ts'
 import type { TableEntry } from '../kinds/index.ts'
 import type { Fault } from '../model.ts'
@@ -304,12 +305,14 @@ export class Table<E extends TableEntry, K extends Key, V> {
   private need(value: V, more: number): void {
     for (const { device } of this.layout.uses?.(value) ?? []) {
       const count = (this.needs.get(device) ?? 0) + more
+      assert(count >= 0, 'fewer entries than none need an interface', device)
       if (count === 0) this.needs.delete(device)
       else this.needs.set(device, count)
     }
   }
 
   private leave(key: K, value: V): void {
+    assert(!this.wanted.has(key), 'an entry is wanted and to be removed at once', this.device)
     this.leaving.set(key, value)
     this.removals.push(key)
   }

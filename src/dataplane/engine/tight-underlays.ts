@@ -15,7 +15,7 @@ export function tightUnderlays(devices: Iterable<Device>, driver: Pick<Driver, '
     if (underlayMtu === undefined) continue
     const room = vxlanRoomOver(underlayMtu, local)
     const mtu = link.mtu ?? vxlanMtuOver(underlayMtu, local)
-    if (mtu > room) found.set(`${underlay} ${mtu}`, { underlay, room, mtu, isGiven: link.mtu !== null })
+    if (mtu > room) found.set(`${underlay} ${mtu}`, { underlay, room, mtu, isConfigured: link.mtu !== null })
   }
   return [...found.values()]
 }

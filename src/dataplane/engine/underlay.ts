@@ -1,9 +1,10 @@
 import type { Clock } from '../../clock.ts'
 import type { Ip } from '../../values/address.ts'
+import { assert } from '../../values/assert.ts'
 import type { Driver } from '../driver.ts'
 import type { NextHop } from '../model.ts'
 
-/** How often ways are asked for without a hint, since not all that changes them is told of: routes that went with an address, for example. */
+/** How often next hops are asked for without a hint, since not all that changes them is told of: routes that went with an address, for example. */
 const POLL_MS = 1000
 /** After hints, it rests for so many times as long as asking took: where the main table never comes to rest, that is a tenth of a CPU. */
 const REST = 9
@@ -12,11 +13,11 @@ const AT_A_TIME = 128
 
 type Changed = (nextHop: NextHop | null) => void
 
-/** The ways to addresses by the main table, as they change. */
+/** The next hops of addresses by the main table, as they change. */
 export class Underlay {
   private readonly clock: Clock
   private readonly driver: Driver
-  private readonly watched = new Map<Ip, { way: NextHop | null; readonly changed: Changed }>()
+  private readonly watched = new Map<Ip, { nextHop: NextHop | null; readonly changed: Changed }>()
   private polling = false
   private hinted = false
   /** How long it took to ask for all the last time, or takes so far. */
@@ -28,8 +29,9 @@ export class Underlay {
   }
 
   watchNextHop(ip: Ip, changed: Changed): void {
+    assert(!this.watched.has(ip), 'an address has two followers')
     const nextHop = this.driver.nextHopTo(ip)
-    this.watched.set(ip, { way: nextHop, changed })
+    this.watched.set(ip, { nextHop, changed })
     if (!this.polling) this.pollLater()
     changed(nextHop)
   }
@@ -42,7 +44,7 @@ export class Underlay {
     this.watched.clear()
   }
 
-  /** Some way may have become another one: all are asked for soon. */
+  /** Some next hop may be another one: all are asked for soon. */
   hint(): void {
     if (this.hinted || this.watched.size === 0) return
     this.hinted = true
@@ -74,8 +76,8 @@ export class Underlay {
     const one = this.watched.get(ip)
     if (one === undefined) return
     const nextHop = this.driver.nextHopTo(ip)
-    if (nextHopKey(nextHop) === nextHopKey(one.way)) return
-    one.way = nextHop
+    if (nextHopKey(nextHop) === nextHopKey(one.nextHop)) return
+    one.nextHop = nextHop
     one.changed(nextHop)
   }
 }

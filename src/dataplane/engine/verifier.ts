@@ -125,6 +125,7 @@ export class Verifier {
 
   private *steps(tally: Tally): Generator<undefined, void> {
     for (const device of [...this.devices.all.values()]) {
+      if (!this.devices.isCurrent(device)) continue
       const isAnother = this.isAnother(device)
       try {
         if (device.index !== null || device.link !== null || device.port !== null)
@@ -147,6 +148,7 @@ export class Verifier {
       first.size === 0
         ? []
         : (yield* this.look(device)).filter(({ entry, fault }) => first.get(identity(entry))?.fault === fault)
+    if (!this.devices.isCurrent(device)) return
     tally.devices++
     tally.entries += device.size
     for (const fault of certain) {
@@ -165,6 +167,7 @@ export class Verifier {
     if (link === undefined || device.index === null) return faults
     const observation = new DeviceDump(device, this.driver.dump(device.name))
     while (!observation.step()) yield
+    observation.noteUnmanaged()
     for (const [table, entries] of observation.result()) {
       const waiting = table.pending()
       for (const fault of table.faults(entries)) {

@@ -82,7 +82,7 @@ class Waiter {
 
   isOver(devices: Devices): boolean {
     for (const [device, marks] of this.devices) {
-      if (devices.isUnplaced(device)) return false
+      if (devices.isUnplaced(device) || devices.awaitsMaster(device)) return false
       const lives = devices.all.get(device.name) === device && device.failure === null
       if (lives && !allPassed(marks)) return false
       this.devices.delete(device)

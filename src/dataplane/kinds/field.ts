@@ -1,7 +1,7 @@
 import { formatIp, type Ip, parseIp } from '../../values/address.ts'
 import { formatMac, type Mac, parseMac } from '../../values/mac.ts'
 
-/** How one field of an entry is told in JSON. */
+/** How one field of an entry is shown in JSON. */
 export interface Field<T> {
   /** For messages: `a MAC address`. */
   readonly what: string
@@ -99,21 +99,21 @@ export function optional<T>(field: Field<T>): Field<T> {
 export type Parsed<T> = { readonly value: T } | { readonly field: string; readonly expected: string }
 
 export function formatFields<T extends object>(fields: Fields<T>, value: T): Record<string, unknown> {
-  const told: Record<string, unknown> = {}
+  const shown: Record<string, unknown> = {}
   for (const [field, { format }] of entriesOf(fields)) {
     const own = value[field as keyof T]
-    if (own !== undefined) told[field] = format(own)
+    if (own !== undefined) shown[field] = format(own)
   }
-  return told
+  return shown
 }
 
 /** Passes over fields that it does not know. */
 export function parseFields<T extends object>(fields: Fields<T>, raw: unknown): Parsed<T> {
   if (typeof raw !== 'object' || raw === null) return { field: '', expected: 'an object' }
-  const told = new Map<string, unknown>(Object.entries(raw))
+  const given = new Map<string, unknown>(Object.entries(raw))
   const value: Record<string, unknown> = {}
   for (const [field, { what, parse, absent, isOptional }] of entriesOf(fields)) {
-    const one = told.get(field)
+    const one = given.get(field)
     if (one === undefined && isOptional) continue
     const own = one === undefined ? absent : parse(one)
     if (own === undefined) return { field, expected: what }

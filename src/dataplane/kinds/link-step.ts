@@ -12,7 +12,7 @@ export function linkStep(wanted: LinkEntry, actual: Link | undefined): LinkStep 
   const { kernelKind, isSuch, fits } = linkDefinition(wanted.kind)
   if (!isOwned(actual)) {
     // the dummy kernel's interfaces are of no kind
-    const usable = isGiven(wanted) && (actual.kind ?? 'bridge') === kernelKind(wanted)
+    const usable = isExternal(wanted) && (actual.kind ?? 'bridge') === kernelKind(wanted)
     return usable ? { do: 'nothing' } : { do: 'refuse', refusal: notOwned(actual) }
   }
   if (actual.kind !== kernelKind(wanted) || !isSuch(wanted, actual)) return { do: 'recreate' }
@@ -22,7 +22,7 @@ export function linkStep(wanted: LinkEntry, actual: Link | undefined): LinkStep 
 }
 
 /** Whether others may have made the link, which is then used as it is. */
-export function isGiven(wanted: LinkEntry): boolean {
+export function isExternal(wanted: LinkEntry): boolean {
   return 'given' in wanted && wanted.given
 }
 

@@ -1,7 +1,7 @@
 import { ANY_IPV4, ANY_IPV6, isIpv4 } from '../../values/address.ts'
 import { isOwned, type Link } from '../driver.ts'
 import { type DeviceEntry, isPortEntry, kernelKind, type LinkEntry } from '../kinds/index.ts'
-import type { Port, Vrf, VrfPort } from '../model.ts'
+import type { Port, VrfDevice, VrfPort } from '../model.ts'
 import { elsewhere, missing, notOwned, type Refusal, reworded, taken, unrouted } from '../refusal.ts'
 import { resetPortOptions, setForwarding, setPortOptions } from './bridge-port.ts'
 import * as k from './constants.ts'
@@ -144,7 +144,7 @@ export class DeviceChanger {
   }
 
   /** Nothing is reachable in a VRF that something enters: packets that find no route there would go by the main table. */
-  private close({ device, table }: Vrf): void {
+  private close({ device, table }: VrfDevice): void {
     for (const prefix of [ANY_IPV4, ANY_IPV6]) {
       const nothing = { kind: 'unreachable', device, table, prefix, prefixLength: 0 } as const
       unreachable.encode?.(this.requests, nothing, { index: 0, vni: null }, () => 0)

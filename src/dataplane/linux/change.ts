@@ -31,9 +31,9 @@ export class Changer {
       definition.encode?.(kernel.requests, entry, link, kernel.indexOf)
       return null
     }
-    const judge = (refusal: Refusal, entry: TableEntry) =>
+    const refusalOf = (refusal: Refusal, entry: TableEntry) =>
       linuxDefinition(entry.kind).explain?.(refusal, entry) ?? refusal
-    const refused = this.send(entries, change, judge)
+    const refused = this.send(entries, change, refusalOf)
     for (const kind of kinds) linuxDefinition(kind).conclude?.(entries, kernel, prepared.get(kind), refused)
     return refused
   }
@@ -64,11 +64,11 @@ export class Changer {
     return null
   }
 
-  /** `change` writes messages, or tells why it does not; `judge` tells why a refusal counts, or null where it does not. */
+  /** `change` writes messages, or tells why it does not; `refusalOf` tells why a refusal counts, or null where it does not. */
   private send(
     entries: readonly TableEntry[],
     change: (entry: TableEntry, link: Link | undefined, i: number) => Refusal | null,
-    judge: (refusal: Refusal, entry: TableEntry) => Refusal | null,
+    refusalOf: (refusal: Refusal, entry: TableEntry) => Refusal | null,
   ): Map<number, Refusal> {
     const { requests, links } = this.kernel
     const refused = new Map<number, Refusal>()
@@ -77,7 +77,7 @@ export class Changer {
       for (const [position, refusal] of requests.send()) {
         const i = sent[position] ?? -1
         const entry = entries[i]
-        const counted = entry === undefined ? null : judge(refusal, entry)
+        const counted = entry === undefined ? null : refusalOf(refusal, entry)
         if (counted !== null) refused.set(i, counted)
       }
       sent.length = 0

@@ -1,6 +1,6 @@
 import type { Ip } from '../../values/address.ts'
 import type { ObservedEntry } from '../driver.ts'
-import type { Hop, NextHop, Route } from '../model.ts'
+import type { Hop, NextHop, VrfRoute } from '../model.ts'
 import * as k from './constants.ts'
 import { linuxDefinitions } from './kinds/index.ts'
 import { NetlinkAttributes, type NetlinkMessage } from './message.ts'
@@ -29,7 +29,7 @@ export interface RawRoute {
   /** Whether it has our protocol number. */
   readonly marked: boolean
   /** What it is for, by VRF; null of a label route, or where no VRF has the table. */
-  readonly destination: Pick<Route, 'device' | 'table' | 'prefix' | 'prefixLength'> | null
+  readonly destination: Pick<VrfRoute, 'device' | 'table' | 'prefix' | 'prefixLength'> | null
   /** Null of a route that is not for a label. */
   readonly label: number | null
   readonly hops: readonly Hop[]
@@ -154,7 +154,7 @@ export function readSettingsOf({ bytes, start, end }: NetlinkMessage): number {
 }
 
 /** What tells a route from others. */
-export type RouteKey = Pick<Route, 'table' | 'prefix' | 'prefixLength'>
+export type RouteKey = Pick<VrfRoute, 'table' | 'prefix' | 'prefixLength'>
 
 interface RouteAttributes {
   destination: string

@@ -12,7 +12,7 @@ import {
   type OwnedObject,
 } from '../driver.ts'
 import type { DeviceEntry, LinkEntry, TableEntry } from '../kinds/index.ts'
-import type { Entry, FormerWork, HeldSetting, Isolation as Isolated, NextHop } from '../model.ts'
+import type { Entry, FormerWork, HeldSetting, Isolation, NextHop } from '../model.ts'
 import { missing, type Refusal, type Refused } from '../refusal.ts'
 import { Changer } from './change.ts'
 import { DeviceChanger } from './change-device.ts'
@@ -170,7 +170,7 @@ export class LinuxDriver implements Driver {
     return this.isolation.isDone(bridge)
   }
 
-  isolationOf(bridge: string): Isolated {
+  isolationOf(bridge: string): Isolation {
     const link = this.links.lookUp(bridge)
     return link === undefined ? { by: null, reason: missing(bridge).text } : this.isolation.of(link)
   }
@@ -200,7 +200,7 @@ export class LinuxDriver implements Driver {
     if (deaf.length === 0) return []
     const others = deaf.length > 1 ? ` and ${deaf.length - 1} more` : ''
     return [
-      `${deaf[0]}${others}: packets of VTEPs that send UDP checksum 0 are dropped (ip link has noudp6zerocsumrx, as the first VXLAN device over IPv6 on the UDP port had): a reboot or chanter cleanup makes the devices anew`,
+      `${deaf[0]}${others}: packets of VTEPs that send UDP checksum 0 are dropped (ip link has noudp6zerocsumrx, as the first VXLAN device over IPv6 on the UDP port had): a reboot or chanter cleanup recreates the devices`,
     ]
   }
 
@@ -296,6 +296,7 @@ export class LinuxDriver implements Driver {
     this.requests.close()
     this.questions.close()
     this.fou.close()
+    this.isolation.close()
   }
 
   private pollLater(): void {

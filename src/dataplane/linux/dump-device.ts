@@ -1,11 +1,11 @@
 import type { Link } from '../driver.ts'
 import { readAddress } from './decode-ip.ts'
+import { readNeighbour } from './decode-neighbour.ts'
 import type { Fou } from './fou.ts'
 import type { Steps } from './kinds/definition.ts'
 import { linuxDefinitions } from './kinds/index.ts'
 import type { Links } from './links.ts'
 import type { NetlinkMessage } from './message.ts'
-import { readNeighbour } from './observe-neighbour.ts'
 import type { Routes } from './routes.ts'
 
 const looks = new Set(linuxDefinitions.flatMap(({ look }) => look ?? []))

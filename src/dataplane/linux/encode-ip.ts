@@ -1,5 +1,5 @@
 import { type Ip, isIpv4 } from '../../values/address.ts'
-import type { Hop, Route, Unreachable } from '../model.ts'
+import type { Hop, Unreachable, VrfRoute } from '../model.ts'
 import * as k from './constants.ts'
 import { type Batch, ipFamily, ndmsg } from './encode.ts'
 import type { IndexOf } from './kinds/definition.ts'
@@ -85,7 +85,7 @@ interface PrefixFields {
   readonly flags?: number
 }
 
-export function prefix(writer: NetlinkWriter, entry: Route | Unreachable, fields: PrefixFields): void {
+export function prefix(writer: NetlinkWriter, entry: VrfRoute | Unreachable, fields: PrefixFields): void {
   const { type, scope, metric, flags = 0 } = fields
   const family = ipFamily(entry.prefix)
   rtmsg(writer, { family, length: entry.prefixLength, table: k.RT_TABLE_UNSPEC, scope, type, flags })

@@ -3,7 +3,7 @@ import { type Ip, isIpv4 } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
 import { kernelKind, type LinkEntry } from '../kinds/index.ts'
 import { MPLS_UDP_PORT } from '../kinds/udp-port.ts'
-import type { Bridge, Tunnel, Veth } from '../model.ts'
+import type { Bridge, MplsTunnel, Veth } from '../model.ts'
 import * as k from './constants.ts'
 import { writeBridgeOptions, writeVxlanOptions } from './link-options.ts'
 import type { NetlinkWriter } from './message.ts'
@@ -75,7 +75,7 @@ function writeTraits(writer: NetlinkWriter, entry: LinkEntry, zeroChecksums: boo
   }
 }
 
-function writeGre(writer: NetlinkWriter, { local, remote }: Tunnel): void {
+function writeGre(writer: NetlinkWriter, { local, remote }: MplsTunnel): void {
   writer.attributeIp(k.IFLA_GRE_LOCAL, local)
   if (remote !== null) writer.attributeIp(k.IFLA_GRE_REMOTE, remote)
   writer.attributeU8(k.IFLA_GRE_TTL, TUNNEL_HOPS)
@@ -84,7 +84,7 @@ function writeGre(writer: NetlinkWriter, { local, remote }: Tunnel): void {
 }
 
 /** The source port, which is left to the kernel, tells flows apart (RFC 7510 §3). */
-function writeUdp(writer: NetlinkWriter, { local, remote }: Tunnel): void {
+function writeUdp(writer: NetlinkWriter, { local, remote }: MplsTunnel): void {
   writer.attributeIp(k.IFLA_IPTUN_LOCAL, local)
   if (remote !== null) writer.attributeIp(k.IFLA_IPTUN_REMOTE, remote)
   writer.attributeU8(k.IFLA_IPTUN_TTL, TUNNEL_HOPS)

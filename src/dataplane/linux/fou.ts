@@ -25,7 +25,7 @@ export class Fou {
     }
     const taken = refusal.errno === k.EADDRINUSE
     return taken
-      ? reworded(refusal, (text) => `${text}: UDP port ${MPLS_UDP_PORT} is somebody else's`)
+      ? reworded(refusal, (text) => `${text}: UDP port ${MPLS_UDP_PORT} is in use by another program`)
       : refusal
   }
 

@@ -1,7 +1,7 @@
 import { loadProgram, type Program, programName } from '../../linux/bpf/program.ts'
-import { errnoName } from '../../linux/libc.ts'
+import { close, errnoName } from '../../linux/libc.ts'
 import { isOwned, type Link } from '../driver.ts'
-import type { Isolation as Isolated } from '../model.ts'
+import type { Isolation } from '../model.ts'
 import * as k from './constants.ts'
 import { setXdp } from './encode.ts'
 import { hostUseOf } from './host-use.ts'
@@ -65,9 +65,9 @@ export class BridgeIsolation {
   isDone(bridge: Link): boolean {
     const open = this.open.get(bridge.index)
     const use = this.useOf(bridge)
-    if (use !== null) return open?.use === use && !this.hasOurs(bridge)
+    if (use !== null) return open?.use === use && !this.hasOwned(bridge)
     if (open !== undefined) return open.use === null
-    return this.hasOurs(bridge)
+    return this.hasOwned(bridge)
   }
 
   /** Isolates a bridge, unless the host uses it; then it is left as it was. */
@@ -79,7 +79,7 @@ export class BridgeIsolation {
       this.open.set(index, { reason: `the host uses it (${use}), and would be cut off`, use })
       return
     }
-    const reason = this.isForeign(bridge)
+    const reason = this.isExternal(bridge)
       ? `an XDP program of another owner is on it (id ${bridge.xdpProgram})`
       : this.drop(bridge)
     if (reason === null) this.open.delete(index)
@@ -95,7 +95,7 @@ export class BridgeIsolation {
   }
 
   /** What isolates a bridge, or why nothing does, as it was last looked at. */
-  of(bridge: Link): Isolated {
+  of(bridge: Link): Isolation {
     if (bridge.xdpProgram !== null && this.isOurProgram(bridge.xdpProgram)) return { by: 'xdp', reason: null }
     const open = this.open.get(bridge.index)
     if (open !== undefined) return { by: null, reason: open.reason }
@@ -123,6 +123,14 @@ export class BridgeIsolation {
     return typeof program === 'number' ? lackOf(program) : null
   }
 
+  /** Lets go of the programs; the kernel keeps those that interfaces have. */
+  close(): void {
+    for (const program of [this.xdp, this.classifier])
+      if (program !== null && typeof program !== 'number') close(program.fd)
+    this.xdp = null
+    this.classifier = null
+  }
+
   private isFiltered(index: number): boolean {
     return hasFilter(index, LOCAL_ERRORS)
   }
@@ -135,12 +143,12 @@ export class BridgeIsolation {
     return isOwned(bridge) ? null : hostUseOf(bridge, this.links)
   }
 
-  private hasOurs({ index, xdpProgram }: Link): boolean {
+  private hasOwned({ index, xdpProgram }: Link): boolean {
     if (xdpProgram !== null && this.isOurProgram(xdpProgram)) return true
     return this.usesFilters && hasFilter(index, dropAll)
   }
 
-  private isForeign(bridge: Link): boolean {
+  private isExternal(bridge: Link): boolean {
     const { xdpProgram } = bridge
     return xdpProgram !== null && !isOwned(bridge) && !this.isOurProgram(xdpProgram)
   }

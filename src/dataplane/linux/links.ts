@@ -145,6 +145,16 @@ export class Links {
     return undefined
   }
 
+  /** The link of ours that had that name until it was renamed in the life of this process. */
+  renamedFrom(name: string, kind: string): Link | undefined {
+    for (const [index, mark] of this.owned) {
+      if (mark.name !== name || mark.kind !== kind) continue
+      const link = this.get(index)
+      if (link?.owned === true && link.name !== name) return link
+    }
+    return undefined
+  }
+
   /** Interfaces of some kinds that stand on another one, now. */
   uppersOf(index: number, kinds: readonly string[]): RawLink[] {
     const uppers = kinds.flatMap((kind) => this.dump((writer) => dumpLinks(writer, { kind })))

@@ -1,6 +1,7 @@
 import type { ChangeListener } from '../driver.ts'
 import * as k from './constants.ts'
 import { readAddress, readSettingsOf } from './decode-ip.ts'
+import { readNeighbour } from './decode-neighbour.ts'
 import {
   DROP,
   IF_ANY_BIT,
@@ -15,7 +16,6 @@ import {
 import type { Links } from './links.ts'
 import { messages, type NetlinkMessage } from './message.ts'
 import type { Multipath } from './multipath.ts'
-import { readNeighbour } from './observe-neighbour.ts'
 import { RouteMonitor } from './route-monitor.ts'
 import type { Routes } from './routes.ts'
 import { NetlinkSocket } from './socket.ts'

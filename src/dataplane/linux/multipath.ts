@@ -1,6 +1,7 @@
 import type { Ip } from '../../values/address.ts'
+import { assert } from '../../values/assert.ts'
 import type { OwnedObject } from '../driver.ts'
-import type { Hop, Route } from '../model.ts'
+import type { Hop, VrfRoute } from '../model.ts'
 import { isRefusal, kernelRefusal, type Refusal } from '../refusal.ts'
 import * as k from './constants.ts'
 import { type RouteKey, readGroupedRoute } from './decode-ip.ts'
@@ -50,7 +51,7 @@ export class Multipath {
   }
 
   /** Makes the groups that routes need; why a route cannot be set at all is told in its place. */
-  plan(routes: ReadonlyMap<number, Route>): Map<number, RoutePlan | Refusal> {
+  plan(routes: ReadonlyMap<number, VrfRoute>): Map<number, RoutePlan | Refusal> {
     const plans = new Map<number, RoutePlan | Refusal>()
     const moves = new Map<string, Move>()
     for (const [i, route] of routes) {
@@ -72,7 +73,10 @@ export class Multipath {
     const key = routeKeyOf(route)
     const before = this.users.get(key)
     if (before === (group ?? undefined)) return
-    if (before !== undefined) before.users--
+    if (before !== undefined) {
+      assert(before.users > 0, 'a nexthop group is left that no route uses', before.id)
+      before.users--
+    }
     if (group === null) this.users.delete(key)
     else {
       this.users.set(key, group)
@@ -148,7 +152,7 @@ export class Multipath {
     return group === undefined || group.isGone ? undefined : group
   }
 
-  private planInline({ hops }: Route): RoutePlan | Refusal {
+  private planInline({ hops }: VrfRoute): RoutePlan | Refusal {
     let lacking: Refusal | null = null
     const usable = hops.filter(({ device }) => {
       if (this.links.lookUp(device)?.up) return true
@@ -160,7 +164,7 @@ export class Multipath {
 
   private planMove(
     i: number,
-    route: Route,
+    route: VrfRoute,
     plans: Map<number, RoutePlan | Refusal>,
     moves: Map<string, Move>,
   ): void {

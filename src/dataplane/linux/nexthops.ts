@@ -29,7 +29,7 @@ export class Nexthops {
   private readonly resilience: encode.Resilience
   private knownAbility: Ability | undefined
   private readonly ids = new Map<number, Nexthop>()
-  private readonly ways = new Map<string, Nexthop>()
+  private readonly byHop = new Map<string, Nexthop>()
   private readonly groupIds = new Map<number, NexthopGroup>()
   private readonly groupKeys = new Map<string, NexthopGroup>()
   private lastId = k.FIRST_NEXTHOP - 1
@@ -117,11 +117,11 @@ export class Nexthops {
     return [...this.groupIds.values()].filter(({ parts }) => parts.some((part) => part.nexthop === nexthop))
   }
 
-  /** The nexthop of a way, made where there is none; else why it cannot be. */
+  /** The nexthop of a hop, made where there is none; else why it cannot be. */
   ensure(hop: encode.UnweightedHop, family: number): Nexthop | Refusal {
     const link = this.links.lookUp(hop.device)
     if (link === undefined) return missing(hop.device)
-    const known = this.ways.get(hopKey(hop, link.index, family))
+    const known = this.byHop.get(hopKey(hop, link.index, family))
     if (known !== undefined) return known
     const id = this.claim((free) => encode.createNexthop(this.requests, free, hop, link.index, family))
     if (typeof id !== 'number') return id
@@ -238,14 +238,14 @@ export class Nexthops {
 
   private add(nexthop: Nexthop): Nexthop {
     this.ids.set(nexthop.id, nexthop)
-    this.ways.set(hopKey(nexthop.hop, nexthop.index, nexthop.family), nexthop)
+    this.byHop.set(hopKey(nexthop.hop, nexthop.index, nexthop.family), nexthop)
     return nexthop
   }
 
   private forget(nexthop: Nexthop): void {
     const key = hopKey(nexthop.hop, nexthop.index, nexthop.family)
     this.ids.delete(nexthop.id)
-    if (this.ways.get(key) === nexthop) this.ways.delete(key)
+    if (this.byHop.get(key) === nexthop) this.byHop.delete(key)
   }
 
   private keep(group: NexthopGroup, parts: readonly Part[]): NexthopGroup {

@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto'
 import { isOwned, type Link } from '../driver.ts'
-import type { LinkEntry } from '../kinds/index.ts'
+import { kernelKind, type LinkEntry } from '../kinds/index.ts'
 import { type Refusal, type Refused, shared } from '../refusal.ts'
 import { ENODEV } from './constants.ts'
 import { deleteGroup, deleteLink, setGroup } from './encode.ts'
 import type { BridgeIsolation } from './isolation.ts'
-import { lookRoutes } from './kinds/dump-device.ts'
+import { lookRoutes } from './kinds/dump.ts'
 import { linuxDefinition } from './kinds/index.ts'
 import type { Links } from './links.ts'
 import type { Multipath } from './multipath.ts'
@@ -51,7 +51,9 @@ export class LinkRemover {
     const refused = new Map<number, Refusal>()
     const going = new Map<number, Link>()
     for (const [position, entry] of entries.entries()) {
-      const link = this.links.get(entry.device)
+      // one that was renamed leaves by its present name
+      const { device } = entry
+      const link = this.links.get(device) ?? this.links.renamedFrom(device, kernelKind(entry))
       if (link === undefined) continue
       const refusal = isOwned(link) ? this.prepare(entry, link) : this.leave(entry, link)
       if (refusal !== null) refused.set(position, refusal)

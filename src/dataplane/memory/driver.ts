@@ -98,8 +98,8 @@ export class MemoryDriver implements Driver {
         return this.kernel.fdbAt(entry.device, entry.mac)?.marked === true
       case 'remote-mac': {
         const held = link.remote.get(entry.mac)?.entry
-        const bridged = link.master === null || this.kernel.fdbAt(entry.device, entry.mac) !== undefined
-        return bridged && held?.dst === entry.dst && held.vni === entry.vni
+        const isInBridge = link.master === null || this.kernel.fdbAt(entry.device, entry.mac) !== undefined
+        return isInBridge && held?.dst === entry.dst && held.vni === entry.vni
       }
       case 'flood':
         return link.floods.has(floodKey(entry))
@@ -244,13 +244,13 @@ export class MemoryDriver implements Driver {
     const bridged = [...(bridge?.fdb.values() ?? [])].filter(({ entry }) => entry.device === device)
     const macs = new Map(bridged.map(({ entry, marked }) => [entry.mac, marked]))
     const isRouted = this.isRouted(link)
-    const sightings: ObservedEntry[] = [
+    const entries: ObservedEntry[] = [
       ...(link.kind === 'vxlan' ? remoteMacsOf(link, macs) : bridged),
       ...link.floods.values(),
       ...link.neighbours.values(),
       ...this.kernel.ip.of(device, link.table),
     ].filter(({ entry }) => isRouted || !OF_PORTS.has(entry.kind))
-    for (let i = 0; i < sightings.length; i += CHUNK) yield sightings.slice(i, i + CHUNK)
+    for (let i = 0; i < entries.length; i += CHUNK) yield entries.slice(i, i + CHUNK)
   }
 
   sweep(): void {}
@@ -282,7 +282,8 @@ export class MemoryDriver implements Driver {
       change()
       return null
     } catch (error) {
-      if (error instanceof RefusalError) return error.refusal
+      // what is pretended is in nobody's way
+      if (error instanceof RefusalError) return this.pretend === null ? error.refusal : null
       throw error
     }
   }

@@ -2,7 +2,7 @@ import { constants } from 'node:os'
 import { isIpv4 } from '../../values/address.ts'
 import type { ObservedEntry } from '../driver.ts'
 import { identity, type TableEntry } from '../kinds/index.ts'
-import type { Flood, Hop, LabelRoute, LocalMac, Neighbour, RemoteMac, Route } from '../model.ts'
+import type { Flood, Hop, LabelRoute, LocalMac, Neighbour, RemoteMac, VrfRoute } from '../model.ts'
 import { kernelRefusal, missing, partly, type Refusal } from '../refusal.ts'
 
 /** What a kernel holds for IP VPNs that is no link. */
@@ -86,7 +86,7 @@ export class MemoryIp {
     }
   }
 
-  private unusable({ device }: Hop, { kind }: Route | LabelRoute): Refusal | null {
+  private unusable({ device }: Hop, { kind }: VrfRoute | LabelRoute): Refusal | null {
     const up = this.isUp(device)
     if (up === undefined) return missing(device)
     return up || kind === 'mpls' ? null : kernelRefusal(constants.errno.ENETDOWN, 'Nexthop device is not up')
@@ -99,7 +99,7 @@ export class MemoryIp {
     return null
   }
 
-  private shrink(key: string, route: Route, device: string): void {
+  private shrink(key: string, route: VrfRoute, device: string): void {
     const held = this.held.get(key)
     const hops = route.hops.filter((hop) => hop.device !== device)
     if (held === undefined || hops.length === route.hops.length) return

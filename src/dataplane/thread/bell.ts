@@ -21,6 +21,11 @@ export function makeBell(): BellHandles {
   return { fd, state: new Int32Array(new SharedArrayBuffer(8)) }
 }
 
+/** To be called when the thread has ended: one that is awake for good is not rung for. */
+export function closeBell({ fd }: BellHandles): void {
+  libc.close(fd)
+}
+
 /** Wakes the thread, if it sleeps; to be called behind what it is to find. */
 export function ring({ fd, state }: BellHandles): void {
   if (Atomics.exchange(state, ASLEEP, 0) === 1) libc.write(fd, ONE, ONE.length)

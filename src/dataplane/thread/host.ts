@@ -1,4 +1,5 @@
 import type { PersistentClock } from '../../clock.ts'
+import { assert } from '../../values/assert.ts'
 import type { Driver } from '../driver.ts'
 import type { Reconciler } from '../engine/reconciler.ts'
 import { answers, type Lists } from '../view.ts'
@@ -63,10 +64,12 @@ export class ThreadHost {
     const { reconciler } = this
     switch (order.do) {
       case 'want': {
+        this.report({ tell: 'taken' })
         let i = 0
         for (const entry of unpack(order.entries))
           if (order.wanted[i++] === 1) reconciler.want(entry)
           else reconciler.unwant(entry)
+        assert(i === order.wanted.length, 'a message has more changes than entries', i)
         return
       }
       case 'clear':
@@ -79,7 +82,7 @@ export class ThreadHost {
         return reconciler.watchAddresses((addresses) => this.report({ tell: 'addresses', addresses }))
       case 'follow':
         return reconciler.watchNextHop(order.ip, (nextHop) =>
-          this.report({ tell: 'way', ip: order.ip, way: nextHop }),
+          this.report({ tell: 'next-hop', ip: order.ip, nextHop }),
         )
       case 'unfollow':
         return reconciler.unwatchNextHop(order.ip)
@@ -105,9 +108,9 @@ export class ThreadHost {
   /** Before the answers to which they belong, so that whoever keeps them with the state has them. */
   private tellPrograms(): void {
     const { programs } = this.driver
-    const told = programs.join()
-    if (told === this.programs) return
-    this.programs = told
+    const text = programs.join()
+    if (text === this.programs) return
+    this.programs = text
     this.report({ tell: 'programs', programs })
   }
 

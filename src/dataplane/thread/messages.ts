@@ -53,7 +53,9 @@ export type Order =
 export type Report =
   | { readonly tell: 'result'; readonly id: number; readonly result: unknown }
   | { readonly tell: 'failure'; readonly id: number; readonly reason: string }
-  | { readonly tell: 'way'; readonly ip: Ip; readonly way: NextHop | null }
+  | { readonly tell: 'next-hop'; readonly ip: Ip; readonly nextHop: NextHop | null }
   | { readonly tell: 'addresses'; readonly addresses: readonly InterfaceAddress[] }
+  /** A batch of changes. */
+  | { readonly tell: 'taken' }
   | { readonly tell: 'programs'; readonly programs: readonly number[] }
   | { readonly tell: 'events'; readonly events: readonly DaemonEvent[] }

@@ -6,12 +6,10 @@ import { identity, KINDS } from '../kinds/index.ts'
 import type { Dataplane, Entry, EntryStatus, NextHop } from '../model.ts'
 import type { PortQuestion } from '../survey.ts'
 import type { DataplaneSummary, DataplaneView, Lists } from '../view.ts'
-import { makeBell, ring, ringLast } from './bell.ts'
+import { closeBell, makeBell, ring, ringLast } from './bell.ts'
 import type { Call, Calls, ListSlice, Order, Report, Result, ThreadData, ThreadOptions } from './messages.ts'
-import { pack } from './packing.ts'
+import { Outbox } from './outbox.ts'
 
-/** Changes of what is wanted that go to the thread in one message at most. */
-const BATCH = 1024
 /** So long a summary is waited for; then the last one has to do. */
 const SUMMARY_MS = 1000
 /** So long the thread has to end; it may be in a call of the kernel's that takes longer. */
@@ -50,9 +48,8 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   private readonly followers = new Map<Ip, (nextHop: NextHop | null) => void>()
   private addressesChanged: (addresses: readonly InterfaceAddress[]) => void = () => {}
   private lastId = 0
-  /** What is wanted or no more, and still to be told. */
-  private changes: Entry[] = []
-  private wanted = new Uint8Array(BATCH)
+  private readonly outbox: Outbox
+  private lastSlice: Promise<unknown> = Promise.resolve()
   private lastSummary: DataplaneSummary | null = null
   private isStopping = false
 
@@ -60,6 +57,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     this.clock = clock
     this.events = events
     this.programs = options.former.programs
+    this.outbox = new Outbox(clock, (order) => this.post(order))
     this.worker = new Worker(entry, {
       workerData: { bell: this.bell, options } satisfies ThreadData,
       name: 'forwarding',
@@ -73,45 +71,50 @@ export class ForwardingThread implements Dataplane, DataplaneView {
       died(reason)
     }
     this.worker.on('error', (error) => ended(`the forwarding thread failed: ${error.stack ?? error}`))
-    this.worker.on('exit', () => ended('the forwarding thread has ended'))
-    process.once('exit', () => ringLast(this.bell))
+    const wakeLast = () => ringLast(this.bell)
+    process.once('exit', wakeLast)
+    this.worker.on('exit', () => {
+      process.off('exit', wakeLast)
+      closeBell(this.bell)
+      ended('the forwarding thread has ended')
+    })
   }
 
   want(entry: Entry): void {
-    this.change(entry, 1)
+    this.outbox.change(entry, true)
   }
 
   unwant(entry: Entry): void {
-    this.change(entry, 0)
+    this.outbox.change(entry, false)
   }
 
   clear(entries: readonly Entry[]): void {
-    this.order({ do: 'clear', entries })
+    this.outbox.order({ do: 'clear', entries })
   }
 
   start(): void {
-    this.order({ do: 'start' })
+    this.outbox.order({ do: 'start' })
   }
 
   /** Behind the answers to all that was asked before, since what is wanted may follow from them. */
   complete(): void {
-    const complete = () => this.order({ do: 'complete' })
+    const complete = () => this.outbox.order({ do: 'complete' })
     this.call('counts').then(complete, () => {})
   }
 
   watchNextHop(ip: Ip, changed: (nextHop: NextHop | null) => void): void {
     this.followers.set(ip, changed)
-    this.order({ do: 'follow', ip })
+    this.outbox.order({ do: 'follow', ip })
   }
 
   unwatchNextHop(ip: Ip): void {
     this.followers.delete(ip)
-    this.order({ do: 'unfollow', ip })
+    this.outbox.order({ do: 'unfollow', ip })
   }
 
   watchAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): void {
     this.addressesChanged = changed
-    this.order({ do: 'followAddresses' })
+    this.outbox.order({ do: 'followAddresses' })
   }
 
   settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]> {
@@ -215,24 +218,6 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     return first === undefined ? null : Math.round(this.clock.epoch() - (this.clock.now() - first.since))
   }
 
-  private change(entry: Entry, wanted: 0 | 1): void {
-    if (this.changes.length === 0) this.clock.soon(() => this.flush())
-    this.wanted[this.changes.push(entry) - 1] = wanted
-    if (this.changes.length === BATCH) this.flush()
-  }
-
-  private flush(): void {
-    const { changes: entries } = this
-    if (entries.length === 0) return
-    this.changes = []
-    this.post({ do: 'want', entries: pack(entries), wanted: this.wanted.slice(0, entries.length) })
-  }
-
-  private order(order: Order): void {
-    this.flush()
-    this.post(order)
-  }
-
   private post(order: Order): void {
     this.worker.postMessage(order)
     ring(this.bell)
@@ -242,7 +227,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     return new Promise((resolve, reject) => {
       const id = ++this.lastId
       this.asked.set(id, { since: this.clock.now(), resolve: resolve as (result: unknown) => void, reject })
-      this.order({ do: 'call', id, call, args })
+      this.outbox.order({ do: 'call', id, call, args })
     })
   }
 
@@ -253,13 +238,20 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     const walk = await this.call('walk', list, devices)
     try {
       for (;;) {
-        const slice = await this.call('slice', walk)
+        const slice = await this.nextSlice(walk)
         if (slice === null) return
         yield slice as ListSlice<L>
       }
     } finally {
       if (!this.isStopping) void this.call('abandon', walk).catch(() => {})
     }
+  }
+
+  /** One slice is on its way at a time: reading those of many walks at once would hold up all others. */
+  private nextSlice(walk: number): Promise<Result<'slice'>> {
+    const slice = this.lastSlice.then(() => this.call('slice', walk))
+    this.lastSlice = slice.catch(() => {})
+    return slice
   }
 
   private handle(report: Report): void {
@@ -272,10 +264,12 @@ export class ForwardingThread implements Dataplane, DataplaneView {
         this.asked.get(report.id)?.reject(new Error(report.reason))
         this.asked.delete(report.id)
         return
-      case 'way':
-        return this.followers.get(report.ip)?.(report.way)
+      case 'next-hop':
+        return this.followers.get(report.ip)?.(report.nextHop)
       case 'addresses':
         return this.addressesChanged(report.addresses)
+      case 'taken':
+        return this.outbox.taken()
       case 'programs':
         this.programs = report.programs
         return

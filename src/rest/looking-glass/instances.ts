@@ -39,7 +39,7 @@ export function instanceNode(instance: VpnInstance, dataplane: DataplaneView, ba
     })),
     readvertise: inline(() => shownTerms(readvertisementOf(instance)?.targets ?? null)),
     attract_traffic: inline(() => ({})),
-    fallback: inline(() => null),
+    fallback: inline(() => (instance.type === 'ipvpn' ? instance.fallback : null)),
     internals: inline(() => ({
       'event queue length': 0,
       subscriptions: shownTargets(subscribed(instance)).flatMap((target) =>
@@ -154,9 +154,9 @@ function rdOf(instance: VpnInstance, number: number | null): string {
 /** Imported routes by what they are about, each with the reason where it is not used for forwarding. */
 function receivedRoutes(instance: VpnInstance, base: string): LazyObject {
   return new LazyObject(function* () {
-    for (const group of judged(instance)) yield group && [group[0], shown(group[1], showJudged)]
+    for (const group of routeUses(instance)) yield group && [group[0], shown(group[1], showUse)]
   })
-  function showJudged({ route, unused }: EvpnRouteUse): object {
+  function showUse({ route, unused }: EvpnRouteUse): object {
     const [[text, fields] = ['', {}]] = Object.entries(showRoute(route, base))
     return { [text]: unused === null ? fields : { ...(fields as object), unused } }
   }
@@ -164,7 +164,7 @@ function receivedRoutes(instance: VpnInstance, base: string): LazyObject {
 
 function bestRoutes(instance: VpnInstance, base: string): LazyObject {
   return new LazyObject(function* () {
-    for (const group of judged(instance)) {
+    for (const group of routeUses(instance)) {
       const used = group?.[1].filter(({ unused }) => unused === null) ?? []
       yield group && used.length > 0
         ? [group[0], shown(used, ({ route }) => showRoute(route, base))]
@@ -173,7 +173,7 @@ function bestRoutes(instance: VpnInstance, base: string): LazyObject {
   })
 }
 
-function* judged(instance: VpnInstance): Iterable<RouteGroup | undefined> {
+function* routeUses(instance: VpnInstance): Iterable<RouteGroup | undefined> {
   if (instance.type === 'evpn') return yield* evpnRouteUses(instance.macVrf)
   const { vrf } = instance
   for (const routes of vrf.learned())

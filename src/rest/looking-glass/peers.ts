@@ -29,11 +29,11 @@ export function whyDown({ sessions }: BgpPeer): string | null {
   if (sessions.state === 'Established') return null
   const { downReason, lastNotification: last, lastError, establishedCount } = sessions
   if (downReason !== null) return downReason
-  const told =
+  const reported =
     last?.direction === 'received' && last.establishedCount === establishedCount
       ? [`received ${formatNotification(last.notification)}`]
       : []
-  const reasons = new Set([...told, lastError, sessions.md5Trouble()].filter((one) => one !== null))
+  const reasons = new Set([...reported, lastError, sessions.md5Trouble()].filter((one) => one !== null))
   if (reasons.size > 0) return [...reasons].join('; then ')
   return sessions.config.passive ? 'waiting for the peer to connect' : 'connecting'
 }

@@ -21,7 +21,7 @@ const byKind = ({ kinds }: { readonly kinds: Readonly<Record<string, number>> })
 
 const STATE_FILE = {
   name: 'state_file_failures',
-  help: 'State that could not be kept, or not be read as a whole',
+  help: 'State that could not be written, or not be read as a whole',
 } as const
 
 /** Counters by the event that they count. */
@@ -35,7 +35,7 @@ const COUNTERS: CounterSpecs = {
     },
     {
       name: 'bgp_sessions_lost',
-      help: 'Established BGP sessions that ended without an order of an operator',
+      help: 'Established BGP sessions that ended without a command of an operator',
       labels: ['peer'],
       add: ({ peer, lost }) => (lost ? [[{ peer }, 1]] : []),
     },
@@ -43,7 +43,7 @@ const COUNTERS: CounterSpecs = {
   'session-fault': [
     {
       name: 'bgp_session_faults',
-      help: 'BGP sessions that were reset for a fault of ours',
+      help: 'BGP sessions that were reset for an internal error',
       labels: ['peer'],
     },
   ],
@@ -69,7 +69,7 @@ const COUNTERS: CounterSpecs = {
     { name: 'bgp_refused_connections', help: 'Connections from addresses that are no peer' },
   ],
   'headless-began': [
-    { name: 'headless_periods', help: 'Times that forwarding went on with no peer to confirm its routes' },
+    { name: 'headless_periods', help: 'Times that forwarding became headless: no session, stale routes' },
   ],
   'entries-programmed': [
     { name: 'entries_programmed', help: 'Kernel entries that were set', labels: ['kind'], add: byKind },
@@ -87,7 +87,7 @@ const COUNTERS: CounterSpecs = {
   'entries-drifted': [
     {
       name: 'entries_drifted',
-      help: 'Changes of our kernel entries by others',
+      help: 'Changes of owned kernel entries by other programs',
       add: ({ count }) => [[{}, count]],
     },
   ],
@@ -106,7 +106,7 @@ const COUNTERS: CounterSpecs = {
   'device-created': [{ name: 'devices_created', help: 'Network devices that were created' }],
   'device-deleted': [{ name: 'devices_deleted', help: 'Network devices that were deleted' }],
   'device-failed': [
-    { name: 'device_failures', help: 'Devices that could not be put in place, each try', labels: ['kind'] },
+    { name: 'device_failures', help: 'Devices that could not be programmed, each try', labels: ['kind'] },
   ],
   'notifications-lost': [
     { name: 'kernel_notifications_lost', help: 'Times that kernel notifications were lost' },

@@ -84,7 +84,7 @@ function addServiceMetrics(registry: Registry, { vpns, dataplane, stateFile }: S
   if (stateFile !== null)
     new Gauge({
       name: 'chanter_state_file_failing',
-      help: 'Whether the state cannot be kept',
+      help: 'Whether the state file cannot be written',
       registers,
       collect() {
         this.set(Number(stateFile().failure !== null))

@@ -1,13 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { request } from '../../../src/client.ts'
 import type { Fault } from '../fault.ts'
-import { type ChaosNode, HOLD_SECONDS } from '../node.ts'
+import { HOLD_SECONDS } from '../node.ts'
+import { connections } from './readers.ts'
 
 const GROUPS = '/sys/fs/cgroup/memory'
 const PREFIX = 'chanter-chaos-'
 const MOST_MIB = 24
 const READERS = 20
+const REQUESTS = 50
 
 /** Little memory: beyond it the kernel has the daemon wait until there is more, as a machine does that is busy reclaiming. */
 export const memoryShort: Fault = {
@@ -17,11 +18,18 @@ export const memoryShort: Fault = {
     const mib = random.between(0, MOST_MIB)
     if (!existsSync(GROUPS)) return { what: 'this machine has no memory control groups (v1)' }
     const leave = confine(node.pid, mib)
-    void askMuch(node)
+    const sockets = connections(
+      node,
+      READERS,
+      'GET /status/entries HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(REQUESTS),
+    )
     return {
       what: `room for ${mib} MiB more memory`,
       lastsMs: random.between(200, (HOLD_SECONDS * 1000) / 2 - 500),
-      end: async () => leave(),
+      async end() {
+        leave()
+        for (const socket of sockets) socket.destroy()
+      },
     }
   },
 }
@@ -49,9 +57,4 @@ function removeGroups(): void {
       rmdirSync(join(GROUPS, name))
     } catch {}
   }
-}
-
-async function askMuch({ api }: ChaosNode): Promise<void> {
-  const readers = Array.from({ length: READERS }, () => request(api, '/status/entries').catch(() => {}))
-  await Promise.all(readers)
 }

@@ -16,7 +16,7 @@ export async function complain({ api }: ChaosNode, times: number): Promise<void>
 }
 
 /** Opens connections to the API and sends each of them the same. */
-function connections({ api }: ChaosNode, count: number, text: string): Socket[] {
+export function connections({ api }: ChaosNode, count: number, text: string): Socket[] {
   return Array.from({ length: count }, () => {
     const socket = connect(api.port, api.host)
     socket.on('error', () => {})

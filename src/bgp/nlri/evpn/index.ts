@@ -1,6 +1,7 @@
 import { hex, type Octets } from '../../../values/bytes.ts'
 import { EVPN } from '../../family.ts'
-import { type NlriCodec, newKey } from '../codec.ts'
+import { Writer } from '../../wire/writer.ts'
+import { KEY_CAPACITY, type NlriCodec } from '../codec.ts'
 import type { EvpnRouteCodec } from './codec.ts'
 import { type AutoDiscoveryRoute, autoDiscovery } from './type1.ts'
 import { type MacIpRoute, macIp } from './type2.ts'
@@ -70,8 +71,8 @@ export const evpn: NlriCodec<EvpnRoute> = {
     byType.get(route.type)!.encode(w, route)
     w.patch(length, 1)
   },
-  key(route) {
-    const w = newKey()
+  key(route, w = new Writer(KEY_CAPACITY)) {
+    w.reset()
     if (route.type === 0) {
       w.u8(route.code)
       w.octets(route.body)

@@ -1,14 +1,14 @@
 import { isIpv4 } from '../../../values/address.ts'
-import type { Address } from '../../model.ts'
+import type { PortAddress } from '../../model.ts'
 import * as k from '../constants.ts'
 import { ipFamily } from '../encode.ts'
 import { dumpAddresses } from '../encode-ip.ts'
 import type { NetlinkWriter } from '../message.ts'
 import type { LinuxDefinition } from './definition.ts'
-import { dumped } from './dump-device.ts'
+import { dumped } from './dump.ts'
 
 /** An address of a port, `noprefixroute`, of IPv6 `nodad`. */
-export const address: LinuxDefinition<Address> = {
+export const address: LinuxDefinition<PortAddress> = {
   kind: 'address',
   encode(batch, entry, { index }) {
     batch.begin(k.RTM_NEWADDR, k.NLM_F_CREATE | k.NLM_F_REPLACE)
@@ -34,7 +34,7 @@ export const address: LinuxDefinition<Address> = {
   },
 }
 
-function ifaddrmsg(writer: NetlinkWriter, { ip, prefixLength }: Address, index: number): void {
+function ifaddrmsg(writer: NetlinkWriter, { ip, prefixLength }: PortAddress, index: number): void {
   writer.u32(ipFamily(ip) | (prefixLength << 8))
   writer.u32(index)
   writer.attributeIp(k.IFA_LOCAL, ip)

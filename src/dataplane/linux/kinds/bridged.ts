@@ -1,8 +1,8 @@
 import type { Link } from '../../driver.ts'
 import type { LocalMac, RemoteMac } from '../../model.ts'
 import * as k from '../constants.ts'
+import type { Directory, RawNeighbour } from '../decode-neighbour.ts'
 import { type Batch, ndmsg, type Target } from '../encode.ts'
-import type { Directory, RawNeighbour } from '../observe-neighbour.ts'
 import type { Kernel } from './definition.ts'
 
 /** What a bridge's entry for a MAC behind a port says. */
@@ -10,7 +10,7 @@ export interface Bridged {
   /** Whether it carries our mark and is as we set it. */
   readonly marked: boolean
   /** Whether others have it there in a way that stays. */
-  readonly theirs: boolean
+  readonly external: boolean
   /** Whether it is marked and will be sticky, which the kernel takes in a message of its own. */
   readonly isHalfSet: boolean
 }
@@ -26,7 +26,7 @@ export function readBridged({ bridge, state, flags, vni }: RawNeighbour, directo
   const isOurs = marked && (state & k.NUD_PERMANENT) === 0
   return {
     marked: isOurs && isAsWeSet,
-    theirs: !marked && (state & k.NUD_NOARP) !== 0,
+    external: !marked && (state & k.NUD_NOARP) !== 0,
     isHalfSet: isOurs && isExternal && !isSticky,
   }
 }

@@ -2,7 +2,7 @@ import type { FixedNeighbour } from '../../model.ts'
 import * as k from '../constants.ts'
 import { dumpNeighbours, ipFamily, ndmsg } from '../encode.ts'
 import type { LinuxDefinition } from './definition.ts'
-import { dumped } from './dump-device.ts'
+import { dumped } from './dump.ts'
 
 /** A `permanent extern_learn` neighbour of a port: it outlives a lost carrier. */
 export const fixedNeighbour: LinuxDefinition<FixedNeighbour> = {

@@ -6,7 +6,7 @@ import { attributeLabels, attributeVia, dumpRoutes, rtmsg, writeHops } from '../
 import type { NetlinkWriter } from '../message.ts'
 import { hasMpls, platformLabels } from '../sysctl.ts'
 import type { IndexOf, LinuxDefinition } from './definition.ts'
-import { dumped } from './dump-device.ts'
+import { dumped } from './dump.ts'
 import { explainLabels, lackingOf } from './hops.ts'
 
 /** An `AF_MPLS` route with our protocol; `P` is why the kernel does not look at the labels, if so. */

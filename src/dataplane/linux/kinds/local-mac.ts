@@ -28,9 +28,13 @@ export const localMac: LinuxDefinition<LocalMac, ReadonlyMap<number, BridgeEntry
   explain: ({ errno }, { device }) => (errno === k.EOPNOTSUPP ? unbridged(device) : null),
   readNeighbour(raw, directory) {
     if (raw.bridge === null || raw.vni !== null) return undefined
-    const { marked, theirs, isHalfSet } = readBridged(raw, directory)
+    const { marked, external, isHalfSet } = readBridged(raw, directory)
     const entry = { kind: 'local-mac', device: raw.device, mac: raw.mac } as const
-    return { bridge: raw.bridge, observed: { entry, marked, ...(theirs && { external: theirs }) }, isHalfSet }
+    return {
+      bridge: raw.bridge,
+      observed: { entry, marked, ...(external && { external }) },
+      isHalfSet,
+    }
   },
   look: lookFdb,
 }

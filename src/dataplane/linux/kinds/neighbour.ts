@@ -5,7 +5,7 @@ import * as k from '../constants.ts'
 import { dumpNeighbours, ipFamily, ndmsg } from '../encode.ts'
 import { isIpv6Disabled } from '../sysctl.ts'
 import type { LinuxDefinition } from './definition.ts'
-import { dumped } from './dump-device.ts'
+import { dumped } from './dump.ts'
 
 /** A `noarp extern_learn` neighbour of the bridge device, which then answers for it. */
 export const neighbour: LinuxDefinition<Neighbour> = {

@@ -3,7 +3,7 @@ import * as k from '../constants.ts'
 import { ipFamily, ndmsg } from '../encode.ts'
 import { dumpProxies } from '../encode-ip.ts'
 import type { LinuxDefinition } from './definition.ts'
-import { dumped } from './dump-device.ts'
+import { dumped } from './dump.ts'
 
 /** A `proxy` neighbour of a port. */
 export const proxyNeighbour: LinuxDefinition<ProxyNeighbour> = {

@@ -22,7 +22,7 @@ export const remoteMac: LinuxDefinition<RemoteMac, ReadonlyMap<number, Refusal>>
     return null
   },
   remove(entry, link, kernel) {
-    if (isPart(entry)) removeDependencies(entry, link, kernel)
+    if (isPart(entry)) removeHalves(entry, link, kernel)
     else encodeRemoval(kernel.requests, entry, link, k.NTF_SELF | k.NTF_MASTER)
     return null
   },
@@ -74,7 +74,7 @@ function encodeRemoval(batch: Batch, { mac }: RemoteMac, { index }: Target, flag
 }
 
 /** Of what was found in part, removes only what carries our mark. */
-function removeDependencies(entry: RemoteMac, link: Link, { fdb, requests }: Kernel): void {
+function removeHalves(entry: RemoteMac, link: Link, { fdb, requests }: Kernel): void {
   if (fdb.holds(entry, link)) encodeRemoval(requests, entry, link, k.NTF_MASTER)
   if (fdb.holdsSelf(entry, link)) encodeRemoval(requests, entry, link, k.NTF_SELF)
 }

@@ -1,6 +1,6 @@
 import { isIpv4 } from '../../../values/address.ts'
 import type { TableEntry } from '../../kinds/index.ts'
-import type { Hop, Route } from '../../model.ts'
+import type { Hop, VrfRoute } from '../../model.ts'
 import { isRefusal, missing, partly, type Refusal } from '../../refusal.ts'
 import * as k from '../constants.ts'
 import type { Batch } from '../encode.ts'
@@ -8,11 +8,11 @@ import { gateway, NOBODY, onLinkFlag, prefix, writeHops } from '../encode-ip.ts'
 import type { RoutePlan } from '../multipath.ts'
 
 import type { IndexOf, LinuxDefinition } from './definition.ts'
-import { lookRoutes } from './dump-device.ts'
+import { lookRoutes } from './dump.ts'
 import { explainLabels, lackingOf } from './hops.ts'
 
 /** A route with metric 20 and our protocol, its hops direct or with `encap mpls`, `onlink`; several are a nexthop group. */
-export const route: LinuxDefinition<Route, ReadonlyMap<number, RoutePlan | Refusal>> = {
+export const route: LinuxDefinition<VrfRoute, ReadonlyMap<number, RoutePlan | Refusal>> = {
   kind: 'route',
   encode: (batch, entry, _target, indexOf) => encode(batch, entry, indexOf),
   encodeRemoval(batch, entry) {
@@ -58,7 +58,7 @@ export const route: LinuxDefinition<Route, ReadonlyMap<number, RoutePlan | Refus
   look: lookRoutes,
 }
 
-function encode(batch: Batch, entry: Route, indexOf: IndexOf): void {
+function encode(batch: Batch, entry: VrfRoute, indexOf: IndexOf): void {
   batch.begin(k.RTM_NEWROUTE, k.NLM_F_CREATE | k.NLM_F_REPLACE)
   const onLink = entry.hops.every(({ via, labels }) => via === null && labels.length === 0)
   const scope = onLink ? k.RT_SCOPE_LINK : k.RT_SCOPE_UNIVERSE
@@ -76,7 +76,7 @@ function encode(batch: Batch, entry: Route, indexOf: IndexOf): void {
 }
 
 /** A route by a group of nexthops. */
-function encodeGrouped(batch: Batch, entry: Route, group: number): void {
+function encodeGrouped(batch: Batch, entry: VrfRoute, group: number): void {
   batch.begin(k.RTM_NEWROUTE, k.NLM_F_CREATE | k.NLM_F_REPLACE)
   prefix(batch.writer, entry, { type: k.RTN_UNICAST, scope: k.RT_SCOPE_UNIVERSE, metric: k.METRIC })
   batch.writer.attributeU32(k.RTA_NH_ID, group)
@@ -84,13 +84,13 @@ function encodeGrouped(batch: Batch, entry: Route, group: number): void {
 }
 
 /** The routes of a batch by their positions. */
-function routesAmong(entries: readonly TableEntry[]): Map<number, Route> {
-  const routes = new Map<number, Route>()
+function routesAmong(entries: readonly TableEntry[]): Map<number, VrfRoute> {
+  const routes = new Map<number, VrfRoute>()
   for (const [i, entry] of entries.entries()) if (entry.kind === 'route') routes.set(i, entry)
   return routes
 }
 
-function explained(refusal: Refusal, { hops }: Route): Refusal {
+function explained(refusal: Refusal, { hops }: VrfRoute): Refusal {
   return explainLabels(refusal, hops) ?? refusal
 }
 

@@ -2,7 +2,7 @@ import type { Unreachable } from '../../model.ts'
 import * as k from '../constants.ts'
 import { prefix } from '../encode-ip.ts'
 import type { LinuxDefinition } from './definition.ts'
-import { lookRoutes } from './dump-device.ts'
+import { lookRoutes } from './dump.ts'
 
 /** An `unreachable` route with the worst metric. */
 export const unreachable: LinuxDefinition<Unreachable> = {

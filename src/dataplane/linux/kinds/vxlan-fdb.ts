@@ -2,10 +2,10 @@ import type { Ip } from '../../../values/address.ts'
 import type { Link, ObservedEntry } from '../../driver.ts'
 import type { FdbDrift, RemoteMac } from '../../model.ts'
 import * as k from '../constants.ts'
+import type { RawNeighbour } from '../decode-neighbour.ts'
 import { dumpFdb } from '../encode.ts'
-import type { RawNeighbour } from '../observe-neighbour.ts'
 import type { Sources, Steps } from './definition.ts'
-import { dumped } from './dump-device.ts'
+import { dumped } from './dump.ts'
 import { RemoteMacs } from './remote-macs.ts'
 
 /** How many observed entries that are left make a chunk. */

@@ -1,0 +1,111 @@
+import type { Clock } from '../../clock.ts'
+import { identity } from '../kinds/index.ts'
+import type { Entry } from '../model.ts'
+import type { Order } from './messages.ts'
+import { pack } from './packing.ts'
+
+/** Changes of what is wanted that go to the thread in one message at most. */
+const BATCH = 1024
+
+/** How much of each is kept where. */
+interface Bounds {
+  /** Batches that the thread has not taken yet at most; what comes meanwhile is kept here. */
+  readonly underway: number
+  /** From so many changes on that are kept, those that later ones replace are dropped. */
+  readonly kept: number
+}
+
+const BOUNDS: Bounds = { underway: 64, kept: 65_536 }
+
+interface Waiting {
+  readonly order: Order
+  /** It goes behind so many changes. */
+  after: number
+}
+
+/**
+ * What goes to the thread, in its order. A thread that a kernel keeps waiting is sent a bounded number of changes; beyond that the last change of each
+ * entry is kept, so that they do not grow with time but with what there is. Such changes may overtake orders, never the reverse.
+ */
+export class Outbox {
+  private readonly clock: Clock
+  private readonly post: (order: Order) => void
+  private readonly bounds: Bounds
+  private changes: Entry[] = []
+  /** Of each change, whether the entry is wanted. */
+  private wanted: number[] = []
+  private orders: Waiting[] = []
+  private underway = 0
+  /** Changes that were sent. */
+  private sent = 0
+  private limit: number
+
+  constructor(clock: Clock, post: (order: Order) => void, bounds = BOUNDS) {
+    this.clock = clock
+    this.post = post
+    this.bounds = bounds
+    this.limit = bounds.kept
+  }
+
+  /** How many changes wait to be sent. */
+  get size(): number {
+    return this.changes.length
+  }
+
+  change(entry: Entry, isWanted: boolean): void {
+    if (this.changes.length === 0) this.clock.soon(() => this.flush())
+    this.changes.push(entry)
+    this.wanted.push(Number(isWanted))
+    if (this.changes.length % BATCH === 0) this.flush()
+    if (this.changes.length >= this.limit) this.compact()
+  }
+
+  /** Behind all that was wanted before. */
+  order(order: Order): void {
+    this.orders.push({ order, after: this.sent + this.changes.length })
+    this.flush()
+  }
+
+  /** The thread has taken a batch. */
+  taken(): void {
+    this.underway--
+    this.flush()
+  }
+
+  private flush(): void {
+    let from = 0
+    this.postOrders()
+    while (from < this.changes.length && this.underway < this.bounds.underway) {
+      const to = Math.min(from + BATCH, this.changes.length)
+      const entries = pack(this.changes.slice(from, to))
+      this.underway++
+      this.post({ do: 'want', entries, wanted: Uint8Array.from(this.wanted.slice(from, to)) })
+      this.sent += to - from
+      from = to
+      this.postOrders()
+    }
+    if (from === 0) return
+    this.changes = this.changes.slice(from)
+    this.wanted = this.wanted.slice(from)
+    if (this.changes.length === 0) this.limit = this.bounds.kept
+  }
+
+  private postOrders(): void {
+    while (this.orders.length > 0 && this.orders[0]!.after <= this.sent) this.post(this.orders.shift()!.order)
+  }
+
+  private compact(): void {
+    const last = new Map<string, number>()
+    for (const [i, entry] of this.changes.entries()) {
+      const key = identity(entry)
+      last.delete(key)
+      last.set(key, i)
+    }
+    const kept = [...last.values()]
+    this.changes = kept.map((i) => this.changes[i]!)
+    this.wanted = kept.map((i) => this.wanted[i]!)
+    const end = this.sent + kept.length
+    for (const waiting of this.orders) waiting.after = end
+    this.limit = Math.max(this.bounds.kept, 2 * kept.length)
+  }
+}

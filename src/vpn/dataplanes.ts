@@ -1,0 +1,75 @@
+import type { Dataplane, Entry, EntryStatus, Kind } from '../dataplane/model.ts'
+import type { VpnType } from './request.ts'
+
+/** Kinds of entries that EVPN instances want; those of IP VPNs are all others. */
+const OF_EVPN: ReadonlySet<Kind> = new Set([
+  'bridge',
+  'vxlan',
+  'port',
+  'local-mac',
+  'flood',
+  'remote-mac',
+  'neighbour',
+])
+
+/** The dataplane of each type of VPN: one for both, or one each where their drivers differ. */
+export class Dataplanes {
+  private readonly byType: Readonly<Record<VpnType, Dataplane>>
+  /** The one that knows the addresses and interfaces of this machine. */
+  readonly host: Dataplane
+
+  constructor(byType: Readonly<Record<VpnType, Dataplane>>, host: VpnType) {
+    this.byType = byType
+    this.host = byType[host]
+  }
+
+  /** One for both types. */
+  static shared(dataplane: Dataplane): Dataplanes {
+    return new Dataplanes({ evpn: dataplane, ipvpn: dataplane }, 'evpn')
+  }
+
+  /** Whether what an IP VPN wants can be joined to what an EVPN instance wants. */
+  get isShared(): boolean {
+    return this.byType.evpn === this.byType.ipvpn
+  }
+
+  of(type: VpnType): Dataplane {
+    return this.byType[type]
+  }
+
+  want(entry: Entry): void {
+    this.ofEntry(entry).want(entry)
+  }
+
+  unwant(entry: Entry): void {
+    this.ofEntry(entry).unwant(entry)
+  }
+
+  async settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]> {
+    const failures = await this.each(entries, (dataplane, own) => dataplane.settled(own))
+    return failures.flat()
+  }
+
+  async gone(entries: readonly Entry[]): Promise<void> {
+    await this.each(entries, (dataplane, own) => dataplane.gone(own))
+  }
+
+  clear(entries: readonly Entry[]): void {
+    for (const [dataplane, own] of this.split(entries)) dataplane.clear(own)
+  }
+
+  private ofEntry({ kind }: Entry): Dataplane {
+    return this.byType[OF_EVPN.has(kind) ? 'evpn' : 'ipvpn']
+  }
+
+  private split<E extends Entry>(entries: readonly E[]): Map<Dataplane, E[]> {
+    return Map.groupBy(entries, (entry) => this.ofEntry(entry))
+  }
+
+  private each<E extends Entry, T>(
+    entries: readonly E[],
+    ask: (dataplane: Dataplane, own: readonly E[]) => Promise<T>,
+  ): Promise<T[]> {
+    return Promise.all(Array.from(this.split(entries), ([dataplane, own]) => ask(dataplane, own)))
+  }
+}

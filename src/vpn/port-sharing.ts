@@ -1,0 +1,71 @@
+import type { EventSink } from '../events/event.ts'
+import type { EvpnVpnInstance, VpnInstance } from './instance.ts'
+import type { Drivers } from './instances.ts'
+import type { Needs } from './needs.ts'
+import type { AttachRequest, ResolvedRequest } from './request.ts'
+
+/**
+ * The Linux bridge agent of networking-bagpipe derives the EVPN instance of a port association from the id of its IP VPN, and there is none of that
+ * id: the instance is meant that the port is in.
+ */
+const OF_PORT_ASSOCIATION = 'evpn_portassoc_'
+
+export interface PortSharingDependencies {
+  /** As a live view. */
+  readonly instances: ReadonlyMap<string, VpnInstance>
+  readonly needs: Pick<Needs, 'holderOf'>
+  readonly drivers: Drivers
+  readonly events: EventSink
+}
+
+/** What becomes of an attach whose port is attached to another instance already: agents attach one to several, and Linux has it in one. */
+export class PortSharing {
+  private readonly instances: ReadonlyMap<string, VpnInstance>
+  private readonly needs: PortSharingDependencies['needs']
+  private readonly drivers: Drivers
+  private readonly events: EventSink
+
+  constructor({ instances, needs, drivers, events }: PortSharingDependencies) {
+    this.instances = instances
+    this.needs = needs
+    this.drivers = drivers
+    this.events = events
+  }
+
+  /** A port in the bridge of an EVPN instance cannot be in a VRF as well, nor can the bridge: the VRF is plugged into the instance instead. */
+  joined(request: AttachRequest): AttachRequest {
+    const { type, port, mac, isOvsPort } = request
+    if (type !== 'ipvpn') return request
+    if (typeof port !== 'string')
+      return port.evpn.startsWith(OF_PORT_ASSOCIATION) && !this.instances.has(port.evpn)
+        ? this.pluggedWhere(request, ({ attachments }) => attachments.has(mac))
+        : request
+    if (isOvsPort) return request
+    const areLinux = this.drivers.evpn === 'linux' && this.drivers.ipvpn === 'linux'
+    return this.pluggedWhere(
+      request,
+      ({ attachments, macVrf }) =>
+        macVrf.config.devices.bridge === port || (areLinux && attachments.behind(port).length > 0),
+    )
+  }
+
+  private pluggedWhere(
+    request: AttachRequest,
+    isMeant: (instance: EvpnVpnInstance) => boolean,
+  ): AttachRequest {
+    const instance = [...this.instances.values()].find((one) => one.type === 'evpn' && isMeant(one))
+    return instance === undefined ? request : { ...request, port: { evpn: instance.routing.config.id } }
+  }
+
+  /** A port can be in one VRF: what it sends goes there, and it receives from all that it is attached to. */
+  confined(request: ResolvedRequest): ResolvedRequest {
+    const { instanceId, type, port, plug, direction, mac, ip } = request
+    if (type !== 'ipvpn' || plug !== null || direction !== 'both') return request
+    const holder = this.instances.get(this.needs.holderOf(port, instanceId) ?? '')
+    if (holder?.type !== 'ipvpn') return request
+    const isKnown = this.instances.get(instanceId)?.attachments.get(mac, ip?.ip ?? null) !== undefined
+    if (!isKnown)
+      this.events.emit({ type: 'port-shared', instance: instanceId, port, holder: holder.routing.config.id })
+    return { ...request, direction: 'to-port' }
+  }
+}
