@@ -64,7 +64,7 @@ test('a broken invariant in a session resets that session, is logged, and concer
   b!.withdraw(source, EVPN, macRoute(B, '02:00:00:00:00:01', null))
   await clock.run(1000)
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([
-    { peer: B, msg: 'fault in a session, which is reset', error: { name: 'BrokenInvariant' } },
+    { peer: B, msg: 'internal error in a session; resetting it', error: { name: 'BrokenInvariant' } },
   ])
   expect(us.peers.get(ip(B))!.sessions.establishedCount).toBe(1)
   expect(us.peers.get(ip(B))!.sessions.state).not.toBe('Established')

@@ -132,7 +132,7 @@ describe('an OPEN', () => {
         { code: 239, name: 'unknown capability', value: null, bytes: '01' },
       ],
       verdict: 'discard',
-      errors: [{ reason: expect.stringContaining('counts as not announced'), bytes: '41030000fc' }],
+      errors: [{ reason: expect.stringContaining('counts as not advertised'), bytes: '41030000fc' }],
     })
   })
 
