@@ -33,10 +33,10 @@ const tunnel6 = {
   remote: e.hop('x via 2001:db8::2').via!,
 }
 
-test('UDP port 6635 of somebody else is told of, and not touched', async () => {
+test('UDP port 6635 of another program is told of, and not touched', async () => {
   run('ip fou add port 6635 ipproto 4 local 127.0.0.1')
   const before = run('ip fou show')
-  const reason = "EADDRINUSE: UDP port 6635 is somebody else's"
+  const reason = 'EADDRINUSE: UDP port 6635 is in use by another program'
   expect(await reasonFor(e.udpPort)).toBe(reason)
   dataplane.unwant(e.udpPort)
   await lab.calm()

@@ -62,7 +62,7 @@ describe('connections to the API', () => {
     await Promise.all(sockets.map((socket) => first(socket, 'data', 'close')))
     const { status, body } = await ping(api)
     expect(status).toBe(503)
-    expect(JSON.parse(body)).toMatchObject({ code: 503, description: 'too many connections to the API' })
+    expect(JSON.parse(body)).toMatchObject({ code: 503, description: 'the API has too many connections' })
   })
 })
 

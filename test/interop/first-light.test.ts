@@ -105,6 +105,7 @@ describe('two nodes, one reflector', () => {
       kind: 'remote-mac',
       state: 'applied',
       reason: null,
+      code: null,
       errno: null,
       since: null,
       next_try: null,
@@ -275,10 +276,11 @@ describe('what goes wrong', () => {
       'an interface that does not exist',
       { local_port: { linuxif: 'tap-none' } },
       'interface tap-none does not exist',
+      'INTERFACE_MISSING',
     ],
-    ['a MAC address that is none', { mac_address: 'vm1' }, "'mac_address'"],
-    ['no route targets', { import_rt: undefined }, "Missing parameter: 'import_rt'"],
-  ])('an attach with %s: 400, and nothing changed', async (_, changes, words) => {
+    ['a MAC address that is none', { mac_address: 'vm1' }, "'mac_address'", 'PARAMETER_INVALID'],
+    ['no route targets', { import_rt: undefined }, "Missing parameter: 'import_rt'", 'PARAMETER_MISSING'],
+  ])('an attach with %s: 400, and nothing changed', async (_, changes, words, code) => {
     const before = [await run('ip', '-n', one.host.namespace, '-o', 'link'), await instance(one.api, 'ports')]
     const body = { ...attachmentOf(network.sites[0].vm), vpn_instance_id: 'net2', vni: 200, ...changes }
     const answer = await request(one.api, '/attach_localport', body)
@@ -287,6 +289,7 @@ describe('what goes wrong', () => {
       code: 400,
       title: 'Bad Request',
       description: expect.stringContaining(words),
+      error_code: code,
     })
     expect([
       await run('ip', '-n', one.host.namespace, '-o', 'link'),

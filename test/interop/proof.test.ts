@@ -51,14 +51,16 @@ describe('an operator', () => {
   })
 
   test('has the kernel looked at, and what nobody wants removed', async () => {
-    expect(await operator('status', '--verify')).toContain('everything is there, and nothing else of ours')
+    expect(await operator('status', '--verify')).toContain(
+      'all entries are programmed, and nothing else of chanter',
+    )
     await run(
       ...['bridge', '-netns', one.host.namespace, 'fdb', 'replace', STRANGER, 'dev', 'vxlan--net1'],
       ...['dst', '10.77.0.66', 'self', 'master', 'static', 'extern_learn'],
     )
     expect(await failing('status', '--verify')).toContain(`extra  remote-mac ${STRANGER} on vxlan--net1`)
     await forwards(lab, one.host, [VM2, FLOOD2])
-    expect(await operator('status', '--verify')).toContain('everything is there')
+    expect(await operator('status', '--verify')).toContain('all entries are programmed')
   })
 
   test('learns why a VM is where it is', async () => {
