@@ -114,9 +114,8 @@ test('a full disk ends nothing; when there is room, the log goes on without a to
   })
   expect(dropped).toBeGreaterThan(0)
   const lines = logged(readFileSync(file, 'utf8'))
-  expect(lines.filter(({ msg }) => msg === 'log lines dropped').map((line) => line.dropped)).toEqual([
-    dropped,
-  ])
+  const gaps = lines.filter(({ msg }) => msg === 'log lines dropped').map((line) => line.dropped ?? 0)
+  expect(gaps.reduce((sum, gap) => sum + gap, 0)).toBe(dropped)
   expect(daemon.ended()).toBeNull()
 })
 
