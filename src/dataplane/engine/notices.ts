@@ -28,7 +28,7 @@ export class Notices implements ChangeListener {
   private drifted = new Map<string, TableEntry>()
   private overran = false
 
-  /** `arrived` is called when there is something to take, `rerouted` when external routes changed, `addressesChanged` when the node's addresses may have changed. */
+  /** `arrived`: there is something to take. `rerouted`: external routes changed. `addressesChanged`: the node's addresses may have changed. */
   constructor(
     devices: KnownDevices,
     arrived: () => void,

@@ -37,7 +37,7 @@ export function* ownedObjects(driver: Driver, places: OwnedEntryScope): Iterable
     }
     yield { what: `isolation of bridge ${device}`, remove: release }
   }
-  // a port of an external bridge that left it would hand its VMs' frames to the host
+  // a port without a bridge would hand its VMs' frames to the host
   for (const { name: device, master } of members) {
     const port: Port = { ...LEAVING, device, bridge: master ?? '' }
     yield { what: `${identity(port)} of ${master}`, remove: () => driver.removeDevice(port) }

@@ -249,7 +249,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     this.nodeAddresses.watch(changed)
   }
 
-  /** Node settings that wanted entries need, each with the first entry that needs it; undefined for entries that need none, so that callers can count them as work. */
+  /** Node settings, each with the first wanted entry that needs it; undefined for entries that need none, so that callers can count them as work. */
   *settings(): Generator<{ readonly setting: HeldSetting; readonly entry: Entry } | undefined, void> {
     const seen = new Set<string>()
     for (const { entry } of this.statuses.entries()) {
