@@ -14,32 +14,32 @@ import type { Refusal, Refused } from './refusal.ts'
 
 /** An interface with what the reconciler compares. */
 export interface Link extends Interface {
-  /** Of a tunnel: the address of its other end. */
+  /** Of a tunnel: its remote address. */
   readonly peer: Ip | null
-  /** Of a tunnel that could be one of ours. */
+  /** Of a tunnel that could be an owned one. */
   readonly encapsulation: Encapsulation | null
   /** Of a VRF. */
   readonly table: number | null
   /** Of a VXLAN device over IPv6: whether it takes packets with UDP checksum 0. */
   readonly takesZeroChecksums: boolean
-  /** Whether the options that the model leaves out are as we set them: a bridge without STP and forward delay, a VXLAN device that does not learn, a VRF that forwards, a tunnel that takes labels. */
+  /** Whether the options that the model leaves out are as chanter sets them: a bridge without STP and forward delay, a VXLAN device that does not learn, a VRF that forwards, a tunnel that takes labels. */
   readonly tuned: boolean
   /** Of a bridge port. */
   readonly learning: boolean
   readonly neighSuppress: boolean
-  /** Of a bridge port: whether its state and all other options are such that traffic passes, and reserved group addresses do not come up by it. */
+  /** Of a bridge port: whether its state and options let traffic pass and keep reserved group addresses from being passed up by it. */
   readonly forwarding: boolean
-  /** Whether it is without carrier since others want it so (`ip link set protodown on`). */
+  /** Whether it has no carrier because another program asked for that (`ip link set protodown on`). */
   readonly protoDown: boolean
-  /** Of a bridge: whether it keeps VLANs apart, in which entries without one are of none. */
+  /** Of a bridge: whether it filters VLANs, in which case entries without a VLAN belong to none. */
   readonly filtersVlans: boolean
-  /** Id of the XDP program that an interface has; null for none. */
+  /** Id of the XDP program on an interface; null for none. */
   readonly xdpProgram: number | null
-  /** Of a VRF port: whether it forwards and answers for others, or as one of ours for none, as we set it; null for what is none. */
+  /** Of a VRF port: whether it is set as wanted (an external one forwards and answers for others, an owned one answers for itself); null for no VRF port. */
   readonly routing: boolean | null
 }
 
-/** What a device has counted since it was made. */
+/** The counters of a device since its creation. */
 export interface Counters {
   /** Frames received; of a bridge those that it passes up to itself: broadcast, multicast, and unicast to its own address. */
   readonly received: number
@@ -49,102 +49,102 @@ export interface Counters {
   readonly promiscuous: boolean
 }
 
-/** An entry as the kernel holds it. */
+/** An observed entry. */
 export interface ObservedEntry<E extends TableEntry = TableEntry> {
   readonly entry: E
   /** Whether it carries our mark: `extern_learn`, or our protocol number. */
   readonly marked: boolean
-  /** Of a local MAC: whether others have it there in a way that stays (`static`), which does as well as an entry of ours. */
+  /** Of a local MAC: whether another program set it permanently (`static`), which serves as well as an owned entry. */
   readonly external?: boolean
   /**
-   * Whether the kernel holds a part of it alone, or a notification tells of a part alone: of an entry that is several things there. The entry then says
-   * which one it is, and nothing else.
+   * Of an entry that is several things in the kernel: whether the kernel holds, or a notification reports, only one of them. The entry then names
+   * that part, and nothing else.
    */
   readonly isPartial?: boolean
   /** Whether setting the entry does not change it: it has to be removed before. */
   readonly isStuck?: boolean
-  /** Of a flood entry: the list of its device has not our mark, since another program began it. */
+  /** Of a flood entry: the list of its device lacks our mark, since another program began it. */
   readonly inUnmarkedList?: boolean
 }
 
-/** Something of ours in the kernel, in words, and how to remove it; that answers with why it was refused, if it was. */
+/** Something owned in the kernel, in words, and how to remove it; `remove` returns why it was refused, if it was. */
 export interface OwnedObject {
   readonly what: string
   remove(): Refusal | null
 }
 
-/** Who is told what changed in the kernel, whoever changed it, ourselves included. */
+/** Receives all changes in the kernel, those of this process included. */
 export interface ChangeListener {
   /** An interface came, went or changed; ask for it. */
   linkChanged(device: string): void
-  /** An interface went down, changed its master, lost its carrier or an address: entries that need it may be gone without a word. */
+  /** An interface went down, changed its master, lost its carrier or an address: the kernel may have dropped entries that need it without a notification. */
   linkDisrupted(device: string): void
-  /** An entry was set, or is gone; it is none of a bridge's, which holds each MAC once. */
+  /** An entry was set or removed; it is not a bridge's, which holds each MAC once. */
   entryChanged(observed: ObservedEntry, present: boolean): void
-  /** The bridge put a MAC behind this port of it, or dropped it there: it is behind no other port. */
+  /** The bridge put a MAC behind this port, or dropped it there: the MAC is behind no other port. */
   fdbChanged(bridge: string, observed: ObservedEntry, present: boolean): void
-  /** Others changed their routes: what `nextHopTo` answered may not be so any more. */
+  /** External routes changed: the answer of `nextHopTo` may be outdated. */
   routesChanged(): void
-  /** The machine has other addresses, or has them on other interfaces. */
+  /** The node's addresses changed, or moved to other interfaces. */
   addressesChanged(): void
-  /** Something was missed. */
+  /** Notifications were lost. */
   overrun(): void
 }
 
 /** A kernel as the reconciler sees it. Calls return when the kernel has answered. */
 export interface Driver extends KernelQueries {
-  /** Starts to tell `observer` of changes. */
+  /** Starts to report changes to `observer`. */
   watch(listener: ChangeListener): void
-  /** Tells at once of the changes that happened before the call. */
+  /** Reports at once the changes that happened before the call. */
   poll(): void
   /**
-   * The observer need not hear of the echo of bulks of ours: of entries that are set with our mark while `sets` is on, and of those with our mark that are
+   * Lets the driver drop notifications of bulk changes: of entries set with our mark while `sets` is on, and of entries with our mark
    * removed from some devices.
    */
   muteOwned(sets: boolean, removalsOf: readonly string[]): void
-  /** Creates or replaces entries, each whatever becomes of the others; a route that is refused for some of its hops goes by the others. */
+  /** Creates or replaces entries, each independently of the others; a route with some refused hops is set with the remaining ones. */
   set(entries: readonly TableEntry[]): Refused
-  /** Removes entries; it is a success where one is not there. */
+  /** Removes entries; removing an absent one is a success. */
   remove(entries: readonly TableEntry[]): Refused
   /**
-   * Creates or changes a link of ours, still down where it is new, isolates a bridge, or puts a port into its place, where it is set up; answers with
+   * Creates or changes an owned link (a new one stays down), isolates a bridge, or enslaves a port and sets it up; returns
    * why it was refused, if it was.
    */
   setDevice(entry: DeviceEntry): Refusal | null
-  /** Gives a link of ours that was renamed its name back; undefined where there is none. */
+  /** Gives a renamed owned link its name back; undefined where there is none. */
   reclaim(entry: LinkEntry): Link | undefined
-  /** Sets a link up; to be called when it is in its place. */
+  /** Sets a link up; call it when the link is enslaved. */
   setUp(device: string): Refusal | null
-  /** Deletes a link if it is ours, or takes a port out of its bridge or VRF if it is in it, and leaves it down. */
+  /** Deletes an owned link, or takes a port out of its bridge or VRF if it is in it, and leaves it down. */
   removeDevice(entry: DeviceEntry): Refusal | null
-  /** Deletes links that are ours, as `removeDevice` does one, by as few requests as the kernel has for that. */
+  /** Deletes owned links, as `removeDevice` does one, with as few requests as the kernel allows. */
   removeLinks(entries: readonly LinkEntry[]): Refused
   link(name: string): Link | undefined
-  /** What the interface of that index is called now; undefined where there is none. */
+  /** The present name of the interface of that index; undefined where there is none. */
   nameOf(index: number): string | undefined
   /** Whether a bridge is isolated as far as that is possible. */
   isIsolated(bridge: Link): boolean
-  /** Ids of programs of ours that isolate bridges, for a later process to know them by. */
+  /** Ids of owned XDP programs that isolate bridges, by which a later process recognises them. */
   readonly programs: readonly number[]
   /** What is missing that keeps VRFs and the host apart, in sentences. */
   vrfGaps(): readonly string[]
-  /** What VXLAN devices of ours lack that cannot be changed, in sentences. */
+  /** Options that owned VXLAN devices lack and that cannot be changed, in sentences. */
   vxlanGaps(): readonly string[]
-  /** The addresses of interfaces that are in no VRF and that we did not make. */
+  /** The addresses of external interfaces that are in no VRF. */
   nodeAddresses(): readonly InterfaceAddress[]
-  /** What is enslaved to a bridge or VRF. */
+  /** The devices enslaved to a bridge or VRF. */
   portsOf(master: string): readonly Link[]
-  /** The counters of devices, of those that exist. */
+  /** The counters of those devices that exist. */
   counters(devices: readonly string[]): ReadonlyMap<string, Counters>
   /** The links that carry our mark. */
   ownedLinks(): readonly Link[]
-  /** The settings of the machine that an entry needs. */
+  /** The node settings that an entry needs. */
   settingsFor(entry: Entry): readonly HeldSetting[]
-  /** Looks at all entries of one device, a chunk a step; the entries may change meanwhile. */
+  /** Dumps all entries of one device, a chunk a step; the entries may change meanwhile. */
   dump(device: string): Generator<readonly ObservedEntry[], void>
-  /** The desired state is complete: what of ours no entry tells of, and nothing uses, may go. */
+  /** The desired state is complete: owned objects that no entry names and nothing uses may be removed. */
   sweep(): void
-  /** What of ours no entry tells of. */
+  /** Owned objects that no entry names. */
   otherOwned(): readonly OwnedObject[]
   close(): void
 }
@@ -157,8 +157,8 @@ export function isMarked({ alias }: Pick<Interface, 'alias'>): boolean {
   return alias?.startsWith(ALIAS_PREFIX) ?? false
 }
 
-/** The all-zero MAC, under which a VXLAN device keeps whom it floods to. */
+/** The all-zero MAC, under which a VXLAN device keeps its flood list. */
 export const ZERO_MAC: Mac = 0
 
-/** Nothing is known of earlier processes. */
+/** For a process that knows nothing of earlier ones. */
 export const NO_FORMER_WORK: FormerWork = { programs: [], links: [] }

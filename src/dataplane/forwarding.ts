@@ -5,14 +5,14 @@ import type { Dataplane, FormerWork } from './model.ts'
 import { ForwardingThread } from './thread/thread.ts'
 import { type DataplaneView, dataplaneView } from './view.ts'
 
-/** The forwarding loop as the daemon has it. */
+/** The forwarding loop as the daemon uses it. */
 export interface Forwarding {
   readonly dataplane: Dataplane
   readonly view: DataplaneView
-  /** Ids of XDP programs of ours that a later process has to know. */
+  /** Ids of owned XDP programs, for a later process. */
   programs(): readonly number[]
   start(): void
-  /** The desired state is complete: what carries our mark and is not wanted may be removed. */
+  /** The desired state is complete: unwanted entries with our mark may be removed. */
   complete(): void
   /** Ends all activity; the kernel stays as it is. */
   stop(): Promise<void>
@@ -25,7 +25,7 @@ export interface KernelForwardingOptions {
   /** What earlier processes did in this kernel. */
   readonly former: FormerWork
   readonly managesRules: boolean
-  /** Called when forwarding has ended without being told to. */
+  /** Called when forwarding has ended without a request. */
   readonly died: (reason: string) => void
 }
 

@@ -27,7 +27,7 @@ export type { VrfPort } from './kinds/vrf-port.ts'
 export type { Vxlan } from './kinds/vxlan.ts'
 export type { PortSurvey, Uplink } from './survey.ts'
 
-/** Marks a link as ours, at the start of its alias. */
+/** Marks a link as owned, at the start of its alias. */
 export const ALIAS_PREFIX = 'chanter:'
 
 /** Why a driver refuses entries, by what is wrong. `KERNEL_…` are answers of the kernel, `KERNEL_REFUSED` those that have no code of their own. */
@@ -57,30 +57,30 @@ export interface Errno {
   readonly number: number
 }
 
-/** What became of a wanted entry. `reason` says why it is not in place: the kernel's own words where there are any. */
+/** The state of a wanted entry. `reason` says why it is not programmed, in the kernel's own words where there are any. */
 export interface Status {
-  /** `unneeded`: its device has no use for it, for the reason given; it does not count as wanted. */
+  /** `unneeded`: its device has no use for it, for the given reason; it does not count as wanted. */
   readonly state: 'pending' | 'applied' | 'failed' | 'unneeded'
   readonly reason: string | null
   /** Of an entry that was refused; null for any other. */
   readonly code: RefusalCode | null
-  /** What the kernel answered; null where it did not refuse anything. */
+  /** The kernel's errno; null where it did not refuse anything. */
   readonly errno: Errno | null
-  /** Failed tries since it was last in place. */
+  /** Failed tries since it was last programmed. */
   readonly attempts: number
-  /** Since when it is not in place, in epoch milliseconds; null for what is in place, of which nothing is kept. */
+  /** Since when it is not programmed, in epoch milliseconds; null for a programmed entry, of which nothing is stored. */
   readonly since: number | null
   /** When it is tried again by itself, in epoch milliseconds; null while nothing is scheduled, or a try is under way. */
   readonly nextTry: number | null
 }
 
-/** An entry and what became of it. */
+/** An entry and its state. */
 export interface EntryStatus {
   readonly entry: Entry
   readonly status: Status
 }
 
-/** How many entries are wanted, and what became of them. */
+/** The number of wanted entries, and of those in each state. */
 export interface Counts {
   readonly wanted: number
   readonly applied: number
@@ -88,17 +88,17 @@ export interface Counts {
   readonly failed: number
 }
 
-/** A difference between the kernel and what it was taken to hold. */
+/** A difference between the kernel and its recorded state. */
 export interface Fault {
-  /** `extra`: it carries our mark, and nobody wants it. */
+  /** `extra`: it carries our mark and is unwanted. */
   readonly fault: 'missing' | 'different' | 'extra'
-  /** What is wanted; of `extra`, what is there. */
+  /** The wanted entry; for `extra`, the observed one. */
   readonly entry: Entry
-  /** What is there instead, of an entry that is different, where that is an entry too. */
+  /** The observed entry, for `different` where there is one. */
   readonly found: Entry | null
 }
 
-/** What came of a comparison of the kernel with what is wanted. */
+/** The result of a comparison of the kernel with the desired state. */
 export interface Comparison {
   /** When it ended, in epoch milliseconds. */
   readonly at: number
@@ -107,7 +107,7 @@ export interface Comparison {
   readonly faults: number
 }
 
-/** What a comparison of the whole kernel with what is wanted came to. */
+/** The result of a comparison of the whole kernel with the desired state. */
 export interface Verification {
   readonly devices: number
   /** Wanted entries of them. */
@@ -115,28 +115,28 @@ export interface Verification {
   readonly missing: number
   readonly different: number
   readonly extra: number
-  /** Entries that could not be set or removed, and those that wait to be set: what is wrong with them is no news. */
+  /** Entries that could not be set or removed, and those that wait to be set: their differences are already known. */
   readonly failed: number
   readonly pending: number
-  /** The first of those that are missing, different or extra. */
+  /** The first of the missing, different or extra ones. */
   readonly faults: readonly Fault[]
-  /** Links that carry our mark and that nobody wants. */
+  /** Unwanted links with our mark. */
   readonly orphans: readonly Interface[]
-  /** Devices that the kernel does not tell of, and why. */
+  /** Devices that the kernel gives no answer for, and why. */
   readonly unreadable: readonly { readonly device: string; readonly reason: string }[]
 }
 
-/** A setting of the machine that an entry needs to have a certain value. */
+/** A node setting that must have a certain value for an entry. */
 export interface HeldSetting {
   /** As sysctl(8) has it. */
   readonly name: string
   readonly value: number
-  /** What it was before this process changed it. */
+  /** Its value before this process changed it. */
   readonly before: number
   readonly fits: boolean
 }
 
-/** More broadcast and multicast in a network than its use explains: as a rule a loop. */
+/** More broadcast and multicast in a VPN instance than its use explains: usually a loop. */
 export interface Storm {
   readonly instance: string
   readonly bridge: string
@@ -146,14 +146,14 @@ export interface Storm {
   readonly rate: number
 }
 
-/** What is known of an interface, whoever made it. */
+/** The properties of an interface, owned or external. */
 export interface Interface extends InterfaceInfo {
   readonly name: string
   readonly index: number
   /** The kernel's link kind (`bridge`, `vxlan`, `veth`, `tun`); null for a plain device. */
   readonly kind: string | null
   readonly alias: string | null
-  /** Name of the bridge (or VRF, bond) it is enslaved to. */
+  /** Name of its bridge, VRF or bond. */
   readonly master: string | null
   readonly up: boolean
   /** Whether it is up and has a carrier, as a tap has while its VM runs. */
@@ -163,7 +163,7 @@ export interface Interface extends InterfaceInfo {
   readonly mtu: number
 }
 
-/** A link that an earlier process made in this kernel, as its state tells. */
+/** A link that an earlier process made in this kernel, according to its state file. */
 export interface MadeLink {
   readonly name: string
   readonly kind: 'bridge' | 'vxlan' | 'vrf'
@@ -173,7 +173,7 @@ export interface MadeLink {
   readonly table: number | null
 }
 
-/** What a process knows of the kernel from those before it. */
+/** What earlier processes left to know about the kernel. */
 export interface FormerWork {
   /** Ids of XDP programs on bridges. */
   readonly programs: readonly number[]
@@ -195,7 +195,7 @@ export interface TightUnderlay {
   readonly room: number
   /** That of the devices. */
   readonly mtu: number
-  /** Whether the configuration says so. */
+  /** Whether the configuration sets it. */
   readonly isConfigured: boolean
 }
 
@@ -206,21 +206,21 @@ export interface Isolation {
   readonly reason: string | null
 }
 
-/** The forwarding loop as the VPN services see it: they say what should be, it makes it so and tells what became of it. */
+/** The forwarding loop as the VPN services use it: they set the desired state, it programs that and reports the result. */
 export interface Dataplane extends MaybeAsync<DataplaneQueries> {
   /** Adds an entry to the desired state, or replaces the one of the same identity. */
   want(entry: Entry): void
-  /** Takes the entry of this identity out of the desired state. */
+  /** Removes the entry of this identity from the desired state. */
   unwant(entry: Entry): void
-  /** Resolves when each of `entries` was tried since it was last wanted, to those that are not in place. */
+  /** Resolves when each of `entries` was tried since it was last wanted, to those that are not programmed. */
   settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]>
-  /** Resolves when nothing of what is no longer wanted of `entries` is left in the kernel. */
+  /** Resolves when the kernel holds nothing any more of those `entries` that are unwanted. */
   gone(entries: readonly Entry[]): Promise<void>
-  /** Removes what an earlier process left, but for what is wanted by now. */
+  /** Removes the unwanted entries of an earlier process. */
   clear(entries: readonly Entry[]): void
-  /** Tells `changed` how the machine itself sends to an address, null where it does not: first and whenever that changes, until `unfollow`. */
+  /** Reports the node's own next hop to an address to `changed`, null where there is none: first now, then at each change, until `unfollow`. */
   watchNextHop(ip: Ip, changed: (nextHop: NextHop | null) => void): void
   unwatchNextHop(ip: Ip): void
-  /** Tells `changed` the addresses of the machine itself, not those that it has for tenants, first and whenever they change. */
+  /** Reports the node's addresses, except those it has for tenants, to `changed`: first now, then at each change. */
   watchAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): void
 }

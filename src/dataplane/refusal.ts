@@ -8,9 +8,9 @@ const { EADDRINUSE, EEXIST, EOPNOTSUPP } = constants.errno
 /** Why an entry was refused. */
 export interface Refusal {
   readonly code: RefusalCode
-  /** For people: what is wrong, or the kernel's own words, behind the name of the errno. */
+  /** For people: what is wrong, or the errno's name and the kernel's own words. */
   readonly text: string
-  /** What the kernel answered; null where it was not asked, or did not answer. */
+  /** The kernel's errno; null where it was not asked, or did not answer. */
   readonly errno: number | null
 }
 
@@ -18,7 +18,7 @@ export function isRefusal(result: object): result is Refusal {
   return 'code' in result
 }
 
-/** Thrown where a refusal cannot be answered. */
+/** Thrown where a refusal cannot be returned. */
 export class RefusalError extends Error {
   readonly refusal: Refusal
 
@@ -31,7 +31,7 @@ export class RefusalError extends Error {
 /** Refused entries, by their position in the batch. */
 export type Refused = ReadonlyMap<number, Refusal>
 
-/** Errnos that tell more than that the kernel refused something. */
+/** Errnos that say more than that the kernel refused something. */
 const ERRNO_CODES: ReadonlyMap<number, RefusalCode> = new Map([
   [EOPNOTSUPP, 'KERNEL_UNSUPPORTED'],
   [EEXIST, 'KERNEL_EXISTS'],
@@ -50,7 +50,7 @@ export function errnoOf({ errno }: Refusal): Errno | null {
   return errno === null ? null : { name: errnoName(errno), number: errno }
 }
 
-/** A refusal in other words. */
+/** A refusal with another message. */
 export function reworded(refusal: Refusal, reword: (text: string) => string): Refusal {
   return { ...refusal, text: reword(refusal.text) }
 }
@@ -60,7 +60,7 @@ export function partly(refusal: Refusal): Refusal {
   return reworded(refusal, (text) => `${text}; the other hops carry its flows`)
 }
 
-/** A refusal that is not the kernel's. */
+/** A refusal by chanter, not by the kernel. */
 function own(code: RefusalCode, text: string): Refusal {
   return { code, text, errno: null }
 }
@@ -102,18 +102,18 @@ export function shared(bridge: string, ports: readonly string[]): Refusal {
   return own('BRIDGE_IN_USE', `bridge ${bridge} has other ports: ${ports.join(', ')}`)
 }
 
-/** Of a MAC that should be behind a port of a bridge. */
+/** Refusals of a MAC that should be behind a port of a bridge. */
 export function ownAddress(mac: Mac, device: string): Refusal {
   const text = `the bridge takes frames for ${formatMac(mac)} for the host: it is ${device}'s own address`
   return own('MAC_OF_HOST', text)
 }
 
-/** Of a setting below /proc/sys; `reason` is what the system said. */
+/** The refusal of a setting below /proc/sys; `reason` is the system's message. */
 export function settingRefused(path: string, actual: number, value: number, reason: string): Refusal {
   return own('SETTING_REFUSED', `${path} is ${actual} and cannot be set to ${value}: ${reason}`)
 }
 
-/** Of a device whose entries cannot be read. */
+/** The refusal of a device whose entries cannot be read. */
 export function unreadable(error: unknown): Refusal {
   if (error instanceof RefusalError) return { ...error.refusal, code: 'UNREADABLE' }
   return own('UNREADABLE', error instanceof Error ? error.message : String(error))

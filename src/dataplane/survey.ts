@@ -3,44 +3,44 @@ import type { Mac } from '../values/mac.ts'
 import type { Driver } from './driver.ts'
 import type { Interface } from './model.ts'
 
-/** Kinds of interfaces that stand on what is enslaved to them. */
+/** Kinds of interfaces that stand on the devices enslaved to them. */
 const AGGREGATES: ReadonlySet<string | null> = new Set(['bond', 'team', 'bridge'])
 
-/** An interface that the machine itself uses: the one that has an address, the one that leads to an address, or the one of a name. */
+/** An interface that the node itself uses: named by an address on it, by an address reached through it, or by name. */
 export type Uplink = { readonly holds: Ip } | { readonly leadsTo: Ip } | { readonly device: string }
 
-/** What is asked about an interface that is to be a port. */
+/** A question about an interface that is to become a port. */
 export interface PortQuestion {
-  /** Its name, or another one that it has (altname). */
+  /** Its name, or an alternative one (altname). */
   readonly port: string
-  /** Of the endpoint behind it. */
+  /** The MAC address of the endpoint behind it. */
   readonly mac: Mac
-  /** The bridge that it is to be in; null for the one of `linuxBridge`. */
+  /** The bridge that it is to enter; null for that of `linuxBridge`. */
   readonly bridge: string | null
   /** The bridge that the agent names, which may have other names too; null for none. */
   readonly linuxBridge: string | null
   readonly uplinks: readonly Uplink[]
 }
 
-/** All that decides whether an interface can be a port, as it is at one moment. */
+/** Everything that decides whether an interface can be a port, at one moment. */
 export interface PortSurvey {
   readonly port: Interface | undefined
   /** What the port stands on, the nearest first. */
   readonly lowers: readonly string[]
-  /** The other end of the port, where it is a veth. */
+  /** The peer of the port, where it is a veth. */
   readonly pair: Interface | undefined
-  /** What the port is enslaved to. */
+  /** The master of the port. */
   readonly master: Interface | undefined
   readonly linuxBridge: Interface | undefined
-  /** The bridge or port of it whose own address `mac` is; null where it is of none. */
+  /** The bridge or port of it that has `mac` as its own address; null for none. */
   readonly macOwner: string | null
-  /** Of each of `uplinks`: its name, and behind it the names of all that it stands on; empty where there is none. */
+  /** For each of `uplinks`: its name, then the names of all interfaces that it stands on; empty where there is none. */
   readonly uplinks: readonly (readonly string[])[]
 }
 
 type Kernel = Pick<Driver, 'link' | 'holderOf' | 'nextHopTo' | 'portsOf' | 'ownAddressIn'>
 
-/** Asks all of it in one go: where another thread answers, each question by itself would have a long way. */
+/** Gathers all of it in one call: separate questions to another thread would each cost a round trip. */
 export function survey(asked: PortQuestion, kernel: Kernel): PortSurvey {
   const named = (name: string | null) => (name === null ? undefined : kernel.link(name))
   const port = named(asked.port)
@@ -78,7 +78,7 @@ function deviceOf(uplink: Uplink, kernel: Kernel): string | null {
   return 'leadsTo' in uplink ? (kernel.nextHopTo(uplink.leadsTo)?.device ?? null) : uplink.device
 }
 
-/** The interface, and all that it stands on. */
+/** The interface, and all interfaces that it stands on. */
 function stackOf(device: string, kernel: Kernel): string[] {
   const stack = new Set([device])
   for (const name of stack) {

@@ -17,67 +17,67 @@ import type {
   Verification,
 } from './model.ts'
 
-/** So many items of a list are told at once; others get their turn behind them. */
+/** Items of a list returned at once; other work gets its turn before the next. */
 const SLICE = 500
 
-/** The forwarding loop on one page. */
+/** A summary of the forwarding loop. */
 export interface DataplaneSummary {
   readonly counts: Counts
-  /** Since when the entry is not in place that waits longest, in epoch milliseconds; null when none waits. */
+  /** Since when the longest waiting entry is not programmed, in epoch milliseconds; null when none waits. */
   readonly waitingSince: number | null
-  /** How many entries are not wanted and could not be removed. */
+  /** How many unwanted entries could not be removed. */
   readonly unremovedCount: number
   /** How many entries carry our mark and are kept until initial convergence is complete. */
   readonly staleCount: number
-  /** Something that failed; null when nothing did. */
+  /** One of the failures; null when there is none. */
   readonly failure: EntryStatus | null
-  /** Links that carry our mark and that nobody wants. */
+  /** Unwanted links with our mark. */
   readonly orphans: readonly Interface[]
-  /** What isolates the bridges from the host that were asked for, in their order. */
+  /** What isolates the requested bridges from the host, in their order. */
   readonly isolation: readonly Isolation[]
   /** What is missing that keeps VRFs and the host apart, in sentences. */
   readonly vrfGaps: readonly string[]
-  /** What VXLAN devices lack that cannot be changed, in sentences. */
+  /** Options that VXLAN devices lack and that cannot be changed, in sentences. */
   readonly vxlanGaps: readonly string[]
-  /** Networks with more broadcast and multicast than their use explains. */
+  /** VPN instances with more broadcast and multicast than their use explains. */
   readonly storms: readonly Storm[]
-  /** Since when the kernel has not answered, in epoch milliseconds, so that all else is of before; null where it has. */
+  /** Since when the kernel has not answered, in epoch milliseconds, so that all other fields are outdated; null where it has. */
   readonly silentSince: number | null
   readonly drift: DriftSummary
-  /** How much is still to be removed that did not fail, and since when, in epoch milliseconds. */
+  /** How many removals are left that did not fail, and since when, in epoch milliseconds. */
   readonly removing: { readonly count: number; readonly since: number | null }
   readonly outages: readonly Outage[]
   /** By device, how many IPv6 neighbours it has no use for, since IPv6 is disabled on it. */
   readonly withoutIpv6: ReadonlyMap<string, number>
   readonly tightUnderlays: readonly TightUnderlay[]
-  /** What went wrong with the forwarding loop itself, and is tried again. */
+  /** Errors of the forwarding loop itself, which are retried. */
   readonly faults: TaskFaults
-  /** Why the kernel could not be asked, so that what it would have told is missing here; null where it was. */
+  /** Why the kernel could not be asked, so that its answers are missing here; null where it was. */
   readonly unreadable: string | null
-  /** The last comparison of the whole kernel with what is wanted; null before the first. */
+  /** The last comparison of the whole kernel with the desired state; null before the first. */
   readonly compared: Comparison | null
 }
 
-/** What of a summary the kernel is asked for each time. */
+/** The parts of a summary that the kernel is asked for each time. */
 type KernelInfo = Pick<
   DataplaneSummary,
   'orphans' | 'isolation' | 'vrfGaps' | 'vxlanGaps' | 'tightUnderlays' | 'unreadable'
 >
 
-/** What whoever looks at the forwarding loop may ask it, which another thread may have to answer. Lists come in slices. */
+/** Queries of the forwarding loop, which another thread may have to answer. Lists come in slices. */
 export interface DataplaneView {
   counts(): Promise<Counts>
-  /** What fits on one page, with what isolates these bridges from the host. */
+  /** A summary, with what isolates these bridges from the host. */
   summary(bridges: readonly string[]): Promise<DataplaneSummary>
-  /** The wanted entries of some devices or of all, with what became of each. */
+  /** The wanted entries of some devices or of all, each with its state. */
   entries(devices?: ReadonlySet<string>): AsyncIterable<readonly EntryStatus[]>
-  /** What failed: wanted entries, and removals. */
+  /** Failures: wanted entries, and removals. */
   failures(): AsyncIterable<readonly EntryStatus[]>
-  /** What is wanted under the identity of each of the entries. */
+  /** The wanted entry of the identity of each of the entries. */
   find(entries: readonly Entry[]): Promise<readonly (EntryStatus | undefined)[]>
-  /** Settings of the machine that wanted entries need, each with the entry it is needed for first. */
+  /** Node settings that wanted entries need, each with the first entry that needs it. */
   settings(): AsyncIterable<readonly { readonly setting: HeldSetting; readonly entry: Entry }[]>
-  /** Compares the whole kernel with what it is taken to hold. */
+  /** Compares the whole kernel with its recorded state. */
   verify(): Promise<Verification>
   /** An entry in words. */
   describe(entry: Entry): string
@@ -85,24 +85,24 @@ export interface DataplaneView {
   readonly kinds: readonly Kind[]
 }
 
-/** The lists that whoever looks at the forwarding loop may walk. */
+/** The lists of the forwarding loop that can be walked. */
 export interface Lists {
   entries(devices?: ReadonlySet<string>): Iterable<readonly EntryStatus[]>
   failures(): Iterable<readonly EntryStatus[]>
   settings(): Iterable<readonly { readonly setting: HeldSetting; readonly entry: Entry }[]>
 }
 
-/** What a forwarding loop in this thread answers at once. */
+/** Queries that a forwarding loop in this thread answers at once. */
 export interface Answers {
   readonly lists: Lists
   counts(): Counts
-  /** What is wanted under the identity of each of the entries. */
+  /** The wanted entry of the identity of each of the entries. */
   find(entries: readonly Entry[]): readonly (EntryStatus | undefined)[]
-  /** Of what isolates bridges from the host, that of these. */
+  /** The isolation of these bridges. */
   summary(bridges: readonly string[]): DataplaneSummary
 }
 
-/** Those of a loop that runs on this clock. */
+/** The queries of a loop that runs on this clock. */
 export function answers(reconciler: Reconciler, clock: Pick<PersistentClock, 'faults'>): Answers {
   const { statuses, verifier } = reconciler
   const lists: Lists = {
@@ -149,7 +149,7 @@ function kernelInfo(reconciler: Reconciler, bridges: readonly string[]): KernelI
   }
 }
 
-/** A forwarding loop in this thread, asked as one in another is. */
+/** The queries of a forwarding loop in this thread, in the form of those in another. */
 export function dataplaneView(reconciler: Reconciler, clock: Pick<PersistentClock, 'faults'>): DataplaneView {
   const { lists, counts, find, summary } = answers(reconciler, clock)
   return {
@@ -165,7 +165,7 @@ export function dataplaneView(reconciler: Reconciler, clock: Pick<PersistentCloc
   }
 }
 
-/** Items that are undefined are left out, and count as work. */
+/** Leaves out undefined items, which count as work. */
 function* slices<T>(items: Iterable<T | undefined>): Generator<T[], void> {
   let slice: T[] = []
   let passed = 0

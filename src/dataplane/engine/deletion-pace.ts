@@ -1,23 +1,23 @@
 import type { Clock } from '../../clock.ts'
 import type { LinkEntry } from '../kinds/index.ts'
 
-/** So long one request that deletes links is to take: whoever attaches meanwhile waits for it. */
+/** Target duration of one request that deletes links: an attachment that arrives meanwhile waits for it. */
 const REQUEST_MS = 60
-/** After each request, and after each attachment or detachment that begins, there is so long for the next of these to come. */
+/** Deletions pause this long after each request, and after each attachment or detachment that begins. */
 const REST_MS = 5
-/** So long deletions wait for attachments at most. */
+/** Attachments delay deletions this long at most. */
 const PATIENCE_MS = 250
-/** Links that are deleted by one request: at most, and by the first one. Each bridge costs the kernel a wait for its CPUs, others all together. */
+/** Links deleted by one request: at most, and by the first one. The kernel waits for its CPUs once per bridge, but once for all other links together. */
 const MOST = 256
 const FIRST = { bridge: 2, other: 64 }
 
-/** When links are deleted, and how many at once, so that attachments go first and deletions end all the same. */
+/** Decides when links are deleted and how many at once, so that attachments go first and deletions still finish. */
 export class DeletionPace {
   private readonly clock: Clock
   private readonly wake: () => void
   private readonly sizes = new Map<LinkEntry['kind'], number>()
   private quietAt = 0
-  /** Since when there is something to delete that waits. */
+  /** Since when deletions have been waiting. */
   private waitingSince: number | null = null
   private isWakeDue = false
 
@@ -27,12 +27,12 @@ export class DeletionPace {
     this.wake = wake
   }
 
-  /** Somebody attaches or detaches. */
+  /** Records that an attachment or detachment has begun. */
   disturb(): void {
     this.quietAt = this.clock.now() + REST_MS
   }
 
-  /** Whether it is time to delete; `isAwaited` tells whether an attachment is being put in place. */
+  /** Whether it is time to delete; `isAwaited`: an attachment is being programmed. */
   isTime(isAwaited: boolean): boolean {
     const now = this.clock.now()
     this.waitingSince ??= now
@@ -41,12 +41,12 @@ export class DeletionPace {
     return false
   }
 
-  /** How many of a kind may go at once. */
+  /** How many links of a kind may be deleted at once. */
   sizeFor(kind: LinkEntry['kind']): number {
     return this.sizes.get(kind) ?? (kind === 'bridge' ? FIRST.bridge : FIRST.other)
   }
 
-  /** Carries out a deletion of so many links, and learns from it how many it may be next time. */
+  /** Deletes that many links, and adapts the next number to the time that took. */
   run<T>(kind: LinkEntry['kind'], count: number, deletion: () => T): T {
     const from = this.clock.now()
     const result = deletion()

@@ -7,14 +7,14 @@ import { isUnmanaged, type TunnelEntry } from './unmanaged.ts'
 /** A longer flood list does not leave and come back in one batch. */
 const MOST_FLOODS_AT_ONCE = 128
 
-/** A look at what the kernel holds for one device, in steps, so that nothing waits for a large one. */
+/** Reads in steps what the kernel holds for one device, so that a large dump holds up no other work. */
 export class DeviceDump {
   private readonly device: Device
-  /** Interfaces that have meanwhile cost the device entries, maybe, which were seen or not. */
+  /** Interfaces that changed during the dump and may have lost entries of the device, whether or not the dump has read them. */
   readonly disrupted = new Set<string>()
   private readonly steps: Generator<readonly ObservedEntry[], void>
   private readonly found = new Map<TableKind, TableEntry[]>()
-  /** Those of ours of which a part is there. */
+  /** Owned entries that the kernel holds in part. */
   private readonly partial = new Map<TableKind, TableEntry[]>()
   /** What setting it does not change. */
   private readonly stuck: TableEntry[] = []
@@ -26,7 +26,7 @@ export class DeviceDump {
     this.steps = steps
   }
 
-  /** Looks at the next chunk; true when there are no more. */
+  /** Reads the next chunk; true when there are no more. */
   step(): boolean {
     const { done, value } = this.steps.next()
     if (done) return true
@@ -34,12 +34,12 @@ export class DeviceDump {
     return false
   }
 
-  /** Has the device know which entries other programs have there. */
+  /** Records which entries other programs have on the device. */
   noteUnmanaged(): void {
     this.device.unmanaged.replace(this.unmanaged)
   }
 
-  /** Hands what was found to the device's tables. */
+  /** Hands the observed entries to the device's tables. */
   finish(): void {
     this.noteUnmanaged()
     const isFirst = this.device.index === null
@@ -47,7 +47,7 @@ export class DeviceDump {
     for (const entry of [...this.stuck, ...this.restartedFloods()]) this.device.table(entry.kind).stick(entry)
   }
 
-  /** What was found, for each table of the device. */
+  /** The observed entries, for each table of the device. */
   *result(): Generator<[AnyTable, Iterable<TableEntry>], void> {
     for (const kind of new Set([
       ...this.found.keys(),
@@ -63,7 +63,7 @@ export class DeviceDump {
     this.steps.return()
   }
 
-  /** Those of a list without our mark in which nothing but ours is left: it gets the mark when all leave it and come back. */
+  /** Entries of an unmarked flood list that holds only owned entries: the list gets the mark when all leave it and come back. */
   private restartedFloods(): Flood[] {
     const floods = (this.found.get('flood') ?? []) as Flood[]
     const isOurs =
@@ -82,12 +82,12 @@ export class DeviceDump {
     if (isPartial) {
       if (marked) keep(this.partial, entry)
     } else if (marked || (isStuck && table.wants(entry))) keep(this.found, entry)
-    // any other may be aged or moved
+    // any other may age out or move
     else if ((external || !table.isMarked) && table.holds(entry)) keep(this.found, entry)
     else if (table.isBridged && table.wants(entry)) this.stuck.push(entry)
   }
 
-  /** A part that is not wanted is there to be removed; one that is does not count. */
+  /** An unwanted part stays to be removed; a wanted part does not count. */
   private *of(kind: TableKind): Generator<TableEntry, void> {
     yield* this.found.get(kind) ?? []
     const table = this.device.table(kind)

@@ -9,7 +9,7 @@ import type { Device } from './device.ts'
 import type { Exceptions } from './exceptions.ts'
 import { PLACING_ORDER } from './placement.ts'
 
-/** Ports that leave in one turn. */
+/** Ports removed in one turn. */
 const PORTS_A_TURN = 4
 
 export interface RemovalDependencies {
@@ -17,19 +17,19 @@ export interface RemovalDependencies {
   readonly driver: Driver
   readonly exceptions: Exceptions
   readonly events: EventSink
-  /** Called when it is time to take away what could not be before. */
+  /** Called when a blocked removal may be tried again. */
   readonly wake: () => void
   readonly fail: (entry: DeviceEntry, refusal: Refusal) => void
-  /** Called when nothing of a device is in the kernel any more. */
+  /** Called when the kernel holds nothing of a device any more. */
   readonly lose: (device: Device) => void
-  /** Called when a device has been taken away as far as it can be. */
+  /** Called when a device has been removed as far as possible. */
   readonly left: (device: Device) => void
 }
 
-/** Devices whose link or port may have to go, and how they go: ports first, bridges last, links of a kind together. */
+/** Devices whose link or port may have to be removed; ports go first, bridges last, and links of a kind together. */
 export class DeviceRemovals {
   readonly all = new Set<Device>()
-  /** Those that were in bridges which the agent named, and could not go: somebody else has a port there. */
+  /** Devices in bridges named by the agent that could not be removed, because another program has a port there. */
   private readonly refused = new Set<Device>()
   private readonly driver: Driver
   private readonly exceptions: Exceptions
@@ -38,7 +38,7 @@ export class DeviceRemovals {
   private readonly lose: RemovalDependencies['lose']
   private readonly left: RemovalDependencies['left']
   private readonly pace: DeletionPace
-  /** Whether links are to be deleted, and it is not the time for it. */
+  /** Whether links have to be deleted but deletions are paused. */
   private isHeldBack = false
 
   constructor({ clock, driver, exceptions, events, wake, fail, lose, left }: RemovalDependencies) {
@@ -63,12 +63,12 @@ export class DeviceRemovals {
     this.all.add(device)
   }
 
-  /** Somebody attaches or detaches. */
+  /** Records that an attachment or detachment has begun. */
   disturb(): void {
     this.pace.disturb()
   }
 
-  /** Takes away some devices; `isAwaited`: an attachment waits to be put in place, so that links may be deleted later. */
+  /** Removes some devices; `isAwaited`: an attachment is waiting to be programmed, so links may be deleted later. */
   takeAway(isAwaited: boolean): void {
     const some = this.next()
     const going = some.filter(({ leavingLink, isUnwanted }) => leavingLink !== null && isUnwanted)
@@ -76,7 +76,7 @@ export class DeviceRemovals {
     if (this.isHeldBack) return
     for (const device of some) {
       this.all.delete(device)
-      // what is not there holds nothing to remove
+      // an absent device has nothing to remove
       if (device.index === null) this.lose(device)
     }
     this.removeLinks(going)
@@ -88,13 +88,13 @@ export class DeviceRemovals {
     }
   }
 
-  /** Others may have taken their ports out of a bridge that is to go. */
+  /** Other programs may have taken their ports out of a bridge that is to be removed. */
   tryAgain(): void {
     for (const device of this.refused) this.add(device)
     this.refused.clear()
   }
 
-  /** What is to be deleted, and has what a new link needs for itself, does not wait for its turn. */
+  /** A link that occupies what a new link needs is deleted at once, without waiting for its turn. */
   makeRoom({ link, index }: Device): void {
     if (link?.kind !== 'vxlan' || index !== null) return
     const { vni, port } = link
@@ -109,7 +109,7 @@ export class DeviceRemovals {
     }
   }
 
-  /** Some devices that have to go before the others: ports first, bridges last. */
+  /** The next devices to remove: ports first, bridges last. */
   private next(): Device[] {
     for (const kind of PLACING_ORDER.toReversed()) {
       const limit = kind === undefined ? PORTS_A_TURN : this.pace.sizeFor(kind)
@@ -123,7 +123,7 @@ export class DeviceRemovals {
     return []
   }
 
-  /** An interface that was renamed leaves by its present name: it would come back with its old one, and still be in the bridge. */
+  /** A renamed interface is removed under its present name: it may get its old name back and still be in the bridge. */
   private removePort(device: Device): void {
     const { leavingPort, enslaved } = device
     if (leavingPort === null) return
@@ -133,7 +133,7 @@ export class DeviceRemovals {
     if (this.hasGone(leavingPort, refused.find((refusal) => refusal !== null) ?? null)) device.portRemoved()
   }
 
-  /** Deletes links of one kind, which takes them out of where they are. */
+  /** Deletes links of one kind, which also takes them out of their masters. */
   private removeLinks(devices: readonly Device[]): void {
     const links = devices.flatMap(({ leavingLink }) => leavingLink ?? [])
     const [first] = links

@@ -17,58 +17,58 @@ import type { DeviceDump } from './device-dump.ts'
 import { Table } from './table.ts'
 import { UnmanagedEntries } from './unmanaged.ts'
 
-/** A table of any kind; only entries of its kind may be given to it. */
+/** A table of any kind; pass it only entries of its kind. */
 export type AnyTable = Table<TableEntry, Key, unknown>
 
 /** Why nothing can be set on a device; times are in epoch milliseconds. */
 export interface Failure {
   readonly refusal: Refusal
   readonly since: number
-  /** When it is looked at again, if that is not left to its link's or port's own retries. */
+  /** When to check it again; null when the retries of its link or port decide. */
   readonly nextTry: number | null
 }
 
-/** All that is wanted of one interface, and what is known of it. It is changed by its own methods alone. */
+/** Everything wanted of one interface, and its observed state. Only its own methods change it. */
 export class Device {
   readonly name: string
   readonly link: LinkEntry | null = null
   readonly port: PortEntry | null = null
-  /** What was wanted and is to be undone when nothing else is left to do. */
+  /** Previously wanted state that is undone when nothing else is left to do. */
   readonly leavingLink: LinkEntry | null = null
   readonly leavingPort: PortEntry | null = null
-  /** Index, master and MAC address of the interface when it was last looked at. */
+  /** Index, master and MAC address of the interface when last observed. */
   readonly observedIndex: number | null = null
   readonly master: string | null = null
   readonly mac: Mac | null = null
-  /** Whether the interface was ours then; null before it was looked at. */
+  /** Whether the interface was owned when last observed; null before that. */
   readonly owned: boolean | null = null
-  /** Index of the interface that was last in its place as the port, whatever it is called by now. */
+  /** Index of the interface last observed as the port, whatever its name is now. */
   readonly enslaved: number | null = null
-  /** Index of the interface whose entries are known; null before its first look. */
+  /** Index of the interface whose entries are known; null before its first dump. */
   readonly index: number | null = null
-  /** Whether its entries were known once since it is wanted. */
+  /** Whether its entries have been known at any time since it became wanted. */
   readonly adopted: boolean = false
-  /** Whether its entries have to be looked at again, since notifications were lost. */
+  /** Whether its entries need another dump, since notifications were lost. */
   readonly unsure: boolean = false
   readonly dump: DeviceDump | null = null
-  /** Whether entries that are not wanted came, went or changed since the last look at its entries began. */
+  /** Whether unwanted entries came, went or changed since its last dump began. */
   readonly disturbed: boolean = false
-  /** Looks at its entries that failed, since one went well. */
+  /** Dumps that failed since the last complete one. */
   readonly failedDumps: number = 0
-  /** Why nothing can be set on it: the interface is missing or refused, or its port is not in place. */
+  /** Why nothing can be set on it: the interface is missing or refused, or its port is not programmed. */
   readonly failure: Failure | null = null
-  /** Of a port of others that passes no traffic. */
+  /** Why an external port passes no traffic. */
   readonly outage: Outage | null = null
-  /** Since when there is something of it to be removed, in epoch milliseconds; null while there is nothing. */
+  /** Since when it has something to remove, in epoch milliseconds; null when it has nothing. */
   readonly leavingSince: number | null = null
-  /** Since when there is work left to do for it, in epoch milliseconds; null while there is none. */
+  /** Since when it has work left, in epoch milliseconds; null when it has none. */
   readonly waitingSince: number | null = null
   readonly unmanaged = new UnmanagedEntries()
   readonly tables = new Map<TableKind, AnyTable>()
 
   private readonly crossed: (device: Device) => void
 
-  /** `crossed` is called when it comes to have entries that need other interfaces. */
+  /** `crossed` is called when the device first has entries that need other interfaces. */
   constructor(name: string, crossed: (device: Device) => void) {
     this.name = name
     this.crossed = crossed
@@ -83,7 +83,7 @@ export class Device {
     return this.accepting && [...this.tables.values()].some((table) => table.waiting > 0)
   }
 
-  /** How many removals of entries are left to do now. */
+  /** How many entry removals are left. */
   get removing(): number {
     if (this.index === null) return 0
     let removing = 0
@@ -91,14 +91,14 @@ export class Device {
     return removing
   }
 
-  /** How much of it is still to be removed. */
+  /** How many removals of it are left. */
   get leavingSize(): number {
     let size = Number(this.leavingLink !== null) + Number(this.leavingPort !== null)
     for (const table of this.tables.values()) size += table.leavingSize
     return size
   }
 
-  /** Whether entries of that kind are left to the end of the link. */
+  /** Whether entries of that kind are removed with the link. */
   goesWithLink(kind: TableKind): boolean {
     return this.leavingLink !== null && tableDefinition(kind).goesWithLink === true
   }
@@ -114,7 +114,7 @@ export class Device {
     )
   }
 
-  /** How much of it is wanted. */
+  /** How many entries of it are wanted. */
   get size(): number {
     let size = Number(this.link !== null) + Number(this.port !== null)
     for (const table of this.tables.values()) size += table.size
@@ -126,32 +126,32 @@ export class Device {
     return this.size === 0
   }
 
-  /** What its link, or its port, is wanted to be. */
+  /** The desired state of its link or port. */
   wanted(entry: DeviceEntry): DeviceEntry | null {
     return isPortEntry(entry) ? this.port : this.link
   }
 
-  /** What of its link, or its port, is to be undone. */
+  /** The part of its link or port that is to be undone. */
   leaving(entry: DeviceEntry): DeviceEntry | null {
     return isPortEntry(entry) ? this.leavingPort : this.leavingLink
   }
 
-  /** There is work to do for it, since then at the latest; in epoch milliseconds, as `leave`. */
+  /** Records that it has work to do, since then at the latest; in epoch milliseconds, as `leave`. */
   wait(since: number): void {
     own(this).waitingSince ??= since
   }
 
-  /** Something of it is to be removed, since then at the latest. */
+  /** Records that something of it is to be removed, since then at the latest. */
   leave(since: number): void {
     own(this).leavingSince ??= since
   }
 
-  /** No work is left to do for it. */
+  /** Records that it has no work left. */
   rest(): void {
     own(this).waitingSince = null
   }
 
-  /** Something of it was removed, perhaps the last that was to be. */
+  /** Records a removal, perhaps the last one left. */
   settleLeaving(): void {
     if (this.leavingSize === 0) own(this).leavingSince = null
   }
@@ -164,20 +164,20 @@ export class Device {
     own(this).leavingLink = null
   }
 
-  /** Its interface was looked at; undefined: there is none. */
+  /** Records its observed interface; undefined: there is none. */
   observed(link: Pick<Link, 'index' | 'mac'> | undefined): void {
     own(this).observedIndex = link?.index ?? null
     own(this).mac = link?.mac ?? null
   }
 
-  /** Its interface has that MAC address; answers whether it had another one. */
+  /** Records the MAC address of its interface; returns whether it had another one. */
   setMac(mac: Mac | null): boolean {
     const before = this.mac
     own(this).mac = mac
     return before !== null && before !== mac
   }
 
-  /** Its interface is ours, or not; answers whether that was otherwise before. */
+  /** Records whether its interface is owned; returns whether that changed. */
   setOwned(owned: boolean): boolean {
     const before = this.owned
     own(this).owned = owned
@@ -188,7 +188,7 @@ export class Device {
     own(this).master = master
   }
 
-  /** The interface that was looked at is in its place as the port. */
+  /** Records that the observed interface is the port. */
   setEnslaved(): void {
     own(this).enslaved = this.observedIndex
   }
@@ -201,22 +201,22 @@ export class Device {
     own(this).outage = outage
   }
 
-  /** Notifications of its entries were lost. */
+  /** Records that notifications of its entries were lost. */
   doubt(): void {
     own(this).unsure = true
   }
 
-  /** Entries that are not wanted came, went or changed. */
+  /** Records that unwanted entries came, went or changed. */
   disturb(): void {
     own(this).disturbed = true
   }
 
-  /** Its entries are known. */
+  /** Records that its entries are known. */
   adopt(): void {
     own(this).adopted = true
   }
 
-  /** It is new, or new in its place, and holds nothing. */
+  /** Records that it is newly created or newly enslaved, and holds nothing. */
   startEmpty(index: number): void {
     own(this).index = index
     own(this).unsure = false
@@ -237,7 +237,7 @@ export class Device {
     own(this).index = this.observedIndex
   }
 
-  /** The dump failed; answers with how many did since one went well. */
+  /** The dump failed; returns how many failed since the last complete one. */
   dumpFailed(): number {
     return ++own(this).failedDumps
   }
@@ -271,7 +271,7 @@ export class Device {
     return table
   }
 
-  /** The interface is gone, and with it all that the kernel held for it. */
+  /** The interface is gone, and with it everything the kernel held for it. */
   lose(): void {
     own(this).observedIndex = null
     own(this).index = null
@@ -282,7 +282,7 @@ export class Device {
     for (const table of this.tables.values()) table.forget()
   }
 
-  /** Has what needs this interface set again; true when there is something. */
+  /** Sets everything again that needs this interface; true when there is something. */
   requeueDependents(name: string): boolean {
     let isRequeued = false
     for (const table of this.tables.values()) {

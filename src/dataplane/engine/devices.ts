@@ -12,7 +12,7 @@ import { misplaced, PLACING_ORDER, place } from './placement.ts'
 import { PortsByMaster } from './ports-by-master.ts'
 import { Sweep } from './sweep.ts'
 
-/** Devices that are placed or looked at in one turn. */
+/** Devices that are enslaved or checked in one turn. */
 const DEVICES_A_TURN = 4
 
 export interface DevicesDependencies {
@@ -22,11 +22,11 @@ export interface DevicesDependencies {
   readonly events: EventSink
   /** Called when entries of a device may have become work. */
   readonly released: (device: Device) => void
-  /** Called when it is time to take away what could not be before. */
+  /** Called when a blocked removal may be tried again. */
   readonly wake: () => void
 }
 
-/** The interfaces of which something is wanted: brings each to where it is wanted, then looks at what it holds. */
+/** The interfaces of which something is wanted: enslaves each to its wanted master, then dumps its entries. */
 export class Devices {
   readonly all = new Map<string, Device>()
   readonly ports = new PortsByMaster()
@@ -36,18 +36,18 @@ export class Devices {
   private readonly exceptions: Exceptions
   private readonly events: EventSink
   private readonly released: (device: Device) => void
-  /** Whose link or port is to be looked at. */
+  /** Devices whose link or port is to be checked. */
   private readonly unplaced = new Set<Device>()
-  /** Whose entries are being looked at. */
+  /** Devices whose entries are being dumped. */
   private readonly dumping = new Set<Device>()
   private readonly removals: DeviceRemovals
-  /** Whose entries may need other interfaces. */
+  /** Devices whose entries may need other interfaces. */
   private readonly crossing = new Set<Device>()
-  /** What cannot be placed. */
+  /** Devices that cannot be set up. */
   private readonly failing = new Set<Device>()
   /** All interfaces that links have been wanted over. */
   private readonly underlays = new Set<string>()
-  /** Which interfaces were up when they were last looked at. */
+  /** Which interfaces were up when last observed. */
   private readonly up = new Set<string>()
 
   constructor({ clock, driver, exceptions, events, released, wake }: DevicesDependencies) {
@@ -73,7 +73,7 @@ export class Devices {
     return this.unplaced.size > 0 || this.dumping.size > 0 || this.removals.hasWork
   }
 
-  /** The device of that name; one that is new will be looked at. */
+  /** The device of that name; a new one is checked next. */
   named(name: string): Device {
     const known = this.all.get(name)
     if (known !== undefined) return known
@@ -83,52 +83,52 @@ export class Devices {
     return device
   }
 
-  /** Whether it is not one that was dropped, of whose name there may be another one by now. */
+  /** Whether the device is still tracked: a dropped one may have a successor of the same name. */
   isCurrent(device: Device): boolean {
     return this.all.get(device.name) === device
   }
 
-  /** Has the device's link and port looked at. */
+  /** Schedules a check of the device's link and port. */
   touch(device: Device): void {
     if (!this.isCurrent(device)) return
     this.unplaced.add(device)
     device.wait(this.clock.epoch())
   }
 
-  /** Has the device's link and port taken away, where they are to go. */
+  /** Schedules the removal of the device's link and port, where they are unwanted. */
   dismiss(device: Device): void {
     this.removals.add(device)
   }
 
-  /** Whether it is not yet known what the device lacks. */
+  /** Whether the device's missing entries are not known yet. */
   isUnplaced(device: Device): boolean {
     return this.unplaced.has(device) || (device.index === null && this.dumping.has(device))
   }
 
-  /** Whether its port has failed, and is tried again as soon as the bridge or VRF that it belongs in is in place. */
+  /** Whether its port has failed, and is tried again as soon as its bridge or VRF is programmed. */
   awaitsMaster({ port, failure }: Device): boolean {
     const master = port === null || failure === null ? undefined : this.all.get(masterOf(port))
     return master !== undefined && this.isUnplaced(master)
   }
 
-  /** Somebody attaches or detaches. */
+  /** Records that an attachment or detachment has begun. */
   disturb(): void {
     this.removals.disturb()
   }
 
-  /** Has everything looked at again. */
+  /** Schedules a check of everything. */
   doubt(): void {
     for (const device of this.all.values()) this.doubtOf(device)
   }
 
-  /** Has a device looked at again that is not as it was taken to be. */
+  /** Schedules a check of a device whose actual state differs from the observed one. */
   suspect(device: Device): void {
     if (!this.isCurrent(device)) return
     this.doubtOf(device)
     this.released(device)
   }
 
-  /** Has all entries of a device set again: others may have removed some. */
+  /** Sets all entries of a device again: other programs may have removed some. */
   renew(device: Device): void {
     if (device.accepting) this.refill(device)
     this.released(device)
@@ -142,11 +142,11 @@ export class Devices {
   }
 
   /**
-   * Takes away what is left to take away of some devices; to be called when all entries are dealt with. `isAwaited`: an attachment waits to be
-   * put in place, so that links may be deleted later.
+   * Removes the unwanted rest of some devices; call it when all entries are dealt with. `isAwaited`: an attachment is waiting to be
+   * programmed, so links may be deleted later.
    */
   takeAway(isAwaited: boolean): void {
-    // an interface that has left its VRF is not asked for what it had there
+    // an interface that has left its VRF needs no removal of the entries it had there
     for (const device of this.removals.all) if (this.isUnplaced(device)) return
     this.removals.takeAway(isAwaited)
   }
@@ -158,7 +158,7 @@ export class Devices {
     this.forgetIdle(device)
   }
 
-  /** Has what needs this interface set again: the kernel may have dropped it. */
+  /** Sets everything again that needs this interface: the kernel may have dropped it. */
   requeueDependents(name: string): void {
     this.up.delete(name)
     this.exceptions.excuse(name)
@@ -168,7 +168,7 @@ export class Devices {
       if (device.accepting && device.requeueDependents(name)) this.released(device)
   }
 
-  /** The kernel told of changes of these interfaces. */
+  /** The kernel reported changes of these interfaces. */
   linksChanged(names: ReadonlySet<string>): void {
     if (names.size > 0) this.touchDependents(names)
     for (const name of names) this.linkChanged(name)
@@ -204,14 +204,14 @@ export class Devices {
     this.ports.move(device, null)
   }
 
-  /** What failed for want of an interface is tried again when that is up. */
+  /** Retries entries that failed for want of an interface when that is up. */
   private handleUp(name: string, link: Link | undefined): void {
     if (link?.up && !this.up.has(name)) this.exceptions.retryOn(name)
     if (link?.up) this.up.add(name)
     else this.up.delete(name)
   }
 
-  /** Whether a port of others passes traffic is up to them; it is told where it does not. */
+  /** External ports decide themselves whether they pass traffic; their status reports where they do not. */
   private handleOutage(device: Device, link: Link | undefined): void {
     const isOthers = device.port !== null && device.link === null && link !== undefined
     const reason = !isOthers || link.carrier ? null : link.up ? 'no carrier' : 'down'
@@ -220,12 +220,12 @@ export class Devices {
       device.setOutage({ port: device.name, reason, since: device.outage?.since ?? this.clock.epoch() })
   }
 
-  /** With its MAC address, an interface changes all neighbours. */
+  /** A new MAC address of an interface changes all its neighbours. */
   private handleAddress(device: Device, { mac }: Link): void {
     if (device.setMac(mac)) this.exceptions.excuse(device.name)
   }
 
-  /** The entries of a bridge of others are sticky, those of ours are not. */
+  /** Entries of an external bridge are sticky, those of an owned one are not. */
   private handleOwner(device: Device, { owned }: Link): void {
     if (!device.setOwned(owned)) return
     for (const member of this.ports.of(device.name)) this.doubtOf(member)
@@ -319,14 +319,14 @@ export class Devices {
     this.exceptions.dropEntries(device.name)
   }
 
-  /** The device was created just now: all that is wanted of it is missing. */
+  /** The device was created just now: everything wanted of it is missing. */
   private begin(device: Device, link: Link): void {
     device.startEmpty(link.index)
     this.refill(device)
     this.events.emit({ type: 'device-created', device: device.name, alias: link.alias })
   }
 
-  /** The device has just been put into its bridge: it holds nothing, and need not be looked at. */
+  /** The device has just been put into its bridge: it holds nothing and needs no dump. */
   private adoptEmpty(device: Device, link: Link): void {
     device.startEmpty(link.index)
     for (const table of device.tables.values()) table.compare([], true)
@@ -357,7 +357,7 @@ export class Devices {
       dump.finish()
       device.endDump()
       this.sweep.dumped(device)
-      // what it was before may be all that was seen
+      // the last observation may show only its earlier state
       if (device.accepting) for (const name of dump.disrupted) device.requeueDependents(name)
       this.exceptions.retryEntries(device.name)
       this.dismiss(device)
@@ -369,14 +369,14 @@ export class Devices {
       this.setFailure(device, refusal, this.clock.epoch() + delay)
       this.events.emit({ type: 'device-unreadable', device: device.name, reason: refusal.text })
       this.clock.after(delay, () => {
-        if (this.all.get(device.name) !== device) return // what is wanted now has a look of its own
+        if (this.all.get(device.name) !== device) return // the new desired state gets a check of its own
         this.touch(device)
         this.released(device)
       })
     }
   }
 
-  /** A device of ours that a port is to be in, and that somebody took away, is put back at once. */
+  /** An owned master of a port that another program removed is restored at once. */
   private repairMaster(port: PortEntry): void {
     const master = this.all.get(masterOf(port))
     const isOurs = master !== undefined && master.link !== null && master.failure === null
@@ -388,7 +388,7 @@ export class Devices {
       if (device.port !== null && masters.has(masterOf(device.port))) this.touch(device)
   }
 
-  /** A bridge may have appeared for which ports wait, a port may have left a bridge that is to go, an underlay may have another MTU. */
+  /** A bridge may have appeared for which ports wait, a port may have left a bridge that is to be removed, or an underlay may have another MTU. */
   private touchDependents(names: ReadonlySet<string>): void {
     this.touchPortsOf(names)
     this.removals.tryAgain()
@@ -400,7 +400,7 @@ export class Devices {
   }
 }
 
-/** Whether a device that has just entered a bridge holds nothing of what we keep; a VXLAN device keeps its own half. */
+/** Whether a device that has just entered a bridge holds no owned entries; a VXLAN device keeps those of its own FDB. */
 function isEmptied({ index, port, dump }: Device, { kind }: Link): boolean {
   return index === null && dump === null && port?.kind === 'port' && kind !== 'vxlan'
 }

@@ -2,13 +2,13 @@ import type { Key } from '../kinds/definition.ts'
 import { KeyMap } from './key-map.ts'
 
 export interface Difference<K extends Key, V> {
-  /** What is wanted and absent or different. */
+  /** Wanted entries that are absent or different. */
   readonly missing: KeyMap<K, V>
-  /** What is there and not wanted. */
+  /** Unwanted entries that are there. */
   readonly extra: KeyMap<K, V>
 }
 
-/** What it takes to turn `actual` into `wanted`. */
+/** The changes that turn `actual` into `wanted`. */
 export function diff<K extends Key, V>(
   wanted: KeyMap<K, V>,
   actual: KeyMap<K, V>,

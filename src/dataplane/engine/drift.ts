@@ -3,12 +3,12 @@ import type { EventSink } from '../../events/event.ts'
 import { identity } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
 
-/** An entry that others change so often, each time within so long of the last, is contested. */
+/** An entry that drifts this often, each time within this time after the last, counts as repeatedly drifting. */
 const CONTESTED = 5
 const MEMORY_MS = 300_000
-/** The history of so many entries is kept; what others change beyond that is counted. */
+/** How many entries have their history kept; drift of further entries is only counted. */
 const MAX_HISTORIES = 4096
-/** Changes come in bunches: they are gathered for so long. */
+/** Changes come in bunches: they are gathered for this long. */
 const GATHER_MS = 1000
 
 interface History {
@@ -16,29 +16,29 @@ interface History {
   readonly changes: number
   /** When the first of them came, in epoch milliseconds. */
   readonly since: number
-  /** When the last of them came, on the clock that does not jump. */
+  /** When the last of them came, on the monotonic clock. */
   readonly last: number
 }
 
-/** What others have changed of ours in the kernel. */
+/** Drift: changes that other programs made to owned entries in the kernel. */
 export interface DriftSummary {
   /** How many times since the start; each is repaired. */
   readonly count: number
   /** The last time, in epoch milliseconds; null when there was none. */
   readonly last: number | null
-  /** How many entries others change again and again. */
+  /** How many entries drift again and again. */
   readonly contested: number
-  /** Of these, the one that was changed most often. */
+  /** The one of these that drifted most often. */
   readonly worst: { readonly entry: Entry; readonly changes: number; readonly since: number } | null
 }
 
-/** Keeps count of what others change of ours in the kernel, and tells of it. */
+/** Counts and reports the drift of owned entries. */
 export class Drift {
   private readonly clock: Clock
   private readonly events: EventSink
   private count = 0
   private last: number | null = null
-  /** By identity; the one changed last at the end. */
+  /** By identity; the last drifted one at the end. */
   private readonly histories = new Map<string, History>()
   private unreported = 0
   private cancel: (() => void) | null = null
@@ -48,19 +48,19 @@ export class Drift {
     this.events = events
   }
 
-  /** The entry is not wanted any more. */
+  /** The entry is unwanted now. */
   drop(entry: Entry): void {
     if (this.histories.size > 0) this.histories.delete(identity(entry))
   }
 
-  /** The kernel told that the entry is not as wanted. */
+  /** The kernel reported that the entry is not as wanted. */
   notified(entry: Entry): void {
     this.found(entry)
     this.unreported++
     this.cancel ??= this.clock.after(GATHER_MS, () => this.tell(entry))
   }
 
-  /** A comparison found that the entry is not as wanted. */
+  /** A verification found that the entry is not as wanted. */
   found(entry: Entry): void {
     this.count++
     this.last = this.clock.epoch()

@@ -7,25 +7,25 @@ import type { Drift } from './drift.ts'
 
 const FIRST_DELAY_MS = 100
 const LONGEST_DELAY_MS = 60_000
-/** How long a contested entry has to stay in place until its history is forgotten. */
+/** How long a repeatedly drifting entry has to stay programmed before its history is forgotten. */
 const CALM_MS = 60_000
-/** From so many changes on, a contested entry is reported as failed: such a delay is no hiccup. */
+/** From this many changes on, a drifting entry is reported as failed. */
 const FIGHT = 6
-/** Retries fall on multiples of this, so that a crowd of failures costs few looks at the crowd. */
+/** Retries fall on multiples of this, so that many failures are walked few times. */
 const GRID_MS = 50
 
-/** An entry that is not simply in place. */
+/** An entry that is not simply programmed. */
 interface Exception {
   readonly entry: Entry
-  /** `contested`: somebody changed it; `calm`: it was contested and is in place again; `unneeded`: its device has no use for it. */
+  /** `contested`: another program changed it; `calm`: it was contested and is programmed again; `unneeded`: its device has no use for it. */
   readonly state: 'failed' | 'contested' | 'calm' | 'unneeded'
   /** Null where it was not refused, but changed in the kernel. */
   readonly refusal: Refusal | null
-  /** Tries that failed, or times that somebody changed it. */
+  /** Tries that failed, or times that another program changed it. */
   readonly attempts: number
-  /** Since when it is not in place, in epoch milliseconds. */
+  /** Since when it is not programmed, in epoch milliseconds. */
   readonly since: number
-  /** When to try again, or for `calm` to forget; Infinity while a try is under way. */
+  /** When to try again, or for `calm` when to forget; Infinity while a try is under way. */
   due: number
 }
 
@@ -40,12 +40,12 @@ const NOTHING_KEPT = {
 
 export const APPLIED: Status = { state: 'applied', ...NOTHING_KEPT }
 
-/** Not in place, and not for want of trying. */
+/** Not programmed, although it was tried. */
 export function pending(since: number | null, reason: string | null = null): Status {
   return { ...NOTHING_KEPT, state: 'pending', since, reason }
 }
 
-/** A refusal as a status tells of it. */
+/** A refusal as a status shows it. */
 export function refusalFields(refusal: Refusal | null): Pick<Status, 'reason' | 'code' | 'errno'> {
   return refusal === null
     ? { reason: null, code: null, errno: null }
@@ -57,14 +57,14 @@ export function backoff(attempts: number): number {
   return Math.min(FIRST_DELAY_MS * 2 ** (attempts - 1), LONGEST_DELAY_MS)
 }
 
-/** The few entries that failed or that somebody else changes, each with its own time to be tried again. */
+/** Entries that failed or that drift, each with its own retry time. */
 export class Exceptions {
   private readonly clock: Clock
   private readonly retry: (entry: Entry) => void
   private readonly drift: Pick<Drift, 'notified' | 'drop'>
   private readonly events: EventSink
   private readonly all = new Map<string, Exception>()
-  /** By device, which of its unneeded entries is tried now and then, for all of them. */
+  /** By device, the one of its unneeded entries that is retried now and then, on behalf of all of them. */
   private readonly scouts = new Map<string, string>()
   private wakeAt = Number.POSITIVE_INFINITY
   private cancelWake = () => {}
@@ -107,7 +107,7 @@ export class Exceptions {
     this.put(key, { entry, state: 'failed', refusal, attempts, since, due: this.at(backoff(attempts)) })
   }
 
-  /** The device has no use for the entry as long as it is as it is; true where none of its entries was unneeded before. */
+  /** The device has no use for the entry in its present state; true where none of its entries was unneeded before. */
   unneeded(entry: Entry, refusal: Refusal): boolean {
     const key = identity(entry)
     const since = this.all.get(key)?.since ?? this.clock.epoch()
@@ -119,7 +119,7 @@ export class Exceptions {
     return isFirst
   }
 
-  /** Somebody changed the entry: it is tried again at once the first time, then at a growing distance. */
+  /** Another program changed the entry: it is repaired at once the first time, then after growing delays. */
   drifted(entry: Entry): void {
     const key = identity(entry)
     const before = this.all.get(key)
@@ -140,7 +140,7 @@ export class Exceptions {
     }
   }
 
-  /** The entry is in place. */
+  /** The entry is programmed. */
   applied(entry: Entry): void {
     if (this.all.size === 0) return
     const key = identity(entry)
@@ -152,7 +152,7 @@ export class Exceptions {
     if (before?.state === 'unneeded') this.dismiss(entry.device, key)
   }
 
-  /** The interface changed in a way that costs entries: those that went are set at once, and nobody fights over them. */
+  /** The interface changed in a way that costs entries: those that went are set again at once, and do not count as drift. */
   excuse(device: string): void {
     for (const [key, exception] of this.all) {
       const { entry, state } = exception
@@ -173,7 +173,7 @@ export class Exceptions {
     this.dismiss(entry.device, key)
   }
 
-  /** Tries the entries of a device again now, but not its link and port. */
+  /** Retries the entries of a device now, but not its link and port. */
   retryEntries(device: string): void {
     for (const exception of this.all.values()) {
       const { entry, state } = exception
@@ -181,7 +181,7 @@ export class Exceptions {
     }
   }
 
-  /** Tries what failed for want of this interface, or on it, or was unneeded there, again now, but not its link and port. */
+  /** Retries entries that need this interface, and failed or unneeded ones on it, but not its link and port. */
   retryOn(device: string): void {
     for (const exception of this.all.values()) {
       const { entry, state } = exception
@@ -203,7 +203,7 @@ export class Exceptions {
     this.wakeAt = Number.POSITIVE_INFINITY
   }
 
-  /** Where the entry was the scout of its device, the others of that are tried. */
+  /** Where the entry was the one retried for its device, the other unneeded ones are retried too. */
   private dismiss(device: string, key: string): void {
     if (this.scouts.get(device) !== key) return
     this.scouts.delete(device)

@@ -1,7 +1,7 @@
 import type { Key } from '../kinds/definition.ts'
 import { NumberMap } from './number-map.ts'
 
-/** A map of numbers and strings, each kept as is cheapest; numbers come first. */
+/** A map of numbers and strings, each stored in the cheapest form; numbers come first. */
 export class KeyMap<K extends Key, V> implements Iterable<[K, V]> {
   private readonly numbers = new NumberMap<V>()
   private readonly strings = new Map<string, V>()
@@ -18,7 +18,7 @@ export class KeyMap<K extends Key, V> implements Iterable<[K, V]> {
     return typeof key === 'number' ? this.numbers.get(key) : this.strings.get(key)
   }
 
-  /** Answers with the value before. */
+  /** Returns the value before. */
   set(key: K, value: V): V | undefined {
     if (typeof key === 'number') return this.numbers.set(key, value)
     const before = this.strings.get(key)

@@ -3,14 +3,14 @@ import { type EventSink, errorOf } from '../../events/event.ts'
 import type { InterfaceAddress } from '../../values/address.ts'
 import type { Driver } from '../driver.ts'
 
-/** Notifications come in bunches: they are awaited so long before the kernel is asked. */
+/** Notifications come in bunches: the dump starts this long after the first. */
 const GATHER_MS = 50
-/** It rests for so many times as long as asking took: where addresses never come to rest, that is a tenth of a CPU. */
+/** The pause after a dump, in multiples of the dump's duration: constant address changes thus cost a tenth of a CPU. */
 const REST = 9
 
 type Changed = (addresses: readonly InterfaceAddress[]) => void
 
-/** The addresses of the machine itself, as they change. */
+/** The addresses of the node, as they change. */
 export class NodeAddresses {
   private readonly clock: Clock
   private readonly driver: Driver
@@ -37,7 +37,7 @@ export class NodeAddresses {
     this.changed = null
   }
 
-  /** They may have changed: the kernel is asked soon. */
+  /** Schedules a dump of the addresses, which may have changed. */
   hint(): void {
     if (this.hinted || this.changed === null) return
     this.hinted = true

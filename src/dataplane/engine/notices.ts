@@ -4,7 +4,7 @@ import type { Device } from './device.ts'
 import type { Devices } from './devices.ts'
 import { isUnmanaged } from './unmanaged.ts'
 
-/** So many interfaces are told of at a time, so that what concerns all of them does not hold up everybody else. */
+/** Interfaces handed on at a time, so that a change that concerns all of them holds up no other work. */
 const LINKS_A_TURN = 32
 
 interface News {
@@ -16,7 +16,7 @@ interface News {
 
 type KnownDevices = Pick<Devices, 'all' | 'ports'>
 
-/** Weighs what the kernel tells against what is wanted, and keeps what contradicts it until `take`. */
+/** Compares notifications with the desired state, and keeps what contradicts it until `take`. */
 export class Notices implements ChangeListener {
   private readonly devices: KnownDevices
   private readonly arrived: () => void
@@ -24,11 +24,11 @@ export class Notices implements ChangeListener {
   readonly addressesChanged: () => void
   private links = new Set<string>()
   private disrupted = new Set<string>()
-  /** By their identity, that of a part being another one. */
+  /** By identity; the part of an entry has an identity of its own. */
   private drifted = new Map<string, TableEntry>()
   private overran = false
 
-  /** `arrived` is called when there is something to take, `rerouted` when others changed their routes, `addressesChanged` when the machine's addresses may have changed. */
+  /** `arrived`: there is something to take. `rerouted`: external routes changed. `addressesChanged`: the node's addresses may have changed. */
   constructor(
     devices: KnownDevices,
     arrived: () => void,
@@ -46,7 +46,7 @@ export class Notices implements ChangeListener {
     return this.links.size > 0 || this.disrupted.size > 0 || this.drifted.size > 0 || this.overran
   }
 
-  /** What came since the last call: interfaces to look at, of many the first, those that others may have suffered from, entries that are not as wanted. */
+  /** Everything since the last call: interfaces to check (of many, the first), interfaces that may have lost entries, and drifted entries. */
   take(): News {
     const { disrupted, drifted, overran } = this
     const links = new Set<string>()
@@ -86,12 +86,12 @@ export class Notices implements ChangeListener {
     const { entry } = observed
     const device = this.devices.all.get(entry.device)
     if (device !== undefined && this.handle(device, observed, present, true)) return
-    // who else wants it has lost it now, or lost it to the port that it has left
+    // another device that wants it has lost it now, or lost it to the port that the MAC has left
     for (const other of this.devices.ports.of(bridge))
       if (other !== device) for (const lost of behind(other, entry)) this.compare(lost, false)
   }
 
-  /** Whether the device wants an entry of that identity. `isOfBridge`: the entry is a bridge's, and setting does not change one that is not held as ours. */
+  /** Whether the device wants an entry of that identity. `isOfBridge`: it is a bridge's entry, and setting does not change one without our mark. */
   private handle(device: Device, observed: ObservedEntry, present: boolean, isOfBridge: boolean): boolean {
     const { entry, marked, external = false, isPartial = false, isStuck = false } = observed
     const table = device.tables.get(entry.kind)
@@ -108,7 +108,7 @@ export class Notices implements ChangeListener {
     return true
   }
 
-  /** The last word counts: what went and came back as it was is in place. Of a route it does not: its nexthops may be others under their ids. */
+  /** The last notification counts: an entry that went and came back unchanged is programmed. A route is not: the nexthops under its ids may differ. */
   private compare(entry: TableEntry | undefined, isAsWanted: boolean, part = ''): void {
     if (entry === undefined) return
     if (!isAsWanted) {
@@ -118,7 +118,7 @@ export class Notices implements ChangeListener {
   }
 }
 
-/** What is wanted of a MAC that a bridge may have behind a device. */
+/** The wanted entry of a MAC that a bridge may have behind a device. */
 function* behind(device: Device, entry: TableEntry): Generator<TableEntry, void> {
   for (const kind of BRIDGED_KINDS) {
     const wanted = device.tables.get(kind)?.find({ ...entry, kind, device: device.name } as TableEntry)

@@ -5,13 +5,13 @@ const FIRST_CAPACITY = 8
 const FREE = -1
 const GONE = -1
 
-/** Decides only where a key lies, so that nobody can choose keys that lie together. */
+/** Decides only where a key is stored; a random value prevents chosen keys from colliding. */
 const SEED = randomInt(2 ** 32)
 
 /**
  * A map of numbers of 0 to 2^53, such as MAC and IPv4 addresses, in the order of insertion: several times smaller and
- * faster to fill than `Map`, which makes an object of each such number. Who walks it while it changes is told what is in it all along,
- * and may be told what comes or goes meanwhile.
+ * faster to fill than `Map`, which makes an object of each such number. Iteration during changes yields every entry that stays throughout,
+ * and may yield entries that come or go meanwhile.
  */
 export class NumberMap<V> implements Iterable<[number, V]> {
   private count = 0
@@ -35,7 +35,7 @@ export class NumberMap<V> implements Iterable<[number, V]> {
     return position === FREE ? undefined : this.values[position]
   }
 
-  /** Answers with the value before. */
+  /** Returns the value before. */
   set(key: number, value: V): V | undefined {
     let slot = this.slotOf(key)
     const position = this.slots[slot] as number
@@ -76,7 +76,7 @@ export class NumberMap<V> implements Iterable<[number, V]> {
     for (let position = 0; position < used; position++) {
       const key = keys[position] as number
       if (key === GONE) continue
-      // once it is rebuilt, what is walked is how it was before
+      // after a rebuild, iteration continues over the old arrays
       if (keys === this.keys) yield [key, values[position] as V]
       else if (this.has(key)) yield [key, this.get(key) as V]
     }

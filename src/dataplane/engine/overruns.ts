@@ -2,10 +2,10 @@ import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import { backoff } from './exceptions.ts'
 
-/** So long without an overrun, the next one is looked into promptly again. */
+/** After this long without an overrun, the next one is handled promptly again. */
 const MEMORY_MS = 60_000
 
-/** When notifications were lost, everything has to be looked at again: the sooner the rarer this is. */
+/** Lost notifications require a new dump of everything: the rarer they are, the sooner it starts. */
 export class Overruns {
   private readonly clock: Clock
   private readonly events: EventSink
@@ -20,7 +20,7 @@ export class Overruns {
     this.lookAgain = lookAgain
   }
 
-  /** Notifications were lost. */
+  /** Records that notifications were lost. */
   add(): void {
     if (this.cancel !== null) return
     const now = this.clock.now()

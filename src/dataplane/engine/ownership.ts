@@ -3,20 +3,20 @@ import { identity, type TableEntry } from '../kinds/index.ts'
 import type { Bridge, LocalMac, Port, VrfPort } from '../model.ts'
 import type { Refused } from '../refusal.ts'
 
-/** Devices that are not ours, with entries that are. */
+/** External devices that hold owned entries. */
 export interface OwnedEntryScope {
   readonly bridges: readonly string[]
   readonly vxlans: readonly string[]
   readonly localMacs: readonly LocalMac[]
 }
 
-/** All that carries our mark: entries at the given places and of VRFs first, then links, bridges after what is in them, then what they used. */
+/** Everything with our mark: entries on the given devices and of VRFs first, then links, bridges after their ports, then what these used. */
 export function* ownedObjects(driver: Driver, places: OwnedEntryScope): Iterable<OwnedObject> {
   const vrfs = driver.ownedLinks().filter(({ table }) => table !== null)
   const ports = vrfs.flatMap(({ name }) => driver.portsOf(name))
   const bridges = driver.ownedLinks().filter(({ kind }) => kind === 'bridge')
   const members = bridges.flatMap(({ name }) => driver.portsOf(name)).filter((link) => !isOwned(link))
-  // label routes are of no interface
+  // label routes belong to no interface
   const held = ['lo', ...ports.map(({ name }) => name)].flatMap((device) => marked(driver, device))
   for (const entry of [...markedEntries(driver, places), ...held]) {
     yield { what: identity(entry), remove: () => driver.remove([entry]).get(0) ?? null }
@@ -37,7 +37,7 @@ export function* ownedObjects(driver: Driver, places: OwnedEntryScope): Iterable
     }
     yield { what: `isolation of bridge ${device}`, remove: release }
   }
-  // left in no bridge, it would be the host's what their VMs send
+  // a port without a bridge would hand its VMs' frames to the host
   for (const { name: device, master } of members) {
     const port: Port = { ...LEAVING, device, bridge: master ?? '' }
     yield { what: `${identity(port)} of ${master}`, remove: () => driver.removeDevice(port) }
@@ -56,19 +56,19 @@ export function* ownedObjects(driver: Driver, places: OwnedEntryScope): Iterable
   yield* driver.otherOwned()
 }
 
-/** The kernel lets nobody change links while it deletes some: a bridge costs it some 20 ms each, others all together. */
+/** The kernel blocks all other link changes while it deletes links: some 20 ms for each bridge, and once for all other links together. */
 const LINKS_A_REQUEST = 256
 const BRIDGES_A_REQUEST = 8
 
 const LEAVING = { kind: 'port', given: false, learning: false, neighSuppress: false } as const
 
-/** Links, so many deleted by one request: with the first of them that is removed go the others. */
+/** Links, several of them deleted by one request: removing the first of them removes the others. */
 function* together(driver: Driver, links: readonly Link[], limit: number): Iterable<OwnedObject> {
   for (let from = 0; from < links.length; from += limit) {
     const some = links.slice(from, from + limit)
     let refused: Refused | null = null
     const remove = () => {
-      // of a link of ours only the name matters
+      // of an owned link only the name matters
       refused ??= driver.removeLinks(
         some.map(({ name, alias }) => ({ kind: 'bridge', device: name, given: false, alias: alias ?? '' })),
       )

@@ -6,25 +6,25 @@ import { missing, type Refusal } from '../refusal.ts'
 import type { Device } from './device.ts'
 import { tunnelMtuOver, vxlanMtuOver } from './mtu.ts'
 
-/** A bridge or VRF has to be there before its ports, and a bridge be left by them before it can go. */
+/** A bridge or VRF must exist before its ports, and its ports must leave it before it can be removed. */
 export const PLACING_ORDER: readonly (LinkEntry['kind'] | undefined)[] = [...LINK_KINDS, undefined]
 
-/** What came of bringing a device's link and port to where they are wanted. */
+/** The result of setting up a device's link and port. */
 export interface Placement {
   /** Why it failed, if it did. */
   readonly refusal: Refusal | null
-  /** Whose failure it is, if anybody's. */
+  /** The entry that failed, if any. */
   readonly culprit: DeviceEntry | null
   readonly link: Link | undefined
   /** Whether the device was created now, and so holds nothing. */
   readonly fresh: boolean
-  /** Whether it was enslaved now, which costs it what it held. */
+  /** Whether it was enslaved now, which costs it the entries it held. */
   readonly moved: boolean
-  /** Whether others had it learn, so that MACs may be at another port than is wanted: nobody is told of what a bridge learns. */
+  /** Whether another program turned learning on, so that MACs may be at another port than is wanted: bridges do not report what they learn. */
   readonly learned: boolean
 }
 
-/** Creates or adjusts a device's own link, then its place; it is up last, so that nothing gets by it before it is where it belongs. */
+/** Creates or adjusts a device's own link, then its port; the device comes up last, so that it forwards nothing before it is enslaved. */
 export function place(device: Device, driver: Driver): Placement {
   let link = driver.link(device.name) ?? (device.link === null ? undefined : driver.reclaim(device.link))
   let fresh = false
@@ -70,13 +70,13 @@ export function misplaced(device: Device, link: Link, driver: Driver): DeviceEnt
   return undefined
 }
 
-/** Whether there is nothing to do for a link. */
+/** Whether a link needs no change. */
 export function isAsWanted(wanted: LinkEntry, link: Link | undefined, driver: Driver): boolean {
   if (link === undefined || isDown(wanted, link)) return false
   return stepTo(measured(wanted, driver), link, driver).do === 'nothing'
 }
 
-/** What becomes of a link; a bridge has to be isolated too, whoever made it. */
+/** The step that a link needs; a bridge has to be isolated too, even an external one. */
 function stepTo(wanted: LinkEntry, link: Link | undefined, driver: Driver): LinkStep {
   const step = linkStep(wanted, link)
   const isOpen =
@@ -84,7 +84,7 @@ function stepTo(wanted: LinkEntry, link: Link | undefined, driver: Driver): Link
   return isOpen ? { do: 'adjust' } : step
 }
 
-/** Whether a link of ours has to be set up. */
+/** Whether an owned link has to be set up. */
 function isDown(wanted: LinkEntry, link: Link): boolean {
   return !link.up && (!isExternal(wanted) || isOwned(link))
 }

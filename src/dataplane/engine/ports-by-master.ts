@@ -1,7 +1,7 @@
 import { assert } from '../../values/assert.ts'
 import type { Device } from './device.ts'
 
-/** Devices by the bridge or VRF that they are in: each notification of a bridge asks for them. */
+/** Devices by their bridge or VRF: each notification of a bridge looks them up. */
 export class PortsByMaster {
   private readonly byMaster = new Map<string, Set<Device>>()
 
@@ -9,7 +9,7 @@ export class PortsByMaster {
     return this.byMaster.get(master) ?? []
   }
 
-  /** Notes where a device is; null: in none. */
+  /** Records a device's master; null: none. */
   move(device: Device, master: string | null): void {
     const before = device.master === null ? undefined : this.byMaster.get(device.master)
     if (device.master !== null) {

@@ -1,6 +1,6 @@
-/** First in, first out; taking costs the same however long it is. */
+/** First in, first out; taking costs the same at any length. */
 export class Queue<T> {
-  /** How many were ever taken. */
+  /** How many items were taken since the start. */
   taken = 0
   private items: T[] = []
   private head = 0
@@ -21,7 +21,7 @@ export class Queue<T> {
     return item
   }
 
-  /** Drops what waits, for `items`, which it then owns. */
+  /** Replaces the queued items by `items`, which it then owns. */
   replace(items: T[]): void {
     this.items = items
     this.head = 0

@@ -37,11 +37,11 @@ export interface ReconcilerDependencies {
   readonly clock: Clock
   readonly driver: Driver
   readonly events: EventSink
-  /** How often the kernel is compared with what is wanted though it told of no change; 0 or absent: never. */
+  /** How often the kernel is compared with the desired state without a notification; 0 or absent: never. */
   readonly resyncMs?: number
 }
 
-/** The forwarding loop: makes the kernel equal to what is wanted, and keeps it so. */
+/** The forwarding loop: makes the kernel equal to the desired state, and keeps it so. */
 export class Reconciler implements Dataplane, DataplaneQueries {
   private readonly clock: Clock
   private readonly driver: Driver
@@ -115,7 +115,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     this.resync = new Resync({ clock, verifier: this.verifier, events, intervalMs: resyncMs })
   }
 
-  /** Begins to make the kernel equal to what is wanted. */
+  /** Begins to make the kernel equal to the desired state. */
   start(): void {
     this.running = true
     this.driver.watch(this.notices)
@@ -125,7 +125,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     this.schedule()
   }
 
-  /** Ends all activity, and the waiting for it; the kernel stays as it is. */
+  /** Ends all activity, and every wait for it; the kernel stays as it is. */
   stop(): void {
     this.running = false
     this.resync.stop()
@@ -139,7 +139,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     this.waiters.stop()
   }
 
-  /** The desired state is complete: what carries our mark and is not wanted may be removed, now and from here on. */
+  /** The desired state is complete: unwanted entries with our mark may be removed, now and later. */
   complete(): void {
     this.devices.sweep.begin()
     this.clock.soon(() => this.driver.sweep())
@@ -249,7 +249,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     this.nodeAddresses.watch(changed)
   }
 
-  /** Settings of the machine that wanted entries need, each with the first entry that does; what needs none is undefined, so that whoever walks them can count it as work. */
+  /** Node settings, each with the first wanted entry that needs it; undefined for entries that need none, so that callers can count them as work. */
   *settings(): Generator<{ readonly setting: HeldSetting; readonly entry: Entry } | undefined, void> {
     const seen = new Set<string>()
     for (const { entry } of this.statuses.entries()) {
@@ -284,7 +284,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     this.schedule()
   }
 
-  /** The time has come to try again what failed, or what somebody changed. */
+  /** Retries an entry that failed or drifted. */
   private retry(entry: Entry): void {
     const device = this.devices.named(entry.device)
     if (!isTableEntry(entry)) {
@@ -310,7 +310,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
       try {
         this.turn()
       } catch (error) {
-        this.notices.overrun() // work may be lost: look at everything again, when the clock tries again
+        this.notices.overrun() // work may be lost: check everything again when the clock retries
         throw error
       }
       this.scheduled = false
@@ -329,7 +329,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     else this.waiters.tellGone()
   }
 
-  /** Acts on what the kernel told. */
+  /** Acts on notifications of the kernel. */
   private handle(): void {
     if (!this.notices.any) return
     const { links, disrupted, drifted, overran } = this.notices.take()

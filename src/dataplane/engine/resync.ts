@@ -7,11 +7,11 @@ export interface ResyncDependencies {
   readonly clock: Clock
   readonly verifier: Verifier
   readonly events: EventSink
-  /** From the end of one comparison to the begin of the next; 0: none. */
+  /** From the end of one comparison to the start of the next; 0: none. */
   readonly intervalMs: number
 }
 
-/** Has the kernel compared with what is wanted time and again, and put right: it does not tell of all that happens to it. */
+/** Compares the kernel with the desired state periodically and repairs it, since the kernel does not notify every change. */
 export class Resync {
   private readonly clock: Clock
   private readonly verifier: Verifier

@@ -11,7 +11,7 @@ export interface StatusesDependencies {
   readonly isUnplaced: (device: Device) => boolean
 }
 
-/** Tells what became of entries; nothing is kept for those that are in place. */
+/** Reports the state of entries; it stores nothing for programmed ones. */
 export class Statuses {
   private readonly devices: ReadonlyMap<string, Device>
   private readonly exceptions: Exceptions
@@ -36,7 +36,7 @@ export class Statuses {
     return device !== undefined && queued ? pending(device.waitingSince) : APPLIED
   }
 
-  /** What is wanted under the identity of `entry`, and what became of it. */
+  /** The wanted entry of the identity of `entry`, and its state. */
   find(entry: Entry): EntryStatus | undefined {
     const device = this.devices.get(entry.device)
     const wanted = device && wantedUnder(device, entry)
@@ -51,7 +51,7 @@ export class Statuses {
     return (behindFailure ? undefined : this.exceptions.status(entry)) ?? this.ofDevice(device, entry)
   }
 
-  /** All that is wanted, of some devices or of all. */
+  /** All wanted entries, of some devices or of all. */
   *entries(only?: ReadonlySet<string>): Generator<EntryStatus, void> {
     for (const device of this.devices.values()) {
       if (only?.has(device.name) === false) continue
@@ -68,7 +68,7 @@ export class Statuses {
     }
   }
 
-  /** What failed: entries, and of removals those that are tried again. */
+  /** Failures: entries, and those removals that are tried again. */
   *failures(): Generator<EntryStatus, void> {
     const failing = new Set<string>()
     for (const exception of this.exceptions) {
@@ -85,13 +85,13 @@ export class Statuses {
     }
   }
 
-  /** Entries on wanted devices that carry our mark though nobody wants them: they are kept until initial convergence is complete. */
+  /** Unwanted entries with our mark on wanted devices: they are kept until initial convergence is complete. */
   *stale(): Generator<Entry, void> {
     for (const { tables } of this.devices.values())
       for (const table of tables.values()) yield* table.staleEntries()
   }
 
-  /** How many they are. */
+  /** The number of stale entries. */
   staleCount(): number {
     let count = 0
     for (const { tables } of this.devices.values())
@@ -99,12 +99,12 @@ export class Statuses {
     return count
   }
 
-  /** Whether the entry is not wanted, and could not be removed. */
+  /** Whether the entry is unwanted, and could not be removed. */
   unremoved(entry: Entry): boolean {
     return !this.wants(entry) && this.exceptions.status(entry)?.state === 'failed'
   }
 
-  /** Whether something of an entry that is not wanted is left in the kernel. */
+  /** Whether a part of an unwanted entry is still in the kernel. */
   remains(entry: Entry): boolean {
     const device = this.devices.get(entry.device)
     if (device === undefined || isWanted(device, entry)) return false
@@ -113,14 +113,14 @@ export class Statuses {
     return device.leaving(entry) !== null
   }
 
-  /** How many entries are not wanted and could not be removed. */
+  /** How many unwanted entries could not be removed. */
   unremovedCount(): number {
     let count = 0
     for (const { entry } of this.exceptions) if (this.unremoved(entry)) count++
     return count
   }
 
-  /** How much is still to be removed that did not fail, and since when, in epoch milliseconds. */
+  /** How many removals are left that did not fail, and since when, in epoch milliseconds. */
   removing(): { readonly count: number; readonly since: number | null } {
     let count = -this.unremovedCount()
     let since = Number.POSITIVE_INFINITY
@@ -176,7 +176,7 @@ export class Statuses {
     return { wanted: pending + applied + failed, pending, applied, failed }
   }
 
-  /** Since when the entry is not in place that waits longest, in epoch milliseconds; null when none waits. */
+  /** Since when the longest waiting entry is not programmed, in epoch milliseconds; null when none waits. */
   waitingSince(): number | null {
     let since = Number.POSITIVE_INFINITY
     for (const device of this.devices.values()) {
@@ -200,7 +200,7 @@ export class Statuses {
     return placed ? APPLIED : pending(device.waitingSince)
   }
 
-  /** The failure of the device's link or port, behind which its entries wait. */
+  /** The failure of the device's link or port, which blocks its entries. */
   private culprit(device: Device): Status | undefined {
     for (const entry of [device.link, device.port]) {
       const status = entry && this.exceptions.status(entry)
@@ -210,7 +210,7 @@ export class Statuses {
   }
 }
 
-/** Where the entries of a device stand as a whole. */
+/** The state that all entries of a device share. */
 function tableState(device: Device): Status['state'] {
   if (device.failure !== null) return 'failed'
   return device.index === null ? 'pending' : 'applied'

@@ -11,7 +11,7 @@ const CONFIRM_MS = 1000
 const MIN_INTERVAL_MS = 500
 /** Frames a second: an ARP request a second of each of a thousand VMs is a tenth of it, a loop passes hundreds of thousands. */
 const STORM_RATE = 10_000
-/** Below it a storm is over, so that a rate about the limit does not come and go. */
+/** Below it a storm is over; the gap to the limit prevents flapping. */
 const CALM_RATE = STORM_RATE / 2
 const BRIDGES_A_TURN = 32
 
@@ -30,7 +30,7 @@ export interface StormsDependencies {
   readonly devices: ReadonlyMap<string, Device>
 }
 
-/** Measures how many frames a second the bridges of networks pass up to themselves, and knows which networks have a storm. */
+/** Measures how many frames a second the bridges of VPN instances pass up to themselves, and knows which instances have a storm. */
 export class Storms {
   private readonly clock: Clock
   private readonly driver: Driver
@@ -58,7 +58,7 @@ export class Storms {
     this.cancel()
   }
 
-  /** The storms that go on. */
+  /** The current storms. */
   all(): Iterable<Storm> {
     return this.storms.values()
   }
@@ -129,7 +129,7 @@ export class Storms {
     this.end(bridge, 0)
   }
 
-  /** The bridge of a network that is wanted under that name. */
+  /** The wanted bridge of that name. */
   private bridgeOf(name: string): Bridge | null {
     const link = this.devices.get(name)?.link ?? null
     return link?.kind === 'bridge' ? link : null
@@ -142,7 +142,7 @@ function ratesOf(
   before: Pick<Reading, 'at' | 'counters'>,
   now: Pick<Reading, 'at' | 'counters'>,
 ) {
-  // a bridge that was made anew counts from zero
+  // a bridge that was created anew counts from zero
   const rate = (counter: 'received' | 'multicast') =>
     Math.max(
       0,

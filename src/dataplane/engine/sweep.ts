@@ -2,19 +2,19 @@ import type { Clock } from '../../clock.ts'
 import type { Device } from './device.ts'
 
 /**
- * So long what an adopted device held is kept although all routes are here: those that somebody has just begun to import
- * for it have no end to wait for.
+ * How long entries of an adopted device are kept after convergence: an instance that has just begun to import routes
+ * for it gets no End-of-RIB to wait for.
  */
 const ADOPTION_MS = 60_000
 
-/** Gives up what devices hold and nobody wants, once the desired state is complete. */
+/** Gives up the unwanted entries of devices once the desired state is complete. */
 export class Sweep {
   private readonly clock: Clock
   private readonly devices: ReadonlyMap<string, Device>
   private readonly released: (device: Device) => void
   private begun = false
 
-  /** `released` is called when there may be something to remove of a device. */
+  /** `released` is called when a device may have something to remove. */
   constructor(clock: Clock, devices: ReadonlyMap<string, Device>, released: (device: Device) => void) {
     this.clock = clock
     this.devices = devices
@@ -27,7 +27,7 @@ export class Sweep {
     for (const device of this.devices.values()) this.sweep(device)
   }
 
-  /** It is known what the device holds; one that was not known before has its time. */
+  /** The device's entries are known; a device that was not known before gets its own delay. */
   dumped(device: Device): void {
     if (this.begun && device.adopted) this.sweep(device)
     else if (this.begun) this.clock.after(ADOPTION_MS, () => this.sweepLate(device))

@@ -6,10 +6,10 @@ import { diff } from './diff.ts'
 import { KeyMap } from './key-map.ts'
 import { Queue } from './queue.ts'
 
-/** Entries that are compared before others get their turn. */
+/** Entries compared before other work gets its turn. */
 const SLICE = 1000
 
-/** A place in a table's queue, to learn when everything before it was tried. */
+/** A position in a table's queue, to learn when everything before it was tried. */
 export interface Mark {
   readonly position: number
   /** How often the queue had been rebuilt. */
@@ -17,12 +17,12 @@ export interface Mark {
 }
 
 /**
- * The entries of one kind on one device: what is wanted, and the work that is left to make it so.
- * What is wanted and not queued is taken to be in place, unless an exception says otherwise.
+ * The entries of one kind on one device: the desired state, and the work left to reach it.
+ * A wanted entry that is not queued counts as programmed, unless an exception says otherwise.
  */
 export class Table<E extends TableEntry, K extends Key, V> {
   readonly kind: E['kind']
-  /** Whether one without our mark belongs to others, though it says what is wanted. */
+  /** Whether an entry without our mark is external, though it equals the wanted one. */
   readonly isMarked: boolean
   /** Whether a bridge has its MAC behind the device. */
   readonly isBridged: boolean
@@ -30,14 +30,14 @@ export class Table<E extends TableEntry, K extends Key, V> {
   private readonly layout: Layout<E, K, V>
   private readonly wanted = new KeyMap<K, V>()
   private readonly sets = new Queue<E>()
-  /** Whether something queued may no longer be wanted as it was. */
+  /** Whether a queued entry may be unwanted or different by now. */
   private outdated = false
-  /** What to remove; a key that is no longer in `leaving` is passed over. */
+  /** Entries to remove; a key that is no longer in `leaving` is passed over. */
   private readonly removals = new Queue<K>()
   private readonly leaving = new KeyMap<K, V>()
   private stale = new KeyMap<K, V>()
   private epoch = 0
-  /** Wanted entries that are in the kernel in a way that setting them does not change. */
+  /** Wanted entries that are in the kernel in a form that setting them does not change. */
   private readonly stuck = new Set<K>()
   /** How often wanted entries need an interface other than their device. */
   private readonly needs = new Map<string, number>()
@@ -81,8 +81,8 @@ export class Table<E extends TableEntry, K extends Key, V> {
   }
 
   /**
-   * Adds to what is wanted; true when the kernel has to be told, for which the entry has to be queued.
-   * `trusted` tells whether what is stale is still as it was found.
+   * Adds a wanted entry; true when the kernel has to be changed, for which the entry has to be queued.
+   * `trusted` tells whether stale entries are still as observed.
    */
   want(entry: E, trusted: boolean): boolean {
     const key = this.layout.key(entry)
@@ -101,7 +101,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
     return !trusted || held === undefined || !this.layout.same(held, value)
   }
 
-  /** Takes out of what is wanted, and queues the removal; false when it was not wanted. */
+  /** Makes the entry unwanted, and queues its removal; false when it was not wanted. */
   unwant(entry: E): boolean {
     const key = this.layout.key(entry)
     const value = this.wanted.get(key)
@@ -119,25 +119,25 @@ export class Table<E extends TableEntry, K extends Key, V> {
     return this.wanted.has(this.layout.key(entry))
   }
 
-  /** Whether an entry of this identity is in the kernel though it is not wanted, as far as known. */
+  /** Whether an unwanted entry of this identity is in the kernel, as far as known. */
   remains(entry: E): boolean {
     const key = this.layout.key(entry)
     return this.leaving.has(key) || this.stale.has(key)
   }
 
-  /** Keeps in mind that an entry could not be removed. */
+  /** Records that an entry could not be removed. */
   noteUnremoved(entry: E): void {
     const key = this.layout.key(entry)
     if (!this.wanted.has(key)) this.leaving.set(key, this.layout.value(entry))
   }
 
-  /** Whether this very entry is wanted. */
+  /** Whether an entry equal in every field is wanted. */
   holds(entry: E): boolean {
     const value = this.wanted.get(this.layout.key(entry))
     return value !== undefined && this.layout.same(value, this.layout.value(entry))
   }
 
-  /** What is wanted under the identity of `entry`. */
+  /** The wanted entry of the identity of `entry`. */
   find(entry: E): E | undefined {
     const key = this.layout.key(entry)
     const value = this.wanted.get(key)
@@ -162,7 +162,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
     }
   }
 
-  /** Whether what is stale needs that interface. */
+  /** Whether stale entries need that interface. */
   staleNeeds(name: string): boolean {
     for (const [, value] of this.stale)
       if (this.layout.uses?.(value).some(({ device }) => device === name)) return true
@@ -174,14 +174,14 @@ export class Table<E extends TableEntry, K extends Key, V> {
     this.sets.push(entry)
   }
 
-  /** Queues whatever is wanted under the identity of `entry`; where nothing is, its removal. */
+  /** Queues the wanted entry of the identity of `entry`; where there is none, its removal. */
   redo(entry: E): void {
     if (!this.wants(entry)) return this.leave(this.layout.key(entry), this.layout.value(entry))
     this.outdated = true
     this.sets.push(entry)
   }
 
-  /** The entry is in the kernel in a way that setting it does not change: before it is set the next time, it has to be removed. */
+  /** Records that the kernel has the entry in a form that setting does not change: it has to be removed before it is set again. */
   stick(entry: E): void {
     this.stuck.add(this.layout.key(entry))
   }
@@ -211,14 +211,14 @@ export class Table<E extends TableEntry, K extends Key, V> {
     }
   }
 
-  /** Queues all that is wanted. */
+  /** Queues all wanted entries. */
   refill(): void {
     this.requeue([...this.entries()])
   }
 
   /**
-   * Queues what a look at the kernel did not find; what it found too much is stale, but for what is to be removed anyway. That, if the look is
-   * the first, is to be removed only where it was found: it may never have been there, and somebody else's may be.
+   * Queues the wanted entries that a dump did not show; unwanted ones that it showed become stale, except those already queued for removal. After the
+   * first dump a queued removal stays only if the dump showed the entry: it may never have been there, and an external one of its identity may be.
    */
   compare(actual: Iterable<E>, isFirst: boolean): void {
     this.stuck.clear()
@@ -231,7 +231,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
     this.requeue(sets)
   }
 
-  /** Where what a look at the kernel found is not as wanted, but for what is known to linger; undefined once in a while, to pause at. */
+  /** Observed entries that differ from the wanted ones, except those known to await removal; undefined once in a while, to pause at. */
   *faults(actual: Iterable<E>): Generator<Fault | undefined, void> {
     const found = new KeyMap<K, V>()
     for (const entry of actual) {
@@ -247,7 +247,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
     }
   }
 
-  /** Queues the removal of what is stale. */
+  /** Queues the removal of stale entries. */
   sweep(): void {
     for (const [key, value] of this.stale) this.leave(key, value)
     this.stale = new KeyMap()
@@ -262,34 +262,34 @@ export class Table<E extends TableEntry, K extends Key, V> {
     this.stale = new KeyMap()
   }
 
-  /** The end of the queue as it is now. */
+  /** The present end of the queue. */
   mark(): Mark {
     return { position: this.sets.taken + this.sets.length, epoch: this.epoch }
   }
 
-  /** Whether all that stood before the mark was tried; undefined when the queue was rebuilt since, so that the mark means nothing. */
+  /** Whether everything before the mark was tried; undefined when the queue was rebuilt since, which makes the mark void. */
   passed(mark: Mark): boolean | undefined {
     return mark.epoch === this.epoch ? this.sets.taken >= mark.position : undefined
   }
 
-  /** What is wanted. */
+  /** The wanted entries. */
   *entries(): Generator<E, void> {
     for (const [key, value] of this.wanted) yield this.layout.entry(this.device, key, value)
   }
 
-  /** What is stale. */
+  /** The stale entries. */
   *staleEntries(): Generator<E, void> {
     for (const [key, value] of this.stale) yield this.layout.entry(this.device, key, value)
   }
 
-  /** What is queued to be set, for asking often. */
+  /** The entries queued to be set, for frequent lookups. */
   pending(): { readonly size: number; has(entry: E): boolean } {
     const keys = new Set<K>()
     for (const entry of this.sets.waiting()) if (this.wants(entry)) keys.add(this.layout.key(entry))
     return { size: keys.size, has: (entry) => keys.has(this.layout.key(entry)) }
   }
 
-  /** What is wanted and not found so; at once, since what is wanted must not change meanwhile. */
+  /** Wanted entries that differ from the observed ones; computed at once, since the desired state must not change meanwhile. */
   private lacking(found: KeyMap<K, V>): Fault[] {
     const faults: Fault[] = []
     for (const [key, value] of this.wanted) {

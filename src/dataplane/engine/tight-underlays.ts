@@ -3,7 +3,7 @@ import type { TightUnderlay } from '../model.ts'
 import type { Device } from './device.ts'
 import { vxlanMtuOver, vxlanRoomOver } from './mtu.ts'
 
-/** Where packets of VXLAN devices of ours have to be fragmented, once for each underlay and MTU. */
+/** Underlays on which packets of owned VXLAN devices have to be fragmented, once for each underlay and MTU. */
 export function tightUnderlays(devices: Iterable<Device>, driver: Pick<Driver, 'link'>): TightUnderlay[] {
   const found = new Map<string, TightUnderlay>()
   const mtus = new Map<string, number | undefined>()

@@ -4,11 +4,11 @@ import { assert } from '../../values/assert.ts'
 import type { Driver } from '../driver.ts'
 import type { NextHop } from '../model.ts'
 
-/** How often next hops are asked for without a hint, since not all that changes them is told of: routes that went with an address, for example. */
+/** How often next hops are looked up without a hint: the kernel does not notify every change, such as routes that went with an address. */
 const POLL_MS = 1000
-/** After hints, it rests for so many times as long as asking took: where the main table never comes to rest, that is a tenth of a CPU. */
+/** The pause after a lookup that a hint caused, in multiples of its duration: a main table in constant change thus costs a tenth of a CPU. */
 const REST = 9
-/** Addresses that are asked for at a time, so that many of them do not hold up everybody else. */
+/** Addresses looked up at a time, so that many of them hold up no other work. */
 const AT_A_TIME = 128
 
 type Changed = (nextHop: NextHop | null) => void
@@ -20,7 +20,7 @@ export class Underlay {
   private readonly watched = new Map<Ip, { nextHop: NextHop | null; readonly changed: Changed }>()
   private polling = false
   private hinted = false
-  /** How long it took to ask for all the last time, or takes so far. */
+  /** How long the last complete lookup took, or the present one has taken so far. */
   private tookMs = 0
 
   constructor(clock: Clock, driver: Driver) {
@@ -44,7 +44,7 @@ export class Underlay {
     this.watched.clear()
   }
 
-  /** Some next hop may be another one: all are asked for soon. */
+  /** Schedules a lookup of all next hops, since some may have changed. */
   hint(): void {
     if (this.hinted || this.watched.size === 0) return
     this.hinted = true

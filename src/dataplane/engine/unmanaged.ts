@@ -5,21 +5,21 @@ import { identity } from '../kinds/index.ts'
 import type { Flood, RemoteMac } from '../model.ts'
 import type { Device } from './device.ts'
 
-/** So many are kept of each device, and told as so many or more. */
+/** How many are kept for each device; more are reported as this many or more. */
 const MOST_KEPT = 256
 const NO_MAC = '00:00:00:00:00:00'
 
 /** What tells a VXLAN device where to send frames. */
 export type TunnelEntry = Flood | RemoteMac
 
-/** Whether another program set it; of a part that tells no VTEP it is not known. */
+/** Whether another program set it; unknown for a part without a VTEP. */
 export function isUnmanaged(observed: ObservedEntry): observed is ObservedEntry<TunnelEntry> {
   const { entry, marked } = observed
   if (marked) return false
   return (entry.kind === 'flood' || entry.kind === 'remote-mac') && entry.dst !== ANY_IPV4
 }
 
-/** Entries of a VXLAN device's FDB that another program set: no route tells of them, and they are not ours to remove. */
+/** FDB entries of a VXLAN device that another program set: no route explains them, and chanter does not remove them. */
 export class UnmanagedEntries {
   private readonly entries = new Map<string, TunnelEntry>()
 
@@ -41,7 +41,7 @@ export class UnmanagedEntries {
   }
 }
 
-/** What unmanaged entries do, in a sentence for each device that has some. */
+/** The effect of unmanaged entries, in a sentence for each device that has some. */
 export function* unmanagedGaps(devices: Iterable<Device>): Generator<string, void> {
   for (const device of devices) {
     const entries = [...device.unmanaged.all].filter((entry) => !device.tables.get(entry.kind)?.wants(entry))

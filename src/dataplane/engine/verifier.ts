@@ -10,9 +10,9 @@ import type { Drift } from './drift.ts'
 import { isAsWanted } from './placement.ts'
 import type { Statuses } from './statuses.ts'
 
-/** So many faults are told one by one; the rest are counted. */
+/** Faults reported one by one; further ones are counted. */
 const MAX_FAULTS = 1000
-/** A step of a gentle comparison is followed by so many times its length of rest: it takes a twentieth of a CPU. */
+/** The pause after each step of a gentle comparison, in multiples of the step's duration: the comparison takes a twentieth of a CPU. */
 const REST = 19
 
 export interface VerifierDependencies {
@@ -29,8 +29,8 @@ type Tally = { -readonly [P in keyof Verification]: Verification[P] } & {
 }
 
 /**
- * Compares the kernel with what it is taken to hold, by dumps of one device after the other, a datagram a turn. Where it
- * finds a fault it looks twice, since what is wanted goes on changing meanwhile; then it has the device put right.
+ * Compares the kernel with its recorded state, by dumps of one device after the other, a datagram a turn. It checks each
+ * fault twice, since the desired state may change meanwhile; then it has the device repaired.
  */
 export class Verifier {
   private readonly clock: Clock
@@ -38,12 +38,12 @@ export class Verifier {
   private readonly devices: Devices
   private readonly statuses: Statuses
   private readonly drift: Drift
-  /** The last one that came to its end. */
+  /** The last complete one. */
   last: Comparison | null = null
   private running: Promise<Verification> | null = null
-  /** Whether the one under way takes its time. */
+  /** Whether the present one pauses between its steps. */
   private gentle = false
-  /** Has the rest of a gentle one end at once. */
+  /** Ends the pauses of a gentle one. */
   private hurry: (() => void) | null = null
   private abandon: (() => void) | null = null
 
@@ -55,20 +55,20 @@ export class Verifier {
     this.drift = drift
   }
 
-  /** Whoever asks while a comparison is under way is answered by that one, which hurries from then on. */
+  /** Callers that arrive during a comparison get the result of that one, which pauses no more from then on. */
   verify(): Promise<Verification> {
     this.gentle = false
     this.hurry?.()
     return this.begin()
   }
 
-  /** As `verify`, with rests between the steps: a dump of a large table takes seconds of a CPU. */
+  /** As `verify`, with pauses between the steps: a dump of a large table takes seconds of a CPU. */
   verifyGently(): Promise<Verification> {
     this.gentle = this.running === null
     return this.begin()
   }
 
-  /** Links that carry our mark and that nobody wants; they are never deleted of our own accord. */
+  /** Unwanted links with our mark; they are never deleted automatically. */
   orphans(): readonly Interface[] {
     return this.driver.ownedLinks().filter(({ name }) => {
       const device = this.devices.all.get(name)
@@ -76,7 +76,7 @@ export class Verifier {
     })
   }
 
-  /** Whoever waits for a comparison waits forever. */
+  /** Pending callers of a comparison get no answer after this. */
   stop(): void {
     this.abandon?.()
   }
@@ -160,7 +160,7 @@ export class Verifier {
     yield
   }
 
-  /** The faults of a device at this moment, those left out that are known to be under way. */
+  /** The present faults of a device, except those that are being worked on. */
   private *look(device: Device): Generator<undefined, Fault[]> {
     const link = this.driver.link(device.name)
     const faults = [...placeFaults(device, link, this.driver)].filter(({ entry }) => this.isBelieved(entry))
@@ -184,7 +184,7 @@ export class Verifier {
     return faults
   }
 
-  /** Whether its interface came, went or was replaced, of which nobody told. */
+  /** Whether its interface came, went or was replaced without a notification. */
   private isAnother(device: Device): boolean {
     const index = this.driver.link(device.name)?.index ?? null
     return index !== device.index && !this.devices.isUnplaced(device)

@@ -5,7 +5,7 @@ import type { Devices } from './devices.ts'
 import type { Statuses } from './statuses.ts'
 import type { Mark } from './table.ts'
 
-/** Whoever waits until entries were tried, or are gone. */
+/** Callers that wait until entries were tried, or are gone. */
 export class Waiters {
   private readonly devices: Devices
   private readonly statuses: Statuses
@@ -17,7 +17,7 @@ export class Waiters {
     this.statuses = statuses
   }
 
-  /** Whether somebody waits for entries to be tried. */
+  /** Whether a caller waits for entries to be tried. */
   get areSettling(): boolean {
     return this.settling.size > 0
   }
@@ -33,7 +33,7 @@ export class Waiters {
     return new Promise((resolve) => this.leaving.push({ entries, resolve }))
   }
 
-  /** Answers those whose entries were tried; whether there were any. */
+  /** Answers the callers whose entries were tried; returns whether there were any. */
   tellSettled(): boolean {
     const before = this.settling.size
     for (const waiter of this.settling.keys())
@@ -41,7 +41,7 @@ export class Waiters {
     return this.settling.size < before
   }
 
-  /** Answers those whose entries are gone. */
+  /** Answers the callers whose entries are gone. */
   tellGone(): void {
     const over = this.leaving.filter(({ entries }) => !entries.some((entry) => this.statuses.remains(entry)))
     if (over.length === 0) return
@@ -49,7 +49,7 @@ export class Waiters {
     for (const { resolve } of over) resolve()
   }
 
-  /** Answers those who wait for entries to be tried with what became of these until now. */
+  /** Answers the callers that wait for entries to be tried with the present state of these. */
   stop(): void {
     for (const waiter of this.settling.keys()) this.tell(waiter, (entry) => this.statuses.of(entry))
   }
@@ -62,7 +62,7 @@ export class Waiters {
   }
 }
 
-/** Somebody who waits until entries were tried. */
+/** A caller that waits until entries were tried. */
 class Waiter {
   readonly entries: readonly Entry[]
   private readonly devices = new Map<Device, Map<AnyTable, Mark>>()

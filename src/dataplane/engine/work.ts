@@ -5,11 +5,11 @@ import type { Refusal, Refused } from '../refusal.ts'
 import type { AnyTable, Device } from './device.ts'
 import type { Exceptions } from './exceptions.ts'
 
-/** Entries that are handed to the driver at once; between two such batches everybody else gets a turn. */
+/** Entries handed to the driver at once; between two such batches other work gets its turn. */
 const BATCH = 256
-/** From so many waiting entries on, the kernel's echo of them is not listened to. */
+/** From this many waiting entries on, the kernel's notifications of them are not read. */
 const BULK = 1024
-/** That of removals only where the rest, which has to be set again afterwards, is so many times as much at most, and of so many devices at most. */
+/** Those of removals only if at most this many times as many other entries have to be set again afterwards, on at most this many devices. */
 const REMAINDER = 4
 const DEAF = 32
 
@@ -19,11 +19,11 @@ export interface WorkDependencies {
   readonly events: EventSink
   /** Called when a device has nothing left to set or remove. */
   readonly done: (device: Device) => void
-  /** Called for a device whose removals, of others too, were not listened to for a while. */
+  /** Called for a device whose removals, also external ones, were not read for a while. */
   readonly missed: (device: Device) => void
 }
 
-/** The devices with entries to set or remove, dealt with a batch at a time. */
+/** The devices with entries to set or remove, one batch at a time. */
 export class Work {
   private readonly driver: Driver
   private readonly exceptions: Exceptions
@@ -32,7 +32,7 @@ export class Work {
   private readonly missed: (device: Device) => void
   private readonly busy = new Set<Device>()
   private isSettingBulk = false
-  /** Those of which a bulk of entries is removed. */
+  /** Those with a bulk removal of entries under way. */
   private readonly deaf = new Set<Device>()
 
   constructor({ driver, exceptions, events, done, missed }: WorkDependencies) {
@@ -47,7 +47,7 @@ export class Work {
     return this.busy.size === 0
   }
 
-  /** The device may have entries to set or remove. */
+  /** Records that the device may have entries to set or remove. */
   add(device: Device): void {
     this.busy.add(device)
   }
@@ -102,7 +102,7 @@ export class Work {
     return batch.length === BATCH
   }
 
-  /** Listens to no removals of a device of which a bulk is to be removed. */
+  /** Stops reading removals of a device before a bulk removal. */
   private deafen(device: Device): void {
     const { removing } = device
     if (removing <= BULK || this.deaf.has(device) || this.deaf.size === DEAF) return
@@ -111,7 +111,7 @@ export class Work {
     this.muteOwned()
   }
 
-  /** Listens again to devices of which nothing is left to remove. */
+  /** Reads removals again on devices whose bulk removal is finished. */
   private listenAgain(): void {
     const over = [...this.deaf].filter(({ removing }) => removing === 0)
     if (over.length === 0) return
@@ -127,7 +127,7 @@ export class Work {
     )
   }
 
-  /** Removes entries, each of the table beside it. */
+  /** Removes entries, each from the table beside it. */
   private remove(batch: readonly TableEntry[], tables: readonly AnyTable[]): void {
     const refused = this.driver.remove(batch)
     this.count('remove', batch, refused)
@@ -154,7 +154,7 @@ export class Work {
     this.events.emit({ type: 'entry-failed', op, kind: entry.kind, entry: identity(entry), reason, code })
   }
 
-  /** Tells what came of a batch, by kind: a full table may refuse a hundred thousand entries time and again. */
+  /** Reports the result of a batch, by kind: a full table may refuse a hundred thousand entries again and again. */
   private count(op: 'set' | 'remove', batch: readonly TableEntry[], refused: Refused): void {
     const done: Record<string, number> = {}
     const failed: Record<string, number> = {}

@@ -5,9 +5,9 @@ import { flag, name, since } from './field.ts'
 export interface Bridge {
   readonly kind: 'bridge'
   readonly device: string
-  /** Others may have made it, and use it: theirs is taken as it is, ours stays as long as it has other ports. */
+  /** Whether it may be external and in use by other programs: an external one stays as it is, and an owned one stays while it has other ports. */
   readonly given: boolean
-  /** Our mark and whom the device serves: `chanter:<vpn instance id>`. */
+  /** Our mark and the instance that the device serves: `chanter:<vpn instance id>`. */
   readonly alias: string
 }
 

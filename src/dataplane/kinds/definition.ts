@@ -2,32 +2,32 @@ import type { Link } from '../driver.ts'
 import type { Fields } from './field.ts'
 import type { Packing } from './packing.ts'
 
-/** What all entries have. */
+/** The fields of all entries. */
 export interface Shape {
   readonly kind: string
-  /** The interface that it is, or belongs to. */
+  /** The interface that it is or belongs to. */
   readonly device: string
 }
 
 /** A kind of entry as data. The folder's `index.ts` lists them all. */
 export interface Definition<E extends Shape> {
   readonly kind: E['kind']
-  /** How its fields are told in JSON, by the API and by the state file. */
+  /** How its fields are written in JSON, by the API and in the state file. */
   readonly fields: Fields<E>
-  /** What the entry is about, for people and as a key: two entries of one identity replace each other. */
+  /** The subject of the entry, for people and as a key: two entries of one identity replace each other. */
   identity(entry: E): string
-  /** How entries go to another thread, where there are so many that it matters. */
+  /** How entries are packed for another thread, for kinds with many of them. */
   readonly packing?: Packing<E>
 }
 
-/** Entries that are a link of ours each; a device is one link. */
+/** Entries that are an owned link each; a device is one link. */
 export interface LinkDefinition<E extends Shape> extends Definition<E> {
   readonly role: 'link'
-  /** The kind of link that the kernel has for it. */
+  /** The kernel's link kind. */
   kernelKind(entry: E): string
-  /** Whether a link of that kernel kind is as wanted in what cannot be changed. */
+  /** Whether a link of that kernel kind is as wanted in the options that cannot be changed. */
   isSuch(entry: E, actual: Link): boolean
-  /** Whether it is as wanted in what can be changed, its MTU and its alias apart. */
+  /** Whether it is as wanted in the options that can be changed, except MTU and alias. */
   fits?(entry: E, actual: Link): boolean
 }
 
@@ -45,11 +45,11 @@ export interface TableDefinition<E extends Shape, K extends Key, V> extends Defi
   readonly role: 'table'
   /** How one table keeps them. */
   layout(): Layout<E, K, V>
-  /** Whether one without our mark belongs to others, though it says what is wanted. */
+  /** Whether one without our mark is external, though it equals the wanted one. */
   readonly isMarked: boolean
   /** Whether it is a MAC that a bridge has behind the device: a bridge has it behind one port. */
   readonly isBridged?: boolean
-  /** Whether they are removed with their device's link, not before it. */
+  /** Whether they are removed together with their device's link. */
   readonly goesWithLink?: boolean
   /** Whether they are lost without a notification when their device goes down. */
   readonly isLostSilently?: boolean
@@ -57,12 +57,12 @@ export interface TableDefinition<E extends Shape, K extends Key, V> extends Defi
 
 export type Key = number | string
 
-/** How entries of one kind are kept in little memory: what tells them apart on a device as a key, the rest as a value. */
+/** How entries of one kind are kept in little memory: a key that is unique on a device, and the rest as a value. */
 export interface Layout<E extends Shape, K extends Key, V> {
   key(entry: E): K
   value(entry: E): V
   entry(device: string, key: K, value: V): E
   same(a: V, b: V): boolean
-  /** The other interfaces that it needs, and that take it with them when they go. */
+  /** The other interfaces that it needs, and with which it is removed. */
   uses?(value: V): readonly { readonly device: string }[]
 }

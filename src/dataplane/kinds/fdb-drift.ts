@@ -1,21 +1,21 @@
 import { type Field, natural, optional, record } from './field.ts'
 
 /**
- * What of an entry of a VXLAN device's FDB is not as we set it, in the kernel's numbers; what is absent is. Only of entries that are found: to set
- * them does not always change it.
+ * The drift of an observed FDB entry of a VXLAN device, in the kernel's numbers; absent fields are as chanter sets them. Only observed entries have
+ * it, since setting an entry does not always change it.
  */
 export interface FdbDrift {
   /** UDP destination port. */
   readonly port?: number
-  /** Index of the interface that its packets leave by. */
+  /** Index of the interface for its packets (`NDA_IFINDEX`). */
   readonly via?: number
   /** Id of a nexthop group instead of a VTEP. */
   readonly nhid?: number
-  /** The VNI that packets have to come in with. */
+  /** The VNI that packets must arrive with. */
   readonly srcVni?: number
   /** NUD state (`ndm_state`). */
   readonly state?: number
-  /** Flags (`ndm_flags`) beside those of where the entry is. */
+  /** Flags (`ndm_flags`) beside those for the entry's table. */
   readonly flags?: number
 }
 
@@ -32,7 +32,7 @@ export const drift: Field<FdbDrift> = optional(
   }),
 )
 
-/** As iproute2 has it. */
+/** As in iproute2. */
 export function driftText(found: FdbDrift = {}): string {
   return Object.entries(found)
     .map(([field, value]) => ` ${field} ${value}`)

@@ -8,7 +8,7 @@ export interface Field<T> {
   format(value: T): unknown
   /** Undefined where it is no such value. */
   parse(raw: unknown): T | undefined
-  /** What it means that the field is not there: earlier daemons did not write it. */
+  /** The meaning of an absent field: earlier daemons did not write it. */
   readonly absent?: T
   /** Whether the entry may do without it. */
   readonly isOptional?: boolean

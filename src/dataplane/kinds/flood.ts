@@ -3,7 +3,7 @@ import type { TableDefinition } from './definition.ts'
 import { drift, driftText, type FdbDrift } from './fdb-drift.ts'
 import { ip, name, natural } from './field.ts'
 
-/** A VTEP that gets broadcast, unknown unicast and multicast: an all-zero-MAC FDB entry of the VXLAN device. */
+/** A VTEP of the flood list: an all-zero-MAC FDB entry of the VXLAN device. */
 export interface Flood {
   readonly kind: 'flood'
   readonly device: string
@@ -12,7 +12,7 @@ export interface Flood {
   readonly drift?: FdbDrift
 }
 
-/** The drift's flags are those of the whole list, and tell no entry from another. */
+/** The drift's flags are those of the whole list, and identify no entry. */
 export const flood: TableDefinition<Flood, string, Omit<Flood, 'kind' | 'device'>> = {
   kind: 'flood',
   role: 'table',

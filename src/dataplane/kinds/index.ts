@@ -46,16 +46,16 @@ export const definitions = [
 type Of<D> = Extract<(typeof definitions)[number], D>
 type EntryOf<D> = D extends { identity(entry: infer E): string } ? E : never
 
-/** One thing the kernel should hold. */
+/** One thing that the kernel should hold. */
 export type Entry = EntryOf<(typeof definitions)[number]>
 export type Kind = Entry['kind']
-/** What a device of ours is. */
+/** Entries that define an owned device. */
 export type LinkEntry = EntryOf<Of<{ readonly role: 'link' }>>
-/** Where a device is enslaved. */
+/** Entries that enslave a device. */
 export type PortEntry = EntryOf<Of<{ readonly role: 'port' }>>
-/** What a device is or has once. */
+/** Entries of which a device has one. */
 export type DeviceEntry = LinkEntry | PortEntry
-/** What a device holds many of. */
+/** Entries of which a device has many. */
 export type TableEntry = EntryOf<Of<{ readonly role: 'table' }>>
 export type TableKind = TableEntry['kind']
 
@@ -98,7 +98,7 @@ export function portDefinition(kind: PortEntry['kind']): PortDefinition<PortEntr
   return definitionOf(kind) as PortDefinition<PortEntry>
 }
 
-/** How entries go to another thread; undefined for kinds that go as they are. */
+/** How entries are packed for another thread; undefined for kinds that are sent as they are. */
 export function packingOf(kind: Kind): Definition<Entry>['packing'] {
   return (definitionOf(kind) as Definition<Entry>).packing
 }
@@ -115,17 +115,17 @@ export function isTableEntry(entry: Entry): entry is TableEntry {
   return definitionOf(entry.kind).role === 'table'
 }
 
-/** What the entry is about, for people and as a key: two entries of one identity replace each other. */
+/** The subject of the entry, for people and as a key: two entries of one identity replace each other. */
 export function identity(entry: Entry): string {
   return (definitionOf(entry.kind) as Definition<Entry>).identity(entry)
 }
 
-/** The kind of link that the kernel has for it. */
+/** The kernel's link kind. */
 export function kernelKind(link: LinkEntry): string {
   return linkDefinition(link.kind).kernelKind(link)
 }
 
-/** The device that a port is enslaved to. */
+/** The master of a port. */
 export function masterOf(port: PortEntry): string {
   return portDefinition(port.kind).masterOf(port)
 }
@@ -145,7 +145,7 @@ export function parseEntry(raw: unknown): Parsed<Entry> {
   return 'value' in read ? { value: { ...read.value, kind } as Entry } : read
 }
 
-/** Whether two entries say the same in every field. */
+/** Whether two entries are equal in every field. */
 export function same(a: Entry, b: Entry): boolean {
   return equal(a, b)
 }

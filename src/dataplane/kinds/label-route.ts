@@ -2,10 +2,10 @@ import type { TableDefinition } from './definition.ts'
 import { natural, oneOf } from './field.ts'
 import { type Hop, hops, hopsKey, unweighted } from './hop.ts'
 
-/** What becomes of packets that come in with this label: it is taken off, and they go on by `hops`, with other labels or none. */
+/** The route of an incoming label: the label is popped, and packets leave by `hops`, with other labels or none. */
 export interface LabelRoute {
   readonly kind: 'mpls'
-  /** Label routes belong to the machine, not to an interface. */
+  /** Label routes belong to the node, not to an interface. */
   readonly device: 'lo'
   /** 16 to 1048574: Linux cannot receive the last one. */
   readonly label: number

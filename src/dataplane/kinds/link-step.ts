@@ -2,7 +2,7 @@ import { isOwned, type Link } from '../driver.ts'
 import { notOwned, type Refusal } from '../refusal.ts'
 import { type LinkEntry, linkDefinition, masterOf, type PortEntry, portDefinition } from './index.ts'
 
-/** What becomes of a link of ours: `adjust` keeps the device, `recreate` does not. */
+/** The step that an owned link needs; `adjust` keeps the device, `recreate` does not. */
 export type LinkStep =
   | { readonly do: 'nothing' | 'create' | 'adjust' | 'recreate' }
   | { readonly do: 'refuse'; readonly refusal: Refusal }
@@ -11,7 +11,7 @@ export function linkStep(wanted: LinkEntry, actual: Link | undefined): LinkStep 
   if (actual === undefined) return { do: 'create' }
   const { kernelKind, isSuch, fits } = linkDefinition(wanted.kind)
   if (!isOwned(actual)) {
-    // the dummy kernel's interfaces are of no kind
+    // interfaces of the dummy kernel have no kind
     const usable = isExternal(wanted) && (actual.kind ?? 'bridge') === kernelKind(wanted)
     return usable ? { do: 'nothing' } : { do: 'refuse', refusal: notOwned(actual) }
   }
@@ -21,7 +21,7 @@ export function linkStep(wanted: LinkEntry, actual: Link | undefined): LinkStep 
   return { do: isTuned && isSized && (fits?.(wanted, actual) ?? true) ? 'nothing' : 'adjust' }
 }
 
-/** Whether others may have made the link, which is then used as it is. */
+/** Whether the link may be external, which is then used as it is. */
 export function isExternal(wanted: LinkEntry): boolean {
   return 'given' in wanted && wanted.given
 }

@@ -1,7 +1,7 @@
 import type { TableDefinition } from './definition.ts'
 import { name } from './field.ts'
 
-/** An interface of the core, an external one, that labelled packets are taken from; turned off again only by the process that turned it on. */
+/** An external underlay interface that labelled packets are taken from; turned off again only by the process that turned it on. */
 export interface MplsInterface {
   readonly kind: 'mpls-interface'
   readonly device: string

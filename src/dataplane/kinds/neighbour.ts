@@ -14,7 +14,7 @@ export interface Neighbour {
   readonly router: boolean
 }
 
-/** What a router's MAC address is raised by, to keep that it is one: more than any MAC address. */
+/** Added to a router's MAC address as a flag: more than any MAC address. */
 const ROUTER = 2 ** 48
 
 export const neighbour: TableDefinition<Neighbour, Key, number> = {

@@ -1,6 +1,6 @@
 /**
- * How entries of one kind go to another thread: as numbers, and texts by their positions. To send objects costs more than twice as much, and each
- * would bring texts of its own.
+ * How entries of one kind are sent to another thread: as numbers, and texts by their positions. Sending objects costs more than twice as much, and each
+ * would copy its own texts.
  */
 export interface Packing<E> {
   pack(entry: E, to: Packer): void
@@ -10,7 +10,7 @@ export interface Packing<E> {
 export interface Packer {
   number(value: number): void
   text(value: string): void
-  /** A text that many entries have. */
+  /** A text that many entries share. */
   sharedText(value: string): void
 }
 

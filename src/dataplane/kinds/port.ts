@@ -6,7 +6,7 @@ export interface Port {
   readonly kind: 'port'
   readonly device: string
   readonly bridge: string
-  /** Others may have put it there: it is only moved where it is in no bridge, keeps its options, and stays in a bridge that is not ours. */
+  /** Whether another program may have enslaved it: it is then moved only when it is in no bridge, keeps its options, and stays in an external bridge. */
   readonly given: boolean
   readonly learning: boolean
   readonly neighSuppress: boolean

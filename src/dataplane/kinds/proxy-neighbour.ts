@@ -2,7 +2,7 @@ import { formatIp, type Ip } from '../../values/address.ts'
 import type { TableDefinition } from './definition.ts'
 import { ip, name } from './field.ts'
 
-/** An IPv6 address that the port answers ND for, though it is elsewhere: what proxy ARP does by itself for IPv4. */
+/** An IPv6 address elsewhere that the port answers ND for; for IPv4, proxy ARP does that by itself. */
 export interface ProxyNeighbour {
   readonly kind: 'proxy-neighbour'
   readonly device: string

@@ -16,7 +16,7 @@ export interface RemoteMac {
 
 type Destination = Pick<RemoteMac, 'dst' | 'vni' | 'drift'>
 
-/** Bounds the destinations that one table remembers for sharing. */
+/** Limits the destinations that one table remembers for sharing. */
 const SHARED_DESTINATIONS = 4096
 
 export const remoteMac: TableDefinition<RemoteMac, Mac, Destination> = {
@@ -45,7 +45,7 @@ export const remoteMac: TableDefinition<RemoteMac, Mac, Destination> = {
       same: (a, b) => a === b || (a.dst === b.dst && a.vni === b.vni && !a.drift && !b.drift),
     }
   },
-  /** As it is wanted: of one that was found, what drifted is left out. */
+  /** As wanted: without the drift of an observed entry. */
   packing: {
     pack(entry, to) {
       to.sharedText(entry.device)

@@ -4,7 +4,7 @@ import { ip, name, natural } from './field.ts'
 import { type Hop, hops, hopsKey, unweighted } from './hop.ts'
 import { prefixKey, prefixOf } from './prefix.ts'
 
-/** A route of a VRF, by which also packets from other VRFs and from the core go. */
+/** A route of a VRF, also for packets from other VRFs and from the underlay. */
 export interface VrfRoute {
   readonly kind: 'route'
   /** The VRF. */
@@ -13,13 +13,13 @@ export interface VrfRoute {
   /** Without host bits. */
   readonly prefix: Ip
   readonly prefixLength: number
-  /** At least one. Flows are spread over them in this order, so keep it when one comes or goes. */
+  /** At least one. Flows are spread over them in this order: keep it when one comes or goes. */
   readonly hops: readonly Hop[]
 }
 
 type Paths = Pick<VrfRoute, 'table' | 'hops'>
 
-/** Bounds the paths that one table remembers for sharing. */
+/** Limits the paths that one table remembers for sharing. */
 const SHARED_PATHS = 4096
 
 export const route: TableDefinition<VrfRoute, Key, Paths> = {

@@ -2,10 +2,10 @@ import { type Ip, isIpv4 } from '../../values/address.ts'
 import type { LinkDefinition } from './definition.ts'
 import { ip, name, natural, nullable, oneOf } from './field.ts'
 
-/** What labelled packets cross an IP network in: GRE (RFC 4023) or UDP (RFC 7510). */
+/** The encapsulation of labelled packets across an IP network: GRE (RFC 4023) or UDP (RFC 7510). */
 export type Encapsulation = 'gre' | 'udp'
 
-/** A tunnel of ours that carries MPLS to one other provider edge, and takes labelled packets from it; in UDP only where there is a `udp-port`. */
+/** An owned tunnel that carries MPLS to and from one other provider edge; in UDP only with a `udp-port`. */
 export interface MplsTunnel {
   readonly kind: 'tunnel'
   readonly device: string
@@ -13,15 +13,15 @@ export interface MplsTunnel {
   readonly encapsulation: Encapsulation
   /** Both of one family. */
   readonly local: Ip
-  /** Null: nobody in particular; it takes packets of all that have no tunnel of their own, and sends none. */
+  /** Null: a receive-only tunnel, for packets of all provider edges that have no tunnel of their own. */
   readonly remote: Ip | null
   /** Null: what the underlay has room for. */
   readonly mtu: number | null
-  /** The interface that its packets leave by; null where nobody knows: the MTU is then what Linux makes of the way to `remote`. */
+  /** The underlay interface; null where it is unknown: Linux then derives the MTU from its path to `remote`. */
   readonly underlay: string | null
 }
 
-/** Kinds of links over IPv4 and over IPv6. */
+/** The kernel's link kinds over IPv4 and over IPv6. */
 const KERNEL_KINDS = { gre: ['gre', 'ip6gre'], udp: ['ipip', 'ip6tnl'] } as const
 
 export const tunnel: LinkDefinition<MplsTunnel> = {

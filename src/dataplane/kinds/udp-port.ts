@@ -5,10 +5,10 @@ import { ip, oneOf } from './field.ts'
 /** UDP destination port of MPLS in UDP (RFC 7510 §3). */
 export const MPLS_UDP_PORT = 6635
 
-/** Has UDP packets to port 6635 of this address taken for MPLS; undone only by the process that did it. */
+/** Decapsulates UDP packets to port 6635 of this address as MPLS; undone only by the process that did it. */
 export interface UdpPort {
   readonly kind: 'udp-port'
-  /** It belongs to the machine, not to an interface. */
+  /** It belongs to the node, not to an interface. */
   readonly device: 'lo'
   readonly ip: Ip
 }

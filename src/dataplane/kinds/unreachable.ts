@@ -21,7 +21,7 @@ export const unreachable: TableDefinition<Unreachable, Key, number> = {
   identity: ({ device, table, prefix, prefixLength }) =>
     `unreachable ${formatIp(prefix)}/${prefixLength} in table ${table} of ${device}`,
   isMarked: true,
-  // while a port is in a VRF, nothing else keeps what it sends from the main table
+  // while a port is in a VRF, only this keeps its packets from the main table
   goesWithLink: true,
   layout: () => ({
     key: ({ prefix, prefixLength }) => prefixKey(prefix, prefixLength),

@@ -3,7 +3,7 @@ import type { Mac } from '../../values/mac.ts'
 import type { LinkDefinition } from './definition.ts'
 import { ip, mac, name, natural, nullable } from './field.ts'
 
-/** One end of a veth pair between two devices of ours, up. Each end is wanted for itself; whichever comes first brings the other. */
+/** One end of a veth pair between two owned devices, up. Each end is wanted separately; the one that is set first creates both. */
 export interface Veth {
   readonly kind: 'veth'
   readonly device: string

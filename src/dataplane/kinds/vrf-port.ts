@@ -2,9 +2,9 @@ import type { PortDefinition } from './definition.ts'
 import { name } from './field.ts'
 
 /**
- * A device enslaved to a VRF. An external one, whose up and down is not touched, forwards, answers ARP for all that the VRF
- * has a way to by another port, and ND for its `proxy-neighbour`s; one of ours forwards, and answers for its own addresses alone. Entering a VRF costs the device its routes and IPv6
- * addresses, so wanting its addresses beside it is the way to keep them.
+ * A device enslaved to a VRF. An external one, whose up and down is not touched, forwards, answers ARP for all addresses that the VRF
+ * reaches by another port, and ND for its `proxy-neighbour`s; an owned one forwards, and answers for its own addresses alone. Entering a VRF costs the device its routes and IPv6
+ * addresses, so want its addresses beside it to keep them.
  */
 export interface VrfPort {
   readonly kind: 'vrf-port'

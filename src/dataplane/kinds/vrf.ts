@@ -1,11 +1,11 @@
 import type { LinkDefinition } from './definition.ts'
 import { name, natural } from './field.ts'
 
-/** A VRF device of ours with its table: up, and forwarding what comes in by its ports. */
+/** An owned VRF device with its table: up, and forwarding packets that come in by its ports. */
 export interface VrfDevice {
   readonly kind: 'vrf'
   readonly device: string
-  /** Our mark and whom the device serves: `chanter:<vpn instance id>`. */
+  /** Our mark and the instance that the device serves: `chanter:<vpn instance id>`. */
   readonly alias: string
   /** Routing table; no other VRF may have it. */
   readonly table: number

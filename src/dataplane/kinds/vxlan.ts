@@ -2,7 +2,7 @@ import { type Ip, isIpv4 } from '../../values/address.ts'
 import type { LinkDefinition } from './definition.ts'
 import { ip, name, natural, nullable, since } from './field.ts'
 
-/** A VXLAN device of ours: `nolearning`, up. */
+/** An owned VXLAN device: `nolearning`, up. */
 export interface Vxlan {
   readonly kind: 'vxlan'
   readonly device: string
@@ -13,7 +13,7 @@ export interface Vxlan {
   readonly port: number
   /** Null: what the underlay has room for. */
   readonly mtu: number | null
-  /** The interface that its packets leave by; null where nobody knows. */
+  /** The underlay interface; null where it is unknown. */
   readonly underlay: string | null
 }
 
@@ -31,7 +31,7 @@ export const vxlan: LinkDefinition<Vxlan> = {
   },
   identity: ({ device }) => `link ${device}`,
   kernelKind: () => 'vxlan',
-  // Linux takes another underlay interface (`dev`), but not that there is none
+  // Linux accepts another underlay interface (`dev`), but not its removal
   isSuch: ({ vni, local, port }, actual) =>
     actual.vni === vni &&
     actual.local !== null &&
