@@ -60,9 +60,9 @@ async function threaded(thread: ForwardingThread, count: number): Promise<number
   for (const entry of entries) thread.want(entry)
   await thread.settled(entries.slice(-2))
   const seconds = (performance.now() - start) / 1000
-  const { applied, wanted } = await thread.counts()
-  if (applied !== wanted || wanted !== network.length + 2 * count)
-    throw new Error(`${applied} of ${wanted} in place`)
+  const { programmed, wanted } = await thread.counts()
+  if (programmed !== wanted || wanted !== network.length + 2 * count)
+    throw new Error(`${programmed} of ${wanted} programmed`)
   for (const entry of [...entries, ...network]) thread.unwant(entry)
   await thread.gone(network)
   return seconds
@@ -135,9 +135,9 @@ function enterNewNamespace(): void {
 }
 
 function check({ reconciler }: Session, count: number): void {
-  const { applied, wanted } = reconciler.statuses.counts()
-  if (applied !== wanted || wanted !== network.length + 2 * count)
-    throw new Error(`${applied} of ${wanted} in place`)
+  const { programmed, wanted } = reconciler.statuses.counts()
+  if (programmed !== wanted || wanted !== network.length + 2 * count)
+    throw new Error(`${programmed} of ${wanted} programmed`)
 }
 
 function memoryUsed(): number {

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { count, epochMs, list } from './shapes.ts'
 
-export const ENTRY_STATES = ['applied', 'pending', 'failed', 'unneeded'] as const
+export const ENTRY_STATES = ['programmed', 'pending', 'failed', 'unneeded'] as const
 
 /** What became of an entry that the kernel should hold. */
 export const entryStatus = z.strictObject({

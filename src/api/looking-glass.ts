@@ -172,7 +172,7 @@ export const summary = z.strictObject({
   start_time: z.string(),
   version: z.string(),
   dataplane_entries: z
-    .strictObject({ wanted: count, applied: count, pending: count, failed: count })
+    .strictObject({ wanted: count, programmed: count, pending: count, failed: count })
     .optional(),
 })
 

@@ -33,7 +33,7 @@ const log = z.strictObject({
 
 const entries = z.strictObject({
   wanted: count,
-  applied: count,
+  programmed: count,
   pending: count,
   failed: count,
   pending_since: epochMs.nullable(),

@@ -80,12 +80,12 @@ function* serviceFacts({
   if (instances !== undefined)
     yield ['networks', `${instances.count}, with ${countText(instances.endpoints, 'endpoint', 'endpoints')}`]
   if (entries !== undefined) {
-    const { wanted, applied, pending, failed, unremoved, removing = 0 } = entries
+    const { wanted, programmed, pending, failed, unremoved, removing = 0 } = entries
     const leaving = removing > 0 ? `, ${removing} to be removed` : ''
     const removals = unremoved > 0 ? `, ${unremoved} not removable` : ''
     yield [
       'kernel',
-      `${wanted} entries wanted: ${applied} programmed, ${pending} pending, ${failed} failed${leaving}${removals}`,
+      `${wanted} entries wanted: ${programmed} programmed, ${pending} pending, ${failed} failed${leaving}${removals}`,
     ]
   }
   if (drift !== undefined && drift.last !== null)
@@ -159,7 +159,7 @@ export function entriesText(entries: readonly ListedEntry[]): string {
 }
 
 const STATES = {
-  applied: 'programmed',
+  programmed: 'programmed',
   pending: 'PENDING',
   failed: 'FAILED',
   unneeded: 'not needed',

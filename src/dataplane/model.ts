@@ -60,7 +60,7 @@ export interface Errno {
 /** The state of a wanted entry. `reason` says why it is not programmed, in the kernel's own words where there are any. */
 export interface Status {
   /** `unneeded`: its device has no use for it, for the given reason; it does not count as wanted. */
-  readonly state: 'pending' | 'applied' | 'failed' | 'unneeded'
+  readonly state: 'pending' | 'programmed' | 'failed' | 'unneeded'
   readonly reason: string | null
   /** Of an entry that was refused; null for any other. */
   readonly code: RefusalCode | null
@@ -83,7 +83,7 @@ export interface EntryStatus {
 /** The number of wanted entries, and of those in each state. */
 export interface Counts {
   readonly wanted: number
-  readonly applied: number
+  readonly programmed: number
   readonly pending: number
   readonly failed: number
 }

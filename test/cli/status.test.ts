@@ -33,7 +33,7 @@ const WELL = {
     filtered_by: [],
   },
   instances: { count: 1, endpoints: 3 },
-  entries: { wanted: 60, applied: 60, pending: 0, failed: 0, unremoved: 0 },
+  entries: { wanted: 60, programmed: 60, pending: 0, failed: 0, unremoved: 0 },
   compared: { at: SINCE, entries: 60, faults: 0 },
   leftovers: { stale: 0, links: [] },
   state_file: { path: '/var/lib/chanter/state', written: SINCE, failure: null },
@@ -58,7 +58,7 @@ const ILL = {
   problems: ['no session with any peer', '11 of 60 kernel entries failed'],
   sessions: { established: 0, disabled: 1, peers: [{ ...PEER, state: 'Idle', reason: 'disabled' }] },
   routes: { ...WELL.routes, state: 'headless' },
-  entries: { wanted: 60, applied: 48, pending: 1, failed: 11, unremoved: 0 },
+  entries: { wanted: 60, programmed: 48, pending: 1, failed: 11, unremoved: 0 },
   compared: { at: SINCE, entries: 60, faults: 2 },
   leftovers: { stale: 2, links: [{ name: 'evpn---old' }] },
   state_file: { ...WELL.state_file, failure: { reason: 'ENOSPC', since: SINCE } },
@@ -162,13 +162,20 @@ describe('entries', () => {
   })
 
   test('--instance lists all of one instance', async () => {
-    const applied = { ...FAILED, state: 'applied', reason: null, since: null, next_try: null, attempts: 0 }
+    const programmed = {
+      ...FAILED,
+      state: 'programmed',
+      reason: null,
+      since: null,
+      next_try: null,
+      attempts: 0,
+    }
     const { output, exitCode } = await status(
-      { '/status/entries?instance=net1': [applied] },
+      { '/status/entries?instance=net1': [programmed] },
       '--instance',
       'net1',
     )
-    expect(output).toContain('applied  remote-mac 02:00:00:00:01:02 on vxlan--net1  net1\n')
+    expect(output).toContain('programmed  remote-mac 02:00:00:00:01:02 on vxlan--net1  net1\n')
     expect(exitCode).toBeUndefined()
     expect((await status({}, '--instance', 'net9')).error).toBe(
       '404: Not Found: there is no VPN instance net9',

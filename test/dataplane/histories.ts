@@ -68,12 +68,12 @@ export async function playHistories(world: World): Promise<void> {
       for (const each of wanted.values()) {
         const possible = isPossible(wanted, lab, each)
         if (possible) expect(lab.holds(each), JSON.stringify(each)).toBe(true)
-        expect(dataplane.status(each).state, JSON.stringify(each)).toBe(possible ? 'applied' : 'failed')
+        expect(dataplane.status(each).state, JSON.stringify(each)).toBe(possible ? 'programmed' : 'failed')
       }
       for (const name of devices) expectNothingElse(name)
-      const { wanted: count, applied, pending, failed } = dataplane.statuses.counts()
+      const { wanted: count, programmed, pending, failed } = dataplane.statuses.counts()
       expect(count).toBe(wanted.size)
-      expect(applied + failed).toBe(count)
+      expect(programmed + failed).toBe(count)
       expect(pending).toBe(0)
 
       function expectNothingElse(name: string): void {

@@ -106,7 +106,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
     test('entries of every kind are put in place', async () => {
       await wantInPlace(...everything)
       const all = everything.length
-      expect(dataplane.statuses.counts()).toEqual({ wanted: all, applied: all, pending: 0, failed: 0 })
+      expect(dataplane.statuses.counts()).toEqual({ wanted: all, programmed: all, pending: 0, failed: 0 })
       expect([...dataplane.statuses.failures()]).toEqual([])
     })
 
@@ -182,7 +182,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       for (const entry of everything) expect.soft(lab.holds(entry), JSON.stringify(entry)).toBe(false)
       for (const device of ['tap1', 'tap2', 'core0']) expect(lab.indexOf(device)).toBeDefined()
       for (const device of OURS) expect(lab.indexOf(device)).toBeUndefined()
-      expect(dataplane.statuses.counts()).toEqual({ wanted: 0, applied: 0, pending: 0, failed: 0 })
+      expect(dataplane.statuses.counts()).toEqual({ wanted: 0, programmed: 0, pending: 0, failed: 0 })
     })
 
     test('a VRF that goes takes with it what was found in its table', async () => {
@@ -314,7 +314,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
           await lab.calm()
           lab.setUp(device)
           await untilAllHold()
-          await lab.until(() => dataplane.statuses.counts().applied === everything.length)
+          await lab.until(() => dataplane.statuses.counts().programmed === everything.length)
         },
       )
 
@@ -324,7 +324,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         await lab.until(() => dataplane.statuses.counts().failed > 0)
         lab.addUp(device)
         await untilAllHold()
-        await lab.until(() => dataplane.statuses.counts().applied === everything.length)
+        await lab.until(() => dataplane.statuses.counts().programmed === everything.length)
       })
     })
 

@@ -199,7 +199,7 @@ describe('a failing entry', () => {
     const [first] = open
     expect(open).toMatchObject([{ entry: e.remote(2), status: { ...failed, attempts: 1 } }])
     expect(first!.status.nextTry! - since).toBe(100)
-    expect(dataplane.statuses.counts()).toEqual({ wanted: 8, applied: 7, pending: 0, failed: 1 })
+    expect(dataplane.statuses.counts()).toEqual({ wanted: 8, programmed: 7, pending: 0, failed: 1 })
     lab.clock.advance(300_000)
     const delays = tries.slice(1).map((at, i) => at - (tries[i] ?? 0))
     expect(delays.slice(0, 11)).toEqual([100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000])
@@ -214,7 +214,7 @@ describe('a failing entry', () => {
     expect(await want(...everything)).toHaveLength(1)
     lab.clock.advance(700)
     expect(dataplane.status(e.neighbour('10.0.0.2', 2))).toEqual({
-      state: 'applied',
+      state: 'programmed',
       reason: null,
       code: null,
       errno: null,
@@ -222,7 +222,7 @@ describe('a failing entry', () => {
       since: null,
       nextTry: null,
     })
-    expect(dataplane.statuses.counts()).toMatchObject({ applied: 8, failed: 0 })
+    expect(dataplane.statuses.counts()).toMatchObject({ programmed: 8, failed: 0 })
   })
 
   test('is tried at once when it is wanted again', async () => {
@@ -252,7 +252,7 @@ describe('a failing entry', () => {
     expect(new Set(open.map(({ status }) => status.reason))).toEqual(new Set([reason]))
     lab.clock.advance(400)
     for (const entry of everything) expect(lab.holds(entry)).toBe(true)
-    expect(dataplane.statuses.counts()).toMatchObject({ applied: 8, failed: 0, pending: 0 })
+    expect(dataplane.statuses.counts()).toMatchObject({ programmed: 8, failed: 0, pending: 0 })
   })
 
   test('a removal that fails is told of and retried', async () => {
@@ -322,7 +322,7 @@ describe('somebody who changes the same entry over and over', () => {
       heals.push(lab.clock.now() - from)
     }
     expect(heals).toEqual([0, 100, 200, 400, 800, 1600])
-    expect(dataplane.statuses.counts()).toMatchObject({ applied: 8 })
+    expect(dataplane.statuses.counts()).toMatchObject({ programmed: 8 })
   })
 
   test('is forgotten after a quiet minute', async () => {
@@ -365,9 +365,9 @@ describe('somebody who changes the same entry over and over', () => {
         status: { attempts: 6, reason: expect.stringContaining('another program changed') },
       },
     ])
-    expect(dataplane.statuses.counts()).toMatchObject({ applied: 7, pending: 0, failed: 1 })
+    expect(dataplane.statuses.counts()).toMatchObject({ programmed: 7, pending: 0, failed: 1 })
     await lab.until(() => lab.holds(e.remote(2)))
-    expect(dataplane.statuses.counts()).toMatchObject({ applied: 8 })
+    expect(dataplane.statuses.counts()).toMatchObject({ programmed: 8 })
   })
 
   test.each([
@@ -403,7 +403,7 @@ describe('somebody who changes the same entry over and over', () => {
       nextTry: since + 100,
     })
     expect(dataplane.statuses.waitingSince()).toBe(since)
-    expect(dataplane.statuses.counts()).toMatchObject({ applied: 7, pending: 1 })
+    expect(dataplane.statuses.counts()).toMatchObject({ programmed: 7, pending: 1 })
   })
 })
 
@@ -572,7 +572,7 @@ test('a device that cannot be read is told of, and read later', async () => {
   expect(observe.mock.calls.length).toBeLessThan(10)
   observe.mockRestore()
   lab.clock.advance(60_000)
-  expect(dataplane.statuses.counts()).toMatchObject({ applied: 2, failed: 0 })
+  expect(dataplane.statuses.counts()).toMatchObject({ programmed: 2, failed: 0 })
 })
 
 test('a fault in the driver is told, and what it was asked for is tried again', async () => {

@@ -35,7 +35,7 @@ beforeEach(async () => {
 })
 
 test('what a device has no use for is no failure, counts as not wanted, and is not tried over and over', () => {
-  expect(dataplane.statuses.counts()).toEqual({ wanted: 5, applied: 5, pending: 0, failed: 0 })
+  expect(dataplane.statuses.counts()).toEqual({ wanted: 5, programmed: 5, pending: 0, failed: 0 })
   expect([...dataplane.statuses.failures()]).toEqual([])
   expect([...dataplane.statuses.unneeded()]).toEqual([['br0', 500]])
   expect(dataplane.status(neighbours[7]!)).toMatchObject({ state: 'unneeded', code: 'IPV6_DISABLED' })
@@ -48,7 +48,7 @@ test('all of it is set when the device has use for it again', () => {
   isDisabled = false
   lab.clock.advance(61_000)
   for (const entry of neighbours) expect(lab.holds(entry)).toBe(true)
-  expect(dataplane.statuses.counts()).toEqual({ wanted: 505, applied: 505, pending: 0, failed: 0 })
+  expect(dataplane.statuses.counts()).toEqual({ wanted: 505, programmed: 505, pending: 0, failed: 0 })
   expect(dataplane.statuses.unneeded().size).toBe(0)
 })
 

@@ -119,7 +119,7 @@ describe('groups of nexthops', () => {
     await wantInPlace(e.red, ...routes)
     meddle()
     await inPlaceAgain(...routes)
-    await lab.until(() => dataplane.statuses.counts().applied === 3)
+    await lab.until(() => dataplane.statuses.counts().programmed === 3)
   })
 
   test("an id of our range that is somebody else's is passed over, and theirs stay whatever becomes of ours", async () => {

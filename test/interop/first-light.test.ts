@@ -103,7 +103,7 @@ describe('two nodes, one reflector', () => {
     expect(await instance(one.api, 'dataplane/entries')).toContainEqual({
       entry: 'remote-mac 02:00:00:00:01:02 on vxlan--net1',
       kind: 'remote-mac',
-      state: 'applied',
+      state: 'programmed',
       reason: null,
       code: null,
       errno: null,

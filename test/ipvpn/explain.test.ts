@@ -87,7 +87,7 @@ describe('a VRF is explained', () => {
         table: 1001,
         import: ['64512:10'],
         local: [],
-        entries: [{ kind: 'route', prefix: '10.9.0.0', prefixLength: 16, state: 'applied' }],
+        entries: [{ kind: 'route', prefix: '10.9.0.0', prefixLength: 16, state: 'programmed' }],
       },
     ])
     expect(await fates('10.9.0.0/16', 'ipA')).toEqual([

@@ -464,8 +464,8 @@ test('the looking glass and the status show it', async () => {
   })
   const ends = await get('/status/entries?kind=veth')
   expect(ends).toMatchObject([
-    { device: named(a, 'vrf2e'), peer: named(a, 'e2vrf'), state: 'applied', instances: ['l3'] },
-    { device: named(a, 'e2vrf'), peer: named(a, 'vrf2e'), state: 'applied', instances: ['l2', 'l3'] },
+    { device: named(a, 'vrf2e'), peer: named(a, 'e2vrf'), state: 'programmed', instances: ['l3'] },
+    { device: named(a, 'e2vrf'), peer: named(a, 'vrf2e'), state: 'programmed', instances: ['l2', 'l3'] },
   ])
   expect(await get('/status/entries?kind=veth&instance=l2')).toHaveLength(1)
 })

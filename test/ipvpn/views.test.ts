@@ -133,14 +133,14 @@ test('the status tells of its entries, field by field', async () => {
     kind: 'route',
     device: 'bvrf-1',
     table: 1001,
-    state: 'applied',
+    state: 'programmed',
     instances: ['ipA'],
   })
   const [label] = await get('/status/entries?kind=mpls')
   expect(label).toMatchObject({
     label: 16,
     hops: [{ device: 'gp1', via: '192.168.20.1', labels: [], weight: 1 }],
-    state: 'applied',
+    state: 'programmed',
   })
-  for (const { state } of await get('/status/entries')) expect(state).toBe('applied')
+  for (const { state } of await get('/status/entries')) expect(state).toBe('programmed')
 })

@@ -90,8 +90,8 @@ describe('a remote address', () => {
           },
         ],
         entries: [
-          { kind: 'remote-mac', dst: '10.77.0.12', vni: 100, state: 'applied' },
-          { kind: 'neighbour', ip: ADDRESS, mac: MAC, state: 'applied' },
+          { kind: 'remote-mac', dst: '10.77.0.12', vni: 100, state: 'programmed' },
+          { kind: 'neighbour', ip: ADDRESS, mac: MAC, state: 'programmed' },
         ],
       },
     ])
@@ -158,7 +158,7 @@ describe('a remote address', () => {
     const answer = await explain(ADDRESS)
     expect(answer.instances[0].entries).toMatchObject([
       { kind: 'remote-mac', state: 'failed', reason: 'ENOMEM: no room' },
-      { kind: 'neighbour', state: 'applied' },
+      { kind: 'neighbour', state: 'programmed' },
     ])
     expect(explanationText(answer)).toMatch(
       /in the kernel: remote-mac 02:00:00:00:99:01 on vxlan--net1, to 10\.77\.0\.12 vni 100, FAILED, since .*, ENOMEM: no room/,
@@ -184,7 +184,7 @@ describe('a local address', () => {
           { fate: 'beaten', next_hop: '10.77.0.12', reason: 'a local endpoint wins' },
           { fate: 'ours', next_hop: OURS, reason: 'this instance advertises it' },
         ],
-        entries: [{ kind: 'local-mac', device: 'tap1', state: 'applied' }],
+        entries: [{ kind: 'local-mac', device: 'tap1', state: 'programmed' }],
       },
     ])
     expect(explanationText(answer)).toBe(

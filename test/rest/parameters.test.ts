@@ -266,7 +266,7 @@ describe('looking glass', () => {
     expect(await get('/looking-glass/vpns/instances/net1/dataplane/entries')).toContainEqual({
       entry: 'local-mac 02:00:00:00:01:01 on gp1',
       kind: 'local-mac',
-      state: 'applied',
+      state: 'programmed',
       reason: null,
       code: null,
       errno: null,

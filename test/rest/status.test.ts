@@ -55,7 +55,7 @@ describe('GET /status', () => {
       sessions: { established: 1, disabled: 0, peers: [{ id: THEIRS, state: 'Established' }] },
       routes: { state: 'complete', since: expect.any(Number), received: expect.any(Number), own: 2 },
       instances: { count: 1, endpoints: 1 },
-      entries: { wanted: 7, applied: 7, pending: 0, failed: 0, pending_since: null, unremoved: 0 },
+      entries: { wanted: 7, programmed: 7, pending: 0, failed: 0, pending_since: null, unremoved: 0 },
       compared: null,
       leftovers: { stale: 0, links: [] },
       state_file: null,
@@ -90,7 +90,7 @@ describe('GET /status', () => {
       problems: [
         '1 of 7 kernel entries failed, such as remote-mac 02:00:00:00:01:02 on vxlan--net1: ENOMEM: no room',
       ],
-      entries: { applied: 6, failed: 1 },
+      entries: { programmed: 6, failed: 1 },
     })
   })
 
@@ -272,7 +272,7 @@ describe('GET /status', () => {
     })
     expect(await get('/status')).toMatchObject({
       problems: ['the kernel cannot be asked for its links: netlink socket: EMFILE'],
-      entries: { applied: 7 },
+      entries: { programmed: 7 },
     })
     ask.mockRestore()
     expect(await get('/status')).toMatchObject({ ok: true })
@@ -389,7 +389,7 @@ describe('GET /status/entries', () => {
       dst: THEIRS,
       vni: 100,
       wanted: true,
-      state: 'applied',
+      state: 'programmed',
       reason: null,
       code: null,
       errno: null,
@@ -447,10 +447,10 @@ describe('GET /status/entries', () => {
   })
 
   test.each([
-    ['state=broken', 400, `'state' is "broken": expected one of applied, pending, failed, unneeded`],
+    ['state=broken', 400, `'state' is "broken": expected one of programmed, pending, failed, unneeded`],
     ['kind=wormhole', 400, expect.stringMatching(/^'kind' is "wormhole": expected one of bridge, /)],
     ['colour=red', 400, "unknown parameter 'colour': expected state, instance, kind"],
-    ['state=failed&state=applied', 400, "'state' is given more than once"],
+    ['state=failed&state=programmed', 400, "'state' is given more than once"],
     ['instance=net9', 404, 'there is no VPN instance net9'],
   ])('%s is refused', async (query, code, description) => {
     expect(await get(`/status/entries?${query}`)).toMatchObject({ code, description })

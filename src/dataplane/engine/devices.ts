@@ -273,9 +273,9 @@ export class Devices {
     if (refusal !== null && culprit !== null) this.fail(culprit, refusal)
     if (refusal !== null && device.port !== null) this.repairMaster(device.port)
     const linkFailed = culprit !== null && culprit === device.link
-    if (device.link !== null && !linkFailed) this.exceptions.applied(device.link)
+    if (device.link !== null && !linkFailed) this.exceptions.programmed(device.link)
     if (device.port !== null && refusal === null) {
-      this.exceptions.applied(device.port)
+      this.exceptions.programmed(device.port)
       device.setEnslaved()
     }
     if (learned && device.master !== null)

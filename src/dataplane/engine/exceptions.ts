@@ -38,7 +38,7 @@ const NOTHING_KEPT = {
   nextTry: null,
 } as const
 
-export const APPLIED: Status = { state: 'applied', ...NOTHING_KEPT }
+export const PROGRAMMED: Status = { state: 'programmed', ...NOTHING_KEPT }
 
 /** Not programmed, although it was tried. */
 export function pending(since: number | null, reason: string | null = null): Status {
@@ -141,7 +141,7 @@ export class Exceptions {
   }
 
   /** The entry is programmed. */
-  applied(entry: Entry): void {
+  programmed(entry: Entry): void {
     if (this.all.size === 0) return
     const key = identity(entry)
     const before = this.all.get(key)
@@ -265,7 +265,7 @@ export class Exceptions {
       case 'unneeded':
         return { ...NOTHING_KEPT, state, ...refusalFields(refusal), since, nextTry: this.epochOf(due) }
       case 'calm':
-        return APPLIED
+        return PROGRAMMED
       default:
         return state satisfies never
     }

@@ -276,7 +276,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
 
   private wantDevice(device: Device, entry: DeviceEntry): void {
     const before = device.wanted(entry)
-    if (before !== null && same(before, entry) && this.statuses.tried(entry).state === 'applied') return
+    if (before !== null && same(before, entry) && this.statuses.tried(entry).state === 'programmed') return
     this.exceptions.drop(entry)
     device.want(entry)
     this.devices.disturb()

@@ -1,7 +1,7 @@
 import { identity, isLinkEntry, isTableEntry } from '../kinds/index.ts'
 import type { Counts, Entry, EntryStatus, Outage, Status } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
-import { APPLIED, type Exceptions, pending, refusalFields } from './exceptions.ts'
+import { type Exceptions, PROGRAMMED, pending, refusalFields } from './exceptions.ts'
 
 const UNWANTED = pending(null, 'not wanted')
 
@@ -30,10 +30,10 @@ export class Statuses {
 
   of(entry: Entry): Status {
     const status = this.tried(entry)
-    if (status !== APPLIED || !isTableEntry(entry)) return status
+    if (status !== PROGRAMMED || !isTableEntry(entry)) return status
     const device = this.devices.get(entry.device)
     const queued = device?.tables.get(entry.kind)?.pending().has(entry)
-    return device !== undefined && queued ? pending(device.waitingSince) : APPLIED
+    return device !== undefined && queued ? pending(device.waitingSince) : PROGRAMMED
   }
 
   /** The wanted entry of the identity of `entry`, and its state. */
@@ -61,7 +61,7 @@ export class Statuses {
         const queued = table.pending()
         for (const entry of table.entries()) {
           const status = this.tried(entry)
-          const waits = status === APPLIED && queued.has(entry)
+          const waits = status === PROGRAMMED && queued.has(entry)
           yield { entry, status: waits ? pending(device.waitingSince) : status }
         }
       }
@@ -148,7 +148,7 @@ export class Statuses {
   }
 
   counts(): Counts {
-    const tally = { pending: 0, applied: 0, failed: 0, unneeded: 0 }
+    const tally = { pending: 0, programmed: 0, failed: 0, unneeded: 0 }
     const queues = new Map<AnyTable, ReturnType<AnyTable['pending']>>()
     for (const device of this.devices.values()) {
       if (device.link !== null) tally[this.tried(device.link).state]++
@@ -157,7 +157,7 @@ export class Statuses {
       for (const table of device.tables.values()) {
         const waiting = table.pending()
         queues.set(table, waiting)
-        const queued = state === 'applied' ? waiting.size : 0
+        const queued = state === 'programmed' ? waiting.size : 0
         tally[state] += table.size - queued
         tally.pending += queued
       }
@@ -168,12 +168,12 @@ export class Statuses {
       const queued = queues.get(device.table(entry.kind))?.has(entry)
       const state = tableState(device)
       if (state === 'failed') continue
-      const before = state === 'applied' && queued ? 'pending' : state
+      const before = state === 'programmed' && queued ? 'pending' : state
       tally[before]--
-      tally[status === APPLIED ? before : status.state]++
+      tally[status === PROGRAMMED ? before : status.state]++
     }
-    const { pending, applied, failed } = tally
-    return { wanted: pending + applied + failed, pending, applied, failed }
+    const { pending, programmed, failed } = tally
+    return { wanted: pending + programmed + failed, pending, programmed, failed }
   }
 
   /** Since when the longest waiting entry is not programmed, in epoch milliseconds; null when none waits. */
@@ -197,7 +197,7 @@ export class Statuses {
       return { state: 'failed', ...refusalFields(refusal), attempts, since, nextTry: retry }
     }
     const placed = isTableEntry(entry) ? device.index !== null : !this.isUnplaced(device)
-    return placed ? APPLIED : pending(device.waitingSince)
+    return placed ? PROGRAMMED : pending(device.waitingSince)
   }
 
   /** The failure of the device's link or port, which blocks its entries. */
@@ -213,7 +213,7 @@ export class Statuses {
 /** The state that all entries of a device share. */
 function tableState(device: Device): Status['state'] {
   if (device.failure !== null) return 'failed'
-  return device.index === null ? 'pending' : 'applied'
+  return device.index === null ? 'pending' : 'programmed'
 }
 
 function isWanted(device: Device, entry: Entry): boolean {

@@ -191,7 +191,7 @@ export class Verifier {
   }
 
   private isBelieved(entry: Entry): boolean {
-    return this.statuses.tried(entry).state === 'applied'
+    return this.statuses.tried(entry).state === 'programmed'
   }
 }
 

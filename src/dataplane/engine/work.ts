@@ -74,7 +74,7 @@ export class Work {
     if (refused.size === 0 && this.exceptions.size === 0) return
     for (const [i, entry] of batch.entries()) {
       const refusal = refused.get(i)
-      if (refusal === undefined) this.exceptions.applied(entry)
+      if (refusal === undefined) this.exceptions.programmed(entry)
       else this.refuse('set', entry, refusal)
     }
   }

@@ -99,7 +99,7 @@ function addServiceMetrics(registry: Registry, { vpns, dataplane, stateFile }: S
     async collect() {
       last = (await soon(dataplane.counts())) ?? last
       if (last === null) return
-      this.set({ state: 'programmed' }, last.applied)
+      this.set({ state: 'programmed' }, last.programmed)
       this.set({ state: 'pending' }, last.pending)
       this.set({ state: 'failed' }, last.failed)
     },

@@ -1,0 +1,54 @@
+import { systemClock } from '../clock.ts'
+import type { Config } from '../config/config.ts'
+import type { EventSink } from '../events/event.ts'
+import { isThisKernel, kernelIdentity } from '../linux/kernel.ts'
+import type { Keep, SavedState, StateChange } from '../vpn/state.ts'
+import { StateFile, type StateFileHealth } from '../vpn/state-file.ts'
+
+export interface KeptState {
+  readonly kernel: string
+  readonly store: Pick<StateFile, 'save' | 'close'>
+  /** Null when nothing is kept. */
+  readonly health: (() => StateFileHealth) | null
+  readonly state: SavedState | null
+  /** Of another boot or network namespace. */
+  readonly former: SavedState | null
+}
+
+const NO_STORE: KeptState['store'] = { save: async () => {}, close: async () => {} }
+const NOTHING_KEPT = { state: null, former: null }
+
+/** The state file and what is in it; without forwarding in a kernel there is nothing that could go on. */
+export function openState(config: Config, events: EventSink, fresh: boolean): KeptState {
+  const { stateFile } = config
+  const kernel = kernelIdentity()
+  if (stateFile === null || !config.usesKernel) {
+    return { kernel, store: NO_STORE, health: null, ...NOTHING_KEPT }
+  }
+  const store = new StateFile(stateFile, systemClock, events)
+  const health = () => store.health()
+  const state = fresh ? null : store.load()
+  if (state === null) return { kernel, store, health, ...NOTHING_KEPT }
+  if (!isThisKernel(state.kernel)) {
+    events.emit({ type: 'state-of-another-boot', file: stateFile })
+    return { kernel, store, health, ...NOTHING_KEPT, former: state }
+  }
+  const attachments = state.instances.reduce((sum, one) => sum + one.attachments.length, 0)
+  const instances = state.instances.length
+  events.emit({ type: 'state-restored', file: stateFile, instances, attachments })
+  return { kernel, store, health, state, former: null }
+}
+
+/** Saves what has changed; each save calls both functions. */
+export function keepState(
+  { kernel, store }: KeptState,
+  programs: () => readonly number[],
+  vpnChanges: () => Iterable<StateChange>,
+): Keep {
+  const take = (): StateChange[] => [
+    { kind: 'daemon', id: '', value: { kernel } },
+    { kind: 'programs', id: '', value: programs() },
+    ...vpnChanges(),
+  ]
+  return (durability) => store.save(take, durability)
+}
