@@ -10,7 +10,7 @@ export interface HeldAddress {
   readonly index: number
   readonly ip: Ip
   readonly prefixLength: number
-  /** RTPROT-like: who made it (IFAPROT_*, or our number). */
+  /** RTPROT-like: its origin (IFAPROT_*, or our number). */
   readonly protocol: number
   /** IFA_F_*. */
   readonly flags: number
@@ -33,7 +33,7 @@ export function isLinkLocal({ ip }: Pick<HeldAddress, 'ip'>): boolean {
   return !isIpv4(ip) && ip.charCodeAt(0) === 0xfe && (ip.charCodeAt(1) & 0xc0) === 0x80
 }
 
-/** With a peer, the subnet is that one's: of the address itself there is none. */
+/** With a peer address, the subnet is that of the peer; the address itself has none. */
 function readHeld({ bytes, start, end }: NetlinkMessage): HeldAddress {
   let local = ''
   let address = ''

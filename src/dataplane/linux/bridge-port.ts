@@ -5,12 +5,12 @@ import { type Batch, ifinfomsg } from './encode.ts'
 import type { NetlinkAttributes } from './message.ts'
 
 /**
- * Reserved group addresses (IEEE 802.1Q table 8-1) are forwarded like others: else they come up by the port itself, past the bridge, into the
- * host's IP stack. Of pause frames the kernel knows better: it drops them.
+ * Reserved group addresses (IEEE 802.1Q table 8-1) are forwarded like others: else they are passed up by the port itself, past the bridge, into the
+ * host's IP stack. The kernel drops pause frames in any case.
  */
 const ALL_GROUPS_BUT_PAUSE = 0xfffd
 
-/** Options of a port that traffic depends on, with what they have to be. */
+/** Options of a port that traffic depends on, with their required values. */
 const OPTIONS: ReadonlyMap<number, number> = new Map([
   [k.IFLA_BRPORT_MODE, 0],
   [k.IFLA_BRPORT_GUARD, 0],
@@ -31,12 +31,12 @@ const OPTIONS: ReadonlyMap<number, number> = new Map([
 /** Where frames go while a port has no carrier, by interface and by nexthop group: nowhere. */
 const BACKUPS: readonly number[] = [k.IFLA_BRPORT_BACKUP_PORT, k.IFLA_BRPORT_BACKUP_NHID]
 
-/** What messages tell of a port of a bridge. */
+/** The attributes of a bridge port in messages. */
 export interface PortState {
   readonly state: number
   readonly learning: boolean
   readonly neighSuppress: boolean
-  /** Whether options are as they have to be. */
+  /** Whether options have their required values. */
   readonly open: boolean
 }
 
@@ -55,7 +55,7 @@ export function readPort(data: NetlinkAttributes): PortState {
   return facts
 }
 
-/** Sets the options of a port; where others put it into its bridge, learning and suppression are theirs. */
+/** Sets the options of a port; where another program enslaved it, learning and suppression stay as they are. */
 export function setPortOptions(batch: Batch, index: number, port: Port): void {
   const { writer } = batch
   begin(batch, index, () => {
@@ -74,7 +74,7 @@ export function setForwarding(batch: Batch, { index }: Pick<Link, 'index'>): voi
   begin(batch, index, () => batch.writer.attributeU8(k.IFLA_BRPORT_STATE, k.BR_STATE_FORWARDING))
 }
 
-/** Gives a port that stays in a bridge of others what ports have from the start. */
+/** Gives a port that stays in an external bridge the default options. */
 export function resetPortOptions(batch: Batch, { index }: Pick<Link, 'index'>): void {
   begin(batch, index, () => batch.writer.attributeU16(k.IFLA_BRPORT_GROUP_FWD_MASK, 0))
 }

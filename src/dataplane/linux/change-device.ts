@@ -16,7 +16,7 @@ import { firstOf, type Requests } from './requests.ts'
 import type { Rules } from './rules.ts'
 import { flushIpv6, forwardsIpv6, keepRouterAdvertisements, type Sysctls } from './sysctl.ts'
 
-/** The modules of kinds of links that not every kernel has. */
+/** The modules of link kinds that not every kernel has. */
 const MODULES = new Map([
   ['vrf', 'vrf'],
   ['gre', 'ip_gre'],
@@ -63,7 +63,7 @@ export class DeviceChanger {
     return entry.kind === 'port' ? this.removePort(entry) : this.removeVrfPort(entry)
   }
 
-  /** Gives a link of ours that was renamed its name back. Which end of a veth pair it was cannot be told. */
+  /** Gives a renamed owned link its name back. It cannot tell the two ends of a veth pair apart. */
   reclaim(entry: LinkEntry): Link | undefined {
     const stray = entry.kind === 'veth' ? undefined : this.links.strayOf(entry.alias, kernelKind(entry))
     if (stray === undefined) return undefined
@@ -81,12 +81,12 @@ export class DeviceChanger {
     if (link === undefined) return missing(device)
     encode.setUp(this.requests, link.index, true)
     const [refusal] = this.requests.send().values()
-    // beside others it has to be as they are, which the next try makes it
+    // beside others it needs their option, which the next try uses
     if (refusal?.errno === k.EADDRINUSE && isOwned(link) && this.differs(link)) this.deleteNow(link.index)
     return refusal ?? null
   }
 
-  /** Whether a VXLAN device cannot have the socket of its UDP port, since those that are up there have it with another option. */
+  /** Whether a VXLAN device cannot get the socket of its UDP port, because those that are up there use it with another option. */
   private differs(link: Link): boolean {
     if (!isVxlan6(link) || link.port === null) return false
     const other = this.links.vxlanUpOn(link.port)
@@ -125,7 +125,7 @@ export class DeviceChanger {
     return firstOf(refusals) ?? this.tune(entry)
   }
 
-  /** Gives a link of ours its settings, which it has for as long as it lives. */
+  /** Applies the permanent settings of an owned link. */
   private tune(entry: LinkEntry): Refusal | null {
     const link = this.links.get(entry.device)
     if (link === undefined) return null
@@ -136,24 +136,24 @@ export class DeviceChanger {
     return refusal ?? this.sysctls.apply(settingsOf(link), link.index)
   }
 
-  /** What a device has of IPv6 that was there before it got no addresses is removed; the neighbours come back. */
+  /** Removes the IPv6 state that a device had before it stopped getting addresses; the neighbours are set again. */
   private clearAddresses(link: Link): void {
     encode.setNoAddresses(this.requests, link.index)
     const isRefused = this.requests.send().size > 0
     if (!isRefused && link.up && !link.tuned) flushIpv6(link.name)
   }
 
-  /** Nothing is reachable in a VRF that something enters: packets that find no route there would go by the main table. */
+  /** Makes nothing reachable in a VRF before ports enter it: packets that find no route there would use the main table. */
   private close({ device, table }: VrfDevice): void {
     for (const prefix of [ANY_IPV4, ANY_IPV6]) {
       const nothing = { kind: 'unreachable', device, table, prefix, prefixLength: 0 } as const
       unreachable.encode?.(this.requests, nothing, { index: 0, vni: null }, () => 0)
     }
-    this.requests.send() // each is wanted for itself as well, and tried again
+    this.requests.send() // each is wanted separately as well, and retried
     if (!forwardsIpv6()) for (const host of autoconfigured(this.links)) keepRouterAdvertisements(host)
   }
 
-  /** Deletes a link that could be created but not marked as ours. */
+  /** Deletes a link that could be created but not marked as owned. */
   private rollBack(device: string): void {
     const link = this.links.get(device)
     if (link !== undefined) this.deleteNow(link.index)
@@ -174,7 +174,7 @@ export class DeviceChanger {
     const isMoved = link.master !== port.bridge
     if (isMoved) encode.setMaster(this.requests, link.index, bridge.index)
     const refusal = firstOf(this.requests.send())
-    // what is refused stays down
+    // a refused device stays down
     if (refusal !== null) return refusal
     setPortOptions(this.requests, link.index, port)
     if (isMoved && !isOwned(link)) encode.setUp(this.requests, link.index, true)
@@ -201,7 +201,7 @@ export class DeviceChanger {
     return this.release(link)
   }
 
-  /** Takes a port out of its bridge or VRF. It is down from then on: in none, what its VM sends would be the host's. */
+  /** Takes a port out of its bridge or VRF. It stays down: without a master, its VM's frames would reach the host. */
   private release(link: Link): Refusal | null {
     if (!isOwned(link)) encode.setUp(this.requests, link.index, false)
     encode.setMaster(this.requests, link.index, 0)
@@ -221,7 +221,7 @@ export class DeviceChanger {
       if (!isOwned(link)) encode.setUp(this.requests, link.index, false)
       const refusal = firstOf(this.requests.send())
       if (refusal !== null) return refusal
-      // entering gives it IPv6 addresses anew, which heed them
+      // entering gives it IPv6 addresses anew, which follow the new settings
       this.sysctls.apply(settings, link.index)
       encode.setMaster(this.requests, link.index, master.index)
     }
@@ -243,7 +243,7 @@ export class DeviceChanger {
   }
 }
 
-/** What to do about a link that cannot be created, where we know that. */
+/** The remedy for a link that cannot be created, where there is a known one. */
 function remedy(entry: LinkEntry, errno: number | null): string {
   const module = errno === k.EOPNOTSUPP ? MODULES.get(kernelKind(entry)) : undefined
   if (module !== undefined) return `: modprobe ${module}`

@@ -5,12 +5,12 @@ import * as k from './constants.ts'
 import type { Kernel } from './kinds/definition.ts'
 import { linuxDefinition } from './kinds/index.ts'
 
-/** What the kernel says where something to remove is not there. */
+/** The errnos for an absent object that was to be removed. */
 const ABSENT = [k.ENOENT, k.ESRCH, k.ENODEV, k.EOPNOTSUPP, k.EADDRNOTAVAIL]
 
 const MESSAGES_A_SEND = 64
 
-/** Carries out changes of entries: with one message each, many a send. */
+/** Carries out changes of entries: one message each, many in one send. */
 export class Changer {
   private readonly kernel: Kernel
 
@@ -26,7 +26,7 @@ export class Changer {
     const kinds = kindsAmong(entries)
     const prepared = new Map<string, unknown>()
     for (const kind of kinds) prepared.set(kind, linuxDefinition(kind).prepare?.(entries, kernel))
-    // entries of one kind come together, mostly
+    // entries of one kind mostly come together
     let definition = linuxDefinition(first.kind)
     let its = prepared.get(definition.kind)
     const change = (entry: TableEntry, link: Link | undefined, i: number): Refusal | null => {
@@ -75,7 +75,7 @@ export class Changer {
     return null
   }
 
-  /** `change` writes messages, or tells why it does not; `refusalOf` tells why a refusal counts, or null where it does not. */
+  /** `change` writes messages, or returns why it does not; `refusalOf` returns why a refusal counts, or null where it does not. */
   private send(
     entries: readonly TableEntry[],
     change: (entry: TableEntry, link: Link | undefined, i: number) => Refusal | null,

@@ -37,12 +37,12 @@ export const NLM_F_REQUEST = 0x01
 export const NLM_F_ACK = 0x04
 export const NLM_F_DUMP_INTR = 0x10
 export const NLM_F_ACK_TLVS = 0x200
-/** Of requests that create. */
+/** For requests that create. */
 export const NLM_F_REPLACE = 0x100
 export const NLM_F_EXCL = 0x200
 export const NLM_F_CREATE = 0x400
 export const NLM_F_APPEND = 0x800
-/** Of requests that get. */
+/** For requests that get. */
 export const NLM_F_DUMP = 0x300
 
 export const RTM_NEWLINK = 16
@@ -211,11 +211,11 @@ export const FOU_ATTR_LOCAL_V4 = 6
 export const FOU_ATTR_LOCAL_V6 = 7
 export const FOU_ENCAP_DIRECT = 1
 
-/** Marks our addresses, proxies and routes: what bagpipe-bgp marks its routes by. */
+/** Marks owned addresses, proxies and routes; bagpipe-bgp marks its routes by the same number. */
 export const PROTOCOL = 19
-/** Of our routes, so that they and those of others to one prefix stand beside each other. */
+/** Of owned routes, so that owned and external routes to one prefix coexist. */
 export const METRIC = 20
-/** Of what is unreachable unless there is a route, however bad (Documentation/networking/vrf.rst). */
+/** Of `unreachable` default routes, behind any other route (Documentation/networking/vrf.rst). */
 export const WORST_METRIC = 4278198272
 
 export const IFADDRMSG_LENGTH = 8
@@ -223,7 +223,7 @@ export const IFA_ADDRESS = 1
 export const IFA_LOCAL = 2
 export const IFA_FLAGS = 8
 export const IFA_PROTO = 11
-/** Of addresses that the kernel made of router advertisements. */
+/** Of addresses that the kernel derived from router advertisements. */
 export const IFAPROT_KERNEL_RA = 2
 export const IFA_F_NODAD = 0x02
 export const IFA_F_DADFAILED = 0x08
@@ -276,10 +276,10 @@ export const NHA_RES_GROUP_UNBALANCED_TIMER = 3
 export const NEXTHOP_GRP_LENGTH = 8
 export const NEXTHOP_GRP_TYPE_MPATH = 0
 export const NEXTHOP_GRP_TYPE_RES = 1
-/** Of the ids of our nexthops and groups, the first and how many: what other daemons count from 1 does not get there. */
+/** The first id and the number of ids of owned nexthops and groups; daemons that count from 1 do not reach it. */
 export const FIRST_NEXTHOP = 0x13_00_00_00
 export const NEXTHOPS = 0x1_00_00_00
-/** What a second is in the timers of a group. */
+/** One second in the timers of a group. */
 export const USER_HZ = 100
 
 export const FIB_RULE_HDR_LENGTH = 12
@@ -291,7 +291,7 @@ export const FRA_PROTOCOL = 21
 
 export const TCMSG_LENGTH = 20
 export const TC_H_CLSACT = 0xfffffff1
-/** The handle of a clsact qdisc, and where its filters of incoming packets are. */
+/** The handle of a clsact qdisc, and the parent of its ingress filters. */
 export const CLSACT_HANDLE = 0xffff0000
 export const CLSACT_INGRESS = 0xfffffff2
 export const TCA_KIND = 1

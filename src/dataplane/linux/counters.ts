@@ -4,7 +4,7 @@ import { getLinkWithCounters } from './encode.ts'
 import { NetlinkAttributes, type NetlinkMessage } from './message.ts'
 import type { Requests } from './requests.ts'
 
-/** Where struct rtnl_link_stats64 has what we read of it. */
+/** The offsets of the fields read from struct rtnl_link_stats64. */
 const RX_PACKETS = 0
 const MULTICAST = 64
 

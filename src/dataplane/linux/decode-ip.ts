@@ -5,12 +5,12 @@ import * as k from './constants.ts'
 import { linuxDefinitions } from './kinds/index.ts'
 import { NetlinkAttributes, type NetlinkMessage } from './message.ts'
 
-/** Tells of interfaces what messages about routes leave out. */
+/** Interface facts that messages about routes leave out. */
 export interface RouteDirectory {
   nameOf(index: number): string | undefined
   /** The VRF of a table, where it is known. */
   vrfOf(table: number): string | undefined
-  /** The hops of a group of nexthops; none of what is not ours. */
+  /** The hops of an owned group of nexthops; none for an external one. */
   hopsOf(group: number): readonly Hop[]
 }
 
@@ -28,7 +28,7 @@ export interface RawRoute {
   readonly metric: number
   /** Whether it has our protocol number. */
   readonly marked: boolean
-  /** What it is for, by VRF; null of a label route, or where no VRF has the table. */
+  /** Its prefix, by VRF; null of a label route, or where no VRF has the table. */
   readonly destination: Pick<VrfRoute, 'device' | 'table' | 'prefix' | 'prefixLength'> | null
   /** Null of a route that is not for a label. */
   readonly label: number | null
@@ -60,7 +60,7 @@ export function readAddress(
   return undefined
 }
 
-/** Reads RTM_NEWROUTE and RTM_DELROUTE; undefined for what is no route of the kind that we set. */
+/** Reads RTM_NEWROUTE and RTM_DELROUTE; undefined for kinds of routes that chanter does not set. */
 export function readRoute(message: NetlinkMessage, directory: RouteDirectory): ObservedEntry | undefined {
   const raw = readRawRoute(message, directory)
   if (raw === undefined) return undefined
@@ -94,7 +94,7 @@ function readRawRoute(
   return { type, metric, marked, destination, label: null, hops }
 }
 
-/** Reads RTM_NEWROUTE as far as groups of nexthops matter; undefined for what is no route of a table by one. */
+/** Reads the nexthop group of RTM_NEWROUTE; undefined for a route without a table or without one. */
 export function readGroupedRoute({
   bytes,
   start,
@@ -115,7 +115,7 @@ export function readGroupedRoute({
   return { route: { table, prefix, prefixLength: bytes.readUInt8(start + 1) }, group }
 }
 
-/** Reads the answer to who asked for the route to an address; null for what is no way to another machine, or not one by labels alone. */
+/** Reads the answer to a route lookup for an address; null for one that leads to no other machine, or that has labels only. */
 export function readNextHop(
   { bytes, start, end }: NetlinkMessage,
   directory: Pick<RouteDirectory, 'nameOf'>,
@@ -134,7 +134,7 @@ export function readNextHop(
   return { device, via: hop.via, labels: hop.labels }
 }
 
-/** The interface that has the address which a route for this machine is for; null for any other route. */
+/** The interface that has the address of a route for this node itself; null for any other route. */
 export function readHolder(
   { bytes, start, end }: NetlinkMessage,
   directory: Pick<RouteDirectory, 'nameOf'>,
@@ -146,14 +146,14 @@ export function readHolder(
   return null
 }
 
-/** Index of the interface whose settings a RTM_NEWNETCONF tells of; less than 1 for all. */
+/** Index of the interface that an RTM_NEWNETCONF is about; less than 1 for all. */
 export function readSettingsOf({ bytes, start, end }: NetlinkMessage): number {
   const attributes = new NetlinkAttributes(bytes, start + k.NETCONFMSG_LENGTH, end)
   while (attributes.next()) if (attributes.type === k.NETCONFA_IFINDEX) return attributes.u32() | 0
   return 0
 }
 
-/** What tells a route from others. */
+/** The identity of a route. */
 export type RouteKey = Pick<VrfRoute, 'table' | 'prefix' | 'prefixLength'>
 
 interface RouteAttributes {
@@ -161,7 +161,7 @@ interface RouteAttributes {
   table: number
   metric: number
   hops: readonly Hop[]
-  /** The nexthop or group that it goes by; 0 where its hops are its own. */
+  /** Its nexthop or group id; 0 where its hops are its own. */
   group: number
 }
 
@@ -177,7 +177,7 @@ function readAttributes(attributes: NetlinkAttributes, directory: RouteDirectory
     else if (attributes.type === k.RTA_MULTIPATH) route.hops = readHops(attributes, directory)
     else only.read(attributes)
   }
-  // what else is said of hops then is for those who know no groups
+  // the other hop attributes are for readers without groups
   if (route.group !== 0) route.hops = directory.hopsOf(route.group)
   else if (only.index !== 0 && route.hops.length === 0) route.hops = [only.toHop(directory, 1)]
   return route
@@ -199,7 +199,7 @@ function readHops({ bytes, at, length }: NetlinkAttributes, directory: RouteDire
   return hops
 }
 
-/** A hop as attributes tell of it. */
+/** A hop from its attributes. */
 export class RawHop {
   index = 0
   via: Ip | null = null

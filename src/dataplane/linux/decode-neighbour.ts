@@ -6,10 +6,10 @@ import * as k from './constants.ts'
 import { linuxDefinitions } from './kinds/index.ts'
 import { NetlinkAttributes, type NetlinkMessage } from './message.ts'
 
-/** Tells of interfaces what messages leave out. */
+/** Interface facts that messages leave out. */
 export interface Directory {
   nameOf(index: number): string | undefined
-  /** Whether a bridge was made by others, who may have it learn. */
+  /** Whether a bridge is external, and so may learn. */
   isExternal(bridge: string): boolean
   /** Of a VXLAN device; null for others. */
   vniOf(name: string): number | null
@@ -34,18 +34,18 @@ export interface RawNeighbour {
   readonly drift: FdbDrift
 }
 
-/** A message about a neighbour or FDB entry, as far as we keep such entries. */
+/** A message about a neighbour or FDB entry, as far as chanter uses such entries. */
 export interface NeighbourMessage {
   /** The bridge whose entry it is; null where it is none of a bridge. */
   readonly bridge: string | null
   readonly observed: ObservedEntry
-  /** Whether the bridge's entry is marked and will be sticky, which the kernel takes in a message of its own. */
+  /** Whether the bridge's entry is marked and about to become sticky, which takes the kernel a message of its own. */
   readonly isHalfSet?: boolean
 }
 
 const readers = linuxDefinitions.flatMap(({ readNeighbour }) => readNeighbour ?? [])
 
-/** Reads RTM_NEWNEIGH and RTM_DELNEIGH; undefined for what we do not keep. */
+/** Reads RTM_NEWNEIGH and RTM_DELNEIGH; undefined for entries that chanter does not use. */
 export function readNeighbour(message: NetlinkMessage, directory: Directory): NeighbourMessage | undefined {
   const raw = readRaw(message, directory)
   if (raw === undefined) return undefined

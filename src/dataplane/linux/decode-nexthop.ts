@@ -4,13 +4,13 @@ import { RawHop } from './decode-ip.ts'
 import type { Member, UnweightedHop } from './encode-nexthop.ts'
 import { NetlinkAttributes, type NetlinkMessage } from './message.ts'
 
-/** A nexthop or a group as a message tells of it. */
+/** A nexthop or a group from a message. */
 export interface RawNexthop {
   readonly id: number
   readonly protocol: number
   readonly family: number
   readonly index: number
-  /** Of a nexthop; its interface is told by `index`. */
+  /** Of a nexthop; `index` names its interface. */
   readonly hop: Omit<UnweightedHop, 'device'>
   /** Of a group, else null. */
   readonly members: readonly Member[] | null

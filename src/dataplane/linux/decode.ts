@@ -6,7 +6,7 @@ import * as k from './constants.ts'
 import { isBridgeOptionChanged, isVxlanOptionChanged } from './link-options.ts'
 import { NetlinkAttributes, type NetlinkMessage } from './message.ts'
 
-/** What RTM_NEWLINK or RTM_DELLINK is about, in short. */
+/** The main fields of RTM_NEWLINK or RTM_DELLINK. */
 export interface LinkNotice {
   readonly index: number
   readonly name: string
@@ -29,7 +29,7 @@ export function readLinkName({ bytes, start, end }: NetlinkMessage): LinkNotice 
   return { index: bytes.readInt32LE(start + 4), name, family: bytes.readUInt8(start), carrier, master }
 }
 
-/** A link as messages tell of it: its master is a number, 0 for none, and settings are not in it. */
+/** A link from messages: its master is a number, 0 for none, and settings are not in it. */
 export interface RawLink
   extends Omit<Link, 'master' | 'routing' | 'pair' | 'lower' | 'forwarding' | 'owned'> {
   readonly master: number
@@ -37,9 +37,9 @@ export interface RawLink
   readonly stp: boolean
   /** Of a bridge port. */
   readonly bridgePort: PortState | null
-  /** Whether it has a carrier, as far as anybody knows. */
+  /** Whether it has a carrier, as far as known. */
   readonly operational: boolean
-  /** Whether it makes IPv6 addresses by itself. */
+  /** Whether it generates IPv6 addresses by itself. */
   readonly generatesAddresses: boolean
   /** Index of the interface below it, of a veth its other end; 0 for none, or one in another network namespace. */
   readonly lower: number
@@ -166,7 +166,7 @@ function readAddressing(families: NetlinkAttributes): boolean {
   return false
 }
 
-/** Whether it is of a kind that our tunnels are of. */
+/** Whether its kind can be a tunnel of chanter's. */
 export function isTunnel({ kind }: Pick<Link, 'kind'>): boolean {
   return isGre({ kind }) || kind === 'ipip' || kind === 'ip6tnl'
 }
@@ -199,7 +199,7 @@ function readIpTunnel(data: NetlinkAttributes, link: Writable<RawLink>): void {
   if (type === k.TUNNEL_ENCAP_FOU && port === MPLS_UDP_PORT) link.encapsulation = 'udp'
 }
 
-/** Zeros are nobody in particular. */
+/** All zeros mean no address. */
 function readPeer(data: NetlinkAttributes): Ip | null {
   const octets = data.octets()
   return /^\0*$/.test(octets) ? null : (octets as Ip)

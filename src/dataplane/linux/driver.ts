@@ -35,28 +35,28 @@ import { Routes } from './routes.ts'
 import { Rules } from './rules.ts'
 import { Sysctls, servicesOpenToVrfs } from './sysctl.ts'
 
-/** How often notifications are read where nobody else has them read. */
+/** How often notifications are read where the caller does not poll. */
 const POLL_MS = 50
 const MONITOR_BUFFER_BYTES = 16 << 20
 const RESILIENCE: Resilience = { idle: 60, unbalanced: 300 }
 
 export interface LinuxDriverOptions {
   readonly clock: Clock
-  /** How much the kernel keeps of its notifications until they are read. */
+  /** Buffer size for notifications that are not read yet. */
   readonly monitorBufferBytes?: number
-  /** When flows may go to a hop that has too few. */
+  /** When flows may move to an underused hop. */
   readonly resilience?: Resilience
-  /** What routes of several hops are made of; without, the best that the kernel can. */
+  /** How ECMP routes are built; by default, the best that the kernel can do. */
   readonly ability?: Ability
   /** What earlier processes did in this kernel. */
   readonly former?: FormerWork
-  /** Whether somebody calls `poll` whenever one of `descriptors` can be read; no when not given. */
+  /** Whether the caller calls `poll` whenever one of `descriptors` can be read; default no. */
   readonly isPolled?: boolean
-  /** Whether the order of the machine's routing rules is changed for VRFs, where it has to be; yes when not given. */
+  /** Whether the order of the node's routing rules is changed for VRFs, where necessary; default yes. */
   readonly managesRules?: boolean
 }
 
-/** The Linux kernel, in the network namespace of the thread that makes the driver. */
+/** The Linux kernel, in the network namespace of the creating thread. */
 export class LinuxDriver implements Driver {
   private readonly clock: Clock
   private readonly monitorBufferBytes: number
@@ -122,7 +122,7 @@ export class LinuxDriver implements Driver {
     if (!this.isPolled) this.pollLater()
   }
 
-  /** What can be read when there is something to `poll`; none before it watches. */
+  /** Descriptors that become readable when `poll` is due; none before it watches. */
   get descriptors(): readonly number[] {
     return this.monitor?.descriptors ?? []
   }
@@ -204,7 +204,7 @@ export class LinuxDriver implements Driver {
     ]
   }
 
-  /** Ids of XDP programs of ours that may be on bridges. */
+  /** Ids of owned XDP programs that may be on bridges. */
   get programs(): readonly number[] {
     return this.isolation.programs
   }

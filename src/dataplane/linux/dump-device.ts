@@ -10,7 +10,7 @@ import type { Routes } from './routes.ts'
 
 const looks = new Set(linuxDefinitions.flatMap(({ look }) => look ?? []))
 
-/** All that the kernel holds for one interface of what we keep, a chunk a step. */
+/** All entries of known kinds that the kernel holds for one interface, a chunk a step. */
 export function* dumpDevice(link: Link, links: Links, routes: Routes, fou: Fou): Steps {
   const neighbour = (message: NetlinkMessage) => readNeighbour(message, links)?.observed
   const address = (message: NetlinkMessage) => readAddress(message, links)

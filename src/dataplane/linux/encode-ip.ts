@@ -11,7 +11,7 @@ export function dumpAddresses(writer: NetlinkWriter, family: number, index: numb
   writer.u32(index)
 }
 
-/** The rest of a dump request for the addresses of others that one interface answers for. */
+/** The rest of a dump request for the proxy neighbours of one interface. */
 export function dumpProxies(writer: NetlinkWriter, index: number): void {
   ndmsg(writer, k.AF_INET6, 0, 0, k.NTF_PROXY)
   writer.attributeU32(k.NDA_IFINDEX, index)
@@ -31,7 +31,7 @@ export function getLabel(batch: Batch, label: number): void {
   batch.end()
 }
 
-/** Asks by which route the machine itself sends to an address. */
+/** Looks up the node's own route to an address. */
 export function getRoute(batch: Batch, ip: Ip): void {
   batch.begin(k.RTM_GETROUTE, 0)
   rtmsg(batch.writer, { family: ipFamily(ip), length: ip.length * 8, table: k.RT_TABLE_UNSPEC, protocol: 0 })
@@ -39,7 +39,7 @@ export function getRoute(batch: Batch, ip: Ip): void {
   batch.end()
 }
 
-/** Asks by which route packets for an address of this machine come in: that names the interface which has the address. */
+/** Looks up the incoming route of an address of this node: it names the interface that has the address. */
 export function getLocalRoute(batch: Batch, ip: Ip): void {
   batch.begin(k.RTM_GETROUTE, 0)
   const fields = { family: ipFamily(ip), length: ip.length * 8, table: k.RT_TABLE_UNSPEC, protocol: 0 }
@@ -48,7 +48,7 @@ export function getLocalRoute(batch: Batch, ip: Ip): void {
   batch.end()
 }
 
-/** The rest of a dump request for routes of one family: of one table or of all, or for labels of none; `protocol` 0 is for those of all. */
+/** The rest of a dump request for routes of one family: of one table or of all, or for labels of none; `protocol` 0 selects all protocols. */
 export function dumpRoutes(
   writer: NetlinkWriter,
   family: number,
@@ -94,7 +94,7 @@ export function prefix(writer: NetlinkWriter, entry: VrfRoute | Unreachable, fie
   writer.attributeU32(k.RTA_PRIORITY, metric)
 }
 
-/** One way is written into the route itself, several into a list. */
+/** One hop is written into the route itself, several into a list. */
 export function writeHops(
   writer: NetlinkWriter,
   hops: readonly Hop[],
@@ -120,7 +120,7 @@ export function writeHops(
   writer.close(list)
 }
 
-/** What the neighbour is called that a labelled IPv6 packet goes to where none is needed: without one, Linux shares no flows. */
+/** The placeholder neighbour of labelled IPv6 packets where none is needed: without one, Linux does not balance flows. */
 export const NOBODY = '\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x01' as Ip
 
 export function gateway(writer: NetlinkWriter, { via, labels }: Hop, destination: Ip): void {
@@ -132,7 +132,7 @@ export function gateway(writer: NetlinkWriter, { via, labels }: Hop, destination
   encapsulate(writer, labels, k.RTA_ENCAP_TYPE, k.RTA_ENCAP)
 }
 
-/** Has packets get labels, if any, by attributes of these types. */
+/** Pushes labels, if any, by attributes of these types. */
 export function encapsulate(
   writer: NetlinkWriter,
   labels: readonly number[],
@@ -150,7 +150,7 @@ function neighbourOf({ via, labels }: Pick<Hop, 'via' | 'labels'>, destination: 
   return via ?? (labels.length > 0 && !isIpv4(destination) ? NOBODY : null)
 }
 
-/** The neighbour is there, whatever the VRF's table says of its address. */
+/** `onlink`: the VRF's table need not have a route to the neighbour. */
 export function onLinkFlag(hop: Hop, destination: Ip): number {
   return neighbourOf(hop, destination) === null ? 0 : k.RTNH_F_ONLINK
 }

@@ -4,10 +4,10 @@ import { type Batch, ipFamily } from './encode.ts'
 import { encapsulate } from './encode-ip.ts'
 import type { NetlinkWriter } from './message.ts'
 
-/** A hop without its share: its share belongs to the group. */
+/** A hop without its weight, which belongs to the group. */
 export type UnweightedHop = Omit<Hop, 'weight'>
 
-/** A nexthop of a group and its share. */
+/** A nexthop of a group and its weight. */
 export interface Member {
   readonly id: number
   readonly weight: number
@@ -15,13 +15,13 @@ export interface Member {
 
 /** How a group keeps flows at their hops; times are in seconds. */
 export interface Resilience {
-  /** So long without a packet, a bucket may go to a hop that has too few. */
+  /** After this long without a packet, a bucket may move to an underused hop. */
   readonly idle: number
-  /** So long after the shares ceased to be right, it goes there whoever uses it; 0: never. */
+  /** After this long out of balance, a bucket moves even while it is in use; 0: never. */
   readonly unbalanced: number
 }
 
-/** Creates a nexthop; of one without a neighbour, `family` tells what routes may use it. */
+/** Creates a nexthop; without a neighbour, `family` decides which routes may use it. */
 export function createNexthop(
   batch: Batch,
   id: number,
@@ -39,7 +39,7 @@ export function createNexthop(
   batch.end()
 }
 
-/** A nexthop that swallows packets, which any kernel with nexthops can make: for trying what else it can. */
+/** A blackhole nexthop, which any kernel with nexthops can make: for probing what else it supports. */
 export function createBlackhole(batch: Batch, id: number): void {
   batch.begin(k.RTM_NEWNEXTHOP, k.NLM_F_CREATE | k.NLM_F_EXCL)
   nhmsg(batch.writer, k.AF_INET, 0)
@@ -48,7 +48,7 @@ export function createBlackhole(batch: Batch, id: number): void {
   batch.end()
 }
 
-/** Creates a group: one whose flows keep to their hops, or with null one that spreads them by thresholds of their hash. */
+/** Creates a group: a resilient one, or with null one that balances flows by hash thresholds. */
 export function createGroup(
   batch: Batch,
   id: number,
@@ -67,7 +67,7 @@ export function createGroup(
   batch.end()
 }
 
-/** Gives a group that is there other members. */
+/** Replaces the members of an existing group. */
 export function replaceGroup(
   batch: Batch,
   id: number,
@@ -79,7 +79,7 @@ export function replaceGroup(
   batch.end()
 }
 
-/** Deletes a nexthop or group, and with it all routes that use it alone. */
+/** Deletes a nexthop or group, and with it all routes that use no other. */
 export function deleteNexthop(batch: Batch, id: number): void {
   batch.begin(k.RTM_DELNEXTHOP, 0)
   nhmsg(batch.writer, k.AF_UNSPEC, 0, 0)

@@ -8,25 +8,25 @@ import * as k from './constants.ts'
 import { writeBridgeOptions, writeVxlanOptions } from './link-options.ts'
 import type { NetlinkWriter } from './message.ts'
 
-/** Where messages are written one behind the other. */
+/** A buffer for consecutive messages. */
 export interface Batch {
   readonly writer: NetlinkWriter
   begin(type: number, flags: number): void
   end(): void
 }
 
-/** Of the interface an entry belongs to: what its messages need. */
+/** Properties of an entry's interface that its messages need. */
 export interface Target {
   readonly index: number
   /** Of a VXLAN device. */
   readonly vni: number | null
 }
 
-/** Hops that packets of a tunnel may take. */
+/** TTL of tunnel packets. */
 const TUNNEL_HOPS = 64
 
 /**
- * Creates a link, down; its mark follows in the same batch, so that there is never one of ours without. `zeroChecksums`: a
+ * Creates a link, down; its mark follows in the same batch, so that no owned link is ever without one. `zeroChecksums`: a
  * VXLAN device over IPv6 takes packets with UDP checksum 0 (RFC 7348 §5, RFC 6935 §5).
  */
 export function createLink(batch: Batch, entry: LinkEntry, zeroChecksums: boolean): void {
@@ -34,14 +34,14 @@ export function createLink(batch: Batch, entry: LinkEntry, zeroChecksums: boolea
   batch.begin(k.RTM_NEWLINK, k.NLM_F_CREATE | k.NLM_F_EXCL)
   ifinfomsg(writer, { family: k.AF_UNSPEC, index: 0 })
   writer.attributeText(k.IFLA_IFNAME, entry.device)
-  // a bridge without an address of its own takes its ports', and drops all neighbours at each change
+  // a bridge without an address of its own takes its ports', and loses all neighbours at each change
   if (entry.kind === 'bridge') writer.attributeMac(k.IFLA_ADDRESS, randomMac())
   if (entry.kind === 'veth') writer.attributeMac(k.IFLA_ADDRESS, entry.mac)
   linkInfo(writer, entry, () => writeTraits(writer, entry, zeroChecksums))
   batch.end()
 }
 
-/** What of a link cannot be changed, and how it begins. */
+/** The options of a link that cannot be changed, and its initial ones. */
 function writeTraits(writer: NetlinkWriter, entry: LinkEntry, zeroChecksums: boolean): void {
   switch (entry.kind) {
     case 'bridge':
@@ -79,11 +79,11 @@ function writeGre(writer: NetlinkWriter, { local, remote }: MplsTunnel): void {
   writer.attributeIp(k.IFLA_GRE_LOCAL, local)
   if (remote !== null) writer.attributeIp(k.IFLA_GRE_REMOTE, remote)
   writer.attributeU8(k.IFLA_GRE_TTL, TUNNEL_HOPS)
-  // or IPv6 puts a header before GRE that other machines would have to know
+  // or IPv6 puts a header before GRE that other machines would have to understand
   if (!isIpv4(local)) writer.attributeU32(k.IFLA_GRE_FLAGS, k.IP6_TNL_F_IGN_ENCAP_LIMIT)
 }
 
-/** The source port, which is left to the kernel, tells flows apart (RFC 7510 §3). */
+/** The kernel chooses the source port, which identifies flows (RFC 7510 §3). */
 function writeUdp(writer: NetlinkWriter, { local, remote }: MplsTunnel): void {
   writer.attributeIp(k.IFLA_IPTUN_LOCAL, local)
   if (remote !== null) writer.attributeIp(k.IFLA_IPTUN_REMOTE, remote)
@@ -96,11 +96,11 @@ function writeUdp(writer: NetlinkWriter, { local, remote }: MplsTunnel): void {
   writer.attributePort(k.IFLA_IPTUN_ENCAP_DPORT, MPLS_UDP_PORT)
 }
 
-/** Gives a link its mark and the options of ours that can be changed. */
+/** Gives a link its mark and those of its options that can be changed. */
 export function adjustLink(batch: Batch, entry: LinkEntry): void {
   const { writer } = batch
   beginMark(batch, entry.device, entry.alias)
-  // a tunnel would take what is left out for zero
+  // a tunnel would reset omitted options to zero
   if (entry.kind === 'bridge' || entry.kind === 'vxlan') {
     linkInfo(writer, entry, () => {
       if (entry.kind === 'vxlan') writeVxlanOptions(writer, entry)
@@ -121,7 +121,7 @@ export function endVlanFiltering(batch: Batch, entry: Bridge): void {
   batch.end()
 }
 
-/** Ends that others keep a link without carrier, whatever their reasons. */
+/** Ends the protocol-down state of a link, whatever its reasons. */
 export function endProtoDown(batch: Batch, index: number): void {
   const { writer } = batch
   batch.begin(k.RTM_SETLINK, 0)
@@ -154,7 +154,7 @@ function beginMark(batch: Batch, device: string, alias: string): void {
   batch.begin(k.RTM_NEWLINK, 0)
   ifinfomsg(writer, { family: k.AF_UNSPEC, index: 0 })
   writer.attributeText(k.IFLA_IFNAME, device)
-  // an alias may fill its room, where a zero would be one octet too many
+  // an alias may fill its limit, and a terminating zero would exceed it
   if (Buffer.byteLength(alias) < k.IFALIASZ - 1) writer.attributeText(k.IFLA_IFALIAS, alias)
   else writer.attributeCharacters(k.IFLA_IFALIAS, alias)
 }
@@ -221,7 +221,7 @@ export function setMaster(batch: Batch, index: number, master: number): void {
   batch.end()
 }
 
-/** Gives an interface an XDP program in generic mode, in the place of the one that it has; -1 takes that away. */
+/** Attaches an XDP program to an interface in generic mode, in place of its present one; -1 detaches it. */
 export function setXdp(batch: Batch, index: number, fd: number): void {
   const { writer } = batch
   batch.begin(k.RTM_SETLINK, 0)
@@ -233,7 +233,7 @@ export function setXdp(batch: Batch, index: number, fd: number): void {
   batch.end()
 }
 
-/** Has an interface make no IPv6 addresses by itself; refused where there is no IPv6. */
+/** Stops an interface from generating IPv6 addresses; refused where there is no IPv6. */
 export function setNoAddresses(batch: Batch, index: number): void {
   const { writer } = batch
   batch.begin(k.RTM_SETLINK, 0)
@@ -264,7 +264,7 @@ export function getLinkWithCounters(batch: Batch, name: string): void {
   batch.end()
 }
 
-/** The rest of a dump request for links, of one master or kind only where given. */
+/** The rest of a dump request for links, optionally of one master or kind only. */
 export function dumpLinks(
   writer: NetlinkWriter,
   { master, kind }: { master?: number; kind?: string } = {},
@@ -313,7 +313,7 @@ export function ndmsg(
 interface IfInfo {
   readonly family: number
   readonly index: number
-  /** Absent: as it is. */
+  /** Absent: unchanged. */
   readonly up?: boolean
 }
 

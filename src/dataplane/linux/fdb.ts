@@ -19,7 +19,7 @@ export interface BridgeEntry {
   readonly flags: number
 }
 
-/** What bridges have of MACs, whoever set it. */
+/** The FDB entries of bridges, owned and external. */
 export class Fdb {
   private readonly requests: Requests
   private readonly links: Links
@@ -30,7 +30,7 @@ export class Fdb {
     this.links = links
   }
 
-  /** The bridge or port of it whose own address that is. */
+  /** The bridge, or port of it, that has this address as its own. */
   ownAddressIn(bridge: string, mac: Mac): string | null {
     const link = this.links.get(bridge)
     if (link?.kind !== 'bridge') return null
@@ -39,7 +39,7 @@ export class Fdb {
     return entry !== undefined && isOwn(entry) ? this.nameOf(entry) : null
   }
 
-  /** What bridges have of the local MACs among entries now, by their positions. */
+  /** The present bridge entries of the local MACs among entries, by their positions. */
   look(entries: readonly TableEntry[]): ReadonlyMap<number, BridgeEntry> {
     const found = new Map<number, BridgeEntry>()
     let asked: number[] = []
@@ -58,7 +58,7 @@ export class Fdb {
     return found
   }
 
-  /** Why remote MACs among entries cannot be set, by their positions: the addresses are of the bridge or its ports. */
+  /** Why remote MACs among entries cannot be set, by their positions: the bridge or its ports have the addresses. */
   ownAmong(entries: readonly TableEntry[]): ReadonlyMap<number, Refusal> {
     const refused = new Map<number, Refusal>()
     for (const [i, entry] of entries.entries()) {
@@ -71,26 +71,26 @@ export class Fdb {
     return refused
   }
 
-  /** Why an entry cannot take the place of what a bridge has, if so. */
+  /** Why an entry cannot replace the bridge's present one, if so. */
   refusal({ device, mac }: LocalMac, before: BridgeEntry): Refusal | null {
     return isOwn(before) ? ownAddress(mac, this.nameOf(before) ?? device) : null
   }
 
-  /** Whether there is an entry of ours to delete. */
+  /** Whether there is an owned entry to delete. */
   holds(wanted: LocalMac | RemoteMac, link: Target): boolean {
     this.askBehind(wanted, link)
     const entry = this.answers().get(0)
     return entry?.index === link.index && isMarked(entry) && !isOwn(entry)
   }
 
-  /** Whether the VXLAN device itself has an entry of ours to delete. */
+  /** Whether the VXLAN device itself has an owned entry to delete. */
   holdsSelf({ mac }: RemoteMac, { index }: Target): boolean {
     this.ask(mac, { index, flags: k.NTF_SELF, bridge: null })
     const entry = this.answers().get(0)
     return entry !== undefined && isMarked(entry)
   }
 
-  /** The addresses of a bridge and its ports themselves, with whose they are; asked for anew when one of them was told to have changed. */
+  /** The own addresses of a bridge and its ports, with their owners; read again after a notification about one of them. */
   private ownAddresses(bridge: string): ReadonlyMap<Mac, number> {
     const link = this.links.lookUp(bridge)
     if (link === undefined) return NONE
@@ -122,7 +122,7 @@ export class Fdb {
     requests.end()
   }
 
-  /** The answers to what was asked, by the order of asking; none where there is no entry. */
+  /** The answers in the order of the requests; none where there is no entry. */
   private answers(): Map<number, BridgeEntry> {
     const answers = new Map<number, BridgeEntry>()
     this.requests.send((message, position) => answers.set(position, read(message)))
@@ -130,7 +130,7 @@ export class Fdb {
   }
 }
 
-/** Whether others have the MAC behind that port, in a way that stays: it need not be ours too, and is theirs when we are done. */
+/** Whether another program set the MAC permanently behind that port: it then need not be owned, and stays after its removal here. */
 export function isTheirs(entry: BridgeEntry, { index }: Target): boolean {
   return entry.index === index && (entry.state & k.NUD_NOARP) !== 0 && !isMarked(entry)
 }

@@ -1,4 +1,4 @@
-/** Of classic BPF: code, jumps over so many where it is so and where it is not, operand. Multi-octet loads are in network order. */
+/** Classic BPF instructions: code, jumps if true and if false, operand. Multi-octet loads are in network order. */
 export type Instruction = [code: number, yes: number, no: number, operand: number]
 export const LOAD_U32 = 0x20
 export const LOAD_U16 = 0x28
@@ -9,7 +9,7 @@ export const RETURN = 0x06
 export const DROP: Instruction = [RETURN, 0, 0, 0]
 export const PASS: Instruction = [RETURN, 0, 0, 0xffffffff]
 
-/** As `NetlinkSocket.filter` takes it. */
+/** In the form for `NetlinkSocket.filter`. */
 export function program(instructions: readonly Instruction[]): Buffer {
   const bytes = Buffer.alloc(instructions.length * 8)
   for (const [i, [code, yes, no, operand]] of instructions.entries()) {

@@ -8,7 +8,7 @@ import type { NetlinkMessage } from './message.ts'
 import { dump, exhaust, type Requests } from './requests.ts'
 import { hasMpls } from './sysctl.ts'
 
-/** What other programs, or an operator, have of the labels and routes of the machine. */
+/** External routes and labels: those of other programs or of an operator. */
 export class ForeignRoutes {
   private readonly requests: Requests
   private readonly links: Links

@@ -6,14 +6,14 @@ import { ipFamily } from './encode.ts'
 import { NetlinkAttributes, type NetlinkMessage, type NetlinkWriter } from './message.ts'
 import { dump, exhaust, Requests } from './requests.ts'
 
-/** UDP ports whose packets the kernel takes for MPLS: Foo over UDP, a family of generic netlink. */
+/** UDP ports whose packets the kernel decapsulates as MPLS: Foo over UDP, a family of generic netlink. */
 export class Fou {
   private requests: Requests | null = null
   private known: number | undefined
-  /** What this process has set. */
+  /** The ports that this process has set. */
   private readonly own = new Set<Ip>()
 
-  /** Answers with why it was refused, if it was. */
+  /** Returns why it was refused, if it was. */
   set(ip: Ip): Refusal | null {
     const family = this.family()
     if (family === undefined) return noFou
@@ -29,14 +29,14 @@ export class Fou {
       : refusal
   }
 
-  /** Removes what this process has set. */
+  /** Removes the ports that this process has set. */
   remove(ip: Ip): Refusal | null {
     const family = this.family()
     if (!this.own.delete(ip) || family === undefined || !this.addresses().includes(ip)) return null
     return this.send(family, k.FOU_CMD_DEL, ip) ?? null
   }
 
-  /** The addresses whose UDP port is for MPLS. */
+  /** The addresses with a UDP port for MPLS. */
   addresses(): Ip[] {
     const family = this.family()
     const found: Ip[] = []
@@ -68,7 +68,7 @@ export class Fou {
     return requests.send().get(0)
   }
 
-  /** The number that the kernel gave the family; undefined where it has none. */
+  /** The kernel's number of the family; undefined where it has none. */
   private family(): number | undefined {
     if (this.known !== undefined) return this.known
     const requests = this.generic()

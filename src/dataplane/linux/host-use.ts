@@ -4,10 +4,10 @@ import { addressesOf, type HeldAddress, isLinkLocal } from './addresses.ts'
 import * as k from './constants.ts'
 import type { Links } from './links.ts'
 
-/** Kinds of links that stand on another one and take what that receives. */
+/** Kinds of links that stand on another one and receive its frames. */
 const UPPER_KINDS = ['vlan', 'macvlan', 'macvtap', 'ipvlan', 'ipvtap']
 
-/** What the host has on an external bridge, so that it needs what the bridge passes up; null where nothing. */
+/** The host's use of an external bridge, because of which it needs the frames passed up; null where there is none. */
 export function hostUseOf(bridge: Link, links: Links): string | null {
   if (bridge.master !== null) return `it is in ${bridge.master}`
   const own = addressesOf(bridge.index).find(isConfigured)
@@ -15,12 +15,12 @@ export function hostUseOf(bridge: Link, links: Links): string | null {
   return links.uppersOf(bridge.index, UPPER_KINDS)[0]?.name ?? null
 }
 
-/** Whether an operator, or a program of theirs, wants it: the kernel makes others by itself, or of router advertisements. */
+/** Whether an operator or program set it: the kernel makes others by itself, or from router advertisements. */
 function isConfigured(address: HeldAddress): boolean {
   return !isLinkLocal(address) && address.protocol !== k.IFAPROT_KERNEL_RA
 }
 
-/** Interfaces of the host that have an IPv6 address for a time, of router advertisements or DHCP; not those of VMs and their networks. */
+/** Interfaces of the host with a temporary IPv6 address, from router advertisements or DHCP; not those of VMs and their VPNs. */
 export function autoconfigured(links: Links): string[] {
   const isTemporary = ({ scope, flags }: HeldAddress) =>
     scope === k.RT_SCOPE_UNIVERSE && (flags & k.IFA_F_PERMANENT) === 0

@@ -18,13 +18,13 @@ import {
 } from './traffic-control.ts'
 
 const NO_PROGRAM = -1
-/** So many ids of programs are remembered over restarts. */
+/** Number of program ids remembered over restarts. */
 const REMEMBERED = 16
 
 /** Why a bridge is not isolated. */
 interface Open {
   readonly reason: string
-  /** What the host has on the bridge; null where that is not the reason. */
+  /** How the host uses the bridge; null where that is not the reason. */
   readonly use: string | null
 }
 
@@ -36,13 +36,13 @@ export interface IsolationDependencies {
 }
 
 /**
- * Keeps what VMs send out of the host's IP stack. A bridge forwards, and answers ARP and ND, before it passes a frame up as if its
- * device had received it: a program on the device drops all of that, by XDP or by tc, whichever the kernel lets us load.
+ * Keeps VMs' frames out of the host's IP stack. A bridge forwards, and answers ARP and ND, before it passes a frame up as if its
+ * device had received it: a program on the device drops all of that, by XDP or by tc, whichever the kernel accepts.
  */
 export class BridgeIsolation {
   private readonly requests: Requests
   private readonly links: Links
-  /** Ids of XDP programs of ours, and of others that were looked at. */
+  /** Ids of XDP programs, owned and external, that were checked before. */
   private readonly known: Map<number, boolean>
   private xdp: Program | number | null = null
   private classifier: Program | number | null = null
@@ -55,13 +55,13 @@ export class BridgeIsolation {
     this.known = new Map(programs.map((id) => [id, true]))
   }
 
-  /** Ids of XDP programs of ours, the latest last; a later process cannot ask the kernel whose they are without CAP_SYS_ADMIN. */
+  /** Ids of owned XDP programs, the latest last; a later process without CAP_SYS_ADMIN cannot ask the kernel who loaded them. */
   get programs(): readonly number[] {
     const ours = [...this.known].flatMap(([id, isOurProgram]) => (isOurProgram ? [id] : []))
     return ours.slice(-REMEMBERED)
   }
 
-  /** Whether nothing is left to do: the bridge is isolated, or cannot or must not be. */
+  /** Whether no work is left: the bridge is isolated, or cannot or must not be. */
   isDone(bridge: Link): boolean {
     const open = this.open.get(bridge.index)
     const use = this.useOf(bridge)
@@ -70,7 +70,7 @@ export class BridgeIsolation {
     return this.hasOwned(bridge)
   }
 
-  /** Isolates a bridge, unless the host uses it; then it is left as it was. */
+  /** Isolates a bridge, unless the host uses it; then it stays as it was. */
   isolate(bridge: Link): void {
     const { index } = bridge
     const use = this.useOf(bridge)
@@ -86,7 +86,7 @@ export class BridgeIsolation {
     else this.open.set(index, { reason, use: null })
   }
 
-  /** Takes what `isolate` put on a bridge away. */
+  /** Removes the isolation of a bridge. */
   release(bridge: Link): void {
     const { index, xdpProgram } = bridge
     this.open.delete(index)
@@ -94,7 +94,7 @@ export class BridgeIsolation {
     if (this.usesFilters) this.removeFilter(index, dropAll)
   }
 
-  /** What isolates a bridge, or why nothing does, as it was last looked at. */
+  /** What isolates a bridge, or why nothing does, as last observed. */
   of(bridge: Link): Isolation {
     if (bridge.xdpProgram !== null && this.isOurProgram(bridge.xdpProgram)) return { by: 'xdp', reason: null }
     const open = this.open.get(bridge.index)
@@ -102,7 +102,7 @@ export class BridgeIsolation {
     return this.usesFilters ? { by: 'tc', reason: null } : { by: null, reason: 'it is not isolated yet' }
   }
 
-  /** Has a port of a VRF take no ICMP errors for the node itself, where the kernel lets us. */
+  /** Drops ICMP errors for the node itself on a port of a VRF, where the kernel allows that. */
   filterPort(index: number): void {
     const program = this.loadClassifier()
     if (typeof program !== 'number' && !this.isFiltered(index)) this.addFilter(index, localErrors(program))
@@ -123,7 +123,7 @@ export class BridgeIsolation {
     return typeof program === 'number' ? lackOf(program) : null
   }
 
-  /** Lets go of the programs; the kernel keeps those that interfaces have. */
+  /** Closes the programs; the kernel keeps those that are attached. */
   close(): void {
     for (const program of [this.xdp, this.classifier])
       if (program !== null && typeof program !== 'number') close(program.fd)
@@ -161,7 +161,7 @@ export class BridgeIsolation {
     return isOurProgram
   }
 
-  /** Puts a program on a bridge; answers with why that is not possible, if it is not. */
+  /** Attaches a program to a bridge; returns why that is not possible, if it is not. */
   private drop({ index }: Link): string | null {
     const program = this.loadXdp()
     const byXdp = typeof program === 'number' ? lackOf(program) : this.setXdp(index, program.fd)
@@ -190,7 +190,7 @@ export class BridgeIsolation {
   private addFilter(index: number, filter: IngressFilter): string | null {
     if (hasFilter(index, filter)) return null
     addIngress(this.requests, index)
-    this.requests.send() // it may have one; if it could not get one, the filter is refused
+    this.requests.send() // it may have one already; if it could not get one, the filter is refused
     setFilter(this.requests, index, filter)
     return this.send()
   }

@@ -3,10 +3,10 @@ import type { Vxlan } from '../model.ts'
 import * as k from './constants.ts'
 import type { NetlinkAttributes, NetlinkWriter } from './message.ts'
 
-/** By type of the attribute: its octets, and what it has to be. */
+/** By attribute type: length in octets, and required value. */
 type Options = ReadonlyMap<number, readonly [octets: 1 | 2 | 4, value: number]>
 
-/** Options of a VXLAN device that can be changed while it lives, and that frames or packets depend on: those that a new one has. */
+/** Changeable options of a VXLAN device that frames or packets depend on, with their default values. */
 const VXLAN: Options = new Map([
   [k.IFLA_VXLAN_TTL, [1, 0]],
   [k.IFLA_VXLAN_TOS, [1, 0]],
@@ -17,16 +17,16 @@ const VXLAN: Options = new Map([
   [k.IFLA_VXLAN_LOCALBYPASS, [1, 1]],
 ])
 
-/** The same of a bridge; the forward delay needs a message of its own. */
+/** The same for a bridge; the forward delay needs a message of its own. */
 const BRIDGE: Options = new Map([
   [k.IFLA_BR_AGEING_TIME, [4, 30_000]],
   [k.IFLA_BR_STP_STATE, [4, 0]],
   [k.IFLA_BR_GROUP_FWD_MASK, [2, 0]],
-  // VMs tell no bridge what to do: a query of one of them must not prune the groups of all (RFC 4541 §2.1)
+  // VMs must not control a bridge: a query of one of them must not prune the groups of all (RFC 4541 §2.1)
   [k.IFLA_BR_MCAST_SNOOPING, [1, 0]],
 ])
 
-/** Whether the option that was just read is one of these, and not as it has to be. */
+/** Whether the option just read is one of these and differs from its required value. */
 function strays(data: NetlinkAttributes, options: Options): boolean {
   const option = options.get(data.type)
   if (option === undefined) return false

@@ -18,35 +18,35 @@ import {
   vrfSettings,
 } from './sysctl.ts'
 
-/** What links need beside themselves. */
+/** Conditions of links outside of the links themselves. */
 export interface Surroundings {
   /** Whether a port of a VRF is filtered as far as that is possible. */
   isFiltered(port: Pick<RawLink, 'index' | 'kind'>): boolean
-  /** Whether nothing is to be done about the routing rules that VRFs need. */
+  /** Whether the routing rules need no change for VRFs. */
   areRulesDone(): boolean
 }
 
-/** Interfaces by name and index: what the kernel told of them last, for looking up; `get` asks the kernel. */
+/** Interfaces by name and index, as last reported by the kernel; `get` asks the kernel. */
 export class Links {
   private readonly requests: Requests
   private readonly names = new Map<number, string>()
   private readonly known = new Map<string, Link>()
-  /** Links that carry our mark, or did, by index: whoever changes or removes an alias does not take the link. The MAC address tells one from a later one of that index. */
+  /** Links that carry our mark, or did, by index: a changed alias does not end ownership. The MAC address distinguishes a later link of the same index. */
   private readonly owned = new Map<number, Pick<RawLink, 'kind' | 'alias' | 'name' | 'mac'>>()
-  /** Made by earlier processes and not seen by this one yet, by name. */
+  /** Links of earlier processes that this one has not observed yet, by name. */
   private readonly made: Map<string, MadeLink>
   private readonly formerPrograms: ReadonlySet<number>
   /** VRFs by their tables. */
   private readonly vrfs = new Map<number, string>()
   /** Bridges with the spanning tree protocol. */
   private readonly spanning = new Set<string>()
-  /** Bridges of which the device or a port was told to have changed, by index. */
+  /** Bridges with a notification about their device or a port, by index. */
   private readonly changed = new Set<number>()
   private readonly surroundings: Surroundings
-  /** Interfaces that may be ours under another name; null before the first search. */
+  /** Interfaces that may be owned ones under another name; null before the first search. */
   private strays: Set<number> | null = null
 
-  /** `requests` is for questions alone: one may come up while a batch of changes is written. */
+  /** `requests` is for queries alone: one may be made while a batch of changes is written. */
   constructor(requests: Requests, surroundings: Surroundings, { links, programs }: FormerWork) {
     this.requests = requests
     this.surroundings = surroundings
@@ -54,7 +54,7 @@ export class Links {
     this.formerPrograms = new Set(programs)
   }
 
-  /** The interface of that name or index now. */
+  /** The present interface of that name or index. */
   get(link: string | number): Link | undefined {
     const answers: RawLink[] = []
     getLink(this.requests, link)
@@ -65,7 +65,7 @@ export class Links {
     return undefined
   }
 
-  /** The interface of that name, as it was when it was last heard of. */
+  /** The interface of that name, as last reported. */
   lookUp(name: string): Link | undefined {
     return this.known.get(name) ?? this.get(name)
   }
@@ -88,23 +88,23 @@ export class Links {
     return link !== undefined && !isOwned(link)
   }
 
-  /** The VRF of a table, where it was heard of. */
+  /** The VRF of a table, as last reported. */
   vrfOf(table: number): string | undefined {
     const name = this.vrfs.get(table)
     return name === undefined || this.lookUp(name)?.table !== table ? undefined : name
   }
 
-  /** Whether a bridge or a port of it was told to have changed since the last call. */
+  /** Whether there was a notification about a bridge or its ports since the last call. */
   takeChanged(bridge: number): boolean {
     return this.changed.delete(bridge)
   }
 
-  /** The VRFs that were heard of. */
+  /** The reported VRFs. */
   vrfNames(): Iterable<string> {
     return this.vrfs.values()
   }
 
-  /** A VXLAN device over IPv6 that is up on a UDP port, of those that were heard of: all that are share one socket. */
+  /** A reported VXLAN device over IPv6 that is up on a UDP port: all such devices share one socket. */
   vxlanUpOn(port: number): Link | undefined {
     for (const name of this.names.values()) {
       const link = this.lookUp(name)
@@ -113,12 +113,12 @@ export class Links {
     return undefined
   }
 
-  /** The names of all that was heard of. */
+  /** The names of all reported interfaces. */
   allNames(): Iterable<string> {
     return this.names.values()
   }
 
-  /** What the settings of the machine have to be for an entry. */
+  /** The node settings that an entry needs. */
   settingsFor(entry: Entry): readonly Setting[] {
     if (isTableEntry(entry)) return linuxDefinition(entry.kind).settingsFor?.(entry) ?? []
     const link = this.lookUp(entry.device)
@@ -126,14 +126,14 @@ export class Links {
     return entry.kind === 'vrf-port' ? portSettingsOf(link) : settingsOf(link)
   }
 
-  /** All interfaces, or those of one master, now. */
+  /** All present interfaces, or those of one master. */
   all(master: number | null): Link[] {
     return this.dump((writer) => dumpLinks(writer, master === null ? {} : { master })).map((link) =>
       this.remember(link),
     )
   }
 
-  /** The link of ours with that alias, of that kind, that goes by another name now. */
+  /** The owned link with that alias and kind that has another name now. */
   strayOf(alias: string, kind: string): Link | undefined {
     this.strays ??= new Set(this.all(null).flatMap((link) => (isOwned(link) ? [link.index] : [])))
     for (const [index, mark] of this.owned) {
@@ -145,7 +145,7 @@ export class Links {
     return undefined
   }
 
-  /** The link of ours that had that name until it was renamed in the life of this process. */
+  /** The owned link that had that name until it was renamed during this process. */
   renamedFrom(name: string, kind: string): Link | undefined {
     for (const [index, mark] of this.owned) {
       if (mark.name !== name || mark.kind !== kind) continue
@@ -155,7 +155,7 @@ export class Links {
     return undefined
   }
 
-  /** Interfaces of some kinds that stand on another one, now. */
+  /** The present interfaces of some kinds that stand on another one. */
   uppersOf(index: number, kinds: readonly string[]): RawLink[] {
     const uppers = kinds.flatMap((kind) => this.dump((writer) => dumpLinks(writer, { kind })))
     return uppers.filter(({ lower }) => lower === index)
@@ -172,7 +172,7 @@ export class Links {
     return [...links.values()]
   }
 
-  /** Takes in a notification; tells the names that it concerns, and whether what needs the interface may have gone with it. */
+  /** Takes in a notification; returns the names that it concerns, and whether entries that need the interface may have been lost. */
   handle(message: NetlinkMessage): { readonly names: readonly string[]; readonly unsteady: boolean } {
     const { index, name, family, carrier, master } = readLinkName(message)
     const before = this.names.get(index)
@@ -181,7 +181,7 @@ export class Links {
       if (each) this.changed.add(each)
     const moved = known?.index === index && known.master !== (master === 0 ? null : this.names.get(master))
     const unsteady = (family === k.AF_UNSPEC && (!carrier || moved)) || message.type === k.RTM_DELLINK
-    // of a bridge's family it only tells that the link is no port any more
+    // of a bridge's family it only means that the link is no port any more
     if (message.type === k.RTM_DELLINK && family === k.AF_UNSPEC) {
       this.names.delete(index)
       this.owned.delete(index)
@@ -198,7 +198,7 @@ export class Links {
     return fits(settingsOf(link)) && (link.kind !== 'vrf' || this.surroundings.areRulesDone())
   }
 
-  /** Whether the state of a bridge port lets traffic pass, or has to be as it is: down, without carrier, or by the spanning tree protocol. */
+  /** Whether the state of a bridge port lets traffic pass, or is the expected one when it is down, without carrier, or under the spanning tree protocol. */
   private passes({ up, operational }: RawLink, state: number, bridge: string | null): boolean {
     if (state === k.BR_STATE_FORWARDING || !up || !operational || bridge === null) return true
     return this.lookUp(bridge)?.up !== true || this.spanning.has(bridge)
@@ -214,7 +214,7 @@ export class Links {
     return before !== undefined && before.kind === kind && before.mac === mac
   }
 
-  /** Whether an earlier process made it, though it has lost its mark since. */
+  /** Whether an earlier process made it, although it has lost its mark since. */
   private isMade({ name, kind, vni, table, xdpProgram }: RawLink): boolean {
     const made = this.made.get(name)
     if (made === undefined) return false
@@ -253,24 +253,24 @@ export class Links {
   }
 }
 
-/** Whether it is a VXLAN device whose tunnels are of IPv6. */
+/** Whether it is a VXLAN device over IPv6. */
 export function isVxlan6({ kind, local }: Pick<Link, 'kind' | 'local'>): boolean {
   return kind === 'vxlan' && local !== null && !isIpv4(local)
 }
 
-/** What the settings of a port of a VRF have to be. */
+/** The settings that a port of a VRF needs. */
 export function portSettingsOf(link: Pick<Link, 'name' | 'owned'>) {
   return isOwned(link) ? gatewaySettings(link.name) : portSettings(link.name)
 }
 
-/** What the settings of a link of ours have to be. */
+/** The settings that an owned link needs. */
 export function settingsOf({ name, kind }: Pick<Link, 'name' | 'kind'>) {
   if (kind === 'vrf') return vrfSettings(name)
   if (isInNetwork({ kind })) return networkSettings(name)
   return isTunnel({ kind }) ? mplsInput(name) : []
 }
 
-/** Whether a link of ours is of a kind that frames of VMs come in by, and that needs no address for itself. */
+/** Whether an owned link is of a kind that receives frames of VMs, and needs no address for itself. */
 export function isInNetwork({ kind }: Pick<Link, 'kind'>): boolean {
   return kind === 'bridge' || kind === 'vxlan'
 }

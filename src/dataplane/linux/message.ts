@@ -5,8 +5,8 @@ import { NLA_F_NESTED, NLA_TYPE_MASK, NLM_F_ACK, NLM_F_REQUEST, NLMSG_HDRLEN } f
 const CAPACITY = 64 * 1024
 
 /**
- * Writes netlink messages one behind the other into one buffer that is used over and over; numbers are little-endian,
- * as the host's. Whatever is written keeps the length a multiple of 4, so that a word is one store.
+ * Writes consecutive netlink messages into one buffer that is reused; numbers are little-endian,
+ * as the host's. Everything written keeps the length a multiple of 4, so that a word is one store.
  */
 export class NetlinkWriter {
   readonly bytes: Buffer
@@ -23,7 +23,7 @@ export class NetlinkWriter {
     this.words = new Uint32Array(memory)
   }
 
-  /** Whether it is time to send what is written. */
+  /** Whether the buffer should be sent now. */
   get isFull(): boolean {
     return this.length > CAPACITY / 2
   }
@@ -47,7 +47,7 @@ export class NetlinkWriter {
     this.words[this.message >>> 2] = this.length - this.message
   }
 
-  /** Asks the kernel to answer the last message also when it succeeds. */
+  /** Requests an answer to the last message also when it succeeds. */
   acknowledge(): void {
     const at = (this.message + 4) >>> 2
     this.words[at] = (this.words[at] ?? 0) | (NLM_F_ACK << 16)
@@ -107,7 +107,7 @@ export class NetlinkWriter {
     this.length = end
   }
 
-  /** Text as C keeps it, with a zero at its end. */
+  /** Text as in C, with a zero at its end. */
   attributeText(type: number, text: string): void {
     this.attributeCharacters(type, `${text}\0`)
   }
@@ -144,7 +144,7 @@ export interface NetlinkMessage {
   readonly type: number
   readonly flags: number
   readonly sequence: number
-  /** Whose request it answers or came of. */
+  /** The port of the request that it answers or results from. */
   readonly port: number
   /** Where the payload begins and ends. */
   readonly start: number

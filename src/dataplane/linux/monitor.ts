@@ -22,7 +22,7 @@ import { NetlinkSocket } from './socket.ts'
 import { fits, mplsInput } from './sysctl.ts'
 import { readTrafficControl } from './traffic-control.ts'
 
-/** So many datagrams are read at a time, so that a flood of them does not hold up everybody else. */
+/** Datagrams read at a time, so that a flood of them holds up no other work. */
 const DATAGRAMS_A_POLL = 4096
 
 const GROUPS = [
@@ -42,7 +42,7 @@ const GROUPS = [
   k.RTNLGRP_NEXTHOP,
 ]
 
-/** Lets everything pass but routes of the tables that are not VRFs', where another daemon may keep the whole Internet. */
+/** Passes everything except routes of tables that are not VRFs', where another daemon may keep the whole Internet. */
 const NO_MAIN_ROUTES: readonly Instruction[] = [
   [LOAD_U16, 0, 0, 4], // the message type
   [IF_EQUAL, 1, 0, k.RTM_NEWROUTE << 8],
@@ -57,8 +57,8 @@ const NO_MAIN_ROUTES: readonly Instruction[] = [
 ]
 
 /**
- * Drops what bridges learn and forget by themselves, a message for each new address that a VM sends from; what is behind decides of the rest. No MAC that
- * is wanted is among them: in bridges of ours no port learns, and in others ours are sticky.
+ * Drops notifications of what bridges learn and forget, one for each new address that a VM sends from; the next filter decides on the rest. No wanted
+ * MAC is among them: ports of owned bridges do not learn, and owned entries of external ones are sticky.
  */
 const NO_LEARNED_ENTRIES: readonly Instruction[] = [
   [LOAD_U16, 0, 0, 4], // the message type
@@ -73,7 +73,7 @@ const NO_LEARNED_ENTRIES: readonly Instruction[] = [
   DROP,
 ]
 
-/** Drops RTM_NEWNEIGH with NTF_EXT_LEARNED and RTM_NEWROUTE with our protocol; what is behind decides of the rest. */
+/** Drops RTM_NEWNEIGH with NTF_EXT_LEARNED and RTM_NEWROUTE with our protocol; the next filter decides on the rest. */
 const NO_MARKED_ENTRIES: readonly Instruction[] = [
   [LOAD_U16, 0, 0, 4], // the message type
   [IF_EQUAL, 0, 2, k.RTM_NEWNEIGH << 8],
@@ -85,7 +85,7 @@ const NO_MARKED_ENTRIES: readonly Instruction[] = [
   DROP,
 ]
 
-/** Drops RTM_NEWNEIGH that comes of requests by that port, so what we did ourselves; what is behind decides of the rest. FDB entries are told without a port. */
+/** Drops RTM_NEWNEIGH of requests by that port, which this process made itself; the next filter decides on the rest. FDB notifications have no port. */
 function noneOf(port: number): Instruction[] {
   return [
     [LOAD_U16, 0, 0, 4], // the message type
@@ -96,7 +96,7 @@ function noneOf(port: number): Instruction[] {
   ]
 }
 
-/** Drops RTM_DELNEIGH with NTF_EXT_LEARNED from the interfaces of some indexes, at most 250; what is behind decides of the rest. */
+/** Drops RTM_DELNEIGH with NTF_EXT_LEARNED from the interfaces of some indexes, at most 250; the next filter decides on the rest. */
 function noRemovalsFrom(indexes: readonly number[]): Instruction[] {
   const { length } = indexes
   return [
@@ -123,11 +123,11 @@ export interface MonitorDependencies {
   readonly multipath: Multipath
   readonly listener: ChangeListener
   readonly bufferBytes: number
-  /** Of the socket by which we change neighbours. */
+  /** The port of the socket for neighbour changes. */
   readonly port: number
 }
 
-/** Hears what changes in the kernel; somebody has to `poll` it, for Node cannot wait on such a socket. */
+/** Receives notifications of the kernel; the caller has to `poll` it, since Node cannot wait on such a socket. */
 export class Monitor {
   private readonly socket: NetlinkSocket
   private readonly routeMonitor = new RouteMonitor()
@@ -150,7 +150,7 @@ export class Monitor {
   }
 
   /**
-   * Entries with our mark are dropped before they cost a wake-up and a copy: those that are set while `sets` is on, and those that are removed
+   * Drops notifications of entries with our mark before they cost a wake-up and a copy: of set entries while `sets` is on, and of entries removed
    * from the interfaces of some indexes.
    */
   muteOwned(sets: boolean, removalsFrom: readonly number[]): void {
@@ -200,9 +200,9 @@ export class Monitor {
         const observed = readAddress(message, this.links)
         if (observed?.marked !== true) this.listener.addressesChanged()
         if (observed === undefined) return
-        // whether the host uses a bridge of others may be another matter now
+        // the host's use of an external bridge may have changed
         if (this.links.isBridge(observed.entry.device)) this.listener.linkChanged(observed.entry.device)
-        // with its last IPv4 address, an interface loses all routes without a word
+        // with its last IPv4 address, an interface loses all routes without a notification
         if (message.type === k.RTM_DELADDR) this.disrupted(observed.entry.device)
         this.listener.entryChanged(observed, message.type === k.RTM_NEWADDR)
         return

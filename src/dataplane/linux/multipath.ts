@@ -13,36 +13,36 @@ import { membersKey, membersOf, type NexthopGroup, type Part } from './nexthop-g
 import type { Nexthops } from './nexthops.ts'
 import { dump } from './requests.ts'
 
-/** How a route of several hops is to be set. */
+/** How an ECMP route is to be set. */
 export interface RoutePlan {
   /** Null: its hops are written into the route itself. */
   readonly group: NexthopGroup | null
   /** The hops that can be used. */
   readonly hops: readonly Hop[]
-  /** Why others cannot. */
+  /** Why the other hops cannot be used. */
   readonly lacking: Refusal | null
 }
 
-/** Routes that go from one group, or none, to the same parts. */
+/** Routes that move from one group, or none, to the same parts. */
 interface Move {
   readonly from: NexthopGroup | undefined
   readonly parts: readonly Part[]
-  /** Which they are: one may be twice in a batch. */
+  /** Their keys: one may be twice in a batch. */
   readonly routes: Set<string>
   /** By their position in the batch, why not all of their hops are among the parts. */
   readonly lacking: Map<number, Refusal | null>
 }
 
 /**
- * Routes of several hops by groups of nexthops, so that flows keep to their hops when others come and go. Routes with the same
- * hops share a group. When all of them change together the group is changed in place; those that leave others behind get one of
+ * ECMP routes by nexthop groups, so that flows keep to their hops when others come and go. Routes with the same
+ * hops share a group. When all of them change together the group is changed itself; when only some change, they get a group of
  * their own, which is made by the same changes as the old one, and so has the same flows at the same hops.
  */
 export class Multipath {
   readonly nexthops: Nexthops
   private readonly links: Links
   private readonly users = new Map<string, NexthopGroup>()
-  /** Routes that went while all routes are looked at, which that may be too late to see. */
+  /** Routes removed during a dump of all routes, which the dump may not reflect. */
   private gone: Set<string> | null = null
 
   constructor(nexthops: Nexthops, links: Links) {
@@ -50,7 +50,7 @@ export class Multipath {
     this.links = links
   }
 
-  /** Makes the groups that routes need; why a route cannot be set at all is told in its place. */
+  /** Creates the groups that routes need; returns, by position, why a route cannot be set at all. */
   plan(routes: ReadonlyMap<number, VrfRoute>): Map<number, RoutePlan | Refusal> {
     const plans = new Map<number, RoutePlan | Refusal>()
     const moves = new Map<string, Move>()
@@ -68,7 +68,7 @@ export class Multipath {
     return plans
   }
 
-  /** The route was set as planned, or without a group. */
+  /** Records that the route was set as planned, or without a group. */
   use(route: RouteKey, group: NexthopGroup | null): void {
     const key = routeKeyOf(route)
     const before = this.users.get(key)
@@ -84,13 +84,13 @@ export class Multipath {
     }
   }
 
-  /** The route is gone. */
+  /** Records that the route is gone. */
   release(route: RouteKey): void {
     this.gone?.add(routeKeyOf(route))
     this.use(route, null)
   }
 
-  /** A look found that a route goes by a group. */
+  /** Records that a dump showed a route with a group. */
   adopt(route: RouteKey, id: number): void {
     const key = routeKeyOf(route)
     const known = this.users.get(key)
@@ -99,14 +99,14 @@ export class Multipath {
     if (group !== undefined) this.use(route, group)
   }
 
-  /** Deletes groups and nexthops that nobody uses. */
+  /** Deletes unused groups and nexthops. */
   tidy(): void {
     for (const group of this.nexthops.groups)
       if (group.users === 0 && group.isKnown) this.nexthops.delete(group)
     for (const nexthop of this.nexthops.all) this.nexthops.deleteUnused(nexthop)
   }
 
-  /** Looks at all routes of ours, a step at a time, for who uses the groups of the daemon before us; then deletes those that nobody uses. */
+  /** Dumps all owned routes, a step at a time, for the users of groups from an earlier process; then deletes the unused groups. */
   *sweep(): Generator<undefined, void> {
     this.nexthops.refresh()
     const groups = [...this.nexthops.groups].filter(({ isKnown }) => !isKnown)
@@ -132,7 +132,7 @@ export class Multipath {
     for (const [key, group] of this.users) if (groups.includes(group)) yield routeOf(key)
   }
 
-  /** All groups and nexthops of ours. */
+  /** All owned groups and nexthops. */
   otherOwned(): OwnedObject[] {
     this.nexthops.refresh()
     const groups = [...this.nexthops.groups].map(({ id }) => ({ what: `nexthop group ${id}`, id }))
@@ -212,7 +212,7 @@ export class Multipath {
     return split
   }
 
-  /** Makes another group of one that some of its routes leave, by going through what that was before. */
+  /** Creates a second group for routes that leave the first, by repeating the first one's history. */
   private split(from: NexthopGroup, parts: readonly Part[]): NexthopGroup | Refusal {
     const stages = [...from.history, from.parts].map((stage) =>
       stage.flatMap(({ nexthop: { hop, family }, weight }) => {

@@ -1,7 +1,7 @@
 import type { Hop } from '../model.ts'
 import type { Member, UnweightedHop } from './encode-nexthop.ts'
 
-/** A nexthop object of ours: groups with the same hop share it. */
+/** An owned nexthop object: groups with the same hop share it. */
 export interface Nexthop {
   readonly id: number
   readonly hop: UnweightedHop
@@ -12,7 +12,7 @@ export interface Nexthop {
   groups: number
 }
 
-/** A hop of a group and its share. */
+/** A hop of a group and its weight. */
 export interface Part {
   readonly nexthop: Nexthop
   readonly weight: number
@@ -20,27 +20,27 @@ export interface Part {
 
 const FEWEST_BUCKETS = 128
 const MOST_BUCKETS = 4096
-/** Buckets that a hop of weight 1 gets in a new group, where there is room, and those that it needs for its share to be about right. */
+/** Buckets that a hop of weight 1 gets in a new group, where there is room, and those that it needs for a roughly correct share. */
 const BUCKETS_A_SHARE = 16
 const NEEDED_A_SHARE = 4
 /** Changes that a group remembers. */
 const HISTORY = 8
 
-/** A group of ours: the hops of all routes that have the same. */
+/** An owned group: the hops of all routes that have the same. */
 export class NexthopGroup {
   readonly id: number
   readonly isResilient: boolean
-  /** Of a resilient group: among so many buckets, flows are spread by their hash. It stays as it was created. */
+  /** Of a resilient group: the number of buckets, over which flows are spread by their hash. It never changes. */
   readonly buckets: number
   /** Routes that are known to use it. */
   users = 0
-  /** Whether it is certain that no other routes use it: of groups of the daemon before us only when all routes were looked at. */
+  /** Whether certainly no other routes use it: for groups of an earlier process only after a dump of all routes. */
   isKnown: boolean
-  /** Whether the kernel has it no more. */
+  /** Whether the kernel no longer has it. */
   isGone = false
-  /** What it was before, the oldest first: from it another group can be made with the same flows at the same hops. */
+  /** Its earlier parts, the oldest first: with them another group can be created with the same flows at the same hops. */
   readonly history: (readonly Part[])[] = []
-  /** Groups that were made of it, by their members. */
+  /** Groups created from it, by their members. */
   readonly successors = new Map<string, NexthopGroup>()
   private current: readonly Part[] = []
   private currentHops: readonly Hop[] = []
@@ -61,12 +61,12 @@ export class NexthopGroup {
     return this.currentHops
   }
 
-  /** Says the same for groups with the same members. */
+  /** Equal for groups with the same members. */
   get key(): string {
     return this.currentKey
   }
 
-  /** Takes other parts, as the kernel did. */
+  /** Records other parts, which the kernel has accepted. */
   become(parts: readonly Part[]): void {
     if (this.current.length > 0) this.history.push(this.current)
     if (this.history.length > HISTORY) this.history.shift()
@@ -77,14 +77,14 @@ export class NexthopGroup {
     this.currentKey = membersKey(membersOf(parts))
   }
 
-  /** The kernel has it no more. */
+  /** Records that the kernel no longer has it. */
   vanish(): void {
     for (const { nexthop } of this.current) nexthop.groups--
     this.current = []
     this.isGone = true
   }
 
-  /** Whether it has buckets enough for these parts. */
+  /** Whether it has enough buckets for these parts. */
   hasRoomFor(parts: readonly Part[]): boolean {
     return !this.isResilient || this.buckets >= Math.min(MOST_BUCKETS, NEEDED_A_SHARE * sharesOf(parts))
   }

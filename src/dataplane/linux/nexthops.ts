@@ -8,20 +8,20 @@ import type { NetlinkMessage } from './message.ts'
 import { bucketsFor, membersKey, membersOf, type Nexthop, NexthopGroup, type Part } from './nexthop-group.ts'
 import { dump, exhaust, type Requests } from './requests.ts'
 
-/** What a kernel can do for routes of several hops. */
+/** A kernel's support for ECMP routes. */
 export type Ability = 'resilient groups' | 'groups' | 'no groups'
 
 export interface NexthopsDependencies {
   readonly requests: Requests
   readonly links: Links
   readonly resilience: encode.Resilience
-  /** Undefined: as the kernel can. */
+  /** Undefined: as the kernel supports. */
   readonly ability: Ability | undefined
 }
 
 /**
- * The nexthops and groups of ours in the kernel: those that have an id of our range and our protocol. An id of that range that
- * somebody else has is passed over.
+ * The owned nexthops and groups in the kernel: those with an id of our range and our protocol. An id of that range that
+ * another program has is passed over.
  */
 export class Nexthops {
   private readonly requests: Requests
@@ -33,7 +33,7 @@ export class Nexthops {
   private readonly groupIds = new Map<number, NexthopGroup>()
   private readonly groupKeys = new Map<string, NexthopGroup>()
   private lastId = k.FIRST_NEXTHOP - 1
-  /** Whether the kernel may have dropped some without a word. */
+  /** Whether the kernel may have dropped some without a notification. */
   private isDoubtful = true
 
   constructor({ requests, links, resilience, ability }: NexthopsDependencies) {
@@ -71,13 +71,13 @@ export class Nexthops {
     return this.groupOf(id)?.hops ?? []
   }
 
-  /** The interface went down or away, or something was missed; undefined stands for any. */
+  /** The interface went down or was removed, or notifications were lost; undefined stands for any. */
   doubt(device?: string): void {
     this.isDoubtful ||= device === undefined
     for (const { hop } of this.ids.values()) this.isDoubtful ||= hop.device === device
   }
 
-  /** Looks at what the kernel has, where that is in doubt. */
+  /** Dumps the kernel's state, if it may have changed unnoticed. */
   refresh(): void {
     if (!this.isDoubtful) return
     const found = new Map<number, RawNexthop>()
@@ -99,7 +99,7 @@ export class Nexthops {
     }
   }
 
-  /** Takes in a notification; tells the groups whose routes are not by the hops that they were by, through somebody else. */
+  /** Takes in a notification; returns the groups whose hops another program changed. */
   handle(message: NetlinkMessage): NexthopGroup[] {
     if (message.port === this.requests.port) return []
     const raw = readNexthop(message)
@@ -117,7 +117,7 @@ export class Nexthops {
     return [...this.groupIds.values()].filter(({ parts }) => parts.some((part) => part.nexthop === nexthop))
   }
 
-  /** The nexthop of a hop, made where there is none; else why it cannot be. */
+  /** The nexthop of a hop, created where there is none; else why it cannot be. */
   ensure(hop: encode.UnweightedHop, family: number): Nexthop | Refusal {
     const link = this.links.lookUp(hop.device)
     if (link === undefined) return missing(hop.device)
@@ -129,7 +129,7 @@ export class Nexthops {
     return this.add({ id, hop: { device, via, labels }, index: link.index, family, groups: 0 })
   }
 
-  /** Makes a group of these parts that nobody uses. */
+  /** Creates an unused group of these parts. */
   create(parts: readonly Part[], buckets = bucketsFor(parts)): NexthopGroup | Refusal {
     const isResilient = this.ability === 'resilient groups'
     const resilience = isResilient ? { ...this.resilience, buckets } : null
@@ -139,7 +139,7 @@ export class Nexthops {
       : id
   }
 
-  /** Gives a group other parts; answers with why that was not possible, if it was not. */
+  /** Gives a group other parts; returns why that was not possible, if it was not. */
   replace(group: NexthopGroup, parts: readonly Part[]): Refusal | undefined {
     encode.replaceGroup(this.requests, group.id, membersOf(parts), group.isResilient)
     const refusal = this.requests.send().get(0)
@@ -147,7 +147,7 @@ export class Nexthops {
     return refusal
   }
 
-  /** Whether the kernel has the group as it is known; whoever changed it is not to lose it. */
+  /** Whether the kernel has the group as recorded; a group that another program changed must not be lost. */
   isIntact(group: NexthopGroup): boolean {
     const raw = this.get(group.id)
     const isSame = raw?.members != null && isOwnedNexthop(raw) && membersKey(raw.members) === group.key
@@ -155,7 +155,7 @@ export class Nexthops {
     return isSame
   }
 
-  /** Deletes a group, with all routes that use it, and the nexthops that nobody else has. */
+  /** Deletes a group, with all routes that use it, and the nexthops that no other group has. */
   delete(group: NexthopGroup): void {
     if (this.isIntact(group)) this.send(group.id)
     const { parts } = group
@@ -171,7 +171,7 @@ export class Nexthops {
     this.forget(nexthop)
   }
 
-  /** Deletes whatever of ours has this id; answers with why that was refused, if it was. */
+  /** Deletes the owned object of this id; returns why that was refused, if it was. */
   deleteId(id: number): Refusal | null {
     const raw = this.get(id)
     if (raw === undefined || !isOwnedNexthop(raw)) return null
@@ -192,7 +192,7 @@ export class Nexthops {
     return raw
   }
 
-  /** Creates something under the next id that nobody has. */
+  /** Creates an object under the next free id. */
   private claim(write: (id: number) => void): number | Refusal {
     for (let tries = 0; ; tries++) {
       do this.lastId = k.FIRST_NEXTHOP + ((this.lastId + 1 - k.FIRST_NEXTHOP) % k.NEXTHOPS)
@@ -210,7 +210,7 @@ export class Nexthops {
     const member = { id: nexthop, weight: 1 }
     const resilience = { ...this.resilience, buckets: 1 }
     const group = this.claim((id) => encode.createGroup(this.requests, id, [member], resilience))
-    // with its only nexthop, the group goes
+    // a group without its only nexthop is removed
     this.send(nexthop)
     return typeof group === 'number' ? 'resilient groups' : 'groups'
   }
@@ -271,14 +271,14 @@ function isOwnedNexthop({ id, protocol }: RawNexthop): boolean {
   return protocol === k.PROTOCOL && id >= k.FIRST_NEXTHOP && id < k.FIRST_NEXTHOP + k.NEXTHOPS
 }
 
-/** Whether a nexthop is as it was. */
+/** Whether a nexthop is unchanged. */
 function isStill(nexthop: Nexthop, raw: RawNexthop | undefined): boolean {
   if (raw === undefined || raw.members !== null || !isOwnedNexthop(raw)) return false
   const { hop, index, family } = nexthop
   return hopKey(hop, index, family) === hopKey(raw.hop, raw.index, raw.family)
 }
 
-/** IPv4 routes may go by IPv6 neighbours, so the family of the neighbour counts where there is one. */
+/** IPv4 routes may use IPv6 neighbours, so the family of the neighbour counts where there is one. */
 function hopKey(
   { via, labels }: Omit<encode.UnweightedHop, 'device'>,
   index: number,

@@ -4,7 +4,7 @@ import { addressesOf } from './addresses.ts'
 import * as k from './constants.ts'
 import type { Links } from './links.ts'
 
-/** The addresses of the machine itself: not those of VRFs and their ports, nor of what we made, nor such as another machine was found to have. */
+/** The node's own addresses: not those of VRFs and their ports, of owned interfaces, nor those found to be another machine's. */
 export function nodeAddresses(links: Links): InterfaceAddress[] {
   return addressesOf(0).flatMap(({ index, ip, prefixLength, protocol, flags }) => {
     const name = links.nameOf(index)

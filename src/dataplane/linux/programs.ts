@@ -25,7 +25,7 @@ import { AF_INET, TC_ACT_SHOT } from './constants.ts'
 
 const XDP_DROP = 1
 
-/** On a bridge: what it passes up to its own host is dropped; what it forwards does not come by. */
+/** For a bridge: drops the frames that it passes up to its host; forwarded frames do not pass here. */
 export const dropFrames: ProgramSource = {
   type: BPF_PROG_TYPE_XDP,
   name: 'chanter_drop',
@@ -52,7 +52,7 @@ const FIRST_MULTICAST = 224
 /** Fragment offset of an IPv4 header, as a little-endian host reads it. */
 const FRAGMENT_OFFSET = 0xff1f
 
-/** Places on the stack. */
+/** Positions on the stack. */
 const HEADER = -24
 const TYPE = -32
 const PARAMETERS = -96
@@ -63,7 +63,7 @@ const PARAMETER = { ifindex: 8, source: 16, destination: 32 }
 
 const CONTEXT = 6
 
-/** Reads octets of the packet onto the stack: from where register 2 says. */
+/** Copies octets of the packet onto the stack, from the offset in register 2. */
 function load(to: number, octets: number): Line[] {
   return [
     copy(1, CONTEXT),
@@ -75,7 +75,7 @@ function load(to: number, octets: number): Line[] {
   ]
 }
 
-/** Whether the VRF would take the packet for itself: by its own table, whatever the order of the rules is. */
+/** Whether the VRF would accept the packet as its own: by its own table, whatever the order of the rules is. */
 function dropIfLocal(): Line[] {
   const lines: Line[] = []
   for (let at = 0; at < PARAMETERS_BYTES; at += 8) lines.push(storeImmediate(FP, PARAMETERS + at, 0))
@@ -100,9 +100,9 @@ function dropIfLocal(): Line[] {
 }
 
 /**
- * On a port of a VRF: ICMP errors that the node itself would take are dropped, to a gateway, broadcast or multicast. Linux looks up
- * what they quote outside of the VRF (icmp_err), and would lower the path MTU of the underlay. Those for other hosts are forwarded.
- * Of ICMPv6 it looks up in the VRF alone.
+ * For a port of a VRF: drops ICMP errors for the node itself, to a gateway, broadcast or multicast address. Linux looks up
+ * the packet that they quote outside of the VRF (icmp_err), and would lower the path MTU of the underlay. Those for other hosts are forwarded.
+ * For ICMPv6 it uses the VRF alone.
  */
 export const dropLocalErrors: ProgramSource = {
   type: BPF_PROG_TYPE_SCHED_CLS,

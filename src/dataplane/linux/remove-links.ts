@@ -13,7 +13,7 @@ import type { Requests } from './requests.ts'
 import type { Routes } from './routes.ts'
 import type { Rules } from './rules.ts'
 
-/** Groups of links are told by 32 bits, of which these are used: people number theirs from 0. */
+/** Link groups have 32-bit numbers, of which these are used: operators number theirs from 0. */
 const GROUPS = [2 ** 28, 2 ** 31] as const
 
 export interface LinkRemoverDependencies {
@@ -26,8 +26,8 @@ export interface LinkRemoverDependencies {
 }
 
 /**
- * Deletes links of ours, all that are given by one request: the kernel waits for its CPUs, which is most of what a deletion takes, once
- * for all of a group, but for bridges.
+ * Deletes owned links, all of a list by one request: most of a deletion's time the kernel waits for its CPUs, once
+ * for a whole group, except for bridges.
  */
 export class LinkRemover {
   private readonly requests: Requests
@@ -46,12 +46,12 @@ export class LinkRemover {
     this.rules = rules
   }
 
-  /** Why entries were refused, by their position; it is a success where a link is not there or not ours. */
+  /** Why entries were refused, by their position; an absent or external link counts as a success. */
   remove(entries: readonly LinkEntry[]): Refused {
     const refused = new Map<number, Refusal>()
     const going = new Map<number, Link>()
     for (const [position, entry] of entries.entries()) {
-      // one that was renamed leaves by its present name
+      // a renamed link is removed under its present name
       const { device } = entry
       const link = this.links.get(device) ?? this.links.renamedFrom(device, kernelKind(entry))
       if (link === undefined) continue
@@ -64,7 +64,7 @@ export class LinkRemover {
     return refused
   }
 
-  /** What has to be so before a link of ours can go. */
+  /** The preconditions for the removal of an owned link. */
   private prepare(entry: LinkEntry, link: Link): Refusal | null {
     const ports = entry.kind === 'bridge' && entry.given ? this.links.all(link.index) : []
     if (ports.length > 0) {
@@ -75,7 +75,7 @@ export class LinkRemover {
     return null
   }
 
-  /** A bridge of others stays, as it was before us. */
+  /** An external bridge stays, as it was before chanter used it. */
   private leave(entry: LinkEntry, link: Link): null {
     if (entry.kind === 'bridge') this.isolation.release(link)
     return null
@@ -87,8 +87,8 @@ export class LinkRemover {
   }
 
   /**
-   * Whether all went. The group is a new one each time, drawn from so many that nobody else has a link in it; and where we come to an end
-   * before it is deleted, nobody deletes it later.
+   * Whether all were removed. The group number is drawn anew each time, from so many that no other program has a link in it; if this process ends
+   * before the deletion, no later one deletes the group.
    */
   private deleteTogether(links: readonly Link[]): boolean {
     const group = randomInt(...GROUPS)
@@ -96,7 +96,7 @@ export class LinkRemover {
       setGroup(this.requests, index, group)
       if (this.requests.writer.isFull) this.requests.send()
     }
-    this.requests.send() // one that is gone already cannot be put into it
+    this.requests.send() // an absent link cannot be put into it
     deleteGroup(this.requests, group)
     return this.requests.send().size === 0
   }
@@ -112,7 +112,7 @@ export class LinkRemover {
     return refused
   }
 
-  /** Removes what of ours is in a VRF's table, which outlives the device. */
+  /** Removes owned entries from a VRF's table, which outlives the device. */
   private clearTable(link: Link): void {
     for (const chunk of lookRoutes(link, this)) {
       for (const { entry } of chunk) {
@@ -124,7 +124,7 @@ export class LinkRemover {
     this.multipath.tidy()
   }
 
-  /** The order of routing rules is for VRFs alone. */
+  /** The order of routing rules matters to VRFs alone. */
   private restoreRules(gone: readonly Link[]): void {
     if (!gone.some(({ table }) => table !== null)) return
     if (!this.links.all(null).some((link) => link.table !== null && isOwned(link))) this.rules.restore()

@@ -12,10 +12,10 @@ import type { Batch } from './encode.ts'
 import { messages, NetlinkAttributes, type NetlinkMessage, NetlinkWriter } from './message.ts'
 import { NetlinkSocket, receiveBuffer } from './socket.ts'
 
-/** Requests to change or get something, packed into batches; the kernel has dealt with all of a batch when it is sent. */
+/** Requests to change or get something, packed into batches; the kernel has processed the whole batch when `send` returns. */
 export class Requests implements Batch {
   readonly writer = new NetlinkWriter()
-  /** What notifications of the changes asked for here are told by. */
+  /** The port by which notifications of these changes are recognised. */
   readonly port: number
   private readonly socket: NetlinkSocket
   private sequence = 0
@@ -33,7 +33,7 @@ export class Requests implements Batch {
     this.writer.end()
   }
 
-  /** Sends the batch; `reply` gets the answers that are neither success nor failure, with their positions, and may ask more. */
+  /** Sends the batch; `reply` gets the answers that are neither success nor failure, with their positions, and may add requests. */
   send(reply: (message: NetlinkMessage, position: number) => void = () => {}): Refused {
     const { writer } = this
     if (writer.count === 0) return new Map()
@@ -81,20 +81,20 @@ export class Requests implements Batch {
 }
 
 export interface Dump {
-  /** `NETLINK_ROUTE` when not given. */
+  /** Default `NETLINK_ROUTE`. */
   readonly protocol?: number
   readonly type: number
   /** Writes the request's payload. */
   readonly write: (writer: NetlinkWriter) => void
-  /** Gets each message; one may come again, when the kernel's tables changed on the way and the dump is repeated. */
+  /** Gets each message; one may come again, when the kernel's tables changed meanwhile and the dump is repeated. */
   readonly visit: (message: NetlinkMessage) => void
-  /** Errors that say that there is nothing to dump. */
+  /** Errors that mean that there is nothing to dump. */
   readonly nothing?: readonly number[]
 }
 
 /**
- * So often a dump is made when the kernel's tables change on the way, as they do all the time on a machine that starts containers.
- * Then what all of them told together has to do: all that was there throughout is in it.
+ * How often a dump is repeated when the kernel's tables change meanwhile, as they do all the time on a machine that starts containers.
+ * After that the union of all of them is used: it has every entry that was there throughout.
  */
 const DUMPS = 4
 
@@ -131,7 +131,7 @@ export function* dump({ protocol, type, write, visit, nothing = [] }: Dump): Gen
   }
 }
 
-/** Of dumps that are over, for the next ones: they are as large as what most dumps bring is small. */
+/** Buffers of finished dumps, for reuse: they are large, and most dumps are small. */
 const spare: { readonly writer: NetlinkWriter; readonly bytes: Buffer }[] = []
 const dumping = (text: string) => `dump: ${text}`
 
@@ -140,7 +140,7 @@ export function exhaust(steps: Generator<unknown, void>): void {
   while (!steps.next().done);
 }
 
-/** What is received next takes the room of what was received before. */
+/** The next `receive` overwrites the previous data. */
 function copyOf({ bytes, start, end, ...header }: NetlinkMessage): NetlinkMessage {
   return { ...header, bytes: Buffer.from(bytes.subarray(start, end)), start: 0, end: end - start }
 }

@@ -2,7 +2,7 @@ import * as k from './constants.ts'
 import { DROP, IF_EQUAL, type Instruction, LOAD_U8, LOAD_U16, PASS, program } from './filter.ts'
 import { NetlinkSocket } from './socket.ts'
 
-/** What ways depend on; a link that goes down takes its IPv4 routes with it without a word. */
+/** What paths depend on; a link that goes down loses its IPv4 routes without a notification. */
 const GROUPS = [
   k.RTNLGRP_LINK,
   k.RTNLGRP_IPV4_ROUTE,
@@ -12,7 +12,7 @@ const GROUPS = [
   k.RTNLGRP_NEXTHOP,
 ]
 
-/** Drops what we set ourselves: routes and nexthops with our protocol. */
+/** Drops notifications of our own changes: routes and nexthops with our protocol. */
 const ONLY_OTHERS: readonly Instruction[] = [
   [LOAD_U16, 0, 0, 4], // the message type
   [IF_EQUAL, 3, 0, k.RTM_NEWROUTE << 8],
@@ -27,11 +27,11 @@ const ONLY_OTHERS: readonly Instruction[] = [
   PASS,
 ]
 
-/** A few messages: where another daemon takes in the whole Internet, the kernel drops the rest before it costs us anything. */
+/** A few messages: while another daemon installs the whole Internet table, the kernel drops the rest at no cost to us. */
 const BUFFER_BYTES = 4096
 const DATAGRAMS_A_POLL = 64
 
-/** Notices that ways may have become others: that something changed, and not what. */
+/** Notices that paths may have changed, but not how. */
 export class RouteMonitor {
   private readonly socket = new NetlinkSocket({ groups: GROUPS, bufferBytes: BUFFER_BYTES })
 

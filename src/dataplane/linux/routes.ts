@@ -4,7 +4,7 @@ import type { Links } from './links.ts'
 import type { NetlinkMessage } from './message.ts'
 import type { Multipath } from './multipath.ts'
 
-/** Reads routes, of which interfaces tell the VRF, and groups of nexthops the hops. */
+/** Reads routes; interfaces yield the VRF, and nexthop groups the hops. */
 export class Routes {
   private readonly multipath: Multipath
   private readonly directory: RouteDirectory
@@ -18,12 +18,12 @@ export class Routes {
     }
   }
 
-  /** Reads RTM_NEWROUTE and RTM_DELROUTE; undefined for what is no route of the kind that we set. */
+  /** Reads RTM_NEWROUTE and RTM_DELROUTE; undefined for kinds of routes that chanter does not set. */
   read(message: NetlinkMessage): ObservedEntry | undefined {
     return readRoute(message, this.directory)
   }
 
-  /** Reads a route of a dump, which tells who uses which group. */
+  /** Reads a route of a dump, which shows the users of groups. */
   readHeld(message: NetlinkMessage): ObservedEntry | undefined {
     const observed = this.read(message)
     const grouped = observed?.entry.kind === 'route' ? readGroupedRoute(message) : undefined
@@ -31,7 +31,7 @@ export class Routes {
     return observed
   }
 
-  /** A route of which only is known which it is. */
+  /** A route of which only the identity is known. */
   named(route: RouteKey): ObservedEntry | undefined {
     const device = this.directory.vrfOf(route.table)
     return device === undefined

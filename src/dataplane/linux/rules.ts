@@ -7,7 +7,7 @@ import { dump, exhaust, type Requests } from './requests.ts'
 const FAMILIES = [k.AF_INET, k.AF_INET6] as const
 type Family = (typeof FAMILIES)[number]
 
-/** What the kernel says where there is no IPv6. */
+/** The errno where there is no IPv6. */
 const NOTHING = [k.EAFNOSUPPORT, k.EOPNOTSUPP]
 
 interface Rule {
@@ -18,11 +18,11 @@ interface Rule {
 }
 
 /**
- * The routing rules of the machine. From the start its own addresses (`lookup local`, priority 0) are looked up before VRFs (`l3mdev`, priority 1000), so
- * that they can be reached out of any VRF, and no VRF can have them itself (Documentation/networking/vrf.rst).
+ * The node's routing rules. By default its own addresses (`lookup local`, priority 0) are looked up before VRFs (`l3mdev`, priority 1000), so
+ * that they are reachable from any VRF, and no VRF can have them itself (Documentation/networking/vrf.rst).
  */
 export class Rules {
-  /** Whether they are ours to change. */
+  /** Whether the configuration allows changing them. */
   readonly areManaged: boolean
   private readonly requests: Requests
   private wereOrdered: boolean | null = null
@@ -37,12 +37,12 @@ export class Rules {
     return FAMILIES.every((family) => isOrdered(rulesOf(family)))
   }
 
-  /** Whether there is nothing to do. */
+  /** Whether there is no work left. */
   get areDone(): boolean {
     return !this.areManaged || this.areOrdered()
   }
 
-  /** As a setting of the machine, for people. */
+  /** As a node setting, for people. */
   held(): HeldSetting {
     const isOrdered = this.areOrdered()
     const before = this.wereOrdered ?? isOrdered
@@ -54,7 +54,7 @@ export class Rules {
     }
   }
 
-  /** Has VRFs looked up first, and changes the place of no other rule; answers with why that was refused, if it was. */
+  /** Puts the lookup of VRFs first, and moves no other rule; returns why that was refused, if it was. */
   order(): Refusal | null {
     if (this.areDone) return null
     this.wereOrdered ??= false
@@ -64,7 +64,7 @@ export class Rules {
       const { priority } = rules.find(isLocal)!
       this.add(family, { isL3mdev: true, table: k.RT_TABLE_UNSPEC, priority: Math.max(priority - 1, 0) })
       if (priority === 0) {
-        // rules of one priority stand in the order in which they came
+        // rules of one priority stand in the order of their creation
         this.add(family, { isL3mdev: false, table: k.RT_TABLE_LOCAL, priority })
         this.remove(family, { isL3mdev: false, table: k.RT_TABLE_LOCAL, isOurs: false })
       }
@@ -74,7 +74,7 @@ export class Rules {
     return null
   }
 
-  /** Takes our rules for VRFs away, and leaves the one for the machine's own addresses where it was from the start. */
+  /** Removes the owned rules for VRFs, and puts the one for the node's own addresses back where it is by default. */
   restore(): void {
     if (!this.areManaged) return
     for (const family of FAMILIES) {
@@ -116,7 +116,7 @@ function isOrdered(rules: readonly Rule[]): boolean {
   return local < 0 || (vrfs >= 0 && vrfs < local)
 }
 
-/** In the order in which the kernel goes by them. */
+/** In the order in which the kernel evaluates them. */
 function rulesOf(family: Family): Rule[] {
   const rules: Rule[] = []
   const visit = (message: NetlinkMessage) => rules.push(readRule(message))

@@ -27,13 +27,13 @@ const RECEIVE_BYTES = 64 * 1024
 const DEFAULT_BUFFER_BYTES = 4 << 20
 
 export interface NetlinkSocketOptions {
-  /** `NETLINK_ROUTE` when not given. */
+  /** Default `NETLINK_ROUTE`. */
   readonly protocol?: number
   /** Multicast groups to listen to. */
   readonly groups?: readonly number[]
-  /** How much the kernel keeps for us until we read it. */
+  /** Receive buffer size of the kernel. */
   readonly bufferBytes?: number
-  /** Where to receive to, of `receiveBuffer`; one of its own when not given. */
+  /** Where to receive to, of `receiveBuffer`; by default one of its own. */
   readonly bytes?: Buffer
 }
 
@@ -41,15 +41,15 @@ export function receiveBuffer(): Buffer {
   return Buffer.alloc(RECEIVE_BYTES)
 }
 
-/** What one `receive` came to: bytes in `bytes`, nothing there, or messages lost for want of buffer. */
+/** The result of one `receive`: bytes in `bytes`, nothing there, or messages lost for want of buffer. */
 export type Received = number | 'nothing' | 'overrun'
 
-/** A netlink socket of the network namespace that the thread is in when it is made. */
+/** A netlink socket in the network namespace of the creating thread. */
 export class NetlinkSocket {
-  /** What was received last. */
+  /** The data received last. */
   readonly bytes: Buffer
   readonly fd: number
-  /** What its requests, and what comes of them, are told by. */
+  /** The port by which its requests and their notifications are recognised. */
   readonly port: number
 
   constructor({
@@ -87,7 +87,7 @@ export class NetlinkSocket {
     return libc.checked(result, 'netlink receive')
   }
 
-  /** Drops what a classic BPF program, of 8 octets an instruction, does not let pass; null lets everything pass. */
+  /** Drops what a classic BPF program, of 8 octets an instruction, rejects; null passes everything. */
   filter(program: Buffer | null): void {
     if (program === null) {
       this.option(SOL_SOCKET, SO_DETACH_FILTER, 0)
@@ -106,7 +106,7 @@ export class NetlinkSocket {
     libc.close(this.fd)
   }
 
-  /** Sets the buffers beyond the system's limits where we may, else within them. */
+  /** Sets the buffers beyond the system's limits where permitted, else within them. */
   private reserve(bytes: number): void {
     if (this.option(SOL_SOCKET, SO_RCVBUFFORCE, bytes) < 0) this.option(SOL_SOCKET, SO_RCVBUF, bytes)
     this.option(SOL_SOCKET, SO_SNDBUFFORCE, bytes)

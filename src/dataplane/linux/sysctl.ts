@@ -4,14 +4,14 @@ import { noMpls, type Refusal, settingRefused } from '../refusal.ts'
 
 const ROOT = '/proc/sys/net'
 
-/** What a setting below /proc/sys/net has to be. */
+/** The required value of a setting below /proc/sys/net. */
 export interface Setting {
   /** `ipv4/conf/tap1/forwarding`. */
   readonly path: string
   readonly value: number
-  /** Whether what it is will do; without, only `value` does. */
+  /** Whether a value suffices; by default only `value` does. */
   readonly fits?: (value: number) => boolean
-  /** Why it matters that it is not there at all; without, it does not. */
+  /** Why the absence of the setting matters; by default it does not. */
   readonly missing?: Refusal
 }
 
@@ -22,27 +22,27 @@ export function hasMpls(): boolean {
   return read(PLATFORM_LABELS) !== undefined
 }
 
-/** Has the kernel look at labels up to this one. */
+/** Raises the kernel's label limit to this label. */
 export function platformLabels(label: number): readonly Setting[] {
   return [{ path: PLATFORM_LABELS, value: MOST_LABELS, fits: (value) => value > label, missing: noMpls }]
 }
 
-/** Has labelled packets taken from an interface. */
+/** Accepts labelled packets from an interface. */
 export function mplsInput(device: string): readonly Setting[] {
   return [{ path: `mpls/conf/${device}/input`, value: 1, missing: noMpls }]
 }
 
-/** What a VRF device needs: it is the interface that packets from the ports come in by. */
+/** The settings of a VRF device: packets from the ports arrive by it. */
 export function vrfSettings(device: string): readonly Setting[] {
   return [
     { path: `ipv4/conf/${device}/forwarding`, value: 1 },
     reversePath(device),
-    // of IPv6 there is no forwarding for some interfaces only
+    // IPv6 has no forwarding for some interfaces only
     { path: IPV6_FORWARDING, value: 1 },
   ]
 }
 
-/** What a bridge or VXLAN device of ours needs beside its isolation; where settings cannot be written, that has to do. */
+/** The settings of an owned bridge or VXLAN device beside its isolation; where settings cannot be written, the isolation has to suffice. */
 export function networkSettings(device: string): readonly Setting[] {
   return isWritable() ? [{ path: `ipv6/conf/${device}/accept_ra`, value: 0 }] : []
 }
@@ -68,13 +68,13 @@ export function forwardsIpv6(): boolean {
   return read(IPV6_FORWARDING) !== 0
 }
 
-/** Settings by which services of the host take what comes in by VRFs, for their gateways' addresses. */
+/** Settings by which services of the host accept traffic that arrives by VRFs, for their gateways' addresses. */
 export function servicesOpenToVrfs(): string[] {
   const paths = ['ipv4/tcp_l3mdev_accept', 'ipv4/udp_l3mdev_accept']
   return paths.filter((path) => read(path) === 1).map(nameOf)
 }
 
-/** Whether an interface takes nothing of IPv6. */
+/** Whether an interface ignores IPv6. */
 export function isIpv6Disabled(device: string): boolean {
   return read(`ipv6/conf/${device}/disable_ipv6`) !== 0
 }
@@ -87,7 +87,7 @@ export function flushIpv6(device: string): void {
   write(path, 0)
 }
 
-/** What a port of a VRF needs to be the gateway of its VMs, and to stand for all others. */
+/** The settings of a port of a VRF, to be the gateway of its VMs and to answer for all others. */
 export function portSettings(device: string): readonly Setting[] {
   return [
     { path: `ipv4/conf/${device}/forwarding`, value: 1 },
@@ -101,7 +101,7 @@ export function portSettings(device: string): readonly Setting[] {
   ]
 }
 
-/** What a port of a VRF needs that is a device of ours: to be the gateway, one among others of the same address, and to stand for nobody else. */
+/** The settings of an owned device as a port of a VRF: it is the gateway, possibly one among others of the same address, and answers for no other address. */
 export function gatewaySettings(device: string): readonly Setting[] {
   return [
     { path: `ipv4/conf/${device}/forwarding`, value: 1 },
@@ -114,7 +114,7 @@ export function gatewaySettings(device: string): readonly Setting[] {
   ]
 }
 
-/** Loose where it is strict: the way back of a VRF's packets need not be the way they came (RFC 3704 §2.4). */
+/** Loose instead of strict: a VRF's packets may return by another path than they came (RFC 3704 §2.4). */
 function reversePath(device: string): Setting {
   const strict = 1
   const ofAll = () => read('ipv4/conf/all/rp_filter') ?? 0
@@ -125,7 +125,7 @@ function reversePath(device: string): Setting {
   }
 }
 
-/** An interface that takes its addresses and routes from routers goes on to do so though the host forwards. */
+/** An interface that gets its addresses and routes from routers keeps doing so though the host forwards. */
 export function keepRouterAdvertisements(device: string): void {
   const accepted = 1
   const acceptedThoughForwarding = 2
@@ -138,11 +138,11 @@ export function fits(settings: readonly Setting[]): boolean {
   return settings.every((setting) => isMet(setting, read(setting.path)))
 }
 
-/** Settings of interfaces, and what they were before we changed them. */
+/** Settings of interfaces, and their values before this process changed them. */
 export class Sysctls {
   private readonly before = new Map<string, { readonly index: number; readonly value: number }>()
 
-  /** Changes what differs; answers with why that was not possible, if it was not. */
+  /** Changes what differs; returns why that was not possible, if it was not. */
   apply(settings: readonly Setting[], index: number): Refusal | null {
     for (const setting of settings) {
       const { path, value, missing } = setting
@@ -156,7 +156,7 @@ export class Sysctls {
     return null
   }
 
-  /** What settings are and were, as people name them. */
+  /** The present and earlier values of settings, under the names that people use. */
   held(settings: readonly Setting[]): HeldSetting[] {
     return settings.flatMap((setting) => {
       const value = read(setting.path)
@@ -166,7 +166,7 @@ export class Sysctls {
     })
   }
 
-  /** Notes what settings are, for `restore`. */
+  /** Records the values of settings, for `restore`. */
   remember(settings: readonly Setting[], index: number): void {
     for (const { path } of settings) {
       const value = read(path)
@@ -174,7 +174,7 @@ export class Sysctls {
     }
   }
 
-  /** Makes settings what they were, or where we do not know that, what those of a new interface are. */
+  /** Restores the earlier values of settings, or if they are unknown, the defaults of a new interface. */
   restore(device: string, settings: readonly Setting[], index: number): void {
     for (const { path } of settings) {
       const value = this.take(path, index) ?? read(path.replace(`/${device}/`, '/default/'))
@@ -182,7 +182,7 @@ export class Sysctls {
     }
   }
 
-  /** Makes settings what they were, where we changed them. */
+  /** Restores the earlier values of settings that this process changed. */
   undo(settings: readonly Setting[], index: number): void {
     for (const { path } of settings) {
       const value = this.take(path, index)
@@ -197,7 +197,7 @@ export class Sysctls {
   }
 }
 
-/** As sysctl(8) has it: dots between the parts, and a slash for the dot of an interface's name. */
+/** As in sysctl(8): dots between the parts, and a slash for the dot of an interface's name. */
 function nameOf(path: string): string {
   return `net.${path.replaceAll(/[./]/g, (sign) => (sign === '.' ? '/' : '.'))}`
 }

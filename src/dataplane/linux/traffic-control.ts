@@ -5,11 +5,11 @@ import { dump, exhaust } from './requests.ts'
 
 /** Marks our filters. */
 const HANDLE = 0x13
-/** In front of all others. */
+/** Before all others. */
 const PREFERENCE = 1
-/** Of tc's messages, preference and protocol are one word; the protocol is in network order. */
+/** In tc's messages, preference and protocol are one word; the protocol is in network order. */
 const INFO = (PREFERENCE << 16) | (k.ETH_P_ALL << 8)
-/** What the kernel says of an interface without a clsact qdisc. */
+/** The errno of an interface without a clsact qdisc. */
 const NOTHING = [k.ENOENT, k.EINVAL, k.EOPNOTSUPP]
 
 /** A filter for all packets that come in by an interface. */
@@ -34,7 +34,7 @@ export const dropAll: IngressFilter = {
 }
 const ZEROS = new Uint8Array(11)
 
-/** Gives an interface the place where filters are; it may have one. */
+/** Gives an interface a clsact qdisc; it may have one. */
 export function addIngress(batch: Batch, index: number): void {
   batch.begin(k.RTM_NEWQDISC, k.NLM_F_CREATE | k.NLM_F_EXCL)
   tcmsg(batch.writer, index, k.CLSACT_HANDLE, k.TC_H_CLSACT, 0)

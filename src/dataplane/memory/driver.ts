@@ -33,11 +33,11 @@ interface Fault {
 }
 
 export interface MemoryDriverOptions {
-  /** Whether an interface of that name, which nobody added, exists nevertheless. */
+  /** Whether an interface of that name counts as existing although no call added it. */
   readonly pretend?: (name: string) => boolean
 }
 
-/** Of these Linux is asked only where they matter, on the ports of VRFs. */
+/** Linux dumps these only where they matter, on the ports of VRFs. */
 const OF_PORTS: ReadonlySet<string> = new Set(['address', 'fixed-neighbour', 'proxy-neighbour'])
 
 /** A kernel in memory: for tests, simulations, and the `dummy` dataplane driver of the configuration. */
@@ -62,13 +62,13 @@ export class MemoryDriver implements Driver {
     this.faults.push({ matches, refusal, left: times })
   }
 
-  /** Loses the notifications that nobody has heard yet, and tells of that. */
+  /** Drops the pending notifications, and reports the loss. */
   overrun(): void {
     this.notices = []
     this.tell((listener) => listener.overrun())
   }
 
-  /** Whether the kernel holds this very entry; of a remote MAC both halves, of a link what is adjustable too. */
+  /** Whether the kernel holds exactly this entry; of a remote MAC both halves, of a link the adjustable options too. */
   holds(entry: Entry): boolean {
     const link = this.kernel.links.get(entry.device)
     if (link === undefined) return false
@@ -282,7 +282,7 @@ export class MemoryDriver implements Driver {
       change()
       return null
     } catch (error) {
-      // what is pretended is in nobody's way
+      // on pretended interfaces nothing is refused
       if (error instanceof RefusalError) return this.pretend === null ? error.refusal : null
       throw error
     }
@@ -355,7 +355,7 @@ export class MemoryDriver implements Driver {
   }
 }
 
-/** A link that is not in its place yet is down. */
+/** A link that is not enslaved yet is down. */
 function isUpInPlace({ up, master }: Link): boolean {
   return up || master === null
 }

@@ -5,15 +5,15 @@ import { identity, type TableEntry } from '../kinds/index.ts'
 import type { Flood, Hop, LabelRoute, LocalMac, Neighbour, RemoteMac, VrfRoute } from '../model.ts'
 import { kernelRefusal, missing, partly, type Refusal } from '../refusal.ts'
 
-/** What a kernel holds for IP VPNs that is no link. */
+/** The state of a kernel for IP VPNs, except links. */
 export type IpTableEntry = Exclude<TableEntry, LocalMac | RemoteMac | Flood | Neighbour>
 
-/** What no kernel has a mark for. */
+/** Kinds that no kernel can mark as owned. */
 const UNMARKED: ReadonlySet<string> = new Set<IpTableEntry['kind']>(['mpls-interface', 'udp-port'])
-/** Of these nobody is told that they are gone. */
+/** Kinds whose removal the kernel does not notify. */
 const SILENT: ReadonlySet<string> = new Set<IpTableEntry['kind']>(['proxy-neighbour', 'udp-port'])
 
-/** Addresses, neighbours, routes and labels as plain maps, with what Linux does to them when an interface goes down or away. */
+/** Addresses, neighbours, routes and labels as plain maps, with the effects that Linux gives an interface that goes down or is removed. */
 export class MemoryIp {
   private readonly held = new Map<string, ObservedEntry<IpTableEntry>>()
   private readonly isUp: (device: string) => boolean | undefined
@@ -33,7 +33,7 @@ export class MemoryIp {
     return held && ({ ...held, device: entry.device } as IpTableEntry)
   }
 
-  /** Answers with why it was refused, if it was. */
+  /** Returns why it was refused, if it was. */
   set(entry: IpTableEntry, marked: boolean): Refusal | null {
     if (entry.kind !== 'route' && entry.kind !== 'mpls') return this.hold(entry, marked)
     const refusals = entry.hops.map((hop) => this.unusable(hop, entry))
@@ -49,14 +49,14 @@ export class MemoryIp {
     this.drop(this.held.get(ipEntryKey(entry)))
   }
 
-  /** The interface is gone. */
+  /** Removes what the interface had. */
   lose(device: string): void {
     this.goDown(device)
     this.dropIf((entry) => entry.device === device && !('table' in entry))
     this.dropIf((entry) => entry.kind === 'mpls' && entry.hops.some((hop) => hop.device === device))
   }
 
-  /** The interface went down: hops by it, with the last one of them the route, and addresses that it answers for, go without a word. */
+  /** The interface went down: removes, without a notification, hops through it (with the last hop the route) and addresses that it answers for. */
   goDown(device: string): void {
     for (const [key, { entry }] of this.held) {
       if (entry.kind === 'route') this.shrink(key, entry, device)
@@ -69,7 +69,7 @@ export class MemoryIp {
     )
   }
 
-  /** Removes what is ours in a table. */
+  /** Removes the owned entries of a table. */
   clear(table: number): void {
     for (const observed of [...this.held.values()]) {
       const { entry, marked } = observed
@@ -77,7 +77,7 @@ export class MemoryIp {
     }
   }
 
-  /** What is seen of a device; a VRF's routes are those of its table. */
+  /** The observed entries of a device; a VRF's routes are those of its table. */
   *of(device: string, table: number | null): Generator<ObservedEntry, void> {
     for (const observed of this.held.values()) {
       const { entry } = observed
@@ -117,7 +117,7 @@ export class MemoryIp {
   }
 }
 
-/** Routes are their table's, whatever VRF has it. */
+/** Routes belong to their table, whichever VRF has it. */
 function ipEntryKey(entry: IpTableEntry): string {
   return identity('table' in entry ? { ...entry, device: '' } : entry)
 }

@@ -31,13 +31,13 @@ type Notice = (listener: ChangeListener) => void
 export class MemoryKernel {
   readonly links = new Map<string, MemoryLink>()
   readonly ip: MemoryIp
-  /** The main table, with what `setWay` put into it. */
+  /** The main table, as set by `setWay`. */
   readonly nextHops = new Map<Ip, NextHop>()
-  /** Which interfaces have the addresses of the machine. */
+  /** Which interfaces have the node's addresses. */
   readonly holders = new Map<Ip, string>()
-  /** What devices have counted; those that are not here count nothing. */
+  /** The counters of devices; devices that are absent here have none. */
   readonly counters = new Map<string, Partial<Counters>>()
-  /** Of the machine itself: what `setAddresses` told last. */
+  /** The node's addresses, as last set by `setAddresses`. */
   addresses: readonly InterfaceAddress[] = []
   private readonly notify: (notice: Notice) => void
   private lastIndex = 0
@@ -120,7 +120,7 @@ export class MemoryKernel {
     this.changed(name)
   }
 
-  /** Gives an interface another name; its bridge's entries for it go by that. */
+  /** Renames an interface; its bridge's entries for it get the new name. */
   renameLink(name: string, to: string): void {
     const link = this.need(name)
     this.links.delete(name)
@@ -147,7 +147,7 @@ export class MemoryKernel {
     if (link.pair !== null) this.deleteLink(link.pair)
   }
 
-  /** Puts a port into a bridge or VRF, or with null out of the one it is in; a bridge's entries for it are lost, and all that going down costs. */
+  /** Puts a port into a bridge or VRF, or with null out of its present one; it loses its bridge's entries, and everything that going down costs. */
   enslave(name: string, master: string | null): void {
     const before = this.need(name)
     if (before.master === master) return
@@ -191,7 +191,7 @@ export class MemoryKernel {
     this.changeLink(device, { up: true })
   }
 
-  /** A device of others is up when it has come into a bridge or VRF. */
+  /** An external device is up when it has come into a bridge or VRF. */
   private move(device: string, master: string): void {
     const before = this.need(device)
     if (before.master === master) return
@@ -199,7 +199,7 @@ export class MemoryKernel {
     if (!isOwned(before)) this.changeLink(device, { up: true })
   }
 
-  /** A port that leaves its bridge or VRF is down, unless it is a device of ours. */
+  /** A port that leaves its bridge or VRF is down, unless it is an owned device. */
   release(device: string): void {
     if (!isOwned(this.need(device))) this.changeLink(device, { up: false })
     this.enslave(device, null)
@@ -252,7 +252,7 @@ export class MemoryKernel {
     return held?.entry.device === device ? held : undefined
   }
 
-  /** The bridge or port of it whose own address that is. */
+  /** The bridge, or port of it, that has this address as its own. */
   ownAddressIn(bridge: string, mac: Mac): string | null {
     const own = [...this.links.values()].find(
       (link) => link.mac === mac && (link.name === bridge || link.master === bridge),
@@ -307,7 +307,7 @@ export class MemoryKernel {
     this.notify((listener) => listener.fdbChanged(master, this.bridgedAs(held), false))
   }
 
-  /** A bridge's entry as it is told: behind a VXLAN device it is a part of a remote MAC. */
+  /** A bridge's entry as it is reported: behind a VXLAN device it is a part of a remote MAC. */
   bridgedAs({ entry, marked }: { readonly entry: LocalMac; readonly marked: boolean }): ObservedEntry {
     const { device, mac } = entry
     if (this.links.get(device)?.kind !== 'vxlan') return { entry, marked }
@@ -342,7 +342,7 @@ function partOf(device: string, mac: Mac, marked: boolean): ObservedEntry {
   return { entry: { kind: 'remote-mac', device, mac, dst: ANY_IPV4, vni: 0 }, marked, isPartial: true }
 }
 
-/** Remote MACs as they are told: one that its bridge does not have behind the device too is there in part. */
+/** Remote MACs as they are reported: one that its bridge does not have behind the device too is there in part. */
 export function* remoteMacsOf(
   { name, master, remote }: MemoryLink,
   bridged: ReadonlyMap<Mac, boolean>,

@@ -6,7 +6,7 @@ const POLLIN = 1
 const POLLFD_BYTES = 8
 const ONE = new Uint8Array(BigUint64Array.of(1n).buffer)
 
-/** Positions in `state`: whether the thread sleeps, and whether it is not to sleep any more. */
+/** Positions in `state`: whether the thread sleeps, and whether it must not sleep any more. */
 const ASLEEP = 0
 const ENDING = 1
 
@@ -21,17 +21,17 @@ export function makeBell(): BellHandles {
   return { fd, state: new Int32Array(new SharedArrayBuffer(8)) }
 }
 
-/** To be called when the thread has ended: one that is awake for good is not rung for. */
+/** Call it when the thread has ended: it sets the thread awake permanently, so that no more signals are sent. */
 export function closeBell({ fd }: BellHandles): void {
   libc.close(fd)
 }
 
-/** Wakes the thread, if it sleeps; to be called behind what it is to find. */
+/** Wakes the thread, if it sleeps; call it after writing the message. */
 export function ring({ fd, state }: BellHandles): void {
   if (Atomics.exchange(state, ASLEEP, 0) === 1) libc.write(fd, ONE, ONE.length)
 }
 
-/** Wakes the thread for good: a process does not end before its threads, and cannot interrupt one that sleeps. */
+/** Wakes the thread permanently: a process does not end before its threads, and cannot interrupt a sleeping one. */
 export function ringLast(bell: BellHandles): void {
   Atomics.store(bell.state, ENDING, 1)
   ring(bell)
@@ -53,8 +53,8 @@ export class Sleeper {
   }
 
   /**
-   * Whether one of the descriptors can be read, to which it only listens where it is told to; `ms` as of poll(2). `isNeeded` is asked
-   * last, for what may have come just before.
+   * Whether one of the descriptors can be read; it reads them only if asked to; `ms` as in poll(2). It calls `isNeeded`
+   * last, for messages that arrived just before.
    */
   sleep(ms: number, listens: boolean, isNeeded: () => boolean): boolean {
     const { polled } = this

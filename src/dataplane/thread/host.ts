@@ -9,7 +9,7 @@ import { unpack } from './packing.ts'
 type Walk = Iterator<readonly unknown[]>
 
 export interface HostDependencies {
-  /** What the loop runs on. */
+  /** Options of the loop. */
   readonly clock: Pick<PersistentClock, 'faults'>
   readonly reconciler: Reconciler
   readonly driver: Pick<Driver, 'programs' | 'close'>
@@ -18,7 +18,7 @@ export interface HostDependencies {
   readonly ended: () => void
 }
 
-/** The forwarding loop at the far end of a thread's messages. */
+/** The forwarding loop at the thread's end of the messages. */
 export class ThreadHost {
   private readonly reconciler: Reconciler
   private readonly driver: HostDependencies['driver']
@@ -28,7 +28,7 @@ export class ThreadHost {
   private readonly calls: Calls
   private readonly walks = new Map<number, Walk>()
   private lastWalk = 0
-  /** The programs that were told last. */
+  /** The program ids that were reported last. */
   private programs = ''
 
   constructor({ clock, reconciler, driver, report, ended }: HostDependencies) {
@@ -105,7 +105,7 @@ export class ThreadHost {
     }
   }
 
-  /** Before the answers to which they belong, so that whoever keeps them with the state has them. */
+  /** Sent before the answers to which they belong, so that a caller can store them with its state. */
   private tellPrograms(): void {
     const { programs } = this.driver
     const text = programs.join()

@@ -5,25 +5,25 @@ interface Timer {
   readonly task: () => void
 }
 
-/** What the kernel tells is read so seldom at most: it comes in bunches, and each time costs as much as many of them. */
+/** Minimum interval between two reads of notifications: they come in bunches, and a read costs as much as many of them. */
 const LISTEN_MS = 20
 
-/** Nothing that it is given throws. */
+/** Its callbacks must not throw. */
 export interface LoopDependencies {
   /** Takes the next message, if there is one. */
   readonly takeMessage: () => boolean
-  /** Reads what the kernel has to tell. */
+  /** Reads the kernel's notifications. */
   readonly poll: () => void
   /**
-   * Sleeps until there is a message or, where it listens, something to read, which it then says; so many milliseconds at most,
-   * or with -1 without end.
+   * Sleeps until there is a message or, if it listens, something to read, which it then returns; for that many milliseconds at most,
+   * or with -1 without limit.
    */
   readonly sleep: (ms: number, listens: boolean) => boolean
 }
 
 /**
- * What a thread does that waits for messages, timers and netlink sockets at once, as Node's own loop cannot: it goes round as
- * long as there is something to do, and sleeps where there is nothing.
+ * The loop of a thread that waits for messages, timers and netlink sockets at once, which Node's own loop cannot: it runs while
+ * there is something to do, and sleeps otherwise.
  */
 export class Loop implements Clock {
   private tasks: (() => void)[] = []
@@ -54,7 +54,7 @@ export class Loop implements Clock {
     }
   }
 
-  /** Goes round until `end`. Promises go on between two rounds. */
+  /** Runs until `end`. Promises go on between two rounds. */
   run({ takeMessage, poll, sleep }: LoopDependencies): void {
     let polled = this.now()
     const round = (): void => {
@@ -92,7 +92,7 @@ export class Loop implements Clock {
     return tasks
   }
 
-  /** Until a timer is due, or it is that time; -1 for without end. */
+  /** Until a timer is due, or that time has come; -1 for no limit. */
   private idleMs(latest: number | null): number {
     if (this.tasks.length > 0) return 0
     const until = Math.min(

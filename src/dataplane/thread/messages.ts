@@ -6,7 +6,7 @@ import type { Answers, Lists } from '../view.ts'
 import type { BellHandles } from './bell.ts'
 import type { PackedEntries } from './packing.ts'
 
-/** What a forwarding thread is started with. */
+/** The start data of a forwarding thread. */
 export interface ThreadOptions {
   /** What earlier processes did in this kernel. */
   readonly former: FormerWork
@@ -20,14 +20,14 @@ export interface ThreadData {
   readonly options: ThreadOptions
 }
 
-/** What can be asked of the thread; it answers in any order. */
+/** Queries of the thread; it answers in any order. */
 export interface Calls extends DataplaneQueries, Pick<Answers, 'counts' | 'find' | 'summary'> {
   settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]>
   gone(entries: readonly Entry[]): Promise<void>
   verify(): Promise<Verification>
-  /** Begins to walk a list; answers with a number for it. */
+  /** Begins to walk a list; returns a number for it. */
   walk(list: keyof Lists, devices?: ReadonlySet<string>): number
-  /** The next slice of it; null behind the last. */
+  /** The next slice of it; null after the last. */
   slice(walk: number): readonly unknown[] | null
   /** Ends a walk before its end. */
   abandon(walk: number): void
@@ -42,7 +42,7 @@ export type ListSlice<L extends keyof Lists> = ReturnType<Lists[L]> extends Iter
 
 /** To the thread; it acts on them in order. */
 export type Order =
-  /** Entries that are wanted from now on, and those that are no more, where `wanted` is 0. */
+  /** Entries that become wanted, and those that become unwanted, where `wanted` is 0. */
   | { readonly do: 'want'; readonly entries: PackedEntries; readonly wanted: Uint8Array }
   | { readonly do: 'clear'; readonly entries: readonly Entry[] }
   | { readonly do: 'start' | 'complete' | 'followAddresses' }

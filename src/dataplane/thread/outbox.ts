@@ -4,14 +4,14 @@ import type { Entry } from '../model.ts'
 import type { Order } from './messages.ts'
 import { pack } from './packing.ts'
 
-/** Changes of what is wanted that go to the thread in one message at most. */
+/** Maximum number of desired-state changes in one message to the thread. */
 const BATCH = 1024
 
-/** How much of each is kept where. */
+/** How many items of each kind are kept, and where. */
 interface Bounds {
-  /** Batches that the thread has not taken yet at most; what comes meanwhile is kept here. */
+  /** Maximum number of batches that the thread has not acknowledged yet; later changes are kept here meanwhile. */
   readonly underway: number
-  /** From so many changes on that are kept, those that later ones replace are dropped. */
+  /** From this many kept changes on, those that later ones replace are dropped. */
   readonly kept: number
 }
 
@@ -19,13 +19,13 @@ const BOUNDS: Bounds = { underway: 64, kept: 65_536 }
 
 interface Waiting {
   readonly order: Order
-  /** It goes behind so many changes. */
+  /** It is sent after this many changes. */
   after: number
 }
 
 /**
- * What goes to the thread, in its order. A thread that a kernel keeps waiting is sent a bounded number of changes; beyond that the last change of each
- * entry is kept, so that they do not grow with time but with what there is. Such changes may overtake orders, never the reverse.
+ * Changes and orders to the thread, in their order. A thread that waits for the kernel is sent a bounded number of changes; beyond that only the last change of each
+ * entry is kept, so that memory is bounded by the number of entries, not by time. Such changes may overtake orders, never the reverse.
  */
 export class Outbox {
   private readonly clock: Clock
@@ -60,13 +60,13 @@ export class Outbox {
     if (this.changes.length >= this.limit) this.compact()
   }
 
-  /** Behind all that was wanted before. */
+  /** Sent after all earlier changes of the desired state. */
   order(order: Order): void {
     this.orders.push({ order, after: this.sent + this.changes.length })
     this.flush()
   }
 
-  /** The thread has taken a batch. */
+  /** The thread has acknowledged a batch. */
   taken(): void {
     this.underway--
     this.flush()

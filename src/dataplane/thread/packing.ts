@@ -11,7 +11,7 @@ export interface PackedEntries {
   readonly kinds: Uint8Array
   readonly numbers: Float64Array
   readonly texts: readonly string[]
-  /** Of kinds that are not packed. */
+  /** Entries of kinds that are not packed. */
   readonly others: readonly Entry[]
 }
 
@@ -40,7 +40,7 @@ export function* unpack({ kinds, numbers, texts, others }: PackedEntries): Gener
   for (const kind of kinds) yield PACKINGS[kind]?.unpack(from) ?? others[other++]!
 }
 
-/** Numbers that grow as they have to, and the texts that some of them stand for. */
+/** Numbers in a growing array, and the texts that some of them stand for. */
 class Numbers implements Packer {
   readonly texts: string[] = []
   private readonly positions = new Map<string, number>()

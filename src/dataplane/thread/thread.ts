@@ -10,9 +10,9 @@ import { closeBell, makeBell, ring, ringLast } from './bell.ts'
 import type { Call, Calls, ListSlice, Order, Report, Result, ThreadData, ThreadOptions } from './messages.ts'
 import { Outbox } from './outbox.ts'
 
-/** So long a summary is waited for; then the last one has to do. */
+/** How long to wait for a summary before the last one is used. */
 const SUMMARY_MS = 1000
-/** So long the thread has to end; it may be in a call of the kernel's that takes longer. */
+/** How long the thread has to end; a call of the kernel may take longer. */
 const STOP_MS = 2000
 
 /** The file that the thread runs: as source, or beside the bundle. */
@@ -24,7 +24,7 @@ export interface ForwardingThreadOptions {
   readonly options: ThreadOptions
   /** The file that the thread runs. */
   readonly entry?: URL
-  /** Called when the thread has ended without being told to: nothing is forwarded any more. */
+  /** Called when the thread has ended without a request: nothing is forwarded any more. */
   readonly died: (reason: string) => void
 }
 
@@ -34,11 +34,11 @@ interface Asked {
   readonly reject: (error: Error) => void
 }
 
-/** A forwarding loop in a thread of its own, in the network namespace of the thread that makes it. A kernel that makes it wait holds up nobody else. */
+/** A forwarding loop in a thread of its own, in the network namespace of the creating thread. A slow kernel thus holds up no other work. */
 export class ForwardingThread implements Dataplane, DataplaneView {
   readonly kinds = KINDS
   readonly describe = identity
-  /** Ids of XDP programs of ours that may be on bridges. */
+  /** Ids of owned XDP programs that may be on bridges. */
   programs: readonly number[]
   private readonly clock: Clock
   private readonly events: EventSink
@@ -64,7 +64,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     })
     this.worker.on('message', (report: Report) => this.handle(report))
     const ended = (reason: string) => {
-      // once it is told to end, nobody waits for what it still owes
+      // after the order to end, no caller waits for its answers
       if (this.isStopping) return
       for (const { reject } of this.asked.values()) reject(new Error(reason))
       this.asked.clear()
@@ -96,7 +96,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     this.outbox.order({ do: 'start' })
   }
 
-  /** Behind the answers to all that was asked before, since what is wanted may follow from them. */
+  /** Sent after all earlier answers, since the desired state may follow from them. */
   complete(): void {
     const complete = () => this.outbox.order({ do: 'complete' })
     this.call('counts').then(complete, () => {})
@@ -181,7 +181,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     return this.walk('settings')
   }
 
-  /** As the thread tells it; where it is kept waiting by the kernel, as it told it last, with since when it waits. */
+  /** The thread's own summary; while the kernel keeps the thread waiting, the last one, with the time since when it waits. */
   async summary(bridges: readonly string[]): Promise<DataplaneSummary> {
     const fresh = this.call('summary', bridges).then((summary) => {
       this.lastSummary = summary
@@ -200,7 +200,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     return { ...last, silentSince: this.silentSince() }
   }
 
-  /** Ends the loop, and the waiting for it; the kernel stays as it is. */
+  /** Ends the loop, and every wait for it; the kernel stays as it is. */
   async stop(): Promise<void> {
     this.isStopping = true
     let cancel = () => {}
@@ -212,7 +212,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     this.worker.unref()
   }
 
-  /** Since when the thread owes the answer that is due longest, in epoch milliseconds. */
+  /** Since when the oldest answer of the thread has been due, in epoch milliseconds. */
   private silentSince(): number | null {
     const [first] = this.asked.values()
     return first === undefined ? null : Math.round(this.clock.epoch() - (this.clock.now() - first.since))

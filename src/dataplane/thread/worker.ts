@@ -9,7 +9,7 @@ import { ThreadHost } from './host.ts'
 import { Loop } from './loop.ts'
 import type { Order, Report, ThreadData } from './messages.ts'
 
-/** What a forwarding thread runs. */
+/** The body of a forwarding thread. */
 const port = parentPort!
 const { bell, options } = workerData as ThreadData
 const report = (one: Report) => port.postMessage(one)
@@ -20,7 +20,7 @@ const sendEvents = () => {
   unsent = []
 }
 const events = {
-  /** Those of one turn cross together. */
+  /** The messages of one turn are sent together. */
   emit(event: DaemonEvent) {
     if (unsent.push(event) === 1) loop.soon(sendEvents)
   },

@@ -5,13 +5,13 @@ import type { Directory, RawNeighbour } from '../decode-neighbour.ts'
 import { type Batch, ndmsg, type Target } from '../encode.ts'
 import type { Kernel } from './definition.ts'
 
-/** What a bridge's entry for a MAC behind a port says. */
+/** A bridge's entry for a MAC behind a port. */
 export interface Bridged {
-  /** Whether it carries our mark and is as we set it. */
+  /** Whether it carries our mark and is as wanted. */
   readonly marked: boolean
-  /** Whether others have it there in a way that stays. */
+  /** Whether another program set it permanently. */
   readonly external: boolean
-  /** Whether it is marked and will be sticky, which the kernel takes in a message of its own. */
+  /** Whether it is marked and about to become sticky, which takes the kernel a message of its own. */
   readonly isHalfSet: boolean
 }
 
@@ -22,7 +22,7 @@ export function readBridged({ bridge, state, flags, vni }: RawNeighbour, directo
   const isSticky = (flags & k.NTF_STICKY) !== 0
   const isMovable = vni === null || (state & k.NUD_NOARP) === 0
   const isAsWeSet = isExternal ? isSticky : !isSticky && isMovable
-  // an address of the host takes our mark, and stays the host's
+  // the kernel lets an address of the host take our mark; it stays the host's
   const isOurs = marked && (state & k.NUD_PERMANENT) === 0
   return {
     marked: isOurs && isAsWeSet,
@@ -31,7 +31,7 @@ export function readBridged({ bridge, state, flags, vni }: RawNeighbour, directo
   }
 }
 
-/** Keeps the bridge from moving a MAC address to another port that a frame from it comes in by; the mark of an entry that is there stays. */
+/** Keeps the bridge from moving a MAC address when a frame from it arrives at another port; an existing entry keeps its mark. */
 export function encodeSticky(batch: Batch, { mac }: LocalMac | RemoteMac, { index }: Target): void {
   batch.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_REPLACE)
   ndmsg(batch.writer, k.AF_BRIDGE, index, k.NUD_NOARP | k.NUD_REACHABLE, k.NTF_MASTER | k.NTF_STICKY)
@@ -39,7 +39,7 @@ export function encodeSticky(batch: Batch, { mac }: LocalMac | RemoteMac, { inde
   batch.end()
 }
 
-/** Makes the entry of a bridge sticky where it has to be: in an external one, whose ports may learn, a VM could take an address by sending from it. */
+/** Makes the entry of an external bridge sticky: its ports may learn, and a VM could take over an address by sending from it. */
 export function stickInExternal(entry: LocalMac | RemoteMac, link: Link, { requests, links }: Kernel): void {
   if (link.master !== null && links.isExternal(link.master)) encodeSticky(requests, entry, link)
 }

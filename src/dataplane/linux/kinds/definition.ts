@@ -13,10 +13,10 @@ import type { Requests } from '../requests.ts'
 import type { Routes } from '../routes.ts'
 import type { Setting, Sysctls } from '../sysctl.ts'
 
-/** The index of an interface that is there. */
+/** The index of an existing interface. */
 export type IndexOf = (device: string) => number
 
-/** What changes of entries are made with. */
+/** The tools for changing entries. */
 export interface Kernel {
   readonly requests: Requests
   readonly links: Links
@@ -27,36 +27,36 @@ export interface Kernel {
   readonly indexOf: IndexOf
 }
 
-/** What entries are looked at with. */
+/** The tools for dumping entries. */
 export interface Sources {
   readonly fou: Fou
   readonly routes: Routes
-  /** Read a message of a dump. */
+  /** Reads a message of a dump. */
   readonly neighbour: (message: NetlinkMessage) => ObservedEntry | undefined
   readonly address: (message: NetlinkMessage) => ObservedEntry | undefined
 }
 
-/** Sightings, a chunk a step. */
+/** Observed entries, a chunk a step. */
 export type Steps = Generator<readonly ObservedEntry[], void>
 
-/** How entries of one kind are set, removed and seen in Linux; `P` is what a batch of them has to have prepared. */
+/** How entries of one kind are set, removed and dumped in Linux; `P` is the prepared data of a batch. */
 export interface LinuxDefinition<E extends TableEntry, P = unknown> {
   readonly kind: E['kind']
   /** Writes the message that sets it; absent where no message does. */
   encode?(batch: Batch, entry: E, target: Target, indexOf: IndexOf): void
   /** Writes the message that removes it. */
   encodeRemoval?(batch: Batch, entry: E, target: Target): void
-  /** Learns, or makes, what the entries of the kind in a batch need, before the first is set. */
+  /** Reads or creates what the entries of the kind in a batch need, before the first is set. */
   prepare?(entries: readonly TableEntry[], kernel: Kernel): P
-  /** Sets it, if `encode` alone does not; answers with why it cannot be set, if so. */
+  /** Sets it, if `encode` alone does not; returns why it cannot be set, if so. */
   set?(entry: E, link: Link, kernel: Kernel, prepared: P, position: number): Refusal | null
   /** After all of a batch was sent: adds to `refused`, by the positions in the batch. */
   conclude?(entries: readonly TableEntry[], kernel: Kernel, prepared: P, refused: Map<number, Refusal>): void
-  /** Removes it, if `encodeRemoval` alone does not; answers with why it cannot be removed, if so. */
+  /** Removes it, if `encodeRemoval` alone does not; returns why it cannot be removed, if so. */
   remove?(entry: E, link: Link, kernel: Kernel): Refusal | null
   /** After a batch of removals was sent. */
   concludeRemoval?(entries: readonly TableEntry[], kernel: Kernel, refused: Refused): void
-  /** Why the kernel refused to set it, where we know better than the kernel says. */
+  /** A better reason than the kernel's for its refusal to set the entry, where there is one. */
   explain?(refusal: Refusal, entry: E): Refusal | null
   /** Writes the message that removes it where the kernel refused the other one. */
   encodeOtherRemoval?(batch: Batch, entry: E, target: Target): void
@@ -64,8 +64,8 @@ export interface LinuxDefinition<E extends TableEntry, P = unknown> {
   readNeighbour?(raw: RawNeighbour, directory: Directory): NeighbourMessage | undefined
   readRoute?(raw: RawRoute, directory: RouteDirectory): ObservedEntry | undefined
   readAddress?(raw: RawAddress): ObservedEntry
-  /** What the settings of the machine have to be for it. */
+  /** The node settings that it needs. */
   settingsFor?(entry: E): readonly Setting[]
-  /** Looks at all entries of an interface; kinds that one dump shows share the function. */
+  /** Dumps all entries of an interface; kinds that share a dump share the function. */
   look?(link: Link, sources: Sources): Steps
 }

@@ -5,10 +5,10 @@ import type { NetlinkMessage, NetlinkWriter } from '../message.ts'
 import { dump } from '../requests.ts'
 import type { Sources, Steps } from './definition.ts'
 
-/** What the kernel says where there is no such table, or no such family. */
+/** The errnos for an absent table or family. */
 const NOTHING = [k.ENOENT, k.EAFNOSUPPORT, k.EOPNOTSUPP]
 
-/** What a dump shows of one device, a chunk a datagram. */
+/** The entries in a dump of one device, a chunk a datagram. */
 export function* dumped(
   device: string,
   type: number,
@@ -26,7 +26,7 @@ export function* dumped(
   }
 }
 
-/** Our routes in the table of a VRF. */
+/** The owned routes in the table of a VRF. */
 export function* lookRoutes({ name, table }: Link, { routes }: Pick<Sources, 'routes'>): Steps {
   if (table === null) return
   const read = (message: NetlinkMessage) => routes.readHeld(message)

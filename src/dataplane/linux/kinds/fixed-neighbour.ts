@@ -4,7 +4,7 @@ import { dumpNeighbours, ipFamily, ndmsg } from '../encode.ts'
 import type { LinuxDefinition } from './definition.ts'
 import { dumped } from './dump.ts'
 
-/** A `permanent extern_learn` neighbour of a port: it outlives a lost carrier. */
+/** A `permanent extern_learn` neighbour of a port: it survives a lost carrier. */
 export const fixedNeighbour: LinuxDefinition<FixedNeighbour> = {
   kind: 'fixed-neighbour',
   encode(batch, { ip, mac }, { index }) {

@@ -32,7 +32,7 @@ export const flood: LinuxDefinition<Flood> = {
     if (raw.vni === null || raw.bridge !== null || raw.mac !== ZERO_MAC) return undefined
     const drift = Object.keys(raw.drift).length > 0 ? raw.drift : null
     const entry = { kind: 'flood', device: raw.device, ...readDestination(raw, drift) } as const
-    // all VTEPs share the flags of the first; on a device of ours no one else's gets what VMs send
+    // all VTEPs share the flags of the first; on an owned device no external VTEP gets frames of VMs
     const hasMark = (raw.flags & k.NTF_EXT_LEARNED) !== 0
     const marked = hasMark || !directory.isExternal(raw.device)
     return { bridge: null, observed: { entry, marked, ...(!hasMark && { inUnmarkedList: true }) } }

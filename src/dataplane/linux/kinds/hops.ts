@@ -9,7 +9,7 @@ export function lackingOf(hops: readonly Hop[], links: Links): string | undefine
   return hops.find(({ device }) => links.lookUp(device) === undefined)?.device
 }
 
-/** What to do where the kernel cannot do labels; null where that is not why it refused. */
+/** The remedy where the kernel does not support labels; null where that is not why it refused. */
 export function explainLabels(refusal: Refusal, hops: readonly Hop[]): Refusal | null {
   if (refusal.errno !== k.EOPNOTSUPP || hops.every(({ labels }) => labels.length === 0)) return null
   return hasMpls() ? reworded(refusal, (text) => `${text}: modprobe mpls_iptunnel`) : noMpls

@@ -31,7 +31,7 @@ const all = [
 /** Methods take what they give, so the definition of one kind stands for one of any. */
 type AnyDefinition = LinuxDefinition<TableEntry>
 
-/** All kinds of which a device holds many. */
+/** All kinds of which a device has many. */
 export const linuxDefinitions: readonly AnyDefinition[] = all as unknown as readonly AnyDefinition[]
 
 const byKind = new Map<string, AnyDefinition>(linuxDefinitions.map((one) => [one.kind, one]))

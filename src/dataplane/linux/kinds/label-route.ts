@@ -9,7 +9,7 @@ import type { IndexOf, LinuxDefinition } from './definition.ts'
 import { dumped } from './dump.ts'
 import { explainLabels, lackingOf } from './hops.ts'
 
-/** An `AF_MPLS` route with our protocol; `P` is why the kernel does not look at the labels, if so. */
+/** An `AF_MPLS` route with our protocol; `P` is why the kernel does not accept the labels, if so. */
 export const labelRoute: LinuxDefinition<LabelRoute, Refusal | null> = {
   kind: 'mpls',
   encode: (batch, entry, _target, indexOf) => encode(batch, entry, indexOf),
@@ -18,7 +18,7 @@ export const labelRoute: LinuxDefinition<LabelRoute, Refusal | null> = {
     labelled(batch.writer, label)
     batch.end()
   },
-  /** Has the kernel look at all labels that are to be set. */
+  /** Raises the kernel's label limit to cover all labels that are to be set. */
   prepare(entries, { sysctls }) {
     const labels = entries.flatMap((entry) => (entry.kind === 'mpls' ? entry.label : []))
     return sysctls.apply(platformLabels(Math.max(...labels)), 0)

@@ -39,7 +39,7 @@ export const remoteMac: LinuxDefinition<RemoteMac, ReadonlyMap<number, Refusal>>
     const marked = (flags & k.NTF_EXT_LEARNED) !== 0
     const ownFlags = flags & ~(k.NTF_SELF | k.NTF_OFFLOADED)
     const isSet = state === (k.NUD_NOARP | k.NUD_REACHABLE)
-    // one without our mark has drifted, too
+    // one without our mark has drifted too
     const isStuck = !isSet || ownFlags !== k.NTF_EXT_LEARNED || Object.keys(raw.drift).length > 0
     const drift = isStuck && {
       ...raw.drift,
@@ -57,7 +57,7 @@ function encode(batch: Batch, { mac, dst, vni }: RemoteMac, target: Target): voi
   const { writer } = batch
   batch.begin(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_REPLACE)
   const flags = k.NTF_SELF | k.NTF_MASTER | k.NTF_EXT_LEARNED
-  // NOARP outlives the device going down, REACHABLE is what VXLAN asks for
+  // NOARP survives the device going down, REACHABLE is the state that VXLAN expects
   ndmsg(writer, k.AF_BRIDGE, target.index, k.NUD_NOARP | k.NUD_REACHABLE, flags)
   writer.attributeMac(k.NDA_LLADDR, mac)
   writer.attributeIp(k.NDA_DST, dst)
@@ -65,7 +65,7 @@ function encode(batch: Batch, { mac, dst, vni }: RemoteMac, target: Target): voi
   batch.end()
 }
 
-/** `flags` tell which of the two entries goes. */
+/** `flags` select which of the two entries is removed. */
 function encodeRemoval(batch: Batch, { mac }: RemoteMac, { index }: Target, flags: number): void {
   batch.begin(k.RTM_DELNEIGH, 0)
   ndmsg(batch.writer, k.AF_BRIDGE, index, 0, flags)
@@ -73,7 +73,7 @@ function encodeRemoval(batch: Batch, { mac }: RemoteMac, { index }: Target, flag
   batch.end()
 }
 
-/** Of what was found in part, removes only what carries our mark. */
+/** Of a partly observed MAC, removes only what carries our mark. */
 function removeHalves(entry: RemoteMac, link: Link, { fdb, requests }: Kernel): void {
   if (fdb.holds(entry, link)) encodeRemoval(requests, entry, link, k.NTF_MASTER)
   if (fdb.holdsSelf(entry, link)) encodeRemoval(requests, entry, link, k.NTF_SELF)

@@ -3,7 +3,7 @@ import type { Mac } from '../../../values/mac.ts'
 import type { ObservedEntry } from '../../driver.ts'
 import type { RemoteMac } from '../../model.ts'
 
-/** A remote MAC of which one of its two FDB entries is seen: where it is cannot be told. */
+/** A remote MAC with one of its two FDB entries observed: its destination is unknown. */
 export function partOf(device: string, mac: Mac, marked: boolean): ObservedEntry<RemoteMac> {
   const entry = { kind: 'remote-mac', device, mac, dst: ANY_IPV4, vni: 0 } as const
   return { entry, marked, isPartial: true, ...(!marked && { isStuck: true }) }
@@ -15,20 +15,20 @@ function alone({ entry, marked, isStuck }: ObservedEntry<RemoteMac>): ObservedEn
   return { ...part, ...(isStuck && { isStuck }) }
 }
 
-/** Whether it was seen as a part alone. */
+/** Whether it was observed in part only. */
 export function isPart({ dst, vni }: RemoteMac): boolean {
   return dst === ANY_IPV4 && vni === 0
 }
 
 /**
- * Puts remote MACs together of what a dump shows: the FDB entry of the VXLAN device, and where it is in a bridge that of the bridge, too. An
- * entry of ours beside one of others is part of a MAC.
+ * Joins the observed entries of remote MACs: the FDB entry of the VXLAN device, and in a bridge that of the bridge, too. An
+ * owned entry beside an external one is part of a MAC.
  */
 export class RemoteMacs {
   private readonly own = new Map<Mac, ObservedEntry<RemoteMac>>()
   private readonly bridged = new Map<Mac, ObservedEntry<RemoteMac>>()
 
-  /** Takes the one that `observed entry` tells of; answers with what is known of the MAC now. */
+  /** Adds an observed entry; returns the MAC as known now. */
   add(observed: ObservedEntry<RemoteMac>): ObservedEntry[] {
     const { mac } = observed.entry
     const [here, there] = observed.isPartial ? [this.bridged, this.own] : [this.own, this.bridged]
@@ -43,7 +43,7 @@ export class RemoteMacs {
     return own.marked ? [own] : [own, bridged]
   }
 
-  /** Those of which one entry was seen. */
+  /** Those with only one entry observed. */
   *rest(): Generator<ObservedEntry, void> {
     for (const observed of this.own.values()) yield alone(observed)
     yield* this.bridged.values()

@@ -31,13 +31,13 @@ export const route: LinuxDefinition<VrfRoute, ReadonlyMap<number, RoutePlan | Re
     else encode(requests, { ...entry, hops: plan.hops }, indexOf)
     return null
   },
-  /** Notes which groups routes use now, and tells of those that lack hops. */
+  /** Records the present groups of routes, and reports the routes that lack hops. */
   conclude(entries, { multipath }, plans, refused) {
     for (const [i, plan] of plans) {
       const entry = entries[i]
       if (isRefusal(plan) || entry?.kind !== 'route') continue
       const { group, lacking } = plan
-      // where the answer was lost, the kernel may have it so
+      // when the answer was lost, the kernel may have the entry
       if (refused.has(i) && group !== null) group.isKnown = false
       if (refused.has(i)) continue
       multipath.use(entry, group)

@@ -8,29 +8,29 @@ import type { Sources, Steps } from './definition.ts'
 import { dumped } from './dump.ts'
 import { RemoteMacs } from './remote-macs.ts'
 
-/** How many observed entries that are left make a chunk. */
+/** How many remaining observed entries make a chunk. */
 const CHUNK = 256
 
-/** Where an entry of a VXLAN device's FDB sends to. */
+/** The destination of an FDB entry of a VXLAN device. */
 interface Destination {
   readonly dst: Ip
   readonly vni: number
   readonly drift?: FdbDrift
 }
 
-/** Where an entry sends to; `drift` is null where nothing drifted. */
+/** The destination of an entry; `drift` is null where nothing drifted. */
 export function readDestination({ dst, vni }: RawNeighbour, drift: FdbDrift | null): Destination {
   return { dst, vni: vni ?? 0, ...(drift !== null && { drift }) }
 }
 
-/** The FDB entries that a device has, its bridge's for it included. */
+/** The FDB entries of a device, its bridge's for it included. */
 export function* lookFdb({ name, index, kind, master, routing }: Link, { neighbour }: Sources): Steps {
   if (kind !== 'vxlan' && (master === null || routing !== null)) return
   const entries = dumped(name, k.RTM_GETNEIGH, (writer) => dumpFdb(writer, index), neighbour)
   yield* kind === 'vxlan' && master !== null ? whole(entries) : entries
 }
 
-/** Remote MACs as one entry each, of what the FDBs of the VXLAN device and its bridge have. */
+/** Remote MACs as one entry each, from the FDBs of the VXLAN device and its bridge. */
 function* whole(steps: Steps): Steps {
   const macs = new RemoteMacs()
   for (const chunk of steps)
