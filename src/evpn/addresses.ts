@@ -10,18 +10,18 @@ import { leadsToGateway, type MacRoute, type MacSelectionContext } from './selec
 
 type Address = Pick<EvpnEndpoint, 'mac' | 'ip'>
 
-/** The MAC and IP addresses of one MAC-VRF: each is here, or where the best of its routes says. */
+/** The MAC and IP addresses of one MAC-VRF: each is local, or at the next hop of its best route. */
 export class Addresses {
-  /** VRFs that are plugged into the bridge. */
+  /** VRFs with an IRB into the bridge. */
   gateways: readonly Gateway[] = []
-  /** What tells usable routes from others. */
+  /** Decides which routes are usable. */
   context: MacSelectionContext
   private readonly binding: MacVrfBinding
   private readonly dataplane: Dataplane
   /** How many endpoints have the address. */
   private readonly localMacs = new Map<Mac, number>()
   private readonly localIps = new Map<Ip, number>()
-  /** Addresses that are attached here and advertised by others, by since when, on the clock that never goes back. */
+  /** Addresses that are attached here and advertised by peers, by since when, on the monotonic clock. */
   private readonly shared = new Map<Mac | Ip, number>()
   private readonly now: () => number
   private readonly byMac = new Map<Mac, Found>()
@@ -44,7 +44,7 @@ export class Addresses {
     if (before.length > 0 !== gateways.length > 0) this.refreshWhere(leadsToGateway)
   }
 
-  /** These addresses may be the end of a tunnel now, or no more. */
+  /** These addresses may have become, or ceased to be, the end of a tunnel. */
   endsChanged(changed: ReadonlySet<Ip>): void {
     this.refreshWhere(({ set }) => set.nextHop !== null && changed.has(set.nextHop))
   }
@@ -69,7 +69,7 @@ export class Addresses {
     return this.localMacs.has(mac)
   }
 
-  /** Takes a route in, in the place of `before`, which has the same key. */
+  /** Adds a route, in place of `before`, which has the same key. */
   learn(route: MacRoute, before: Route | undefined): void {
     const { nlri } = route
     if (before !== undefined) this.drop(nlri, before)
@@ -78,7 +78,7 @@ export class Addresses {
     this.refresh(nlri)
   }
 
-  /** Where there are others for the address, a route that was in doubt may be the best now. */
+  /** A stale route may become or cease to be the best, where the address has several. */
   relearn({ nlri }: MacRoute): void {
     if (this.routesTo(nlri.mac).length > 1) this.refresh(nlri)
   }
@@ -100,7 +100,7 @@ export class Addresses {
     return all(this.byIp.get(ip))
   }
 
-  /** The routes to each MAC address that has any, once, though routes come and go while it is walked. */
+  /** The routes to each MAC address that has any, each once, though routes come and go during iteration. */
   *learned(): Iterable<readonly [MacRoute, ...MacRoute[]]> {
     for (const mac of [...this.byMac.keys()]) {
       const [first, ...more] = this.routesTo(mac)
@@ -108,7 +108,7 @@ export class Addresses {
     }
   }
 
-  /** MAC and IP addresses that have been attached here and advertised by others for so long, with a route of theirs. */
+  /** MAC and IP addresses that have been both attached here and advertised by peers for this long, with a peer's route. */
   *sharedFor(ms: number): Iterable<{ readonly address: Mac | Ip; readonly route: MacRoute }> {
     for (const [address, since] of this.shared) {
       const [route] = typeof address === 'number' ? this.routesTo(address) : this.routesToIp(address)
@@ -158,7 +158,7 @@ export class Addresses {
   }
 }
 
-/** Routes to one address. Most often there is one: a list of it would take as much room again. */
+/** Routes to one address. Most often there is one: a list would double its memory. */
 type Found = MacRoute | readonly MacRoute[]
 
 const NONE: readonly never[] = []
@@ -172,7 +172,7 @@ function isList(found: Found): found is readonly MacRoute[] {
   return Array.isArray(found)
 }
 
-/** Takes one user away. */
+/** Removes one user. */
 function release<K>(counts: Map<K, number>, key: K): void {
   const count = (counts.get(key) ?? 0) - 1
   assert(count >= 0, 'an address leaves that no endpoint has')

@@ -7,7 +7,7 @@ import type { Rd } from '../bgp/values/rd.ts'
 import type { Ip } from '../values/address.ts'
 import type { EvpnEndpoint } from './endpoint.ts'
 
-/** What an instance's routes have in common. */
+/** The common attributes of an instance's routes. */
 export interface MacVrfAdvertiser {
   readonly rd: Rd
   readonly vni: number
@@ -25,7 +25,7 @@ export interface EvpnAdvertisement {
 const VXLAN = encapsulation(TunnelType.Vxlan)
 
 /**
- * The inclusive multicast route: send us BUM traffic (RFC 7432 §11). It names the VTEP in all three places, since some peers
+ * The inclusive multicast route asks for BUM traffic (RFC 7432 §11). It names the VTEP in all three fields, since some peers
  * replicate to the next hop, some to the originator and some to the end of the tunnel (RFC 8365 §5.1.3).
  */
 export function multicastRoute({ rd, vni, exportTargets, vtep }: MacVrfAdvertiser): EvpnAdvertisement {

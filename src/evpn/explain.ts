@@ -15,13 +15,13 @@ import {
   whyBetterMac,
 } from './select.ts'
 
-/** What somebody asks about. */
+/** The address that is asked about. */
 export type MacOrIp = { readonly mac: Mac } | { readonly ip: Ip }
 
-/** What became of one route for an address in one instance. */
+/** The result of route selection for one route of an address in one instance. */
 export interface MacRouteOutcome<R extends Route = MacRoute> {
   readonly route: R
-  /** `used`: forwarding goes by it. `beaten`: another route, or a local endpoint, is better. `ours`: the instance advertises it. */
+  /** `used`: forwarding uses it. `beaten`: another route, or a local endpoint, is better. `ours`: the instance advertises it. */
   readonly fate: 'used' | 'beaten' | 'unusable' | 'not imported' | 'ours'
   /** Null where it is used. */
   readonly reason: string | null
@@ -36,8 +36,8 @@ export function isAt({ mac, ip }: EvpnEndpoint, address: MacOrIp): boolean {
 }
 
 /**
- * Why an instance goes by one of the routes for the address and not by another. `chains` are the routes of each key in the
- * RIB, the best first; the verdicts begin with the route that is used.
+ * Why an instance uses one of the routes for the address and not another. `chains` are the routes of each key in the
+ * RIB, the best first; the results begin with the route that is used.
  */
 export function explainMacRoutes(
   macVrf: MacVrf,
@@ -69,7 +69,7 @@ export function whyBeaten(loser: Route, winner: Route): string {
   return `${formatIp(winner.set.nextHop!)} is better: ${whyBetterMac(winner, loser)}`
 }
 
-/** Which of the multicast routes an instance replicates BUM traffic for, and why not for the others; arguments as of `judge`. */
+/** The multicast routes for which an instance replicates BUM traffic, and why not for the others; arguments as of `judge`. */
 export function explainFloodRoutes(
   macVrf: MacVrf,
   chains: readonly (readonly MulticastRoute[])[],
@@ -86,7 +86,7 @@ export function explainFloodRoutes(
   )
 }
 
-/** The flood entries that multicast routes may have become. */
+/** The flood entries that multicast routes may have caused. */
 export function* floodEntries(macVrf: MacVrf, routes: Iterable<MulticastRoute>): Iterable<Entry> {
   const { context } = macVrf.addresses
   for (const route of routes) {
@@ -95,7 +95,7 @@ export function* floodEntries(macVrf: MacVrf, routes: Iterable<MulticastRoute>):
   }
 }
 
-/** Why a route is out before it is looked at; null when it is not. `best` is the best of its key. */
+/** Why a route is excluded before import; null when it is not. `best` is the best of its key. */
 function whyPassedOver<R extends Route>(macVrf: MacVrf, route: R, best: R): MacRouteOutcome<R> | null {
   if (route.source === macVrf.source) return { route, fate: 'ours', reason: 'this instance advertises it' }
   if (route !== best) {
@@ -106,14 +106,14 @@ function whyPassedOver<R extends Route>(macVrf: MacVrf, route: R, best: R): MacR
   return null
 }
 
-/** Why an imported route is out before usable ones are compared; null when it is not. */
+/** Why an imported route is excluded before usable ones are compared; null when it is not. */
 function whyUnusable(macVrf: MacVrf, route: MacRoute, address: MacOrIp): MacRouteOutcome | null {
   const { context } = macVrf.addresses
   const reason = unusableMac(route, context) ?? ('ip' in address ? unusableIp(route, context) : null)
   return reason === null ? null : { route, fate: 'unusable', reason }
 }
 
-/** The kernel entries that an address may have become, as identities to look for; `local` are the endpoints that have it. */
+/** The kernel entries that an address may have caused, as identities to look up; `local` are its endpoints. */
 export function* entriesOf(
   { config: { devices, vtep: dst, vni } }: MacVrf,
   address: MacOrIp,

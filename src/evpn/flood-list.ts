@@ -5,17 +5,17 @@ import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import type { MacVrfBinding } from './project.ts'
 import { floodEnd, floodTunnel, type MulticastRoute } from './select.ts'
 
-/** The VTEPs that get broadcast, unknown unicast and multicast of one MAC-VRF: those that multicast routes name. */
+/** The flood list of one MAC-VRF: the VTEPs in multicast routes, which get its BUM traffic. */
 export class FloodList {
   private readonly binding: MacVrfBinding
   private readonly ends: TunnelEnds
   private readonly dataplane: Dataplane
-  /** Routes by their keys, and the tunnel that each asks for, null where it is of no use. */
+  /** Routes by their keys, and the tunnel of each, null where it is unusable. */
   private readonly routes = new Map<
     string,
     { readonly route: MulticastRoute; readonly entry: Flood | null }
   >()
-  /** How many routes ask for a tunnel. */
+  /** The number of routes with a tunnel. */
   private readonly users = new Map<string, number>()
 
   constructor(binding: MacVrfBinding, ends: TunnelEnds, dataplane: Dataplane) {
@@ -50,7 +50,7 @@ export class FloodList {
     this.dataplane.unwant(entry)
   }
 
-  /** These addresses may be the end of a tunnel now, or no more. */
+  /** These addresses may have become, or ceased to be, the end of a tunnel. */
   endsChanged(changed: ReadonlySet<Ip>): void {
     for (const { route } of [...this.routes.values()]) {
       const end = floodEnd(route.set)

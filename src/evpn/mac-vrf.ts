@@ -26,18 +26,18 @@ import {
 import { isMacRoute, isMulticastRoute, type MacRoute, mobilityOf } from './select.ts'
 
 export interface MacVrfConfig extends VxlanOptions, MacVrfBinding {
-  /** The id that the agents know it by. */
+  /** The id that agents use for it. */
   readonly id: string
   /** `EVI-n`. */
   readonly name: string
   readonly rd: Rd
-  /** Mark of our devices. */
+  /** Mark of its devices. */
   readonly alias: string
   readonly ends: TunnelEnds
   readonly mobility: MobilityOptions
-  /** Told of a MAC address that moves too often to be in one place (RFC 7432 §15.1). */
+  /** Called for a MAC address that moves too often (RFC 7432 §15.1). */
   readonly duplicate: (mac: Mac) => void
-  /** Told of a mobility sequence that has changed since the attach: it has to outlive this process. */
+  /** Called when a mobility sequence has changed since the attach: it has to survive a restart. */
   readonly sequenceChanged: (mac: Mac) => void
 }
 
@@ -49,7 +49,7 @@ export class MacVrf implements Importer<Route> {
   exportTargets: readonly RouteTarget[] = []
   readonly mobility: Mobility
   readonly addresses: Addresses
-  /** As the agent told it, for people to read: a gateway is a host like any other, unless a VRF here is it. */
+  /** From the agent, for display: the gateway is an ordinary host, unless a VRF here is the gateway. */
   gatewayIp: Ip | null = null
   private started = false
   private readonly speaker: Speaker
@@ -73,13 +73,13 @@ export class MacVrf implements Importer<Route> {
     })
   }
 
-  /** Entries for the network itself, wanted from the first endpoint to the last. */
+  /** Entries of the instance itself, wanted from the first endpoint to the last. */
   instanceEntries(): MacVrfEntry[] {
     const { devices, alias, vni } = this.config
     return projectMacVrf(devices, alias, vni, this.config)
   }
 
-  /** Entries that an endpoint needs beside the network's. */
+  /** Entries of an endpoint beside the instance's. */
   endpointEntries({ port, mac }: Pick<EvpnEndpoint, 'port' | 'mac'>): MacVrfEndpointEntry[] {
     return projectEndpoint(this.config.devices, port, mac)
   }
@@ -89,7 +89,7 @@ export class MacVrf implements Importer<Route> {
     return []
   }
 
-  /** Imports and exports by these targets from now on, and advertises the network. */
+  /** Imports and exports by these targets from now on, and advertises the instance. */
   setTargets(importTargets: readonly RouteTarget[], exportTargets: readonly RouteTarget[]): void {
     this.imports.set(new Set(importTargets), () => this.mobility.listens())
     if (this.started && sameTargets(exportTargets, this.exportTargets)) return
@@ -103,7 +103,7 @@ export class MacVrf implements Importer<Route> {
     this.gatewayIp = ip
   }
 
-  /** Has these VRFs in the bridge from now on; never advertised, since they are on every machine. */
+  /** Sets the VRFs in the bridge; they are never advertised, since they are on every node. */
   setGateways(gateways: readonly Gateway[]): void {
     const kept = new Set(gateways.map(({ device }) => device))
     for (const gateway of this.addresses.gateways)
@@ -114,12 +114,12 @@ export class MacVrf implements Importer<Route> {
     this.addresses.setGateways(gateways)
   }
 
-  /** Entries that a VRF in the bridge needs there. */
+  /** Entries of a VRF in the bridge. */
   gatewayEntries(gateway: Pick<Gateway, 'device' | 'mac'>): MacVrfEndpointEntry[] {
     return projectGateway(this.config.devices, gateway)
   }
 
-  /** Adds an endpoint, or changes what is said of it. One that was here before a restart keeps its mobility sequence. */
+  /** Adds or changes an endpoint. One that was here before a restart keeps its mobility sequence. */
   addEndpoint(endpoint: EvpnEndpoint, sequence?: number): void {
     const key = endpointKey(endpoint)
     const isNew = !this.endpoints.has(key)
@@ -187,7 +187,7 @@ export class MacVrf implements Importer<Route> {
     else this.advertise(route)
   }
 
-  /** Nobody imports what carries no target: it is not advertised at all. */
+  /** Without a target no peer imports a route: it is not advertised at all. */
   private advertise(route: EvpnAdvertisement): void {
     const { nlri, attributes, nextHop } = route
     if (this.exportTargets.length === 0) this.withdraw(route)
@@ -203,14 +203,14 @@ export class MacVrf implements Importer<Route> {
     if (this.mobility.attach(mac, highestSequence(this.addresses.routesTo(mac)))) this.config.duplicate(mac)
   }
 
-  /** Outbids other MAC addresses that are advertised with the IP address of a new endpoint; true when that changes its sequence. */
+  /** Raises the sequence above other MAC addresses that are advertised with the IP address of a new endpoint; true when that changes its sequence. */
   private takesIp({ mac, ip }: EvpnEndpoint): boolean {
     const others = ip === null ? [] : this.addresses.routesToIp(ip).filter(({ nlri }) => nlri.mac !== mac)
     const highest = highestSequence(others)
     return highest !== undefined && this.mobility.takeIp(mac, highest)
   }
 
-  /** Somebody else advertises a MAC address; where it is ours, that may be news of where it was before, or of where it went. */
+  /** A peer advertises a MAC address; if it is local, the route may show its earlier location, or a move away. */
   private contend({ nlri: { mac, ip }, set }: MacRoute): void {
     const { sequence } = mobilityOf(set)
     const { outbids, duplicate } = this.mobility.routeReceived(mac, sequence)
@@ -222,7 +222,7 @@ export class MacVrf implements Importer<Route> {
         this.outbid(local.mac)
   }
 
-  /** A local MAC address has a new sequence, which has to outlive this process. */
+  /** A local MAC address has a new sequence, which has to survive a restart. */
   private outbid(mac: Mac): void {
     this.config.sequenceChanged(mac)
     this.advertiseMac(mac)

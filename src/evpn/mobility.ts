@@ -1,60 +1,60 @@
 import type { Mac } from '../values/mac.ts'
 import { ensure } from '../values/map.ts'
 
-/** What makes a MAC address that is claimed in two places a duplicate (RFC 7432 §15.1). */
+/** When a MAC address that is advertised from two locations is a duplicate (RFC 7432 §15.1). */
 export interface MobilityOptions {
-  /** Moves within the window from which on it is one; 0: never. */
+  /** Number of moves within the window that make it a duplicate; 0: never. */
   readonly moves: number
   readonly windowSeconds: number
-  /** After how long it is given another chance; 0: when it is detached. */
+  /** After how long it is retried; 0: when it is detached. */
   readonly recoverySeconds: number
 }
 
-/** RFC 7432 §15.1; the recovery time is what FRR and others propose. */
+/** RFC 7432 §15.1; the recovery time is the default of FRR and others. */
 export const MOBILITY_DEFAULTS: MobilityOptions = { moves: 5, windowSeconds: 180, recoverySeconds: 1800 }
 
-/** The time, and how far routes tell of what was before this start. */
+/** The time, and until when received routes may predate this start. */
 export interface Completeness {
-  /** Milliseconds, on the clock that never goes back. */
+  /** Milliseconds, on the monotonic clock. */
   now(): number
   /** Milliseconds since 1970. */
   epoch(): number
   /**
-   * Until when a route that arrives may be older than all that was attached here: shortly after the first peer is complete, and not
+   * Until when a received route may be older than every attachment here: shortly after the first peer has converged, and not
    * beyond the end of a session. Infinity before.
    */
   readonly newsUntil: number
 }
 
-/** What peers tell of a route target within that time of our asking for it is older than what we attach meanwhile. */
+/** Routes that peers send within this time after our first import of a route target are older than attachments made meanwhile. */
 const NEWS_MS = 10_000
 const HIGHEST = 0xffff_ffff
-/** Sequences from here on say when an address was attached, in seconds since 1970: no address moves as often. */
+/** Sequences from here on are the time of the attach, in seconds since 1970: no address moves as often. */
 const FIRST_TIME = 1_000_000_000
 
 interface LocalMac {
   sequence: number
-  /** The highest that was received since, where that is higher: a move is a rise of it, however many routes tell of it. */
+  /** The highest received since, where that is higher: a move is a rise of it, however many routes carry it. */
   highest: number
   readonly attachedAt: number
   /** The same in seconds since 1970. */
   readonly attachedEpoch: number
-  /** It was attached before any peer was complete. */
+  /** It was attached before any peer had converged. */
   readonly isEarly: boolean
-  /** It has outbid a route that arrived after the attach; it does so only once. */
+  /** It has been raised above a route that arrived after the attach; that happens only once. */
   outbid: boolean
 }
 
 /**
- * Mobility of the MAC addresses that are attached here (RFC 7432 §7.7, §15). An attach is the word of the orchestrator: it
- * outbids every route for the address that is known, and those that turn up just after it because we have only just asked for
- * them, since they are older.
+ * Mobility of the MAC addresses that are attached here (RFC 7432 §7.7, §15). The orchestrator's attach is authoritative: its sequence
+ * exceeds those of all known routes for the address, and of routes that arrive just after it because their import has only just begun,
+ * since they are older.
  */
 export class Mobility {
   private readonly options: MobilityOptions
   private readonly completeness: Completeness
   private readonly local = new Map<Mac, LocalMac>()
-  /** When each address moved lately, here or away. */
+  /** Recent moves of each address, here or away. */
   private readonly moves = new Map<Mac, number[]>()
   private readonly duplicates = new Map<Mac, number>()
   private listeningSince = 0
@@ -64,7 +64,7 @@ export class Mobility {
     this.completeness = completeness
   }
 
-  /** From now on there are routes to be heard that were not before. */
+  /** From now on routes may arrive that were not imported before. */
   listens(): void {
     this.listeningSince = this.completeness.now()
   }
@@ -77,7 +77,7 @@ export class Mobility {
     return this.local.get(mac)?.sequence ?? 0
   }
 
-  /** Since when it is taken for a duplicate, on the clock that never goes back; undefined when it is not. */
+  /** Since when it counts as a duplicate, on the monotonic clock; undefined when it does not. */
   duplicateSince(mac: Mac): number | undefined {
     const since = this.duplicates.get(mac)
     const { recoverySeconds } = this.options
@@ -88,13 +88,13 @@ export class Mobility {
     return undefined
   }
 
-  /** The addresses attached here that are taken for duplicates. */
+  /** The local addresses that count as duplicates. */
   *duplicateMacs(): Iterable<Mac> {
     for (const mac of [...this.duplicates.keys()])
       if (this.local.has(mac) && this.duplicateSince(mac) !== undefined) yield mac
   }
 
-  /** Adds a local address: `highest` is the highest sequence that others advertise, undefined when nobody does. True when it became a duplicate. */
+  /** Adds a local address: `highest` is the highest sequence that peers advertise, undefined when none does. True when it became a duplicate. */
   attach(mac: Mac, highest: number | undefined): boolean {
     const duplicate = highest !== undefined && this.moved(mac)
     const sequence = highest === undefined ? 0 : this.next(mac, highest)
@@ -113,7 +113,7 @@ export class Mobility {
   }
 
   /**
-   * Somebody else advertises a local address. `outbids` when ours has a new sequence to be advertised, `duplicate` when it has
+   * A peer advertises a local address. `outbids`: ours has a new sequence to advertise. `duplicate`: it has
    * now moved too often.
    */
   routeReceived(mac: Mac, sequence: number): { readonly outbids: boolean; readonly duplicate: boolean } {
@@ -145,7 +145,7 @@ export class Mobility {
     return local.sequence > before
   }
 
-  /** Where both are new they do this both: the later attach wins, as far as clocks agree. */
+  /** Two new attachments both do this: the later one wins, as far as clocks agree. */
   private outbidOnce(mac: Mac, local: LocalMac, sequence: number): boolean {
     const before = local.sequence
     local.outbid = true
@@ -160,7 +160,7 @@ export class Mobility {
     this.local.set(mac, { sequence, highest: sequence, attachedAt, attachedEpoch, isEarly, outbid })
   }
 
-  /** One more than the highest, and no earlier where that is a time; a duplicate does not take part in the race. */
+  /** One more than the highest, and no earlier where that is a time; a duplicate keeps its sequence. */
   private next(mac: Mac, highest: number): number {
     if (this.duplicateSince(mac) !== undefined) return highest
     return Math.min(HIGHEST, Math.max(highest + 1, highest < FIRST_TIME ? 0 : this.epochSeconds()))
@@ -170,21 +170,21 @@ export class Mobility {
     return Math.floor(this.completeness.epoch() / 1000) % HIGHEST
   }
 
-  /** Whether a route that arrives is of before the attach. */
+  /** Whether a received route is older than the attach. */
   private isOlder(local: LocalMac, sequence: number): boolean {
     if (local.outbid) return false
     if (sequence >= FIRST_TIME && sequence !== local.attachedEpoch) return sequence < local.attachedEpoch
     return this.isFresh(local)
   }
 
-  /** Whether what arrives may be what we have only just asked for. */
+  /** Whether a received route may belong to an import that has only just begun. */
   private isFresh({ attachedAt, isEarly }: LocalMac): boolean {
     const now = this.completeness.now()
     if (attachedAt >= this.listeningSince && now - this.listeningSince < NEWS_MS) return true
     return isEarly && now < this.completeness.newsUntil
   }
 
-  /** Notes a move; true when it was the one too many. */
+  /** Records a move; true when it exceeds the limit. */
   private moved(mac: Mac): boolean {
     const { moves, windowSeconds } = this.options
     if (moves === 0) return false
@@ -197,7 +197,7 @@ export class Mobility {
     return true
   }
 
-  /** Forgets what has not moved lately and is not here. */
+  /** Forgets addresses that have not moved recently and are not local. */
   private prune(): void {
     const since = this.completeness.now() - this.options.windowSeconds * 1000
     for (const [mac, times] of this.moves) {

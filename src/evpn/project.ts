@@ -4,17 +4,17 @@ import { type Ip, isIpv4, whyNoHost } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import { bestMacRoute, type MacRoute, type MacSelectionContext, unusableMac } from './select.ts'
 
-/** The devices of one network on this machine, and who made them. */
+/** The devices of one VPN instance on this node, owned or external. */
 export interface MacVrfDevices {
   readonly bridge: string
-  /** The agent named the bridge: others may have made it, and may have put the local ports into it. */
+  /** The agent named the bridge: it may be external, and another program may have put the local ports into it. */
   readonly givenBridge: boolean
   readonly vxlan: string
-  /** The VXLAN device was found in the given bridge: it is not ours to make. */
+  /** The VXLAN device was found in the agent's bridge: it is external. */
   readonly givenVxlan: boolean
 }
 
-/** Where the network is on this machine. */
+/** The devices and addresses of an instance on this node. */
 export interface MacVrfBinding {
   readonly devices: MacVrfDevices
   /** Our VTEP address. */
@@ -25,7 +25,7 @@ export interface MacVrfBinding {
 export type MacVrfEntry = Bridge | Vxlan | Port
 export type MacVrfEndpointEntry = Port | LocalMac
 
-/** What the VXLAN devices of all networks have in common. */
+/** The common options of all VXLAN devices. */
 export interface VxlanOptions {
   /** Our VTEP address. */
   readonly vtep: Ip
@@ -39,7 +39,7 @@ export interface VxlanOptions {
   readonly neighSuppress: boolean
 }
 
-/** Links and VXLAN port of the network as a whole. */
+/** Links and VXLAN port of the instance as a whole. */
 export function projectMacVrf(
   { bridge, givenBridge, vxlan, givenVxlan }: MacVrfDevices,
   alias: string,
@@ -59,7 +59,7 @@ export function projectMacVrf(
   return givenVxlan ? [master] : [master, link, slave]
 }
 
-/** What a local endpoint needs: its port in the bridge, and its MAC address bound to the port. */
+/** The entries of a local endpoint: its port in the bridge, and its MAC address bound to the port. */
 export function projectEndpoint(devices: MacVrfDevices, port: string, mac: Mac): MacVrfEndpointEntry[] {
   const slave: Port = {
     kind: 'port',
@@ -73,17 +73,17 @@ export function projectEndpoint(devices: MacVrfDevices, port: string, mac: Mac):
   return [slave, address]
 }
 
-/** A router among the machines of the network, which this machine is itself. */
+/** A router of the subnet that is this node itself. */
 export interface Gateway {
-  /** Its port of the bridge, of ours. */
+  /** Its port of the bridge, an owned one. */
   readonly device: string
   readonly mac: Mac
   readonly ips: ReadonlySet<Ip>
-  /** The VRF that it is. */
+  /** Its VRF. */
   readonly vrf: { readonly id: string; readonly name: string }
 }
 
-/** What a gateway needs; it is known of here alone, for each machine of the network is the same gateway. */
+/** The entries of an anycast gateway; it is not advertised, since each node of the instance is the same gateway. */
 export function projectGateway(
   devices: MacVrfDevices,
   { device, mac }: Pick<Gateway, 'device' | 'mac'>,
@@ -91,12 +91,12 @@ export function projectGateway(
   return projectEndpoint({ ...devices, givenBridge: false }, device, mac)
 }
 
-/** The bridge knows of a gateway's address, and does not ask other machines for it. */
+/** The bridge has the gateway's address itself, and does not ask other nodes for it. */
 export function projectGatewayIp({ bridge }: MacVrfDevices, ip: Ip, mac: Mac): Neighbour {
   return { kind: 'neighbour', device: bridge, ip, mac, router: !isIpv4(ip) }
 }
 
-/** Where a MAC address is, going by the routes for it; a local one is nowhere else. */
+/** The location of a MAC address by its routes; a local one is nowhere else. */
 export function projectMac(
   devices: MacVrfDevices,
   mac: Mac,
@@ -110,7 +110,7 @@ export function projectMac(
   return { kind: 'remote-mac', device: devices.vxlan, mac, dst: best.set.nextHop!, vni: best.nlri.label }
 }
 
-/** Whose an IP address is, going by the routes for it; a local one needs no answer from us, one that no host can have gets none. */
+/** The neighbour entry of an IP address by its routes; chanter does not answer for a local address, nor for one that no host can have. */
 export function projectIp(
   devices: MacVrfDevices,
   ip: Ip,

@@ -29,24 +29,24 @@ export function isMulticastRoute(route: Route): route is MulticastRoute {
   return 'type' in route.nlri && route.nlri.type === 3
 }
 
-/** A way to reach another VTEP's part of the network. */
+/** A tunnel to another VTEP of the instance. */
 export interface VxlanTunnel {
   readonly dst: Ip
   readonly vni: number
 }
 
-/** What tells usable routes from others. */
+/** Decides which routes are usable. */
 export interface MacSelectionContext {
   /** Our VTEP address. */
   readonly vtep: Ip
   readonly ends: Pick<TunnelEnds, 'whyNot'>
-  /** Gateways of the network that this machine is itself. */
+  /** Gateways of the instance that are this node itself. */
   readonly gateways: readonly Pick<Gateway, 'ips'>[]
 }
 
 const NOT_MOVED: MacMobility = { sticky: false, sequence: 0 }
 
-/** Why a MAC/IP route is not used for forwarding; null when it is. */
+/** Why a MAC/IP route is not used for forwarding; null when it is used. */
 export function unusableMac(route: MacRoute, { vtep, ends, gateways }: MacSelectionContext): string | null {
   const { nlri, set } = route
   if (!hasVxlan(set)) return 'no VXLAN encapsulation'
@@ -56,13 +56,13 @@ export function unusableMac(route: MacRoute, { vtep, ends, gateways }: MacSelect
   if (isIpv4(set.nextHop) !== isIpv4(vtep)) return `next hop is ${otherFamily(vtep)}`
   if (nlri.label === 0) return 'VNI 0'
   if (nlri.mac === 0 || isGroupMac(nlri.mac)) return 'MAC address of no station'
-  // without a gateway here, others' are hosts like any other: frames to them would be flooded
+  // without a gateway here, others' are ordinary hosts: frames to them would be flooded
   if (gateways.length > 0 && leadsToGateway(route))
     return 'default gateway, and this node has a gateway of its own in the network'
   return null
 }
 
-/** Why the IP address of a MAC/IP route is not answered for as it says, though the MAC address may be used; null when it is. */
+/** Why ARP and ND suppression ignores the IP address of a MAC/IP route, though the MAC address may be used; null when it does not. */
 export function unusableIp(
   { nlri: { ip } }: MacRoute,
   { gateways }: Pick<MacSelectionContext, 'gateways'>,
@@ -78,7 +78,7 @@ export function leadsToGateway({ set }: Route): boolean {
   return set.attributes.extendedCommunities?.some(isDefaultGateway) === true
 }
 
-/** Where a multicast route wants broadcast traffic to go; null, with the reason, when nowhere. */
+/** The tunnel of a multicast route for BUM traffic; null, with the reason, when there is none. */
 export function floodTunnel(
   { set }: MulticastRoute,
   { vtep, ends }: Pick<MacSelectionContext, 'vtep' | 'ends'>,
@@ -99,20 +99,20 @@ export function floodTunnel(
 }
 
 /**
- * The VTEP that a multicast route has BUM traffic replicated to; undefined where the tunnel is of another kind. A peer that
- * leaves the end of the tunnel open means the next hop, which is its VTEP in any case (RFC 8365 §5.1.3).
+ * The VTEP to which a multicast route directs BUM traffic; undefined where the tunnel is of another kind. Where a peer
+ * leaves the end of the tunnel unset, the next hop is used, which is its VTEP in any case (RFC 8365 §5.1.3).
  */
 export function floodEnd({ attributes, nextHop }: AttributeSet): Ip | undefined {
   const end = attributes.pmsiTunnel === null ? undefined : ingressReplicationEndpoint(attributes.pmsiTunnel)
   return end !== undefined && isUnspecified(end) && nextHop !== null ? nextHop : end
 }
 
-/** A VXLAN device has one family for its own address and all it sends to. */
+/** A VXLAN device has one address family for its own address and all its VTEPs. */
 function otherFamily(vtep: Ip): string {
   return isIpv4(vtep) ? 'IPv6, our VTEP address IPv4' : 'IPv4, our VTEP address IPv6'
 }
 
-/** VXLAN has to be advertised: without any encapsulation community MPLS is meant (RFC 8365 §5.1.3). */
+/** VXLAN has to be advertised: without any encapsulation community the default is MPLS (RFC 8365 §5.1.3). */
 function hasVxlan({ attributes }: AttributeSet): boolean {
   return (
     attributes.extendedCommunities?.some((community) => encapsulationOf(community) === TunnelType.Vxlan) ===
@@ -132,11 +132,11 @@ interface MacCriterion {
   readonly name: string
   /** Negative when `a` is better. */
   compare(a: Route, b: Route): number
-  /** What of a route is compared, for people; null where the name says it all. */
+  /** The compared value of a route, for people; null where the name is enough. */
   readonly show: ((route: Route) => string | number) | null
 }
 
-/** What decides between routes for one address: staleness (RFC 9494 §4.3), LOCAL_PREF as bagpipe-bgp has it, then RFC 7432 §15. */
+/** The tie-break between routes for one address: staleness (RFC 9494 §4.3), LOCAL_PREF as in bagpipe-bgp, then RFC 7432 §15. */
 const MAC_CRITERIA: readonly MacCriterion[] = [
   {
     name: 'not stale',
@@ -182,7 +182,7 @@ export function whyBetterMac(winner: Route, loser: Route): string {
 const isSticky = ({ set }: Route): boolean => mobilityOf(set).sticky
 const sequence = ({ set }: Route): number => mobilityOf(set).sequence
 
-/** The best of some routes; undefined of none. */
+/** The best of some routes; undefined without any. */
 export function bestMacRoute<R extends Route>(routes: Iterable<R>): R | undefined {
   let best: R | undefined
   for (const route of routes) if (best === undefined || compareMacRoutes(route, best) < 0) best = route

@@ -13,13 +13,13 @@ import { ipv4Rd, type Rd } from '../bgp/values/rd.ts'
 import { type Ip, isIpv4 } from '../values/address.ts'
 import type { IpEndpoint } from './endpoint.ts'
 
-/** What an instance's routes have in common. */
+/** The common attributes of an instance's routes. */
 export interface VrfAdvertiser {
   readonly rd: Rd
-  /** What route distinguishers of endpoints begin with. */
+  /** The prefix of endpoints' route distinguishers. */
   readonly identifier: Ip
   readonly exportTargets: readonly RouteTarget[]
-  /** What labelled packets are taken in. */
+  /** The encapsulations in which labelled packets are received. */
   readonly tunnelType: number
   readonly nextHop: Ip
 }
@@ -40,14 +40,14 @@ export function isAddressed(endpoint: IpEndpoint): endpoint is Addressed {
 
 export const hostPrefix = (ip: Ip): Prefix => ({ ip, length: ip.length * 8 })
 
-/** What is advertised of an endpoint: its address, or its subnet. */
+/** The advertised prefix of an endpoint: its address, or its subnet. */
 export function advertisedPrefix({ ip, prefixLength, advertiseSubnet }: Addressed): Prefix {
   const host = hostPrefix(ip)
   if (!advertiseSubnet || prefixLength === null || prefixLength >= host.length) return host
   return { ip: maskPrefix(ip, prefixLength), length: prefixLength }
 }
 
-/** Where packets for an endpoint go: its address, and its subnet if that is behind it. */
+/** The prefixes behind an endpoint: its address, and its subnet if that is behind it. */
 export function prefixesOf(endpoint: Addressed): Prefix[] {
   const host = hostPrefix(endpoint.ip)
   const advertised = advertisedPrefix(endpoint)
@@ -62,7 +62,7 @@ export function endpointRoute(advertiser: VrfAdvertiser, endpoint: Addressed): V
   return vpnRoute(advertiser, endpoint, ownRd, advertisedPrefix(endpoint), [])
 }
 
-/** What sends packets for a prefix to an endpoint. */
+/** The attributes that direct packets for a prefix to an endpoint. */
 export function vpnRoute(
   { exportTargets, tunnelType, nextHop }: Omit<VrfAdvertiser, 'rd' | 'identifier'>,
   { ip, label, localPref, hashOrder }: Addressed,

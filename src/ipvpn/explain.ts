@@ -8,13 +8,13 @@ import { gatewayOf } from './project.ts'
 import type { VpnRoute } from './select.ts'
 import type { Vrf } from './vrf.ts'
 
-/** What somebody asks about: an address, which the longest prefix around it counts for, or this very prefix. */
+/** The subject: an address, for which the longest matching prefix counts, or exactly this prefix. */
 export type Subject = { readonly ip: Ip } | { readonly prefix: Prefix }
 
-/** What became of one route for a prefix in one VRF. */
+/** The result of route selection for one route of a prefix in one VRF. */
 export interface VpnRouteOutcome {
   readonly route: VpnRoute
-  /** `used`: forwarding goes by it. `beaten`: another route, a longer prefix or a local endpoint is better. `ours`: the VRF advertises it. */
+  /** `used`: forwarding uses it. `beaten`: another route, a longer prefix or a local endpoint is better. `ours`: the VRF advertises it. */
   readonly fate: 'used' | 'beaten' | 'unusable' | 'not imported' | 'ours'
   /** Null where it is used. */
   readonly reason: string | null
@@ -22,17 +22,17 @@ export interface VpnRouteOutcome {
 
 const ORDER: readonly VpnRouteOutcome['fate'][] = ['used', 'beaten', 'unusable', 'not imported', 'ours']
 
-/** Whether a prefix has to do with what is asked about. */
+/** Whether a prefix concerns the subject. */
 export function covers(prefix: Prefix, subject: Subject): boolean {
   return 'ip' in subject ? isWithin(subject.ip, prefix) : isSame(prefix, subject.prefix)
 }
 
-/** Whether an endpoint has the address, or its subnet behind it, or is the one whose gateway it is. */
+/** Whether an endpoint has the address, or its subnet behind it, or has it as its gateway. */
 export function isBehind(endpoint: IpEndpoint, subject: Subject): boolean {
   return isAddressed(endpoint) && prefixesOf(endpoint).some((prefix) => covers(prefix, subject))
 }
 
-/** Why a VRF goes by some of the routes and not by others. `chains` are those of each key in the RIB, the best first. */
+/** Why a VRF uses some of the routes and not others. `chains` are those of each key in the RIB, the best first. */
 export function explainVpnRoutes(
   vrf: Vrf,
   chains: readonly (readonly VpnRoute[])[],
@@ -64,7 +64,7 @@ function whyNotImported({ imports, readvertisement }: Vrf, route: VpnRoute): str
   return 'it is imported to be re-advertised only: its route targets are in from_rt, none is in import_rt'
 }
 
-/** The kernel entries that the subject may have become, as identities to look for; `local` are the endpoints that have it. */
+/** The kernel entries that the subject may have caused, as identities to look up; `local` are its endpoints. */
 export function* entriesOf(vrf: Vrf, subject: Subject, local: Iterable<IpEndpoint>): Iterable<Entry> {
   const { device, table } = vrf.config
   const route = 'ip' in subject ? vrf.routeTo(subject.ip) : vrf.wantedFor(subject.prefix)
@@ -79,7 +79,7 @@ export function* entriesOf(vrf: Vrf, subject: Subject, local: Iterable<IpEndpoin
   }
 }
 
-/** Ports on which this machine has the address as a gateway. */
+/** Ports on which this node has the address as a gateway. */
 export function gatewayPorts(endpoints: Iterable<IpEndpoint>, subject: Subject): ReadonlySet<string> {
   const ports = new Set<string>()
   for (const endpoint of endpoints) {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Veth } from '../dataplane/model.ts'
 import type { Mac } from '../values/mac.ts'
 
-/** How endpoints of a VRF are reached that are in the bridge of an EVPN instance: by a veth pair, whose end in the VRF is their port. */
+/** How a VRF reaches endpoints in the bridge of an EVPN instance: by a veth pair, whose end in the VRF is their port. */
 export interface Irb {
   /** The id of the EVPN instance. */
   readonly evpn: string
@@ -10,7 +10,7 @@ export interface Irb {
   readonly device: string
 }
 
-/** What veth pairs take from the tunnels that frames of EVPN instances may go on by: their MTU. */
+/** The options that veth pairs take from the tunnels of EVPN instances, which frames may use next: their MTU. */
 export type VethUnderlay = Pick<Veth, 'mtu' | 'local' | 'underlay'>
 
 /** The VRF that a veth pair belongs to. */
@@ -24,10 +24,10 @@ const LOCAL_UNICAST = 0x02
 /** The highest there is, since a bridge may take the lowest address of its ports. */
 const HIGHEST_LOCAL_UNICAST = 0xfe
 
-/** The MAC address of a VRF as a gateway: on every machine that knows the VRF by the same id the same, so that VMs can move. */
+/** The MAC address of a VRF's anycast gateway: the same on every node where the VRF has this id, so that VMs can move. */
 export const gatewayMac = (vrf: string): Mac => macOf(LOCAL_UNICAST, vrf)
 
-/** Both ends of a plug's cable; `port` is the one in the VRF. */
+/** Both ends of an IRB's veth pair; `port` is the one in the VRF. */
 export function projectIrb(
   { id, alias, vethUnderlay }: Owner,
   port: string,

@@ -7,25 +7,25 @@ import { ensure } from '../values/map.ts'
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import { projectVrf, type VrfEntry, type VrfTable } from './project.ts'
 
-/** Mark of the VRF in which nothing is ever reachable. */
+/** Mark of the blackhole VRF. */
 export const BLACKHOLE_ALIAS = 'chanter:dead end'
 
-/** How labelled packets leave: by an interface that carries MPLS, or in tunnels, of this kind unless the other end asks for another one. */
+/** How labelled packets leave: by an interface that carries MPLS, or in tunnels, of this kind unless the peer asks for another one. */
 export type TransportConfig = { readonly interface: string } | { readonly tunnels: Encapsulation }
 
-/** How labelled packets get to other provider edges. */
+/** How labelled packets reach other provider edges. */
 export interface MplsTransportConfig {
-  /** Next hop of our routes, and where our tunnels start. */
+  /** Next hop of our routes, and source address of our tunnels. */
   readonly address: Ip
   readonly ends: TunnelEnds
   readonly transport: TransportConfig
-  /** The interface that tunnels leave by; null where nobody knows. */
+  /** The underlay interface of tunnels; null where it is unknown. */
   readonly underlay: string | null
-  /** Whether tunnels take labelled packets of all machines, not only of provider edges that routes lead to. */
+  /** Whether tunnels accept labelled packets of all nodes, not only of provider edges with routes. */
   readonly fromAnyone: boolean
-  /** A VRF in which nothing is ever reachable: for what may not be sent, or not be reached. */
+  /** The blackhole VRF: for packets that may not be sent, or not be delivered. */
   readonly blackhole: () => VrfTable
-  /** The name of a tunnel to `remote`, or of one from all, of those that nobody has. */
+  /** A free name for a tunnel to `remote`, or for one from all. */
   readonly tunnelName: (
     encapsulation: Encapsulation,
     remote: Ip | null,
@@ -33,36 +33,36 @@ export interface MplsTransportConfig {
   ) => string
 }
 
-/** An endpoint that packets with one of our labels go to. */
+/** An endpoint that receives packets with one of our labels. */
 export interface LabelDestination {
   readonly port: string
   readonly ip: Ip
-  /** The subnet whose hosts are on the link of the port, each for itself; null: whatever else is reached here is behind `ip`. */
+  /** The subnet whose hosts are on the link of the port, each for itself; null: all other addresses reached here are behind `ip`. */
   readonly link: Prefix | null
 }
 
-/** What takes packets to another provider edge: MPLS itself, or tunnels. */
+/** The transport to another provider edge: MPLS itself, or tunnels. */
 export type TransportType = 'mpls' | Encapsulation
 
-/** A way to another provider edge. */
+/** A path to another provider edge. */
 export interface TransportPath {
   readonly remote: Ip
   readonly type: TransportType
 }
 
-/** What the core tells of routes. */
+/** The transport's view of routes. */
 export interface MplsTransportView {
   readonly address: Ip
   readonly ends: Pick<TunnelEnds, 'whyNot'>
   /** Tunnels reach next hops of our own address family only. */
   readonly tunnels: boolean
-  /** What takes packets to who advertises these tunnel types, ours first; undefined where there is nothing. */
+  /** The transport to a peer that advertises these tunnel types, our own type first; undefined where there is none. */
   transportTo(tunnelTypes: readonly number[]): TransportType | undefined
-  /** Where packets with this label of ours go that are for `ip`, or for something behind an endpoint of its family. */
+  /** The delivery of packets with this local label that are for `ip`, or for a prefix behind an endpoint of its family. */
   destinationOf(label: number, ip: Ip): LabelDestination | undefined
 }
 
-/** What a route advertises that takes packets by each of them. */
+/** The attributes of a route that asks for each of these transports. */
 const TUNNEL_TYPES: Readonly<
   Record<TransportType, readonly [announced: number, ...others: readonly number[]]>
 > = {
@@ -82,34 +82,34 @@ function transportTypeOf(carrier: TransportConfig): TransportType {
 
 interface Used {
   readonly tunnel: MplsTunnel
-  /** What is in a tunnel and has no label goes nowhere. */
+  /** Packets in a tunnel without a label are dropped. */
   readonly port: VrfPort
   users: number
 }
 
 interface WatchedNextHop {
-  /** How the machine itself sends there, null where it does not; undefined until that is known. */
+  /** The node's own path there, null without one; undefined until that is known. */
   nextHop: NextHop | null | undefined
   users: number
 }
 
-/** Who asked the core for something, and is told when the answer has become another one. */
+/** Registered with the transport to be notified of changes. */
 export interface MplsTransportListener {
-  /** What goes to that provider edge is to be held anew. */
+  /** Packets to that provider edge have to be resolved anew. */
   nextHopChanged(remote: Ip): void
-  /** These may be provider edges that packets go to now, or no more. */
+  /** These addresses may have become, or ceased to be, provider edges that packets go to. */
   endsChanged(changed: ReadonlySet<Ip>): void
-  /** Packets with that label of ours go elsewhere. */
+  /** Packets with that local label have another destination. */
   destinationsChanged(label: number): void
 }
 
-/** What the VRFs of a machine share: the way into the core, tunnels as long as routes need them, and who has which label. */
+/** The part that the VRFs of a node share: the path into the underlay, tunnels as long as routes need them, and the sites of labels. */
 export class MplsTransport implements MplsTransportView {
   readonly config: MplsTransportConfig
   private readonly dataplane: Dataplane
   private readonly used = new Map<string, Used>()
   private readonly destinations = new Map<number, readonly LabelDestination[]>()
-  /** Provider edges that packets go to by an interface, and how. */
+  /** Provider edges that are reached by an interface without a tunnel, and their paths. */
   private readonly watched = new Map<Ip, WatchedNextHop>()
   private readonly listeners = new Set<MplsTransportListener>()
 
@@ -137,7 +137,7 @@ export class MplsTransport implements MplsTransportView {
     return this.own !== 'mpls'
   }
 
-  /** The tunnel type that our routes advertise: what we take packets from everybody in. */
+  /** The tunnel type that our routes advertise: the encapsulation in which we accept packets from all nodes. */
   get tunnelType(): number {
     return tunnelTypeOf(this.config.transport)
   }
@@ -164,7 +164,7 @@ export class MplsTransport implements MplsTransportView {
     return [...entries, tunnel, port]
   }
 
-  /** Has packets with that label go to a site, in the place of what was told of its address before. */
+  /** Directs packets with that label to a site, in place of the earlier site of its address. */
   addDestination(label: number, destination: LabelDestination): void {
     const before = this.destinations.get(label) ?? []
     const index = before.findIndex(({ ip }) => ip === destination.ip)
@@ -179,8 +179,8 @@ export class MplsTransport implements MplsTransportView {
   }
 
   /**
-   * How packets to `prefix` go on by a way to a provider edge, which is kept until it is released as often; null while it is
-   * not known how the machine itself sends there, of which listeners are told.
+   * The hop for packets to `prefix` by a path to a provider edge. The path is kept until it is released as often; null until
+   * the node's own path there is known, of which listeners are notified.
    */
   hold(path: TransportPath, label: number, prefix: Ip): Hop | null {
     const { remote, type } = path
@@ -189,10 +189,10 @@ export class MplsTransport implements MplsTransportView {
       const followed = this.watch(remote)
       followed.users++
       if (followed.nextHop === undefined) return null
-      // it may be behind a router, or at the end of a label-switched path; what leaves by another interface is taken for a neighbour
+      // it may be behind a router, or at the end of a label-switched path; through any other interface it counts as a neighbour
       const nextHop = followed.nextHop?.device === transport.interface ? followed.nextHop : null
       const next = nextHop?.via ?? remote
-      // An IPv6 route has no IPv4 gateway, but takes the mapped address for one.
+      // An IPv6 route has no IPv4 gateway, but accepts the mapped address as one.
       const via = isIpv4(prefix) ? next : mapped(next)
       return {
         device: transport.interface,
@@ -239,7 +239,7 @@ export class MplsTransport implements MplsTransportView {
     this.listeners.delete(listener)
   }
 
-  /** That a label has a first site, or none any more, routes tell. */
+  /** Routes change when a label gets its first site or loses its last. */
   private setDestinations(label: number, sites: readonly LabelDestination[]): void {
     const wasKnown = this.destinations.has(label)
     if (sites.length > 0) this.destinations.set(label, sites)
@@ -256,7 +256,7 @@ export class MplsTransport implements MplsTransportView {
     this.dataplane.watchNextHop(remote, (nextHop) => {
       const isKnown = followed.users > 0
       followed.nextHop = nextHop
-      // whoever follows it first is about to ask
+      // the first follower is about to ask
       if (isKnown) for (const listener of this.listeners) listener.nextHopChanged(remote)
     })
     return followed
@@ -291,7 +291,7 @@ function isSameDestination(a: LabelDestination, b: LabelDestination): boolean {
   return a.port === b.port && a.link?.ip === b.link?.ip && a.link?.length === b.link?.length
 }
 
-/** The tunnels with another provider edge: packets to it go in what it advertises, those from it come in what we advertise. */
+/** The tunnels with another provider edge: packets to it use the type that it advertises, those from it the type that we advertise. */
 function tunnelsOf(by: TransportType, ours: Encapsulation): readonly Encapsulation[] {
   return by === ours || by === 'mpls' ? [ours] : [by, ours]
 }

@@ -27,26 +27,26 @@ import {
   whyNotChosen,
 } from './select.ts'
 
-/** What is known of a prefix, and what came of it. There are many, most of one route: what is empty is shared. */
+/** The routes, endpoints and result of a prefix. There are many, most of one route: empty parts are shared. */
 interface Known {
   readonly prefix: Prefix
   local: readonly Addressed[]
   learned: readonly VpnRoute[]
   wanted: VrfRoute | null
-  /** Ways to provider edges that `wanted` goes by. */
+  /** Paths to provider edges that `wanted` uses. */
   held: readonly TransportPath[]
   /** Ports that answer for it, if it is an IPv6 address. */
   proxies: ReadonlySet<string>
 }
 
-/** The prefixes of one VRF: each is behind local endpoints, or where the best of its routes say. */
+/** The prefixes of one VRF: each is behind local endpoints, or at the next hops of its best routes. */
 export class Prefixes implements MplsTransportListener {
   private readonly vrf: VrfTable
   private readonly transport: MplsTransport
   private readonly dataplane: Dataplane
   private readonly endpoints: ReadonlyMap<string, IpEndpoint>
   private readonly context: RouteSelectionContext
-  /** Addresses of this machine, by the number of endpoints that they are the gateway of. */
+  /** Addresses of this node, by the number of endpoints that have them as gateway. */
   private readonly gateways = new Map<Ip, number>()
   private readonly known = new Map<string, Known>()
   /** Many routes have the same attributes. */
@@ -73,7 +73,7 @@ export class Prefixes implements MplsTransportListener {
     }
   }
 
-  /** Heeds from now on which ways packets to other provider edges take. */
+  /** From now on, uses the paths that packets to other provider edges take. */
   start(): void {
     this.transport.listen(this)
   }
@@ -98,7 +98,7 @@ export class Prefixes implements MplsTransportListener {
       if (known.learned.some((route) => this.isOf(route, label))) this.refresh(known)
   }
 
-  /** Takes in an endpoint; `before` is what it was until now. */
+  /** Adds or changes an endpoint; `before` is its earlier value. */
   arrive(endpoint: Addressed, before: Addressed | null): void {
     const gateway = gatewayOf(endpoint)
     if (gateway !== null) this.countGateway(gateway, 1)
@@ -122,7 +122,7 @@ export class Prefixes implements MplsTransportListener {
     this.linksChanged(endpoint)
   }
 
-  /** Takes a route in, in the place of the one with its key. */
+  /** Adds a route, in place of the one with its key. */
   learn(route: VpnRoute): void {
     const known = this.of(route.nlri)
     const others = known.learned.filter(({ key }) => key !== route.key)
@@ -130,7 +130,7 @@ export class Prefixes implements MplsTransportListener {
     this.refresh(known)
   }
 
-  /** Where there are others for the prefix, a route that was stale or is now may count for something else. */
+  /** A route whose staleness changed may rank differently, where the prefix has several. */
   relearn({ nlri }: VpnRoute): void {
     const known = this.of(nlri)
     if (known.learned.length > 1) this.refresh(known)
@@ -142,7 +142,7 @@ export class Prefixes implements MplsTransportListener {
     this.refresh(known)
   }
 
-  /** The routes to each prefix that has any, once, though routes come and go while it is walked. */
+  /** The routes to each prefix that has any, each once, though routes come and go during iteration. */
   *learned(): Iterable<readonly [VpnRoute, ...VpnRoute[]]> {
     for (const key of [...this.known.keys()]) {
       const [first, ...more] = this.known.get(key)?.learned ?? NOTHING
@@ -150,12 +150,12 @@ export class Prefixes implements MplsTransportListener {
     }
   }
 
-  /** What is wanted of the prefix; null when there is no way to it. */
+  /** The wanted route of the prefix; null when there is no path to it. */
   wantedFor(prefix: Prefix): VrfRoute | null {
     return this.known.get(prefixKeyOf(prefix))?.wanted ?? null
   }
 
-  /** The route that packets to an address go by: of those wanted, the one with the longest prefix. */
+  /** The route for packets to an address: of the wanted ones, the one with the longest prefix. */
   routeTo(ip: Ip): VrfRoute | null {
     for (let length = ip.length * 8; length >= 0; length--) {
       const route = this.wantedFor({ ip: maskPrefix(ip, length), length })
@@ -164,7 +164,7 @@ export class Prefixes implements MplsTransportListener {
     return null
   }
 
-  /** What became of a learned route. */
+  /** The selection result of a learned route. */
   outcomeOf(route: VpnRoute): Outcome {
     const reason = unusable(route, this.context)
     if (reason !== null) return { fate: 'unusable', reason }
@@ -175,7 +175,7 @@ export class Prefixes implements MplsTransportListener {
       : { fate: 'beaten', reason: whyNotChosen(route, paths) }
   }
 
-  /** Others may be on the link of the endpoint's port now, or no more. */
+  /** Addresses may have come onto, or left, the link of the endpoint's port. */
   private linksChanged({ ip }: Addressed): void {
     if (isIpv4(ip)) return
     for (const known of this.known.values()) this.refreshProxies(known)
@@ -200,7 +200,7 @@ export class Prefixes implements MplsTransportListener {
     }))
   }
 
-  /** The learned routes that forwarding goes by; what is behind a local endpoint is nowhere else. */
+  /** The learned routes that forwarding uses; a prefix behind a local endpoint is nowhere else. */
   private pathsTo({ local, learned }: Known): readonly VpnRoute[] {
     if (chooseLocal(local).length > 0) return []
     return choosePaths(learned.filter((route) => unusable(route, this.context) === null))
@@ -211,7 +211,7 @@ export class Prefixes implements MplsTransportListener {
     const paths = this.pathsTo(known)
     const hops = this.hops(known, paths)
     known.held = snug(paths.flatMap((route) => this.pathOf(route) ?? []))
-    // until all ways are known, what is wanted stays
+    // until all paths are known, the wanted route stays
     if (hops.every((hop) => hop !== null)) this.want(known, hops)
     for (const path of held) this.transport.release(path)
     if (known.local.length === 0 && known.learned.length === 0) this.known.delete(prefixKeyOf(prefix))
@@ -243,7 +243,7 @@ export class Prefixes implements MplsTransportListener {
     })
   }
 
-  /** The way to the provider edge of a usable route; null where that is this machine. */
+  /** The path to the provider edge of a usable route; null where that is this node. */
   private pathOf({ set }: VpnRoute): TransportPath | null {
     const { nextHop: remote } = set
     if (remote === null || remote === this.transport.address) return null
@@ -278,7 +278,7 @@ function without<T>(all: readonly T[], one: T): readonly T[] {
   return snug(all.filter((other) => other !== one))
 }
 
-/** The same without the room for more that a list has which has grown. */
+/** A copy without the spare capacity of a list that has grown. */
 function snug<T>(list: readonly T[]): readonly T[] {
   return list.length === 0 ? NOTHING : list.slice()
 }

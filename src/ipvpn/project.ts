@@ -37,7 +37,7 @@ export function projectVrf({ device, table }: VrfTable, alias: string): (VrfDevi
   return [{ kind: 'vrf', device, alias, table }, ...nothing]
 }
 
-/** What a local endpoint needs beside its route and its plug. What comes from its port goes to `place`, packets with its label to `delivery`. */
+/** The entries of a local endpoint beside its route and its IRB. Packets from its port go to `place`, packets with its label to `delivery`. */
 export function projectEndpoint(
   vrf: VrfTable,
   endpoint: IpEndpoint,
@@ -52,7 +52,7 @@ export function projectEndpoint(
   return entries
 }
 
-/** The gateway that this machine plays on the endpoint's port: not itself, and of its address family. */
+/** The gateway that this node is on the endpoint's port: another address than the endpoint's, and of its family. */
 export function gatewayOf({ ip, gatewayIp, direction }: Addressed): Ip | null {
   if (gatewayIp === null || gatewayIp === ip || direction === 'to-port') return null
   return isIpv4(gatewayIp) === isIpv4(ip) ? gatewayIp : null
@@ -75,7 +75,7 @@ function subnetOfGateway(endpoint: Addressed): Prefix | null {
   return isWithin(gatewayIp, subnet) ? subnet : null
 }
 
-/** Where an endpoint is: in an EVPN instance the others of its subnet are beside it. */
+/** The site of an endpoint: in an EVPN instance the other hosts of its subnet are beside it. */
 export function destinationOf(endpoint: Addressed): LabelDestination {
   const { port, ip, plug } = endpoint
   return { port, ip, link: plug === null ? null : subnetOfGateway(endpoint) }
@@ -86,7 +86,7 @@ export function leadsToSubnet(endpoint: Addressed): boolean {
   return endpoint.advertiseSubnet && destinationOf(endpoint).link !== null
 }
 
-/** The way to a prefix that is behind a port of this machine. */
+/** The hop to a prefix that is behind a port of this node. */
 export function localHop({ ip, length }: Prefix, destination: LabelDestination): Hop {
   const isItself = destination.ip === ip && length === ip.length * 8
   const isOnLink =
@@ -100,8 +100,8 @@ export function localHop({ ip, length }: Prefix, destination: LabelDestination):
 }
 
 /**
- * Where packets for an endpoint go that nobody may reach; null without one. Linux takes IPv4 packets from an address only if there is a
- * way back to it, also where `rp_filter` is loose (RFC 3704 §2.4).
+ * The target of packets for an endpoint that may not be reached; null without one. Linux accepts IPv4 packets from an address only if there is a
+ * route back to it, also where `rp_filter` is loose (RFC 3704 §2.4).
  */
 export function blackholeHop(
   { ip, length }: Prefix,
@@ -113,7 +113,7 @@ export function blackholeHop(
   return { device, via: null, labels: [], weight: 1 }
 }
 
-/** The endpoints that a prefix is reached by, of those that it is behind. */
+/** Of the endpoints that a prefix is behind, those by which it is reached. */
 export function chooseLocal(endpoints: Iterable<Addressed>): Addressed[] {
   const reachable = [...endpoints].filter(({ direction }) => direction !== 'from-port')
   const highest = Math.max(...reachable.map(localPref))
@@ -133,12 +133,12 @@ export function projectRoute(
   const different = new Map(hops.map((hop) => [`${hop.device} ${hop.via} ${hop.labels.join('/')}`, hop]))
   if (different.size === 0) return null
   const [only] = different.values()
-  // a list of one takes no room for more
+  // a one-element list has no spare capacity
   const all = different.size === 1 ? [only!] : [...different.values()]
   return { kind: 'route', device, table, prefix: ip, prefixLength: length, hops: all }
 }
 
-/** The ports whose VMs ask for an IPv6 address that is not behind them: it is on their link as they see it. */
+/** The ports whose VMs ask for an IPv6 address elsewhere: by their own prefix it is on their link. */
 export function projectProxies(
   ip: Ip,
   hops: readonly Hop[],
@@ -155,7 +155,7 @@ export function projectProxies(
   return [...ports].map((device) => ({ kind: 'proxy-neighbour', device, ip }))
 }
 
-/** What an endpoint takes to be on its link; where nobody told the subnet's length, anything may be. */
+/** The prefix that an endpoint treats as its link; without a known prefix length, any address may be on it. */
 function linkOf({ ip, prefixLength }: Addressed): Prefix {
   const length = prefixLength === null || prefixLength === hostPrefix(ip).length ? 0 : prefixLength
   return { ip: maskPrefix(ip, length), length }

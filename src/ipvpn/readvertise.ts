@@ -20,42 +20,42 @@ import { leadsToSubnet } from './project.ts'
 import { isVpnRoute, type VpnRoute } from './select.ts'
 import { chooseTrail, type Trail } from './trail.ts'
 
-/** Which routes a VRF re-advertises, by their route targets, and the route targets that it advertises them with. */
+/** The route targets of the routes that a VRF re-advertises, and those with which it advertises them. */
 export interface ReadvertiseTargets {
   readonly from: readonly RouteTarget[]
   readonly to: readonly RouteTarget[]
 }
 
-/** Whether any route can come and go by them. */
+/** Whether any route matches them and has targets to be advertised with. */
 export function isReadvertising(targets: ReadvertiseTargets | null): boolean {
   return targets !== null && targets.from.length > 0 && targets.to.length > 0
 }
 
-/** What is known of a prefix. */
+/** The routes of a prefix. */
 interface Known {
   readonly prefix: Prefix
   readonly routes: Set<VpnRoute>
 }
 
-/** An endpoint that prefixes are re-advertised for, and what was. */
+/** An endpoint for which prefixes are re-advertised, and its advertisements. */
 interface ReadvertisingEndpoint {
   readonly endpoint: Eligible
   readonly advertised: Map<Known, VpnAdvertisement>
 }
 
-/** An endpoint with a route distinguisher to advertise prefixes of others under. */
+/** An endpoint with a route distinguisher for re-advertised prefixes. */
 type Eligible = Addressed & { readonly readvertiseRd: number }
 
-/** Where a VRF advertises from. */
+/** The advertising side of a VRF. */
 export interface Origin extends Pick<VrfAdvertiser, 'identifier' | 'tunnelType' | 'nextHop'> {
   readonly source: Source
   readonly ends: TunnelEnds
 }
 
 /**
- * The routes that one VRF re-advertises, each for every endpoint whose label leads to it. They come by subscriptions of
- * their own and are none that the VRF forwards by, unless its import targets bring them as well. Advertising and
- * withdrawing is done in slices.
+ * The routes that one VRF re-advertises, each for every endpoint whose label leads to it. They come from subscriptions of
+ * their own; the VRF does not forward by them, unless its import targets match them as well. It advertises and
+ * withdraws in slices.
  */
 export class Readvertisement implements Importer<VpnRoute> {
   readonly imports: Imports<VpnRoute>
@@ -66,9 +66,9 @@ export class Readvertisement implements Importer<VpnRoute> {
   /** By prefix. */
   private readonly learned = new Map<string, Known>()
   private readonly active = new Map<string, ReadvertisingEndpoint>()
-  /** Prefixes that may have to be advertised, or not any more. */
+  /** Prefixes whose advertisements may have to change. */
   private readonly pending = new Set<Known>()
-  /** What was advertised for endpoints that are gone. */
+  /** Advertisements for endpoints that are gone. */
   private readonly leaving: ReadvertisingEndpoint['advertised'][] = []
   private isBusy = false
   private readonly unlisten: () => void
@@ -82,7 +82,7 @@ export class Readvertisement implements Importer<VpnRoute> {
     this.unlisten = origin.ends.listen((changed) => this.endsChanged(changed))
   }
 
-  /** Advertises by these terms from now on; null: nothing. */
+  /** Re-advertises with these options from now on; null: nothing. */
   set(targets: ReadvertiseTargets | null): void {
     const before = this.targets
     this.targets = targets
@@ -91,13 +91,13 @@ export class Readvertisement implements Importer<VpnRoute> {
     if (!sameTargets(targets?.to ?? [], before?.to ?? [])) this.lookAtAll()
   }
 
-  /** Re-advertises nothing any more. */
+  /** Stops re-advertising. */
   stop(): void {
     this.unlisten()
     this.set(null)
   }
 
-  /** Endpoints of this MAC address came, went or changed. */
+  /** Endpoints of this MAC address were added, removed or changed. */
   endpointsChanged(mac: Mac): void {
     if (this.targets === null && this.active.size === 0) return
     const due = this.eligible(mac)
@@ -143,7 +143,7 @@ export class Readvertisement implements Importer<VpnRoute> {
     }
   }
 
-  /** Endpoints of a MAC address that packets with its label come to, whatever they are for. */
+  /** Endpoints of a MAC address that receive all packets with its label. */
   private eligible(mac: Mac): ReadonlyMap<string, Eligible> {
     const reachable = [...this.endpoints].filter(
       ([, endpoint]) => endpoint.mac === mac && endpoint.direction !== 'from-port',
@@ -155,7 +155,7 @@ export class Readvertisement implements Importer<VpnRoute> {
     return eligible
   }
 
-  /** Packets may go to these next hops now, or no more. */
+  /** These next hops may have become usable or unusable. */
   private endsChanged(changed: ReadonlySet<Ip>): void {
     for (const known of this.learned.values())
       if ([...known.routes].some(({ set }) => set.nextHop !== null && changed.has(set.nextHop)))
@@ -186,7 +186,7 @@ export class Readvertisement implements Importer<VpnRoute> {
     this.speaker.rib.walk(this.steps(), () => true, done)
   }
 
-  /** Does what is due by the time that it is its turn. Who is gone goes first, for others may have its numbers by now. */
+  /** Does the pending work, in its turn. Advertisements of gone endpoints are withdrawn first, since their numbers may be in use again. */
   private *steps(): Iterable<void> {
     for (;;) {
       const advertised = this.leaving.pop()
@@ -211,7 +211,7 @@ export class Readvertisement implements Importer<VpnRoute> {
       this.pending.add(known)
       return
     }
-    // not before its last advertisement is withdrawn: a route that comes back meanwhile is settled in its turn
+    // not before its last advertisement is withdrawn: a route that comes back meanwhile is handled in its turn
     if (routes.size === 0) this.learned.delete(prefixKeyOf(prefix))
   }
 

@@ -17,21 +17,21 @@ export function isVpnRoute(route: Route): route is VpnRoute {
   return route.family === VPNV4 || route.family === VPNV6
 }
 
-/** What tells usable routes from others. */
+/** Decides which routes are usable. */
 export interface RouteSelectionContext extends MplsTransportView {
-  /** Whether it is an address that this machine has in the VRF. */
+  /** Whether it is an address that this node has in the VRF. */
   isGateway(prefix: Prefix): boolean
 }
 
-/** What became of a route in a VRF. `used`: forwarding goes by it. `beaten`: another route, or a local endpoint, is better. */
+/** The selection result of a route in a VRF. `used`: forwarding uses it. `beaten`: another route, or a local endpoint, is better. */
 export type Outcome =
   | { readonly fate: 'used'; readonly reason: null }
   | { readonly fate: 'beaten' | 'unusable'; readonly reason: string }
 
-/** More ways than that to one prefix are left out: the kernel has no room for any number of them in one route. */
+/** Maximum ECMP paths of one prefix: the kernel has limited room in one route. */
 const MAX_PATHS = 128
 
-/** Why a route is not used for forwarding; null when it is. */
+/** Why a route is not used for forwarding; null when it is used. */
 export function unusable({ nlri, set, source }: VpnRoute, context: RouteSelectionContext): string | null {
   const { nextHop } = set
   if (nextHop === null) return 'no next hop'
@@ -52,15 +52,15 @@ export function unusable({ nlri, set, source }: VpnRoute, context: RouteSelectio
   return null
 }
 
-/** The tunnel types of a route; one without any takes whatever carries labels. */
+/** The tunnel types of a route; a route without any accepts every transport that carries labels. */
 export function encapsulationsOf({ attributes }: AttributeSet): readonly number[] {
   const types = (attributes.extendedCommunities ?? []).flatMap((one) => encapsulationOf(one) ?? [])
   return types.length === 0 ? [TunnelType.None] : types
 }
 
 /**
- * The ways to a prefix among usable routes: those of the highest LOCAL_PREF share the traffic, in the order that hashing counts them
- * by. Stale ones count only where there is no other.
+ * The ECMP paths to a prefix among usable routes: those of the highest LOCAL_PREF share the traffic, in hash order.
+ * Stale ones count only where there is no other.
  */
 export function choosePaths(usable: readonly VpnRoute[]): readonly VpnRoute[] {
   const preferred = usable.filter((route) => !isLeastPreferred(route))
@@ -72,7 +72,7 @@ export function choosePaths(usable: readonly VpnRoute[]): readonly VpnRoute[] {
     .slice(0, MAX_PATHS)
 }
 
-/** Why `loser` is not among the ways that it was left out for. */
+/** Why `loser` is not among the selected paths. */
 export function whyNotChosen(loser: VpnRoute, paths: readonly VpnRoute[]): string {
   const [winner] = paths
   if (winner === undefined) return 'a local endpoint wins'
@@ -82,7 +82,7 @@ export function whyNotChosen(loser: VpnRoute, paths: readonly VpnRoute[]): strin
   return `${formatIp(winner.set.nextHop!)} is better: higher LOCAL_PREF (${localPrefOf(winner)} over ${localPrefOf(loser)})`
 }
 
-/** Order of ways that share traffic: hash order, then next hop, so that every node counts them alike. */
+/** Order of ECMP paths: by hash, then next hop, so that every node has the same. */
 function comparePaths(a: VpnRoute, b: VpnRoute): number {
   return (
     hashOrder(a) - hashOrder(b) ||

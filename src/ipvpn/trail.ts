@@ -7,19 +7,19 @@ import {
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import type { VpnRoute } from './select.ts'
 
-/** A route that may be re-advertised, and the route targets that it has had on its way, as records. */
+/** A route that may be re-advertised, and the route targets of its earlier advertisements, as records. */
 export interface Trail {
   readonly route: VpnRoute
   readonly record: readonly ExtendedCommunity[]
 }
 
-/** A longer trail is given up: what records it has to go into one message. */
+/** A longer record is dropped: it has to fit into one message. */
 const MAX_RECORD = 128
 
 /**
- * Of routes for one prefix the one that is re-advertised to these targets; null where none may be. It has had none of the
- * targets before, so that each advertisement lengthens the record and none comes round (draft-ietf-bess-service-chaining).
- * The shortest record is chosen, for as with AS paths only that settles whatever the order of events.
+ * The route for a prefix that is re-advertised to these targets; null where none may be. Its record has none of the
+ * targets, so that each advertisement lengthens the record and no loop arises (draft-ietf-bess-service-chaining).
+ * The shortest record wins: as with AS paths, only that converges whatever the order of events.
  */
 export function chooseTrail(
   routes: Iterable<VpnRoute>,
@@ -38,8 +38,8 @@ export function chooseTrail(
 }
 
 /**
- * Whether packets can go by a route: one of a peer whose next hop no tunnel ends at would draw traffic that is dropped, and
- * one with an address of ours comes back from where we advertised it (RFC 4271 §6.3).
+ * Whether packets can follow a route: a route of a peer whose next hop has no tunnel would attract traffic that is dropped, and
+ * one with our own address is our own advertisement coming back (RFC 4271 §6.3).
  */
 function leadsElsewhere({ set, source }: VpnRoute, ends: Pick<TunnelEnds, 'whyNot'>): boolean {
   return set.nextHop !== null && (source.peer === null || ends.whyNot(set.nextHop) === null)

@@ -27,14 +27,14 @@ import { isReadvertising, Readvertisement, type ReadvertiseTargets } from './rea
 import { isVpnRoute, type Outcome, type VpnRoute } from './select.ts'
 
 export interface VrfConfig extends VrfTable {
-  /** The id that the agents know it by. */
+  /** The id that agents use for it. */
   readonly id: string
   /** `VRF-n`. */
   readonly name: string
   readonly rd: Rd
   /** IPv4, for route distinguishers of endpoints. */
   readonly identifier: Ip
-  /** Mark of our device. */
+  /** Mark of its device. */
   readonly alias: string
   /** Of veth pairs to EVPN instances. */
   readonly vethUnderlay: VethUnderlay
@@ -47,7 +47,7 @@ export class Vrf implements Importer<VpnRoute> {
   readonly config: VrfConfig
   readonly source: Source
   readonly imports: Imports<VpnRoute>
-  /** What it advertises of others. */
+  /** Its re-advertised routes. */
   readonly readvertisement: Readvertisement
   exportTargets: readonly RouteTarget[] = []
   gatewayIp: Ip | null = null
@@ -75,14 +75,14 @@ export class Vrf implements Importer<VpnRoute> {
     return [...projectVrf(this.config, this.config.alias), ...this.transport.entries()]
   }
 
-  /** Entries that an endpoint needs beside the VRF's, but for its route, which `routeEntries` has. */
+  /** Entries of an endpoint beside the VRF's, except its route, which `routeEntries` returns. */
   endpointEntries(endpoint: IpEndpoint): VrfEndpointEntry[] {
     const { port, plug } = endpoint
     const veth = plug === null ? [] : projectIrb(this.config, port, plug)
     return [...veth, ...projectEndpoint(this.ingress(endpoint), endpoint, this.delivery(endpoint))]
   }
 
-  /** What the VRF is in the bridge of an EVPN instance; null where it is not plugged into it. */
+  /** The VRF's part in the bridge of an EVPN instance; null without an IRB into it. */
   gatewayIn(evpn: string) {
     const plugged = [...this.endpoints.values()].filter(({ plug }) => plug?.evpn === evpn)
     const device = plugged[0]?.plug?.device
@@ -105,17 +105,17 @@ export class Vrf implements Importer<VpnRoute> {
     for (const endpoint of this.endpoints.values()) this.advertise(endpoint)
   }
 
-  /** Advertises routes of others again by these terms from now on. */
+  /** Re-advertises routes with these options from now on. */
   setReadvertise(targets: ReadvertiseTargets | null): void {
     this.readvertisement.set(isReadvertising(targets) ? targets : null)
   }
 
-  /** What people are shown: each endpoint has the gateway of its own subnet. */
+  /** For display: each endpoint has the gateway of its own subnet. */
   setGateway(ip: Ip | null): void {
     this.gatewayIp = ip
   }
 
-  /** Adds an endpoint, or changes what is said of it. */
+  /** Adds or changes an endpoint. */
   addEndpoint(endpoint: IpEndpoint): void {
     const key = endpointKey(endpoint)
     const before = this.endpoints.get(key)
@@ -169,27 +169,27 @@ export class Vrf implements Importer<VpnRoute> {
       for (const route of this.speaker.rib.ownRoutes(family)) if (route.source === this.source) yield route
   }
 
-  /** The imported routes to each prefix that has any, once, though routes come and go while it is walked. */
+  /** The imported routes to each prefix that has any, each once, though routes come and go during iteration. */
   learned(): Iterable<readonly [VpnRoute, ...VpnRoute[]]> {
     return this.prefixes.learned()
   }
 
-  /** What became of an imported route. */
+  /** The selection result of an imported route. */
   outcomeOf(route: VpnRoute): Outcome {
     return this.prefixes.outcomeOf(route)
   }
 
-  /** The wanted route that packets to an address go by. */
+  /** The wanted route for packets to an address. */
   routeTo(ip: Ip): VrfRoute | null {
     return this.prefixes.routeTo(ip)
   }
 
-  /** What is wanted of a prefix; null when there is no way to it. */
+  /** The wanted route of the prefix; null when there is no path to it. */
   wantedFor(prefix: Prefix): VrfRoute | null {
     return this.prefixes.wantedFor(prefix)
   }
 
-  /** Where what comes from a port goes: where nobody behind it may send, to a blackhole VRF, for outside any VRF it would go by the main table. */
+  /** The target of packets from a port: a blackhole VRF where no endpoint behind it may send, since outside any VRF they would use the main table. */
   private ingress(endpoint: IpEndpoint): VrfTable {
     const key = endpointKey(endpoint)
     for (const [other, { port, direction }] of this.endpoints)
@@ -197,7 +197,7 @@ export class Vrf implements Importer<VpnRoute> {
     return endpoint.direction === 'to-port' ? this.transport.blackhole : this.config
   }
 
-  /** Where packets with an endpoint's label go: to the first address of its MAC, or where its whole subnet is meant, as the VRF decides. */
+  /** The target of packets with an endpoint's label: the first address of its MAC, or a lookup in the VRF where its whole subnet is meant. */
   private delivery(endpoint: IpEndpoint): Hop | null {
     const key = endpointKey(endpoint)
     const receivers = [...this.endpoints.values()].filter(

@@ -13,7 +13,7 @@ import type { Needs } from './needs.ts'
 import type { ResolvedRequest } from './request.ts'
 import type { Uplinks } from './uplinks.ts'
 
-/** What a survey of a port found, of uplinks by these. */
+/** The survey of a port; its uplinks are for this list. */
 interface Found extends PortSurvey {
   readonly own: Uplinks
 }
@@ -24,19 +24,19 @@ export interface AdmissionDependencies {
   readonly dataplanes: Dataplanes
   readonly drivers: Drivers
   readonly needs: Needs
-  /** Those of the peers that are configured at the moment. */
+  /** The addresses of the currently configured peers. */
   readonly uplinks: () => Uplinks
   readonly bridges: Pick<EvpnDevices, 'userOf'>
   readonly ranges: Ranges
 }
 
-/** What is nested deeper is for no people to read, and without a bound some of it can be read but not be written again. */
+/** Maximum nesting of JSON: deeper values help no reader, and some of them can be parsed but not be written again. */
 const MAX_NESTING = 100
 const EXPECTED = 'expected an Ethernet interface with a machine behind it, such as a tap or veth'
 
 /**
- * Decides what of this machine an attach may name: nothing that the machine itself or another VPN instance depends on, and
- * nothing that the kernel would refuse. Everything is asked before anything is changed.
+ * Decides which interfaces and bridges of this node an attach may name: none that the node itself or another VPN instance depends on, and
+ * none that the kernel would refuse. Everything is checked before anything is changed.
  */
 export class Admission {
   private readonly instances: ReadonlyMap<string, VpnInstance>
@@ -57,7 +57,7 @@ export class Admission {
     this.ranges = ranges
   }
 
-  /** The request with the kernel's names of what it names, which may have others (altname). Throws `RequestError`. */
+  /** The request with the kernel's names of its interfaces, which may have alternative ones (altname). Throws `RequestError`. */
   async admit(request: ResolvedRequest): Promise<ResolvedRequest> {
     checkDescriptions(request)
     const { port: name, mac, type } = request
@@ -99,14 +99,14 @@ export class Admission {
     return name
   }
 
-  /** Why an instance cannot have the bridge, which may not be there yet; null if it can. */
+  /** Why an instance cannot have the bridge, which may not exist yet; null if it can. */
   private unfitBridge(
     name: string,
     { linuxBridge: bridge, uplinks, own }: Found,
     instance: VpnInstance | undefined,
   ): string | null {
     if (bridgeOf(instance) === name) return null
-    // the dummy driver's interfaces are of no kind, and have no address
+    // the dummy driver's interfaces have no kind and no address
     const isBridge = bridge === undefined || (bridge.kind ?? (bridge.mac === null && 'bridge')) === 'bridge'
     if (!isBridge) return `is no bridge but a ${bridge.kind ?? 'plain interface'}`
     const user = this.bridges.userOf(name)
@@ -134,7 +134,7 @@ export class Admission {
     return (bridge === null ? null : loop(found, bridge)) ?? this.otherMaster(port, request, bridge, found)
   }
 
-  /** Nothing is taken away from others; what a predecessor had is. */
+  /** An attach takes nothing from another program; entries of an earlier process are free to take. */
   private otherMaster(
     { name, master }: Interface,
     { instanceId, type, direction }: ResolvedRequest,
@@ -149,7 +149,7 @@ export class Admission {
     return `is in ${master} already: take it out (ip link set ${name} nomaster)${or}`
   }
 
-  /** The ends of a veth pair are ours to make, and the gateway's address is in the bridge that it leads to. */
+  /** chanter creates the ends of a veth pair itself, and the gateway's address belongs in the bridge at its other end. */
   private async checkVeth({ instanceId, type, port, plug }: ResolvedRequest): Promise<void> {
     if (plug === null || this.instances.get(instanceId)?.attachments.behind(port).length) return
     const ends = [port, plug.device].map(async (name) => {
@@ -174,13 +174,13 @@ function bridgeOf(instance: VpnInstance | undefined): string | null {
   return instance?.type === 'evpn' ? instance.macVrf.config.devices.bridge : null
 }
 
-/** How frames would come back that go out by the port. */
+/** How frames that leave by the port would come back. */
 function loop({ lowers, pair }: PortSurvey, bridge: string): string | null {
   if (lowers.includes(bridge)) return `stands on bridge ${bridge}, and cannot be a port of it`
   return pair?.master === bridge ? `leads back into bridge ${bridge} by ${pair.name}` : null
 }
 
-/** `owner`: what of the bridge has the address itself. */
+/** `owner`: the bridge or port that has the address itself. */
 function checkMac(
   { mac }: ResolvedRequest,
   port: Interface,
@@ -207,7 +207,7 @@ function checkMac(
     )
 }
 
-/** Ports of Open vSwitch are told apart by VLANs, which the Linux drivers know nothing of. */
+/** Open vSwitch tells ports apart by VLANs, which the Linux drivers do not use. */
 function checkLinuxPort({ port, type, isOvsPort }: ResolvedRequest): void {
   if (isOvsPort)
     throw new RequestError(

@@ -7,25 +7,25 @@ import { formatMac, type Mac } from '../values/mac.ts'
 import { ensure } from '../values/map.ts'
 import type { DetachRequest, ResolvedRequest } from './request.ts'
 
-/** An endpoint and what people are shown of it. */
+/** An endpoint and its fields for display. */
 export interface Attachment extends EvpnEndpoint {
-  /** Of the subnet, as the agent gave it; null without an address. */
+  /** Of the subnet, as the agent set it; null without an address. */
   readonly prefixLength: number | null
   readonly plug: Irb | null
   /** MPLS label, one for each MAC address. */
   readonly label: number
-  /** Its subnet's gateway, as the agent gave it. */
+  /** Its subnet's gateway, as the agent set it. */
   readonly gatewayIp: Ip | null
   readonly hashOrder: number
   readonly advertiseSubnet: boolean
-  /** Of a route distinguisher of its own; null where it goes with the instance's. */
+  /** Of its own route distinguisher; null where it uses the instance's. */
   readonly rdNumber: number | null
-  /** Of a route distinguisher for what the instance re-advertises; null where there was nothing yet. */
+  /** Of the route distinguisher for re-advertised routes; null before there are any. */
   readonly readvertiseRd: number | null
   readonly description: unknown
 }
 
-/** The numbers of route distinguishers that are an attachment's own. */
+/** The route distinguisher numbers of an attachment. */
 export function rdNumbersOf({
   rdNumber,
   readvertiseRd,
@@ -33,35 +33,35 @@ export function rdNumbersOf({
   return [rdNumber, readvertiseRd].filter((number) => number !== null)
 }
 
-/** Where attachments get numbers of their own. Both throw `RequestError` when there are none left. */
+/** Allocates the numbers of attachments. Both throw `RequestError` when there are none left. */
 export interface NumberSource {
   label(): number
   rd(): number
 }
 
-/** What an attach amounts to. */
+/** The planned effect of an attach. */
 export interface AttachPlan {
   readonly add: Attachment
-  /** What it was until now, where the same endpoint is attached already. */
+  /** The present attachment, where the same endpoint is attached already. */
   readonly before: Attachment | null
-  /** Endpoints whose place it takes. */
+  /** Endpoints that it replaces. */
   readonly remove: readonly Attachment[]
-  /** Others that get a number. */
+  /** Other attachments that get a number. */
   readonly change: readonly Attachment[]
 }
 
-/** What an attach amounts to whose endpoint another one covers. */
+/** The plan of an attach whose endpoint is covered by another one. */
 export type CoveredPlan = Pick<AttachPlan, 'change'>
 
 /**
  * The endpoints of one instance and the rules between them: a MAC address is behind one port, an IP address belongs to
- * one MAC address unless all of them advertise its subnet, and an endpoint without address (a wildcard) gives way to the first with one.
+ * one MAC address unless all of them advertise its subnet, and an endpoint without address (a wildcard) is replaced by the first with one.
  */
 export class Attachments {
   private readonly byMac = new Map<Mac, Map<Ip | null, Attachment>>()
   /** A MAC address is behind one port. */
   private readonly macsBehind = new Map<string, Set<Mac>>()
-  /** Who has an address, and whether for its whole subnet, which others may have too. */
+  /** Owners of an address, and whether they have its whole subnet, which they may share. */
   private readonly owners = new Map<Ip, Map<Mac, boolean>>()
 
   get isEmpty(): boolean {
@@ -72,7 +72,7 @@ export class Attachments {
     for (const attachments of this.byMac.values()) yield* attachments.values()
   }
 
-  /** What the request would change. `readvertises`: routes of others are re-advertised. Throws `RequestError`. */
+  /** What the request would change. `readvertises`: the instance re-advertises routes. Throws `RequestError`. */
   plan(request: ResolvedRequest, numbers: NumberSource, readvertises: boolean): AttachPlan | CoveredPlan {
     const { mac, port, plug, ip: address, localPref, direction, sticky, description } = request
     const ip = address?.ip ?? null
@@ -125,7 +125,7 @@ export class Attachments {
     if (add.ip !== null) ensure(this.owners, add.ip, () => new Map()).set(add.mac, add.advertiseSubnet)
   }
 
-  /** The endpoints that a detach names: one, or all of the MAC address. Throws `RequestError` when there are none. */
+  /** The endpoints that a detach removes: one, or all of the MAC address. Throws `RequestError` when there are none. */
   named({ mac, ip }: DetachRequest): readonly Attachment[] {
     const present = this.byMac.get(mac)
     if (present === undefined) {
@@ -158,22 +158,22 @@ export class Attachments {
     return this.byMac.has(mac)
   }
 
-  /** Those of this MAC address. */
+  /** The attachments of this MAC address. */
   of(mac: Mac): Iterable<Attachment> {
     return this.byMac.get(mac)?.values() ?? []
   }
 
-  /** Whether there is what a detach names. */
+  /** Whether the endpoint of a detach exists. */
   covers({ mac, ip }: Pick<DetachRequest, 'mac' | 'ip'>): boolean {
     return ip === null ? this.has(mac) : this.get(mac, ip) !== undefined
   }
 
-  /** The one of these addresses. */
+  /** The attachment of these addresses. */
   get(mac: Mac, ip: Ip | null): Attachment | undefined {
     return this.byMac.get(mac)?.get(ip)
   }
 
-  /** Those that are behind this port. */
+  /** The attachments behind this port. */
   behind(port: string): Attachment[] {
     return [...(this.macsBehind.get(port) ?? [])].flatMap((mac) => [...this.of(mac)])
   }
@@ -185,7 +185,7 @@ export class Attachments {
     if (macs.size === 0) this.macsBehind.delete(port)
   }
 
-  /** A VRF takes all that a port sends, or nothing. */
+  /** A VRF accepts everything that a port sends, or nothing. */
   private checkDirection({ port, direction }: ResolvedRequest, before: Attachment | null): void {
     const silent = direction === 'to-port'
     for (const other of this.behind(port)) {
@@ -197,7 +197,7 @@ export class Attachments {
     }
   }
 
-  /** Endpoints, this one left out, that have no number to advertise routes of others under, with one. */
+  /** Endpoints, except this one, that lack a number for re-advertised routes, with a new one. */
   private numbered(but: Attachment | null, numbers: NumberSource): Attachment[] {
     return [...this]
       .filter((one) => one !== but && one.ip !== null && one.readvertiseRd === null)

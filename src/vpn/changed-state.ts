@@ -4,7 +4,7 @@ import type { Attachment } from './attachments.ts'
 import { attachmentState, identityState, type VpnInstance } from './instance.ts'
 import type { StateChange, StateKind, Value } from './state.ts'
 
-/** Entries of the state that have changed since they were last taken. */
+/** Entries of the state that have changed since the last `take`. */
 export class ChangedState {
   private readonly changed = new Map<string, StateChange>()
   private readonly instances: ReadonlyMap<string, VpnInstance>
@@ -20,7 +20,7 @@ export class ChangedState {
     return changes
   }
 
-  /** An entry has changed; `read` tells what it is when it is written, undefined where it is gone. One that throws concerns no other entry. */
+  /** An entry has changed; `read` returns its value when it is written, undefined where it is gone. One that throws affects no other entry. */
   touch<K extends StateKind>(kind: K, id: string, read: () => Value<K> | undefined): void {
     const change = {
       kind,
@@ -32,7 +32,7 @@ export class ChangedState {
     this.changed.set(`${kind} ${id}`, change as StateChange)
   }
 
-  /** An instance has come, gone or changed. */
+  /** An instance was added, removed or changed. */
   instance(id: string): void {
     this.touch('instance', id, () => {
       const instance = this.instances.get(id)
@@ -40,7 +40,7 @@ export class ChangedState {
     })
   }
 
-  /** An attachment has come, gone or changed. */
+  /** An attachment was added, removed or changed. */
   attachment(id: string, { mac, ip }: Pick<Attachment, 'mac' | 'ip'>): void {
     this.touch('attachment', `${formatMac(mac)} ${ip === null ? '-' : formatIp(ip)} ${id}`, () => {
       const instance = this.instances.get(id)
@@ -49,7 +49,7 @@ export class ChangedState {
     })
   }
 
-  /** All attachments of a MAC address have: they have its sequence in common. */
+  /** All attachments of a MAC address changed: they share its sequence. */
   mac(id: string, mac: Mac): void {
     for (const attachment of this.instances.get(id)?.attachments.of(mac) ?? [])
       this.attachment(id, attachment)

@@ -1,7 +1,7 @@
 import type { Dataplane, Entry, EntryStatus, Kind } from '../dataplane/model.ts'
 import type { VpnType } from './request.ts'
 
-/** Kinds of entries that EVPN instances want; those of IP VPNs are all others. */
+/** Kinds of entries that EVPN instances want; IP VPNs want all other kinds. */
 const OF_EVPN: ReadonlySet<Kind> = new Set([
   'bridge',
   'vxlan',
@@ -15,7 +15,7 @@ const OF_EVPN: ReadonlySet<Kind> = new Set([
 /** The dataplane of each type of VPN: one for both, or one each where their drivers differ. */
 export class Dataplanes {
   private readonly byType: Readonly<Record<VpnType, Dataplane>>
-  /** The one that knows the addresses and interfaces of this machine. */
+  /** The dataplane that knows the addresses and interfaces of this node. */
   readonly host: Dataplane
 
   constructor(byType: Readonly<Record<VpnType, Dataplane>>, host: VpnType) {
@@ -23,12 +23,12 @@ export class Dataplanes {
     this.host = byType[host]
   }
 
-  /** One for both types. */
+  /** One dataplane for both types. */
   static shared(dataplane: Dataplane): Dataplanes {
     return new Dataplanes({ evpn: dataplane, ipvpn: dataplane }, 'evpn')
   }
 
-  /** Whether what an IP VPN wants can be joined to what an EVPN instance wants. */
+  /** Whether IP VPNs and EVPN instances can be joined by an IRB. */
   get isShared(): boolean {
     return this.byType.evpn === this.byType.ipvpn
   }

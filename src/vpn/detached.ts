@@ -1,9 +1,9 @@
 import type { DetachRequest } from './request.ts'
 
-/** As many as an agent detaches while a large network is deleted. */
+/** As many as an agent detaches while a large VPN is deleted. */
 const MOST = 10_000
 
-/** Endpoints that were detached last: agents detach some twice when a port is deleted, which is no mistake. */
+/** Recently detached endpoints: agents detach some twice when a port is deleted, which is no error. */
 export class Detached {
   /** The oldest first. */
   private readonly keys = new Set<string>()

@@ -17,7 +17,7 @@ export class EvpnDevices {
     this.vtep = vtep
   }
 
-  /** What a new instance is to have, with a VXLAN device of its VNI that is in the bridge already. Throws `RequestError` where what others made is in the way. */
+  /** The devices of a new instance, with the bridge's VXLAN device of its VNI if there is one. Throws `RequestError` where an external device is in the way. */
   async choose(linuxBridge: string | null, suffix: string, vni: number): Promise<MacVrfDevices> {
     const found = linuxBridge === null ? undefined : await this.dataplane.vxlanIn(linuxBridge, vni)
     const givenVxlan = found !== undefined && !found.owned
@@ -34,7 +34,7 @@ export class EvpnDevices {
     return { bridge, givenBridge: linuxBridge !== null, vxlan, givenVxlan }
   }
 
-  /** The instance that has the bridge, from before its first endpoint is there. */
+  /** The instance that has the bridge, claimed before its first endpoint exists. */
   userOf(bridge: string): string | undefined {
     return this.users.get(bridge)
   }
@@ -66,19 +66,19 @@ export class EvpnDevices {
   }
 }
 
-/** Why nobody else can have a bridge, in words that follow its name. */
+/** Why no other instance can have a bridge, in words that follow its name. */
 export function inUse(instance: string): string {
   return `is the bridge of VPN instance ${instance}: each has one of its own`
 }
 
-/** Why a VXLAN device that others made cannot carry a network of ours; null if it can. */
+/** Why an external VXLAN device cannot carry a VPN; null if it can. */
 function unusable(
   { port, local, up, flowBased, learns }: Interface,
   { vxlanPort, vtep }: Vtep,
 ): string | null {
   if (flowBased) return 'it takes VNIs that others choose (external or vnifilter)'
   if (port !== vxlanPort) return `its UDP port is ${port}, the VTEP's is ${vxlanPort} (vxlan_dst_port)`
-  // without a source address it sends from any of IPv4
+  // without a source address it sends from any IPv4 address
   const isOfVtep = local === vtep || (local === null && isIpv4(vtep))
   if (!isOfVtep)
     return `its source address is ${local === null ? 'none' : formatIp(local)}, the VTEP's is ${formatIp(vtep)} (dataplane_local_address)`

@@ -1,17 +1,17 @@
 import type { LocalMac } from '../dataplane/model.ts'
 import type { SavedState } from './state.ts'
 
-/** Where entries of ours are on devices that are not ours. */
+/** External devices that hold owned entries. */
 export interface ExternalDevices {
-  /** Bridges that were given to us: their neighbours. */
+  /** External bridges named by an agent: their neighbours are owned. */
   readonly bridges: readonly string[]
-  /** VXLAN devices that were found in them: their MAC addresses and VTEPs. */
+  /** External VXLAN devices found in them: their MAC addresses and VTEPs are owned. */
   readonly vxlans: readonly string[]
-  /** Local MAC addresses in such bridges. */
+  /** Ports in such bridges: their local MAC addresses are owned. */
   readonly localMacs: readonly LocalMac[]
 }
 
-/** What a state tells of devices that are not ours. */
+/** The external devices of a state. */
 export function externalDevices({ instances, footprint }: SavedState): ExternalDevices {
   const bridges = new Set<string>()
   const vxlans = new Set<string>()

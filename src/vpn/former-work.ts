@@ -1,17 +1,17 @@
 import type { FormerWork, MadeLink } from '../dataplane/model.ts'
 import type { InstanceState, SavedState } from './state.ts'
 
-/** What the daemon that left a state did in this kernel; null: nothing is known. */
+/** What the process that left a state did in this kernel; null: nothing is known. */
 export function formerWork(state: SavedState | null): FormerWork {
   return { programs: state?.programs ?? [], links: state?.instances.flatMap(linksOf) ?? [] }
 }
 
-/** The links that were made for an instance, but for those that it shares with others. */
+/** The links that were made for an instance, except shared ones. */
 function linksOf(instance: InstanceState): MadeLink[] {
   const none = { vni: null, table: null }
   if (instance.type === 'ipvpn') {
     const { device: name, table } = instance
-    // earlier versions did not tell them
+    // earlier versions did not write them
     return name === undefined || table === undefined ? [] : [{ ...none, name, kind: 'vrf', table }]
   }
   const { bridge, givenBridge, vxlan, givenVxlan } = instance.devices

@@ -5,28 +5,28 @@ import type { FreedNumber, KeptNumbers } from './state.ts'
 export type Time = Pick<Clock, 'now' | 'epoch'>
 
 /**
- * How long a freed number is not given out again: peers that lost their sessions with us notice within their hold time, up to 180 s
- * in common use, and keep our routes as stale ones for the restart time behind it, 120 s.
+ * How long a freed number is not allocated again: peers that lost their sessions with us notice within their hold time, up to 180 s
+ * in common use, and keep our routes as stale ones for the restart time after that, 120 s.
  */
 const HOLD_MS = 360_000
 
-/** Whether somebody else on the machine has the number. */
+/** Whether another program on the node has the number. */
 type IsElsewhere = (candidate: number) => boolean | Promise<boolean>
 
 interface Freed {
-  /** What the number was for. */
+  /** The former use of the number. */
   readonly use: string
-  /** On the clock that never goes back. */
+  /** On the monotonic clock. */
   readonly at: number
 }
 
 /**
- * Numbers from a range, each in one hand at a time, with what it is for. They go round, over restarts too, and freed ones
+ * Numbers from a range, each with one owner at a time and its use. They are allocated in turn, over restarts too, and freed ones
  * wait, so that no number serves another tenant while peers may still send to it.
  */
 export class Identifiers {
   private readonly uses = new Map<number, string>()
-  /** The first freed first. */
+  /** The earliest freed first. */
   private readonly freed = new Map<number, Freed>()
   private readonly first: number
   private readonly last: number
@@ -34,7 +34,7 @@ export class Identifiers {
   private readonly changed: (what: 'next' | number) => void
   private next: number
 
-  /** `changed` is told of each part of `snapshot` that has become another one: what is next, or whether a number is freed. */
+  /** `changed` reports each part of `snapshot` that has changed: the next number, or whether a number is freed. */
   constructor(first: number, last: number, time: Time, changed: (what: 'next' | number) => void = () => {}) {
     this.first = first
     this.last = last
@@ -43,12 +43,12 @@ export class Identifiers {
     this.next = first
   }
 
-  /** The one to be tried next. */
+  /** The number to try next. */
   get nextNumber(): number {
     return this.next
   }
 
-  /** A number that nobody has; undefined when all are taken. Where all others are in use, it is the one that was freed first. */
+  /** A free number; undefined when all are taken. If only recently freed ones are left, the earliest freed one. */
   take(use: string): number | undefined {
     this.forget()
     this.changed('next')
@@ -63,7 +63,7 @@ export class Identifiers {
     return undefined
   }
 
-  /** As `take`, but one that nobody else on the machine has. */
+  /** As `take`, but a number that no other program on the node has. */
   takeUnless(isElsewhere: IsElsewhere, use: string): Promise<number | undefined> {
     return this.pick(() => this.take(use), isElsewhere)
   }
@@ -77,7 +77,7 @@ export class Identifiers {
     }, isElsewhere)
   }
 
-  /** Takes this very number; false when somebody has it. */
+  /** Takes exactly this number; false when it is taken. */
   claim(number: number, use: string): boolean {
     if (this.uses.has(number)) return false
     if (this.freed.delete(number)) this.changed(number)
@@ -96,12 +96,12 @@ export class Identifiers {
     this.changed(number)
   }
 
-  /** Gives back a number that no peer was told. */
+  /** Frees a number that was never advertised. */
   giveBack(number: number): void {
     assert(this.uses.delete(number), 'a number that nobody has is given back', number)
   }
 
-  /** Keeps a number that an earlier process had, and this one does not, from others for a while. */
+  /** Blocks a number of an earlier process for a while, when this process does not use it. */
   recall(number: number, use: string): void {
     this.claim(number, use)
     this.release(number)
@@ -111,14 +111,14 @@ export class Identifiers {
     return this.uses.get(number)
   }
 
-  /** What a number was for that was freed lately, and how long ago. */
+  /** The former use of a recently freed number, and how long ago it was freed. */
   formerUseOf(number: number): { readonly use: string; readonly agoMs: number } | undefined {
     this.forget()
     const freed = this.freed.get(number)
     return freed && { use: freed.use, agoMs: this.time.now() - freed.at }
   }
 
-  /** Numbers in use and what for. */
+  /** Numbers in use and their uses. */
   entries(): IterableIterator<[number, string]> {
     return this.uses.entries()
   }
@@ -129,7 +129,7 @@ export class Identifiers {
     return { next: this.next, freed: [...this.freed.keys()].map((number) => this.freedNumber(number)!) }
   }
 
-  /** The number as one that was freed lately; undefined where it was not. */
+  /** The number, if it was freed recently; else undefined. */
   freedNumber(number: number): FreedNumber | undefined {
     const freed = this.freed.get(number)
     if (freed === undefined) return undefined
@@ -137,11 +137,11 @@ export class Identifiers {
     return { number, use: freed.use, at: Math.max(0, Math.round(at)) }
   }
 
-  /** Goes on from what an earlier process kept; to be called before any number is claimed. */
+  /** Continues from the state of an earlier process; call it before any number is claimed. */
   restore({ next, freed }: KeptNumbers): void {
     if (this.isInRange(next)) this.next = next
     const [now, epoch] = [this.time.now(), this.time.epoch()]
-    // a clock that was put back makes none of them wait longer than if it had just been freed
+    // if the clock was set back, none of them waits longer than one freed just now
     for (const { number, use, at } of freed) {
       this.freed.set(number, { use, at: now - Math.max(0, epoch - at) })
       this.changed(number)
@@ -149,7 +149,7 @@ export class Identifiers {
     this.changed('next')
   }
 
-  /** Takes numbers until one is not elsewhere, and gives the others back. */
+  /** Takes numbers until one is free elsewhere too, and gives the others back. */
   private async pick(take: () => number | undefined, isElsewhere: IsElsewhere): Promise<number | undefined> {
     const taken: number[] = []
     let chosen: number | undefined
@@ -173,7 +173,7 @@ export class Identifiers {
     return number >= this.first && number <= this.last
   }
 
-  /** Forgets what was freed long ago. */
+  /** Forgets numbers that were freed long ago. */
   private forget(): void {
     const since = this.time.now() - HOLD_MS
     for (const [number, { at }] of this.freed) {

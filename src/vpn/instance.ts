@@ -12,7 +12,7 @@ import type { PortUse } from './ports.ts'
 import type { Fallback, ResolvedRequest } from './request.ts'
 import type { AttachmentState, InstanceState, Value } from './state.ts'
 
-/** An instance of either type as the service works with it. */
+/** An instance of either type as the service uses it. */
 export interface RoutingInstance {
   readonly config: { readonly id: string; readonly name: string; readonly rd: Rd }
   readonly imports: Imports<Route>
@@ -22,7 +22,7 @@ export interface RoutingInstance {
   instanceEntries(): Entry[]
   /** Entries that an endpoint needs before it is advertised. */
   endpointEntries(endpoint: Attachment): Entry[]
-  /** Entries that an endpoint which was added has become, and which belong to what `attach` answers for. */
+  /** The entries of an added endpoint whose programming `attach` waits for. */
   routeEntries(endpoint: Attachment): Entry[]
   setTargets(importTargets: readonly RouteTarget[], exportTargets: readonly RouteTarget[]): void
   setGateway(ip: Ip | null): void
@@ -35,19 +35,19 @@ export interface RoutingInstance {
 
 interface Shared {
   readonly number: number
-  /** The instance, whatever its type. */
+  /** The instance with its own type. */
   readonly routing: RoutingInstance
   readonly attachments: Attachments
   readonly rdNumber: number
   description: unknown
-  /** Prefix length of the subnet, from the first endpoint that told one. */
+  /** Prefix length of the subnet, from the first endpoint that set one. */
   readonly subnetPrefixLength: number | null
 }
 
 export interface EvpnVpnInstance extends Shared {
   readonly type: 'evpn'
   readonly macVrf: MacVrf
-  /** The VNI was asked for, not chosen by us. */
+  /** The agent asked for the VNI. */
   readonly vniGiven: boolean
   readonly suffix: string
 }
@@ -55,14 +55,14 @@ export interface EvpnVpnInstance extends Shared {
 export interface IpVpnInstance extends Shared {
   readonly type: 'ipvpn'
   readonly vrf: Vrf
-  /** As the last agent gave it that gave one; it does nothing but to be shown. */
+  /** From the last agent that set it; for display only. */
   fallback: Fallback | null
 }
 
-/** A network as the agents see it. */
+/** A VPN instance as the agents know it. */
 export type VpnInstance = EvpnVpnInstance | IpVpnInstance
 
-/** The devices that an instance has something on, but for those that instances share. */
+/** The devices on which an instance has entries, except shared ones. */
 export function devicesOf(instance: VpnInstance): Set<string> {
   const own =
     instance.type === 'evpn'
@@ -79,12 +79,12 @@ export function devicesOf(instance: VpnInstance): Set<string> {
   return new Set([...own, ...attached])
 }
 
-/** What an attachment has its port for. */
+/** The use of a port by an attachment. */
 export function portUse(instance: VpnInstance, { direction, plug }: Attachment): PortUse {
   return instance.type === 'ipvpn' && direction === 'to-port' && plug === null ? 'receive' : 'alone'
 }
 
-/** Whether the instance advertises routes again once the request is granted. */
+/** Whether the instance re-advertises routes once the request is granted. */
 export function readvertises(
   instance: VpnInstance,
   { readvertise }: Pick<ResolvedRequest, 'readvertise'>,
@@ -93,7 +93,7 @@ export function readvertises(
   return isReadvertising(readvertise ?? instance.vrf.readvertisement.targets)
 }
 
-/** What a later process needs to go on with the instance. */
+/** The state that a later process needs to continue the instance. */
 export function instanceState(instance: VpnInstance): InstanceState {
   const attachments = [...instance.attachments].map((one) => attachmentState(instance, one))
   return { ...identityState(instance), attachments }

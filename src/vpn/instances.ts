@@ -21,17 +21,17 @@ import type { Numbers } from './numbers.ts'
 import type { AttachRequest, VpnType } from './request.ts'
 import type { EvpnState, InstanceState, IpState } from './state.ts'
 
-/** What this daemon may take of what belongs to the whole machine. */
+/** The node-wide resources that this daemon may use. */
 export interface Ranges {
-  /** First and last MPLS label that endpoints are given. */
+  /** First and last MPLS label for endpoints. */
   readonly labels: readonly [number, number]
   /** First and last routing table of VRFs. */
   readonly tables: readonly [number, number]
-  /** What the names of VRF devices begin with. */
+  /** Prefix of the names of VRF devices. */
   readonly vrfPrefix: string
 }
 
-/** What programs the forwarding of each type: `dummy` accepts everything, and forwards nothing. */
+/** The dataplane driver of each type: `dummy` accepts everything, and forwards nothing. */
 export type Drivers = Readonly<Record<VpnType, 'linux' | 'dummy'>>
 
 export interface VpnConfig extends VxlanOptions {
@@ -39,31 +39,31 @@ export interface VpnConfig extends VxlanOptions {
   /** IPv4, for route distinguishers. */
   readonly identifier: Ip
   readonly mobility: MobilityOptions
-  /** Networks that the VTEPs and provider edges of others are in; none: they may be anywhere. */
+  /** Prefixes of other nodes' VTEPs and provider edges; none: they may be anywhere. */
   readonly vtepNetworks: readonly InterfaceAddress[]
-  /** The way into the core of IP VPNs. */
+  /** The MPLS transport of IP VPNs. */
   readonly ipvpn: {
     readonly address: Ip
     readonly transport: TransportConfig
-    /** The interface that tunnels leave by; null where nobody knows. */
+    /** The underlay interface of tunnels; null where it is unknown. */
     readonly underlay: string | null
-    /** Whether tunnels take labelled packets of all machines, not only of provider edges that routes lead to. */
+    /** Whether tunnels accept labelled packets of all nodes, not only of provider edges with routes. */
     readonly fromAnyone: boolean
   }
   readonly ranges: Ranges
-  /** Whether a network is refused whose bridge is not isolated from the host. */
+  /** Whether a VPN is refused if its bridge is not isolated from the host. */
   readonly requireIsolation: boolean
   readonly drivers: Drivers
-  /** What the kernel lacks for a type at this moment; null when nothing. */
+  /** What the kernel lacks for a type at present; null when nothing. */
   readonly lacks: (type: VpnType) => string | null
 }
 
 export { tunnelTypeOf } from '../ipvpn/mpls-transport.ts'
 
-/** Where a state file does not tell the table and device of a VRF, they follow from its number. */
+/** Where a state file has no table and device of a VRF, they follow from its number. */
 const FORMER_TABLES = 1000
 const FORMER_PREFIX = 'bvrf-'
-/** Those that are not Linux's own. */
+/** Tables other than Linux's own. */
 const ALL_TABLES = [256, 4_294_967_294] as const
 
 type EvpnIdentity = Pick<
@@ -75,7 +75,7 @@ type IpIdentity = Pick<IpState, 'id' | 'number' | 'rdNumber' | 'subnetPrefixLeng
   readonly device: string
 }
 
-/** Makes instances, with the numbers and names that belong to them alone. */
+/** Creates instances, and allocates their numbers and names. */
 export class Instances {
   private readonly config: VpnConfig
   private readonly speaker: Speaker
@@ -93,7 +93,7 @@ export class Instances {
   /** Finds `dead`. */
   private search: Promise<void> | null = null
 
-  /** `sequenceChanged` is told of what changes without an agent asking for anything. */
+  /** `sequenceChanged` reports changes that no agent asked for. */
   constructor(
     config: VpnConfig,
     speaker: Speaker,
@@ -120,7 +120,7 @@ export class Instances {
     )
   }
 
-  /** Throws `RequestError`; `free` gives back what it took. */
+  /** Throws `RequestError`; `free` releases what it took. */
   async create(request: AttachRequest): Promise<VpnInstance> {
     const { instanceId: id, type } = request
     const subnetPrefixLength = request.ip?.prefixLength ?? null
@@ -148,13 +148,13 @@ export class Instances {
     return this.evpn({ id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength })
   }
 
-  /** Keeps the tables of instances that are to be restored for them. */
+  /** Reserves the tables of instances that are to be restored. */
   async reserve(states: readonly InstanceState[]): Promise<void> {
     for (const state of states) if (state.type === 'ipvpn') this.tables.claim(tableOf(state), state.id)
     if (states.some(({ type }) => type === 'ipvpn')) await this.findBlackhole()
   }
 
-  /** Makes an instance that was there before a restart, still without endpoints. */
+  /** Creates an instance of an earlier process, still without endpoints. */
   restore(state: InstanceState): VpnInstance {
     this.lastNumber = Math.max(this.lastNumber, state.number)
     this.numbers.rds.claim(state.rdNumber, state.id)
@@ -173,7 +173,7 @@ export class Instances {
     this.evpnDevices.release(devices, id)
   }
 
-  /** Goes on with the device that a daemon which was forgotten left in the kernel. */
+  /** Continues to use the device of an earlier process whose state is lost. */
   private async createVrf(id: string, subnetPrefixLength: number | null): Promise<IpVpnInstance> {
     await this.findBlackhole()
     const left = await this.dataplanes.of('ipvpn').vrfOf(aliasOf(id))
@@ -193,7 +193,7 @@ export class Instances {
     }
   }
 
-  /** The VRF without routes: that of a daemon before, or one with the last table that nobody has, of any if all of the range are taken. */
+  /** The blackhole VRF: that of an earlier process, or one with the last free table; of any range if all of the configured one are taken. */
   private findBlackhole(): Promise<void> {
     this.search ??= this.searchBlackhole().catch((error) => {
       this.search = null
@@ -224,7 +224,7 @@ export class Instances {
     return table
   }
 
-  /** A name that no interface has, and the number in it. */
+  /** A free device name, and the number in it. */
   private async takeVrfName(): Promise<{ readonly number: number; readonly device: string }> {
     for (;;) {
       const number = ++this.lastNumber
@@ -308,7 +308,7 @@ export class Instances {
     return vni
   }
 
-  /** VXLAN has nothing that tells one use of a VNI from the next: who was not told that the former is over still sends to it. */
+  /** VXLAN cannot distinguish one use of a VNI from the next: peers that have not received the withdrawal still send to it. */
   private warnOfFormer(instance: string, vni: number): void {
     const former = this.numbers.vnis.formerUseOf(vni)
     const peers = [...this.speaker.peers.values()]

@@ -8,16 +8,16 @@ import { vethNames } from './names.ts'
 import type { AttachRequest, ResolvedRequest } from './request.ts'
 
 /**
- * The veth pairs between VRFs and the bridges of EVPN instances: one for each two, from the first to the last endpoint of the VRF
- * behind it. One whose EVPN instance is gone stays in its VRF, and enters the bridge of the next one of that id.
+ * The veth pairs between VRFs and the bridges of EVPN instances: one for each VRF and instance, from the first to the last endpoint of the VRF
+ * behind it. When its EVPN instance is gone, it stays in its VRF, and enters the bridge of the next instance of that id.
  */
 export class IrbInterfaces {
   private readonly instances: ReadonlyMap<string, VpnInstance>
   private readonly connects: boolean
-  /** The VRFs that are plugged into an EVPN instance, or have been. */
+  /** The VRFs with an IRB into an EVPN instance, present or former. */
   private readonly vrfs = new Map<string, Set<string>>()
 
-  /** `connects`: an IP VPN and an EVPN instance can be joined, being in one dataplane. */
+  /** `connects`: an IP VPN and an EVPN instance can be joined, since they share a dataplane. */
   constructor(instances: ReadonlyMap<string, VpnInstance>, connects: boolean) {
     this.instances = instances
     this.connects = connects
@@ -44,7 +44,7 @@ export class IrbInterfaces {
     return { ...request, port: vrfEnd, plug: { evpn, device: bridgeEnd } }
   }
 
-  /** What an endpoint needs, in the bridge that it is plugged into as well. */
+  /** The entries of an endpoint, including those in the bridge of its IRB. */
   endpointEntries({ routing }: VpnInstance, endpoint: Attachment): Entry[] {
     const own = routing.endpointEntries(endpoint)
     const { plug } = endpoint
@@ -56,13 +56,13 @@ export class IrbInterfaces {
     ]
   }
 
-  /** A VRF has an endpoint in the bridge of an EVPN instance, or has one less. */
+  /** A VRF has one endpoint more or less in the bridge of an EVPN instance. */
   changed(vrf: string, evpn: string): void {
     ensure(this.vrfs, evpn, () => new Set()).add(vrf)
     this.connect(evpn)
   }
 
-  /** Tells an EVPN instance, if it is there, which VRFs are plugged into it now. */
+  /** Sets the VRFs with an IRB into an EVPN instance, if the instance exists. */
   connect(id: string): void {
     if (!this.connects) return
     const gateways = [...(this.vrfs.get(id) ?? [])].flatMap((vrf) => {

@@ -3,18 +3,18 @@ import { crc32 } from 'node:zlib'
 /** An entry under its key as JSON; undefined where it is gone. */
 export type EntryChange = readonly [key: string, json: string | undefined]
 
-/** What lines of a journal come to. */
+/** The content of a journal. */
 export interface Replay {
   readonly entries: ReadonlyMap<string, unknown>
-  /** How many were read. */
+  /** How many lines were read. */
   readonly records: number
-  /** Octets of a last line that never came to its end: of a change that nobody was told is kept. */
+  /** Octets of an incomplete last line: its change was never acknowledged. */
   readonly torn: number
-  /** Why nothing behind a line was read; null where all was. */
+  /** Why reading stopped at a line; null where all were read. */
   readonly damage: string | null
 }
 
-/** One line with its checksum: changes that happened together. */
+/** One line with its checksum: changes that are applied together. */
 export function encodeRecord(changes: readonly EntryChange[]): string {
   const pairs = changes.map(
     ([key, json]) => `[${JSON.stringify(key)}${json === undefined ? '' : `,${json}`}]`,
@@ -23,7 +23,7 @@ export function encodeRecord(changes: readonly EntryChange[]): string {
   return `${checksum(body)} ${body}\n`
 }
 
-/** Applies one record after the other, up to the first that is not whole. */
+/** Applies one record after the other, up to the first incomplete one. */
 export function replay(text: string): Replay {
   const entries = new Map<string, unknown>()
   let start = 0

@@ -1,7 +1,7 @@
 import { RequestError } from '../api/errors.ts'
 import type { Dataplane, EntryStatus } from '../dataplane/model.ts'
 
-/** Why an attach fails whose entry is not in place. */
+/** Why an attach fails whose entry is not programmed. */
 export async function refusalOf(
   port: string,
   failure: EntryStatus,
@@ -17,7 +17,7 @@ interface Conflict {
   readonly text: string
 }
 
-/** What is in the way of a VXLAN device that the kernel refused, and what to do about it; null where it is something else. */
+/** The cause of the kernel's refusal of a VXLAN device, and the remedy; null for other causes. */
 async function conflict({ entry, status }: EntryStatus, dataplane: Dataplane): Promise<Conflict | null> {
   if (entry.kind !== 'vxlan') return null
   const all = await dataplane.vxlansOn(entry.port)

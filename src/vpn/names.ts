@@ -13,10 +13,10 @@ const TUNNEL_PREFIXES = { gre: 'mpls---', udp: 'mpls-u-' } as const satisfies Re
 const VRF_END_PREFIX = 'vrf2e--'
 const BRIDGE_END_PREFIX = 'e2vrf--'
 const SUFFIX_LENGTH = MAX_NAME_LENGTH - BRIDGE_PREFIX.length
-/** What every kernel and tool takes in a name. */
+/** Characters that every kernel and tool accepts in a name. */
 const PLAIN = new RegExp(`^[\\w.-]{1,${SUFFIX_LENGTH}}$`)
 
-/** What makes the device names of one instance: its id where that fits, else a hash of it, the same every time. */
+/** The distinguishing part of an instance's device names: its id where that fits, else a stable hash of it. */
 export function nameSuffix(instanceId: string, isTaken: (suffix: string) => boolean): string {
   if (PLAIN.test(instanceId) && !isTaken(instanceId)) return instanceId
   for (let salt = 0; ; salt++) {
@@ -31,7 +31,7 @@ export function nameSuffix(instanceId: string, isTaken: (suffix: string) => bool
 export const bridgeName = (suffix: string): string => BRIDGE_PREFIX + suffix
 export const vxlanName = (suffix: string): string => VXLAN_PREFIX + suffix
 
-/** The name of a tunnel to a provider edge, or from all: an IPv4 address in hex, of an IPv6 address a hash. */
+/** The name of a tunnel to a provider edge, or from all: an IPv4 address in hex, for an IPv6 address a hash. */
 export function tunnelName(
   encapsulation: Encapsulation,
   remote: Ip | null,
@@ -48,7 +48,7 @@ export function vethNames(vrf: string, evpn: string, isTaken: (vrfEnd: string) =
   return { vrfEnd: VRF_END_PREFIX + suffix, bridgeEnd: BRIDGE_END_PREFIX + suffix }
 }
 
-/** Whether a device of this name is one that we make; `vrfPrefix` is what those of VRFs begin with. */
+/** Whether chanter makes devices of this name; `vrfPrefix` is the prefix of VRF devices. */
 export const isOwnedName = (name: string, vrfPrefix: string): boolean =>
   [
     BRIDGE_PREFIX,
@@ -59,15 +59,15 @@ export const isOwnedName = (name: string, vrfPrefix: string): boolean =>
     vrfPrefix,
   ].some((prefix) => name.startsWith(prefix))
 
-/** What marks a device as that of an instance. */
+/** The alias that marks a device as an instance's. */
 export const aliasOf = (id: string): string => ALIAS_PREFIX + id
 
 /** Directories of sysctl beside those of interfaces. */
 const SYSCTL_NAMES: readonly string[] = ['all', 'default']
-/** Octets that end a name, or that the kernel takes for blanks (isspace in Latin-1). */
+/** Octets that end a name, or that the kernel treats as blanks (isspace in Latin-1). */
 const NOT_IN_NAMES: ReadonlySet<number> = new Set([0, 9, 10, 11, 12, 13, 0x20, 0x25, 0x2f, 0x3a, 0xa0])
 
-/** Whether the kernel takes it as the name of an interface as it is (dev_valid_name, __dev_alloc_name, sysctl). */
+/** Whether the kernel accepts it unchanged as an interface name (dev_valid_name, __dev_alloc_name, sysctl). */
 export function isInterfaceName(name: string): boolean {
   const octets = Buffer.from(name)
   if (octets.length === 0 || octets.length > MAX_NAME_LENGTH) return false

@@ -18,7 +18,7 @@ export interface NeedsDependencies {
   readonly drivers: Drivers
 }
 
-/** What instances and their endpoints need in the kernel. Several may need the same: it goes with the last of them. */
+/** The entries that instances and their endpoints need. Several may need the same one: it is removed with the last of them. */
 export class Needs {
   private readonly instances: ReadonlyMap<string, VpnInstance>
   private readonly irbs: IrbInterfaces
@@ -26,7 +26,7 @@ export class Needs {
   private readonly dataplanes: Dataplanes
   private readonly drivers: Drivers
   private readonly ports = new Ports()
-  /** The instances that need something for themselves, by its place. */
+  /** The instances that need an entry for themselves, by the entry's identity. */
   private readonly instanceUsers = new Map<string, Set<string>>()
 
   constructor({ instances, irbs, pending, dataplanes, drivers }: NeedsDependencies) {
@@ -37,23 +37,23 @@ export class Needs {
     this.drivers = drivers
   }
 
-  /** The instance is there, and with it the need for its network. */
+  /** Adds the instance and the entries that it needs. */
   enter({ routing }: VpnInstance): void {
     for (const entry of routing.instanceEntries())
       ensure(this.instanceUsers, identity(entry), () => new Set()).add(routing.config.id)
   }
 
-  /** Has the port for the attachment. Answers with the instance that is in the way, if one is. */
+  /** Claims the port for the attachment. Returns the conflicting instance, if there is one. */
   claimPort(instance: VpnInstance, attachment: Attachment): string | null {
     return this.ports.claim(attachment.port, instance.routing.config.id, this.use(instance, attachment))
   }
 
-  /** The instance other than this one that has the port for more than to be sent to, if one has. */
+  /** The other instance that uses the port for more than sending to it, if there is one. */
   holderOf(port: string, instance: string): string | null {
     return this.ports.holderOf(port, instance)
   }
 
-  /** A port that an attachment only sends to stays where another instance has it. */
+  /** A port that an attachment only sends to stays with the instance that has it. */
   ofEndpoint(instance: VpnInstance, attachment: Attachment): Entry[] {
     const entries = this.irbs.endpointEntries(instance, attachment)
     const { id } = instance.routing.config
@@ -62,14 +62,14 @@ export class Needs {
     return elsewhere ? entries.filter(({ kind }) => kind !== 'vrf-port') : entries
   }
 
-  /** What the instance has in the kernel already, and the endpoint if it was attached `before`. */
+  /** The entries of the instance, and of the endpoint if it was attached `before`. */
   present(instance: VpnInstance, before: Attachment | null): Entry[] {
     const { routing } = instance
     if (!this.instances.has(routing.config.id)) return []
     return [...routing.instanceEntries(), ...(before === null ? [] : this.ofEndpoint(instance, before))]
   }
 
-  /** Takes back what an endpoint needed; what others need of it stays as they need it. */
+  /** Removes the entries of an endpoint; entries that others need stay. */
   retract(
     instance: VpnInstance,
     { port, mac }: Pick<Attachment, 'port' | 'mac'>,
@@ -98,12 +98,12 @@ export class Needs {
     }
   }
 
-  /** For a dummy, in which ports are names, none is in the way of another. */
+  /** With the dummy driver, ports are only names and never conflict. */
   private use(instance: VpnInstance, attachment: Attachment): PortUse {
     return this.drivers[instance.type] === 'dummy' ? 'receive' : portUse(instance, attachment)
   }
 
-  /** Takes back what an instance needed that is none any more, and `more`. */
+  /** Removes the entries of an ended instance, and `more`. */
   retractInstance({ routing }: VpnInstance, more: readonly Entry[]): void {
     const own = routing.instanceEntries().filter((entry) => {
       const users = this.instanceUsers.get(identity(entry))

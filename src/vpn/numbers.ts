@@ -5,10 +5,10 @@ import type { ChangedState } from './changed-state.ts'
 import { Identifiers, type Time } from './identifiers.ts'
 import type { NumberRange, SavedState } from './state.ts'
 
-/** The numbers in what this node advertises: labels, VNIs, and those behind our address in route distinguishers. */
+/** The numbers in advertised routes: labels, VNIs, and those after our address in route distinguishers. */
 export class Numbers {
   readonly labels: Identifiers
-  /** Given and allocated ones in one space; those that nobody asked for start where labels do. */
+  /** Requested and allocated ones in one space; allocated ones start at the labels' first. */
   readonly vnis: Identifiers
   readonly rds: Identifiers
 
@@ -27,7 +27,7 @@ export class Numbers {
     this.rds = kept('rds', 1, 0xffff)
   }
 
-  /** A number for a route distinguisher of an instance or one of its endpoints. Throws `RequestError`. */
+  /** Allocates a number for a route distinguisher of an instance or one of its endpoints. Throws `RequestError`. */
   takeRd(use: string): number {
     const number = this.rds.take(use)
     if (number === undefined)
@@ -40,7 +40,7 @@ export class Numbers {
     return { labels: this.labels.snapshot(), vnis: this.vnis.snapshot(), rds: this.rds.snapshot() }
   }
 
-  /** Goes on from what an earlier process kept; to be called before any number is taken. */
+  /** Continues from the state of an earlier process; call it before any number is taken. */
   restore(kept: SavedState['numbers']): void {
     if (kept === undefined) return
     this.labels.restore(kept.labels)
@@ -48,7 +48,7 @@ export class Numbers {
     this.rds.restore(kept.rds)
   }
 
-  /** Takes the numbers of an earlier process that is not gone on from for freed just now. */
+  /** Treats the numbers of an earlier process that is not continued as freed just now. */
   recall({ instances, numbers }: Pick<SavedState, 'instances' | 'numbers'>): void {
     this.restore(numbers)
     for (const instance of instances) {

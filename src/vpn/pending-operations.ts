@@ -8,14 +8,14 @@ import type { Keep } from './state.ts'
 type Batch = readonly Entry[]
 
 /**
- * Links, ports, local addresses and labels of attachments that are on their way into the kernel or out of it. They are kept
- * before they are touched, so that a process that dies half-way leaves its successor a list of what to clear away.
+ * Links, ports, local addresses and labels of attachments whose programming or removal is under way. They are written to the state
+ * before the kernel is changed, so that after a crash the next process knows what to remove.
  */
 export class PendingOperations {
   private readonly dataplanes: Dataplanes
   private readonly changes: ChangedState
   private readonly keep: Keep
-  /** Of each its number in the state, and what of it is kept there. */
+  /** The number of each in the state, and its entries there. */
   private readonly batches = new Map<Batch, { readonly number: number; readonly kept: Batch }>()
   private lastNumber = 0
 
@@ -25,14 +25,14 @@ export class PendingOperations {
     this.keep = keep
   }
 
-  /** Everything that is on its way. */
+  /** All pending entries. */
   entries(): Entry[] {
     return [...this.batches.values()].flatMap(({ kept }) => kept)
   }
 
   /**
-   * Puts entries into the kernel; resolves to those that it refused. They stay in the footprint until `settled`, but for those that the state
-   * tells of already, since they are `needed`.
+   * Programs entries; resolves to the refused ones. They stay pending until `settled`, except those that are already
+   * in the state, since they are `needed`.
    */
   async set(
     batch: Batch,
@@ -48,7 +48,7 @@ export class PendingOperations {
     return this.dataplanes.settled(batch)
   }
 
-  /** What `set` put there belongs to an attachment now, or was dropped again. */
+  /** The entries that `set` programmed belong to an attachment now, or were dropped again. */
   settled(batch: Batch): void {
     const known = this.batches.get(batch)
     if (known === undefined) return
@@ -56,7 +56,7 @@ export class PendingOperations {
     this.changes.touch('pending', `${known.number}`, () => undefined)
   }
 
-  /** Takes entries out of the kernel, which comes to pass later. */
+  /** Removes entries from the kernel, which happens later. */
   drop(batch: Batch): void {
     if (batch.length === 0) return
     this.add(batch)
@@ -64,7 +64,7 @@ export class PendingOperations {
     this.follow(batch)
   }
 
-  /** Clears away what an earlier process left on its way; what is wanted again stays. */
+  /** Removes the pending entries of an earlier process; those that are wanted again stay. */
   restore(entries: Batch): void {
     if (entries.length === 0) return
     this.add(entries)

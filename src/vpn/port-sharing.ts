@@ -5,8 +5,8 @@ import type { Needs } from './needs.ts'
 import type { AttachRequest, ResolvedRequest } from './request.ts'
 
 /**
- * The Linux bridge agent of networking-bagpipe derives the EVPN instance of a port association from the id of its IP VPN, and there is none of that
- * id: the instance is meant that the port is in.
+ * The Linux bridge agent of networking-bagpipe derives the EVPN instance of a port association from the id of its IP VPN; where that does not
+ * exist, the instance that has the port is used.
  */
 const OF_PORT_ASSOCIATION = 'evpn_portassoc_'
 
@@ -18,7 +18,7 @@ export interface PortSharingDependencies {
   readonly events: EventSink
 }
 
-/** What becomes of an attach whose port is attached to another instance already: agents attach one to several, and Linux has it in one. */
+/** Decides how to attach a port that another instance has already: agents attach one to several, but Linux has one master. */
 export class PortSharing {
   private readonly instances: ReadonlyMap<string, VpnInstance>
   private readonly needs: PortSharingDependencies['needs']
@@ -32,7 +32,7 @@ export class PortSharing {
     this.events = events
   }
 
-  /** A port in the bridge of an EVPN instance cannot be in a VRF as well, nor can the bridge: the VRF is plugged into the instance instead. */
+  /** A port in the bridge of an EVPN instance cannot be in a VRF as well, nor can the bridge: the VRF gets an IRB into the instance instead. */
   joined(request: AttachRequest): AttachRequest {
     const { type, port, mac, isOvsPort } = request
     if (type !== 'ipvpn') return request
@@ -57,7 +57,7 @@ export class PortSharing {
     return instance === undefined ? request : { ...request, port: { evpn: instance.routing.config.id } }
   }
 
-  /** A port can be in one VRF: what it sends goes there, and it receives from all that it is attached to. */
+  /** A port can be in one VRF: its packets go there, and it receives from all VRFs that it is attached to. */
   confined(request: ResolvedRequest): ResolvedRequest {
     const { instanceId, type, port, plug, direction, mac, ip } = request
     if (type !== 'ipvpn' || plug !== null || direction !== 'both') return request

@@ -1,11 +1,11 @@
-/** What an instance has a port for: in its bridge or VRF, of which a port can be in one, or only to be sent to. */
+/** How an instance uses a port: in its bridge or VRF (a port has one of them), or only to send to it. */
 export type PortUse = 'alone' | 'receive'
 
-/** Which instances have which ports, and what for. */
+/** The instances that have each port, and their uses of it. */
 export class Ports {
   private readonly users = new Map<string, Map<string, PortUse>>()
 
-  /** Answers with the instance that is in the way, if one is. */
+  /** Returns the conflicting instance, if there is one. */
   claim(port: string, instance: string, use: PortUse): string | null {
     const users = this.users.get(port) ?? new Map<string, PortUse>()
     for (const [other, its] of users)
@@ -15,7 +15,7 @@ export class Ports {
     return null
   }
 
-  /** The instance has the port for `uses` now, and no more for what it claimed before. */
+  /** The instance uses the port for `uses` now, and drops its earlier claims. */
   settle(port: string, instance: string, uses: readonly PortUse[]): void {
     const users = this.users.get(port)
     if (uses.length > 0) users?.set(instance, strongest(uses))
@@ -23,12 +23,12 @@ export class Ports {
     if (users?.size === 0) this.users.delete(port)
   }
 
-  /** The instances that have it for anything. */
+  /** The instances that use it at all. */
   usersOf(port: string): Iterable<string> {
     return this.users.get(port)?.keys() ?? []
   }
 
-  /** The instance other than this one that has it for more than to be sent to, if one has. */
+  /** The other instance that uses it for more than sending to it, if there is one. */
   holderOf(port: string, instance: string): string | null {
     for (const [other, use] of this.users.get(port) ?? [])
       if (other !== instance && use !== 'receive') return other

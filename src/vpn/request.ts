@@ -9,7 +9,7 @@ import type { Mac } from '../values/mac.ts'
 export { VPN_TYPES }
 export type VpnType = (typeof VPN_TYPES)[number]
 
-/** As the agent gives it, which describes the switch port and the MAC addresses of the router. */
+/** As the agent sends it, which describes the switch port and the MAC addresses of the router. */
 export type Fallback = Readonly<Record<string, unknown>>
 
 /** An attachment that an agent asks for, checked for form. */
@@ -22,23 +22,23 @@ export interface AttachRequest {
   /** Null: any address of that MAC. */
   readonly ip: InterfaceAddress | null
   readonly gatewayIp: Ip | null
-  /** Name of the Linux interface, or of an IP VPN's endpoint the EVPN instance that it is in. Of a port of Open vSwitch it is only a key. */
+  /** Name of the Linux interface, or for an IP VPN's endpoint the EVPN instance that it is in. For a port of Open vSwitch it is only a key. */
   readonly port: string | { readonly evpn: string }
-  /** Whether the port is described as one of Open vSwitch, where a VLAN tells networks apart. */
+  /** Whether it is a port of Open vSwitch, where a VLAN identifies the network. */
   readonly isOvsPort: boolean
-  /** Name of the bridge to use instead of one of ours; made where it is missing. */
+  /** Name of the bridge to use instead of an owned one; created where it is missing. */
   readonly linuxBridge: string | null
   readonly vni: number | null
   readonly localPref: number | null
   readonly direction: Direction
   readonly sticky: boolean
-  /** Where it stands among others that share its traffic, in an IP VPN. */
+  /** Its position among the endpoints that share its traffic, in an IP VPN. */
   readonly hashOrder: number
-  /** Advertise the subnet in the place of the address, in an IP VPN. */
+  /** Advertise the subnet instead of the address, in an IP VPN. */
   readonly advertiseSubnet: boolean
-  /** Routes that an IP VPN re-advertises; null: as before. Without targets on one of both sides there are none. */
+  /** Routes that an IP VPN re-advertises; null: unchanged. Without targets on either side there are none. */
   readonly readvertise: ReadvertiseTargets | null
-  /** Where an IP VPN sends what it has no route for; null: as before. */
+  /** The target of an IP VPN's packets without a route; null: unchanged. */
   readonly fallback: Fallback | null
   /** Any JSON, for people to read. */
   readonly description: unknown

@@ -1,8 +1,8 @@
-/** Runs tasks of one key one after the other, those of different keys side by side. */
+/** Runs tasks of one key one after the other, and those of different keys concurrently. */
 export class Serial {
   private readonly tails = new Map<string, Promise<unknown>>()
 
-  /** As `run`, for a task that nothing of any of its keys may run beside. */
+  /** As `run`, for a task that excludes tasks of several keys. */
   runAlone<T>(keys: Iterable<string>, task: () => Promise<T>): Promise<T> {
     // in one order, so that no two wait for each other
     const ordered = [...new Set(keys)].sort()

@@ -28,12 +28,12 @@ import { Serial } from './serial.ts'
 import type { InstanceState, Keep, SavedState, StateChange } from './state.ts'
 import { Uplinks } from './uplinks.ts'
 
-/** The part of the state that is the service's. */
+/** The service's part of the state. */
 export type ServiceState = Pick<SavedState, 'instances' | 'footprint' | 'numbers'>
 
 /**
- * The VPN instances of this machine. Attach and detach are all or nothing: what fails leaves labels, RDs, devices, routes
- * and the previous good state as they were.
+ * The VPN instances of this node. Attach and detach are atomic: a failure leaves labels, RDs, devices, routes
+ * and the previous good state unchanged.
  */
 export class VpnService {
   private readonly byId = new Map<string, VpnInstance>()
@@ -54,7 +54,7 @@ export class VpnService {
   private readonly detached = new Detached()
   private readonly sharing: PortSharing
 
-  /** `keep` takes `changes` down. */
+  /** `keep` persists `changes`. */
   constructor(
     config: VpnConfig,
     speaker: Speaker,
@@ -84,12 +84,12 @@ export class VpnService {
     this.admission = new Admission({ instances, dataplanes, drivers, needs, uplinks, bridges, ranges })
   }
 
-  /** MPLS labels in use, and what for. */
+  /** MPLS labels in use, and their uses. */
   get labels(): Identifiers {
     return this.numbers.labels
   }
 
-  /** What a later process needs to go on from here. */
+  /** The state that a later process needs to continue. */
   snapshot(): ServiceState {
     return {
       instances: [...this.instances.values()].map(instanceState),
@@ -98,12 +98,12 @@ export class VpnService {
     }
   }
 
-  /** What of the state has changed since this was last asked. */
+  /** The state changes since the last call. */
   changes(): StateChange[] {
     return this.changed.take()
   }
 
-  /** Takes up what an earlier process had attached, without waiting for the kernel; to be called before anything else. */
+  /** Restores the attachments of an earlier process, without waiting for the kernel; call it first. */
   async restore({ instances, footprint, numbers }: ServiceState): Promise<void> {
     this.numbers.restore(numbers)
     await this.maker.reserve(instances)
@@ -113,12 +113,12 @@ export class VpnService {
     this.pending.restore(footprint)
   }
 
-  /** Begins anew, but for the numbers that an earlier process had: peers may still hold routes with them. */
+  /** Starts with an empty state, but keeps the numbers of an earlier process blocked: peers may still have routes with them. */
   recall(state: ServiceState): void {
     this.numbers.recall(state)
   }
 
-  /** Resolves when the port's own kernel state is in place and its route is advertised. Throws `RequestError`. */
+  /** Resolves when the port's own entries are programmed and its route is advertised. Throws `RequestError`. */
   attach(request: AttachRequest): Promise<void> {
     const { instanceId } = request
     const joined = this.sharing.joined(request)
@@ -132,7 +132,7 @@ export class VpnService {
     })
   }
 
-  /** Throws `RequestError` when there is no such endpoint, and was none until a while ago. */
+  /** Throws `RequestError` when there is no such endpoint, and was none recently. */
   detach(request: DetachRequest): Promise<void> {
     return this.serial.run(request.instanceId, async () => {
       const instance = this.instances.get(request.instanceId)
@@ -186,7 +186,7 @@ export class VpnService {
     await this.settle(instance, request, () => {})
   }
 
-  /** Puts the network and the endpoint into the kernel, then commits; on failure nothing is left of a new endpoint. */
+  /** Programs the instance and the endpoint, then commits; on failure nothing of a new endpoint remains. */
   private async settle(instance: VpnInstance, request: ResolvedRequest, enter: () => void): Promise<void> {
     const { attachments, routing } = instance
     const taken = await this.takenFor(instance, request, labelUse(instance, request))
@@ -228,7 +228,7 @@ export class VpnService {
     await this.reach(instance, plan)
   }
 
-  /** Why a network is refused that is not isolated from the host. */
+  /** Why a VPN that is not isolated from the host is refused. */
   private async openness(instance: VpnInstance): Promise<RequestError | null> {
     if (!this.config.requireIsolation || instance.type !== 'evpn') return null
     const { bridge } = instance.macVrf.config.devices
@@ -240,7 +240,7 @@ export class VpnService {
     )
   }
 
-  /** Targets, descriptions and advertisement, now that the kernel is ready. */
+  /** Sets targets, descriptions and advertisement, now that the kernel is ready. */
   private commit(instance: VpnInstance, request: ResolvedRequest, plan: AttachPlan | CoveredPlan): void {
     const { routing, attachments } = instance
     instance.description = request.instanceDescription ?? null
@@ -266,7 +266,7 @@ export class VpnService {
     this.events.emit({ type: 'attached', instance: instanceId, port, mac: formatMac(mac) })
   }
 
-  /** Commits a plan, and clears away what the endpoint needed before it and does not any more. */
+  /** Commits a plan, and removes the entries that the endpoint needed only before. */
   private replace(instance: VpnInstance, plan: AttachPlan, request: ResolvedRequest): void {
     const { add, before, remove } = plan
     const gone = [...(before === null ? [] : [before]), ...remove]
@@ -277,7 +277,7 @@ export class VpnService {
       this.numbers.rds.release(before.rdNumber)
   }
 
-  /** Waits for the route to an endpoint, which there is only while its port is up; a new one that cannot be reached was never attached. */
+  /** Waits for the route to an endpoint, which exists only while its port is up; a new endpoint without one is not attached. */
   private async reach(instance: VpnInstance, { add, before }: AttachPlan): Promise<void> {
     const routes = instance.routing.routeEntries(add)
     const dataplane = this.dataplanes.of(instance.type)
@@ -291,7 +291,7 @@ export class VpnService {
     throw await refusalOf(add.port, failure, dataplane)
   }
 
-  /** Takes an endpoint away, with its numbers and what it alone needed. */
+  /** Removes an endpoint, with its numbers and the entries that it alone needed. */
   private remove(instance: VpnInstance, attachment: Attachment): void {
     const { attachments, routing } = instance
     const entries = this.needs.ofEndpoint(instance, attachment)
@@ -335,13 +335,13 @@ export class VpnService {
     for (const { mac } of state.attachments) this.changed.mac(state.id, mac)
   }
 
-  /** Takes out of the kernel what an earlier daemon put there, when the driver was another one. */
+  /** Removes the kernel entries of an earlier process that used another driver. */
   private clearHost({ routing, attachments }: VpnInstance): void {
     const endpoints = [...attachments].flatMap((attachment) => routing.endpointEntries(attachment))
     this.dataplanes.host.clear([...routing.instanceEntries(), ...endpoints])
   }
 
-  /** Numbers for an attachment; of a MAC address that has none, its label is taken at once. Those of EVPN never get into the kernel. */
+  /** Numbers for an attachment; a MAC address without a label gets one at once. Those of EVPN are never programmed. */
   private async takenFor(
     { routing, type, attachments }: VpnInstance,
     request: ResolvedRequest,

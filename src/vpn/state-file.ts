@@ -14,12 +14,12 @@ import {
   Unreadable,
 } from './state-text.ts'
 
-/** The state file, and whatever may lie beside it. */
+/** The state file, and the files beside it. */
 export function stateFiles(path: string): string[] {
   return ['', '.new', '.previous', '.outdated', '.damaged'].map((suffix) => `${path}${suffix}`)
 }
 
-/** The last good state, as `load` takes it, but nothing is renamed; null when there is none. */
+/** The last good state, as from `load`, but without renaming files; null when there is none. */
 export function peekState(path: string): SavedState | null {
   for (const suffix of ['', '.outdated', '.previous']) {
     try {
@@ -32,36 +32,36 @@ export function peekState(path: string): SavedState | null {
   return null
 }
 
-/** Whether the state is kept; times are in epoch milliseconds. */
+/** Whether the state is persisted; times are in epoch milliseconds. */
 export interface StateFileHealth {
   readonly path: string
-  /** When it was last written by this process; null when it was not yet. */
+  /** When this process last wrote it; null before its first write. */
   readonly written: number | null
   /** Why it cannot be written, if it cannot. */
   readonly failure: { readonly reason: string; readonly since: number } | null
-  /** Entries that cannot be told in JSON, while all others are kept. */
+  /** Entries that cannot be encoded in JSON; all others are written. */
   readonly unkept: readonly { readonly entry: string; readonly reason: string }[]
 }
 
-/** Tells what has changed since it was last asked, at first everything. */
+/** Returns the changes since the last call, at first everything. */
 export type Take = () => Iterable<StateChange>
 
 const RETRY_MS = 5000
-/** A journal is written anew when its records have become as long as the entries that it began with, and so much more. */
+/** A journal is rewritten when its records are as long as its initial entries and this much more. */
 const SLACK = 1 << 20
 
 /**
  * The state in a file: a journal to which each change is appended, and which is replaced by one of the present entries at the start and
- * whenever it has grown. Beside it stay `.previous`, the one before, and `.outdated` while what happened last could not be written: by
- * it the next daemon knows that it does not know everything.
+ * whenever it has grown. Beside it are `.previous`, the one before, and `.outdated`, present while the latest changes could not be written: it
+ * tells the next process that the state is incomplete.
  */
 export class StateFile {
   private readonly path: string
   private readonly clock: Clock
   private readonly events: EventSink
-  /** What is in the file, or is to be. */
+  /** The entries that are in the file, or about to be. */
   private readonly entries = new Map<string, string>()
-  /** The journal of this process; null as long as there is none. */
+  /** The journal of this process; null before there is one. */
   private file: FileHandle | null = null
   private length = 0
   private longest = 0
@@ -69,7 +69,7 @@ export class StateFile {
   private saving: Promise<void> | null = null
   private next: Promise<void> | null = null
   private nextDurability: Durability = 'written'
-  /** What is on disk is outdated. */
+  /** The file is outdated. */
   private failing = false
   private isRetryDue = true
   private written: number | null = null
@@ -89,7 +89,7 @@ export class StateFile {
     return { path, written, failure, unkept }
   }
 
-  /** The last good state; null when there is none. What cannot be read is kept as `.damaged`. */
+  /** The last good state; null when there is none. An unreadable file is renamed to `.damaged`. */
   load(): SavedState | null {
     const current = this.read(this.path)
     if (current !== null) return current.state
@@ -103,7 +103,7 @@ export class StateFile {
     return null
   }
 
-  /** Resolves when what has changed up to the call is kept, or when it turned out that it cannot be for now. Calls at one time share a write. */
+  /** Resolves when all changes up to the call are written, or could not be written for now. Concurrent calls share a write. */
   save(take: Take, durability: Durability): Promise<void> {
     if (this.closed) return Promise.resolve()
     if (this.saving === null) {
@@ -122,7 +122,7 @@ export class StateFile {
     return this.next
   }
 
-  /** Waits for what is being written; nothing is written after it. */
+  /** Waits for the write under way; nothing is written after it. */
   async close(): Promise<void> {
     while (this.saving !== null) await this.saving
     this.closed = true
@@ -147,7 +147,7 @@ export class StateFile {
     }
   }
 
-  /** Those that differ from what is in the file. What cannot be told in JSON is left out of it. */
+  /** The entries that differ from the file, without those that cannot be encoded in JSON. */
   private accept(changes: Iterable<StateChange>): EntryChange[] {
     const accepted: EntryChange[] = []
     for (const change of changes) {
@@ -181,7 +181,7 @@ export class StateFile {
     this.length += Buffer.byteLength(record)
   }
 
-  /** Begins a new journal with the present entries; whenever the process or the machine ends, one of both is there as a whole. */
+  /** Begins a new journal with the present entries; if the process or the machine stops at any time, the old or the new one is complete. */
   private async replace(): Promise<void> {
     const { path } = this
     const journal = encodeJournal(this.entries)
@@ -205,7 +205,7 @@ export class StateFile {
     this.isSynced = true
   }
 
-  /** The state on disk is not true any more: it gets another name, which a full disk has room for. */
+  /** The file is outdated: it gets another name, which works even on a full disk. */
   private async failed({ message }: Error, take: Take): Promise<void> {
     if (!this.failing) this.events.emit({ type: 'state-not-kept', file: this.path, reason: message })
     this.failing = true
@@ -251,7 +251,7 @@ export class StateFile {
   }
 }
 
-/** A name in a directory outlives the machine only then. */
+/** Syncs the directory: only then a new name survives a power failure. */
 async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r')
   try {

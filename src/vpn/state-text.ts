@@ -14,21 +14,21 @@ import {
   wholeState,
 } from './state.ts'
 
-/** Goes up with every change that an older daemon would misread. */
+/** Increased with every change that an older daemon would misread. */
 const VERSION = 4
-/** The last one that had the whole state in one line. */
+/** The last version that had the whole state in one line. */
 const LAST_WHOLE_VERSION = 3
 const FORMAT = 'chanter-state'
 
-/** A text that is no state, or not one of ours to read; the message says why. */
+/** A text that is no state, or not in a readable version; the message says why. */
 export class Unreadable extends Error {}
 
-/** What a text tells. */
+/** The content of a state text. */
 export interface ReadState extends Pick<Replay, 'torn' | 'damage'> {
   readonly state: SavedState
 }
 
-/** Throws where the value cannot be told in JSON, such as one that is nested too deeply. */
+/** Throws where the value cannot be encoded in JSON, such as one that is nested too deeply. */
 export function encodeChange({ kind, id, value }: StateChange): EntryChange {
   const schema: z.ZodType = kinds[kind]
   return [stateKeyOf(kind, id), value === undefined ? undefined : JSON.stringify(z.encode(schema, value))]
@@ -38,7 +38,7 @@ export function stateKeyOf(kind: StateKind, id: string): string {
   return id === '' ? kind : `${kind} ${id}`
 }
 
-/** A journal that begins with these entries: a header that tells how many they are, then one record each. */
+/** A journal that begins with these entries: a header with their number, then one record each. */
 export function encodeJournal(entries: ReadonlyMap<string, string>): string {
   const header = JSON.stringify({ format: FORMAT, version: VERSION, entries: entries.size })
   return `${header}\n${Array.from(entries, (entry) => encodeRecord([entry])).join('')}`
@@ -68,7 +68,7 @@ function readJournal(body: string, least: number): ReadState {
   return { state: assemble(entries), torn, damage }
 }
 
-/** Entries of kinds that only later daemons know are passed over. */
+/** Skips entries of kinds that only later versions know. */
 function assemble(entries: ReadonlyMap<string, unknown>): SavedState {
   const all = [...entries].flatMap(([key, raw]) => decodeEntry(key, raw) ?? [])
   const daemon = all.find((entry) => entry.kind === 'daemon')?.value
@@ -102,7 +102,7 @@ function decodeEntry(key: string, raw: unknown): Present | null {
   return { kind, id: rest.join(' '), value: decode(key, schema, raw) } as Present
 }
 
-/** The ranges that are told, the numbers freed first in front. */
+/** The number ranges in the text, the earliest freed numbers first. */
 function numbersOf(all: readonly Present[]): Pick<SavedState, 'numbers'> {
   const range = (name: NumberRange): KeptNumbers | null => {
     const next = all.find(({ kind, id }) => kind === 'next' && id === name)?.value as number | undefined

@@ -29,7 +29,7 @@ const attachment = z.object({
   ip: ip.nullable(),
   prefixLength: natural.nullable(),
   port: name,
-  /** Where its port leads into the bridge of an EVPN instance, in an IP VPN. */
+  /** The EVPN instance that its port leads into by an IRB, in an IP VPN. */
   plug: z.object({ evpn: name, device: name }).nullable().default(null),
   direction: z.enum(['both', 'to-port', 'from-port']),
   localPref: natural.nullable(),
@@ -41,7 +41,7 @@ const attachment = z.object({
   advertiseSubnet: z.boolean().default(false),
   /** Where its route has a route distinguisher of its own. */
   rdNumber: natural.nullable().default(null),
-  /** Where routes of others are re-advertised for it. */
+  /** For re-advertised routes. */
   readvertiseRd: natural.nullable().default(null),
   /** Mobility of its MAC address (RFC 7432 §7.7). */
   sequence: natural,
@@ -68,7 +68,7 @@ const evpnInstance = z.object({
   devices: z.object({ bridge: name, givenBridge: z.boolean(), vxlan: name, givenVxlan: z.boolean() }),
 })
 
-/** Earlier daemons did not tell its table and device. */
+/** Earlier versions did not write its table and device. */
 const ipInstance = z.object({
   type: z.literal('ipvpn'),
   ...anyInstance,
@@ -81,7 +81,7 @@ const ipInstance = z.object({
 const instance = z.union([evpnInstance, ipInstance])
 const attachments = z.array(attachment)
 
-/** An entry of the dataplane, as its kind has it told. */
+/** An entry of the dataplane in its kind's JSON form. */
 const entry = z.codec(z.unknown(), z.custom<Entry>(), {
   decode(raw, context): Entry {
     const read = parseEntry(raw)
@@ -95,48 +95,48 @@ const entry = z.codec(z.unknown(), z.custom<Entry>(), {
 
 const freedNumber = z.object({
   number: natural,
-  /** What it was for. */
+  /** The former use of the number. */
   use: z.string(),
   /** When it was freed, in epoch milliseconds. */
   at: natural,
 })
 
 const keptNumbers = z.object({
-  /** The one to be tried next. */
+  /** The number to try next. */
   next: natural,
-  /** Those that may not serve another use yet, the first freed first. */
+  /** Freed numbers that may not be used yet, the earliest freed first. */
   freed: z.array(freedNumber).readonly(),
 })
 
 const daemon = z.object({
-  /** Which boot of which machine, and which of its networks, the kernel's part is in. */
+  /** The boot, machine and network namespace that the kernel part belongs to. */
   kernel: z.string(),
 })
 
 /** Ids of the XDP programs that isolate bridges. */
 const programs = z.array(natural).readonly()
 
-/** The whole state in one, as the versions before the journal had it. */
+/** The whole state in one object, as in versions before the journal. */
 export const wholeState = daemon.extend({
   instances: z.array(z.union([evpnInstance.extend({ attachments }), ipInstance.extend({ attachments })])),
   programs: programs.optional(),
-  /** What may be in the kernel of attachments that were under way, or on their way out. */
+  /** Entries that may be in the kernel for attachments that were being added or removed. */
   footprint: z.array(entry),
-  /** Earlier daemons began with the first ones again. */
+  /** Earlier versions started again with the first numbers. */
   numbers: z.object({ labels: keptNumbers, vnis: keptNumbers, rds: keptNumbers }).optional(),
 })
 
-/** What the state consists of: each kind of entry has a key of its own, and changes by itself. */
+/** The parts of the state: each kind of entry has a key of its own, and changes separately. */
 export const kinds = {
   daemon,
   programs,
-  /** By its id; without attachments. */
+  /** By instance id; without attachments. */
   instance,
   /** By MAC address, IP address and instance. */
   attachment: attachment.extend({ instance: name }),
-  /** By a number of its own: a batch of the footprint. */
+  /** By a number of its own: a batch of pending operations. */
   pending: z.array(entry).readonly(),
-  /** By the range: the number to be tried next. */
+  /** By range: the number to try next. */
   next: natural,
   /** By range and number. */
   freed: freedNumber,
@@ -144,32 +144,32 @@ export const kinds = {
 
 export type StateKind = keyof typeof kinds
 export type Value<K extends StateKind> = z.output<(typeof kinds)[K]>
-/** What is so of an entry of the state now; undefined where it is gone. */
+/** The present value of an entry of the state; undefined where it is gone. */
 export type StateChange = {
   [K in StateKind]: { readonly kind: K; readonly id: string; readonly value: Value<K> | undefined }
 }[StateKind]
 
-/** What a daemon needs of its predecessor to go on where that one ended. */
+/** What a process needs of the earlier one to continue. */
 export type SavedState = z.output<typeof wholeState>
 export type FreedNumber = z.output<typeof freedNumber>
 /** Of a range of numbers: what a later process has to know beside those in use. */
 export type KeptNumbers = z.output<typeof keptNumbers>
-/** The ranges of which some are kept. */
+/** The stored ranges. */
 export type NumberRange = keyof NonNullable<SavedState['numbers']>
 export type AttachmentState = z.output<typeof attachment>
 export type EvpnState = z.output<typeof evpnInstance> & { readonly attachments: AttachmentState[] }
 export type IpState = z.output<typeof ipInstance> & { readonly attachments: AttachmentState[] }
 export type InstanceState = EvpnState | IpState
 /**
- * How long what is kept lasts: `written`, as long as the machine runs, whatever becomes of this process; `synced`, whatever becomes of
- * the machine. What tells of the kernel's state alone need not outlive that.
+ * Durability: `written` survives the end of this process, `synced` also that of the machine. A description of the kernel's state
+ * need not survive the machine.
  */
 export type Durability = 'written' | 'synced'
 
-/** Resolves when all that has changed is kept, or when it turned out that it cannot be for now. */
+/** Resolves when all changes are stored, or could not be stored for now. */
 export type Keep = (durability: Durability) => Promise<void>
 
-/** Whether some of what is advertised follows from routes of others. */
+/** Whether some advertised routes are re-advertised ones. */
 export function readvertises({ instances }: Pick<SavedState, 'instances'>): boolean {
   return instances.some((one) => one.type === 'ipvpn' && one.readvertise !== null)
 }

@@ -8,7 +8,7 @@ interface Use {
   readonly why: string
 }
 
-/** What the dataplane answers about `Uplinks.all`. */
+/** The dataplane's answer to `Uplinks.all`. */
 export type Stacks = readonly (readonly string[])[]
 
 export interface UplinksDependencies {
@@ -17,12 +17,12 @@ export interface UplinksDependencies {
   readonly peers: readonly Ip[]
 }
 
-/** The interfaces that tunnels and sessions of the machine itself go by: none of them can be part of a VPN. */
+/** The interfaces that the node's own tunnels and sessions use: none of them can be part of a VPN. */
 export class Uplinks {
   /** Those of tunnels first. */
   private readonly uses: readonly Use[]
   private readonly tunnelUses: number
-  /** As the dataplane is asked about them. */
+  /** In the form of a query to the dataplane. */
   readonly all: readonly Uplink[]
 
   constructor({ config: { bgpAddress, vtep, ipvpn }, peers }: UplinksDependencies) {
@@ -42,7 +42,7 @@ export class Uplinks {
     this.all = this.uses.map(({ uplink }) => uplink)
   }
 
-  /** What of the machine itself depends on the interface, as a clause about it; null where nothing does. */
+  /** The node's own use of the interface, as a clause about it; null where there is none. */
   needing(name: string, stacks: Stacks): string | null {
     return this.first(name, stacks, this.uses.length)
   }

@@ -24,8 +24,8 @@ interface Waiting {
 }
 
 /**
- * Changes and orders to the thread, in their order. A thread that waits for the kernel is sent a bounded number of changes; beyond that only the last change of each
- * entry is kept, so that memory is bounded by the number of entries, not by time. Such changes may overtake orders, never the reverse.
+ * Changes and orders to the thread, in their order. While the thread waits for the kernel it gets a bounded number of changes; only the last change of each
+ * further entry is kept, so that memory is bounded by the number of entries, not by time. Such changes may overtake orders, never the reverse.
  */
 export class Outbox {
   private readonly clock: Clock
