@@ -23,45 +23,45 @@ import {
 } from './session/peer-sessions.ts'
 import { isGraceful, restartSeconds } from './session/restart-time.ts'
 
-/** What a neighbour needs of the speaker it belongs to. */
+/** What a peer needs of the speaker it belongs to. */
 export interface BgpPeerHost {
   readonly rib: Rib
   readonly local: LocalSpeaker
   /** Our cluster, when we reflect routes (RFC 4456); null when we do not. */
   readonly clusterId: number | null
   readonly environment: PeerEnvironment
-  /** Whether our own routes are not all here yet: then End-of-RIB waits. */
+  /** Whether our own routes are incomplete: then End-of-RIB waits. */
   holdsEndOfRib(): boolean
-  /** What to advertise of our own restarts at this moment. */
+  /** The graceful restart capability to advertise at this moment. */
   gracefulRestart(): GracefulRestart
-  /** How long to go on with the routes of a family where no other peer could know better; 0 where one does. */
+  /** How long to keep the routes of a family when no other peer can update them; 0 where one can. */
   headlessSeconds(peer: BgpPeer, family: Family): number
   /** Other peers whose routes of the family have been complete for long enough to be relied on. */
   settledPeers(peer: BgpPeer, family: Family): ReadonlySet<Source>
   established(peer: BgpPeer): void
-  /** The peer has said all it has of a family. */
+  /** The peer has advertised all its routes of a family. */
   endOfRib(peer: BgpPeer, family: Family): void
-  /** The peer has advertised all it has. */
+  /** The peer has advertised all its routes. */
   complete(): void
-  /** A session that was established has ended, or the peer is not wanted any more. */
+  /** A session that was established has ended, or the peer was removed. */
   down(peer: BgpPeer): void
   /** Stale routes of a peer were removed. */
   staleReleased(): void
-  /** The peer has no session, and nothing is kept of it. */
+  /** The peer has no session, and none of its routes are kept. */
   gone(peer: BgpPeer): void
 }
 
 /**
- * Octets of routes and their attributes that are kept of one peer, whatever it is allowed: about 1.5 million routes. In
+ * Maximum octets of routes and their attributes that are kept of one peer, whatever its prefix limits: about 1.5 million routes. In
  * memory they take up to five times as much.
  */
 const MAX_OCTETS = 128 * 2 ** 20
-/** A peer that sends no End-of-RIB has advertised what it has when it has been silent for that long. */
+/** A peer that sends no End-of-RIB counts as complete when it has been silent for this long. */
 const SILENCE_MS = 10_000
-/** Of a peer that is allowed many routes, so much for each. */
+/** For a peer with high prefix limits, this much for each route. */
 const OCTETS_PER_PREFIX = 128
 
-/** A peer together with what it tells us and what we tell it. */
+/** A peer with its Adj-RIB-In and Adj-RIB-Out. */
 export class BgpPeer implements PeerListener {
   readonly sessions: PeerSessions
   readonly source: Source
@@ -72,9 +72,9 @@ export class BgpPeer implements PeerListener {
   negotiated: Negotiated | null = null
   /** Kept down by an operator. */
   disabled = false
-  /** It sends no End-of-RIB, and has advertised nothing for a while. */
+  /** It sends no End-of-RIB, and has been silent for a while. */
   isSilent = false
-  /** When the session ended, on the clock that never goes back; null when there has been none. */
+  /** When the session ended, on the monotonic clock; null when there has been none. */
   lostAt: number | null = null
   private readonly host: BgpPeerHost
   /** When the last UPDATE was received. */
@@ -130,7 +130,7 @@ export class BgpPeer implements PeerListener {
     })
   }
 
-  /** Whether the established peer has sent the End-of-RIB of every family, or is not bound to and has been silent for a while. */
+  /** Whether the established peer has sent the End-of-RIB of every family, or need not send it and has been silent for a while. */
   get complete(): boolean {
     if (this.negotiated === null) return false
     return (
@@ -138,22 +138,22 @@ export class BgpPeer implements PeerListener {
     )
   }
 
-  /** Whether what the peer does not advertise of a family can be relied on not to be there. */
+  /** Whether routes of a family that the peer does not advertise can be relied on not to exist. */
   isSettled(family: Family): boolean {
     if (this.negotiated?.families.has(family) !== true) return false
     const { gracefulRestart } = this.negotiated.peer.capabilities
-    // Only a peer with this capability is bound to send End-of-RIB (RFC 4724 §2).
+    // Only a peer with this capability has to send End-of-RIB (RFC 4724 §2).
     const since =
       this.routesIn.complete.get(family) ?? (gracefulRestart === null ? this.sessions.establishedAt : null)
     return since !== null && this.host.environment.clock.now() - since >= HEADLESS_SETTLE_MS
   }
 
-  /** Whether the peer filters what it tells us by our memberships (RFC 4684). */
+  /** Whether the peer filters its advertisements by our memberships (RFC 4684). */
   get isConstrained(): boolean {
     return this.negotiated?.families.has(ROUTE_TARGET) === true
   }
 
-  /** Whether the peer is sent routes of others, and has no means to name those that it wants. */
+  /** Whether we reflect routes to the peer without its memberships to filter them. */
   get receivesAll(): boolean {
     const { negotiated, host, sessions } = this
     if (negotiated === null || host.clusterId === null || this.isConstrained) return false
@@ -161,7 +161,7 @@ export class BgpPeer implements PeerListener {
     return [...negotiated.families].some((family) => VPN_FAMILIES.has(family))
   }
 
-  /** Ends the session, tells the peer why, keeps nothing of it, and stays down until `enable` (RFC 9003). */
+  /** Ends the session with a reason, deletes its routes, and stays down until `enable` (RFC 9003). */
   disable(text: string): void {
     this.disabled = true
     const reason = text === '' ? 'disabled' : `disabled: ${text}`
@@ -170,14 +170,14 @@ export class BgpPeer implements PeerListener {
     this.host.down(this)
   }
 
-  /** Lets a peer come up that was kept down for whatever reason. */
+  /** Lets a peer that is down for whatever reason come up. */
   enable(): void {
     this.disabled = false
     this.sessions.start()
     this.checkGone()
   }
 
-  /** Ends the session for the end of this process; without a word where a word would cost us the routes that the peer keeps for our return. */
+  /** Ends the session at the end of this process; without a NOTIFICATION where that would cost us the routes that the peer keeps for our return. */
   shutdown(text: string): void {
     const { negotiated } = this
     const { families, restartTimeSeconds } = this.host.gracefulRestart()
@@ -190,14 +190,14 @@ export class BgpPeer implements PeerListener {
     )
   }
 
-  /** Ends the session and keeps nothing of it: the peer is not configured any more, or otherwise (RFC 4486 §4). */
+  /** Ends the session and deletes its routes: the peer was removed from the configuration, or changed in it (RFC 4486 §4). */
   retire(subcode: number, reason: string): void {
     this.end(notification(ErrorCode.Cease, subcode), reason, true)
     this.staleRoutes.releaseAll()
     this.host.down(this)
   }
 
-  /** Goes on with the counters of a peer that has retired, and stays down where that was disabled. */
+  /** Takes over the counters of a retired peer, and stays down where that one was disabled. */
   succeed({ sessions, routesIn, routesOut, disabled }: BgpPeer): void {
     Object.assign(this.sessions.messages.received, sessions.messages.received)
     Object.assign(this.sessions.messages.sent, sessions.messages.sent)
@@ -207,20 +207,20 @@ export class BgpPeer implements PeerListener {
     this.disabled = disabled
   }
 
-  /** Takes over changes that leave the session as it is. */
+  /** Takes over changes that do not affect the session. */
   reconfigure(config: PeerConfig): void {
     this.sessions.config = config
     this.checkLimit()
   }
 
-  /** Ends the session, tells the peer why, and lets it come up again, unless it is disabled. */
+  /** Ends the session with a reason, and lets it come up again, unless it is disabled. */
   reset(text: string): void {
     if (this.disabled) return
     this.end(ceaseWithText(CeaseSubcode.AdministrativeReset, text), 'reset', true)
     this.enable()
   }
 
-  /** Asks the peer to say a family again (RFC 2918); false when it cannot. */
+  /** Requests a refresh of a family (RFC 2918); false when the peer does not support it. */
   requestRefresh(family: Family): boolean {
     const { negotiated } = this
     if (negotiated?.peer.capabilities.routeRefresh !== true || !negotiated.families.has(family)) return false
@@ -255,9 +255,9 @@ export class BgpPeer implements PeerListener {
     this.host.established(this)
     this.isSilent = false
     this.updatedAt = this.host.environment.clock.now()
-    // Only a peer with this capability is bound to send End-of-RIB (RFC 4724 §2): of others there is none to wait for.
+    // Only a peer with this capability has to send End-of-RIB (RFC 4724 §2): others are not waited for.
     if (negotiated.peer.capabilities.gracefulRestart === null) this.awaitSilence(SILENCE_MS)
-    // One that restarts says nothing before it has heard us, and what we have to say is little, unless we reflect.
+    // A restarting peer advertises only after our End-of-RIB, and we have few routes for it, unless we reflect.
     const restarts = negotiated.peer.capabilities.gracefulRestart?.restarting === true
     if (!negotiated.gracefulRestart) this.routesOut.membershipsComplete()
     else if (restarts && this.host.clusterId === null) this.routesOut.advertiseFirst()
@@ -301,7 +301,7 @@ export class BgpPeer implements PeerListener {
   }
 
   routeRefresh({ family, kind }: RouteRefresh): void {
-    // Where they are not agreed there are no kinds: all are requests (RFC 2918 §3).
+    // Without enhanced route refresh there are no subtypes: all are requests (RFC 2918 §3).
     const isRequest = kind === RefreshKind.Request || this.negotiated?.enhancedRouteRefresh !== true
     if (isRequest) this.routesOut.refresh(family)
     else if (kind === RefreshKind.Begin) this.routesIn.refreshing(family)
@@ -312,13 +312,13 @@ export class BgpPeer implements PeerListener {
     this.routesOut.drained()
   }
 
-  /** A peer that is kept down is remembered: it must not come back as another one. */
+  /** A peer that is kept down stays known: it must not come back as a new dynamic one. */
   private checkGone(): void {
     const { session, downReason } = this.sessions
     if (session === null && downReason === null && this.staleRoutes.families.size === 0) this.host.gone(this)
   }
 
-  /** Ends the session for good: a peer that would keep our routes is told that this is no restart (RFC 8538 §4). */
+  /** Ends the session for good: a peer that would keep our routes learns that this is no restart (RFC 8538 §4). */
   private end(cease: Notification, reason: string, isOrdered = false): void {
     const promised = this.sessions.session?.localOpen?.capabilities.gracefulRestart?.families ?? []
     const keeps = this.negotiated?.gracefulNotification === true && promised.length > 0
@@ -339,13 +339,13 @@ export class BgpPeer implements PeerListener {
     this.sessions.session?.send(encodeRouteRefresh(refresh), MessageType.RouteRefresh)
   }
 
-  /** Routes that are kept of the peer are compared by its identifier (RFC 4271 §9.1.2.2). */
+  /** Kept routes of the peer are compared by its identifier (RFC 4271 §9.1.2.2). */
   private identify(identifier: number): void {
     const { source, rib } = this
     if (identify(source, identifier)) for (const family of source.routes.keys()) rib.reselect(source, family)
   }
 
-  /** Ends the session of a peer that has us keep more than we will; what is stale does not count as advertised. */
+  /** Ends the session of a peer that exceeds a limit; stale routes do not count as advertised. */
   private checkLimit(): void {
     if (this.negotiated === null) return
     const { maxPrefixes } = this.sessions.config
@@ -371,5 +371,5 @@ export class BgpPeer implements PeerListener {
   }
 }
 
-/** A membership is there or it is not: several paths of one would say nothing. */
+/** A membership exists or not: several paths of one would carry no information. */
 const hasPaths = (family: Family): boolean => family !== ROUTE_TARGET

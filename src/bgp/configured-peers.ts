@@ -3,14 +3,14 @@ import { BgpPeer, type BgpPeerHost } from './bgp-peer.ts'
 import { CeaseSubcode } from './constants.ts'
 import { effectOf, type PeerConfig } from './session/peer-config.ts'
 
-/** Which of a speaker's peers are configured, and what becomes of them when that changes. */
+/** The configured peers of a speaker, and the effect of changes to them. */
 export class ConfiguredPeers {
   peers: readonly PeerConfig[] = []
   private readonly all: Map<Ip, BgpPeer>
   private readonly host: BgpPeerHost
   private isRunning = false
 
-  /** `all` are the speaker's peers, of which some may have come without a configuration of their own. */
+  /** `all` are the speaker's peers, of which some may be dynamic. */
   constructor(peers: readonly PeerConfig[], all: Map<Ip, BgpPeer>, host: BgpPeerHost) {
     this.all = all
     this.host = host
@@ -18,7 +18,7 @@ export class ConfiguredPeers {
     for (const peer of peers) all.set(peer.address, new BgpPeer(peer, host))
   }
 
-  /** Sessions may come up, of peers that are added later too. */
+  /** Sessions may come up, also those of peers added later. */
   start(): void {
     this.isRunning = true
     for (const one of this.all.values()) this.begin(one)
@@ -28,7 +28,7 @@ export class ConfiguredPeers {
     this.isRunning = false
   }
 
-  /** Adds, changes and removes peers, each of which may end its own session and no other. */
+  /** Adds, changes and removes peers, each of which may end only its own session. */
   set(peers: readonly PeerConfig[]): void {
     const gone = new Set(this.peers.map(({ address }) => address))
     this.peers = peers

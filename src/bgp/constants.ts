@@ -7,10 +7,10 @@ export const MAX_MESSAGE_LENGTH = 4096
 export const MAX_EXTENDED_MESSAGE_LENGTH = 65535
 export const BGP_VERSION = 4
 export const BGP_PORT = 179
-/** Stands in for a 4-octet AS number where only two octets fit (RFC 6793 §9). */
+/** Replaces a 4-octet AS number where only two octets fit (RFC 6793 §9). */
 export const AS_TRANS = 23456
 
-/** Of routes of ours, and of those that come without one. */
+/** LOCAL_PREF of owned routes, and of those that arrive without one. */
 export const DEFAULT_LOCAL_PREF = 100
 
 export const MessageType = { Open: 1, Update: 2, Notification: 3, Keepalive: 4, RouteRefresh: 5 } as const

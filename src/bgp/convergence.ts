@@ -5,27 +5,27 @@ import { VPN_FAMILIES } from './family.ts'
 import { HEADLESS_SETTLE_MS, MEMBERSHIP_SETTLE_MS } from './rib/stale-routes.ts'
 
 export interface ConvergenceOptions {
-  /** After the first session of all is up, the longest wait for End-of-RIB. */
+  /** The longest wait for End-of-RIB, after the first session is up. */
   readonly waitSeconds: number
   /** The longest wait for a first session. */
   readonly headlessSeconds: number
-  /** The peers are clients of ours (RFC 4456): none of them knows what another has. */
+  /** The peers are our clients (RFC 4456): none of them knows another's routes. */
   readonly reflects: boolean
-  /** Peers may come that are not configured. */
+  /** Dynamic peers may connect. */
   readonly isOpen: boolean
 }
 
-/** A peer that is down is waited for that many times its `connectRetrySeconds` where another one is complete. */
+/** While another peer is complete, a peer that is down is waited for this many times its `connectRetrySeconds`. */
 const PATIENCE = 2
-/** What the first complete peer advertises within that time of being so was there before this start. */
+/** Routes that the first complete peer advertises within this time of its completion predate this start. */
 const NEWS_MS = 10_000
 
-/** The wait after a start until the routes of all peers are here, or no longer waited for. */
+/** The wait after a start until all peers have converged, or are no longer waited for. */
 export class InitialConvergence {
-  /** Since when it is over, in epoch milliseconds; null before. */
+  /** Since when it is complete, in epoch milliseconds; null before. */
   since: number | null = null
   /**
-   * Until when a route that arrives may be older than all that this start has attached: shortly after the first peer is complete,
+   * Until when a received route may be older than every attachment of this start: shortly after the first peer is complete,
    * and not beyond the end of a session. Infinity before.
    */
   newsUntil = Number.POSITIVE_INFINITY
@@ -36,7 +36,7 @@ export class InitialConvergence {
   private readonly onConverged: () => void
   private isRunning = false
   private hasSession = false
-  /** All peers are complete; a wait for what they may have left out is under way. */
+  /** All peers are complete; a wait for routes they may have omitted is under way. */
   private settling = false
   private cancelWait = (): void => {}
   private cancelCheck = (): void => {}
@@ -67,7 +67,7 @@ export class InitialConvergence {
     this.cancelCheck()
   }
 
-  /** Milliseconds, on the clock that never goes back. */
+  /** Milliseconds, on the monotonic clock. */
   now(): number {
     return this.clock.now()
   }
@@ -84,13 +84,13 @@ export class InitialConvergence {
     if (!this.isOver) this.wait(this.options.waitSeconds)
   }
 
-  /** A peer has advertised all it has. */
+  /** A peer has advertised all its routes. */
   peerComplete(): void {
     this.newsUntil = Math.min(this.newsUntil, this.clock.now() + NEWS_MS)
     this.check()
   }
 
-  /** A session is lost, or a peer is not wanted any more. */
+  /** A session is lost, or a peer was removed. */
   peerDown(): void {
     if (this.hasSession) this.newsUntil = Math.min(this.newsUntil, this.clock.now())
     this.check()
@@ -142,7 +142,7 @@ export class InitialConvergence {
   }
 
   private isComplete(): boolean {
-    // Clients that nothing is known of before they connect come back within the time that a reflector takes to settle.
+    // Unknown clients come back within the time that a reflector takes to settle.
     if (this.options.isOpen && this.untilClientsAreBack() > 0) return false
     return this.awaited().length === 0
   }
@@ -151,7 +151,7 @@ export class InitialConvergence {
     return this.startedAt + HEADLESS_SETTLE_MS - this.clock.now()
   }
 
-  /** Whether a peer that is down is not waited for, since another has advertised all it has of the same families. */
+  /** Whether a peer that is down is not waited for, since another has advertised all its routes of the same families. */
   private isReplaced(peer: BgpPeer, complete: readonly BgpPeer[]): boolean {
     const isDown = peer.negotiated === null
     if (this.options.reflects || !isDown || this.untilReplaced(peer) > 0) return false
@@ -167,7 +167,7 @@ export class InitialConvergence {
     return since + PATIENCE * sessions.config.connectRetrySeconds * 1000 - this.clock.now()
   }
 
-  /** When time alone may make the difference; null when it cannot. */
+  /** When the passing of time can change the result; null when it cannot. */
   private untilNextCheck(): number | null {
     const down = this.awaited().filter(({ negotiated }) => negotiated === null)
     const waits = down.map((peer) => this.untilReplaced(peer))

@@ -1,14 +1,14 @@
 import { ErrorCode } from './constants.ts'
 
-/** Bytes that do not decode. Decoders throw this and nothing else; the message says what is wrong with them. */
+/** Bytes that do not decode. Decoders throw this and nothing else; the message names the error. */
 export class Malformed extends Error {
   /** UPDATE Message Error subcode (RFC 4271 §6.3), where a particular one fits. */
   readonly subcode: number | undefined
-  /** The reaction, where it is not that to any malformed attribute of the kind. */
+  /** The reaction, where it differs from that to any malformed attribute of the kind. */
   readonly severity: Severity | undefined
 
   constructor(message: string, subcode?: number, severity?: Severity) {
-    // Nobody reads its stack, whose making takes ten times as long as all the rest: a peer could keep us busy with it.
+    // It has no stack trace: making one takes ten times as long as all the rest, and a peer could keep the process busy with it.
     const { stackTraceLimit } = Error
     Error.stackTraceLimit = 0
     super(message)
@@ -45,7 +45,7 @@ export function notification(code: number, subcode: number, data: Uint8Array = N
   return { code, subcode, data }
 }
 
-/** An error that ends the session, with what to tell the peer and why, in words. */
+/** An error that ends the session, with the NOTIFICATION and the reason in words. */
 export class SessionError extends Error {
   readonly notification: Notification
 
@@ -55,7 +55,7 @@ export class SessionError extends Error {
   }
 }
 
-/** Something wrong in one UPDATE: what, where, and how strongly to react. */
+/** An error in one UPDATE: what, where, and how strongly to react. */
 export interface Finding {
   readonly severity: Severity
   /** UPDATE Message Error subcode (RFC 4271 §6.3). */
@@ -63,7 +63,7 @@ export interface Finding {
   /** Code of the attribute at fault; null when none is. */
   readonly attribute: number | null
   readonly reason: string
-  /** The offending bytes, as RFC 4271 §6.3 wants them in the NOTIFICATION. */
+  /** The offending bytes, as RFC 4271 §6.3 requires them in the NOTIFICATION. */
   readonly data: Uint8Array
 }
 

@@ -5,16 +5,16 @@ import type { Speaker } from './speaker.ts'
 import { formatRouteTarget, type RouteTarget } from './values/extended-community.ts'
 import { type VanishedNode, VanishedRoutes } from './vanished-routes.ts'
 
-/** What is made of imported routes. */
+/** Receives the imported routes. */
 export interface Importer<R extends Route> {
-  /** Whether the route is of a family that it has a use for. */
+  /** Whether the route's family is of use. */
   accepts(route: Route): route is R
-  /** `before` is the route that was here under the same key: the same where it is only told again. */
+  /** `before` is the earlier route of the same key: the same one when it is only notified again. */
   learn(route: R, before: R | undefined): void
   unlearn(route: R): void
 }
 
-/** The route targets that a VPN instance imports, and the routes of others that they brought. */
+/** The route targets that a VPN instance imports, and the received routes that carry them. */
 export class Imports<R extends Route> implements Subscriber {
   targets: ReadonlySet<RouteTarget> = new Set()
   private readonly speaker: Speaker
@@ -36,7 +36,7 @@ export class Imports<R extends Route> implements Subscriber {
     })
   }
 
-  /** Imports by these from now on; `beforehand` is called when there are new ones, ahead of their routes. */
+  /** Imports by these from now on; `beforehand` is called before routes of new targets arrive. */
   set(targets: ReadonlySet<RouteTarget>, beforehand: () => void = () => {}): void {
     const before = this.targets
     const given = [...targets].filter((target) => !before.has(target))
@@ -66,12 +66,12 @@ export class Imports<R extends Route> implements Subscriber {
     this.forget(route)
   }
 
-  /** Remote nodes whose routes went all at once and are kept for a while, by next hop. */
+  /** Remote nodes whose routes were withdrawn all at once and are kept for a while, by next hop. */
   vanishedNodes(): ReadonlyMap<Ip, VanishedNode> {
     return this.vanished.nodes()
   }
 
-  /** Their routes, which no peer advertises. */
+  /** Their routes, which no peer advertises any more. */
   vanishedRoutes(): Iterable<R> {
     return this.vanished.routes()
   }
@@ -89,12 +89,12 @@ export class Imports<R extends Route> implements Subscriber {
     return true
   }
 
-  /** The routes that they brought, as a live view. */
+  /** The imported routes, as a live view. */
   routes(): Iterable<R> {
     return this.byKey.values()
   }
 
-  /** Whether they brought this very route. */
+  /** Whether exactly this route is imported. */
   has(route: Route): boolean {
     return this.byKey.get(route.key) === route
   }

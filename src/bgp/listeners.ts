@@ -9,17 +9,17 @@ import type {
 } from './session/transport.ts'
 import type { SpeakerConfig, SpeakerEnvironment } from './speaker.ts'
 
-/** Where a speaker takes sessions that peers open. */
+/** Where a speaker accepts sessions that peers open. */
 export class Listeners {
   private readonly config: SpeakerConfig
   private readonly environment: SpeakerEnvironment
   private readonly accept: (connection: Connection) => ConnectionHandlers | null
-  /** By the address at which they listen. */
+  /** By listening address. */
   private readonly listeners = new Map<Ip, Listener>()
   private peers: readonly PeerConfig[]
   private isOpen = false
   private closed = false
-  /** Where it cannot listen, and why. */
+  /** Addresses where it cannot listen, and why. */
   failures: readonly { readonly at: TcpEndpoint; readonly reason: string }[] = []
 
   constructor(
@@ -33,7 +33,7 @@ export class Listeners {
     this.accept = accept
   }
 
-  /** Listens wherever sessions start from, since that is where peers connect to; resolves to why it cannot, or null. */
+  /** Listens at the local addresses of sessions, since peers connect to these; resolves to why it cannot, or null. */
   async open(): Promise<string | null> {
     this.isOpen = true
     const { listenPort } = this.config
@@ -47,7 +47,7 @@ export class Listeners {
     return reasons.length === 0 ? null : reasons.join('; ')
   }
 
-  /** Listens for these peers from now on, and no longer where it was for others alone; resolves as `open` does. */
+  /** Listens for these peers from now on, and stops where only former peers needed it; resolves as `open` does. */
   async setPeers(peers: readonly PeerConfig[]): Promise<string | null> {
     const former = this.peers.filter((one) => !peers.some(({ address }) => address === one.address))
     this.peers = peers
@@ -74,7 +74,7 @@ export class Listeners {
     return new Set([localAddress, ...this.peers.map((peer) => peer.localAddress ?? localAddress)])
   }
 
-  /** Protects the peers' connections to a listener, and no longer those of former peers. */
+  /** Protects the peers' connections to a listener, and ends the protection for former peers. */
   private protect(address: Ip, listener: Listener, former: readonly PeerConfig[]): void {
     this.failures = this.failures.filter(({ at }) => at.address !== address)
     try {
@@ -106,7 +106,7 @@ export class Listeners {
     }
   }
 
-  /** How those are protected who may connect to `address`: an IPv6 listener may take IPv4 too. */
+  /** The protection of peers that may connect to `address`: an IPv6 listener may accept IPv4 too. */
   private protections(address: Ip, former: readonly PeerConfig[] = []): Protection[] {
     const { dynamicPeers } = this.config
     const bare = former.map((peer) => ({ ...peer, md5Key: null, ttlSecurityHops: null }))

@@ -19,7 +19,7 @@ import type { PeerConfig } from './session/peer-config.ts'
 import type { Connection, ConnectionHandlers, Transport } from './session/transport.ts'
 import type { RouteTarget } from './values/extended-community.ts'
 
-/** Neighbours that need no configuration of their own: whoever connects from the prefix. */
+/** Dynamic peers: those that connect from the prefix, without a configuration of their own. */
 export interface DynamicPeers {
   readonly prefix: Prefix
   readonly template: Omit<PeerConfig, 'address' | 'passive'>
@@ -31,27 +31,27 @@ export interface SpeakerConfig {
   readonly as: number
   /** BGP identifier: an IPv4 address. */
   readonly identifier: Ip
-  /** Sessions start from here, and routes of ours point here. */
+  /** Local address of sessions, and next hop of our routes. */
   readonly localAddress: Ip
-  /** Where to listen; null: at our address. */
+  /** Listening address; null: our address. */
   readonly listenAddress: Ip | null
   /** Null: do not listen. */
   readonly listenPort: number | null
-  /** Those at the start, see `Speaker.setPeers`. */
+  /** The initial ones, see `Speaker.setPeers`. */
   readonly peers: readonly PeerConfig[]
   readonly dynamicPeers: readonly DynamicPeers[]
-  /** Reflect routes as this cluster (RFC 4456); null: tell peers our own routes only. */
+  /** Reflect routes as this cluster (RFC 4456); null: advertise our own routes only. */
   readonly clusterId: Ip | null
-  /** Tell peers which route targets we want (RFC 4684). */
+  /** Advertise route-target memberships (RFC 4684). */
   readonly routeTargetConstraint: boolean
-  /** After the first session of all is up, the longest wait for peers to say all they know. */
+  /** The longest wait for peers' End-of-RIB, after the first session is up. */
   readonly completeWaitSeconds: number
   /**
-   * How long forwarding goes on by the last routes known when there is no session left that could tell others: of a
-   * family that lost its last session without graceful restart, or after a start at which no peer answers.
+   * How long forwarding continues by the last known routes without any session that could update them: after a
+   * family has lost its last session without graceful restart, or after a start at which no peer answers.
    */
   readonly headlessSeconds: number
-  /** How long VPN instances go on with the routes of a remote node that are withdrawn all at once; 0: not at all. */
+  /** How long VPN instances keep the routes of a remote node that are withdrawn all at once; 0: not at all. */
   readonly vanishedSeconds: number
   readonly restart: RestartConfig
 }
@@ -60,17 +60,17 @@ export interface SpeakerConfig {
 export interface RestartConfig {
   /** How long peers are to keep our routes while we are away; 0 with no families: we only keep theirs. */
   readonly timeSeconds: number
-  /** Families whose forwarding goes on while we are away. */
+  /** Families whose forwarding continues while we are away. */
   readonly families: readonly Family[]
-  /** This start follows an end after which forwarding went on. */
+  /** This start follows a stop after which forwarding continued. */
   readonly isRestart: boolean
-  /** Peers are told that our routes are complete only after `routesComplete`. */
+  /** Peers get End-of-RIB only after `routesComplete`. */
   readonly holdsEndOfRib: boolean
-  /** Some routes of ours follow from those of others: peers are told that ours are complete when theirs are here (RFC 4724 §4.1). */
+  /** Some of our routes are re-advertised ones: peers get End-of-RIB when their own routes have converged (RFC 4724 §4.1). */
   readonly followsOthers: boolean
 }
 
-/** What holds unless somebody says otherwise. */
+/** The defaults. */
 export const SPEAKER_DEFAULTS = {
   listenAddress: null,
   listenPort: 179,
@@ -91,21 +91,21 @@ export interface SpeakerEnvironment {
   readonly events: EventSink
 }
 
-/** A BGP speaker for VPN services: keeps sessions, holds routes, tells subscribers of routes by route target. */
+/** A BGP speaker for VPN services: keeps sessions, holds routes, notifies subscribers of routes by route target. */
 export class Speaker {
   readonly rib: Rib
   private readonly byAddress = new Map<Ip, BgpPeer>()
   /** Configured and dynamic ones, as a live view. */
   readonly peers: ReadonlyMap<Ip, BgpPeer> = this.byAddress
   readonly config: SpeakerConfig
-  /** Whether the routes of all peers are here after the start. */
+  /** Whether initial convergence is complete. */
   readonly convergence: InitialConvergence
   readonly clock: Clock
   private readonly environment: SpeakerEnvironment
   private readonly host: BgpPeerHost
   private readonly memberships: Source = localSource('RTC')
   private readonly dynamic = new Map<BgpPeer, DynamicPeers>()
-  /** Established peers that are reflected to and do not say which routes they want. */
+  /** Established peers that are reflected to and send no memberships. */
   private readonly receiversOfAll = new Set<BgpPeer>()
   private readonly startedAt: number
   readonly listeners: Pick<Listeners, 'failures' | 'open' | 'close' | 'setPeers'>
@@ -114,7 +114,7 @@ export class Speaker {
   private readonly configured: ConfiguredPeers
   private readonly onComplete: () => void
 
-  /** `onComplete` is called once, when the routes of all peers are here or the wait for them is over. */
+  /** `onComplete` is called once, when all peers have converged or the wait for them is over. */
   constructor(config: SpeakerConfig, environment: SpeakerEnvironment, onComplete: () => void) {
     this.config = config
     this.environment = environment
@@ -164,14 +164,14 @@ export class Speaker {
     this.configured = new ConfiguredPeers(config.peers, this.byAddress, this.host)
   }
 
-  /** Starts connecting and listening; resolves to why it cannot listen, which costs incoming sessions only, or null. */
+  /** Starts connecting and listening; resolves to why it cannot listen, which prevents incoming sessions only, or null. */
   async start(): Promise<string | null> {
     this.configured.start()
     this.convergence.start()
     return this.listeners.open()
   }
 
-  /** Ends all sessions; nothing else changes. */
+  /** Ends all sessions and changes nothing else. */
   stop(reason: string): void {
     this.configured.stop()
     this.convergence.stop()
@@ -185,8 +185,8 @@ export class Speaker {
   }
 
   /**
-   * Replaces the configured peers: sessions of those that stay as they are go on untouched, and so does one of which nothing changes that
-   * its session depends on. Counters of a peer that changes go on. Resolves to why it cannot listen for new ones, or null.
+   * Replaces the configured peers: sessions of unchanged peers continue untouched, and so do those whose changes
+   * do not affect the session. Counters of a changed peer continue. Resolves to why it cannot listen for new ones, or null.
    */
   setPeers(peers: readonly PeerConfig[]): Promise<string | null> {
     for (const { address } of peers) {
@@ -197,7 +197,7 @@ export class Speaker {
     return this.listeners.setPeers(peers)
   }
 
-  /** Advertises a route of ours, or changes it. The next hop is our address unless given. */
+  /** Advertises one of our routes, or changes it. The next hop is our address unless given. */
   originate(
     source: Source,
     family: Family,
@@ -219,27 +219,27 @@ export class Speaker {
     this.rib.withdraw(source, family, this.rib.keyOf(family, nlri), 0)
   }
 
-  /** Our own routes are all here: peers may let go of what we do not say again. */
+  /** Our own routes are complete: peers may remove those that we do not re-advertise. */
   routesComplete(): void {
     this.holdsEndOfRib = false
     for (const { routesOut } of this.peers.values()) routesOut.releaseEnd()
   }
 
-  /** Tells `subscriber` of the best routes that carry `target`, and peers that we want them. */
+  /** Notifies `subscriber` of the best routes that carry `target`, and advertises a membership for it. */
   subscribe(subscriber: Subscriber, target: RouteTarget): void {
     const isFirst = this.rib.subscriptions.add(subscriber, target)
     if (isFirst && this.config.routeTargetConstraint)
       this.originate(this.memberships, ROUTE_TARGET, membership(this.config.as, target), {})
   }
 
-  /** The subscriber forgets by itself the routes that it has through `target` alone. */
+  /** The subscriber itself removes the routes that it has through `target` alone. */
   unsubscribe(subscriber: Subscriber, target: RouteTarget): void {
     const wasLast = this.rib.subscriptions.remove(subscriber, target)
     if (wasLast && this.config.routeTargetConstraint)
       this.withdraw(this.memberships, ROUTE_TARGET, membership(this.config.as, target))
   }
 
-  /** Advertises the default route target: what a peer without memberships is to receive has to be asked for (RFC 4684 §4). */
+  /** Advertises a membership for the default route target: routes for a peer without memberships have to be requested (RFC 4684 §4). */
   private needAll(peer: BgpPeer): void {
     this.receiversOfAll.add(peer)
     this.originate(this.memberships, ROUTE_TARGET, WILDCARD, {})
@@ -258,7 +258,7 @@ export class Speaker {
     return null
   }
 
-  /** Makes a neighbour of whoever connects from a prefix that is open to all. */
+  /** Creates a dynamic peer for a connection from a listen prefix. */
   private admit(address: Ip): BgpPeer | undefined {
     const group = this.config.dynamicPeers.find(({ prefix }) => isWithin(address, prefix))
     if (group === undefined) return undefined
@@ -275,7 +275,7 @@ export class Speaker {
     return peer
   }
 
-  /** A dynamic neighbour that is gone is none any more. */
+  /** Removes a dynamic peer that is gone. */
   private peerGone(peer: BgpPeer): void {
     if (this.dynamic.delete(peer)) this.byAddress.delete(peer.sessions.config.address)
   }
@@ -283,7 +283,7 @@ export class Speaker {
   private gracefulRestart(): GracefulRestart {
     const { timeSeconds, families, isRestart } = this.config.restart
     const restarting = isRestart && this.environment.clock.now() - this.startedAt < timeSeconds * 1000
-    // A session that comes again finds the forwarding of the last one in place.
+    // After a session comes back, the forwarding of the last one is still programmed.
     const kept = isRestart || [...this.peers.values()].some(({ sessions }) => sessions.establishedCount > 0)
     return {
       restarting,
@@ -293,7 +293,7 @@ export class Speaker {
     }
   }
 
-  /** A reflector keeps nothing: its clients would take it for news. */
+  /** A reflector keeps no routes: its clients would take them for current ones. */
   private headlessSeconds(peer: BgpPeer, family: Family): number {
     if (this.config.clusterId !== null || !VPN_FAMILIES.has(family)) return 0
     return this.settledPeers(peer, family).size > 0 ? 0 : this.config.headlessSeconds
@@ -318,7 +318,7 @@ export class Speaker {
     return sources
   }
 
-  /** All routes are in the RIB; those who import them are told first. */
+  /** All routes are in the RIB; their subscribers are notified first. */
   private converged(): void {
     this.rib.settled(() => {
       this.environment.events.emit({ type: 'initial-convergence' })

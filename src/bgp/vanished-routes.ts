@@ -2,13 +2,13 @@ import type { Clock } from '../clock.ts'
 import type { Ip } from '../values/address.ts'
 import { isStale, markGone, type Route } from './rib/route.ts'
 
-/** What is done with routes of a VPN instance that peers have withdrawn. */
+/** Receives the withdrawn routes of a VPN instance. */
 export interface VanishedListener<R extends Route> {
   /** The route is gone. */
   forget(route: R): void
-  /** The route stays, as a stale one. False where it was forgotten before and another has its place. */
+  /** The route stays, as a stale one. False where it was forgotten before and another has replaced it. */
   keep(route: R): boolean
-  /** The routes that are there, those just withdrawn among them. */
+  /** The present routes, including those just withdrawn. */
   routes(): Iterable<R>
 }
 
@@ -17,29 +17,29 @@ export interface VanishedNode {
   readonly leftMs: number
 }
 
-/** A node's withdraws may come in several messages, and reach us that far apart. */
+/** A node's withdraws may come in several messages, and arrive this far apart. */
 const WITHDRAW_MS = 1000
-/** Longest wait for the rest of what arrives at once. */
+/** The longest wait for the rest of a burst. */
 const BURST_MS = 100
 
 /**
- * Tells a route that is withdrawn from a remote node that vanishes: one whose routes go all at once has failed or restarts, and in
- * neither case is anything won by cutting its traffic off at once. Many reflectors withdraw what a restarting node has advertised.
+ * Detects remote nodes that vanish: a node whose routes are withdrawn all at once has failed or restarts, and in
+ * neither case does cutting its traffic off at once help. Many reflectors withdraw the routes of a restarting node.
  */
 export class VanishedRoutes<R extends Route> {
   private readonly keepMs: number
   private readonly clock: Clock
-  /** Whether changes of routes wait to be told. */
+  /** Whether notifications of routes are pending. */
   private readonly isBusy: () => boolean
   private readonly listener: VanishedListener<R>
   /** By next hop: how many routes peers advertise. */
   private readonly live = new Map<Ip | null, number>()
-  /** Just withdrawn: whether they are the last of their node is not known yet. */
+  /** Just withdrawn: it is not known yet whether they are the last of their node. */
   private readonly leaving = new Set<R>()
   private leavingSince = 0
-  /** Forgotten of late, and when: their node may be vanishing. */
+  /** Recently forgotten, and when: their node may be vanishing. */
   private readonly forgotten = new Map<R, number>()
-  /** Kept, and until when; the first to go is the first. */
+  /** Kept, and until when; the earliest first. */
   private readonly kept = new Map<R, number>()
   private isArmed = false
 
@@ -51,7 +51,7 @@ export class VanishedRoutes<R extends Route> {
     this.listener = listener
   }
 
-  /** Nodes that have vanished, how many of their routes are kept, and for how long at most. */
+  /** Vanished nodes, how many of their routes are kept, and for how long at most. */
   nodes(): ReadonlyMap<Ip, VanishedNode> {
     const now = this.clock.now()
     const nodes = new Map<Ip, VanishedNode>()
@@ -66,12 +66,12 @@ export class VanishedRoutes<R extends Route> {
     return nodes
   }
 
-  /** The routes that are kept, as a live view. */
+  /** The kept routes, as a live view. */
   routes(): Iterable<R> {
     return this.kept.keys()
   }
 
-  /** A route arrived, in the place of `before`. */
+  /** A route arrived, in place of `before`. */
   arrived({ set }: R, before: R | undefined): void {
     if (before !== undefined) {
       if (before.set.nextHop === set.nextHop && this.leaving.size === 0 && this.kept.size === 0) return
@@ -80,16 +80,16 @@ export class VanishedRoutes<R extends Route> {
     this.live.set(set.nextHop, (this.live.get(set.nextHop) ?? 0) + 1)
   }
 
-  /** A route goes for another reason than a withdraw. */
+  /** A route was removed for another reason than a withdraw. */
   dropped(route: R): void {
     if (!this.leaving.delete(route) && !this.kept.delete(route)) this.count(route)
   }
 
-  /** A route was withdrawn: the listener learns what becomes of it. */
+  /** A route was withdrawn: the listener learns whether it is kept. */
   withdrawn(route: R): void {
     if (this.leaving.has(route) || this.kept.has(route)) return
     this.count(route)
-    // What goes on this machine is known for certain.
+    // Local routes are known for certain.
     if (this.keepMs === 0 || route.source.peer === null) return this.listener.forget(route)
     this.leaving.add(route)
     if (this.leaving.size > 1) return
@@ -128,7 +128,7 @@ export class VanishedRoutes<R extends Route> {
     this.arm()
   }
 
-  /** Whether the node of a route that leaves still has others: a stale one may be from before the node vanished, and tells nothing. */
+  /** Whether the node of a removed route still has others: a stale one may be from before the node vanished, and proves nothing. */
   private isPresent({ set: { nextHop }, source, family }: R): boolean {
     if (!this.live.has(nextHop)) return false
     if (!source.freshFrom.has(family)) return true

@@ -79,7 +79,7 @@ export function asPathLength(segments: readonly AsSegment[]): number {
   return length
 }
 
-/** The path with `as` in front, in a sequence that has room (RFC 4271 §5.1.2). */
+/** The path with `as` in front, in a sequence with a free slot (RFC 4271 §5.1.2). */
 export function prependAs(segments: readonly AsSegment[], as: number): readonly AsSegment[] {
   const [first, ...others] = segments
   if (first?.type === AsSegmentType.Sequence && first.asns.length < 255) {
@@ -88,7 +88,7 @@ export function prependAs(segments: readonly AsSegment[], as: number): readonly 
   return [{ type: AsSegmentType.Sequence, asns: [as] }, ...segments]
 }
 
-/** The AS4_PATH that has to go along on a session without 4-octet AS numbers; null when AS_PATH says it all. */
+/** The AS4_PATH that has to accompany AS_PATH on a session without 4-octet AS numbers; null when AS_PATH is complete. */
 export function as4PathFor(
   segments: readonly AsSegment[] | null,
   context: SessionContext,

@@ -22,7 +22,7 @@ export type AttributeField = Codec['field']
  * `noAttributes` so that all have one shape.
  */
 export type Attributes = { [F in AttributeField]: Value<Extract<Codec, { readonly field: F }>> | null } & {
-  /** Optional transitive attributes that this program does not know, to be passed on. */
+  /** Optional transitive attributes that are not decoded, to be passed on. */
   unknown: readonly UnknownAttribute[] | null
 }
 

@@ -12,7 +12,7 @@ export const OPTIONAL_NON_TRANSITIVE: number = AttributeFlag.Optional
 /** One path attribute as data; the loops of `index.ts` own headers, duplicates, flags and unknown codes. */
 export interface AttributeCodec<F extends string, V> {
   readonly code: number
-  /** What it is called in `Attributes`. */
+  /** Its name in `Attributes`. */
   readonly field: F
   /** The name in the looking glass. */
   readonly name: string
@@ -25,7 +25,7 @@ export interface AttributeCodec<F extends string, V> {
   encode(writer: Writer, value: V, context: SessionContext): void
   /** The text in the looking glass, or that of each item of a list. */
   format(value: V): string | readonly string[]
-  /** The value in a description of the message, where that has more to say than `format`. */
+  /** The value in a description of the message, where that shows more than `format`. */
   describe?(value: V): Json
 }
 

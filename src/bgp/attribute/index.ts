@@ -19,7 +19,7 @@ const byCode = new Map<number, AnyCodec>(
   attributeCodecs.map((codec) => [codec.code, codec as unknown as AnyCodec]),
 )
 
-/** The codec of an attribute; undefined when this program does not read it. */
+/** The codec of an attribute; undefined for an attribute that is not decoded. */
 export function attributeCodec(code: number): AnyCodec | undefined {
   return byCode.get(code)
 }
@@ -43,7 +43,7 @@ interface Header {
   readonly length: number
 }
 
-/** Reads path attributes up to the bound; what is wrong becomes findings, never an exception (RFC 7606). */
+/** Reads path attributes up to the bound; errors become findings, never an exception (RFC 7606). */
 export function decodeAttributes(r: Reader, session: SessionContext): DecodedAttributes {
   const attributes = noAttributes()
   const findings: Finding[] = []
@@ -75,7 +75,7 @@ export function decodeAttributes(r: Reader, session: SessionContext): DecodedAtt
       decodeOne(r, header, attributes, session, report)
       wire += r.bytes.toString('latin1', start, end)
     }
-    // These may not be trusted to show their routes then (RFC 7606 §5.3).
+    // After an error these may not be trusted to show their routes (RFC 7606 §5.3).
     if (carriesNlri) checkFlags(header.flags, OPTIONAL_NON_TRANSITIVE, 'reset', report)
     seen.add(code)
     r.leave(outer)
@@ -184,7 +184,7 @@ function keepUnknown(r: Reader, { flags, code }: Header, attributes: Attributes,
 }
 
 /**
- * AS4_PATH and AS4_AGGREGATOR count only from a peer without 4-octet AS numbers, and only while nobody else aggregated
+ * AS4_PATH and AS4_AGGREGATOR count only from a peer without 4-octet AS numbers, and only while no other speaker aggregated
  * the route (RFC 6793 §4.1, §4.2.3).
  */
 function foldAs4(attributes: Attributes, { fourOctetAs }: SessionContext): void {
@@ -211,7 +211,7 @@ export function encodeAttributes(w: Writer, attributes: Attributes, session: Ses
     writeAttribute(w, flags, code, () => w.octets(value))
 }
 
-/** Writes one attribute; the length takes two octets only where it has to. */
+/** Writes one attribute; the length takes two octets only where necessary. */
 export function writeAttribute(w: Writer, flags: number, code: number, body: () => void): void {
   const start = w.length
   w.u8(flags)
@@ -231,7 +231,7 @@ export function writeAttribute(w: Writer, flags: number, code: number, body: () 
   w.bytes(long)
 }
 
-/** The attributes that are present, by their names in the looking glass; ORIGIN IGP and an empty AS_PATH go without saying. */
+/** The attributes that are present, by their names in the looking glass; ORIGIN IGP and an empty AS_PATH are omitted. */
 export function formatAttributes(attributes: Attributes): Record<string, string> {
   const shown: Record<string, string> = {}
   for (const codec of byCode.values()) {

@@ -2,7 +2,7 @@ import { AttributeCode } from '../constants.ts'
 import { Malformed } from '../errors.ts'
 import { type AttributeCodec, WELL_KNOWN } from './codec.ts'
 
-/** LOCAL_PREF (RFC 4271 §5.1.5): from an external peer it is dropped whatever it holds (RFC 7606 §7.5). */
+/** LOCAL_PREF (RFC 4271 §5.1.5): from an external peer it is dropped whatever its value (RFC 7606 §7.5). */
 export const localPref: AttributeCodec<'localPref', number> = {
   code: AttributeCode.LocalPref,
   field: 'localPref',

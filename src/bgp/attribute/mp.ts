@@ -21,12 +21,12 @@ import type { Reader } from '../wire/reader.ts'
 import type { Writer } from '../wire/writer.ts'
 import type { Attributes } from './attributes.ts'
 
-/** One NLRI that could be framed and may not be used: kept with its bytes, for people to look at. */
+/** A quarantined NLRI: it could be framed and may not be used. Its bytes are kept for display. */
 export interface QuarantinedNlri {
   readonly family: Family
   readonly reason: string
   readonly bytes: Uint8Array
-  /** What its key can be read from: the route under that key is withdrawn. Null where it cannot be read. */
+  /** The bytes of its key: the route under that key is withdrawn. Null where the key cannot be read. */
   readonly nlri: Nlri | null
   readonly pathId: number
 }
@@ -38,7 +38,7 @@ export interface NlriList {
   /** Path identifiers (RFC 7911), one for each NLRI; null where none were agreed. */
   readonly pathIds: readonly number[] | null
   readonly quarantined: readonly QuarantinedNlri[]
-  /** How many NLRI there were that nothing was kept of, since the family was not agreed. */
+  /** How many NLRI were skipped, since the family was not negotiated. */
   readonly ignored: number
 }
 
@@ -70,7 +70,7 @@ export function readMpUnreach(r: Reader, session: SessionContext): MpUnreach {
   )
 }
 
-/** What is read; undefined where that fails of a family that was not agreed, which is all that its errors could lead to (RFC 7606 §5.3: AFI/SAFI disable). */
+/** The value; undefined after an error in a family that was not negotiated, where RFC 7606 §5.3 (AFI/SAFI disable) has no further effect. */
 function unlessIgnored<T>(family: Family, session: SessionContext, read: () => T): T | undefined {
   try {
     return read()
@@ -133,7 +133,7 @@ export function readNlriList(
   return { family, nlri, pathIds, quarantined, ignored: 0 }
 }
 
-/** Counts NLRI until the bound and keeps nothing of them. Throws `Malformed` where framing is lost. */
+/** Counts NLRI until the bound without storing them. Throws `Malformed` where framing is lost. */
 function skipNlri(r: Reader, codec: NlriCodec<Nlri>): number {
   let count = 0
   while (r.remaining > 0) {

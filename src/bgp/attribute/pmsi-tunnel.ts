@@ -59,7 +59,7 @@ export const pmsiTunnel: AttributeCodec<'pmsiTunnel', PmsiTunnel> = {
   },
 }
 
-/** The endpoint to replicate to; undefined when the tunnel is of another kind. */
+/** The tunnel endpoint for ingress replication; undefined when the tunnel is of another kind. */
 export function ingressReplicationEndpoint({ tunnelType, tunnelId }: PmsiTunnel): Ip | undefined {
   return tunnelType === PmsiTunnelType.IngressReplication ? (tunnelId as Ip) : undefined
 }

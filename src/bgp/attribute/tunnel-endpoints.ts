@@ -50,7 +50,7 @@ function whyRemoved(tunnel: Tlv, isTunnelled: boolean): string | null {
   return null
 }
 
-/** An address family that is not known makes a sub-TLV an unknown one, which stays. */
+/** An unknown address family makes a sub-TLV an unknown one, which stays. */
 function whyMalformed(endpoint: Octets): string | null {
   if (endpoint.length < ADDRESS_AT) return `of ${endpoint.length} bytes`
   const afi = (endpoint.charCodeAt(ADDRESS_AT - 2) << 8) | endpoint.charCodeAt(ADDRESS_AT - 1)

@@ -17,7 +17,7 @@ const FLAG_NAMES: readonly (readonly [bit: number, name: string])[] = [
   [AttributeFlag.ExtendedLength, 'extended length'],
 ]
 
-/** Everything in the path attributes of an UPDATE as it stands on the wire, up to where framing is lost. */
+/** The path attributes of an UPDATE as encoded, up to where framing is lost. */
 export function describeAttributes(r: Reader, session: SessionContext): AttributeDescription[] {
   const described: AttributeDescription[] = []
   try {
@@ -59,7 +59,7 @@ function read(r: Reader, code: number, session: SessionContext): Json {
   }
 }
 
-/** The family, and the octets behind it where this program does not read the family's routes. */
+/** The family, and the remaining octets where the family's routes are not decoded. */
 function describeMp(r: Reader): Json {
   if (r.remaining < 3) return null
   const family = familyOf(r.u16(), r.u8())

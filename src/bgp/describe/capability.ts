@@ -9,13 +9,13 @@ import { describeIgnored } from './errors.ts'
 
 interface Words {
   readonly name: string
-  /** What one capability says, from a record into which it alone was read, and from its octets. */
+  /** The description of one capability, from a record into which it alone was read, and from its octets. */
   readonly fields: (read: Capabilities, value: Octets) => JsonObject
 }
 
 const ROLES = ['provider', 'route server', 'route server client', 'customer', 'peer']
 
-/** The capabilities that are read, by their code. */
+/** The capabilities that are decoded, by their code. */
 const WORDS: Readonly<Record<number, Words>> = {
   [Code.MultiProtocol]: {
     name: 'multiprotocol',
@@ -81,7 +81,7 @@ const WORDS: Readonly<Record<number, Words>> = {
   [Code.OldRouteRefresh]: { name: 'route refresh, before it was a standard', fields: () => ({}) },
 }
 
-/** IANA "Capability Codes" of those that are not read. */
+/** IANA "Capability Codes" of those that are not decoded. */
 const UNREAD: Readonly<Record<number, string>> = {
   3: 'outbound route filtering',
   7: 'BGPsec',

@@ -11,11 +11,11 @@ import { isInternalBy } from './session-kind.ts'
 /** One of the two ends of a connection. */
 export type End = 0 | 1
 
-/** Both directions of a session: the OPENs that were seen decide how to read what follows, unless `facts` know better. */
+/** Both directions of a session: the captured OPENs decide how to read later messages, unless `facts` override them. */
 export class Conversation {
   private readonly opens: [Open | null, Open | null] = [null, null]
   private readonly facts: Partial<SessionContext>
-  /** What the first UPDATE that shows it says, for want of OPENs. */
+  /** The kind of session by the first UPDATE that shows it, where OPENs are missing. */
   private internal: boolean | null = null
 
   constructor(facts: Partial<SessionContext>) {
@@ -32,7 +32,7 @@ export class Conversation {
     return negotiated === undefined ? described : { ...described, agreed: describeAgreement(...negotiated) }
   }
 
-  /** How to read what `end` sends. With one OPEN alone it is known at most that AS numbers are short. */
+  /** How to read messages from `end`. With one OPEN alone, at most short AS numbers are known. */
   private context(end: End): SessionContext {
     const [negotiated] = this.negotiated(end) ?? []
     const heard = this.opens.filter((open) => open !== null)
@@ -41,7 +41,7 @@ export class Conversation {
     return { ...DEFAULT_CONTEXT, fourOctetAs, internal, ...negotiated?.context, ...this.facts }
   }
 
-  /** What the other end makes of `end`, and the reverse; undefined until both OPENs were seen. */
+  /** The negotiation from each end; undefined until both OPENs are known. */
   private negotiated(end: End): [Negotiated, Negotiated] | undefined {
     const sender = this.opens[end]
     const receiver = this.opens[end === 0 ? 1 : 0]

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../values/json.ts'
 
-/** What is wrong with a message. The names are those of RFC 7606 §2; `quarantine` sets one NLRI aside and nothing else. */
+/** An error in a message. The names are those of RFC 7606 §2; `quarantine` affects one NLRI and nothing else. */
 export const DESCRIBED_SEVERITIES = ['quarantine', 'discard', 'treat-as-withdraw', 'reset'] as const
 export type DescribedSeverity = (typeof DESCRIBED_SEVERITIES)[number]
 
@@ -13,7 +13,7 @@ export interface NotificationName {
 export interface ErrorDescription {
   readonly severity: DescribedSeverity
   readonly reason: string
-  /** What the sender would be told, or was in the days before RFC 7606; null where there is no code for it. */
+  /** The NOTIFICATION for the error, which before RFC 7606 would have been sent; null where there is no code for it. */
   readonly notification: NotificationName | null
   /** The offending bytes in hex. */
   readonly bytes: string
@@ -45,9 +45,9 @@ export interface RoutesDescription {
 }
 
 export interface Common {
-  /** As the header says. */
+  /** As in the header. */
   readonly length: number
-  /** The strongest reaction to what `errors` holds; null when nothing is wrong. */
+  /** The strongest reaction to `errors`; null when there are none. */
   readonly verdict: DescribedSeverity | null
   readonly errors: readonly ErrorDescription[]
 }
@@ -59,7 +59,7 @@ export interface OpenDescription extends Common {
   readonly hold_time_seconds: number
   readonly identifier: string
   readonly capabilities: readonly CapabilityDescription[]
-  /** What this OPEN and the other side's amount to. */
+  /** The negotiation with the other side's OPEN. */
   readonly agreed?: JsonObject
 }
 
@@ -77,11 +77,11 @@ export interface NotificationDescription extends Common, NotificationName {
   /** RFC 9003. */
   readonly text: string | null
   readonly data: string
-  /** What the data mean, where that is known and neither of the two below. */
+  /** The meaning of the data, where it is known and neither of the two below. */
   readonly details: JsonObject | null
-  /** Those that the sender misses. */
+  /** The capabilities that the sender lacks. */
   readonly capabilities?: readonly CapabilityDescription[]
-  /** The one at fault. */
+  /** The message at fault. */
   readonly attributes?: readonly AttributeDescription[]
 }
 
@@ -96,7 +96,7 @@ export interface RouteRefreshDescription extends Common {
   readonly name: string
 }
 
-/** A message whose header or length is wrong, so that nothing behind it can be trusted. */
+/** A message with a wrong header or length, so that the rest cannot be trusted. */
 export interface UnreadDescription extends Common {
   readonly type: 'UNREAD'
   readonly message_type: number

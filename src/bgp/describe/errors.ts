@@ -56,7 +56,7 @@ export function describeSessionError({ message, notification }: SessionError): E
   }
 }
 
-/** Something that is read past without any further consequence. */
+/** An error without further consequence. */
 export function describeIgnored(reason: string, bytes: Uint8Array): ErrorDescription {
   return { severity: 'discard', reason, notification: null, bytes: toHex(bytes) }
 }

@@ -1,7 +1,7 @@
 import { type Family, familyName } from '../family.ts'
 import { nlriCodecs } from '../nlri/index.ts'
 
-/** The families whose routes are read, by their names. */
+/** The families that are decoded, by their names. */
 export const FAMILIES: ReadonlyMap<string, Family> = new Map(
   nlriCodecs.map(({ family }) => [familyName(family), family]),
 )

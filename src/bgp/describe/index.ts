@@ -17,7 +17,7 @@ const TYPE_NAMES: Readonly<Record<number, MessageDescription['type']>> = {
   [MessageType.RouteRefresh]: 'ROUTE-REFRESH',
 }
 
-/** Describes the message that `bytes` start with. Never throws, whatever they are. */
+/** Describes the message at the start of `bytes`. Never throws, whatever they are. */
 export function describeMessage(bytes: Buffer, session: SessionContext): MessageDescription {
   try {
     return describeFrame(frame(bytes, session), session)

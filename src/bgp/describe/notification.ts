@@ -10,7 +10,7 @@ import { describeCapabilities } from './capability.ts'
 import type { CapabilityDescription, ErrorDescription, NotificationDescription } from './description.ts'
 import { describeIgnored, nameNotification, toHex, verdictOf } from './errors.ts'
 
-/** Describes a NOTIFICATION, header included; the framer saw to its least length. */
+/** Describes a NOTIFICATION, header included; the framer has checked its minimum length. */
 export function describeNotification(bytes: Buffer): NotificationDescription {
   const notification = decodeNotification(bytes)
   const errors: ErrorDescription[] = []
@@ -41,7 +41,7 @@ function describeContent(notification: Notification, errors: ErrorDescription[])
 
 type Meaning = Partial<Pick<NotificationDescription, 'details' | 'capabilities' | 'attributes'>>
 
-/** What the data mean (RFC 4271 §6, RFC 4486 §4, RFC 5492 §5, RFC 8538 §3.1), where that can be told. */
+/** The meaning of the data (RFC 4271 §6, RFC 4486 §4, RFC 5492 §5, RFC 8538 §3.1), where it is known. */
 function meaningOf({ code, subcode, data }: Notification, errors: ErrorDescription[]): Meaning {
   const r = new Reader(data)
   try {

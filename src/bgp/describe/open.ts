@@ -9,7 +9,7 @@ import { describeCapabilities } from './capability.ts'
 import type { CapabilityDescription, ErrorDescription, OpenDescription } from './description.ts'
 import { describeSessionError, verdictOf } from './errors.ts'
 
-/** Describes an OPEN, header included; the framer saw to its least length. */
+/** Describes an OPEN, header included; the framer has checked its minimum length. */
 export function describeOpen(bytes: Buffer): OpenDescription {
   const errors: ErrorDescription[] = []
   const r = new Reader(bytes, HEADER_LENGTH)
@@ -37,7 +37,7 @@ export function describeOpen(bytes: Buffer): OpenDescription {
   }
 }
 
-/** The OPEN as a session reads it; null, with an error, when it would be refused by anybody. */
+/** The OPEN as a session reads it; null, with an error, when every speaker would refuse it. */
 function read(bytes: Buffer, errors: ErrorDescription[]): Open | null {
   try {
     const open = decodeOpen(bytes)
@@ -55,7 +55,7 @@ function read(bytes: Buffer, errors: ErrorDescription[]): Open | null {
   }
 }
 
-/** With one family that both sides have, so that only the fixed part can be refused. */
+/** With one family on both sides, so that only the fixed part can be refused. */
 function acceptable(open: Open, identifier: number): Open {
   return { ...open, identifier, capabilities: { ...open.capabilities, families: [IPV4_UNICAST] } }
 }

@@ -5,8 +5,8 @@ import { decodeUpdate } from '../message/update.ts'
 const TYPE_AT = 18
 
 /**
- * Whether an UPDATE is from an internal session, by itself: LOCAL_PREF is sent on those alone and always, and on others the path starts with the
- * sender's AS (RFC 4271 §5.1.2, §5.1.5). Null where it does not show.
+ * Whether an UPDATE is from an internal session, judged by itself: those always have LOCAL_PREF, and on others the path starts with the
+ * sender's AS (RFC 4271 §5.1.2, §5.1.5). Null where the UPDATE does not show it.
  */
 export function isInternalBy(bytes: Buffer, session: SessionContext): boolean | null {
   if (bytes[TYPE_AT] !== MessageType.Update) return null

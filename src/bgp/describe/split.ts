@@ -1,6 +1,6 @@
 import { HEADER_LENGTH, MARKER_LENGTH } from '../constants.ts'
 
-/** A part of a byte stream: one message from its marker on, what is there of one, or bytes that belong to none. */
+/** A part of a byte stream: one message from its marker on, an incomplete one, or bytes outside of messages. */
 export interface Piece {
   readonly kind: 'message' | 'cut' | 'stray'
   readonly offset: number
@@ -10,7 +10,7 @@ export interface Piece {
 const MARKER = Buffer.alloc(MARKER_LENGTH, 0xff)
 
 /**
- * Cuts a byte stream into messages; every byte is in exactly one piece. Where a length is a lie the next marker counts,
+ * Splits a byte stream into messages; every byte is in exactly one piece. After a wrong length it continues at the next marker,
  * so that one bad message does not hide those behind it.
  */
 export function* split(stream: Buffer): Iterable<Piece> {
@@ -34,12 +34,12 @@ export function* split(stream: Buffer): Iterable<Piece> {
   }
 }
 
-/** The length that the header at `pos` states; undefined when the header is not all there. */
+/** The length in the header at `pos`; undefined when the header is incomplete. */
 export function lengthAt(stream: Buffer, pos: number): number | undefined {
   return pos + HEADER_LENGTH > stream.length ? undefined : stream.readUInt16BE(pos + MARKER_LENGTH)
 }
 
-/** Whether a message starts at `pos`, as far as the stream goes; its end is as good. */
+/** Whether a message starts at `pos`, as far as the stream goes; the stream's end counts as one. */
 function isMarker(stream: Buffer, pos: number): boolean {
   if (pos > stream.length) return false
   const end = Math.min(stream.length, pos + MARKER_LENGTH)

@@ -30,7 +30,7 @@ export function describeUpdate(bytes: Buffer, session: SessionContext): UpdateDe
   }
 }
 
-/** Whether it holds routes of a family that is not read, which look like none. */
+/** Whether it holds routes of a family that is not decoded. */
 const hidesRoutes = ({ code, value }: AttributeDescription): boolean =>
   code === AttributeCode.MpUnreach && typeof value === 'object'
 
@@ -48,7 +48,7 @@ function describeRoutes({ family, nlri, pathIds }: NlriList): RoutesDescription 
   return { family: familyName(family), nlri: described }
 }
 
-/** Skips the withdrawn routes; none when the lengths leave no attributes to look at. */
+/** Skips the withdrawn routes; null when wrong lengths leave no attributes. */
 function attributesOf(bytes: Buffer, session: SessionContext): AttributeDescription[] {
   const r = new Reader(bytes, HEADER_LENGTH)
   try {

@@ -28,13 +28,13 @@ export interface LongLivedFamily {
 
 export const AddPathMode = { Receive: 1, Send: 2 } as const
 
-/** RFC 7911 §4: `mode` is what its sender can do, a sum of `AddPathMode`. */
+/** RFC 7911 §4: `mode` is what its sender supports, a sum of `AddPathMode`. */
 export interface AddPathFamily {
   readonly family: Family
   readonly mode: number
 }
 
-/** What one OPEN advertises (RFC 5492). Several capabilities of a code are folded together; absent ones are null or false. */
+/** The capabilities in one OPEN (RFC 5492). Several of one code are merged; absent ones are null or false. */
 export interface Capabilities {
   families: Family[]
   routeRefresh: boolean
@@ -69,7 +69,7 @@ export function noCapabilities(): Capabilities {
   }
 }
 
-/** One capability as data: reads its value into the record, and writes what the record advertises, once or several times. */
+/** One capability as data: reads its value into the record, and writes the record's values, once or several times. */
 interface CapabilityCodec {
   readonly code: number
   decode(reader: Reader, into: Capabilities): void
@@ -97,7 +97,7 @@ function readWideSafi(r: Reader): number {
   return safi
 }
 
-/** Any other mode makes the capability one that is not understood (RFC 7911 §4). */
+/** Any other mode makes the capability an unknown one (RFC 7911 §4). */
 function readMode(r: Reader): number {
   const mode = r.u8()
   if (mode < AddPathMode.Receive || mode > (AddPathMode.Receive | AddPathMode.Send))
@@ -118,7 +118,7 @@ function flag(
   }
 }
 
-/** The capabilities that are read. Adding one is one entry and one fixture. */
+/** The capabilities that are decoded. Adding one is one entry and one fixture. */
 export const capabilityCodecs: readonly CapabilityCodec[] = [
   {
     code: Code.MultiProtocol,
@@ -290,7 +290,7 @@ export function decodeCapabilities(r: Reader, into: Capabilities): void {
   }
 }
 
-/** Tried on a record of its own, so that nothing is left of a value that turns out malformed. */
+/** Decoded into a separate record, so that a malformed value leaves no trace. */
 function isWellFormed(codec: CapabilityCodec, value: Octets): boolean {
   const r = new Reader(Buffer.from(value, 'latin1'))
   try {

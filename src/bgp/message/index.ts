@@ -16,7 +16,7 @@ export type Message =
   | { readonly type: 'keepalive' }
   | { readonly type: 'route-refresh'; readonly refresh: RouteRefresh }
 
-/** Decodes a framed message. Throws `SessionError` when it ends the session; a bad UPDATE says so in its verdict instead. */
+/** Decodes a framed message. Throws `SessionError` when it ends the session; a bad UPDATE reports it in its verdict instead. */
 export function decodeMessage({ type, bytes }: Frame, session: SessionContext): Message {
   switch (type) {
     case MessageType.Open:

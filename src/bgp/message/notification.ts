@@ -8,7 +8,7 @@ import { utf8 } from './text.ts'
 
 const MAX_TEXT_LENGTH = 255
 
-/** Decodes a NOTIFICATION, header included; the framer saw to its least length. */
+/** Decodes a NOTIFICATION, header included; the framer has checked its minimum length. */
 export function decodeNotification(message: Uint8Array): Notification {
   const r = new Reader(message, HEADER_LENGTH)
   const code = r.u8()
@@ -16,7 +16,7 @@ export function decodeNotification(message: Uint8Array): Notification {
   return { code, subcode, data: r.copy(r.pos, r.end) }
 }
 
-/** Data that does not fit the peer's messages is cut off: the codes must arrive. */
+/** Truncates data that exceeds the peer's message size: the codes must arrive. */
 export function encodeNotification(
   { code, subcode, data }: Notification,
   { maxMessageLength }: SessionContext = DEFAULT_CONTEXT,
@@ -30,20 +30,20 @@ export function encodeNotification(
   return w.copy()
 }
 
-/** A Cease with a message for the people at the other end, cut to what fits (RFC 9003 §2). */
+/** A Cease with a text for the peer's operators, truncated to fit (RFC 9003 §2). */
 export function ceaseWithText(subcode: number, text: string): Notification {
   const bytes = utf8(text, MAX_TEXT_LENGTH)
   const data = text === '' ? new Uint8Array(0) : Buffer.concat([Uint8Array.of(bytes.length), bytes])
   return notification(ErrorCode.Cease, subcode, data)
 }
 
-/** Makes of a Cease one after which the peer keeps no routes of ours, though graceful restart would let it (RFC 8538 §3). */
+/** Turns a Cease into one after which the peer keeps no routes of ours, though graceful restart would let it (RFC 8538 §3). */
 export function hardReset({ code, subcode, data }: Notification): Notification {
   const wrapped = Buffer.concat([Uint8Array.of(code, subcode), data])
   return notification(ErrorCode.Cease, CeaseSubcode.HardReset, wrapped)
 }
 
-/** What a hard reset is about (RFC 8538 §3.1); undefined of other NOTIFICATIONs. */
+/** The NOTIFICATION inside a hard reset (RFC 8538 §3.1); undefined for other NOTIFICATIONs. */
 function hardResetCause({ code, subcode, data }: Notification): Notification | undefined {
   const [innerCode, innerSubcode] = data
   if (code !== ErrorCode.Cease || subcode !== CeaseSubcode.HardReset) return undefined

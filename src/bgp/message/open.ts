@@ -5,7 +5,7 @@ import { Writer } from '../wire/writer.ts'
 import { type Capabilities, decodeCapabilities, encodeCapabilities, noCapabilities } from './capability.ts'
 import { writeMessage } from './header.ts'
 
-/** RFC 4271 §4.2. `as` is the real one, from the 4-octet AS capability where there is one. */
+/** RFC 4271 §4.2. `as` is the effective one, from the 4-octet AS capability where there is one. */
 export interface Open {
   readonly version: number
   readonly as: number

@@ -21,8 +21,8 @@ const KIND_AT = HEADER_LENGTH + 2
 const NO_FAMILY: Family = 0
 
 /**
- * Decodes a ROUTE-REFRESH, header included. Octets behind a request may be outbound route filters (RFC 5291 §4), which
- * are not read; the beginning and the end of a refresh have an error of their own for them (RFC 7313 §5).
+ * Decodes a ROUTE-REFRESH, header included. Octets after a request may be outbound route filters (RFC 5291 §4), which
+ * are not decoded; the beginning and the end of a refresh have an error of their own for them (RFC 7313 §5).
  */
 export function decodeRouteRefresh(
   message: Uint8Array,

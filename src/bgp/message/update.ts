@@ -25,7 +25,7 @@ export interface Update {
   readonly verdict: Severity | null
 }
 
-/** Decodes an UPDATE, header included. Never throws: what is wrong stands in `findings` (RFC 7606). */
+/** Decodes an UPDATE, header included. Never throws: errors are in `findings` (RFC 7606). */
 export function decodeUpdate(message: Uint8Array, session: SessionContext): Update {
   const r = new Reader(message, HEADER_LENGTH, message.length, session.recent)
   const reach: MpReach[] = []
@@ -56,7 +56,7 @@ export function decodeUpdate(message: Uint8Array, session: SessionContext): Upda
     if (isFilled(advertised)) reach.push({ ...advertised, nextHop: decoded.attributes.nextHop })
     if (mpReach !== null) reach.push(mpReach)
     if (mpUnreach !== null && isFilled(mpUnreach)) unreach.push(mpUnreach)
-    // It is one that holds nothing else (RFC 4724 §2).
+    // An End-of-RIB holds nothing else (RFC 4724 §2).
     const isEnd = reach.length === 0 && unreach.length === 0 && decoded.wire === ''
     if (isEnd && mpUnreach !== null) endOfRib = mpUnreach.family
     else if (isEnd && attributesLength === 0) endOfRib = IPV4_UNICAST
@@ -95,12 +95,12 @@ function isFilled({ nlri, quarantined, ignored }: NlriList): boolean {
   return nlri.length > 0 || quarantined.length > 0 || ignored > 0
 }
 
-/** Whether an attribute that advertises routes shows them, or could if the family were one that is read. */
+/** Whether an attribute that advertises routes is complete, or would be if its family were decoded. */
 function isLocated(list: NlriList): boolean {
   return isFilled(list) || nlriCodec(list.family) === undefined
 }
 
-/** Without advertised routes, some may have been lost to the error: nothing can be treated as withdrawn (RFC 7606 §5.2). */
+/** Without advertised routes, some may have been lost to the error: treat-as-withdraw is impossible (RFC 7606 §5.2). */
 function resetInstead(finding: Finding): Finding {
   return finding.severity === 'withdraw' ? { ...finding, severity: 'reset' } : finding
 }
@@ -133,7 +133,7 @@ function missingAttribute(
   }
 }
 
-/** Every NLRI of an UPDATE that could be framed and may not be used. */
+/** Every quarantined NLRI of an UPDATE. */
 export function* quarantinedNlri({ reach, unreach }: Update): Iterable<QuarantinedNlri> {
   for (const { quarantined } of [...unreach, ...reach]) yield* quarantined
 }

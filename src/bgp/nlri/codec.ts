@@ -4,13 +4,13 @@ import type { Family } from '../family.ts'
 import type { Reader } from '../wire/reader.ts'
 import type { Writer } from '../wire/writer.ts'
 
-/** What the message around an NLRI tells about it. */
+/** The context of an NLRI in its message. */
 export interface NlriContext {
-  /** It stands in MP_UNREACH_NLRI or Withdrawn Routes: its label means nothing. */
+  /** It is in MP_UNREACH_NLRI or Withdrawn Routes: its label means nothing. */
   readonly withdrawn: boolean
-  /** A PREFIX_SID attribute goes along: the label field may be part of a SID (RFC 9252 §4). */
+  /** With a PREFIX_SID attribute, the label field may be part of a SID (RFC 9252 §4). */
   readonly prefixSid: boolean
-  /** A Router's MAC goes along: it may be the overlay index of an IP prefix route (RFC 9136 §3.2). */
+  /** With a Router's MAC, that may be the overlay index of an IP prefix route (RFC 9136 §3.2). */
   readonly routersMac: boolean
 }
 
@@ -30,7 +30,7 @@ export class RefusedNlri<N> extends Malformed {
 /** Octets that most keys fit into. */
 export const KEY_CAPACITY = 64
 
-/** The routes of one family as data. Keys follow the RFC, not the bytes: what may change without a withdraw is left out. */
+/** The routes of one family as data. Keys follow the RFC, not the bytes: they omit fields that may change without a withdraw. */
 export interface NlriCodec<N> {
   readonly family: Family
   /** Octets of the next NLRI, its own length field included. Throws `Malformed` when it cannot be framed. */
@@ -40,7 +40,7 @@ export interface NlriCodec<N> {
   encode(writer: Writer, nlri: N): void
   /** The form to withdraw it in, where that differs. */
   withdrawal?(nlri: N): N
-  /** Equal for two NLRI when one replaces the other; unique within the family. Whoever makes many hands in what to write them with. */
+  /** Equal for two NLRI when one replaces the other; unique within the family. For many keys, pass a writer to reuse. */
   key(nlri: N, w?: Writer): string
   /** One line for the looking glass. */
   format(nlri: N): string

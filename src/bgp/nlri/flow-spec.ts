@@ -81,14 +81,14 @@ export function flowSpecComponents(family: Family, rule: Octets): FlowSpecCompon
   return readComponents(new Reader(Buffer.from(rule, 'latin1')), family === FLOWSPEC_VPNV6)
 }
 
-/** The rule without what stands in bits that are to be ignored: rules that mean the same are the same route. */
+/** The rule with ignored bits cleared: rules of the same meaning are the same route. */
 function canonicalRule(family: Family, received: Octets): Octets {
   const r = new Reader(Buffer.from(received, 'latin1'))
   readComponents(r, family === FLOWSPEC_VPNV6)
   return r.bytes.toString('latin1')
 }
 
-/** Reads components up to the bound, and clears in the octets read from what is to be ignored. */
+/** Reads components up to the bound, and clears the ignored bits in the octets. */
 function readComponents(r: Reader, ipv6: boolean): FlowSpecComponent[] {
   const components: FlowSpecComponent[] = []
   let last = 0
@@ -105,7 +105,7 @@ function readComponents(r: Reader, ipv6: boolean): FlowSpecComponent[] {
   return components
 }
 
-/** Behind an offset stand the bits of an IPv6 address from there to the length (RFC 8956 §3.1). */
+/** With an offset, the bits of an IPv6 address from the offset to the length follow (RFC 8956 §3.1). */
 function readPrefixComponent(r: Reader, ipv6: boolean): { prefix: Prefix; offset: number } {
   const length = r.u8()
   const offset = ipv6 ? r.u8() : 0
@@ -125,7 +125,7 @@ function shifted(ip: Ip, offset: number): Ip {
   return Buffer.from(digits, 'hex').toString('latin1') as Ip
 }
 
-/** Reads comparisons; `known` are the bits of an operator that mean something. The AND bit of the first does not (RFC 8955 §4.2.1.1). */
+/** Reads comparisons; `known` are the meaningful bits of an operator. The AND bit of the first is not (RFC 8955 §4.2.1.1). */
 function readMatches(r: Reader, known: number): FlowSpecMatch[] {
   const matches: FlowSpecMatch[] = []
   for (;;) {
@@ -182,7 +182,7 @@ const nameOf = ({ type }: FlowSpecComponent): string => TYPE_NAMES[type] ?? Stri
 const formatComponent = (component: FlowSpecComponent): string =>
   `${nameOf(component)} ${formatComparison(component)}`
 
-/** What a component is compared with. */
+/** The value that a component is compared with. */
 function formatComparison(component: FlowSpecComponent): string {
   if ('prefix' in component)
     return `${formatPrefix(component.prefix)}${component.offset > 0 ? ` offset ${component.offset}` : ''}`

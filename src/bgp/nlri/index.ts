@@ -8,7 +8,7 @@ import { type VpnPrefix, vpnv4, vpnv6 } from './vpn.ts'
 
 export type Nlri = EvpnRoute | VpnPrefix | Membership | FlowSpecVpn | Prefix
 
-/** The families that are read. Adding one is one file, one line, one fixture. */
+/** The families that are decoded. Adding one is one file, one line, one fixture. */
 export const nlriCodecs = [
   ipv4Unicast,
   ipv6Unicast,
@@ -24,7 +24,7 @@ const byFamily = new Map<Family, NlriCodec<Nlri>>(
   nlriCodecs.map((codec) => [codec.family, codec as NlriCodec<Nlri>]),
 )
 
-/** The codec of a family; undefined when this program does not read that family. */
+/** The codec of a family; undefined for a family that is not decoded. */
 export function nlriCodec(family: Family): NlriCodec<Nlri> | undefined {
   return byFamily.get(family)
 }

@@ -51,7 +51,7 @@ function unicast(family: number, addressLength: number): NlriCodec<Prefix> {
   }
 }
 
-/** Plain IPv4 and IPv6 routes (RFC 4271 §4.3, RFC 2545): read, never used. */
+/** Plain IPv4 and IPv6 routes (RFC 4271 §4.3, RFC 2545): decoded, never used. */
 export const ipv4Unicast = unicast(IPV4_UNICAST, IPV4_LENGTH)
 export const ipv6Unicast = unicast(IPV6_UNICAST, 16)
 

@@ -27,7 +27,7 @@ export function membership(originAs: number, target: RouteTarget): Membership {
   return { length: FULL_LENGTH, octets: pack32(originAs) + target }
 }
 
-/** Whether routes with this target are wanted; the origin AS plays no part in it. */
+/** Whether the membership covers routes with this target; the origin AS plays no part in it. */
 export function membershipCovers({ length, octets }: Membership, target: RouteTarget): boolean {
   if (length === FULL_LENGTH) return octets.endsWith(target)
   const bits = Math.max(0, length - AS_BITS)

@@ -30,7 +30,7 @@ function vpn(family: Family, addressLength: number): NlriCodec<VpnPrefix> {
       let label = r.u24()
       // A withdrawn label means nothing, and one beside a SID may be part of it.
       if (withdrawn || prefixSid) return { rd: readRd(r), label, ...readPrefix(r, bits, addressLength) }
-      // Several labels were not agreed, so that the bottom bit tells nothing (RFC 8277 §2.2), unless one cannot be all.
+      // Multiple labels were not negotiated, so the bottom bit means nothing (RFC 8277 §2.2), unless the length rules out a single label.
       let isStack = false
       while (bits > addressLength * 8 && (label & BOTTOM_OF_STACK) === 0) {
         label = r.u24()

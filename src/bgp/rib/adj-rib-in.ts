@@ -12,27 +12,27 @@ import { DroppedRoutes } from './dropped-routes.ts'
 import type { Rib } from './rib.ts'
 import { beginGeneration, beginSession, onMembershipGone, type Source } from './route.ts'
 
-/** What decides whether a route is taken. */
+/** Decides whether a route is accepted. */
 export interface ImportOptions {
-  /** Who must not find itself in a route: our AS, our identifier, our cluster when we are a reflector. */
+  /** The identities that indicate a loop: our AS, our identifier, our cluster when we are a reflector. */
   readonly as: number
   readonly identifier: number
   readonly clusterId: number | null
-  /** Whether routes are let in; of an external peer a policy has to (RFC 8212). */
+  /** Whether routes are accepted; for an external peer this takes a policy (RFC 8212). */
   readonly isAccepted: boolean
 }
 
-/** Told of the peer's route-target memberships. */
+/** Receives the peer's route-target memberships. */
 export interface MembershipListener {
   memberAdded(membership: Membership): void
-  /** It has left the RIB; one that was never added is none. */
+  /** It has left the RIB; not called for one that was never added. */
   memberRemoved(membership: Membership): void
 }
 
-/** Quarantined NLRI kept to look at, newest last. */
+/** Quarantined NLRI kept for display, newest last. */
 const QUARANTINE_SIZE = 100
 
-/** Puts what one peer says into the RIB, as RFC 7606 allows. */
+/** Enters the routes that one peer advertises into the RIB, as RFC 7606 allows. */
 export class AdjRibIn {
   readonly counters = {
     updates: 0,
@@ -48,7 +48,7 @@ export class AdjRibIn {
   }
   readonly quarantine: QuarantinedNlri[] = []
   readonly dropped = new DroppedRoutes()
-  /** Families whose End-of-RIB the session brought, and when. */
+  /** Families whose End-of-RIB was received in this session, and when. */
   readonly complete = new Map<Family, number>()
   /** Families of a route refresh under way, with the generation that it began. */
   private readonly refreshes = new Map<Family, number>()
@@ -115,7 +115,7 @@ export class AdjRibIn {
     for (const list of update.unreach) this.withdrawAll(list)
     if (update.verdict === 'withdraw') for (const list of update.reach) this.withdrawAll(list)
     else for (const list of update.reach) this.advertiseAll(list, update)
-    // What was there under the key of an NLRI that may not be used is no longer what the peer advertises.
+    // A quarantined NLRI replaces the peer's earlier route of its key.
     for (const { family, nlri, pathId } of quarantinedNlri(update))
       if (nlri !== null) this.withdraw(family, this.rib.keyOf(family, nlri), pathId)
     if (update.endOfRib !== null && !this.complete.has(update.endOfRib))
@@ -189,7 +189,7 @@ export class AdjRibIn {
       this.withdrawAll(list)
       return this.drop(list, loop)
     }
-    // Which tunnels of the same octets are left depends on the family (RFC 9012 §13).
+    // Equal octets may leave different tunnels, depending on the family (RFC 9012 §13).
     const tunnels = update.attributes.tunnelEncapsulation === null ? '' : `${family} `
     const context = this.contextKey + tunnels
     const set = this.rib.pool.received(update.attributes, list.nextHop, update.wire, context)
@@ -211,7 +211,7 @@ export class AdjRibIn {
       })
   }
 
-  /** Why it is a route of ours that came back (RFC 4271 §9.1.2, RFC 4456 §8); null when it is not. */
+  /** Why it is a looped route of ours (RFC 4271 §9.1.2, RFC 4456 §8); null when it is not. */
   private whyLoop({ attributes }: Update): string | null {
     const { as, identifier, clusterId } = this.options
     if (attributes.originatorId === identifier) return 'our own route came back: ORIGINATOR_ID is ours'
@@ -222,7 +222,7 @@ export class AdjRibIn {
   }
 }
 
-/** What makes equal octets mean different attributes. */
+/** The context in which equal octets mean equal attributes. */
 function contextKey({ fourOctetAs, internal }: SessionContext): string {
   return `${fourOctetAs ? 4 : 2}${internal ? 'i' : 'e'} `
 }

@@ -16,7 +16,7 @@ import { Reconsideration } from './reconsideration.ts'
 import type { BestListener, Rib } from './rib.ts'
 import type { Route } from './route.ts'
 
-/** Where packed messages go. */
+/** Receives packed messages. */
 export interface Outlet {
   /** Octets waiting for the network. */
   unsent(): number
@@ -24,16 +24,16 @@ export interface Outlet {
   sendRefresh(refresh: RouteRefresh): void
 }
 
-/** Changes of a burst gather that long into few messages; the first one leaves at once. */
+/** Changes of a burst are gathered this long into few messages; the first one leaves at once. */
 const GATHER_MS = 5
-/** Stop packing when that much waits for the network. */
+/** Stop packing when this many octets wait for the network. */
 const HIGH_WATER_OCTETS = 512 * 1024
 /** Routes packed before other work gets its turn. */
 const SLICE = 1000
-/** Longest wait for the peer's memberships before VPN routes go out unfiltered by what is still missing (RFC 4684 §6). */
+/** The longest wait for the peer's memberships before VPN routes are sent, filtered by the memberships received so far (RFC 4684 §6). */
 const MEMBERSHIP_WAIT_MS = 60_000
 
-/** What one peer is told: filtered by its route-target memberships, each route at most once, packed, and paced by the network. */
+/** The advertisements to one peer: filtered by its route-target memberships, each route at most once, packed, and paced by the network. */
 export class AdjRibOut implements BestListener {
   /** How often a route could not be advertised to the peer. */
   readonly counters = { withheld: 0 }
@@ -48,18 +48,18 @@ export class AdjRibOut implements BestListener {
   private reconsideration: Reconsideration
   private constrained = false
   private gateOpen = false
-  /** Memberships are not known yet, and not waited for. */
+  /** Memberships are unknown, and not waited for. */
   private unfiltered = false
-  /** Of the session; null without one. What was scheduled for an older one falls away. */
+  /** Of the session; null without one. Work scheduled for an older session is dropped. */
   private advertiser: Advertiser | null = null
   private readonly pending = new Map<Family, Backlog<Route | null>>()
-  /** Families whose candidates are being looked at. */
+  /** Families whose candidates are being walked. */
   private readonly walking = new Set<Family>()
-  /** Families whose candidates were all looked at: their End-of-RIB is due when what was pending by then has left. */
+  /** Families whose candidates were all walked: their End-of-RIB is due when the changes pending by then have been sent. */
   private readonly endDue = new Map<Family, () => boolean>()
-  /** Families that are said again because the peer asked. */
+  /** Families that are re-advertised because the peer asked. */
   private readonly refreshing = new Set<Family>()
-  /** Families that are to be said once more after that. */
+  /** Families that are to be re-advertised once more after that. */
   private readonly refreshDue = new Set<Family>()
   private enhancedRefresh = false
   private holdsEnd: boolean
@@ -67,7 +67,7 @@ export class AdjRibOut implements BestListener {
   private flushing = false
   private flushedAt = Number.NEGATIVE_INFINITY
 
-  /** With `holdsEnd`, End-of-RIB waits until `releaseEnd`: there are routes that we do not have again yet. That of memberships does not, which peers wait for. */
+  /** With `holdsEnd`, End-of-RIB waits until `releaseEnd`: some of our routes are not restored yet. That of memberships does not wait, since peers wait for it. */
   constructor(
     clock: Clock,
     rib: Rib,
@@ -87,7 +87,7 @@ export class AdjRibOut implements BestListener {
     this.reconsideration = this.newReconsideration()
   }
 
-  /** The session is up: memberships first, everything else once the peer's own memberships are known. */
+  /** The session is up: sends memberships first, and everything else once the peer's own memberships are known. */
   start(negotiated: Negotiated): void {
     const { families, enhancedRouteRefresh } = negotiated
     this.families = [...families].sort((a, b) => rank(a) - rank(b))
@@ -130,7 +130,7 @@ export class AdjRibOut implements BestListener {
     this.scheduleFlush()
   }
 
-  /** The peer asks for a route target, or for all. */
+  /** The peer has added a membership for a route target, or for all. */
   memberAdded(membership: Membership): void {
     if (this.interest.add(membership)) this.reconsideration.add(membership, this.visitor())
   }
@@ -139,7 +139,7 @@ export class AdjRibOut implements BestListener {
     if (this.interest.remove(membership)) this.reconsideration.add(membership, this.visitor())
   }
 
-  /** The peer has said all of its memberships. */
+  /** The peer has advertised all of its memberships. */
   membershipsComplete(): void {
     this.openGate()
     if (!this.unfiltered) return
@@ -147,15 +147,15 @@ export class AdjRibOut implements BestListener {
     this.reconsideration.addAll(this.visitor())
   }
 
-  /** The peer will say nothing before it has heard us: until then it is told everything. */
+  /** The peer advertises nothing before our End-of-RIB: until then it gets all routes unfiltered. */
   advertiseFirst(): void {
     this.unfiltered = true
     this.openGate()
   }
 
   /**
-   * Says a family again (RFC 2918), between markers where both sides know them; while it is being said, that comes to its
-   * end first (RFC 7313 §4).
+   * Re-advertises a family (RFC 2918), between markers where both sides support them; a re-advertisement under way is completed
+   * first (RFC 7313 §4).
    */
   refresh(family: Family): void {
     if (!this.families.includes(family)) return
@@ -168,23 +168,23 @@ export class AdjRibOut implements BestListener {
     this.walk(family)
   }
 
-  /** Our own routes are all here: peers may be told so. */
+  /** Our own routes are complete: lets End-of-RIB go to peers. */
   releaseEnd(): void {
     this.holdsEnd = false
     this.scheduleFlush()
   }
 
-  /** The network took what was written. */
+  /** The network took the written data. */
   drained(): void {
     this.scheduleFlush()
   }
 
-  /** Routes that the peer has of us, as a live view. */
+  /** Routes advertised to the peer, as a live view. */
   routes(): Iterable<Route> {
     return this.advertiser?.routes() ?? []
   }
 
-  /** Routes that it ought to have and that its session cannot carry, as a live view. */
+  /** Routes for the peer that its session cannot carry, as a live view. */
   withheld(): Iterable<Withheld> {
     return this.advertiser?.withheld() ?? []
   }
@@ -196,7 +196,7 @@ export class AdjRibOut implements BestListener {
     return this.isAskedFor(route) ? null : 'it asks for none of the route targets (RFC 4684)'
   }
 
-  /** What the peer is to get where `best` is the best route of its key. */
+  /** The route to advertise to the peer where `best` is the best route of its key. */
   private select(best: Route): Route | null {
     const route = this.policy.select(best)
     return route !== null && this.isAskedFor(route) ? route : null
@@ -218,7 +218,7 @@ export class AdjRibOut implements BestListener {
     })
   }
 
-  /** Says false once the session is over. */
+  /** Returns false once the session is over. */
   private visitor(): (route: Route) => boolean {
     const { advertiser } = this
     return (route) => {
@@ -273,7 +273,7 @@ export class AdjRibOut implements BestListener {
     if (this.flushing) this.clock.soon(() => this.flush(advertiser))
   }
 
-  /** Ends a family, where that is due and what belongs to it has left. */
+  /** Sends the End-of-RIB or end marker of a family, where it is due and all its routes have been sent. */
   private end(family: Family): void {
     if (this.endDue.get(family)?.() !== true) return
     if (this.refreshing.delete(family)) {
@@ -309,7 +309,7 @@ export class AdjRibOut implements BestListener {
   }
 }
 
-/** Memberships leave first (RFC 4684 §6). */
+/** Memberships are sent first (RFC 4684 §6). */
 function rank(family: Family): number {
   return Number(family !== ROUTE_TARGET)
 }

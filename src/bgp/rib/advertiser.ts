@@ -9,10 +9,10 @@ import type { Backlog } from './backlog.ts'
 import type { ExportPolicy, Presented } from './export-policy.ts'
 import type { Route } from './route.ts'
 
-/** Packed that much at once, more waits for another slice. */
+/** Octets packed at once; more wait for another slice. */
 const MAX_OCTETS = 512 * 1024
 
-/** A route that the policy lets out and that this session cannot carry. */
+/** A route that passes the policy but that this session cannot carry. */
 export interface Withheld {
   readonly route: Route
   readonly reason: string
@@ -45,7 +45,7 @@ export class Advertiser {
     )
   }
 
-  /** Whether the peer has, or is denied, a route of this key. */
+  /** Whether a route of this key is advertised to, or withheld from, the peer. */
   knows(family: Family, key: string): boolean {
     return (
       this.advertised.get(family)?.has(key) === true || this.withheldRoutes.get(family)?.has(key) === true
@@ -57,14 +57,14 @@ export class Advertiser {
     for (const routes of this.advertised.values()) yield* routes.values()
   }
 
-  /** Routes that it ought to have and cannot get, as a live view. */
+  /** Routes withheld from the peer, as a live view. */
   *withheld(): Iterable<Withheld> {
     for (const routes of this.withheldRoutes.values()) yield* routes.values()
   }
 
   /**
-   * Advertises and withdraws up to `limit` of what waits in a family; with `again` what the peer has already, too. Answers with how many it
-   * looked at.
+   * Advertises and withdraws up to `limit` pending routes of a family; with `again` also those that the peer has already. Returns how many it
+   * handled.
    */
   pack(family: Family, pending: Backlog<Route | null>, limit: number, again: boolean): number {
     const advertised = ensure(this.advertised, family, () => new Map())
@@ -93,7 +93,7 @@ export class Advertiser {
     return taken
   }
 
-  /** The route, unless this session must not carry it. */
+  /** The route, unless this session cannot carry it. */
   private permitted(family: Family, key: string, route: Route | null): Route | null {
     if (route !== null && family === VPNV4 && !this.takesIpv6NextHops && !isIpv4(route.set.nextHop!)) {
       this.withhold(route, 'the peer takes no IPv6 next hop for VPN-IPv4 (RFC 8950 §4)')
@@ -119,7 +119,7 @@ export class Advertiser {
     for (const { key } of routes) advertised.delete(key)
   }
 
-  /** Advertises routes; those that fit no message of this session become `unfit` (RFC 4271 §9.2, RFC 8654 §4). */
+  /** Advertises routes; those that fit into no message of this session become `unfit` (RFC 4271 §9.2, RFC 8654 §4). */
   private packReach(
     family: Family,
     { attributes, nextHop }: Presented,
@@ -146,8 +146,8 @@ export class Advertiser {
 }
 
 /**
- * Whether a route loses a target that it was advertised with. It is withdrawn first: GoBGP 3.10 as a reflector tells
- * nothing of the change to clients that asked for that target alone, and they would keep the route.
+ * Whether a route loses a target that it was advertised with. It is withdrawn first: as a reflector, GoBGP 3.10 does not
+ * pass the change on to clients with a membership for that target alone, and they would keep the route.
  */
 function losesTarget({ set: before }: Route, { set }: Route): boolean {
   return before !== set && before.constraintTargets.some((target) => !set.constraintTargets.includes(target))

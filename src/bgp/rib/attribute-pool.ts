@@ -13,13 +13,13 @@ export class AttributeSet {
   readonly attributes: Attributes
   readonly nextHop: Ip | null
   readonly routeTargets: readonly RouteTarget[]
-  /** What memberships are about: the route targets, and those of Ethernet segments (RFC 7432 §7.6). */
+  /** The communities that memberships cover: the route targets, and those of Ethernet segments (RFC 7432 §7.6). */
   readonly constraintTargets: readonly RouteTarget[]
   readonly key: string
-  /** Marked as stale for long by whoever sent it (RFC 9494 §4.3). */
+  /** Marked as long-lived stale by its sender (RFC 9494 §4.3). */
   readonly longLivedStale: boolean
   users = 0
-  /** Whose octets count for it: the source that brought it. */
+  /** The source that its octets count for: the first that brought it. */
   payer: Source | null = null
 
   constructor(attributes: Attributes, nextHop: Ip | null, key: string) {
@@ -43,7 +43,7 @@ export class AttributePool {
     return this.sets.size
   }
 
-  /** The set of these attributes; `wire` are their octets, `context` whatever else made the octets mean what they mean. */
+  /** The set of these attributes; `wire` are their octets, `context` distinguishes equal octets of different meaning. */
   received(attributes: Attributes, nextHop: Ip | null, wire: string, context: string): AttributeSet {
     return this.intern(
       `${context}${String.fromCharCode(nextHop?.length ?? 0)}${nextHop ?? ''}${wire}`,
@@ -52,14 +52,14 @@ export class AttributePool {
     )
   }
 
-  /** The set of attributes that we made ourselves. */
+  /** The set of attributes of an owned route. */
   originated(attributes: Attributes, nextHop: Ip | null): AttributeSet {
     this.writer.reset()
     encodeAttributes(this.writer, attributes, DEFAULT_CONTEXT)
     return this.received(attributes, nextHop, this.writer.view().toString('latin1'), 'local ')
   }
 
-  /** One more route of `source` has the set. */
+  /** Counts one more route of `source` with the set. */
   retain(set: AttributeSet, source: Source): void {
     if (set.users === 0) {
       assert(!this.sets.has(set.key), 'two attribute sets of the same octets are in use')

@@ -1,4 +1,4 @@
-/** Work by key, taken in the order in which its keys came; a key that waits keeps its place. */
+/** Work by key, in the order in which its keys arrived; a key that is queued already keeps its position. */
 export class Backlog<V> {
   private readonly entries = new Map<string, V>()
   private added = 0
@@ -28,7 +28,7 @@ export class Backlog<V> {
     }
   }
 
-  /** Answers whether all that waits now has been taken. */
+  /** Returns whether all work queued now has been taken. */
   barrier(): () => boolean {
     const { added } = this
     return () => this.taken >= added

@@ -10,7 +10,7 @@ interface Criterion {
   compare(a: Route, b: Route): number
 }
 
-/** The decision process of RFC 4271 §9.1.2 with RFC 4456 §9 and RFC 9494 §4.3, for routes of one NLRI. Costs to next hops are not known here. */
+/** The decision process of RFC 4271 §9.1.2 with RFC 4456 §9 and RFC 9494 §4.3, for routes of one NLRI. IGP costs to next hops are unknown here. */
 const CRITERIA: readonly Criterion[] = [
   { name: 'not stale', compare: (a, b) => Number(isLeastPreferred(b)) - Number(isLeastPreferred(a)) },
   { name: 'our own route', compare: (a, b) => own(a) - own(b) },
@@ -29,7 +29,7 @@ const CRITERIA: readonly Criterion[] = [
 ]
 
 const own = ({ source }: Route): number => Number(source.peer === null)
-/** The LOCAL_PREF of a route; of one that came without, the default (RFC 4271 §9.1.1). */
+/** The LOCAL_PREF of a route; the default for a route without (RFC 4271 §9.1.1). */
 export const localPrefOf = ({ set }: Route): number => set.attributes.localPref ?? DEFAULT_LOCAL_PREF
 const pathLength = ({ set }: Route): number => asPathLength(set.attributes.asPath ?? [])
 const origin = ({ set }: Route): number => set.attributes.origin ?? Origin.Incomplete
@@ -55,8 +55,8 @@ export function compareRoutes(a: Route, b: Route): number {
 }
 
 /**
- * The best of routes of one NLRI. MED tells routes of one neighbouring AS apart only, so that they are compared with each other
- * first: one after the other in any order, the result would depend on the order (RFC 4271 §9.1.2.2 c).
+ * The best of routes of one NLRI. MED compares only routes of one neighbouring AS, so these are compared with each other
+ * first: otherwise the result would depend on the order (RFC 4271 §9.1.2.2 c).
  */
 export function bestOf(routes: readonly Route[]): Route {
   const byAs = new Map<number | undefined, Route>()

@@ -23,7 +23,7 @@ export function link(head: Route | null, route: Route): Route {
   return usesMed(route) ? relinked(route) : route
 }
 
-/** The chain with the best one first, wherever that was. */
+/** The chain with the best one first, whatever its position was. */
 export function relinked(head: Route): Route {
   const best = bestOf([...chain(head)])
   if (best === head) return head
@@ -48,7 +48,7 @@ function cut(head: Route, route: Route): void {
   before.next = route.next
 }
 
-/** Whether the best one does not follow from comparing it with each of the others. */
+/** Whether the best one cannot be found by comparing it with each of the others. */
 function usesMed(head: Route): boolean {
   if (head.next === null || head.next.next === null) return false
   for (const route of chain(head)) if (hasMed(route)) return true

@@ -4,7 +4,7 @@ import type { Family } from '../family.ts'
 import { Backlog } from './backlog.ts'
 import type { Route } from './route.ts'
 
-/** Keys whose routes have changed, with the best route that listeners know of; each family has its share of what is taken. */
+/** Keys whose routes have changed, with the best route last notified; each family gets its share of a slice. */
 export class ChangedKeys {
   private readonly families = new Map<Family, Backlog<Route | null>>()
   private count = 0
@@ -13,7 +13,7 @@ export class ChangedKeys {
     return this.count
   }
 
-  /** A key changes, of which listeners know `known` as the best route. */
+  /** A key changes, whose best route `known` was last notified. */
   add(family: Family, key: string, known: Route | null): void {
     const backlog = ensure(this.families, family, () => new Backlog())
     if (backlog.has(key)) return
@@ -38,7 +38,7 @@ export class ChangedKeys {
     return left
   }
 
-  /** Answers whether all keys that wait now have been taken. */
+  /** Returns whether all keys queued now have been taken. */
   barrier(): () => boolean {
     const barriers = [...this.families.values()].map((backlog) => backlog.barrier())
     return () => barriers.every((isPassed) => isPassed())

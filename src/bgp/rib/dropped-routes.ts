@@ -1,18 +1,18 @@
 import type { Family } from '../family.ts'
 import type { Nlri } from '../nlri/index.ts'
 
-/** A route that a peer advertises and that stays out of the RIB. */
+/** A rejected route: a peer advertises it and it stays out of the RIB. */
 export interface DroppedRoute {
   readonly family: Family
   readonly nlri: Nlri
   readonly reason: string
 }
 
-/** So many are kept to look at, the latest; their size is bounded, since peers choose it. */
+/** How many are kept for display, the latest; their size is limited too, since peers choose it. */
 const CAPACITY = 1000
 const MAX_KEY_OCTETS = 64
 
-/** What a peer advertises and may not enter the RIB, until it says otherwise. */
+/** The rejected routes of a peer, each until the peer changes or withdraws it. */
 export class DroppedRoutes {
   private readonly routes = new Map<string, DroppedRoute>()
 

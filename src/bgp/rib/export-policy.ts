@@ -11,13 +11,13 @@ import { compareRoutes } from './best-path.ts'
 import type { Rib } from './rib.ts'
 import type { Route, Source } from './route.ts'
 
-/** How routes leave for one peer. */
+/** Decides what one peer gets, and with which attributes. */
 export interface ExportPolicy {
-  /** The routes of a family that may go out at all: what a new session starts with. */
+  /** The routes of a family that may be advertised at all: what a new session starts with. */
   candidates(family: Family): Iterable<Route>
-  /** The route to advertise where `best` is the best one of its key; null when none may go out. */
+  /** The route to advertise where `best` is the best one of its key; null when none may be advertised. */
   select(best: Route): Route | null
-  /** Attributes and next hop as this peer is to see them; the same object for routes that look alike. */
+  /** Attributes and next hop for this peer; the same object for routes with equal results. */
   present(route: Route): Presented
 }
 
@@ -26,24 +26,24 @@ export interface Presented {
   readonly nextHop: Ip | null
 }
 
-/** Who sends, and to whom. */
+/** The two ends of the session. */
 export interface ExportOptions {
   readonly rib: Rib
   readonly localAs: number
   readonly localIdentifier: number
   readonly localAddress: Ip
-  /** The peer that is sent to. */
+  /** The receiving peer. */
   readonly peer: Source
   readonly isExternal: boolean
-  /** Of an external peer: whether a policy lets routes out (RFC 8212). */
+  /** Of an external peer: whether a policy permits advertisements (RFC 8212). */
   readonly isAccepted: boolean
   /** We reflect for it (RFC 4456). */
   readonly isClient: boolean
-  /** Our cluster, when we are a reflector at all. */
+  /** Our cluster, when we are a reflector. */
   readonly clusterId: number | null
 }
 
-/** A VPN speaker tells its own routes only; a reflector passes on what RFC 4456 §6 lets it. */
+/** A VPN speaker advertises its own routes only; a reflector also those that RFC 4456 §6 permits. */
 export function exportPolicy(options: ExportOptions): ExportPolicy {
   const { rib, clusterId, isExternal, isAccepted } = options
   const shown = new WeakMap<AttributeSet, Map<number, Presented>>()
@@ -61,7 +61,7 @@ export function exportPolicy(options: ExportOptions): ExportPolicy {
         ofSet = new Map()
         shown.set(set, ofSet)
       }
-      // memberships may share their attributes with other routes, and look otherwise
+      // memberships may share their attributes with other routes, but are advertised differently
       const kind = family === ROUTE_TARGET ? 2 ** 32 : 0
       return ensure(ofSet, kind + (source.peer?.identifier ?? 0), () => present(route, options))
     },
@@ -74,7 +74,7 @@ function isAllowed(route: Route, options: ExportOptions): boolean {
 }
 
 /**
- * A peer that is no client gets the membership of a client where the best one is of another such peer (RFC 4684 §3.2):
+ * A non-client peer gets the membership of a client where the best one is of another non-client (RFC 4684 §3.2):
  * the NLRI is the same for all members, and the peer has to know that some of them are behind us.
  */
 function membershipFor(best: Route, { isClient, isExternal }: ExportOptions): Route {
@@ -97,8 +97,8 @@ const INSIDE_AS = [
 ]
 
 /**
- * NO_EXPORT and NO_EXPORT_SUBCONFED keep a route inside the AS, NO_ADVERTISE where it is (RFC 1997). LLGR_STALE keeps it inside too: we do not advertise
- * long-lived graceful restart, so who sent it to us chose partial deployment, which is for internal peers (RFC 9494 §4.3, §4.6); those get it unchanged,
+ * NO_EXPORT and NO_EXPORT_SUBCONFED keep a route inside the AS, NO_ADVERTISE on the receiver (RFC 1997). LLGR_STALE keeps it inside too: we do not advertise
+ * long-lived graceful restart, so its sender uses partial deployment, which is for internal peers (RFC 9494 §4.3, §4.6); those get it unchanged,
  * since our own nodes, FRR and GoBGP prefer any other route whatever was advertised.
  */
 function isKeptBack({ set }: Route, isExternal: boolean): boolean {
@@ -111,8 +111,8 @@ function isKeptBack({ set }: Route, isExternal: boolean): boolean {
 }
 
 /**
- * RFC 4456 §6: routes of clients go to all, those of others to clients. A client is told of its own memberships too, or
- * it would send us nothing of what it alone imports so far (RFC 4684 §3.2).
+ * RFC 4456 §6: routes of clients are sent to all peers, those of others to clients. A client gets its own memberships back too, since it
+ * would else not send us routes that it alone imports so far (RFC 4684 §3.2).
  */
 function reflects({ source, family }: Route, { peer, isClient, isExternal }: ExportOptions): boolean {
   if (source === peer) return family === ROUTE_TARGET && isClient
@@ -127,7 +127,7 @@ function present({ set, source, family }: Route, options: ExportOptions): Presen
   const attributes = withLocalPref(set.attributes)
   if (clusterId === null || source.peer?.internal !== true) return { attributes, nextHop }
   const clusterList = [clusterId, ...(attributes.clusterList ?? [])]
-  // Memberships come from us: their way through other clients would be no loop (RFC 4684 §3.2).
+  // Memberships come from us: their passing through other clients would be no loop (RFC 4684 §3.2).
   if (family === ROUTE_TARGET && isClient) {
     return {
       attributes: { ...attributes, originatorId: localIdentifier, clusterList },
@@ -139,7 +139,7 @@ function present({ set, source, family }: Route, options: ExportOptions): Presen
 }
 
 /**
- * Without what stays inside our AS: confederation segments (RFC 5065 §4), communities that are not transitive (RFC 4360 §6), LOCAL_PREF, and
+ * Removes what stays inside our AS: confederation segments (RFC 5065 §4), non-transitive communities (RFC 4360 §6), LOCAL_PREF, and
  * the MED of another AS (RFC 4271 §5.1.4, §5.1.5).
  */
 function forExternal(attributes: Attributes, localAs: number): Attributes {
@@ -156,7 +156,7 @@ function forExternal(attributes: Attributes, localAs: number): Attributes {
   }
 }
 
-/** Internal peers are owed a LOCAL_PREF, which routes of external ones come without (RFC 4271 §5.1.5). */
+/** Internal peers must get a LOCAL_PREF, which routes of external ones lack (RFC 4271 §5.1.5). */
 function withLocalPref(attributes: Attributes): Attributes {
   return attributes.localPref === null ? { ...attributes, localPref: DEFAULT_LOCAL_PREF } : attributes
 }

@@ -9,15 +9,15 @@ import type { RouteTarget } from '../values/extended-community.ts'
 
 const DEFAULT_KEY = routeTargetMembership.key(WILDCARD)
 
-/** The route targets that a peer asked for (RFC 4684 §5); the same target from several origins counts once. */
+/** The route-target memberships of a peer (RFC 4684 §5); the same target from several origins counts once. */
 export class Interest {
   private readonly memberships = new Map<string, Membership>()
-  /** Full-length memberships by target: how many. */
+  /** Number of full-length memberships by target. */
   private readonly exact = new Map<RouteTarget, number>()
-  /** Shorter ones, the wildcard among them. */
+  /** Shorter ones, including the wildcard. */
   private readonly prefixes = new Map<string, Membership>()
 
-  /** Whether anything new may be covered now. */
+  /** Whether the change may cover more routes. */
   add(membership: Membership): boolean {
     const key = routeTargetMembership.key(membership)
     if (this.memberships.has(key)) return false
@@ -46,7 +46,7 @@ export class Interest {
     this.prefixes.clear()
   }
 
-  /** Whether a route with these targets is wanted; the default route target covers one without any. */
+  /** Whether the memberships cover a route with these targets; the default route target covers one without any. */
   covers(targets: readonly RouteTarget[]): boolean {
     if (this.prefixes.has(DEFAULT_KEY)) return true
     for (const target of targets) {
@@ -57,7 +57,7 @@ export class Interest {
   }
 }
 
-/** The one target of a full-length membership; undefined for a prefix of many. */
+/** The one target of a full-length membership; undefined for a shorter one. */
 export function exactTarget(membership: Membership): RouteTarget | undefined {
   return membership.length === FULL_LENGTH ? targetOf(membership) : undefined
 }

@@ -1,10 +1,10 @@
 /** Work in small steps. */
 export type Job = Iterator<unknown>
 
-/** Steps that a job does before it is the turn of another. */
+/** Steps that a job does before the next one gets its turn. */
 const TURN = 100
 
-/** Jobs that are under way, each in its turn, so that none has to wait for the end of another. */
+/** The running jobs, each in its turn, so that none has to wait for the end of another. */
 export class Jobs {
   private readonly queue = new Set<Job>()
 
@@ -19,7 +19,7 @@ export class Jobs {
   /** Does up to `budget` steps; returns how many are left. */
   run(budget: number): number {
     let left = budget
-    // a job that is put back is met again behind the others
+    // a job that is put back comes again behind the others
     for (const job of this.queue) {
       if (left <= 0) break
       const turn = Math.min(left, TURN)
@@ -31,7 +31,7 @@ export class Jobs {
     return left
   }
 
-  /** Answers whether all jobs that are under way now have ended. */
+  /** Returns whether all jobs running now have ended. */
   barrier(): () => boolean {
     const waiting = new Set(this.queue)
     return () => {

@@ -1,4 +1,4 @@
-/** The values that a map or set has when the iteration begins, without those that go: however many are added meanwhile, it ends. */
+/** The values of a map or set at the start of the iteration, without those deleted meanwhile: however many are added, it ends. */
 export function* present<T>(
   values: { readonly size: number; values(): Iterable<T> } | undefined,
 ): Generator<T, void> {

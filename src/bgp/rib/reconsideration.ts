@@ -6,37 +6,37 @@ import type { Rib } from './rib.ts'
 import type { Route } from './route.ts'
 
 /**
- * Looks again at the routes that changed memberships of one session concern. However often they change, one walk at a time is under way
- * and at most one waits: what a peer asks of us stays within bounds.
+ * Re-evaluates the routes affected by changed memberships of one session. However often they change, one walk at a time is under way
+ * and at most one waits: the work that a peer can cause is bounded.
  */
 export class Reconsideration {
   private readonly rib: Rib
   private readonly families: () => readonly Family[]
   private readonly candidates: (family: Family) => Iterable<Route>
-  /** Targets to be looked at in the next walk. */
+  /** Targets for the next walk. */
   private readonly targets = new Set<RouteTarget>()
-  /** The next walk looks at everything. */
+  /** The next walk covers all routes. */
   private everything = false
   private walking = false
 
-  /** `families` are those with route targets, `candidates` what may be told of them. */
+  /** `families` are those with route targets, `candidates` the routes that may be advertised. */
   constructor(rib: Rib, families: () => readonly Family[], candidates: (family: Family) => Iterable<Route>) {
     this.rib = rib
     this.families = families
     this.candidates = candidates
   }
 
-  /** A membership came or went; `visit` looks at a route. */
+  /** A membership was added or removed; `visit` re-evaluates a route. */
   add(membership: Membership, visit: (route: Route) => boolean): void {
     const target = exactTarget(membership)
     if (target === undefined) return this.addAll(visit)
-    // Routes that are not indexed yet will be told as they are: there is no need to look at them again.
+    // Routes that are not indexed yet will be evaluated anyway.
     if (!this.rib.subscriptions.hasRoutesWith(target)) return
     this.targets.add(target)
     if (!this.walking) this.walk(visit)
   }
 
-  /** All routes have to be looked at. */
+  /** All routes have to be re-evaluated. */
   addAll(visit: (route: Route) => boolean): void {
     this.everything = true
     if (!this.walking) this.walk(visit)
@@ -50,7 +50,7 @@ export class Reconsideration {
     })
   }
 
-  /** What is due by the time the walk starts. */
+  /** The targets due when the walk starts. */
   private *due(): Iterable<Route> {
     const { everything } = this
     const targets = [...this.targets]

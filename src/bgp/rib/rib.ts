@@ -24,25 +24,25 @@ import {
 } from './route.ts'
 import { Subscriptions } from './subscriptions.ts'
 
-/** Told of every change of a best route; of memberships also when another route of the key changed, with the best one twice. */
+/** Receives every change of a best route; for memberships also other changes of a key's routes, then with the best one twice. */
 export interface BestListener {
   bestChanged(previous: Route | null, current: Route | null): void
 }
 
-/** A sweep that has not started yet: what is older than this generation goes. */
+/** A sweep that has not started yet: it removes routes older than this generation. */
 interface PendingSweep {
   freshFrom: number
 }
 
 /** Changes and steps of jobs before other work gets its turn. */
 const SLICE = 1000
-/** What changes may have of a slice while there are jobs: a peer whose routes change without end holds up nobody's. */
+/** Share of a slice for changes while there are jobs: a peer whose routes change constantly holds up no jobs. */
 const SHARE_OF_CHANGES = SLICE / 2
-/** Changes that may wait to be told: whoever makes more has to wait for as many to be told. */
+/** Maximum number of pending notifications: a source with more has to wait until as many are delivered. */
 const MAX_DIRTY = 100_000
 
 /**
- * All routes of all sources. Changes only mark keys; one deferred pass picks best routes and tells listeners, in
+ * All routes of all sources. Changes only mark keys; one deferred pass selects best routes and notifies listeners, in
  * slices, so that a burst delays nothing else.
  */
 export class Rib {
@@ -84,12 +84,12 @@ export class Rib {
     return key
   }
 
-  /** What the route of an NLRI is found under. */
+  /** The key of an NLRI's route. */
   keyOf(family: Family, nlri: Nlri): string {
     return nlriCodec(family)!.key(nlri, this.keyWriter)
   }
 
-  /** Removes a source's route; unknown ones are none of our business. */
+  /** Removes a source's route; an unknown one is ignored. */
   withdraw(source: Source, family: Family, key: string, pathId: number): void {
     const table = this.table(family)
     const head = table.get(key) ?? null
@@ -111,7 +111,7 @@ export class Rib {
     this.begin(this.sweepAll(source, family))
   }
 
-  /** Removes, in slices, those of the source's stale routes of a family for which `goes` is true. */
+  /** Removes, in slices, the source's stale routes of a family for which `goes` is true. */
   sweepStale(source: Source, family: Family, goes: (route: Route) => boolean): void {
     this.begin(this.sweepRoutes(source, family, (route) => isStale(route) && goes(route)))
   }
@@ -135,7 +135,7 @@ export class Rib {
     )
   }
 
-  /** Runs route selection again for the source's routes of a family, in slices, after what counts of them has changed. */
+  /** Runs route selection again for the source's routes of a family, in slices, after their comparison values have changed. */
   reselect(source: Source, family: Family): void {
     const table = this.table(family)
     this.walk(present(source.routes.get(family)), ({ key }) => {
@@ -153,22 +153,22 @@ export class Rib {
     this.listeners.delete(listener)
   }
 
-  /** Tells changes while more wait than may, so that a peer that says much is read no faster than its changes are told. */
+  /** Delivers notifications while too many are pending, so that a busy peer is read no faster than its changes are delivered. */
   relieve(): void {
     if (this.changes.size > MAX_DIRTY) this.tellChanges(this.changes.size - MAX_DIRTY)
   }
 
-  /** Does `visit` for each of `items`, such as routes, while that says true, in slices beside other work; then `done`. */
+  /** Calls `visit` for each of `items`, such as routes, while it returns true, in slices beside other work; then `done`. */
   walk<T>(items: Iterable<T>, visit: (item: T) => boolean, done: () => void = () => {}): void {
     this.begin(visitAll(items, visit, done))
   }
 
-  /** Calls back when all that waits now is done, and what that gave rise to. */
+  /** Calls back when all work queued now, and its consequences, are done. */
   settled(done: () => void): void {
     this.begin(this.settle(() => this.begin(this.settle(done))))
   }
 
-  /** The best routes of a family, as a live view that need not show what is added while it is read. */
+  /** The best routes of a family, as a live view that may omit routes added during iteration. */
   best(family: Family): Iterable<Route> {
     return present(this.table(family))
   }
@@ -178,7 +178,7 @@ export class Rib {
     return present(this.ownTable(family))
   }
 
-  /** Whether changes wait to be told. */
+  /** Whether notifications are pending. */
   get hasChanges(): boolean {
     return this.changes.size > 0
   }
@@ -195,13 +195,13 @@ export class Rib {
     return ensure(this.own, family, () => new Map())
   }
 
-  /** Runs route selection again for one key, and has subscribers look at its best route again. */
+  /** Runs route selection again for one key, and has subscribers re-evaluate its best route. */
   private reconsider(table: Map<string, Route>, head: Route): void {
     this.markDirty(head.family, head.key, head)
     if (head.next !== null) table.set(head.key, relinked(head))
   }
 
-  /** What a live peer withdraws is gone, whatever a lost reflector had passed on of the same speaker, which may be that peer. */
+  /** A withdraw by a live peer also removes routes that a lost reflector had passed on of the same speaker, which may be that peer. */
   private dropStaleCopies(table: Map<string, Route>, withdrawn: Route): void {
     for (let route = table.get(withdrawn.key) ?? null; route !== null; ) {
       const { next }: Route = route
@@ -259,13 +259,13 @@ export class Rib {
     if (this.jobs.size > 0 || this.changes.size > 0) this.schedule()
   }
 
-  /** Tells listeners of up to `budget` changes; returns how many of it are left. */
+  /** Notifies listeners of up to `budget` changes; returns how many of it are left. */
   private tellChanges(budget: number): number {
     return this.changes.take(budget, (family, key, known) => {
       const current = this.table(family).get(key) ?? null
-      // of memberships those that are not the best count too (RFC 4684 §3.2)
+      // for memberships, those that are not the best count too (RFC 4684 §3.2)
       if (current === known && (family !== ROUTE_TARGET || current === null)) {
-        // The same route may be stale now, or no more, and count for something else beside routes of other keys.
+        // The same route may have become stale or fresh, which changes its rank beside routes of other keys.
         if (current !== null) this.subscriptions.tellAgain(current)
         return
       }
@@ -273,7 +273,7 @@ export class Rib {
     })
   }
 
-  /** Waits for what is under way at the time of the call. */
+  /** Waits for the work under way at the time of the call. */
   private settle(done: () => void): Job {
     const barriers = [this.changes.barrier(), this.jobs.barrier()]
     return waitFor(() => barriers.every((isPassed) => isPassed()), done)

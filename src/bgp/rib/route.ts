@@ -6,28 +6,28 @@ import type { Nlri } from '../nlri/index.ts'
 import type { Membership } from '../nlri/route-target.ts'
 import type { AttributeSet } from './attribute-pool.ts'
 
-/** Where routes come from: a peer, or one of our own VPN instances. It is changed by the functions of this file alone. */
+/** Where routes come from: a peer, or one of our own VPN instances. Only the functions of this file change it. */
 export interface Source {
   readonly name: string
   /** Null for our own routes. */
   readonly peer: PeerInfo | null
-  /** Goes up whenever what the source said is called in doubt. */
+  /** Increases when the source's routes become stale. */
   readonly generation: number
   /** By family: routes of an older generation are from before the session was lost, and stale (RFC 4724 §4.2). */
   readonly freshFrom: ReadonlyMap<Family, number>
-  /** Its routes in the RIB, by family; those that came first are the first. */
+  /** Its routes in the RIB, by family, in the order of their arrival. */
   readonly routes: ReadonlyMap<Family, ReadonlySet<Route>>
   /** How many routes it has in the RIB. */
   readonly routeCount: number
-  /** The generation that its present session began with: older routes are of an earlier one. */
+  /** The generation at the start of its present session: older routes are of an earlier one. */
   readonly sessionFrom: number
   /** By family: how many of its routes are of the present session. */
   readonly advertised: ReadonlyMap<Family, number>
-  /** The generation since which it has its BGP identifier. */
+  /** The generation in which it got its BGP identifier. */
   readonly identifierFrom: number
   /** A membership has left the RIB, for whatever reason. */
   readonly membershipGone: (membership: Membership) => void
-  /** Octets of their keys, and of the attribute sets that it was the first to bring; each route counts for some more. */
+  /** Octets of its routes' keys, and of the attribute sets that it was the first to bring; each route adds a fixed amount. */
   readonly octets: number
 }
 
@@ -40,13 +40,13 @@ interface Own extends Writable<Omit<Source, 'routeCount' | 'freshFrom' | 'routes
   readonly routeCount: number
 }
 
-/** The source to be written. */
+/** The source, writable. */
 const own = (source: Source): Own => source as Own
 
-/** What a route counts for besides its key, so that many small ones are not free. */
+/** Octets counted for a route beside its key, so that many small ones are not free. */
 export const ROUTE_OCTETS = 64
 
-/** What best-path selection needs to know of a peer. */
+/** The facts of a peer for best-path selection. */
 export interface PeerInfo {
   readonly address: Ip
   readonly as: number
@@ -64,14 +64,14 @@ export interface Route {
   readonly nlri: Nlri
   readonly set: AttributeSet
   readonly source: Source
-  /** RFC 7911; 0 where none was agreed. */
+  /** RFC 7911; 0 where it was not negotiated. */
   readonly pathId: number
   generation: number
   /** The next route of the same key; the best one is the first. */
   next: Route | null
 }
 
-/** Generation of a route that no source has any more: it is stale whatever its source does. */
+/** Generation of a route that no source has any more: it is stale in any case. */
 const GONE = -1
 
 export function newSource(name: string, peer: PeerInfo | null): Source {
@@ -100,12 +100,12 @@ export function localSource(name: string): Source {
   return newSource(name, null)
 }
 
-/** Begins a new generation of the source's routes: what it re-advertises is told from what it does not. */
+/** Begins a new generation of the source's routes, which separates re-advertised ones from the rest. */
 export function beginGeneration(source: Source): number {
   return ++own(source).generation
 }
 
-/** A session of the source begins: what it advertised in an earlier one counts no more for what it advertises. */
+/** A session of the source begins: routes of an earlier one no longer count as advertised. */
 export function beginSession(source: Source): void {
   own(source).sessionFrom = source.generation
   own(source).advertised.clear()
@@ -116,7 +116,7 @@ export function markStale(source: Source, family: Family): void {
   own(source).freshFrom.set(family, beginGeneration(source))
 }
 
-/** The source has another BGP identifier, by which the routes that it has are compared (RFC 4271 §9.1.2.2); false where it is the same. */
+/** The source has another BGP identifier, by which its routes are compared (RFC 4271 §9.1.2.2); false where it is the same. */
 export function identify(source: Source, identifier: number): boolean {
   if (source.peer === null || source.peer.identifier === identifier) return false
   own(source).peer = { ...source.peer, identifier }
@@ -124,18 +124,18 @@ export function identify(source: Source, identifier: number): boolean {
   return true
 }
 
-/** Has `gone` told of memberships of the source that leave the RIB. */
+/** Calls `gone` for memberships of the source that leave the RIB. */
 export function onMembershipGone(source: Source, gone: Source['membershipGone']): void {
   own(source).membershipGone = gone
 }
 
-/** The source has us keep so many octets more, or less. */
+/** Adds octets to, or subtracts them from, the source's memory use. */
 export function charge(source: Source, octets: number): void {
   own(source).octets += octets
   assert(source.octets >= 0, 'the routes of a source have fewer octets than none', source.name)
 }
 
-/** The RIB has a route of the source. */
+/** The RIB has added a route of the source. */
 export function addRoute(route: Route): void {
   const { source, family, key } = route
   ensure(own(source).routes, family, () => new Set()).add(route)
@@ -151,14 +151,14 @@ export function removeRoute(route: Route): void {
   charge(source, -(ROUTE_OCTETS + key.length))
 }
 
-/** The source advertises a route again as it is in the RIB. */
+/** The source advertises a route again, unchanged. */
 export function refreshRoute(route: Route): void {
   const { source, family } = route
   if (route.generation < source.sessionFrom) countAdvertised(source, family, 1)
   route.generation = source.generation
 }
 
-/** No source has the route any more, though a VPN instance goes on with it for a while. */
+/** No source has the route any more, though a VPN instance keeps it for a while. */
 export function markGone(route: Route): void {
   route.generation = GONE
 }
@@ -170,7 +170,7 @@ function countAdvertised(source: Source, family: Family, change: 1 | -1): void {
   advertised.set(family, count)
 }
 
-/** Whether the same attributes count for more or less now than when the source advertised the route. */
+/** Whether the rank of equal attributes has changed since the source advertised the route. */
 export function isRevalued(route: Route): boolean {
   return route.generation < route.source.identifierFrom
 }
@@ -179,12 +179,12 @@ export function isStale({ source, family, generation }: Route): boolean {
   return generation < (source.freshFrom.get(family) ?? 0)
 }
 
-/** Stale here, or marked so by another speaker: it loses to any other route (RFC 9494 §4.3). */
+/** Stale here, or marked so by another speaker: any other route is preferred (RFC 9494 §4.3). */
 export function isLeastPreferred(route: Route): boolean {
   return route.set.longLivedStale || isStale(route)
 }
 
-/** Whether a reflector passed on what `other` is too: of the same originator (RFC 4456 §8), or where that is external, to the same next hop. */
+/** Whether both are the same route of a reflector's client: of the same originator (RFC 4456 §8), or for an external one, of the same next hop. */
 export function isCopyOf(route: Route, other: Route): boolean {
   const { attributes, nextHop } = route.set
   if (attributes.originatorId !== null) return attributes.originatorId === originOf(other)
@@ -195,7 +195,7 @@ function originOf({ set, source }: Route): number | null {
   return set.attributes.originatorId ?? (source.peer?.internal ? source.peer.identifier : null)
 }
 
-/** Whether its source got it from another speaker, such as the client of a reflector; null, as an originator, where it did not. */
+/** The speaker that its source got it from, such as the client of a reflector; null, as an originator, where there is none. */
 export function originatorOf({ set }: Route): number | null {
   return set.attributes.originatorId ?? null
 }

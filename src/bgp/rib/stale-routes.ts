@@ -4,32 +4,32 @@ import type { Capabilities } from '../message/capability.ts'
 import type { Rib } from './rib.ts'
 import { markStale, originatorOf, type Source } from './route.ts'
 
-/** Longest wait for End-of-RIB after a peer is back (RFC 4724 §4.2 leaves it open; FRR's stale-path time). */
+/** The longest wait for End-of-RIB after a peer is back (RFC 4724 §4.2 leaves it open; FRR's stale-path time). */
 const STALE_PATH_MS = 360_000
 
-/** A peer that filters by our memberships may send End-of-RIB before it has read them: GoBGP does. */
+/** A peer that filters by our memberships may send End-of-RIB before it has read them, as GoBGP does. */
 export const MEMBERSHIP_SETTLE_MS = 10_000
 /**
- * A reflector that has come up may have to hear from its other clients first: they try again within two minutes
- * (`MAX_BACK_OFF_SECONDS`), so for longer than that the absence of a route from what it advertises means nothing.
+ * A restarted reflector may first have to receive its other clients' routes: they retry within two minutes
+ * (`MAX_BACK_OFF_SECONDS`), so for longer than that the absence of a route from its advertisements means nothing.
  */
 export const HEADLESS_SETTLE_MS = 180_000
-/** After that, how often to look whether another peer can be relied on. */
+/** After that, how often to check whether another peer can be relied on. */
 const HEADLESS_RECHECK_MS = 5000
 
-/** What the routes of a lost peer depend on. */
+/** The conditions for keeping the routes of a lost peer. */
 export interface StaleContext {
-  /** How long routes of a family stay that no other peer could know better of; 0: not at all. */
+  /** How long routes of a family stay that no other peer can update; 0: not at all. */
   headlessMs(family: Family): number
   /** Other peers whose routes of a family have been complete for long enough to be relied on. */
   settledPeers(family: Family): ReadonlySet<Source>
-  /** A family was released. */
+  /** The stale routes of a family are swept from now on. */
   released(): void
 }
 
 /**
- * Keeps the routes of a peer that restarts, and lets go of what it does not re-advertise (RFC 4724 §4.2); also those of the
- * last peer of a family, so that forwarding goes on while no peer can tell what has changed.
+ * Keeps the routes of a peer that restarts, and removes those that it does not re-advertise (RFC 4724 §4.2); also keeps those of the
+ * last peer of a family, so that forwarding continues while no peer can report changes.
  */
 export class StaleRoutes {
   private readonly clock: Clock
@@ -37,14 +37,14 @@ export class StaleRoutes {
   private readonly source: Source
   private readonly context: StaleContext
   private readonly stale = new Set<Family>()
-  /** Of `stale`, the families that are kept without the peer having asked for it. */
+  /** Of `stale`, the families that are kept although the peer did not ask for it. */
   private readonly headless = new Set<Family>()
-  /** Since when anything is stale, in epoch milliseconds; null while nothing is. */
+  /** Since when any family has been stale, in epoch milliseconds; null when none is. */
   since: number | null = null
   private isBack = false
   private isConstrained = false
   private readonly cancels = new Set<() => void>()
-  /** Families that are about to be released, so that nothing starts a second wait. */
+  /** Families about to be released, so that no second wait starts. */
   private readonly settling = new Set<Family>()
 
   constructor(clock: Clock, rib: Rib, source: Source, context: StaleContext) {
@@ -54,19 +54,19 @@ export class StaleRoutes {
     this.context = context
   }
 
-  /** Families whose routes are stale, as a live view. */
+  /** Families with stale routes, as a live view. */
   get families(): ReadonlySet<Family> {
     return this.stale
   }
 
-  /** Whether anything is kept only because there is no other peer to ask. */
+  /** Whether any routes are kept only because there is no other peer. */
   get isHeadless(): boolean {
     return this.headless.size > 0
   }
 
   /**
-   * The session is gone. For `restartMs` the peer may be restarting and keeps the forwarding of what its capability names;
-   * 0: it is not. `mayReturn` says whether the peer is still wanted.
+   * The session is gone. For `restartMs` the peer may be restarting and keeps the forwarding of the families in its capability;
+   * 0: it is not restarting. `mayReturn` says whether the peer is still configured.
    */
   lost(families: Iterable<Family>, capabilities: Capabilities, restartMs: number, mayReturn: boolean): void {
     this.isBack = false
@@ -76,7 +76,7 @@ export class StaleRoutes {
     )
     let restarting = false
     for (const family of families) {
-      // What is stale from an earlier loss does not survive another one, unless there is no other peer to ask.
+      // Routes that are stale since an earlier loss do not survive another one, unless there is no other peer.
       if (this.stale.has(family) && this.context.headlessMs(family) <= 0) this.sweep(family)
       markStale(this.source, family)
       if (!mayReturn) this.release(family)
@@ -92,8 +92,8 @@ export class StaleRoutes {
   }
 
   /**
-   * The peer is back. Families whose forwarding it did not keep are released at once, unless there is no other peer to ask: a
-   * reflector forwards nothing, and GoBGP says so.
+   * The peer is back. Families whose forwarding it did not keep are released at once, unless there is no other peer: a
+   * reflector forwards nothing, and GoBGP reports that.
    */
   back(families: ReadonlySet<Family>, capabilities: Capabilities): void {
     this.isBack = true
@@ -116,7 +116,7 @@ export class StaleRoutes {
     } else if (this.stale.has(family)) this.ended(family)
   }
 
-  /** The peer, or another one, has advertised the family: in a while it can be relied on. */
+  /** The peer, or another one, has advertised the family: after a delay it can be relied on. */
   relieve(family: Family, ms = HEADLESS_SETTLE_MS): void {
     if (!this.headless.has(family)) return
     this.settle(family, ms, () => {
@@ -125,15 +125,15 @@ export class StaleRoutes {
     })
   }
 
-  /** Lets go of everything, now. */
+  /** Releases everything, now. */
   releaseAll(): void {
     this.cancelTimers()
     for (const family of [...this.stale]) this.release(family)
   }
 
   /**
-   * A peer that restarted has sent End-of-RIB: of its own routes the rest is gone (RFC 4724 §4.2). A reflector may send it before its
-   * other clients are back, as FRR does: what it passed on stays a while where no other peer knows better.
+   * A restarted peer has sent End-of-RIB: the rest of its own routes is removed (RFC 4724 §4.2). A reflector may send it before its
+   * other clients are back, as FRR does: routes that it passed on stay a while where there is no other peer.
    */
   private ended(family: Family): void {
     if (this.context.headlessMs(family) <= 0) return this.release(family)
@@ -172,7 +172,7 @@ export class StaleRoutes {
     this.rib.sweep(this.source, family, this.source.freshFrom.get(family) ?? 0)
   }
 
-  /** Does something about a family after a while. */
+  /** Handles a family after a delay. */
   private settle(family: Family, ms: number, task: () => void): void {
     if (this.settling.has(family)) return
     this.settling.add(family)

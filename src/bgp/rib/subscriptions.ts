@@ -5,7 +5,7 @@ import { present } from './present.ts'
 import type { BestListener, Rib } from './rib.ts'
 import type { Route } from './route.ts'
 
-/** Notified of best routes by route target. Calls are idempotent: the same route may come twice, one unknown may be gone. */
+/** Receives best routes by route target. Calls are idempotent: the same route may come twice, and an unknown one may be withdrawn. */
 export interface Subscriber {
   routeChanged(route: Route): void
   /** The last notified route of this family and key is withdrawn, or no longer carries a target subscribed to. */
@@ -14,7 +14,7 @@ export interface Subscriber {
 
 const NONE: ReadonlySet<Subscriber> = new Set()
 
-/** Which subscribers are notified of which best routes by route target, and those routes. */
+/** The subscribers by route target, and the best routes that they are notified of. */
 export class Subscriptions implements BestListener {
   private readonly rib: Rib
   private readonly subscribers = new Map<RouteTarget, Set<Subscriber>>()
@@ -33,7 +33,7 @@ export class Subscriptions implements BestListener {
     return subscribers.size === 1
   }
 
-  /** Ends the notifications of the target; the subscriber forgets by itself what it has. Returns whether there is no subscriber left. */
+  /** Ends the notifications of the target; the subscriber itself removes its routes. Returns whether there is no subscriber left. */
   remove(subscriber: Subscriber, target: RouteTarget): boolean {
     const subscribers = this.subscribers.get(target)
     if (subscribers?.delete(subscriber) !== true || subscribers.size > 0) return false
@@ -50,13 +50,13 @@ export class Subscriptions implements BestListener {
       if (!notified.has(subscriber)) subscriber.routeGone(previous!, current === null)
   }
 
-  /** Tells of a best route that is what it was, but may count for more now. */
+  /** Notifies again of an unchanged best route whose rank may have changed. */
   tellAgain(route: Route): void {
     for (const target of route.set.routeTargets)
       for (const subscriber of this.subscribers.get(target) ?? []) subscriber.routeChanged(route)
   }
 
-  /** The best routes that carry a target, as a live view that need not show what is added while it is read. */
+  /** The best routes that carry a target, as a live view that may omit routes added during iteration. */
   routesWith(target: RouteTarget): Iterable<Route> {
     return present(this.byTarget.get(target))
   }

@@ -1,4 +1,4 @@
-/** Segments that TCP dropped for their MD5 signatures (RFC 2385) so far, of all peers of this machine together. */
+/** Segments that TCP has dropped for their MD5 signatures (RFC 2385), of all peers of this node together. */
 export interface Md5Drops {
   /** They had none, and a key is configured here. */
   readonly missing: number
@@ -8,7 +8,7 @@ export interface Md5Drops {
   readonly wrong: number
 }
 
-/** Why a session may not come up: what TCP dropped meanwhile, and what to do. Null where nothing points to signatures. */
+/** Why a session may not come up: the segments that TCP dropped meanwhile, and the remedy. Null where nothing points to signatures. */
 export function md5Trouble(before: Md5Drops, now: Md5Drops, hasKey: boolean): string | null {
   const missing = now.missing - before.missing
   const unexpected = now.unexpected - before.unexpected

@@ -12,7 +12,7 @@ import { AddPathMode } from '../message/capability.ts'
 import type { Open } from '../message/open.ts'
 import { nothingRecent } from '../wire/reader.ts'
 
-/** What both sides agreed on. */
+/** The negotiated parameters. */
 export interface Negotiated {
   readonly peer: Open
   readonly internal: boolean
@@ -62,7 +62,7 @@ function commonFamilies(ours: Open, theirs: Open): Set<Family> {
   return new Set(ours.capabilities.families.filter((family) => offered.has(family)))
 }
 
-/** What two acceptable OPENs amount to. */
+/** The result of two acceptable OPENs. */
 export function negotiate(ours: Open, theirs: Open): Negotiated {
   const internal = ours.as === theirs.as
   const families = commonFamilies(ours, theirs)

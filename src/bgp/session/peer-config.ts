@@ -1,27 +1,27 @@
 import type { Ip } from '../../values/address.ts'
 import type { Family } from '../family.ts'
 
-/** A neighbour as the operator wants it. */
+/** The configuration of a peer. */
 export interface PeerConfig {
   readonly address: Ip
   /** Port to connect to. */
   readonly port: number
   readonly as: number
-  /** Address that sessions start from; null: the speaker's. */
+  /** Local address of sessions; null: the speaker's. */
   readonly localAddress: Ip | null
   /** Wait for the peer to connect. */
   readonly passive: boolean
   readonly holdTimeSeconds: number
-  /** First delay between tries; it doubles up to two minutes. */
+  /** First delay between attempts; it doubles up to two minutes. */
   readonly connectRetrySeconds: number
   readonly families: readonly Family[]
-  /** Take several paths of a route (RFC 7911). */
+  /** Receive several paths of a route (RFC 7911). */
   readonly addPath: boolean
-  /** We reflect routes to it and of it (RFC 4456). */
+  /** The peer is our client: we reflect routes to and from it (RFC 4456). */
   readonly reflectorClient: boolean
-  /** Use and send routes of an external peer at all; without a policy neither is done (RFC 8212). */
+  /** The policy that an external peer needs: accept and advertise routes (RFC 8212). */
   readonly external: 'reject' | 'accept'
-  /** More routes of one family than that end the session until the peer is reset; null for no limit. */
+  /** Maximum routes of one family; more end the session until the peer is reset; null for no limit. */
   readonly maxPrefixes: number | null
   /** Key of TCP MD5 signatures (RFC 2385); null for none. */
   readonly md5Key: string | null
@@ -29,7 +29,7 @@ export interface PeerConfig {
   readonly ttlSecurityHops: number | null
 }
 
-/** Whether a change of a field ends the session: it is part of what both sides agreed on, or of the connection. */
+/** Whether a change of a field ends the session: it was negotiated, or is part of the connection. */
 const NEEDS_RESET = {
   address: true,
   port: false,
@@ -47,7 +47,7 @@ const NEEDS_RESET = {
   ttlSecurityHops: true,
 } as const satisfies Record<keyof PeerConfig, boolean>
 
-/** What a change from one configuration of a peer to another means for its session. */
+/** The effect of a configuration change on the peer's session. */
 export function effectOf(before: PeerConfig, after: PeerConfig): 'none' | 'in-place' | 'reset' {
   const names = Object.keys(NEEDS_RESET) as (keyof PeerConfig)[]
   const changed = names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]))
@@ -55,7 +55,7 @@ export function effectOf(before: PeerConfig, after: PeerConfig): 'none' | 'in-pl
   return changed.some((name) => NEEDS_RESET[name]) ? 'reset' : 'in-place'
 }
 
-/** What holds unless somebody says otherwise. */
+/** The defaults. */
 export const PEER_DEFAULTS = {
   port: 179,
   localAddress: null,

@@ -15,7 +15,7 @@ import type { PeerConfig } from './peer-config.ts'
 import { type MessageCounters, Session, type SessionOwner } from './session.ts'
 import type { Connection, ConnectionHandlers, Transport } from './transport.ts'
 
-/** Who we are towards every peer. */
+/** Our identity towards every peer. */
 export interface LocalSpeaker {
   readonly as: number
   readonly identifier: number
@@ -30,14 +30,14 @@ export interface PeerEnvironment {
   readonly events: EventSink
 }
 
-/** What becomes of a peer's session. */
+/** Receives the events of a peer's session. */
 export interface PeerListener {
-  /** What our OPEN is to advertise at this moment. */
+  /** The content of our OPEN at this moment. */
   capabilities(): Capabilities
   established(negotiated: Negotiated): void
-  /** The session ended that was established. */
+  /** The established session has ended. */
   down(negotiated: Negotiated, ending: Ending): void
-  /** No session is left, not even one on its way. */
+  /** No session is left, not even a connection attempt. */
   sessionless(): void
   update(update: Update): void
   routeRefresh(refresh: RouteRefresh): void
@@ -56,22 +56,22 @@ export interface PeerNotification {
 
 const MAX_BACK_OFF_SECONDS = 120
 /**
- * Tries that follow each other fast after a start: a peer may close the first connection since it still has the last session, or may be
- * starting itself. Later ones wait, since a peer that flaps has to be damped (RFC 4271 §8.1.1).
+ * Fast retries after a start: a peer may close the first connection since it still has the last session, or may be
+ * starting itself. Later retries wait, since a peer that flaps has to be damped (RFC 4271 §8.1.1).
  */
 const FAST_TRIES = 5
 const FIRST_BACK_OFF_SECONDS = 0.2
 const MIN_JITTER = 0.75
-/** Two connections made at once are told apart within that time. */
+/** Two connections made within this time count as simultaneous. */
 const COLLISION_MS = 5000
 const COLLISION = notification(ErrorCode.Cease, CeaseSubcode.CollisionResolution)
 
 /**
- * A neighbour. It owns a session that we start and those that the peer starts, and lets one of them live
+ * The sessions of a peer: one that we start and those that the peer starts, of which one survives
  * (RFC 4271 §6.8).
  */
 export class PeerSessions implements SessionOwner {
-  /** What of it may change while a session lives, see `effectOf`. */
+  /** The part of it that may change during a session, see `effectOf`. */
   config: PeerConfig
   readonly clock: Clock
   readonly random: () => number
@@ -83,9 +83,9 @@ export class PeerSessions implements SessionOwner {
   lastError: string | null = null
   lastNotification: PeerNotification | null = null
   establishedCount = 0
-  /** Why it is kept down; null while sessions are wanted. */
+  /** Why it is kept down; null while sessions are allowed. */
   downReason: string | null = 'not started'
-  /** Whether somebody asked for it to be down. */
+  /** Whether an operator asked for it to be down. */
   private isOrdered = false
   private readonly local: LocalSpeaker
   private readonly environment: PeerEnvironment
@@ -96,9 +96,9 @@ export class PeerSessions implements SessionOwner {
   private failures = 0
   private fastTries = 0
   private shownState: SessionState = 'Idle'
-  /** Before it began to try, as far as that is known. */
+  /** The MD5 drops before its first attempt, as far as known. */
   private md5Drops: Md5Drops | null = null
-  /** When the last session was established, on the clock that never goes back. */
+  /** When the last session was established, on the monotonic clock. */
   establishedAt = 0
 
   constructor(config: PeerConfig, local: LocalSpeaker, environment: PeerEnvironment, listener: PeerListener) {
@@ -124,12 +124,12 @@ export class PeerSessions implements SessionOwner {
     return this.local.as
   }
 
-  /** The state of the session that got furthest. */
+  /** The state of the most advanced session. */
   get state(): SessionState {
     return this.session?.state ?? (this.downReason === null ? 'Active' : 'Idle')
   }
 
-  /** The session that got furthest; null when a passive peer has none. */
+  /** The most advanced session; null when a passive peer has none. */
   get session(): Session | null {
     let furthest = this.outgoing
     for (const session of this.incoming) {
@@ -139,7 +139,7 @@ export class PeerSessions implements SessionOwner {
     return furthest
   }
 
-  /** Lets sessions come up; again after `stop`. */
+  /** Allows sessions; again after `stop`. */
   start(): void {
     if (this.downReason === null) return
     this.downReason = null
@@ -151,7 +151,7 @@ export class PeerSessions implements SessionOwner {
     this.noteState()
   }
 
-  /** What speaks for MD5 keys that differ, where no TCP connection comes to be; else null. */
+  /** What indicates different MD5 keys, while no TCP connection comes up; else null. */
   md5Trouble(): string | null {
     const { md5Drops: before } = this
     const now = this.dropsNow()
@@ -164,7 +164,7 @@ export class PeerSessions implements SessionOwner {
     return this.environment.transport.md5Drops?.() ?? null
   }
 
-  /** Ends all sessions, with this Cease or without a word, and stays down for the reason given; `isOrdered`: somebody asked for that. */
+  /** Ends all sessions, with this Cease or without a NOTIFICATION, and stays down for the given reason; `isOrdered`: an operator asked for that. */
   stop(cease: Notification | null, reason: string, isOrdered: boolean): void {
     this.downReason = reason
     this.isOrdered = isOrdered
@@ -173,7 +173,7 @@ export class PeerSessions implements SessionOwner {
     this.noteState()
   }
 
-  /** Takes a connection from the peer, in place of one that got nowhere; null refuses it. */
+  /** Accepts a connection from the peer, in place of an unsuccessful one; null refuses it. */
   accept(connection: Connection): ConnectionHandlers | null {
     if (this.downReason !== null) return null
     for (const session of [...this.incoming]) {
@@ -276,7 +276,7 @@ export class PeerSessions implements SessionOwner {
     return seconds * (MIN_JITTER + (1 - MIN_JITTER) * this.random())
   }
 
-  /** With graceful restart a new connection means a new peer, unless both connections were made at once. */
+  /** With graceful restart a new connection means a restarted peer, unless both connections were made at once. */
   private mayBeRestarted({ negotiated }: Session): boolean {
     return negotiated?.gracefulRestart === true && this.clock.now() - this.establishedAt > COLLISION_MS
   }
@@ -286,7 +286,7 @@ export class PeerSessions implements SessionOwner {
     return all.filter((other) => other !== session)
   }
 
-  /** While one session is about to live, the others do not even try. */
+  /** While one session is about to be established, the others do not connect. */
   private silenceOthers(session: Session): void {
     for (const other of this.others(session)) {
       if (STATES.indexOf(other.state) < STATES.indexOf('OpenSent')) {
@@ -325,7 +325,7 @@ export class PeerSessions implements SessionOwner {
   }
 }
 
-/** Which of two connections lives: the one that the speaker with the higher identifier made, or the larger AS (RFC 6286 §2.3). */
+/** Which of two connections survives: that of the speaker with the higher identifier, or the larger AS (RFC 6286 §2.3). */
 function resolveCollision(
   local: LocalSpeaker,
   peer: Open,

@@ -2,11 +2,11 @@ import { CeaseSubcode, ErrorCode } from '../constants.ts'
 import type { Ending } from './fsm/types.ts'
 import type { Negotiated } from './negotiate.ts'
 
-/** Longest wait for a peer that was silent for its hold time before. */
+/** The longest wait for a peer after its hold timer has expired. */
 const EXPIRED_RESTART_SECONDS = 30
 
 /**
- * How long a peer that may be restarting is waited for. When its hold timer expires, the machine is dead or cut off more often than the
+ * How long to wait for a peer that may be restarting. When its hold timer expires, the machine has failed or is cut off more often than the
  * process restarts: a process that ends closes its connection.
  */
 export function restartSeconds({ peer }: Negotiated, ending: Ending): number {
@@ -15,7 +15,7 @@ export function restartSeconds({ peer }: Negotiated, ending: Ending): number {
   return expired ? Math.min(asked, EXPIRED_RESTART_SECONDS) : asked
 }
 
-/** Whether the peer may be restarting: it went away without a word, or with one that both agreed not to mind (RFC 8538 §4). */
+/** Whether the peer may be restarting: it closed without a NOTIFICATION, or with one that both agreed to treat as a restart (RFC 8538 §4). */
 export function isGraceful({ gracefulRestart, gracefulNotification }: Negotiated, ending: Ending): boolean {
   if (!gracefulRestart) return false
   switch (ending.kind) {

@@ -13,7 +13,7 @@ import type { Action, Ending, FsmEvent, FsmOptions, SessionState, Timer } from '
 import { type Negotiated, negotiate } from './negotiate.ts'
 import type { Connection, ConnectionHandlers } from './transport.ts'
 
-/** Messages by type (RFC 4271 §4.1) over all sessions: the counts only grow. */
+/** Number of messages by type (RFC 4271 §4.1) over all sessions; it only grows. */
 export interface MessageCounters {
   readonly received: Record<number, number>
   readonly sent: Record<number, number>
@@ -29,32 +29,32 @@ export interface SessionOwner {
   localOpen(): Open
   /** Why the OPEN is refused, or null; resolves connection collisions on the way (RFC 4271 §6.8). */
   checkOpen(session: Session, open: Open): SessionError | null
-  /** Seconds that a connection may take to come about, growing with every failure. */
+  /** Timeout of a connection attempt in seconds, growing with every failure. */
   backOffSeconds(): number
-  /** Seconds until the next try after a failure. */
+  /** Seconds until the next attempt after a failure. */
   idleHoldSeconds(): number
-  /** A connection did not come about in time. */
+  /** A connection attempt has timed out. */
   connectTimedOut(): void
   stateChanged(session: Session, from: SessionState, reason: string | null, ending: Ending): void
-  /** What to end a session with in which an exception was thrown that nobody foresaw. */
+  /** The NOTIFICATION for an unexpected exception. */
   faultOf(error: unknown): SessionError
   update(session: Session, update: Update): void
   routeRefresh(session: Session, refresh: RouteRefresh): void
   drained(session: Session): void
 }
 
-/** Least time without progress before a peer that does not read is given up (RFC 9687 §4.4). */
+/** Minimum time without progress before a peer that does not read is given up (RFC 9687 §4.4). */
 const MIN_SEND_HOLD_MS = 480_000
 /** RFC 4271 §10. */
 const MIN_JITTER = 0.75
 /** KEEPALIVEs leave no more often (RFC 4271 §4.4). */
 const MIN_KEEPALIVE_MS = 1000
 
-/** One connection with a peer: performs what the FSM says, and turns sockets and timers into its events. */
+/** One connection with a peer: performs the FSM's actions, and turns sockets and timers into its events. */
 export class Session {
   state: SessionState = 'Idle'
   negotiated: Negotiated | null = null
-  /** The OPEN that was sent on this connection: it decides what was agreed, whatever we would advertise by now. */
+  /** The OPEN that was sent on this connection: the negotiation uses it even if we would advertise something else by now. */
   localOpen: Open | null = null
   connection: Connection | null = null
 
@@ -76,7 +76,7 @@ export class Session {
     this.options = options
   }
 
-  /** Takes over a connection that the peer made. */
+  /** Takes over a connection from the peer. */
   accept(connection: Connection): ConnectionHandlers {
     this.dispatch({ type: 'start' })
     const handlers = this.attach(() => connection)
@@ -128,7 +128,7 @@ export class Session {
   private agree(open: Open): void {
     this.negotiated = negotiate(this.localOpen!, open)
     this.context = this.negotiated.context
-    // Who advertised that it takes long messages has to, whatever the peer advertised (RFC 8654 §4).
+    // A speaker that advertised extended messages has to accept them, whatever the peer advertised (RFC 8654 §4).
     this.framer.extended = this.localOpen!.capabilities.extendedMessage
   }
 
@@ -169,7 +169,7 @@ export class Session {
     this.send(encodeNotification(notification, this.context), MessageType.Notification)
   }
 
-  /** Makes a connection this session's; its handlers fall silent once the session has another one, or none. */
+  /** Makes a connection this session's; its handlers do nothing once the session has another one, or none. */
   private attach(make: (handlers: ConnectionHandlers) => Connection): ConnectionHandlers {
     let own: Connection | null = null
     const current = (): boolean => own !== null && own === this.connection
@@ -214,7 +214,7 @@ export class Session {
     }
   }
 
-  /** A fault of our own costs this session and nothing else. */
+  /** An internal error ends this session and nothing else. */
   private fail(fault: unknown): void {
     this.dispatch({ type: 'message-error', error: this.owner.faultOf(fault) })
     this.connection?.close()
@@ -226,7 +226,7 @@ export class Session {
     received[frame.type] = (received[frame.type] ?? 0) + 1
     if (frame.type === MessageType.Update && this.state !== 'Established')
       return this.dispatch({ type: 'update' })
-    // There whatever it says is an error of the FSM (RFC 4271 §8.2.2).
+    // Any other message in that state is an FSM error (RFC 4271 §8.2.2).
     if (frame.type === MessageType.Open && this.state === 'Established')
       throw new SessionError('OPEN in Established', ErrorCode.FiniteStateMachine, FsmSubcode.Established)
     const message = decodeMessage(frame, this.context)
@@ -275,7 +275,7 @@ export class Session {
     this.timers.delete(timer)
   }
 
-  /** One timer for the whole session: when it fires early, because the peer was heard meanwhile, it goes on for the rest. */
+  /** One timer for the whole session: when it fires early, because a message arrived meanwhile, it is armed for the rest. */
   private armHold(seconds: number): void {
     this.holdMs = seconds * 1000
     this.disarm('hold')
@@ -320,7 +320,7 @@ export class Session {
     )
   }
 
-  /** Whether the peer took nothing for so long that it must be broken (RFC 9687 §3.2). */
+  /** Whether the peer has read nothing for so long that it must be broken (RFC 9687 §3.2). */
   private stuck(): boolean {
     const now = this.owner.clock.now()
     const flushed = this.written - this.unsent

@@ -1,9 +1,9 @@
 import type { Ip } from '../../values/address.ts'
 import type { Md5Drops } from './md5-drops.ts'
 
-/** What happens on a connection; `closed` is the last thing said, with the error where there was one. */
+/** Events of a connection; `closed` is the last one, with the error where there was one. */
 export interface ConnectionHandlers {
-  /** The connection that was asked for stands. */
+  /** The connection attempt has succeeded. */
   connected(): void
   data(chunk: Buffer): void
   /** Everything written so far is on its way. */
@@ -11,15 +11,15 @@ export interface ConnectionHandlers {
   closed(error: Error | null): void
 }
 
-/** One TCP connection, or something like it. Handlers are never called from within its methods. */
+/** A TCP connection or an equivalent. Handlers are never called from within its methods. */
 export interface Connection {
   readonly localAddress: Ip
   readonly remoteAddress: Ip
   /** Octets that were written and not taken by the network yet. */
   readonly unsent: number
-  /** Takes `bytes` over: the caller does not touch them again. */
+  /** Takes ownership of `bytes`. */
   write(bytes: Buffer): void
-  /** Sends what was written, then ends. */
+  /** Sends the written data, then closes. */
   close(): void
 }
 
@@ -35,7 +35,7 @@ export interface ConnectOptions extends TcpEndpoint {
   readonly ttlSecurityHops: number | null
 }
 
-/** What protects connections from an address or a prefix. */
+/** The protection of connections from an address or a prefix. */
 export interface Protection {
   readonly address: Ip
   readonly prefixLength: number
@@ -44,18 +44,18 @@ export interface Protection {
 }
 
 export interface Listener {
-  /** Protects connections that arrive from then on, in place of what was said of the same addresses before. Throws when the system cannot. */
+  /** Protects connections that arrive from then on; replaces earlier settings of the same addresses. Throws when the system cannot. */
   protect(protection: Protection): void
   close(): void
 }
 
-/** Takes a connection that arrived: by returning its handlers; null refuses it. */
+/** Accepts an incoming connection by returning its handlers; null refuses it. */
 export type Accept = (connection: Connection) => ConnectionHandlers | null
 
 export interface Transport {
   connect(options: ConnectOptions, handlers: ConnectionHandlers): Connection
-  /** Rejects when the address cannot be listened on. */
+  /** Rejects when it cannot listen on the address. */
   listen(at: TcpEndpoint, accept: Accept): Promise<Listener>
-  /** What was dropped for its MD5 signature; null where that is not known. */
+  /** Segments dropped for their MD5 signature; null where that is not known. */
   md5Drops?(): Md5Drops | null
 }

@@ -33,7 +33,7 @@ export function isTransitive(community: ExtendedCommunity): boolean {
   return (community.charCodeAt(0) & NON_TRANSITIVE) === 0
 }
 
-/** Whether memberships are about the community: route targets, and those of Ethernet segments (RFC 4684 §4, RFC 7432 §7.6). */
+/** Whether memberships cover the community: route targets, and those of Ethernet segments (RFC 4684 §4, RFC 7432 §7.6). */
 export function isConstraintTarget(community: ExtendedCommunity): community is RouteTarget {
   return isRouteTarget(community) || community.startsWith(ES_IMPORT)
 }
@@ -61,7 +61,7 @@ export function formatRouteTarget(target: RouteTarget): string {
   return formatAdministrator(target)
 }
 
-/** Says that a route had the target before it was re-advertised (RT Record, draft-ietf-bess-service-chaining §7). */
+/** Records that a route had the target before it was re-advertised (RT Record, draft-ietf-bess-service-chaining §7). */
 export function routeTargetRecord(target: RouteTarget): ExtendedCommunity {
   return `${target.charAt(0)}${String.fromCharCode(RECORD_SUBTYPE)}${target.slice(2)}` as ExtendedCommunity
 }
@@ -70,7 +70,7 @@ export function isRouteTargetRecord(community: ExtendedCommunity): boolean {
   return community.charCodeAt(0) <= 2 && community.charCodeAt(1) === RECORD_SUBTYPE
 }
 
-/** Whose kind of administrator a community of type 0, 1 or 2 names, and its number. */
+/** The kind of administrator in a community of type 0, 1 or 2, and its number. */
 function formatAdministrator(community: ExtendedCommunity): string {
   switch (community.charCodeAt(0) & 0x0f) {
     case 0:
@@ -97,7 +97,7 @@ export function encapsulationOf(community: ExtendedCommunity): number | undefine
   return community.startsWith(ENCAPSULATION.slice(0, 2)) ? u16(community, 6) : undefined
 }
 
-/** Where a route stands among those that share its traffic (draft-ietf-bess-service-chaining §8); 32 bits. */
+/** The position of a route among those that share its traffic (draft-ietf-bess-service-chaining §8); 32 bits. */
 export function hashSortOrder(order: number): ExtendedCommunity {
   return `${HASH_SORT_ORDER}${pack32(order)}\0\0` as ExtendedCommunity
 }
@@ -110,7 +110,7 @@ export function isDefaultGateway(community: ExtendedCommunity): boolean {
   return community.startsWith(DEFAULT_GATEWAY.slice(0, 2))
 }
 
-/** Whether the community says that the route's IPv6 address is a router's (R flag, RFC 9047 §2). */
+/** Whether the community marks the route's IPv6 address as a router's (R flag, RFC 9047 §2). */
 export function isRouter(community: ExtendedCommunity): boolean {
   return community.startsWith(ARP_ND) && (community.charCodeAt(2) & 1) === 1
 }
@@ -165,7 +165,7 @@ const ADMINISTERED: Readonly<Record<number, string>> = {
   33288: 'redirect',
 }
 
-/** A community in words, the way bagpipe-bgp shows those it knows; unknown ones as `0x` and hex. */
+/** A community in words, as bagpipe-bgp shows those it knows; unknown ones as `0x` and hex. */
 export function formatExtendedCommunity(community: ExtendedCommunity): string {
   const administered = ADMINISTERED[u16(community, 0)]
   if (administered !== undefined) return `${administered}:${formatAdministrator(community)}`

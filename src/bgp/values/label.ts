@@ -13,14 +13,14 @@ export const FIRST_LABEL = 16
 export const LAST_LABEL = 0xf_ffff
 export const LAST_VNI = 0xff_ffff
 
-/** In a withdrawn route the label means nothing; this is what to send (RFC 8277 §2.4). */
+/** The label field to send in a withdrawn route, where it means nothing (RFC 8277 §2.4). */
 export const WITHDRAWN_LABEL: LabelField = 0x80_0000
 
 export function mplsField(label: number): LabelField {
   return (label << 4) | BOTTOM_OF_STACK
 }
 
-/** Both readings of the field: which one holds, the encapsulation decides. */
+/** Both readings of the field; the encapsulation decides between them. */
 export function labelFields(field: LabelField): { readonly label: number; readonly vni: number } {
   return { label: labelOf(field), vni: field }
 }

@@ -9,13 +9,13 @@ import {
 } from '../constants.ts'
 import { SessionError } from '../errors.ts'
 
-/** Least length of each message type, header included (RFC 4271 §4, RFC 2918 §3); KEEPALIVE has no other. */
+/** Minimum length of each message type, header included (RFC 4271 §4, RFC 2918 §3); for KEEPALIVE the only one. */
 const MIN_LENGTH: Readonly<Record<number, number>> = {
   [MessageType.Open]: 29,
   [MessageType.Update]: 23,
   [MessageType.Notification]: 21,
   [MessageType.Keepalive]: HEADER_LENGTH,
-  // Its own error tells of a wrong length (RFC 7313 §5).
+  // A wrong length has an error of its own (RFC 7313 §5).
   [MessageType.RouteRefresh]: HEADER_LENGTH,
 }
 

@@ -1,7 +1,7 @@
 import type { Octets } from '../../values/bytes.ts'
 import { Malformed } from '../errors.ts'
 
-/** What was read last of what many values have in common, so that it is kept once; of one message, or of all of a session. */
+/** The values read last that many routes share, so that each is stored once; of one message, or of a whole session. */
 export interface Recent {
   /** A route distinguisher; empty before the first. */
   rd: Octets
@@ -70,7 +70,7 @@ export class Reader {
     return this.bytes.toString('latin1', start, this.pos)
   }
 
-  /** As `octets`, as many as `known` has; `known` itself where they are the same, so that what many have in common is kept once. */
+  /** As `octets`, as many as `known` has; returns `known` itself where they are equal, so that shared values are stored once. */
   octetsLike<O extends Octets>(known: O): O {
     const { bytes, pos } = this
     const { length } = known

@@ -66,22 +66,22 @@ export class Writer {
     this.buffer.writeUIntBE(this.length - at - size, at, size)
   }
 
-  /** Takes back everything after `length`. */
+  /** Removes everything after `length`. */
   truncate(length: number): void {
     this.length = length
   }
 
-  /** What was written; valid until the next write. */
+  /** The written bytes; valid until the next write. */
   view(): Buffer {
     return this.buffer.subarray(0, this.length)
   }
 
-  /** What was written, as octets in one piece: V8 keeps a sum of strings as a tree, which takes several times as much room. */
+  /** The written bytes as one flat string: V8 keeps a sum of strings as a tree, which takes several times as much memory. */
   string(): Octets {
     return this.buffer.toString('latin1', 0, this.length)
   }
 
-  /** A copy of what was written. */
+  /** A copy of the written bytes. */
   copy(): Buffer {
     return Buffer.from(this.view())
   }

@@ -9,7 +9,7 @@ import { type InclusiveMulticastRoute, inclusiveMulticast } from './type3.ts'
 import { type EthernetSegmentRoute, ethernetSegment } from './type4.ts'
 import { type IpPrefixRoute, ipPrefix } from './type5.ts'
 
-/** A route of a type that this program does not read (RFC 7606 §5.4): kept to be looked at, not passed on. */
+/** A route of a type that is not decoded (RFC 7606 §5.4): kept for display, not passed on. */
 export interface OpaqueEvpnRoute {
   readonly type: 0
   readonly code: number
@@ -28,10 +28,10 @@ export type EvpnRoute =
   | IpPrefixRoute
   | OpaqueEvpnRoute
 
-/** The route types that are read, by their code. */
+/** The route types that are decoded, by their code. */
 export const evpnRouteCodecs = [autoDiscovery, macIp, inclusiveMulticast, ethernetSegment, ipPrefix] as const
 
-/** Types that are carried unread: RFC 9251 §9, RFC 9572 §3. */
+/** Types that are carried without decoding: RFC 9251 §9, RFC 9572 §3. */
 const UNREAD_TITLES: Readonly<Record<number, string>> = {
   6: 'selective multicast Ethernet tag',
   7: 'multicast membership report synch',

@@ -2,7 +2,7 @@ import { sendOpen } from './connect.ts'
 import { drop, dropForError, stay, stop } from './steps.ts'
 import type { FsmEvent, Step } from './types.ts'
 
-/** Active, RFC 4271 §8.2.2: waits for the peer to connect, or for the time to try again. */
+/** Active, RFC 4271 §8.2.2: waits for the peer to connect, or for the retry time. */
 export function active(event: FsmEvent): Step {
   switch (event.type) {
     case 'start':

@@ -4,7 +4,7 @@ import type { FsmEvent, Step } from './types.ts'
 /** Seconds to wait for the peer's OPEN (RFC 4271 §8.2.2 suggests four minutes). */
 export const OPEN_WAIT_SECONDS = 240
 
-/** The connection stands: introduce ourselves. */
+/** The connection is established: send an OPEN. */
 export function sendOpen(): Step {
   return {
     state: 'OpenSent',
@@ -18,7 +18,7 @@ export function sendOpen(): Step {
   }
 }
 
-/** Connect, RFC 4271 §8.2.2: a connection is on its way. */
+/** Connect, RFC 4271 §8.2.2: a connection attempt is under way. */
 export function connect(event: FsmEvent): Step {
   switch (event.type) {
     case 'start':

@@ -12,7 +12,7 @@ import {
 } from './steps.ts'
 import type { FsmEvent, Step } from './types.ts'
 
-/** Established, RFC 4271 §8.2.2: routes flow. */
+/** Established, RFC 4271 §8.2.2: routes are exchanged. */
 export function established(event: FsmEvent): Step {
   switch (event.type) {
     case 'start':

@@ -11,10 +11,10 @@ import {
 } from './steps.ts'
 import type { FsmEvent, Step } from './types.ts'
 
-/** Keepalives leave three times in a hold time (RFC 4271 §4.4). */
+/** KEEPALIVEs are sent three times in a hold time (RFC 4271 §4.4). */
 export const KEEPALIVES_PER_HOLD_TIME = 3
 
-/** OpenSent, RFC 4271 §8.2.2. What the section does not name is an FSM error (RFC 6608 §4). */
+/** OpenSent, RFC 4271 §8.2.2. Events that the section does not name are FSM errors (RFC 6608 §4). */
 export function openSent(event: FsmEvent): Step {
   switch (event.type) {
     case 'start':

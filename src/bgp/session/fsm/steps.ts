@@ -8,7 +8,7 @@ export function stay(state: SessionState, actions: readonly Action[] = []): Step
   return { state, actions, reason: null }
 }
 
-/** Ends the connection and tries again later; with a NOTIFICATION where the peer should know why. */
+/** Ends the connection and retries later; with a NOTIFICATION where the peer should know why. */
 export function drop(reason: string, tell: Notification | null = null): Step {
   const actions: Action[] = tell === null ? [] : [{ do: 'send-notification', notification: tell }]
   actions.push({ do: 'close' }, { do: 'back-off', timer: 'idle-hold' })
@@ -18,7 +18,7 @@ export function drop(reason: string, tell: Notification | null = null): Step {
 /** The reason of an end that is no failure. */
 export const STOPPED = 'stopped'
 
-/** Ends the connection because we were told to: no retry. */
+/** Ends the connection on request: no retry. */
 export function stop(tell: Notification | null): Step {
   const actions: Action[] = tell === null ? [] : [{ do: 'send-notification', notification: tell }]
   return { state: 'Idle', actions: [...actions, { do: 'close' }], reason: STOPPED }
@@ -48,7 +48,7 @@ export function dropForSendHoldTimer(): Step {
 
 const COLLISION = notification(ErrorCode.Cease, CeaseSubcode.CollisionResolution)
 
-/** Another connection with the same peer won (RFC 4271 §6.8). */
+/** Another connection with the same peer prevailed (RFC 4271 §6.8). */
 export function dropForCollision(): Step {
   return drop('connection collision', COLLISION)
 }

@@ -4,11 +4,11 @@ import type { Open } from '../../message/open.ts'
 export const STATES = ['Idle', 'Connect', 'Active', 'OpenSent', 'OpenConfirm', 'Established'] as const
 export type SessionState = (typeof STATES)[number]
 
-/** The events of RFC 4271 §8.1 by what happened; the numbers are the RFC's. DelayOpen (12, 20) is not implemented. */
+/** The events of RFC 4271 §8.1 by cause; the numbers are the RFC's. DelayOpen (12, 20) is not implemented. */
 export type FsmEvent =
-  /** 1, 3 to 7: whether passively is a matter of the terms. */
+  /** 1, 3 to 7: the options decide whether passively. */
   | { readonly type: 'start' }
-  /** 2, 8: with the Cease to send; null leaves without a word, as for a restart (RFC 4724 §4.1). */
+  /** 2, 8: with the Cease to send; null sends none, as for a restart (RFC 4724 §4.1). */
   | { readonly type: 'stop'; readonly notification: Notification | null }
   /** 9 */
   | { readonly type: 'connect-retry-expired' }
@@ -33,7 +33,7 @@ export type FsmEvent =
     }
   /** 21, 22, 28: a message that ends the session. */
   | { readonly type: 'message-error'; readonly error: SessionError }
-  /** 23: another connection with the peer won. */
+  /** 23: another connection with the peer prevailed. */
   | { readonly type: 'collision' }
   /** 24, 25 */
   | { readonly type: 'notification'; readonly notification: Notification }
@@ -50,7 +50,7 @@ export type Timer = (typeof TIMERS)[number]
 /** What the runner has to do, in order. Entering Idle disarms every timer first. */
 export type Action =
   | { readonly do: 'connect' }
-  /** Drops the connection, after what was sent. */
+  /** Closes the connection, after all messages were sent. */
   | { readonly do: 'close' }
   | { readonly do: 'send-open' }
   | { readonly do: 'send-keepalive' }
@@ -58,18 +58,18 @@ export type Action =
   /** Zero seconds disarm. */
   | { readonly do: 'arm'; readonly timer: 'hold' | 'keepalive'; readonly seconds: number }
   | { readonly do: 'disarm'; readonly timer: Timer }
-  /** Arms with a delay that grows with every failure (RFC 4271 §8.2.1.3), to be chosen by the runner. */
+  /** Arms with a delay that grows with every failure (RFC 4271 §8.2.1.3), chosen by the runner. */
   | { readonly do: 'back-off'; readonly timer: 'connect-retry' | 'idle-hold' }
-  /** Counts the peer's silence from now. */
+  /** Restarts the hold timer. */
   | { readonly do: 'heard' }
 
-/** What the FSM knows of its configuration. */
+/** The FSM's configuration. */
 export interface FsmOptions {
   /** Waits for the peer to connect. */
   readonly passive: boolean
 }
 
-/** How a session ended: what graceful restart makes of it depends on that (RFC 4724 §4.2, RFC 8538 §3). */
+/** How a session ended, which decides about graceful restart (RFC 4724 §4.2, RFC 8538 §3). */
 export type Ending =
   | { readonly kind: 'lost' }
   | { readonly kind: 'sent' | 'received'; readonly notification: Notification }
@@ -78,6 +78,6 @@ export type Ending =
 export interface Step {
   readonly state: SessionState
   readonly actions: readonly Action[]
-  /** Why, in words; null when nothing worth telling happened. */
+  /** The reason in words; null when there is none to report. */
   readonly reason: string | null
 }
