@@ -9,13 +9,13 @@ import { formerWork } from './vpn/former-work.ts'
 import { peekState, stateFiles } from './vpn/state-file.ts'
 
 export interface CleanupOptions {
-  /** Null: none is looked at. */
+  /** Null: no state file. */
   readonly stateFile: string | null
-  /** Say what would be removed, and remove nothing. */
+  /** Report what would be removed, and remove nothing. */
   readonly dryRun: boolean
 }
 
-/** One thing of ours. `refused` says why it is still there; null where it is gone, or would be. */
+/** One owned object. `refused` says why it is still there; null where it is gone, or would be. */
 export interface Cleaned {
   readonly what: string
   readonly refused: string | null
@@ -23,7 +23,7 @@ export interface Cleaned {
 
 const NOWHERE = { bridges: [], vxlans: [], localMacs: [] }
 
-/** Removes what is ours from the network namespace that this process is in, then the state that tells of it. Throws `InUse` while a daemon runs. */
+/** Removes everything owned from the network namespace of this process, then the state file. Throws `InUse` while a daemon runs. */
 export function* runCleanup(options: CleanupOptions): Iterable<Cleaned> {
   const { stateFile, dryRun } = options
   const lock = dryRun ? null : lockMachine({ stateFile, create: false })
@@ -52,7 +52,7 @@ function* cleaned({ stateFile, dryRun }: CleanupOptions): Iterable<Cleaned> {
   if (stateFile === null) return
   const files = [...stateFiles(stateFile), lockFileOf(stateFile)].filter((file) => existsSync(file))
   const why =
-    // of this boot, but of other networks: another daemon's
+    // of this boot, but of another network namespace: another daemon's
     state !== null && !isHere && isThisBoot(state.kernel)
       ? 'it is of another network namespace; if that is gone, delete it'
       : null

@@ -9,9 +9,9 @@ export interface Answer {
   readonly body: string
 }
 
-/** A daemon that does not answer; the message is one line that says what was tried and what to do. */
+/** A daemon does not answer; the message is one line with the attempt and the remedy. */
 export class NoAnswer extends Error {
-  /** Something accepted the connection, and then said nothing. */
+  /** The connection was accepted, but there was no answer. */
   readonly isSilent: boolean
 
   constructor(message: string, isSilent: boolean) {
@@ -20,7 +20,7 @@ export class NoAnswer extends Error {
   }
 }
 
-/** An attach may wait for the kernel, a request to a daemon in trouble must still end. */
+/** An attach may wait for the kernel, but a request to a daemon in trouble must still end. */
 const TIMEOUT_MS = 60_000
 
 export function urlOf({ host, port }: Server, path: string): string {
@@ -47,13 +47,13 @@ export async function request(server: Server, path: string, body?: unknown): Pro
   }
 }
 
-/** The JSON of an answer, which the caller knows the shape of. Throws what the daemon says where it is not 200. */
+/** The JSON of an answer, whose type the caller knows. Throws the daemon's message where it is not 200. */
 export function jsonOf<T>(answer: Answer): T {
   if (answer.status !== 200) throw new Error(complaint(answer))
   return JSON.parse(answer.body)
 }
 
-/** The JSON at `path`, which the caller knows the shape of. Throws when the answer is not 200. */
+/** The JSON at `path`, whose type the caller knows. Throws when the answer is not 200. */
 export async function fetchJson<T>(server: Server, path: string): Promise<T> {
   const answer = await request(server, path)
   if (answer.status !== 200) throw new Error(`${urlOf(server, path)} answered ${complaint(answer)}`)
@@ -73,7 +73,7 @@ function reason(error: unknown): string {
   return 'code' in error && error.code === 'ECONNREFUSED' ? 'connection refused' : error.message
 }
 
-/** What an answer that is not 200 says: its description where it has one. */
+/** The message of an answer that is not 200: its description where it has one. */
 export function complaint({ status, body }: Answer): string {
   return `${status}: ${describe(body)}`
 }

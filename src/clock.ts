@@ -1,16 +1,16 @@
-/** Time as the parts see it: handed in, so that tests and simulations own it. */
+/** The time, passed to all parts, so that tests and simulations control it. */
 export interface Clock {
-  /** Milliseconds on a clock that never goes back. */
+  /** Milliseconds on a monotonic clock. */
   now(): number
   /** Milliseconds since 1970, for people to read. */
   epoch(): number
   /** Calls `task` once, `ms` from now, or at once where that is past; the returned function cancels it. */
   after(ms: number, task: () => void): () => void
-  /** Calls `task` in a later turn of the event loop, behind the input that already waits. */
+  /** Calls `task` in a later turn of the event loop, after pending input. */
   soon(task: () => void): void
 }
 
-/** The longest wait that Node's timers know, 24 days; longer ones are several. */
+/** The longest delay of Node's timers, 24 days; longer ones are split. */
 const MAX_WAIT_MS = 2 ** 31 - 1
 
 export const systemClock: Clock = {
@@ -32,15 +32,15 @@ export const systemClock: Clock = {
 
 const RETRY_MS = 1000
 
-/** What became of tasks that threw. */
+/** The failures of tasks. */
 export interface TaskFaults {
   /** Since the start. */
   readonly count: number
-  /** The first that has not been made good since then, `since` in epoch milliseconds; null when all have. */
+  /** The first failure whose task has not succeeded since, `since` in epoch milliseconds; null when all have. */
   readonly open: { readonly reason: string; readonly since: number } | null
 }
 
-/** A clock whose tasks may throw, for want of file descriptors perhaps: each failure is reported and counted, and done again a second later, until it succeeds. */
+/** A clock whose tasks may throw, for want of file descriptors perhaps: each failure is reported and counted, and the task is retried every second until it succeeds. */
 export class PersistentClock implements Clock {
   private readonly clock: Clock
   private readonly onFailure: (error: unknown) => void
@@ -48,7 +48,7 @@ export class PersistentClock implements Clock {
   private count = 0
   private open: TaskFaults['open'] = null
 
-  /** `onFailure` gets the first error of each task that fails again and again. */
+  /** `onFailure` gets the first error of each task that fails repeatedly. */
   constructor(clock: Clock, onFailure: (error: unknown) => void) {
     this.clock = clock
     this.onFailure = onFailure
@@ -81,14 +81,14 @@ export class PersistentClock implements Clock {
     this.clock.soon(() => this.attempt(task))
   }
 
-  /** Does the task now, unless it failed before and is to be done again. */
+  /** Runs the task now, unless it failed before and is to be retried. */
   attempt(task: () => void): void {
     if (this.failing.has(task)) return
     const again = (): void => void this.clock.after(RETRY_MS, () => this.run(task, again))
     this.run(task, again)
   }
 
-  /** Counts and tells an error of something that cannot be done again. */
+  /** Counts and reports an error of a task that cannot be retried. */
   note(error: unknown): void {
     this.count++
     this.onFailure(error)

@@ -3,11 +3,11 @@ import { fileURLToPath } from 'node:url'
 
 /**
  * Entry of the container image, which takes the arguments of `chanter`. Docker and Kubernetes give capabilities to root alone: for another
- * user, a setpriv(1) that has them as a file passes on those that the container may have (ambient capabilities, capabilities(7)).
+ * user, a setpriv(1) with file capabilities passes on those that the container may have (ambient capabilities, capabilities(7)).
  */
 const SETPRIV = '/opt/chanter/setpriv'
 const MAIN = fileURLToPath(new URL('main.js', import.meta.url))
-/** What the daemon has use for, by its number in linux/capability.h. */
+/** The capabilities that the daemon needs, by their number in linux/capability.h. */
 const CAPABILITIES = [
   ['net_bind_service', 10],
   ['net_admin', 12],

@@ -1,2 +1,2 @@
-/** Where this checkout or package is: one folder above that of this file, and of the bundle that it is in. */
+/** The directory of this checkout or package: one level above that of this file, and of the bundle that contains it. */
 export const HOME = new URL('..', import.meta.url)

@@ -4,9 +4,9 @@ import { promisify } from 'node:util'
 
 /** Octets of lines that wait to be written; lines beyond are dropped. */
 const MAX_QUEUED_OCTETS = 1 << 20
-/** Octets that are handed to the system at once. */
+/** Octets handed to the system at once. */
 const CHUNK_OCTETS = 1 << 16
-/** Until the next try where writing failed, and where the reader was slow. */
+/** Delay before the next attempt: after a failed write, and after a slow reader. */
 const RETRY_MS = 1000
 const BUSY_MS = 20
 const TO_APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK
@@ -20,9 +20,9 @@ export interface LogHealth {
   readonly failure: { readonly reason: string; readonly since: number } | null
 }
 
-/** What takes octets without ever blocking the caller. */
+/** Accepts octets without ever blocking the caller. */
 interface Sink {
-  /** Resolves to how many octets were taken. */
+  /** Resolves to how many octets were accepted. */
   write(bytes: Buffer): Promise<number>
   writeSync(bytes: Buffer): void
   close(): void
@@ -30,7 +30,7 @@ interface Sink {
 
 /**
  * A destination for pino that neither blocks nor fails: lines wait in a bounded queue, one write is under way at a time, and what
- * could not be written is tried again. Lines for which there is no room are dropped and counted.
+ * failed writes are retried. Lines for which there is no room are dropped and counted.
  */
 export class LogOutput {
   private readonly path: string | null
@@ -68,7 +68,7 @@ export class LogOutput {
     this.add(line, octets)
     if (this.isWriting) return
     this.isWriting = true
-    queueMicrotask(() => void this.pump()) // with what else is said in this turn
+    queueMicrotask(() => void this.pump()) // together with other lines of this turn
   }
 
   health(): LogHealth {
@@ -76,7 +76,7 @@ export class LogOutput {
     return { path, dropped, failure }
   }
 
-  /** Goes on in a new file of the same name, as after a rename of the old one. Rejects when it cannot be opened: the old one stays in use. */
+  /** Continues in a new file of the same name, as after a rename of the old one. Rejects when it cannot be opened: the old one stays in use. */
   async reopen(): Promise<void> {
     if (this.path === null) return
     const fd = await promisify(open)(this.path, TO_APPEND)
@@ -95,14 +95,14 @@ export class LogOutput {
     clearTimeout(timer)
   }
 
-  /** Writes what waits, as far as that is possible at once: the process is about to end. */
+  /** Writes the queue, as far as possible at once: the process is about to end. */
   flushSync(): void {
     const rest = Buffer.from(this.lines.splice(0).join(''))
     this.queued -= rest.length
     try {
       this.sink.writeSync(rest)
     } catch {
-      // there is nobody left to tell
+      // an error could not be reported any more
     }
   }
 
@@ -154,7 +154,7 @@ export class LogOutput {
     this.written = 0
   }
 
-  /** There is room again: says what is missing. */
+  /** There is room again: reports the dropped lines. */
   private resume(): void {
     this.isFull = false
     this.failure = null
@@ -194,7 +194,7 @@ function standardOutput(): Sink {
 
 function streamSink(fd: number): Sink {
   const socket = new Socket({ fd, readable: false, writable: true })
-  socket.on('error', () => {}) // the write that failed tells of it
+  socket.on('error', () => {}) // the failed write reports it
   return {
     write: (bytes) =>
       new Promise((resolve, reject) => {

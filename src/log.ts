@@ -8,7 +8,7 @@ import { RecentLog } from './recent-log.ts'
 export type { Logger }
 
 export interface Logs {
-  /** What happens is emitted here, and logged. */
+  /** Events are emitted here, and logged. */
   readonly events: EventBus
   readonly log: Logger
   readonly output: LogOutput

@@ -28,13 +28,13 @@ export interface ReflectorConfig {
   readonly clusterId: Ip
   readonly listenAddress: Ip
   readonly listenPort: number
-  /** Whoever connects from here is a client. */
+  /** Peers that connect from here are clients. */
   readonly clients: readonly Prefix[]
   readonly clientLimit: number
-  /** Other reflectors, which are connected to. */
+  /** Other reflectors, to which it connects. */
   readonly peers: readonly Ip[]
   readonly holdTimeSeconds: number
-  /** Key of TCP MD5 signatures with everybody; null for none. */
+  /** Key of TCP MD5 signatures for all peers; null for none. */
   readonly md5Key: string | null
   /** Files that hold keys. */
   readonly keyFiles: readonly string[]
@@ -42,10 +42,10 @@ export interface ReflectorConfig {
   readonly api: { readonly host: string; readonly port: number } | null
 }
 
-/** Every family that carries route targets, and the one that asks for them. */
+/** Every family with route targets, and that of memberships. */
 const FAMILIES: readonly Family[] = [VPNV4, VPNV6, EVPN, FLOWSPEC_VPNV4, FLOWSPEC_VPNV6, ROUTE_TARGET]
 
-/** A route reflector of its own: no VPN services, no kernel (RFC 4456). Throws when a part cannot start. */
+/** A standalone route reflector: no VPN services, no kernel (RFC 4456). Throws when a part cannot start. */
 export async function runReflector(
   config: ReflectorConfig,
   { log, events, output, recent }: Logs,

@@ -23,7 +23,7 @@ const interfaceAddress = z.string().nullish().describe('an IP address, with or w
 const flag = z.boolean().nullish().describe('true or false')
 const u32 = z.int().min(0).max(MAX_U32).nullish().describe(`an integer from 0 to ${MAX_U32}`)
 
-/** Parameters that attach and detach share, in the order in which they are looked at. The descriptions are the words of errors, behind "expected". */
+/** Parameters that attach and detach share, in the order of their checks. The descriptions are the words of errors, after "expected". */
 const named = {
   vpn_type: z.enum(VPN_TYPES).describe(`one of ${VPN_TYPES.join(', ')}`),
   vpn_instance_id: z.string().describe(`a string of 1 to ${MAX_ID_OCTETS} octets`),
@@ -47,10 +47,10 @@ export function isEmptyObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.keys(value).length === 0
 }
 
-/** As agents send what they do not use. */
+/** Parameters that agents send and chanter does not use. */
 export const emptyAsNull = (value: unknown) => (isEmptyObject(value) ? null : value)
 
-/** The body of `POST /attach_localport`; null is as good as absent, and unknown keys are ignored. */
+/** The body of `POST /attach_localport`; null counts as absent, and unknown keys are ignored. */
 export const attachBody = z.object({
   ...named,
   import_rt: routeTargets,
@@ -79,7 +79,7 @@ export const attachBody = z.object({
 })
 export type AttachBody = z.input<typeof attachBody>
 
-/** The body of `POST /detach_localport`; of the port it only matters that it is there. */
+/** The body of `POST /detach_localport`; the port only has to be present. */
 export const detachBody = z.object({
   ...named,
   local_port: z.unknown().describe(PORT),

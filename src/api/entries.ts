@@ -3,7 +3,7 @@ import { count, epochMs, list } from './shapes.ts'
 
 export const ENTRY_STATES = ['programmed', 'pending', 'failed', 'unneeded'] as const
 
-/** What became of an entry that the kernel should hold. */
+/** The state of an entry that the kernel should hold. */
 export const entryStatus = z.strictObject({
   state: z.enum(ENTRY_STATES),
   reason: z.string().nullable().describe('why it is not programmed'),
@@ -20,7 +20,7 @@ const hop = z.looseObject({
   labels: list(z.int()),
 })
 
-/** What an entry says; each kind has fields of its own beside these, named as in the answers. */
+/** The fields of an entry; each kind has further ones, named as in the answers. */
 export const entryFields = z.looseObject({
   kind: z.string(),
   device: z.string(),
@@ -32,7 +32,7 @@ export const entryFields = z.looseObject({
 
 export type EntryFields = z.infer<typeof entryFields>
 
-/** An entry, what it says, and what became of it. */
+/** An entry, its fields and its state. */
 export const explainedEntry = entryFields.extend({
   entry: z.string().describe('the entry in words'),
   wanted: z.boolean(),
@@ -45,7 +45,7 @@ export const listedEntry = explainedEntry.extend({
 })
 export type ListedEntry = z.infer<typeof listedEntry>
 
-/** A setting of the machine that an entry needs. */
+/** A node setting that an entry needs. */
 export const listedSetting = z.strictObject({
   name: z.string().describe('as sysctl(8) has it'),
   value: z.number(),
@@ -55,7 +55,7 @@ export const listedSetting = z.strictObject({
 })
 export type ListedSetting = z.infer<typeof listedSetting>
 
-/** What a comparison of the kernel with what is wanted came to. */
+/** The result of a comparison of the kernel with the desired state. */
 export const verification = z.strictObject({
   devices: count,
   entries: count,

@@ -1,15 +1,15 @@
 import * as z from 'zod'
 import type { RefusalCode } from '../dataplane/model.ts'
 
-/** What an error code stands for. */
+/** The meaning of an error code. */
 export interface ErrorKind {
   /** HTTP status of the answer. */
   readonly status: number
-  /** What is wrong, in general; the description in the answer has the particulars. */
+  /** The general problem; the description in the answer has the details. */
   readonly words: string
 }
 
-/** Why a driver refuses entries; 400 is for what stays so until somebody changes the machine or the request. */
+/** Why a driver refuses entries; 400 is for errors that persist until the machine or the request is changed. */
 const REFUSALS = {
   ANSWER_LOST: { status: 500, words: "the kernel's answer was lost" },
   BRIDGE_IN_USE: { status: 400, words: 'the bridge has other ports' },
@@ -32,7 +32,7 @@ const REFUSALS = {
   UNREADABLE: { status: 500, words: 'the entries of the device cannot be read' },
 } as const satisfies Record<RefusalCode, ErrorKind>
 
-/** All errors of the API, by their code, which stays as it is while words may change. */
+/** All errors of the API, by their code, which is stable while texts may change. */
 export const ERRORS = {
   BODY_NOT_JSON: { status: 400, words: 'the body is not JSON' },
   BODY_NOT_OBJECT: { status: 400, words: 'the body is no JSON object' },
@@ -74,7 +74,7 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS
 
-/** The body of every answer that is not 200; `code` is as bagpipe-bgp has it. */
+/** The body of every answer that is not 200; `code` is as in bagpipe-bgp. */
 export const errorAnswer = z.strictObject({
   code: z.int().describe('HTTP status'),
   title: z.string(),
@@ -83,7 +83,7 @@ export const errorAnswer = z.strictObject({
 })
 export type ErrorAnswer = z.infer<typeof errorAnswer>
 
-/** A request that is not granted; nothing was changed. The message is for people: what is wrong, what is expected, and what to do. */
+/** A refused request; nothing was changed. The message is for people: the error, the expected value, and the remedy. */
 export class RequestError extends Error {
   readonly code: ErrorCode
 

@@ -16,10 +16,10 @@ export type ShownRoute = z.infer<typeof shownRoute>
 
 /** Each item is one route under its own text. */
 export const shownRoutes = list(z.record(z.string(), shownRoute))
-/** Routes by the family that they are of: `l2vpn/evpn,*`. */
+/** Routes by their family: `l2vpn/evpn,*`. */
 export const routeTables = z.record(z.string(), shownRoutes)
 export type RouteTables = z.infer<typeof routeTables>
-/** Routes by what they are about. */
+/** Routes by their subject. */
 export const routesBySubject = z.record(z.string(), shownRoutes)
 
 export const listedPeer = peerSummary.extend({ href: z.string() })

@@ -8,12 +8,12 @@ import { peerOrder, peerSummary } from './peers.ts'
 import { anything, list } from './shapes.ts'
 import { statusSummary } from './status.ts'
 
-/** A request of the API and what it answers. */
+/** A request of the API and its answer. */
 export interface ApiRoute {
   readonly method: 'GET' | 'POST'
-  /** With parameters as Fastify has them. */
+  /** With parameters in Fastify's form. */
   readonly url: string
-  /** Where Fastify serves it, when that is not `url`. */
+  /** The route in Fastify, when that is not `url`. */
   readonly served?: string
   readonly tag: 'bagpipe-bgp' | 'operations' | 'looking glass'
   readonly summary: string
@@ -21,9 +21,9 @@ export interface ApiRoute {
   readonly query?: z.ZodObject
   readonly body?: z.ZodObject
   readonly answer: z.ZodType
-  /** Of the answer; JSON when not given. */
+  /** Of the answer; JSON by default. */
   readonly mediaType?: string
-  /** Errors beside those that any request can meet. */
+  /** Errors in addition to those of any request. */
   readonly errors?: readonly ErrorCode[]
 }
 
@@ -52,7 +52,7 @@ function order(action: string, summary: string, errors: readonly ErrorCode[]) {
   } as const
 }
 
-/** All routes that are documented; each is served, but for those of VPN instances by a reflector. */
+/** All documented routes; each is served, except those of VPN instances by a reflector. */
 export const ROUTES = {
   root: get('/', 'bagpipe-bgp', 'Nothing, as bagpipe-bgp answers', z.strictObject({})),
   ping: get(

@@ -1,13 +1,13 @@
 import * as z from 'zod'
 
-/** A list that its reader does not change. */
+/** A read-only list. */
 export function list<Item extends z.ZodType>(item: Item) {
   return z.array(item).readonly()
 }
 
 export const epochMs = z.number().describe('milliseconds since 1970')
 export const count = z.int().min(0)
-/** What stands in the place of a part of the looking glass that is behind a link. */
+/** Replaces a part of the looking glass that is behind a link. */
 export const link = z.strictObject({ href: z.string() })
 export const anything = z.unknown().describe('any JSON')
 

@@ -54,7 +54,7 @@ const stateFile = z.strictObject({
   unkept: list(z.strictObject({ entry: z.string(), reason: z.string() })),
 })
 
-/** What a node that serves VPNs tells beside the rest. */
+/** The additional status of a node that serves VPNs. */
 const services = z.strictObject({
   instances: z.strictObject({ count, endpoints: count }),
   entries,
@@ -77,7 +77,7 @@ const services = z.strictObject({
 })
 export type ServicesSummary = z.infer<typeof services>
 
-/** The daemon on one page. */
+/** The summary of the daemon. */
 export const statusSummary = z.strictObject({
   ok: z.boolean(),
   problems: list(z.string()),

@@ -2,7 +2,7 @@ import { NoAnswer } from '../client.ts'
 
 const UNREACHABLE = 2
 
-/** Runs what asks a daemon; without an answer it says so, and the exit code is 2. */
+/** Runs a command that asks a daemon; without an answer it prints that, and the exit code is 2. */
 export async function asking(ask: () => Promise<void>): Promise<void> {
   try {
     await ask()

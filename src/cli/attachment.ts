@@ -8,7 +8,7 @@ import { portOption, serverOption } from './server-options.ts'
 
 const text = { type: 'string', requiresArg: true } as const
 const number = { type: 'number', requiresArg: true } as const
-/** May be repeated, one value each time. */
+/** May be repeated, with one value each time. */
 const texts = {
   type: 'string',
   array: true,
@@ -17,7 +17,7 @@ const texts = {
   defaultDescription: 'none',
 } as const
 
-/** The options of `attach` and `detach`: bagpipe-rest-attach's, and what its requests can carry besides. */
+/** The options of `attach` and `detach`: bagpipe-rest-attach's, and further parameters of the requests. */
 export const attachmentOptions = {
   'vpn-type': {
     ...text,
@@ -87,7 +87,7 @@ export const attachmentOptions = {
 
 export type AttachmentArgs = InferredOptionTypes<typeof attachmentOptions>
 
-/** bagpipe-rest-attach's, for IPVPN endpoints whose MAC address nobody names. */
+/** bagpipe-rest-attach's default MAC address for IPVPN endpoints. */
 const ANY_MAC = '52:54:00:99:99:22'
 const DEFAULT_RT = { evpn: '64512:513', ipvpn: '64512:512' }
 
@@ -121,7 +121,7 @@ export function attachmentRequest(args: AttachmentArgs): AttachBody {
   }
 }
 
-/** Sends the request, or prints it; what the daemon refuses becomes a CliError. */
+/** Sends the request, or prints it; a refusal by the daemon becomes a CliError. */
 export async function send(
   path: '/attach_localport' | '/detach_localport',
   args: AttachmentArgs,
@@ -164,7 +164,7 @@ function withPrefixLength(ip: string): string {
   return `${ip}/${ip.includes(':') ? 64 : 24}`
 }
 
-/** The last address of a subnet that a host can have; none when there is no room for a gateway. */
+/** The last address of a subnet that a host can have; undefined when there is no room for a gateway. */
 function lastAddress(subnet: string): string | undefined {
   if (Address4.isValid(subnet)) {
     const parsed = new Address4(subnet)

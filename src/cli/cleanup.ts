@@ -83,7 +83,7 @@ async function settings(stateFile: string | undefined): Promise<Settings> {
   }
 }
 
-/** Whether anybody listens where the daemon would. */
+/** Whether a process listens where the daemon would. */
 async function isServed(server: Server): Promise<boolean> {
   try {
     await request(server, '/ping')

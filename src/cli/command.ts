@@ -1,7 +1,7 @@
 import type { Arguments, CommandModule, InferredOptionTypes, Options } from 'yargs'
 import { suggest } from '../config/suggest.ts'
 
-/** What went wrong, for the operator: one line, exit code 1. */
+/** An error for the operator: one line, exit code 1. */
 export class CliError extends Error {}
 
 interface Definition<O extends Record<string, Options>> {
@@ -9,12 +9,12 @@ interface Definition<O extends Record<string, Options>> {
   readonly usage: string
   readonly describe: string
   readonly options: O
-  /** Command lines and what they do. */
+  /** Command lines and their actions. */
   readonly examples: readonly (readonly [string, string])[]
   run(args: InferredOptionTypes<O> & { readonly [positional: string]: unknown }): Promise<void>
 }
 
-/** A subcommand; what yargs lets pass is checked too: misspelt options get a hint, single values come once, numbers are numbers. */
+/** A subcommand; it also checks what yargs does not: misspelt options get a hint, single values come once, numbers are numbers. */
 export function command<const O extends Record<string, Options>>(definition: Definition<O>): CommandModule {
   const [name = ''] = definition.usage.split(' ')
   const refuse = (message: string) =>
@@ -37,7 +37,7 @@ export function command<const O extends Record<string, Options>>(definition: Def
   }
 }
 
-/** What yargs adds to the arguments itself. */
+/** Arguments that yargs adds itself. */
 const YARGS_OWN = ['_', '$0', 'help', 'h', 'version']
 
 function problemWith(

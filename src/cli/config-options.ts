@@ -15,7 +15,7 @@ export const ignored: Record<string, Options> = Object.fromEntries([
 
 export const path = { type: 'string', requiresArg: true } as const
 
-/** The options that name the configuration. */
+/** The options that select the configuration. */
 export const configOptions = {
   'config-file': {
     ...path,
@@ -32,7 +32,7 @@ export const configOptions = {
   },
 } as const satisfies Record<string, Options>
 
-/** --config-file and --config-dir in the order in which they were given, which decides who wins. */
+/** --config-file and --config-dir in the given order, in which later ones win. */
 export function sources(args: string[]): ConfigSource[] {
   const named = { type: 'string', multiple: true } as const
   const { tokens } = parseArgs({

@@ -70,7 +70,7 @@ export const decode = command({
   },
 })
 
-/** Says which file something is from only where there are several inputs. */
+/** Names the file of a message only where there are several inputs. */
 function* decodeAll(inputs: readonly Input[], manner: Manner): Iterable<Decoded> {
   for (const input of inputs) {
     const place = inputs.length === 1 || input.file === null ? {} : { file: input.file }
@@ -85,7 +85,7 @@ function* watched(decoded: Iterable<Decoded>): Iterable<Decoded> {
   }
 }
 
-/** Writes until nobody reads any more. */
+/** Writes until the reader is gone. */
 async function printAll(texts: Iterable<string>): Promise<void> {
   for (const text of texts) {
     if (!(await write(text))) break

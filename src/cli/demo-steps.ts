@@ -8,7 +8,7 @@ import { fdb, learntMac, learntRoutes, sessionState, vxlanDevice } from '../lab/
 import { formatMac } from '../values/mac.ts'
 import type { Story } from './demo-story.ts'
 
-/** This program, as one types it here. */
+/** The command line of this program here. */
 export const SELF = relative(process.cwd(), CHANTER)
 
 const INSTANCE = 'net1'
@@ -20,14 +20,14 @@ export interface DemoNode extends LabSite {
   readonly daemon: LabDaemon
 }
 
-/** Where a command is typed. */
+/** The prompt of a command. */
 type Machine = Pick<LabHost, 'name' | 'namespace'>
 
-/** What the steps work on. */
+/** The environment of the steps. */
 export interface Scene {
   readonly lab: Lab
   readonly network: TwoNodes
-  /** Each with the other one. */
+  /** The site pairs: each site with the other one. */
   readonly pairs: readonly (readonly [DemoNode, DemoNode])[]
   readonly story: Story
 }
@@ -153,7 +153,7 @@ export async function showTable({ pairs, story }: Scene): Promise<void> {
   story.table([['MAC', 'IP', ...nodes.map(({ host }) => `on ${host.name} (${host.address})`)], ...rows])
 }
 
-/** Where an FDB has a MAC: behind a VTEP, or at a local port. */
+/** The location of a MAC in an FDB: behind a VTEP, or at a local port. */
 function place(entries: Awaited<ReturnType<typeof fdb>>, mac: string): string {
   const own = entries.filter((entry) => entry.mac === mac)
   const remote = own.find(({ dst }) => dst !== undefined)

@@ -2,7 +2,7 @@ import { styleText } from 'node:util'
 
 const MARGIN = ' '.repeat(9)
 
-/** What the demo prints: steps with their time, commands as an operator types them, what they answer. Plain where no terminal reads. */
+/** The demo's output: steps with their time, commands as an operator types them, and their answers. Without styles where no terminal reads. */
 export class Story {
   readonly #start = performance.now()
 

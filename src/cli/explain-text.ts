@@ -53,7 +53,7 @@ function listText(names: readonly string[]): string {
 
 const SHOWN_NAMES = 8
 
-/** What is not sent for its route targets looks here as if it were not there. */
+/** Routes that peers do not send for their route targets appear as missing here. */
 function filterText(peer: string, address: string): string {
   return `${peer} sends only routes with a route target that an instance here imports: ask there which targets the route has, on a chanter reflector by \`chanter explain ${address}\``
 }

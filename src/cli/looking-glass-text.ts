@@ -1,6 +1,6 @@
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue }
 
-/** Fetches what an `href` points at, and how to go on from there; undefined where the link is not followed. */
+/** Fetches the target of an `href`, with the function for links below it; undefined where the link is not followed. */
 export type Follow = (href: string) => Promise<{ data: JsonValue; follow: Follow } | undefined>
 
 export const followNothing: Follow = async () => undefined
@@ -8,14 +8,14 @@ export const followNothing: Follow = async () => undefined
 const INDENT = 2
 
 /**
- * A looking-glass answer in bagpipe-looking-glass's layout. A subtree behind an `href` is a `(...)`, or what `follow`
- * fetches in its place.
+ * A looking-glass answer in bagpipe-looking-glass's layout. A subtree behind an `href` is a `(...)`, or what `follow` fetches
+ * for it.
  */
 export async function lookingGlassText(data: JsonValue, follow = followNothing): Promise<string> {
   return print(data, 0, true, follow)
 }
 
-/** The text of `data`, whose key stands on the line already; `fresh` says that the line is still empty. */
+/** The text of `data`, whose key is on the line already; `fresh`: the line is still empty. */
 async function print(data: JsonValue, indent: number, fresh: boolean, follow: Follow): Promise<string> {
   if (Array.isArray(data)) return printList(data, indent, fresh, follow)
   if (data !== null && typeof data === 'object') return printObject(data, indent, fresh, follow)
@@ -68,7 +68,7 @@ async function printMembers(
   return text
 }
 
-/** As Python writes it, which is what bagpipe-looking-glass's readers know. */
+/** As Python writes it, which bagpipe-looking-glass's users know. */
 function scalar(value: JsonValue): string {
   if (value === null) return 'None'
   if (typeof value === 'boolean') return value ? 'True' : 'False'

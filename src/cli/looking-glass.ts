@@ -51,7 +51,7 @@ function downwards(server: Server, base: string): Follow {
   }
 }
 
-/** `data` with what its links lead to in their place, named by their `id` where they have one. */
+/** `data` with the targets of its links in their place, named by their `id` where they have one. */
 async function inline(data: JsonValue, follow: Follow): Promise<JsonValue> {
   if (data === null || typeof data !== 'object') return data
   if (Array.isArray(data)) return Promise.all(data.map((item) => inline(item, follow)))

@@ -1,12 +1,12 @@
 import { CliError } from './command.ts'
 
-/** What a terminal would act on instead of showing it; names of VPN instances may have any. */
+/** Control characters that a terminal would act on; names of VPN instances may have any. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROLS = /[\0-\x08\x0b-\x1f\x7f-\x9f]/g
 
 /**
- * Writes to standard output; false when nobody reads it any more, as behind `| head`. Throws where it cannot be written, since an exit code
- * of 0 says that all was.
+ * Writes to standard output; false when the reader is gone, as with `| head`. Throws on other errors, since an exit code
+ * of 0 means that everything was written.
  */
 export async function write(text: string): Promise<boolean> {
   const shown = text.replace(CONTROLS, (found) => `\\x${found.charCodeAt(0).toString(16).padStart(2, '0')}`)
@@ -25,5 +25,5 @@ export async function print(text: string): Promise<void> {
   await write(`${text}\n`)
 }
 
-/** The write that failed tells of it. */
+/** The failed write reports it. */
 function ignore(): void {}

@@ -28,7 +28,7 @@ const COMMANDS = [
   demo,
 ]
 
-/** Runs the command line `args`. Throws what went wrong; a command that only answers "no" sets the exit code. */
+/** Runs the command line `args`. Throws errors; a command with a negative result sets the exit code. */
 export async function runProgram(args: readonly string[]): Promise<void> {
   const names = COMMANDS.map(({ command }) => String(command).split(' ')[0] ?? '')
   let program = yargs([...args])

@@ -3,7 +3,7 @@ import { API_HOST, API_PORT } from '../config/api-address.ts'
 
 const { CHANTER_API__HOST: host, CHANTER_API__PORT: port } = process.env
 
-/** The options that name a daemon's REST API; by default where the daemon of the same environment, as in a container, has it. */
+/** The options that select a daemon's REST API; by default that of the daemon in the same environment, such as a container. */
 export const serverOption = {
   type: 'string',
   default: host ?? API_HOST,

@@ -21,7 +21,7 @@ function comparisonText(compared: Compared | null): string {
   return `${countText(entries, 'entry', 'entries')} with the kernel at ${formatTime(at)}: ${found}`
 }
 
-/** The page for whoever is awake at night. */
+/** The status page for operators. */
 export function summaryText(summary: StatusSummary): string {
   const { ok, problems, version, started, uptime_seconds, sessions, routes } = summary
   const { established, disabled, peers } = sessions
@@ -113,7 +113,7 @@ function* serviceFacts({
   yield ['state file', state_file === null ? 'none' : stateFileText(state_file)]
 }
 
-/** Nothing to tell as long as no line is missing. */
+/** Null as long as no line is missing. */
 function* logFacts({ log }: StatusSummary): Iterable<[string, string]> {
   if (log === undefined || log.dropped === 0) return
   yield ['log', `${countText(log.dropped, 'line', 'lines')} dropped since the start`]
@@ -165,7 +165,7 @@ const STATES = {
   unneeded: 'not needed',
 } as const
 
-/** One entry in a line, with what it says and what became of it. */
+/** One entry in a line, with its fields and its state. */
 export function entryText({
   entry,
   state,
@@ -195,7 +195,7 @@ function hopText({ device, via, labels }: NonNullable<ExplainedEntry['hops']>[nu
   return `by ${via === null ? device : `${via} on ${device}`}${label}`
 }
 
-/** Whether the kernel is proved to hold all that is wanted, and nothing else of ours. */
+/** Whether the last verification shows that the kernel holds all wanted entries, and no other owned ones. */
 export function isProved({ faults, unreadable, failed, pending }: VerificationAnswer): boolean {
   return faults.length === 0 && unreadable.length === 0 && failed === 0 && pending === 0
 }

@@ -8,9 +8,9 @@ import { print } from './print.ts'
 import { portOption, serverOption } from './server-options.ts'
 import { entriesText, isProved, settingsText, summaryText, verifiedText } from './status-text.ts'
 
-/** What a monitoring system tells apart from no answer. */
+/** Exit codes that a monitoring system distinguishes from no answer. */
 const WRONG = 1
-/** Failed entries that the page itself shows. */
+/** Maximum failed entries on the page itself. */
 const SHOWN = 10
 
 const options = {

@@ -2,7 +2,7 @@ import type { Logs } from '../log.ts'
 
 /** How long the last lines of the log may take. */
 const FLUSH_MS = 1000
-/** They would end the process, and none of them asks for that; Node has a debugger for SIGUSR1. SIGQUIT and SIGABRT leave a core. */
+/** By default they end the process, which none of them asks for; Node has a debugger for SIGUSR1. SIGQUIT and SIGABRT leave a core. */
 const IGNORED = [
   ...['SIGUSR1', 'SIGUSR2', 'SIGPIPE', 'SIGALRM', 'SIGVTALRM', 'SIGPROF'],
   ...['SIGIO', 'SIGPWR', 'SIGSTKFLT', 'SIGXCPU', 'SIGXFSZ'],
@@ -10,7 +10,7 @@ const IGNORED = [
 
 /**
  * Starts something and keeps it running until SIGTERM or SIGINT; a second signal does not wait for a clean end. SIGHUP reopens the
- * log file. An exception that nobody expected ends the process: its supervisor starts it anew, and forwarding goes on meanwhile.
+ * log file. An unexpected exception ends the process: its supervisor restarts it, and forwarding continues meanwhile.
  */
 export async function untilSignal(
   logs: Logs,

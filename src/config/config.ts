@@ -8,7 +8,7 @@ export type Config = ReturnType<typeof toConfig>
 
 /** Settings of peers and of prefixes of peers, by their name in the configuration. */
 export interface Peers {
-  /** Of all there are. */
+  /** The options of all peers. */
   readonly settings: ReadonlyMap<string, PeerSettings>
   /** Those with a section of their own. */
   readonly sections: readonly string[]
@@ -34,21 +34,21 @@ export function toConfig(
       routeTargetConstraint: BGP.enable_rtc,
       /** 0: peers are not asked to keep our routes. */
       gracefulRestartSeconds: BGP.graceful_restart_time,
-      /** 0: without a peer there are no routes. */
+      /** 0: routes are removed when there is no peer. */
       headlessSeconds: BGP.headless_time,
-      /** 0: what is withdrawn is gone at once. */
+      /** 0: withdrawn routes are removed at once. */
       vanishedSeconds: BGP.vanished_time,
       reflector: BGP.reflector,
       peers: BGP.peers.map((address) => ({
         address,
         ...peer(peers.settings.get(formatIp(address)), BGP),
       })),
-      /** Whoever connects from these networks: an address in each, with its prefix length. */
+      /** Prefixes of dynamic peers: an address in each, with its prefix length. */
       dynamicPeers: BGP.reflector_clients.map((network) => ({
         network,
         ...peer(peers.settings.get(formatNetwork(network)), BGP),
       })),
-      /** Networks of the VTEPs and provider edges of others; none: they may be anywhere. */
+      /** Prefixes of other nodes' VTEPs and provider edges; none: they may be anywhere. */
       vtepNetworks: BGP.vtep_networks,
       /** TCP port on which sessions are accepted; null when they are not. */
       listenPort: BGP.listen ? BGP.listen_port : null,
@@ -77,7 +77,7 @@ export function toConfig(
       /** A dummy needs no interface of its own. */
       transport: ipvpn.mpls_interface ?? { interface: 'lo' },
       fromAnyone: ipvpn.tunnels_from_anyone,
-      /** Whether the order of routing rules is ours to change. */
+      /** Whether chanter may change the order of routing rules. */
       managesRules: ipvpn.vrf_rules,
       ranges: {
         /** First and last. */
@@ -108,7 +108,7 @@ function peer(settings: PeerSettings | undefined, BGP: Settings['BGP']) {
   if (settings === undefined) throw new TypeError('a peer without settings')
   return {
     enabled: settings.enabled,
-    /** Address that its sessions start from. */
+    /** Local address of its sessions. */
     localAddress: settings.local_address,
     as: settings.peer_as ?? BGP.my_as,
     external: settings.ebgp_policy,

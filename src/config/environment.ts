@@ -3,7 +3,7 @@ import type { Assignment } from './ini.ts'
 const PREFIX = 'CHANTER_'
 
 /**
- * The options that environment variables give: `CHANTER_SECTION__OPTION`, as oslo.config's `OS_GROUP__OPTION`; of [BGP] also
+ * The options from environment variables: `CHANTER_SECTION__OPTION`, as oslo.config's `OS_GROUP__OPTION`; of [BGP] also
  * `CHANTER_OPTION`. Case does not count, since a variable is written in capitals.
  */
 export function readEnvironment(variables: Readonly<Record<string, string | undefined>>): Assignment[] {
@@ -17,7 +17,7 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
   })
 }
 
-/** The variable that gives an option. */
+/** The variable of an option. */
 export function variableOf(section: string, option: string): string {
   return `${PREFIX}${section}__${option.toUpperCase()}`
 }

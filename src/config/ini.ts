@@ -1,9 +1,9 @@
-/** One option as a source gives it. */
+/** One option from a source. */
 export interface Assignment {
   readonly section: string
   readonly option: string
   readonly value: string
-  /** Where it stands, for messages; `line` is null outside of files. */
+  /** Its position, for messages; `line` is null outside of files. */
   readonly file: string
   readonly line: number | null
 }

@@ -1,9 +1,9 @@
 import { readFileSync, statSync } from 'node:fs'
 
-/** The kernel takes no longer ones (TCP_MD5SIG_MAXKEYLEN). */
+/** The maximum of the kernel (TCP_MD5SIG_MAXKEYLEN). */
 const MAX_KEY_OCTETS = 80
 
-/** The secret in a file, without line breaks at its end. It shows in no log and no JSON: there it is the file's path. */
+/** The secret in a file, without line breaks at its end. Logs and JSON show the file's path instead. */
 export class KeyFile {
   readonly path: string
   readonly #key: string
@@ -28,7 +28,7 @@ export class KeyFile {
 
 const OTHERS_READ = 0o004
 
-/** Those of some files that every user of the machine can read, as they are now, in sentences. */
+/** Which of some files every user of the machine can read at present, in sentences. */
 export function exposed(paths: Iterable<string>): string[] {
   const open = [...new Set(paths)].filter((path) => {
     const stats = statSync(path, { throwIfNoEntry: false })

@@ -20,9 +20,9 @@ import { formatNetwork, type Interfaces } from './types.ts'
 
 export interface LoadedConfig {
   readonly config: Config
-  /** What the operator should mend: unknown options and sections. */
+  /** Mistakes for the operator to correct: unknown options and sections. */
   readonly warnings: readonly string[]
-  /** What bagpipe-bgp reads and chanter has no use for. */
+  /** Options that bagpipe-bgp reads and chanter does not use. */
   readonly notes: readonly string[]
 }
 
@@ -32,11 +32,11 @@ interface Known {
   readonly ofPeer: Options
 }
 
-/** By section and option; the sections about peers have their names in the usual spelling. */
+/** By section and option; the names of peer sections are normalised. */
 type Given = Map<string, Map<string, Assignment>>
 type Place = { section: string; option: string; about: About } | { unknown: string } | 'foreign'
 
-/** Turns assignments, of which the later win, into a configuration. Throws ConfigError. */
+/** Turns assignments, of which later ones win, into a configuration. Throws ConfigError. */
 export function interpret(
   assignments: readonly Assignment[],
   interfaces: Interfaces = networkInterfaces(),
@@ -84,7 +84,7 @@ export function interpret(
   return { config, warnings: [...warnings], notes: [...notes] }
 }
 
-/** What holds for each peer: what its section says, else what [BGP] says. */
+/** The options of each peer: from its section, else from [BGP]. */
 function interpretPeers(
   { BGP }: Settings,
   schema: ReturnType<typeof peerSchema>,
@@ -121,7 +121,7 @@ function effective(
   return Object.fromEntries([...all, ...ofPeers])
 }
 
-/** Sections about peers that are none. */
+/** Peer sections without a peer. */
 function* strangers(given: Given, { settings }: Peers): Iterable<string> {
   for (const [section, options] of given) {
     const name = peerOfSection(section)
@@ -135,7 +135,7 @@ function* strangers(given: Given, { settings }: Peers): Iterable<string> {
   }
 }
 
-/** Peers that no session can reach from where it is to start. */
+/** Peers that no session can reach from its local address. */
 function* unreachable({ BGP }: Settings, { settings }: Peers, given: Given): Iterable<string> {
   for (const address of BGP.peers) {
     const name = formatIp(address)
@@ -151,7 +151,7 @@ function textsOf(options: ReadonlyMap<string, Assignment> = new Map()): Record<s
   return Object.fromEntries([...options].map(([option, { value }]) => [option, value]))
 }
 
-/** One line about the first wrong value, which names the others. */
+/** One line about the first wrong value, which also names the others. */
 function complaint(
   issues: readonly z.core.$ZodIssue[],
   known: Known,
@@ -167,7 +167,7 @@ function complaint(
   return names.length > 1 ? `${line} (also wrong: ${names.slice(1).join(', ')})` : line
 }
 
-/** The section and option that an assignment means, or why there is none. */
+/** The section and option of an assignment, or why there is none. */
 function locate(known: Known, { section: sectionName, option: optionName }: Assignment): Place {
   if (sameName(sectionName, FOREIGN_SECTIONS)) return 'foreign'
   const { sections, ofPeer } = known

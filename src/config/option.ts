@@ -1,16 +1,16 @@
 import * as z from 'zod'
 import { InvalidValue, shown, type Type, text } from './types.ts'
 
-/** What people read about an option. */
+/** The documentation of an option. */
 export interface About {
   readonly description: string
   readonly allowed: string
   readonly required: boolean
-  /** The value when nothing is given, as it is shown; null or undefined for none. */
+  /** The displayed default value; null or undefined for none. */
   readonly fallback?: unknown
-  /** What is shown of a value. */
+  /** The displayed form of a value. */
   readonly show: (value: unknown) => unknown
-  /** Names of bagpipe-bgp or oslo.log that mean the same. */
+  /** Names of bagpipe-bgp or oslo.log with the same meaning. */
   readonly aliases?: readonly string[]
   /** Known from bagpipe-bgp and accepted, but nothing reads it. */
   readonly unused?: true
@@ -21,7 +21,7 @@ const about = z.registry<About>()
 
 export type Options = ReadonlyMap<string, About>
 
-/** What is known of each option of a section, by name. */
+/** The metadata of each option of a section, by name. */
 export function optionsOfSection(shape: Readonly<Record<string, z.ZodType>>): Options {
   return new Map(Object.entries(shape).map(([name, option]) => [name, about.get(option) as About]))
 }
@@ -33,12 +33,12 @@ export function shownSection(options: Options, values: Readonly<Record<string, u
   )
 }
 
-/** What is shown of values of a type; nothing of none. */
+/** The displayed form of values of a type; nothing for none. */
 function showing<T>(type: Type<T>) {
   return (value: unknown) => (value === null || value === undefined ? value : shown(type, value as T))
 }
 
-/** An option that has to be given. */
+/** A mandatory option. */
 export function required<T>(type: Type<T>, description: string): z.ZodType<T, string> {
   return reader(type).register(about, {
     description,
@@ -48,7 +48,7 @@ export function required<T>(type: Type<T>, description: string): z.ZodType<T, st
   })
 }
 
-/** An option that is `fallback` when not given. */
+/** An option with the default `fallback`. */
 export function option<T, Fallback extends T | null | undefined>(
   type: Type<T>,
   fallback: Fallback,
@@ -81,7 +81,7 @@ export function unusedGroup<Name extends string>(description: string, names: rea
   >
 }
 
-/** Reads a text as `type`; what the type refuses becomes an issue that says why and what is allowed. */
+/** Reads a text as `type`; an error of the type becomes an issue with the reason and the allowed values. */
 function reader<T>(type: Type<T>) {
   return z.string().transform((value, context): T => {
     try {

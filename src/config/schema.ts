@@ -247,10 +247,10 @@ export function configSchema(interfaces: Interfaces) {
   })
 }
 
-/** What starts the name of a section about one peer, as in `[BGP_PEER:192.0.2.1]`. */
+/** The prefix of the name of a peer section, as in `[BGP_PEER:192.0.2.1]`. */
 export const PEER_SECTION = 'BGP_PEER:'
 
-/** What a section about one peer may say; what it does not say holds as in [BGP]. */
+/** The options of a peer section; absent ones are as in [BGP]. */
 export function peerSchema({ shape }: ReturnType<typeof configSchema>) {
   return shape.BGP.pick({
     local_address: true,
@@ -275,7 +275,7 @@ export function peerSchema({ shape }: ReturnType<typeof configSchema>) {
   })
 }
 
-/** What is known of each option, by section and name. */
+/** The metadata of each option, by section and name. */
 export function optionsOf(schema: ReturnType<typeof configSchema>): ReadonlyMap<string, Options> {
   return new Map(
     Object.entries(schema.shape).map(([section, { shape }]) => [section, optionsOfSection(shape)]),

@@ -9,20 +9,20 @@ import {
 } from '../values/address.ts'
 import { KeyFile } from './key-file.ts'
 
-/** What os.networkInterfaces() answers: interfaces that are up and have an address. */
+/** The result of os.networkInterfaces(): interfaces that are up and have an address. */
 export type Interfaces = Readonly<
   Record<string, readonly Pick<NetworkInterfaceInfo, 'address'>[] | undefined>
 >
 
-/** Why a text is no value of its type; an empty message says no more than the type's `allowed`. */
+/** Why a text is no value of its type; an empty message adds nothing to the type's `allowed`. */
 export class InvalidValue extends Error {}
 
-/** A kind of option value: how its text is read, and how people are told what is allowed. */
+/** The type of an option's values: how their text is read, and the allowed values for messages. */
 export interface Type<T> {
   readonly allowed: string
   /** Throws `InvalidValue`. */
   readonly parse: (text: string) => T
-  /** What the looking glass and the documentation show of a value; without, the value itself. */
+  /** The displayed form of a value in the looking glass and the documentation; by default the value itself. */
   readonly show?: (value: T) => unknown
 }
 
@@ -59,7 +59,7 @@ export function oneOf<const T extends string>(...words: readonly T[]): Type<T> {
   }
 }
 
-/** A value, or the word for having none: it takes back what is said for all. */
+/** A value, or the word for none, which overrides the value for all. */
 export function orNone<T>(type: Type<T>): Type<T | null> {
   return {
     allowed: `${type.allowed}, or none`,

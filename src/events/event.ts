@@ -21,7 +21,7 @@ export type BgpEvent =
       readonly family: string
       readonly routes: number
     }
-  /** The routes of all peers are in the RIB, or no longer waited for. */
+  /** Initial convergence is complete. */
   | { readonly type: 'initial-convergence' }
   /** No session is established, and routes are kept that no peer confirms. */
   | { readonly type: 'headless-began' | 'headless-ended' }
@@ -51,7 +51,7 @@ export type BgpEvent =
     }
   | { readonly type: 'connection-refused'; readonly address: string }
   | { readonly type: 'peer-added' | 'peer-removed'; readonly peer: string }
-  /** `reset`: the session had to end for it. */
+  /** `reset`: the error ended the session. */
   | { readonly type: 'peer-changed'; readonly peer: string; readonly reset: boolean }
   | { readonly type: 'peer-limit'; readonly address: string; readonly limit: number }
   | {
@@ -73,7 +73,7 @@ export type DataplaneEvent =
       readonly op: 'set' | 'remove'
       readonly kinds: Readonly<Record<string, number>>
     }
-  /** The first refusal of an entry that was in place, or is new. */
+  /** The first refusal of an entry that was programmed, or is new. */
   | {
       readonly type: 'entry-failed'
       readonly op: 'set' | 'remove'
@@ -82,14 +82,14 @@ export type DataplaneEvent =
       readonly reason: string
       readonly code: string
     }
-  /** Entries that others changed since the last event; `entry` is one of them, the most contested where there is one. */
+  /** Entries that other programs changed since the last event; `entry` is one of them, the most frequently drifting where there is one. */
   | {
       readonly type: 'entries-drifted'
       readonly count: number
       readonly entry: string
       readonly contested: number
     }
-  /** An entry that others changed is programmed again. */
+  /** A drifted entry is programmed again. */
   | { readonly type: 'entry-repaired'; readonly kind: string; readonly entry: string }
   | { readonly type: 'device-created'; readonly device: string; readonly alias: string | null }
   | { readonly type: 'device-deleted'; readonly device: string }
@@ -127,7 +127,7 @@ export type DataplaneEvent =
     }
   | { readonly type: 'counters-unreadable' | 'addresses-unreadable' | 'loop-failed'; readonly error: Error }
 
-/** `instance` is the id that the agent gave. */
+/** `instance` is the id from the agent. */
 export type VpnEvent =
   | { readonly type: 'instance-created' | 'instance-ended'; readonly instance: string; readonly vpn: string }
   | { readonly type: 'attached'; readonly instance: string; readonly port: string; readonly mac: string }
@@ -156,7 +156,7 @@ export type VpnEvent =
     }
   | { readonly type: 'dummy-driver'; readonly vpn: string }
 
-/** `file` is its path, `aside` that of a copy of what cannot be used. */
+/** `file` is its path, `aside` that of the copy of an unusable file. */
 export type StateFileEvent =
   | {
       readonly type: 'state-restored'
@@ -184,7 +184,7 @@ export type ApiEvent =
   | {
       readonly type: 'api-request'
       readonly method: string
-      /** The pattern that the path matched, as `/bgp/peers/:address/reset`; null for none. */
+      /** The matched path pattern, as `/bgp/peers/:address/reset`; null for none. */
       readonly route: string | null
       readonly status: number
       readonly seconds: number
@@ -217,7 +217,7 @@ export interface RecordingEvent {
 /** The event of one type. */
 export type EventOf<T extends DaemonEvent['type']> = Extract<DaemonEvent, { readonly type: T }>
 
-/** Where parts of the daemon say what happened. Emitting costs little, never throws and never waits. */
+/** Where parts of the daemon report events. Emitting costs little, never throws and never waits. */
 export interface EventSink {
   emit(event: DaemonEvent): void
 }
@@ -235,7 +235,7 @@ export class EventBus implements EventSink {
   }
 }
 
-/** What was thrown, as an event carries it. */
+/** An exception in the form for an event. */
 export function errorOf(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown))
 }

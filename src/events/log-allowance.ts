@@ -1,10 +1,10 @@
 import type { Clock } from '../clock.ts'
 
-/** Lines that may be written at once, and how long each of them takes to be allowed again. */
+/** Lines that may be written at once, and the time after which each of them is allowed again. */
 const BURST = 10
 const REFILL_MS = 1000
 
-/** Keeps what a peer or the kernel can make us log within bounds. */
+/** Limits the log lines that a peer or the kernel can cause. */
 export class LogAllowance {
   private readonly clock: Clock
   private left = BURST
@@ -16,7 +16,7 @@ export class LogAllowance {
     this.refilledAt = clock.now()
   }
 
-  /** How many lines were not written since the last that was; null when this one is not to be either. */
+  /** How many lines were suppressed since the last one; null when this one is suppressed too. */
   take(): number | null {
     const earned = Math.floor((this.clock.now() - this.refilledAt) / REFILL_MS)
     this.left = Math.min(BURST, this.left + earned)

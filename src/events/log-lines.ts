@@ -2,20 +2,20 @@ import type { DaemonEvent, EventOf } from './event.ts'
 
 export type Level = 'debug' | 'info' | 'warn' | 'error'
 
-/** How an event is logged: as this message, with the fields of the event. */
+/** How an event is logged: this message, with the fields of the event. */
 export interface LogLine<E extends DaemonEvent> {
-  /** The part of the daemon, as the log names it. */
+  /** The part of the daemon, as named in the log. */
   readonly part: 'bgp' | 'dataplane' | 'vpn' | 'state' | 'rest' | 'record'
   readonly level: Level | ((event: E) => Level)
   readonly message: string
-  /** What peers or the kernel can cause without end is limited: each value of this field by itself, or all together. */
+  /** Rate limit for events that peers or the kernel can cause without end: for each value of this field, or for all together. */
   readonly limit?: keyof E | 'all'
 }
 
 /** Null where an event is not logged. */
 type LogLines = { readonly [T in DaemonEvent['type']]: LogLine<EventOf<T>> | null }
 
-/** The line of each event, in the words that operators search for. */
+/** The line of each event, with the words that operators search for. */
 export const LOG_LINES: LogLines = {
   'session-changed': {
     part: 'bgp',

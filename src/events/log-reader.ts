@@ -6,15 +6,15 @@ import { type Level, LOG_LINES, type LogLine } from './log-lines.ts'
 
 /** Allowances kept at once: peers that connect from an open prefix may be many. */
 const MAX_ALLOWANCES = 4096
-/** Drift comes in bunches: it is logged once in that time at most. */
+/** Drift comes in bunches: it is logged at most once in this time. */
 const DRIFT_MS = 60_000
 
-/** Logs events: the only place that makes lines of them. */
+/** Logs events; no other code makes lines of them. */
 export class LogReader {
   private readonly log: Logger
   private readonly clock: Clock
   private readonly allowances = new Map<string, LogAllowance>()
-  /** Drift that is still to be logged. */
+  /** Drift that is not logged yet. */
   private drifted: EventOf<'entries-drifted'> | null = null
   private driftLoggedAt = Number.NEGATIVE_INFINITY
 
@@ -41,7 +41,7 @@ export class LogReader {
     this.log[shown](facts, line.message)
   }
 
-  /** How many lines like it were not written since the last one; null when this one is not to be either. */
+  /** How many such lines were suppressed since the last one; null when this one is suppressed too. */
   private takeOf(event: DaemonEvent, limit: string): number | null {
     const subject = (event as unknown as Record<string, unknown>)[limit]
     const key = `${event.type} ${subject ?? ''}`

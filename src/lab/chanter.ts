@@ -11,7 +11,7 @@ import type { LabProcess } from './process.ts'
 /** The command that an operator types. */
 export const CHANTER = fileURLToPath(new URL('bin/chanter', HOME))
 
-/** Node takes long to start where many start at once, or in a guest. */
+/** Node starts slowly when many processes start at once, or in a guest. */
 const START_SECONDS = 60
 
 /** A running daemon. */
@@ -25,8 +25,8 @@ export interface LabDaemon {
 export type DaemonSettings = Readonly<Record<string, Readonly<Record<string, string | number>>>>
 
 /**
- * Starts the daemon on `host` with the Linux dataplane and the API on all its addresses, by another command such as setpriv(1) where one is
- * given, with more words behind its own; resolves when it answers.
+ * Starts the daemon on `host` with the Linux dataplane and the API on all its addresses, optionally by another command such as setpriv(1) and
+ * with additional arguments; resolves when it answers.
  */
 export async function startChanter(
   lab: Lab,
@@ -66,7 +66,7 @@ export async function startChanter(
   return { host, process: started, api }
 }
 
-/** Starts `chanter reflector` for whoever connects, its looking glass on the same address; resolves when it answers. */
+/** Starts `chanter reflector` for clients from any address, its looking glass on the same address; resolves when it answers. */
 export async function startChanterReflector(lab: Lab, host: LabHost, as: number): Promise<LabProcess> {
   const api = { host: host.address, port: API_PORT }
   const words = [

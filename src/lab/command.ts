@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 
 const TIMEOUT_MS = 20_000
 
-/** Runs a program to its end and returns what it printed; a failure's message has the command line and its own words. */
+/** Runs a program to its end and returns its output; a failure's message has the command line and the program's own message. */
 export async function run(program: string, ...args: readonly string[]): Promise<string> {
   try {
     const { stdout } = await promisify(execFile)(program, args, { timeout: TIMEOUT_MS, maxBuffer: 1 << 26 })

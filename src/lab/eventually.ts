@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** What a look at a condition found: the awaited value, or what stands there instead. */
+/** The result of a check: the awaited value, or the present one instead. */
 export type Look<T> = { readonly value: T } | { readonly seen: string }
 
-/** Thrown by a look that knows that waiting is in vain. */
+/** Thrown by a check that knows that waiting is in vain. */
 export class Hopeless extends Error {}
 
 const POLL_MS = 50
 
-/** Looks until the awaited value is there; past the deadline it fails with what was awaited and what was seen last. */
+/** Checks until the awaited value is there; past the deadline it fails with the awaited and the last observed value. */
 export async function eventually<T>(
   awaited: string,
   look: () => Promise<Look<T>>,

@@ -9,9 +9,9 @@ const FAMILIES = ['l2vpn-evpn', 'l3vpn-ipv4-unicast', 'l3vpn-ipv6-unicast', 'l3v
 export interface GobgpOptions {
   /** Keep the routes of clients that restart, and ask them to keep ours (RFC 4724, RFC 8538). */
   readonly gracefulRestart?: boolean
-  /** Send all paths of a route, and take as many (RFC 7911). */
+  /** Send all paths of a route, and accept as many (RFC 7911). */
   readonly addPath?: boolean
-  /** It was here before: clients have kept its routes. */
+  /** It is a restart: clients have kept its routes. */
   readonly restarted?: boolean
 }
 
@@ -57,7 +57,7 @@ export async function startGobgp(
   return started
 }
 
-/** Runs the gobgp command on the reflector's machine and returns what it printed. */
+/** Runs the gobgp command on the reflector's machine and returns its output. */
 export function gobgp(lab: Lab, reflector: LabHost, ...args: readonly string[]): Promise<string> {
   return lab.exec(reflector.namespace, 'gobgp', ...args)
 }

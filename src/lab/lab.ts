@@ -6,10 +6,10 @@ import { eventually, Hopeless, type Look } from './eventually.ts'
 import { enterNamespace, removeNamespace } from './namespace.ts'
 import { LabProcess } from './process.ts'
 
-/** Where each lab has a directory for its files and for the record of what it made. Only root can write here. */
+/** The directory of all labs: each has one for its files and for the record of what it made. Only root can write here. */
 export const LABS = '/run/chanter-lab'
 
-/** What a lab made, as its directory tells those who clean up after it. */
+/** What a lab made, recorded in its directory for the clean-up. */
 export interface LabRecord {
   /** Pid of the process that cleans up; null when the lab was left running on purpose. */
   readonly owner: number | null
@@ -23,7 +23,7 @@ export const RECORD = 'lab.json'
 
 /** Network namespaces and the processes in them. All of it ends with `close`, with this process, or with Ctrl-C. */
 export class Lab {
-  /** Unique on this machine; starts the names of its namespaces. */
+  /** Unique on this machine; the prefix of its namespaces' names. */
   readonly name: string
   readonly directory: string
   readonly processes: LabProcess[] = []
@@ -51,7 +51,7 @@ export class Lab {
     return namespace
   }
 
-  /** Makes a disk of that many KiB in memory, for files that may have no room; returns its directory. */
+  /** Makes a disk of that many KiB in memory, to test full disks; returns its directory. */
   addDisk(name: string, kibibytes: number): string {
     const directory = join(this.directory, name)
     mkdirSync(directory)
@@ -102,7 +102,7 @@ export class Lab {
     rmSync(this.directory, { recursive: true })
   }
 
-  /** Leaves everything running after this process; `removeLabs` is the way to end it. */
+  /** Leaves everything running after this process; `removeLabs` ends it. */
   keep(): void {
     this.#disown()
     this.#record(null)
@@ -128,7 +128,7 @@ export class Lab {
   }
 }
 
-/** Takes a disk of a lab away, also while it is in use. */
+/** Removes a disk of a lab, also while it is in use. */
 export function unmount(directory: string): void {
   runSync('umount', '-l', directory)
 }

@@ -6,7 +6,7 @@ const CLONE_NEWNET = 0x40000000
 
 /**
  * Moves this process's main thread into a named network namespace: sockets that it opens and children that it starts
- * from now on live there. Returns the way back.
+ * from now on live there. Returns a function that moves it back.
  */
 export function enterNamespace(name: string): () => void {
   const home = openSync('/proc/self/ns/net', 'r')
@@ -19,7 +19,7 @@ export function enterNamespace(name: string): () => void {
   }
 }
 
-/** Removes a named namespace, when there is one; what it holds ends with its last process. */
+/** Removes a named namespace, when there is one; its contents end with its last process. */
 export function removeNamespace(name: string): void {
   if (isNamespace(name)) runSync('ip', 'netns', 'del', name)
 }

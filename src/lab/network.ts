@@ -9,7 +9,7 @@ export interface LabHost {
   readonly address: string
 }
 
-/** A virtual machine: a namespace whose `eth0` is the far end of a port of its node. */
+/** A virtual machine: a namespace whose `eth0` is the other end of a port of its node. */
 export interface Vm {
   readonly name: string
   readonly namespace: string
@@ -67,7 +67,7 @@ export async function addVm(lab: Lab, node: LabHost, name: string, mac: Mac, add
   return { name, namespace, mac, address, port }
 }
 
-/** With prefix length; an IPv6 address can be used at once, since it is known to be nobody else's. */
+/** With prefix length; an IPv6 address can be used at once, without duplicate address detection. */
 function underlayAddress(address: string): string[] {
   return address.includes(':') ? [`${address}/64`, 'nodad'] : [`${address}/24`]
 }

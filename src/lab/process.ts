@@ -29,7 +29,7 @@ export class LabProcess {
     return this.#child.pid
   }
 
-  /** How it ended without being asked to; undefined when it did not. */
+  /** How it ended without a request; undefined when it did not. */
   get failure(): string | undefined {
     const { exitCode, signalCode, pid } = this.#child
     if (this.#stopping) return undefined
@@ -51,7 +51,7 @@ export class LabProcess {
     }
   }
 
-  /** Ends it and what it started at once; nothing happens when they have ended already. */
+  /** Ends it and its child processes at once; does nothing when they have ended already. */
   kill(): void {
     this.#stopping = true
     try {

@@ -27,7 +27,7 @@ function labs(): { name: string; directory: string; record: LabRecord }[] {
   })
 }
 
-/** A recorded pid may belong to somebody else by now, but not inside a namespace of the lab. */
+/** A recorded pid may belong to another process by now, but not inside a namespace of the lab. */
 function pidsIn(namespace: string): number[] {
   if (!isNamespace(namespace)) return []
   return runSync('ip', 'netns', 'pids', namespace).trim().split('\n').filter(Boolean).map(Number)

@@ -18,7 +18,7 @@ export interface TwoNodes {
   readonly sites: readonly [LabSite, LabSite]
 }
 
-/** The network of the demo and of the interop tests. */
+/** The VPN of the demo and of the interop tests. */
 export async function buildTwoNodes(lab: Lab): Promise<TwoNodes> {
   const reflector = await addReflector(lab, '10.77.0.1')
   const site = async (number: number): Promise<LabSite> => {

@@ -26,7 +26,7 @@ export interface LearntRoute extends ShownRoute {
   readonly nlri: string
 }
 
-/** The EVPN routes that the daemon's peers sent. */
+/** The received EVPN routes of the daemon's peers. */
 export async function learntRoutes(api: Server): Promise<LearntRoute[]> {
   const tables = await fetchJson<RouteTables>(api, '/looking-glass/bgp/routes')
   return (tables['l2vpn/evpn,*'] ?? [])

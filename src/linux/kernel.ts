@@ -8,8 +8,8 @@ const SOL_SOCKET = 1
 const SO_NETNS_COOKIE = 71
 
 /**
- * Names this boot of this machine and the network namespace we are in: what is in the kernel lives as long as both. No other namespace
- * of a boot ever has the same cookie, while the inode of one that is gone serves the next.
+ * Identifies this boot of this machine and the present network namespace: kernel state lives as long as both. No other namespace
+ * of a boot ever has the same cookie, while the inode of a removed one is reused.
  */
 export function kernelIdentity(): string {
   const cookie = namespaceCookie()

@@ -6,7 +6,7 @@ const libc = koffi.load(null)
 
 type Call<Arguments extends unknown[]> = (...args: Arguments) => number
 
-/** Binds a C function; what it returns is its result, or the negated errno where it failed. */
+/** Binds a C function; it returns the function's result, or the negated errno where it failed. */
 function bound<Arguments extends unknown[]>(prototype: string): Call<Arguments> {
   const call = libc.func(prototype) as Call<Arguments>
   return (...args) => {
@@ -43,7 +43,7 @@ export const syscall = bound<[number: number, a: number, b: Uint8Array, c: numbe
 export const open = bound<[path: string, flags: number]>('int open(const char *, int)')
 export const flock = bound<[fd: number, operation: number]>('int flock(int, int)')
 export const close = bound<[fd: number]>('int close(int)')
-/** `fds` holds a `struct pollfd` of 8 octets for each of `count`; returns how many of them have something. */
+/** `fds` holds a `struct pollfd` of 8 octets for each of `count`; returns how many of them are ready. */
 export const poll = bound<[fds: Uint8Array, count: number, ms: number]>(
   'int poll(void *, unsigned long, int)',
 )
@@ -57,7 +57,7 @@ export const setns = bound<[fd: number, kind: number]>('int setns(int, int)')
 /** Moves the calling thread, and the children it starts later, to new namespaces. */
 export const unshare = bound<[flags: number]>('int unshare(int)')
 
-/** Where the bytes of `buffer` lie, for structures that hold pointers; valid as long as `buffer` is referenced. */
+/** The address of the bytes of `buffer`, for structures that hold pointers; valid as long as `buffer` is referenced. */
 export function addressOf(buffer: Uint8Array): bigint {
   return koffi.address(buffer)
 }
@@ -74,7 +74,7 @@ const ERRNO_NAMES = new Map(
     .map(([name, errno]) => [errno, name]),
 )
 
-/** `EEXIST` for 17; the number itself for what Node has no name for. */
+/** `EEXIST` for 17; the number itself where Node has no name for it. */
 export function errnoName(errno: number): string {
   return ERRNO_NAMES.get(errno) ?? `errno ${errno}`
 }
@@ -85,7 +85,7 @@ export function checked(result: number, what: string): number {
   return result
 }
 
-/** Gives pages back to the machine that `free` keeps for the next `malloc`; where the library has no such function, it does nothing. */
+/** Returns pages to the machine that `free` keeps for the next `malloc`; where the library has no such function, it does nothing. */
 export const mallocTrim: () => void = (() => {
   try {
     const trim = libc.func('int malloc_trim(size_t)') as (pad: number) => number

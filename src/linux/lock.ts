@@ -4,9 +4,9 @@ import { dirname } from 'node:path'
 import * as libc from './libc.ts'
 
 /**
- * Who programs the kernel of a network namespace holds flock(2) on that namespace, and on the lock file of its state, which several
- * namespaces can have in common. The kernel releases both at the end of the process, whatever it was; no name can be left over, and no
- * directory but that of the state has to be writable.
+ * The process that programs the kernel of a network namespace holds flock(2) on that namespace, and on the lock file of its state, which several
+ * namespaces can share. The kernel releases both when the process ends for any reason; no stale name remains, and only the
+ * directory of the state has to be writable.
  */
 export interface MachineLock {
   /** What could not be locked, and why. */
@@ -20,7 +20,7 @@ export class InUse extends Error {}
 export interface MachineLockOptions {
   /** Null: none. */
   readonly stateFile: string | null
-  /** Make the lock file of the state where there is none. */
+  /** Create the lock file of the state where there is none. */
   readonly create: boolean
 }
 
@@ -59,7 +59,7 @@ export function lockMachine({ stateFile, create }: MachineLockOptions): MachineL
   return { warnings, release }
 }
 
-/** As `lockMachine`, for a successor: waits so long for the one before to end; `waiting` is told once. */
+/** As `lockMachine`, for a successor: waits this long for the previous process to end; calls `waiting` once. */
 export async function awaitMachine(
   options: MachineLockOptions,
   { patienceMs, waiting }: { readonly patienceMs: number; readonly waiting: (why: string) => void },
@@ -76,7 +76,7 @@ export async function awaitMachine(
   }
 }
 
-/** The message says who has it. */
+/** The message names the holder. */
 class Locked extends Error {}
 
 function lock(fd: number): number {
@@ -88,7 +88,7 @@ function lock(fd: number): number {
   throw new Error(`flock: ${libc.errnoName(-result)}`)
 }
 
-/** A file that was removed while we came to have it locks nothing. Null where there is none. */
+/** A file that was removed before we locked it protects nothing. Null where there is none. */
 function lockPath(path: string, create: boolean): number | null {
   if (create) mkdirSync(dirname(path), { recursive: true })
   else if (statSync(path, { throwIfNoEntry: false }) === undefined) return null
@@ -99,7 +99,7 @@ function lockPath(path: string, create: boolean): number | null {
   }
 }
 
-/** Of /proc/locks, which leaves out processes that are not of our PID namespace. */
+/** From /proc/locks, which leaves out processes outside of our PID namespace. */
 function holderOf(fd: number): string {
   const { dev, ino } = fstatSync(fd)
   const [major, minor] = [(dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00)]
@@ -124,7 +124,7 @@ function processText(pid: number): string {
 }
 
 function startOf(pid: number): Date {
-  // the name of the process, in parentheses, may hold anything
+  // the name of the process, in parentheses, may contain any character
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /s, '')
     .split(' ')

@@ -2,15 +2,15 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { mallocTrim } from './libc.ts'
 
-/** What a thread holds of the machine, and what it does. */
+/** The memory use of a thread, and its activity. */
 export interface Memory {
   /** Processor time of the whole process so far, in milliseconds. */
   busyMs(): number
-  /** Collects all garbage of the thread, and gives back what is free then. */
+  /** Collects all garbage of the thread, and returns the free memory to the machine. */
   collect(): void
 }
 
-/** The memory of this thread. V8 has no other way to be asked for a collection. */
+/** The memory of this thread. V8 offers no other interface for a collection. */
 export function threadMemory(): Memory {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as (how: object) => void
@@ -31,19 +31,19 @@ interface Timing {
   after(ms: number, task: () => void): () => void
 }
 
-/** How often it is looked whether the process is busy. */
+/** How often the activity of the process is measured. */
 const LOOK_MS = 5000
-/** A process that works longer between two looks is busy. */
+/** A process that works longer between two measurements is busy. */
 const QUIET_MS = 500
 /** Work of a busy process that makes a collection worth its pause. */
 const BURST_MS = 1000
-/** Of the time, the part that collections may take at most is one of so many. */
+/** Collections take at most this fraction of the time, as its denominator. */
 const PAUSE_SHARE = 100
 
 /**
- * Gives the memory of a burst back: V8 collects as a program allocates, so that one which has nothing more to do keeps all that its busiest
- * moment needed. A collection stops the thread, for some milliseconds per megabyte that stays. So there is one only behind a burst, when it is
- * quiet, and they take a hundredth of the time at most. Returns what ends it.
+ * Returns the memory of a burst: V8 collects only while a program allocates, so that an idle process keeps all the memory of its busiest
+ * moment. A collection stops the thread, for some milliseconds per megabyte that stays. So it runs only after a burst, when the process is
+ * quiet, and takes a hundredth of the time at most. Returns a function that ends this.
  */
 export function giveBackMemory(clock: Timing, memory: Memory = threadMemory()): () => void {
   let busy = memory.busyMs()

@@ -2,7 +2,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 
 const CAP_NET_ADMIN = 12n
 
-/** Why this process cannot change links and routes at all; null where it can. */
+/** Why this process cannot change any links or routes; null where it can. */
 export function netAdminRefusal(status = readFileSync('/proc/self/status', 'utf8')): string | null {
   const [, effective = '0'] = /^CapEff:\s*(\w+)$/m.exec(status) ?? []
   return (BigInt(`0x${effective}`) >> CAP_NET_ADMIN) & 1n
@@ -13,7 +13,7 @@ export function netAdminRefusal(status = readFileSync('/proc/self/status', 'utf8
 /** Of every network namespace; opening it changes nothing. */
 const SOME_SETTING = '/proc/sys/net/ipv4/conf/default/forwarding'
 
-/** Why this process cannot write the settings of its network, and what to do; null where it can. */
+/** Why this process cannot write the settings of its network, and the remedy; null where it can. */
 export function settingsRefusal(path = SOME_SETTING): string | null {
   try {
     // not access(2), which leaves out the capabilities of users other than root

@@ -15,7 +15,7 @@ const IPV6_UNICAST_HOPS = 16
 const IPV6_MINHOPCOUNT = 73
 const TCP_MD5SIG = 14
 const TCP_MD5SIG_EXT = 32
-/** Octets of struct tcp_md5sig, and where its fields lie. */
+/** Octets of struct tcp_md5sig, and the offsets of its fields. */
 const MD5SIG = {
   length: 216,
   flags: 128,
@@ -38,7 +38,7 @@ export function openSocket(from: Ip): number {
   return fd
 }
 
-/** Signs segments to and from an address or prefix with a key (RFC 2385); with an empty one no longer. */
+/** Signs segments to and from an address or prefix with a key (RFC 2385); an empty key ends that. */
 export function setMd5Key(fd: number, address: Ip, prefixLength: number, key: string): void {
   const octets = Buffer.from(key, 'utf8')
   if (octets.length > MD5SIG.maxKeyLength)
@@ -56,7 +56,7 @@ export function setMd5Key(fd: number, address: Ip, prefixLength: number, key: st
   checked(setsockopt(fd, IPPROTO_TCP, option, value, value.length), 'TCP MD5 signature')
 }
 
-/** Accepts segments only from so many hops away (RFC 5082 §3). */
+/** Accepts segments only from within this many hops (RFC 5082 §3). */
 export function setTtlSecurity(fd: number, family: Ip, hops: number): void {
   const [level, ttl, minimum] = isIpv4(family)
     ? ([IPPROTO_IP, IP_TTL, IP_MINTTL] as const)
@@ -65,7 +65,7 @@ export function setTtlSecurity(fd: number, family: Ip, hops: number): void {
   checked(setsockopt(fd, level, minimum, int32(MAX_TTL - hops + 1), 4), 'minimum TTL')
 }
 
-/** Has a listener answer with the TTL that GTSM wants of us: what it sends comes before anybody accepts. */
+/** Makes a listener answer with the TTL that GTSM requires: its SYN-ACK is sent before `accept`. */
 export function setFullTtl(fd: number, address: Ip): void {
   checked(setsockopt(fd, IPPROTO_IP, IP_TTL, int32(MAX_TTL), 4), 'TTL')
   if (!isIpv4(address))

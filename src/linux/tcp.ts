@@ -60,12 +60,12 @@ export const tcpTransport: Transport = {
       server.once('error', reject)
       server.listen({ host: formatIp(address), port }, () => {
         server.off('error', reject)
-        // A connection that cannot be taken, for want of file descriptors perhaps, is the peer's to try again.
+        // A connection that fails, for want of file descriptors perhaps, is left to the peer to retry.
         server.on('error', () => {})
         resolve({
           protect(protection) {
             const { md5Key, prefixLength, ttlSecurityHops } = protection
-            // A socket of IPv6 knows IPv4 addresses as mapped ones, but counts their prefixes as IPv4 does.
+            // An IPv6 socket knows IPv4 addresses as mapped ones, but counts their prefix lengths as IPv4 does.
             const known = isIpv4(address) ? protection.address : mapped(protection.address)
             const key = `${protection.address} ${prefixLength}`
             const wasSigned = (protections.get(key)?.md5Key ?? null) !== null
@@ -83,7 +83,7 @@ export const tcpTransport: Transport = {
   md5Drops: readMd5Drops,
 }
 
-/** That of a peer itself comes before that of a prefix which it is in. */
+/** The key of a peer itself precedes that of a prefix that contains it. */
 function longestMatch(protections: Iterable<Protection>, remote: Ip): Protection | undefined {
   return [...protections]
     .filter((one) => isWithin(remote, { ip: one.address, length: one.prefixLength }))
@@ -116,7 +116,7 @@ function readMd5Drops(): Md5Drops | null {
   }
 }
 
-/** A socket to connect with; where the system refuses one, it is a connection that fails. */
+/** A socket to connect with; where the system refuses one, a connection that fails. */
 function clientSocket(options: ConnectOptions): net.Socket {
   if (!isProtected(options)) return new net.Socket()
   try {
@@ -126,7 +126,7 @@ function clientSocket(options: ConnectOptions): net.Socket {
   }
 }
 
-/** A socket with its options set before it connects, as they have to be. */
+/** A socket with its options, which must be set before it connects. */
 function protectedSocket({ address, localAddress, md5Key, ttlSecurityHops }: ConnectOptions): net.Socket {
   const fd = openSocket(localAddress)
   try {
@@ -139,7 +139,7 @@ function protectedSocket({ address, localAddress, md5Key, ttlSecurityHops }: Con
   return new net.Socket({ fd, readable: true, writable: true })
 }
 
-/** Whether a connection that arrived has the TTL security asked for; it may be gone already. */
+/** Whether an accepted connection has the configured TTL security; it may be gone already. */
 function isGuarded(socket: net.Socket, remote: Ip, hops: number | null): boolean {
   if (hops === null) return true
   try {
@@ -150,7 +150,7 @@ function isGuarded(socket: net.Socket, remote: Ip, hops: number | null): boolean
   }
 }
 
-/** Node keeps it to itself; sockets of its own making have one all the same. */
+/** Node does not expose it; sockets that it creates have one all the same. */
 function fileDescriptor(of: net.Socket | net.Server): number {
   const { _handle: handle } = of as unknown as { readonly _handle: { readonly fd: number } | null }
   if (handle === null) throw new Error('the socket is closed')
@@ -174,7 +174,7 @@ class TcpConnection implements Connection {
     socket.on('error', (error) => {
       failure = error
     })
-    // A peer that says no more is gone: `close` would wait until it has read what we wrote, maybe for ever.
+    // A peer that sends no more is gone: `close` would wait, possibly without end, until it has read what we wrote.
     socket.on('end', () => this.closed(null))
     socket.on('close', () => this.closed(failure))
   }

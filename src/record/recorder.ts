@@ -20,15 +20,15 @@ const HIDDEN_KEY = 'hidden'
 
 export interface RecorderDependencies {
   readonly clock: Clock
-  /** Takes a line, blocks nothing, and drops what it has no room for. */
+  /** Accepts a line without blocking, and drops it when it is full. */
   readonly output: Pick<LogOutput, 'write' | 'health'>
   readonly events: EventSink
 }
 
-/** Writes down what reaches the core from outside, so that a run can be replayed on virtual time. */
+/** Records the core's inputs from outside, so that a run can be replayed on virtual time. */
 export class Recorder {
   readonly seed = randomInt(2 ** 32)
-  /** What the core takes random numbers from. */
+  /** The core's source of random numbers. */
   readonly random = seededRandom(this.seed)
   private readonly clock: Clock
   private readonly output: RecorderDependencies['output']
@@ -63,7 +63,7 @@ export class Recorder {
     this.line({ at, ...event })
   }
 
-  /** Orders of operators come as events. */
+  /** Operators' orders are recorded as events. */
   readonly read = (event: DaemonEvent): void => {
     if (event.type !== 'peer-order') return
     const { peer, action, reason } = event

@@ -4,28 +4,28 @@ import type { VpnConfig } from '../vpn/instances.ts'
 import type { AttachRequest, DetachRequest } from '../vpn/request.ts'
 import type { SavedState } from '../vpn/state.ts'
 
-/** Of the format: a reader refuses others. */
+/** Format version: a reader refuses others. */
 export const RECORDING_VERSION = 1
 
-/** What a daemon starts from: the first line of a recording, without keys of peers. */
+/** The initial data of a daemon: the first line of a recording, without keys of peers. */
 export interface RecordingHeader {
   readonly type: 'header'
   readonly version: typeof RECORDING_VERSION
   readonly chanter: string
-  /** When the recording began, in epoch milliseconds; all else counts from there. */
+  /** When the recording began, in epoch milliseconds; all other times are relative to it. */
   readonly epoch: number
-  /** Of the random numbers that sessions take. */
+  /** The seed of the sessions' random numbers. */
   readonly seed: number
   readonly speaker: SpeakerConfig
   readonly vpn: Omit<VpnConfig, 'lacks'>
-  /** What it goes on from, and of another boot; null where there is none. */
+  /** The states to continue from, of this boot and of another one; null where there is none. */
   readonly state: SavedState | null
   readonly former: SavedState | null
 }
 
 /**
- * What reached the core from outside. A connection is named by its direction, the address of the other end and a number; octets are
- * base64. What the dataplane is asked for is named by the call and its arguments as JSON.
+ * An input of the core from outside. A connection is named by its direction, the address of the other end and a number; octets are
+ * base64. A call of the dataplane is named by its function and its arguments as JSON.
  */
 export type InputEvent =
   | { readonly type: 'started' }
@@ -41,17 +41,17 @@ export type InputEvent =
   | { readonly type: 'closed'; readonly connection: string; readonly reason: string | null }
   | { readonly type: 'attach'; readonly request: AttachRequest }
   | { readonly type: 'detach'; readonly request: DetachRequest }
-  /** What an operator tells a peer to do. */
+  /** An operator's order to a peer. */
   | { readonly type: 'order'; readonly peer: string; readonly action: string; readonly reason: string }
   | { readonly type: 'answer'; readonly call: string; readonly result?: unknown }
   | { readonly type: 'failure'; readonly call: string; readonly reason: string }
-  /** The dataplane called back a function that it had been given. */
+  /** The dataplane called a callback. */
   | { readonly type: 'callback'; readonly call: string; readonly values: readonly unknown[] }
 
 /** A line of a recording after the first; `at` is in milliseconds since it began. */
 export type RecordedEvent = InputEvent & { readonly at: number }
 
-/** How a call of the dataplane is named; functions among the arguments do not count. */
+/** The name of a call of the dataplane; functions among the arguments do not count. */
 export function callName(verb: string, args: readonly unknown[]): string {
   return `${verb} ${JSON.stringify(args.filter((one) => typeof one !== 'function'))}`
 }
@@ -65,12 +65,12 @@ const TELLING = {
   watchAddresses: true,
 } as const satisfies Partial<Record<keyof Dataplane, true>>
 
-/** Whether the dataplane is told something and answers nothing. */
+/** Whether a call of the dataplane has no answer. */
 export function isTelling(verb: string): boolean {
   return Object.hasOwn(TELLING, verb)
 }
 
-/** Numbers that look random and are the same for the same seed (mulberry32), uniform in [0, 1). */
+/** Pseudo-random numbers, the same for the same seed (mulberry32), uniform in [0, 1). */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0
   return () => {

@@ -1,8 +1,8 @@
 import { RequestError } from '../api/errors.ts'
 
-/** Octets that a body may have: a request of an agent has some hundred. */
+/** Maximum octets of a body: a request of an agent has some hundred. */
 export const MAX_BODY_OCTETS = 1 << 16
-/** Levels of objects and lists that it may have: what describes a VM is kept, and written to files by functions that call themselves. */
+/** Maximum nesting of objects and lists: the description of a VM is stored and written to files by recursive functions. */
 const MAX_DEPTH = 32
 
 /** The JSON of a body; undefined without one. Throws `RequestError`. */
@@ -22,7 +22,7 @@ function parse(body: Buffer): unknown {
   }
 }
 
-/** Level by level, since a value may be nested deeper than functions can call each other. */
+/** Level by level, since a value may be nested deeper than recursion allows. */
 function depthOf(value: unknown): number {
   let depth = 0
   for (let level = [value].filter(isNested); level.length > 0; depth++)

@@ -4,13 +4,13 @@ import type { Socket } from 'node:net'
 import type { ErrorCode } from '../api/errors.ts'
 import { errorBody } from './errors.ts'
 
-/** More are of no use: agents and operators are few. */
+/** Maximum connections: agents and operators are few. */
 const MAX_CONNECTIONS = 256
 /** Requests that a client may send without waiting for answers. */
 const MAX_PIPELINED = 32
-/** What is parsed at once. */
+/** Octets parsed at once. */
 const PART_OCTETS = 2048
-/** Connections beyond the limit that are told so at the same time. */
+/** Connections beyond the limit that get an error answer at the same time. */
 const MAX_REFUSED = 32
 
 const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
@@ -20,10 +20,10 @@ const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
 
 /** Time-outs of the HTTP server, in milliseconds. */
 const TIMEOUTS = {
-  /** Until a request is there with its headers, and as a whole; counted from the connection for the first one. */
+  /** Until a request and its headers are received completely; counted from the connection for the first one. */
   headers: 10_000,
   request: 30_000,
-  /** How often those two are looked at. */
+  /** How often those two are checked. */
   checks: 2000,
   /** Between two requests. */
   keepAlive: 60_000,
@@ -31,14 +31,14 @@ const TIMEOUTS = {
   silence: 300_000,
 } as const
 
-/** How many connections the API takes: at most half of the file descriptors of the process. The others are for sessions, netlink and files. */
+/** How many connections the API accepts: at most half of the file descriptors of the process. The others are for sessions, netlink and files. */
 export function connectionLimit(limits = readFileSync('/proc/self/limits', 'utf8')): number {
   const [, soft = ''] = /^Max open files\s+(\d+)/m.exec(limits) ?? []
   return soft === '' ? MAX_CONNECTIONS : Math.min(MAX_CONNECTIONS, Math.floor(Number(soft) / 2))
 }
 
 /**
- * Keeps the connections of a server below `limit`: for a new one the one goes that has been without a request longest; where all have one,
+ * Keeps the connections of a server below `limit`: a new one replaces the one that has been idle longest; when all have a request,
  * the new one is refused. Returns whether the requests of a connection are to be refused.
  */
 export function limitConnections(server: Server, limit: number): (socket: Socket) => boolean {
@@ -63,12 +63,12 @@ export function limitConnections(server: Server, limit: number): (socket: Socket
       if (busy.delete(socket) && !socket.destroyed) idle.add(socket)
     })
   })
-  // A connection that cannot be taken, for want of file descriptors perhaps, is the client's to try again.
+  // A connection that fails, for want of file descriptors perhaps, is left to the client to retry.
   server.on('error', () => {})
   return (socket) => refused.has(socket)
 }
 
-/** A server with these time-outs, which nobody holds up by asking much at once. */
+/** A server with these time-outs, in which no client can block others by pipelining requests. */
 export function apiServer(handler: RequestListener): Server {
   const server = createServer(
     {
@@ -76,19 +76,19 @@ export function apiServer(handler: RequestListener): Server {
       requestTimeout: TIMEOUTS.request,
       connectionsCheckingInterval: TIMEOUTS.checks,
       keepAliveTimeout: TIMEOUTS.keepAlive,
-      // which would be answered without a body
+      // otherwise they would be answered without a body
       requireHostHeader: false,
     },
     limitPipelining(handler),
   )
   server.setTimeout(TIMEOUTS.silence)
-  // what is expected beside `100-continue` may be ignored (RFC 9110 §10.1.1)
+  // expectations beside `100-continue` may be ignored (RFC 9110 §10.1.1)
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
   server.on('connection', parseInParts)
   return server
 }
 
-/** Passes requests on but for those of a connection that sends too many at once, which is closed: they are read in one go, and all others wait. */
+/** Passes requests on, and closes a connection that sends too many at once: they are read in one go, and all others wait. */
 function limitPipelining(handler: RequestListener): RequestListener {
   const recent = new Map<Socket, number>()
   return (request, response) => {
@@ -102,7 +102,7 @@ function limitPipelining(handler: RequestListener): RequestListener {
   }
 }
 
-/** Has what a connection brings parsed in small parts, since a request cannot end the parsing of those that came with it in one read: there may be thousands. */
+/** Parses a connection's data in small parts, since a request cannot stop the parsing of thousands that came with it in one read. */
 function parseInParts(socket: Socket): void {
   const [parse] = socket.listeners('data')
   if (parse === undefined) return
@@ -115,7 +115,7 @@ function parseInParts(socket: Socket): void {
   })
 }
 
-/** Answers what is no HTTP, or comes too slowly. */
+/** Answers data that is no HTTP, or arrives too slowly. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || socket.writableEnded) return
   const kind = CLIENT_ERRORS[error.code ?? ''] ?? 'REQUEST_UNREADABLE'
@@ -126,7 +126,7 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
   socket.destroySoon()
 }
 
-/** Ends the oldest. */
+/** Closes the oldest. */
 function drop(sockets: Set<Socket>): void {
   const [oldest] = sockets
   if (oldest === undefined) return

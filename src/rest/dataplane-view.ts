@@ -2,7 +2,7 @@ import type { Status } from '../dataplane/model.ts'
 
 export type { DataplaneView } from '../dataplane/view.ts'
 
-/** What became of an entry, in the words of the API; times are in epoch milliseconds. */
+/** The state of an entry, in the words of the API; times are in epoch milliseconds. */
 export function showStatus({ state, reason, code, errno, since, nextTry, attempts }: Status) {
   return { state, reason, code, errno, since, next_try: nextTry, attempts }
 }

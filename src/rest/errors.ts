@@ -8,14 +8,14 @@ export function errorBody(code: ErrorCode, description: string = ERRORS[code].wo
   return { code: status, title: STATUS_CODES[status] ?? 'Error', description, error_code: code }
 }
 
-/** What Fastify throws, by its codes. */
+/** Errors of Fastify, by their codes. */
 const FASTIFY_ERRORS: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'BODY_TOO_LARGE',
   FST_ERR_BAD_URL: 'PATH_INVALID',
   FST_ERR_MAX_PARAM_LENGTH: 'PATH_TOO_LONG',
 }
 
-/** The code of an error that a handler or Fastify threw; null for one that is a fault of ours. */
+/** The code of an error that a handler or Fastify threw; null for an internal error. */
 function codeOf(error: unknown): ErrorCode | null {
   if (error instanceof RequestError) return error.code
   const { code, statusCode } = error as { readonly code?: unknown; readonly statusCode?: unknown }
@@ -24,7 +24,7 @@ function codeOf(error: unknown): ErrorCode | null {
   return typeof statusCode === 'number' && statusCode < 500 ? 'REQUEST_UNREADABLE' : null
 }
 
-/** Answers errors as JSON, whatever the client accepts; those of our own making are logged with their stack. */
+/** Answers errors as JSON, whatever the client accepts; internal ones are logged with their stack. */
 export function errorHandler(events: EventSink) {
   return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     const code = codeOf(thrown)

@@ -34,7 +34,7 @@ export function macChains(address: MacOrIp, speaker: Speaker): Promise<MacRoute[
   return chainsOf(EVPN, isWanted, speaker)
 }
 
-/** Whether an address stands for BUM traffic: a group, or the all-zero MAC that the kernel keeps its flood list under. */
+/** Whether an address stands for BUM traffic: a group, or the all-zero MAC of the kernel's flood list. */
 export function isFlooded(address: MacOrIp): boolean {
   return 'mac' in address && (address.mac === 0 || isGroupMac(address.mac))
 }
@@ -89,7 +89,7 @@ export async function explainEvpn(
   }
 }
 
-/** Where an instance replicates BUM traffic to. */
+/** The flood list of an instance. */
 export async function explainFloods(
   { macVrf }: EvpnVpnInstance,
   chains: readonly MulticastRoute[][],
@@ -121,7 +121,7 @@ function showFloodOutcome(outcome: MacRouteOutcome<MulticastRoute>) {
   }
 }
 
-/** Routes that are kept of nodes that have vanished: no peer advertises them, and the RIB has them no more. */
+/** Kept routes of vanished nodes: no peer advertises them, and they are no longer in the RIB. */
 function keptOf({ imports }: EvpnVpnInstance['macVrf'], address: MacOrIp): readonly MacRoute[][] {
   const kept = [...imports.vanishedRoutes()].filter(isMacRoute).filter((route) => concerns(route, address))
   return kept.map((route) => [route])

@@ -21,14 +21,14 @@ import type { IpVpnInstance } from '../vpn/instance.ts'
 import type { DataplaneView } from './dataplane-view.ts'
 import { chainsOf, explained, showOutcome } from './explained.ts'
 
-/** The routes in the RIB that a prefix or address may go by, by key, the best of each first. */
+/** The routes in the RIB that cover a prefix or address, by key, the best of each first. */
 export function prefixChains(subject: Subject, speaker: Speaker): Promise<VpnRoute[][]> {
   const ip = 'ip' in subject ? subject.ip : subject.prefix.ip
   const isWanted = (route: Route): route is VpnRoute => isVpnRoute(route) && covers(route.nlri, subject)
   return chainsOf(isIpv4(ip) ? VPNV4 : VPNV6, isWanted, speaker)
 }
 
-/** Whether the VRF has an endpoint there, plays the gateway of that address, or imports a route for it. */
+/** Whether the VRF has an endpoint there, is the gateway of that address, or imports a route for it. */
 export function hasPart(
   { vrf, attachments }: IpVpnInstance,
   chains: VpnRoute[][],
@@ -72,7 +72,7 @@ export async function explainVrf(
   }
 }
 
-/** The chains of the RIB, and the routes that are kept of nodes that have vanished. */
+/** The chains of the RIB, and the kept routes of vanished nodes. */
 function withVanished(
   { imports }: IpVpnInstance['vrf'],
   chains: readonly VpnRoute[][],

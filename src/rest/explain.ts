@@ -22,10 +22,10 @@ import { serve } from './serve.ts'
 import { instanceNamed, json, refuseOthers } from './status.ts'
 import { turn } from './turns.ts'
 
-/** What somebody asks about. */
+/** The subject of the question. */
 type Subject = MacOrIp | { readonly prefix: Prefix }
 
-/** `GET /explain?address=MAC|IP|PREFIX[&instance=ID]`: where the address is, and why there. */
+/** `GET /explain?address=MAC|IP|PREFIX[&instance=ID]`: the location of the address, and the reason. */
 export function addExplain(app: FastifyInstance, speaker: Speaker, services: ServiceViews | null): void {
   serve(app, ROUTES.explain, async (request, reply) => {
     const query = readQuery(request, ROUTES.explain.query)
@@ -82,7 +82,7 @@ async function explained(
   return { instances: [], routes: chains.length, ...explainReflected(chains, speaker) }
 }
 
-/** The routes in the RIB that are about the address. */
+/** The routes in the RIB for the address. */
 async function chainsFor(subject: Subject, speaker: Speaker) {
   const inEvpn = 'prefix' in subject ? null : subject
   const inVrf = 'mac' in subject ? null : subject
@@ -93,7 +93,7 @@ async function chainsFor(subject: Subject, speaker: Speaker) {
   }
 }
 
-/** The instances that have to do with the address, or `only` that one; where there are none, those that might. */
+/** The instances that know the address, or `only` that one; where there are none, those that might. */
 async function explain(
   subject: Subject,
   only: VpnInstance | null,
@@ -126,12 +126,12 @@ async function explain(
   }
 }
 
-/** Peers that send no routes but those of route targets that this node asks for (RFC 4684). */
+/** Peers that send only routes of route targets that this node has memberships for (RFC 4684). */
 function filteringPeers({ peers }: Speaker): string[] {
   return [...peers.values()].filter(({ isConstrained }) => isConstrained).map(({ sessions }) => sessions.name)
 }
 
-/** What is about the address and did not come to the RIB: routes that may not, NLRI that holds its octets and is unreadable, and malformed messages, of which there is only a count. */
+/** Routes for the address outside of the RIB: rejected ones, unreadable NLRI with its octets, and malformed messages, of which there is only a count. */
 function lost(
   peers: readonly BgpPeer[],
   subject: Subject,

@@ -9,17 +9,17 @@ import type { DataplaneView } from './dataplane-view.ts'
 import { nlriText } from './looking-glass/routes.ts'
 import { showItem } from './status-entries.ts'
 
-/** Routes shown that an instance does not import. */
+/** Maximum routes shown that an instance does not import. */
 export const MAX_STRANGERS = 20
 
-/** What became of a route, in EVPN and IP VPNs alike. */
+/** The selection result of a route, for EVPN and IP VPNs alike. */
 interface RouteOutcome {
   readonly route: Route
   readonly fate: ExplainedRoute['fate']
   readonly reason: string | null
 }
 
-/** The wanted routes of a family in the RIB, by key, the best of each first. */
+/** The matching routes of a family in the RIB, by key, the best of each first. */
 export function chainsOf<R extends Route>(
   family: Family,
   isWanted: (route: Route) => route is R,
@@ -36,7 +36,7 @@ export function chainsOf<R extends Route>(
   return new Promise((resolve) => rib.walk(rib.best(family), visit, () => resolve(chains)))
 }
 
-/** Routes with their fates, those that are not imported last and not all of them, and kernel entries with theirs. */
+/** Routes with their selection results, those not imported last and limited, and kernel entries with their states. */
 export async function explained<V extends RouteOutcome, Shown extends ExplainedRoute>(
   outcomes: readonly V[],
   show: (outcome: V) => Shown,

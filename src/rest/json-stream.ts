@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream'
 import { TimeSlice, turn } from './turns.ts'
 
-/** Characters that are passed on at once. */
+/** Characters passed on at once. */
 const CHUNK = 1 << 15
 
-/** An object of many members, made while it is written; a member that is undefined is left out. */
+/** An object of many members, generated while it is written; an undefined member is left out. */
 export class LazyObject {
   readonly members: () => Iterable<readonly [name: string, value: unknown] | undefined>
 
@@ -17,9 +17,9 @@ export class LazyObject {
 type Pieces = Generator<string | Promise<unknown>, void, unknown>
 
 /**
- * The JSON text of a value in which objects may hold promises, lazy objects, iterables where arrays belong, and async iterables of slices
- * of them. Those are written piece by piece, so that a large table never blocks the daemon nor stands in memory as text. An item that is
- * undefined is left out, and counts as work. It stops where the reader is gone, since much may have to be looked at before there is any text.
+ * The JSON text of a value in which objects may hold promises, lazy objects, iterables in place of arrays, and async iterables of slices
+ * of them. Those are written piece by piece, so that a large table never blocks the daemon nor is in memory as text. An undefined item
+ * is left out, and counts as work. It stops when the reader is gone, since much work may precede the first text.
  */
 export function jsonStream(value: unknown, reader: { readonly destroyed: boolean }): Readable {
   const stream: Readable = Readable.from(
@@ -84,7 +84,7 @@ function* listOf(items: Iterable<unknown>): Pieces {
   yield (yield* itemsOf(items, true)) ? '[]' : ']'
 }
 
-/** Items of a list; whether the first of it is still to come. */
+/** Items of a list, and whether its first one is still to come. */
 function* itemsOf(items: Iterable<unknown>, isFirst: boolean): Generator<string | Promise<unknown>, boolean> {
   let separator = isFirst ? '[' : ','
   for (const item of items) {
@@ -113,7 +113,7 @@ function* objectOf(members: Iterable<readonly [string, unknown] | undefined>): P
   yield separator === '{' ? '{}' : '}'
 }
 
-/** Whether some of it has to be awaited or walked. */
+/** Whether a part of it has to be awaited or iterated. */
 function isLazy(value: unknown): boolean {
   if (value instanceof Promise || value instanceof LazyObject || isSliced(value) || isIterable(value))
     return true

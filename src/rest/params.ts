@@ -21,7 +21,7 @@ import { isGroupMac, type Mac, parseMac } from '../values/mac.ts'
 import { isInterfaceName } from '../vpn/names.ts'
 import type { AttachRequest, DetachRequest } from '../vpn/request.ts'
 
-/** A parameter of that type whose value is checked by `parse`; it answers undefined for what is not allowed. */
+/** A parameter of that type whose value is checked by `parse`, which returns undefined for a value that is not allowed. */
 function required<G, T>(type: z.ZodType<G>, parse: (given: G) => T | undefined) {
   return type.transform((given, context): T => {
     const value = parse(given)
@@ -40,7 +40,7 @@ const interfaceName = (given: string): string | undefined => (isInterfaceName(gi
 
 const instanceId = (given: string): string | undefined => ofOctets(given, MAX_ID_OCTETS)
 
-/** The driver that uses a port knows which names it can have: that of Open vSwitch is only a key, such as `patch2tun:31`. */
+/** The driver of a port decides which names it can have: for Open vSwitch the name is only a key, such as `patch2tun:31`. */
 const portName = (given: string): string | undefined => ofOctets(given, MAX_PORT_OCTETS)
 
 /** A text of 1 to `most` octets. */
@@ -138,14 +138,14 @@ export function parseDetach(body: unknown): DetachRequest {
   }
 }
 
-/** What is re-advertised; absent, null and {} are null. */
+/** The routes to re-advertise; absent, null and {} are null. */
 function readvertiseOf({
   readvertise: given,
 }: Pick<z.output<typeof attachParameters>, 'readvertise'>): AttachRequest['readvertise'] {
   return given ? { from: given.from_rt, to: given.to_rt } : null
 }
 
-/** What an attach to an IP VPN needs beyond the rest, and what there is not. Agents have null for a network without gateway. */
+/** What an attach to an IP VPN additionally needs, and must not have. Agents send null for a network without gateway. */
 function checkIpVpn(given: z.output<typeof attachParameters>, body: unknown): void {
   need(given, 'ip_address')
   if (!('gateway_ip' in object(body))) need(given, 'gateway_ip')
@@ -165,7 +165,7 @@ function need(given: Readonly<Record<string, unknown>>, name: string): void {
     )
 }
 
-/** That a host can have an address of an attach, if there is one. A router, which may be a VM, can have the first address of an IPv6 subnet. */
+/** Checks that a host can have the address of an attach, if there is one. A router, which may be a VM, can have the first address of an IPv6 subnet. */
 function checkHost(body: unknown, name: string, ip: Ip | null, subnet: InterfaceAddress | null): void {
   if (ip === null) return
   const reserved = subnet !== null && isIpv4(subnet.ip) ? reservedIn(subnet) : []
@@ -178,7 +178,7 @@ function checkHost(body: unknown, name: string, ip: Ip | null, subnet: Interface
   )
 }
 
-/** The values of parameters, which say of what `described` documents what they can be. */
+/** The values of parameters, checked against the schema in `described`. */
 function check<T>(parameters: z.ZodType<T>, described: z.ZodObject, body: unknown): T {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new RequestError(
@@ -200,7 +200,7 @@ function check<T>(parameters: z.ZodType<T>, described: z.ZodObject, body: unknow
   )
 }
 
-/** The innermost parameter on the way to what is wrong that has a description. */
+/** The innermost parameter around the error that has a description. */
 function faultAt(path: readonly PropertyKey[], described: z.ZodObject, body: object) {
   let name = ''
   let value: unknown = body

@@ -14,7 +14,7 @@ import { refuseOthers } from './status.ts'
 type Action = 'enable' | 'disable' | 'reset' | 'refresh'
 type Act = (peer: BgpPeer, text: string) => void
 
-/** What an operator can tell a peer to do; throws `RequestError` where it cannot. `text` goes to the peer (RFC 9003). */
+/** The actions of an operator on a peer; throws `RequestError` where one is impossible. `text` goes to the peer (RFC 9003). */
 const ACTIONS: Readonly<Record<Action, Act>> = {
   enable: (peer) => peer.enable(),
   disable: (peer, text) => peer.disable(text),
@@ -26,9 +26,9 @@ const ACTIONS: Readonly<Record<Action, Act>> = {
   refresh,
 }
 
-/** Those that say something to the peer. */
+/** The actions that send a text to the peer. */
 const SPEAKING = ['disable', 'reset']
-/** `POST /bgp/peers/{address}/{action}`; answers the peer as the list of peers shows it then. */
+/** `POST /bgp/peers/{address}/{action}`; answers with the peer's entry in the list of peers. */
 export function addPeers(app: FastifyInstance, { peers }: Speaker, events: EventSink): void {
   for (const [action, act] of Object.entries(ACTIONS) as [Action, Act][]) {
     const documented = ROUTES[action]
@@ -77,7 +77,7 @@ function readReason(action: string, body: FastifyRequest['body']): string {
   return reason
 }
 
-/** What a body of JSON says; without a body, nothing. */
+/** The content of a JSON body; null without a body. */
 function object(body: unknown): Record<string, unknown> {
   const value = readBody(body)
   if (value === undefined) return {}

@@ -42,7 +42,7 @@ export function addDocumented(
   })
 }
 
-/** What a route takes and answers, as JSON Schema. */
+/** The parameters and answers of a route, as JSON Schema. */
 function documentation(route: ApiRoute): FastifySchema {
   const { tag, summary, params, query, body, answer, mediaType, errors = [] } = route
   const schema = jsonSchema(answer, 'output')
@@ -76,7 +76,7 @@ function errorsByStatus(codes: readonly ErrorCode[]): Record<number, object> {
   )
 }
 
-/** Later versions may answer more than is documented now. */
+/** Later versions may return more than is documented now. */
 function jsonSchema(type: z.ZodType, io: 'input' | 'output'): object {
   const { $schema: _, ...schema } = z.toJSONSchema(type, {
     io,

@@ -27,15 +27,15 @@ import { serve } from './serve.ts'
 import { addStatus, json, refuseOthers } from './status.ts'
 
 export interface RestDependencies {
-  /** What attaches and detaches; null for a program without VPN services, which only shows what it does. */
+  /** The service for attach and detach; null for a program without VPN services, which is read-only. */
   readonly vpns: Pick<VpnService, 'attach' | 'detach'> | null
   readonly views: Views
-  /** For what Fastify itself has to say. */
+  /** The logger for Fastify itself. */
   readonly log: Logger
   readonly events: EventSink
-  /** What has been counted of these events since the start. */
+  /** The event counts since the start. */
   readonly counters: EventCounters
-  /** What `/ping` answers, see `newPing`. */
+  /** The answer of `/ping`, see `newPing`. */
   readonly ping: string
 }
 
@@ -44,7 +44,7 @@ const LOOKING_GLASS = '/looking-glass'
 const MAX_PARAM_LENGTH = 3 * MAX_ID_OCTETS
 const empty = (): unknown => ({})
 
-/** The HTTP face: bagpipe-bgp's API, ready to listen or to be tested by `inject`. */
+/** The HTTP server: bagpipe-bgp's API, ready to listen or to be tested by `inject`. */
 export function restServer({ vpns, views, log, events, counters, ping }: RestDependencies): FastifyInstance {
   const answerError = errorHandler(events)
   const app = Fastify({
@@ -61,7 +61,7 @@ export function restServer({ vpns, views, log, events, counters, ping }: RestDep
 
   const isRefused = limitConnections(app.server, connectionLimit())
   app.addHook('onRequest', (request, reply, done) => {
-    delete request.raw.headers['content-type'] // agents send JSON under any, or none
+    delete request.raw.headers['content-type'] // agents send JSON under any type, or none
     if (isRefused(request.socket))
       return void reply.code(503).header('connection', 'close').send(errorBody('TOO_MANY_CONNECTIONS'))
     done(hostError(request))
@@ -98,7 +98,7 @@ function hostError({ raw }: FastifyRequest): RequestError | undefined {
   return new RequestError('REQUEST_UNREADABLE', 'the request has no Host header')
 }
 
-/** Any method is as good as another. */
+/** Accepts any method. */
 function addPing(app: FastifyInstance, ping: string): void {
   const answer: RouteHandlerMethod = (_request, reply) => json(reply).send(ping)
   serve(app, ROUTES.ping, answer)
@@ -106,7 +106,7 @@ function addPing(app: FastifyInstance, ping: string): void {
   app.route({ method: others, url: '/ping', handler: answer })
 }
 
-/** What the agents call. */
+/** The routes for agents. */
 function addAttachments(app: FastifyInstance, vpns: Pick<VpnService, 'attach' | 'detach'>): void {
   serve(app, ROUTES.attach, async (request, reply) => {
     await vpns.attach(parseAttach(readBody(request.body)))
@@ -140,7 +140,7 @@ function addLookingGlass(app: FastifyInstance, views: Views): void {
   }
 }
 
-/** bagpipe-bgp answers these methods like a GET of nothing. */
+/** bagpipe-bgp answers these methods like a GET with an empty body. */
 function answerEmpty(app: FastifyInstance, url: string): void {
   app.route({ method: ['PATCH', 'OPTIONS'], url, handler: empty })
 }
@@ -155,7 +155,7 @@ function canonicalUrl(url: string): string {
   return [plain === '' ? '/' : plain, ...query].join('?')
 }
 
-/** The words of a path below the looking glass, as the client spelled them. */
+/** The parts of a path below the looking glass, as the client wrote them. */
 function pathBelow(url: string): string[] {
   const [, ...words] = (url.split('?')[0] ?? '').split('/').filter((part) => part !== '')
   try {
@@ -165,7 +165,7 @@ function pathBelow(url: string): string[] {
   }
 }
 
-/** The node at a path, which may have `.json` behind it: an id may end so too. */
+/** The node at a path, which may end in `.json`, as an id may too. */
 async function nodeAt(
   root: Node,
   path: readonly string[],

@@ -12,14 +12,14 @@ import { devicesOf, type VpnInstance } from '../vpn/instance.ts'
 import type { VpnService } from '../vpn/service.ts'
 import { type DataplaneView, showStatus } from './dataplane-view.ts'
 
-/** Which entries to tell of; null: all. */
+/** Which entries to return; null: all. */
 export interface EntryFilter {
   readonly state: Status['state'] | null
   readonly instance: VpnInstance | null
   readonly kind: Kind | null
 }
 
-/** Entries and what became of them; an item that is left out is undefined, so that whoever walks them can count it as work. */
+/** Entries and their states; an item that is left out is undefined, so that callers can count it as work. */
 export async function* statusEntries(
   vpns: VpnService,
   dataplane: DataplaneView,
@@ -40,18 +40,18 @@ export async function* statusEntries(
     yield shown(items, (item) => show(item, wanted(item)))
 }
 
-/** What a slice shows, made while it is walked, so that a large slice does not hold up others. */
+/** The items of a slice, generated during iteration, so that a large slice does not hold up others. */
 export function* shown<T, S>(items: Iterable<T>, show: (item: T) => S): Iterable<S> {
   for (const item of items) yield show(item)
 }
 
-/** Settings of the machine that are kept as entries need them. */
+/** Node settings that are kept as entries need them. */
 export async function* statusSettings(dataplane: DataplaneView): AsyncGenerator<Iterable<ListedSetting>> {
   for await (const slice of dataplane.settings())
     yield shown(slice, ({ setting, entry }) => ({ ...setting, needed_for: dataplane.describe(entry) }))
 }
 
-/** Of entries that are not wanted it only counts that they cannot be removed. */
+/** Unwanted entries appear only as failed removals. */
 async function* candidates(
   dataplane: DataplaneView,
   state: Status['state'] | null,
@@ -85,7 +85,7 @@ export function showItem(
   }
 }
 
-/** What an entry says, field by field. */
+/** The fields of an entry. */
 function showEntry(entry: Entry): EntryFields {
   return { ...formatEntry(entry), device: entry.device }
 }
@@ -114,7 +114,7 @@ export function showVerification(
   }
 }
 
-/** By device, the ids of the instances that have something on it. */
+/** By device, the ids of the instances that have entries on it. */
 function ownersByDevice(instances: Iterable<VpnInstance>): ReadonlyMap<string, readonly string[]> {
   const owners = new Map<string, string[]>()
   for (const instance of instances) {

@@ -14,12 +14,12 @@ import { VPN_TYPES } from '../vpn/request.ts'
 import type { ServiceViews, Views } from './looking-glass/index.ts'
 import { peerSummary, whyDown } from './looking-glass/peers.ts'
 
-/** What is not in place for that long is a problem, not on its way. */
+/** An entry that is not programmed for this long counts as a problem. */
 const LONG_PENDING_MS = 60_000
-/** So long an address may be attached on two nodes, while a VM migrates. */
+/** How long an address may be attached on two nodes, while a VM migrates. */
 const LONG_SHARED_MS = 60_000
 
-/** The daemon on one page; `now` is in epoch milliseconds. */
+/** The summary of the daemon; `now` is in epoch milliseconds. */
 export async function statusSummary(views: Views, now: number): Promise<StatusSummary> {
   const { speaker, services, startTime, version } = views
   const peers = [...speaker.peers.values()]
@@ -52,7 +52,7 @@ export async function statusSummary(views: Views, now: number): Promise<StatusSu
 }
 
 interface Kernel extends DataplaneSummary {
-  /** How many networks are kept out of the host's IP stack by what; of others, why not. */
+  /** The number of VPNs isolated from the host's IP stack by each means; for the others, the reason. */
   readonly isolated: ReturnType<typeof isolation>
 }
 
@@ -90,7 +90,7 @@ function servicesSummary({ vpns, stateFile }: ServiceViews, kernel: Kernel): Ser
   }
 }
 
-/** Remote nodes whose routes were withdrawn all at once, and to which traffic goes on for a while. */
+/** Remote nodes whose routes were withdrawn all at once, and which still get traffic for a while. */
 function* vanishedNodes({ vpns }: Pick<ServiceViews, 'vpns'>) {
   for (const { routing } of vpns.instances.values())
     for (const [address, { routes, leftMs }] of routing.imports.vanishedNodes())
@@ -143,7 +143,7 @@ function stalePeers(peers: Iterable<BgpPeer>): BgpPeer[] {
   return [...peers].filter(({ staleRoutes }) => staleRoutes.since !== null)
 }
 
-/** Why there is no forwarding to rely on yet, in words; null when there is. */
+/** Why forwarding cannot be relied on yet, in words; null when it can. */
 export function whyNotReady({ speaker, startTime }: Views): string | null {
   if (!hasSession(speaker)) return 'no session with any peer'
   const { state, waiting_for } = routeState(speaker, startTime)
@@ -153,7 +153,7 @@ export function whyNotReady({ speaker, startTime }: Views): string | null {
     : `waiting for End-of-RIB of ${waiting_for.join(', ')}`
 }
 
-/** What is wrong, a sentence each, the worst first. */
+/** The problems, a sentence each, the worst first. */
 function problemsOf(
   { speaker, services, startTime, logHealth, exposures }: Views,
   kernel: Kernel | null,
@@ -214,7 +214,7 @@ function* lacks({ drivers }: ServiceViews): Iterable<string> {
   }
 }
 
-/** On a node that forwards for the other type. */
+/** Problems of a node that forwards for the other type. */
 function* dummyInstances({ vpns, drivers }: ServiceViews): Iterable<string> {
   if (drivers.evpn.name === drivers.ipvpn.name) return
   for (const type of VPN_TYPES) {
@@ -318,7 +318,7 @@ function* logProblems({ path, failure, dropped }: LogHealth): Iterable<string> {
   yield `the log cannot be written to ${path ?? 'standard output'} since ${formatTime(failure.since)}: ${failure.reason}${count}`
 }
 
-/** Without a peer to have one with, none is missing. */
+/** Without peers, no session is missing. */
 function hasSession({ peers }: Speaker): boolean {
   const wanted = [...peers.values()].filter(({ disabled }) => !disabled)
   return peers.size === 0 || wanted.some(isUp)

@@ -13,7 +13,7 @@ import { showVerification, statusEntries, statusSettings } from './status-entrie
 import { statusSummary, whyNotReady } from './status-summary.ts'
 import { shared } from './turns.ts'
 
-/** `GET /status`, `/status/entries`, `/status/settings`, `/healthz`, `/readyz`, and `POST /status/verify`; what concerns the kernel only where there is one. */
+/** `GET /status`, `/status/entries`, `/status/settings`, `/healthz`, `/readyz`, and `POST /status/verify`; kernel routes only where there is a kernel. */
 export function addStatus(app: FastifyInstance, views: Views): void {
   const { services } = views
   const summary = shared(async () => JSON.stringify(await statusSummary(views, views.now())))

@@ -1,13 +1,13 @@
-/** How long a piece of work may take before everything else gets its turn, in milliseconds. */
+/** How long a piece of work may take before other work gets its turn, in milliseconds. */
 const SLICE_MS = 3
-/** Items between two looks at the clock. */
+/** Items between two clock readings. */
 const ITEMS = 8
 
 const waiting: (() => void)[] = []
 
 /**
- * Resolves when the caller may work for a slice. One caller has its turn in each round of the event loop, whoever else waits: what a
- * session or a small request waits for is one slice, however many large answers are on their way.
+ * Resolves when the caller may work for a slice. Each round of the event loop runs one caller, however many wait: a
+ * session or a small request waits for one slice, however many large answers are under way.
  */
 export function turn(): Promise<void> {
   return new Promise((resolve) => {
@@ -15,7 +15,7 @@ export function turn(): Promise<void> {
   })
 }
 
-/** Does the work of all who ask before its turn comes once: each gets what was found after it had asked. */
+/** Does the work once for all who ask before its turn: each gets a result obtained after it had asked. */
 export function shared<T>(work: () => Promise<T>): () => Promise<T> {
   let next: Promise<T> | null = null
   return () => {
@@ -37,7 +37,7 @@ export class TimeSlice {
   private readonly end = performance.now() + SLICE_MS
   private items = 0
 
-  /** Whether it is over, asked after each item. */
+  /** Whether it is over; check it after each item. */
   isOver(): boolean {
     return ++this.items % ITEMS === 0 && performance.now() > this.end
   }

@@ -32,12 +32,12 @@ export function formatIp(ip: Ip): string {
 
 const MAPPED = '\0\0\0\0\0\0\0\0\0\0\xff\xff'
 
-/** The IPv4 address behind an IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2); other addresses as they are. */
+/** The IPv4 address behind an IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2); other addresses unchanged. */
 export function unmapped(ip: Ip): Ip {
   return ip.length === IPV6_LENGTH && ip.startsWith(MAPPED) ? (ip.slice(MAPPED.length) as Ip) : ip
 }
 
-/** An IPv4 address as the IPv4-mapped IPv6 address that stands for it; other addresses as they are. */
+/** An IPv4 address as an IPv4-mapped IPv6 address; other addresses unchanged. */
 export function mapped(ip: Ip): Ip {
   return ip.length === IPV4_LENGTH ? ((MAPPED + ip) as Ip) : ip
 }
@@ -54,7 +54,7 @@ export function isUnspecified(ip: Ip): boolean {
   return ip === ANY_IPV4 || ip === ANY_IPV6
 }
 
-/** What an address is that no host can have (RFC 6890), such as `a multicast address`; null where a host can. */
+/** The class of an address that no host can have (RFC 6890), such as `a multicast address`; null for others. */
 export function whyNoHost(ip: Ip): string | null {
   if (isUnspecified(ip)) return 'the unspecified address'
   const first = ip.charCodeAt(0)
@@ -97,7 +97,7 @@ export function parseInterfaceAddress(text: string): InterfaceAddress | undefine
   return { ip, prefixLength: Number(length) }
 }
 
-/** The octets with everything behind the first `length` bits cleared. */
+/** The octets with all bits after the first `length` cleared. */
 export function maskPrefix<O extends Octets>(ip: O, length: number): O {
   const whole = length >>> 3
   if (whole === ip.length) return ip
@@ -106,7 +106,7 @@ export function maskPrefix<O extends Octets>(ip: O, length: number): O {
 }
 
 /**
- * The addresses of a subnet that no host has, and what they are: of IPv4 its network and broadcast address (RFC 3021: of a
+ * The addresses of a subnet that no host has, and their meaning: of IPv4 its network and broadcast address (RFC 3021: of a
  * /31 there are none), of IPv6 the anycast address of its routers (RFC 4291 §2.6.1).
  */
 export function reservedIn({ ip, prefixLength }: InterfaceAddress): readonly (readonly [Ip, string])[] {

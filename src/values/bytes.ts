@@ -14,7 +14,7 @@ export function hex(value: Octets): string {
   return Buffer.from(value, 'latin1').toString('hex')
 }
 
-/** The octets that `text` spells in hex; undefined when it does not. */
+/** The octets that `text` contains in hex; undefined when it is not hex. */
 export function parseHex(text: string): Octets | undefined {
   return /^([0-9a-f]{2})*$/i.test(text) ? Buffer.from(text, 'hex').toString('latin1') : undefined
 }
@@ -39,7 +39,7 @@ export function pack32(value: number): Octets {
   return pack16(value >>> 16) + pack16(value & 0xffff)
 }
 
-/** Negative when `a` comes first: the shorter first, then by what stands in them. */
+/** Negative when `a` comes first: the shorter first, then by content. */
 export function compareOctets(a: Octets, b: Octets): number {
   return a.length - b.length || Number(a > b) - Number(a < b)
 }

@@ -1,4 +1,4 @@
-/** The value of `key`, made and kept when there was none. */
+/** The value of `key`, created and stored when there was none. */
 export function ensure<K, V>(
   map: Pick<Map<K, V>, 'get'> & { set(key: K, value: V): unknown },
   key: K,

@@ -3,14 +3,14 @@ import { type InterfaceAddress, type Ip, isLinkLocal, maskPrefix, reservedIn, wh
 const OURS = 'an address of this node'
 
 /**
- * The addresses that tunnels may end at: those of other machines, within the networks of VTEPs and provider edges where
- * they are configured. What the machine's own addresses are may change at any time.
+ * The addresses that tunnels may end at: those of other nodes, within the prefixes of VTEPs and provider edges where
+ * they are configured. The node's own addresses may change at any time.
  */
 export class TunnelEnds {
   private readonly configured: readonly Ip[]
   private readonly networks: readonly InterfaceAddress[]
   private readonly listeners = new Set<(changed: ReadonlySet<Ip>) => void>()
-  /** What is no end because of the machine's own addresses, and why. */
+  /** Addresses excluded by the node's own addresses, and why. */
   private excluded: ReadonlyMap<Ip, string>
 
   /** `configured` are this node's by the configuration; without `networks` ends may be anywhere. */
@@ -23,7 +23,7 @@ export class TunnelEnds {
     this.excluded = exclusions(configured, [])
   }
 
-  /** Why no tunnel of ours ends there, in words that follow `is`; null where one may. `isOnLink`: packets leave by an interface that is known. */
+  /** Why no tunnel may end there, in words that follow `is`; null where one may. `isOnLink`: packets leave by a known interface. */
   whyNot(ip: Ip, isOnLink = false): string | null {
     const reason = whyNoHost(ip) ?? this.excluded.get(ip)
     if (reason !== undefined) return reason
@@ -33,7 +33,7 @@ export class TunnelEnds {
     return this.networks.length === 0 || this.networks.some(isAllowed) ? null : 'outside of vtep_networks'
   }
 
-  /** Takes in the addresses of the machine as they are now, and tells the listeners of what may be an end now or no more. */
+  /** Takes the node's present addresses, and notifies the listeners of addresses that have become, or ceased to be, possible ends. */
   setNodeAddresses(addresses: readonly InterfaceAddress[]): void {
     const before = this.excluded
     this.excluded = exclusions(this.configured, addresses)
@@ -42,14 +42,14 @@ export class TunnelEnds {
     if (changed.size > 0) for (const listener of this.listeners) listener(changed)
   }
 
-  /** Calls back whenever addresses become ends or are no more; the returned function ends that. */
+  /** Calls back when addresses become, or cease to be, possible ends; the returned function ends that. */
   listen(listener: (changed: ReadonlySet<Ip>) => void): () => void {
     this.listeners.add(listener)
     return () => void this.listeners.delete(listener)
   }
 }
 
-/** An address of the machine is one, whatever it is in another of its subnets. */
+/** An address of the node is excluded, whatever it is in another of its subnets. */
 function exclusions(
   configured: readonly Ip[],
   addresses: readonly InterfaceAddress[],

@@ -67,7 +67,7 @@ export class AdjRibOut implements BestListener {
   private flushing = false
   private flushedAt = Number.NEGATIVE_INFINITY
 
-  /** With `holdsEnd`, End-of-RIB waits until `releaseEnd`: some of our routes are not restored yet. That of memberships does not wait, since peers wait for it. */
+  /** With `holdsEnd`, End-of-RIB waits until `releaseEnd`: some of our routes are not restored yet. That of memberships is sent, since peers wait for it. */
   constructor(
     clock: Clock,
     rib: Rib,

@@ -23,7 +23,7 @@ export interface StaleContext {
   headlessMs(family: Family): number
   /** Other peers whose routes of a family have been complete for long enough to be relied on. */
   settledPeers(family: Family): ReadonlySet<Source>
-  /** The stale routes of a family are swept from now on. */
+  /** Called when the stale routes of a family are no longer kept. */
   released(): void
 }
 

@@ -8,14 +8,14 @@ export interface Packet {
   readonly bytes: Buffer
 }
 
-/** The packets of a capture file, in its order, as far as it makes sense. */
+/** The packets of a capture file, in its order, as far as it can be read. */
 export interface Capture {
   readonly packets: readonly Packet[]
-  /** What is wrong with the file itself, in words. */
+  /** The error of the file itself, in words. */
   readonly problem: string | null
 }
 
-/** Reads a file that starts as capture files do; undefined when it does not. */
+/** Reads a file with the header of a capture file; undefined for others. */
 export function readCapture(file: Buffer): Capture | undefined {
   const layout = pcapLayout(file)
   if (layout !== undefined) return readPcap(file, layout)

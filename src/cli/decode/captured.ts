@@ -10,14 +10,14 @@ import { decodePiece } from './piece.ts'
 import type { Moment, Run } from './reassembly.ts'
 import { formatTime } from './time.ts'
 
-/** A piece of what one end of a connection sent, or the hole in front of it. */
+/** A piece of one direction of a connection, or the gap before it. */
 interface Arrival {
   readonly connection: CapturedConnection
   readonly conversation: Conversation
   readonly end: End
   readonly moment: Moment
   readonly run: Run
-  /** Null stands for the hole. */
+  /** Null stands for the gap. */
   readonly piece: Piece | null
 }
 

@@ -2,7 +2,7 @@ import type { End } from '../../bgp/describe/conversation.ts'
 import type { PacketEndpoint, TcpSegment } from './packet.ts'
 import { ByteStream, type Moment } from './reassembly.ts'
 
-/** One TCP connection: its ends, and what each of them sent. */
+/** One TCP connection: its ends, and the data that each of them sent. */
 export interface CapturedConnection {
   readonly ends: readonly [PacketEndpoint, PacketEndpoint]
   readonly sent: readonly [ByteStream, ByteStream]

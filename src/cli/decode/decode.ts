@@ -16,7 +16,7 @@ export interface Manner {
   readonly lines: boolean
 }
 
-/** Decodes an input for what its first bytes show it to be: a capture, text, or the messages themselves. */
+/** Decodes an input by the type that its first bytes show: a capture, text, or the messages themselves. */
 export function decodeInput(input: Input, { facts, port, lines }: Manner): Iterable<Decoded> {
   const { file, bytes, isHex } = input
   const context = contextOf(facts)

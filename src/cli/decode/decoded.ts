@@ -1,13 +1,13 @@
 import type { MessageDescription } from '../../bgp/describe/description.ts'
 
-/** Bytes, or a lack of them, that are no message: told, never dropped. */
+/** Bytes outside of messages, or missing bytes: reported, never dropped. */
 export interface Note {
   readonly type: 'NOTE'
   readonly reason: string
   readonly bytes: string
 }
 
-/** Where something stood in the input. */
+/** The position in the input. */
 export interface Location {
   readonly file?: string
   readonly line?: number
@@ -25,7 +25,7 @@ export function note(reason: string, bytes: Uint8Array = new Uint8Array(0)): Not
   return { type: 'NOTE', reason, bytes: Buffer.from(bytes).toString('hex') }
 }
 
-/** Whether it is as it should be. */
+/** Whether it is without errors. */
 export function isClean(decoded: Decoded): boolean {
   return decoded.type !== 'NOTE' && decoded.verdict === null
 }

@@ -4,7 +4,7 @@ import { FAMILIES } from '../../bgp/describe/families.ts'
 import { suggest } from '../../config/suggest.ts'
 import { CliError } from '../command.ts'
 
-/** What the operator says about the session; what is undefined is left to the OPENs. */
+/** Session parameters from the operator; undefined ones are taken from the OPENs. */
 export interface SessionHints {
   readonly as4?: boolean | undefined
   readonly internal?: boolean | undefined
@@ -12,7 +12,7 @@ export interface SessionHints {
   readonly addPath?: readonly string[] | undefined
 }
 
-/** The same in the terms of the decoders. Throws `CliError` when a family has no such name. */
+/** The same in the types of the decoders. Throws `CliError` when a family has no such name. */
 export function contextOf({ as4, internal, extended, addPath }: SessionHints): Partial<SessionContext> {
   return {
     ...(as4 === undefined ? {} : { fourOctetAs: as4 }),

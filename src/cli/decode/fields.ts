@@ -1,4 +1,4 @@
-/** Numbers of a capture file in its byte order; those behind the end are 0. */
+/** Numbers of a capture file in its byte order; those beyond the end are 0. */
 export class FieldReader {
   readonly bytes: Buffer
   private readonly littleEndian: boolean

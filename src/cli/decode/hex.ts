@@ -1,8 +1,8 @@
 import { CliError } from '../command.ts'
 
 /**
- * The bytes that `text` spells in hex, in groups of any length between spaces, colons and commas, with or without `0x`.
- * `complaint` says what a group is not.
+ * The bytes that `text` contains in hex, in groups of any length between spaces, colons and commas, with or without `0x`.
+ * `complaint` describes an invalid group.
  */
 export function parseHexText(text: string, complaint = 'not hex'): Buffer {
   const digits = text

@@ -7,13 +7,13 @@ export interface Input {
   /** The file it was read from; null for arguments and standard input. */
   readonly file: string | null
   readonly bytes: Buffer
-  /** The bytes are those of messages, whatever they look like: they were given in hex as arguments. */
+  /** The bytes are messages in any case: they were given in hex as arguments. */
   readonly isHex: boolean
 }
 
 /**
- * What the arguments name: `files`, then `words`, which are files or hex; words of hex in a row belong together. With
- * neither it is standard input.
+ * The inputs in the arguments: `files`, then `words`, which are files or hex; adjacent words of hex belong together. Without
+ * both it is standard input.
  */
 export async function readInputs(words: readonly string[], files: readonly string[]): Promise<Input[]> {
   const inputs = files.map(readFile)

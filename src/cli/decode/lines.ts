@@ -5,7 +5,7 @@ import { contextOf, type SessionHints } from './facts.ts'
 import { parseHexText } from './hex.ts'
 import { decodeStream } from './stream.ts'
 
-/** An object of `--jsonl` input; its session facts go before those of the command line. */
+/** An object of `--jsonl` input; its session parameters override those of the command line. */
 const Line = z.strictObject({
   hex: z.string(),
   as4: z.boolean().optional(),
@@ -14,7 +14,7 @@ const Line = z.strictObject({
   add_path: z.array(z.string()).optional(),
 })
 
-/** Decodes a line at a time, each on its own; what cannot be read becomes a note, so that every line has its answer. */
+/** Decodes each line on its own; an unreadable line becomes a note, so that every line has a result. */
 export function* decodeLines(text: string, facts: SessionHints): Iterable<Decoded> {
   for (const [index, content] of text.split('\n').entries()) {
     const place = { line: index + 1 }

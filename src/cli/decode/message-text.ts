@@ -11,7 +11,7 @@ import type {
 import { rowsOf, table } from './table.ts'
 import { cellsOf, hexWords, objectWords, valueLines } from './words.ts'
 
-/** What stands below a message's first line. */
+/** The details below a message's first line. */
 export function bodyLines(message: MessageDescription): string[] {
   return [...contentLines(message), ...message.errors.flatMap(errorLines)]
 }
@@ -102,7 +102,7 @@ function notificationLines(notification: NotificationDescription): string[] {
   ]
 }
 
-/** An error, what the sender would be told, and the bytes. */
+/** An error, the NOTIFICATION for it, and the bytes. */
 function errorLines({ severity, reason, notification, bytes }: ErrorDescription): string[] {
   return [
     `! ${severity}: ${reason}`,

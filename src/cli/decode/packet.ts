@@ -64,7 +64,7 @@ function ipStart(linkType: number, packet: Buffer): number | undefined {
   return type === ETHER_IPV4 || type === ETHER_IPV6 ? start : undefined
 }
 
-/** Of a fragmented packet the first fragment is read, the others turn up as missing bytes. */
+/** Of a fragmented packet the first fragment is read, the others appear as missing bytes. */
 function inIpv4(ip: Buffer): TcpSegment | undefined {
   const headerLength = ((ip[0] ?? 0) & 0x0f) * 4
   const fragmentOffset = u16(ip, 6) & 0x1fff
@@ -119,7 +119,7 @@ function inTcp(tcp: Buffer, addresses: Buffer): TcpSegment | undefined {
   }
 }
 
-/** Where the packet ends in what was captured; behind it Ethernet may have padded. Offloading leaves the length 0. */
+/** The end of the packet in the captured bytes; Ethernet may have padded it. Offloading leaves the length 0. */
 function packetEnd(ip: Buffer, stated: number): number {
   return stated === 0 ? ip.length : Math.min(stated, ip.length)
 }

@@ -48,7 +48,7 @@ export function readPcapng(file: Buffer): Capture {
   return { packets, problem }
 }
 
-/** Stands for an interface that no block describes, which no link type fits. */
+/** Used for an interface that no block describes; no link type matches it. */
 const UNKNOWN_INTERFACE: Interface = { linkType: -1, resolution: 1n, offsetSeconds: 0n }
 
 function readEnhancedPacket(body: FieldReader, interfaces: readonly Interface[]): Packet {

@@ -2,7 +2,7 @@ import type { MessageDescription } from '../../bgp/describe/description.ts'
 import { lengthAt, type Piece } from '../../bgp/describe/split.ts'
 import { type Note, note } from './decoded.ts'
 
-/** What a piece of a stream of `length` octets is: a message, described by `describe`, or a note. */
+/** The result for a piece of a stream of `length` octets: a message, described by `describe`, or a note. */
 export function decodePiece(
   { kind, offset, bytes }: Piece,
   length: number,

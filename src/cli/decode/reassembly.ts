@@ -1,19 +1,19 @@
-/** When something was captured: the number of the packet in the file, from 1 as others count, and its time. */
+/** The time of a capture: the number of the packet in the file, from 1, and its timestamp. */
 export interface Moment {
   readonly frame: number
   readonly time: bigint | null
 }
 
 interface Chunk {
-  /** Place of the first octet in the stream, sequence numbers unwrapped. */
+  /** Position of the first octet in the stream, sequence numbers unwrapped. */
   readonly at: number
   readonly bytes: Buffer
   readonly moment: Moment
 }
 
-/** Octets of one direction without a hole. */
+/** Octets of one direction without a gap. */
 export interface Run {
-  /** Octets in front of it that the capture lacks. */
+  /** Number of missing octets before it. */
   readonly missing: number
   readonly bytes: Buffer
   /** When everything up to an offset had arrived, by ascending offsets; the last is the length. */
@@ -28,7 +28,7 @@ export class ByteStream {
   private lowest = Number.POSITIVE_INFINITY
   private readonly chunks: Chunk[] = []
 
-  /** Whether a SYN with this sequence number belongs to what was seen of this connection. */
+  /** Whether a SYN with this sequence number belongs to the captured part of this connection. */
   fits(sequence: number): boolean {
     const first = this.unwrap(sequence) + 1
     if (this.start !== undefined) return this.start === first
@@ -47,12 +47,12 @@ export class ByteStream {
     this.chunks.push({ at, bytes, moment })
   }
 
-  /** Sequence numbers are 32 bits wide: the nearest to the last one is meant. */
+  /** Sequence numbers are 32 bits wide: the value nearest to the last one is used. */
   private unwrap(sequence: number): number {
     return this.last === undefined ? sequence + 2 ** 32 : this.last + ((sequence - this.last) | 0)
   }
 
-  /** The stream as far as it was captured; of octets that came twice the first copy counts. */
+  /** The stream as far as it was captured; of duplicate octets the first copy counts. */
   runs(): Run[] {
     const sorted = this.chunks.toSorted((a, b) => a.at - b.at || a.moment.frame - b.moment.frame)
     const runs: Run[] = []

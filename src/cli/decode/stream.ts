@@ -7,8 +7,8 @@ import type { Decoded, Location } from './decoded.ts'
 import { decodePiece } from './piece.ts'
 
 /**
- * Decodes messages that stand behind each other, all to be read with the same session facts. The first UPDATE that shows whether the session is
- * internal decides where they do not say.
+ * Decodes consecutive messages with the same session parameters. Where these do not say whether the session is
+ * internal, the first UPDATE that shows it decides.
  */
 export function* decodeStream(
   stream: Buffer,

@@ -2,7 +2,7 @@ import { type Decoded, isClean, type Location } from './decoded.ts'
 import { bodyLines } from './message-text.ts'
 import { hexWords } from './words.ts'
 
-/** Messages as people like to read them, each with what is wrong with it, and at the end how many there were. */
+/** Messages in readable form, each with its errors, and at the end their number. */
 export function* renderText(decoded: Iterable<Decoded>): Iterable<string> {
   const counts = new Map<string, number>()
   let total = 0

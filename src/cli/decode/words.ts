@@ -37,7 +37,7 @@ export function objectWords(object: JsonObject): string {
   return cellsOf(object).join(', ')
 }
 
-/** Hex, cut short where there is too much of it to look at. */
+/** Hex, truncated where it is long. */
 export function hexWords(hex: string): string {
   return hex.length <= HEX_SHOWN ? hex : `${hex.slice(0, HEX_SHOWN)}… (${hex.length / 2} bytes)`
 }
@@ -48,7 +48,7 @@ function scalarWords(value: Json): string {
   return String(value)
 }
 
-/** Items behind each other, in lines of a readable length. */
+/** Consecutive items, in lines of a readable length. */
 function wrap(items: readonly string[]): string[] {
   const lines: string[] = []
   for (const item of items) {

@@ -1,4 +1,4 @@
-/** One instruction of eBPF (RFC 9669 §3), or a place to jump to. */
+/** One instruction of eBPF (RFC 9669 §3), or a jump target. */
 export type Line =
   | { readonly label: string }
   | {

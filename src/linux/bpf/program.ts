@@ -1,6 +1,6 @@
 import { addressOf, close, syscall } from '../libc.ts'
 
-/** The number of bpf(2), by Node's name of the architecture. */
+/** The system call number of bpf(2), by Node's name of the architecture. */
 const SYS_BPF: Readonly<Record<string, number>> = {
   x64: 321,
   ia32: 357,
@@ -20,7 +20,7 @@ const ATTRIBUTE_BYTES = 72
 const INFO_BYTES = 80
 const INFO_NAME = 64
 const NAME_BYTES = 16
-/** Helpers that only programs of this licence may call are among those that ours do. */
+/** Our programs call helpers that require this licence. */
 const LICENCE = Buffer.from('Dual BSD/GPL\0')
 
 export const BPF_PROG_TYPE_SCHED_CLS = 3
@@ -28,19 +28,19 @@ export const BPF_PROG_TYPE_XDP = 6
 
 export interface ProgramSource {
   readonly type: number
-  /** What `bpftool prog` shows it by: up to 15 letters, digits, dots and underscores. */
+  /** Its name in `bpftool prog`: up to 15 letters, digits, dots and underscores. */
   readonly name: string
-  /** As `assemble` makes them. */
+  /** From `assemble`. */
   readonly instructions: Uint8Array
 }
 
-/** A program that is in the kernel as long as its `fd` is open or an interface has it. */
+/** A loaded program; it stays in the kernel while its `fd` is open or it is attached to an interface. */
 export interface Program {
   readonly fd: number
   readonly id: number
 }
 
-/** Loads a program; the negated errno where the kernel refuses it. Takes CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN. */
+/** Loads a program; the negated errno where the kernel refuses it. Needs CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN. */
 export function loadProgram({ type, name, instructions }: ProgramSource): Program | number {
   const attribute = Buffer.alloc(ATTRIBUTE_BYTES)
   attribute.writeUInt32LE(type, 0)
@@ -56,7 +56,7 @@ export function loadProgram({ type, name, instructions }: ProgramSource): Progra
   return -ENOSYS
 }
 
-/** The name of the program with that id; null where we may not look (it takes CAP_SYS_ADMIN), or there is none. */
+/** The name of the program with that id; null without permission (CAP_SYS_ADMIN), or where there is none. */
 export function programName(id: number): string | null {
   const attribute = Buffer.alloc(12)
   attribute.writeUInt32LE(id, 0)

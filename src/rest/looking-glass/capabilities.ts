@@ -3,7 +3,7 @@ import { familyName } from '../../bgp/family.ts'
 import { AddPathMode, type Capabilities } from '../../bgp/message/capability.ts'
 import type { Negotiated } from '../../bgp/session/negotiate.ts'
 
-/** What holds for a session, and what either side advertised to get there. */
+/** The negotiated parameters of a session, and what each side advertised. */
 export function showCapabilities(negotiated: Negotiated, ours: Capabilities | undefined): unknown {
   const { context, peer, families } = negotiated
   return {

@@ -16,17 +16,17 @@ import { formatIp } from '../../values/address.ts'
 import { formatMac } from '../../values/mac.ts'
 import { ensure } from '../../values/map.ts'
 
-/** An imported route, and why forwarding does not go by it. */
+/** An imported route, and why forwarding does not use it. */
 export interface EvpnRouteUse {
   readonly route: Route
-  /** Null where it does. */
+  /** Null where it is used. */
   readonly unused: string | null
 }
 
-/** Imported routes that are about the same. */
+/** Imported routes for the same subject. */
 export type RouteGroup = readonly [subject: string, routes: readonly EvpnRouteUse[]]
 
-/** What is undefined is work that has no routes to show. */
+/** Undefined items are work without routes to show. */
 export function* evpnRouteUses(macVrf: MacVrf): Iterable<RouteGroup | undefined> {
   const { context } = macVrf.addresses
   for (const routes of macVrf.addresses.learned()) {
@@ -54,7 +54,7 @@ function whyNoTunnel(route: Route, context: MacSelectionContext): string | null 
   return 'reason' in tunnel ? tunnel.reason : null
 }
 
-/** What bagpipe-bgp calls a tracked entry. */
+/** The tracked entry, in bagpipe-bgp's words. */
 function subject(route: Route): string {
   if (isMacRoute(route)) return `('MAC', ${formatMac(route.nlri.mac).toUpperCase()})`
   if (isMulticastRoute(route))

@@ -24,7 +24,7 @@ import { peerNode, peerSummary } from './peers.ts'
 import { chains, showRoutes } from './routes.ts'
 import { collection, inline, leaf, type Node, tree } from './tree.ts'
 
-/** What the looking glass looks at. */
+/** The sources of the looking glass. */
 export interface Views {
   readonly speaker: Speaker
   /** Null for a program without VPN services. */
@@ -35,16 +35,16 @@ export interface Views {
   readonly startTime: number
   /** Epoch milliseconds. */
   readonly now: () => number
-  /** Milliseconds since the start, whatever the time of day became meanwhile. */
+  /** Milliseconds since the start, independent of changes of the time of day. */
   readonly uptimeMs: () => number
   /** The latest warnings and errors, newest first. */
   readonly recentLog: () => readonly LogRecord[]
   readonly logHealth: () => LogHealth
-  /** What of the machine exposes secrets, in sentences. */
+  /** Which files expose secrets, in sentences. */
   readonly exposures: () => readonly string[]
 }
 
-/** The part of a compute node. */
+/** The sources that only a compute node has. */
 export interface ServiceViews {
   readonly vpns: VpnService
   readonly dataplane: DataplaneView
@@ -61,13 +61,13 @@ export interface DriverView {
   readonly kernelRelease: string
   /** As the looking glass spells them: `encap:VXLAN`. */
   readonly encapsulations: readonly string[]
-  /** What the kernel does not have without which it can forward nothing; null when it has all. */
+  /** What the kernel lacks for any forwarding; null when nothing. */
   lacks(): string | null
 }
 
 const SHOWN_FAMILIES = [VPNV4, VPNV6, FLOWSPEC_VPNV4, FLOWSPEC_VPNV6, ROUTE_TARGET, EVPN]
 
-/** The tree of bagpipe-bgp's looking glass; `base` is its own address, which links start with. */
+/** The tree of bagpipe-bgp's looking glass; `base` is its own address, the prefix of links. */
 export function lookingGlass(views: Views, base: string): Node {
   return tree(() => ({
     summary: inline(() => summary(views)),

@@ -65,13 +65,13 @@ function shownTerms(targets: ReadvertiseTargets | null): object {
   return targets === null ? {} : { from: shownTargets(targets.from), to: shownTargets(targets.to) }
 }
 
-/** Route targets that it gets routes of, to import or to re-advertise. */
+/** Route targets that it imports or re-advertises routes of. */
 function subscribed(instance: VpnInstance): ReadonlySet<RouteTarget> {
   const further = readvertisementOf(instance)?.imports.targets ?? []
   return new Set([...instance.routing.imports.targets, ...further])
 }
 
-/** The VRF that is the gateway of the network; what is shown of several is the first. */
+/** The VRF that is the gateway of the instance; of several, the first is shown. */
 function gatewayPort(instance: VpnInstance, base: string): unknown {
   const gateway = instance.type === 'evpn' ? instance.macVrf.addresses.gateways[0] : undefined
   if (gateway === undefined) return null
@@ -113,14 +113,14 @@ async function* shownEntries(
   yield shown(found, (one) => one && show(one))
 }
 
-/** Label routes belong to the machine: those of the instance go by its labels. */
+/** Label routes belong to the node: those of the instance are found by its labels. */
 function labelRoutes({ attachments }: VpnInstance): Entry[] {
   const labels = new Set([...attachments].map(({ label }) => label))
   return [...labels].map((label) => ({ kind: 'mpls', device: 'lo', label, hops: [] }))
 }
 
 interface PortView {
-  /** The EVPN instance that it leads into. */
+  /** The EVPN instance that its IRB leads into. */
   readonly evpn?: string
   readonly endpoints: unknown[]
 }
@@ -151,7 +151,7 @@ function rdOf(instance: VpnInstance, number: number | null): string {
   return formatRd(ipv4Rd(instance.vrf.config.identifier, number))
 }
 
-/** Imported routes by what they are about, each with the reason where it is not used for forwarding. */
+/** Imported routes by subject, each with the reason where it is not used for forwarding. */
 function receivedRoutes(instance: VpnInstance, base: string): LazyObject {
   return new LazyObject(function* () {
     for (const group of routeUses(instance)) yield group && [group[0], shown(group[1], showUse)]

@@ -38,7 +38,7 @@ export function whyDown({ sessions }: BgpPeer): string | null {
   return sessions.config.passive ? 'waiting for the peer to connect' : 'connecting'
 }
 
-/** One peer: what bagpipe-bgp shows of it, then what the session and its messages amount to. */
+/** One peer: what bagpipe-bgp shows of it, then the session's parameters and message counts. */
 export function peerNode(peer: BgpPeer, routeTargetConstraint: boolean, base: string): Node {
   const { sessions, negotiated, source, routesIn, routesOut, staleRoutes } = peer
   const { config } = sessions

@@ -30,7 +30,7 @@ export function* showRoutes(routes: Iterable<Route>, base: string): Iterable<unk
   for (const route of routes) yield showRoute(route, base)
 }
 
-/** All routes of the chains that start with these, losers behind winners. */
+/** All routes of the chains that start with these, best ones before others. */
 export function* chains(heads: Iterable<Route>): Iterable<Route> {
   for (const head of heads)
     for (let route: Route | null = head; route !== null; route = route.next) yield route

@@ -1,6 +1,6 @@
 import { LazyObject } from '../json-stream.ts'
 
-/** A place in the looking glass. What its parent shows of it depends on its kind. */
+/** A node in the looking glass. Its kind decides how its parent shows it. */
 export type Node =
   /** Shown within its parent. */
   | { readonly kind: 'inline'; readonly value: () => unknown }
@@ -59,7 +59,7 @@ function member<T>(of: Readonly<Record<string, T>> | object, name: string): T | 
   return Object.entries(of).find(([key]) => key === name)?.[1]
 }
 
-/** What a GET on the node answers; `href` is the node's own address. */
+/** The answer to a GET on the node; `href` is the node's own address. */
 export function show(node: Node, href: string): unknown {
   switch (node.kind) {
     case 'inline':

@@ -10,7 +10,7 @@ interface CounterSpec<E extends DaemonEvent> {
   readonly help: string
   /** Never an entry, a port or an instance: there may be many thousand. */
   readonly labels?: readonly string[]
-  /** What an event adds, with the labels; once and with the event's own fields where absent. */
+  /** The increments for an event, with the labels; by default one, with the event's own fields. */
   readonly add?: (event: E) => Iterable<readonly [Labels, number]>
 }
 
@@ -24,7 +24,7 @@ const STATE_FILE = {
   help: 'State that could not be written, or not be read as a whole',
 } as const
 
-/** Counters by the event that they count. */
+/** Counters by their event type. */
 const COUNTERS: CounterSpecs = {
   'session-changed': [
     {
@@ -132,7 +132,7 @@ const COUNTERS: CounterSpecs = {
   ],
 }
 
-/** Counts events, from the start of the process on. A reader of them. */
+/** Counts events since the start of the process, as a reader of them. */
 export class EventCounters {
   readonly registry = new Registry()
   private readonly adders = new Map<string, ((event: DaemonEvent) => void)[]>()

@@ -9,7 +9,7 @@ import type { EventCounters } from './event-counters.ts'
 import { addNodeMetrics } from './node-metrics.ts'
 import { addPeerMetrics } from './peer-metrics.ts'
 
-/** `GET /metrics`, in the text format of Prometheus; other requests have their turn between two metrics. */
+/** `GET /metrics`, in the text format of Prometheus; other requests get their turn between two metrics. */
 export function addMetrics(app: FastifyInstance, views: Views, { registry }: EventCounters): void {
   addPeerMetrics(registry, views.speaker)
   addNodeMetrics(registry, views)

@@ -2,10 +2,10 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Counts } from '../../dataplane/model.ts'
 import type { ServiceViews, Views } from '../looking-glass/index.ts'
 
-/** So long the forwarding thread is waited for; then what it told last has to do. */
+/** How long to wait for the forwarding thread before its last summary is used. */
 const COUNTS_MS = 1000
 
-/** What is so at this moment of the daemon as a whole. */
+/** The present state of the daemon as a whole. */
 export function addNodeMetrics(registry: Registry, views: Views): void {
   const registers = [registry]
   const { speaker, services, version } = views
@@ -106,7 +106,7 @@ function addServiceMetrics(registry: Registry, { vpns, dataplane, stateFile }: S
   })
 }
 
-/** What is awaited; null where that takes too long or fails. */
+/** The awaited value; null where that takes too long or fails. */
 async function soon<T>(result: Promise<T>): Promise<T | null> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<null>((resolve) => {

@@ -32,7 +32,7 @@ const MESSAGES = {
   refresh: MessageType.RouteRefresh,
 } as const
 
-/** What GoBGP serves of peers, under its names and labels: its dashboards and alerts fit. */
+/** GoBGP's metrics of peers, under its names and labels, so that its dashboards and alerts fit. */
 export function addPeerMetrics(registry: Registry, { peers, clock }: Speaker): void {
   const registers = [registry]
   const counter = (name: string, help: string, value: (peer: BgpPeer) => number) =>
