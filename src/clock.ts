@@ -40,7 +40,7 @@ export interface TaskFaults {
   readonly open: { readonly reason: string; readonly since: number } | null
 }
 
-/** A clock whose tasks may throw, for want of file descriptors perhaps: each failure is reported and counted, and the task is retried every second until it succeeds. */
+/** A clock whose tasks may throw, for want of file descriptors perhaps: it reports and counts failures, and retries each task every second until it succeeds. */
 export class PersistentClock implements Clock {
   private readonly clock: Clock
   private readonly onFailure: (error: unknown) => void

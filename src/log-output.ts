@@ -29,7 +29,7 @@ interface Sink {
 }
 
 /**
- * A destination for pino that neither blocks nor fails: lines wait in a bounded queue, one write is under way at a time, and what
+ * A destination for pino that neither blocks nor fails: lines wait in a bounded queue, one write is under way at a time, and
  * failed writes are retried. Lines for which there is no room are dropped and counted.
  */
 export class LogOutput {

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { peerSummary } from './peers.ts'
 import { count, epochMs, failure, list } from './shapes.ts'
 
-/** How far the routes that forwarding goes by can be trusted. */
+/** How reliable the routes are that forwarding uses. */
 export const routeState = z.strictObject({
   state: z
     .enum(['complete', 'waiting', 'stale', 'headless'])

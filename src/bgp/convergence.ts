@@ -41,7 +41,7 @@ export class InitialConvergence {
   private cancelWait = (): void => {}
   private cancelCheck = (): void => {}
 
-  /** `neighbours` is a live view; `onConverged` is called once. */
+  /** `peers` is a live view; `onConverged` is called once. */
   constructor(
     options: ConvergenceOptions,
     clock: Clock,

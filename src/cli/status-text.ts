@@ -113,7 +113,7 @@ function* serviceFacts({
   yield ['state file', state_file === null ? 'none' : stateFileText(state_file)]
 }
 
-/** Null as long as no line is missing. */
+/** Yields nothing while no line was dropped. */
 function* logFacts({ log }: StatusSummary): Iterable<[string, string]> {
   if (log === undefined || log.dropped === 0) return
   yield ['log', `${countText(log.dropped, 'line', 'lines')} dropped since the start`]

@@ -159,7 +159,7 @@ export const ipv4Address: Type<Ip> = {
   },
 }
 
-/** A network; bits behind its length are allowed and do not count. */
+/** A prefix; bits behind its length are allowed and do not count. */
 export const prefix: Type<InterfaceAddress> = {
   allowed: 'a prefix such as 192.0.2.0/24',
   parse(value) {

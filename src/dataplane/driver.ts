@@ -12,7 +12,7 @@ import {
 } from './model.ts'
 import type { Refusal, Refused } from './refusal.ts'
 
-/** An interface with what the reconciler compares. */
+/** An interface with the properties that the reconciler compares. */
 export interface Link extends Interface {
   /** Of a tunnel: its remote address. */
   readonly peer: Ip | null
@@ -93,7 +93,7 @@ export interface ChangeListener {
 
 /** A kernel as the reconciler sees it. Calls return when the kernel has answered. */
 export interface Driver extends KernelQueries {
-  /** Starts to report changes to `observer`. */
+  /** Starts to report changes to `listener`. */
   watch(listener: ChangeListener): void
   /** Reports at once the changes that happened before the call. */
   poll(): void
@@ -126,7 +126,7 @@ export interface Driver extends KernelQueries {
   isIsolated(bridge: Link): boolean
   /** Ids of owned XDP programs that isolate bridges, by which a later process recognises them. */
   readonly programs: readonly number[]
-  /** What is missing that keeps VRFs and the host apart, in sentences. */
+  /** Missing protections between VRFs and the host, in sentences. */
   vrfGaps(): readonly string[]
   /** Options that owned VXLAN devices lack and that cannot be changed, in sentences. */
   vxlanGaps(): readonly string[]

@@ -20,7 +20,7 @@ export interface InterfaceInfo {
   readonly port: number | null
   /** Of a VXLAN device: whether it takes VNIs that other programs choose (`external`, `vnifilter`). */
   readonly flowBased: boolean
-  /** Of a VXLAN device: whether it learns addresses from what it receives. */
+  /** Of a VXLAN device: whether it learns addresses from received frames. */
   readonly learns: boolean
   /** Whether it carries our mark, or did during this process: removing the alias does not end ownership. */
   readonly owned: boolean

@@ -218,7 +218,7 @@ export interface Dataplane extends MaybeAsync<DataplaneQueries> {
   gone(entries: readonly Entry[]): Promise<void>
   /** Removes the unwanted entries of an earlier process. */
   clear(entries: readonly Entry[]): void
-  /** Reports the node's own next hop to an address to `changed`, null where there is none: first now, then at each change, until `unfollow`. */
+  /** Reports the node's own next hop to an address to `changed`, null for none: first now, then at each change, until `unwatchNextHop`. */
   watchNextHop(ip: Ip, changed: (nextHop: NextHop | null) => void): void
   unwatchNextHop(ip: Ip): void
   /** Reports the node's addresses, except those it has for tenants, to `changed`: first now, then at each change. */

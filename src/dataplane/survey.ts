@@ -25,7 +25,7 @@ export interface PortQuestion {
 /** Everything that decides whether an interface can be a port, at one moment. */
 export interface PortSurvey {
   readonly port: Interface | undefined
-  /** What the port stands on, the nearest first. */
+  /** The interfaces below the port, the nearest first. */
   readonly lowers: readonly string[]
   /** The peer of the port, where it is a veth. */
   readonly pair: Interface | undefined

@@ -35,7 +35,7 @@ export interface DataplaneSummary {
   readonly orphans: readonly Interface[]
   /** What isolates the requested bridges from the host, in their order. */
   readonly isolation: readonly Isolation[]
-  /** What is missing that keeps VRFs and the host apart, in sentences. */
+  /** Missing protections between VRFs and the host, in sentences. */
   readonly vrfGaps: readonly string[]
   /** Options that VXLAN devices lack and that cannot be changed, in sentences. */
   readonly vxlanGaps: readonly string[]

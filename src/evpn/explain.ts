@@ -69,7 +69,7 @@ export function whyBeaten(loser: Route, winner: Route): string {
   return `${formatIp(winner.set.nextHop!)} is better: ${whyBetterMac(winner, loser)}`
 }
 
-/** The multicast routes for which an instance replicates BUM traffic, and why not for the others; arguments as of `judge`. */
+/** The multicast routes for which an instance replicates BUM traffic, and why not for the others; parameters as of `explainMacRoutes`. */
 export function explainFloodRoutes(
   macVrf: MacVrf,
   chains: readonly (readonly MulticastRoute[])[],

@@ -126,7 +126,7 @@ export class Mobility {
     return { outbids: false, duplicate: this.moved(mac) }
   }
 
-  /** As `heard`, of another MAC address with one of the IP addresses of a local one (RFC 9721 §6); true when ours has a new sequence. */
+  /** As `routeReceived`, for another MAC address with an IP address of a local one (RFC 9721 §6); true when ours has a new sequence. */
   ipRouteReceived(mac: Mac, sequence: number): boolean {
     const local = this.local.get(mac)
     if (local === undefined || sequence < local.sequence || !this.isOlder(local, sequence)) return false

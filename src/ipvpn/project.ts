@@ -37,7 +37,7 @@ export function projectVrf({ device, table }: VrfTable, alias: string): (VrfDevi
   return [{ kind: 'vrf', device, alias, table }, ...nothing]
 }
 
-/** The entries of a local endpoint beside its route and its IRB. Packets from its port go to `place`, packets with its label to `delivery`. */
+/** The entries of a local endpoint beside its route and its IRB. Packets from its port go to the VRF, packets with its label to `delivery`. */
 export function projectEndpoint(
   vrf: VrfTable,
   endpoint: IpEndpoint,

@@ -26,7 +26,7 @@ export interface ReadvertiseTargets {
   readonly to: readonly RouteTarget[]
 }
 
-/** Whether any route matches them and has targets to be advertised with. */
+/** Whether the targets allow any route to be re-advertised. */
 export function isReadvertising(targets: ReadvertiseTargets | null): boolean {
   return targets !== null && targets.from.length > 0 && targets.to.length > 0
 }

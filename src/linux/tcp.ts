@@ -16,7 +16,7 @@ import { formatIp, type Ip, isIpv4, mapped, parseIp, unmapped } from '../values/
 import { close } from './libc.ts'
 import { openSocket, setFullTtl, setMd5Key, setTtlSecurity } from './tcp-options.ts'
 
-/** Time a closed connection has to deliver what was written, a NOTIFICATION at most. */
+/** Time in which a closed connection may still deliver written data, a NOTIFICATION at most. */
 const LINGER_MS = 500
 
 /** BGP's transport over the kernel's TCP. */

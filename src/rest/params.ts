@@ -178,7 +178,7 @@ function checkHost(body: unknown, name: string, ip: Ip | null, subnet: Interface
   )
 }
 
-/** The values of parameters, checked against the schema in `described`. */
+/** The checked values of parameters; `described` documents the allowed values for error messages. */
 function check<T>(parameters: z.ZodType<T>, described: z.ZodObject, body: unknown): T {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new RequestError(

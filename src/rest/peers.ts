@@ -77,7 +77,7 @@ function readReason(action: string, body: FastifyRequest['body']): string {
   return reason
 }
 
-/** The content of a JSON body; null without a body. */
+/** The content of a JSON body; an empty object without a body. */
 function object(body: unknown): Record<string, unknown> {
   const value = readBody(body)
   if (value === undefined) return {}

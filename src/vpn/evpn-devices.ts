@@ -17,7 +17,7 @@ export class EvpnDevices {
     this.vtep = vtep
   }
 
-  /** The devices of a new instance, with the bridge's VXLAN device of its VNI if there is one. Throws `RequestError` where an external device is in the way. */
+  /** The devices of a new instance, with the bridge's VXLAN device of its VNI if there is one. Throws `RequestError` for a conflicting external device. */
   async choose(linuxBridge: string | null, suffix: string, vni: number): Promise<MacVrfDevices> {
     const found = linuxBridge === null ? undefined : await this.dataplane.vxlanIn(linuxBridge, vni)
     const givenVxlan = found !== undefined && !found.owned

@@ -1,7 +1,7 @@
 import type { FormerWork, MadeLink } from '../dataplane/model.ts'
 import type { InstanceState, SavedState } from './state.ts'
 
-/** What the process that left a state did in this kernel; null: nothing is known. */
+/** The kernel objects of the process that left a state; null: unknown. */
 export function formerWork(state: SavedState | null): FormerWork {
   return { programs: state?.programs ?? [], links: state?.instances.flatMap(linksOf) ?? [] }
 }

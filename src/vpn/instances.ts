@@ -90,7 +90,7 @@ export class Instances {
   readonly evpnDevices: EvpnDevices
   private lastNumber = 0
   private blackhole: VrfTable | null = null
-  /** Finds `dead`. */
+  /** The search for `blackhole`. */
   private search: Promise<void> | null = null
 
   /** `sequenceChanged` reports changes that no agent asked for. */
@@ -193,7 +193,7 @@ export class Instances {
     }
   }
 
-  /** The blackhole VRF: that of an earlier process, or one with the last free table; of any range if all of the configured one are taken. */
+  /** The blackhole VRF: that of an earlier process, or one with the last free table, outside of the range if all of it is taken. */
   private findBlackhole(): Promise<void> {
     this.search ??= this.searchBlackhole().catch((error) => {
       this.search = null

@@ -48,7 +48,7 @@ function describeRoutes({ family, nlri, pathIds }: NlriList): RoutesDescription 
   return { family: familyName(family), nlri: described }
 }
 
-/** Skips the withdrawn routes; null when wrong lengths leave no attributes. */
+/** Skips the withdrawn routes; returns an empty list when wrong lengths leave no attributes. */
 function attributesOf(bytes: Buffer, session: SessionContext): AttributeDescription[] {
   const r = new Reader(bytes, HEADER_LENGTH)
   try {

@@ -268,7 +268,7 @@ function several<T>(items: readonly T[], write: (w: Writer, item: T) => void): (
 
 const text = (octets: Octets): string => Buffer.from(octets, 'latin1').toString('utf8')
 
-/** A text behind its length; what is longer than `maxLength` is cut. */
+/** A text after its length; a text longer than `maxLength` is truncated. */
 function writeText(w: Writer, value: string, maxLength: number): void {
   const bytes = utf8(value, maxLength)
   w.u8(bytes.length)

@@ -37,7 +37,7 @@ export function writeReach(
   })
 }
 
-/** Appends UPDATEs that withdraw `nlri`, each in the form it is given; returns how many. */
+/** Appends UPDATEs that withdraw `nlri`, encoded as given; returns how many. */
 export function writeUnreach(
   w: Writer,
   family: Family,

@@ -2,7 +2,7 @@
 export function utf8(text: string, maxLength: number): Buffer {
   const bytes = Buffer.from(text, 'utf8')
   let length = Math.min(bytes.length, maxLength)
-  // An octet that continues a character is no place to cut.
+  // Do not cut before a continuation octet.
   if (length < bytes.length) while (length > 0 && (bytes[length]! & 0xc0) === 0x80) length--
   return bytes.subarray(0, length)
 }

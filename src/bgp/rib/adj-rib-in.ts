@@ -115,7 +115,7 @@ export class AdjRibIn {
     for (const list of update.unreach) this.withdrawAll(list)
     if (update.verdict === 'withdraw') for (const list of update.reach) this.withdrawAll(list)
     else for (const list of update.reach) this.advertiseAll(list, update)
-    // A quarantined NLRI replaces the peer's earlier route of its key.
+    // A quarantined NLRI withdraws the peer's earlier route of its key.
     for (const { family, nlri, pathId } of quarantinedNlri(update))
       if (nlri !== null) this.withdraw(family, this.rib.keyOf(family, nlri), pathId)
     if (update.endOfRib !== null && !this.complete.has(update.endOfRib))

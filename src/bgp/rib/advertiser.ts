@@ -63,8 +63,8 @@ export class Advertiser {
   }
 
   /**
-   * Advertises and withdraws up to `limit` pending routes of a family; with `again` also those that the peer has already. Returns how many it
-   * handled.
+   * Advertises and withdraws up to `limit` pending routes of a family; with `again` also those that the peer has already. Returns how many
+   * it handled.
    */
   pack(family: Family, pending: Backlog<Route | null>, limit: number, again: boolean): number {
     const advertised = ensure(this.advertised, family, () => new Map())

@@ -43,7 +43,7 @@ export interface SessionOwner {
   drained(session: Session): void
 }
 
-/** Minimum time without progress before a peer that does not read is given up (RFC 9687 §4.4). */
+/** Minimum time without progress before a session is ended whose peer does not read (RFC 9687 §4.4). */
 const MIN_SEND_HOLD_MS = 480_000
 /** RFC 4271 §10. */
 const MIN_JITTER = 0.75
@@ -320,7 +320,7 @@ export class Session {
     )
   }
 
-  /** Whether the peer has read nothing for so long that it must be broken (RFC 9687 §3.2). */
+  /** Whether the peer has read nothing for longer than a working peer would (RFC 9687 §3.2). */
   private stuck(): boolean {
     const now = this.owner.clock.now()
     const flushed = this.written - this.unsent

@@ -16,7 +16,7 @@ export class DeviceDump {
   private readonly found = new Map<TableKind, TableEntry[]>()
   /** Owned entries that the kernel holds in part. */
   private readonly partial = new Map<TableKind, TableEntry[]>()
-  /** What setting it does not change. */
+  /** Entries in a form that setting them does not change. */
   private readonly stuck: TableEntry[] = []
   private unmarkedFloods = 0
   private readonly unmanaged: TunnelEntry[] = []

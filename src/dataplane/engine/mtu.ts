@@ -7,7 +7,7 @@ const UDP = 8
 /** Octets between an IP packet and a frame's payload: the frame's own header and VXLAN's (RFC 7348 §5). */
 const VXLAN = 14 + 8
 const GRE = 4
-/** What VMs expect: a smaller MTU would drop their frames, where the underlay may still take fragments. */
+/** The MTU that VMs expect: with a smaller one their frames would be dropped, while the underlay may still carry fragments. */
 const LEAST = 1500
 
 /** The largest MTU of a VXLAN device whose packets fit an underlay, but not less than Ethernet's. */

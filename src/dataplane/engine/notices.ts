@@ -28,7 +28,7 @@ export class Notices implements ChangeListener {
   private drifted = new Map<string, TableEntry>()
   private overran = false
 
-  /** `arrived`: there is something to take. `rerouted`: external routes changed. `addressesChanged`: the node's addresses may have changed. */
+  /** `arrived`: there is something to take. `routesChanged`: external routes changed. `addressesChanged`: the node's addresses may have. */
   constructor(
     devices: KnownDevices,
     arrived: () => void,
@@ -118,7 +118,7 @@ export class Notices implements ChangeListener {
   }
 }
 
-/** The wanted entry of a MAC that a bridge may have behind a device. */
+/** The wanted entries of a MAC that a bridge may have behind a device. */
 function* behind(device: Device, entry: TableEntry): Generator<TableEntry, void> {
   for (const kind of BRIDGED_KINDS) {
     const wanted = device.tables.get(kind)?.find({ ...entry, kind, device: device.name } as TableEntry)

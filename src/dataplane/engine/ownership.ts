@@ -10,7 +10,7 @@ export interface OwnedEntryScope {
   readonly localMacs: readonly LocalMac[]
 }
 
-/** Everything with our mark: entries on the given devices and of VRFs first, then links, bridges after their ports, then what these used. */
+/** Everything with our mark: entries on these external devices and of VRFs first, then links, bridges after their ports, then what these used. */
 export function* ownedObjects(driver: Driver, places: OwnedEntryScope): Iterable<OwnedObject> {
   const vrfs = driver.ownedLinks().filter(({ table }) => table !== null)
   const ports = vrfs.flatMap(({ name }) => driver.portsOf(name))

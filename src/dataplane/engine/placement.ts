@@ -63,7 +63,7 @@ function hasLearned({ given, learning }: Port, link: Link): boolean {
   return !given && !learning && link.learning
 }
 
-/** What of a device's link or port is not as wanted, if anything. */
+/** The difference between a device's link or port and the wanted one, if any. */
 export function misplaced(device: Device, link: Link, driver: Driver): DeviceEntry | undefined {
   if (device.link !== null && !isAsWanted(device.link, link, driver)) return device.link
   if (device.port !== null && !isPlaced(device.port, link)) return device.port

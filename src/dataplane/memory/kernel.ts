@@ -31,7 +31,7 @@ type Notice = (listener: ChangeListener) => void
 export class MemoryKernel {
   readonly links = new Map<string, MemoryLink>()
   readonly ip: MemoryIp
-  /** The main table, as set by `setWay`. */
+  /** The main table, as set by `setNextHop`. */
   readonly nextHops = new Map<Ip, NextHop>()
   /** Which interfaces have the node's addresses. */
   readonly holders = new Map<Ip, string>()

@@ -53,7 +53,7 @@ export class Sleeper {
   }
 
   /**
-   * Whether one of the descriptors can be read; it reads them only if asked to; `ms` as in poll(2). It calls `isNeeded`
+   * Waits for the bell or, if `listens`, for a readable descriptor; returns whether one can be read. `ms` is as in poll(2). It calls `isNeeded`
    * last, for messages that arrived just before.
    */
   sleep(ms: number, listens: boolean, isNeeded: () => boolean): boolean {

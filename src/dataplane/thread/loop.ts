@@ -15,7 +15,7 @@ export interface LoopDependencies {
   /** Reads the kernel's notifications. */
   readonly poll: () => void
   /**
-   * Sleeps until there is a message or, if it listens, something to read, which it then returns; for that many milliseconds at most,
+   * Sleeps until there is a message or, if it `listens`, something to read; returns whether there is. It sleeps `ms` milliseconds at most,
    * or with -1 without limit.
    */
   readonly sleep: (ms: number, listens: boolean) => boolean
