@@ -214,7 +214,7 @@ function* lacks({ drivers }: ServiceViews): Iterable<string> {
   }
 }
 
-/** Problems of a node that forwards for the other type. */
+/** Instances with a dummy driver, on a node that forwards for the other type. */
 function* dummyInstances({ vpns, drivers }: ServiceViews): Iterable<string> {
   if (drivers.evpn.name === drivers.ipvpn.name) return
   for (const type of VPN_TYPES) {

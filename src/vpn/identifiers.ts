@@ -123,7 +123,7 @@ export class Identifiers {
     return this.uses.entries()
   }
 
-  /** What a later process has to know beside the numbers in use. */
+  /** The part that a later process has to know beside the numbers in use. */
   snapshot(): KeptNumbers {
     this.forget()
     return { next: this.next, freed: [...this.freed.keys()].map((number) => this.freedNumber(number)!) }

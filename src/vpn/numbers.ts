@@ -35,7 +35,7 @@ export class Numbers {
     return number
   }
 
-  /** What a later process has to know beside the numbers in use. */
+  /** The part that a later process has to know beside the numbers in use. */
   snapshot(): NonNullable<SavedState['numbers']> {
     return { labels: this.labels.snapshot(), vnis: this.vnis.snapshot(), rds: this.rds.snapshot() }
   }

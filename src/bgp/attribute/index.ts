@@ -12,7 +12,7 @@ import { attributeCodecs } from './table.ts'
 
 export { attributeCodecs } from './table.ts'
 
-/** Methods take what they give, so the codec of one attribute stands for one of any. */
+/** Method parameters are bivariant, so the codec of one attribute is assignable to that of any. */
 export type AnyCodec = AttributeCodec<AttributeField, NonNullable<Attributes[AttributeField]>>
 
 const byCode = new Map<number, AnyCodec>(

@@ -1,7 +1,7 @@
 import { MARKER_LENGTH } from '../constants.ts'
 import type { Writer } from '../wire/writer.ts'
 
-/** Appends one message: header, then what `body` writes (RFC 4271 §4.1). */
+/** Appends one message: header, then the output of `body` (RFC 4271 §4.1). */
 export function writeMessage(w: Writer, type: number, body: () => void): void {
   const start = w.length
   for (let i = 0; i < MARKER_LENGTH; i++) w.u8(0xff)

@@ -139,7 +139,7 @@ function present({ set, source, family }: Route, options: ExportOptions): Presen
 }
 
 /**
- * Removes what stays inside our AS: confederation segments (RFC 5065 §4), non-transitive communities (RFC 4360 §6), LOCAL_PREF, and
+ * Removes all that must stay inside our AS: confederation segments (RFC 5065 §4), non-transitive communities (RFC 4360 §6), LOCAL_PREF, and
  * the MED of another AS (RFC 4271 §5.1.4, §5.1.5).
  */
 function forExternal(attributes: Attributes, localAs: number): Attributes {

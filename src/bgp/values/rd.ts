@@ -25,7 +25,7 @@ export function formatRd(rd: Rd): string {
   }
 }
 
-/** Reads what `formatRd` shows for types 0 to 2; an AS above 65535 makes a type 2. */
+/** Reads the text of `formatRd` for types 0 to 2; an AS above 65535 makes a type 2. */
 export function parseRd(text: string): Rd | undefined {
   const colon = text.lastIndexOf(':')
   const head = text.slice(0, colon)

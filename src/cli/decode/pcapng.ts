@@ -18,7 +18,7 @@ export function isPcapng(file: Buffer): boolean {
   return file.length >= MIN_BLOCK_LENGTH && file.readUInt32BE(0) === Block.Section
 }
 
-/** Reads the packets of a capture file of the next generation (draft-ietf-opsawg-pcapng), and what their times need. */
+/** Reads the packets of a capture file of the next generation (draft-ietf-opsawg-pcapng), and the blocks that their times depend on. */
 export function readPcapng(file: Buffer): Capture {
   const packets: Packet[] = []
   let interfaces: Interface[] = []

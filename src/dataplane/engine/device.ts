@@ -303,7 +303,7 @@ export class Device {
   }
 }
 
-/** The device to be written. */
+/** The device, writable. */
 function own(device: Device): { -readonly [K in keyof Device]: Device[K] } {
   return device
 }

@@ -9,7 +9,7 @@ import type { Exceptions } from './exceptions.ts'
 const BATCH = 256
 /** From this many waiting entries on, the kernel's notifications of them are not read. */
 const BULK = 1024
-/** Those of removals only if at most this many times as many other entries have to be set again afterwards, on at most this many devices. */
+/** The removals among them only if at most this many times as many other entries have to be set again, on at most this many devices. */
 const REMAINDER = 4
 const DEAF = 32
 

@@ -59,7 +59,7 @@ export type DeviceEntry = LinkEntry | PortEntry
 export type TableEntry = EntryOf<Of<{ readonly role: 'table' }>>
 export type TableKind = TableEntry['kind']
 
-/** Methods take what they give, so the definition of one kind stands for one of any. */
+/** Method parameters are bivariant, so the definition of one kind is assignable to that of any. */
 export type AnyTableDefinition = TableDefinition<TableEntry, Key, unknown>
 type AnyDefinition = LinkDefinition<LinkEntry> | PortDefinition<PortEntry> | AnyTableDefinition
 

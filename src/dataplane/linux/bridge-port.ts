@@ -28,7 +28,7 @@ const OPTIONS: ReadonlyMap<number, number> = new Map([
   [k.IFLA_BRPORT_NEIGH_VLAN_SUPPRESS, 0],
 ])
 
-/** Where frames go while a port has no carrier, by interface and by nexthop group: nowhere. */
+/** Backup ports of a port without carrier, by interface and by nexthop group: none. */
 const BACKUPS: readonly number[] = [k.IFLA_BRPORT_BACKUP_PORT, k.IFLA_BRPORT_BACKUP_NHID]
 
 /** The attributes of a bridge port in messages. */

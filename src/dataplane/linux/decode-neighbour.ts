@@ -36,7 +36,7 @@ export interface RawNeighbour {
 
 /** A message about a neighbour or FDB entry, as far as chanter uses such entries. */
 export interface NeighbourMessage {
-  /** The bridge whose entry it is; null where it is none of a bridge. */
+  /** The bridge whose entry it is; null for other entries. */
   readonly bridge: string | null
   readonly observed: ObservedEntry
   /** Whether the bridge's entry is marked and about to become sticky, which takes the kernel a message of its own. */

@@ -75,7 +75,7 @@ export class NetlinkSocket {
     }
   }
 
-  /** Sends what the writer holds; the negated errno where that fails. */
+  /** Sends the writer's messages; the negated errno where that fails. */
   send(writer: { readonly bytes: Buffer; readonly length: number }): number {
     return libc.send(this.fd, writer.bytes, writer.length, 0)
   }

@@ -142,7 +142,7 @@ export function fits(settings: readonly Setting[]): boolean {
 export class Sysctls {
   private readonly before = new Map<string, { readonly index: number; readonly value: number }>()
 
-  /** Changes what differs; returns why that was not possible, if it was not. */
+  /** Changes the settings that differ; returns why that was not possible, if it was not. */
   apply(settings: readonly Setting[], index: number): Refusal | null {
     for (const setting of settings) {
       const { path, value, missing } = setting

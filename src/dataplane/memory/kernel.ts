@@ -16,7 +16,7 @@ import { MemoryIp } from './ip.ts'
 
 type Held<E> = Map<Mac | string, { readonly entry: E; readonly marked: boolean }>
 
-/** An interface with what the kernel keeps for it. */
+/** An interface with its kernel state. */
 export interface MemoryLink extends Link {
   /** Of a bridge: which port each MAC is behind. */
   readonly fdb: Held<LocalMac>

@@ -15,7 +15,7 @@ export interface EvpnRouteCodec<R> {
   readonly title: string
   decode(reader: Reader, context: NlriContext): R
   encode(writer: Writer, route: R): void
-  /** Writes what identifies the route (RFC 7432 §7). */
+  /** Writes the route's key fields (RFC 7432 §7). */
   key(writer: Writer, route: R): void
   format(route: R): string
   /** The body's parts by name. */

@@ -46,7 +46,7 @@ export interface LinuxDefinition<E extends TableEntry, P = unknown> {
   encode?(batch: Batch, entry: E, target: Target, indexOf: IndexOf): void
   /** Writes the message that removes it. */
   encodeRemoval?(batch: Batch, entry: E, target: Target): void
-  /** Reads or creates what the entries of the kind in a batch need, before the first is set. */
+  /** Reads or creates the prerequisites of a batch's entries of the kind, before the first is set. */
   prepare?(entries: readonly TableEntry[], kernel: Kernel): P
   /** Sets it, if `encode` alone does not; returns why it cannot be set, if so. */
   set?(entry: E, link: Link, kernel: Kernel, prepared: P, position: number): Refusal | null

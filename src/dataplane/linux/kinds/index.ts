@@ -28,7 +28,7 @@ const all = [
   proxyNeighbour,
 ] as const satisfies readonly { readonly kind: TableEntry['kind'] }[]
 
-/** Methods take what they give, so the definition of one kind stands for one of any. */
+/** Method parameters are bivariant, so the definition of one kind is assignable to that of any. */
 type AnyDefinition = LinuxDefinition<TableEntry>
 
 /** All kinds of which a device has many. */
