@@ -12,7 +12,7 @@ import { attributeCodecs } from './table.ts'
 
 export { attributeCodecs } from './table.ts'
 
-/** Method parameters are bivariant, so the codec of one attribute is assignable to that of any. */
+/** The codec of any attribute; pass its methods only values of its own attribute. */
 export type AnyCodec = AttributeCodec<AttributeField, NonNullable<Attributes[AttributeField]>>
 
 const byCode = new Map<number, AnyCodec>(

@@ -59,7 +59,7 @@ export type DeviceEntry = LinkEntry | PortEntry
 export type TableEntry = EntryOf<Of<{ readonly role: 'table' }>>
 export type TableKind = TableEntry['kind']
 
-/** Method parameters are bivariant, so the definition of one kind is assignable to that of any. */
+/** The definition of any kind; pass its methods only entries of its own kind. */
 export type AnyTableDefinition = TableDefinition<TableEntry, Key, unknown>
 type AnyDefinition = LinkDefinition<LinkEntry> | PortDefinition<PortEntry> | AnyTableDefinition
 

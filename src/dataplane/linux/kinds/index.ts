@@ -28,7 +28,7 @@ const all = [
   proxyNeighbour,
 ] as const satisfies readonly { readonly kind: TableEntry['kind'] }[]
 
-/** Method parameters are bivariant, so the definition of one kind is assignable to that of any. */
+/** The definition of any kind; pass its methods only entries of its own kind. */
 type AnyDefinition = LinuxDefinition<TableEntry>
 
 /** All kinds of which a device has many. */
