@@ -21,7 +21,7 @@ import { formerWork } from './vpn/former-work.ts'
 import { VpnService } from './vpn/service.ts'
 import type { Keep, StateChange } from './vpn/state.ts'
 
-/** A daemon ends its sessions and its writes within less when it is told to stop. */
+/** A daemon ends its sessions and its writes within less when it is stopped. */
 const PATIENCE_MS = 5000
 
 export interface Daemon {
@@ -30,7 +30,7 @@ export interface Daemon {
 }
 
 export interface DaemonOptions {
-  /** Begin with nothing, whatever the state file says. */
+  /** Start with an empty state, whatever the state file holds. */
   readonly fresh?: boolean
   /** File that all input is appended to; null for none. */
   readonly record?: string | null
@@ -102,7 +102,7 @@ export async function runDaemon(
   }
 }
 
-/** One daemon programs a kernel, and keeps a state; one that is on its way out is waited for. */
+/** One daemon programs a kernel, and keeps a state; a stopping one is waited for. */
 async function lockMachine({ usesKernel, stateFile }: Config, log: Logger): Promise<MachineLock | null> {
   if (!usesKernel) return null
   const waiting = (why: string) => log.info({ why }, 'waiting for another daemon to end')

@@ -58,7 +58,7 @@ function openMain(
   return kernelForwarding({ clock: systemClock, events, former, managesRules, resyncMs, died })
 }
 
-/** For the type whose driver is a dummy beside one that is in the kernel; null where both are of a kind. */
+/** The dummy driver of one type beside the kernel driver of the other; null where both are the same. */
 function openDummy({ evpn, ipvpn }: Config, events: EventSink): Forwarding | null {
   for (const [vpn, { driver }] of Object.entries({ evpn, ipvpn }))
     if (driver === 'dummy') events.emit({ type: 'dummy-driver', vpn })

@@ -6,7 +6,7 @@ import { Recorder } from '../record/recorder.ts'
 /** Octets of a recording that wait to be written; lines beyond are dropped. */
 const RECORDING_OCTETS = 64 * 2 ** 20
 
-/** What the daemon records of its input. */
+/** The recording of the daemon's input. */
 export interface InputRecording
   extends Pick<Recorder, 'random' | 'transport' | 'dataplane' | 'attachments' | 'begin' | 'write'> {
   /** Waits until all is written, at most `patienceMs`. */

@@ -8,7 +8,7 @@ import { StateFile, type StateFileHealth } from '../vpn/state-file.ts'
 export interface KeptState {
   readonly kernel: string
   readonly store: Pick<StateFile, 'save' | 'close'>
-  /** Null when nothing is kept. */
+  /** Null without a state file. */
   readonly health: (() => StateFileHealth) | null
   readonly state: SavedState | null
   /** Of another boot or network namespace. */
@@ -18,7 +18,7 @@ export interface KeptState {
 const NO_STORE: KeptState['store'] = { save: async () => {}, close: async () => {} }
 const NOTHING_KEPT = { state: null, former: null }
 
-/** The state file and what is in it; without forwarding in a kernel there is nothing that could go on. */
+/** The state file and its content; without forwarding in a kernel there is nothing to continue. */
 export function openState(config: Config, events: EventSink, fresh: boolean): KeptState {
   const { stateFile } = config
   const kernel = kernelIdentity()

@@ -6,12 +6,12 @@ import { formatIp } from '../values/address.ts'
 import { readvertises, type SavedState } from '../vpn/state.ts'
 import type { InputRecording } from './recording.ts'
 
-/** Clients of a prefix that a reflecting daemon takes at most. */
+/** Maximum dynamic clients of a reflecting daemon. */
 const MAX_CLIENTS = 1000
-/** Whatever the drivers: a dummy advertises what it is given. */
+/** With any driver: a dummy one advertises the configured values. */
 const FAMILIES: readonly Family[] = [EVPN, VPNV4, VPNV6]
 
-/** The speaker of a daemon that goes on with `state`; null for one that begins anew. Starts no session. */
+/** The speaker of a daemon that continues from `state`; null for one that starts anew. Starts no session. */
 export function newSpeaker(
   config: Config,
   state: SavedState | null,

@@ -10,7 +10,7 @@ import { formatIp } from '../values/address.ts'
 import { VERSION } from '../version.ts'
 import { tunnelTypeOf, type VpnConfig } from '../vpn/instances.ts'
 
-/** When the daemon was started. */
+/** The daemon's start time. */
 export interface StartTimes {
   readonly epochMs: number
   /** By the monotonic clock. */
@@ -27,7 +27,7 @@ export interface ViewsDependencies {
   readonly started: StartTimes
 }
 
-/** What the API shows of the daemon. */
+/** The sources of the API's answers. */
 export function daemonViews(dependencies: ViewsDependencies): Views {
   const { config, vpnConfig, speaker, services, logs, clock, started } = dependencies
   return {

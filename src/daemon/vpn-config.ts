@@ -8,7 +8,7 @@ import { formatIp, type Ip, parseIp } from '../values/address.ts'
 import type { VpnConfig } from '../vpn/instances.ts'
 import type { VpnType } from '../vpn/request.ts'
 
-/** What the VPN service takes of the configuration, and of this machine. Warns where no interface has the VTEP address. */
+/** The VPN service's configuration, with this node's interfaces. Warns where no interface has the VTEP address. */
 export function vpnConfigOf(config: Config, log: Logger): VpnConfig {
   const { bgp, evpn, ipvpn } = config
   return {
@@ -52,7 +52,7 @@ function vxlanUnderlay({ evpn }: Config, log: Logger): string | null {
   return underlay ?? null
 }
 
-/** The interface with an address of ours; null on the loopback, whose MTU says nothing of the network, and undefined where there is none. */
+/** The interface with our address; null on the loopback, whose MTU says nothing about the network, and undefined where there is none. */
 function interfaceWith(ip: Ip): string | null | undefined {
   for (const [label, addresses] of Object.entries(networkInterfaces())) {
     const own = addresses?.find(({ address }) => parseIp(address) === ip)
