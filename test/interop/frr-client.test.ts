@@ -104,7 +104,7 @@ interface Paths {
   }[])[]
 }
 
-test('FRR, without memberships, gets what nobody imports, from its reflector and across another (RFC 4684 §4)', async () => {
+test('FRR, without memberships, gets routes without an importer, from its reflector and across another (RFC 4684 §4)', async () => {
   await lab.eventually(
     'FRR has both routes of both reflectors',
     async () => {

@@ -123,7 +123,7 @@ async function isAt(home: string): Promise<void> {
   await forwards(lab, three.host, [...others, `${VM1} ${ONE}`, `${FLOOD} ${ONE}`, ...mover])
 }
 
-/** What node 3 is told of an address: next hop, IP address, mobility. */
+/** What node 3 received for an address: next hop, IP address, mobility. */
 async function claims(mac: string): Promise<string[]> {
   const routes = await learntRoutes(three.api)
   return routes
@@ -178,7 +178,7 @@ test('type 2 and type 3 routes both ways: every VM reaches every other', async (
   await allReach()
 })
 
-test('either side answers ARP for what the other one told it; only for others a request crosses the wire', async () => {
+test('each side answers ARP for addresses that the other advertised; only other requests cross the wire', async () => {
   const devices = [
     ['vxlan--net1', one.host],
     ['vxlan100', frr.host],
@@ -256,7 +256,7 @@ describe('a VM moves', () => {
   })
 })
 
-test('an address that FRR says is sticky stays there, whoever else attaches it', async () => {
+test('an address that FRR advertises as sticky stays there when it is attached elsewhere', async () => {
   const entry = ['fdb', 'add', FIXED, 'dev', vm2.port, 'master', 'sticky', 'static']
   await run('bridge', '-netns', frr.host.namespace, ...entry)
   await isTold(FIXED, [`${FRR} - mobility:0:sticky`])

@@ -75,7 +75,7 @@ test('what a process has started ends with it', async () => {
   )
 })
 
-test('what is kept outlives its maker until it is removed', async () => {
+test('a kept lab outlives its process until it is removed', async () => {
   lab = new Lab()
   lab.start(lab.addNamespace('one'), 'sleeper', 'sleep', '60')
   lab.addDisk('disk', 64)

@@ -49,7 +49,7 @@ const answers = (api: Server) =>
     return status === 200 ? { value: body } : { seen: `${status}` }
   })
 
-test('a second daemon in the network namespace does not start, and says which one runs', async () => {
+test('a second daemon in the network namespace does not start, and names the one that runs', async () => {
   await expect(anotherOne(host.namespace)).rejects.toThrow(told('this network namespace'))
   expect(await fetchJson(daemon.api, '/looking-glass/vpns/instances')).toHaveLength(1)
 })

@@ -42,7 +42,7 @@ describe('what an OVS agent sends', () => {
     expect([...vpns.instances.keys()]).toEqual([])
   })
 
-  test('the Linux drivers refuse, and say why', async () => {
+  test('the Linux drivers refuse, with the reason', async () => {
     const { app, vpns } = testApi('linux')
     for (const one of sent().filter(({ action }) => action === 'attach_localport')) {
       const { statusCode, body } = await post(app, one)

@@ -52,7 +52,7 @@ test('what is undefined is left out', async () => {
   expect(await text(jsonStream([undefined].values(), READER))).toBe('[]')
 })
 
-test('slices that nobody reads to their end are given back', async () => {
+test('slices that are not read to their end are released', async () => {
   let isGivenBack = false
   async function* endless(): AsyncGenerator<Iterable<unknown>> {
     try {

@@ -174,7 +174,7 @@ describe('a port can be', () => {
       'linuxbr: br-agent is the bridge of VPN instance net1: each has one of its own',
     )
     expect([...node.vpns.instances.keys()]).toEqual(['net1'])
-    // nothing of the second one is left in the way
+    // the second one leaves nothing behind
     await node.attach(second())
   })
 
@@ -257,7 +257,7 @@ describe('the MAC address of a machine cannot be', () => {
     await refuses(request, 'local_port: tap9 has itself the address of endpoint 02:00:00:00:01:01')
   })
 
-  test('that of the gateway of a VRF that is plugged in', async () => {
+  test('that of the gateway of an IRB', async () => {
     await node.attach()
     await node.attach(vrf({ port: { evpn: 'net1' }, mac: mac('02:00:00:00:01:01') }))
     const [gateway] = node.wanted().flatMap((entry) => (entry.kind === 'veth' ? [entry.mac] : []))
@@ -265,7 +265,7 @@ describe('the MAC address of a machine cannot be', () => {
     await refuses(request, 'is the address of gateway net2')
   })
 
-  test('and what becomes one later is told', async () => {
+  test('and one that becomes such an address later is reported', async () => {
     link('br-agent', { kind: 'bridge' })
     await node.attach({ linuxBridge: 'br-agent' })
     const { kernel } = node.driver
