@@ -11,7 +11,7 @@ export interface Trouble {
   readonly what: string
   /** How long it is left alone, in ms. */
   readonly lastsMs?: number
-  /** What `chanter status` of the node has to say meanwhile. */
+  /** The expected line of `chanter status` of the node meanwhile. */
   readonly tells?: RegExp
   /** What may be lost by it: packets between the first VMs, the session of the node, what its agent told it. */
   readonly costs?: readonly Promised[]

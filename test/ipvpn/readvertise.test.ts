@@ -179,7 +179,7 @@ describe('a VRF re-advertises', () => {
     expect(said(a)).toEqual([])
   })
 
-  test('for endpoints that were there before, and until told not to', async () => {
+  test('for existing endpoints, and until an attach ends it', async () => {
     await hear('10.9.0.0/16')
     await attach(a, left({ readvertise: null }))
     await attach(a, left({ ...second, readvertise: null }))
@@ -197,7 +197,7 @@ describe('a VRF re-advertises', () => {
     ])
   })
 
-  test('by other targets as soon as it is told', async () => {
+  test('by other targets as soon as an attach names them', async () => {
     await attach(a, left())
     await hear('10.9.0.0/16')
     await hear('10.8.0.0/16', [OTHERS])
@@ -379,7 +379,7 @@ test('of an attach that an endpoint with address covers, what it asks to re-adve
   ])
 })
 
-test('numbers of route distinguishers are given back, by a refused attach as well', async () => {
+test('numbers of route distinguishers are released, by a refused attach as well', async () => {
   await attach(a, left({ readvertise: null }))
   a.driver.fail(() => true, refusal('EPERM'), 1)
   await expect(a.attach(left(second))).rejects.toThrow('EPERM')

@@ -73,7 +73,7 @@ test('what others have in groups stays, and so does what an earlier process was 
   expect(lab.holds(first!)).toBe(true)
 })
 
-test('one that is gone already, or is somebody else’s by now, does not keep the others', async () => {
+test('a link that is gone already, or external by now, does not block the others', async () => {
   const three = vxlans(3)
   await want(...three)
   dataplane = lab.restart({ deaf: true })

@@ -36,7 +36,7 @@ test('what an earlier version wrote of this network namespace is of this one', (
 
 const KIB = 1024
 
-test('a disk that is full is told, and what was kept before is; when it has room, all is kept again', async () => {
+test('a full disk is reported, and the earlier state is kept; when it has room, all is kept again', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'chanter-full-'))
   run(`mount -t tmpfs -o size=${512 * KIB} tmpfs ${directory}`)
   onTestFinished(async () => {

@@ -18,7 +18,7 @@ export async function shrink(story: Story, progress: (left: number) => void): Pr
   return withLast(last)
 }
 
-/** What is wrong, whichever machine, address or label it is about. */
+/** The kind of fault, without machine, address or label. */
 const kindOf = (line: string): string => line.replace(/\d+/g, '#')
 
 /** A part of `all` that still `fails`, and does not without any one of its own; pieces that are left out become ever smaller. */
