@@ -35,7 +35,7 @@ afterEach(async () => {
 })
 
 const toggle = () => thread.clear([])
-/** What is told of a thread that does not answer within `ms`. */
+/** The status of a thread that does not answer within `ms`. */
 async function late(ms = 1000) {
   const summary = thread.summary([])
   clock.advance(ms)

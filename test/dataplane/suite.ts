@@ -19,7 +19,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
 
     afterEach(() => lab.close())
 
-    /** Wants entries; answers with those that are not in place afterwards, and why. */
+    /** Wants entries; answers with those that are not programmed afterwards, and why. */
     async function want(...entries: Entry[]) {
       for (const entry of entries) dataplane.want(entry)
       const open = await lab.wait(dataplane.settled(entries))
@@ -47,7 +47,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
       e.neighbour('2001:db8::3', 3),
     ]
 
-    test('entries of every kind are put in place', async () => {
+    test('entries of every kind are programmed', async () => {
       await wantInPlace(...everything)
       expect(dataplane.statuses.counts()).toEqual({ wanted: 12, applied: 12, pending: 0, failed: 0 })
       expect([...dataplane.statuses.failures()]).toEqual([])
@@ -99,7 +99,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
       expect(entries.filter((entry) => !lab.holds(entry))).toEqual([])
     })
 
-    test('a port of a foreign device leaves the bridge, the device stays', async () => {
+    test('a port of an external device leaves the bridge, the device stays', async () => {
       await wantInPlace(...everything)
       dataplane.unwant(e.local(1))
       dataplane.unwant(e.tapPort)
@@ -107,7 +107,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
       expect(lab.driver.link('tap1')).toMatchObject({ master: null, up: false })
     })
 
-    test('a port that somebody has renamed leaves the bridge when it is not wanted any more', async () => {
+    test('a renamed port leaves the bridge when it is not wanted any more', async () => {
       await wantInPlace(...everything)
       lab.rename('tap1', 'stray')
       await lab.until(() => dataplane.statuses.counts().failed + dataplane.statuses.counts().pending > 0)
@@ -142,7 +142,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
       expect(await deletions()).toEqual([])
     })
 
-    test('what somebody removed already can be unwanted', async () => {
+    test('an entry that another program removed already can be unwanted', async () => {
       await wantInPlace(...everything)
       for (const entry of everything.slice(4)) {
         lab.forget(entry)
@@ -180,7 +180,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         },
       )
 
-      test('an entry that somebody deleted again and again', async () => {
+      test('an entry that was deleted again and again', async () => {
         await wantInPlace(...everything)
         for (let i = 0; i < 3; i++) {
           lab.forget(e.remote(2))
@@ -201,7 +201,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         }
       })
 
-      test('a neighbour whose mark somebody took', async () => {
+      test('a neighbour entry that lost its mark', async () => {
         await wantInPlace(...everything)
         lab.overwrite(e.neighbour('10.0.0.2', 2))
         await lab.until(() =>
@@ -225,31 +225,31 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         await lab.until(holding(everything))
       })
 
-      test('a VXLAN device that somebody deleted', async () => {
+      test('a deleted VXLAN device', async () => {
         await wantInPlace(...everything)
         lab.deleteLink('vx0')
         await lab.until(holding(everything))
       })
 
-      test('a bridge that somebody deleted', async () => {
+      test('a deleted bridge', async () => {
         await wantInPlace(...everything)
         lab.deleteLink('br0')
         await lab.until(holding(everything))
       })
 
-      test('a port that somebody took out of the bridge', async () => {
+      test('a port that another program took out of the bridge', async () => {
         await wantInPlace(...everything)
         for (const port of ['tap1', 'vx0']) lab.enslave(port, null)
         await lab.until(holding(everything))
       })
 
-      test('a link of ours that somebody set down', async () => {
+      test('an owned link that was set down', async () => {
         await wantInPlace(...everything)
         lab.setDown('vx0')
         await lab.until(holding(everything))
       })
 
-      test('a device of somebody else that went and came back', async () => {
+      test('an external device that went and came back', async () => {
         await wantInPlace(...everything)
         lab.deleteLink('tap1')
         await lab.until(() => dataplane.status(e.local(1)).state === 'failed')
@@ -291,7 +291,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         expect(['br0', 'vx0'].map((link) => lab.indexOf(link))).toEqual(indexes)
       })
 
-      test('what is not wanted again stays until the desired state is complete', async () => {
+      test('stale entries stay until the desired state is complete', async () => {
         await wantInPlace(...everything)
         dataplane = lab.restart()
         const stale = [
@@ -314,7 +314,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         expect([...dataplane.statuses.stale()]).toEqual([])
       })
 
-      test('what is wanted only later is found to be in place', async () => {
+      test('an entry that is wanted later is found to be programmed', async () => {
         await wantInPlace(...everything)
         dataplane = lab.restart()
         await wantInPlace(...e.network)
@@ -324,7 +324,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         expect(holding(everything)()).toBe(true)
       })
 
-      test('what is wanted otherwise now is changed', async () => {
+      test('an entry that is wanted with other fields is changed', async () => {
         await wantInPlace(...everything)
         dataplane = lab.restart()
         await wantInPlace(...e.network)
@@ -349,7 +349,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         await wantInPlace(...everything)
       })
 
-      test('what no longer is wanted is told to be gone when it is, and not before', async () => {
+      test('an unwanted entry is reported as gone when it is gone, and not before', async () => {
         await wantInPlace(...everything)
         dataplane = lab.restart()
         for (const entry of everything) dataplane.want(entry)
@@ -373,7 +373,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         expect(lab.indexOf('theirs')).toBeDefined()
       })
 
-      test('entries without our mark are nobody of ours, and stay', async () => {
+      test('entries without our mark are external, and stay', async () => {
         await wantInPlace(...everything)
         const theirs = [e.remote(50, '192.0.2.50'), e.neighbour('10.0.0.50', 50)]
         for (const entry of theirs) lab.overwrite(entry)
@@ -410,7 +410,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         expect(lab.indexOf('vx0')).not.toBe(index)
       })
 
-      test('stale links of chanter are told of and kept', async () => {
+      test('stale links of chanter are reported and kept', async () => {
         await wantInPlace(...everything)
         dataplane = lab.restart()
         dataplane.complete()
@@ -425,7 +425,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         expect(dataplane.verifier.orphans().map((link) => link.name)).toEqual(['vx0'])
       })
 
-      test('what was found in place and went since is put in place again', async () => {
+      test('an adopted entry that went since is programmed again', async () => {
         await wantInPlace(...everything)
         dataplane = lab.restart()
         await wantInPlace(...e.network)
@@ -435,7 +435,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         await wantInPlace(...gone)
       })
 
-      test('half a remote MAC that went since is put in place again', async () => {
+      test('half a remote MAC that went since is programmed again', async () => {
         await wantInPlace(...everything)
         dataplane = lab.restart()
         await wantInPlace(...e.network)
@@ -460,7 +460,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         expect(dataplane.drift.summary()).toEqual({ count: 0, last: null, contested: 0, worst: null })
       })
 
-      test('is repaired and counted, and an entry that others change again and again is told', async () => {
+      test('is repaired and counted, and an entry with repeated drift is reported', async () => {
         await wantInPlace(...everything)
         lab.forget(e.remote(3, '192.0.2.3', 300))
         for (let i = 0; i < 5; i++) {
@@ -500,7 +500,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         })
       })
 
-      test('finds what is missing, different or too much, and has it put right', async () => {
+      test('finds missing, different and extra entries, and has them repaired', async () => {
         const gone = [e.local(1), e.flood('192.0.2.3'), e.neighbour('2001:db8::3', 3)]
         for (const entry of gone) lab.forget(entry)
         const moved = e.remote(2, '192.0.2.66')
@@ -530,7 +530,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         await lab.until(holding(everything))
       })
 
-      test('finds links that are gone, changed, or nobody’s, and ports that are elsewhere', async () => {
+      test('finds links that are gone, changed or stale, and ports that are elsewhere', async () => {
         lab.setDown('br0')
         lab.enslave('tap1', null)
         lab.addBridge('br7')
@@ -544,7 +544,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         await lab.until(holding(everything))
       })
 
-      test('does not call a fault what is known not to be in place, or what is changing', async () => {
+      test('does not report entries that are failed, pending or changing', async () => {
         dataplane.want({ ...e.tapPort, device: 'tap9' })
         const many = Array.from({ length: 2000 }, (_, i) => e.remote(i + 1000))
         for (const entry of many.slice(0, 1000)) dataplane.want(entry)
@@ -556,7 +556,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
     })
 
     describe('failures', () => {
-      test('a missing interface is told of, holds up nobody, and is used as soon as it appears', async () => {
+      test('a missing interface is reported, blocks no other entry, and is used as soon as it appears', async () => {
         const port = { ...e.tapPort, device: 'tap2' }
         const address = e.local(9, 'tap2')
         const open = await want(...everything, port, address)
@@ -585,7 +585,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         expect([...dataplane.statuses.failures()]).toEqual([])
       })
 
-      test('a link of ours whose alias somebody changed gets it back, and holds up nothing', async () => {
+      test('an owned link with a changed alias gets it back, and blocks nothing', async () => {
         await wantInPlace(...everything)
         const index = lab.indexOf('vx0')
         lab.setAlias('vx0', 'customer-4711')
@@ -594,7 +594,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         expect(lab.indexOf('vx0')).toBe(index)
       })
 
-      test('a VXLAN device is given another VTEP address as it is', async () => {
+      test('the VTEP address of a VXLAN device changes without recreating it', async () => {
         await wantInPlace(...everything)
         const index = lab.indexOf('vx0')
         await wantInPlace({ ...e.vxlan, local: e.ip('192.0.2.7') })
@@ -603,7 +603,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         expect([...dataplane.statuses.failures()]).toEqual([])
       })
 
-      test('a link of ours whose alias somebody changed goes when it is not wanted', async () => {
+      test('an owned link with a changed alias goes when it is not wanted', async () => {
         await wantInPlace(...everything)
         lab.setAlias('vx0', 'customer-4711')
         for (const entry of everything) dataplane.unwant(entry)
@@ -641,14 +641,14 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         await lab.until(holding([e.tapPort, e.local(1)]))
       })
 
-      test('in a bridge that is not ours, a MAC waits until somebody puts its port in', async () => {
+      test('in an external bridge, a MAC waits until its port is in the bridge', async () => {
         lab.addBridge('br9')
         expect(await want(e.local(1))).toMatchObject([{ reason: 'interface tap1 is in no bridge' }])
         lab.enslave('tap1', 'br9')
         await lab.until(() => lab.holds(e.local(1)))
       })
 
-      test('what is wanted while its port fails is put in place with it', async () => {
+      test('an entry that is wanted while its port fails is programmed with it', async () => {
         await wantInPlace(e.bridge, e.vxlan)
         await want({ ...e.vxlanPort, bridge: 'br9' }, e.remote(2))
         expect((await want(e.remote(3, '192.0.2.3', 300))).map(({ reason }) => reason)).toEqual([
@@ -658,7 +658,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         await lab.until(holding([e.remote(2), e.remote(3, '192.0.2.3', 300)]))
       })
 
-      test('a port that somebody moved to another bridge is left there when it is unwanted', async () => {
+      test('a port that another program moved to another bridge stays there when it is unwanted', async () => {
         await wantInPlace(...e.network)
         lab.addBridge('br9')
         lab.enslave('tap1', 'br9')
@@ -694,7 +694,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         expect(lab.indexOf('vx0')).toBeUndefined()
       })
 
-      test('is used as it is where somebody made it, and left behind with its ports', async () => {
+      test('is used unchanged if it is external, and left behind with its ports', async () => {
         lab.addBridge('br0')
         lab.enslave('tap1', 'br0')
         const before = [lab.driver.link('br0'), lab.driver.link('tap1')]
@@ -729,7 +729,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         await lab.until(holding(entries))
       })
 
-      test('stays while somebody else has a port in it, and goes with that port', async () => {
+      test('stays while an external port is in it, and goes with that port', async () => {
         await wantInPlace(...entries)
         lab.addInterface('tap2')
         lab.enslave('tap2', 'br0')
@@ -744,14 +744,14 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         await lab.until(isGone('br0'))
       })
 
-      test('comes back with all its ports when somebody deletes it', async () => {
+      test('is recreated with all its ports after a deletion', async () => {
         lab.addBridge('br0')
         await wantInPlace(...entries)
         lab.deleteLink('br0')
         await lab.until(holding(entries))
       })
 
-      test('may be replaced by one of somebody else', async () => {
+      test('may be replaced by an external one', async () => {
         await wantInPlace(...entries)
         lab.deleteLink('br0')
         lab.addBridge('br0')
@@ -761,7 +761,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
     })
 
     describe('the MTU of a VXLAN device', () => {
-      test('is the one asked for, whoever changes it', async () => {
+      test('is the desired one after any change', async () => {
         const vxlan = { ...e.vxlan, mtu: 8000 }
         await wantInPlace(e.bridge, vxlan)
         const index = lab.indexOf('vx0')
