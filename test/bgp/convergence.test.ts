@@ -129,7 +129,7 @@ describe('routes are complete after a start', () => {
     expect(converged).toBe(1)
   })
 
-  test('not before those who go by them have been told of each', () => {
+  test('not before listeners have been notified of each', () => {
     const told: string[] = []
     const node = speakerAt(NODE, [peerConfig(A, { passive: true })], clock, network, {}, () =>
       told.push('complete'),

@@ -100,7 +100,7 @@ export class Field {
     await this.victim.stop()
   }
 
-  /** Plays a case, and makes sure that nobody but its own session noticed. */
+  /** Plays a case, and makes sure that only its own session was affected. */
   async play(scene: (field: Field) => Promise<void>): Promise<void> {
     const answer = this.victim.get('/looking-glass/bgp/peers')
     try {
