@@ -15,7 +15,7 @@ import { attribute, octet, TARGET, TYPE3, update, WELL_KNOWN } from '../support/
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 
-/** What is kept of what a peer sent, for people to look at: routes that stay out, NLRI that cannot be read, log lines. */
+/** What is kept of a peer's messages for display: routes that stay out, NLRI that cannot be read, log lines. */
 
 const RR = '10.77.0.1'
 const A = '10.77.0.11'

@@ -13,7 +13,7 @@ export interface Trouble {
   readonly lastsMs?: number
   /** The expected line of `chanter status` of the node meanwhile. */
   readonly tells?: RegExp
-  /** What may be lost by it: packets between the first VMs, the session of the node, what its agent told it. */
+  /** What may be lost by it: packets between the first VMs, the session of the node, its attachments. */
   readonly costs?: readonly Promised[]
   /** Puts the machine right, where that is not what the daemon has to do by itself. */
   end?(): Promise<void>

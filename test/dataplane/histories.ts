@@ -63,7 +63,7 @@ export async function playHistories(world: World): Promise<void> {
       for (const each of steps) run(each)
 
       dataplane.complete()
-      lab.driver.overrun() // what was unwanted while nobody listened is only found by looking
+      lab.driver.overrun() // entries unwanted during the overrun are only found by a dump
       await lab.clock.run(SETTLING_MS)
       for (const each of wanted.values()) {
         const possible = isPossible(wanted, lab, each)

@@ -248,7 +248,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       test('each deleted entry', async () => {
         await wantInPlace(...everything)
         for (const entry of tables) {
-          if (silent.has(entry.kind)) continue // Linux tells nobody
+          if (silent.has(entry.kind)) continue // Linux does not notify
           lab.forget(entry)
           await untilAllHold([entry])
         }

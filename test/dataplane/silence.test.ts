@@ -42,7 +42,7 @@ async function late(ms = 1000) {
   return summary
 }
 
-test('a thread that ends as told breaks no promise that it still owes', async () => {
+test('a thread that ends on request breaks no pending promise', async () => {
   toggle()
   let became = 'open'
   const note = (outcome: string) => () => {

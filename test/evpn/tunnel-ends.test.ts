@@ -39,7 +39,7 @@ async function start(changes: Partial<VpnConfig> = {}): Promise<void> {
 
 beforeEach(() => start())
 
-/** Another node advertises a VM; answers with nothing once we have heard it. */
+/** Another node advertises a VM; resolves once we have received it. */
 function advertise(
   nextHop: string,
   address: string | null = '192.168.10.9',

@@ -187,7 +187,7 @@ describe('an underlay of IPv6 alone', () => {
     }
   })
 
-  test('is told in the looking glass', async () => {
+  test('is shown in the looking glass', async () => {
     expect(await instance(node(1).api, 'best_routes')).toMatchObject({
       [`('Multicast', (${nodeAddress(2)},  rd 10.0.0.2:1))`]: [expect.anything()],
     })
@@ -373,7 +373,7 @@ describe('broadcast', () => {
     }
     const sent = await captured(lab, capture, `${nodeAddress(3)}\t7777\t${IPV4(99)}`, async () => {
       await askInVain(vm(1), IPV4(99))
-      // had anybody passed it on, that would have come before this
+      // a forwarded copy would have come before this
       await ping(vm(2), IPV4(3))
     })
     const copies = new Set(sent.filter((one) => one.includes(IPV4(99))))

@@ -75,7 +75,7 @@ beforeAll(async () => {
   vm2 = await vmNamed(second, 2)
   vm3 = await vmNamed(third, 3)
   ;[onFrr, onOne] = await addPlace(await vmNamed(second, 4), first)
-  // it says nothing of its own accord: FRR takes every packet for news of where it is
+  // it sends nothing by itself: FRR learns its place from every packet
   await lab.exec(onFrr.vm.namespace, ...['sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6'])
   await plug(second, [vm2.port, onFrr.vm.port])
   frr = await Frr.start(lab, second, BGPD)
@@ -109,10 +109,10 @@ async function plug({ namespace, address }: LabHost, ports: readonly string[]): 
   await run('bridge', '-netns', namespace, 'link', 'set', 'dev', 'vxlan100', ...suppress)
 }
 
-/** The VM says something, which is how FRR learns that it is there. */
+/** The VM sends a frame, by which FRR learns that it is there. */
 const speak = ({ namespace }: Vm) => lab.exec(namespace, 'ping', '-c', '1', '-W', '2', FRR_BRIDGE)
 
-/** Waits until nodes 1 and 3 send to the VM that moves at `home`, and to nobody else in its place. */
+/** Waits until nodes 1 and 3 send to the VM that moves at `home`, and to no other node for it. */
 async function isAt(home: string): Promise<void> {
   const mover = [`${MOVER} ${home}`]
   const others = [`${VM2} ${FRR}`, `${FLOOD} ${FRR}`]

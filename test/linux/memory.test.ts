@@ -3,7 +3,7 @@ import { giveBackMemory, threadMemory } from '../../src/linux/memory.ts'
 
 const LOOK_MS = 5000
 
-/** The looks at which a process collects that worked so many milliseconds before each; a collection takes so long. */
+/** The checks at which a process collects that worked so many milliseconds before each; a collection takes so long. */
 function collections(work: readonly number[], pauseMs = 20): number[] {
   const looks: number[] = []
   let [now, busy, count] = [0, 0, 0]

@@ -74,7 +74,7 @@ function dueAdvertisements(node: Node): Set<string> {
 }
 
 /**
- * Where nothing may be that nobody wants. Without a state file, a network or a veth pair that ended while the daemon was away is nobody's;
+ * Where no undesired entry may be. Without a state file, a network or a veth pair that ended while the daemon was away is stale;
  * it stays until a cleanup.
  */
 function devicesInSight({ site, agent, driver }: Node, { reconciler }: Daemon): string[] {

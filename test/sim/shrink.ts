@@ -1,7 +1,7 @@
 import { play } from './simulation.ts'
 import type { Story } from './story.ts'
 
-/** The fewest events of a story after which it is still wrong in the same way (delta debugging); `progress` is told how many are left. */
+/** The fewest events of a story after which it is still wrong in the same way (delta debugging); `progress` gets the number of those left. */
 export async function shrink(story: Story, progress: (left: number) => void): Promise<Story> {
   const faults = new Set((await play(story)).wrong.map(kindOf))
   const fails = async (shorter: Story): Promise<boolean> =>

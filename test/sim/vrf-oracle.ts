@@ -61,7 +61,7 @@ function listed(targets: Iterable<string>): string {
     .join()
 }
 
-/** All that running nodes say: of their endpoints, and again of what others say, until nobody has anything to add. */
+/** All routes of running nodes: those of endpoints, and re-advertised ones until no node adds any. */
 function saidBy(nodes: readonly Node[]): Said[] {
   const running = nodes.filter(({ daemon }) => daemon !== null)
   const first = running.flatMap(firstSaid)

@@ -66,7 +66,7 @@ export class Observers {
   private readonly underlay: Socket[] = []
   private readonly nodes: readonly WatchedNode[]
   private readonly paths: readonly Paths[]
-  /** As it was last; null where it has to be looked at again. */
+  /** The last value; null if it has to be read again. */
   private state: string[] | null = null
 
   constructor(nodes: readonly WatchedNode[]) {
