@@ -144,7 +144,7 @@ describe('routes are complete after a start', () => {
   })
 })
 
-describe('what arrives may be older than what this start has attached', () => {
+describe('received routes may be older than attachments of this start', () => {
   test('until ten seconds after the first peer is complete', () => {
     const { convergence } = nodeWith([A, B])
     connect(A, null)

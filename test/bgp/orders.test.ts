@@ -136,7 +136,7 @@ describe('limits and orders', () => {
     expect(rr.peers.get(ip(A))!.sessions.state).toBe('Established')
   })
 
-  test('who is disabled before the start stays down, and is not waited for', () => {
+  test('a peer that is disabled before the start stays down, and is not waited for', () => {
     let completed = false
     const { transport } = network
     const config = { ...SPEAKER_DEFAULTS, as: 64512, identifier: ip(A), localAddress: ip(A) }

@@ -327,7 +327,7 @@ describe('a stale route', () => {
   })
 })
 
-describe('what a lost reflector passed on', () => {
+describe('routes of a lost reflector', () => {
   const C = '10.77.0.14'
   const ONE = { originatorId: 0x0a4d0015, clusterList: [1] }
   const TWO = { originatorId: 0x0a4d0016, clusterList: [1] }

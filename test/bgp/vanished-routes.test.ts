@@ -141,7 +141,7 @@ describe('a remote node whose routes', () => {
   })
 })
 
-test('what loses its route target leaves the VPN at once', () => {
+test('a route that loses its route target leaves the VPN at once', () => {
   advertise(A, MAC1)
   const attributes = { ...noAttributes(), origin: 0, asPath: [], extendedCommunities: [rt('64512:20')] }
   const set = speaker.rib.pool.originated(attributes, ip(A))

@@ -48,7 +48,7 @@ describe.each(named)('%s', (_, vector) => {
     if (vector.encoded !== undefined) expect(vector.differs, 'why we send it otherwise').toBeDefined()
   })
 
-  test('what we send decodes to what we meant', () => {
+  test('sent messages decode to their input', () => {
     if (!vector.encoded || vector.kind === 'update') return
     const again = decodeVector(
       { ...vector, context: sending(vector.context) },

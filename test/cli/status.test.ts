@@ -276,7 +276,7 @@ test('times are those of this machine', () => {
   expect(formatTime(SINCE)).toBe('2026-11-25 02:11:07')
 })
 
-test('what a terminal would act on is shown instead', async () => {
+test('control characters of a terminal are shown escaped', async () => {
   const { output } = await status({
     '/status': { ...WELL, ok: false, problems: ['net\u001b[2J\u009b1 is down\n! really'] },
   })

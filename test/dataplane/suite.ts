@@ -259,7 +259,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
       })
     })
 
-    test('what others remove while we remove a bulk is put back', async () => {
+    test('external removals during a bulk removal are repaired', async () => {
       const macs = Array.from({ length: 3000 }, (_, i) => e.remote(i + 2))
       const [last, ...bulk] = macs.toReversed()
       await wantInPlace(...e.network, e.neighbour('10.0.0.2', 2))
@@ -388,7 +388,7 @@ export function dataplaneSuite(name: string, newLab: () => Lab): void {
         expect(sightings('br0')).toContainEqual({ entry: theirs[1], marked: false })
       })
 
-      test('what others made of an entry of ours stays, and the rest of ours goes', async () => {
+      test('an owned entry that another program changed stays, and our other entries go', async () => {
         await wantInPlace(...e.network, e.remote(2))
         dataplane.stop()
         lab.overwrite(e.remote(2, '192.0.2.50'))

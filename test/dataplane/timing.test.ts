@@ -286,7 +286,7 @@ describe('a failing entry', () => {
   })
 })
 
-describe('what was missing is noticed at once when it comes, however long it was missing', () => {
+describe('a missing device is noticed at once when it appears, after any time', () => {
   async function comesAtOnce(entry: Entry, come: () => void): Promise<void> {
     expect(await want(entry)).toHaveLength(1)
     lab.clock.advance(300_000)
@@ -627,7 +627,7 @@ test('after the stop nothing happens any more', async () => {
   expect(told).toEqual([])
 })
 
-test('what a bridge tells of a MAC address costs the same, however many networks there are', async () => {
+test('a notification of a MAC address costs the same with any number of networks', async () => {
   /** Milliseconds, at its best, for so many MAC addresses that are not desired to come and go. */
   const costOf = (count: number) => {
     const runs = Array.from({ length: 5 }, () => {

@@ -34,7 +34,7 @@ beforeEach(async () => {
   lab.clock.advance(1000)
 })
 
-test('what a device has no use for is no failure, counts as not wanted, and is not tried over and over', () => {
+test('an unneeded entry is no failure, counts as not wanted, and is rarely tried', () => {
   expect(dataplane.statuses.counts()).toEqual({ wanted: 5, applied: 5, pending: 0, failed: 0 })
   expect([...dataplane.statuses.failures()]).toEqual([])
   expect([...dataplane.statuses.unneeded()]).toEqual([['br0', 500]])

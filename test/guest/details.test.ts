@@ -27,7 +27,7 @@ async function wantInPlace(...entries: Entry[]) {
   expect(await dataplane.settled(entries)).toEqual([])
 }
 
-test('what a port loses with its carrier is put back', async () => {
+test('entries that a port loses with its carrier are repaired', async () => {
   const entries = [
     e.red,
     e.port(),

@@ -144,7 +144,7 @@ describe('groups of nexthops', () => {
     expect(held().find(({ id }) => id === ours?.id)).toMatchObject({ protocol: 'static' })
   })
 
-  test('what a killed daemon left unused goes when the desired state is complete, what is used stays', async () => {
+  test('unused groups of a killed daemon go when the desired state is complete, used ones stay', async () => {
     const [kept, stale] = [e.route(PREFIX, HOPS), e.route('10.2.0.0/16', [A, C])]
     await wantInPlace(e.red, e.blue, kept, stale, e.route('10.9.0.0/16', [B, C], e.blue))
     run(`ip nexthop add id ${FIRST_ID + 100} via 192.0.2.50 dev core0 onlink protocol 19`)

@@ -140,7 +140,7 @@ async function hear(
 }
 
 describe('a VRF re-advertises', () => {
-  test('what has one of its targets, for its endpoint, and for nothing else', async () => {
+  test('routes with one of its targets, for its endpoint, and for nothing else', async () => {
     await attach(a, left({ localPref: 200, hashOrder: 4 }))
     const takeBack = await hear('10.9.0.0/16')
     await hear('10.8.0.0/16', [OTHERS])

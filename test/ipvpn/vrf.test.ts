@@ -684,7 +684,7 @@ describe('a re-attach', () => {
   })
 })
 
-describe('what belongs to the whole machine', () => {
+describe('settings of the whole machine', () => {
   const ranges: Ranges = { labels: [5000, 5002], tables: [300, 303], vrfPrefix: 'vpn' }
 
   test('is taken from the ranges of the configuration, and passed over where others have it', async () => {

@@ -58,7 +58,7 @@ test('a cleanup deletes many links about as fast as a few', async () => {
   expect(names()).toEqual(['lo'])
 })
 
-test('what others have in groups stays, and so does what an earlier process was about to delete and is wanted again', async () => {
+test('external links in groups stay, and so do links that an earlier process was about to delete and that are wanted again', async () => {
   await want(...vxlans(COUNT))
   for (const [i, group] of [0, 1, 7, 2 ** 28, 2 ** 28 + 1, 2 ** 31 - 1].entries()) {
     run(`ip tuntap add theirs${i} mode tap`)

@@ -50,7 +50,7 @@ function fdbOf(device: string, mac: number): FdbEntry[] {
   return iproute.fdb(device).filter((entry) => entry.mac === formatMac(mac))
 }
 
-describe('what the kernel holds', () => {
+describe('the actual state', () => {
   beforeEach(async () => {
     expect(await want(...everything)).toEqual([])
   })

@@ -213,7 +213,7 @@ test.each([
   expect(run('ip link')).not.toMatch(/stray|other|br0|vx0/)
 })
 
-describe('what another program set in the FDB of a VXLAN device', () => {
+describe('an external entry in the FDB of a VXLAN device', () => {
   const gaps = () => dataplane.vxlanGaps().join()
 
   test('is reported as long as it is there', async () => {

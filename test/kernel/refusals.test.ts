@@ -176,7 +176,7 @@ describe('refused, and nothing changes', () => {
     await refuses(typeof request === 'function' ? request() : request, 400, words)
   })
 
-  test('what only the kernel knows: an interface that others take frames from', async () => {
+  test('a fault that only the kernel detects: an interface with another receiver of its frames', async () => {
     ip('link add link tap4 name mac4 type macvlan')
     await refuses(body(4), 500, 'cannot set up tap4: EBUSY')
     ip('link del mac4')

@@ -27,7 +27,7 @@ test('a network namespace that has the inode of one that is gone is another one'
   expect(isThisKernel(kernelIdentity())).toBe(true)
 })
 
-test('what an earlier version wrote of this network namespace is of this one', () => {
+test('the network namespace in the state of an earlier version is recognized', () => {
   const [boot] = kernelIdentity().split('/')
   expect(isThisKernel(`${boot}/${inode()}`)).toBe(true)
   expect(isThisKernel(`${boot}/1`)).toBe(false)

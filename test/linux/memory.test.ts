@@ -45,7 +45,7 @@ test('collections take a hundredth of the time, however often bursts come', () =
   expect(collections(bursts, 1000).length).toBe(8)
 })
 
-test('what a collection frees goes back to the machine', () => {
+test('memory that a collection frees returns to the machine', () => {
   const { collect } = threadMemory()
   let garbage: number[][] | null = Array.from({ length: 200_000 }, (_, i) => Array(16).fill(i))
   const before = process.memoryUsage().rss

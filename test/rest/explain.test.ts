@@ -199,7 +199,7 @@ describe('a local address', () => {
   })
 })
 
-describe('what did not come to the RIB', () => {
+describe('routes that are not in the RIB', () => {
   test('a route of ours that a reflector sends back is shown, until it is withdrawn', async () => {
     const source = localSource('echo')
     const nlri = macRoute(OURS, MAC, null)

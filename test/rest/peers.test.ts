@@ -220,7 +220,7 @@ describe('what is refused', () => {
 })
 
 describe('the looking glass shows', () => {
-  test('what was agreed, what was advertised, and how the session is protected', async () => {
+  test('negotiated and advertised capabilities, and the protection of the session', async () => {
     start({ md5Key: 's3cret', ttlSecurityHops: 1 })
     const peer = await shown()
     expect(peer).toMatchObject({

@@ -165,7 +165,7 @@ export class TestNode {
     )
   }
 
-  /** What the node wants and what the kernel holds of it, in words. */
+  /** What the node wants and the actual state of it, in words. */
   wanted(): Entry[] {
     return [...this.reconciler.statuses.entries()].map(({ entry }) => entry)
   }

@@ -96,13 +96,13 @@ describe('a port cannot be', () => {
     await expect(node.attach(vrf({ port: 'x0' }))).rejects.toThrow(`local_port: x0 ${message}`)
   })
 
-  test('what leads to a BGP peer', async () => {
+  test('the interface towards a BGP peer', async () => {
     link('eth1', {})
     node.driver.kernel.setNextHop(ip(B), { device: 'eth1', via: null, labels: [] })
     await refuses(second({ port: 'eth1' }), 'local_port: eth1 leads to BGP peer 10.77.0.12')
   })
 
-  test('what the underlay stands on, however deep', async () => {
+  test('the lower devices of the underlay, at any depth', async () => {
     link('br-ex', { kind: 'bridge' })
     link('bond0', { kind: 'bond' })
     link('bond0.100', { kind: 'vlan', lower: 'bond0', master: 'br-ex' })
@@ -115,7 +115,7 @@ describe('a port cannot be', () => {
     await expect(node.attach(second({ linuxBridge: 'br-ex' }))).rejects.toThrow('no part of the underlay')
   })
 
-  test('what stands on the bridge that it should be in, or leads back into it', async () => {
+  test('an upper device of its bridge, or one that leads back into it', async () => {
     link('br-agent', { kind: 'bridge' })
     link('br-agent.5', { kind: 'vlan', lower: 'br-agent' })
     link('one', { kind: 'veth', pair: 'other' })
