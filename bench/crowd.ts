@@ -19,7 +19,7 @@ export interface CrowdCounts {
   readonly closed: number
 }
 
-/** Starts a crowd in a thread of its own, which reads answers and looks at nothing in them; resolves when it is told to end, with what it had. */
+/** Starts a crowd in a thread of its own, which reads answers and parses nothing; resolves at its end, with its counts. */
 export function crowd(options: CrowdOptions): { end(): Promise<CrowdCounts> } {
   const worker = new Worker(new URL(import.meta.url), { workerData: options })
   return {

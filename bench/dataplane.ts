@@ -83,7 +83,7 @@ async function bytesPerPair(count: number): Promise<number> {
   return bytes
 }
 
-/** Milliseconds that a timer is late at most, while so many pairs are put in place. */
+/** Milliseconds that a timer is late at most, while so many pairs are programmed. */
 async function longestTurn(count: number): Promise<number> {
   const session = await openSession()
   for (let i = 0; i < count; i++) {

@@ -15,9 +15,9 @@ import { noEvents } from '../test/support/events.ts'
 
 const CLONE_NEWNET = 0x40000000
 const GROUP = '4711'
-/** A new attachment comes so long after the last one was in place. */
+/** A new attachment comes so long after the last one was programmed. */
 const PAUSE_MS = 100
-/** Number of the last network that somebody attached to meanwhile. */
+/** Number of the last network with an attachment meanwhile. */
 let attached = 1_000_000
 
 function network(n: number): Entry[] {
@@ -40,7 +40,7 @@ function ip(...words: readonly string[]): string {
   return execFileSync('ip', words, { encoding: 'utf8', maxBuffer: 1 << 28 })
 }
 
-/** Milliseconds that one request takes which deletes all of the links, as somebody made them who then went away. */
+/** Milliseconds that one request takes which deletes all of the links. */
 async function kernelMs(count: number): Promise<number> {
   const { driver, reconciler } = open()
   await want(reconciler, networks(count))

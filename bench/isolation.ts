@@ -24,7 +24,7 @@ const PORT = 8082
 const EXPERIMENTAL = 0x88b5
 /** As long as what a VM sends at most. */
 const LONG = 1400
-/** Packets between two looks at what has arrived, fewer than the kernel keeps for an interface that is behind. */
+/** Packets between two reads of arrivals, fewer than the kernel keeps for an interface that is behind. */
 const BURST = 500
 const PATIENCE_MS = 2000
 

@@ -66,7 +66,7 @@ export function closeSession({ driver, reconciler }: Session): void {
   for (const link of ['vx0', 'br0']) execFileSync('ip', ['link', 'del', link])
 }
 
-/** Seconds that the kernel takes for messages that are ready, with nobody listening. */
+/** Seconds that the kernel takes for messages that are ready, without a listener. */
 export async function kernelLimit(count: number): Promise<number> {
   const session = await openSession()
   const targets = { vx0: session.driver.link('vx0'), br0: session.driver.link('br0') }

@@ -14,7 +14,7 @@ const ATTRIBUTE = k.NLMSG_HDRLEN + k.NDMSG_LENGTH
 const LAST_OF_IP = ATTRIBUTE + 4 + 3
 const LAST_OF_MAC = ATTRIBUTE + 4 + 5
 
-/** Lets one in so many pass of FDB entries of VXLAN devices and of neighbours, by the last octet: what nobody reads costs the daemon little. */
+/** Lets one in so many pass of FDB entries of VXLAN devices and of neighbours, by the last octet: unread messages cost the daemon little. */
 const SAMPLED = program([
   [LOAD_U8, 0, 0, k.NLMSG_HDRLEN],
   [IF_EQUAL, 4, 0, k.AF_INET],
@@ -40,7 +40,7 @@ export class Watcher {
     leave()
   }
 
-  /** How many there are, as far as the sample tells. */
+  /** The estimated number of entries. */
   get present(): number {
     return this.held.size * SAMPLE
   }

@@ -12,7 +12,7 @@ import { ip, macRoute, peerConfig, rt, speakerAt } from './support/speakers.ts'
 import { VirtualClock } from './support/virtual-clock.ts'
 import { VirtualNetwork } from './support/virtual-network.ts'
 
-test('an invariant that holds says nothing, one that does not says which and what of', () => {
+test('an invariant that holds is silent, a violated one is named with its subject', () => {
   expect(() => assert(true, 'never')).not.toThrow()
   expect(() => assert(false, 'a count is negative', -1)).toThrow(
     new BrokenInvariant('a count is negative: -1'),

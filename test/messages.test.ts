@@ -16,7 +16,7 @@ function template(node: Syntax): string | null {
 /** Whether people read it: some words, with blanks between them. */
 const isSentence = (text: string): boolean => /[a-z]{2,} \S+ .*[a-z]{2,}/.test(text) && !text.includes('\n')
 
-/** Log lines, then the sentences of each file: what daemon, API and CLI say. */
+/** Log lines, then the sentences of each file: all messages of daemon, API and CLI. */
 function messages(): string {
   const lines = Object.entries(LOG_LINES).map(([event, line]) => {
     if (line === null) return `${event}: not logged`
@@ -36,7 +36,7 @@ function messages(): string {
 }
 
 // A change of words is seen in review: UPDATE_FIXTURES=1 writes the table anew.
-test('the daemon says what the table of messages says', () => {
+test('fixtures/messages.txt lists every message', () => {
   const text = messages()
   if (UPDATING) writeFileSync(FIXTURE, text)
   expect(text).toBe(readFileSync(FIXTURE, 'utf8'))

@@ -58,7 +58,7 @@ describe('ARCHITECTURE.md', () => {
   })
 })
 
-test('the licence is the same wherever it is told', () => {
+test('the licence is the same in all files', () => {
   expect(read('LICENSE')).toContain('Apache License')
   expect(JSON.parse(read('package.json')).license).toBe('Apache-2.0')
   expect(read('Dockerfile')).toContain('org.opencontainers.image.licenses="Apache-2.0"')

@@ -15,7 +15,7 @@ import { attribute, octet, TARGET, TYPE3, update, WELL_KNOWN } from '../support/
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 
-/** What is kept of what a peer sent, for people to look at: routes that stay out, NLRI that cannot be read, log lines. */
+/** What is kept of a peer's messages for display: routes that stay out, NLRI that cannot be read, log lines. */
 
 const RR = '10.77.0.1'
 const A = '10.77.0.11'
@@ -43,7 +43,7 @@ beforeEach(() => {
 
 const routesIn = (): AdjRibIn => speaker.peers.get(ip(A))!.routesIn
 
-/** A peer that is up; it advertises graceful restart unless told otherwise. */
+/** A peer that is up; it advertises graceful restart by default. */
 function connect(gracefulRestart: typeof RESTART | null = RESTART): RawPeer {
   const capabilities = {
     ...noCapabilities(),
@@ -98,7 +98,7 @@ describe('routes that stay out', () => {
     expect([...speaker.rib.best(EVPN)]).toEqual([])
   })
 
-  test('are kept to look at until they may come in, or are withdrawn', () => {
+  test('are kept for display until they are accepted, or withdrawn', () => {
     const peer = connect()
     send(peer, advertise(tags(1, 2), ORIGINATOR_US))
     expect(dropped()).toEqual([shown(1), shown(2)])
@@ -108,7 +108,7 @@ describe('routes that stay out', () => {
     expect(dropped()).toEqual([])
   })
 
-  test('are kept to look at up to a thousand, the latest', () => {
+  test('are kept for display up to a thousand, the latest', () => {
     const peer = connect()
     for (let i = 0; i < 10; i++) send(peer, advertise(tags(100 * i, 100), ORIGINATOR_US))
     expect([dropped().length, dropped()[0]]).toEqual([1000, shown(0)])
@@ -141,7 +141,7 @@ describe('NLRI that cannot be read', () => {
   const bad = (number: number): string => `0204${number.toString(16).padStart(8, '0')}`
   const kept = (): string[] => routesIn().quarantine.map(({ bytes }) => Buffer.from(bytes).toString('hex'))
 
-  test('are kept to look at up to a hundred, the latest', () => {
+  test('are kept for display up to a hundred, the latest', () => {
     const peer = connect()
     const some = (from: number, count: number): string[] =>
       Array.from({ length: count }, (_, i) => bad(from + i))
@@ -178,7 +178,7 @@ describe('NLRI that cannot be read', () => {
     expect(lines[0]).not.toHaveProperty('suppressed')
   })
 
-  test('make ten lines of a log at once, and then one that says how many were left out', () => {
+  test('make ten lines of a log at once, and then one with the count of those left out', () => {
     const peer = connect()
     for (let i = 0; i < 15; i++) peer.send(advertise([bad(i)]))
     clock.advance(900)

@@ -99,7 +99,7 @@ function lose(): void {
   clock.advance(100)
 }
 
-/** The MAC addresses that the peer was told of, and the families that were ended, in their order. */
+/** The MAC addresses advertised to the peer, and the families with End-of-RIB, in order. */
 function told(peer: RawPeer): (string | number)[] {
   return peer
     .of('update')
@@ -114,7 +114,7 @@ function told(peer: RawPeer): (string | number)[] {
     ])
 }
 
-describe('of a session that is lost the next one is told nothing:', () => {
+describe('a new session gets no messages of the lost one:', () => {
   test('no route that was about to leave and is gone', () => {
     connect()
     originate(MAC1)

@@ -179,7 +179,7 @@ test.each([
   expect(codec.describe?.(read)).toEqual(description)
 })
 
-test('what goes without saying is not shown: ORIGIN IGP and an empty AS_PATH', () => {
+test('default attributes are not shown: ORIGIN IGP and an empty AS_PATH', () => {
   const asPath = [{ type: 2, asns: [7] }]
   expect(formatAttributes({ ...noAttributes(), origin: 0, asPath: [], localPref: 0 })).toEqual({
     'local-preference': '0',

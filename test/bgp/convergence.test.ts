@@ -129,7 +129,7 @@ describe('routes are complete after a start', () => {
     expect(converged).toBe(1)
   })
 
-  test('not before those who go by them have been told of each', () => {
+  test('not before listeners have been notified of each', () => {
     const told: string[] = []
     const node = speakerAt(NODE, [peerConfig(A, { passive: true })], clock, network, {}, () =>
       told.push('complete'),
@@ -144,7 +144,7 @@ describe('routes are complete after a start', () => {
   })
 })
 
-describe('what arrives may be older than what this start has attached', () => {
+describe('received routes may be older than attachments of this start', () => {
   test('until ten seconds after the first peer is complete', () => {
     const { convergence } = nodeWith([A, B])
     connect(A, null)

@@ -67,7 +67,7 @@ describe('an UPDATE', () => {
     ])
   })
 
-  test('tells what is wrong, how much it matters, and with which bytes', () => {
+  test('shows the fault, its severity and its bytes', () => {
     const path = attribute(0x40, 2, '05010000fc00')
     const { verdict, errors, reach } = readUpdate(MP_REACH + ORIGIN + path + LOCAL_PREF)
     expect(verdict).toBe('treat-as-withdraw')
@@ -80,7 +80,7 @@ describe('an UPDATE', () => {
     expect(reach).toHaveLength(1)
   })
 
-  test('tells which NLRI are quarantined', () => {
+  test('shows quarantined NLRI', () => {
     const bad = '020400000000'
     const { verdict, errors, reach } = readUpdate(
       attribute(0x80, 14, `001946040a00000100${bad}${TYPE3}`) + WELL_KNOWN,
@@ -263,7 +263,7 @@ describe('a conversation', () => {
     expect(conversation.describe(1, update(MP_REACH + ORIGIN + path))).toMatchObject({ verdict: null })
   })
 
-  test('of which one OPEN is known has short AS numbers when that one says so', () => {
+  test('of which one OPEN is known has short AS numbers by that OPEN', () => {
     const path = update(MP_REACH + ORIGIN + attribute(0x40, 2, '0201fc01') + LOCAL_PREF)
     const conversation = new Conversation({})
     conversation.describe(0, open(64512, { fourOctetAs: null }))

@@ -64,7 +64,7 @@ const cells = (Object.keys(TABLE) as EventName[]).flatMap((event) =>
   STATES.map((state) => [state, event, TABLE[event][state]] as const),
 )
 
-/** RFC 4271 §8.1, events 1 to 28 in this order: the rows that tell of them, or why there is none. */
+/** RFC 4271 §8.1, events 1 to 28 in this order: their rows, or why there is none. */
 const RFC_EVENTS: readonly (readonly EventName[] | string)[] = [
   ['start'],
   ['stop'],
@@ -97,7 +97,7 @@ const RFC_EVENTS: readonly (readonly EventName[] | string)[] = [
 ]
 
 describe('the table', () => {
-  test('has each of the 28 events of RFC 4271 §8.1, or says why not', () => {
+  test('has each of the 28 events of RFC 4271 §8.1, or the reason why not', () => {
     expect(RFC_EVENTS).toHaveLength(28)
     const told = new Set(RFC_EVENTS.flatMap((rows) => (typeof rows === 'string' ? [] : rows)))
     const others = (Object.keys(EVENTS) as EventName[]).filter((name) => !told.has(name))

@@ -21,7 +21,7 @@ const other = localSource('EVI-2')
 let clock: VirtualClock
 let speaker: Speaker
 let imports: Imports<Route>
-/** What the importer was told, in its order: a route that is new, takes the place of another, is told again, or goes. */
+/** The calls of the importer, in order: a route that is new, replaces another, is repeated, or goes. */
 let told: string[]
 
 const show = ({ nlri, family, set }: Route) =>
@@ -61,7 +61,7 @@ test('routes come and go with their targets, and with the targets that are impor
   expect(told).toEqual([`+ ${shown(100)}`, `* ${shown(200)}`, `= ${shown(200)}`, `- ${shown(200)}`])
 })
 
-test('a route of several targets is told to each who imports one of them, once', () => {
+test('a route of several targets reaches each importer of one of them, once', () => {
   const tells: string[] = []
   const subscriber = (name: string): Subscriber => ({
     routeChanged: () => tells.push(`+${name}`),

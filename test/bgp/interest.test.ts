@@ -21,7 +21,7 @@ test('a target of several origins is covered until the last of them is withdrawn
   expect(interest.covers([target])).toBe(false)
 })
 
-test('a membership that is received twice counts once, and what is not there is not withdrawn', () => {
+test('a membership that is received twice counts once, and a missing one is not withdrawn', () => {
   expect(interest.add(membership(64512, target))).toBe(true)
   expect(interest.add(membership(64512, target))).toBe(false)
   expect(interest.remove(membership(64513, target))).toBe(false)

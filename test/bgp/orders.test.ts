@@ -66,7 +66,7 @@ describe('the log', () => {
     expect(losses()).toHaveLength(1)
   })
 
-  test.each(['disable', 'reset'] as const)('does not warn of what somebody ordered: %s', (order) => {
+  test.each(['disable', 'reset'] as const)('does not warn of a command: %s', (order) => {
     const { a } = established()
     a.peers.get(ip(B))![order]('cable work')
     clock.advance(1000)
@@ -136,7 +136,7 @@ describe('limits and orders', () => {
     expect(rr.peers.get(ip(A))!.sessions.state).toBe('Established')
   })
 
-  test('who is disabled before the start stays down, and is not waited for', () => {
+  test('a peer that is disabled before the start stays down, and is not waited for', () => {
     let completed = false
     const { transport } = network
     const config = { ...SPEAKER_DEFAULTS, as: 64512, identifier: ip(A), localAddress: ip(A) }
@@ -183,7 +183,7 @@ describe('limits and orders', () => {
     expect([peer.sessions.state, peer.sessions.establishedCount]).toEqual(['Established', 3])
   })
 
-  test('a peer that would keep our routes is told not to (RFC 8538 §4)', () => {
+  test('a peer that would keep our routes gets a hard reset (RFC 8538 §4)', () => {
     const restart = { ...SPEAKER_DEFAULTS.restart, timeSeconds: 120, families: [EVPN] }
     const a = speakerAt(A, [peerConfig(B)], clock, network, { restart })
     const b = speakerAt(B, [peerConfig(A, { passive: true })], clock, network)

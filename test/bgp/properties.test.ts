@@ -163,7 +163,7 @@ describe.each(nlriTable)('%s', (_, codec) => {
     )
   })
 
-  test('an UPDATE says what was meant', () => {
+  test('an UPDATE decodes to its input', () => {
     const { family } = codec
     const list = fc.array(routes.get(family)!, { minLength: 1, maxLength: 20 })
     fc.assert(

@@ -134,7 +134,7 @@ describe('a reflector with a client that has no memberships (RFC 4684 §4)', () 
       reflectors.map((peer) => peerConfig(peer, { families: [EVPN] })),
       { routeTargetConstraint: false },
     )
-  test('tells it all that is there already', () => {
+  test('advertises all existing routes to it', () => {
     reflector(RR1, clients(A, B))
     advertise(silent(A, RR1), A, MAC_A)
     clock.advance(20_000)
@@ -146,7 +146,7 @@ describe('a reflector with a client that has no memberships (RFC 4684 §4)', () 
   const macs = ({ rib }: Speaker): number =>
     [...rib.best(EVPN)].filter(({ source }) => source.peer !== null).length
 
-  test('asks the others for everything, as long as that client is there', () => {
+  test('asks the other peers for all routes, as long as that client is there', () => {
     const rr = reflector(RR1, clients(A, B))
     const a = node(A, RR1)
     advertise(a, A, MAC_A)
@@ -266,7 +266,7 @@ describe('between a reflector and external peers', () => {
     },
   )
 
-  test("a path of our confederation is nobody else's business (RFC 5065 §4), nor is what reflectors note", () => {
+  test('a path of our confederation stays inside it (RFC 5065 §4), as do attributes of reflection', () => {
     reflector(RR1, [...clients(A), peerConfig(EXTERNAL, accepted)])
     const [a, x] = [node(A, RR1), external(EXTERNAL, AS)]
     const atX = importing(x)

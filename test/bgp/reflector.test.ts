@@ -71,7 +71,7 @@ describe('a route reflector (RFC 4456)', () => {
     expect(route!.set.attributes).toMatchObject({ originatorId: 0x0a4d000b, clusterList: [0x0a4d0001] })
   })
 
-  test('sends nobody what nobody imports', () => {
+  test('sends no route without an importer', () => {
     const rr = reflector(RR, [A, B])
     const [a, b] = [node(A, [RR]), node(B, [RR])]
     advertise(a, A)
@@ -91,7 +91,7 @@ describe('a route reflector (RFC 4456)', () => {
     expect(red.routes.size).toBe(0)
   })
 
-  test('tells others than clients of its clients only', () => {
+  test('advertises only routes of clients to peers that are no clients', () => {
     reflector(RR, [A], [B, C])
     const a = node(A, [RR])
     const [b, c] = [node(B, [RR]), node(C, [RR])]
@@ -200,7 +200,7 @@ describe('an external peer', () => {
     return [a, b, red]
   }
 
-  test('without policy is told nothing, and nothing of it is used (RFC 8212)', () => {
+  test('without policy gets no route, and none of its routes is used (RFC 8212)', () => {
     const [a, b, red] = pair('reject')
     expect(red.routes.size).toBe(0)
     const blue = importing(a)

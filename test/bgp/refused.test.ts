@@ -92,7 +92,7 @@ function reflected(family: Family): { readonly advertised: number; readonly with
 const counters = () => speaker.peers.get(ip(A))!.routesIn.counters
 
 describe('a VPN label (RFC 8277 §2.2)', () => {
-  test('counts whatever its bottom bit says, and goes out with it set', () => {
+  test('counts with any bottom bit, and is sent with it set', () => {
     send(update(reach(VPN, vpn('000641')) + REST), update(reach(VPN, vpn('000fc0')) + REST))
     expect(routes(VPNV4)).toEqual(['10.88.1.0/24 label 252 rd 64512:77'])
     const [last] = other.of('update').slice(-1)

@@ -14,7 +14,7 @@ import { VirtualNetwork } from '../support/virtual-network.ts'
 const A = '10.77.0.11'
 const B = '10.77.0.12'
 
-test('a peer is read no faster than changes are told, where very many of them wait', () => {
+test('a peer is read no faster than changes are processed, if very many wait', () => {
   const clock = new VirtualClock()
   const network = new VirtualNetwork(clock)
   const { rib, peers } = speakerAt(A, [peerConfig(B, { passive: true })], clock, network)

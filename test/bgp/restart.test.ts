@@ -16,7 +16,7 @@ import { Collector, ip, macRoute, peerConfig, rt, speakerAt } from '../support/s
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 
-/** What a daemon says that has not restarted and waits for nobody. */
+/** The graceful restart capability of a daemon that has not restarted and waits for no peer. */
 const FRESH_START = {
   timeSeconds: 120,
   families: [EVPN],
@@ -117,7 +117,7 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
     expect(red.routes.size).toBe(0)
   })
 
-  test('loses at End-of-RIB what it did not say again', () => {
+  test('loses at End-of-RIB the routes that it did not re-advertise', () => {
     say(peerWith(restart()), [MAC1, MAC2])
     lose()
     const again = peerWith(restart({ restarting: true }))
@@ -141,7 +141,7 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
     expect(red.routes.size).toBe(0)
   })
 
-  test('that never says End-of-RIB loses the rest when the wait for it is over', () => {
+  test('that never sends End-of-RIB loses the rest after the deadline', () => {
     say(peerWith(restart()), [MAC1])
     lose()
     peerWith(restart({ restarting: true }))
@@ -185,7 +185,7 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
     expect(goneAt - endedAt).toBe(10_001)
   })
 
-  test('and has less to say now loses the families that it does not name any more', () => {
+  test('and has fewer families now loses those that it does not advertise any more', () => {
     const families = [EVPN, VPNV4]
     const node = speakerAt('10.77.0.15', [peerConfig(B, { passive: true, families })], clock, network)
     const all = new Collector()
@@ -212,7 +212,7 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
     expect(red.routes.size).toBe(0)
   })
 
-  test('that is lost again before it said everything keeps only what it said since', () => {
+  test('that is lost again before End-of-RIB keeps only routes received since', () => {
     say(peerWith(restart()), [MAC1, MAC2])
     lose()
     say(peerWith(restart()), [MAC2])
@@ -327,7 +327,7 @@ describe('a stale route', () => {
   })
 })
 
-describe('what a lost reflector passed on', () => {
+describe('routes of a lost reflector', () => {
   const C = '10.77.0.14'
   const ONE = { originatorId: 0x0a4d0015, clusterList: [1] }
   const TWO = { originatorId: 0x0a4d0016, clusterList: [1] }
@@ -436,7 +436,7 @@ describe('what a lost reflector passed on', () => {
 })
 
 describe('route refresh', () => {
-  test('says the routes again (RFC 2918)', () => {
+  test('re-advertises the routes (RFC 2918)', () => {
     const source = localSource('EVI-1')
     speaker.originate(source, EVPN, macRoute(A, MAC1, null), { extendedCommunities: [RED] })
     const peer = RawPeer.connect(network.transport, ip(B), ip(A), 179).behave({
@@ -461,7 +461,7 @@ describe('route refresh', () => {
     ])
   })
 
-  test('a peer that says everything again loses what it leaves out', () => {
+  test('a peer that re-advertises all routes loses those that it omits', () => {
     const peer = peerWith(null)
     say(peer, [MAC1, MAC2])
     peer.send(encodeRouteRefresh({ family: EVPN, kind: RefreshKind.Begin }))
@@ -728,7 +728,7 @@ describe('without any session (headless)', () => {
     expect([staleRoutes.isHeadless, staleRoutes.since]).toEqual([false, null])
   })
 
-  test('who can be relied on is looked at three minutes after the loss, and every five seconds from then on', () => {
+  test('reliable peers are checked three minutes after the loss, and every five seconds from then on', () => {
     let goneAt = 0
     held.routeGone = () => {
       goneAt = clock.now()
@@ -806,7 +806,7 @@ describe('without any session (headless)', () => {
     expect(held.routes.size).toBe(0)
   })
 
-  test('what was found at the start is complete only when somebody was heard, or after that time', () => {
+  test('initial convergence needs a session, or that time', () => {
     clock.advance(HEADLESS * 1000 - 1000)
     expect(completed).toBe(0)
     clock.advance(2000)

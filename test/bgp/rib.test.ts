@@ -157,7 +157,7 @@ test('a walk and a sweep of many routes let other work have its turn', () => {
   expect(slices(() => rib.sweep(source, EVPN, beginGeneration(source)))).toBeGreaterThanOrEqual(5)
 })
 
-test('all is settled when the changes of every family have been told', () => {
+test('all is settled when listeners have all changes of every family', () => {
   for (let i = 0; i < 3000; i++) advertise(peer(1), mac(i))
   advertise(peer(1), prefix(1), {}, VPNV4)
   let told = 0
@@ -331,7 +331,7 @@ describe('between routes that', () => {
     expect([...rib.best(EVPN)].map(({ pathId }) => pathId)).toEqual([3])
   })
 
-  test('nothing tells apart the one that was received first stays the best', () => {
+  test('are equal the one that was received first stays the best', () => {
     const sources = [localSource('EVI-1'), localSource('EVI-2')]
     for (const source of sources) advertise(source, mac(1))
     const best = (): string => [...rib.best(EVPN)][0]!.source.name

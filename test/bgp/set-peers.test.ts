@@ -66,7 +66,7 @@ describe('setPeers', () => {
     expect(seenBy(A).establishedCount).toBe(1)
   })
 
-  test('removes a peer with all that it advertised, tells it, and takes no connection of it', async () => {
+  test('removes a peer with its routes, notifies it, and refuses its connections', async () => {
     const held = new Collector()
     us.subscribe(held, RED)
     far.get(B)!.originate(localSource('EVI-1'), EVPN, macRoute(B, '02:00:00:00:01:01', null), {
@@ -167,7 +167,7 @@ describe('setPeers', () => {
     expect(complete).toBe(1)
   })
 
-  test('one that had come from an open prefix stays, where its configuration says the same', async () => {
+  test('one that had come from an open prefix stays, if its configuration is the same', async () => {
     const group = {
       prefix: { ip: ip('10.77.0.0'), length: 24 },
       template: { ...PEER_DEFAULTS, as: 64512, families: [EVPN, ROUTE_TARGET] },
@@ -184,7 +184,7 @@ describe('setPeers', () => {
     expect(open.peers.has(ip('10.77.0.21'))).toBe(true)
   })
 
-  test('listens where a peer that is added connects to, and no longer where nobody does', async () => {
+  test('listens where an added peer connects to, and stops listening where no peer does', async () => {
     const other = ip('10.77.0.111')
     await set(peerConfig(A), peerConfig(B), peerConfig(C, { localAddress: other, passive: true }))
     const handlers = { connected() {}, data() {}, drained() {}, closed() {} }

@@ -73,7 +73,7 @@ describe('sessions', () => {
     ])
   })
 
-  test('a silent peer is dropped when the hold time is over, and told so', () => {
+  test('a silent peer is dropped when the hold time is over, with a NOTIFICATION', () => {
     const a = speakerAt(A, [peerConfig(B, { holdTimeSeconds: 9, passive: true })], clock, network)
     const peer = RawPeer.connect(network.transport, ip(B), ip(A), 179)
     peer.sendOpen()
@@ -120,7 +120,7 @@ describe('sessions', () => {
     expect(stateOf(a, B)).toBe('Established')
   })
 
-  test('stopping says goodbye with a Cease and its reason (RFC 9003)', () => {
+  test('stopping sends a Cease with its reason (RFC 9003)', () => {
     const a = speakerAt(A, [peerConfig(B)], clock, network)
     const b = speakerAt(B, [peerConfig(A, { passive: true })], clock, network)
     clock.advance(1000)
@@ -193,7 +193,7 @@ describe('routes', () => {
     expect(red.routes.size).toBe(0)
   })
 
-  test('are not sent where nobody asked for them (RFC 4684)', () => {
+  test('are not sent without a membership (RFC 4684)', () => {
     const [a, b] = pair()
     advertise(a, '02:00:00:00:01:01', '64512:10')
     clock.advance(100)
@@ -246,7 +246,7 @@ describe('routes', () => {
     expect(red.routes.size).toBe(1)
   })
 
-  test('that did not change are not said again', () => {
+  test('that did not change are not advertised again', () => {
     const [a, b] = pair()
     b.subscribe(new Collector(), RED)
     advertise(a, '02:00:00:00:01:01', '64512:10')
@@ -294,7 +294,7 @@ describe('routes', () => {
       expect(received()).toEqual(expected)
     })
 
-    test('are compared with what the peer was told last, not with what it never heard', () => {
+    test('are compared with the last advertisement to the peer, not with unsent routes', () => {
       advertise(a, VM, '64512:10', '64512:20', '64512:30')
       advertise(a, VM, '64512:10', '64512:20')
       expect(received()).toEqual(['+2'])

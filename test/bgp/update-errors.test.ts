@@ -310,7 +310,7 @@ const cases: readonly (Case | ShortCase)[] = [
     MALFORMED,
   ],
 
-  // RFC 7606 §5.3, RFC 4760 §7: routes that cannot be told apart.
+  // RFC 7606 §5.3, RFC 4760 §7: routes that cannot be separated.
   [
     'an IPv4 route of 33 bits',
     update(WELL_KNOWN + attribute(0x40, 3, '0a000001'), { nlri: '210b000000' }),

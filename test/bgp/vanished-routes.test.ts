@@ -101,7 +101,7 @@ describe('a remote node whose routes', () => {
     expect(here()).toHaveLength(1)
   })
 
-  test('go all at once, but for what is stale since the session was lost, is kept as stale', () => {
+  test('go all at once, except for those that are stale since the session was lost, are kept as stale', () => {
     advertise(A, MAC1, MAC2)
     markStale(reflector, EVPN)
     // the node detached MAC1 while there was no session
@@ -141,7 +141,7 @@ describe('a remote node whose routes', () => {
   })
 })
 
-test('what loses its route target leaves the VPN at once', () => {
+test('a route that loses its route target leaves the VPN at once', () => {
   advertise(A, MAC1)
   const attributes = { ...noAttributes(), origin: 0, asPath: [], extendedCommunities: [rt('64512:20')] }
   const set = speaker.rib.pool.originated(attributes, ip(A))

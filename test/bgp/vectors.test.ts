@@ -48,7 +48,7 @@ describe.each(named)('%s', (_, vector) => {
     if (vector.encoded !== undefined) expect(vector.differs, 'why we send it otherwise').toBeDefined()
   })
 
-  test('what we send decodes to what we meant', () => {
+  test('sent messages decode to their input', () => {
     if (!vector.encoded || vector.kind === 'update') return
     const again = decodeVector(
       { ...vector, context: sending(vector.context) },
@@ -103,7 +103,7 @@ describe.each(named)('%s', (_, vector) => {
     }
   })
 
-  test('says where it is from, and who else reads it so', () => {
+  test('names its origin, and the other programs that agree', () => {
     expect(vector.rfc).not.toBe('')
     expect(vector.origin).not.toBe('')
     if (vector.agreed.length === 0) expect(vector.alone, 'why nobody else was asked').toBeDefined()

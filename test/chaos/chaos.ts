@@ -8,11 +8,11 @@ import { Oracle } from './oracle.ts'
 import { drawSetting, type Setting, World } from './world.ts'
 
 const MOST_MOVES = 3
-/** What takes longer to repair is told of. */
+/** A longer repair is printed. */
 const SLOW_SECONDS = 3
 const BOTH_NODES = 0.2
 const LOG_LINES = 30
-/** By when `chanter status` tells of what is wrong. */
+/** By when `chanter status` reports the problem. */
 const TELLS_SECONDS = 20
 /** Where others keep the kernel's link lock for longer, sessions and packets may be lost by that. */
 const STANDSTILL_MS = (HOLD_SECONDS * 1000) / 3

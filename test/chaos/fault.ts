@@ -11,9 +11,9 @@ export interface Trouble {
   readonly what: string
   /** How long it is left alone, in ms. */
   readonly lastsMs?: number
-  /** What `chanter status` of the node has to say meanwhile. */
+  /** The expected line of `chanter status` of the node meanwhile. */
   readonly tells?: RegExp
-  /** What may be lost by it: packets between the first VMs, the session of the node, what its agent told it. */
+  /** What may be lost by it: packets between the first VMs, the session of the node, its attachments. */
   readonly costs?: readonly Promised[]
   /** Puts the machine right, where that is not what the daemon has to do by itself. */
   end?(): Promise<void>

@@ -14,7 +14,7 @@ const LOG_KIB = 8192
 const STATE_KIB = 4096
 /** Sessions that are silent for that long are lost, and none that are silent for less. */
 export const HOLD_SECONDS = 9
-/** A daemon that has the kernel to itself finds within this what no notification tells of. */
+/** A daemon that has the kernel to itself finds drift without a notification within this time. */
 export const RESYNC_SECONDS = 10
 /** The time of day of a process is as far off as a file says, in ms. Timers of Node do not run in the forwarding thread. */
 const OTHER_TIME = `

@@ -18,7 +18,7 @@ const MOST_SHOWN = 20
 /** What a node has of another one, which it keeps until it knows for sure that it is to go: a reflector that has restarted may take minutes. */
 const REMOTE = /^extra: (mac .* on vxlan|neighbour )/
 
-/** Knows how all looked when nothing had happened, and says what differs. */
+/** Knows the state before the faults, and returns the differences. */
 export class Oracle {
   readonly #world: World
   readonly #templates: readonly Templates[]
@@ -61,7 +61,7 @@ export class Oracle {
     return last
   }
 
-  /** What the daemons keep that they should have given back. */
+  /** Resources that the daemons should have released. */
   leaks(): string[] {
     return this.#world.nodes.flatMap((node) => {
       const files = node.files().sort()
@@ -122,7 +122,7 @@ export class Oracle {
   #packets = (): Promise<string[]> => wrongPackets(this.#world)
 }
 
-/** What the state file has that its agent did not say, and the reverse. */
+/** Attachments in the state file that the agent did not make, and the reverse. */
 function wrongState(agent: Agent): string[] {
   const { name, stateFile, vms } = agent.node
   const { footprint, instances } = decodeState(readFileSync(stateFile, 'utf8'))

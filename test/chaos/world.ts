@@ -81,7 +81,7 @@ export class World {
     return this.#flow!
   }
 
-  /** A namespace of nobody in which many links can come and go. */
+  /** A spare namespace in which many links can come and go. */
   crowd(): string {
     this.#crowd ??= this.lab.addNamespace('crowd')
     return this.#crowd

@@ -77,7 +77,7 @@ describe('a capture', () => {
     ])
   })
 
-  test('of no more than a handshake is told', () => {
+  test('with only a handshake is reported', () => {
     const handshake = session.packets.filter((packet) => !hasPayload(packet))
     expect(handshake.length).toBeGreaterThan(2)
     expect(decode(handshake)).toEqual([
@@ -85,7 +85,7 @@ describe('a capture', () => {
     ])
   })
 
-  test('that was cut off is told', () => {
+  test('that was cut off is reported', () => {
     const file = fixture('session.pcapng')
     for (const length of [200, 1000, 5001]) {
       const cut = readCapture(file.subarray(0, length))!
@@ -146,7 +146,7 @@ describe('segments', () => {
     expect(contents(decode(wrapped))).toEqual(contents(whole))
   })
 
-  test('that are missing are told, and what follows is read', () => {
+  test('that are missing are reported, and the rest is read', () => {
     const at = session.packets.findIndex(
       (packet) => hasPayload(packet) && payloadAt(packet) + 99 === packet.bytes.length,
     )
@@ -191,7 +191,7 @@ describe('OPENs decide how the rest is read', () => {
         : [],
     )
 
-  test('with path identifiers from the side that said it sends them', () => {
+  test('with path identifiers from the side that advertised to send them', () => {
     const decoded = decode(capture.packets)
     expect(decoded.every((one) => one.type !== 'NOTE' && one.verdict === null)).toBe(true)
     expect(new Set(pathIds(decoded))).toEqual(new Set([1, null]))
@@ -263,7 +263,7 @@ describe('link types', () => {
     expect(contents(decode(captureOf('cooked2.pcapng').packets))).toEqual(contents(one))
   })
 
-  test('that are not known are told', () => {
+  test('that are unknown are reported', () => {
     const decoded = decode(session.packets.map((packet) => ({ ...packet, linkType: 127 })))
     expect(decoded[0]).toMatchObject({ type: 'NOTE', reason: 'packets of link type 127 are not read' })
   })
@@ -388,7 +388,7 @@ describe('whatever a file holds', () => {
       return bytes.subarray(0, Math.ceil(kept * bytes.length))
     })
 
-  test('it is decoded or told', () => {
+  test('it is decoded or reported', () => {
     fc.assert(
       fc.property(broken, (file) => {
         const capture = readCapture(file)

@@ -67,7 +67,7 @@ describe('recorded messages', () => {
   })
 })
 
-test('a capture without BGP is told in a line', async () => {
+test('a capture without BGP is reported in a line', async () => {
   const { output, exitCode } = await chanter('decode', '--port', '1790', join(FIXTURES, 'cooked.pcap'))
   expect(output).toMatch(/^no TCP segment of port 1790 in \d+ packets\n$/)
   expect(exitCode).toBe(2)
@@ -116,7 +116,7 @@ describe('raw bytes are read', () => {
     ])
   })
 
-  test('and told where they are no messages', async () => {
+  test('and reported if they are no messages', async () => {
     const { output, exitCode } = await piped(Buffer.from(`00${KEEPALIVE}0102`, 'hex'), '--json')
     expect(JSON.parse(output)).toMatchObject([
       { type: 'NOTE', reason: '1 bytes in front of the first marker', bytes: '00' },

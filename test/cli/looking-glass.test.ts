@@ -138,7 +138,7 @@ self:  (...)
     })
   })
 
-  test('says which path is unknown', async () => {
+  test('names an unknown path', async () => {
     const { output, exitCode } = await lookingGlass('bgp', '0x10', 'a b')
     expect(output).toMatch(
       /^No such looking glass path: bgp 0x10 a b\n\(http:\/\/127\.0\.0\.1:\d+\/looking-glass\/bgp\/0x10\/a%20b\)\n$/,
@@ -146,7 +146,7 @@ self:  (...)
     expect(exitCode).toBe(1)
   })
 
-  test('says what it tried when nothing answers', async () => {
+  test('names the address when nothing answers', async () => {
     const { error } = await chanter('looking-glass', '--port', '2')
     expect(error).toBe(
       'no answer from http://127.0.0.1:2/looking-glass (connection refused): is the daemon running there? `chanter daemon` starts it',

@@ -154,7 +154,7 @@ describe('entries', () => {
     expect(exitCode).toBe(1)
   })
 
-  test('--failed says where there are none', async () => {
+  test('--failed reports that there are none', async () => {
     expect(await status({ '/status/entries?state=failed': [] }, '--failed')).toMatchObject({
       output: 'none\n',
       exitCode: undefined,
@@ -226,7 +226,7 @@ describe('--verify', () => {
     unreadable: [],
   }
 
-  test('says that all is there', async () => {
+  test('reports that all entries are programmed', async () => {
     expect(await status({ '/status/verify': NOTHING }, '--verify')).toMatchObject({
       output:
         'compared 60 entries on 3 devices with the kernel: all entries are programmed, and nothing else of chanter\n',
@@ -262,7 +262,7 @@ drift is being repaired: verify again
 `)
   })
 
-  test('does not say that all is there while entries have failed or are pending', async () => {
+  test('does not report success while entries have failed or are pending', async () => {
     const answer = { ...NOTHING, failed: 2, pending: 1 }
     const { output, exitCode } = await status({ '/status/verify': answer }, '--verify')
     expect(exitCode).toBe(1)
@@ -274,7 +274,7 @@ entries are pending: verify again
 `)
   })
 
-  test('looks at everything', async () => {
+  test('compares everything', async () => {
     expect((await status({}, '--verify', '--failed')).error).toMatch(/neither --failed nor --instance/)
   })
 })
@@ -283,7 +283,7 @@ test('times are those of this machine', () => {
   expect(formatTime(SINCE)).toBe('2026-11-25 02:11:07')
 })
 
-test('what a terminal would act on is shown instead', async () => {
+test('control characters of a terminal are shown escaped', async () => {
   const { output } = await status({
     '/status': { ...WELL, ok: false, problems: ['net\u001b[2J\u009b1 is down\n! really'] },
   })

@@ -63,7 +63,7 @@ describe('a small file', () => {
     expect({ warnings, notes }).toEqual({ warnings: [], notes: [] })
   })
 
-  test('may tell where VTEPs and provider edges are', () => {
+  test('may limit the networks of VTEPs and provider edges', () => {
     const { config, warnings } = load(`${BASE}vtep_networks = 10.99.1.2/16, fd99::/48\n`)
     const networks = config.bgp.vtepNetworks.map(({ ip, prefixLength }) => `${formatIp(ip)}/${prefixLength}`)
     expect([networks, warnings]).toEqual([['10.99.1.2/16', 'fd99::/48'], []])
@@ -365,7 +365,7 @@ describe('a wrong value stops the daemon with one line', () => {
   })
 })
 
-describe('what is unknown is ignored with a warning', () => {
+describe('unknown options are ignored with a warning', () => {
   test.each([
     [
       '[BGP]\nmy_ass = 1',

@@ -34,7 +34,7 @@ function peers(text: string) {
 }
 
 describe('a peer', () => {
-  test('is one of ours, unprotected and unlimited, unless something else is said', () => {
+  test('is internal, unprotected and unlimited by default', () => {
     expect(peers('')[0]).toEqual({
       address: '\xc0\x00\x02\x01',
       enabled: true,
@@ -103,7 +103,7 @@ describe('a key', () => {
     expect([one.md5Key, two.md5Key]).toEqual([KEY, null])
   })
 
-  test('is told to be exposed as long as every user can read its file', () => {
+  test('is reported as exposed as long as every user can read its file', () => {
     const path = join(temporaryFiles({ 'bgp.key': KEY }), 'bgp.key')
     const { config } = load(`md5_key_file = ${path}\n[BGP_PEER:192.0.2.2]\nmd5_key_file = none\n`)
     chmodSync(path, 0o644)

@@ -62,7 +62,7 @@ function run(line: string, { mayFail = false } = {}): string {
   }
 }
 
-test('what the README says of compose.yaml is so', async () => {
+test('the commands of README for compose.yaml work', async () => {
   const [, block = ''] =
     /## Try it in containers\n[\s\S]*?```sh\n([\s\S]*?)```/.exec(readFileSync('README.md', 'utf8')) ?? []
   const [up = '', ...lines] = block.trim().split('\n')

@@ -155,7 +155,7 @@ describe.each(Object.entries(TARGETS))('the image on %s', (_, image) => {
     }
   })
 
-  test('without NET_BIND_SERVICE it accepts no sessions, and says why', async () => {
+  test('without NET_BIND_SERVICE it accepts no sessions, and shows the reason', async () => {
     const options = [...confined('NET_BIND_SERVICE'), ...CONFIGURED]
     await running(image, options, async (container) => {
       await alive(container)
@@ -167,7 +167,7 @@ describe.each(Object.entries(TARGETS))('the image on %s', (_, image) => {
     })
   })
 
-  test('without NET_ADMIN an attach is refused, and says why', async () => {
+  test('without NET_ADMIN an attach is refused with the reason', async () => {
     await running(image, [...confined('NET_ADMIN'), ...CONFIGURED], async (container) => {
       await alive(container)
       await withPort(async () => {
@@ -179,7 +179,7 @@ describe.each(Object.entries(TARGETS))('the image on %s', (_, image) => {
     })
   })
 
-  test('without BPF the status says that networks are not isolated', async () => {
+  test('without BPF the status reports that networks are not isolated', async () => {
     await running(image, [...confined('BPF'), ...CONFIGURED], async (container) => {
       await alive(container)
       await withPort(async () => {
@@ -244,7 +244,7 @@ test('all names of bin/ are there', async () => {
   }
 })
 
-test('the version is told as an OCI label', async () => {
+test('the version is an OCI label', async () => {
   const [{ Labels, Config }] = JSON.parse(await engine.run('image', 'inspect', TARGETS.Debian))
   const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
   expect({ ...Labels, ...Config.Labels }['org.opencontainers.image.version']).toBe(version)

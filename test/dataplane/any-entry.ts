@@ -32,7 +32,7 @@ const hops = fc.oneof(
 
 type Own = { readonly [K in Kind]: Arbitrary<Omit<Extract<Entry, { kind: K }>, 'kind' | 'device'>> }
 
-/** What an entry of each kind may say, its kind and its device apart. */
+/** The fields of an entry of each kind, without its kind and its device. */
 const own: Own = {
   bridge: fc.record({ given: fc.boolean(), alias: name }),
   vrf: fc.record({ alias: name, table: number }),

@@ -43,7 +43,7 @@ test('routes that come all the time do not keep entries and links from being rem
   expect(seen).toEqual({ remote: false, links: 0 })
 })
 
-test('links are not deleted while an attachment is put in place', async () => {
+test('links are not deleted while an attachment is programmed', async () => {
   await want(...networks(20))
   const deleted = vi.spyOn(lab.driver, 'removeLinks')
   for (const entry of networks(20)) dataplane.unwant(entry)

@@ -14,7 +14,7 @@ function keyMap(pairs: readonly (readonly [number, number])[]): KeyMap<number, n
   return map
 }
 
-test('what is missing and what is extra turn what is into what is wanted, and are no more than needed', () => {
+test('missing and extra entries turn actual into desired state, without needless changes', () => {
   const pairs = fc.array(fc.tuple(fc.nat(9), fc.nat(2)), { maxLength: 10 })
   fc.assert(
     fc.property(pairs, pairs, (wantedPairs, actualPairs) => {

@@ -13,7 +13,7 @@ import { ip, rt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 
-test('the dummy driver takes a port that nobody made, and keeps what it would program', async () => {
+test('the dummy driver accepts a port that does not exist, and keeps the entries that it would program', async () => {
   const address = ip('10.77.0.13')
   const driver = new MemoryDriver(systemClock, { pretend: (name) => !isOwnedName(name, RANGES.vrfPrefix) })
   const reconciler = new Reconciler({ clock: systemClock, driver, events: noEvents })

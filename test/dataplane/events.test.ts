@@ -52,7 +52,7 @@ test('an entry that others change is drifted, then repaired', async () => {
   dataplane.stop()
 })
 
-test('of a full table each entry is told once, though all are tried again and counted', () => {
+test('of a full table each entry is reported once, though all are tried again and counted', () => {
   lab.driver.fail((op, entry) => op === 'set' && entry.kind === 'remote-mac', refusal('ENOMEM'), 1_000_000)
   for (let i = 1; i <= 2000; i++) dataplane.want(e.remote(i))
   lab.clock.advance(60_000)

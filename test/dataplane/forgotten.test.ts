@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 import * as e from './entries.ts'
 import { memoryLab } from './memory-lab.ts'
 
-test('a device that could not be read and was given up is not read again for the next one of its name', async () => {
+test('an unreadable device that was unwanted is not read again for the next one of its name', async () => {
   const lab = memoryLab()
   lab.addUp('tap1', 'vx9')
   const entry = { ...e.remote(2), device: 'vx9' }

@@ -8,14 +8,14 @@ import { type MemoryLab, memoryLab } from './memory-lab.ts'
 /** What random histories are played on. */
 export interface World {
   readonly entries: readonly Entry[]
-  /** Devices of ours first; the first is one that somebody else's bridge may take the name of. */
+  /** Devices of ours first; an external bridge may take the name of the first. */
   readonly devices: readonly string[]
-  /** Whether the entry can be in place, with what else is wanted and the interfaces that exist. */
+  /** Whether the entry can be programmed, with the other desired entries and the existing interfaces. */
   isPossible(wanted: ReadonlyMap<string, Entry>, lab: MemoryLab, entry: Entry): boolean
 }
 
 const RESYNC_MS = 300_000
-/** Longer than the longest wait for another try, and than a few comparisons where nothing is told. */
+/** Longer than the longest wait for another try, and than a few comparisons without notifications. */
 const SETTLING_MS = 5 * RESYNC_MS
 
 type Step =
@@ -63,7 +63,7 @@ export async function playHistories(world: World): Promise<void> {
       for (const each of steps) run(each)
 
       dataplane.complete()
-      lab.driver.overrun() // what was unwanted while nobody listened is only found by looking
+      lab.driver.overrun() // entries unwanted during the overrun are only found by a dump
       await lab.clock.run(SETTLING_MS)
       for (const each of wanted.values()) {
         const possible = isPossible(wanted, lab, each)

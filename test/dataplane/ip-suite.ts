@@ -103,7 +103,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
     ]
     const everything = [...devices, ...tables]
 
-    test('entries of every kind are put in place', async () => {
+    test('entries of every kind are programmed', async () => {
       await wantInPlace(...everything)
       const all = everything.length
       expect(dataplane.statuses.counts()).toEqual({ wanted: all, programmed: all, pending: 0, failed: 0 })
@@ -120,7 +120,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       expect(lab.indexOf('end-e')).toBe(index)
     })
 
-    test('a veth pair whose other end has the name of a foreign device is refused', async () => {
+    test('a veth pair whose other end has the name of an external device is refused', async () => {
       lab.addUp('end-e')
       const before = lab.driver.link('end-e')
       expect(await want(...cable)).toMatchObject([
@@ -204,7 +204,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       expect(await deletions()).toEqual([])
     })
 
-    test('what somebody removed already can be unwanted', async () => {
+    test('an entry that another program removed already can be unwanted', async () => {
       await wantInPlace(...everything)
       // with an address, more goes than itself
       for (const entry of tables.filter(({ kind }) => kind !== 'address').slice(0, 10)) {
@@ -215,7 +215,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       expect([...dataplane.statuses.failures()]).toEqual([])
     })
 
-    test('a tunnel from all is adopted, and made anew where somebody deleted it', async () => {
+    test('a tunnel from all is adopted, and recreated after a deletion', async () => {
       await wantInPlace(e.gre, e.greFromAll)
       const index = lab.indexOf('gre-any')
       dataplane = lab.restart()
@@ -237,7 +237,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       expect(lab.indexOf('gre-2')).toBe(index)
     })
 
-    test('a label that goes to another port is never without a way', async () => {
+    test('a label that goes to another port is never without a route', async () => {
       await wantInPlace(...devices, e.label(100, 'tap1 via 10.0.0.5'))
       const deletions = await lab.deletions()
       await wantInPlace(e.label(100, 'tap2 via 10.0.0.5'))
@@ -245,10 +245,10 @@ export function ipSuite(name: string, newLab: () => Lab): void {
     })
 
     describe('heals', () => {
-      test('each entry that somebody deleted', async () => {
+      test('each deleted entry', async () => {
         await wantInPlace(...everything)
         for (const entry of tables) {
-          if (silent.has(entry.kind)) continue // Linux tells nobody
+          if (silent.has(entry.kind)) continue // Linux does not notify
           lab.forget(entry)
           await untilAllHold([entry])
         }
@@ -281,7 +281,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         await untilAllHold()
       })
 
-      test('a port that somebody took out of its VRF', async () => {
+      test('a port that another program took out of its VRF', async () => {
         await wantInPlace(...everything)
         lab.enslave('tap1', null)
         await untilAllHold()
@@ -341,10 +341,10 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         expect(OURS.map((link) => lab.indexOf(link))).toEqual(indexes)
       })
 
-      test('what is not wanted again stays until the desired state is complete', async () => {
+      test('stale entries stay until the desired state is complete', async () => {
         await wantInPlace(...everything)
         dataplane = lab.restart()
-        // whoever turned it on may not have been us
+        // another program may have turned it on
         const stale = tables.filter((entry, i) => i % 2 === 0 && !unmarked.has(entry.kind))
         const wanted = everything.filter((entry) => !stale.includes(entry))
         await wantInPlace(...wanted)
@@ -358,7 +358,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         expect([...dataplane.statuses.stale()]).toEqual([])
       })
 
-      test('what is wanted only later, or otherwise, is put in place', async () => {
+      test('an entry that is wanted later, or changed, is programmed', async () => {
         await wantInPlace(...everything)
         dataplane = lab.restart()
         await wantInPlace(...devices)
@@ -370,7 +370,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         await wantInPlace(...everything)
       })
 
-      test('what went with an interface before it was wanted again is put in place', async () => {
+      test('an entry that went with its interface is programmed when it is wanted again', async () => {
         await wantInPlace(...everything)
         dataplane = lab.restart()
         await wantInPlace(...devices)
@@ -405,7 +405,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         expect(lacking(staying)).toEqual([])
       })
 
-      test('what somebody else has in the place of what was on its way stays', async () => {
+      test('an external entry in the place of a pending one stays', async () => {
         const label = e.label(101, 'tap2')
         await wantInPlace(label)
         dataplane = lab.restart()
@@ -426,17 +426,17 @@ export function ipSuite(name: string, newLab: () => Lab): void {
       })
     })
 
-    test('all that carries our mark can be found and removed by somebody who knows nothing of it', async () => {
+    test('all owned entries can be found and removed without a desired state', async () => {
       await wantInPlace(...everything)
       dataplane.stop()
       const places = { bridges: [], vxlans: [], localMacs: [] }
       for (const { what, remove } of [...ownedObjects(lab.driver, places)]) expect(remove(), what).toBeNull()
-      // whoever turned it on may not have been us
+      // another program may have turned it on
       const left = everything.filter((entry) => lab.holds(entry))
       expect(left).toEqual([e.core, e.udpPort, e.udpPort6])
     })
 
-    test('what nobody was told of is found by a comparison', async () => {
+    test('drift without a notification is found by a comparison', async () => {
       await wantInPlace(...everything)
       const nothing = { missing: 0, different: 0, extra: 0 }
       expect(await lab.wait(dataplane.verifier.verify())).toMatchObject(nothing)
@@ -447,7 +447,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
     })
 
     describe('failures', () => {
-      test('a missing interface is told of by each route that needs it, and used as soon as it appears', async () => {
+      test('a missing interface is reported for each route that needs it, and used as soon as it appears', async () => {
         const route = e.route('10.5.0.0/16', ['core9 via 192.0.2.2 push 100'])
         const label = e.label(109, 'core9 via 192.0.2.2')
         const reason = 'interface core9 does not exist'
@@ -461,7 +461,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         await lab.until(() => dataplane.statuses.counts().failed === 0)
       })
 
-      test('a route by an interface that is down is told of, and put in place as soon as it is up', async () => {
+      test('a route by an interface that is down is reported, and programmed as soon as it is up', async () => {
         lab.addInterface('core9')
         const route = e.route('10.5.0.0/16', ['core9 via 192.0.2.2 push 100'])
         expect(await want(e.red, route)).toMatchObject([{ reason: expect.stringContaining('ENETDOWN') }])
@@ -469,7 +469,7 @@ export function ipSuite(name: string, newLab: () => Lab): void {
         await untilAllHold([route])
       })
 
-      test('a route goes by those of its hops that can be used, tells of the others, and uses them as soon as it can', async () => {
+      test('a route uses its reachable hops, reports the others, and uses them as soon as it can', async () => {
         lab.addUp('core9')
         lab.setDown('core9')
         const hops = ['core0 via 192.0.2.2 push 100', 'core9 via 192.0.2.3 push 101', 'core8 via 192.0.2.4']

@@ -93,7 +93,7 @@ describe.each(TABLE_KINDS)('a table of %s', (kind) => {
   const any = anyEntry(kind) as fc.Arbitrary<TableEntry>
   const { layout } = tableDefinition(kind)
 
-  test('keeps all that an entry says', () => {
+  test('keeps all fields of an entry', () => {
     const { key, value, entry: whole } = layout()
     fc.assert(
       fc.property(any, (entry) => {
@@ -102,7 +102,7 @@ describe.each(TABLE_KINDS)('a table of %s', (kind) => {
     )
   })
 
-  test('tells entries apart by what their identity says', () => {
+  test('distinguishes entries by their identity', () => {
     const { key } = layout()
     const similar = fc
       .tuple(any, any)

@@ -2,7 +2,7 @@ import type { Driver } from '../../src/dataplane/driver.ts'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 
-/** A kernel to try the dataplane on, and somebody else who changes it behind our back. */
+/** A kernel for tests of the dataplane, with another program that changes it. */
 export interface Lab {
   /** A running reconciler on this kernel; the one before, if any, is stopped. One that is deaf hears of no change. */
   restart(options?: { readonly deaf?: boolean; readonly resyncMs?: number }): Reconciler
@@ -28,7 +28,7 @@ export interface Lab {
   /** Whether the kernel holds exactly this entry. */
   holds(entry: Entry): boolean
   indexOf(name: string): number | undefined
-  /** Starts to note what is deleted; the result tells it, a line each. */
+  /** Starts to record deletions; the result lists them, a line each. */
   deletions(): Promise<() => Promise<readonly string[]>>
   /** Waits for what the reconciler does by itself. */
   until(condition: () => boolean): Promise<void>

@@ -83,7 +83,7 @@ describe('what we write, read by others', () => {
     expect(labels).toBe('00064000000c8100')
   })
 
-  test('a route by several ways', () => {
+  test('a route by several next hops', () => {
     const { attrs } = routeOf(
       set(e.route('10.1.0.0/16', ['core0 via 192.0.2.2 push 100 weight 3', 'gre-2 push 101'])),
     )

@@ -52,7 +52,7 @@ test('does not grow when keys come and go', () => {
   expect([...map].map(([each]) => each)).toEqual(Array.from({ length: 100 }, (_, i) => 99_900 + i))
 })
 
-test('who walks it while it changes is told once what is in it all along', () => {
+test('a walk during changes yields each lasting entry once', () => {
   fc.assert(
     fc.property(fc.uniqueArray(key, { maxLength: 60 }), fc.array(step, { maxLength: 200 }), (kept, steps) => {
       const map = new NumberMap<number>()

@@ -41,7 +41,7 @@ test('a port that goes from no carrier to down passes no traffic since the first
   expect(outages()).toEqual([{ port: 'tap1', reason: 'down', since }])
 })
 
-test('a port that is not wanted any more, and a device of ours, are nobody to wait for', async () => {
+test('an unwanted port and an owned device have no outage', async () => {
   lab.driver.kernel.changeLink('tap1', { carrier: false })
   lab.driver.kernel.changeLink('vx0', { carrier: false })
   await lab.until(() => outages().length > 0)

@@ -4,7 +4,7 @@ import { refusal } from '../support/refusal.ts'
 import * as e from './entries.ts'
 import { memoryLab } from './memory-lab.ts'
 
-test('what the kernel does not let go is told of, and does not hold up the rest', async () => {
+test('a removal that the kernel refuses is reported, and does not block the others', async () => {
   const lab = memoryLab()
   lab.addInterface('tap1')
   const dataplane = lab.restart()

@@ -33,7 +33,7 @@ const ENTRIES: readonly Entry[] = [
   e.neighbour('2001:db8::3', 3, true),
 ]
 
-/** Whether the entry can be in place, with what else is wanted and the interfaces that exist. */
+/** Whether the entry can be programmed, with the other desired entries and the existing interfaces. */
 function isPossible(wanted: ReadonlyMap<string, Entry>, lab: MemoryLab, each: Entry): boolean {
   const there = lab.driver.link(each.device)
   const link = wanted.get(`link ${each.device}`)

@@ -25,7 +25,7 @@ beforeEach(async () => {
   await lab.until(() => lab.holds(e.remote(2)))
 })
 
-test('what changed without a word is put right after the interval, time and again, and said once each time', async () => {
+test('drift without a notification is repaired after each interval, and reported once each time', async () => {
   for (let round = 1; round <= 3; round++) {
     lab.forget(e.remote(2))
     await lab.clock.run(RESYNC_MS - 1000)
@@ -37,7 +37,7 @@ test('what changed without a word is put right after the interval, time and agai
   }
 })
 
-test('where all is as wanted nothing is said, and when that was is known', async () => {
+test('without drift nothing is reported, and the time of the comparison is known', async () => {
   expect(dataplane.verifier.last).toBeNull()
   await lab.clock.run(RESYNC_MS + 1000)
   expect(warnings).toEqual([])
@@ -53,7 +53,7 @@ test('nothing happens after the end', async () => {
   expect(lab.holds(e.remote(2))).toBe(false)
 })
 
-/** Has the kernel take its time for each step of a look at a device; the result tells how much it took in all. */
+/** Has the kernel take its time for each step of a dump of a device; the result is the time in all. */
 function slowDown(): () => number {
   let worked = 0
   const { clock, driver } = lab
@@ -78,7 +78,7 @@ test('it rests after each step, so that it takes a twentieth of a CPU', async ()
   expect(lab.clock.epoch() - begun).toBeGreaterThanOrEqual(19 * worked())
 })
 
-test('somebody who asks for a comparison does not wait for its rests', async () => {
+test('a requested comparison makes no pauses', async () => {
   await lab.clock.run(RESYNC_MS - 1)
   const worked = slowDown()
   await lab.until(() => worked() > 0)
@@ -87,7 +87,7 @@ test('somebody who asks for a comparison does not wait for its rests', async () 
   expect(lab.clock.epoch() - begun).toBeLessThan(STEP_MS)
 })
 
-test('what is in order again when it is looked at a second time is no fault', async () => {
+test('an entry that is right in the second dump is no fault', async () => {
   const { driver } = lab
   const observe = driver.dump.bind(driver)
   let looks = 0
@@ -100,7 +100,7 @@ test('what is in order again when it is looked at a second time is no fault', as
   expect(looks).toBe(2)
 })
 
-test('nor is another fault of the same entry, which is looked at the next time', async () => {
+test('nor is another fault of the same entry, until the next comparison', async () => {
   const { driver } = lab
   const observe = driver.dump.bind(driver)
   let looks = 0

@@ -35,14 +35,14 @@ afterEach(async () => {
 })
 
 const toggle = () => thread.clear([])
-/** What is told of a thread that does not answer within `ms`. */
+/** The status of a thread that does not answer within `ms`. */
 async function late(ms = 1000) {
   const summary = thread.summary([])
   clock.advance(ms)
   return summary
 }
 
-test('a thread that ends as told breaks no promise that it still owes', async () => {
+test('a thread that ends on request breaks no pending promise', async () => {
   toggle()
   let became = 'open'
   const note = (outcome: string) => () => {

@@ -4,7 +4,7 @@ import { NO_FORMER_WORK } from '../../src/dataplane/driver.ts'
 import { ForwardingThread } from '../../src/dataplane/thread/thread.ts'
 import { noEvents } from '../support/events.ts'
 
-/** Answers late, and tells in each slice how many are asked for at that moment. */
+/** Answers late; each slice has the number of requests at that moment. */
 const SLOW = `
 import { parentPort } from 'node:worker_threads'
 let asked = 0
@@ -22,7 +22,7 @@ parentPort.on('message', ({ id, call, args: [walk] = [] }) => {
 })
 `
 
-test('of many lists that are walked at once, one slice is on its way at a time', async () => {
+test('of many lists that are walked at once, one slice is in flight at a time', async () => {
   const options = { former: NO_FORMER_WORK, managesRules: false, resyncMs: 0 }
   const entry = new URL(`data:text/javascript,${encodeURIComponent(SLOW)}`)
   const thread = new ForwardingThread({

@@ -79,7 +79,7 @@ describe('a storm', () => {
     expect(newLines()).toEqual([])
   })
 
-  test('is told with the rate and the port of the last round', async () => {
+  test('is reported with the rate and the port of the last round', async () => {
     loop()
     await pass(3 * ROUND_MS)
     rates.set('br0', { received: 50_000 }).set('tap2', { received: 1 })

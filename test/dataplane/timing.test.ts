@@ -9,7 +9,7 @@ import { type MemoryLab, memoryLab } from './memory-lab.ts'
 
 let lab: MemoryLab
 let dataplane: Reconciler
-/** What the driver was told to set and remove, in order. */
+/** The sets and removals that the driver got, in order. */
 let told: string[]
 
 beforeEach(() => {
@@ -64,7 +64,7 @@ describe('adoption', () => {
     expect(entries().filter((entry) => lab.holds(entry))).toEqual([e.remote(2)])
   })
 
-  test('what goes while a device is looked at is put in place', async () => {
+  test('an entry that goes during a dump is programmed', async () => {
     const routed = [ip.red, ip.port(), ip.route('10.0.0.5/32', ['tap1'])]
     lab.setUp('tap1')
     await want(...routed)
@@ -84,7 +84,7 @@ describe('adoption', () => {
 })
 
 describe('order', () => {
-  test('links, ports, then entries; removals the other way round', async () => {
+  test('links, ports, then entries; removals in reverse', async () => {
     await want(...everything)
     const sets = [
       'link br0',
@@ -106,7 +106,7 @@ describe('order', () => {
     expect(removals.slice(4).sort()).toEqual(['link br0', 'link vx0', 'port tap1'])
   })
 
-  test('what is refused to be removed is not gone, though nothing else of its device is left to do', async () => {
+  test('an entry with a refused removal is not gone, though nothing else of its device is left to do', async () => {
     const address = ip.address('10.0.0.1/24')
     await want(ip.red, ip.port(), address)
     lab.driver.fail((op, entry) => op === 'remove' && entry.kind === 'address', refusal('ENOBUFS', 'no room'))
@@ -139,7 +139,7 @@ describe('order', () => {
   })
 })
 
-describe('what is told to the kernel', () => {
+describe('requests to the kernel', () => {
   test('is only what changes', async () => {
     await want(...everything)
     told = []
@@ -181,7 +181,7 @@ describe('a failing entry', () => {
   const refused = refusal('ENOMEM', 'out of everything')
   const reason = refused.text
 
-  test('is retried at a growing distance, up to a minute, and holds up nobody', async () => {
+  test('is retried with a growing delay, up to a minute, and blocks no other entry', async () => {
     const tries: number[] = []
     lab.driver.fail(
       (op, entry) => {
@@ -209,7 +209,7 @@ describe('a failing entry', () => {
     expect([...dataplane.statuses.failures()]).toHaveLength(1)
   })
 
-  test('is in place once the kernel takes it', async () => {
+  test('is programmed once the kernel accepts it', async () => {
     lab.driver.fail((_op, entry) => entry.kind === 'neighbour', refused, 3)
     expect(await want(...everything)).toHaveLength(1)
     lab.clock.advance(700)
@@ -255,7 +255,7 @@ describe('a failing entry', () => {
     expect(dataplane.statuses.counts()).toMatchObject({ programmed: 8, failed: 0, pending: 0 })
   })
 
-  test('a removal that fails is told of and retried', async () => {
+  test('a removal that fails is reported and retried', async () => {
     await want(...everything)
     lab.driver.fail((op) => op === 'remove', refused, 3)
     dataplane.unwant(e.remote(2))
@@ -286,7 +286,7 @@ describe('a failing entry', () => {
   })
 })
 
-describe('what was missing is noticed at once when it comes, however long it was missing', () => {
+describe('a missing device is noticed at once when it appears, after any time', () => {
   async function comesAtOnce(entry: Entry, come: () => void): Promise<void> {
     expect(await want(entry)).toHaveLength(1)
     lab.clock.advance(300_000)
@@ -303,7 +303,7 @@ describe('what was missing is noticed at once when it comes, however long it was
 
   test('a bridge of ours', () => comesAtOnce(e.tapPort, () => dataplane.want(e.bridge)))
 
-  test('a bridge of somebody else', () => comesAtOnce(e.tapPort, () => lab.addBridge('br0')))
+  test('an external bridge', () => comesAtOnce(e.tapPort, () => lab.addBridge('br0')))
 
   test('a place in a bridge', async () => {
     lab.addBridge('br9')
@@ -311,7 +311,7 @@ describe('what was missing is noticed at once when it comes, however long it was
   })
 })
 
-describe('somebody who changes the same entry over and over', () => {
+describe('a program that changes the same entry over and over', () => {
   test('is answered at once first, then ever more slowly', async () => {
     await want(...everything)
     const heals: number[] = []
@@ -350,7 +350,7 @@ describe('somebody who changes the same entry over and over', () => {
     expect(lab.clock.now()).toBe(from)
   })
 
-  test('is told as failed when that has gone on for long', async () => {
+  test('is reported as failed when that has gone on for long', async () => {
     await want(...everything)
     for (let i = 0; i < 5; i++) {
       lab.forget(e.remote(2))
@@ -413,7 +413,7 @@ describe('lost notifications', () => {
     lab.driver.overrun()
   }
 
-  test('lead to a new look at every device', async () => {
+  test('make every device be dumped again', async () => {
     await want(...everything)
     loseUnheard(() => {
       lab.forget(e.remote(2))
@@ -458,7 +458,7 @@ describe('lost notifications', () => {
   })
 })
 
-test('what is removed while it is looked at can be wanted again', async () => {
+test('an entry that is removed during a dump can be wanted again', async () => {
   await want(...everything, ...Array.from({ length: 1000 }, (_, i) => e.remote(1000 + i)))
   lab.driver.overrun()
   const observe = vi.spyOn(lab.driver, 'dump')
@@ -470,7 +470,7 @@ test('what is removed while it is looked at can be wanted again', async () => {
   expect(lab.holds(e.remote(1000))).toBe(true)
 })
 
-test('what somebody removed while it was looked at first can be wanted', async () => {
+test('an entry that another program removed during the first dump can be wanted', async () => {
   await want(
     ...everything,
     ...Array.from({ length: 1000 }, (_, i) => e.neighbour(`10.1.${i >> 8}.${i & 255}`, i)),
@@ -486,7 +486,7 @@ test('what somebody removed while it was looked at first can be wanted', async (
 })
 
 describe('settled', () => {
-  test('is told when all was tried, and not before', async () => {
+  test('resolves when all was tried, and not before', async () => {
     await want(e.bridge, e.vxlan, e.vxlanPort)
     const many = Array.from({ length: 1000 }, (_, i) => e.remote(i + 1))
     for (const entry of many) dataplane.want(entry)
@@ -503,7 +503,7 @@ describe('settled', () => {
     expect(await lab.wait(pending)).toBeGreaterThan(0)
   })
 
-  test('tells of entries that nobody wants', async () => {
+  test('resolves with entries that are not desired', async () => {
     await want(...everything)
     const status = { state: 'pending', reason: 'not wanted' }
     expect(await lab.wait(dataplane.settled([e.remote(99), e.local(1)]))).toMatchObject([
@@ -511,21 +511,21 @@ describe('settled', () => {
     ])
   })
 
-  test('is told when the entry is unwanted before its turn', async () => {
+  test('resolves when the entry is unwanted before its turn', async () => {
     dataplane.want(e.bridge)
     const settled = dataplane.settled([e.bridge])
     dataplane.unwant(e.bridge)
     expect(await lab.wait(settled)).toMatchObject([{ status: { reason: 'not wanted' } }])
   })
 
-  test('is told when the reconciler stops', async () => {
+  test('resolves when the reconciler stops', async () => {
     dataplane.want(e.bridge)
     const settled = dataplane.settled([e.bridge])
     dataplane.stop()
     expect(await settled).toMatchObject([{ entry: e.bridge, status: { state: 'pending' } }])
   })
 
-  test('waits for the first look at a device', async () => {
+  test('waits for the first dump of a device', async () => {
     await want(...everything, ...Array.from({ length: 1000 }, (_, i) => e.remote(1000 + i)))
     dataplane = lab.restart()
     told = []
@@ -546,7 +546,7 @@ test('nothing is kept of what is not wanted any more', async () => {
   expect([...dataplane.statuses.entries()]).toEqual([])
 })
 
-test('nothing is kept of a device of somebody else that went before its entries were unwanted', async () => {
+test('nothing is kept of an external device that went before its entries were unwanted', async () => {
   lab.addBridge('br9')
   lab.enslave('tap1', 'br9')
   expect(await want(e.local(1))).toEqual([])
@@ -557,7 +557,7 @@ test('nothing is kept of a device of somebody else that went before its entries 
   expect(dataplane['devices'].all.size).toBe(0)
 })
 
-test('a device that cannot be read is told of, and read later', async () => {
+test('a device that cannot be read is reported, and read later', async () => {
   await want(...everything)
   dataplane = lab.restart()
   const observe = vi.spyOn(lab.driver, 'dump').mockImplementation(function* () {
@@ -575,7 +575,7 @@ test('a device that cannot be read is told of, and read later', async () => {
   expect(dataplane.statuses.counts()).toMatchObject({ programmed: 2, failed: 0 })
 })
 
-test('a fault in the driver is told, and what it was asked for is tried again', async () => {
+test('a fault in the driver is reported, and its request is tried again', async () => {
   await want(...everything)
   const set = vi.spyOn(lab.driver, 'set').mockImplementation(() => {
     throw new Error('EMFILE')
@@ -602,7 +602,7 @@ test('a sweep that fails is tried again', async () => {
   expect(lab.loop.faults.open).toBeNull()
 })
 
-test('what is to be removed is counted until it is gone', async () => {
+test('entries to remove are counted until they are gone', async () => {
   const many = Array.from({ length: 1000 }, (_, i) => e.remote(1000 + i))
   await want(...everything, ...many)
   const since = lab.clock.epoch()
@@ -627,8 +627,8 @@ test('after the stop nothing happens any more', async () => {
   expect(told).toEqual([])
 })
 
-test('what a bridge tells of a MAC address costs the same, however many networks there are', async () => {
-  /** Milliseconds, at its best, for so many MAC addresses that nobody wants to come and go. */
+test('a notification of a MAC address costs the same with any number of networks', async () => {
+  /** Milliseconds, at its best, for so many MAC addresses that are not desired to come and go. */
   const costOf = (count: number) => {
     const runs = Array.from({ length: 5 }, () => {
       for (let n = 0; n < count; n++) lab.overwrite(e.local(1000 + n), true)

@@ -18,7 +18,7 @@ test('ten lines at once are written, the eleventh is not', () => {
   expect(take(11)).toEqual([...WRITTEN, null])
 })
 
-test('each second allows one more, which tells how many were left out', () => {
+test('each second allows one more, with the count of those left out', () => {
   take(13)
   clock.advance(999)
   expect(take(1)).toEqual([null])

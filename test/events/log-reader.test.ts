@@ -97,7 +97,7 @@ test('drift is one line a minute, with all that there was', () => {
   expect(lines).toMatchObject([{ count: 5 }, { count: 13 }])
 })
 
-test('what is only counted is not logged', () => {
+test('events that are only counted are not logged', () => {
   logAt('debug')
   bus.emit({ type: 'entries-programmed', kinds: { route: 3 } })
   bus.emit({ type: 'api-request', method: 'GET', route: '/ping', status: 200, seconds: 0.001 })

@@ -128,7 +128,7 @@ test('an address that goes from MAC address to MAC address makes none of them a 
   expect(instance.type === 'evpn' && [...instance.macVrf.mobility.duplicateMacs()]).toEqual([])
 })
 
-test('endpoints of before a restart outbid nobody', async () => {
+test('endpoints from before a restart do not raise their sequence', async () => {
   await attach()
   clock.advance(20_000)
   advertise(5)

@@ -153,14 +153,14 @@ describe('an attach (RFC 7432 §15)', () => {
     expect(mobility.sequenceOf(MAC)).toBe(1)
   })
 
-  test('before any peer was heard outbids what the first one tells, however late', () => {
+  test('before the first session outbids the routes of the first peer, however late', () => {
     completeness.newsUntil = Number.POSITIVE_INFINITY
     mobility.attach(MAC, undefined)
     seconds += 3600
     expect(mobility.routeReceived(MAC, 3).outbids).toBe(true)
   })
 
-  test('before any peer was heard has ten seconds from the end of what the first one tells', () => {
+  test('before the first session has ten seconds from the End-of-RIB of the first peer', () => {
     completeness.newsUntil = Number.POSITIVE_INFINITY
     mobility.attach(MAC, undefined)
     seconds += 3600
@@ -169,7 +169,7 @@ describe('an attach (RFC 7432 §15)', () => {
     expect(mobility.routeReceived(MAC, 3).outbids).toBe(false)
   })
 
-  test('of before a restart is not a new one', () => {
+  test('from before a restart is not a new one', () => {
     mobility.restore(MAC, 5)
     expect(mobility.routeReceived(MAC, 6).outbids).toBe(false)
     expect(mobility.sequenceOf(MAC)).toBe(5)
@@ -183,7 +183,7 @@ describe('a duplicate (RFC 7432 §15.1)', () => {
     return mobility.attach(MAC, highest)
   }
 
-  test('is what moves five times in three minutes; it outbids nobody from then on', () => {
+  test('is one that moves five times in three minutes; its sequence is not raised from then on', () => {
     const alarms = [1, 3, 5, 7].map((highest) => {
       seconds += 40
       return comes(highest)
@@ -206,7 +206,7 @@ describe('a duplicate (RFC 7432 §15.1)', () => {
     expect(mobility.routeReceived(MAC, 5).duplicate).toBe(true)
   })
 
-  test('is no alarm where it is not attached any more, and outbids nobody when it is again', () => {
+  test('is no alarm where it is not attached any more, and its sequence is not raised when it is again', () => {
     for (let move = 0; move < 5; move++) comes(move * 2)
     expect([...mobility.duplicateMacs()]).toEqual([MAC])
     mobility.detach(MAC)
@@ -304,7 +304,7 @@ describe('a duplicate (RFC 7432 §15.1)', () => {
     expect(mobility.duplicateSince(MAC)).toBeUndefined()
   })
 
-  test('is never one where nobody wants to know', () => {
+  test('is never one if detection is off', () => {
     begin({ moves: 0 })
     for (let move = 0; move < 50; move++) expect(comes(move * 2)).toBe(false)
   })

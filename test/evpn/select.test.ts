@@ -123,7 +123,7 @@ test.each<[string, MacRoute, MacRoute]>([
   expect(whyBetterMac(better, worse)).toBe(reason)
 })
 
-test('of routes that nothing tells apart the first is used', () => {
+test('of equal routes the first is used', () => {
   const [one, other] = [macRouteWith(), macRouteWith()]
   expect(bestMacRoute([one, other])).toBe(one)
   expect(bestMacRoute([])).toBeUndefined()

@@ -39,7 +39,7 @@ async function start(changes: Partial<VpnConfig> = {}): Promise<void> {
 
 beforeEach(() => start())
 
-/** Another node advertises a VM; answers with nothing once we have heard it. */
+/** Another node advertises a VM; resolves once we have received it. */
 function advertise(
   nextHop: string,
   address: string | null = '192.168.10.9',
@@ -175,7 +175,7 @@ describe('the gateway of a network', () => {
     exportTargets: [rt('64512:20')],
   } as const
 
-  test('that agents tell of is a host like any other on another node', () => {
+  test('of an attach is an ordinary host on another node', () => {
     advertise(OTHER, GATEWAY[0])
     expect(wanted()).toEqual([`${VM} at ${OTHER}`, GATEWAY[1]].sort())
   })
@@ -196,7 +196,7 @@ describe('the gateway of a network', () => {
     expect(wanted()).toEqual([`${VM} at ${OTHER}`, GATEWAY[1]].sort())
   })
 
-  test('so do routes that say that they lead to a default gateway', async () => {
+  test('so do routes with the default gateway community', async () => {
     advertise(OTHER, '192.168.10.9', [DEFAULT_GATEWAY])
     expect(wanted()).toEqual(MAC_ENTRIES)
     await node.attach({ ...plugged, mac: mac('02:00:00:00:01:01') })

@@ -9,7 +9,7 @@ describe.each(targets)('$name', (target) => {
   })
 })
 
-describe('what once broke something does so no more', () => {
+describe('former finds are fixed', () => {
   test.each(readCrashers())('$target: $name', ({ target, input }) => {
     targets.find(({ name }) => name === target)!.run(input)
   })

@@ -24,7 +24,7 @@ export interface Crasher {
   readonly input: Buffer
 }
 
-/** Inputs that once broke something; the name says what. */
+/** Inputs that once found a fault, which the name describes. */
 export function readCrashers(): Crasher[] {
   if (!existsSync(CRASHERS)) return []
   return readdirSync(CRASHERS, { recursive: true, encoding: 'utf8' })
@@ -37,7 +37,7 @@ export function readCrashers(): Crasher[] {
     })
 }
 
-/** Keeps a find; returns its file, to be given a name that says what it is. */
+/** Keeps a find; returns its file, which needs a descriptive name. */
 export function writeCrasher(target: string, name: string, input: Buffer): string {
   const directory = new URL(`${target}/`, CRASHERS)
   mkdirSync(directory, { recursive: true })

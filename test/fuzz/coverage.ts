@@ -1,6 +1,6 @@
 import { type Profiler, Session } from 'node:inspector'
 
-/** Tells whether the program did something that it never did since the start: which characters of src ran. */
+/** Whether the program did something new since the start: which characters of src ran. */
 export class Coverage {
   private readonly session = new Session()
   /** By script: 1 for each character that ran. */

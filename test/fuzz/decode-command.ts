@@ -19,7 +19,7 @@ const lines = files
   .filter((file) => file.length < 4000)
   .map((file) => Buffer.from(`{"hex": ${JSON.stringify(file.toString('latin1'))}, "as4": false}\n`, 'latin1'))
 
-/** Octets: how `chanter decode` is called, what it is given. */
+/** Octets: the arguments of `chanter decode`, then its input. */
 export const decodeCommand: Target = {
   name: 'decode',
   batch: 150,

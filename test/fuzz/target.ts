@@ -5,7 +5,7 @@ export interface Target {
   readonly name: string
   /** Inputs that mean something to it. */
   readonly seeds: readonly Buffer[]
-  /** Inputs between two looks at the coverage: as many as take a few tenths of a second. */
+  /** Inputs between two readings of the coverage: as many as take a few tenths of a second. */
   readonly batch: number
   mutate(input: Buffer, random: Random, other: Buffer): Buffer
   /** Throws when something happens with the input that never may. */

@@ -14,7 +14,7 @@ const SEED = Number(process.env['SEED'] ?? 1)
 const STEPS = Number(process.env['STEPS'] ?? 6)
 const HOLD_SECONDS = 9
 const REPAIR_SECONDS = 40
-/** Told after a fight, and no fault. */
+/** Reported after a fight, and no fault. */
 const REPEATED = /changed by other programs again and again/
 const VRFS = ['red', 'blue'] as const
 const ELSEWHERE = '10.77.0.99'

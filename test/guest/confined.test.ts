@@ -62,7 +62,7 @@ afterAll(() => lab.close())
 const problemsOf = async ({ api }: LabDaemon): Promise<string[]> =>
   (await fetchJson<{ problems: string[] }>(api, '/status')).problems
 
-test('where settings cannot be written, an attach to an IP VPN changes nothing, and the answer says what to do', async () => {
+test('where settings cannot be written, an attach to an IP VPN changes nothing, and the answer has the remedy', async () => {
   const links = () => run('ip', '-n', confined.host.namespace, '-o', 'link')
   const before = await links()
   const { status, body } = await request(confined.api, '/attach_localport', ATTACHMENT)

@@ -27,7 +27,7 @@ async function wantInPlace(...entries: Entry[]) {
   expect(await dataplane.settled(entries)).toEqual([])
 }
 
-test('what a port loses with its carrier is put back', async () => {
+test('entries that a port loses with its carrier are repaired', async () => {
   const entries = [
     e.red,
     e.port(),
@@ -65,7 +65,7 @@ test('a port that is released gets its settings back, and a strict rp_filter is 
   expect(settings()).toEqual([1, 0, 1])
 })
 
-test('the settings that are held are told, with what they were and for whom', async () => {
+test('the held settings are listed, with former value and entry', async () => {
   run('sysctl -qw net.ipv4.conf.tap1.forwarding=0 net.ipv4.conf.tap1.proxy_arp=1 net.mpls.platform_labels=50')
   await wantInPlace(e.red, e.port(), e.label(100, 'bvrf-1'))
   const held = [...dataplane.settings()].flatMap((one) => one ?? [])

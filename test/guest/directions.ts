@@ -21,7 +21,7 @@ export function testDirections(nodes: () => TwoNodes): void {
     for (const sender of [1, 2]) expect(await getThrough(sender, 5), `from VM ${sender}`).toBe(2)
   })
 
-  test('what that one sends gets neither into the VRF nor into the main table', async () => {
+  test('its packets get neither into the VRF nor into the main table', async () => {
     const vm = nodes().vms.get(5)!
     const { gateway4, gateway6 } = addressesOf(5)
     const gateways = [gateway4, gateway6]
@@ -39,7 +39,7 @@ export function testDirections(nodes: () => TwoNodes): void {
     expect(await nodes().isAnswered(5, core.address)).toBe(false)
   })
 
-  test('one that only sends gets through to all, without an answer, and nobody to it', async () => {
+  test('one that only sends reaches all, without an answer, and is not reachable', async () => {
     expect(await nodes().isAnswered(7, addressesOf(7).gateway4)).toBe(false)
     for (const n of [1, 2]) {
       expect(await getThrough(7, n), `to VM ${n}`).toBe(2)

@@ -107,7 +107,7 @@ function nexthopsHeld() {
   return nexthops.parse(JSON.parse(runIn('pe1', 'ip -j nexthop')))
 }
 
-/** The paths when every hop has its share: buckets go to a new one when nobody uses them. */
+/** The paths when every hop has its share: idle buckets go to a new one. */
 async function settledPaths(): Promise<Paths> {
   await eventually('the shares are even', async () => {
     const held = buckets.parse(JSON.parse(runIn('pe1', 'ip -j nexthop bucket')))

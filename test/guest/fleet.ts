@@ -152,7 +152,7 @@ function endpoint({ mac, port }: Customer, { address, gateway }: Subnet, instanc
   }
 }
 
-/** An IPv6 address can be used at once, since it is known to be nobody else's. */
+/** An IPv6 address can be used at once, since no other host has it. */
 function nodad(address: string): string {
   return address.includes(':') ? ' nodad' : ''
 }

@@ -35,19 +35,19 @@ export class Flows {
   }
 }
 
-/** How many flows go which way. */
+/** The number of flows by path. */
 export function shares(paths: Paths): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const path of paths) counts[`${path}`] = (counts[`${path}`] ?? 0) + 1
   return counts
 }
 
-/** How many flows changed their way. */
+/** The number of flows that changed their path. */
 export function moved(before: Paths, after: Paths): number {
   return before.filter((path, i) => path !== after[i]).length
 }
 
-/** How many flows changed their way that did not go by `edge`, before or after. */
+/** The number of flows that changed their path without `edge` in it, before or after. */
 export function disturbed(before: Paths, after: Paths, edge: string): number {
   return before.filter((path, i) => path !== after[i] && path !== edge && after[i] !== edge).length
 }

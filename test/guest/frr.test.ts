@@ -117,7 +117,7 @@ test('one label is for all that is in the VRF of FRR', async () => {
   await fleet.reachesAddress(vm1, '10.0.3.1')
 })
 
-test('a way is gone with the route that it came of, on either side', async () => {
+test('a path is gone with its route, on either side', async () => {
   ip(frr.host.namespace, 'link del more')
   await fleet.waysTo(one.host, '10.0.3.0/24', 0)
   await detach(one, vm1)

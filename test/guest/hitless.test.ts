@@ -70,7 +70,7 @@ const forwarding = () =>
     vms.map(({ home }) => runIn(home.namespace, command)),
   )
 
-/** How often the daemons of a node said that their routes are complete. */
+/** How often the daemons of a node logged initial convergence. */
 const sweeps = (i: number) => daemons[i]!.process.tail(100_000).split(CONVERGED).length
 
 async function restartDaemon(i: number, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {

@@ -6,7 +6,7 @@ import { Lab } from '../../src/lab/lab.ts'
 import type { LabHost } from '../../src/lab/network.ts'
 import { addCable, echoesIn, ip, runIn } from './network.ts'
 
-/** VM 1 and VM 2 are in one EVPN instance, which is plugged into a VRF on each of their edges; VM 3 is in another VRF. */
+/** VM 1 and VM 2 are in one EVPN instance, which is joined to a VRF on each of their edges; VM 3 is in another VRF. */
 const VMS = [1, 2, 3] as const
 type Vm = (typeof VMS)[number]
 
@@ -127,7 +127,7 @@ test('VMs of an EVPN instance reach other subnets by labels, and each other by V
   expect([neighbour(1, address), neighbour(1, address6)]).toEqual([macOf(2), macOf(2)])
 })
 
-test('the gateway is the same for them wherever they are, and nobody else answers for it', async () => {
+test('the gateway is the same for them on every node, and no other host answers for it', async () => {
   const gateways = ([1, 2] as const).flatMap((vm) => [
     neighbour(vm, '192.168.10.254'),
     neighbour(vm, '2001:db8:0::ffff'),

@@ -17,7 +17,7 @@ export function testMtu(nodes: () => TwoNodes, mtu: number): void {
   test('an IPv4 packet that does not fit is answered with the MTU that does', async () => {
     expect(await send(ipv4, mtu - ICMP_AND_IPV4)).toContain('3 received')
     const refused = await send(ipv4, mtu + 1 - ICMP_AND_IPV4)
-    expect(refused).toContain(`message too long, mtu=${mtu}`) // as told by the first answer
+    expect(refused).toContain(`message too long, mtu=${mtu}`) // from the first answer
   })
 
   test('the largest IPv6 packet gets through', async () => {

@@ -56,7 +56,7 @@ export function labelledPackets(namespace: string, device: string): number {
   return answer?.mpls_stats.rx.packets ?? 0
 }
 
-/** Makes namespaces that the functions here know by these names; on the machine they have others, which nobody else has. */
+/** Makes namespaces that the functions here know by these names; on the machine they have others, which are unique. */
 export function addNamespaces(...roles: readonly string[]): void {
   if (named.size === 0) process.once('exit', removeNamespaces)
   for (const role of roles) named.set(role, `${MARK}${process.pid}-${role}`)

@@ -61,7 +61,7 @@ describe('groups of nexthops', () => {
     lab.close()
   })
 
-  test('routes with the same hops share a group, and groups their nexthops; what nobody uses goes', async () => {
+  test('routes with the same hops share a group, and groups their nexthops; unused ones are deleted', async () => {
     const two = [e.route(PREFIX, HOPS), e.route('10.2.0.0/16', HOPS, e.blue)]
     const other = e.route('10.3.0.0/16', [A, B])
     await wantInPlace(e.red, e.blue, ...two, other)
@@ -122,7 +122,7 @@ describe('groups of nexthops', () => {
     await lab.until(() => dataplane.statuses.counts().programmed === 3)
   })
 
-  test("an id of our range that is somebody else's is passed over, and theirs stay whatever becomes of ours", async () => {
+  test('an external id of our range is skipped, and external objects stay when ours change', async () => {
     const theirs = [FIRST_ID, FIRST_ID + 3, FIRST_ID + 5]
     for (const id of theirs) run(`ip nexthop add id ${id} via 192.0.2.77 dev core0 onlink protocol static`)
     run('ip nexthop add id 7 via 192.0.2.78 dev core0 onlink protocol 19')
@@ -134,7 +134,7 @@ describe('groups of nexthops', () => {
     expect(held()).toEqual(before)
   })
 
-  test('somebody who took the id of our group keeps it', async () => {
+  test('an external group with the id of ours stays', async () => {
     await wantInPlace(e.red, e.route(PREFIX, HOPS))
     const [ours] = groups()
     run(`ip nexthop del id ${ours?.id}`)
@@ -144,7 +144,7 @@ describe('groups of nexthops', () => {
     expect(held().find(({ id }) => id === ours?.id)).toMatchObject({ protocol: 'static' })
   })
 
-  test('what a killed daemon left unused goes when the desired state is complete, what is used stays', async () => {
+  test('unused groups of a killed daemon go when the desired state is complete, used ones stay', async () => {
     const [kept, stale] = [e.route(PREFIX, HOPS), e.route('10.2.0.0/16', [A, C])]
     await wantInPlace(e.red, e.blue, kept, stale, e.route('10.9.0.0/16', [B, C], e.blue))
     run(`ip nexthop add id ${FIRST_ID + 100} via 192.0.2.50 dev core0 onlink protocol 19`)
@@ -157,7 +157,7 @@ describe('groups of nexthops', () => {
     dataplane.complete()
     await lab.until(() => !lab.holds(stale) && groups().length === 2)
     await lab.calm()
-    // the table of a VRF that nobody wants is left alone
+    // the table of a VRF that is not desired is left alone
     expect([kept, e.route('10.9.0.0/16', [B, C], e.blue)].filter((route) => !lab.holds(route))).toEqual([])
     expect(held()).toHaveLength(5)
   })

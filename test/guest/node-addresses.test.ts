@@ -28,7 +28,7 @@ function known(): string[] {
   return addresses.filter((ip) => /^(10|203)/.test(ip)).sort()
 }
 
-test('what VRFs and their ports have is not of the machine itself, however deep a port is in one', () => {
+test('addresses of VRFs and their ports do not belong to the machine, at any depth', () => {
   run('ip addr add 203.0.113.1/32 dev red')
   run('ip addr add 203.0.113.2/24 dev bridge7')
   run('ip addr add 203.0.113.3/24 dev tap7')

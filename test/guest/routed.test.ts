@@ -6,7 +6,7 @@ import { addressesOf, RED, TwoNodes } from './two-nodes.ts'
 let nodes: TwoNodes
 let router: string
 
-/** Between the two nodes is a router, with label-switched paths that somebody else has set up: labels are 1000 and the node's number. */
+/** Between the two nodes is a router, with external label-switched paths: labels are 1000 and the node's number. */
 beforeAll(async () => {
   const build = (hosts: readonly LabHost[]) => {
     router = 'router'

@@ -20,9 +20,9 @@ import { inside, labelledPackets, runIn, setSysctl } from './network.ts'
 
 const ROUTES = 10_000
 const TARGET = '64512:10'
-/** Sessions fall when nothing is heard for as long. */
+/** The hold time of the sessions. */
 const HOLD_SECONDS = 9
-/** The provider edges that share traffic, by the place that they want in the order of ways. */
+/** The provider edges that share traffic, by their place in the order of paths. */
 const ORDERED = [2, 0, 1]
 const SHARED = '10.9.0.0'
 const FLOWS = 60

@@ -75,7 +75,7 @@ test('clients and servers of two VPNs reach each other through a VM between them
   await fleet.reaches(server, client)
 })
 
-test('and by no other way', async () => {
+test('and by no other path', async () => {
   setForwarding(0)
   for (const { address } of server.subnets)
     expect(() => runIn(client.namespace, `ping -c 1 -W 1 ${address.split('/')[0]}`)).toThrow()

@@ -11,7 +11,7 @@ const TRIAL = [
 /** Where the programs are that the tests start; to look for one in vain elsewhere takes the guest longer than to run it. */
 const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
 
-/** Tells at once, and not by a hundred failures, that this kernel cannot run the tests. */
+/** Reports at once, and not by a hundred failures, that this kernel cannot run the tests. */
 export default function setup(): void {
   process.env['PATH'] = `${SYSTEM_PATH}:${process.env['PATH']}`
   try {

@@ -33,7 +33,7 @@ const tunnel6 = {
   remote: e.hop('x via 2001:db8::2').via!,
 }
 
-test('UDP port 6635 of another program is told of, and not touched', async () => {
+test('UDP port 6635 of another program is reported, and not touched', async () => {
   run('ip fou add port 6635 ipproto 4 local 127.0.0.1')
   const before = run('ip fou show')
   const reason = 'EADDRINUSE: UDP port 6635 is in use by another program'
@@ -46,7 +46,7 @@ test('UDP port 6635 of another program is told of, and not touched', async () =>
 })
 
 if (SENDS_MPLS_IN_UDP) {
-  test('a tunnel in UDP is made, adopted, and made anew where somebody deleted it', async () => {
+  test('a tunnel in UDP is created, adopted, and recreated after a deletion', async () => {
     for (const each of [tunnel, tunnel6]) expect(await reasonFor(each)).toBeNull()
     const indexes = () => ['udp-2', 'udp-6'].map((name) => lab.indexOf(name))
     const before = indexes()
@@ -64,7 +64,7 @@ if (SENDS_MPLS_IN_UDP) {
     expect(lab.driver.link('udp-2')).toMatchObject({ kind: 'gre', encapsulation: 'gre' })
   })
 } else {
-  test('a kernel that sends no MPLS in UDP says what it lacks', async () => {
+  test('a kernel that sends no MPLS in UDP names the missing feature', async () => {
     expect(await reasonFor(tunnel)).toMatch(/^EINVAL.*CONFIG_NET_FOU_IP_TUNNELS.*modprobe fou$/)
     expect(await reasonFor(tunnel6)).toMatch(/^EINVAL.*CONFIG_NET_FOU_IP_TUNNELS.*modprobe fou6$/)
   })

@@ -40,7 +40,7 @@ test('VMs behind nodes that have IPv6 addresses alone reach each other, IPv4 and
   expect(labelledPackets(two.host.namespace, 'core') - before).toBeGreaterThanOrEqual(12)
 })
 
-test('a way is gone with the VM', async () => {
+test('a path is gone with the VM', async () => {
   await detach(two, vm2)
   await fleet.waysTo(one.host, '10.0.2.2/32', 0)
   await fleet.waysTo(one.host, '2001:db8:2::2/128', 0)

@@ -112,7 +112,7 @@ async function makePorts(): Promise<void> {
 const associate = (id: string, vpn: BgpVpn, event = 'created') =>
   tell('associate_network', { id, network: 'net', vpn, event })
 
-/** All that a Neutron server would tell an agent that has just started. */
+/** The answers of a Neutron server to an agent that has just started. */
 async function startAgent(kind: 'linuxbridge' | 'ovs'): Promise<void> {
   agent = new BagpipeAgent(kind, daemon)
   await tell('network', { id: 'net', vni: 100, gateway: '192.168.10.1' })

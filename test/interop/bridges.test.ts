@@ -117,7 +117,7 @@ async function plug(host: LabHost, name: string, n: number): Promise<Vm> {
 const ping = (from: Vm, address: string, ...options: string[]) =>
   lab.exec(from.namespace, 'ping', '-c', '2', '-i', '0.2', '-W', '2', ...options, address)
 
-/** A packet for an address that nobody has. */
+/** A packet for an address that no host has. */
 const askInVain = (from: Vm, address: string) =>
   ping(from, address, '-c', '1', '-W', '0.5').catch(() => 'nobody is there')
 
@@ -187,7 +187,7 @@ describe('an underlay of IPv6 alone', () => {
     }
   })
 
-  test('is told in the looking glass', async () => {
+  test('is shown in the looking glass', async () => {
     expect(await instance(node(1).api, 'best_routes')).toMatchObject({
       [`('Multicast', (${nodeAddress(2)},  rd 10.0.0.2:1))`]: [expect.anything()],
     })
@@ -229,7 +229,7 @@ describe('an underlay of IPv6 alone', () => {
     await follows(ROOM)
   })
 
-  test('has no use for IPv4 VTEPs, and says why', async () => {
+  test('does not use IPv4 VTEPs, and gives the reason', async () => {
     const route = macRoute('10.0.0.9', '02:00:00:00:99:01', null)
     const far = { extendedCommunities: [encapsulation(8), rt('64512:10')] }
     injector.originate(source, EVPN, route, far, ip('10.77.0.99'))
@@ -262,7 +262,7 @@ describe('ARP and ND', () => {
     }
   })
 
-  test('the answer for an IPv6 address says what its route says: a router or none', async () => {
+  test('the answer for an IPv6 address has the router flag of its route', async () => {
     const route = macRoute('10.0.0.9', '02:00:00:00:99:02', IPV6(9))
     const router = '\x06\x08\x01\0\0\0\0\0' as ExtendedCommunity
     const advertise = (...more: ExtendedCommunity[]) =>
@@ -364,7 +364,7 @@ describe('broadcast', () => {
       pmsiTunnel: { flags: 0, tunnelType: 6, label: 100, tunnelId: ip(INJECTOR), ...pmsiTunnel },
     })
 
-  test('goes from its node to each other once, and nobody passes it on', async () => {
+  test('goes from its node to each other once, and is not forwarded again', async () => {
     const capture = {
       namespace: middle.namespace,
       device: 'underlay',
@@ -373,7 +373,7 @@ describe('broadcast', () => {
     }
     const sent = await captured(lab, capture, `${nodeAddress(3)}\t7777\t${IPV4(99)}`, async () => {
       await askInVain(vm(1), IPV4(99))
-      // had anybody passed it on, that would have come before this
+      // a forwarded copy would have come before this
       await ping(vm(2), IPV4(3))
     })
     const copies = new Set(sent.filter((one) => one.includes(IPV4(99))))
@@ -437,12 +437,12 @@ describe('bridges', () => {
     right = await plug(node(2).host, 'vm5', 5)
   })
 
-  test('that an agent names and nobody made are made, with the port in', async () => {
+  test('that an agent names are created if missing, with the port in', async () => {
     await post(node(1), 'attach', attachment(left, 4))
     expect(await masterOf(node(1).host, left.port)).toBe(BRIDGE)
   })
 
-  test('that somebody made are used with the VXLAN device of the VNI that they have', async () => {
+  test('that exist are used with their VXLAN device of the VNI', async () => {
     const { namespace } = node(2).host
     const vxlan = ['id', '200', 'dstport', '4789', 'local', nodeAddress(2), 'nolearning', 'udp6zerocsumrx']
     await ipIn(namespace, 'link', 'add', BRIDGE, 'up', 'type', 'bridge')
@@ -457,7 +457,7 @@ describe('bridges', () => {
     await reach()
   })
 
-  test('that somebody deletes come back with their ports and their traffic', async () => {
+  test('that were deleted are recreated with their ports and their traffic', async () => {
     await ipIn(node(1).host.namespace, 'link', 'del', BRIDGE)
     await reach()
     expect(await masterOf(node(1).host, left.port)).toBe(BRIDGE)

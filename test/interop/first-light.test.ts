@@ -95,7 +95,7 @@ describe('two nodes, one reflector', () => {
     expect(await askedFor(file)).toEqual(new Set(['192.168.10.77']))
   })
 
-  test('the looking glass tells what is where and why', async () => {
+  test('the looking glass shows where each address is and why', async () => {
     expect(await instance(one.api, 'best_routes')).toMatchObject({
       "('MAC', 02:00:00:00:01:02)": [expect.anything()],
       "('Multicast', (10.77.0.12,  rd 10.77.0.12:1))": [expect.anything()],
@@ -182,7 +182,7 @@ describe('two nodes, one reflector', () => {
     await connected()
   })
 
-  test('somebody’s `bridge fdb del` heals', async () => {
+  test('an external `bridge fdb del` is repaired', async () => {
     const { namespace } = one.host
     await run('bridge', '-netns', namespace, 'fdb', 'del', '02:00:00:00:01:02', 'dev', 'vxlan--net1', 'self')
     await connected()
@@ -258,7 +258,7 @@ describe('what goes wrong', () => {
     await ping(lab, site.vm, network.sites[1].vm)
   })
 
-  test('a daemon is stopped: a Cease, exit code 0, within a second, forwarding left in place', async () => {
+  test('a daemon is stopped: a Cease, exit code 0, within a second, forwarding kept', async () => {
     const [, site] = network.sites
     const before = performance.now()
     expect(await two.process.stop('SIGTERM')).toBe(0)
@@ -297,7 +297,7 @@ describe('what goes wrong', () => {
     ]).toEqual(before)
   })
 
-  test('bytes that are not BGP on port 179 bother nobody', async () => {
+  test('bytes that are not BGP on port 179 disturb no session', async () => {
     for (const bytes of ['GET / HTTP/1.1\r\n\r\n', '\xff'.repeat(19), '\0'.repeat(4096), '']) {
       await throwAt(one.host.address, REFLECTOR, bytes)
       await throwAt(one.host.address, INJECTOR, bytes)

@@ -104,7 +104,7 @@ interface Paths {
   }[])[]
 }
 
-test('FRR, without memberships, gets what nobody imports, from its reflector and across another (RFC 4684 §4)', async () => {
+test('FRR, without memberships, gets routes without an importer, from its reflector and across another (RFC 4684 §4)', async () => {
   await lab.eventually(
     'FRR has both routes of both reflectors',
     async () => {
@@ -116,7 +116,7 @@ test('FRR, without memberships, gets what nobody imports, from its reflector and
   )
 })
 
-test('what comes of another AS has a LOCAL_PREF (RFC 4271 §5.1.5)', async () => {
+test('routes from another AS have a LOCAL_PREF (RFC 4271 §5.1.5)', async () => {
   const shown = await frr.shown<Record<string, Record<string, Paths> & Paths>>('bgp l2vpn evpn route type 2')
   const paths = Object.values(shown)
     .filter((one) => typeof one === 'object')

@@ -75,7 +75,7 @@ beforeAll(async () => {
   vm2 = await vmNamed(second, 2)
   vm3 = await vmNamed(third, 3)
   ;[onFrr, onOne] = await addPlace(await vmNamed(second, 4), first)
-  // it says nothing of its own accord: FRR takes every packet for news of where it is
+  // it sends nothing by itself: FRR learns its place from every packet
   await lab.exec(onFrr.vm.namespace, ...['sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6'])
   await plug(second, [vm2.port, onFrr.vm.port])
   frr = await Frr.start(lab, second, BGPD)
@@ -109,10 +109,10 @@ async function plug({ namespace, address }: LabHost, ports: readonly string[]): 
   await run('bridge', '-netns', namespace, 'link', 'set', 'dev', 'vxlan100', ...suppress)
 }
 
-/** The VM says something, which is how FRR learns that it is there. */
+/** The VM sends a frame, by which FRR learns that it is there. */
 const speak = ({ namespace }: Vm) => lab.exec(namespace, 'ping', '-c', '1', '-W', '2', FRR_BRIDGE)
 
-/** Waits until nodes 1 and 3 send to the VM that moves at `home`, and to nobody else in its place. */
+/** Waits until nodes 1 and 3 send to the VM that moves at `home`, and to no other node for it. */
 async function isAt(home: string): Promise<void> {
   const mover = [`${MOVER} ${home}`]
   const others = [`${VM2} ${FRR}`, `${FLOOD} ${FRR}`]
@@ -123,7 +123,7 @@ async function isAt(home: string): Promise<void> {
   await forwards(lab, three.host, [...others, `${VM1} ${ONE}`, `${FLOOD} ${ONE}`, ...mover])
 }
 
-/** What node 3 is told of an address: next hop, IP address, mobility. */
+/** What node 3 received for an address: next hop, IP address, mobility. */
 async function claims(mac: string): Promise<string[]> {
   const routes = await learntRoutes(three.api)
   return routes
@@ -178,7 +178,7 @@ test('type 2 and type 3 routes both ways: every VM reaches every other', async (
   await allReach()
 })
 
-test('either side answers ARP for what the other one told it; only for others a request crosses the wire', async () => {
+test('each side answers ARP for addresses that the other advertised; only other requests cross the wire', async () => {
   const devices = [
     ['vxlan--net1', one.host],
     ['vxlan100', frr.host],
@@ -256,7 +256,7 @@ describe('a VM moves', () => {
   })
 })
 
-test('an address that FRR says is sticky stays there, whoever else attaches it', async () => {
+test('an address that FRR advertises as sticky stays there when it is attached elsewhere', async () => {
   const entry = ['fdb', 'add', FIXED, 'dev', vm2.port, 'master', 'sticky', 'static']
   await run('bridge', '-netns', frr.host.namespace, ...entry)
   await isTold(FIXED, [`${FRR} - mobility:0:sticky`])

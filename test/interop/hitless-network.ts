@@ -165,7 +165,7 @@ export class HitlessNetwork {
     )
   }
 
-  /** Ends a daemon and starts it again; resolves when the new one has removed what is left over. */
+  /** Ends a daemon and starts it again; resolves when the new one has swept stale entries. */
   async restartDaemon(node: number, signal: 'SIGTERM' | 'SIGKILL', meanwhile = () => {}): Promise<void> {
     const before = this.sweeps(node)
     await this.daemons[node]!.process.stop(signal)
@@ -182,7 +182,7 @@ export class HitlessNetwork {
     )
   }
 
-  /** Does something while packets flow both ways: none may be lost. */
+  /** Does something while packets flow in both directions: none may be lost. */
   async expectNoLoss(what: string, happens: () => Promise<void>): Promise<void> {
     const [{ vm: vm1, host: one }, { vm: vm2, host: two }] = this.network.sites
     const flows = await Promise.all([Flow.start(this.lab, vm1, vm2), Flow.start(this.lab, vm2, vm1)])
@@ -198,7 +198,7 @@ export class HitlessNetwork {
     expect(await remoteEntries(two)).toEqual([...VM1].sort())
   }
 
-  /** How often the daemons of a node said that their routes are complete. */
+  /** How often the daemons of a node logged initial convergence. */
   private sweeps(node: number): number {
     return this.daemons[node]!.process.tail(100_000).split(CONVERGED).length
   }

@@ -10,7 +10,7 @@ import { AS } from '../../src/lab/two-nodes.ts'
 let lab: Lab
 let daemon: LabDaemon
 
-/** A node with two VMs, and interfaces of all kinds that nobody should give to a VM. */
+/** A node with two VMs, and interfaces of all kinds that must not become ports. */
 beforeAll(async () => {
   lab = new Lab()
   const reflector = await addReflector(lab, '10.77.0.1')
@@ -91,7 +91,7 @@ const body = fc
   )
   .map(([good, changes]) => ({ ...good, ...Object.fromEntries(changes) }))
 
-test('whatever is attached or detached, the fault is the client’s, and says why', async () => {
+test('every wrong attach or detach gets a client error with the reason', async () => {
   const faults: string[] = []
   const answers = new Map<number, number>()
   const bodies = fc.sample(fc.tuple(fc.constantFrom('attach', 'attach', 'detach'), body), {

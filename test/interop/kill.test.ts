@@ -108,7 +108,7 @@ function dueOf(wanted: ReadonlyMap<number, string | null>, suffixes: ReadonlyMap
 
 const macOf = (port: number): string => formatMac(0x020000000100 + port)
 
-test(`${KILLS} kills at random moments under load: each time kernel and state are what the agent was told`, async () => {
+test(`${KILLS} kills at random moments under load: kernel and state match the answers to the agent each time`, async () => {
   const machines = await Promise.all(
     Array.from({ length: MACHINES }, async (_, i) => {
       const host = await addNode(lab, reflector, `node${i + 1}`, `10.77.0.${11 + i}`)

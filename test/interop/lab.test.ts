@@ -61,7 +61,7 @@ test('a process can be asked to end', async () => {
   expect(started.failure).toBeUndefined()
 })
 
-test('what a process has started ends with it', async () => {
+test('the children of a process end with it', async () => {
   lab = new Lab()
   lab.start(lab.addNamespace('one'), 'parent', 'sh', '-c', 'sleep 61 & echo $!; exec sleep 60')
   const child = await lab.eventually('the child runs', async () => {
@@ -75,7 +75,7 @@ test('what a process has started ends with it', async () => {
   )
 })
 
-test('what is kept outlives its maker until it is removed', async () => {
+test('a kept lab outlives its process until it is removed', async () => {
   lab = new Lab()
   lab.start(lab.addNamespace('one'), 'sleeper', 'sleep', '60')
   lab.addDisk('disk', 64)

@@ -63,7 +63,7 @@ async function pingsUntil(ended: Promise<unknown>): Promise<number[]> {
   return took
 }
 
-test('while others hold the link lock of the kernel, an attachment waits, and nobody else', async () => {
+test('while others hold the link lock of the kernel, only an attachment waits', async () => {
   const crowd = lab.addNamespace('crowd')
   await addLinks(crowd, 'c', CROWD)
   let isDeleted = false

@@ -57,7 +57,7 @@ function fifo() {
   }
 }
 
-test('standard output that nobody reads holds up nothing, and is told', async () => {
+test('standard output without a reader blocks nothing, and is reported', async () => {
   const pipe = fifo()
   const daemon = await loneDaemon({ stdout: pipe.writer, settings: { DEFAULT: { debug: 'true' } } })
   expect(await daemon.problems()).toEqual([])

@@ -59,7 +59,7 @@ test('an attach to an IP VPN is refused and changes nothing, and the answer name
   expect([await links(), await instances(), await status()]).toEqual(before)
 })
 
-test('the status says what the kernel lacks', async () => {
+test('the status names missing features of the kernel', async () => {
   const { problems } = await fetchJson<{ problems: string[] }>(one.api, '/status')
   expect(problems).toEqual(
     hasMpls ? [] : ['ipvpn cannot be served: the kernel has no MPLS: modprobe mpls_router'],

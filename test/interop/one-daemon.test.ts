@@ -49,7 +49,7 @@ const answers = (api: Server) =>
     return status === 200 ? { value: body } : { seen: `${status}` }
   })
 
-test('a second daemon in the network namespace does not start, and says which one runs', async () => {
+test('a second daemon in the network namespace does not start, and names the one that runs', async () => {
   await expect(anotherOne(host.namespace)).rejects.toThrow(told('this network namespace'))
   expect(await fetchJson(daemon.api, '/looking-glass/vpns/instances')).toHaveLength(1)
 })
@@ -59,7 +59,7 @@ test('nor does one in another namespace that would have the same state file', as
   await expect(anotherOne(elsewhere)).rejects.toThrow(told(`state file ${stateFile()}`))
 })
 
-test('cleanup removes nothing under a daemon, whatever it is told of its state and port', async () => {
+test('cleanup removes nothing under a daemon, with any options for state and port', async () => {
   const before = await links()
   for (const file of [stateFile(), '/nonexistent/state']) {
     const cleanup = lab.exec(host.namespace, CHANTER, 'cleanup', '--force', '--state-file', file)
@@ -88,7 +88,7 @@ test('a reflector, which programs nothing, runs beside it', async () => {
 test('one that is started while the former ends waits for it, and goes on from its state under a new ping number', async () => {
   const ping = await request(daemon.api, '/ping')
   const former = daemon.process
-  // it is told to end only when the other one has seen it
+  // it gets its signal only when the other one has seen it
   process.kill(former.pid!, 'SIGSTOP')
   const log = join(lab.directory, 'successor.log')
   const successor = lab.start(

@@ -22,7 +22,7 @@ import { Lab } from '../../src/lab/lab.ts'
 import { made } from '../support/exabgp.ts'
 import { loadVectors, type Vector } from '../support/vectors.ts'
 
-/** Where the octets of a vector come from: a program, how it was set up, and what it was told. */
+/** Where the octets of a vector come from: a program, its setup, and its input. */
 interface Origin {
   readonly vector: Vector
   readonly told: readonly string[]
@@ -31,7 +31,7 @@ interface Origin {
 const OURS = '10.0.0.2'
 const THEIRS = '10.0.0.1'
 
-/** The vectors whose origin begins so, with what the program was told; those made once only are taken on trust. */
+/** The vectors whose origin begins so, with the input of the program; those made once only are not checked. */
 function from(maker: string): Origin[] {
   return loadVectors()
     .filter(({ origin }) => origin.startsWith(`${maker}: `))
@@ -104,7 +104,7 @@ function leave(): void {
   session = undefined
 }
 
-/** Waits until the session hears more than it had heard. */
+/** Waits until the session receives more. */
 async function hears(before: number, what: string): Promise<void> {
   await lab.eventually(`${what} is answered with a message`, async () => {
     const heard = session!.heard.length
@@ -137,7 +137,7 @@ async function tell(origins: readonly Origin[], run: (step: string) => Promise<u
 
 const ends = ({ vector }: Origin): boolean => vector.kind === 'notification'
 
-/** Whole messages are heard as they are, parts of messages as a part of one. */
+/** Whole messages are compared as received, parts of messages as a part of one. */
 function expectHeard({ vector }: Origin, heard: readonly string[]): void {
   const isPart = ['capability', 'attribute', 'nlri'].includes(vector.kind)
   const pieces = vector.kind === 'capability' ? capabilities(vector.bytes) : [vector.hex]

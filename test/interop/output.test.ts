@@ -33,7 +33,7 @@ test.each([
   })
 })
 
-test('explain tells no daemon from nowhere', async () => {
+test('explain has different exit codes for no daemon and for nowhere', async () => {
   const { api } = await loneDaemon()
   expect(shell(`chanter explain 192.0.2.1 --port ${api.port}`).code).toBe(1)
   expect(shell(`chanter explain 192.0.2.1 --port ${await freePort()}`)).toMatchObject({

@@ -102,7 +102,7 @@ function shows(peer: string, what: Partial<Listed> | RegExp, of: LabDaemon = dae
 const up = (peer: string, of: LabDaemon = daemon): Promise<Listed> =>
   shows(peer, { state: 'Established' }, of)
 
-/** Waits until what somebody prints matches. */
+/** Waits until the output matches. */
 const prints = (what: string, look: () => Promise<string>, pattern: RegExp): Promise<string> =>
   lab.eventually(
     `${what} says ${pattern}`,
@@ -206,7 +206,7 @@ beforeAll(async () => {
 
 afterAll(() => lab.close())
 
-describe('what bgp.conf says of single peers', () => {
+describe('options of single peers in bgp.conf', () => {
   test('MD5 and GTSM hold where they are asked for', async () => {
     await up(GOBGP)
     const shown = await fetchJson(daemon.api, `/looking-glass/bgp/peers/${GOBGP}/configuration`)
@@ -241,14 +241,14 @@ describe('an external peer, which calls us', () => {
 })
 
 describe('orders', () => {
-  test('disable tells FRR why, and keeps it down until enable', async () => {
+  test('disable sends FRR the reason, and keeps it down until enable', async () => {
     expect(await chanter('disable', FRR, '--reason', 'cable work')).toContain('disabled: cable work')
     await prints('FRR', logOf('bgpd'), /cable work/)
     await chanter('enable', FRR)
     await up(FRR)
   })
 
-  test('disable and reset tell GoBGP why', async () => {
+  test('disable and reset send GoBGP the reason', async () => {
     await up(GOBGP6)
     await chanter('disable', GOBGP6, '--reason', 'rack move')
     const log = logOf('gobgpd')
@@ -260,13 +260,13 @@ describe('orders', () => {
     await up(GOBGP6)
   })
 
-  test('refresh has GoBGP say its routes again', async () => {
+  test('refresh makes GoBGP re-advertise its routes', async () => {
     await chanter('refresh', GOBGP6)
     const neighbor = () => gobgp(50051, '-j', 'neighbor', 'fd00:77::11')
     await prints('GoBGP', neighbor, /"refresh":\s*[1-9]/)
   })
 
-  test('what the other end says when it shuts down is shown', async () => {
+  test('the reason of a shutdown by the peer is shown', async () => {
     await gobgp(50051, 'neighbor', 'fd00:77::11', 'shutdown', '--reason', 'moving house')
     await shows(GOBGP6, /^received Cease.*"moving house"/)
     expect(await chanter('list')).toContain('"moving house"')

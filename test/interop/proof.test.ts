@@ -50,7 +50,7 @@ describe('an operator', () => {
     )
   })
 
-  test('has the kernel looked at, and what nobody wants removed', async () => {
+  test('compares with the kernel, and entries that are not desired are removed', async () => {
     expect(await operator('status', '--verify')).toContain(
       'all entries are programmed, and nothing else of chanter',
     )

@@ -136,7 +136,7 @@ describe('TCP MD5 signatures with GoBGP (RFC 2385)', () => {
     await established(one, 'the signed session that GoBGP opened is up')
   })
 
-  test('hold for whoever connects from a prefix', async () => {
+  test('hold for every peer that connects from a prefix', async () => {
     const template = { ...peerConfig('10.77.0.1'), md5Key: KEY }
     const one = new Speaker(
       {

@@ -77,7 +77,7 @@ async function updatesSent(): Promise<number> {
   return messages.sent['UPDATE'] ?? 0
 }
 
-test('what an agent sends again after a restart changes nothing', { timeout: 1_200_000 }, async () => {
+test('repeated attaches of an agent after a restart change nothing', { timeout: 1_200_000 }, async () => {
   const first = await attachAll()
   const ping = await request(daemon.api, '/ping')
   await daemon.process.stop('SIGTERM')

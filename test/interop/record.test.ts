@@ -124,7 +124,7 @@ test('a run with a real reflector and attaches ends in the same state when it is
 
 const detachOf = (id: string) => ({ ...attachmentOf(network.sites[0].vm), vpn_instance_id: id })
 
-test('a full disk stops nothing: the daemon goes on, and says so', async () => {
+test('on a full disk the daemon goes on, and logs it', async () => {
   const directory = temporaryFiles({})
   runSync('mount', '-t', 'tmpfs', '-o', 'size=64k', 'chanter', directory)
   onTestFinished(() => void runSync('umount', '--lazy', directory))

@@ -115,7 +115,7 @@ const ENDPOINT = [
 ]
 const all = (...texts: unknown[]) => expect.arrayContaining(texts)
 
-test('an IP VPN that names the port of an EVPN endpoint is plugged into the EVPN instance', async () => {
+test('an IP VPN attach that names the port of an EVPN endpoint makes an IRB', async () => {
   await bridge(a)
   await plug(a)
   const plugged = snapshot(a)
@@ -156,7 +156,7 @@ describe('where only one of both has the Linux driver', () => {
   )
 })
 
-describe('an EVPN instance plugged into an IP VPN', () => {
+describe('an EVPN instance joined to an IP VPN (IRB)', () => {
   beforeEach(() => bridge(a))
 
   test('has one veth pair to it, by which the endpoint is reached; nothing is left of it at the end', async () => {
@@ -194,7 +194,7 @@ describe('an EVPN instance plugged into an IP VPN', () => {
     expect([...a.driver.kernel.links.keys()].filter((name) => /vrf/.test(name))).toEqual([])
   })
 
-  test('has the same gateway on every node, which nobody advertises and nobody asks others for', async () => {
+  test('has the same gateway on every node, without an advertisement or a request to other nodes', async () => {
     await plug(a)
     const b = node(B)
     await bridge(b, second, { ip: parseInterfaceAddress('192.168.10.2/24')! })
@@ -208,7 +208,7 @@ describe('an EVPN instance plugged into an IP VPN', () => {
     expect(wanted(a)).toContain('192.168.10.2/32 in bvrf-2 by mpls0 via 10.77.0.12 label 17')
   })
 
-  test('does not take its gateway to be elsewhere, whatever others say', async () => {
+  test('does not use routes for its gateway', async () => {
     await bridge(a, first, { gatewayIp: null })
     await plug(a)
     const b = node(B)
@@ -221,7 +221,7 @@ describe('an EVPN instance plugged into an IP VPN', () => {
     expect(wanted(a).filter((text) => text.startsWith('remote-mac'))).toHaveLength(1)
   })
 
-  test('stands for nobody else: no address of others is answered for at the veth pair', async () => {
+  test('the veth pair answers for no other address', async () => {
     await plug(a, '2001:db8::1/64')
     const b = node(B)
     await b.attach({
@@ -236,7 +236,7 @@ describe('an EVPN instance plugged into an IP VPN', () => {
     expect(wanted(a).filter((text) => text.startsWith('proxy'))).toEqual([])
   })
 
-  test('may be plugged into several', async () => {
+  test('may be joined to several', async () => {
     await plug(a)
     await plug(a, '192.168.10.1/24', { instanceId: 'other', gatewayIp: ip('192.168.10.253') })
     expect(wanted(a).filter((text) => text === 'e2vrf in evpn---l2')).toHaveLength(2)
@@ -285,7 +285,7 @@ describe('an EVPN instance plugged into an IP VPN', () => {
     expect(ofCable(a).join()).not.toMatch(/254/)
   })
 
-  test('takes what a veth pair brings only while somebody behind it may send', async () => {
+  test('accepts packets of a veth pair only while an endpoint behind it may send', async () => {
     const inVrf = () => ofCable(a).find((text) => text.startsWith('vrf2e in'))
     const silent = { direction: 'to-port' } as const
     await bridge(a, second, { ip: parseInterfaceAddress('192.168.10.2/24')! })
@@ -322,7 +322,7 @@ describe('the EVPN instance', () => {
     expect(a.isInStep).toBe(true)
   })
 
-  test('may come back when the plug is gone', async () => {
+  test('may come back after the IRB is gone', async () => {
     await bridge(a)
     await plug(a)
     await unbridge(a)
@@ -333,7 +333,7 @@ describe('the EVPN instance', () => {
     expect(ofCable(a)).toEqual([])
   })
 
-  test('may be away when what is plugged into it is attached again, but not when something else is', async () => {
+  test('may be missing when an IRB endpoint is attached again, but not for another one', async () => {
     await bridge(a)
     await plug(a)
     await unbridge(a)
@@ -348,7 +348,7 @@ describe('the EVPN instance', () => {
     expect(snapshot(a)).toEqual(before)
   })
 
-  test('can go while it is being plugged in', async () => {
+  test('can be deleted during an IRB attach', async () => {
     await bridge(a)
     const before = wanted(a)
     await Promise.all([plug(a), unbridge(a)])
@@ -360,7 +360,7 @@ describe('the EVPN instance', () => {
   })
 })
 
-describe('a plug that is refused changes nothing', () => {
+describe('a refused IRB attach changes nothing', () => {
   test.each([
     ['into an EVPN instance that is not there', {}, 'evpn.id is "l2": expected the id of an EVPN instance'],
     ['into an IP VPN', { port: { evpn: 'l4' } }, 'evpn.id is "l4": .* that is an ipvpn'],
@@ -389,7 +389,7 @@ describe('a plug that is refused changes nothing', () => {
     },
   )
 
-  test('by the kernel, for another endpoint of the same cable', async () => {
+  test('by the kernel, for another endpoint of the same veth pair', async () => {
     await bridge(a)
     await plug(a)
     const before = snapshot(a)
@@ -399,7 +399,7 @@ describe('a plug that is refused changes nothing', () => {
     expect(a.isInStep).toBe(true)
   })
 
-  test('for two that are plugged into each other at once', async () => {
+  test('for two that join each other at once', async () => {
     const each = (instanceId: string, evpn: string) =>
       plug(a, '192.168.10.1/24', { instanceId, port: { evpn } })
     const results = await Promise.allSettled([each('x', 'y'), each('y', 'x')])
@@ -425,7 +425,7 @@ test('a daemon that comes after another wants the same, with or without the EVPN
   }
 })
 
-test('somebody who deletes either end does not cut it off for long', async () => {
+test('a deleted end is recreated', async () => {
   await bridge(a)
   await plug(a)
   for (const prefix of ['vrf2e', 'e2vrf']) {

@@ -140,7 +140,7 @@ async function hear(
 }
 
 describe('a VRF re-advertises', () => {
-  test('what has one of its targets, for its endpoint, and for nothing else', async () => {
+  test('routes with one of its targets, for its endpoint, and for nothing else', async () => {
     await attach(a, left({ localPref: 200, hashOrder: 4 }))
     const takeBack = await hear('10.9.0.0/16')
     await hear('10.8.0.0/16', [OTHERS])
@@ -179,7 +179,7 @@ describe('a VRF re-advertises', () => {
     expect(said(a)).toEqual([])
   })
 
-  test('for endpoints that were there before, and until told not to', async () => {
+  test('for existing endpoints, and until an attach ends it', async () => {
     await hear('10.9.0.0/16')
     await attach(a, left({ readvertise: null }))
     await attach(a, left({ ...second, readvertise: null }))
@@ -197,7 +197,7 @@ describe('a VRF re-advertises', () => {
     ])
   })
 
-  test('by other targets as soon as it is told', async () => {
+  test('by other targets as soon as an attach names them', async () => {
     await attach(a, left())
     await hear('10.9.0.0/16')
     await hear('10.8.0.0/16', [OTHERS])
@@ -379,7 +379,7 @@ test('of an attach that an endpoint with address covers, what it asks to re-adve
   ])
 })
 
-test('numbers of route distinguishers are given back, by a refused attach as well', async () => {
+test('numbers of route distinguishers are released, by a refused attach as well', async () => {
   await attach(a, left({ readvertise: null }))
   a.driver.fail(() => true, refusal('EPERM'), 1)
   await expect(a.attach(left(second))).rejects.toThrow('EPERM')
@@ -395,7 +395,7 @@ test('numbers of route distinguishers are given back, by a refused attach as wel
     await a.detach({ instanceId: 'left', type: 'ipvpn', ...one, ip: ip(address) })
   await clock.run(1000)
   expect(a.vpns.snapshot()).toMatchObject({ instances: [], footprint: [] })
-  // those of the instance and of two endpoints, each once: the refused one had none that anybody was told
+  // those of the instance and of two endpoints, each once: the refused one had none that was advertised
   expect(a.vpns.snapshot().numbers?.rds.freed).toHaveLength(3)
   expect(a.vpns.snapshot().numbers?.labels.freed).toHaveLength(2)
 })

@@ -37,7 +37,7 @@ function route(n: number, changes: Partial<Attributes> = {}): VpnRoute {
 
 const hops = (ways: readonly VpnRoute[]) => ways.map(({ set }) => formatIp(set.nextHop!))
 
-describe('the ways to a prefix', () => {
+describe('the paths to a prefix', () => {
   test('share at one LOCAL_PREF, which is 100 where a route has none', () => {
     const routes = [route(1), route(2, { localPref: 100 }), route(4, { localPref: 99 })]
     expect(hops(choosePaths(routes))).toEqual(['10.77.0.1', '10.77.0.2'])
@@ -47,7 +47,7 @@ describe('the ways to a prefix', () => {
     expect(whyNotChosen(routes[0]!, ways)).toBe('10.77.0.3 is better: higher LOCAL_PREF (101 over 100)')
   })
 
-  test('are in the order of their hash, 0 where none is said, then of their next hop', () => {
+  test('are in the order of their hash, 0 if it is missing, then of their next hop', () => {
     const ordered = (n: number, order: number) =>
       route(n, { extendedCommunities: [rt('64512:10'), hashSortOrder(order)] })
     const ways = choosePaths([ordered(1, 2), ordered(2, 1), route(4), ordered(3, 0), ordered(5, 1)])

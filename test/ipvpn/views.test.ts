@@ -127,7 +127,7 @@ describe('the looking glass shows a VRF', () => {
   })
 })
 
-test('the status tells of its entries, field by field', async () => {
+test('the status shows its entries, field by field', async () => {
   const [route] = await get('/status/entries?kind=route&instance=ipA')
   expect(route).toMatchObject({
     kind: 'route',

@@ -133,7 +133,7 @@ describe('an endpoint', () => {
     expect(snapshot(a)).toEqual(before)
   })
 
-  test('says its LOCAL_PREF and its place in the hash order', async () => {
+  test('has its LOCAL_PREF and its place in the hash order', async () => {
     await a.attach(request('192.168.10.1/24', { localPref: 0, hashOrder: 3 }))
     expect(said(a)[0]).toMatch(/consistentHashSortOrder:3 .* 0$/)
   })
@@ -314,7 +314,7 @@ describe('routes for one prefix', () => {
     expect(to()).toBe('mpls0 via 10.77.0.13 label 30')
   })
 
-  test('and the same way are one way', () => {
+  test('and the same next hop are one path', () => {
     hear('10.9.0.0/16', B, 31)
     hear('10.9.0.0/16', B, 31, { rd: 2 })
     expect(to()).toBe('mpls0 via 10.77.0.12 label 31')
@@ -623,7 +623,7 @@ describe('an attach that fails leaves everything as it was', () => {
     expect(snapshot(a)).toEqual(before)
   })
 
-  test('what the kernel lacks altogether is said to who asks for it', async () => {
+  test('a missing feature of the kernel refuses the attach that needs it', async () => {
     a.driver.fail(
       (op, entry) => op === 'set' && entry.kind === 'vrf',
       refusal('EOPNOTSUPP', 'Unknown device type: modprobe vrf'),
@@ -663,7 +663,7 @@ describe('an attach that fails leaves everything as it was', () => {
 describe('a re-attach', () => {
   beforeEach(() => a.attach(request('192.168.10.1/24')))
 
-  test('that changes nothing says nothing', async () => {
+  test('that changes nothing sends nothing', async () => {
     const [before] = a.speaker.rib.ownRoutes(VPNV4)
     await a.attach(request('192.168.10.1/24'))
     expect([...a.speaker.rib.ownRoutes(VPNV4)][0]).toBe(before)
@@ -684,7 +684,7 @@ describe('a re-attach', () => {
   })
 })
 
-describe('what belongs to the whole machine', () => {
+describe('settings of the whole machine', () => {
   const ranges: Ranges = { labels: [5000, 5002], tables: [300, 303], vrfPrefix: 'vpn' }
 
   test('is taken from the ranges of the configuration, and passed over where others have it', async () => {
@@ -725,7 +725,7 @@ describe('what belongs to the whole machine', () => {
     expect(wanted(a)).toContain('vpn2 with table 300 for chanter:net2')
   })
 
-  test('a state file that tells no table and device is of a daemon that counted them', async () => {
+  test('a state file without table and device is of a daemon that counted them', async () => {
     await a.attach(request('192.168.10.1/24'))
     const { instances, footprint } = a.vpns.snapshot()
     const former = instances.map((one) => ({ ...one, table: undefined, device: undefined }))

@@ -3,7 +3,7 @@ import type { Entry, Hop } from '../../src/dataplane/model.ts'
 import { formatIp } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
 
-/** A wanted entry with what it says, in a line. */
+/** A desired entry with its fields, in a line. */
 export function words(entry: Entry): string {
   switch (entry.kind) {
     case 'route':

@@ -7,7 +7,7 @@ import { enterOwnNamespace } from './namespace.ts'
 
 enterOwnNamespace()
 
-/** A turn looks at so many interfaces that were told to have changed, and each costs a question or two. */
+/** A turn reads so many changed interfaces, and each costs a query or two. */
 const QUESTIONS_A_TURN = 2 * 32
 const EXTERNAL = 50
 
@@ -16,7 +16,7 @@ afterEach(() => lab.close())
 
 const set = (value: number) => writeFileSync('/proc/sys/net/ipv4/conf/all/rp_filter', `${value}`)
 
-/** What `net.ipv4.conf.all.*` costs that somebody writes: the kernel tells of it as a change of every interface. */
+/** The cost of a write to `net.ipv4.conf.all.*`: the kernel notifies of a change of every interface. */
 async function cost(networks: number): Promise<{ questions: number; most: number }> {
   lab = linuxLab()
   const dataplane = lab.restart()
@@ -51,7 +51,7 @@ async function cost(networks: number): Promise<{ questions: number; most: number
   return { questions, most }
 }
 
-test('a setting of all interfaces costs a look at each of ours, a few of them in a turn', async () => {
+test('a setting of all interfaces makes the daemon read each owned one, a few of them in a turn', async () => {
   const few = await cost(10)
   const many = await cost(40)
   expect(few.questions).toBeGreaterThanOrEqual(2 * 10)

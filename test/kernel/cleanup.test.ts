@@ -17,7 +17,7 @@ import { enterOwnNamespace, run } from './namespace.ts'
 
 enterOwnNamespace()
 
-/** What somebody else has on this machine, some of it where we have something too. */
+/** External entries on this machine, some of them beside ours. */
 const THEIRS = `
 ip link add theirs up type bridge
 ip link add given up type bridge
@@ -44,7 +44,7 @@ ip neigh replace 10.0.0.77 lladdr 02:00:00:00:77:04 dev theirs nud noarp extern_
   .trim()
   .split('\n')
 
-/** Ours, on devices of our own and on given ones. */
+/** Owned entries, on owned devices and on external ones. */
 const ours: Entry[] = [
   ...e.network,
   e.local(1),
@@ -164,7 +164,7 @@ describe('chanter cleanup', () => {
     expect((await clean()).output).toBe('nothing of chanter is here\n')
   })
 
-  test('--dry-run says the same and removes nothing', async () => {
+  test('--dry-run prints the same and removes nothing', async () => {
     const full = everything()
     const { output } = await clean('--dry-run')
     expect(output).toContain('would remove remote-mac 02:00:00:00:00:06 on vx-given\n')
@@ -203,7 +203,7 @@ describe('chanter cleanup', () => {
     expect(readdirSync(directory)).toEqual([])
   })
 
-  test('leaves the VTEPs of a VXLAN device alone to which somebody else floods too', async () => {
+  test('keeps the VTEPs of a VXLAN device with external VTEPs in its flood list', async () => {
     const flooded = () => iproute.fdb('vx-given').filter(({ mac }) => mac === '00:00:00:00:00:00')
     run('bridge fdb del 00:00:00:00:00:00 dev vx-given dst 192.0.2.2 vni 300 self')
     run('bridge fdb append 00:00:00:00:00:00 dev vx-given dst 192.0.2.78 self permanent')

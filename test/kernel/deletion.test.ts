@@ -58,7 +58,7 @@ test('a cleanup deletes many links about as fast as a few', async () => {
   expect(names()).toEqual(['lo'])
 })
 
-test('what others have in groups stays, and so does what an earlier process was about to delete and is wanted again', async () => {
+test('external links in groups stay, and so do links that an earlier process was about to delete and that are wanted again', async () => {
   await want(...vxlans(COUNT))
   for (const [i, group] of [0, 1, 7, 2 ** 28, 2 ** 28 + 1, 2 ** 31 - 1].entries()) {
     run(`ip tuntap add theirs${i} mode tap`)
@@ -73,7 +73,7 @@ test('what others have in groups stays, and so does what an earlier process was 
   expect(lab.holds(first!)).toBe(true)
 })
 
-test('one that is gone already, or is somebody else’s by now, does not keep the others', async () => {
+test('a link that is gone already, or external by now, does not block the others', async () => {
   const three = vxlans(3)
   await want(...three)
   dataplane = lab.restart({ deaf: true })

@@ -50,7 +50,7 @@ function fdbOf(device: string, mac: number): FdbEntry[] {
   return iproute.fdb(device).filter((entry) => entry.mac === formatMac(mac))
 }
 
-describe('what the kernel holds', () => {
+describe('the actual state', () => {
   beforeEach(async () => {
     expect(await want(...everything)).toEqual([])
   })
@@ -154,7 +154,7 @@ describe('heals', () => {
     expect(iproute.link('vx0')?.ifindex).toBe(ifindex)
   })
 
-  test('a device of somebody else that was renamed and named back', async () => {
+  test('an external device that was renamed and named back', async () => {
     run('ip link set tap1 name other')
     await lab.until(() => dataplane.status(e.local(1)).state === 'failed')
     expect(dataplane.status(e.local(1)).reason).toBe('interface tap1 does not exist')
@@ -213,7 +213,7 @@ test('a bulk does not hide what others delete meanwhile', async () => {
   await lab.until(() => lab.holds(e.remote(2)))
 })
 
-test('lost notifications are noticed, and what they told of is found', async () => {
+test('lost notifications are noticed, and their changes are found', async () => {
   lab.close()
   lab = linuxLab({ monitorBufferBytes: 4096 })
   dataplane = lab.restart()
@@ -298,11 +298,11 @@ test('a driver follows a device that was made anew', () => {
     run('ip link del vx0')
   }
   driver.poll()
-  expect([...driver.set([entry])]).toEqual([[0, 'interface vx0 does not exist']])
+  expect([...driver.set([entry])]).toMatchObject([[0, { text: 'interface vx0 does not exist' }]])
   driver.close()
 })
 
-test('a driver is told what others do to its neighbours, and of what it does itself only that they are gone', () => {
+test('a driver sees external changes of its neighbour entries, and of its own changes only removals', () => {
   run('ip link add br0 up type bridge')
   const driver = new LinuxDriver({ clock: systemClock })
   const told: [string, boolean][] = []
@@ -342,7 +342,7 @@ test('every socket is closed again', async () => {
   expect(sockets()).toBe(before)
 })
 
-test('a kernel that cannot carry IP VPNs says what it lacks', async () => {
+test('a kernel that cannot forward IP VPNs names the missing feature', async () => {
   run('ip link set tap1 up')
   const missing = (path: string) => !existsSync(path)
   const open = await want(vpn.red, vpn.label(100, 'tap1'), { ...vpn.core, device: 'tap1' })

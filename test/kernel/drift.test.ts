@@ -139,7 +139,7 @@ const CHANGES: [what: string, command: string][] = [
 ]
 
 describe('found by a comparison', () => {
-  test.each(CHANGES)('%s: told and repaired', async (_what, command) => {
+  test.each(CHANGES)('%s: reported and repaired', async (_what, command) => {
     await begin({ deaf: true })
     const before = state()
     commit(command)
@@ -213,10 +213,10 @@ test.each([
   expect(run('ip link')).not.toMatch(/stray|other|br0|vx0/)
 })
 
-describe('what another program set in the FDB of a VXLAN device', () => {
+describe('an external entry in the FDB of a VXLAN device', () => {
   const gaps = () => dataplane.vxlanGaps().join()
 
-  test('is told as long as it is there', async () => {
+  test('is reported as long as it is there', async () => {
     await begin({})
     run('bridge fdb add 06:00:00:00:00:01 dev vx0 dst 192.0.2.99 self')
     await lab.until(() => gaps().includes('06:00:00:00:00:01 to 192.0.2.99'))
@@ -224,7 +224,7 @@ describe('what another program set in the FDB of a VXLAN device', () => {
     await lab.until(() => gaps() === '')
   })
 
-  test('is told of a device that it made', async () => {
+  test('is reported on a device that it made', async () => {
     lab = linuxLab()
     dataplane = lab.restart({ deaf: true })
     const [, ...rest] = e.network
@@ -254,7 +254,7 @@ test('a link of another program that got the index of one of ours unnoticed is n
   expect(lab.indexOf('vx0')).toBe(index)
 })
 
-describe('after a restart with a state that tells what was made', () => {
+describe('after a restart with a state that names the owned devices', () => {
   const made: MadeLink[] = [
     { name: 'br0', kind: 'bridge', vni: null, table: null },
     { name: 'vx0', kind: 'vxlan', vni: e.VNI, table: null },

@@ -66,7 +66,7 @@ const links = z.array(
 
 const fous = z.array(z.object({ port: z.number(), ipproto: z.number(), local: z.string().optional() }))
 
-/** Whether the kernel holds exactly this, as iproute2 and /proc tell. */
+/** Whether the kernel holds exactly this, as iproute2 and /proc show. */
 /** What is wanted for IP VPNs alone. */
 export type IpEntry = Exclude<Entry, Bridge | Vxlan | Port | LocalMac | RemoteMac | Flood | Neighbour>
 
@@ -214,7 +214,7 @@ function routesTo(entry: VrfRoute | Unreachable | LabelRoute) {
 
 type RouteAnswer = z.infer<typeof routes>[number]
 
-/** The ways of a route in one spelling: its hops in their order. */
+/** The paths of a route in one spelling: its next hops in their order. */
 function waysOf({ nexthops, ...only }: RouteAnswer): string {
   return (nexthops ?? [only])
     .map(({ dev, gateway, via, labels, to, weight }) => {

@@ -45,7 +45,7 @@ const links = z.array(
 
 export type FdbEntry = Omit<z.infer<typeof fdbEntries>[number], 'ifname'>
 
-/** What iproute2 says of the kernel: an independent witness. */
+/** The kernel as iproute2 shows it: an independent witness. */
 export const iproute = {
   fdb: (device: string): FdbEntry[] =>
     fdbEntries

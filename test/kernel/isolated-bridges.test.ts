@@ -191,7 +191,7 @@ describe('an external bridge', () => {
     },
   )
 
-  test('with a program of another owner keeps that, and says so', async () => {
+  test('with a program of another owner keeps that, and reports it', async () => {
     const program = loadProgram({ ...dropFrames, name: 'another' }) as Program
     const requests = new Requests()
     setXdp(requests, lab.indexOf('br0') ?? 0, program.fd)
@@ -205,7 +205,7 @@ describe('an external bridge', () => {
     expect(xdpOf('br0')).toBe(program.id)
   })
 
-  test('has sticky addresses where attaches and routes say they are', async () => {
+  test('has sticky addresses at their ports from attaches and routes', async () => {
     await want(...external)
     const flags = (port: string, mac: number) =>
       iproute.fdb(port).find((one) => one.mac === formatMac(mac) && one.master !== undefined)?.flags

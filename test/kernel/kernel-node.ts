@@ -102,7 +102,7 @@ export function kernelNode() {
     vpns,
     attach: (body: object) => post('attach', body),
     detach: (body: object) => post('detach', body),
-    /** What is wrong with what the kernel holds, in words. */
+    /** What is wrong with the actual state, in words. */
     async faults(): Promise<string[]> {
       const { faults } = await reconciler.verifier.verify()
       const failures = [...reconciler.statuses.failures()].map(

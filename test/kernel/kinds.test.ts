@@ -52,7 +52,7 @@ beforeAll(async () => {
 afterAll(() => lab.close())
 
 describe.each(TABLE_KINDS.filter(isThere))('%s', (kind) => {
-  test.each(SAMPLES[kind])('is what iproute2 and a dump say, until it is removed: %#', (entry) => {
+  test.each(SAMPLES[kind])('is shown by iproute2 and by a dump, until it is removed: %#', (entry) => {
     expect(lab.driver.set([entry])).toEqual(new Map())
     expect(lab.holds(entry)).toBe(true)
     expect(found(entry)).toMatchObject([{ entry }])

@@ -87,7 +87,7 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
       monitor.stdout?.on('data', (data) => {
         text += data
       })
-      /** A link that comes and goes, to know that the monitor has told everything before it. */
+      /** A link that comes and goes: its notification comes after all earlier ones. */
       const mark = async (name: string) => {
         await until(() => {
           run(`ip tuntap add ${name} mode tap`)
@@ -120,7 +120,7 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
   }
 }
 
-/** Runs commands of `ip` in one process; one that fails, since its interface went with another, holds up nobody. */
+/** Runs commands of `ip` in one process; one that fails, since its interface went with another, does not stop the others. */
 function batch(commands: readonly string[], ...options: readonly string[]): void {
   spawnSync('ip', [...options, '-force', '-batch', '-'], commands.join('\n'))
 }

@@ -75,7 +75,7 @@ test('of a session that comes up nothing is shown', async () => {
   await shows(b, 'up')
 })
 
-test('a kernel without the counters says nothing', () => {
+test('a kernel without the counters adds no reason', () => {
   expect(parseMd5Drops('TcpExt: A B\nTcpExt: 1 2\n')).toBeNull()
   expect(parseMd5Drops('')).toBeNull()
 })

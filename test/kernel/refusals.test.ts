@@ -84,7 +84,7 @@ async function stop(): Promise<void> {
   lab.close()
 }
 
-/** The kernel when nothing has changed between two looks at it. */
+/** The kernel when nothing has changed between two dumps. */
 function calmState(): Promise<string> {
   let before = ''
   return lab.eventually('the kernel is calm', async () => {
@@ -176,7 +176,7 @@ describe('refused, and nothing changes', () => {
     await refuses(typeof request === 'function' ? request() : request, 400, words)
   })
 
-  test('what only the kernel knows: an interface that others take frames from', async () => {
+  test('a fault that only the kernel detects: an interface with another receiver of its frames', async () => {
     ip('link add link tap4 name mac4 type macvlan')
     await refuses(body(4), 500, 'cannot set up tap4: EBUSY')
     ip('link del mac4')
@@ -278,7 +278,7 @@ describe('granted', () => {
     )
   })
 
-  test('what the host has itself later is told, and stays the host’s', async () => {
+  test('an address that becomes the host’s later is reported, and stays the host’s', async () => {
     expect(await node.attach(body(6, { linuxbr: 'br-agent' }))).toBe('200')
     ip(`link set br-agent address ${MAC(6)}`)
     const told = `local-mac on tap6: the bridge takes frames for ${MAC(6)} for the host: it is br-agent's own address`

@@ -11,7 +11,7 @@ import { enterOwnNamespace, run } from './namespace.ts'
 enterOwnNamespace()
 
 /**
- * From the notification, or from the begin of a comparison, until what somebody changed is put right. It takes a tenth of a second; more than this is
+ * From the notification, or from the begin of a comparison, until the repair of drift. It takes a tenth of a second; more than this is
  * no busy machine but a wait that grows, as that of fights does, up to a minute.
  */
 const REPAIR_MS = 10_000

@@ -71,7 +71,7 @@ test.each([LISTS, FRONTEND])('packages are installed when another process gives 
   expect(seen.output).toContain('Unable to locate package')
 })
 
-test('a lock that is never given back is named', async () => {
+test('a lock that is never released is named', async () => {
   const root = aptRoot()
   const holder = await hold(join(root, LISTS))
   const seen = install(root, { LOCK_SECONDS: '1' })

@@ -27,7 +27,7 @@ test('a network namespace that has the inode of one that is gone is another one'
   expect(isThisKernel(kernelIdentity())).toBe(true)
 })
 
-test('what an earlier version wrote of this network namespace is of this one', () => {
+test('the network namespace in the state of an earlier version is recognized', () => {
   const [boot] = kernelIdentity().split('/')
   expect(isThisKernel(`${boot}/${inode()}`)).toBe(true)
   expect(isThisKernel(`${boot}/1`)).toBe(false)
@@ -36,7 +36,7 @@ test('what an earlier version wrote of this network namespace is of this one', (
 
 const KIB = 1024
 
-test('a disk that is full is told, and what was kept before is; when it has room, all is kept again', async () => {
+test('a full disk is reported, and the earlier state is kept; when it has room, all is kept again', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'chanter-full-'))
   run(`mount -t tmpfs -o size=${512 * KIB} tmpfs ${directory}`)
   onTestFinished(async () => {

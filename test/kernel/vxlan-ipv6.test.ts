@@ -88,7 +88,7 @@ test('over IPv4 the option stays as it is: devices that differ cannot share a po
 })
 
 describe('beside a device of the same UDP port that drops such packets', () => {
-  test('of an earlier daemon: it goes on, the next one is like it, and that is told', async () => {
+  test('of an earlier daemon: it goes on, the next one is like it, and that is reported', async () => {
     run(`ip link add vx0 type vxlan id ${e.VNI} local ${VTEP} dstport 4789 nolearning ttl 0`)
     run('ip link set vx0 alias chanter:net1 up')
     const index = lab.driver.link('vx0')?.index

@@ -8,7 +8,7 @@ test('resolves to the awaited value', async () => {
   ).toBe(3)
 })
 
-test('past the deadline, says what was awaited and what was seen last', async () => {
+test('past the deadline, it reports the condition and the last state', async () => {
   await expect(eventually('a session', async () => ({ seen: 'Idle' }), 0.1)).rejects.toThrow(
     'not met within 0.1 s: a session; last seen: Idle',
   )

@@ -3,7 +3,7 @@ import { giveBackMemory, threadMemory } from '../../src/linux/memory.ts'
 
 const LOOK_MS = 5000
 
-/** The looks at which a process collects that worked so many milliseconds before each; a collection takes so long. */
+/** The checks at which a process collects that worked so many milliseconds before each; a collection takes so long. */
 function collections(work: readonly number[], pauseMs = 20): number[] {
   const looks: number[] = []
   let [now, busy, count] = [0, 0, 0]
@@ -45,7 +45,7 @@ test('collections take a hundredth of the time, however often bursts come', () =
   expect(collections(bursts, 1000).length).toBe(8)
 })
 
-test('what a collection frees goes back to the machine', () => {
+test('memory that a collection frees returns to the machine', () => {
   const { collect } = threadMemory()
   let garbage: number[][] | null = Array.from({ length: 200_000 }, (_, i) => Array(16).fill(i))
   const before = process.memoryUsage().rss

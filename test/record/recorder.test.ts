@@ -65,7 +65,7 @@ test('each input has its time, and comes back as it was', () => {
   expect(events).toEqual([{ at: 1234.5, type: 'attach', request: JSON.parse(JSON.stringify(request)) }])
 })
 
-test('a recording that cannot be written is told once, until it can be', () => {
+test('a recording that cannot be written is reported once, until it can be', () => {
   const { recorder: made, told, fail } = recorder()
   const write = () => made.write({ type: 'started' })
   write()

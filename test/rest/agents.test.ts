@@ -22,7 +22,7 @@ function sent(): Sent[] {
 const post = (app: ReturnType<typeof testApi>['app'], { action, body }: Sent) =>
   app.inject({ method: 'POST', url: `/${action}`, payload: JSON.stringify(body) })
 
-describe('what an OVS agent sends', () => {
+describe('requests of an OVS agent', () => {
   test('the dummy driver answers by 200, each of it, and at the end nothing is left', async () => {
     const { app, vpns, reconciler, speaker } = testApi('dummy')
     const most = new Set<string>()
@@ -42,7 +42,7 @@ describe('what an OVS agent sends', () => {
     expect([...vpns.instances.keys()]).toEqual([])
   })
 
-  test('the Linux drivers refuse, and say why', async () => {
+  test('the Linux drivers refuse, with the reason', async () => {
     const { app, vpns } = testApi('linux')
     for (const one of sent().filter(({ action }) => action === 'attach_localport')) {
       const { statusCode, body } = await post(app, one)

@@ -65,7 +65,7 @@ describe('every error is one of the table, and never one of Fastify', () => {
     },
   )
 
-  test('a fault of ours says nothing of itself', async () => {
+  test('an internal error shows no details', async () => {
     vi.spyOn(api.vpns, 'attach').mockRejectedValue(new TypeError("x is not a function: '/etc/key'"))
     const payload = {
       vpn_type: 'evpn',

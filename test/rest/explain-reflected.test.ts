@@ -63,7 +63,7 @@ beforeEach(async () => {
 
 const get = async (from: FastifyInstance, path: string) => (await clock.while(from.inject(path))).json()
 
-test('a reflector says who gets a route, and why others do not', async () => {
+test('a reflector shows which clients get a route, and why others do not', async () => {
   const answer = await get(app, `/explain?address=${MAC}`)
   expect(answer).toMatchObject({
     instances: [],
@@ -83,14 +83,14 @@ test('a reflector says who gets a route, and why others do not', async () => {
   expect(text).toContain(`not to ${C}: it asks for none of the route targets`)
 })
 
-test('a reflector without a route says so, and has no instances to ask about', async () => {
+test('a reflector without a route reports that, and has no instances', async () => {
   expect(explanationText(await get(app, '/explain?address=02:00:00:00:99:02'))).toContain(
     'no peer has a route',
   )
   expect(await get(app, `/explain?address=${MAC}&instance=net1`)).toMatchObject({ code: 400 })
 })
 
-test('behind a reflector that filters by route target, its clients say whom to ask', async () => {
+test('behind a reflector that filters by route target, its clients name the reflector', async () => {
   const answer = await get(node.api(), `/explain?address=${MAC}`)
   expect(answer).toMatchObject({ routes: 0, filtered_by: [RR] })
   expect(explanationText(answer)).toContain(
@@ -101,7 +101,7 @@ test('behind a reflector that filters by route target, its clients say whom to a
   expect(explanationText(own)).not.toContain('sends only routes')
 })
 
-test('the status says who filters by route target', async () => {
+test('the status names peers that filter by route target', async () => {
   expect(summaryText(await get(node.api(), '/status'))).toContain(
     `of ${RR} only those with a route target that is imported here`,
   )

@@ -167,7 +167,7 @@ describe('a remote address', () => {
 })
 
 describe('a local address', () => {
-  test('stays here whatever others say', async () => {
+  test('stays here for any received route', async () => {
     reflector.originate(
       localSource('x'),
       EVPN,
@@ -199,8 +199,8 @@ describe('a local address', () => {
   })
 })
 
-describe('what did not come to the RIB', () => {
-  test('a route of ours that a reflector sends back is told, until it is withdrawn', async () => {
+describe('routes that are not in the RIB', () => {
+  test('a route of ours that a reflector sends back is shown, until it is withdrawn', async () => {
     const source = localSource('echo')
     const nlri = macRoute(OURS, MAC, null)
     const attributes = { extendedCommunities: [VXLAN, RED], originatorId: u32(ip(OURS), 0) }
@@ -222,7 +222,7 @@ describe('what did not come to the RIB', () => {
   })
 })
 
-describe('an address that nobody has', () => {
+describe('an address without a route or endpoint', () => {
   test('is nowhere', async () => {
     const answer = await explain('192.168.10.77')
     expect(answer).toEqual({

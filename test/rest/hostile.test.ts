@@ -127,7 +127,7 @@ const contentType = fc.constantFrom(
   '',
 )
 
-test('whatever is asked, the fault is never ours, and every refusal says why', async () => {
+test('no request causes an internal error, and every refusal has a reason', async () => {
   const asked = fc.record({
     method: fc.constantFrom(...METHODS),
     url: path,

@@ -47,12 +47,12 @@ test('writes what is made on the way as JSON.stringify writes what is there', as
   )
 })
 
-test('what is undefined is left out', async () => {
+test('undefined fields are left out', async () => {
   expect(await text(jsonStream([undefined, 1, undefined, 2].values(), READER))).toBe('[1,2]')
   expect(await text(jsonStream([undefined].values(), READER))).toBe('[]')
 })
 
-test('slices that nobody reads to their end are given back', async () => {
+test('slices that are not read to their end are released', async () => {
   let isGivenBack = false
   async function* endless(): AsyncGenerator<Iterable<unknown>> {
     try {

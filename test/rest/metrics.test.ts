@@ -132,7 +132,7 @@ describe('GET /metrics', () => {
     })
   })
 
-  test('tells of attaches and of what the kernel is to hold, with no series a port', async () => {
+  test('counts attaches and desired entries, without a series per port', async () => {
     await node.attach()
     const one = await samples()
     expect(Object.fromEntries(one)).toMatchObject({

@@ -34,7 +34,7 @@ const detach = (changes: Record<string, unknown>) =>
     payload: JSON.stringify({ ...good, ...changes }),
   })
 
-describe('a parameter that is wrong is named, with what was given and what is expected', () => {
+describe('a parameter that is wrong is named, with its value and the expected one', () => {
   test.each([
     ['vpn_instance_id', ''],
     ['vpn_instance_id', 7],
@@ -359,7 +359,7 @@ describe('an IP VPN', () => {
     expect((await detach({ ...ipvpn, gateway_ip: null })).statusCode).toBe(200)
   })
 
-  test('attracts no traffic, and says how to attach without', async () => {
+  test('attracts no traffic, and the answer explains how to attach without', async () => {
     const response = await attach({ ...ipvpn, attract_traffic: { to_rt: ['64512:1'] } })
     expect([response.statusCode, response.json().description]).toEqual([
       400,
@@ -370,7 +370,7 @@ describe('an IP VPN', () => {
       expect((await attach({ ...ipvpn, attract_traffic: nothing })).statusCode).toBe(200)
   })
 
-  test('has a fallback that is shown and kept until another is given, and that Linux does not serve', async () => {
+  test('has a fallback that is shown and kept until another is set, and that Linux does not serve', async () => {
     const shown = async () => (await api.app.inject('/looking-glass/vpns/instances/ip1')).json().fallback
     const problems = async () => (await api.app.inject('/status')).json().problems
     const fallback = { dst_mac: 'fa:16:3e:00:00:99', src_mac: '00:00:5e:2a:10:00', ovs_port_number: 3 }

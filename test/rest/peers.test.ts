@@ -93,7 +93,7 @@ describe('orders of an operator', () => {
     expect(await shown('/protocol')).toMatchObject({ established_count: 2 })
   })
 
-  test('reset takes back a peer that sent too many routes, and says so until then', async () => {
+  test('reset reconnects a peer that sent too many routes, and its reason is shown until then', async () => {
     start({ maxPrefixes: 1 })
     us.subscribe(new Collector(), RED)
     const send = (mac: string) =>
@@ -219,8 +219,8 @@ describe('what is refused', () => {
   })
 })
 
-describe('the looking glass says', () => {
-  test('what was agreed, what was advertised, and how the session is protected', async () => {
+describe('the looking glass shows', () => {
+  test('negotiated and advertised capabilities, and the protection of the session', async () => {
     start({ md5Key: 's3cret', ttlSecurityHops: 1 })
     const peer = await shown()
     expect(peer).toMatchObject({
@@ -246,7 +246,7 @@ describe('the looking glass says', () => {
     expect(JSON.stringify(peer)).not.toContain('s3cret')
   })
 
-  test('what the peer said when it went away, and what became of the attempts since', async () => {
+  test('the last NOTIFICATION of the peer, and the outcome of the attempts since', async () => {
     start()
     them.peers.get(ip(OURS))!.disable('moving to another rack')
     clock.advance(60_000)

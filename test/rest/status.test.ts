@@ -62,7 +62,7 @@ describe('GET /status', () => {
     })
   })
 
-  test('says which routes a peer cannot be sent, until they are gone', async () => {
+  test('names the routes that cannot be advertised to a peer, until they are gone', async () => {
     await settled()
     const source = localSource('EVI-1')
     const nlri = macRoute(OURS, '02:00:00:00:00:01', null)
@@ -78,7 +78,7 @@ describe('GET /status', () => {
     expect((await get('/status')).problems).toEqual([])
   })
 
-  test('says what the kernel refused', async () => {
+  test('shows refusals of the kernel', async () => {
     one.driver.fail(
       (op, entry) => op === 'set' && entry.kind === 'remote-mac',
       refusal('ENOMEM', 'no room'),
@@ -94,7 +94,7 @@ describe('GET /status', () => {
     })
   })
 
-  test('counts what others change, and says which entry they change again and again', async () => {
+  test('counts drift, and names an entry that is changed again and again', async () => {
     await settled()
     expect(await get('/status')).toMatchObject({ drift: { count: 0, last: null, contested: 0 } })
     const since = clock.epoch()
@@ -116,7 +116,7 @@ describe('GET /status', () => {
     expect(await get('/status')).toMatchObject({ ok: true, drift: { count: 8, contested: 0 } })
   })
 
-  test('says which ports pass no traffic, when that lasts', async () => {
+  test('names ports that pass no traffic, when that lasts', async () => {
     await settled()
     one.driver.kernel.changeLink('tap1', { carrier: false })
     clock.advance(30_000)
@@ -132,7 +132,7 @@ describe('GET /status', () => {
     expect(await get('/status')).toMatchObject({ ok: true })
   })
 
-  test('counts what is still to be removed, and says so when that lasts', async () => {
+  test('counts entries still to be removed, and reports it when that lasts', async () => {
     await settled()
     one.reconciler.stop() // as if it were busy
     await two.detach({ mac: 0x02_00_00_00_01_02, ip: null })
@@ -171,7 +171,7 @@ describe('GET /status', () => {
     expect(problems).toEqual(ok ? [] : [expect.stringMatching(problem)])
   })
 
-  test('says since when the kernel has not answered, and that the forwarding loop fails', async () => {
+  test('shows since when the kernel has not answered, and that the forwarding loop fails', async () => {
     await settled()
     const view = one.view()
     const since = clock.epoch()
@@ -189,7 +189,7 @@ describe('GET /status', () => {
     })
   })
 
-  test('says what of the state cannot be kept', async () => {
+  test('names the state that cannot be kept', async () => {
     await settled()
     const unkept = [{ entry: 'instance net1', reason: 'a bug' }]
     app = one.api({ stateFile: () => ({ path: '/state', written: began, failure: null, unkept }) })
@@ -201,7 +201,7 @@ describe('GET /status', () => {
     })
   })
 
-  test('says what the log, the files and the machine lack', async () => {
+  test('reports problems of the log, the files and the machine', async () => {
     await settled()
     const lacking = { ...dummyDrivers.evpn, lacks: () => 'CAP_NET_ADMIN is missing' }
     app = one.api({ drivers: { ...dummyDrivers, evpn: lacking } }, undefined, undefined, {
@@ -215,7 +215,7 @@ describe('GET /status', () => {
     ])
   })
 
-  test('says where frames go that no route tells of, until that is over', async () => {
+  test('shows where frames go without a route, until that is over', async () => {
     await settled()
     const entry = { kind: 'remote-mac', device: 'vxlan--net1', mac: 0x06_00_00_00_00_01, vni: 100 } as const
     const strange = { ...entry, dst: ip('192.0.2.99') }
@@ -231,7 +231,7 @@ describe('GET /status', () => {
     expect(await get('/status')).toMatchObject({ ok: true })
   })
 
-  test('says which entries have been pending for long', async () => {
+  test('names entries that have been pending for long', async () => {
     await settled()
     one.reconciler.stop() // as if it were busy
     await two.attach({ mac: 0x02_00_00_00_01_03, ip: null })
@@ -255,7 +255,7 @@ describe('GET /status', () => {
     })
   })
 
-  test('says what speaks for MD5 keys that differ, of a peer that does not answer', async () => {
+  test('shows signs of different MD5 keys, of a peer that does not answer', async () => {
     const [peer] = one.speaker.peers.values()
     vi.spyOn(peer!.sessions, 'md5Trouble').mockReturnValue('TCP has dropped 3 segments')
     clock.advance(1000)
@@ -265,7 +265,7 @@ describe('GET /status', () => {
     expect((await get('/status')).problems).toContainEqual(silence)
   })
 
-  test('answers where the kernel cannot be asked, and says so', async () => {
+  test('answers while the kernel cannot be read, and reports it', async () => {
     await settled()
     const ask = vi.spyOn(one.driver, 'ownedLinks').mockImplementation(() => {
       throw new Error('netlink socket: EMFILE')
@@ -278,7 +278,7 @@ describe('GET /status', () => {
     expect(await get('/status')).toMatchObject({ ok: true })
   })
 
-  test('says that forwarding goes on by the last known routes, and since when', async () => {
+  test('shows that forwarding is headless, and since when', async () => {
     await settled()
     two.speaker.stop('gone')
     const lost = clock.epoch()
@@ -293,7 +293,7 @@ describe('GET /status', () => {
     expect((await get('/status')).entries).toMatchObject({ wanted: 5 })
   })
 
-  test('says what nobody wants, and that a disabled peer is no problem of its own', async () => {
+  test('names stale links, and a disabled peer is no problem of its own', async () => {
     await settled()
     one.driver.kernel.addLink('evpn---old', { kind: 'bridge', alias: 'chanter:old' })
     one.speaker.peers.values().next().value!.disable('')
@@ -304,7 +304,7 @@ describe('GET /status', () => {
     })
   })
 
-  test('says which network has a storm, and where it comes from', async () => {
+  test('names the network and the port of a storm', async () => {
     await settled()
     for (let second = 1; second <= 40; second++) {
       one.driver.kernel.counters.set('evpn---net1', { received: 620_000 * second })
@@ -319,7 +319,7 @@ describe('GET /status', () => {
     expect(await get('/status')).toMatchObject({ ok: true, problems: [] })
   })
 
-  test('says which MAC address is a duplicate', async () => {
+  test('names a duplicate MAC address', async () => {
     await settled()
     await one.attach({ port: 'tap2', mac: 0x02_00_00_00_01_09, ip: null })
     await two.attach()
@@ -339,7 +339,7 @@ describe('GET /status', () => {
     expect((await get('/status')).problems).toEqual([])
   })
 
-  test('says which addresses are attached on two nodes, unless that is over soon', async () => {
+  test('names addresses that are attached on two nodes, unless that is over soon', async () => {
     await settled()
     await two.attach()
     clock.advance(30_000)
@@ -356,7 +356,7 @@ describe('GET /status', () => {
     expect((await get('/status')).problems).toEqual([])
   })
 
-  test('says that it cannot listen', async () => {
+  test('reports that it cannot listen', async () => {
     const network = new VirtualNetwork(clock)
     const [, second] = [0, 1].map(() => new TestNode('10.77.0.19', [], clock, network))
     app = second!.api()
@@ -367,7 +367,7 @@ describe('GET /status', () => {
     })
   })
 
-  test('says so before all routes are here', async () => {
+  test('is waiting before initial convergence', async () => {
     expect(await get('/status')).toMatchObject({ routes: { state: 'waiting', since: began } })
     expect(await get('/readyz')).toMatchObject({ code: 503, description: 'no session with any peer' })
     await settled()
@@ -377,7 +377,7 @@ describe('GET /status', () => {
 })
 
 describe('GET /status/entries', () => {
-  test('tells of every wanted entry', async () => {
+  test('lists every desired entry', async () => {
     await settled()
     const entries = await get('/status/entries')
     expect(entries).toHaveLength(7)
@@ -400,7 +400,7 @@ describe('GET /status/entries', () => {
     })
   })
 
-  test('tells what failed: since when, why, and when it is tried again', async () => {
+  test('shows failures: since when, why, and the time of the next try', async () => {
     await attachHere()
     one.driver.fail(
       (op, entry) => op === 'set' && entry.kind === 'remote-mac',
@@ -424,7 +424,7 @@ describe('GET /status/entries', () => {
     expect(failed.attempts).toBeGreaterThan(2)
   })
 
-  test('tells of what could not be removed', async () => {
+  test('lists entries that could not be removed', async () => {
     await settled()
     one.driver.fail((op, entry) => op === 'remove' && entry.kind === 'remote-mac', refusal('EBUSY'), 100)
     await two.detach({ mac: 0x02_00_00_00_01_02, ip: null })
@@ -479,7 +479,7 @@ describe('POST /status/verify', () => {
     })
   })
 
-  test('finds what the daemon was not told of', async () => {
+  test('finds drift without a notification', async () => {
     await settled()
     one.driver.kernel.links.get('vxlan--net1')!.remote.clear()
     one.driver.kernel.addLink('evpn---old', { kind: 'bridge', alias: 'chanter:old' })
@@ -495,7 +495,7 @@ describe('POST /status/verify', () => {
     expect(one.isInStep).toBe(true)
   })
 
-  test('tells of what is known to be missing, too', async () => {
+  test('counts entries that are known to be missing, too', async () => {
     one.driver.fail((op, entry) => op === 'set' && entry.kind === 'remote-mac', refusal('ENOMEM'), 100)
     await settled()
     expect(await get('/status/verify', 'POST')).toMatchObject({ faults: [], failed: 1, pending: 0 })

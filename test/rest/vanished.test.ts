@@ -9,7 +9,7 @@ const ONE = '10.77.0.11'
 const TWO = '10.77.0.12'
 const VM2 = '02:00:00:00:01:02'
 
-test('a node that goes at once, behind a reflector without graceful restart, is told and explained while it is kept', async () => {
+test('a node that goes at once, behind a reflector without graceful restart, is shown and explained while it is kept', async () => {
   const clock = new VirtualClock()
   const network = new VirtualNetwork(clock)
   const clients = [ONE, TWO].map((address) => peerConfig(address, { reflectorClient: true, passive: true }))

@@ -127,7 +127,7 @@ export class Agent {
     })
   }
 
-  /** Whether the daemon cannot have the EVPN instance that the endpoint is to be plugged into. */
+  /** Whether the daemon cannot have the EVPN instance of an IRB endpoint. */
   private leadsNowhere({ port }: AttachRequest): boolean {
     if (typeof port === 'string') return false
     return ![...this.maybeThere].some((key) => this.asked.get(key)?.instanceId === port.evpn)

@@ -46,7 +46,7 @@ export interface RestartNode {
   readonly moves: boolean
 }
 
-/** Somebody else changes the kernel: `link` of 1 chooses among the links that are ours. */
+/** Drift: `link` of 1 chooses among the owned links. */
 export interface Meddle {
   readonly kind: 'meddle'
   readonly node: number

@@ -6,7 +6,7 @@ import { formatIp } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import type { Node } from './machines.ts'
 
-/** An entry with what it says; the order of hops does not count. */
+/** An entry with its fields; the order of hops does not count. */
 export function describe(entry: Entry): string {
   switch (entry.kind) {
     case 'remote-mac':

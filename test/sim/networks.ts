@@ -124,7 +124,7 @@ export function drawTraits(random: Random, network: string): Traits {
   }
 }
 
-/** A hub or a spoke: what one side exports the other imports, and nobody else does. */
+/** A hub or a spoke: only the other side imports what one side exports. */
 function drawSide(random: Random, number: number): Pick<Traits, 'importTargets' | 'exportTargets'> {
   const [hub, spoke] = [[rt(`64512:${100 + number}`)], [rt(`64512:${200 + number}`)]]
   return random.chance(0.5)

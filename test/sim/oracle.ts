@@ -36,7 +36,7 @@ export function* contradictions(nodes: readonly Node[]): Iterable<string> {
   yield* gatewayFaults(nodes)
 }
 
-/** Only what is plugged into an EVPN instance that is not there may be refused. */
+/** Only an IRB attach without its EVPN instance may be refused. */
 function leadsNowhere(node: Node, { port }: AttachRequest): boolean {
   return typeof port !== 'string' && !networksOf(node, 'evpn').has(port.evpn)
 }
@@ -74,8 +74,8 @@ function dueAdvertisements(node: Node): Set<string> {
 }
 
 /**
- * Where nothing may be that nobody wants. Without a state file, a network or a veth pair that ended while the daemon was away is nobody's;
- * it stays until somebody cleans up.
+ * Where no undesired entry may be. Without a state file, a network or a veth pair that ended while the daemon was away is stale;
+ * it stays until a cleanup.
  */
 function devicesInSight({ site, agent, driver }: Node, { reconciler }: Daemon): string[] {
   const links = [...driver.kernel.links.values()]

@@ -1,7 +1,7 @@
 import { play } from './simulation.ts'
 import type { Story } from './story.ts'
 
-/** The fewest events of a story after which it is still wrong in the same way (delta debugging); `progress` is told how many are left. */
+/** The fewest events of a story after which it is still wrong in the same way (delta debugging); `progress` gets the number of those left. */
 export async function shrink(story: Story, progress: (left: number) => void): Promise<Story> {
   const faults = new Set((await play(story)).wrong.map(kindOf))
   const fails = async (shorter: Story): Promise<boolean> =>
@@ -18,7 +18,7 @@ export async function shrink(story: Story, progress: (left: number) => void): Pr
   return withLast(last)
 }
 
-/** What is wrong, whichever machine, address or label it is about. */
+/** The kind of fault, without machine, address or label. */
 const kindOf = (line: string): string => line.replace(/\d+/g, '#')
 
 /** A part of `all` that still `fails`, and does not without any one of its own; pieces that are left out become ever smaller. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { fewest } from './shrink.ts'
 import { simulate } from './simulation.ts'
 
-describe('a network at rest forwards as all attachments together say', () => {
+describe('a network at rest forwards by all attachments', () => {
   test.each(Array.from({ length: 25 }, (_, i) => i + 1))('seed %i', async (seed) => {
     const { wrong, history } = await simulate(seed)
     expect(wrong, history.join('\n')).toEqual([])

@@ -6,7 +6,7 @@ import type { AttachRequest } from '../../src/vpn/request.ts'
 import { cableTexts, gatewayOf, leadsToSubnet, linkOf, portOf, subnetOf } from './irb-oracle.ts'
 import { CORE, exchange, type Node, networksOf, pathTo } from './machines.ts'
 
-/** Where packets go that nobody may get. */
+/** The blackhole VRF. */
 const DEAD_END = 'bvrf-0'
 
 /** An endpoint of some node in an IP VPN: where packets for its prefix go. */
@@ -29,7 +29,7 @@ function prefixOf({ ip, advertiseSubnet }: AttachRequest): string {
   return advertiseSubnet ? subnetOf(ip!.ip) : `${formatIp(ip!.ip)}/32`
 }
 
-/** Prefixes with what is said of them that a node must advertise for its VRFs. */
+/** Prefixes, with their attributes, that a node must advertise for its VRFs. */
 export function dueVpnRoutes(node: Node, nodes: readonly Node[]): Set<string> {
   const due = saidBy(nodes).filter((one) => one.node === node)
   return new Set(due.map((said) => routeText(said.prefix, labelOf(said), said.targets, said.record)))
@@ -61,7 +61,7 @@ function listed(targets: Iterable<string>): string {
     .join()
 }
 
-/** All that running nodes say: of their endpoints, and again of what others say, until nobody has anything to add. */
+/** All routes of running nodes: those of endpoints, and re-advertised ones until no node adds any. */
 function saidBy(nodes: readonly Node[]): Said[] {
   const running = nodes.filter(({ daemon }) => daemon !== null)
   const first = running.flatMap(firstSaid)

@@ -318,6 +318,6 @@ export const opens: Any<Open> = fc
     ...open,
     version: 4,
     as,
-    // Without the capability an AS of four octets cannot be told.
+    // Without the capability an AS of four octets cannot be encoded.
     capabilities: { ...advertised, fourOctetAs: as > 0xffff || advertised.fourOctetAs !== null ? as : null },
   }))

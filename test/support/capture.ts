@@ -4,7 +4,7 @@ import type { LabProcess } from '../../src/lab/process.ts'
 
 let captures = 0
 
-/** Which packets to look at, and what of them, in tshark's words. */
+/** The packets to read, and their fields, in tshark's terms. */
 export interface Capture {
   readonly namespace: string
   readonly device: string

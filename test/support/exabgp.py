@@ -115,7 +115,7 @@ def decode(request):
         'nlri': [
             {
                 'hex': packed(nlri),
-                'announced': nlri.action == IN.ANNOUNCED,
+                'advertised': nlri.action == IN.ANNOUNCED,
                 'nextHop': str(getattr(nlri, 'nexthop', '')),
             }
             for nlri in update.nlris

@@ -11,7 +11,7 @@ import { Writer } from '../../src/bgp/wire/writer.ts'
 import { formatIp, type Ip, ipv4FromNumber } from '../../src/values/address.ts'
 import { messageOf, type Vector } from './vectors.ts'
 
-/** What exabgp says to one request, see exabgp.py. */
+/** The answer of exabgp to one request, see exabgp.py. */
 interface Answer {
   readonly error?: string
   readonly hex?: string

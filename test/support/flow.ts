@@ -22,7 +22,7 @@ export interface Outcomes {
   readonly there: Outcome
 }
 
-/** Packets from one VM to another and back, more than a thousand a second where nobody asks for fewer, each of them counted. */
+/** Packets from one VM to another and back, more than a thousand a second by default, each of them counted. */
 export class Flow {
   private readonly sender: LabProcess
   private readonly echo: LabProcess
@@ -51,7 +51,7 @@ export class Flow {
     return new Flow(sender, echo)
   }
 
-  /** Ends the flow, and tells what became of it. */
+  /** Ends the flow, and returns its account. */
   async stop(): Promise<Outcomes> {
     await this.sender.stop('SIGTERM')
     await this.echo.stop('SIGTERM')

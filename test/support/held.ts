@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers'
 import type { FastifyInstance } from 'fastify'
 import { errorAnswer } from '../../src/api/errors.ts'
 
-/** An API that fails where an answer is not what its schema says; for whoever tests anything by it. */
+/** An API that fails where an answer is not what its schema says; for tests that use the API. */
 export function held(app: FastifyInstance): FastifyInstance {
   app.addHook('onSend', async (request, reply, payload) => {
     const { documented } = request.routeOptions.config

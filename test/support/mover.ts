@@ -31,8 +31,8 @@ export async function addPlace(vm: Vm, node: LabHost): Promise<readonly [Place, 
 }
 
 /**
- * The VM says nothing until it runs on: whoever still has it in its table may ask at any time whether
- * it is there, and its answer would tell its old node that it has not left.
+ * The VM sends nothing until it runs on: a node that still has it in its table may ask at any time whether
+ * it is there, and to its old node an answer would mean that it has not left.
  */
 export const pause = (lab: Lab, { vm, device }: Place) =>
   lab.exec(vm.namespace, 'ip', 'link', 'set', device, 'arp', 'off')

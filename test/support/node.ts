@@ -165,7 +165,7 @@ export class TestNode {
     )
   }
 
-  /** What the node wants and what the kernel holds of it, in words. */
+  /** What the node wants and the actual state of it, in words. */
   wanted(): Entry[] {
     return [...this.reconciler.statuses.entries()].map(({ entry }) => entry)
   }
@@ -179,7 +179,7 @@ export class TestNode {
 /** A clock on which nothing goes wrong. */
 export const NO_FAULTS = { faults: { count: 0, open: null } } as const
 
-/** What the looking glass says of dataplanes in memory. */
+/** What the looking glass shows of dataplanes in memory. */
 export const dummyDrivers = {
   evpn: dummyDriver('encap:VXLAN'),
   ipvpn: dummyDriver('encap:MPLS'),

@@ -17,7 +17,7 @@ export function openOf(changes: Partial<Open> = {}): Open {
   return { version: 4, as: 64512, holdTimeSeconds: 90, identifier: 0x0a4d0001, capabilities, ...changes }
 }
 
-/** A BGP peer by hand: says what it is told to, and keeps what it hears. */
+/** A BGP peer by hand: sends messages of the test, and keeps those that it receives. */
 export class RawPeer {
   readonly heard: Message[] = []
   /** Called for every message, after it was kept. */
@@ -70,12 +70,12 @@ export class RawPeer {
     return this
   }
 
-  /** The messages of one type that were heard. */
+  /** The received messages of one type. */
   of<T extends Message['type']>(type: T): Extract<Message, { type: T }>[] {
     return this.heard.filter((message): message is Extract<Message, { type: T }> => message.type === type)
   }
 
-  /** The NOTIFICATION that was heard, as `code/subcode`; undefined when there was none. */
+  /** The received NOTIFICATION, as `code/subcode`; undefined when there was none. */
   get notification(): string | undefined {
     const [first] = this.of('notification')
     return first && `${first.notification.code}/${first.notification.subcode}`

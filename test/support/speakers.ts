@@ -62,7 +62,7 @@ export function macRoute(rdAddress: string, mac: string, address: string | null,
   }
 }
 
-/** Keeps what it is told, by key. */
+/** Keeps the best routes, by key. */
 export class Collector implements Subscriber {
   readonly routes = new Map<string, Route>()
 

@@ -17,7 +17,7 @@ export interface Heard {
   readonly at: number
 }
 
-/** A BGP peer by hand on a connection of the kernel: says any octets in any pieces, and keeps what it hears. */
+/** A BGP peer by hand on a connection of the kernel: sends any octets in any pieces, and keeps messages that it receives. */
 export class TcpPeer {
   readonly socket: net.Socket
   readonly heard: Heard[] = []
@@ -64,7 +64,7 @@ export class TcpPeer {
     return this
   }
 
-  /** Says that it has no more to say, and goes on listening. */
+  /** Half-closes the connection, and goes on reading. */
   halfClose(): void {
     this.socket.end()
   }
@@ -77,7 +77,7 @@ export class TcpPeer {
     this.socket.destroy()
   }
 
-  /** What was heard of one type, decoded as for a session without extensions. */
+  /** The received messages of one type, decoded as for a session without extensions. */
   of<T extends Message['type']>(type: T): Extract<Message, { type: T }>[] {
     return this.heard
       .map((frame) => decodeMessage(frame, DEFAULT_CONTEXT))
@@ -105,7 +105,7 @@ export class TcpPeer {
     return until('the end of the connection', () => this.ended, { seen: () => this.summary(), withinSeconds })
   }
 
-  /** What was heard, in words. */
+  /** The received messages, in words. */
   summary(): string {
     const { notification } = this
     const told =

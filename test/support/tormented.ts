@@ -106,7 +106,7 @@ export class Tormented {
     }
   }
 
-  /** The agent asks again for what it was not told of. */
+  /** The agent repeats requests without an answer. */
   private async sayAgain(): Promise<void> {
     for (const [port, network] of this.wanted) {
       for (const other of this.torment.networks)

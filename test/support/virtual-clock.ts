@@ -10,7 +10,7 @@ interface Task {
 /** So many tasks at one moment are a loop. */
 const STANDSTILL = 200_000
 
-/** Time that moves only when told to: tasks run in the order of their time, then of their making. */
+/** Time that moves only on request: tasks run in the order of their time, then of their making. */
 export class VirtualClock implements Clock {
   private time = 0
   private order = 0

@@ -13,7 +13,7 @@ import type { VirtualClock } from './virtual-clock.ts'
 /** One direction-less wire between two addresses. */
 interface Link {
   latencyMs: number
-  /** A cut wire holds what is sent until it is mended, as TCP's retransmissions do. */
+  /** A cut wire holds sent octets until it is repaired, as TCP's retransmissions do. */
   cut: boolean
 }
 

@@ -22,7 +22,7 @@ test('a wait longer than timers can be is a long one, not none', async () => {
   expect(over).toBe(false)
 })
 
-test('what throws is told, and done again later until it is done or cancelled', () => {
+test('a task that throws is reported, and retried until it is done or cancelled', () => {
   const clock = new VirtualClock()
   const told: unknown[] = []
   const loop = new PersistentClock(clock, (error) => told.push(error))

@@ -75,7 +75,7 @@ describe('with vtep_networks', () => {
   ])('whether one ends at %s: %s', (address, reason) => expect(ends.whyNot(ip(address))).toBe(reason))
 })
 
-test('who listens hears of addresses that become ends, or are no more', () => {
+test('listeners are notified of addresses that become tunnel ends, or are no more', () => {
   const ends = new TunnelEnds([ip('10.88.0.11')], [])
   const heard: Ip[][] = []
   const unlisten = ends.listen((changed) => heard.push([...changed].sort()))

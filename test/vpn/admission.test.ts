@@ -96,13 +96,13 @@ describe('a port cannot be', () => {
     await expect(node.attach(vrf({ port: 'x0' }))).rejects.toThrow(`local_port: x0 ${message}`)
   })
 
-  test('what leads to a BGP peer', async () => {
+  test('the interface towards a BGP peer', async () => {
     link('eth1', {})
     node.driver.kernel.setNextHop(ip(B), { device: 'eth1', via: null, labels: [] })
     await refuses(second({ port: 'eth1' }), 'local_port: eth1 leads to BGP peer 10.77.0.12')
   })
 
-  test('what the underlay stands on, however deep', async () => {
+  test('the lower devices of the underlay, at any depth', async () => {
     link('br-ex', { kind: 'bridge' })
     link('bond0', { kind: 'bond' })
     link('bond0.100', { kind: 'vlan', lower: 'bond0', master: 'br-ex' })
@@ -115,7 +115,7 @@ describe('a port cannot be', () => {
     await expect(node.attach(second({ linuxBridge: 'br-ex' }))).rejects.toThrow('no part of the underlay')
   })
 
-  test('what stands on the bridge that it should be in, or leads back into it', async () => {
+  test('an upper device of its bridge, or one that leads back into it', async () => {
     link('br-agent', { kind: 'bridge' })
     link('br-agent.5', { kind: 'vlan', lower: 'br-agent' })
     link('one', { kind: 'veth', pair: 'other' })
@@ -174,7 +174,7 @@ describe('a port can be', () => {
       'linuxbr: br-agent is the bridge of VPN instance net1: each has one of its own',
     )
     expect([...node.vpns.instances.keys()]).toEqual(['net1'])
-    // nothing of the second one is left in the way
+    // the second one leaves nothing behind
     await node.attach(second())
   })
 
@@ -257,7 +257,7 @@ describe('the MAC address of a machine cannot be', () => {
     await refuses(request, 'local_port: tap9 has itself the address of endpoint 02:00:00:00:01:01')
   })
 
-  test('that of the gateway of a VRF that is plugged in', async () => {
+  test('that of the gateway of an IRB', async () => {
     await node.attach()
     await node.attach(vrf({ port: { evpn: 'net1' }, mac: mac('02:00:00:00:01:01') }))
     const [gateway] = node.wanted().flatMap((entry) => (entry.kind === 'veth' ? [entry.mac] : []))
@@ -265,7 +265,7 @@ describe('the MAC address of a machine cannot be', () => {
     await refuses(request, 'is the address of gateway net2')
   })
 
-  test('and what becomes one later is told', async () => {
+  test('and one that becomes such an address later is reported', async () => {
     link('br-agent', { kind: 'bridge' })
     await node.attach({ linuxBridge: 'br-agent' })
     const { kernel } = node.driver

@@ -29,7 +29,7 @@ describe('a freed number', () => {
     numbers.release(16)
   })
 
-  test('is not given out again for six minutes, though it is its turn', () => {
+  test('is not assigned again for six minutes, though it is the next one', () => {
     expect([take(), take(), take()]).toEqual([17, 18, 19])
     numbers.release(18)
     clock.advance(6 * MINUTE_MS - 1)
@@ -41,14 +41,14 @@ describe('a freed number', () => {
     expect(take()).toBe(17)
   })
 
-  test('is given out before that where all others are in use, the one that was freed first', () => {
+  test('is assigned earlier if all others are in use, the one released first', () => {
     expect([take(), take(), take()]).toEqual([17, 18, 19])
     clock.advance(1000)
     numbers.release(18)
     expect([take(), take(), take()]).toEqual([16, 18, undefined])
   })
 
-  test('outside of the range is never given out', () => {
+  test('outside of the range is never assigned', () => {
     numbers.claim(7, 'red')
     numbers.release(7)
     expect([take(), take(), take(), take(), take()]).toEqual([17, 18, 19, 16, undefined])
@@ -64,7 +64,7 @@ describe('a freed number', () => {
     expect(numbers.formerUseOf(16)).toBeUndefined()
   })
 
-  test('that no peer was told is free at once', () => {
+  test('that was not advertised is free at once', () => {
     numbers = new Identifiers(16, 16, clock)
     expect(take()).toBe(16)
     numbers.giveBack(16)
@@ -74,7 +74,7 @@ describe('a freed number', () => {
 })
 
 describe('a process that comes after another', () => {
-  test('goes on behind the number that was given out last', () => {
+  test('goes on after the number that was assigned last', () => {
     numbers.giveBack(take()!)
     numbers.giveBack(take()!)
     expect(restarted().take('blue')).toBe(18)

@@ -211,7 +211,7 @@ describe('a daemon that was killed while', () => {
     }
   })
 
-  test('it detached clears away what was on its way out', async () => {
+  test('it detached removes pending operations', async () => {
     const life = await attached()
     const { instanceId, type, mac: address } = attachRequest()
     void life.vpns.detach({ instanceId, type, mac: address, ip: null })

@@ -54,7 +54,7 @@ async function roundTrips(request: AttachRequest): Promise<number> {
 }
 
 test('an attach asks at once all that it can', async () => {
-  // about the port and the bridge; about names; for what it needs to be put in place
+  // about the port and the bridge; about names; for its entries to be programmed
   expect(await roundTrips(attachRequest({ port: 'tap1' }))).toBe(3)
   // its network is there
   const next = { port: 'tap2', mac: mac('02:00:00:00:01:02'), ip: parseInterfaceAddress('192.168.10.2/24')! }

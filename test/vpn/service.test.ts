@@ -81,7 +81,7 @@ describe('attach', () => {
     expect(wanted(node)).toEqual([])
   })
 
-  test('an endpoint without address gives way to the first with one', async () => {
+  test('an endpoint without address is replaced by the first with one', async () => {
     await node.attach({ ip: null })
     expect(advertised(node)[1]).toContain('02:00:00:00:01:01/48:-')
     await node.attach()
@@ -147,7 +147,7 @@ describe('attach', () => {
       expect(snapshot(node)).toEqual(before)
     })
 
-    test('is used as it is where somebody made it, and stays', async () => {
+    test('is used unchanged if it is external, and stays', async () => {
       node.driver.kernel.addLink('br-agent', { kind: 'bridge' })
       node.driver.kernel.enslave('tap1', 'br-agent')
       const before = snapshot(node)
@@ -169,7 +169,7 @@ describe('attach', () => {
       expect(node.isInStep).toBe(true)
     })
 
-    test('is given once, however many ask at the same time', async () => {
+    test('is assigned once, with many requests at the same time', async () => {
       const both = [attachRequest(named), attachRequest({ ...other, port: 'tap2' })]
       const answers = await node.finish(Promise.allSettled(both.map((one) => node.vpns.attach(one))))
       expect(answers.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
@@ -184,7 +184,7 @@ describe('attach', () => {
     })
   })
 
-  test('VNIs that nobody asked for do not collide with those that somebody did', async () => {
+  test('chosen VNIs do not collide with requested ones', async () => {
     await node.attach({ instanceId: 'given', vni: 16 })
     await node.attach({ instanceId: 'chosen', vni: null, port: 'tap2' })
     const used = node.vpns.snapshot().instances.map((one) => (one.type === 'evpn' ? one.vni : null))
@@ -208,12 +208,12 @@ describe('attach', () => {
 
     const blue = (vni: number | null) => node.attach({ instanceId: 'blue', vni, port: 'tap2' })
 
-    test('is warned of where a peer is not there to be told', async () => {
+    test('is warned of while a peer has no session', async () => {
       await blue(200)
       expect(warnings).toMatchObject([{ instance: 'blue', vni: 200, former: 'red', seconds: 3, peers: [B] }])
     })
 
-    test('is no matter where all peers were told, where it has the same again, or after a while', async () => {
+    test('causes no warning when all peers have sessions, for the same instance again, or after a while', async () => {
       await node.attach({ instanceId: 'red', vni: 200 })
       await node.detach({ instanceId: 'red', ip: null })
       clock.advance(400_000)
@@ -226,7 +226,7 @@ describe('attach', () => {
       expect(warnings).toEqual([])
     })
 
-    test('is given to no other by itself', async () => {
+    test('is not assigned to another instance', async () => {
       await node.attach({ instanceId: 'first', vni: null })
       await node.detach({ instanceId: 'first', ip: null })
       await blue(null)
@@ -415,7 +415,7 @@ describe('two nodes', () => {
     )
   })
 
-  test('a MAC that is attached here is not elsewhere, whatever the other says', async () => {
+  test('a MAC that is attached here stays local for any received route', async () => {
     await node.attach({
       mac: mac('02:00:00:00:01:02'),
       ip: parseInterfaceAddress('192.168.10.2/24')!,

@@ -320,7 +320,7 @@ describe('the file', () => {
     expect(files()).toEqual(['state', 'state.previous'])
   })
 
-  test('whose last record is torn, at whatever octet, is read up to it, and says so', async () => {
+  test('whose last record is torn, at whatever octet, is read up to it, and reports that', async () => {
     const file = open()
     await file.save(take('1'), 'synced')
     await save(file, attached('täp2'))
@@ -388,7 +388,7 @@ describe('the file', () => {
     ])
   })
 
-  test('that cannot be written says so by its name, keeps what it had, and is whole again later', async () => {
+  test('that cannot be written is reported by name, keeps its content, and is complete again later', async () => {
     const file = open()
     // a directory where the new file should be is as good as a full disk
     mkdirSync(`${path}.new`, { recursive: true })
@@ -407,7 +407,7 @@ describe('the file', () => {
     expect(files()).toEqual(['state'])
   })
 
-  test('leaves out an entry that cannot be told in JSON, by name, and keeps the others', async () => {
+  test('leaves out an entry that JSON cannot represent, by name, and keeps the others', async () => {
     const file = open()
     await file.save(take('1'), 'synced')
     let description: unknown = null
@@ -474,7 +474,7 @@ describe('the file', () => {
     expect(() => open().load()).toThrow(path)
   })
 
-  test('is looked at without a change of it', async () => {
+  test('is read without a change', async () => {
     expect(peekState(path)).toBeNull()
     await open().save(take('1'), 'synced')
     appendFileSync(path, 'torn')

@@ -13,7 +13,7 @@ export interface Case {
   play(field: Field): Promise<void>
 }
 
-/** Longer than any wait within a case, whose own words say more. */
+/** Longer than any wait within a case, whose own message is more precise. */
 const TIMEOUT_MS = 20_000
 
 /** Plays the cases one after the other on one field. */
@@ -31,7 +31,7 @@ export function playAll(title: string, cases: readonly Case[], changes: Partial<
 export interface Setting {
   /** Who sends; the internal peer unless given. */
   readonly host?: number
-  /** What its OPEN says other than usual. */
+  /** Changes of its OPEN. */
   readonly open?: Partial<Open>
 }
 

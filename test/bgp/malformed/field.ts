@@ -100,7 +100,7 @@ export class Field {
     await this.victim.stop()
   }
 
-  /** Plays a case, and makes sure that nobody but its own session noticed. */
+  /** Plays a case, and makes sure that only its own session was affected. */
   async play(scene: (field: Field) => Promise<void>): Promise<void> {
     const answer = this.victim.get('/looking-glass/bgp/peers')
     try {
@@ -163,7 +163,7 @@ export class Field {
     expect(peer.ended, peer.summary()).toBeNull()
   }
 
-  /** Waits until a peer that wants every family has heard the End-of-RIB of each. */
+  /** Waits until a peer that wants every family has received the End-of-RIB of each. */
   async told(peer: TcpPeer): Promise<void> {
     const ends = (): number => peer.of('update').filter(({ update }) => update.endOfRib !== null).length
     await until('every End-of-RIB', () => ends() === ALL_FAMILIES.length, { seen: () => peer.summary() })

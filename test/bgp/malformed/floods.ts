@@ -185,7 +185,7 @@ export const slow: readonly Case[] = [
 const MANY = 12_000
 const UNUSED_TARGET = rt('64512:99')
 
-/** The victim has routes of its own for everyone who wants them, each in an UPDATE of its own. */
+/** The victim originates routes for all peers with memberships, each in an UPDATE of its own. */
 async function withManyRoutes(field: Field, play: () => Promise<void>): Promise<void> {
   const { speaker } = field.victim
   const source = localSource('many')

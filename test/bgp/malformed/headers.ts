@@ -35,7 +35,7 @@ const header = (type: number, length: number, marker = MARKER): Buffer =>
 
 const badMarker = (at: number): string => `${'ff'.repeat(at)}00${'ff'.repeat(15 - at)}`
 
-/** An UPDATE of exactly that length: an EVPN route and an attribute nobody knows. */
+/** An UPDATE of exactly that length: an EVPN route and an unknown attribute. */
 function longUpdate(length: number): Buffer {
   const plain = MP_REACH + WELL_KNOWN + TARGET
   const filler = length - 23 - plain.length / 2 - 4

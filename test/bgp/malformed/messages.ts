@@ -237,7 +237,7 @@ function said(peer: { heard: readonly { type: number }[]; of(type: 'update'): un
   return peer.heard.filter(({ type }) => type === MessageType.Update).length
 }
 
-/** Nothing is said again. */
+/** Nothing is re-advertised. */
 function ignored(rfc: string, sent: string, bytes: Buffer, setting: Setting = ENHANCED): Case {
   return scene(`${rfc}: ${sent} → ignored`, async (field) => {
     const peer = await field.at('Established', setting.host, setting.open)
@@ -404,7 +404,7 @@ export const refreshes: readonly Case[] = [
   ),
 ]
 
-/** The peer asks for every route target, and is told what there is. */
+/** The peer asks for every route target, and gets all routes. */
 async function wantEverything(field: Field, peer: Parameters<Field['told']>[0]): Promise<void> {
   await field.told(peer)
   const before = said(peer)

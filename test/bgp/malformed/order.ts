@@ -71,7 +71,7 @@ export const outOfOrder: readonly Case[] = [
   }),
 ]
 
-/** RFC 4271 §4.4, §6.5, §6.8, RFC 4724 §4.2: peers that say nothing, or are not there any more. */
+/** RFC 4271 §4.4, §6.5, §6.8, RFC 4724 §4.2: peers that send nothing, or are gone. */
 export const silent: readonly Case[] = [
   scene('4271 §8.2.2: silence for four minutes in OpenSent → 4/0', async (field) => {
     const peer = await field.at('OpenSent')

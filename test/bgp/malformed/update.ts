@@ -558,7 +558,7 @@ const framingErrors: readonly Case[] = [
 ]
 
 const routes: readonly Case[] = [
-  // RFC 7606 §5.4: types nobody knows.
+  // RFC 7606 §5.4: unknown types.
   ...[0, 6, 9, 11, 255].map((type) =>
     survived(
       '7606 §5.4',

@@ -21,7 +21,7 @@ export const killed: Fault = {
   },
 }
 
-/** Whoever changes an alias while no daemon runs does not take the link. */
+/** A change of the alias while no daemon runs does not end the ownership of the link. */
 export const unmarkedWhileDown: Fault = {
   name: 'unmarked-while-down',
   weight: 2,

@@ -5,7 +5,7 @@ import { bridgeOf, vxlanOf } from '../kernel.ts'
 import type { ChaosNode } from '../node.ts'
 import type { World } from '../world.ts'
 
-/** A bridge that somebody else made, gone with the fault. */
+/** An external bridge, gone with the fault. */
 const OTHER_BRIDGE = 'stranger-br'
 
 const agentOf = ({ agents }: World, node: ChaosNode): Agent => agents.find((agent) => agent.node === node)!

@@ -2,7 +2,7 @@ import type { Fault } from '../fault.ts'
 import { vxlanOf } from '../kernel.ts'
 import { drawNetwork, drawPort } from './devices.ts'
 
-/** What somebody may write to the options of a bridge port, as `bridge link set` has it. */
+/** External changes of the options of a bridge port, as `bridge link set` has it. */
 const OPTIONS = [
   'learning on',
   'flood off',
@@ -36,7 +36,7 @@ export const portDown: Fault = {
   name: 'port-down',
   weight: 2,
   async start(_world, node, random) {
-    // that of the VM that stays: nobody else is to set up a port that is detached meanwhile
+    // that of the VM that stays: only the daemon may set up a port that is detached meanwhile
     const { port } = node.vms[0]!
     await node.ip('link', 'set', port, 'down')
     const ms = random.between(0, 4000)

@@ -28,7 +28,7 @@ export const VPNS = {
 } as const
 export type Vpn = keyof typeof VPNS
 
-/** Two nodes with VMs of two IP VPNs, of an EVPN instance that is plugged into a third, of another one, and of none. */
+/** Two nodes with VMs of two IP VPNs, of an EVPN instance that is joined to a third, of another one, and of none. */
 export class VrfLab {
   readonly fleet = new Fleet('10.88.0.')
   readonly family: Family

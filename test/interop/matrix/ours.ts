@@ -13,7 +13,7 @@ import { type OurRoute, ourRoutes } from './routes.ts'
 
 const RESTART_SECONDS = 120
 const BASIC_FAMILIES = [FAMILIES.VPNv4, FAMILIES.VPNv6]
-/** Takes whatever it is told of; what is here is looked up in the RIB. */
+/** Ignores all calls; tests look routes up in the RIB. */
 const SUBSCRIBER = { routeChanged: () => {}, routeGone: () => {} }
 
 /** Our end of a link: a speaker on the kernel's TCP, whose only peer is the one of the link. */
@@ -93,7 +93,7 @@ export class Ours {
     this.each(family, undefined, ({ nlri }) => this.speaker.withdraw(this.source, FAMILIES[family], nlri))
   }
 
-  /** What the peer has told us of a family. */
+  /** The routes of a family received from the peer. */
   learnt(family: FamilyName): Facts[] {
     return this.routes(family).map(factsOf)
   }

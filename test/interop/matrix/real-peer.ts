@@ -75,7 +75,7 @@ export abstract class RealPeer {
   abstract told(link: LinkName, family: FamilyName): Promise<Facts[]>
   /** Makes it advertise routes of a family; `feeder` has a session with it and can be what they come from. */
   abstract originate(family: FamilyName, feeder: Ours): Promise<unknown>
-  /** Makes it withdraw them; `fromFeeder` withdraws what the feeder told. */
+  /** Makes it withdraw them; `fromFeeder` withdraws those of the feeder. */
   abstract withdraw(family: FamilyName, fromFeeder: () => Promise<void>): Promise<unknown>
   abstract session(link: LinkName): Promise<ShownSession>
   /** Makes it ask us for a family again. */
@@ -101,14 +101,14 @@ export abstract class RealPeer {
     this.starts++
   }
 
-  /** Ends it at once, without a word to anybody. */
+  /** Ends it at once, without a NOTIFICATION. */
   async kill(): Promise<void> {
     const running = this.processes
     this.processes = []
     await Promise.all(running.map((process) => process.stop('SIGKILL')))
   }
 
-  /** Makes it let go of what we told it on a link: it ends the session. Only for those who keep what was withdrawn. */
+  /** Makes it drop our routes on a link: it ends the session. Only for those who keep what was withdrawn. */
   reset(_link: LinkName): Promise<unknown> {
     throw new Error(`${this.name} needs no reset`)
   }

@@ -11,7 +11,7 @@ import { rt } from '../../support/speakers.ts'
 import type { Facts, FamilyName } from './facts.ts'
 import { addressOf } from './links.ts'
 
-/** The target of the routes that everybody wants; a second one; a third one that peers want only when told to. */
+/** The target of the routes that all peers import; a second one; a third one that peers import only by command. */
 export const TARGET = '64512:77'
 export const SECOND_TARGET = '64512:88'
 export const THIRD_TARGET = '64512:99'

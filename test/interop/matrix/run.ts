@@ -10,7 +10,7 @@ import { PEERS } from './peers/index.ts'
 import type { Lack } from './real-peer.ts'
 import { TARGET } from './routes.ts'
 
-/** Told of each cell that is decided. */
+/** Called for each cell that is decided. */
 export type Report = (peer: string, cell: CellName, outcome: Outcome) => void
 
 /** Runs the cells of these columns, the peers side by side. The process moves into the lab's hub. */

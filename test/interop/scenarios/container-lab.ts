@@ -93,7 +93,7 @@ export class ContainerLab {
   }
 }
 
-/** Removes the containers and networks of labs whose process was killed, and nobody else's. */
+/** Removes the containers and networks of labs whose process was killed, and no others. */
 export function removeAbandoned(engine: Engine): void {
   const labels = listLabelled(engine, LABEL, ['ps', '-a', '--format', `{{.Label "${LABEL}"}}`])
   for (const pid of new Set(labels))
@@ -121,6 +121,6 @@ function attempt(action: () => void): void {
   try {
     action()
   } catch {
-    // what is left is told of in the end
+    // the end reports what is left
   }
 }

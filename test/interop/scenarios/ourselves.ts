@@ -33,7 +33,7 @@ export const direct: Scenario = {
   steps: [established('node1', 'node2'), established('node2', 'node1'), ...MEET],
 }
 
-/** A node reflects for whoever connects; it does not know their addresses. */
+/** A node reflects for all that connect; it does not know their addresses. */
 export const dynamic: Scenario = {
   name: 'EVPN: ping over VXLAN',
   peer: 'a node that reflects, dynamic neighbours',

@@ -1,7 +1,7 @@
 import { HAS_MPLS } from './daemons.ts'
 import { type Node, nodeOf, type Stage, type Step, vmOf } from './scenario.ts'
 
-/** An instance of a VPN as its agents know it: what `chanter attach` is told besides the endpoint. */
+/** An instance of a VPN as its agents know it: the options of `chanter attach` besides the endpoint. */
 export type Vpn = readonly string[]
 
 export const NET1: Vpn = [
@@ -202,7 +202,7 @@ export function whileFlowing(from: string, to: string, most: number, steps: read
   }
 }
 
-/** Steps that need a kernel that forwards labelled packets; elsewhere only routes are looked at. */
+/** Steps that need a kernel that forwards labelled packets; elsewhere only routes are compared. */
 export function withMpls(...steps: readonly Step[]): readonly Step[] {
   return HAS_MPLS ? steps : []
 }

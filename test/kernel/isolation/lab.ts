@@ -38,7 +38,7 @@ const RECOVERY = [
   '-6 addr flush dynamic',
 ]
 
-/** How frames of VMs are told from those of hosts. */
+/** The difference between frames of VMs and those of hosts. */
 const VM_MACS = Buffer.from('02000000', 'hex')
 
 /** Two nodes, their reflector, and VMs of three EVPN instances, of a bridge without a VPN, and of none. */

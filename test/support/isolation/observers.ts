@@ -32,13 +32,13 @@ export function inWords(harm: Harm, kinds: readonly (keyof Harm)[] = KINDS): str
   return words.filter(Boolean).join(', ') || 'nothing'
 }
 
-/** A VM whose frames are looked at. */
+/** A VM whose frames are observed. */
 export interface Watched {
   readonly vpn: string
   readonly socket: Socket
 }
 
-/** A node that is looked at. */
+/** An observed node. */
 export interface WatchedNode {
   readonly namespace: string
   /** Its interface of the underlay. */
@@ -66,7 +66,7 @@ export class Observers {
   private readonly underlay: Socket[] = []
   private readonly nodes: readonly WatchedNode[]
   private readonly paths: readonly Paths[]
-  /** As it was last; null where it has to be looked at again. */
+  /** The last value; null if it has to be read again. */
   private state: string[] | null = null
 
   constructor(nodes: readonly WatchedNode[]) {

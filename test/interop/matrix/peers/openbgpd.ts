@@ -13,7 +13,7 @@ const isOpenBgpd = (family: FamilyName): family is OpenBgpdFamily => family === 
 /** Where its processes lock themselves into, as Debian's service makes it. */
 const HOME = '/run/openbgpd'
 
-/** OpenBGPD, spoken to by bgpctl. It has no VPNs of its own where there is no mpe(4): it passes on what `feeder` told it. */
+/** OpenBGPD, spoken to by bgpctl. It has no VPNs of its own where there is no mpe(4): it re-advertises the routes of `feeder`. */
 export class OpenBgpd extends RealPeer {
   readonly name = 'OpenBGPD'
   protected readonly executable = '/usr/sbin/bgpd'
