@@ -14,11 +14,12 @@ export interface Peers {
   readonly sections: readonly string[]
 }
 
-/** `effective`: the options as they are shown. */
+/** `effective`: the options as they are shown; `named`: the sections in which a driver is named. */
 export function toConfig(
   settings: Settings,
   peers: Peers,
   effective: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+  named: (section: 'DATAPLANE_DRIVER_EVPN' | 'DATAPLANE_DRIVER_IPVPN') => boolean,
 ) {
   const { BGP, API, DATAPLANE_DRIVER_EVPN: evpn, DATAPLANE_DRIVER_IPVPN: ipvpn, DEFAULT } = settings
   const keyFiles = [BGP, ...peers.settings.values()].flatMap(({ md5_key_file: file }) =>
@@ -85,6 +86,11 @@ export function toConfig(
         tables: ipvpn.table_range,
         vrfPrefix: ipvpn.vrf_prefix,
       },
+    },
+    /** The types of VPN whose routes are asked of peers: beside a driver in the kernel, a dummy has to be named. */
+    serves: {
+      evpn: ipvpn.dataplane_driver !== 'linux' || named('DATAPLANE_DRIVER_EVPN'),
+      ipvpn: evpn.dataplane_driver !== 'linux' || named('DATAPLANE_DRIVER_IPVPN'),
     },
     usesKernel: evpn.dataplane_driver === 'linux' || ipvpn.dataplane_driver === 'linux',
     /** Path of the state file; null for none. */

@@ -70,7 +70,12 @@ export function interpret(
   })
   for (const warning of [...strangers(given, peers), ...unreachable(settings, peers, given)])
     warnings.add(warning)
-  const config = toConfig(settings, peers, effective(settings, peers, known))
+  const config = toConfig(
+    settings,
+    peers,
+    effective(settings, peers, known),
+    (section) => given.get(section)?.has('dataplane_driver') ?? false,
+  )
   if (!isIpv4(config.bgp.identifier)) {
     throw new ConfigError(
       `${filesOf(assignments)}: [BGP] router_id is missing: expected an IPv4 address, since local_address is IPv6`,

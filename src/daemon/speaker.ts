@@ -8,8 +8,6 @@ import type { InputRecording } from './recording.ts'
 
 /** Maximum dynamic clients of a reflecting daemon. */
 const MAX_CLIENTS = 1000
-/** With any driver: a dummy one advertises the configured values. */
-const FAMILIES: readonly Family[] = [EVPN, VPNV4, VPNV6]
 
 /** The speaker of a daemon that continues from `state`; null for one that starts anew. Starts no session. */
 export function newSpeaker(
@@ -21,7 +19,8 @@ export function newSpeaker(
   return new Speaker(speakerConfig(config, state), environment, onConverged)
 }
 
-function speakerConfig({ bgp }: Config, state: SavedState | null): SpeakerConfig {
+function speakerConfig({ bgp, serves }: Config, state: SavedState | null): SpeakerConfig {
+  const families = [...(serves.evpn ? [EVPN] : []), ...(serves.ipvpn ? [VPNV4, VPNV6] : [])]
   return {
     ...SPEAKER_DEFAULTS,
     as: bgp.asNumber,
@@ -34,24 +33,27 @@ function speakerConfig({ bgp }: Config, state: SavedState | null): SpeakerConfig
     vanishedSeconds: bgp.vanishedSeconds,
     restart: {
       timeSeconds: bgp.gracefulRestartSeconds,
-      families: bgp.gracefulRestartSeconds > 0 ? FAMILIES : [],
+      families: bgp.gracefulRestartSeconds > 0 ? families : [],
       isRestart: state !== null,
       holdsEndOfRib: false,
       followsOthers: state !== null && readvertises(state),
     },
-    peers: bgp.peers.map((peer) => ({ ...peer, families: offeredFamilies(peer) })),
+    peers: bgp.peers.map((peer) => ({ ...peer, families: offeredFamilies(families, peer) })),
     dynamicPeers: bgp.dynamicPeers
       .filter(({ enabled }) => enabled)
       .map(({ network: { ip, prefixLength: length }, ...peer }) => ({
         prefix: { ip: maskPrefix(ip, length), length },
-        template: { ...peer, families: offeredFamilies(peer) },
+        template: { ...peer, families: offeredFamilies(families, peer) },
         limit: MAX_CLIENTS,
       })),
   }
 }
 
-function offeredFamilies(peer: { readonly routeTargetConstraint: boolean }): readonly Family[] {
-  return peer.routeTargetConstraint ? [...FAMILIES, ROUTE_TARGET] : FAMILIES
+function offeredFamilies(
+  families: readonly Family[],
+  peer: { readonly routeTargetConstraint: boolean },
+): readonly Family[] {
+  return peer.routeTargetConstraint ? [...families, ROUTE_TARGET] : families
 }
 
 /** Disables the peers that the configuration has disabled, until an operator enables them. */

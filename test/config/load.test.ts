@@ -432,3 +432,18 @@ dataplane_driver = linux
   expect(config.evpn.driver).toBe('linux')
   expect(config.ipvpn.transport).toEqual({ tunnels: 'gre' })
 })
+
+describe('the types of VPN whose routes are asked of peers', () => {
+  const linux = '[DATAPLANE_DRIVER_EVPN]\ndataplane_driver = linux\n'
+  test.each([
+    ['both, without a driver', '', { evpn: true, ipvpn: true }],
+    ['EVPN alone beside a dummy that is not named', linux, { evpn: true, ipvpn: false }],
+    [
+      'both, with a dummy that is named',
+      `${linux}[DATAPLANE_DRIVER_IPVPN]\ndataplane_driver = dummy\n`,
+      { evpn: true, ipvpn: true },
+    ],
+  ])('are %s', (_, text, serves) => {
+    expect(load(`${BASE}${text}`).config.serves).toEqual(serves)
+  })
+})
