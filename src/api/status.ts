@@ -12,7 +12,7 @@ export const routeState = z.strictObject({
   since: epochMs,
   waiting_for: list(z.string()).describe('peers whose End-of-RIB is waited for after the start'),
   stale: list(z.strictObject({ peer: z.string(), since: epochMs })).describe(
-    'peers whose routes of before a lost session are kept, and since when',
+    'peers whose routes are kept after a lost session, and since when',
   ),
 })
 export type RouteState = z.infer<typeof routeState>

@@ -223,7 +223,7 @@ export class MplsTransport implements MplsTransportView {
     for (const encapsulation of tunnelsOf(type, transport.tunnels)) {
       const key = tunnelKey(encapsulation, remote)
       const used = this.used.get(key)
-      assert(used !== undefined && used.users > 0, 'a tunnel is released that nobody holds', key)
+      assert(used !== undefined && used.users > 0, 'a tunnel is released that is not in use', key)
       if (--used.users > 0) continue
       this.used.delete(key)
       this.dataplane.unwant(used.port)
@@ -264,7 +264,7 @@ export class MplsTransport implements MplsTransportView {
 
   private unwatch(remote: Ip): void {
     const followed = this.watched.get(remote)
-    assert(followed !== undefined && followed.users > 0, 'a provider edge is released that nobody follows')
+    assert(followed !== undefined && followed.users > 0, 'a provider edge is released that is not watched')
     if (--followed.users > 0) return
     this.watched.delete(remote)
     this.dataplane.unwatchNextHop(remote)

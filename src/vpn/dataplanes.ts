@@ -1,16 +1,6 @@
-import type { Dataplane, Entry, EntryStatus, Kind } from '../dataplane/model.ts'
+import { vpnOf } from '../dataplane/kinds/index.ts'
+import type { Dataplane, Entry, EntryStatus } from '../dataplane/model.ts'
 import type { VpnType } from './request.ts'
-
-/** Kinds of entries that EVPN instances want; IP VPNs want all other kinds. */
-const OF_EVPN: ReadonlySet<Kind> = new Set([
-  'bridge',
-  'vxlan',
-  'port',
-  'local-mac',
-  'flood',
-  'remote-mac',
-  'neighbour',
-])
 
 /** The dataplane of each type of VPN: one for both, or one each where their drivers differ. */
 export class Dataplanes {
@@ -58,8 +48,8 @@ export class Dataplanes {
     for (const [dataplane, own] of this.split(entries)) dataplane.clear(own)
   }
 
-  private ofEntry({ kind }: Entry): Dataplane {
-    return this.byType[OF_EVPN.has(kind) ? 'evpn' : 'ipvpn']
+  private ofEntry(entry: Entry): Dataplane {
+    return this.byType[vpnOf(entry)]
   }
 
   private split<E extends Entry>(entries: readonly E[]): Map<Dataplane, E[]> {

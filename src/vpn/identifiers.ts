@@ -98,7 +98,7 @@ export class Identifiers {
 
   /** Frees a number that was never advertised. */
   giveBack(number: number): void {
-    assert(this.uses.delete(number), 'a number that nobody has is given back', number)
+    assert(this.uses.delete(number), 'a number is released that is not in use', number)
   }
 
   /** Blocks a number of an earlier process for a while, when this process does not use it. */

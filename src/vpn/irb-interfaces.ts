@@ -33,12 +33,12 @@ export class IrbInterfaces {
         'PARAMETER_INVALID',
         `local_port: only an ipvpn can be joined to EVPN instance ${evpn}`,
       )
-    const plugged = [...(this.instances.get(instanceId)?.attachments ?? [])].filter(
+    const joined = [...(this.instances.get(instanceId)?.attachments ?? [])].filter(
       ({ plug }) => plug?.evpn === evpn,
     )
     const ip = request.ip?.ip ?? null
-    if (!plugged.some((one) => one.mac === request.mac && one.ip === ip)) this.checkTarget(evpn)
-    const [present] = plugged
+    if (!joined.some((one) => one.mac === request.mac && one.ip === ip)) this.checkTarget(evpn)
+    const [present] = joined
     if (present !== undefined) return { ...request, port: present.port, plug: present.plug }
     const { vrfEnd, bridgeEnd } = vethNames(instanceId, evpn, (name) => this.isTaken(name))
     return { ...request, port: vrfEnd, plug: { evpn, device: bridgeEnd } }

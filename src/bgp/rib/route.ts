@@ -71,7 +71,7 @@ export interface Route {
   next: Route | null
 }
 
-/** Generation of a route that no source has any more: it is stale in any case. */
+/** Generation of a route that no source has any more: it is always stale. */
 const GONE = -1
 
 export function newSource(name: string, peer: PeerInfo | null): Source {

@@ -14,6 +14,7 @@ export interface PortAddress {
 export const address: TableDefinition<PortAddress, Key, true> = {
   kind: 'address',
   role: 'table',
+  vpn: 'ipvpn',
   fields: { device: name, ip, prefixLength: natural },
   identity: (entry) => `address ${formatIp(entry.ip)}/${entry.prefixLength} on ${entry.device}`,
   isMarked: false,

@@ -14,6 +14,7 @@ export interface Bridge {
 export const bridge: LinkDefinition<Bridge> = {
   kind: 'bridge',
   role: 'link',
+  vpn: 'evpn',
   fields: { device: name, given: since(flag, false), alias: name },
   identity: ({ device }) => `link ${device}`,
   kernelKind: () => 'bridge',

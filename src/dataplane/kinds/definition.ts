@@ -12,6 +12,8 @@ export interface Shape {
 /** A kind of entry as data. The folder's `index.ts` lists them all. */
 export interface Definition<E extends Shape> {
   readonly kind: E['kind']
+  /** The type of VPN whose instances want it. */
+  readonly vpn: 'evpn' | 'ipvpn'
   /** How its fields are written in JSON, by the API and in the state file. */
   readonly fields: Fields<E>
   /** The subject of the entry, for people and as a key: two entries of one identity replace each other. */

@@ -14,6 +14,7 @@ export interface FixedNeighbour {
 export const fixedNeighbour: TableDefinition<FixedNeighbour, Ip, Mac> = {
   kind: 'fixed-neighbour',
   role: 'table',
+  vpn: 'ipvpn',
   fields: { device: name, ip, mac },
   identity: (entry) => `fixed-neighbour ${formatIp(entry.ip)} on ${entry.device}`,
   isMarked: true,

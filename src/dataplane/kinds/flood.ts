@@ -16,6 +16,7 @@ export interface Flood {
 export const flood: TableDefinition<Flood, string, Omit<Flood, 'kind' | 'device'>> = {
   kind: 'flood',
   role: 'table',
+  vpn: 'evpn',
   fields: { device: name, dst: ip, vni: natural, drift },
   identity: (entry) =>
     `flood to ${formatIp(entry.dst)} vni ${entry.vni}${driftText(entry.drift)} on ${entry.device}`,

@@ -120,6 +120,11 @@ export function identity(entry: Entry): string {
   return (definitionOf(entry.kind) as Definition<Entry>).identity(entry)
 }
 
+/** The type of VPN whose instances want the entry. */
+export function vpnOf(entry: Entry): 'evpn' | 'ipvpn' {
+  return definitionOf(entry.kind).vpn
+}
+
 /** The kernel's link kind. */
 export function kernelKind(link: LinkEntry): string {
   return linkDefinition(link.kind).kernelKind(link)

@@ -16,6 +16,7 @@ export interface LabelRoute {
 export const labelRoute: TableDefinition<LabelRoute, number, readonly Hop[]> = {
   kind: 'mpls',
   role: 'table',
+  vpn: 'ipvpn',
   fields: { device: oneOf('lo'), label: natural, hops },
   identity: ({ label }) => `label ${label}`,
   isMarked: true,

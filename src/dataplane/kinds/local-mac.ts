@@ -12,6 +12,7 @@ export interface LocalMac {
 export const localMac: TableDefinition<LocalMac, Mac, true> = {
   kind: 'local-mac',
   role: 'table',
+  vpn: 'evpn',
   fields: { device: name, mac },
   identity: (entry) => `local-mac ${formatMac(entry.mac)} on ${entry.device}`,
   isMarked: true,

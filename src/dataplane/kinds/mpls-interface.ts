@@ -10,6 +10,7 @@ export interface MplsInterface {
 export const mplsInterface: TableDefinition<MplsInterface, 0, true> = {
   kind: 'mpls-interface',
   role: 'table',
+  vpn: 'ipvpn',
   fields: { device: name },
   identity: ({ device }) => `mpls-interface ${device}`,
   isMarked: false,

@@ -20,6 +20,7 @@ const ROUTER = 2 ** 48
 export const neighbour: TableDefinition<Neighbour, Key, number> = {
   kind: 'neighbour',
   role: 'table',
+  vpn: 'evpn',
   fields: { device: name, ip, mac, router: flag },
   identity: (entry) => `neighbour ${formatIp(entry.ip)} on ${entry.device}`,
   isMarked: true,

@@ -15,6 +15,7 @@ export interface Port {
 export const port: PortDefinition<Port> = {
   kind: 'port',
   role: 'port',
+  vpn: 'evpn',
   fields: {
     device: name,
     bridge: name,

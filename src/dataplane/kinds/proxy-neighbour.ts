@@ -12,6 +12,7 @@ export interface ProxyNeighbour {
 export const proxyNeighbour: TableDefinition<ProxyNeighbour, Ip, true> = {
   kind: 'proxy-neighbour',
   role: 'table',
+  vpn: 'ipvpn',
   fields: { device: name, ip },
   identity: (entry) => `proxy-neighbour ${formatIp(entry.ip)} on ${entry.device}`,
   isMarked: true,

@@ -22,6 +22,7 @@ const SHARED_DESTINATIONS = 4096
 export const remoteMac: TableDefinition<RemoteMac, Mac, Destination> = {
   kind: 'remote-mac',
   role: 'table',
+  vpn: 'evpn',
   fields: { device: name, mac, dst: ip, vni: natural, drift },
   identity: (entry) => `remote-mac ${formatMac(entry.mac)} on ${entry.device}`,
   isMarked: true,

@@ -25,6 +25,7 @@ const SHARED_PATHS = 4096
 export const route: TableDefinition<VrfRoute, Key, Paths> = {
   kind: 'route',
   role: 'table',
+  vpn: 'ipvpn',
   fields: { device: name, table: natural, prefix: ip, prefixLength: natural, hops },
   identity: ({ device, table, prefix, prefixLength }) =>
     `route ${formatIp(prefix)}/${prefixLength} in table ${table} of ${device}`,

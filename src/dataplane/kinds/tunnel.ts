@@ -27,6 +27,7 @@ const KERNEL_KINDS = { gre: ['gre', 'ip6gre'], udp: ['ipip', 'ip6tnl'] } as cons
 export const tunnel: LinkDefinition<MplsTunnel> = {
   kind: 'tunnel',
   role: 'link',
+  vpn: 'ipvpn',
   fields: {
     device: name,
     alias: name,

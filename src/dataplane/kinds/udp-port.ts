@@ -16,6 +16,7 @@ export interface UdpPort {
 export const udpPort: TableDefinition<UdpPort, Ip, true> = {
   kind: 'udp-port',
   role: 'table',
+  vpn: 'ipvpn',
   fields: { device: oneOf('lo'), ip },
   identity: (entry) => `udp-port ${MPLS_UDP_PORT} of ${formatIp(entry.ip)}`,
   isMarked: false,

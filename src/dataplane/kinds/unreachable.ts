@@ -17,6 +17,7 @@ export interface Unreachable {
 export const unreachable: TableDefinition<Unreachable, Key, number> = {
   kind: 'unreachable',
   role: 'table',
+  vpn: 'ipvpn',
   fields: { device: name, table: natural, prefix: ip, prefixLength: natural },
   identity: ({ device, table, prefix, prefixLength }) =>
     `unreachable ${formatIp(prefix)}/${prefixLength} in table ${table} of ${device}`,

@@ -20,6 +20,7 @@ export interface Veth {
 export const veth: LinkDefinition<Veth> = {
   kind: 'veth',
   role: 'link',
+  vpn: 'ipvpn',
   fields: {
     device: name,
     alias: name,

@@ -15,6 +15,7 @@ export interface VrfPort {
 export const vrfPort: PortDefinition<VrfPort> = {
   kind: 'vrf-port',
   role: 'port',
+  vpn: 'ipvpn',
   fields: { device: name, vrf: name },
   identity: ({ device }) => `port ${device}`,
   masterOf: ({ vrf }) => vrf,

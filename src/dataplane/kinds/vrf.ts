@@ -14,6 +14,7 @@ export interface VrfDevice {
 export const vrf: LinkDefinition<VrfDevice> = {
   kind: 'vrf',
   role: 'link',
+  vpn: 'ipvpn',
   fields: { device: name, alias: name, table: natural },
   identity: ({ device }) => `link ${device}`,
   kernelKind: () => 'vrf',

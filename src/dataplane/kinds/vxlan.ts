@@ -20,6 +20,7 @@ export interface Vxlan {
 export const vxlan: LinkDefinition<Vxlan> = {
   kind: 'vxlan',
   role: 'link',
+  vpn: 'evpn',
   fields: {
     device: name,
     alias: name,

@@ -121,7 +121,7 @@ export function writeHops(
 }
 
 /** The placeholder neighbour of labelled IPv6 packets where none is needed: without one, Linux does not balance flows. */
-export const NOBODY = '\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x01' as Ip
+export const UNUSED_GATEWAY = '\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x01' as Ip
 
 export function gateway(writer: NetlinkWriter, { via, labels }: Hop, destination: Ip): void {
   const neighbour = neighbourOf({ via, labels }, destination)
@@ -147,7 +147,7 @@ export function encapsulate(
 }
 
 function neighbourOf({ via, labels }: Pick<Hop, 'via' | 'labels'>, destination: Ip): Ip | null {
-  return via ?? (labels.length > 0 && !isIpv4(destination) ? NOBODY : null)
+  return via ?? (labels.length > 0 && !isIpv4(destination) ? UNUSED_GATEWAY : null)
 }
 
 /** `onlink`: the VRF's table need not have a route to the neighbour. */

@@ -4,7 +4,7 @@ import type { Hop, VrfRoute } from '../../model.ts'
 import { isRefusal, missing, partly, type Refusal } from '../../refusal.ts'
 import * as k from '../constants.ts'
 import type { Batch } from '../encode.ts'
-import { gateway, NOBODY, onLinkFlag, prefix, writeHops } from '../encode-ip.ts'
+import { gateway, onLinkFlag, prefix, UNUSED_GATEWAY, writeHops } from '../encode-ip.ts'
 import type { RoutePlan } from '../multipath.ts'
 
 import type { IndexOf, LinuxDefinition } from './definition.ts'
@@ -95,5 +95,5 @@ function explained(refusal: Refusal, { hops }: VrfRoute): Refusal {
 }
 
 function withoutNobody(hop: Hop): Hop {
-  return hop.via === NOBODY && hop.labels.length > 0 ? { ...hop, via: null } : hop
+  return hop.via === UNUSED_GATEWAY && hop.labels.length > 0 ? { ...hop, via: null } : hop
 }
