@@ -31,7 +31,7 @@ test.each<[string, () => void]>([
     },
   ],
   [
-    'a number that nobody has is given back: 20',
+    'a number is released that is not in use: 20',
     () => new Identifiers(16, 31, new VirtualClock()).giveBack(20),
   ],
   [
