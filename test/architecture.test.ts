@@ -24,7 +24,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   'linux/tcp-options': ['values', 'linux/libc'],
   api: ['dataplane/model:types', 'bgp/values'],
-  evpn: ['bgp', 'dataplane/model:types', 'values'],
+  evpn: ['bgp', 'values'],
   ipvpn: ['bgp', 'dataplane/model:types', 'values'],
   vpn: [
     'api',

@@ -82,13 +82,13 @@ export class Vrf implements Importer<VpnRoute> {
     return [...veth, ...projectEndpoint(this.ingress(endpoint), endpoint, this.delivery(endpoint))]
   }
 
-  /** The VRF's part in the bridge of an EVPN instance; null without an IRB into it. */
+  /** The VRF as a gateway in an EVPN instance; null without an IRB into it. */
   gatewayIn(evpn: string) {
     const plugged = [...this.endpoints.values()].filter(({ plug }) => plug?.evpn === evpn)
-    const device = plugged[0]?.plug?.device
-    if (device === undefined) return null
+    const port = plugged[0]?.plug?.device
+    if (port === undefined) return null
     const ips = plugged.filter(isAddressed).flatMap((endpoint) => gatewayOf(endpoint) ?? [])
-    return { device, mac: gatewayMac(this.config.id), ips: new Set(ips), vrf: this.config }
+    return { port, mac: gatewayMac(this.config.id), ips: new Set(ips), vrf: this.config }
   }
 
   /** The route to an endpoint that was added, where there is one. */

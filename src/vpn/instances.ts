@@ -4,7 +4,6 @@ import { ipv4Rd } from '../bgp/values/rd.ts'
 import type { EventSink } from '../events/event.ts'
 import { MacVrf } from '../evpn/mac-vrf.ts'
 import type { MobilityOptions } from '../evpn/mobility.ts'
-import type { MacVrfDevices, VxlanOptions } from '../evpn/project.ts'
 import { BLACKHOLE_ALIAS, MplsTransport, type TransportConfig } from '../ipvpn/mpls-transport.ts'
 import type { VrfTable } from '../ipvpn/project.ts'
 import { Vrf } from '../ipvpn/vrf.ts'
@@ -16,6 +15,7 @@ import type { Dataplanes } from './dataplanes.ts'
 import { Identifiers } from './identifiers.ts'
 import type { EvpnVpnInstance, IpVpnInstance, VpnInstance } from './instance.ts'
 import { EvpnDevices } from './linux/evpn-devices.ts'
+import { LinuxMacVrf, type MacVrfDevices, type VxlanOptions } from './linux/mac-vrf.ts'
 import { aliasOf, nameSuffix, tunnelName } from './linux/names.ts'
 import type { Numbers } from './numbers.ts'
 import type { AttachRequest, VpnType } from './request.ts'
@@ -167,9 +167,10 @@ export class Instances {
   free(instance: VpnInstance): void {
     this.numbers.rds.release(instance.rdNumber)
     if (instance.type === 'ipvpn') return this.tables.release(instance.vrf.config.table)
-    const { id, vni, devices } = instance.macVrf.config
+    const { id, vni } = instance.macVrf.config
+    const { suffix, devices } = instance.forwarding.state
     this.numbers.vnis.release(vni)
-    this.suffixes.delete(instance.suffix)
+    this.suffixes.delete(suffix)
     this.evpnDevices.release(devices, id)
   }
 
@@ -247,30 +248,28 @@ export class Instances {
 
   private evpn(identity: EvpnIdentity): EvpnVpnInstance {
     const { id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength } = identity
-    const { identifier, mobility, vtep, vxlanPort, vxlanMtu, underlay, neighSuppress } = this.config
+    const { identifier, mobility, vtep } = this.config
+    const forwarding = new LinuxMacVrf(
+      { suffix, devices, alias: aliasOf(id), vni, vxlan: this.config },
+      this.dataplanes.of('evpn'),
+    )
     const macVrf = new MacVrf(
       {
         ends: this.ends,
         mobility,
         vtep,
-        vxlanPort,
-        vxlanMtu,
-        underlay,
-        neighSuppress,
         id,
         name: `EVI-${number}`,
         rd: ipv4Rd(identifier, rdNumber),
         vni,
-        devices,
-        alias: aliasOf(id),
         duplicate: (mac) => this.events.emit({ type: 'duplicate-mac', instance: id, mac: formatMac(mac) }),
         sequenceChanged: (mac) => this.sequenceChanged(id, mac),
       },
       this.speaker,
-      this.dataplanes.of('evpn'),
+      forwarding,
     )
     const attachments = new Attachments()
-    const own = { type: 'evpn', routing: macVrf, macVrf, vniGiven, suffix } as const
+    const own = { type: 'evpn', routing: macVrf, macVrf, vniGiven, forwarding } as const
     return { ...own, number, attachments, rdNumber, description: null, subnetPrefixLength }
   }
 

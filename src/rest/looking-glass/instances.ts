@@ -77,7 +77,7 @@ function gatewayPort(instance: VpnInstance, base: string): unknown {
   if (gateway === undefined) return null
   const { id, name } = gateway.vrf
   const href = `${base}/vpns/instances/${encodeURIComponent(id)}`
-  return { interface: gateway.device, ipvpn: { href, id: name, external_instance_id: id } }
+  return { interface: gateway.port, ipvpn: { href, id: name, external_instance_id: id } }
 }
 
 function dataplaneNode(instance: VpnInstance, dataplane: DataplaneView, base: string): Node {
@@ -94,8 +94,9 @@ function devicesNode(instance: VpnInstance): Record<string, Node> {
     const { device, table } = instance.vrf.config
     return { vrf_if: inline(() => device), route_table: inline(() => table) }
   }
-  const { bridge, vxlan } = instance.macVrf.config.devices
-  return { linux_bridge: inline(() => bridge), vxlan_if: inline(() => vxlan) }
+  return Object.fromEntries(
+    Object.entries(instance.forwarding.shown).map(([key, value]) => [key, inline(() => value)]),
+  )
 }
 
 async function* shownEntries(
