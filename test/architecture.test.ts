@@ -25,7 +25,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'linux/tcp-options': ['values', 'linux/libc'],
   api: ['dataplane/model:types', 'bgp/values'],
   evpn: ['bgp', 'values'],
-  ipvpn: ['bgp', 'dataplane/model:types', 'values'],
+  ipvpn: ['bgp', 'values'],
   vpn: [
     'api',
     'evpn',

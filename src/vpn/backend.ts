@@ -1,6 +1,8 @@
 import type { Entry } from '../dataplane/model.ts'
 import type { Gateway, MacVrfForwarding } from '../evpn/forwarding.ts'
 import type { VxlanTunnel } from '../evpn/select.ts'
+import type { IpEndpoint } from '../ipvpn/endpoint.ts'
+import type { EndpointForwarding, ForwardedRoute, VrfForwarding } from '../ipvpn/forwarding.ts'
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import type { EvpnState } from './state.ts'
@@ -31,4 +33,18 @@ export interface EvpnForwarding extends MacVrfForwarding, InstanceForwarding {
   addressEntries(macs: Iterable<Mac>, ips: Iterable<Ip>, local: Iterable<LocalMac>): Iterable<Entry>
   /** As `addressEntries`, of the flood list. */
   floodEntries(tunnels: Iterable<VxlanTunnel>): Iterable<Entry>
+}
+
+/** The forwarding of one IP VPN instance. */
+export interface IpVpnForwarding extends VrfForwarding, InstanceForwarding {
+  /** What a later process needs to continue it. */
+  readonly state: { readonly table: number; readonly device: string }
+  /** The entries of a local endpoint, except its route. */
+  endpointEntries(endpoint: EndpointForwarding): Entry[]
+  /** The entries of a route. */
+  routeEntries(route: ForwardedRoute): Entry[]
+  /** The entries that packets to an address meet, as identities to look up: those of its route, or of none, and those of the endpoints that have it. */
+  addressEntries(route: ForwardedRoute | null, ip: Ip | null, local: Iterable<IpEndpoint>): Iterable<Entry>
+  /** The entries of labels, as identities to look up. */
+  labelEntries(labels: Iterable<number>): Entry[]
 }

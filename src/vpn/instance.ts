@@ -8,7 +8,7 @@ import { isReadvertising } from '../ipvpn/readvertise.ts'
 import type { Vrf } from '../ipvpn/vrf.ts'
 import type { Ip } from '../values/address.ts'
 import type { Attachment, Attachments } from './attachments.ts'
-import type { EvpnForwarding } from './backend.ts'
+import type { EvpnForwarding, IpVpnForwarding } from './backend.ts'
 import type { PortUse } from './linux/ports.ts'
 import type { Fallback, ResolvedRequest } from './request.ts'
 import type { AttachmentState, InstanceState, Value } from './state.ts'
@@ -50,6 +50,7 @@ export interface EvpnVpnInstance extends Shared {
 export interface IpVpnInstance extends Shared {
   readonly type: 'ipvpn'
   readonly vrf: Vrf
+  readonly forwarding: IpVpnForwarding
   /** From the last agent that set it; for display only. */
   fallback: Fallback | null
 }
@@ -59,27 +60,24 @@ export type VpnInstance = EvpnVpnInstance | IpVpnInstance
 
 /** The entries of the instance itself, wanted from the first endpoint to the last. */
 export function instanceEntries(instance: VpnInstance): Entry[] {
-  return instance.type === 'evpn' ? instance.forwarding.instanceEntries() : instance.vrf.instanceEntries()
+  return instance.forwarding.instanceEntries()
 }
 
 /** The entries that an endpoint needs before it is advertised. */
 export function endpointEntries(instance: VpnInstance, endpoint: Attachment): Entry[] {
   return instance.type === 'evpn'
     ? instance.forwarding.endpointEntries(endpoint)
-    : instance.vrf.endpointEntries(endpoint)
+    : instance.forwarding.endpointEntries(instance.vrf.forwardingOf(endpoint))
 }
 
 /** The devices on which an instance has entries, except shared ones. */
 export function devicesOf(instance: VpnInstance): Set<string> {
-  const own =
-    instance.type === 'evpn'
-      ? [...instance.forwarding.deviceNames, ...instance.macVrf.addresses.gateways.map(({ port }) => port)]
-      : [instance.vrf.config.device]
+  const gateways = instance.type === 'evpn' ? instance.macVrf.addresses.gateways : []
   const attached = [...instance.attachments].flatMap(({ port, plug }) => [
     port,
     ...(plug ? [plug.device] : []),
   ])
-  return new Set([...own, ...attached])
+  return new Set([...instance.forwarding.deviceNames, ...gateways.map(({ port }) => port), ...attached])
 }
 
 /** The use of a port by an attachment. */
@@ -122,10 +120,14 @@ export function identityState(instance: VpnInstance): Value<'instance'> {
     description,
   }
   if (instance.type === 'ipvpn') {
-    const { config, readvertisement } = instance.vrf
-    const { table, device } = config
-    const { fallback } = instance
-    return { type: 'ipvpn', ...shared, table, device, readvertise: readvertisement.targets, fallback }
+    const { vrf, forwarding, fallback } = instance
+    return {
+      type: 'ipvpn',
+      ...shared,
+      ...forwarding.state,
+      readvertise: vrf.readvertisement.targets,
+      fallback,
+    }
   }
   const { macVrf, vniGiven, forwarding } = instance
   return { type: 'evpn', ...shared, vni: macVrf.config.vni, vniGiven, ...forwarding.state }

@@ -286,7 +286,8 @@ export class VpnService {
 
   /** Waits for the route to an endpoint, which exists only while its port is up; a new endpoint without one is not attached. */
   private async reach(instance: VpnInstance, { add, before }: AttachPlan): Promise<void> {
-    const routes = instance.type === 'ipvpn' ? instance.vrf.routeEntries(add) : []
+    const route = instance.type === 'ipvpn' ? instance.vrf.routeOf(add) : null
+    const routes = route === null || instance.type === 'evpn' ? [] : instance.forwarding.routeEntries(route)
     const dataplane = this.dataplanes.of(instance.type)
     if (routes.length === 0 || (await dataplane.interfaceNamed(add.port))?.up !== true) return
     const [failure] = await dataplane.settled(routes)

@@ -7,7 +7,7 @@ import type { Readvertisement, ReadvertiseTargets } from '../../ipvpn/readvertis
 import { formatIp } from '../../values/address.ts'
 import { formatMac } from '../../values/mac.ts'
 import { ensure } from '../../values/map.ts'
-import { devicesOf, type VpnInstance } from '../../vpn/instance.ts'
+import { devicesOf, type IpVpnInstance, type VpnInstance } from '../../vpn/instance.ts'
 import { type DataplaneView, showStatus } from '../dataplane-view.ts'
 import { LazyObject } from '../json-stream.ts'
 import { shown } from '../status-entries.ts'
@@ -90,10 +90,6 @@ function dataplaneNode(instance: VpnInstance, dataplane: DataplaneView, base: st
 }
 
 function devicesNode(instance: VpnInstance): Record<string, Node> {
-  if (instance.type === 'ipvpn') {
-    const { device, table } = instance.vrf.config
-    return { vrf_if: inline(() => device), route_table: inline(() => table) }
-  }
   return Object.fromEntries(
     Object.entries(instance.forwarding.shown).map(([key, value]) => [key, inline(() => value)]),
   )
@@ -115,9 +111,8 @@ async function* shownEntries(
 }
 
 /** Label routes belong to the node: those of the instance are found by its labels. */
-function labelRoutes({ attachments }: VpnInstance): Entry[] {
-  const labels = new Set([...attachments].map(({ label }) => label))
-  return [...labels].map((label) => ({ kind: 'mpls', device: 'lo', label, hops: [] }))
+function labelRoutes({ attachments, forwarding }: IpVpnInstance): Entry[] {
+  return forwarding.labelEntries(new Set([...attachments].map(({ label }) => label)))
 }
 
 interface PortView {
