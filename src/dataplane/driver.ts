@@ -1,6 +1,6 @@
 import type { InterfaceAddress, Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
-import type { Answer } from './answer.ts'
+import type { Eventual } from './eventual.ts'
 import type { KernelQueries } from './kernel-queries.ts'
 import type { DeviceEntry, LinkEntry, TableEntry } from './kinds/index.ts'
 import {
@@ -93,7 +93,7 @@ export interface ChangeListener {
 }
 
 /** The entries of a device, a chunk a step. A step may answer later: the next one is then taken after that. */
-export type DumpSteps = Generator<Answer<readonly ObservedEntry[]>, void>
+export type DumpSteps = Generator<Eventual<readonly ObservedEntry[]>, void>
 
 /**
  * A kernel as the reconciler sees it. Changes and dumps may be answered later; queries are answered at once, from what the driver knows.
@@ -112,22 +112,22 @@ export interface Driver extends KernelQueries {
    */
   muteOwned(sets: boolean, removalsOf: readonly string[]): void
   /** Creates or replaces entries, each independently of the others; a route with some refused hops is set with the remaining ones. */
-  set(entries: readonly TableEntry[]): Answer<Refused>
+  set(entries: readonly TableEntry[]): Eventual<Refused>
   /** Removes entries; removing an absent one is a success. */
-  remove(entries: readonly TableEntry[]): Answer<Refused>
+  remove(entries: readonly TableEntry[]): Eventual<Refused>
   /**
    * Creates or changes an owned link (a new one stays down), isolates a bridge, or enslaves a port and sets it up; answers
    * why it was refused, if it was.
    */
-  setDevice(entry: DeviceEntry): Answer<Refusal | null>
+  setDevice(entry: DeviceEntry): Eventual<Refusal | null>
   /** Gives a renamed owned link its name back; undefined where there is none. */
-  reclaim(entry: LinkEntry): Answer<Link | undefined>
+  reclaim(entry: LinkEntry): Eventual<Link | undefined>
   /** Sets a link up; call it when the link is enslaved. */
-  setUp(device: string): Answer<Refusal | null>
+  setUp(device: string): Eventual<Refusal | null>
   /** Deletes an owned link, or takes a port out of its bridge or VRF if it is in it, and leaves it down. */
-  removeDevice(entry: DeviceEntry): Answer<Refusal | null>
+  removeDevice(entry: DeviceEntry): Eventual<Refusal | null>
   /** Deletes owned links, as `removeDevice` does one, with as few requests as the kernel allows. */
-  removeLinks(entries: readonly LinkEntry[]): Answer<Refused>
+  removeLinks(entries: readonly LinkEntry[]): Eventual<Refused>
   link(name: string): Link | undefined
   /** The present name of the interface of that index; undefined where there is none. */
   nameOf(index: number): string | undefined

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts'
-import { type Answer, whenAnswered } from '../answer.ts'
+import { type Eventual, whenAnswered } from '../eventual.ts'
 import type { LinkEntry } from '../kinds/index.ts'
 
 /** Target duration of one request that deletes links: an attachment that arrives meanwhile waits for it. */
@@ -48,7 +48,7 @@ export class DeletionPace {
   }
 
   /** Deletes that many links, and adapts the next number to the time that took. */
-  run<T>(kind: LinkEntry['kind'], count: number, deletion: () => Answer<T>): Answer<T> {
+  run<T>(kind: LinkEntry['kind'], count: number, deletion: () => Eventual<T>): Eventual<T> {
     const from = this.clock.now()
     return whenAnswered(deletion(), (result) => {
       const took = Math.max(1, this.clock.now() - from)

@@ -1,5 +1,5 @@
-import { type Answer, whenAnswered } from '../answer.ts'
 import type { DumpSteps, ObservedEntry } from '../driver.ts'
+import { type Eventual, whenAnswered } from '../eventual.ts'
 import { identity, type TableEntry, type TableKind } from '../kinds/index.ts'
 import type { Flood } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
@@ -31,7 +31,7 @@ export class DeviceDump {
   }
 
   /** Reads the next chunk; answers whether there are no more. */
-  step(): Answer<boolean> {
+  step(): Eventual<boolean> {
     const { done, value } = this.steps.next()
     this.isComplete = done === true
     return done ? true : whenAnswered(value, (chunk) => this.addAll(chunk))

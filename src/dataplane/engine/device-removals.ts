@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
-import { type Answer, allAnswered, whenAnswered } from '../answer.ts'
 import type { Driver } from '../driver.ts'
+import { allAnswered, type Eventual, whenAnswered } from '../eventual.ts'
 import type { DeviceEntry } from '../kinds/index.ts'
 import { isExternal } from '../kinds/link-step.ts'
 import type { Refusal, Refused } from '../refusal.ts'
@@ -71,7 +71,7 @@ export class DeviceRemovals {
   }
 
   /** Removes some devices; `isAwaited`: an attachment is waiting to be programmed, so links may be deleted later. */
-  takeAway(isAwaited: boolean): Answer<void> {
+  takeAway(isAwaited: boolean): Eventual<void> {
     const some = this.next()
     const going = some.filter(({ leavingLink, isUnwanted }) => leavingLink !== null && isUnwanted)
     this.isHeldBack = going.length > 0 && !this.pace.isTime(isAwaited)
@@ -102,7 +102,7 @@ export class DeviceRemovals {
   }
 
   /** A link that occupies what a new link needs is deleted at once, without waiting for its turn. */
-  makeRoom({ link, index }: Device): Answer<void> {
+  makeRoom({ link, index }: Device): Eventual<void> {
     if (link?.kind !== 'vxlan' || index !== null) return undefined
     const { vni, port } = link
     const holders = [...this.all].filter(({ leavingLink: one, isUnwanted }) => {
@@ -132,7 +132,7 @@ export class DeviceRemovals {
   }
 
   /** A renamed interface is removed under its present name: it may get its old name back and still be in the bridge. */
-  private removePort(device: Device): Answer<void> {
+  private removePort(device: Device): Eventual<void> {
     const { leavingPort, enslaved } = device
     if (leavingPort === null) return undefined
     const renamed = enslaved === null ? undefined : this.driver.nameOf(enslaved)
@@ -150,7 +150,7 @@ export class DeviceRemovals {
   }
 
   /** Deletes links of one kind, which also takes them out of their masters. */
-  private removeLinks(devices: readonly Device[]): Answer<void> {
+  private removeLinks(devices: readonly Device[]): Eventual<void> {
     const links = devices.flatMap(({ leavingLink }) => leavingLink ?? [])
     const [first] = links
     if (first === undefined) return undefined

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
-import { type Answer, allAnswered, whenAnswered } from '../answer.ts'
 import type { Driver, Link } from '../driver.ts'
+import { allAnswered, type Eventual, whenAnswered } from '../eventual.ts'
 import { masterOf, type PortEntry, type TableEntry } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
 import { type Refusal, unreadable } from '../refusal.ts'
@@ -139,14 +139,14 @@ export class Devices {
   }
 
   /** Takes the next few steps. */
-  advance(): Answer<void> {
+  advance(): Eventual<void> {
     if (this.unplaced.size === 0) return this.dumpSome()
     return whenAnswered(this.placeSome(), () => this.dumpSome())
   }
 
   /** Where answers come later, only devices of one kind are set up at a time: those of later kinds need them. */
-  private placeSome(): Answer<void> {
-    const answers: Answer<void>[] = []
+  private placeSome(): Eventual<void> {
+    const answers: Eventual<void>[] = []
     let kind: string | undefined
     for (const device of this.nextUnplaced()) {
       if (this.placing.size > 0 && device.link?.kind !== kind) break
@@ -156,7 +156,7 @@ export class Devices {
     return allAnswered(answers)
   }
 
-  private dumpSome(): Answer<void> {
+  private dumpSome(): Eventual<void> {
     if (this.dumping.size === 0) return undefined
     const some = [...this.dumping].slice(0, DEVICES_A_TURN)
     return allAnswered(some.map((device) => this.continueDump(device)))
@@ -166,7 +166,7 @@ export class Devices {
    * Removes the unwanted rest of some devices; call it when all entries are dealt with. `isAwaited`: an attachment is waiting to be
    * programmed, so links may be deleted later.
    */
-  takeAway(isAwaited: boolean): Answer<void> {
+  takeAway(isAwaited: boolean): Eventual<void> {
     // an interface that has left its VRF needs no removal of the entries it had there
     for (const device of this.removals.all) if (this.isUnplaced(device)) return undefined
     return this.removals.takeAway(isAwaited)
@@ -283,7 +283,7 @@ export class Devices {
     }
   }
 
-  private place(device: Device): Answer<void> {
+  private place(device: Device): Eventual<void> {
     this.unplaced.delete(device)
     const underlay = underlayOf(device)
     if (underlay !== null) this.underlays.add(underlay)
@@ -381,7 +381,7 @@ export class Devices {
     this.dumping.add(device)
   }
 
-  private continueDump(device: Device): Answer<void> {
+  private continueDump(device: Device): Eventual<void> {
     const { dump } = device
     if (dump === null) return void this.dumping.delete(device)
     const failed = (error: unknown) => this.dumpFailed(device, error)

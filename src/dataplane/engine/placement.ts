@@ -1,5 +1,5 @@
-import { type Answer, whenAnswered } from '../answer.ts'
 import { type Driver, isOwned, type Link } from '../driver.ts'
+import { type Eventual, whenAnswered } from '../eventual.ts'
 import { type DeviceEntry, LINK_KINDS, type LinkEntry, masterOf, type PortEntry } from '../kinds/index.ts'
 import { isExternal, isPlaced, type LinkStep, linkStep } from '../kinds/link-step.ts'
 import type { Port } from '../model.ts'
@@ -27,7 +27,7 @@ export interface Placement {
 }
 
 /** Creates or adjusts a device's own link, then its port; the device comes up last, so that it forwards nothing before it is enslaved. */
-export function place(device: Device, driver: Driver): Answer<Placement> {
+export function place(device: Device, driver: Driver): Eventual<Placement> {
   return new Placing(device, driver).run()
 }
 
@@ -49,7 +49,7 @@ class Placing {
     this.driver = driver
   }
 
-  run(): Answer<Placement> {
+  run(): Eventual<Placement> {
     this.link = this.driver.link(this.name)
     if (this.link !== undefined || this.wanted === null) return this.setLink()
     return whenAnswered(orLost(this.driver.reclaim(this.wanted)), (link) => {
@@ -59,7 +59,7 @@ class Placing {
     })
   }
 
-  private setLink(): Answer<Placement> {
+  private setLink(): Eventual<Placement> {
     const { wanted, driver } = this
     if (wanted === null) return this.setPort()
     const measuredLink = measured(wanted, driver)
@@ -74,7 +74,7 @@ class Placing {
     })
   }
 
-  private setPort(): Answer<Placement> {
+  private setPort(): Eventual<Placement> {
     const { port, link, driver } = this
     if (link === undefined) return this.fail(missing(this.name), port)
     if (port === null) return this.setUp()
@@ -87,7 +87,7 @@ class Placing {
     })
   }
 
-  private setUp(): Answer<Placement> {
+  private setUp(): Eventual<Placement> {
     const { wanted, link, driver } = this
     if (wanted === null || link === undefined || !isDown(wanted, link)) return this.end(null, null)
     return this.after(driver.setUp(this.name), wanted, () => this.end(null, null))
@@ -95,10 +95,10 @@ class Placing {
 
   /** Goes on after a change of the device, unless it was refused. */
   private after(
-    answer: Answer<Refusal | null>,
+    answer: Eventual<Refusal | null>,
     culprit: DeviceEntry,
-    next: () => Answer<Placement>,
-  ): Answer<Placement> {
+    next: () => Eventual<Placement>,
+  ): Eventual<Placement> {
     return whenAnswered(orLost(answer), (refusal) => {
       this.link = this.driver.link(this.name)
       return refusal === null ? next() : this.fail(refusal, culprit)

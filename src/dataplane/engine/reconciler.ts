@@ -1,8 +1,8 @@
 import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
-import { type Answer, whenAnswered } from '../answer.ts'
 import type { Driver } from '../driver.ts'
+import { type Eventual, whenAnswered } from '../eventual.ts'
 import type { DataplaneQueries } from '../kernel-queries.ts'
 import { type DeviceEntry, isTableEntry, same, type TableEntry } from '../kinds/index.ts'
 import type {
@@ -310,7 +310,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     this.clock.soon(() => {
       if (!this.running) return
       this.isDue = false
-      let answer: Answer<void>
+      let answer: Eventual<void>
       try {
         answer = this.turn()
       } catch (error) {
@@ -343,7 +343,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
   }
 
   /** One step of everything. Where the driver answers later, the rest of the turn waits for that, and the next turn for this one. */
-  private turn(): Answer<void> {
+  private turn(): Eventual<void> {
     this.handle()
     return this.next(this.devices.advance(), () =>
       this.next(this.work.setSome(), (isFull) =>
@@ -358,7 +358,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
   }
 
   /** Goes on with a turn, unless the loop was stopped meanwhile. */
-  private next<T>(answer: Answer<T>, step: (result: T) => Answer<void>): Answer<void> {
+  private next<T>(answer: Eventual<T>, step: (result: T) => Eventual<void>): Eventual<void> {
     return whenAnswered(answer, (result) => (this.running ? step(result) : undefined))
   }
 

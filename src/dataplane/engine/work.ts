@@ -1,6 +1,6 @@
 import type { EventSink } from '../../events/event.ts'
-import { type Answer, whenAnswered } from '../answer.ts'
 import type { Driver } from '../driver.ts'
+import { type Eventual, whenAnswered } from '../eventual.ts'
 import { identity, TABLE_KINDS, type TableEntry } from '../kinds/index.ts'
 import { isLost, NONE_REFUSED, type Refusal, type Refused } from '../refusal.ts'
 import type { AnyTable, Device } from './device.ts'
@@ -66,7 +66,7 @@ export class Work {
   }
 
   /** Sets a batch of entries; answers whether more may be left to set. */
-  setSome(): Answer<boolean> {
+  setSome(): Eventual<boolean> {
     const batch: TableEntry[] = []
     const stuck: TableEntry[] = []
     for (const kind of TABLE_KINDS) {
@@ -85,7 +85,7 @@ export class Work {
   }
 
   /** Sets entries, of which some have to be removed before. */
-  private replace(stuck: readonly TableEntry[], batch: readonly TableEntry[]): Answer<Refused> {
+  private replace(stuck: readonly TableEntry[], batch: readonly TableEntry[]): Eventual<Refused> {
     if (stuck.length === 0) return this.driver.set(batch)
     return whenAnswered(this.driver.remove(stuck), () => this.driver.set(batch))
   }
@@ -102,8 +102,8 @@ export class Work {
   }
 
   /** Hands a batch to the driver. Where that throws, its entries stay queued. */
-  private request(op: Op, batch: readonly TableEntry[], change: () => Answer<Refused>): Answer<Refused> {
-    let answer: Answer<Refused>
+  private request(op: Op, batch: readonly TableEntry[], change: () => Eventual<Refused>): Eventual<Refused> {
+    let answer: Eventual<Refused>
     try {
       answer = change()
     } catch (error) {
@@ -124,7 +124,7 @@ export class Work {
   }
 
   /** Removes a batch of entries, in the reverse order of setting; answers whether more may be left to remove. */
-  removeSome(): Answer<boolean> {
+  removeSome(): Eventual<boolean> {
     const batch: TableEntry[] = []
     for (const device of this.busy) this.deafen(device)
     for (const kind of TABLE_KINDS.toReversed()) {
