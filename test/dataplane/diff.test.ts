@@ -56,6 +56,7 @@ const link: Link = {
   encapsulation: null,
   table: null,
   tuned: true,
+  outdated: false,
   learning: false,
   neighSuppress: true,
   forwarding: true,

@@ -77,12 +77,7 @@ export function isAsWanted(wanted: LinkEntry, link: Link | undefined, driver: Dr
 }
 
 /** The step that a link needs; a bridge has to be isolated too, even an external one. */
-function stepTo(
-  wanted: LinkEntry,
-  link: Link | undefined,
-  driver: Driver,
-  isComplete = false,
-): LinkStep {
+function stepTo(wanted: LinkEntry, link: Link | undefined, driver: Driver, isComplete = false): LinkStep {
   const step = linkStep(wanted, link, isComplete)
   const isOpen =
     step.do === 'nothing' && wanted.kind === 'bridge' && link !== undefined && !driver.isIsolated(link)

@@ -8,7 +8,17 @@ const FIRST_TABLE = 1000
 
 type Traits = Pick<
   RawLink,
-  'name' | 'kind' | 'alias' | 'vni' | 'local' | 'lower' | 'learns' | 'flowBased' | 'outdated' | 'table' | 'stp'
+  | 'name'
+  | 'kind'
+  | 'alias'
+  | 'vni'
+  | 'local'
+  | 'lower'
+  | 'learns'
+  | 'flowBased'
+  | 'outdated'
+  | 'table'
+  | 'stp'
 >
 
 /**

@@ -112,6 +112,8 @@ export class DeviceChanger {
       const other = isOver6 ? this.links.vxlanUpOn(entry.port) : undefined
       encode.createLink(this.requests, entry, other?.takesZeroChecksums ?? true)
     }
+    if (entry.kind === 'bridge' && link !== undefined && this.hasBorrowedMac(link))
+      encode.setMac(this.requests, { device: entry.device, mac: encode.randomMac() })
     encode.adjustLink(this.requests, entry)
     if (link?.filtersVlans && entry.kind === 'bridge') encode.endVlanFiltering(this.requests, entry)
     if (link?.protoDown) encode.endProtoDown(this.requests, link.index)
@@ -123,6 +125,11 @@ export class DeviceChanger {
     if (first !== undefined) return reworded(first, (text) => `${text}${remedy(entry, first.errno)}`)
     if (link === undefined && refusals.size > 0) this.rollBack(entry.device)
     return firstOf(refusals) ?? this.tune(entry)
+  }
+
+  /** Whether an adopted bridge has the address of a port, as one of bagpipe-bgp has: it would change with its ports. */
+  private hasBorrowedMac({ alias, index, mac }: Link): boolean {
+    return alias === null && this.links.all(index).some((port) => port.mac === mac)
   }
 
   /** Applies the permanent settings of an owned link. */
