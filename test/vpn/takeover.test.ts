@@ -48,19 +48,22 @@ const indexes = (...names: string[]) => names.map((name) => named(name)?.index)
 test.each([
   ['an id of its own', 'net1', 'net1'],
   ['a UUID', UUID, '3f2a9c1e'],
-])('%s: bridge and VXLAN device are adopted under their names, and ports stay', async (_, instanceId, suffix) => {
-  leave(suffix)
-  const names = [`evpn---${suffix}`, `vxlan--${suffix}`]
-  const before = indexes(...names)
-  await node.attach({ instanceId })
-  expect(devicesOf(instanceId)).toMatchObject({ bridge: names[0], vxlan: names[1] })
-  expect(indexes(...names)).toEqual(before)
-  for (const name of names) expect(named(name)?.alias).toBe(`chanter:${instanceId}`)
-  expect(named('tap2')?.master).toBe(names[0])
-  expect(node.isInStep).toBe(true)
-  await node.detach({ instanceId })
-  expect(named(names[1]!)).toBeUndefined()
-})
+])(
+  '%s: bridge and VXLAN device are adopted under their names, and ports stay',
+  async (_, instanceId, suffix) => {
+    leave(suffix)
+    const names = [`evpn---${suffix}`, `vxlan--${suffix}`]
+    const before = indexes(...names)
+    await node.attach({ instanceId })
+    expect(devicesOf(instanceId)).toMatchObject({ bridge: names[0], vxlan: names[1] })
+    expect(indexes(...names)).toEqual(before)
+    for (const name of names) expect(named(name)?.alias).toBe(`chanter:${instanceId}`)
+    expect(named('tap2')?.master).toBe(names[0])
+    expect(node.isInStep).toBe(true)
+    await node.detach({ instanceId })
+    expect(named(names[1]!)).toBeUndefined()
+  },
+)
 
 test('the VXLAN device is recreated once the desired state is complete, and not before', async () => {
   leave('net1')
