@@ -50,9 +50,9 @@ export class Takeover {
     const hosts = sites.map(({ host }) => host)
     await startGobgp(lab, reflector, AS, hosts)
     if ('linuxbr' in NETWORKS[name]) for (const { host, vm } of sites) await one.plug(host, vm)
-    for (const [i, host] of hosts.entries())
-      one.daemons[i] = await startBagpipe(lab, host, reflector.address, AS, 'linux')
-    for (const i of hosts.keys()) await one.settle(i)
+    const bagpipe = (host: LabHost) => startBagpipe(lab, host, reflector.address, AS, 'linux')
+    one.daemons.push(...(await Promise.all(hosts.map(bagpipe))))
+    await Promise.all([one.settle(0), one.settle(1)])
     await ping(lab, sites[0].vm, sites[1].vm)
     return one
   }
