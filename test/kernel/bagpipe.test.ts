@@ -67,6 +67,12 @@ const wanted: Entry[] = [
   { ...e.remote(2), device: vxlan },
   { ...e.neighbour('10.0.0.2', 2), device: bridge },
 ]
+/** Addresses of VMs on a port. */
+const macsOf = (port: string) =>
+  iproute
+    .fdb(port)
+    .filter(({ mac }) => mac.startsWith('02:00:00:00:00'))
+    .map(({ mac, flags }) => `${mac} ${flags.filter((flag) => flag !== 'master').join()}`)
 const remoteEntries = () =>
   iproute
     .fdb('vxlan--net1')
@@ -97,11 +103,13 @@ test('they are adopted in place; entries stay until the desired state is complet
   expect(iproute.link('tap2')?.master).toBe('evpn---net1')
   const mac = iproute.link('evpn---net1')?.address
   expect(['tap1', 'tap2', 'vxlan--net1'].map((name) => iproute.link(name)?.address)).not.toContain(mac)
+  expect(macsOf('tap1')).toContain('02:00:00:00:00:01 self')
   dataplane.complete()
   await lab.until(() => !run('ip -d link show vxlan--net1').includes(' proxy '))
   await lab.until(() => wanted.every((entry) => lab.holds(entry)))
   expect(remoteEntries()).toEqual(['00:00:00:00:00:00 192.0.2.2', '02:00:00:00:00:02 192.0.2.2'])
   expect(run('ip neigh show dev vxlan--net1 nud permanent')).toBe('')
+  expect(macsOf('tap1')).toEqual(['02:00:00:00:00:01 extern_learn'])
   expect(lab.indexOf('evpn---net1')).toBe(before[0])
 })
 
@@ -127,4 +135,5 @@ test('cleanup lists and removes them, and nothing of others', async () => {
     .filter((name) => !name.endsWith('--net1'))
   expect((await chanter('cleanup', ...file)).error).toBeUndefined()
   expect(iproute.links().map(({ ifname }) => ifname)).toEqual(others)
+  expect(macsOf('tap1')).toEqual([])
 })

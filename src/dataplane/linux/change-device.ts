@@ -3,6 +3,7 @@ import { isOwned, type Link } from '../driver.ts'
 import { type DeviceEntry, isPortEntry, kernelKind, type LinkEntry } from '../kinds/index.ts'
 import type { Port, VrfDevice, VrfPort } from '../model.ts'
 import { elsewhere, missing, notOwned, type Refusal, reworded, taken, unrouted } from '../refusal.ts'
+import { removeBagpipeMacs } from './bagpipe-macs.ts'
 import { resetPortOptions, setForwarding, setPortOptions } from './bridge-port.ts'
 import * as k from './constants.ts'
 import { isTunnel } from './decode.ts'
@@ -210,6 +211,9 @@ export class DeviceChanger {
 
   /** Takes a port out of its bridge or VRF. It stays down: without a master, its VM's frames would reach the host. */
   private release(link: Link): Refusal | null {
+    const master = link.master === null ? undefined : this.links.lookUp(link.master)
+    if (master !== undefined && isOwned(master) && master.alias === null)
+      removeBagpipeMacs(link, this.requests)
     if (!isOwned(link)) encode.setUp(this.requests, link.index, false)
     encode.setMaster(this.requests, link.index, 0)
     return firstOf(this.requests.send())
