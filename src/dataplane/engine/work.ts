@@ -151,7 +151,8 @@ export class Work {
     this.exceptions.failed(entry, refusal)
     if (this.exceptions.status(entry)?.attempts !== 1) return
     const { text: reason, code } = refusal
-    this.events.emit({ type: 'entry-failed', op, kind: entry.kind, entry: identity(entry), reason, code })
+    const { kind, device } = entry
+    this.events.emit({ type: 'entry-failed', op, kind, device, entry: identity(entry), reason, code })
   }
 
   /** Reports the result of a batch, by kind: a full table may refuse a hundred thousand entries again and again. */
