@@ -239,7 +239,7 @@ export function formatAttributes(attributes: Attributes): Record<string, string>
     if (value === null || (codec.field === 'origin' && value === 0)) continue
     if (codec.field === 'asPath' && attributes.asPath?.length === 0) continue
     const text = codec.format(value)
-    shown[codec.name] = typeof text === 'string' ? text : formatList(text)
+    shown[codec.shownAs] = typeof text === 'string' ? text : formatList(text)
   }
   for (const { code, value } of attributes.unknown ?? [])
     shown[`attribute-${code}`] = Buffer.from(value, 'latin1').toString('hex')
