@@ -163,7 +163,7 @@ export function configSchema(interfaces: Interfaces) {
         false,
         'Refuse attaches to networks whose bridge cannot be kept out of the IP stack of the host (docs/security.md); without, `chanter status` reports them.',
       ),
-      ovs_bridge: unused('options of the `ovs` driver'),
+      ovs_bridge: unused('it is of the `ovs` driver'),
     }),
     DATAPLANE_DRIVER_IPVPN: z.object({
       dataplane_driver: option(
@@ -204,7 +204,7 @@ export function configSchema(interfaces: Interfaces) {
         'While there are VRFs, have `ip rule` look them up before the addresses of the machine itself, which else can be reached out of all VPNs. It is a setting of the whole machine; where it is left to others, `chanter status` reports when it is missing.',
       ),
       vrf_prefix: option(vrfPrefix, 'bvrf-', 'What the names of VRF devices begin with; a number follows.'),
-      ...unusedGroup('options of the `ovs` driver', [
+      ...unusedGroup('it is of the `ovs` driver', [
         'mpls_over_gre',
         'proxy_arp',
         'arp_responder',

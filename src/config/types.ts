@@ -98,6 +98,7 @@ export const keyFile: Type<KeyFile> = {
       throw new InvalidValue(isAbsolute(value) ? (error as Error).message : 'no such file, or no key in it')
     }
   },
+  show: ({ path }) => path,
   isSecret: (value) => !isAbsolute(value),
 }
 
