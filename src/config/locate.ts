@@ -45,8 +45,12 @@ export function locate(known: Known, text: ConfigText): LocatedOptions {
       misspelled.push({ section, assignment })
       continue
     }
-    findings.push(...remarks(section, assignment, match))
-    ensure(given, section, () => new Map()).set(match.option, assignment)
+    const options = ensure(given, section, () => new Map<string, Assignment>())
+    findings.push(
+      ...remarks(section, assignment, match),
+      ...repetition(section, options.get(match.option), assignment),
+    )
+    options.set(match.option, assignment)
   }
   for (const one of misspelled) findings.push(unknownOption(known, given, one))
   return { given, findings, headers }
@@ -70,6 +74,18 @@ function* remarks(
     const facts = { ...shownFacts(section, assignment), suggestion: option }
     yield finding('note', 'deprecated', assignment, text, facts)
   }
+}
+
+/** Of two in one file; files, variables and arguments override others on purpose. */
+function* repetition(
+  section: string,
+  earlier: Assignment | undefined,
+  later: Assignment,
+): Iterable<ConfigFinding> {
+  if (earlier === undefined || earlier.line === null || earlier.file !== later.file) return
+  const { option } = earlier
+  const text = `[${section}] ${option} has no effect: line ${later.line} gives it again`
+  yield finding('note', 'repeated', earlier, text, { section, option })
 }
 
 /** Names of options of OpenStack whose values are, or hold, secrets. */

@@ -27,7 +27,15 @@ import {
 /** Sections that a configuration of bagpipe-bgp may have for its libraries and for Neutron: accepted, not read. */
 export const FOREIGN_SECTIONS = [
   ...['privsep', 'oslo_concurrency', 'oslo_messaging_metrics', 'oslo_middleware', 'oslo_policy', 'profiler'],
-  ...['AGENT', 'OVS'],
+  ...[
+    'AGENT',
+    'OVS',
+    'bagpipe',
+    'bagpipe_ml2_extension',
+    'ml2_bagpipe',
+    'ml2_bagpipe_extension',
+    'sfc_bagpipe',
+  ],
 ]
 
 const asNumber = integer(1, 4_294_967_295)
