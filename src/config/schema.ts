@@ -17,10 +17,10 @@ import {
   mplsTransport,
   oneOf,
   orNone,
+  path,
   port,
   prefix,
   range,
-  text,
   vrfPrefix,
 } from './types.ts'
 
@@ -235,7 +235,7 @@ export function configSchema(interfaces: Interfaces) {
     DEFAULT: z.object({
       ...logOptions,
       state_file: option(
-        text,
+        path,
         '/var/lib/chanter/state',
         'File that keeps what agents attached over a restart of the daemon, with the `linux` driver; empty: none.',
       ),
