@@ -41,7 +41,7 @@ function leave(suffix: string, traits: Partial<Link> = {}, bridge = `evpn---${su
 
 const devicesOf = (id: string) => {
   const instance = node.vpns.instances.get(id)
-  return instance?.type === 'evpn' ? instance.macVrf.config.devices : undefined
+  return instance?.type === 'evpn' ? instance.forwarding.state.devices : undefined
 }
 const indexes = (...names: string[]) => names.map((name) => named(name)?.index)
 
