@@ -27,7 +27,7 @@ dataplane_driver = linux
 
 An option is given by the environment variable \`CHANTER_SECTION__OPTION\`: its section and its name in capitals, two underscores between
 them. For [BGP] the name alone will do. With them, no file has to be there. Docker and Kubernetes also take the names of sections about
-one peer, as \`CHANTER_BGP_PEER:192.0.2.1__PEER_AS\`.
+one peer, as \`CHANTER_BGP_PEER:192.0.2.1__PEER_AS\`. What Kubernetes sets for a Service of the name chanter is not read.
 
 \`\`\`sh
 CHANTER_LOCAL_ADDRESS=eth0 CHANTER_MY_AS=64512 CHANTER_PEERS=192.0.2.1 CHANTER_DATAPLANE_DRIVER_EVPN__DATAPLANE_DRIVER=linux chanter daemon
