@@ -40,7 +40,7 @@ export function daemonViews(dependencies: ViewsDependencies): Views {
     uptimeMs: () => clock.now() - started.monotonicMs,
     recentLog: (about) => logs.recent.newestFirst(about),
     logHealth: () => logs.output.health(),
-    exposures: () => exposed(config.keyFiles),
+    configProblems: () => [...config.warnings, ...exposed(config.keyFiles)],
   }
 }
 

@@ -22,8 +22,9 @@ function configured(name: string): string | undefined {
     return undefined
   }
   const named = (option: string) => option === name || option === `api_${name}`
-  return parseIni(text, DEFAULT_FILE).findLast(({ section, option }) => section === 'API' && named(option))
-    ?.value
+  return parseIni(text, DEFAULT_FILE).assignments.findLast(
+    ({ section, option }) => section === 'API' && named(option),
+  )?.value
 }
 
 /** The path of a looking-glass object, as the tools of bagpipe-bgp write it. */

@@ -40,8 +40,8 @@ export interface Views {
   readonly uptimeMs: () => number
   readonly recentLog: RecentRecords
   readonly logHealth: () => LogHealth
-  /** Which files expose secrets, in sentences. */
-  readonly exposures: () => readonly string[]
+  /** Mistakes of the configuration, and files that expose secrets, in sentences. */
+  readonly configProblems: () => readonly string[]
 }
 
 /** The sources that only a compute node has. */
