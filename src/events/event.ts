@@ -87,7 +87,7 @@ export type DataplaneEvent =
       readonly type: 'entries-drifted'
       readonly count: number
       readonly entry: string
-      readonly contested: number
+      readonly recurring: number
     }
   /** A drifted entry is programmed again. */
   | { readonly type: 'entry-repaired'; readonly kind: string; readonly entry: string }
