@@ -33,7 +33,7 @@ interface Sink {
  * failed writes are retried. Lines for which there is no room are dropped and counted.
  */
 export class LogOutput {
-  private readonly path: string | null
+  private path: string | null
   private readonly maxQueuedOctets: number
   private sink: Sink
   private reopened: Sink | null = null
@@ -76,12 +76,16 @@ export class LogOutput {
     return { path, dropped, failure }
   }
 
-  /** Continues in a new file of the same name, as after a rename of the old one. Rejects when it cannot be opened: the old one stays in use. */
-  async reopen(): Promise<void> {
-    if (this.path === null) return
-    const fd = await promisify(open)(this.path, TO_APPEND)
+  /**
+   * Continues in another file, or in a new one of the same name, as after a rename of the old one; null is standard output.
+   * Rejects when it cannot be opened: the old one stays in use.
+   */
+  async reopen(path = this.path): Promise<void> {
+    if (path === null && this.path === null) return
+    const reopened = path === null ? standardOutput() : fileSink(await promisify(open)(path, TO_APPEND))
+    this.path = path
     this.reopened?.close()
-    this.reopened = fileSink(fd)
+    this.reopened = reopened
     if (!this.isWriting) this.takeReopened()
   }
 

@@ -14,6 +14,14 @@ export interface Logs {
   readonly output: LogOutput
   /** Gets the warnings and errors too. */
   readonly recent: RecentLog
+  /** Changes the level and the file. Rejects when the file cannot be opened: nothing has changed then. */
+  configure(options: LogOptions): Promise<void>
+}
+
+export interface LogOptions {
+  readonly debug: boolean
+  /** Null: standard output. */
+  readonly file: string | null
 }
 
 /**
@@ -21,12 +29,12 @@ export interface Logs {
  * `instance` (VPN instance id). Writing blocks nothing and fails nothing.
  * Throws when the file cannot be opened.
  */
-export function createLog({ debug, file }: { readonly debug: boolean; readonly file: string | null }): Logs {
+export function createLog({ debug, file }: LogOptions): Logs {
   const recent = new RecentLog()
   const output = openOutput(file)
   const log = pino(
     {
-      level: debug ? 'debug' : 'info',
+      level: levelOf({ debug }),
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       serializers: { error: pino.stdSerializers.err },
@@ -39,7 +47,15 @@ export function createLog({ debug, file }: { readonly debug: boolean; readonly f
   )
   const events = new EventBus()
   events.read(new LogReader(log, systemClock).read)
-  return { log, events, output, recent }
+  const configure = async (options: LogOptions) => {
+    if (options.file !== output.health().path) await output.reopen(options.file)
+    log.level = levelOf(options)
+  }
+  return { log, events, output, recent, configure }
+}
+
+function levelOf({ debug }: Pick<LogOptions, 'debug'>): 'debug' | 'info' {
+  return debug ? 'debug' : 'info'
 }
 
 function openOutput(file: string | null): LogOutput {

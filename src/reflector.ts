@@ -80,6 +80,7 @@ export async function runReflector(
   )
   const rest = restServer({
     vpns: null,
+    reload: null,
     ping: newPing(),
     log: log.child({ part: 'rest' }),
     events,

@@ -48,16 +48,18 @@ export const daemon = command({
       ...override('DEFAULT', 'log_file', args['log-file']),
       ...override('DEFAULT', 'log_dir', args['log-dir']),
     ]
-    const { config, warnings, notes } = interpret([
-      ...readSources(sources(process.argv.slice(2))),
-      ...overrides,
-    ])
+    const named = sources(process.argv.slice(2))
+    const load = () => interpret([...readSources(named), ...overrides])
+    const loaded = load()
+    const { config, warnings, notes } = loaded
     const logs = createLog(config.log)
     const { log } = logs
     log.info({ version: VERSION, config: config.effective }, 'starting')
     for (const warning of warnings) log.warn(warning)
     for (const note of notes) log.debug(note)
-    await untilSignal(logs, () => runDaemon(config, logs, { fresh: args.fresh, record: args.record ?? null }))
+    await untilSignal(logs, () =>
+      runDaemon(loaded, logs, { load, fresh: args.fresh, record: args.record ?? null }),
+    )
   },
 })
 

@@ -1,3 +1,4 @@
+import type { Daemon } from '../daemon.ts'
 import type { Logs } from '../log.ts'
 
 /** How long the last lines of the log may take. */
@@ -10,14 +11,12 @@ const IGNORED = [
 
 /**
  * Starts something and keeps it running until SIGTERM or SIGINT; a second signal does not wait for a clean end. SIGHUP reopens the
- * log file. An unexpected exception ends the process: its supervisor restarts it, and forwarding continues meanwhile.
+ * log file and reloads the configuration. An unexpected exception ends the process: its supervisor restarts it, and forwarding continues meanwhile.
  */
-export async function untilSignal(
-  logs: Logs,
-  start: () => Promise<{ stop(): Promise<void> }>,
-): Promise<void> {
+export async function untilSignal(logs: Logs, start: () => Promise<Daemon>): Promise<void> {
   const { log, output } = logs
-  const onSignal = { SIGHUP: () => reopen(logs), ...ignoring(logs) }
+  let daemon: Daemon | null = null
+  const onSignal = { SIGHUP: () => reload(logs, daemon), ...ignoring(logs) }
   for (const [signal, listener] of Object.entries(onSignal)) process.on(signal, listener)
   process.on('uncaughtException', (error, origin) => {
     log.fatal({ err: error, origin }, 'unexpected exception: the process ends')
@@ -28,6 +27,7 @@ export async function untilSignal(
     log.fatal({ err: error }, 'cannot start')
     throw error
   })
+  daemon = running
   let stopping = false
   const stop = async (signal: NodeJS.Signals) => {
     if (stopping) process.exit(1)
@@ -43,6 +43,11 @@ export async function untilSignal(
 
 function ignoring({ log }: Logs): Record<string, () => void> {
   return Object.fromEntries(IGNORED.map((signal) => [signal, () => log.info({ signal }, 'signal ignored')]))
+}
+
+async function reload(logs: Logs, daemon: Daemon | null): Promise<void> {
+  await reopen(logs)
+  await daemon?.reload?.()
 }
 
 async function reopen({ log, output }: Logs): Promise<void> {

@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os'
 import type * as z from 'zod'
 import { formatIp, isIpv4 } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
-import { type Config, type Peers, toConfig } from './config.ts'
+import { type Config, type Peers, type ShownOptions, toConfig } from './config.ts'
 import { type Assignment, ConfigError } from './ini.ts'
 import { type About, type Options, optionsOfSection, shownSection } from './option.ts'
 import { peerOfSection, suggestPeerSection } from './peer-sections.ts'
@@ -24,6 +24,8 @@ export interface LoadedConfig {
   readonly warnings: readonly string[]
   /** Options that bagpipe-bgp reads and chanter does not use. */
   readonly notes: readonly string[]
+  /** The last assignment of each known option, under the names that documentation has. */
+  readonly assignments: readonly Assignment[]
 }
 
 interface Known {
@@ -73,7 +75,7 @@ export function interpret(
   const config = toConfig(
     settings,
     peers,
-    effective(settings, peers, known),
+    shownOptions(settings, peers, known),
     (section) => given.get(section)?.has('dataplane_driver') ?? false,
   )
   if (!isIpv4(config.bgp.identifier)) {
@@ -86,7 +88,7 @@ export function interpret(
       `${filesOf(assignments)}: [DATAPLANE_DRIVER_IPVPN] mpls_interface is missing: expected the interface that carries MPLS, *gre* or *udp*`,
     )
   }
-  return { config, warnings: [...warnings], notes: [...notes] }
+  return { config, warnings: [...warnings], notes: [...notes], assignments: assignmentsOf(given) }
 }
 
 /** The options of each peer: from its section, else from [BGP]. */
@@ -109,21 +111,19 @@ function interpretPeers(
   return { settings, sections }
 }
 
-/** The options by section, as the looking glass shows them. */
-function effective(
-  { DEFAULT: _, ...sections }: Settings,
-  peers: Peers,
-  { sections: options, ofPeer }: Known,
-) {
-  const all = Object.entries(sections).map(([section, values]) => [
-    section,
-    shownSection(options.get(section)!, values),
-  ])
-  const ofPeers = peers.sections.map((name) => [
-    `${PEER_SECTION}${name}`,
-    shownSection(ofPeer, peers.settings.get(name)!),
-  ])
-  return Object.fromEntries([...all, ...ofPeers])
+/** All options in their displayed form. */
+function shownOptions(settings: Settings, peers: Peers, { sections, ofPeer }: Known): ShownOptions {
+  const shown = Object.entries(settings).map(
+    ([section, values]) => [section, shownSection(sections.get(section)!, values)] as const,
+  )
+  const ofPeers = [...peers.settings].map(([name, values]) => [name, shownSection(ofPeer, values)] as const)
+  return { sections: Object.fromEntries(shown), peers: Object.fromEntries(ofPeers) }
+}
+
+function assignmentsOf(given: Given): Assignment[] {
+  return [...given].flatMap(([section, options]) =>
+    [...options].map(([option, assignment]) => ({ ...assignment, section, option })),
+  )
 }
 
 /** Peer sections without a peer. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { sources } from '../../src/cli/config-options.ts'
-import type { Config } from '../../src/config/config.ts'
+import type { LoadedConfig } from '../../src/config/load.ts'
 import type { Logs } from '../../src/log.ts'
 import { chanter } from '../support/cli.ts'
 import { temporaryFiles } from '../support/files.ts'
@@ -55,7 +55,7 @@ describe('configuration', () => {
       '--use-json',
     )
     expect(outcome.error).toBeUndefined()
-    const [config, { recent, output }] = runDaemon.mock.lastCall as [Config, Logs]
+    const [{ config }, { recent, output }] = runDaemon.mock.lastCall as [LoadedConfig, Logs]
     await output.flush(5000)
     expect(config.log).toEqual({ debug: true, file: join(directory, 'a.log') })
     const lines = readFileSync(join(directory, 'a.log'), 'utf8')

@@ -51,6 +51,7 @@ async function desired({ api }: LabDaemon): Promise<string[]> {
 function glass({ speaker, clock }: Replayed) {
   const app = restServer({
     vpns: null,
+    reload: null,
     ping: '1',
     log: silent,
     events: noEvents,

@@ -36,8 +36,8 @@ async function live(directory: string, logs: Logs, forwardingThread: boolean): P
   const assignments = Object.entries(sections).flatMap(([section, options]) =>
     Object.entries(options).map(([option, value]) => ({ section, option, value, file, line: null })),
   )
-  const { config } = interpret(assignments)
-  const daemon = await runDaemon(config, logs)
+  const load = () => interpret(assignments)
+  const daemon = await runDaemon(load(), logs, { load })
   const attach = {
     vpn_type: 'evpn',
     vpn_instance_id: 'net1',
