@@ -45,7 +45,21 @@ const LIVE: Live = {
     'vanished_time',
   ],
   DATAPLANE_DRIVER_EVPN: ['mac_duplicate_moves', 'mac_duplicate_window', 'mac_duplicate_recovery'],
-  DEFAULT: ['debug', 'log_file', 'log_dir'],
+  DEFAULT: [
+    'debug',
+    'log_file',
+    'log_dir',
+    'watch_log_file',
+    'log_rotation_type',
+    'max_logfile_size_mb',
+    'max_logfile_count',
+    'log_rotate_interval',
+    'log_rotate_interval_type',
+    'use_stderr',
+    'use_syslog',
+    'syslog_log_facility',
+    'use_journal',
+  ],
 }
 
 function isLive(section: string, option: string): boolean {
