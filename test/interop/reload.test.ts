@@ -40,32 +40,9 @@ async function startGobgp(of: Gobgp): Promise<void> {
     config,
   )
   await lab.eventually('gobgpd answers', async () => ({ value: await gobgp(of, 'neighbor') }))
-  const route = [
-    'macadv',
-    '02:00:00:00:01:02',
-    '0.0.0.0',
-    '--etag',
-    '0',
-    '--label',
-    '100',
-    '--rd',
-    `${address}:1`,
-  ]
-  await gobgp(
-    of,
-    'global',
-    'rib',
-    'add',
-    '-a',
-    'evpn',
-    ...route,
-    '--rt',
-    '64512:10',
-    '--encap',
-    'vxlan',
-    '--nexthop',
-    address,
-  )
+  const route = ['02:00:00:00:01:02', '0.0.0.0', 'etag', '0', 'label', '100', 'rd', `${address}:1`]
+  const targets = ['rt', '64512:10', 'encap', 'vxlan', 'nexthop', address]
+  await gobgp(of, 'global', 'rib', 'add', '-a', 'evpn', 'macadv', ...route, ...targets)
 }
 
 /** Since when the peer has its session with us, in seconds since 1970. */
@@ -83,7 +60,8 @@ function write(
   writeFileSync(file, `${formatIni({ BGP: all, ...ofPeer })}\n${read}`)
 }
 
-const reload = (...words: readonly string[]) => lab.exec(namespace, CHANTER, 'reload', ...words)
+const reload = async (...words: readonly string[]) =>
+  (await lab.exec(namespace, CHANTER, 'reload', ...words)).trimEnd()
 const routes = async (address: string) =>
   (await fetchJson<{ id: string; routes: number }[]>(daemon.api, '/looking-glass/bgp/peers')).find(
     ({ id }) => id === address,
