@@ -46,20 +46,18 @@ function ignoring({ log }: Logs): Record<string, () => void> {
 }
 
 async function reload(logs: Logs, daemon: Daemon | null): Promise<void> {
+  logs.log.info('SIGHUP: reloading')
   await reopen(logs)
   await daemon?.reload?.()
 }
 
 async function reopen({ log, output }: Logs): Promise<void> {
-  const { path } = output.health()
-  if (path === null) {
-    log.info('SIGHUP: the log is standard output, there is no file to reopen')
-    return
-  }
+  const { file } = output
+  if (file === null) return
   try {
     await output.reopen()
-    log.info({ file: path }, 'log file reopened')
+    log.info({ file }, 'log file reopened')
   } catch (error) {
-    log.warn({ file: path, reason: (error as Error).message }, 'log file not reopened: the old one is kept')
+    log.warn({ file, reason: (error as Error).message }, 'log file not reopened: the old one is kept')
   }
 }

@@ -5,7 +5,7 @@ import { fetchJson, request } from '../../src/client.ts'
 import { interpret } from '../../src/config/load.ts'
 import { runDaemon } from '../../src/daemon.ts'
 import { eventually } from '../../src/lab/eventually.ts'
-import { createLog, type Logs } from '../../src/log.ts'
+import { createLog, type Logs, plainLog } from '../../src/log.ts'
 import { temporaryFiles } from '../support/files.ts'
 import { freePort } from '../support/lone-daemon.ts'
 import { enterOwnNamespace, run } from './namespace.ts'
@@ -60,7 +60,7 @@ test.each([true, false])(
     enterOwnNamespace()
     run('ip tuntap add dev tap1 mode tap')
     const directory = temporaryFiles({})
-    const logs = createLog({ debug: false, file: '/dev/null' })
+    const logs = createLog(plainLog(false, '/dev/null'))
     // Node and libc keep some things once they were needed
     await live(directory, logs, thread)
     const before = await atRest()

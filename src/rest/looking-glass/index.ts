@@ -10,7 +10,7 @@ import {
   VPNV6,
 } from '../../bgp/family.ts'
 import type { Speaker } from '../../bgp/speaker.ts'
-import type { LogHealth } from '../../log-output.ts'
+import type { LogHealth } from '../../log-output/log-output.ts'
 import type { LogRecord } from '../../recent-log.ts'
 import { parseIp } from '../../values/address.ts'
 import { formatLogTime, formatTime } from '../../values/time.ts'
