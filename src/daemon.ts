@@ -4,6 +4,7 @@ import type { Config } from './config/config.ts'
 import { exposed } from './config/key-file.ts'
 import type { LoadedConfig } from './config/load.ts'
 import { type NodeForwarding, openForwarding } from './daemon/forwarding.ts'
+import { logLacks } from './daemon/privileges.ts'
 import { openRecording } from './daemon/recording.ts'
 import { Reloader } from './daemon/reload.ts'
 import { keepState, openState } from './daemon/saved-state.ts'
@@ -55,6 +56,7 @@ export async function runDaemon(
   const counters = new EventCounters()
   events.read(counters.read)
   for (const exposure of exposed(config.keyFiles)) log.warn(exposure)
+  logLacks(config, log)
 
   const lock = await lockMachine(config, log)
   const recording = openRecording(record, events)

@@ -203,3 +203,28 @@ test('a key that every user can read is warned of, and a problem until that is m
   chmodSync(key, 0o600)
   expect(await daemon.problems()).toEqual([])
 })
+
+test('a user without capabilities: one line says what is missing and what to do, and the daemon runs', async () => {
+  const pipe = fifo()
+  const state = join(temporaryFiles({}), 'state')
+  const daemon = await loneDaemon({
+    stdout: pipe.writer,
+    by: ['setpriv', '--bounding-set', '-all', '--inh-caps', '-all'],
+    settings: {
+      DEFAULT: { state_file: state },
+      DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux' },
+      BGP: { listen: 'true', listen_port: '179' },
+    },
+  })
+  const lines = logged(pipe.read()).filter(({ msg }) => msg.includes('CAP_'))
+  expect(lines).toEqual([
+    expect.objectContaining({
+      level: 'error',
+      missing: ['CAP_NET_ADMIN', 'CAP_BPF', 'CAP_NET_BIND_SERVICE'],
+      msg: expect.stringMatching(
+        /nothing is programmed, attaches are refused.*AmbientCapabilities=CAP_NET_ADMIN CAP_BPF/,
+      ),
+    }),
+  ])
+  expect(await daemon.problems()).toContainEqual(expect.stringContaining('CAP_NET_ADMIN is missing'))
+})
