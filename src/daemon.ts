@@ -28,6 +28,10 @@ import type { Keep, StateChange } from './vpn/state.ts'
 const PATIENCE_MS = 5000
 
 export interface Daemon {
+  /** Resolves while all loops work. */
+  alive(): Promise<unknown>
+  /** Its state in a few words. */
+  status(): string
   /** Ends the sessions with a Cease and everything else with them; the kernel's forwarding stays. */
   stop(): Promise<void>
   /** Reads the configuration again; absent where there is none. */
@@ -102,6 +106,8 @@ export async function runDaemon(
   logReady(config, log)
 
   return {
+    alive: () => forwarding.view.counts(),
+    status: () => `${speaker.sessionCounts}, ${vpns.instances.size} VPN instances`,
     reload: () => reloader.reload({ dryRun: false }),
     async stop() {
       stopGivingBack()

@@ -311,6 +311,11 @@ export class Speaker {
     return this.settledPeers(peer, family).size > 0 ? 0 : this.config.headlessSeconds
   }
 
+  /** In words. */
+  get sessionCounts(): string {
+    return `${[...this.peers.values()].filter(isUp).length} of ${this.peers.size} sessions established`
+  }
+
   /** Whether no session is established, and routes are kept that no peer confirms. */
   get isHeadless(): boolean {
     const peers = [...this.peers.values()]

@@ -1,5 +1,6 @@
 import type { Daemon } from '../daemon.ts'
 import type { Logs } from '../log.ts'
+import { ServiceManager, sendDatagram } from '../service-manager.ts'
 
 /** How long the last lines of the log may take. */
 const FLUSH_MS = 1000
@@ -15,23 +16,31 @@ const IGNORED = [
  */
 export async function untilSignal(logs: Logs, start: () => Promise<Daemon>): Promise<void> {
   const { log, output } = logs
-  let daemon: Daemon | null = null
-  const onSignal = { SIGHUP: () => reload(logs, daemon), ...ignoring(logs) }
+  let hangUp = () => reopen(logs)
+  const onSignal = { SIGHUP: () => hangUp(), ...ignoring(logs) }
   for (const [signal, listener] of Object.entries(onSignal)) process.on(signal, listener)
   process.on('uncaughtException', (error, origin) => {
     log.fatal({ err: error, origin }, 'unexpected exception: the process ends')
     process.exit(1)
+  })
+  const manager = new ServiceManager({
+    environment: process.env,
+    pid: process.pid,
+    send: sendDatagram,
+    failed: (reason) => log.warn({ reason }, 'the service manager cannot be notified'),
   })
   const running = await start().catch(async (error) => {
     await output.flush(FLUSH_MS)
     log.fatal({ err: error }, 'cannot start')
     throw error
   })
-  daemon = running
+  hangUp = () => reload(logs, running, manager)
+  manager.ready(running)
   let stopping = false
   const stop = async (signal: NodeJS.Signals) => {
     if (stopping) process.exit(1)
     stopping = true
+    manager.stopping()
     log.info({ signal }, 'stopping')
     await running.stop()
     log.info('stopped')
@@ -45,14 +54,16 @@ function ignoring({ log }: Logs): Record<string, () => void> {
   return Object.fromEntries(IGNORED.map((signal) => [signal, () => log.info({ signal }, 'signal ignored')]))
 }
 
-async function reload(logs: Logs, daemon: Daemon | null): Promise<void> {
-  logs.log.info('SIGHUP: reloading')
+async function reload(logs: Logs, daemon: Daemon, manager: ServiceManager): Promise<void> {
+  manager.reloading()
   await reopen(logs)
-  await daemon?.reload?.()
+  await daemon.reload?.()
+  manager.reloaded()
 }
 
 async function reopen({ log, output }: Logs): Promise<void> {
   const { file } = output
+  log.info('SIGHUP: reloading')
   if (file === null) return
   try {
     await output.reopen()
