@@ -78,6 +78,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'linux',
     'config:types',
     'config/key-file',
+    'config/ini',
     'config/load',
     'config/reload',
     'api:types',

@@ -29,6 +29,7 @@ export function toConfig(
   peers: Peers,
   shown: ShownOptions,
   named: (section: 'DATAPLANE_DRIVER_EVPN' | 'DATAPLANE_DRIVER_IPVPN') => boolean,
+  warnings: readonly string[],
 ) {
   const { BGP, API, DATAPLANE_DRIVER_EVPN: evpn, DATAPLANE_DRIVER_IPVPN: ipvpn, DEFAULT } = settings
   const keyFiles = [BGP, ...peers.settings.values()].flatMap(({ md5_key_file: file }) =>
@@ -103,7 +104,7 @@ export function toConfig(
     },
     usesKernel: evpn.dataplane_driver === 'linux' || ipvpn.dataplane_driver === 'linux',
     /** Path of the state file; null for none. */
-    stateFile: DEFAULT.state_file || null,
+    stateFile: DEFAULT.state_file,
     /** 0: never. */
     resyncSeconds: DEFAULT.resync_interval,
     forwardingThread: DEFAULT.forwarding_thread,
@@ -111,6 +112,8 @@ export function toConfig(
     shown,
     /** The options by section, as the looking glass shows them at `config`. */
     effective: effective(shown, peers.sections),
+    /** Mistakes that do not keep the daemon from starting, a sentence each. */
+    warnings,
   } as const
 }
 
@@ -172,10 +175,10 @@ function rotation(DEFAULT: Settings['DEFAULT']): LogRotation {
   }
 }
 
-/** Path of the log; null for standard output. */
-function logFile(file: string | undefined, directory: string | undefined): string | null {
-  if (!directory) return file || null
-  return resolve(directory, file || 'chanter.log')
+/** Path of the log; null for standard output. A `log_file` that configures the logging of Python does not count. */
+function logFile(file: string | null, directory: string | null): string | null {
+  const name = file?.endsWith('.conf') ? null : file
+  return directory === null ? name : resolve(directory, name ?? 'chanter.log')
 }
 
 function peer(settings: PeerSettings | undefined, BGP: Settings['BGP']) {

@@ -17,15 +17,26 @@ import {
   mplsTransport,
   oneOf,
   orNone,
+  path,
   port,
   prefix,
   range,
-  text,
   vrfPrefix,
 } from './types.ts'
 
-/** Sections of libraries under bagpipe-bgp: accepted, not read. */
-export const FOREIGN_SECTIONS = ['privsep', 'oslo_concurrency', 'AGENT', 'OVS']
+/** Sections that a configuration of bagpipe-bgp may have for its libraries and for Neutron: accepted, not read. */
+export const FOREIGN_SECTIONS = [
+  ...['privsep', 'oslo_concurrency', 'oslo_messaging_metrics', 'oslo_middleware', 'oslo_policy', 'profiler'],
+  ...[
+    'AGENT',
+    'OVS',
+    'bagpipe',
+    'bagpipe_ml2_extension',
+    'ml2_bagpipe',
+    'ml2_bagpipe_extension',
+    'sfc_bagpipe',
+  ],
+]
 
 const asNumber = integer(1, 4_294_967_295)
 
@@ -42,6 +53,7 @@ export function configSchema(interfaces: Interfaces) {
         ipv4Address,
         null,
         'BGP identifier and part of our RDs, unique among the nodes; `local_address` when not given.',
+        { follows: ['BGP', 'local_address'] },
       ),
       peers: option(
         listOf(address, 'IPv4 and IPv6 addresses, separated by commas'),
@@ -49,7 +61,9 @@ export function configSchema(interfaces: Interfaces) {
         'Route reflectors, or the other nodes of a full mesh.',
       ),
       my_as: required(asNumber, 'Our autonomous system.'),
-      peer_as: option(asNumber, null, 'Autonomous system of the peers; `my_as` when not given.'),
+      peer_as: option(asNumber, null, 'Autonomous system of the peers; `my_as` when not given.', {
+        follows: ['BGP', 'my_as'],
+      }),
       ebgp_policy: option(
         oneOf('reject', 'accept'),
         'reject',
@@ -122,11 +136,13 @@ export function configSchema(interfaces: Interfaces) {
         driver,
         'dummy',
         '`linux` programs bridges and VXLAN devices; `dummy` only keeps what it would program.',
+        { strict: true },
       ),
       dataplane_local_address: option(
         localAddress,
         null,
         'Our VTEP address and the next hop of our routes; `[BGP] local_address` when not given.',
+        { follows: ['BGP', 'local_address'] },
       ),
       vxlan_dst_port: option(port, 4789, 'UDP port of VXLAN.'),
       mac_duplicate_moves: option(
@@ -155,18 +171,20 @@ export function configSchema(interfaces: Interfaces) {
         false,
         'Refuse attaches to networks whose bridge cannot be kept out of the IP stack of the host (docs/security.md); without, `chanter status` reports them.',
       ),
-      ovs_bridge: unused('options of the `ovs` driver'),
+      ovs_bridge: unused('it is of the `ovs` driver'),
     }),
     DATAPLANE_DRIVER_IPVPN: z.object({
       dataplane_driver: option(
         driver,
         'dummy',
         '`linux` programs VRFs and MPLS routes; `dummy` only keeps what it would program.',
+        { strict: true },
       ),
       dataplane_local_address: option(
         localAddress,
         null,
         'The next hop of our routes; `[BGP] local_address` when not given.',
+        { follows: ['BGP', 'local_address'] },
       ),
       mpls_interface: option(
         mplsTransport,
@@ -194,7 +212,7 @@ export function configSchema(interfaces: Interfaces) {
         'While there are VRFs, have `ip rule` look them up before the addresses of the machine itself, which else can be reached out of all VPNs. It is a setting of the whole machine; where it is left to others, `chanter status` reports when it is missing.',
       ),
       vrf_prefix: option(vrfPrefix, 'bvrf-', 'What the names of VRF devices begin with; a number follows.'),
-      ...unusedGroup('options of the `ovs` driver', [
+      ...unusedGroup('it is of the `ovs` driver', [
         'mpls_over_gre',
         'proxy_arp',
         'arp_responder',
@@ -217,7 +235,7 @@ export function configSchema(interfaces: Interfaces) {
     DEFAULT: z.object({
       ...logOptions,
       state_file: option(
-        text,
+        path,
         '/var/lib/chanter/state',
         'File that keeps what agents attached over a restart of the daemon, with the `linux` driver; empty: none.',
       ),
@@ -259,6 +277,7 @@ export function peerSchema({ shape }: ReturnType<typeof configSchema>) {
       boolean,
       null,
       'The peer is a client of our reflector; as `[BGP] reflector` when not given.',
+      { follows: ['BGP', 'reflector'] },
     ),
   })
 }

@@ -2,6 +2,7 @@ import type { ReloadOutcome, ReloadReport } from '../api/reload.ts'
 import { effectOf, type PeerConfig } from '../bgp/session/peer-config.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { Config } from '../config/config.ts'
+import { textOf } from '../config/ini.ts'
 import { exposed } from '../config/key-file.ts'
 import { interpret, type LoadedConfig } from '../config/load.ts'
 import { type PeerChange, peerChanges, reloaded, sectionChanges } from '../config/reload.ts'
@@ -54,30 +55,31 @@ export class Reloader {
   }
 
   private async run(dryRun: boolean): Promise<ReloadOutcome> {
+    const { logs, events } = this.dependencies
+    let plan: Plan
     try {
-      const plan = this.plan(dryRun)
-      if (!dryRun) await this.apply(plan)
-      return { report: plan.report }
+      plan = this.plan(dryRun)
+      if (!dryRun) await logs.configure(plan.next.config.log)
     } catch (error) {
       const findings = errorOf(error).message.split('\n')
-      if (!dryRun)
-        for (const reason of findings) this.dependencies.events.emit({ type: 'config-refused', reason })
+      if (!dryRun) for (const reason of findings) events.emit({ type: 'config-refused', reason })
       return { findings }
     }
+    if (!dryRun) await this.apply(plan)
+    return { report: plan.report }
   }
 
   private plan(dryRun: boolean): Plan {
     const { config, assignments } = this.running
     const read = this.dependencies.load()
-    const merged = interpret(reloaded(assignments, read.assignments))
-    const { dynamicPeers } = config.bgp
-    const next = { ...merged, config: { ...merged.config, bgp: { ...merged.config.bgp, dynamicPeers } } }
+    const merged = interpret(textOf(reloaded(assignments, read.assignments)))
+    const bgp = { ...merged.config.bgp, dynamicPeers: config.bgp.dynamicPeers }
+    const next = { ...merged, config: { ...merged.config, bgp, warnings: read.warnings } }
     return { next, report: reportOf(config, next.config, read, dryRun) }
   }
 
   private async apply({ next: { config, ...rest }, report }: Plan): Promise<void> {
-    const { speaker, mobility, logs, recording } = this.dependencies
-    await logs.configure(config.log)
+    const { speaker, mobility, recording } = this.dependencies
     const before = this.running.config
     this.running = { config, ...rest }
     Object.assign(mobility, config.evpn.mobility)

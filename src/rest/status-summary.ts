@@ -155,7 +155,7 @@ export function whyNotReady({ speaker, startTime }: Views): string | null {
 
 /** The problems, a sentence each, the worst first. */
 function problemsOf(
-  { speaker, services, startTime, logHealth, exposures }: Views,
+  { speaker, services, startTime, logHealth, configProblems }: Views,
   kernel: Kernel | null,
   now: number,
 ): string[] {
@@ -189,7 +189,7 @@ function problemsOf(
       ...stateFileProblems(services),
     )
   }
-  problems.push(...logProblems(logHealth()), ...exposures())
+  problems.push(...logProblems(logHealth()), ...configProblems())
   return problems
 }
 

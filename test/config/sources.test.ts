@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { readEnvironment, variableOf } from '../../src/config/environment.ts'
+import { ConfigError } from '../../src/config/finding.ts'
 import { interpret } from '../../src/config/load.ts'
 import { configSchema, optionsOf } from '../../src/config/schema.ts'
 import { type ConfigSource, readSources } from '../../src/config/sources.ts'
@@ -15,7 +16,7 @@ const files = {
 }
 
 function values(sources: readonly ConfigSource[], defaultFile?: string): string[] {
-  return readSources(sources, defaultFile).map(({ value }) => value)
+  return readSources(sources, defaultFile).assignments.map(({ value }) => value)
 }
 
 test('files are read in order', () => {
@@ -42,20 +43,14 @@ test.each([
     [],
     'no configuration: /nowhere/bgp.conf does not exist: write it ([BGP] local_address and my_as are enough to start), name another file with --config-file, or set CHANTER_LOCAL_ADDRESS and CHANTER_MY_AS',
   ],
-  [
-    [{ kind: 'file', path: '/nowhere/a' }],
-    'configuration file /nowhere/a does not exist: check the path after --config-file',
-  ],
-  [
-    [{ kind: 'file', path: '/etc' }],
-    'configuration file /etc cannot be read (EISDIR): check the path after --config-file',
-  ],
+  [[{ kind: 'file', path: '/nowhere/a' }], 'configuration file /nowhere/a does not exist: check its path'],
+  [[{ kind: 'file', path: '/etc' }], 'configuration file /etc cannot be read (EISDIR): check its path'],
   [
     [{ kind: 'directory', path: '/nowhere' }],
-    'configuration directory /nowhere does not exist: check the path after --config-dir',
+    'configuration directory /nowhere does not exist: check its path',
   ],
 ] as const)('%j cannot be read', (sources, message) => {
-  expect(() => readSources(sources, '/nowhere/bgp.conf')).toThrow(new Error(message))
+  expect(() => readSources(sources, '/nowhere/bgp.conf')).toThrow(new ConfigError(message))
 })
 
 describe('the environment', () => {
@@ -66,8 +61,8 @@ describe('the environment', () => {
       CHANTER_DEFAULT__STATE_FILE: '',
       'CHANTER_BGP_PEER:192.0.2.1__PEER_AS': '64513',
     }
-    const given = readSources([], '/nowhere', variables)
-    expect(given.map(({ section, option, value }) => [section, option, value])).toEqual([
+    const { assignments } = readSources([], '/nowhere', variables)
+    expect(assignments.map(({ section, option, value }) => [section, option, value])).toEqual([
       ['BGP', 'my_as', '64512'],
       ['BGP', 'peers', '192.0.2.1'],
       ['DEFAULT', 'state_file', ''],

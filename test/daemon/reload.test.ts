@@ -208,6 +208,14 @@ test.each([
   expect([told('config-reloaded'), recorded]).toEqual([[], []])
 })
 
+test('every finding is told', async () => {
+  write({ hold_time: 'x', bgp_port: '0' })
+  expect(await reloader.reload({ dryRun: false })).toEqual({
+    findings: [expect.stringContaining('hold_time'), expect.stringContaining('bgp_port')],
+  })
+  expect(told('config-refused')).toHaveLength(2)
+})
+
 test('a key file is read again', async () => {
   const file = join(temporaryFiles({ key: 'one' }), 'key')
   write({}, { [`BGP_PEER:${B}`]: { md5_key_file: file } })

@@ -98,7 +98,7 @@ export function testApi(name: 'linux' | 'dummy' = 'linux', reload: Reload | null
         recentLog: () => [],
         uptimeMs: () => 0,
         logHealth: () => ({ path: null, dropped: 0, failure: null }),
-        exposures: () => [],
+        configProblems: () => [],
       },
     }),
   )
