@@ -26,8 +26,8 @@ export interface PeerChange {
 
 type Live = { readonly [Section in keyof Settings]?: readonly (keyof Settings[Section])[] }
 
-/** Options that a reload applies; those of peers in [BGP] are live for `peers`, and need a restart for `reflector_clients`. */
-const LIVE: Live = {
+/** Options that a reload applies, besides those of sections of peers; those of peers in [BGP] apply to `peers`, not to `reflector_clients`. */
+export const LIVE = {
   BGP: [
     'peers',
     'peer_as',
@@ -60,11 +60,11 @@ const LIVE: Live = {
     'syslog_log_facility',
     'use_journal',
   ],
-}
+} as const satisfies Live
 
 function isLive(section: string, option: string): boolean {
   if (section.startsWith(PEER_SECTION)) return !isPrefix(section)
-  return (LIVE[section as keyof Settings] as readonly string[] | undefined)?.includes(option) ?? false
+  return (LIVE as Readonly<Record<string, readonly string[]>>)[section]?.includes(option) ?? false
 }
 
 /** Whether a name is that of a prefix of peers. */

@@ -47,7 +47,6 @@ function messageSink(path: string, encode: (line: Line) => Buffer): Sink {
     try {
       socket.send(bytes)
     } catch (error) {
-      if (codeOf(error) === 'EAGAIN' || codeOf(error) === 'EMSGSIZE') throw error
       socket.close()
       socket = null
       throw error

@@ -14,6 +14,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { fetchJson, request } from '../../src/client.ts'
 import { runSync } from '../../src/lab/command.ts'
 import { eventually } from '../../src/lab/eventually.ts'
+import { receiveDatagrams } from '../support/datagram.ts'
 import { temporaryFiles } from '../support/files.ts'
 import { type LoneDaemon, loneDaemon } from '../support/lone-daemon.ts'
 
@@ -201,6 +202,33 @@ test('a key that every user can read is warned of, and a problem until that is m
   expect(await daemon.problems()).toEqual([problem])
   expect(readFileSync(log, 'utf8')).toContain(problem)
   chmodSync(key, 0o600)
+  expect(await daemon.problems()).toEqual([])
+})
+
+test("systemd's journal gets the lines with their fields, where it is in a namespace of the daemon", async () => {
+  const path = join(temporaryFiles({}), 'journal')
+  const journal = receiveDatagrams(path)
+  const run = `mount -t tmpfs none /run && mkdir -p /run/systemd/journal && touch /run/systemd/journal/socket &&
+    mount --bind ${path} /run/systemd/journal/socket && exec "$@"`
+  const daemon = await loneDaemon({
+    by: ['unshare', '--mount', 'sh', '-c', run, 'sh'],
+    settings: { DEFAULT: { use_journal: 'true', syslog_log_facility: 'daemon' } },
+  })
+  await complain(daemon, 1)
+  const seen: string[] = []
+  await eventually('the refusal is in the journal', async () => {
+    seen.push(...journal.take())
+    const found = seen.find((text) => text.includes('request refused'))
+    return found === undefined ? { seen: `${seen.length} entries` } : { value: found }
+  })
+  const entry = seen.find((text) => text.includes('request refused')) ?? ''
+  const field = (name: string) => new RegExp(`^${name}\\n.{8}(.*)$`, 'ms').exec(entry)?.[1]?.split('\n')[0]
+  expect([
+    field('PRIORITY'),
+    field('SYSLOG_FACILITY'),
+    field('SYSLOG_IDENTIFIER'),
+    field('CHANTER_PART'),
+  ]).toEqual(['4', '3', 'chanter', 'rest'])
   expect(await daemon.problems()).toEqual([])
 })
 

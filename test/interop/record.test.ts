@@ -88,6 +88,10 @@ test('a run with a real reflector and attaches ends in the same state when it is
       ? { value: entries }
       : { seen: `${entries}` }
   })
+  const config = join(lab.directory, 'node1.conf')
+  writeFileSync(config, readFileSync(config, 'utf8').replace('[BGP]', '[BGP]\nhold_time = 30'))
+  expect((await request(one.api, '/reload', {})).status).toBe(200)
+  await session(lab, one, REFLECTOR, true)
   expect((await request(one.api, `/bgp/peers/${REFLECTOR}/reset`, {})).status).toBe(200)
   await session(lab, one, REFLECTOR, true)
   const wrong = {

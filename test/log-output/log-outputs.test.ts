@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { createLog, plainLog } from '../../src/log.ts'
 import { FileSink } from '../../src/log-output/file-sink.ts'
 import { LogOutput } from '../../src/log-output/log-output.ts'
 import { LogOutputs, STANDARD_OUTPUT } from '../../src/log-output/log-outputs.ts'
@@ -169,6 +170,27 @@ describe('messages', () => {
     await output.flush(5000)
     expect(receiver.take().map((text) => text.length > 8000)).toEqual([true, false])
   })
+})
+
+test('the level of the log changes with its file', async () => {
+  const directory = temporaryFiles({})
+  const [one, two] = [join(directory, 'one'), join(directory, 'two')]
+  const { log, output, configure } = createLog(plainLog(false, one))
+  const write = async (msg: string) => {
+    log.debug(`${msg} debug`)
+    log.info(`${msg} info`)
+    await output.flush(5000)
+  }
+  await write('first')
+  await configure(plainLog(true, two))
+  await write('second')
+  await configure(plainLog(false, two))
+  await write('third')
+  const messages = (file: string) => readFileSync(file, 'utf8').match(/\w+ (debug|info)(?="})/g)
+  expect([messages(one), messages(two)]).toEqual([
+    ['first info'],
+    ['second debug', 'second info', 'third info'],
+  ])
 })
 
 describe('destinations', () => {
