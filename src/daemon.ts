@@ -84,7 +84,7 @@ export async function runDaemon(
   if (former !== null) vpns.recall(former)
 
   const { mobility } = vpnConfig
-  const reloader = new Reloader({ loaded, load, speaker, mobility, logs, events, recording })
+  const reloader = new Reloader({ loaded, load, speaker, forwarding, mobility, logs, events, recording })
   const services = { vpns, dataplane: forwarding.view, stateFile: kept.health }
   const rest = restServer({
     vpns: recording.attachments(vpns),

@@ -46,6 +46,7 @@ export const LIVE = {
   ],
   DATAPLANE_DRIVER_EVPN: ['mac_duplicate_moves', 'mac_duplicate_window', 'mac_duplicate_recovery'],
   DEFAULT: [
+    'resync_interval',
     'debug',
     'log_file',
     'log_dir',

@@ -10,6 +10,7 @@ import { type EventSink, errorOf } from '../events/event.ts'
 import type { Logs } from '../log.ts'
 import { formatIp } from '../values/address.ts'
 import type { VpnConfig } from '../vpn/instances.ts'
+import type { NodeForwarding } from './forwarding.ts'
 import type { InputRecording } from './recording.ts'
 import { peerConfigs, speakerTimes } from './speaker.ts'
 
@@ -18,6 +19,8 @@ export interface ReloaderDependencies {
   /** Reads the configuration again. Throws ConfigError. */
   readonly load: () => LoadedConfig
   readonly speaker: Speaker
+  /** The loop that programs the kernel. */
+  readonly forwarding: Pick<NodeForwarding, 'setResync'>
   /** Shared with all EVPN instances, and changed in place. */
   readonly mobility: VpnConfig['mobility']
   readonly logs: Pick<Logs, 'configure'>
@@ -79,10 +82,11 @@ export class Reloader {
   }
 
   private async apply({ next: { config, ...rest }, report }: Plan): Promise<void> {
-    const { speaker, mobility, recording } = this.dependencies
+    const { speaker, forwarding, mobility, recording } = this.dependencies
     const before = this.running.config
     this.running = { config, ...rest }
     Object.assign(mobility, config.evpn.mobility)
+    if (config.resyncSeconds !== before.resyncSeconds) forwarding.setResync(config.resyncSeconds * 1000)
     const [peers, times] = [peerConfigs(config), speakerTimes(config)]
     recording.write({ type: 'reload', peers, times, mobility: config.evpn.mobility })
     speaker.setTimes(times)

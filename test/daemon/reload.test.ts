@@ -27,6 +27,7 @@ let recorded: InputEvent[]
 let speaker: Speaker
 let reloader: Reloader
 let logs: Config['log'][]
+let resyncs: number[]
 let logFailure: Error | null
 let text: string
 const mobility = { moves: 5, windowSeconds: 180, recoverySeconds: 1800 }
@@ -48,6 +49,7 @@ beforeEach(() => {
   events = []
   recorded = []
   logs = []
+  resyncs = []
   logFailure = null
   write({})
   const load = () => interpret(parseIni(text, 'bgp.conf'))
@@ -64,6 +66,7 @@ beforeEach(() => {
     load,
     speaker,
     mobility,
+    forwarding: { setResync: (ms) => void resyncs.push(ms) },
     logs: {
       async configure(options) {
         if (logFailure !== null) throw logFailure
@@ -163,7 +166,10 @@ test('what needs a restart stays as it was, is told with both values, and is sti
 test('times, duplicate detection and the log change at once', async () => {
   write(
     { headless_time: '60', vanished_time: '1', graceful_restart_time: '0' },
-    { DATAPLANE_DRIVER_EVPN: { mac_duplicate_moves: '9' }, DEFAULT: { debug: 'true' } },
+    {
+      DATAPLANE_DRIVER_EVPN: { mac_duplicate_moves: '9' },
+      DEFAULT: { debug: 'true', resync_interval: '60' },
+    },
   )
   const { options } = await reload()
   expect(
@@ -174,9 +180,11 @@ test('times, duplicate detection and the log change at once', async () => {
     'BGP vanished_time false',
     'DATAPLANE_DRIVER_EVPN mac_duplicate_moves false',
     'DEFAULT debug false',
+    'DEFAULT resync_interval false',
   ])
   expect(speaker.config).toMatchObject({ headlessSeconds: 60, vanishedSeconds: 1 })
   expect(mobility.moves).toBe(9)
+  expect(resyncs).toEqual([60_000])
   expect(logs).toMatchObject([{ debug: true }])
   expect(recorded).toMatchObject([{ type: 'reload', times: { headlessSeconds: 60 }, mobility: { moves: 9 } }])
 })
