@@ -28,11 +28,16 @@ export const STANDARD_OUTPUT: LogDestinations = {
 /** Names of destinations that are no file. */
 const STDOUT = 'standard output'
 const STDERR = 'standard error'
+const STANDARD: ReadonlySet<string> = new Set([STDOUT, STDERR])
 
 /** The destinations of the log, each with a queue of its own: one that stalls or fails holds up no other. A destination for pino. */
 export class LogOutputs {
   private destinations: LogDestinations
   private outputs: ReadonlyMap<string, LogOutput>
+  /** Standard streams that were destinations. */
+  private readonly resting = new Map<string, LogOutput>()
+  /** Lines that former destinations dropped. */
+  private formerlyDropped = 0
 
   /** Throws when the file cannot be opened. */
   constructor(destinations: LogDestinations) {
@@ -59,7 +64,7 @@ export class LogOutputs {
   health(): LogHealth {
     const all = [...this.outputs.values()].map((output) => output.health())
     const failing = all.find(({ failure }) => failure !== null) ?? all[0]
-    const dropped = all.reduce((sum, one) => sum + one.dropped, 0)
+    const dropped = all.reduce((sum, one) => sum + one.dropped, this.formerlyDropped)
     return { path: failing?.path ?? null, failure: failing?.failure ?? null, dropped }
   }
 
@@ -79,17 +84,26 @@ export class LogOutputs {
       outputs.set(file, present)
     }
     for (const [name, open] of standing(destinations)) {
-      const present = this.outputs.get(name)
-      if (present !== undefined && name !== SYSLOG_SOCKET && name !== JOURNAL_SOCKET)
-        outputs.set(name, present)
-      else {
-        present?.replace(open())
+      const present = this.outputs.get(name) ?? this.resting.get(name)
+      if (STANDARD.has(name) || present === undefined)
         outputs.set(name, present ?? new LogOutput(open(), { path: shown(name) }))
+      else {
+        present.replace(open()) // the facility may have changed
+        outputs.set(name, present)
       }
     }
-    for (const [name, output] of this.outputs) if (!outputs.has(name)) output.close()
+    for (const [name, output] of this.outputs) if (!outputs.has(name)) this.retire(name, output)
     this.destinations = destinations
     this.outputs = outputs
+  }
+
+  /** The descriptors of standard output and standard error belong to the process: they stay open. */
+  private retire(name: string, output: LogOutput): void {
+    if (STANDARD.has(name)) this.resting.set(name, output)
+    else {
+      this.formerlyDropped += output.health().dropped
+      output.close()
+    }
   }
 
   /** Resolves when all is written, after `ms` at the latest. */

@@ -24,17 +24,14 @@ export function descriptorSink(fd: number): Sink {
 export function standardSink({ fd }: { readonly fd: number }): Sink {
   const found = fstatSync(fd)
   if (found.isFIFO() || found.isSocket()) return streamSink(fd)
-  if (!found.isCharacterDevice()) return staying(descriptorSink(fd))
+  if (!found.isCharacterDevice()) return descriptorSink(fd)
   try {
     const flags = constants.O_WRONLY | constants.O_NOCTTY | constants.O_NONBLOCK
     return descriptorSink(openSync(`/proc/self/fd/${fd}`, flags))
   } catch {
-    return staying(descriptorSink(fd))
+    return descriptorSink(fd)
   }
 }
-
-/** A sink whose descriptor belongs to the process. */
-const staying = (sink: Sink): Sink => ({ ...sink, close() {} })
 
 function streamSink(fd: number): Sink {
   const socket = new Socket({ fd, readable: false, writable: true })

@@ -205,6 +205,31 @@ test('a key that every user can read is warned of, and a problem until that is m
   expect(await daemon.problems()).toEqual([])
 })
 
+test('a reload moves the log from standard output into a file, and back', async () => {
+  const pipe = fifo()
+  const daemon = await loneDaemon({ stdout: pipe.writer })
+  const file = join(temporaryFiles({}), 'chanter.log')
+  const text = readFileSync(daemon.config, 'utf8')
+  pipe.read()
+  writeFileSync(daemon.config, `${text}\n[DEFAULT]\nlog_file = ${file}\n`)
+  expect((await request(daemon.api, '/reload', {})).status).toBe(200)
+  await complain(daemon, 1)
+  await eventually('the file has it', async () => {
+    const written = readFileSync(file, 'utf8')
+    return written.includes('request refused') ? { value: true } : { seen: written }
+  })
+  expect(pipe.read()).not.toContain('request refused')
+  writeFileSync(daemon.config, text)
+  expect((await request(daemon.api, '/reload', {})).status).toBe(200)
+  await complain(daemon, 1)
+  let printed = ''
+  await eventually('standard output has it again', async () => {
+    printed += pipe.read()
+    return printed.includes('request refused') ? { value: true } : { seen: printed }
+  })
+  expect(logged(readFileSync(file, 'utf8')).filter(({ msg }) => msg === 'request refused')).toHaveLength(1)
+})
+
 test("systemd's journal gets the lines with their fields, where it is in a namespace of the daemon", async () => {
   const path = join(temporaryFiles({}), 'journal')
   const journal = receiveDatagrams(path)
