@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { variableOf } from '../src/config/environment.ts'
 import { type About, type Options, optionsOfSection } from '../src/config/option.ts'
+import { LIVE } from '../src/config/reload.ts'
 import { configSchema, FOREIGN_SECTIONS, optionsOf, PEER_SECTION, peerSchema } from '../src/config/schema.ts'
 import { DEFAULT_FILE } from '../src/config/sources.ts'
 
@@ -52,6 +53,15 @@ cannot be read. FILE stands in for \`--config-file\`; other arguments and the en
 \`chanter config show [FILE]\` prints every option in effect with its value and its source: a file and its line, an environment variable, an
 argument, or \`default\`; an option that follows another one names it. Keys are not shown, only the path of their file. \`--json\` prints
 objects. \`chanter config show --running\` asks the daemon for the values that it has.
+
+## Reload
+
+SIGHUP and \`chanter reload\` apply changes of these options, and of those in sections about one peer; all others need a restart
+([operations](operations.md#changing-the-configuration)).
+
+${Object.entries(LIVE)
+  .map(([section, options]) => `- \`[${section}]\`: ${options.map((option) => `\`${option}\``).join(', ')}`)
+  .join('\n')}
 
 ## Arguments of bagpipe-bgp
 
