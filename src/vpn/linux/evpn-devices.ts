@@ -25,7 +25,11 @@ export class EvpnDevices {
     id: string,
     { linuxBridge, suffix, vni }: { linuxBridge: string | null; suffix: string; vni: number },
   ): Promise<MacVrfDevices> {
-    const found = linuxBridge === null ? undefined : await this.dataplane.vxlanIn(linuxBridge, vni)
+    const [found, named, ...links] = await Promise.all([
+      linuxBridge === null ? undefined : this.dataplane.vxlanIn(linuxBridge, vni),
+      this.leftFor(id),
+      ...[bridgeName(suffix), vxlanName(suffix)].map((name) => this.dataplane.interfaceNamed(name)),
+    ])
     const givenVxlan = found !== undefined && !found.owned
     const reason = givenVxlan ? unusable(found, this.vtep) : null
     if (reason !== null)
@@ -33,12 +37,11 @@ export class EvpnDevices {
         'LINUXBR_UNUSABLE',
         `linuxbr: VXLAN device ${found?.name} of VNI ${vni} in ${linuxBridge} cannot be used: ${reason}. Change it, or delete it for chanter to make one`,
       )
-    const named = await this.leftFor(id)
     const left = found ?? (named?.vni === vni ? named : undefined)
     const bridge = linuxBridge ?? (await this.bridgeLeftWith(left)) ?? bridgeName(suffix)
     const vxlan = left?.name ?? vxlanName(suffix)
     const own = [...(linuxBridge === null ? [bridge] : []), ...(givenVxlan ? [] : [vxlan])]
-    await Promise.all(own.map((device) => this.checkFree(device)))
+    for (const link of links) if (link !== undefined && own.includes(link.name)) checkFree(link)
     return { bridge, givenBridge: linuxBridge !== null, vxlan, givenVxlan }
   }
 
@@ -87,15 +90,14 @@ export class EvpnDevices {
     const bridge = name === null ? undefined : await this.dataplane.interfaceNamed(name)
     return bridge?.kind === 'bridge' && bridge.owned && bridge.alias === null ? bridge.name : null
   }
+}
 
-  private async checkFree(device: string): Promise<void> {
-    const link = await this.dataplane.interfaceNamed(device)
-    if (link !== undefined && !link.owned)
-      throw new RequestError(
-        'INTERFACE_EXTERNAL',
-        `interface ${device}, which the instance needs, exists and is not owned by chanter: delete it (ip link delete ${device}), or rename it`,
-      )
-  }
+function checkFree({ name, owned }: Interface): void {
+  if (owned) return
+  throw new RequestError(
+    'INTERFACE_EXTERNAL',
+    `interface ${name}, which the instance needs, exists and is not owned by chanter: delete it (ip link delete ${name}), or rename it`,
+  )
 }
 
 /** Why no other instance can have a bridge, in words that follow its name. */
