@@ -1,10 +1,12 @@
 import * as k from './constants.ts'
 import { dumpRoutes } from './encode-ip.ts'
-import type { NetlinkMessage } from './message.ts'
+import { NetlinkAttributes, type NetlinkMessage } from './message.ts'
 import { dump, exhaust, type Requests } from './requests.ts'
 
 /** Of its rules for a VRF device: the lookup in its table, and `unreachable` behind it. */
 const PRIORITIES = [100, 101]
+/** Of the protocol in `struct rtmsg`. */
+const PROTOCOL_OFFSET = 5
 const FAMILIES = [k.AF_INET, k.AF_INET6]
 
 /** Removes the routing rules that bagpipe-bgp made for a VRF device, which outlive the device and would apply to a later one of that name. */
@@ -27,8 +29,14 @@ export function removeBagpipeRules(vrf: string, requests: Requests): void {
 /** Removes the routes that bagpipe-bgp has in the table of a VRF: they have its protocol number, which is ours, but another metric. */
 export function removeBagpipeRoutes(table: number, requests: Requests): void {
   const routes: Buffer[] = []
-  const visit = ({ bytes, start, end }: NetlinkMessage) =>
-    routes.push(Buffer.from(bytes.subarray(start, end)))
+  const visit = ({ bytes, start, end }: NetlinkMessage) => {
+    const attributes = new NetlinkAttributes(bytes, start + k.RTMSG_LENGTH, end)
+    // not every kernel selects what a dump asks for
+    if (bytes.readUInt8(start + PROTOCOL_OFFSET) !== k.PROTOCOL) return
+    while (attributes.next())
+      if (attributes.type === k.RTA_TABLE && attributes.u32() === table)
+        routes.push(Buffer.from(bytes.subarray(start, end)))
+  }
   const nothing = [k.ENOENT, k.EAFNOSUPPORT, k.EOPNOTSUPP]
   for (const family of FAMILIES)
     exhaust(
