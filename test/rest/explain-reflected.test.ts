@@ -51,6 +51,7 @@ beforeEach(async () => {
   app = held(
     restServer({
       vpns: null,
+      reload: null,
       ping: '1',
       views,
       log: silent,
