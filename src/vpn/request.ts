@@ -1,13 +1,18 @@
 import { VPN_TYPES } from '../api/attachment.ts'
+import { RequestError } from '../api/errors.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Direction } from '../evpn/endpoint.ts'
 import type { Irb } from '../ipvpn/irb.ts'
 import type { ReadvertiseTargets } from '../ipvpn/readvertise.ts'
 import type { InterfaceAddress, Ip } from '../values/address.ts'
+import { isNestedWithin } from '../values/json.ts'
 import type { Mac } from '../values/mac.ts'
 
 export { VPN_TYPES }
 export type VpnType = (typeof VPN_TYPES)[number]
+
+/** Maximum nesting of JSON: deeper values help no reader, and some of them can be parsed but not be written again. */
+const MAX_NESTING = 100
 
 /** As the agent sends it, which describes the switch port and the MAC addresses of the router. */
 export type Fallback = Readonly<Record<string, unknown>>
@@ -57,4 +62,11 @@ export interface DetachRequest {
   readonly mac: Mac
   /** Null: every address of that MAC. */
   readonly ip: Ip | null
+}
+
+/** Throws `RequestError` for a description that cannot be stored. */
+export function checkDescriptions({ description, instanceDescription }: AttachRequest): void {
+  for (const [parameter, value] of Object.entries({ description, instance_description: instanceDescription }))
+    if (!isNestedWithin(value, MAX_NESTING))
+      throw new RequestError('PARAMETER_INVALID', `${parameter}: it is nested more than ${MAX_NESTING} times`)
 }

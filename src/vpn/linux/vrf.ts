@@ -25,7 +25,9 @@ export interface VrfTable {
   readonly table: number
 }
 
-export interface LinuxVrfConfig extends VrfTable, VethOwner {}
+export interface LinuxVrfConfig extends VrfTable, VethOwner {
+  readonly free: () => void
+}
 
 export type VrfEndpointEntry = Veth | VrfPort | PortAddress | FixedNeighbour | LabelRoute
 
@@ -68,6 +70,10 @@ export class LinuxVrf implements IpVpnForwarding {
   get shown() {
     const { device, table } = this.config
     return { vrf_if: device, route_table: table }
+  }
+
+  free(): void {
+    this.config.free()
   }
 
   /** Entries of the VRF and of the transport, wanted from the first endpoint to the last. */
