@@ -157,7 +157,7 @@ export function whyNotReady({ speaker, startTime }: Views): string | null {
 
 /** The problems, a sentence each, the worst first. */
 function problemsOf(
-  { speaker, services, startTime, logHealth, exposures }: Views,
+  { speaker, services, startTime, logHealth, configProblems }: Views,
   kernel: Kernel | null,
   now: number,
 ): string[] {
@@ -191,7 +191,7 @@ function problemsOf(
       ...stateFileProblems(services),
     )
   }
-  problems.push(...logProblems(logHealth()), ...exposures())
+  problems.push(...logProblems(logHealth()), ...configProblems())
   return problems
 }
 
