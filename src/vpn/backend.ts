@@ -85,6 +85,10 @@ export interface VpnBackend {
 
   /** Prepares for instances that are to be restored. */
   reserve(states: readonly InstanceState[]): Promise<void>
+  /** The VNI of the devices that bagpipe-bgp left for an instance; null where there are none. */
+  vniLeftFor(id: string): Promise<number | null>
+  /** Whether devices of the node use the VNI already. */
+  isVniTaken(vni: number): Promise<boolean>
   /** Chooses and claims the devices of a new instance. Throws `RequestError`. */
   createEvpn(id: string, vni: number, linuxBridge: string | null): Promise<EvpnForwarding>
   restoreEvpn(state: EvpnState): EvpnForwarding

@@ -94,7 +94,7 @@ export class Instances {
 
   private async createEvpn(request: AttachRequest): Promise<EvpnVpnInstance> {
     const { instanceId: id, linuxBridge } = request
-    const vni = this.takeVni(request)
+    const vni = await this.takeVni(request)
     let forwarding: EvpnForwarding | null = null
     try {
       forwarding = await this.backend.createEvpn(id, vni, linuxBridge)
@@ -161,9 +161,11 @@ export class Instances {
     return { ...own, number, attachments, rdNumber, description: null, subnetPrefixLength }
   }
 
-  private takeVni({ instanceId, vni }: AttachRequest): number {
+  private async takeVni({ instanceId, vni }: AttachRequest): Promise<number> {
     if (vni === null) {
-      const taken = this.numbers.vnis.take(instanceId)
+      const left = await this.backend.vniLeftFor(instanceId)
+      if (left !== null && this.numbers.vnis.claim(left, instanceId)) return left
+      const taken = await this.numbers.vnis.takeUnless((one) => this.backend.isVniTaken(one), instanceId)
       if (taken === undefined) throw new RequestError('NUMBERS_EXHAUSTED', 'all VNIs are taken')
       return taken
     }

@@ -76,10 +76,18 @@ export class LinuxBackend implements VpnBackend {
     return this.vrfDevices.reserve(states.filter((state) => state.type === 'ipvpn'))
   }
 
+  vniLeftFor(id: string): Promise<number | null> {
+    return this.evpnDevices.vniLeftFor(id)
+  }
+
+  isVniTaken(vni: number): Promise<boolean> {
+    return this.evpnDevices.isVniTaken(vni)
+  }
+
   async createEvpn(id: string, vni: number, linuxBridge: string | null): Promise<EvpnForwarding> {
     const suffix = this.evpnDevices.takeSuffix(id)
     try {
-      const devices = await this.evpnDevices.choose(linuxBridge, suffix, vni)
+      const devices = await this.evpnDevices.choose(id, { linuxBridge, suffix, vni })
       this.evpnDevices.claim(devices, id)
       return this.macVrf(id, vni, suffix, devices)
     } catch (error) {
