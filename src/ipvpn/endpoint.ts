@@ -6,7 +6,7 @@ import type { Irb } from './irb.ts'
 export interface IpEndpoint extends Endpoint {
   /** Of the subnet that the address is in, as the agent set it; null without an address. */
   readonly prefixLength: number | null
-  /** The IRB by which the port leads into the bridge of an EVPN instance; null: the port is the endpoint's own. */
+  /** The IRB by which the port leads into an EVPN instance; null: the port is the endpoint's own. */
   readonly plug: Irb | null
   /** Its subnet's gateway, which this node is on the port. */
   readonly gatewayIp: Ip | null
