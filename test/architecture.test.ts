@@ -220,6 +220,18 @@ describe('import directions', () => {
 
   test('rooms import what they may', () => expect(violations(ROOMS, 'src/')).toEqual([]))
 
+  test('Linux devices of VPNs are known to one room of vpn, and to few others', () => {
+    const isLinux = (file: string): boolean => file.startsWith('src/vpn/linux/')
+    const others = files.filter((file) => !isLinux(file) && importsOf(file).some(({ to }) => isLinux(to)))
+    expect(others.sort()).toEqual([
+      'src/cleanup.ts',
+      'src/daemon.ts',
+      'src/daemon/forwarding.ts',
+      'src/rest/params.ts',
+      'src/vpn/backends.ts',
+    ])
+  })
+
   test('so do the layers of bgp', () => expect(violations(BGP_LAYERS, 'src/bgp/')).toEqual([]))
 
   test('so do the layers of dataplane', () =>
