@@ -28,7 +28,7 @@ dataplane_driver = linux
 
 An option is given by the environment variable \`CHANTER_SECTION__OPTION\`: its section and its name in capitals, two underscores between
 them. For [BGP] the name alone will do. With them, no file has to be there. Docker and Kubernetes also take the names of sections about
-one peer, as \`CHANTER_BGP_PEER:192.0.2.1__PEER_AS\`.
+one peer, as \`CHANTER_BGP_PEER:192.0.2.1__PEER_AS\`. What Kubernetes sets for a Service of the name chanter is not read.
 
 \`\`\`sh
 CHANTER_LOCAL_ADDRESS=eth0 CHANTER_MY_AS=64512 CHANTER_PEERS=192.0.2.1 CHANTER_DATAPLANE_DRIVER_EVPN__DATAPLANE_DRIVER=linux chanter daemon
@@ -47,7 +47,7 @@ CHANTER_LOCAL_ADDRESS=eth0 CHANTER_MY_AS=64512 CHANTER_PEERS=192.0.2.1 CHANTER_D
 
 \`chanter config check [FILE]\` lists everything that is wrong, in the words that the daemon uses: errors, warnings and notes, each with file,
 line, value, what is allowed and the name that was probably meant. The exit code is 0 without errors, 1 with errors, and 2 where a file
-cannot be read. Without FILE it reads what \`chanter daemon\` would with the same arguments and environment. \`--json\` prints the objects
+cannot be read. FILE stands in for \`--config-file\`; other arguments and the environment count as for \`chanter daemon\`. \`--json\` prints
 \`errors\`, \`warnings\` and \`notes\`.
 
 \`chanter config show [FILE]\` prints every option in effect with its value and its source: a file and its line, an environment variable, an

@@ -20,7 +20,10 @@ export async function untilSignal(logs: Logs, start: () => Promise<Daemon>): Pro
   const onSignal = { SIGHUP: () => hangUp(), ...ignoring(logs) }
   for (const [signal, listener] of Object.entries(onSignal)) process.on(signal, listener)
   process.on('uncaughtException', (error, origin) => {
-    log.fatal({ err: error, origin }, 'unexpected exception: the process ends')
+    log.fatal(
+      { err: error, origin },
+      'internal error: the process ends, forwarding goes on; start it again, and report the stack',
+    )
     process.exit(1)
   })
   const manager = new ServiceManager({

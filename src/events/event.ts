@@ -96,7 +96,7 @@ export type DataplaneEvent =
       readonly count: number
       readonly device: string
       readonly entry: string
-      readonly contested: number
+      readonly recurring: number
     }
   /** A drifted entry is programmed again. */
   | { readonly type: 'entry-repaired'; readonly kind: string; readonly entry: string }

@@ -71,7 +71,7 @@ test('a reflector shows which clients get a route, and why others do not', async
     routes: 1,
     reflected: [
       {
-        fate: 'best',
+        state: 'best',
         route_targets: ['64512:20'],
         sent_to: [B],
         not_sent: [{ peer: C, reason: 'it asks for none of the route targets (RFC 4684)' }],
