@@ -184,6 +184,17 @@ describe('while a device is being changed', () => {
     expectCalm(...e.network)
   })
 
+  test('a refusal is none of one that is unwanted', async () => {
+    const twin = { ...e.vxlan, device: 'vx9', vni: 900 }
+    lab.driver.fail((_, { device }) => device === 'vx9', busy)
+    dataplane.want(twin)
+    await lab.clock.run(ASKED_MS)
+    dataplane.unwant(twin)
+    await lab.wait(dataplane.gone([twin]))
+    expect(happened('device-failed')).toEqual([])
+    expectCalm(...e.network)
+  })
+
   test('one that is wanted again while it is deleted exists', async () => {
     await want(e.remote(2))
     dataplane.unwant(e.vxlanPort)

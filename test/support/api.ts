@@ -91,7 +91,7 @@ export function testApi(name: 'linux' | 'dummy' = 'linux'): TestApi {
         recentLog: () => [],
         uptimeMs: () => 0,
         logHealth: () => ({ path: null, dropped: 0, failure: null }),
-        exposures: () => [],
+        configProblems: () => [],
       },
     }),
   )

@@ -81,7 +81,10 @@ function* together(driver: SynchronousDriver, links: readonly Link[], limit: num
       return refused
     }
     for (const [i, { kind, name, alias }] of some.entries())
-      yield { what: `${kind} ${name} (${alias})`, remove: () => remove().get(i) ?? null }
+      yield {
+        what: `${kind} ${name} (${alias ?? 'left by bagpipe-bgp'})`,
+        remove: () => remove().get(i) ?? null,
+      }
   }
 }
 

@@ -36,16 +36,18 @@ class Placing {
   private readonly name: string
   private readonly wanted: LinkEntry | null
   private readonly port: PortEntry | null
+  private readonly complete: boolean
   private readonly driver: Driver
   private link: Link | undefined
   private fresh = false
   private moved = false
   private learned = false
 
-  constructor({ name, link, port }: Device, driver: Driver) {
+  constructor({ name, link, port, complete }: Device, driver: Driver) {
     this.name = name
     this.wanted = link
     this.port = port
+    this.complete = complete
     this.driver = driver
   }
 
@@ -63,7 +65,7 @@ class Placing {
     const { wanted, driver } = this
     if (wanted === null) return this.setPort()
     const measuredLink = measured(wanted, driver)
-    const step = stepTo(measuredLink, this.link, driver)
+    const step = stepTo(measuredLink, this.link, driver, this.complete)
     if (step.do === 'refuse') return this.fail(step.refusal, wanted)
     if (step.do === 'nothing') return this.setPort()
     const removal = step.do === 'recreate' ? orLost(driver.removeDevice(wanted)) : null
@@ -135,8 +137,8 @@ export function isAsWanted(wanted: LinkEntry, link: Link | undefined, driver: Dr
 }
 
 /** The step that a link needs; a bridge has to be isolated too, even an external one. */
-function stepTo(wanted: LinkEntry, link: Link | undefined, driver: Driver): LinkStep {
-  const step = linkStep(wanted, link)
+function stepTo(wanted: LinkEntry, link: Link | undefined, driver: Driver, isComplete = false): LinkStep {
+  const step = linkStep(wanted, link, isComplete)
   const isOpen =
     step.do === 'nothing' && wanted.kind === 'bridge' && link !== undefined && !driver.isIsolated(link)
   return isOpen ? { do: 'adjust' } : step

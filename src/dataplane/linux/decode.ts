@@ -72,6 +72,7 @@ export function readLink({ bytes, start, end }: NetlinkMessage): RawLink {
     takesZeroChecksums: false,
     learns: false,
     tuned: true,
+    outdated: false,
     learning: false,
     neighSuppress: false,
     slaveKind: '',

@@ -28,6 +28,8 @@ export const vxlan: LinuxLinkDefinition<Vxlan> = {
       else if (data.type === k.IFLA_VXLAN_LOCAL || data.type === k.IFLA_VXLAN_LOCAL6)
         link.local = data.octets() as Ip
       else if (data.type === k.IFLA_VXLAN_LEARNING) link.learns = data.u8() !== 0
+      // it drops the ARP requests that it cannot answer itself
+      else if (data.type === k.IFLA_VXLAN_PROXY) link.outdated = data.u8() !== 0
       else if (data.type === k.IFLA_VXLAN_UDP_ZERO_CSUM6_RX) link.takesZeroChecksums = data.u8() !== 0
       else if (data.type === k.IFLA_VXLAN_COLLECT_METADATA || data.type === k.IFLA_VXLAN_VNIFILTER)
         link.flowBased ||= data.u8() !== 0
