@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from 'node:fs'
 import { systemClock } from './clock.ts'
-import { ownedObjects } from './dataplane/engine/ownership.ts'
+import { ownedObjects } from './dataplane/linux/ownership.ts'
 import { LinuxDriver } from './dataplane/linux/driver.ts'
 import { isThisBoot, isThisKernel } from './linux/kernel.ts'
 import { lockFileOf, lockMachine } from './linux/lock.ts'

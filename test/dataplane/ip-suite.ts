@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { ownedObjects } from '../../src/dataplane/engine/ownership.ts'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { isLinkEntry, isPortEntry, isTableEntry } from '../../src/dataplane/kinds/index.ts'
+import { ownedObjects } from '../../src/dataplane/linux/ownership.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import * as l2 from './entries.ts'
 import * as e from './ip-entries.ts'

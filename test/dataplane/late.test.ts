@@ -123,8 +123,9 @@ describe('while an entry is being set', () => {
   })
 
   test('nothing else is asked after a stop', async () => {
-    dataplane.want(e.neighbour('10.0.0.2', 2))
+    await want(entry, e.neighbour('10.0.0.2', 2))
     dataplane.want(e.local(1))
+    dataplane.unwant(e.neighbour('10.0.0.2', 2))
     await lab.clock.run(ASKED_MS)
     dataplane.stop()
     const { requests } = lab.late
@@ -150,6 +151,7 @@ describe('while an entry is being removed', () => {
     await lab.clock.run(ASKED_MS)
     expect(dataplane.statuses.removing().count).toBe(1)
     expect(isGone).toBe(false)
+    expect(dataplane.statuses.remains(entry)).toBe(true)
     await lab.clock.run(100)
     expect(isGone).toBe(true)
     expect(dataplane.statuses.removing().count).toBe(0)

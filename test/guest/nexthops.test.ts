@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { ownedObjects } from '../../src/dataplane/engine/ownership.ts'
+import { ownedObjects } from '../../src/dataplane/linux/ownership.ts'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import type { LinuxDriverOptions } from '../../src/dataplane/linux/driver.ts'
 import type { Entry, VrfRoute } from '../../src/dataplane/model.ts'

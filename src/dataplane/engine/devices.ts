@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import type { Driver, Link } from '../driver.ts'
 import { allAnswered, type Eventual, whenAnswered } from '../eventual.ts'
-import { masterOf, type PortEntry, type TableEntry } from '../kinds/index.ts'
+import { masterOf, type PortEntry, portDefinition, type TableEntry } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
 import { type Refusal, unreadable } from '../refusal.ts'
 import { Device } from './device.ts'
@@ -445,9 +445,10 @@ export class Devices {
   }
 }
 
-/** Whether a device that has just entered a bridge holds no owned entries; a VXLAN device keeps those of its own FDB. */
-function isEmptied({ index, port, dump }: Device, { kind }: Link): boolean {
-  return index === null && dump === null && port?.kind === 'port' && kind !== 'vxlan'
+/** Whether a device that has just been enslaved holds no owned entries. */
+function isEmptied({ index, port, dump }: Device, link: Link): boolean {
+  if (index !== null || dump !== null || port === null) return false
+  return portDefinition(port.kind).isEmptied?.(link) ?? false
 }
 
 function underlayOf({ link }: Device): string | null {

@@ -4,7 +4,7 @@ import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { Driver } from '../driver.ts'
 import { type Eventual, whenAnswered } from '../eventual.ts'
 import type { DataplaneQueries } from '../kernel-queries.ts'
-import { type DeviceEntry, isTableEntry, same, type TableEntry } from '../kinds/index.ts'
+import { type DeviceEntry, isTableEntry, same, type TableEntry, tableDefinition } from '../kinds/index.ts'
 import type {
   Dataplane,
   Entry,
@@ -256,7 +256,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
   *settings(): Generator<{ readonly setting: HeldSetting; readonly entry: Entry } | undefined, void> {
     const seen = new Set<string>()
     for (const { entry } of this.statuses.entries()) {
-      const isNotified = isTableEntry(entry) && entry.kind !== 'mpls-interface' && entry.kind !== 'mpls'
+      const isNotified = isTableEntry(entry) && tableDefinition(entry.kind).needsSettings !== true
       for (const setting of isNotified ? [] : this.driver.settingsFor(entry)) {
         if (!seen.has(setting.name)) yield { setting, entry }
         seen.add(setting.name)

@@ -20,4 +20,6 @@ export const vrfPort: PortDefinition<VrfPort> = {
   identity: ({ device }) => `port ${device}`,
   masterOf: ({ vrf }) => vrf,
   fits: (_entry, actual) => actual.routing === true,
+  observed: ({ name: device, master: vrf, routing }) =>
+    routing === null ? null : { kind: 'vrf-port', device, vrf },
 }
