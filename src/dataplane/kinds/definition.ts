@@ -1,6 +1,7 @@
 import type { Ip } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
 import type { Link } from '../driver.ts'
+import type { Refusal } from '../refusal.ts'
 import type { Fields } from './field.ts'
 import type { Packing } from './packing.ts'
 
@@ -33,6 +34,10 @@ export interface LinkDefinition<E extends Shape> extends Definition<E> {
   isSuch(entry: E, actual: Link): boolean
   /** Whether it is as wanted in the options that can be changed, except MTU and alias. */
   fits?(entry: E, actual: Link): boolean
+  /** The properties of its interface that the entry determines, besides kind, alias and MTU. */
+  traits?(entry: E): Partial<Link>
+  /** The interface that is created and deleted with it, its other end. */
+  otherEnd?(entry: E): string
   /** Whether it is a bridge: to be isolated from the host, watched for storms, and slow to delete. */
   readonly isBridge?: boolean
   /** Whether the kernel has no room for both. */
@@ -48,6 +53,12 @@ export interface PortDefinition<E extends Shape> extends Definition<E> {
   readonly role: 'port'
   /** The device that it is enslaved to. */
   masterOf(entry: E): string
+  /** The kernel's link kind of its master. */
+  readonly masterKind: string
+  /** Why a device of another kind is refused as its master, in other words than the kernel's. */
+  notMaster?(master: string): Refusal
+  /** The properties of an interface that the entry determines, besides its master. */
+  traits(entry: E): Partial<Link>
   /** Whether a device with that master is set up as wanted. */
   fits(entry: E, actual: Link): boolean
   /** The entry that a device is in the kernel; null where it is none of the kind. */

@@ -25,6 +25,8 @@ export const port: PortDefinition<Port> = {
   },
   identity: ({ device }) => `port ${device}`,
   masterOf: ({ bridge }) => bridge,
+  masterKind: 'bridge',
+  traits: ({ given, learning, neighSuppress }) => (given ? {} : { learning, neighSuppress }),
   fits({ given, learning, neighSuppress }, actual) {
     const tuned = actual.learning === learning && actual.neighSuppress === neighSuppress
     return actual.forwarding && (given || tuned)

@@ -45,5 +45,6 @@ export const tunnel: LinkDefinition<MplsTunnel> = {
   },
   isSuch: ({ local, remote, encapsulation }, actual) =>
     actual.local === local && actual.peer === remote && actual.encapsulation === encapsulation,
+  traits: ({ local, remote, encapsulation }) => ({ local, peer: remote, encapsulation }),
   mtuOver: (entry, underlayMtu) => (underlayMtu === undefined ? null : tunnelMtuOver(underlayMtu, entry)),
 }

@@ -35,5 +35,7 @@ export const veth: LinkDefinition<Veth> = {
   kernelKind: () => 'veth',
   isSuch: ({ peer }, actual) => actual.pair === peer,
   fits: (entry, actual) => actual.mac === entry.mac,
+  traits: ({ peer, mac }) => ({ pair: peer, mac }),
+  otherEnd: ({ peer }) => peer,
   mtuOver: ({ local }, underlayMtu = 0) => vxlanMtuOver(underlayMtu, local),
 }

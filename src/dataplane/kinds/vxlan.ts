@@ -41,6 +41,7 @@ export const vxlan: LinkDefinition<Vxlan> = {
     actual.port === port &&
     actual.lower === null,
   fits: ({ local }, actual) => actual.local === local,
+  traits: ({ vni, local, port }) => ({ vni, local, port }),
   excludes: ({ vni, port }, other) => other.vni === vni && other.port === port,
   mtuOver: ({ local }, underlayMtu = 0) => vxlanMtuOver(underlayMtu, local),
   roomOver: ({ local }, underlayMtu) => vxlanRoomOver(underlayMtu, local),
