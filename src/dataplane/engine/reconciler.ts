@@ -91,7 +91,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
       events,
       exceptions: this.exceptions,
       tableOf: ({ device, kind }) => this.devices.named(device).table(kind),
-      removed: (entries) => this.devices.removed(entries),
+      removed: (entries) => this.devices.dumps.removed(entries, (name) => this.devices.all.get(name)),
       done: (device) => this.devices.rest(device),
       missed: (device) => this.devices.renew(device),
     })
