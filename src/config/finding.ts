@@ -26,6 +26,7 @@ export type FindingCode =
   | 'missing-option'
   | 'unused-section'
   | 'unreachable-peer'
+  | 'repeated'
   | 'deprecated'
   | 'not-applicable'
 

@@ -192,7 +192,7 @@ describe('what we write, read by others', () => {
   test('a bridge, its mark in the same batch', () => {
     const [create, adjust, delay] = written((batch) => {
       createLink(batch, e.bridge, true)
-      adjustLink(batch, e.bridge, undefined)
+      adjustLink(batch, e.bridge, undefined, { all: () => [] })
     }).map(linkOf)
     expect(create).toMatchObject({
       type: RTM_NEWLINK,

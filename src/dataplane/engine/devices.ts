@@ -5,6 +5,7 @@ import { allAnswered, type Eventual, whenAnswered } from '../eventual.ts'
 import { masterOf, type PortEntry, portDefinition } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
 import { type Refusal, unreadable } from '../refusal.ts'
+import { Dependents } from './dependents.ts'
 import { Device } from './device.ts'
 import { DeviceRemovals } from './device-removals.ts'
 import { Dumps } from './dumps.ts'
@@ -46,10 +47,7 @@ export class Devices {
   private readonly removals: DeviceRemovals
   /** Devices whose entries may need other interfaces. */
   private readonly crossing = new Set<Device>()
-  /** Devices that cannot be set up. */
-  private readonly failing = new Set<Device>()
-  /** All interfaces that links have been wanted over. */
-  private readonly underlays = new Set<string>()
+  private readonly dependents: Dependents
   private readonly states: InterfaceStates
 
   constructor({ clock, driver, exceptions, events, released, wake }: DevicesDependencies) {
@@ -59,6 +57,7 @@ export class Devices {
     this.events = events
     this.released = released
     this.sweep = new Sweep(clock, this.all, released, (device) => this.touch(device))
+    this.dependents = new Dependents((device) => this.touch(device))
     this.states = new InterfaceStates({
       clock,
       exceptions,
@@ -201,7 +200,11 @@ export class Devices {
 
   /** The kernel reported changes of these interfaces. */
   linksChanged(names: ReadonlySet<string>): void {
-    if (names.size > 0) this.touchDependents(names)
+    if (names.size > 0) {
+      this.dependents.changed(names, this.all.values())
+      // a port may have left a bridge that is to be removed
+      this.removals.tryAgain()
+    }
     for (const name of names) this.linkChanged(name)
   }
 
@@ -229,7 +232,7 @@ export class Devices {
     if (this.isCurrent(device)) this.all.delete(device.name)
     this.unplaced.delete(device)
     this.crossing.delete(device)
-    this.failing.delete(device)
+    this.dependents.forget(device)
     this.ports.move(device, null)
   }
 
@@ -260,8 +263,7 @@ export class Devices {
 
   private place(device: Device): Eventual<void> {
     this.unplaced.delete(device)
-    const underlay = underlayOf(device)
-    if (underlay !== null) this.underlays.add(underlay)
+    this.dependents.add(device)
     const placed = whenAnswered(this.removals.makeRoom(device), () => place(device, this.driver))
     const answer = whenAnswered(placed, (placement) => {
       this.placing.delete(device)
@@ -291,7 +293,7 @@ export class Devices {
     if (learned && device.master !== null)
       for (const other of this.ports.of(device.master)) this.doubtOf(other)
     if (link === undefined || linkFailed) return
-    if (device.link !== null && this.failing.size > 0) this.touchPortsOf(new Set([device.name]))
+    if (device.link !== null) this.dependents.touchPortsOf(new Set([device.name]))
     // the table of a VRF outlives its device
     if (fresh && link.table === null) this.begin(device, link)
     else if (moved && isEmptied(device, link)) this.adoptEmpty(device, link)
@@ -304,8 +306,7 @@ export class Devices {
   private setFailure(device: Device, refusal: Refusal | null, nextTry: number | null = null): void {
     const since = device.failure?.since ?? this.clock.epoch()
     device.fail(refusal === null ? null : { refusal, since, nextTry })
-    if (refusal === null) this.failing.delete(device)
-    else this.failing.add(device)
+    this.dependents.setFailing(device, refusal !== null)
   }
 
   private fail(entry: Entry, refusal: Refusal): void {
@@ -369,30 +370,10 @@ export class Devices {
     const isOurs = master !== undefined && master.link !== null && master.failure === null
     if (isOurs && this.driver.link(master.name) === undefined) this.touch(master)
   }
-
-  private touchPortsOf(masters: ReadonlySet<string>): void {
-    for (const device of this.failing)
-      if (device.port !== null && masters.has(masterOf(device.port))) this.touch(device)
-  }
-
-  /** A bridge may have appeared for which ports wait, a port may have left a bridge that is to be removed, or an underlay may have another MTU. */
-  private touchDependents(names: ReadonlySet<string>): void {
-    this.touchPortsOf(names)
-    this.removals.tryAgain()
-    if (![...names].some((name) => this.underlays.has(name))) return
-    for (const device of this.all.values()) {
-      const underlay = underlayOf(device)
-      if (underlay !== null && names.has(underlay)) this.touch(device)
-    }
-  }
 }
 
 /** Whether a device that has just been enslaved holds no owned entries. */
 function isEmptied({ index, port, dump }: Device, link: Link): boolean {
   if (index !== null || dump !== null || port === null) return false
   return portDefinition(port.kind).isEmptied?.(link) ?? false
-}
-
-function underlayOf({ link }: Device): string | null {
-  return link !== null && 'underlay' in link ? link.underlay : null
 }

@@ -202,7 +202,8 @@ export class Work {
     if (this.exceptions.status(entry)?.attempts !== 1 || (isLost(refusal) && this.isLossTold)) return
     this.isLossTold = isLost(refusal)
     const { text: reason, code } = refusal
-    this.events.emit({ type: 'entry-failed', op, kind: entry.kind, entry: identity(entry), reason, code })
+    const { kind, device } = entry
+    this.events.emit({ type: 'entry-failed', op, kind, device, entry: identity(entry), reason, code })
   }
 
   /** Reports the result of a batch, by kind: a full table may refuse a hundred thousand entries again and again. */

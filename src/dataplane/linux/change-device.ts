@@ -74,7 +74,7 @@ export class DeviceChanger {
       const zeroChecksums = definition.takesZeroChecksums?.(entry, this.links) ?? true
       createLink(this.requests, entry, zeroChecksums)
     }
-    adjustLink(this.requests, entry, link)
+    adjustLink(this.requests, entry, link, this.links)
     if (link?.protoDown) encode.endProtoDown(this.requests, link.index)
     const refusals = this.requests.send()
     const first = link === undefined ? refusals.get(0) : undefined

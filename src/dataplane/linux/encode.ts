@@ -1,4 +1,5 @@
 import { type Ip, isIpv4 } from '../../values/address.ts'
+import type { Mac } from '../../values/mac.ts'
 import { kernelKind, type LinkEntry } from '../kinds/index.ts'
 import * as k from './constants.ts'
 import type { NetlinkWriter } from './message.ts'
@@ -35,6 +36,13 @@ export function writeNamed(batch: Batch, device: string): void {
   batch.begin(k.RTM_NEWLINK, 0)
   ifinfomsg(batch.writer, { family: k.AF_UNSPEC, index: 0 })
   batch.writer.attributeText(k.IFLA_IFNAME, device)
+}
+
+/** In a message of its own: a change of address, even to the same one, costs a device its neighbours. */
+export function setMac(batch: Batch, device: string, mac: Mac): void {
+  writeNamed(batch, device)
+  batch.writer.attributeMac(k.IFLA_ADDRESS, mac)
+  batch.end()
 }
 
 /** Begins a change of a link that gives it our mark. */

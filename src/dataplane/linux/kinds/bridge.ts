@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { Mac } from '../../../values/mac.ts'
+import type { Link } from '../../driver.ts'
 import type { Bridge } from '../../model.ts'
 import * as k from '../constants.ts'
-import { type Batch, writeLinkInfo, writeNamed } from '../encode.ts'
+import { type Batch, setMac, writeLinkInfo, writeNamed } from '../encode.ts'
 import { isBridgeOptionChanged, writeBridgeOptions } from '../link-options.ts'
+import type { Links } from '../links.ts'
 import type { NetlinkWriter } from '../message.ts'
 import { networkSettings } from '../sysctl.ts'
 import type { LinuxLinkDefinition } from './link-definition.ts'
@@ -23,7 +25,8 @@ export const bridge: LinuxLinkDefinition<Bridge> = {
       if (isBridgeOptionChanged(data)) link.tuned = false
     }
   },
-  adjust(batch, entry, link) {
+  adjust(batch, entry, link, links) {
+    if (link !== undefined && hasBorrowedMac(link, links)) setMac(batch, entry.device, randomMac())
     // the kernel reads the delay before the STP state, and refuses none while STP is on
     setOption(batch, entry, (writer) => writer.attributeU32(k.IFLA_BR_FORWARD_DELAY, 0))
     // a kernel that knows no VLANs refuses it
@@ -37,6 +40,11 @@ export const bridge: LinuxLinkDefinition<Bridge> = {
   adopt: (link, { isolation }) => isolation.isolate(link),
   leave: (link, isolation) => isolation.release(link),
   settingsOf: networkSettings,
+}
+
+/** Whether an adopted bridge has the address of a port, as one of bagpipe-bgp has: it would change with its ports. */
+function hasBorrowedMac({ alias, index, mac }: Link, links: Pick<Links, 'all'>): boolean {
+  return alias === null && links.all(index).some((port) => port.mac === mac)
 }
 
 /** In a message of its own. */

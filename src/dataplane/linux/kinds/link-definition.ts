@@ -43,7 +43,7 @@ export interface LinuxLinkDefinition<E extends LinkEntry> {
   /** Whether a new one takes packets with UDP checksum 0; without it: yes. */
   takesZeroChecksums?(entry: E, links: Links): boolean
   /** Writes the messages that it needs besides; `link` is the present one, undefined where it is created. */
-  adjust?(batch: Batch, entry: E, link: Link | undefined): void
+  adjust?(batch: Batch, entry: E, link: Link | undefined, links: Pick<Links, 'all'>): void
   /** Applies what is no option of the link; returns why that failed, if it did. */
   tune?(entry: E, link: Link, tools: DeviceTools): Refusal | null
   /** Uses an external one, of an entry that may be external. */

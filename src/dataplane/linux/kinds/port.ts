@@ -32,7 +32,7 @@ export const port: LinuxPortDefinition<Port> = {
     const link = links.get(device)
     if (link?.master !== bridge) return null
     const master = given ? links.get(bridge) : undefined
-    if (master === undefined || isOwned(master)) return releasePort(link, requests)
+    if (master === undefined || isOwned(master)) return releasePort(link, { requests, links })
     resetPortOptions(requests, link)
     return firstOf(requests.send())
   },

@@ -2,7 +2,7 @@ import { isOwned } from '../../driver.ts'
 import type { Veth } from '../../model.ts'
 import { taken } from '../../refusal.ts'
 import * as k from '../constants.ts'
-import { deleteLink, ifinfomsg, writeMark, writeNamed } from '../encode.ts'
+import { deleteLink, ifinfomsg, setMac, writeMark } from '../encode.ts'
 import type { LinuxLinkDefinition } from './link-definition.ts'
 
 /** One end of a veth pair; the one that is created brings the other along. */
@@ -29,11 +29,6 @@ export const veth: LinuxLinkDefinition<Veth> = {
     if (link === undefined) {
       writeMark(batch, peer, alias)
       batch.end()
-    } else if (link.mac !== mac) {
-      // in a message of its own: a change of address, even to the same one, costs a device its neighbours
-      writeNamed(batch, device)
-      batch.writer.attributeMac(k.IFLA_ADDRESS, mac)
-      batch.end()
-    }
+    } else if (link.mac !== mac) setMac(batch, device, mac)
   },
 }

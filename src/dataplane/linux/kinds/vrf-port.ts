@@ -37,7 +37,7 @@ export const vrfPort: LinuxPortDefinition<VrfPort> = {
   remove({ device, vrf }, { requests, links, sysctls, isolation }) {
     const link = links.get(device)
     if (link?.master !== vrf) return null
-    const refusal = releasePort(link, requests)
+    const refusal = releasePort(link, { requests, links })
     if (refusal !== null) return refusal
     sysctls.restore(device, portSettingsOf(link), link.index)
     isolation.unfilterPort(link.index)
