@@ -33,6 +33,7 @@ import { PendingOperations } from './pending-operations.ts'
 import type { AttachRequest, DetachRequest, ResolvedRequest } from './request.ts'
 import { Serial } from './serial.ts'
 import type { InstanceState, Keep, SavedState, StateChange } from './state.ts'
+import { Unconfirmed } from './unconfirmed.ts'
 
 /** The service's part of the state. */
 export type ServiceState = Pick<SavedState, 'instances' | 'footprint' | 'numbers'>
@@ -58,6 +59,7 @@ export class VpnService {
   private readonly needs: Needs
   private readonly admission: Admission
   private readonly detached = new Detached()
+  readonly unconfirmed = new Unconfirmed()
   private readonly sharing: PortSharing
 
   /** `keep` persists `changes`. */
@@ -270,6 +272,7 @@ export class VpnService {
       else this.irbs.changed(routing.config.id, plug.evpn)
     }
     const { instanceId, port, mac } = request
+    this.unconfirmed.confirm(instanceId, mac, request.ip?.ip ?? null)
     this.events.emit({ type: 'attached', instance: instanceId, port, mac: formatMac(mac) })
   }
 
@@ -337,6 +340,7 @@ export class VpnService {
       for (const entry of this.needs.ofEndpoint(instance, add)) this.dataplanes.want(entry)
       instance.attachments.commit({ add, remove: [], change: [] })
       routing.addEndpoint(add, sequence)
+      this.unconfirmed.restore(state.id, add)
     }
     if (!this.dataplanes.isShared && this.config.drivers[state.type] === 'dummy') this.clearHost(instance)
     this.changed.instance(state.id)
