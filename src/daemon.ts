@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { exposed } from './config/key-file.ts'
+import { accessOf } from './daemon/api-access.ts'
 import { type NodeForwarding, openForwarding } from './daemon/forwarding.ts'
 import { openRecording } from './daemon/recording.ts'
 import { keepState, openState } from './daemon/saved-state.ts'
@@ -11,6 +12,7 @@ import { vpnConfigOf } from './daemon/vpn-config.ts'
 import { awaitMachine, type MachineLock } from './linux/lock.ts'
 import { giveBackMemory } from './linux/memory.ts'
 import { tcpTransport } from './linux/tcp.ts'
+import { listenOnUnixSocket } from './linux/unix-socket.ts'
 import type { Logger, Logs } from './log.ts'
 import { EventCounters } from './rest/metrics/event-counters.ts'
 import { newPing } from './rest/ping.ts'
@@ -48,6 +50,7 @@ export async function runDaemon(
   const counters = new EventCounters()
   events.read(counters.read)
   for (const exposure of exposed(config.keyFiles)) log.warn(exposure)
+  const access = accessOf(config.api)
 
   const lock = await lockMachine(config, log)
   const recording = openRecording(record, events)
@@ -77,6 +80,7 @@ export async function runDaemon(
     log: log.child({ part: 'rest' }),
     events,
     counters,
+    access,
     views: daemonViews({ config, vpnConfig, speaker, services, logs, clock, started }),
   })
 
@@ -114,8 +118,11 @@ async function lockMachine({ usesKernel, stateFile }: Config, log: Logger): Prom
 /** Opens the API; forwarding ends where that fails. */
 async function listen(rest: FastifyInstance, { api }: Config, forwarding: NodeForwarding): Promise<void> {
   try {
-    await rest.listen({ host: api.host, port: api.port })
+    await rest.ready()
+    if (api.socket !== null) await listenOnUnixSocket(rest.fileServer, api.socket)
+    if (api.host !== null) await rest.listen({ host: api.host, port: api.port })
   } catch (error) {
+    await rest.close()
     await forwarding.stop()
     throw error
   }

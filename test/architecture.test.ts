@@ -22,6 +22,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'values',
     'linux',
   ],
+  'linux/unix-socket': [],
   'linux/tcp-options': ['values', 'linux/libc'],
   api: ['dataplane/model:types', 'bgp/values'],
   evpn: ['bgp', 'dataplane/model:types', 'values'],

@@ -1,6 +1,7 @@
 import type { Options } from 'yargs'
 import { NoAnswer, request, type Server, urlOf } from '../client.ts'
 import { API_HOST, API_PORT } from '../config/api-address.ts'
+import type { Config } from '../config/config.ts'
 import { ConfigError } from '../config/ini.ts'
 import { readSources } from '../config/sources.ts'
 import { CliError, command } from './command.ts'
@@ -76,11 +77,15 @@ async function settings(stateFile: string | undefined): Promise<Settings> {
   const { interpret } = await import('../config/load.ts')
   try {
     const { config } = interpret(readSources(sources(process.argv.slice(2))))
-    return { stateFile: config.stateFile, api: config.api }
+    return { stateFile: config.stateFile, api: serverOfConfig(config.api) }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     throw new CliError(`${error.message}; or name the state file with --state-file`)
   }
+}
+
+function serverOfConfig({ host, port, socket }: Config['api']): Server {
+  return { host: host ?? API_HOST, port, socket: host === null ? socket?.path : undefined }
 }
 
 /** Whether a process listens where the daemon would. */

@@ -3,7 +3,7 @@ import type { Assignment } from '../config/ini.ts'
 import { DEFAULT_FILE, readSources } from '../config/sources.ts'
 import { createLog } from '../log.ts'
 import { VERSION } from '../version.ts'
-import { command } from './command.ts'
+import { CliError, command } from './command.ts'
 import { configOptions, ignored, path, sources } from './config-options.ts'
 import { untilSignal } from './until-signal.ts'
 
@@ -48,10 +48,11 @@ export const daemon = command({
       ...override('DEFAULT', 'log_file', args['log-file']),
       ...override('DEFAULT', 'log_dir', args['log-dir']),
     ]
-    const { config, warnings, notes } = interpret([
+    const { config, warnings, notes, refusal } = interpret([
       ...readSources(sources(process.argv.slice(2))),
       ...overrides,
     ])
+    if (refusal !== null) throw new CliError(refusal)
     const logs = createLog(config.log)
     const { log } = logs
     log.info({ version: VERSION, config: config.effective }, 'starting')

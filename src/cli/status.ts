@@ -5,7 +5,7 @@ import { jsonOf, request, type Server } from '../client.ts'
 import { asking } from './asking.ts'
 import { CliError, command } from './command.ts'
 import { print } from './print.ts'
-import { portOption, serverOption } from './server-options.ts'
+import { portOption, serverOf, serverOptions } from './server-options.ts'
 import { entriesText, isProved, settingsText, summaryText, verifiedText } from './status-text.ts'
 
 /** Exit codes that a monitoring system distinguishes from no answer. */
@@ -36,7 +36,7 @@ const options = {
     describe: 'Only whether the daemon works at all, whatever its peers and the kernel do (for probes)',
   },
   json: { type: 'boolean', default: false, describe: 'Print JSON' },
-  server: serverOption,
+  ...serverOptions,
   port: portOption,
 } as const satisfies Record<string, Options>
 
@@ -53,7 +53,7 @@ export const status = command({
     ['status --verify', 'Prove it: dump the kernel, and list what is missing, different or too much'],
   ],
   async run(args) {
-    const server = { host: args.server, port: args.port }
+    const server = serverOf(args, args.port)
     if (args.alive) return asking(async () => print((await request(server, '/healthz')).body))
     const isListing = args.failed || args.instance !== undefined
     if (args.settings && (isListing || args.verify)) {

@@ -2,6 +2,7 @@ import { networkInterfaces } from 'node:os'
 import type * as z from 'zod'
 import { formatIp, isIpv4 } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
+import { apiFault } from './api-protection.ts'
 import { type Config, type Peers, toConfig } from './config.ts'
 import { type Assignment, ConfigError } from './ini.ts'
 import { type About, type Options, optionsOfSection, shownSection } from './option.ts'
@@ -24,6 +25,8 @@ export interface LoadedConfig {
   readonly warnings: readonly string[]
   /** Options that bagpipe-bgp reads and chanter does not use. */
   readonly notes: readonly string[]
+  /** Why a daemon must not start with this configuration; null where it may. */
+  readonly refusal: string | null
 }
 
 interface Known {
@@ -86,7 +89,14 @@ export function interpret(
       `${filesOf(assignments)}: [DATAPLANE_DRIVER_IPVPN] mpls_interface is missing: expected the interface that carries MPLS, *gre* or *udp*`,
     )
   }
-  return { config, warnings: [...warnings], notes: [...notes] }
+  return { config, warnings: [...warnings], notes: [...notes], refusal: refusalOf(settings, given) }
+}
+
+function refusalOf({ API }: Settings, given: Given): string | null {
+  const fault = apiFault(API)
+  if (fault === undefined) return null
+  const assignment = given.get('API')?.get(fault.option)
+  return `${assignment ? `${where(assignment)}: ` : ''}[API] ${fault.option} = ${assignment?.value ?? 'none'}: ${fault.reason}`
 }
 
 /** The options of each peer: from its section, else from [BGP]. */

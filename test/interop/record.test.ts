@@ -68,7 +68,8 @@ function glass({ speaker, clock }: Replayed) {
       exposures: () => [],
     },
   })
-  return async (url: string): Promise<unknown> => (await app.inject({ url, headers: { host: 'x' } })).json()
+  return async (url: string): Promise<unknown> =>
+    (await app.inject({ url, headers: { host: 'localhost' } })).json()
 }
 
 const count = (speaker: Speaker): number =>

@@ -18,6 +18,7 @@ const ALWAYS_JSON = 'JSON whatever the Accept header says'
 
 /** Where chanter answers otherwise than bagpipe-bgp, and why. */
 const DIFFERENT: readonly (readonly [name: RegExp, status: number, why: string])[] = [
+  [/ Host: example\.org:99$/, 403, 'DNS rebinding: not a name of the node'],
   [/^GET \/index$/, 404, 'an alias of bagpipe-bgp’s web framework'],
   [/^GET \/looking-glass\/summary\/version$/, 200, 'the version differs'],
   [/^GET \/looking-glass\/bgp\/routes\/ipv4%2F/, 200, 'an escaped slash is part of the name'],

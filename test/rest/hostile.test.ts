@@ -181,10 +181,14 @@ describe('a body', () => {
 
 test.each([
   ['no HTTP', 'hello\r\n\r\n', 400],
-  ['a NUL in the path', 'GET /\0 HTTP/1.1\r\nhost: a\r\n\r\n', 400],
+  ['a NUL in the path', 'GET /\0 HTTP/1.1\r\nhost: localhost\r\n\r\n', 400],
   ['headers without end', `GET / HTTP/1.1\r\nhost: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
-  ['two lengths', 'POST /ping HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}', 400],
-  ['a method that nobody knows', 'BREW / HTTP/1.1\r\nhost: a\r\n\r\n', 400],
+  [
+    'two lengths',
+    'POST /ping HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}',
+    400,
+  ],
+  ['a method that nobody knows', 'BREW / HTTP/1.1\r\nhost: localhost\r\n\r\n', 400],
 ])('%s', async (_, octets, status) => {
   await api.app.listen({ host: '127.0.0.1', port: 0 })
   const socket = connect((api.app.server.address() as AddressInfo).port, '127.0.0.1')
@@ -237,7 +241,7 @@ test.each([
     heard += chunk
     if (sent === answered && heard.split('HTTP/1.1 200').length > sent) socket.end()
   })
-  socket.write('GET /ping HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(sent))
+  socket.write('GET /ping HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(sent))
   await new Promise((resolve) => socket.once('close', resolve))
   const answers = heard.split('HTTP/1.1 200').length - 1
   expect(answers).toBeLessThanOrEqual(answered)
