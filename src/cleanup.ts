@@ -4,8 +4,8 @@ import { ownedObjects } from './dataplane/engine/ownership.ts'
 import { LinuxDriver } from './dataplane/linux/driver.ts'
 import { isThisBoot, isThisKernel } from './linux/kernel.ts'
 import { lockFileOf, lockMachine } from './linux/lock.ts'
-import { externalDevices } from './vpn/external-devices.ts'
-import { formerWork } from './vpn/former-work.ts'
+import { externalDevices } from './vpn/linux/external-devices.ts'
+import { formerWork } from './vpn/linux/former-work.ts'
 import { peekState, stateFiles } from './vpn/state-file.ts'
 
 export interface CleanupOptions {

@@ -19,7 +19,7 @@ import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp } from './values/address.ts'
 import { VERSION } from './version.ts'
-import { formerWork } from './vpn/former-work.ts'
+import { formerWork } from './vpn/linux/former-work.ts'
 import { VpnService } from './vpn/service.ts'
 import type { Keep, StateChange } from './vpn/state.ts'
 

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { formatIp } from '../values/address.ts'
+import type { RotationUnit } from './log-options.ts'
 import type { PeerSettings, Settings } from './schema.ts'
 import { formatNetwork } from './types.ts'
 
@@ -99,7 +100,7 @@ export function toConfig(
     /** 0: never. */
     resyncSeconds: DEFAULT.resync_interval,
     forwardingThread: DEFAULT.forwarding_thread,
-    log: { debug: DEFAULT.debug, file: logFile(DEFAULT.log_file, DEFAULT.log_dir) },
+    log: log(DEFAULT),
     /** The options by section, as the looking glass shows them at `config`. */
     effective,
   } as const
@@ -120,6 +121,54 @@ function apiConfig(API: Settings['API']) {
     /** Further names in Host headers. */
     allowedHosts: API.allowed_hosts,
   } as const
+}
+
+function log(DEFAULT: Settings['DEFAULT']) {
+  return {
+    debug: DEFAULT.debug,
+    /** Path of the log file; null for none. */
+    file: logFile(DEFAULT.log_file, DEFAULT.log_dir),
+    rotation: rotation(DEFAULT),
+    /** Log to standard error, also beside other destinations. */
+    stderr: DEFAULT.use_stderr,
+    syslog: DEFAULT.use_syslog,
+    journal: DEFAULT.use_journal,
+    /** Number of the facility of syslog(3). */
+    facility: DEFAULT.syslog_log_facility,
+  } as const
+}
+
+/** When the log file is replaced by a new one; `files`: how many old ones are kept. */
+export type LogRotation =
+  | { readonly by: 'none' }
+  | { readonly by: 'size'; readonly maxOctets: number; readonly files: number }
+  | {
+      readonly by: 'interval'
+      readonly unit: RotationUnit
+      /** How many of the unit; of Weekday the day, 0 for Monday. */
+      readonly count: number
+      readonly files: number
+    }
+
+/** As oslo.log, where a watched file is not rotated. */
+function rotation(DEFAULT: Settings['DEFAULT']): LogRotation {
+  const files = DEFAULT.max_logfile_count
+  if (DEFAULT.watch_log_file || files === 0) return { by: 'none' }
+  switch (DEFAULT.log_rotation_type) {
+    case 'none':
+      return { by: 'none' }
+    case 'size': {
+      const maxOctets = DEFAULT.max_logfile_size_mb * 2 ** 20
+      return maxOctets === 0 ? { by: 'none' } : { by: 'size', maxOctets, files }
+    }
+    case 'interval':
+      return {
+        by: 'interval',
+        unit: DEFAULT.log_rotate_interval_type,
+        count: DEFAULT.log_rotate_interval,
+        files,
+      }
+  }
 }
 
 /** Path of the log; null for standard output. */

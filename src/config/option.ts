@@ -69,8 +69,8 @@ export function option<T, Fallback extends T | null | undefined>(
 }
 
 /** An option of bagpipe-bgp that nothing reads; the description says why. */
-export function unused(description: string, fallback?: string | null) {
-  return option(text, fallback, description, { unused: true })
+export function unused(description: string, fallback?: string | null, aliases: readonly string[] = []) {
+  return option(text, fallback, description, { unused: true, aliases })
 }
 
 /** Several of them, for one reason. */

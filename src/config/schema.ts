@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { API_OPTIONS } from './api-options.ts'
+import { logOptions } from './log-options.ts'
 import { type Options, option, optionsOfSection, required, unused, unusedGroup } from './option.ts'
 import {
   address,
@@ -210,7 +211,7 @@ export function configSchema(interfaces: Interfaces) {
       root_helper_daemon: unused('the kernel is programmed through netlink, without commands', null),
     }),
     DEFAULT: z.object({
-      debug: option(boolean, false, 'Log more.'),
+      ...logOptions,
       state_file: option(
         text,
         '/var/lib/chanter/state',
@@ -226,19 +227,6 @@ export function configSchema(interfaces: Interfaces) {
         true,
         'Whether a thread of its own programs the kernel, so that BGP and the API go on while the kernel is slow to answer.',
       ),
-      log_file: option(
-        text,
-        undefined,
-        'File that the log is appended to; standard output when neither it nor `log_dir` is given.',
-        { aliases: ['logfile'] },
-      ),
-      log_dir: option(
-        text,
-        undefined,
-        'Directory of a relative `log_file`; on its own it holds `chanter.log`.',
-        { aliases: ['logdir'] },
-      ),
-      ...unusedGroup('the log is JSON, one object a line', OSLO_LOG_OPTIONS),
     }),
   })
 }
@@ -277,36 +265,6 @@ export function optionsOf(schema: ReturnType<typeof configSchema>): ReadonlyMap<
     Object.entries(schema.shape).map(([section, { shape }]) => [section, optionsOfSection(shape)]),
   )
 }
-
-const OSLO_LOG_OPTIONS = [
-  'default_log_levels',
-  'fatal_deprecations',
-  'instance_format',
-  'instance_uuid_format',
-  'log_color',
-  'log_config_append',
-  'log_date_format',
-  'log_rotate_interval',
-  'log_rotate_interval_type',
-  'log_rotation_type',
-  'logging_context_format_string',
-  'logging_debug_format_suffix',
-  'logging_default_format_string',
-  'logging_exception_prefix',
-  'logging_user_identity_format',
-  'max_logfile_count',
-  'max_logfile_size_mb',
-  'publish_errors',
-  'rate_limit_burst',
-  'rate_limit_except_level',
-  'rate_limit_interval',
-  'syslog_log_facility',
-  'use_journal',
-  'use_json',
-  'use_stderr',
-  'use_syslog',
-  'watch_log_file',
-] as const
 
 export type Settings = z.output<ReturnType<typeof configSchema>>
 export type PeerSettings = z.output<ReturnType<typeof peerSchema>>

@@ -50,13 +50,29 @@ export const boolean: Type<boolean> = {
 
 export function oneOf<const T extends string>(...words: readonly T[]): Type<T> {
   return {
-    allowed: words.join(' or '),
+    allowed: alternatives(words),
     parse(value) {
       const word = words.find((one) => one === value)
       if (word === undefined) throw new InvalidValue()
       return word
     },
   }
+}
+
+/** The same, whatever the case of its letters. */
+export function oneOfAnyCase<const T extends string>(...words: readonly T[]): Type<T> {
+  return {
+    allowed: alternatives(words),
+    parse(value) {
+      const word = words.find((one) => one.toLowerCase() === value.toLowerCase())
+      if (word === undefined) throw new InvalidValue()
+      return word
+    },
+  }
+}
+
+function alternatives(words: readonly string[]): string {
+  return `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
 }
 
 /** A value, or the word for none, which overrides the value for all. */
@@ -259,6 +275,24 @@ export const driver: Type<'dummy' | 'linux'> = {
     if (name === 'ovs') throw new InvalidValue('chanter has no Open vSwitch driver')
     return name
   },
+}
+
+/** Facilities of syslog(3) by their number. */
+const FACILITIES = [
+  ...['KERN', 'USER', 'MAIL', 'DAEMON', 'AUTH', 'SYSLOG', 'LPR', 'NEWS', 'UUCP', 'CRON', 'AUTHPRIV', 'FTP'],
+  ...[null, null, null, null],
+  ...['LOCAL0', 'LOCAL1', 'LOCAL2', 'LOCAL3', 'LOCAL4', 'LOCAL5', 'LOCAL6', 'LOCAL7'],
+]
+
+/** The number of a facility of syslog(3). */
+export const syslogFacility: Type<number> = {
+  allowed: 'a facility of syslog such as LOG_DAEMON or local0',
+  parse(value) {
+    const number = FACILITIES.indexOf(value.toUpperCase().replace(/^LOG_/, ''))
+    if (number === -1) throw new InvalidValue()
+    return number
+  },
+  show: (number) => `LOG_${FACILITIES[number]}`,
 }
 
 function identifiesHost(ip: Ip): boolean {

@@ -6,7 +6,7 @@ import { MemoryDriver } from '../dataplane/memory/driver.ts'
 import type { Dataplane, FormerWork } from '../dataplane/model.ts'
 import { type EventSink, errorOf } from '../events/event.ts'
 import { Dataplanes } from '../vpn/dataplanes.ts'
-import { isOwnedName } from '../vpn/names.ts'
+import { isOwnedName } from '../vpn/linux/names.ts'
 
 /** The forwarding of both types of VPN. */
 export interface NodeForwarding

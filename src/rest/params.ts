@@ -18,7 +18,7 @@ import {
   whyNoHost,
 } from '../values/address.ts'
 import { isGroupMac, type Mac, parseMac } from '../values/mac.ts'
-import { isInterfaceName } from '../vpn/names.ts'
+import { isInterfaceName } from '../vpn/linux/names.ts'
 import type { AttachRequest, DetachRequest } from '../vpn/request.ts'
 
 /** A parameter of that type whose value is checked by `parse`, which returns undefined for a value that is not allowed. */

@@ -8,7 +8,7 @@ import { isReadvertising } from '../ipvpn/readvertise.ts'
 import type { Vrf } from '../ipvpn/vrf.ts'
 import type { Ip } from '../values/address.ts'
 import type { Attachment, Attachments } from './attachments.ts'
-import type { PortUse } from './ports.ts'
+import type { PortUse } from './linux/ports.ts'
 import type { Fallback, ResolvedRequest } from './request.ts'
 import type { AttachmentState, InstanceState, Value } from './state.ts'
 

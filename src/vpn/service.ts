@@ -3,7 +3,6 @@ import type { Speaker } from '../bgp/speaker.ts'
 import type { EventSink } from '../events/event.ts'
 import { assert } from '../values/assert.ts'
 import { formatMac } from '../values/mac.ts'
-import { Admission } from './admission.ts'
 import {
   type Attachment,
   type AttachPlan,
@@ -17,16 +16,17 @@ import { Detached } from './detached.ts'
 import type { Identifiers } from './identifiers.ts'
 import { instanceState, readvertises, type VpnInstance } from './instance.ts'
 import { Instances, type VpnConfig } from './instances.ts'
-import { IrbInterfaces } from './irb-interfaces.ts'
-import { refusalOf } from './kernel-refusal.ts'
-import { Needs } from './needs.ts'
+import { Admission } from './linux/admission.ts'
+import { IrbInterfaces } from './linux/irb-interfaces.ts'
+import { refusalOf } from './linux/kernel-refusal.ts'
+import { Needs } from './linux/needs.ts'
+import { PortSharing } from './linux/port-sharing.ts'
+import { Uplinks } from './linux/uplinks.ts'
 import { Numbers } from './numbers.ts'
 import { PendingOperations } from './pending-operations.ts'
-import { PortSharing } from './port-sharing.ts'
 import type { AttachRequest, DetachRequest, ResolvedRequest } from './request.ts'
 import { Serial } from './serial.ts'
 import type { InstanceState, Keep, SavedState, StateChange } from './state.ts'
-import { Uplinks } from './uplinks.ts'
 
 /** The service's part of the state. */
 export type ServiceState = Pick<SavedState, 'instances' | 'footprint' | 'numbers'>

@@ -57,7 +57,7 @@ describe('configuration', () => {
     expect(outcome.error).toBeUndefined()
     const [config, { recent, output }] = runDaemon.mock.lastCall as [Config, Logs]
     await output.flush(5000)
-    expect(config.log).toEqual({ debug: true, file: join(directory, 'a.log') })
+    expect(config.log).toMatchObject({ debug: true, file: join(directory, 'a.log') })
     const lines = readFileSync(join(directory, 'a.log'), 'utf8')
       .trim()
       .split('\n')

@@ -65,7 +65,15 @@ describe('a small file', () => {
       managesRules: true,
       ranges: RANGES,
     })
-    expect(config.log).toEqual({ debug: false, file: null })
+    expect(config.log).toEqual({
+      debug: false,
+      file: null,
+      rotation: { by: 'none' },
+      stderr: false,
+      syslog: false,
+      journal: false,
+      facility: 1,
+    })
     expect(config.stateFile).toBe('/var/lib/chanter/state')
     expect({ warnings, notes }).toEqual({ warnings: [], notes: [] })
   })
@@ -273,6 +281,30 @@ describe('values', () => {
     expect(load(`${BASE}[DEFAULT]\n${options}\n`).config.log.file).toBe(file)
   })
 
+  test.each([
+    ['', { by: 'none' }],
+    ['log_rotation_type = size', { by: 'size', maxOctets: 200 * 2 ** 20, files: 30 }],
+    ['log_rotation_type = Size\nmax_logfile_size_mb = 1', { by: 'size', maxOctets: 2 ** 20, files: 30 }],
+    ['log_rotation_type = size\nmax_logfile_size_mb = 0', { by: 'none' }],
+    ['log_rotation_type = size\nmax_logfile_count = 0', { by: 'none' }],
+    ['log_rotation_type = size\nwatch_log_file = true', { by: 'none' }],
+    ['log_rotation_type = interval', { by: 'interval', unit: 'Days', count: 1, files: 30 }],
+    [
+      'log_rotation_type = interval\nlog_rotate_interval_type = weekday\nlog_rotate_interval = 6',
+      { by: 'interval', unit: 'Weekday', count: 6, files: 30 },
+    ],
+  ])('rotation of the log with %j', (options, rotation) => {
+    expect(load(`${BASE}[DEFAULT]\n${options}\n`).config.log.rotation).toEqual(rotation)
+  })
+
+  test.each([
+    ['LOG_USER', 1],
+    ['daemon', 3],
+    ['Local7', 23],
+  ])('syslog_log_facility = %s', (text, facility) => {
+    expect(withOption('DEFAULT', 'syslog_log_facility', text).config.log.facility).toBe(facility)
+  })
+
   test('section names may have any case, old option names are understood, the last one wins', () => {
     const { config, warnings } = load(
       '[bgp]\nlocal_address=eth0\nmy_as=1\nmy_as=2\n[Api]\napi_host=::\napi_port=1\nport=2\n',
@@ -357,6 +389,13 @@ describe('a wrong value stops the daemon with one line', () => {
     ],
     ['DATAPLANE_DRIVER_EVPN', 'vxlan_dst_port', '70000', `expected ${PORT}`],
     ['DEFAULT', 'debug', 'very', `expected ${BOOLEAN}`],
+    ['DEFAULT', 'log_rotation_type', 'daily', 'expected none, size or interval'],
+    [
+      'DEFAULT',
+      'syslog_log_facility',
+      'local8',
+      'expected a facility of syslog such as LOG_DAEMON or local0',
+    ],
   ])('[%s] %s = %j', (section, option, value, why) => {
     const message = `bgp.conf line 5: [${section}] ${option} = ${JSON.stringify(value)}: ${why}`
     const wrong = () => withOption(section, option, value)
@@ -412,11 +451,11 @@ describe('unknown options are ignored with a warning', () => {
   })
 
   test('options that chanter has no use for are only noted', () => {
-    const { warnings, notes } = load(`${BASE}[COMMON]\nroot_helper = sudo\n[DEFAULT]\nuse_stderr = True\n`)
+    const { warnings, notes } = load(`${BASE}[COMMON]\nroot_helper = sudo\n[DEFAULT]\nuse_json = True\n`)
     expect(warnings).toEqual([])
     expect(notes).toEqual([
       'bgp.conf line 5: [COMMON] root_helper has no effect here',
-      'bgp.conf line 7: [DEFAULT] use_stderr has no effect here',
+      'bgp.conf line 7: [DEFAULT] use_json has no effect here',
     ])
   })
 })

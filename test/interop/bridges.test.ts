@@ -16,7 +16,7 @@ import { addNode, addReflector, addVm, type LabHost, type Vm } from '../../src/l
 import { AS } from '../../src/lab/two-nodes.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
 import { parseMac } from '../../src/values/mac.ts'
-import { nameSuffix } from '../../src/vpn/names.ts'
+import { nameSuffix } from '../../src/vpn/linux/names.ts'
 import { captured } from '../support/capture.ts'
 import { noEvents } from '../support/events.ts'
 import { attachmentOf, forwards, instance, session } from '../support/interop.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { bridgeName, isInterfaceName, nameSuffix, vxlanName } from '../../src/vpn/names.ts'
+import { bridgeName, isInterfaceName, nameSuffix, vxlanName } from '../../../src/vpn/linux/names.ts'
 
 const free = () => false
 

@@ -1,5 +1,5 @@
-import { RequestError } from '../api/errors.ts'
-import type { Dataplane, EntryStatus } from '../dataplane/model.ts'
+import { RequestError } from '../../api/errors.ts'
+import type { Dataplane, EntryStatus } from '../../dataplane/model.ts'
 
 /** Why an attach fails whose entry is not programmed. */
 export async function refusalOf(

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { Encapsulation } from '../dataplane/model.ts'
-import type { Ip } from '../values/address.ts'
-import { hex } from '../values/bytes.ts'
+import type { Encapsulation } from '../../dataplane/model.ts'
+import type { Ip } from '../../values/address.ts'
+import { hex } from '../../values/bytes.ts'
 
 const ALIAS_PREFIX = 'chanter:'
 /** Kernel names have at most 15 octets (IFNAMSIZ less its NUL). */

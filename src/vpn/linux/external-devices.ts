@@ -1,5 +1,5 @@
-import type { LocalMac } from '../dataplane/model.ts'
-import type { SavedState } from './state.ts'
+import type { LocalMac } from '../../dataplane/model.ts'
+import type { SavedState } from '../state.ts'
 
 /** External devices that hold owned entries. */
 export interface ExternalDevices {

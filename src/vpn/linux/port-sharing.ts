@@ -1,8 +1,8 @@
-import type { EventSink } from '../events/event.ts'
-import type { EvpnVpnInstance, VpnInstance } from './instance.ts'
-import type { Drivers } from './instances.ts'
+import type { EventSink } from '../../events/event.ts'
+import type { EvpnVpnInstance, VpnInstance } from '../instance.ts'
+import type { Drivers } from '../instances.ts'
+import type { AttachRequest, ResolvedRequest } from '../request.ts'
 import type { Needs } from './needs.ts'
-import type { AttachRequest, ResolvedRequest } from './request.ts'
 
 /**
  * The Linux bridge agent of networking-bagpipe derives the EVPN instance of a port association from the id of its IP VPN; where that does not

@@ -1,11 +1,11 @@
-import { RequestError } from '../api/errors.ts'
-import type { Entry } from '../dataplane/model.ts'
-import { gatewayMac } from '../ipvpn/irb.ts'
-import { ensure } from '../values/map.ts'
-import type { Attachment } from './attachments.ts'
-import type { VpnInstance } from './instance.ts'
+import { RequestError } from '../../api/errors.ts'
+import type { Entry } from '../../dataplane/model.ts'
+import { gatewayMac } from '../../ipvpn/irb.ts'
+import { ensure } from '../../values/map.ts'
+import type { Attachment } from '../attachments.ts'
+import type { VpnInstance } from '../instance.ts'
+import type { AttachRequest, ResolvedRequest } from '../request.ts'
 import { vethNames } from './names.ts'
-import type { AttachRequest, ResolvedRequest } from './request.ts'
 
 /**
  * The veth pairs between VRFs and the bridges of EVPN instances: one for each VRF and instance, from the first to the last endpoint of the VRF

@@ -1,5 +1,5 @@
-import type { FormerWork, MadeLink } from '../dataplane/model.ts'
-import type { InstanceState, SavedState } from './state.ts'
+import type { FormerWork, MadeLink } from '../../dataplane/model.ts'
+import type { InstanceState, SavedState } from '../state.ts'
 
 /** The kernel objects of the process that left a state; null: unknown. */
 export function formerWork(state: SavedState | null): FormerWork {
