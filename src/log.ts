@@ -4,6 +4,7 @@ import { EventBus } from './events/event.ts'
 import { LogReader } from './events/log-reader.ts'
 import { LogOutput } from './log-output.ts'
 import { RecentLog } from './recent-log.ts'
+import { safeJson } from './values/controls.ts'
 
 export type { Logger }
 
@@ -31,6 +32,7 @@ export function createLog({ debug, file }: { readonly debug: boolean; readonly f
       timestamp: pino.stdTimeFunctions.isoTime,
       serializers: { error: pino.stdSerializers.err },
       formatters: { level: (label) => ({ level: label }) },
+      hooks: { streamWrite: safeJson },
     },
     pino.multistream([
       { level: 'debug', stream: output },

@@ -1,3 +1,5 @@
+import { printable } from './values/controls.ts'
+
 /** The oldest Node that chanter runs on, as in package.json. */
 const OLDEST = [22, 12] as const
 
@@ -9,6 +11,6 @@ try {
   await runProgram(process.argv.slice(2))
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error)
-  process.stderr.write(`chanter: ${message.replace(/\s*\n\s*/g, ' ')}\n`)
+  process.stderr.write(`chanter: ${printable(message.replace(/\s*\n\s*/g, ' '))}\n`)
   process.exit(1)
 }

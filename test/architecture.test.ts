@@ -62,7 +62,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'values',
   ],
   config: ['values'],
-  log: ['log-output', 'recent-log', 'clock', 'events'],
+  log: ['log-output', 'recent-log', 'clock', 'events', 'values/controls'],
   'log-output': [],
   'recent-log': [],
   home: [],
@@ -110,7 +110,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'values',
     'version',
   ],
-  main: ['cli'],
+  main: ['cli', 'values/controls'],
   container: [],
 }
 

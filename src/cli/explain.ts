@@ -1,6 +1,7 @@
 import type { Options } from 'yargs'
 import type { Explanation } from '../api/explain.ts'
 import { jsonOf, request } from '../client.ts'
+import { printableValue } from '../values/controls.ts'
 import { asking } from './asking.ts'
 import { command } from './command.ts'
 import { explanationText } from './explain-text.ts'
@@ -38,7 +39,9 @@ export const explain = command({
     const server = serverOf(args, args.port)
     await asking(async () => {
       const explanation = jsonOf<Explanation>(await request(server, `/explain?${query}`))
-      await print(args.json ? JSON.stringify(explanation, null, 2) : explanationText(explanation))
+      await print(
+        args.json ? JSON.stringify(explanation, null, 2) : explanationText(printableValue(explanation)),
+      )
       const isReflected = (explanation.reflected?.length ?? 0) > 0
       if (!isReflected && !explanation.instances.some(isSomewhere)) process.exitCode = NOWHERE
     })

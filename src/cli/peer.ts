@@ -2,6 +2,7 @@ import type { Options } from 'yargs'
 import type { PeerSummary } from '../api/peers.ts'
 import { complaint, fetchJson, request, type Server } from '../client.ts'
 import { suggest } from '../config/suggest.ts'
+import { printableValue } from '../values/controls.ts'
 import { CliError, command } from './command.ts'
 import { peerTable } from './peer-table.ts'
 import { print } from './print.ts'
@@ -54,7 +55,7 @@ async function order(server: Server, action: string, address: string, reason?: s
 }
 
 function show(peers: readonly PeerSummary[], json: boolean): Promise<void> {
-  return print(json ? JSON.stringify(peers, null, 2) : peerTable(peers))
+  return print(json ? JSON.stringify(peers, null, 2) : peerTable(printableValue(peers)))
 }
 
 function unknown(action: string): string {

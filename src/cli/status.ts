@@ -2,6 +2,7 @@ import type { Options } from 'yargs'
 import type { ListedEntry, ListedSetting, VerificationAnswer } from '../api/entries.ts'
 import type { StatusSummary } from '../api/status.ts'
 import { jsonOf, request, type Server } from '../client.ts'
+import { printableValue } from '../values/controls.ts'
 import { asking } from './asking.ts'
 import { CliError, command } from './command.ts'
 import { print } from './print.ts'
@@ -79,7 +80,7 @@ async function summarize(server: Server, json: boolean): Promise<boolean> {
   const summary = jsonOf<StatusSummary>(await request(server, '/status'))
   if (json) await print(JSON.stringify(summary, null, 2))
   else {
-    await print(summaryText(summary))
+    await print(summaryText(printableValue(summary)))
     const { failed = 0, unremoved = 0 } = summary.entries ?? {}
     if (failed + unremoved > 0) await listSome(server)
   }
@@ -88,7 +89,7 @@ async function summarize(server: Server, json: boolean): Promise<boolean> {
 
 async function listSome(server: Server): Promise<void> {
   const failures = await entries(server, { state: 'failed' })
-  await print(`\n${entriesText(failures.slice(0, SHOWN))}`)
+  await print(`\n${entriesText(printableValue(failures.slice(0, SHOWN)))}`)
   const more = failures.length - SHOWN
   if (more > 0) await print(`and ${more} more: chanter status --failed`)
 }
@@ -105,7 +106,7 @@ async function list(server: Server, { failed, instance, json }: Listing): Promis
     ...(instance === undefined ? {} : { instance }),
   })
   if (json) await print(JSON.stringify(listed, null, 2))
-  else await print(listed.length === 0 ? 'none' : entriesText(listed))
+  else await print(listed.length === 0 ? 'none' : entriesText(printableValue(listed)))
   return listed.every(({ state }) => state !== 'failed')
 }
 
@@ -116,12 +117,12 @@ async function entries(server: Server, filter: Record<string, string>): Promise<
 
 async function listSettings(server: Server, json: boolean): Promise<boolean> {
   const settings = jsonOf<ListedSetting[]>(await request(server, '/status/settings'))
-  await print(json ? JSON.stringify(settings, null, 2) : settingsText(settings))
+  await print(json ? JSON.stringify(settings, null, 2) : settingsText(printableValue(settings)))
   return settings.every(({ fits }) => fits)
 }
 
 async function verify(server: Server, json: boolean): Promise<boolean> {
   const verified = jsonOf<VerificationAnswer>(await request(server, '/status/verify', {}))
-  await print(json ? JSON.stringify(verified, null, 2) : verifiedText(verified))
+  await print(json ? JSON.stringify(verified, null, 2) : verifiedText(printableValue(verified)))
   return isProved(verified)
 }

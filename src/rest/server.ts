@@ -1,6 +1,7 @@
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
+  type FastifyReply,
   LogController,
   type RouteHandlerMethod,
 } from 'fastify'
@@ -9,6 +10,7 @@ import { MAX_ID_OCTETS } from '../api/attachment.ts'
 import { RequestError } from '../api/errors.ts'
 import { ROUTES } from '../api/routes.ts'
 import type { EventSink } from '../events/event.ts'
+import { safeJson } from '../values/controls.ts'
 import type { VpnService } from '../vpn/service.ts'
 import { type ApiAccess, accessCheck, LOCAL_ACCESS } from './access.ts'
 import { MAX_BODY_OCTETS, readBody } from './body.ts'
@@ -82,6 +84,11 @@ export function restServer({
     done(refused)
   })
 
+  app.addHook('onSend', async (_request, reply, payload) => {
+    reply.header('x-content-type-options', 'nosniff')
+    return typeof payload === 'string' && isJson(reply) ? safeJson(payload) : payload
+  })
+
   app.addHook('onResponse', async ({ method, routeOptions }, { statusCode: status, elapsedTime }) => {
     const route = routeOptions.url ?? null
     events.emit({ type: 'api-request', method, route, status, seconds: elapsedTime / 1000 })
@@ -105,6 +112,10 @@ export function restServer({
     addLookingGlass(routes, views)
   })
   return app
+}
+
+function isJson(reply: FastifyReply): boolean {
+  return `${reply.getHeader('content-type')}`.startsWith('application/json')
 }
 
 /** Accepts any method. */
