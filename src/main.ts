@@ -10,7 +10,9 @@ try {
   const { runProgram } = await import('./cli/program.ts')
   await runProgram(process.argv.slice(2))
 } catch (error) {
-  const message = error instanceof Error ? error.message : String(error)
-  process.stderr.write(`chanter: ${printable(message.replace(/\s*\n\s*/g, ' '))}\n`)
+  for (const one of error instanceof AggregateError ? error.errors : [error]) {
+    const message = one instanceof Error ? one.message : String(one)
+    process.stderr.write(`chanter: ${printable(message.replace(/\s*\n\s*/g, ' '))}\n`)
+  }
   process.exit(1)
 }

@@ -101,7 +101,7 @@ export async function runReflector(
       uptimeMs: () => clock.now() - started,
       recentLog: () => recent.newestFirst(),
       logHealth: () => output.health(),
-      exposures: () => exposed(config.keyFiles),
+      configProblems: () => exposed(config.keyFiles),
     },
   })
   if (config.api !== null) await rest.listen({ host: config.api.host, port: config.api.port })

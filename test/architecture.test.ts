@@ -25,8 +25,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'linux/unix-socket': [],
   'linux/tcp-options': ['values', 'linux/libc'],
   api: ['dataplane/model:types', 'bgp/values'],
-  evpn: ['bgp', 'dataplane/model:types', 'values'],
-  ipvpn: ['bgp', 'dataplane/model:types', 'values'],
+  evpn: ['bgp', 'values'],
+  ipvpn: ['bgp', 'values'],
   vpn: [
     'api',
     'evpn',

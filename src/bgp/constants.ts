@@ -13,6 +13,12 @@ export const AS_TRANS = 23456
 /** LOCAL_PREF of owned routes, and of those that arrive without one. */
 export const DEFAULT_LOCAL_PREF = 100
 
+/**
+ * The longest wait for a peer's End-of-RIB. One that has restarted may defer its routes for 360 s (Selection_Deferral_Timer, RFC 4724 §4.1, as FRR and
+ * GoBGP have it by default), and sends them only then.
+ */
+export const END_OF_RIB_WAIT_SECONDS = 420
+
 export const MessageType = { Open: 1, Update: 2, Notification: 3, Keepalive: 4, RouteRefresh: 5 } as const
 
 export const Capability = {

@@ -5,9 +5,9 @@ import { VPN_FAMILIES } from './family.ts'
 import { HEADLESS_SETTLE_MS, MEMBERSHIP_SETTLE_MS } from './rib/stale-routes.ts'
 
 export interface ConvergenceOptions {
-  /** The longest wait for End-of-RIB, after the first session is up. */
+  /** The longest wait for End-of-RIB while a session is up. */
   readonly waitSeconds: number
-  /** The longest wait for a first session. */
+  /** The longest wait for a session. */
   readonly headlessSeconds: number
   /** The peers are our clients (RFC 4456): none of them knows another's routes. */
   readonly reflects: boolean
@@ -35,7 +35,8 @@ export class InitialConvergence {
   private readonly startedAt: number
   private readonly onConverged: () => void
   private isRunning = false
-  private hasSession = false
+  /** A session is established. */
+  private isUp = false
   /** All peers are complete; a wait for routes they may have omitted is under way. */
   private settling = false
   private cancelWait = (): void => {}
@@ -57,7 +58,7 @@ export class InitialConvergence {
 
   start(): void {
     this.isRunning = true
-    this.wait(Math.max(this.options.waitSeconds, this.options.headlessSeconds))
+    this.waitForSession()
     this.check()
   }
 
@@ -79,8 +80,8 @@ export class InitialConvergence {
 
   /** A session is established. */
   sessionUp(): void {
-    if (this.hasSession) return
-    this.hasSession = true
+    if (this.isUp) return
+    this.isUp = true
     if (!this.isOver) this.wait(this.options.waitSeconds)
   }
 
@@ -92,7 +93,8 @@ export class InitialConvergence {
 
   /** A session is lost, or a peer was removed. */
   peerDown(): void {
-    if (this.hasSession) this.newsUntil = Math.min(this.newsUntil, this.clock.now())
+    if (this.isUp) this.newsUntil = Math.min(this.newsUntil, this.clock.now())
+    if (this.isUp && ![...this.peers.values()].some(({ negotiated }) => negotiated !== null)) this.allDown()
     this.check()
   }
 
@@ -104,8 +106,18 @@ export class InitialConvergence {
     return wanted.filter((peer) => !peer.complete && !this.isReplaced(peer, complete))
   }
 
+  /** What peers have not advertised yet, they advertise after a session is back. */
+  private allDown(): void {
+    this.isUp = false
+    if (!this.isOver) this.waitForSession()
+  }
+
   private get isOver(): boolean {
     return !this.isRunning || this.since !== null
+  }
+
+  private waitForSession(): void {
+    this.wait(Math.max(this.options.waitSeconds, this.options.headlessSeconds))
   }
 
   private wait(seconds: number): void {

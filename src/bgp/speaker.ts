@@ -4,7 +4,7 @@ import { formatIp, type Ip, ipv4ToNumber } from '../values/address.ts'
 import { type Attributes, noAttributes } from './attribute/attributes.ts'
 import { BgpPeer, type BgpPeerHost } from './bgp-peer.ts'
 import { ConfiguredPeers } from './configured-peers.ts'
-import { DEFAULT_LOCAL_PREF, Origin } from './constants.ts'
+import { DEFAULT_LOCAL_PREF, END_OF_RIB_WAIT_SECONDS, Origin } from './constants.ts'
 import { InitialConvergence } from './convergence.ts'
 import { type Family, ROUTE_TARGET, VPN_FAMILIES } from './family.ts'
 import { Listeners } from './listeners.ts'
@@ -44,7 +44,7 @@ export interface SpeakerConfig {
   readonly clusterId: Ip | null
   /** Advertise route-target memberships (RFC 4684). */
   readonly routeTargetConstraint: boolean
-  /** The longest wait for peers' End-of-RIB, after the first session is up. */
+  /** The longest wait for peers' End-of-RIB while a session is up. */
   readonly completeWaitSeconds: number
   /**
    * How long forwarding continues by the last known routes without any session that could update them: after a
@@ -77,7 +77,7 @@ export const SPEAKER_DEFAULTS = {
   dynamicPeers: [],
   clusterId: null,
   routeTargetConstraint: true,
-  completeWaitSeconds: 360,
+  completeWaitSeconds: END_OF_RIB_WAIT_SECONDS,
   headlessSeconds: 0,
   vanishedSeconds: 0,
   restart: { timeSeconds: 0, families: [], isRestart: false, holdsEndOfRib: false, followsOthers: false },

@@ -87,12 +87,15 @@ export const attachmentOptions = {
 
 export type AttachmentArgs = InferredOptionTypes<typeof attachmentOptions>
 
+/** Those of the request itself. */
+export type RequestArgs = Omit<AttachmentArgs, keyof typeof serverOptions | 'api-port' | 'json'>
+
 /** bagpipe-rest-attach's default MAC address for IPVPN endpoints. */
-const ANY_MAC = '52:54:00:99:99:22'
+export const ANY_MAC = '52:54:00:99:99:22'
 const DEFAULT_RT = { evpn: '64512:513', ipvpn: '64512:512' }
 
 /** The body of an attach or detach request, the one that bagpipe-rest-attach sends for these options. */
-export function attachmentRequest(args: AttachmentArgs): AttachBody {
+export function attachmentRequest(args: RequestArgs): AttachBody {
   const type = args['vpn-type']
   if (type === 'evpn' && args.mac === undefined) throw new CliError('an evpn endpoint needs --mac')
   if (type === 'ipvpn' && args.ip === undefined) throw new CliError('an ipvpn endpoint needs --ip')
@@ -114,8 +117,8 @@ export function attachmentRequest(args: AttachmentArgs): AttachBody {
     attract_traffic: attraction(args),
     lb_consistent_hash_order: args['lb-consistent-hash-order'],
     vni: args.vni,
-    direction: args.direction,
     local_pref: args['local-pref'],
+    direction: args.direction,
     linuxbr: args.linuxbr,
     description: args.description,
   }
@@ -136,7 +139,7 @@ export async function send(
   await print(`${answer.status} ${answer.body}`)
 }
 
-function attraction(args: AttachmentArgs) {
+function attraction(args: RequestArgs) {
   const classifier = {
     sourcePrefix: args['source-prefix'],
     destinationPrefix: args['destination-prefix'],
@@ -159,13 +162,14 @@ function attraction(args: AttachmentArgs) {
   return { redirect_rts: redirect, classifier, ...(prefixes.length > 0 ? advertised : {}) }
 }
 
-function withPrefixLength(ip: string): string {
+/** The address with a prefix length, 24 (IPv6: 64) where it has none. */
+export function withPrefixLength(ip: string): string {
   if (ip.includes('/')) return ip
   return `${ip}/${ip.includes(':') ? 64 : 24}`
 }
 
 /** The last address of a subnet that a host can have; undefined when there is no room for a gateway. */
-function lastAddress(subnet: string): string | undefined {
+export function lastAddress(subnet: string): string | undefined {
   if (Address4.isValid(subnet)) {
     const parsed = new Address4(subnet)
     return parsed.subnetMask > 30 ? undefined : parsed.endAddressExclusive().address

@@ -2,10 +2,10 @@ import type { Options } from 'yargs'
 import { NoAnswer, request, type Server, urlOf } from '../client.ts'
 import { API_HOST, API_PORT } from '../config/api-address.ts'
 import type { Config } from '../config/config.ts'
-import { ConfigError } from '../config/ini.ts'
-import { readSources } from '../config/sources.ts'
+import { ConfigError, messagesOf } from '../config/finding.ts'
 import { CliError, command } from './command.ts'
-import { configOptions, ignored, path, sources } from './config-options.ts'
+import { configOptions, path } from './config-options.ts'
+import { hiddenLogArguments, originOf } from './daemon-options.ts'
 import { print } from './print.ts'
 import { countText } from './words.ts'
 
@@ -18,16 +18,12 @@ const options = {
   },
   'dry-run': { type: 'boolean', default: false, describe: 'List what chanter owns, and remove nothing' },
   force: { type: 'boolean', default: false, describe: 'Remove it although a daemon seems to run' },
-  debug: { type: 'boolean', alias: 'd', hidden: true },
-  nodebug: { type: 'boolean', hidden: true },
-  'log-file': { ...path, alias: 'logfile', hidden: true },
-  'log-dir': { ...path, alias: 'logdir', hidden: true },
 } as const satisfies Record<string, Options>
 
 export const cleanup = command({
   usage: 'cleanup',
   describe: 'Remove from this network namespace what chanter left in it, and nothing else',
-  options: { ...ignored, ...options },
+  options: { ...hiddenLogArguments, ...options },
   examples: [
     ['cleanup --dry-run', 'What there is'],
     ['cleanup', 'Remove it; the daemon must be stopped'],
@@ -35,7 +31,7 @@ export const cleanup = command({
   ],
   async run(args) {
     const dryRun = args['dry-run']
-    const { stateFile, api } = await settings(args['state-file'])
+    const { stateFile, api } = await settings(args)
     if (!dryRun && !args.force && (await isServed(api))) {
       throw new CliError(
         `a daemon runs here: ${urlOf(api, '/')} answers. Stop it first, or it recreates everything; --force if that is no daemon of this network namespace`,
@@ -72,15 +68,17 @@ interface Settings {
   readonly api: Server
 }
 
-async function settings(stateFile: string | undefined): Promise<Settings> {
+async function settings(args: { readonly 'state-file'?: string | undefined }): Promise<Settings> {
+  const stateFile = args['state-file']
   if (stateFile !== undefined) return { stateFile, api: { host: API_HOST, port: API_PORT } }
-  const { interpret } = await import('../config/load.ts')
+  const { checkConfig, readOrigin } = await import('../config/load.ts')
   try {
-    const { config } = interpret(readSources(sources(process.argv.slice(2))))
+    const { config, findings } = checkConfig(readOrigin(originOf(args)))
+    if (config === null) throw new ConfigError(...messagesOf(findings, 'error'))
     return { stateFile: config.stateFile, api: serverOfConfig(config.api) }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    throw new CliError(`${error.message}; or name the state file with --state-file`)
+    throw new CliError(`${error.message.replaceAll('\n', '; ')}; or name the state file with --state-file`)
   }
 }
 

@@ -2,17 +2,6 @@ import { parseArgs } from 'node:util'
 import type { Options } from 'yargs'
 import { type ConfigSource, DEFAULT_FILE } from '../config/sources.ts'
 
-/** oslo.log's options that a unit file written for bagpipe-bgp may carry; they do nothing. */
-const OSLO_FLAGS = ['use-journal', 'use-json', 'use-syslog', 'watch-log-file'].flatMap((flag) => [
-  flag,
-  `no${flag}`,
-])
-const OSLO_VALUES = ['log-config-append', 'log-date-format', 'syslog-log-facility']
-export const ignored: Record<string, Options> = Object.fromEntries([
-  ...OSLO_FLAGS.map((name) => [name, { type: 'boolean', hidden: true }]),
-  ...OSLO_VALUES.map((name) => [name, { type: 'string', hidden: true, requiresArg: true }]),
-])
-
 export const path = { type: 'string', requiresArg: true } as const
 
 /** The options that select the configuration. */

@@ -40,7 +40,7 @@ export const lookingGlass = command({
 })
 
 /** Follows the links that lead further down, so that recursion ends. */
-function downwards(server: Server, base: string): Follow {
+export function downwards(server: Server, base: string): Follow {
   return async (href) => {
     const path = new URL(href, urlOf(server, '/')).pathname
     if (!path.startsWith(`${base}/`)) return undefined

@@ -28,8 +28,16 @@ const COMMANDS = [
   demo,
 ]
 
+/** Of commands with the names, options and exit codes of bagpipe-bgp's tools. */
+const TOOL_PREFIX = 'bagpipe-'
+
 /** Runs the command line `args`. Throws errors; a command with a negative result sets the exit code. */
 export async function runProgram(args: readonly string[]): Promise<void> {
+  const [first = '', ...rest] = args
+  if (first.startsWith(TOOL_PREFIX)) {
+    const { runTool } = await import('./bagpipe/index.ts')
+    if (await runTool(first, rest)) return
+  }
   const names = COMMANDS.map(({ command }) => String(command).split(' ')[0] ?? '')
   let program = yargs([...args])
     .scriptName('chanter')

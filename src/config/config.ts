@@ -21,6 +21,7 @@ export function toConfig(
   peers: Peers,
   effective: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
   named: (section: 'DATAPLANE_DRIVER_EVPN' | 'DATAPLANE_DRIVER_IPVPN') => boolean,
+  warnings: readonly string[],
 ) {
   const { BGP, API, DATAPLANE_DRIVER_EVPN: evpn, DATAPLANE_DRIVER_IPVPN: ipvpn, DEFAULT } = settings
   const md5Keys = [BGP, ...peers.settings.values()].map(({ md5_key_file: file }) => file?.path)
@@ -103,6 +104,8 @@ export function toConfig(
     log: log(DEFAULT),
     /** The options by section, as the looking glass shows them at `config`. */
     effective,
+    /** Mistakes that do not keep the daemon from starting, a sentence each. */
+    warnings,
   } as const
 }
 
@@ -171,10 +174,11 @@ function rotation(DEFAULT: Settings['DEFAULT']): LogRotation {
   }
 }
 
-/** Path of the log; null for standard output. */
+/** Path of the log; null for standard output. A `log_file` that configures the logging of Python does not count. */
 function logFile(file: string | undefined, directory: string | undefined): string | null {
-  if (!directory) return file || null
-  return resolve(directory, file || 'chanter.log')
+  const name = file?.endsWith('.conf') ? undefined : file
+  if (!directory) return name || null
+  return resolve(directory, name || 'chanter.log')
 }
 
 function peer(settings: PeerSettings | undefined, BGP: Settings['BGP']) {

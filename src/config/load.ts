@@ -1,120 +1,106 @@
 import { networkInterfaces } from 'node:os'
-import type * as z from 'zod'
-import { formatIp, isIpv4 } from '../values/address.ts'
-import { ensure } from '../values/map.ts'
-import { apiFault } from './api-protection.ts'
+import { formatIp } from '../values/address.ts'
 import { type Config, type Peers, toConfig } from './config.ts'
-import { type Assignment, ConfigError } from './ini.ts'
-import { type About, type Options, optionsOfSection, shownSection } from './option.ts'
-import { peerOfSection, suggestPeerSection } from './peer-sections.ts'
-import {
-  configSchema,
-  FOREIGN_SECTIONS,
-  optionsOf,
-  PEER_SECTION,
-  type PeerSettings,
-  peerSchema,
-  type Settings,
-} from './schema.ts'
-import { suggest } from './suggest.ts'
+import { inconsistencies } from './consistency.ts'
+import { type ReadValues, readValues } from './draft.ts'
+import { ConfigError, type ConfigFinding, messagesOf } from './finding.ts'
+import { type Assignment, type ConfigText, joinTexts, textOf } from './ini.ts'
+import { type Known, knownOptions } from './known.ts'
+import { locate } from './locate.ts'
+import { shownSection } from './option.ts'
+import { PEER_SECTION, type PeerSettings, type Settings } from './schema.ts'
+import { type ShownSetting, shownSettings } from './shown-settings.ts'
+import { type ConfigSource, readSources } from './sources.ts'
 import { formatNetwork, type Interfaces } from './types.ts'
 
 export interface LoadedConfig {
   readonly config: Config
-  /** Mistakes for the operator to correct: unknown options and sections. */
+  /** Mistakes for the operator to correct, such as unknown options and sections. */
   readonly warnings: readonly string[]
-  /** Options that bagpipe-bgp reads and chanter does not use. */
+  /** Options that chanter has no use for, or knows by another name. */
   readonly notes: readonly string[]
-  /** Why a daemon must not start with this configuration; null where it may. */
-  readonly refusal: string | null
 }
 
-interface Known {
-  readonly sections: ReadonlyMap<string, Options>
-  /** Of a section about one peer. */
-  readonly ofPeer: Options
+export interface CheckedConfig {
+  /** Null where a finding is an error other than `unprotected-api`. */
+  readonly config: Config | null
+  /** In the order of files and lines. */
+  readonly findings: readonly ConfigFinding[]
+  /** As far as they could be read. */
+  readonly settings: readonly ShownSetting[]
 }
 
-/** By section and option; the names of peer sections are normalised. */
-type Given = Map<string, Map<string, Assignment>>
-type Place = { section: string; option: string; about: About } | { unknown: string } | 'foreign'
+/** Where a configuration comes from, besides the environment; of several sources, the later wins. */
+export interface ConfigOrigin {
+  readonly sources: readonly ConfigSource[]
+  /** Options of the command line. */
+  readonly overrides: readonly Assignment[]
+}
 
-/** Turns assignments, of which later ones win, into a configuration. Throws ConfigError. */
-export function interpret(
-  assignments: readonly Assignment[],
-  interfaces: Interfaces = networkInterfaces(),
-): LoadedConfig {
-  const schema = configSchema(interfaces)
-  const ofPeer = peerSchema(schema)
-  const known: Known = { sections: optionsOf(schema), ofPeer: optionsOfSection(ofPeer.shape) }
-  const given: Given = new Map([...known.sections.keys()].map((section) => [section, new Map()]))
-  const warnings = new Set<string>()
-  const notes = new Set<string>()
+/** Reads all of a configuration anew. Throws ConfigError, with every error that it has. */
+export function loadConfig(origin: ConfigOrigin): LoadedConfig {
+  return interpret(readOrigin(origin))
+}
 
-  for (const assignment of assignments) {
-    const place = locate(known, assignment)
-    if (place === 'foreign') continue
-    if ('unknown' in place) {
-      warnings.add(`${where(assignment)}: ${place.unknown}`)
-      continue
-    }
-    ensure(given, place.section, () => new Map()).set(place.option, assignment)
-    if (place.about.unused)
-      notes.add(`${where(assignment)}: [${place.section}] ${place.option} has no effect here`)
-  }
+/** Throws ConfigError where a file cannot be read. */
+export function readOrigin({ sources, overrides }: ConfigOrigin): ConfigText {
+  return joinTexts([readSources(sources), textOf(overrides)])
+}
 
-  const texts = [...known.sections.keys()].map((section) => [section, textsOf(given.get(section))])
-  const result = schema.safeParse(Object.fromEntries(texts))
-  if (!result.success) throw new ConfigError(complaint(result.error.issues, known, given, assignments))
-  const settings = result.data
-  const peers = interpretPeers(settings, ofPeer, given, (section, issues) => {
-    const placed = issues.map((issue) => ({ ...issue, path: [section, ...issue.path] }))
-    return new ConfigError(complaint(placed, known, given, assignments))
-  })
-  for (const warning of [...strangers(given, peers), ...unreachable(settings, peers, given)])
-    warnings.add(warning)
+/** Turns what is written into a configuration. Throws ConfigError, with every error that it has. */
+export function interpret(text: ConfigText, interfaces?: Interfaces): LoadedConfig {
+  const { config, findings } = checkConfig(text, interfaces)
+  const errors = messagesOf(findings, 'error')
+  if (config === null || errors.length > 0) throw new ConfigError(...errors)
+  return { config, warnings: config.warnings, notes: messagesOf(findings, 'note') }
+}
+
+/** Finds all that is wrong with a configuration. */
+export function checkConfig(text: ConfigText, interfaces: Interfaces = networkInterfaces()): CheckedConfig {
+  const known = knownOptions(interfaces)
+  const located = locate(known, text)
+  const values = readValues(known, text, located)
+  const findings = inOrder(text, [
+    ...text.findings,
+    ...located.findings,
+    ...values.findings,
+    ...inconsistencies(text, located, values),
+  ])
+  const settings = shownSettings(known, located.given, values)
+  if (findings.some(preventsUse)) return { config: null, findings, settings }
+
+  const complete = values.draft as Settings
+  const peers = peersOf(known, complete, values)
+  const named = (section: string) => located.given.get(section)?.has('dataplane_driver') ?? false
   const config = toConfig(
-    settings,
+    complete,
     peers,
-    effective(settings, peers, known),
-    (section) => given.get(section)?.has('dataplane_driver') ?? false,
+    effective(complete, peers, known),
+    named,
+    messagesOf(findings, 'warning'),
   )
-  if (!isIpv4(config.bgp.identifier)) {
-    throw new ConfigError(
-      `${filesOf(assignments)}: [BGP] router_id is missing: expected an IPv4 address, since local_address is IPv6`,
-    )
-  }
-  if (config.ipvpn.driver === 'linux' && !settings.DATAPLANE_DRIVER_IPVPN.mpls_interface) {
-    throw new ConfigError(
-      `${filesOf(assignments)}: [DATAPLANE_DRIVER_IPVPN] mpls_interface is missing: expected the interface that carries MPLS, *gre* or *udp*`,
-    )
-  }
-  return { config, warnings: [...warnings], notes: [...notes], refusal: refusalOf(settings, given) }
+  return { config, findings, settings }
 }
 
-function refusalOf({ API }: Settings, given: Given): string | null {
-  const fault = apiFault(API)
-  if (fault === undefined) return null
-  const assignment = given.get('API')?.get(fault.option)
-  return `${assignment ? `${where(assignment)}: ` : ''}[API] ${fault.option} = ${assignment?.value ?? 'none'}: ${fault.reason}`
+/** Of a part that has to be right whatever it is used for. */
+const preventsUse = ({ severity, code }: ConfigFinding): boolean =>
+  severity === 'error' && code !== 'unprotected-api'
+
+/** By file and line; variables and arguments come last. */
+function inOrder({ files }: ConfigText, findings: readonly ConfigFinding[]): ConfigFinding[] {
+  const rank = ({ file }: ConfigFinding) => (files.includes(file) ? files.indexOf(file) : files.length)
+  return findings.toSorted((a, b) => rank(a) - rank(b) || (a.line ?? 0) - (b.line ?? 0))
 }
 
 /** The options of each peer: from its section, else from [BGP]. */
-function interpretPeers(
-  { BGP }: Settings,
-  schema: ReturnType<typeof peerSchema>,
-  given: Given,
-  failure: (section: string, issues: readonly z.core.$ZodIssue[]) => ConfigError,
-): Peers {
-  const forAll = textsOf(given.get('BGP'))
+function peersOf({ ofPeer }: Known, { BGP }: Settings, { ofPeers }: ReadValues): Peers {
+  const common = { ...BGP, ...ofPeer.pick({ enabled: true, reflector_client: true }).parse({}) }
   const settings = new Map<string, PeerSettings>()
   const sections: string[] = []
   for (const name of [...BGP.peers.map(formatIp), ...BGP.reflector_clients.map(formatNetwork)]) {
-    const section = `${PEER_SECTION}${name}`
-    const result = schema.safeParse({ ...forAll, ...textsOf(given.get(section)) })
-    if (!result.success) throw failure(section, result.error.issues)
-    settings.set(name, result.data)
-    if (given.has(section)) sections.push(name)
+    const own = ofPeers.get(`${PEER_SECTION}${name}`)
+    settings.set(name, { ...common, ...own })
+    if (own !== undefined) sections.push(name)
   }
   return { settings, sections }
 }
@@ -123,7 +109,7 @@ function interpretPeers(
 function effective(
   { DEFAULT: _, ...sections }: Settings,
   peers: Peers,
-  { sections: options, ofPeer }: Known,
+  { sections: options, peerOptions }: Known,
 ) {
   const all = Object.entries(sections).map(([section, values]) => [
     section,
@@ -131,90 +117,7 @@ function effective(
   ])
   const ofPeers = peers.sections.map((name) => [
     `${PEER_SECTION}${name}`,
-    shownSection(ofPeer, peers.settings.get(name)!),
+    shownSection(peerOptions, peers.settings.get(name)!),
   ])
   return Object.fromEntries([...all, ...ofPeers])
-}
-
-/** Peer sections without a peer. */
-function* strangers(given: Given, { settings }: Peers): Iterable<string> {
-  for (const [section, options] of given) {
-    const name = peerOfSection(section)
-    if (name === undefined || settings.has(name)) continue
-    const hint = didYouMean(
-      section,
-      [...settings.keys()].map((peer) => `${PEER_SECTION}${peer}`),
-    )
-    const [first] = options.values()
-    yield `${where(first!)}: [${section}] is about none of [BGP] peers and reflector_clients${hint}; it is ignored`
-  }
-}
-
-/** Peers that no session can reach from its local address. */
-function* unreachable({ BGP }: Settings, { settings }: Peers, given: Given): Iterable<string> {
-  for (const address of BGP.peers) {
-    const name = formatIp(address)
-    const from = settings.get(name)?.local_address ?? BGP.local_address
-    if (isIpv4(from) === isIpv4(address)) continue
-    const [family, section] = [isIpv4(address) ? 'IPv4' : 'IPv6', `${PEER_SECTION}${name}`]
-    const assignment = given.get('BGP')?.get('peers')
-    yield `${assignment ? `${where(assignment)}: ` : ''}[BGP] peers: ${name} cannot be reached from ${formatIp(from)}: name an ${family} local_address in [${section}]`
-  }
-}
-
-function textsOf(options: ReadonlyMap<string, Assignment> = new Map()): Record<string, string> {
-  return Object.fromEntries([...options].map(([option, { value }]) => [option, value]))
-}
-
-/** One line about the first wrong value, which also names the others. */
-function complaint(
-  issues: readonly z.core.$ZodIssue[],
-  known: Known,
-  given: Given,
-  assignments: readonly Assignment[],
-): string {
-  const names = issues.map(({ path }) => `[${String(path[0])}] ${String(path[1])}`)
-  const [section, option] = (issues[0]?.path ?? []).map(String) as [string, string]
-  const assignment = given.get(section)?.get(option)
-  const line = assignment
-    ? `${where(assignment)}: ${names[0]} = ${JSON.stringify(assignment.value)}: ${issues[0]?.message}`
-    : `${filesOf(assignments)}: ${names[0]} is missing: expected ${known.sections.get(section)?.get(option)?.allowed}`
-  return names.length > 1 ? `${line} (also wrong: ${names.slice(1).join(', ')})` : line
-}
-
-/** The section and option of an assignment, or why there is none. */
-function locate(known: Known, { section: sectionName, option: optionName }: Assignment): Place {
-  if (sameName(sectionName, FOREIGN_SECTIONS)) return 'foreign'
-  const { sections, ofPeer } = known
-  const peer = peerOfSection(sectionName)
-  const section = peer === undefined ? sameName(sectionName, sections.keys()) : `${PEER_SECTION}${peer}`
-  if (section === undefined) {
-    const ofSomePeer = suggestPeerSection(sectionName)
-    const hint = didYouMean(sectionName, ofSomePeer === undefined ? sections.keys() : [ofSomePeer])
-    return { unknown: `unknown section [${sectionName}]${hint}; it is ignored` }
-  }
-  const options = sections.get(section) ?? ofPeer
-  for (const [option, about] of options) {
-    if (option === optionName || about.aliases?.includes(optionName)) return { section, option, about }
-  }
-  const elsewhere = [...sections].find(([, others]) => others.has(optionName))
-  const hint = elsewhere ? ` (it belongs in [${elsewhere[0]}])` : didYouMean(optionName, options.keys())
-  return { unknown: `unknown option [${section}] ${optionName}${hint}; it is ignored` }
-}
-
-function sameName(name: string, candidates: Iterable<string>): string | undefined {
-  return [...candidates].find((candidate) => candidate.toLowerCase() === name.toLowerCase())
-}
-
-function didYouMean(word: string, known: Iterable<string>): string {
-  const guess = suggest(word, known)
-  return guess === undefined ? '' : ` (did you mean ${guess}?)`
-}
-
-function filesOf(assignments: readonly Assignment[]): string {
-  return [...new Set(assignments.map(({ file }) => file))].join(', ') || 'the configuration'
-}
-
-function where({ file, line }: Assignment): string {
-  return line === null ? file : `${file} line ${line}`
 }

@@ -14,7 +14,16 @@ export interface About {
   readonly aliases?: readonly string[]
   /** Known from bagpipe-bgp and accepted, but nothing reads it. */
   readonly unused?: true
+  /** A misspelling of it is an error, since nobody would notice the default in its stead. */
+  readonly strict?: true
+  /** The option whose value it has when it is not given. */
+  readonly follows?: readonly [section: string, option: string]
+  /** Whether a text given to it may be a secret, which is shown nowhere. */
+  readonly isSecret: (text: string) => boolean
 }
+
+/** The metadata that an option does not have from its type. */
+type More = Pick<About, 'aliases' | 'unused' | 'strict' | 'follows'>
 
 /** Of every option that was declared, also where the schema of another section picks it. */
 const about = z.registry<About>()
@@ -28,9 +37,7 @@ export function optionsOfSection(shape: Readonly<Record<string, z.ZodType>>): Op
 
 /** The values of a section as the looking glass shows them. */
 export function shownSection(options: Options, values: Readonly<Record<string, unknown>>) {
-  return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, options.get(name)?.show(value) ?? value]),
-  )
+  return Object.fromEntries([...options].map(([name, { show }]) => [name, show(values[name])]))
 }
 
 /** The displayed form of values of a type; nothing for none. */
@@ -45,6 +52,7 @@ export function required<T>(type: Type<T>, description: string): z.ZodType<T, st
     allowed: type.allowed,
     required: true,
     show: showing(type),
+    isSecret: type.isSecret ?? (() => false),
   })
 }
 
@@ -53,7 +61,7 @@ export function option<T, Fallback extends T | null | undefined>(
   type: Type<T>,
   fallback: Fallback,
   description: string,
-  more: Pick<About, 'aliases' | 'unused'> = {},
+  more: More = {},
 ): z.ZodType<T | Fallback, string | undefined> {
   return reader(type)
     .optional()
@@ -64,6 +72,7 @@ export function option<T, Fallback extends T | null | undefined>(
       required: false,
       fallback: showing(type)(fallback),
       show: showing(type),
+      isSecret: type.isSecret ?? (() => false),
       ...more,
     })
 }

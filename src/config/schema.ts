@@ -23,8 +23,11 @@ import {
   vrfPrefix,
 } from './types.ts'
 
-/** Sections of libraries under bagpipe-bgp: accepted, not read. */
-export const FOREIGN_SECTIONS = ['privsep', 'oslo_concurrency', 'AGENT', 'OVS']
+/** Sections that a configuration of bagpipe-bgp may have for its libraries and for Neutron: accepted, not read. */
+export const FOREIGN_SECTIONS = [
+  ...['privsep', 'oslo_concurrency', 'oslo_messaging_metrics', 'oslo_middleware', 'oslo_policy', 'profiler'],
+  ...['AGENT', 'OVS'],
+]
 
 const asNumber = integer(1, 4_294_967_295)
 
@@ -41,6 +44,7 @@ export function configSchema(interfaces: Interfaces) {
         ipv4Address,
         null,
         'BGP identifier and part of our RDs, unique among the nodes; `local_address` when not given.',
+        { follows: ['BGP', 'local_address'] },
       ),
       peers: option(
         listOf(address, 'IPv4 and IPv6 addresses, separated by commas'),
@@ -48,7 +52,9 @@ export function configSchema(interfaces: Interfaces) {
         'Route reflectors, or the other nodes of a full mesh.',
       ),
       my_as: required(asNumber, 'Our autonomous system.'),
-      peer_as: option(asNumber, null, 'Autonomous system of the peers; `my_as` when not given.'),
+      peer_as: option(asNumber, null, 'Autonomous system of the peers; `my_as` when not given.', {
+        follows: ['BGP', 'my_as'],
+      }),
       ebgp_policy: option(
         oneOf('reject', 'accept'),
         'reject',
@@ -118,11 +124,13 @@ export function configSchema(interfaces: Interfaces) {
         driver,
         'dummy',
         '`linux` programs bridges and VXLAN devices; `dummy` only keeps what it would program.',
+        { strict: true },
       ),
       dataplane_local_address: option(
         localAddress,
         null,
         'Our VTEP address and the next hop of our routes; `[BGP] local_address` when not given.',
+        { follows: ['BGP', 'local_address'] },
       ),
       vxlan_dst_port: option(port, 4789, 'UDP port of VXLAN.'),
       mac_duplicate_moves: option(
@@ -158,11 +166,13 @@ export function configSchema(interfaces: Interfaces) {
         driver,
         'dummy',
         '`linux` programs VRFs and MPLS routes; `dummy` only keeps what it would program.',
+        { strict: true },
       ),
       dataplane_local_address: option(
         localAddress,
         null,
         'The next hop of our routes; `[BGP] local_address` when not given.',
+        { follows: ['BGP', 'local_address'] },
       ),
       mpls_interface: option(
         mplsTransport,
@@ -255,6 +265,7 @@ export function peerSchema({ shape }: ReturnType<typeof configSchema>) {
       boolean,
       null,
       'The peer is a client of our reflector; as `[BGP] reflector` when not given.',
+      { follows: ['BGP', 'reflector'] },
     ),
   })
 }

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readEnvironment } from './environment.ts'
-import { type Assignment, ConfigError, parseIni } from './ini.ts'
+import { ConfigError } from './finding.ts'
+import { type ConfigText, joinTexts, parseIni, textOf } from './ini.ts'
 
 export const DEFAULT_FILE = '/etc/bagpipe-bgp/bgp.conf'
 
@@ -11,18 +12,18 @@ export interface ConfigSource {
   readonly path: string
 }
 
-/** The assignments of `sources` in order, after those of `defaultFile` when no file is named; last the environment's. Throws ConfigError. */
+/** The text of `sources` in order, after that of `defaultFile` when no file is named; last the environment. Throws ConfigError where a file cannot be read. */
 export function readSources(
   sources: readonly ConfigSource[],
   defaultFile = DEFAULT_FILE,
   environment: Readonly<Record<string, string | undefined>> = process.env,
-): Assignment[] {
-  const files = sources.flatMap(({ kind, path }) => (kind === 'file' ? readFile(path) : readDirectory(path)))
+): ConfigText {
+  const files = sources.map(({ kind, path }) => (kind === 'file' ? readFile(path) : readDirectory(path)))
   const variables = readEnvironment(environment)
-  const read = [...files, ...variables]
+  const read = joinTexts([...files, textOf(variables)])
   if (sources.some(({ kind }) => kind === 'file')) return read
   try {
-    return [...parseIni(readFileSync(defaultFile, 'utf8'), defaultFile), ...read]
+    return joinTexts([parseIni(readFileSync(defaultFile, 'utf8'), defaultFile), read])
   } catch (error) {
     if ((sources.length > 0 || variables.length > 0) && code(error) === 'ENOENT') return read
     throw unreadable(
@@ -33,7 +34,7 @@ export function readSources(
   }
 }
 
-function readFile(path: string): Assignment[] {
+function readFile(path: string): ConfigText {
   try {
     return parseIni(readFileSync(path, 'utf8'), path)
   } catch (error) {
@@ -41,12 +42,10 @@ function readFile(path: string): Assignment[] {
   }
 }
 
-function readDirectory(path: string): Assignment[] {
+function readDirectory(path: string): ConfigText {
   try {
-    return readdirSync(path)
-      .filter((name) => name.endsWith('.conf'))
-      .sort()
-      .flatMap((name) => readFile(join(path, name)))
+    const names = readdirSync(path).filter((name) => name.endsWith('.conf'))
+    return joinTexts(names.sort().map((name) => readFile(join(path, name))))
   } catch (error) {
     throw unreadable(error, `configuration directory ${path}`, 'check the path after --config-dir')
   }

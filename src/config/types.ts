@@ -1,4 +1,5 @@
 import type { NetworkInterfaceInfo } from 'node:os'
+import { isAbsolute } from 'node:path'
 import {
   formatIp,
   type InterfaceAddress,
@@ -24,6 +25,8 @@ export interface Type<T> {
   readonly parse: (text: string) => T
   /** The displayed form of a value in the looking glass and the documentation; by default the value itself. */
   readonly show?: (value: T) => unknown
+  /** Whether a wrong text may be a secret; by default none is. */
+  readonly isSecret?: (text: string) => boolean
 }
 
 export function shown<T>({ show }: Type<T>, value: T): unknown {
@@ -81,18 +84,21 @@ export function orNone<T>(type: Type<T>): Type<T | null> {
     allowed: `${type.allowed}, or none`,
     parse: (value) => (value === 'none' ? null : type.parse(value)),
     show: (value) => (value === null ? null : shown(type, value)),
+    ...(type.isSecret === undefined ? {} : { isSecret: type.isSecret }),
   }
 }
 
+/** People write the key itself where its file belongs: only an absolute path is shown. */
 export const keyFile: Type<KeyFile> = {
   allowed: 'the path of a file that holds a key',
   parse(value) {
     try {
       return new KeyFile(value)
     } catch (error) {
-      throw new InvalidValue((error as Error).message)
+      throw new InvalidValue(isAbsolute(value) ? (error as Error).message : 'no such file, or no key in it')
     }
   },
+  isSecret: (value) => !isAbsolute(value),
 }
 
 /** Octets of a token: fewer can be guessed. */
@@ -100,6 +106,7 @@ const MIN_TOKEN_OCTETS = 16
 
 /** A token is in the form of a header (RFC 6750 §2.1). */
 export const tokenFile: Type<KeyFile> = {
+  ...keyFile,
   allowed: `the path of a file with a token of ${MIN_TOKEN_OCTETS} to 80 letters, digits or -._~+/, as \`openssl rand -hex 32\` writes it`,
   parse(value) {
     const file = keyFile.parse(value)

@@ -40,7 +40,7 @@ export function daemonViews(dependencies: ViewsDependencies): Views {
     uptimeMs: () => clock.now() - started.monotonicMs,
     recentLog: () => logs.recent.newestFirst(),
     logHealth: () => logs.output.health(),
-    exposures: () => exposed(config.keyFiles),
+    configProblems: () => [...config.warnings, ...exposed(config.keyFiles)],
   }
 }
 

@@ -1,12 +1,12 @@
 import type { Route } from '../bgp/rib/route.ts'
-import type { Dataplane } from '../dataplane/model.ts'
-import type { Ip } from '../values/address.ts'
+import { isRouter } from '../bgp/values/extended-community.ts'
+import { type Ip, isIpv4, whyNoHost } from '../values/address.ts'
 import { assert } from '../values/assert.ts'
 import type { Mac } from '../values/mac.ts'
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import type { EvpnEndpoint } from './endpoint.ts'
-import { type Gateway, type MacVrfBinding, projectGatewayIp, projectIp, projectMac } from './project.ts'
-import { leadsToGateway, type MacRoute, type MacSelectionContext } from './select.ts'
+import type { Gateway, MacVrfForwarding } from './forwarding.ts'
+import { leadsToGateway, type MacRoute, type MacSelectionContext, selectMacRoute } from './select.ts'
 
 type Address = Pick<EvpnEndpoint, 'mac' | 'ip'>
 
@@ -16,8 +16,7 @@ export class Addresses {
   gateways: readonly Gateway[] = []
   /** Decides which routes are usable. */
   context: MacSelectionContext
-  private readonly binding: MacVrfBinding
-  private readonly dataplane: Dataplane
+  private readonly forwarding: MacVrfForwarding
   /** How many endpoints have the address. */
   private readonly localMacs = new Map<Mac, number>()
   private readonly localIps = new Map<Ip, number>()
@@ -27,11 +26,11 @@ export class Addresses {
   private readonly byMac = new Map<Mac, Found>()
   private readonly byIp = new Map<Ip, Found>()
 
-  constructor(binding: MacVrfBinding, ends: TunnelEnds, dataplane: Dataplane, now: () => number) {
+  /** `vtep`: our VTEP address. */
+  constructor(vtep: Ip, ends: TunnelEnds, forwarding: MacVrfForwarding, now: () => number) {
     this.now = now
-    this.binding = binding
-    this.dataplane = dataplane
-    this.context = { vtep: binding.vtep, ends, gateways: this.gateways }
+    this.forwarding = forwarding
+    this.context = { vtep, ends, gateways: this.gateways }
   }
 
   setGateways(gateways: readonly Gateway[]): void {
@@ -138,23 +137,22 @@ export class Addresses {
 
   private refreshMac(mac: Mac): void {
     this.noteShared(mac, this.isLocal(mac), this.routesTo(mac))
-    const { devices, vtep: dst, vni } = this.binding
     const isHere = this.isLocal(mac) || this.gateways.some((gateway) => gateway.mac === mac)
-    const entry = projectMac(devices, mac, isHere, this.routesTo(mac), this.context)
-    if (entry !== null) this.dataplane.want(entry)
-    else this.dataplane.unwant({ kind: 'remote-mac', device: devices.vxlan, mac, dst, vni })
+    const best = isHere ? undefined : selectMacRoute(this.routesTo(mac), this.context)
+    if (best === undefined) this.forwarding.removeRemoteMac(mac)
+    else this.forwarding.setRemoteMac(mac, best.set.nextHop!, best.nlri.label)
   }
 
   private refreshIp(ip: Ip): void {
     this.noteShared(ip, this.isLocalIp(ip), this.routesToIp(ip))
-    const { devices } = this.binding
     const gateway = this.gateways.find(({ ips }) => ips.has(ip))
-    const entry =
-      gateway !== undefined
-        ? projectGatewayIp(devices, ip, gateway.mac)
-        : projectIp(devices, ip, this.localIps.has(ip), all(this.byIp.get(ip)), this.context)
-    if (entry !== null) this.dataplane.want(entry)
-    else this.dataplane.unwant({ kind: 'neighbour', device: devices.bridge, ip, mac: 0, router: false })
+    if (gateway !== undefined) return this.forwarding.setNeighbour(ip, gateway.mac, !isIpv4(ip))
+    // a local address answers for itself
+    const isAnswered = !this.isLocalIp(ip) && whyNoHost(ip) === null
+    const best = isAnswered ? selectMacRoute(this.routesToIp(ip), this.context) : undefined
+    if (best === undefined) return this.forwarding.removeNeighbour(ip)
+    const router = !isIpv4(ip) && best.set.attributes.extendedCommunities?.some(isRouter) === true
+    this.forwarding.setNeighbour(ip, best.nlri.mac, router)
   }
 }
 

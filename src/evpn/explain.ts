@@ -1,6 +1,5 @@
 import { whyBetter } from '../bgp/rib/best-path.ts'
 import type { Route } from '../bgp/rib/route.ts'
-import type { Entry } from '../dataplane/model.ts'
 import { formatIp, type Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import type { EvpnEndpoint } from './endpoint.ts'
@@ -12,6 +11,7 @@ import {
   type MulticastRoute,
   unusableIp,
   unusableMac,
+  type VxlanTunnel,
   whyBetterMac,
 } from './select.ts'
 
@@ -86,12 +86,12 @@ export function explainFloodRoutes(
   )
 }
 
-/** The flood entries that multicast routes may have caused. */
-export function* floodEntries(macVrf: MacVrf, routes: Iterable<MulticastRoute>): Iterable<Entry> {
+/** The tunnels that multicast routes may have added to the flood list. */
+export function* floodTunnels(macVrf: MacVrf, routes: Iterable<MulticastRoute>): Iterable<VxlanTunnel> {
   const { context } = macVrf.addresses
   for (const route of routes) {
     const tunnel = floodTunnel(route, context)
-    if (!('reason' in tunnel)) yield { kind: 'flood', device: macVrf.config.devices.vxlan, ...tunnel }
+    if (!('reason' in tunnel)) yield tunnel
   }
 }
 
@@ -113,20 +113,16 @@ function whyUnusable(macVrf: MacVrf, route: MacRoute, address: MacOrIp): MacRout
   return reason === null ? null : { route, fate: 'unusable', reason }
 }
 
-/** The kernel entries that an address may have caused, as identities to look up; `local` are its endpoints. */
-export function* entriesOf(
-  { config: { devices, vtep: dst, vni } }: MacVrf,
+/** The address, and the others that routes for it have. */
+export function addressesOf(
   address: MacOrIp,
   routes: Iterable<MacRoute>,
-  local: Iterable<EvpnEndpoint>,
-): Iterable<Entry> {
+): { readonly macs: ReadonlySet<Mac>; readonly ips: ReadonlySet<Ip> } {
   const macs = new Set<Mac>('mac' in address ? [address.mac] : [])
   const ips = new Set<Ip>('ip' in address ? [address.ip] : [])
   for (const { nlri } of routes) {
     macs.add(nlri.mac)
     if (nlri.ip !== null) ips.add(nlri.ip)
   }
-  for (const { port: device, mac } of local) yield { kind: 'local-mac', device, mac }
-  for (const mac of macs) yield { kind: 'remote-mac', device: devices.vxlan, mac, dst, vni }
-  for (const ip of ips) yield { kind: 'neighbour', device: devices.bridge, ip, mac: 0, router: false }
+  return { macs, ips }
 }

@@ -1,53 +1,51 @@
-import type { Dataplane, Flood } from '../dataplane/model.ts'
 import type { Ip } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
-import type { MacVrfBinding } from './project.ts'
-import { floodEnd, floodTunnel, type MulticastRoute } from './select.ts'
+import type { MacVrfForwarding } from './forwarding.ts'
+import { floodEnd, floodTunnel, type MulticastRoute, type VxlanTunnel } from './select.ts'
 
 /** The flood list of one MAC-VRF: the VTEPs in multicast routes, which get its BUM traffic. */
 export class FloodList {
-  private readonly binding: MacVrfBinding
+  private readonly vtep: Ip
   private readonly ends: TunnelEnds
-  private readonly dataplane: Dataplane
+  private readonly forwarding: MacVrfForwarding
   /** Routes by their keys, and the tunnel of each, null where it is unusable. */
   private readonly routes = new Map<
     string,
-    { readonly route: MulticastRoute; readonly entry: Flood | null }
+    { readonly route: MulticastRoute; readonly tunnel: VxlanTunnel | null }
   >()
   /** The number of routes with a tunnel. */
   private readonly users = new Map<string, number>()
 
-  constructor(binding: MacVrfBinding, ends: TunnelEnds, dataplane: Dataplane) {
-    this.binding = binding
+  /** `vtep`: our VTEP address. */
+  constructor(vtep: Ip, ends: TunnelEnds, forwarding: MacVrfForwarding) {
+    this.vtep = vtep
     this.ends = ends
-    this.dataplane = dataplane
+    this.forwarding = forwarding
   }
 
   learn(route: MulticastRoute): void {
-    const { vtep, devices } = this.binding
-    const tunnel = floodTunnel(route, { vtep, ends: this.ends })
-    const entry: Flood | null =
-      'reason' in tunnel ? null : { kind: 'flood', device: devices.vxlan, ...tunnel }
-    this.routes.set(route.key, { route, entry })
-    if (entry === null) return
-    const key = vtepKey(entry)
+    const found = floodTunnel(route, { vtep: this.vtep, ends: this.ends })
+    const tunnel = 'reason' in found ? null : found
+    this.routes.set(route.key, { route, tunnel })
+    if (tunnel === null) return
+    const key = tunnelKey(tunnel)
     this.users.set(key, ensure(this.users, key, () => 0) + 1)
-    this.dataplane.want(entry)
+    this.forwarding.addFlood(tunnel)
   }
 
   unlearn({ key: routeKey }: MulticastRoute): void {
-    const entry = this.routes.get(routeKey)?.entry ?? null
+    const tunnel = this.routes.get(routeKey)?.tunnel ?? null
     this.routes.delete(routeKey)
-    if (entry === null) return
-    const key = vtepKey(entry)
+    if (tunnel === null) return
+    const key = tunnelKey(tunnel)
     const left = ensure(this.users, key, () => 1) - 1
     if (left > 0) {
       this.users.set(key, left)
       return
     }
     this.users.delete(key)
-    this.dataplane.unwant(entry)
+    this.forwarding.removeFlood(tunnel)
   }
 
   /** These addresses may have become, or ceased to be, the end of a tunnel. */
@@ -61,6 +59,6 @@ export class FloodList {
   }
 }
 
-function vtepKey({ dst, vni }: Pick<Flood, 'dst' | 'vni'>): string {
+function tunnelKey({ dst, vni }: VxlanTunnel): string {
   return `${vni} ${dst}`
 }

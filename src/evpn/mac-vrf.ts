@@ -4,7 +4,6 @@ import { isStale, localSource, type Route, type Source } from '../bgp/rib/route.
 import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Rd } from '../bgp/values/rd.ts'
-import type { Dataplane, Entry } from '../dataplane/model.ts'
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
@@ -12,27 +11,19 @@ import { Addresses } from './addresses.ts'
 import { type EvpnAdvertisement, type MacVrfAdvertiser, macIpRoute, multicastRoute } from './advertise.ts'
 import type { EvpnEndpoint } from './endpoint.ts'
 import { FloodList } from './flood-list.ts'
+import type { Gateway, MacVrfForwarding } from './forwarding.ts'
 import { Mobility, type MobilityOptions } from './mobility.ts'
-import {
-  type Gateway,
-  type MacVrfBinding,
-  type MacVrfEndpointEntry,
-  type MacVrfEntry,
-  projectEndpoint,
-  projectGateway,
-  projectMacVrf,
-  type VxlanOptions,
-} from './project.ts'
 import { isMacRoute, isMulticastRoute, type MacRoute, mobilityOf } from './select.ts'
 
-export interface MacVrfConfig extends VxlanOptions, MacVrfBinding {
+export interface MacVrfConfig {
   /** The id that agents use for it. */
   readonly id: string
   /** `EVI-n`. */
   readonly name: string
   readonly rd: Rd
-  /** Mark of its devices. */
-  readonly alias: string
+  /** Our VTEP address. */
+  readonly vtep: Ip
+  readonly vni: number
   readonly ends: TunnelEnds
   readonly mobility: MobilityOptions
   /** Called for a MAC address that moves too often (RFC 7432 §15.1). */
@@ -41,7 +32,7 @@ export interface MacVrfConfig extends VxlanOptions, MacVrfBinding {
   readonly sequenceChanged: (mac: Mac) => void
 }
 
-/** One MAC-VRF: advertises its endpoints, and turns the routes it imports into desired state. */
+/** One MAC-VRF: advertises its endpoints, and tells forwarding what the routes it imports mean. */
 export class MacVrf implements Importer<Route> {
   readonly config: MacVrfConfig
   readonly source: Source
@@ -53,40 +44,24 @@ export class MacVrf implements Importer<Route> {
   gatewayIp: Ip | null = null
   private started = false
   private readonly speaker: Speaker
-  private readonly dataplane: Dataplane
+  private readonly forwarding: MacVrfForwarding
   private readonly endpoints = new Map<string, EvpnEndpoint>()
   private readonly floodList: FloodList
   private readonly unlisten: () => void
 
-  constructor(config: MacVrfConfig, speaker: Speaker, dataplane: Dataplane) {
+  constructor(config: MacVrfConfig, speaker: Speaker, forwarding: MacVrfForwarding) {
     this.config = config
     this.speaker = speaker
-    this.dataplane = dataplane
+    this.forwarding = forwarding
     this.source = localSource(config.name)
     this.imports = new Imports(speaker, this.source, this)
     this.mobility = new Mobility(config.mobility, speaker.convergence)
-    this.addresses = new Addresses(config, config.ends, dataplane, () => speaker.convergence.now())
-    this.floodList = new FloodList(config, config.ends, dataplane)
+    this.addresses = new Addresses(config.vtep, config.ends, forwarding, () => speaker.convergence.now())
+    this.floodList = new FloodList(config.vtep, config.ends, forwarding)
     this.unlisten = config.ends.listen((changed) => {
       this.addresses.endsChanged(changed)
       this.floodList.endsChanged(changed)
     })
-  }
-
-  /** Entries of the instance itself, wanted from the first endpoint to the last. */
-  instanceEntries(): MacVrfEntry[] {
-    const { devices, alias, vni } = this.config
-    return projectMacVrf(devices, alias, vni, this.config)
-  }
-
-  /** Entries of an endpoint beside the instance's. */
-  endpointEntries({ port, mac }: Pick<EvpnEndpoint, 'port' | 'mac'>): MacVrfEndpointEntry[] {
-    return projectEndpoint(this.config.devices, port, mac)
-  }
-
-  /** Endpoints have entries of their own alone. */
-  routeEntries(): Entry[] {
-    return []
   }
 
   /** Imports and exports by these targets from now on, and advertises the instance. */
@@ -103,20 +78,13 @@ export class MacVrf implements Importer<Route> {
     this.gatewayIp = ip
   }
 
-  /** Sets the VRFs in the bridge; they are never advertised, since they are on every node. */
+  /** Sets the VRFs with an IRB into the instance; they are never advertised, since they are on every node. */
   setGateways(gateways: readonly Gateway[]): void {
-    const kept = new Set(gateways.map(({ device }) => device))
+    const kept = new Set(gateways.map(({ port }) => port))
     for (const gateway of this.addresses.gateways)
-      if (!kept.has(gateway.device))
-        for (const entry of this.gatewayEntries(gateway)) this.dataplane.unwant(entry)
-    for (const gateway of gateways)
-      for (const entry of this.gatewayEntries(gateway)) this.dataplane.want(entry)
+      if (!kept.has(gateway.port)) this.forwarding.removeGateway(gateway)
+    for (const gateway of gateways) this.forwarding.addGateway(gateway)
     this.addresses.setGateways(gateways)
-  }
-
-  /** Entries of a VRF in the bridge. */
-  gatewayEntries(gateway: Pick<Gateway, 'device' | 'mac'>): MacVrfEndpointEntry[] {
-    return projectGateway(this.config.devices, gateway)
   }
 
   /** Adds or changes an endpoint. One that was here before a restart keeps its mobility sequence. */

@@ -15,7 +15,7 @@ import { formatIp, type Ip, isIpv4, isUnspecified, whyNoHost } from '../values/a
 import { compareOctets } from '../values/bytes.ts'
 import { isGroupMac } from '../values/mac.ts'
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
-import type { Gateway } from './project.ts'
+import type { Gateway } from './forwarding.ts'
 
 /** A route of an imported type. */
 export type MacRoute = Route & { readonly nlri: MacIpRoute }
@@ -181,6 +181,14 @@ export function whyBetterMac(winner: Route, loser: Route): string {
 
 const isSticky = ({ set }: Route): boolean => mobilityOf(set).sticky
 const sequence = ({ set }: Route): number => mobilityOf(set).sequence
+
+/** Of the routes to one address, the best usable one; undefined where none is usable. */
+export function selectMacRoute(
+  routes: readonly MacRoute[],
+  context: MacSelectionContext,
+): MacRoute | undefined {
+  return bestMacRoute(routes.filter((route) => unusableMac(route, context) === null))
+}
 
 /** The best of some routes; undefined without any. */
 export function bestMacRoute<R extends Route>(routes: Iterable<R>): R | undefined {

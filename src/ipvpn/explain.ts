@@ -1,10 +1,10 @@
 import { formatPrefix, isWithin, type Prefix } from '../bgp/nlri/prefix.ts'
 import { whyBetter } from '../bgp/rib/best-path.ts'
-import type { Entry } from '../dataplane/model.ts'
 import { formatIp, type Ip } from '../values/address.ts'
 import { hostPrefix, isAddressed, prefixesOf } from './advertise.ts'
 import type { IpEndpoint } from './endpoint.ts'
-import { gatewayOf } from './project.ts'
+import type { ForwardedRoute } from './forwarding.ts'
+import { gatewayOf } from './local.ts'
 import type { VpnRoute } from './select.ts'
 import type { Vrf } from './vrf.ts'
 
@@ -52,11 +52,10 @@ function outcomeOf(vrf: Vrf, route: VpnRoute, best: VpnRoute, subject: Subject):
   }
   if (!vrf.imports.has(route)) return { route, fate: 'not imported', reason: whyNotImported(vrf, route) }
   const { fate, reason } = vrf.outcomeOf(route)
-  const longest = 'ip' in subject ? vrf.routeTo(subject.ip) : null
-  if (fate !== 'used' || longest === null || longest.prefixLength <= route.nlri.length)
+  const longest = 'ip' in subject ? vrf.longestWith(subject.ip) : null
+  if (fate !== 'used' || longest === null || longest.prefix.length <= route.nlri.length)
     return { route, fate, reason }
-  const longer = formatPrefix({ ip: longest.prefix, length: longest.prefixLength })
-  return { route, fate: 'beaten', reason: `${longer} is a longer prefix` }
+  return { route, fate: 'beaten', reason: `${formatPrefix(longest.prefix)} is a longer prefix` }
 }
 
 function whyNotImported({ imports, readvertisement }: Vrf, route: VpnRoute): string {
@@ -64,19 +63,10 @@ function whyNotImported({ imports, readvertisement }: Vrf, route: VpnRoute): str
   return 'it is imported to be re-advertised only: its route targets are in from_rt, none is in import_rt'
 }
 
-/** The kernel entries that the subject may have caused, as identities to look up; `local` are its endpoints. */
-export function* entriesOf(vrf: Vrf, subject: Subject, local: Iterable<IpEndpoint>): Iterable<Entry> {
-  const { device, table } = vrf.config
-  const route = 'ip' in subject ? vrf.routeTo(subject.ip) : vrf.wantedFor(subject.prefix)
-  if (route !== null) yield route
-  else if ('ip' in subject) {
-    const prefix = '\0'.repeat(subject.ip.length) as Ip
-    yield { kind: 'unreachable', device, table, prefix, prefixLength: 0 }
-  }
-  for (const { port, ip, mac, label } of local) {
-    if (ip !== null) yield { kind: 'fixed-neighbour', device: port, ip, mac }
-    yield { kind: 'mpls', device: 'lo', label, hops: [] }
-  }
+/** The route that packets to the subject take; null where there is none. */
+export function routeFor(vrf: Vrf, subject: Subject): ForwardedRoute | null {
+  if ('ip' in subject) return vrf.longestWith(subject.ip)?.forwarded ?? null
+  return vrf.forwardedFor(subject.prefix)
 }
 
 /** Ports on which this node has the address as a gateway. */

@@ -1,23 +1,15 @@
 import { maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
 import type { AttributeSet } from '../bgp/rib/attribute-pool.ts'
 import { labelOf } from '../bgp/values/label.ts'
-import type { Dataplane, Hop, VrfRoute } from '../dataplane/model.ts'
 import { type Ip, isIpv4 } from '../values/address.ts'
 import { ensure } from '../values/map.ts'
 import { type Addressed, hostPrefix, prefixesOf } from './advertise.ts'
 import type { IpEndpoint } from './endpoint.ts'
-import type { MplsTransport, MplsTransportListener, TransportPath } from './mpls-transport.ts'
+import type { ForwardedRoute, TransportPath, VrfForwarding, VrfHop } from './forwarding.ts'
+import { destinationOf, gatewayOf, localHop, onlySends, proxyPorts } from './local.ts'
+import type { ProviderEdge } from './provider-edge.ts'
 import {
-  blackholeHop,
   chooseLocal,
-  destinationOf,
-  gatewayOf,
-  localHop,
-  projectProxies,
-  projectRoute,
-  type VrfTable,
-} from './project.ts'
-import {
   choosePaths,
   encapsulationsOf,
   type Outcome,
@@ -32,18 +24,21 @@ interface Known {
   readonly prefix: Prefix
   local: readonly Addressed[]
   learned: readonly VpnRoute[]
-  wanted: VrfRoute | null
-  /** Paths to provider edges that `wanted` uses. */
-  held: readonly TransportPath[]
+  forwarded: ForwardedRoute | null
   /** Ports that answer for it, if it is an IPv6 address. */
   proxies: ReadonlySet<string>
 }
 
+/** A prefix that packets are forwarded to. */
+export interface ForwardedPrefix {
+  readonly prefix: Prefix
+  readonly forwarded: ForwardedRoute
+}
+
 /** The prefixes of one VRF: each is behind local endpoints, or at the next hops of its best routes. */
-export class Prefixes implements MplsTransportListener {
-  private readonly vrf: VrfTable
-  private readonly transport: MplsTransport
-  private readonly dataplane: Dataplane
+export class Prefixes {
+  private readonly edge: ProviderEdge
+  private readonly forwarding: VrfForwarding
   private readonly endpoints: ReadonlyMap<string, IpEndpoint>
   private readonly context: RouteSelectionContext
   /** Addresses of this node, by the number of endpoints that have them as gateway. */
@@ -51,51 +46,34 @@ export class Prefixes implements MplsTransportListener {
   private readonly known = new Map<string, Known>()
   /** Many routes have the same attributes. */
   private readonly paths = new WeakMap<AttributeSet, TransportPath>()
+  private readonly unlisten: readonly (() => void)[]
 
   /** `endpoints` are those of the VRF, as a live view. */
-  constructor(
-    vrf: VrfTable,
-    transport: MplsTransport,
-    dataplane: Dataplane,
-    endpoints: ReadonlyMap<string, IpEndpoint>,
-  ) {
-    this.vrf = vrf
-    this.transport = transport
-    this.dataplane = dataplane
+  constructor(edge: ProviderEdge, forwarding: VrfForwarding, endpoints: ReadonlyMap<string, IpEndpoint>) {
+    this.edge = edge
+    this.forwarding = forwarding
     this.endpoints = endpoints
     this.context = {
-      address: transport.address,
-      ends: transport.ends,
-      tunnels: transport.tunnels,
-      transportTo: (types) => transport.transportTo(types),
-      destinationOf: (label, ip) => transport.destinationOf(label, ip),
+      address: edge.address,
+      ends: edge.ends,
+      tunnels: edge.tunnels,
+      transportTo: (types) => edge.transportTo(types),
+      destinationOf: (label, ip) => edge.destinationOf(label, ip),
       isGateway: ({ ip, length }) => length === ip.length * 8 && this.gateways.has(ip),
     }
+    this.unlisten = [
+      forwarding.listen((remote) => this.refreshWhere(({ set }) => set.nextHop === remote)),
+      // they may have become, or ceased to be, provider edges that packets go to
+      edge.ends.listen((changed) =>
+        this.refreshWhere(({ set }) => set.nextHop !== null && changed.has(set.nextHop)),
+      ),
+      edge.listen((label) => this.refreshWhere((route) => this.isOf(route, label))),
+    ]
   }
 
-  /** From now on, uses the paths that packets to other provider edges take. */
-  start(): void {
-    this.transport.listen(this)
-  }
-
+  /** From now on, no longer follows the paths to provider edges. */
   stop(): void {
-    this.transport.unlisten(this)
-  }
-
-  nextHopChanged(remote: Ip): void {
-    for (const known of this.known.values())
-      if (known.held.some((path) => path.remote === remote)) this.refresh(known)
-  }
-
-  endsChanged(changed: ReadonlySet<Ip>): void {
-    for (const known of this.known.values())
-      if (known.learned.some(({ set }) => set.nextHop !== null && changed.has(set.nextHop)))
-        this.refresh(known)
-  }
-
-  destinationsChanged(label: number): void {
-    for (const known of this.known.values())
-      if (known.learned.some((route) => this.isOf(route, label))) this.refresh(known)
+    for (const unlisten of this.unlisten) unlisten()
   }
 
   /** Adds or changes an endpoint; `before` is its earlier value. */
@@ -150,16 +128,18 @@ export class Prefixes implements MplsTransportListener {
     }
   }
 
-  /** The wanted route of the prefix; null when there is no path to it. */
-  wantedFor(prefix: Prefix): VrfRoute | null {
-    return this.known.get(prefixKeyOf(prefix))?.wanted ?? null
+  /** The prefix as forwarding has it; null when there is no path to it. */
+  forwardedFor(prefix: Prefix): ForwardedRoute | null {
+    const forwarded = this.known.get(prefixKeyOf(prefix))?.forwarded ?? null
+    return forwarded?.isWanted === true ? forwarded : null
   }
 
-  /** The route for packets to an address: of the wanted ones, the one with the longest prefix. */
-  routeTo(ip: Ip): VrfRoute | null {
+  /** The longest of the forwarded prefixes with the address; null when there is none. */
+  longestWith(ip: Ip): ForwardedPrefix | null {
     for (let length = ip.length * 8; length >= 0; length--) {
-      const route = this.wantedFor({ ip: maskPrefix(ip, length), length })
-      if (route !== null) return route
+      const prefix = { ip: maskPrefix(ip, length), length }
+      const forwarded = this.forwardedFor(prefix)
+      if (forwarded !== null) return { prefix, forwarded }
     }
     return null
   }
@@ -173,6 +153,10 @@ export class Prefixes implements MplsTransportListener {
     return paths.includes(route)
       ? { fate: 'used', reason: null }
       : { fate: 'beaten', reason: whyNotChosen(route, paths) }
+  }
+
+  private refreshWhere(isConcerned: (route: VpnRoute) => boolean): void {
+    for (const known of this.known.values()) if (known.learned.some(isConcerned)) this.refresh(known)
   }
 
   /** Addresses may have come onto, or left, the link of the endpoint's port. */
@@ -194,8 +178,7 @@ export class Prefixes implements MplsTransportListener {
       prefix,
       local: NOTHING,
       learned: NOTHING,
-      wanted: null,
-      held: NOTHING,
+      forwarded: null,
       proxies: NO_PORTS,
     }))
   }
@@ -207,67 +190,53 @@ export class Prefixes implements MplsTransportListener {
   }
 
   private refresh(known: Known): void {
-    const { prefix, held } = known
-    const paths = this.pathsTo(known)
-    const hops = this.hops(known, paths)
-    known.held = snug(paths.flatMap((route) => this.pathOf(route) ?? []))
-    // until all paths are known, the wanted route stays
-    if (hops.every((hop) => hop !== null)) this.want(known, hops)
-    for (const path of held) this.transport.release(path)
-    if (known.local.length === 0 && known.learned.length === 0) this.known.delete(prefixKeyOf(prefix))
-  }
-
-  private want(known: Known, learned: readonly Hop[]): void {
-    const { prefix } = known
-    const hops = [...this.localHops(known), ...learned]
-    const nowhere = blackholeHop(prefix, known.local, this.transport.blackhole)
-    if (hops.length === 0 && nowhere !== null) hops.push(nowhere)
-    const route = projectRoute(this.vrf, prefix, hops)
-    if (route !== null) this.dataplane.want(route)
-    else if (known.wanted !== null) this.dataplane.unwant(known.wanted)
-    known.wanted = route
+    const { prefix, local, learned, forwarded } = known
+    known.forwarded = this.forwarding.setRoute(prefix, this.hopsTo(known), forwarded)
     this.refreshProxies(known)
+    if (local.length === 0 && learned.length === 0) this.known.delete(prefixKeyOf(prefix))
   }
 
-  private localHops({ prefix, local }: Known): Hop[] {
-    if (this.context.isGateway(prefix)) return []
-    return chooseLocal(local).map((endpoint) => localHop(prefix, destinationOf(endpoint)))
+  private hopsTo(known: Known): readonly VrfHop[] {
+    const { prefix, local } = known
+    const hops: VrfHop[] = this.pathsTo(known).map((route) => this.hopOf(route, prefix))
+    if (local.length === 0) return hops
+    if (!this.context.isGateway(prefix))
+      for (const endpoint of chooseLocal(local)) hops.push(localHop(prefix, destinationOf(endpoint)))
+    if (hops.length === 0 && onlySends(prefix, local)) hops.push('discard')
+    return hops
   }
 
-  private hops({ prefix }: Known, paths: readonly VpnRoute[]): (Hop | null)[] {
-    return paths.map((route) => {
-      const label = labelOf(route.nlri.label)
-      const path = this.pathOf(route)
-      if (path !== null) return this.transport.hold(path, label, prefix.ip)
-      return localHop(prefix, this.transport.destinationOf(label, prefix.ip)!)
-    })
+  private hopOf(route: VpnRoute, prefix: Prefix): VrfHop {
+    const label = labelOf(route.nlri.label)
+    const path = this.pathOf(route)
+    return path === null ? localHop(prefix, this.edge.destinationOf(label, prefix.ip)!) : { path, label }
   }
 
   /** The path to the provider edge of a usable route; null where that is this node. */
   private pathOf({ set }: VpnRoute): TransportPath | null {
     const { nextHop: remote } = set
-    if (remote === null || remote === this.transport.address) return null
+    if (remote === null || remote === this.edge.address) return null
     const known = this.paths.get(set)
     if (known !== undefined) return known
-    const path = { remote, type: this.transport.transportTo(encapsulationsOf(set))! }
+    const path = { remote, type: this.edge.transportTo(encapsulationsOf(set))! }
     this.paths.set(set, path)
     return path
   }
 
   /** Whether it is a route of another VRF here, to that label. */
   private isOf({ nlri, set, source }: VpnRoute, label: number): boolean {
-    return source.peer === null && set.nextHop === this.transport.address && labelOf(nlri.label) === label
+    return source.peer === null && set.nextHop === this.edge.address && labelOf(nlri.label) === label
   }
 
   private refreshProxies(known: Known): void {
-    const { prefix, wanted, proxies } = known
-    if (isIpv4(prefix.ip) || prefix.length !== hostPrefix(prefix.ip).length) return
-    const entries = wanted === null ? [] : projectProxies(prefix.ip, wanted.hops, this.endpoints.values())
-    known.proxies = entries.length === 0 ? NO_PORTS : new Set(entries.map(({ device }) => device))
-    for (const entry of entries) if (!proxies.has(entry.device)) this.dataplane.want(entry)
-    for (const device of proxies)
-      if (!known.proxies.has(device))
-        this.dataplane.unwant({ kind: 'proxy-neighbour', device, ip: prefix.ip })
+    const { prefix, forwarded, proxies } = known
+    const { ip, length } = prefix
+    if (isIpv4(ip) || length !== hostPrefix(ip).length) return
+    const isWanted = forwarded?.isWanted === true
+    const ports = isWanted ? proxyPorts(ip, forwarded, this.endpoints.values()) : NO_PORTS
+    known.proxies = ports.size === 0 ? NO_PORTS : ports
+    for (const port of ports) if (!proxies.has(port)) this.forwarding.addProxy(port, ip)
+    for (const port of proxies) if (!ports.has(port)) this.forwarding.removeProxy(port, ip)
   }
 }
 
@@ -275,12 +244,9 @@ const NOTHING: readonly never[] = []
 const NO_PORTS: ReadonlySet<string> = new Set()
 
 function without<T>(all: readonly T[], one: T): readonly T[] {
-  return snug(all.filter((other) => other !== one))
-}
-
-/** A copy without the spare capacity of a list that has grown. */
-function snug<T>(list: readonly T[]): readonly T[] {
-  return list.length === 0 ? NOTHING : list.slice()
+  const rest = all.filter((other) => other !== one)
+  // a copy has no spare capacity
+  return rest.length === 0 ? NOTHING : rest.slice()
 }
 
 function prefixKeyOf({ ip, length }: Prefix): string {

@@ -16,7 +16,7 @@ import {
   vpnRoute,
 } from './advertise.ts'
 import type { IpEndpoint } from './endpoint.ts'
-import { leadsToSubnet } from './project.ts'
+import { leadsToSubnet } from './local.ts'
 import { isVpnRoute, type VpnRoute } from './select.ts'
 import { chooseTrail, type Trail } from './trail.ts'
 

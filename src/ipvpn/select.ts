@@ -1,4 +1,4 @@
-import { TunnelType } from '../bgp/constants.ts'
+import { DEFAULT_LOCAL_PREF, TunnelType } from '../bgp/constants.ts'
 import { VPNV4, VPNV6 } from '../bgp/family.ts'
 import type { Prefix } from '../bgp/nlri/prefix.ts'
 import type { VpnPrefix } from '../bgp/nlri/vpn.ts'
@@ -9,7 +9,8 @@ import { encapsulationOf, formatTunnelType, hashSortOrderOf } from '../bgp/value
 import { FIRST_LABEL, labelOf } from '../bgp/values/label.ts'
 import { formatIp, isIpv4 } from '../values/address.ts'
 import { compareOctets } from '../values/bytes.ts'
-import type { MplsTransportView } from './mpls-transport.ts'
+import type { Addressed } from './advertise.ts'
+import type { ProviderEdgeView } from './provider-edge.ts'
 
 export type VpnRoute = Route & { readonly nlri: VpnPrefix }
 
@@ -18,7 +19,7 @@ export function isVpnRoute(route: Route): route is VpnRoute {
 }
 
 /** Decides which routes are usable. */
-export interface RouteSelectionContext extends MplsTransportView {
+export interface RouteSelectionContext extends ProviderEdgeView {
   /** Whether it is an address that this node has in the VRF. */
   isGateway(prefix: Prefix): boolean
 }
@@ -71,6 +72,17 @@ export function choosePaths(usable: readonly VpnRoute[]): readonly VpnRoute[] {
     .sort(comparePaths)
     .slice(0, MAX_PATHS)
 }
+
+/** Of the endpoints that a prefix is behind, those by which it is reached. */
+export function chooseLocal(endpoints: Iterable<Addressed>): Addressed[] {
+  const reachable = [...endpoints].filter(({ direction }) => direction !== 'from-port')
+  const highest = Math.max(...reachable.map(localPref))
+  return reachable
+    .filter((endpoint) => localPref(endpoint) === highest)
+    .sort((a, b) => a.hashOrder - b.hashOrder || a.label - b.label)
+}
+
+const localPref = ({ localPref }: Addressed): number => localPref ?? DEFAULT_LOCAL_PREF
 
 /** Why `loser` is not among the selected paths. */
 export function whyNotChosen(loser: VpnRoute, paths: readonly VpnRoute[]): string {

@@ -5,28 +5,19 @@ import { localSource, type Route, type Source } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Rd } from '../bgp/values/rd.ts'
-import type { Dataplane, Hop, VrfRoute } from '../dataplane/model.ts'
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import { type Addressed, endpointRoute, hostPrefix, isAddressed, type VpnAdvertisement } from './advertise.ts'
 import type { IpEndpoint } from './endpoint.ts'
-import { gatewayMac, projectIrb, type VethUnderlay } from './irb.ts'
-import type { MplsTransport } from './mpls-transport.ts'
-import { Prefixes } from './prefixes.ts'
-import {
-  destinationOf,
-  gatewayOf,
-  leadsToSubnet,
-  projectEndpoint,
-  projectVrf,
-  type VrfEndpointEntry,
-  type VrfEntry,
-  type VrfTable,
-} from './project.ts'
+import type { EndpointForwarding, ForwardedRoute, VrfForwarding } from './forwarding.ts'
+import { gatewayMac } from './irb.ts'
+import { destinationOf, gatewayAddressOf, gatewayOf, leadsToSubnet } from './local.ts'
+import { type ForwardedPrefix, Prefixes } from './prefixes.ts'
+import type { ProviderEdge } from './provider-edge.ts'
 import { isReadvertising, Readvertisement, type ReadvertiseTargets } from './readvertise.ts'
 import { isVpnRoute, type Outcome, type VpnRoute } from './select.ts'
 
-export interface VrfConfig extends VrfTable {
+export interface VrfConfig {
   /** The id that agents use for it. */
   readonly id: string
   /** `VRF-n`. */
@@ -34,15 +25,11 @@ export interface VrfConfig extends VrfTable {
   readonly rd: Rd
   /** IPv4, for route distinguishers of endpoints. */
   readonly identifier: Ip
-  /** Mark of its device. */
-  readonly alias: string
-  /** Of veth pairs to EVPN instances. */
-  readonly vethUnderlay: VethUnderlay
 }
 
 const FAMILIES: readonly Family[] = [VPNV4, VPNV6]
 
-/** One VRF: advertises its endpoints, and turns the routes it imports into desired state. */
+/** One VRF: advertises its endpoints, and tells forwarding what the routes it imports mean. */
 export class Vrf implements Importer<VpnRoute> {
   readonly config: VrfConfig
   readonly source: Source
@@ -52,49 +39,45 @@ export class Vrf implements Importer<VpnRoute> {
   exportTargets: readonly RouteTarget[] = []
   gatewayIp: Ip | null = null
   private readonly speaker: Speaker
-  private readonly transport: MplsTransport
+  private readonly edge: ProviderEdge
   private readonly endpoints = new Map<string, IpEndpoint>()
   private readonly advertised = new Map<string, VpnAdvertisement>()
   private readonly prefixes: Prefixes
 
-  constructor(config: VrfConfig, transport: MplsTransport, speaker: Speaker, dataplane: Dataplane) {
+  constructor(config: VrfConfig, edge: ProviderEdge, speaker: Speaker, forwarding: VrfForwarding) {
     this.config = config
-    this.transport = transport
+    this.edge = edge
     this.speaker = speaker
     this.source = localSource(config.name)
     this.imports = new Imports(speaker, this.source, this)
-    this.prefixes = new Prefixes(config, transport, dataplane, this.endpoints)
-    this.prefixes.start()
-    const { tunnelType, address: nextHop, ends } = transport
+    this.prefixes = new Prefixes(edge, forwarding, this.endpoints)
+    const { tunnelType, address: nextHop, ends } = edge
     const origin = { source: this.source, identifier: config.identifier, tunnelType, nextHop, ends }
     this.readvertisement = new Readvertisement(origin, speaker, this.endpoints)
   }
 
-  /** Entries for the VRF itself, wanted from the first endpoint to the last. */
-  instanceEntries(): VrfEntry[] {
-    return [...projectVrf(this.config, this.config.alias), ...this.transport.entries()]
+  /** What an endpoint needs beside its route. */
+  forwardingOf(endpoint: IpEndpoint): EndpointForwarding {
+    return {
+      endpoint,
+      isAdmitted: this.isAdmitted(endpoint),
+      gateway: isAddressed(endpoint) ? gatewayAddressOf(endpoint) : null,
+      delivery: isAddressed(endpoint) && endpoint.direction !== 'from-port' ? this.delivery(endpoint) : null,
+    }
   }
 
-  /** Entries of an endpoint beside the VRF's, except its route, which `routeEntries` returns. */
-  endpointEntries(endpoint: IpEndpoint): VrfEndpointEntry[] {
-    const { port, plug } = endpoint
-    const veth = plug === null ? [] : projectIrb(this.config, port, plug)
-    return [...veth, ...projectEndpoint(this.ingress(endpoint), endpoint, this.delivery(endpoint))]
-  }
-
-  /** The VRF's part in the bridge of an EVPN instance; null without an IRB into it. */
+  /** The VRF as a gateway in an EVPN instance; null without an IRB into it. */
   gatewayIn(evpn: string) {
     const plugged = [...this.endpoints.values()].filter(({ plug }) => plug?.evpn === evpn)
-    const device = plugged[0]?.plug?.device
-    if (device === undefined) return null
+    const port = plugged[0]?.plug?.device
+    if (port === undefined) return null
     const ips = plugged.filter(isAddressed).flatMap((endpoint) => gatewayOf(endpoint) ?? [])
-    return { device, mac: gatewayMac(this.config.id), ips: new Set(ips), vrf: this.config }
+    return { port, mac: gatewayMac(this.config.id), ips: new Set(ips), vrf: this.config }
   }
 
   /** The route to an endpoint that was added, where there is one. */
-  routeEntries({ ip }: Pick<IpEndpoint, 'ip'>): VrfRoute[] {
-    const route = ip === null ? null : this.prefixes.wantedFor(hostPrefix(ip))
-    return route === null ? [] : [route]
+  routeOf({ ip }: Pick<IpEndpoint, 'ip'>): ForwardedRoute | null {
+    return ip === null ? null : this.prefixes.forwardedFor(hostPrefix(ip))
   }
 
   /** Imports and exports by these targets from now on. */
@@ -122,8 +105,8 @@ export class Vrf implements Importer<VpnRoute> {
     this.endpoints.set(key, endpoint)
     if (isAddressed(endpoint)) {
       const { label, ip, direction } = endpoint
-      if (direction === 'from-port') this.transport.removeDestination(label, ip)
-      else this.transport.addDestination(label, destinationOf(endpoint))
+      if (direction === 'from-port') this.edge.removeDestination(label, ip)
+      else this.edge.addDestination(label, destinationOf(endpoint))
       this.prefixes.arrive(endpoint, before !== undefined && isAddressed(before) ? before : null)
     }
     this.advertise(endpoint)
@@ -138,7 +121,7 @@ export class Vrf implements Importer<VpnRoute> {
     this.withdraw(key)
     this.readvertisement.endpointsChanged(present.mac)
     if (!isAddressed(present)) return
-    this.transport.removeDestination(present.label, present.ip)
+    this.edge.removeDestination(present.label, present.ip)
     this.prefixes.depart(present)
   }
 
@@ -179,26 +162,27 @@ export class Vrf implements Importer<VpnRoute> {
     return this.prefixes.outcomeOf(route)
   }
 
-  /** The wanted route for packets to an address. */
-  routeTo(ip: Ip): VrfRoute | null {
-    return this.prefixes.routeTo(ip)
+  /** The longest of the forwarded prefixes with the address; null when there is none. */
+  longestWith(ip: Ip): ForwardedPrefix | null {
+    return this.prefixes.longestWith(ip)
   }
 
-  /** The wanted route of the prefix; null when there is no path to it. */
-  wantedFor(prefix: Prefix): VrfRoute | null {
-    return this.prefixes.wantedFor(prefix)
+  /** The prefix as forwarding has it; null when there is no path to it. */
+  forwardedFor(prefix: Prefix): ForwardedRoute | null {
+    return this.prefixes.forwardedFor(prefix)
   }
 
-  /** The target of packets from a port: a blackhole VRF where no endpoint behind it may send, since outside any VRF they would use the main table. */
-  private ingress(endpoint: IpEndpoint): VrfTable {
+  /** Whether an endpoint behind the port may send. */
+  private isAdmitted(endpoint: IpEndpoint): boolean {
+    if (endpoint.direction !== 'to-port') return true
     const key = endpointKey(endpoint)
     for (const [other, { port, direction }] of this.endpoints)
-      if (other !== key && port === endpoint.port && direction !== 'to-port') return this.config
-    return endpoint.direction === 'to-port' ? this.transport.blackhole : this.config
+      if (other !== key && port === endpoint.port && direction !== 'to-port') return true
+    return false
   }
 
   /** The target of packets with an endpoint's label: the first address of its MAC, or a lookup in the VRF where its whole subnet is meant. */
-  private delivery(endpoint: IpEndpoint): Hop | null {
+  private delivery(endpoint: Addressed): EndpointForwarding['delivery'] {
     const key = endpointKey(endpoint)
     const receivers = [...this.endpoints.values()].filter(
       (other): other is Addressed =>
@@ -207,10 +191,8 @@ export class Vrf implements Importer<VpnRoute> {
         other.direction !== 'from-port' &&
         endpointKey(other) !== key,
     )
-    if ([endpoint, ...receivers].some((one) => isAddressed(one) && leadsToSubnet(one)))
-      return { device: this.config.device, via: null, labels: [], weight: 1 }
-    const via = this.firstAddress(endpoint.mac) ?? endpoint.ip
-    return via === null ? null : { device: endpoint.port, via, labels: [], weight: 1 }
+    if ([endpoint, ...receivers].some(leadsToSubnet)) return 'lookup'
+    return { port: endpoint.port, via: this.firstAddress(endpoint.mac) ?? endpoint.ip }
   }
 
   private firstAddress(mac: Mac): Ip | null {
@@ -240,9 +222,9 @@ export class Vrf implements Importer<VpnRoute> {
   }
 
   private advertiser() {
-    const { config, transport, exportTargets } = this
+    const { config, edge, exportTargets } = this
     const { rd, identifier } = config
-    return { rd, identifier, exportTargets, tunnelType: transport.tunnelType, nextHop: transport.address }
+    return { rd, identifier, exportTargets, tunnelType: edge.tunnelType, nextHop: edge.address }
   }
 }
 

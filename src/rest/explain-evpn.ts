@@ -4,11 +4,11 @@ import type { Route } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import { formatRouteTarget } from '../bgp/values/extended-community.ts'
 import {
+  addressesOf,
   concerns,
-  entriesOf,
   explainFloodRoutes,
   explainMacRoutes,
-  floodEntries,
+  floodTunnels,
   isAt,
   type MacOrIp,
   type MacRouteOutcome,
@@ -58,7 +58,7 @@ export function isInvolved(
 }
 
 export async function explainEvpn(
-  { macVrf, attachments }: EvpnVpnInstance,
+  { macVrf, attachments, forwarding }: EvpnVpnInstance,
   chains: readonly MacRoute[][],
   address: MacOrIp,
   dataplane: DataplaneView,
@@ -70,6 +70,7 @@ export async function explainEvpn(
     address,
     local.length > 0,
   )
+  const { macs, ips } = addressesOf(address, imported(outcomes))
   return {
     ...instanceFields(macVrf),
     local: local.map(({ mac, ip, port, direction }) => ({
@@ -80,26 +81,22 @@ export async function explainEvpn(
       sequence: macVrf.mobility.sequenceOf(mac),
       duplicate: macVrf.mobility.duplicateSince(mac) !== undefined,
     })),
-    ...(await explained(
-      outcomes,
-      showMacOutcome,
-      entriesOf(macVrf, address, imported(outcomes), local),
-      dataplane,
-    )),
+    ...(await explained(outcomes, showMacOutcome, forwarding.addressEntries(macs, ips, local), dataplane)),
   }
 }
 
 /** The flood list of an instance. */
 export async function explainFloods(
-  { macVrf }: EvpnVpnInstance,
+  { macVrf, forwarding }: EvpnVpnInstance,
   chains: readonly MulticastRoute[][],
   dataplane: DataplaneView,
 ): Promise<ExplainedEvpn> {
   const outcomes = explainFloodRoutes(macVrf, chains)
+  const entries = forwarding.floodEntries(floodTunnels(macVrf, imported(outcomes)))
   return {
     ...instanceFields(macVrf),
     local: [],
-    ...(await explained(outcomes, showFloodOutcome, floodEntries(macVrf, imported(outcomes)), dataplane)),
+    ...(await explained(outcomes, showFloodOutcome, entries, dataplane)),
   }
 }
 

@@ -7,10 +7,10 @@ import { labelOf } from '../bgp/values/label.ts'
 import { formatRd } from '../bgp/values/rd.ts'
 import {
   covers,
-  entriesOf,
   explainVpnRoutes,
   gatewayPorts,
   isBehind,
+  routeFor,
   type Subject,
   type VpnRouteOutcome,
 } from '../ipvpn/explain.ts'
@@ -42,7 +42,7 @@ export function hasPart(
 }
 
 export async function explainVrf(
-  { vrf, attachments }: IpVpnInstance,
+  { vrf, attachments, forwarding }: IpVpnInstance,
   chains: readonly VpnRoute[][],
   subject: Subject,
   dataplane: DataplaneView,
@@ -53,7 +53,7 @@ export async function explainVrf(
     name: vrf.config.name,
     type: 'ipvpn',
     rd: formatRd(vrf.config.rd),
-    table: vrf.config.table,
+    table: forwarding.state.table,
     import: [...vrf.imports.targets].map(formatRouteTarget),
     gateway_on: [...gatewayPorts(attachments, subject)],
     local: local.map(({ mac, ip, prefixLength, port, direction, label }) => ({
@@ -66,7 +66,7 @@ export async function explainVrf(
     ...(await explained(
       explainVpnRoutes(vrf, withVanished(vrf, chains, subject), subject),
       showVpnOutcome,
-      entriesOf(vrf, subject, local),
+      forwarding.addressEntries(routeFor(vrf, subject), 'ip' in subject ? subject.ip : null, local),
       dataplane,
     )),
   }

@@ -5,7 +5,6 @@ import { nlriCodec } from '../bgp/nlri/index.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { Isolation } from '../dataplane/model.ts'
 import type { DataplaneSummary } from '../dataplane/view.ts'
-import type { MacVrfConfig } from '../evpn/mac-vrf.ts'
 import type { LogHealth } from '../log-output.ts'
 import { formatIp } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
@@ -58,9 +57,9 @@ interface Kernel extends DataplaneSummary {
 
 async function kernelOf({ vpns, dataplane }: ServiceViews): Promise<Kernel> {
   const networks = [...vpns.instances.values()].flatMap((one) =>
-    one.type === 'evpn' ? [one.macVrf.config] : [],
+    one.type === 'evpn' ? [{ id: one.macVrf.config.id, bridge: one.forwarding.bridge }] : [],
   )
-  const summary = await dataplane.summary(networks.map(({ devices }) => devices.bridge))
+  const summary = await dataplane.summary(networks.map(({ bridge }) => bridge))
   return { ...summary, isolated: isolation(networks, summary.isolation) }
 }
 
@@ -102,13 +101,16 @@ function* vanishedNodes({ vpns }: Pick<ServiceViews, 'vpns'>) {
       }
 }
 
-function isolation(networks: readonly Pick<MacVrfConfig, 'id' | 'devices'>[], found: readonly Isolation[]) {
+function isolation(
+  networks: readonly { readonly id: string; readonly bridge: string }[],
+  found: readonly Isolation[],
+) {
   const by = { xdp: 0, tc: 0 }
   const open: { instance: string; bridge: string; reason: string }[] = []
-  for (const [i, { id, devices }] of networks.entries()) {
+  for (const [i, { id, bridge }] of networks.entries()) {
     const { by: means = null, reason = null } = found[i] ?? {}
     if (means !== null) by[means]++
-    else if (reason !== null) open.push({ instance: id, bridge: devices.bridge, reason })
+    else if (reason !== null) open.push({ instance: id, bridge, reason })
   }
   return { ...by, open }
 }
@@ -155,7 +157,7 @@ export function whyNotReady({ speaker, startTime }: Views): string | null {
 
 /** The problems, a sentence each, the worst first. */
 function problemsOf(
-  { speaker, services, startTime, logHealth, exposures }: Views,
+  { speaker, services, startTime, logHealth, configProblems }: Views,
   kernel: Kernel | null,
   now: number,
 ): string[] {
@@ -189,7 +191,7 @@ function problemsOf(
       ...stateFileProblems(services),
     )
   }
-  problems.push(...logProblems(logHealth()), ...exposures())
+  problems.push(...logProblems(logHealth()), ...configProblems())
   return problems
 }
 

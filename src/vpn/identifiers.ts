@@ -6,9 +6,10 @@ export type Time = Pick<Clock, 'now' | 'epoch'>
 
 /**
  * How long a freed number is not allocated again: peers that lost their sessions with us notice within their hold time, up to 180 s
- * in common use, and keep our routes as stale ones for the restart time after that, 120 s.
+ * in common use, and keep our routes as stale ones for the restart time after that, 120 s; those of a reflector that restarts, 120 s and the
+ * wait for its End-of-RIB, 420 s.
  */
-const HOLD_MS = 360_000
+const HOLD_MS = 600_000
 
 /** Whether another program on the node has the number. */
 type IsElsewhere = (candidate: number) => boolean | Promise<boolean>

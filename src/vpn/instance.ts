@@ -8,6 +8,7 @@ import { isReadvertising } from '../ipvpn/readvertise.ts'
 import type { Vrf } from '../ipvpn/vrf.ts'
 import type { Ip } from '../values/address.ts'
 import type { Attachment, Attachments } from './attachments.ts'
+import type { EvpnForwarding, IpVpnForwarding } from './backend.ts'
 import type { PortUse } from './linux/ports.ts'
 import type { Fallback, ResolvedRequest } from './request.ts'
 import type { AttachmentState, InstanceState, Value } from './state.ts'
@@ -18,12 +19,6 @@ export interface RoutingInstance {
   readonly imports: Imports<Route>
   readonly exportTargets: readonly RouteTarget[]
   readonly gatewayIp: Ip | null
-  /** Entries wanted from the first endpoint to the last. */
-  instanceEntries(): Entry[]
-  /** Entries that an endpoint needs before it is advertised. */
-  endpointEntries(endpoint: Attachment): Entry[]
-  /** The entries of an added endpoint whose programming `attach` waits for. */
-  routeEntries(endpoint: Attachment): Entry[]
   setTargets(importTargets: readonly RouteTarget[], exportTargets: readonly RouteTarget[]): void
   setGateway(ip: Ip | null): void
   addEndpoint(endpoint: Attachment, sequence?: number): void
@@ -49,12 +44,13 @@ export interface EvpnVpnInstance extends Shared {
   readonly macVrf: MacVrf
   /** The agent asked for the VNI. */
   readonly vniGiven: boolean
-  readonly suffix: string
+  readonly forwarding: EvpnForwarding
 }
 
 export interface IpVpnInstance extends Shared {
   readonly type: 'ipvpn'
   readonly vrf: Vrf
+  readonly forwarding: IpVpnForwarding
   /** From the last agent that set it; for display only. */
   fallback: Fallback | null
 }
@@ -62,21 +58,26 @@ export interface IpVpnInstance extends Shared {
 /** A VPN instance as the agents know it. */
 export type VpnInstance = EvpnVpnInstance | IpVpnInstance
 
+/** The entries of the instance itself, wanted from the first endpoint to the last. */
+export function instanceEntries(instance: VpnInstance): Entry[] {
+  return instance.forwarding.instanceEntries()
+}
+
+/** The entries that an endpoint needs before it is advertised. */
+export function endpointEntries(instance: VpnInstance, endpoint: Attachment): Entry[] {
+  return instance.type === 'evpn'
+    ? instance.forwarding.endpointEntries(endpoint)
+    : instance.forwarding.endpointEntries(instance.vrf.forwardingOf(endpoint))
+}
+
 /** The devices on which an instance has entries, except shared ones. */
 export function devicesOf(instance: VpnInstance): Set<string> {
-  const own =
-    instance.type === 'evpn'
-      ? [
-          instance.macVrf.config.devices.bridge,
-          instance.macVrf.config.devices.vxlan,
-          ...instance.macVrf.addresses.gateways.map(({ device }) => device),
-        ]
-      : [instance.vrf.config.device]
+  const gateways = instance.type === 'evpn' ? instance.macVrf.addresses.gateways : []
   const attached = [...instance.attachments].flatMap(({ port, plug }) => [
     port,
     ...(plug ? [plug.device] : []),
   ])
-  return new Set([...own, ...attached])
+  return new Set([...instance.forwarding.deviceNames, ...gateways.map(({ port }) => port), ...attached])
 }
 
 /** The use of a port by an attachment. */
@@ -119,12 +120,15 @@ export function identityState(instance: VpnInstance): Value<'instance'> {
     description,
   }
   if (instance.type === 'ipvpn') {
-    const { config, readvertisement } = instance.vrf
-    const { table, device } = config
-    const { fallback } = instance
-    return { type: 'ipvpn', ...shared, table, device, readvertise: readvertisement.targets, fallback }
+    const { vrf, forwarding, fallback } = instance
+    return {
+      type: 'ipvpn',
+      ...shared,
+      ...forwarding.state,
+      readvertise: vrf.readvertisement.targets,
+      fallback,
+    }
   }
-  const { macVrf, vniGiven, suffix } = instance
-  const { vni, devices } = macVrf.config
-  return { type: 'evpn', ...shared, vni, vniGiven, suffix, devices }
+  const { macVrf, vniGiven, forwarding } = instance
+  return { type: 'evpn', ...shared, vni: macVrf.config.vni, vniGiven, ...forwarding.state }
 }

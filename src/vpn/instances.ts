@@ -4,9 +4,7 @@ import { ipv4Rd } from '../bgp/values/rd.ts'
 import type { EventSink } from '../events/event.ts'
 import { MacVrf } from '../evpn/mac-vrf.ts'
 import type { MobilityOptions } from '../evpn/mobility.ts'
-import type { MacVrfDevices, VxlanOptions } from '../evpn/project.ts'
-import { BLACKHOLE_ALIAS, MplsTransport, type TransportConfig } from '../ipvpn/mpls-transport.ts'
-import type { VrfTable } from '../ipvpn/project.ts'
+import { ProviderEdge, type TransportConfig } from '../ipvpn/provider-edge.ts'
 import { Vrf } from '../ipvpn/vrf.ts'
 import { formatIp, type InterfaceAddress, type Ip } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
@@ -16,7 +14,10 @@ import type { Dataplanes } from './dataplanes.ts'
 import { Identifiers } from './identifiers.ts'
 import type { EvpnVpnInstance, IpVpnInstance, VpnInstance } from './instance.ts'
 import { EvpnDevices } from './linux/evpn-devices.ts'
-import { aliasOf, nameSuffix, tunnelName } from './linux/names.ts'
+import { LinuxMacVrf, type MacVrfDevices, type VxlanOptions } from './linux/mac-vrf.ts'
+import { BLACKHOLE_ALIAS, MplsTransport } from './linux/mpls-transport.ts'
+import { aliasOf, nameSuffix } from './linux/names.ts'
+import { LinuxVrf, type VrfTable } from './linux/vrf.ts'
 import type { Numbers } from './numbers.ts'
 import type { AttachRequest, VpnType } from './request.ts'
 import type { EvpnState, InstanceState, IpState } from './state.ts'
@@ -58,7 +59,7 @@ export interface VpnConfig extends VxlanOptions {
   readonly lacks: (type: VpnType) => string | null
 }
 
-export { tunnelTypeOf } from '../ipvpn/mpls-transport.ts'
+export { tunnelTypeOf } from '../ipvpn/provider-edge.ts'
 
 /** Where a state file has no table and device of a VRF, they follow from its number. */
 const FORMER_TABLES = 1000
@@ -83,6 +84,7 @@ export class Instances {
   private readonly events: EventSink
   private readonly ends: TunnelEnds
   private readonly transport: MplsTransport
+  private readonly edge: ProviderEdge
   private readonly numbers: Numbers
   private readonly sequenceChanged: (instance: string, mac: Mac) => void
   private readonly tables: Identifiers
@@ -114,10 +116,8 @@ export class Instances {
     const ends = new TunnelEnds([bgpAddress, vtep, ipvpn.address], vtepNetworks)
     dataplanes.host.watchAddresses((addresses) => ends.setNodeAddresses(addresses))
     this.ends = ends
-    this.transport = new MplsTransport(
-      { ...ipvpn, ends, blackhole: () => this.blackhole!, tunnelName },
-      dataplanes.of('ipvpn'),
-    )
+    this.edge = new ProviderEdge({ ...ipvpn, ends })
+    this.transport = new MplsTransport({ ...ipvpn, blackhole: () => this.blackhole! }, dataplanes.of('ipvpn'))
   }
 
   /** Throws `RequestError`; `free` releases what it took. */
@@ -166,10 +166,11 @@ export class Instances {
 
   free(instance: VpnInstance): void {
     this.numbers.rds.release(instance.rdNumber)
-    if (instance.type === 'ipvpn') return this.tables.release(instance.vrf.config.table)
-    const { id, vni, devices } = instance.macVrf.config
+    if (instance.type === 'ipvpn') return this.tables.release(instance.forwarding.state.table)
+    const { id, vni } = instance.macVrf.config
+    const { suffix, devices } = instance.forwarding.state
     this.numbers.vnis.release(vni)
-    this.suffixes.delete(instance.suffix)
+    this.suffixes.delete(suffix)
     this.evpnDevices.release(devices, id)
   }
 
@@ -247,52 +248,47 @@ export class Instances {
 
   private evpn(identity: EvpnIdentity): EvpnVpnInstance {
     const { id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength } = identity
-    const { identifier, mobility, vtep, vxlanPort, vxlanMtu, underlay, neighSuppress } = this.config
+    const { identifier, mobility, vtep } = this.config
+    const forwarding = new LinuxMacVrf(
+      { suffix, devices, alias: aliasOf(id), vni, vxlan: this.config },
+      this.dataplanes.of('evpn'),
+    )
     const macVrf = new MacVrf(
       {
         ends: this.ends,
         mobility,
         vtep,
-        vxlanPort,
-        vxlanMtu,
-        underlay,
-        neighSuppress,
         id,
         name: `EVI-${number}`,
         rd: ipv4Rd(identifier, rdNumber),
         vni,
-        devices,
-        alias: aliasOf(id),
         duplicate: (mac) => this.events.emit({ type: 'duplicate-mac', instance: id, mac: formatMac(mac) }),
         sequenceChanged: (mac) => this.sequenceChanged(id, mac),
       },
       this.speaker,
-      this.dataplanes.of('evpn'),
+      forwarding,
     )
     const attachments = new Attachments()
-    const own = { type: 'evpn', routing: macVrf, macVrf, vniGiven, suffix } as const
+    const own = { type: 'evpn', routing: macVrf, macVrf, vniGiven, forwarding } as const
     return { ...own, number, attachments, rdNumber, description: null, subnetPrefixLength }
   }
 
   private vrf({ id, number, rdNumber, subnetPrefixLength, table, device }: IpIdentity): IpVpnInstance {
     const { identifier, vxlanMtu, vtep, underlay } = this.config
-    const vrf = new Vrf(
-      {
-        id,
-        name: `VRF-${number}`,
-        rd: ipv4Rd(identifier, rdNumber),
-        identifier,
-        device,
-        table,
-        alias: aliasOf(id),
-        vethUnderlay: { mtu: vxlanMtu, local: vtep, underlay },
-      },
+    const vethUnderlay = { mtu: vxlanMtu, local: vtep, underlay }
+    const forwarding = new LinuxVrf(
+      { id, device, table, alias: aliasOf(id), vethUnderlay },
       this.transport,
-      this.speaker,
       this.dataplanes.of('ipvpn'),
     )
+    const vrf = new Vrf(
+      { id, name: `VRF-${number}`, rd: ipv4Rd(identifier, rdNumber), identifier },
+      this.edge,
+      this.speaker,
+      forwarding,
+    )
     const attachments = new Attachments()
-    const own = { type: 'ipvpn', routing: vrf, vrf, fallback: null } as const
+    const own = { type: 'ipvpn', routing: vrf, vrf, forwarding, fallback: null } as const
     return { ...own, number, attachments, rdNumber, description: null, subnetPrefixLength }
   }
 

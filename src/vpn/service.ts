@@ -14,7 +14,13 @@ import { ChangedState } from './changed-state.ts'
 import type { Dataplanes } from './dataplanes.ts'
 import { Detached } from './detached.ts'
 import type { Identifiers } from './identifiers.ts'
-import { instanceState, readvertises, type VpnInstance } from './instance.ts'
+import {
+  endpointEntries,
+  instanceEntries,
+  instanceState,
+  readvertises,
+  type VpnInstance,
+} from './instance.ts'
 import { Instances, type VpnConfig } from './instances.ts'
 import { Admission } from './linux/admission.ts'
 import { IrbInterfaces } from './linux/irb-interfaces.ts'
@@ -174,13 +180,14 @@ export class VpnService {
 
   private async attachNext(instance: VpnInstance, request: ResolvedRequest): Promise<void> {
     if (instance.type === 'evpn') {
-      const { vni, devices } = instance.macVrf.config
+      const { vni } = instance.macVrf.config
+      const { bridge } = instance.forwarding
       if (request.vni !== null && request.vni !== vni) {
         this.events.emit({ type: 'vni-kept', instance: request.instanceId, vni, asked: request.vni })
       }
-      if (request.linuxBridge !== null && request.linuxBridge !== devices.bridge) {
+      if (request.linuxBridge !== null && request.linuxBridge !== bridge) {
         const { instanceId, linuxBridge: asked } = request
-        this.events.emit({ type: 'bridge-kept', instance: instanceId, bridge: devices.bridge, asked })
+        this.events.emit({ type: 'bridge-kept', instance: instanceId, bridge, asked })
       }
     }
     await this.settle(instance, request, () => {})
@@ -188,7 +195,7 @@ export class VpnService {
 
   /** Programs the instance and the endpoint, then commits; on failure nothing of a new endpoint remains. */
   private async settle(instance: VpnInstance, request: ResolvedRequest, enter: () => void): Promise<void> {
-    const { attachments, routing } = instance
+    const { attachments } = instance
     const taken = await this.takenFor(instance, request, labelUse(instance, request))
     let plan: AttachPlan | CoveredPlan
     try {
@@ -208,7 +215,7 @@ export class VpnService {
       return this.keep('synced')
     }
     const own = this.needs.ofEndpoint(instance, plan.add)
-    const entries = [...routing.instanceEntries(), ...own]
+    const entries = [...instanceEntries(instance), ...own]
     const [failure] = await this.pending.set(entries, this.needs.present(instance, plan.before))
     const refusal =
       failure === undefined
@@ -231,7 +238,7 @@ export class VpnService {
   /** Why a VPN that is not isolated from the host is refused. */
   private async openness(instance: VpnInstance): Promise<RequestError | null> {
     if (!this.config.requireIsolation || instance.type !== 'evpn') return null
-    const { bridge } = instance.macVrf.config.devices
+    const { bridge } = instance.forwarding
     const { by, reason } = await this.dataplanes.of('evpn').isolationOf(bridge)
     if (by !== null || reason === null) return null
     return new RequestError(
@@ -279,7 +286,8 @@ export class VpnService {
 
   /** Waits for the route to an endpoint, which exists only while its port is up; a new endpoint without one is not attached. */
   private async reach(instance: VpnInstance, { add, before }: AttachPlan): Promise<void> {
-    const routes = instance.routing.routeEntries(add)
+    const route = instance.type === 'ipvpn' ? instance.vrf.routeOf(add) : null
+    const routes = route === null || instance.type === 'evpn' ? [] : instance.forwarding.routeEntries(route)
     const dataplane = this.dataplanes.of(instance.type)
     if (routes.length === 0 || (await dataplane.interfaceNamed(add.port))?.up !== true) return
     const [failure] = await dataplane.settled(routes)
@@ -316,7 +324,7 @@ export class VpnService {
     const instance = this.maker.restore(state)
     const { routing } = instance
     this.enter(instance)
-    for (const entry of routing.instanceEntries()) this.dataplanes.want(entry)
+    for (const entry of instanceEntries(instance)) this.dataplanes.want(entry)
     routing.setGateway(state.gatewayIp)
     routing.setTargets(state.importTargets, state.exportTargets)
     if (instance.type === 'ipvpn' && state.type === 'ipvpn') {
@@ -336,9 +344,9 @@ export class VpnService {
   }
 
   /** Removes the kernel entries of an earlier process that used another driver. */
-  private clearHost({ routing, attachments }: VpnInstance): void {
-    const endpoints = [...attachments].flatMap((attachment) => routing.endpointEntries(attachment))
-    this.dataplanes.host.clear([...routing.instanceEntries(), ...endpoints])
+  private clearHost(instance: VpnInstance): void {
+    const endpoints = [...instance.attachments].flatMap((one) => endpointEntries(instance, one))
+    this.dataplanes.host.clear([...instanceEntries(instance), ...endpoints])
   }
 
   /** Numbers for an attachment; a MAC address without a label gets one at once. Those of EVPN are never programmed. */
@@ -371,7 +379,7 @@ export class VpnService {
     const { routing } = instance
     const left =
       instance.type === 'evpn'
-        ? instance.macVrf.addresses.gateways.flatMap((gateway) => instance.macVrf.gatewayEntries(gateway))
+        ? instance.macVrf.addresses.gateways.flatMap((one) => instance.forwarding.gatewayEntries(one))
         : []
     routing.stop()
     if (this.byId.delete(routing.config.id))

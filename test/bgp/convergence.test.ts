@@ -97,7 +97,30 @@ describe('routes are complete after a start', () => {
     end(connect(A, RESTART, [EVPN]), EVPN)
     clock.advance(100_000)
     expect(converged).toBe(0)
-    clock.advance(300_000)
+    clock.advance(400_000)
+    expect(converged).toBe(1)
+  })
+
+  test('when a peer has sent the routes that it deferred for as long as FRR and GoBGP do (RFC 4724 §4.1)', () => {
+    nodeWith([A])
+    const peer = connect(A, { ...RESTART, restarting: true })
+    clock.advance(365_000)
+    expect(converged).toBe(0)
+    end(peer, EVPN)
+    expect(converged).toBe(1)
+  })
+
+  test('not while the only peer is away, and the wait for its End-of-RIB begins anew when it is back', () => {
+    nodeWith([A], { headlessSeconds: 86_400 })
+    connect(A, RESTART)
+    clock.advance(200_000)
+    network.reset(ip(NODE), ip(A))
+    clock.advance(1_000_000)
+    expect(converged).toBe(0)
+    const back = connect(A, { ...RESTART, restarting: true })
+    clock.advance(365_000)
+    expect(converged).toBe(0)
+    end(back, EVPN)
     expect(converged).toBe(1)
   })
 

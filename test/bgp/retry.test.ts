@@ -20,12 +20,15 @@ beforeEach(() => {
   tries = []
 })
 
-/** A peer that turns away the first connections, and ends each session that is established after them. */
-async function peerThat(turnsAway: number): Promise<void> {
+/** A peer that turns away the first connections, with a NOTIFICATION unless told otherwise, and ends each session that is established after them. */
+async function peerThat(
+  turnsAway: number,
+  refuse: (peer: RawPeer) => void = (peer) => peer.send(CEASE),
+): Promise<void> {
   await RawPeer.listen(network.transport, ip(PEER), 179, (peer) => {
     tries.push(clock.now())
     if (tries.length > turnsAway) peer.behave()
-    else peer.onMessage = () => peer.send(CEASE)
+    else peer.onMessage = () => refuse(peer)
   })
   speakerAt(NODE, [peerConfig(PEER)], clock, network)
 }
@@ -41,6 +44,13 @@ test('the first tries follow each other fast, later ones as configured', async (
   clock.advance(30_000)
   const gaps = tries.slice(1).map((at, i) => Math.round((at - tries[i]!) / 100) / 10)
   // a random factor of 0.875 in this test
+  expect(gaps).toEqual([0.2, 0.4, 0.7, 1.4, 2.8, 4.4, 8.8])
+})
+
+test('a connection that the peer closes before its OPEN, as GoBGP does after a session, is made again as fast', async () => {
+  await peerThat(Number.POSITIVE_INFINITY, ({ connection }) => connection?.close())
+  clock.advance(30_000)
+  const gaps = tries.slice(1).map((at, i) => Math.round((at - tries[i]!) / 100) / 10)
   expect(gaps).toEqual([0.2, 0.4, 0.7, 1.4, 2.8, 4.4, 8.8])
 })
 

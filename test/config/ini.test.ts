@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { ConfigError, parseIni } from '../../src/config/ini.ts'
+import { parseIni } from '../../src/config/ini.ts'
 
 function read(text: string): string[] {
-  return parseIni(text, 'f.conf').map(({ section, option, value }) => `${section}.${option}=${value}`)
+  return parseIni(text, 'f.conf').assignments.map(
+    ({ section, option, value }) => `${section}.${option}=${value}`,
+  )
 }
 
 describe('oslo.config reads files so', () => {
@@ -28,7 +30,9 @@ describe('oslo.config reads files so', () => {
   })
 
   test('each assignment knows its line', () => {
-    expect(parseIni('# head\n[A]\n\na=1\n  2\nb=3', 'f.conf').map(({ line }) => line)).toEqual([4, 6])
+    expect(parseIni('# head\n[A]\n\na=1\n  2\nb=3', 'f.conf').assignments.map(({ line }) => line)).toEqual([
+      4, 6,
+    ])
   })
 
   test.each([
@@ -51,6 +55,12 @@ describe('oslo.config reads files so', () => {
       'f.conf line 3: "  b=1" cannot be read: it is indented, but there is no option above it to continue',
     ],
   ])('%s is refused', (_, text, message) => {
-    expect(() => read(text)).toThrow(new ConfigError(message))
+    expect(parseIni(text, 'f.conf').findings).toMatchObject([{ severity: 'error', message }])
+  })
+
+  test('each line that cannot be read is found, and the rest is read', () => {
+    const { assignments, findings } = parseIni('a=1\n[A\nb=2\n[B]\nhello\nc=3', 'f.conf')
+    expect(findings.map(({ line }) => line)).toEqual([1, 2, 5])
+    expect(assignments.map(({ option }) => option)).toEqual(['c'])
   })
 })

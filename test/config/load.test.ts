@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { ConfigError, parseIni } from '../../src/config/ini.ts'
+import { ConfigError } from '../../src/config/finding.ts'
+import { parseIni } from '../../src/config/ini.ts'
 import { interpret } from '../../src/config/load.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { formatIp } from '../../src/values/address.ts'
@@ -155,7 +156,7 @@ test('an IPv6 local_address needs a router_id beside it', () => {
   const text = '[BGP]\nlocal_address = 2001:db8::5\nmy_as = 64512\n'
   expect(() => load(text)).toThrow(
     new ConfigError(
-      'bgp.conf: [BGP] router_id is missing: expected an IPv4 address, since local_address is IPv6',
+      'bgp.conf line 2: [BGP] router_id is missing: expected an IPv4 address, since local_address is IPv6',
     ),
   )
   expect(load(`${text}router_id = 192.0.2.7\n`).config.bgp.identifier).toBe('\xc0\x00\x02\x07')
@@ -184,7 +185,7 @@ describe('IP VPN in the kernel', () => {
   test('needs an interface that carries MPLS, or tunnels', () => {
     expect(() => load(linux)).toThrow(
       new ConfigError(
-        'bgp.conf: [DATAPLANE_DRIVER_IPVPN] mpls_interface is missing: expected the interface that carries MPLS, *gre* or *udp*',
+        'bgp.conf line 5: [DATAPLANE_DRIVER_IPVPN] mpls_interface is missing: expected the interface that carries MPLS, *gre* or *udp*',
       ),
     )
     expect(load(`${linux}mpls_interface = eth1\n`).config.ipvpn.transport).toEqual({ interface: 'eth1' })
@@ -307,10 +308,10 @@ describe('values', () => {
 
   test('section names may have any case, old option names are understood, the last one wins', () => {
     const { config, warnings } = load(
-      '[bgp]\nlocal_address=eth0\nmy_as=1\nmy_as=2\n[Api]\napi_host=::\napi_port=1\nport=2\n',
+      '[bgp]\nlocal_address=eth0\nmy_as=1\nmy_as=2\n[Api]\napi_host=::1\napi_port=1\nport=2\n',
     )
     expect(config.bgp.asNumber).toBe(2)
-    expect(config.api).toMatchObject({ host: '::', port: 2 })
+    expect(config.api).toMatchObject({ host: '::1', port: 2 })
     expect(warnings).toEqual([])
   })
 })
@@ -404,14 +405,16 @@ describe('a wrong value stops the daemon with one line', () => {
 
   test('what is missing', () => {
     expect(() => load('[BGP]\nmy_as = 1\n')).toThrow(
-      new ConfigError(`bgp.conf: [BGP] local_address is missing: expected ${OWN_ADDRESS}`),
+      new ConfigError(`bgp.conf line 1: [BGP] local_address is missing: expected ${OWN_ADDRESS}`),
     )
   })
 
   test('several at once', () => {
     expect(() => load('[BGP]\nlocal_address = eth0\nmy_as = x\nhold_time = 1\n[API]\nport = y\n')).toThrow(
       new ConfigError(
-        `bgp.conf line 3: [BGP] my_as = "x": expected ${AS} (also wrong: [BGP] hold_time, [API] port)`,
+        `bgp.conf line 3: [BGP] my_as = "x": expected ${AS}`,
+        `bgp.conf line 4: [BGP] hold_time = "1": expected ${HOLD}`,
+        `bgp.conf line 6: [API] port = "y": expected ${PORT}`,
       ),
     )
   })
@@ -435,27 +438,28 @@ describe('unknown options are ignored with a warning', () => {
       '[API]\nhold_time = 9',
       'bgp.conf line 5: unknown option [API] hold_time (it belongs in [BGP]); it is ignored',
     ],
-    ['[BPG]\nmy_as = 1', 'bgp.conf line 5: unknown section [BPG] (did you mean BGP?); it is ignored'],
+    ['[database]\nmy_as = 1', 'bgp.conf line 4: unknown section [database]; it is ignored'],
     [
-      '[DATAPLANE_DRIVER]\na = 1',
-      'bgp.conf line 5: unknown section [DATAPLANE_DRIVER] (did you mean DATAPLANE_DRIVER_EVPN?); it is ignored',
+      '[DATAPLANE_DRIVER_EVPN]\ndataplane_driver = linux\ndataplane_drivr = dummy',
+      'bgp.conf line 6: unknown option [DATAPLANE_DRIVER_EVPN] dataplane_drivr (did you mean dataplane_driver?); it is ignored',
     ],
   ])('%j', (text, warning) => {
     const { config, warnings } = load(`${BASE}${text}\n`)
     expect(warnings).toEqual([warning])
+    expect(config.warnings).toEqual([warning])
     expect(config.bgp.asNumber).toBe(64512)
   })
 
-  test('libraries of bagpipe-bgp are no news', () => {
-    expect(load(`${BASE}[privsep]\nhelper_command = sudo privsep-helper\n`).warnings).toEqual([])
-  })
-
-  test('options that chanter has no use for are only noted', () => {
-    const { warnings, notes } = load(`${BASE}[COMMON]\nroot_helper = sudo\n[DEFAULT]\nuse_json = True\n`)
+  test('options that chanter has no use for are only noted, and older names', () => {
+    const { warnings, notes } = load(
+      `${BASE}[privsep]\nhelper_command = sudo\n[COMMON]\nroot_helper = sudo\n[DEFAULT]\nuse_json = True\nlogfile =\n`,
+    )
     expect(warnings).toEqual([])
     expect(notes).toEqual([
-      'bgp.conf line 5: [COMMON] root_helper has no effect here',
-      'bgp.conf line 7: [DEFAULT] use_json has no effect here',
+      'bgp.conf line 5: [privsep] helper_command is not applicable: it belongs to a library of bagpipe-bgp, or to Neutron',
+      'bgp.conf line 7: [COMMON] root_helper is not applicable: the kernel is programmed through netlink, without commands',
+      'bgp.conf line 9: [DEFAULT] use_json is not applicable: the log is JSON, one object a line, with times of RFC 3339 in UTC',
+      'bgp.conf line 10: [DEFAULT] logfile is deprecated: write log_file',
     ])
   })
 })

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { readEnvironment, variableOf } from '../../src/config/environment.ts'
+import { ConfigError } from '../../src/config/finding.ts'
 import { interpret } from '../../src/config/load.ts'
 import { configSchema, optionsOf } from '../../src/config/schema.ts'
 import { type ConfigSource, readSources } from '../../src/config/sources.ts'
@@ -15,7 +16,7 @@ const files = {
 }
 
 function values(sources: readonly ConfigSource[], defaultFile?: string): string[] {
-  return readSources(sources, defaultFile).map(({ value }) => value)
+  return readSources(sources, defaultFile).assignments.map(({ value }) => value)
 }
 
 test('files are read in order', () => {
@@ -55,7 +56,7 @@ test.each([
     'configuration directory /nowhere does not exist: check the path after --config-dir',
   ],
 ] as const)('%j cannot be read', (sources, message) => {
-  expect(() => readSources(sources, '/nowhere/bgp.conf')).toThrow(new Error(message))
+  expect(() => readSources(sources, '/nowhere/bgp.conf')).toThrow(new ConfigError(message))
 })
 
 describe('the environment', () => {
@@ -66,8 +67,8 @@ describe('the environment', () => {
       CHANTER_DEFAULT__STATE_FILE: '',
       'CHANTER_BGP_PEER:192.0.2.1__PEER_AS': '64513',
     }
-    const given = readSources([], '/nowhere', variables)
-    expect(given.map(({ section, option, value }) => [section, option, value])).toEqual([
+    const { assignments } = readSources([], '/nowhere', variables)
+    expect(assignments.map(({ section, option, value }) => [section, option, value])).toEqual([
       ['BGP', 'my_as', '64512'],
       ['BGP', 'peers', '192.0.2.1'],
       ['DEFAULT', 'state_file', ''],

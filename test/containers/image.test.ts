@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -238,9 +238,9 @@ test('chanter’s own layers are small', async () => {
 })
 
 test('all names of bin/ are there', async () => {
-  for (const name of ['chanter', 'bagpipe-bgp', 'bagpipe-bgp-cleanup', 'bagpipe-fakerr']) {
+  for (const name of readdirSync('bin')) {
     const words = ['run', '--rm', ...engine.runOptions, '--network', 'none', '--entrypoint', name]
-    expect(await engine.run(...words, TARGETS.Debian, '--help')).toContain('chanter')
+    expect(await engine.run(...words, TARGETS.Debian, '--help')).toMatch(/chanter|^Usage: +bagpipe-/)
   }
 })
 

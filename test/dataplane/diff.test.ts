@@ -50,6 +50,7 @@ const link: Link = {
   loopback: false,
   lower: null,
   flowBased: false,
+  outdated: false,
   takesZeroChecksums: false,
   learns: false,
   pair: null,

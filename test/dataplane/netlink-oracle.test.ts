@@ -402,6 +402,7 @@ describe('what others write, read by us', () => {
       ethernet: true,
       loopback: false,
       flowBased: false,
+      outdated: false,
       learns: false,
       lower: 0,
       encapsulation: null,

@@ -86,7 +86,7 @@ test('a daemon that anyone could use does not start, and says what to write', as
   const file = configuration('open.conf', { api_host: '0.0.0.0' })
   const attempt = onNode(CHANTER, 'daemon', '--config-file', file)
   await expect(attempt).rejects.toThrow(
-    /\[API\] host = 0\.0\.0\.0: anyone .* write host = 127\.0\.0\.1; for others set token_file, .* yes-anyone-may-reconfigure-this-node/,
+    /\[API\] host = "0\.0\.0\.0": anyone .* write host = 127\.0\.0\.1; for others set token_file, .* yes-anyone-may-reconfigure-this-node/,
   )
 })
 

@@ -65,7 +65,7 @@ function glass({ speaker, clock }: Replayed) {
       recentLog: () => [],
       uptimeMs: () => 0,
       logHealth: () => ({ path: null, dropped: 0, failure: null }),
-      exposures: () => [],
+      configProblems: () => [],
     },
   })
   return async (url: string): Promise<unknown> =>

@@ -2,6 +2,7 @@ import { readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { fetchJson, request } from '../../src/client.ts'
+import { textOf } from '../../src/config/ini.ts'
 import { interpret } from '../../src/config/load.ts'
 import { runDaemon } from '../../src/daemon.ts'
 import { eventually } from '../../src/lab/eventually.ts'
@@ -36,7 +37,7 @@ async function live(directory: string, logs: Logs, forwardingThread: boolean): P
   const assignments = Object.entries(sections).flatMap(([section, options]) =>
     Object.entries(options).map(([option, value]) => ({ section, option, value, file, line: null })),
   )
-  const { config } = interpret(assignments)
+  const { config } = interpret(textOf(assignments))
   const daemon = await runDaemon(config, logs)
   const attach = {
     vpn_type: 'evpn',

@@ -82,7 +82,7 @@ export function kernelNode() {
       recentLog: () => [],
       uptimeMs: () => 0,
       logHealth: () => ({ path: null, dropped: 0, failure: null }),
-      exposures: () => [],
+      configProblems: () => [],
     },
   })
 

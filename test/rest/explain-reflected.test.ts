@@ -46,7 +46,7 @@ beforeEach(async () => {
     recentLog: () => [],
     uptimeMs: () => 0,
     logHealth: () => ({ path: null, dropped: 0, failure: null }),
-    exposures: () => [],
+    configProblems: () => [],
   }
   app = held(
     restServer({

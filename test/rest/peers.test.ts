@@ -38,7 +38,7 @@ function start(changes: Partial<PeerConfig> = {}, theirs: Partial<PeerConfig> = 
     recentLog: () => [],
     uptimeMs: () => 0,
     logHealth: () => ({ path: null, dropped: 0, failure: null }),
-    exposures: () => [],
+    configProblems: () => [],
   }
   app = held(
     restServer({

@@ -206,7 +206,7 @@ describe('GET /status', () => {
     const lacking = { ...dummyDrivers.evpn, lacks: () => 'CAP_NET_ADMIN is missing' }
     app = one.api({ drivers: { ...dummyDrivers, evpn: lacking } }, undefined, undefined, {
       logHealth: () => ({ path: '/log', dropped: 7, failure: { reason: 'ENOSPC', since: began } }),
-      exposures: () => ['every user of this machine can read the key in /key'],
+      configProblems: () => ['every user of this machine can read the key in /key'],
     })
     expect((await get('/status')).problems).toEqual([
       'evpn cannot be served: CAP_NET_ADMIN is missing',

@@ -211,7 +211,7 @@ function remoteHop(node: Node, said: Said): string {
 
 function deviceOf(node: Node, id: string): string {
   const instance = node.daemon!.vpns.instances.get(id)
-  return instance?.type === 'ipvpn' ? instance.vrf.config.device : `no VRF ${id}`
+  return instance?.type === 'ipvpn' ? instance.forwarding.state.device : `no VRF ${id}`
 }
 
 function labelOf({ node, instance, request }: Site): string {

@@ -96,7 +96,7 @@ export function testApi(
         recentLog: () => [],
         uptimeMs: () => 0,
         logHealth: () => ({ path: null, dropped: 0, failure: null }),
-        exposures: () => [],
+        configProblems: () => [],
       },
     }),
   )

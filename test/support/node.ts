@@ -158,7 +158,7 @@ export class TestNode {
           recentLog: () => [],
           uptimeMs: () => 0,
           logHealth: () => ({ path: null, dropped: 0, failure: null }),
-          exposures: () => [],
+          configProblems: () => [],
           ...views,
         },
       }),

@@ -159,7 +159,7 @@ export class Victim {
         recentLog: () => this.recentLog.newestFirst(),
         uptimeMs: () => 0,
         logHealth: () => ({ path: null, dropped: 0, failure: null }),
-        exposures: () => [],
+        configProblems: () => [],
       },
     })
   }

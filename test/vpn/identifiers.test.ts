@@ -29,15 +29,15 @@ describe('a freed number', () => {
     numbers.release(16)
   })
 
-  test('is not assigned again for six minutes, though it is the next one', () => {
+  test('is not assigned again for ten minutes, though it is the next one', () => {
     expect([take(), take(), take()]).toEqual([17, 18, 19])
     numbers.release(18)
-    clock.advance(6 * MINUTE_MS - 1)
+    clock.advance(10 * MINUTE_MS - 1)
     numbers.release(17)
     clock.advance(1)
     expect(take()).toBe(16)
     expect(take()).toBe(18)
-    clock.advance(6 * MINUTE_MS)
+    clock.advance(10 * MINUTE_MS)
     expect(take()).toBe(17)
   })
 
@@ -60,7 +60,7 @@ describe('a freed number', () => {
     expect(numbers.claim(16, 'blue')).toBe(true)
     expect(numbers.formerUseOf(16)).toBeUndefined()
     numbers.release(16)
-    clock.advance(6 * MINUTE_MS)
+    clock.advance(10 * MINUTE_MS)
     expect(numbers.formerUseOf(16)).toBeUndefined()
   })
 
@@ -86,7 +86,7 @@ describe('a process that comes after another', () => {
     clock.advance(2 * MINUTE_MS)
     expect(restarted().formerUseOf(16)).toEqual({ use: 'red', agoMs: 2 * MINUTE_MS })
     expect(restarted(3 * MINUTE_MS).formerUseOf(16)?.agoMs).toBe(5 * MINUTE_MS)
-    expect(restarted(4 * MINUTE_MS).formerUseOf(16)).toBeUndefined()
+    expect(restarted(8 * MINUTE_MS).formerUseOf(16)).toBeUndefined()
     expect([0, 1, 2].map(() => restarted().take('blue'))).toEqual([17, 17, 17])
   })
 

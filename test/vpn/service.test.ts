@@ -216,7 +216,7 @@ describe('attach', () => {
     test('causes no warning when all peers have sessions, for the same instance again, or after a while', async () => {
       await node.attach({ instanceId: 'red', vni: 200 })
       await node.detach({ instanceId: 'red', ip: null })
-      clock.advance(400_000)
+      clock.advance(600_000)
       await blue(200)
       await node.detach({ instanceId: 'blue', ip: null })
       const other = speakerAt(B, [peerConfig('10.77.0.15')], clock, network)

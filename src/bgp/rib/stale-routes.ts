@@ -1,11 +1,9 @@
 import type { Clock } from '../../clock.ts'
+import { END_OF_RIB_WAIT_SECONDS } from '../constants.ts'
 import { type Family, ROUTE_TARGET, VPN_FAMILIES } from '../family.ts'
 import type { Capabilities } from '../message/capability.ts'
 import type { Rib } from './rib.ts'
 import { markStale, originatorOf, type Source } from './route.ts'
-
-/** The longest wait for End-of-RIB after a peer is back (RFC 4724 §4.2 leaves it open; FRR's stale-path time). */
-const STALE_PATH_MS = 360_000
 
 /** A peer that filters by our memberships may send End-of-RIB before it has read them, as GoBGP does. */
 export const MEMBERSHIP_SETTLE_MS = 10_000
@@ -105,7 +103,7 @@ export class StaleRoutes {
       if (!families.has(family)) this.release(family)
       else if (!forwarding.has(family) && !this.headless.has(family)) this.holdOrRelease(family)
     }
-    if (this.stale.size > 0) this.after(STALE_PATH_MS, () => this.releaseAll())
+    if (this.stale.size > 0) this.after(1000 * END_OF_RIB_WAIT_SECONDS, () => this.releaseAll())
   }
 
   /** The peer has advertised the whole family again. */

@@ -218,7 +218,7 @@ export class PeerSessions implements SessionOwner {
     return this.jittered(Math.min(MAX_BACK_OFF_SECONDS, this.config.connectRetrySeconds * 2 ** this.failures))
   }
 
-  idleHoldSeconds(): number {
+  retrySeconds(): number {
     if (this.fastTries === 0) return this.backOffSeconds()
     const delay = FIRST_BACK_OFF_SECONDS * 2 ** (FAST_TRIES - this.fastTries)
     return this.jittered(Math.min(this.config.connectRetrySeconds, delay))

@@ -31,8 +31,8 @@ export interface SessionOwner {
   checkOpen(session: Session, open: Open): SessionError | null
   /** Timeout of a connection attempt in seconds, growing with every failure. */
   backOffSeconds(): number
-  /** Seconds until the next attempt after a failure. */
-  idleHoldSeconds(): number
+  /** Seconds until the next attempt after a failure, in Idle or in Active. */
+  retrySeconds(): number
   /** A connection attempt has timed out. */
   connectTimedOut(): void
   stateChanged(session: Session, from: SessionState, reason: string | null, ending: Ending): void
@@ -111,7 +111,7 @@ export class Session {
 
   /** Tries to connect again after the back-off, from Idle. */
   retryLater(): void {
-    this.arm('idle-hold', this.owner.idleHoldSeconds() * 1000)
+    this.arm('idle-hold', this.owner.retrySeconds() * 1000)
   }
 
   private step(event: FsmEvent): void {
@@ -162,7 +162,8 @@ export class Session {
   }
 
   private backOffSeconds(timer: 'connect-retry' | 'idle-hold'): number {
-    return timer === 'idle-hold' ? this.owner.idleHoldSeconds() : this.owner.backOffSeconds()
+    const isAttempt = timer === 'connect-retry' && this.state === 'Connect'
+    return isAttempt ? this.owner.backOffSeconds() : this.owner.retrySeconds()
   }
 
   private sendNotification(notification: Notification): void {

@@ -42,6 +42,10 @@ export class Device {
   readonly mac: Mac | null = null
   /** Whether the interface was owned when last observed; null before that. */
   readonly owned: boolean | null = null
+  /** Whether its interface is to be recreated once the desired state is complete. */
+  readonly outdated: boolean = false
+  /** Whether everything wanted of it is known, and the rest may go. */
+  readonly complete: boolean = false
   /** Index of the interface last observed as the port, whatever its name is now. */
   readonly enslaved: number | null = null
   /** Index of the interface whose entries are known; null before its first dump. */
@@ -165,8 +169,9 @@ export class Device {
   }
 
   /** Records its observed interface; undefined: there is none. */
-  observed(link: Pick<Link, 'index' | 'mac'> | undefined): void {
+  observed(link: Pick<Link, 'index' | 'mac' | 'outdated'> | undefined): void {
     own(this).observedIndex = link?.index ?? null
+    own(this).outdated = link?.outdated ?? false
     own(this).mac = link?.mac ?? null
   }
 
@@ -209,6 +214,11 @@ export class Device {
   /** Records that unwanted entries came, went or changed. */
   disturb(): void {
     own(this).disturbed = true
+  }
+
+  /** Records that everything wanted of it is known. */
+  setComplete(): void {
+    own(this).complete = true
   }
 
   /** Records that its entries are known. */

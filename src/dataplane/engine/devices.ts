@@ -56,7 +56,7 @@ export class Devices {
     this.exceptions = exceptions
     this.events = events
     this.released = released
-    this.sweep = new Sweep(clock, this.all, released)
+    this.sweep = new Sweep(clock, this.all, released, (device) => this.touch(device))
     this.removals = new DeviceRemovals({
       clock,
       driver,

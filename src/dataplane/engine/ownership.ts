@@ -75,7 +75,10 @@ function* together(driver: Driver, links: readonly Link[], limit: number): Itera
       return refused
     }
     for (const [i, { kind, name, alias }] of some.entries())
-      yield { what: `${kind} ${name} (${alias})`, remove: () => remove().get(i) ?? null }
+      yield {
+        what: `${kind} ${name} (${alias ?? 'left by bagpipe-bgp'})`,
+        remove: () => remove().get(i) ?? null,
+      }
   }
 }
 

@@ -33,7 +33,7 @@ export function place(device: Device, driver: Driver): Placement {
   }
   if (device.link !== null) {
     const wanted = measured(device.link, driver)
-    const step = stepTo(wanted, link, driver)
+    const step = stepTo(wanted, link, driver, device.complete)
     if (step.do === 'refuse') return fail(step.refusal, device.link)
     if (step.do !== 'nothing') {
       const removal = step.do === 'recreate' ? driver.removeDevice(device.link) : null
@@ -77,8 +77,8 @@ export function isAsWanted(wanted: LinkEntry, link: Link | undefined, driver: Dr
 }
 
 /** The step that a link needs; a bridge has to be isolated too, even an external one. */
-function stepTo(wanted: LinkEntry, link: Link | undefined, driver: Driver): LinkStep {
-  const step = linkStep(wanted, link)
+function stepTo(wanted: LinkEntry, link: Link | undefined, driver: Driver, isComplete = false): LinkStep {
+  const step = linkStep(wanted, link, isComplete)
   const isOpen =
     step.do === 'nothing' && wanted.kind === 'bridge' && link !== undefined && !driver.isIsolated(link)
   return isOpen ? { do: 'adjust' } : step

@@ -12,13 +12,20 @@ export class Sweep {
   private readonly clock: Clock
   private readonly devices: ReadonlyMap<string, Device>
   private readonly released: (device: Device) => void
+  private readonly touch: (device: Device) => void
   private begun = false
 
-  /** `released` is called when a device may have something to remove. */
-  constructor(clock: Clock, devices: ReadonlyMap<string, Device>, released: (device: Device) => void) {
+  /** `released` is called when a device may have something to remove, `touch` when it is to be recreated. */
+  constructor(
+    clock: Clock,
+    devices: ReadonlyMap<string, Device>,
+    released: (device: Device) => void,
+    touch: (device: Device) => void,
+  ) {
     this.clock = clock
     this.devices = devices
     this.released = released
+    this.touch = touch
   }
 
   /** The desired state is complete. */
@@ -40,6 +47,8 @@ export class Sweep {
 
   private sweep(device: Device): void {
     for (const table of device.tables.values()) table.sweep()
+    device.setComplete()
+    if (device.outdated) this.touch(device)
     this.released(device)
   }
 }

@@ -7,7 +7,8 @@ export type LinkStep =
   | { readonly do: 'nothing' | 'create' | 'adjust' | 'recreate' }
   | { readonly do: 'refuse'; readonly refusal: Refusal }
 
-export function linkStep(wanted: LinkEntry, actual: Link | undefined): LinkStep {
+/** `isComplete`: the desired state of the device is complete, so that it can be recreated with all of its entries. */
+export function linkStep(wanted: LinkEntry, actual: Link | undefined, isComplete = false): LinkStep {
   if (actual === undefined) return { do: 'create' }
   const { kernelKind, isSuch, fits } = linkDefinition(wanted.kind)
   if (!isOwned(actual)) {
@@ -16,6 +17,7 @@ export function linkStep(wanted: LinkEntry, actual: Link | undefined): LinkStep 
     return usable ? { do: 'nothing' } : { do: 'refuse', refusal: notOwned(actual) }
   }
   if (actual.kind !== kernelKind(wanted) || !isSuch(wanted, actual)) return { do: 'recreate' }
+  if (actual.outdated && isComplete) return { do: 'recreate' }
   const isSized = !('mtu' in wanted) || wanted.mtu === null || wanted.mtu === actual.mtu
   const isTuned = actual.tuned && actual.alias === wanted.alias
   return { do: isTuned && isSized && (fits?.(wanted, actual) ?? true) ? 'nothing' : 'adjust' }

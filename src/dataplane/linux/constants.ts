@@ -167,6 +167,7 @@ export const IFLA_VXLAN_TTL = 5
 export const IFLA_VXLAN_TOS = 6
 export const IFLA_VXLAN_LEARNING = 7
 export const IFLA_VXLAN_AGEING = 8
+export const IFLA_VXLAN_PROXY = 11
 export const IFLA_VXLAN_PORT = 15
 export const IFLA_VXLAN_GROUP6 = 16
 export const IFLA_VXLAN_LOCAL6 = 17

@@ -73,6 +73,7 @@ export function readLink({ bytes, start, end }: NetlinkMessage): RawLink {
     takesZeroChecksums: false,
     learns: false,
     tuned: true,
+    outdated: false,
     learning: false,
     neighSuppress: false,
     slaveKind: '',
@@ -132,6 +133,8 @@ function readVxlan(data: NetlinkAttributes, link: Writable<RawLink>): void {
     else if (data.type === k.IFLA_VXLAN_LOCAL || data.type === k.IFLA_VXLAN_LOCAL6)
       link.local = data.octets() as Ip
     else if (data.type === k.IFLA_VXLAN_LEARNING) link.learns = data.u8() !== 0
+    // it drops the ARP requests that it cannot answer itself
+    else if (data.type === k.IFLA_VXLAN_PROXY) link.outdated = data.u8() !== 0
     else if (data.type === k.IFLA_VXLAN_UDP_ZERO_CSUM6_RX) link.takesZeroChecksums = data.u8() !== 0
     else if (data.type === k.IFLA_VXLAN_COLLECT_METADATA || data.type === k.IFLA_VXLAN_VNIFILTER)
       link.flowBased ||= data.u8() !== 0

@@ -2,7 +2,9 @@ import { isIpv4 } from '../../values/address.ts'
 import { isMarked, isOwned, type Link } from '../driver.ts'
 import { isTableEntry } from '../kinds/index.ts'
 import type { Entry, FormerWork, MadeLink } from '../model.ts'
+import { isBagpipes } from './bagpipe.ts'
 import * as k from './constants.ts'
+
 import { isTunnel, type RawLink, readLink, readLinkName } from './decode.ts'
 import { dumpLinks, getLink } from './encode.ts'
 import { linuxDefinition } from './kinds/index.ts'
@@ -31,7 +33,7 @@ export class Links {
   private readonly requests: Requests
   private readonly names = new Map<number, string>()
   private readonly known = new Map<string, Link>()
-  /** Links that carry our mark, or did, by index: a changed alias does not end ownership. The MAC address distinguishes a later link of the same index. */
+  /** Links that carry our mark, or did, and those that bagpipe-bgp left, by index: a changed alias does not end ownership. The MAC address distinguishes a later link of the same index. */
   private readonly owned = new Map<number, Pick<RawLink, 'kind' | 'alias' | 'name' | 'mac'>>()
   /** Links of earlier processes that this one has not observed yet, by name. */
   private readonly made: Map<string, MadeLink>
@@ -207,7 +209,8 @@ export class Links {
   private owns(link: RawLink): boolean {
     const { index, kind, alias, name, mac } = link
     const before = this.owned.get(index)
-    if (isMarked(link) || this.isMade(link)) {
+    const ports = () => this.dump((writer) => dumpLinks(writer, { master: index }))
+    if (isMarked(link) || this.isMade(link) || isBagpipes(link, ports)) {
       this.owned.set(index, { kind, alias, name: before?.name ?? name, mac })
       return true
     }

@@ -93,6 +93,7 @@ export class MemoryKernel {
       encapsulation: null,
       table: null,
       tuned: true,
+      outdated: false,
       learning: true,
       neighSuppress: false,
       forwarding: true,

@@ -40,8 +40,8 @@ export interface Views {
   /** The latest warnings and errors, newest first. */
   readonly recentLog: () => readonly LogRecord[]
   readonly logHealth: () => LogHealth
-  /** Which files expose secrets, in sentences. */
-  readonly exposures: () => readonly string[]
+  /** Mistakes of the configuration, and files that expose secrets, in sentences. */
+  readonly configProblems: () => readonly string[]
 }
 
 /** The sources that only a compute node has. */

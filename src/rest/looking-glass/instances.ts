@@ -7,7 +7,7 @@ import type { Readvertisement, ReadvertiseTargets } from '../../ipvpn/readvertis
 import { formatIp } from '../../values/address.ts'
 import { formatMac } from '../../values/mac.ts'
 import { ensure } from '../../values/map.ts'
-import { devicesOf, type VpnInstance } from '../../vpn/instance.ts'
+import { devicesOf, type IpVpnInstance, type VpnInstance } from '../../vpn/instance.ts'
 import { type DataplaneView, showStatus } from '../dataplane-view.ts'
 import { LazyObject } from '../json-stream.ts'
 import { shown } from '../status-entries.ts'
@@ -77,7 +77,7 @@ function gatewayPort(instance: VpnInstance, base: string): unknown {
   if (gateway === undefined) return null
   const { id, name } = gateway.vrf
   const href = `${base}/vpns/instances/${encodeURIComponent(id)}`
-  return { interface: gateway.device, ipvpn: { href, id: name, external_instance_id: id } }
+  return { interface: gateway.port, ipvpn: { href, id: name, external_instance_id: id } }
 }
 
 function dataplaneNode(instance: VpnInstance, dataplane: DataplaneView, base: string): Node {
@@ -90,12 +90,9 @@ function dataplaneNode(instance: VpnInstance, dataplane: DataplaneView, base: st
 }
 
 function devicesNode(instance: VpnInstance): Record<string, Node> {
-  if (instance.type === 'ipvpn') {
-    const { device, table } = instance.vrf.config
-    return { vrf_if: inline(() => device), route_table: inline(() => table) }
-  }
-  const { bridge, vxlan } = instance.macVrf.config.devices
-  return { linux_bridge: inline(() => bridge), vxlan_if: inline(() => vxlan) }
+  return Object.fromEntries(
+    Object.entries(instance.forwarding.shown).map(([key, value]) => [key, inline(() => value)]),
+  )
 }
 
 async function* shownEntries(
@@ -114,9 +111,8 @@ async function* shownEntries(
 }
 
 /** Label routes belong to the node: those of the instance are found by its labels. */
-function labelRoutes({ attachments }: VpnInstance): Entry[] {
-  const labels = new Set([...attachments].map(({ label }) => label))
-  return [...labels].map((label) => ({ kind: 'mpls', device: 'lo', label, hops: [] }))
+function labelRoutes({ attachments, forwarding }: IpVpnInstance): Entry[] {
+  return forwarding.labelEntries(new Set([...attachments].map(({ label }) => label)))
 }
 
 interface PortView {

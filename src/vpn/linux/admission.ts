@@ -171,7 +171,7 @@ export class Admission {
 }
 
 function bridgeOf(instance: VpnInstance | undefined): string | null {
-  return instance?.type === 'evpn' ? instance.macVrf.config.devices.bridge : null
+  return instance?.type === 'evpn' ? instance.forwarding.bridge : null
 }
 
 /** How frames that leave by the port would come back. */

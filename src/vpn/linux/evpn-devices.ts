@@ -1,7 +1,7 @@
 import { RequestError } from '../../api/errors.ts'
 import type { Dataplane, Interface } from '../../dataplane/model.ts'
-import type { MacVrfDevices, VxlanOptions } from '../../evpn/project.ts'
 import { formatIp, isIpv4 } from '../../values/address.ts'
+import type { MacVrfDevices, VxlanOptions } from './mac-vrf.ts'
 import { bridgeName, vxlanName } from './names.ts'
 
 type Vtep = Pick<VxlanOptions, 'vxlanPort' | 'vtep'>

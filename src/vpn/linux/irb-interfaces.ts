@@ -3,7 +3,7 @@ import type { Entry } from '../../dataplane/model.ts'
 import { gatewayMac } from '../../ipvpn/irb.ts'
 import { ensure } from '../../values/map.ts'
 import type { Attachment } from '../attachments.ts'
-import type { VpnInstance } from '../instance.ts'
+import { endpointEntries, type VpnInstance } from '../instance.ts'
 import type { AttachRequest, ResolvedRequest } from '../request.ts'
 import { vethNames } from './names.ts'
 
@@ -45,14 +45,17 @@ export class IrbInterfaces {
   }
 
   /** The entries of an endpoint, including those in the bridge of its IRB. */
-  endpointEntries({ routing }: VpnInstance, endpoint: Attachment): Entry[] {
-    const own = routing.endpointEntries(endpoint)
+  endpointEntries(instance: VpnInstance, endpoint: Attachment): Entry[] {
+    const own = endpointEntries(instance, endpoint)
     const { plug } = endpoint
     const target = plug === null ? undefined : this.instances.get(plug.evpn)
     if (plug === null || target?.type !== 'evpn' || !this.connects) return own
     return [
       ...own,
-      ...target.macVrf.gatewayEntries({ device: plug.device, mac: gatewayMac(routing.config.id) }),
+      ...target.forwarding.gatewayEntries({
+        port: plug.device,
+        mac: gatewayMac(instance.routing.config.id),
+      }),
     ]
   }
 

@@ -3,7 +3,7 @@ import type { Entry } from '../../dataplane/model.ts'
 import { ensure } from '../../values/map.ts'
 import type { Attachment } from '../attachments.ts'
 import type { Dataplanes } from '../dataplanes.ts'
-import { portUse, type VpnInstance } from '../instance.ts'
+import { instanceEntries, portUse, type VpnInstance } from '../instance.ts'
 import type { Drivers } from '../instances.ts'
 import type { PendingOperations } from '../pending-operations.ts'
 import type { IrbInterfaces } from './irb-interfaces.ts'
@@ -38,9 +38,9 @@ export class Needs {
   }
 
   /** Adds the instance and the entries that it needs. */
-  enter({ routing }: VpnInstance): void {
-    for (const entry of routing.instanceEntries())
-      ensure(this.instanceUsers, identity(entry), () => new Set()).add(routing.config.id)
+  enter(instance: VpnInstance): void {
+    for (const entry of instanceEntries(instance))
+      ensure(this.instanceUsers, identity(entry), () => new Set()).add(instance.routing.config.id)
   }
 
   /** Claims the port for the attachment. Returns the conflicting instance, if there is one. */
@@ -64,9 +64,8 @@ export class Needs {
 
   /** The entries of the instance, and of the endpoint if it was attached `before`. */
   present(instance: VpnInstance, before: Attachment | null): Entry[] {
-    const { routing } = instance
-    if (!this.instances.has(routing.config.id)) return []
-    return [...routing.instanceEntries(), ...(before === null ? [] : this.ofEndpoint(instance, before))]
+    if (!this.instances.has(instance.routing.config.id)) return []
+    return [...instanceEntries(instance), ...(before === null ? [] : this.ofEndpoint(instance, before))]
   }
 
   /** Removes the entries of an endpoint; entries that others need stay. */
@@ -104,10 +103,10 @@ export class Needs {
   }
 
   /** Removes the entries of an ended instance, and `more`. */
-  retractInstance({ routing }: VpnInstance, more: readonly Entry[]): void {
-    const own = routing.instanceEntries().filter((entry) => {
+  retractInstance(instance: VpnInstance, more: readonly Entry[]): void {
+    const own = instanceEntries(instance).filter((entry) => {
       const users = this.instanceUsers.get(identity(entry))
-      users?.delete(routing.config.id)
+      users?.delete(instance.routing.config.id)
       if (users?.size === 0) this.instanceUsers.delete(identity(entry))
       return !this.instanceUsers.has(identity(entry))
     })

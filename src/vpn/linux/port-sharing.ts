@@ -44,8 +44,8 @@ export class PortSharing {
     const areLinux = this.drivers.evpn === 'linux' && this.drivers.ipvpn === 'linux'
     return this.pluggedWhere(
       request,
-      ({ attachments, macVrf }) =>
-        macVrf.config.devices.bridge === port || (areLinux && attachments.behind(port).length > 0),
+      ({ attachments, forwarding }) =>
+        forwarding.bridge === port || (areLinux && attachments.behind(port).length > 0),
     )
   }
 

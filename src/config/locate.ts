@@ -1,0 +1,128 @@
+import { ensure } from '../values/map.ts'
+import { type ConfigFinding, finding, type Position } from './finding.ts'
+import type { Assignment, ConfigText } from './ini.ts'
+import { findOption, findSection, type Known, optionsIn } from './known.ts'
+import type { About } from './option.ts'
+import { suggest } from './suggest.ts'
+
+/** Assignments by section and option; the names of peer sections are normalised. */
+export type Given = ReadonlyMap<string, ReadonlyMap<string, Assignment>>
+
+export interface LocatedOptions {
+  readonly given: Given
+  /** Unknown, deprecated and unused names. */
+  readonly findings: readonly ConfigFinding[]
+  /** The first header of each section. */
+  readonly headers: ReadonlyMap<string, Position>
+}
+
+/** Finds the option of each assignment, of which later ones win. One in a misspelled section is taken as it is meant, besides the error. */
+export function locate(known: Known, text: ConfigText): LocatedOptions {
+  const given = new Map<string, Map<string, Assignment>>()
+  const headers = new Map<string, Position>()
+  const findings: ConfigFinding[] = []
+  const misspelled: Misspelling[] = []
+
+  for (const header of text.headers) {
+    const found = findSection(known, header.section)
+    if (found === 'foreign') continue
+    if (found === 'unknown' || found.isMisspelled) findings.push(unknownSection(header, found))
+    if (found !== 'unknown' && !headers.has(found.section)) headers.set(found.section, header)
+  }
+  for (const assignment of text.assignments) {
+    const found = findSection(known, assignment.section)
+    if (found === 'foreign') {
+      findings.push(withoutUse(assignment.section, assignment, OF_LIBRARY))
+      continue
+    }
+    const hasHeader = assignment.line !== null
+    if (!hasHeader && (found === 'unknown' || found.isMisspelled))
+      findings.push(unknownSection(assignment, found))
+    if (found === 'unknown') continue
+    const { section } = found
+    const match = findOption(optionsIn(known, section), assignment.option)
+    if (match === undefined) {
+      misspelled.push({ section, assignment })
+      continue
+    }
+    findings.push(...remarks(section, assignment, match))
+    ensure(given, section, () => new Map()).set(match.option, assignment)
+  }
+  for (const one of misspelled) findings.push(unknownOption(known, given, one))
+  return { given, findings, headers }
+}
+
+interface Misspelling {
+  readonly section: string
+  readonly assignment: Assignment
+}
+
+const OF_LIBRARY = 'it belongs to a library of bagpipe-bgp, or to Neutron'
+
+function* remarks(
+  section: string,
+  assignment: Assignment,
+  { option, about }: { option: string; about: About },
+): Iterable<ConfigFinding> {
+  if (about.unused) yield withoutUse(section, assignment, about.description)
+  else if (option !== assignment.option) {
+    const text = `[${section}] ${assignment.option} is deprecated: write ${option}`
+    const facts = { section, option: assignment.option, suggestion: option }
+    yield finding('note', 'deprecated', assignment, text, facts)
+  }
+}
+
+function withoutUse(section: string, assignment: Assignment, why: string): ConfigFinding {
+  const { option } = assignment
+  const text = `[${section}] ${option} is not applicable: ${why}`
+  return finding('note', 'not-applicable', assignment, text, { section, option })
+}
+
+/** An error where it is probably a known one: its options would not have been missed. */
+function unknownSection(
+  position: Position & { readonly section: string },
+  found: 'unknown' | { readonly section: string },
+): ConfigFinding {
+  const { section } = position
+  if (found === 'unknown')
+    return finding('warning', 'unknown-section', position, `unknown section [${section}]; it is ignored`, {
+      section,
+    })
+  const text = `unknown section [${section}] (did you mean ${found.section}?): correct the name`
+  return finding('error', 'unknown-section', position, text, { section, suggestion: found.section })
+}
+
+/** An option without which the daemon does not start, or starts without a driver, is taken as it is meant, besides the error. */
+function unknownOption(
+  known: Known,
+  given: Map<string, Map<string, Assignment>>,
+  { section, assignment }: Misspelling,
+): ConfigFinding {
+  const options = optionsIn(known, section)
+  const { option } = assignment
+  const elsewhere = [...known.sections].find(([, others]) => others.has(option))?.[0]
+  const suggestion = elsewhere === undefined ? suggest(option, options.keys()) : undefined
+  const about = suggestion === undefined ? undefined : options.get(suggestion)
+  const isMissed = about?.required || about?.strict
+  if (suggestion !== undefined && isMissed && !given.get(section)?.has(suggestion)) {
+    ensure(given, section, () => new Map()).set(suggestion, assignment)
+    const text = `[${section}] ${suggestion} is missing, ${option} is written here: correct the name`
+    return finding('error', 'missing-option', assignment, text, {
+      section,
+      option: suggestion,
+      allowed: about!.allowed,
+      suggestion,
+    })
+  }
+  const hint = elsewhere === undefined ? didYouMean(suggestion) : ` (it belongs in [${elsewhere}])`
+  const text = `unknown option [${section}] ${option}${hint}; it is ignored`
+  return finding('warning', 'unknown-option', assignment, text, {
+    section,
+    option,
+    suggestion: elsewhere === undefined ? (suggestion ?? null) : `[${elsewhere}] ${option}`,
+  })
+}
+
+export function didYouMean(guess: string | undefined): string {
+  return guess === undefined ? '' : ` (did you mean ${guess}?)`
+}
