@@ -36,9 +36,29 @@ CHANTER_LOCAL_ADDRESS=eth0 CHANTER_MY_AS=64512 CHANTER_PEERS=192.0.2.1 CHANTER_D
 - A comment takes a whole line and starts with \`#\` or \`;\`. An indented line continues the value above it. Lists are
   separated by commas. Section names may be written in any case, option names in lower case.
 - oslo.config's \`$name\` substitution is not done.
-- An unknown option or section is named in the log, with a guess at what was meant, and ignored.
-- A wrong value stops the daemon: one line on standard error says where it stands and what is allowed, and the exit code is 1.
-- The configuration in force is shown by \`chanter looking-glass config\`.
+- A wrong value keeps the daemon from starting: each is a line on standard error, with its position and what is allowed, and the exit code
+  is 1. So does a misspelled section, and a misspelled name of an option without which the daemon cannot start, or would have no driver.
+- Another unknown option or section is ignored. The log warns of it, with a guess at what was meant, and \`chanter status\` reports it until
+  it is corrected.
+- An option of bagpipe-bgp that is not applicable, and an older name of an option, are named in the log at the start (level info).
+
+## Check and show
+
+\`chanter config check [FILE]\` lists everything that is wrong, in the words that the daemon uses: errors, warnings and notes, each with file,
+line, value, what is allowed and the name that was probably meant. The exit code is 0 without errors, 1 with errors, and 2 where a file
+cannot be read. Without FILE it reads what \`chanter daemon\` would with the same arguments and environment. \`--json\` prints the objects
+\`errors\`, \`warnings\` and \`notes\`.
+
+\`chanter config show [FILE]\` prints every option in effect with its value and its source: a file and its line, an environment variable, an
+argument, or \`default\`; an option that follows another one names it. Keys are not shown, only the path of their file. \`--json\` prints
+objects. \`chanter config show --running\` asks the daemon for the values that it has.
+
+## Arguments of bagpipe-bgp
+
+\`chanter daemon\` and \`bagpipe-bgp\` take the arguments of oslo.log: \`--debug\`, \`--log-file\`, \`--log-dir\`, \`--watch-log-file\`,
+\`--use-syslog\`, \`--syslog-log-facility\`, \`--use-journal\` set the option of that name in [DEFAULT], and \`--nodebug\`, \`--nouse-syslog\` and
+so on switch it off. \`--log-config-append\` (also \`--log-config\`, \`--log_config\`), \`--log-date-format\` and \`--use-json\` are taken, named in
+the log as not applicable, and ignored: no file that configures the logging of Python is read.
 `
 
 /** The text of docs/configuration.md. */
@@ -58,7 +78,8 @@ export function configPage(): string {
     const own = [heading, ...table, ...unusedOptions(unused)].join('\n')
     return section === 'BGP' ? own + peerSection(options, optionsOfSection(peerSchema(schema).shape)) : own
   })
-  const foreign = `\n## Other sections\n\n${code(FOREIGN_SECTIONS.map((name) => `[${name}]`))} belong to libraries of bagpipe-bgp and are not read.\n`
+  const foreign = `\n## Other sections\n\n${code(FOREIGN_SECTIONS.map((name) => `[${name}]`))} belong to libraries of bagpipe-bgp or to Neutron: none of their options is
+applicable.\n`
   return `${INTRODUCTION}${sections.join('')}${foreign}`
 }
 
@@ -114,12 +135,11 @@ function shownDefault({ required, fallback }: About): string {
   return empty ? '' : `\`${fallback}\``
 }
 
-/** Options that are accepted for bagpipe-bgp's sake, grouped by why they have no effect. */
+/** Options that are accepted for bagpipe-bgp's sake, with the reason why they have no effect. */
 function unusedOptions(options: [string, About][]): string[] {
-  const reasons = Map.groupBy(options, ([, { description }]) => description)
-  return [...reasons].map(
-    ([reason, group]) => `Accepted without effect (${reason}): ${code(group.map(([name]) => name))}.\n`,
-  )
+  if (options.length === 0) return []
+  const rows = options.map(([name, { description }]) => [`\`${name}\``, description])
+  return ['Not applicable:\n', ...formatTable(['option', 'because'], rows), '']
 }
 
 function code(names: readonly string[]): string {

@@ -99,7 +99,7 @@ export async function runReflector(
       startTime: clock.epoch(),
       now: () => clock.epoch(),
       uptimeMs: () => clock.now() - started,
-      recentLog: () => recent.newestFirst(),
+      recentLog: (about) => recent.newestFirst(about),
       logHealth: () => output.health(),
       configProblems: () => exposed(config.keyFiles),
     },

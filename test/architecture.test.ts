@@ -142,12 +142,13 @@ const BGP_LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** The layers inside dataplane; the thread joins them, and what composes a forwarding loop does. */
 const DATAPLANE_LAYERS: Readonly<Record<string, readonly string[]>> = {
   model: ['kinds', 'kernel-queries:types', 'survey:types'],
-  'kernel-queries': ['model:types', 'survey:types'],
+  eventual: [],
+  'kernel-queries': ['eventual:types', 'model:types', 'survey:types'],
   survey: ['model:types', 'driver:types'],
   refusal: ['model'],
-  driver: ['kinds', 'model', 'refusal:types', 'kernel-queries:types'],
+  driver: ['eventual:types', 'kinds', 'model', 'refusal:types', 'kernel-queries:types'],
   kinds: ['model', 'driver', 'refusal'],
-  engine: ['kinds', 'model', 'driver', 'refusal', 'kernel-queries:types', 'survey'],
+  engine: ['eventual', 'kinds', 'model', 'driver', 'refusal', 'kernel-queries:types', 'survey'],
   memory: ['kinds', 'model', 'driver', 'refusal'],
   linux: ['kinds', 'model', 'driver', 'refusal'],
 }

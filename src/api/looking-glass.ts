@@ -91,6 +91,7 @@ export const shownPeer = z.strictObject({
   received_routes: link,
   adv_routes: link,
   quarantine: link,
+  logs: link,
 })
 
 export const quarantine = list(z.strictObject({ family: z.string(), reason: z.string(), bytes: z.string() }))
@@ -132,6 +133,7 @@ export const shownInstance = z.strictObject({
   readvertised: link.optional(),
   ports: link,
   dataplane: link,
+  logs: link,
 })
 
 /** The ports of a VPN instance, by name. */

@@ -1,13 +1,14 @@
 import { assert } from '../values/assert.ts'
 import { CeaseSubcode, ErrorCode, MessageType } from './constants.ts'
 import { type Notification, notification } from './errors.ts'
-import { Afi, afiOf, type Family, familyName, ROUTE_TARGET, safiOf, VPN_FAMILIES, VPNV4 } from './family.ts'
+import { Afi, type Family, familyName, ROUTE_TARGET, VPN_FAMILIES, VPNV4 } from './family.ts'
 import { AddPathMode, type Capabilities, type GracefulRestart, noCapabilities } from './message/capability.ts'
 import { ceaseWithText, hardReset } from './message/notification.ts'
 import { encodeRouteRefresh, RefreshKind, type RouteRefresh } from './message/route-refresh.ts'
 import type { Update } from './message/update.ts'
+import { exceededLimit } from './peer-limits.ts'
 import { AdjRibIn } from './rib/adj-rib-in.ts'
-import { AdjRibOut } from './rib/adj-rib-out.ts'
+import { AdjRibOut, type Outlet } from './rib/adj-rib-out.ts'
 import { exportPolicy } from './rib/export-policy.ts'
 import type { Rib } from './rib/rib.ts'
 import { identify, newSource, type Source } from './rib/route.ts'
@@ -51,15 +52,8 @@ export interface BgpPeerHost {
   gone(peer: BgpPeer): void
 }
 
-/**
- * Maximum octets of routes and their attributes that are kept of one peer, whatever its prefix limits: about 1.5 million routes. In
- * memory they take up to five times as much.
- */
-const MAX_OCTETS = 128 * 2 ** 20
 /** A peer that sends no End-of-RIB counts as complete when it has been silent for this long. */
 const SILENCE_MS = 10_000
-/** For a peer with high prefix limits, this much for each route. */
-const OCTETS_PER_PREFIX = 128
 
 /** A peer with its Adj-RIB-In and Adj-RIB-Out. */
 export class BgpPeer implements PeerListener {
@@ -103,21 +97,8 @@ export class BgpPeer implements PeerListener {
       isClient,
       clusterId,
     })
-    const outlet = {
-      unsent: () => this.sessions.session?.unsent ?? 0,
-      sendUpdates: (bytes: Buffer, count: number) =>
-        this.sessions.session?.send(bytes, MessageType.Update, count),
-      sendRefresh: (refresh: RouteRefresh) => this.sendRefresh(refresh),
-    }
-    this.routesOut = new AdjRibOut(
-      clock,
-      rib,
-      policy,
-      outlet,
-      host.holdsEndOfRib(),
-      this.sessions.name,
-      events,
-    )
+    const { name } = this.sessions
+    this.routesOut = new AdjRibOut(clock, rib, policy, this.outlet(), host.holdsEndOfRib(), name, events)
     const terms = { as: local.as, identifier: local.identifier, clusterId, isAccepted }
     this.routesIn = new AdjRibIn(clock, rib, this.source, terms, this.routesOut, events)
     this.staleRoutes = new StaleRoutes(clock, rib, this.source, {
@@ -335,6 +316,14 @@ export class BgpPeer implements PeerListener {
     })
   }
 
+  private outlet(): Outlet {
+    return {
+      unsent: () => this.sessions.session?.unsent ?? 0,
+      sendUpdates: (bytes, count) => this.sessions.session?.send(bytes, MessageType.Update, count),
+      sendRefresh: (refresh) => this.sendRefresh(refresh),
+    }
+  }
+
   private sendRefresh(refresh: RouteRefresh): void {
     this.sessions.session?.send(encodeRouteRefresh(refresh), MessageType.RouteRefresh)
   }
@@ -345,29 +334,11 @@ export class BgpPeer implements PeerListener {
     if (identify(source, identifier)) for (const family of source.routes.keys()) rib.reselect(source, family)
   }
 
-  /** Ends the session of a peer that exceeds a limit; stale routes do not count as advertised. */
+  /** Ends the session of a peer that exceeds a limit. */
   private checkLimit(): void {
     if (this.negotiated === null) return
-    const { maxPrefixes } = this.sessions.config
-    if (maxPrefixes !== null) {
-      for (const [family, count] of this.source.advertised) {
-        if (count > maxPrefixes) return this.exceeded(family, maxPrefixes)
-      }
-    }
-    const most = Math.max(MAX_OCTETS, OCTETS_PER_PREFIX * (maxPrefixes ?? 0))
-    if (this.source.octets <= most) return
-    const cease = notification(ErrorCode.Cease, CeaseSubcode.OutOfResources)
-    this.end(cease, `more than ${most} octets of routes; reset the peer to try again`)
-  }
-
-  /** RFC 4486 §4: the Cease names the family and its limit. */
-  private exceeded(family: Family, limit: number): void {
-    const data = Buffer.alloc(7)
-    data.writeUInt16BE(afiOf(family), 0)
-    data.writeUInt8(safiOf(family), 2)
-    data.writeUInt32BE(limit, 3)
-    const cease = notification(ErrorCode.Cease, CeaseSubcode.MaximumPrefixes, data)
-    this.end(cease, `more than ${limit} ${familyName(family)} routes; reset the peer to try again`)
+    const exceeded = exceededLimit(this.source, this.sessions.config.maxPrefixes)
+    if (exceeded !== null) this.end(exceeded.cease, exceeded.reason)
   }
 }
 

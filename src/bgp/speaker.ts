@@ -91,6 +91,9 @@ export interface SpeakerEnvironment {
   readonly events: EventSink
 }
 
+/** The name of the source of our route target memberships. */
+export const MEMBERSHIPS = 'RTC'
+
 /** A BGP speaker for VPN services: keeps sessions, holds routes, notifies subscribers of routes by route target. */
 export class Speaker {
   readonly rib: Rib
@@ -103,7 +106,7 @@ export class Speaker {
   readonly clock: Clock
   private readonly environment: SpeakerEnvironment
   private readonly host: BgpPeerHost
-  private readonly memberships: Source = localSource('RTC')
+  private readonly memberships: Source = localSource(MEMBERSHIPS)
   private readonly dynamic = new Map<BgpPeer, DynamicPeers>()
   /** Established peers that are reflected to and send no memberships. */
   private readonly receiversOfAll = new Set<BgpPeer>()

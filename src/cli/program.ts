@@ -4,6 +4,7 @@ import { VERSION } from '../version.ts'
 import { attach } from './attach.ts'
 import { cleanup } from './cleanup.ts'
 import { CliError } from './command.ts'
+import { config } from './config.ts'
 import { daemon } from './daemon.ts'
 import { decode } from './decode.ts'
 import { demo } from './demo.ts'
@@ -24,6 +25,7 @@ const COMMANDS = [
   lookingGlass,
   decode,
   reflector,
+  config,
   cleanup,
   demo,
 ]

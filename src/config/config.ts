@@ -97,7 +97,7 @@ export function toConfig(
     },
     usesKernel: evpn.dataplane_driver === 'linux' || ipvpn.dataplane_driver === 'linux',
     /** Path of the state file; null for none. */
-    stateFile: DEFAULT.state_file || null,
+    stateFile: DEFAULT.state_file,
     /** 0: never. */
     resyncSeconds: DEFAULT.resync_interval,
     forwardingThread: DEFAULT.forwarding_thread,
@@ -175,10 +175,9 @@ function rotation(DEFAULT: Settings['DEFAULT']): LogRotation {
 }
 
 /** Path of the log; null for standard output. A `log_file` that configures the logging of Python does not count. */
-function logFile(file: string | undefined, directory: string | undefined): string | null {
-  const name = file?.endsWith('.conf') ? undefined : file
-  if (!directory) return name || null
-  return resolve(directory, name || 'chanter.log')
+function logFile(file: string | null, directory: string | null): string | null {
+  const name = file?.endsWith('.conf') ? null : file
+  return directory === null ? name : resolve(directory, name ?? 'chanter.log')
 }
 
 function peer(settings: PeerSettings | undefined, BGP: Settings['BGP']) {

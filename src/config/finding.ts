@@ -28,6 +28,7 @@ export type FindingCode =
   | 'unreachable-peer'
   /** The daemon must not start; all else can use the configuration. */
   | 'unprotected-api'
+  | 'repeated'
   | 'deprecated'
   | 'not-applicable'
 

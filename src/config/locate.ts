@@ -45,8 +45,12 @@ export function locate(known: Known, text: ConfigText): LocatedOptions {
       misspelled.push({ section, assignment })
       continue
     }
-    findings.push(...remarks(section, assignment, match))
-    ensure(given, section, () => new Map()).set(match.option, assignment)
+    const options = ensure(given, section, () => new Map<string, Assignment>())
+    findings.push(
+      ...remarks(section, assignment, match),
+      ...repetition(section, options.get(match.option), assignment),
+    )
+    options.set(match.option, assignment)
   }
   for (const one of misspelled) findings.push(unknownOption(known, given, one))
   return { given, findings, headers }
@@ -67,15 +71,35 @@ function* remarks(
   if (about.unused) yield withoutUse(section, assignment, about.description)
   else if (option !== assignment.option) {
     const text = `[${section}] ${assignment.option} is deprecated: write ${option}`
-    const facts = { section, option: assignment.option, suggestion: option }
+    const facts = { ...shownFacts(section, assignment), suggestion: option }
     yield finding('note', 'deprecated', assignment, text, facts)
   }
+}
+
+/** Of two in one file; files, variables and arguments override others on purpose. */
+function* repetition(
+  section: string,
+  earlier: Assignment | undefined,
+  later: Assignment,
+): Iterable<ConfigFinding> {
+  if (earlier === undefined || earlier.line === null || earlier.file !== later.file) return
+  const { option } = earlier
+  const text = `[${section}] ${option} has no effect: line ${later.line} gives it again`
+  yield finding('note', 'repeated', earlier, text, { section, option })
+}
+
+/** Names of options of OpenStack whose values are, or hold, secrets. */
+const MAYBE_SECRET = /pass|secret|token|key|cred|auth|connection|url/i
+
+/** The value of an option that chanter does not know is shown unless it may be a secret. */
+function shownFacts(section: string, { option, value }: Assignment) {
+  return { section, option, value: MAYBE_SECRET.test(option) ? null : value }
 }
 
 function withoutUse(section: string, assignment: Assignment, why: string): ConfigFinding {
   const { option } = assignment
   const text = `[${section}] ${option} is not applicable: ${why}`
-  return finding('note', 'not-applicable', assignment, text, { section, option })
+  return finding('note', 'not-applicable', assignment, text, shownFacts(section, assignment))
 }
 
 /** An error where it is probably a known one: its options would not have been missed. */
@@ -117,8 +141,7 @@ function unknownOption(
   const hint = elsewhere === undefined ? didYouMean(suggestion) : ` (it belongs in [${elsewhere}])`
   const text = `unknown option [${section}] ${option}${hint}; it is ignored`
   return finding('warning', 'unknown-option', assignment, text, {
-    section,
-    option,
+    ...shownFacts(section, assignment),
     suggestion: elsewhere === undefined ? (suggestion ?? null) : `[${elsewhere}] ${option}`,
   })
 }

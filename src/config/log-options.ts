@@ -1,5 +1,5 @@
 import { option, unused, unusedGroup } from './option.ts'
-import { boolean, integer, oneOfAnyCase, syslogFacility, text } from './types.ts'
+import { boolean, integer, oneOfAnyCase, path, syslogFacility } from './types.ts'
 
 /** Units of `log_rotate_interval`. */
 export type RotationUnit = (typeof ROTATION_UNITS)[number]
@@ -9,12 +9,12 @@ const ROTATION_UNITS = ['Seconds', 'Minutes', 'Hours', 'Days', 'Weekday', 'Midni
 export const logOptions = {
   debug: option(boolean, false, 'Log more.'),
   log_file: option(
-    text,
-    undefined,
+    path,
+    null,
     'File that the log is appended to; standard output when neither it nor `log_dir` is given.',
     { aliases: ['logfile'] },
   ),
-  log_dir: option(text, undefined, 'Directory of a relative `log_file`; on its own it holds `chanter.log`.', {
+  log_dir: option(path, null, 'Directory of a relative `log_file`; on its own it holds `chanter.log`.', {
     aliases: ['logdir'],
   }),
   watch_log_file: option(

@@ -16,17 +16,25 @@ import {
   mplsTransport,
   oneOf,
   orNone,
+  path,
   port,
   prefix,
   range,
-  text,
   vrfPrefix,
 } from './types.ts'
 
 /** Sections that a configuration of bagpipe-bgp may have for its libraries and for Neutron: accepted, not read. */
 export const FOREIGN_SECTIONS = [
   ...['privsep', 'oslo_concurrency', 'oslo_messaging_metrics', 'oslo_middleware', 'oslo_policy', 'profiler'],
-  ...['AGENT', 'OVS'],
+  ...[
+    'AGENT',
+    'OVS',
+    'bagpipe',
+    'bagpipe_ml2_extension',
+    'ml2_bagpipe',
+    'ml2_bagpipe_extension',
+    'sfc_bagpipe',
+  ],
 ]
 
 const asNumber = integer(1, 4_294_967_295)
@@ -159,7 +167,7 @@ export function configSchema(interfaces: Interfaces) {
         false,
         'Refuse attaches to networks whose bridge cannot be kept out of the IP stack of the host (docs/security.md); without, `chanter status` reports them.',
       ),
-      ovs_bridge: unused('options of the `ovs` driver'),
+      ovs_bridge: unused('it is of the `ovs` driver'),
     }),
     DATAPLANE_DRIVER_IPVPN: z.object({
       dataplane_driver: option(
@@ -200,7 +208,7 @@ export function configSchema(interfaces: Interfaces) {
         'While there are VRFs, have `ip rule` look them up before the addresses of the machine itself, which else can be reached out of all VPNs. It is a setting of the whole machine; where it is left to others, `chanter status` reports when it is missing.',
       ),
       vrf_prefix: option(vrfPrefix, 'bvrf-', 'What the names of VRF devices begin with; a number follows.'),
-      ...unusedGroup('options of the `ovs` driver', [
+      ...unusedGroup('it is of the `ovs` driver', [
         'mpls_over_gre',
         'proxy_arp',
         'arp_responder',
@@ -223,7 +231,7 @@ export function configSchema(interfaces: Interfaces) {
     DEFAULT: z.object({
       ...logOptions,
       state_file: option(
-        text,
+        path,
         '/var/lib/chanter/state',
         'File that keeps what agents attached over a restart of the daemon, with the `linux` driver; empty: none.',
       ),

@@ -38,7 +38,7 @@ function readFile(path: string): ConfigText {
   try {
     return parseIni(readFileSync(path, 'utf8'), path)
   } catch (error) {
-    throw unreadable(error, `configuration file ${path}`, 'check the path after --config-file')
+    throw unreadable(error, `configuration file ${path}`, 'check its path')
   }
 }
 
@@ -47,7 +47,7 @@ function readDirectory(path: string): ConfigText {
     const names = readdirSync(path).filter((name) => name.endsWith('.conf'))
     return joinTexts(names.sort().map((name) => readFile(join(path, name))))
   } catch (error) {
-    throw unreadable(error, `configuration directory ${path}`, 'check the path after --config-dir')
+    throw unreadable(error, `configuration directory ${path}`, 'check its path')
   }
 }
 

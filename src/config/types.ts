@@ -39,6 +39,9 @@ export function formatNetwork({ ip, prefixLength }: InterfaceAddress): string {
 
 export const text: Type<string> = { allowed: 'any text', parse: (value) => value }
 
+/** Null for an empty text. */
+export const path: Type<string | null> = { allowed: 'a path, or nothing', parse: (value) => value || null }
+
 const TRUE = ['true', '1', 'on', 'yes']
 const FALSE = ['false', '0', 'off', 'no']
 
@@ -98,6 +101,7 @@ export const keyFile: Type<KeyFile> = {
       throw new InvalidValue(isAbsolute(value) ? (error as Error).message : 'no such file, or no key in it')
     }
   },
+  show: ({ path }) => path,
   isSecret: (value) => !isAbsolute(value),
 }
 

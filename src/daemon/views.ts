@@ -38,7 +38,7 @@ export function daemonViews(dependencies: ViewsDependencies): Views {
     startTime: started.epochMs,
     now: () => clock.epoch(),
     uptimeMs: () => clock.now() - started.monotonicMs,
-    recentLog: () => logs.recent.newestFirst(),
+    recentLog: (about) => logs.recent.newestFirst(about),
     logHealth: () => logs.output.health(),
     configProblems: () => [...config.warnings, ...exposed(config.keyFiles)],
   }

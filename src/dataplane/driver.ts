@@ -1,5 +1,6 @@
 import type { InterfaceAddress, Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
+import type { Eventual } from './eventual.ts'
 import type { KernelQueries } from './kernel-queries.ts'
 import type { DeviceEntry, LinkEntry, TableEntry } from './kinds/index.ts'
 import {
@@ -93,7 +94,15 @@ export interface ChangeListener {
   overrun(): void
 }
 
-/** A kernel as the reconciler sees it. Calls return when the kernel has answered. */
+/** The entries of a device, a chunk a step. A step may answer later: the next one is then taken after that. */
+export type DumpSteps = Generator<Eventual<readonly ObservedEntry[]>, void>
+
+/**
+ * A kernel as the reconciler sees it. Changes and dumps may be answered later; queries are answered at once, from what the driver knows.
+ * - Each request is answered in the end, unless the driver is closed: with a rejected promise where the connection is lost.
+ * - When a change is answered, `link` shows its effect, and its notifications have been reported or are by `poll`.
+ * - After a lost connection the driver reports an `overrun`.
+ */
 export interface Driver extends KernelQueries {
   /** Starts to report changes to `listener`. */
   watch(listener: ChangeListener): void
@@ -105,22 +114,22 @@ export interface Driver extends KernelQueries {
    */
   muteOwned(sets: boolean, removalsOf: readonly string[]): void
   /** Creates or replaces entries, each independently of the others; a route with some refused hops is set with the remaining ones. */
-  set(entries: readonly TableEntry[]): Refused
+  set(entries: readonly TableEntry[]): Eventual<Refused>
   /** Removes entries; removing an absent one is a success. */
-  remove(entries: readonly TableEntry[]): Refused
+  remove(entries: readonly TableEntry[]): Eventual<Refused>
   /**
-   * Creates or changes an owned link (a new one stays down), isolates a bridge, or enslaves a port and sets it up; returns
+   * Creates or changes an owned link (a new one stays down), isolates a bridge, or enslaves a port and sets it up; answers
    * why it was refused, if it was.
    */
-  setDevice(entry: DeviceEntry): Refusal | null
+  setDevice(entry: DeviceEntry): Eventual<Refusal | null>
   /** Gives a renamed owned link its name back; undefined where there is none. */
-  reclaim(entry: LinkEntry): Link | undefined
+  reclaim(entry: LinkEntry): Eventual<Link | undefined>
   /** Sets a link up; call it when the link is enslaved. */
-  setUp(device: string): Refusal | null
+  setUp(device: string): Eventual<Refusal | null>
   /** Deletes an owned link, or takes a port out of its bridge or VRF if it is in it, and leaves it down. */
-  removeDevice(entry: DeviceEntry): Refusal | null
+  removeDevice(entry: DeviceEntry): Eventual<Refusal | null>
   /** Deletes owned links, as `removeDevice` does one, with as few requests as the kernel allows. */
-  removeLinks(entries: readonly LinkEntry[]): Refused
+  removeLinks(entries: readonly LinkEntry[]): Eventual<Refused>
   link(name: string): Link | undefined
   /** The present name of the interface of that index; undefined where there is none. */
   nameOf(index: number): string | undefined
@@ -142,13 +151,23 @@ export interface Driver extends KernelQueries {
   ownedLinks(): readonly Link[]
   /** The node settings that an entry needs. */
   settingsFor(entry: Entry): readonly HeldSetting[]
-  /** Dumps all entries of one device, a chunk a step; the entries may change meanwhile. */
-  dump(device: string): Generator<readonly ObservedEntry[], void>
+  /** Dumps all entries of one device; they may change meanwhile. */
+  dump(device: string): DumpSteps
   /** The desired state is complete: owned objects that no entry names and nothing uses may be removed. */
   sweep(): void
   /** Owned objects that no entry names. */
   otherOwned(): readonly OwnedObject[]
   close(): void
+}
+
+/** A driver that answers every request at once. */
+export interface SynchronousDriver extends Driver {
+  set(entries: readonly TableEntry[]): Refused
+  remove(entries: readonly TableEntry[]): Refused
+  setDevice(entry: DeviceEntry): Refusal | null
+  removeDevice(entry: DeviceEntry): Refusal | null
+  removeLinks(entries: readonly LinkEntry[]): Refused
+  dump(device: string): Generator<readonly ObservedEntry[], void>
 }
 
 export function isOwned({ owned }: Pick<Interface, 'owned'>): boolean {

@@ -1,5 +1,6 @@
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
+import type { Eventual } from './eventual.ts'
 import type { Interface, Isolation, NextHop } from './model.ts'
 import type { PortQuestion, PortSurvey } from './survey.ts'
 
@@ -59,5 +60,5 @@ export interface DataplaneQueries
 
 /** The same queries, possibly to another thread: the answer comes at once or later. */
 export type MaybeAsync<Q> = {
-  readonly [K in keyof Q]: Q[K] extends (...args: infer A) => infer R ? (...args: A) => R | Promise<R> : never
+  readonly [K in keyof Q]: Q[K] extends (...args: infer A) => infer R ? (...args: A) => Eventual<R> : never
 }

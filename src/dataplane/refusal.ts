@@ -31,6 +31,13 @@ export class RefusalError extends Error {
 /** Refused entries, by their position in the batch. */
 export type Refused = ReadonlyMap<number, Refusal>
 
+export const NONE_REFUSED: Refused = new Map()
+
+/** A refusal of everything in a batch. */
+export function allRefused(count: number, refusal: Refusal): Refused {
+  return new Map(Array.from({ length: count }, (_, i) => [i, refusal]))
+}
+
 /** Errnos that say more than that the kernel refused something. */
 const ERRNO_CODES: ReadonlyMap<number, RefusalCode> = new Map([
   [EOPNOTSUPP, 'KERNEL_UNSUPPORTED'],
@@ -69,6 +76,17 @@ export const ipv6Disabled = own('IPV6_DISABLED', 'IPv6 is disabled on the interf
 export const noMpls = own('NO_MPLS', 'the kernel has no MPLS: modprobe mpls_router')
 export const noFou = own('NO_FOU', 'the kernel has no FOU: modprobe fou')
 export const answerLost = own('ANSWER_LOST', "the kernel's answer was lost")
+
+/** The refusal of everything in a request to a driver whose answer was lost. */
+export function driverLost(error: unknown): Refusal {
+  const reason = error instanceof Error ? error.message : String(error)
+  return own('ANSWER_LOST', `the driver's answer was lost, and is asked for again: ${reason}`)
+}
+
+/** Whether it is unknown if a request was carried out. */
+export function isLost({ code }: Pick<Refusal, 'code'>): boolean {
+  return code === 'ANSWER_LOST'
+}
 
 export function missing(device: string): Refusal {
   return own('INTERFACE_MISSING', `interface ${device} does not exist`)

@@ -78,6 +78,7 @@ export type DataplaneEvent =
       readonly type: 'entry-failed'
       readonly op: 'set' | 'remove'
       readonly kind: string
+      readonly device: string
       readonly entry: string
       readonly reason: string
       readonly code: string
@@ -86,6 +87,7 @@ export type DataplaneEvent =
   | {
       readonly type: 'entries-drifted'
       readonly count: number
+      readonly device: string
       readonly entry: string
       readonly contested: number
     }
@@ -193,6 +195,8 @@ export type ApiEvent =
       readonly type: 'request-refused'
       readonly method: string
       readonly url: string
+      /** The id in the body, where there is one. */
+      readonly instance?: string
       readonly status: number
       readonly reason: string
       readonly code: string

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { MAX_ID_OCTETS } from '../api/attachment.ts'
 import { ERRORS, type ErrorAnswer, type ErrorCode, RequestError } from '../api/errors.ts'
 import { type EventSink, errorOf } from '../events/event.ts'
 
@@ -33,9 +34,16 @@ export function errorHandler(events: EventSink) {
     const { method, url } = request
     const facts = { method, url, status: body.code, reason: error.message }
     if (code === null) events.emit({ type: 'request-failed', ...facts, error })
-    else events.emit({ type: 'request-refused', ...facts, code })
+    else events.emit({ type: 'request-refused', ...facts, ...instanceOf(request.body), code })
     send(reply, body)
   }
+}
+
+/** The VPN instance that a request is about, where its body was read so far. */
+function instanceOf(body: unknown): { readonly instance?: string } {
+  if (typeof body !== 'object' || body === null || !('vpn_instance_id' in body)) return {}
+  const { vpn_instance_id: id } = body
+  return typeof id === 'string' && Buffer.byteLength(id) <= MAX_ID_OCTETS ? { instance: id } : {}
 }
 
 export function answerMethodNotAllowed(request: FastifyRequest, reply: FastifyReply): void {

@@ -129,11 +129,13 @@ function addPing(app: FastifyInstance, ping: string): void {
 /** The routes for agents. */
 function addAttachments(app: FastifyInstance, vpns: Pick<VpnService, 'attach' | 'detach'>): void {
   serve(app, ROUTES.attach, async (request, reply) => {
-    await vpns.attach(parseAttach(readBody(request.body)))
+    request.body = readBody(request.body)
+    await vpns.attach(parseAttach(request.body))
     return json(reply).send('null')
   })
   serve(app, ROUTES.detach, async (request, reply) => {
-    await vpns.detach(parseDetach(readBody(request.body)))
+    request.body = readBody(request.body)
+    await vpns.detach(parseDetach(request.body))
     return json(reply).send('null')
   })
   for (const { url } of [ROUTES.attach, ROUTES.detach]) {

@@ -257,7 +257,12 @@ function* kernelProblems({ dataplane }: ServiceViews, kernel: Kernel, now: numbe
   const { removing } = kernel
   if (removing.since !== null && now - removing.since > LONG_PENDING_MS)
     yield `${removing.count} kernel entries and links are still to be removed, since ${formatTime(removing.since)}`
-  if (links.length > 0) yield `stale links of chanter: ${links.map(({ name }) => name).join(', ')}`
+  const [left, stale] = [true, false].map((isLeft) =>
+    links.filter(({ alias }) => (alias === null) === isLeft).map(({ name }) => name),
+  ) as [string[], string[]]
+  if (stale.length > 0) yield `stale links of chanter: ${stale.join(', ')}`
+  if (left.length > 0)
+    yield `links that bagpipe-bgp left and that still forward: ${left.join(', ')}: attach the ports of their VPN instances again, or delete them (ip link delete ${left[0]})`
 }
 
 function* outages({ outages }: Kernel, now: number): Iterable<string> {

@@ -16,7 +16,7 @@ import type { EvpnVpnInstance, IpVpnInstance, VpnInstance } from './instance.ts'
 import { EvpnDevices } from './linux/evpn-devices.ts'
 import { LinuxMacVrf, type MacVrfDevices, type VxlanOptions } from './linux/mac-vrf.ts'
 import { BLACKHOLE_ALIAS, MplsTransport } from './linux/mpls-transport.ts'
-import { aliasOf, nameSuffix } from './linux/names.ts'
+import { aliasOf, bridgeName, nameSuffix } from './linux/names.ts'
 import { LinuxVrf, type VrfTable } from './linux/vrf.ts'
 import type { Numbers } from './numbers.ts'
 import type { AttachRequest, VpnType } from './request.ts'
@@ -128,13 +128,13 @@ export class Instances {
       if (request.vni !== null) this.checkVni(request.vni)
       return this.createVrf(id, subnetPrefixLength)
     }
-    const vni = this.takeVni(request)
-    const suffix = nameSuffix(id, (candidate) => this.suffixes.has(candidate))
+    const vni = await this.takeVni(request)
+    const suffix = nameSuffix(id, (candidate) => this.isSuffixTaken(candidate))
     this.suffixes.add(suffix)
     let devices: MacVrfDevices | null = null
     let rdNumber: number
     try {
-      devices = await this.evpnDevices.choose(request.linuxBridge, suffix, vni)
+      devices = await this.evpnDevices.choose(id, { linuxBridge: request.linuxBridge, suffix, vni })
       this.evpnDevices.claim(devices, id)
       rdNumber = this.numbers.takeRd(id)
     } catch (error) {
@@ -292,9 +292,15 @@ export class Instances {
     return { ...own, number, attachments, rdNumber, description: null, subnetPrefixLength }
   }
 
-  private takeVni({ instanceId, vni }: AttachRequest): number {
+  private isSuffixTaken(suffix: string): boolean {
+    return this.suffixes.has(suffix) || this.evpnDevices.userOf(bridgeName(suffix)) !== undefined
+  }
+
+  private async takeVni({ instanceId, vni }: AttachRequest): Promise<number> {
     if (vni === null) {
-      const taken = this.numbers.vnis.take(instanceId)
+      const left = await this.evpnDevices.vniLeftFor(instanceId)
+      if (left !== null && this.numbers.vnis.claim(left, instanceId)) return left
+      const taken = await this.numbers.vnis.takeUnless((one) => this.evpnDevices.isVniTaken(one), instanceId)
       if (taken === undefined) throw new RequestError('NUMBERS_EXHAUSTED', 'all VNIs are taken')
       return taken
     }

@@ -11,6 +11,8 @@ const CEASE = encodeNotification(ceaseWithText(5, 'connection rejected'))
 
 let clock: VirtualClock
 let network: VirtualNetwork
+/** Seconds between tries; a random factor of 0.875 in this test. */
+const FAST_THEN_SLOW = [0.2, 0.4, 0.7, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 4.4, 8.8]
 /** When each connection was made, in milliseconds after the start. */
 let tries: number[]
 
@@ -41,17 +43,16 @@ test('a peer that turns away the first connection after a start has the next one
 
 test('the first tries follow each other fast, later ones as configured', async () => {
   await peerThat(Number.POSITIVE_INFINITY)
-  clock.advance(30_000)
+  clock.advance(40_000)
   const gaps = tries.slice(1).map((at, i) => Math.round((at - tries[i]!) / 100) / 10)
-  // a random factor of 0.875 in this test
-  expect(gaps).toEqual([0.2, 0.4, 0.7, 1.4, 2.8, 4.4, 8.8])
+  expect(gaps.slice(0, 12)).toEqual(FAST_THEN_SLOW)
 })
 
 test('a connection that the peer closes before its OPEN, as GoBGP does after a session, is made again as fast', async () => {
   await peerThat(Number.POSITIVE_INFINITY, ({ connection }) => connection?.close())
-  clock.advance(30_000)
+  clock.advance(40_000)
   const gaps = tries.slice(1).map((at, i) => Math.round((at - tries[i]!) / 100) / 10)
-  expect(gaps).toEqual([0.2, 0.4, 0.7, 1.4, 2.8, 4.4, 8.8])
+  expect(gaps.slice(0, 12)).toEqual(FAST_THEN_SLOW)
 })
 
 test('a session that ends again and again is damped (RFC 4271 §8.1.1)', async () => {

@@ -69,6 +69,28 @@ describe('configuration', () => {
   })
 })
 
+test('arguments of oslo.log set options; what is not applicable is named in the log', async () => {
+  runDaemon.mockResolvedValue({ stop: async () => undefined })
+  const directory = temporaryFiles({ 'bgp.conf': `${MINIMAL}[COMMON]\nroot_helper = sudo\n` })
+  const file = join(directory, 'bgp.conf')
+  const log = join(directory, 'a.log')
+  const words = ['--watch-log-file', '--nouse-syslog', '--syslog-log-facility', 'local3']
+  const ignored = ['--log-date-format', '%H', '--log_config', '/etc/log.conf']
+  await daemon('--config-file', file, '--log-file', log, ...words, ...ignored)
+  const [config, { output }] = runDaemon.mock.lastCall as [Config, Logs]
+  await output.flush(5000)
+  expect(config.log).toMatchObject({ syslog: false, facility: 19 })
+  const lines = readFileSync(log, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  expect(lines.slice(1).map(({ level, msg }) => `${level} ${msg}`)).toEqual([
+    `info ${file} line 5: [COMMON] root_helper is not applicable: the kernel is programmed through netlink, without commands`,
+    'info argument --log-config-append: [DEFAULT] log_config_append is not applicable: it configures the logging of Python',
+    'info argument --log-date-format: [DEFAULT] log_date_format is not applicable: the log is JSON, one object a line, with times of RFC 3339 in UTC',
+  ])
+})
+
 test('a log file that cannot be opened', async () => {
   const file = join(temporaryFiles({ 'bgp.conf': MINIMAL }), 'bgp.conf')
   expect(await daemon('--config-file', file, '--log-file', '/nowhere/a.log')).toMatchObject({

@@ -16,6 +16,7 @@ test('--help names every command', async () => {
     'explain',
     'peer',
     'looking-glass',
+    'config',
     'cleanup',
     'demo',
   ])
@@ -32,6 +33,7 @@ describe('--help of each command has its options and an example', () => {
     ['explain', '--instance'],
     ['peer', '--reason'],
     ['looking-glass', '--recurse'],
+    ['config', '--running'],
     ['cleanup', '--dry-run'],
     ['demo', '--keep'],
   ])('%s', async (name, option) => {
@@ -45,7 +47,7 @@ describe('--help of each command has its options and an example', () => {
 test.each([
   [
     [],
-    'which command? one of daemon, attach, detach, status, explain, peer, looking-glass, decode, reflector, cleanup, demo; see chanter --help',
+    'which command? one of daemon, attach, detach, status, explain, peer, looking-glass, decode, reflector, config, cleanup, demo; see chanter --help',
   ],
   [
     ['lookingglass'],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseIni } from '../../src/config/ini.ts'
+import { joinTexts, parseIni } from '../../src/config/ini.ts'
 import { checkConfig } from '../../src/config/load.ts'
 
 const INTERFACES = { eth0: [{ address: '192.0.2.7' }] }
@@ -91,6 +91,16 @@ describe('a text that may be a secret', () => {
       'S3cret',
     )
   })
+})
+
+test('an option that is given again later in the file is named, not one of another file', () => {
+  const first = parseIni(`${BASE}hold_time = 9\nhold_time = 30\n`, 'a.conf')
+  const text = joinTexts([first, parseIni('[bgp]\nhold_time = 60\n', 'b.conf')])
+  const { findings, config } = checkConfig(text, INTERFACES)
+  expect(findings).toMatchObject([
+    { severity: 'note', message: 'a.conf line 4: [BGP] hold_time has no effect: line 5 gives it again' },
+  ])
+  expect(config?.effective['BGP']).toMatchObject({ hold_time: 60 })
 })
 
 describe('values beside each other', () => {

@@ -43,17 +43,11 @@ test.each([
     [],
     'no configuration: /nowhere/bgp.conf does not exist: write it ([BGP] local_address and my_as are enough to start), name another file with --config-file, or set CHANTER_LOCAL_ADDRESS and CHANTER_MY_AS',
   ],
-  [
-    [{ kind: 'file', path: '/nowhere/a' }],
-    'configuration file /nowhere/a does not exist: check the path after --config-file',
-  ],
-  [
-    [{ kind: 'file', path: '/etc' }],
-    'configuration file /etc cannot be read (EISDIR): check the path after --config-file',
-  ],
+  [[{ kind: 'file', path: '/nowhere/a' }], 'configuration file /nowhere/a does not exist: check its path'],
+  [[{ kind: 'file', path: '/etc' }], 'configuration file /etc cannot be read (EISDIR): check its path'],
   [
     [{ kind: 'directory', path: '/nowhere' }],
-    'configuration directory /nowhere does not exist: check the path after --config-dir',
+    'configuration directory /nowhere does not exist: check its path',
   ],
 ] as const)('%j cannot be read', (sources, message) => {
   expect(() => readSources(sources, '/nowhere/bgp.conf')).toThrow(new ConfigError(message))

@@ -24,7 +24,7 @@ export interface Unprogrammed {
   readonly reason: string | null
 }
 
-/** The lab of the running test, which has the interface tap1, and what every story does with it. */
+/** The lab of the running test, which has the interface tap1 unless prepared otherwise, and what every story does with it. */
 export interface Fixture {
   readonly lab: Lab
   /** The reconciler that runs. */
@@ -41,15 +41,18 @@ export interface Fixture {
   observed(device: string): readonly ObservedEntry[]
 }
 
-/** A lab for each test of the surrounding `describe`. */
-export function labFixture(newLab: () => Lab): Fixture {
+/** A lab for each test of the surrounding `describe`, prepared with its interfaces. */
+export function labFixture(
+  newLab: () => Lab,
+  prepare: (lab: Lab) => void = (lab) => lab.addInterface('tap1'),
+): Fixture {
   let lab: Lab
   let dataplane: Reconciler
 
   beforeEach(() => {
     lab = newLab()
     dataplane = lab.restart()
-    lab.addInterface('tap1')
+    prepare(lab)
   })
 
   afterEach(() => lab.close())

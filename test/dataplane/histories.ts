@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import { identity, isTableEntry } from '../../src/dataplane/kinds/index.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import { refusal } from '../support/refusal.ts'
-import { type MemoryLab, memoryLab } from './memory-lab.ts'
+import type { LateLab, MemoryLab } from './memory-lab.ts'
 
 /** What random histories are played on. */
 export interface World {
@@ -23,8 +23,9 @@ type Step =
   | { readonly do: 'delete' | 'add' | 'free' | 'down' | 'up'; readonly device: string }
   | { readonly do: 'pass'; readonly ms: number }
   | { readonly do: 'fail' | 'overrun' | 'restart' | 'restart deaf' | 'complete' | 'squat' }
+  | { readonly do: 'disconnect' | 'restart kernel' }
 
-function stepsIn(world: World): fc.Arbitrary<Step> {
+function stepsIn(world: World, isLate: boolean): fc.Arbitrary<Step> {
   const entry = fc.constantFrom(...world.entries)
   const device = fc.constantFrom(...world.devices)
   return fc.oneof(
@@ -39,7 +40,10 @@ function stepsIn(world: World): fc.Arbitrary<Step> {
     },
     {
       weight: 6,
-      arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(0, 50, 500, 5000) }),
+      arbitrary: fc.record({
+        do: fc.constant('pass' as const),
+        ms: fc.constantFrom(...(isLate ? [5, 20] : []), 0, 50, 500, 5000),
+      }),
     },
     {
       weight: 2,
@@ -47,20 +51,32 @@ function stepsIn(world: World): fc.Arbitrary<Step> {
         do: fc.constantFrom('fail' as const, 'overrun', 'restart', 'restart deaf', 'complete', 'squat'),
       }),
     },
+    {
+      weight: isLate ? 2 : 0,
+      arbitrary: fc.record({ do: fc.constantFrom('disconnect' as const, 'restart kernel') }),
+    },
   )
 }
 
 /** Whatever happens, in the end the kernel holds what is wanted and nothing else of ours. */
-export async function playHistories(world: World): Promise<void> {
+export async function playHistories(
+  world: World,
+  newLab: () => MemoryLab | LateLab,
+  runs: number,
+): Promise<void> {
   const { isPossible, devices } = world
+  const isLate = 'late' in newLab()
   const [squatted = ''] = devices
   await fc.assert(
-    fc.asyncProperty(fc.array(stepsIn(world), { minLength: 1, maxLength: 60 }), async (steps) => {
-      const lab = memoryLab()
+    fc.asyncProperty(fc.array(stepsIn(world, isLate), { minLength: 1, maxLength: 60 }), async (steps) => {
+      const lab = newLab()
       let dataplane = lab.restart()
       lab.addInterface('tap1')
       const wanted = new Map<string, Entry>()
-      for (const each of steps) run(each)
+      for (const each of steps) {
+        const passing = run(each)
+        if (passing !== undefined) await passing
+      }
 
       dataplane.complete()
       lab.driver.overrun() // entries unwanted during the overrun are only found by a dump
@@ -88,7 +104,7 @@ export async function playHistories(world: World): Promise<void> {
         }
       }
 
-      function run(each: Step): void {
+      function run(each: Step): Promise<void> | void {
         switch (each.do) {
           case 'want':
             wanted.set(identity(each.entry), each.entry)
@@ -118,7 +134,7 @@ export async function playHistories(world: World): Promise<void> {
             if (lab.indexOf(each.device) !== undefined) lab.setUp(each.device)
             return
           case 'pass':
-            return lab.clock.advance(each.ms)
+            return isLate ? lab.clock.run(each.ms) : lab.clock.advance(each.ms)
           case 'fail':
             return lab.driver.fail(() => true, refusal('EBUSY', 'try later'), 2)
           case 'overrun':
@@ -128,11 +144,19 @@ export async function playHistories(world: World): Promise<void> {
             return
           case 'complete':
             return dataplane.complete()
+          case 'disconnect':
+            return late()?.disconnect()
+          case 'restart kernel':
+            return late()?.restartKernel()
           case 'restart':
           case 'restart deaf':
             dataplane = lab.restart({ deaf: each.do === 'restart deaf', resyncMs: RESYNC_MS })
             for (const again of wanted.values()) dataplane.want(again)
         }
+      }
+
+      function late() {
+        return 'late' in lab ? lab.late : undefined
       }
 
       function attempt(change: () => void): void {
@@ -143,6 +167,6 @@ export async function playHistories(world: World): Promise<void> {
         }
       }
     }),
-    { seed: Number(process.env['FUZZ_SEED'] ?? 1), numRuns: Number(process.env['FUZZ_RUNS'] ?? 2000) },
+    { seed: Number(process.env['FUZZ_SEED'] ?? 1), numRuns: Number(process.env['FUZZ_RUNS'] ?? runs) },
   )
 }

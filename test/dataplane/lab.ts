@@ -1,4 +1,4 @@
-import type { Driver } from '../../src/dataplane/driver.ts'
+import type { SynchronousDriver } from '../../src/dataplane/driver.ts'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 
@@ -6,8 +6,8 @@ import type { Entry } from '../../src/dataplane/model.ts'
 export interface Lab {
   /** A running reconciler on this kernel; the one before, if any, is stopped. One that is deaf hears of no change. */
   restart(options?: { readonly deaf?: boolean; readonly resyncMs?: number }): Reconciler
-  /** The driver of the last reconciler. */
-  readonly driver: Driver
+  /** The driver of the last reconciler, or what that asks. */
+  readonly driver: SynchronousDriver
   addInterface(name: string): void
   /** Adds interfaces that are up. */
   addUp(...names: readonly string[]): void

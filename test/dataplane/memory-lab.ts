@@ -1,22 +1,50 @@
 import { PersistentClock } from '../../src/clock.ts'
+import type { Driver } from '../../src/dataplane/driver.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { identity, isTableEntry } from '../../src/dataplane/kinds/index.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
+import type { EventSink } from '../../src/events/event.ts'
+import { seededRandom } from '../../src/record/recording.ts'
 import { noEvents } from '../support/events.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import type { Lab } from './lab.ts'
+import { LateDriver } from './late-driver.ts'
 
 const PATIENCE_MS = 100_000
+/** How often conditions are checked while answers are late. */
+const LATE_STEP_MS = 20
 
 export interface MemoryLab extends Lab {
+  restart(options?: NonNullable<Parameters<Lab['restart']>[0]> & { readonly events?: EventSink }): Reconciler
   readonly clock: VirtualClock
   /** What the forwarding loop runs on. */
   readonly loop: PersistentClock
   readonly driver: MemoryDriver
 }
 
+/** A lab whose reconciler gets its answers late. */
+export interface LateLab extends MemoryLab {
+  /** That of the last reconciler. */
+  readonly late: LateDriver
+}
+
 /** A kernel in memory on virtual time. */
 export function memoryLab(): MemoryLab {
+  return labOf((driver) => driver, 1)
+}
+
+/** The same, with a driver that answers late: by a seed, or each request after the same time. */
+export function lateLab(random: () => number = seededRandom(1)): LateLab {
+  let late: LateDriver | undefined
+  const lab = labOf((driver, clock) => {
+    late?.close()
+    late = new LateDriver(driver, { clock, random })
+    return late.driver
+  }, LATE_STEP_MS)
+  return Object.defineProperty(lab as LateLab, 'late', { get: () => late })
+}
+
+function labOf(driverOf: (memory: MemoryDriver, clock: VirtualClock) => Driver, stepMs: number): MemoryLab {
   const clock = new VirtualClock()
   const loop = new PersistentClock(clock, () => {})
   const driver = new MemoryDriver(loop)
@@ -24,8 +52,8 @@ export function memoryLab(): MemoryLab {
   let reconciler: Reconciler | undefined
 
   async function until(condition: () => boolean): Promise<void> {
-    for (let ms = 0; ms < PATIENCE_MS; ms++) {
-      await clock.run(ms === 0 ? 0 : 1)
+    for (let ms = 0; ms < PATIENCE_MS; ms += stepMs) {
+      await clock.run(ms === 0 ? 0 : stepMs)
       if (condition()) return
     }
     throw new Error(`not in ${PATIENCE_MS} ms`)
@@ -35,10 +63,15 @@ export function memoryLab(): MemoryLab {
     clock,
     loop,
     driver,
-    restart({ deaf = false, resyncMs = 0 } = {}) {
+    restart({ deaf = false, resyncMs = 0, events = noEvents } = {}) {
       reconciler?.stop()
       driver.watch = deaf ? () => driver.close() : MemoryDriver.prototype.watch
-      reconciler = new Reconciler({ clock: loop, driver, events: noEvents, resyncMs })
+      reconciler = new Reconciler({
+        clock: loop,
+        driver: driverOf(driver, clock),
+        events,
+        resyncMs,
+      })
       reconciler.start()
       return reconciler
     },
@@ -85,9 +118,7 @@ export function memoryLab(): MemoryLab {
       await until(() => settled)
       return done
     },
-    async calm() {
-      clock.advance(1000)
-    },
+    calm: () => clock.run(1000),
     close: () => reconciler?.stop(),
   }
 }

@@ -35,12 +35,14 @@ const REFUSED: DaemonEvent = {
   type: 'entry-failed',
   op: 'set',
   kind: 'remote-mac',
+  device: 'vx0',
   entry: 'remote-mac 02:00:00:00:00:01 on vx0',
   reason: 'ENOMEM',
   code: 'KERNEL_REFUSED',
 }
 const drift = (count: number): DaemonEvent => ({
   type: 'entries-drifted',
+  device: 'br1',
   count,
   entry: 'route 10.0.0.0/24',
   contested: 0,

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -14,6 +16,8 @@ const NODE = '10.77.0.11'
 const TOKEN = '0123456789abcdef0123456789abcdef'
 const GROUP = '54321'
 const NOBODY = '65534'
+/** File descriptors of the daemon. */
+const DESCRIPTORS = 120
 
 let lab: Lab
 let reflector: LabHost
@@ -48,7 +52,15 @@ const protectedApi = () => ({
 /** Starts the daemon with every protection; resolves when it answers on its socket. */
 async function start(): Promise<void> {
   const file = configuration('protected.conf', protectedApi())
-  daemon = lab.start(node.namespace, `daemon${++starts}`, CHANTER, 'daemon', '--config-file', file)
+  const command = [
+    'prlimit',
+    `--nofile=${DESCRIPTORS}:${DESCRIPTORS}`,
+    CHANTER,
+    'daemon',
+    '--config-file',
+    file,
+  ]
+  daemon = lab.start(node.namespace, `daemon${++starts}`, ...command)
   await lab.eventually('the API answers on its socket', async () => ({
     value: await request(unix(), '/ping'),
   }))
@@ -121,6 +133,14 @@ describe('another machine', () => {
       '401: Unauthorized: expected the header `Authorization: Bearer TOKEN` or a client certificate',
     )
   })
+})
+
+test('connections that begin no handshake keep nobody out', async () => {
+  const sockets = Array.from({ length: 3 * DESCRIPTORS }, () => connect(API_PORT, NODE).on('error', () => {}))
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')))
+  expect(await elsewhere({ token: TOKEN })).toBe(200)
+  expect(await onNode('curl', '-sS', '-m', '5', `http://127.0.0.1:${API_PORT}/ping`)).toMatch(/^\d+$/)
+  for (const socket of sockets) socket.destroy()
 })
 
 test('agents of this machine go on without token and TLS', async () => {

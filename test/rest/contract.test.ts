@@ -12,40 +12,26 @@ interface Recorded {
   readonly answer: string | null
 }
 
-const WRONG_TYPE = 'a client mistake, not a server error'
-const TWICE = 'agents detach twice when a port is deleted'
-const ALWAYS_JSON = 'JSON whatever the Accept header says'
+/** Where chanter answers otherwise than bagpipe-bgp: the requests with names of this pattern. */
+interface Difference {
+  /** Undefined for all. */
+  readonly stage?: string
+  readonly name: string
+  readonly status: number
+  readonly reason: string
+}
 
-/** Where chanter answers otherwise than bagpipe-bgp, and why. */
-const DIFFERENT: readonly (readonly [name: RegExp, status: number, why: string])[] = [
-  [/ Host: example\.org:99$/, 403, 'DNS rebinding: not a name of the node'],
-  [/^GET \/index$/, 404, 'an alias of bagpipe-bgp’s web framework'],
-  [/^GET \/looking-glass\/summary\/version$/, 200, 'the version differs'],
-  [/^GET \/looking-glass\/bgp\/routes\/ipv4%2F/, 200, 'an escaped slash is part of the name'],
-  [/^405 with Accept /, 405, ALWAYS_JSON],
-  [/^400 with Accept /, 400, ALWAYS_JSON],
-  [/^200 GET .* with Accept /, 200, ALWAYS_JSON],
-  [/^(attach|detach) json (array|array of one|string|number|null)$/, 400, WRONG_TYPE],
-  [/^evA as ipvpn|type mismatch/, 400, WRONG_TYPE],
-  [/^detach not plugged \(unknown MAC\)$/, 400, WRONG_TYPE],
-  [/^detach known MAC, unknown IP$/, 400, WRONG_TYPE],
-  [/^detach mac f1$/, 400, WRONG_TYPE],
-  [/mac in upper case$/, 200, 'identity is the parsed MAC'],
-  [/^attach C vni equal to an allocated label/, 400, 'one VNI space, checked'],
-  [/^detach C$/, 400, 'its attach was refused'],
-  [/^detach (A1 again|A1 \/32|A3|upper case mac|B again \(instance gone\))$/, 200, TWICE],
-  [/^attach D with the VNI formerly of A$/, 200, 'the VNI is free again'],
-  [/^detach D$/, 200, 'its attach was granted'],
-  [/^ip_address explicit null$/, 200, 'null is absent'],
-  [/^wildcard detach of unknown MAC in a live instance$/, 400, 'detach of an unknown endpoint'],
-]
+const read = <T>(name: string): T =>
+  JSON.parse(readFileSync(new URL(`../../fixtures/rest/${name}.json`, import.meta.url), 'utf8'))
+
+const { requests: DIFFERENCES } = read<{ requests: readonly Difference[] }>('differences')
+/** Those that were seen. */
+const seen = new Set<Difference>()
 
 describe.each(['http', 'malformed', 'missing', 'evpn', 'evpn-wildcard', 'ipvpn'])(
   '%s, as recorded',
   (file) => {
-    const requests: Recorded[] = JSON.parse(
-      readFileSync(new URL(`../../fixtures/rest/${file}.json`, import.meta.url), 'utf8'),
-    )
+    const requests = read<readonly Recorded[]>(file)
     let api: TestApi
 
     beforeAll(() => {
@@ -55,12 +41,18 @@ describe.each(['http', 'malformed', 'missing', 'evpn', 'evpn-wildcard', 'ipvpn']
     test.each(requests.map((request) => [request.name, request] as const))(
       '%s',
       async (name, { method, path, headers, body, status, answer }) => {
-        const different = DIFFERENT.find(([pattern]) => pattern.test(name))
+        const different = DIFFERENCES.find(
+          ({ stage = file, name: pattern }) => stage === file && new RegExp(pattern).test(name),
+        )
         const payload =
           body === null ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }
         const response = await api.app.inject({ method, url: path, headers, ...payload })
-        expect(response.statusCode, response.body).toBe(different?.[1] ?? status)
-        if (answer !== null && different === undefined) expect(response.body).toBe(answer)
+        expect(response.statusCode, response.body).toBe(different?.status ?? status)
+        const isSame = response.statusCode === status && (answer === null || response.body === answer)
+        expect(isSame, `${different?.reason ?? 'no difference is listed'}: ${response.body}`).toBe(
+          different === undefined,
+        )
+        if (different !== undefined) seen.add(different)
         if (response.statusCode !== 200 && method !== 'HEAD') {
           expect(response.headers['content-type']).toContain('application/json')
           expect(response.json()).toEqual({
@@ -74,6 +66,10 @@ describe.each(['http', 'malformed', 'missing', 'evpn', 'evpn-wildcard', 'ipvpn']
     )
   },
 )
+
+test('each listed difference is there', () => {
+  expect(DIFFERENCES.filter((one) => !seen.has(one))).toEqual([])
+})
 
 describe('ping', () => {
   test('is an integer of 128 bits that stays the same', async () => {

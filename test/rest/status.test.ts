@@ -304,6 +304,18 @@ describe('GET /status', () => {
     })
   })
 
+  test('names links that bagpipe-bgp left, in the comparison too, until an instance has them', async () => {
+    await settled()
+    one.driver.kernel.addLink('vxlan--net2', { kind: 'vxlan', owned: true, outdated: true, vni: 200 })
+    const { problems, leftovers } = await get('/status')
+    expect(problems).toContain(
+      'links that bagpipe-bgp left and that still forward: vxlan--net2: attach the ports of their VPN instances again, or delete them (ip link delete vxlan--net2)',
+    )
+    expect(leftovers).toMatchObject({ links: [{ name: 'vxlan--net2', alias: null }] })
+    const verified = await get('/status/verify', 'POST')
+    expect(verified).toMatchObject({ extra: 1, faults: [{ fault: 'extra', entry: 'link vxlan--net2' }] })
+  })
+
   test('names the network and the port of a storm', async () => {
     await settled()
     for (let second = 1; second <= 40; second++) {

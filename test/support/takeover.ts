@@ -1,5 +1,5 @@
 import { request } from '../../src/client.ts'
-import { type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
+import { type DaemonSettings, type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { startGobgp } from '../../src/lab/gobgp.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import type { LabHost, Vm } from '../../src/lab/network.ts'
@@ -22,12 +22,17 @@ export const NETWORKS = {
 } as const satisfies Record<string, Record<string, string>>
 
 export type NetworkName = keyof typeof NETWORKS
+/** The daemon of the other node. */
+export const OTHER_DAEMONS = ['bagpipe-bgp', 'chanter'] as const
+export type OtherDaemon = (typeof OTHER_DAEMONS)[number]
 export const SIGNALS = ['SIGTERM', 'SIGKILL'] as const
 
 /** What a swap of the daemons cost; times are from the answer to the attach. */
 export interface Swap {
   readonly flow: Outcomes
-  /** From the end of bagpipe-bgp to the answer to the attach. */
+  /** From the signal to the end of bagpipe-bgp. */
+  readonly stoppingMs: number
+  /** From then to the answer to the attach. */
   readonly attachedMs: number
   /** From that to the end of the last outage; negative where packets arrived before it. */
   readonly recoveredMs: number
@@ -35,7 +40,7 @@ export interface Swap {
   readonly establishedMs: number
 }
 
-/** Two nodes with a VM each, both with bagpipe-bgp, and GoBGP as their reflector. The first node changes its daemon. */
+/** Two nodes with a VM each, and GoBGP as their reflector. The first node changes its daemon; the other keeps it. */
 export class Takeover {
   readonly lab: Lab
   readonly network: TwoNodes
@@ -43,16 +48,18 @@ export class Takeover {
   /** Of both nodes. */
   private readonly daemons: LabDaemon[] = []
 
-  static async start(name: NetworkName): Promise<Takeover> {
+  static async start(name: NetworkName, other: OtherDaemon = 'bagpipe-bgp'): Promise<Takeover> {
     const lab = new Lab()
     const one = new Takeover(lab, await buildTwoNodes(lab), NETWORKS[name])
     const { reflector, sites } = one.network
     const hosts = sites.map(({ host }) => host)
     await startGobgp(lab, reflector, AS, hosts)
     if ('linuxbr' in NETWORKS[name]) for (const { host, vm } of sites) await one.plug(host, vm)
-    for (const [i, host] of hosts.entries())
-      one.daemons[i] = await startBagpipe(lab, host, reflector.address, AS, 'linux')
-    for (const i of hosts.keys()) await one.settle(i)
+    const bagpipe = (host: LabHost) => startBagpipe(lab, host, reflector.address, AS, 'linux')
+    const chanter = (host: LabHost) => startChanter(lab, host, one.settings)
+    const second = other === 'chanter' ? chanter : bagpipe
+    one.daemons.push(...(await Promise.all([bagpipe(sites[0].host), second(sites[1].host)])))
+    await Promise.all([one.settle(0), one.settle(1)])
     await ping(lab, sites[0].vm, sites[1].vm)
     return one
   }
@@ -65,6 +72,10 @@ export class Takeover {
 
   close(): void {
     this.lab.close()
+  }
+
+  private get settings(): DaemonSettings {
+    return { BGP: { peers: this.network.reflector.address, my_as: AS } }
   }
 
   /** The first node's daemon. */
@@ -82,9 +93,7 @@ export class Takeover {
   }
 
   async startChanter(): Promise<LabDaemon> {
-    this.daemons[0] = await startChanter(this.lab, this.host, {
-      BGP: { peers: this.network.reflector.address, my_as: AS },
-    })
+    this.daemons[0] = await startChanter(this.lab, this.host, this.settings)
     return this.daemon
   }
 
@@ -112,6 +121,7 @@ export class Takeover {
   async swap(signal: (typeof SIGNALS)[number]): Promise<Swap> {
     const [one, two] = this.network.sites
     const flow = await Flow.start(this.lab, two.vm, one.vm, 1000)
+    const begun = monotonicMs()
     await this.stop(signal)
     const stopped = monotonicMs()
     await this.startChanter()
@@ -127,6 +137,7 @@ export class Takeover {
     const end = outcomes.thereAndBack.losses.at(-1)?.untilMs ?? stopped
     return {
       flow: outcomes,
+      stoppingMs: Math.round(stopped - begun),
       attachedMs: Math.round(attached - stopped),
       recoveredMs: Math.round(end - attached),
       establishedMs: Math.round(established - attached),

@@ -156,7 +156,7 @@ export class Victim {
         version: '0.1.0',
         startTime: clock.epoch(),
         now: () => clock.epoch(),
-        recentLog: () => this.recentLog.newestFirst(),
+        recentLog: (about) => this.recentLog.newestFirst(about),
         uptimeMs: () => 0,
         logHealth: () => ({ path: null, dropped: 0, failure: null }),
         configProblems: () => [],

@@ -9,7 +9,8 @@ import type { Aggregator } from './values.ts'
 export const atomicAggregate: AttributeCodec<'atomicAggregate', true> = {
   code: AttributeCode.AtomicAggregate,
   field: 'atomicAggregate',
-  name: 'atomic-aggregate',
+  name: 'ATOMIC_AGGREGATE',
+  shownAs: 'atomic-aggregate',
   flags: WELL_KNOWN,
   onError: discard,
   decode: () => true,
@@ -22,7 +23,8 @@ export const atomicAggregate: AttributeCodec<'atomicAggregate', true> = {
 export const aggregator: AttributeCodec<'aggregator', Aggregator> = {
   code: AttributeCode.Aggregator,
   field: 'aggregator',
-  name: 'aggregator',
+  name: 'AGGREGATOR',
+  shownAs: 'aggregator',
   flags: OPTIONAL_TRANSITIVE,
   onError: discard,
   decode: (r, { fourOctetAs }) => readAggregator(r, fourOctetAs),
@@ -39,7 +41,8 @@ export const aggregator: AttributeCodec<'aggregator', Aggregator> = {
 export const as4Aggregator: AttributeCodec<'as4Aggregator', Aggregator> = {
   code: AttributeCode.As4Aggregator,
   field: 'as4Aggregator',
-  name: 'as4-aggregator',
+  name: 'AS4_AGGREGATOR',
+  shownAs: 'as4-aggregator',
   flags: OPTIONAL_TRANSITIVE,
   onError: discard,
   decode: (r) => readAggregator(r, true),

@@ -10,7 +10,8 @@ import { type AsSegment, AsSegmentType } from './values.ts'
 export const asPath: AttributeCodec<'asPath', readonly AsSegment[]> = {
   code: AttributeCode.AsPath,
   field: 'asPath',
-  name: 'as-path',
+  name: 'AS_PATH',
+  shownAs: 'as-path',
   flags: WELL_KNOWN,
   onError: withdraw,
   decode: (r, context) => readSegments(r, context.fourOctetAs, context.internal),
@@ -22,7 +23,8 @@ export const asPath: AttributeCodec<'asPath', readonly AsSegment[]> = {
 export const as4Path: AttributeCodec<'as4Path', readonly AsSegment[]> = {
   code: AttributeCode.As4Path,
   field: 'as4Path',
-  name: 'as4-path',
+  name: 'AS4_PATH',
+  shownAs: 'as4-path',
   flags: OPTIONAL_TRANSITIVE,
   onError: discard,
   decode: (r) => readSegments(r, true, true).filter(isSequence),

@@ -14,8 +14,10 @@ export interface AttributeCodec<F extends string, V> {
   readonly code: number
   /** Its name in `Attributes`. */
   readonly field: F
-  /** The name in the looking glass. */
+  /** The name in IANA "BGP Path Attributes". */
   readonly name: string
+  /** The name in the looking glass, that of bagpipe-bgp where it has the attribute. */
+  readonly shownAs: string
   /** The Optional and Transitive bits it must carry. */
   readonly flags: number
   /** Reaction to a malformed one (RFC 7606 §7). */

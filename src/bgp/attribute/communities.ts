@@ -30,7 +30,8 @@ const formatCommunity = (value: number): string => `${value >>> 16}:${value & 0x
 export const communities: AttributeCodec<'communities', readonly number[]> = {
   code: AttributeCode.Communities,
   field: 'communities',
-  name: 'community',
+  name: 'COMMUNITIES',
+  shownAs: 'community',
   flags: OPTIONAL_TRANSITIVE,
   onError: withdraw,
   decode: (r) => readList(r, 4, (item) => item.u32()),
@@ -49,7 +50,8 @@ export const communities: AttributeCodec<'communities', readonly number[]> = {
 export const extendedCommunities: AttributeCodec<'extendedCommunities', readonly ExtendedCommunity[]> = {
   code: AttributeCode.ExtendedCommunities,
   field: 'extendedCommunities',
-  name: 'extended-community',
+  name: 'EXTENDED COMMUNITIES',
+  shownAs: 'extended-community',
   flags: OPTIONAL_TRANSITIVE,
   onError: withdraw,
   decode: (r) =>
@@ -69,7 +71,8 @@ export const extendedCommunities: AttributeCodec<'extendedCommunities', readonly
 export const ipv6ExtendedCommunities: AttributeCodec<'ipv6ExtendedCommunities', readonly Octets[]> = {
   code: AttributeCode.Ipv6ExtendedCommunities,
   field: 'ipv6ExtendedCommunities',
-  name: 'ipv6-extended-community',
+  name: 'IPV6 EXTENDED COMMUNITIES',
+  shownAs: 'ipv6-extended-community',
   flags: OPTIONAL_TRANSITIVE,
   onError: withdraw,
   decode: (r) =>
@@ -84,7 +87,8 @@ export const ipv6ExtendedCommunities: AttributeCodec<'ipv6ExtendedCommunities', 
 export const largeCommunities: AttributeCodec<'largeCommunities', readonly Octets[]> = {
   code: AttributeCode.LargeCommunities,
   field: 'largeCommunities',
-  name: 'large-community',
+  name: 'LARGE_COMMUNITY',
+  shownAs: 'large-community',
   flags: OPTIONAL_TRANSITIVE,
   onError: withdraw,
   decode: (r) => readList(r, LARGE_COMMUNITY_LENGTH, (item) => item.octets(LARGE_COMMUNITY_LENGTH)),

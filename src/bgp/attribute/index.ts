@@ -80,30 +80,32 @@ export function decodeAttributes(r: Reader, session: SessionContext): DecodedAtt
     seen.add(code)
     r.leave(outer)
   }
-  const readNlri = <T>(header: Header | null, read: () => T): T | null => {
-    if (header === null) return null
-    const { start, length, code } = header
-    const headerLength = (header.flags & ExtendedLength) === 0 ? MIN_HEADER_LENGTH : MIN_HEADER_LENGTH + 1
-    const { pos, end } = r
-    r.pos = start + headerLength
-    r.end = r.pos + length
-    try {
-      return read()
-    } catch (error) {
-      if (!(error instanceof Malformed)) throw error
-      const subcode = error.subcode ?? UpdateSubcode.OptionalAttribute
-      const data = r.copy(start, start + headerLength + length)
-      findings.push({ severity: 'reset', subcode, attribute: code, reason: error.message, data })
-      return null
-    } finally {
-      r.pos = pos
-      r.end = end
-    }
-  }
-  const mpReach = readNlri(mpReachAt, () => readMpReach(r, session, attributes))
-  const mpUnreach = readNlri(mpUnreachAt, () => readMpUnreach(r, session))
+  const mpReach = readNlri(r, mpReachAt, findings, () => readMpReach(r, session, attributes))
+  const mpUnreach = readNlri(r, mpUnreachAt, findings, () => readMpUnreach(r, session))
   foldAs4(attributes, session)
   return { attributes, mpReach, mpUnreach, wire, findings }
+}
+
+/** Reads an attribute with NLRI after all others, since these decide how; null where it is absent or, with a finding, malformed. */
+function readNlri<T>(r: Reader, header: Header | null, findings: Finding[], read: () => T): T | null {
+  if (header === null) return null
+  const { start, length, code } = header
+  const headerLength = (header.flags & ExtendedLength) === 0 ? MIN_HEADER_LENGTH : MIN_HEADER_LENGTH + 1
+  const { pos, end } = r
+  r.pos = start + headerLength
+  r.end = r.pos + length
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error
+    const subcode = error.subcode ?? UpdateSubcode.OptionalAttribute
+    const data = r.copy(start, start + headerLength + length)
+    findings.push({ severity: 'reset', subcode, attribute: code, reason: error.message, data })
+    return null
+  } finally {
+    r.pos = pos
+    r.end = end
+  }
 }
 
 /** Reads flags, code and length; null, with a finding, when they run past the bound (RFC 7606 §4). */
@@ -239,7 +241,7 @@ export function formatAttributes(attributes: Attributes): Record<string, string>
     if (value === null || (codec.field === 'origin' && value === 0)) continue
     if (codec.field === 'asPath' && attributes.asPath?.length === 0) continue
     const text = codec.format(value)
-    shown[codec.name] = typeof text === 'string' ? text : formatList(text)
+    shown[codec.shownAs] = typeof text === 'string' ? text : formatList(text)
   }
   for (const { code, value } of attributes.unknown ?? [])
     shown[`attribute-${code}`] = Buffer.from(value, 'latin1').toString('hex')

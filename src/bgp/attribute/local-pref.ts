@@ -6,7 +6,8 @@ import { type AttributeCodec, WELL_KNOWN } from './codec.ts'
 export const localPref: AttributeCodec<'localPref', number> = {
   code: AttributeCode.LocalPref,
   field: 'localPref',
-  name: 'local-preference',
+  name: 'LOCAL_PREF',
+  shownAs: 'local-preference',
   flags: WELL_KNOWN,
   onError: ({ internal }) => (internal ? 'withdraw' : 'discard'),
   decode(r, { internal }) {

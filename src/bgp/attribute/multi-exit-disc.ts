@@ -5,7 +5,8 @@ import { type AttributeCodec, OPTIONAL_NON_TRANSITIVE, withdraw } from './codec.
 export const multiExitDisc: AttributeCodec<'multiExitDisc', number> = {
   code: AttributeCode.MultiExitDisc,
   field: 'multiExitDisc',
-  name: 'med',
+  name: 'MULTI_EXIT_DISC',
+  shownAs: 'med',
   flags: OPTIONAL_NON_TRANSITIVE,
   onError: withdraw,
   decode: (r) => r.u32(),

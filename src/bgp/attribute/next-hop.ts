@@ -6,7 +6,8 @@ import { type AttributeCodec, WELL_KNOWN, withdraw } from './codec.ts'
 export const nextHop: AttributeCodec<'nextHop', Ip> = {
   code: AttributeCode.NextHop,
   field: 'nextHop',
-  name: 'next-hop',
+  name: 'NEXT_HOP',
+  shownAs: 'next-hop',
   flags: WELL_KNOWN,
   onError: withdraw,
   decode: (r) => r.octets(IPV4_LENGTH) as Ip,

@@ -6,7 +6,8 @@ import { type AttributeCodec, WELL_KNOWN, withdraw } from './codec.ts'
 export const origin: AttributeCodec<'origin', number> = {
   code: AttributeCode.Origin,
   field: 'origin',
-  name: 'origin',
+  name: 'ORIGIN',
+  shownAs: 'origin',
   flags: WELL_KNOWN,
   onError: withdraw,
   decode(r) {

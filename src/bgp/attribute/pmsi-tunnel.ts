@@ -21,7 +21,8 @@ const TYPE_NAMES = [
 export const pmsiTunnel: AttributeCodec<'pmsiTunnel', PmsiTunnel> = {
   code: AttributeCode.PmsiTunnel,
   field: 'pmsiTunnel',
-  name: 'pmsi-tunnel',
+  name: 'PMSI_TUNNEL',
+  shownAs: 'pmsi-tunnel',
   flags: OPTIONAL_TRANSITIVE,
   onError: withdraw,
   decode(r) {

@@ -14,7 +14,8 @@ function expectInternal({ internal }: SessionContext): void {
 export const originatorId: AttributeCodec<'originatorId', number> = {
   code: AttributeCode.OriginatorId,
   field: 'originatorId',
-  name: 'originator-id',
+  name: 'ORIGINATOR_ID',
+  shownAs: 'originator-id',
   flags: OPTIONAL_NON_TRANSITIVE,
   onError,
   decode(r, context) {
@@ -29,7 +30,8 @@ export const originatorId: AttributeCodec<'originatorId', number> = {
 export const clusterList: AttributeCodec<'clusterList', readonly number[]> = {
   code: AttributeCode.ClusterList,
   field: 'clusterList',
-  name: 'cluster-list',
+  name: 'CLUSTER_LIST',
+  shownAs: 'cluster-list',
   flags: OPTIONAL_NON_TRANSITIVE,
   onError,
   decode(r, context) {

@@ -17,7 +17,8 @@ const FIRST_LONG_SUB_TLV = 128
 export const tunnelEncapsulation: AttributeCodec<'tunnelEncapsulation', readonly Tlv[]> = {
   code: AttributeCode.TunnelEncapsulation,
   field: 'tunnelEncapsulation',
-  name: 'tunnel-encapsulation',
+  name: 'TUNNEL_ENCAPSULATION',
+  shownAs: 'tunnel-encapsulation',
   flags: OPTIONAL_TRANSITIVE,
   onError: withdraw,
   decode: (r) => readTlvs(r, (item) => item.u16(), subTlvs),
@@ -46,7 +47,8 @@ const PREFIX_SID_TLVS: Readonly<Record<number, string>> = {
 export const prefixSid: AttributeCodec<'prefixSid', readonly Tlv[]> = {
   code: AttributeCode.PrefixSid,
   field: 'prefixSid',
-  name: 'prefix-sid',
+  name: 'PREFIX_SID',
+  shownAs: 'prefix-sid',
   flags: OPTIONAL_TRANSITIVE,
   onError: discard,
   decode: (r) => readTlvs(r, (item) => item.u8(), checkPrefixSid),

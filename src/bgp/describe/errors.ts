@@ -33,7 +33,7 @@ export function describeFinding(finding: Finding): ErrorDescription {
   }
 }
 
-/** The reason without the name that the looking glass has for the attribute. */
+/** The reason without the name of the attribute. */
 function withoutName(reason: string, attribute: number): string {
   return reason.replace(`${attributeCodec(attribute)?.name}: `, '')
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts'
+import { type Eventual, whenAnswered } from '../eventual.ts'
 import type { LinkEntry } from '../kinds/index.ts'
 
 /** Target duration of one request that deletes links: an attachment that arrives meanwhile waits for it. */
@@ -47,15 +48,16 @@ export class DeletionPace {
   }
 
   /** Deletes that many links, and adapts the next number to the time that took. */
-  run<T>(kind: LinkEntry['kind'], count: number, deletion: () => T): T {
+  run<T>(kind: LinkEntry['kind'], count: number, deletion: () => Eventual<T>): Eventual<T> {
     const from = this.clock.now()
-    const result = deletion()
-    const took = Math.max(1, this.clock.now() - from)
-    const fitting = Math.round((count * REQUEST_MS) / took)
-    this.sizes.set(kind, Math.max(1, Math.min(fitting, 2 * this.sizeFor(kind), MOST)))
-    this.waitingSince = null
-    this.disturb()
-    return result
+    return whenAnswered(deletion(), (result) => {
+      const took = Math.max(1, this.clock.now() - from)
+      const fitting = Math.round((count * REQUEST_MS) / took)
+      this.sizes.set(kind, Math.max(1, Math.min(fitting, 2 * this.sizeFor(kind), MOST)))
+      this.waitingSince = null
+      this.disturb()
+      return result
+    })
   }
 
   private wakeLater(): void {

@@ -1,5 +1,6 @@
-import type { ObservedEntry } from '../driver.ts'
-import type { TableEntry, TableKind } from '../kinds/index.ts'
+import type { DumpSteps, ObservedEntry } from '../driver.ts'
+import { type Eventual, whenAnswered } from '../eventual.ts'
+import { identity, type TableEntry, type TableKind } from '../kinds/index.ts'
 import type { Flood } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
 import { isUnmanaged, type TunnelEntry } from './unmanaged.ts'
@@ -12,26 +13,38 @@ export class DeviceDump {
   private readonly device: Device
   /** Interfaces that changed during the dump and may have lost entries of the device, whether or not the dump has read them. */
   readonly disrupted = new Set<string>()
-  private readonly steps: Generator<readonly ObservedEntry[], void>
+  /** Entries that were removed during the dump, whether or not the dump has read them before. */
+  private readonly removed = new Set<string>()
+  private readonly steps: DumpSteps
   private readonly found = new Map<TableKind, TableEntry[]>()
   /** Owned entries that the kernel holds in part. */
   private readonly partial = new Map<TableKind, TableEntry[]>()
   /** Entries in a form that setting them does not change. */
   private readonly stuck: TableEntry[] = []
   private unmarkedFloods = 0
+  isComplete = false
   private readonly unmanaged: TunnelEntry[] = []
 
-  constructor(device: Device, steps: Generator<readonly ObservedEntry[], void>) {
+  constructor(device: Device, steps: DumpSteps) {
     this.device = device
     this.steps = steps
   }
 
-  /** Reads the next chunk; true when there are no more. */
-  step(): boolean {
+  /** Reads the next chunk; answers whether there are no more. */
+  step(): Eventual<boolean> {
     const { done, value } = this.steps.next()
-    if (done) return true
-    for (const observed of value) this.add(observed)
+    this.isComplete = done === true
+    return done ? true : whenAnswered(value, (chunk) => this.addAll(chunk))
+  }
+
+  private addAll(chunk: readonly ObservedEntry[]): false {
+    for (const observed of chunk) this.add(observed)
     return false
+  }
+
+  /** Records the removal of an entry. */
+  noteRemoved(entry: TableEntry): void {
+    this.removed.add(identity(entry))
   }
 
   /** Records which entries other programs have on the device. */
@@ -43,7 +56,7 @@ export class DeviceDump {
   finish(): void {
     this.noteUnmanaged()
     const isFirst = this.device.index === null
-    for (const [table, entries] of this.result()) table.compare(entries, isFirst)
+    for (const [table, entries] of this.result()) table.compare(this.present(entries), isFirst)
     for (const entry of [...this.stuck, ...this.restartedFloods()]) this.device.table(entry.kind).stick(entry)
   }
 
@@ -57,6 +70,11 @@ export class DeviceDump {
       const restarted = kind === 'flood' ? this.restartedFloods() : []
       yield [this.device.table(kind), restarted.length > 0 ? restarted : this.of(kind)]
     }
+  }
+
+  private *present(entries: Iterable<TableEntry>): Generator<TableEntry, void> {
+    for (const entry of entries)
+      if (this.removed.size === 0 || !this.removed.has(identity(entry))) yield entry
   }
 
   abandon(): void {

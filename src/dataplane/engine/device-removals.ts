@@ -1,12 +1,14 @@
 import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import type { Driver } from '../driver.ts'
+import { allAnswered, type Eventual, whenAnswered } from '../eventual.ts'
 import type { DeviceEntry } from '../kinds/index.ts'
 import { isExternal } from '../kinds/link-step.ts'
-import type { Refusal } from '../refusal.ts'
+import type { Refusal, Refused } from '../refusal.ts'
 import { DeletionPace } from './deletion-pace.ts'
 import type { Device } from './device.ts'
 import type { Exceptions } from './exceptions.ts'
+import { orAllLost, orLost } from './lost-answers.ts'
 import { PLACING_ORDER } from './placement.ts'
 
 /** Ports removed in one turn. */
@@ -69,23 +71,28 @@ export class DeviceRemovals {
   }
 
   /** Removes some devices; `isAwaited`: an attachment is waiting to be programmed, so links may be deleted later. */
-  takeAway(isAwaited: boolean): void {
+  takeAway(isAwaited: boolean): Eventual<void> {
     const some = this.next()
     const going = some.filter(({ leavingLink, isUnwanted }) => leavingLink !== null && isUnwanted)
     this.isHeldBack = going.length > 0 && !this.pace.isTime(isAwaited)
-    if (this.isHeldBack) return
+    if (this.isHeldBack) return undefined
     for (const device of some) {
       this.all.delete(device)
       // an absent device has nothing to remove
       if (device.index === null) this.lose(device)
     }
-    this.removeLinks(going)
-    for (const device of some) {
-      if (!going.includes(device)) this.removePort(device)
-      device.settleLeaving()
-      if (device.leavingLink !== null && isExternal(device.leavingLink)) this.refused.add(device)
-      this.left(device)
-    }
+    const others = some.filter((device) => !going.includes(device))
+    return whenAnswered(this.removeLinks(going), () =>
+      whenAnswered(allAnswered(others.map((device) => this.removePort(device))), () => {
+        for (const device of some) this.conclude(device)
+      }),
+    )
+  }
+
+  private conclude(device: Device): void {
+    device.settleLeaving()
+    if (device.leavingLink !== null && isExternal(device.leavingLink)) this.refused.add(device)
+    this.left(device)
   }
 
   /** Other programs may have taken their ports out of a bridge that is to be removed. */
@@ -95,18 +102,19 @@ export class DeviceRemovals {
   }
 
   /** A link that occupies what a new link needs is deleted at once, without waiting for its turn. */
-  makeRoom({ link, index }: Device): void {
-    if (link?.kind !== 'vxlan' || index !== null) return
+  makeRoom({ link, index }: Device): Eventual<void> {
+    if (link?.kind !== 'vxlan' || index !== null) return undefined
     const { vni, port } = link
     const holders = [...this.all].filter(({ leavingLink: one, isUnwanted }) => {
       return isUnwanted && one?.kind === 'vxlan' && one.vni === vni && one.port === port
     })
-    this.removeLinks(holders)
-    for (const device of holders) {
-      this.all.delete(device)
-      device.settleLeaving()
-      this.left(device)
-    }
+    for (const device of holders) this.all.delete(device)
+    return whenAnswered(this.removeLinks(holders), () => {
+      for (const device of holders) {
+        device.settleLeaving()
+        this.left(device)
+      }
+    })
   }
 
   /** The next devices to remove: ports first, bridges last. */
@@ -124,21 +132,35 @@ export class DeviceRemovals {
   }
 
   /** A renamed interface is removed under its present name: it may get its old name back and still be in the bridge. */
-  private removePort(device: Device): void {
+  private removePort(device: Device): Eventual<void> {
     const { leavingPort, enslaved } = device
-    if (leavingPort === null) return
+    if (leavingPort === null) return undefined
     const renamed = enslaved === null ? undefined : this.driver.nameOf(enslaved)
     const names = new Set([device.name, renamed ?? device.name])
-    const refused = [...names].map((name) => this.driver.removeDevice({ ...leavingPort, device: name }))
-    if (this.hasGone(leavingPort, refused.find((refusal) => refusal !== null) ?? null)) device.portRemoved()
+    let refusal: Refusal | null = null
+    const removals = [...names].map((name) =>
+      whenAnswered(orLost(this.driver.removeDevice({ ...leavingPort, device: name })), (one) => {
+        refusal ??= one
+      }),
+    )
+    return whenAnswered(allAnswered(removals), () => {
+      // a port that is wanted again is set up again
+      if (device.leavingPort === leavingPort && this.hasGone(leavingPort, refusal)) device.portRemoved()
+    })
   }
 
   /** Deletes links of one kind, which also takes them out of their masters. */
-  private removeLinks(devices: readonly Device[]): void {
+  private removeLinks(devices: readonly Device[]): Eventual<void> {
     const links = devices.flatMap(({ leavingLink }) => leavingLink ?? [])
     const [first] = links
-    if (first === undefined) return
-    const refused = this.pace.run(first.kind, links.length, () => this.driver.removeLinks(links))
+    if (first === undefined) return undefined
+    const removal = () => orAllLost(this.driver.removeLinks(links), links.length)
+    return whenAnswered(this.pace.run(first.kind, links.length, removal), (refused) =>
+      this.linksRemoved(devices, refused),
+    )
+  }
+
+  private linksRemoved(devices: readonly Device[], refused: Refused): void {
     for (const [i, device] of devices.entries()) {
       device.portRemoved()
       if (device.leavingLink === null || !this.hasGone(device.leavingLink, refused.get(i) ?? null)) continue

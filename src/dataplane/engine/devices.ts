@@ -1,14 +1,15 @@
 import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import type { Driver, Link } from '../driver.ts'
-import { masterOf, type PortEntry } from '../kinds/index.ts'
+import { allAnswered, type Eventual, whenAnswered } from '../eventual.ts'
+import { masterOf, type PortEntry, type TableEntry } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
 import { type Refusal, unreadable } from '../refusal.ts'
 import { Device } from './device.ts'
 import { DeviceDump } from './device-dump.ts'
 import { DeviceRemovals } from './device-removals.ts'
 import { backoff, type Exceptions } from './exceptions.ts'
-import { misplaced, PLACING_ORDER, place } from './placement.ts'
+import { misplaced, PLACING_ORDER, type Placement, place } from './placement.ts'
 import { PortsByMaster } from './ports-by-master.ts'
 import { Sweep } from './sweep.ts'
 
@@ -38,6 +39,8 @@ export class Devices {
   private readonly released: (device: Device) => void
   /** Devices whose link or port is to be checked. */
   private readonly unplaced = new Set<Device>()
+  /** Devices of which the driver has been asked to change the link or port, and has not answered yet. */
+  private readonly placing = new Set<Device>()
   /** Devices whose entries are being dumped. */
   private readonly dumping = new Set<Device>()
   private readonly removals: DeviceRemovals
@@ -102,7 +105,8 @@ export class Devices {
 
   /** Whether the device's missing entries are not known yet. */
   isUnplaced(device: Device): boolean {
-    return this.unplaced.has(device) || (device.index === null && this.dumping.has(device))
+    const isPlacing = this.unplaced.has(device) || this.placing.has(device)
+    return isPlacing || (device.index === null && this.dumping.has(device))
   }
 
   /** Whether its port has failed, and is tried again as soon as its bridge or VRF is programmed. */
@@ -135,20 +139,43 @@ export class Devices {
   }
 
   /** Takes the next few steps. */
-  advance(): void {
-    if (this.unplaced.size > 0) for (const device of this.nextUnplaced()) this.place(device)
-    if (this.dumping.size === 0) return
-    for (const device of [...this.dumping].slice(0, DEVICES_A_TURN)) this.continueDump(device)
+  advance(): Eventual<void> {
+    if (this.unplaced.size === 0) return this.dumpSome()
+    return whenAnswered(this.placeSome(), () => this.dumpSome())
+  }
+
+  /** Where answers come later, only devices of one kind are set up at a time: those of later kinds need them. */
+  private placeSome(): Eventual<void> {
+    const answers: Eventual<void>[] = []
+    let kind: string | undefined
+    for (const device of this.nextUnplaced()) {
+      if (this.placing.size > 0 && device.link?.kind !== kind) break
+      kind = device.link?.kind
+      answers.push(this.place(device))
+    }
+    return allAnswered(answers)
+  }
+
+  private dumpSome(): Eventual<void> {
+    if (this.dumping.size === 0) return undefined
+    const some = [...this.dumping].slice(0, DEVICES_A_TURN)
+    return allAnswered(some.map((device) => this.continueDump(device)))
   }
 
   /**
    * Removes the unwanted rest of some devices; call it when all entries are dealt with. `isAwaited`: an attachment is waiting to be
    * programmed, so links may be deleted later.
    */
-  takeAway(isAwaited: boolean): void {
+  takeAway(isAwaited: boolean): Eventual<void> {
     // an interface that has left its VRF needs no removal of the entries it had there
-    for (const device of this.removals.all) if (this.isUnplaced(device)) return
-    this.removals.takeAway(isAwaited)
+    for (const device of this.removals.all) if (this.isUnplaced(device)) return undefined
+    return this.removals.takeAway(isAwaited)
+  }
+
+  /** Entries were removed: dumps that are under way may still show them. */
+  removed(entries: readonly TableEntry[]): void {
+    if (this.dumping.size === 0) return
+    for (const entry of entries) this.all.get(entry.device)?.dump?.noteRemoved(entry)
   }
 
   /** The device has nothing left to set or remove. */
@@ -256,13 +283,22 @@ export class Devices {
     }
   }
 
-  private place(device: Device): void {
+  private place(device: Device): Eventual<void> {
     this.unplaced.delete(device)
     const underlay = underlayOf(device)
     if (underlay !== null) this.underlays.add(underlay)
-    this.removals.makeRoom(device)
+    const placed = whenAnswered(this.removals.makeRoom(device), () => place(device, this.driver))
+    const answer = whenAnswered(placed, (placement) => {
+      this.placing.delete(device)
+      // where it changed meanwhile, it is set up once more
+      if (!this.unplaced.has(device)) this.placed(device, placement)
+    })
+    if (answer instanceof Promise) this.placing.add(device)
+    return answer
+  }
+
+  private placed(device: Device, { refusal, culprit, link, fresh, moved, learned }: Placement): void {
     const { failure, master } = device
-    const { refusal, culprit, link, fresh, moved, learned } = place(device, this.driver)
     if (device.observedIndex !== null && link?.index !== device.observedIndex) this.lose(device)
     this.handleUp(device.name, link)
     this.handleOutage(device, link)
@@ -345,35 +381,44 @@ export class Devices {
     this.dumping.add(device)
   }
 
-  private continueDump(device: Device): void {
+  private continueDump(device: Device): Eventual<void> {
     const { dump } = device
-    this.dumping.delete(device)
-    if (dump === null) return
+    if (dump === null) return void this.dumping.delete(device)
+    const failed = (error: unknown) => this.dumpFailed(device, error)
     try {
-      if (!dump.step()) {
-        this.dumping.add(device)
-        return
-      }
-      dump.finish()
-      device.endDump()
-      this.sweep.dumped(device)
-      // the last observation may show only its earlier state
-      if (device.accepting) for (const name of dump.disrupted) device.requeueDependents(name)
-      this.exceptions.retryEntries(device.name)
-      this.dismiss(device)
-      this.released(device)
-    } catch (error) {
-      this.lose(device)
-      const refusal = unreadable(error)
-      const delay = backoff(device.dumpFailed())
-      this.setFailure(device, refusal, this.clock.epoch() + delay)
-      this.events.emit({ type: 'device-unreadable', device: device.name, reason: refusal.text })
-      this.clock.after(delay, () => {
-        if (this.all.get(device.name) !== device) return // the new desired state gets a check of its own
-        this.touch(device)
-        this.released(device)
+      const answer = whenAnswered(dump.step(), (isOver) => {
+        this.dumping.delete(device)
+        if (isOver) this.dumped(device, dump)
+        else this.dumping.add(device)
       })
+      return answer instanceof Promise ? answer.catch(failed) : answer
+    } catch (error) {
+      return failed(error)
     }
+  }
+
+  private dumped(device: Device, dump: DeviceDump): void {
+    dump.finish()
+    device.endDump()
+    this.sweep.dumped(device)
+    // the last observation may show only its earlier state
+    if (device.accepting) for (const name of dump.disrupted) device.requeueDependents(name)
+    this.exceptions.retryEntries(device.name)
+    this.dismiss(device)
+    this.released(device)
+  }
+
+  private dumpFailed(device: Device, error: unknown): void {
+    this.lose(device)
+    const refusal = unreadable(error)
+    const delay = backoff(device.dumpFailed())
+    this.setFailure(device, refusal, this.clock.epoch() + delay)
+    this.events.emit({ type: 'device-unreadable', device: device.name, reason: refusal.text })
+    this.clock.after(delay, () => {
+      if (!this.isCurrent(device)) return // the new desired state gets a check of its own
+      this.touch(device)
+      this.released(device)
+    })
   }
 
   /** An owned master of a port that another program removed is restored at once. */

@@ -102,8 +102,9 @@ export class Drift {
     const { unreported: count } = this
     this.unreported = 0
     const { contested, worst } = this.summary()
-    const entry = identity(worst?.entry ?? example)
-    this.events.emit({ type: 'entries-drifted', count, entry, contested })
+    const entry = worst?.entry ?? example
+    const { device } = entry
+    this.events.emit({ type: 'entries-drifted', count, device, entry: identity(entry), contested })
   }
 }
 

@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import { identity, isTableEntry, type TableEntry } from '../kinds/index.ts'
 import type { Entry, EntryStatus, Status } from '../model.ts'
-import { errnoOf, type Refusal } from '../refusal.ts'
+import { errnoOf, isLost, type Refusal } from '../refusal.ts'
 import type { Drift } from './drift.ts'
 
 const FIRST_DELAY_MS = 100
@@ -52,6 +52,11 @@ export function refusalFields(refusal: Refusal | null): Pick<Status, 'reason' | 
     : { reason: refusal.text, code: refusal.code, errno: errnoOf(refusal) }
 }
 
+/** Of an entry that was not programmed. Without an answer, the kernel may have taken it or not. */
+export function stateOf(refusal: Refusal | null): 'failed' | 'pending' {
+  return refusal !== null && isLost(refusal) ? 'pending' : 'failed'
+}
+
 /** The delay after so many failures in a row: from 100 ms, doubling, to a minute. */
 export function backoff(attempts: number): number {
   return Math.min(FIRST_DELAY_MS * 2 ** (attempts - 1), LONGEST_DELAY_MS)
@@ -84,6 +89,11 @@ export class Exceptions {
 
   get size(): number {
     return this.all.size
+  }
+
+  /** Whether the last try was refused, or its answer lost. */
+  isRefused(entry: Entry): boolean {
+    return this.all.size > 0 && this.all.get(identity(entry))?.state === 'failed'
   }
 
   status(entry: Entry): Status | undefined {
@@ -247,7 +257,13 @@ export class Exceptions {
   private statusOf({ state, refusal, attempts, since, due }: Exception): Status {
     switch (state) {
       case 'failed':
-        return { state, ...refusalFields(refusal), attempts, since, nextTry: this.epochOf(due) }
+        return {
+          state: stateOf(refusal),
+          ...refusalFields(refusal),
+          attempts,
+          since,
+          nextTry: this.epochOf(due),
+        }
       case 'contested': {
         const nextTry = this.epochOf(due)
         if (attempts < FIGHT)

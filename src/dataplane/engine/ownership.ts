@@ -1,4 +1,10 @@
-import { type Driver, isOwned, type Link, type ObservedEntry, type OwnedObject } from '../driver.ts'
+import {
+  isOwned,
+  type Link,
+  type ObservedEntry,
+  type OwnedObject,
+  type SynchronousDriver,
+} from '../driver.ts'
 import { identity, type TableEntry } from '../kinds/index.ts'
 import type { Bridge, LocalMac, Port, VrfPort } from '../model.ts'
 import type { Refused } from '../refusal.ts'
@@ -11,7 +17,7 @@ export interface OwnedEntryScope {
 }
 
 /** Everything with our mark: entries on these external devices and of VRFs first, then links, bridges after their ports, then what these used. */
-export function* ownedObjects(driver: Driver, places: OwnedEntryScope): Iterable<OwnedObject> {
+export function* ownedObjects(driver: SynchronousDriver, places: OwnedEntryScope): Iterable<OwnedObject> {
   const vrfs = driver.ownedLinks().filter(({ table }) => table !== null)
   const ports = vrfs.flatMap(({ name }) => driver.portsOf(name))
   const bridges = driver.ownedLinks().filter(({ kind }) => kind === 'bridge')
@@ -63,7 +69,7 @@ const BRIDGES_A_REQUEST = 8
 const LEAVING = { kind: 'port', given: false, learning: false, neighSuppress: false } as const
 
 /** Links, several of them deleted by one request: removing the first of them removes the others. */
-function* together(driver: Driver, links: readonly Link[], limit: number): Iterable<OwnedObject> {
+function* together(driver: SynchronousDriver, links: readonly Link[], limit: number): Iterable<OwnedObject> {
   for (let from = 0; from < links.length; from += limit) {
     const some = links.slice(from, from + limit)
     let refused: Refused | null = null
@@ -82,7 +88,10 @@ function* together(driver: Driver, links: readonly Link[], limit: number): Itera
   }
 }
 
-function markedEntries(driver: Driver, { bridges, vxlans, localMacs }: OwnedEntryScope): TableEntry[] {
+function markedEntries(
+  driver: SynchronousDriver,
+  { bridges, vxlans, localMacs }: OwnedEntryScope,
+): TableEntry[] {
   const wanted = new Set(localMacs.map(identity))
   const ports = new Set(localMacs.map(({ device }) => device))
   return [
@@ -92,7 +101,7 @@ function markedEntries(driver: Driver, { bridges, vxlans, localMacs }: OwnedEntr
   ]
 }
 
-function marked(driver: Driver, device: string): TableEntry[] {
+function marked(driver: SynchronousDriver, device: string): TableEntry[] {
   const found = new Map<string, TableEntry>()
   const keep = ({ entry, marked: ours }: ObservedEntry) => {
     if (ours) found.set(identity(entry), entry)

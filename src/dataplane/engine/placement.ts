@@ -1,9 +1,11 @@
 import { type Driver, isOwned, type Link } from '../driver.ts'
-import { type DeviceEntry, LINK_KINDS, type LinkEntry, masterOf } from '../kinds/index.ts'
+import { type Eventual, whenAnswered } from '../eventual.ts'
+import { type DeviceEntry, LINK_KINDS, type LinkEntry, masterOf, type PortEntry } from '../kinds/index.ts'
 import { isExternal, isPlaced, type LinkStep, linkStep } from '../kinds/link-step.ts'
 import type { Port } from '../model.ts'
 import { missing, type Refusal } from '../refusal.ts'
 import type { Device } from './device.ts'
+import { orLost } from './lost-answers.ts'
 import { tunnelMtuOver, vxlanMtuOver } from './mtu.ts'
 
 /** A bridge or VRF must exist before its ports, and its ports must leave it before it can be removed. */
@@ -25,38 +27,96 @@ export interface Placement {
 }
 
 /** Creates or adjusts a device's own link, then its port; the device comes up last, so that it forwards nothing before it is enslaved. */
-export function place(device: Device, driver: Driver): Placement {
-  let link = driver.link(device.name) ?? (device.link === null ? undefined : driver.reclaim(device.link))
-  let fresh = false
-  const fail = (refusal: Refusal, culprit: Placement['culprit']): Placement => {
-    return { refusal, culprit, link, fresh, moved: false, learned: false }
+export function place(device: Device, driver: Driver): Eventual<Placement> {
+  return new Placing(device, driver).run()
+}
+
+/** The steps of one placement. What is wanted may change before they are answered. */
+class Placing {
+  private readonly name: string
+  private readonly wanted: LinkEntry | null
+  private readonly port: PortEntry | null
+  private readonly driver: Driver
+  private readonly complete: boolean
+  private link: Link | undefined
+  private fresh = false
+  private moved = false
+  private learned = false
+
+  constructor({ name, link, port, complete }: Device, driver: Driver) {
+    this.name = name
+    this.wanted = link
+    this.port = port
+    this.driver = driver
+    this.complete = complete
   }
-  if (device.link !== null) {
-    const wanted = measured(device.link, driver)
-    const step = stepTo(wanted, link, driver, device.complete)
-    if (step.do === 'refuse') return fail(step.refusal, device.link)
-    if (step.do !== 'nothing') {
-      const removal = step.do === 'recreate' ? driver.removeDevice(device.link) : null
-      const refusal = removal ?? driver.setDevice(wanted)
-      link = driver.link(device.name)
-      if (refusal !== null) return fail(refusal, device.link)
-      fresh = step.do !== 'adjust'
-    }
+
+  run(): Eventual<Placement> {
+    this.link = this.driver.link(this.name)
+    if (this.link !== undefined || this.wanted === null) return this.setLink()
+    return whenAnswered(orLost(this.driver.reclaim(this.wanted)), (link) => {
+      if (link !== undefined && 'code' in link) return this.fail(link, this.wanted)
+      this.link = link
+      return this.setLink()
+    })
   }
-  if (link === undefined) return fail(missing(device.name), device.port)
-  const moved = device.port !== null && link.master !== masterOf(device.port)
-  const learned = device.port?.kind === 'port' && !moved && hasLearned(device.port, link)
-  if (device.port !== null && !isPlaced(device.port, link)) {
-    const refusal = driver.setDevice(device.port)
-    link = driver.link(device.name)
-    if (refusal !== null) return fail(refusal, device.port)
+
+  private setLink(): Eventual<Placement> {
+    const { wanted, driver } = this
+    if (wanted === null) return this.setPort()
+    const measuredLink = measured(wanted, driver)
+    const step = stepTo(measuredLink, this.link, driver, this.complete)
+    if (step.do === 'refuse') return this.fail(step.refusal, wanted)
+    if (step.do === 'nothing') return this.setPort()
+    const removal = step.do === 'recreate' ? orLost(driver.removeDevice(wanted)) : null
+    const setting = whenAnswered(removal, (refusal) => refusal ?? driver.setDevice(measuredLink))
+    return this.after(setting, wanted, () => {
+      this.fresh = step.do !== 'adjust'
+      return this.setPort()
+    })
   }
-  if (device.link !== null && link !== undefined && isDown(device.link, link)) {
-    const refusal = driver.setUp(device.name)
-    link = driver.link(device.name)
-    if (refusal !== null) return fail(refusal, device.link)
+
+  private setPort(): Eventual<Placement> {
+    const { port, link, driver } = this
+    if (link === undefined) return this.fail(missing(this.name), port)
+    if (port === null) return this.setUp()
+    const moved = link.master !== masterOf(port)
+    this.learned = port.kind === 'port' && !moved && hasLearned(port, link)
+    if (isPlaced(port, link)) return this.setUp()
+    return this.after(driver.setDevice(port), port, () => {
+      this.moved = moved
+      return this.setUp()
+    })
   }
-  return { refusal: null, culprit: null, link, fresh, moved, learned }
+
+  private setUp(): Eventual<Placement> {
+    const { wanted, link, driver } = this
+    if (wanted === null || link === undefined || !isDown(wanted, link)) return this.end(null, null)
+    return this.after(driver.setUp(this.name), wanted, () => this.end(null, null))
+  }
+
+  /** Goes on after a change of the device, unless it was refused. */
+  private after(
+    answer: Eventual<Refusal | null>,
+    culprit: DeviceEntry,
+    next: () => Eventual<Placement>,
+  ): Eventual<Placement> {
+    return whenAnswered(orLost(answer), (refusal) => {
+      this.link = this.driver.link(this.name)
+      return refusal === null ? next() : this.fail(refusal, culprit)
+    })
+  }
+
+  private fail(refusal: Refusal, culprit: DeviceEntry | null): Placement {
+    this.moved = false
+    this.learned = false
+    return this.end(refusal, culprit)
+  }
+
+  private end(refusal: Refusal | null, culprit: DeviceEntry | null): Placement {
+    const { link, fresh, moved, learned } = this
+    return { refusal, culprit, link, fresh, moved, learned }
+  }
 }
 
 function hasLearned({ given, learning }: Port, link: Link): boolean {

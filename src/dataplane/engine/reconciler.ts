@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { Driver } from '../driver.ts'
+import { type Eventual, whenAnswered } from '../eventual.ts'
 import type { DataplaneQueries } from '../kernel-queries.ts'
 import { type DeviceEntry, isTableEntry, same, type TableEntry } from '../kinds/index.ts'
 import type {
@@ -89,6 +90,8 @@ export class Reconciler implements Dataplane, DataplaneQueries {
       driver,
       events,
       exceptions: this.exceptions,
+      tableOf: ({ device, kind }) => this.devices.named(device).table(kind),
+      removed: (entries) => this.devices.removed(entries),
       done: (device) => this.devices.rest(device),
       missed: (device) => this.devices.renew(device),
     })
@@ -307,23 +310,59 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     this.clock.soon(() => {
       if (!this.running) return
       this.isDue = false
+      let answer: Eventual<void>
       try {
-        this.turn()
+        answer = this.turn()
       } catch (error) {
         this.notices.overrun() // work may be lost: check everything again when the clock retries
         throw error
       }
-      this.scheduled = false
-      if (this.isDue) this.schedule()
+      if (answer instanceof Promise)
+        answer.then(
+          () => this.endTurn(),
+          (error) => this.failTurn(error),
+        )
+      else this.endTurn()
     })
   }
 
-  private turn(): void {
+  private endTurn(): void {
+    this.scheduled = false
+    if (this.isDue) this.schedule()
+  }
+
+  /** An exception after a late answer reaches the clock as any other does, which tries again. */
+  private failTurn(error: unknown): void {
+    let isRetry = false
+    this.clock.soon(() => {
+      if (isRetry) return this.endTurn()
+      isRetry = true
+      this.notices.overrun()
+      throw error
+    })
+  }
+
+  /** One step of everything. Where the driver answers later, the rest of the turn waits for that, and the next turn for this one. */
+  private turn(): Eventual<void> {
     this.handle()
-    this.devices.advance()
-    const isLeft = this.work.setSome() || this.work.removeSome()
-    if (this.waiters.tellSettled()) this.devices.disturb()
-    if (!isLeft && this.work.isDone) this.devices.takeAway(this.waiters.areSettling)
+    return this.next(this.devices.advance(), () =>
+      this.next(this.work.setSome(), (isFull) =>
+        this.next(isFull || this.work.removeSome(), (isLeft) => {
+          if (this.waiters.tellSettled()) this.devices.disturb()
+          const isTime = !isLeft && this.work.isDone
+          const taken = isTime ? this.devices.takeAway(this.waiters.areSettling) : undefined
+          return this.next(taken, () => this.seeWhatIsLeft())
+        }),
+      ),
+    )
+  }
+
+  /** Goes on with a turn, unless the loop was stopped meanwhile. */
+  private next<T>(answer: Eventual<T>, step: (result: T) => Eventual<void>): Eventual<void> {
+    return whenAnswered(answer, (result) => (this.running ? step(result) : undefined))
+  }
+
+  private seeWhatIsLeft(): void {
     this.driver.poll()
     if (!this.work.isDone || this.devices.hasWork || this.notices.any) this.schedule()
     else this.waiters.tellGone()

@@ -1,7 +1,7 @@
 import { identity, isLinkEntry, isTableEntry } from '../kinds/index.ts'
 import type { Counts, Entry, EntryStatus, Outage, Status } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
-import { type Exceptions, PROGRAMMED, pending, refusalFields } from './exceptions.ts'
+import { type Exceptions, PROGRAMMED, pending, refusalFields, stateOf } from './exceptions.ts'
 
 const UNWANTED = pending(null, 'not wanted')
 
@@ -101,14 +101,14 @@ export class Statuses {
 
   /** Whether the entry is unwanted, and could not be removed. */
   unremoved(entry: Entry): boolean {
-    return !this.wants(entry) && this.exceptions.status(entry)?.state === 'failed'
+    return !this.wants(entry) && this.exceptions.isRefused(entry)
   }
 
   /** Whether a part of an unwanted entry is still in the kernel. */
   remains(entry: Entry): boolean {
     const device = this.devices.get(entry.device)
     if (device === undefined || isWanted(device, entry)) return false
-    if (this.exceptions.status(entry)?.state === 'failed') return true
+    if (this.exceptions.isRefused(entry)) return true
     if (isTableEntry(entry)) return device.tables.get(entry.kind)?.remains(entry) ?? false
     return device.leaving(entry) !== null
   }
@@ -167,7 +167,7 @@ export class Statuses {
       if (device === undefined || !isTableEntry(entry) || !isWanted(device, entry)) continue
       const queued = queues.get(device.table(entry.kind))?.has(entry)
       const state = tableState(device)
-      if (state === 'failed') continue
+      if (device.failure !== null) continue
       const before = state === 'programmed' && queued ? 'pending' : state
       tally[before]--
       tally[status === PROGRAMMED ? before : status.state]++
@@ -194,7 +194,7 @@ export class Statuses {
       const culprit = this.culprit(device)
       const attempts = culprit?.attempts ?? 1
       const retry = culprit === undefined ? nextTry : culprit.nextTry
-      return { state: 'failed', ...refusalFields(refusal), attempts, since, nextTry: retry }
+      return { state: stateOf(refusal), ...refusalFields(refusal), attempts, since, nextTry: retry }
     }
     const placed = isTableEntry(entry) ? device.index !== null : !this.isUnplaced(device)
     return placed ? PROGRAMMED : pending(device.waitingSince)
@@ -203,8 +203,7 @@ export class Statuses {
   /** The failure of the device's link or port, which blocks its entries. */
   private culprit(device: Device): Status | undefined {
     for (const entry of [device.link, device.port]) {
-      const status = entry && this.exceptions.status(entry)
-      if (status?.state === 'failed') return status
+      if (entry !== null && this.exceptions.isRefused(entry)) return this.exceptions.status(entry)
     }
     return undefined
   }
@@ -212,7 +211,7 @@ export class Statuses {
 
 /** The state that all entries of a device share. */
 function tableState(device: Device): Status['state'] {
-  if (device.failure !== null) return 'failed'
+  if (device.failure !== null) return stateOf(device.failure.refusal)
   return device.index === null ? 'pending' : 'programmed'
 }
 

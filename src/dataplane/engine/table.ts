@@ -3,6 +3,7 @@ import type { Key, Layout, TableDefinition } from '../kinds/definition.ts'
 import type { TableEntry } from '../kinds/index.ts'
 import type { Fault } from '../model.ts'
 import { diff } from './diff.ts'
+import { InFlight, type Op } from './in-flight.ts'
 import { KeyMap } from './key-map.ts'
 import { Queue } from './queue.ts'
 
@@ -37,6 +38,9 @@ export class Table<E extends TableEntry, K extends Key, V> {
   private readonly leaving = new KeyMap<K, V>()
   private stale = new KeyMap<K, V>()
   private epoch = 0
+  private readonly inFlight = new InFlight<K>()
+  /** How many were taken to be set before the last batch. */
+  private takenBefore = 0
   /** Wanted entries that are in the kernel in a form that setting them does not change. */
   private readonly stuck = new Set<K>()
   /** How often wanted entries need an interface other than their device. */
@@ -67,7 +71,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
 
   /** How many entries are to be removed, or could not be. */
   get leavingSize(): number {
-    return this.leaving.size
+    return this.leaving.size + this.inFlight.of('remove').size
   }
 
   /** How many removals are left to do. */
@@ -77,7 +81,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
 
   /** Whether nothing is wanted, left to remove, or stale. */
   get isIdle(): boolean {
-    return this.wanted.size === 0 && this.leaving.size === 0 && this.stale.size === 0
+    return this.wanted.size === 0 && this.leavingSize === 0 && this.stale.size === 0
   }
 
   /**
@@ -95,6 +99,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
       this.outdated = true
     }
     if (this.leaving.size > 0) this.leaving.delete(key)
+    this.inFlight.overtake(key)
     if (this.stale.size === 0) return true
     const held = this.stale.get(key)
     this.stale.delete(key)
@@ -122,7 +127,28 @@ export class Table<E extends TableEntry, K extends Key, V> {
   /** Whether an unwanted entry of this identity is in the kernel, as far as known. */
   remains(entry: E): boolean {
     const key = this.layout.key(entry)
-    return this.leaving.has(key) || this.stale.has(key)
+    return this.leaving.has(key) || this.stale.has(key) || this.inFlight.of('remove').has(key)
+  }
+
+  /** Records that entries taken from the queue were handed to the driver, which answers later. */
+  send(op: Op, entries: readonly E[]): void {
+    this.inFlight.send(op, new Set(entries.map((entry) => this.layout.key(entry))))
+  }
+
+  /** Records that the driver has answered. */
+  land(): void {
+    this.inFlight.land()
+  }
+
+  /** Whether the entry is to be set again whatever the driver answers or reports, since it was wanted anew meanwhile. */
+  isOvertaken(entry: E): boolean {
+    return this.inFlight.anyOvertaken && this.inFlight.isOvertaken(this.layout.key(entry))
+  }
+
+  /** Puts entries back that were taken from the queue, and that the driver did not take. */
+  putBack(op: Op, entries: readonly E[]): void {
+    if (op === 'set') this.requeue([...entries, ...this.sets.waiting()])
+    else for (const entry of entries) if (!this.wants(entry)) this.redo(entry)
   }
 
   /** Records that an entry could not be removed. */
@@ -188,12 +214,14 @@ export class Table<E extends TableEntry, K extends Key, V> {
 
   /** Moves entries to be set from the queue to `batch` until there are `limit`; those to be removed first are added to `stuck`, too. */
   takeSets(limit: number, batch: TableEntry[], stuck: TableEntry[]): void {
+    this.takenBefore = this.sets.taken
     while (batch.length < limit) {
       const queued = this.sets.take()
       if (queued === undefined) break
       const entry = this.outdated ? this.find(queued) : queued
       if (entry === undefined) continue
       batch.push(entry)
+      if (this.inFlight.anyOvertaken) this.inFlight.catchUp(this.layout.key(entry))
       if (this.stuck.size > 0 && this.stuck.delete(this.layout.key(entry))) stuck.push(entry)
     }
     if (this.sets.length === 0) this.outdated = false
@@ -243,6 +271,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
     for (const [key, value] of found) {
       if (++passed % SLICE === 0) yield
       if (this.wanted.has(key) || this.leaving.has(key) || this.stale.has(key)) continue
+      if (this.inFlight.of('remove').has(key)) continue
       yield { fault: 'extra', entry: this.layout.entry(this.device, key, value), found: null }
     }
   }
@@ -269,7 +298,8 @@ export class Table<E extends TableEntry, K extends Key, V> {
 
   /** Whether everything before the mark was tried; undefined when the queue was rebuilt since, which makes the mark void. */
   passed(mark: Mark): boolean | undefined {
-    return mark.epoch === this.epoch ? this.sets.taken >= mark.position : undefined
+    const tried = this.inFlight.of('set').size > 0 ? this.takenBefore : this.sets.taken
+    return mark.epoch === this.epoch ? tried >= mark.position : undefined
   }
 
   /** The wanted entries. */
@@ -282,10 +312,11 @@ export class Table<E extends TableEntry, K extends Key, V> {
     for (const [key, value] of this.stale) yield this.layout.entry(this.device, key, value)
   }
 
-  /** The entries queued to be set, for frequent lookups. */
+  /** The entries queued to be set or being set, for frequent lookups. */
   pending(): { readonly size: number; has(entry: E): boolean } {
     const keys = new Set<K>()
     for (const entry of this.sets.waiting()) if (this.wants(entry)) keys.add(this.layout.key(entry))
+    for (const key of this.inFlight.of('set')) if (this.wanted.has(key)) keys.add(key)
     return { size: keys.size, has: (entry) => keys.has(this.layout.key(entry)) }
   }
 
@@ -319,6 +350,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
 
   private requeue(entries: E[]): void {
     this.sets.replace(entries)
+    this.inFlight.catchUpAll()
     this.epoch++
   }
 }

@@ -23,6 +23,9 @@ export interface VerifierDependencies {
   readonly drift: Drift
 }
 
+/** Undefined: something else may have its turn; a promise: go on when it is settled. */
+type Steps<R = void> = Generator<Promise<unknown> | undefined, R>
+
 type Tally = { -readonly [P in keyof Verification]: Verification[P] } & {
   faults: Fault[]
   unreadable: { device: string; reason: string }[]
@@ -94,6 +97,7 @@ export class Verifier {
     const steps = this.steps(tally)
     let cancel = () => {}
     let isOver = false
+    let lost: { readonly error: unknown } | null = null
     this.abandon = () => {
       isOver = true
       cancel()
@@ -105,10 +109,17 @@ export class Verifier {
         if (isOver) return
         const begun = this.clock.now()
         try {
-          if (steps.next().done) {
+          const { done, value: answer } = lost === null ? steps.next() : steps.throw(lost.error)
+          lost = null
+          if (done) {
             this.last = comparisonOf(tally, this.clock.epoch())
             return resolve(tally)
           }
+          if (answer instanceof Promise)
+            return void answer.then(turn, (error) => {
+              lost = { error }
+              turn()
+            })
         } catch (error) {
           return reject(error)
         }
@@ -123,7 +134,7 @@ export class Verifier {
     })
   }
 
-  private *steps(tally: Tally): Generator<undefined, void> {
+  private *steps(tally: Tally): Steps {
     for (const device of [...this.devices.all.values()]) {
       if (!this.devices.isCurrent(device)) continue
       const isAnother = this.isAnother(device)
@@ -141,7 +152,7 @@ export class Verifier {
     tally.pending = pending
   }
 
-  private *verifyDevice(device: Device, tally: Tally): Generator<undefined, void> {
+  private *verifyDevice(device: Device, tally: Tally): Steps {
     const first = new Map<string, Fault>()
     for (const fault of yield* this.look(device)) first.set(identity(fault.entry), fault)
     const certain =
@@ -161,12 +172,17 @@ export class Verifier {
   }
 
   /** The present faults of a device, except those that are being worked on. */
-  private *look(device: Device): Generator<undefined, Fault[]> {
+  private *look(device: Device): Steps<Fault[]> {
     const link = this.driver.link(device.name)
     const faults = [...placeFaults(device, link, this.driver)].filter(({ entry }) => this.isBelieved(entry))
     if (link === undefined || device.index === null) return faults
     const observation = new DeviceDump(device, this.driver.dump(device.name))
-    while (!observation.step()) yield
+    for (;;) {
+      const isOver = observation.step()
+      if (isOver instanceof Promise) yield isOver
+      if (observation.isComplete) break
+      if (!(isOver instanceof Promise)) yield
+    }
     observation.noteUnmanaged()
     for (const [table, entries] of observation.result()) {
       const waiting = table.pending()

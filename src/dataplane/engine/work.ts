@@ -1,9 +1,12 @@
 import type { EventSink } from '../../events/event.ts'
 import type { Driver } from '../driver.ts'
+import { type Eventual, whenAnswered } from '../eventual.ts'
 import { identity, TABLE_KINDS, type TableEntry } from '../kinds/index.ts'
-import type { Refusal, Refused } from '../refusal.ts'
+import { isLost, NONE_REFUSED, type Refusal, type Refused } from '../refusal.ts'
 import type { AnyTable, Device } from './device.ts'
 import type { Exceptions } from './exceptions.ts'
+import type { Op } from './in-flight.ts'
+import { orAllLost } from './lost-answers.ts'
 
 /** Entries handed to the driver at once; between two such batches other work gets its turn. */
 const BATCH = 256
@@ -17,28 +20,38 @@ export interface WorkDependencies {
   readonly driver: Driver
   readonly exceptions: Exceptions
   readonly events: EventSink
+  /** The table that has an entry of a batch. */
+  readonly tableOf: (entry: TableEntry) => AnyTable
+  /** Called with the entries that were removed. */
+  readonly removed: (entries: readonly TableEntry[]) => void
   /** Called when a device has nothing left to set or remove. */
   readonly done: (device: Device) => void
   /** Called for a device whose removals, also external ones, were not read for a while. */
   readonly missed: (device: Device) => void
 }
 
-/** The devices with entries to set or remove, one batch at a time. */
+/** The devices with entries to set or remove, one batch at a time: the caller waits for each answer. */
 export class Work {
   private readonly driver: Driver
   private readonly exceptions: Exceptions
   private readonly events: EventSink
+  private readonly tableOf: (entry: TableEntry) => AnyTable
+  private readonly removed: (entries: readonly TableEntry[]) => void
   private readonly done: (device: Device) => void
   private readonly missed: (device: Device) => void
   private readonly busy = new Set<Device>()
   private isSettingBulk = false
+  /** Whether the loss of answers was reported, and none has come since: one report stands for all entries. */
+  private isLossTold = false
   /** Those with a bulk removal of entries under way. */
   private readonly deaf = new Set<Device>()
 
-  constructor({ driver, exceptions, events, done, missed }: WorkDependencies) {
+  constructor({ driver, exceptions, events, tableOf, removed, done, missed }: WorkDependencies) {
     this.driver = driver
     this.exceptions = exceptions
     this.events = events
+    this.tableOf = tableOf
+    this.removed = removed
     this.done = done
     this.missed = missed
   }
@@ -52,8 +65,8 @@ export class Work {
     this.busy.add(device)
   }
 
-  /** Sets a batch of entries; true when more may be left to set. */
-  setSome(): boolean {
+  /** Sets a batch of entries; answers whether more may be left to set. */
+  setSome(): Eventual<boolean> {
     const batch: TableEntry[] = []
     const stuck: TableEntry[] = []
     for (const kind of TABLE_KINDS) {
@@ -63,43 +76,81 @@ export class Work {
     }
     this.isSettingBulk = batch.length === BATCH && this.isBulk()
     this.muteOwned()
-    if (stuck.length > 0) this.driver.remove(stuck)
-    if (batch.length > 0) this.set(batch)
-    return batch.length === BATCH
+    if (batch.length === 0) return false
+    const answer = this.request('set', batch, () => this.replace(stuck, batch))
+    return whenAnswered(answer, (refused) => {
+      this.noteSet(batch, refused)
+      return batch.length === BATCH
+    })
   }
 
-  private set(batch: readonly TableEntry[]): void {
-    const refused = this.driver.set(batch)
+  /** Sets entries, of which some have to be removed before. */
+  private replace(stuck: readonly TableEntry[], batch: readonly TableEntry[]): Eventual<Refused> {
+    if (stuck.length === 0) return this.driver.set(batch)
+    return whenAnswered(this.driver.remove(stuck), () => this.driver.set(batch))
+  }
+
+  private noteSet(batch: readonly TableEntry[], refused: Refused): void {
     this.count('set', batch, refused)
     if (refused.size === 0 && this.exceptions.size === 0) return
     for (const [i, entry] of batch.entries()) {
       const refusal = refused.get(i)
       if (refusal === undefined) this.exceptions.programmed(entry)
-      else this.refuse('set', entry, refusal)
+      // one that was unwanted or changed meanwhile is tried anew
+      else if (this.tableOf(entry).holds(entry)) this.refuse('set', entry, refusal)
     }
   }
 
-  /** Removes a batch of entries, in the reverse order of setting; true when more may be left to remove. */
-  removeSome(): boolean {
+  /** Hands a batch to the driver. Where that throws, its entries stay queued. */
+  private request(op: Op, batch: readonly TableEntry[], change: () => Eventual<Refused>): Eventual<Refused> {
+    let answer: Eventual<Refused>
+    try {
+      answer = change()
+    } catch (error) {
+      for (const [table, entries] of this.byTable(batch)) table.putBack(op, entries)
+      throw error
+    }
+    if (!(answer instanceof Promise)) return answer
+    const tables = this.byTable(batch)
+    for (const [table, entries] of tables) table.send(op, entries)
+    return whenAnswered(orAllLost(answer, batch.length), (refused) => {
+      for (const table of tables.keys()) table.land()
+      return refused
+    })
+  }
+
+  private byTable(batch: readonly TableEntry[]): Map<AnyTable, TableEntry[]> {
+    return Map.groupBy(batch, this.tableOf)
+  }
+
+  /** Removes a batch of entries, in the reverse order of setting; answers whether more may be left to remove. */
+  removeSome(): Eventual<boolean> {
     const batch: TableEntry[] = []
-    const tables: AnyTable[] = []
     for (const device of this.busy) this.deafen(device)
     for (const kind of TABLE_KINDS.toReversed()) {
       for (const device of this.busy) {
         const table = device.tables.get(kind)
         if (device.index === null || table === undefined || device.goesWithLink(kind)) continue
         table.takeRemovals(BATCH, batch)
-        while (tables.length < batch.length) tables.push(table)
       }
     }
-    if (batch.length > 0) this.remove(batch, tables)
+    const answer =
+      batch.length === 0 ? NONE_REFUSED : this.request('remove', batch, () => this.driver.remove(batch))
+    return whenAnswered(answer, (refused) => {
+      this.noteRemoved(batch, refused)
+      this.finish()
+      return batch.length === BATCH
+    })
+  }
+
+  /** Lets go of devices that have no work left. */
+  private finish(): void {
     this.listenAgain()
     for (const device of this.busy) {
       if (device.hasSets || device.removing > 0) continue
       this.busy.delete(device)
       this.done(device)
     }
-    return batch.length === BATCH
   }
 
   /** Stops reading removals of a device before a bulk removal. */
@@ -127,35 +178,36 @@ export class Work {
     )
   }
 
-  /** Removes entries, each from the table beside it. */
-  private remove(batch: readonly TableEntry[], tables: readonly AnyTable[]): void {
-    const refused = this.driver.remove(batch)
+  private noteRemoved(batch: readonly TableEntry[], refused: Refused): void {
     this.count('remove', batch, refused)
+    this.removed(refused.size === 0 ? batch : batch.filter((_, i) => !refused.has(i)))
     for (const [i, entry] of batch.entries()) {
       const refusal = refused.get(i)
-      if (refusal === undefined) {
-        this.exceptions.drop(entry)
-        continue
+      if (refusal === undefined) this.exceptions.drop(entry)
+      // one that was wanted again meanwhile is set anew
+      else if (!this.tableOf(entry).wants(entry)) {
+        this.tableOf(entry).noteUnremoved(entry)
+        this.refuse('remove', entry, refusal)
       }
-      tables[i]?.noteUnremoved(entry)
-      this.refuse('remove', entry, refusal)
     }
   }
 
-  private refuse(op: 'set' | 'remove', entry: TableEntry, refusal: Refusal): void {
+  private refuse(op: Op, entry: TableEntry, refusal: Refusal): void {
     if (refusal.code === 'IPV6_DISABLED') {
       const isFirst = this.exceptions.unneeded(entry, refusal)
       if (isFirst) this.events.emit({ type: 'ipv6-disabled', device: entry.device })
       return
     }
     this.exceptions.failed(entry, refusal)
-    if (this.exceptions.status(entry)?.attempts !== 1) return
+    if (this.exceptions.status(entry)?.attempts !== 1 || (isLost(refusal) && this.isLossTold)) return
+    this.isLossTold = isLost(refusal)
     const { text: reason, code } = refusal
-    this.events.emit({ type: 'entry-failed', op, kind: entry.kind, entry: identity(entry), reason, code })
+    const { kind, device } = entry
+    this.events.emit({ type: 'entry-failed', op, kind, device, entry: identity(entry), reason, code })
   }
 
   /** Reports the result of a batch, by kind: a full table may refuse a hundred thousand entries again and again. */
-  private count(op: 'set' | 'remove', batch: readonly TableEntry[], refused: Refused): void {
+  private count(op: Op, batch: readonly TableEntry[], refused: Refused): void {
     const done: Record<string, number> = {}
     const failed: Record<string, number> = {}
     for (const [i, { kind }] of batch.entries()) {
@@ -164,7 +216,10 @@ export class Work {
       else if (refusal.code !== 'IPV6_DISABLED') failed[kind] = (failed[kind] ?? 0) + 1
     }
     const type = op === 'set' ? 'entries-programmed' : 'entries-removed'
-    if (Object.keys(done).length > 0) this.events.emit({ type, kinds: done })
+    if (Object.keys(done).length > 0) {
+      this.isLossTold = false
+      this.events.emit({ type, kinds: done })
+    }
     if (Object.keys(failed).length > 0) this.events.emit({ type: 'entries-refused', op, kinds: failed })
   }
 

@@ -3,6 +3,7 @@ import { isOwned, type Link } from '../driver.ts'
 import { type DeviceEntry, isPortEntry, kernelKind, type LinkEntry } from '../kinds/index.ts'
 import type { Port, VrfDevice, VrfPort } from '../model.ts'
 import { elsewhere, missing, notOwned, type Refusal, reworded, taken, unrouted } from '../refusal.ts'
+import { removeBagpipeMacs } from './bagpipe-macs.ts'
 import { resetPortOptions, setForwarding, setPortOptions } from './bridge-port.ts'
 import * as k from './constants.ts'
 import { isTunnel } from './decode.ts'
@@ -112,6 +113,8 @@ export class DeviceChanger {
       const other = isOver6 ? this.links.vxlanUpOn(entry.port) : undefined
       encode.createLink(this.requests, entry, other?.takesZeroChecksums ?? true)
     }
+    if (entry.kind === 'bridge' && link !== undefined && this.hasBorrowedMac(link))
+      encode.setMac(this.requests, { device: entry.device, mac: encode.randomMac() })
     encode.adjustLink(this.requests, entry)
     if (link?.filtersVlans && entry.kind === 'bridge') encode.endVlanFiltering(this.requests, entry)
     if (link?.protoDown) encode.endProtoDown(this.requests, link.index)
@@ -123,6 +126,11 @@ export class DeviceChanger {
     if (first !== undefined) return reworded(first, (text) => `${text}${remedy(entry, first.errno)}`)
     if (link === undefined && refusals.size > 0) this.rollBack(entry.device)
     return firstOf(refusals) ?? this.tune(entry)
+  }
+
+  /** Whether an adopted bridge has the address of a port, as one of bagpipe-bgp has: it would change with its ports. */
+  private hasBorrowedMac({ alias, index, mac }: Link): boolean {
+    return alias === null && this.links.all(index).some((port) => port.mac === mac)
   }
 
   /** Applies the permanent settings of an owned link. */
@@ -203,6 +211,9 @@ export class DeviceChanger {
 
   /** Takes a port out of its bridge or VRF. It stays down: without a master, its VM's frames would reach the host. */
   private release(link: Link): Refusal | null {
+    const master = link.master === null ? undefined : this.links.lookUp(link.master)
+    if (master !== undefined && isOwned(master) && master.alias === null)
+      removeBagpipeMacs(link, this.requests)
     if (!isOwned(link)) encode.setUp(this.requests, link.index, false)
     encode.setMaster(this.requests, link.index, 0)
     return firstOf(this.requests.send())

@@ -141,7 +141,7 @@ export function markPeer(batch: Batch, { peer, alias }: Veth): void {
 }
 
 /** In a message of its own: a change of address, even to the same one, costs a device its neighbours. */
-export function setMac(batch: Batch, { device, mac }: Veth): void {
+export function setMac(batch: Batch, { device, mac }: Pick<Veth, 'device' | 'mac'>): void {
   batch.begin(k.RTM_NEWLINK, 0)
   ifinfomsg(batch.writer, { family: k.AF_UNSPEC, index: 0 })
   batch.writer.attributeText(k.IFLA_IFNAME, device)
@@ -329,6 +329,6 @@ export function ipFamily(ip: Ip): number {
 }
 
 /** A locally administered unicast address. */
-function randomMac(): Mac {
+export function randomMac(): Mac {
   return 0x02_00_00_00_00_00 + randomBytes(5).readUIntBE(0, 5)
 }

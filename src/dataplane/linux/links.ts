@@ -214,7 +214,9 @@ export class Links {
       this.owned.set(index, { kind, alias, name: before?.name ?? name, mac })
       return true
     }
-    return before !== undefined && before.kind === kind && before.mac === mac
+    // a bridge of bagpipe-bgp has the address of one of its ports, and another one when that leaves
+    const isSame = before?.mac === mac || (before?.alias === null && before.name === name)
+    return before !== undefined && before.kind === kind && isSame
   }
 
   /** Whether an earlier process made it, although it has lost its mark since. */

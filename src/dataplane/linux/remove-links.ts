@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import { isOwned, type Link } from '../driver.ts'
 import { kernelKind, type LinkEntry } from '../kinds/index.ts'
 import { type Refusal, type Refused, shared } from '../refusal.ts'
+import { removeBagpipeMacs } from './bagpipe-macs.ts'
 import { ENODEV } from './constants.ts'
 import { deleteGroup, deleteLink, setGroup } from './encode.ts'
 import type { BridgeIsolation } from './isolation.ts'
@@ -72,6 +73,9 @@ export class LinkRemover {
       return shared(entry.device, names)
     }
     if (link.table !== null) this.clearTable(link)
+    const bridge = link.outdated && link.master !== null ? this.links.lookUp(link.master) : undefined
+    if (bridge !== undefined)
+      for (const port of this.links.all(bridge.index)) removeBagpipeMacs(port, this.requests)
     return null
   }
 

@@ -1,4 +1,12 @@
-import { answerLost, kernelRefusal, type Refusal, RefusalError, type Refused, reworded } from '../refusal.ts'
+import {
+  allRefused,
+  answerLost,
+  kernelRefusal,
+  type Refusal,
+  RefusalError,
+  type Refused,
+  reworded,
+} from '../refusal.ts'
 import {
   NLM_F_ACK_TLVS,
   NLM_F_DUMP,
@@ -44,7 +52,7 @@ export class Requests implements Batch {
     const keep = (message: NetlinkMessage, position: number) =>
       answers.push({ message: copyOf(message), position })
     const refusals =
-      sent < 0 ? everyOne(writer.count, kernelRefusal(-sent)) : this.collect(first, writer.count, keep)
+      sent < 0 ? allRefused(writer.count, kernelRefusal(-sent)) : this.collect(first, writer.count, keep)
     writer.clear()
     for (const { message, position } of answers) reply(message, position)
     return refusals
@@ -63,7 +71,7 @@ export class Requests implements Batch {
     for (;;) {
       const received = this.socket.receive()
       if (typeof received === 'string') {
-        return new Map([...everyOne(count, answerLost), ...refusals])
+        return new Map([...allRefused(count, answerLost), ...refusals])
       }
       for (const message of messages(this.socket.bytes, received)) {
         const position = message.sequence - first
@@ -160,8 +168,4 @@ function refusalIn({ bytes, type, flags, start, end }: NetlinkMessage): Refusal 
     if (attributes.type === NLMSGERR_ATTR_MSG) return kernelRefusal(errno, attributes.text())
   }
   return kernelRefusal(errno)
-}
-
-function everyOne(count: number, refusal: Refusal): Map<number, Refusal> {
-  return new Map(Array.from({ length: count }, (_, position) => [position, refusal]))
 }

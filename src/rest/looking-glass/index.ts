@@ -9,17 +9,18 @@ import {
   VPNV4,
   VPNV6,
 } from '../../bgp/family.ts'
-import type { Speaker } from '../../bgp/speaker.ts'
+import { MEMBERSHIPS, type Speaker } from '../../bgp/speaker.ts'
 import type { LogHealth } from '../../log-output.ts'
-import type { LogRecord } from '../../recent-log.ts'
+import type { LogSubject } from '../../recent-log.ts'
 import { parseIp } from '../../values/address.ts'
-import { formatLogTime, formatTime } from '../../values/time.ts'
+import { formatTime } from '../../values/time.ts'
 import type { VpnInstance } from '../../vpn/instance.ts'
 import { VPN_TYPES, type VpnType } from '../../vpn/request.ts'
 import type { VpnService } from '../../vpn/service.ts'
 import type { StateFileHealth } from '../../vpn/state-file.ts'
 import type { DataplaneView } from '../dataplane-view.ts'
 import { instanceNode } from './instances.ts'
+import { logsNode, type RecentRecords } from './logs.ts'
 import { peerNode, peerSummary } from './peers.ts'
 import { chains, showRoutes } from './routes.ts'
 import { collection, inline, leaf, type Node, tree } from './tree.ts'
@@ -37,8 +38,7 @@ export interface Views {
   readonly now: () => number
   /** Milliseconds since the start, independent of changes of the time of day. */
   readonly uptimeMs: () => number
-  /** The latest warnings and errors, newest first. */
-  readonly recentLog: () => readonly LogRecord[]
+  readonly recentLog: RecentRecords
   readonly logHealth: () => LogHealth
   /** Mistakes of the configuration, and files that expose secrets, in sentences. */
   readonly configProblems: () => readonly string[]
@@ -73,8 +73,8 @@ export function lookingGlass(views: Views, base: string): Node {
     summary: inline(() => summary(views)),
     config: leaf(() => views.config),
     bgp: bgpNode(views, base),
-    ...(views.services === null ? {} : { vpns: vpnsNode(views.services, base) }),
-    logs: leaf(() => views.recentLog().map((record) => ({ ...record, time: formatLogTime(record.time) }))),
+    ...(views.services === null ? {} : { vpns: vpnsNode(views.services, views.recentLog, base) }),
+    logs: logsNode(views.recentLog),
   }))
 }
 
@@ -99,18 +99,23 @@ function routeCounts({ rib, peers }: Speaker): unknown {
   return { local_routes_count: local, received_routes_count: received }
 }
 
-function bgpNode({ speaker, services }: Views, base: string): Node {
+function bgpNode({ speaker, services, recentLog }: Views, base: string): Node {
   const { peers, rib, config } = speaker
   const instances = [...(services?.vpns.instances.values() ?? [])]
   const peer = (peer: BgpPeer | undefined): Node | undefined =>
-    peer && peerNode(peer, config.routeTargetConstraint, base)
+    peer && peerNode(peer, config.routeTargetConstraint, recentLog, base)
   const peerOf = (name: string): Node | undefined => {
     const address = parseIp(name)
     return address === undefined ? undefined : peer(peers.get(address))
   }
   const instance = (name: string): Node | undefined => {
     const found = instances.find(({ routing }) => routing.config.name === name)
-    return found && instanceNode(found, services!.dataplane, base)
+    return found && instanceNode(found, services!.dataplane, recentLog, base)
+  }
+  const memberships = leaf(() => showRoutes(rib.ownRoutes(ROUTE_TARGET), base))
+  const worker = (name: string): Node | undefined => {
+    if (name.startsWith('BGP-')) return peerOf(name.slice('BGP-'.length))
+    return name === MEMBERSHIPS ? tree(() => ({ adv_routes: memberships })) : instance(name)
   }
   return tree(() => ({
     peers: collection(() => [...peers.values()].map(peerSummary), peerOf),
@@ -127,14 +132,14 @@ function bgpNode({ speaker, services }: Views, base: string): Node {
         ...[...peers.values()].map(({ source }) => ({ id: source.name })),
         ...instances.map(({ routing }) => ({ id: routing.config.name })),
       ],
-      (name) => (name.startsWith('BGP-') ? peerOf(name.slice('BGP-'.length)) : instance(name)),
+      worker,
     ),
     route_counts: inline(() => routeCounts(speaker)),
-    adv_routes: leaf(() => showRoutes(rib.ownRoutes(ROUTE_TARGET), base)),
+    adv_routes: memberships,
   }))
 }
 
-function vpnsNode({ vpns, dataplane, drivers }: ServiceViews, base: string): Node {
+function vpnsNode({ vpns, dataplane, drivers }: ServiceViews, recentLog: RecentRecords, base: string): Node {
   const instances = (): VpnInstance[] => [...vpns.instances.values()]
   return tree(() => ({
     instances: collection(
@@ -146,7 +151,7 @@ function vpnsNode({ vpns, dataplane, drivers }: ServiceViews, base: string): Nod
         })),
       (id) => {
         const instance = vpns.instances.get(id)
-        return instance && instanceNode(instance, dataplane, base)
+        return instance && instanceNode(instance, dataplane, recentLog, base)
       },
     ),
     dataplane: tree(() => ({
@@ -154,7 +159,7 @@ function vpnsNode({ vpns, dataplane, drivers }: ServiceViews, base: string): Nod
         () => VPN_TYPES.map((id) => ({ id })),
         (name) => {
           const type = VPN_TYPES.find((id) => id === name)
-          return type && driverNode(drivers[type])
+          return type && driverNode(type, drivers[type], recentLog)
         },
       ),
       ids: leaf(() => Object.fromEntries(vpns.labels.entries())),
@@ -171,12 +176,19 @@ function vpnsNode({ vpns, dataplane, drivers }: ServiceViews, base: string): Nod
   }))
 }
 
-function driverNode({ name, config, localAddress, kernelRelease, encapsulations }: DriverView): Node {
+/** Log lines of forwarding concern both types; nothing is forwarded by the dummy driver. */
+function driverNode(type: VpnType, view: DriverView, recentLog: RecentRecords): Node {
+  const { name, config, localAddress, kernelRelease, encapsulations } = view
+  const about: readonly LogSubject[] = [
+    `vpn ${type}`,
+    ...(name === 'dummy' ? [] : ['part dataplane' as const]),
+  ]
   return tree(() => ({
     name: inline(() => name),
     local_address: inline(() => localAddress),
     supported_encaps: inline(() => encapsulations),
     config: inline(() => config),
     kernel_release: inline(() => kernelRelease),
+    logs: logsNode(recentLog, () => about),
   }))
 }

@@ -4,6 +4,7 @@ import { formatRouteTarget, type RouteTarget } from '../../bgp/values/extended-c
 import { formatRd, ipv4Rd } from '../../bgp/values/rd.ts'
 import type { Entry, EntryStatus } from '../../dataplane/model.ts'
 import type { Readvertisement, ReadvertiseTargets } from '../../ipvpn/readvertise.ts'
+import type { LogSubject } from '../../recent-log.ts'
 import { formatIp } from '../../values/address.ts'
 import { formatMac } from '../../values/mac.ts'
 import { ensure } from '../../values/map.ts'
@@ -12,13 +13,19 @@ import { type DataplaneView, showStatus } from '../dataplane-view.ts'
 import { LazyObject } from '../json-stream.ts'
 import { shown } from '../status-entries.ts'
 import { type EvpnRouteUse, evpnRouteUses, type RouteGroup } from './evpn-routes.ts'
+import { logsNode, type RecentRecords } from './logs.ts'
 import { showRoute, showRoutes, subscription } from './routes.ts'
 import { inline, leaf, type Node, tree } from './tree.ts'
 
 const shownTargets = (targets: Iterable<RouteTarget>): string[] =>
   [...targets].map((target) => `target:${formatRouteTarget(target)}`)
 
-export function instanceNode(instance: VpnInstance, dataplane: DataplaneView, base: string): Node {
+export function instanceNode(
+  instance: VpnInstance,
+  dataplane: DataplaneView,
+  recentLog: RecentRecords,
+  base: string,
+): Node {
   const { routing } = instance
   const { config } = routing
   const isEvpn = instance.type === 'evpn'
@@ -53,7 +60,8 @@ export function instanceNode(instance: VpnInstance, dataplane: DataplaneView, ba
       ? {}
       : { readvertised: leaf(() => showRoutes(instance.vrf.readvertisement.readvertised(), base)) }),
     ports: leaf(() => ports(instance)),
-    dataplane: dataplaneNode(instance, dataplane, base),
+    logs: logsNode(recentLog, () => [`instance ${config.id}`, ...aboutDevices(instance)]),
+    dataplane: dataplaneNode(instance, dataplane, recentLog, base),
   }))
 }
 
@@ -80,12 +88,21 @@ function gatewayPort(instance: VpnInstance, base: string): unknown {
   return { interface: gateway.port, ipvpn: { href, id: name, external_instance_id: id } }
 }
 
-function dataplaneNode(instance: VpnInstance, dataplane: DataplaneView, base: string): Node {
+const aboutDevices = (instance: VpnInstance): LogSubject[] =>
+  [...devicesOf(instance)].map((device) => `device ${device}` as const)
+
+function dataplaneNode(
+  instance: VpnInstance,
+  dataplane: DataplaneView,
+  recentLog: RecentRecords,
+  base: string,
+): Node {
   const { type } = instance
   return tree(() => ({
     driver: inline(() => ({ id: type, href: `${base}/vpns/dataplane/drivers/${type}` })),
     ...devicesNode(instance),
     entries: leaf(() => shownEntries(instance, dataplane)),
+    logs: logsNode(recentLog, () => aboutDevices(instance)),
   }))
 }
 

@@ -8,6 +8,7 @@ import { formatIp } from '../../values/address.ts'
 import { hex, octets } from '../../values/bytes.ts'
 import { formatTime } from '../../values/time.ts'
 import { showCapabilities } from './capabilities.ts'
+import { logsNode, type RecentRecords } from './logs.ts'
 import { chains, showRoute, showRoutes, subscription } from './routes.ts'
 import { inline, leaf, type Node, tree } from './tree.ts'
 
@@ -39,7 +40,12 @@ export function whyDown({ sessions }: BgpPeer): string | null {
 }
 
 /** One peer: what bagpipe-bgp shows of it, then the session's parameters and message counts. */
-export function peerNode(peer: BgpPeer, routeTargetConstraint: boolean, base: string): Node {
+export function peerNode(
+  peer: BgpPeer,
+  routeTargetConstraint: boolean,
+  recentLog: RecentRecords,
+  base: string,
+): Node {
   const { sessions, negotiated, source, routesIn, routesOut, staleRoutes } = peer
   const { config } = sessions
   const families = [...(negotiated?.families ?? [])]
@@ -104,6 +110,7 @@ export function peerNode(peer: BgpPeer, routeTargetConstraint: boolean, base: st
       stale_families: [...staleRoutes.families].map(familyName),
       end_of_rib: [...routesIn.complete.keys()].map(familyName),
     })),
+    logs: logsNode(recentLog, () => [`peer ${sessions.name}`]),
     received_routes: leaf(() => received(peer, base)),
     adv_routes: leaf(() => showRoutes(routesOut.routes(), base)),
     quarantine: leaf(() =>

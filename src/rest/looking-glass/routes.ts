@@ -21,7 +21,7 @@ export function showRoute(route: Route, base: string): Record<string, unknown> {
       attributes: formatAttributes(set.attributes),
       next_hop: set.nextHop === null ? null : formatIp(set.nextHop),
       ...(targets.length === 0 ? {} : { route_targets: targets }),
-      source: { id: source.name, href: `${base}/bgp/workers/${source.name}` },
+      source: { id: source.name, href: `${base}/bgp/workers/${encodeURIComponent(source.name)}` },
     },
   }
 }

@@ -34,8 +34,27 @@ const MESSAGES = {
 
 /** GoBGP's metrics of peers, under its names and labels, so that its dashboards and alerts fit. */
 export function addPeerMetrics(registry: Registry, { peers, clock }: Speaker): void {
-  const registers = [registry]
-  const counter = (name: string, help: string, value: (peer: BgpPeer) => number) =>
+  const metrics = new PeerMetrics(registry, peers)
+  addMessageCounters(metrics)
+  addSessionGauges(metrics, clock)
+  addRouteGauges(metrics)
+}
+
+/** Labels, and the value with them. */
+type Sample = readonly [Readonly<Record<string, string>>, number]
+
+/** Registers metrics whose values are read of all peers at each scrape. */
+class PeerMetrics {
+  private readonly registers: Registry[]
+  private readonly peers: Speaker['peers']
+
+  constructor(registry: Registry, peers: Speaker['peers']) {
+    this.registers = [registry]
+    this.peers = peers
+  }
+
+  counter(name: string, help: string, value: (peer: BgpPeer) => number): void {
+    const { peers, registers } = this
     new Counter({
       name,
       help,
@@ -46,8 +65,10 @@ export function addPeerMetrics(registry: Registry, { peers, clock }: Speaker): v
         for (const one of peers.values()) this.inc({ peer: one.sessions.name }, value(one))
       },
     })
-  type Values = readonly [Readonly<Record<string, string>>, number]
-  const gauge = (name: string, help: string, labels: string[], values: (peer: BgpPeer) => Values[]) =>
+  }
+
+  gauge(name: string, help: string, labels: string[], samples: (peer: BgpPeer) => Sample[]): void {
+    const { peers, registers } = this
     new Gauge({
       name,
       help,
@@ -56,36 +77,42 @@ export function addPeerMetrics(registry: Registry, { peers, clock }: Speaker): v
       collect() {
         this.reset()
         for (const one of peers.values())
-          for (const [own, value] of values(one)) this.set({ peer: one.sessions.name, ...own }, value)
+          for (const [own, value] of samples(one)) this.set({ peer: one.sessions.name, ...own }, value)
       },
     })
+  }
+}
 
+function addMessageCounters(metrics: PeerMetrics): void {
   for (const direction of ['received', 'sent'] as const) {
     const total = (counts: Readonly<Record<number, number>>) =>
       Object.values(counts).reduce((sum, count) => sum + count, 0)
     for (const [name, type] of Object.entries(MESSAGES)) {
       const help = `Number of ${direction} BGP ${name.toUpperCase()} messages`
-      counter(
+      metrics.counter(
         `bgp_${direction}_${name}_total`,
         help,
         ({ sessions }) => sessions.messages[direction][type] ?? 0,
       )
     }
-    counter(`bgp_${direction}_message_total`, `Number of ${direction} BGP messages`, ({ sessions }) =>
+    metrics.counter(`bgp_${direction}_message_total`, `Number of ${direction} BGP messages`, ({ sessions }) =>
       total(sessions.messages[direction]),
     )
   }
-  counter(
+  metrics.counter(
     'bgp_received_withdraw_update_total',
     'Number of received BGP UPDATE messages that withdraw routes',
     ({ routesIn }) => routesIn.counters.withdrawUpdates,
   )
-  counter(
+  metrics.counter(
     'bgp_received_withdraw_prefix_total',
     'Number of routes withdrawn by received BGP UPDATE messages',
     ({ routesIn }) => routesIn.counters.withdrawn,
   )
-  gauge(
+}
+
+function addSessionGauges(metrics: PeerMetrics, clock: Speaker['clock']): void {
+  metrics.gauge(
     'bgp_peer_state',
     'State of the BGP session with the peer and its administrative state; always 1',
     ['session_state', 'admin_state'],
@@ -93,7 +120,7 @@ export function addPeerMetrics(registry: Registry, { peers, clock }: Speaker): v
       [{ session_state: sessions.state.toUpperCase(), admin_state: disabled ? 'DOWN' : 'UP' }, 1],
     ],
   )
-  gauge(
+  metrics.gauge(
     'bgp_peer_uptime',
     'Seconds for which the session has been established, else 0',
     [],
@@ -101,25 +128,31 @@ export function addPeerMetrics(registry: Registry, { peers, clock }: Speaker): v
       [{}, sessions.state === 'Established' ? (clock.now() - sessions.establishedAt) / 1000 : 0],
     ],
   )
-  gauge('bgp_peer_asn', 'AS number of the peer', ['router_id'], ({ sessions, negotiated }) => [
+  metrics.gauge('bgp_peer_asn', 'AS number of the peer', ['router_id'], ({ sessions, negotiated }) => [
     [{ router_id: routerId(negotiated?.peer.identifier) }, sessions.config.as],
   ])
-  gauge('bgp_peer_local_asn', 'AS number presented to the peer', ['router_id'], ({ sessions }) => [
+  metrics.gauge('bgp_peer_local_asn', 'AS number presented to the peer', ['router_id'], ({ sessions }) => [
     [{ router_id: formatIp(sessions.localAddress) }, sessions.localAs],
   ])
-  gauge('bgp_peer_type', 'Type of the peer: internal (0) or external (1)', [], ({ sessions }) => [
+  metrics.gauge('bgp_peer_type', 'Type of the peer: internal (0) or external (1)', [], ({ sessions }) => [
     [{}, Number(sessions.config.as !== sessions.localAs)],
   ])
-  gauge('bgp_peer_password_set', 'Whether the peer has a key of TCP MD5 signatures', [], ({ sessions }) => [
-    [{}, Number(sessions.config.md5Key !== null)],
-  ])
-  gauge(
+  metrics.gauge(
+    'bgp_peer_password_set',
+    'Whether the peer has a key of TCP MD5 signatures',
+    [],
+    ({ sessions }) => [[{}, Number(sessions.config.md5Key !== null)]],
+  )
+}
+
+function addRouteGauges(metrics: PeerMetrics): void {
+  metrics.gauge(
     'bgp_routes_received',
     'Number of routes received from the peer, stale ones with them',
     ['route_family'],
     (peer) => families(peer).map((family) => [labelOf(family), received(peer, family)]),
   )
-  gauge('bgp_routes_accepted', 'Number of routes of the peer in the RIB', ['route_family'], (peer) =>
+  metrics.gauge('bgp_routes_accepted', 'Number of routes of the peer in the RIB', ['route_family'], (peer) =>
     families(peer).map((family) => [labelOf(family), inRib(peer, family)]),
   )
 }

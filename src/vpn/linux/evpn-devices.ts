@@ -2,7 +2,7 @@ import { RequestError } from '../../api/errors.ts'
 import type { Dataplane, Interface } from '../../dataplane/model.ts'
 import { formatIp, isIpv4 } from '../../values/address.ts'
 import type { MacVrfDevices, VxlanOptions } from './mac-vrf.ts'
-import { bridgeName, vxlanName } from './names.ts'
+import { bagpipeVxlanName, bridgeName, vxlanName } from './names.ts'
 
 type Vtep = Pick<VxlanOptions, 'vxlanPort' | 'vtep'>
 
@@ -17,9 +17,19 @@ export class EvpnDevices {
     this.vtep = vtep
   }
 
-  /** The devices of a new instance, with the bridge's VXLAN device of its VNI if there is one. Throws `RequestError` for a conflicting external device. */
-  async choose(linuxBridge: string | null, suffix: string, vni: number): Promise<MacVrfDevices> {
-    const found = linuxBridge === null ? undefined : await this.dataplane.vxlanIn(linuxBridge, vni)
+  /**
+   * The devices of a new instance: the VXLAN device of its VNI that is in the agent's bridge, or those that bagpipe-bgp left, under their present
+   * names, where there are any. Throws `RequestError` for a conflicting external device.
+   */
+  async choose(
+    id: string,
+    { linuxBridge, suffix, vni }: { linuxBridge: string | null; suffix: string; vni: number },
+  ): Promise<MacVrfDevices> {
+    const [found, named, ...links] = await Promise.all([
+      linuxBridge === null ? undefined : this.dataplane.vxlanIn(linuxBridge, vni),
+      this.leftFor(id),
+      ...[bridgeName(suffix), vxlanName(suffix)].map((name) => this.dataplane.interfaceNamed(name)),
+    ])
     const givenVxlan = found !== undefined && !found.owned
     const reason = givenVxlan ? unusable(found, this.vtep) : null
     if (reason !== null)
@@ -27,11 +37,22 @@ export class EvpnDevices {
         'LINUXBR_UNUSABLE',
         `linuxbr: VXLAN device ${found?.name} of VNI ${vni} in ${linuxBridge} cannot be used: ${reason}. Change it, or delete it for chanter to make one`,
       )
-    const bridge = linuxBridge ?? bridgeName(suffix)
-    const vxlan = found?.name ?? vxlanName(suffix)
+    const left = found ?? (named?.vni === vni ? named : undefined)
+    const bridge = linuxBridge ?? (await this.bridgeLeftWith(left)) ?? bridgeName(suffix)
+    const vxlan = left?.name ?? vxlanName(suffix)
     const own = [...(linuxBridge === null ? [bridge] : []), ...(givenVxlan ? [] : [vxlan])]
-    await Promise.all(own.map((device) => this.checkFree(device)))
+    for (const link of links) if (link !== undefined && own.includes(link.name)) checkFree(link)
     return { bridge, givenBridge: linuxBridge !== null, vxlan, givenVxlan }
+  }
+
+  /** The VNI of the VXLAN device that bagpipe-bgp left for an instance; null where there is none. */
+  async vniLeftFor(id: string): Promise<number | null> {
+    return (await this.leftFor(id))?.vni ?? null
+  }
+
+  /** Whether a VXLAN device of the node has the VNI. */
+  async isVniTaken(vni: number): Promise<boolean> {
+    return (await this.dataplane.vxlansOn(this.vtep.vxlanPort)).some((one) => one.vni === vni)
   }
 
   /** The instance that has the bridge, claimed before its first endpoint exists. */
@@ -56,14 +77,27 @@ export class EvpnDevices {
     if (this.users.get(bridge) === instance) this.users.delete(bridge)
   }
 
-  private async checkFree(device: string): Promise<void> {
-    const link = await this.dataplane.interfaceNamed(device)
-    if (link !== undefined && !link.owned)
-      throw new RequestError(
-        'INTERFACE_EXTERNAL',
-        `interface ${device}, which the instance needs, exists and is not owned by chanter: delete or rename it`,
-      )
+  /** The VXLAN device with the name that bagpipe-bgp gives the instance's, if it left one that no instance has adopted. */
+  private async leftFor(id: string): Promise<Interface | undefined> {
+    const link = await this.dataplane.interfaceNamed(bagpipeVxlanName(id))
+    const isLeft = link?.kind === 'vxlan' && link.owned && link.alias === null
+    return isLeft && link.port === this.vtep.vxlanPort ? link : undefined
   }
+
+  /** The bridge that bagpipe-bgp made for a VXLAN device; null where there is none. */
+  private async bridgeLeftWith(vxlan: Interface | undefined): Promise<string | null> {
+    const name = vxlan?.owned && vxlan.alias === null ? vxlan.master : null
+    const bridge = name === null ? undefined : await this.dataplane.interfaceNamed(name)
+    return bridge?.kind === 'bridge' && bridge.owned && bridge.alias === null ? bridge.name : null
+  }
+}
+
+function checkFree({ name, owned }: Interface): void {
+  if (owned) return
+  throw new RequestError(
+    'INTERFACE_EXTERNAL',
+    `interface ${name}, which the instance needs, exists and is not owned by chanter: delete it (ip link delete ${name}), or rename it`,
+  )
 }
 
 /** Why no other instance can have a bridge, in words that follow its name. */

@@ -29,6 +29,9 @@ export function nameSuffix(instanceId: string, isTaken: (suffix: string) => bool
 }
 
 export const bridgeName = (suffix: string): string => BRIDGE_PREFIX + suffix
+/** The name that bagpipe-bgp gives the VXLAN device of an instance, cut as it does: instances may share it. */
+export const bagpipeVxlanName = (instanceId: string): string =>
+  (VXLAN_PREFIX + instanceId).slice(0, MAX_NAME_LENGTH)
 export const vxlanName = (suffix: string): string => VXLAN_PREFIX + suffix
 
 /** The name of a tunnel to a provider edge, or from all: an IPv4 address in hex, for an IPv6 address a hash. */

@@ -1,0 +1,12 @@
+import type { Eventual } from '../eventual.ts'
+import { allRefused, driverLost, type Refusal, type Refused } from '../refusal.ts'
+
+/** An answer that was lost counts as a refusal. */
+export function orLost<T>(answer: Eventual<T>): Eventual<T | Refusal> {
+  return answer instanceof Promise ? answer.catch(driverLost) : answer
+}
+
+/** As `orLost`, for a batch of that many entries. */
+export function orAllLost(answer: Eventual<Refused>, count: number): Eventual<Refused> {
+  return answer instanceof Promise ? answer.catch((error) => allRefused(count, driverLost(error))) : answer
+}

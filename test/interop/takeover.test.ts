@@ -1,0 +1,56 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { CHANTER } from '../../src/lab/chanter.ts'
+import { run } from '../../src/lab/command.ts'
+import { indexOf, ping } from '../support/interop.ts'
+import { Takeover } from '../support/takeover.ts'
+
+let takeover: Takeover
+const [BRIDGE, VXLAN] = ['evpn---3f2a9c1e', 'vxlan--3f2a9c1e']
+
+beforeAll(async () => {
+  takeover = await Takeover.start('UUID')
+})
+
+afterAll(() => takeover.close())
+
+const ip = (...words: string[]) => run('ip', '-n', takeover.host.namespace, ...words)
+const operator = (...words: string[]) => takeover.lab.exec(takeover.host.namespace, CHANTER, ...words)
+
+/** Packets pass between the VMs in both directions. */
+async function connected(): Promise<void> {
+  const [{ vm: one }, { vm: two }] = takeover.network.sites
+  await takeover.lab.eventually('the VMs reach each other', async () => {
+    const lost = await ping(takeover.lab, one, two).then(
+      () => null,
+      (error: Error) => error.message,
+    )
+    return lost === null ? { value: lost } : { seen: lost }
+  })
+  await ping(takeover.lab, two, one)
+}
+
+test('chanter takes over from a bagpipe-bgp that was killed: its devices stay, and become owned', async () => {
+  const before = [await indexOf(takeover.host, BRIDGE), await indexOf(takeover.host, VXLAN)]
+  await takeover.stop('SIGKILL')
+  await takeover.startChanter()
+  const left = await operator('status').catch((error: Error) => error.message)
+  expect(left).toContain(`links that bagpipe-bgp left and that still forward: ${BRIDGE}, ${VXLAN}`)
+  await takeover.attach()
+  expect([await indexOf(takeover.host, BRIDGE), await indexOf(takeover.host, VXLAN)]).toEqual(before)
+  expect(await ip('link', 'show', VXLAN)).toContain('alias chanter:3f2a9c1e-6d0b-4c58-9b1e-0a7d5c2f4e61')
+  await connected()
+  expect(await operator('status').catch((error: Error) => error.message)).not.toContain('bagpipe-bgp left')
+})
+
+test('and back: after chanter cleanup bagpipe-bgp works as on a new node', async () => {
+  await takeover.stop('SIGTERM')
+  const stateFile = join(takeover.lab.directory, `${takeover.host.name}.state`)
+  expect(await operator('cleanup', '--state-file', stateFile)).toContain(`removed vxlan ${VXLAN}`)
+  expect(await ip('-br', 'link')).not.toMatch(/evpn---|vxlan--/)
+  await takeover.startBagpipe()
+  // cleanup leaves ports down, and bagpipe-bgp does not set them up
+  await ip('link', 'set', takeover.network.sites[0].vm.port, 'up')
+  await takeover.settle()
+  await connected()
+})

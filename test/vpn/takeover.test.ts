@@ -1,0 +1,143 @@
+import { beforeEach, expect, test } from 'vitest'
+import type { Link } from '../../src/dataplane/driver.ts'
+import { parseInterfaceAddress } from '../../src/values/address.ts'
+import { mac, TestNode } from '../support/node.ts'
+import { ip, peerConfig } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { VirtualNetwork } from '../support/virtual-network.ts'
+
+const A = '10.77.0.11'
+const B = '10.77.0.12'
+/** bagpipe-bgp's names have 8 characters of an id. */
+const UUID = '3f2a9c1e-6d0b-4c58-9b1e-0a7d5c2f4e61'
+const LIKE_IT = '3f2a9c1e-0000-4c58-9b1e-0a7d5c2f4e61'
+/** Longer than a device that was found after convergence waits for its routes. */
+const SWEPT_MS = 61_000
+
+let clock: VirtualClock
+let node: TestNode
+
+beforeEach(() => {
+  clock = new VirtualClock()
+  node = new TestNode(A, [peerConfig(B)], clock, new VirtualNetwork(clock))
+  node.plug('eth0', 'tap1', 'tap2')
+  node.driver.kernel.holders.set(ip(A), 'eth0')
+})
+
+const links = () => node.driver.kernel.links
+const named = (name: string): Link | undefined => links().get(name)
+
+/** What bagpipe-bgp leaves for an instance whose id begins like that, with a port in its bridge. */
+function leave(suffix: string, traits: Partial<Link> = {}, bridge = `evpn---${suffix}`): void {
+  const { kernel } = node.driver
+  kernel.addLink(bridge, { kind: 'bridge', owned: bridge.startsWith('evpn---'), up: true })
+  kernel.addLink(`vxlan--${suffix}`, {
+    ...{ kind: 'vxlan', vni: 100, port: 4789, local: ip(A), up: true, owned: true, outdated: true },
+    ...traits,
+  })
+  kernel.enslave(`vxlan--${suffix}`, bridge)
+  for (const port of ['tap1', 'tap2']) kernel.enslave(port, bridge)
+}
+
+const devicesOf = (id: string) => {
+  const instance = node.vpns.instances.get(id)
+  return instance?.type === 'evpn' ? instance.forwarding.state.devices : undefined
+}
+const indexes = (...names: string[]) => names.map((name) => named(name)?.index)
+
+test.each([
+  ['an id of its own', 'net1', 'net1'],
+  ['a UUID', UUID, '3f2a9c1e'],
+])(
+  '%s: bridge and VXLAN device are adopted under their names, and ports stay',
+  async (_, instanceId, suffix) => {
+    leave(suffix)
+    const names = [`evpn---${suffix}`, `vxlan--${suffix}`]
+    const before = indexes(...names)
+    await node.attach({ instanceId })
+    expect(devicesOf(instanceId)).toMatchObject({ bridge: names[0], vxlan: names[1] })
+    expect(indexes(...names)).toEqual(before)
+    for (const name of names) expect(named(name)?.alias).toBe(`chanter:${instanceId}`)
+    expect(named('tap2')?.master).toBe(names[0])
+    expect(node.isInStep).toBe(true)
+    await node.detach({ instanceId })
+    expect(named(names[1]!)).toBeUndefined()
+  },
+)
+
+test('the VXLAN device is recreated once the desired state is complete, and not before', async () => {
+  leave('net1')
+  await node.attach()
+  const [bridge, vxlan] = indexes('evpn---net1', 'vxlan--net1')
+  clock.advance(SWEPT_MS)
+  expect(indexes('vxlan--net1')).toEqual([vxlan])
+  node.reconciler.complete()
+  clock.advance(1000)
+  expect(named('vxlan--net1')).toMatchObject({ outdated: false, master: 'evpn---net1', up: true })
+  expect(indexes('vxlan--net1')).not.toEqual([vxlan])
+  expect(indexes('evpn---net1')).toEqual([bridge])
+  expect(node.isInStep).toBe(true)
+})
+
+test('an agent that comes after convergence has its device recreated a minute later', async () => {
+  node.reconciler.complete()
+  leave('net1')
+  await node.attach()
+  const [vxlan] = indexes('vxlan--net1')
+  clock.advance(1000)
+  expect(indexes('vxlan--net1')).toEqual([vxlan])
+  clock.advance(SWEPT_MS)
+  expect(named('vxlan--net1')?.outdated).toBe(false)
+})
+
+test('the VXLAN device in the bridge of the agent is adopted, and goes with the last detach', async () => {
+  leave('3f2a9c1e', {}, 'brq1')
+  const attached = { instanceId: UUID, linuxBridge: 'brq1' }
+  await node.attach(attached)
+  expect(devicesOf(UUID)).toMatchObject({ vxlan: 'vxlan--3f2a9c1e', givenVxlan: false, givenBridge: true })
+  expect(named('vxlan--3f2a9c1e')?.alias).toBe(`chanter:${UUID}`)
+  await node.detach({ instanceId: UUID })
+  expect(named('vxlan--3f2a9c1e')).toBeUndefined()
+  expect(named('brq1')).toBeDefined()
+})
+
+test('without its bridge, which some versions delete at their end, the VXLAN device is adopted alone', async () => {
+  leave('3f2a9c1e')
+  node.driver.kernel.deleteLink('evpn---3f2a9c1e')
+  const [vxlan] = indexes('vxlan--3f2a9c1e')
+  await node.attach({ instanceId: UUID })
+  const bridge = devicesOf(UUID)?.bridge
+  expect(named('vxlan--3f2a9c1e')).toMatchObject({ index: vxlan, master: bridge })
+  expect(node.isInStep).toBe(true)
+})
+
+test('of two ids that begin alike, the one with the VNI has the devices', async () => {
+  leave('3f2a9c1e')
+  await node.attach({ instanceId: LIKE_IT, vni: 101 })
+  expect(devicesOf(LIKE_IT)?.bridge).not.toBe('evpn---3f2a9c1e')
+  expect(named('evpn---3f2a9c1e')?.alias).toBe(null)
+  await node.attach({ instanceId: UUID, port: 'tap2', mac: mac('02:00:00:00:01:02') })
+  expect(devicesOf(UUID)?.bridge).toBe('evpn---3f2a9c1e')
+  // an id that is all of the name gets another one
+  const short = { instanceId: '3f2a9c1e', vni: 102, mac: mac('02:00:00:00:01:03'), port: 'tap3' }
+  node.plug('tap3')
+  await node.attach({ ...short, ip: parseInterfaceAddress('192.168.10.3/24')! })
+  expect(devicesOf('3f2a9c1e')?.bridge).not.toBe('evpn---3f2a9c1e')
+  expect(node.isInStep).toBe(true)
+})
+
+test('an instance without a VNI keeps that of its device, and no other gets it', async () => {
+  leave('3f2a9c1e', { vni: 16 })
+  await node.attach({ vni: null })
+  await node.attach({ instanceId: UUID, vni: null, port: 'tap2', mac: mac('02:00:00:00:01:02') })
+  const vniOf = (id: string) => {
+    const instance = node.vpns.instances.get(id)
+    return instance?.type === 'evpn' ? instance.macVrf.config.vni : undefined
+  }
+  expect([vniOf('net1'), vniOf(UUID)]).toEqual([17, 16])
+})
+
+test('a device that is not of bagpipe-bgp stays refused, with the command that frees the name', async () => {
+  leave('net1', { owned: false })
+  await expect(node.attach()).rejects.toThrow('delete it (ip link delete vxlan--net1), or rename it')
+})
