@@ -82,6 +82,7 @@ export async function runReflector(
   )
   const rest = restServer({
     vpns: null,
+    reload: null,
     ping: newPing(),
     access: { ...LOCAL_ACCESS, token: config.api?.token ?? null, hosts: [hostname()] },
     log: log.child({ part: 'rest' }),
@@ -113,6 +114,8 @@ export async function runReflector(
   const stopGivingBack = giveBackMemory(clock)
   log.info({ as: config.as, listen: formatIp(config.listenAddress), port: config.listenPort }, 'ready')
   return {
+    alive: async () => {},
+    status: () => speaker.sessionCounts,
     async stop() {
       stopGivingBack()
       speaker.stop('the reflector is stopping')

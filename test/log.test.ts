@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { createLog, type Logs } from '../src/log.ts'
+import { createLog, type Logs, plainLog } from '../src/log.ts'
 import { temporaryFiles } from './support/files.ts'
 
 /** The text of the log after `work`. */
 async function logged(work: (logs: Logs) => void): Promise<string> {
   const file = join(temporaryFiles({}), 'log')
-  const logs = createLog({ debug: false, file })
+  const logs = createLog(plainLog(false, file))
   work(logs)
   await logs.output.flush(5000)
   return readFileSync(file, 'utf8')

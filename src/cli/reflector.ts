@@ -3,7 +3,7 @@ import type { Options } from 'yargs'
 import { maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
 import type { KeyFile } from '../config/key-file.ts'
 import { keyFile, tokenFile } from '../config/types.ts'
-import { createLog } from '../log.ts'
+import { createLog, plainLog } from '../log.ts'
 import type { ReflectorConfig } from '../reflector.ts'
 import { formatIp, type Ip, isIpv4, isLoopback, parseInterfaceAddress, parseIp } from '../values/address.ts'
 import { CliError, command } from './command.ts'
@@ -88,7 +88,7 @@ export const reflector = command({
       api: api === null ? null : { ...api, token: token?.key ?? null },
     }
     const { runReflector } = await import('../reflector.ts')
-    const logs = createLog({ debug: args.debug, file: args['log-file'] ?? null })
+    const logs = createLog(plainLog(args.debug, args['log-file'] ?? null))
     await untilSignal(logs, () => runReflector(config, logs))
   },
 })

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { LOCAL_ACCESS } from '../../src/rest/access.ts'
-import { type TestApi, testApi } from '../support/api.ts'
+import { noReload, type TestApi, testApi } from '../support/api.ts'
 
 const TOKEN = '0123456789abcdef0123'
 const ELSEWHERE = '192.0.2.9'
@@ -92,7 +92,7 @@ test.each([
 
 describe('with a token', () => {
   beforeEach(() => {
-    api = testApi('linux', { ...LOCAL_ACCESS, token: TOKEN })
+    api = testApi('linux', noReload, { ...LOCAL_ACCESS, token: TOKEN })
   })
 
   const ask = async (remoteAddress: string, authorization?: string, host = '10.77.0.13:8082') => {

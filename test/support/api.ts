@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { Reload } from '../../src/api/reload.ts'
 import { SPEAKER_DEFAULTS, Speaker } from '../../src/bgp/speaker.ts'
 import { systemClock } from '../../src/clock.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
@@ -28,9 +29,15 @@ export interface TestApi {
   readonly driver: MemoryDriver
 }
 
+/** Finds no difference. */
+export const noReload: Reload = async ({ dryRun }) => ({
+  report: { dry_run: dryRun, peers: [], options: [], warnings: [] },
+})
+
 /** The API of a node `node1` without network, with interfaces gp0 to gp59: as with the Linux drivers, whose kernel is in memory, or with dummies. */
 export function testApi(
   name: 'linux' | 'dummy' = 'linux',
+  reload: Reload | null = noReload,
   access: ApiAccess = { ...LOCAL_ACCESS, hosts: ['node1'] },
 ): TestApi {
   const pretend = (link: string) => !isOwnedName(link, RANGES.vrfPrefix)
@@ -76,6 +83,7 @@ export function testApi(
   const app = held(
     restServer({
       vpns,
+      reload,
       ping: newPing(),
       log: silent,
       events: noEvents,
