@@ -39,7 +39,7 @@ if (parentPort !== null) {
   const { server, path, connections, pipelined } = workerData as CrowdOptions
   const counts = { answers: 0, octets: 0, closed: 0 }
   const closing = pipelined === 1 ? 'Connection: close\r\n' : ''
-  const asked = `GET ${path} HTTP/1.1\r\nHost: bench\r\n${closing}\r\n`.repeat(pipelined)
+  const asked = `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${closing}\r\n`.repeat(pipelined)
   const ask = (): void => {
     const socket = connect(server.port, server.host)
     let isEnded = false

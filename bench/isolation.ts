@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { request, type Server } from '../src/client.ts'
+import { UNPROTECTED } from '../src/config/api-options.ts'
 import { formatIni } from '../src/lab/chanter.ts'
 import { run } from '../src/lab/command.ts'
 import { Lab } from '../src/lab/lab.ts'
@@ -69,7 +70,7 @@ async function start(lab: Lab, checkout: string, host: LabHost, peer: LabHost): 
     formatIni({
       BGP: { local_address: host.address, peers: peer.address, my_as: AS, connect_retry_time: 1 },
       DEFAULT: { state_file: join(lab.directory, `${host.name}.state`) },
-      API: { host: '0.0.0.0', port: PORT },
+      API: { host: '0.0.0.0', port: PORT, unprotected: UNPROTECTED },
       DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux' },
     }),
   )

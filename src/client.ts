@@ -1,7 +1,25 @@
-/** Where a daemon's REST API listens. */
+import { request as httpRequest, type RequestOptions } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { text } from 'node:stream/consumers'
+
+/** Where a daemon's REST API listens, and what a client presents there. */
 export interface Server {
   readonly host: string
   readonly port: number
+  /** Path of the Unix socket that takes the place of both. */
+  readonly socket?: string | undefined
+  /** Bearer token. */
+  readonly token?: string | undefined
+  /** With it, the connection uses TLS. */
+  readonly tls?: ClientTls | undefined
+}
+
+/** PEM texts. */
+export interface ClientTls {
+  /** The CAs that the certificate of the daemon may be of; those of the system when not given. */
+  readonly ca?: string | undefined
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
 }
 
 export interface Answer {
@@ -23,28 +41,61 @@ export class NoAnswer extends Error {
 /** An attach may wait for the kernel, but a request to a daemon in trouble must still end. */
 const TIMEOUT_MS = 60_000
 
-export function urlOf({ host, port }: Server, path: string): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}${path}`
+export function urlOf({ host, port, socket, tls }: Server, path: string): string {
+  if (socket !== undefined) return `unix:${socket}:${path}`
+  const scheme = tls === undefined ? 'http' : 'https'
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${path}`
 }
 
 /** GETs `path`, or POSTs `body` to it as JSON. Throws NoAnswer. */
 export async function request(server: Server, path: string, body?: unknown): Promise<Answer> {
-  const url = urlOf(server, path)
-  const post = { method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }
   try {
-    const response = await fetch(url, {
-      ...(body === undefined ? {} : post),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    })
-    return { status: response.status, body: await response.text() }
+    return await exchange(server, path, body)
   } catch (error) {
+    const isSilent = error instanceof Silence
     const why = reason(error)
     const advice =
       why === 'connection refused'
         ? 'is the daemon running there? `chanter daemon` starts it'
         : 'is that the right address?'
-    throw new NoAnswer(`no answer from ${url} (${why}): ${advice}`, isTimeout(error))
+    throw new NoAnswer(`no answer from ${urlOf(server, path)} (${why}): ${advice}`, isSilent)
   }
+}
+
+class Silence extends Error {
+  constructor() {
+    super(`nothing within ${TIMEOUT_MS / 1000} s`)
+  }
+}
+
+function exchange(server: Server, path: string, body: unknown): Promise<Answer> {
+  const { host, port, socket, token, tls } = server
+  const payload = body === undefined ? undefined : JSON.stringify(body)
+  const options: RequestOptions = {
+    ...(socket === undefined ? { host, port } : { socketPath: socket }),
+    ...tls,
+    path,
+    method: payload === undefined ? 'GET' : 'POST',
+    headers: {
+      ...(payload === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+  }
+  return new Promise((resolve, reject) => {
+    const sent = (tls === undefined ? httpRequest : httpsRequest)(options)
+    const silence = setTimeout(() => {
+      reject(new Silence())
+      sent.destroy()
+    }, TIMEOUT_MS)
+    sent.once('close', () => clearTimeout(silence))
+    sent.once('error', reject)
+    sent.once('response', (response) => {
+      text(response).then((answer) => resolve({ status: response.statusCode ?? 0, body: answer }), reject)
+    })
+    sent.end(payload)
+  })
 }
 
 /** The JSON of an answer, whose type the caller knows. Throws the daemon's message where it is not 200. */
@@ -60,17 +111,13 @@ export async function fetchJson<T>(server: Server, path: string): Promise<T> {
   return JSON.parse(answer.body)
 }
 
-function isTimeout(error: unknown): boolean {
-  return error instanceof DOMException && error.name === 'TimeoutError'
-}
-
-/** The words for why fetch failed; it wraps the socket's error, which may be one for each address of a name. */
+/** The words for an error of the socket, or of the first of several: one for each address of a name. */
 function reason(error: unknown): string {
-  if (isTimeout(error)) return `nothing within ${TIMEOUT_MS / 1000} s`
   if (error instanceof AggregateError) return reason(error.errors[0])
   if (!(error instanceof Error)) return String(error)
-  if (error.cause !== undefined) return reason(error.cause)
-  return 'code' in error && error.code === 'ECONNREFUSED' ? 'connection refused' : error.message
+  const code = 'code' in error ? error.code : undefined
+  if (code === 'ENOENT') return 'there is no such socket'
+  return code === 'ECONNREFUSED' ? 'connection refused' : error.message
 }
 
 /** The message of an answer that is not 200: its description where it has one. */

@@ -3,6 +3,7 @@ import { systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { exposed } from './config/key-file.ts'
 import type { LoadedConfig } from './config/load.ts'
+import { accessOf } from './daemon/api-access.ts'
 import { type NodeForwarding, openForwarding } from './daemon/forwarding.ts'
 import { logLacks } from './daemon/privileges.ts'
 import { openRecording } from './daemon/recording.ts'
@@ -14,6 +15,7 @@ import { vpnConfigOf } from './daemon/vpn-config.ts'
 import { awaitMachine, type MachineLock } from './linux/lock.ts'
 import { giveBackMemory } from './linux/memory.ts'
 import { tcpTransport } from './linux/tcp.ts'
+import { listenOnUnixSocket } from './linux/unix-socket.ts'
 import type { Logger, Logs } from './log.ts'
 import { EventCounters } from './rest/metrics/event-counters.ts'
 import { newPing } from './rest/ping.ts'
@@ -60,6 +62,7 @@ export async function runDaemon(
   const counters = new EventCounters()
   events.read(counters.read)
   for (const exposure of exposed(config.keyFiles)) log.warn(exposure)
+  const access = accessOf(config.api)
   logLacks(config, log)
 
   const lock = await lockMachine(config, log)
@@ -93,6 +96,7 @@ export async function runDaemon(
     log: log.child({ part: 'rest' }),
     events,
     counters,
+    access,
     views: daemonViews({ config: () => reloader.config, vpnConfig, speaker, services, logs, clock, started }),
   })
 
@@ -133,8 +137,11 @@ async function lockMachine({ usesKernel, stateFile }: Config, log: Logger): Prom
 /** Opens the API; forwarding ends where that fails. */
 async function listen(rest: FastifyInstance, { api }: Config, forwarding: NodeForwarding): Promise<void> {
   try {
-    await rest.listen({ host: api.host, port: api.port })
+    await rest.ready()
+    if (api.socket !== null) await listenOnUnixSocket(rest.fileServer, api.socket)
+    if (api.host !== null) await rest.listen({ host: api.host, port: api.port })
   } catch (error) {
+    await rest.close()
     await forwarding.stop()
     throw error
   }

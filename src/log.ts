@@ -5,6 +5,7 @@ import { EventBus } from './events/event.ts'
 import { LogReader } from './events/log-reader.ts'
 import { type LogDestinations, LogOutputs, STANDARD_OUTPUT } from './log-output/log-outputs.ts'
 import { RecentLog } from './recent-log.ts'
+import { safeJson } from './values/controls.ts'
 
 export type { Logger }
 
@@ -44,6 +45,7 @@ export function createLog(initial: LogOptions): Logs {
       timestamp: pino.stdTimeFunctions.isoTime,
       serializers: { error: pino.stdSerializers.err },
       formatters: { level: (label) => ({ level: label }) },
+      hooks: { streamWrite: safeJson },
     },
     pino.multistream([
       { level: 'debug', stream: output },

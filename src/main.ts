@@ -1,3 +1,5 @@
+import { printable } from './values/controls.ts'
+
 /** The oldest Node that chanter runs on, as in package.json. */
 const OLDEST = [22, 12] as const
 
@@ -10,7 +12,7 @@ try {
 } catch (error) {
   for (const one of error instanceof AggregateError ? error.errors : [error]) {
     const message = one instanceof Error ? one.message : String(one)
-    process.stderr.write(`chanter: ${message.replace(/\s*\n\s*/g, ' ')}\n`)
+    process.stderr.write(`chanter: ${printable(message.replace(/\s*\n\s*/g, ' '))}\n`)
   }
   process.exit(1)
 }

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import {
   EVPN,
   type Family,
@@ -16,6 +17,7 @@ import type { Daemon } from './daemon.ts'
 import { giveBackMemory } from './linux/memory.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logs } from './log.ts'
+import { LOCAL_ACCESS } from './rest/access.ts'
 import { EventCounters } from './rest/metrics/event-counters.ts'
 import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
@@ -39,7 +41,7 @@ export interface ReflectorConfig {
   /** Files that hold keys. */
   readonly keyFiles: readonly string[]
   /** Where the looking glass listens; null for none. */
-  readonly api: { readonly host: string; readonly port: number } | null
+  readonly api: { readonly host: string; readonly port: number; readonly token: string | null } | null
 }
 
 /** Every family with route targets, and that of memberships. */
@@ -82,6 +84,7 @@ export async function runReflector(
     vpns: null,
     reload: null,
     ping: newPing(),
+    access: { ...LOCAL_ACCESS, token: config.api?.token ?? null, hosts: [hostname()] },
     log: log.child({ part: 'rest' }),
     events,
     counters,
@@ -102,7 +105,7 @@ export async function runReflector(
       configProblems: () => exposed(config.keyFiles),
     },
   })
-  if (config.api !== null) await rest.listen(config.api)
+  if (config.api !== null) await rest.listen({ host: config.api.host, port: config.api.port })
   const reason = await speaker.start()
   if (reason !== null) {
     await rest.close()

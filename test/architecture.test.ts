@@ -24,6 +24,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'values',
     'linux',
   ],
+  'linux/unix-socket': [],
   'linux/tcp-options': ['values', 'linux/libc'],
   api: ['dataplane/model:types', 'bgp/values'],
   evpn: ['bgp', 'values'],
@@ -64,7 +65,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   config: ['values'],
   'service-manager': ['linux/datagram'],
-  log: ['log-output', 'recent-log', 'clock', 'events'],
+  log: ['log-output', 'recent-log', 'clock', 'events', 'values/controls'],
   'log-output': ['linux/datagram'],
   'recent-log': [],
   home: [],
@@ -117,7 +118,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'values',
     'version',
   ],
-  main: ['cli'],
+  main: ['cli', 'values/controls'],
   container: [],
 }
 

@@ -1,4 +1,5 @@
 import { NoAnswer } from '../client.ts'
+import { printable } from '../values/controls.ts'
 
 const UNREACHABLE = 2
 
@@ -8,7 +9,7 @@ export async function asking(ask: () => Promise<void>): Promise<void> {
     await ask()
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error
-    process.stderr.write(`chanter: ${error.message}\n`)
+    process.stderr.write(`chanter: ${printable(error.message)}\n`)
     process.exitCode = UNREACHABLE
   }
 }

@@ -4,7 +4,7 @@ import type { AttachBody } from '../api/attachment.ts'
 import { complaint, request } from '../client.ts'
 import { CliError } from './command.ts'
 import { print } from './print.ts'
-import { portOption, serverOption } from './server-options.ts'
+import { portOption, serverOf, serverOptions } from './server-options.ts'
 
 const text = { type: 'string', requiresArg: true } as const
 const number = { type: 'number', requiresArg: true } as const
@@ -80,7 +80,7 @@ export const attachmentOptions = {
   protocol: { ...text, describe: 'Classifier: IP protocol' },
   'attract-to-rt': { ...texts, describe: 'Route target of the static prefixes' },
   'static-destination-prefix': { ...texts, describe: 'Prefix to advertise to attract traffic' },
-  server: serverOption,
+  ...serverOptions,
   'api-port': portOption,
   json: { type: 'boolean', default: false, describe: 'Print the request instead of sending it' },
 } as const satisfies Record<string, Options>
@@ -88,7 +88,7 @@ export const attachmentOptions = {
 export type AttachmentArgs = InferredOptionTypes<typeof attachmentOptions>
 
 /** Those of the request itself. */
-export type RequestArgs = Omit<AttachmentArgs, 'server' | 'api-port' | 'json'>
+export type RequestArgs = Omit<AttachmentArgs, keyof typeof serverOptions | 'api-port' | 'json'>
 
 /** bagpipe-rest-attach's default MAC address for IPVPN endpoints. */
 export const ANY_MAC = '52:54:00:99:99:22'
@@ -134,7 +134,7 @@ export async function send(
     await print(JSON.stringify(body, null, 2))
     return
   }
-  const answer = await request({ host: args.server, port: args['api-port'] }, path, body)
+  const answer = await request(serverOf(args, args['api-port']), path, body)
   if (answer.status !== 200) throw new CliError(complaint(answer))
   await print(`${answer.status} ${answer.body}`)
 }

@@ -1,7 +1,8 @@
 import type { Options } from 'yargs'
 import { NoAnswer, request, type Server, urlOf } from '../client.ts'
 import { API_HOST, API_PORT } from '../config/api-address.ts'
-import { ConfigError } from '../config/finding.ts'
+import type { Config } from '../config/config.ts'
+import { ConfigError, messagesOf } from '../config/finding.ts'
 import { CliError, command } from './command.ts'
 import { configOptions, path } from './config-options.ts'
 import { hiddenLogArguments, originOf } from './daemon-options.ts'
@@ -74,14 +75,19 @@ interface Settings {
 async function settings(args: { readonly 'state-file'?: string | undefined }): Promise<Settings> {
   const stateFile = args['state-file']
   if (stateFile !== undefined) return { stateFile, api: { host: API_HOST, port: API_PORT } }
-  const { loadConfig } = await import('../config/load.ts')
+  const { checkConfig, readOrigin } = await import('../config/load.ts')
   try {
-    const { config } = loadConfig(originOf(args))
-    return { stateFile: config.stateFile, api: config.api }
+    const { config, findings } = checkConfig(readOrigin(originOf(args)))
+    if (config === null) throw new ConfigError(...messagesOf(findings, 'error'))
+    return { stateFile: config.stateFile, api: serverOfConfig(config.api) }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     throw new CliError(`${error.message.replaceAll('\n', '; ')}; or name the state file with --state-file`)
   }
+}
+
+function serverOfConfig({ host, port, socket }: Config['api']): Server {
+  return { host: host ?? API_HOST, port, socket: host === null ? socket?.path : undefined }
 }
 
 /** Whether a process listens where the daemon would. */

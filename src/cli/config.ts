@@ -1,16 +1,17 @@
 import type { Options } from 'yargs'
-import { fetchJson } from '../client.ts'
+import { fetchJson, type Server } from '../client.ts'
 import { ConfigError, messagesOf } from '../config/finding.ts'
 import type { ConfigText } from '../config/ini.ts'
 import type { ConfigOrigin } from '../config/load.ts'
 import { DEFAULT_FILE } from '../config/sources.ts'
 import { suggest } from '../config/suggest.ts'
+import { printable } from '../values/controls.ts'
 import { asking } from './asking.ts'
 import { CliError, command } from './command.ts'
 import { findingsJson, findingsText, settingsJson, shownSettingsText, valueText } from './config-text.ts'
 import { daemonOptions, originOf } from './daemon-options.ts'
 import { print } from './print.ts'
-import { portOption, serverOption } from './server-options.ts'
+import { portOption, serverOf, serverOptions } from './server-options.ts'
 import { formatColumns } from './table.ts'
 
 const ACTIONS = ['check', 'show']
@@ -26,7 +27,7 @@ const options = {
     describe: 'Show what the running daemon has, instead of what is written (show)',
   },
   json: { type: 'boolean', default: false, describe: 'Print JSON' },
-  server: serverOption,
+  ...serverOptions,
   port: portOption,
 } as const satisfies Record<string, Options>
 
@@ -47,7 +48,7 @@ export const config = command({
     if (args.running) {
       if (action !== 'show' || file !== undefined)
         throw new CliError('chanter config show --running takes no file: it asks the daemon')
-      return asking(() => showRunning({ host: args.server, port: args.port }, args.json))
+      return asking(() => showRunning(serverOf(args, args.port), args.json))
     }
     const text = await read(origin(args, file))
     if (text === null) return
@@ -75,7 +76,7 @@ async function read(from: ConfigOrigin): Promise<ConfigText | null> {
     return readOrigin(from)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`chanter: ${error.message}\n`)
+    process.stderr.write(`chanter: ${printable(error.message, '\n')}\n`)
     process.exitCode = UNREADABLE
     return null
   }
@@ -84,7 +85,7 @@ async function read(from: ConfigOrigin): Promise<ConfigText | null> {
 type Sections = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
 /** The daemon tells values alone, not where they are written. */
-async function showRunning(server: { host: string; port: number }, asJson: boolean): Promise<void> {
+async function showRunning(server: Server, asJson: boolean): Promise<void> {
   const sections = await fetchJson<Sections>(server, '/looking-glass/config')
   if (asJson) return print(json(sections))
   const texts = Object.entries(sections).map(([section, values]) => {

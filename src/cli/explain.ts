@@ -1,11 +1,12 @@
 import type { Options } from 'yargs'
 import type { Explanation } from '../api/explain.ts'
 import { jsonOf, request } from '../client.ts'
+import { printableValue } from '../values/controls.ts'
 import { asking } from './asking.ts'
 import { command } from './command.ts'
 import { explanationText } from './explain-text.ts'
 import { print } from './print.ts'
-import { portOption, serverOption } from './server-options.ts'
+import { portOption, serverOf, serverOptions } from './server-options.ts'
 
 const NOWHERE = 1
 
@@ -16,7 +17,7 @@ const options = {
     describe: 'Only this VPN instance, with what it does not import',
   },
   json: { type: 'boolean', default: false, describe: 'Print JSON' },
-  server: serverOption,
+  ...serverOptions,
   port: portOption,
 } as const satisfies Record<string, Options>
 
@@ -35,10 +36,12 @@ export const explain = command({
       address: String(args['address']),
       ...(args.instance === undefined ? {} : { instance: args.instance }),
     })
-    const server = { host: args.server, port: args.port }
+    const server = serverOf(args, args.port)
     await asking(async () => {
       const explanation = jsonOf<Explanation>(await request(server, `/explain?${query}`))
-      await print(args.json ? JSON.stringify(explanation, null, 2) : explanationText(explanation))
+      await print(
+        args.json ? JSON.stringify(explanation, null, 2) : explanationText(printableValue(explanation)),
+      )
       const isReflected = (explanation.reflected?.length ?? 0) > 0
       if (!isReflected && !explanation.instances.some(isSomewhere)) process.exitCode = NOWHERE
     })

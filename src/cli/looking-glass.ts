@@ -3,12 +3,12 @@ import { complaint, request, type Server, urlOf } from '../client.ts'
 import { CliError, command } from './command.ts'
 import { type Follow, followNothing, type JsonValue, lookingGlassText } from './looking-glass-text.ts'
 import { print, write } from './print.ts'
-import { portOption, serverOption } from './server-options.ts'
+import { portOption, serverOf, serverOptions } from './server-options.ts'
 
 const options = {
   recurse: { type: 'boolean', alias: 'r', default: false, describe: 'Follow the whole tree below' },
   json: { type: 'boolean', default: false, describe: 'Print JSON' },
-  server: serverOption,
+  ...serverOptions,
   port: portOption,
 } as const satisfies Record<string, Options>
 
@@ -22,7 +22,7 @@ export const lookingGlass = command({
     ['looking-glass -r vpns instances', 'Everything about the VPN instances'],
   ],
   async run(args) {
-    const server = { host: args.server, port: args.port }
+    const server = serverOf(args, args.port)
     const words = ((args['path'] as unknown[]) ?? []).map(String)
     const path = ['/looking-glass', ...words.map(encodeURIComponent)].join('/')
     const answer = await request(server, path)

@@ -2,10 +2,11 @@ import type { Options } from 'yargs'
 import type { PeerSummary } from '../api/peers.ts'
 import { complaint, fetchJson, request, type Server } from '../client.ts'
 import { suggest } from '../config/suggest.ts'
+import { printableValue } from '../values/controls.ts'
 import { CliError, command } from './command.ts'
 import { peerTable } from './peer-table.ts'
 import { print } from './print.ts'
-import { portOption, serverOption } from './server-options.ts'
+import { portOption, serverOf, serverOptions } from './server-options.ts'
 
 const ACTIONS = ['list', 'enable', 'disable', 'reset', 'refresh']
 
@@ -16,7 +17,7 @@ const options = {
     describe: 'What to tell the people at the other end (disable, reset)',
   },
   json: { type: 'boolean', default: false, describe: 'Print JSON' },
-  server: serverOption,
+  ...serverOptions,
   port: portOption,
 } as const satisfies Record<string, Options>
 
@@ -32,7 +33,7 @@ export const peer = command({
     ['peer refresh 192.0.2.1', 'Have it re-advertise its routes (route refresh); the session stays up'],
   ],
   async run(args) {
-    const server = { host: args.server, port: args.port }
+    const server = serverOf(args, args.port)
     const action = String(args['action'])
     const address = args['address'] === undefined ? undefined : String(args['address'])
     if (!ACTIONS.includes(action)) throw new CliError(`${unknown(action)}; see chanter peer --help`)
@@ -54,7 +55,7 @@ async function order(server: Server, action: string, address: string, reason?: s
 }
 
 function show(peers: readonly PeerSummary[], json: boolean): Promise<void> {
-  return print(json ? JSON.stringify(peers, null, 2) : peerTable(peers))
+  return print(json ? JSON.stringify(peers, null, 2) : peerTable(printableValue(peers)))
 }
 
 function unknown(action: string): string {

@@ -1,10 +1,11 @@
 import { networkInterfaces } from 'node:os'
 import type { Options } from 'yargs'
 import { maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
-import { KeyFile } from '../config/key-file.ts'
+import type { KeyFile } from '../config/key-file.ts'
+import { keyFile, tokenFile } from '../config/types.ts'
 import { createLog, plainLog } from '../log.ts'
 import type { ReflectorConfig } from '../reflector.ts'
-import { formatIp, type Ip, isIpv4, parseInterfaceAddress, parseIp } from '../values/address.ts'
+import { formatIp, type Ip, isIpv4, isLoopback, parseInterfaceAddress, parseIp } from '../values/address.ts'
 import { CliError, command } from './command.ts'
 import { untilSignal } from './until-signal.ts'
 
@@ -32,6 +33,16 @@ const options = {
     defaultDescription: 'none',
   },
   api: { ...text, describe: 'HOST:PORT of the looking glass', defaultDescription: 'none' },
+  'api-token-file': {
+    ...text,
+    describe: 'File with the token that clients of the looking glass present',
+    defaultDescription: 'none',
+  },
+  'api-unprotected': {
+    type: 'boolean',
+    default: false,
+    describe: 'Let anyone who reaches the looking glass disable and reset peers',
+  },
   debug: { type: 'boolean', default: false, describe: 'Log more' },
   'log-file': {
     ...text,
@@ -52,6 +63,13 @@ export const reflector = command({
     if (args.client.length === 0)
       throw new CliError('who are the clients? --client PREFIX, e.g. --client 192.0.2.0/24')
     const identifier = address('--router-id', args['router-id'] ?? ownAddress())
+    const api = args.api === undefined ? null : endpoint(args.api)
+    const token = readSecret('--api-token-file', args['api-token-file'], tokenFile.parse)
+    if (api !== null && !isLoopback(api.host) && token === null && !args['api-unprotected'])
+      throw new CliError(
+        `--api ${args.api}: anyone who reaches this address could disable the peers. Give a loopback address such as 127.0.0.1:${api.port}, or --api-token-file; --api-unprotected allows it to anyone`,
+      )
+    const md5 = readSecret('--md5-key-file', args['md5-key-file'], keyFile.parse)
     const config: ReflectorConfig = {
       as: integer('--as', args.as, 1, 0xffff_ffff),
       identifier: ipv4('--router-id', identifier),
@@ -65,9 +83,9 @@ export const reflector = command({
       clientLimit: integer('--client-limit', args['client-limit'], 1, 1_000_000),
       peers: args.peer.map((peer) => address('--peer', peer)),
       holdTimeSeconds: integer('--hold-time', args['hold-time'], 3, 0xffff),
-      keyFiles: args['md5-key-file'] === undefined ? [] : [args['md5-key-file']],
-      md5Key: args['md5-key-file'] === undefined ? null : readKey(args['md5-key-file']),
-      api: args.api === undefined ? null : endpoint(args.api),
+      keyFiles: [md5, token].flatMap((secret) => (secret === null ? [] : [secret.path])),
+      md5Key: md5?.key ?? null,
+      api: api === null ? null : { ...api, token: token?.key ?? null },
     }
     const { runReflector } = await import('../reflector.ts')
     const logs = createLog(plainLog(args.debug, args['log-file'] ?? null))
@@ -104,11 +122,16 @@ function endpoint(value: string): { host: string; port: number } {
   return { host, port: integer('--api', Number(port), 1, 0xffff) }
 }
 
-function readKey(file: string): string {
+function readSecret(
+  option: string,
+  path: string | undefined,
+  parse: (path: string) => KeyFile,
+): KeyFile | null {
+  if (path === undefined) return null
   try {
-    return new KeyFile(file).key
+    return parse(path)
   } catch (error) {
-    throw new CliError(`--md5-key-file: ${(error as Error).message}`)
+    throw new CliError(`${option}: ${(error as Error).message}`)
   }
 }
 

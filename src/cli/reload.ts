@@ -5,14 +5,14 @@ import { jsonOf, request } from '../client.ts'
 import { asking } from './asking.ts'
 import { command } from './command.ts'
 import { print } from './print.ts'
-import { portOption, serverOption } from './server-options.ts'
+import { portOption, serverOf, serverOptions } from './server-options.ts'
 
 const UNUSABLE = ERRORS.CONFIG_INVALID.status
 
 const options = {
   'dry-run': { type: 'boolean', default: false, describe: 'Print the difference, and change nothing' },
   json: { type: 'boolean', default: false, describe: 'Print JSON' },
-  server: serverOption,
+  ...serverOptions,
   port: portOption,
 } as const satisfies Record<string, Options>
 
@@ -27,7 +27,7 @@ export const reload = command({
   run: (args) =>
     asking(async () => {
       const path = `/reload?dry_run=${args['dry-run']}`
-      const answer = await request({ host: args.server, port: args.port }, path, {})
+      const answer = await request(serverOf(args, args.port), path, {})
       if (answer.status === UNUSABLE) return refused(JSON.parse(answer.body))
       const report = jsonOf<ReloadReport>(answer)
       await print(args.json ? JSON.stringify(report, null, 2) : reloadText(report))

@@ -1,15 +1,39 @@
-import type { Options } from 'yargs'
+import { readFileSync } from 'node:fs'
+import type { InferredOptionTypes, Options } from 'yargs'
+import type { Server } from '../client.ts'
 import { API_HOST, API_PORT } from '../config/api-address.ts'
+import { CliError } from './command.ts'
 
-const { CHANTER_API__HOST: host, CHANTER_API__PORT: port } = process.env
+const {
+  CHANTER_API__HOST: host,
+  CHANTER_API__PORT: port,
+  CHANTER_API__SOCKET: socket,
+  CHANTER_API__TOKEN_FILE: tokenFile,
+} = process.env
+
+const file = { type: 'string', requiresArg: true } as const
 
 /** The options that select a daemon's REST API; by default that of the daemon in the same environment, such as a container. */
-export const serverOption = {
-  type: 'string',
-  default: host ?? API_HOST,
-  requiresArg: true,
-  describe: 'Address of the REST API',
-} as const satisfies Options
+export const serverOptions = {
+  server: {
+    type: 'string',
+    default: socket === undefined ? (host ?? API_HOST) : `unix:${socket}`,
+    requiresArg: true,
+    describe: 'Address of the REST API; `unix:PATH` for a Unix socket, `https://HOST` for TLS',
+  },
+  'token-file': {
+    ...file,
+    default: tokenFile,
+    describe: 'File with the token to present ([API] token_file)',
+  },
+  'tls-ca-file': {
+    ...file,
+    describe: 'CAs of its certificate (PEM)',
+    defaultDescription: 'those of the system',
+  },
+  'tls-cert-file': { ...file, describe: 'Client certificate to present (PEM)' },
+  'tls-key-file': { ...file, describe: 'Its key (PEM)' },
+} as const satisfies Record<string, Options>
 
 export const portOption = {
   type: 'number',
@@ -17,3 +41,30 @@ export const portOption = {
   requiresArg: true,
   describe: 'Port of the REST API',
 } as const satisfies Options
+
+type ServerArgs = InferredOptionTypes<typeof serverOptions>
+
+/** The API that the options of a command line select. */
+export function serverOf(args: ServerArgs, port: number): Server {
+  const [, socket] = /^unix:(.+)$/.exec(args.server) ?? []
+  const [, tlsHost] = /^https:\/\/\[?([^/]+?)\]?\/*$/.exec(args.server) ?? []
+  const given = { ca: args['tls-ca-file'], cert: args['tls-cert-file'], key: args['tls-key-file'] }
+  if (tlsHost === undefined && Object.values(given).some((path) => path !== undefined))
+    throw new CliError('certificates are for --server https://HOST')
+  const [ca, cert, key] = Object.values(given).map((path) => (path === undefined ? undefined : read(path)))
+  return {
+    host: tlsHost ?? args.server,
+    port,
+    socket,
+    token: args['token-file'] === undefined ? undefined : read(args['token-file']).trim(),
+    tls: tlsHost === undefined ? undefined : { ca, cert, key },
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new CliError((error as Error).message)
+  }
+}

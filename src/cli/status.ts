@@ -2,10 +2,11 @@ import type { Options } from 'yargs'
 import type { ListedEntry, ListedSetting, VerificationAnswer } from '../api/entries.ts'
 import type { StatusSummary } from '../api/status.ts'
 import { jsonOf, request, type Server } from '../client.ts'
+import { printableValue } from '../values/controls.ts'
 import { asking } from './asking.ts'
 import { CliError, command } from './command.ts'
 import { print } from './print.ts'
-import { portOption, serverOption } from './server-options.ts'
+import { portOption, serverOf, serverOptions } from './server-options.ts'
 import { entriesText, isProved, settingsText, summaryText, verifiedText } from './status-text.ts'
 
 /** Exit codes that a monitoring system distinguishes from no answer. */
@@ -36,7 +37,7 @@ const options = {
     describe: 'Only whether the daemon works at all, whatever its peers and the kernel do (for probes)',
   },
   json: { type: 'boolean', default: false, describe: 'Print JSON' },
-  server: serverOption,
+  ...serverOptions,
   port: portOption,
 } as const satisfies Record<string, Options>
 
@@ -53,7 +54,7 @@ export const status = command({
     ['status --verify', 'Prove it: dump the kernel, and list what is missing, different or too much'],
   ],
   async run(args) {
-    const server = { host: args.server, port: args.port }
+    const server = serverOf(args, args.port)
     if (args.alive) return asking(async () => print((await request(server, '/healthz')).body))
     const isListing = args.failed || args.instance !== undefined
     if (args.settings && (isListing || args.verify)) {
@@ -79,7 +80,7 @@ async function summarize(server: Server, json: boolean): Promise<boolean> {
   const summary = jsonOf<StatusSummary>(await request(server, '/status'))
   if (json) await print(JSON.stringify(summary, null, 2))
   else {
-    await print(summaryText(summary))
+    await print(summaryText(printableValue(summary)))
     const { failed = 0, unremoved = 0 } = summary.entries ?? {}
     if (failed + unremoved > 0) await listSome(server)
   }
@@ -88,7 +89,7 @@ async function summarize(server: Server, json: boolean): Promise<boolean> {
 
 async function listSome(server: Server): Promise<void> {
   const failures = await entries(server, { state: 'failed' })
-  await print(`\n${entriesText(failures.slice(0, SHOWN))}`)
+  await print(`\n${entriesText(printableValue(failures.slice(0, SHOWN)))}`)
   const more = failures.length - SHOWN
   if (more > 0) await print(`and ${more} more: chanter status --failed`)
 }
@@ -105,7 +106,7 @@ async function list(server: Server, { failed, instance, json }: Listing): Promis
     ...(instance === undefined ? {} : { instance }),
   })
   if (json) await print(JSON.stringify(listed, null, 2))
-  else await print(listed.length === 0 ? 'none' : entriesText(listed))
+  else await print(listed.length === 0 ? 'none' : entriesText(printableValue(listed)))
   return listed.every(({ state }) => state !== 'failed')
 }
 
@@ -116,12 +117,12 @@ async function entries(server: Server, filter: Record<string, string>): Promise<
 
 async function listSettings(server: Server, json: boolean): Promise<boolean> {
   const settings = jsonOf<ListedSetting[]>(await request(server, '/status/settings'))
-  await print(json ? JSON.stringify(settings, null, 2) : settingsText(settings))
+  await print(json ? JSON.stringify(settings, null, 2) : settingsText(printableValue(settings)))
   return settings.every(({ fits }) => fits)
 }
 
 async function verify(server: Server, json: boolean): Promise<boolean> {
   const verified = jsonOf<VerificationAnswer>(await request(server, '/status/verify', {}))
-  await print(json ? JSON.stringify(verified, null, 2) : verifiedText(verified))
+  await print(json ? JSON.stringify(verified, null, 2) : verifiedText(printableValue(verified)))
   return isProved(verified)
 }

@@ -32,8 +32,9 @@ export function toConfig(
   warnings: readonly string[],
 ) {
   const { BGP, API, DATAPLANE_DRIVER_EVPN: evpn, DATAPLANE_DRIVER_IPVPN: ipvpn, DEFAULT } = settings
-  const keyFiles = [BGP, ...peers.settings.values()].flatMap(({ md5_key_file: file }) =>
-    file === null ? [] : [file.path],
+  const md5Keys = [BGP, ...peers.settings.values()].map(({ md5_key_file: file }) => file?.path)
+  const keyFiles = [...md5Keys, API.token_file?.path, API.tls_key_file].filter(
+    (path) => typeof path === 'string',
   )
   return {
     /** Files that hold keys. */
@@ -64,7 +65,7 @@ export function toConfig(
       /** TCP port on which sessions are accepted; null when they are not. */
       listenPort: BGP.listen ? BGP.listen_port : null,
     },
-    api: { host: API.host, port: API.port },
+    api: apiConfig(API),
     evpn: {
       driver: evpn.dataplane_driver,
       localAddress: evpn.dataplane_local_address ?? BGP.local_address,
@@ -114,6 +115,23 @@ export function toConfig(
     effective: effective(shown, peers.sections),
     /** Mistakes that do not keep the daemon from starting, a sentence each. */
     warnings,
+  } as const
+}
+
+function apiConfig(API: Settings['API']) {
+  const { host, port, socket, tls_cert_file: certificate, tls_key_file: key } = API
+  return {
+    /** Null: on no address, but on the socket. */
+    host,
+    port,
+    socket:
+      socket === null ? null : { path: resolve(socket), mode: API.socket_mode, group: API.socket_group },
+    /** What clients have to present that do not connect from a loopback address; its JSON is the path. */
+    token: API.token_file,
+    /** Paths. */
+    tls: certificate === null || key === null ? null : { certificate, key, clientCa: API.tls_client_ca_file },
+    /** Further names in Host headers. */
+    allowedHosts: API.allowed_hosts,
   } as const
 }
 

@@ -1,10 +1,12 @@
 import { formatIp, type Ip, isIpv4 } from '../values/address.ts'
+import { API_OPTIONS } from './api-options.ts'
+import { apiFault } from './api-protection.ts'
 import { missingOption, type ReadValues, wholeOf } from './draft.ts'
 import { type ConfigFinding, finding, type Position } from './finding.ts'
 import type { ConfigText } from './ini.ts'
 import { didYouMean, type LocatedOptions } from './locate.ts'
 import { peerOfSection } from './peer-sections.ts'
-import { PEER_SECTION } from './schema.ts'
+import { PEER_SECTION, type Settings } from './schema.ts'
 import { suggest } from './suggest.ts'
 import { formatNetwork } from './types.ts'
 
@@ -19,6 +21,7 @@ export function* inconsistencies(
     given.get(section)?.get(option) ?? headers.get(section) ?? wholeOf(text)
   yield* withoutRouterId(values, at)
   yield* withoutTransport(values, at)
+  yield* unusableApi(values, given, at)
   yield* rotation(values, at)
   yield* pythonLogging(values, at)
   yield* strangers(located, values)
@@ -41,6 +44,20 @@ function* withoutTransport(
   const section = 'DATAPLANE_DRIVER_IPVPN'
   const expected = 'the interface that carries MPLS, *gre* or *udp*'
   yield missingOption(at(section, 'dataplane_driver'), section, 'mpls_interface', expected)
+}
+
+function* unusableApi(
+  { draft: { API } }: ReadValues,
+  given: LocatedOptions['given'],
+  at: PositionOf,
+): Iterable<ConfigFinding> {
+  const isComplete = Object.keys(API_OPTIONS).every((name) => name in API)
+  const fault = isComplete ? apiFault(API as Settings['API']) : undefined
+  if (fault === undefined) return
+  const { code, option, reason } = fault
+  const value = given.get('API')?.get(option)?.value ?? null
+  const message = `[API] ${option} = ${JSON.stringify(value)}: ${reason}`
+  yield finding('error', code, at('API', option), message, { section: 'API', option, value })
 }
 
 function* rotation({ draft: { DEFAULT } }: ReadValues, at: PositionOf): Iterable<ConfigFinding> {

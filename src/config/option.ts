@@ -65,7 +65,7 @@ export function option<T, Fallback extends T | null | undefined>(
 ): z.ZodType<T | Fallback, string | undefined> {
   return reader(type)
     .optional()
-    .transform((value): T | Fallback => value ?? fallback)
+    .transform((value): T | Fallback => (value === undefined ? fallback : value))
     .register(about, {
       description,
       allowed: type.allowed,

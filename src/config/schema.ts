@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { API_HOST, API_PORT } from './api-address.ts'
+import { API_OPTIONS } from './api-options.ts'
 import { logOptions } from './log-options.ts'
 import { type Options, option, optionsOfSection, required, unused, unusedGroup } from './option.ts'
 import {
@@ -7,7 +7,6 @@ import {
   boolean,
   driver,
   holdTime,
-  host,
   type Interfaces,
   integer,
   interfaceAddress,
@@ -127,10 +126,7 @@ export function configSchema(interfaces: Interfaces) {
       ),
       add_path: option(boolean, true, 'Ask peers for all paths of a route, not only their best (RFC 7911).'),
     }),
-    API: z.object({
-      host: option(host, API_HOST, 'Address on which the REST API listens.', { aliases: ['api_host'] }),
-      port: option(port, API_PORT, 'Port on which the REST API listens.', { aliases: ['api_port'] }),
-    }),
+    API: z.object(API_OPTIONS),
     DATAPLANE_DRIVER_EVPN: z.object({
       dataplane_driver: option(
         driver,

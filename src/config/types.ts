@@ -105,6 +105,32 @@ export const keyFile: Type<KeyFile> = {
   isSecret: (value) => !isAbsolute(value),
 }
 
+/** Octets of a token: fewer can be guessed. */
+const MIN_TOKEN_OCTETS = 16
+
+/** A token is in the form of a header (RFC 6750 §2.1). */
+export const tokenFile: Type<KeyFile> = {
+  ...keyFile,
+  allowed: `the path of a file with a token of ${MIN_TOKEN_OCTETS} to 80 letters, digits or -._~+/, as \`openssl rand -hex 32\` writes it`,
+  parse(value) {
+    const file = keyFile.parse(value)
+    if (file.key.length < MIN_TOKEN_OCTETS) throw new InvalidValue(`${value} holds a token that is too short`)
+    if (!/^[\w.~+/-]+=*$/.test(file.key))
+      throw new InvalidValue(`${value} holds characters that no token has`)
+    return file
+  },
+}
+
+/** The permissions of a file. */
+export const fileMode: Type<number> = {
+  allowed: 'an octal mode such as 0660',
+  parse(value) {
+    if (!/^0?[0-7]{3}$/.test(value)) throw new InvalidValue()
+    return Number.parseInt(value, 8)
+  },
+  show: (mode) => mode.toString(8).padStart(4, '0'),
+}
+
 export function integer(
   from: number,
   to: number,

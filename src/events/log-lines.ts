@@ -183,7 +183,7 @@ export const LOG_LINES: LogLines = {
     message: 'recording cannot be written: make room, or start without --record',
   },
   'api-request': null,
-  'request-refused': { part: 'rest', level: 'warn', message: 'request refused' },
+  'request-refused': { part: 'rest', level: 'warn', message: 'request refused', limit: 'code' },
   'request-failed': { part: 'rest', level: 'error', message: 'request failed' },
   'peer-order': { part: 'rest', level: 'info', message: 'peer command from an operator' },
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { request, type Server } from '../client.ts'
 import { API_PORT } from '../config/api-address.ts'
+import { UNPROTECTED } from '../config/api-options.ts'
 import { HOME } from '../home.ts'
 import type { Lab } from './lab.ts'
 import type { LabHost } from './network.ts'
@@ -41,7 +42,12 @@ export async function startChanter(
     ...settings,
     BGP: { local_address: host.address, ...settings['BGP'] },
     DEFAULT: { state_file: join(lab.directory, `${host.name}.state`), ...settings['DEFAULT'] },
-    API: { host: host.address.includes(':') ? '::' : '0.0.0.0', port: api.port, ...settings['API'] },
+    API: {
+      host: host.address.includes(':') ? '::' : '0.0.0.0',
+      port: api.port,
+      unprotected: UNPROTECTED,
+      ...settings['API'],
+    },
     DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux', ...settings['DATAPLANE_DRIVER_EVPN'] },
   }
   writeFileSync(file, formatIni(sections))
@@ -87,6 +93,7 @@ export async function startChanterReflector(lab: Lab, host: LabHost, as: number)
     ...words,
     '--api',
     `${api.host}:${api.port}`,
+    '--api-unprotected',
   )
   await lab.eventually(
     'the reflector answers',

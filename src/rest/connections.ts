@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
+import { type TlsOptions, Server as TlsServer } from 'node:tls'
 import type { ErrorCode } from '../api/errors.ts'
+import { isLoopback } from '../values/address.ts'
+import type { ServerTls } from './access.ts'
 import { errorBody } from './errors.ts'
 
 /** Maximum connections: agents and operators are few. */
@@ -12,6 +16,8 @@ const MAX_PIPELINED = 32
 const PART_OCTETS = 2048
 /** Connections beyond the limit that get an error answer at the same time. */
 const MAX_REFUSED = 32
+/** TLS handshakes under way at the same time. */
+const MAX_HANDSHAKES = 32
 
 const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
@@ -31,6 +37,15 @@ const TIMEOUTS = {
   silence: 300_000,
 } as const
 
+const HTTP: ServerOptions = {
+  headersTimeout: TIMEOUTS.headers,
+  requestTimeout: TIMEOUTS.request,
+  connectionsCheckingInterval: TIMEOUTS.checks,
+  keepAliveTimeout: TIMEOUTS.keepAlive,
+  // otherwise they would be answered without a body
+  requireHostHeader: false,
+}
+
 /** How many connections the API accepts: at most half of the file descriptors of the process. The others are for sessions, netlink and files. */
 export function connectionLimit(limits = readFileSync('/proc/self/limits', 'utf8')): number {
   const [, soft = ''] = /^Max open files\s+(\d+)/m.exec(limits) ?? []
@@ -38,15 +53,40 @@ export function connectionLimit(limits = readFileSync('/proc/self/limits', 'utf8
 }
 
 /**
- * Keeps the connections of a server below `limit`: a new one replaces the one that has been idle longest; when all have a request,
- * the new one is refused. Returns whether the requests of a connection are to be refused.
+ * Keeps the connections of servers below `limit`: a new one replaces the one that has been idle longest; when all have a request,
+ * the new one is refused.
  */
-export function limitConnections(server: Server, limit: number): (socket: Socket) => boolean {
-  const busy = new Set<Socket>()
-  const idle = new Set<Socket>()
-  const refused = new Set<Socket>()
-  server.on('connection', (socket) => {
-    const isFull = busy.size + idle.size >= limit
+export class ConnectionLimit {
+  private readonly limit: number
+  private readonly busy = new Set<Socket>()
+  private readonly idle = new Set<Socket>()
+  private readonly refused = new Set<Socket>()
+
+  constructor(limit: number) {
+    this.limit = limit
+  }
+
+  watch(server: Server): void {
+    server.on(acceptEvent(server), (socket: Socket) => this.add(socket))
+    server.on('request', ({ socket }, response) => {
+      if (!this.idle.delete(socket)) return
+      this.busy.add(socket)
+      response.once('close', () => {
+        if (this.busy.delete(socket) && !socket.destroyed) this.idle.add(socket)
+      })
+    })
+    // A connection that fails, for want of file descriptors perhaps, is left to the client to retry.
+    server.on('error', () => {})
+  }
+
+  /** Whether the requests of a connection are to be refused. */
+  isRefused(socket: Socket): boolean {
+    return this.refused.has(socket)
+  }
+
+  private add(socket: Socket): void {
+    const { busy, idle, refused } = this
+    const isFull = busy.size + idle.size >= this.limit
     const isRefused = isFull && idle.size === 0
     if (isFull && !isRefused) drop(idle)
     if (refused.size >= MAX_REFUSED && isRefused) drop(refused)
@@ -55,37 +95,48 @@ export function limitConnections(server: Server, limit: number): (socket: Socket
     socket.once('close', () => {
       for (const set of [busy, idle, refused]) set.delete(socket)
     })
-  })
-  server.on('request', ({ socket }, response) => {
-    if (!idle.delete(socket)) return
-    busy.add(socket)
-    response.once('close', () => {
-      if (busy.delete(socket) && !socket.destroyed) idle.add(socket)
-    })
-  })
-  // A connection that fails, for want of file descriptors perhaps, is left to the client to retry.
-  server.on('error', () => {})
-  return (socket) => refused.has(socket)
+  }
+}
+
+/** The event with which a server hands over a connection on which HTTP begins. */
+function acceptEvent(server: Server): 'connection' | 'secureConnection' {
+  return server instanceof TlsServer ? 'secureConnection' : 'connection'
 }
 
 /** A server with these time-outs, in which no client can block others by pipelining requests. */
-export function apiServer(handler: RequestListener): Server {
-  const server = createServer(
-    {
-      headersTimeout: TIMEOUTS.headers,
-      requestTimeout: TIMEOUTS.request,
-      connectionsCheckingInterval: TIMEOUTS.checks,
-      keepAliveTimeout: TIMEOUTS.keepAlive,
-      // otherwise they would be answered without a body
-      requireHostHeader: false,
-    },
-    limitPipelining(handler),
-  )
+export function apiServer(handler: RequestListener, tls: ServerTls | null = null): Server {
+  const listener = limitPipelining(handler)
+  const server =
+    tls === null ? createServer(HTTP, listener) : createTlsServer({ ...HTTP, ...tlsOptions(tls) }, listener)
   server.setTimeout(TIMEOUTS.silence)
   // expectations beside `100-continue` may be ignored (RFC 9110 §10.1.1)
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
-  server.on('connection', parseInParts)
+  server.on(acceptEvent(server), parseInParts)
+  if (tls !== null) exemptLoopback(server)
   return server
+}
+
+function tlsOptions({ certificate, key, clientCa }: ServerTls): TlsOptions {
+  const ofClients = clientCa === null ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: false }
+  return { cert: certificate, key, handshakeTimeout: TIMEOUTS.headers, ...ofClients }
+}
+
+/** Agents on this machine go on without TLS. Beside that, limits how many handshakes are under way: the oldest is given up. */
+function exemptLoopback(server: Server): void {
+  const [handshake] = server.listeners('connection')
+  const handshakes = new Map<string, Socket>()
+  const nameOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`
+  server.removeAllListeners('connection')
+  server.on('connection', (socket) => {
+    if (isLoopback(socket.remoteAddress ?? '')) return void server.emit('secureConnection', socket)
+    const name = nameOf(socket)
+    const [oldest] = handshakes.values()
+    if (handshakes.size >= MAX_HANDSHAKES) oldest?.destroy()
+    handshakes.set(name, socket)
+    socket.once('close', () => handshakes.delete(name))
+    handshake?.call(server, socket)
+  })
+  server.on('secureConnection', (socket: Socket) => handshakes.delete(nameOf(socket)))
 }
 
 /** Passes requests on, and closes a connection that sends too many at once: they are read in one go, and all others wait. */

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { safeJson } from '../values/controls.ts'
 import { TimeSlice, turn } from './turns.ts'
 
 /** Characters passed on at once. */
@@ -42,7 +43,7 @@ async function* textOf(value: unknown, isGone: () => boolean): AsyncGenerator<st
       if (isWaiting) awaited = await step.value
       else text += step.value
       if (text.length >= CHUNK) {
-        yield text
+        yield safeJson(text)
         text = ''
       }
       if (!isWaiting && !slice.isOver()) continue
@@ -50,7 +51,7 @@ async function* textOf(value: unknown, isGone: () => boolean): AsyncGenerator<st
       if (isGone()) return
       slice = new TimeSlice()
     }
-    yield text
+    yield safeJson(text)
   } finally {
     walk.return()
   }

@@ -17,6 +17,7 @@ import {
   reservedIn,
   whyNoHost,
 } from '../values/address.ts'
+import { hasControls } from '../values/controls.ts'
 import { isGroupMac, type Mac, parseMac } from '../values/mac.ts'
 import { isInterfaceName } from '../vpn/linux/names.ts'
 import type { AttachRequest, DetachRequest } from '../vpn/request.ts'
@@ -43,9 +44,9 @@ const instanceId = (given: string): string | undefined => ofOctets(given, MAX_ID
 /** The driver of a port decides which names it can have: for Open vSwitch the name is only a key, such as `patch2tun:31`. */
 const portName = (given: string): string | undefined => ofOctets(given, MAX_PORT_OCTETS)
 
-/** A text of 1 to `most` octets. */
+/** A text of 1 to `most` octets, which acts on no terminal: logs and `ip link` show it. */
 function ofOctets(given: string, most: number): string | undefined {
-  const fits = given !== '' && Buffer.byteLength(given) <= most && !given.includes('\0')
+  const fits = given !== '' && Buffer.byteLength(given) <= most && !hasControls(given)
   return fits ? given : undefined
 }
 

@@ -1,7 +1,7 @@
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
-  type FastifyRequest,
+  type FastifyReply,
   LogController,
   type RouteHandlerMethod,
 } from 'fastify'
@@ -11,11 +11,14 @@ import { RequestError } from '../api/errors.ts'
 import type { Reload } from '../api/reload.ts'
 import { ROUTES } from '../api/routes.ts'
 import type { EventSink } from '../events/event.ts'
+import { safeJson } from '../values/controls.ts'
 import type { VpnService } from '../vpn/service.ts'
+import { type ApiAccess, accessCheck, LOCAL_ACCESS } from './access.ts'
 import { MAX_BODY_OCTETS, readBody } from './body.ts'
-import { answerClientError, apiServer, connectionLimit, limitConnections } from './connections.ts'
+import { answerClientError, apiServer, ConnectionLimit, connectionLimit } from './connections.ts'
 import { answerNotFound, errorBody, errorHandler } from './errors.ts'
 import { addExplain } from './explain.ts'
+import { addFileServer } from './file-server.ts'
 import { jsonStream } from './json-stream.ts'
 import { lookingGlass, type Views } from './looking-glass/index.ts'
 import { find, type Node, show } from './looking-glass/tree.ts'
@@ -41,6 +44,8 @@ export interface RestDependencies {
   readonly counters: EventCounters
   /** The answer of `/ping`, see `newPing`. */
   readonly ping: string
+  /** `LOCAL_ACCESS` when not given. */
+  readonly access?: ApiAccess
 }
 
 const LOOKING_GLASS = '/looking-glass'
@@ -57,6 +62,7 @@ export function restServer({
   events,
   counters,
   ping,
+  access = LOCAL_ACCESS,
 }: RestDependencies): FastifyInstance {
   const answerError = errorHandler(events)
   const app = Fastify({
@@ -66,17 +72,26 @@ export function restServer({
     bodyLimit: MAX_BODY_OCTETS,
     frameworkErrors: answerError,
     clientErrorHandler: answerClientError,
-    serverFactory: apiServer,
+    serverFactory: (handler) => apiServer(handler, access.tls),
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     rewriteUrl: ({ url = '/' }) => canonicalUrl(url),
   })
 
-  const isRefused = limitConnections(app.server, connectionLimit())
+  const limit = new ConnectionLimit(connectionLimit())
+  limit.watch(app.server)
+  const refusal = accessCheck(access, addFileServer(app, limit))
   app.addHook('onRequest', (request, reply, done) => {
     delete request.raw.headers['content-type'] // agents send JSON under any type, or none
-    if (isRefused(request.socket))
+    if (limit.isRefused(request.socket))
       return void reply.code(503).header('connection', 'close').send(errorBody('TOO_MANY_CONNECTIONS'))
-    done(hostError(request))
+    const refused = refusal(request)
+    if (refused?.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer')
+    done(refused)
+  })
+
+  app.addHook('onSend', async (_request, reply, payload) => {
+    reply.header('x-content-type-options', 'nosniff')
+    return typeof payload === 'string' && isJson(reply) ? safeJson(payload) : payload
   })
 
   app.addHook('onResponse', async ({ method, routeOptions }, { statusCode: status, elapsedTime }) => {
@@ -105,10 +120,8 @@ export function restServer({
   return app
 }
 
-/** RFC 9112 §3.2. */
-function hostError({ raw }: FastifyRequest): RequestError | undefined {
-  if (raw.httpVersion !== '1.1' || raw.headers.host !== undefined) return undefined
-  return new RequestError('REQUEST_UNREADABLE', 'the request has no Host header')
+function isJson(reply: FastifyReply): boolean {
+  return `${reply.getHeader('content-type')}`.startsWith('application/json')
 }
 
 /** Accepts any method. */

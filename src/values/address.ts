@@ -11,6 +11,7 @@ export const IPV6_LENGTH = 16
 export const ANY_IPV4 = '\0\0\0\0' as Ip
 export const ANY_IPV6 = '\0'.repeat(IPV6_LENGTH) as Ip
 const LOOPBACK_IPV6 = `${'\0'.repeat(IPV6_LENGTH - 1)}\x01` as Ip
+const LOOPBACK = 'a loopback address'
 const BROADCAST = '\xff\xff\xff\xff' as Ip
 
 /** Reads an IPv4 or IPv6 address without prefix length or zone; undefined when `text` is none. */
@@ -61,14 +62,20 @@ export function whyNoHost(ip: Ip): string | null {
   if (ip.length === IPV6_LENGTH) {
     if (first === 0xff) return 'a multicast address'
     if (first !== 0) return null
-    if (ip === LOOPBACK_IPV6) return 'a loopback address'
+    if (ip === LOOPBACK_IPV6) return LOOPBACK
     return ip.startsWith(MAPPED) ? 'an IPv4-mapped address' : null
   }
   if (first === 0) return 'an address of 0.0.0.0/8'
-  if (first === 127) return 'a loopback address'
+  if (first === 127) return LOOPBACK
   if (ip === BROADCAST) return 'the limited broadcast address'
   if (first >= 240) return 'a reserved address of 240.0.0.0/4'
   return first >= 224 ? 'a multicast address' : null
+}
+
+/** Whether `text` is an address that only this machine can reach. */
+export function isLoopback(text: string): boolean {
+  const ip = parseIp(text)
+  return ip !== undefined && whyNoHost(unmapped(ip)) === LOOPBACK
 }
 
 /** IPv4 as an unsigned 32-bit number (BGP identifiers, comparisons). */

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fetchJson, request, type Server } from '../../src/client.ts'
 import { API_PORT } from '../../src/config/api-address.ts'
+import { UNPROTECTED } from '../../src/config/api-options.ts'
 import { CHANTER, formatIni } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import type { Lab } from '../../src/lab/lab.ts'
@@ -210,7 +211,7 @@ export class ChaosNode {
         resync_interval: RESYNC_SECONDS,
         ...(logToReader ? {} : { log_file: join(this.logDisk, 'chanter.log') }),
       },
-      API: { host: '0.0.0.0', port: API_PORT },
+      API: { host: '0.0.0.0', port: API_PORT, unprotected: UNPROTECTED },
       DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux' },
     })
   }

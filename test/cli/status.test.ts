@@ -303,5 +303,5 @@ test('control characters of a terminal are shown escaped', async () => {
   const { output } = await status({
     '/status': { ...WELL, ok: false, problems: ['net\u001b[2J\u009b1 is down\n! really'] },
   })
-  expect(output).toContain('! net\\x1b[2J\\x9b1 is down')
+  expect(output).toContain('! net\\x1b[2J\\x9b1 is down\\x0a! really')
 })

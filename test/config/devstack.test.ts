@@ -7,6 +7,8 @@ interface LocalConf {
   readonly peers?: string
   readonly evpn?: string
   readonly ipvpn?: string
+  /** BAGPIPE_SERVICE_HOST, of which 0.0.0.0 is devstack's default. */
+  readonly host?: string
 }
 
 /**
@@ -14,7 +16,12 @@ interface LocalConf {
  * BAGPIPE_DATAPLANE_DRIVER_IPVPN: the values of bagpipe-bgp's template changed by iniset, a section [common] in small letters behind it, and the formats of
  * devstack's logging.
  */
-function generated({ peers = '192.0.2.9', evpn = 'dummy', ipvpn = 'dummy' }: LocalConf): string {
+function generated({
+  peers = '192.0.2.9',
+  evpn = 'dummy',
+  ipvpn = 'dummy',
+  host = '127.0.0.1',
+}: LocalConf): string {
   return `[DEFAULT]
 logging_exception_prefix = ERROR %(name)s %(instance)s
 logging_default_format_string = %(color)s%(levelname)s %(name)s [-%(color)s] %(instance)s%(color)s%(message)s
@@ -31,7 +38,7 @@ enable_rtc=True
 [COMMON]
 
 [API]
-host = 0.0.0.0
+host = ${host}
 port = 8082
 
 [DATAPLANE_DRIVER_IPVPN]
@@ -51,16 +58,22 @@ root_helper = sudo /usr/local/bin/neutron-rootwrap /etc/bagpipe-bgp/rootwrap.con
 `
 }
 
+test("devstack's default of BAGPIPE_SERVICE_HOST keeps the daemon from starting", () => {
+  expect(() => load({ host: '0.0.0.0' })).toThrow(
+    'For the agents of this machine alone write host = 127.0.0.1',
+  )
+})
+
 const load = (conf: LocalConf) => interpret(parseIni(generated(conf), 'bgp.conf'), {})
 
 test.each(['linux', 'linux_vxlan.LinuxVXLANDataplaneDriver'])(
-  "devstack's file with BAGPIPE_DATAPLANE_DRIVER_EVPN=%s needs no change",
+  "devstack's file with BAGPIPE_DATAPLANE_DRIVER_EVPN=%s needs no other change",
   (evpn) => {
     const { config, warnings } = load({ evpn, peers: '192.0.2.9,192.0.2.10' })
     expect(warnings).toEqual([])
     expect(config.bgp.peers.map(({ address }) => formatIp(address))).toEqual(['192.0.2.9', '192.0.2.10'])
     expect([config.evpn.driver, config.ipvpn.driver]).toEqual(['linux', 'dummy'])
-    expect(config.api).toEqual({ host: '0.0.0.0', port: 8082 })
+    expect(config.api).toMatchObject({ host: '127.0.0.1', port: 8082 })
     expect(config.log.debug).toBe(true)
   },
 )

@@ -41,7 +41,14 @@ describe('a small file', () => {
       reflector: false,
       dynamicPeers: [],
     })
-    expect(config.api).toEqual({ host: '127.0.0.1', port: 8082 })
+    expect(config.api).toEqual({
+      host: '127.0.0.1',
+      port: 8082,
+      socket: null,
+      token: null,
+      tls: null,
+      allowedHosts: [],
+    })
     expect(config.evpn).toEqual({
       driver: 'dummy',
       localAddress: config.bgp.localAddress,
@@ -107,7 +114,19 @@ describe('a small file', () => {
         vtep_networks: [],
         add_path: true,
       },
-      API: { host: '127.0.0.1', port: 8082 },
+      API: {
+        host: '127.0.0.1',
+        port: 8082,
+        socket: null,
+        socket_mode: '0660',
+        socket_group: null,
+        token_file: null,
+        tls_cert_file: null,
+        tls_key_file: null,
+        tls_client_ca_file: null,
+        allowed_hosts: [],
+        unprotected: 'no',
+      },
       DATAPLANE_DRIVER_EVPN: {
         dataplane_driver: 'dummy',
         dataplane_local_address: null,
@@ -289,10 +308,10 @@ describe('values', () => {
 
   test('section names may have any case, old option names are understood, the last one wins', () => {
     const { config, warnings } = load(
-      '[bgp]\nlocal_address=eth0\nmy_as=1\nmy_as=2\n[Api]\napi_host=::\napi_port=1\nport=2\n',
+      '[bgp]\nlocal_address=eth0\nmy_as=1\nmy_as=2\n[Api]\napi_host=::1\napi_port=1\nport=2\n',
     )
     expect(config.bgp.asNumber).toBe(2)
-    expect(config.api).toEqual({ host: '::', port: 2 })
+    expect(config.api).toMatchObject({ host: '::1', port: 2 })
     expect(warnings).toEqual([])
   })
 })
@@ -305,7 +324,7 @@ describe('a wrong value stops the daemon with one line', () => {
   const HOLD = '0 (no keepalives) or a number of seconds from 3 to 65535'
   const DRIVER = 'dummy or linux'
   const PEERS = 'IPv4 and IPv6 addresses, separated by commas'
-  const HOST = 'an IPv4 or IPv6 address, or a host name'
+  const HOST = 'an IPv4 or IPv6 address, or a host name, or none'
 
   test.each([
     [

@@ -56,7 +56,7 @@ describe('connections to the API', () => {
   test('where all have a request, a new one is refused with the reason', async () => {
     const { api } = await loneDaemon({ by: ['prlimit', '--nofile=80:80'] })
     const asking =
-      'POST /attach_localport HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 100\r\n\r\n'
+      'POST /attach_localport HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 100\r\n\r\n'
     const sockets = open(api, 60)
     for (const socket of sockets) socket.write(asking)
     await Promise.all(sockets.map((socket) => first(socket, 'data', 'close')))

@@ -97,7 +97,7 @@ test('a full disk ends nothing; when there is room, the log goes on without a to
   onTestFinished(() => void runSync('umount', '--lazy', directory))
   const [file, ballast] = [join(directory, 'chanter.log'), join(directory, 'ballast')]
   writeFileSync(ballast, Buffer.alloc(220 << 10))
-  const daemon = await loneDaemon({ settings: { DEFAULT: { log_file: file } } })
+  const daemon = await loneDaemon({ settings: { DEFAULT: { log_file: file, debug: 'true' } } })
   await complain(daemon, 200)
   await eventually('it is told', async () => {
     const [problem = ''] = await daemon.problems()

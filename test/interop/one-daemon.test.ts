@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { fetchJson, request, type Server } from '../../src/client.ts'
+import { UNPROTECTED } from '../../src/config/api-options.ts'
 import { CHANTER, formatIni, type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
@@ -80,6 +81,7 @@ test('a reflector, which programs nothing, runs beside it', async () => {
     ...words,
     '--api',
     `${api.host}:${api.port}`,
+    '--api-unprotected',
   )
   await answers(api)
   await reflector.stop()
@@ -129,7 +131,7 @@ test('without root, and with nothing but the directory of its state to write to,
     formatIni({
       BGP: { ...BGP, local_address: host.address },
       DEFAULT: { state_file: join(directory, 'state') },
-      API: { host: host.address },
+      API: { host: host.address, unprotected: UNPROTECTED },
       DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux' },
     }),
   )

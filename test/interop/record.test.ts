@@ -69,7 +69,8 @@ function glass({ speaker, clock }: Replayed) {
       configProblems: () => [],
     },
   })
-  return async (url: string): Promise<unknown> => (await app.inject({ url, headers: { host: 'x' } })).json()
+  return async (url: string): Promise<unknown> =>
+    (await app.inject({ url, headers: { host: 'localhost' } })).json()
 }
 
 const count = (speaker: Speaker): number =>

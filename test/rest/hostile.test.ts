@@ -179,12 +179,64 @@ describe('a body', () => {
   )
 })
 
+describe('texts that act on a terminal or a page', () => {
+  const INJECTED = '\x1b[2J\x07\x9b31m\u202egnp.exe\u2028\n! all well\r<script>alert(1)</script>"\'`;$(id)'
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  const ACTS = /[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/
+  const attach = (changes: object) =>
+    api.app.inject({
+      method: 'POST',
+      url: '/attach_localport',
+      payload: JSON.stringify({ ...GOOD, linuxbr: null, ...changes }),
+    })
+
+  test.each(Object.keys(GOOD))('in %s: refused, or shown without their effect', async (name) => {
+    for (const given of [INJECTED, [INJECTED], { linuxif: INJECTED, [INJECTED]: INJECTED }]) {
+      const answer = await attach({ [name]: given })
+      expect(answer.statusCode).toBeLessThan(500)
+      expect(answer.body).not.toMatch(ACTS)
+      expect(answer.headers).toMatchObject({
+        'content-type': expect.stringContaining('application/json'),
+        'x-content-type-options': 'nosniff',
+      })
+    }
+    const shown = await api.app.inject('/looking-glass/vpns/instances/net1')
+    expect(shown.body).not.toMatch(ACTS)
+  })
+
+  test('a description comes back as it was', async () => {
+    expect((await attach({ description: INJECTED })).statusCode).toBe(200)
+    const { body } = await api.app.inject('/looking-glass/vpns/instances/net1/ports')
+    expect(body).toContain(JSON.stringify(INJECTED).slice(1, 8))
+    expect(JSON.stringify(JSON.parse(body))).toContain(JSON.stringify(INJECTED).slice(1, -1))
+  })
+
+  test('in a path, a query and a header', async () => {
+    const asked = [
+      { url: `/looking-glass/${encodeURIComponent(INJECTED)}` },
+      { url: `/explain?address=${encodeURIComponent(INJECTED)}` },
+      { url: `/status/entries?${encodeURIComponent(INJECTED)}=1` },
+      { url: '/ping', headers: { host: '\x9b31m<script>' } },
+    ]
+    for (const one of asked) {
+      const answer = await api.app.inject(one)
+      expect(answer.statusCode).toBeGreaterThanOrEqual(400)
+      expect(answer.statusCode).toBeLessThan(500)
+      expect(answer.body).not.toMatch(ACTS)
+    }
+  })
+})
+
 test.each([
   ['no HTTP', 'hello\r\n\r\n', 400],
-  ['a NUL in the path', 'GET /\0 HTTP/1.1\r\nhost: a\r\n\r\n', 400],
+  ['a NUL in the path', 'GET /\0 HTTP/1.1\r\nhost: localhost\r\n\r\n', 400],
   ['headers without end', `GET / HTTP/1.1\r\nhost: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
-  ['two lengths', 'POST /ping HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}', 400],
-  ['a method that nobody knows', 'BREW / HTTP/1.1\r\nhost: a\r\n\r\n', 400],
+  [
+    'two lengths',
+    'POST /ping HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}',
+    400,
+  ],
+  ['a method that nobody knows', 'BREW / HTTP/1.1\r\nhost: localhost\r\n\r\n', 400],
 ])('%s', async (_, octets, status) => {
   await api.app.listen({ host: '127.0.0.1', port: 0 })
   const socket = connect((api.app.server.address() as AddressInfo).port, '127.0.0.1')
@@ -237,7 +289,7 @@ test.each([
     heard += chunk
     if (sent === answered && heard.split('HTTP/1.1 200').length > sent) socket.end()
   })
-  socket.write('GET /ping HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(sent))
+  socket.write('GET /ping HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(sent))
   await new Promise((resolve) => socket.once('close', resolve))
   const answers = heard.split('HTTP/1.1 200').length - 1
   expect(answers).toBeLessThanOrEqual(answered)

@@ -6,6 +6,7 @@ import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import { dataplaneView } from '../../src/dataplane/view.ts'
 import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
+import { type ApiAccess, LOCAL_ACCESS } from '../../src/rest/access.ts'
 import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { newPing } from '../../src/rest/ping.ts'
 import { restServer } from '../../src/rest/server.ts'
@@ -33,8 +34,12 @@ export const noReload: Reload = async ({ dryRun }) => ({
   report: { dry_run: dryRun, peers: [], options: [], warnings: [] },
 })
 
-/** The API of a node without network, with interfaces gp0 to gp59: as with the Linux drivers, whose kernel is in memory, or with dummies. */
-export function testApi(name: 'linux' | 'dummy' = 'linux', reload: Reload | null = noReload): TestApi {
+/** The API of a node `node1` without network, with interfaces gp0 to gp59: as with the Linux drivers, whose kernel is in memory, or with dummies. */
+export function testApi(
+  name: 'linux' | 'dummy' = 'linux',
+  reload: Reload | null = noReload,
+  access: ApiAccess = { ...LOCAL_ACCESS, hosts: ['node1'] },
+): TestApi {
   const pretend = (link: string) => !isOwnedName(link, RANGES.vrfPrefix)
   const driver = new MemoryDriver(systemClock, name === 'linux' ? {} : { pretend })
   for (let i = 0; i < 60; i++) driver.kernel.addLink(`gp${i}`)
@@ -83,6 +88,7 @@ export function testApi(name: 'linux' | 'dummy' = 'linux', reload: Reload | null
       log: silent,
       events: noEvents,
       counters: new EventCounters(),
+      access,
       views: {
         speaker,
         services: {

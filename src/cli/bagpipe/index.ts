@@ -1,3 +1,4 @@
+import { printable } from '../../values/controls.ts'
 import { print } from '../print.ts'
 import { impex2dot } from './impex2dot.ts'
 import { lookingGlassTool } from './looking-glass.ts'
@@ -16,7 +17,7 @@ export async function runTool(name: string, line: readonly string[]): Promise<bo
     else await found.run(parsed.args, parsed.words)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`Usage: ${found.usage}\n\n${name}: error: ${error.message}\n`)
+    process.stderr.write(`Usage: ${found.usage}\n\n${name}: error: ${printable(error.message)}\n`)
     process.exitCode = 2
   }
   return true

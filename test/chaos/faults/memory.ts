@@ -21,7 +21,7 @@ export const memoryShort: Fault = {
     const sockets = connections(
       node,
       READERS,
-      'GET /status/entries HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(REQUESTS),
+      'GET /status/entries HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(REQUESTS),
     )
     return {
       what: `room for ${mib} MiB more memory`,

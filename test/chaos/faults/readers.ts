@@ -32,8 +32,8 @@ export const slowReaders: Fault = {
   async start(_world, node, random) {
     const isHalfOpen = random.chance(0.5)
     const sockets = isHalfOpen
-      ? connections(node, HALF_OPEN, 'POST /attach_localport HTTP/1.1\r\nHost: x\r\nContent-Le')
-      : connections(node, SLOW, 'GET /status/entries HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(200))
+      ? connections(node, HALF_OPEN, 'POST /attach_localport HTTP/1.1\r\nHost: localhost\r\nContent-Le')
+      : connections(node, SLOW, 'GET /status/entries HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(200))
     return {
       what: isHalfOpen ? `${HALF_OPEN} half-open requests` : `${SLOW} readers that read nothing`,
       lastsMs: random.between(500, 3000),

@@ -1,0 +1,50 @@
+import { API_HOST, API_PORT } from './api-address.ts'
+import { option } from './option.ts'
+import { fileMode, host, listOf, oneOf, orNone, port, text, tokenFile } from './types.ts'
+
+/** The value of `[API] unprotected` for an API that the network can use without any credential. */
+export const UNPROTECTED = 'yes-anyone-may-reconfigure-this-node'
+
+/** The options of [API]. */
+export const API_OPTIONS = {
+  host: option(
+    orNone(host),
+    API_HOST,
+    'Address on which the REST API listens; none: on `socket` alone. Any other than a loopback address needs `token_file`, `tls_client_ca_file` or `unprotected` (docs/security.md).',
+    { aliases: ['api_host'] },
+  ),
+  port: option(port, API_PORT, 'Port on which the REST API listens.', { aliases: ['api_port'] }),
+  socket: option(
+    orNone(text),
+    null,
+    'Path of a Unix socket on which the REST API listens too, for the accounts that `socket_mode` and `socket_group` let in.',
+  ),
+  socket_mode: option(fileMode, 0o660, 'Mode of `socket`.'),
+  socket_group: option(orNone(text), null, 'Group of `socket`; that of the daemon when not given.'),
+  token_file: option(
+    orNone(tokenFile),
+    null,
+    'File with the bearer token (RFC 6750) that clients present which do not connect from a loopback address.',
+  ),
+  tls_cert_file: option(
+    orNone(text),
+    null,
+    'File with our certificate and its chain (PEM): clients that do not connect from a loopback address must use TLS.',
+  ),
+  tls_key_file: option(orNone(text), null, 'File with the key of our certificate (PEM).'),
+  tls_client_ca_file: option(
+    orNone(text),
+    null,
+    'File with the CAs (PEM) whose client certificates are accepted; with `token_file`, a token will do as well.',
+  ),
+  allowed_hosts: option(
+    listOf(host, 'names of hosts, separated by commas'),
+    [],
+    'Names in Host headers that are accepted beside IP addresses, `localhost`, `host` and the name of this machine, without a token or certificate.',
+  ),
+  unprotected: option(
+    oneOf('no', UNPROTECTED),
+    'no',
+    `\`${UNPROTECTED}\`: \`host\` may be any address without a token or client certificates.`,
+  ),
+} as const

@@ -1,0 +1,100 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { FastifyRequest } from 'fastify'
+import { RequestError } from '../api/errors.ts'
+import { isLoopback, parseIp } from '../values/address.ts'
+
+/** Which requests are answered. */
+export interface ApiAccess {
+  /** What clients present that do not connect from a loopback address (RFC 6750); null for none. */
+  readonly token: string | null
+  /** Names in Host headers that are accepted beside addresses and `localhost`; their case does not count. */
+  readonly hosts: readonly string[]
+  /** With it, clients that do not connect from a loopback address must use TLS. */
+  readonly tls: ServerTls | null
+}
+
+/** PEM texts. */
+export interface ServerTls {
+  readonly certificate: string
+  readonly key: string
+  /** The CAs of client certificates; null when clients need none. */
+  readonly clientCa: string | null
+}
+
+/** For an API on a loopback address, under no other name. */
+export const LOCAL_ACCESS: ApiAccess = { token: null, hosts: [], tls: null }
+
+type Check = (request: FastifyRequest) => RequestError | undefined
+
+/**
+ * Refuses what a page in a browser can send to this machine (DNS rebinding, forms), and what lacks the token or the
+ * certificate. `isFile` tells connections to a Unix socket: their clients are no browsers, and the mode of the file let them in.
+ */
+export function accessCheck(access: ApiAccess, isFile: (socket: Socket) => boolean): Check {
+  const hosts = new Set(['localhost', ...access.hosts.map((host) => host.toLowerCase())])
+  return (request) => {
+    const { socket, headers, httpVersion } = request.raw
+    const { host, authorization } = headers
+    // RFC 9112 §3.2
+    if (httpVersion === '1.1' && host === undefined)
+      return new RequestError('REQUEST_UNREADABLE', 'the request has no Host header')
+    if (isOfOtherSite(request))
+      return new RequestError(
+        'ORIGIN_REFUSED',
+        'the request comes from a page of another site: the API answers none',
+      )
+    if (isFile(socket) || hasCertificate(socket) || hasToken(authorization, access.token)) return undefined
+    if (needsCredentials(access) && !isLoopback(socket.remoteAddress ?? ''))
+      return new RequestError('UNAUTHORIZED', `expected ${credentialsOf(access)}`)
+    if (host === undefined || isAllowed(host, hosts)) return undefined
+    return new RequestError(
+      'HOST_REFUSED',
+      `the Host header names ${JSON.stringify(host)}, which is no address or name of this node: name it in [API] allowed_hosts`,
+    )
+  }
+}
+
+/** Browsers say so of every request that a page can send without asking first, whatever its type (Fetch §3.2). */
+function isOfOtherSite({ raw: { headers, method = '' }, protocol }: FastifyRequest): boolean {
+  const { host = '', origin, 'sec-fetch-site': site = '' } = headers
+  if (origin !== undefined) return origin.toLowerCase() !== `${protocol}://${host}`.toLowerCase()
+  return !['GET', 'HEAD'].includes(method) && ['cross-site', 'same-site'].includes(`${site}`)
+}
+
+function needsCredentials({ token, tls }: ApiAccess): boolean {
+  return token !== null || (tls !== null && tls.clientCa !== null)
+}
+
+function credentialsOf({ token, tls }: ApiAccess): string {
+  const certificate = tls?.clientCa ? ['a client certificate'] : []
+  return [...(token === null ? [] : ['the header `Authorization: Bearer TOKEN`']), ...certificate].join(
+    ' or ',
+  )
+}
+
+/** Of a CA that we were given: without one, no certificate is asked for. */
+function hasCertificate(socket: Socket | TLSSocket): boolean {
+  return 'authorized' in socket && socket.authorized === true
+}
+
+/** Compares digests, so that the time says nothing about the token. */
+function hasToken(authorization: string | undefined, token: string | null): boolean {
+  const [, given] = /^bearer +(\S+) *$/i.exec(authorization ?? '') ?? []
+  return given !== undefined && token !== null && timingSafeEqual(digest(given), digest(token))
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
+
+/** A page can give its own name another address, but it cannot be at an address that is not its own. */
+function isAllowed(host: string, names: ReadonlySet<string>): boolean {
+  const name = host
+    .replace(/:\d*$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '')
+    .toLowerCase()
+  return names.has(name) || parseIp(name) !== undefined
+}

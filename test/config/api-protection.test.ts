@@ -1,0 +1,84 @@
+import { describe, expect, test } from 'vitest'
+import { messagesOf } from '../../src/config/finding.ts'
+import { parseIni } from '../../src/config/ini.ts'
+import { checkConfig } from '../../src/config/load.ts'
+import { temporaryFiles } from '../support/files.ts'
+
+const BASE = '[BGP]\nlocal_address = 192.0.2.1\nmy_as = 64512\n[API]\n'
+const check = (options: string) => checkConfig(parseIni(BASE + options, 'bgp.conf'), {})
+/** What keeps a daemon from starting. */
+const refusals = (options: string) => messagesOf(check(options).findings, 'error')
+
+const TOKEN = '0123456789abcdef0123456789abcdef'
+const FOR_ANYONE = 'unprotected = yes-anyone-may-reconfigure-this-node'
+
+describe('an API that anyone could use keeps the daemon from starting', () => {
+  test.each(['0.0.0.0', '::', '192.0.2.1', 'node1.example', '128.0.0.1'])('host = %s', (host) => {
+    expect(refusals(`host = ${host}\n`)).toEqual([
+      `bgp.conf line 5: [API] host = "${host}": anyone who reaches this address could reconfigure the node. For the agents of this machine alone write host = 127.0.0.1; for others set token_file, or tls_client_ca_file with a certificate; to allow it to anyone write ${FOR_ANYONE}`,
+    ])
+  })
+
+  test('api_host, as older files of bagpipe-bgp call it, too', () => {
+    expect(refusals('api_host = 0.0.0.0\n')[0]).toMatch(
+      /^bgp.conf line 5: \[API\] host = "0\.0\.0\.0": anyone/,
+    )
+  })
+
+  test('cleanup can use the rest of such a configuration', () => {
+    expect(check('host = ::\n').config?.stateFile).toBe('/var/lib/chanter/state')
+  })
+
+  test('a certificate of the daemon keeps nobody out', () => {
+    expect(refusals('host = ::\ntls_cert_file = c\ntls_key_file = k\n')[0]).toMatch(/anyone who reaches/)
+  })
+})
+
+test.each([
+  '',
+  'host = localhost',
+  'host = 127.0.0.8',
+  'host = ::1',
+  `host = 0.0.0.0\n${FOR_ANYONE}`,
+  'host = 0.0.0.0\ntls_cert_file = c\ntls_key_file = k\ntls_client_ca_file = ca',
+  'host = none\nsocket = /run/chanter/api.sock',
+])('may start: %j', (options) => {
+  expect(refusals(`${options}\n`)).toEqual([])
+})
+
+test.each([
+  ['host = none', 'host = "none": without an address the API needs `socket`'],
+  ['tls_cert_file = c', 'tls_cert_file = "c": a certificate needs `tls_key_file`'],
+  ['tls_key_file = k', 'tls_key_file = "k": TLS needs `tls_cert_file`'],
+  ['tls_client_ca_file = a', 'tls_client_ca_file = "a": TLS needs `tls_cert_file` and `tls_key_file`'],
+])('%s contradicts the rest', (options, message) => {
+  expect(refusals(`${options}\n`)).toEqual([`bgp.conf line 5: [API] ${message}`])
+})
+
+describe('a token', () => {
+  const withToken = (content: string) => {
+    const directory = temporaryFiles({ token: content })
+    return `host = 0.0.0.0\ntoken_file = ${directory}/token\n`
+  }
+
+  test('protects, is in no text, and its file is one that others must not read', () => {
+    const { findings, config } = check(withToken(`${TOKEN}\n`))
+    expect(findings).toEqual([])
+    expect(config?.api.token?.key).toBe(TOKEN)
+    expect(JSON.stringify(config)).not.toContain(TOKEN)
+    expect(config?.keyFiles).toEqual([config?.api.token?.path])
+  })
+
+  test.each([
+    ['', /holds 0 octets/],
+    ['short', /token that is too short/],
+    ['sixteen octets and blanks', /characters that no token has/],
+    [`${TOKEN}\n${TOKEN}`, /characters that no token has/],
+  ])('%j is refused', (content, message) => {
+    expect(refusals(withToken(content))).toEqual([expect.stringMatching(message)])
+  })
+})
+
+test.each(['888', '0o660', '66', 'rw-rw----', '7777'])('socket_mode = %s is no mode', (mode) => {
+  expect(refusals(`socket_mode = ${mode}\n`)[0]).toContain('expected an octal mode such as 0660')
+})
