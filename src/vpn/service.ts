@@ -19,6 +19,7 @@ import { PendingOperations } from './pending-operations.ts'
 import { type AttachRequest, checkDescriptions, type DetachRequest, type ResolvedRequest } from './request.ts'
 import { Serial } from './serial.ts'
 import type { InstanceState, Keep, SavedState, StateChange } from './state.ts'
+import { Unconfirmed } from './unconfirmed.ts'
 
 /** The service's part of the state. */
 export type ServiceState = Pick<SavedState, 'instances' | 'footprint' | 'numbers'>
@@ -43,6 +44,7 @@ export class VpnService {
   private readonly needs: Needs
   private readonly backend: VpnBackend
   private readonly detached = new Detached()
+  readonly unconfirmed = new Unconfirmed()
 
   /** `keep` persists `changes`. */
   constructor(
@@ -233,6 +235,7 @@ export class VpnService {
       this.backend.attached(instance, plan.add)
     }
     const { instanceId, port, mac } = request
+    this.unconfirmed.confirm(instanceId, mac, request.ip?.ip ?? null)
     this.events.emit({ type: 'attached', instance: instanceId, port, mac: formatMac(mac) })
   }
 
@@ -296,6 +299,7 @@ export class VpnService {
       this.needs.restoreEndpoint(instance, add)
       instance.attachments.commit({ add, remove: [], change: [] })
       routing.addEndpoint(add, sequence)
+      this.unconfirmed.restore(state.id, add)
     }
     this.changed.instance(state.id)
     for (const { mac } of state.attachments) this.changed.mac(state.id, mac)

@@ -3,6 +3,7 @@ import { isOwned, type Link } from '../driver.ts'
 import { kernelKind, type LinkEntry } from '../kinds/index.ts'
 import { type Refusal, type Refused, shared } from '../refusal.ts'
 import { removeBagpipeMacs } from './bagpipe-macs.ts'
+import { removeBagpipeRoutes, removeBagpipeRules } from './bagpipe-vrfs.ts'
 import { ENODEV } from './constants.ts'
 import { deleteGroup, deleteLink, setGroup } from './encode.ts'
 import type { BridgeIsolation } from './isolation.ts'
@@ -73,6 +74,10 @@ export class LinkRemover {
       return shared(entry.device, names)
     }
     if (link.table !== null) this.clearTable(link)
+    if (link.table !== null && link.alias === null) {
+      removeBagpipeRoutes(link.table, this.requests)
+      removeBagpipeRules(link.name, this.requests)
+    }
     const bridge = link.outdated && link.master !== null ? this.links.lookUp(link.master) : undefined
     if (bridge !== undefined)
       for (const port of this.links.all(bridge.index)) removeBagpipeMacs(port, this.requests)
