@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { KINDS } from '../src/dataplane/kinds/index.ts'
 
 /** Which rooms a room may import from, besides itself. A trailing `:types` allows `import type` alone. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
@@ -236,6 +237,14 @@ describe('import directions', () => {
 
   test('so do the layers of dataplane', () =>
     expect(violations(DATAPLANE_LAYERS, 'src/dataplane/')).toEqual([]))
+
+  test('the engine of dataplane names no kind of entry', () => {
+    const engine = files.filter((file) => file.startsWith('src/dataplane/engine/'))
+    const naming = engine.filter((file) =>
+      KINDS.some((kind) => readFileSync(file, 'utf8').includes(`'${kind}'`)),
+    )
+    expect(naming).toEqual([])
+  })
 
   test('rooms of the core keep no state in modules: it would be that of several networks at once', () => {
     const core = files.filter((file) => /^src\/(bgp|evpn|ipvpn|vpn|values)\//.test(file))

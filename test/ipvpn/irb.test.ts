@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { EVPN, VPNV4, VPNV6 } from '../../src/bgp/family.ts'
 import { nlriCodec } from '../../src/bgp/nlri/index.ts'
-import { ownedObjects } from '../../src/dataplane/engine/ownership.ts'
+import { ownedObjects } from '../../src/dataplane/linux/ownership.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import type { VpnConfig } from '../../src/vpn/config.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
