@@ -31,6 +31,8 @@ const LOADS: Readonly<Record<string, Omit<CrowdOptions, 'server'>>> = {
     connections: 20,
     pipelined: 1,
   },
+  'all routes, 20 readers': { path: '/looking-glass/bgp/routes', connections: 20, pipelined: 1 },
+  '/metrics, 20 readers': { path: '/metrics', connections: 20, pipelined: 1 },
   '/status/entries, 20 readers': { path: '/status/entries', connections: 20, pipelined: 1 },
   '/status/entries?state=failed, 20 readers': {
     path: '/status/entries?state=failed',

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { variableOf } from '../src/config/environment.ts'
 import { type About, type Options, optionsOfSection } from '../src/config/option.ts'
+import { LIVE } from '../src/config/reload.ts'
 import { configSchema, FOREIGN_SECTIONS, optionsOf, PEER_SECTION, peerSchema } from '../src/config/schema.ts'
 import { DEFAULT_FILE } from '../src/config/sources.ts'
 
@@ -27,7 +28,7 @@ dataplane_driver = linux
 
 An option is given by the environment variable \`CHANTER_SECTION__OPTION\`: its section and its name in capitals, two underscores between
 them. For [BGP] the name alone will do. With them, no file has to be there. Docker and Kubernetes also take the names of sections about
-one peer, as \`CHANTER_BGP_PEER:192.0.2.1__PEER_AS\`.
+one peer, as \`CHANTER_BGP_PEER:192.0.2.1__PEER_AS\`. What Kubernetes sets for a Service of the name chanter is not read.
 
 \`\`\`sh
 CHANTER_LOCAL_ADDRESS=eth0 CHANTER_MY_AS=64512 CHANTER_PEERS=192.0.2.1 CHANTER_DATAPLANE_DRIVER_EVPN__DATAPLANE_DRIVER=linux chanter daemon
@@ -46,12 +47,21 @@ CHANTER_LOCAL_ADDRESS=eth0 CHANTER_MY_AS=64512 CHANTER_PEERS=192.0.2.1 CHANTER_D
 
 \`chanter config check [FILE]\` lists everything that is wrong, in the words that the daemon uses: errors, warnings and notes, each with file,
 line, value, what is allowed and the name that was probably meant. The exit code is 0 without errors, 1 with errors, and 2 where a file
-cannot be read. Without FILE it reads what \`chanter daemon\` would with the same arguments and environment. \`--json\` prints the objects
+cannot be read. FILE stands in for \`--config-file\`; other arguments and the environment count as for \`chanter daemon\`. \`--json\` prints
 \`errors\`, \`warnings\` and \`notes\`.
 
 \`chanter config show [FILE]\` prints every option in effect with its value and its source: a file and its line, an environment variable, an
 argument, or \`default\`; an option that follows another one names it. Keys are not shown, only the path of their file. \`--json\` prints
 objects. \`chanter config show --running\` asks the daemon for the values that it has.
+
+## Reload
+
+SIGHUP and \`chanter reload\` apply changes of these options, and of those in sections about one peer; all others need a restart
+([operations](operations.md#changing-the-configuration)).
+
+${Object.entries(LIVE)
+  .map(([section, options]) => `- \`[${section}]\`: ${options.map((option) => `\`${option}\``).join(', ')}`)
+  .join('\n')}
 
 ## Arguments of bagpipe-bgp
 

@@ -2,8 +2,11 @@ import type { FastifyInstance } from 'fastify'
 import { systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { exposed } from './config/key-file.ts'
+import type { LoadedConfig } from './config/load.ts'
 import { type NodeForwarding, openForwarding } from './daemon/forwarding.ts'
+import { logLacks } from './daemon/privileges.ts'
 import { openRecording } from './daemon/recording.ts'
+import { Reloader } from './daemon/reload.ts'
 import { keepState, openState } from './daemon/saved-state.ts'
 import { disablePeers, newSpeaker } from './daemon/speaker.ts'
 import { daemonViews } from './daemon/views.ts'
@@ -25,11 +28,19 @@ import type { Keep, StateChange } from './vpn/state.ts'
 const PATIENCE_MS = 5000
 
 export interface Daemon {
+  /** Resolves while all loops work. */
+  alive(): Promise<unknown>
+  /** Its state in a few words. */
+  status(): string
   /** Ends the sessions with a Cease and everything else with them; the kernel's forwarding stays. */
   stop(): Promise<void>
+  /** Reads the configuration again; absent where there is none. */
+  reload?(): Promise<unknown>
 }
 
 export interface DaemonOptions {
+  /** Reads the configuration again. Throws ConfigError. */
+  readonly load: () => LoadedConfig
   /** Start with an empty state, whatever the state file holds. */
   readonly fresh?: boolean
   /** File that all input is appended to; null for none. */
@@ -38,16 +49,18 @@ export interface DaemonOptions {
 
 /** Starts every part of the daemon; resolves when it is ready. Throws when a part cannot start. */
 export async function runDaemon(
-  config: Config,
+  loaded: LoadedConfig,
   logs: Logs,
-  { fresh = false, record = null }: DaemonOptions = {},
+  { load, fresh = false, record = null }: DaemonOptions,
 ): Promise<Daemon> {
+  const { config } = loaded
   const { log, events } = logs
   const clock = systemClock
   const started = { monotonicMs: clock.now(), epochMs: clock.epoch() }
   const counters = new EventCounters()
   events.read(counters.read)
   for (const exposure of exposed(config.keyFiles)) log.warn(exposure)
+  logLacks(config, log)
 
   const lock = await lockMachine(config, log)
   const recording = openRecording(record, events)
@@ -70,14 +83,17 @@ export async function runDaemon(
   if (state !== null) await vpns.restore(state)
   if (former !== null) vpns.recall(former)
 
+  const { mobility } = vpnConfig
+  const reloader = new Reloader({ loaded, load, speaker, forwarding, mobility, logs, events, recording })
   const services = { vpns, dataplane: forwarding.view, stateFile: kept.health }
   const rest = restServer({
     vpns: recording.attachments(vpns),
+    reload: reloader.reload,
     ping: newPing(),
     log: log.child({ part: 'rest' }),
     events,
     counters,
-    views: daemonViews({ config, vpnConfig, speaker, services, logs, clock, started }),
+    views: daemonViews({ config: () => reloader.config, vpnConfig, speaker, services, logs, clock, started }),
   })
 
   forwarding.start()
@@ -90,6 +106,9 @@ export async function runDaemon(
   logReady(config, log)
 
   return {
+    alive: () => forwarding.view.counts(),
+    status: () => `${speaker.sessionCounts}, ${vpns.instances.size} VPN instances`,
+    reload: () => reloader.reload({ dryRun: false }),
     async stop() {
       stopGivingBack()
       speaker.stop('chanter is stopping')

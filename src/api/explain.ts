@@ -3,7 +3,7 @@ import { explainedEntry } from './entries.ts'
 import { count, list } from './shapes.ts'
 
 const route = z.strictObject({
-  fate: z.enum(['used', 'beaten', 'unusable', 'not imported', 'ours', 'best']),
+  state: z.enum(['used', 'beaten', 'unusable', 'not imported', 'ours', 'best']),
   reason: z.string().nullable(),
   next_hop: z.string().nullable(),
   source: z.string(),

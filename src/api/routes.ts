@@ -5,6 +5,7 @@ import type { ErrorCode } from './errors.ts'
 import { explanation } from './explain.ts'
 import * as glass from './looking-glass.ts'
 import { peerOrder, peerSummary } from './peers.ts'
+import { reloadReport } from './reload.ts'
 import { anything, list } from './shapes.ts'
 import { statusSummary } from './status.ts'
 
@@ -52,7 +53,7 @@ function order(action: string, summary: string, errors: readonly ErrorCode[]) {
   } as const
 }
 
-/** All documented routes; each is served, except those of VPN instances by a reflector. */
+/** All documented routes; each is served, except those of VPN instances and the reload by a reflector. */
 export const ROUTES = {
   root: get('/', 'bagpipe-bgp', 'Nothing, as bagpipe-bgp answers', z.strictObject({})),
   ping: get(
@@ -119,6 +120,17 @@ export const ROUTES = {
       instance: z.string().optional().describe('the id of a VPN instance'),
     }),
     errors: ['INSTANCE_NOT_FOUND'],
+  },
+  reload: {
+    method: 'POST',
+    url: '/reload',
+    tag: 'operations',
+    summary: 'Read the configuration again, as SIGHUP does',
+    query: z.object({
+      dry_run: z.enum(['true', 'false']).optional().describe('true: compare, and change nothing'),
+    }),
+    answer: reloadReport,
+    errors: ['CONFIG_INVALID'],
   },
   metrics: {
     ...get('/metrics', 'operations', 'Counters and gauges, as Prometheus reads them', z.string()),

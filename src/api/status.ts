@@ -58,7 +58,7 @@ const stateFile = z.strictObject({
 const services = z.strictObject({
   instances: z.strictObject({ count, endpoints: count }),
   entries,
-  drift: z.strictObject({ count, last: epochMs.nullable(), contested: count }),
+  drift: z.strictObject({ count, last: epochMs.nullable(), recurring: count }),
   forwarding_loop: z.strictObject({ count, open: failure.nullable() }),
   without_ipv6: list(z.strictObject({ device: z.string(), neighbours: count })),
   tight_underlays: list(z.strictObject({ underlay: z.string(), room: z.int(), mtu: z.int() })),

@@ -28,12 +28,17 @@ export class Imports<R extends Route> implements Subscriber {
     this.speaker = speaker
     this.source = source
     this.importer = importer
-    const { rib, clock, config } = speaker
-    this.vanished = new VanishedRoutes(config.vanishedSeconds * 1000, clock, () => rib.hasChanges, {
-      forget: (route) => this.forget(route),
-      keep: (route) => this.keep(route),
-      routes: () => this.byKey.values(),
-    })
+    const { rib, clock } = speaker
+    this.vanished = new VanishedRoutes(
+      () => speaker.config.vanishedSeconds * 1000,
+      clock,
+      () => rib.hasChanges,
+      {
+        forget: (route) => this.forget(route),
+        keep: (route) => this.keep(route),
+        routes: () => this.byKey.values(),
+      },
+    )
   }
 
   /** Imports by these from now on; `beforehand` is called before routes of new targets arrive. */

@@ -56,9 +56,15 @@ export interface SpeakerConfig {
   readonly restart: RestartConfig
 }
 
+/** Times of a speaker's configuration that may change while it runs, in seconds. */
+export interface SpeakerTimes extends Pick<SpeakerConfig, 'headlessSeconds' | 'vanishedSeconds'> {
+  /** From the next OPEN on. */
+  readonly restartSeconds: number
+}
+
 /** Our own restarts (RFC 4724 §4.1). */
 export interface RestartConfig {
-  /** How long peers are to keep our routes while we are away; 0 with no families: we only keep theirs. */
+  /** How long peers are to keep our routes while we are away; 0: we only keep theirs. */
   readonly timeSeconds: number
   /** Families whose forwarding continues while we are away. */
   readonly families: readonly Family[]
@@ -100,7 +106,7 @@ export class Speaker {
   private readonly byAddress = new Map<Ip, BgpPeer>()
   /** Configured and dynamic ones, as a live view. */
   readonly peers: ReadonlyMap<Ip, BgpPeer> = this.byAddress
-  readonly config: SpeakerConfig
+  config: SpeakerConfig
   /** Whether initial convergence is complete. */
   readonly convergence: InitialConvergence
   readonly clock: Clock
@@ -200,6 +206,12 @@ export class Speaker {
     return this.listeners.setPeers(peers)
   }
 
+  /** Changes times; periods that have begun end as they would have. */
+  setTimes({ headlessSeconds, vanishedSeconds, restartSeconds: timeSeconds }: SpeakerTimes): void {
+    const restart = { ...this.config.restart, timeSeconds }
+    this.config = { ...this.config, headlessSeconds, vanishedSeconds, restart }
+  }
+
   /** Advertises one of our routes, or changes it. The next hop is our address unless given. */
   originate(
     source: Source,
@@ -292,7 +304,7 @@ export class Speaker {
       restarting,
       notification: true,
       restartTimeSeconds: timeSeconds,
-      families: families.map((family) => ({ family, forwarding: kept })),
+      families: timeSeconds === 0 ? [] : families.map((family) => ({ family, forwarding: kept })),
     }
   }
 
@@ -300,6 +312,11 @@ export class Speaker {
   private headlessSeconds(peer: BgpPeer, family: Family): number {
     if (this.config.clusterId !== null || !VPN_FAMILIES.has(family)) return 0
     return this.settledPeers(peer, family).size > 0 ? 0 : this.config.headlessSeconds
+  }
+
+  /** In words. */
+  get sessionCounts(): string {
+    return `${[...this.peers.values()].filter(isUp).length} of ${this.peers.size} sessions established`
   }
 
   /** Whether no session is established, and routes are kept that no peer confirms. */

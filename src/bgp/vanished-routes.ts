@@ -27,7 +27,7 @@ const BURST_MS = 100
  * neither case does cutting its traffic off at once help. Many reflectors withdraw the routes of a restarting node.
  */
 export class VanishedRoutes<R extends Route> {
-  private readonly keepMs: number
+  private readonly keepMs: () => number
   private readonly clock: Clock
   /** Whether notifications of routes are pending. */
   private readonly isBusy: () => boolean
@@ -43,8 +43,8 @@ export class VanishedRoutes<R extends Route> {
   private readonly kept = new Map<R, number>()
   private isArmed = false
 
-  /** `keepMs` 0: nothing is kept. */
-  constructor(keepMs: number, clock: Clock, isBusy: () => boolean, listener: VanishedListener<R>) {
+  /** `keepMs`: how long routes are kept; 0: not at all. */
+  constructor(keepMs: () => number, clock: Clock, isBusy: () => boolean, listener: VanishedListener<R>) {
     this.keepMs = keepMs
     this.clock = clock
     this.isBusy = isBusy
@@ -90,7 +90,7 @@ export class VanishedRoutes<R extends Route> {
     if (this.leaving.has(route) || this.kept.has(route)) return
     this.count(route)
     // Local routes are known for certain.
-    if (this.keepMs === 0 || route.source.peer === null) return this.listener.forget(route)
+    if (this.keepMs() === 0 || route.source.peer === null) return this.listener.forget(route)
     this.leaving.add(route)
     if (this.leaving.size > 1) return
     this.leavingSince = this.clock.now()
@@ -139,7 +139,7 @@ export class VanishedRoutes<R extends Route> {
 
   private keep(route: R, now: number): void {
     markGone(route)
-    if (this.listener.keep(route)) this.kept.set(route, now + this.keepMs)
+    if (this.listener.keep(route)) this.kept.set(route, now + this.keepMs())
   }
 
   private arm(): void {

@@ -15,13 +15,17 @@ const options = {
     describe: 'The state file; then no configuration is read',
     defaultDescription: '[DEFAULT] state_file',
   },
-  'dry-run': { type: 'boolean', default: false, describe: 'List what chanter owns, and remove nothing' },
+  'dry-run': {
+    type: 'boolean',
+    default: false,
+    describe: 'List what there is to remove, and remove nothing',
+  },
   force: { type: 'boolean', default: false, describe: 'Remove it although a daemon seems to run' },
 } as const satisfies Record<string, Options>
 
 export const cleanup = command({
   usage: 'cleanup',
-  describe: 'Remove from this network namespace what chanter left in it, and nothing else',
+  describe: 'Remove from this network namespace what chanter and bagpipe-bgp left in it, and nothing else',
   options: { ...hiddenLogArguments, ...options },
   examples: [
     ['cleanup --dry-run', 'What there is'],
@@ -55,7 +59,7 @@ export const cleanup = command({
     const verb = dryRun ? 'to remove' : 'removed'
     await print(
       removed + refusals === 0
-        ? 'nothing of chanter is here'
+        ? 'nothing of chanter or bagpipe-bgp is here'
         : `${countText(removed, 'thing', 'things')} ${verb}, ${refusals} kept`,
     )
     if (refusals > 0) process.exitCode = 1

@@ -33,12 +33,17 @@ export const daemon = command({
       import('../config/load.ts'),
       import('../daemon.ts'),
     ])
-    const { config, warnings, notes } = loadConfig(originOf(args))
+    const origin = originOf(args)
+    const load = () => loadConfig(origin)
+    const loaded = load()
+    const { config, warnings, notes } = loaded
     const logs = createLog(config.log)
     const { log } = logs
     log.info({ version: VERSION, config: config.effective }, 'starting')
     for (const warning of warnings) log.warn(warning)
     for (const note of notes) log.info(note)
-    await untilSignal(logs, () => runDaemon(config, logs, { fresh: args.fresh, record: args.record ?? null }))
+    await untilSignal(logs, () =>
+      runDaemon(loaded, logs, { load, fresh: args.fresh, record: args.record ?? null }),
+    )
   },
 })

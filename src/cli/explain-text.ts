@@ -38,7 +38,7 @@ function reflectedText({ sent_to, not_sent, ...route }: ReflectedRoute): string 
   const reasons = Map.groupBy(not_sent, ({ reason }) => reason)
   return [
     rowOf(route, route.route_targets.join(' ') || 'no route target').join('  '),
-    ...(route.fate === 'best' ? [`  advertised to ${listText(sent_to)}`] : []),
+    ...(route.state === 'best' ? [`  advertised to ${listText(sent_to)}`] : []),
     ...[...reasons].map(
       ([reason, found]) => `  not to ${listText(found.map(({ peer }) => peer))}: ${reason}`,
     ),
@@ -94,9 +94,9 @@ function localLines(instance: ExplainedEvpn | ExplainedVrf): string[] {
   ]
 }
 
-function rowOf({ fate, next_hop, source, stale, route, reason }: ExplainedRoute, number: string): string[] {
+function rowOf({ state, next_hop, source, stale, route, reason }: ExplainedRoute, number: string): string[] {
   return [
-    fate.toUpperCase(),
+    state.toUpperCase(),
     next_hop ?? '',
     number,
     `from ${source}${stale ? ', stale' : ''}`,

@@ -46,5 +46,5 @@ export const explain = command({
 })
 
 function isSomewhere({ local, routes }: Explanation['instances'][number]): boolean {
-  return local.length > 0 || routes.some(({ fate }) => fate === 'used')
+  return local.length > 0 || routes.some(({ state }) => state === 'used')
 }

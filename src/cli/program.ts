@@ -13,10 +13,12 @@ import { explain } from './explain.ts'
 import { lookingGlass } from './looking-glass.ts'
 import { peer } from './peer.ts'
 import { reflector } from './reflector.ts'
+import { reload } from './reload.ts'
 import { status } from './status.ts'
 
 const COMMANDS = [
   daemon,
+  reload,
   attach,
   detach,
   status,

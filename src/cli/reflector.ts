@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os'
 import type { Options } from 'yargs'
 import { maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
 import { KeyFile } from '../config/key-file.ts'
-import { createLog } from '../log.ts'
+import { createLog, plainLog } from '../log.ts'
 import type { ReflectorConfig } from '../reflector.ts'
 import { formatIp, type Ip, isIpv4, parseInterfaceAddress, parseIp } from '../values/address.ts'
 import { CliError, command } from './command.ts'
@@ -70,7 +70,7 @@ export const reflector = command({
       api: args.api === undefined ? null : endpoint(args.api),
     }
     const { runReflector } = await import('../reflector.ts')
-    const logs = createLog({ debug: args.debug, file: args['log-file'] ?? null })
+    const logs = createLog(plainLog(args.debug, args['log-file'] ?? null))
     await untilSignal(logs, () => runReflector(config, logs))
   },
 })

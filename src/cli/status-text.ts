@@ -166,22 +166,10 @@ const STATES = {
 } as const
 
 /** One entry in a line, with its fields and its state. */
-export function entryText({
-  entry,
-  state,
-  reason,
-  since,
-  next_try,
-  dst,
-  vni,
-  mac,
-  hops = [],
-  kind,
-}: ExplainedEntry): string {
+export function entryText(one: ExplainedEntry): string {
+  const { entry, state, reason, since, next_try } = one
   const facts = [
-    ...hops.map(hopText),
-    ...(kind === 'remote-mac' ? [`to ${dst} vni ${vni}`] : []),
-    ...(kind === 'neighbour' ? [`is ${mac}`] : []),
+    ...factsOf(one),
     STATES[state],
     ...(since === null ? [] : [`since ${formatTime(since)}`]),
     ...(reason === null ? [] : [reason]),
@@ -190,7 +178,16 @@ export function entryText({
   return `${entry}, ${facts.join(', ')}`
 }
 
-function hopText({ device, via, labels }: NonNullable<ExplainedEntry['hops']>[number]): string {
+type Hops = Extract<ExplainedEntry, { readonly hops: unknown }>['hops']
+
+/** Where an entry leads. */
+function factsOf(one: ExplainedEntry): string[] {
+  if (one.kind === 'remote-mac') return [`to ${one.dst} vni ${one.vni}`]
+  if (one.kind === 'neighbour') return [`is ${one.mac}`]
+  return 'hops' in one ? one.hops.map(hopText) : []
+}
+
+function hopText({ device, via, labels }: Hops[number]): string {
   const label = labels.length === 0 ? '' : ` with label ${labels.join('/')}`
   return `by ${via === null ? device : `${via} on ${device}`}${label}`
 }

@@ -1,4 +1,6 @@
+import type { Daemon } from '../daemon.ts'
 import type { Logs } from '../log.ts'
+import { ServiceManager, sendDatagram } from '../service-manager.ts'
 
 /** How long the last lines of the log may take. */
 const FLUSH_MS = 1000
@@ -10,28 +12,38 @@ const IGNORED = [
 
 /**
  * Starts something and keeps it running until SIGTERM or SIGINT; a second signal does not wait for a clean end. SIGHUP reopens the
- * log file. An unexpected exception ends the process: its supervisor restarts it, and forwarding continues meanwhile.
+ * log file and reloads the configuration. An unexpected exception ends the process: its supervisor restarts it, and forwarding continues meanwhile.
  */
-export async function untilSignal(
-  logs: Logs,
-  start: () => Promise<{ stop(): Promise<void> }>,
-): Promise<void> {
+export async function untilSignal(logs: Logs, start: () => Promise<Daemon>): Promise<void> {
   const { log, output } = logs
-  const onSignal = { SIGHUP: () => reopen(logs), ...ignoring(logs) }
+  let hangUp = () => reopen(logs)
+  const onSignal = { SIGHUP: () => hangUp(), ...ignoring(logs) }
   for (const [signal, listener] of Object.entries(onSignal)) process.on(signal, listener)
   process.on('uncaughtException', (error, origin) => {
-    log.fatal({ err: error, origin }, 'unexpected exception: the process ends')
+    log.fatal(
+      { err: error, origin },
+      'internal error: the process ends, forwarding goes on; start it again, and report the stack',
+    )
     process.exit(1)
+  })
+  const manager = new ServiceManager({
+    environment: process.env,
+    pid: process.pid,
+    send: sendDatagram,
+    failed: (reason) => log.warn({ reason }, 'the service manager cannot be notified'),
   })
   const running = await start().catch(async (error) => {
     await output.flush(FLUSH_MS)
     log.fatal({ err: error }, 'cannot start')
     throw error
   })
+  hangUp = () => reload(logs, running, manager)
+  manager.ready(running)
   let stopping = false
   const stop = async (signal: NodeJS.Signals) => {
     if (stopping) process.exit(1)
     stopping = true
+    manager.stopping()
     log.info({ signal }, 'stopping')
     await running.stop()
     log.info('stopped')
@@ -45,16 +57,21 @@ function ignoring({ log }: Logs): Record<string, () => void> {
   return Object.fromEntries(IGNORED.map((signal) => [signal, () => log.info({ signal }, 'signal ignored')]))
 }
 
+async function reload(logs: Logs, daemon: Daemon, manager: ServiceManager): Promise<void> {
+  manager.reloading()
+  await reopen(logs)
+  await daemon.reload?.()
+  manager.reloaded()
+}
+
 async function reopen({ log, output }: Logs): Promise<void> {
-  const { path } = output.health()
-  if (path === null) {
-    log.info('SIGHUP: the log is standard output, there is no file to reopen')
-    return
-  }
+  const { file } = output
+  log.info('SIGHUP: reloading')
+  if (file === null) return
   try {
     await output.reopen()
-    log.info({ file: path }, 'log file reopened')
+    log.info({ file }, 'log file reopened')
   } catch (error) {
-    log.warn({ file: path, reason: (error as Error).message }, 'log file not reopened: the old one is kept')
+    log.warn({ file, reason: (error as Error).message }, 'log file not reopened: the old one is kept')
   }
 }

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { formatIp } from '../values/address.ts'
 import type { RotationUnit } from './log-options.ts'
-import type { PeerSettings, Settings } from './schema.ts'
+import { PEER_SECTION, type PeerSettings, type Settings } from './schema.ts'
 import { formatNetwork } from './types.ts'
 
 /** The daemon's configuration in native values. */
@@ -15,11 +15,19 @@ export interface Peers {
   readonly sections: readonly string[]
 }
 
-/** `effective`: the options as they are shown; `named`: the sections in which a driver is named. */
+type Shown = Readonly<Record<string, Readonly<Record<string, unknown>>>>
+
+/** Options in their displayed form: by section, and by the name of a peer or of a prefix of peers. */
+export interface ShownOptions {
+  readonly sections: Shown
+  readonly peers: Shown
+}
+
+/** `named`: the sections in which a driver is named. */
 export function toConfig(
   settings: Settings,
   peers: Peers,
-  effective: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+  shown: ShownOptions,
   named: (section: 'DATAPLANE_DRIVER_EVPN' | 'DATAPLANE_DRIVER_IPVPN') => boolean,
   warnings: readonly string[],
 ) {
@@ -101,11 +109,22 @@ export function toConfig(
     resyncSeconds: DEFAULT.resync_interval,
     forwardingThread: DEFAULT.forwarding_thread,
     log: log(DEFAULT),
+    shown,
     /** The options by section, as the looking glass shows them at `config`. */
-    effective,
+    effective: effective(shown, peers.sections),
     /** Mistakes that do not keep the daemon from starting, a sentence each. */
     warnings,
   } as const
+}
+
+function effective(
+  { sections: { DEFAULT: _, ...sections }, peers }: ShownOptions,
+  ofPeers: readonly string[],
+): Shown {
+  return {
+    ...sections,
+    ...Object.fromEntries(ofPeers.map((name) => [`${PEER_SECTION}${name}`, peers[name] ?? {}])),
+  }
 }
 
 function log(DEFAULT: Settings['DEFAULT']) {

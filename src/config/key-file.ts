@@ -21,6 +21,10 @@ export class KeyFile {
     return this.#key
   }
 
+  toString(): string {
+    return this.path
+  }
+
   toJSON(): string {
     return this.path
   }

@@ -1,12 +1,12 @@
 import { networkInterfaces } from 'node:os'
 import { formatIp } from '../values/address.ts'
-import { type Config, type Peers, toConfig } from './config.ts'
+import { type Config, type Peers, type ShownOptions, toConfig } from './config.ts'
 import { inconsistencies } from './consistency.ts'
 import { type ReadValues, readValues } from './draft.ts'
 import { ConfigError, type ConfigFinding, messagesOf } from './finding.ts'
 import { type Assignment, type ConfigText, joinTexts, textOf } from './ini.ts'
 import { type Known, knownOptions } from './known.ts'
-import { locate } from './locate.ts'
+import { type Given, locate } from './locate.ts'
 import { shownSection } from './option.ts'
 import { PEER_SECTION, type PeerSettings, type Settings } from './schema.ts'
 import { type ShownSetting, shownSettings } from './shown-settings.ts'
@@ -19,6 +19,8 @@ export interface LoadedConfig {
   readonly warnings: readonly string[]
   /** Options that chanter has no use for, or knows by another name. */
   readonly notes: readonly string[]
+  /** The last assignment of each known option, under the names that documentation has. */
+  readonly assignments: readonly Assignment[]
 }
 
 export interface CheckedConfig {
@@ -28,6 +30,8 @@ export interface CheckedConfig {
   readonly findings: readonly ConfigFinding[]
   /** As far as they could be read. */
   readonly settings: readonly ShownSetting[]
+  /** The last assignment of each known option, under the names that documentation has. */
+  readonly assignments: readonly Assignment[]
 }
 
 /** Where a configuration comes from, besides the environment; of several sources, the later wins. */
@@ -49,9 +53,9 @@ export function readOrigin({ sources, overrides }: ConfigOrigin): ConfigText {
 
 /** Turns what is written into a configuration. Throws ConfigError, with every error that it has. */
 export function interpret(text: ConfigText, interfaces?: Interfaces): LoadedConfig {
-  const { config, findings } = checkConfig(text, interfaces)
+  const { config, findings, assignments } = checkConfig(text, interfaces)
   if (config === null) throw new ConfigError(...messagesOf(findings, 'error'))
-  return { config, warnings: config.warnings, notes: messagesOf(findings, 'note') }
+  return { config, warnings: config.warnings, notes: messagesOf(findings, 'note'), assignments }
 }
 
 /** Finds all that is wrong with a configuration. */
@@ -66,7 +70,9 @@ export function checkConfig(text: ConfigText, interfaces: Interfaces = networkIn
     ...inconsistencies(text, located, values),
   ])
   const settings = shownSettings(known, located.given, values)
-  if (findings.some(({ severity }) => severity === 'error')) return { config: null, findings, settings }
+  const assignments = assignmentsOf(located.given)
+  if (findings.some(({ severity }) => severity === 'error'))
+    return { config: null, findings, settings, assignments }
 
   const complete = values.draft as Settings
   const peers = peersOf(known, complete, values)
@@ -74,11 +80,11 @@ export function checkConfig(text: ConfigText, interfaces: Interfaces = networkIn
   const config = toConfig(
     complete,
     peers,
-    effective(complete, peers, known),
+    shownOptions(complete, peers, known),
     named,
     messagesOf(findings, 'warning'),
   )
-  return { config, findings, settings }
+  return { config, findings, settings, assignments }
 }
 
 /** By file and line; variables and arguments come last. */
@@ -100,19 +106,19 @@ function peersOf({ ofPeer }: Known, { BGP }: Settings, { ofPeers }: ReadValues):
   return { settings, sections }
 }
 
-/** The options by section, as the looking glass shows them. */
-function effective(
-  { DEFAULT: _, ...sections }: Settings,
-  peers: Peers,
-  { sections: options, peerOptions }: Known,
-) {
-  const all = Object.entries(sections).map(([section, values]) => [
-    section,
-    shownSection(options.get(section)!, values),
-  ])
-  const ofPeers = peers.sections.map((name) => [
-    `${PEER_SECTION}${name}`,
-    shownSection(peerOptions, peers.settings.get(name)!),
-  ])
-  return Object.fromEntries([...all, ...ofPeers])
+/** All options in their displayed form. */
+function shownOptions(settings: Settings, peers: Peers, { sections, peerOptions }: Known): ShownOptions {
+  const shown = Object.entries(settings).map(
+    ([section, values]) => [section, shownSection(sections.get(section)!, values)] as const,
+  )
+  const ofPeers = [...peers.settings].map(
+    ([name, values]) => [name, shownSection(peerOptions, values)] as const,
+  )
+  return { sections: Object.fromEntries(shown), peers: Object.fromEntries(ofPeers) }
+}
+
+function assignmentsOf(given: Given): Assignment[] {
+  return [...given].flatMap(([section, options]) =>
+    [...options].map(([option, assignment]) => ({ ...assignment, section, option })),
+  )
 }

@@ -10,7 +10,7 @@ import { isOwnedName } from '../vpn/linux/names.ts'
 
 /** The forwarding of both types of VPN. */
 export interface NodeForwarding
-  extends Pick<Forwarding, 'view' | 'programs' | 'start' | 'complete' | 'stop'> {
+  extends Pick<Forwarding, 'view' | 'programs' | 'start' | 'complete' | 'setResync' | 'stop'> {
   /** The dataplane of each type; each goes through `wrap` once. */
   dataplanes(wrap: (dataplane: Dataplane) => Dataplane): Dataplanes
 }
@@ -32,6 +32,7 @@ export function openForwarding(config: Config, events: EventSink, former: Former
       main.complete()
       dummy?.complete()
     },
+    setResync: (ms) => main.setResync(ms),
     async stop() {
       await main.stop()
       await dummy?.stop()

@@ -1,6 +1,7 @@
 import { systemClock } from '../clock.ts'
 import type { EventBus } from '../events/event.ts'
-import { LogOutput } from '../log-output.ts'
+import { FileSink } from '../log-output/file-sink.ts'
+import { LogOutput } from '../log-output/log-output.ts'
 import { Recorder } from '../record/recorder.ts'
 
 /** Octets of a recording that wait to be written; lines beyond are dropped. */
@@ -28,7 +29,10 @@ const NO_RECORDING: InputRecording = {
 export function openRecording(path: string | null, events: EventBus): InputRecording {
   if (path === null) return NO_RECORDING
   try {
-    const output = new LogOutput(path, RECORDING_OCTETS)
+    const output = new LogOutput(FileSink.openSync(path, { by: 'none' }), {
+      path,
+      maxQueuedOctets: RECORDING_OCTETS,
+    })
     const recorder = new Recorder({ clock: systemClock, output, events })
     events.read(recorder.read)
     return {

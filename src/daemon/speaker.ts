@@ -1,6 +1,13 @@
 import { EVPN, type Family, ROUTE_TARGET, VPNV4, VPNV6 } from '../bgp/family.ts'
 import { maskPrefix } from '../bgp/nlri/prefix.ts'
-import { SPEAKER_DEFAULTS, Speaker, type SpeakerConfig, type SpeakerEnvironment } from '../bgp/speaker.ts'
+import type { PeerConfig } from '../bgp/session/peer-config.ts'
+import {
+  SPEAKER_DEFAULTS,
+  Speaker,
+  type SpeakerConfig,
+  type SpeakerEnvironment,
+  type SpeakerTimes,
+} from '../bgp/speaker.ts'
 import type { Config } from '../config/config.ts'
 import { formatIp } from '../values/address.ts'
 import { readvertises, type SavedState } from '../vpn/state.ts'
@@ -19,8 +26,10 @@ export function newSpeaker(
   return new Speaker(speakerConfig(config, state), environment, onConverged)
 }
 
-function speakerConfig({ bgp, serves }: Config, state: SavedState | null): SpeakerConfig {
-  const families = [...(serves.evpn ? [EVPN] : []), ...(serves.ipvpn ? [VPNV4, VPNV6] : [])]
+function speakerConfig(config: Config, state: SavedState | null): SpeakerConfig {
+  const { bgp } = config
+  const families = familiesOf(config)
+  const { headlessSeconds, vanishedSeconds, restartSeconds } = speakerTimes(config)
   return {
     ...SPEAKER_DEFAULTS,
     as: bgp.asNumber,
@@ -29,16 +38,16 @@ function speakerConfig({ bgp, serves }: Config, state: SavedState | null): Speak
     listenPort: bgp.listenPort,
     routeTargetConstraint: bgp.routeTargetConstraint,
     clusterId: bgp.reflector ? bgp.identifier : null,
-    headlessSeconds: bgp.headlessSeconds,
-    vanishedSeconds: bgp.vanishedSeconds,
+    headlessSeconds,
+    vanishedSeconds,
     restart: {
-      timeSeconds: bgp.gracefulRestartSeconds,
-      families: bgp.gracefulRestartSeconds > 0 ? families : [],
+      timeSeconds: restartSeconds,
+      families,
       isRestart: state !== null,
       holdsEndOfRib: false,
       followsOthers: state !== null && readvertises(state),
     },
-    peers: bgp.peers.map((peer) => ({ ...peer, families: offeredFamilies(families, peer) })),
+    peers: peerConfigs(config),
     dynamicPeers: bgp.dynamicPeers
       .filter(({ enabled }) => enabled)
       .map(({ network: { ip, prefixLength: length }, ...peer }) => ({
@@ -47,6 +56,25 @@ function speakerConfig({ bgp, serves }: Config, state: SavedState | null): Speak
         limit: MAX_CLIENTS,
       })),
   }
+}
+
+/** The configured peers. */
+export function peerConfigs(config: Config): PeerConfig[] {
+  const families = familiesOf(config)
+  return config.bgp.peers.map(({ enabled: _, routeTargetConstraint, ...peer }) => ({
+    ...peer,
+    families: offeredFamilies(families, { routeTargetConstraint }),
+  }))
+}
+
+/** The times that a reload may change. */
+export function speakerTimes({ bgp }: Config): SpeakerTimes {
+  const { headlessSeconds, vanishedSeconds, gracefulRestartSeconds: restartSeconds } = bgp
+  return { headlessSeconds, vanishedSeconds, restartSeconds }
+}
+
+function familiesOf({ serves }: Config): Family[] {
+  return [...(serves.evpn ? [EVPN] : []), ...(serves.ipvpn ? [VPNV4, VPNV6] : [])]
 }
 
 function offeredFamilies(

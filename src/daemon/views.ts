@@ -18,7 +18,7 @@ export interface StartTimes {
 }
 
 export interface ViewsDependencies {
-  readonly config: Config
+  readonly config: () => Config
   readonly vpnConfig: VpnConfig
   readonly speaker: Speaker
   readonly services: Omit<ServiceViews, 'drivers'>
@@ -32,15 +32,17 @@ export function daemonViews(dependencies: ViewsDependencies): Views {
   const { config, vpnConfig, speaker, services, logs, clock, started } = dependencies
   return {
     speaker,
-    services: { ...services, drivers: driverViews(config, vpnConfig) },
-    config: config.effective,
+    services: { ...services, drivers: driverViews(config(), vpnConfig) },
+    get config() {
+      return config().effective
+    },
     version: VERSION,
     startTime: started.epochMs,
     now: () => clock.epoch(),
     uptimeMs: () => clock.now() - started.monotonicMs,
     recentLog: (about) => logs.recent.newestFirst(about),
     logHealth: () => logs.output.health(),
-    configProblems: () => [...config.warnings, ...exposed(config.keyFiles)],
+    configProblems: () => [...config().warnings, ...exposed(config().keyFiles)],
   }
 }
 

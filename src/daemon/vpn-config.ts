@@ -16,7 +16,7 @@ export function vpnConfigOf(config: Config, log: Logger): VpnConfig {
     identifier: bgp.identifier,
     vtep: evpn.localAddress,
     vxlanPort: evpn.vxlanPort,
-    mobility: evpn.mobility,
+    mobility: { ...evpn.mobility },
     vtepNetworks: bgp.vtepNetworks,
     vxlanMtu: evpn.vxlanMtu,
     neighSuppress: evpn.neighSuppress,

@@ -14,6 +14,8 @@ export interface Forwarding {
   start(): void
   /** The desired state is complete: unwanted entries with our mark may be removed. */
   complete(): void
+  /** Changes the time between comparisons with the kernel; 0: never. */
+  setResync(ms: number): void
   /** Ends all activity; the kernel stays as it is. */
   stop(): Promise<void>
 }
@@ -38,6 +40,7 @@ export function kernelForwarding({ clock, events, died, ...options }: KernelForw
     programs: () => thread.programs,
     start: () => thread.start(),
     complete: () => thread.complete(),
+    setResync: (ms) => thread.setResync(ms),
     stop: () => thread.stop(),
   }
 }
@@ -54,6 +57,7 @@ export function localForwarding(
     programs: () => driver.programs,
     start: () => reconciler.start(),
     complete: () => reconciler.complete(),
+    setResync: (ms) => reconciler.setResync(ms),
     async stop() {
       reconciler.stop()
       driver.close()

@@ -1,5 +1,12 @@
 /** Something that happened in the daemon. Peers, instances and entries are text, so that events cross threads and can be kept as JSON. */
-export type DaemonEvent = BgpEvent | DataplaneEvent | VpnEvent | StateFileEvent | ApiEvent | RecordingEvent
+export type DaemonEvent =
+  | BgpEvent
+  | DataplaneEvent
+  | VpnEvent
+  | StateFileEvent
+  | ApiEvent
+  | ConfigEvent
+  | RecordingEvent
 
 /** `peer` is its address; `family` as in `l2vpn/evpn`. */
 export type BgpEvent =
@@ -89,7 +96,7 @@ export type DataplaneEvent =
       readonly count: number
       readonly device: string
       readonly entry: string
-      readonly contested: number
+      readonly recurring: number
     }
   /** A drifted entry is programmed again. */
   | { readonly type: 'entry-repaired'; readonly kind: string; readonly entry: string }
@@ -210,6 +217,18 @@ export type ApiEvent =
       readonly error: Error
     }
   | { readonly type: 'peer-order'; readonly peer: string; readonly action: string; readonly reason: string }
+
+/** Of a reload; `option` is `[section] name`, values are displayed ones. */
+export type ConfigEvent =
+  | { readonly type: 'config-reloaded' }
+  /** The running configuration stays as it is. */
+  | { readonly type: 'config-refused' | 'config-warning'; readonly reason: string }
+  | {
+      readonly type: 'option-changed' | 'option-needs-restart'
+      readonly option: string
+      readonly before: unknown
+      readonly after: unknown
+    }
 
 /** The recording cannot be written for now. */
 export interface RecordingEvent {

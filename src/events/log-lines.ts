@@ -5,7 +5,7 @@ export type Level = 'debug' | 'info' | 'warn' | 'error'
 /** How an event is logged: this message, with the fields of the event. */
 export interface LogLine<E extends DaemonEvent> {
   /** The part of the daemon, as named in the log. */
-  readonly part: 'bgp' | 'dataplane' | 'vpn' | 'state' | 'rest' | 'record'
+  readonly part: 'bgp' | 'dataplane' | 'vpn' | 'state' | 'rest' | 'config' | 'record'
   readonly level: Level | ((event: E) => Level)
   readonly message: string
   /** Rate limit for events that peers or the kernel can cause without end: for each value of this field, or for all together. */
@@ -163,6 +163,19 @@ export const LOG_LINES: LogLines = {
     part: 'state',
     level: 'warn',
     message: 'last record of the state file is torn; ignored',
+  },
+  'config-reloaded': { part: 'config', level: 'info', message: 'configuration reloaded' },
+  'config-refused': {
+    part: 'config',
+    level: 'error',
+    message: 'configuration cannot be used; nothing is changed',
+  },
+  'config-warning': { part: 'config', level: 'warn', message: 'configuration' },
+  'option-changed': { part: 'config', level: 'info', message: 'option changed' },
+  'option-needs-restart': {
+    part: 'config',
+    level: 'warn',
+    message: 'option changed; it takes effect when the daemon is restarted',
   },
   'recording-failed': {
     part: 'record',

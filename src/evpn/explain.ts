@@ -22,7 +22,7 @@ export type MacOrIp = { readonly mac: Mac } | { readonly ip: Ip }
 export interface MacRouteOutcome<R extends Route = MacRoute> {
   readonly route: R
   /** `used`: forwarding uses it. `beaten`: another route, or a local endpoint, is better. `ours`: the instance advertises it. */
-  readonly fate: 'used' | 'beaten' | 'unusable' | 'not imported' | 'ours'
+  readonly state: 'used' | 'beaten' | 'unusable' | 'not imported' | 'ours'
   /** Null where it is used. */
   readonly reason: string | null
 }
@@ -58,9 +58,9 @@ export function explainMacRoutes(
   for (const route of usable) {
     if (route === best) continue
     const reason = best === undefined ? 'a local endpoint wins' : whyBeaten(route, best)
-    outcomes.unshift({ route, fate: 'beaten', reason })
+    outcomes.unshift({ route, state: 'beaten', reason })
   }
-  if (best !== undefined) outcomes.unshift({ route: best, fate: 'used', reason: null })
+  if (best !== undefined) outcomes.unshift({ route: best, state: 'used', reason: null })
   return outcomes
 }
 
@@ -80,8 +80,8 @@ export function explainFloodRoutes(
       if (passedOver !== null) return passedOver
       const tunnel = floodTunnel(route, macVrf.addresses.context)
       return 'reason' in tunnel
-        ? { route, fate: 'unusable', reason: tunnel.reason }
-        : { route, fate: 'used', reason: null }
+        ? { route, state: 'unusable', reason: tunnel.reason }
+        : { route, state: 'used', reason: null }
     }),
   )
 }
@@ -97,12 +97,13 @@ export function* floodTunnels(macVrf: MacVrf, routes: Iterable<MulticastRoute>):
 
 /** Why a route is excluded before import; null when it is not. `best` is the best of its key. */
 function whyPassedOver<R extends Route>(macVrf: MacVrf, route: R, best: R): MacRouteOutcome<R> | null {
-  if (route.source === macVrf.source) return { route, fate: 'ours', reason: 'this instance advertises it' }
+  if (route.source === macVrf.source) return { route, state: 'ours', reason: 'this instance advertises it' }
   if (route !== best) {
     const reason = `another path of this route is better, from ${best.source.name}: ${whyBetter(best, route)}`
-    return { route, fate: 'beaten', reason }
+    return { route, state: 'beaten', reason }
   }
-  if (!macVrf.imports.has(route)) return { route, fate: 'not imported', reason: macVrf.imports.whyNot(route) }
+  if (!macVrf.imports.has(route))
+    return { route, state: 'not imported', reason: macVrf.imports.whyNot(route) }
   return null
 }
 
@@ -110,7 +111,7 @@ function whyPassedOver<R extends Route>(macVrf: MacVrf, route: R, best: R): MacR
 function whyUnusable(macVrf: MacVrf, route: MacRoute, address: MacOrIp): MacRouteOutcome | null {
   const { context } = macVrf.addresses
   const reason = unusableMac(route, context) ?? ('ip' in address ? unusableIp(route, context) : null)
-  return reason === null ? null : { route, fate: 'unusable', reason }
+  return reason === null ? null : { route, state: 'unusable', reason }
 }
 
 /** The address, and the others that routes for it have. */

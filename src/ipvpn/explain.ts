@@ -15,12 +15,12 @@ export type Subject = { readonly ip: Ip } | { readonly prefix: Prefix }
 export interface VpnRouteOutcome {
   readonly route: VpnRoute
   /** `used`: forwarding uses it. `beaten`: another route, a longer prefix or a local endpoint is better. `ours`: the VRF advertises it. */
-  readonly fate: 'used' | 'beaten' | 'unusable' | 'not imported' | 'ours'
+  readonly state: 'used' | 'beaten' | 'unusable' | 'not imported' | 'ours'
   /** Null where it is used. */
   readonly reason: string | null
 }
 
-const ORDER: readonly VpnRouteOutcome['fate'][] = ['used', 'beaten', 'unusable', 'not imported', 'ours']
+const ORDER: readonly VpnRouteOutcome['state'][] = ['used', 'beaten', 'unusable', 'not imported', 'ours']
 
 /** Whether a prefix concerns the subject. */
 export function covers(prefix: Prefix, subject: Subject): boolean {
@@ -40,22 +40,22 @@ export function explainVpnRoutes(
 ): readonly VpnRouteOutcome[] {
   const outcomes = chains.flatMap((chain) => chain.map((route) => outcomeOf(vrf, route, chain[0]!, subject)))
   return outcomes.sort(
-    (a, b) => ORDER.indexOf(a.fate) - ORDER.indexOf(b.fate) || b.route.nlri.length - a.route.nlri.length,
+    (a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || b.route.nlri.length - a.route.nlri.length,
   )
 }
 
 function outcomeOf(vrf: Vrf, route: VpnRoute, best: VpnRoute, subject: Subject): VpnRouteOutcome {
-  if (route.source === vrf.source) return { route, fate: 'ours', reason: 'this instance advertises it' }
+  if (route.source === vrf.source) return { route, state: 'ours', reason: 'this instance advertises it' }
   if (route !== best) {
     const reason = `another path of this route is better, from ${best.source.name}: ${whyBetter(best, route)}`
-    return { route, fate: 'beaten', reason }
+    return { route, state: 'beaten', reason }
   }
-  if (!vrf.imports.has(route)) return { route, fate: 'not imported', reason: whyNotImported(vrf, route) }
-  const { fate, reason } = vrf.outcomeOf(route)
+  if (!vrf.imports.has(route)) return { route, state: 'not imported', reason: whyNotImported(vrf, route) }
+  const { state, reason } = vrf.outcomeOf(route)
   const longest = 'ip' in subject ? vrf.longestWith(subject.ip) : null
-  if (fate !== 'used' || longest === null || longest.prefix.length <= route.nlri.length)
-    return { route, fate, reason }
-  return { route, fate: 'beaten', reason: `${formatPrefix(longest.prefix)} is a longer prefix` }
+  if (state !== 'used' || longest === null || longest.prefix.length <= route.nlri.length)
+    return { route, state, reason }
+  return { route, state: 'beaten', reason: `${formatPrefix(longest.prefix)} is a longer prefix` }
 }
 
 function whyNotImported({ imports, readvertisement }: Vrf, route: VpnRoute): string {

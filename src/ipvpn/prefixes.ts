@@ -147,12 +147,12 @@ export class Prefixes {
   /** The selection result of a learned route. */
   outcomeOf(route: VpnRoute): Outcome {
     const reason = unusable(route, this.context)
-    if (reason !== null) return { fate: 'unusable', reason }
+    if (reason !== null) return { state: 'unusable', reason }
     const known = this.known.get(prefixKeyOf(route.nlri))
     const paths = known === undefined ? [] : this.pathsTo(known)
     return paths.includes(route)
-      ? { fate: 'used', reason: null }
-      : { fate: 'beaten', reason: whyNotChosen(route, paths) }
+      ? { state: 'used', reason: null }
+      : { state: 'beaten', reason: whyNotChosen(route, paths) }
   }
 
   private refreshWhere(isConcerned: (route: VpnRoute) => boolean): void {

@@ -26,8 +26,8 @@ export interface RouteSelectionContext extends ProviderEdgeView {
 
 /** The selection result of a route in a VRF. `used`: forwarding uses it. `beaten`: another route, or a local endpoint, is better. */
 export type Outcome =
-  | { readonly fate: 'used'; readonly reason: null }
-  | { readonly fate: 'beaten' | 'unusable'; readonly reason: string }
+  | { readonly state: 'used'; readonly reason: null }
+  | { readonly state: 'beaten' | 'unusable'; readonly reason: string }
 
 /** Maximum ECMP paths of one prefix: the kernel has limited room in one route. */
 const MAX_PATHS = 128

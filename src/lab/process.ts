@@ -38,6 +38,10 @@ export class LabProcess {
     return exitCode === null ? undefined : `exit code ${exitCode}`
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
+  }
+
   /** Asks it to end and waits; resolves to its exit code, null when a signal ended it. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     this.#stopping = true

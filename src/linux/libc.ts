@@ -19,6 +19,9 @@ export const socket = bound<[domain: number, type: number, protocol: number]>('i
 export const bind = bound<[fd: number, address: Uint8Array, length: number]>(
   'int bind(int, const void *, unsigned int)',
 )
+export const connect = bound<[fd: number, address: Uint8Array, length: number]>(
+  'int connect(int, const void *, unsigned int)',
+)
 /** `length` is an in and out parameter: a 32-bit number in host order. */
 export const getsockname = bound<[fd: number, address: Uint8Array, length: Uint8Array]>(
   'int getsockname(int, void *, void *)',

@@ -1,13 +1,32 @@
 import { closeSync, openSync, readFileSync } from 'node:fs'
 
-const CAP_NET_ADMIN = 12n
+/** Bits of capabilities(7). */
+const CAPABILITIES = {
+  CAP_NET_BIND_SERVICE: 10n,
+  CAP_NET_ADMIN: 12n,
+  CAP_SYS_ADMIN: 21n,
+  CAP_BPF: 39n,
+} as const
+export type Capability = keyof typeof CAPABILITIES
+
+const ownStatus = (): string => readFileSync('/proc/self/status', 'utf8')
+
+/** Whether this process has a capability at present. */
+export function hasCapability(capability: Capability, status = ownStatus()): boolean {
+  const [, effective = '0'] = /^CapEff:\s*(\w+)$/m.exec(status) ?? []
+  return ((BigInt(`0x${effective}`) >> CAPABILITIES[capability]) & 1n) === 1n
+}
 
 /** Why this process cannot change any links or routes; null where it can. */
-export function netAdminRefusal(status = readFileSync('/proc/self/status', 'utf8')): string | null {
-  const [, effective = '0'] = /^CapEff:\s*(\w+)$/m.exec(status) ?? []
-  return (BigInt(`0x${effective}`) >> CAP_NET_ADMIN) & 1n
+export function netAdminRefusal(status = ownStatus()): string | null {
+  return hasCapability('CAP_NET_ADMIN', status)
     ? null
     : 'CAP_NET_ADMIN is missing: start it as root, or with that capability (docs/security.md)'
+}
+
+/** The lowest port that every process may listen on. */
+export function firstFreePort(): number {
+  return Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'))
 }
 
 /** Of every network namespace; opening it changes nothing. */

@@ -3,7 +3,7 @@ import type { Accept, Connection, ConnectionHandlers, Transport } from '../bgp/s
 import type { Clock } from '../clock.ts'
 import type { Dataplane } from '../dataplane/model.ts'
 import type { DaemonEvent, EventSink } from '../events/event.ts'
-import type { LogOutput } from '../log-output.ts'
+import type { LogOutput } from '../log-output/log-output.ts'
 import { formatIp } from '../values/address.ts'
 import type { VpnConfig } from '../vpn/instances.ts'
 import type { VpnService } from '../vpn/service.ts'

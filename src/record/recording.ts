@@ -1,4 +1,5 @@
-import type { SpeakerConfig } from '../bgp/speaker.ts'
+import type { PeerConfig } from '../bgp/session/peer-config.ts'
+import type { SpeakerConfig, SpeakerTimes } from '../bgp/speaker.ts'
 import type { Dataplane } from '../dataplane/model.ts'
 import type { VpnConfig } from '../vpn/instances.ts'
 import type { AttachRequest, DetachRequest } from '../vpn/request.ts'
@@ -43,6 +44,13 @@ export type InputEvent =
   | { readonly type: 'detach'; readonly request: DetachRequest }
   /** An operator's order to a peer. */
   | { readonly type: 'order'; readonly peer: string; readonly action: string; readonly reason: string }
+  /** The configuration was reloaded: the peers, without keys, and what else the core reads of it. */
+  | {
+      readonly type: 'reload'
+      readonly peers: readonly PeerConfig[]
+      readonly times: SpeakerTimes
+      readonly mobility: VpnConfig['mobility']
+    }
   | { readonly type: 'answer'; readonly call: string; readonly result?: unknown }
   | { readonly type: 'failure'; readonly call: string; readonly reason: string }
   /** The dataplane called a callback. */

@@ -106,7 +106,7 @@ function instanceFields({ config, imports }: MacVrf) {
 }
 
 function imported<R extends Route>(outcomes: readonly MacRouteOutcome<R>[]): R[] {
-  return outcomes.filter(({ fate }) => fate !== 'not imported').map(({ route }) => route)
+  return outcomes.filter(({ state }) => state !== 'not imported').map(({ route }) => route)
 }
 
 function showFloodOutcome(outcome: MacRouteOutcome<MulticastRoute>) {

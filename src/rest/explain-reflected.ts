@@ -16,8 +16,8 @@ export function explainReflected(
         const [best = route] = chain
         const outcome =
           i === 0
-            ? { route, fate: 'best' as const, reason: null }
-            : { route, fate: 'beaten' as const, reason: whyBetter(best, route) }
+            ? { route, state: 'best' as const, reason: null }
+            : { route, state: 'beaten' as const, reason: whyBetter(best, route) }
         return { ...showOutcome(outcome), ...(i === 0 ? receivers(route, speaker) : NO_RECEIVERS) }
       }),
     ),

@@ -15,7 +15,7 @@ export const MAX_STRANGERS = 20
 /** The selection result of a route, for EVPN and IP VPNs alike. */
 interface RouteOutcome {
   readonly route: Route
-  readonly fate: ExplainedRoute['fate']
+  readonly state: ExplainedRoute['state']
   readonly reason: string | null
 }
 
@@ -43,8 +43,8 @@ export async function explained<V extends RouteOutcome, Shown extends ExplainedR
   entries: Iterable<Entry>,
   dataplane: DataplaneView,
 ) {
-  const strangers = outcomes.filter(({ fate }) => fate === 'not imported')
-  const imported = outcomes.filter(({ fate }) => fate !== 'not imported')
+  const strangers = outcomes.filter(({ state }) => state === 'not imported')
+  const imported = outcomes.filter(({ state }) => state !== 'not imported')
   const found = (await dataplane.find([...entries])).flatMap((one) => one ?? [])
   return {
     routes: [...imported, ...strangers.slice(0, MAX_STRANGERS)].map(show),
@@ -53,10 +53,10 @@ export async function explained<V extends RouteOutcome, Shown extends ExplainedR
   }
 }
 
-export function showOutcome({ route, fate, reason }: RouteOutcome): ExplainedRoute {
+export function showOutcome({ route, state, reason }: RouteOutcome): ExplainedRoute {
   const { set, source } = route
   return {
-    fate,
+    state,
     reason,
     next_hop: set.nextHop === null ? null : formatIp(set.nextHop),
     source: source.name,

@@ -8,6 +8,7 @@ import Fastify, {
 import type { Logger } from 'pino'
 import { MAX_ID_OCTETS } from '../api/attachment.ts'
 import { RequestError } from '../api/errors.ts'
+import type { Reload } from '../api/reload.ts'
 import { ROUTES } from '../api/routes.ts'
 import type { EventSink } from '../events/event.ts'
 import type { VpnService } from '../vpn/service.ts'
@@ -23,12 +24,15 @@ import { addMetrics } from './metrics/index.ts'
 import { parseAttach, parseDetach } from './params.ts'
 import { addPeers } from './peers.ts'
 import { addDocumented } from './reference.ts'
+import { addReload } from './reload.ts'
 import { serve } from './serve.ts'
 import { addStatus, json, refuseOthers } from './status.ts'
 
 export interface RestDependencies {
   /** The service for attach and detach; null for a program without VPN services, which is read-only. */
   readonly vpns: Pick<VpnService, 'attach' | 'detach'> | null
+  /** Reads the configuration again; null for a program without a configuration file. */
+  readonly reload: Reload | null
   readonly views: Views
   /** The logger for Fastify itself. */
   readonly log: Logger
@@ -45,7 +49,15 @@ const MAX_PARAM_LENGTH = 3 * MAX_ID_OCTETS
 const empty = (): unknown => ({})
 
 /** The HTTP server: bagpipe-bgp's API, ready to listen or to be tested by `inject`. */
-export function restServer({ vpns, views, log, events, counters, ping }: RestDependencies): FastifyInstance {
+export function restServer({
+  vpns,
+  reload,
+  views,
+  log,
+  events,
+  counters,
+  ping,
+}: RestDependencies): FastifyInstance {
   const answerError = errorHandler(events)
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
@@ -84,6 +96,7 @@ export function restServer({ vpns, views, log, events, counters, ping }: RestDep
     addPing(routes, ping)
     if (vpns !== null) addAttachments(routes, vpns)
     addPeers(routes, views.speaker, events)
+    if (reload !== null) addReload(routes, reload)
     addStatus(routes, views)
     addMetrics(routes, views, counters)
     addExplain(routes, views.speaker, views.services)

@@ -1,10 +1,5 @@
-import type {
-  EntryFields,
-  ExplainedEntry,
-  ListedEntry,
-  ListedSetting,
-  VerificationAnswer,
-} from '../api/entries.ts'
+import type { ExplainedEntry, ListedEntry, ListedSetting, VerificationAnswer } from '../api/entries.ts'
+import type { EntryFields } from '../api/entry-kinds.ts'
 import { formatEntry } from '../dataplane/kinds/index.ts'
 import type { Entry, EntryStatus, Kind, Status, Verification } from '../dataplane/model.ts'
 import { ensure } from '../values/map.ts'
@@ -87,7 +82,7 @@ export function showItem(
 
 /** The fields of an entry. */
 function showEntry(entry: Entry): EntryFields {
-  return { ...formatEntry(entry), device: entry.device }
+  return { ...formatEntry(entry), device: entry.device } as unknown as EntryFields
 }
 
 export function showVerification(

@@ -5,7 +5,7 @@ import { nlriCodec } from '../bgp/nlri/index.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { Isolation } from '../dataplane/model.ts'
 import type { DataplaneSummary } from '../dataplane/view.ts'
-import type { LogHealth } from '../log-output.ts'
+import type { LogHealth } from '../log-output/log-output.ts'
 import { formatIp } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
 import { formatTime } from '../values/time.ts'
@@ -74,7 +74,7 @@ function servicesSummary({ vpns, stateFile }: ServiceViews, kernel: Kernel): Ser
       unremoved: kernel.unremovedCount,
       removing: kernel.removing.count,
     },
-    drift: { count: kernel.drift.count, last: kernel.drift.last, contested: kernel.drift.contested },
+    drift: { count: kernel.drift.count, last: kernel.drift.last, recurring: kernel.drift.recurring },
     forwarding_loop: kernel.faults,
     without_ipv6: [...kernel.withoutIpv6].map(([device, neighbours]) => ({ device, neighbours })),
     tight_underlays: kernel.tightUnderlays.map(({ underlay, room, mtu }) => ({ underlay, room, mtu })),
@@ -251,9 +251,9 @@ function* kernelProblems({ dataplane }: ServiceViews, kernel: Kernel, now: numbe
   if (pending > 0 && since !== null && now - since > LONG_PENDING_MS) {
     yield `${pending} of ${wanted} kernel entries are pending, since ${formatTime(since)}`
   }
-  const { contested, worst } = kernel.drift
+  const { recurring, worst } = kernel.drift
   if (worst !== null)
-    yield `${contested} kernel ${contested === 1 ? 'entry is' : 'entries are'} changed by other programs again and again, such as ${dataplane.describe(worst.entry)}: ${worst.changes} times since ${formatTime(worst.since)}; ip monitor shows the changes: stop the program that makes them`
+    yield `${recurring} kernel ${recurring === 1 ? 'entry is' : 'entries are'} changed by other programs again and again, such as ${dataplane.describe(worst.entry)}: ${worst.changes} times since ${formatTime(worst.since)}; ip monitor shows the changes: stop the program that makes them`
   const { removing } = kernel
   if (removing.since !== null && now - removing.since > LONG_PENDING_MS)
     yield `${removing.count} kernel entries and links are still to be removed, since ${formatTime(removing.since)}`

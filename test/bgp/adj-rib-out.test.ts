@@ -100,7 +100,7 @@ function lose(): void {
 }
 
 /** The MAC addresses advertised to the peer, and the families with End-of-RIB, in order. */
-function told(peer: RawPeer): (string | number)[] {
+function received(peer: RawPeer): (string | number)[] {
   return peer
     .of('update')
     .flatMap(({ update }) => [
@@ -123,7 +123,7 @@ describe('a new session gets no messages of the lost one:', () => {
     clock.advance(100)
     speaker.withdraw(source, EVPN, macRoute(A, MAC1, null))
     clock.advance(100)
-    expect(told(connect())).toEqual([EVPN])
+    expect(received(connect())).toEqual([EVPN])
   })
 
   test('no refresh that it asked for', () => {
@@ -134,7 +134,7 @@ describe('a new session gets no messages of the lost one:', () => {
     clock.advance(2)
     lose()
     const second = connect()
-    expect(told(second)).toEqual(['+20000000101', EVPN])
+    expect(received(second)).toEqual(['+20000000101', EVPN])
     expect(second.of('route-refresh')).toEqual([])
   })
 
@@ -144,9 +144,9 @@ describe('a new session gets no messages of the lost one:', () => {
     ask(first, RED)
     end(first, ROUTE_TARGET)
     clock.advance(100)
-    expect(told(first)).toContain('+20000000101')
+    expect(received(first)).toContain('+20000000101')
     lose()
-    expect(told(connect([EVPN, ROUTE_TARGET]))).not.toContain('+20000000101')
+    expect(received(connect([EVPN, ROUTE_TARGET]))).not.toContain('+20000000101')
   })
 
   test('and it waits for no memberships that only the lost one had', () => {
@@ -159,7 +159,7 @@ describe('a new session gets no messages of the lost one:', () => {
       clock.advance(6 + i)
       lose()
     }
-    expect(told(connect())).toEqual(['+20000000101', EVPN])
+    expect(received(connect())).toEqual(['+20000000101', EVPN])
   })
 })
 
@@ -173,7 +173,7 @@ describe('a refresh (RFC 7313 §4)', () => {
     peer.send(request, request, request)
     clock.advance(100)
     expect(kinds(peer)).toEqual([RefreshKind.Begin, RefreshKind.End, RefreshKind.Begin, RefreshKind.End])
-    expect(told(peer)).toEqual(['+20000000101', EVPN, '+20000000101', '+20000000101'])
+    expect(received(peer)).toEqual(['+20000000101', EVPN, '+20000000101', '+20000000101'])
   })
 
   test('has no markers where the peer knows none, and no End-of-RIB', () => {
@@ -181,7 +181,7 @@ describe('a refresh (RFC 7313 §4)', () => {
     const peer = connect([EVPN], { enhancedRouteRefresh: false })
     peer.send(request)
     clock.advance(100)
-    expect([told(peer), kinds(peer)]).toEqual([['+20000000101', EVPN, '+20000000101'], []])
+    expect([received(peer), kinds(peer)]).toEqual([['+20000000101', EVPN, '+20000000101'], []])
   })
 
   test('of a family that was not agreed is not made', () => {
@@ -197,13 +197,13 @@ describe('route target constraint (RFC 4684)', () => {
     originate(MAC1)
     originate(MAC2, BLUE)
     const peer = connect([EVPN, ROUTE_TARGET], { gracefulRestart: RESTART })
-    expect(told(peer)).toEqual([ROUTE_TARGET])
+    expect(received(peer)).toEqual([ROUTE_TARGET])
     ask(peer, RED)
     clock.advance(1000)
-    expect(told(peer)).toEqual([ROUTE_TARGET])
+    expect(received(peer)).toEqual([ROUTE_TARGET])
     end(peer, ROUTE_TARGET)
     clock.advance(100)
-    expect(told(peer)).toEqual([ROUTE_TARGET, '+20000000101', EVPN])
+    expect(received(peer)).toEqual([ROUTE_TARGET, '+20000000101', EVPN])
   })
 
   test('routes wait a minute for the memberships of a peer that does not end them', () => {
@@ -240,7 +240,7 @@ describe('route target constraint (RFC 4684)', () => {
     originate(MAC2, BLUE)
     const peer = connect([EVPN, ROUTE_TARGET])
     clock.advance(100)
-    expect(told(peer)).toEqual([ROUTE_TARGET, EVPN])
+    expect(received(peer)).toEqual([ROUTE_TARGET, EVPN])
     for (const step of [
       () => ask(peer, RED, BLUE),
       () => askNoMore(peer, RED),
@@ -250,7 +250,7 @@ describe('route target constraint (RFC 4684)', () => {
       step()
       clock.advance(100)
     }
-    expect(told(peer).slice(2)).toEqual([
+    expect(received(peer).slice(2)).toEqual([
       '+20000000101',
       '+20000000102',
       '-20000000101',
@@ -286,7 +286,7 @@ describe('changes', () => {
     for (let i = 0; i < 2500; i++) originate(`02:00:00:01:${macEnd(i)}`)
     speaker.originate(source, VPNV4, vpnRoute(1), { extendedCommunities: [RED] })
     clock.advance(100)
-    expect(told(peer).filter((one) => `${one}`.startsWith('+'))).toHaveLength(2500)
+    expect(received(peer).filter((one) => `${one}`.startsWith('+'))).toHaveLength(2500)
     expect([...speaker.peers.get(ip(B))!.routesOut.routes()]).toHaveLength(2501)
     lose()
     expect([...speaker.peers.get(ip(B))!.routesOut.routes()]).toEqual([])
@@ -308,7 +308,7 @@ test('a peer that does not read has few octets of long routes wait for it', () =
   expect(unsent).toBeLessThan(1_200_000)
   network.mend(ip(A), ip(B))
   clock.advance(1000)
-  expect(told(peer).filter((one) => `${one}`.startsWith('+'))).toHaveLength(600)
+  expect(received(peer).filter((one) => `${one}`.startsWith('+'))).toHaveLength(600)
 })
 
 describe('a route', () => {
@@ -326,14 +326,14 @@ describe('a route', () => {
     speaker.withdraw(source, EVPN, macRoute(A, MAC1, null))
     clock.advance(100)
     // the target it loses is withdrawn first
-    expect(told(peer)).toEqual([EVPN, '+20000000101', '-20000000101', '+20000000101', '-20000000101'])
+    expect(received(peer)).toEqual([EVPN, '+20000000101', '-20000000101', '+20000000101', '-20000000101'])
   })
 
   test('of a family that was not agreed is not sent', () => {
     const peer = connect([VPNV4])
     originate(MAC1)
     clock.advance(100)
-    expect(told(peer)).toEqual([VPNV4])
+    expect(received(peer)).toEqual([VPNV4])
   })
 
   test('that cannot be sent is logged, once as long as it stays the same', () => {
@@ -366,6 +366,6 @@ describe('a route', () => {
     clock.advance(1000)
     advertise(13, 100)
     expect(lines[10]).toMatchObject({ suppressed: 3 })
-    expect(told(peer)).toEqual([VPNV4])
+    expect(received(peer)).toEqual([VPNV4])
   })
 })

@@ -153,17 +153,17 @@ describe('routes are complete after a start', () => {
   })
 
   test('not before listeners have been notified of each', () => {
-    const told: string[] = []
+    const notified: string[] = []
     const node = speakerAt(NODE, [peerConfig(A, { passive: true })], clock, network, {}, () =>
-      told.push('complete'),
+      notified.push('complete'),
     )
-    node.subscribe({ routeChanged: () => told.push('a route'), routeGone: () => {} }, rt('64512:10'))
+    node.subscribe({ routeChanged: () => notified.push('a route'), routeGone: () => {} }, rt('64512:10'))
     const peer = connect(A, RESTART)
     const w = new Writer()
     writeEndOfRib(w, EVPN)
     peer.send(Buffer.concat([update(WELL_KNOWN + TARGET + MP_REACH), w.copy()]))
     clock.advance(100)
-    expect(told).toEqual(['a route', 'complete'])
+    expect(notified).toEqual(['a route', 'complete'])
   })
 })
 

@@ -22,7 +22,7 @@ let clock: VirtualClock
 let speaker: Speaker
 let imports: Imports<Route>
 /** The calls of the importer, in order: a route that is new, replaces another, is repeated, or goes. */
-let told: string[]
+let received: string[]
 
 const show = ({ nlri, family, set }: Route) =>
   `${nlriCodec(family)!.format(nlri)} ${set.attributes.localPref}`
@@ -32,12 +32,12 @@ const here = () => [...imports.routes()].map(show)
 beforeEach(() => {
   clock = new VirtualClock()
   speaker = speakerAt(HERE, [], clock, new VirtualNetwork(clock))
-  told = []
+  received = []
   imports = new Imports(speaker, instance, {
     accepts: (route): route is Route => route.family === EVPN,
     learn: (route, before) =>
-      told.push(`${before === route ? '=' : before === undefined ? '+' : '*'} ${show(route)}`),
-    unlearn: (route) => told.push(`- ${show(route)}`),
+      received.push(`${before === route ? '=' : before === undefined ? '+' : '*'} ${show(route)}`),
+    unlearn: (route) => received.push(`- ${show(route)}`),
   })
 })
 
@@ -49,7 +49,7 @@ function advertise(source: Source, localPref: number, ...targets: (typeof RED)[]
 test('routes come and go with their targets, and with the targets that are imported', () => {
   imports.set(new Set([RED]))
   advertise(other, 100, BLUE)
-  expect(told.splice(0)).toEqual([])
+  expect(received.splice(0)).toEqual([])
   advertise(other, 100, RED)
   expect(here()).toEqual([shown(100)])
   advertise(other, 200, RED, BLUE)
@@ -58,7 +58,7 @@ test('routes come and go with their targets, and with the targets that are impor
   expect(here()).toEqual([shown(200)])
   imports.set(new Set())
   expect(here()).toEqual([])
-  expect(told).toEqual([`+ ${shown(100)}`, `* ${shown(200)}`, `= ${shown(200)}`, `- ${shown(200)}`])
+  expect(received).toEqual([`+ ${shown(100)}`, `* ${shown(200)}`, `= ${shown(200)}`, `- ${shown(200)}`])
 })
 
 test('a route of several targets reaches each importer of one of them, once', () => {
@@ -85,7 +85,7 @@ test('routes of families without use are not imported', () => {
   const nlri = { rd: ipv4Rd(ip(HERE), 1), label: 1601, ip: ip('192.168.1.1'), length: 32 }
   speaker.originate(other, VPNV4, nlri, { extendedCommunities: [RED] })
   clock.advance(0)
-  expect([here(), told]).toEqual([[], []])
+  expect([here(), received]).toEqual([[], []])
 })
 
 test("a route gives way to the instance's own of the same key, and comes back after it", () => {
@@ -96,5 +96,5 @@ test("a route gives way to the instance's own of the same key, and comes back af
   speaker.withdraw(instance, EVPN, NLRI)
   clock.advance(0)
   expect(here()).toEqual([shown(100)])
-  expect(told).toEqual([`+ ${shown(100)}`, `- ${shown(100)}`, `+ ${shown(100)}`])
+  expect(received).toEqual([`+ ${shown(100)}`, `- ${shown(100)}`, `+ ${shown(100)}`])
 })

@@ -24,8 +24,8 @@ test('a peer is read no faster than changes are processed, if very many wait', (
   const source = localSource('EVI-1')
   for (let i = 0; i < 100_000; i++)
     rib.advertise(source, EVPN, { type: 3, rd: ipv4Rd(ip(A), 1), ethernetTag: i, originator: ip(A) }, 0, set)
-  let told = 0
-  rib.listen({ bestChanged: () => told++ })
+  let notified = 0
+  rib.listen({ bestChanged: () => notified++ })
   peers.get(ip(B))!.routesIn.apply(decodeUpdate(update(MP_REACH + WELL_KNOWN + TARGET), DEFAULT_CONTEXT))
-  expect(told).toBe(1)
+  expect(notified).toBe(1)
 })

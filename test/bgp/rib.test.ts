@@ -160,14 +160,14 @@ test('a walk and a sweep of many routes let other work have its turn', () => {
 test('all is settled when listeners have all changes of every family', () => {
   for (let i = 0; i < 3000; i++) advertise(peer(1), mac(i))
   advertise(peer(1), prefix(1), {}, VPNV4)
-  let told = 0
-  rib.listen({ bestChanged: () => told++ })
-  let toldThen = 0
+  let notified = 0
+  rib.listen({ bestChanged: () => notified++ })
+  let notifiedThen = 0
   rib.settled(() => {
-    toldThen = told
+    notifiedThen = notified
   })
   clock.settle()
-  expect(toldThen).toBe(3001)
+  expect(notifiedThen).toBe(3001)
 })
 
 test('all is settled when the walks that are under way have ended', () => {

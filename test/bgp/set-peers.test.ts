@@ -42,7 +42,7 @@ const peer = (address: string): BgpPeer => us.peers.get(ip(address))!
 const state = (address: string): string | undefined => us.peers.get(ip(address))?.sessions.state
 /** How often the far end had a session, and why its last one ended. */
 const seenBy = (address: string) => far.get(address)!.peers.get(ip(US))!.sessions
-const told = () => events.filter(({ type }) => type.startsWith('peer-'))
+const emitted = () => events.filter(({ type }) => type.startsWith('peer-'))
 
 async function set(...peers: readonly PeerConfig[]): Promise<void> {
   expect(await us.setPeers(peers)).toBeNull()
@@ -55,13 +55,13 @@ describe('setPeers', () => {
     await set(peerConfig(B), peerConfig(A))
     expect(peer(A)).toBe(before)
     expect([seenBy(A).establishedCount, seenBy(B).establishedCount]).toEqual([1, 1])
-    expect(told()).toEqual([])
+    expect(emitted()).toEqual([])
   })
 
   test('adds a peer', async () => {
     await set(peerConfig(A), peerConfig(B), peerConfig(C))
     expect(state(C)).toBe('Established')
-    expect(told()).toEqual([{ type: 'peer-added', peer: C }])
+    expect(emitted()).toEqual([{ type: 'peer-added', peer: C }])
     expect(us.peerConfigs).toHaveLength(3)
     expect(seenBy(A).establishedCount).toBe(1)
   })
@@ -81,7 +81,7 @@ describe('setPeers', () => {
     clock.advance(300_000)
     expect(seenBy(B).state).toBe('Active')
     expect(seenBy(A).establishedCount).toBe(1)
-    expect(told()).toEqual([{ type: 'peer-removed', peer: B }])
+    expect(emitted()).toEqual([{ type: 'peer-removed', peer: B }])
   })
 
   test.each([{ maxPrefixes: 10 }, { connectRetrySeconds: 30 }, { port: 1790 }])(
@@ -92,7 +92,7 @@ describe('setPeers', () => {
       expect(peer(A)).toBe(before)
       expect(peer(A).sessions.config).toMatchObject(change)
       expect([seenBy(A).establishedCount, seenBy(B).establishedCount]).toEqual([1, 1])
-      expect(told()).toEqual([{ type: 'peer-changed', peer: A, reset: false }])
+      expect(emitted()).toEqual([{ type: 'peer-changed', peer: A, reset: false }])
     },
   )
 
@@ -106,7 +106,7 @@ describe('setPeers', () => {
     expect([seenBy(A).establishedCount, seenBy(B).establishedCount]).toEqual([2, 1])
     expect(seenBy(A).lastError).toContain('OtherConfigurationChange (6/6)')
     expect(state(A)).toBe('Established')
-    expect(told()).toEqual([{ type: 'peer-changed', peer: A, reset: true }])
+    expect(emitted()).toEqual([{ type: 'peer-changed', peer: A, reset: true }])
   })
 
   test('a hold time that changes is in use at once', async () => {

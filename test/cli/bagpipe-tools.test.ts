@@ -1,6 +1,9 @@
 import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { apiPort } from '../../src/cli/bagpipe/api.ts'
 import { chanter } from '../support/cli.ts'
+import { temporaryFiles } from '../support/files.ts'
 import { serve } from '../support/http.ts'
 
 const ATTACH = 'bagpipe-rest-attach'
@@ -132,4 +135,17 @@ test('bagpipe-impex2dot fails when a server does not answer', async () => {
 test('a package has every command of bin/', () => {
   const { bin } = JSON.parse(readFileSync('package.json', 'utf8'))
   expect(Object.values(bin).sort()).toEqual(globSync('bin/*').sort())
+})
+
+test.each([
+  ['the one of a generated file', '[api]\nport = 8123\n', 8123],
+  ['an older name', '[API]\napi_port = 8123\n', 8123],
+  ['the default', '[BGP]\nmy_as = 64512\n', 8082],
+  ['the default, where the value is wrong', '[API]\nport = x\n', 8082],
+])('the port of the API is %s', async (_, text, port) => {
+  expect(await apiPort(join(temporaryFiles({ 'bgp.conf': text }), 'bgp.conf'))).toBe(port)
+})
+
+test('the port of the API is the default where there is no configuration', async () => {
+  expect(await apiPort('/nowhere/bgp.conf')).toBe(8082)
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { sources } from '../../src/cli/config-options.ts'
-import type { Config } from '../../src/config/config.ts'
+import type { LoadedConfig } from '../../src/config/load.ts'
 import type { Logs } from '../../src/log.ts'
 import { chanter } from '../support/cli.ts'
 import { temporaryFiles } from '../support/files.ts'
@@ -55,7 +55,7 @@ describe('configuration', () => {
       '--use-json',
     )
     expect(outcome.error).toBeUndefined()
-    const [config, { recent, output }] = runDaemon.mock.lastCall as [Config, Logs]
+    const [{ config }, { recent, output }] = runDaemon.mock.lastCall as [LoadedConfig, Logs]
     await output.flush(5000)
     expect(config.log).toMatchObject({ debug: true, file: join(directory, 'a.log') })
     const lines = readFileSync(join(directory, 'a.log'), 'utf8')
@@ -77,7 +77,7 @@ test('arguments of oslo.log set options; what is not applicable is named in the 
   const words = ['--watch-log-file', '--nouse-syslog', '--syslog-log-facility', 'local3']
   const ignored = ['--log-date-format', '%H', '--log_config', '/etc/log.conf']
   await daemon('--config-file', file, '--log-file', log, ...words, ...ignored)
-  const [config, { output }] = runDaemon.mock.lastCall as [Config, Logs]
+  const [{ config }, { output }] = runDaemon.mock.lastCall as [LoadedConfig, Logs]
   await output.flush(5000)
   expect(config.log).toMatchObject({ syslog: false, facility: 19 })
   const lines = readFileSync(log, 'utf8')

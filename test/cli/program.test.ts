@@ -47,7 +47,7 @@ describe('--help of each command has its options and an example', () => {
 test.each([
   [
     [],
-    'which command? one of daemon, attach, detach, status, explain, peer, looking-glass, decode, reflector, config, cleanup, demo; see chanter --help',
+    'which command? one of daemon, reload, attach, detach, status, explain, peer, looking-glass, decode, reflector, config, cleanup, demo; see chanter --help',
   ],
   [
     ['lookingglass'],

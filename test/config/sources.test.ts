@@ -85,6 +85,32 @@ describe('the environment', () => {
         expect(readEnvironment({ [variableOf(section, option)]: 'x' })).toMatchObject([{ section, option }])
   })
 
+  test('of Kubernetes for a Service of our name gives nothing', () => {
+    const names = [
+      'SERVICE_HOST',
+      'SERVICE_PORT',
+      'SERVICE_PORT_HTTP',
+      'PORT',
+      'PORT_8082_TCP',
+      'PORT_8082_TCP_ADDR',
+    ]
+    const links = Object.fromEntries(names.map((name) => [`CHANTER_${name}`, 'tcp://10.0.0.1:8082']))
+    expect(readEnvironment(links)).toEqual([])
+    expect(readEnvironment({ CHANTER_PORT: '8083' })).toHaveLength(1)
+  })
+
+  test('is named where a section or a required option is misspelled', () => {
+    const variables = { CHANTER_MY_ASS: '1', CHANTER_DATAPLANE_DRIVER_EVNP__DATAPLANE_DRIVER: 'linux' }
+    const read = () =>
+      interpret(readSources([], '/nowhere', { CHANTER_LOCAL_ADDRESS: '192.0.2.11', ...variables }))
+    expect(read).toThrow(
+      new ConfigError(
+        'environment variable CHANTER_DATAPLANE_DRIVER_EVNP__DATAPLANE_DRIVER: unknown section [DATAPLANE_DRIVER_EVNP] (did you mean DATAPLANE_DRIVER_EVPN?): correct the name',
+        'environment variable CHANTER_MY_ASS: [BGP] my_as is missing, my_ass is written here: correct the name',
+      ),
+    )
+  })
+
   test('is named where it is wrong', () => {
     const variables = { CHANTER_LOCAL_ADDRESS: '192.0.2.11', CHANTER_MY_AS: 'x', CHANTER_PEER: '' }
     expect(() => interpret(readSources([], '/nowhere', variables))).toThrow(

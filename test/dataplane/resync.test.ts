@@ -46,6 +46,22 @@ test('without drift nothing is reported, and the time of the comparison is known
   expect(lab.clock.epoch() - at).toBeLessThan(2000)
 })
 
+test('another interval begins when it is set; 0 ends the comparisons', async () => {
+  const repairedWithin = async (ms: number) => {
+    lab.forget(e.remote(2))
+    await lab.clock.run(ms)
+    return lab.holds(e.remote(2))
+  }
+  await lab.clock.run(RESYNC_MS - 1000)
+  dataplane.setResync(2 * RESYNC_MS)
+  expect(await repairedWithin(2 * RESYNC_MS - 1000)).toBe(false)
+  expect(await repairedWithin(1000)).toBe(true)
+  dataplane.setResync(1000)
+  expect(await repairedWithin(1000)).toBe(true)
+  dataplane.setResync(0)
+  expect(await repairedWithin(10 * RESYNC_MS)).toBe(false)
+})
+
 test('nothing happens after the end', async () => {
   lab.forget(e.remote(2))
   dataplane.stop()

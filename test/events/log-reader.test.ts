@@ -45,7 +45,7 @@ const drift = (count: number): DaemonEvent => ({
   device: 'br1',
   count,
   entry: 'route 10.0.0.0/24',
-  contested: 0,
+  recurring: 0,
 })
 
 test('an event is one line, with the part, the fields of the event and the message', () => {

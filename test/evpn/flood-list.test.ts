@@ -76,7 +76,7 @@ describe('BUM traffic is replicated', () => {
     expect((await explain()).instances[0]).toMatchObject({
       routes: expect.arrayContaining([
         expect.objectContaining({
-          fate: 'used',
+          state: 'used',
           reason: null,
           tunnel_end: VTEP,
           next_hop: OTHER,
@@ -117,7 +117,7 @@ describe('BUM traffic is replicated', () => {
     for (const address of [BROADCAST, '00:00:00:00:00:00', '01:00:5e:00:00:01']) {
       const answer = await explain(address)
       expect(answer.instances[0]).toMatchObject({
-        routes: expect.arrayContaining([expect.objectContaining({ fate: 'unusable', reason })]),
+        routes: expect.arrayContaining([expect.objectContaining({ state: 'unusable', reason })]),
         entries: [],
       })
     }
@@ -126,5 +126,5 @@ describe('BUM traffic is replicated', () => {
 })
 
 test('the route of the instance itself is shown as its own', async () => {
-  expect(await explain()).toMatchObject({ instances: [{ routes: [{ fate: 'ours', next_hop: US }] }] })
+  expect(await explain()).toMatchObject({ instances: [{ routes: [{ state: 'ours', next_hop: US }] }] })
 })

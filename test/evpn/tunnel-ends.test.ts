@@ -80,7 +80,7 @@ function setAddresses(...texts: readonly string[]): void {
 
 async function explain(address: string): Promise<[string, string | null][]> {
   const answer = await clock.while(node.api().inject(`/explain?address=${encodeURIComponent(address)}`))
-  return answer.json().instances[0].routes.map(({ fate, reason }: Record<string, string>) => [fate, reason])
+  return answer.json().instances[0].routes.map(({ state, reason }: Record<string, string>) => [state, reason])
 }
 
 const MAC_ENTRIES = [`${VM} at ${OTHER}`, `192.168.10.9 is ${VM}`].sort()

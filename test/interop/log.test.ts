@@ -14,6 +14,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { fetchJson, request } from '../../src/client.ts'
 import { runSync } from '../../src/lab/command.ts'
 import { eventually } from '../../src/lab/eventually.ts'
+import { receiveDatagrams } from '../support/datagram.ts'
 import { temporaryFiles } from '../support/files.ts'
 import { type LoneDaemon, loneDaemon } from '../support/lone-daemon.ts'
 
@@ -126,7 +127,12 @@ test('SIGHUP reopens the log file that was renamed', async () => {
   await eventually('there is a new file', async () =>
     existsSync(file) && readFileSync(file, 'utf8').includes('\n') ? { value: true } : { seen: 'none' },
   )
-  expect(logged(readFileSync(file, 'utf8')).map(({ msg }) => msg)).toEqual(['log file reopened'])
+  await eventually('it goes on there', async () => {
+    const text = readFileSync(file, 'utf8')
+    return text.includes('log file reopened') && text.includes('configuration reloaded')
+      ? { value: true }
+      : { seen: text }
+  })
   expect(logged(readFileSync(`${file}.1`, 'utf8')).map(({ msg }) => msg)).toContain('ready')
   await complain(daemon, 1)
   await eventually('it is written to', async () => {
@@ -197,4 +203,81 @@ test('a key that every user can read is warned of, and a problem until that is m
   expect(readFileSync(log, 'utf8')).toContain(problem)
   chmodSync(key, 0o600)
   expect(await daemon.problems()).toEqual([])
+})
+
+test('a reload moves the log from standard output into a file, and back', async () => {
+  const pipe = fifo()
+  const daemon = await loneDaemon({ stdout: pipe.writer })
+  const file = join(temporaryFiles({}), 'chanter.log')
+  const text = readFileSync(daemon.config, 'utf8')
+  pipe.read()
+  writeFileSync(daemon.config, `${text}\n[DEFAULT]\nlog_file = ${file}\n`)
+  expect((await request(daemon.api, '/reload', {})).status).toBe(200)
+  await complain(daemon, 1)
+  await eventually('the file has it', async () => {
+    const written = readFileSync(file, 'utf8')
+    return written.includes('request refused') ? { value: true } : { seen: written }
+  })
+  expect(pipe.read()).not.toContain('request refused')
+  writeFileSync(daemon.config, text)
+  expect((await request(daemon.api, '/reload', {})).status).toBe(200)
+  await complain(daemon, 1)
+  let printed = ''
+  await eventually('standard output has it again', async () => {
+    printed += pipe.read()
+    return printed.includes('request refused') ? { value: true } : { seen: printed }
+  })
+  expect(logged(readFileSync(file, 'utf8')).filter(({ msg }) => msg === 'request refused')).toHaveLength(1)
+})
+
+test("systemd's journal gets the lines with their fields, where it is in a namespace of the daemon", async () => {
+  const path = join(temporaryFiles({}), 'journal')
+  const journal = receiveDatagrams(path)
+  const run = `mount -t tmpfs none /run && mkdir -p /run/systemd/journal && touch /run/systemd/journal/socket &&
+    mount --bind ${path} /run/systemd/journal/socket && exec "$@"`
+  const daemon = await loneDaemon({
+    by: ['unshare', '--mount', 'sh', '-c', run, 'sh'],
+    settings: { DEFAULT: { use_journal: 'true', syslog_log_facility: 'daemon' } },
+  })
+  await complain(daemon, 1)
+  const seen: string[] = []
+  await eventually('the refusal is in the journal', async () => {
+    seen.push(...journal.take())
+    const found = seen.find((text) => text.includes('request refused'))
+    return found === undefined ? { seen: `${seen.length} entries` } : { value: found }
+  })
+  const entry = seen.find((text) => text.includes('request refused')) ?? ''
+  const field = (name: string) => new RegExp(`^${name}\\n.{8}(.*)$`, 'ms').exec(entry)?.[1]?.split('\n')[0]
+  expect([
+    field('PRIORITY'),
+    field('SYSLOG_FACILITY'),
+    field('SYSLOG_IDENTIFIER'),
+    field('CHANTER_PART'),
+  ]).toEqual(['4', '3', 'chanter', 'rest'])
+  expect(await daemon.problems()).toEqual([])
+})
+
+test('a user without capabilities: one line says what is missing and what to do, and the daemon runs', async () => {
+  const pipe = fifo()
+  const state = join(temporaryFiles({}), 'state')
+  const daemon = await loneDaemon({
+    stdout: pipe.writer,
+    by: ['setpriv', '--bounding-set', '-all', '--inh-caps', '-all'],
+    settings: {
+      DEFAULT: { state_file: state },
+      DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux' },
+      BGP: { listen: 'true', listen_port: '179' },
+    },
+  })
+  const lines = logged(pipe.read()).filter(({ msg }) => msg.includes('CAP_'))
+  expect(lines).toEqual([
+    expect.objectContaining({
+      level: 'error',
+      missing: ['CAP_NET_ADMIN', 'CAP_BPF', 'CAP_NET_BIND_SERVICE'],
+      msg: expect.stringMatching(
+        /nothing is programmed, attaches are refused.*AmbientCapabilities=CAP_NET_ADMIN CAP_BPF/,
+      ),
+    }),
+  ])
+  expect(await daemon.problems()).toContainEqual(expect.stringContaining('CAP_NET_ADMIN is missing'))
 })

@@ -79,6 +79,6 @@ describe('an operator', () => {
     await one.process.stop()
     expect(await operator('cleanup', ...file)).toContain('removed vxlan vxlan--net1 (chanter:net1)')
     expect(await run('ip', '-n', one.host.namespace, '-o', 'link')).not.toMatch(/evpn---|vxlan--/)
-    expect(await operator('cleanup', ...file)).toBe('nothing of chanter is here\n')
+    expect(await operator('cleanup', ...file)).toBe('nothing of chanter or bagpipe-bgp is here\n')
   })
 })

@@ -51,6 +51,7 @@ async function desired({ api }: LabDaemon): Promise<string[]> {
 function glass({ speaker, clock }: Replayed) {
   const app = restServer({
     vpns: null,
+    reload: null,
     ping: '1',
     log: silent,
     events: noEvents,
@@ -87,6 +88,10 @@ test('a run with a real reflector and attaches ends in the same state when it is
       ? { value: entries }
       : { seen: `${entries}` }
   })
+  const config = join(lab.directory, 'node1.conf')
+  writeFileSync(config, readFileSync(config, 'utf8').replace('[BGP]', '[BGP]\nhold_time = 30'))
+  expect((await request(one.api, '/reload', {})).status).toBe(200)
+  await session(lab, one, REFLECTOR, true)
   expect((await request(one.api, `/bgp/peers/${REFLECTOR}/reset`, {})).status).toBe(200)
   await session(lab, one, REFLECTOR, true)
   const wrong = {

@@ -69,7 +69,7 @@ async function explain(address: string, instance?: string) {
 
 const fates = async (address: string, instance?: string): Promise<unknown> =>
   (await explain(address, instance)).instances[0].routes.map(
-    ({ fate, next_hop, reason }: Record<string, string>) => [fate, next_hop, reason],
+    ({ state, next_hop, reason }: Record<string, string>) => [state, next_hop, reason],
   )
 
 const BEATEN = ['beaten', '10.77.0.12', '10.77.0.11 is better: higher LOCAL_PREF (200 over 100)']
@@ -136,7 +136,7 @@ describe('a VRF is explained', () => {
     expect(answer.instances).toMatchObject([
       {
         local: [{ mac: '02:00:00:00:01:01', ip: '192.168.20.1/24', port: 'gp1', label: 16 }],
-        routes: [{ fate: 'ours' }],
+        routes: [{ state: 'ours' }],
         entries: [
           { kind: 'route', prefix: '192.168.20.1' },
           { kind: 'fixed-neighbour', ip: '192.168.20.1' },

@@ -161,7 +161,7 @@ describe('chanter cleanup', () => {
       `removed file ${file}.previous`,
       '9 things removed, 0 kept',
     ])
-    expect((await clean()).output).toBe('nothing of chanter is here\n')
+    expect((await clean()).output).toBe('nothing of chanter or bagpipe-bgp is here\n')
   })
 
   test('--dry-run prints the same and removes nothing', async () => {

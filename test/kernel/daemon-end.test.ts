@@ -6,7 +6,7 @@ import { textOf } from '../../src/config/ini.ts'
 import { interpret } from '../../src/config/load.ts'
 import { runDaemon } from '../../src/daemon.ts'
 import { eventually } from '../../src/lab/eventually.ts'
-import { createLog, type Logs } from '../../src/log.ts'
+import { createLog, type Logs, plainLog } from '../../src/log.ts'
 import { temporaryFiles } from '../support/files.ts'
 import { freePort } from '../support/lone-daemon.ts'
 import { enterOwnNamespace, run } from './namespace.ts'
@@ -37,8 +37,8 @@ async function live(directory: string, logs: Logs, forwardingThread: boolean): P
   const assignments = Object.entries(sections).flatMap(([section, options]) =>
     Object.entries(options).map(([option, value]) => ({ section, option, value, file, line: null })),
   )
-  const { config } = interpret(textOf(assignments))
-  const daemon = await runDaemon(config, logs)
+  const load = () => interpret(textOf(assignments))
+  const daemon = await runDaemon(load(), logs, { load })
   const attach = {
     vpn_type: 'evpn',
     vpn_instance_id: 'net1',
@@ -61,7 +61,7 @@ test.each([true, false])(
     enterOwnNamespace()
     run('ip tuntap add dev tap1 mode tap')
     const directory = temporaryFiles({})
-    const logs = createLog({ debug: false, file: '/dev/null' })
+    const logs = createLog(plainLog(false, '/dev/null'))
     // Node and libc keep some things once they were needed
     await live(directory, logs, thread)
     const before = await atRest()

@@ -68,6 +68,7 @@ export function kernelNode() {
   }
   const app = restServer({
     vpns,
+    reload: null,
     ping: '1',
     log,
     events: noEvents,

@@ -51,6 +51,7 @@ beforeEach(async () => {
   app = held(
     restServer({
       vpns: null,
+      reload: null,
       ping: '1',
       views,
       log: silent,
@@ -70,7 +71,7 @@ test('a reflector shows which clients get a route, and why others do not', async
     routes: 1,
     reflected: [
       {
-        fate: 'best',
+        state: 'best',
         route_targets: ['64512:20'],
         sent_to: [B],
         not_sent: [{ peer: C, reason: 'it asks for none of the route targets (RFC 4684)' }],

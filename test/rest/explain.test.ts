@@ -63,7 +63,7 @@ async function explain(address: string, instance?: string) {
 
 const fates = async (address = MAC, instance?: string): Promise<[string, string | null, string | null][]> =>
   (await explain(address, instance)).instances[0].routes.map(
-    ({ fate, next_hop, reason }: Record<string, string>) => [fate, next_hop, reason],
+    ({ state, next_hop, reason }: Record<string, string>) => [state, next_hop, reason],
   )
 
 describe('a remote address', () => {
@@ -79,7 +79,7 @@ describe('a remote address', () => {
         local: [],
         routes: [
           {
-            fate: 'used',
+            state: 'used',
             reason: null,
             next_hop: '10.77.0.12',
             vni: 100,
@@ -144,7 +144,7 @@ describe('a remote address', () => {
       mac: mac('02:00:00:00:01:07'),
     })
     clock.advance(1000)
-    expect((await explain(MAC)).instances).toMatchObject([{ id: 'net2', routes: [{ fate: 'used' }] }])
+    expect((await explain(MAC)).instances).toMatchObject([{ id: 'net2', routes: [{ state: 'used' }] }])
     expect(await fates(MAC, 'net1')).toEqual([['not imported', '10.77.0.12', reason]])
   })
 
@@ -181,8 +181,8 @@ describe('a local address', () => {
       {
         local: [{ mac: '02:00:00:00:01:01', ip: '192.168.10.1', port: 'tap1', direction: 'both' }],
         routes: [
-          { fate: 'beaten', next_hop: '10.77.0.12', reason: 'a local endpoint wins' },
-          { fate: 'ours', next_hop: OURS, reason: 'this instance advertises it' },
+          { state: 'beaten', next_hop: '10.77.0.12', reason: 'a local endpoint wins' },
+          { state: 'ours', next_hop: OURS, reason: 'this instance advertises it' },
         ],
         entries: [{ kind: 'local-mac', device: 'tap1', state: 'programmed' }],
       },

@@ -61,7 +61,7 @@ const EVENTS: readonly DaemonEvent[] = [
   { type: 'nlri-quarantined', peer: RR, family: 'l2vpn/evpn', reason: 'length', routes: 3 },
   { type: 'entries-programmed', kinds: { 'remote-mac': 256, neighbour: 2 } },
   { type: 'entries-refused', op: 'set', kinds: { route: 4 } },
-  { type: 'entries-drifted', count: 7, device: 'br1', entry: 'route …', contested: 0 },
+  { type: 'entries-drifted', count: 7, device: 'br1', entry: 'route …', recurring: 0 },
   { type: 'comparison-differs', missing: 2, different: 0, extra: 1, first: 'missing: route …' },
   { type: 'state-damaged', file: '/state', reason: 'checksum', aside: '/state.damaged' },
 ]

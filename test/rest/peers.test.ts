@@ -43,6 +43,7 @@ function start(changes: Partial<PeerConfig> = {}, theirs: Partial<PeerConfig> = 
   app = held(
     restServer({
       vpns: null,
+      reload: null,
       ping: '1',
       views,
       log: silent,

@@ -96,7 +96,7 @@ describe('GET /status', () => {
 
   test('counts drift, and names an entry that is changed again and again', async () => {
     await settled()
-    expect(await get('/status')).toMatchObject({ drift: { count: 0, last: null, contested: 0 } })
+    expect(await get('/status')).toMatchObject({ drift: { count: 0, last: null, recurring: 0 } })
     const since = clock.epoch()
     const remote = one.wanted().find((entry) => entry.kind === 'remote-mac')!
     for (let i = 0; i < 8; i++) {
@@ -110,10 +110,10 @@ describe('GET /status', () => {
         /^1 kernel entry is changed by other programs again and again, such as remote-mac 02:00:00:00:01:02 on vxlan--net1: 8 times since .*; ip monitor shows/,
       ),
     ])
-    expect(drift).toMatchObject({ count: 8, contested: 1 })
+    expect(drift).toMatchObject({ count: 8, recurring: 1 })
     expect(drift.last - since).toBeGreaterThan(100_000)
     clock.advance(300_000)
-    expect(await get('/status')).toMatchObject({ ok: true, drift: { count: 8, contested: 0 } })
+    expect(await get('/status')).toMatchObject({ ok: true, drift: { count: 8, recurring: 0 } })
   })
 
   test('names ports that pass no traffic, when that lasts', async () => {

@@ -31,7 +31,7 @@ test('a node that goes at once, behind a reflector without graceful restart, is 
     vanished: [{ instance: 'net1', node: TWO, routes: 2, seconds_left: 20 }],
   })
   const { instances } = await get(`/explain?address=${VM2}`)
-  expect(instances[0].routes).toMatchObject([{ fate: 'used', next_hop: TWO, stale: true }])
+  expect(instances[0].routes).toMatchObject([{ state: 'used', next_hop: TWO, stale: true }])
   clock.advance(20_000)
   expect(one.wanted()).toHaveLength(before - 2)
   expect(await get('/status')).toMatchObject({ vanished: [] })

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { Reload } from '../../src/api/reload.ts'
 import { SPEAKER_DEFAULTS, Speaker } from '../../src/bgp/speaker.ts'
 import { systemClock } from '../../src/clock.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
@@ -27,8 +28,13 @@ export interface TestApi {
   readonly driver: MemoryDriver
 }
 
+/** Finds no difference. */
+export const noReload: Reload = async ({ dryRun }) => ({
+  report: { dry_run: dryRun, peers: [], options: [], warnings: [] },
+})
+
 /** The API of a node without network, with interfaces gp0 to gp59: as with the Linux drivers, whose kernel is in memory, or with dummies. */
-export function testApi(name: 'linux' | 'dummy' = 'linux'): TestApi {
+export function testApi(name: 'linux' | 'dummy' = 'linux', reload: Reload | null = noReload): TestApi {
   const pretend = (link: string) => !isOwnedName(link, RANGES.vrfPrefix)
   const driver = new MemoryDriver(systemClock, name === 'linux' ? {} : { pretend })
   for (let i = 0; i < 60; i++) driver.kernel.addLink(`gp${i}`)
@@ -72,6 +78,7 @@ export function testApi(name: 'linux' | 'dummy' = 'linux'): TestApi {
   const app = held(
     restServer({
       vpns,
+      reload,
       ping: newPing(),
       log: silent,
       events: noEvents,

@@ -13,6 +13,8 @@ const START_SECONDS = 60
 export interface LoneDaemon {
   readonly api: Server
   readonly pid: number
+  /** Path of its configuration. */
+  readonly config: string
   /** How it ended, an exit code or the name of a signal; null while it runs. */
   ended(): number | string | null
   signal(signal: NodeJS.Signals): void
@@ -68,6 +70,7 @@ export async function loneDaemon({
   return {
     api,
     pid: child.pid ?? 0,
+    config: file,
     ended,
     signal: (signal) => void child.kill(signal),
     problems: async () => (await fetchJson<{ problems: string[] }>(api, '/status')).problems,

@@ -139,6 +139,9 @@ export class TestNode {
     return held(
       restServer({
         vpns,
+        reload: async ({ dryRun }) => ({
+          report: { dry_run: dryRun, peers: [], options: [], warnings: [] },
+        }),
         ping: '1',
         log: silent,
         events,

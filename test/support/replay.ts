@@ -87,6 +87,10 @@ export async function replay({ header, events }: Recording): Promise<Replayed> {
         return void vpns.detach(event.request).catch(refused)
       case 'order':
         return order(speaker, event)
+      case 'reload':
+        Object.assign(header.vpn.mobility, event.mobility)
+        speaker.setTimes(event.times)
+        return void speaker.setPeers(event.peers)
       case 'answer':
       case 'failure':
       case 'callback':

@@ -140,6 +140,7 @@ export class Victim {
     )
     this.rest = restServer({
       vpns: this.vpns,
+      reload: null,
       ping: newPing(),
       log: silent,
       events: noEvents,

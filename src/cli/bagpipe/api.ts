@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { API_PORT } from '../../config/api-address.ts'
-import { parseIni } from '../../config/ini.ts'
-import { DEFAULT_FILE } from '../../config/sources.ts'
+import { ConfigError } from '../../config/finding.ts'
+import { DEFAULT_FILE, readSources } from '../../config/sources.ts'
 
 export const PORT_OPTION = { kind: 'integer', describe: 'Port of the REST API' } as const
 export const PREFIX_OPTION = {
@@ -9,22 +8,17 @@ export const PREFIX_OPTION = {
   describe: 'First words of paths, looking-glass by default',
 } as const
 
-/** The port of the REST API in this environment, or in the configuration file, which need not be there. */
-export function apiPort(): number {
-  return Number(process.env['CHANTER_API__PORT'] ?? configured('port') ?? API_PORT)
-}
-
-function configured(name: string): string | undefined {
-  let text: string
+/** The port of the REST API that the configuration has, as far as it can be read; the default one without it. */
+export async function apiPort(defaultFile = DEFAULT_FILE): Promise<number> {
+  const { checkConfig } = await import('../../config/load.ts')
   try {
-    text = readFileSync(DEFAULT_FILE, 'utf8')
-  } catch {
-    return undefined
+    const { settings } = checkConfig(readSources([], defaultFile))
+    const port = settings.find(({ section, option }) => section === 'API' && option === 'port')
+    return Number(port?.value ?? API_PORT)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return API_PORT
   }
-  const named = (option: string) => option === name || option === `api_${name}`
-  return parseIni(text, DEFAULT_FILE).assignments.findLast(
-    ({ section, option }) => section === 'API' && named(option),
-  )?.value
 }
 
 /** The path of a looking-glass object, as the tools of bagpipe-bgp write it. */

@@ -40,7 +40,7 @@ export const impex2dot = tool({
   },
   async run(args) {
     const servers = args.server.length > 0 ? args.server : ['localhost']
-    const port = args.port ?? apiPort()
+    const port = args.port ?? (await apiPort())
     const vpns: Vpn[] = []
     for (const host of servers)
       vpns.push(...(await vpnsOf(host, fetcher(host, port, args.prefix ?? 'looking-glass'))))

@@ -20,7 +20,7 @@ export const lookingGlassTool = tool({
     recurse: { kind: 'flag', short: 'r', describe: 'Follow the whole tree below' },
   },
   async run(args, words) {
-    const server = { host: args.server ?? API_HOST, port: args.port ?? apiPort() }
+    const server = { host: args.server ?? API_HOST, port: args.port ?? (await apiPort()) }
     const path = glassPath(args.prefix ?? 'looking-glass', words)
     try {
       const answer = await request(server, path)

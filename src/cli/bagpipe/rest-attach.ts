@@ -174,7 +174,7 @@ function requestBody({ type, id, ip, gateway }: Asked, { name, mac }: Port, args
 async function send(operation: string, body: object): Promise<void> {
   const host = process.env['CHANTER_API__HOST'] ?? API_HOST
   await print(`request: ${pythonJson(body)}`)
-  const answer = await request({ host, port: apiPort() }, `/${operation}_localport`, body)
+  const answer = await request({ host, port: await apiPort() }, `/${operation}_localport`, body)
   if (answer.status === 200) return print(`response: ${answer.status} ${pythonBytes(answer.body)}`)
   await print(`   ${pythonBytes(answer.body)}`)
   process.stderr.write(`error ${answer.status}, reason: ${STATUS_CODES[answer.status]}\n`)

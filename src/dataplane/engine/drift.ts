@@ -4,7 +4,7 @@ import { identity } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
 
 /** An entry that drifts this often, each time within this time after the last, counts as repeatedly drifting. */
-const CONTESTED = 5
+const RECURRING = 5
 const MEMORY_MS = 300_000
 /** How many entries have their history kept; drift of further entries is only counted. */
 const MAX_HISTORIES = 4096
@@ -27,7 +27,7 @@ export interface DriftSummary {
   /** The last time, in epoch milliseconds; null when there was none. */
   readonly last: number | null
   /** How many entries drift again and again. */
-  readonly contested: number
+  readonly recurring: number
   /** The one of these that drifted most often. */
   readonly worst: { readonly entry: Entry; readonly changes: number; readonly since: number } | null
 }
@@ -77,13 +77,13 @@ export class Drift {
 
   summary(): DriftSummary {
     this.forget(this.clock.now())
-    const contested = [...this.histories.values()].filter(({ changes }) => changes >= CONTESTED)
-    const worst = contested.reduce<History | null>(
+    const recurring = [...this.histories.values()].filter(({ changes }) => changes >= RECURRING)
+    const worst = recurring.reduce<History | null>(
       (most, one) => (most === null || one.changes > most.changes ? one : most),
       null,
     )
     const { count, last } = this
-    return { count, last, contested: contested.length, worst }
+    return { count, last, recurring: recurring.length, worst }
   }
 
   stop(): void {
@@ -101,10 +101,10 @@ export class Drift {
     this.cancel = null
     const { unreported: count } = this
     this.unreported = 0
-    const { contested, worst } = this.summary()
+    const { recurring, worst } = this.summary()
     const entry = worst?.entry ?? example
     const { device } = entry
-    this.events.emit({ type: 'entries-drifted', count, device, entry: identity(entry), contested })
+    this.events.emit({ type: 'entries-drifted', count, device, entry: identity(entry), recurring })
   }
 }
 

@@ -17,8 +17,8 @@ const GRID_MS = 50
 /** An entry that is not simply programmed. */
 interface Exception {
   readonly entry: Entry
-  /** `contested`: another program changed it; `calm`: it was contested and is programmed again; `unneeded`: its device has no use for it. */
-  readonly state: 'failed' | 'contested' | 'calm' | 'unneeded'
+  /** `drifted`: another program changed it; `calm`: it was drifted and is programmed again; `unneeded`: its device has no use for it. */
+  readonly state: 'failed' | 'drifted' | 'calm' | 'unneeded'
   /** Null where it was not refused, but changed in the kernel. */
   readonly refusal: Refusal | null
   /** Tries that failed, or times that another program changed it. */
@@ -136,16 +136,16 @@ export class Exceptions {
     if (before !== undefined && before.state !== 'calm') return
     this.drift.notified(entry)
     const attempts = (before?.attempts ?? 0) + 1
-    const contested = {
+    const drifted = {
       entry,
-      state: 'contested',
+      state: 'drifted',
       refusal: null,
       attempts,
       since: this.clock.epoch(),
     } as const
-    if (attempts > 1) this.put(key, { ...contested, due: this.at(backoff(attempts - 1)) })
+    if (attempts > 1) this.put(key, { ...drifted, due: this.at(backoff(attempts - 1)) })
     else {
-      this.put(key, { ...contested, due: Number.POSITIVE_INFINITY })
+      this.put(key, { ...drifted, due: Number.POSITIVE_INFINITY })
       this.retry(entry)
     }
   }
@@ -155,7 +155,7 @@ export class Exceptions {
     if (this.all.size === 0) return
     const key = identity(entry)
     const before = this.all.get(key)
-    if (before?.state === 'contested') {
+    if (before?.state === 'drifted') {
       this.put(key, { ...before, state: 'calm', due: this.at(CALM_MS) })
       this.events.emit({ type: 'entry-repaired', kind: entry.kind, entry: key })
     } else if (before?.state === 'failed' || before?.state === 'unneeded') this.all.delete(key)
@@ -167,9 +167,9 @@ export class Exceptions {
     for (const [key, exception] of this.all) {
       const { entry, state } = exception
       if (!isTableEntry(entry) || !concerns(entry, device)) continue
-      if (state === 'calm' || state === 'contested') this.drift.drop(entry)
+      if (state === 'calm' || state === 'drifted') this.drift.drop(entry)
       if (state === 'calm') this.all.delete(key)
-      if (state !== 'contested') continue
+      if (state !== 'drifted') continue
       const excused = { ...exception, attempts: 1 }
       this.all.set(key, excused)
       this.tryAgain(excused)
@@ -264,7 +264,7 @@ export class Exceptions {
           since,
           nextTry: this.epochOf(due),
         }
-      case 'contested': {
+      case 'drifted': {
         const nextTry = this.epochOf(due)
         if (attempts < FIGHT)
           return { ...pending(since, 'changed by another program'), code: 'DRIFTED', nextTry }

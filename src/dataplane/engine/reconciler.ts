@@ -145,6 +145,11 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     this.waiters.stop()
   }
 
+  /** Milliseconds between comparisons of the kernel with the desired state; 0: never. */
+  setResync(ms: number): void {
+    this.resync.setInterval(ms)
+  }
+
   /** The desired state is complete: unwanted entries with our mark may be removed, now and later. */
   complete(): void {
     this.devices.sweep.begin()

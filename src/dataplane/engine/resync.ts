@@ -16,7 +16,9 @@ export class Resync {
   private readonly clock: Clock
   private readonly verifier: Verifier
   private readonly events: EventSink
-  private readonly intervalMs: number
+  private intervalMs: number
+  private isStarted = false
+  private isComparing = false
   private cancel = () => {}
 
   constructor({ clock, verifier, events, intervalMs }: ResyncDependencies) {
@@ -27,14 +29,29 @@ export class Resync {
   }
 
   start(): void {
+    this.isStarted = true
+    this.schedule()
+  }
+
+  /** Changes the interval; the next one begins now, or at the end of a comparison. */
+  setInterval(ms: number): void {
+    this.intervalMs = ms
+    if (!this.isStarted || this.isComparing) return
+    this.cancel()
+    this.schedule()
+  }
+
+  private schedule(): void {
     if (this.intervalMs > 0) this.cancel = this.clock.after(this.intervalMs, () => void this.run())
   }
 
   stop(): void {
+    this.isStarted = false
     this.cancel()
   }
 
   private async run(): Promise<void> {
+    this.isComparing = true
     try {
       const { missing, different, extra, faults, unreadable } = await this.verifier.verifyGently()
       const [first] = faults
@@ -46,6 +63,7 @@ export class Resync {
     } catch (error) {
       this.events.emit({ type: 'comparison-failed', error: errorOf(error) })
     }
-    this.start()
+    this.isComparing = false
+    if (this.isStarted) this.schedule()
   }
 }

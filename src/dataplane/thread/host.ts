@@ -76,6 +76,8 @@ export class ThreadHost {
         return reconciler.clear(order.entries)
       case 'start':
         return reconciler.start()
+      case 'resync':
+        return reconciler.setResync(order.ms)
       case 'complete':
         return reconciler.complete()
       case 'followAddresses':

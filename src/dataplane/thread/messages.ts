@@ -45,6 +45,7 @@ export type Order =
   /** Entries that become wanted, and those that become unwanted, where `wanted` is 0. */
   | { readonly do: 'want'; readonly entries: PackedEntries; readonly wanted: Uint8Array }
   | { readonly do: 'clear'; readonly entries: readonly Entry[] }
+  | { readonly do: 'resync'; readonly ms: number }
   | { readonly do: 'start' | 'complete' | 'followAddresses' }
   | { readonly do: 'follow' | 'unfollow'; readonly ip: Ip }
   | { readonly do: 'call'; readonly id: number; readonly call: Call; readonly args: readonly unknown[] }

@@ -97,6 +97,10 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   }
 
   /** Sent after all earlier answers, since the desired state may follow from them. */
+  setResync(ms: number): void {
+    this.outbox.order({ do: 'resync', ms })
+  }
+
   complete(): void {
     const complete = () => this.outbox.order({ do: 'complete' })
     this.call('counts').then(complete, () => {})

@@ -10,7 +10,7 @@ import {
   VPNV6,
 } from '../../bgp/family.ts'
 import { MEMBERSHIPS, type Speaker } from '../../bgp/speaker.ts'
-import type { LogHealth } from '../../log-output.ts'
+import type { LogHealth } from '../../log-output/log-output.ts'
 import type { LogSubject } from '../../recent-log.ts'
 import { parseIp } from '../../values/address.ts'
 import { formatTime } from '../../values/time.ts'

@@ -19,7 +19,7 @@ export const SENDER = { as: 64512, identifier: '0a4d000b' } as const
 export const SPEAKER_IDENTIFIER = '0a4d0001'
 
 /**
- * What becomes of it: the route is taken, is gone, is taken without the attribute, is set aside, nothing happens, the
+ * What becomes of it: the route is taken, is gone, is taken without the attribute, is quarantined, nothing happens, the
  * session ends without a word, or with a NOTIFICATION.
  */
 export type Verdict =

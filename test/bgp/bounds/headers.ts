@@ -63,7 +63,7 @@ export const headers: readonly Bound[] = [
   inEstablished('4271 §4.1', 'an UPDATE of 4096 octets', updateOf(4096), 'accepted'),
   inEstablished(
     '8654 §4',
-    'an UPDATE of 4097 octets where we announced long messages',
+    'an UPDATE of 4097 octets where we advertised long messages',
     updateOf(4097),
     'accepted',
   ),

@@ -87,7 +87,7 @@ export class Field {
     for (const family of [ROUTE_TARGET, EVPN]) writeEndOfRib(ends, family)
     field.bystander.send(advertisement(loopback(HOST.bystander), BYSTANDER_MACS), ends.copy())
     await until('the routes of the bystander', () => field.receivedFrom(HOST.bystander) === 10)
-    await field.told(field.bystander)
+    await field.received(field.bystander)
     await field.victim.reconciler.settled(
       [...field.victim.reconciler.statuses.entries()].map(({ entry }) => entry),
     )
@@ -164,7 +164,7 @@ export class Field {
   }
 
   /** Waits until a peer that wants every family has received the End-of-RIB of each. */
-  async told(peer: TcpPeer): Promise<void> {
+  async received(peer: TcpPeer): Promise<void> {
     const ends = (): number => peer.of('update').filter(({ update }) => update.endOfRib !== null).length
     await until('every End-of-RIB', () => ends() === ALL_FAMILIES.length, { seen: () => peer.summary() })
   }

@@ -204,7 +204,7 @@ async function withManyRoutes(field: Field, play: () => Promise<void>): Promise<
 /** A peer that wants every route and reads none of them. */
 async function stalled(field: Field) {
   const peer = await field.at('Established')
-  await field.told(peer)
+  await field.received(peer)
   peer.socket.pause()
   peer.send(WANTS_ALL)
   const session = field.neighbour().sessions.session!

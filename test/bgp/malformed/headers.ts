@@ -137,7 +137,7 @@ export const headers: readonly Case[] = [
   refused('4271 §6.1', 'a length of 65535 before any OPEN', 'OpenSent', header(UPDATE, 65535), '1/2 ffff'),
   refused(
     '8654 §4',
-    'an OPEN of 4097 octets although both announced long messages',
+    'an OPEN of 4097 octets although both advertised long messages',
     'Established',
     header(OPEN, 4097),
     '1/2 1001',
@@ -145,7 +145,7 @@ export const headers: readonly Case[] = [
   ),
   refused(
     '8654 §4',
-    'a KEEPALIVE of 4097 octets although both announced long messages',
+    'a KEEPALIVE of 4097 octets although both advertised long messages',
     'Established',
     header(4, 4097),
     '1/2 1001',

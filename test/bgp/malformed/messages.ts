@@ -32,7 +32,7 @@ const lastError = (field: Field): string | null => field.neighbour().sessions.la
 const cease = (subcode: number, text: Uint8Array | string, length = Buffer.from(text).length): Buffer =>
   notification(6, subcode, octet(length) + Buffer.from(text).toString('hex'))
 
-function told(rfc: string, sent: string, bytes: Buffer, error: string): Case {
+function received(rfc: string, sent: string, bytes: Buffer, error: string): Case {
   return dropped(rfc, sent, 'Established', bytes, (field) =>
     expect(lastError(field)).toBe(`received ${error}`),
   )
@@ -40,58 +40,58 @@ function told(rfc: string, sent: string, bytes: Buffer, error: string): Case {
 
 /** RFC 4271 §4.5 and §6.4, 4486, 7313, 8538, 9003, 9384, 9687: what a peer says at its end. */
 export const notifications: readonly Case[] = [
-  told(
+  received(
     '4271 §4.5',
     'NOTIFICATION 1/1',
     notification(1, 1),
     'Message Header Error/ConnectionNotSynchronized (1/1)',
   ),
-  told('4271 §4.5', 'NOTIFICATION 2/2', notification(2, 2), 'OPEN Message Error/BadPeerAs (2/2)'),
-  told(
+  received('4271 §4.5', 'NOTIFICATION 2/2', notification(2, 2), 'OPEN Message Error/BadPeerAs (2/2)'),
+  received(
     '5492 §5',
     'NOTIFICATION 2/7 with half a capability',
     notification(2, 7, '0104'),
     'OPEN Message Error/UnsupportedCapability (2/7)',
   ),
-  told(
+  received(
     '4271 §4.5',
     'NOTIFICATION 3/5 with an attribute',
     notification(3, 5, '400101'),
     'UPDATE Message Error/AttributeLength (3/5)',
   ),
-  told('4271 §4.5', 'NOTIFICATION 4/0', notification(4, 0), 'Hold Timer Expired (4/0)'),
-  told('6608 §3', 'NOTIFICATION 5/3', notification(5, 3), 'Finite State Machine Error/Established (5/3)'),
-  told(
+  received('4271 §4.5', 'NOTIFICATION 4/0', notification(4, 0), 'Hold Timer Expired (4/0)'),
+  received('6608 §3', 'NOTIFICATION 5/3', notification(5, 3), 'Finite State Machine Error/Established (5/3)'),
+  received(
     '4486 §3',
     'NOTIFICATION 6/1 with a broken limit',
     notification(6, 1, '0019'),
     'Cease/MaximumPrefixes (6/1)',
   ),
-  told('4486 §3', 'NOTIFICATION 6/5', notification(6, 5), 'Cease/ConnectionRejected (6/5)'),
-  told(
+  received('4486 §3', 'NOTIFICATION 6/5', notification(6, 5), 'Cease/ConnectionRejected (6/5)'),
+  received(
     '8538 §3',
     'NOTIFICATION 6/9 with another inside',
     notification(6, 9, '0602'),
     'Cease/HardReset (6/9) for Cease/AdministrativeShutdown (6/2)',
   ),
-  told('9384 §3', 'NOTIFICATION 6/10', notification(6, 10), 'Cease/BfdDown (6/10)'),
-  told(
+  received('9384 §3', 'NOTIFICATION 6/10', notification(6, 10), 'Cease/BfdDown (6/10)'),
+  received(
     '7313 §5',
     'NOTIFICATION 7/1 with the message',
     notification(7, 1, '00190146'),
     'ROUTE-REFRESH Message Error/InvalidMessageLength (7/1)',
   ),
-  told('9687 §5', 'NOTIFICATION 8/0', notification(8, 0), 'Send Hold Timer Expired (8/0)'),
-  told('4271 §4.5', 'a NOTIFICATION of code 0', notification(0, 0), 'unknown error (0/0)'),
-  told('4271 §4.5', 'a NOTIFICATION of code 255', notification(255, 255), 'unknown error (255/255)'),
-  told('4271 §4.5', 'a NOTIFICATION of an unknown subcode', notification(6, 200), 'Cease (6/200)'),
-  told(
+  received('9687 §5', 'NOTIFICATION 8/0', notification(8, 0), 'Send Hold Timer Expired (8/0)'),
+  received('4271 §4.5', 'a NOTIFICATION of code 0', notification(0, 0), 'unknown error (0/0)'),
+  received('4271 §4.5', 'a NOTIFICATION of code 255', notification(255, 255), 'unknown error (255/255)'),
+  received('4271 §4.5', 'a NOTIFICATION of an unknown subcode', notification(6, 200), 'Cease (6/200)'),
+  received(
     '4271 §4.5',
     'a NOTIFICATION of 4096 octets',
     notification(6, 8, 'ab'.repeat(4096 - 21)),
     'Cease/OutOfResources (6/8)',
   ),
-  told(
+  received(
     '8654 §4',
     'a NOTIFICATION of 65535 octets',
     notification(6, 8, 'ab'.repeat(65535 - 21)),
@@ -103,68 +103,68 @@ export const notifications: readonly Case[] = [
   ),
 
   // RFC 9003: a text for people.
-  told(
+  received(
     '9003 §2',
     'a text',
     cease(2, 'maintenance at night'),
     'Cease/AdministrativeShutdown (6/2): "maintenance at night"',
   ),
-  told(
+  received(
     '9003 §2',
     'a text with a reset',
     cease(4, 'déjà vu ☕'),
     'Cease/AdministrativeReset (6/4): "déjà vu ☕"',
   ),
-  told(
+  received(
     '9003 §2',
     'a text of 255 octets',
     cease(2, 'x'.repeat(255)),
     `Cease/AdministrativeShutdown (6/2): "${'x'.repeat(255)}"`,
   ),
-  told(
+  received(
     '9003 §2',
     'a text with line ends and escapes',
     cease(2, 'a\n{"b":1}\u001b[31m\u0000"'),
     'Cease/AdministrativeShutdown (6/2): "a\\n{\\"b\\":1}\\u001b[31m\\u0000\\""',
   ),
-  told(
+  received(
     '9003 §2',
-    'a text shorter than announced',
+    'a text shorter than advertised',
     cease(2, 'short', 200),
     'Cease/AdministrativeShutdown (6/2)',
   ),
-  told(
+  received(
     '9003 §2',
-    'a text longer than announced',
+    'a text longer than advertised',
     cease(2, 'abcdef', 3),
     'Cease/AdministrativeShutdown (6/2): "abc"',
   ),
-  told('9003 §2', 'a text of no length', cease(2, '', 0), 'Cease/AdministrativeShutdown (6/2)'),
-  told(
+  received('9003 §2', 'a text of no length', cease(2, '', 0), 'Cease/AdministrativeShutdown (6/2)'),
+  received(
     '9003 §2',
     'a length of zero and octets behind it',
     cease(2, 'abc', 0),
     'Cease/AdministrativeShutdown (6/2)',
   ),
-  told(
+  received(
     '9003 §4',
     'a text that is not UTF-8',
     cease(2, Uint8Array.of(0xff, 0xfe, 0x41)),
     'Cease/AdministrativeShutdown (6/2)',
   ),
-  told(
+  received(
     '9003 §6',
     'a text in overlong UTF-8',
     cease(2, Uint8Array.of(0xc0, 0x80)),
     'Cease/AdministrativeShutdown (6/2)',
   ),
-  told(
+  received(
     '9003 §2',
     'a text cut within a character',
     cease(2, Buffer.from('☕').subarray(0, 2)),
     'Cease/AdministrativeShutdown (6/2)',
   ),
-  told('9003 §2', 'a text with another subcode', cease(3, 'bye'), 'Cease/PeerDeconfigured (6/3)'),
+  received('9003 §2', 'a text with another subcode', cease(3, 'bye'), 'Cease/PeerDeconfigured (6/3)'),
   scene('9003 §2: the text is there to see → in the looking glass', async (field) => {
     const peer = await field.at('Established')
     peer.send(cease(2, '<b>night</b>'))
@@ -241,7 +241,7 @@ function said(peer: { heard: readonly { type: number }[]; of(type: 'update'): un
 function ignored(rfc: string, sent: string, bytes: Buffer, setting: Setting = ENHANCED): Case {
   return scene(`${rfc}: ${sent} → ignored`, async (field) => {
     const peer = await field.at('Established', setting.host, setting.open)
-    await field.told(peer)
+    await field.received(peer)
     const before = said(peer)
     peer.send(bytes)
     await field.taken(peer)
@@ -265,7 +265,7 @@ export const refreshes: readonly Case[] = [
     'a request for a family that was not agreed',
     refresh(IPV4_UNICAST, RefreshKind.Request),
   ),
-  ignored('2918 §3', 'a request for a family nobody knows', message(ROUTE_REFRESH, '400d00f1')),
+  ignored('2918 §3', 'a request for an unknown family', message(ROUTE_REFRESH, '400d00f1')),
   ignored('2918 §3', 'a request for family 0', message(ROUTE_REFRESH, '00000000')),
   ...[3, 128, 254, 255].map((kind) => ignored('7313 §5', `subtype ${kind}`, refresh(EVPN, kind))),
   ...[22, 24, 100, 4096].map((length) =>
@@ -286,7 +286,7 @@ export const refreshes: readonly Case[] = [
   ...[24, 28, 100, 4096].map((length) =>
     scene(`5291 §4: a request with filters, of ${length} octets → the family again`, async (field) => {
       const peer = await field.at('Established', HOST.internal, ENHANCED.open)
-      await field.told(peer)
+      await field.received(peer)
       peer.send(ofLength(length, RefreshKind.Request))
       await until('the end of the refresh', () => markers(peer) === 'evpn begin, evpn end', {
         seen: () => markers(peer),
@@ -405,8 +405,8 @@ export const refreshes: readonly Case[] = [
 ]
 
 /** The peer asks for every route target, and gets all routes. */
-async function wantEverything(field: Field, peer: Parameters<Field['told']>[0]): Promise<void> {
-  await field.told(peer)
+async function wantEverything(field: Field, peer: Parameters<Field['received']>[0]): Promise<void> {
+  await field.received(peer)
   const before = said(peer)
   peer.send(update(attribute(0x80, 14, `000184040a0000010000`) + WELL_KNOWN))
   await until('the routes', () => said(peer) > before)

@@ -255,7 +255,7 @@ export const opens: readonly Case[] = [
   no('5492 §3', 'an empty list of capabilities', { tail: '020200' }, `2/7 ${NEEDED}`),
   no('5492 §3', 'no family', { capabilities: as4(64512) }, `2/7 ${NEEDED}`),
   no('5492 §3', 'IPv4 unicast only', { capabilities: family(1, 1) + as4(64512) }, `2/7 ${NEEDED}`),
-  no('5492 §3', 'families nobody knows', { capabilities: family(16397, 241) + as4(64512) }, `2/7 ${NEEDED}`),
+  no('5492 §3', 'unknown families', { capabilities: family(16397, 241) + as4(64512) }, `2/7 ${NEEDED}`),
   yes('4760 §8', 'EVPN only', { capabilities: MP_EVPN + as4(64512) }, ({ families }) =>
     expect([...families]).toEqual([EVPN]),
   ),
@@ -294,7 +294,7 @@ export const opens: readonly Case[] = [
   ),
   yes(
     '5492 §3',
-    'capabilities nobody knows, 240 octets of them',
+    'unknown capabilities, 240 octets of them',
     {
       capabilities:
         PLAIN +

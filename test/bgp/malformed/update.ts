@@ -108,7 +108,7 @@ function kept(
 const reset = (rfc: string, sent: string, bytes: Buffer, expected: string, setting: Setting = {}): Case =>
   refused(rfc, sent, 'Established', bytes, expected, setting)
 
-/** Some NLRI are kept aside, the others live. */
+/** Some NLRI are quarantined, the others are accepted. */
 function quarantined(rfc: string, sent: string, bad: readonly string[], setting: Setting = {}): Case {
   return scene(`${rfc}: ${sent} → quarantined, the route beside it lives`, async (field) => {
     const peer = await field.at('Established', setting.host, setting.open)
@@ -164,7 +164,7 @@ const attributeErrors: readonly Case[] = [
   withdrawn('7606 §7.2', 'AS_PATH that overruns', instead(AS_PATH, attribute(0x40, 2, '02020000fc00'))),
   withdrawn(
     '7606 §7.2',
-    'AS_PATH with 255 AS numbers announced',
+    'AS_PATH with 255 AS numbers advertised',
     instead(AS_PATH, attribute(0x40, 2, '02ff')),
   ),
   withdrawn('7606 §7.2', 'AS_PATH with an empty segment', instead(AS_PATH, attribute(0x40, 2, '0200'))),
@@ -363,7 +363,7 @@ const attributeErrors: readonly Case[] = [
 
   // RFC 7606 §4.
   withdrawn('7606 §4', 'an attribute that runs past the others', besides('c0080800000001')),
-  withdrawn('7606 §4', 'an attribute of 65535 octets announced', besides('d008ffff00000001')),
+  withdrawn('7606 §4', 'an attribute of 65535 octets advertised', besides('d008ffff00000001')),
   withdrawn('7606 §4', 'one octet behind the attributes', besides('c0')),
   withdrawn('7606 §4', 'two octets behind the attributes', besides('c008')),
   withdrawn('7606 §4', 'an extended length cut in half', besides('d00800')),
@@ -538,13 +538,13 @@ const framingErrors: readonly Case[] = [
     [
       ['an EVPN route of one octet', 25, 70, `${TYPE3}02`],
       ['an EVPN route that overruns', 25, 70, `${TYPE3}0311${RD}`],
-      ['an EVPN route that announces 255 octets', 25, 70, '02ff'],
+      ['an EVPN route that advertises 255 octets', 25, 70, '02ff'],
       ['a VPN-IPv4 route shorter than its RD', 1, 128, '570004d100010a0000010007'],
       ['a VPN-IPv4 route that overruns', 1, 128, `780004d1${RD}0b00`],
       ['a route target of 97 bits', 1, 132, `61${'00'.repeat(13)}`],
       ['a route target that overruns', 1, 132, '600000fc00'],
       ['a FlowSpec rule that overruns', 1, 134, `13${RD}0118`],
-      ['a FlowSpec rule that announces 4095 octets', 1, 134, 'ffff00'],
+      ['a FlowSpec rule that advertises 4095 octets', 1, 134, 'ffff00'],
     ] as const
   ).flatMap(([what, afi, safi, nlri]) => {
     const nextHop = safi === 128 ? '00'.repeat(12) : safi === 134 ? '' : '0a000001'
@@ -581,7 +581,7 @@ const routes: readonly Case[] = [
   ),
   survived(
     '7606 §5.4',
-    'an EVPN route of type 99 announced and withdrawn',
+    'an EVPN route of type 99 advertised and withdrawn',
     'gone again',
     Buffer.concat([
       update(evpnReach(route(99, 'abcd')) + WELL_KNOWN + TARGET),
@@ -735,13 +735,13 @@ const routes: readonly Case[] = [
   ),
   survived(
     '4760 §6',
-    'routes of a family nobody knows, with a next hop of three octets',
+    'routes of an unknown family, with a next hop of three octets',
     'ignored',
     update(reach(16397, 241, '0a0000', 'deadbeef') + WELL_KNOWN),
   ),
   survived(
     '4760 §6',
-    'withdrawn routes of a family nobody knows',
+    'withdrawn routes of an unknown family',
     'ignored',
     update(unreach(16397, 241, 'deadbeef')),
   ),
@@ -769,7 +769,7 @@ const routes: readonly Case[] = [
   ),
   survived(
     '7606 §5.1',
-    'announced, withdrawn and IPv4 routes in one UPDATE',
+    'advertised, withdrawn and IPv4 routes in one UPDATE',
     'taken',
     update(
       MP_REACH + unreach(25, 70, route(99, 'ab')) + WELL_KNOWN + TARGET + attribute(0x40, 3, '0a000001'),
@@ -779,8 +779,8 @@ const routes: readonly Case[] = [
   ),
   survived(
     '4271 §4.3',
-    'one route announced and withdrawn in one UPDATE',
-    'announced',
+    'one route advertised and withdrawn in one UPDATE',
+    'advertised',
     update(MP_REACH + MP_UNREACH + WELL_KNOWN + TARGET),
     (field) => expect(field.routesFrom()).toHaveLength(1),
   ),

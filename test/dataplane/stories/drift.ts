@@ -18,7 +18,7 @@ export function drift(t: Fixture): void {
         await want(e.remote(3, '192.0.2.3', 300))
       }
       await t.lab.calm()
-      expect(t.dataplane.drift.summary()).toEqual({ count: 0, last: null, contested: 0, worst: null })
+      expect(t.dataplane.drift.summary()).toEqual({ count: 0, last: null, recurring: 0, worst: null })
     })
 
     test('is repaired and counted, and an entry that others change again and again is told', async () => {
@@ -28,11 +28,11 @@ export function drift(t: Fixture): void {
         t.lab.forget(e.remote(2))
         await t.lab.until(() => t.dataplane.drift.summary().count === i + 2)
         await t.lab.until(holding(everything))
-        expect(t.dataplane.drift.summary().contested).toBe(i < 4 ? 0 : 1)
+        expect(t.dataplane.drift.summary().recurring).toBe(i < 4 ? 0 : 1)
       }
       expect(t.dataplane.drift.summary().worst).toMatchObject({ entry: e.remote(2), changes: 5 })
       t.dataplane.unwant(e.remote(2))
-      expect(t.dataplane.drift.summary()).toMatchObject({ count: 6, contested: 0, worst: null })
+      expect(t.dataplane.drift.summary()).toMatchObject({ count: 6, recurring: 0, worst: null })
     })
   })
 }

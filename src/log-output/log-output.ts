@@ -1,6 +1,4 @@
-import { close, constants, fstatSync, open, openSync, write, writeSync } from 'node:fs'
-import { Socket } from 'node:net'
-import { promisify } from 'node:util'
+import type { Sink } from './sink.ts'
 
 /** Octets of lines that wait to be written; lines beyond are dropped. */
 const MAX_QUEUED_OCTETS = 1 << 20
@@ -9,7 +7,6 @@ const CHUNK_OCTETS = 1 << 16
 /** Delay before the next attempt: after a failed write, and after a slow reader. */
 const RETRY_MS = 1000
 const BUSY_MS = 20
-const TO_APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK
 
 export interface LogHealth {
   /** The file; null for standard output. */
@@ -20,12 +17,11 @@ export interface LogHealth {
   readonly failure: { readonly reason: string; readonly since: number } | null
 }
 
-/** Accepts octets without ever blocking the caller. */
-interface Sink {
-  /** Resolves to how many octets were accepted. */
-  write(bytes: Buffer): Promise<number>
-  writeSync(bytes: Buffer): void
-  close(): void
+export interface LogOutputOptions {
+  /** What `health` names. */
+  readonly path: string | null
+  /** Octets of lines that wait to be written; lines beyond are dropped. */
+  readonly maxQueuedOctets?: number
 }
 
 /**
@@ -36,7 +32,8 @@ export class LogOutput {
   private readonly path: string | null
   private readonly maxQueuedOctets: number
   private sink: Sink
-  private reopened: Sink | null = null
+  private replacement: Sink | null = null
+  private isClosing = false
   private lines: string[] = []
   private chunk = Buffer.alloc(0)
   private written = 0
@@ -49,11 +46,10 @@ export class LogOutput {
   private failure: LogHealth['failure'] = null
   private readonly idle: (() => void)[] = []
 
-  /** Throws when the file cannot be opened; null is standard output. */
-  constructor(path: string | null, maxQueuedOctets = MAX_QUEUED_OCTETS) {
+  constructor(sink: Sink, { path, maxQueuedOctets = MAX_QUEUED_OCTETS }: LogOutputOptions) {
     this.path = path
     this.maxQueuedOctets = maxQueuedOctets
-    this.sink = path === null ? standardOutput() : fileSink(openSync(path, TO_APPEND))
+    this.sink = sink
   }
 
   /** Takes one line of the log. */
@@ -76,13 +72,18 @@ export class LogOutput {
     return { path, dropped, failure }
   }
 
-  /** Continues in a new file of the same name, as after a rename of the old one. Rejects when it cannot be opened: the old one stays in use. */
-  async reopen(): Promise<void> {
-    if (this.path === null) return
-    const fd = await promisify(open)(this.path, TO_APPEND)
-    this.reopened?.close()
-    this.reopened = fileSink(fd)
-    if (!this.isWriting) this.takeReopened()
+  /** Goes on with another sink, after the write that is under way. */
+  replace(sink: Sink): void {
+    if (sink === this.sink) return
+    this.replacement?.close()
+    this.replacement = sink
+    if (!this.isWriting) this.takeReplacement()
+  }
+
+  /** Ends when the queue is written; lines that come later are dropped. */
+  close(): void {
+    this.isClosing = true
+    if (!this.isWriting) this.sink.close()
   }
 
   /** Resolves when all is written, after `ms` at the latest. */
@@ -115,10 +116,11 @@ export class LogOutput {
     while (this.queued > 0) {
       if (this.chunk.length === 0) this.chunk = this.nextChunk()
       await this.step()
-      this.takeReopened()
+      this.takeReplacement()
       if (this.isFull && this.queued < this.maxQueuedOctets / 2) this.resume()
     }
     this.isWriting = false
+    if (this.isClosing) this.sink.close()
     for (const resolve of this.idle.splice(0)) resolve()
   }
 
@@ -141,16 +143,16 @@ export class LogOutput {
   private nextChunk(): Buffer<ArrayBuffer> {
     let octets = 0
     let count = 0
-    while (octets < CHUNK_OCTETS && count < this.lines.length)
-      octets += Buffer.byteLength(this.lines[count++] ?? '')
+    const most = this.sink.takesLines === true ? 1 : CHUNK_OCTETS
+    while (octets < most && count < this.lines.length) octets += Buffer.byteLength(this.lines[count++] ?? '')
     return Buffer.from(this.lines.splice(0, count).join(''))
   }
 
-  private takeReopened(): void {
-    if (this.reopened === null) return
+  private takeReplacement(): void {
+    if (this.replacement === null) return
     this.sink.close()
-    this.sink = this.reopened
-    this.reopened = null
+    this.sink = this.replacement
+    this.replacement = null
     this.written = 0
   }
 
@@ -167,40 +169,5 @@ export class LogOutput {
 
   private fail(reason: string): void {
     this.failure ??= { reason, since: Date.now() }
-  }
-}
-
-function fileSink(fd: number): Sink {
-  return {
-    write: async (bytes) => (await promisify(write)(fd, bytes)).bytesWritten,
-    writeSync: (bytes) => void writeSync(fd, bytes),
-    close: () => close(fd, () => {}),
-  }
-}
-
-/** A pipe or socket is written to as Node writes to sockets, a terminal through a file description of our own: neither blocks. */
-function standardOutput(): Sink {
-  const stdout = process.stdout.fd
-  const found = fstatSync(stdout)
-  if (found.isFIFO() || found.isSocket()) return streamSink(stdout)
-  if (!found.isCharacterDevice()) return fileSink(stdout)
-  try {
-    const flags = constants.O_WRONLY | constants.O_NOCTTY | constants.O_NONBLOCK
-    return fileSink(openSync(`/proc/self/fd/${stdout}`, flags))
-  } catch {
-    return fileSink(stdout)
-  }
-}
-
-function streamSink(fd: number): Sink {
-  const socket = new Socket({ fd, readable: false, writable: true })
-  socket.on('error', () => {}) // the failed write reports it
-  return {
-    write: (bytes) =>
-      new Promise((resolve, reject) => {
-        socket.write(bytes, (error) => (error ? reject(error) : resolve(bytes.length)))
-      }),
-    writeSync: (bytes) => void writeSync(fd, bytes),
-    close: () => socket.destroy(),
   }
 }

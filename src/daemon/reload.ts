@@ -1,0 +1,176 @@
+import type { ReloadOutcome, ReloadReport } from '../api/reload.ts'
+import { effectOf, type PeerConfig } from '../bgp/session/peer-config.ts'
+import type { Speaker } from '../bgp/speaker.ts'
+import type { Config } from '../config/config.ts'
+import { textOf } from '../config/ini.ts'
+import { exposed } from '../config/key-file.ts'
+import { interpret, type LoadedConfig } from '../config/load.ts'
+import { type PeerChange, peerChanges, reloaded, sectionChanges } from '../config/reload.ts'
+import { type EventSink, errorOf } from '../events/event.ts'
+import type { Logs } from '../log.ts'
+import { formatIp } from '../values/address.ts'
+import type { VpnConfig } from '../vpn/instances.ts'
+import type { NodeForwarding } from './forwarding.ts'
+import type { InputRecording } from './recording.ts'
+import { peerConfigs, speakerTimes } from './speaker.ts'
+
+export interface ReloaderDependencies {
+  readonly loaded: LoadedConfig
+  /** Reads the configuration again. Throws ConfigError. */
+  readonly load: () => LoadedConfig
+  readonly speaker: Speaker
+  /** The loop that programs the kernel. */
+  readonly forwarding: Pick<NodeForwarding, 'setResync'>
+  /** Shared with all EVPN instances, and changed in place. */
+  readonly mobility: VpnConfig['mobility']
+  readonly logs: Pick<Logs, 'configure'>
+  readonly events: EventSink
+  readonly recording: Pick<InputRecording, 'write'>
+}
+
+/** What is read, what of it applies now, and the difference to what runs. */
+interface Plan {
+  readonly next: LoadedConfig
+  readonly report: ReloadReport
+}
+
+/** The running configuration, and its reloads: one at a time. */
+export class Reloader {
+  private readonly dependencies: ReloaderDependencies
+  private running: LoadedConfig
+  private turn: Promise<unknown> = Promise.resolve()
+
+  constructor(dependencies: ReloaderDependencies) {
+    this.dependencies = dependencies
+    this.running = dependencies.loaded
+  }
+
+  /** The options in effect. */
+  get config(): Config {
+    return this.running.config
+  }
+
+  /** Reads the configuration again, and applies what needs no restart. Nothing changes if it cannot be used, or in a dry run. */
+  readonly reload = ({ dryRun }: { readonly dryRun: boolean }): Promise<ReloadOutcome> => {
+    const outcome = this.turn.then(() => this.run(dryRun))
+    this.turn = outcome.catch(() => {})
+    return outcome
+  }
+
+  private async run(dryRun: boolean): Promise<ReloadOutcome> {
+    const { logs, events } = this.dependencies
+    let plan: Plan
+    try {
+      plan = this.plan(dryRun)
+      if (!dryRun) await logs.configure(plan.next.config.log)
+    } catch (error) {
+      const findings = errorOf(error).message.split('\n')
+      if (!dryRun) for (const reason of findings) events.emit({ type: 'config-refused', reason })
+      return { findings }
+    }
+    if (!dryRun) await this.apply(plan)
+    return { report: plan.report }
+  }
+
+  private plan(dryRun: boolean): Plan {
+    const { config, assignments } = this.running
+    const read = this.dependencies.load()
+    const merged = interpret(textOf(reloaded(assignments, read.assignments)))
+    const bgp = { ...merged.config.bgp, dynamicPeers: config.bgp.dynamicPeers }
+    const next = { ...merged, config: { ...merged.config, bgp, warnings: read.warnings } }
+    return { next, report: reportOf(config, next.config, read, dryRun) }
+  }
+
+  private async apply({ next: { config, ...rest }, report }: Plan): Promise<void> {
+    const { speaker, forwarding, mobility, recording } = this.dependencies
+    const before = this.running.config
+    this.running = { config, ...rest }
+    Object.assign(mobility, config.evpn.mobility)
+    if (config.resyncSeconds !== before.resyncSeconds) forwarding.setResync(config.resyncSeconds * 1000)
+    const [peers, times] = [peerConfigs(config), speakerTimes(config)]
+    recording.write({ type: 'reload', peers, times, mobility: config.evpn.mobility })
+    speaker.setTimes(times)
+    const listening = speaker.setPeers(peers)
+    this.enable(before)
+    this.tell(report, before)
+    await listening
+  }
+
+  /** Follows changes of `enabled`; commands of operators stay in force otherwise. */
+  private enable(before: Config): void {
+    const { speaker, recording } = this.dependencies
+    const wasEnabled = new Map(before.bgp.peers.map(({ address, enabled }) => [address, enabled]))
+    for (const { address, enabled } of this.config.bgp.peers) {
+      if ((wasEnabled.get(address) ?? true) === enabled) continue
+      const peer = speaker.peers.get(address)
+      const reason = 'by the configuration'
+      if (enabled) peer?.enable()
+      else peer?.disable(reason)
+      const action = enabled ? 'enable' : 'disable'
+      recording.write({ type: 'order', peer: formatIp(address), action, reason })
+    }
+  }
+
+  private tell({ options, warnings }: ReloadReport, before: Config): void {
+    const { events } = this.dependencies
+    for (const { section, option, before, after, needs_restart } of options)
+      events.emit({
+        type: needs_restart ? 'option-needs-restart' : 'option-changed',
+        option: `[${section}] ${option}`,
+        before,
+        after,
+      })
+    const known = new Set(exposed(before.keyFiles))
+    const exposures = exposed(this.config.keyFiles).filter((exposure) => !known.has(exposure))
+    for (const reason of [...warnings, ...exposures]) events.emit({ type: 'config-warning', reason })
+    events.emit({ type: 'config-reloaded' })
+  }
+}
+
+function reportOf(before: Config, after: Config, read: LoadedConfig, dryRun: boolean): ReloadReport {
+  const configs = (config: Config) =>
+    new Map(peerConfigs(config).map((peer) => [formatIp(peer.address), peer]))
+  const [old, fresh] = [configs(before), configs(after)]
+  const changes = withKeys(peerChanges(before.shown, after.shown), old, fresh, before)
+  return {
+    dry_run: dryRun,
+    peers: changes.map(({ peer, change, options }) => {
+      const [one, other] = [old.get(peer), fresh.get(peer)]
+      const resets = one !== undefined && other !== undefined && effectOf(one, other) === 'reset'
+      return { peer, change, resets_session: resets, options: options.map(shown) }
+    }),
+    options: sectionChanges(before.shown, read.config.shown).map(({ section, needsRestart, ...change }) => ({
+      section,
+      ...shown(change),
+      needs_restart: needsRestart,
+    })),
+    warnings: read.warnings,
+  }
+}
+
+function shown<Change extends { readonly before: unknown; readonly after: unknown }>(change: Change): Change {
+  return { ...change, before: change.before ?? null, after: change.after ?? null }
+}
+
+/** Adds the peers whose key file holds another key now. */
+function withKeys(
+  changes: readonly PeerChange[],
+  before: ReadonlyMap<string, PeerConfig>,
+  after: ReadonlyMap<string, PeerConfig>,
+  { shown: { peers } }: Config,
+): PeerChange[] {
+  const all = new Map(changes.map((change) => [change.peer, change]))
+  for (const [peer, { md5Key }] of after) {
+    const former = before.get(peer)
+    const change = all.get(peer) ?? { peer, change: 'changed', options: [] }
+    if (former === undefined || former.md5Key === md5Key) continue
+    if (change.options.some(({ option }) => option === 'md5_key_file')) continue
+    const path = String(peers[peer]?.['md5_key_file'])
+    const options = [
+      ...change.options,
+      { option: 'md5_key_file', before: path, after: `${path}, with another key` },
+    ]
+    all.set(peer, { ...change, options })
+  }
+  return [...all.values()]
+}

@@ -1,0 +1,112 @@
+import {
+  close,
+  constants,
+  fstat,
+  fstatSync,
+  open,
+  openSync,
+  type Stats,
+  stat,
+  write,
+  writeSync,
+} from 'node:fs'
+import { promisify } from 'node:util'
+import { type RotationOptions, rotationDue, shiftFiles } from './rotation.ts'
+import type { Sink } from './sink.ts'
+
+const TO_APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK
+/** The shortest time between two checks of the path, and between two attempts to rotate. */
+const CHECK_MS = 1000
+
+/**
+ * Appends to a file, and rotates it. A file without rotation is opened anew when another program has moved or removed it. When either fails,
+ * the present file stays in use.
+ */
+export class FileSink implements Sink {
+  private readonly path: string
+  private readonly rotation: RotationOptions
+  private fd: number
+  private stats: Stats
+  private octets: number
+  /** When it is rotated by time, in epoch milliseconds. */
+  private due = Number.POSITIVE_INFINITY
+  private nextCheck = 0
+
+  /** Throws when the file cannot be opened. */
+  static openSync(path: string, rotation: RotationOptions): FileSink {
+    const fd = openSync(path, TO_APPEND)
+    return new FileSink(path, rotation, fd, fstatSync(fd))
+  }
+
+  /** Rejects when the file cannot be opened. */
+  static async open(path: string, rotation: RotationOptions): Promise<FileSink> {
+    const fd = await promisify(open)(path, TO_APPEND)
+    return new FileSink(path, rotation, fd, await promisify(fstat)(fd))
+  }
+
+  private constructor(path: string, rotation: RotationOptions, fd: number, stats: Stats) {
+    this.path = path
+    this.rotation = rotation
+    this.fd = fd
+    this.stats = stats
+    this.octets = stats.size
+    if (rotation.by === 'interval')
+      this.due = rotationDue(rotation, stats.size > 0 ? stats.mtimeMs : Date.now())
+  }
+
+  async write(bytes: Buffer): Promise<number> {
+    const now = Date.now()
+    if (now >= this.nextCheck) await this.prepare(bytes.length, now)
+    const { bytesWritten } = await promisify(write)(this.fd, bytes)
+    this.octets += bytesWritten
+    return bytesWritten
+  }
+
+  writeSync(bytes: Buffer): void {
+    writeSync(this.fd, bytes)
+  }
+
+  close(): void {
+    close(this.fd, () => {})
+  }
+
+  private async prepare(octets: number, now: number): Promise<void> {
+    const { rotation } = this
+    try {
+      if (rotation.by === 'none') {
+        this.nextCheck = now + CHECK_MS
+        if (await this.isMoved()) await this.reopen()
+      } else if (this.isDue(octets, now)) {
+        this.nextCheck = now + CHECK_MS // should it fail
+        await shiftFiles(this.path, rotation.files)
+        await this.reopen()
+        this.nextCheck = 0
+      }
+    } catch {
+      // what is written goes on into the present file
+    }
+  }
+
+  private isDue(octets: number, now: number): boolean {
+    if (this.rotation.by !== 'size') return now >= this.due
+    return this.octets > 0 && this.octets + octets > this.rotation.maxOctets
+  }
+
+  private async isMoved(): Promise<boolean> {
+    try {
+      const { dev, ino } = await promisify(stat)(this.path)
+      return dev !== this.stats.dev || ino !== this.stats.ino
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'ENOENT'
+    }
+  }
+
+  private async reopen(): Promise<void> {
+    const fresh = await FileSink.open(this.path, this.rotation)
+    this.close()
+    this.fd = fresh.fd
+    this.stats = fresh.stats
+    this.octets = fresh.octets
+    this.due = fresh.due
+  }
+}

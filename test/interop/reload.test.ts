@@ -1,0 +1,130 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { fetchJson } from '../../src/client.ts'
+import { CHANTER, formatIni, type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
+import { run } from '../../src/lab/command.ts'
+import { gobgpConfig } from '../../src/lab/gobgp.ts'
+import { Lab } from '../../src/lab/lab.ts'
+import { session } from '../support/interop.ts'
+
+const AS = 64512
+const US = '10.77.0.11'
+const A = { address: '10.77.0.1', port: 50051 }
+const B = { address: '10.77.0.2', port: 50052 }
+type Gobgp = typeof A
+
+let lab: Lab
+let namespace: string
+let daemon: LabDaemon
+let file: string
+
+const gobgp = ({ port }: Gobgp, ...words: readonly string[]) => run('gobgp', '-p', `${port}`, ...words)
+
+async function startGobgp(of: Gobgp): Promise<void> {
+  const { address, port } = of
+  const config = join(lab.directory, `gobgpd-${address}.conf`)
+  const text = gobgpConfig(AS, address, [US])
+  writeFileSync(
+    config,
+    text.replace('[global]\n  config = {', `[global]\n  config = { local-address-list = ["${address}"],`),
+  )
+  lab.start(
+    namespace,
+    `gobgpd-${address}`,
+    'gobgpd',
+    '--pprof-disable',
+    '--api-hosts',
+    `127.0.0.1:${port}`,
+    '-f',
+    config,
+  )
+  await lab.eventually('gobgpd answers', async () => ({ value: await gobgp(of, 'neighbor') }))
+  const route = ['02:00:00:00:01:02', '0.0.0.0', 'etag', '0', 'label', '100', 'rd', `${address}:1`]
+  const targets = ['rt', '64512:10', 'encap', 'vxlan', 'nexthop', address]
+  await gobgp(of, 'global', 'rib', 'add', '-a', 'evpn', 'macadv', ...route, ...targets)
+}
+
+/** Since when the peer has its session with us, in seconds since 1970. */
+async function establishedAt(of: Gobgp): Promise<number> {
+  const { timers } = JSON.parse(await gobgp(of, 'neighbor', US, '--json'))
+  return Number(timers.state.uptime?.seconds ?? 0)
+}
+
+function write(
+  BGP: Readonly<Record<string, string>>,
+  ofPeer: Readonly<Record<string, Record<string, string>>> = {},
+) {
+  const read = readFileSync(file, 'utf8').replace(/^\[BGP.*?(?=^\[(?!BGP)|$(?![\s\S]))/gms, '')
+  const all = { local_address: US, my_as: AS, enable_rtc: 'false', ...BGP }
+  writeFileSync(file, `${formatIni({ BGP: all, ...ofPeer })}\n${read}`)
+}
+
+const reload = async (...words: readonly string[]) =>
+  (await lab.exec(namespace, CHANTER, 'reload', ...words)).trimEnd()
+const routes = async (address: string) =>
+  (await fetchJson<{ id: string; routes: number }[]>(daemon.api, '/looking-glass/bgp/peers')).find(
+    ({ id }) => id === address,
+  )?.routes
+const logged = () => readFileSync(join(lab.directory, 'node1.log'), 'utf8')
+
+beforeAll(async () => {
+  lab = new Lab()
+  namespace = lab.addNamespace('node1')
+  lab.enter(namespace)
+  for (const address of [A.address, B.address, US])
+    await run('ip', 'addr', 'add', `${address}/24`, 'dev', 'lo')
+  await startGobgp(A)
+  await startGobgp(B)
+  const host = { name: 'node1', namespace, address: US }
+  const BGP = { my_as: AS, peers: A.address, enable_rtc: 'false' }
+  daemon = await startChanter(lab, host, { BGP, DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'dummy' } })
+  file = join(lab.directory, 'node1.conf')
+  await session(lab, daemon, A.address, true)
+})
+
+afterAll(() => lab.close())
+
+test('peers are added, changed and removed while the session and the routes of another stay', async () => {
+  await lab.eventually('the route of A is here', async () =>
+    (await routes(A.address)) === 1 ? { value: 1 } : { seen: 'none' },
+  )
+  const began = await establishedAt(A)
+  write({ peers: `${A.address},${B.address}` })
+  expect(await reload('--dry-run')).toBe(`peer ${B.address} added\ndry run: nothing was changed`)
+  expect(await routes(B.address)).toBeUndefined()
+
+  expect(await reload()).toBe(`peer ${B.address} added`)
+  await session(lab, daemon, B.address, true)
+  const first = await establishedAt(B)
+
+  write({ peers: `${A.address},${B.address}` }, { [`BGP_PEER:${B.address}`]: { hold_time: '30' } })
+  daemon.process.signal('SIGHUP')
+  await lab.eventually(
+    'B has another session',
+    async () => {
+      const since = await establishedAt(B)
+      return since > first ? { value: since } : { seen: `since ${since}` }
+    },
+    60,
+  )
+
+  write({ peers: A.address })
+  expect(await reload()).toBe(`peer ${B.address} removed`)
+  expect(await establishedAt(A)).toBe(began)
+  expect(await routes(A.address)).toBe(1)
+  expect(await fetchJson(daemon.api, '/status')).toMatchObject({ ok: true, problems: [] })
+})
+
+test('a typo changes nothing, by command and by signal, and is told', async () => {
+  const began = await establishedAt(A)
+  write({ peers: B.address, hold_time: 'ninety' })
+  await expect(reload()).rejects.toThrow(/\[BGP\] hold_time = "ninety": expected/)
+  daemon.process.signal('SIGHUP')
+  await lab.eventually('the log tells of both', async () => {
+    const refusals = logged().match(/configuration cannot be used; nothing is changed/g) ?? []
+    return refusals.length === 2 ? { value: true } : { seen: `${refusals.length}` }
+  })
+  expect(await establishedAt(A)).toBe(began)
+  expect(await routes(A.address)).toBe(1)
+})

@@ -1,0 +1,217 @@
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { createLog, plainLog } from '../../src/log.ts'
+import { FileSink } from '../../src/log-output/file-sink.ts'
+import { LogOutput } from '../../src/log-output/log-output.ts'
+import { LogOutputs, STANDARD_OUTPUT } from '../../src/log-output/log-outputs.ts'
+import { journalSink, syslogSink } from '../../src/log-output/message-sinks.ts'
+import { type RotationOptions, rotationDue } from '../../src/log-output/rotation.ts'
+import { receiveDatagrams } from '../support/datagram.ts'
+import { temporaryFiles } from '../support/files.ts'
+
+const DAEMON = 3
+const line = (msg: string, level = 'info') =>
+  `${JSON.stringify({ level, time: 'now', part: 'bgp', peer: '::1', msg })}\n`
+
+afterEach(() => void vi.useRealTimers())
+
+describe('a file', () => {
+  const PATIENCE_MS = 5000
+
+  function fileOutput(rotation: RotationOptions, path = join(temporaryFiles({}), 'log')) {
+    const output = new LogOutput(FileSink.openSync(path, rotation), { path })
+    const write = async (text: string) => {
+      output.write(text)
+      await output.flush(PATIENCE_MS)
+    }
+    const read = (suffix = '') => (existsSync(path + suffix) ? readFileSync(path + suffix, 'utf8') : null)
+    return { path, output, write, read }
+  }
+
+  test('rotated by size never exceeds it, keeps whole lines, and so many old ones', async () => {
+    const { write, read } = fileOutput({ by: 'size', maxOctets: 10, files: 2 })
+    for (const text of ['one\n', 'two\n', 'three\n', 'four\n', 'five\n', 'six\n', 'seven\n'])
+      await write(text)
+    expect([read(), read('.1'), read('.2'), read('.3')]).toEqual([
+      'six\nseven\n',
+      'four\nfive\n',
+      'three\n',
+      null,
+    ])
+  })
+
+  test('rotated by time, counted from its last line before the start', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
+    const path = join(temporaryFiles({}), 'log')
+    appendFileSync(path, 'before\n')
+    vi.setSystemTime(statSync(path).mtimeMs + 3_598_000)
+    const { write, read } = fileOutput({ by: 'interval', unit: 'Hours', count: 1, files: 5 }, path)
+    await write('same\n')
+    vi.setSystemTime(Date.now() + 3000)
+    await write('next\n')
+    expect([read(), read('.1')]).toEqual(['next\n', 'before\nsame\n'])
+  })
+
+  test.each([
+    ['Seconds', 30, '2026-11-29T12:00:30'],
+    ['Minutes', 2, '2026-11-29T12:02:00'],
+    ['Days', 1, '2026-11-30T12:00:00'],
+    ['Midnight', 1, '2026-11-30T00:00:00'],
+    ['Weekday', 6, '2026-11-30T00:00:00'],
+    ['Weekday', 0, '2026-12-01T00:00:00'],
+  ] as const)('%s %i of a file last written on Sunday at noon is due at %s', (unit, count, due) => {
+    const since = new Date('2026-11-29T12:00:00').getTime()
+    expect(rotationDue({ by: 'interval', unit, count, files: 1 }, since)).toBe(new Date(due).getTime())
+  })
+
+  test.each(['moved', 'removed'])('that was %s is opened anew without a signal', async (fate) => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
+    const { path, write, read } = fileOutput({ by: 'none' })
+    await write('one\n')
+    if (fate === 'moved') renameSync(path, `${path}.old`)
+    else rmSync(path)
+    vi.setSystemTime(Date.now() + 1000)
+    await write('two\n')
+    expect([read(), read('.old')]).toEqual(['two\n', fate === 'moved' ? 'one\n' : null])
+  })
+
+  test('that cannot be rotated goes on as it is', async () => {
+    const directory = join(temporaryFiles({}), 'log')
+    const { output, write, read, path } = fileOutput({ by: 'size', maxOctets: 10, files: 2 })
+    await write('one\n')
+    renameSync(join(path, '..'), directory)
+    await write('long line\n')
+    expect([output.health().failure, readFileSync(join(directory, 'log'), 'utf8')]).toEqual([
+      null,
+      'one\nlong line\n',
+    ])
+    expect(read()).toBeNull()
+    renameSync(directory, join(path, '..'))
+  })
+})
+
+describe('messages', () => {
+  test('syslog: facility and severity, and the line', async () => {
+    const path = join(temporaryFiles({}), 'dev-log')
+    const receiver = receiveDatagrams(path)
+    const output = new LogOutput(syslogSink(DAEMON, path), { path })
+    for (const level of ['error', 'warn', 'info', 'debug']) output.write(line('session state', level))
+    await output.flush(5000)
+    expect(receiver.take()).toEqual(
+      [27, 28, 30, 31].map((priority, i) => {
+        const text = line('session state', ['error', 'warn', 'info', 'debug'][i]).trimEnd()
+        return `<${priority}>chanter[${process.pid}]: ${text}`
+      }),
+    )
+  })
+
+  test('the journal: fields by name, their values with a length', async () => {
+    const path = join(temporaryFiles({}), 'journal')
+    const receiver = receiveDatagrams(path)
+    const output = new LogOutput(journalSink(DAEMON, path), { path })
+    output.write(line('session\nstate', 'warn'))
+    await output.flush(5000)
+    const field = (name: string, value: string) =>
+      `${name}\n${String.fromCharCode(Buffer.byteLength(value))}${'\0'.repeat(7)}${value}\n`
+    expect(receiver.take()).toEqual([
+      [
+        field('MESSAGE', 'session\nstate {"part":"bgp","peer":"::1"}'),
+        field('PRIORITY', '4'),
+        field('SYSLOG_FACILITY', '3'),
+        field('SYSLOG_IDENTIFIER', 'chanter'),
+        field('CHANTER_PART', 'bgp'),
+        field('CHANTER_PEER', '::1'),
+      ].join(''),
+    ])
+  })
+
+  test('a receiver that stalls holds up nothing, and gets all lines when it goes on', async () => {
+    const path = join(temporaryFiles({}), 'dev-log')
+    const receiver = receiveDatagrams(path)
+    const output = new LogOutput(syslogSink(DAEMON, path), { path })
+    const count = 1000
+    for (let i = 0; i < count; i++) output.write(line(`line ${i}`))
+    const taken: string[] = []
+    await vi.waitFor(
+      () => {
+        taken.push(...receiver.take())
+        expect(taken).toHaveLength(count)
+      },
+      { timeout: 15_000, interval: 1 },
+    )
+    expect(taken.map((text) => Number(/line (\d+)/.exec(text)?.[1]))).toEqual(taken.map((_, i) => i))
+    expect(output.health()).toEqual({ path, dropped: 0, failure: null })
+  })
+
+  test('without a receiver lines wait, and are told as not written; the one that comes gets them', async () => {
+    const path = join(temporaryFiles({}), 'dev-log')
+    const output = new LogOutput(syslogSink(DAEMON, path), { path })
+    output.write(line('early'))
+    await vi.waitFor(() => expect(output.health().failure?.reason).toContain('ENOENT'))
+    const first = receiveDatagrams(path)
+    await vi.waitFor(() => expect(first.take()).toHaveLength(1), { timeout: 5000 })
+    first.close()
+    output.write(line('late'))
+    await vi.waitFor(() => expect(output.health().failure?.reason).toContain('ECONNREFUSED'))
+    const second = receiveDatagrams(path)
+    await vi.waitFor(() => expect(second.take()).toEqual([expect.stringContaining('late')]), {
+      timeout: 5000,
+    })
+    expect(output.health()).toEqual({ path, dropped: 0, failure: null })
+  })
+
+  test('a line that is too long is cut', async () => {
+    const path = join(temporaryFiles({}), 'dev-log')
+    const receiver = receiveDatagrams(path)
+    const output = new LogOutput(syslogSink(DAEMON, path), { path })
+    output.write(line('x'.repeat(500_000)))
+    output.write(line('next'))
+    await output.flush(5000)
+    expect(receiver.take().map((text) => text.length > 8000)).toEqual([true, false])
+  })
+})
+
+test('the level of the log changes with its file', async () => {
+  const directory = temporaryFiles({})
+  const [one, two] = [join(directory, 'one'), join(directory, 'two')]
+  const { log, output, configure } = createLog(plainLog(false, one))
+  const write = async (msg: string) => {
+    log.debug(`${msg} debug`)
+    log.info(`${msg} info`)
+    await output.flush(5000)
+  }
+  await write('first')
+  await configure(plainLog(true, two))
+  await write('second')
+  await configure(plainLog(false, two))
+  await write('third')
+  const messages = (file: string) => readFileSync(file, 'utf8').match(/\w+ (debug|info)(?="})/g)
+  expect([messages(one), messages(two)]).toEqual([
+    ['first info'],
+    ['second debug', 'second info', 'third info'],
+  ])
+})
+
+describe('destinations', () => {
+  test('another file takes over; what was written before stays in the old one', async () => {
+    const directory = temporaryFiles({})
+    const [one, two] = [join(directory, 'one'), join(directory, 'two')]
+    const outputs = new LogOutputs({ ...STANDARD_OUTPUT, file: one })
+    outputs.write('first\n')
+    await outputs.configure({ ...STANDARD_OUTPUT, file: two })
+    outputs.write('second\n')
+    await outputs.flush(5000)
+    expect([readFileSync(one, 'utf8'), readFileSync(two, 'utf8')]).toEqual(['first\n', 'second\n'])
+    expect(outputs.health()).toEqual({ path: two, dropped: 0, failure: null })
+  })
+
+  test('a file that cannot be opened leaves all as it was', async () => {
+    const file = join(temporaryFiles({}), 'log')
+    const outputs = new LogOutputs({ ...STANDARD_OUTPUT, file })
+    await expect(outputs.configure({ ...STANDARD_OUTPUT, file: '/nowhere/log' })).rejects.toThrow('ENOENT')
+    outputs.write('still here\n')
+    await outputs.flush(5000)
+    expect(readFileSync(file, 'utf8')).toBe('still here\n')
+  })
+})
