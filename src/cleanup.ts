@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { systemClock } from './clock.ts'
-import { ownedObjects } from './dataplane/engine/ownership.ts'
 import { LinuxDriver } from './dataplane/linux/driver.ts'
+import { ownedObjects } from './dataplane/linux/ownership.ts'
 import { isThisBoot, isThisKernel } from './linux/kernel.ts'
 import { lockFileOf, lockMachine } from './linux/lock.ts'
 import { externalDevices } from './vpn/linux/external-devices.ts'

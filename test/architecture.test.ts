@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { KINDS } from '../src/dataplane/kinds/index.ts'
 
 /** Which rooms a room may import from, besides itself. A trailing `:types` allows `import type` alone. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
@@ -221,10 +222,30 @@ describe('import directions', () => {
 
   test('rooms import what they may', () => expect(violations(ROOMS, 'src/')).toEqual([]))
 
+  test('Linux devices of VPNs are known to one room of vpn, and to few others', () => {
+    const isLinux = (file: string): boolean => file.startsWith('src/vpn/linux/')
+    const others = files.filter((file) => !isLinux(file) && importsOf(file).some(({ to }) => isLinux(to)))
+    expect(others.sort()).toEqual([
+      'src/cleanup.ts',
+      'src/daemon.ts',
+      'src/daemon/forwarding.ts',
+      'src/rest/params.ts',
+      'src/vpn/backends.ts',
+    ])
+  })
+
   test('so do the layers of bgp', () => expect(violations(BGP_LAYERS, 'src/bgp/')).toEqual([]))
 
   test('so do the layers of dataplane', () =>
     expect(violations(DATAPLANE_LAYERS, 'src/dataplane/')).toEqual([]))
+
+  test('the engine of dataplane names no kind of entry', () => {
+    const engine = files.filter((file) => file.startsWith('src/dataplane/engine/'))
+    const naming = engine.filter((file) =>
+      KINDS.some((kind) => readFileSync(file, 'utf8').includes(`'${kind}'`)),
+    )
+    expect(naming).toEqual([])
+  })
 
   test('rooms of the core keep no state in modules: it would be that of several networks at once', () => {
     const core = files.filter((file) => /^src\/(bgp|evpn|ipvpn|vpn|values)\//.test(file))

@@ -18,7 +18,12 @@ const BANNED: readonly (readonly [RegExp, string])[] = [
   [/dead ?end/i, 'blackhole'],
   [/carriage|\bcore(config|facts)/i, 'transport, encapsulation'],
   [/\bwayto|\bways?$/i, 'next hop, path, hop'],
-  [/judge|fateof/i, 'select, outcome'],
+  [/judge|fate/i, 'select, state, outcome'],
+  [/contested/i, 'drifted, recurring'],
+  [/somebody|whoever/i, 'peer, program, host'],
+  [/indoubt|leftover(?!s$)|ofbefore/i, 'stale'],
+  [/setaside|keptaside/i, 'quarantined'],
+
   [/untold|\btold/i, 'reported'],
   [/bgpneighbour|dynamicneighbour/i, 'peer'],
 ]

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { entryStatus } from './entries.ts'
+import { entryKind } from './entry-kinds.ts'
 import { peerSummary } from './peers.ts'
 import { anything, count, link, list } from './shapes.ts'
 
@@ -26,7 +27,37 @@ export const listedPeer = peerSummary.extend({ href: z.string() })
 export type ListedPeer = z.infer<typeof listedPeer>
 
 const names = list(z.string())
-const messages = z.record(z.string(), count)
+const messages = z.strictObject({
+  open: count,
+  update: count,
+  notification: count,
+  keepalive: count,
+  routerefresh: count,
+})
+
+/** The capabilities that one side of a session advertised. */
+const advertised = z.strictObject({
+  families: names,
+  add_path: list(z.strictObject({ family: z.string(), send: z.boolean(), receive: z.boolean() })),
+  graceful_restart: z
+    .strictObject({
+      restarting: z.boolean(),
+      notification: z.boolean(),
+      restart_time: count.describe('in seconds'),
+      families: list(z.strictObject({ family: z.string(), forwarding: z.boolean() })),
+    })
+    .nullable(),
+  long_lived_graceful_restart: list(
+    z.strictObject({
+      family: z.string(),
+      forwarding: z.boolean(),
+      stale_time: count.describe('in seconds'),
+    }),
+  ),
+  hostname: z.string().nullable(),
+  software_version: z.string().nullable(),
+})
+export type AdvertisedCapabilities = z.infer<typeof advertised>
 
 const capabilities = z.strictObject({
   families: names,
@@ -37,8 +68,9 @@ const capabilities = z.strictObject({
   add_path_received: names,
   graceful_restart: z.boolean(),
   graceful_notification: z.boolean(),
-  announced: z.strictObject({ local: z.looseObject({}).nullable(), peer: z.looseObject({}) }),
+  announced: z.strictObject({ local: advertised.nullable(), peer: advertised }),
 })
+export type SessionCapabilities = z.infer<typeof capabilities>
 
 const internals = z.strictObject({ 'event queue length': count, subscriptions: names })
 
@@ -80,14 +112,23 @@ export const shownPeer = z.strictObject({
   capabilities: capabilities.nullable(),
   internals,
   messages: z.strictObject({ received: messages, sent: messages }),
-  routes: z
-    .object({
-      in_rib: count,
-      by_family: z.record(z.string(), count),
-      stale_families: names,
-      end_of_rib: names,
-    })
-    .catchall(count),
+  routes: z.strictObject({
+    updates: count,
+    withdrawUpdates: count,
+    withdrawn: count,
+    treatedAsWithdraw: count,
+    attributesDiscarded: count,
+    quarantined: count,
+    unread: count,
+    looped: count,
+    unwanted: count,
+    rejected: count,
+    withheld: count,
+    in_rib: count,
+    by_family: z.record(z.string(), count),
+    stale_families: names,
+    end_of_rib: names,
+  }),
   received_routes: link,
   adv_routes: link,
   quarantine: link,
@@ -158,11 +199,22 @@ export const shownPorts = z.record(
 )
 
 /** The kernel entries of a VPN instance. */
-export const shownEntries = list(entryStatus.extend({ entry: z.string(), kind: z.string() }))
+export const shownEntries = list(entryStatus.extend({ entry: z.string(), kind: entryKind }))
 
 export const logRecords = list(
   z.strictObject({ level: z.string(), time: z.string(), name: z.string(), message: z.string() }),
 )
+
+/** The devices of a VPN instance. */
+export const instanceDataplane = z.strictObject({
+  driver: z.strictObject({ id: z.string(), href: z.string() }),
+  linux_bridge: z.string().optional().describe('of an EVPN instance'),
+  vxlan_if: z.string().optional().describe('of an EVPN instance'),
+  vrf_if: z.string().optional().describe('of an IP VPN instance'),
+  route_table: z.int().optional().describe('of an IP VPN instance'),
+  entries: link,
+  logs: link,
+})
 
 const routeCounts = z.strictObject({ local_routes_count: count, received_routes_count: count })
 
@@ -176,6 +228,43 @@ export const summary = z.strictObject({
   dataplane_entries: z
     .strictObject({ wanted: count, programmed: count, pending: count, failed: count })
     .optional(),
+})
+
+export const bgp = z.strictObject({
+  peers: link,
+  routes: link,
+  workers: link,
+  route_counts: routeCounts,
+  adv_routes: link,
+})
+
+/** The sources of routes. */
+export const workers = list(z.strictObject({ href: z.string(), id: z.string() }))
+/** A source of routes: a peer, a VPN instance, or our route target memberships. */
+export const worker = z.union([shownPeer, shownInstance, z.strictObject({ adv_routes: link })])
+
+const instancesPerVni = z.record(
+  z.string(),
+  z.strictObject({ name: z.string(), external_instance_id: z.string() }),
+)
+
+export const vpns = z.strictObject({
+  instances: link,
+  dataplane: link,
+  instances_per_vni: instancesPerVni,
+})
+export const dataplane = z.strictObject({ drivers: link, ids: link })
+/** The use of each MPLS label. */
+export const labelUses = z.record(z.string(), z.string())
+/** The drivers, by the type of VPN. */
+export const drivers = list(z.strictObject({ href: z.string(), id: z.enum(['evpn', 'ipvpn']) }))
+export const driver = z.strictObject({
+  name: z.string(),
+  local_address: z.string(),
+  supported_encaps: names,
+  config: anything,
+  kernel_release: z.string(),
+  logs: link,
 })
 
 export const root = z.strictObject({

@@ -30,6 +30,7 @@ export interface ApiRoute {
 
 const ok = z.strictObject({ ok: z.literal(true) })
 const address = z.object({ address: z.string().describe('the address of the peer') })
+const type = z.object({ type: z.enum(['evpn', 'ipvpn']).describe('the type of VPN') })
 const id = z.object({ id: z.string().describe('the id of the VPN instance') })
 
 function get(url: string, tag: ApiRoute['tag'], summary: string, answer: z.ZodType) {
@@ -52,6 +53,37 @@ function order(action: string, summary: string, errors: readonly ErrorCode[]) {
     errors: ['PEER_NOT_FOUND', ...errors],
   } as const
 }
+
+const peerPart = (path: string, summary: string, answer: z.ZodType) =>
+  ({ ...look(`/bgp/peers/:address/${path}`, summary, answer), params: address }) as const
+
+/** The parts of a peer that are behind links. */
+const peerParts = {
+  peerReceived: peerPart('received_routes', 'The routes that it has sent', glass.shownRoutes),
+  peerAdvertised: peerPart('adv_routes', 'The routes that are sent to it', glass.shownRoutes),
+  peerQuarantine: peerPart('quarantine', 'NLRI of it that cannot be read', glass.quarantine),
+  peerLogs: peerPart('logs', 'Its latest warnings and errors', glass.logRecords),
+} as const
+
+const instancePart = (path: string, summary: string, answer: z.ZodType) =>
+  ({ ...look(`/vpns/instances/:id/${path}`, summary, answer), params: id }) as const
+
+/** The parts of a VPN instance that are behind links. */
+const instanceParts = {
+  ports: instancePart('ports', 'Its ports', glass.shownPorts),
+  instanceDataplane: instancePart('dataplane', 'Its devices', glass.instanceDataplane),
+  instanceEntries: instancePart('dataplane/entries', 'Its kernel entries', glass.shownEntries),
+  dataplaneLogs: instancePart('dataplane/logs', 'Warnings and errors about its devices', glass.logRecords),
+  received: instancePart('received_routes', 'The routes that it imports', glass.routesBySubject),
+  best: instancePart('best_routes', 'The routes that forwarding uses', glass.routesBySubject),
+  advertised: instancePart('adv_routes', 'The routes that it advertises', glass.shownRoutes),
+  readvertised: instancePart(
+    'readvertised',
+    'The routes that an IP VPN instance re-advertises',
+    glass.shownRoutes,
+  ),
+  instanceLogs: instancePart('logs', 'Its latest warnings and errors', glass.logRecords),
+} as const
 
 /** All documented routes; each is served, except those of VPN instances and the reload by a reflector. */
 export const ROUTES = {
@@ -139,20 +171,30 @@ export const ROUTES = {
   openapi: get('/openapi.json', 'operations', 'This reference', z.looseObject({ openapi: z.string() })),
   lookingGlass: look('', 'The root of the tree', glass.root),
   summary: look('/summary', 'Counts', glass.summary),
+  config: look('/config', 'The configuration in effect', z.record(z.string(), anything)),
+  bgp: look('/bgp', 'Parts of BGP', glass.bgp),
   peers: look('/bgp/peers', 'The peers', list(glass.listedPeer)),
   peer: { ...look('/bgp/peers/:address', 'One peer', glass.shownPeer), params: address },
+  ...peerParts,
   routes: look('/bgp/routes', 'The routes of the RIB', glass.routeTables),
+  memberships: look('/bgp/adv_routes', 'Our route target memberships', glass.shownRoutes),
+  workers: look('/bgp/workers', 'The sources of routes', glass.workers),
+  worker: {
+    ...look('/bgp/workers/:name', 'A source of routes', glass.worker),
+    params: z.object({ name: z.string().describe('BGP-ADDRESS of a peer, or the name of a VPN instance') }),
+  },
+  vpns: look('/vpns', 'Parts of the VPN service', glass.vpns),
+  dataplane: look('/vpns/dataplane', 'Parts of the dataplane', glass.dataplane),
+  labels: look('/vpns/dataplane/ids', 'The use of each MPLS label', glass.labelUses),
+  drivers: look('/vpns/dataplane/drivers', 'The drivers', glass.drivers),
+  driver: { ...look('/vpns/dataplane/drivers/:type', 'One driver', glass.driver), params: type },
+  driverLogs: {
+    ...look('/vpns/dataplane/drivers/:type/logs', 'Its latest warnings and errors', glass.logRecords),
+    params: type,
+  },
   instances: look('/vpns/instances', 'The VPN instances', list(glass.listedInstance)),
   instance: { ...look('/vpns/instances/:id', 'One VPN instance', glass.shownInstance), params: id },
-  ports: { ...look('/vpns/instances/:id/ports', 'Its ports', glass.shownPorts), params: id },
-  instanceEntries: {
-    ...look('/vpns/instances/:id/dataplane/entries', 'Its kernel entries', glass.shownEntries),
-    params: id,
-  },
-  received: {
-    ...look('/vpns/instances/:id/received_routes', 'The routes that it imports', glass.routesBySubject),
-    params: id,
-  },
+  ...instanceParts,
   logs: look('/logs', 'The latest warnings and errors, newest first', glass.logRecords),
   lookingGlassPath: {
     ...look('/*', 'Any other part of the tree', anything),

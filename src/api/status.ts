@@ -74,6 +74,20 @@ const services = z.strictObject({
     links: list(z.strictObject({ name: z.string(), alias: z.string().nullable() })),
   }),
   state_file: stateFile.nullable(),
+  unconfirmed: z
+    .strictObject({
+      count,
+      attachments: list(
+        z.strictObject({
+          vpn_instance_id: z.string(),
+          vpn_type: z.enum(['evpn', 'ipvpn']),
+          mac_address: z.string(),
+          ip_address: z.string().nullable(),
+          local_port: z.string(),
+        }),
+      ).describe('the first of them'),
+    })
+    .describe('attachments of the state file that no agent has attached again since the start'),
 })
 export type ServicesSummary = z.infer<typeof services>
 

@@ -53,11 +53,12 @@ export const config = command({
     const text = await read(origin(args, file))
     if (text === null) return
     const { checkConfig } = await import('../config/load.ts')
-    const { config, findings, settings } = checkConfig(text)
+    const { findings, settings } = checkConfig(text)
+    const errors = messagesOf(findings, 'error')
     if (action === 'check') await print(args.json ? json(findingsJson(findings)) : findingsText(findings))
-    else if (config === null) throw new ConfigError(...messagesOf(findings, 'error'))
+    else if (errors.length > 0) throw new ConfigError(...errors)
     else await print(args.json ? json(settingsJson(settings)) : shownSettingsText(settings))
-    if (messagesOf(findings, 'error').length > 0) process.exitCode = WRONG
+    if (errors.length > 0) process.exitCode = WRONG
   },
 })
 

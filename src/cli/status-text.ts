@@ -70,6 +70,7 @@ function* serviceFacts({
   isolation,
   compared,
   leftovers,
+  unconfirmed,
   state_file,
 }: StatusSummary): Iterable<[string, string]> {
   for (const { instance, node, routes, seconds_left } of vanished)
@@ -109,8 +110,35 @@ function* serviceFacts({
     const orphans = links.length > 0 ? [`stale links: ${links.map(({ name }) => name).join(', ')}`] : []
     yield ['leftovers', [...kept, ...orphans].join('; ') || 'none']
   }
+  if (unconfirmed !== undefined) yield* unconfirmedFacts(unconfirmed)
   if (state_file === undefined) return
   yield ['state file', state_file === null ? 'none' : stateFileText(state_file)]
+}
+
+/** As many commands to detach are shown. */
+const SHOWN_COMMANDS = 5
+
+/** Yields nothing when agents have attached everything again. */
+function* unconfirmedFacts({
+  count,
+  attachments,
+}: NonNullable<StatusSummary['unconfirmed']>): Iterable<[string, string]> {
+  if (count === 0) return
+  yield [
+    'unconfirmed',
+    `${countText(count, 'attachment', 'attachments')} of the state file not attached again since the start; of deleted ports, detach them:`,
+  ]
+  for (const { vpn_type, vpn_instance_id, local_port, mac_address, ip_address } of attachments.slice(
+    0,
+    SHOWN_COMMANDS,
+  )) {
+    const ip = ip_address === null ? '' : ` --ip ${ip_address}`
+    yield [
+      '',
+      `chanter detach --vpn-type ${vpn_type} --vpn-instance-id ${vpn_instance_id} --port ${local_port} --mac ${mac_address}${ip}`,
+    ]
+  }
+  if (count > SHOWN_COMMANDS) yield ['', `and ${count - SHOWN_COMMANDS} more: chanter status --json`]
 }
 
 /** Yields nothing while no line was dropped. */

@@ -1,7 +1,7 @@
 import { ensure } from '../values/map.ts'
 import { type ConfigFinding, finding, type Position } from './finding.ts'
-import type { Assignment, ConfigText } from './ini.ts'
-import { findOption, findSection, type Known, optionsIn } from './known.ts'
+import type { Assignment, ConfigText, SectionHeader } from './ini.ts'
+import { type FoundSection, findOption, findSection, type Known, optionsIn } from './known.ts'
 import type { About } from './option.ts'
 import { suggest } from './suggest.ts'
 
@@ -18,27 +18,31 @@ export interface LocatedOptions {
 
 /** Finds the option of each assignment, of which later ones win. One in a misspelled section is taken as it is meant, besides the error. */
 export function locate(known: Known, text: ConfigText): LocatedOptions {
-  const given = new Map<string, Map<string, Assignment>>()
+  const { headers, findings: ofSections } = locateSections(known, text.headers)
+  const { given, findings: ofOptions } = locateOptions(known, text.assignments)
+  return { given, headers, findings: [...ofSections, ...ofOptions] }
+}
+
+function locateSections(known: Known, written: readonly SectionHeader[]) {
   const headers = new Map<string, Position>()
   const findings: ConfigFinding[] = []
-  const misspelled: Misspelling[] = []
-
-  for (const header of text.headers) {
+  for (const header of written) {
     const found = findSection(known, header.section)
     if (found === 'foreign') continue
     if (found === 'unknown' || found.isMisspelled) findings.push(unknownSection(header, found))
     if (found !== 'unknown' && !headers.has(found.section)) headers.set(found.section, header)
   }
-  for (const assignment of text.assignments) {
+  return { headers, findings }
+}
+
+function locateOptions(known: Known, assignments: readonly Assignment[]) {
+  const given = new Map<string, Map<string, Assignment>>()
+  const findings: ConfigFinding[] = []
+  const misspelled: Misspelling[] = []
+  for (const assignment of assignments) {
     const found = findSection(known, assignment.section)
-    if (found === 'foreign') {
-      findings.push(withoutUse(assignment.section, assignment, OF_LIBRARY))
-      continue
-    }
-    const hasHeader = assignment.line !== null
-    if (!hasHeader && (found === 'unknown' || found.isMisspelled))
-      findings.push(unknownSection(assignment, found))
-    if (found === 'unknown') continue
+    findings.push(...sectionRemarks(assignment, found))
+    if (found === 'foreign' || found === 'unknown') continue
     const { section } = found
     const match = findOption(optionsIn(known, section), assignment.option)
     if (match === undefined) {
@@ -53,7 +57,14 @@ export function locate(known: Known, text: ConfigText): LocatedOptions {
     options.set(match.option, assignment)
   }
   for (const one of misspelled) findings.push(unknownOption(known, given, one))
-  return { given, findings, headers }
+  return { given, findings }
+}
+
+/** About the section of an assignment; in a file, the finding about an unknown one is at its header. */
+function* sectionRemarks(assignment: Assignment, found: FoundSection): Iterable<ConfigFinding> {
+  if (found === 'foreign') yield withoutUse(assignment.section, assignment, OF_LIBRARY)
+  else if (assignment.line === null && (found === 'unknown' || found.isMisspelled))
+    yield unknownSection(assignment, found)
 }
 
 interface Misspelling {

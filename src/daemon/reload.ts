@@ -9,7 +9,7 @@ import { type PeerChange, peerChanges, reloaded, sectionChanges } from '../confi
 import { type EventSink, errorOf } from '../events/event.ts'
 import type { Logs } from '../log.ts'
 import { formatIp } from '../values/address.ts'
-import type { VpnConfig } from '../vpn/instances.ts'
+import type { VpnConfig } from '../vpn/config.ts'
 import type { NodeForwarding } from './forwarding.ts'
 import type { InputRecording } from './recording.ts'
 import { peerConfigs, speakerTimes } from './speaker.ts'

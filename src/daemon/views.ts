@@ -8,7 +8,7 @@ import type { Logs } from '../log.ts'
 import type { DriverView, ServiceViews, Views } from '../rest/looking-glass/index.ts'
 import { formatIp } from '../values/address.ts'
 import { VERSION } from '../version.ts'
-import { tunnelTypeOf, type VpnConfig } from '../vpn/instances.ts'
+import { tunnelTypeOf, type VpnConfig } from '../vpn/config.ts'
 
 /** The daemon's start time. */
 export interface StartTimes {

@@ -5,7 +5,7 @@ import { noMpls } from '../dataplane/refusal.ts'
 import { netAdminRefusal, settingsRefusal } from '../linux/privileges.ts'
 import type { Logger } from '../log.ts'
 import { formatIp, type Ip, parseIp } from '../values/address.ts'
-import type { VpnConfig } from '../vpn/instances.ts'
+import type { VpnConfig } from '../vpn/config.ts'
 import type { VpnType } from '../vpn/request.ts'
 
 /** The VPN service's configuration, with this node's interfaces. Warns where no interface has the VTEP address. */

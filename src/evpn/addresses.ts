@@ -12,7 +12,7 @@ type Address = Pick<EvpnEndpoint, 'mac' | 'ip'>
 
 /** The MAC and IP addresses of one MAC-VRF: each is local, or at the next hop of its best route. */
 export class Addresses {
-  /** VRFs with an IRB into the bridge. */
+  /** VRFs with an IRB into the instance. */
   gateways: readonly Gateway[] = []
   /** Decides which routes are usable. */
   context: MacSelectionContext

@@ -19,7 +19,7 @@ export interface Gateway {
 export interface MacVrfForwarding {
   /** Frames to the address go to this VTEP with this VNI, no longer to another one. */
   setRemoteMac(mac: Mac, vtep: Ip, vni: number): void
-  /** The address is behind no VTEP. */
+  /** The address is behind no VTEP; it may be that of a local port. */
   removeRemoteMac(mac: Mac): void
   /** ARP and ND requests for the address are answered with this MAC; `router`: it is a router (RFC 9047 §3.1). */
   setNeighbour(ip: Ip, mac: Mac, router: boolean): void

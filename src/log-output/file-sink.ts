@@ -55,8 +55,6 @@ export class FileSink implements Sink {
   }
 
   async write(bytes: Buffer): Promise<number> {
-    const now = Date.now()
-    if (now >= this.nextCheck) await this.prepare(bytes.length, now)
     const { bytesWritten } = await promisify(write)(this.fd, bytes)
     this.octets += bytesWritten
     return bytesWritten
@@ -70,8 +68,11 @@ export class FileSink implements Sink {
     close(this.fd, () => {})
   }
 
-  private async prepare(octets: number, now: number): Promise<void> {
+  /** Rotates the file, or opens it anew, where that is due. */
+  async prepare(octets: number): Promise<void> {
     const { rotation } = this
+    const now = Date.now()
+    if (now < this.nextCheck) return
     try {
       if (rotation.by === 'none') {
         this.nextCheck = now + CHECK_MS

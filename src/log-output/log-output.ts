@@ -40,6 +40,8 @@ export class LogOutput {
   /** Octets of the lines and of the chunk. */
   private queued = 0
   private isWriting = false
+  /** The system has the chunk. */
+  private isHandedOver = false
   private isFull = false
   private dropped = 0
   private reported = 0
@@ -98,8 +100,11 @@ export class LogOutput {
 
   /** Writes the queue, as far as possible at once: the process is about to end. */
   flushSync(): void {
-    const rest = Buffer.from(this.lines.splice(0).join(''))
-    this.queued -= rest.length
+    const lines = Buffer.from(this.lines.splice(0).join(''))
+    const chunk = this.isHandedOver ? Buffer.alloc(0) : this.chunk.subarray(this.written)
+    this.queued -= lines.length
+    if (!this.isHandedOver) this.takeChunk()
+    const rest = Buffer.concat([chunk, lines])
     try {
       this.sink.writeSync(rest)
     } catch {
@@ -126,18 +131,28 @@ export class LogOutput {
 
   private async step(): Promise<void> {
     try {
+      await this.sink.prepare?.(this.chunk.length)
+      if (this.chunk.length === 0) return // it was flushed meanwhile
+      this.isHandedOver = true
       this.written += await this.sink.write(this.chunk.subarray(this.written))
       if (!this.isFull) this.failure = null
       if (this.written < this.chunk.length) return
-      this.queued -= this.chunk.length
-      this.chunk = Buffer.alloc(0)
-      this.written = 0
+      this.takeChunk()
     } catch (error) {
+      this.isHandedOver = false
       const { code, message } = error as NodeJS.ErrnoException
       const isBusy = code === 'EAGAIN'
       if (!isBusy) this.fail(message)
       await new Promise((resolve) => setTimeout(resolve, isBusy ? BUSY_MS : RETRY_MS).unref())
+    } finally {
+      this.isHandedOver = false
     }
+  }
+
+  private takeChunk(): void {
+    this.queued -= this.chunk.length
+    this.chunk = Buffer.alloc(0)
+    this.written = 0
   }
 
   private nextChunk(): Buffer<ArrayBuffer> {

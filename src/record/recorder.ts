@@ -5,7 +5,7 @@ import type { Dataplane } from '../dataplane/model.ts'
 import type { DaemonEvent, EventSink } from '../events/event.ts'
 import type { LogOutput } from '../log-output/log-output.ts'
 import { formatIp } from '../values/address.ts'
-import type { VpnConfig } from '../vpn/instances.ts'
+import type { VpnConfig } from '../vpn/config.ts'
 import type { VpnService } from '../vpn/service.ts'
 import {
   callName,

@@ -1,7 +1,7 @@
 import type { PeerConfig } from '../bgp/session/peer-config.ts'
 import type { SpeakerConfig, SpeakerTimes } from '../bgp/speaker.ts'
 import type { Dataplane } from '../dataplane/model.ts'
-import type { VpnConfig } from '../vpn/instances.ts'
+import type { VpnConfig } from '../vpn/config.ts'
 import type { AttachRequest, DetachRequest } from '../vpn/request.ts'
 import type { SavedState } from '../vpn/state.ts'
 

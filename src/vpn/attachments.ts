@@ -1,27 +1,15 @@
 import { RequestError } from '../api/errors.ts'
 import type { EvpnEndpoint } from '../evpn/endpoint.ts'
-import type { Irb } from '../ipvpn/irb.ts'
+import type { IpEndpoint } from '../ipvpn/endpoint.ts'
 import { formatIp, type Ip } from '../values/address.ts'
 import { assert } from '../values/assert.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
 import { ensure } from '../values/map.ts'
-import type { DetachRequest, ResolvedRequest } from './request.ts'
+import type { DetachRequest, RequestedEndpoint, ResolvedRequest } from './request.ts'
 
-/** An endpoint and its fields for display. */
-export interface Attachment extends EvpnEndpoint {
-  /** Of the subnet, as the agent set it; null without an address. */
-  readonly prefixLength: number | null
-  readonly plug: Irb | null
-  /** MPLS label, one for each MAC address. */
-  readonly label: number
-  /** Its subnet's gateway, as the agent set it. */
-  readonly gatewayIp: Ip | null
-  readonly hashOrder: number
-  readonly advertiseSubnet: boolean
-  /** Of its own route distinguisher; null where it uses the instance's. */
-  readonly rdNumber: number | null
-  /** Of the route distinguisher for re-advertised routes; null before there are any. */
-  readonly readvertiseRd: number | null
+/** An endpoint as it is attached, whatever the type of its VPN. */
+export interface Attachment extends EvpnEndpoint, IpEndpoint {
+  /** Any JSON, for people to read. */
   readonly description: unknown
 }
 
@@ -74,7 +62,7 @@ export class Attachments {
 
   /** What the request would change. `readvertises`: the instance re-advertises routes. Throws `RequestError`. */
   plan(request: ResolvedRequest, numbers: NumberSource, readvertises: boolean): AttachPlan | CoveredPlan {
-    const { mac, port, plug, ip: address, localPref, direction, sticky, description } = request
+    const { mac, port, plug, ip: address } = request
     const ip = address?.ip ?? null
     const present = this.byMac.get(mac)
     const first = present?.values().next().value
@@ -94,19 +82,10 @@ export class Attachments {
     if (request.type === 'ipvpn' && plug === null) this.checkDirection(request, before)
     const known = before?.readvertiseRd ?? null
     const readvertiseRd = readvertises && ip !== null ? (known ?? numbers.rd()) : known
-    const { gatewayIp, hashOrder, advertiseSubnet } = request
     const prefixLength = address?.prefixLength ?? null
-    const endpoint = { mac, ip, port, plug, localPref, direction, sticky, prefixLength, gatewayIp }
+    const label = first?.label ?? numbers.label()
     return {
-      add: {
-        ...endpoint,
-        hashOrder,
-        advertiseSubnet,
-        rdNumber,
-        readvertiseRd,
-        label: first?.label ?? numbers.label(),
-        description,
-      },
+      add: { ...asked(request), port, plug, ip, prefixLength, label, rdNumber, readvertiseRd },
       before,
       remove: wildcard === undefined ? [] : [wildcard],
       change: readvertises ? this.numbered(before, numbers) : [],
@@ -215,4 +194,10 @@ export class Attachments {
       )
     }
   }
+}
+
+/** What a request says of its endpoint alone. */
+function asked(request: RequestedEndpoint): RequestedEndpoint {
+  const { mac, direction, localPref, sticky, gatewayIp, hashOrder, advertiseSubnet, description } = request
+  return { mac, direction, localPref, sticky, gatewayIp, hashOrder, advertiseSubnet, description }
 }

@@ -12,7 +12,7 @@ export type Time = Pick<Clock, 'now' | 'epoch'>
 const HOLD_MS = 600_000
 
 /** Whether another program on the node has the number. */
-type IsElsewhere = (candidate: number) => boolean | Promise<boolean>
+export type IsElsewhere = (candidate: number) => boolean | Promise<boolean>
 
 interface Freed {
   /** The former use of the number. */

@@ -9,7 +9,6 @@ import type { Vrf } from '../ipvpn/vrf.ts'
 import type { Ip } from '../values/address.ts'
 import type { Attachment, Attachments } from './attachments.ts'
 import type { EvpnForwarding, IpVpnForwarding } from './backend.ts'
-import type { PortUse } from './linux/ports.ts'
 import type { Fallback, ResolvedRequest } from './request.ts'
 import type { AttachmentState, InstanceState, Value } from './state.ts'
 
@@ -58,16 +57,17 @@ export interface IpVpnInstance extends Shared {
 /** A VPN instance as the agents know it. */
 export type VpnInstance = EvpnVpnInstance | IpVpnInstance
 
-/** The entries of the instance itself, wanted from the first endpoint to the last. */
-export function instanceEntries(instance: VpnInstance): Entry[] {
-  return instance.forwarding.instanceEntries()
-}
-
-/** The entries that an endpoint needs before it is advertised. */
+/** The entries of an endpoint's own, without those of an IRB in the bridge. */
 export function endpointEntries(instance: VpnInstance, endpoint: Attachment): Entry[] {
   return instance.type === 'evpn'
     ? instance.forwarding.endpointEntries(endpoint)
     : instance.forwarding.endpointEntries(instance.vrf.forwardingOf(endpoint))
+}
+
+/** The entries of the gateways in an instance. */
+export function gatewayEntries(instance: VpnInstance): Entry[] {
+  if (instance.type === 'ipvpn') return []
+  return instance.macVrf.addresses.gateways.flatMap((one) => instance.forwarding.gatewayEntries(one))
 }
 
 /** The devices on which an instance has entries, except shared ones. */
@@ -78,11 +78,6 @@ export function devicesOf(instance: VpnInstance): Set<string> {
     ...(plug ? [plug.device] : []),
   ])
   return new Set([...instance.forwarding.deviceNames, ...gateways.map(({ port }) => port), ...attached])
-}
-
-/** The use of a port by an attachment. */
-export function portUse(instance: VpnInstance, { direction, plug }: Attachment): PortUse {
-  return instance.type === 'ipvpn' && direction === 'to-port' && plug === null ? 'receive' : 'alone'
 }
 
 /** Whether the instance re-advertises routes once the request is granted. */

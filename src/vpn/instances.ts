@@ -3,155 +3,73 @@ import type { Speaker } from '../bgp/speaker.ts'
 import { ipv4Rd } from '../bgp/values/rd.ts'
 import type { EventSink } from '../events/event.ts'
 import { MacVrf } from '../evpn/mac-vrf.ts'
-import type { MobilityOptions } from '../evpn/mobility.ts'
-import { ProviderEdge, type TransportConfig } from '../ipvpn/provider-edge.ts'
+import { ProviderEdge } from '../ipvpn/provider-edge.ts'
 import { Vrf } from '../ipvpn/vrf.ts'
-import { formatIp, type InterfaceAddress, type Ip } from '../values/address.ts'
+import { formatIp } from '../values/address.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
 import { TunnelEnds } from '../values/tunnel-ends.ts'
 import { Attachments, rdNumbersOf } from './attachments.ts'
+import type { EvpnForwarding, IpVpnForwarding, VpnBackend } from './backend.ts'
+import type { VpnConfig } from './config.ts'
 import type { Dataplanes } from './dataplanes.ts'
-import { Identifiers } from './identifiers.ts'
 import type { EvpnVpnInstance, IpVpnInstance, VpnInstance } from './instance.ts'
-import { EvpnDevices } from './linux/evpn-devices.ts'
-import { LinuxMacVrf, type MacVrfDevices, type VxlanOptions } from './linux/mac-vrf.ts'
-import { BLACKHOLE_ALIAS, MplsTransport } from './linux/mpls-transport.ts'
-import { aliasOf, bridgeName, nameSuffix } from './linux/names.ts'
-import { LinuxVrf, type VrfTable } from './linux/vrf.ts'
 import type { Numbers } from './numbers.ts'
-import type { AttachRequest, VpnType } from './request.ts'
-import type { EvpnState, InstanceState, IpState } from './state.ts'
+import type { AttachRequest } from './request.ts'
+import type { InstanceState } from './state.ts'
 
-/** The node-wide resources that this daemon may use. */
-export interface Ranges {
-  /** First and last MPLS label for endpoints. */
-  readonly labels: readonly [number, number]
-  /** First and last routing table of VRFs. */
-  readonly tables: readonly [number, number]
-  /** Prefix of the names of VRF devices. */
-  readonly vrfPrefix: string
+/** The numbers of an instance. */
+type Identity = Pick<InstanceState, 'id' | 'number' | 'rdNumber' | 'subnetPrefixLength'>
+
+export interface InstancesDependencies {
+  readonly config: VpnConfig
+  readonly speaker: Speaker
+  readonly dataplanes: Dataplanes
+  readonly events: EventSink
+  readonly numbers: Numbers
+  readonly backend: VpnBackend
+  /** A mobility sequence has changed, which no agent asked for. */
+  readonly sequenceChanged: (instance: string, mac: Mac) => void
 }
 
-/** The dataplane driver of each type: `dummy` accepts everything, and forwards nothing. */
-export type Drivers = Readonly<Record<VpnType, 'linux' | 'dummy'>>
-
-export interface VpnConfig extends VxlanOptions {
-  readonly bgpAddress: Ip
-  /** IPv4, for route distinguishers. */
-  readonly identifier: Ip
-  readonly mobility: MobilityOptions
-  /** Prefixes of other nodes' VTEPs and provider edges; none: they may be anywhere. */
-  readonly vtepNetworks: readonly InterfaceAddress[]
-  /** The MPLS transport of IP VPNs. */
-  readonly ipvpn: {
-    readonly address: Ip
-    readonly transport: TransportConfig
-    /** The underlay interface of tunnels; null where it is unknown. */
-    readonly underlay: string | null
-    /** Whether tunnels accept labelled packets of all nodes, not only of provider edges with routes. */
-    readonly fromAnyone: boolean
-  }
-  readonly ranges: Ranges
-  /** Whether a VPN is refused if its bridge is not isolated from the host. */
-  readonly requireIsolation: boolean
-  readonly drivers: Drivers
-  /** What the kernel lacks for a type at present; null when nothing. */
-  readonly lacks: (type: VpnType) => string | null
-}
-
-export { tunnelTypeOf } from '../ipvpn/provider-edge.ts'
-
-/** Where a state file has no table and device of a VRF, they follow from its number. */
-const FORMER_TABLES = 1000
-const FORMER_PREFIX = 'bvrf-'
-/** Tables other than Linux's own. */
-const ALL_TABLES = [256, 4_294_967_294] as const
-
-type EvpnIdentity = Pick<
-  EvpnState,
-  'id' | 'number' | 'rdNumber' | 'vni' | 'vniGiven' | 'suffix' | 'devices' | 'subnetPrefixLength'
->
-type IpIdentity = Pick<IpState, 'id' | 'number' | 'rdNumber' | 'subnetPrefixLength'> & {
-  readonly table: number
-  readonly device: string
-}
-
-/** Creates instances, and allocates their numbers and names. */
+/** Creates instances, and allocates their numbers. */
 export class Instances {
   private readonly config: VpnConfig
   private readonly speaker: Speaker
-  private readonly dataplanes: Dataplanes
   private readonly events: EventSink
-  private readonly ends: TunnelEnds
-  private readonly transport: MplsTransport
-  private readonly edge: ProviderEdge
   private readonly numbers: Numbers
-  private readonly sequenceChanged: (instance: string, mac: Mac) => void
-  private readonly tables: Identifiers
-  private readonly suffixes = new Set<string>()
-  readonly evpnDevices: EvpnDevices
+  private readonly backend: VpnBackend
+  private readonly sequenceChanged: InstancesDependencies['sequenceChanged']
+  private readonly ends: TunnelEnds
+  private readonly edge: ProviderEdge
   private lastNumber = 0
-  private blackhole: VrfTable | null = null
-  /** The search for `blackhole`. */
-  private search: Promise<void> | null = null
 
-  /** `sequenceChanged` reports changes that no agent asked for. */
-  constructor(
-    config: VpnConfig,
-    speaker: Speaker,
-    dataplanes: Dataplanes,
-    events: EventSink,
-    numbers: Numbers,
-    sequenceChanged: (instance: string, mac: Mac) => void,
-  ) {
+  constructor({
+    config,
+    speaker,
+    dataplanes,
+    events,
+    numbers,
+    backend,
+    sequenceChanged,
+  }: InstancesDependencies) {
     this.config = config
-    this.sequenceChanged = sequenceChanged
     this.speaker = speaker
-    this.dataplanes = dataplanes
     this.events = events
     this.numbers = numbers
-    this.tables = new Identifiers(...config.ranges.tables, speaker.convergence)
-    this.evpnDevices = new EvpnDevices(dataplanes.of('evpn'), config)
+    this.backend = backend
+    this.sequenceChanged = sequenceChanged
     const { bgpAddress, vtep, ipvpn, vtepNetworks } = config
     const ends = new TunnelEnds([bgpAddress, vtep, ipvpn.address], vtepNetworks)
     dataplanes.host.watchAddresses((addresses) => ends.setNodeAddresses(addresses))
     this.ends = ends
     this.edge = new ProviderEdge({ ...ipvpn, ends })
-    this.transport = new MplsTransport({ ...ipvpn, blackhole: () => this.blackhole! }, dataplanes.of('ipvpn'))
   }
 
   /** Throws `RequestError`; `free` releases what it took. */
   async create(request: AttachRequest): Promise<VpnInstance> {
-    const { instanceId: id, type } = request
-    const subnetPrefixLength = request.ip?.prefixLength ?? null
-    if (type === 'ipvpn') {
-      if (request.vni !== null) this.checkVni(request.vni)
-      return this.createVrf(id, subnetPrefixLength)
-    }
-    const vni = await this.takeVni(request)
-    const suffix = nameSuffix(id, (candidate) => this.isSuffixTaken(candidate))
-    this.suffixes.add(suffix)
-    let devices: MacVrfDevices | null = null
-    let rdNumber: number
-    try {
-      devices = await this.evpnDevices.choose(id, { linuxBridge: request.linuxBridge, suffix, vni })
-      this.evpnDevices.claim(devices, id)
-      rdNumber = this.numbers.takeRd(id)
-    } catch (error) {
-      this.numbers.vnis.release(vni)
-      this.suffixes.delete(suffix)
-      if (devices !== null) this.evpnDevices.release(devices, id)
-      throw error
-    }
-    const number = ++this.lastNumber
-    const vniGiven = request.vni !== null
-    return this.evpn({ id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength })
-  }
-
-  /** Reserves the tables of instances that are to be restored. */
-  async reserve(states: readonly InstanceState[]): Promise<void> {
-    for (const state of states) if (state.type === 'ipvpn') this.tables.claim(tableOf(state), state.id)
-    if (states.some(({ type }) => type === 'ipvpn')) await this.findBlackhole()
+    if (request.type === 'evpn') return this.createEvpn(request)
+    if (request.vni !== null) this.checkVni(request.vni)
+    return this.createIpVpn(request)
   }
 
   /** Creates an instance of an earlier process, still without endpoints. */
@@ -159,100 +77,58 @@ export class Instances {
     this.lastNumber = Math.max(this.lastNumber, state.number)
     this.numbers.rds.claim(state.rdNumber, state.id)
     for (const number of state.attachments.flatMap(rdNumbersOf)) this.numbers.rds.claim(number, state.id)
-    const instance = state.type === 'evpn' ? this.restoreEvpn(state) : this.restoreVrf(state)
+    if (state.type === 'evpn') this.numbers.vnis.claim(state.vni, state.id)
+    const instance =
+      state.type === 'evpn'
+        ? this.evpn(state, state.vni, state.vniGiven, this.backend.restoreEvpn(state))
+        : this.ipvpn(state, this.backend.restoreIpVpn(state))
     instance.description = state.description
     return instance
   }
 
   free(instance: VpnInstance): void {
     this.numbers.rds.release(instance.rdNumber)
-    if (instance.type === 'ipvpn') return this.tables.release(instance.forwarding.state.table)
-    const { id, vni } = instance.macVrf.config
-    const { suffix, devices } = instance.forwarding.state
-    this.numbers.vnis.release(vni)
-    this.suffixes.delete(suffix)
-    this.evpnDevices.release(devices, id)
+    if (instance.type === 'evpn') this.numbers.vnis.release(instance.macVrf.config.vni)
+    instance.forwarding.free()
   }
 
-  /** Continues to use the device of an earlier process whose state is lost. */
-  private async createVrf(id: string, subnetPrefixLength: number | null): Promise<IpVpnInstance> {
-    await this.findBlackhole()
-    const left = await this.dataplanes.of('ipvpn').vrfOf(aliasOf(id))
-    const isLeft = left !== undefined && this.tables.claim(left.table, id)
-    const table = isLeft ? left.table : await this.takeTable(id)
-    let rdNumber: number | null = null
+  private async createEvpn(request: AttachRequest): Promise<EvpnVpnInstance> {
+    const { instanceId: id, linuxBridge } = request
+    const vni = await this.takeVni(request)
+    let forwarding: EvpnForwarding | null = null
     try {
-      rdNumber = this.numbers.takeRd(id)
-      const { number, device } = isLeft
-        ? { number: ++this.lastNumber, device: left.name }
-        : await this.takeVrfName()
-      return this.vrf({ id, number, rdNumber, subnetPrefixLength, table, device })
+      forwarding = await this.backend.createEvpn(id, vni, linuxBridge)
+      const identity = this.identity(request, this.numbers.takeRd(id), ++this.lastNumber)
+      return this.evpn(identity, vni, request.vni !== null, forwarding)
     } catch (error) {
-      this.tables.release(table)
-      if (rdNumber !== null) this.numbers.rds.giveBack(rdNumber)
+      this.numbers.vnis.release(vni)
+      forwarding?.free()
       throw error
     }
   }
 
-  /** The blackhole VRF: that of an earlier process, or one with the last free table, outside of the range if all of it is taken. */
-  private findBlackhole(): Promise<void> {
-    this.search ??= this.searchBlackhole().catch((error) => {
-      this.search = null
+  private async createIpVpn(request: AttachRequest): Promise<IpVpnInstance> {
+    const { instanceId: id } = request
+    const { number, forwarding } = await this.backend.createIpVpn(id, () => ++this.lastNumber)
+    try {
+      return this.ipvpn(this.identity(request, this.numbers.takeRd(id), number), forwarding)
+    } catch (error) {
+      forwarding.free()
       throw error
-    })
-    return this.search
-  }
-
-  private async searchBlackhole(): Promise<void> {
-    const left = await this.dataplanes.of('ipvpn').vrfOf(BLACKHOLE_ALIAS)
-    if (left !== undefined && this.tables.claim(left.table, BLACKHOLE_ALIAS)) {
-      this.blackhole = { device: left.name, table: left.table }
-      return
-    }
-    const isElsewhere = (one: number) => this.dataplanes.of('ipvpn').isTableTaken(one)
-    const all = new Identifiers(...ALL_TABLES, this.speaker.convergence)
-    for (const [table, use] of this.tables.entries()) all.claim(table, use)
-    const table =
-      (await this.tables.takeLastUnless(isElsewhere, BLACKHOLE_ALIAS)) ??
-      (await all.takeLastUnless(isElsewhere, BLACKHOLE_ALIAS))!
-    this.blackhole = { device: `${this.config.ranges.vrfPrefix}0`, table }
-  }
-
-  private async takeTable(id: string): Promise<number> {
-    const table = await this.tables.takeUnless((one) => this.dataplanes.of('ipvpn').isTableTaken(one), id)
-    if (table === undefined)
-      throw new RequestError('NUMBERS_EXHAUSTED', 'all routing tables of table_range are taken')
-    return table
-  }
-
-  /** A free device name, and the number in it. */
-  private async takeVrfName(): Promise<{ readonly number: number; readonly device: string }> {
-    for (;;) {
-      const number = ++this.lastNumber
-      const device = this.config.ranges.vrfPrefix + number
-      if ((await this.dataplanes.of('ipvpn').interfaceNamed(device)) === undefined) return { number, device }
     }
   }
 
-  private restoreVrf(state: IpState): IpVpnInstance {
-    const { device = FORMER_PREFIX + state.number } = state
-    return this.vrf({ ...state, table: tableOf(state), device })
+  private identity({ instanceId: id, ip }: AttachRequest, rdNumber: number, number: number): Identity {
+    return { id, number, rdNumber, subnetPrefixLength: ip?.prefixLength ?? null }
   }
 
-  private restoreEvpn(state: EvpnState): EvpnVpnInstance {
-    this.numbers.vnis.claim(state.vni, state.id)
-    this.suffixes.add(state.suffix)
-    this.evpnDevices.reclaim(state.devices, state.id)
-    return this.evpn(state)
-  }
-
-  private evpn(identity: EvpnIdentity): EvpnVpnInstance {
-    const { id, number, rdNumber, vni, vniGiven, suffix, devices, subnetPrefixLength } = identity
+  private evpn(
+    { id, number, rdNumber, subnetPrefixLength }: Identity,
+    vni: number,
+    vniGiven: boolean,
+    forwarding: EvpnForwarding,
+  ): EvpnVpnInstance {
     const { identifier, mobility, vtep } = this.config
-    const forwarding = new LinuxMacVrf(
-      { suffix, devices, alias: aliasOf(id), vni, vxlan: this.config },
-      this.dataplanes.of('evpn'),
-    )
     const macVrf = new MacVrf(
       {
         ends: this.ends,
@@ -269,38 +145,27 @@ export class Instances {
       forwarding,
     )
     const attachments = new Attachments()
-    const own = { type: 'evpn', routing: macVrf, macVrf, vniGiven, forwarding } as const
+    const own = { type: 'evpn', routing: macVrf, macVrf, forwarding, vniGiven } as const
     return { ...own, number, attachments, rdNumber, description: null, subnetPrefixLength }
   }
 
-  private vrf({ id, number, rdNumber, subnetPrefixLength, table, device }: IpIdentity): IpVpnInstance {
-    const { identifier, vxlanMtu, vtep, underlay } = this.config
-    const vethUnderlay = { mtu: vxlanMtu, local: vtep, underlay }
-    const forwarding = new LinuxVrf(
-      { id, device, table, alias: aliasOf(id), vethUnderlay },
-      this.transport,
-      this.dataplanes.of('ipvpn'),
-    )
-    const vrf = new Vrf(
-      { id, name: `VRF-${number}`, rd: ipv4Rd(identifier, rdNumber), identifier },
-      this.edge,
-      this.speaker,
-      forwarding,
-    )
+  private ipvpn(
+    { id, number, rdNumber, subnetPrefixLength }: Identity,
+    forwarding: IpVpnForwarding,
+  ): IpVpnInstance {
+    const { identifier } = this.config
+    const rd = ipv4Rd(identifier, rdNumber)
+    const vrf = new Vrf({ id, name: `VRF-${number}`, rd, identifier }, this.edge, this.speaker, forwarding)
     const attachments = new Attachments()
     const own = { type: 'ipvpn', routing: vrf, vrf, forwarding, fallback: null } as const
     return { ...own, number, attachments, rdNumber, description: null, subnetPrefixLength }
   }
 
-  private isSuffixTaken(suffix: string): boolean {
-    return this.suffixes.has(suffix) || this.evpnDevices.userOf(bridgeName(suffix)) !== undefined
-  }
-
   private async takeVni({ instanceId, vni }: AttachRequest): Promise<number> {
     if (vni === null) {
-      const left = await this.evpnDevices.vniLeftFor(instanceId)
+      const left = await this.backend.vniLeftFor(instanceId)
       if (left !== null && this.numbers.vnis.claim(left, instanceId)) return left
-      const taken = await this.numbers.vnis.takeUnless((one) => this.evpnDevices.isVniTaken(one), instanceId)
+      const taken = await this.numbers.vnis.takeUnless((one) => this.backend.isVniTaken(one), instanceId)
       if (taken === undefined) throw new RequestError('NUMBERS_EXHAUSTED', 'all VNIs are taken')
       return taken
     }
@@ -327,5 +192,3 @@ export class Instances {
       throw new RequestError('VNI_CONFLICT', `A VPN instance using vni ${vni} already exists: ${user}`)
   }
 }
-
-const tableOf = ({ table, number }: IpState): number => table ?? FORMER_TABLES + number

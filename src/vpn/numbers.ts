@@ -1,9 +1,15 @@
 import { RequestError } from '../api/errors.ts'
 import { FIRST_LABEL, LAST_VNI } from '../bgp/values/label.ts'
-import { rdNumbersOf } from './attachments.ts'
+import { type NumberSource, rdNumbersOf } from './attachments.ts'
 import type { ChangedState } from './changed-state.ts'
-import { Identifiers, type Time } from './identifiers.ts'
+import { Identifiers, type IsElsewhere, type Time } from './identifiers.ts'
 import type { NumberRange, SavedState } from './state.ts'
+
+/** Numbers that are taken for an attachment. */
+export interface TakenNumbers extends NumberSource {
+  /** The attachment is refused. */
+  giveBack(): void
+}
 
 /** The numbers in advertised routes: labels, VNIs, and those after our address in route distinguishers. */
 export class Numbers {
@@ -33,6 +39,26 @@ export class Numbers {
     if (number === undefined)
       throw new RequestError('NUMBERS_EXHAUSTED', 'all route distinguishers are taken')
     return number
+  }
+
+  /** Numbers for an attachment of an instance; for a `labelUse` it gets a label at once. Throws `RequestError`. */
+  async takeFor(id: string, labelUse: string | null, isElsewhere: IsElsewhere): Promise<TakenNumbers> {
+    const taken: (() => void)[] = []
+    const label = labelUse === null ? null : await this.labels.takeUnless(isElsewhere, labelUse)
+    if (label === undefined)
+      throw new RequestError('NUMBERS_EXHAUSTED', 'all MPLS labels of label_range are taken')
+    if (label !== null) taken.push(() => this.labels.giveBack(label))
+    return {
+      label: () => label!,
+      rd: () => {
+        const number = this.takeRd(id)
+        taken.push(() => this.rds.giveBack(number))
+        return number
+      },
+      giveBack: () => {
+        for (const release of taken.splice(0)) release()
+      },
+    }
   }
 
   /** The part that a later process has to know beside the numbers in use. */

@@ -1,27 +1,36 @@
 import { VPN_TYPES } from '../api/attachment.ts'
+import { RequestError } from '../api/errors.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
-import type { Direction } from '../evpn/endpoint.ts'
 import type { Irb } from '../ipvpn/irb.ts'
 import type { ReadvertiseTargets } from '../ipvpn/readvertise.ts'
 import type { InterfaceAddress, Ip } from '../values/address.ts'
+import { isNestedWithin } from '../values/json.ts'
 import type { Mac } from '../values/mac.ts'
+import type { Attachment } from './attachments.ts'
 
 export { VPN_TYPES }
 export type VpnType = (typeof VPN_TYPES)[number]
 
+/** Maximum nesting of JSON: deeper values help no reader, and some of them can be parsed but not be written again. */
+const MAX_NESTING = 100
+
 /** As the agent sends it, which describes the switch port and the MAC addresses of the router. */
 export type Fallback = Readonly<Record<string, unknown>>
 
+/** The properties of an endpoint that an agent sets, and that stay as they are. */
+export type RequestedEndpoint = Pick<
+  Attachment,
+  'mac' | 'direction' | 'localPref' | 'sticky' | 'gatewayIp' | 'hashOrder' | 'advertiseSubnet' | 'description'
+>
+
 /** An attachment that an agent asks for, checked for form. */
-export interface AttachRequest {
+export interface AttachRequest extends RequestedEndpoint {
   readonly instanceId: string
   readonly type: VpnType
   readonly importTargets: readonly RouteTarget[]
   readonly exportTargets: readonly RouteTarget[]
-  readonly mac: Mac
   /** Null: any address of that MAC. */
   readonly ip: InterfaceAddress | null
-  readonly gatewayIp: Ip | null
   /** Name of the Linux interface, or for an IP VPN's endpoint the EVPN instance that it is in. For a port of Open vSwitch it is only a key. */
   readonly port: string | { readonly evpn: string }
   /** Whether it is a port of Open vSwitch, where a VLAN identifies the network. */
@@ -29,19 +38,11 @@ export interface AttachRequest {
   /** Name of the bridge to use instead of an owned one; created where it is missing. */
   readonly linuxBridge: string | null
   readonly vni: number | null
-  readonly localPref: number | null
-  readonly direction: Direction
-  readonly sticky: boolean
-  /** Its position among the endpoints that share its traffic, in an IP VPN. */
-  readonly hashOrder: number
-  /** Advertise the subnet instead of the address, in an IP VPN. */
-  readonly advertiseSubnet: boolean
   /** Routes that an IP VPN re-advertises; null: unchanged. Without targets on either side there are none. */
   readonly readvertise: ReadvertiseTargets | null
   /** The target of an IP VPN's packets without a route; null: unchanged. */
   readonly fallback: Fallback | null
   /** Any JSON, for people to read. */
-  readonly description: unknown
   readonly instanceDescription: unknown
 }
 
@@ -57,4 +58,11 @@ export interface DetachRequest {
   readonly mac: Mac
   /** Null: every address of that MAC. */
   readonly ip: Ip | null
+}
+
+/** Throws `RequestError` for a description that cannot be stored. */
+export function checkDescriptions({ description, instanceDescription }: AttachRequest): void {
+  for (const [parameter, value] of Object.entries({ description, instance_description: instanceDescription }))
+    if (!isNestedWithin(value, MAX_NESTING))
+      throw new RequestError('PARAMETER_INVALID', `${parameter}: it is nested more than ${MAX_NESTING} times`)
 }

@@ -2,37 +2,24 @@ import { RequestError } from '../api/errors.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { EventSink } from '../events/event.ts'
 import { assert } from '../values/assert.ts'
-import { formatMac } from '../values/mac.ts'
-import {
-  type Attachment,
-  type AttachPlan,
-  type CoveredPlan,
-  type NumberSource,
-  rdNumbersOf,
-} from './attachments.ts'
+import { formatMac, type Mac } from '../values/mac.ts'
+import { type Attachment, type AttachPlan, type CoveredPlan, rdNumbersOf } from './attachments.ts'
+import type { VpnBackend } from './backend.ts'
+import { backendOf } from './backends.ts'
 import { ChangedState } from './changed-state.ts'
+import type { VpnConfig } from './config.ts'
 import type { Dataplanes } from './dataplanes.ts'
 import { Detached } from './detached.ts'
 import type { Identifiers } from './identifiers.ts'
-import {
-  endpointEntries,
-  instanceEntries,
-  instanceState,
-  readvertises,
-  type VpnInstance,
-} from './instance.ts'
-import { Instances, type VpnConfig } from './instances.ts'
-import { Admission } from './linux/admission.ts'
-import { IrbInterfaces } from './linux/irb-interfaces.ts'
-import { refusalOf } from './linux/kernel-refusal.ts'
-import { Needs } from './linux/needs.ts'
-import { PortSharing } from './linux/port-sharing.ts'
-import { Uplinks } from './linux/uplinks.ts'
+import { gatewayEntries, instanceState, readvertises, type VpnInstance } from './instance.ts'
+import { Instances } from './instances.ts'
+import { Needs } from './needs.ts'
 import { Numbers } from './numbers.ts'
 import { PendingOperations } from './pending-operations.ts'
-import type { AttachRequest, DetachRequest, ResolvedRequest } from './request.ts'
+import { type AttachRequest, checkDescriptions, type DetachRequest, type ResolvedRequest } from './request.ts'
 import { Serial } from './serial.ts'
 import type { InstanceState, Keep, SavedState, StateChange } from './state.ts'
+import { Unconfirmed } from './unconfirmed.ts'
 
 /** The service's part of the state. */
 export type ServiceState = Pick<SavedState, 'instances' | 'footprint' | 'numbers'>
@@ -51,14 +38,13 @@ export class VpnService {
   private readonly events: EventSink
   private readonly serial = new Serial()
   private readonly maker: Instances
-  private readonly irbs: IrbInterfaces
   private readonly changed = new ChangedState(this.instances)
   private readonly keep: Keep
   private readonly pending: PendingOperations
   private readonly needs: Needs
-  private readonly admission: Admission
+  private readonly backend: VpnBackend
   private readonly detached = new Detached()
-  private readonly sharing: PortSharing
+  readonly unconfirmed = new Unconfirmed()
 
   /** `keep` persists `changes`. */
   constructor(
@@ -68,26 +54,22 @@ export class VpnService {
     events: EventSink,
     keep: Keep = async () => {},
   ) {
+    const { instances, changed } = this
+    const peers = () => speaker.peerConfigs.map(({ address }) => address)
     this.config = config
     this.keep = keep
-    this.numbers = new Numbers(config.ranges.labels, speaker.convergence, this.changed)
     this.dataplanes = dataplanes
-    this.irbs = new IrbInterfaces(this.instances, dataplanes.isShared)
     this.events = events
-    this.maker = new Instances(config, speaker, dataplanes, events, this.numbers, (id, mac) => {
-      this.changed.mac(id, mac)
+    this.numbers = new Numbers(config.ranges.labels, speaker.convergence, changed)
+    this.backend = backendOf({ config, dataplanes, events, instances, peers, time: speaker.convergence })
+    const { numbers, backend } = this
+    const sequenceChanged = (id: string, mac: Mac): void => {
+      changed.mac(id, mac)
       void keep('synced')
-    })
-    this.pending = new PendingOperations(dataplanes, this.changed, keep)
-    const { instances, irbs, pending } = this
-    this.needs = new Needs({ instances, irbs, pending, dataplanes, drivers: config.drivers })
-    const peers = () => speaker.peerConfigs.map(({ address }) => address)
-    const uplinks = () => new Uplinks({ config, peers: peers() })
-    const { needs } = this
-    this.sharing = new PortSharing({ instances, needs, drivers: config.drivers, events })
-    const bridges = this.maker.evpnDevices
-    const { drivers, ranges } = config
-    this.admission = new Admission({ instances, dataplanes, drivers, needs, uplinks, bridges, ranges })
+    }
+    this.maker = new Instances({ config, speaker, dataplanes, events, numbers, backend, sequenceChanged })
+    this.pending = new PendingOperations(dataplanes, changed, keep)
+    this.needs = new Needs({ instances, backend, pending: this.pending, dataplanes })
   }
 
   /** MPLS labels in use, and their uses. */
@@ -112,10 +94,9 @@ export class VpnService {
   /** Restores the attachments of an earlier process, without waiting for the kernel; call it first. */
   async restore({ instances, footprint, numbers }: ServiceState): Promise<void> {
     this.numbers.restore(numbers)
-    await this.maker.reserve(instances)
+    await this.backend.reserve(instances)
     for (const state of instances) this.restoreInstance(state)
-    for (const { routing, attachments } of this.instances.values())
-      for (const { plug } of attachments) if (plug !== null) this.irbs.changed(routing.config.id, plug.evpn)
+    this.backend.restored()
     this.pending.restore(footprint)
   }
 
@@ -127,12 +108,13 @@ export class VpnService {
   /** Resolves when the port's own entries are programmed and its route is advertised. Throws `RequestError`. */
   attach(request: AttachRequest): Promise<void> {
     const { instanceId } = request
-    const joined = this.sharing.joined(request)
+    const joined = this.backend.joined(request)
     const concerned = typeof joined.port === 'string' ? [instanceId] : [instanceId, joined.port.evpn]
     return this.serial.runAlone(concerned, async () => {
       const existing = this.instances.get(instanceId)
       this.checkType(joined, existing)
-      const resolved = this.sharing.confined(await this.admission.admit(this.irbs.resolvePort(joined)))
+      checkDescriptions(joined)
+      const resolved = await this.backend.admit(joined)
       if (existing === undefined) await this.attachFirst(resolved)
       else await this.attachNext(existing, resolved)
     })
@@ -196,11 +178,14 @@ export class VpnService {
   /** Programs the instance and the endpoint, then commits; on failure nothing of a new endpoint remains. */
   private async settle(instance: VpnInstance, request: ResolvedRequest, enter: () => void): Promise<void> {
     const { attachments } = instance
-    const taken = await this.takenFor(instance, request, labelUse(instance, request))
+    const use = attachments.has(request.mac) ? null : labelUse(instance, request)
+    // labels of EVPN are never programmed
+    const isTaken = (one: number) => instance.type === 'ipvpn' && this.backend.isLabelTaken(one)
+    const taken = await this.numbers.takeFor(request.instanceId, use, isTaken)
     let plan: AttachPlan | CoveredPlan
     try {
       plan = attachments.plan(request, taken, readvertises(instance, request))
-      const other = 'add' in plan ? this.needs.claimPort(instance, plan.add) : null
+      const other = 'add' in plan ? this.backend.claimPort(instance, plan.add) : null
       if (other !== null)
         throw new RequestError(
           'PORT_CONFLICT',
@@ -214,37 +199,19 @@ export class VpnService {
       this.commit(instance, request, plan)
       return this.keep('synced')
     }
-    const own = this.needs.ofEndpoint(instance, plan.add)
-    const entries = [...instanceEntries(instance), ...own]
-    const [failure] = await this.pending.set(entries, this.needs.present(instance, plan.before))
-    const refusal =
-      failure === undefined
-        ? await this.openness(instance)
-        : await refusalOf(request.port, failure, this.dataplanes.of(instance.type))
-    if (refusal !== null) {
-      this.needs.retract(instance, plan.add, own)
+    const programming = await this.needs.program(instance, plan.add, plan.before)
+    if (programming.refusal !== null) {
+      programming.retract()
       taken.giveBack()
-      this.pending.settled(entries)
+      programming.settled()
       void this.keep('written')
-      throw refusal
+      throw programming.refusal
     }
     enter()
     this.replace(instance, plan, request)
-    this.pending.settled(entries)
+    programming.settled()
     await this.keep('synced')
     await this.reach(instance, plan)
-  }
-
-  /** Why a VPN that is not isolated from the host is refused. */
-  private async openness(instance: VpnInstance): Promise<RequestError | null> {
-    if (!this.config.requireIsolation || instance.type !== 'evpn') return null
-    const { bridge } = instance.forwarding
-    const { by, reason } = await this.dataplanes.of('evpn').isolationOf(bridge)
-    if (by !== null || reason === null) return null
-    return new RequestError(
-      'NOT_ISOLATED',
-      `bridge ${bridge} cannot be isolated from the host, which require_isolation asks for: ${reason}`,
-    )
   }
 
   /** Sets targets, descriptions and advertisement, now that the kernel is ready. */
@@ -265,11 +232,10 @@ export class VpnService {
       for (const attachment of plan.remove) routing.removeEndpoint(attachment)
       this.changed.mac(request.instanceId, plan.add.mac)
       for (const attachment of plan.remove) this.changed.attachment(request.instanceId, attachment)
-      const { plug } = plan.add
-      if (plug === null) this.irbs.connect(routing.config.id)
-      else this.irbs.changed(routing.config.id, plug.evpn)
+      this.backend.attached(instance, plan.add)
     }
     const { instanceId, port, mac } = request
+    this.unconfirmed.confirm(instanceId, mac, request.ip?.ip ?? null)
     this.events.emit({ type: 'attached', instance: instanceId, port, mac: formatMac(mac) })
   }
 
@@ -286,17 +252,14 @@ export class VpnService {
 
   /** Waits for the route to an endpoint, which exists only while its port is up; a new endpoint without one is not attached. */
   private async reach(instance: VpnInstance, { add, before }: AttachPlan): Promise<void> {
-    const route = instance.type === 'ipvpn' ? instance.vrf.routeOf(add) : null
-    const routes = route === null || instance.type === 'evpn' ? [] : instance.forwarding.routeEntries(route)
-    const dataplane = this.dataplanes.of(instance.type)
-    if (routes.length === 0 || (await dataplane.interfaceNamed(add.port))?.up !== true) return
-    const [failure] = await dataplane.settled(routes)
+    const routes = await this.backend.awaitedEntries(instance, add)
+    const [failure] = routes.length === 0 ? [] : await this.dataplanes.settled(routes)
     if (failure === undefined) return
     if (before === null) {
       this.remove(instance, add)
       await this.keep('synced')
     }
-    throw await refusalOf(add.port, failure, dataplane)
+    throw await this.backend.refusalOf(instance, add.port, failure)
   }
 
   /** Removes an endpoint, with its numbers and the entries that it alone needed. */
@@ -309,7 +272,7 @@ export class VpnService {
     for (const number of rdNumbersOf(attachment)) this.numbers.rds.release(number)
     if (!attachments.has(attachment.mac)) this.labels.release(attachment.label)
     this.needs.retract(instance, attachment, entries)
-    if (attachment.plug !== null) this.irbs.changed(routing.config.id, attachment.plug.evpn)
+    this.backend.detached(instance, attachment)
   }
 
   private enter(instance: VpnInstance): void {
@@ -324,7 +287,7 @@ export class VpnService {
     const instance = this.maker.restore(state)
     const { routing } = instance
     this.enter(instance)
-    for (const entry of instanceEntries(instance)) this.dataplanes.want(entry)
+    this.needs.restoreInstance(instance)
     routing.setGateway(state.gatewayIp)
     routing.setTargets(state.importTargets, state.exportTargets)
     if (instance.type === 'ipvpn' && state.type === 'ipvpn') {
@@ -333,59 +296,22 @@ export class VpnService {
     }
     for (const { sequence, ...add } of state.attachments) {
       this.labels.claim(add.label, labelUse(instance, add))
-      this.needs.claimPort(instance, add)
-      for (const entry of this.needs.ofEndpoint(instance, add)) this.dataplanes.want(entry)
+      this.needs.restoreEndpoint(instance, add)
       instance.attachments.commit({ add, remove: [], change: [] })
       routing.addEndpoint(add, sequence)
+      this.unconfirmed.restore(state.id, add)
     }
-    if (!this.dataplanes.isShared && this.config.drivers[state.type] === 'dummy') this.clearHost(instance)
     this.changed.instance(state.id)
     for (const { mac } of state.attachments) this.changed.mac(state.id, mac)
   }
 
-  /** Removes the kernel entries of an earlier process that used another driver. */
-  private clearHost(instance: VpnInstance): void {
-    const endpoints = [...instance.attachments].flatMap((one) => endpointEntries(instance, one))
-    this.dataplanes.host.clear([...instanceEntries(instance), ...endpoints])
-  }
-
-  /** Numbers for an attachment; a MAC address without a label gets one at once. Those of EVPN are never programmed. */
-  private async takenFor(
-    { routing, type, attachments }: VpnInstance,
-    request: ResolvedRequest,
-    use: string,
-  ): Promise<NumberSource & { giveBack(): void }> {
-    const { id } = routing.config
-    const taken: (() => void)[] = []
-    const isTaken = (one: number) => type === 'ipvpn' && this.dataplanes.of(type).isLabelTaken(one)
-    const label = attachments.has(request.mac) ? null : await this.labels.takeUnless(isTaken, use)
-    if (label === undefined)
-      throw new RequestError('NUMBERS_EXHAUSTED', 'all MPLS labels of label_range are taken')
-    if (label !== null) taken.push(() => this.labels.giveBack(label))
-    return {
-      label: () => label!,
-      rd: () => {
-        const number = this.numbers.takeRd(id)
-        taken.push(() => this.numbers.rds.giveBack(number))
-        return number
-      },
-      giveBack: () => {
-        for (const release of taken.splice(0)) release()
-      },
-    }
-  }
-
   private end(instance: VpnInstance): void {
-    const { routing } = instance
-    const left =
-      instance.type === 'evpn'
-        ? instance.macVrf.addresses.gateways.flatMap((one) => instance.forwarding.gatewayEntries(one))
-        : []
-    routing.stop()
-    if (this.byId.delete(routing.config.id))
-      this.events.emit({ type: 'instance-ended', instance: routing.config.id, vpn: instance.type })
-    this.changed.instance(routing.config.id)
-    this.needs.retractInstance(instance, left)
+    const { id } = instance.routing.config
+    const gateways = gatewayEntries(instance)
+    instance.routing.stop()
+    if (this.byId.delete(id)) this.events.emit({ type: 'instance-ended', instance: id, vpn: instance.type })
+    this.changed.instance(id)
+    this.needs.retractInstance(instance, gateways)
     this.maker.free(instance)
   }
 }

@@ -8,6 +8,7 @@ import type { Durability, SavedState, StateChange } from './state.ts'
 import {
   encodeChange,
   encodeJournal,
+  NewerState,
   type ReadState,
   readState,
   stateKeyOf,
@@ -76,6 +77,8 @@ export class StateFile {
   private failure: StateFileHealth['failure'] = null
   private readonly unkept = new Map<string, string>()
   private closed = false
+  /** The file is of a newer daemon: older ones are outdated by more than a restart. */
+  private isNewer = false
 
   constructor(path: string, clock: Clock, events: EventSink) {
     this.path = path
@@ -89,10 +92,11 @@ export class StateFile {
     return { path, written, failure, unkept }
   }
 
-  /** The last good state; null when there is none. An unreadable file is renamed to `.damaged`. */
+  /** The last good state; null when there is none, or a newer daemon wrote it. An unreadable file is renamed to `.damaged`. */
   load(): SavedState | null {
     const current = this.read(this.path)
     if (current !== null) return current.state
+    if (this.isNewer) return null
     for (const suffix of ['outdated', 'previous']) {
       const older = this.read(`${this.path}.${suffix}`)
       if (older === null) continue
@@ -234,6 +238,7 @@ export class StateFile {
       return read
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error
+      this.isNewer = error instanceof NewerState
       const aside = `${this.path}.damaged`
       this.events.emit({ type: 'state-unusable', file: path, reason: error.message, aside })
       renameSync(path, aside)

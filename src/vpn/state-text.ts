@@ -23,6 +23,9 @@ const FORMAT = 'chanter-state'
 /** A text that is no state, or not in a readable version; the message says why. */
 export class Unreadable extends Error {}
 
+/** A state that a newer daemon has written. */
+export class NewerState extends Unreadable {}
+
 /** The content of a state text. */
 export interface ReadState extends Pick<Replay, 'torn' | 'damage'> {
   readonly state: SavedState
@@ -54,8 +57,12 @@ export function readState(text: string): ReadState {
     if (typeof entries === 'number') return readJournal(body, entries)
     throw new Unreadable(`its version is ${version}, and its header is wrong`)
   }
+  if (typeof version === 'number' && version > VERSION)
+    throw new NewerState(
+      `a newer chanter wrote it, version ${version}, and this one reads up to ${VERSION}: agents have to attach again`,
+    )
   if (typeof version !== 'number' || version < 1 || version > LAST_WHOLE_VERSION)
-    throw new Unreadable(`its version is ${version}, this daemon reads up to ${VERSION}`)
+    throw new Unreadable(`its version is ${version}, and there is none of that number`)
   const [line = ''] = body.split('\n', 1)
   if (createHash('sha256').update(line).digest('hex') !== sha256)
     throw new Unreadable('its checksum is wrong')

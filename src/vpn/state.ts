@@ -65,7 +65,14 @@ const evpnInstance = z.object({
   vni: natural,
   vniGiven: z.boolean(),
   suffix: name,
-  devices: z.object({ bridge: name, givenBridge: z.boolean(), vxlan: name, givenVxlan: z.boolean() }),
+  devices: z.object({
+    bridge: name,
+    /** The agent named the bridge: it may be external, and another program may have put the local ports into it. */
+    givenBridge: z.boolean(),
+    vxlan: name,
+    /** The VXLAN device was found in the agent's bridge: it is external. */
+    givenVxlan: z.boolean(),
+  }),
 })
 
 /** Earlier versions did not write its table and device. */

@@ -123,8 +123,9 @@ describe('while an entry is being set', () => {
   })
 
   test('nothing else is asked after a stop', async () => {
-    dataplane.want(e.neighbour('10.0.0.2', 2))
+    await want(entry, e.neighbour('10.0.0.2', 2))
     dataplane.want(e.local(1))
+    dataplane.unwant(e.neighbour('10.0.0.2', 2))
     await lab.clock.run(ASKED_MS)
     dataplane.stop()
     const { requests } = lab.late
@@ -150,6 +151,7 @@ describe('while an entry is being removed', () => {
     await lab.clock.run(ASKED_MS)
     expect(dataplane.statuses.removing().count).toBe(1)
     expect(isGone).toBe(false)
+    expect(dataplane.statuses.remains(entry)).toBe(true)
     await lab.clock.run(100)
     expect(isGone).toBe(true)
     expect(dataplane.statuses.removing().count).toBe(0)
@@ -181,6 +183,17 @@ describe('while a device is being changed', () => {
     dataplane.unwant(twin)
     await lab.wait(dataplane.gone([twin]))
     expect(lab.indexOf('vx9')).toBeUndefined()
+    expectCalm(...e.network)
+  })
+
+  test('a refusal is none of one that is unwanted', async () => {
+    const twin = { ...e.vxlan, device: 'vx9', vni: 900 }
+    lab.driver.fail((_, { device }) => device === 'vx9', busy)
+    dataplane.want(twin)
+    await lab.clock.run(ASKED_MS)
+    dataplane.unwant(twin)
+    await lab.wait(dataplane.gone([twin]))
+    expect(happened('device-failed')).toEqual([])
     expectCalm(...e.network)
   })
 

@@ -6,6 +6,7 @@ import { setPortOptions } from '../../src/dataplane/linux/bridge-port.ts'
 import { readLink } from '../../src/dataplane/linux/decode.ts'
 import { readNeighbour } from '../../src/dataplane/linux/decode-neighbour.ts'
 import * as encode from '../../src/dataplane/linux/encode.ts'
+import { adjustLink, createLink } from '../../src/dataplane/linux/encode-link.ts'
 import { linuxDefinition } from '../../src/dataplane/linux/kinds/index.ts'
 import {
   messages,
@@ -190,8 +191,8 @@ describe('what we write, read by others', () => {
 
   test('a bridge, its mark in the same batch', () => {
     const [create, adjust, delay] = written((batch) => {
-      encode.createLink(batch, e.bridge, true)
-      encode.adjustLink(batch, e.bridge)
+      createLink(batch, e.bridge, true)
+      adjustLink(batch, e.bridge, undefined, { all: () => [] })
     }).map(linkOf)
     expect(create).toMatchObject({
       type: RTM_NEWLINK,
@@ -222,7 +223,7 @@ describe('what we write, read by others', () => {
     ['IPv6', vxlan6, true, [17, SOURCE_6], [[20, Buffer.from([1])] as const]],
     ['IPv6, beside others that check', vxlan6, false, [17, SOURCE_6], []],
   ] as const)('a VXLAN device with an %s source', (_family, vxlan, zeroChecksums, local, more) => {
-    const [create] = written((batch) => encode.createLink(batch, vxlan, zeroChecksums)).map(linkOf)
+    const [create] = written((batch) => createLink(batch, vxlan, zeroChecksums)).map(linkOf)
     expect(create?.kind).toBe('vxlan\0')
     expect(create?.options).toEqual(
       new Map([

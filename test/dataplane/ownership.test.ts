@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ownedObjects } from '../../src/dataplane/engine/ownership.ts'
+import { ownedObjects } from '../../src/dataplane/linux/ownership.ts'
 import { refusal } from '../support/refusal.ts'
 import * as e from './entries.ts'
 import { memoryLab } from './memory-lab.ts'

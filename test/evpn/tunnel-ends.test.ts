@@ -8,7 +8,7 @@ import { type ExtendedCommunity, encapsulation } from '../../src/bgp/values/exte
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { formatIp, parseInterfaceAddress } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
-import type { VpnConfig } from '../../src/vpn/instances.ts'
+import type { VpnConfig } from '../../src/vpn/config.ts'
 import { mac, TestNode } from '../support/node.ts'
 import { ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'

@@ -10,7 +10,7 @@ import { encapsulation, hashSortOrder } from '../../src/bgp/values/extended-comm
 import { mplsField } from '../../src/bgp/values/label.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { isIpv4, parseInterfaceAddress } from '../../src/values/address.ts'
-import type { Ranges, VpnConfig } from '../../src/vpn/instances.ts'
+import type { Ranges, VpnConfig } from '../../src/vpn/config.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { mac, TestNode } from '../support/node.ts'
 import { refusal } from '../support/refusal.ts'

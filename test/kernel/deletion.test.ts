@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { ownedObjects } from '../../src/dataplane/engine/ownership.ts'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
+import { ownedObjects } from '../../src/dataplane/linux/ownership.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import * as e from '../dataplane/entries.ts'
 import type { Lab } from '../dataplane/lab.ts'

@@ -76,6 +76,17 @@ describe('a file', () => {
     expect([read(), read('.old')]).toEqual(['two\n', fate === 'moved' ? 'one\n' : null])
   })
 
+  test('gets its lines in order when the process is about to end', async () => {
+    const { output, read } = fileOutput({ by: 'none' })
+    output.write('first\n')
+    await Promise.resolve() // the first is about to be written
+    output.write('fatal\n')
+    output.flushSync()
+    expect(read()).toBe('first\nfatal\n')
+    await output.flush(PATIENCE_MS)
+    expect(read()).toBe('first\nfatal\n')
+  })
+
   test('that cannot be rotated goes on as it is', async () => {
     const directory = join(temporaryFiles({}), 'log')
     const { output, write, read, path } = fileOutput({ by: 'size', maxOctets: 10, files: 2 })

@@ -32,27 +32,35 @@ beforeEach(() => {
   app = one.api()
 })
 
+/** The values of a parameter in this state. */
+function valuesOf(parameter: string, url: string): readonly string[] {
+  const instances = [...one.vpns.instances.values()]
+  const shown = url === ROUTES.readvertised.url ? instances.filter(({ type }) => type === 'ipvpn') : instances
+  const values: Readonly<Record<string, readonly string[]>> = {
+    address: [THEIRS],
+    id: shown.map(({ routing }) => routing.config.id),
+    name: [`BGP-${THEIRS}`, 'RTC', ...instances.map(({ routing }) => routing.config.name)],
+    type: ['evpn', 'ipvpn'],
+    '*': ['bgp/route_counts', 'vpns/instances_per_vni', `bgp/peers/${THEIRS}/timers`],
+  }
+  return values[parameter]!
+}
+
 /** The requests of a route in this state: one for each instance, peer or address that it can be about. */
 function requestsOf({ method, url }: ApiRoute): { method: 'GET' | 'POST'; url: string }[] {
-  if (url === ROUTES.lookingGlassPath.url)
-    return ['config', 'bgp', 'vpns', 'vpns/dataplane', 'bgp/workers', 'bgp/route_counts'].map((path) => ({
-      method,
-      url: `/looking-glass/${path}`,
-    }))
+  const [found, parameter] = /:(\w+)|\*/.exec(url) ?? []
+  const urls =
+    found === undefined ? [url] : valuesOf(parameter ?? '*', url).map((value) => url.replace(found, value))
+  const queries = url === ROUTES.explain.url ? explainQueries() : ['']
+  return urls.flatMap((path) => queries.map((query) => ({ method, url: `${path}${query}` })))
+}
+
+function explainQueries(): string[] {
   const ids = [...one.vpns.instances.keys()]
-  const urls = url.includes(':id')
-    ? ids.map((id) => url.replace(':id', id))
-    : [url.replace(':address', THEIRS)]
-  if (url === ROUTES.explain.url)
-    urls.splice(
-      0,
-      1,
-      ...['02:00:00:00:01:02', '192.168.20.2', '192.168.20.0/24', 'ff:ff:ff:ff:ff:ff'].flatMap((address) => [
-        `${url}?address=${address}`,
-        ...ids.map((id) => `${url}?address=${address}&instance=${id}`),
-      ]),
-    )
-  return urls.map((one) => ({ method, url: one }))
+  return ['02:00:00:00:01:02', '192.168.20.2', '192.168.20.0/24', 'ff:ff:ff:ff:ff:ff'].flatMap((address) => [
+    `?address=${address}`,
+    ...ids.map((id) => `?address=${address}&instance=${id}`),
+  ])
 }
 
 const WRITING: readonly string[] = [ROUTES.attach.url, ROUTES.detach.url]

@@ -45,6 +45,31 @@ async function settled() {
 }
 
 describe('GET /status', () => {
+  test('lists restored attachments until an agent attaches them again, or they are detached', async () => {
+    await one.attach()
+    await one.attach({ mac: 0x02_00_00_00_01_09, ip: null, port: 'tap2' })
+    expect(await get('/status')).toMatchObject({ unconfirmed: { count: 0 } })
+    const later = new TestNode('10.77.0.13', [], clock, new VirtualNetwork(clock)).plug('tap1', 'tap2')
+    await later.vpns.restore(one.vpns.snapshot())
+    const status = async () => (await clock.while(later.api().inject('/status'))).json().unconfirmed
+    const deleted = {
+      vpn_instance_id: 'net1',
+      vpn_type: 'evpn',
+      mac_address: '02:00:00:00:01:09',
+      ip_address: null,
+      local_port: 'tap2',
+    }
+    const first = await status()
+    expect(first.count).toBe(2)
+    expect(first.attachments).toContainEqual(deleted)
+    await later.attach()
+    expect(await status()).toEqual({ count: 1, attachments: [deleted] })
+    clock.advance(86_400_000)
+    expect(later.vpns.instances.get('net1')?.attachments.has(0x02_00_00_00_01_09)).toBe(true)
+    await later.detach({ mac: 0x02_00_00_00_01_09, ip: null })
+    expect(await status()).toEqual({ count: 0, attachments: [] })
+  })
+
   test('of a node whose routes are all here and all in the kernel', async () => {
     await settled()
     expect(await get('/status')).toMatchObject({

@@ -209,7 +209,10 @@ describe('the text of a state', () => {
   })
 
   test.each([
-    ['{"format":"chanter-state","version":99}\n', 'its version is 99, this daemon reads up to 4'],
+    [
+      '{"format":"chanter-state","version":99}\n',
+      'a newer chanter wrote it, version 99, and this one reads up to 4',
+    ],
     ['{"format":"chanter-state","version":4}\n', 'its version is 4, and its header is wrong'],
     ['', 'it is not a state file'],
     ['[1,2]\n', 'it is not a state file'],
@@ -385,6 +388,25 @@ describe('the file', () => {
     expect(lines[0]).toEqual([
       { file: path, reason: expect.stringContaining(reason), aside: `${path}.damaged` },
       'state file cannot be used',
+    ])
+  })
+
+  test('of a newer daemon is set aside, and no older one is restored: it is from before the upgrade', async () => {
+    await open().save(take('1'), 'synced')
+    await open().save(take('2'), 'synced')
+    const newer = '{"format":"chanter-state","version":99,"entries":0}\n'
+    writeFileSync(path, newer)
+    expect(open().load()).toBeNull()
+    expect(readFileSync(`${path}.damaged`, 'utf8')).toBe(newer)
+    expect(lines).toEqual([
+      [
+        {
+          file: path,
+          reason: expect.stringContaining('agents have to attach again'),
+          aside: `${path}.damaged`,
+        },
+        'state file cannot be used',
+      ],
     ])
   })
 

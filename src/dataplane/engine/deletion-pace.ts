@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { type Eventual, whenAnswered } from '../eventual.ts'
-import type { LinkEntry } from '../kinds/index.ts'
+import { type LinkEntry, linkDefinition } from '../kinds/index.ts'
 
 /** Target duration of one request that deletes links: an attachment that arrives meanwhile waits for it. */
 const REQUEST_MS = 60
@@ -44,7 +44,7 @@ export class DeletionPace {
 
   /** How many links of a kind may be deleted at once. */
   sizeFor(kind: LinkEntry['kind']): number {
-    return this.sizes.get(kind) ?? (kind === 'bridge' ? FIRST.bridge : FIRST.other)
+    return this.sizes.get(kind) ?? (linkDefinition(kind).isBridge ? FIRST.bridge : FIRST.other)
   }
 
   /** Deletes that many links, and adapts the next number to the time that took. */

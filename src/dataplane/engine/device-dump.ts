@@ -1,12 +1,11 @@
 import type { DumpSteps, ObservedEntry } from '../driver.ts'
 import { type Eventual, whenAnswered } from '../eventual.ts'
-import { identity, type TableEntry, type TableKind } from '../kinds/index.ts'
-import type { Flood } from '../model.ts'
+import { identity, type TableEntry, type TableKind, tableDefinition } from '../kinds/index.ts'
 import type { AnyTable, Device } from './device.ts'
-import { isUnmanaged, type TunnelEntry } from './unmanaged.ts'
+import { isUnmanaged } from './unmanaged.ts'
 
-/** A longer flood list does not leave and come back in one batch. */
-const MOST_FLOODS_AT_ONCE = 128
+/** A longer list does not leave and come back in one batch. */
+const MOST_AT_ONCE = 128
 
 /** Reads in steps what the kernel holds for one device, so that a large dump holds up no other work. */
 export class DeviceDump {
@@ -21,9 +20,10 @@ export class DeviceDump {
   private readonly partial = new Map<TableKind, TableEntry[]>()
   /** Entries in a form that setting them does not change. */
   private readonly stuck: TableEntry[] = []
-  private unmarkedFloods = 0
+  /** How many entries of lists without our mark. */
+  private inUnmarkedList = 0
   isComplete = false
-  private readonly unmanaged: TunnelEntry[] = []
+  private readonly unmanaged: TableEntry[] = []
 
   constructor(device: Device, steps: DumpSteps) {
     this.device = device
@@ -57,7 +57,8 @@ export class DeviceDump {
     this.noteUnmanaged()
     const isFirst = this.device.index === null
     for (const [table, entries] of this.result()) table.compare(this.present(entries), isFirst)
-    for (const entry of [...this.stuck, ...this.restartedFloods()]) this.device.table(entry.kind).stick(entry)
+    const restarted = [...this.found.keys()].flatMap((kind) => this.restarted(kind))
+    for (const entry of [...this.stuck, ...restarted]) this.device.table(entry.kind).stick(entry)
   }
 
   /** The observed entries, for each table of the device. */
@@ -67,7 +68,7 @@ export class DeviceDump {
       ...this.partial.keys(),
       ...this.device.tables.keys(),
     ])) {
-      const restarted = kind === 'flood' ? this.restartedFloods() : []
+      const restarted = this.restarted(kind)
       yield [this.device.table(kind), restarted.length > 0 ? restarted : this.of(kind)]
     }
   }
@@ -81,20 +82,21 @@ export class DeviceDump {
     this.steps.return()
   }
 
-  /** Entries of an unmarked flood list that holds only owned entries: the list gets the mark when all leave it and come back. */
-  private restartedFloods(): Flood[] {
-    const floods = (this.found.get('flood') ?? []) as Flood[]
-    const isOurs =
-      floods.length === this.unmarkedFloods &&
-      floods.length <= MOST_FLOODS_AT_ONCE &&
-      floods.every((entry) => this.device.table('flood').holds(entry))
-    return isOurs ? floods.map((entry) => ({ ...entry, drift: { ...entry.drift, flags: 0 } })) : []
+  /** Entries of an unmarked list that holds only owned entries: the list gets the mark when all leave it and come back. */
+  private restarted(kind: TableKind): TableEntry[] {
+    const { unmarked } = tableDefinition(kind)
+    const entries = unmarked === undefined ? [] : (this.found.get(kind) ?? [])
+    const areOwned =
+      entries.length === this.inUnmarkedList &&
+      entries.length <= MOST_AT_ONCE &&
+      entries.every((entry) => this.device.table(kind).holds(entry))
+    return unmarked !== undefined && areOwned ? entries.map(unmarked) : []
   }
 
   private add(observed: ObservedEntry): void {
     const { entry, marked, external = false, isPartial = false, isStuck = false } = observed
     const table = this.device.table(entry.kind)
-    if (observed.inUnmarkedList) this.unmarkedFloods++
+    if (observed.inUnmarkedList) this.inUnmarkedList++
     if (isStuck) this.stuck.push(entry)
     if (isUnmanaged(observed) && !table.wants(entry)) this.unmanaged.push(observed.entry)
     if (isPartial) {

@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import type { Driver } from '../driver.ts'
 import { allAnswered, type Eventual, whenAnswered } from '../eventual.ts'
-import type { DeviceEntry } from '../kinds/index.ts'
+import { type DeviceEntry, linkDefinition } from '../kinds/index.ts'
 import { isExternal } from '../kinds/link-step.ts'
 import type { Refusal, Refused } from '../refusal.ts'
 import { DeletionPace } from './deletion-pace.ts'
@@ -103,10 +103,10 @@ export class DeviceRemovals {
 
   /** A link that occupies what a new link needs is deleted at once, without waiting for its turn. */
   makeRoom({ link, index }: Device): Eventual<void> {
-    if (link?.kind !== 'vxlan' || index !== null) return undefined
-    const { vni, port } = link
+    const excludes = link === null || index !== null ? undefined : linkDefinition(link.kind).excludes
+    if (link === null || excludes === undefined) return undefined
     const holders = [...this.all].filter(({ leavingLink: one, isUnwanted }) => {
-      return isUnwanted && one?.kind === 'vxlan' && one.vni === vni && one.port === port
+      return isUnwanted && one?.kind === link.kind && excludes(link, one)
     })
     for (const device of holders) this.all.delete(device)
     return whenAnswered(this.removeLinks(holders), () => {

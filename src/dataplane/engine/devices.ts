@@ -2,13 +2,15 @@ import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import type { Driver, Link } from '../driver.ts'
 import { allAnswered, type Eventual, whenAnswered } from '../eventual.ts'
-import { masterOf, type PortEntry, type TableEntry } from '../kinds/index.ts'
+import { masterOf, type PortEntry, portDefinition } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
 import { type Refusal, unreadable } from '../refusal.ts'
+import { Dependents } from './dependents.ts'
 import { Device } from './device.ts'
-import { DeviceDump } from './device-dump.ts'
 import { DeviceRemovals } from './device-removals.ts'
+import { Dumps } from './dumps.ts'
 import { backoff, type Exceptions } from './exceptions.ts'
+import { InterfaceStates } from './interface-states.ts'
 import { misplaced, PLACING_ORDER, type Placement, place } from './placement.ts'
 import { PortsByMaster } from './ports-by-master.ts'
 import { Sweep } from './sweep.ts'
@@ -41,17 +43,12 @@ export class Devices {
   private readonly unplaced = new Set<Device>()
   /** Devices of which the driver has been asked to change the link or port, and has not answered yet. */
   private readonly placing = new Set<Device>()
-  /** Devices whose entries are being dumped. */
-  private readonly dumping = new Set<Device>()
+  readonly dumps: Dumps
   private readonly removals: DeviceRemovals
   /** Devices whose entries may need other interfaces. */
   private readonly crossing = new Set<Device>()
-  /** Devices that cannot be set up. */
-  private readonly failing = new Set<Device>()
-  /** All interfaces that links have been wanted over. */
-  private readonly underlays = new Set<string>()
-  /** Which interfaces were up when last observed. */
-  private readonly up = new Set<string>()
+  private readonly dependents: Dependents
+  private readonly states: InterfaceStates
 
   constructor({ clock, driver, exceptions, events, released, wake }: DevicesDependencies) {
     this.clock = clock
@@ -60,6 +57,24 @@ export class Devices {
     this.events = events
     this.released = released
     this.sweep = new Sweep(clock, this.all, released, (device) => this.touch(device))
+    this.dependents = new Dependents((device) => this.touch(device))
+    this.states = new InterfaceStates({
+      clock,
+      exceptions,
+      disowned: (device) => {
+        for (const member of this.ports.of(device.name)) this.doubtOf(member)
+      },
+    })
+    this.dumps = new Dumps({
+      driver,
+      exceptions,
+      sweep: this.sweep,
+      over: (device) => {
+        this.dismiss(device)
+        this.released(device)
+      },
+      failed: (device, error) => this.dumpFailed(device, error),
+    })
     this.removals = new DeviceRemovals({
       clock,
       driver,
@@ -73,7 +88,7 @@ export class Devices {
   }
 
   get hasWork(): boolean {
-    return this.unplaced.size > 0 || this.dumping.size > 0 || this.removals.hasWork
+    return this.unplaced.size > 0 || this.dumps.hasWork || this.removals.hasWork
   }
 
   /** The device of that name; a new one is checked next. */
@@ -106,7 +121,7 @@ export class Devices {
   /** Whether the device's missing entries are not known yet. */
   isUnplaced(device: Device): boolean {
     const isPlacing = this.unplaced.has(device) || this.placing.has(device)
-    return isPlacing || (device.index === null && this.dumping.has(device))
+    return isPlacing || (device.index === null && this.dumps.has(device))
   }
 
   /** Whether its port has failed, and is tried again as soon as its bridge or VRF is programmed. */
@@ -140,8 +155,8 @@ export class Devices {
 
   /** Takes the next few steps. */
   advance(): Eventual<void> {
-    if (this.unplaced.size === 0) return this.dumpSome()
-    return whenAnswered(this.placeSome(), () => this.dumpSome())
+    if (this.unplaced.size === 0) return this.dumps.advance()
+    return whenAnswered(this.placeSome(), () => this.dumps.advance())
   }
 
   /** Where answers come later, only devices of one kind are set up at a time: those of later kinds need them. */
@@ -156,12 +171,6 @@ export class Devices {
     return allAnswered(answers)
   }
 
-  private dumpSome(): Eventual<void> {
-    if (this.dumping.size === 0) return undefined
-    const some = [...this.dumping].slice(0, DEVICES_A_TURN)
-    return allAnswered(some.map((device) => this.continueDump(device)))
-  }
-
   /**
    * Removes the unwanted rest of some devices; call it when all entries are dealt with. `isAwaited`: an attachment is waiting to be
    * programmed, so links may be deleted later.
@@ -170,12 +179,6 @@ export class Devices {
     // an interface that has left its VRF needs no removal of the entries it had there
     for (const device of this.removals.all) if (this.isUnplaced(device)) return undefined
     return this.removals.takeAway(isAwaited)
-  }
-
-  /** Entries were removed: dumps that are under way may still show them. */
-  removed(entries: readonly TableEntry[]): void {
-    if (this.dumping.size === 0) return
-    for (const entry of entries) this.all.get(entry.device)?.dump?.noteRemoved(entry)
   }
 
   /** The device has nothing left to set or remove. */
@@ -187,9 +190,9 @@ export class Devices {
 
   /** Sets everything again that needs this interface: the kernel may have dropped it. */
   requeueDependents(name: string): void {
-    this.up.delete(name)
+    this.states.down(name)
     this.exceptions.excuse(name)
-    for (const { dump } of this.dumping) dump?.disrupted.add(name)
+    this.dumps.disrupted(name)
     const own = this.all.get(name)
     for (const device of own === undefined ? this.crossing : new Set([own, ...this.crossing]))
       if (device.accepting && device.requeueDependents(name)) this.released(device)
@@ -197,7 +200,11 @@ export class Devices {
 
   /** The kernel reported changes of these interfaces. */
   linksChanged(names: ReadonlySet<string>): void {
-    if (names.size > 0) this.touchDependents(names)
+    if (names.size > 0) {
+      this.dependents.changed(names, this.all.values())
+      // a port may have left a bridge that is to be removed
+      this.removals.tryAgain()
+    }
     for (const name of names) this.linkChanged(name)
   }
 
@@ -205,10 +212,8 @@ export class Devices {
     const device = this.all.get(name)
     if (device === undefined && this.exceptions.size === 0) return
     const link = this.driver.link(name)
-    this.handleUp(name, link)
-    if (device !== undefined) this.handleOutage(device, link)
-    if (device !== undefined && link !== undefined) this.handleAddress(device, link)
-    if (device !== undefined && link !== undefined) this.handleOwner(device, link)
+    this.states.handleUp(name, link)
+    if (device !== undefined) this.states.changed(device, link)
     if (device === undefined || this.unplaced.has(device)) return
     if (link === undefined) this.linkLost(device)
     else if (device.observedIndex !== link.index) {
@@ -223,39 +228,12 @@ export class Devices {
 
   /** Drops a device of which nothing is left. */
   private forgetIdle(device: Device): void {
-    if (!device.isIdle || this.removals.all.has(device) || this.dumping.has(device)) return
+    if (!device.isIdle || this.removals.all.has(device) || this.dumps.has(device)) return
     if (this.isCurrent(device)) this.all.delete(device.name)
     this.unplaced.delete(device)
     this.crossing.delete(device)
-    this.failing.delete(device)
+    this.dependents.forget(device)
     this.ports.move(device, null)
-  }
-
-  /** Retries entries that failed for want of an interface when that is up. */
-  private handleUp(name: string, link: Link | undefined): void {
-    if (link?.up && !this.up.has(name)) this.exceptions.retryOn(name)
-    if (link?.up) this.up.add(name)
-    else this.up.delete(name)
-  }
-
-  /** External ports decide themselves whether they pass traffic; their status reports where they do not. */
-  private handleOutage(device: Device, link: Link | undefined): void {
-    const isOthers = device.port !== null && device.link === null && link !== undefined
-    const reason = !isOthers || link.carrier ? null : link.up ? 'no carrier' : 'down'
-    if (reason === null) device.setOutage(null)
-    else if (device.outage?.reason !== reason)
-      device.setOutage({ port: device.name, reason, since: device.outage?.since ?? this.clock.epoch() })
-  }
-
-  /** A new MAC address of an interface changes all its neighbours. */
-  private handleAddress(device: Device, { mac }: Link): void {
-    if (device.setMac(mac)) this.exceptions.excuse(device.name)
-  }
-
-  /** Entries of an external bridge are sticky, those of an owned one are not. */
-  private handleOwner(device: Device, { owned }: Link): void {
-    if (!device.setOwned(owned)) return
-    for (const member of this.ports.of(device.name)) this.doubtOf(member)
   }
 
   private doubtOf(device: Device): void {
@@ -285,8 +263,7 @@ export class Devices {
 
   private place(device: Device): Eventual<void> {
     this.unplaced.delete(device)
-    const underlay = underlayOf(device)
-    if (underlay !== null) this.underlays.add(underlay)
+    this.dependents.add(device)
     const placed = whenAnswered(this.removals.makeRoom(device), () => place(device, this.driver))
     const answer = whenAnswered(placed, (placement) => {
       this.placing.delete(device)
@@ -300,9 +277,8 @@ export class Devices {
   private placed(device: Device, { refusal, culprit, link, fresh, moved, learned }: Placement): void {
     const { failure, master } = device
     if (device.observedIndex !== null && link?.index !== device.observedIndex) this.lose(device)
-    this.handleUp(device.name, link)
-    this.handleOutage(device, link)
-    if (link !== undefined) this.handleOwner(device, link)
+    this.states.handleUp(device.name, link)
+    this.states.placed(device, link)
     this.setFailure(device, refusal)
     device.observed(link)
     this.ports.move(device, link?.master ?? null)
@@ -317,11 +293,11 @@ export class Devices {
     if (learned && device.master !== null)
       for (const other of this.ports.of(device.master)) this.doubtOf(other)
     if (link === undefined || linkFailed) return
-    if (device.link !== null && this.failing.size > 0) this.touchPortsOf(new Set([device.name]))
+    if (device.link !== null) this.dependents.touchPortsOf(new Set([device.name]))
     // the table of a VRF outlives its device
     if (fresh && link.table === null) this.begin(device, link)
     else if (moved && isEmptied(device, link)) this.adoptEmpty(device, link)
-    else if (fresh || device.index === null || device.unsure) this.startDump(device)
+    else if (fresh || device.index === null || device.unsure) this.dumps.start(device)
     else if (refusal === null && (failure !== null || moved)) this.refill(device)
     if (device.master !== master) this.exceptions.retryEntries(device.name)
     this.released(device)
@@ -330,8 +306,7 @@ export class Devices {
   private setFailure(device: Device, refusal: Refusal | null, nextTry: number | null = null): void {
     const since = device.failure?.since ?? this.clock.epoch()
     device.fail(refusal === null ? null : { refusal, since, nextTry })
-    if (refusal === null) this.failing.delete(device)
-    else this.failing.add(device)
+    this.dependents.setFailing(device, refusal !== null)
   }
 
   private fail(entry: Entry, refusal: Refusal): void {
@@ -349,7 +324,7 @@ export class Devices {
   }
 
   private lose(device: Device): void {
-    this.dumping.delete(device)
+    this.dumps.drop(device)
     this.ports.move(device, null)
     device.lose()
     this.exceptions.dropEntries(device.name)
@@ -376,38 +351,6 @@ export class Devices {
     this.exceptions.retryEntries(device.name)
   }
 
-  private startDump(device: Device): void {
-    device.beginDump(new DeviceDump(device, this.driver.dump(device.name)))
-    this.dumping.add(device)
-  }
-
-  private continueDump(device: Device): Eventual<void> {
-    const { dump } = device
-    if (dump === null) return void this.dumping.delete(device)
-    const failed = (error: unknown) => this.dumpFailed(device, error)
-    try {
-      const answer = whenAnswered(dump.step(), (isOver) => {
-        this.dumping.delete(device)
-        if (isOver) this.dumped(device, dump)
-        else this.dumping.add(device)
-      })
-      return answer instanceof Promise ? answer.catch(failed) : answer
-    } catch (error) {
-      return failed(error)
-    }
-  }
-
-  private dumped(device: Device, dump: DeviceDump): void {
-    dump.finish()
-    device.endDump()
-    this.sweep.dumped(device)
-    // the last observation may show only its earlier state
-    if (device.accepting) for (const name of dump.disrupted) device.requeueDependents(name)
-    this.exceptions.retryEntries(device.name)
-    this.dismiss(device)
-    this.released(device)
-  }
-
   private dumpFailed(device: Device, error: unknown): void {
     this.lose(device)
     const refusal = unreadable(error)
@@ -427,29 +370,10 @@ export class Devices {
     const isOurs = master !== undefined && master.link !== null && master.failure === null
     if (isOurs && this.driver.link(master.name) === undefined) this.touch(master)
   }
-
-  private touchPortsOf(masters: ReadonlySet<string>): void {
-    for (const device of this.failing)
-      if (device.port !== null && masters.has(masterOf(device.port))) this.touch(device)
-  }
-
-  /** A bridge may have appeared for which ports wait, a port may have left a bridge that is to be removed, or an underlay may have another MTU. */
-  private touchDependents(names: ReadonlySet<string>): void {
-    this.touchPortsOf(names)
-    this.removals.tryAgain()
-    if (![...names].some((name) => this.underlays.has(name))) return
-    for (const device of this.all.values()) {
-      const underlay = underlayOf(device)
-      if (underlay !== null && names.has(underlay)) this.touch(device)
-    }
-  }
 }
 
-/** Whether a device that has just entered a bridge holds no owned entries; a VXLAN device keeps those of its own FDB. */
-function isEmptied({ index, port, dump }: Device, { kind }: Link): boolean {
-  return index === null && dump === null && port?.kind === 'port' && kind !== 'vxlan'
-}
-
-function underlayOf({ link }: Device): string | null {
-  return link !== null && 'underlay' in link ? link.underlay : null
+/** Whether a device that has just been enslaved holds no owned entries. */
+function isEmptied({ index, port, dump }: Device, link: Link): boolean {
+  if (index !== null || dump !== null || port === null) return false
+  return portDefinition(port.kind).isEmptied?.(link) ?? false
 }

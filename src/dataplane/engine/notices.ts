@@ -1,6 +1,6 @@
 import type { ChangeListener, ObservedEntry } from '../driver.ts'
 import { BRIDGED_KINDS, identity, type TableEntry } from '../kinds/index.ts'
-import type { AnyTable, Device } from './device.ts'
+import type { Device } from './device.ts'
 import type { Devices } from './devices.ts'
 import { isUnmanaged } from './unmanaged.ts'
 
@@ -88,7 +88,7 @@ export class Notices implements ChangeListener {
     if (device !== undefined && this.handle(device, observed, present, true)) return
     // another device that wants it has lost it now, or lost it to the port that the MAC has left
     for (const other of this.devices.ports.of(bridge))
-      if (other !== device) for (const [table, lost] of behind(other, entry)) this.compare(table, lost, false)
+      if (other !== device) for (const lost of behind(other, entry)) this.compare(lost, false)
   }
 
   /** Whether the device wants an entry of that identity. `isOfBridge`: it is a bridge's entry, and setting does not change one without our mark. */
@@ -102,16 +102,16 @@ export class Notices implements ChangeListener {
       if (isUnmanaged(observed)) device.unmanaged[present ? 'add' : 'delete'](observed.entry)
       return false
     }
+    // it is to be set in any case
     if (table.isOvertaken(wanted)) return true
     const isHeld = (marked || external || !table.isMarked) && (isPartial || table.holds(entry))
     if (present && isOfBridge && !isHeld) table.stick(wanted)
-    this.compare(table, wanted, present && isHeld, isPartial ? 'a part of ' : '')
+    this.compare(wanted, present && isHeld, isPartial ? 'a part of ' : '')
     return true
   }
 
   /** The last notification counts: an entry that went and came back unchanged is programmed. A route is not: the nexthops under its ids may differ. */
-  private compare(table: AnyTable, entry: TableEntry, isAsWanted: boolean, part = ''): void {
-    if (table.isOvertaken(entry)) return
+  private compare(entry: TableEntry, isAsWanted: boolean, part = ''): void {
     if (!isAsWanted) {
       this.drifted.set(part + identity(entry), entry)
       this.arrived()
@@ -120,10 +120,9 @@ export class Notices implements ChangeListener {
 }
 
 /** The wanted entries of a MAC that a bridge may have behind a device. */
-function* behind(device: Device, entry: TableEntry): Generator<[AnyTable, TableEntry], void> {
+function* behind(device: Device, entry: TableEntry): Generator<TableEntry, void> {
   for (const kind of BRIDGED_KINDS) {
-    const table = device.tables.get(kind)
-    const wanted = table?.find({ ...entry, kind, device: device.name } as TableEntry)
-    if (table !== undefined && wanted !== undefined) yield [table, wanted]
+    const wanted = device.tables.get(kind)?.find({ ...entry, kind, device: device.name } as TableEntry)
+    if (wanted !== undefined) yield wanted
   }
 }

@@ -1,12 +1,18 @@
 import { type Driver, isOwned, type Link } from '../driver.ts'
 import { type Eventual, whenAnswered } from '../eventual.ts'
-import { type DeviceEntry, LINK_KINDS, type LinkEntry, masterOf, type PortEntry } from '../kinds/index.ts'
+import {
+  type DeviceEntry,
+  LINK_KINDS,
+  type LinkEntry,
+  linkDefinition,
+  masterOf,
+  type PortEntry,
+  portDefinition,
+} from '../kinds/index.ts'
 import { isExternal, isPlaced, type LinkStep, linkStep } from '../kinds/link-step.ts'
-import type { Port } from '../model.ts'
 import { missing, type Refusal } from '../refusal.ts'
 import type { Device } from './device.ts'
 import { orLost } from './lost-answers.ts'
-import { tunnelMtuOver, vxlanMtuOver } from './mtu.ts'
 
 /** A bridge or VRF must exist before its ports, and its ports must leave it before it can be removed. */
 export const PLACING_ORDER: readonly (LinkEntry['kind'] | undefined)[] = [...LINK_KINDS, undefined]
@@ -36,8 +42,8 @@ class Placing {
   private readonly name: string
   private readonly wanted: LinkEntry | null
   private readonly port: PortEntry | null
-  private readonly driver: Driver
   private readonly complete: boolean
+  private readonly driver: Driver
   private link: Link | undefined
   private fresh = false
   private moved = false
@@ -47,8 +53,8 @@ class Placing {
     this.name = name
     this.wanted = link
     this.port = port
-    this.driver = driver
     this.complete = complete
+    this.driver = driver
   }
 
   run(): Eventual<Placement> {
@@ -81,7 +87,7 @@ class Placing {
     if (link === undefined) return this.fail(missing(this.name), port)
     if (port === null) return this.setUp()
     const moved = link.master !== masterOf(port)
-    this.learned = port.kind === 'port' && !moved && hasLearned(port, link)
+    this.learned = !moved && (portDefinition(port.kind).hasLearned?.(port, link) ?? false)
     if (isPlaced(port, link)) return this.setUp()
     return this.after(driver.setDevice(port), port, () => {
       this.moved = moved
@@ -119,10 +125,6 @@ class Placing {
   }
 }
 
-function hasLearned({ given, learning }: Port, link: Link): boolean {
-  return !given && !learning && link.learning
-}
-
 /** The difference between a device's link or port and the wanted one, if any. */
 export function misplaced(device: Device, link: Link, driver: Driver): DeviceEntry | undefined {
   if (device.link !== null && !isAsWanted(device.link, link, driver)) return device.link
@@ -140,7 +142,10 @@ export function isAsWanted(wanted: LinkEntry, link: Link | undefined, driver: Dr
 function stepTo(wanted: LinkEntry, link: Link | undefined, driver: Driver, isComplete = false): LinkStep {
   const step = linkStep(wanted, link, isComplete)
   const isOpen =
-    step.do === 'nothing' && wanted.kind === 'bridge' && link !== undefined && !driver.isIsolated(link)
+    step.do === 'nothing' &&
+    linkDefinition(wanted.kind).isBridge &&
+    link !== undefined &&
+    !driver.isIsolated(link)
   return isOpen ? { do: 'adjust' } : step
 }
 
@@ -153,6 +158,6 @@ function isDown(wanted: LinkEntry, link: Link): boolean {
 function measured(wanted: LinkEntry, driver: Driver): LinkEntry {
   if (!('underlay' in wanted) || wanted.mtu !== null) return wanted
   const underlay = wanted.underlay === null ? undefined : driver.link(wanted.underlay)
-  if (wanted.kind !== 'tunnel') return { ...wanted, mtu: vxlanMtuOver(underlay?.mtu ?? 0, wanted.local) }
-  return underlay === undefined ? wanted : { ...wanted, mtu: tunnelMtuOver(underlay.mtu, wanted) }
+  const mtu = linkDefinition(wanted.kind).mtuOver?.(wanted, underlay?.mtu) ?? null
+  return { ...wanted, mtu }
 }

@@ -2,9 +2,9 @@ import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { Driver } from '../driver.ts'
-import { type Eventual, whenAnswered } from '../eventual.ts'
+import type { Eventual } from '../eventual.ts'
 import type { DataplaneQueries } from '../kernel-queries.ts'
-import { type DeviceEntry, isTableEntry, same, type TableEntry } from '../kinds/index.ts'
+import { type DeviceEntry, isTableEntry, same, type TableEntry, tableDefinition } from '../kinds/index.ts'
 import type {
   Dataplane,
   Entry,
@@ -28,6 +28,7 @@ import { Resync } from './resync.ts'
 import { Statuses } from './statuses.ts'
 import { Storms } from './storms.ts'
 import { tightUnderlays } from './tight-underlays.ts'
+import { Turns } from './turns.ts'
 import { Underlay } from './underlay.ts'
 import { unmanagedGaps } from './unmanaged.ts'
 import { Verifier } from './verifier.ts'
@@ -59,10 +60,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
   private readonly nodeAddresses: NodeAddresses
   private readonly overruns: Overruns
   private readonly waiters: Waiters
-  private running = false
-  private scheduled = false
-  /** Whether there is something for the next turn. */
-  private isDue = false
+  private readonly turns: Turns
 
   constructor({ clock, driver, events, resyncMs = 0 }: ReconcilerDependencies) {
     this.clock = clock
@@ -91,7 +89,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
       events,
       exceptions: this.exceptions,
       tableOf: ({ device, kind }) => this.devices.named(device).table(kind),
-      removed: (entries) => this.devices.removed(entries),
+      removed: (entries) => this.devices.dumps.removed(entries, (name) => this.devices.all.get(name)),
       done: (device) => this.devices.rest(device),
       missed: (device) => this.devices.renew(device),
     })
@@ -114,13 +112,18 @@ export class Reconciler implements Dataplane, DataplaneQueries {
       statuses: this.statuses,
       drift: this.drift,
     })
+    this.turns = new Turns({
+      clock,
+      turn: () => this.turn(),
+      failed: () => this.notices.overrun(), // work may be lost: check everything again
+    })
     this.storms = new Storms({ clock, driver, events, devices: this.devices.all })
     this.resync = new Resync({ clock, verifier: this.verifier, events, intervalMs: resyncMs })
   }
 
   /** Begins to make the kernel equal to the desired state. */
   start(): void {
-    this.running = true
+    this.turns.start()
     this.driver.watch(this.notices)
     this.nodeAddresses.hint()
     this.resync.start()
@@ -130,7 +133,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
 
   /** Ends all activity, and every wait for it; the kernel stays as it is. */
   stop(): void {
-    this.running = false
+    this.turns.stop()
     this.resync.stop()
     this.storms.stop()
     this.verifier.stop()
@@ -261,7 +264,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
   *settings(): Generator<{ readonly setting: HeldSetting; readonly entry: Entry } | undefined, void> {
     const seen = new Set<string>()
     for (const { entry } of this.statuses.entries()) {
-      const isNotified = isTableEntry(entry) && entry.kind !== 'mpls-interface' && entry.kind !== 'mpls'
+      const isNotified = isTableEntry(entry) && tableDefinition(entry.kind).needsSettings !== true
       for (const setting of isNotified ? [] : this.driver.settingsFor(entry)) {
         if (!seen.has(setting.name)) yield { setting, entry }
         seen.add(setting.name)
@@ -309,62 +312,22 @@ export class Reconciler implements Dataplane, DataplaneQueries {
   }
 
   private schedule(): void {
-    this.isDue = true
-    if (this.scheduled || !this.running) return
-    this.scheduled = true
-    this.clock.soon(() => {
-      if (!this.running) return
-      this.isDue = false
-      let answer: Eventual<void>
-      try {
-        answer = this.turn()
-      } catch (error) {
-        this.notices.overrun() // work may be lost: check everything again when the clock retries
-        throw error
-      }
-      if (answer instanceof Promise)
-        answer.then(
-          () => this.endTurn(),
-          (error) => this.failTurn(error),
-        )
-      else this.endTurn()
-    })
-  }
-
-  private endTurn(): void {
-    this.scheduled = false
-    if (this.isDue) this.schedule()
-  }
-
-  /** An exception after a late answer reaches the clock as any other does, which tries again. */
-  private failTurn(error: unknown): void {
-    let isRetry = false
-    this.clock.soon(() => {
-      if (isRetry) return this.endTurn()
-      isRetry = true
-      this.notices.overrun()
-      throw error
-    })
+    this.turns.schedule()
   }
 
   /** One step of everything. Where the driver answers later, the rest of the turn waits for that, and the next turn for this one. */
   private turn(): Eventual<void> {
     this.handle()
-    return this.next(this.devices.advance(), () =>
-      this.next(this.work.setSome(), (isFull) =>
-        this.next(isFull || this.work.removeSome(), (isLeft) => {
+    return this.turns.next(this.devices.advance(), () =>
+      this.turns.next(this.work.setSome(), (isFull) =>
+        this.turns.next(isFull || this.work.removeSome(), (isLeft) => {
           if (this.waiters.tellSettled()) this.devices.disturb()
           const isTime = !isLeft && this.work.isDone
           const taken = isTime ? this.devices.takeAway(this.waiters.areSettling) : undefined
-          return this.next(taken, () => this.seeWhatIsLeft())
+          return this.turns.next(taken, () => this.seeWhatIsLeft())
         }),
       ),
     )
-  }
-
-  /** Goes on with a turn, unless the loop was stopped meanwhile. */
-  private next<T>(answer: Eventual<T>, step: (result: T) => Eventual<void>): Eventual<void> {
-    return whenAnswered(answer, (result) => (this.running ? step(result) : undefined))
   }
 
   private seeWhatIsLeft(): void {

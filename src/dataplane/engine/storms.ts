@@ -1,7 +1,9 @@
 import type { Clock } from '../../clock.ts'
 import { type EventSink, errorOf } from '../../events/event.ts'
 import type { Counters, Driver } from '../driver.ts'
-import { ALIAS_PREFIX, type Bridge, type Storm } from '../model.ts'
+import { type LinkEntry, linkDefinition } from '../kinds/index.ts'
+import { isExternal } from '../kinds/link-step.ts'
+import { ALIAS_PREFIX, type Storm } from '../model.ts'
 import type { Device } from './device.ts'
 
 const INTERVAL_MS = 10_000
@@ -89,14 +91,14 @@ export class Storms {
     }
   }
 
-  private assess(bridge: Bridge, counters: Counters): void {
+  private assess(bridge: LinkEntry, counters: Counters): void {
     const name = bridge.device
     const at = this.clock.now()
     const before = this.readings.get(name)
     if (before === undefined) return void this.readings.set(name, { at, counters, ports: null })
     if (at - before.at < MIN_INTERVAL_MS) return
     // an external bridge that is not isolated may be an interface of the host, and receive unicast for it
-    const isHosts = bridge.given && this.driver.isolationOf(name).by === null
+    const isHosts = isExternal(bridge) && this.driver.isolationOf(name).by === null
     const rates = ratesOf(isHosts, before, { at, counters })
     const isHigh = this.storms.has(name) ? rates.most >= CALM_RATE : rates.least >= STORM_RATE
     const ports = isHigh ? this.portsOf(name) : null
@@ -111,7 +113,7 @@ export class Storms {
     return new Map([...counters].map(([name, { received }]) => [name, received]))
   }
 
-  private tell({ device: bridge, alias }: Bridge, port: string | null, rate: number): void {
+  private tell({ device: bridge, alias }: LinkEntry, port: string | null, rate: number): void {
     const storm = { instance: alias.slice(ALIAS_PREFIX.length), bridge, port, rate }
     if (!this.storms.has(bridge)) this.events.emit({ type: 'storm-began', ...storm })
     this.storms.set(bridge, storm)
@@ -130,9 +132,9 @@ export class Storms {
   }
 
   /** The wanted bridge of that name. */
-  private bridgeOf(name: string): Bridge | null {
+  private bridgeOf(name: string): LinkEntry | null {
     const link = this.devices.get(name)?.link ?? null
-    return link?.kind === 'bridge' ? link : null
+    return link !== null && linkDefinition(link.kind).isBridge ? link : null
   }
 }
 

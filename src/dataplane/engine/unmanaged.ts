@@ -1,41 +1,34 @@
-import { ANY_IPV4, formatIp } from '../../values/address.ts'
+import { formatIp } from '../../values/address.ts'
 import { formatMac } from '../../values/mac.ts'
 import type { ObservedEntry } from '../driver.ts'
-import { identity } from '../kinds/index.ts'
-import type { Flood, RemoteMac } from '../model.ts'
+import { identity, type TableEntry, tableDefinition } from '../kinds/index.ts'
 import type { Device } from './device.ts'
 
 /** How many are kept for each device; more are reported as this many or more. */
 const MOST_KEPT = 256
-const NO_MAC = '00:00:00:00:00:00'
 
-/** What tells a VXLAN device where to send frames. */
-export type TunnelEntry = Flood | RemoteMac
-
-/** Whether another program set it; unknown for a part without a VTEP. */
-export function isUnmanaged(observed: ObservedEntry): observed is ObservedEntry<TunnelEntry> {
-  const { entry, marked } = observed
-  if (marked) return false
-  return (entry.kind === 'flood' || entry.kind === 'remote-mac') && entry.dst !== ANY_IPV4
+/** Whether another program set it, and it makes the device send frames somewhere. */
+export function isUnmanaged({ entry, marked }: ObservedEntry): boolean {
+  return !marked && (tableDefinition(entry.kind).sendsTo?.(entry) ?? null) !== null
 }
 
 /** FDB entries of a VXLAN device that another program set: no route explains them, and chanter does not remove them. */
 export class UnmanagedEntries {
-  private readonly entries = new Map<string, TunnelEntry>()
+  private readonly entries = new Map<string, TableEntry>()
 
-  get all(): Iterable<TunnelEntry> {
+  get all(): Iterable<TableEntry> {
     return this.entries.values()
   }
 
-  add(entry: TunnelEntry): void {
+  add(entry: TableEntry): void {
     if (this.entries.size < MOST_KEPT) this.entries.set(identity(entry), entry)
   }
 
-  delete(entry: TunnelEntry): void {
+  delete(entry: TableEntry): void {
     if (this.entries.size > 0) this.entries.delete(identity(entry))
   }
 
-  replace(entries: readonly TunnelEntry[]): void {
+  replace(entries: readonly TableEntry[]): void {
     this.entries.clear()
     for (const entry of entries) this.add(entry)
   }
@@ -48,8 +41,10 @@ export function* unmanagedGaps(devices: Iterable<Device>): Generator<string, voi
     const [first] = entries
     if (first === undefined) continue
     const count = entries.length < MOST_KEPT ? `${entries.length}` : `${MOST_KEPT} or more`
-    const mac = first.kind === 'flood' ? NO_MAC : formatMac(first.mac)
-    const dst = formatIp(first.dst)
+    const target = tableDefinition(first.kind).sendsTo?.(first)
+    if (!target) continue
+    const mac = formatMac(target.mac)
+    const dst = formatIp(target.dst)
     if (device.outdated) {
       yield `${device.name} sends frames to VTEPs that no route tells of: FDB entries of bagpipe-bgp: ${count}, such as ${mac} to ${dst}; they go when the device is recreated, within a minute after initial convergence`
       continue

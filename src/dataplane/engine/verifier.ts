@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { Driver, Link } from '../driver.ts'
-import { identity, type PortEntry } from '../kinds/index.ts'
+import { identity, observedPort } from '../kinds/index.ts'
 import { isPlaced } from '../kinds/link-step.ts'
 import type { Comparison, Entry, Fault, Interface, Verification } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
@@ -243,11 +243,5 @@ function* placeFaults(
   const fault = link === undefined ? 'missing' : 'different'
   if (wanted !== null && !isAsWanted(wanted, link, driver)) yield { fault, entry: wanted, found: null }
   if (port === null || (link !== undefined && isPlaced(port, link))) return
-  yield { fault, entry: port, found: link === undefined ? null : placeOf(link) }
-}
-
-function placeOf({ name: device, master, routing, learning, neighSuppress }: Link): PortEntry | null {
-  if (master === null) return null
-  if (routing !== null) return { kind: 'vrf-port', device, vrf: master }
-  return { kind: 'port', device, bridge: master, given: false, learning, neighSuppress }
+  yield { fault, entry: port, found: link === undefined ? null : observedPort(link) }
 }

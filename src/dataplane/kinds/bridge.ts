@@ -19,4 +19,5 @@ export const bridge: LinkDefinition<Bridge> = {
   identity: ({ device }) => `link ${device}`,
   kernelKind: () => 'bridge',
   isSuch: () => true,
+  isBridge: true,
 }

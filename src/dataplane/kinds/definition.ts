@@ -1,4 +1,7 @@
+import type { Ip } from '../../values/address.ts'
+import type { Mac } from '../../values/mac.ts'
 import type { Link } from '../driver.ts'
+import type { Refusal } from '../refusal.ts'
 import type { Fields } from './field.ts'
 import type { Packing } from './packing.ts'
 
@@ -31,6 +34,18 @@ export interface LinkDefinition<E extends Shape> extends Definition<E> {
   isSuch(entry: E, actual: Link): boolean
   /** Whether it is as wanted in the options that can be changed, except MTU and alias. */
   fits?(entry: E, actual: Link): boolean
+  /** The properties of its interface that the entry determines, besides kind, alias and MTU. */
+  traits?(entry: E): Partial<Link>
+  /** The interface that is created and deleted with it, its other end. */
+  otherEnd?(entry: E): string
+  /** Whether it is a bridge: to be isolated from the host, watched for storms, and slow to delete. */
+  readonly isBridge?: boolean
+  /** Whether the kernel has no room for both. */
+  excludes?(entry: E, other: E): boolean
+  /** The MTU of one that leaves it to an underlay with that MTU, undefined where that is unknown; null where the kernel chooses it. */
+  mtuOver?(entry: E, underlayMtu: number | undefined): number | null
+  /** The largest MTU with which its packets fit an underlay with that MTU, where larger ones are reported. */
+  roomOver?(entry: E, underlayMtu: number): number
 }
 
 /** Entries that put a device under a master; a device has one. */
@@ -38,8 +53,20 @@ export interface PortDefinition<E extends Shape> extends Definition<E> {
   readonly role: 'port'
   /** The device that it is enslaved to. */
   masterOf(entry: E): string
+  /** The kernel's link kind of its master. */
+  readonly masterKind: string
+  /** Why a device of another kind is refused as its master, in other words than the kernel's. */
+  notMaster?(master: string): Refusal
+  /** The properties of an interface that the entry determines, besides its master. */
+  traits(entry: E): Partial<Link>
   /** Whether a device with that master is set up as wanted. */
   fits(entry: E, actual: Link): boolean
+  /** The entry that a device is in the kernel; null where it is none of the kind. */
+  observed(actual: Link & { readonly master: string }): E | null
+  /** Whether the device may have learned MACs that are wanted elsewhere, which is not notified. */
+  hasLearned?(entry: E, actual: Link): boolean
+  /** Whether a device that has just been enslaved holds no owned entries. */
+  isEmptied?(actual: Link): boolean
 }
 
 /** Entries of which a device holds many. */
@@ -55,6 +82,12 @@ export interface TableDefinition<E extends Shape, K extends Key, V> extends Defi
   readonly goesWithLink?: boolean
   /** Whether they are lost without a notification when their device goes down. */
   readonly isLostSilently?: boolean
+  /** Whether settings of the node that it needs may change. */
+  readonly needsSettings?: boolean
+  /** Where an entry of a device makes it send frames; null where that is unknown. An entry of another program is reported. */
+  sendsTo?(entry: E): { readonly mac: Mac; readonly dst: Ip } | null
+  /** The entry as it differs from the wanted one while the list that all entries of the device make up lacks our mark. */
+  unmarked?(entry: E): E
 }
 
 export type Key = number | string

@@ -21,6 +21,8 @@ export const flood: TableDefinition<Flood, string, Omit<Flood, 'kind' | 'device'
   identity: (entry) =>
     `flood to ${formatIp(entry.dst)} vni ${entry.vni}${driftText(entry.drift)} on ${entry.device}`,
   isMarked: false,
+  sendsTo: ({ dst }) => ({ mac: 0, dst }),
+  unmarked: (entry) => ({ ...entry, drift: { ...entry.drift, flags: 0 } }),
   layout: () => ({
     key: ({ dst, vni, drift: { flags: _, ...apart } = {} }) =>
       `${dst}/${vni}${Object.keys(apart).length > 0 ? JSON.stringify(apart) : ''}`,

@@ -1,3 +1,4 @@
+import type { Link } from '../driver.ts'
 import { address } from './address.ts'
 import { bridge } from './bridge.ts'
 import type { Definition, Key, LinkDefinition, PortDefinition, TableDefinition } from './definition.ts'
@@ -70,6 +71,8 @@ const byKind = new Map<string, AnyDefinition>(
 export const KINDS: readonly Kind[] = definitions.map(({ kind }) => kind)
 /** The kinds of links, in the order in which they are set. */
 export const LINK_KINDS: readonly LinkEntry['kind'][] = kindsOf('link')
+/** The kinds of ports. */
+export const PORT_KINDS: readonly PortEntry['kind'][] = kindsOf('port')
 /** The kinds that are kept in tables, in the order in which they are set. */
 export const TABLE_KINDS: readonly TableKind[] = kindsOf('table')
 
@@ -133,6 +136,17 @@ export function kernelKind(link: LinkEntry): string {
 /** The master of a port. */
 export function masterOf(port: PortEntry): string {
   return portDefinition(port.kind).masterOf(port)
+}
+
+/** The entry that a port is in the kernel; null for none. */
+export function observedPort(link: Link): PortEntry | null {
+  const { master } = link
+  if (master === null) return null
+  for (const kind of PORT_KINDS) {
+    const entry = portDefinition(kind).observed({ ...link, master })
+    if (entry !== null) return entry
+  }
+  return null
 }
 
 /** The entry in JSON, field by field, as the API shows it and the state file keeps it. */

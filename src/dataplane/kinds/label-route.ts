@@ -20,6 +20,7 @@ export const labelRoute: TableDefinition<LabelRoute, number, readonly Hop[]> = {
   fields: { device: oneOf('lo'), label: natural, hops },
   identity: ({ label }) => `label ${label}`,
   isMarked: true,
+  needsSettings: true,
   layout: () => ({
     key: ({ label }) => label,
     value: (entry) => unweighted(entry.hops),

@@ -14,6 +14,7 @@ export const mplsInterface: TableDefinition<MplsInterface, 0, true> = {
   fields: { device: name },
   identity: ({ device }) => `mpls-interface ${device}`,
   isMarked: false,
+  needsSettings: true,
   layout: () => ({
     key: () => 0,
     value: () => true,

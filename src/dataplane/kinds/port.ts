@@ -25,8 +25,16 @@ export const port: PortDefinition<Port> = {
   },
   identity: ({ device }) => `port ${device}`,
   masterOf: ({ bridge }) => bridge,
+  masterKind: 'bridge',
+  traits: ({ given, learning, neighSuppress }) => (given ? {} : { learning, neighSuppress }),
   fits({ given, learning, neighSuppress }, actual) {
     const tuned = actual.learning === learning && actual.neighSuppress === neighSuppress
     return actual.forwarding && (given || tuned)
   },
+  observed({ name: device, master: bridge, routing, learning, neighSuppress }) {
+    return routing === null ? { kind: 'port', device, bridge, given: false, learning, neighSuppress } : null
+  },
+  hasLearned: ({ given, learning }, actual) => !given && !learning && actual.learning,
+  // a VXLAN device keeps the entries of its own FDB
+  isEmptied: ({ kind }) => kind !== 'vxlan',
 }

@@ -1,4 +1,4 @@
-import type { Ip } from '../../values/address.ts'
+import { ANY_IPV4, type Ip } from '../../values/address.ts'
 import { formatMac, type Mac } from '../../values/mac.ts'
 import type { TableDefinition } from './definition.ts'
 import { drift, type FdbDrift } from './fdb-drift.ts'
@@ -27,6 +27,8 @@ export const remoteMac: TableDefinition<RemoteMac, Mac, Destination> = {
   identity: (entry) => `remote-mac ${formatMac(entry.mac)} on ${entry.device}`,
   isMarked: true,
   isBridged: true,
+  // a part has no VTEP
+  sendsTo: ({ mac, dst }) => (dst === ANY_IPV4 ? null : { mac, dst }),
   /** MACs behind the same VTEP share one value. */
   layout() {
     const shared = new Map<Ip, Destination>()

@@ -1,6 +1,7 @@
 import { type Ip, isIpv4 } from '../../values/address.ts'
 import type { LinkDefinition } from './definition.ts'
 import { ip, name, natural, nullable, oneOf } from './field.ts'
+import { tunnelMtuOver } from './mtu.ts'
 
 /** The encapsulation of labelled packets across an IP network: GRE (RFC 4023) or UDP (RFC 7510). */
 export type Encapsulation = 'gre' | 'udp'
@@ -44,4 +45,6 @@ export const tunnel: LinkDefinition<MplsTunnel> = {
   },
   isSuch: ({ local, remote, encapsulation }, actual) =>
     actual.local === local && actual.peer === remote && actual.encapsulation === encapsulation,
+  traits: ({ local, remote, encapsulation }) => ({ local, peer: remote, encapsulation }),
+  mtuOver: (entry, underlayMtu) => (underlayMtu === undefined ? null : tunnelMtuOver(underlayMtu, entry)),
 }

@@ -2,6 +2,7 @@ import type { Ip } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
 import type { LinkDefinition } from './definition.ts'
 import { ip, mac, name, natural, nullable } from './field.ts'
+import { vxlanMtuOver } from './mtu.ts'
 
 /** One end of a veth pair between two owned devices, up. Each end is wanted separately; the one that is set first creates both. */
 export interface Veth {
@@ -34,4 +35,7 @@ export const veth: LinkDefinition<Veth> = {
   kernelKind: () => 'veth',
   isSuch: ({ peer }, actual) => actual.pair === peer,
   fits: (entry, actual) => actual.mac === entry.mac,
+  traits: ({ peer, mac }) => ({ pair: peer, mac }),
+  otherEnd: ({ peer }) => peer,
+  mtuOver: ({ local }, underlayMtu = 0) => vxlanMtuOver(underlayMtu, local),
 }

@@ -1,3 +1,4 @@
+import { unrouted } from '../refusal.ts'
 import type { PortDefinition } from './definition.ts'
 import { name } from './field.ts'
 
@@ -19,5 +20,10 @@ export const vrfPort: PortDefinition<VrfPort> = {
   fields: { device: name, vrf: name },
   identity: ({ device }) => `port ${device}`,
   masterOf: ({ vrf }) => vrf,
+  masterKind: 'vrf',
+  notMaster: unrouted,
+  traits: () => ({ routing: true }),
   fits: (_entry, actual) => actual.routing === true,
+  observed: ({ name: device, master: vrf, routing }) =>
+    routing === null ? null : { kind: 'vrf-port', device, vrf },
 }

@@ -18,5 +18,6 @@ export const vrf: LinkDefinition<VrfDevice> = {
   fields: { device: name, alias: name, table: natural },
   identity: ({ device }) => `link ${device}`,
   kernelKind: () => 'vrf',
+  traits: ({ table }) => ({ table }),
   isSuch: ({ table }, actual) => actual.table === table,
 }

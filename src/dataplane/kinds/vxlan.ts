@@ -1,6 +1,7 @@
 import { type Ip, isIpv4 } from '../../values/address.ts'
 import type { LinkDefinition } from './definition.ts'
 import { ip, name, natural, nullable, since } from './field.ts'
+import { vxlanMtuOver, vxlanRoomOver } from './mtu.ts'
 
 /** An owned VXLAN device: `nolearning`, up. */
 export interface Vxlan {
@@ -40,4 +41,8 @@ export const vxlan: LinkDefinition<Vxlan> = {
     actual.port === port &&
     actual.lower === null,
   fits: ({ local }, actual) => actual.local === local,
+  traits: ({ vni, local, port }) => ({ vni, local, port }),
+  excludes: ({ vni, port }, other) => other.vni === vni && other.port === port,
+  mtuOver: ({ local }, underlayMtu = 0) => vxlanMtuOver(underlayMtu, local),
+  roomOver: ({ local }, underlayMtu) => vxlanRoomOver(underlayMtu, local),
 }

@@ -285,8 +285,10 @@ export const USER_HZ = 100
 
 export const FIB_RULE_HDR_LENGTH = 12
 export const FR_ACT_TO_TBL = 1
+export const FRA_IIFNAME = 3
 export const FRA_PRIORITY = 6
 export const FRA_TABLE = 15
+export const FRA_OIFNAME = 17
 export const FRA_L3MDEV = 19
 export const FRA_PROTOCOL = 21
 

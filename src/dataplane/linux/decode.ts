@@ -1,9 +1,8 @@
-import type { Ip } from '../../values/address.ts'
 import type { Link } from '../driver.ts'
-import { MPLS_UDP_PORT } from '../kinds/udp-port.ts'
 import { type PortState, readPort } from './bridge-port.ts'
 import * as k from './constants.ts'
-import { isBridgeOptionChanged, isVxlanOptionChanged } from './link-options.ts'
+import { linuxLinkOf } from './kinds/index.ts'
+import type { LinkBeingRead } from './kinds/link-definition.ts'
 import { NetlinkAttributes, type NetlinkMessage } from './message.ts'
 
 /** The main fields of RTM_NEWLINK or RTM_DELLINK. */
@@ -50,7 +49,7 @@ export interface RawLink
 /** Reads RTM_NEWLINK. */
 export function readLink({ bytes, start, end }: NetlinkMessage): RawLink {
   const flags = bytes.readUInt32LE(start + 8)
-  const link: Writable<RawLink> = {
+  const link: LinkBeingRead = {
     name: '',
     index: bytes.readInt32LE(start + 4),
     kind: null,
@@ -106,47 +105,16 @@ export function readLink({ bytes, start, end }: NetlinkMessage): RawLink {
   return link
 }
 
-type Writable<T> = { -readonly [P in keyof T]: T[P] }
-
-function readLinkInfo(info: NetlinkAttributes, link: Writable<RawLink>): void {
+function readLinkInfo(info: NetlinkAttributes, link: LinkBeingRead): void {
   while (info.next()) {
     if (info.type === k.IFLA_INFO_KIND) link.kind = info.text()
     else if (info.type === k.IFLA_INFO_SLAVE_KIND) link.slaveKind = info.text()
-    else if (info.type === k.IFLA_INFO_DATA && link.kind === 'vxlan') readVxlan(info.nested(), link)
-    else if (info.type === k.IFLA_INFO_DATA && link.kind === 'bridge') readBridge(info.nested(), link)
-    else if (info.type === k.IFLA_INFO_DATA && link.kind === 'vrf') readVrf(info.nested(), link)
-    else if (info.type === k.IFLA_INFO_DATA && isGre(link)) readGre(info.nested(), link)
-    else if (info.type === k.IFLA_INFO_DATA && isTunnel(link)) readIpTunnel(info.nested(), link)
+    else if (info.type === k.IFLA_INFO_DATA) linuxLinkOf(link.kind)?.read?.(info.nested(), link)
     else if (info.type === k.IFLA_INFO_SLAVE_DATA && link.slaveKind === 'bridge') {
       link.bridgePort = readPort(info.nested())
       link.learning = link.bridgePort.learning
       link.neighSuppress = link.bridgePort.neighSuppress
     }
-  }
-}
-
-function readVxlan(data: NetlinkAttributes, link: Writable<RawLink>): void {
-  while (data.next()) {
-    if (data.type === k.IFLA_VXLAN_ID) link.vni = data.u32()
-    else if (data.type === k.IFLA_VXLAN_LINK) link.lower = data.u32()
-    else if (data.type === k.IFLA_VXLAN_PORT) link.port = data.network()
-    else if (data.type === k.IFLA_VXLAN_LOCAL || data.type === k.IFLA_VXLAN_LOCAL6)
-      link.local = data.octets() as Ip
-    else if (data.type === k.IFLA_VXLAN_LEARNING) link.learns = data.u8() !== 0
-    // it drops the ARP requests that it cannot answer itself
-    else if (data.type === k.IFLA_VXLAN_PROXY) link.outdated = data.u8() !== 0
-    else if (data.type === k.IFLA_VXLAN_UDP_ZERO_CSUM6_RX) link.takesZeroChecksums = data.u8() !== 0
-    else if (data.type === k.IFLA_VXLAN_COLLECT_METADATA || data.type === k.IFLA_VXLAN_VNIFILTER)
-      link.flowBased ||= data.u8() !== 0
-    if (isVxlanOptionChanged(data)) link.tuned = false
-  }
-}
-
-function readBridge(data: NetlinkAttributes, link: Writable<RawLink>): void {
-  while (data.next()) {
-    if (data.type === k.IFLA_BR_STP_STATE && data.u32() !== 0) link.stp = true
-    if (data.type === k.IFLA_BR_VLAN_FILTERING) link.filtersVlans = data.u8() !== 0
-    if (isBridgeOptionChanged(data)) link.tuned = false
   }
 }
 
@@ -167,43 +135,4 @@ function readAddressing(families: NetlinkAttributes): boolean {
       if (ipv6.type === k.IFLA_INET6_ADDR_GEN_MODE) return ipv6.u8() !== k.IN6_ADDR_GEN_MODE_NONE
   }
   return false
-}
-
-/** Whether its kind can be a tunnel of chanter's. */
-export function isTunnel({ kind }: Pick<Link, 'kind'>): boolean {
-  return isGre({ kind }) || kind === 'ipip' || kind === 'ip6tnl'
-}
-
-function isGre({ kind }: Pick<Link, 'kind'>): boolean {
-  return kind === 'gre' || kind === 'ip6gre'
-}
-
-function readVrf(data: NetlinkAttributes, link: Writable<RawLink>): void {
-  while (data.next()) if (data.type === k.IFLA_VRF_TABLE) link.table = data.u32()
-}
-
-function readGre(data: NetlinkAttributes, link: Writable<RawLink>): void {
-  link.encapsulation = 'gre'
-  while (data.next()) {
-    if (data.type === k.IFLA_GRE_LOCAL) link.local = data.octets() as Ip
-    else if (data.type === k.IFLA_GRE_REMOTE) link.peer = readPeer(data)
-  }
-}
-
-function readIpTunnel(data: NetlinkAttributes, link: Writable<RawLink>): void {
-  let type = 0
-  let port = 0
-  while (data.next()) {
-    if (data.type === k.IFLA_IPTUN_LOCAL) link.local = data.octets() as Ip
-    else if (data.type === k.IFLA_IPTUN_REMOTE) link.peer = readPeer(data)
-    else if (data.type === k.IFLA_IPTUN_ENCAP_TYPE) type = data.u16()
-    else if (data.type === k.IFLA_IPTUN_ENCAP_DPORT) port = data.network()
-  }
-  if (type === k.TUNNEL_ENCAP_FOU && port === MPLS_UDP_PORT) link.encapsulation = 'udp'
-}
-
-/** All zeros mean no address. */
-function readPeer(data: NetlinkAttributes): Ip | null {
-  const octets = data.octets()
-  return /^\0*$/.test(octets) ? null : (octets as Ip)
 }

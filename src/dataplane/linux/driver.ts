@@ -17,14 +17,15 @@ import { missing, type Refusal, type Refused } from '../refusal.ts'
 import { Changer } from './change.ts'
 import { DeviceChanger } from './change-device.ts'
 import { countersOf } from './counters.ts'
-import { isTunnel } from './decode.ts'
 import { dumpDevice } from './dump-device.ts'
 import type { Resilience } from './encode-nexthop.ts'
 import { Fdb } from './fdb.ts'
 import { ForeignRoutes } from './foreign-routes.ts'
 import { Fou } from './fou.ts'
 import { BridgeIsolation } from './isolation.ts'
-import { isVxlan6, Links } from './links.ts'
+import { isTunnel } from './kinds/tunnel.ts'
+import { isVxlan6 } from './kinds/vxlan.ts'
+import { Links } from './links.ts'
 import { Monitor } from './monitor.ts'
 import { Multipath } from './multipath.ts'
 import { type Ability, Nexthops } from './nexthops.ts'
@@ -112,7 +113,7 @@ export class LinuxDriver implements Driver {
     this.changer = new Changer({ requests, links, sysctls, multipath, fou, fdb })
     this.remover = new LinkRemover({ requests, links, routes, multipath, isolation, rules })
     const { remover } = this
-    this.deviceChanger = new DeviceChanger({ requests, links, sysctls, isolation, rules, remover })
+    this.deviceChanger = new DeviceChanger({ requests, links, sysctls, isolation, rules }, remover)
   }
 
   watch(listener: ChangeListener): void {

@@ -1,24 +1,15 @@
-import { isIpv4 } from '../../values/address.ts'
 import { isMarked, isOwned, type Link } from '../driver.ts'
-import { isTableEntry } from '../kinds/index.ts'
+import { isPortEntry, isTableEntry } from '../kinds/index.ts'
 import type { Entry, FormerWork, MadeLink } from '../model.ts'
 import { isBagpipes } from './bagpipe.ts'
 import * as k from './constants.ts'
-
-import { isTunnel, type RawLink, readLink, readLinkName } from './decode.ts'
+import { type RawLink, readLink, readLinkName } from './decode.ts'
 import { dumpLinks, getLink } from './encode.ts'
-import { linuxDefinition } from './kinds/index.ts'
+import { linuxDefinition, linuxLinkOf, linuxPort } from './kinds/index.ts'
+import { isVxlan6 } from './kinds/vxlan.ts'
 import type { NetlinkMessage, NetlinkWriter } from './message.ts'
 import { dump, exhaust, type Requests } from './requests.ts'
-import {
-  fits,
-  gatewaySettings,
-  mplsInput,
-  networkSettings,
-  portSettings,
-  type Setting,
-  vrfSettings,
-} from './sysctl.ts'
+import { fits, portSettingsOf, type Setting } from './sysctl.ts'
 
 /** Conditions of links outside of the links themselves. */
 export interface Surroundings {
@@ -125,7 +116,8 @@ export class Links {
     if (isTableEntry(entry)) return linuxDefinition(entry.kind).settingsFor?.(entry) ?? []
     const link = this.lookUp(entry.device)
     if (link === undefined) return []
-    return entry.kind === 'vrf-port' ? portSettingsOf(link) : settingsOf(link)
+    const ofPort = isPortEntry(entry) ? linuxPort(entry.kind).settingsOf : undefined
+    return ofPort?.(link) ?? settingsOf(link)
   }
 
   /** All present interfaces, or those of one master. */
@@ -196,7 +188,7 @@ export class Links {
   }
 
   private isTuned(link: RawLink): boolean {
-    if (link.generatesAddresses && isInNetwork(link)) return false
+    if (link.generatesAddresses && linuxLinkOf(link.kind)?.isInNetwork) return false
     return fits(settingsOf(link)) && (link.kind !== 'vrf' || this.surroundings.areRulesDone())
   }
 
@@ -258,24 +250,7 @@ export class Links {
   }
 }
 
-/** Whether it is a VXLAN device over IPv6. */
-export function isVxlan6({ kind, local }: Pick<Link, 'kind' | 'local'>): boolean {
-  return kind === 'vxlan' && local !== null && !isIpv4(local)
-}
-
-/** The settings that a port of a VRF needs. */
-export function portSettingsOf(link: Pick<Link, 'name' | 'owned'>) {
-  return isOwned(link) ? gatewaySettings(link.name) : portSettings(link.name)
-}
-
 /** The settings that an owned link needs. */
-export function settingsOf({ name, kind }: Pick<Link, 'name' | 'kind'>) {
-  if (kind === 'vrf') return vrfSettings(name)
-  if (isInNetwork({ kind })) return networkSettings(name)
-  return isTunnel({ kind }) ? mplsInput(name) : []
-}
-
-/** Whether an owned link is of a kind that receives frames of VMs, and needs no address for itself. */
-export function isInNetwork({ kind }: Pick<Link, 'kind'>): boolean {
-  return kind === 'bridge' || kind === 'vxlan'
+function settingsOf({ name, kind }: Pick<Link, 'name' | 'kind'>): readonly Setting[] {
+  return linuxLinkOf(kind)?.settingsOf?.(name) ?? []
 }

@@ -1,13 +1,15 @@
 import { randomInt } from 'node:crypto'
 import { isOwned, type Link } from '../driver.ts'
 import { kernelKind, type LinkEntry } from '../kinds/index.ts'
+import { isExternal } from '../kinds/link-step.ts'
 import { type Refusal, type Refused, shared } from '../refusal.ts'
 import { removeBagpipeMacs } from './bagpipe-macs.ts'
+import { removeBagpipeRoutes, removeBagpipeRules } from './bagpipe-vrfs.ts'
 import { ENODEV } from './constants.ts'
 import { deleteGroup, deleteLink, setGroup } from './encode.ts'
 import type { BridgeIsolation } from './isolation.ts'
 import { lookRoutes } from './kinds/dump.ts'
-import { linuxDefinition } from './kinds/index.ts'
+import { linuxDefinition, linuxLink } from './kinds/index.ts'
 import type { Links } from './links.ts'
 import type { Multipath } from './multipath.ts'
 import type { Requests } from './requests.ts'
@@ -67,21 +69,25 @@ export class LinkRemover {
 
   /** The preconditions for the removal of an owned link. */
   private prepare(entry: LinkEntry, link: Link): Refusal | null {
-    const ports = entry.kind === 'bridge' && entry.given ? this.links.all(link.index) : []
+    const ports = isExternal(entry) ? this.links.all(link.index) : []
     if (ports.length > 0) {
       const names = ports.map(({ name }) => name)
       return shared(entry.device, names)
     }
     if (link.table !== null) this.clearTable(link)
+    if (link.table !== null && link.alias === null) {
+      removeBagpipeRoutes(link.table, this.requests)
+      removeBagpipeRules(link.name, this.requests)
+    }
     const bridge = link.outdated && link.master !== null ? this.links.lookUp(link.master) : undefined
     if (bridge !== undefined)
       for (const port of this.links.all(bridge.index)) removeBagpipeMacs(port, this.requests)
     return null
   }
 
-  /** An external bridge stays, as it was before chanter used it. */
+  /** An external link stays, as it was before chanter used it. */
   private leave(entry: LinkEntry, link: Link): null {
-    if (entry.kind === 'bridge') this.isolation.release(link)
+    linuxLink(entry.kind).leave?.(link, this.isolation)
     return null
   }
 

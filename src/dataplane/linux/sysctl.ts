@@ -1,4 +1,5 @@
 import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs'
+import { isOwned, type Link } from '../driver.ts'
 import type { HeldSetting } from '../model.ts'
 import { noMpls, type Refusal, settingRefused } from '../refusal.ts'
 
@@ -88,7 +89,7 @@ export function flushIpv6(device: string): void {
 }
 
 /** The settings of a port of a VRF, to be the gateway of its VMs and to answer for all others. */
-export function portSettings(device: string): readonly Setting[] {
+function portSettings(device: string): readonly Setting[] {
   return [
     { path: `ipv4/conf/${device}/forwarding`, value: 1 },
     { path: `ipv4/conf/${device}/proxy_arp`, value: 1 },
@@ -102,7 +103,7 @@ export function portSettings(device: string): readonly Setting[] {
 }
 
 /** The settings of an owned device as a port of a VRF: it is the gateway, possibly one among others of the same address, and answers for no other address. */
-export function gatewaySettings(device: string): readonly Setting[] {
+function gatewaySettings(device: string): readonly Setting[] {
   return [
     { path: `ipv4/conf/${device}/forwarding`, value: 1 },
     { path: `ipv4/conf/${device}/proxy_arp`, value: 0 },
@@ -112,6 +113,11 @@ export function gatewaySettings(device: string): readonly Setting[] {
     { path: `ipv6/conf/${device}/forwarding`, value: 1 },
     { path: `ipv6/conf/${device}/proxy_ndp`, value: 0 },
   ]
+}
+
+/** The settings that a port of a VRF needs. */
+export function portSettingsOf(link: Pick<Link, 'name' | 'owned'>): readonly Setting[] {
+  return isOwned(link) ? gatewaySettings(link.name) : portSettings(link.name)
 }
 
 /** Loose instead of strict: a VRF's packets may return by another path than they came (RFC 3704 §2.4). */

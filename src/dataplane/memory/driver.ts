@@ -13,15 +13,19 @@ import {
 import {
   type DeviceEntry,
   isPortEntry,
+  isTableEntry,
   type LinkEntry,
+  linkDefinition,
+  masterOf,
   type PortEntry,
-  same,
+  portDefinition,
   type TableEntry,
 } from '../kinds/index.ts'
-import { isPlaced, linkStep } from '../kinds/link-step.ts'
-import type { Entry, HeldSetting, Isolation, NextHop, Port } from '../model.ts'
+import { isExternal, isPlaced, linkStep } from '../kinds/link-step.ts'
+import type { Entry, HeldSetting, Isolation, NextHop } from '../model.ts'
 import { elsewhere, notOwned, type Refusal, RefusalError, type Refused, shared } from '../refusal.ts'
-import { floodKey, MemoryKernel, remoteMacsOf } from './kernel.ts'
+import { MemoryKernel } from './kernel.ts'
+import { remoteMacsOf } from './kinds.ts'
 
 const CHUNK = 256
 const NO_FRAMES: Counters = { received: 0, multicast: 0, promiscuous: false }
@@ -70,48 +74,13 @@ export class MemoryDriver implements Driver {
 
   /** Whether the kernel holds exactly this entry; of a remote MAC both halves, of a link the adjustable options too. */
   holds(entry: Entry): boolean {
+    if (isTableEntry(entry)) return this.kernel.holds(entry)
     const link = this.kernel.links.get(entry.device)
     if (link === undefined) return false
-    switch (entry.kind) {
-      case 'bridge':
-        return (
-          link.kind === 'bridge' &&
-          ((entry.given && !isOwned(link)) || (link.alias === entry.alias && link.up))
-        )
-      case 'vxlan':
-        return (
-          link.alias === entry.alias &&
-          isUpInPlace(link) &&
-          link.vni === entry.vni &&
-          link.local === entry.local &&
-          link.port === entry.port &&
-          (entry.mtu === null || link.mtu === entry.mtu)
-        )
-      case 'vrf':
-      case 'tunnel':
-      case 'veth':
-        return linkStep(entry, link).do === 'nothing' && isUpInPlace(link)
-      case 'port':
-      case 'vrf-port':
-        return isPlaced(entry, link)
-      case 'local-mac':
-        return this.kernel.fdbAt(entry.device, entry.mac)?.marked === true
-      case 'remote-mac': {
-        const held = link.remote.get(entry.mac)?.entry
-        const isInBridge = link.master === null || this.kernel.fdbAt(entry.device, entry.mac) !== undefined
-        return isInBridge && held?.dst === entry.dst && held.vni === entry.vni
-      }
-      case 'flood':
-        return link.floods.has(floodKey(entry))
-      case 'neighbour': {
-        const held = link.neighbours.get(entry.ip)?.entry
-        return held !== undefined && same(held, entry)
-      }
-      default: {
-        const held = this.kernel.ip.get(entry)
-        return held !== undefined && same(held, entry)
-      }
-    }
+    if (isPortEntry(entry)) return isPlaced(entry, link)
+    // a link that is to be enslaved is down until then
+    const mayBeDown = !isOwned(link) || (link.master === null && !linkDefinition(entry.kind).isBridge)
+    return linkStep(entry, link).do === 'nothing' && (link.up || mayBeDown)
   }
 
   watch(listener: ChangeListener): void {
@@ -289,8 +258,7 @@ export class MemoryDriver implements Driver {
   }
 
   private setEntry(entry: TableEntry): void {
-    const link = this.link(entry.device)
-    if (this.pretend !== null && entry.kind === 'local-mac' && link?.master === null) return
+    this.link(entry.device)
     if ('hops' in entry) for (const hop of entry.hops) this.link(hop.device)
     this.kernel.setEntry(entry, true)
   }
@@ -305,7 +273,7 @@ export class MemoryDriver implements Driver {
     const link = this.kernel.links.get(entry.device)
     if (link === undefined || !isOwned(link)) return
     const ports = [...this.kernel.links.values()].filter(({ master }) => master === entry.device)
-    if (entry.kind === 'bridge' && entry.given && ports.length > 0)
+    if (isExternal(entry) && ports.length > 0)
       throw new RefusalError(
         shared(
           entry.device,
@@ -317,31 +285,20 @@ export class MemoryDriver implements Driver {
   }
 
   private setPort(entry: PortEntry): void {
-    if (entry.kind === 'port') return this.setBridgePort(entry)
-    this.link(entry.device)
-    this.kernel.setVrfPort(entry)
-  }
-
-  private setBridgePort(entry: Port): void {
+    const wanted = masterOf(entry)
     const master = this.link(entry.device)?.master ?? null
-    if (entry.given && master !== null && master !== entry.bridge)
+    if (isShared(entry) && master !== null && master !== wanted)
       throw new RefusalError(elsewhere(entry.device, master))
-    if (this.pretend !== null && this.link(entry.bridge)?.kind === null) {
-      this.kernel.changeLink(entry.bridge, { kind: 'bridge' })
-    }
+    if (this.pretend !== null && this.link(wanted)?.kind === null)
+      this.kernel.changeLink(wanted, { kind: portDefinition(entry.kind).masterKind })
     this.kernel.setPort(entry)
   }
 
   private removePort(entry: PortEntry): void {
-    if (entry.kind === 'port') this.removeBridgePort(entry)
-    else if (this.kernel.links.get(entry.device)?.master === entry.vrf) this.kernel.release(entry.device)
-  }
-
-  private removeBridgePort({ device, bridge, given }: Port): void {
-    const master = this.kernel.links.get(bridge)
-    if (this.kernel.links.get(device)?.master !== bridge) return
-    if (given && master !== undefined && !isOwned(master)) return
-    this.kernel.release(device)
+    const master = this.kernel.links.get(masterOf(entry))
+    if (master === undefined || this.kernel.links.get(entry.device)?.master !== master.name) return
+    if (isShared(entry) && !isOwned(master)) return
+    this.kernel.release(entry.device)
   }
 
   private isRouted({ master, table }: Link): boolean {
@@ -355,7 +312,7 @@ export class MemoryDriver implements Driver {
   }
 }
 
-/** A link that is not enslaved yet is down. */
-function isUpInPlace({ up, master }: Link): boolean {
-  return up || master === null
+/** Whether another program may have enslaved it. */
+function isShared(entry: PortEntry): boolean {
+  return 'given' in entry && entry.given
 }

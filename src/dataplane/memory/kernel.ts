@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import { ANY_IPV4, type InterfaceAddress, type Ip } from '../../values/address.ts'
+import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
 import {
   type ChangeListener,
@@ -9,12 +9,22 @@ import {
   type Link,
   type ObservedEntry,
 } from '../driver.ts'
-import { kernelKind, type LinkEntry, type TableEntry } from '../kinds/index.ts'
-import type { Flood, LocalMac, Neighbour, NextHop, Port, RemoteMac, Veth, VrfPort } from '../model.ts'
-import { kernelRefusal, missing, ownAddress, RefusalError, taken, unbridged, unrouted } from '../refusal.ts'
-import { MemoryIp } from './ip.ts'
+import {
+  kernelKind,
+  type LinkEntry,
+  linkDefinition,
+  masterOf,
+  type PortEntry,
+  portDefinition,
+  same,
+  type TableEntry,
+} from '../kinds/index.ts'
+import type { Flood, LocalMac, Neighbour, NextHop, RemoteMac } from '../model.ts'
+import { kernelRefusal, missing, ownAddress, RefusalError, taken, unbridged } from '../refusal.ts'
+import { type IpTableEntry, MemoryIp } from './ip.ts'
+import { memoryKind, partOf } from './kinds.ts'
 
-type Held<E> = Map<Mac | string, { readonly entry: E; readonly marked: boolean }>
+export type Held<E> = Map<Mac | string, { readonly entry: E; readonly marked: boolean }>
 
 /** An interface with its kernel state. */
 export interface MemoryLink extends Link {
@@ -167,37 +177,27 @@ export class MemoryKernel {
   setLink(entry: LinkEntry): void {
     if (!this.links.has(entry.device)) this.createLink(entry)
     const mtu = 'mtu' in entry && entry.mtu !== null ? { mtu: entry.mtu } : {}
-    const mac = entry.kind === 'veth' ? { mac: entry.mac } : {}
-    const local = entry.kind === 'vxlan' ? { local: entry.local } : {}
-    this.changeLink(entry.device, { alias: entry.alias, tuned: true, ...mtu, ...mac, ...local })
+    const traits = linkDefinition(entry.kind).traits?.(entry)
+    this.changeLink(entry.device, { ...traits, alias: entry.alias, tuned: true, ...mtu })
   }
 
-  setPort({ device, bridge, given, learning, neighSuppress }: Port): void {
-    this.need(device)
-    if (this.need(bridge).kind !== 'bridge')
-      throw new RefusalError(kernelRefusal(constants.errno.EINVAL, `${bridge} is no bridge`))
-    this.move(device, bridge)
-    if (!given) this.changeLink(device, { learning, neighSuppress })
-  }
-
-  setVrfPort({ device, vrf }: VrfPort): void {
-    this.need(device)
-    if (this.need(vrf).kind !== 'vrf') throw new RefusalError(unrouted(vrf))
-    this.move(device, vrf)
-    this.changeLink(device, { routing: true })
+  /** Enslaves a device; it is up when it has come into a bridge or VRF, unless it is an owned one. */
+  setPort(entry: PortEntry): void {
+    const { masterKind, notMaster, traits } = portDefinition(entry.kind)
+    const master = masterOf(entry)
+    const before = this.need(entry.device)
+    if (this.need(master).kind !== masterKind)
+      throw new RefusalError(
+        notMaster?.(master) ?? kernelRefusal(constants.errno.EINVAL, `${master} is no ${masterKind}`),
+      )
+    this.enslave(entry.device, master)
+    const isUp = before.up || (before.master !== master && !isOwned(before))
+    this.changeLink(entry.device, { ...traits(entry), up: isUp })
   }
 
   setUp(device: string): void {
     this.need(device)
     this.changeLink(device, { up: true })
-  }
-
-  /** An external device is up when it has come into a bridge or VRF. */
-  private move(device: string, master: string): void {
-    const before = this.need(device)
-    if (before.master === master) return
-    this.enslave(device, master)
-    if (!isOwned(before)) this.changeLink(device, { up: true })
   }
 
   /** A port that leaves its bridge or VRF is down, unless it is an owned device. */
@@ -207,43 +207,29 @@ export class MemoryKernel {
   }
 
   setEntry(entry: TableEntry, marked: boolean): void {
-    switch (entry.kind) {
-      case 'local-mac':
-        return this.bridge(entry, marked)
-      case 'remote-mac': {
-        const { remote, master } = this.need(entry.device)
-        if (master !== null) this.bridge({ kind: 'local-mac', device: entry.device, mac: entry.mac }, marked)
-        // Linux does not let an entry of a user take the mark
-        return this.hold(remote, entry.mac, entry, marked && remote.get(entry.mac)?.marked !== false)
-      }
-      case 'flood':
-        return this.hold(this.need(entry.device).floods, floodKey(entry), entry, marked)
-      case 'neighbour':
-        return this.hold(this.need(entry.device).neighbours, entry.ip, entry, marked)
-      default: {
-        this.need(entry.device)
-        const refusal = this.ip.set(entry, marked)
-        if (refusal !== null) throw new RefusalError(refusal)
-      }
-    }
+    const link = this.need(entry.device)
+    const kind = memoryKind(entry.kind)
+    if (kind !== undefined) return kind.set(entry, marked, link, this)
+    const refusal = this.ip.set(entry as IpTableEntry, marked)
+    if (refusal !== null) throw new RefusalError(refusal)
   }
 
   removeEntry(entry: TableEntry): void {
     const link = this.links.get(entry.device)
     if (link === undefined) return
-    switch (entry.kind) {
-      case 'local-mac':
-        return this.unbridge(entry.device, entry.mac)
-      case 'remote-mac':
-        this.unbridge(entry.device, entry.mac)
-        return this.drop(link.remote, entry.mac)
-      case 'flood':
-        return this.drop(link.floods, floodKey(entry))
-      case 'neighbour':
-        return this.drop(link.neighbours, entry.ip)
-      default:
-        return this.ip.remove(entry)
-    }
+    const kind = memoryKind(entry.kind)
+    if (kind === undefined) this.ip.remove(entry as IpTableEntry)
+    else kind.remove(entry, link, this)
+  }
+
+  /** Whether exactly this entry is held; of a remote MAC both halves. */
+  holds(entry: TableEntry): boolean {
+    const link = this.links.get(entry.device)
+    if (link === undefined) return false
+    const kind = memoryKind(entry.kind)
+    if (kind !== undefined) return kind.holds(entry, link, this)
+    const held = this.ip.get(entry as IpTableEntry)
+    return held !== undefined && same(held, entry)
   }
 
   /** The bridge's entry for a MAC, where it is behind `device`. */
@@ -262,33 +248,28 @@ export class MemoryKernel {
   }
 
   private createLink(entry: LinkEntry): void {
-    if (entry.kind === 'veth') return this.addVeth(entry)
-    if (entry.kind !== 'vxlan') {
-      const none = { local: null, remote: null, table: null, encapsulation: null }
-      const { local, remote, table, encapsulation } = { ...none, ...entry }
-      this.addLink(entry.device, { kind: kernelKind(entry), local, peer: remote, table, encapsulation })
-      return
-    }
-    const { vni, local, port } = entry
-    for (const other of this.links.values()) {
-      if (other.vni === vni && other.port === port) {
+    const { traits, otherEnd } = linkDefinition(entry.kind)
+    const kind = kernelKind(entry)
+    const its = traits?.(entry) ?? {}
+    for (const other of this.links.values())
+      if (its.vni != null && other.vni === its.vni && other.port === its.port)
         throw new RefusalError(
           kernelRefusal(constants.errno.EEXIST, 'A VXLAN device with the specified VNI already exists'),
         )
-      }
-    }
-    this.addLink(entry.device, { kind: 'vxlan', vni, local, port })
+    const end = otherEnd?.(entry)
+    if (end !== undefined) this.addOtherEnd(entry, end)
+    this.addLink(entry.device, { kind, ...its })
   }
 
-  private addVeth({ device, peer, alias }: Veth): void {
-    const before = this.links.get(peer)
-    if (before !== undefined && !isOwned(before)) throw new RefusalError(taken(peer))
-    this.deleteLink(peer)
-    this.addLink(device, { kind: 'veth', pair: peer, alias })
-    this.addLink(peer, { kind: 'veth', pair: device, alias })
+  private addOtherEnd(entry: LinkEntry, end: string): void {
+    const before = this.links.get(end)
+    if (before !== undefined && !isOwned(before)) throw new RefusalError(taken(end))
+    this.deleteLink(end)
+    this.addLink(end, { kind: kernelKind(entry), pair: entry.device, alias: entry.alias })
   }
 
-  private bridge(entry: LocalMac, marked: boolean): void {
+  /** Has the bridge of its device hold a MAC there. */
+  bridge(entry: LocalMac, marked: boolean): void {
     const { master } = this.need(entry.device)
     if (master === null) throw new RefusalError(unbridged(entry.device))
     const own = marked ? this.ownAddressIn(master, entry.mac) : null
@@ -300,7 +281,7 @@ export class MemoryKernel {
     this.notify((listener) => listener.fdbChanged(master, this.bridgedAs({ entry, marked }), true))
   }
 
-  private unbridge(device: string, mac: Mac): void {
+  unbridge(device: string, mac: Mac): void {
     const master = this.links.get(device)?.master
     const held = this.fdbAt(device, mac)
     if (!master || held === undefined) return
@@ -315,13 +296,13 @@ export class MemoryKernel {
     return { ...partOf(device, mac, marked), ...(!marked && { isStuck: true }) }
   }
 
-  private hold<E extends TableEntry>(held: Held<E>, key: Mac | string, entry: E, marked: boolean): void {
+  hold<E extends TableEntry>(held: Held<E>, key: Mac | string, entry: E, marked: boolean): void {
     held.set(key, { entry, marked })
     const isStuck = entry.kind === 'remote-mac' && !marked ? { isStuck: true } : {}
     this.notify((listener) => listener.entryChanged({ entry, marked, ...isStuck }, true))
   }
 
-  private drop<E extends TableEntry>(held: Held<E>, key: Mac | string): void {
+  drop<E extends TableEntry>(held: Held<E>, key: Mac | string): void {
     const observed: ObservedEntry | undefined = held.get(key)
     if (observed === undefined) return
     held.delete(key)
@@ -337,32 +318,4 @@ export class MemoryKernel {
   private changed(name: string): void {
     this.notify((listener) => listener.linkChanged(name))
   }
-}
-
-function partOf(device: string, mac: Mac, marked: boolean): ObservedEntry {
-  return { entry: { kind: 'remote-mac', device, mac, dst: ANY_IPV4, vni: 0 }, marked, isPartial: true }
-}
-
-/** Remote MACs as they are reported: one that its bridge does not have behind the device too is there in part. */
-export function* remoteMacsOf(
-  { name, master, remote }: MemoryLink,
-  bridged: ReadonlyMap<Mac, boolean>,
-): Generator<ObservedEntry, void> {
-  for (const { entry, marked } of remote.values()) {
-    const isBridged = bridged.get(entry.mac)
-    const isStuck = marked ? {} : { isStuck: true }
-    if (master === null || isBridged)
-      yield { entry: marked ? entry : { ...entry, drift: {} }, marked, ...isStuck }
-    else {
-      const part = marked ? partOf(name, entry.mac, true) : { entry, marked, isPartial: true }
-      yield { ...part, ...isStuck, ...(isBridged === false && { isStuck: true }) }
-    }
-  }
-  for (const [mac, marked] of bridged)
-    if (!remote.get(mac)?.marked && marked) yield partOf(name, mac, marked)
-    else if (!remote.has(mac)) yield { ...partOf(name, mac, marked), isStuck: true }
-}
-
-export function floodKey({ dst, vni }: { dst: Ip; vni: number }): string {
-  return `${dst}/${vni}`
 }

@@ -1,10 +1,14 @@
+import type { AdvertisedCapabilities, SessionCapabilities } from '../../api/looking-glass.ts'
 import { MAX_MESSAGE_LENGTH } from '../../bgp/constants.ts'
 import { familyName } from '../../bgp/family.ts'
 import { AddPathMode, type Capabilities } from '../../bgp/message/capability.ts'
 import type { Negotiated } from '../../bgp/session/negotiate.ts'
 
 /** The negotiated parameters of a session, and what each side advertised. */
-export function showCapabilities(negotiated: Negotiated, ours: Capabilities | undefined): unknown {
+export function showCapabilities(
+  negotiated: Negotiated,
+  ours: Capabilities | undefined,
+): SessionCapabilities {
   const { context, peer, families } = negotiated
   return {
     families: [...families].map(familyName),
@@ -25,7 +29,7 @@ function advertised({
   gracefulRestart,
   longLivedGracefulRestart,
   ...more
-}: Capabilities): unknown {
+}: Capabilities): AdvertisedCapabilities {
   return {
     families: families.map(familyName),
     add_path: addPath.map(({ family, mode }) => ({

@@ -2,15 +2,14 @@ import { INTERFACE_NAME } from '../../api/attachment.ts'
 import { RequestError } from '../../api/errors.ts'
 import type { Interface, PortSurvey } from '../../dataplane/model.ts'
 import { gatewayMac } from '../../ipvpn/irb.ts'
-import { isNestedWithin } from '../../values/json.ts'
 import { formatMac } from '../../values/mac.ts'
+import type { Drivers, Ranges } from '../config.ts'
 import type { Dataplanes } from '../dataplanes.ts'
 import type { VpnInstance } from '../instance.ts'
-import type { Drivers, Ranges } from '../instances.ts'
 import type { ResolvedRequest } from '../request.ts'
 import { type EvpnDevices, inUse } from './evpn-devices.ts'
 import { isInterfaceName, isOwnedName } from './names.ts'
-import type { Needs } from './needs.ts'
+import type { Ports } from './ports.ts'
 import type { Uplinks } from './uplinks.ts'
 
 /** The survey of a port; its uplinks are for this list. */
@@ -23,15 +22,13 @@ export interface AdmissionDependencies {
   readonly instances: ReadonlyMap<string, VpnInstance>
   readonly dataplanes: Dataplanes
   readonly drivers: Drivers
-  readonly needs: Needs
+  readonly ports: Pick<Ports, 'holderOf'>
   /** The addresses of the currently configured peers. */
   readonly uplinks: () => Uplinks
   readonly bridges: Pick<EvpnDevices, 'userOf'>
   readonly ranges: Ranges
 }
 
-/** Maximum nesting of JSON: deeper values help no reader, and some of them can be parsed but not be written again. */
-const MAX_NESTING = 100
 const EXPECTED = 'expected an Ethernet interface with a machine behind it, such as a tap or veth'
 
 /**
@@ -42,16 +39,16 @@ export class Admission {
   private readonly instances: ReadonlyMap<string, VpnInstance>
   private readonly dataplanes: Dataplanes
   private readonly drivers: Drivers
-  private readonly needs: Needs
+  private readonly ports: AdmissionDependencies['ports']
   private readonly uplinks: AdmissionDependencies['uplinks']
   private readonly bridges: AdmissionDependencies['bridges']
   private readonly ranges: Ranges
 
-  constructor({ instances, dataplanes, drivers, needs, uplinks, bridges, ranges }: AdmissionDependencies) {
+  constructor({ instances, dataplanes, drivers, ports, uplinks, bridges, ranges }: AdmissionDependencies) {
     this.instances = instances
     this.dataplanes = dataplanes
     this.drivers = drivers
-    this.needs = needs
+    this.ports = ports
     this.uplinks = uplinks
     this.bridges = bridges
     this.ranges = ranges
@@ -59,7 +56,6 @@ export class Admission {
 
   /** The request with the kernel's names of its interfaces, which may have alternative ones (altname). Throws `RequestError`. */
   async admit(request: ResolvedRequest): Promise<ResolvedRequest> {
-    checkDescriptions(request)
     const { port: name, mac, type } = request
     if (request.plug !== null) {
       await this.checkVeth(request)
@@ -142,7 +138,7 @@ export class Admission {
     found: PortSurvey,
   ): string | null {
     if (master === null || master === bridge || isOwnedName(master, this.ranges.vrfPrefix)) return null
-    const isHeld = this.needs.holderOf(name, instanceId) !== null
+    const isHeld = this.ports.holderOf(name, instanceId) !== null
     const stays = type === 'ipvpn' && direction === 'to-port' && isHeld
     if (stays || found.master?.owned) return null
     const or = type === 'evpn' && found.master?.kind === 'bridge' ? `, or name ${master} as linuxbr` : ''
@@ -219,10 +215,4 @@ function checkLinuxPort({ port, type, isOvsPort }: ResolvedRequest): void {
       'PARAMETER_INVALID',
       `local_port: ${JSON.stringify(port)} is no interface: expected ${INTERFACE_NAME}`,
     )
-}
-
-function checkDescriptions({ description, instanceDescription }: ResolvedRequest): void {
-  for (const [parameter, value] of Object.entries({ description, instance_description: instanceDescription }))
-    if (!isNestedWithin(value, MAX_NESTING))
-      throw new RequestError('PARAMETER_INVALID', `${parameter}: it is nested more than ${MAX_NESTING} times`)
 }

@@ -2,7 +2,7 @@ import { RequestError } from '../../api/errors.ts'
 import type { Dataplane, Interface } from '../../dataplane/model.ts'
 import { formatIp, isIpv4 } from '../../values/address.ts'
 import type { MacVrfDevices, VxlanOptions } from './mac-vrf.ts'
-import { bagpipeVxlanName, bridgeName, vxlanName } from './names.ts'
+import { bagpipeVxlanName, bridgeName, nameSuffix, vxlanName } from './names.ts'
 
 type Vtep = Pick<VxlanOptions, 'vxlanPort' | 'vtep'>
 
@@ -11,10 +11,22 @@ export class EvpnDevices {
   private readonly dataplane: Dataplane
   private readonly vtep: Vtep
   private readonly users = new Map<string, string>()
+  private readonly suffixes = new Set<string>()
 
   constructor(dataplane: Dataplane, vtep: Vtep) {
     this.dataplane = dataplane
     this.vtep = vtep
+  }
+
+  /** Takes the distinguishing part of the names of an instance's devices. */
+  takeSuffix(id: string): string {
+    const suffix = nameSuffix(id, (candidate) => this.isSuffixTaken(candidate))
+    this.suffixes.add(suffix)
+    return suffix
+  }
+
+  releaseSuffix(suffix: string): void {
+    this.suffixes.delete(suffix)
   }
 
   /**
@@ -69,12 +81,18 @@ export class EvpnDevices {
   }
 
   /** As `claim`, for an instance of an earlier daemon, of which two may share a bridge. */
-  reclaim({ bridge }: MacVrfDevices, instance: string): void {
+  reclaim({ bridge }: MacVrfDevices, suffix: string, instance: string): void {
+    this.suffixes.add(suffix)
     if (!this.users.has(bridge)) this.users.set(bridge, instance)
   }
 
-  release({ bridge }: MacVrfDevices, instance: string): void {
+  release({ bridge }: MacVrfDevices, suffix: string, instance: string): void {
+    this.suffixes.delete(suffix)
     if (this.users.get(bridge) === instance) this.users.delete(bridge)
+  }
+
+  private isSuffixTaken(suffix: string): boolean {
+    return this.suffixes.has(suffix) || this.users.has(bridgeName(suffix))
   }
 
   /** The VXLAN device with the name that bagpipe-bgp gives the instance's, if it left one that no instance has adopted. */

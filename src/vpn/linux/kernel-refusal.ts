@@ -25,7 +25,7 @@ async function conflict({ entry, status }: EntryStatus, dataplane: Dataplane): P
   if (status.code === 'KERNEL_EXISTS') {
     const other = others.find(({ vni }) => vni === entry.vni)
     if (other === undefined) return null
-    const text = `VXLAN device ${other.name} has VNI ${entry.vni} on UDP port ${entry.port} already: delete it, or attach with its bridge as linuxbr`
+    const text = `VXLAN device ${other.name} has VNI ${entry.vni} on UDP port ${entry.port} already: delete it (ip link delete ${other.name}), or attach with its bridge as linuxbr`
     return { code: 'VNI_CONFLICT', text }
   }
   if (status.code !== 'KERNEL_ADDRESS_IN_USE') return null

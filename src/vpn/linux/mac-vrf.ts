@@ -4,30 +4,14 @@ import type { VxlanTunnel } from '../../evpn/select.ts'
 import type { Ip } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
 import type { EvpnForwarding } from '../backend.ts'
+import type { VpnConfig } from '../config.ts'
+import type { EvpnState } from '../state.ts'
 
 /** The devices of one VPN instance on this node, owned or external. */
-export interface MacVrfDevices {
-  readonly bridge: string
-  /** The agent named the bridge: it may be external, and another program may have put the local ports into it. */
-  readonly givenBridge: boolean
-  readonly vxlan: string
-  /** The VXLAN device was found in the agent's bridge: it is external. */
-  readonly givenVxlan: boolean
-}
+export type MacVrfDevices = EvpnState['devices']
 
 /** The common options of all VXLAN devices. */
-export interface VxlanOptions {
-  /** Our VTEP address. */
-  readonly vtep: Ip
-  /** UDP destination port. */
-  readonly vxlanPort: number
-  /** Null: what the underlay has room for. */
-  readonly vxlanMtu: number | null
-  /** The interface with the VTEP address; null where none has it. */
-  readonly underlay: string | null
-  /** Whether the bridge answers ARP and ND for remote addresses. */
-  readonly neighSuppress: boolean
-}
+export type VxlanOptions = Pick<VpnConfig, 'vtep' | 'vxlanPort' | 'vxlanMtu' | 'underlay' | 'neighSuppress'>
 
 export interface LinuxMacVrfConfig {
   /** The distinguishing part of its devices' names. */
@@ -37,6 +21,7 @@ export interface LinuxMacVrfConfig {
   readonly alias: string
   readonly vni: number
   readonly vxlan: VxlanOptions
+  readonly free: () => void
 }
 
 /** A MAC-VRF as a bridge with a VXLAN device. */
@@ -68,6 +53,10 @@ export class LinuxMacVrf implements EvpnForwarding {
   get shown() {
     const { bridge, vxlan } = this.devices
     return { linux_bridge: bridge, vxlan_if: vxlan }
+  }
+
+  free(): void {
+    this.config.free()
   }
 
   /** Links and VXLAN port of the instance as a whole, wanted from the first endpoint to the last. */

@@ -1,8 +1,8 @@
 import type { EventSink } from '../../events/event.ts'
+import type { Drivers } from '../config.ts'
 import type { EvpnVpnInstance, VpnInstance } from '../instance.ts'
-import type { Drivers } from '../instances.ts'
 import type { AttachRequest, ResolvedRequest } from '../request.ts'
-import type { Needs } from './needs.ts'
+import type { Ports } from './ports.ts'
 
 /**
  * The Linux bridge agent of networking-bagpipe derives the EVPN instance of a port association from the id of its IP VPN; where that does not
@@ -13,7 +13,7 @@ const OF_PORT_ASSOCIATION = 'evpn_portassoc_'
 export interface PortSharingDependencies {
   /** As a live view. */
   readonly instances: ReadonlyMap<string, VpnInstance>
-  readonly needs: Pick<Needs, 'holderOf'>
+  readonly ports: Pick<Ports, 'holderOf'>
   readonly drivers: Drivers
   readonly events: EventSink
 }
@@ -21,13 +21,13 @@ export interface PortSharingDependencies {
 /** Decides how to attach a port that another instance has already: agents attach one to several, but Linux has one master. */
 export class PortSharing {
   private readonly instances: ReadonlyMap<string, VpnInstance>
-  private readonly needs: PortSharingDependencies['needs']
+  private readonly ports: PortSharingDependencies['ports']
   private readonly drivers: Drivers
   private readonly events: EventSink
 
-  constructor({ instances, needs, drivers, events }: PortSharingDependencies) {
+  constructor({ instances, ports, drivers, events }: PortSharingDependencies) {
     this.instances = instances
-    this.needs = needs
+    this.ports = ports
     this.drivers = drivers
     this.events = events
   }
@@ -61,7 +61,7 @@ export class PortSharing {
   confined(request: ResolvedRequest): ResolvedRequest {
     const { instanceId, type, port, plug, direction, mac, ip } = request
     if (type !== 'ipvpn' || plug !== null || direction !== 'both') return request
-    const holder = this.instances.get(this.needs.holderOf(port, instanceId) ?? '')
+    const holder = this.instances.get(this.ports.holderOf(port, instanceId) ?? '')
     if (holder?.type !== 'ipvpn') return request
     const isKnown = this.instances.get(instanceId)?.attachments.get(mac, ip?.ip ?? null) !== undefined
     if (!isKnown)

@@ -1,6 +1,6 @@
 import type { Uplink } from '../../dataplane/model.ts'
 import { formatIp, type Ip } from '../../values/address.ts'
-import type { VpnConfig } from '../instances.ts'
+import type { VpnConfig } from '../config.ts'
 
 interface Use {
   readonly uplink: Uplink

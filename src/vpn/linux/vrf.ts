@@ -25,15 +25,20 @@ export interface VrfTable {
   readonly table: number
 }
 
-export interface LinuxVrfConfig extends VrfTable, VethOwner {}
+export interface LinuxVrfConfig extends VrfTable, VethOwner {
+  readonly free: () => void
+}
 
 export type VrfEndpointEntry = Veth | VrfPort | PortAddress | FixedNeighbour | LabelRoute
+
+/** Most routes have one path: a list would double its memory. */
+type Paths = TransportPath | readonly TransportPath[]
 
 /** The entry of a prefix. */
 class LinuxRoute {
   entry: VrfRoute | null = null
   /** Paths to provider edges that it uses. */
-  held: readonly TransportPath[] = NO_PATHS
+  held: Paths = NO_PATHS
 
   get isWanted(): boolean {
     return this.entry !== null
@@ -70,6 +75,10 @@ export class LinuxVrf implements IpVpnForwarding {
     return { vrf_if: device, route_table: table }
   }
 
+  free(): void {
+    this.config.free()
+  }
+
   /** Entries of the VRF and of the transport, wanted from the first endpoint to the last. */
   instanceEntries(): Entry[] {
     return [...vrfEntries(this.config, this.config.alias), ...this.transport.entries()]
@@ -101,8 +110,8 @@ export class LinuxVrf implements IpVpnForwarding {
       if (known.entry !== null) this.dataplane.want(known.entry)
       else if (entry !== null) this.dataplane.unwant(entry)
     }
-    for (const path of held) this.transport.release(path)
-    return known.isWanted || known.held.length > 0 ? known : null
+    for (const path of all(held)) this.transport.release(path)
+    return known.isWanted || known.held !== NO_PATHS ? known : null
   }
 
   addProxy(device: string, ip: Ip): void {
@@ -184,10 +193,14 @@ function hopTo(device: string, via: Ip | null): Hop {
 
 const NO_PATHS: readonly never[] = []
 
-/** Most prefixes have one path; the list has no spare capacity. */
-function pathsOf(hops: readonly VrfHop[]): readonly TransportPath[] {
-  const paths = hops.flatMap((hop) => (hop !== 'discard' && 'path' in hop ? [hop.path] : []))
-  return paths.length === 0 ? NO_PATHS : paths.slice()
+function pathsOf(hops: readonly VrfHop[]): Paths {
+  const [first, ...more] = hops.flatMap((hop) => (hop !== 'discard' && 'path' in hop ? [hop.path] : []))
+  if (first === undefined) return NO_PATHS
+  return more.length === 0 ? first : [first, ...more]
+}
+
+function all(paths: Paths): readonly TransportPath[] {
+  return 'type' in paths ? [paths] : paths
 }
 
 /** A list without spare capacity. */

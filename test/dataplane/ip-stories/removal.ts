@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ownedObjects } from '../../../src/dataplane/engine/ownership.ts'
+import { ownedObjects } from '../../../src/dataplane/linux/ownership.ts'
 import * as e from '../ip-entries.ts'
 import { everything, type IpFixture, OURS, tables } from '../ip-fixture.ts'
 

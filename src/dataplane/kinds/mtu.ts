@@ -1,5 +1,5 @@
 import { type Ip, isIpv4 } from '../../values/address.ts'
-import type { MplsTunnel } from '../model.ts'
+import type { MplsTunnel } from './tunnel.ts'
 
 const IPV4 = 20
 const IPV6 = 40

@@ -1,0 +1,100 @@
+import type { Driver } from '../driver.ts'
+import { allAnswered, type Eventual, whenAnswered } from '../eventual.ts'
+import type { TableEntry } from '../kinds/index.ts'
+import type { Device } from './device.ts'
+import { DeviceDump } from './device-dump.ts'
+import type { Exceptions } from './exceptions.ts'
+import type { Sweep } from './sweep.ts'
+
+/** Devices whose dumps go on in one turn. */
+const DUMPS_A_TURN = 4
+
+export interface DumpsDependencies {
+  readonly driver: Driver
+  readonly exceptions: Exceptions
+  readonly sweep: Sweep
+  /** Called when the entries of a device are known. */
+  readonly over: (device: Device) => void
+  /** Called when they cannot be read. */
+  readonly failed: (device: Device, error: unknown) => void
+}
+
+/** The devices whose entries are being dumped, a few chunks a turn. */
+export class Dumps {
+  private readonly driver: Driver
+  private readonly exceptions: Exceptions
+  private readonly sweep: Sweep
+  private readonly over: (device: Device) => void
+  private readonly failed: (device: Device, error: unknown) => void
+  private readonly devices = new Set<Device>()
+
+  constructor({ driver, exceptions, sweep, over, failed }: DumpsDependencies) {
+    this.driver = driver
+    this.exceptions = exceptions
+    this.sweep = sweep
+    this.over = over
+    this.failed = failed
+  }
+
+  get hasWork(): boolean {
+    return this.devices.size > 0
+  }
+
+  has(device: Device): boolean {
+    return this.devices.has(device)
+  }
+
+  start(device: Device): void {
+    device.beginDump(new DeviceDump(device, this.driver.dump(device.name)))
+    this.devices.add(device)
+  }
+
+  /** The interface is gone. */
+  drop(device: Device): void {
+    this.devices.delete(device)
+  }
+
+  /** Reads the next chunks. */
+  advance(): Eventual<void> {
+    if (this.devices.size === 0) return undefined
+    const some = [...this.devices].slice(0, DUMPS_A_TURN)
+    return allAnswered(some.map((device) => this.continue(device)))
+  }
+
+  /** Entries that need this interface may be lost, whether or not dumps have read them. */
+  disrupted(name: string): void {
+    for (const { dump } of this.devices) dump?.disrupted.add(name)
+  }
+
+  /** Entries were removed: dumps that are under way may still show them. */
+  removed(entries: readonly TableEntry[], deviceOf: (name: string) => Device | undefined): void {
+    if (this.devices.size === 0) return
+    for (const entry of entries) deviceOf(entry.device)?.dump?.noteRemoved(entry)
+  }
+
+  private continue(device: Device): Eventual<void> {
+    const { dump } = device
+    if (dump === null) return void this.devices.delete(device)
+    const failed = (error: unknown) => this.failed(device, error)
+    try {
+      const answer = whenAnswered(dump.step(), (isOver) => {
+        this.devices.delete(device)
+        if (isOver) this.end(device, dump)
+        else this.devices.add(device)
+      })
+      return answer instanceof Promise ? answer.catch(failed) : answer
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
+  private end(device: Device, dump: DeviceDump): void {
+    dump.finish()
+    device.endDump()
+    this.sweep.dumped(device)
+    // the last observation may show only its earlier state
+    if (device.accepting) for (const name of dump.disrupted) device.requeueDependents(name)
+    this.exceptions.retryEntries(device.name)
+    this.over(device)
+  }
+}

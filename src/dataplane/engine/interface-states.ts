@@ -1,0 +1,67 @@
+import type { Clock } from '../../clock.ts'
+import type { Link } from '../driver.ts'
+import type { Device } from './device.ts'
+import type { Exceptions } from './exceptions.ts'
+
+export interface InterfaceStatesDependencies {
+  readonly clock: Clock
+  readonly exceptions: Exceptions
+  /** Called when an interface became owned, or is owned no more. */
+  readonly disowned: (device: Device) => void
+}
+
+/** What follows from changes of an interface itself: whether it is up, has a carrier, its MAC address, its ownership. */
+export class InterfaceStates {
+  private readonly clock: Clock
+  private readonly exceptions: Exceptions
+  private readonly disowned: (device: Device) => void
+  /** Which interfaces were up when last observed. */
+  private readonly up = new Set<string>()
+
+  constructor({ clock, exceptions, disowned }: InterfaceStatesDependencies) {
+    this.clock = clock
+    this.exceptions = exceptions
+    this.disowned = disowned
+  }
+
+  /** The interface went down, if only for a moment. */
+  down(name: string): void {
+    this.up.delete(name)
+  }
+
+  /** Retries entries that failed for want of an interface when that is up. */
+  handleUp(name: string, link: Link | undefined): void {
+    if (link?.up && !this.up.has(name)) this.exceptions.retryOn(name)
+    if (link?.up) this.up.add(name)
+    else this.up.delete(name)
+  }
+
+  /** The kernel reported a change of a device's interface. */
+  changed(device: Device, link: Link | undefined): void {
+    this.handleOutage(device, link)
+    if (link === undefined) return
+    // a new MAC address of an interface changes all its neighbours
+    if (device.setMac(link.mac)) this.exceptions.excuse(device.name)
+    this.handleOwner(device, link)
+  }
+
+  /** A device's link and port were set up. */
+  placed(device: Device, link: Link | undefined): void {
+    this.handleOutage(device, link)
+    if (link !== undefined) this.handleOwner(device, link)
+  }
+
+  /** External ports decide themselves whether they pass traffic; their status reports where they do not. */
+  private handleOutage(device: Device, link: Link | undefined): void {
+    const isOthers = device.port !== null && device.link === null && link !== undefined
+    const reason = !isOthers || link.carrier ? null : link.up ? 'no carrier' : 'down'
+    if (reason === null) device.setOutage(null)
+    else if (device.outage?.reason !== reason)
+      device.setOutage({ port: device.name, reason, since: device.outage?.since ?? this.clock.epoch() })
+  }
+
+  /** Entries of an external bridge are sticky, those of an owned one are not. */
+  private handleOwner(device: Device, { owned }: Link): void {
+    if (device.setOwned(owned)) this.disowned(device)
+  }
+}

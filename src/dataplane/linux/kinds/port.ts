@@ -1,0 +1,47 @@
+import { isOwned } from '../../driver.ts'
+import type { Port } from '../../model.ts'
+import { elsewhere, missing, type Refusal } from '../../refusal.ts'
+import { resetPortOptions, setForwarding, setPortOptions } from '../bridge-port.ts'
+import { setMaster, setUp } from '../encode.ts'
+import { firstOf } from '../requests.ts'
+import type { DeviceTools, LinuxPortDefinition } from './link-definition.ts'
+import { releasePort } from './release-port.ts'
+
+/** A port of a bridge. */
+export const port: LinuxPortDefinition<Port> = {
+  kind: 'port',
+  set(entry, tools) {
+    const { requests, links } = tools
+    const link = links.get(entry.device)
+    if (link === undefined) return missing(entry.device)
+    const bridge = links.get(entry.bridge)
+    if (bridge === undefined) return missing(entry.bridge)
+    if (entry.given && link.master !== null && link.master !== entry.bridge)
+      return elsewhere(entry.device, link.master)
+    const isMoved = link.master !== entry.bridge
+    if (isMoved) setMaster(requests, link.index, bridge.index)
+    const refusal = firstOf(requests.send())
+    // a refused device stays down
+    if (refusal !== null) return refusal
+    setPortOptions(requests, link.index, entry)
+    if (isMoved && !isOwned(link)) setUp(requests, link.index, true)
+    const blocked = firstOf(requests.send())
+    return blocked ?? (isMoved ? null : forward(link.name, tools))
+  },
+  remove({ device, bridge, given }, { requests, links }) {
+    const link = links.get(device)
+    if (link?.master !== bridge) return null
+    const master = given ? links.get(bridge) : undefined
+    if (master === undefined || isOwned(master)) return releasePort(link, { requests, links })
+    resetPortOptions(requests, link)
+    return firstOf(requests.send())
+  },
+}
+
+/** Opens a port whose state was changed. */
+function forward(device: string, { requests, links }: DeviceTools): Refusal | null {
+  const link = links.get(device)
+  if (link === undefined || link.forwarding) return null
+  setForwarding(requests, link)
+  return firstOf(requests.send())
+}

@@ -1,0 +1,123 @@
+import type { RequestError } from '../api/errors.ts'
+import { identity } from '../dataplane/kinds/index.ts'
+import type { Entry } from '../dataplane/model.ts'
+import { ensure } from '../values/map.ts'
+import type { Attachment } from './attachments.ts'
+import type { VpnBackend } from './backend.ts'
+import type { Dataplanes } from './dataplanes.ts'
+import type { VpnInstance } from './instance.ts'
+import type { PendingOperations } from './pending-operations.ts'
+
+export interface NeedsDependencies {
+  /** As a live view. */
+  readonly instances: ReadonlyMap<string, VpnInstance>
+  readonly backend: VpnBackend
+  readonly pending: PendingOperations
+  readonly dataplanes: Dataplanes
+}
+
+/** The entries of an attach, after they were tried. */
+export interface Programming {
+  /** Null where all of them are programmed. */
+  readonly refusal: RequestError | null
+  /** Removes the entries of the endpoint again. */
+  retract(): void
+  /** The entries belong to an attachment now, or were retracted. */
+  settled(): void
+}
+
+/** The entries that instances and their endpoints need. Several may need the same one: it is removed with the last of them. */
+export class Needs {
+  private readonly instances: ReadonlyMap<string, VpnInstance>
+  private readonly backend: VpnBackend
+  private readonly pending: PendingOperations
+  private readonly dataplanes: Dataplanes
+  /** The instances that need an entry for themselves, by the entry's identity. */
+  private readonly instanceUsers = new Map<string, Set<string>>()
+
+  constructor({ instances, backend, pending, dataplanes }: NeedsDependencies) {
+    this.instances = instances
+    this.backend = backend
+    this.pending = pending
+    this.dataplanes = dataplanes
+  }
+
+  /** Adds the instance and the entries that it needs. */
+  enter({ routing, forwarding }: VpnInstance): void {
+    for (const entry of forwarding.instanceEntries())
+      ensure(this.instanceUsers, identity(entry), () => new Set()).add(routing.config.id)
+  }
+
+  /** The entries that an endpoint needs before it is advertised. */
+  ofEndpoint(instance: VpnInstance, attachment: Attachment): Entry[] {
+    return this.backend.endpointEntries(instance, attachment)
+  }
+
+  /** Programs the instance and an endpoint, which was attached `before` or is new. */
+  async program(instance: VpnInstance, add: Attachment, before: Attachment | null): Promise<Programming> {
+    const own = this.ofEndpoint(instance, add)
+    const entries = [...instance.forwarding.instanceEntries(), ...own]
+    const [failure] = await this.pending.set(entries, this.present(instance, before))
+    const refusal =
+      failure === undefined
+        ? await this.backend.flawOf(instance)
+        : await this.backend.refusalOf(instance, add.port, failure)
+    return {
+      refusal,
+      retract: () => this.retract(instance, add, own),
+      settled: () => this.pending.settled(entries),
+    }
+  }
+
+  /** Wants the entries of a restored instance. */
+  restoreInstance({ forwarding }: VpnInstance): void {
+    for (const entry of forwarding.instanceEntries()) this.dataplanes.want(entry)
+  }
+
+  /** Wants the entries of a restored endpoint, which has its port. */
+  restoreEndpoint(instance: VpnInstance, attachment: Attachment): void {
+    this.backend.claimPort(instance, attachment)
+    for (const entry of this.ofEndpoint(instance, attachment)) this.dataplanes.want(entry)
+  }
+
+  /** Removes the entries of an endpoint; entries that others need stay. */
+  retract(
+    instance: VpnInstance,
+    { port, mac }: Pick<Attachment, 'port' | 'mac'>,
+    entries: readonly Entry[],
+  ): void {
+    const needed = new Map<string, Entry>()
+    const dataplane = this.dataplanes.of(instance.type)
+    const others = [...this.backend.settlePort(instance, port)]
+      .flatMap((id) => this.instances.get(id) ?? [])
+      .filter(({ type }) => this.dataplanes.of(type) === dataplane)
+    for (const other of new Set([instance, ...others])) {
+      const same = other === instance ? other.attachments.of(mac) : []
+      for (const attachment of new Set([...other.attachments.behind(port), ...same]))
+        for (const entry of this.ofEndpoint(other, attachment)) needed.set(identity(entry), entry)
+    }
+    this.pending.drop(entries.filter((entry) => !needed.has(identity(entry))))
+    for (const entry of entries) {
+      const other = needed.get(identity(entry))
+      if (other !== undefined) this.dataplanes.want(other)
+    }
+  }
+
+  /** Removes the entries of an ended instance, and `more`. */
+  retractInstance({ routing, forwarding }: VpnInstance, more: readonly Entry[]): void {
+    const own = forwarding.instanceEntries().filter((entry) => {
+      const users = this.instanceUsers.get(identity(entry))
+      users?.delete(routing.config.id)
+      if (users?.size === 0) this.instanceUsers.delete(identity(entry))
+      return !this.instanceUsers.has(identity(entry))
+    })
+    this.pending.drop([...more, ...own])
+  }
+
+  /** The entries of the instance, and of the endpoint if it was attached `before`. */
+  private present(instance: VpnInstance, before: Attachment | null): Entry[] {
+    if (!this.instances.has(instance.routing.config.id)) return []
+    const own = before === null ? [] : this.ofEndpoint(instance, before)
+    return [...instance.forwarding.instanceEntries(), ...own]
+  }
+}
