@@ -41,7 +41,13 @@ export interface ReflectorConfig {
   /** Files that hold keys. */
   readonly keyFiles: readonly string[]
   /** Where the looking glass listens; null for none. */
-  readonly api: { readonly host: string; readonly port: number; readonly token: string | null } | null
+  readonly api: {
+    readonly host: string
+    readonly port: number
+    readonly token: string | null
+    /** Without a token, clients on other machines are answered too. */
+    readonly unprotected: boolean
+  } | null
 }
 
 /** Every family with route targets, and that of memberships. */
@@ -84,7 +90,12 @@ export async function runReflector(
     vpns: null,
     reload: null,
     ping: newPing(),
-    access: { ...LOCAL_ACCESS, token: config.api?.token ?? null, hosts: [hostname()] },
+    access: {
+      ...LOCAL_ACCESS,
+      token: config.api?.token ?? null,
+      hosts: [hostname()],
+      unprotected: config.api?.unprotected ?? false,
+    },
     log: log.child({ part: 'rest' }),
     events,
     counters,

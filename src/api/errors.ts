@@ -38,6 +38,7 @@ export const ERRORS = {
   BODY_NOT_OBJECT: { status: 400, words: 'the body is no JSON object' },
   BODY_TOO_DEEP: { status: 400, words: 'the body is nested too deeply' },
   BODY_TOO_LARGE: { status: 413, words: 'the body is too large' },
+  CLIENT_REFUSED: { status: 403, words: 'the client is on another machine' },
   CONFIG_INVALID: { status: 409, words: 'the configuration cannot be used; nothing was changed' },
   NOT_READY: { status: 503, words: 'the daemon is not ready' },
   ENDPOINT_CONFLICT: { status: 400, words: 'the MAC or IP address is bound to another port or MAC address' },

@@ -85,7 +85,7 @@ export const reflector = command({
       holdTimeSeconds: integer('--hold-time', args['hold-time'], 3, 0xffff),
       keyFiles: [md5, token].flatMap((secret) => (secret === null ? [] : [secret.path])),
       md5Key: md5?.key ?? null,
-      api: api === null ? null : { ...api, token: token?.key ?? null },
+      api: api === null ? null : { ...api, token: token?.key ?? null, unprotected: args['api-unprotected'] },
     }
     const { runReflector } = await import('../reflector.ts')
     const logs = createLog(plainLog(args.debug, args['log-file'] ?? null))

@@ -10,7 +10,7 @@ export const API_OPTIONS = {
   host: option(
     orNone(host),
     API_HOST,
-    'Address on which the REST API listens; none: on `socket` alone. Any other than a loopback address needs `token_file`, `tls_client_ca_file` or `unprotected` (docs/security.md).',
+    'Address on which the REST API listens; none: on `socket` alone. On any other than a loopback address, clients on other machines are answered with `token_file`, `tls_client_ca_file` or `unprotected` alone (docs/security.md).',
     { aliases: ['api_host'] },
   ),
   port: option(port, API_PORT, 'Port on which the REST API listens.', { aliases: ['api_port'] }),
@@ -45,6 +45,6 @@ export const API_OPTIONS = {
   unprotected: option(
     oneOf('no', UNPROTECTED),
     'no',
-    `\`${UNPROTECTED}\`: \`host\` may be any address without a token or client certificates.`,
+    `\`${UNPROTECTED}\`: clients on other machines are answered without a token or client certificates.`,
   ),
 } as const

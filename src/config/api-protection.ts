@@ -6,32 +6,33 @@ type ApiOptions = Settings['API']
 
 /** An option of [API] that contradicts others, and what to write instead. */
 export interface ApiFault {
+  readonly severity: 'error' | 'warning'
   readonly code: 'wrong-value' | 'unprotected-api'
   readonly option: keyof ApiOptions
   readonly reason: string
 }
 
-/** Why a daemon must not start with these options; undefined where it may. */
+/** What is wrong with these options; undefined for nothing. */
 export function apiFault(API: ApiOptions): ApiFault | undefined {
   const { host, tls_cert_file: certificate, tls_key_file: key, tls_client_ca_file: clientCa } = API
   if (host === null && API.socket === null)
-    return { code: 'wrong-value', option: 'host', reason: 'without an address the API needs `socket`' }
+    return contradiction('host', 'without an address the API needs `socket`')
   if (certificate !== null && key === null)
-    return { code: 'wrong-value', option: 'tls_cert_file', reason: 'a certificate needs `tls_key_file`' }
-  if (certificate === null && key !== null)
-    return { code: 'wrong-value', option: 'tls_key_file', reason: 'TLS needs `tls_cert_file`' }
+    return contradiction('tls_cert_file', 'a certificate needs `tls_key_file`')
+  if (certificate === null && key !== null) return contradiction('tls_key_file', 'TLS needs `tls_cert_file`')
   if (certificate === null && clientCa !== null)
-    return {
-      code: 'wrong-value',
-      option: 'tls_client_ca_file',
-      reason: 'TLS needs `tls_cert_file` and `tls_key_file`',
-    }
+    return contradiction('tls_client_ca_file', 'TLS needs `tls_cert_file` and `tls_key_file`')
   if (isProtected(API)) return undefined
   return {
+    severity: 'warning',
     code: 'unprotected-api',
     option: 'host',
-    reason: `anyone who reaches this address could reconfigure the node. For the agents of this machine alone write host = 127.0.0.1; for others set token_file, or tls_client_ca_file with a certificate; to allow it to anyone write unprotected = ${UNPROTECTED}`,
+    reason: `clients on other machines are refused, since anyone could reconfigure the node. For the agents of this machine alone write host = 127.0.0.1; for others set token_file, or tls_client_ca_file with a certificate; to allow it to anyone write unprotected = ${UNPROTECTED}`,
   }
+}
+
+function contradiction(option: ApiFault['option'], reason: string): ApiFault {
+  return { severity: 'error', code: 'wrong-value', option, reason }
 }
 
 function isProtected({ host, token_file: token, tls_client_ca_file: clientCa, unprotected }: ApiOptions) {

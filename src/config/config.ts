@@ -132,6 +132,8 @@ function apiConfig(API: Settings['API']) {
     tls: certificate === null || key === null ? null : { certificate, key, clientCa: API.tls_client_ca_file },
     /** Further names in Host headers. */
     allowedHosts: API.allowed_hosts,
+    /** Without credentials, clients on other machines are answered too. */
+    unprotected: API.unprotected !== 'no',
   } as const
 }
 

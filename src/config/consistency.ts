@@ -54,10 +54,10 @@ function* unusableApi(
   const isComplete = Object.keys(API_OPTIONS).every((name) => name in API)
   const fault = isComplete ? apiFault(API as Settings['API']) : undefined
   if (fault === undefined) return
-  const { code, option, reason } = fault
+  const { severity, code, option, reason } = fault
   const value = given.get('API')?.get(option)?.value ?? null
   const message = `[API] ${option} = ${JSON.stringify(value)}: ${reason}`
-  yield finding('error', code, at('API', option), message, { section: 'API', option, value })
+  yield finding(severity, code, at('API', option), message, { section: 'API', option, value })
 }
 
 function* rotation({ draft: { DEFAULT } }: ReadValues, at: PositionOf): Iterable<ConfigFinding> {

@@ -26,7 +26,6 @@ export type FindingCode =
   | 'missing-option'
   | 'unused-section'
   | 'unreachable-peer'
-  /** The daemon must not start; all else can use the configuration. */
   | 'unprotected-api'
   | 'repeated'
   | 'deprecated'

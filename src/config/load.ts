@@ -24,7 +24,7 @@ export interface LoadedConfig {
 }
 
 export interface CheckedConfig {
-  /** Null where a finding is an error other than `unprotected-api`. */
+  /** Null where a finding is an error. */
   readonly config: Config | null
   /** In the order of files and lines. */
   readonly findings: readonly ConfigFinding[]
@@ -54,8 +54,7 @@ export function readOrigin({ sources, overrides }: ConfigOrigin): ConfigText {
 /** Turns what is written into a configuration. Throws ConfigError, with every error that it has. */
 export function interpret(text: ConfigText, interfaces?: Interfaces): LoadedConfig {
   const { config, findings, assignments } = checkConfig(text, interfaces)
-  const errors = messagesOf(findings, 'error')
-  if (config === null || errors.length > 0) throw new ConfigError(...errors)
+  if (config === null) throw new ConfigError(...messagesOf(findings, 'error'))
   return { config, warnings: config.warnings, notes: messagesOf(findings, 'note'), assignments }
 }
 
@@ -72,7 +71,8 @@ export function checkConfig(text: ConfigText, interfaces: Interfaces = networkIn
   ])
   const settings = shownSettings(known, located.given, values)
   const assignments = assignmentsOf(located.given)
-  if (findings.some(preventsUse)) return { config: null, findings, settings, assignments }
+  if (findings.some(({ severity }) => severity === 'error'))
+    return { config: null, findings, settings, assignments }
 
   const complete = values.draft as Settings
   const peers = peersOf(known, complete, values)
@@ -86,10 +86,6 @@ export function checkConfig(text: ConfigText, interfaces: Interfaces = networkIn
   )
   return { config, findings, settings, assignments }
 }
-
-/** Of a part that has to be right whatever it is used for. */
-const preventsUse = ({ severity, code }: ConfigFinding): boolean =>
-  severity === 'error' && code !== 'unprotected-api'
 
 /** By file and line; variables and arguments come last. */
 function inOrder({ files }: ConfigText, findings: readonly ConfigFinding[]): ConfigFinding[] {

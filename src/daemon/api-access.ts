@@ -5,10 +5,10 @@ import type { Config } from '../config/config.ts'
 import type { ApiAccess, ServerTls } from '../rest/access.ts'
 
 /** Reads the certificates. Throws where that fails; the message names the option. */
-export function accessOf({ host, token, tls, allowedHosts }: Config['api']): ApiAccess {
+export function accessOf({ host, token, tls, allowedHosts, unprotected }: Config['api']): ApiAccess {
   const own = hostname()
   const hosts = [own, own.split('.')[0] ?? own, ...(host === null ? [] : [host]), ...allowedHosts]
-  return { token: token?.key ?? null, hosts, tls: tls === null ? null : readTls(tls) }
+  return { token: token?.key ?? null, hosts, tls: tls === null ? null : readTls(tls), unprotected }
 }
 
 function readTls({ certificate, key, clientCa }: NonNullable<Config['api']['tls']>): ServerTls {

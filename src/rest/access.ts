@@ -13,6 +13,8 @@ export interface ApiAccess {
   readonly hosts: readonly string[]
   /** With it, clients that do not connect from a loopback address must use TLS. */
   readonly tls: ServerTls | null
+  /** Without a token and client certificates, clients on other machines are answered too. */
+  readonly unprotected: boolean
 }
 
 /** PEM texts. */
@@ -24,7 +26,7 @@ export interface ServerTls {
 }
 
 /** For an API on a loopback address, under no other name. */
-export const LOCAL_ACCESS: ApiAccess = { token: null, hosts: [], tls: null }
+export const LOCAL_ACCESS: ApiAccess = { token: null, hosts: [], tls: null, unprotected: false }
 
 type Check = (request: FastifyRequest) => RequestError | undefined
 
@@ -46,14 +48,25 @@ export function accessCheck(access: ApiAccess, isFile: (socket: Socket) => boole
         'the request comes from a page of another site: the API answers none',
       )
     if (isFile(socket) || hasCertificate(socket) || hasToken(authorization, access.token)) return undefined
-    if (needsCredentials(access) && !isLoopback(socket.remoteAddress ?? ''))
-      return new RequestError('UNAUTHORIZED', `expected ${credentialsOf(access)}`)
+    if (needsCredentials(access)) {
+      if (!isLoopback(socket.remoteAddress ?? ''))
+        return new RequestError('UNAUTHORIZED', `expected ${credentialsOf(access)}`)
+    } else if (!access.unprotected && !isOfThisMachine(socket))
+      return new RequestError(
+        'CLIENT_REFUSED',
+        'without credentials the API answers clients on this machine alone: set token_file or tls_client_ca_file in [API]',
+      )
     if (host === undefined || isAllowed(host, hosts)) return undefined
     return new RequestError(
       'HOST_REFUSED',
       `the Host header names ${JSON.stringify(host)}, which is no address or name of this node: name it in [API] allowed_hosts`,
     )
   }
+}
+
+/** An agent may name an address of the node, and then comes from it. */
+function isOfThisMachine({ remoteAddress = '', localAddress }: Socket): boolean {
+  return isLoopback(remoteAddress) || remoteAddress === localAddress
 }
 
 /** Browsers say so of every request that a page can send without asking first, whatever its type (Fetch §3.2). */

@@ -58,10 +58,12 @@ root_helper = sudo /usr/local/bin/neutron-rootwrap /etc/bagpipe-bgp/rootwrap.con
 `
 }
 
-test("devstack's default of BAGPIPE_SERVICE_HOST keeps the daemon from starting", () => {
-  expect(() => load({ host: '0.0.0.0' })).toThrow(
-    'For the agents of this machine alone write host = 127.0.0.1',
-  )
+test("devstack's default of BAGPIPE_SERVICE_HOST serves this machine, and a warning says so", () => {
+  const { config, warnings } = load({ host: '0.0.0.0' })
+  expect(config.api.host).toBe('0.0.0.0')
+  expect(warnings).toEqual([
+    expect.stringContaining('For the agents of this machine alone write host = 127.0.0.1'),
+  ])
 })
 
 const load = (conf: LocalConf) => interpret(parseIni(generated(conf), 'bgp.conf'), {})

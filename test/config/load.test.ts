@@ -48,6 +48,7 @@ describe('a small file', () => {
       token: null,
       tls: null,
       allowedHosts: [],
+      unprotected: false,
     })
     expect(config.evpn).toEqual({
       driver: 'dummy',

@@ -94,12 +94,28 @@ afterAll(() => {
   rmSync(directory, { recursive: true })
 })
 
-test('a daemon that anyone could use does not start, and says what to write', async () => {
-  const file = configuration('open.conf', { api_host: '0.0.0.0' })
-  const attempt = onNode(CHANTER, 'daemon', '--config-file', file)
-  await expect(attempt).rejects.toThrow(
-    /\[API\] host = "0\.0\.0\.0": anyone .* write host = 127\.0\.0\.1; for others set token_file, .* yes-anyone-may-reconfigure-this-node/,
+test('on any address and without credentials it answers its own machine alone, and says what to write', async () => {
+  const port = API_PORT + 1
+  const open = lab.start(
+    node.namespace,
+    'open',
+    CHANTER,
+    'daemon',
+    '--config-file',
+    configuration('open.conf', { api_host: '0.0.0.0', api_port: `${port}` }),
   )
+  const curl = (address: string) => onNode('curl', '-sS', `http://${address}:${port}/ping`)
+  await lab.eventually('the API answers', async () => ({ value: await curl('127.0.0.1') }))
+  expect(await curl(NODE)).toMatch(/^\d+$/)
+  const { status, body } = await request({ host: NODE, port }, '/ping')
+  expect([status, JSON.parse(body).error_code]).toEqual([403, 'CLIENT_REFUSED'])
+  const { problems } = JSON.parse(await onNode('curl', '-sS', `http://127.0.0.1:${port}/status`))
+  expect(problems).toContainEqual(
+    expect.stringMatching(
+      /\[API\] host = "0\.0\.0\.0": clients on other machines are refused, .* yes-anyone-may-reconfigure-this-node/,
+    ),
+  )
+  await open.stop()
 })
 
 describe('another machine', () => {

@@ -90,6 +90,22 @@ test.each([
   ])
 })
 
+test.each([
+  [false, 403, 'CLIENT_REFUSED'],
+  [true, 200, undefined],
+])(
+  'without credentials a client elsewhere is answered if anyone may be: %s',
+  async (unprotected, status, code) => {
+    api = testApi('linux', noReload, { ...LOCAL_ACCESS, unprotected })
+    const answer = await api.app.inject({
+      url: '/ping',
+      headers: { host: '10.77.0.13:8082' },
+      remoteAddress: ELSEWHERE,
+    })
+    expect([answer.statusCode, code && answer.json().error_code]).toEqual([status, code])
+  },
+)
+
 describe('with a token', () => {
   beforeEach(() => {
     api = testApi('linux', noReload, { ...LOCAL_ACCESS, token: TOKEN })

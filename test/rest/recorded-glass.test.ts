@@ -45,7 +45,6 @@ enable_rtc = True
 [API]
 host = 0.0.0.0
 port = 8082
-unprotected = yes-anyone-may-reconfigure-this-node
 [DATAPLANE_DRIVER_IPVPN]
 dataplane_driver = dummy
 [DATAPLANE_DRIVER_EVPN]
