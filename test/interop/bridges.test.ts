@@ -488,7 +488,7 @@ describe('bridges', () => {
       '\u00a0',
       'a%d',
       '..',
-      'a/b: c\n',
+      'a/b: c',
       '😀',
       long!,
       longer!,
