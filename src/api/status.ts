@@ -69,8 +69,8 @@ const services = z.strictObject({
   ),
   isolation,
   compared: z.strictObject({ at: epochMs, entries: count, faults: count }).nullable(),
-  leftovers: z.strictObject({
-    stale: count,
+  stale: z.strictObject({
+    entries: count,
     links: list(z.strictObject({ name: z.string(), alias: z.string().nullable() })),
   }),
   state_file: stateFile.nullable(),

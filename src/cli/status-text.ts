@@ -69,7 +69,7 @@ function* serviceFacts({
   without_ipv6 = [],
   isolation,
   compared,
-  leftovers,
+  stale,
   unconfirmed,
   state_file,
 }: StatusSummary): Iterable<[string, string]> {
@@ -103,12 +103,12 @@ function* serviceFacts({
     yield ['mtu', `VXLAN devices have ${mtu}, ${underlay} room for ${room}: larger packets are fragmented`]
   if (isolation !== undefined) yield ['isolation', isolationText(isolation)]
   if (compared !== undefined) yield ['compared', comparisonText(compared)]
-  if (leftovers !== undefined) {
-    const { stale, links } = leftovers
-    const kept =
-      stale > 0 ? [`${countText(stale, 'entry', 'entries')} kept until initial convergence is complete`] : []
-    const orphans = links.length > 0 ? [`stale links: ${links.map(({ name }) => name).join(', ')}`] : []
-    yield ['leftovers', [...kept, ...orphans].join('; ') || 'none']
+  if (stale !== undefined) {
+    const { entries: kept, links } = stale
+    const ofEntries =
+      kept > 0 ? [`${countText(kept, 'entry', 'entries')} kept until initial convergence is complete`] : []
+    const ofLinks = links.length > 0 ? [`links: ${links.map(({ name }) => name).join(', ')}`] : []
+    yield ['stale', [...ofEntries, ...ofLinks].join('; ') || 'none']
   }
   if (unconfirmed !== undefined) yield* unconfirmedFacts(unconfirmed)
   if (state_file === undefined) return

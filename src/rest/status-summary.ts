@@ -82,8 +82,8 @@ function servicesSummary({ vpns, stateFile }: ServiceViews, kernel: Kernel): Ser
     vanished: [...vanishedNodes({ vpns })],
     isolation: kernel.isolated,
     compared: kernel.compared,
-    leftovers: {
-      stale: kernel.staleCount,
+    stale: {
+      entries: kernel.staleCount,
       links: kernel.orphans.map(({ name, alias }) => ({ name, alias })),
     },
     state_file: stateFile?.() ?? null,

@@ -35,7 +35,7 @@ const WELL = {
   instances: { count: 1, endpoints: 3 },
   entries: { wanted: 60, programmed: 60, pending: 0, failed: 0, unremoved: 0 },
   compared: { at: SINCE, entries: 60, faults: 0 },
-  leftovers: { stale: 0, links: [] },
+  stale: { entries: 0, links: [] },
   state_file: { path: '/var/lib/chanter/state', written: SINCE, failure: null },
 }
 
@@ -60,7 +60,7 @@ const ILL = {
   routes: { ...WELL.routes, state: 'headless' },
   entries: { wanted: 60, programmed: 48, pending: 1, failed: 11, unremoved: 0 },
   compared: { at: SINCE, entries: 60, faults: 2 },
-  leftovers: { stale: 2, links: [{ name: 'evpn---old' }] },
+  stale: { entries: 2, links: [{ name: 'evpn---old' }] },
   state_file: { ...WELL.state_file, failure: { reason: 'ENOSPC', since: SINCE } },
 }
 
@@ -117,7 +117,7 @@ routes      complete since 2026-11-25 02:11:07; 1204 received, 4 ours
 networks    1, with 3 endpoints
 kernel      60 entries wanted: 60 programmed, 0 pending, 0 failed
 compared    60 entries with the kernel at 2026-11-25 02:11:07: all as wanted
-leftovers   none
+stale       none
 state file  /var/lib/chanter/state, written 2026-11-25 02:11:07
 
 PEER       AS     STATE        SINCE                ROUTES  WHY
@@ -139,7 +139,7 @@ routes      HEADLESS: no session, forwarding by stale routes since 2026-11-25 02
 networks    1, with 3 endpoints
 kernel      60 entries wanted: 48 programmed, 1 pending, 11 failed
 compared    60 entries with the kernel at 2026-11-25 02:11:07: 2 were not as wanted
-leftovers   2 entries kept until initial convergence is complete; stale links: evpn---old
+stale       2 entries kept until initial convergence is complete; links: evpn---old
 state file  NOT WRITABLE: /var/lib/chanter/state: ENOSPC
 
 PEER       AS     STATE  SINCE                ROUTES  WHY

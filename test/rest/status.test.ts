@@ -82,7 +82,7 @@ describe('GET /status', () => {
       instances: { count: 1, endpoints: 1 },
       entries: { wanted: 7, programmed: 7, pending: 0, failed: 0, pending_since: null, unremoved: 0 },
       compared: null,
-      leftovers: { stale: 0, links: [] },
+      stale: { entries: 0, links: [] },
       state_file: null,
     })
   })
@@ -325,18 +325,18 @@ describe('GET /status', () => {
     expect(await get('/status')).toMatchObject({
       problems: ['no session with any peer', 'stale links of chanter: evpn---old'],
       sessions: { established: 0, disabled: 1 },
-      leftovers: { links: [{ name: 'evpn---old', alias: 'chanter:old' }] },
+      stale: { links: [{ name: 'evpn---old', alias: 'chanter:old' }] },
     })
   })
 
   test('names links that bagpipe-bgp left, in the comparison too, until an instance has them', async () => {
     await settled()
     one.driver.kernel.addLink('vxlan--net2', { kind: 'vxlan', owned: true, outdated: true, vni: 200 })
-    const { problems, leftovers } = await get('/status')
+    const { problems, stale } = await get('/status')
     expect(problems).toContain(
       'links that bagpipe-bgp left and that still forward: vxlan--net2: attach the ports of their VPN instances again, or delete them (ip link delete vxlan--net2)',
     )
-    expect(leftovers).toMatchObject({ links: [{ name: 'vxlan--net2', alias: null }] })
+    expect(stale).toMatchObject({ links: [{ name: 'vxlan--net2', alias: null }] })
     const verified = await get('/status/verify', 'POST')
     expect(verified).toMatchObject({ extra: 1, faults: [{ fault: 'extra', entry: 'link vxlan--net2' }] })
   })
