@@ -65,7 +65,7 @@ export const strangeEntries: Fault = {
     const network = drawNetwork(world, node, random)
     const mark = random.pick([[], ['extern_learn']])
     const added = random.some(strangers(bridgeOf(network), vxlanOf(network)))
-    for (const words of added) await change(node, words, 'add', mark)
+    for (const words of added) await change(node, words, 'replace', mark)
     const isOurs = mark.length > 0
     return {
       what: `${added.map((words) => words.join(' ')).join(', ')} ${isOurs ? 'with our mark' : 'added, and removed'}`,
@@ -82,7 +82,12 @@ const strangers = (bridge: string, vxlan: string): string[][] => [
   ['ip', '192.168.10.99', 'lladdr', STRANGE_MAC, 'dev', bridge, 'nud', 'noarp'],
 ]
 
-async function change(node: ChaosNode, [program, ...words]: string[], how: 'add' | 'del', mark: string[]) {
+async function change(
+  node: ChaosNode,
+  [program, ...words]: string[],
+  how: 'replace' | 'del',
+  mark: string[],
+) {
   if (program === 'bridge') {
     await node.bridge('fdb', how, ...words, ...mark)
   } else await node.ip('neighbour', how, ...words, ...mark)
@@ -92,7 +97,7 @@ async function forEach<T>(items: readonly T[], act: (item: T) => Promise<void>):
   for (const item of items) await act(item)
 }
 
-/** The agent may have detached the last VM of the network meanwhile. */
+/** The agent may have detached the last VM of the network meanwhile, or the same fault may have ended twice. */
 function isGone({ message }: Error): void {
-  if (!/Cannot find device|No such device/.test(message)) throw new Error(message)
+  if (!/Cannot find device|No such device|No such file or directory/.test(message)) throw new Error(message)
 }
