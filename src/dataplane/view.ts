@@ -17,8 +17,11 @@ import type {
   Verification,
 } from './model.ts'
 
-/** Items of a list returned at once; other work gets its turn before the next. */
-const SLICE = 500
+/**
+ * Items of a list returned at once; other work gets its turn before the next. Few, since each of many readers holds a slice, and what they hold
+ * makes each garbage collection longer.
+ */
+const SLICE = 200
 
 /** A summary of the forwarding loop. */
 export interface DataplaneSummary {

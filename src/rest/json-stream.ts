@@ -58,12 +58,12 @@ async function* textOf(value: unknown, isGone: () => boolean): AsyncGenerator<st
 }
 
 function* pieces(value: unknown): Pieces {
-  if (value instanceof Promise) yield* pieces(yield value)
+  if (!isLazy(value)) yield JSON.stringify(value) ?? 'null'
+  else if (value instanceof Promise) yield* pieces(yield value)
   else if (value instanceof LazyObject) yield* objectOf(value.members())
   else if (isSliced(value)) yield* slicesOf(value)
   else if (isIterable(value)) yield* listOf(value)
-  else if (isPlainObject(value) && isLazy(value)) yield* objectOf(Object.entries(value))
-  else yield JSON.stringify(value) ?? 'null'
+  else yield* objectOf(Object.entries(value as object))
 }
 
 function* slicesOf(slices: AsyncIterable<Iterable<unknown>>): Pieces {
@@ -93,8 +93,10 @@ function* itemsOf(items: Iterable<unknown>, isFirst: boolean): Generator<string 
       yield ''
       continue
     }
-    yield separator
-    yield* pieces(item)
+    if (isLazy(item)) {
+      yield separator
+      yield* pieces(item)
+    } else yield separator + (JSON.stringify(item) ?? 'null')
     separator = ','
   }
   return separator === '['
@@ -118,7 +120,9 @@ function* objectOf(members: Iterable<readonly [string, unknown] | undefined>): P
 function isLazy(value: unknown): boolean {
   if (value instanceof Promise || value instanceof LazyObject || isSliced(value) || isIterable(value))
     return true
-  return isPlainObject(value) && Object.values(value).some(isLazy)
+  if (!isPlainObject(value)) return false
+  for (const name in value) if (isLazy(value[name])) return true
+  return false
 }
 
 function isIterable(value: unknown): value is Iterable<unknown> {

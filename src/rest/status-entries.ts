@@ -29,7 +29,7 @@ export async function* statusEntries(
       (kind === null || entry.kind === kind) &&
       only?.has(entry.device) !== false
     if (!isAskedFor) return undefined
-    return { ...showItem(item, wanted, dataplane), instances: owners.get(entry.device) ?? [] }
+    return Object.assign(showItem(item, wanted, dataplane), { instances: owners.get(entry.device) ?? [] })
   }
   for await (const { items, wanted } of candidates(dataplane, state, only))
     yield shown(items, (item) => show(item, wanted(item)))
@@ -82,7 +82,7 @@ export function showItem(
 
 /** The fields of an entry. */
 function showEntry(entry: Entry): EntryFields {
-  return { ...formatEntry(entry), device: entry.device } as unknown as EntryFields
+  return formatEntry(entry) as unknown as EntryFields
 }
 
 export function showVerification(

@@ -156,7 +156,7 @@ export class Statuses {
       const state = tableState(device)
       for (const table of device.tables.values()) {
         const waiting = table.pending()
-        queues.set(table, waiting)
+        if (waiting.size > 0) queues.set(table, waiting)
         const queued = state === 'programmed' ? waiting.size : 0
         tally[state] += table.size - queued
         tally.pending += queued

@@ -10,6 +10,9 @@ import { Queue } from './queue.ts'
 /** Entries compared before other work gets its turn. */
 const SLICE = 1000
 
+/** The queued entries of a table that has none; most tables have none, and each is asked for every `/status`. */
+const NONE = { size: 0, has: () => false }
+
 /** A position in a table's queue, to learn when everything before it was tried. */
 export interface Mark {
   readonly position: number
@@ -314,9 +317,11 @@ export class Table<E extends TableEntry, K extends Key, V> {
 
   /** The entries queued to be set or being set, for frequent lookups. */
   pending(): { readonly size: number; has(entry: E): boolean } {
+    const sent = this.inFlight.of('set')
+    if (this.sets.length === 0 && sent.size === 0) return NONE
     const keys = new Set<K>()
     for (const entry of this.sets.waiting()) if (this.wants(entry)) keys.add(this.layout.key(entry))
-    for (const key of this.inFlight.of('set')) if (this.wanted.has(key)) keys.add(key)
+    for (const key of sent) if (this.wanted.has(key)) keys.add(key)
     return { size: keys.size, has: (entry) => keys.has(this.layout.key(entry)) }
   }
 

@@ -79,7 +79,7 @@ export function list<T>({ what, format, parse }: Field<T>): Field<readonly T[]> 
 export function record<T extends object>(what: string, fields: Fields<T>): Field<T> {
   return {
     what,
-    format: (value) => formatFields(fields, value),
+    format: (value) => formatFields(fields, value, {}),
     parse(raw) {
       const read = parseFields(fields, raw)
       return 'value' in read ? read.value : undefined
@@ -98,13 +98,19 @@ export function optional<T>(field: Field<T>): Field<T> {
 
 export type Parsed<T> = { readonly value: T } | { readonly field: string; readonly expected: string }
 
-export function formatFields<T extends object>(fields: Fields<T>, value: T): Record<string, unknown> {
-  const shown: Record<string, unknown> = {}
-  for (const [field, { format }] of entriesOf(fields)) {
+/** Adds the fields to `shown`. */
+export function formatFields<T extends object, S extends object>(
+  fields: Fields<T>,
+  value: T,
+  shown: S,
+): S & Record<string, unknown> {
+  const formats: Readonly<Record<string, Field<T[keyof T]>>> = fields
+  const all: Record<string, unknown> = shown as Record<string, unknown>
+  for (const field in formats) {
     const own = value[field as keyof T]
-    if (own !== undefined) shown[field] = format(own)
+    if (own !== undefined) all[field] = formats[field]!.format(own)
   }
-  return shown
+  return shown as S & Record<string, unknown>
 }
 
 /** Passes over fields that it does not know. */

@@ -152,7 +152,7 @@ export function observedPort(link: Link): PortEntry | null {
 /** The entry in JSON, field by field, as the API shows it and the state file keeps it. */
 export function formatEntry(entry: Entry): Readonly<Record<string, unknown>> & { readonly kind: Kind } {
   const { fields } = definitionOf(entry.kind) as Definition<Entry>
-  return { kind: entry.kind, ...formatFields<Entry>(fields, entry) }
+  return formatFields(fields, entry, { kind: entry.kind })
 }
 
 /** The reverse of `formatEntry`; of an entry that cannot be read, the field and what was expected there. */
