@@ -7,7 +7,8 @@ import type {
   Protection,
   TcpEndpoint,
 } from './session/transport.ts'
-import type { SpeakerConfig, SpeakerEnvironment } from './speaker.ts'
+import type { SpeakerEnvironment } from './speaker.ts'
+import type { SpeakerConfig } from './speaker-config.ts'
 
 /** Where a speaker accepts sessions that peers open. */
 export class Listeners {
