@@ -35,7 +35,7 @@ export interface Daemon {
   /** Its state in a few words. */
   status(): string
   /** Ends the sessions with a Cease and everything else with them; the kernel's forwarding stays. */
-  stop(): Promise<void>
+  close(): Promise<void>
   /** Reads the configuration again; absent where there is none. */
   reload?(): Promise<unknown>
 }
@@ -113,7 +113,7 @@ export async function runDaemon(
     alive: () => forwarding.view.counts(),
     status: () => `${speaker.sessionCounts}, ${vpns.instances.size} VPN instances`,
     reload: () => reloader.reload({ dryRun: false }),
-    async stop() {
+    async close() {
       stopGivingBack()
       speaker.stop('chanter is stopping')
       await forwarding.stop()

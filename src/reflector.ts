@@ -128,7 +128,7 @@ export async function runReflector(
   return {
     alive: async () => {},
     status: () => speaker.sessionCounts,
-    async stop() {
+    async close() {
       stopGivingBack()
       speaker.stop('the reflector is stopping')
       await rest.close()

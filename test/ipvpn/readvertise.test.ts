@@ -480,7 +480,7 @@ test('routes and endpoints, however many, are advertised and withdrawn in slices
   expect(largestStep()).toBeLessThanOrEqual(1000)
   expect(advertised()).toBe(endpoints + endpoints * prefixes)
 
-  instance.routing.stop()
+  instance.routing.close()
   expect(largestStep()).toBeLessThanOrEqual(1000)
   expect(advertised()).toBe(0)
 })

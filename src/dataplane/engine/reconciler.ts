@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
+import type { Closable } from '../../values/closable.ts'
 import type { Driver } from '../driver.ts'
 import type { Eventual } from '../eventual.ts'
 import type { DataplaneQueries } from '../kernel-queries.ts'
@@ -136,13 +137,9 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     this.turns.stop()
     this.resync.stop()
     this.storms.stop()
-    this.verifier.stop()
-    this.exceptions.stop()
-    this.underlay.stop()
-    this.nodeAddresses.stop()
-    this.overruns.stop()
-    this.drift.stop()
-    this.waiters.stop()
+    const { verifier, exceptions, underlay, nodeAddresses, overruns, drift, waiters } = this
+    const parts: Closable[] = [verifier, exceptions, underlay, nodeAddresses, overruns, drift, waiters]
+    for (const part of parts) part.close()
   }
 
   /** Milliseconds between comparisons of the kernel with the desired state; 0: never. */
