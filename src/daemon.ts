@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { Speaker } from './bgp/speaker.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { exposed } from './config/key-file.ts'
@@ -6,9 +7,9 @@ import type { LoadedConfig } from './config/load.ts'
 import { accessOf } from './daemon/api-access.ts'
 import { type NodeForwarding, openForwarding } from './daemon/forwarding.ts'
 import { logLacks } from './daemon/privileges.ts'
-import { openRecording } from './daemon/recording.ts'
+import { type InputRecording, openRecording } from './daemon/recording.ts'
 import { Reloader } from './daemon/reload.ts'
-import { keepState, openState } from './daemon/saved-state.ts'
+import { type KeptState, keepState, openState } from './daemon/saved-state.ts'
 import { disablePeers, newSpeaker } from './daemon/speaker.ts'
 import { daemonViews } from './daemon/views.ts'
 import { vpnConfigOf } from './daemon/vpn-config.ts'
@@ -22,6 +23,7 @@ import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
 import { formatIp } from './values/address.ts'
 import { VERSION } from './version.ts'
+import type { VpnConfig } from './vpn/config.ts'
 import { formerWork } from './vpn/linux/former-work.ts'
 import { VpnService } from './vpn/service.ts'
 import type { Keep, StateChange } from './vpn/state.ts'
@@ -35,7 +37,7 @@ export interface Daemon {
   /** Its state in a few words. */
   status(): string
   /** Ends the sessions with a Cease and everything else with them; the kernel's forwarding stays. */
-  stop(): Promise<void>
+  close(): Promise<void>
   /** Reads the configuration again; absent where there is none. */
   reload?(): Promise<unknown>
 }
@@ -68,23 +70,8 @@ export async function runDaemon(
   const lock = await lockMachine(config, log)
   const recording = openRecording(record, events)
   const kept = openState(config, events, fresh)
-  const { state, former } = kept
-  const forwarding = openForwarding(config, events, formerWork(state))
-  const environment = {
-    clock,
-    random: recording.random,
-    transport: recording.transport(tcpTransport),
-    events,
-  }
-  const speaker = newSpeaker(config, state, environment, () => forwarding.complete())
-  const vpnConfig = vpnConfigOf(config, log)
-  recording.begin({ chanter: VERSION, speaker: speaker.config, vpn: vpnConfig, state, former })
-
-  const changes = (): Iterable<StateChange> => vpns.changes()
-  const keep: Keep = keepState(kept, () => forwarding.programs(), changes)
-  const vpns = new VpnService(vpnConfig, speaker, forwarding.dataplanes(recording.dataplane), events, keep)
-  if (state !== null) await vpns.restore(state)
-  if (former !== null) vpns.recall(former)
+  const core = await openCore(config, logs, kept, recording)
+  const { forwarding, speaker, vpnConfig, vpns, keep } = core
 
   const { mobility } = vpnConfig
   const reloader = new Reloader({ loaded, load, speaker, forwarding, mobility, logs, events, recording })
@@ -113,7 +100,7 @@ export async function runDaemon(
     alive: () => forwarding.view.counts(),
     status: () => `${speaker.sessionCounts}, ${vpns.instances.size} VPN instances`,
     reload: () => reloader.reload({ dryRun: false }),
-    async stop() {
+    async close() {
       stopGivingBack()
       speaker.stop('chanter is stopping')
       await forwarding.stop()
@@ -123,6 +110,43 @@ export async function runDaemon(
       lock?.release()
     },
   }
+}
+
+/** BGP, VPN instances and forwarding, not started yet. */
+interface Core {
+  readonly forwarding: NodeForwarding
+  readonly speaker: Speaker
+  readonly vpnConfig: VpnConfig
+  readonly vpns: VpnService
+  /** Saves what has changed. */
+  readonly keep: Keep
+}
+
+/** Makes the core, and restores what an earlier process kept. */
+async function openCore(
+  config: Config,
+  { log, events }: Logs,
+  kept: KeptState,
+  recording: InputRecording,
+): Promise<Core> {
+  const { state, former } = kept
+  const forwarding = openForwarding(config, events, formerWork(state))
+  const environment = {
+    clock: systemClock,
+    random: recording.random,
+    transport: recording.transport(tcpTransport),
+    events,
+  }
+  const speaker = newSpeaker(config, state, environment, () => forwarding.complete())
+  const vpnConfig = vpnConfigOf(config, log)
+  recording.begin({ chanter: VERSION, speaker: speaker.config, vpn: vpnConfig, state, former })
+
+  const changes = (): Iterable<StateChange> => vpns.changes()
+  const keep: Keep = keepState(kept, () => forwarding.programs(), changes)
+  const vpns = new VpnService(vpnConfig, speaker, forwarding.dataplanes(recording.dataplane), events, keep)
+  if (state !== null) await vpns.restore(state)
+  if (former !== null) vpns.recall(former)
+  return { forwarding, speaker, vpnConfig, vpns, keep }
 }
 
 /** One daemon programs a kernel, and keeps a state; a stopping one is waited for. */

@@ -10,14 +10,16 @@ import {
 } from './bgp/family.ts'
 import type { Prefix } from './bgp/nlri/prefix.ts'
 import { PEER_DEFAULTS } from './bgp/session/peer-config.ts'
-import { SPEAKER_DEFAULTS, Speaker } from './bgp/speaker.ts'
-import { systemClock } from './clock.ts'
+import { Speaker } from './bgp/speaker.ts'
+import { SPEAKER_DEFAULTS, type SpeakerConfig } from './bgp/speaker-config.ts'
+import { type Clock, systemClock } from './clock.ts'
 import { exposed } from './config/key-file.ts'
 import type { Daemon } from './daemon.ts'
 import { giveBackMemory } from './linux/memory.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logs } from './log.ts'
-import { LOCAL_ACCESS } from './rest/access.ts'
+import { type ApiAccess, LOCAL_ACCESS } from './rest/access.ts'
+import type { Views } from './rest/looking-glass/index.ts'
 import { EventCounters } from './rest/metrics/event-counters.ts'
 import { newPing } from './rest/ping.ts'
 import { restServer } from './rest/server.ts'
@@ -54,67 +56,23 @@ export interface ReflectorConfig {
 const FAMILIES: readonly Family[] = [VPNV4, VPNV6, EVPN, FLOWSPEC_VPNV4, FLOWSPEC_VPNV6, ROUTE_TARGET]
 
 /** A standalone route reflector: no VPN services, no kernel (RFC 4456). Throws when a part cannot start. */
-export async function runReflector(
-  config: ReflectorConfig,
-  { log, events, output, recent }: Logs,
-): Promise<Daemon> {
+export async function runReflector(config: ReflectorConfig, logs: Logs): Promise<Daemon> {
+  const { log, events } = logs
   const clock = systemClock
-  const started = clock.now()
   const counters = new EventCounters()
   events.read(counters.read)
   for (const exposure of exposed(config.keyFiles)) log.warn(exposure)
-  const common = {
-    ...PEER_DEFAULTS,
-    as: config.as,
-    families: FAMILIES,
-    holdTimeSeconds: config.holdTimeSeconds,
-    md5Key: config.md5Key,
-  }
-  const template = { ...common, reflectorClient: true }
-  const speaker = new Speaker(
-    {
-      ...SPEAKER_DEFAULTS,
-      as: config.as,
-      identifier: config.identifier,
-      localAddress: config.identifier,
-      listenAddress: config.listenAddress,
-      listenPort: config.listenPort,
-      clusterId: config.clusterId,
-      peers: config.peers.map((address) => ({ ...common, address })),
-      dynamicPeers: config.clients.map((prefix) => ({ prefix, template, limit: config.clientLimit })),
-    },
-    { clock, random: Math.random, transport: tcpTransport, events },
-    () => {},
-  )
+  const environment = { clock, random: Math.random, transport: tcpTransport, events }
+  const speaker = new Speaker(speakerConfig(config), environment, () => {})
   const rest = restServer({
     vpns: null,
     reload: null,
     ping: newPing(),
-    access: {
-      ...LOCAL_ACCESS,
-      token: config.api?.token ?? null,
-      hosts: [hostname()],
-      unprotected: config.api?.unprotected ?? false,
-    },
+    access: accessOf(config),
     log: log.child({ part: 'rest' }),
     events,
     counters,
-    views: {
-      speaker,
-      services: null,
-      config: {
-        as: config.as,
-        identifier: formatIp(config.identifier),
-        cluster_id: formatIp(config.clusterId),
-      },
-      version: VERSION,
-      startTime: clock.epoch(),
-      now: () => clock.epoch(),
-      uptimeMs: () => clock.now() - started,
-      recentLog: (about) => recent.newestFirst(about),
-      logHealth: () => output.health(),
-      configProblems: () => exposed(config.keyFiles),
-    },
+    views: viewsOf(config, logs, speaker, clock),
   })
   if (config.api !== null) await rest.listen({ host: config.api.host, port: config.api.port })
   const reason = await speaker.start()
@@ -127,10 +85,53 @@ export async function runReflector(
   return {
     alive: async () => {},
     status: () => speaker.sessionCounts,
-    async stop() {
+    async close() {
       stopGivingBack()
       speaker.stop('the reflector is stopping')
       await rest.close()
     },
+  }
+}
+
+function speakerConfig({ as, identifier, peers, clients, ...config }: ReflectorConfig): SpeakerConfig {
+  const { listenAddress, listenPort, clusterId, clientLimit: limit, holdTimeSeconds, md5Key } = config
+  const common = { ...PEER_DEFAULTS, as, families: FAMILIES, holdTimeSeconds, md5Key }
+  const template = { ...common, reflectorClient: true }
+  return {
+    ...SPEAKER_DEFAULTS,
+    as,
+    identifier,
+    localAddress: identifier,
+    listenAddress,
+    listenPort,
+    clusterId,
+    peers: peers.map((address) => ({ ...common, address })),
+    dynamicPeers: clients.map((prefix) => ({ prefix, template, limit })),
+  }
+}
+
+function accessOf({ api }: ReflectorConfig): ApiAccess {
+  const { token, unprotected } = api ?? { token: null, unprotected: false }
+  return { ...LOCAL_ACCESS, token, hosts: [hostname()], unprotected }
+}
+
+function viewsOf(
+  { as, identifier, clusterId, keyFiles }: ReflectorConfig,
+  { output, recent }: Logs,
+  speaker: Speaker,
+  clock: Clock,
+): Views {
+  const started = clock.now()
+  return {
+    speaker,
+    services: null,
+    config: { as, identifier: formatIp(identifier), cluster_id: formatIp(clusterId) },
+    version: VERSION,
+    startTime: clock.epoch(),
+    now: () => clock.epoch(),
+    uptimeMs: () => clock.now() - started,
+    recentLog: (about) => recent.newestFirst(about),
+    logHealth: () => output.health(),
+    configProblems: () => exposed(keyFiles),
   }
 }

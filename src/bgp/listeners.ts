@@ -1,4 +1,5 @@
 import { formatIp, type Ip, isIpv4 } from '../values/address.ts'
+import type { Closable } from '../values/closable.ts'
 import type { PeerConfig } from './session/peer-config.ts'
 import type {
   Connection,
@@ -7,10 +8,11 @@ import type {
   Protection,
   TcpEndpoint,
 } from './session/transport.ts'
-import type { SpeakerConfig, SpeakerEnvironment } from './speaker.ts'
+import type { SpeakerEnvironment } from './speaker.ts'
+import type { SpeakerConfig } from './speaker-config.ts'
 
 /** Where a speaker accepts sessions that peers open. */
-export class Listeners {
+export class Listeners implements Closable {
   private readonly config: SpeakerConfig
   private readonly environment: SpeakerEnvironment
   private readonly accept: (connection: Connection) => ConnectionHandlers | null

@@ -45,7 +45,7 @@ export async function untilSignal(logs: Logs, start: () => Promise<Daemon>): Pro
     stopping = true
     manager.stopping()
     log.info({ signal }, 'stopping')
-    await running.stop()
+    await running.close()
     log.info('stopped')
     await output.flush(FLUSH_MS)
     process.exit(0)

@@ -39,65 +39,10 @@ export function toConfig(
   return {
     /** Files that hold keys. */
     keyFiles,
-    bgp: {
-      localAddress: BGP.local_address,
-      identifier: BGP.router_id ?? BGP.local_address,
-      asNumber: BGP.my_as,
-      routeTargetConstraint: BGP.enable_rtc,
-      /** 0: peers are not asked to keep our routes. */
-      gracefulRestartSeconds: BGP.graceful_restart_time,
-      /** 0: routes are removed when there is no peer. */
-      headlessSeconds: BGP.headless_time,
-      /** 0: withdrawn routes are removed at once. */
-      vanishedSeconds: BGP.vanished_time,
-      reflector: BGP.reflector,
-      peers: BGP.peers.map((address) => ({
-        address,
-        ...peer(peers.settings.get(formatIp(address)), BGP),
-      })),
-      /** Prefixes of dynamic peers: an address in each, with its prefix length. */
-      dynamicPeers: BGP.reflector_clients.map((network) => ({
-        network,
-        ...peer(peers.settings.get(formatNetwork(network)), BGP),
-      })),
-      /** Prefixes of other nodes' VTEPs and provider edges; none: they may be anywhere. */
-      vtepNetworks: BGP.vtep_networks,
-      /** TCP port on which sessions are accepted; null when they are not. */
-      listenPort: BGP.listen ? BGP.listen_port : null,
-    },
+    bgp: bgpConfig(BGP, peers),
     api: apiConfig(API),
-    evpn: {
-      driver: evpn.dataplane_driver,
-      localAddress: evpn.dataplane_local_address ?? BGP.local_address,
-      /** UDP destination port. */
-      vxlanPort: evpn.vxlan_dst_port,
-      mobility: {
-        /** 0: never a duplicate. */
-        moves: evpn.mac_duplicate_moves,
-        windowSeconds: evpn.mac_duplicate_window,
-        /** 0: when it is detached. */
-        recoverySeconds: evpn.mac_duplicate_recovery,
-      },
-      /** Null: what the underlay has room for. */
-      vxlanMtu: evpn.vxlan_mtu,
-      neighSuppress: evpn.neigh_suppress,
-      requireIsolation: evpn.require_isolation,
-    },
-    ipvpn: {
-      driver: ipvpn.dataplane_driver,
-      localAddress: ipvpn.dataplane_local_address ?? BGP.local_address,
-      /** A dummy needs no interface of its own. */
-      transport: ipvpn.mpls_interface ?? { interface: 'lo' },
-      fromAnyone: ipvpn.tunnels_from_anyone,
-      /** Whether chanter may change the order of routing rules. */
-      managesRules: ipvpn.vrf_rules,
-      ranges: {
-        /** First and last. */
-        labels: ipvpn.label_range,
-        tables: ipvpn.table_range,
-        vrfPrefix: ipvpn.vrf_prefix,
-      },
-    },
+    evpn: evpnConfig(evpn, BGP),
+    ipvpn: ipvpnConfig(ipvpn, BGP),
     /** The types of VPN whose routes are asked of peers: beside a driver in the kernel, a dummy has to be named. */
     serves: {
       evpn: ipvpn.dataplane_driver !== 'linux' || named('DATAPLANE_DRIVER_EVPN'),
@@ -115,6 +60,73 @@ export function toConfig(
     effective: effective(shown, peers.sections),
     /** Mistakes that do not keep the daemon from starting, a sentence each. */
     warnings,
+  } as const
+}
+
+function bgpConfig(BGP: Settings['BGP'], peers: Peers) {
+  return {
+    localAddress: BGP.local_address,
+    identifier: BGP.router_id ?? BGP.local_address,
+    asNumber: BGP.my_as,
+    routeTargetConstraint: BGP.enable_rtc,
+    /** 0: peers are not asked to keep our routes. */
+    gracefulRestartSeconds: BGP.graceful_restart_time,
+    /** 0: routes are removed when there is no peer. */
+    headlessSeconds: BGP.headless_time,
+    /** 0: withdrawn routes are removed at once. */
+    vanishedSeconds: BGP.vanished_time,
+    reflector: BGP.reflector,
+    peers: BGP.peers.map((address) => ({
+      address,
+      ...peer(peers.settings.get(formatIp(address)), BGP),
+    })),
+    /** Prefixes of dynamic peers: an address in each, with its prefix length. */
+    dynamicPeers: BGP.reflector_clients.map((network) => ({
+      network,
+      ...peer(peers.settings.get(formatNetwork(network)), BGP),
+    })),
+    /** Prefixes of other nodes' VTEPs and provider edges; none: they may be anywhere. */
+    vtepNetworks: BGP.vtep_networks,
+    /** TCP port on which sessions are accepted; null when they are not. */
+    listenPort: BGP.listen ? BGP.listen_port : null,
+  } as const
+}
+
+function evpnConfig(evpn: Settings['DATAPLANE_DRIVER_EVPN'], BGP: Settings['BGP']) {
+  return {
+    driver: evpn.dataplane_driver,
+    localAddress: evpn.dataplane_local_address ?? BGP.local_address,
+    /** UDP destination port. */
+    vxlanPort: evpn.vxlan_dst_port,
+    mobility: {
+      /** 0: never a duplicate. */
+      moves: evpn.mac_duplicate_moves,
+      windowSeconds: evpn.mac_duplicate_window,
+      /** 0: when it is detached. */
+      recoverySeconds: evpn.mac_duplicate_recovery,
+    },
+    /** Null: what the underlay has room for. */
+    vxlanMtu: evpn.vxlan_mtu,
+    neighSuppress: evpn.neigh_suppress,
+    requireIsolation: evpn.require_isolation,
+  } as const
+}
+
+function ipvpnConfig(ipvpn: Settings['DATAPLANE_DRIVER_IPVPN'], BGP: Settings['BGP']) {
+  return {
+    driver: ipvpn.dataplane_driver,
+    localAddress: ipvpn.dataplane_local_address ?? BGP.local_address,
+    /** A dummy needs no interface of its own. */
+    transport: ipvpn.mpls_interface ?? { interface: 'lo' },
+    fromAnyone: ipvpn.tunnels_from_anyone,
+    /** Whether chanter may change the order of routing rules. */
+    managesRules: ipvpn.vrf_rules,
+    ranges: {
+      /** First and last. */
+      labels: ipvpn.label_range,
+      tables: ipvpn.table_range,
+      vrfPrefix: ipvpn.vrf_prefix,
+    },
   } as const
 }
 

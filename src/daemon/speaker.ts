@@ -1,13 +1,8 @@
 import { EVPN, type Family, ROUTE_TARGET, VPNV4, VPNV6 } from '../bgp/family.ts'
 import { maskPrefix } from '../bgp/nlri/prefix.ts'
 import type { PeerConfig } from '../bgp/session/peer-config.ts'
-import {
-  SPEAKER_DEFAULTS,
-  Speaker,
-  type SpeakerConfig,
-  type SpeakerEnvironment,
-  type SpeakerTimes,
-} from '../bgp/speaker.ts'
+import { Speaker, type SpeakerEnvironment } from '../bgp/speaker.ts'
+import { SPEAKER_DEFAULTS, type SpeakerConfig, type SpeakerTimes } from '../bgp/speaker-config.ts'
 import type { Config } from '../config/config.ts'
 import { formatIp } from '../values/address.ts'
 import { readvertises, type SavedState } from '../vpn/state.ts'

@@ -1,4 +1,5 @@
 import type { InterfaceAddress, Ip } from '../values/address.ts'
+import type { Closable } from '../values/closable.ts'
 import type { Mac } from '../values/mac.ts'
 import type { Eventual } from './eventual.ts'
 import type { KernelQueries } from './kernel-queries.ts'
@@ -103,7 +104,7 @@ export type DumpSteps = Generator<Eventual<readonly ObservedEntry[]>, void>
  * - When a change is answered, `link` shows its effect, and its notifications have been reported or are by `poll`.
  * - After a lost connection the driver reports an `overrun`.
  */
-export interface Driver extends KernelQueries {
+export interface Driver extends KernelQueries, Closable {
   /** Starts to report changes to `listener`. */
   watch(listener: ChangeListener): void
   /** Reports at once the changes that happened before the call. */
@@ -157,7 +158,6 @@ export interface Driver extends KernelQueries {
   sweep(): void
   /** Owned objects that no entry names. */
   otherOwned(): readonly OwnedObject[]
-  close(): void
 }
 
 /** A driver that answers every request at once. */

@@ -1,13 +1,13 @@
 import type { PersistentClock, TaskFaults } from '../clock.ts'
 import type { DriftSummary } from './engine/drift.ts'
 import type { Reconciler } from './engine/reconciler.ts'
+import type { NeededSetting } from './engine/settings.ts'
 import { identity, KINDS } from './kinds/index.ts'
 import type {
   Comparison,
   Counts,
   Entry,
   EntryStatus,
-  HeldSetting,
   Interface,
   Isolation,
   Kind,
@@ -79,7 +79,7 @@ export interface DataplaneView {
   /** The wanted entry of the identity of each of the entries. */
   find(entries: readonly Entry[]): Promise<readonly (EntryStatus | undefined)[]>
   /** Node settings that wanted entries need, each with the first entry that needs it. */
-  settings(): AsyncIterable<readonly { readonly setting: HeldSetting; readonly entry: Entry }[]>
+  settings(): AsyncIterable<readonly NeededSetting[]>
   /** Compares the whole kernel with its recorded state. */
   verify(): Promise<Verification>
   /** An entry in words. */
@@ -92,7 +92,7 @@ export interface DataplaneView {
 export interface Lists {
   entries(devices?: ReadonlySet<string>): Iterable<readonly EntryStatus[]>
   failures(): Iterable<readonly EntryStatus[]>
-  settings(): Iterable<readonly { readonly setting: HeldSetting; readonly entry: Entry }[]>
+  settings(): Iterable<readonly NeededSetting[]>
 }
 
 /** Queries that a forwarding loop in this thread answers at once. */

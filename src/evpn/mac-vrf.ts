@@ -5,6 +5,7 @@ import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Rd } from '../bgp/values/rd.ts'
 import type { Ip } from '../values/address.ts'
+import type { Closable } from '../values/closable.ts'
 import type { Mac } from '../values/mac.ts'
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import { Addresses } from './addresses.ts'
@@ -33,7 +34,7 @@ export interface MacVrfConfig {
 }
 
 /** One MAC-VRF: advertises its endpoints, and tells forwarding what the routes it imports mean. */
-export class MacVrf implements Importer<Route> {
+export class MacVrf implements Importer<Route>, Closable {
   readonly config: MacVrfConfig
   readonly source: Source
   readonly imports: Imports<Route>
@@ -111,7 +112,7 @@ export class MacVrf implements Importer<Route> {
   }
 
   /** Ends the instance: nothing advertised, nothing imported, nothing wanted for remote addresses. */
-  stop(): void {
+  close(): void {
     for (const endpoint of [...this.endpoints.values()]) this.removeEndpoint(endpoint)
     this.setGateways([])
     this.withdraw(multicastRoute(this.advertiser()))

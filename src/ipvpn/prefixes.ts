@@ -2,6 +2,7 @@ import { maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
 import type { AttributeSet } from '../bgp/rib/attribute-pool.ts'
 import { labelOf } from '../bgp/values/label.ts'
 import { type Ip, isIpv4 } from '../values/address.ts'
+import type { Closable } from '../values/closable.ts'
 import { ensure } from '../values/map.ts'
 import { type Addressed, hostPrefix, prefixesOf } from './advertise.ts'
 import type { IpEndpoint } from './endpoint.ts'
@@ -36,7 +37,7 @@ export interface ForwardedPrefix {
 }
 
 /** The prefixes of one VRF: each is behind local endpoints, or at the next hops of its best routes. */
-export class Prefixes {
+export class Prefixes implements Closable {
   private readonly edge: ProviderEdge
   private readonly forwarding: VrfForwarding
   private readonly endpoints: ReadonlyMap<string, IpEndpoint>
@@ -72,7 +73,7 @@ export class Prefixes {
   }
 
   /** From now on, no longer follows the paths to provider edges. */
-  stop(): void {
+  close(): void {
     for (const unlisten of this.unlisten) unlisten()
   }
 

@@ -5,6 +5,7 @@ import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import { ipv4Rd } from '../bgp/values/rd.ts'
 import type { Ip } from '../values/address.ts'
+import type { Closable } from '../values/closable.ts'
 import type { Mac } from '../values/mac.ts'
 import { ensure } from '../values/map.ts'
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
@@ -57,7 +58,7 @@ export interface Origin extends Pick<VrfAdvertiser, 'identifier' | 'tunnelType' 
  * their own; the VRF does not forward by them, unless its import targets match them as well. It advertises and
  * withdraws in slices.
  */
-export class Readvertisement implements Importer<VpnRoute> {
+export class Readvertisement implements Importer<VpnRoute>, Closable {
   readonly imports: Imports<VpnRoute>
   targets: ReadvertiseTargets | null = null
   private readonly speaker: Speaker
@@ -92,7 +93,7 @@ export class Readvertisement implements Importer<VpnRoute> {
   }
 
   /** Stops re-advertising. */
-  stop(): void {
+  close(): void {
     this.unlisten()
     this.set(null)
   }

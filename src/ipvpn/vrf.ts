@@ -6,6 +6,7 @@ import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Rd } from '../bgp/values/rd.ts'
 import type { Ip } from '../values/address.ts'
+import type { Closable } from '../values/closable.ts'
 import type { Mac } from '../values/mac.ts'
 import { type Addressed, endpointRoute, hostPrefix, isAddressed, type VpnAdvertisement } from './advertise.ts'
 import type { IpEndpoint } from './endpoint.ts'
@@ -30,7 +31,7 @@ export interface VrfConfig {
 const FAMILIES: readonly Family[] = [VPNV4, VPNV6]
 
 /** One VRF: advertises its endpoints, and tells forwarding what the routes it imports mean. */
-export class Vrf implements Importer<VpnRoute> {
+export class Vrf implements Importer<VpnRoute>, Closable {
   readonly config: VrfConfig
   readonly source: Source
   readonly imports: Imports<VpnRoute>
@@ -126,11 +127,11 @@ export class Vrf implements Importer<VpnRoute> {
   }
 
   /** Ends the instance: nothing advertised, nothing imported, nothing wanted for any address. */
-  stop(): void {
+  close(): void {
     for (const endpoint of [...this.endpoints.values()]) this.removeEndpoint(endpoint)
     this.imports.set(new Set())
-    this.readvertisement.stop()
-    this.prefixes.stop()
+    this.readvertisement.close()
+    this.prefixes.close()
   }
 
   accepts(route: Route): route is VpnRoute {

@@ -7,13 +7,14 @@ import type { MacVrf } from '../evpn/mac-vrf.ts'
 import { isReadvertising } from '../ipvpn/readvertise.ts'
 import type { Vrf } from '../ipvpn/vrf.ts'
 import type { Ip } from '../values/address.ts'
+import type { Closable } from '../values/closable.ts'
 import type { Attachment, Attachments } from './attachments.ts'
 import type { EvpnForwarding, IpVpnForwarding } from './backend.ts'
 import type { Fallback, ResolvedRequest } from './request.ts'
 import type { AttachmentState, InstanceState, Value } from './state.ts'
 
 /** An instance of either type as the service uses it. */
-export interface RoutingInstance {
+export interface RoutingInstance extends Closable {
   readonly config: { readonly id: string; readonly name: string; readonly rd: Rd }
   readonly imports: Imports<Route>
   readonly exportTargets: readonly RouteTarget[]
@@ -22,7 +23,6 @@ export interface RoutingInstance {
   setGateway(ip: Ip | null): void
   addEndpoint(endpoint: Attachment, sequence?: number): void
   removeEndpoint(endpoint: Attachment): void
-  stop(): void
   /** Routes of the instance in the RIB. */
   advertisedRoutes(): Iterable<Route>
 }

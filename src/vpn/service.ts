@@ -308,7 +308,7 @@ export class VpnService {
   private end(instance: VpnInstance): void {
     const { id } = instance.routing.config
     const gateways = gatewayEntries(instance)
-    instance.routing.stop()
+    instance.routing.close()
     if (this.byId.delete(id)) this.events.emit({ type: 'instance-ended', instance: id, vpn: instance.type })
     this.changed.instance(id)
     this.needs.retractInstance(instance, gateways)

@@ -41,7 +41,7 @@ describe('configuration', () => {
   })
 
   test('the command line wins over files; warnings are logged', async () => {
-    runDaemon.mockResolvedValue({ stop: async () => undefined })
+    runDaemon.mockResolvedValue({ close: async () => undefined })
     const directory = temporaryFiles({ 'bgp.conf': `${MINIMAL}my_ass = 1\n[DEFAULT]\nlog_file = /nowhere\n` })
     const file = join(directory, 'bgp.conf')
     const outcome = await daemon(
@@ -70,7 +70,7 @@ describe('configuration', () => {
 })
 
 test('arguments of oslo.log set options; what is not applicable is named in the log', async () => {
-  runDaemon.mockResolvedValue({ stop: async () => undefined })
+  runDaemon.mockResolvedValue({ close: async () => undefined })
   const directory = temporaryFiles({ 'bgp.conf': `${MINIMAL}[COMMON]\nroot_helper = sudo\n` })
   const file = join(directory, 'bgp.conf')
   const log = join(directory, 'a.log')
@@ -109,8 +109,8 @@ test('a daemon that cannot start', async () => {
 })
 
 describe('signals', () => {
-  async function started(stop: () => Promise<void>) {
-    runDaemon.mockResolvedValue({ stop })
+  async function started(close: () => Promise<void>) {
+    runDaemon.mockResolvedValue({ close })
     const directory = temporaryFiles({ 'bgp.conf': MINIMAL })
     const log = join(directory, 'a.log')
     expect(await daemon('--config-file', join(directory, 'bgp.conf'), '--log-file', log)).toMatchObject({
@@ -120,11 +120,11 @@ describe('signals', () => {
   }
 
   test.each(['SIGTERM', 'SIGINT'] as const)('%s stops the daemon, then exits with 0', async (signal) => {
-    const stop = vi.fn(async () => undefined)
-    const exit = await started(stop)
+    const close = vi.fn(async () => undefined)
+    const exit = await started(close)
     process.emit(signal)
     await vi.waitFor(() => expect(exit).toHaveBeenCalledWith(0))
-    expect(stop).toHaveBeenCalledOnce()
+    expect(close).toHaveBeenCalledOnce()
   })
 
   test('a second signal does not wait', async () => {

@@ -4,7 +4,8 @@ import { ROUTE_TARGET, VPNV4, VPNV6 } from '../../src/bgp/family.ts'
 import { nlriCodec } from '../../src/bgp/nlri/index.ts'
 import { maskPrefix } from '../../src/bgp/nlri/prefix.ts'
 import { localSource, type Route, type Source } from '../../src/bgp/rib/route.ts'
-import type { Speaker, SpeakerConfig } from '../../src/bgp/speaker.ts'
+import type { Speaker } from '../../src/bgp/speaker.ts'
+import type { SpeakerConfig } from '../../src/bgp/speaker-config.ts'
 import { routeTargetRecord } from '../../src/bgp/values/extended-community.ts'
 import { mplsField } from '../../src/bgp/values/label.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
@@ -479,7 +480,7 @@ test('routes and endpoints, however many, are advertised and withdrawn in slices
   expect(largestStep()).toBeLessThanOrEqual(1000)
   expect(advertised()).toBe(endpoints + endpoints * prefixes)
 
-  instance.routing.stop()
+  instance.routing.close()
   expect(largestStep()).toBeLessThanOrEqual(1000)
   expect(advertised()).toBe(0)
 })

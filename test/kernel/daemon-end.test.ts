@@ -52,7 +52,7 @@ async function live(directory: string, logs: Logs, forwardingThread: boolean): P
   const { status, body } = await request(api, '/attach_localport', attach)
   expect({ status, body }).toEqual({ status: 200, body: 'null' })
   expect(await fetchJson(api, '/status')).toMatchObject({ instances: { endpoints: 1 } })
-  await daemon.stop()
+  await daemon.close()
 }
 
 test.each([true, false])(

@@ -1,5 +1,6 @@
 import { pino } from 'pino'
-import { SPEAKER_DEFAULTS, Speaker } from '../../src/bgp/speaker.ts'
+import { Speaker } from '../../src/bgp/speaker.ts'
+import { SPEAKER_DEFAULTS } from '../../src/bgp/speaker-config.ts'
 import { systemClock } from '../../src/clock.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { LinuxDriver } from '../../src/dataplane/linux/driver.ts'

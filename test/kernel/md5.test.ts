@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { BgpPeer } from '../../src/bgp/bgp-peer.ts'
-import { SPEAKER_DEFAULTS, Speaker } from '../../src/bgp/speaker.ts'
+import { Speaker } from '../../src/bgp/speaker.ts'
+import { SPEAKER_DEFAULTS } from '../../src/bgp/speaker-config.ts'
 import { systemClock } from '../../src/clock.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'

@@ -1,6 +1,7 @@
 import { EVPN, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
 import { PEER_DEFAULTS, type PeerConfig } from '../../src/bgp/session/peer-config.ts'
-import { type RestartConfig, SPEAKER_DEFAULTS, Speaker } from '../../src/bgp/speaker.ts'
+import { Speaker } from '../../src/bgp/speaker.ts'
+import { type RestartConfig, SPEAKER_DEFAULTS } from '../../src/bgp/speaker-config.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import type { EventSink } from '../../src/events/event.ts'

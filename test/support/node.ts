@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
-import type { Speaker, SpeakerConfig } from '../../src/bgp/speaker.ts'
+import type { Speaker } from '../../src/bgp/speaker.ts'
+import type { SpeakerConfig } from '../../src/bgp/speaker-config.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import type { Entry } from '../../src/dataplane/model.ts'

@@ -11,7 +11,8 @@ import {
   VPNV6,
 } from '../../src/bgp/family.ts'
 import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
-import { SPEAKER_DEFAULTS, Speaker, type SpeakerConfig } from '../../src/bgp/speaker.ts'
+import { Speaker } from '../../src/bgp/speaker.ts'
+import { SPEAKER_DEFAULTS, type SpeakerConfig } from '../../src/bgp/speaker-config.ts'
 import { type Answer, request } from '../../src/client.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'

@@ -101,7 +101,7 @@ test('a MAC-VRF is enough for a switch without a bridge: remote MACs, ARP, the f
     'dl_dst=02:00:00:00:02:02 -> tunnel 10.77.0.12 vni 300',
     'flood -> 10.77.0.12 vni 300',
   ])
-  instance.stop()
+  instance.close()
   clock.advance(10)
   expect(flows.shown).toEqual([])
 })
@@ -121,7 +121,7 @@ test('a VRF is enough for a switch without a routing table: local endpoints, and
   )
   withdraw()
   expect(flows.shown).toContain('nw_dst=192.168.20.1/32 -> push_mpls 200, dl_dst=0a:00:00:00:00:0b')
-  instance.stop()
+  instance.close()
   clock.advance(10)
   expect(flows.shown).toEqual([])
 })

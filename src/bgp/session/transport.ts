@@ -1,4 +1,5 @@
 import type { Ip } from '../../values/address.ts'
+import type { Closable } from '../../values/closable.ts'
 import type { Md5Drops } from './md5-drops.ts'
 
 /** Events of a connection; `closed` is the last one, with the error where there was one. */
@@ -12,7 +13,7 @@ export interface ConnectionHandlers {
 }
 
 /** A TCP connection or an equivalent. Handlers are never called from within its methods. */
-export interface Connection {
+export interface Connection extends Closable {
   readonly localAddress: Ip
   readonly remoteAddress: Ip
   /** Octets that were written and not taken by the network yet. */
@@ -43,10 +44,9 @@ export interface Protection {
   readonly ttlSecurityHops: number | null
 }
 
-export interface Listener {
+export interface Listener extends Closable {
   /** Protects connections that arrive from then on; replaces earlier settings of the same addresses. Throws when the system cannot. */
   protect(protection: Protection): void
-  close(): void
 }
 
 /** Accepts an incoming connection by returning its handlers; null refuses it. */

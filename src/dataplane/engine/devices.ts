@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import type { Driver, Link } from '../driver.ts'
-import { allAnswered, type Eventual, whenAnswered } from '../eventual.ts'
+import { type Eventual, whenAnswered } from '../eventual.ts'
 import { masterOf, type PortEntry, portDefinition } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
 import { type Refusal, unreadable } from '../refusal.ts'
@@ -11,12 +11,10 @@ import { DeviceRemovals } from './device-removals.ts'
 import { Dumps } from './dumps.ts'
 import { backoff, type Exceptions } from './exceptions.ts'
 import { InterfaceStates } from './interface-states.ts'
-import { misplaced, PLACING_ORDER, type Placement, place } from './placement.ts'
+import { misplaced, type Placement } from './placement.ts'
+import { PlacementQueue } from './placement-queue.ts'
 import { PortsByMaster } from './ports-by-master.ts'
 import { Sweep } from './sweep.ts'
-
-/** Devices that are enslaved or checked in one turn. */
-const DEVICES_A_TURN = 4
 
 export interface DevicesDependencies {
   readonly clock: Clock
@@ -40,9 +38,7 @@ export class Devices {
   private readonly events: EventSink
   private readonly released: (device: Device) => void
   /** Devices whose link or port is to be checked. */
-  private readonly unplaced = new Set<Device>()
-  /** Devices of which the driver has been asked to change the link or port, and has not answered yet. */
-  private readonly placing = new Set<Device>()
+  private readonly unplaced: PlacementQueue
   readonly dumps: Dumps
   private readonly removals: DeviceRemovals
   /** Devices whose entries may need other interfaces. */
@@ -58,6 +54,14 @@ export class Devices {
     this.released = released
     this.sweep = new Sweep(clock, this.all, released, (device) => this.touch(device))
     this.dependents = new Dependents((device) => this.touch(device))
+    this.unplaced = new PlacementQueue({
+      driver,
+      prepare: (device) => {
+        this.dependents.add(device)
+        return this.removals.makeRoom(device)
+      },
+      placed: (device, placement) => this.placed(device, placement),
+    })
     this.states = new InterfaceStates({
       clock,
       exceptions,
@@ -88,7 +92,7 @@ export class Devices {
   }
 
   get hasWork(): boolean {
-    return this.unplaced.size > 0 || this.dumps.hasWork || this.removals.hasWork
+    return !this.unplaced.isEmpty || this.dumps.hasWork || this.removals.hasWork
   }
 
   /** The device of that name; a new one is checked next. */
@@ -120,8 +124,7 @@ export class Devices {
 
   /** Whether the device's missing entries are not known yet. */
   isUnplaced(device: Device): boolean {
-    const isPlacing = this.unplaced.has(device) || this.placing.has(device)
-    return isPlacing || (device.index === null && this.dumps.has(device))
+    return this.unplaced.isUnfinished(device) || (device.index === null && this.dumps.has(device))
   }
 
   /** Whether its port has failed, and is tried again as soon as its bridge or VRF is programmed. */
@@ -155,20 +158,8 @@ export class Devices {
 
   /** Takes the next few steps. */
   advance(): Eventual<void> {
-    if (this.unplaced.size === 0) return this.dumps.advance()
-    return whenAnswered(this.placeSome(), () => this.dumps.advance())
-  }
-
-  /** Where answers come later, only devices of one kind are set up at a time: those of later kinds need them. */
-  private placeSome(): Eventual<void> {
-    const answers: Eventual<void>[] = []
-    let kind: string | undefined
-    for (const device of this.nextUnplaced()) {
-      if (this.placing.size > 0 && device.link?.kind !== kind) break
-      kind = device.link?.kind
-      answers.push(this.place(device))
-    }
-    return allAnswered(answers)
+    if (this.unplaced.isEmpty) return this.dumps.advance()
+    return whenAnswered(this.unplaced.placeSome(), () => this.dumps.advance())
   }
 
   /**
@@ -247,31 +238,6 @@ export class Devices {
     this.lose(device)
     if (expected === null) this.touch(device)
     else this.exceptions.drifted(expected)
-  }
-
-  private *nextUnplaced(): Generator<Device, void> {
-    let left = DEVICES_A_TURN
-    for (const kind of PLACING_ORDER) {
-      for (const device of this.unplaced) {
-        if (left === 0) return
-        if (device.link?.kind !== kind) continue
-        left--
-        yield device
-      }
-    }
-  }
-
-  private place(device: Device): Eventual<void> {
-    this.unplaced.delete(device)
-    this.dependents.add(device)
-    const placed = whenAnswered(this.removals.makeRoom(device), () => place(device, this.driver))
-    const answer = whenAnswered(placed, (placement) => {
-      this.placing.delete(device)
-      // where it changed meanwhile, it is set up once more
-      if (!this.unplaced.has(device)) this.placed(device, placement)
-    })
-    if (answer instanceof Promise) this.placing.add(device)
-    return answer
   }
 
   private placed(device: Device, { refusal, culprit, link, fresh, moved, learned }: Placement): void {

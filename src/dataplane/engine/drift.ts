@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
+import type { Closable } from '../../values/closable.ts'
 import { identity } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
 
@@ -33,7 +34,7 @@ export interface DriftSummary {
 }
 
 /** Counts and reports the drift of owned entries. */
-export class Drift {
+export class Drift implements Closable {
   private readonly clock: Clock
   private readonly events: EventSink
   private count = 0
@@ -86,7 +87,7 @@ export class Drift {
     return { count, last, recurring: recurring.length, worst }
   }
 
-  stop(): void {
+  close(): void {
     this.cancel?.()
   }
 

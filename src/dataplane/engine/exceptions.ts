@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
+import type { Closable } from '../../values/closable.ts'
 import { identity, isTableEntry, type TableEntry } from '../kinds/index.ts'
 import type { Entry, EntryStatus, Status } from '../model.ts'
 import { errnoOf, isLost, type Refusal } from '../refusal.ts'
@@ -63,7 +64,7 @@ export function backoff(attempts: number): number {
 }
 
 /** Entries that failed or that drift, each with its own retry time. */
-export class Exceptions {
+export class Exceptions implements Closable {
   private readonly clock: Clock
   private readonly retry: (entry: Entry) => void
   private readonly drift: Pick<Drift, 'notified' | 'drop'>
@@ -208,7 +209,7 @@ export class Exceptions {
     this.scouts.delete(device)
   }
 
-  stop(): void {
+  close(): void {
     this.cancelWake()
     this.wakeAt = Number.POSITIVE_INFINITY
   }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { type EventSink, errorOf } from '../../events/event.ts'
 import type { InterfaceAddress } from '../../values/address.ts'
+import type { Closable } from '../../values/closable.ts'
 import type { Driver } from '../driver.ts'
 
 /** Notifications come in bunches: the dump starts this long after the first. */
@@ -11,7 +12,7 @@ const REST = 9
 type Changed = (addresses: readonly InterfaceAddress[]) => void
 
 /** The addresses of the node, as they change. */
-export class NodeAddresses {
+export class NodeAddresses implements Closable {
   private readonly clock: Clock
   private readonly driver: Driver
   private readonly events: EventSink
@@ -33,7 +34,7 @@ export class NodeAddresses {
     changed(addresses)
   }
 
-  stop(): void {
+  close(): void {
     this.changed = null
   }
 

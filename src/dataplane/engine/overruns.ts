@@ -1,12 +1,13 @@
 import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
+import type { Closable } from '../../values/closable.ts'
 import { backoff } from './exceptions.ts'
 
 /** After this long without an overrun, the next one is handled promptly again. */
 const MEMORY_MS = 60_000
 
 /** Lost notifications require a new dump of everything: the rarer they are, the sooner it starts. */
-export class Overruns {
+export class Overruns implements Closable {
   private readonly clock: Clock
   private readonly events: EventSink
   private readonly lookAgain: () => void
@@ -33,7 +34,7 @@ export class Overruns {
     })
   }
 
-  stop(): void {
+  close(): void {
     this.cancel?.()
   }
 }

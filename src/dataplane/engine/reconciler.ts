@@ -1,15 +1,15 @@
 import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
+import type { Closable } from '../../values/closable.ts'
 import type { Driver } from '../driver.ts'
 import type { Eventual } from '../eventual.ts'
 import type { DataplaneQueries } from '../kernel-queries.ts'
-import { type DeviceEntry, isTableEntry, same, type TableEntry, tableDefinition } from '../kinds/index.ts'
+import { type DeviceEntry, isTableEntry, same, type TableEntry } from '../kinds/index.ts'
 import type {
   Dataplane,
   Entry,
   EntryStatus,
-  HeldSetting,
   Interface,
   Isolation,
   NextHop,
@@ -25,6 +25,7 @@ import { NodeAddresses } from './node-addresses.ts'
 import { Notices } from './notices.ts'
 import { Overruns } from './overruns.ts'
 import { Resync } from './resync.ts'
+import { type NeededSetting, neededSettings } from './settings.ts'
 import { Statuses } from './statuses.ts'
 import { Storms } from './storms.ts'
 import { tightUnderlays } from './tight-underlays.ts'
@@ -136,13 +137,9 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     this.turns.stop()
     this.resync.stop()
     this.storms.stop()
-    this.verifier.stop()
-    this.exceptions.stop()
-    this.underlay.stop()
-    this.nodeAddresses.stop()
-    this.overruns.stop()
-    this.drift.stop()
-    this.waiters.stop()
+    const { verifier, exceptions, underlay, nodeAddresses, overruns, drift, waiters } = this
+    const parts: Closable[] = [verifier, exceptions, underlay, nodeAddresses, overruns, drift, waiters]
+    for (const part of parts) part.close()
   }
 
   /** Milliseconds between comparisons of the kernel with the desired state; 0: never. */
@@ -260,17 +257,9 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     this.nodeAddresses.watch(changed)
   }
 
-  /** Node settings, each with the first wanted entry that needs it; undefined for entries that need none, so that callers can count them as work. */
-  *settings(): Generator<{ readonly setting: HeldSetting; readonly entry: Entry } | undefined, void> {
-    const seen = new Set<string>()
-    for (const { entry } of this.statuses.entries()) {
-      const isNotified = isTableEntry(entry) && tableDefinition(entry.kind).needsSettings !== true
-      for (const setting of isNotified ? [] : this.driver.settingsFor(entry)) {
-        if (!seen.has(setting.name)) yield { setting, entry }
-        seen.add(setting.name)
-      }
-      yield undefined
-    }
+  /** The node settings that wanted entries need, see `neededSettings`. */
+  settings(): Generator<NeededSetting | undefined, void> {
+    return neededSettings(this.statuses.entries(), this.driver)
   }
 
   private wantEntry(device: Device, entry: TableEntry): void {

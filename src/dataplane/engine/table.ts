@@ -5,6 +5,7 @@ import type { Fault } from '../model.ts'
 import { diff } from './diff.ts'
 import { InFlight, type Op } from './in-flight.ts'
 import { KeyMap } from './key-map.ts'
+import { NeededInterfaces } from './needed-interfaces.ts'
 import { Queue } from './queue.ts'
 
 /** Entries compared before other work gets its turn. */
@@ -46,8 +47,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
   private takenBefore = 0
   /** Wanted entries that are in the kernel in a form that setting them does not change. */
   private readonly stuck = new Set<K>()
-  /** How often wanted entries need an interface other than their device. */
-  private readonly needs = new Map<string, number>()
+  private readonly needed: NeededInterfaces<E, K, V>
 
   constructor(device: string, { kind, isMarked, isBridged = false, layout }: TableDefinition<E, K, V>) {
     this.device = device
@@ -55,6 +55,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
     this.isMarked = isMarked
     this.isBridged = isBridged
     this.layout = layout()
+    this.needed = new NeededInterfaces(this.layout)
   }
 
   /** How many entries are wanted. */
@@ -95,9 +96,9 @@ export class Table<E extends TableEntry, K extends Key, V> {
     const key = this.layout.key(entry)
     const value = this.layout.value(entry)
     const before = this.wanted.set(key, value)
-    this.need(value, 1)
+    this.needed.add(value)
     if (before !== undefined) {
-      this.need(before, -1)
+      this.needed.remove(before)
       if (this.layout.same(before, value)) return false
       this.outdated = true
     }
@@ -116,7 +117,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
     if (value === undefined) return false
     this.wanted.delete(key)
     this.stuck.delete(key)
-    this.need(value, -1)
+    this.needed.remove(value)
     this.outdated = true
     this.leave(key, value)
     return true
@@ -180,21 +181,18 @@ export class Table<E extends TableEntry, K extends Key, V> {
 
   /** Whether wanted entries need that interface. */
   needsDevice(name: string): boolean {
-    return this.needs.has(name)
+    return this.needed.has(name)
   }
 
   /** The wanted entries that need that interface. */
   *needing(name: string): Generator<E, void> {
-    for (const [key, value] of this.wanted) {
-      const uses = this.layout.uses?.(value).some(({ device }) => device === name)
-      if (uses) yield this.layout.entry(this.device, key, value)
-    }
+    for (const [key, value] of this.wanted)
+      if (this.needed.isNeededBy(value, name)) yield this.layout.entry(this.device, key, value)
   }
 
   /** Whether stale entries need that interface. */
   staleNeeds(name: string): boolean {
-    for (const [, value] of this.stale)
-      if (this.layout.uses?.(value).some(({ device }) => device === name)) return true
+    for (const [, value] of this.stale) if (this.needed.isNeededBy(value, name)) return true
     return false
   }
 
@@ -336,15 +334,6 @@ export class Table<E extends TableEntry, K extends Key, V> {
       else faults.push({ fault: 'different', entry, found: this.layout.entry(this.device, key, other) })
     }
     return faults
-  }
-
-  private need(value: V, more: number): void {
-    for (const { device } of this.layout.uses?.(value) ?? []) {
-      const count = (this.needs.get(device) ?? 0) + more
-      assert(count >= 0, 'fewer entries than none need an interface', device)
-      if (count === 0) this.needs.delete(device)
-      else this.needs.set(device, count)
-    }
   }
 
   private leave(key: K, value: V): void {

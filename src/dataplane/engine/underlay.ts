@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { Ip } from '../../values/address.ts'
 import { assert } from '../../values/assert.ts'
+import type { Closable } from '../../values/closable.ts'
 import type { Driver } from '../driver.ts'
 import type { NextHop } from '../model.ts'
 
@@ -14,7 +15,7 @@ const AT_A_TIME = 128
 type Changed = (nextHop: NextHop | null) => void
 
 /** The next hops of addresses by the main table, as they change. */
-export class Underlay {
+export class Underlay implements Closable {
   private readonly clock: Clock
   private readonly driver: Driver
   private readonly watched = new Map<Ip, { nextHop: NextHop | null; readonly changed: Changed }>()
@@ -40,7 +41,7 @@ export class Underlay {
     this.watched.delete(ip)
   }
 
-  stop(): void {
+  close(): void {
     this.watched.clear()
   }
 

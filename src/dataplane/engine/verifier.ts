@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts'
+import type { Closable } from '../../values/closable.ts'
 import type { Driver, Link } from '../driver.ts'
 import { identity, observedPort } from '../kinds/index.ts'
 import { isPlaced } from '../kinds/link-step.ts'
@@ -35,7 +36,7 @@ type Tally = { -readonly [P in keyof Verification]: Verification[P] } & {
  * Compares the kernel with its recorded state, by dumps of one device after the other, a datagram a turn. It checks each
  * fault twice, since the desired state may change meanwhile; then it has the device repaired.
  */
-export class Verifier {
+export class Verifier implements Closable {
   private readonly clock: Clock
   private readonly driver: Driver
   private readonly devices: Devices
@@ -80,7 +81,7 @@ export class Verifier {
   }
 
   /** Pending callers of a comparison get no answer after this. */
-  stop(): void {
+  close(): void {
     this.abandon?.()
   }
 

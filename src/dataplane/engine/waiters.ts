@@ -1,3 +1,4 @@
+import type { Closable } from '../../values/closable.ts'
 import { isTableEntry } from '../kinds/index.ts'
 import type { Entry, EntryStatus, Status } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
@@ -6,7 +7,7 @@ import type { Statuses } from './statuses.ts'
 import type { Mark } from './table.ts'
 
 /** Callers that wait until entries were tried, or are gone. */
-export class Waiters {
+export class Waiters implements Closable {
   private readonly devices: Devices
   private readonly statuses: Statuses
   private readonly settling = new Map<Waiter, (open: readonly EntryStatus[]) => void>()
@@ -50,7 +51,7 @@ export class Waiters {
   }
 
   /** Answers the callers that wait for entries to be tried with the present state of these. */
-  stop(): void {
+  close(): void {
     for (const waiter of this.settling.keys()) this.tell(waiter, (entry) => this.statuses.of(entry))
   }
 

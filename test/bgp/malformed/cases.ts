@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Open } from '../../../src/bgp/message/open.ts'
-import type { SpeakerConfig } from '../../../src/bgp/speaker.ts'
+import type { SpeakerConfig } from '../../../src/bgp/speaker-config.ts'
 import type { TcpPeer } from '../../support/tcp-peer.ts'
 import { HOST } from '../../support/victim.ts'
 import { Field, type Stage } from './field.ts'
