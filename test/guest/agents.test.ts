@@ -9,7 +9,7 @@ import {
   expectGranted,
   uuidOf,
 } from '../support/bagpipe-agent.ts'
-import { session } from '../support/interop.ts'
+import { session, updatesSent } from '../support/interop.ts'
 import { AS, Fleet } from './fleet.ts'
 import { addCable, ip, runIn } from './network.ts'
 
@@ -97,12 +97,6 @@ async function advertised(): Promise<string[]> {
     .sort()
 }
 
-async function updatesSent(): Promise<number> {
-  const path = `/looking-glass/bgp/peers/${fleet.reflector.address}`
-  const { messages } = await fetchJson<{ messages: { sent: Record<string, number> } }>(daemon.api, path)
-  return messages.sent['UPDATE'] ?? 0
-}
-
 /** What the kernel tells of the node's devices, addresses and routes while something happens. */
 async function kernelTells(what: string, happening: () => Promise<void>): Promise<string> {
   const monitor = fleet.lab.start(host.namespace, what, 'ip', '-o', 'monitor', 'link', 'address', 'route')
@@ -143,7 +137,7 @@ test('the two extensions attach ports to the EVPN instance of their network, and
 })
 
 test('what it says again of ports and associations changes nothing', async () => {
-  const before = { updates: await updatesSent(), forwarding: forwarding() }
+  const before = { updates: await updatesSent(daemon, fleet.reflector.address), forwarding: forwarding() }
   const told = await kernelTells('refresh', async () => {
     for (const n of NETWORKS) {
       await makePort(n)
@@ -151,7 +145,9 @@ test('what it says again of ports and associations changes nothing', async () =>
     }
   })
   expect(told).toBe('')
-  expect({ updates: await updatesSent(), forwarding: forwarding() }).toEqual(before)
+  expect({ updates: await updatesSent(daemon, fleet.reflector.address), forwarding: forwarding() }).toEqual(
+    before,
+  )
 })
 
 test.each(['SIGTERM', 'SIGKILL'] as const)(
@@ -163,14 +159,18 @@ test.each(['SIGTERM', 'SIGKILL'] as const)(
     const told = await kernelTells(signal, async () => {
       await daemon.process.stop(signal)
       await start()
-      await fleet.lab.eventually('the agent has attached everything again', async () => {
-        const { calls, status } = await agent.tell('look')
-        expectGranted(calls.filter((call) => call.status !== 0))
-        for (const endpoint of endpointsOf(calls)) again.add(endpoint)
-        return status === 'UP' && again.size === ENDPOINTS.length
-          ? { value: status }
-          : { seen: `${status} ${[...again].join('; ')}` }
-      })
+      await fleet.lab.eventually(
+        'the agent has attached everything again',
+        async () => {
+          const { calls, status } = await agent.tell('look')
+          expectGranted(calls.filter((call) => call.status !== 0))
+          for (const endpoint of endpointsOf(calls)) again.add(endpoint)
+          return status === 'UP' && again.size === ENDPOINTS.length
+            ? { value: status }
+            : { seen: `${status} ${[...again].join('; ')}` }
+        },
+        30,
+      )
       await fleet.lab.eventually('the reflector has the routes as before', async () => {
         const routes = await advertised()
         return `${routes}` === `${before.advertised}` ? { value: routes } : { seen: routes.join('; ') }
