@@ -27,6 +27,7 @@ exec chroot . /bin/bash -c '
   if [ -n "${MODULES:-}" ]; then modprobe -a udp_tunnel ip6_udp_tunnel; insmod "$MODULES/fou.ko"; insmod "$MODULES/fou6.ko"
   else modprobe -a fou fou6
   fi
+  echo guest >/proc/sys/kernel/hostname # Neutron does not start without one
   ip link set lo up
   stty -opost
   ( . "$SHARED/command" ) </dev/null 2>&1 | cat

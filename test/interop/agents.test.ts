@@ -10,7 +10,7 @@ import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { addNode, addReflector, type LabHost } from '../../src/lab/network.ts'
 import { AS } from '../../src/lab/two-nodes.ts'
-import { type AgentAnswer, BagpipeAgent, type BgpVpn, uuidOf } from '../support/bagpipe-agent.ts'
+import { BagpipeAgent, type BgpVpn, expectGranted, uuidOf } from '../support/bagpipe-agent.ts'
 import { session } from '../support/interop.ts'
 
 const REFLECTOR = '10.77.0.1'
@@ -47,29 +47,7 @@ const start = async (evpn: 'linux' | 'dummy') => {
   await session(lab, daemon, REFLECTOR, true)
 }
 
-/** Has the agent do something; all that it asks has to be granted. */
-async function tell(what: string, details: Readonly<Record<string, unknown>> = {}): Promise<AgentAnswer> {
-  const answer = await agent.tell(what, details)
-  expectGranted(answer.calls)
-  expect(answer.error).toBeNull()
-  return answer
-}
-
-function expectGranted(calls: AgentAnswer['calls']): void {
-  const refused = calls.filter(({ status, answer }) => status !== 200 || answer !== 'null')
-  expect(refused).toEqual([])
-}
-
-/** Waits until the agent sees the daemon so; resolves to all that it sent meanwhile. */
-async function seen(status: 'UP' | 'DOWN'): Promise<AgentAnswer['calls']> {
-  const calls: AgentAnswer['calls'][number][] = []
-  await lab.eventually(`the agent is ${status}`, async () => {
-    const answer = await agent.tell('look')
-    calls.push(...answer.calls)
-    return answer.status === status ? { value: status } : { seen: answer.status }
-  })
-  return calls
-}
+const tell = (what: string, details: Readonly<Record<string, unknown>> = {}) => agent.ask(what, details)
 
 /** What is attached, an endpoint a line. */
 async function attached(): Promise<string[]> {
@@ -116,7 +94,7 @@ const associate = (id: string, vpn: BgpVpn, event = 'created') =>
 async function startAgent(kind: 'linuxbridge' | 'ovs'): Promise<void> {
   agent = new BagpipeAgent(kind, daemon)
   await tell('network', { id: 'net', vni: 100, gateway: '192.168.10.1' })
-  await seen('UP')
+  await agent.sees(lab, 'UP')
 }
 
 const FIXED = MACS.map((mac, i) => `${mac} 192.168.10.1${i + 1}/32 both`)

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { expect } from 'vitest'
 import type { LabDaemon } from '../../src/lab/chanter.ts'
+import type { Lab } from '../../src/lab/lab.ts'
 
 /** One request that the agent made, and how it was answered; status 0 where it was not. */
 export interface AgentCall {
@@ -56,9 +58,34 @@ export class BagpipeAgent {
     return JSON.parse(value) as AgentAnswer
   }
 
+  /** As `tell`; all that the agent asks has to be granted. */
+  async ask(what: string, details: Readonly<Record<string, unknown>> = {}): Promise<AgentAnswer> {
+    const answer = await this.tell(what, details)
+    expectGranted(answer.calls)
+    expect(answer.error).toBeNull()
+    return answer
+  }
+
+  /** Waits until the agent sees the daemon so. */
+  async sees(lab: Lab, status: AgentAnswer['status'], seconds = 20): Promise<void> {
+    await lab.eventually(
+      `the agent is ${status}`,
+      async () => {
+        const answer = await this.tell('look')
+        return answer.status === status ? { value: status } : { seen: answer.status }
+      },
+      seconds,
+    )
+  }
+
   stop(): void {
     this.#child.kill('SIGKILL')
   }
+}
+
+export function expectGranted(calls: AgentAnswer['calls']): void {
+  const refused = calls.filter(({ status, answer }) => status !== 200 || answer !== 'null')
+  expect(refused).toEqual([])
 }
 
 /** As agent.py makes them of names. */

@@ -51,6 +51,15 @@ export async function session(
   )
 }
 
+/** The UPDATE messages that a peer was sent; there are some, since a session begins with them. */
+export async function updatesSent({ api }: LabDaemon, peer: string): Promise<number> {
+  const path = `/looking-glass/bgp/peers/${peer}`
+  const { messages } = await fetchJson<{ messages: { sent: Record<string, number> } }>(api, path)
+  const sent = messages.sent['update']
+  if (sent === undefined || sent === 0) throw new Error(`no UPDATE was sent to ${peer}`)
+  return sent
+}
+
 /** What the kernel forwards to other nodes, in words: MAC, VTEP, and the VNI where it is another. */
 export async function remoteEntries(host: LabHost): Promise<string[]> {
   const entries = await fdb(host)
