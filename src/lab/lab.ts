@@ -86,7 +86,9 @@ export class Lab {
       if (!this.#owned) throw new Hopeless(`the lab was closed while we waited for this: ${awaited}`)
       const failed = this.processes.find((started) => started.failure !== undefined)
       if (failed)
-        throw new Hopeless(`${failed.name} ended (${failed.failure}) while we waited for this: ${awaited}`)
+        throw new Hopeless(
+          `${failed.name} ended (${failed.failure}) while we waited for this: ${awaited}; its last words: ${failed.tail(5)}`,
+        )
       return look()
     }
     return eventually(awaited, watchful, withinSeconds)

@@ -209,7 +209,8 @@ export class ChaosNode {
         state_file: this.stateFile,
         forwarding_thread: `${forwardingThread}`,
         resync_interval: RESYNC_SECONDS,
-        ...(logToReader ? {} : { log_file: join(this.logDisk, 'chanter.log') }),
+        // refused requests are logged at a limited rate, but each request at this level
+        ...(logToReader ? { debug: 'true' } : { log_file: join(this.logDisk, 'chanter.log') }),
       },
       API: { host: '0.0.0.0', port: API_PORT, unprotected: UNPROTECTED },
       DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux' },

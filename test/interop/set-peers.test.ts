@@ -14,8 +14,8 @@ import { ip, peerConfig } from '../support/speakers.ts'
 
 const AS = 64512
 const US = '10.77.0.11'
-const A = { address: '10.77.0.1', api: 50051 }
-const B = { address: '10.77.0.2', api: 50052 }
+const A = { address: '10.77.0.1', api: 15051 }
+const B = { address: '10.77.0.2', api: 15052 }
 const KEY = 's3cret'
 type Gobgp = typeof A
 
@@ -137,7 +137,7 @@ test('peers that are added, changed and removed leave the session of the others 
 })
 
 test('an MD5 key that is added later holds for connections of the peer, and no longer when it is taken away', async () => {
-  const C = { address: '10.77.0.3', api: 50053 }
+  const C = { address: '10.77.0.3', api: 15053 }
   await run('ip', 'addr', 'add', `${C.address}/24`, 'dev', 'lo')
   const signed = gobgpd(C, { password: KEY, active: true })
   await lab.eventually('gobgpd answers', async () => ({
@@ -148,7 +148,7 @@ test('an MD5 key that is added later holds for connections of the peer, and no l
   await up(C, 'a signed session that it opened', () => true)
   await signed.stop()
   await speaker.setPeers([...others, config(C, { passive: true })])
-  const unsigned = { ...C, api: 50054 }
+  const unsigned = { ...C, api: 15054 }
   gobgpd(unsigned, { active: true })
   await up(unsigned, 'an unsigned session that it opened', () => true)
 })
