@@ -16,22 +16,47 @@ in_guest() {
   scripts/guest.sh -t 1800 vitest run --project guest "$@"
 }
 
+# start COMMAND...: runs it in the background; `join` waits for its end, shows its output and has its exit code.
+start() {
+  output=$(mktemp)
+  "$@" >"$output" 2>&1 &
+  other=$!
+  trap 'kill "$other"; exit 130' INT TERM
+}
+
+join() {
+  code=0
+  wait "$other" || code=$?
+  trap - INT TERM
+  cat "$output"
+  rm "$output"
+  return "$code"
+}
+
+# The interop tier runs a file at a time and mostly waits for peers: where there are more CPUs, the pure and kernel tiers run beside it.
+on_host() {
+  cpus=$(nproc)
+  if [ "$cpus" = 1 ]; then
+    vitest run --project pure --project kernel --project interop
+    return
+  fi
+  start vitest run --project pure --project kernel --maxWorkers $((cpus - 1))
+  status=0
+  vitest run --project interop || status=$?
+  join || status=$?
+  return "$status"
+}
+
 # A guest has one CPU: where there are more, two of them share the files.
 guests() {
   if [ "$(nproc)" = 1 ]; then
     in_guest
     return
   fi
-  output=$(mktemp)
-  in_guest $(echo "$half" | sed 's#[^,]*#guest/&.test#g; s/,/ /g') >"$output" 2>&1 &
-  other=$!
-  trap 'kill "$other"; exit 130' INT TERM
+  start in_guest $(echo "$half" | sed 's#[^,]*#guest/&.test#g; s/,/ /g')
   status=0
   in_guest --exclude "test/guest/{$half}.test.ts" || status=$?
-  wait "$other" || status=$?
-  trap - INT TERM
-  cat "$output"
-  rm "$output"
+  join || status=$?
   return "$status"
 }
 
@@ -53,7 +78,7 @@ elif ! unshare --net true 2>/dev/null; then
   lacking="network namespaces, which this container may not make"
 else
   scripts/setup.sh debian "$@"
-  vitest run --project '!guest' --project '!containers'
+  on_host
   in_containers
   [ "$(uname -m)" != x86_64 ] || guests
   tsx scripts/sim.ts --seeds 200
