@@ -113,7 +113,7 @@ async function startNode(number: number, vtep?: string): Promise<Node> {
   ]
   lab.start(host.namespace, host.name, 'env', ...variables, CHANTER, 'daemon', '--config-file', config)
   const api = { host: '', port: 0, socket }
-  await lab.eventually(`${host.name} answers`, async () => ({ value: await request(api, '/ping') }), 60)
+  await lab.eventually(`${host.name} answers`, async () => ({ value: await request(api, '/ping') }))
   return { host, api }
 }
 
@@ -132,16 +132,12 @@ interface PeerFacts {
 const peerFacts = ({ api }: Node) => fetchJson<PeerFacts>(api, `/looking-glass/bgp/peers/${AT[0]}`)
 
 const established = ({ host, api }: Node): Promise<PeerFacts> =>
-  lab.eventually(
-    `${host.name} has a session with ${AT[0]}`,
-    async () => {
-      const facts = await peerFacts({ host, api })
-      return facts.protocol.state === 'Established'
-        ? { value: facts }
-        : { seen: JSON.stringify(facts.protocol) }
-    },
-    30,
-  )
+  lab.eventually(`${host.name} has a session with ${AT[0]}`, async () => {
+    const facts = await peerFacts({ host, api })
+    return facts.protocol.state === 'Established'
+      ? { value: facts }
+      : { seen: JSON.stringify(facts.protocol) }
+  })
 
 /** The session of the last reflector is over. */
 const lost = ({ host, api }: Node): Promise<string> =>

@@ -16,7 +16,6 @@ import { forgetIp, holdsIp, type IpEntry, overwriteIp } from './ip-witness.ts'
 import { iproute } from './iproute.ts'
 import { run } from './namespace.ts'
 
-const PATIENCE_SECONDS = 20
 /** Turns of the event loop in which all work that was noticed is done, but for very large work. */
 const CALM_TURNS = 1000
 /** In so many of them the kernel is asked for news, which takes long in the guest. */
@@ -41,10 +40,8 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
   }
 
   function until(condition: () => boolean): Promise<void> {
-    return eventually(
-      String(condition),
-      async () => (condition() ? { value: undefined } : { seen: 'it does not hold' }),
-      PATIENCE_SECONDS,
+    return eventually(String(condition), async () =>
+      condition() ? { value: undefined } : { seen: 'it does not hold' },
     )
   }
 
