@@ -23,7 +23,8 @@ const CALM_POLLS = 100
 
 /** Linux in the namespace of this process, which is emptied of links when the lab closes. */
 export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
-  let driver = new LinuxDriver({ clock: systemClock, ...options })
+  const { clock = systemClock } = options
+  let driver = new LinuxDriver({ ...options, clock })
   let reconciler: Reconciler | undefined
   let monitor: ChildProcess | undefined
 
@@ -51,9 +52,9 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
     },
     restart({ deaf = false, resyncMs = 0 } = {}) {
       stop()
-      driver = new LinuxDriver({ clock: systemClock, ...options })
+      driver = new LinuxDriver({ ...options, clock })
       if (deaf) driver.watch = () => {}
-      reconciler = new Reconciler({ clock: systemClock, driver, events: noEvents, resyncMs })
+      reconciler = new Reconciler({ clock, driver, events: noEvents, resyncMs })
       reconciler.start()
       return reconciler
     },
