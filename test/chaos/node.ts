@@ -10,7 +10,6 @@ import type { LabHost, Vm } from '../../src/lab/network.ts'
 import type { LabProcess } from '../../src/lab/process.ts'
 import { AS } from '../../src/lab/two-nodes.ts'
 
-const START_SECONDS = 60
 const LOG_KIB = 8192
 const STATE_KIB = 4096
 /** Sessions that are silent for that long are lost, and none that are silent for less. */
@@ -108,14 +107,10 @@ export class ChaosNode {
     ]
     const into = this.options.logToReader ? ['sh', '-c', `exec "$@" > ${this.#path('fifo')}`, 'sh'] : []
     this.daemon = this.lab.start(this.host.namespace, name, ...into, 'env', ...environment, ...words)
-    await this.lab.eventually(
-      `the API of ${this.name} answers`,
-      async () => {
-        const { status, body } = await request(this.api, '/ping')
-        return status === 200 ? { value: body } : { seen: `${status} ${body}` }
-      },
-      START_SECONDS,
-    )
+    await this.lab.eventually(`the API of ${this.name} answers`, async () => {
+      const { status, body } = await request(this.api, '/ping')
+      return status === 200 ? { value: body } : { seen: `${status} ${body}` }
+    })
   }
 
   /** Sets the daemon's time of day off by that many ms. */
