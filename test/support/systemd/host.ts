@@ -36,8 +36,9 @@ export class SystemdHost {
     await lab.eventually(
       'systemd has started',
       async () => {
-        const state = await host.run('systemctl', 'is-system-running').catch(String)
-        return state.trim() === 'running' ? { value: state } : { seen: state }
+        const state = await host.sh('systemctl is-system-running || true')
+        // degraded where a unit of this machine fails there
+        return /^(running|degraded)$/m.test(state) ? { value: state } : { seen: state }
       },
       BOOT_SECONDS,
     )
