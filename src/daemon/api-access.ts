@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { createSecureContext } from 'node:tls'
 import type { Config } from '../config/config.ts'
 import type { ApiAccess, ServerTls } from '../rest/access.ts'
+import { pathReason } from '../values/path-reason.ts'
 
 /** Reads the certificates. Throws where that fails; the message names the option. */
 export function accessOf({ host, token, tls, allowedHosts, unprotected }: Config['api']): ApiAccess {
@@ -35,6 +36,6 @@ function readPem(option: string, path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw new Error(`[API] ${option} cannot be read: ${(error as Error).message}`)
+    throw new Error(`[API] ${option} cannot be read: ${pathReason(error)}`)
   }
 }
