@@ -83,6 +83,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'config/ini',
     'config/load',
     'config/reload',
+    'config/types',
     'api:types',
     'values',
     'clock',
@@ -103,6 +104,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'log:types',
     'version',
     'daemon:types',
+    'api:types',
+    'events/event',
   ],
   cli: [
     'api',

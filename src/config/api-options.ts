@@ -1,6 +1,6 @@
 import { API_HOST, API_PORT } from './api-address.ts'
 import { option } from './option.ts'
-import { fileMode, host, listOf, oneOf, orNone, port, text, tokenFile } from './types.ts'
+import { fileMode, host, listOf, oneOf, orNone, pemFile, port, text, tokenFile } from './types.ts'
 
 /** The value of `[API] unprotected` for an API that the network can use without any credential. */
 export const UNPROTECTED = 'yes-anyone-may-reconfigure-this-node'
@@ -27,13 +27,13 @@ export const API_OPTIONS = {
     'File with the bearer token (RFC 6750) that clients present which do not connect from a loopback address.',
   ),
   tls_cert_file: option(
-    orNone(text),
+    orNone(pemFile),
     null,
     'File with our certificate and its chain (PEM): clients that do not connect from a loopback address must use TLS.',
   ),
-  tls_key_file: option(orNone(text), null, 'File with the key of our certificate (PEM).'),
+  tls_key_file: option(orNone(pemFile), null, 'File with the key of our certificate (PEM).'),
   tls_client_ca_file: option(
-    orNone(text),
+    orNone(pemFile),
     null,
     'File with the CAs (PEM) whose client certificates are accepted; with `token_file`, a token will do as well.',
   ),

@@ -9,6 +9,7 @@ import {
   parseIp,
 } from '../values/address.ts'
 import { KeyFile } from './key-file.ts'
+import { PemFile } from './pem-file.ts'
 
 /** The result of os.networkInterfaces(): interfaces that are up and have an address. */
 export type Interfaces = Readonly<
@@ -119,6 +120,19 @@ export const tokenFile: Type<KeyFile> = {
       throw new InvalidValue(`${value} holds characters that no token has`)
     return file
   },
+}
+
+/** Certificates, or a key of one. */
+export const pemFile: Type<PemFile> = {
+  allowed: 'the path of a PEM file',
+  parse(value) {
+    try {
+      return new PemFile(value)
+    } catch (error) {
+      throw new InvalidValue((error as Error).message)
+    }
+  },
+  show: ({ path }) => path,
 }
 
 /** The permissions of a file. */

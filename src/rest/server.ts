@@ -44,8 +44,8 @@ export interface RestDependencies {
   readonly counters: EventCounters
   /** The answer of `/ping`, see `newPing`. */
   readonly ping: string
-  /** `LOCAL_ACCESS` when not given. */
-  readonly access?: ApiAccess
+  /** Who is answered at present; as `LOCAL_ACCESS` when not given. */
+  readonly access?: () => ApiAccess
 }
 
 const LOOKING_GLASS = '/looking-glass'
@@ -62,9 +62,10 @@ export function restServer({
   events,
   counters,
   ping,
-  access = LOCAL_ACCESS,
+  access = () => LOCAL_ACCESS,
 }: RestDependencies): FastifyInstance {
   const answerError = errorHandler(events)
+  const limit = new ConnectionLimit(connectionLimit())
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -72,13 +73,11 @@ export function restServer({
     bodyLimit: MAX_BODY_OCTETS,
     frameworkErrors: answerError,
     clientErrorHandler: answerClientError,
-    serverFactory: (handler) => apiServer(handler, access.tls),
+    serverFactory: (handler) => apiServer(handler, limit, () => access().tls),
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     rewriteUrl: ({ url = '/' }) => canonicalUrl(url),
   })
 
-  const limit = new ConnectionLimit(connectionLimit())
-  limit.watch(app.server)
   const refusal = accessCheck(access, addFileServer(app, limit))
   app.addHook('onRequest', (request, reply, done) => {
     delete request.raw.headers['content-type'] // agents send JSON under any type, or none
