@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { Speaker } from './bgp/speaker.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { DEFAULT_REQUEST_RATE } from './config/api-options.ts'
 import { exposed } from './config/key-file.ts'
 import type { Daemon } from './daemon.ts'
 import { giveBackMemory } from './linux/memory.ts'
@@ -71,6 +72,7 @@ function accessOf({ api }: ReflectorConfig, { token }: ReflectorSecrets): ApiAcc
     token: token?.key ?? null,
     hosts: [hostname()],
     unprotected: api?.unprotected ?? false,
+    requestRate: DEFAULT_REQUEST_RATE,
   }
 }
 

@@ -98,6 +98,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'rest',
     'bgp',
     'linux',
+    'config/api-options',
     'config/key-file',
     'values',
     'clock',

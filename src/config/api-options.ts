@@ -1,9 +1,12 @@
 import { API_HOST, API_PORT } from './api-address.ts'
 import { option } from './option.ts'
-import { fileMode, host, listOf, oneOf, orNone, pemFile, port, text, tokenFile } from './types.ts'
+import { fileMode, host, integer, listOf, oneOf, orNone, pemFile, port, text, tokenFile } from './types.ts'
 
 /** The value of `[API] unprotected` for an API that the network can use without any credential. */
 export const UNPROTECTED = 'yes-anyone-may-reconfigure-this-node'
+
+/** Requests that a client on another machine may send in a second. */
+export const DEFAULT_REQUEST_RATE = 100
 
 /** The options of [API]. */
 export const API_OPTIONS = {
@@ -41,6 +44,11 @@ export const API_OPTIONS = {
     listOf(host, 'names of hosts, separated by commas'),
     [],
     'Names in Host headers that are accepted beside IP addresses, `localhost`, `host` and the name of this machine, without a token or certificate.',
+  ),
+  request_rate: option(
+    integer(0, 1_000_000),
+    DEFAULT_REQUEST_RATE,
+    'Requests that a client on another machine may send in a second, and ten times as many at once; more are answered 429. 0: no limit.',
   ),
   unprotected: option(
     oneOf('no', UNPROTECTED),

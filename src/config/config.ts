@@ -146,6 +146,8 @@ function apiConfig(API: Settings['API']) {
     allowedHosts: API.allowed_hosts,
     /** Without credentials, clients on other machines are answered too. */
     unprotected: API.unprotected !== 'no',
+    /** Requests of a client on another machine in a second; 0: no limit. */
+    requestRate: API.request_rate,
   } as const
 }
 

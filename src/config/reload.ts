@@ -45,7 +45,15 @@ export const LIVE = {
     'headless_time',
     'vanished_time',
   ],
-  API: ['token_file', 'tls_cert_file', 'tls_key_file', 'tls_client_ca_file', 'allowed_hosts', 'unprotected'],
+  API: [
+    'token_file',
+    'tls_cert_file',
+    'tls_key_file',
+    'tls_client_ca_file',
+    'allowed_hosts',
+    'request_rate',
+    'unprotected',
+  ],
   DATAPLANE_DRIVER_EVPN: ['mac_duplicate_moves', 'mac_duplicate_window', 'mac_duplicate_recovery'],
   DEFAULT: [
     'resync_interval',

@@ -3,7 +3,8 @@ import type { Config } from '../config/config.ts'
 import type { ApiAccess } from '../rest/access.ts'
 
 /** Who is answered by the API of a daemon. */
-export function accessOf({ host, token, tls, allowedHosts, unprotected }: Config['api']): ApiAccess {
+export function accessOf(api: Config['api']): ApiAccess {
+  const { host, token, tls, allowedHosts, unprotected, requestRate } = api
   const own = hostname()
   const hosts = [own, own.split('.')[0] ?? own, ...(host === null ? [] : [host]), ...allowedHosts]
   return {
@@ -15,5 +16,6 @@ export function accessOf({ host, token, tls, allowedHosts, unprotected }: Config
       clientCa: tls.clientCa?.text ?? null,
     },
     unprotected,
+    requestRate,
   }
 }

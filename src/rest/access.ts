@@ -16,10 +16,18 @@ export interface ApiAccess {
   readonly tls: ServerTls | null
   /** Without a token and client certificates, clients on other machines are answered too. */
   readonly unprotected: boolean
+  /** Requests that a client on another machine may send in a second; 0: without limit. */
+  readonly requestRate: number
 }
 
 /** For an API on a loopback address, under no other name. */
-export const LOCAL_ACCESS: ApiAccess = { token: null, hosts: [], tls: null, unprotected: false }
+export const LOCAL_ACCESS: ApiAccess = {
+  token: null,
+  hosts: [],
+  tls: null,
+  unprotected: false,
+  requestRate: 0,
+}
 
 type Check = (request: FastifyRequest) => RequestError | undefined
 
@@ -61,8 +69,8 @@ export function accessCheck(current: () => ApiAccess, isFile: (socket: Socket) =
   }
 }
 
-/** An agent may name an address of the node, and then comes from it. */
-function isOfThisMachine({ remoteAddress = '', localAddress }: Socket): boolean {
+/** Whether a client is on this machine. An agent may name an address of the node, and then comes from it. */
+export function isOfThisMachine({ remoteAddress = '', localAddress }: Socket): boolean {
   return isLoopback(remoteAddress) || remoteAddress === localAddress
 }
 
