@@ -82,7 +82,16 @@ export async function runDaemon(
     events,
     counters,
     access: () => reloader.access,
-    views: daemonViews({ config: () => reloader.config, vpnConfig, speaker, services, logs, clock, started }),
+    views: daemonViews({
+      config: () => reloader.config,
+      configProblems: () => reloader.problems,
+      vpnConfig,
+      speaker,
+      services,
+      logs,
+      clock,
+      started,
+    }),
   })
 
   forwarding.start()

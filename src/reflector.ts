@@ -2,7 +2,6 @@ import { hostname } from 'node:os'
 import { Speaker } from './bgp/speaker.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { DEFAULT_REQUEST_RATE } from './config/api-options.ts'
-import { exposed } from './config/key-file.ts'
 import type { Daemon } from './daemon.ts'
 import { giveBackMemory } from './linux/memory.ts'
 import { tcpTransport } from './linux/tcp.ts'
@@ -28,10 +27,10 @@ export async function runReflector(
   const counters = new EventCounters()
   events.read(counters.read)
   const secrets = readSecrets()
-  for (const exposure of exposed(keyFiles(secrets))) log.warn(exposure)
   const environment = { clock, random: Math.random, transport: tcpTransport, events }
   const speaker = new Speaker(speakerConfig(config, secrets), environment, () => {})
   const reloader = new ReflectorReloader({ config, secrets, readSecrets, speaker, events })
+  for (const exposure of reloader.problems) log.warn(exposure)
   const rest = restServer({
     vpns: null,
     reload: reloader.reload,
@@ -40,7 +39,7 @@ export async function runReflector(
     log: log.child({ part: 'rest' }),
     events,
     counters,
-    views: viewsOf(config, () => keyFiles(reloader.secrets), logs, speaker, clock),
+    views: viewsOf(config, () => reloader.problems, logs, speaker, clock),
   })
   if (config.api !== null) await rest.listen({ host: config.api.host, port: config.api.port })
   const reason = await speaker.start()
@@ -62,10 +61,6 @@ export async function runReflector(
   }
 }
 
-function keyFiles({ md5, token }: ReflectorSecrets): string[] {
-  return [md5, token].flatMap((file) => (file === null ? [] : [file.path]))
-}
-
 function accessOf({ api }: ReflectorConfig, { token }: ReflectorSecrets): ApiAccess {
   return {
     ...LOCAL_ACCESS,
@@ -78,7 +73,7 @@ function accessOf({ api }: ReflectorConfig, { token }: ReflectorSecrets): ApiAcc
 
 function viewsOf(
   { as, identifier, clusterId }: ReflectorConfig,
-  files: () => readonly string[],
+  configProblems: Views['configProblems'],
   { output, recent }: Logs,
   speaker: Speaker,
   clock: Clock,
@@ -94,6 +89,6 @@ function viewsOf(
     uptimeMs: () => clock.now() - started,
     recentLog: (about) => recent.newestFirst(about),
     logHealth: () => output.health(),
-    configProblems: () => exposed(files()),
+    configProblems,
   }
 }

@@ -41,6 +41,8 @@ export class Reloader {
   private readonly dependencies: ReloaderDependencies
   private running: LoadedConfig
   private turn: Promise<unknown> = Promise.resolve()
+  /** Why the last reload was refused; none when it was not. */
+  private findings: readonly string[] = []
   /** Who is answered by the API. */
   access: ApiAccess
 
@@ -55,6 +57,14 @@ export class Reloader {
     return this.running.config
   }
 
+  /** What an operator should know of the configuration, in sentences. */
+  get problems(): readonly string[] {
+    const refusals = this.findings.map(
+      (finding) => `the last reload was refused, the configuration before it is in effect: ${finding}`,
+    )
+    return [...refusals, ...this.config.warnings, ...exposed(this.config.keyFiles)]
+  }
+
   /** Reads the configuration again, and applies what needs no restart. Nothing changes if it cannot be used, or in a dry run. */
   readonly reload = ({ dryRun }: { readonly dryRun: boolean }): Promise<ReloadOutcome> => {
     const outcome = this.turn.then(() => this.run(dryRun))
@@ -63,18 +73,25 @@ export class Reloader {
   }
 
   private async run(dryRun: boolean): Promise<ReloadOutcome> {
-    const { logs, events } = this.dependencies
+    const { logs } = this.dependencies
     let plan: Plan
     try {
       plan = this.plan(dryRun)
       if (!dryRun) await logs.configure(plan.next.config.log)
     } catch (error) {
       const findings = errorOf(error).message.split('\n')
-      if (!dryRun) for (const reason of findings) events.emit({ type: 'config-refused', reason })
+      if (!dryRun) this.refuse(findings)
       return { findings }
     }
     if (!dryRun) await this.apply(plan)
     return { report: plan.report }
+  }
+
+  private refuse(findings: readonly string[]): void {
+    const { events } = this.dependencies
+    this.findings = findings
+    for (const reason of findings) events.emit({ type: 'config-refused', reason })
+    events.emit({ type: 'reload-failed' })
   }
 
   private plan(dryRun: boolean): Plan {
@@ -90,6 +107,7 @@ export class Reloader {
     const before = this.running.config
     this.running = { config, ...rest }
     this.access = accessOf(config.api)
+    this.findings = []
     Object.assign(mobility, config.evpn.mobility)
     if (config.resyncSeconds !== before.resyncSeconds) forwarding.setResync(config.resyncSeconds * 1000)
     const [peers, clients, times] = [peerConfigs(config), dynamicPeers(config), speakerTimes(config)]

@@ -1,6 +1,6 @@
 import type { Reload, ReloadReport } from '../api/reload.ts'
 import type { Speaker } from '../bgp/speaker.ts'
-import type { KeyFile } from '../config/key-file.ts'
+import { exposed, type KeyFile } from '../config/key-file.ts'
 import { type EventSink, errorOf } from '../events/event.ts'
 import { formatIp } from '../values/address.ts'
 import { type ReflectorConfig, type ReflectorSecrets, speakerConfig } from './config.ts'
@@ -18,10 +18,20 @@ export interface ReflectorReloaderDependencies {
 export class ReflectorReloader {
   secrets: ReflectorSecrets
   private readonly dependencies: ReflectorReloaderDependencies
+  /** Why the last reload was refused; null when it was not. */
+  private finding: string | null = null
 
   constructor(dependencies: ReflectorReloaderDependencies) {
     this.dependencies = dependencies
     this.secrets = dependencies.secrets
+  }
+
+  /** What an operator should know of the files, in sentences. */
+  get problems(): readonly string[] {
+    const { md5, token } = this.secrets
+    const exposures = exposed([md5, token].flatMap((file) => (file === null ? [] : [file.path])))
+    if (this.finding === null) return exposures
+    return [`the last reload was refused, the files are used as they were: ${this.finding}`, ...exposures]
   }
 
   /** Reads the files again, and applies the difference. Nothing changes if one cannot be used, or in a dry run. */
@@ -32,12 +42,13 @@ export class ReflectorReloader {
       next = readSecrets()
     } catch (error) {
       const { message: reason } = errorOf(error)
-      if (!dryRun) events.emit({ type: 'config-refused', reason })
+      if (!dryRun) this.refuse(reason)
       return { findings: [reason] }
     }
     const report = reportOf(config, this.secrets, next, dryRun)
     if (dryRun) return { report }
     this.secrets = next
+    this.finding = null
     const { peers, dynamicPeers } = speakerConfig(config, next)
     const listening = speaker.setPeers(peers, dynamicPeers)
     for (const { option, before, after } of report.options)
@@ -45,6 +56,13 @@ export class ReflectorReloader {
     events.emit({ type: 'config-reloaded' })
     await listening
     return { report }
+  }
+
+  private refuse(reason: string): void {
+    const { events } = this.dependencies
+    this.finding = reason
+    events.emit({ type: 'config-refused', reason })
+    events.emit({ type: 'reload-failed' })
   }
 }
 

@@ -106,4 +106,9 @@ test('a file that cannot be used changes nothing, and says why', async () => {
     findings: [expect.stringContaining('a token that is too short')],
   })
   expect([sessions(), types()]).toEqual([before, ['config-refused']])
+  const refused = 'the last reload was refused, the files are used as they were: '
+  expect(reloader.problems).toContainEqual(expect.stringContaining(refused))
+  writeFileSync(`${files}/token`, TOKEN)
+  await reloader.reload({ dryRun: false })
+  expect(reloader.problems).not.toContainEqual(expect.stringContaining(refused))
 })

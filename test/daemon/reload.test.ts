@@ -222,7 +222,14 @@ test.each([
   expect(outcome).toEqual({ findings: [expect.stringMatching(why)] })
   expect(states()).toEqual([`${A} Established 1`, `${B} Established 1`])
   expect(told('config-refused')).toEqual([{ type: 'config-refused', reason: expect.stringMatching(why) }])
-  expect([told('config-reloaded'), recorded]).toEqual([[], []])
+  expect([told('config-reloaded'), told('reload-failed').length, recorded]).toEqual([[], 1, []])
+  expect(reloader.problems).toEqual([
+    expect.stringMatching(/^the last reload was refused, the configuration before it is in effect: /),
+  ])
+  logFailure = null
+  write({})
+  await reload()
+  expect(reloader.problems).toEqual([])
 })
 
 test('every finding is told', async () => {
@@ -230,7 +237,7 @@ test('every finding is told', async () => {
   expect(await reloader.reload({ dryRun: false })).toEqual({
     findings: [expect.stringContaining('hold_time'), expect.stringContaining('bgp_port')],
   })
-  expect(told('config-refused')).toHaveLength(2)
+  expect([told('config-refused').length, told('reload-failed').length]).toEqual([2, 1])
 })
 
 test('a key file is read again', async () => {
