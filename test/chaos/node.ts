@@ -220,7 +220,7 @@ export class ChaosNode {
         // refused requests are logged at a limited rate, but each request at this level
         ...(logToReader ? { debug: 'true' } : { log_file: join(this.logDisk, 'chanter.log') }),
       },
-      API: { host: '0.0.0.0', port: API_PORT, unprotected: UNPROTECTED },
+      API: { host: '0.0.0.0', port: API_PORT, unprotected: UNPROTECTED, request_rate: 0 },
       DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux' },
     })
   }
