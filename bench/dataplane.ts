@@ -166,7 +166,7 @@ for (const count of [10_000, 100_000]) {
   const ours: number[] = []
   const apart: number[] = []
   for (let round = 0; round < ROUNDS; round++) {
-    limits.push(await kernelLimit(count))
+    limits.push((await kernelLimit(count)).set)
     ours.push(await chanter(count))
     apart.push(await threaded(thread, count))
   }

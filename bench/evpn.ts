@@ -7,7 +7,7 @@ import { AS } from '../src/lab/two-nodes.ts'
 import { Frr } from '../test/support/frr.ts'
 import { attach } from '../test/support/interop.ts'
 import { Offer, VTEPS } from './offer.ts'
-import { kernelLimit } from './pairs.ts'
+import { type KernelLimit, kernelLimit } from './pairs.ts'
 import { Watcher } from './watcher.ts'
 
 /**
@@ -146,7 +146,7 @@ async function frr(lab: Lab, host: LabHost, reflector: LabHost): Promise<number[
 const show = ({ advertise, withdraw, cpuSeconds, bytesPerRoute, silence }: Figures) =>
   `announce ${advertise.toFixed(2)} s, withdraw ${withdraw.toFixed(2)} s, CPU ${cpuSeconds.map((seconds) => seconds.toFixed(2)).join(' and ')} s, ${Math.round(bytesPerRoute)} bytes a route, longest silence ${silence.toFixed(1)} s`
 
-async function limitOfKernel(): Promise<number> {
+async function limitOfKernel(): Promise<KernelLimit> {
   const lab = new Lab()
   try {
     lab.enter(lab.addNamespace('limit'))
@@ -157,18 +157,20 @@ async function limitOfKernel(): Promise<number> {
 }
 
 const ratio = (a: number, b: number) => (a / b).toFixed(2)
+const ratios = ({ advertise, withdraw }: Figures, { set, remove }: KernelLimit) =>
+  `ratios ${ratio(advertise, set)} and ${ratio(withdraw, remove)}`
 
 for (let round = 0; round < rounds; round++) {
   const limit = await limitOfKernel()
   const ours = await measure(chanter(true))
   const alone = await measure(chanter(false))
   process.stdout.write(
-    `kernel limit ${limit.toFixed(2)} s; chanter ${show(ours)}: ratio ${ratio(ours.advertise, limit)}\n`,
+    `kernel limit ${limit.set.toFixed(2)} and ${limit.remove.toFixed(2)} s; chanter ${show(ours)}: ${ratios(ours, limit)}\n`,
   )
   process.stdout.write(
     `without forwarding_thread ${show(alone)}; with it, announce ${ratio(ours.advertise, alone.advertise)} and withdraw ${ratio(ours.withdraw, alone.withdraw)} of that\n`,
   )
   if (!existsSync(FRR)) continue
   const theirs = await measure(frr)
-  process.stdout.write(`FRR ${show(theirs)}: ratio ${ratio(theirs.advertise, limit)}\n`)
+  process.stdout.write(`FRR ${show(theirs)}: ${ratios(theirs, limit)}\n`)
 }

@@ -66,14 +66,27 @@ export function closeSession({ driver, reconciler }: Session): void {
   for (const link of ['vx0', 'br0']) execFileSync('ip', ['link', 'del', link])
 }
 
-/** Seconds that the kernel takes for messages that are ready, without a listener. */
-export async function kernelLimit(count: number): Promise<number> {
+/** Seconds that the kernel takes to set, and to remove, for messages that are ready, without a listener. */
+export interface KernelLimit {
+  readonly set: number
+  readonly remove: number
+}
+
+export async function kernelLimit(count: number): Promise<KernelLimit> {
   const session = await openSession()
   const targets = { vx0: session.driver.link('vx0'), br0: session.driver.link('br0') }
   session.reconciler.stop()
   session.driver.close()
-  const batches = [...encoded(count, targets)]
   const socket = new NetlinkSocket()
+  const set = timed(socket, [...encoded('encode', count, targets)])
+  const remove = timed(socket, [...encoded('encodeRemoval', count, targets)])
+  socket.close()
+  for (const link of ['vx0', 'br0']) execFileSync('ip', ['link', 'del', link])
+  return { set, remove }
+}
+
+/** Seconds that the kernel takes for these messages. */
+function timed(socket: NetlinkSocket, batches: readonly Buffer[]): number {
   const start = performance.now()
   for (const bytes of batches) {
     if (socket.send({ bytes, length: bytes.length }) < 0) throw new Error('send failed')
@@ -83,13 +96,11 @@ export async function kernelLimit(count: number): Promise<number> {
       if (answer.bytes.readInt32LE(answer.start) !== 0) throw new Error('refused')
     }
   }
-  const seconds = (performance.now() - start) / 1000
-  socket.close()
-  for (const link of ['vx0', 'br0']) execFileSync('ip', ['link', 'del', link])
-  return seconds
+  return (performance.now() - start) / 1000
 }
 
 function* encoded(
+  how: 'encode' | 'encodeRemoval',
   count: number,
   targets: Record<'vx0' | 'br0', { index: number; vni: number | null } | undefined>,
 ) {
@@ -105,7 +116,7 @@ function* encoded(
   for (const [entryOf, target] of [[remoteMac, vx0] as const, [neighbour, br0] as const]) {
     for (let i = 0; i < count; i++) {
       const entry = entryOf(i)
-      linuxDefinition(entry.kind).encode?.(requests, entry, target, () => 0)
+      linuxDefinition(entry.kind)[how]?.(requests, entry, target, () => 0)
       if (requests.writer.count === BATCH) yield take()
     }
     if (requests.writer.count > 0) yield take()
