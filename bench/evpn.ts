@@ -171,6 +171,7 @@ for (let round = 0; round < rounds; round++) {
     `without forwarding_thread ${show(alone)}; with it, announce ${ratio(ours.advertise, alone.advertise)} and withdraw ${ratio(ours.withdraw, alone.withdraw)} of that\n`,
   )
   if (!existsSync(FRR)) continue
-  const theirs = await measure(frr)
-  process.stdout.write(`FRR ${show(theirs)}: ${ratios(theirs, limit)}\n`)
+  const theirs = await measure(frr).catch((error: Error) => error.message)
+  const shown = typeof theirs === 'string' ? theirs : `${show(theirs)}: ${ratios(theirs, limit)}`
+  process.stdout.write(`FRR ${shown}\n`)
 }
