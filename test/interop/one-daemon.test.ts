@@ -2,9 +2,16 @@ import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { fetchJson, request, type Server } from '../../src/client.ts'
+import { fetchJson, request } from '../../src/client.ts'
 import { UNPROTECTED } from '../../src/config/api-options.ts'
-import { CHANTER, formatIni, type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
+import {
+  answers,
+  CHANTER,
+  formatIni,
+  type LabDaemon,
+  startChanter,
+  startChanterReflector,
+} from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { addNode, addReflector, addVm, type LabHost, type Vm } from '../../src/lab/network.ts'
@@ -44,12 +51,6 @@ const told = (what: string) => {
 }
 
 /** Waits for an API; resolves to its ping number. */
-const answers = (api: Server) =>
-  lab.eventually('the API answers', async () => {
-    const { status, body } = await request(api, '/ping')
-    return status === 200 ? { value: body } : { seen: `${status}` }
-  })
-
 test('a second daemon in the network namespace does not start, and names the one that runs', async () => {
   await expect(anotherOne(host.namespace)).rejects.toThrow(told('this network namespace'))
   expect(await fetchJson(daemon.api, '/looking-glass/vpns/instances')).toHaveLength(1)
@@ -71,19 +72,7 @@ test('cleanup removes nothing under a daemon, with any options for state and por
 })
 
 test('a reflector, which programs nothing, runs beside it', async () => {
-  const api = { host: host.address, port: 8083 }
-  const words = ['--client', '0.0.0.0/0', '--listen', host.address, '--port', '1790']
-  const reflector = lab.start(
-    host.namespace,
-    'reflector',
-    CHANTER,
-    'reflector',
-    ...words,
-    '--api',
-    `${api.host}:${api.port}`,
-    '--api-unprotected',
-  )
-  await answers(api)
+  const reflector = await startChanterReflector(lab, host, 64512, ['--port', '1790'], 8083)
   await reflector.stop()
 })
 
@@ -109,7 +98,7 @@ test('one that is started while the former ends waits for it, and goes on from i
   expect(await former.stop('SIGTERM')).toBe(0)
   daemon = { ...daemon, process: successor }
   // agents that were down send nothing until the number changes
-  expect(await answers(daemon.api)).not.toBe(ping.body)
+  expect(await answers(lab, daemon.api, 'the API answers')).not.toBe(ping.body)
   expect(await fetchJson(daemon.api, '/looking-glass/vpns/instances')).toHaveLength(1)
 })
 
@@ -141,7 +130,7 @@ test('without root, and with nothing but the directory of its state to write to,
     exec setpriv --reuid ${NOBODY} --regid ${NOBODY} --clear-groups --inh-caps ${caps} --ambient-caps ${caps} "$@"`
   const command = ['sh', '-c', confined, 'sh', CHANTER, 'daemon', '--config-file', config]
   const one = lab.start(host.namespace, 'unprivileged', ...command)
-  await answers(daemon.api)
+  await answers(lab, daemon.api, 'the API answers')
   await attach(daemon, vm)
   expect(one.tail(1000)).not.toContain('cannot be locked')
   await expect(lab.exec(host.namespace, ...command)).rejects.toThrow(

@@ -4,6 +4,7 @@ import { KEEPALIVE } from '../../../src/bgp/message/index.ts'
 import { encodeOpen } from '../../../src/bgp/message/open.ts'
 import { localSource } from '../../../src/bgp/rib/route.ts'
 import { macRoute, rt } from '../../support/speakers.ts'
+import type { TcpPeer } from '../../support/tcp-peer.ts'
 import { until } from '../../support/until.ts'
 import {
   attribute,
@@ -128,29 +129,25 @@ export const floods: readonly Case[] = [
   }),
 ]
 
+/** Sends an octet each ten seconds, until the hold timer has expired. */
+async function dribble({ victim }: Field, peer: TcpPeer, octets: Buffer): Promise<void> {
+  for (const octet of octets) {
+    peer.send(Buffer.of(octet))
+    await until('the octet to leave', () => peer.socket.writableLength === 0)
+    victim.clock.skip(10_000)
+  }
+  expect(peer.ended).toBeNull()
+  victim.clock.skip(10_000)
+  await expectNotification(peer, '4/0')
+}
+
 /** RFC 4271 §6.5, RFC 9687: peers that take their time. */
 export const slow: readonly Case[] = [
   scene('4271 §8.2.2: an OPEN of one octet in ten seconds → 4/0', async (field) => {
-    const peer = await field.at('OpenSent')
-    for (const octet of OPEN.subarray(0, 23)) {
-      peer.send(Buffer.of(octet))
-      await until('the octet to leave', () => peer.socket.writableLength === 0)
-      field.victim.clock.skip(10_000)
-    }
-    expect(peer.ended).toBeNull()
-    field.victim.clock.skip(10_000)
-    await expectNotification(peer, '4/0')
+    await dribble(field, await field.at('OpenSent'), OPEN.subarray(0, 23))
   }),
   scene('4271 §6.5: an UPDATE of one octet in ten seconds → 4/0', async (field) => {
-    const peer = await field.at('Established')
-    for (const octet of GOOD.subarray(0, 8)) {
-      peer.send(Buffer.of(octet))
-      await until('the octet to leave', () => peer.socket.writableLength === 0)
-      field.victim.clock.skip(10_000)
-    }
-    expect(peer.ended).toBeNull()
-    field.victim.clock.skip(10_000)
-    await expectNotification(peer, '4/0')
+    await dribble(field, await field.at('Established'), GOOD.subarray(0, 8))
   }),
   scene('4271 §8: 50 connections that say nothing → the next is served', async (field) => {
     for (let i = 0; i < 50; i++) field.connect()

@@ -32,6 +32,28 @@ export interface Lack {
   readonly isStillLacking: (column: Column) => Promise<boolean>
 }
 
+/** The cells of the families that a peer lacks. */
+export function lackedCells({
+  evpn,
+  rtc,
+  flowSpec,
+  flowSpec6,
+}: Record<'rtc' | 'flowSpec' | 'flowSpec6', Lack> & { readonly evpn?: Lack }): Partial<
+  Record<CellName, Lack>
+> {
+  return {
+    ...(evpn && { 'EVPN out': evpn, 'EVPN in': evpn }),
+    'RTC out': rtc,
+    'RTC in': rtc,
+    'RTC: peer filters': rtc,
+    'RTC: we filter': rtc,
+    'FlowSpec-VPNv4 out': flowSpec,
+    'FlowSpec-VPNv4 in': flowSpec,
+    'FlowSpec-VPNv6 out': flowSpec6,
+    'FlowSpec-VPNv6 in': flowSpec6,
+  }
+}
+
 /** A program of Debian's with a session to each of our speakers, in a namespace of its own. */
 export abstract class RealPeer {
   abstract readonly name: string

@@ -3,7 +3,7 @@ import { formatIp, unmapped } from '../../../../src/values/address.ts'
 import type { CellName } from '../cell.ts'
 import { type Facts, type FamilyName, facts } from '../facts.ts'
 import { AS, addressOf, LINK_NAMES, type Link, type LinkName } from '../links.ts'
-import { type Lack, RealPeer, type ShownRoute, type ShownSession } from '../real-peer.ts'
+import { type Lack, lackedCells, RealPeer, type ShownRoute, type ShownSession } from '../real-peer.ts'
 import { TARGET } from '../routes.ts'
 
 type BirdFamily = 'VPNv4' | 'VPNv6'
@@ -39,18 +39,7 @@ export class Bird extends RealPeer {
     )
     const flowSpec = lacksChannel('flow4 vpn', 'BIRD 2.0.12 has FlowSpec of SAFI 133 only, none of VPNs')
     const flowSpec6 = lacksChannel('flow6 vpn', 'BIRD 2.0.12 has FlowSpec of SAFI 133 only, none of VPNs')
-    return {
-      'EVPN out': evpn,
-      'EVPN in': evpn,
-      'RTC out': rtc,
-      'RTC in': rtc,
-      'RTC: peer filters': rtc,
-      'RTC: we filter': rtc,
-      'FlowSpec-VPNv4 out': flowSpec,
-      'FlowSpec-VPNv4 in': flowSpec,
-      'FlowSpec-VPNv6 out': flowSpec6,
-      'FlowSpec-VPNv6 in': flowSpec6,
-    }
+    return lackedCells({ evpn, rtc, flowSpec, flowSpec6 })
   }
 
   async prepare(): Promise<void> {

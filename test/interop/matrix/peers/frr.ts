@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { CellName } from '../cell.ts'
 import type { Facts, FamilyName } from '../facts.ts'
 import { AS, LINK_NAMES, type Link, type LinkName } from '../links.ts'
-import { type Lack, RealPeer, type ShownRoute, type ShownSession } from '../real-peer.ts'
+import { type Lack, lackedCells, RealPeer, type ShownRoute, type ShownSession } from '../real-peer.ts'
 import { TARGET } from '../routes.ts'
 import { type Advertised, evpnRoute, type Route, type Shown, shownOf, type Table } from './frr-json.ts'
 
@@ -64,16 +64,7 @@ export class Frr extends RealPeer {
       'ipv6 flowspec-vpn',
       'FRR 8.4 has FlowSpec of SAFI 133 only, none of VPNs: no such address family',
     )
-    return {
-      'RTC out': rtc,
-      'RTC in': rtc,
-      'RTC: peer filters': rtc,
-      'RTC: we filter': rtc,
-      'FlowSpec-VPNv4 out': flowSpec,
-      'FlowSpec-VPNv4 in': flowSpec,
-      'FlowSpec-VPNv6 out': flowSpec6,
-      'FlowSpec-VPNv6 in': flowSpec6,
-    }
+    return lackedCells({ rtc, flowSpec, flowSpec6 })
   }
 
   async prepare(): Promise<void> {

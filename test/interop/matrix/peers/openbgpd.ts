@@ -4,7 +4,7 @@ import type { CellName } from '../cell.ts'
 import { FAMILIES, type Facts, type FamilyName, type Field, facts } from '../facts.ts'
 import { AS, addressOf, LINK_NAMES, type Link, type LinkName } from '../links.ts'
 import type { Ours } from '../ours.ts'
-import { type Lack, RealPeer, type ShownRoute, type ShownSession } from '../real-peer.ts'
+import { type Lack, lackedCells, RealPeer, type ShownRoute, type ShownSession } from '../real-peer.ts'
 
 type OpenBgpdFamily = 'VPNv4' | 'VPNv6'
 
@@ -35,16 +35,7 @@ export class OpenBgpd extends RealPeer {
     const flowSpec = this.lacksLine('announce IPv4 flowspec', 'OpenBGPD 7.7 has no FlowSpec')
     const flowSpec6 = this.lacksLine('announce IPv6 flowspec', 'OpenBGPD 7.7 has no FlowSpec')
     return {
-      'EVPN out': evpn,
-      'EVPN in': evpn,
-      'RTC out': rtc,
-      'RTC in': rtc,
-      'RTC: peer filters': rtc,
-      'RTC: we filter': rtc,
-      'FlowSpec-VPNv4 out': flowSpec,
-      'FlowSpec-VPNv4 in': flowSpec,
-      'FlowSpec-VPNv6 out': flowSpec6,
-      'FlowSpec-VPNv6 in': flowSpec6,
+      ...lackedCells({ evpn, rtc, flowSpec, flowSpec6 }),
       'refresh: we ask': {
         note: 'OpenBGPD 7.7 counts the request and sends nothing: it takes families that it has agreed on for not agreed on, says its log',
         isStillLacking: (column) => {
