@@ -146,7 +146,7 @@ async function frr(lab: Lab, host: LabHost, reflector: LabHost): Promise<number[
 }
 
 const show = ({ advertise, withdraw, cpuSeconds, bytesPerRoute, silence }: Figures) =>
-  `announce ${advertise.toFixed(2)} s, withdraw ${withdraw.toFixed(2)} s, CPU ${cpuSeconds.map((seconds) => seconds.toFixed(2)).join(' and ')} s, ${Math.round(bytesPerRoute)} bytes a route, longest silence ${silence.toFixed(1)} s`
+  `advertise ${advertise.toFixed(2)} s, withdraw ${withdraw.toFixed(2)} s, CPU ${cpuSeconds.map((seconds) => seconds.toFixed(2)).join(' and ')} s, ${Math.round(bytesPerRoute)} bytes a route, longest silence ${silence.toFixed(1)} s`
 
 async function limitOfKernel(): Promise<number> {
   const lab = new Lab()
@@ -170,6 +170,6 @@ for (let round = 0; round < rounds; round++) {
     `kernel limit ${limit.toFixed(2)} s; chanter ${show(ours)}: ratio ${ratio(ours.advertise, limit)}\n`,
   )
   process.stdout.write(
-    `without forwarding_thread ${show(alone)}; with it, announce ${ratio(ours.advertise, alone.advertise)} and withdraw ${ratio(ours.withdraw, alone.withdraw)} of that\n`,
+    `without forwarding_thread ${show(alone)}; with it, advertise ${ratio(ours.advertise, alone.advertise)} and withdraw ${ratio(ours.withdraw, alone.withdraw)} of that\n`,
   )
 }

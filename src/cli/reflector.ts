@@ -57,7 +57,7 @@ export const reflector = command({
   options,
   examples: [
     ['reflector --client 192.0.2.0/24', 'Reflect for a network of nodes in AS 64512'],
-    ['reflector --as 65000 --client 0.0.0.0/0 --api 127.0.0.1:8083', 'For everybody, with a looking glass'],
+    ['reflector --as 65000 --client 0.0.0.0/0 --api 127.0.0.1:8083', 'For any client, with a looking glass'],
   ],
   async run(args) {
     if (args.client.length === 0)

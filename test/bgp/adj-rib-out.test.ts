@@ -10,9 +10,9 @@ import { membership } from '../../src/bgp/nlri/route-target.ts'
 import { localSource, type Source } from '../../src/bgp/rib/route.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
-import { Writer } from '../../src/bgp/wire/writer.ts'
+import type { Writer } from '../../src/bgp/wire/writer.ts'
 import { logged } from '../support/events.ts'
-import { RawPeer } from '../support/raw-peer.ts'
+import { internalAttributes, RawPeer, RESTART } from '../support/raw-peer.ts'
 import { ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
@@ -26,13 +26,6 @@ const BLUE = rt('64512:20')
 const MAC1 = '02:00:00:00:01:01'
 const MAC2 = '02:00:00:00:01:02'
 const FAMILIES = [EVPN, VPNV4, ROUTE_TARGET]
-const RESTART = {
-  restarting: false,
-  notification: false,
-  restartTimeSeconds: 120,
-  families: [{ family: EVPN, forwarding: true }],
-}
-
 let clock: VirtualClock
 let network: VirtualNetwork
 let speaker: Speaker
@@ -77,14 +70,12 @@ function connect(families: Family[] = [EVPN], changes: Partial<Capabilities> = {
 }
 
 function send(peer: RawPeer, write: (w: Writer) => void): void {
-  const w = new Writer()
-  write(w)
-  peer.send(w.copy())
+  peer.write(write)
 }
 
 const ask = (peer: RawPeer, ...targets: readonly (typeof RED)[]): void =>
   send(peer, (w) => {
-    const attributes: Attributes = { ...noAttributes(), origin: 0, asPath: [], localPref: 100 }
+    const attributes: Attributes = internalAttributes()
     const wanted = targets.map((target) => membership(64512, target))
     writeReach(w, ROUTE_TARGET, ip(B), wanted, attributes, DEFAULT_CONTEXT)
   })
@@ -298,7 +289,7 @@ test('a peer that does not read has few octets of long routes wait for it', () =
   network.cut(ip(A), ip(B))
   for (let i = 0; i < 600; i++) {
     const communities = Array.from({ length: 900 }, (_, k) => i * 900 + k)
-    const attributes = { ...noAttributes(), origin: 0, asPath: [], localPref: 100, communities }
+    const attributes = internalAttributes({ communities })
     const set = speaker.rib.pool.originated({ ...attributes, extendedCommunities: [RED] }, ip(A))
     speaker.rib.advertise(source, EVPN, macRoute(A, `02:00:00:01:${macEnd(i)}`, null), 0, set)
   }

@@ -11,7 +11,7 @@ import type { Speaker } from '../../src/bgp/speaker.ts'
 import { Writer } from '../../src/bgp/wire/writer.ts'
 import type { DaemonEvent } from '../../src/events/event.ts'
 import { parseMac } from '../../src/values/mac.ts'
-import { openOf, RawPeer } from '../support/raw-peer.ts'
+import { internalAttributes, openOf, RawPeer, RESTART } from '../support/raw-peer.ts'
 import { Collector, ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
@@ -47,10 +47,7 @@ beforeEach(() => {
 })
 
 const restart = (changes: Partial<GracefulRestart> = {}): GracefulRestart => ({
-  restarting: false,
-  notification: false,
-  restartTimeSeconds: 120,
-  families: [{ family: EVPN, forwarding: true }],
+  ...RESTART,
   ...changes,
 })
 
@@ -74,15 +71,11 @@ function say(
   changes: Partial<Attributes> = {},
 ): void {
   const w = new Writer()
-  const attributes = {
-    ...noAttributes(),
-    origin: 0,
-    asPath: [],
-    localPref: 100,
+  const attributes = internalAttributes({
     extendedCommunities: [RED],
     communities,
     ...changes,
-  }
+  })
   writeReach(
     w,
     EVPN,
@@ -96,9 +89,9 @@ function say(
 }
 
 function end(peer: RawPeer, ...families: readonly Family[]): void {
-  const w = new Writer()
-  for (const family of families) writeEndOfRib(w, family)
-  peer.send(w.copy())
+  peer.write((w) => {
+    for (const family of families) writeEndOfRib(w, family)
+  })
   clock.advance(100)
 }
 
@@ -376,9 +369,7 @@ describe('routes of a lost reflector', () => {
     say(second, [MAC1], null, ONE)
     loseFirst()
     expect(both.routes.size).toBe(1)
-    const w = new Writer()
-    writeUnreach(w, EVPN, [macRoute(B, MAC1, null)], DEFAULT_CONTEXT)
-    second.send(w.copy())
+    second.write((w) => writeUnreach(w, EVPN, [macRoute(B, MAC1, null)], DEFAULT_CONTEXT))
     clock.advance(100)
     expect(both.routes.size).toBe(0)
   })
@@ -387,9 +378,7 @@ describe('routes of a lost reflector', () => {
     say(first, [MAC1], null, { ...ONE, originatorId: openOf().identifier })
     say(second, [MAC1], null)
     loseFirst()
-    const w = new Writer()
-    writeUnreach(w, EVPN, [macRoute(B, MAC1, null)], DEFAULT_CONTEXT)
-    second.send(w.copy())
+    second.write((w) => writeUnreach(w, EVPN, [macRoute(B, MAC1, null)], DEFAULT_CONTEXT))
     clock.advance(100)
     expect(both.routes.size).toBe(0)
   })
@@ -398,9 +387,7 @@ describe('routes of a lost reflector', () => {
     say(first, [MAC1], null, ONE)
     say(second, [MAC1], null, TWO)
     loseFirst()
-    const w = new Writer()
-    writeUnreach(w, EVPN, [macRoute(B, MAC1, null)], DEFAULT_CONTEXT)
-    second.send(w.copy())
+    second.write((w) => writeUnreach(w, EVPN, [macRoute(B, MAC1, null)], DEFAULT_CONTEXT))
     clock.advance(100)
     expect(both.routes.size).toBe(1)
   })
@@ -410,18 +397,12 @@ describe('routes of a lost reflector', () => {
     ['stays where it is to another', '10.77.0.21', '10.77.0.22', 1],
     ['stays where it is to the reflector itself', B, B, 1],
   ])('of an external peer, when another one withdraws it, %s', (_, passedOn, withdrawn, left) => {
-    const attributes: Attributes = {
-      ...noAttributes(),
-      origin: 0,
-      asPath: [],
-      localPref: 100,
+    const attributes: Attributes = internalAttributes({
       extendedCommunities: [RED],
-    }
+    })
     const nlri = [macRoute(B, MAC1, null)]
     const send = (peer: RawPeer, write: (w: Writer) => void): void => {
-      const w = new Writer()
-      write(w)
-      peer.send(w.copy())
+      peer.write(write)
       clock.advance(100)
     }
     send(first, (w) => writeReach(w, EVPN, ip(passedOn), nlri, attributes, DEFAULT_CONTEXT))
@@ -587,8 +568,8 @@ describe('a reflector that restarts and waits for us (RFC 4724 §4.1)', () => {
     peer.of('update').flatMap(({ update }) => update.reach.filter(({ family }) => family === EVPN)).length
 
   test.each([
-    ['is told everything without having asked', true, 1],
-    ['otherwise is told only when it has said what it wants', false, 0],
+    ['gets everything without having asked', true, 1],
+    ['otherwise gets it only when it has sent its memberships', false, 0],
   ])('%s', (_, restarting, told) => {
     const node = speakerAt(NODE, [peerConfig(B, { passive: true })], clock, network)
     node.originate(localSource('EVI-1'), EVPN, macRoute(NODE, MAC1, null), { extendedCommunities: [RED] })

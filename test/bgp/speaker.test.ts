@@ -6,7 +6,6 @@ import { KEEPALIVE } from '../../src/bgp/message/index.ts'
 import { writeEndOfRib } from '../../src/bgp/message/pack.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
-import { Writer } from '../../src/bgp/wire/writer.ts'
 import { openOf, RawPeer } from '../support/raw-peer.ts'
 import { Collector, ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -357,9 +356,7 @@ describe('routes', () => {
     clock.advance(5000)
     const ends = (): (number | null)[] => peer.of('update').map(({ update }) => update.endOfRib)
     expect(ends()).toEqual([ROUTE_TARGET])
-    const w = new Writer()
-    writeEndOfRib(w, ROUTE_TARGET)
-    peer.send(w.copy())
+    peer.write((w) => writeEndOfRib(w, ROUTE_TARGET))
     clock.advance(100)
     expect(ends()).toEqual([ROUTE_TARGET, EVPN])
   })

@@ -143,7 +143,7 @@ test('a dry run changes nothing, and the reload after it reports the same', asyn
   expect(states()).toEqual([`${A} Established 1`])
 })
 
-test('what needs a restart stays as it was, is told with both values, and is still told the next time', async () => {
+test('what needs a restart stays as it was, is reported with both values, and is reported again the next time', async () => {
   write({ my_as: '64513', local_address: 'lo', headless_time: '60' }, { API: { port: '8083' } })
   const { options, peers } = await reload()
   const restart = [
@@ -216,7 +216,7 @@ test.each([
   expect([told('config-reloaded'), recorded]).toEqual([[], []])
 })
 
-test('every finding is told', async () => {
+test('every finding is reported', async () => {
   write({ hold_time: 'x', bgp_port: '0' })
   expect(await reloader.reload({ dryRun: false })).toEqual({
     findings: [expect.stringContaining('hold_time'), expect.stringContaining('bgp_port')],

@@ -146,7 +146,7 @@ describe('a given bridge', () => {
 
   test.each([
     ['is absent', undefined, 'create'],
-    ['is of somebody else', { ...bridge, alias: null, owned: false, up: false, tuned: false }, 'nothing'],
+    ['is external', { ...bridge, alias: null, owned: false, up: false, tuned: false }, 'nothing'],
     ['is ours', bridge, 'nothing'],
     ['is no bridge', { ...bridge, alias: null, owned: false, kind: 'bond' }, 'refuse'],
   ] as const)('that %s: %s', (_what, actual, step) => {

@@ -341,7 +341,7 @@ describe('what others write, read by us', () => {
   })
 
   test.each([
-    ['of a device that nobody knows', { family: AF_BRIDGE, ifindex: 99 }, {}],
+    ['of an unknown device', { family: AF_BRIDGE, ifindex: 99 }, {}],
     ['of one VLAN', { family: AF_BRIDGE, ifindex: 8 }, { master: 9, vlan: 10 }],
     [
       'of a device that is neither port nor VXLAN',

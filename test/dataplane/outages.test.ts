@@ -19,7 +19,7 @@ const outages = () => [...dataplane.statuses.outages()]
 test.each([
   ['down', { up: false, carrier: false }],
   ['no carrier', { carrier: false }],
-])('a port that is attached and passes no traffic is told, with since when: %s', async (reason, traits) => {
+])('a port that is attached and passes no traffic is reported, with since when: %s', async (reason, traits) => {
   expect(outages()).toEqual([])
   lab.clock.advance(5000)
   const since = lab.clock.epoch()

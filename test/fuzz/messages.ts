@@ -118,13 +118,13 @@ function checkUpdate(update: Update, context: SessionContext): void {
     if (bytes === undefined) continue
     const heard = framesOf([bytes], sending).map((one) => decodeUpdate(one, sending))
     const said = heard.flatMap((one) => one.reach.flatMap((list) => list.nlri))
-    if (!isDeepStrictEqual(said, nlri)) throw new Broken('other routes are heard than were said')
+    if (!isDeepStrictEqual(said, nlri)) throw new Broken('other routes are received than were sent')
     for (const one of heard) {
       if (one.verdict !== null) throw new Broken(`we send what is malformed: ${one.findings[0]?.reason}`)
       const { nextHop: ours, ...meant } = attributes
       const { nextHop: _, ...understood } = one.attributes
       if (!isDeepStrictEqual({ ...understood, nextHop: ours }, { ...meant, nextHop: ours }))
-        throw new Broken('other attributes are heard than were said')
+        throw new Broken('other attributes are received than were sent')
     }
   }
   for (const { family, nlri } of unreach) {

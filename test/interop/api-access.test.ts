@@ -151,7 +151,7 @@ describe('another machine', () => {
   })
 })
 
-test('connections that begin no handshake keep nobody out', async () => {
+test('connections that begin no handshake keep no client out', async () => {
   const sockets = Array.from({ length: 3 * DESCRIPTORS }, () => connect(API_PORT, NODE).on('error', () => {}))
   await Promise.all(sockets.map((socket) => once(socket, 'connect')))
   expect(await elsewhere({ token: TOKEN })).toBe(200)

@@ -120,7 +120,7 @@ const ping = (from: Vm, address: string, ...options: string[]) =>
 
 /** A packet for an address that no host has. */
 const askInVain = (from: Vm, address: string) =>
-  ping(from, address, '-c', '1', '-W', '0.5').catch(() => 'nobody is there')
+  ping(from, address, '-c', '1', '-W', '0.5').catch(() => 'no answer')
 
 /** Node 1 with its usual configuration again. */
 async function restarted(): Promise<LabDaemon> {
@@ -234,7 +234,7 @@ describe('an underlay of IPv6 alone', () => {
     const route = macRoute('10.0.0.9', '02:00:00:00:99:01', null)
     const far = { extendedCommunities: [encapsulation(8), rt('64512:10')] }
     injector.originate(source, EVPN, route, far, ip('10.77.0.99'))
-    await lab.eventually('the route is told as unused', async () => {
+    await lab.eventually('the route is reported as unused', async () => {
       const routes = JSON.stringify(await instance(node(1).api, 'received_routes'))
       const why = '"unused":"next hop is IPv4, our VTEP address IPv6"'
       return routes.includes(why) ? { value: routes } : { seen: routes }

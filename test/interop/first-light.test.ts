@@ -91,7 +91,7 @@ describe('two nodes, one reflector', () => {
     const arp = await capturing(lab, other.host.namespace, 'vxlan--net1', 'arp', file)
     await lab.exec(vm.namespace, 'ip', 'neigh', 'flush', 'dev', 'eth0')
     await ping(lab, vm, other.vm)
-    await lab.exec(vm.namespace, 'ping', '-c', '1', '-W', '1', '192.168.10.77').catch(() => 'nobody is there')
+    await lab.exec(vm.namespace, 'ping', '-c', '1', '-W', '1', '192.168.10.77').catch(() => 'no answer')
     await arp.stop('SIGINT')
     expect(await askedFor(file)).toEqual(new Set(['192.168.10.77']))
   })

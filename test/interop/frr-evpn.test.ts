@@ -10,6 +10,7 @@ import { learntRoutes } from '../../src/lab/views.ts'
 import { parseMac } from '../../src/values/mac.ts'
 import { askedFor, capturing } from '../support/capture.ts'
 import { Frr } from '../support/frr.ts'
+import { frrReflector } from '../support/frr-config.ts'
 import { attach, attachmentOf, detach, forwards, ping, remoteEntries, session } from '../support/interop.ts'
 import { addPlace, type Place, pause, resume } from '../support/mover.ts'
 
@@ -41,16 +42,7 @@ let onOne: Place
 let listensSince: number
 
 /** FRR is a node with a bridge and a VXLAN device of its own making, and the reflector of the others. */
-const BGPD = `router bgp ${AS}
- bgp router-id ${FRR}
- no bgp default ipv4-unicast
- neighbor NODES peer-group
- neighbor NODES remote-as ${AS}
- bgp listen range 10.77.0.0/24 peer-group NODES
- address-family l2vpn evpn
-  neighbor NODES activate
-  neighbor NODES route-reflector-client
-  advertise-all-vni
+const BGPD = `${frrReflector(FRR)}  advertise-all-vni
   vni 100
    route-target both ${AS}:10
   exit-vni
@@ -137,7 +129,7 @@ async function claims(mac: string): Promise<string[]> {
 }
 
 async function isTold(mac: string, expected: readonly string[]): Promise<void> {
-  await lab.eventually(`node3 is told of ${mac}: ${expected.join(', ')}`, async () => {
+  await lab.eventually(`node3 gets ${mac}: ${expected.join(', ')}`, async () => {
     const seen = await claims(mac)
     return seen.join() === [...expected].sort().join() ? { value: seen } : { seen: seen.join(', ') }
   })
@@ -195,7 +187,7 @@ test('each side answers ARP for addresses that the other advertised; only other 
   await ping(lab, vm2, vm1)
   const nobody = [`${NOBODY}1`, `${NOBODY}2`]
   for (const [i, { namespace }] of [vm1, vm2].entries())
-    await lab.exec(namespace, 'ping', '-c', '1', '-W', '1', nobody[i]!).catch(() => 'nobody is there')
+    await lab.exec(namespace, 'ping', '-c', '1', '-W', '1', nobody[i]!).catch(() => 'no answer')
   for (const { capture, file } of captures) {
     await capture.stop('SIGINT')
     expect(await askedFor(file)).toEqual(new Set(nobody))

@@ -104,7 +104,7 @@ test('repeated attaches of an agent after a restart change nothing', { timeout: 
   // what the monitors are certain to tell, so that their silence means something
   await run('ip', '-n', host.namespace, 'link', 'add', 'witness', 'type', 'bridge')
   for (const monitor of monitors) {
-    await lab.eventually('the monitor tells of the witness', async () => {
+    await lab.eventually('the monitor shows the witness', async () => {
       const said = monitor.tail(100_000)
       return said.includes('witness') ? { value: said } : { seen: said }
     })

@@ -570,7 +570,7 @@ describe('MPLS in UDP', () => {
     await a.attach(request('192.168.10.1/24'))
   }
 
-  test('is advertised, and taken from everybody at one UDP port', async () => {
+  test('is advertised, and accepted from every node at one UDP port', async () => {
     await start('udp')
     expect(said(a)[0]).toContain('encap:MPLS-in-UDP')
     expect(wanted(a)).toContain('udp-port 6635 of 10.77.0.11')

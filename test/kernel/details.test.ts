@@ -253,7 +253,7 @@ test.each([
   ['a route of ours', 'route add 203.0.113.0/24 dev tap1 proto 19', 'route flush dev tap1', false],
   ['a nexthop of ours', 'nexthop add id 7 blackhole proto 19', 'nexthop del id 7', false],
   ['a neighbour', 'neigh add 203.0.113.1 lladdr 02:00:00:00:09:09 dev tap1', 'neigh flush dev tap1', false],
-])('a driver hears that ways may be others by %s', (_what, command, undo, isHeard) => {
+])('a driver is notified that paths may have changed by %s', (_what, command, undo, isHeard) => {
   run('ip link set tap1 up')
   const driver = new LinuxDriver({ clock: systemClock })
   const rerouted = vi.fn()

@@ -282,7 +282,7 @@ describe('granted', () => {
     expect(await node.attach(body(6, { linuxbr: 'br-agent' }))).toBe('200')
     ip(`link set br-agent address ${MAC(6)}`)
     const told = `local-mac on tap6: the bridge takes frames for ${MAC(6)} for the host: it is br-agent's own address`
-    await lab.eventually('the conflict is told', async () => {
+    await lab.eventually('the conflict is reported', async () => {
       const seen = await node.faults()
       return seen.includes(told) ? { value: seen } : { seen: seen.join() }
     })
@@ -309,7 +309,7 @@ describe('granted', () => {
         const entries = macs.map((mac) => ({ kind: 'remote-mac', mac, ...shared }) as const)
         for (const entry of entries) node.reconciler.want(entry)
         const told = `remote-mac on vxlan--net${n}: the bridge takes frames for ${own} for the host: it is ${owner}'s own address`
-        await lab.eventually('the conflict is told', async () => {
+        await lab.eventually('the conflict is reported', async () => {
           const seen = await node.faults()
           return seen.join() === told ? { value: seen } : { seen: seen.join() }
         })

@@ -5,7 +5,7 @@ import { isPlaced } from '../../src/dataplane/kinds/link-step.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import * as e from '../dataplane/entries.ts'
 import type { Lab } from '../dataplane/lab.ts'
-import { linuxLab } from './linux-lab.ts'
+import { linuxLab, programmedLab } from './linux-lab.ts'
 import { enterOwnNamespace, run } from './namespace.ts'
 
 enterOwnNamespace()
@@ -29,11 +29,7 @@ const everything: Entry[] = [
 ]
 
 async function begin(options: Parameters<Lab['restart']>[0]): Promise<void> {
-  lab = linuxLab()
-  dataplane = lab.restart(options)
-  lab.addInterface('tap1')
-  for (const entry of everything) dataplane.want(entry)
-  expect(await dataplane.settled(everything)).toEqual([])
+  ;[lab, dataplane] = await programmedLab(everything, options)
 }
 
 afterEach(() => lab.close())

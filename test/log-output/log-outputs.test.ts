@@ -155,7 +155,7 @@ describe('messages', () => {
     expect(output.health()).toEqual({ path, dropped: 0, failure: null })
   })
 
-  test('without a receiver lines wait, and are told as not written; the one that comes gets them', async () => {
+  test('without a receiver lines wait, and are reported as not written; the receiver that comes gets them', async () => {
     const path = join(temporaryFiles({}), 'dev-log')
     const output = new LogOutput(syslogSink(DAEMON, path), { path })
     output.write(line('early'))

@@ -1,19 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { type TestApi, testApi } from '../support/api.ts'
+import { ATTACH_BODY } from '../support/attach-body.ts'
 import { attachRequest } from '../support/node.ts'
-
-const good = {
-  vpn_instance_id: 'net1',
-  vpn_type: 'evpn',
-  import_rt: ['64512:10'],
-  export_rt: ['64512:10'],
-  mac_address: '02:00:00:00:01:01',
-  ip_address: '192.168.10.1/24',
-  gateway_ip: '192.168.10.254',
-  local_port: { linuxif: 'gp1' },
-  vni: 100,
-}
 
 let api: TestApi
 
@@ -25,13 +14,13 @@ const attach = (changes: Record<string, unknown>) =>
   api.app.inject({
     method: 'POST',
     url: '/attach_localport',
-    payload: JSON.stringify({ ...good, ...changes }),
+    payload: JSON.stringify({ ...ATTACH_BODY, ...changes }),
   })
 const detach = (changes: Record<string, unknown>) =>
   api.app.inject({
     method: 'POST',
     url: '/detach_localport',
-    payload: JSON.stringify({ ...good, ...changes }),
+    payload: JSON.stringify({ ...ATTACH_BODY, ...changes }),
   })
 
 describe('a parameter that is wrong is named, with its value and the expected one', () => {
@@ -149,7 +138,7 @@ describe('an address that no host can have', () => {
   ] as const
 
   test.each([
-    ...REFUSED.map((one) => ['evpn', good, ...one] as const),
+    ...REFUSED.map((one) => ['evpn', ATTACH_BODY, ...one] as const),
     ...[...REFUSED, ...GATEWAYS].map((one) => ['ipvpn', ipvpn, ...one] as const),
   ])('is refused for an %s (%j) as %s: %s is %s', async (_type, vpn, name, value, reason) => {
     const response = await attach({ ...vpn, [name]: value })
@@ -171,7 +160,7 @@ describe('an address that no host can have', () => {
       { ip_address: '2001:db8::1/64', gateway_ip: '2001:db8::ffff:ffff:ffff:ffff' },
     ],
   ])('is not %s', async (_, changes) => {
-    for (const vpn of [good, ipvpn]) {
+    for (const vpn of [ATTACH_BODY, ipvpn]) {
       expect((await attach({ ...vpn, ...changes })).statusCode).toBe(200)
       expect((await detach({ ...vpn, ...changes })).statusCode).toBe(200)
     }
@@ -209,7 +198,7 @@ describe('every form that a parameter may take', () => {
     ],
     ['any description', { description: { a: [1, null] }, instance_description: 7 }],
     ['a MAC as Cisco spells it', { mac_address: '0200.0000.0101' }],
-    ['keys nobody knows', { frobnicate: true, __proto__: { x: 1 } }],
+    ['unknown keys', { frobnicate: true, __proto__: { x: 1 } }],
   ])('%s', async (_, changes) => {
     const response = await attach(changes)
     expect([response.statusCode, response.body]).toEqual([200, 'null'])

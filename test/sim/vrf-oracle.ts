@@ -71,7 +71,7 @@ function saidBy(nodes: readonly Node[]): Said[] {
     if (textOf(next) === textOf(all)) return next
     all = next
   }
-  throw new Error('what is announced again goes round and round')
+  throw new Error('re-advertised routes go round and round')
 }
 
 const textOf = (all: readonly Said[]): string =>

@@ -149,6 +149,14 @@ export class TestNode {
 
 export const mac = (text: string): number => parseMac(text)!
 
+/** For an IP VPN in place of net1. */
+export const IN_VRF = {
+  type: 'ipvpn',
+  vni: null,
+  ip: parseInterfaceAddress('192.168.20.1/24')!,
+  gatewayIp: ip('192.168.20.254'),
+} as const satisfies Partial<AttachRequest>
+
 export function attachRequest(changes: Partial<AttachRequest> = {}): AttachRequest {
   return {
     instanceId: 'net1',

@@ -1,11 +1,27 @@
+import { type Attributes, noAttributes } from '../../src/bgp/attribute/attributes.ts'
 import { DEFAULT_CONTEXT } from '../../src/bgp/context.ts'
 import { EVPN, ROUTE_TARGET } from '../../src/bgp/family.ts'
+import type { GracefulRestart } from '../../src/bgp/message/capability.ts'
 import { noCapabilities } from '../../src/bgp/message/capability.ts'
 import { decodeMessage, KEEPALIVE, type Message } from '../../src/bgp/message/index.ts'
 import { encodeOpen, type Open } from '../../src/bgp/message/open.ts'
 import type { Connection, ConnectionHandlers, Transport } from '../../src/bgp/session/transport.ts'
 import { Framer } from '../../src/bgp/wire/framer.ts'
+import { Writer } from '../../src/bgp/wire/writer.ts'
 import type { Ip } from '../../src/values/address.ts'
+
+/** What a peer that keeps its forwarding state says in its OPEN. */
+export const RESTART: GracefulRestart = {
+  restarting: false,
+  notification: false,
+  restartTimeSeconds: 120,
+  families: [{ family: EVPN, forwarding: true }],
+}
+
+/** The attributes of a route from an internal peer. */
+export function internalAttributes(changes: Partial<Attributes> = {}): Attributes {
+  return { ...noAttributes(), origin: 0, asPath: [], localPref: 100, ...changes }
+}
 
 export function openOf(changes: Partial<Open> = {}): Open {
   const capabilities = {
@@ -53,6 +69,13 @@ export class RawPeer {
 
   send(...messages: readonly Uint8Array[]): void {
     for (const bytes of messages) this.connection?.write(Buffer.from(bytes))
+  }
+
+  /** Sends the messages that `write` writes. */
+  write(write: (w: Writer) => void): void {
+    const w = new Writer()
+    write(w)
+    this.send(w.copy())
   }
 
   sendOpen(changes: Partial<Open> = {}): void {

@@ -23,7 +23,7 @@ export interface Torment {
   readonly longest: number
   /** What attach and detach say of a port in a network, one request behind the other. */
   requests(port: number, network: string): readonly Readonly<Record<string, unknown>>[]
-  /** Waits until the kernel, and what the daemon tells, hold what the agent wants and nothing else. */
+  /** Waits until the kernel, and what the daemon reports, hold what the agent wants and nothing else. */
   expectTruth(wanted: ReadonlyMap<number, string | null>, daemon: LabDaemon, when: string): Promise<void>
 }
 

@@ -377,7 +377,7 @@ describe('the file', () => {
       'checksum of record 1',
     ],
     ['that is no JSON', () => 'garbage', 'it is not a state file'],
-  ])('%s is set aside, and the one before takes its place', async (_, damage, reason) => {
+  ])('%s is renamed, and the previous one is used', async (_, damage, reason) => {
     const file = open()
     await file.save(take('1'), 'synced')
     await open().save(take('2'), 'synced')
@@ -391,7 +391,7 @@ describe('the file', () => {
     ])
   })
 
-  test('of a newer daemon is set aside, and no older one is restored: it is from before the upgrade', async () => {
+  test('of a newer daemon is renamed, and no older one is restored: it is from before the upgrade', async () => {
     await open().save(take('1'), 'synced')
     await open().save(take('2'), 'synced')
     const newer = '{"format":"chanter-state","version":99,"entries":0}\n'

@@ -167,7 +167,7 @@ export const headers: readonly Case[] = [
     ),
     survived(
       '8654 §4',
-      `an UPDATE of ${length} octets from a peer that only we told of long messages`,
+      `an UPDATE of ${length} octets from a peer that only we sent the capability of long messages`,
       'taken',
       longUpdate(length),
       (field) => expect(field.routesFrom()).toHaveLength(1),

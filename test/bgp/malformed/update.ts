@@ -1113,5 +1113,5 @@ export const reflections: readonly Case[] = [
   ),
 ]
 
-/** RFC 4271 §6.3, 7606 and everybody who adds attributes and families to them. */
+/** RFC 4271 §6.3, 7606 and all RFCs that add attributes and families to them. */
 export const updates: readonly Case[] = [...attributeErrors, ...framingErrors, ...routes]

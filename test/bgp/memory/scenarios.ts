@@ -145,7 +145,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await flood.expectBack(STAYS)
     },
   },
-  '500000 routes that come and go before anybody is told': {
+  '500000 routes that come and go before any advertisement': {
     heapMib: 100,
     async play() {
       const flood = new Flood()
@@ -154,7 +154,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       const go = new MacUpdates(100, true)
       const wire = flood.establish()
       for (let i = 0; i < 5000; i++) wire.send(come.from(100 * i), go.from(100 * i))
-      expectThat((await flood.taken()) < 20 * MIB, 'what waits to be told has no bound')
+      expectThat((await flood.taken()) < 20 * MIB, 'what waits to be advertised has no bound')
       await flood.expectBack(STAYS)
     },
   },

@@ -37,7 +37,7 @@ export function programming(t: Fixture): void {
   test.each([
     ['deleted', () => t.lab.deleteLink('br0')],
     ['renamed', () => t.lab.rename('br0', 'stray')],
-  ])('a port enters a bridge of ours that somebody has %s and nobody told of', async (_what, mischief) => {
+  ])('a port enters an owned bridge that another program has %s without a notification', async (_what, mischief) => {
     t.restart({ deaf: true })
     await wantInPlace(...e.network)
     t.lab.addInterface('tap2')

@@ -118,7 +118,7 @@ export async function held(
 ): Promise<string> {
   const { peer } = column
   const shown = await column.eventually(
-    `${peer.name} shows our ${family} routes as we told them`,
+    `${peer.name} shows our ${family} routes as advertised`,
     async () => {
       const routes = (await peer.held(link, family)).map(({ facts }) => facts)
       const wrong = told.flatMap((facts) => {
@@ -149,7 +149,7 @@ async function heldNoMore(
   })
 }
 
-/** Waits until the peer says that it tells us so many routes of the family, and our RIB holds exactly these. */
+/** Waits until the peer shows so many routes of the family as advertised to us, and our RIB holds exactly these. */
 export async function learnt(
   column: Column,
   link: LinkName,
@@ -159,14 +159,14 @@ export async function learnt(
   const { peer } = column
   const told = await column.eventually(`we have the ${family} routes of ${peer.name}`, async () => {
     const theirs = await peer.told(link, family)
-    if (!isEnough(theirs.length)) return { seen: `it says that it tells us ${theirs.length}` }
+    if (!isEnough(theirs.length)) return { seen: `it shows as advertised to us ${theirs.length}` }
     const wrong = compare(theirs, column.our(link).learnt(family), ['asPath', ...peer.unshown(family)])
     return wrong === '' ? { value: theirs } : { seen: wrong }
   })
   return told.map(formatFacts).join(' | ')
 }
 
-/** Where our routes are not what the peer says that it tells us; it may be silent on `unshown` only. */
+/** Where our routes are not what the peer shows as advertised to us; it may be silent on `unshown` only. */
 function compare(theirs: readonly Facts[], ours: readonly Facts[], unshown: readonly Field[]): string {
   const wrong = theirs.flatMap((told) => {
     const mine = ours.find(({ route }) => route === told.route)

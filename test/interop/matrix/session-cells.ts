@@ -11,7 +11,7 @@ export const refreshByUs: Trial = (column) =>
     const { neighbour } = column.our('vpn')
     const before = (await peer.session('vpn')).refreshesReceived
     const updatesBefore = neighbour.routesIn.counters.updates
-    if (!neighbour.requestRefresh(FAMILIES.VPNv4)) throw new Error(`${peer.name} announced no route refresh`)
+    if (!neighbour.requestRefresh(FAMILIES.VPNv4)) throw new Error(`${peer.name} has no route refresh capability`)
     const words = await column.eventually(
       `${peer.name} counts our request and says the routes again`,
       async () => {
@@ -99,13 +99,13 @@ export const peerFilters: Trial = async (column) => {
   const ours = column.our('vpn')
   await peer.originateWith(SECOND_TARGET)
   const wanted = (is: boolean, what: string) =>
-    column.eventually(`${peer.name} tells us ${what}`, async () => {
+    column.eventually(`${peer.name} advertises ${what}`, async () => {
       const words = await learnt(column, 'vpn', 'VPNv4')
       return words.includes(SECOND_TARGET) === is ? { value: words } : { seen: words }
     })
   return whileTold(column, 'vpn', 'VPNv4', async (before) => {
     if (before.includes(SECOND_TARGET))
-      throw new Error(`${peer.name} tells us what we do not want: ${before}`)
+      throw new Error(`${peer.name} advertises what we do not want: ${before}`)
     ours.want(SECOND_TARGET)
     const after = await wanted(true, 'what we have come to want')
     ours.unwant(SECOND_TARGET)

@@ -41,11 +41,11 @@ export class ExaBgp extends RealPeer {
   lacks(): Partial<Record<CellName, Lack>> {
     return {
       'RTC: peer filters': {
-        note: 'ExaBGP 4.2 only tells of memberships: it sends every route to everybody',
+        note: 'ExaBGP 4.2 only reports memberships: it sends every route to every peer',
         isStillLacking: async (column) => {
           const route = this.vpn('12.88.0.0/24', this.links.vpn.peerAddress, SECOND_TARGET)
           await this.command(`announce ${route}`)
-          await column.eventually('ExaBGP tells us what we do not want', async () => {
+          await column.eventually('ExaBGP advertises what we do not want', async () => {
             const learnt = column.our('vpn').learnt('VPNv4')
             return learnt.some(({ targets }) => targets === SECOND_TARGET)
               ? { value: true }
@@ -74,7 +74,7 @@ export class ExaBgp extends RealPeer {
         },
       },
       'GR: we restart': {
-        note: 'ExaBGP 4.2 announces graceful restart and does nothing about it: what it has of a peer outlives every session, even one that ended with a Cease',
+        note: 'ExaBGP 4.2 advertises graceful restart and does nothing about it: what it has of a peer outlives every session, even one that ended with a Cease',
         isStillLacking: async (column) => {
           const ours = column.our('vpn')
           const told = ours.originate('VPNv4')

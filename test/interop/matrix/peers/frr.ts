@@ -105,7 +105,7 @@ export class Frr extends RealPeer {
     return this.vtysh('show bgp neighbors json')
   }
 
-  /** A session that is up before zebra has announced its addresses has no IPv6 next hop for as long as it lasts. */
+  /** A session that is up before zebra has its addresses has no IPv6 next hop for as long as it lasts. */
   override async knowsItsAddresses(link: LinkName): Promise<boolean> {
     const { bgpState, nexthopGlobal } = await this.neighbor(link)
     if (bgpState !== 'Established') return false

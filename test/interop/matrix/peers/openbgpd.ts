@@ -22,7 +22,7 @@ export class OpenBgpd extends RealPeer {
   private madeHome = false
 
   override readonly passesOn =
-    'OpenBGPD has VPNs of its own on OpenBSD alone, for want of mpe(4) elsewhere: it passes on routes that another speaker of ours told it'
+    'OpenBGPD has VPNs of its own on OpenBSD alone, for want of mpe(4) elsewhere: it passes on routes of another speaker of ours'
   override readonly keepsWithdrawn =
     'OpenBGPD 7.7 does not find VPN routes to withdraw: it takes the label field for the beginning of the route distinguisher'
 
