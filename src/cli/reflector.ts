@@ -17,7 +17,7 @@ const options = {
   as: { ...number, default: 64512, describe: 'Autonomous system of the reflector and its clients' },
   client: {
     ...texts,
-    defaultDescription: 'nobody',
+    defaultDescription: 'none',
     describe: 'Prefix or address whose connections are clients',
   },
   peer: { ...texts, defaultDescription: 'none', describe: 'Another reflector, to connect to' },

@@ -255,10 +255,10 @@ describe('changes', () => {
   test('leave at once after a pause, then gather for five milliseconds', () => {
     const peer = connect()
     const begun = clock.now()
-    const heard: [ms: number, routes: number][] = []
+    const received: [ms: number, routes: number][] = []
     peer.onMessage = (message) => {
       if (message.type === 'update')
-        heard.push([clock.now() - begun, message.update.reach.flatMap(({ nlri }) => nlri).length])
+        received.push([clock.now() - begun, message.update.reach.flatMap(({ nlri }) => nlri).length])
     }
     for (const mac of [MAC1, MAC2, '02:00:00:00:01:03']) {
       originate(mac)
@@ -266,7 +266,7 @@ describe('changes', () => {
     }
     clock.advance(100)
     // a millisecond on the way
-    expect(heard).toEqual([
+    expect(received).toEqual([
       [1, 1],
       [6, 2],
     ])

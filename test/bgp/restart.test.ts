@@ -64,7 +64,7 @@ function peerWith(gracefulRestart: GracefulRestart | null, longLived: LongLivedF
   return peer
 }
 
-function say(
+function advertise(
   peer: RawPeer,
   macs: readonly string[],
   communities: number[] | null = null,
@@ -102,7 +102,7 @@ const lose = (): void => {
 
 describe('a peer that restarts (RFC 4724 §4.2)', () => {
   test('keeps its routes while it is away, for as long as it asked', () => {
-    say(peerWith(restart()), [MAC1])
+    advertise(peerWith(restart()), [MAC1])
     lose()
     clock.advance(119_000)
     expect(red.routes.size).toBe(1)
@@ -111,10 +111,10 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
   })
 
   test('loses at End-of-RIB the routes that it did not re-advertise', () => {
-    say(peerWith(restart()), [MAC1, MAC2])
+    advertise(peerWith(restart()), [MAC1, MAC2])
     lose()
     const again = peerWith(restart({ restarting: true }))
-    say(again, [MAC2])
+    advertise(again, [MAC2])
     expect(red.routes.size).toBe(2)
     end(again, ROUTE_TARGET, EVPN)
     // GoBGP says End-of-RIB before it has read our memberships
@@ -126,7 +126,7 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
 
   test('loses at End-of-RIB what it did not pass on again', () => {
     const passedOn = { originatorId: 0x0a4d0015, clusterList: [1] }
-    say(peerWith(restart()), [MAC1], null, passedOn)
+    advertise(peerWith(restart()), [MAC1], null, passedOn)
     lose()
     const again = peerWith(restart())
     end(again, ROUTE_TARGET, EVPN)
@@ -135,7 +135,7 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
   })
 
   test('that never sends End-of-RIB loses the rest after the deadline', () => {
-    say(peerWith(restart()), [MAC1])
+    advertise(peerWith(restart()), [MAC1])
     lose()
     peerWith(restart({ restarting: true }))
     clock.advance(410_000)
@@ -147,11 +147,11 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
   test('and defers its routes for as long as FRR and GoBGP do loses none (RFC 4724 §4.1)', () => {
     let gone = 0
     red.routeGone = () => gone++
-    say(peerWith(restart()), [MAC1])
+    advertise(peerWith(restart()), [MAC1])
     lose()
     const again = peerWith(restart({ restarting: true }))
     clock.advance(365_000)
-    say(again, [MAC1])
+    advertise(again, [MAC1])
     end(again, ROUTE_TARGET, EVPN)
     clock.advance(60_000)
     expect(gone).toBe(0)
@@ -165,7 +165,7 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
     }
     const { staleRoutes, sessions } = speaker.peers.get(ip(B))!
     expect(staleRoutes.since).toBeNull()
-    say(peerWith(restart()), [MAC1])
+    advertise(peerWith(restart()), [MAC1])
     const lostAt = clock.now()
     const lostEpoch = clock.epoch()
     lose()
@@ -174,14 +174,14 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
     expect(goneAt - lostAt).toBe(120_000)
     expect(staleRoutes.since).toBeNull()
 
-    say(peerWith(restart()), [MAC1])
+    advertise(peerWith(restart()), [MAC1])
     lose()
-    say(peerWith(restart()), [])
+    advertise(peerWith(restart()), [])
     const { establishedAt } = sessions
     clock.advance(420_000)
     expect(goneAt - establishedAt!).toBe(420_000)
 
-    say(peerWith(restart()), [MAC1])
+    advertise(peerWith(restart()), [MAC1])
     lose()
     const again = peerWith(restart())
     const endedAt = clock.now()
@@ -203,7 +203,7 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
       clock.advance(100)
       return peer
     }
-    say(connect(families), [MAC1])
+    advertise(connect(families), [MAC1])
     network.reset(ip('10.77.0.15'), ip(B))
     clock.advance(100)
     expect(all.routes.size).toBe(1)
@@ -212,16 +212,16 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
   })
 
   test('that did not keep its forwarding loses everything when it is back', () => {
-    say(peerWith(restart()), [MAC1])
+    advertise(peerWith(restart()), [MAC1])
     lose()
     peerWith(restart({ families: [{ family: EVPN, forwarding: false }] }))
     expect(red.routes.size).toBe(0)
   })
 
   test('that is lost again before End-of-RIB keeps only routes received since', () => {
-    say(peerWith(restart()), [MAC1, MAC2])
+    advertise(peerWith(restart()), [MAC1, MAC2])
     lose()
-    say(peerWith(restart()), [MAC2])
+    advertise(peerWith(restart()), [MAC2])
     lose()
     expect([...red.routes.values()].map(({ nlri }) => nlri)).toEqual([macRoute(B, MAC2, null)])
   })
@@ -230,13 +230,13 @@ describe('a peer that restarts (RFC 4724 §4.2)', () => {
     ['without the capability', null],
     ['with it for no family', restart({ families: [] })],
   ])('%s loses everything at once', (_, capability) => {
-    say(peerWith(capability), [MAC1])
+    advertise(peerWith(capability), [MAC1])
     lose()
     expect(red.routes.size).toBe(0)
   })
 
   test('is back before its loss was noticed: the new connection takes over, and nothing flaps', () => {
-    say(peerWith(restart()), [MAC1])
+    advertise(peerWith(restart()), [MAC1])
     clock.advance(10_000)
     const again = peerWith(restart({ restarting: true }))
     clock.advance(3000)
@@ -250,7 +250,7 @@ test('a peer whose hold timer expires is kept for half a minute: it is dead or c
   const capabilities = { ...openOf().capabilities, gracefulRestart: restart({ notification: true }) }
   const peer = RawPeer.connect(network.transport, ip(B), ip(A), 179).behave({ capabilities })
   clock.advance(100)
-  say(peer, [MAC1])
+  advertise(peer, [MAC1])
   peer.onMessage = () => {}
   clock.advance(89_000)
   expect(peer.notification).toBeUndefined()
@@ -273,7 +273,7 @@ describe('a NOTIFICATION from a peer that restarts', () => {
     ['is the end when it is a Hard Reset', true, hardReset, 0],
   ])('%s', (_, notification, message, kept) => {
     const peer = peerWith(restart({ notification }))
-    say(peer, [MAC1])
+    advertise(peer, [MAC1])
     peer.send(message)
     clock.advance(100)
     expect(red.routes.size).toBe(kept)
@@ -284,7 +284,7 @@ describe('long-lived graceful restart (RFC 9494)', () => {
   test('is not advertised: routes of a peer that asks for it stay for its restart time', () => {
     const peer = peerWith(restart(), [{ family: EVPN, forwarding: true, staleTimeSeconds: 3600 }])
     expect(peer.of('open')[0]!.open.capabilities.longLivedGracefulRestart).toEqual([])
-    say(peer, [MAC1])
+    advertise(peer, [MAC1])
     lose()
     clock.advance(121_000)
     expect(red.routes.size).toBe(0)
@@ -317,18 +317,18 @@ describe('a stale route', () => {
   }
 
   test('loses at once to any other, until it is re-advertised', () => {
-    say(peerWith(restart()), [MAC1])
+    advertise(peerWith(restart()), [MAC1])
     otherHas(null)
     expect(sourceOf()).toBe(`BGP-${B}`)
     lose()
     expect(sourceOf()).toBe('other')
-    say(peerWith(restart({ restarting: true })), [MAC1])
+    advertise(peerWith(restart({ restarting: true })), [MAC1])
     expect(sourceOf()).toBe(`BGP-${B}`)
   })
 
   test('of another speaker (LLGR_STALE) counts alike (RFC 9494 §4.3)', () => {
     otherHas(null)
-    say(peerWith(null), [MAC1], [0xffff0006])
+    advertise(peerWith(null), [MAC1], [0xffff0006])
     expect(sourceOf()).toBe('other')
   })
 })
@@ -365,8 +365,8 @@ describe('routes of a lost reflector', () => {
   }
 
   test('is gone when another one withdraws it', () => {
-    say(first, [MAC1], null, ONE)
-    say(second, [MAC1], null, ONE)
+    advertise(first, [MAC1], null, ONE)
+    advertise(second, [MAC1], null, ONE)
     loseFirst()
     expect(both.routes.size).toBe(1)
     second.write((w) => writeUnreach(w, EVPN, [macRoute(B, MAC1, null)], DEFAULT_CONTEXT))
@@ -375,8 +375,8 @@ describe('routes of a lost reflector', () => {
   })
 
   test('is gone when its originator itself withdraws it', () => {
-    say(first, [MAC1], null, { ...ONE, originatorId: openOf().identifier })
-    say(second, [MAC1], null)
+    advertise(first, [MAC1], null, { ...ONE, originatorId: openOf().identifier })
+    advertise(second, [MAC1], null)
     loseFirst()
     second.write((w) => writeUnreach(w, EVPN, [macRoute(B, MAC1, null)], DEFAULT_CONTEXT))
     clock.advance(100)
@@ -384,8 +384,8 @@ describe('routes of a lost reflector', () => {
   })
 
   test('stays where it is of another originator than the one withdrawn', () => {
-    say(first, [MAC1], null, ONE)
-    say(second, [MAC1], null, TWO)
+    advertise(first, [MAC1], null, ONE)
+    advertise(second, [MAC1], null, TWO)
     loseFirst()
     second.write((w) => writeUnreach(w, EVPN, [macRoute(B, MAC1, null)], DEFAULT_CONTEXT))
     clock.advance(100)
@@ -413,17 +413,17 @@ describe('routes of a lost reflector', () => {
   })
 
   test('is gone at once where another one knows its originator and does not have it, if that is up for long', () => {
-    say(first, [MAC1, MAC2], null, ONE)
-    say(second, [MAC2], null, ONE)
-    say(first, [MAC3], null, TWO)
+    advertise(first, [MAC1, MAC2], null, ONE)
+    advertise(second, [MAC2], null, ONE)
+    advertise(first, [MAC3], null, TWO)
     clock.advance(181_000)
     loseFirst()
     expect(macs().sort()).toEqual([macText(MAC2), macText(MAC3)].sort())
   })
 
   test('stays where the other one has only just come up', () => {
-    say(first, [MAC1, MAC2], null, ONE)
-    say(second, [MAC2], null, ONE)
+    advertise(first, [MAC1, MAC2], null, ONE)
+    advertise(second, [MAC2], null, ONE)
     loseFirst()
     expect(both.routes.size).toBe(2)
   })
@@ -457,9 +457,9 @@ describe('route refresh', () => {
 
   test('a peer that re-advertises all routes loses those that it omits', () => {
     const peer = peerWith(null)
-    say(peer, [MAC1, MAC2])
+    advertise(peer, [MAC1, MAC2])
     peer.send(encodeRouteRefresh({ family: EVPN, kind: RefreshKind.Begin }))
-    say(peer, [MAC2])
+    advertise(peer, [MAC2])
     expect(red.routes.size).toBe(2)
     peer.send(encodeRouteRefresh({ family: EVPN, kind: RefreshKind.End }))
     clock.advance(100)
@@ -467,10 +467,10 @@ describe('route refresh', () => {
   })
 
   test('takes nothing away before its end, also where a restart ends meanwhile', () => {
-    say(peerWith(restart()), [MAC1, MAC2])
+    advertise(peerWith(restart()), [MAC1, MAC2])
     lose()
     const again = peerWith(restart({ restarting: true }))
-    say(again, [MAC1])
+    advertise(again, [MAC1])
     end(again, ROUTE_TARGET, EVPN)
     again.send(encodeRouteRefresh({ family: EVPN, kind: RefreshKind.Begin }))
     clock.advance(15_000)
@@ -570,21 +570,21 @@ describe('a reflector that restarts and waits for us (RFC 4724 §4.1)', () => {
   test.each([
     ['gets everything without having asked', true, 1],
     ['otherwise gets it only when it has sent its memberships', false, 0],
-  ])('%s', (_, restarting, told) => {
+  ])('%s', (_, restarting, reported) => {
     const node = speakerAt(NODE, [peerConfig(B, { passive: true })], clock, network)
     node.originate(localSource('EVI-1'), EVPN, macRoute(NODE, MAC1, null), { extendedCommunities: [RED] })
     const peer = RawPeer.connect(network.transport, ip(B), ip(NODE), 179).behave({
       capabilities: { ...openOf().capabilities, gracefulRestart: restart({ restarting }) },
     })
     clock.advance(1000)
-    expect(advertised(peer)).toBe(told)
+    expect(advertised(peer)).toBe(reported)
     const ended = (): boolean => peer.of('update').some(({ update }) => update.endOfRib === EVPN)
     expect(ended()).toBe(restarting)
     // it wants nothing of all that
     end(peer, ROUTE_TARGET)
     clock.advance(1000)
     const withdrawn = peer.of('update').flatMap(({ update }) => update.unreach.flatMap(({ nlri }) => nlri))
-    expect(withdrawn).toHaveLength(told)
+    expect(withdrawn).toHaveLength(reported)
   })
 })
 
@@ -594,12 +594,14 @@ describe('without any session (headless)', () => {
   let held: Collector
   let completed: number
   let local: Speaker
-  let told: string[]
+  let reported: string[]
 
   beforeEach(() => {
     completed = 0
-    told = []
-    const events = { emit: ({ type }: DaemonEvent) => void (type.startsWith('headless') && told.push(type)) }
+    reported = []
+    const events = {
+      emit: ({ type }: DaemonEvent) => void (type.startsWith('headless') && reported.push(type)),
+    }
     const peers = [peerConfig(B, { passive: true }), peerConfig(C, { passive: true })]
     local = speakerAt(
       '10.77.0.13',
@@ -625,34 +627,34 @@ describe('without any session (headless)', () => {
   }
 
   test('the routes of the last peer stay for the time that is configured', () => {
-    say(connect(B), [MAC1])
+    advertise(connect(B), [MAC1])
     cut(B)
     clock.advance(HEADLESS * 1000 - 1000)
     expect(held.routes.size).toBe(1)
-    expect(told).toEqual(['headless-began'])
+    expect(reported).toEqual(['headless-began'])
     clock.advance(2000)
     expect(held.routes.size).toBe(0)
-    expect(told).toEqual(['headless-began', 'headless-ended'])
+    expect(reported).toEqual(['headless-began', 'headless-ended'])
   })
 
   test('it is over with the first session', () => {
-    say(connect(B), [MAC1])
+    advertise(connect(B), [MAC1])
     cut(B)
-    expect(told).toEqual(['headless-began'])
+    expect(reported).toEqual(['headless-began'])
     connect(C)
-    expect(told).toEqual(['headless-began', 'headless-ended'])
+    expect(reported).toEqual(['headless-began', 'headless-ended'])
   })
 
   test('those of one that is not the last go at once', () => {
     end(connect(C), ROUTE_TARGET, EVPN)
-    say(connect(B), [MAC1])
+    advertise(connect(B), [MAC1])
     clock.advance(181_000)
     cut(B)
     expect(held.routes.size).toBe(0)
   })
 
   test('a peer that has only just come up does not stand in for one that is lost', () => {
-    say(connect(B), [MAC1])
+    advertise(connect(B), [MAC1])
     clock.advance(300_000)
     end(connect(C), ROUTE_TARGET, EVPN)
     clock.advance(5_000)
@@ -670,8 +672,8 @@ describe('without any session (headless)', () => {
       })
     const before = withRestart(false)
     clock.advance(100)
-    say(before, [MAC1], null, { originatorId: 0x0a4d0015, clusterList: [1] })
-    say(before, [MAC2])
+    advertise(before, [MAC1], null, { originatorId: 0x0a4d0015, clusterList: [1] })
+    advertise(before, [MAC2])
     cut(B)
     const after = withRestart(true)
     clock.advance(100)
@@ -684,10 +686,10 @@ describe('without any session (headless)', () => {
   })
 
   test('a peer that is back is not believed too early: it may have to hear from others first', () => {
-    say(connect(B), [MAC1, MAC2])
+    advertise(connect(B), [MAC1, MAC2])
     cut(B)
     const again = connect(B)
-    say(again, [MAC2])
+    advertise(again, [MAC2])
     end(again, ROUTE_TARGET, EVPN)
     clock.advance(170_000)
     expect(held.routes.size).toBe(2)
@@ -696,7 +698,7 @@ describe('without any session (headless)', () => {
   })
 
   test('another peer that knows the family takes over', () => {
-    say(connect(B), [MAC1])
+    advertise(connect(B), [MAC1])
     cut(B)
     const other = connect(C)
     end(other, ROUTE_TARGET, EVPN)
@@ -707,11 +709,11 @@ describe('without any session (headless)', () => {
   })
 
   test('losing the session once more loses nothing', () => {
-    say(connect(B), [MAC1])
+    advertise(connect(B), [MAC1])
     cut(B)
     const { staleRoutes } = local.peers.get(ip(B))!
     const { since } = staleRoutes
-    say(connect(B), [MAC2])
+    advertise(connect(B), [MAC2])
     cut(B)
     expect(held.routes.size).toBe(2)
     clock.advance(HEADLESS * 1000 - 1000)
@@ -727,7 +729,7 @@ describe('without any session (headless)', () => {
     held.routeGone = () => {
       goneAt = clock.now()
     }
-    say(connect(B), [MAC1])
+    advertise(connect(B), [MAC1])
     const lostAt = clock.now()
     cut(B)
     clock.advance(6900)
@@ -741,7 +743,7 @@ describe('without any session (headless)', () => {
     held.routeGone = () => {
       goneAt = clock.now()
     }
-    say(connect(B), [MAC1])
+    advertise(connect(B), [MAC1])
     cut(B)
     const again = connect(B)
     clock.advance(50_000)
@@ -756,7 +758,7 @@ describe('without any session (headless)', () => {
       capabilities: { ...openOf().capabilities, gracefulRestart: restart() },
     })
     clock.advance(100)
-    say(reflector, [MAC1])
+    advertise(reflector, [MAC1])
     cut(B)
     RawPeer.connect(network.transport, ip(B), ip('10.77.0.13'), 179).behave({
       capabilities: {
@@ -783,7 +785,7 @@ describe('without any session (headless)', () => {
       },
     })
     clock.advance(100)
-    say(peer, [MAC1])
+    advertise(peer, [MAC1])
     network.reset(ip('10.77.0.15'), ip(B))
     clock.advance(121_000)
     expect(all.routes.size).toBe(1)
@@ -794,7 +796,7 @@ describe('without any session (headless)', () => {
   })
 
   test('a peer that the operator disables is let go of', () => {
-    say(connect(B), [MAC1])
+    advertise(connect(B), [MAC1])
     local.peers.get(ip(B))!.disable('maintenance')
     clock.advance(100)
     expect(held.routes.size).toBe(0)

@@ -167,7 +167,7 @@ describe('an OPEN that cannot be accepted', () => {
     const stranger = RawPeer.connect(network.transport, ip('10.77.0.99'), ip(A), 179)
     stranger.sendOpen()
     clock.advance(1000)
-    expect([stranger.heard, stranger.closed]).toEqual([[], true])
+    expect([stranger.received, stranger.closed]).toEqual([[], true])
   })
 })
 
@@ -265,10 +265,10 @@ describe('routes', () => {
     /** What the peer received since the last call: `-` for a withdrawal, `+` and the number of targets for an advertisement. */
     function received(): string[] {
       clock.advance(100)
-      const heard = peer.heard
+      const received = peer.received
         .splice(0)
         .flatMap((message) => (message.type === 'update' ? message.update : []))
-      return heard.flatMap(({ reach, unreach, attributes }) => [
+      return received.flatMap(({ reach, unreach, attributes }) => [
         ...unreach.flatMap(({ nlri }) => nlri.map(() => '-')),
         ...reach.flatMap(({ nlri }) => nlri.map(() => `+${attributes.extendedCommunities?.length}`)),
       ])

@@ -93,12 +93,12 @@ async function reload(dryRun = false): Promise<ReloadReport> {
 }
 
 const NOTHING = { dry_run: false, peers: [], options: [], warnings: [] }
-const told = (...types: readonly string[]) => events.filter(({ type }) => types.includes(type))
+const reported = (...types: readonly string[]) => events.filter(({ type }) => types.includes(type))
 
 test('a file that is the same changes nothing', async () => {
   expect(await reload()).toEqual(NOTHING)
   expect(states()).toEqual([`${A} Established 1`, `${B} Established 1`])
-  expect(told('option-changed', 'option-needs-restart', 'peer-changed')).toEqual([])
+  expect(reported('option-changed', 'option-needs-restart', 'peer-changed')).toEqual([])
 })
 
 test('peers are added, removed and changed; the sessions of others go on', async () => {
@@ -153,7 +153,7 @@ test('what needs a restart stays as it was, is reported with both values, and is
   expect(options).toEqual(expect.arrayContaining(restart))
   expect(peers).toEqual([])
   expect(states()).toEqual([`${A} Established 1`, `${B} Established 1`])
-  expect(told('option-needs-restart')).toContainEqual({
+  expect(reported('option-needs-restart')).toContainEqual({
     type: 'option-needs-restart',
     option: '[BGP] my_as',
     before: 64512,
@@ -212,8 +212,8 @@ test.each([
   clock.advance(5000)
   expect(outcome).toEqual({ findings: [expect.stringMatching(why)] })
   expect(states()).toEqual([`${A} Established 1`, `${B} Established 1`])
-  expect(told('config-refused')).toEqual([{ type: 'config-refused', reason: expect.stringMatching(why) }])
-  expect([told('config-reloaded'), recorded]).toEqual([[], []])
+  expect(reported('config-refused')).toEqual([{ type: 'config-refused', reason: expect.stringMatching(why) }])
+  expect([reported('config-reloaded'), recorded]).toEqual([[], []])
 })
 
 test('every finding is reported', async () => {
@@ -221,7 +221,7 @@ test('every finding is reported', async () => {
   expect(await reloader.reload({ dryRun: false })).toEqual({
     findings: [expect.stringContaining('hold_time'), expect.stringContaining('bgp_port')],
   })
-  expect(told('config-refused')).toHaveLength(2)
+  expect(reported('config-refused')).toHaveLength(2)
 })
 
 test('a key file is read again', async () => {

@@ -10,22 +10,22 @@ import { type MemoryLab, memoryLab } from './memory-lab.ts'
 let lab: MemoryLab
 let dataplane: Reconciler
 /** The sets and removals that the driver got, in order. */
-let told: string[]
+let reported: string[]
 
 beforeEach(() => {
   lab = memoryLab()
-  told = []
+  reported = []
   const { driver } = lab
   for (const op of ['set', 'remove'] as const) {
     const original = driver[op].bind(driver)
     vi.spyOn(driver, op).mockImplementation((entries) => {
-      told.push(...entries.map((entry) => `${op} ${identity(entry)}`))
+      reported.push(...entries.map((entry) => `${op} ${identity(entry)}`))
       return original(entries)
     })
     const name = op === 'set' ? 'setDevice' : 'removeDevice'
     const originalDevice = driver[name].bind(driver)
     vi.spyOn(driver, name).mockImplementation((entry) => {
-      told.push(`${op} ${identity(entry)}`)
+      reported.push(`${op} ${identity(entry)}`)
       return originalDevice(entry)
     })
   }
@@ -96,12 +96,12 @@ describe('order', () => {
       'remote-mac 02:00:00:00:00:02 on vx0',
       'neighbour 10.0.0.2 on br0',
     ]
-    expect(told).toEqual(sets.map((text) => `set ${text}`))
+    expect(reported).toEqual(sets.map((text) => `set ${text}`))
 
-    told = []
+    reported = []
     for (const entry of everything) dataplane.unwant(entry)
     await lab.calm()
-    const removals = told.map((text) => text.replace('remove ', ''))
+    const removals = reported.map((text) => text.replace('remove ', ''))
     expect(removals.slice(0, 4)).toEqual(sets.slice(4).toReversed())
     expect(removals.slice(4).sort()).toEqual(['link br0', 'link vx0', 'port tap1'])
   })
@@ -117,11 +117,11 @@ describe('order', () => {
 
   test('sets go before removals', async () => {
     await want(...everything)
-    told = []
+    reported = []
     dataplane.unwant(e.remote(2))
     await want(e.remote(3))
     await lab.calm()
-    expect(told).toEqual([`set ${identity(e.remote(3))}`, `remove ${identity(e.remote(2))}`])
+    expect(reported).toEqual([`set ${identity(e.remote(3))}`, `remove ${identity(e.remote(2))}`])
   })
 
   test('an attachment does not wait for a bulk of remote entries', async () => {
@@ -133,31 +133,31 @@ describe('order', () => {
       dataplane.want(e.local(1))
     })
     expect(await lab.wait(dataplane.settled(many))).toEqual([])
-    const remote = told.flatMap((text, i) => (text.startsWith('set remote-mac') ? [i] : []))
+    const remote = reported.flatMap((text, i) => (text.startsWith('set remote-mac') ? [i] : []))
     expect(remote).toHaveLength(10_000)
-    expect(told.indexOf(`set ${identity(e.local(1))}`)).toBeLessThan(remote[600] ?? 0)
+    expect(reported.indexOf(`set ${identity(e.local(1))}`)).toBeLessThan(remote[600] ?? 0)
   })
 })
 
 describe('requests to the kernel', () => {
   test('is only what changes', async () => {
     await want(...everything)
-    told = []
+    reported = []
     await want(...everything)
     await lab.calm()
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
   })
 
   test('is the last word where an entry changes twice', async () => {
     await want(...everything)
-    told = []
+    reported = []
     dataplane.want(e.remote(2, '192.0.2.8'))
     await want(e.remote(2, '192.0.2.9'))
     expect(lab.holds(e.remote(2, '192.0.2.9'))).toBe(true)
     dataplane.want(e.remote(4))
     dataplane.unwant(e.remote(4))
     await lab.calm()
-    expect(told).not.toContain(`set ${identity(e.remote(4))}`)
+    expect(reported).not.toContain(`set ${identity(e.remote(4))}`)
   })
 
   test('yields to others between batches', async () => {
@@ -408,14 +408,14 @@ describe('a program that changes the same entry over and over', () => {
 })
 
 describe('lost notifications', () => {
-  function loseUnheard(change: () => void): void {
+  function loseSilently(change: () => void): void {
     change()
     lab.driver.overrun()
   }
 
   test('make every device be dumped again', async () => {
     await want(...everything)
-    loseUnheard(() => {
+    loseSilently(() => {
       lab.forget(e.remote(2))
       lab.overwrite(e.neighbour('10.0.0.2', 9))
       lab.enslave('tap1', null)
@@ -431,13 +431,13 @@ describe('lost notifications', () => {
     const delays: number[] = []
     for (let i = 0; i < 4; i++) {
       const from = lab.clock.now()
-      loseUnheard(() => lab.forget(e.remote(2)))
+      loseSilently(() => lab.forget(e.remote(2)))
       await lab.until(() => lab.holds(e.remote(2)))
       delays.push(lab.clock.now() - from)
     }
     expect(delays).toEqual([100, 200, 400, 800])
     lab.clock.advance(61_000)
-    loseUnheard(() => lab.forget(e.remote(2)))
+    loseSilently(() => lab.forget(e.remote(2)))
     lab.clock.advance(100)
     expect(lab.holds(e.remote(2))).toBe(true)
   })
@@ -528,9 +528,9 @@ describe('settled', () => {
   test('waits for the first dump of a device', async () => {
     await want(...everything, ...Array.from({ length: 1000 }, (_, i) => e.remote(1000 + i)))
     dataplane = lab.restart()
-    told = []
+    reported = []
     expect(await want(...everything)).toEqual([])
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
   })
 })
 
@@ -620,11 +620,11 @@ test('entries to remove are counted until they are gone', async () => {
 test('after the stop nothing happens any more', async () => {
   await want(...everything)
   dataplane.stop()
-  told = []
+  reported = []
   lab.forget(e.remote(2))
   dataplane.want(e.remote(3))
   lab.clock.advance(120_000)
-  expect(told).toEqual([])
+  expect(reported).toEqual([])
 })
 
 test('a notification of a MAC address costs the same with any number of networks', async () => {

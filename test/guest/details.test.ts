@@ -55,16 +55,16 @@ test('the held settings are listed, with former value and entry', async () => {
   run('sysctl -qw net.ipv4.conf.tap1.forwarding=0 net.ipv4.conf.tap1.proxy_arp=1 net.mpls.platform_labels=50')
   await t.wantInPlace(e.red, e.port(), e.label(100, 'bvrf-1'))
   const held = [...t.dataplane.settings()].flatMap((one) => one ?? [])
-  const told = held.map(({ setting: { name, value, before, fits }, entry }) => [
+  const reported = held.map(({ setting: { name, value, before, fits }, entry }) => [
     `${name} = ${value}`,
     before,
     fits,
     entry.kind,
   ])
-  expect(told).toContainEqual(['net.ipv4.conf.tap1.forwarding = 1', 0, true, 'vrf-port'])
-  expect(told).toContainEqual(['net.ipv4.conf.tap1.proxy_arp = 1', 1, true, 'vrf-port'])
-  expect(told).toContainEqual(['net.ipv4.conf.bvrf-1.forwarding = 1', expect.any(Number), true, 'vrf'])
-  expect(told).toContainEqual(['net.mpls.platform_labels = 1048575', 50, true, 'mpls'])
+  expect(reported).toContainEqual(['net.ipv4.conf.tap1.forwarding = 1', 0, true, 'vrf-port'])
+  expect(reported).toContainEqual(['net.ipv4.conf.tap1.proxy_arp = 1', 1, true, 'vrf-port'])
+  expect(reported).toContainEqual(['net.ipv4.conf.bvrf-1.forwarding = 1', expect.any(Number), true, 'vrf'])
+  expect(reported).toContainEqual(['net.mpls.platform_labels = 1048575', 50, true, 'mpls'])
   expect(new Set(held.map(({ setting }) => setting.name)).size).toBe(held.length)
 })
 

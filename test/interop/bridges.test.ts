@@ -276,7 +276,7 @@ describe('ARP and ND', () => {
       filter: 'icmp6 and ip6[40] == 136',
       fields: ['icmpv6.nd.na.flag.r', 'icmpv6.nd.na.target_address'],
     }
-    const told = async () => {
+    const reported = async () => {
       const answers = await captured(lab, capture, IPV6(9), async () => {
         await ipIn(vm(1).namespace, 'neigh', 'flush', 'dev', 'eth0')
         await askInVain(vm(1), IPV6(9))
@@ -287,10 +287,10 @@ describe('ARP and ND', () => {
     }
     advertise(router)
     await answersFor(1, [...ADDRESSES, `${IPV6(9)} 02:00:00:00:99:02 router`])
-    expect(await told()).toEqual(new Set([true]))
+    expect(await reported()).toEqual(new Set([true]))
     advertise()
     await answersFor(1, [...ADDRESSES, `${IPV6(9)} 02:00:00:00:99:02`])
-    expect(await told()).toEqual(new Set([false]))
+    expect(await reported()).toEqual(new Set([false]))
     injector.withdraw(source, EVPN, route)
     await answersFor(1, ADDRESSES)
   })

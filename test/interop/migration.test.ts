@@ -5,7 +5,7 @@ import { addNode, type LabHost } from '../../src/lab/network.ts'
 import { AS, buildTwoNodes, startNode, startReflector, type TwoNodes } from '../../src/lab/two-nodes.ts'
 import { Flow, lossText, outageMs } from '../support/flow.ts'
 import { attach, detach, forwards, session } from '../support/interop.ts'
-import { addPlace, type Place, resume } from '../support/mover.ts'
+import { addVmPort, resume, type VmPort } from '../support/mover.ts'
 
 const REFLECTOR = '10.77.0.1'
 const FLOOD = (node: number) => `00:00:00:00:00:00 10.77.0.1${node}`
@@ -15,7 +15,7 @@ let lab: Lab
 let network: TwoNodes
 let third: LabHost
 /** The nodes that the VM is on by turns, the first and the third. */
-let homes: (Place & { daemon: LabDaemon })[]
+let homes: (VmPort & { daemon: LabDaemon })[]
 let two: LabDaemon
 
 beforeAll(async () => {
@@ -29,7 +29,7 @@ beforeAll(async () => {
   const three = await startChanter(lab, third, { BGP })
   for (const daemon of [one, two, three]) await session(lab, daemon, REFLECTOR, true)
   const [{ vm }] = network.sites
-  const [here, there] = await addPlace(vm, third)
+  const [here, there] = await addVmPort(vm, third)
   homes = [
     { daemon: one, ...here },
     { daemon: three, ...there },

@@ -25,7 +25,7 @@ import { loadVectors, type Vector } from '../support/vectors.ts'
 /** Where the octets of a vector come from: a program, its setup, and its input. */
 interface Origin {
   readonly vector: Vector
-  readonly told: readonly string[]
+  readonly reported: readonly string[]
 }
 
 const OURS = '10.0.0.2'
@@ -35,12 +35,12 @@ const THEIRS = '10.0.0.1'
 function from(maker: string): Origin[] {
   return loadVectors()
     .filter(({ origin }) => origin.startsWith(`${maker}: `))
-    .map((vector) => ({ vector, told: vector.origin.slice(maker.length + 2).split('; ') }))
+    .map((vector) => ({ vector, reported: vector.origin.slice(maker.length + 2).split('; ') }))
 }
 
 /** One session with a program, by hand; keeps what it says. */
 class Session {
-  readonly heard: string[] = []
+  readonly received: string[] = []
   private readonly framer = new Framer()
   private readonly socket: Socket
   private readonly openOf: () => Buffer
@@ -61,7 +61,7 @@ class Session {
   private read(chunk: Buffer): void {
     this.framer.push(chunk)
     for (let frame = this.framer.next(); frame !== null; frame = this.framer.next()) {
-      this.heard.push(frame.bytes.toString('hex'))
+      this.received.push(frame.bytes.toString('hex'))
       if (frame.type === MessageType.Open) this.socket.write(this.openOf())
       if (frame.type === MessageType.Open || frame.type === MessageType.Keepalive)
         this.socket.write(KEEPALIVE)
@@ -107,15 +107,15 @@ function leave(): void {
 /** Waits until the session receives more. */
 async function hears(before: number, what: string): Promise<void> {
   await lab.eventually(`${what} is answered with a message`, async () => {
-    const heard = session!.heard.length
-    return heard > before ? { value: heard } : { seen: `${heard} messages` }
+    const received = session!.received.length
+    return received > before ? { value: received } : { seen: `${received} messages` }
   })
 }
 
 /** The session says something besides OPEN and KEEPALIVE as its last word before it stands. */
 async function stands(): Promise<void> {
   await lab.eventually('the session stands', async () => {
-    const kinds = session!.heard.map((hex) => hex.slice(36, 38))
+    const kinds = session!.received.map((hex) => hex.slice(36, 38))
     return kinds.includes('04') ? { value: kinds } : { seen: kinds.join() }
   })
 }
@@ -124,11 +124,11 @@ async function stands(): Promise<void> {
 async function tell(origins: readonly Origin[], run: (step: string) => Promise<unknown>): Promise<void> {
   const done = new Set(['OPEN', 'KEEPALIVE'])
   const endsLast = [...origins].sort((a, b) => Number(ends(a)) - Number(ends(b)))
-  for (const { told } of endsLast) {
-    for (const step of told) {
+  for (const { reported } of endsLast) {
+    for (const step of reported) {
       if (done.has(step)) continue
       done.add(step)
-      const before = session!.heard.length
+      const before = session!.received.length
       await run(step)
       await hears(before, step)
     }
@@ -138,11 +138,11 @@ async function tell(origins: readonly Origin[], run: (step: string) => Promise<u
 const ends = ({ vector }: Origin): boolean => vector.kind === 'notification'
 
 /** Whole messages are compared as received, parts of messages as a part of one. */
-function expectHeard({ vector }: Origin, heard: readonly string[]): void {
+function expectReceived({ vector }: Origin, received: readonly string[]): void {
   const isPart = ['capability', 'attribute', 'nlri'].includes(vector.kind)
   const pieces = vector.kind === 'capability' ? capabilities(vector.bytes) : [vector.hex]
   for (const piece of pieces)
-    expect(heard.some((hex) => (isPart ? hex.includes(piece) : hex === piece))).toBe(true)
+    expect(received.some((hex) => (isPart ? hex.includes(piece) : hex === piece))).toBe(true)
 }
 
 function capabilities(bytes: Buffer): string[] {
@@ -175,7 +175,7 @@ describe.each([
 
   test.each(origins.map((origin) => [`${origin.vector.kind}/${origin.vector.name}`, origin] as const))(
     'makes %s',
-    (_, origin) => expectHeard(origin, session!.heard),
+    (_, origin) => expectReceived(origin, session!.received),
   )
 })
 
@@ -215,7 +215,7 @@ describe.each([
   ['FRR 8.4.4', {}],
   ['FRR 8.4.4, add-path', { addPath: PATHS }],
 ])('%s', (maker, capabilities) => {
-  const origins = from(maker).map(({ vector, told }) => ({ vector, told: commands(told) }))
+  const origins = from(maker).map(({ vector, reported }) => ({ vector, reported: commands(reported) }))
   let directory: string
 
   beforeAll(async () => {
@@ -245,7 +245,7 @@ describe.each([
 
   test.each(origins.map((origin) => [`${origin.vector.kind}/${origin.vector.name}`, origin] as const))(
     'makes %s',
-    (_, origin) => expectHeard(origin, session!.heard),
+    (_, origin) => expectReceived(origin, session!.received),
   )
 })
 
@@ -295,14 +295,14 @@ describe.each([
       async () => {
         session?.close()
         session = new Session(65001, 0x0a000002, capabilities)
-        for (let i = 0; i < ANSWER_POLLS && session.heard.length === 0; i++)
+        for (let i = 0; i < ANSWER_POLLS && session.received.length === 0; i++)
           await new Promise((resolve) => setTimeout(resolve, ANSWER_POLL_MS))
-        return session.heard.length > 0 ? { value: session } : { seen: 'nothing' }
+        return session.received.length > 0 ? { value: session } : { seen: 'nothing' }
       },
       60,
     )
     await lab.eventually('BIRD has said everything', async () => {
-      const ended = session!.heard.filter((hex) => /ff(001702|001d02)/.test(hex)).length
+      const ended = session!.received.filter((hex) => /ff(001702|001d02)/.test(hex)).length
       return ended === families.length ? { value: ended } : { seen: `${ended} End-of-RIB` }
     })
   })
@@ -310,7 +310,7 @@ describe.each([
 
   test.each(origins.map((origin) => [`${origin.vector.kind}/${origin.vector.name}`, origin] as const))(
     'makes %s',
-    (_, origin) => expectHeard(origin, session!.heard),
+    (_, origin) => expectReceived(origin, session!.received),
   )
 })
 
@@ -348,7 +348,7 @@ protocol bgp peer {
 
 describe('exabgp 4.2.21', () => {
   const origins = from('exabgp 4.2.21')
-  const octets = made(origins.map(({ told }) => told.join('; ')))
+  const octets = made(origins.map(({ reported }) => reported.join('; ')))
 
   test.each(origins.map(({ vector }, i) => [`${vector.kind}/${vector.name}`, vector, octets[i]] as const))(
     'makes %s',

@@ -73,9 +73,9 @@ function wanted(of: TestNode): string[] {
 const short = (text: string) => text.replaceAll(/(vrf2e|e2vrf)--\w{8}/g, '$1')
 
 /** What is wanted of the veth pair, and by it. */
-const ofCable = (of: TestNode) => wanted(of).filter((text) => /vrf2e|e2vrf|254|ffff/.test(text))
+const ofVeth = (of: TestNode) => wanted(of).filter((text) => /vrf2e|e2vrf|254|ffff/.test(text))
 
-const said = (of: TestNode): string[] =>
+const advertised = (of: TestNode): string[] =>
   families.flatMap((family) =>
     [...of.speaker.rib.ownRoutes(family)].map(({ nlri }) => nlriCodec(family)!.format(nlri)),
   )
@@ -87,7 +87,7 @@ function snapshot(of: TestNode): unknown {
   const { numbers: _, ...state } = of.vpns.snapshot()
   return {
     wanted: wanted(of),
-    said: said(of),
+    advertised: advertised(of),
     labels: [...of.vpns.labels.entries()],
     links,
     state,
@@ -99,7 +99,7 @@ const named = (of: TestNode, prefix: string): string =>
   [...of.driver.kernel.links.keys()].find((name) => name.startsWith(prefix))!
 const gatewayMac = (of: TestNode) => of.driver.link(named(of, 'vrf2e'))?.mac
 
-const CABLE = [
+const VETH = [
   'address 192.168.10.254/24 on vrf2e',
   'e2vrf in evpn---l2',
   'e2vrf to vrf2e',
@@ -141,7 +141,7 @@ describe('where only one of both has the Linux driver', () => {
       await plug(b)
       await plug(b, '192.168.10.1/24', { instanceId: 'l3-too', port: 'tap1' })
       clock.advance(1000)
-      expect(said(b).filter((text) => text.includes('192.168.10.1'))).toHaveLength(3)
+      expect(advertised(b).filter((text) => text.includes('192.168.10.1'))).toHaveLength(3)
       expect(b.isInStep).toBe(true)
       expect(b.dummy.statuses.counts()).toMatchObject({ failed: 0, pending: 0 })
       const devices = [...b.driver.kernel.links.keys()]
@@ -151,7 +151,7 @@ describe('where only one of both has the Linux driver', () => {
       await unplug(b, '192.168.10.1', first, 'l3-too')
       await unbridge(b)
       clock.advance(1000)
-      expect([b.wanted(), [...b.dummy.statuses.entries()], said(b)]).toEqual([[], [], []])
+      expect([b.wanted(), [...b.dummy.statuses.entries()], advertised(b)]).toEqual([[], [], []])
     },
   )
 })
@@ -162,9 +162,9 @@ describe('an EVPN instance joined to an IP VPN (IRB)', () => {
   test('has one veth pair to it, by which the endpoint is reached; nothing is left of it at the end', async () => {
     const before = snapshot(a)
     await plug(a)
-    expect(ofCable(a)).toHaveLength(CABLE.length + ENDPOINT.length)
-    expect(ofCable(a)).toEqual(all(...CABLE, ...ENDPOINT))
-    expect(said(a)).toContain('192.168.10.1/32 label 17 rd 10.77.0.11:2')
+    expect(ofVeth(a)).toHaveLength(VETH.length + ENDPOINT.length)
+    expect(ofVeth(a)).toEqual(all(...VETH, ...ENDPOINT))
+    expect(advertised(a)).toContain('192.168.10.1/32 label 17 rd 10.77.0.11:2')
     expect(a.isInStep).toBe(true)
     await unplug(a)
     expect(snapshot(a)).toEqual(before)
@@ -176,7 +176,7 @@ describe('an EVPN instance joined to an IP VPN (IRB)', () => {
     await plug(a, '2001:db8::1/64')
     await plug(a, '192.168.10.2/24', { mac: second.mac })
     expect(wanted(a).filter((text) => / to (vrf2e|e2vrf)$/.test(text))).toHaveLength(2)
-    expect(ofCable(a)).toEqual(
+    expect(ofVeth(a)).toEqual(
       all(
         'address 2001:db8::ffff/64 on vrf2e',
         expect.stringMatching(/^neighbour 2001:db8::ffff on evpn---l2 is 02:/),
@@ -186,11 +186,11 @@ describe('an EVPN instance joined to an IP VPN (IRB)', () => {
     )
     await unplug(a)
     await unplug(a, '2001:db8::1')
-    expect(ofCable(a)).toEqual(all(...CABLE))
-    expect(ofCable(a).join()).not.toMatch(/ffff/)
+    expect(ofVeth(a)).toEqual(all(...VETH))
+    expect(ofVeth(a).join()).not.toMatch(/ffff/)
     expect(a.isInStep).toBe(true)
     await unplug(a, '192.168.10.2', second)
-    expect(ofCable(a)).toEqual([])
+    expect(ofVeth(a)).toEqual([])
     expect([...a.driver.kernel.links.keys()].filter((name) => /vrf/.test(name))).toEqual([])
   })
 
@@ -201,7 +201,7 @@ describe('an EVPN instance joined to an IP VPN (IRB)', () => {
     await plug(b, '192.168.10.2/24', { mac: second.mac })
     await clock.run(5000)
     expect(gatewayMac(a)).toBe(gatewayMac(b))
-    expect(said(a).filter((text) => text.startsWith('evpn:macadv'))).toHaveLength(1)
+    expect(advertised(a).filter((text) => text.startsWith('evpn:macadv'))).toHaveLength(1)
     expect(wanted(a).filter((text) => text.startsWith('remote-mac'))).toEqual([
       'remote-mac 02:00:00:00:01:02 on vxlan--l2',
     ])
@@ -216,7 +216,7 @@ describe('an EVPN instance joined to an IP VPN (IRB)', () => {
     await bridge(b, impostor, { ip: parseInterfaceAddress('192.168.10.254/24')!, gatewayIp: null })
     await clock.run(5000)
     expect(wanted(a).filter((text) => text.startsWith('remote-mac'))).toEqual([])
-    expect(ofCable(a)).toEqual(all(...CABLE))
+    expect(ofVeth(a)).toEqual(all(...VETH))
     await unplug(a)
     expect(wanted(a).filter((text) => text.startsWith('remote-mac'))).toHaveLength(1)
   })
@@ -248,13 +248,11 @@ describe('an EVPN instance joined to an IP VPN (IRB)', () => {
 
   test('whose subnet is advertised has all hosts of it beside the endpoint', async () => {
     await plug(a, '192.168.10.1/24', { advertiseSubnet: true })
-    expect(said(a)).toContain('192.168.10.0/24 label 17 rd 10.77.0.11:3')
-    expect(ofCable(a)).toEqual(
-      all('192.168.10.0/24 in bvrf-2 by vrf2e', '192.168.10.1/32 in bvrf-2 by vrf2e'),
-    )
+    expect(advertised(a)).toContain('192.168.10.0/24 label 17 rd 10.77.0.11:3')
+    expect(ofVeth(a)).toEqual(all('192.168.10.0/24 in bvrf-2 by vrf2e', '192.168.10.1/32 in bvrf-2 by vrf2e'))
     expect(wanted(a)).toContain('label 17 by bvrf-2')
     await plug(a)
-    expect(ofCable(a)).toEqual(all(...CABLE, ...ENDPOINT))
+    expect(ofVeth(a)).toEqual(all(...VETH, ...ENDPOINT))
   })
 
   test('takes the VRFs beside it along when its gateway leaves the subnet, and comes back', async () => {
@@ -279,14 +277,14 @@ describe('an EVPN instance joined to an IP VPN (IRB)', () => {
 
   test('has a prefix that the gateway is not in behind the endpoint', async () => {
     await plug(a, '10.5.0.0/16', { advertiseSubnet: true, direction: 'to-port' })
-    expect(ofCable(a)).toEqual(
+    expect(ofVeth(a)).toEqual(
       all('10.5.0.0/16 in bvrf-2 by vrf2e via 10.5.0.0', 'label 17 by vrf2e via 10.5.0.0', 'vrf2e in bvrf-0'),
     )
-    expect(ofCable(a).join()).not.toMatch(/254/)
+    expect(ofVeth(a).join()).not.toMatch(/254/)
   })
 
   test('accepts packets of a veth pair only while an endpoint behind it may send', async () => {
-    const inVrf = () => ofCable(a).find((text) => text.startsWith('vrf2e in'))
+    const inVrf = () => ofVeth(a).find((text) => text.startsWith('vrf2e in'))
     const silent = { direction: 'to-port' } as const
     await bridge(a, second, { ip: parseInterfaceAddress('192.168.10.2/24')! })
     await plug(a, '192.168.10.1/24', silent)
@@ -314,10 +312,10 @@ describe('the EVPN instance', () => {
     await plug(a)
     const before = snapshot(a)
     await unbridge(a)
-    expect(ofCable(a)).toEqual([CABLE[0], CABLE[2], CABLE[5], CABLE[6], ...ENDPOINT].toSorted())
+    expect(ofVeth(a)).toEqual([VETH[0], VETH[2], VETH[5], VETH[6], ...ENDPOINT].toSorted())
     expect(a.driver.link(named(a, 'e2vrf'))?.master).toBeNull()
     await bridge(a, first, changes)
-    expect(ofCable(a)).toEqual(all(`e2vrf in ${name}`))
+    expect(ofVeth(a)).toEqual(all(`e2vrf in ${name}`))
     expect(wanted(a)).toHaveLength((before as { wanted: string[] }).wanted.length)
     expect(a.isInStep).toBe(true)
   })
@@ -330,7 +328,7 @@ describe('the EVPN instance', () => {
     expect(wanted(a)).toEqual([])
     expect([...a.driver.kernel.links.keys()].sort()).toEqual(['lo', 'mpls0', 'tap1', 'tap2'])
     await bridge(a)
-    expect(ofCable(a)).toEqual([])
+    expect(ofVeth(a)).toEqual([])
   })
 
   test('may be missing when an IRB endpoint is attached again, but not for another one', async () => {
@@ -339,7 +337,7 @@ describe('the EVPN instance', () => {
     await unbridge(a)
     await plug(a, '192.168.10.1/24', { gatewayIp: ip('192.168.10.253'), exportTargets: [rt('64512:9')] })
     expect(wanted(a)).toContain('address 192.168.10.253/24 on vrf2e')
-    expect(ofCable(a).join()).not.toMatch(/\.254/)
+    expect(ofVeth(a).join()).not.toMatch(/\.254/)
     expect([...a.vpns.instances.get('l3')!.routing.exportTargets]).toEqual([rt('64512:9')])
     const before = snapshot(a)
     await expect(plug(a, '192.168.10.2/24', { mac: second.mac })).rejects.toThrow(
@@ -352,9 +350,9 @@ describe('the EVPN instance', () => {
     await bridge(a)
     const before = wanted(a)
     await Promise.all([plug(a), unbridge(a)])
-    expect(ofCable(a)).not.toContain('e2vrf in evpn---l2')
+    expect(ofVeth(a)).not.toContain('e2vrf in evpn---l2')
     await bridge(a)
-    expect(ofCable(a)).toEqual(all('e2vrf in evpn---l2'))
+    expect(ofVeth(a)).toEqual(all('e2vrf in evpn---l2'))
     await unplug(a)
     expect(wanted(a)).toEqual(before)
   })

@@ -86,7 +86,7 @@ async function attach(of: TestNode, changes: Partial<AttachRequest>): Promise<vo
 }
 
 /** What a node advertises, but for its endpoints' own addresses. */
-function said(of: TestNode): string[] {
+function advertised(of: TestNode): string[] {
   return families
     .flatMap((family) =>
       [...of.speaker.rib.ownRoutes(family)].map(({ nlri, set }) => {
@@ -101,7 +101,9 @@ function said(of: TestNode): string[] {
 
 /** Those without what is always the same. */
 const brief = (of: TestNode): string[] =>
-  said(of).map((text) => text.replace(/ by .* consistentHashSortOrder:0/, ' [').replace(/ \] 100$/, ' ]'))
+  advertised(of).map((text) =>
+    text.replace(/ by .* consistentHashSortOrder:0/, ' [').replace(/ \] 100$/, ' ]'),
+  )
 
 const routes = (of: TestNode): string[] =>
   of
@@ -150,11 +152,11 @@ describe('a VRF re-advertises', () => {
       await clock.while(a.api().inject('/looking-glass/vpns/instances/left/readvertised'))
     ).json()
     expect(shown).toMatchObject([{ '10.9.0.0/16 label 30 next-hop 10.77.0.9 rd 10.77.0.9:1': {} }])
-    expect(said(a)).toEqual([
+    expect(advertised(a)).toEqual([
       '10.9.0.0/16 label 16 rd 10.77.0.11:2 by 10.77.0.11 [ encap:MPLS consistentHashSortOrder:4 target:64512:1 rtrecord:64512:2 ] 200',
     ])
     await takeBack()
-    expect(said(a)).toEqual([])
+    expect(advertised(a)).toEqual([])
   })
 
   test('for each endpoint that is reached, under route distinguishers of their own', async () => {
@@ -177,20 +179,20 @@ describe('a VRF re-advertises', () => {
     await attach(a, left({ ...second, direction: 'from-port' }))
     expect(brief(a)).toHaveLength(1)
     await a.detach({ instanceId: 'left', type: 'ipvpn' })
-    expect(said(a)).toEqual([])
+    expect(advertised(a)).toEqual([])
   })
 
   test('for existing endpoints, and until an attach ends it', async () => {
     await hear('10.9.0.0/16')
     await attach(a, left({ readvertise: null }))
     await attach(a, left({ ...second, readvertise: null }))
-    expect(said(a)).toEqual([])
+    expect(advertised(a)).toEqual([])
     await attach(a, left(second))
     expect(brief(a)).toHaveLength(2)
     await attach(a, left({ readvertise: null }))
     expect(brief(a)).toHaveLength(2)
     await attach(a, left({ readvertise: { from: [], to: [] } }))
-    expect(said(a)).toEqual([])
+    expect(advertised(a)).toEqual([])
     await attach(a, left())
     expect(brief(a).map((text) => text.split(' [')[0])).toEqual([
       '10.9.0.0/16 label 16 rd 10.77.0.11:3',
@@ -232,7 +234,7 @@ describe('a VRF re-advertises', () => {
     await takeBack[0]!()
     expect(brief(a)).toEqual([`${once} rtrecord:64512:2 rtrecord:64512:3 ]`])
     await takeBack[1]!()
-    expect(said(a)).toEqual([])
+    expect(advertised(a)).toEqual([])
   })
 
   test('nothing where the label leads to a whole subnet of an EVPN instance', async () => {
@@ -242,7 +244,7 @@ describe('a VRF re-advertises', () => {
     await attach(a, plugged)
     expect(brief(a)).toHaveLength(1)
     await attach(a, { ...plugged, advertiseSubnet: true })
-    expect(said(a)).toEqual([])
+    expect(advertised(a)).toEqual([])
   })
 })
 
@@ -285,10 +287,9 @@ describe('nothing goes round', () => {
     for (const other of [a, node(B)]) {
       await attach(a, left())
       await attach(other, right())
-      expect([...said(a), ...(other === a ? [] : said(other))].map((text) => text.split(' ')[0])).toEqual([
-        '10.9.0.0/16',
-        '172.16.0.0/16',
-      ])
+      expect(
+        [...advertised(a), ...(other === a ? [] : advertised(other))].map((text) => text.split(' ')[0]),
+      ).toEqual(['10.9.0.0/16', '172.16.0.0/16'])
       await a.detach({ instanceId: 'left', type: 'ipvpn' })
       await other.detach({
         instanceId: 'right',
@@ -310,7 +311,7 @@ describe('nothing goes round', () => {
     expect(brief(b)).toEqual([
       '10.9.0.0/16 label 16 rd 10.77.0.12:2 [ target:64512:3 rtrecord:64512:1 rtrecord:64512:2 ]',
     ])
-    expect(said(c)).toEqual([])
+    expect(advertised(c)).toEqual([])
   })
 
   test.each([
@@ -322,7 +323,7 @@ describe('nothing goes round', () => {
   ])('that %s', async (_what, communities, changes) => {
     await attach(a, left())
     await hear('10.9.0.0/16', communities as (typeof SERVERS)[], changes)
-    expect(said(a)).toEqual([])
+    expect(advertised(a)).toEqual([])
   })
 
   test('by the same target on both sides', async () => {
@@ -353,7 +354,7 @@ test('a route is re-advertised only as long as its next hop is no address of thi
   await setAddresses('10.99.0.9/32')
   expect(brief(a)).toEqual([`${once} rtrecord:64512:2 rtrecord:64512:3 ]`])
   await setAddresses('10.99.0.9/32', '10.99.0.10/32')
-  expect(said(a)).toEqual([])
+  expect(advertised(a)).toEqual([])
   await setAddresses('10.77.0.11/24')
   expect(brief(a)).toEqual([`${once} rtrecord:64512:2 ]`])
 })
@@ -405,11 +406,11 @@ test('a daemon that comes after another advertises the same', async () => {
   await hear('10.9.0.0/16')
   await attach(a, left())
   await attach(a, left(second))
-  const before = said(a)
+  const before = advertised(a)
   const later = new TestNode(B, [peerConfig(RR, peering)], clock, network, {}, { identifier: ip(A) })
   await later.vpns.restore(a.vpns.snapshot())
   await clock.run(5000)
-  expect(said(later).map((text) => text.replace(`by ${B}`, `by ${A}`))).toEqual(before)
+  expect(advertised(later).map((text) => text.replace(`by ${B}`, `by ${A}`))).toEqual(before)
   expect(later.vpns.snapshot().instances).toEqual(a.vpns.snapshot().instances)
 })
 
@@ -497,7 +498,7 @@ test.each([1, 2, 3, 4])(
     }
     const instance = a.vpns.instances.get('left')!
     const sources = [localSource('one'), localSource('other')] as const
-    const again = () => said(a).filter((text) => text.includes(`rd ${A}:`))
+    const again = () => advertised(a).filter((text) => text.includes(`rd ${A}:`))
     const routes = (rd: 1 | 2) =>
       Array.from({ length: prefixes }, (_, i) => ({
         rd: ipv4Rd(ip(C), rd),

@@ -58,7 +58,7 @@ const detach = (of: TestNode, address: string, changes = {}) =>
   of.detach({ type: 'ipvpn', ip: ip(address), ...changes })
 const second = { port: 'tap2', mac: mac('02:00:00:00:01:02') }
 
-function said(of: TestNode): string[] {
+function advertised(of: TestNode): string[] {
   return families.flatMap((family) =>
     [...of.speaker.rib.ownRoutes(family)].map(({ nlri, set }) => {
       const { 'extended-community': communities, 'local-preference': preference } = formatAttributes(
@@ -104,14 +104,14 @@ function snapshot(of: TestNode): unknown {
   clock.advance(100)
   const { vpns } = of
   const { numbers: _, ...state } = vpns.snapshot()
-  return { wanted: wanted(of), said: said(of), labels: [...vpns.labels.entries()], state }
+  return { wanted: wanted(of), advertised: advertised(of), labels: [...vpns.labels.entries()], state }
 }
 
 describe('an endpoint', () => {
   test('is advertised with a label, and gets all that it needs; nothing is left of it at the end', async () => {
     const before = snapshot(a)
     await a.attach(request('192.168.10.1/24'))
-    expect(said(a)).toEqual([
+    expect(advertised(a)).toEqual([
       '192.168.10.1/32 label 16 rd 10.77.0.11:1 [ encap:MPLS consistentHashSortOrder:0 target:64512:10 ] 100',
     ])
     expect(wanted(a)).toEqual([
@@ -135,14 +135,14 @@ describe('an endpoint', () => {
 
   test('has its LOCAL_PREF and its place in the hash order', async () => {
     await a.attach(request('192.168.10.1/24', { localPref: 0, hashOrder: 3 }))
-    expect(said(a)[0]).toMatch(/consistentHashSortOrder:3 .* 0$/)
+    expect(advertised(a)[0]).toMatch(/consistentHashSortOrder:3 .* 0$/)
   })
 
   test('with IPv6 is a VPNv6 route, with the gateway of its own subnet', async () => {
     await a.attach(request('192.168.10.1/24'))
     await a.attach(request('2001:db8::1/64'))
-    expect(said(a)).toHaveLength(2)
-    expect(said(a)[1]).toMatch(/^2001:db8::1\/128 label 16 rd 10.77.0.11:1 /)
+    expect(advertised(a)).toHaveLength(2)
+    expect(advertised(a)[1]).toMatch(/^2001:db8::1\/128 label 16 rd 10.77.0.11:1 /)
     expect(wanted(a)).toEqual(
       expect.arrayContaining([
         '2001:db8::1/128 in bvrf-1 by tap1',
@@ -164,7 +164,7 @@ describe('an endpoint', () => {
 
   test('that only receives is reached, and may not send', async () => {
     await a.attach(request('192.168.10.1/24', { direction: 'to-port' }))
-    expect(said(a)).toHaveLength(1)
+    expect(advertised(a)).toHaveLength(1)
     expect(wanted(a)).toContain('tap1 in bvrf-0')
     expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by tap1'])
     expect(wanted(a)).toContain('label 16 by tap1 via 192.168.10.1')
@@ -189,7 +189,7 @@ describe('an endpoint', () => {
 
   test('that only sends is neither advertised nor reached', async () => {
     await a.attach(request('192.168.10.1/24', { direction: 'from-port' }))
-    expect(said(a)).toEqual([])
+    expect(advertised(a)).toEqual([])
     expect(wanted(a)).toContain('tap1 in bvrf-1')
     expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by bvrf-0'])
     expect(wanted(a)).not.toContain('label 16 by tap1 via 192.168.10.1')
@@ -204,7 +204,7 @@ describe('an endpoint', () => {
   test('on a port that is down is attached, and reached when the port is up', async () => {
     a.driver.kernel.addLink('tap4')
     await a.attach(request('192.168.10.1/24', { port: 'tap4' }))
-    expect(said(a)).toHaveLength(1)
+    expect(advertised(a)).toHaveLength(1)
   })
 })
 
@@ -212,7 +212,7 @@ describe('a subnet behind several ports', () => {
   test('is advertised for each with an RD of its own, and shared among them here', async () => {
     await a.attach(request('192.168.10.1/24', { advertiseSubnet: true }))
     await a.attach(request('192.168.10.2/24', { ...second, advertiseSubnet: true }))
-    expect(said(a).map((text) => text.split(' [')[0])).toEqual([
+    expect(advertised(a).map((text) => text.split(' [')[0])).toEqual([
       '192.168.10.0/24 label 16 rd 10.77.0.11:2',
       '192.168.10.0/24 label 17 rd 10.77.0.11:3',
     ])
@@ -226,7 +226,9 @@ describe('a subnet behind several ports', () => {
   test('takes the address in its place when it is not advertised any more, and gives its RD back', async () => {
     await a.attach(request('192.168.10.1/24', { advertiseSubnet: true }))
     await a.attach(request('192.168.10.1/24'))
-    expect(said(a).map((text) => text.split(' [')[0])).toEqual(['192.168.10.1/32 label 16 rd 10.77.0.11:1'])
+    expect(advertised(a).map((text) => text.split(' [')[0])).toEqual([
+      '192.168.10.1/32 label 16 rd 10.77.0.11:1',
+    ])
     expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by tap1'])
   })
 
@@ -366,7 +368,7 @@ describe('a provider edge behind routers of the core', () => {
     routes(a)
       .find((text) => text.startsWith(`${prefix} `))
       ?.split(' by ')[1]
-  const way = (via: string | null, labels: number[] = [], device = 'mpls0') =>
+  const hop = (via: string | null, labels: number[] = [], device = 'mpls0') =>
     a.driver.kernel.setNextHop(ip(C), { device, via: via === null ? null : ip(via), labels })
 
   beforeEach(async () => {
@@ -375,7 +377,7 @@ describe('a provider edge behind routers of the core', () => {
   })
 
   test('is reached by the gateway and the labels that the main table has for it', () => {
-    way('10.77.0.254', [17])
+    hop('10.77.0.254', [17])
     hear('10.9.0.0/16', C, 30)
     hear('2001:db8:9::/64', C, 31)
     expect(to('10.9.0.0/16')).toBe('mpls0 via 10.77.0.254 label 17 label 30')
@@ -386,19 +388,19 @@ describe('a provider edge behind routers of the core', () => {
   test('is reached otherwise soon after the main table has become another', () => {
     hear('10.9.0.0/16', C, 30)
     expect(to('10.9.0.0/16')).toBe('mpls0 via 10.77.0.13 label 30')
-    way('10.77.0.254', [17])
+    hop('10.77.0.254', [17])
     clock.advance(1)
     expect(to('10.9.0.0/16')).toBe('mpls0 via 10.77.0.254 label 17 label 30')
-    way('10.77.0.253')
+    hop('10.77.0.253')
     clock.advance(1)
     expect(to('10.9.0.0/16')).toBe('mpls0 via 10.77.0.253 label 30')
-    way(null)
+    hop(null)
     clock.advance(1)
     expect(to('10.9.0.0/16')).toBe('mpls0 via 10.77.0.13 label 30')
   })
 
   test('is taken for a neighbour where the main table leads to another interface', () => {
-    way('192.0.2.254', [], 'eth0')
+    hop('192.0.2.254', [], 'eth0')
     hear('10.9.0.0/16', C, 30)
     expect(to('10.9.0.0/16')).toBe('mpls0 via 10.77.0.13 label 30')
   })
@@ -519,7 +521,7 @@ describe('MPLS in GRE', () => {
   })
 
   test('is advertised, and has a tunnel to each provider edge as long as there are routes to it', () => {
-    expect(said(a)[0]).toContain('encap:GRE')
+    expect(advertised(a)[0]).toContain('encap:GRE')
     const forget = hear('10.9.0.0/16', B, 31, { communities: [encapsulation(TunnelType.Gre)] })
     const forgetLast = hear('10.8.0.0/16', B, 32, { communities: [], rd: 2 })
     const tunnel = 'mpls---0a4d000c in gre from 10.77.0.11 to 10.77.0.12'
@@ -539,11 +541,11 @@ describe('MPLS in GRE', () => {
   })
 
   test('is taken from provider edges alone that routes lead to, unless all may send', async () => {
-    expect(wanted(a).join()).not.toContain('to nobody')
+    expect(wanted(a).join()).not.toContain('to any')
     const open = { address: ip(B), transport: { tunnels: 'gre' }, underlay: null, fromAnyone: true } as const
     const b = node(B, { ipvpn: open })
     await b.attach(request('192.168.10.1/24'))
-    expect(wanted(b)).toContain('mpls---any in gre from 10.77.0.12 to nobody')
+    expect(wanted(b)).toContain('mpls---any in gre from 10.77.0.12 to any')
     expect(wanted(b)).toContain('mpls---any in bvrf-0')
     expect(b.isInStep).toBe(true)
     await detach(b, '192.168.10.1')
@@ -572,7 +574,7 @@ describe('MPLS in UDP', () => {
 
   test('is advertised, and accepted from every node at one UDP port', async () => {
     await start('udp')
-    expect(said(a)[0]).toContain('encap:MPLS-in-UDP')
+    expect(advertised(a)[0]).toContain('encap:MPLS-in-UDP')
     expect(wanted(a)).toContain('udp-port 6635 of 10.77.0.11')
     const forget = hear('10.9.0.0/16', B, 31, { communities: UDP })
     expect(routes(a)).toContain('10.9.0.0/16 in bvrf-1 by mpls-u-0a4d000c label 31')
@@ -671,7 +673,7 @@ describe('a re-attach', () => {
 
   test('changes targets and LOCAL_PREF under the same label and RD', async () => {
     await a.attach(request('192.168.10.1/24', { exportTargets: [BLUE], localPref: 50 }))
-    expect(said(a)).toEqual([
+    expect(advertised(a)).toEqual([
       '192.168.10.1/32 label 16 rd 10.77.0.11:1 [ encap:MPLS consistentHashSortOrder:0 target:64512:20 ] 50',
     ])
   })
@@ -695,7 +697,7 @@ describe('settings of the whole machine', () => {
     kernel.ip.set({ kind: 'mpls', device: 'lo', label: 5000, hops: [] }, false)
     await a.attach(request('192.168.10.1/24'))
     expect(wanted(a)).toContain('vpn2 with table 301 for chanter:net1')
-    expect(said(a)[0]).toContain('label 5001 ')
+    expect(advertised(a)[0]).toContain('label 5001 ')
     expect(a.isInStep).toBe(true)
   })
 

@@ -232,7 +232,7 @@ test('lost notifications are noticed, and their changes are found', async () => 
   )
 })
 
-function observer(rerouted = () => {}): ChangeListener {
+function listener(rerouted = () => {}): ChangeListener {
   const silent = {
     linkChanged() {},
     linkDisrupted() {},
@@ -253,16 +253,16 @@ test.each([
   ['a route of ours', 'route add 203.0.113.0/24 dev tap1 proto 19', 'route flush dev tap1', false],
   ['a nexthop of ours', 'nexthop add id 7 blackhole proto 19', 'nexthop del id 7', false],
   ['a neighbour', 'neigh add 203.0.113.1 lladdr 02:00:00:00:09:09 dev tap1', 'neigh flush dev tap1', false],
-])('a driver is notified that paths may have changed by %s', (_what, command, undo, isHeard) => {
+])('a driver is notified that paths may have changed by %s', (_what, command, undo, isReported) => {
   run('ip link set tap1 up')
   const driver = new LinuxDriver({ clock: systemClock })
   const rerouted = vi.fn()
-  driver.watch(observer(rerouted))
+  driver.watch(listener(rerouted))
   driver.poll()
   rerouted.mockClear()
   run(`ip ${command}`)
   driver.poll()
-  expect(rerouted.mock.calls.length).toBe(isHeard ? 1 : 0)
+  expect(rerouted.mock.calls.length).toBe(isReported ? 1 : 0)
   driver.close()
   run(`ip ${undo}`)
 })
@@ -273,7 +273,7 @@ test('a driver is not woken by what bridges learn, but by what others set', () =
   run('ip link set vm9 up')
   const driver = new LinuxDriver({ clock: systemClock })
   const bridged = vi.fn()
-  driver.watch({ ...observer(), fdbChanged: bridged })
+  driver.watch({ ...listener(), fdbChanged: bridged })
   driver.poll()
   bridged.mockClear()
   for (let i = 1; i <= 9; i++) run(`bridge fdb add 06:00:00:00:00:0${i} dev tap9 master dynamic`)
@@ -288,7 +288,7 @@ test('a driver is not woken by what bridges learn, but by what others set', () =
 
 test('a driver follows a device that was made anew', () => {
   const driver = new LinuxDriver({ clock: systemClock })
-  driver.watch(observer())
+  driver.watch(listener())
   const entry = e.flood('192.0.2.2')
   for (const vni of [5, 6]) {
     run(`ip link add vx0 type vxlan id ${vni} dstport 4789`)
@@ -305,23 +305,24 @@ test('a driver follows a device that was made anew', () => {
 test('a driver sees external changes of its neighbour entries, and of its own changes only removals', () => {
   run('ip link add br0 up type bridge')
   const driver = new LinuxDriver({ clock: systemClock })
-  const told: [string, boolean][] = []
-  const seen: ChangeListener['entryChanged'] = ({ entry }, present) => void told.push([entry.kind, present])
-  driver.watch({ ...observer(), entryChanged: seen })
+  const reported: [string, boolean][] = []
+  const seen: ChangeListener['entryChanged'] = ({ entry }, present) =>
+    void reported.push([entry.kind, present])
+  driver.watch({ ...listener(), entryChanged: seen })
   const entry = e.neighbour('10.0.0.2', 2)
   const others = new LinuxDriver({ clock: systemClock })
-  const heardOf = (change: () => unknown) => {
-    told.length = 0
+  const reportedBy = (change: () => unknown) => {
+    reported.length = 0
     change()
     driver.poll()
-    return told
+    return reported
   }
-  expect(heardOf(() => driver.set([entry]))).toEqual([])
-  expect(heardOf(() => driver.remove([entry]))).toEqual([['neighbour', false]])
-  expect(heardOf(() => others.set([entry]))).toEqual([['neighbour', true]])
+  expect(reportedBy(() => driver.set([entry]))).toEqual([])
+  expect(reportedBy(() => driver.remove([entry]))).toEqual([['neighbour', false]])
+  expect(reportedBy(() => others.set([entry]))).toEqual([['neighbour', true]])
   driver.set([entry])
-  expect(heardOf(() => others.set([{ ...entry, mac: e.mac(3) }]))).toEqual([['neighbour', true]])
-  expect(heardOf(() => others.remove([entry]))).toContainEqual(['neighbour', false])
+  expect(reportedBy(() => others.set([{ ...entry, mac: e.mac(3) }]))).toEqual([['neighbour', true]])
+  expect(reportedBy(() => others.remove([entry]))).toContainEqual(['neighbour', false])
   for (const one of [driver, others]) one.close()
 })
 
@@ -331,7 +332,7 @@ test('every socket is closed again', async () => {
   const before = sockets()
   for (let i = 0; i < 20; i++) {
     const driver = new LinuxDriver({ clock: systemClock })
-    driver.watch(observer())
+    driver.watch(listener())
     driver.vxlanIn('br0', e.VNI)
     driver.ownedLinks()
     const look = driver.dump('vx0')

@@ -29,8 +29,8 @@ export function kernelNode() {
       url: `/${what}_localport`,
       payload: body,
     })
-    const said: unknown = JSON.parse(answer)
-    const { description } = { description: '', ...(said as { description?: string } | null) }
+    const parsed: unknown = JSON.parse(answer)
+    const { description } = { description: '', ...(parsed as { description?: string } | null) }
     return statusCode === 200 ? '200' : `${statusCode} ${description}`
   }
 

@@ -73,7 +73,7 @@ function isThere(entry: Entry): boolean {
       return link !== undefined && isPlaced(entry, link)
     default: {
       const seen = [...driver.dump(entry.device)].flat()
-      return seen.some((sighting) => same(sighting.entry, entry) && sighting.isPartial !== true)
+      return seen.some((observed) => same(observed.entry, entry) && observed.isPartial !== true)
     }
   }
 }

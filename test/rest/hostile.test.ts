@@ -277,14 +277,14 @@ test.each([
   const socket = connect((api.app.server.address() as AddressInfo).port, '127.0.0.1').on('error', () => {})
   let parsed = 0
   api.app.server.on('request', () => parsed++)
-  let heard = ''
+  let received = ''
   socket.on('data', (chunk) => {
-    heard += chunk
-    if (sent === answered && heard.split('HTTP/1.1 200').length > sent) socket.end()
+    received += chunk
+    if (sent === answered && received.split('HTTP/1.1 200').length > sent) socket.end()
   })
   socket.write('GET /ping HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(sent))
   await new Promise((resolve) => socket.once('close', resolve))
-  const answers = heard.split('HTTP/1.1 200').length - 1
+  const answers = received.split('HTTP/1.1 200').length - 1
   expect(answers).toBeLessThanOrEqual(answered)
   if (sent === answered) expect(answers).toBe(sent)
   expect(parsed).toBeLessThan(200)

@@ -397,13 +397,16 @@ describe('an IP VPN', () => {
       ['lists', ['64512:1', '10.0.0.1:5'], ['64512:2'], ['target:64512:1', 'target:10.0.0.1:5']],
       ['strings with commas', '64512:1, 64512:3', '64512:2', ['target:64512:1', 'target:64512:3']],
     ])('takes its targets as %s, shows and keeps them', async (_form, from_rt, to_rt, from) => {
-      const said = { from, to: ['target:64512:2'] }
+      const expected = { from, to: ['target:64512:2'] }
       expect((await attach({ ...ipvpn, readvertise: { from_rt, to_rt } })).statusCode).toBe(200)
-      expect(await shown()).toMatchObject({ readvertise: said, readvertised: { href: expect.anything() } })
+      expect(await shown()).toMatchObject({
+        readvertise: expected,
+        readvertised: { href: expect.anything() },
+      })
       expect((await shown()).internals.subscriptions).toContain(`match:ipv4/mpls-vpn,${from[1]}`)
       for (const readvertise of [undefined, null, {}]) {
         expect((await attach({ ...ipvpn, readvertise })).statusCode).toBe(200)
-        expect((await shown()).readvertise).toEqual(said)
+        expect((await shown()).readvertise).toEqual(expected)
       }
     })
 

@@ -89,7 +89,7 @@ export async function forwards(
   seconds = 20,
 ): Promise<void> {
   await lab.eventually(
-    `${host.name} forwards to ${expected.length === 0 ? 'nobody' : expected.join(', ')}`,
+    `${host.name} forwards to ${expected.length === 0 ? 'no node' : expected.join(', ')}`,
     async () => {
       const seen = await remoteEntries(host)
       return seen.join() === [...expected].sort().join()

@@ -35,7 +35,7 @@ export function openOf(changes: Partial<Open> = {}): Open {
 
 /** A BGP peer by hand: sends messages of the test, and keeps those that it receives. */
 export class RawPeer {
-  readonly heard: Message[] = []
+  readonly received: Message[] = []
   /** Called for every message, after it was kept. */
   onMessage: (message: Message) => void = () => {}
   closed = false
@@ -95,7 +95,7 @@ export class RawPeer {
 
   /** The received messages of one type. */
   of<T extends Message['type']>(type: T): Extract<Message, { type: T }>[] {
-    return this.heard.filter((message): message is Extract<Message, { type: T }> => message.type === type)
+    return this.received.filter((message): message is Extract<Message, { type: T }> => message.type === type)
   }
 
   /** The received NOTIFICATION, as `code/subcode`; undefined when there was none. */
@@ -111,7 +111,7 @@ export class RawPeer {
         this.framer.push(chunk)
         for (let frame = this.framer.next(); frame !== null; frame = this.framer.next()) {
           const message = decodeMessage(frame, DEFAULT_CONTEXT)
-          this.heard.push(message)
+          this.received.push(message)
           this.onMessage(message)
         }
       },

@@ -56,7 +56,7 @@ export class Tormented {
       this.expectKept()
       this.history.push(`killed after ${pause} ms`)
       await this.start()
-      await this.sayAgain()
+      await this.requestAgain()
       await this.truth(`kill ${kill} (SEED=${seed}): ${this.history.slice(-30).join(', ')}`)
     }
     for (const [port, network] of this.wanted) {
@@ -107,7 +107,7 @@ export class Tormented {
   }
 
   /** The agent repeats requests without an answer. */
-  private async sayAgain(): Promise<void> {
+  private async requestAgain(): Promise<void> {
     for (const [port, network] of this.wanted) {
       for (const other of this.torment.networks)
         if (other !== network) await this.ask(this.daemon!, port, other, null)

@@ -116,7 +116,7 @@ export const floods: readonly Case[] = [
   scene('4271 §8: 200 connections from a stranger → all refused', async (field) => {
     const peers = Array.from({ length: 200 }, () => field.connect(HOST.stranger))
     for (const peer of peers) await peer.ends()
-    expect(peers.flatMap(({ heard }) => heard)).toEqual([])
+    expect(peers.flatMap(({ received }) => received)).toEqual([])
   }),
   scene('4271 §8: 200 sessions, each reset when it is up → the next is served', async (field) => {
     for (let i = 0; i < 200; i++) {

@@ -233,8 +233,8 @@ const markers = (of: {
     .join(', ')
 
 /** What is said of EVPN, in words: routes, markers, End-of-RIB. */
-function said(peer: { heard: readonly { type: number }[]; of(type: 'update'): unknown[] }): number {
-  return peer.heard.filter(({ type }) => type === MessageType.Update).length
+function facts(peer: { received: readonly { type: number }[]; of(type: 'update'): unknown[] }): number {
+  return peer.received.filter(({ type }) => type === MessageType.Update).length
 }
 
 /** Nothing is re-advertised. */
@@ -242,7 +242,7 @@ function ignored(rfc: string, sent: string, bytes: Buffer, setting: Setting = EN
   return scene(`${rfc}: ${sent} → ignored`, async (field) => {
     const peer = await field.at('Established', setting.host, setting.open)
     await field.received(peer)
-    const before = said(peer)
+    const before = facts(peer)
     peer.send(bytes)
     await field.taken(peer)
     // What was to be said would be said ahead of the answer to this one.
@@ -254,7 +254,7 @@ function ignored(rfc: string, sent: string, bytes: Buffer, setting: Setting = EN
         seen: () => markers(peer),
       },
     )
-    expect(said(peer), 'our one membership, and nothing else').toBe(before + 1)
+    expect(facts(peer), 'our one membership, and nothing else').toBe(before + 1)
   })
 }
 
@@ -307,12 +307,12 @@ export const refreshes: readonly Case[] = [
   scene('7313 §4: a request → the family again, between markers', async (field) => {
     const peer = await field.at('Established', HOST.internal, ENHANCED.open)
     await wantEverything(field, peer)
-    const before = said(peer)
+    const before = facts(peer)
     peer.send(refresh(EVPN, RefreshKind.Request))
     await until('the end of the refresh', () => markers(peer) === 'evpn begin, evpn end', {
       seen: () => markers(peer),
     })
-    expect(said(peer)).toBeGreaterThan(before)
+    expect(facts(peer)).toBeGreaterThan(before)
   }),
   scene('7313 §4: a request before we have said everything → End-of-RIB first', async (field) => {
     const peer = await field.at('OpenConfirm', HOST.internal, ENHANCED.open)
@@ -320,8 +320,8 @@ export const refreshes: readonly Case[] = [
     await until('the end of the refresh', () => markers(peer) === 'evpn begin, evpn end', {
       seen: () => markers(peer),
     })
-    const begin = peer.heard.findIndex(({ type }) => type === MessageType.RouteRefresh)
-    const end = peer.heard.findIndex(
+    const begin = peer.received.findIndex(({ type }) => type === MessageType.RouteRefresh)
+    const end = peer.received.findIndex(
       ({ type, bytes }) => type === MessageType.Update && bytes.toString('hex').endsWith('800f03001946'),
     )
     expect(end, peer.summary()).toBeGreaterThan(0)
@@ -340,9 +340,9 @@ export const refreshes: readonly Case[] = [
   scene('2918 §3: any subtype from a peer without enhanced refresh → a request', async (field) => {
     const peer = await field.at('Established')
     await wantEverything(field, peer)
-    const before = said(peer)
+    const before = facts(peer)
     peer.send(refresh(EVPN, 77))
-    await until('the routes again', () => said(peer) > before)
+    await until('the routes again', () => facts(peer) > before)
     expect(markers(peer)).toBe('')
   }),
   scene(
@@ -407,7 +407,7 @@ export const refreshes: readonly Case[] = [
 /** The peer asks for every route target, and gets all routes. */
 async function wantEverything(field: Field, peer: Parameters<Field['received']>[0]): Promise<void> {
   await field.received(peer)
-  const before = said(peer)
+  const before = facts(peer)
   peer.send(update(attribute(0x80, 14, `000184040a0000010000`) + WELL_KNOWN))
-  await until('the routes', () => said(peer) > before)
+  await until('the routes', () => facts(peer) > before)
 }

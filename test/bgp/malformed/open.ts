@@ -88,7 +88,7 @@ const NEEDED = [
   .join('')
 
 /** A capability whose value is malformed counts as not advertised, and costs nothing else. */
-function unheard(
+function missed(
   rfc: string,
   what: string,
   code: number,
@@ -311,81 +311,81 @@ export const opens: readonly Case[] = [
   }),
 
   // Each capability in each way it can be wrong.
-  unheard('4760 §8', 'a family', 1, ['', '000100', '0001000100', '0001000100010001'], ({ peer }) =>
+  missed('4760 §8', 'a family', 1, ['', '000100', '0001000100', '0001000100010001'], ({ peer }) =>
     peer.capabilities.families.includes(IPV4_UNICAST),
   ),
-  unheard(
+  missed(
     '2918 §2',
     'route refresh',
     2,
     ['00', '0001'],
     (negotiated) => capabilitiesOf(negotiated).routeRefresh,
   ),
-  unheard(
+  missed(
     '8950 §4',
     'extended next hop',
     5,
     ['0001', '00010080000200', '0001008000', '000101800002'],
     (negotiated) => capabilitiesOf(negotiated).extendedNextHop.length > 0,
   ),
-  unheard(
+  missed(
     '8654 §3',
     'long messages',
     6,
     ['00', 'ffff'],
     (negotiated) => capabilitiesOf(negotiated).extendedMessage,
   ),
-  unheard('9234 §4.1', 'a role', 9, ['', '0000'], (negotiated) => capabilitiesOf(negotiated).role !== null),
-  unheard(
+  missed('9234 §4.1', 'a role', 9, ['', '0000'], (negotiated) => capabilitiesOf(negotiated).role !== null),
+  missed(
     '4724 §3',
     'graceful restart',
     64,
     ['', '00', '007800', '0078001946', '007800194680001946'],
     ({ gracefulRestart }) => gracefulRestart,
   ),
-  unheard(
+  missed(
     '7911 §4',
     'add-path',
     69,
     ['00', '001946', '0019460300', '00194603001946'],
     (negotiated) => capabilitiesOf(negotiated).addPath.length > 0,
   ),
-  unheard(
+  missed(
     '7911 §4',
     'add-path of an unknown mode',
     69,
     ['00194600', '00194604', '001946ff', '0019460300018404'],
     (negotiated) => capabilitiesOf(negotiated).addPath.length > 0,
   ),
-  unheard(
+  missed(
     '7313 §3.1',
     'enhanced route refresh',
     70,
     ['00'],
     ({ enhancedRouteRefresh }) => enhancedRouteRefresh,
   ),
-  unheard(
+  missed(
     '9494 §3.1',
     'long-lived graceful restart',
     71,
     ['00', '001946000000', '00194600000e10001946'],
     (negotiated) => capabilitiesOf(negotiated).longLivedGracefulRestart.length > 0,
   ),
-  unheard(
+  missed(
     '5492 §4',
     'a host name',
     73,
     ['', '05', '056162', '0161', '016103'],
     (negotiated) => capabilitiesOf(negotiated).hostname !== null,
   ),
-  unheard(
+  missed(
     '5492 §4',
     'a software version',
     75,
     ['', '05', '056162', '016162'],
     (negotiated) => capabilitiesOf(negotiated).softwareVersion !== null,
   ),
-  unheard(
+  missed(
     '2918 §2',
     'the old route refresh',
     128,

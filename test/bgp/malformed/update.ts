@@ -1100,15 +1100,15 @@ export const reflections: readonly Case[] = [
       const peer = await field.at('Established')
       peer.send(update(evpnReach(route(99, 'abcd') + TYPE3) + WELL_KNOWN + TARGET))
       await field.taken(peer)
-      const heard = (): string =>
+      const received = (): string =>
         client
           .of('update')
           .flatMap(({ update }) => update.reach.filter(({ family }) => family === EVPN))
           .flatMap(({ nlri }) => nlri)
           .map((one) => evpn.format(one as EvpnRoute))
           .join('\n')
-      await until('the good route to be reflected', () => heard().includes('evpn:multicast::10.0.0.1:7'))
-      expect(heard()).not.toContain('type-99')
+      await until('the good route to be reflected', () => received().includes('evpn:multicast::10.0.0.1:7'))
+      expect(received()).not.toContain('type-99')
     },
   ),
 ]

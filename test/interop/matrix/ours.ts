@@ -130,7 +130,7 @@ export class Ours {
   ): Facts[] {
     const routes = ourRoutes(family, this.link.address, target)
     for (const route of routes) act(route)
-    return routes.map(({ told }) => told)
+    return routes.map(({ reported }) => reported)
   }
 
   /** The kernel's TCP, with a list of the connections that were made. */

@@ -94,7 +94,7 @@ export abstract class RealPeer {
   /** The routes of a family that it has of our speaker on a link. */
   abstract held(link: LinkName, family: FamilyName): Promise<ShownRoute[]>
   /** The routes of a family that it advertises to our speaker on a link. */
-  abstract told(link: LinkName, family: FamilyName): Promise<Facts[]>
+  abstract reported(link: LinkName, family: FamilyName): Promise<Facts[]>
   /** Makes it advertise routes of a family; `feeder` has a session with it and can be what they come from. */
   abstract originate(family: FamilyName, feeder: Ours): Promise<unknown>
   /** Makes it withdraw them; `fromFeeder` withdraws those of the feeder. */

@@ -11,7 +11,7 @@ export function established(event: FsmEvent): Step {
     case 'keepalive':
     case 'update':
     case 'route-refresh':
-      return stay('Established', [{ do: 'heard' }])
+      return stay('Established', [{ do: 'restart-hold' }])
     case 'keepalive-expired':
       return stay('Established', [{ do: 'send-keepalive' }])
     default:

@@ -9,7 +9,7 @@ export function openConfirm(event: FsmEvent): Step {
     case 'connected':
       return stay('OpenConfirm')
     case 'keepalive':
-      return { state: 'Established', actions: [{ do: 'heard' }], reason: 'KEEPALIVE received' }
+      return { state: 'Established', actions: [{ do: 'restart-hold' }], reason: 'KEEPALIVE received' }
     case 'keepalive-expired':
       return stay('OpenConfirm', [{ do: 'send-keepalive' }])
     default:

@@ -19,7 +19,7 @@ export function openSent(event: FsmEvent): Step {
         actions: [
           { do: 'disarm', timer: 'connect-retry' },
           { do: 'send-keepalive' },
-          { do: 'heard' },
+          { do: 'restart-hold' },
           { do: 'arm', timer: 'hold', seconds: hold },
           { do: 'arm', timer: 'keepalive', seconds: hold / KEEPALIVES_PER_HOLD_TIME },
         ],

@@ -85,7 +85,7 @@ ${LINK_NAMES.map((name) => neighbour(this.links[name])).join('')}`,
     return routesOf(shown).map((facts) => ({ facts, stale: isAway }))
   }
 
-  async told(link: LinkName, family: FamilyName): Promise<Facts[]> {
+  async reported(link: LinkName, family: FamilyName): Promise<Facts[]> {
     if (!isBird(family)) return []
     const shown = await this.birdc('show', 'route', 'all', 'table', TABLES[family], 'export', `to_${link}`)
     return routesOf(shown).map(({ asPath: _, ...rest }) => rest)

@@ -126,7 +126,7 @@ export class Frr extends RealPeer {
   }
 
   /** What the list of advertised routes names, with the values of its own table: the list has no labels and targets. */
-  async told(link: LinkName, family: FamilyName): Promise<Facts[]> {
+  async reported(link: LinkName, family: FamilyName): Promise<Facts[]> {
     if (!isFrr(family)) return []
     const { address } = this.links[link]
     const list = await this.vtysh(`show bgp ${NAMES[family]} neighbors ${address} advertised-routes json`)

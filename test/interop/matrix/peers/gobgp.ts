@@ -107,7 +107,7 @@ export class GoBgp extends RealPeer {
       .map((path) => ({ facts: factsOf(path), stale: path.stale }))
   }
 
-  async told(link: LinkName, family: FamilyName): Promise<Facts[]> {
+  async reported(link: LinkName, family: FamilyName): Promise<Facts[]> {
     const { address } = this.links[link]
     return (await this.paths('neighbor', address, 'adj-out', '-a', NAMES[family][1])).map(factsOf)
   }

@@ -91,7 +91,7 @@ export class OpenBgpd extends RealPeer {
     return this.rib(family, 'neighbor', this.links[link].address)
   }
 
-  async told(link: LinkName, family: FamilyName): Promise<Facts[]> {
+  async reported(link: LinkName, family: FamilyName): Promise<Facts[]> {
     const routes = await this.rib(family, 'out', 'neighbor', this.links[link].address)
     return routes.map(({ facts }) => facts)
   }
