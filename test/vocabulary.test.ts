@@ -54,7 +54,7 @@ const trees = new Map<string, Syntax>()
 beforeAll(() => {
   for (const file of globSync('{src,test,scripts,bench}/**/*.ts'))
     if (file !== 'test/vocabulary.test.ts') trees.set(file, syntaxOf(file, readFileSync(file, 'utf8')))
-})
+}, 60_000)
 
 test('an exported type name is declared once', () => {
   const declared = new Map<string, string[]>()

@@ -1,9 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { MessageType } from '../../src/bgp/constants.ts'
 import {
   EVPN,
   FLOWSPEC_VPNV4,
@@ -14,13 +12,11 @@ import {
   VPNV4,
   VPNV6,
 } from '../../src/bgp/family.ts'
-import { AddPathMode, type Capabilities, noCapabilities } from '../../src/bgp/message/capability.ts'
-import { KEEPALIVE } from '../../src/bgp/message/index.ts'
-import { encodeOpen } from '../../src/bgp/message/open.ts'
-import { Framer } from '../../src/bgp/wire/framer.ts'
+import { AddPathMode, type Capabilities } from '../../src/bgp/message/capability.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { made } from '../support/exabgp.ts'
 import { loadVectors, type Vector } from '../support/vectors.ts'
+import { OURS, Session, THEIRS } from './origin-session.ts'
 
 /** Where the octets of a vector come from: a program, its setup, and its input. */
 interface Origin {
@@ -28,45 +24,11 @@ interface Origin {
   readonly reported: readonly string[]
 }
 
-const OURS = '10.0.0.2'
-const THEIRS = '10.0.0.1'
-
 /** The vectors whose origin begins so, with the input of the program; those made once only are not checked. */
 function from(maker: string): Origin[] {
   return loadVectors()
     .filter(({ origin }) => origin.startsWith(`${maker}: `))
     .map((vector) => ({ vector, reported: vector.origin.slice(maker.length + 2).split('; ') }))
-}
-
-/** One session with a program, by hand; keeps what it says. */
-class Session {
-  readonly received: string[] = []
-  private readonly framer = new Framer()
-  private readonly socket: Socket
-  private readonly openOf: () => Buffer
-
-  constructor(as: number, identifier: number, capabilities: Partial<Capabilities>) {
-    const open = { version: 4, as, holdTimeSeconds: 90, identifier }
-    this.openOf = () => encodeOpen({ ...open, capabilities: { ...noCapabilities(), ...capabilities } })
-    this.framer.extended = true
-    this.socket = connect({ host: THEIRS, port: 179, localAddress: OURS })
-    this.socket.on('error', () => {})
-    this.socket.on('data', (chunk) => this.read(chunk))
-  }
-
-  close(): void {
-    this.socket.destroy()
-  }
-
-  private read(chunk: Buffer): void {
-    this.framer.push(chunk)
-    for (let frame = this.framer.next(); frame !== null; frame = this.framer.next()) {
-      this.received.push(frame.bytes.toString('hex'))
-      if (frame.type === MessageType.Open) this.socket.write(this.openOf())
-      if (frame.type === MessageType.Open || frame.type === MessageType.Keepalive)
-        this.socket.write(KEEPALIVE)
-    }
-  }
 }
 
 const FAMILIES = [IPV4_UNICAST, IPV6_UNICAST, VPNV4, VPNV6, EVPN, FLOWSPEC_VPNV4, FLOWSPEC_VPNV6]
