@@ -50,6 +50,9 @@ const BANNED_PHRASES: readonly (readonly [RegExp, string])[] = [
 /** The lines that have one all the same: names that are stored, and quotations. */
 const KEPT_LINES = /^export const BLACKHOLE_ALIAS = |chanter:dead end/
 
+/** Whether a neighbour would be a BGP peer there; elsewhere it is an ARP or ND entry. */
+const isOfBgp = (file: string): boolean => /^(src|test)\/bgp\/|^src\/rest\/peers/.test(file)
+
 const trees = new Map<string, Syntax>()
 beforeAll(() => {
   for (const file of globSync('{src,test,scripts,bench}/**/*.ts'))
@@ -79,7 +82,10 @@ test('names have the words of RFCs and the kernel', () => {
     visit(tree, (node) => {
       const name = node.type === 'Identifier' ? String(node['name']) : ''
       if (name === '' || KEPT.has(name)) return
-      const instead = BANNED.find(([pattern]) => pattern.test(name))?.[1]
+      const instead =
+        isOfBgp(file) && /neighbour(?!As)/i.test(name)
+          ? 'peer'
+          : BANNED.find(([pattern]) => pattern.test(name))?.[1]
       if (instead !== undefined) wrong.add(`${file}: ${name} (${instead})`)
     })
   }

@@ -124,7 +124,7 @@ describe('limits and orders', () => {
     expect([...informed.lastNotification!.notification.data].slice(-7)).toEqual(data)
   })
 
-  test('a dynamic neighbour that is disabled does not come back as another one', () => {
+  test('a dynamic peer that is disabled does not come back as another one', () => {
     const rr = speakerAt(RR, [], clock, network, { dynamicPeers: [ALL] })
     const a = speakerAt(A, [peerConfig(RR)], clock, network)
     clock.advance(2000)

@@ -150,7 +150,7 @@ export class Victim {
     return TcpPeer.connect(loopback(host), loopback(HOST.victim), BGP_PORT)
   }
 
-  neighbour(host: number): BgpPeer {
+  bgpPeer(host: number): BgpPeer {
     return this.speaker.peers.get(ip(loopback(host)))!
   }
 

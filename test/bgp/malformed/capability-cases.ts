@@ -139,7 +139,7 @@ export const capabilityCases: readonly Case[] = [
   // A fault of our own.
   scene('7606 §2: an UPDATE that we trip over → 6/0 for its session, and nothing else', async (field) => {
     const peer = await field.at('Established')
-    const { routesIn } = field.neighbour()
+    const { routesIn } = field.bgpPeer()
     const apply = routesIn.apply
     routesIn.apply = () => {
       throw new TypeError('a fault made for the test')
@@ -151,7 +151,7 @@ export const capabilityCases: readonly Case[] = [
       routesIn.apply = apply
     }
     expect(peer.notification).toMatchObject({ code: 6, subcode: 0 })
-    expect(field.neighbour().sessions.lastError).toContain('a fault made for the test')
+    expect(field.bgpPeer().sessions.lastError).toContain('a fault made for the test')
   }),
 ]
 
@@ -166,7 +166,7 @@ function addPathCases(): Case[] {
       const peer = await field.at('Established', HOST.internal, sending.open)
       peer.send(...messages)
       await field.taken(peer)
-      expect(field.neighbour().source.routeCount).toBe(left + 1)
+      expect(field.bgpPeer().source.routeCount).toBe(left + 1)
     })
   return [
     agreed('7911 §3', 'two paths of one route', [advertise(path(1, TYPE3) + path(2, TYPE3))], 2),

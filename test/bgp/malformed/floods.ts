@@ -56,13 +56,13 @@ export const floods: readonly Case[] = [
   endured(
     '50000 times the same route',
     () => times(50_000, GOOD),
-    (field) => expect(field.neighbour().source.routeCount).toBe(2),
+    (field) => expect(field.bgpPeer().source.routeCount).toBe(2),
   ),
   endured('20000 UPDATEs that count as withdraws', () => times(20_000, BROKEN)),
   endured(
     '200 UPDATEs of 500 NLRI that cannot be read',
     () => times(200, GARBAGE),
-    (field) => expect(field.neighbour().routesIn.quarantine).toHaveLength(100),
+    (field) => expect(field.bgpPeer().routesIn.quarantine).toHaveLength(100),
   ),
   endured('50000 UPDATEs that say nothing', () => times(50_000, update(''))),
   endured('20000 times a membership of everything and its end', () =>
@@ -71,7 +71,7 @@ export const floods: readonly Case[] = [
   scene(
     '4486 §4: more routes than are allowed → 6/1, and the peer stays away until it is reset',
     async (field) => {
-      const { sessions: limited, source } = field.neighbour(HOST.client)
+      const { sessions: limited, source } = field.bgpPeer(HOST.client)
       const peer = await field.at('Established', HOST.client)
       peer.send(advertisement(loopback(HOST.client), macs(LIMIT)))
       await until('as many as are allowed', () => source.routeCount === LIMIT)
@@ -90,7 +90,7 @@ export const floods: readonly Case[] = [
   scene(
     '4486 §4: a flood of routes over the limit in one segment → 6/1, nothing of it kept',
     async (field) => {
-      const { sessions: limited, source } = field.neighbour(HOST.client)
+      const { sessions: limited, source } = field.bgpPeer(HOST.client)
       const peer = await field.at('Established', HOST.client)
       peer.send(
         Buffer.concat(
@@ -123,7 +123,7 @@ export const floods: readonly Case[] = [
       const peer = await field.at('Established')
       peer.send(GOOD)
       peer.reset()
-      await until('its end', () => field.neighbour().sessions.session === null)
+      await until('its end', () => field.bgpPeer().sessions.session === null)
     }
     await field.taken(await field.at('Established'))
   }),
@@ -156,7 +156,7 @@ export const slow: readonly Case[] = [
   scene('9687 §3: a window of zero → little waits for it, and 8/0 after eight minutes', async (field) => {
     await withManyRoutes(field, async () => {
       const peer = await stalled(field)
-      const { session } = field.neighbour().sessions
+      const { session } = field.bgpPeer().sessions
       expect(session!.unsent).toBeLessThan(2 * MIB)
       for (let minutes = 0; minutes < 9; minutes++) {
         peer.send(KEEPALIVE)
@@ -165,7 +165,7 @@ export const slow: readonly Case[] = [
         expect((await field.victim.get('/looking-glass/bgp/peers')).status).toBe(200)
       }
       expect(field.stateOf()).not.toBe('Established')
-      expect(field.neighbour().sessions.lastError).toBe('send hold timer expired')
+      expect(field.bgpPeer().sessions.lastError).toBe('send hold timer expired')
     })
   }),
   scene('4271 §8: a window of zero, opened again → everything arrives', async (field) => {
@@ -204,7 +204,7 @@ async function stalled(field: Field) {
   await field.received(peer)
   peer.socket.pause()
   peer.send(WANTS_ALL)
-  const session = field.neighbour().sessions.session!
+  const session = field.bgpPeer().sessions.session!
   await until('the network to take no more', () => session.unsent > 256 * 1024, {
     seen: () => `${session.unsent} octets wait`,
   })

@@ -9,7 +9,7 @@ export const GOOD = update(MP_REACH + WELL_KNOWN + TARGET)
 export const notification = (code: number, subcode: number, data = ''): Buffer =>
   message(NOTIFICATION, octet(code) + octet(subcode) + data)
 
-const lastError = (field: Field): string | null => field.neighbour().sessions.lastError
+const lastError = (field: Field): string | null => field.bgpPeer().sessions.lastError
 
 export function received(rfc: string, sent: string, bytes: Buffer, error: string): Case {
   return dropped(rfc, sent, 'Established', bytes, (field) =>

@@ -142,17 +142,17 @@ export const notifications: readonly Case[] = [
     peer.send(cease(2, '<b>night</b>'))
     await expectSilentEnd(peer)
     const { body } = await field.victim.get(
-      `/looking-glass/bgp/peers/${field.neighbour().sessions.name}/protocol`,
+      `/looking-glass/bgp/peers/${field.bgpPeer().sessions.name}/protocol`,
     )
     expect(JSON.parse(body).last_error).toBe('received Cease/AdministrativeShutdown (6/2): "<b>night</b>"')
   }),
 
   scene('4271 §6.4: an UPDATE behind a NOTIFICATION → not looked at', async (field) => {
     const peer = await field.at('Established')
-    const { updates } = field.neighbour().routesIn.counters
+    const { updates } = field.bgpPeer().routesIn.counters
     peer.send(Buffer.concat([notification(6, 4), GOOD, KEEPALIVE]))
     await expectSilentEnd(peer)
-    expect(field.neighbour().routesIn.counters.updates).toBe(updates)
+    expect(field.bgpPeer().routesIn.counters.updates).toBe(updates)
   }),
   scene('4271 §6.4: an UPDATE, then a NOTIFICATION → its route goes with the session', async (field) => {
     const peer = await field.at('Established')

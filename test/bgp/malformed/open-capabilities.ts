@@ -54,8 +54,8 @@ function missed(
 }
 
 async function hangUp(field: Field): Promise<void> {
-  field.neighbour().sessions.stop({ code: 6, subcode: 4, data: new Uint8Array(0) }, 'next', true)
-  field.neighbour().sessions.start()
+  field.bgpPeer().sessions.stop({ code: 6, subcode: 4, data: new Uint8Array(0) }, 'next', true)
+  field.bgpPeer().sessions.start()
 }
 
 /** Each capability in each way it can be wrong, and lengths of two octets (RFC 9072). */

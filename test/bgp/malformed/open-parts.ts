@@ -69,7 +69,7 @@ export async function accept(field: Field, bytes: Buffer, host: number): Promise
   await peer.hears(4)
   peer.send(KEEPALIVE)
   await field.established(host)
-  const negotiated = field.neighbour(host).negotiated!
+  const negotiated = field.bgpPeer(host).negotiated!
   if (negotiated.families.has(EVPN)) await field.taken(peer, host)
   return negotiated
 }

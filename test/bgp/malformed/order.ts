@@ -161,7 +161,7 @@ export const silent: readonly Case[] = [
     scene(`4271 §8.2.2: a reset in ${at} → a new session at once`, async (field) => {
       const peer = await field.at(at)
       peer.reset()
-      await until('the end of the session', () => field.neighbour().sessions.session === null)
+      await until('the end of the session', () => field.bgpPeer().sessions.session === null)
       await field.taken(await field.at('Established'))
     }),
   ),

@@ -165,7 +165,7 @@ export const refreshes: readonly Case[] = [
   scene('7313 §4: a beginning, nothing, an end → everything withdrawn', async (field) => {
     const peer = await field.at('Established', HOST.internal, ENHANCED.open)
     peer.send(Buffer.concat([GOOD, refresh(EVPN, RefreshKind.Begin), refresh(EVPN, RefreshKind.End)]))
-    await until('the route to go', () => field.neighbour().source.routeCount === 0)
+    await until('the route to go', () => field.bgpPeer().source.routeCount === 0)
     await until('the route to go everywhere', () => field.routesFrom().length === 0)
     await field.taken(peer)
   }),

@@ -158,7 +158,7 @@ export const routes: readonly Case[] = [
     'a route target of 31 bits',
     'quarantined',
     update(reach(1, 132, '0a000001', '1f0000fc00') + WELL_KNOWN),
-    (field) => expect(field.neighbour().routesIn.quarantine.at(-1)).toMatchObject({ family: ROUTE_TARGET }),
+    (field) => expect(field.bgpPeer().routesIn.quarantine.at(-1)).toMatchObject({ family: ROUTE_TARGET }),
   ),
   scene('8955 §4.2: FlowSpec rules that are wrong → quarantined, the other lives', async (field) => {
     const peer = await field.at('Established')

@@ -50,13 +50,13 @@ export const evpnReach = (nlri: string): string => reach(25, 70, '0a000001', nlr
 export const route = (type: number, body: string): string => octet(type) + octet(body.length / 2) + body
 
 export const countersOf = (field: Field, host?: number): AdjRibIn['counters'] => ({
-  ...field.neighbour(host).routesIn.counters,
+  ...field.bgpPeer(host).routesIn.counters,
 })
 
 /** A good route, so that there is something to lose. */
 export async function advertiseGood(field: Field, { host = HOST.internal, open = {} }: Setting) {
   const peer = await field.at('Established', host, open)
-  const { context } = field.neighbour(host).negotiated!
+  const { context } = field.bgpPeer(host).negotiated!
   const path = context.internal ? AS_PATH : context.fourOctetAs ? EXTERNAL_PATH : EXTERNAL_PATH2
   const good = update(MP_REACH + ORIGIN + path + (context.internal ? LOCAL_PREF : '') + TARGET)
   peer.send(good)
@@ -130,8 +130,7 @@ export function quarantined(rfc: string, sent: string, bad: readonly string[], s
   })
 }
 
-export const peerPath = (field: Field): string =>
-  `/looking-glass/bgp/peers/${field.neighbour().sessions.name}`
+export const peerPath = (field: Field): string => `/looking-glass/bgp/peers/${field.bgpPeer().sessions.name}`
 
 export const RD = '00010a0000010007'
 export const ESI = '00'.repeat(10)

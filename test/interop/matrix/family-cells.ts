@@ -59,13 +59,11 @@ export async function withdraw(
   })
   if ((await peer.held(link, family)).length === 0)
     throw new Error(`${peer.name} lets go of withdrawn routes by now: it is noted that it does not`)
-  const { neighbour } = column.our(link)
-  const { establishedCount } = neighbour.sessions
+  const { bgpPeer } = column.our(link)
+  const { establishedCount } = bgpPeer.sessions
   await peer.reset(link)
   await column.eventually('the session is up again', async () =>
-    neighbour.sessions.establishedCount > establishedCount
-      ? { value: true }
-      : { seen: column.our(link).state },
+    bgpPeer.sessions.establishedCount > establishedCount ? { value: true } : { seen: column.our(link).state },
   )
   await column.established(link)
 }

@@ -8,16 +8,16 @@ import { SECOND_TARGET, THIRD_TARGET } from './routes.ts'
 export const refreshByUs: Trial = (column) =>
   whileReported(column, 'vpn', 'VPNv4', async () => {
     const { peer } = column
-    const { neighbour } = column.our('vpn')
+    const { bgpPeer } = column.our('vpn')
     const before = (await peer.session('vpn')).refreshesReceived
-    const updatesBefore = neighbour.routesIn.counters.updates
-    if (!neighbour.requestRefresh(FAMILIES.VPNv4))
+    const updatesBefore = bgpPeer.routesIn.counters.updates
+    if (!bgpPeer.requestRefresh(FAMILIES.VPNv4))
       throw new Error(`${peer.name} has no route refresh capability`)
     const words = await column.eventually(
       `${peer.name} counts our request and says the routes again`,
       async () => {
         const asked = (await peer.session('vpn')).refreshesReceived - before
-        const updates = neighbour.routesIn.counters.updates - updatesBefore
+        const updates = bgpPeer.routesIn.counters.updates - updatesBefore
         return asked > 0 && updates > 0
           ? { value: `${asked} received, ${updates} updates came` }
           : { seen: `${asked} requests counted there, ${updates} updates here` }
@@ -81,7 +81,7 @@ export const signatures: Trial = async (column) => {
     },
   )
   const { established } = await peer.session('forged')
-  const forged = column.our('forged').neighbour.sessions
+  const forged = column.our('forged').bgpPeer.sessions
   if (established || forged.establishedCount > 0) throw new Error('the session with the wrong key came up')
   return `up with its key; ${dropped} segments with another key dropped`
 }

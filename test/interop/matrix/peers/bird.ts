@@ -61,7 +61,7 @@ protocol static own_routes6 {
   vpn6 { table routes6; };
   route ${AS}:12 2001:db8:12::/48 via fd77::fe mpls 77 { bgp_ext_community.add((rt, ${TARGET.replace(':', ', ')})); };
 }
-${LINK_NAMES.map((name) => neighbour(this.links[name])).join('')}`,
+${LINK_NAMES.map((name) => bgpPeer(this.links[name])).join('')}`,
     )
   }
 
@@ -130,7 +130,7 @@ ${LINK_NAMES.map((name) => neighbour(this.links[name])).join('')}`,
 }
 
 /** It takes the IPv4-mapped next hops of VPNv6 routes (RFC 4659 §3.2.1.2) with `extended next hop` alone. */
-const neighbour = ({ name, address, peerAddress, as, key }: Link): string => `
+const bgpPeer = ({ name, address, peerAddress, as, key }: Link): string => `
 protocol bgp to_${name} {
   local ${peerAddress} as ${AS};
   neighbor ${address} as ${as};

@@ -59,7 +59,7 @@ export class ExaBgp extends RealPeer {
         note: 'ExaBGP 4.2.21 ends the session when it answers a request where enhanced route refresh (RFC 7313) was agreed on: it takes its own BoRR for an UPDATE',
         isStillLacking: async (column) => {
           await whileReported(column, 'vpn', 'VPNv4', async (words) => {
-            const { neighbour: peer } = column.our('vpn')
+            const { bgpPeer: peer } = column.our('vpn')
             const { establishedCount } = peer.sessions
             peer.requestRefresh(FAMILIES.VPNv4)
             await column.eventually('ExaBGP has ended the session', async () =>

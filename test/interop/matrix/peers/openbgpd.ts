@@ -39,7 +39,7 @@ export class OpenBgpd extends RealPeer {
       'refresh: we ask': {
         note: 'OpenBGPD 7.7 counts the request and sends nothing: it takes families that it has agreed on for not agreed on, says its log',
         isStillLacking: (column) => {
-          column.our('vpn').neighbour.requestRefresh(FAMILIES.VPNv4)
+          column.our('vpn').bgpPeer.requestRefresh(FAMILIES.VPNv4)
           return column.eventually('OpenBGPD refuses the request in its log', async () => {
             const log = this.tail()
             return /route refresh: AID IPv4 vpn not negotiated/.test(log) ? { value: true } : { seen: log }
@@ -161,7 +161,7 @@ listen on ${vpn.peerAddress}
 listen on ${ipv6.peerAddress}
 fib-update no
 nexthop qualify via default
-${LINK_NAMES.map((name) => neighbour(this.links[name], extra)).join('')}
+${LINK_NAMES.map((name) => bgpPeer(this.links[name], extra)).join('')}
 allow from any
 allow to any
 `
@@ -189,7 +189,7 @@ interface Neighbor {
   readonly stats: { readonly message: { readonly sent: Counters; readonly received: Counters } }
 }
 
-const neighbour = ({ name, address, as, key }: Link, extra: string): string => `
+const bgpPeer = ({ name, address, as, key }: Link, extra: string): string => `
 neighbor ${address} {
   remote-as ${as}
   descr "${name}"
