@@ -101,14 +101,10 @@ export class TwoNodes {
 
   /** What `ping` said once it got answers. */
   async reaches(from: number, address: string, ...options: readonly string[]): Promise<string> {
-    return this.lab.eventually(
-      `vm${from} reaches ${address}`,
-      async () => {
-        const output = await this.ping(from, address, ...options)
-        return output.includes('3 received') ? { value: output } : { seen: output }
-      },
-      60,
-    )
+    return this.lab.eventually(`vm${from} reaches ${address}`, async () => {
+      const output = await this.ping(from, address, ...options)
+      return output.includes('3 received') ? { value: output } : { seen: output }
+    })
   }
 
   ping(from: number, address: string, ...options: readonly string[]): Promise<string> {

@@ -17,7 +17,6 @@ import { forgetIp, holdsIp, type IpEntry, overwriteIp } from './ip-witness.ts'
 import { iproute } from './iproute.ts'
 import { run } from './namespace.ts'
 
-const PATIENCE_SECONDS = 20
 /** Turns of the event loop in which all work that was noticed is done, but for very large work. */
 const CALM_TURNS = 1000
 /** In so many of them the kernel is asked for news, which takes long in the guest. */
@@ -27,8 +26,9 @@ const CALM_POLLS = 100
 export async function programmedLab(
   entries: readonly Entry[],
   options: Parameters<Lab['restart']>[0],
+  driverOptions: Partial<LinuxDriverOptions> = {},
 ): Promise<[Lab, Reconciler]> {
-  const lab = linuxLab()
+  const lab = linuxLab(driverOptions)
   const dataplane = lab.restart(options)
   lab.addInterface('tap1')
   for (const entry of entries) dataplane.want(entry)
@@ -38,7 +38,8 @@ export async function programmedLab(
 
 /** Linux in the namespace of this process, which is emptied of links when the lab closes. */
 export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
-  let driver = new LinuxDriver({ clock: systemClock, ...options })
+  const { clock = systemClock } = options
+  let driver = new LinuxDriver({ ...options, clock })
   let reconciler: Reconciler | undefined
   let monitor: ChildProcess | undefined
 
@@ -55,10 +56,8 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
   }
 
   function until(condition: () => boolean): Promise<void> {
-    return eventually(
-      String(condition),
-      async () => (condition() ? { value: undefined } : { seen: 'it does not hold' }),
-      PATIENCE_SECONDS,
+    return eventually(String(condition), async () =>
+      condition() ? { value: undefined } : { seen: 'it does not hold' },
     )
   }
 
@@ -68,9 +67,9 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
     },
     restart({ deaf = false, resyncMs = 0 } = {}) {
       stop()
-      driver = new LinuxDriver({ clock: systemClock, ...options })
+      driver = new LinuxDriver({ ...options, clock })
       if (deaf) driver.watch = () => {}
-      reconciler = new Reconciler({ clock: systemClock, driver, events: noEvents, resyncMs })
+      reconciler = new Reconciler({ clock, driver, events: noEvents, resyncMs })
       reconciler.start()
       return reconciler
     },

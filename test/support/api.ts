@@ -55,7 +55,7 @@ export function testApi(
     vpns,
     reload,
     ping: newPing(),
-    access,
+    access: () => access,
     views: {
       services: testServices(vpns, reconciler, { drivers }),
       config: { BGP: { my_as: 64512 } },
