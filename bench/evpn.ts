@@ -144,7 +144,7 @@ async function frr(lab: Lab, host: LabHost, reflector: LabHost): Promise<number[
 }
 
 const show = ({ advertise, withdraw, cpuSeconds, bytesPerRoute, silence }: Figures) =>
-  `announce ${advertise.toFixed(2)} s, withdraw ${withdraw.toFixed(2)} s, CPU ${cpuSeconds.map((seconds) => seconds.toFixed(2)).join(' and ')} s, ${Math.round(bytesPerRoute)} bytes a route, longest silence ${silence.toFixed(1)} s`
+  `advertise ${advertise.toFixed(2)} s, withdraw ${withdraw.toFixed(2)} s, CPU ${cpuSeconds.map((seconds) => seconds.toFixed(2)).join(' and ')} s, ${Math.round(bytesPerRoute)} bytes a route, longest silence ${silence.toFixed(1)} s`
 
 async function limitOfKernel(): Promise<KernelLimit> {
   const lab = new Lab()
@@ -168,7 +168,7 @@ for (let round = 0; round < rounds; round++) {
     `kernel limit ${limit.set.toFixed(2)} and ${limit.remove.toFixed(2)} s; chanter ${show(ours)}: ${ratios(ours, limit)}\n`,
   )
   process.stdout.write(
-    `without forwarding_thread ${show(alone)}; with it, announce ${ratio(ours.advertise, alone.advertise)} and withdraw ${ratio(ours.withdraw, alone.withdraw)} of that\n`,
+    `without forwarding_thread ${show(alone)}; with it, advertise ${ratio(ours.advertise, alone.advertise)} and withdraw ${ratio(ours.withdraw, alone.withdraw)} of that\n`,
   )
   if (!existsSync(FRR)) continue
   const theirs = await measure(frr).catch((error: Error) => error.message)

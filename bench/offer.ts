@@ -86,7 +86,7 @@ export class Offer {
 
   /** In seconds, how long nothing came. */
   get longestSilence(): number {
-    const times = this.peer?.heard.map(({ at }) => at) ?? []
+    const times = this.peer?.received.map(({ at }) => at) ?? []
     return Math.max(...times.map((time, i) => (times[i + 1] ?? performance.now()) - time)) / 1000
   }
 

@@ -2,21 +2,16 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Speaker } from '../src/bgp/speaker.ts'
-import { SPEAKER_DEFAULTS } from '../src/bgp/speaker-config.ts'
 import { PersistentClock, systemClock } from '../src/clock.ts'
 import { NO_FORMER_WORK } from '../src/dataplane/driver.ts'
 import { type Forwarding, kernelForwarding } from '../src/dataplane/forwarding.ts'
-import { MOBILITY_DEFAULTS } from '../src/evpn/mobility.ts'
 import { Dataplanes } from '../src/vpn/dataplanes.ts'
 import { VpnService } from '../src/vpn/service.ts'
 import { StateFile } from '../src/vpn/state-file.ts'
 import { noEvents } from '../test/support/events.ts'
 import { attachRequest } from '../test/support/node.ts'
-import { RANGES } from '../test/support/ranges.ts'
-import { ip, rt } from '../test/support/speakers.ts'
-import { VirtualClock } from '../test/support/virtual-clock.ts'
-import { VirtualNetwork } from '../test/support/virtual-network.ts'
+import { idleSpeaker, ip, rt } from '../test/support/speakers.ts'
+import { vpnConfig } from '../test/support/vpn-config.ts'
 
 /** The address of the node. */
 export const VTEP = '10.99.0.1'
@@ -65,37 +60,10 @@ export function detachOf({ instanceId, type, mac, ip: address }: ReturnType<type
 /** The service of a node without peers. Its state file, in a directory of its own below `parent`, is synced before each answer. */
 export function openVpnService(forwarding: Forwarding, parent = tmpdir()) {
   const directory = mkdtempSync(join(parent, 'chanter-bench-'))
-  const { transport } = new VirtualNetwork(new VirtualClock())
-  const speaker = new Speaker(
-    {
-      ...SPEAKER_DEFAULTS,
-      as: 64512,
-      identifier: ip(VTEP),
-      localAddress: ip(VTEP),
-      listenPort: null,
-      peers: [],
-    },
-    { clock: systemClock, random: Math.random, transport, events: noEvents },
-    () => {},
-  )
+  const speaker = idleSpeaker(ip(VTEP))
   const file = new StateFile(join(directory, 'state'), systemClock, noEvents)
   const vpns: VpnService = new VpnService(
-    {
-      bgpAddress: ip(VTEP),
-      identifier: ip(VTEP),
-      vtep: ip(VTEP),
-      vxlanPort: 4789,
-      mobility: MOBILITY_DEFAULTS,
-      vtepNetworks: [],
-      vxlanMtu: null,
-      underlay: null,
-      neighSuppress: true,
-      ipvpn: { address: ip(VTEP), transport: { interface: 'lo' }, underlay: null, fromAnyone: false },
-      ranges: RANGES,
-      lacks: () => null,
-      requireIsolation: false,
-      drivers: { evpn: 'linux', ipvpn: 'linux' },
-    },
+    vpnConfig(ip(VTEP)),
     speaker,
     Dataplanes.shared(forwarding.dataplane),
     noEvents,

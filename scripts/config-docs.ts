@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { variableOf } from '../src/config/environment.ts'
 import { type About, type Options, optionsOfSection } from '../src/config/option.ts'
 import { LIVE } from '../src/config/reload.ts'
-import { configSchema, FOREIGN_SECTIONS, optionsOf, PEER_SECTION, peerSchema } from '../src/config/schema.ts'
+import { configSchema, OTHER_SECTIONS, optionsOf, PEER_SECTION, peerSchema } from '../src/config/schema.ts'
 import { DEFAULT_FILE } from '../src/config/sources.ts'
 
 const HEAD = ['option', 'default', 'allowed', '']
@@ -88,9 +88,9 @@ export function configPage(): string {
     const own = [heading, ...table, ...unusedOptions(unused)].join('\n')
     return section === 'BGP' ? own + peerSection(options, optionsOfSection(peerSchema(schema).shape)) : own
   })
-  const foreign = `\n## Other sections\n\n${code(FOREIGN_SECTIONS.map((name) => `[${name}]`))} belong to libraries of bagpipe-bgp or to Neutron: none of their options is
+  const others = `\n## Other sections\n\n${code(OTHER_SECTIONS.map((name) => `[${name}]`))} belong to libraries of bagpipe-bgp or to Neutron: none of their options is
 applicable.\n`
-  return `${INTRODUCTION}${sections.join('')}${foreign}`
+  return `${INTRODUCTION}${sections.join('')}${others}`
 }
 
 /** About the sections for one peer each; `all` are the options of [BGP]. */

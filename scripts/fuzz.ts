@@ -22,13 +22,13 @@ const PROGRESS_MS = 2000
 const fuzzer = new Fuzzer(chosen, seed, readCorpus)
 console.log(`fuzzing ${chosen.map(({ name }) => name).join(', ')} for ${seconds} s with SEED=${seed}`)
 const started = performance.now()
-let told = started
+let reported = started
 await fuzzer.run(seconds * 1000, () => {
-  if (performance.now() - told < PROGRESS_MS) return
-  told = performance.now()
+  if (performance.now() - reported < PROGRESS_MS) return
+  reported = performance.now()
   const kept = fuzzer.lanes.reduce((sum, lane) => sum + lane.kept.length, 0)
   console.log(
-    `${((told - started) / 1000).toFixed(0)} s: ${fuzzer.executions} executions, ${fuzzer.reached} characters of src reached, ${kept} inputs kept, ${fuzzer.finds.length} finds`,
+    `${((reported - started) / 1000).toFixed(0)} s: ${fuzzer.executions} executions, ${fuzzer.reached} characters of src reached, ${kept} inputs kept, ${fuzzer.finds.length} finds`,
   )
 })
 

@@ -55,7 +55,7 @@ function tellEngine(): never {
   }
 }
 
-/** Containers where there is an engine, which is told; else namespaces, and why. */
+/** Containers where there is an engine, which is printed; else namespaces, and why. */
 async function bestRunner(): Promise<Runner> {
   try {
     const engine = Engine.find()

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { AREAS } from '../test/mutation/areas.ts'
-import { type Candidate, type Fate, Judge } from '../test/mutation/judge.ts'
+import { type Candidate, MutantRunner, type MutantState } from '../test/mutation/mutant-runner.ts'
 import { describeMutant, mutantsOf } from '../test/mutation/mutants.ts'
 import { Random } from '../test/sim/random.ts'
 
@@ -61,32 +61,35 @@ const percent = (part: number, whole: number) => `${((100 * part) / Math.max(who
 const all = candidates()
 const chosen = sampled(all)
 console.log(`${chosen.length} of ${all.length} mutants, SEED=${seed}`)
-const judges = Array.from({ length: jobs }, () => new Judge())
+const mutantRunners = Array.from({ length: jobs }, () => new MutantRunner())
 process.on('exit', () => {
-  for (const judge of judges) judge.close()
+  for (const mutantRunner of mutantRunners) mutantRunner.close()
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
 
-const fates = new Map<Candidate, Fate>()
+const outcomes = new Map<Candidate, MutantState>()
 const started = performance.now()
 /** What all judges take their next one from. */
 const queue = chosen.values()
 
-async function work(judge: Judge): Promise<void> {
+async function work(mutantRunner: MutantRunner): Promise<void> {
   for (const candidate of queue) {
-    const fate = await judge.fateOf(candidate)
-    fates.set(candidate, fate)
-    if (fate !== 'killed') console.log(`${fate}: ${describeMutant(candidate.mutant, candidate.source)}`)
-    if (fates.size % PROGRESS === 0)
-      console.log(`${fates.size} of ${chosen.length}, ${((performance.now() - started) / 1000).toFixed(0)} s`)
+    const state = await mutantRunner.stateOf(candidate)
+    outcomes.set(candidate, state)
+    if (state !== 'killed') console.log(`${state}: ${describeMutant(candidate.mutant, candidate.source)}`)
+    if (outcomes.size % PROGRESS === 0)
+      console.log(
+        `${outcomes.size} of ${chosen.length}, ${((performance.now() - started) / 1000).toFixed(0)} s`,
+      )
   }
-  await judge.finish()
-  judge.close()
+  await mutantRunner.finish()
+  mutantRunner.close()
 }
 
-await Promise.all(judges.map(work))
+await Promise.all(mutantRunners.map(work))
 
-const count = (fate: Fate, some: readonly Candidate[]) => some.filter((one) => fates.get(one) === fate).length
+const count = (state: MutantState, some: readonly Candidate[]) =>
+  some.filter((one) => outcomes.get(one) === state).length
 console.log()
 for (const [file, some] of Map.groupBy(chosen, ({ mutant }) => mutant.file)) {
   const survivors = count('survives', some)

@@ -11,7 +11,7 @@ skipped() {
 
 logs=$(mktemp -d)
 running=
-# Whoever ends the run ends what it started: each part is a process group, and removes what it made.
+# A signal that ends the run ends what the run started: each part is a process group, and removes what it made.
 ended() {
   trap '' INT TERM HUP
   for part in $running; do kill -- "-${part#*=}" "${part#*=}" 2>/dev/null || true; done

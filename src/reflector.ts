@@ -45,7 +45,7 @@ export async function runReflector(
   const reason = await speaker.start()
   if (reason !== null) {
     await rest.close()
-    throw new Error(`nobody can connect to the reflector: ${reason}`)
+    throw new Error(`no peer can connect to the reflector: ${reason}`)
   }
   const stopGivingBack = giveBackMemory(clock)
   log.info({ as: config.as, listen: formatIp(config.listenAddress), port: config.listenPort }, 'ready')

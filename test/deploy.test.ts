@@ -107,7 +107,7 @@ describe('deploy/chanter.service', () => {
     expect(value('AmbientCapabilities')?.split(' ').sort()).toEqual(needed)
   })
 
-  test('is told of the start, the reload and the end, and starts it again', () => {
+  test('gets the start, the reload and the end, and starts it again', () => {
     expect(lines).toEqual(expect.arrayContaining(['Type=notify', 'Restart=always', 'WatchdogSec=60']))
   })
 

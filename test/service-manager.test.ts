@@ -102,7 +102,7 @@ test('messages wait, in order, while the socket is full', async () => {
   expect(failures).toEqual([])
 })
 
-test('a manager that is not there is told once', () => {
+test('a missing manager is reported once', () => {
   const one = manager({ NOTIFY_SOCKET: '@x' }, () => 'ECONNREFUSED')
   one.ready(service())
   one.reloading()

@@ -15,30 +15,54 @@ const BANNED: readonly (readonly [RegExp, string])[] = [
   [/residue|lingers?$|leavers/i, 'stale, removals, owned'],
   [/footprint/i, 'pending operation'],
   [/cable/i, 'veth'],
-  [/dead ?end/i, 'blackhole'],
+  [/dead[ _]?end/i, 'blackhole'],
   [/carriage|\bcore(config|facts)/i, 'transport, encapsulation'],
   [/\bwayto|\bways?$/i, 'next hop, path, hop'],
   [/judge|fate/i, 'select, state, outcome'],
   [/contested/i, 'drifted, recurring'],
-  [/somebody|whoever/i, 'peer, program, host'],
+  [/whoever/i, 'peer, program, host'],
   [/indoubt|leftover(?!s$)|ofbefore/i, 'stale'],
   [/setaside|keptaside/i, 'quarantined'],
 
-  [/untold|\btold/i, 'reported'],
+  [/untold|\btold|istold|whiletold/i, 'reported'],
+  [/heard/i, 'received, notified'],
+  [/\bsaid|\bsay$/i, 'advertised, output'],
+  [/foreign/i, 'external'],
+  [/(no|some|any|every)body/i, 'the peer, program, node or client that is meant'],
   [/bgpneighbour|dynamicneighbour/i, 'peer'],
 ]
 
 /** Names that are stored, or that the bagpipe-bgp contract has. */
 const KEPT: ReadonlySet<string> = new Set(['footprint', 'announced', 'applicable'])
 
+/** Phrases of comments, titles, messages and documents that have a standard word. */
+const BANNED_PHRASES: readonly (readonly [RegExp, string])[] = [
+  [/\b(some|no|any|every)body\b|whoever/i, 'the peer, program, node or client that is meant'],
+  [/\bforeign\b/i, 'external'],
+  [/\bleft over\b|\bleftover(?!s`)/i, 'stale'],
+  [/\bset aside\b|\bkept aside\b/i, 'quarantined, renamed'],
+  [/\bdead end(?!')/i, 'blackhole'],
+  [/\bput (back|right)\b/i, 'repair, restore, set back'],
+  [/\bcables?\b(?! work)/i, 'veth pair'],
+  [/\b(is|are) told\b/i, 'reported, advertised, gets'],
+  [/\bannounces\b/i, 'advertises'],
+]
+/** The lines that have one all the same: names that are stored, and quotations. */
+const KEPT_LINES = /^export const BLACKHOLE_ALIAS = |chanter:dead end/
+
+/** Whether a neighbour would be a BGP peer there; elsewhere it is an ARP or ND entry. */
+const isOfBgp = (file: string): boolean => /^(src|test)\/bgp\/|^src\/rest\/peers/.test(file)
+
 const trees = new Map<string, Syntax>()
 beforeAll(() => {
-  for (const file of globSync('src/**/*.ts')) trees.set(file, syntaxOf(file, readFileSync(file, 'utf8')))
-})
+  for (const file of globSync('{src,test,scripts,bench}/**/*.ts'))
+    if (file !== 'test/vocabulary.test.ts') trees.set(file, syntaxOf(file, readFileSync(file, 'utf8')))
+}, 60_000)
 
 test('an exported type name is declared once', () => {
   const declared = new Map<string, string[]>()
   for (const [file, tree] of trees) {
+    if (!file.startsWith('src/')) continue
     visit(tree, (node) => {
       if (node.type !== 'ExportNamedDeclaration') return
       const declaration = node['declaration'] as (Syntax & { readonly id?: { name: string } }) | null
@@ -58,9 +82,37 @@ test('names have the words of RFCs and the kernel', () => {
     visit(tree, (node) => {
       const name = node.type === 'Identifier' ? String(node['name']) : ''
       if (name === '' || KEPT.has(name)) return
-      const instead = BANNED.find(([pattern]) => pattern.test(name))?.[1]
+      const instead =
+        isOfBgp(file) && /neighbour(?!As)/i.test(name)
+          ? 'peer'
+          : BANNED.find(([pattern]) => pattern.test(name))?.[1]
       if (instead !== undefined) wrong.add(`${file}: ${name} (${instead})`)
     })
   }
   expect([...wrong]).toEqual([])
+})
+
+test('comments, titles, messages and documents have them too', () => {
+  const code = globSync('{src,test,scripts,bench}/**/*.{ts,py,sh}')
+  const documents = globSync([
+    '*.md',
+    'docs/**/*.md',
+    'bin/*',
+    'deploy/*',
+    'containers/*',
+    'Makefile',
+    'Dockerfile',
+  ])
+  const wrong = [...code, ...documents].flatMap((file) => {
+    if (file === 'test/vocabulary.test.ts') return []
+    return readFileSync(file, 'utf8')
+      .split('\n')
+      .flatMap((line, i) => {
+        const instead = KEPT_LINES.test(line)
+          ? undefined
+          : BANNED_PHRASES.find(([pattern]) => pattern.test(line))
+        return instead === undefined ? [] : [`${file}:${i + 1}: ${line.trim()} (${instead[1]})`]
+      })
+  })
+  expect(wrong).toEqual([])
 })

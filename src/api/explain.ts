@@ -14,7 +14,12 @@ const route = z.strictObject({
 })
 export type ExplainedRoute = z.infer<typeof route>
 
-const direction = z.enum(['both', 'to-port', 'from-port'])
+const endpoint = z.strictObject({
+  mac: z.string(),
+  ip: z.string().nullable(),
+  port: z.string(),
+  direction: z.enum(['both', 'to-port', 'from-port']),
+})
 
 const inEvpn = z.strictObject({
   type: z.literal('evpn'),
@@ -23,11 +28,7 @@ const inEvpn = z.strictObject({
   vni: z.int(),
   import: list(z.string()),
   local: list(
-    z.strictObject({
-      mac: z.string(),
-      ip: z.string().nullable(),
-      port: z.string(),
-      direction,
+    endpoint.extend({
       sequence: count.describe('mobility sequence number'),
       duplicate: z.boolean().describe('whether it moves too often to be in one place'),
     }),
@@ -55,11 +56,7 @@ const inVrf = z.strictObject({
   import: list(z.string()),
   gateway_on: list(z.string()).describe('ports on which this machine has the address as a gateway'),
   local: list(
-    z.strictObject({
-      mac: z.string(),
-      ip: z.string().nullable(),
-      port: z.string(),
-      direction,
+    endpoint.extend({
       label: z.int(),
     }),
   ),

@@ -11,7 +11,7 @@ import { CliError, command } from './command.ts'
 import { findingsJson, findingsText, settingsJson, shownSettingsText, valueText } from './config-text.ts'
 import { daemonOptions, originOf } from './daemon-options.ts'
 import { print } from './print.ts'
-import { portOption, serverOf, serverOptions } from './server-options.ts'
+import { jsonOption, portOption, serverOf, serverOptions } from './server-options.ts'
 import { formatColumns } from './table.ts'
 
 const ACTIONS = ['check', 'show']
@@ -26,7 +26,7 @@ const options = {
     default: false,
     describe: 'Show what the running daemon has, instead of what is written (show)',
   },
-  json: { type: 'boolean', default: false, describe: 'Print JSON' },
+  json: jsonOption,
   ...serverOptions,
   port: portOption,
 } as const satisfies Record<string, Options>

@@ -48,7 +48,7 @@ function reflectedText({ sent_to, not_sent, ...route }: ReflectedRoute): string 
 /** The first of many. */
 function listText(names: readonly string[]): string {
   const more = names.length > SHOWN_NAMES ? ` and ${names.length - SHOWN_NAMES} more` : ''
-  return names.length === 0 ? 'nobody' : `${names.slice(0, SHOWN_NAMES).join(', ')}${more}`
+  return names.length === 0 ? 'no peer' : `${names.slice(0, SHOWN_NAMES).join(', ')}${more}`
 }
 
 const SHOWN_NAMES = 8

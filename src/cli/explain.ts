@@ -6,7 +6,7 @@ import { asking } from './asking.ts'
 import { command } from './command.ts'
 import { explanationText } from './explain-text.ts'
 import { print } from './print.ts'
-import { portOption, serverOf, serverOptions } from './server-options.ts'
+import { jsonOption, portOption, serverOf, serverOptions } from './server-options.ts'
 
 const NOWHERE = 1
 
@@ -16,7 +16,7 @@ const options = {
     requiresArg: true,
     describe: 'Only this VPN instance, with what it does not import',
   },
-  json: { type: 'boolean', default: false, describe: 'Print JSON' },
+  json: jsonOption,
   ...serverOptions,
   port: portOption,
 } as const satisfies Record<string, Options>

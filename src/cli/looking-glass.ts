@@ -3,11 +3,11 @@ import { complaint, request, type Server, urlOf } from '../client.ts'
 import { CliError, command } from './command.ts'
 import { type Follow, followNothing, type JsonValue, lookingGlassText } from './looking-glass-text.ts'
 import { print, write } from './print.ts'
-import { portOption, serverOf, serverOptions } from './server-options.ts'
+import { jsonOption, portOption, serverOf, serverOptions } from './server-options.ts'
 
 const options = {
   recurse: { type: 'boolean', alias: 'r', default: false, describe: 'Follow the whole tree below' },
-  json: { type: 'boolean', default: false, describe: 'Print JSON' },
+  json: jsonOption,
   ...serverOptions,
   port: portOption,
 } as const satisfies Record<string, Options>

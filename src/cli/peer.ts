@@ -6,7 +6,7 @@ import { printableValue } from '../values/controls.ts'
 import { CliError, command } from './command.ts'
 import { peerTable } from './peer-table.ts'
 import { print } from './print.ts'
-import { portOption, serverOf, serverOptions } from './server-options.ts'
+import { jsonOption, portOption, serverOf, serverOptions } from './server-options.ts'
 
 const ACTIONS = ['list', 'enable', 'disable', 'reset', 'refresh']
 
@@ -16,7 +16,7 @@ const options = {
     requiresArg: true,
     describe: 'What to tell the people at the other end (disable, reset)',
   },
-  json: { type: 'boolean', default: false, describe: 'Print JSON' },
+  json: jsonOption,
   ...serverOptions,
   port: portOption,
 } as const satisfies Record<string, Options>

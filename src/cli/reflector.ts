@@ -17,7 +17,7 @@ const options = {
   as: { ...number, default: 64512, describe: 'Autonomous system of the reflector and its clients' },
   client: {
     ...texts,
-    defaultDescription: 'nobody',
+    defaultDescription: 'none',
     describe: 'Prefix or address whose connections are clients',
   },
   peer: { ...texts, defaultDescription: 'none', describe: 'Another reflector, to connect to' },
@@ -57,7 +57,7 @@ export const reflector = command({
   options,
   examples: [
     ['reflector --client 192.0.2.0/24', 'Reflect for a network of nodes in AS 64512'],
-    ['reflector --as 65000 --client 0.0.0.0/0 --api 127.0.0.1:8083', 'For everybody, with a looking glass'],
+    ['reflector --as 65000 --client 0.0.0.0/0 --api 127.0.0.1:8083', 'For any client, with a looking glass'],
   ],
   async run(args) {
     if (args.client.length === 0)

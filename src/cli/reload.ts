@@ -5,13 +5,13 @@ import { jsonOf, request } from '../client.ts'
 import { asking } from './asking.ts'
 import { command } from './command.ts'
 import { print } from './print.ts'
-import { portOption, serverOf, serverOptions } from './server-options.ts'
+import { jsonOption, portOption, serverOf, serverOptions } from './server-options.ts'
 
 const UNUSABLE = ERRORS.CONFIG_INVALID.status
 
 const options = {
   'dry-run': { type: 'boolean', default: false, describe: 'Print the difference, and change nothing' },
-  json: { type: 'boolean', default: false, describe: 'Print JSON' },
+  json: jsonOption,
   ...serverOptions,
   port: portOption,
 } as const satisfies Record<string, Options>

@@ -35,6 +35,12 @@ export const serverOptions = {
   'tls-key-file': { ...file, describe: 'Its key (PEM)' },
 } as const satisfies Record<string, Options>
 
+export const jsonOption = {
+  type: 'boolean',
+  default: false,
+  describe: 'Print JSON',
+} as const satisfies Options
+
 export const portOption = {
   type: 'number',
   default: Number(port ?? API_PORT),

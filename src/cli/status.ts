@@ -6,7 +6,7 @@ import { printableValue } from '../values/controls.ts'
 import { asking } from './asking.ts'
 import { CliError, command } from './command.ts'
 import { print } from './print.ts'
-import { portOption, serverOf, serverOptions } from './server-options.ts'
+import { jsonOption, portOption, serverOf, serverOptions } from './server-options.ts'
 import { entriesText, isProved, settingsText, summaryText, verifiedText } from './status-text.ts'
 
 /** Exit codes that a monitoring system distinguishes from no answer. */
@@ -36,7 +36,7 @@ const options = {
     default: false,
     describe: 'Only whether the daemon works at all, whatever its peers and the kernel do (for probes)',
   },
-  json: { type: 'boolean', default: false, describe: 'Print JSON' },
+  json: jsonOption,
   ...serverOptions,
   port: portOption,
 } as const satisfies Record<string, Options>

@@ -1,6 +1,6 @@
 import { type About, type Options, optionsOfSection } from './option.ts'
 import { peerOfSection, suggestPeerSection } from './peer-sections.ts'
-import { configSchema, FOREIGN_SECTIONS, optionsOf, PEER_SECTION, peerSchema } from './schema.ts'
+import { configSchema, OTHER_SECTIONS, optionsOf, PEER_SECTION, peerSchema } from './schema.ts'
 import { suggest } from './suggest.ts'
 import type { Interfaces } from './types.ts'
 
@@ -28,12 +28,12 @@ export type FoundSection =
   /** `isMisspelled`: as it is probably meant. */
   | { readonly section: string; readonly isMisspelled: boolean }
   /** Of a library of bagpipe-bgp. */
-  | 'foreign'
+  | 'other'
   | 'unknown'
 
 /** The section of a name; case does not count, and the addresses of peers are normalised. */
 export function findSection({ sections }: Known, name: string): FoundSection {
-  if (sameName(name, FOREIGN_SECTIONS) !== undefined) return 'foreign'
+  if (sameName(name, OTHER_SECTIONS) !== undefined) return 'other'
   const peer = peerOfSection(name)
   const section = peer === undefined ? sameName(name, sections.keys()) : `${PEER_SECTION}${peer}`
   if (section !== undefined) return { section, isMisspelled: false }

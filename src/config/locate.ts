@@ -28,7 +28,7 @@ function locateSections(known: Known, written: readonly SectionHeader[]) {
   const findings: ConfigFinding[] = []
   for (const header of written) {
     const found = findSection(known, header.section)
-    if (found === 'foreign') continue
+    if (found === 'other') continue
     if (found === 'unknown' || found.isMisspelled) findings.push(unknownSection(header, found))
     if (found !== 'unknown' && !headers.has(found.section)) headers.set(found.section, header)
   }
@@ -42,7 +42,7 @@ function locateOptions(known: Known, assignments: readonly Assignment[]) {
   for (const assignment of assignments) {
     const found = findSection(known, assignment.section)
     findings.push(...sectionRemarks(assignment, found))
-    if (found === 'foreign' || found === 'unknown') continue
+    if (found === 'other' || found === 'unknown') continue
     const { section } = found
     const match = findOption(optionsIn(known, section), assignment.option)
     if (match === undefined) {
@@ -62,7 +62,7 @@ function locateOptions(known: Known, assignments: readonly Assignment[]) {
 
 /** About the section of an assignment; in a file, the finding about an unknown one is at its header. */
 function* sectionRemarks(assignment: Assignment, found: FoundSection): Iterable<ConfigFinding> {
-  if (found === 'foreign') yield withoutUse(assignment.section, assignment, OF_LIBRARY)
+  if (found === 'other') yield withoutUse(assignment.section, assignment, OF_LIBRARY)
   else if (assignment.line === null && (found === 'unknown' || found.isMisspelled))
     yield unknownSection(assignment, found)
 }

@@ -14,7 +14,7 @@ export interface About {
   readonly aliases?: readonly string[]
   /** Known from bagpipe-bgp and accepted, but nothing reads it. */
   readonly unused?: true
-  /** A misspelling of it is an error, since nobody would notice the default in its stead. */
+  /** A misspelling of it is an error, since the default in its stead would go unnoticed. */
   readonly strict?: true
   /** The option whose value it has when it is not given. */
   readonly follows?: readonly [section: string, option: string]

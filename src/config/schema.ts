@@ -8,7 +8,7 @@ import { type Options, option, optionsOfSection, required, unused } from './opti
 import { boolean, type Interfaces, integer, interfaceAddress, path } from './types.ts'
 
 /** Sections that a configuration of bagpipe-bgp may have for its libraries and for Neutron: accepted, not read. */
-export const FOREIGN_SECTIONS = [
+export const OTHER_SECTIONS = [
   ...['privsep', 'oslo_concurrency', 'oslo_messaging_metrics', 'oslo_middleware', 'oslo_policy', 'profiler'],
   ...[
     'AGENT',

@@ -22,7 +22,10 @@ export interface ViewsDependencies {
   readonly vpnConfig: VpnConfig
   readonly speaker: Speaker
   readonly services: Omit<ServiceViews, 'drivers'>
-  readonly logs: Pick<Logs, 'recent' | 'output'>
+  readonly logs: {
+    readonly recent: Pick<Logs['recent'], 'newestFirst'>
+    readonly output: Pick<Logs['output'], 'health'>
+  }
   readonly clock: Clock
   readonly started: StartTimes
 }

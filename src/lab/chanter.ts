@@ -59,41 +59,32 @@ export async function startChanter(
     file,
     ...words,
   )
-  await lab.eventually(`the API of ${host.name} answers`, async () => {
-    const { status, body } = await request(api, '/ping')
-    return status === 200 ? { value: body } : { seen: `${status} ${body}` }
-  })
+  await answers(lab, api, `the API of ${host.name} answers`)
   return { host, process: started, api }
 }
 
 /** Starts `chanter reflector` for clients from any address, its looking glass on the same address; resolves when it answers. */
-export async function startChanterReflector(lab: Lab, host: LabHost, as: number): Promise<LabProcess> {
-  const api = { host: host.address, port: API_PORT }
-  const words = [
-    '--as',
-    `${as}`,
-    '--client',
-    '0.0.0.0/0',
-    '--router-id',
-    host.address,
-    '--listen',
-    host.address,
-  ]
-  const started = lab.start(
-    host.namespace,
-    'reflector',
-    CHANTER,
-    'reflector',
-    ...words,
-    '--api',
-    `${api.host}:${api.port}`,
-    '--api-unprotected',
-  )
-  await lab.eventually('the reflector answers', async () => {
+export async function startChanterReflector(
+  lab: Lab,
+  host: LabHost,
+  as: number,
+  words: readonly string[] = [],
+  port = API_PORT,
+): Promise<LabProcess> {
+  const { namespace, address } = host
+  const bgp = ['--as', `${as}`, '--client', '0.0.0.0/0', '--router-id', address, '--listen', address]
+  const api = ['--api', `${address}:${port}`, '--api-unprotected']
+  const started = lab.start(namespace, 'reflector', CHANTER, 'reflector', ...bgp, ...words, ...api)
+  await answers(lab, { host: address, port }, 'the reflector answers')
+  return started
+}
+
+/** Waits until an API answers; resolves to its ping number. */
+export async function answers(lab: Lab, api: Server, what: string): Promise<string> {
+  return lab.eventually(what, async () => {
     const { status, body } = await request(api, '/ping')
     return status === 200 ? { value: body } : { seen: `${status} ${body}` }
   })
-  return started
 }
 
 export function formatIni(sections: DaemonSettings): string {

@@ -44,12 +44,12 @@ export function addPeers(app: FastifyInstance, { peers }: Speaker, events: Event
   }
 }
 
-function named(text: string, neighbours: Speaker['peers']): BgpPeer {
+function named(text: string, all: Speaker['peers']): BgpPeer {
   const address = parseIp(text)
   if (address === undefined) throw new RequestError('PARAMETER_INVALID', `'${text}' is not an IP address`)
-  const peer = neighbours.get(address)
+  const peer = all.get(address)
   if (peer !== undefined) return peer
-  const peers = [...neighbours.values()].map(({ sessions }) => sessions.name)
+  const peers = [...all.values()].map(({ sessions }) => sessions.name)
   throw new RequestError('PEER_NOT_FOUND', `${text} is no peer; the peers are ${peers.join(', ') || 'none'}`)
 }
 

@@ -9,7 +9,7 @@ import type { AdjRibIn } from '../../src/bgp/rib/adj-rib-in.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import { Writer } from '../../src/bgp/wire/writer.ts'
 import { logged } from '../support/events.ts'
-import { RawPeer } from '../support/raw-peer.ts'
+import { RawPeer, RESTART } from '../support/raw-peer.ts'
 import { ip, peerConfig, speakerAt } from '../support/speakers.ts'
 import { attribute, octet, TARGET, TYPE3, update, WELL_KNOWN } from '../support/update-bytes.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -20,13 +20,6 @@ import { VirtualNetwork } from '../support/virtual-network.ts'
 const RR = '10.77.0.1'
 const A = '10.77.0.11'
 const FAMILIES = [EVPN, FLOWSPEC_VPNV4, ROUTE_TARGET]
-const RESTART = {
-  restarting: false,
-  notification: false,
-  restartTimeSeconds: 120,
-  families: [{ family: EVPN, forwarding: true }],
-}
-
 let clock: VirtualClock
 let network: VirtualNetwork
 let speaker: Speaker

@@ -1,90 +1,41 @@
-import { pino } from 'pino'
-import { beforeEach, describe, expect, test } from 'vitest'
-import { type Attributes, noAttributes } from '../../src/bgp/attribute/attributes.ts'
+import { describe, expect, test } from 'vitest'
+import type { Attributes } from '../../src/bgp/attribute/attributes.ts'
 import { DEFAULT_CONTEXT } from '../../src/bgp/context.ts'
 import { EVPN, type Family, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
-import { type Capabilities, noCapabilities } from '../../src/bgp/message/capability.ts'
+import { noCapabilities } from '../../src/bgp/message/capability.ts'
 import { writeEndOfRib, writeReach, writeUnreach } from '../../src/bgp/message/pack.ts'
 import { encodeRouteRefresh, RefreshKind } from '../../src/bgp/message/route-refresh.ts'
 import { membership } from '../../src/bgp/nlri/route-target.ts'
-import { localSource, type Source } from '../../src/bgp/rib/route.ts'
-import type { Speaker } from '../../src/bgp/speaker.ts'
-import { ipv4Rd } from '../../src/bgp/values/rd.ts'
-import { Writer } from '../../src/bgp/wire/writer.ts'
-import { logged } from '../support/events.ts'
-import { RawPeer } from '../support/raw-peer.ts'
-import { ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
-import { VirtualClock } from '../support/virtual-clock.ts'
-import { VirtualNetwork } from '../support/virtual-network.ts'
-
-/** What one peer is sent, in one session and the next. */
-
-const A = '10.77.0.11'
-const B = '10.77.0.12'
-const RED = rt('64512:10')
-const BLUE = rt('64512:20')
-const MAC1 = '02:00:00:00:01:01'
-const MAC2 = '02:00:00:00:01:02'
-const FAMILIES = [EVPN, VPNV4, ROUTE_TARGET]
-const RESTART = {
-  restarting: false,
-  notification: false,
-  restartTimeSeconds: 120,
-  families: [{ family: EVPN, forwarding: true }],
-}
-
-let clock: VirtualClock
-let network: VirtualNetwork
-let speaker: Speaker
-let source: Source
-let lines: Record<string, unknown>[]
-
-beforeEach(() => {
-  clock = new VirtualClock()
-  network = new VirtualNetwork(clock)
-  lines = []
-  const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
-  const peers = [peerConfig(B, { passive: true, families: FAMILIES })]
-  speaker = speakerAt(A, peers, clock, network, {}, () => {}, logged(log, clock))
-  source = localSource('EVI-1')
-})
-
-const vpnRoute = (number: number) => ({
-  rd: ipv4Rd(ip(A), 1),
-  label: 16 << 4,
-  ip: ip(`11.0.0.${number}`),
-  length: 32,
-})
+import type { Writer } from '../../src/bgp/wire/writer.ts'
+import { internalAttributes, RawPeer, RESTART } from '../support/raw-peer.ts'
+import { ip, macRoute } from '../support/speakers.ts'
+import {
+  A,
+  B,
+  BLUE,
+  clock,
+  connect,
+  MAC1,
+  MAC2,
+  network,
+  originate,
+  RED,
+  received,
+  source,
+  speaker,
+  vpnRoute,
+} from './adj-rib-out-setup.ts'
 
 const macEnd = (number: number): string =>
   [number >> 8, number & 0xff].map((octet) => octet.toString(16).padStart(2, '0')).join(':')
 
-const originate = (mac: string, target = RED): void =>
-  void speaker.originate(source, EVPN, macRoute(A, mac, null), { extendedCommunities: [target] })
-
-function connect(families: Family[] = [EVPN], changes: Partial<Capabilities> = {}): RawPeer {
-  const capabilities = {
-    ...noCapabilities(),
-    families,
-    fourOctetAs: 64512,
-    routeRefresh: true,
-    enhancedRouteRefresh: true,
-    ...changes,
-  }
-  const peer = RawPeer.connect(network.transport, ip(B), ip(A), 179).behave({ identifier: 12, capabilities })
-  clock.advance(100)
-  return peer
-}
-
 function send(peer: RawPeer, write: (w: Writer) => void): void {
-  const w = new Writer()
-  write(w)
-  peer.send(w.copy())
+  peer.write(write)
 }
 
 const ask = (peer: RawPeer, ...targets: readonly (typeof RED)[]): void =>
   send(peer, (w) => {
-    const attributes: Attributes = { ...noAttributes(), origin: 0, asPath: [], localPref: 100 }
+    const attributes: Attributes = internalAttributes()
     const wanted = targets.map((target) => membership(64512, target))
     writeReach(w, ROUTE_TARGET, ip(B), wanted, attributes, DEFAULT_CONTEXT)
   })
@@ -97,21 +48,6 @@ const end = (peer: RawPeer, family: Family): void => send(peer, (w) => writeEndO
 function lose(): void {
   network.reset(ip(A), ip(B))
   clock.advance(100)
-}
-
-/** The MAC addresses advertised to the peer, and the families with End-of-RIB, in order. */
-function received(peer: RawPeer): (string | number)[] {
-  return peer
-    .of('update')
-    .flatMap(({ update }) => [
-      ...update.reach.flatMap(({ nlri }) =>
-        nlri.flatMap((one) => ('mac' in one ? `+${one.mac.toString(16)}` : [])),
-      ),
-      ...update.unreach.flatMap(({ nlri }) =>
-        nlri.flatMap((one) => ('mac' in one ? `-${one.mac.toString(16)}` : [])),
-      ),
-      ...(update.endOfRib === null ? [] : [update.endOfRib]),
-    ])
 }
 
 describe('a new session gets no messages of the lost one:', () => {
@@ -264,10 +200,10 @@ describe('changes', () => {
   test('leave at once after a pause, then gather for five milliseconds', () => {
     const peer = connect()
     const begun = clock.now()
-    const heard: [ms: number, routes: number][] = []
+    const received: [ms: number, routes: number][] = []
     peer.onMessage = (message) => {
       if (message.type === 'update')
-        heard.push([clock.now() - begun, message.update.reach.flatMap(({ nlri }) => nlri).length])
+        received.push([clock.now() - begun, message.update.reach.flatMap(({ nlri }) => nlri).length])
     }
     for (const mac of [MAC1, MAC2, '02:00:00:00:01:03']) {
       originate(mac)
@@ -275,7 +211,7 @@ describe('changes', () => {
     }
     clock.advance(100)
     // a millisecond on the way
-    expect(heard).toEqual([
+    expect(received).toEqual([
       [1, 1],
       [6, 2],
     ])
@@ -298,7 +234,7 @@ test('a peer that does not read has few octets of long routes wait for it', () =
   network.cut(ip(A), ip(B))
   for (let i = 0; i < 600; i++) {
     const communities = Array.from({ length: 900 }, (_, k) => i * 900 + k)
-    const attributes = { ...noAttributes(), origin: 0, asPath: [], localPref: 100, communities }
+    const attributes = internalAttributes({ communities })
     const set = speaker.rib.pool.originated({ ...attributes, extendedCommunities: [RED] }, ip(A))
     speaker.rib.advertise(source, EVPN, macRoute(A, `02:00:00:01:${macEnd(i)}`, null), 0, set)
   }
@@ -309,63 +245,4 @@ test('a peer that does not read has few octets of long routes wait for it', () =
   network.mend(ip(A), ip(B))
   clock.advance(1000)
   expect(received(peer).filter((one) => `${one}`.startsWith('+'))).toHaveLength(600)
-})
-
-describe('a route', () => {
-  test('is sent once, and again when it changes; only one that was sent is withdrawn', () => {
-    const peer = connect()
-    originate(MAC1)
-    clock.advance(100)
-    originate(MAC1)
-    clock.advance(100)
-    originate(MAC1, BLUE)
-    clock.advance(100)
-    originate(MAC2)
-    speaker.withdraw(source, EVPN, macRoute(A, MAC2, null))
-    clock.advance(100)
-    speaker.withdraw(source, EVPN, macRoute(A, MAC1, null))
-    clock.advance(100)
-    // the target it loses is withdrawn first
-    expect(received(peer)).toEqual([EVPN, '+20000000101', '-20000000101', '+20000000101', '-20000000101'])
-  })
-
-  test('of a family that was not agreed is not sent', () => {
-    const peer = connect([VPNV4])
-    originate(MAC1)
-    clock.advance(100)
-    expect(received(peer)).toEqual([VPNV4])
-  })
-
-  test('that cannot be sent is logged, once as long as it stays the same', () => {
-    const peer = connect([VPNV4])
-    const routesOut = speaker.peers.get(ip(B))!.routesOut
-    expect(routesOut.counters.withheld).toBe(0)
-    const advertise = (number: number, localPref: number): void => {
-      const attributes = { ...noAttributes(), origin: 0, asPath: [], localPref, extendedCommunities: [RED] }
-      const set = speaker.rib.pool.originated(attributes, ip('2001:db8::1'))
-      speaker.rib.advertise(source, VPNV4, vpnRoute(number), 0, set)
-      clock.advance(50)
-    }
-    advertise(1, 100)
-    advertise(1, 100)
-    advertise(1, 101)
-    expect([...routesOut.withheld()].map(({ reason }) => reason)).toEqual([
-      'the peer takes no IPv6 next hop for VPN-IPv4 (RFC 8950 §4)',
-    ])
-    expect(lines).toMatchObject(
-      Array.from({ length: 2 }, () => ({
-        peer: B,
-        family: 'ipv4/mpls-vpn',
-        route: '11.0.0.1/32 label 16 rd 10.77.0.11:1',
-        msg: 'route cannot be advertised',
-      })),
-    )
-    expect(lines[0]).not.toHaveProperty('suppressed')
-    for (let number = 2; number <= 12; number++) advertise(number, 100)
-    expect([lines.length, routesOut.counters.withheld]).toEqual([10, 13])
-    clock.advance(1000)
-    advertise(13, 100)
-    expect(lines[10]).toMatchObject({ suppressed: 3 })
-    expect(received(peer)).toEqual([VPNV4])
-  })
 })

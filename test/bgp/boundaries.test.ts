@@ -23,11 +23,14 @@ import { ip } from '../support/speakers.ts'
 test.each([
   [65_535, 'ffff'],
   [65_536, '5ba0'],
-])('the AGGREGATOR of AS %i is told to a peer with 2-octet AS numbers as %s (RFC 6793 §4.2.2)', (as, hex) => {
-  const writer = new Writer()
-  aggregator.encode(writer, { as, address: ip('10.0.0.1') }, { ...DEFAULT_CONTEXT, fourOctetAs: false })
-  expect(writer.copy().toString('hex')).toBe(`${hex}0a000001`)
-})
+])(
+  'the AGGREGATOR of AS %i is advertised to a peer with 2-octet AS numbers as %s (RFC 6793 §4.2.2)',
+  (as, hex) => {
+    const writer = new Writer()
+    aggregator.encode(writer, { as, address: ip('10.0.0.1') }, { ...DEFAULT_CONTEXT, fourOctetAs: false })
+    expect(writer.copy().toString('hex')).toBe(`${hex}0a000001`)
+  },
+)
 
 const sequence = (length: number) => ({ type: 2, asns: Array.from({ length }, (_, i) => i + 1) }) as const
 

@@ -4,7 +4,7 @@ import type { GracefulRestart } from '../../src/bgp/message/capability.ts'
 import { writeEndOfRib } from '../../src/bgp/message/pack.ts'
 import type { SpeakerConfig } from '../../src/bgp/speaker-config.ts'
 import { Writer } from '../../src/bgp/wire/writer.ts'
-import { openOf, RawPeer } from '../support/raw-peer.ts'
+import { openOf, RawPeer, RESTART } from '../support/raw-peer.ts'
 import { ip, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { MP_REACH, TARGET, update, WELL_KNOWN } from '../support/update-bytes.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -13,13 +13,6 @@ import { VirtualNetwork } from '../support/virtual-network.ts'
 const NODE = '10.77.0.13'
 const A = '10.77.0.11'
 const B = '10.77.0.12'
-const RESTART: GracefulRestart = {
-  restarting: false,
-  notification: false,
-  restartTimeSeconds: 120,
-  families: [{ family: EVPN, forwarding: true }],
-}
-
 let clock: VirtualClock
 let network: VirtualNetwork
 let converged: number
@@ -44,9 +37,9 @@ const connect = (from: string, gracefulRestart: GracefulRestart | null, families
 }
 
 const end = (peer: RawPeer, ...families: readonly Family[]): void => {
-  const w = new Writer()
-  for (const family of families) writeEndOfRib(w, family)
-  peer.send(w.copy())
+  peer.write((w) => {
+    for (const family of families) writeEndOfRib(w, family)
+  })
   clock.advance(100)
 }
 

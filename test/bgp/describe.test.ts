@@ -269,9 +269,9 @@ describe('a conversation', () => {
     conversation.describe(0, open(64512, { fourOctetAs: null }))
     expect(conversation.describe(1, path)).toMatchObject({ verdict: null })
     expect(new Conversation({}).describe(1, path)).toMatchObject({ verdict: 'treat-as-withdraw' })
-    const told = new Conversation({ fourOctetAs: true })
-    told.describe(0, open(64512, { fourOctetAs: null }))
-    expect(told.describe(1, path)).toMatchObject({ verdict: 'treat-as-withdraw' })
+    const reported = new Conversation({ fourOctetAs: true })
+    reported.describe(0, open(64512, { fourOctetAs: null }))
+    expect(reported.describe(1, path)).toMatchObject({ verdict: 'treat-as-withdraw' })
   })
 })
 

@@ -99,8 +99,8 @@ const RFC_EVENTS: readonly (readonly EventName[] | string)[] = [
 describe('the table', () => {
   test('has each of the 28 events of RFC 4271 §8.1, or the reason why not', () => {
     expect(RFC_EVENTS).toHaveLength(28)
-    const told = new Set(RFC_EVENTS.flatMap((rows) => (typeof rows === 'string' ? [] : rows)))
-    const others = (Object.keys(EVENTS) as EventName[]).filter((name) => !told.has(name))
+    const reported = new Set(RFC_EVENTS.flatMap((rows) => (typeof rows === 'string' ? [] : rows)))
+    const others = (Object.keys(EVENTS) as EventName[]).filter((name) => !reported.has(name))
     expect(others, 'RFC 9687 and RFC 2918').toEqual(['send hold timer', 'ROUTE-REFRESH'])
   })
 
@@ -127,8 +127,8 @@ describe('RFC 4271 §8.2.2', () => {
   test.each(cells)('%s, %s: %s', (state, event, expected) => {
     const step = transition(state, EVENTS[event], { passive: false })
     const sent = step.actions.find((action) => action.do === 'send-notification')
-    const told = sent === undefined ? '' : `!${sent.notification.code}/${sent.notification.subcode}`
-    expect(step.state + told).toBe(expected)
+    const reported = sent === undefined ? '' : `!${sent.notification.code}/${sent.notification.subcode}`
+    expect(step.state + reported).toBe(expected)
   })
 
   test.each(

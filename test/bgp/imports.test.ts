@@ -62,22 +62,22 @@ test('routes come and go with their targets, and with the targets that are impor
 })
 
 test('a route of several targets reaches each importer of one of them, once', () => {
-  const tells: string[] = []
+  const reports: string[] = []
   const subscriber = (name: string): Subscriber => ({
-    routeChanged: () => tells.push(`+${name}`),
-    routeGone: () => tells.push(`-${name}`),
+    routeChanged: () => reports.push(`+${name}`),
+    routeGone: () => reports.push(`-${name}`),
   })
   const [red, blue, both] = ['red', 'blue', 'both'].map(subscriber) as [Subscriber, Subscriber, Subscriber]
   speaker.subscribe(red, RED)
   speaker.subscribe(blue, BLUE)
   for (const target of [RED, BLUE]) speaker.subscribe(both, target)
   advertise(other, 100, RED, BLUE)
-  expect(tells.splice(0).sort()).toEqual(['+blue', '+both', '+red'])
+  expect(reports.splice(0).sort()).toEqual(['+blue', '+both', '+red'])
   advertise(other, 100, BLUE)
-  expect(tells.splice(0).sort()).toEqual(['+blue', '+both', '-red'])
+  expect(reports.splice(0).sort()).toEqual(['+blue', '+both', '-red'])
   speaker.withdraw(other, EVPN, NLRI)
   clock.advance(0)
-  expect(tells.splice(0).sort()).toEqual(['-blue', '-both'])
+  expect(reports.splice(0).sort()).toEqual(['-blue', '-both'])
 })
 
 test('routes of families without use are not imported', () => {

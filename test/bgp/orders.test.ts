@@ -124,7 +124,7 @@ describe('limits and orders', () => {
     expect([...informed.lastNotification!.notification.data].slice(-7)).toEqual(data)
   })
 
-  test('a dynamic neighbour that is disabled does not come back as another one', () => {
+  test('a dynamic peer that is disabled does not come back as another one', () => {
     const rr = speakerAt(RR, [], clock, network, { dynamicPeers: [ALL] })
     const a = speakerAt(A, [peerConfig(RR)], clock, network)
     clock.advance(2000)
@@ -169,17 +169,17 @@ describe('limits and orders', () => {
     const b = speakerAt(B, [peerConfig(A, { passive: true })], clock, network)
     clock.advance(1000)
     const peer = a.peers.get(ip(B))!
-    const told = (): string | null => b.peers.get(ip(A))!.sessions.lastError
+    const reported = (): string | null => b.peers.get(ip(A))!.sessions.lastError
     peer.disable('cable work')
     clock.advance(600_000)
     expect([peer.sessions.state, peer.sessions.downReason]).toEqual(['Idle', 'disabled: cable work'])
-    expect(told()).toBe('received Cease/AdministrativeShutdown (6/2): "cable work"')
+    expect(reported()).toBe('received Cease/AdministrativeShutdown (6/2): "cable work"')
     peer.enable()
     clock.advance(1000)
     expect(peer.sessions.state).toBe('Established')
     peer.reset('new policy')
     clock.advance(100)
-    expect(told()).toBe('received Cease/AdministrativeReset (6/4): "new policy"')
+    expect(reported()).toBe('received Cease/AdministrativeReset (6/4): "new policy"')
     clock.advance(6000)
     expect([peer.sessions.state, peer.sessions.establishedCount]).toEqual(['Established', 3])
   })

@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { noAttributes } from '../../src/bgp/attribute/attributes.ts'
 import { DEFAULT_CONTEXT, type SessionContext } from '../../src/bgp/context.ts'
 import { EVPN } from '../../src/bgp/family.ts'
 import { writeReach } from '../../src/bgp/message/pack.ts'
@@ -10,6 +9,7 @@ import { Rib } from '../../src/bgp/rib/rib.ts'
 import { newSource, type Source } from '../../src/bgp/rib/route.ts'
 import { Writer } from '../../src/bgp/wire/writer.ts'
 import { attributesOf } from '../support/arbitraries.ts'
+import { internalAttributes } from '../support/raw-peer.ts'
 import { ip, macRoute } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
@@ -117,7 +117,7 @@ test('tunnels without one good endpoint stay behind, all others go on as they ca
     fc.property(tunnels, (all) => {
       const tunnelEncapsulation = all.map(({ type, value }) => ({ type, value }))
       const good = tunnelEncapsulation.filter((_, i) => all[i]!.good)
-      const attributes = { ...noAttributes(), origin: 0, asPath: [], localPref: 100, tunnelEncapsulation }
+      const attributes = internalAttributes({ tunnelEncapsulation })
       const received = sent(attributes, context)
       expect(received.verdict).toBe(
         good.length === 0 ? 'withdraw' : good.length < all.length ? 'discard' : null,

@@ -22,7 +22,7 @@ beforeEach(() => {
   tries = []
 })
 
-/** A peer that turns away the first connections, with a NOTIFICATION unless told otherwise, and ends each session that is established after them. */
+/** A peer that turns away the first connections, with a NOTIFICATION unless the test says otherwise, and ends each session that is established after them. */
 async function peerThat(
   turnsAway: number,
   refuse: (peer: RawPeer) => void = (peer) => peer.send(CEASE),

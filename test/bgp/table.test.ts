@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { type Attributes, noAttributes } from '../../src/bgp/attribute/attributes.ts'
+import type { Attributes } from '../../src/bgp/attribute/attributes.ts'
 import { DEFAULT_CONTEXT } from '../../src/bgp/context.ts'
 import { EVPN, type Family, ROUTE_TARGET } from '../../src/bgp/family.ts'
 import { type Capabilities, noCapabilities } from '../../src/bgp/message/capability.ts'
@@ -9,8 +9,8 @@ import { membership } from '../../src/bgp/nlri/route-target.ts'
 import { localSource, type Route } from '../../src/bgp/rib/route.ts'
 import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
-import { Writer } from '../../src/bgp/wire/writer.ts'
-import { RawPeer } from '../support/raw-peer.ts'
+import type { Writer } from '../../src/bgp/wire/writer.ts'
+import { internalAttributes, RawPeer, RESTART } from '../support/raw-peer.ts'
 import { ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
@@ -42,19 +42,12 @@ function speaker(changes: Partial<PeerConfig> = {}): Speaker {
   return started
 }
 
-const restart = {
-  restarting: false,
-  notification: false,
-  restartTimeSeconds: 120,
-  families: [{ family: EVPN, forwarding: true }],
-}
-
 function connect(address: string, identifier: number, changes: Partial<Capabilities> = {}): RawPeer {
   const capabilities = {
     ...noCapabilities(),
     families: [EVPN],
     fourOctetAs: 64512,
-    gracefulRestart: restart,
+    gracefulRestart: RESTART,
     ...changes,
   }
   const peer = RawPeer.connect(network.transport, ip(address), ip(A), 179).behave({
@@ -66,21 +59,15 @@ function connect(address: string, identifier: number, changes: Partial<Capabilit
 }
 
 function send(peer: RawPeer, write: (w: Writer) => void): void {
-  const w = new Writer()
-  write(w)
-  peer.send(w.copy())
+  peer.write(write)
   clock.advance(100)
 }
 
 function advertise(peer: RawPeer, macs: readonly string[], changes: Partial<Attributes> = {}): void {
-  const attributes = {
-    ...noAttributes(),
-    origin: 0,
-    asPath: [],
-    localPref: 100,
+  const attributes = internalAttributes({
     extendedCommunities: [RED],
     ...changes,
-  }
+  })
   const nlri = macs.map((mac) => macRoute(RD, mac, null))
   send(peer, (w) => writeReach(w, EVPN, ip(RD), nlri, attributes, DEFAULT_CONTEXT))
 }
@@ -131,7 +118,7 @@ test('a membership that a refresh did not bring again filters no more (RFC 7313 
   a.originate(localSource('EVI-1'), EVPN, macRoute(A, MACS[0], null), { extendedCommunities: [RED] })
   const capabilities = { families: [EVPN, ROUTE_TARGET], routeRefresh: true, enhancedRouteRefresh: true }
   const peer = connect(B, 2, { ...capabilities, gracefulRestart: null })
-  const attributes = { ...noAttributes(), origin: 0, asPath: [], localPref: 100 }
+  const attributes = internalAttributes()
   send(peer, (w) => writeReach(w, ROUTE_TARGET, ip(B), [membership(64512, RED)], attributes, DEFAULT_CONTEXT))
   const advertised = (): number => [...a.peers.get(ip(B))!.routesOut.routes()].length
   expect(advertised()).toBe(1)

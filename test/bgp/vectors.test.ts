@@ -106,7 +106,8 @@ describe.each(named)('%s', (_, vector) => {
   test('names its origin, and the other programs that agree', () => {
     expect(vector.rfc).not.toBe('')
     expect(vector.origin).not.toBe('')
-    if (vector.agreed.length === 0) expect(vector.alone, 'why nobody else was asked').toBeDefined()
+    if (vector.agreed.length === 0)
+      expect(vector.alone, 'why no other implementation was asked').toBeDefined()
   })
 })
 

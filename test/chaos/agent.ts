@@ -45,7 +45,7 @@ export class Agent {
   }
 
   /** Sends again what was not answered, and everything to a daemon that has restarted, until it is taken. Resolves to the VMs that it had forgotten. */
-  async sayAgain(): Promise<Vm[]> {
+  async requestAgain(): Promise<Vm[]> {
     const { body } = await request(this.node.api, '/ping')
     const isRestarted = this.#ping !== null && this.#ping !== body
     this.#ping = body

@@ -42,8 +42,8 @@ export async function playChaos(lab: Lab, options: ChaosOptions): Promise<void> 
     tell('two nodes, all well')
     for (let step = 1; goesOn(step); step++) await chaos.step(step)
   } catch (error) {
-    const said = await Promise.all(world.nodes.map(lastWords))
-    throw new Error(`${(error as Error).message}\n${said.join('\n')}`)
+    const output = await Promise.all(world.nodes.map(lastWords))
+    throw new Error(`${(error as Error).message}\n${output.join('\n')}`)
   }
 }
 
@@ -92,7 +92,7 @@ class Chaos {
   async settle(begun: readonly Begun[]): Promise<{ lost: number; differed: string }> {
     const { agents, flow } = this.world
     for (const agent of agents) {
-      const forgotten = (await agent.sayAgain()).map(({ name }) => name)
+      const forgotten = (await agent.requestAgain()).map(({ name }) => name)
       const mayForget = this.costsAt(agent, begun).includes('state')
       if (forgotten.length > 0 && !mayForget)
         throw new Error(`${agent.node.name} has forgotten ${forgotten.join(', ')}`)
@@ -126,18 +126,18 @@ class Chaos {
     return { ...(await fault.start(this.world, this.world.nodes[at]!, random)), fault, at }
   }
 
-  private async endure({ at, tells, lastsMs = 0, end }: Begun): Promise<void> {
+  private async endure({ at, reports, lastsMs = 0, end }: Begun): Promise<void> {
     const over = new Promise((resolve) => setTimeout(resolve, lastsMs))
-    if (tells !== undefined) await this.expectTold(at, tells)
+    if (reports !== undefined) await this.expectReported(at, reports)
     await over
     await end?.()
   }
 
-  private async expectTold(at: number, tells: RegExp): Promise<void> {
+  private async expectReported(at: number, reports: RegExp): Promise<void> {
     const node = this.world.nodes[at]!
-    await this.world.lab.eventually(`the status of ${node.name} says ${tells}`, async () => {
+    await this.world.lab.eventually(`the status of ${node.name} says ${reports}`, async () => {
       const { problems } = await node.status()
-      return problems.some((problem) => tells.test(problem))
+      return problems.some((problem) => reports.test(problem))
         ? { value: true }
         : { seen: problems.join('; ') || 'all well' }
     })

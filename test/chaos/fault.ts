@@ -12,7 +12,7 @@ export interface Trouble {
   /** How long it is left alone, in ms. */
   readonly lastsMs?: number
   /** The expected line of `chanter status` of the node meanwhile. */
-  readonly tells?: RegExp
+  readonly reports?: RegExp
   /** What may be lost by it: packets between the first VMs, the session of the node, its attachments. */
   readonly costs?: readonly Promised[]
   /** Puts the machine right, where that is not what the daemon has to do by itself. */

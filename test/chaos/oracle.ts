@@ -116,7 +116,7 @@ export class Oracle {
 function wrongState(agent: Agent): string[] {
   const { name, stateFile, vms } = agent.node
   const { footprint, instances } = decodeState(readFileSync(stateFile, 'utf8'))
-  const said = vms.flatMap((vm) => {
+  const attached = vms.flatMap((vm) => {
     const network = agent.wanted.get(vm)
     return network ? [`${network.id} ${vm.port} ${formatMac(vm.mac)}`] : []
   })
@@ -125,7 +125,7 @@ function wrongState(agent: Agent): string[] {
   )
   const labels = instances.flatMap(({ attachments }) => attachments.map(({ label }) => label))
   return [
-    ...differences(said.sort(), kept.sort()).map((line) => `${name}: state file: ${line}`),
+    ...differences(attached.sort(), kept.sort()).map((line) => `${name}: state file: ${line}`),
     ...(new Set(labels).size < labels.length ? [`${name}: one label twice: ${labels.join(' ')}`] : []),
     ...(footprint.length > 0 ? [`${name}: the state file still has work: ${JSON.stringify(footprint)}`] : []),
   ]
@@ -153,8 +153,8 @@ async function wrongPackets({ agents: [one, two] }: World): Promise<string[]> {
 
 async function reachedBy(vm: Vm, others: readonly Vm[], seconds: number): Promise<Set<Vm>> {
   const pings = others.map((other) => `ping -c1 -W${seconds} -n ${addressOf(other)} | grep 'bytes from' &`)
-  const said = await run('ip', 'netns', 'exec', vm.namespace, 'sh', '-c', `${pings.join(' ')} wait`)
-  return new Set(others.filter((other) => said.includes(`from ${addressOf(other)}:`)))
+  const attached = await run('ip', 'netns', 'exec', vm.namespace, 'sh', '-c', `${pings.join(' ')} wait`)
+  return new Set(others.filter((other) => attached.includes(`from ${addressOf(other)}:`)))
 }
 
 /** What is missing and what is too much, a line each; a link that is otherwise says in what. */

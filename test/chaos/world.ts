@@ -60,7 +60,7 @@ export class World {
     await world.startReflector()
     for (const node of nodes) await node.start()
     for (const agent of world.agents) {
-      await agent.sayAgain()
+      await agent.requestAgain()
       for (const [i, vm] of agent.node.vms.entries()) await agent.move(vm, NETWORKS[i < 2 ? 0 : 1] ?? null)
     }
     const [one, two] = nodes.map(({ vms }) => vms[0]!) as [Vm, Vm]

@@ -42,7 +42,7 @@ describe('an API that others could reach answers this machine alone, and a warni
     expect(check('host = ::\n').config?.api).toMatchObject({ host: '::', unprotected: false })
   })
 
-  test('a certificate of the daemon keeps nobody out', () => {
+  test('a certificate of the daemon keeps no client out', () => {
     expect(warnings(`host = ::\ntls_cert_file = ${cert}\ntls_key_file = ${key}\n`)[0]).toMatch(
       /clients on other machines/,
     )

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { ReloadReport } from '../../src/api/reload.ts'
@@ -102,12 +102,12 @@ async function reload(dryRun = false): Promise<ReloadReport> {
 }
 
 const NOTHING = { dry_run: false, peers: [], options: [], warnings: [] }
-const told = (...types: readonly string[]) => events.filter(({ type }) => types.includes(type))
+const reported = (...types: readonly string[]) => events.filter(({ type }) => types.includes(type))
 
 test('a file that is the same changes nothing', async () => {
   expect(await reload()).toEqual(NOTHING)
   expect(states()).toEqual([`${A} Established 1`, `${B} Established 1`])
-  expect(told('option-changed', 'option-needs-restart', 'peer-changed')).toEqual([])
+  expect(reported('option-changed', 'option-needs-restart', 'peer-changed')).toEqual([])
 })
 
 test('peers are added, removed and changed; the sessions of others go on', async () => {
@@ -152,7 +152,7 @@ test('a dry run changes nothing, and the reload after it reports the same', asyn
   expect(states()).toEqual([`${A} Established 1`])
 })
 
-test('what needs a restart stays as it was, is told with both values, and is still told the next time', async () => {
+test('what needs a restart stays as it was, is reported with both values, and is reported again the next time', async () => {
   write({ my_as: '64513', local_address: 'lo', headless_time: '60' }, { API: { port: '8083' } })
   const { options, peers } = await reload()
   const restart = [
@@ -162,7 +162,7 @@ test('what needs a restart stays as it was, is told with both values, and is sti
   expect(options).toEqual(expect.arrayContaining(restart))
   expect(peers).toEqual([])
   expect(states()).toEqual([`${A} Established 1`, `${B} Established 1`])
-  expect(told('option-needs-restart')).toContainEqual({
+  expect(reported('option-needs-restart')).toContainEqual({
     type: 'option-needs-restart',
     option: '[BGP] my_as',
     before: 64512,
@@ -221,8 +221,8 @@ test.each([
   clock.advance(5000)
   expect(outcome).toEqual({ findings: [expect.stringMatching(why)] })
   expect(states()).toEqual([`${A} Established 1`, `${B} Established 1`])
-  expect(told('config-refused')).toEqual([{ type: 'config-refused', reason: expect.stringMatching(why) }])
-  expect([told('config-reloaded'), told('reload-failed').length, recorded]).toEqual([[], 1, []])
+  expect(reported('config-refused')).toEqual([{ type: 'config-refused', reason: expect.stringMatching(why) }])
+  expect([reported('config-reloaded'), reported('reload-failed').length, recorded]).toEqual([[], 1, []])
   expect(reloader.problems).toEqual([
     expect.stringMatching(/^the last reload was refused, the configuration before it is in effect: /),
   ])
@@ -232,12 +232,33 @@ test.each([
   expect(reloader.problems).toEqual([])
 })
 
-test('every finding is told', async () => {
+test('every finding is reported', async () => {
   write({ hold_time: 'x', bgp_port: '0' })
   expect(await reloader.reload({ dryRun: false })).toEqual({
     findings: [expect.stringContaining('hold_time'), expect.stringContaining('bgp_port')],
   })
-  expect([told('config-refused').length, told('reload-failed').length]).toEqual([2, 1])
+  expect([reported('config-refused').length, reported('reload-failed').length]).toEqual([2, 1])
+})
+
+test('a mistake of the configuration is a problem until the configuration is corrected', async () => {
+  write({ frobnicate: '7' })
+  await reload()
+  expect(reloader.problems).toEqual([
+    expect.stringMatching(/unknown option \[BGP\] frobnicate; it is ignored$/),
+  ])
+  write({})
+  await reload()
+  expect(reloader.problems).toEqual([])
+})
+
+test('a key that every user can read is a problem until its file is protected', async () => {
+  const key = join(temporaryFiles({ key: 'secret' }), 'key')
+  chmodSync(key, 0o644)
+  write({ md5_key_file: key })
+  await reload()
+  expect(reloader.problems).toEqual([expect.stringContaining(key)])
+  chmodSync(key, 0o600)
+  expect(reloader.problems).toEqual([])
 })
 
 test('a key file is read again', async () => {

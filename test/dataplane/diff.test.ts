@@ -83,7 +83,7 @@ describe('the end of a veth pair of ours', () => {
     ['has another MTU', { mtu: 1400 }, 'adjust'],
     ['leads elsewhere', { pair: 'end-x' }, 'recreate'],
     ['leads out of the network namespace', { pair: null }, 'recreate'],
-    ['is no cable', { kind: 'dummy' }, 'recreate'],
+    ['is no veth pair', { kind: 'dummy' }, 'recreate'],
     ['is not ours', { owned: false }, 'refuse'],
   ] as const)('%s', (_what, traits, step) => {
     expect(linkStep({ ...vpn.end('end-v', 'end-e', 1), mtu: 1500 }, { ...actual, ...traits }).do).toBe(step)
@@ -146,7 +146,7 @@ describe('a given bridge', () => {
 
   test.each([
     ['is absent', undefined, 'create'],
-    ['is of somebody else', { ...bridge, alias: null, owned: false, up: false, tuned: false }, 'nothing'],
+    ['is external', { ...bridge, alias: null, owned: false, up: false, tuned: false }, 'nothing'],
     ['is ours', bridge, 'nothing'],
     ['is no bridge', { ...bridge, alias: null, owned: false, kind: 'bond' }, 'refuse'],
   ] as const)('that %s: %s', (_what, actual, step) => {

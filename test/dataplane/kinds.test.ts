@@ -70,10 +70,10 @@ describe.each(KINDS)('%s', (kind) => {
   test('is refused with the name of the field that is wrong', () => {
     fc.assert(
       fc.property(any, fc.constantFrom(undefined, -1), (entry, wrong) => {
-        const told = formatEntry(entry)
-        for (const field of Object.keys(told)) {
+        const reported = formatEntry(entry)
+        for (const field of Object.keys(reported)) {
           if (wrong === undefined && (field === 'drift' || isLater(kind, field))) continue
-          expect(parseEntry({ ...told, [field]: wrong })).toMatchObject({ field })
+          expect(parseEntry({ ...reported, [field]: wrong })).toMatchObject({ field })
         }
       }),
     )

@@ -139,8 +139,8 @@ describe('what we write, read by others', () => {
   })
 
   test('a veth pair: its other end has a name', () => {
-    const cable = e.end('end-v', 'end-e', 7)
-    const { attrs } = oracle.parseLinkMessage(payload(written((batch) => createLink(batch, cable, true))))
+    const veth = e.end('end-v', 'end-e', 7)
+    const { attrs } = oracle.parseLinkMessage(payload(written((batch) => createLink(batch, veth, true))))
     const map = (bytes: Buffer | undefined) => bytes && getMap(bytes, (value: Buffer) => value)
     const peer = map(map(attrs.linkinfo)?.get(2))?.get(1)
     const other = peer && oracle.parseLinkMessage(peer)

@@ -19,17 +19,20 @@ const outages = () => [...dataplane.statuses.outages()]
 test.each([
   ['down', { up: false, carrier: false }],
   ['no carrier', { carrier: false }],
-])('a port that is attached and passes no traffic is told, with since when: %s', async (reason, traits) => {
-  expect(outages()).toEqual([])
-  lab.clock.advance(5000)
-  const since = lab.clock.epoch()
-  lab.driver.kernel.changeLink('tap1', traits)
-  await lab.until(() => outages().length > 0)
-  expect(outages()).toEqual([{ port: 'tap1', reason, since }])
-  lab.clock.advance(5000)
-  lab.driver.kernel.changeLink('tap1', { up: true, carrier: true })
-  await lab.until(() => outages().length === 0)
-})
+])(
+  'a port that is attached and passes no traffic is reported, with since when: %s',
+  async (reason, traits) => {
+    expect(outages()).toEqual([])
+    lab.clock.advance(5000)
+    const since = lab.clock.epoch()
+    lab.driver.kernel.changeLink('tap1', traits)
+    await lab.until(() => outages().length > 0)
+    expect(outages()).toEqual([{ port: 'tap1', reason, since }])
+    lab.clock.advance(5000)
+    lab.driver.kernel.changeLink('tap1', { up: true, carrier: true })
+    await lab.until(() => outages().length === 0)
+  },
+)
 
 test('a port that goes from no carrier to down passes no traffic since the first', async () => {
   const since = lab.clock.epoch()

@@ -13,12 +13,12 @@ test('a removal that the kernel refuses is reported, and does not block the othe
   dataplane.stop()
   lab.driver.fail(
     (op, { device }) => op === 'remove' && device === 'vx0',
-    refusal('EBUSY', 'somebody holds it'),
+    refusal('EBUSY', 'another program holds it'),
   )
   const all = [...ownedObjects(lab.driver, { bridges: [], vxlans: [], localMacs: [] })]
   expect(all.map(({ what, remove }) => [what, remove()?.text ?? null])).toEqual([
     ['port tap1 of br0', null],
-    ['vxlan vx0 (chanter:net1)', 'EBUSY: somebody holds it'],
+    ['vxlan vx0 (chanter:net1)', 'EBUSY: another program holds it'],
     ['bridge br0 (chanter:net1)', null],
   ])
   expect([...lab.driver.kernel.links.keys()].sort()).toEqual(['lo', 'tap1', 'vx0'])

@@ -77,9 +77,9 @@ function slowDown(): () => number {
   vi.spyOn(clock, 'now').mockImplementation(() => now() + worked)
   const observe = driver.dump.bind(driver)
   vi.spyOn(driver, 'dump').mockImplementation(function* (device) {
-    for (const sightings of observe(device)) {
+    for (const observedEntries of observe(device)) {
       worked += STEP_MS
-      yield sightings
+      yield observedEntries
     }
   })
   return () => worked

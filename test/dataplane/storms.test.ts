@@ -123,8 +123,8 @@ describe('a storm', () => {
     leave()
     await pass(2 * ROUND_MS)
     expect(storms()).toEqual([])
-    const told = newLines().filter(({ msg }) => String(msg).startsWith('broadcast storm'))
-    expect(told).toMatchObject([{ level: 40 }, { level: 30, rate: 0 }])
+    const reported = newLines().filter(({ msg }) => String(msg).startsWith('broadcast storm'))
+    expect(reported).toMatchObject([{ level: 40 }, { level: 30, rate: 0 }])
   })
 
   test('is not called one when it is over before it is confirmed', async () => {

@@ -21,7 +21,7 @@ const source = localSource('other')
 let clock: VirtualClock
 let reflector: Speaker
 let here: TestNode
-let observer: TestNode
+let listener: TestNode
 
 beforeEach(async () => {
   clock = new VirtualClock()
@@ -29,10 +29,10 @@ beforeEach(async () => {
   const addresses = ['10.77.0.11', '10.77.0.12']
   const clients = addresses.map((address) => peerConfig(address, { reflectorClient: true }))
   reflector = speakerAt(RR, clients, clock, network, { clusterId: ip(RR) })
-  ;[here, observer] = addresses.map((address) =>
+  ;[here, listener] = addresses.map((address) =>
     new TestNode(address, [peerConfig(RR)], clock, network).plug('tap1', 'tap2'),
   ) as [TestNode, TestNode]
-  await observer.attach({ mac: mac('02:00:00:00:88:01'), ip: parseInterfaceAddress('192.168.10.88/24')! })
+  await listener.attach({ mac: mac('02:00:00:00:88:01'), ip: parseInterfaceAddress('192.168.10.88/24')! })
   clock.advance(1000)
 })
 
@@ -60,7 +60,7 @@ const sequences = (): Record<string, number> =>
 
 /** Whose the address is for the other nodes. */
 const owner = () =>
-  observer
+  listener
     .wanted()
     .flatMap((entry) => (entry.kind === 'neighbour' && entry.ip === ip(IP) ? formatMac(entry.mac) : []))
 

@@ -116,15 +116,15 @@ function checkUpdate(update: Update, context: SessionContext): void {
       written((w) => writeReach(w, family, nextHop, nlri, attributes, sending)),
     )
     if (bytes === undefined) continue
-    const heard = framesOf([bytes], sending).map((one) => decodeUpdate(one, sending))
-    const said = heard.flatMap((one) => one.reach.flatMap((list) => list.nlri))
-    if (!isDeepStrictEqual(said, nlri)) throw new Broken('other routes are heard than were said')
-    for (const one of heard) {
+    const received = framesOf([bytes], sending).map((one) => decodeUpdate(one, sending))
+    const sent = received.flatMap((one) => one.reach.flatMap((list) => list.nlri))
+    if (!isDeepStrictEqual(sent, nlri)) throw new Broken('other routes are received than were sent')
+    for (const one of received) {
       if (one.verdict !== null) throw new Broken(`we send what is malformed: ${one.findings[0]?.reason}`)
       const { nextHop: ours, ...meant } = attributes
       const { nextHop: _, ...understood } = one.attributes
       if (!isDeepStrictEqual({ ...understood, nextHop: ours }, { ...meant, nextHop: ours }))
-        throw new Broken('other attributes are heard than were said')
+        throw new Broken('other attributes are received than were sent')
     }
   }
   for (const { family, nlri } of unreach) {
@@ -138,8 +138,8 @@ function checkUpdate(update: Update, context: SessionContext): void {
         sending,
       ),
     )
-    const heard = framesOf([bytes], sending).map((one) => decodeUpdate(one, sending))
-    const keys = heard.flatMap((one) =>
+    const received = framesOf([bytes], sending).map((one) => decodeUpdate(one, sending))
+    const keys = received.flatMap((one) =>
       one.unreach.flatMap((list) => list.nlri.map((item) => codec.key(item))),
     )
     if (

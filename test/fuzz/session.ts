@@ -230,7 +230,7 @@ class World {
       sessions.state === 'Established',
       `a good peer comes no further than ${sessions.state}: ${sessions.lastError}`,
     )
-    this.expect(good.notification === undefined, `a good peer is told ${good.notification}`)
+    this.expect(good.notification === undefined, `a good peer gets ${good.notification}`)
     this.speaker.stop('the input is over')
     this.clock.advance(1000)
   }

@@ -11,7 +11,7 @@ import {
 } from '../support/bagpipe-agent.ts'
 import { session, updatesSent } from '../support/interop.ts'
 import { AS, Fleet } from './fleet.ts'
-import { addCable, ip, runIn } from './network.ts'
+import { addVeth, ip, runIn } from './network.ts'
 
 /** Two networks with a VM each, which the one BGPVPN connects. */
 const NETWORKS = [1, 2] as const
@@ -48,7 +48,7 @@ afterAll(() => {
 function addVm(n: Network): void {
   const [tap, bridge] = [`tap${uuidOf(`port${n}`).slice(0, 11)}`, `brq${uuidOf(`net${n}`).slice(0, 11)}`]
   const vm = fleet.lab.addNamespace(`vm${n}`)
-  addCable([host.namespace, tap], [vm, 'eth0'])
+  addVeth([host.namespace, tap], [vm, 'eth0'])
   ip(host.namespace, `link add ${bridge} up type bridge forward_delay 0`, `link set ${tap} master ${bridge}`)
   ip(vm, `link set eth0 address ${macOf(n)}`, `address add ${addressOf(n)}/24 dev eth0`)
   ip(vm, `route add default via ${gatewayOf(n)}`)
@@ -97,20 +97,20 @@ async function advertised(): Promise<string[]> {
 }
 
 /** What the kernel tells of the node's devices, addresses and routes while something happens. */
-async function kernelTells(what: string, happening: () => Promise<void>): Promise<string> {
+async function kernelReports(what: string, happening: () => Promise<void>): Promise<string> {
   const monitor = fleet.lab.start(host.namespace, what, 'ip', '-o', 'monitor', 'link', 'address', 'route')
   const witness = (name: string) =>
     fleet.lab.eventually(`the monitor tells of ${name}`, async () => {
       ip(host.namespace, `link add ${name} type dummy`, `link del ${name}`)
-      const said = monitor.tail(100_000)
-      return said.includes(name) ? { value: said } : { seen: said }
+      const output = monitor.tail(100_000)
+      return output.includes(name) ? { value: output } : { seen: output }
     })
   await witness('witness1')
   await happening()
-  const said = await witness('witness2')
+  const output = await witness('witness2')
   await monitor.stop()
   // the monitor lists the links first, while the first witness may come and go
-  return said
+  return output
     .split('\n')
     .filter((line) => line !== '' && !line.includes('witness') && !line.startsWith('Dump was interrupted'))
     .join('\n')
@@ -138,13 +138,13 @@ test('the two extensions attach ports to the EVPN instance of their network, and
 
 test('what it says again of ports and associations changes nothing', async () => {
   const before = { updates: await updatesSent(daemon, fleet.reflector.address), forwarding: forwarding() }
-  const told = await kernelTells('refresh', async () => {
+  const reported = await kernelReports('refresh', async () => {
     for (const n of NETWORKS) {
       await makePort(n)
       await associate(n, 'updated')
     }
   })
-  expect(told).toBe('')
+  expect(reported).toBe('')
   expect({ updates: await updatesSent(daemon, fleet.reflector.address), forwarding: forwarding() }).toEqual(
     before,
   )
@@ -156,7 +156,7 @@ test.each(['SIGTERM', 'SIGKILL'] as const)(
     const before = { forwarding: forwarding(), advertised: await advertised() }
     const { body: number } = await request(daemon.api, '/ping')
     const again = new Set<string>()
-    const told = await kernelTells(signal, async () => {
+    const reported = await kernelReports(signal, async () => {
       await daemon.process.stop(signal)
       await start()
       await fleet.lab.eventually('the agent has attached everything again', async () => {
@@ -174,7 +174,7 @@ test.each(['SIGTERM', 'SIGKILL'] as const)(
     })
     expect([...again].sort()).toEqual(ENDPOINTS)
     expect((await request(daemon.api, '/ping')).body).not.toBe(number)
-    expect(told).toBe('')
+    expect(reported).toBe('')
     expect(forwarding()).toBe(before.forwarding)
     await reaches()
   },

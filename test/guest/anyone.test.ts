@@ -9,9 +9,9 @@ const TARGETS = [
   { importTargets: ['64512:10'], exportTargets: ['64512:30'] },
 ]
 
-const WAYS = ['*gre*', ...(SENDS_MPLS_IN_UDP ? ['*udp*'] : [])]
+const PATHS = ['*gre*', ...(SENDS_MPLS_IN_UDP ? ['*udp*'] : [])]
 
-describe.each(WAYS)('mpls_interface = %s', (mplsInterface) => {
+describe.each(PATHS)('mpls_interface = %s', (mplsInterface) => {
   let nodes: TwoNodes
 
   beforeAll(async () => {
@@ -21,8 +21,8 @@ describe.each(WAYS)('mpls_interface = %s', (mplsInterface) => {
     const [one, two] = nodes.hosts.map(({ namespace }) => namespace) as [string, string]
     const { ipv4 } = addressesOf(1)
     await nodes.lab.eventually('the second node has a route to VM 1', async () => {
-      const said = runIn(two, 'ip route show table all')
-      return said.includes(`${ipv4} `) ? { value: said } : { seen: said }
+      const output = runIn(two, 'ip route show table all')
+      return output.includes(`${ipv4} `) ? { value: output } : { seen: output }
     })
     ip(one, 'link add here up type dummy', 'address add 198.51.100.1/32 dev here')
     ip(one, 'route add 198.51.100.2/32 via 10.0.0.2 dev core')

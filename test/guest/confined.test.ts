@@ -5,6 +5,7 @@ import { type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { LABS, Lab } from '../../src/lab/lab.ts'
 import { AS, buildTwoNodes } from '../../src/lab/two-nodes.ts'
+import { TAP9_IN_VRF } from '../support/interop.ts'
 
 /** As in a container: /proc/sys is there, and read-only. */
 const READ_ONLY = [
@@ -26,16 +27,6 @@ const AS_IN_THE_IMAGE = [
     `-all,${CAPABILITIES}`,
   ],
 ]
-const ATTACHMENT = {
-  vpn_instance_id: 'red',
-  vpn_type: 'ipvpn',
-  import_rt: ['64512:20'],
-  export_rt: ['64512:20'],
-  mac_address: '02:00:00:00:01:09',
-  ip_address: '10.0.0.9/24',
-  gateway_ip: '10.0.0.254',
-  local_port: { linuxif: 'tap9' },
-}
 
 let lab: Lab
 let confined: LabDaemon
@@ -65,7 +56,7 @@ const problemsOf = async ({ api }: LabDaemon): Promise<string[]> =>
 test('where settings cannot be written, an attach to an IP VPN changes nothing, and the answer has the remedy', async () => {
   const links = () => run('ip', '-n', confined.host.namespace, '-o', 'link')
   const before = await links()
-  const { status, body } = await request(confined.api, '/attach_localport', ATTACHMENT)
+  const { status, body } = await request(confined.api, '/attach_localport', TAP9_IN_VRF)
   expect(status).toBe(400)
   expect(JSON.parse(body).description).toContain('/proc/sys is read-only')
   expect(body).toContain('--security-opt systempaths=unconfined')
@@ -76,7 +67,7 @@ test('where settings cannot be written, an attach to an IP VPN changes nothing, 
 })
 
 test('where they can, a user with three capabilities serves IP VPNs', async () => {
-  expect(await request(free.api, '/attach_localport', ATTACHMENT)).toMatchObject({
+  expect(await request(free.api, '/attach_localport', TAP9_IN_VRF)).toMatchObject({
     status: 200,
     body: 'null',
   })

@@ -6,14 +6,14 @@ import { addressesOf, RED, TwoNodes } from './two-nodes.ts'
 import { SENDS_MPLS_IN_UDP } from './udp.ts'
 
 /** With the octets of a packet of a VM that fit into 1500 with a label. */
-const WAYS: (readonly [mplsInterface: string, mtu: number])[] = [
+const PATHS: (readonly [mplsInterface: string, mtu: number])[] = [
   ['core', 1496],
   ['*gre*', 1472],
 ]
-if (SENDS_MPLS_IN_UDP) WAYS.push(['*udp*', 1468])
+if (SENDS_MPLS_IN_UDP) PATHS.push(['*udp*', 1468])
 
 // one pair of daemons for each, since they take ten seconds to start
-describe.each(WAYS)('two daemons, packets by mpls_interface = %s', (mplsInterface, mtu) => {
+describe.each(PATHS)('two daemons, packets by mpls_interface = %s', (mplsInterface, mtu) => {
   let nodes: TwoNodes
 
   beforeAll(async () => {

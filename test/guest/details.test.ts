@@ -1,8 +1,6 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
-import type { Entry } from '../../src/dataplane/model.ts'
+import { expect, test } from 'vitest'
+import { labFixture } from '../dataplane/fixture.ts'
 import * as e from '../dataplane/ip-entries.ts'
-import type { Lab } from '../dataplane/lab.ts'
 import { setting } from '../kernel/ip-witness.ts'
 import { iproute } from '../kernel/iproute.ts'
 import { linuxLab } from '../kernel/linux-lab.ts'
@@ -10,22 +8,10 @@ import { enterOwnNamespace, run } from '../kernel/namespace.ts'
 
 enterOwnNamespace()
 
-let lab: Lab
-let dataplane: Reconciler
-
-beforeEach(() => {
-  lab = linuxLab()
-  dataplane = lab.restart()
+const t = labFixture(linuxLab, () => {
   run('ip link add tap1 up type veth peer name far1')
   run('ip link set far1 up')
 })
-
-afterEach(() => lab.close())
-
-async function wantInPlace(...entries: Entry[]) {
-  for (const entry of entries) dataplane.want(entry)
-  expect(await dataplane.settled(entries)).toEqual([])
-}
 
 test('entries that a port loses with its carrier are repaired', async () => {
   const entries = [
@@ -35,10 +21,10 @@ test('entries that a port loses with its carrier are repaired', async () => {
     e.route('10.0.0.5/32', ['tap1']),
     e.proxy('2001:db8::9'),
   ]
-  await wantInPlace(...entries)
+  await t.wantInPlace(...entries)
   run('ip link set far1 down')
-  await lab.until(() => iproute.link('tap1')?.flags.includes('NO-CARRIER') ?? false)
-  await lab.until(() => entries.every((entry) => lab.holds(entry)))
+  await t.lab.until(() => iproute.link('tap1')?.flags.includes('NO-CARRIER') ?? false)
+  await t.lab.until(() => entries.every((entry) => t.lab.holds(entry)))
 })
 
 test('an interface that has addresses of a router goes on to have them when the host begins to forward IPv6; no device made later does', async () => {
@@ -50,7 +36,7 @@ test('an interface that has addresses of a router goes on to have them when the 
       setting(`ipv6/conf/${name}`),
     )
   expect(settings()).toEqual([0, 1, 1, 1])
-  await wantInPlace(e.red, e.port())
+  await t.wantInPlace(e.red, e.port())
   expect(settings()).toEqual([1, 2, 0, 1])
 })
 
@@ -58,27 +44,27 @@ test('a port that is released gets its settings back, and a strict rp_filter is 
   const settings = () =>
     ['forwarding', 'proxy_arp', 'rp_filter'].map((name) => setting(`ipv4/conf/tap1/${name}`))
   run('sysctl -qw net.ipv4.conf.tap1.rp_filter=1 net.ipv4.conf.tap1.forwarding=1')
-  await wantInPlace(e.red, e.port())
+  await t.wantInPlace(e.red, e.port())
   expect(settings()).toEqual([1, 1, 2])
-  dataplane.unwant(e.port())
-  await lab.wait(dataplane.gone([e.port()]))
+  t.dataplane.unwant(e.port())
+  await t.lab.wait(t.dataplane.gone([e.port()]))
   expect(settings()).toEqual([1, 0, 1])
 })
 
 test('the held settings are listed, with former value and entry', async () => {
   run('sysctl -qw net.ipv4.conf.tap1.forwarding=0 net.ipv4.conf.tap1.proxy_arp=1 net.mpls.platform_labels=50')
-  await wantInPlace(e.red, e.port(), e.label(100, 'bvrf-1'))
-  const held = [...dataplane.settings()].flatMap((one) => one ?? [])
-  const told = held.map(({ setting: { name, value, before, fits }, entry }) => [
+  await t.wantInPlace(e.red, e.port(), e.label(100, 'bvrf-1'))
+  const held = [...t.dataplane.settings()].flatMap((one) => one ?? [])
+  const reported = held.map(({ setting: { name, value, before, fits }, entry }) => [
     `${name} = ${value}`,
     before,
     fits,
     entry.kind,
   ])
-  expect(told).toContainEqual(['net.ipv4.conf.tap1.forwarding = 1', 0, true, 'vrf-port'])
-  expect(told).toContainEqual(['net.ipv4.conf.tap1.proxy_arp = 1', 1, true, 'vrf-port'])
-  expect(told).toContainEqual(['net.ipv4.conf.bvrf-1.forwarding = 1', expect.any(Number), true, 'vrf'])
-  expect(told).toContainEqual(['net.mpls.platform_labels = 1048575', 50, true, 'mpls'])
+  expect(reported).toContainEqual(['net.ipv4.conf.tap1.forwarding = 1', 0, true, 'vrf-port'])
+  expect(reported).toContainEqual(['net.ipv4.conf.tap1.proxy_arp = 1', 1, true, 'vrf-port'])
+  expect(reported).toContainEqual(['net.ipv4.conf.bvrf-1.forwarding = 1', expect.any(Number), true, 'vrf'])
+  expect(reported).toContainEqual(['net.mpls.platform_labels = 1048575', 50, true, 'mpls'])
   expect(new Set(held.map(({ setting }) => setting.name)).size).toBe(held.length)
 })
 
@@ -88,12 +74,12 @@ test('it is known which labels and tables others have', async () => {
   run('ip link add other up type vrf table 1500')
   run('ip route add 203.0.113.0/24 dev far1 table 1501')
   run('ip -6 route add 2001:db8:1::/64 dev far1 table 1502')
-  expect([499, 500].map((label) => dataplane.isLabelTaken(label))).toEqual([false, true])
+  expect([499, 500].map((label) => t.dataplane.isLabelTaken(label))).toEqual([false, true])
   const tables = [1499, 1500, 1501, 1502]
-  expect(tables.map((table) => dataplane.isTableTaken(table))).toEqual([false, true, true, true])
+  expect(tables.map((table) => t.dataplane.isTableTaken(table))).toEqual([false, true, true, true])
   run('ip -6 route flush table 1502')
   run('ip route add unreachable default table 1503 protocol 19')
-  expect([1502, 1503].map((table) => dataplane.isTableTaken(table))).toEqual([false, false])
+  expect([1502, 1503].map((table) => t.dataplane.isTableTaken(table))).toEqual([false, false])
 })
 
 test.each([
@@ -101,11 +87,11 @@ test.each([
   ['moved to another network namespace', ['ip link set end-v netns elsewhere']],
 ])('a veth pair is made anew when one of its ends is %s', async (_what, commands) => {
   const entries = [e.end('end-v', 'end-e', 1), e.end('end-e', 'end-v', 2)]
-  await wantInPlace(...entries)
+  await t.wantInPlace(...entries)
   run('ip netns add elsewhere')
   try {
     for (const command of commands) run(command)
-    await lab.until(() => entries.every((entry) => lab.holds(entry)))
+    await t.lab.until(() => entries.every((entry) => t.lab.holds(entry)))
     expect(run('ip -o link')).not.toContain('end-x')
     expect(run('ip -n elsewhere -o link')).not.toContain('end-v')
   } finally {
@@ -116,11 +102,11 @@ test.each([
 test('labels of others are left alone, and so is the room for labels', async () => {
   run('sysctl -qw net.mpls.platform_labels=2000')
   run('ip -f mpls route add 500 dev far1')
-  await wantInPlace(e.red, e.label(100, 'bvrf-1'))
+  await t.wantInPlace(e.red, e.label(100, 'bvrf-1'))
   expect(setting('mpls/platform_labels')).toBe(2000)
-  dataplane.complete()
-  await lab.calm()
+  t.dataplane.complete()
+  await t.lab.calm()
   expect(run('ip -f mpls route show')).toContain('500 dev far1')
-  await wantInPlace(e.label(3000, 'bvrf-1'))
+  await t.wantInPlace(e.label(3000, 'bvrf-1'))
   expect(setting('mpls/platform_labels')).toBe(1048575)
 })

@@ -8,7 +8,7 @@ import { formatMac } from '../../src/values/mac.ts'
 import { mac } from '../dataplane/entries.ts'
 import * as e from '../dataplane/ip-entries.ts'
 import { disturbed, Flows, moved, type Paths, shares } from './flows.ts'
-import { addCable, addNamespaces, ip, removeNamespaces, runIn } from './network.ts'
+import { addNamespaces, addVeth, ip, removeNamespaces, runIn } from './network.ts'
 import { ProviderEdge } from './provider-edge.ts'
 
 /** `ce1` sends from `pe1` to what is at each of the other three. */
@@ -26,8 +26,8 @@ beforeAll(async () => {
   addNamespaces('core', ...SITES.flatMap((n) => [`pe${n}`, `ce${n}`]))
   ip('core', 'link add lan up type bridge')
   for (const n of SITES) {
-    addCable([`pe${n}`, 'core0'], ['core', `to${n}`])
-    addCable([`pe${n}`, `ce${n}`], [`ce${n}`, 'eth0'])
+    addVeth([`pe${n}`, 'core0'], ['core', `to${n}`])
+    addVeth([`pe${n}`, `ce${n}`], [`ce${n}`, 'eth0'])
     ip('core', `link set to${n} master lan`)
     ip(`pe${n}`, `address add 192.0.2.${n}/24 dev core0`)
     ip(

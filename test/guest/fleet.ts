@@ -3,7 +3,7 @@ import { type DaemonSettings, type LabDaemon, startChanter } from '../../src/lab
 import { Lab } from '../../src/lab/lab.ts'
 import type { LabHost, Vm } from '../../src/lab/network.ts'
 import { formatMac } from '../../src/values/mac.ts'
-import { addCable, ip, runIn } from './network.ts'
+import { addVeth, ip, runIn } from './network.ts'
 
 export const AS = 64512
 
@@ -38,7 +38,7 @@ export class Fleet {
   /** The machine number `n`, from 2 on. */
   addHost(name: string, n: number): LabHost {
     const namespace = this.lab.addNamespace(name)
-    addCable([namespace, 'core'], [this.reflector.namespace, `to-${name}`])
+    addVeth([namespace, 'core'], [this.reflector.namespace, `to-${name}`])
     ip(this.reflector.namespace, `link set to-${name} master core`)
     ip(namespace, this.addressing(n))
     return { name, namespace, address: `${this.network}${n}` }
@@ -54,7 +54,7 @@ export class Fleet {
       { address: `2001:db8:${subnet}::${n}/64`, gateway: `2001:db8:${subnet}::ffff` },
     ]
     const port = `tap${n}`
-    addCable([home.namespace, port], [namespace, 'eth0'])
+    addVeth([home.namespace, port], [namespace, 'eth0'])
     ip(
       namespace,
       `link set eth0 address ${formatMac(mac)}`,
@@ -98,8 +98,8 @@ export class Fleet {
       `${host.name} has ${count} ways to ${prefix}`,
       async () => {
         const shown = runIn(host.namespace, `ip ${family} route show table all proto 19 ${prefix}`)
-        const ways = shown.match(/encap mpls/g)?.length ?? 0
-        return ways === count ? { value: shown } : { seen: shown || 'nothing' }
+        const paths = shown.match(/encap mpls/g)?.length ?? 0
+        return paths === count ? { value: shown } : { seen: shown || 'nothing' }
       },
       seconds,
     )

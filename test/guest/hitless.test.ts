@@ -96,7 +96,7 @@ test.each(Object.keys(REFLECTORS) as ReflectorName[])(
     await restartDaemon(0, 'SIGTERM')
     mark('the other ends by SIGKILL and comes back')
     await restartDaemon(1, 'SIGKILL')
-    await fleet.lab.eventually('the new daemons have removed what is left over', async () => {
+    await fleet.lab.eventually('the new daemons have removed the stale entries', async () => {
       const now = [sweeps(0), sweeps(1)]
       return now.every((count, i) => count > sweptBefore[i]!) ? { value: now } : { seen: now.join() }
     })

@@ -4,7 +4,7 @@ import { request } from '../../src/client.ts'
 import { type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import type { LabHost } from '../../src/lab/network.ts'
-import { addCable, echoesIn, ip, runIn } from './network.ts'
+import { addVeth, echoesIn, ip, runIn } from './network.ts'
 
 /** VM 1 and VM 2 are in one EVPN instance, which is joined to a VRF on each of their edges; VM 3 is in another VRF. */
 const VMS = [1, 2, 3] as const
@@ -36,11 +36,11 @@ beforeAll(async () => {
     address: `10.0.0.${n}`,
   })) as [LabHost, LabHost]
   hosts = [one, two]
-  addCable([one.namespace, 'core'], [two.namespace, 'core'])
+  addVeth([one.namespace, 'core'], [two.namespace, 'core'])
   for (const { namespace, address } of hosts) ip(namespace, `address add ${address}/24 dev core`)
   for (const vm of VMS) {
     namespaces.push(lab.addNamespace(`vm${vm}`))
-    addCable([edgeOf(vm).namespace, `tap${vm}`], [home(vm), 'eth0'])
+    addVeth([edgeOf(vm).namespace, `tap${vm}`], [home(vm), 'eth0'])
     ip(
       home(vm),
       `link set eth0 address ${macOf(vm)}`,
@@ -96,8 +96,8 @@ const detach = (vm: Vm, kind: Kind) => change('detach', vm, kind)
 async function reaches(from: Vm, to: Vm, ttl = 64): Promise<void> {
   for (const address of addressesOf(to)) {
     await lab.eventually(`vm${from} reaches ${address}`, async () => {
-      const said = await lab.exec(home(from), 'ping', '-c', '1', '-W', '1', '-t', `${ttl}`, address)
-      return said.includes(' 0% packet loss') ? { value: said } : { seen: said }
+      const output = await lab.exec(home(from), 'ping', '-c', '1', '-W', '1', '-t', `${ttl}`, address)
+      return output.includes(' 0% packet loss') ? { value: output } : { seen: output }
     })
   }
 }

@@ -1,17 +1,17 @@
 import { afterEach, expect, test } from 'vitest'
-import { addCable, addNamespaces, ip, removeNamespaces, runIn, setSysctl } from './network.ts'
+import { addNamespaces, addVeth, ip, removeNamespaces, runIn, setSysctl } from './network.ts'
 
 afterEach(removeNamespaces)
 
 test('the kernel of the guest carries an IP VPN over MPLS between two provider edges', () => {
   addNamespaces('pe1', 'pe2', 'ce1', 'ce2')
-  addCable(['pe1', 'core'], ['pe2', 'core'])
+  addVeth(['pe1', 'core'], ['pe2', 'core'])
   for (const [mine, other] of [
     [1, 2],
     [2, 1],
   ] as const) {
     const pe = `pe${mine}`
-    addCable([pe, 'customer'], [`ce${mine}`, 'eth0'])
+    addVeth([pe, 'customer'], [`ce${mine}`, 'eth0'])
     setSysctl(pe, 'net/ipv4/ip_forward', 1)
     setSysctl(pe, 'net/mpls/platform_labels', 1000)
     setSysctl(pe, 'net/mpls/conf/core/input', 1)

@@ -4,7 +4,7 @@ import { Lab } from '../../src/lab/lab.ts'
 import type { LabHost } from '../../src/lab/network.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import { Tormented } from '../support/tormented.ts'
-import { addCable, ip, runIn } from './network.ts'
+import { addVeth, ip, runIn } from './network.ts'
 
 /** More find more: each takes six seconds in the guest. */
 const KILLS = Number(process.env['KILLS'] ?? 2)
@@ -13,7 +13,7 @@ const PORTS = 5
 const VRFS = ['red', 'green', 'a VRF with a longer name']
 const GATEWAYS = ['192.168.10.254', '2001:db8::ffff']
 const MARK = 'chanter:'
-const DEAD_END = 'dead end'
+const BLACKHOLE = 'dead end'
 
 let lab: Lab
 let host: LabHost
@@ -23,7 +23,7 @@ beforeAll(() => {
   host = { name: 'pe1', namespace: lab.addNamespace('pe1'), address: '10.0.0.1' }
   const vms = lab.addNamespace('vms')
   for (const port of ['core', ...Array.from({ length: PORTS }, (_, i) => `tap${i + 1}`)])
-    addCable([host.namespace, port], [vms, port])
+    addVeth([host.namespace, port], [vms, port])
   ip(host.namespace, `address add ${host.address}/24 dev core`)
   lab.enter(host.namespace)
 })
@@ -64,7 +64,7 @@ function kernel(): string[] {
   for (const { ifname, master, linkinfo } of links) {
     if (master !== undefined) lines.push(`${ifname} in ${names.get(master)}`)
     const vrf = names.get(ifname)
-    if (vrf === undefined || vrf === DEAD_END) continue
+    if (vrf === undefined || vrf === BLACKHOLE) continue
     lines.push(`VRF ${vrf}`)
     for (const family of ['-4', '-6'])
       for (const { dst, dev } of shown(

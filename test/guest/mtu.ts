@@ -50,8 +50,8 @@ export function testMtu(nodes: () => TwoNodes, mtu: number): void {
     for (const { namespace } of nodes().hosts) ip(namespace, 'link set core mtu 1600')
     ip(nodes().vms.get(1)!, 'route flush cache')
     await nodes().lab.eventually('IPv4 packets pass', async () => {
-      const said = await send(ipv4, 1500 - ICMP_AND_IPV4)
-      return said.includes('3 received') ? { value: said } : { seen: said }
+      const output = await send(ipv4, 1500 - ICMP_AND_IPV4)
+      return output.includes('3 received') ? { value: output } : { seen: output }
     })
     expect(await send(ipv6, 1500 - ICMP_AND_IPV6)).toContain('3 received')
   })

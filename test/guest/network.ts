@@ -92,7 +92,7 @@ export function nameOf(role: string): string {
 }
 
 /** Joins two interfaces by a veth pair; both are up. */
-export function addCable([namespace, device]: End, [otherNamespace, otherDevice]: End): void {
+export function addVeth([namespace, device]: End, [otherNamespace, otherDevice]: End): void {
   ip(
     namespace,
     `link add ${device} type veth peer name ${otherDevice} netns ${nameOf(otherNamespace)}`,

@@ -111,7 +111,7 @@ describe('groups of nexthops', () => {
       'changed a hop',
       () => run(`ip nexthop replace id ${FIRST_ID + 2} via 192.0.2.99 dev core0 onlink protocol 19`),
     ],
-  ])('a route heals when somebody %s', async (_what, meddle) => {
+  ])('a route is repaired when another program %s', async (_what, meddle) => {
     const routes = [
       e.route(PREFIX, HOPS),
       e.route('2001:db8:1::/48', ['core0 push 1', 'core1 via 2001:db8:c::2 push 2']),

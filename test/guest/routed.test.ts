@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { LabHost } from '../../src/lab/network.ts'
-import { addCable, ip, runIn, setSysctl } from './network.ts'
+import { addVeth, ip, runIn, setSysctl } from './network.ts'
 import { addressesOf, RED, TwoNodes } from './two-nodes.ts'
 
 let nodes: TwoNodes
@@ -26,7 +26,7 @@ afterAll(() => {
 })
 
 function join({ namespace }: LabHost, n: number): void {
-  addCable([namespace, 'core'], [router, `to${n}`])
+  addVeth([namespace, 'core'], [router, `to${n}`])
   ip(router, `address add 10.0.${n}.254/24 dev to${n}`)
   setSysctl(router, `net/mpls/conf/to${n}/input`, 1)
 }

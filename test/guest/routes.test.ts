@@ -35,7 +35,7 @@ let daemon: LabDaemon
 let customer: Customer
 const source = localSource('routes')
 /** When something came from the daemon, in milliseconds. */
-const heardAt: number[] = []
+const receivedAt: number[] = []
 
 /** The kernel's TCP, with a note of when something came. */
 const transport: Transport = {
@@ -49,7 +49,7 @@ const transport: Transport = {
         drained: () => handlers.drained(),
         closed: (reason) => handlers.closed(reason),
         data(chunk) {
-          heardAt.push(performance.now())
+          receivedAt.push(performance.now())
           handlers.data(chunk)
         },
       }
@@ -120,7 +120,7 @@ async function routesAre(count: number, from: number): Promise<number> {
 
 /** The longest silence of the daemon since `from`, in seconds. */
 function longestSilence(from: number): number {
-  const times = [from, ...heardAt.filter((time) => time > from), performance.now()]
+  const times = [from, ...receivedAt.filter((time) => time > from), performance.now()]
   return Math.round(Math.max(...times.slice(1).map((time, i) => time - times[i]!)) / 100) / 10
 }
 

@@ -3,7 +3,7 @@ import type { LabDaemon } from '../../src/lab/chanter.ts'
 import type { LabHost } from '../../src/lab/network.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import { attach, type Customer, Fleet } from './fleet.ts'
-import { addCable, ip, runIn, setSysctl } from './network.ts'
+import { addVeth, ip, runIn, setSysctl } from './network.ts'
 
 const CLIENTS = ['64512:1']
 const SERVERS = ['64512:2']
@@ -23,7 +23,7 @@ function addPort(vm: Customer, n: number, subnet: number): Customer {
     { address: `2001:db8:${subnet}::${n}/64`, gateway: `2001:db8:${subnet}::ffff` },
   ]
   const port = `tap${n}b`
-  addCable([vm.home.namespace, port], [vm.namespace, 'eth1'])
+  addVeth([vm.home.namespace, port], [vm.namespace, 'eth1'])
   ip(vm.namespace, `link set eth1 address ${formatMac(mac)}`)
   for (const { address } of subnets)
     ip(vm.namespace, `address add ${address} dev eth1${address.includes(':') ? ' nodad' : ''}`)

@@ -3,7 +3,7 @@ import { request } from '../../src/client.ts'
 import { type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import type { LabHost } from '../../src/lab/network.ts'
-import { addCable, echoesIn, ip } from './network.ts'
+import { addVeth, echoesIn, ip } from './network.ts'
 
 const AS = 64512
 
@@ -42,12 +42,12 @@ export class TwoNodes {
       address: join === undefined ? `10.0.0.${n}` : `10.0.${n}.1`,
     }))
     const [one, two] = this.hosts as [LabHost, LabHost]
-    if (join === undefined) addCable([one.namespace, 'core'], [two.namespace, 'core'])
+    if (join === undefined) addVeth([one.namespace, 'core'], [two.namespace, 'core'])
     else join(this.hosts)
     for (const { namespace, address } of this.hosts) ip(namespace, `address add ${address}/24 dev core`)
     for (const n of vms) {
       const vm = this.lab.addNamespace(`vm${n}`)
-      addCable([this.hostOf(n).namespace, `tap${n}`], [vm, 'eth0'])
+      addVeth([this.hostOf(n).namespace, `tap${n}`], [vm, 'eth0'])
       const { ipv4, ipv6, gateway4, gateway6 } = addressesOf(n)
       ip(vm, `link set eth0 address ${macOf(n)}`, `address add ${ipv4}/24 dev eth0`)
       ip(vm, `address add ${ipv6}/64 dev eth0 nodad`)
@@ -102,8 +102,8 @@ export class TwoNodes {
   /** What `ping` said once it got answers. */
   async reaches(from: number, address: string, ...options: readonly string[]): Promise<string> {
     return this.lab.eventually(`vm${from} reaches ${address}`, async () => {
-      const said = await this.ping(from, address, ...options)
-      return said.includes('3 received') ? { value: said } : { seen: said }
+      const output = await this.ping(from, address, ...options)
+      return output.includes('3 received') ? { value: output } : { seen: output }
     })
   }
 

@@ -1,27 +1,18 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
+import { expect, test } from 'vitest'
 import type { Entry } from '../../src/dataplane/model.ts'
+import { labFixture } from '../dataplane/fixture.ts'
 import * as e from '../dataplane/ip-entries.ts'
-import type { Lab } from '../dataplane/lab.ts'
 import { linuxLab } from '../kernel/linux-lab.ts'
 import { enterOwnNamespace, run } from '../kernel/namespace.ts'
 import { SENDS_MPLS_IN_UDP } from './udp.ts'
 
 enterOwnNamespace()
 
-let lab: Lab
-let dataplane: Reconciler
-
-beforeEach(() => {
-  lab = linuxLab()
-  dataplane = lab.restart()
-})
-
-afterEach(() => lab.close())
+const t = labFixture(linuxLab, () => {})
 
 async function reasonFor(entry: Entry): Promise<string | null> {
-  dataplane.want(entry)
-  const [open] = await dataplane.settled([entry])
+  t.dataplane.want(entry)
+  const [open] = await t.dataplane.settled([entry])
   return open?.status.reason ?? null
 }
 
@@ -38,8 +29,8 @@ test('UDP port 6635 of another program is reported, and not touched', async () =
   const before = run('ip fou show')
   const reason = 'EADDRINUSE: UDP port 6635 is in use by another program'
   expect(await reasonFor(e.udpPort)).toBe(reason)
-  dataplane.unwant(e.udpPort)
-  await lab.calm()
+  t.dataplane.unwant(e.udpPort)
+  await t.lab.calm()
   expect(run('ip fou show')).toBe(before)
   run('ip fou del port 6635 local 127.0.0.1')
   expect(await reasonFor(e.udpPort)).toBeNull()
@@ -48,20 +39,20 @@ test('UDP port 6635 of another program is reported, and not touched', async () =
 if (SENDS_MPLS_IN_UDP) {
   test('a tunnel in UDP is created, adopted, and recreated after a deletion', async () => {
     for (const each of [tunnel, tunnel6]) expect(await reasonFor(each)).toBeNull()
-    const indexes = () => ['udp-2', 'udp-6'].map((name) => lab.indexOf(name))
+    const indexes = () => ['udp-2', 'udp-6'].map((name) => t.lab.indexOf(name))
     const before = indexes()
-    expect([tunnel, tunnel6].every((each) => lab.holds(each))).toBe(true)
-    dataplane = lab.restart()
+    expect([tunnel, tunnel6].every((each) => t.lab.holds(each))).toBe(true)
+    t.restart()
     for (const each of [tunnel, tunnel6]) expect(await reasonFor(each)).toBeNull()
-    dataplane.complete()
-    await lab.calm()
+    t.dataplane.complete()
+    await t.lab.calm()
     expect(indexes()).toEqual(before)
     for (const each of [tunnel, tunnel6]) {
-      lab.deleteLink(each.device)
-      await lab.until(() => lab.holds(each))
+      t.lab.deleteLink(each.device)
+      await t.lab.until(() => t.lab.holds(each))
     }
     expect(await reasonFor({ ...tunnel, encapsulation: 'gre' })).toBeNull()
-    expect(lab.driver.link('udp-2')).toMatchObject({ kind: 'gre', encapsulation: 'gre' })
+    expect(t.lab.driver.link('udp-2')).toMatchObject({ kind: 'gre', encapsulation: 'gre' })
   })
 } else {
   test('a kernel that sends no MPLS in UDP names the missing feature', async () => {

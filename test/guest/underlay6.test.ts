@@ -30,9 +30,9 @@ test('VMs behind nodes that have IPv6 addresses alone reach each other, IPv4 and
   await attach(one, vm1, TARGETS)
   await attach(two, vm2, TARGETS)
   for (const prefix of ['10.0.2.2/32', '2001:db8:2::2/128']) {
-    const way = (await fleet.waysTo(one.host, prefix, 1)).trim()
-    console.log(way)
-    expect(way).toContain(`${LINK}12 dev core`)
+    const path = (await fleet.waysTo(one.host, prefix, 1)).trim()
+    console.log(path)
+    expect(path).toContain(`${LINK}12 dev core`)
   }
   const before = labelledPackets(two.host.namespace, 'core')
   await fleet.reaches(vm1, vm2)

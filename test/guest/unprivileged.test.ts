@@ -4,7 +4,7 @@ import { type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { AS, buildTwoNodes, type TwoNodes } from '../../src/lab/two-nodes.ts'
-import { attach } from '../support/interop.ts'
+import { attach, TAP9_IN_VRF } from '../support/interop.ts'
 import { statusOf, WITHOUT_BPF } from '../support/isolation/unprivileged.ts'
 
 let lab: Lab
@@ -39,16 +39,7 @@ test('without CAP_BPF, a network is isolated by tc', async () => {
 test('and what ports of VRFs cannot be filtered for is a problem', async () => {
   const { namespace } = node.host
   await run('ip', '-n', namespace, 'link', 'add', 'tap9', 'type', 'veth', 'peer', 'far9')
-  const { status } = await request(node.api, '/attach_localport', {
-    vpn_instance_id: 'red',
-    vpn_type: 'ipvpn',
-    import_rt: ['64512:20'],
-    export_rt: ['64512:20'],
-    mac_address: '02:00:00:00:01:09',
-    ip_address: '10.0.0.9/24',
-    gateway_ip: '10.0.0.254',
-    local_port: { linuxif: 'tap9' },
-  })
+  const { status } = await request(node.api, '/attach_localport', TAP9_IN_VRF)
   expect(status).toBe(200)
   const { problems } = await statusOf(node.api)
   expect(problems).toEqual([

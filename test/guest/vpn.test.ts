@@ -4,7 +4,7 @@ import { eventually } from '../../src/lab/eventually.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import { mac } from '../dataplane/entries.ts'
 import * as e from '../dataplane/ip-entries.ts'
-import { addCable, addNamespaces, ip, removeNamespaces, runIn, setSysctl } from './network.ts'
+import { addNamespaces, addVeth, ip, removeNamespaces, runIn, setSysctl } from './network.ts'
 import { ProviderEdge } from './provider-edge.ts'
 
 /** Customers `ce1`..`ce3` of the red VPN, `ce4` of the blue one; the first and last ones are at `pe1`. */
@@ -27,12 +27,12 @@ beforeEach(() => {
   addNamespaces('core', 'pe1', 'pe2', 'pe3', 'ce1', 'ce2', 'ce3', 'ce4')
   ip('core', 'link add lan up type bridge')
   for (const n of [1, 2, 3]) {
-    addCable([`pe${n}`, 'core0'], ['core', `to${n}`])
+    addVeth([`pe${n}`, 'core0'], ['core', `to${n}`])
     ip('core', `link set to${n} master lan`)
     ip(`pe${n}`, `address add 192.0.2.${n}/24 dev core0`, `address add 2001:db8:c::${n}/64 dev core0 nodad`)
   }
   for (const [customer, home] of Object.entries(HOMES)) {
-    addCable([home, customer], [customer, 'eth0'])
+    addVeth([home, customer], [customer, 'eth0'])
     const n = numberOf(customer)
     ip(
       customer,

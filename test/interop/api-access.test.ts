@@ -15,7 +15,7 @@ import { Authority, pem } from '../support/certificates.ts'
 const NODE = '10.77.0.11'
 const TOKEN = '0123456789abcdef0123456789abcdef'
 const GROUP = '54321'
-const NOBODY = '65534'
+const UNPRIVILEGED = '65534'
 /** File descriptors of the daemon. */
 const DESCRIPTORS = 120
 
@@ -151,7 +151,7 @@ describe('another machine', () => {
   })
 })
 
-test('connections that begin no handshake keep nobody out', async () => {
+test('connections that begin no handshake keep no client out', async () => {
   const sockets = Array.from({ length: 3 * DESCRIPTORS }, () => connect(API_PORT, NODE).on('error', () => {}))
   await Promise.all(sockets.map((socket) => once(socket, 'connect')))
   expect(await elsewhere({ token: TOKEN })).toBe(200)
@@ -173,14 +173,14 @@ describe('the Unix socket', () => {
   const curl = ['curl', '-sS', '--unix-socket', '', 'http://localhost/ping']
   const as = (group: string) => {
     curl[3] = socket()
-    return onNode('setpriv', '--reuid', NOBODY, '--regid', group, '--clear-groups', ...curl)
+    return onNode('setpriv', '--reuid', UNPRIVILEGED, '--regid', group, '--clear-groups', ...curl)
   }
 
   test('lets in its group, and no other account', async () => {
     const { mode, gid } = statSync(socket())
     expect([mode & 0o777, `${gid}`]).toEqual([0o660, GROUP])
     expect(await as(GROUP)).toMatch(/^\d+$/)
-    await expect(as(NOBODY)).rejects.toThrow('curl')
+    await expect(as(UNPRIVILEGED)).rejects.toThrow('curl')
   })
 
   test('is what the CLI uses with unix:', async () => {

@@ -139,8 +139,8 @@ describe('without a file descriptor left', () => {
 
   const logs = ({ process }: LabDaemon, words: string) =>
     lab.eventually(`the log says ${words}`, async () => {
-      const said = process.tail(50)
-      return said.includes(words) ? { value: true } : { seen: said.slice(-200) }
+      const output = process.tail(50)
+      return output.includes(words) ? { value: true } : { seen: output.slice(-200) }
     })
 })
 

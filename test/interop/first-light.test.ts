@@ -91,7 +91,7 @@ describe('two nodes, one reflector', () => {
     const arp = await capturing(lab, other.host.namespace, 'vxlan--net1', 'arp', file)
     await lab.exec(vm.namespace, 'ip', 'neigh', 'flush', 'dev', 'eth0')
     await ping(lab, vm, other.vm)
-    await lab.exec(vm.namespace, 'ping', '-c', '1', '-W', '1', '192.168.10.77').catch(() => 'nobody is there')
+    await lab.exec(vm.namespace, 'ping', '-c', '1', '-W', '1', '192.168.10.77').catch(() => 'no answer')
     await arp.stop('SIGINT')
     expect(await askedFor(file)).toEqual(new Set(['192.168.10.77']))
   })
@@ -115,71 +115,18 @@ describe('two nodes, one reflector', () => {
   })
 
   test('routes that GoBGP itself made are used, with the VNI they carry', async () => {
-    const add = (mac: string, address: string, label: string) =>
-      gobgp(
-        lab,
-        network.reflector,
-        'global',
-        'rib',
-        'add',
-        '-a',
-        'evpn',
-        'macadv',
-        mac,
-        address,
-        'etag',
-        '0',
-        'label',
-        label,
-        'rd',
-        '10.77.0.99:1',
-        'rt',
-        '64512:10',
-        'encap',
-        'vxlan',
-        'nexthop',
-        '10.77.0.99',
-      )
-    await add('02:00:00:00:99:01', '192.168.10.99', '4100')
-    await add('02:00:00:00:99:02', '0.0.0.0', '100')
+    const macadv = (action: 'add' | 'del', route: string, attributes = '') => {
+      const words = `global rib ${action} -a evpn macadv ${route} rd 10.77.0.99:1 ${attributes}`
+      return gobgp(lab, network.reflector, ...words.trim().split(' '))
+    }
+    const routes = [
+      '02:00:00:00:99:01 192.168.10.99 etag 0 label 4100',
+      '02:00:00:00:99:02 0.0.0.0 etag 0 label 100',
+    ]
+    for (const route of routes) await macadv('add', route, 'rt 64512:10 encap vxlan nexthop 10.77.0.99')
     const injected = ['02:00:00:00:99:01 10.77.0.99 vni 4100', '02:00:00:00:99:02 10.77.0.99']
     await forwards(lab, one.host, [VM2, FLOOD2, ...injected])
-    await gobgp(
-      lab,
-      network.reflector,
-      'global',
-      'rib',
-      'del',
-      '-a',
-      'evpn',
-      'macadv',
-      '02:00:00:00:99:01',
-      '192.168.10.99',
-      'etag',
-      '0',
-      'label',
-      '4100',
-      'rd',
-      '10.77.0.99:1',
-    )
-    await gobgp(
-      lab,
-      network.reflector,
-      'global',
-      'rib',
-      'del',
-      '-a',
-      'evpn',
-      'macadv',
-      '02:00:00:00:99:02',
-      '0.0.0.0',
-      'etag',
-      '0',
-      'label',
-      '100',
-      'rd',
-      '10.77.0.99:1',
-    )
+    for (const route of routes) await macadv('del', route)
     await connected()
   })
 

@@ -10,8 +10,9 @@ import { learntRoutes } from '../../src/lab/views.ts'
 import { parseMac } from '../../src/values/mac.ts'
 import { askedFor, capturing } from '../support/capture.ts'
 import { Frr } from '../support/frr.ts'
+import { frrReflector } from '../support/frr-config.ts'
 import { attach, attachmentOf, detach, forwards, ping, remoteEntries, session } from '../support/interop.ts'
-import { addPlace, type Place, pause, resume } from '../support/mover.ts'
+import { addVmPort, pause, resume, type VmPort } from '../support/mover.ts'
 
 const FRR = '10.77.0.12'
 const ONE = '10.77.0.11'
@@ -27,7 +28,7 @@ const MOVER_IP = '192.168.10.4'
 const FIXED = '02:00:00:00:01:55'
 /** FRR learns IP addresses from ARP packets to its bridge. */
 const FRR_BRIDGE = '192.168.10.252'
-const NOBODY = '192.168.10.7'
+const UNUSED = '192.168.10.7'
 
 let lab: Lab
 let frr: Frr
@@ -36,21 +37,12 @@ let three: LabDaemon
 let vm1: Vm
 let vm2: Vm
 let vm3: Vm
-let onFrr: Place
-let onOne: Place
+let onFrr: VmPort
+let onOne: VmPort
 let listensSince: number
 
 /** FRR is a node with a bridge and a VXLAN device of its own making, and the reflector of the others. */
-const BGPD = `router bgp ${AS}
- bgp router-id ${FRR}
- no bgp default ipv4-unicast
- neighbor NODES peer-group
- neighbor NODES remote-as ${AS}
- bgp listen range 10.77.0.0/24 peer-group NODES
- address-family l2vpn evpn
-  neighbor NODES activate
-  neighbor NODES route-reflector-client
-  advertise-all-vni
+const BGPD = `${frrReflector(FRR)}  advertise-all-vni
   vni 100
    route-target both ${AS}:10
   exit-vni
@@ -74,7 +66,7 @@ beforeAll(async () => {
   vm1 = await vmNamed(first, 1)
   vm2 = await vmNamed(second, 2)
   vm3 = await vmNamed(third, 3)
-  ;[onFrr, onOne] = await addPlace(await vmNamed(second, 4), first)
+  ;[onFrr, onOne] = await addVmPort(await vmNamed(second, 4), first)
   // it sends nothing by itself: FRR learns its place from every packet
   await lab.exec(onFrr.vm.namespace, ...['sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6'])
   await plug(second, [vm2.port, onFrr.vm.port])
@@ -136,8 +128,8 @@ async function claims(mac: string): Promise<string[]> {
     .sort()
 }
 
-async function isTold(mac: string, expected: readonly string[]): Promise<void> {
-  await lab.eventually(`node3 is told of ${mac}: ${expected.join(', ')}`, async () => {
+async function isReported(mac: string, expected: readonly string[]): Promise<void> {
+  await lab.eventually(`node3 gets ${mac}: ${expected.join(', ')}`, async () => {
     const seen = await claims(mac)
     return seen.join() === [...expected].sort().join() ? { value: seen } : { seen: seen.join(', ') }
   })
@@ -169,7 +161,7 @@ test('type 2 and type 3 routes both ways: every VM reaches every other', async (
   await speak(vm2)
   await speak(onFrr.vm)
   await isAt(FRR)
-  await isTold(VM2, [`${FRR} -`, `${FRR} 192.168.10.2`])
+  await isReported(VM2, [`${FRR} -`, `${FRR} 192.168.10.2`])
   await forwards(lab, frr.host, [`${VM1} ${ONE}`, `${FLOOD} ${ONE}`, `${VM3} ${THREE}`, `${FLOOD} ${THREE}`])
   await frrHas(VM1, { type: 'remote', remoteVtep: ONE, remoteSequence: 0 })
   await frrHas(VM3, { type: 'remote', remoteVtep: THREE, remoteSequence: 0 })
@@ -193,12 +185,12 @@ test('each side answers ARP for addresses that the other advertised; only other 
   await ping(lab, vm1, vm2)
   await lab.exec(vm2.namespace, 'ip', 'neigh', 'flush', 'dev', 'eth0')
   await ping(lab, vm2, vm1)
-  const nobody = [`${NOBODY}1`, `${NOBODY}2`]
+  const unused = [`${UNUSED}1`, `${UNUSED}2`]
   for (const [i, { namespace }] of [vm1, vm2].entries())
-    await lab.exec(namespace, 'ping', '-c', '1', '-W', '1', nobody[i]!).catch(() => 'nobody is there')
+    await lab.exec(namespace, 'ping', '-c', '1', '-W', '1', unused[i]!).catch(() => 'no answer')
   for (const { capture, file } of captures) {
     await capture.stop('SIGINT')
-    expect(await askedFor(file)).toEqual(new Set(nobody))
+    expect(await askedFor(file)).toEqual(new Set(unused))
   }
 })
 
@@ -210,7 +202,7 @@ describe('a VM moves', () => {
     })
     await pause(lab, onFrr)
     await attach(one, onOne.vm)
-    await isTold(MOVER, [`${ONE} ${MOVER_IP} mobility:1`])
+    await isReported(MOVER, [`${ONE} ${MOVER_IP} mobility:1`])
     await frrHas(MOVER, { type: 'remote', remoteVtep: ONE, remoteSequence: 1 })
     await resume(lab, onFrr, onOne)
     await isAt(ONE)
@@ -221,7 +213,7 @@ describe('a VM moves', () => {
     await resume(lab, onOne, onFrr)
     await speak(onFrr.vm)
     // FRR has the IP address from our route, until that is withdrawn
-    await isTold(MOVER, [`${ONE} ${MOVER_IP} mobility:1`, `${FRR} - mobility:2`])
+    await isReported(MOVER, [`${ONE} ${MOVER_IP} mobility:1`, `${FRR} - mobility:2`])
     await frrHas(MOVER, { type: 'local', localSequence: 2, remoteSequence: 1 })
     await forwards(lab, three.host, [
       ...[`${VM1} ${ONE}`, `${FLOOD} ${ONE}`, `${VM2} ${FRR}`, `${FLOOD} ${FRR}`],
@@ -231,19 +223,19 @@ describe('a VM moves', () => {
     await detach(one, onOne.vm)
     await isAt(FRR)
     await speak(onFrr.vm)
-    await isTold(MOVER, [`${FRR} - mobility:2`, `${FRR} ${MOVER_IP} mobility:2`])
+    await isReported(MOVER, [`${FRR} - mobility:2`, `${FRR} ${MOVER_IP} mobility:2`])
     await allReach()
   })
 
   test('to chanter once more, and back after it was detached', async () => {
     await pause(lab, onFrr)
     await attach(one, onOne.vm)
-    await isTold(MOVER, [`${ONE} ${MOVER_IP} mobility:3`])
+    await isReported(MOVER, [`${ONE} ${MOVER_IP} mobility:3`])
     await resume(lab, onFrr, onOne)
     await isAt(ONE)
     await allReach()
     await detach(one, onOne.vm)
-    await isTold(MOVER, [])
+    await isReported(MOVER, [])
     await resume(lab, onOne, onFrr)
     await speak(onFrr.vm)
     await isAt(FRR)
@@ -255,11 +247,11 @@ describe('a VM moves', () => {
 test('an address that FRR advertises as sticky stays there when it is attached elsewhere', async () => {
   const entry = ['fdb', 'add', FIXED, 'dev', vm2.port, 'master', 'sticky', 'static']
   await run('bridge', '-netns', frr.host.namespace, ...entry)
-  await isTold(FIXED, [`${FRR} - mobility:0:sticky`])
+  await isReported(FIXED, [`${FRR} - mobility:0:sticky`])
   // without an IP address: FRR compares routes for the same addresses only
   const thief = { ...attachmentOf(onOne.vm), mac_address: FIXED, ip_address: undefined }
   expect((await request(one.api, '/attach_localport', thief)).status).toBe(200)
-  await isTold(FIXED, [`${FRR} - mobility:0:sticky`, `${ONE} - mobility:1`])
+  await isReported(FIXED, [`${FRR} - mobility:0:sticky`, `${ONE} - mobility:1`])
   await frrHas(FIXED, { type: 'local' })
   expect(await remoteEntries(three.host)).toContain(`${FIXED} ${FRR}`)
 })

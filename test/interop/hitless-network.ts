@@ -10,6 +10,7 @@ import { addNode, type LabHost } from '../../src/lab/network.ts'
 import { AS, buildTwoNodes, type TwoNodes } from '../../src/lab/two-nodes.ts'
 import { Flow, lossText } from '../support/flow.ts'
 import { Frr } from '../support/frr.ts'
+import { frrReflector } from '../support/frr-config.ts'
 import { attach, forwards, remoteEntries, session } from '../support/interop.ts'
 
 /** FRR as the README has it: without graceful restart for EVPN. */
@@ -26,17 +27,6 @@ const TIMERS = { hold_time: 3, connect_retry_time: 1 }
 const PACKETS_A_SECOND = 100
 /** A little more than it takes a reflector to be relied on, and stale routes to go. */
 const STALE_SECONDS = HEADLESS_SETTLE_MS / 1000 + PATIENCE_SECONDS
-
-const frrConfig = (address: string) => `router bgp ${AS}
- bgp router-id ${address}
- no bgp default ipv4-unicast
- neighbor NODES peer-group
- neighbor NODES remote-as ${AS}
- bgp listen range 10.77.0.0/24 peer-group NODES
- address-family l2vpn evpn
-  neighbor NODES activate
-  neighbor NODES route-reflector-client
-`
 
 interface ShownStatus {
   readonly routes: { readonly state: string }
@@ -94,7 +84,7 @@ export class HitlessNetwork {
     const reflector = this.reflectors[i]!
     const { kind, host } = reflector
     if (kind === 'frr') {
-      const frr = await Frr.start(this.lab, host, frrConfig(host.address))
+      const frr = await Frr.start(this.lab, host, frrReflector(host.address))
       reflector.kill = () => frr.kill()
       return
     }
@@ -172,7 +162,7 @@ export class HitlessNetwork {
     meanwhile()
     await this.startDaemon(node)
     await this.settle()
-    await this.lab.eventually('the new daemon has removed what is left over', async () => {
+    await this.lab.eventually('the new daemon has removed the stale entries', async () => {
       const now = this.sweeps(node)
       return now > before ? { value: now } : { seen: this.daemons[node]!.process.tail(2) }
     })

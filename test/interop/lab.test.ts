@@ -12,7 +12,7 @@ let lab: Lab
 afterEach(() => lab.close())
 
 /** What is left of the lab on this machine. */
-async function leftovers(): Promise<string[]> {
+async function stale(): Promise<string[]> {
   const namespaces = (await run('ip', 'netns', 'list'))
     .split('\n')
     .filter((line) => line.startsWith(`${lab.name}-`))
@@ -22,7 +22,7 @@ async function leftovers(): Promise<string[]> {
 
 function nothingIsLeft(): Promise<string[]> {
   return eventually('nothing is left', async () => {
-    const left = await leftovers()
+    const left = await stale()
     return left.length === 0 ? { value: left } : { seen: left.join(', ') }
   })
 }
@@ -65,8 +65,8 @@ test('the children of a process end with it', async () => {
   lab = new Lab()
   lab.start(lab.addNamespace('one'), 'parent', 'sh', '-c', 'sleep 61 & echo $!; exec sleep 60')
   const child = await lab.eventually('the child runs', async () => {
-    const said = lab.processes[0]!.tail()
-    return said === '' ? { seen: 'nothing' } : { value: Number(said) }
+    const output = lab.processes[0]!.tail()
+    return output === '' ? { seen: 'nothing' } : { value: Number(output) }
   })
   expect(isRunning(child)).toBe(true)
   lab.close()
@@ -82,7 +82,7 @@ test('a kept lab outlives its process until it is removed', async () => {
   expect(removeLabs({ kept: true })).not.toContain(lab.name)
   lab.keep()
   expect(removeLabs({ kept: false })).not.toContain(lab.name)
-  expect(await leftovers()).toHaveLength(3)
+  expect(await stale()).toHaveLength(3)
   expect(removeLabs({ kept: true })).toContain(lab.name)
   await nothingIsLeft()
 })

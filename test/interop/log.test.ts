@@ -85,7 +85,7 @@ test('a reader of standard output that ends', async () => {
   const daemon = await loneDaemon({ stdout: pipe.writer })
   pipe.close()
   await complain(daemon, 1)
-  await eventually('it is told', async () => {
+  await eventually('it is reported', async () => {
     const [problem = ''] = await daemon.problems()
     return problem.includes('EPIPE') ? { value: true } : { seen: problem }
   })
@@ -99,7 +99,7 @@ test('a full disk ends nothing; when there is room, the log goes on without a to
   writeFileSync(ballast, Buffer.alloc(220 << 10))
   const daemon = await loneDaemon({ settings: { DEFAULT: { log_file: file, debug: 'true' } } })
   await complain(daemon, 200)
-  await eventually('it is told', async () => {
+  await eventually('it is reported', async () => {
     const [problem = ''] = await daemon.problems()
     return problem.includes(`cannot be written to ${file} since`) && problem.includes('ENOSPC')
       ? { value: true }
@@ -162,7 +162,7 @@ test.each(['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE', 'SIGALRM', 'SIGIO', 'SIGPW
     const daemon = await loneDaemon({ stdout: pipe.writer })
     daemon.signal(signal)
     let text = ''
-    await eventually('the signal is told', async () => {
+    await eventually('the signal is reported', async () => {
       text += pipe.read()
       return text.includes(signal) ? { value: true } : { seen: text.slice(-80) }
     })
@@ -176,7 +176,7 @@ test.each(['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE', 'SIGALRM', 'SIGIO', 'SIGPW
 test.each([
   ['an exception', 'throw new Error("a bug")'],
   ['a rejection', 'void Promise.reject(new Error("a bug"))'],
-])('%s that nobody expected is in the log with its stack, and the process ends', async (_, act) => {
+])('an unexpected %s is in the log with its stack, and the process ends', async (_, act) => {
   const directory = temporaryFiles({ 'bug.mjs': `process.on('SIGUSR2', () => { ${act} })` })
   const log = join(directory, 'chanter.log')
   const daemon = await loneDaemon({

@@ -6,7 +6,7 @@ import { AS, buildTwoNodes, startNode, startReflector, type TwoNodes } from '../
 import { Flow, LONGEST_OUTAGE_MS, lossText, outageMs } from '../support/flow.ts'
 import { monotonicMs } from '../support/flow-account.ts'
 import { attach, detach, forwards, session } from '../support/interop.ts'
-import { addPlace, type Place, resume } from '../support/mover.ts'
+import { addVmPort, resume, type VmPort } from '../support/mover.ts'
 
 const REFLECTOR = '10.77.0.1'
 const FLOOD = (node: number) => `00:00:00:00:00:00 10.77.0.1${node}`
@@ -16,7 +16,7 @@ let lab: Lab
 let network: TwoNodes
 let third: LabHost
 /** The nodes that the VM is on by turns, the first and the third. */
-let homes: (Place & { daemon: LabDaemon })[]
+let homes: (VmPort & { daemon: LabDaemon })[]
 let two: LabDaemon
 
 beforeAll(async () => {
@@ -30,7 +30,7 @@ beforeAll(async () => {
   const three = await startChanter(lab, third, { BGP })
   for (const daemon of [one, two, three]) await session(lab, daemon, REFLECTOR, true)
   const [{ vm }] = network.sites
-  const [here, there] = await addPlace(vm, third)
+  const [here, there] = await addVmPort(vm, third)
   homes = [
     { daemon: one, ...here },
     { daemon: three, ...there },

@@ -8,7 +8,7 @@ import { learntRoutes } from '../../src/lab/views.ts'
 import { formatMac, parseMac } from '../../src/values/mac.ts'
 import { startBagpipe } from '../support/bagpipe.ts'
 import { attach, detach, forwards, ping, remoteEntries, session } from '../support/interop.ts'
-import { addPlace, type Place, resume } from '../support/mover.ts'
+import { addVmPort, resume, type VmPort } from '../support/mover.ts'
 
 const REFLECTOR = '10.77.0.1'
 const MOVER = '02:00:00:00:01:05'
@@ -21,8 +21,8 @@ let lab: Lab
 let daemons: [LabDaemon, LabDaemon, LabDaemon, LabDaemon]
 let residents: Vm[]
 /** The VM that moves, on node 1 and on node 2. */
-let onBagpipe: Place
-let onChanter: Place
+let onBagpipe: VmPort
+let onChanter: VmPort
 
 const bagpipe = (host: LabHost) => startBagpipe(lab, host, REFLECTOR, AS, 'linux')
 const vmNamed = (node: LabHost, number: number) =>
@@ -34,7 +34,7 @@ beforeAll(async () => {
   const node = (number: number) => addNode(lab, reflector, `node${number}`, `10.77.0.1${number}`)
   const hosts = [await node(1), await node(2), await node(3), await node(4)] as const
   residents = await Promise.all(hosts.map((host, i) => vmNamed(host, i + 1)))
-  ;[onBagpipe, onChanter] = await addPlace(await vmNamed(hosts[0], 5), hosts[1])
+  ;[onBagpipe, onChanter] = await addVmPort(await vmNamed(hosts[0], 5), hosts[1])
   await startGobgp(lab, reflector, AS, hosts)
   const chanter = (host: LabHost) => startChanter(lab, host, { BGP: { peers: REFLECTOR, my_as: AS } })
   daemons = await Promise.all([bagpipe(hosts[0]), chanter(hosts[1]), bagpipe(hosts[2]), chanter(hosts[3])])
@@ -80,12 +80,12 @@ test('the same attach on each of them: every VM reaches every other', async () =
 })
 
 test('a VM goes from bagpipe-bgp to chanter', async () => {
-  const [old, chanter, other, observer] = daemons
+  const [old, chanter, other, watcher] = daemons
   await resume(lab, onBagpipe, onChanter)
   await attach(chanter, onChanter.vm)
   // the route of its new place says that it has moved: chanter follows it at once, while the old one is still there
   await sends(chanter, chanter.host)
-  await sends(observer, chanter.host)
+  await sends(watcher, chanter.host)
   await ping(lab, residents[3]!, onChanter.vm)
   // bagpipe-bgp compares salted hashes instead: until the old route has gone either place may be its choice, but only one
   await hears(other, 2)
@@ -93,7 +93,7 @@ test('a VM goes from bagpipe-bgp to chanter', async () => {
   expect([[`${MOVER} 10.77.0.11`], [`${MOVER} 10.77.0.12`]]).toContainEqual(chosen)
   // its detach fails in the Linux driver: to end it is the way to withdraw what it advertised
   await old.process.stop()
-  const rest = [chanter, observer, other]
+  const rest = [chanter, watcher, other]
   for (const daemon of rest) await sends(daemon, chanter.host, rest)
   daemons[0] = await bagpipe(old.host)
   await session(lab, daemons[0], REFLECTOR, true)
@@ -102,14 +102,14 @@ test('a VM goes from bagpipe-bgp to chanter', async () => {
 })
 
 test('and back: chanter stays with the route that has moved until it is withdrawn', async () => {
-  const [next, chanter, other, observer] = daemons
+  const [next, chanter, other, watcher] = daemons
   await resume(lab, onChanter, onBagpipe)
   await attach(next, onBagpipe.vm)
-  await hears(observer, 2)
+  await hears(watcher, 2)
   await hears(other, 2)
   // the route of bagpipe-bgp does not say that the VM has moved, so to us it is the older one
   await sends(chanter, chanter.host)
-  await sends(observer, chanter.host)
+  await sends(watcher, chanter.host)
   await detach(chanter, onChanter.vm)
   await connected(next)
 })

@@ -5,7 +5,7 @@ import { CHANTER, type LabDaemon } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { buildTwoNodes, startNode, startReflector, type TwoNodes } from '../../src/lab/two-nodes.ts'
-import { attach, forwards, ping, session } from '../support/interop.ts'
+import { attach, forwards, ping, session, TAP9_IN_VRF } from '../support/interop.ts'
 
 const REFLECTOR = '10.77.0.1'
 const VM2 = ['02:00:00:00:01:02 10.77.0.12', '00:00:00:00:00:00 10.77.0.12']
@@ -43,16 +43,7 @@ const hasMpls = existsSync('/proc/sys/net/mpls')
 test('an attach to an IP VPN is refused and changes nothing, and the answer names the module', async () => {
   await run('ip', '-n', one.host.namespace, 'link', 'add', 'tap9', 'type', 'veth', 'peer', 'far9')
   const before = [await links(), await instances(), await status()]
-  const answer = await request(one.api, '/attach_localport', {
-    vpn_instance_id: 'red',
-    vpn_type: 'ipvpn',
-    import_rt: ['64512:20'],
-    export_rt: ['64512:20'],
-    mac_address: '02:00:00:00:01:09',
-    ip_address: '10.0.0.9/24',
-    gateway_ip: '10.0.0.254',
-    local_port: { linuxif: 'tap9' },
-  })
+  const answer = await request(one.api, '/attach_localport', TAP9_IN_VRF)
   if (hasMpls) return expect(answer.status).toBe(200)
   expect(answer.status).toBe(400)
   expect(JSON.parse(answer.body).description).toMatch(/modprobe (vrf|mpls_router)/)

@@ -2,9 +2,16 @@ import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { fetchJson, request, type Server } from '../../src/client.ts'
+import { fetchJson, request } from '../../src/client.ts'
 import { UNPROTECTED } from '../../src/config/api-options.ts'
-import { CHANTER, formatIni, type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
+import {
+  answers,
+  CHANTER,
+  formatIni,
+  type LabDaemon,
+  startChanter,
+  startChanterReflector,
+} from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { addNode, addReflector, addVm, type LabHost, type Vm } from '../../src/lab/network.ts'
@@ -12,7 +19,7 @@ import { attach } from '../support/interop.ts'
 import { decodeState } from '../support/state.ts'
 
 const BGP = { my_as: 64512 }
-const NOBODY = 65_534
+const UNPRIVILEGED = 65_534
 
 let lab: Lab
 let host: LabHost
@@ -36,7 +43,7 @@ const anotherOne = (namespace: string, ...more: string[]) =>
   lab.exec(namespace, CHANTER, 'daemon', '--config-file', join(lab.directory, `${host.name}.conf`), ...more)
 
 /** What is said of the daemon that runs. */
-const told = (what: string) => {
+const reported = (what: string) => {
   const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z`
   return new RegExp(
     `chanter: ${what} is in use by pid ${daemon.process.pid} \\(.*main.js daemon --config-file .*\\), since ${time}: stop that first`,
@@ -44,46 +51,28 @@ const told = (what: string) => {
 }
 
 /** Waits for an API; resolves to its ping number. */
-const answers = (api: Server) =>
-  lab.eventually('the API answers', async () => {
-    const { status, body } = await request(api, '/ping')
-    return status === 200 ? { value: body } : { seen: `${status}` }
-  })
-
 test('a second daemon in the network namespace does not start, and names the one that runs', async () => {
-  await expect(anotherOne(host.namespace)).rejects.toThrow(told('this network namespace'))
+  await expect(anotherOne(host.namespace)).rejects.toThrow(reported('this network namespace'))
   expect(await fetchJson(daemon.api, '/looking-glass/vpns/instances')).toHaveLength(1)
 })
 
 test('nor does one in another namespace that would have the same state file', async () => {
   const elsewhere = lab.addNamespace('elsewhere')
-  await expect(anotherOne(elsewhere)).rejects.toThrow(told(`state file ${stateFile()}`))
+  await expect(anotherOne(elsewhere)).rejects.toThrow(reported(`state file ${stateFile()}`))
 })
 
 test('cleanup removes nothing under a daemon, with any options for state and port', async () => {
   const before = await links()
   for (const file of [stateFile(), '/nonexistent/state']) {
     const cleanup = lab.exec(host.namespace, CHANTER, 'cleanup', '--force', '--state-file', file)
-    await expect(cleanup).rejects.toThrow(told('this network namespace'))
+    await expect(cleanup).rejects.toThrow(reported('this network namespace'))
   }
   expect(await links()).toBe(before)
   expect(existsSync(stateFile())).toBe(true)
 })
 
 test('a reflector, which programs nothing, runs beside it', async () => {
-  const api = { host: host.address, port: 8083 }
-  const words = ['--client', '0.0.0.0/0', '--listen', host.address, '--port', '1790']
-  const reflector = lab.start(
-    host.namespace,
-    'reflector',
-    CHANTER,
-    'reflector',
-    ...words,
-    '--api',
-    `${api.host}:${api.port}`,
-    '--api-unprotected',
-  )
-  await answers(api)
+  const reflector = await startChanterReflector(lab, host, 64512, ['--port', '1790'], 8083)
   await reflector.stop()
 })
 
@@ -109,7 +98,7 @@ test('one that is started while the former ends waits for it, and goes on from i
   expect(await former.stop('SIGTERM')).toBe(0)
   daemon = { ...daemon, process: successor }
   // agents that were down send nothing until the number changes
-  expect(await answers(daemon.api)).not.toBe(ping.body)
+  expect(await answers(lab, daemon.api, 'the API answers')).not.toBe(ping.body)
   expect(await fetchJson(daemon.api, '/looking-glass/vpns/instances')).toHaveLength(1)
 })
 
@@ -135,13 +124,13 @@ test('without root, and with nothing but the directory of its state to write to,
       DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux' },
     }),
   )
-  chownSync(directory, NOBODY, NOBODY)
+  chownSync(directory, UNPRIVILEGED, UNPRIVILEGED)
   const caps = '+net_admin,+net_bind_service,+bpf'
   const confined = `mount --bind ${directory} ${directory} && mount -o remount,ro,bind / &&
-    exec setpriv --reuid ${NOBODY} --regid ${NOBODY} --clear-groups --inh-caps ${caps} --ambient-caps ${caps} "$@"`
+    exec setpriv --reuid ${UNPRIVILEGED} --regid ${UNPRIVILEGED} --clear-groups --inh-caps ${caps} --ambient-caps ${caps} "$@"`
   const command = ['sh', '-c', confined, 'sh', CHANTER, 'daemon', '--config-file', config]
   const one = lab.start(host.namespace, 'unprivileged', ...command)
-  await answers(daemon.api)
+  await answers(lab, daemon.api, 'the API answers')
   await attach(daemon, vm)
   expect(one.tail(1000)).not.toContain('cannot be locked')
   await expect(lab.exec(host.namespace, ...command)).rejects.toThrow(

@@ -1,9 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { MessageType } from '../../src/bgp/constants.ts'
 import {
   EVPN,
   FLOWSPEC_VPNV4,
@@ -14,59 +12,23 @@ import {
   VPNV4,
   VPNV6,
 } from '../../src/bgp/family.ts'
-import { AddPathMode, type Capabilities, noCapabilities } from '../../src/bgp/message/capability.ts'
-import { KEEPALIVE } from '../../src/bgp/message/index.ts'
-import { encodeOpen } from '../../src/bgp/message/open.ts'
-import { Framer } from '../../src/bgp/wire/framer.ts'
+import { AddPathMode, type Capabilities } from '../../src/bgp/message/capability.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { made } from '../support/exabgp.ts'
 import { loadVectors, type Vector } from '../support/vectors.ts'
+import { OURS, Session, THEIRS } from './origin-session.ts'
 
 /** Where the octets of a vector come from: a program, its setup, and its input. */
 interface Origin {
   readonly vector: Vector
-  readonly told: readonly string[]
+  readonly reported: readonly string[]
 }
-
-const OURS = '10.0.0.2'
-const THEIRS = '10.0.0.1'
 
 /** The vectors whose origin begins so, with the input of the program; those made once only are not checked. */
 function from(maker: string): Origin[] {
   return loadVectors()
     .filter(({ origin }) => origin.startsWith(`${maker}: `))
-    .map((vector) => ({ vector, told: vector.origin.slice(maker.length + 2).split('; ') }))
-}
-
-/** One session with a program, by hand; keeps what it says. */
-class Session {
-  readonly heard: string[] = []
-  private readonly framer = new Framer()
-  private readonly socket: Socket
-  private readonly openOf: () => Buffer
-
-  constructor(as: number, identifier: number, capabilities: Partial<Capabilities>) {
-    const open = { version: 4, as, holdTimeSeconds: 90, identifier }
-    this.openOf = () => encodeOpen({ ...open, capabilities: { ...noCapabilities(), ...capabilities } })
-    this.framer.extended = true
-    this.socket = connect({ host: THEIRS, port: 179, localAddress: OURS })
-    this.socket.on('error', () => {})
-    this.socket.on('data', (chunk) => this.read(chunk))
-  }
-
-  close(): void {
-    this.socket.destroy()
-  }
-
-  private read(chunk: Buffer): void {
-    this.framer.push(chunk)
-    for (let frame = this.framer.next(); frame !== null; frame = this.framer.next()) {
-      this.heard.push(frame.bytes.toString('hex'))
-      if (frame.type === MessageType.Open) this.socket.write(this.openOf())
-      if (frame.type === MessageType.Open || frame.type === MessageType.Keepalive)
-        this.socket.write(KEEPALIVE)
-    }
-  }
+    .map((vector) => ({ vector, reported: vector.origin.slice(maker.length + 2).split('; ') }))
 }
 
 const FAMILIES = [IPV4_UNICAST, IPV6_UNICAST, VPNV4, VPNV6, EVPN, FLOWSPEC_VPNV4, FLOWSPEC_VPNV6]
@@ -107,15 +69,15 @@ function leave(): void {
 /** Waits until the session receives more. */
 async function hears(before: number, what: string): Promise<void> {
   await lab.eventually(`${what} is answered with a message`, async () => {
-    const heard = session!.heard.length
-    return heard > before ? { value: heard } : { seen: `${heard} messages` }
+    const received = session!.received.length
+    return received > before ? { value: received } : { seen: `${received} messages` }
   })
 }
 
 /** The session says something besides OPEN and KEEPALIVE as its last word before it stands. */
 async function stands(): Promise<void> {
   await lab.eventually('the session stands', async () => {
-    const kinds = session!.heard.map((hex) => hex.slice(36, 38))
+    const kinds = session!.received.map((hex) => hex.slice(36, 38))
     return kinds.includes('04') ? { value: kinds } : { seen: kinds.join() }
   })
 }
@@ -124,11 +86,11 @@ async function stands(): Promise<void> {
 async function tell(origins: readonly Origin[], run: (step: string) => Promise<unknown>): Promise<void> {
   const done = new Set(['OPEN', 'KEEPALIVE'])
   const endsLast = [...origins].sort((a, b) => Number(ends(a)) - Number(ends(b)))
-  for (const { told } of endsLast) {
-    for (const step of told) {
+  for (const { reported } of endsLast) {
+    for (const step of reported) {
       if (done.has(step)) continue
       done.add(step)
-      const before = session!.heard.length
+      const before = session!.received.length
       await run(step)
       await hears(before, step)
     }
@@ -138,11 +100,11 @@ async function tell(origins: readonly Origin[], run: (step: string) => Promise<u
 const ends = ({ vector }: Origin): boolean => vector.kind === 'notification'
 
 /** Whole messages are compared as received, parts of messages as a part of one. */
-function expectHeard({ vector }: Origin, heard: readonly string[]): void {
+function expectReceived({ vector }: Origin, received: readonly string[]): void {
   const isPart = ['capability', 'attribute', 'nlri'].includes(vector.kind)
   const pieces = vector.kind === 'capability' ? capabilities(vector.bytes) : [vector.hex]
   for (const piece of pieces)
-    expect(heard.some((hex) => (isPart ? hex.includes(piece) : hex === piece))).toBe(true)
+    expect(received.some((hex) => (isPart ? hex.includes(piece) : hex === piece))).toBe(true)
 }
 
 function capabilities(bytes: Buffer): string[] {
@@ -175,7 +137,7 @@ describe.each([
 
   test.each(origins.map((origin) => [`${origin.vector.kind}/${origin.vector.name}`, origin] as const))(
     'makes %s',
-    (_, origin) => expectHeard(origin, session!.heard),
+    (_, origin) => expectReceived(origin, session!.received),
   )
 })
 
@@ -215,7 +177,7 @@ describe.each([
   ['FRR 8.4.4', {}],
   ['FRR 8.4.4, add-path', { addPath: PATHS }],
 ])('%s', (maker, capabilities) => {
-  const origins = from(maker).map(({ vector, told }) => ({ vector, told: commands(told) }))
+  const origins = from(maker).map(({ vector, reported }) => ({ vector, reported: commands(reported) }))
   let directory: string
 
   beforeAll(async () => {
@@ -245,7 +207,7 @@ describe.each([
 
   test.each(origins.map((origin) => [`${origin.vector.kind}/${origin.vector.name}`, origin] as const))(
     'makes %s',
-    (_, origin) => expectHeard(origin, session!.heard),
+    (_, origin) => expectReceived(origin, session!.received),
   )
 })
 
@@ -293,12 +255,12 @@ describe.each([
     await lab.eventually('BIRD answers', async () => {
       session?.close()
       session = new Session(65001, 0x0a000002, capabilities)
-      for (let i = 0; i < ANSWER_POLLS && session.heard.length === 0; i++)
+      for (let i = 0; i < ANSWER_POLLS && session.received.length === 0; i++)
         await new Promise((resolve) => setTimeout(resolve, ANSWER_POLL_MS))
-      return session.heard.length > 0 ? { value: session } : { seen: 'nothing' }
+      return session.received.length > 0 ? { value: session } : { seen: 'nothing' }
     })
     await lab.eventually('BIRD has said everything', async () => {
-      const ended = session!.heard.filter((hex) => /ff(001702|001d02)/.test(hex)).length
+      const ended = session!.received.filter((hex) => /ff(001702|001d02)/.test(hex)).length
       return ended === families.length ? { value: ended } : { seen: `${ended} End-of-RIB` }
     })
   })
@@ -306,7 +268,7 @@ describe.each([
 
   test.each(origins.map((origin) => [`${origin.vector.kind}/${origin.vector.name}`, origin] as const))(
     'makes %s',
-    (_, origin) => expectHeard(origin, session!.heard),
+    (_, origin) => expectReceived(origin, session!.received),
   )
 })
 
@@ -344,7 +306,7 @@ protocol bgp peer {
 
 describe('exabgp 4.2.21', () => {
   const origins = from('exabgp 4.2.21')
-  const octets = made(origins.map(({ told }) => told.join('; ')))
+  const octets = made(origins.map(({ reported }) => reported.join('; ')))
 
   test.each(origins.map(({ vector }, i) => [`${vector.kind}/${vector.name}`, vector, octets[i]] as const))(
     'makes %s',

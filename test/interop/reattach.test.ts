@@ -93,16 +93,16 @@ test('repeated attaches of an agent after a restart change nothing', { timeout: 
   const [updates, { size, mtimeMs }] = [await updatesSent(daemon, REFLECTOR), statSync(state)]
   const again = await attachAll()
   const at = (all: readonly number[], quantile: number) => all[Math.floor(quantile * (all.length - 1))]!
-  const told = (all: readonly number[]) =>
+  const reported = (all: readonly number[]) =>
     `p50 ${at(all, 0.5).toFixed(1)} ms, p99 ${at(all, 0.99).toFixed(1)} ms`
-  console.log(`${ENDPOINTS} attaches: first ${told(first)}; again after a restart ${told(again)}`)
+  console.log(`${ENDPOINTS} attaches: first ${reported(first)}; again after a restart ${reported(again)}`)
   expect(statSync(state)).toMatchObject({ size, mtimeMs })
   // what the monitors are certain to tell, so that their silence means something
   await run('ip', '-n', host.namespace, 'link', 'add', 'witness', 'type', 'bridge')
   for (const monitor of monitors) {
-    await lab.eventually('the monitor tells of the witness', async () => {
-      const said = monitor.tail(100_000)
-      return said.includes('witness') ? { value: said } : { seen: said }
+    await lab.eventually('the monitor shows the witness', async () => {
+      const output = monitor.tail(100_000)
+      return output.includes('witness') ? { value: output } : { seen: output }
     })
     expect(monitor.tail(100_000).split('witness')[0]?.split('\n')).toHaveLength(1)
   }

@@ -8,14 +8,11 @@ import { type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { runSync } from '../../src/lab/command.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { AS, buildTwoNodes, startNode, startReflector, type TwoNodes } from '../../src/lab/two-nodes.ts'
-import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
-import { restServer } from '../../src/rest/server.ts'
-import { noEvents } from '../support/events.ts'
 import { temporaryFiles } from '../support/files.ts'
 import { attach, attachmentOf, detach, session } from '../support/interop.ts'
 import { loneDaemon } from '../support/lone-daemon.ts'
 import { type Replayed, readRecording, replay } from '../support/replay.ts'
-import { silent } from '../support/speakers.ts'
+import { testServer } from '../support/test-server.ts'
 
 const REFLECTOR = '10.77.0.1'
 
@@ -49,26 +46,7 @@ async function desired({ api }: LabDaemon): Promise<string[]> {
 }
 
 function glass({ speaker, clock }: Replayed) {
-  const app = restServer({
-    vpns: null,
-    reload: null,
-    ping: '1',
-    log: silent,
-    events: noEvents,
-    counters: new EventCounters(),
-    views: {
-      speaker,
-      services: null,
-      config: {},
-      version: '',
-      startTime: 0,
-      now: () => clock.epoch(),
-      recentLog: () => [],
-      uptimeMs: () => 0,
-      logHealth: () => ({ path: null, dropped: 0, failure: null }),
-      configProblems: () => [],
-    },
-  })
+  const app = testServer({ speaker, clock })
   return async (url: string): Promise<unknown> =>
     (await app.inject({ url, headers: { host: 'localhost' } })).json()
 }

@@ -223,12 +223,12 @@ describe('certificates and token of the API', () => {
   })
 })
 
-test('a typo changes nothing, by command and by signal, and is told', async () => {
+test('a typo changes nothing, by command and by signal, and is reported', async () => {
   const began = await establishedAt(A)
   write({ peers: B.address, hold_time: 'ninety' })
   await expect(reload()).rejects.toThrow(/\[BGP\] hold_time = "ninety": expected/)
   daemon.process.signal('SIGHUP')
-  await lab.eventually('the log tells of both', async () => {
+  await lab.eventually('the log has both', async () => {
     const refusals = logged().match(/configuration cannot be used; nothing is changed/g) ?? []
     return refusals.length === 2 ? { value: true } : { seen: `${refusals.length}` }
   })

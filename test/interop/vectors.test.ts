@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { disagreements } from '../support/exabgp.ts'
-import { disagreement, dissect, expectedFacts } from '../support/tshark.ts'
+import { disagreement, dissect } from '../support/tshark.ts'
+import { expectedFacts } from '../support/tshark-facts.ts'
 import { loadVectors, messageOf, rewrite, UPDATING } from '../support/vectors.ts'
 
 const vectors = loadVectors()

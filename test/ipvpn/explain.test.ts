@@ -10,7 +10,7 @@ import { mplsField } from '../../src/bgp/values/label.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { explanationText } from '../../src/cli/explain-text.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
-import { TestNode } from '../support/node.ts'
+import { IN_VRF, TestNode } from '../support/node.ts'
 import { ip, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
@@ -31,21 +31,19 @@ beforeEach(async () => {
   for (const name of ['gp1', 'mpls0']) node.driver.kernel.addLink(name, { up: true })
   app = node.api()
   await node.attach({
-    type: 'ipvpn',
+    ...IN_VRF,
     instanceId: 'ipA',
     port: 'gp1',
-    ip: parseInterfaceAddress('192.168.20.1/24')!,
-    gatewayIp: ip('192.168.20.254'),
   })
-  say('10.77.0.11', '10.9.0.0/16', { localPref: 200 })
-  say('10.77.0.12', '10.9.0.0/16')
-  say('10.77.0.14', '10.9.0.0/16', {}, TunnelType.Vxlan)
-  say('10.77.0.15', '10.9.1.0/24')
-  say('10.77.0.16', '10.9.0.0/16', {}, TunnelType.Mpls, '64512:99')
+  advertise('10.77.0.11', '10.9.0.0/16', { localPref: 200 })
+  advertise('10.77.0.12', '10.9.0.0/16')
+  advertise('10.77.0.14', '10.9.0.0/16', {}, TunnelType.Vxlan)
+  advertise('10.77.0.15', '10.9.1.0/24')
+  advertise('10.77.0.16', '10.9.0.0/16', {}, TunnelType.Mpls, '64512:99')
   clock.advance(5000)
 })
 
-function say(
+function advertise(
   nextHop: string,
   prefix: string,
   changes: Partial<Attributes> = {},
@@ -67,7 +65,7 @@ async function explain(address: string, instance?: string) {
   return (await clock.while(app.inject(`/explain?${query}`))).json()
 }
 
-const fates = async (address: string, instance?: string): Promise<unknown> =>
+const outcomes = async (address: string, instance?: string): Promise<unknown> =>
   (await explain(address, instance)).instances[0].routes.map(
     ({ state, next_hop, reason }: Record<string, string>) => [state, next_hop, reason],
   )
@@ -90,7 +88,7 @@ describe('a VRF is explained', () => {
         entries: [{ kind: 'route', prefix: '10.9.0.0', prefixLength: 16, state: 'programmed' }],
       },
     ])
-    expect(await fates('10.9.0.0/16', 'ipA')).toEqual([
+    expect(await outcomes('10.9.0.0/16', 'ipA')).toEqual([
       ['used', '10.77.0.11', null],
       BEATEN,
       UNUSABLE,
@@ -109,26 +107,26 @@ describe('a VRF is explained', () => {
   })
 
   test('for a prefix whose provider edge cannot be one', async () => {
-    say('10.77.0.13', '10.8.0.0/16')
-    say('10.77.0.255', '10.8.0.0/16')
+    advertise('10.77.0.13', '10.8.0.0/16')
+    advertise('10.77.0.255', '10.8.0.0/16')
     node.driver.kernel.setAddresses([parseInterfaceAddress('10.77.0.13/24')!])
     clock.advance(1000)
-    expect(await fates('10.8.0.0/16', 'ipA')).toEqual([
+    expect(await outcomes('10.8.0.0/16', 'ipA')).toEqual([
       ['unusable', '10.77.0.13', 'next hop is an address of this node'],
       ['unusable', '10.77.0.255', 'next hop is the broadcast address of 10.77.0.0/24'],
     ])
   })
 
   test('for an address: the longest prefix wins', async () => {
-    const [, ...rest] = (await fates('10.9.1.7')) as unknown[][]
-    expect(await fates('10.9.1.7')).toMatchObject([['used', '10.77.0.15', null], ...rest])
+    const [, ...rest] = (await outcomes('10.9.1.7')) as unknown[][]
+    expect(await outcomes('10.9.1.7')).toMatchObject([['used', '10.77.0.15', null], ...rest])
     expect(rest).toEqual(
       expect.arrayContaining([['beaten', '10.77.0.11', '10.9.1.0/24 is a longer prefix'], BEATEN, UNUSABLE]),
     )
     expect((await explain('10.9.1.7')).instances[0].entries).toMatchObject([
       { kind: 'route', prefix: '10.9.1.0', prefixLength: 24 },
     ])
-    expect(await fates('10.9.2.7')).toMatchObject([['used', '10.77.0.11', null], {}, {}, {}])
+    expect(await outcomes('10.9.2.7')).toMatchObject([['used', '10.77.0.11', null], {}, {}, {}])
   })
 
   test('for an address of its own endpoint, with the label that leads to it', async () => {
@@ -162,12 +160,12 @@ describe('a VRF is explained', () => {
 })
 
 test('a stale route shares no traffic with one that is not, whatever its LOCAL_PREF (RFC 9494 §4.3)', async () => {
-  say('10.77.0.11', '10.9.2.0/24', { communities: [WellKnownCommunity.LongLivedStale], localPref: 200 })
+  advertise('10.77.0.11', '10.9.2.0/24', { communities: [WellKnownCommunity.LongLivedStale], localPref: 200 })
   clock.advance(5000)
-  expect(await fates('10.9.2.0/24', 'ipA')).toEqual([['used', '10.77.0.11', null]])
-  say('10.77.0.12', '10.9.2.0/24')
+  expect(await outcomes('10.9.2.0/24', 'ipA')).toEqual([['used', '10.77.0.11', null]])
+  advertise('10.77.0.12', '10.9.2.0/24')
   clock.advance(5000)
-  expect(await fates('10.9.2.0/24', 'ipA')).toEqual([
+  expect(await outcomes('10.9.2.0/24', 'ipA')).toEqual([
     ['used', '10.77.0.12', null],
     ['beaten', '10.77.0.11', '10.77.0.12 is better: not stale'],
   ])

@@ -35,30 +35,30 @@ function route(n: number, changes: Partial<Attributes> = {}): VpnRoute {
   return added
 }
 
-const hops = (ways: readonly VpnRoute[]) => ways.map(({ set }) => formatIp(set.nextHop!))
+const hops = (paths: readonly VpnRoute[]) => paths.map(({ set }) => formatIp(set.nextHop!))
 
 describe('the paths to a prefix', () => {
   test('share at one LOCAL_PREF, which is 100 where a route has none', () => {
     const routes = [route(1), route(2, { localPref: 100 }), route(4, { localPref: 99 })]
     expect(hops(choosePaths(routes))).toEqual(['10.77.0.1', '10.77.0.2'])
     const best = route(3, { localPref: 101 })
-    const ways = choosePaths([...routes, best])
-    expect(hops(ways)).toEqual(['10.77.0.3'])
-    expect(whyNotChosen(routes[0]!, ways)).toBe('10.77.0.3 is better: higher LOCAL_PREF (101 over 100)')
+    const paths = choosePaths([...routes, best])
+    expect(hops(paths)).toEqual(['10.77.0.3'])
+    expect(whyNotChosen(routes[0]!, paths)).toBe('10.77.0.3 is better: higher LOCAL_PREF (101 over 100)')
   })
 
   test('are in the order of their hash, 0 if it is missing, then of their next hop', () => {
     const ordered = (n: number, order: number) =>
       route(n, { extendedCommunities: [rt('64512:10'), hashSortOrder(order)] })
-    const ways = choosePaths([ordered(1, 2), ordered(2, 1), route(4), ordered(3, 0), ordered(5, 1)])
-    expect(hops(ways)).toEqual(['10.77.0.3', '10.77.0.4', '10.77.0.2', '10.77.0.5', '10.77.0.1'])
+    const paths = choosePaths([ordered(1, 2), ordered(2, 1), route(4), ordered(3, 0), ordered(5, 1)])
+    expect(hops(paths)).toEqual(['10.77.0.3', '10.77.0.4', '10.77.0.2', '10.77.0.5', '10.77.0.1'])
   })
 
   test('are at most 128', () => {
     const routes = Array.from({ length: 129 }, (_, n) => route(n + 1))
-    const ways = choosePaths(routes)
-    expect(hops(ways)).toEqual(hops(routes).slice(0, 128))
-    expect(whyNotChosen(routes[128]!, ways)).toBe('there are already 128 paths')
+    const paths = choosePaths(routes)
+    expect(hops(paths)).toEqual(hops(routes).slice(0, 128))
+    expect(whyNotChosen(routes[128]!, paths)).toBe('there are already 128 paths')
     expect(whyNotChosen(routes[0]!, [])).toBe('a local endpoint wins')
   })
 })

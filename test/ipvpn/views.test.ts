@@ -6,8 +6,7 @@ import { localSource } from '../../src/bgp/rib/route.ts'
 import { encapsulation } from '../../src/bgp/values/extended-community.ts'
 import { mplsField } from '../../src/bgp/values/label.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
-import { parseInterfaceAddress } from '../../src/values/address.ts'
-import { TestNode } from '../support/node.ts'
+import { IN_VRF, TestNode } from '../support/node.ts'
 import { ip, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
@@ -24,11 +23,9 @@ beforeEach(async () => {
   for (const name of ['gp1', 'mpls0']) node.driver.kernel.addLink(name, { up: true })
   app = node.api()
   await node.attach({
-    type: 'ipvpn',
+    ...IN_VRF,
     instanceId: 'ipA',
     port: 'gp1',
-    ip: parseInterfaceAddress('192.168.20.1/24')!,
-    gatewayIp: ip('192.168.20.254'),
     instanceDescription: 'the ip A net',
     description: 'ip port one',
   })

@@ -13,7 +13,7 @@ export function words(entry: Entry): string {
     case 'vrf':
       return `${entry.device} with table ${entry.table} for ${entry.alias}`
     case 'tunnel':
-      return `${entry.device} in ${entry.encapsulation} from ${formatIp(entry.local)} to ${entry.remote === null ? 'nobody' : formatIp(entry.remote)}`
+      return `${entry.device} in ${entry.encapsulation} from ${formatIp(entry.local)} to ${entry.remote === null ? 'any' : formatIp(entry.remote)}`
     case 'veth':
       return `${entry.device} to ${entry.peer}`
     case 'port':

@@ -1,9 +1,8 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
+import { expect, test } from 'vitest'
 import { ownedObjects } from '../../src/dataplane/linux/ownership.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import * as e from '../dataplane/entries.ts'
-import type { Lab } from '../dataplane/lab.ts'
+import { labFixture } from '../dataplane/fixture.ts'
 import { iproute } from './iproute.ts'
 import { linuxLab } from './linux-lab.ts'
 import { enterOwnNamespace, run } from './namespace.ts'
@@ -11,35 +10,22 @@ import { enterOwnNamespace, run } from './namespace.ts'
 enterOwnNamespace()
 
 const COUNT = 60
-let lab: Lab
-let dataplane: Reconciler
-
-beforeEach(() => {
-  lab = linuxLab()
-  dataplane = lab.restart()
-})
-
-afterEach(() => lab.close())
+const t = labFixture(linuxLab, () => {})
 
 /** VXLAN devices that are in no bridge. */
 const vxlans = (count: number) => Array.from({ length: count }, (_, i) => e.networkOf(1000 + i)[1])
 const names = () => iproute.links().map(({ ifname }) => ifname)
 
-async function want(...entries: readonly Entry[]): Promise<void> {
-  for (const entry of entries) dataplane.want(entry)
-  expect(await dataplane.settled(entries)).toEqual([])
-}
-
 /** Milliseconds until they are gone. */
 async function deletion(entries: readonly Entry[]): Promise<number> {
   const from = performance.now()
-  for (const entry of entries) dataplane.unwant(entry)
-  await dataplane.gone(entries)
+  for (const entry of entries) t.dataplane.unwant(entry)
+  await t.dataplane.gone(entries)
   return performance.now() - from
 }
 
 test('many links are deleted about as fast as a few', async () => {
-  await want(...vxlans(COUNT))
+  await t.wantInPlace(...vxlans(COUNT))
   const few = await deletion(vxlans(COUNT).slice(0, 1))
   const many = await deletion(vxlans(COUNT).slice(1))
   console.log(`1 VXLAN device is deleted in ${few.toFixed()} ms, ${COUNT - 1} in ${many.toFixed()} ms`)
@@ -48,36 +34,36 @@ test('many links are deleted about as fast as a few', async () => {
 })
 
 test('a cleanup deletes many links about as fast as a few', async () => {
-  await want(...vxlans(COUNT))
+  await t.wantInPlace(...vxlans(COUNT))
   const few = await deletion(vxlans(COUNT).slice(0, 1))
-  dataplane.stop()
+  t.dataplane.stop()
   const from = performance.now()
-  for (const { remove } of [...ownedObjects(lab.driver, { bridges: [], vxlans: [], localMacs: [] })])
+  for (const { remove } of [...ownedObjects(t.lab.driver, { bridges: [], vxlans: [], localMacs: [] })])
     expect(remove()).toBe(null)
   expect(performance.now() - from).toBeLessThan((few * COUNT) / 4)
   expect(names()).toEqual(['lo'])
 })
 
 test('external links in groups stay, and so do links that an earlier process was about to delete and that are wanted again', async () => {
-  await want(...vxlans(COUNT))
+  await t.wantInPlace(...vxlans(COUNT))
   for (const [i, group] of [0, 1, 7, 2 ** 28, 2 ** 28 + 1, 2 ** 31 - 1].entries()) {
     run(`ip tuntap add theirs${i} mode tap`)
     run(`ip link set theirs${i} group ${group}`)
   }
   const [first, ...rest] = vxlans(COUNT)
   for (const { device } of vxlans(3)) run(`ip link set ${device} group ${2 ** 28}`)
-  dataplane = lab.restart()
-  await want(...vxlans(COUNT))
+  t.restart()
+  await t.wantInPlace(...vxlans(COUNT))
   await deletion(rest)
   expect(names()).toEqual(['lo', first?.device, ...Array.from({ length: 6 }, (_, i) => `theirs${i}`)])
-  expect(lab.holds(first!)).toBe(true)
+  expect(t.lab.holds(first!)).toBe(true)
 })
 
 test('a link that is gone already, or external by now, does not block the others', async () => {
   const three = vxlans(3)
-  await want(...three)
-  dataplane = lab.restart({ deaf: true })
-  await want(...three)
+  await t.wantInPlace(...three)
+  t.restart({ deaf: true })
+  await t.wantInPlace(...three)
   run(`ip link del ${three[0]!.device}`)
   run(`ip link del ${three[1]!.device}`)
   run(`ip link add ${three[1]!.device} type bridge`)

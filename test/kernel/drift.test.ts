@@ -7,9 +7,9 @@ import { showVerification } from '../../src/rest/status-entries.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import * as e from '../dataplane/entries.ts'
 import type { Lab } from '../dataplane/lab.ts'
-import { NO_FAULTS } from '../support/node.ts'
+import { NO_FAULTS } from '../support/test-server.ts'
 import { kernelState } from './kernel-node.ts'
-import { linuxLab } from './linux-lab.ts'
+import { linuxLab, programmedLab } from './linux-lab.ts'
 import { enterOwnNamespace, run } from './namespace.ts'
 
 enterOwnNamespace()
@@ -27,11 +27,7 @@ let lab: Lab
 let dataplane: Reconciler
 
 async function begin(options: Parameters<Lab['restart']>[0]): Promise<void> {
-  lab = linuxLab()
-  dataplane = lab.restart(options)
-  lab.addInterface('tap1')
-  for (const entry of everything) dataplane.want(entry)
-  expect(await dataplane.settled(everything)).toEqual([])
+  ;[lab, dataplane] = await programmedLab(everything, options)
   dataplane.complete()
 }
 
@@ -199,8 +195,8 @@ test('a flood list that another program began gets its mark when nothing but our
 })
 
 test.each([
-  ['heard of', false],
-  ['not heard of', true],
+  ['notified', false],
+  ['not notified', true],
 ])('links of ours that were renamed go with their network: %s', async (_what, deaf) => {
   await begin({ deaf })
   run('ip link set br0 name stray')

@@ -184,7 +184,7 @@ export function overwriteIp(entry: Entry, marked: boolean, ip: (command: string)
     case 'mpls':
       return ip(`-f mpls route replace ${entry.label} ${protocol} ${hopText(entry.hops[0])}`)
     default:
-      throw new Error(`nobody overwrites a ${entry.kind}`)
+      throw new Error(`no test overwrites a ${entry.kind}`)
   }
 }
 

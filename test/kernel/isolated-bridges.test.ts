@@ -1,5 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { setXdp } from '../../src/dataplane/linux/encode.ts'
 import { dropFrames } from '../../src/dataplane/linux/programs.ts'
 import { Requests } from '../../src/dataplane/linux/requests.ts'
@@ -7,30 +6,17 @@ import type { Entry } from '../../src/dataplane/model.ts'
 import { loadProgram, type Program } from '../../src/linux/bpf/program.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import * as e from '../dataplane/entries.ts'
-import type { Lab } from '../dataplane/lab.ts'
+import { labFixture } from '../dataplane/fixture.ts'
 import { iproute } from './iproute.ts'
 import { linuxLab } from './linux-lab.ts'
 import { enterOwnNamespace, run } from './namespace.ts'
 
 enterOwnNamespace()
 
-let lab: Lab
-let dataplane: Reconciler
-
-beforeEach(() => {
-  lab = linuxLab()
-  dataplane = lab.restart()
+const t = labFixture(linuxLab, () => {
   run('ip link add tap1 type veth peer name vm1')
   run('ip link set vm1 up')
 })
-
-afterEach(() => lab.close())
-
-async function want(...entries: Entry[]) {
-  for (const entry of entries) dataplane.want(entry)
-  const open = await dataplane.settled(entries)
-  expect(open.map(({ entry, status }) => [entry, status.reason])).toEqual([])
-}
 
 const own: Entry[] = [...e.network, e.local(1), e.remote(2)]
 const external: Entry[] = [
@@ -46,13 +32,13 @@ function portOf(name: string): Record<string, unknown> {
   return iproute.link(name)?.linkinfo?.info_slave_data ?? {}
 }
 
-const xdpOf = (name: string): number | null => lab.driver.link(name)?.xdpProgram ?? null
+const xdpOf = (name: string): number | null => t.lab.driver.link(name)?.xdpProgram ?? null
 
 describe('a bridge that chanter made', () => {
-  beforeEach(() => want(...own))
+  beforeEach(() => t.wantInPlace(...own))
 
   test('is isolated by XDP, makes no addresses, takes no router advertisements, and prunes no groups', () => {
-    expect(dataplane.isolationOf('br0')).toEqual({ by: 'xdp', reason: null })
+    expect(t.dataplane.isolationOf('br0')).toEqual({ by: 'xdp', reason: null })
     for (const name of ['br0', 'vx0']) {
       expect(run(`ip -6 addr show dev ${name}`)).toBe('')
       expect(run(`ip -d link show dev ${name}`)).toContain('addrgenmode none')
@@ -73,35 +59,35 @@ describe('a bridge that chanter made', () => {
     ['its name', 'ip link set vx0 name other0'],
     ['its name, as a bridge', 'ip link set br0 name other0'],
   ])('is repaired: %s', async (_what, command) => {
-    const indexes = ['br0', 'vx0'].map((name) => lab.indexOf(name))
+    const indexes = ['br0', 'vx0'].map((name) => t.lab.indexOf(name))
     run(command)
-    await lab.until(() => own.every((entry) => lab.holds(entry)))
-    await lab.until(() => {
-      const links = ['br0', 'vx0'].map((name) => lab.driver.link(name))
+    await t.lab.until(() => own.every((entry) => t.lab.holds(entry)))
+    await t.lab.until(() => {
+      const links = ['br0', 'vx0'].map((name) => t.lab.driver.link(name))
       return links.every((link) => link?.tuned === true) && xdpOf('br0') !== null
     })
-    expect(['br0', 'vx0'].map((name) => lab.indexOf(name))).toEqual(indexes)
+    expect(['br0', 'vx0'].map((name) => t.lab.indexOf(name))).toEqual(indexes)
   })
 
   test('takes no router advertisements again once the kernel was compared, which does not notify of it', async () => {
     run('sysctl -qw net.ipv6.conf.vx0.accept_ra=1')
-    await dataplane.verifier.verify()
-    await lab.until(() => run('sysctl -n net.ipv6.conf.vx0.accept_ra').trim() === '0')
+    await t.dataplane.verifier.verify()
+    await t.lab.until(() => run('sysctl -n net.ipv6.conf.vx0.accept_ra').trim() === '0')
   })
 
   test('found again by a daemon that knows nothing of it, under another name', async () => {
-    const index = lab.indexOf('vx0')
+    const index = t.lab.indexOf('vx0')
     run('ip link set vx0 name other0')
-    dataplane = lab.restart()
-    await want(...own)
-    expect(lab.indexOf('vx0')).toBe(index)
+    t.restart()
+    await t.wantInPlace(...own)
+    expect(t.lab.indexOf('vx0')).toBe(index)
   })
 
   test('leaves its port down, and nothing of a port is left in it when it is back', async () => {
-    for (const entry of own) dataplane.unwant(entry)
-    await dataplane.gone(own)
+    for (const entry of own) t.dataplane.unwant(entry)
+    await t.dataplane.gone(own)
     expect(iproute.link('tap1')?.flags).not.toContain('UP')
-    await want(...own)
+    await t.wantInPlace(...own)
     expect(iproute.link('tap1')?.flags).toContain('UP')
   })
 })
@@ -113,7 +99,7 @@ describe.each([
   beforeEach(async () => {
     if (entries === external) run('ip link add br0 type bridge')
     if (entries === external) run('ip link set br0 up')
-    await want(...entries)
+    await t.wantInPlace(...entries)
   })
 
   test.each([
@@ -134,8 +120,8 @@ describe.each([
     const before = [portOf('tap1'), portOf('vx0')]
     run(command)
     expect([portOf('tap1'), portOf('vx0')]).not.toEqual(before)
-    await lab.until(() => lab.driver.link('tap1')?.forwarding === true)
-    await lab.until(() => lab.driver.link('vx0')?.forwarding === true)
+    await t.lab.until(() => t.lab.driver.link('tap1')?.forwarding === true)
+    await t.lab.until(() => t.lab.driver.link('vx0')?.forwarding === true)
     const settled = [portOf('tap1'), portOf('vx0')]
     for (const [i, port] of before.entries()) {
       const {
@@ -157,11 +143,11 @@ describe('an external bridge', () => {
   })
 
   test('is isolated, and as it was when the last attachment goes', async () => {
-    await want(...external)
-    expect(dataplane.isolationOf('br0')).toEqual({ by: 'xdp', reason: null })
+    await t.wantInPlace(...external)
+    expect(t.dataplane.isolationOf('br0')).toEqual({ by: 'xdp', reason: null })
     expect(portOf('tap1')).toMatchObject({ group_fwd_mask: '0xfffd', learning: true })
-    for (const entry of external) dataplane.unwant(entry)
-    await dataplane.gone(external)
+    for (const entry of external) t.dataplane.unwant(entry)
+    await t.dataplane.gone(external)
     expect(xdpOf('br0')).toBeNull()
     expect(iproute.link('tap1')).toMatchObject({ master: 'br0' })
     expect(portOf('tap1')).toMatchObject({ group_fwd_mask: '0' })
@@ -180,13 +166,13 @@ describe('an external bridge', () => {
     'that the host uses, since it %s, is left alone as long as that is so',
     async (_what, use, unuse, shown) => {
       run(use)
-      await want(...external)
+      await t.wantInPlace(...external)
       const reason = `the host uses it (${shown}), and would be cut off`
-      expect(dataplane.isolationOf('br0')).toEqual({ by: null, reason })
+      expect(t.dataplane.isolationOf('br0')).toEqual({ by: null, reason })
       run(unuse)
-      await lab.until(() => dataplane.isolationOf('br0').by === 'xdp')
+      await t.lab.until(() => t.dataplane.isolationOf('br0').by === 'xdp')
       run(use)
-      await lab.until(() => dataplane.isolationOf('br0').reason === reason)
+      await t.lab.until(() => t.dataplane.isolationOf('br0').reason === reason)
       expect(xdpOf('br0')).toBeNull()
     },
   )
@@ -194,19 +180,19 @@ describe('an external bridge', () => {
   test('with a program of another owner keeps that, and reports it', async () => {
     const program = loadProgram({ ...dropFrames, name: 'another' }) as Program
     const requests = new Requests()
-    setXdp(requests, lab.indexOf('br0') ?? 0, program.fd)
+    setXdp(requests, t.lab.indexOf('br0') ?? 0, program.fd)
     expect([...requests.send()]).toEqual([])
     requests.close()
-    await want(...external)
+    await t.wantInPlace(...external)
     const reason = `an XDP program of another owner is on it (id ${program.id})`
-    expect(dataplane.isolationOf('br0')).toEqual({ by: null, reason })
-    for (const entry of external) dataplane.unwant(entry)
-    await dataplane.gone(external)
+    expect(t.dataplane.isolationOf('br0')).toEqual({ by: null, reason })
+    for (const entry of external) t.dataplane.unwant(entry)
+    await t.dataplane.gone(external)
     expect(xdpOf('br0')).toBe(program.id)
   })
 
   test('has sticky addresses at their ports from attaches and routes', async () => {
-    await want(...external)
+    await t.wantInPlace(...external)
     const flags = (port: string, mac: number) =>
       iproute.fdb(port).find((one) => one.mac === formatMac(mac) && one.master !== undefined)?.flags
     expect([flags('tap1', e.mac(1)), flags('vx0', e.mac(2))]).toEqual([
@@ -214,7 +200,7 @@ describe('an external bridge', () => {
       ['extern_learn', 'sticky'],
     ])
     run(`bridge fdb replace ${formatMac(e.mac(2))} dev vx0 master extern_learn static`)
-    await dataplane.verifier.verify()
-    await lab.until(() => flags('vx0', e.mac(2))?.includes('sticky') === true)
+    await t.dataplane.verifier.verify()
+    await t.lab.until(() => flags('vx0', e.mac(2))?.includes('sticky') === true)
   })
 })

@@ -1,92 +1,27 @@
-import { pino } from 'pino'
-import { Speaker } from '../../src/bgp/speaker.ts'
-import { SPEAKER_DEFAULTS } from '../../src/bgp/speaker-config.ts'
 import { systemClock } from '../../src/clock.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { LinuxDriver } from '../../src/dataplane/linux/driver.ts'
-import { dataplaneView } from '../../src/dataplane/view.ts'
-import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
-import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
-import { restServer } from '../../src/rest/server.ts'
 import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { noEvents } from '../support/events.ts'
-import { dummyDrivers, NO_FAULTS } from '../support/node.ts'
-import { RANGES } from '../support/ranges.ts'
-import { ip } from '../support/speakers.ts'
-import { VirtualClock } from '../support/virtual-clock.ts'
-import { VirtualNetwork } from '../support/virtual-network.ts'
+import { idleSpeaker, ip } from '../support/speakers.ts'
+import { testServer, testServices } from '../support/test-server.ts'
+import { vpnConfig } from '../support/vpn-config.ts'
 import { run } from './namespace.ts'
 
 export const VTEP = '10.99.0.1'
 
 /** The VPN service and its API on the kernel of the namespace that this process is in, without peers. */
 export function kernelNode() {
-  const log = pino({ level: 'silent' })
   const driver = new LinuxDriver({ clock: systemClock })
   const reconciler = new Reconciler({ clock: systemClock, driver, events: noEvents })
   const address = ip(VTEP)
-  const speaker = new Speaker(
-    {
-      ...SPEAKER_DEFAULTS,
-      as: 64512,
-      identifier: address,
-      localAddress: address,
-      listenPort: null,
-      peers: [],
-    },
-    {
-      clock: systemClock,
-      random: Math.random,
-      transport: new VirtualNetwork(new VirtualClock()).transport,
-      events: noEvents,
-    },
-    () => {},
-  )
-  const config = {
-    bgpAddress: address,
-    identifier: address,
-    vtep: address,
-    vxlanPort: 4789,
-    mobility: MOBILITY_DEFAULTS,
-    vxlanMtu: null,
-    underlay: null,
-    neighSuppress: true,
-    ipvpn: { address, transport: { interface: 'eth0' }, underlay: null, fromAnyone: false },
-    ranges: RANGES,
-    lacks: () => null,
-    vtepNetworks: [],
-    requireIsolation: false,
-    drivers: { evpn: 'linux', ipvpn: 'linux' } as const,
-  }
-  const vpns = new VpnService(config, speaker, Dataplanes.shared(reconciler), noEvents)
+  const speaker = idleSpeaker(address)
+  const ipvpn = { address, transport: { interface: 'eth0' }, underlay: null, fromAnyone: false }
+  const vpns = new VpnService(vpnConfig(address, { ipvpn }), speaker, Dataplanes.shared(reconciler), noEvents)
   reconciler.start()
-  const services = {
-    vpns,
-    dataplane: dataplaneView(reconciler, NO_FAULTS),
-    stateFile: null,
-    drivers: dummyDrivers,
-  }
-  const app = restServer({
-    vpns,
-    reload: null,
-    ping: '1',
-    log,
-    events: noEvents,
-    counters: new EventCounters(),
-    views: {
-      speaker,
-      services,
-      config: {},
-      version: '0.1.0',
-      startTime: Date.now(),
-      now: Date.now,
-      recentLog: () => [],
-      uptimeMs: () => 0,
-      logHealth: () => ({ path: null, dropped: 0, failure: null }),
-      configProblems: () => [],
-    },
-  })
+  const services = testServices(vpns, reconciler)
+  const app = testServer({ speaker, clock: systemClock, vpns, views: { services } })
 
   async function post(what: 'attach' | 'detach', body: object): Promise<string> {
     const { statusCode, body: answer } = await app.inject({
@@ -94,8 +29,8 @@ export function kernelNode() {
       url: `/${what}_localport`,
       payload: body,
     })
-    const said: unknown = JSON.parse(answer)
-    const { description } = { description: '', ...(said as { description?: string } | null) }
+    const parsed: unknown = JSON.parse(answer)
+    const { description } = { description: '', ...(parsed as { description?: string } | null) }
     return statusCode === 200 ? '200' : `${statusCode} ${description}`
   }
 

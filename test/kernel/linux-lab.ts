@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
+import { expect } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { LinuxDriver, type LinuxDriverOptions } from '../../src/dataplane/linux/driver.ts'
@@ -20,6 +21,20 @@ import { run } from './namespace.ts'
 const CALM_TURNS = 1000
 /** In so many of them the kernel is asked for news, which takes long in the guest. */
 const CALM_POLLS = 100
+
+/** A lab with the interface tap1, in which these entries are programmed, and its engine. */
+export async function programmedLab(
+  entries: readonly Entry[],
+  options: Parameters<Lab['restart']>[0],
+  driverOptions: Partial<LinuxDriverOptions> = {},
+): Promise<[Lab, Reconciler]> {
+  const lab = linuxLab(driverOptions)
+  const dataplane = lab.restart(options)
+  lab.addInterface('tap1')
+  for (const entry of entries) dataplane.want(entry)
+  expect(await dataplane.settled(entries)).toEqual([])
+  return [lab, dataplane]
+}
 
 /** Linux in the namespace of this process, which is emptied of links when the lab closes. */
 export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
@@ -170,7 +185,7 @@ function overwriteCommand(entry: Entry): string {
     case 'neighbour':
       return `ip neigh replace ${formatIp(entry.ip)} lladdr ${formatMac(entry.mac)} dev ${entry.device} nud permanent`
     default:
-      throw new Error(`nobody overwrites a ${entry.kind}`)
+      throw new Error(`no test overwrites a ${entry.kind}`)
   }
 }
 

@@ -155,7 +155,7 @@ describe('refused, and nothing changes', () => {
       'its UDP port is 8472',
     ],
     [
-      'a cable back into the bridge',
+      'a veth pair back into the bridge',
       body(6, { mac_address: MAC(7), ip_address: null, local_port: { linuxif: 'loop0' } }),
       'loop0 leads back into bridge br-agent',
     ],
@@ -281,10 +281,10 @@ describe('granted', () => {
   test('an address that becomes the host’s later is reported, and stays the host’s', async () => {
     expect(await node.attach(body(6, { linuxbr: 'br-agent' }))).toBe('200')
     ip(`link set br-agent address ${MAC(6)}`)
-    const told = `local-mac on tap6: the bridge takes frames for ${MAC(6)} for the host: it is br-agent's own address`
-    await lab.eventually('the conflict is told', async () => {
+    const reported = `local-mac on tap6: the bridge takes frames for ${MAC(6)} for the host: it is br-agent's own address`
+    await lab.eventually('the conflict is reported', async () => {
       const seen = await node.faults()
-      return seen.includes(told) ? { value: seen } : { seen: seen.join() }
+      return seen.includes(reported) ? { value: seen } : { seen: seen.join() }
     })
     const again = await node.attach(body(6, { linuxbr: 'br-agent' }))
     expect(again).toContain(`mac_address: ${MAC(6)} is the address of br-agent itself`)
@@ -308,10 +308,10 @@ describe('granted', () => {
         const shared = { device: `vxlan--net${n}`, dst: parseIp('10.99.0.2')!, vni: 100 + n }
         const entries = macs.map((mac) => ({ kind: 'remote-mac', mac, ...shared }) as const)
         for (const entry of entries) node.reconciler.want(entry)
-        const told = `remote-mac on vxlan--net${n}: the bridge takes frames for ${own} for the host: it is ${owner}'s own address`
-        await lab.eventually('the conflict is told', async () => {
+        const reported = `remote-mac on vxlan--net${n}: the bridge takes frames for ${own} for the host: it is ${owner}'s own address`
+        await lab.eventually('the conflict is reported', async () => {
           const seen = await node.faults()
-          return seen.join() === told ? { value: seen } : { seen: seen.join() }
+          return seen.join() === reported ? { value: seen } : { seen: seen.join() }
         })
         for (const entry of entries) node.reconciler.unwant(entry)
         await node.reconciler.gone(entries)

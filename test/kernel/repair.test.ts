@@ -6,7 +6,7 @@ import { isPlaced } from '../../src/dataplane/kinds/link-step.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import * as e from '../dataplane/entries.ts'
 import type { Lab } from '../dataplane/lab.ts'
-import { linuxLab } from './linux-lab.ts'
+import { linuxLab, programmedLab } from './linux-lab.ts'
 import { enterOwnNamespace, run } from './namespace.ts'
 
 enterOwnNamespace()
@@ -43,11 +43,7 @@ const everything: Entry[] = [
 
 async function begin(options: Parameters<Lab['restart']>[0]): Promise<void> {
   waits = new Waits()
-  lab = linuxLab({ clock: waits.clock })
-  dataplane = lab.restart(options)
-  lab.addInterface('tap1')
-  for (const entry of everything) dataplane.want(entry)
-  expect(await dataplane.settled(everything)).toEqual([])
+  ;[lab, dataplane] = await programmedLab(everything, options, { clock: waits.clock })
 }
 
 afterEach(() => lab.close())
@@ -92,7 +88,7 @@ function isThere(entry: Entry): boolean {
       return link !== undefined && isPlaced(entry, link)
     default: {
       const seen = [...driver.dump(entry.device)].flat()
-      return seen.some((sighting) => same(sighting.entry, entry) && sighting.isPartial !== true)
+      return seen.some((observed) => same(observed.entry, entry) && observed.isPartial !== true)
     }
   }
 }

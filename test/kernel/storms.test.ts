@@ -124,6 +124,6 @@ test('a VM that bridges its two ports makes a storm, until one of them is down',
   expect(storm).toMatchObject({ instance: 'net1', bridge: 'br0', port: expect.stringMatching(/^tap[12]$/) })
   expect(storm!.rate).toBeGreaterThan(10_000)
   await lab.until(() => [...dataplane.storms.all()].length === 0)
-  const told = messages.filter((message) => message.startsWith('broadcast storm'))
-  expect(told).toEqual(['broadcast storm', 'broadcast storm is over'])
+  const reported = messages.filter((message) => message.startsWith('broadcast storm'))
+  expect(reported).toEqual(['broadcast storm', 'broadcast storm is over'])
 })

@@ -71,15 +71,15 @@ describe('a file', () => {
     expect(rotationDue({ by: 'interval', unit, count, files: 1 }, since)).toBe(new Date(due).getTime())
   })
 
-  test.each(['moved', 'removed'])('that was %s is opened anew without a signal', async (fate) => {
+  test.each(['moved', 'removed'])('that was %s is opened anew without a signal', async (state) => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
     const { path, write, read } = fileOutput({ by: 'none' })
     await write('one\n')
-    if (fate === 'moved') renameSync(path, `${path}.old`)
+    if (state === 'moved') renameSync(path, `${path}.old`)
     else rmSync(path)
     vi.setSystemTime(Date.now() + 1000)
     await write('two\n')
-    expect([read(), read('.old')]).toEqual(['two\n', fate === 'moved' ? 'one\n' : null])
+    expect([read(), read('.old')]).toEqual(['two\n', state === 'moved' ? 'one\n' : null])
   })
 
   test('gets its lines in order when the process is about to end', async () => {
@@ -158,7 +158,7 @@ describe('messages', () => {
     expect(output.health()).toEqual({ path, dropped: 0, failure: null })
   })
 
-  test('without a receiver lines wait, and are told as not written; the one that comes gets them', async () => {
+  test('without a receiver lines wait, and are reported as not written; the receiver that comes gets them', async () => {
     const path = join(temporaryFiles({}), 'dev-log')
     const output = new LogOutput(syslogSink(DAEMON, path), { path })
     output.write(line('early'))

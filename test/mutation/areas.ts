@@ -4,7 +4,16 @@ export interface Area {
   readonly tests: readonly (readonly string[])[]
 }
 
-const SESSIONS = ['speaker', 'restart', 'malformed/open', 'malformed/order', 'malformed/messages']
+const SESSIONS = [
+  'speaker',
+  'speaker-routes',
+  'restart',
+  'route-refresh',
+  'own-restart',
+  'malformed/open',
+  'malformed/order',
+  'malformed/messages',
+]
 
 const bgp = (...names: readonly string[]): string[] => names.map((name) => `test/bgp/${name}.test.ts`)
 
@@ -20,6 +29,7 @@ export const AREAS: readonly Area[] = [
       [
         ...bgp(
           'refused',
+          'refused-attributes',
           'describe',
           'adj-rib-in',
           'advertise',
@@ -36,15 +46,39 @@ export const AREAS: readonly Area[] = [
   {
     files: ['src/bgp/rib/*.ts'],
     tests: [
-      bgp('rib', 'adj-rib-in', 'table', 'interest', 'orders', 'imports', 'reflector', 'reflection')
+      bgp(
+        'rib',
+        'route-selection',
+        'adj-rib-in',
+        'table',
+        'interest',
+        'orders',
+        'imports',
+        'reflector',
+        'reflection',
+      )
         .concat(
-          bgp('restart', 'recorded', 'convergence', 'vanished-routes', 'refused', 'advertise', 'adj-rib-out'),
+          bgp(
+            'restart',
+            'lost-reflector',
+            'headless',
+            'route-refresh',
+            'own-restart',
+            'recorded',
+            'convergence',
+            'vanished-routes',
+            'refused',
+            'advertise',
+            'adj-rib-out',
+            'adj-rib-out-routes',
+          ),
         )
         .concat('test/evpn/select.test.ts'),
       [
-        ...bgp('passed-on', 'bounds', 'speaker', 'malformed/order', 'malformed/messages'),
+        ...bgp('passed-on', 'bounds', 'speaker', 'speaker-routes', 'malformed/order', 'malformed/messages'),
         ...['explain', 'contract', 'peers'].map((name) => `test/rest/${name}.test.ts`),
         'test/ipvpn/readvertise.test.ts',
+        'test/ipvpn/readvertise-lifecycle.test.ts',
       ],
       [...bgp('relief', 'malformed/floods'), 'test/sim/simulation.test.ts'],
     ],
@@ -55,13 +89,20 @@ export const AREAS: readonly Area[] = [
       ['mobility', 'select', 'ip-mobility', 'flood-list', 'tunnel-ends'].map(
         (name) => `test/evpn/${name}.test.ts`,
       ),
-      ['test/rest/explain.test.ts', 'test/vpn/service.test.ts', 'test/sim/simulation.test.ts'],
+      [
+        'test/rest/explain.test.ts',
+        'test/vpn/attach.test.ts',
+        'test/vpn/two-nodes.test.ts',
+        'test/sim/simulation.test.ts',
+      ],
     ],
   },
   {
     files: ['src/ipvpn/select.ts'],
     tests: [
-      ['select', 'explain', 'vrf', 'views', 'irb', 'readvertise'].map((name) => `test/ipvpn/${name}.test.ts`),
+      ['select', 'explain', 'vrf', 'paths', 'views', 'irb', 'readvertise'].map(
+        (name) => `test/ipvpn/${name}.test.ts`,
+      ),
       ['test/rest/explain.test.ts', 'test/sim/simulation.test.ts'],
     ],
   },

@@ -18,17 +18,17 @@ const KEY = 's3cret-of-the-peer'
 function recorder() {
   const clock = new VirtualClock()
   const lines: string[] = []
-  const told: DaemonEvent[] = []
+  const reported: DaemonEvent[] = []
   let failure: LogHealth['failure'] = null
   const output = {
     write: (line: string) => void lines.push(line),
     health: () => ({ path: '/recording', dropped: 0, failure }),
   }
-  const made = new Recorder({ clock, output, events: { emit: (event) => void told.push(event) } })
+  const made = new Recorder({ clock, output, events: { emit: (event) => void reported.push(event) } })
   const fail = (reason: string | null) => {
     failure = reason === null ? null : { reason, since: 0 }
   }
-  return { recorder: made, clock, lines, told, fail }
+  return { recorder: made, clock, lines, reported, fail }
 }
 
 const file = (text: string): string => {
@@ -66,7 +66,7 @@ test('each input has its time, and comes back as it was', () => {
 })
 
 test('a recording that cannot be written is reported once, until it can be', () => {
-  const { recorder: made, told, fail } = recorder()
+  const { recorder: made, reported, fail } = recorder()
   const write = () => made.write({ type: 'started' })
   write()
   fail('ENOSPC')
@@ -76,7 +76,7 @@ test('a recording that cannot be written is reported once, until it can be', () 
   write()
   fail('EIO')
   write()
-  expect(told).toMatchObject([
+  expect(reported).toMatchObject([
     { type: 'recording-failed', file: '/recording', reason: 'ENOSPC' },
     { type: 'recording-failed', reason: 'EIO' },
   ])

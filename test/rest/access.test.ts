@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { LOCAL_ACCESS } from '../../src/rest/access.ts'
 import { noReload, type TestApi, testApi } from '../support/api.ts'
+import { ATTACH_BODY } from '../support/attach-body.ts'
 
 const TOKEN = '0123456789abcdef0123'
 const ELSEWHERE = '192.0.2.9'
@@ -9,19 +10,9 @@ let api: TestApi
 
 afterEach(() => api.app.close())
 
-const ENDPOINT = {
-  vpn_instance_id: 'net1',
-  vpn_type: 'evpn',
-  import_rt: ['64512:10'],
-  export_rt: ['64512:10'],
-  mac_address: '02:00:00:00:01:01',
-  ip_address: '192.168.10.1/24',
-  local_port: { linuxif: 'gp1' },
-}
-
 /** The status and error code of an attach with these headers. */
 async function attach(headers: Readonly<Record<string, string>>) {
-  const payload = JSON.stringify(ENDPOINT)
+  const payload = JSON.stringify(ATTACH_BODY)
   const answer = await api.app.inject({ method: 'POST', url: '/attach_localport', headers, payload })
   return [answer.statusCode, answer.json()?.error_code]
 }
@@ -127,7 +118,7 @@ describe('with a token', () => {
     `Bearer ${TOKEN.slice(1)}`,
     `Bearer ${TOKEN} ${TOKEN}`,
     'Bearer null',
-  ])('a client elsewhere with %j is told what to present, and not the token', async (authorization) => {
+  ])('a client elsewhere with %j learns what to present, and not the token', async (authorization) => {
     const answer = await ask(ELSEWHERE, authorization)
     expect(answer.statusCode).toBe(401)
     expect(answer.headers['www-authenticate']).toBe('Bearer')

@@ -2,20 +2,17 @@ import type { FastifyInstance } from 'fastify'
 import { beforeEach, expect, test } from 'vitest'
 import { type ApiRoute, ROUTES } from '../../src/api/routes.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
-import { TestNode } from '../support/node.ts'
+import { IN_VRF, TestNode } from '../support/node.ts'
 import { refusal } from '../support/refusal.ts'
-import { ip, peerConfig } from '../support/speakers.ts'
+import { peerConfig } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 
 const OURS = '10.77.0.11'
 const THEIRS = '10.77.0.12'
 const ROUTED = {
-  type: 'ipvpn',
+  ...IN_VRF,
   instanceId: 'ip1',
-  vni: null,
-  ip: parseInterfaceAddress('192.168.20.1/24')!,
-  gatewayIp: ip('192.168.20.254'),
 } as const
 
 let clock: VirtualClock

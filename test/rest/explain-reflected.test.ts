@@ -4,12 +4,9 @@ import { EVPN } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
 import { explanationText } from '../../src/cli/explain-text.ts'
 import { summaryText } from '../../src/cli/status-text.ts'
-import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
-import { restServer } from '../../src/rest/server.ts'
-import { noEvents } from '../support/events.ts'
-import { held } from '../support/held.ts'
 import { TestNode } from '../support/node.ts'
-import { Collector, ip, macRoute, peerConfig, rt, silent, speakerAt } from '../support/speakers.ts'
+import { Collector, ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
+import { testServer } from '../support/test-server.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 
@@ -36,29 +33,7 @@ beforeEach(async () => {
   await node.attach()
   const attributes = { extendedCommunities: [rt('64512:20')] }
   a.originate(localSource('EVI-1'), EVPN, macRoute(A, MAC, null), attributes)
-  const views = {
-    speaker: rr,
-    services: null,
-    config: {},
-    version: '0.1.0',
-    startTime: 0,
-    now: () => clock.epoch(),
-    recentLog: () => [],
-    uptimeMs: () => 0,
-    logHealth: () => ({ path: null, dropped: 0, failure: null }),
-    configProblems: () => [],
-  }
-  app = held(
-    restServer({
-      vpns: null,
-      reload: null,
-      ping: '1',
-      views,
-      log: silent,
-      events: noEvents,
-      counters: new EventCounters(),
-    }),
-  )
+  app = testServer({ speaker: rr, clock })
   clock.advance(10_000)
 })
 

@@ -40,7 +40,7 @@ beforeEach(async () => {
 })
 
 /** A route for MAC of the node at `nextHop`. */
-function say(
+function advertise(
   nextHop: string,
   changes: Partial<Attributes> = {},
   address: string | null = ADDRESS,
@@ -61,14 +61,17 @@ async function explain(address: string, instance?: string) {
   return (await clock.while(app.inject(`/explain?${query}`))).json()
 }
 
-const fates = async (address = MAC, instance?: string): Promise<[string, string | null, string | null][]> =>
+const outcomes = async (
+  address = MAC,
+  instance?: string,
+): Promise<[string, string | null, string | null][]> =>
   (await explain(address, instance)).instances[0].routes.map(
     ({ state, next_hop, reason }: Record<string, string>) => [state, next_hop, reason],
   )
 
 describe('a remote address', () => {
   test('is at the route that is used, and in the kernel as that says', async () => {
-    say('10.77.0.12')
+    advertise('10.77.0.12')
     const { instances, routes } = await explain(MAC)
     expect(routes).toBe(1)
     expect(instances).toMatchObject([
@@ -108,21 +111,21 @@ describe('a remote address', () => {
     ['next hop', {}, 'lower next hop (10.77.0.12 over 10.77.0.9)'],
   ])('is at the better of two routes by %s', async (name, changes, criterion) => {
     const loser = name === 'next hop' ? '10.77.0.13' : '10.77.0.9'
-    say(loser)
-    say('10.77.0.12', changes)
+    advertise(loser)
+    advertise('10.77.0.12', changes)
     const expected = criterion.replace('10.77.0.9', loser)
-    expect(await fates()).toEqual([
+    expect(await outcomes()).toEqual([
       ['used', '10.77.0.12', null],
       ['beaten', loser, `10.77.0.12 is better: ${expected}`],
     ])
-    expect(await fates(ADDRESS)).toEqual(await fates())
+    expect(await outcomes(ADDRESS)).toEqual(await outcomes())
   })
 
   test('is not at routes that cannot be used', async () => {
-    say('10.77.0.12', { extendedCommunities: [RED] })
-    say(OURS)
-    say('10.77.0.13', {}, ADDRESS, 0)
-    expect(new Set(await fates())).toEqual(
+    advertise('10.77.0.12', { extendedCommunities: [RED] })
+    advertise(OURS)
+    advertise('10.77.0.13', {}, ADDRESS, 0)
+    expect(new Set(await outcomes())).toEqual(
       new Set([
         ['unusable', '10.77.0.12', 'no VXLAN encapsulation'],
         ['unusable', OURS, 'next hop is an address of this node'],
@@ -133,9 +136,9 @@ describe('a remote address', () => {
   })
 
   test('is not imported for want of a common route target', async () => {
-    say('10.77.0.12', { extendedCommunities: [VXLAN, BLUE] })
+    advertise('10.77.0.12', { extendedCommunities: [VXLAN, BLUE] })
     const reason = 'no common route target: it carries 64512:20, the instance imports 64512:10'
-    expect(await fates()).toEqual([['not imported', '10.77.0.12', reason]])
+    expect(await outcomes()).toEqual([['not imported', '10.77.0.12', reason]])
     await node.attach({
       instanceId: 'net2',
       port: 'tap2',
@@ -145,7 +148,7 @@ describe('a remote address', () => {
     })
     clock.advance(1000)
     expect((await explain(MAC)).instances).toMatchObject([{ id: 'net2', routes: [{ state: 'used' }] }])
-    expect(await fates(MAC, 'net1')).toEqual([['not imported', '10.77.0.12', reason]])
+    expect(await outcomes(MAC, 'net1')).toEqual([['not imported', '10.77.0.12', reason]])
   })
 
   test('shows what the kernel refused', async () => {
@@ -154,7 +157,7 @@ describe('a remote address', () => {
       refusal('ENOMEM', 'no room'),
       100,
     )
-    say('10.77.0.12')
+    advertise('10.77.0.12')
     const answer = await explain(ADDRESS)
     expect(answer.instances[0].entries).toMatchObject([
       { kind: 'remote-mac', state: 'failed', reason: 'ENOMEM: no room' },

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { MAX_BODY_OCTETS } from '../../src/rest/body.ts'
 import { type TestApi, testApi } from '../support/api.ts'
+import { ATTACH_BODY } from '../support/attach-body.ts'
 
 let api: TestApi
 
@@ -16,16 +17,8 @@ afterEach(() => api.app.close())
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS'] as const
 
 const GOOD = {
-  vpn_instance_id: 'net1',
-  vpn_type: 'evpn',
-  import_rt: ['64512:10'],
-  export_rt: ['64512:10'],
-  mac_address: '02:00:00:00:01:01',
-  ip_address: '192.168.10.1/24',
-  gateway_ip: '192.168.10.254',
-  local_port: { linuxif: 'gp1' },
+  ...ATTACH_BODY,
   linuxbr: 'br0',
-  vni: 100,
   local_pref: 100,
   direction: 'both',
   lb_consistent_hash_order: 0,
@@ -236,7 +229,7 @@ test.each([
     'POST /ping HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}',
     400,
   ],
-  ['a method that nobody knows', 'BREW / HTTP/1.1\r\nhost: localhost\r\n\r\n', 400],
+  ['an unknown method', 'BREW / HTTP/1.1\r\nhost: localhost\r\n\r\n', 400],
 ])('%s', async (_, octets, status) => {
   await api.app.listen({ host: '127.0.0.1', port: 0 })
   const socket = connect((api.app.server.address() as AddressInfo).port, '127.0.0.1')
@@ -284,14 +277,14 @@ test.each([
   const socket = connect((api.app.server.address() as AddressInfo).port, '127.0.0.1').on('error', () => {})
   let parsed = 0
   api.app.server.on('request', () => parsed++)
-  let heard = ''
+  let received = ''
   socket.on('data', (chunk) => {
-    heard += chunk
-    if (sent === answered && heard.split('HTTP/1.1 200').length > sent) socket.end()
+    received += chunk
+    if (sent === answered && received.split('HTTP/1.1 200').length > sent) socket.end()
   })
   socket.write('GET /ping HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(sent))
   await new Promise((resolve) => socket.once('close', resolve))
-  const answers = heard.split('HTTP/1.1 200').length - 1
+  const answers = received.split('HTTP/1.1 200').length - 1
   expect(answers).toBeLessThanOrEqual(answered)
   if (sent === answered) expect(answers).toBe(sent)
   expect(parsed).toBeLessThan(200)

@@ -5,9 +5,10 @@ import { LogReader } from '../../src/events/log-reader.ts'
 import { RecentLog } from '../../src/recent-log.ts'
 import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
-import { dummyDrivers, TestNode } from '../support/node.ts'
+import { IN_VRF, TestNode } from '../support/node.ts'
 import { refusal } from '../support/refusal.ts'
-import { ip, peerConfig } from '../support/speakers.ts'
+import { peerConfig } from '../support/speakers.ts'
+import { dummyDrivers } from '../support/test-server.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 
@@ -16,12 +17,9 @@ const THEIRS = '10.77.0.12'
 const SILENT = '2001:db8::1'
 const ROOT = '/looking-glass'
 const ROUTED = {
-  type: 'ipvpn',
+  ...IN_VRF,
   instanceId: 'ip 1/2',
   port: 'tap2',
-  vni: null,
-  ip: parseInterfaceAddress('192.168.20.1/24')!,
-  gatewayIp: ip('192.168.20.254'),
 } as const
 
 let clock: VirtualClock

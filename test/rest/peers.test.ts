@@ -5,11 +5,8 @@ import { localSource } from '../../src/bgp/rib/route.ts'
 import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import type { PeerSessions } from '../../src/bgp/session/peer-sessions.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
-import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
-import { restServer } from '../../src/rest/server.ts'
-import { noEvents } from '../support/events.ts'
-import { held } from '../support/held.ts'
-import { Collector, ip, macRoute, peerConfig, rt, silent, speakerAt } from '../support/speakers.ts'
+import { Collector, ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
+import { testServer } from '../support/test-server.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 
@@ -28,29 +25,7 @@ let them: Speaker
 function start(changes: Partial<PeerConfig> = {}, theirs: Partial<PeerConfig> = {}): void {
   us = speakerAt(OURS, [peerConfig(THEIRS, changes), peerConfig('2001:db8::1')], clock, network)
   them = speakerAt(THEIRS, [peerConfig(OURS, { passive: true, ...theirs })], clock, network)
-  const views = {
-    speaker: us,
-    services: null,
-    config: {},
-    version: '',
-    startTime: 0,
-    now: () => clock.epoch(),
-    recentLog: () => [],
-    uptimeMs: () => 0,
-    logHealth: () => ({ path: null, dropped: 0, failure: null }),
-    configProblems: () => [],
-  }
-  app = held(
-    restServer({
-      vpns: null,
-      reload: null,
-      ping: '1',
-      views,
-      log: silent,
-      events: noEvents,
-      counters: new EventCounters(),
-    }),
-  )
+  app = testServer({ speaker: us, clock })
   clock.advance(2000)
 }
 

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { describe, expect, test } from 'vitest'
 import type { DaemonEvent } from '../../src/events/event.ts'
-import { dummyDrivers, TestNode } from '../support/node.ts'
+import { TestNode } from '../support/node.ts'
+import { dummyDrivers } from '../support/test-server.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 

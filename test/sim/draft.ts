@@ -1,5 +1,5 @@
 import { DEEDS, type Event, type TimedEvent, type Wire } from './events.ts'
-import { drawPlug, drawTraits, ENDPOINTS, EVPNS, IP_VPNS, NETWORKS, type Wish } from './networks.ts'
+import { drawIrb, drawTraits, ENDPOINTS, EVPNS, IP_VPNS, NETWORKS, type Wish } from './networks.ts'
 import type { Random } from './random.ts'
 import { type Topology, wiresOf } from './topology.ts'
 
@@ -50,7 +50,7 @@ export class Draft {
     const present = EVPNS.filter((network) => wishes.some((wish) => wish.network === network))
     const evpn = this.random.pick(present.length > 0 && this.random.chance(0.8) ? present : EVPNS)
     const vpn = this.random.pick(IP_VPNS)
-    return this.ask(node, drawPlug(this.random, vpn, evpn, this.random.between(1, ENDPOINTS)))
+    return this.ask(node, drawIrb(this.random, vpn, evpn, this.random.between(1, ENDPOINTS)))
   }
 
   private readonly detach = (): Event | null => {
@@ -144,7 +144,7 @@ export class Draft {
   /** The same endpoint in the same networks, with other terms. */
   private again(wish: Wish): Wish {
     const { network, endpoint, plug } = wish
-    return plug === null ? wish : drawPlug(this.random, network, plug.evpn, endpoint)
+    return plug === null ? wish : drawIrb(this.random, network, plug.evpn, endpoint)
   }
 
   private ask(node: number, wish: Wish): Event {

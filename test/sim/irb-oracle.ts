@@ -4,7 +4,7 @@ import type { AttachRequest } from '../../src/vpn/request.ts'
 import { type Node, networksOf } from './machines.ts'
 
 /** An EVPN instance's place in an IP VPN of a node. */
-interface Cable {
+interface VethPair {
   readonly vpn: string
   readonly evpn: string
   /** The names of its ends, which the daemon chose. */
@@ -38,19 +38,19 @@ export function leadsToSubnet(request: AttachRequest): boolean {
   return request.advertiseSubnet && linkOf(request) !== null
 }
 
-function cablesOf(node: Node): Cable[] {
-  const cables: Cable[] = []
+function vethsOf(node: Node): VethPair[] {
+  const veths: VethPair[] = []
   for (const [vpn, all] of networksOf(node, 'ipvpn')) {
     const evpns = new Set(all.flatMap(({ port }) => (typeof port === 'string' ? [] : [port.evpn])))
     for (const evpn of evpns) {
       const requests = all.filter(({ port }) => typeof port !== 'string' && port.evpn === evpn)
-      cables.push({ vpn, evpn, requests, ...namesOf(node, vpn, evpn) })
+      veths.push({ vpn, evpn, requests, ...namesOf(node, vpn, evpn) })
     }
   }
-  return cables
+  return veths
 }
 
-function namesOf(node: Node, vpn: string, evpn: string): Pick<Cable, 'vrfEnd' | 'bridgeEnd'> {
+function namesOf(node: Node, vpn: string, evpn: string): Pick<VethPair, 'vrfEnd' | 'bridgeEnd'> {
   const attachments = [...(node.daemon!.vpns.instances.get(vpn)?.attachments ?? [])]
   const plugged = attachments.find(({ plug }) => plug?.evpn === evpn)
   const [vrfEnd, bridgeEnd] = [plugged?.port, plugged?.plug?.device]
@@ -61,7 +61,7 @@ function namesOf(node: Node, vpn: string, evpn: string): Pick<Cable, 'vrfEnd' | 
 export function* gatewayFaults(nodes: readonly Node[]): Iterable<string> {
   const running = nodes.filter(({ daemon }) => daemon !== null)
   const all = running.flatMap((node) =>
-    cablesOf(node).map((cable) => ({ vpn: cable.vpn, mac: gatewayText(node, cable) })),
+    vethsOf(node).map((veth) => ({ vpn: veth.vpn, mac: gatewayText(node, veth) })),
   )
   const pairs = new Set(all.map(({ vpn, mac }) => `${vpn} ${mac}`))
   const vpns = new Set(all.map(({ vpn }) => vpn))
@@ -71,35 +71,35 @@ export function* gatewayFaults(nodes: readonly Node[]): Iterable<string> {
 }
 
 /** The veth pairs of an IP VPN. */
-export function* cableTexts(node: Node, vpn: string): Iterable<string> {
-  for (const cable of cablesOf(node)) {
-    if (cable.vpn !== vpn) continue
-    yield `cable from ${cable.vrfEnd} to ${cable.bridgeEnd}`
-    yield `cable from ${cable.bridgeEnd} to ${cable.vrfEnd}`
+export function* vethTexts(node: Node, vpn: string): Iterable<string> {
+  for (const veth of vethsOf(node)) {
+    if (veth.vpn !== vpn) continue
+    yield `veth from ${veth.vrfEnd} to ${veth.bridgeEnd}`
+    yield `veth from ${veth.bridgeEnd} to ${veth.vrfEnd}`
   }
 }
 
 /** What IP VPNs are in the bridge of an EVPN instance. */
 export function* gatewayTexts(node: Node, evpn: string): Iterable<string> {
-  for (const cable of cablesOf(node)) {
-    if (cable.evpn !== evpn) continue
-    yield `port ${cable.bridgeEnd} of evpn---${evpn}`
-    yield `local-mac ${gatewayText(node, cable)} on ${cable.bridgeEnd}`
+  for (const veth of vethsOf(node)) {
+    if (veth.evpn !== evpn) continue
+    yield `port ${veth.bridgeEnd} of evpn---${evpn}`
+    yield `local-mac ${gatewayText(node, veth)} on ${veth.bridgeEnd}`
   }
 }
 
 /** The addresses of gateways in an EVPN instance, with the MAC address that has each. */
 export function gatewaysIn(node: Node, evpn: string): Map<Ip, string> {
   const gateways = new Map<Ip, string>()
-  for (const cable of cablesOf(node)) {
-    if (cable.evpn !== evpn) continue
-    for (const gateway of cable.requests.map(gatewayOf))
-      if (gateway !== null) gateways.set(gateway, gatewayText(node, cable))
+  for (const veth of vethsOf(node)) {
+    if (veth.evpn !== evpn) continue
+    for (const gateway of veth.requests.map(gatewayOf))
+      if (gateway !== null) gateways.set(gateway, gatewayText(node, veth))
   }
   return gateways
 }
 
-function gatewayText(node: Node, { vrfEnd }: Cable): string {
+function gatewayText(node: Node, { vrfEnd }: VethPair): string {
   const mac = node.driver.kernel.links.get(vrfEnd)?.mac ?? null
-  return mac === null ? 'nobody' : formatMac(mac)
+  return mac === null ? 'none' : formatMac(mac)
 }

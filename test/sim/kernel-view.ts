@@ -15,7 +15,7 @@ export function describe(entry: Entry): string {
     case 'fixed-neighbour':
       return `${identity(entry)} is ${formatMac(entry.mac)}`
     case 'veth':
-      return `cable from ${entry.device} to ${entry.peer}`
+      return `veth from ${entry.device} to ${entry.peer}`
     case 'port':
       return `port ${entry.device} of ${entry.bridge}`
     case 'vrf-port':
@@ -43,12 +43,12 @@ export function held({ driver }: Node, devices: Iterable<string>): Set<string> {
     if (link === undefined) continue
     if (isOwned(link)) texts.add(linkText(link))
     if (link.master !== null) texts.add(`port ${device} of ${link.master}`)
-    for (const sightings of driver.dump(device))
-      for (const { entry, marked } of sightings) if (marked) texts.add(describe(entry))
+    for (const observedEntries of driver.dump(device))
+      for (const { entry, marked } of observedEntries) if (marked) texts.add(describe(entry))
   }
   return texts
 }
 
 function linkText({ name, kind, pair }: MemoryLink): string {
-  return kind === 'veth' ? `cable from ${name} to ${pair}` : `link ${name}`
+  return kind === 'veth' ? `veth from ${name} to ${pair}` : `link ${name}`
 }

@@ -5,16 +5,15 @@ import { type RestartConfig, SPEAKER_DEFAULTS } from '../../src/bgp/speaker-conf
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import type { EventSink } from '../../src/events/event.ts'
-import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import type { Ip } from '../../src/values/address.ts'
 import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { readvertises } from '../../src/vpn/state.ts'
-import { RANGES } from '../support/ranges.ts'
 import { decodeState } from '../support/state.ts'
 import type { VirtualClock } from '../support/virtual-clock.ts'
 import type { VirtualNetwork } from '../support/virtual-network.ts'
+import { vpnConfig } from '../support/vpn-config.ts'
 import { Agent } from './agent.ts'
 import { Disk, type Kept } from './disk.ts'
 import { Process } from './process.ts'
@@ -147,34 +146,22 @@ export class Node {
     const speaker = speakerOn(this.around, process, this.site, this.sites, restart, () =>
       reconciler.complete(),
     )
-    const identity = {
-      bgpAddress: this.address,
-      identifier: this.address,
+    const config = vpnConfig(this.address, {
       vtep: this.tunnelAddress,
-      vxlanPort: 4789,
-      mobility: MOBILITY_DEFAULTS,
-      vtepNetworks: [],
-      vxlanMtu: null,
-      underlay: null,
-      neighSuppress: true,
       ipvpn: {
         address: this.tunnelAddress,
         transport: { interface: CORE },
         underlay: null,
         fromAnyone: false,
       },
-      ranges: RANGES,
-      lacks: () => null,
-      requireIsolation: false,
-      drivers: { evpn: 'linux', ipvpn: 'linux' } as const,
-    }
+    })
     const take = (): Kept => {
       const state = { kernel: 'sim', ...vpns.snapshot() }
       const daemon = { kind: 'daemon', id: '', value: { kernel: 'sim' } } as const
       return { changes: [daemon, ...vpns.changes()], state }
     }
     const keep = this.site.keepsState ? this.disk.keeper(process.clock, random, take) : undefined
-    const vpns: VpnService = new VpnService(identity, speaker, Dataplanes.shared(reconciler), events, keep)
+    const vpns: VpnService = new VpnService(config, speaker, Dataplanes.shared(reconciler), events, keep)
     this.process = process
     this.daemon = { speaker, vpns, reconciler }
     const noticedMs = random.between(0, 5000)

@@ -15,7 +15,7 @@ export const ENDPOINTS = 6
 export type Traits = Pick<AttachRequest, 'importTargets' | 'exportTargets' | 'vni' | 'readvertise'>
 
 /** How an endpoint of an EVPN instance is in an IP VPN as well. */
-export type Plug = Pick<AttachRequest, 'gatewayIp' | 'direction' | 'advertiseSubnet'> & {
+export type IrbDraft = Pick<AttachRequest, 'gatewayIp' | 'direction' | 'advertiseSubnet'> & {
   readonly evpn: string
 }
 
@@ -24,7 +24,7 @@ export interface Wish {
   readonly network: string
   readonly endpoint: number
   /** Null: it has a port of its own. */
-  readonly plug: Plug | null
+  readonly plug: IrbDraft | null
 }
 
 /** Makes what agents ask for: wishes with the traits that their networks have at the time. */
@@ -91,8 +91,8 @@ export class Networks {
 }
 
 /** Another place for an endpoint of an EVPN instance in an IP VPN, each time with other terms. */
-export function drawPlug(random: Random, vpn: string, evpn: string, endpoint: number): Wish {
-  const plug: Plug = {
+export function drawIrb(random: Random, vpn: string, evpn: string, endpoint: number): Wish {
+  const plug: IrbDraft = {
     evpn,
     gatewayIp: drawGateway(random, numberOf(evpn), IP_VPNS.indexOf(vpn)),
     direction: endpoint === 1 ? 'from-port' : random.pick(['both', 'both', 'to-port']),

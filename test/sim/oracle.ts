@@ -20,8 +20,8 @@ export function* contradictions(nodes: readonly Node[]): Iterable<string> {
     for (const answer of agent.wrongAnswers) yield `${name} ${answer}`
     for (const request of agent.refused())
       if (!leadsNowhere(node, request)) yield `${name} refuses ${keyOf(request)}`
-    yield* difference(`${name} announces`, advertised(node), dueAdvertisements(node))
-    yield* difference(`${name} announces`, vpnRoutes(node), dueVpnRoutes(node, nodes))
+    yield* difference(`${name} advertises`, advertised(node), dueAdvertisements(node))
+    yield* difference(`${name} advertises`, vpnRoutes(node), dueVpnRoutes(node, nodes))
     const due = new Set([...dueEntries(node, nodes), ...dueVpnEntries(node, nodes)])
     yield* difference(`${name} wants`, wanted(daemon), due)
     const marked = new Set([...due].filter((text) => !text.startsWith('mpls-interface')))
@@ -103,7 +103,7 @@ interface Candidate {
   readonly key: string
 }
 
-/** What a node must want, going by what all agents want and by the mobility sequences that are told. */
+/** What a node must want, going by what all agents want and by the mobility sequences that are advertised. */
 function dueEntries(node: Node, nodes: readonly Node[]): Set<string> {
   const due = new Set<string>()
   for (const [id, requests] of networksOf(node, 'evpn')) {

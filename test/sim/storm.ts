@@ -206,13 +206,13 @@ export class Storm {
   private reroute({ node, to, path }: Reroute): void {
     const target = this.nodes[to]!.tunnelAddress
     this.tell(`the path of ${this.nameOf(node)} to ${formatIp(target)} becomes ${path}`)
-    const way: Record<Reroute['path'], NextHop> = {
+    const hops: Record<Reroute['path'], NextHop> = {
       straight: { device: CORE, via: null, labels: [] },
       router: { device: CORE, via: ip('10.0.3.1'), labels: [] },
       'label-switched': { device: CORE, via: ip('10.0.3.2'), labels: [1_048_575] },
       elsewhere: { device: ELSEWHERE, via: ip('10.0.4.1'), labels: [] },
     }
-    this.nodes[node]!.driver.kernel.setNextHop(target, way[path])
+    this.nodes[node]!.driver.kernel.setNextHop(target, hops[path])
   }
 
   private requestsOf(node: number, network: string): AttachRequest[] {

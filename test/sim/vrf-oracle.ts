@@ -3,11 +3,11 @@ import { labelOf as labelOfField } from '../../src/bgp/values/label.ts'
 import { formatIp, type Ip } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
-import { cableTexts, gatewayOf, leadsToSubnet, linkOf, portOf, subnetOf } from './irb-oracle.ts'
+import { gatewayOf, leadsToSubnet, linkOf, portOf, subnetOf, vethTexts } from './irb-oracle.ts'
 import { CORE, exchange, type Node, networksOf, pathTo } from './machines.ts'
 
 /** The blackhole VRF. */
-const DEAD_END = 'bvrf-0'
+const BLACKHOLE = 'bvrf-0'
 
 /** An endpoint of some node in an IP VPN: where packets for its prefix go. */
 interface Site {
@@ -17,7 +17,7 @@ interface Site {
 }
 
 /** A prefix that is advertised to be behind an endpoint. */
-interface Said extends Site {
+interface Advertised extends Site {
   readonly prefix: string
   readonly targets: readonly string[]
   /** Targets that it had before it was re-advertised. */
@@ -31,19 +31,23 @@ function prefixOf({ ip, advertiseSubnet }: AttachRequest): string {
 
 /** Prefixes, with their attributes, that a node must advertise for its VRFs. */
 export function dueVpnRoutes(node: Node, nodes: readonly Node[]): Set<string> {
-  const due = saidBy(nodes).filter((one) => one.node === node)
-  return new Set(due.map((said) => routeText(said.prefix, labelOf(said), said.targets, said.record)))
+  const due = advertisedBy(nodes).filter((one) => one.node === node)
+  return new Set(
+    due.map((advertised) =>
+      routeText(advertised.prefix, labelOf(advertised), advertised.targets, advertised.record),
+    ),
+  )
 }
 
 export function vpnRoutes(node: Node): Set<string> {
-  const said = new Set<string>()
+  const advertised = new Set<string>()
   for (const { nlri, set } of node.daemon!.speaker.rib.ownRoutes(VPNV4)) {
     if (!('rd' in nlri) || !('length' in nlri)) continue
     const record = (set.attributes.extendedCommunities ?? []).filter(isRecord).map(targetOf)
     const prefix = `${formatIp(nlri.ip as Ip)}/${nlri.length}`
-    said.add(routeText(prefix, String(labelOfField(nlri.label)), set.routeTargets, record))
+    advertised.add(routeText(prefix, String(labelOfField(nlri.label)), set.routeTargets, record))
   }
-  return said
+  return advertised
 }
 
 /** An RT record is a route target with another sub-type. */
@@ -62,22 +66,22 @@ function listed(targets: Iterable<string>): string {
 }
 
 /** All routes of running nodes: those of endpoints, and re-advertised ones until no node adds any. */
-function saidBy(nodes: readonly Node[]): Said[] {
+function advertisedBy(nodes: readonly Node[]): Advertised[] {
   const running = nodes.filter(({ daemon }) => daemon !== null)
   const first = running.flatMap(firstSaid)
   let all = first
   for (let rounds = 0; rounds < 100; rounds++) {
-    const next = [...first, ...running.flatMap((node) => saidAgain(node, all))]
+    const next = [...first, ...running.flatMap((node) => readvertised(node, all))]
     if (textOf(next) === textOf(all)) return next
     all = next
   }
-  throw new Error('what is announced again goes round and round')
+  throw new Error('re-advertised routes go round and round')
 }
 
-const textOf = (all: readonly Said[]): string =>
+const textOf = (all: readonly Advertised[]): string =>
   all.map((one) => `${formatIp(one.node.address)} ${one.instance} ${one.prefix} ${listed(one.record)}`).join()
 
-function firstSaid(node: Node): Said[] {
+function firstSaid(node: Node): Advertised[] {
   return sitesOf(node)
     .filter(({ request }) => request.exportTargets.length > 0)
     .map((site) => ({
@@ -89,8 +93,8 @@ function firstSaid(node: Node): Said[] {
 }
 
 /** Each prefix once for each endpoint, with all targets of the route that has had the fewest; never to targets that it has had. */
-function saidAgain(node: Node, all: readonly Said[]): Said[] {
-  const again: Said[] = []
+function readvertised(node: Node, all: readonly Advertised[]): Advertised[] {
+  const again: Advertised[] = []
   for (const site of sitesOf(node)) {
     const { from, to } = site.request.readvertise ?? { from: [], to: [] }
     if (to.length === 0 || leadsToSubnet(site.request)) continue
@@ -125,22 +129,22 @@ function sitesOf(node: Node): Site[] {
 /** What a node must want for its VRFs, going by what all agents want and by the labels that nodes have given. */
 export function dueVpnEntries(node: Node, nodes: readonly Node[]): Set<string> {
   const due = new Set<string>()
-  const said = saidBy(nodes)
+  const advertised = advertisedBy(nodes)
   for (const [id, requests] of networksOf(node, 'ipvpn')) {
     const device = deviceOf(node, id)
     due.add(`mpls-interface ${CORE}`)
-    for (const vrf of [device, DEAD_END])
+    for (const vrf of [device, BLACKHOLE])
       for (const text of [`link ${vrf}`, `nothing 0.0.0.0/0 of ${vrf}`, `nothing ::/0 of ${vrf}`])
         due.add(text)
-    for (const text of cableTexts(node, id)) due.add(text)
+    for (const text of vethTexts(node, id)) due.add(text)
     for (const request of requests) {
       for (const text of endpointTexts(node, request, device)) due.add(text)
       const port = portOf(node, request)
       const behind = requests.filter((other) => portOf(node, other) === port)
       const maySend = behind.some(({ direction }) => direction !== 'to-port')
-      due.add(`port ${port} of ${maySend ? device : DEAD_END}`)
+      due.add(`port ${port} of ${maySend ? device : BLACKHOLE}`)
     }
-    for (const [prefix, hops] of waysOf(node, id, requests, said))
+    for (const [prefix, hops] of waysOf(node, id, requests, advertised))
       due.add(`route ${prefix} of ${device} by ${[...hops].sort().join(' and ')}`)
   }
   return due
@@ -165,22 +169,22 @@ function waysOf(
   node: Node,
   id: string,
   requests: readonly AttachRequest[],
-  said: readonly Said[],
+  advertised: readonly Advertised[],
 ): Map<string, Set<string>> {
-  const ways = new Map<string, Set<string>>()
+  const paths = new Map<string, Set<string>>()
   // what this machine has itself is nowhere else
   const itself = new Set(requests.map(gatewayOf).map((gateway) => gateway && `${formatIp(gateway)}/32`))
   const add = (prefix: string, hop: string) => {
-    if (!itself.has(prefix)) ways.set(prefix, (ways.get(prefix) ?? new Set()).add(hop))
+    if (!itself.has(prefix)) paths.set(prefix, (paths.get(prefix) ?? new Set()).add(hop))
   }
   for (const request of requests) {
     if (request.direction === 'from-port') continue
     for (const prefix of [`${formatIp(request.ip!.ip)}/32`, prefixOf(request)])
       add(prefix, localHop(node, prefix, request))
   }
-  const own = new Set(ways.keys())
+  const own = new Set(paths.keys())
   const { importTargets } = requests[0]!
-  for (const one of said) {
+  for (const one of advertised) {
     const { node: other, instance, request, prefix, targets } = one
     if ((other === node && instance === id) || !exchange(node, other)) continue
     if (!targets.some((target) => (importTargets as readonly string[]).includes(target))) continue
@@ -189,9 +193,9 @@ function waysOf(
   }
   for (const { direction, ip } of requests) {
     const prefix = `${formatIp(ip!.ip)}/32`
-    if (direction === 'from-port' && !ways.has(prefix)) ways.set(prefix, new Set([`${DEAD_END} - `]))
+    if (direction === 'from-port' && !paths.has(prefix)) paths.set(prefix, new Set([`${BLACKHOLE} - `]))
   }
-  return ways
+  return paths
 }
 
 /** Packets for the address, and for what is on the link with it, go out by the port to where they are for, all others to the address. */
@@ -204,9 +208,9 @@ function localHop(node: Node, prefix: string, request: AttachRequest): string {
 }
 
 /** Packets for another node go by the path that the underlay has to it, with its label innermost. */
-function remoteHop(node: Node, said: Said): string {
-  const { via, labels } = pathTo(node, said.node.tunnelAddress)
-  return `${CORE} ${formatIp(via)} ${[...labels, labelOf(said)].join('/')}`
+function remoteHop(node: Node, advertised: Advertised): string {
+  const { via, labels } = pathTo(node, advertised.node.tunnelAddress)
+  return `${CORE} ${formatIp(via)} ${[...labels, labelOf(advertised)].join('/')}`
 }
 
 function deviceOf(node: Node, id: string): string {

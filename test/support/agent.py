@@ -52,7 +52,7 @@ request = httplib2.Http.request
 
 
 def recorded(self, uri, method='GET', body=None, headers=None, **more):
-    """What the agent asks, and what it is answered; status 0 where nobody answers."""
+    """What the agent asks, and what it is answered; status 0 without an answer."""
     action = uri.rsplit('/', 1)[1]
     call = {'action': action, 'body': json.loads(body) if body else None, 'status': 0, 'answer': ''}
     try:

@@ -133,10 +133,10 @@ function ofUpdate(vector: Vector, update: Update, answer: Answer): string | unde
   const ours = formatAttributes(update.attributes)
   let common = expected.length
   for (const [name, text] of Object.entries(ours)) {
-    const said = answer.attributes?.[name]
-    if (said === undefined) continue
+    const value = answer.attributes?.[name]
+    if (value === undefined) continue
     common++
-    const wrong = differ(name, words(text), words(said))
+    const wrong = differ(name, words(text), words(value))
     if (wrong !== undefined) return wrong
   }
   if (vector.kind === 'attribute' && common === 0) return 'it does not know the attribute'

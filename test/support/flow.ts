@@ -50,8 +50,8 @@ export class Flow {
     })
     const sender = run(from, 'send', address, `${packetsASecond}`)
     await lab.eventually('answers arrive', async () => {
-      const said = sender.tail(1)
-      return said === 'answered' ? { value: said } : { seen: said }
+      const output = sender.tail(1)
+      return output === 'answered' ? { value: output } : { seen: output }
     })
     return new Flow(sender, echo)
   }

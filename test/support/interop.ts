@@ -21,6 +21,18 @@ export function attachmentOf(vm: Vm): Record<string, unknown> {
   }
 }
 
+/** What an agent sends for the port tap9 of an IP VPN. */
+export const TAP9_IN_VRF = {
+  vpn_instance_id: 'red',
+  vpn_type: 'ipvpn',
+  import_rt: ['64512:20'],
+  export_rt: ['64512:20'],
+  mac_address: '02:00:00:00:01:09',
+  ip_address: '10.0.0.9/24',
+  gateway_ip: '10.0.0.254',
+  local_port: { linuxif: 'tap9' },
+} as const
+
 export async function attach({ api }: LabDaemon, vm: Vm): Promise<void> {
   const answer = await request(api, '/attach_localport', attachmentOf(vm))
   if (answer.status !== 200 || answer.body !== 'null')
@@ -62,7 +74,7 @@ export async function remoteEntries(host: LabHost): Promise<string[]> {
 /** Waits until these are all the remote entries of the kernel. */
 export async function forwards(lab: Lab, host: LabHost, expected: readonly string[]): Promise<void> {
   await lab.eventually(
-    `${host.name} forwards to ${expected.length === 0 ? 'nobody' : expected.join(', ')}`,
+    `${host.name} forwards to ${expected.length === 0 ? 'no node' : expected.join(', ')}`,
     async () => {
       const seen = await remoteEntries(host)
       return seen.join() === [...expected].sort().join()

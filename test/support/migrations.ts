@@ -6,7 +6,7 @@ import { AS, buildTwoNodes, type ReflectorKind } from '../../src/lab/two-nodes.t
 import { Flow } from './flow.ts'
 import { type Loss, monotonicMs, type Outcome } from './flow-account.ts'
 import { attach, detach, session } from './interop.ts'
-import { addPlace, type Place, QuickMover } from './mover.ts'
+import { addVmPort, QuickMover, type VmPort } from './mover.ts'
 
 /** When the old node is detached. */
 export const ORDERS = [
@@ -39,7 +39,7 @@ export interface Migration {
   readonly strays: number
 }
 
-interface Home extends Place {
+interface Home extends VmPort {
   readonly daemon: LabDaemon
 }
 
@@ -89,7 +89,7 @@ export class Migrations {
     )
     const [one, two, three] = daemons as [LabDaemon, LabDaemon, LabDaemon]
     for (const daemon of daemons) await session(lab, daemon, REFLECTOR, true)
-    const places = await addPlace(vm, third)
+    const places = await addVmPort(vm, third)
     this.homes.push({ daemon: one, ...places[0] }, { daemon: three, ...places[1] })
     this.third = two
     await attach(one, await addVm(lab, first, 'vm3', 0x020000000103, '192.168.10.3/24'))

@@ -9,13 +9,13 @@ import type { LabHost, Vm } from '../../src/lab/network.ts'
 import { formatMac } from '../../src/values/mac.ts'
 
 /** A VM in one of its places: `device` is what it uses when it is there. */
-export interface Place {
+export interface VmPort {
   readonly vm: Vm
   readonly device: string
 }
 
 /** Gives a VM a second place, `tap-moved` of another node; it goes on using the first. */
-export async function addPlace(vm: Vm, node: LabHost): Promise<readonly [Place, Place]> {
+export async function addVmPort(vm: Vm, node: LabHost): Promise<readonly [VmPort, VmPort]> {
   const moved = { ...vm, port: 'tap-moved' }
   await run(
     'ip',
@@ -34,11 +34,11 @@ export async function addPlace(vm: Vm, node: LabHost): Promise<readonly [Place, 
  * The VM sends nothing until it runs on: a node that still has it in its table may ask at any time whether
  * it is there, and to its old node an answer would mean that it has not left.
  */
-export const pause = (lab: Lab, { vm, device }: Place) =>
+export const pause = (lab: Lab, { vm, device }: VmPort) =>
   lab.exec(vm.namespace, 'ip', 'link', 'set', device, 'arp', 'off')
 
 /** The VM is in one place no longer, and runs on in the other. */
-export async function resume(lab: Lab, { vm, device: from }: Place, { device: to }: Place): Promise<void> {
+export async function resume(lab: Lab, { vm, device: from }: VmPort, { device: to }: VmPort): Promise<void> {
   const { namespace, address } = vm
   const script = [
     `link set ${from} down arp on`,
@@ -59,8 +59,8 @@ export class QuickMover {
   private readonly requests: Requests
 
   /** The VM is in the first of the places. */
-  static async start(places: readonly Place[]): Promise<QuickMover> {
-    const [{ vm }] = places as [Place]
+  static async start(places: readonly VmPort[]): Promise<QuickMover> {
+    const [{ vm }] = places as [VmPort]
     for (const { device } of places.slice(1))
       await run('ip', '-n', vm.namespace, 'addr', 'add', vm.address, 'dev', device)
     const leave = enterNamespace(vm.namespace)
@@ -76,7 +76,7 @@ export class QuickMover {
     this.requests = new Requests()
   }
 
-  move({ device: from }: Place, { device: to }: Place): void {
+  move({ device: from }: VmPort, { device: to }: VmPort): void {
     this.set(from, false)
     this.set(to, true)
     for (const { text } of this.requests.send().values()) throw new Error(`${from} to ${to}: ${text}`)

@@ -7,10 +7,8 @@ import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import { type DataplaneView, dataplaneView } from '../../src/dataplane/view.ts'
 import type { EventSink } from '../../src/events/event.ts'
-import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
-import type { DriverView, ServiceViews, Views } from '../../src/rest/looking-glass/index.ts'
+import type { ServiceViews, Views } from '../../src/rest/looking-glass/index.ts'
 import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
-import { restServer } from '../../src/rest/server.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { parseMac } from '../../src/values/mac.ts'
 import type { Drivers, VpnConfig } from '../../src/vpn/config.ts'
@@ -19,11 +17,12 @@ import { isOwnedName } from '../../src/vpn/linux/names.ts'
 import type { AttachRequest, DetachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { noEvents } from './events.ts'
-import { held } from './held.ts'
 import { RANGES } from './ranges.ts'
-import { ip, rt, silent, speakerAt } from './speakers.ts'
+import { ip, rt, speakerAt } from './speakers.ts'
+import { dummyDrivers, NO_FAULTS, testServer } from './test-server.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 import type { VirtualNetwork } from './virtual-network.ts'
+import { vpnConfig } from './vpn-config.ts'
 
 /** A whole compute node on virtual time, its kernel in memory. */
 export class TestNode {
@@ -66,23 +65,11 @@ export class TestNode {
       () => this.reconciler.complete(),
       events,
     )
-    this.vpnConfig = {
-      bgpAddress: ip(address),
-      identifier: ip(address),
-      vtep: ip(address),
-      vxlanPort: 4789,
-      mobility: MOBILITY_DEFAULTS,
-      vtepNetworks: [],
-      vxlanMtu: null,
-      underlay: null,
-      neighSuppress: true,
+    this.vpnConfig = vpnConfig(ip(address), {
       ipvpn: { address: ip(address), transport: { interface: 'mpls0' }, underlay: null, fromAnyone: false },
-      ranges: RANGES,
-      lacks: () => null,
-      requireIsolation: false,
       ...vpnChanges,
       drivers,
-    }
+    })
     this.vpns = new VpnService(
       this.vpnConfig,
       this.speaker,
@@ -136,37 +123,17 @@ export class TestNode {
     views: Partial<Views> = {},
   ): FastifyInstance {
     const { clock, speaker, vpns } = this
-    const startTime = clock.epoch()
-    return held(
-      restServer({
-        vpns,
-        reload: async ({ dryRun }) => ({
-          report: { dry_run: dryRun, peers: [], options: [], warnings: [] },
-        }),
-        ping: '1',
-        log: silent,
-        events,
-        counters,
-        views: {
-          speaker,
-          services: {
-            vpns,
-            dataplane,
-            stateFile,
-            drivers,
-          },
-          config: {},
-          version: '0.1.0',
-          startTime,
-          now: () => clock.epoch(),
-          recentLog: () => [],
-          uptimeMs: () => 0,
-          logHealth: () => ({ path: null, dropped: 0, failure: null }),
-          configProblems: () => [],
-          ...views,
-        },
+    return testServer({
+      speaker,
+      clock,
+      vpns,
+      reload: async ({ dryRun }) => ({
+        report: { dry_run: dryRun, peers: [], options: [], warnings: [] },
       }),
-    )
+      events,
+      counters,
+      views: { services: { vpns, dataplane, stateFile, drivers }, ...views },
+    })
   }
 
   /** What the node wants and the actual state of it, in words. */
@@ -180,28 +147,15 @@ export class TestNode {
   }
 }
 
-/** A clock on which nothing goes wrong. */
-export const NO_FAULTS = { faults: { count: 0, open: null } } as const
-
-/** What the looking glass shows of dataplanes in memory. */
-export const dummyDrivers = {
-  evpn: dummyDriver('encap:VXLAN'),
-  ipvpn: dummyDriver('encap:MPLS'),
-} satisfies ServiceViews['drivers']
-
-function dummyDriver(encapsulation: string): DriverView {
-  const encapsulations = [encapsulation]
-  return {
-    name: 'dummy',
-    config: {},
-    localAddress: '10.77.0.13',
-    kernelRelease: '6.18',
-    encapsulations,
-    lacks: () => null,
-  }
-}
-
 export const mac = (text: string): number => parseMac(text)!
+
+/** For an IP VPN in place of net1. */
+export const IN_VRF = {
+  type: 'ipvpn',
+  vni: null,
+  ip: parseInterfaceAddress('192.168.20.1/24')!,
+  gatewayIp: ip('192.168.20.254'),
+} as const satisfies Partial<AttachRequest>
 
 export function attachRequest(changes: Partial<AttachRequest> = {}): AttachRequest {
   return {

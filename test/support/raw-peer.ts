@@ -1,11 +1,27 @@
+import { type Attributes, noAttributes } from '../../src/bgp/attribute/attributes.ts'
 import { DEFAULT_CONTEXT } from '../../src/bgp/context.ts'
 import { EVPN, ROUTE_TARGET } from '../../src/bgp/family.ts'
+import type { GracefulRestart } from '../../src/bgp/message/capability.ts'
 import { noCapabilities } from '../../src/bgp/message/capability.ts'
 import { decodeMessage, KEEPALIVE, type Message } from '../../src/bgp/message/index.ts'
 import { encodeOpen, type Open } from '../../src/bgp/message/open.ts'
 import type { Connection, ConnectionHandlers, Transport } from '../../src/bgp/session/transport.ts'
 import { Framer } from '../../src/bgp/wire/framer.ts'
+import { Writer } from '../../src/bgp/wire/writer.ts'
 import type { Ip } from '../../src/values/address.ts'
+
+/** What a peer that keeps its forwarding state says in its OPEN. */
+export const RESTART: GracefulRestart = {
+  restarting: false,
+  notification: false,
+  restartTimeSeconds: 120,
+  families: [{ family: EVPN, forwarding: true }],
+}
+
+/** The attributes of a route from an internal peer. */
+export function internalAttributes(changes: Partial<Attributes> = {}): Attributes {
+  return { ...noAttributes(), origin: 0, asPath: [], localPref: 100, ...changes }
+}
 
 export function openOf(changes: Partial<Open> = {}): Open {
   const capabilities = {
@@ -19,7 +35,7 @@ export function openOf(changes: Partial<Open> = {}): Open {
 
 /** A BGP peer by hand: sends messages of the test, and keeps those that it receives. */
 export class RawPeer {
-  readonly heard: Message[] = []
+  readonly received: Message[] = []
   /** Called for every message, after it was kept. */
   onMessage: (message: Message) => void = () => {}
   closed = false
@@ -55,6 +71,13 @@ export class RawPeer {
     for (const bytes of messages) this.connection?.write(Buffer.from(bytes))
   }
 
+  /** Sends the messages that `write` writes. */
+  write(write: (w: Writer) => void): void {
+    const w = new Writer()
+    write(w)
+    this.send(w.copy())
+  }
+
   sendOpen(changes: Partial<Open> = {}): void {
     this.send(encodeOpen(openOf(changes)))
   }
@@ -72,7 +95,7 @@ export class RawPeer {
 
   /** The received messages of one type. */
   of<T extends Message['type']>(type: T): Extract<Message, { type: T }>[] {
-    return this.heard.filter((message): message is Extract<Message, { type: T }> => message.type === type)
+    return this.received.filter((message): message is Extract<Message, { type: T }> => message.type === type)
   }
 
   /** The received NOTIFICATION, as `code/subcode`; undefined when there was none. */
@@ -88,7 +111,7 @@ export class RawPeer {
         this.framer.push(chunk)
         for (let frame = this.framer.next(); frame !== null; frame = this.framer.next()) {
           const message = decodeMessage(frame, DEFAULT_CONTEXT)
-          this.heard.push(message)
+          this.received.push(message)
           this.onMessage(message)
         }
       },

@@ -9,12 +9,13 @@ import { SPEAKER_DEFAULTS, type SpeakerConfig } from '../../src/bgp/speaker-conf
 import { ZERO_ESI } from '../../src/bgp/values/esi.ts'
 import { parseRouteTarget, type RouteTarget } from '../../src/bgp/values/extended-community.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
+import { systemClock } from '../../src/clock.ts'
 import type { EventSink } from '../../src/events/event.ts'
 import { type Ip, parseIp } from '../../src/values/address.ts'
 import { parseMac } from '../../src/values/mac.ts'
 import { noEvents } from './events.ts'
-import type { VirtualClock } from './virtual-clock.ts'
-import type { VirtualNetwork } from './virtual-network.ts'
+import { VirtualClock } from './virtual-clock.ts'
+import { VirtualNetwork } from './virtual-network.ts'
 
 export const ip = (text: string): Ip => parseIp(text)!
 export const rt = (text: string): RouteTarget => parseRouteTarget(text)!
@@ -48,6 +49,16 @@ export function speakerAt(
   )
   void speaker.start()
   return speaker
+}
+
+/** A speaker that is never started; no other is on its network. */
+export function idleSpeaker(address: Ip, peers: readonly PeerConfig[] = []): Speaker {
+  const { transport } = new VirtualNetwork(new VirtualClock())
+  return new Speaker(
+    { ...SPEAKER_DEFAULTS, as: 64512, identifier: address, localAddress: address, peers },
+    { clock: systemClock, random: Math.random, transport, events: noEvents },
+    () => {},
+  )
 }
 
 export function macRoute(rdAddress: string, mac: string, address: string | null, vni = 100): EvpnRoute {

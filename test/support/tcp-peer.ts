@@ -10,7 +10,7 @@ import { PATIENCE_SECONDS } from '../../src/lab/eventually.ts'
 import { openOf } from './raw-peer.ts'
 import { until } from './until.ts'
 
-export interface Heard {
+export interface Received {
   readonly type: number
   /** The whole message, header included. */
   readonly bytes: Buffer
@@ -21,12 +21,12 @@ export interface Heard {
 /** A BGP peer by hand on a connection of the kernel: sends any octets in any pieces, and keeps messages that it receives. */
 export class TcpPeer {
   readonly socket: net.Socket
-  readonly heard: Heard[] = []
+  readonly received: Received[] = []
   /** How the other side ended the connection; null while it did not. */
   ended: 'closed' | 'reset' | null = null
   connected = false
   /** Called for every message, after it was kept. */
-  onMessage: (heard: Heard) => void = () => {}
+  onMessage: (received: Received) => void = () => {}
   private readonly framer = new Framer()
 
   constructor(socket: net.Socket) {
@@ -80,17 +80,17 @@ export class TcpPeer {
 
   /** The received messages of one type, decoded as for a session without extensions. */
   of<T extends Message['type']>(type: T): Extract<Message, { type: T }>[] {
-    return this.heard
+    return this.received
       .map((frame) => decodeMessage(frame, DEFAULT_CONTEXT))
       .filter((message): message is Extract<Message, { type: T }> => message.type === type)
   }
 
   count(type: number): number {
-    return this.heard.reduce((count, frame) => count + Number(frame.type === type), 0)
+    return this.received.reduce((count, frame) => count + Number(frame.type === type), 0)
   }
 
   get notification(): Notification | undefined {
-    const frame = this.heard.find(({ type }) => type === MessageType.Notification)
+    const frame = this.received.find(({ type }) => type === MessageType.Notification)
     return frame && decodeNotification(frame.bytes)
   }
 
@@ -109,18 +109,18 @@ export class TcpPeer {
   /** The received messages, in words. */
   summary(): string {
     const { notification } = this
-    const told =
+    const reported =
       notification &&
       ` ${notification.code}/${notification.subcode} ${Buffer.from(notification.data.subarray(0, 64)).toString('hex')}`
-    return `heard types ${this.heard.map(({ type }) => type).join(' ') || 'none'}${told ?? ''}, connection ${this.ended ?? 'open'}`
+    return `heard types ${this.received.map(({ type }) => type).join(' ') || 'none'}${reported ?? ''}, connection ${this.ended ?? 'open'}`
   }
 
   private read(chunk: Buffer): void {
     this.framer.push(Buffer.from(chunk))
     for (let frame = this.framer.next(); frame !== null; frame = this.framer.next()) {
-      const heard = { ...frame, at: performance.now() }
-      this.heard.push(heard)
-      this.onMessage(heard)
+      const received = { ...frame, at: performance.now() }
+      this.received.push(received)
+      this.onMessage(received)
     }
   }
 }

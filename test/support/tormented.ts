@@ -23,7 +23,7 @@ export interface Torment {
   readonly longest: number
   /** What attach and detach say of a port in a network, one request behind the other. */
   requests(port: number, network: string): readonly Readonly<Record<string, unknown>>[]
-  /** Waits until the kernel, and what the daemon tells, hold what the agent wants and nothing else. */
+  /** Waits until the kernel, and what the daemon reports, hold what the agent wants and nothing else. */
   expectTruth(wanted: ReadonlyMap<number, string | null>, daemon: LabDaemon, when: string): Promise<void>
 }
 
@@ -56,7 +56,7 @@ export class Tormented {
       this.expectKept()
       this.history.push(`killed after ${pause} ms`)
       await this.start()
-      await this.sayAgain()
+      await this.requestAgain()
       await this.truth(`kill ${kill} (SEED=${seed}): ${this.history.slice(-30).join(', ')}`)
     }
     for (const [port, network] of this.wanted) {
@@ -107,7 +107,7 @@ export class Tormented {
   }
 
   /** The agent repeats requests without an answer. */
-  private async sayAgain(): Promise<void> {
+  private async requestAgain(): Promise<void> {
     for (const [port, network] of this.wanted) {
       for (const other of this.torment.networks)
         if (other !== network) await this.ask(this.daemon!, port, other, null)

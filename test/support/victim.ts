@@ -16,21 +16,18 @@ import { SPEAKER_DEFAULTS, type SpeakerConfig } from '../../src/bgp/speaker-conf
 import { type Answer, request } from '../../src/client.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
-import { dataplaneView } from '../../src/dataplane/view.ts'
-import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { tcpTransport } from '../../src/linux/tcp.ts'
 import { RecentLog } from '../../src/recent-log.ts'
-import { EventCounters } from '../../src/rest/metrics/event-counters.ts'
 import { newPing } from '../../src/rest/ping.ts'
-import { restServer } from '../../src/rest/server.ts'
 import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { noEvents } from './events.ts'
-import { attachRequest, dummyDrivers, NO_FAULTS } from './node.ts'
-import { RANGES } from './ranges.ts'
+import { attachRequest } from './node.ts'
 import { SkippingClock } from './skipping-clock.ts'
-import { Collector, ip, peerConfig, rt, silent } from './speakers.ts'
+import { Collector, ip, peerConfig, rt } from './speakers.ts'
 import { TcpPeer } from './tcp-peer.ts'
+import { testServer, testServices } from './test-server.ts'
+import { vpnConfig } from './vpn-config.ts'
 
 export const BGP_PORT = 1790
 
@@ -119,49 +116,19 @@ export class Victim {
       () => this.reconciler.complete(),
     )
     this.vpns = new VpnService(
-      {
-        bgpAddress: address,
-        identifier: ip(VICTIM_IDENTIFIER),
-        vtep: address,
-        vxlanPort: 4789,
-        mobility: MOBILITY_DEFAULTS,
-        vtepNetworks: [],
-        vxlanMtu: null,
-        underlay: null,
-        neighSuppress: true,
-        ipvpn: { address, transport: { interface: 'lo' }, underlay: null, fromAnyone: false },
-        ranges: RANGES,
-        lacks: () => null,
-        requireIsolation: false,
-        drivers: { evpn: 'linux', ipvpn: 'linux' },
-      },
+      vpnConfig(address, { identifier: ip(VICTIM_IDENTIFIER) }),
       this.speaker,
       Dataplanes.shared(this.reconciler),
       noEvents,
     )
-    this.rest = restServer({
+    this.rest = testServer({
+      speaker: this.speaker,
+      clock,
       vpns: this.vpns,
-      reload: null,
       ping: newPing(),
-      log: silent,
-      events: noEvents,
-      counters: new EventCounters(),
       views: {
-        speaker: this.speaker,
-        services: {
-          vpns: this.vpns,
-          dataplane: dataplaneView(this.reconciler, NO_FAULTS),
-          stateFile: null,
-          drivers: dummyDrivers,
-        },
-        config: {},
-        version: '0.1.0',
-        startTime: clock.epoch(),
-        now: () => clock.epoch(),
+        services: testServices(this.vpns, this.reconciler),
         recentLog: (about) => this.recentLog.newestFirst(about),
-        uptimeMs: () => 0,
-        logHealth: () => ({ path: null, dropped: 0, failure: null }),
-        configProblems: () => [],
       },
     })
   }
@@ -183,7 +150,7 @@ export class Victim {
     return TcpPeer.connect(loopback(host), loopback(HOST.victim), BGP_PORT)
   }
 
-  neighbour(host: number): BgpPeer {
+  bgpPeer(host: number): BgpPeer {
     return this.speaker.peers.get(ip(loopback(host)))!
   }
 

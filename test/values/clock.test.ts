@@ -24,8 +24,8 @@ test('a wait longer than timers can be is a long one, not none', async () => {
 
 test('a task that throws is reported, and retried until it is done or cancelled', () => {
   const clock = new VirtualClock()
-  const told: unknown[] = []
-  const loop = new PersistentClock(clock, (error) => told.push(error))
+  const reported: unknown[] = []
+  const loop = new PersistentClock(clock, (error) => reported.push(error))
   let failures = 2
   const task = () => {
     if (failures-- > 0) throw new Error('EMFILE')
@@ -35,7 +35,7 @@ test('a task that throws is reported, and retried until it is done or cancelled'
   expect(loop.faults).toEqual({ count: 1, open: { reason: 'EMFILE', since: clock.epoch() } })
   clock.advance(2000)
   expect(loop.faults).toEqual({ count: 2, open: null })
-  expect(told).toHaveLength(1)
+  expect(reported).toHaveLength(1)
   const cancel = loop.after(0, () => {
     throw new Error('always')
   })

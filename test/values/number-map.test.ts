@@ -69,10 +69,10 @@ test('a walk during changes yields each lasting entry once', () => {
       const map = new NumberMap<number>()
       for (const each of kept) map.set(each, 0)
       const gone = new Set<number>()
-      const told: number[] = []
+      const reported: number[] = []
       const left = [...steps]
       for (const [each] of map) {
-        told.push(each)
+        reported.push(each)
         for (const change of left.splice(0, 3)) {
           if (change.op === 'set') map.set(change.key, change.value)
           else if (change.op === 'delete') gone.add(change.key) && map.delete(change.key)
@@ -84,8 +84,8 @@ test('a walk during changes yields each lasting entry once', () => {
           }
         }
       }
-      expect(new Set(told).size).toBe(told.length)
-      expect(told).toEqual(expect.arrayContaining(kept.filter((each) => !gone.has(each))))
+      expect(new Set(reported).size).toBe(reported.length)
+      expect(reported).toEqual(expect.arrayContaining(kept.filter((each) => !gone.has(each))))
     }),
     { seed: 1, numRuns: 1000 },
   )

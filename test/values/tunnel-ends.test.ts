@@ -77,18 +77,18 @@ describe('with vtep_networks', () => {
 
 test('listeners are notified of addresses that become tunnel ends, or are no more', () => {
   const ends = new TunnelEnds([ip('10.88.0.11')], [])
-  const heard: Ip[][] = []
-  const unlisten = ends.listen((changed) => heard.push([...changed].sort()))
+  const received: Ip[][] = []
+  const unlisten = ends.listen((changed) => received.push([...changed].sort()))
   const all = (...texts: string[]) => texts.map(ip).sort()
   ends.setNodeAddresses(addresses('10.88.0.11/24'))
-  expect(heard.splice(0)).toEqual([all('10.88.0.0', '10.88.0.255')])
+  expect(received.splice(0)).toEqual([all('10.88.0.0', '10.88.0.255')])
   ends.setNodeAddresses(addresses('10.88.0.11/24'))
-  expect(heard).toEqual([])
+  expect(received).toEqual([])
   ends.setNodeAddresses(addresses('10.88.0.11/24', '10.88.0.255/32', '10.88.0.12/32'))
-  expect(heard.splice(0)).toEqual([all('10.88.0.12')])
+  expect(received.splice(0)).toEqual([all('10.88.0.12')])
   ends.setNodeAddresses(addresses('10.88.0.11/25'))
-  expect(heard.splice(0)).toEqual([all('10.88.0.12', '10.88.0.127', '10.88.0.255')])
+  expect(received.splice(0)).toEqual([all('10.88.0.12', '10.88.0.127', '10.88.0.255')])
   unlisten()
   ends.setNodeAddresses([])
-  expect(heard).toEqual([])
+  expect(received).toEqual([])
 })

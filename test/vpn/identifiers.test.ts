@@ -90,7 +90,7 @@ describe('a process that comes after another', () => {
     expect([0, 1, 2].map(() => restarted().take('blue'))).toEqual([17, 17, 17])
   })
 
-  test('waits no longer where the clock was put back', () => {
+  test('waits no longer where the clock was set back', () => {
     numbers.claim(16, 'red')
     numbers.release(16)
     expect(restarted(-86_400_000).formerUseOf(16)?.agoMs).toBe(0)

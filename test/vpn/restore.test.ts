@@ -4,18 +4,17 @@ import type { Speaker } from '../../src/bgp/speaker.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { identity } from '../../src/dataplane/kinds/index.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
-import { MOBILITY_DEFAULTS } from '../../src/evpn/mobility.ts'
 import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import type { SavedState } from '../../src/vpn/state.ts'
 import { Process } from '../sim/process.ts'
 import { noEvents } from '../support/events.ts'
 import { attachRequest } from '../support/node.ts'
-import { RANGES } from '../support/ranges.ts'
 import { ip, peerConfig, speakerAt } from '../support/speakers.ts'
 import { decodeState, encodeState } from '../support/state.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
+import { vpnConfig } from '../support/vpn-config.ts'
 
 const A = '10.77.0.11'
 const NETWORK = ['bridge evpn---net1', 'port vxlan--net1', 'vxlan vxlan--net1']
@@ -48,22 +47,7 @@ async function start(text: string | null = disk.at(-1) ?? null): Promise<Life> {
   const reconciler = new Reconciler({ clock: process.clock, driver, events: noEvents })
   const speaker = speakerAt(A, [peerConfig('10.77.0.12')], clock, network)
   const vpns: VpnService = new VpnService(
-    {
-      bgpAddress: ip(A),
-      identifier: ip(A),
-      vtep: ip(A),
-      vxlanPort: 4789,
-      mobility: MOBILITY_DEFAULTS,
-      vtepNetworks: [],
-      vxlanMtu: null,
-      underlay: null,
-      neighSuppress: true,
-      ipvpn: { address: ip(A), transport: { interface: 'lo' }, underlay: null, fromAnyone: false },
-      ranges: RANGES,
-      lacks: () => null,
-      requireIsolation: false,
-      drivers: { evpn: 'linux', ipvpn: 'linux' },
-    },
+    vpnConfig(ip(A)),
     speaker,
     Dataplanes.shared(reconciler),
     noEvents,

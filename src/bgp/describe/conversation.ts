@@ -35,8 +35,8 @@ export class Conversation {
   /** How to read messages from `end`. With one OPEN alone, at most short AS numbers are known. */
   private context(end: End): SessionContext {
     const [negotiated] = this.negotiated(end) ?? []
-    const heard = this.opens.filter((open) => open !== null)
-    const fourOctetAs = heard.every(({ capabilities }) => capabilities.fourOctetAs !== null)
+    const received = this.opens.filter((open) => open !== null)
+    const fourOctetAs = received.every(({ capabilities }) => capabilities.fourOctetAs !== null)
     const internal = this.internal ?? DEFAULT_CONTEXT.internal
     return { ...DEFAULT_CONTEXT, fourOctetAs, internal, ...negotiated?.context, ...this.facts }
   }

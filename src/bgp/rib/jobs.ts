@@ -19,7 +19,7 @@ export class Jobs {
   /** Does up to `budget` steps; returns how many are left. */
   run(budget: number): number {
     let left = budget
-    // a job that is put back comes again behind the others
+    // a job that is queued again comes behind the others
     for (const job of this.queue) {
       if (left <= 0) break
       const turn = Math.min(left, TURN)

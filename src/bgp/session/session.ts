@@ -65,7 +65,7 @@ export class Session {
   private readonly timers = new Map<Timer, () => void>()
   private readonly queue: FsmEvent[] = []
   private dispatching = false
-  private heardAt = 0
+  private receivedAt = 0
   private holdMs = 0
   private progressAt = 0
   private flushedThen = 0
@@ -155,8 +155,8 @@ export class Session {
         return this.disarm(action.timer)
       case 'back-off':
         return this.arm(action.timer, 1000 * this.backOffSeconds(action.timer))
-      case 'heard':
-        this.heardAt = this.owner.clock.now()
+      case 'restart-hold':
+        this.receivedAt = this.owner.clock.now()
         return
     }
   }
@@ -304,7 +304,7 @@ export class Session {
   }
 
   private silentMs(): number {
-    return this.owner.clock.now() - this.heardAt
+    return this.owner.clock.now() - this.receivedAt
   }
 
   private armKeepalive(seconds: number): void {

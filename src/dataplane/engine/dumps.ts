@@ -6,8 +6,10 @@ import { DeviceDump } from './device-dump.ts'
 import type { Exceptions } from './exceptions.ts'
 import type { Sweep } from './sweep.ts'
 
-/** Devices whose dumps go on in one turn. */
+/** Devices whose dumps go on in one turn: they hold up the thread where the driver answers at once. */
 const DUMPS_A_TURN = 4
+/** The same where it answers later. */
+const LATE_DUMPS_A_TURN = 64
 
 export interface DumpsDependencies {
   readonly driver: Driver
@@ -56,9 +58,15 @@ export class Dumps {
 
   /** Reads the next chunks. */
   advance(): Eventual<void> {
-    if (this.devices.size === 0) return undefined
-    const some = [...this.devices].slice(0, DUMPS_A_TURN)
-    return allAnswered(some.map((device) => this.continue(device)))
+    const answers: Eventual<void>[] = []
+    let most = DUMPS_A_TURN
+    for (const device of [...this.devices].slice(0, LATE_DUMPS_A_TURN)) {
+      if (answers.length === most) break
+      const answer = this.continue(device)
+      if (answer instanceof Promise) most = LATE_DUMPS_A_TURN
+      answers.push(answer)
+    }
+    return allAnswered(answers)
   }
 
   /** Entries that need this interface may be lost, whether or not dumps have read them. */

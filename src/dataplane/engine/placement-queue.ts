@@ -3,8 +3,10 @@ import { allAnswered, type Eventual, whenAnswered } from '../eventual.ts'
 import type { Device } from './device.ts'
 import { PLACING_ORDER, type Placement, place } from './placement.ts'
 
-/** Devices that are enslaved or checked in one turn. */
+/** Devices that are enslaved or checked in one turn: they hold up the thread where the driver answers at once. */
 const DEVICES_A_TURN = 4
+/** The same where it answers later. */
+const LATE_DEVICES_A_TURN = 256
 
 export interface PlacementQueueDependencies {
   readonly driver: Driver
@@ -67,12 +69,12 @@ export class PlacementQueue {
   }
 
   private *next(): Generator<Device, void> {
-    let left = DEVICES_A_TURN
+    let taken = 0
     for (const kind of PLACING_ORDER) {
       for (const device of this.queued) {
-        if (left === 0) return
+        if (taken === (this.placing.size > 0 ? LATE_DEVICES_A_TURN : DEVICES_A_TURN)) return
         if (device.link?.kind !== kind) continue
-        left--
+        taken++
         yield device
       }
     }

@@ -310,14 +310,14 @@ export class Reconciler implements Dataplane, DataplaneQueries {
   private turn(): Eventual<void> {
     this.handle()
     return this.turns.next(this.devices.advance(), () =>
-      this.turns.next(this.work.setSome(), (isFull) =>
-        this.turns.next(isFull || this.work.removeSome(), (isLeft) => {
-          if (this.waiters.tellSettled()) this.devices.disturb()
+      this.turns.next(this.work.setSome(), (isFull) => {
+        if (this.waiters.tellSettled()) this.devices.disturb()
+        return this.turns.next(isFull || this.work.removeSome(), (isLeft) => {
           const isTime = !isLeft && this.work.isDone
           const taken = isTime ? this.devices.takeAway(this.waiters.areSettling) : undefined
           return this.turns.next(taken, () => this.seeWhatIsLeft())
-        }),
-      ),
+        })
+      }),
     )
   }
 

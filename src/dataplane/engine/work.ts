@@ -42,7 +42,7 @@ export class Work {
   private readonly busy = new Set<Device>()
   private isSettingBulk = false
   /** Whether the loss of answers was reported, and none has come since: one report stands for all entries. */
-  private isLossTold = false
+  private isLossReported = false
   /** Those with a bulk removal of entries under way. */
   private readonly deaf = new Set<Device>()
 
@@ -199,8 +199,8 @@ export class Work {
       return
     }
     this.exceptions.failed(entry, refusal)
-    if (this.exceptions.status(entry)?.attempts !== 1 || (isLost(refusal) && this.isLossTold)) return
-    this.isLossTold = isLost(refusal)
+    if (this.exceptions.status(entry)?.attempts !== 1 || (isLost(refusal) && this.isLossReported)) return
+    this.isLossReported = isLost(refusal)
     const { text: reason, code } = refusal
     const { kind, device } = entry
     this.events.emit({ type: 'entry-failed', op, kind, device, entry: identity(entry), reason, code })
@@ -217,7 +217,7 @@ export class Work {
     }
     const type = op === 'set' ? 'entries-programmed' : 'entries-removed'
     if (Object.keys(done).length > 0) {
-      this.isLossTold = false
+      this.isLossReported = false
       this.events.emit({ type, kinds: done })
     }
     if (Object.keys(failed).length > 0) this.events.emit({ type: 'entries-refused', op, kinds: failed })

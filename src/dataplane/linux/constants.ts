@@ -1,4 +1,6 @@
-/** Numbers of the kernel's headers (linux/netlink.h, rtnetlink.h, pkt_cls.h, pkt_sched.h, tc_act/tc_gact.h, fib_rules.h, if_link.h, if_addr.h, if_tunnel.h, genetlink.h, fou.h, neighbour.h, mpls.h, lwtunnel.h, nexthop.h, filter.h), under their names there. */
+/** Numbers of the kernel's headers (linux/netlink.h, rtnetlink.h, pkt_cls.h, pkt_sched.h, tc_act/tc_gact.h, fib_rules.h, if_addr.h, genetlink.h, fou.h, neighbour.h, mpls.h, lwtunnel.h, nexthop.h, filter.h), under their names there. */
+
+export * from './link-constants.ts'
 
 export const AF_UNSPEC = 0
 export const AF_INET = 2
@@ -88,113 +90,6 @@ export const RTNLGRP_NEXTHOP = 32
 
 export const NLA_F_NESTED = 0x8000
 export const NLA_TYPE_MASK = 0x3fff
-
-export const IFINFOMSG_LENGTH = 16
-export const ARPHRD_ETHER = 1
-export const IFF_UP = 1
-export const IFF_LOOPBACK = 8
-export const IFF_LOWER_UP = 0x10000
-export const IFLA_ADDRESS = 1
-export const IFLA_IFNAME = 3
-export const IFLA_MTU = 4
-export const IFLA_LINK = 5
-export const IFLA_MASTER = 10
-export const IFLA_PROTINFO = 12
-export const IFLA_OPERSTATE = 16
-export const IF_OPER_UNKNOWN = 0
-export const IF_OPER_UP = 6
-export const IFLA_LINKINFO = 18
-export const IFLA_IFALIAS = 20
-export const IFALIASZ = 256
-export const IFLA_STATS64 = 23
-export const IFLA_AF_SPEC = 26
-export const IFLA_INET6_ADDR_GEN_MODE = 8
-export const IN6_ADDR_GEN_MODE_NONE = 1
-export const IFLA_GROUP = 27
-export const IFLA_EXT_MASK = 29
-export const IFLA_PROMISCUITY = 30
-export const IFLA_LINK_NETNSID = 37
-export const IFLA_PROTO_DOWN = 39
-export const IFLA_XDP = 43
-export const IFLA_PROTO_DOWN_REASON = 55
-export const IFLA_PROTO_DOWN_REASON_MASK = 1
-export const IFLA_PROTO_DOWN_REASON_VALUE = 2
-export const IFLA_XDP_FD = 1
-export const IFLA_XDP_FLAGS = 3
-export const IFLA_XDP_PROG_ID = 4
-export const XDP_FLAGS_SKB_MODE = 2
-export const RTEXT_FILTER_SKIP_STATS = 8
-export const IFLA_INFO_KIND = 1
-export const IFLA_INFO_DATA = 2
-export const IFLA_INFO_SLAVE_KIND = 4
-export const IFLA_INFO_SLAVE_DATA = 5
-export const IFLA_BR_FORWARD_DELAY = 1
-export const IFLA_BR_AGEING_TIME = 4
-export const IFLA_BR_STP_STATE = 5
-export const IFLA_BR_VLAN_FILTERING = 7
-export const IFLA_BR_GROUP_FWD_MASK = 9
-export const IFLA_BR_MCAST_SNOOPING = 23
-export const IFLA_BRPORT_STATE = 1
-export const BR_STATE_DISABLED = 0
-export const BR_STATE_FORWARDING = 3
-/** Hairpin. */
-export const IFLA_BRPORT_MODE = 4
-/** BPDU guard. */
-export const IFLA_BRPORT_GUARD = 5
-/** Root block. */
-export const IFLA_BRPORT_PROTECT = 6
-export const IFLA_BRPORT_LEARNING = 8
-export const IFLA_BRPORT_UNICAST_FLOOD = 9
-export const IFLA_BRPORT_PROXYARP = 10
-export const IFLA_BRPORT_PROXYARP_WIFI = 12
-export const IFLA_BRPORT_MCAST_FLOOD = 27
-export const IFLA_BRPORT_MCAST_TO_UCAST = 28
-export const IFLA_BRPORT_VLAN_TUNNEL = 29
-export const IFLA_BRPORT_BCAST_FLOOD = 30
-export const IFLA_BRPORT_GROUP_FWD_MASK = 31
-export const IFLA_BRPORT_NEIGH_SUPPRESS = 32
-export const IFLA_BRPORT_ISOLATED = 33
-export const IFLA_BRPORT_BACKUP_PORT = 34
-export const IFLA_BRPORT_LOCKED = 39
-export const IFLA_BRPORT_MAB = 40
-export const IFLA_BRPORT_NEIGH_VLAN_SUPPRESS = 43
-export const IFLA_BRPORT_BACKUP_NHID = 44
-export const IFLA_VXLAN_ID = 1
-export const IFLA_VXLAN_GROUP = 2
-export const IFLA_VXLAN_LINK = 3
-export const IFLA_VXLAN_LOCAL = 4
-export const IFLA_VXLAN_TTL = 5
-export const IFLA_VXLAN_TOS = 6
-export const IFLA_VXLAN_LEARNING = 7
-export const IFLA_VXLAN_AGEING = 8
-export const IFLA_VXLAN_PROXY = 11
-export const IFLA_VXLAN_PORT = 15
-export const IFLA_VXLAN_GROUP6 = 16
-export const IFLA_VXLAN_LOCAL6 = 17
-export const IFLA_VXLAN_UDP_ZERO_CSUM6_RX = 20
-export const IFLA_VXLAN_COLLECT_METADATA = 25
-export const IFLA_VXLAN_LABEL = 26
-export const IFLA_VXLAN_DF = 29
-export const IFLA_VXLAN_VNIFILTER = 30
-export const IFLA_VXLAN_LOCALBYPASS = 31
-export const IFLA_VRF_TABLE = 1
-export const VETH_INFO_PEER = 1
-export const IFLA_GRE_LOCAL = 6
-export const IFLA_GRE_REMOTE = 7
-export const IFLA_GRE_TTL = 8
-export const IFLA_GRE_FLAGS = 13
-export const IFLA_IPTUN_LOCAL = 2
-export const IFLA_IPTUN_REMOTE = 3
-export const IFLA_IPTUN_TTL = 4
-export const IFLA_IPTUN_FLAGS = 8
-export const IFLA_IPTUN_PROTO = 9
-export const IFLA_IPTUN_ENCAP_TYPE = 15
-export const IFLA_IPTUN_ENCAP_FLAGS = 16
-export const IFLA_IPTUN_ENCAP_DPORT = 18
-export const TUNNEL_ENCAP_FOU = 1
-export const TUNNEL_ENCAP_FLAG_CSUM6 = 2
-export const IP6_TNL_F_IGN_ENCAP_LIMIT = 1
-export const IPPROTO_MPLS = 137
 
 export const GENL_HDRLEN = 4
 export const GENL_ID_CTRL = 16

@@ -19,8 +19,8 @@ import { DeviceChanger } from './change-device.ts'
 import { countersOf } from './counters.ts'
 import { dumpDevice } from './dump-device.ts'
 import type { Resilience } from './encode-nexthop.ts'
+import { ExternalRoutes } from './external-routes.ts'
 import { Fdb } from './fdb.ts'
-import { ForeignRoutes } from './foreign-routes.ts'
 import { Fou } from './fou.ts'
 import { BridgeIsolation } from './isolation.ts'
 import { isTunnel } from './kinds/tunnel.ts'
@@ -66,7 +66,7 @@ export class LinuxDriver implements Driver {
   private readonly questions = new Requests()
   private readonly links: Links
   private readonly fdb: Fdb
-  private readonly foreignRoutes: ForeignRoutes
+  private readonly externalRoutes: ExternalRoutes
   private readonly isolation: BridgeIsolation
   private readonly rules: Rules
   private readonly sysctls = new Sysctls()
@@ -102,7 +102,7 @@ export class LinuxDriver implements Driver {
       former,
     )
     this.fdb = new Fdb(this.questions, this.links)
-    this.foreignRoutes = new ForeignRoutes(this.questions, this.links)
+    this.externalRoutes = new ExternalRoutes(this.questions, this.links)
     const { requests, links, sysctls, rules } = this
     this.isolation = new BridgeIsolation({ requests, links, programs: former.programs })
     const { isolation } = this
@@ -224,11 +224,11 @@ export class LinuxDriver implements Driver {
   }
 
   isLabelTaken(label: number): boolean {
-    return this.foreignRoutes.isLabelTaken(label)
+    return this.externalRoutes.isLabelTaken(label)
   }
 
   holderOf(ip: Ip): string | null {
-    return this.foreignRoutes.holderOf(ip)
+    return this.externalRoutes.holderOf(ip)
   }
 
   ownAddressIn(bridge: string, mac: Mac): string | null {
@@ -240,11 +240,11 @@ export class LinuxDriver implements Driver {
   }
 
   nextHopTo(ip: Ip): NextHop | null {
-    return this.foreignRoutes.nextHopTo(ip)
+    return this.externalRoutes.nextHopTo(ip)
   }
 
   isTableTaken(table: number): boolean {
-    return this.foreignRoutes.isTableTaken(table)
+    return this.externalRoutes.isTableTaken(table)
   }
 
   nodeAddresses(): readonly InterfaceAddress[] {

@@ -68,11 +68,16 @@ export function deleteGroup(batch: Batch, group: number): void {
   batch.end()
 }
 
-export function setGroup(batch: Batch, index: number, group: number): void {
+/** Sets one attribute of a device. */
+function setLink(batch: Batch, index: number, write: (writer: NetlinkWriter) => void): void {
   batch.begin(k.RTM_SETLINK, 0)
   ifinfomsg(batch.writer, { family: k.AF_UNSPEC, index })
-  batch.writer.attributeU32(k.IFLA_GROUP, group)
+  write(batch.writer)
   batch.end()
+}
+
+export function setGroup(batch: Batch, index: number, group: number): void {
+  setLink(batch, index, (writer) => writer.attributeU32(k.IFLA_GROUP, group))
 }
 
 /** Sets a device up or down. */
@@ -84,43 +89,33 @@ export function setUp(batch: Batch, index: number, up: boolean): void {
 
 /** Gives a device another name; before Linux 6.2 it has to be down. */
 export function rename(batch: Batch, index: number, name: string): void {
-  batch.begin(k.RTM_SETLINK, 0)
-  ifinfomsg(batch.writer, { family: k.AF_UNSPEC, index })
-  batch.writer.attributeText(k.IFLA_IFNAME, name)
-  batch.end()
+  setLink(batch, index, (writer) => writer.attributeText(k.IFLA_IFNAME, name))
 }
 
 /** Puts a device under a master, or with index 0 under none. */
 export function setMaster(batch: Batch, index: number, master: number): void {
-  batch.begin(k.RTM_SETLINK, 0)
-  ifinfomsg(batch.writer, { family: k.AF_UNSPEC, index })
-  batch.writer.attributeU32(k.IFLA_MASTER, master)
-  batch.end()
+  setLink(batch, index, (writer) => writer.attributeU32(k.IFLA_MASTER, master))
 }
 
 /** Attaches an XDP program to an interface in generic mode, in place of its present one; -1 detaches it. */
 export function setXdp(batch: Batch, index: number, fd: number): void {
-  const { writer } = batch
-  batch.begin(k.RTM_SETLINK, 0)
-  ifinfomsg(writer, { family: k.AF_UNSPEC, index })
-  const xdp = writer.nest(k.IFLA_XDP)
-  writer.attributeU32(k.IFLA_XDP_FD, fd)
-  writer.attributeU32(k.IFLA_XDP_FLAGS, k.XDP_FLAGS_SKB_MODE)
-  writer.close(xdp)
-  batch.end()
+  setLink(batch, index, (writer) => {
+    const xdp = writer.nest(k.IFLA_XDP)
+    writer.attributeU32(k.IFLA_XDP_FD, fd)
+    writer.attributeU32(k.IFLA_XDP_FLAGS, k.XDP_FLAGS_SKB_MODE)
+    writer.close(xdp)
+  })
 }
 
 /** Stops an interface from generating IPv6 addresses; refused where there is no IPv6. */
 export function setNoAddresses(batch: Batch, index: number): void {
-  const { writer } = batch
-  batch.begin(k.RTM_SETLINK, 0)
-  ifinfomsg(writer, { family: k.AF_UNSPEC, index })
-  const families = writer.nest(k.IFLA_AF_SPEC)
-  const ipv6 = writer.nest(k.AF_INET6)
-  writer.attributeU8(k.IFLA_INET6_ADDR_GEN_MODE, k.IN6_ADDR_GEN_MODE_NONE)
-  writer.close(ipv6)
-  writer.close(families)
-  batch.end()
+  setLink(batch, index, (writer) => {
+    const families = writer.nest(k.IFLA_AF_SPEC)
+    const ipv6 = writer.nest(k.AF_INET6)
+    writer.attributeU8(k.IFLA_INET6_ADDR_GEN_MODE, k.IN6_ADDR_GEN_MODE_NONE)
+    writer.close(ipv6)
+    writer.close(families)
+  })
 }
 
 /** Asks for one link, by index or by name. */
@@ -164,6 +159,14 @@ export function dumpFdb(writer: NetlinkWriter, index: number): void {
 export function dumpNeighbours(writer: NetlinkWriter, index: number): void {
   ndmsg(writer, k.AF_UNSPEC, 0, 0, 0)
   writer.attributeU32(k.NDA_IFINDEX, index)
+}
+
+/** Deletes the neighbour entry of an address; `flags` tells proxy entries from others. */
+export function deleteNeighbour(batch: Batch, index: number, ip: Ip, flags = 0): void {
+  batch.begin(k.RTM_DELNEIGH, 0)
+  ndmsg(batch.writer, ipFamily(ip), index, 0, flags)
+  batch.writer.attributeIp(k.NDA_DST, ip)
+  batch.end()
 }
 
 /** The kind of a link and its options. */

@@ -52,9 +52,9 @@ export class Field {
       peer.connection?.close()
       this.clock.advance(1000)
     }
-    expect(this.neighbour.source.routeCount, 'routes of a peer that is gone').toBe(0)
+    expect(this.bgpPeer.source.routeCount, 'routes of a peer that is gone').toBe(0)
     expect(this.bystander.closed, this.bystander.notification).toBe(false)
-    expect(this.neighbourOf(BYSTANDER).source.routeCount, 'routes of the bystander').toBe(1)
+    expect(this.bgpPeerOf(BYSTANDER).source.routeCount, 'routes of the bystander').toBe(1)
     return verdict
   }
 
@@ -68,7 +68,7 @@ export class Field {
   }
 
   private verdict(peer: RawPeer, at: Bound['at'], bytes: Buffer): Verdict {
-    const { counters } = this.neighbour.routesIn
+    const { counters } = this.bgpPeer.routesIn
     const was = { ...counters }
     const routes = this.routes()
     const refreshes = peer.of('route-refresh').length
@@ -97,7 +97,7 @@ export class Field {
 
   /** Whether every capability that the OPEN advertises is understood. */
   private openVerdict(bytes: Buffer): Verdict {
-    const capabilities = this.neighbour.negotiated?.peer.capabilities
+    const capabilities = this.bgpPeer.negotiated?.peer.capabilities
     expect(capabilities, `no session after ${bytes.toString('hex')}`).toBeDefined()
     return capabilities!.unknown.length > 0 ? 'ignored' : 'accepted'
   }
@@ -111,9 +111,9 @@ export class Field {
 
   /** Both sides of a session that lives may ask for routes again, whatever went before. */
   private refresh(peer: RawPeer): void {
-    const { negotiated } = this.neighbour
+    const { negotiated } = this.bgpPeer
     const before = peer.of('route-refresh').length
-    expect(this.neighbour.requestRefresh(EVPN)).toBe(negotiated!.peer.capabilities.routeRefresh)
+    expect(this.bgpPeer.requestRefresh(EVPN)).toBe(negotiated!.peer.capabilities.routeRefresh)
     peer.send(REFRESH)
     this.clock.advance(500)
     expect(peer.closed, peer.notification).toBe(false)
@@ -121,11 +121,11 @@ export class Field {
       expect(peer.of('route-refresh').length - before, 'both ends of an answer').toBeGreaterThanOrEqual(2)
   }
 
-  private get neighbour(): BgpPeer {
-    return this.neighbourOf(SENDER)
+  private get bgpPeer(): BgpPeer {
+    return this.bgpPeerOf(SENDER)
   }
 
-  private neighbourOf(address: string): BgpPeer {
+  private bgpPeerOf(address: string): BgpPeer {
     return this.node.speaker.peers.get(ip(address))!
   }
 
@@ -135,7 +135,7 @@ export class Field {
     for (const family of FAMILIES)
       for (const head of this.node.speaker.rib.best(family))
         for (let route: Route | null = head; route !== null; route = route.next)
-          if (route.source === this.neighbour.source) routes.set(`${family} ${route.key}`, route)
+          if (route.source === this.bgpPeer.source) routes.set(`${family} ${route.key}`, route)
     return routes
   }
 
@@ -148,7 +148,7 @@ export class Field {
     if (stage === 'OpenConfirm') return peer
     peer.send(KEEPALIVE)
     this.clock.advance(500)
-    expect(this.neighbour.sessions.state, this.neighbour.sessions.lastError ?? '').toBe('Established')
+    expect(this.bgpPeer.sessions.state, this.bgpPeer.sessions.lastError ?? '').toBe('Established')
     return peer
   }
 

@@ -36,11 +36,11 @@ export interface Setting {
 export async function expectNotification(peer: TcpPeer, expected: string): Promise<void> {
   await peer.ends()
   const { notification } = peer
-  const told =
+  const reported =
     notification &&
     `${notification.code}/${notification.subcode} ${Buffer.from(notification.data).toString('hex')}`
-  expect(shorten(told?.trim() ?? peer.summary())).toBe(shorten(expected))
-  expect(peer.heard.at(-1)?.type, 'a NOTIFICATION is the last message').toBe(3)
+  expect(shorten(reported?.trim() ?? peer.summary())).toBe(shorten(expected))
+  expect(peer.received.at(-1)?.type, 'a NOTIFICATION is the last message').toBe(3)
   expect(peer.ended).toBe('closed')
 }
 

@@ -123,12 +123,12 @@ export class Field {
     this.peers.push(peer)
   }
 
-  neighbour(host: number = HOST.internal): BgpPeer {
-    return this.victim.neighbour(host)
+  bgpPeer(host: number = HOST.internal): BgpPeer {
+    return this.victim.bgpPeer(host)
   }
 
   stateOf(host: number = HOST.internal): string {
-    return this.neighbour(host).sessions.state
+    return this.bgpPeer(host).sessions.state
   }
 
   /** A new connection whose session is at this stage. */
@@ -146,7 +146,7 @@ export class Field {
 
   async established(host: number = HOST.internal): Promise<void> {
     await until(`the session with ${loopback(host)}`, () => this.stateOf(host) === 'Established', {
-      seen: () => `it is ${this.stateOf(host)}, last error ${this.neighbour(host).sessions.lastError}`,
+      seen: () => `it is ${this.stateOf(host)}, last error ${this.bgpPeer(host).sessions.lastError}`,
     })
   }
 
@@ -154,7 +154,7 @@ export class Field {
   async taken(peer: TcpPeer, host: number = HOST.internal): Promise<void> {
     const address = loopback(host)
     const mark = macRoute(address, mac(0xaa, ++this.marks), null)
-    const context = this.neighbour(host).negotiated?.context ?? DEFAULT_CONTEXT
+    const context = this.bgpPeer(host).negotiated?.context ?? DEFAULT_CONTEXT
     peer.send(advertisement(address, [mac(0xaa, this.marks)], context))
     const key = evpn.key(mark)
     await until('the session to take a route', () => this.victim.routes.routes.has(key) || peer.ended, {
@@ -171,14 +171,14 @@ export class Field {
 
   /** The best routes that carry RED and came from a peer, without those that only mark time. */
   routesFrom(host: number = HOST.internal): Route[] {
-    const { source } = this.neighbour(host)
+    const { source } = this.bgpPeer(host)
     return [...this.victim.routes.routes.values()].filter(
       (route) => route.source === source && !isMark(route),
     )
   }
 
   private receivedFrom(host: number): number {
-    return this.neighbour(host).source.routeCount
+    return this.bgpPeer(host).source.routeCount
   }
 
   private async establish(peer: TcpPeer, host: number, open: Partial<Open> = {}): Promise<void> {
@@ -214,7 +214,7 @@ export class Field {
   /** What must never change. */
   private async look(): Promise<NonNullable<Field['harm']>> {
     const { victim, bystander } = this
-    const { sessions, source } = victim.neighbour(HOST.bystander)
+    const { sessions, source } = victim.bgpPeer(HOST.bystander)
     const answer = await victim.get('/looking-glass/vpns/instances/net1/best_routes')
     expect(answer.status).toBe(200)
     return {

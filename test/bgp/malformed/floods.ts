@@ -4,6 +4,7 @@ import { KEEPALIVE } from '../../../src/bgp/message/index.ts'
 import { encodeOpen } from '../../../src/bgp/message/open.ts'
 import { localSource } from '../../../src/bgp/rib/route.ts'
 import { macRoute, rt } from '../../support/speakers.ts'
+import type { TcpPeer } from '../../support/tcp-peer.ts'
 import { until } from '../../support/until.ts'
 import {
   attribute,
@@ -55,13 +56,13 @@ export const floods: readonly Case[] = [
   endured(
     '50000 times the same route',
     () => times(50_000, GOOD),
-    (field) => expect(field.neighbour().source.routeCount).toBe(2),
+    (field) => expect(field.bgpPeer().source.routeCount).toBe(2),
   ),
   endured('20000 UPDATEs that count as withdraws', () => times(20_000, BROKEN)),
   endured(
     '200 UPDATEs of 500 NLRI that cannot be read',
     () => times(200, GARBAGE),
-    (field) => expect(field.neighbour().routesIn.quarantine).toHaveLength(100),
+    (field) => expect(field.bgpPeer().routesIn.quarantine).toHaveLength(100),
   ),
   endured('50000 UPDATEs that say nothing', () => times(50_000, update(''))),
   endured('20000 times a membership of everything and its end', () =>
@@ -70,7 +71,7 @@ export const floods: readonly Case[] = [
   scene(
     '4486 §4: more routes than are allowed → 6/1, and the peer stays away until it is reset',
     async (field) => {
-      const { sessions: limited, source } = field.neighbour(HOST.client)
+      const { sessions: limited, source } = field.bgpPeer(HOST.client)
       const peer = await field.at('Established', HOST.client)
       peer.send(advertisement(loopback(HOST.client), macs(LIMIT)))
       await until('as many as are allowed', () => source.routeCount === LIMIT)
@@ -89,7 +90,7 @@ export const floods: readonly Case[] = [
   scene(
     '4486 §4: a flood of routes over the limit in one segment → 6/1, nothing of it kept',
     async (field) => {
-      const { sessions: limited, source } = field.neighbour(HOST.client)
+      const { sessions: limited, source } = field.bgpPeer(HOST.client)
       const peer = await field.at('Established', HOST.client)
       peer.send(
         Buffer.concat(
@@ -115,42 +116,38 @@ export const floods: readonly Case[] = [
   scene('4271 §8: 200 connections from a stranger → all refused', async (field) => {
     const peers = Array.from({ length: 200 }, () => field.connect(HOST.stranger))
     for (const peer of peers) await peer.ends()
-    expect(peers.flatMap(({ heard }) => heard)).toEqual([])
+    expect(peers.flatMap(({ received }) => received)).toEqual([])
   }),
   scene('4271 §8: 200 sessions, each reset when it is up → the next is served', async (field) => {
     for (let i = 0; i < 200; i++) {
       const peer = await field.at('Established')
       peer.send(GOOD)
       peer.reset()
-      await until('its end', () => field.neighbour().sessions.session === null)
+      await until('its end', () => field.bgpPeer().sessions.session === null)
     }
     await field.taken(await field.at('Established'))
   }),
 ]
 
+/** Sends an octet each ten seconds, until the hold timer has expired. */
+async function dribble({ victim }: Field, peer: TcpPeer, octets: Buffer): Promise<void> {
+  for (const octet of octets) {
+    peer.send(Buffer.of(octet))
+    await until('the octet to leave', () => peer.socket.writableLength === 0)
+    victim.clock.skip(10_000)
+  }
+  expect(peer.ended).toBeNull()
+  victim.clock.skip(10_000)
+  await expectNotification(peer, '4/0')
+}
+
 /** RFC 4271 §6.5, RFC 9687: peers that take their time. */
 export const slow: readonly Case[] = [
   scene('4271 §8.2.2: an OPEN of one octet in ten seconds → 4/0', async (field) => {
-    const peer = await field.at('OpenSent')
-    for (const octet of OPEN.subarray(0, 23)) {
-      peer.send(Buffer.of(octet))
-      await until('the octet to leave', () => peer.socket.writableLength === 0)
-      field.victim.clock.skip(10_000)
-    }
-    expect(peer.ended).toBeNull()
-    field.victim.clock.skip(10_000)
-    await expectNotification(peer, '4/0')
+    await dribble(field, await field.at('OpenSent'), OPEN.subarray(0, 23))
   }),
   scene('4271 §6.5: an UPDATE of one octet in ten seconds → 4/0', async (field) => {
-    const peer = await field.at('Established')
-    for (const octet of GOOD.subarray(0, 8)) {
-      peer.send(Buffer.of(octet))
-      await until('the octet to leave', () => peer.socket.writableLength === 0)
-      field.victim.clock.skip(10_000)
-    }
-    expect(peer.ended).toBeNull()
-    field.victim.clock.skip(10_000)
-    await expectNotification(peer, '4/0')
+    await dribble(field, await field.at('Established'), GOOD.subarray(0, 8))
   }),
   scene('4271 §8: 50 connections that say nothing → the next is served', async (field) => {
     for (let i = 0; i < 50; i++) field.connect()
@@ -159,7 +156,7 @@ export const slow: readonly Case[] = [
   scene('9687 §3: a window of zero → little waits for it, and 8/0 after eight minutes', async (field) => {
     await withManyRoutes(field, async () => {
       const peer = await stalled(field)
-      const { session } = field.neighbour().sessions
+      const { session } = field.bgpPeer().sessions
       expect(session!.unsent).toBeLessThan(2 * MIB)
       for (let minutes = 0; minutes < 9; minutes++) {
         peer.send(KEEPALIVE)
@@ -168,7 +165,7 @@ export const slow: readonly Case[] = [
         expect((await field.victim.get('/looking-glass/bgp/peers')).status).toBe(200)
       }
       expect(field.stateOf()).not.toBe('Established')
-      expect(field.neighbour().sessions.lastError).toBe('send hold timer expired')
+      expect(field.bgpPeer().sessions.lastError).toBe('send hold timer expired')
     })
   }),
   scene('4271 §8: a window of zero, opened again → everything arrives', async (field) => {
@@ -207,7 +204,7 @@ async function stalled(field: Field) {
   await field.received(peer)
   peer.socket.pause()
   peer.send(WANTS_ALL)
-  const session = field.neighbour().sessions.session!
+  const session = field.bgpPeer().sessions.session!
   await until('the network to take no more', () => session.unsent > 256 * 1024, {
     seen: () => `${session.unsent} octets wait`,
   })

@@ -167,7 +167,7 @@ export const headers: readonly Case[] = [
     ),
     survived(
       '8654 §4',
-      `an UPDATE of ${length} octets from a peer that only we told of long messages`,
+      `an UPDATE of ${length} octets from a peer that only we sent the capability of long messages`,
       'taken',
       longUpdate(length),
       (field) => expect(field.routesFrom()).toHaveLength(1),
@@ -225,11 +225,11 @@ export const headers: readonly Case[] = [
   }),
   scene('4271 §6.1: what follows a wrong header is not looked at → 1/1', async (field) => {
     const peer = await field.at('Established')
-    const { updates } = field.neighbour().routesIn.counters
+    const { updates } = field.bgpPeer().routesIn.counters
     peer.send(Buffer.concat([header(4, 19, badMarker(0)), update(MP_REACH + WELL_KNOWN + TARGET), KEEPALIVE]))
     await peer.ends()
     expect(field.routesFrom()).toEqual([])
-    expect(field.neighbour().routesIn.counters.updates).toBe(updates)
+    expect(field.bgpPeer().routesIn.counters.updates).toBe(updates)
   }),
   ...atEach((at) =>
     scene(

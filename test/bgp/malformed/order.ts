@@ -1,9 +1,9 @@
 import { expect } from 'vitest'
 import { EVPN } from '../../../src/bgp/family.ts'
-import type { GracefulRestart } from '../../../src/bgp/message/capability.ts'
 import { KEEPALIVE } from '../../../src/bgp/message/index.ts'
 import { encodeOpen } from '../../../src/bgp/message/open.ts'
 import { encodeRouteRefresh, RefreshKind } from '../../../src/bgp/message/route-refresh.ts'
+import { RESTART } from '../../support/raw-peer.ts'
 import { until } from '../../support/until.ts'
 import { MP_REACH, TARGET, update, WELL_KNOWN } from '../../support/update-bytes.ts'
 import { HOST } from '../../support/victim.ts'
@@ -17,13 +17,7 @@ const REFRESH = encodeRouteRefresh({ family: EVPN, kind: RefreshKind.Request })
 const OPEN_WAIT_MS = 240_000
 const HOLD_MS = 90_000
 
-const restarting: GracefulRestart = {
-  restarting: false,
-  notification: false,
-  restartTimeSeconds: 120,
-  families: [{ family: EVPN, forwarding: true }],
-}
-const GRACEFUL = { capabilities: { ...openFrom(HOST.internal).capabilities, gracefulRestart: restarting } }
+const GRACEFUL = { capabilities: { ...openFrom(HOST.internal).capabilities, gracefulRestart: RESTART } }
 
 /** RFC 4271 §8.2.2, RFC 6608 §4: good messages at the wrong time. */
 export const outOfOrder: readonly Case[] = [
@@ -115,7 +109,7 @@ export const silent: readonly Case[] = [
       peer.reset()
       await until('the end of the session', () => field.stateOf() !== 'Established')
       expect(field.routesFrom()).toHaveLength(1)
-      field.victim.clock.skip(restarting.restartTimeSeconds * 1000)
+      field.victim.clock.skip(RESTART.restartTimeSeconds * 1000)
       await until('the route to go', () => field.routesFrom().length === 0)
     },
   ),
@@ -167,7 +161,7 @@ export const silent: readonly Case[] = [
     scene(`4271 §8.2.2: a reset in ${at} → a new session at once`, async (field) => {
       const peer = await field.at(at)
       peer.reset()
-      await until('the end of the session', () => field.neighbour().sessions.session === null)
+      await until('the end of the session', () => field.bgpPeer().sessions.session === null)
       await field.taken(await field.at('Established'))
     }),
   ),

@@ -92,7 +92,7 @@ export class Flood {
     void this.speaker.start()
   }
 
-  get neighbour(): BgpPeer {
+  get bgpPeer(): BgpPeer {
     return this.speaker.peers.get(HOSTILE)!
   }
 

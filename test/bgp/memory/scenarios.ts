@@ -73,8 +73,8 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await flood.settle()
       const wire = flood.establish()
       for (let i = 0; i < 1000; i++) wire.send(GARBAGE)
-      expectThat(flood.neighbour.routesIn.counters.quarantined === 100_000, 'not all was looked at')
-      expectThat(flood.neighbour.routesIn.quarantine.length === 100, 'more is kept than a hundred')
+      expectThat(flood.bgpPeer.routesIn.counters.quarantined === 100_000, 'not all was looked at')
+      expectThat(flood.bgpPeer.routesIn.quarantine.length === 100, 'more is kept than a hundred')
       expectThat(flood.logged < 20, `${flood.logged} lines were logged`)
       await flood.expectBack(STAYS)
     },
@@ -112,7 +112,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         marks.writeUInt32BE(i, at)
         wire.send(marks)
       }
-      expectThat(flood.neighbour.source.routeCount === 1, 'one route is not one route')
+      expectThat(flood.bgpPeer.source.routeCount === 1, 'one route is not one route')
       await flood.expectBack(STAYS)
     },
   },
@@ -129,7 +129,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       expectThat(sent * 110 < 1_000_200, `${sent * 110} routes were taken`)
       expectThat(flood.connect() === null, 'the peer may come again at once')
       await flood.expectBack(STAYS)
-      expectThat(flood.neighbour.source.routeCount === 0, 'routes are left')
+      expectThat(flood.bgpPeer.source.routeCount === 0, 'routes are left')
     },
   },
   'three million routes without a limit of their number': {
@@ -145,7 +145,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await flood.expectBack(STAYS)
     },
   },
-  '500000 routes that come and go before anybody is told': {
+  '500000 routes that come and go before any advertisement': {
     heapMib: 100,
     async play() {
       const flood = new Flood()
@@ -154,7 +154,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       const go = new MacUpdates(100, true)
       const wire = flood.establish()
       for (let i = 0; i < 5000; i++) wire.send(come.from(100 * i), go.from(100 * i))
-      expectThat((await flood.taken()) < 20 * MIB, 'what waits to be told has no bound')
+      expectThat((await flood.taken()) < 20 * MIB, 'what waits to be advertised has no bound')
       await flood.expectBack(STAYS)
     },
   },
@@ -208,7 +208,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await flood.expectBack(STAYS)
     },
   },
-  '10000 dynamic neighbours, each once': {
+  '10000 dynamic peers, each once': {
     heapMib: 64,
     async play() {
       const template = { ...PEER_DEFAULTS, as: 64512, families: [EVPN, ROUTE_TARGET], reflectorClient: true }
@@ -222,7 +222,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       const updates = new MacUpdates(10)
       for (let i = 0; i < 10_000; i++) {
         const wire = flood.connect(ipv4FromNumber(0x0b00_0000 + i))
-        if (wire === null) throw new Error(`refused after ${i} neighbours`)
+        if (wire === null) throw new Error(`refused after ${i} peers`)
         const capabilities = { ...noCapabilities(), families: [EVPN], fourOctetAs: 64512 }
         if (i % 2 === 0) wire.send(encodeOpen(openOf({ capabilities })), KEEPALIVE)
         if (i % 4 === 0) wire.send(updates.from(i))
@@ -230,7 +230,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         if (i % 10 === 9) flood.clock.advance(1)
         if (i % 1000 === 999) flood.clock.advance(OVER_MS)
       }
-      expectThat(flood.speaker.peers.size === 0, `${flood.speaker.peers.size} neighbours are left`)
+      expectThat(flood.speaker.peers.size === 0, `${flood.speaker.peers.size} peers are left`)
       await flood.expectBack(STAYS)
     },
   },
@@ -258,7 +258,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         flood.establish().send(text)
         flood.clock.advance(i % 500 === 499 ? OVER_MS : 1)
       }
-      expectThat((flood.neighbour.sessions.lastError?.length ?? 0) < 400, 'the whole text is kept')
+      expectThat((flood.bgpPeer.sessions.lastError?.length ?? 0) < 400, 'the whole text is kept')
       await flood.expectBack(STAYS)
     },
   },

@@ -28,7 +28,7 @@ export const fullDisk: Fault = {
     const isLogAffected = disks.includes('log') && !node.options.logToReader
     if (isLogAffected) await complain(node, 2)
     return {
-      ...(isLogAffected ? { tells: /^the log cannot be written to .*ENOSPC/ } : {}),
+      ...(isLogAffected ? { reports: /^the log cannot be written to .*ENOSPC/ } : {}),
       what: `disk of the ${disks.join(' and ')} full`,
       lastsMs: random.between(500, 6000),
       end: async () => free.forEach((empty) => void empty()),

@@ -19,7 +19,7 @@ export const linkLock: Fault = {
     await crowd(world, namespace)
     const deletion = run('ip', '-n', namespace, 'link', 'del', 'group', GROUP)
     return {
-      what: `somebody else deletes ${CROWD} links at once`,
+      what: `another program deletes ${CROWD} links at once`,
       end: async () => void (await deletion),
     }
   },

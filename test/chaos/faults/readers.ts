@@ -51,7 +51,7 @@ export const stalledLog: Fault = {
     process.kill(node.logReader!.pid!, 'SIGSTOP')
     await complain(node, COMPLAINTS)
     return {
-      ...(drawn === node ? { tells: /^the log cannot be written to standard output/ } : {}),
+      ...(drawn === node ? { reports: /^the log cannot be written to standard output/ } : {}),
       what: `the log of ${node.name} is not read`,
       lastsMs: random.between(0, 2000),
       end: async () => void process.kill(node.logReader!.pid!, 'SIGCONT'),

@@ -11,7 +11,7 @@ export const reflectorKilled: Fault = {
     return {
       what: `reflector ended by ${signal}`,
       lastsMs: random.between(0, 2000),
-      tells: /no session with any peer/,
+      reports: /no session with any peer/,
       costs: ['session'],
       end: () => world.startReflector(),
     }

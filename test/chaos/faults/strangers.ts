@@ -13,11 +13,11 @@ export const secondDaemon: Fault = {
   async start({ lab }, node, random) {
     const { what, words } = random.pick(COMMANDS)
     const file = what === 'cleanup' ? node.stateFile : node.configFile
-    const said = await lab.exec(node.host.namespace, CHANTER, ...words, file).then(
+    const output = await lab.exec(node.host.namespace, CHANTER, ...words, file).then(
       () => 'nothing',
       (error: Error) => error.message,
     )
-    if (!said.includes(`in use by pid ${node.pid}`)) throw new Error(`${what} was not refused: ${said}`)
+    if (!output.includes(`in use by pid ${node.pid}`)) throw new Error(`${what} was not refused: ${output}`)
     return { what: `${what} refused` }
   },
 }

@@ -18,7 +18,7 @@ export const underlay: Fault = {
       what: `${isOwnEnd ? 'eth0' : `${node.uplink} of the switch`} down for ${ms} ms`,
       lastsMs: ms,
       costs: isLong ? ['packets', 'session'] : ['packets'],
-      ...(isLong ? { tells: /no session with any peer/ } : {}),
+      ...(isLong ? { reports: /no session with any peer/ } : {}),
       end: async () => void (await turn('up')),
     }
   },

@@ -1,22 +1,13 @@
 import { expect, test } from 'vitest'
 import * as e from '../ip-entries.ts'
 import { devices, everything, type IpFixture, OURS, tables, unmarked } from '../ip-fixture.ts'
+import { unchanged } from '../stories/unchanged.ts'
 
 /** A new daemon adopts the entries of an earlier one. */
 export function adoption(t: IpFixture): void {
   const { wantInPlace, lacking } = t
 
-  test('a new daemon adopts what is programmed as desired, without a change', async () => {
-    await wantInPlace(...everything)
-    const indexes = OURS.map((link) => t.lab.indexOf(link))
-    const deletions = await t.lab.deletions()
-    t.restart()
-    await wantInPlace(...everything)
-    t.dataplane.complete()
-    await t.lab.calm()
-    expect(await deletions()).toEqual([])
-    expect(OURS.map((link) => t.lab.indexOf(link))).toEqual(indexes)
-  })
+  unchanged(t, everything, OURS)
 
   test('stale entries stay until the desired state is complete', async () => {
     await wantInPlace(...everything)

@@ -47,15 +47,6 @@ export function removal(t: IpFixture): void {
     for (const entry of routes) expect.soft(t.lab.holds(entry), JSON.stringify(entry)).toBe(false)
   })
 
-  test('an entry unwanted and wanted again at once stays', async () => {
-    await wantInPlace(...everything)
-    const deletions = await t.lab.deletions()
-    for (const entry of everything) t.dataplane.unwant(entry)
-    await wantInPlace(...everything)
-    await t.lab.calm()
-    expect(await deletions()).toEqual([])
-  })
-
   test('an entry that another program removed already can be unwanted', async () => {
     await wantInPlace(...everything)
     // with an address, more goes than itself

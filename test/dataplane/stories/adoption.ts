@@ -1,23 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import * as e from '../entries.ts'
 import { everything, type Fixture } from '../fixture.ts'
+import { unchanged } from './unchanged.ts'
 
 /** A new daemon takes over what the one before it has left. */
 export function adoption(t: Fixture): void {
   const { holding, observed, wantInPlace } = t
 
   describe('adoption', () => {
-    test('a new daemon takes over without touching what is right', async () => {
-      await wantInPlace(...everything)
-      const indexes = ['br0', 'vx0'].map((link) => t.lab.indexOf(link))
-      const deletions = await t.lab.deletions()
-      t.restart()
-      await wantInPlace(...everything)
-      t.dataplane.complete()
-      await t.lab.calm()
-      expect(await deletions()).toEqual([])
-      expect(['br0', 'vx0'].map((link) => t.lab.indexOf(link))).toEqual(indexes)
-    })
+    unchanged(t, everything, ['br0', 'vx0'])
 
     test('what is not wanted again stays until the desired state is complete', async () => {
       await wantInPlace(...everything)
@@ -77,7 +68,7 @@ export function adoption(t: Fixture): void {
       await wantInPlace(...everything)
     })
 
-    test('what no longer is wanted is told to be gone when it is, and not before', async () => {
+    test('an unwanted entry is reported as gone when it is, and not before', async () => {
       await wantInPlace(...everything)
       t.restart()
       for (const entry of everything) t.dataplane.want(entry)
@@ -101,7 +92,7 @@ export function adoption(t: Fixture): void {
       expect(t.lab.indexOf('theirs')).toBeDefined()
     })
 
-    test('entries without our mark are nobody of ours, and stay', async () => {
+    test('entries without our ownership mark stay', async () => {
       await wantInPlace(...everything)
       const theirs = [e.remote(50, '192.0.2.50'), e.neighbour('10.0.0.50', 50)]
       for (const entry of theirs) t.lab.overwrite(entry)
@@ -138,7 +129,7 @@ export function adoption(t: Fixture): void {
       expect(t.lab.indexOf('vx0')).not.toBe(index)
     })
 
-    test('stale links of chanter are told of and kept', async () => {
+    test('stale devices of chanter are reported and kept', async () => {
       await wantInPlace(...everything)
       t.restart()
       t.dataplane.complete()

@@ -21,7 +21,7 @@ export function drift(t: Fixture): void {
       expect(t.dataplane.drift.summary()).toEqual({ count: 0, last: null, recurring: 0, worst: null })
     })
 
-    test('is repaired and counted, and an entry that others change again and again is told', async () => {
+    test('is repaired and counted, and an entry that another program changes again and again is reported', async () => {
       await wantInPlace(...everything)
       t.lab.forget(e.remote(3, '192.0.2.3', 300))
       for (let i = 0; i < 5; i++) {

@@ -24,7 +24,7 @@ export function externalBridge(t: Fixture): void {
       expect(t.lab.indexOf('vx0')).toBeUndefined()
     })
 
-    test('is used as it is where somebody made it, and left behind with its ports', async () => {
+    test('is used as it is, and keeps its ports', async () => {
       t.lab.addBridge('br0')
       t.lab.enslave('tap1', 'br0')
       const before = [t.lab.driver.link('br0'), t.lab.driver.link('tap1')]
@@ -59,7 +59,7 @@ export function externalBridge(t: Fixture): void {
       await t.lab.until(holding(entries))
     })
 
-    test('stays while somebody else has a port in it, and goes with that port', async () => {
+    test('stays while another program has a port in it, and goes with that port', async () => {
       await wantInPlace(...entries)
       t.lab.addInterface('tap2')
       t.lab.enslave('tap2', 'br0')
@@ -76,14 +76,14 @@ export function externalBridge(t: Fixture): void {
       await t.lab.until(isGone('br0'))
     })
 
-    test('comes back with all its ports when somebody deletes it', async () => {
+    test('comes back with all its ports when another program deletes it', async () => {
       t.lab.addBridge('br0')
       await wantInPlace(...entries)
       t.lab.deleteLink('br0')
       await t.lab.until(holding(entries))
     })
 
-    test('may be replaced by one of somebody else', async () => {
+    test('may be replaced by an external one', async () => {
       await wantInPlace(...entries)
       t.lab.deleteLink('br0')
       t.lab.addBridge('br0')

@@ -7,7 +7,7 @@ export function failures(t: Fixture): void {
   const { holding, want, wantInPlace } = t
 
   describe('failures', () => {
-    test('a missing interface is told of, holds up nobody, and is used as soon as it appears', async () => {
+    test('a missing interface is reported, delays no other entry, and is used as soon as it appears', async () => {
       const port = { ...e.tapPort, device: 'tap2' }
       const address = e.local(9, 'tap2')
       const open = await want(...everything, port, address)
@@ -36,7 +36,7 @@ export function failures(t: Fixture): void {
       expect([...t.dataplane.statuses.failures()]).toEqual([])
     })
 
-    test('a link of ours whose alias somebody changed gets it back, and holds up nothing', async () => {
+    test('an owned device whose alias another program changed gets it back, and delays nothing', async () => {
       await wantInPlace(...everything)
       const index = t.lab.indexOf('vx0')
       t.lab.setAlias('vx0', 'customer-4711')
@@ -54,7 +54,7 @@ export function failures(t: Fixture): void {
       expect([...t.dataplane.statuses.failures()]).toEqual([])
     })
 
-    test('a link of ours whose alias somebody changed goes when it is not wanted', async () => {
+    test('an owned device whose alias another program changed goes when it is unwanted', async () => {
       await wantInPlace(...everything)
       t.lab.setAlias('vx0', 'customer-4711')
       for (const entry of everything) t.dataplane.unwant(entry)
@@ -92,7 +92,7 @@ export function failures(t: Fixture): void {
       await t.lab.until(holding([e.tapPort, e.local(1)]))
     })
 
-    test('in a bridge that is not ours, a MAC waits until somebody puts its port in', async () => {
+    test('in an external bridge, a MAC waits until its port is put in', async () => {
       t.lab.addBridge('br9')
       expect(await want(e.local(1))).toMatchObject([{ reason: 'interface tap1 is in no bridge' }])
       t.lab.enslave('tap1', 'br9')
@@ -109,7 +109,7 @@ export function failures(t: Fixture): void {
       await t.lab.until(holding([e.remote(2), e.remote(3, '192.0.2.3', 300)]))
     })
 
-    test('a port that somebody moved to another bridge is left there when it is unwanted', async () => {
+    test('a port that another program moved to another bridge is left there when it is unwanted', async () => {
       await wantInPlace(...e.network)
       t.lab.addBridge('br9')
       t.lab.enslave('tap1', 'br9')

@@ -37,16 +37,19 @@ export function programming(t: Fixture): void {
   test.each([
     ['deleted', () => t.lab.deleteLink('br0')],
     ['renamed', () => t.lab.rename('br0', 'stray')],
-  ])('a port enters a bridge of ours that somebody has %s and nobody told of', async (_what, mischief) => {
-    t.restart({ deaf: true })
-    await wantInPlace(...e.network)
-    t.lab.addInterface('tap2')
-    mischief()
-    const entries: Entry[] = [e.bridge, { ...e.tapPort, device: 'tap2' }, e.local(2, 'tap2')]
-    for (const entry of entries) t.dataplane.want(entry)
-    expect(await t.lab.wait(t.dataplane.settled(entries))).toEqual([])
-    expect(entries.filter((entry) => !t.lab.holds(entry))).toEqual([])
-  })
+  ])(
+    'a port enters an owned bridge that another program has %s without a notification',
+    async (_what, mischief) => {
+      t.restart({ deaf: true })
+      await wantInPlace(...e.network)
+      t.lab.addInterface('tap2')
+      mischief()
+      const entries: Entry[] = [e.bridge, { ...e.tapPort, device: 'tap2' }, e.local(2, 'tap2')]
+      for (const entry of entries) t.dataplane.want(entry)
+      expect(await t.lab.wait(t.dataplane.settled(entries))).toEqual([])
+      expect(entries.filter((entry) => !t.lab.holds(entry))).toEqual([])
+    },
+  )
 
   test('a MAC moves from remote to local and back', async () => {
     await wantInPlace(...e.network, e.remote(7))

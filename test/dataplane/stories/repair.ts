@@ -9,7 +9,7 @@ export function repair(t: Fixture): void {
 
   describe('heals', () => {
     test.each(everything.slice(4).map((entry) => [entry.kind, entry] as const))(
-      'an entry that somebody deleted: %s',
+      'an entry that another program deleted: %s',
       async (_kind, entry) => {
         await wantInPlace(...everything)
         t.lab.forget(entry)
@@ -18,7 +18,7 @@ export function repair(t: Fixture): void {
       },
     )
 
-    test('an entry that somebody deleted again and again', async () => {
+    test('an entry that another program deletes again and again', async () => {
       await wantInPlace(...everything)
       for (let i = 0; i < 3; i++) {
         t.lab.forget(e.remote(2))
@@ -30,7 +30,7 @@ export function repair(t: Fixture): void {
       ['remote MAC', e.remote(2, '192.0.2.99')],
       ['VNI', e.remote(3, '192.0.2.3', 301)],
       ['neighbour', e.neighbour('10.0.0.2', 99)],
-    ])('an entry that somebody changed: %s', async (_kind, other) => {
+    ])('an entry that another program changed: %s', async (_kind, other) => {
       await wantInPlace(...everything)
       for (const marked of [false, true]) {
         t.lab.overwrite(other, marked)
@@ -39,7 +39,7 @@ export function repair(t: Fixture): void {
       }
     })
 
-    test('a neighbour whose mark somebody took', async () => {
+    test('a neighbour whose ownership mark is gone', async () => {
       await wantInPlace(...everything)
       t.lab.overwrite(e.neighbour('10.0.0.2', 2))
       await t.lab.until(() =>
@@ -63,31 +63,31 @@ export function repair(t: Fixture): void {
       await t.lab.until(holding(everything))
     })
 
-    test('a VXLAN device that somebody deleted', async () => {
+    test('a VXLAN device that another program deleted', async () => {
       await wantInPlace(...everything)
       t.lab.deleteLink('vx0')
       await t.lab.until(holding(everything))
     })
 
-    test('a bridge that somebody deleted', async () => {
+    test('a bridge that another program deleted', async () => {
       await wantInPlace(...everything)
       t.lab.deleteLink('br0')
       await t.lab.until(holding(everything))
     })
 
-    test('a port that somebody took out of the bridge', async () => {
+    test('a port that another program took out of the bridge', async () => {
       await wantInPlace(...everything)
       for (const port of ['tap1', 'vx0']) t.lab.enslave(port, null)
       await t.lab.until(holding(everything))
     })
 
-    test('a link of ours that somebody set down', async () => {
+    test('an owned device that another program set down', async () => {
       await wantInPlace(...everything)
       t.lab.setDown('vx0')
       await t.lab.until(holding(everything))
     })
 
-    test('a device of somebody else that went and came back', async () => {
+    test('an external device that was deleted and created again', async () => {
       await wantInPlace(...everything)
       t.lab.deleteLink('tap1')
       await t.lab.until(() => t.dataplane.status(e.local(1)).state === 'failed')

@@ -31,7 +31,7 @@ export function verification(t: Fixture): void {
       })
     })
 
-    test('finds what is missing, different or too much, and has it put right', async () => {
+    test('finds and repairs what is missing, different or too much', async () => {
       const gone = [e.local(1), e.flood('192.0.2.3'), e.neighbour('2001:db8::3', 3)]
       for (const entry of gone) t.lab.forget(entry)
       const moved = e.remote(2, '192.0.2.66')
@@ -61,7 +61,7 @@ export function verification(t: Fixture): void {
       await t.lab.until(holding(everything))
     })
 
-    test('finds links that are gone, changed, or nobody’s, and ports that are elsewhere', async () => {
+    test('finds devices that are gone, changed or without owner, and ports of other masters', async () => {
       t.lab.setDown('br0')
       t.lab.enslave('tap1', null)
       t.lab.addBridge('br7')

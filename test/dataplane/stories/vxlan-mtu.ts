@@ -7,7 +7,7 @@ export function vxlanMtu(t: Fixture): void {
   const { wantInPlace } = t
 
   describe('the MTU of a VXLAN device', () => {
-    test('is the one asked for, whoever changes it', async () => {
+    test('is the one asked for, whatever program changes it', async () => {
       const vxlan = { ...e.vxlan, mtu: 8000 }
       await wantInPlace(e.bridge, vxlan)
       const index = t.lab.indexOf('vx0')

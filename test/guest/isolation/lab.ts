@@ -3,8 +3,8 @@ import type { LabDaemon } from '../../../src/lab/chanter.ts'
 import type { LabHost } from '../../../src/lab/network.ts'
 import { formatMac } from '../../../src/values/mac.ts'
 import { ipBytes, packetFrame, udp } from '../../support/frames.ts'
+import { Captures } from '../../support/isolation/captures.ts'
 import { arrives, broadcastMarker, type Environment, type Marker } from '../../support/isolation/matrix.ts'
-import { Observers } from '../../support/isolation/observers.ts'
 import { type Addresses, addressOf, type Family } from '../../support/isolation/vantage.ts'
 import { Socket } from '../../support/sockets.ts'
 import { attach, type Customer, detach, Fleet } from '../fleet.ts'
@@ -36,7 +36,7 @@ export class VrfLab {
   readonly daemons: LabDaemon[] = []
   private readonly customers = new Map<number, Customer>()
   private readonly sockets: Socket[] = []
-  private watching: Observers | undefined
+  private watching: Captures | undefined
 
   constructor(family: Family) {
     this.family = family
@@ -77,7 +77,7 @@ export class VrfLab {
       await fleet.lab.eventually('what VMs send arrives', async () => ({ value: await arrives(marker, 1) }))
   }
 
-  get observers(): Observers {
+  get captures(): Captures {
     return this.watching!
   }
 
@@ -193,7 +193,7 @@ export class VrfLab {
   }
 
   private watch(): void {
-    this.watching = new Observers(
+    this.watching = new Captures(
       this.hosts.map(({ namespace }, i) => ({ namespace, device: 'core', other: nodeAddresses(2 - i) })),
     )
     for (const [vpn, numbers] of Object.entries(VPNS))
@@ -232,8 +232,8 @@ export class VrfLab {
     return {
       socket: this.socketOf(from),
       frames: (mark) =>
-        ends.map((way) =>
-          packetFrame(gatewayMac, formatMac(source.mac), udp(way, MARKER_PORT, MARKER_PORT, mark)),
+        ends.map((path) =>
+          packetFrame(gatewayMac, formatMac(source.mac), udp(path, MARKER_PORT, MARKER_PORT, mark)),
         ),
       witnesses: [near, far].map((n) => this.socketOf(n)),
     }
@@ -250,8 +250,8 @@ export class VrfLab {
 
   private gatewayMac(n: number): string {
     const { namespace } = this.hostOf(n)
-    const [cable] = links(namespace).filter(({ ifname }) => ifname.startsWith('vrf2e--'))
-    return cable!.address
+    const [veth] = links(namespace).filter(({ ifname }) => ifname.startsWith('vrf2e--'))
+    return veth!.address
   }
 }
 

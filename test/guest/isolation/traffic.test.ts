@@ -62,8 +62,8 @@ test('a VM may have an address that a node has', async () => {
   for (const address of addresses) {
     await reaches(lab.customer(VPNS.red[0]), address)
     // Both nodes are on the way: the one whose address it is does not answer.
-    const said = await reaches(lab.customer(VPNS.red[2]), address)
-    expect(said).toContain('ttl=62')
+    const output = await reaches(lab.customer(VPNS.red[2]), address)
+    expect(output).toContain('ttl=62')
   }
   await detach(lab.daemons[0]!, more, 'red')
   ip(customer.namespace, ...addresses.map((address) => `address del ${address}/32 dev eth0`))
@@ -98,13 +98,13 @@ describe.each([0, 1])('with ip_forward %i', (forward) => {
     const [daemon] = lab.daemons as [(typeof lab.daemons)[0]]
     const customer = lab.customer(mover)
     const targets = { imports: ['64512:40'], exports: ['64512:40'] }
-    const observer = Socket.ofInterface(namespace, 'core', { outgoing: true })
+    const receiver = Socket.ofInterface(namespace, 'core', { outgoing: true })
     const enter = () => attach(daemon, customer, targets, 'green')
     const leave = () => detach(daemon, customer, 'green')
     // Until a port was in a VRF once, it is the hypervisor's.
     await enter()
     await leave()
-    observer.take()
+    receiver.take()
     let sent = 0
     for (let cycle = 0; cycle < 3; cycle++) {
       sent += await whileSending(customer, enter)
@@ -115,8 +115,8 @@ describe.each([0, 1])('with ip_forward %i', (forward) => {
       sent += await whileSending(customer, leave)
       await detach(daemon, lab.customer(stays), 'green')
     }
-    const strays = observer.take().filter((frame) => frame.includes(STRAY))
-    observer.close()
+    const strays = receiver.take().filter((frame) => frame.includes(STRAY))
+    receiver.close()
     console.log(`ip_forward ${forward}: ${strays.length} of ${sent} packets by the main table`)
     expect(sent).toBeGreaterThan(100)
     expect(strays).toHaveLength(0)

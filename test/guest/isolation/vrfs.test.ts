@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { udp } from '../../support/frames.ts'
+import { inWords } from '../../support/isolation/captures.ts'
 import {
   CONFIGURATION,
   FORWARDED,
@@ -10,7 +11,6 @@ import {
 } from '../../support/isolation/host-sendings.ts'
 import { mplsInjections, vxlanInjections } from '../../support/isolation/injections.ts'
 import { type Environment, harmOf, setReversePathFilter } from '../../support/isolation/matrix.ts'
-import { inWords } from '../../support/isolation/observers.ts'
 import type { Family, Sending } from '../../support/isolation/vantage.ts'
 import { setSysctl } from '../network.ts'
 import { VrfLab } from './lab.ts'
@@ -55,7 +55,7 @@ describe.each(['IPv4', 'IPv6'] as const)('over %s', (family) => {
 
   async function expectNoHarm(sending: Sending, environment: Environment): Promise<void> {
     cells++
-    const harm = await harmOf(sending, environment, lab.observers)
+    const harm = await harmOf(sending, environment, lab.captures)
     if (harm.changes.length > 0) lab.recover()
     expect(inWords(harm, KINDS)).toBe('nothing')
   }
@@ -78,7 +78,7 @@ describe.each(['IPv4', 'IPv6'] as const)('over %s', (family) => {
         setReversePathFilter(namespace, 0)
         setSysctl(namespace, 'net/ipv4/ip_forward', 1)
       }
-      lab.observers.accept()
+      lab.captures.accept()
     })
 
     describe.each(ENVIRONMENTS)('%s', (name) => {
@@ -93,7 +93,7 @@ describe.each(['IPv4', 'IPv6'] as const)('over %s', (family) => {
 
     beforeAll(() => {
       unprotected = lab.unprotected()
-      lab.observers.accept()
+      lab.captures.accept()
     })
 
     const named = (sendings: readonly Sending[]) =>
@@ -104,7 +104,7 @@ describe.each(['IPv4', 'IPv6'] as const)('over %s', (family) => {
     test.each(named(GATEWAY_PATHS))('a VRF: %s', (_name, sending) => expectHarm(sending, unprotected.vrf))
 
     async function expectHarm(sending: Sending, environment: Environment): Promise<void> {
-      const harm = await harmOf(sending, environment, lab.observers)
+      const harm = await harmOf(sending, environment, lab.captures)
       if (harm.changes.length > 0) lab.recover()
       const words = inWords(harm, ['otherTenants', 'changes'])
       if (sending.harmless === undefined) expect(words).not.toBe('nothing')

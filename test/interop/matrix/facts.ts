@@ -35,15 +35,15 @@ export type Facts = Readonly<Partial<Record<Field, string>>> & { readonly route:
 export type Field = 'route' | 'rd' | 'label' | 'nextHop' | 'targets' | 'encapsulation' | 'redirect' | 'asPath'
 
 /** Where a program's words for a route are other ones; what only one of both has is no difference. */
-export function differences(told: Facts, shown: Facts): string[] {
-  return (Object.keys(told) as Field[])
-    .filter((field) => shown[field] !== undefined && shown[field] !== told[field])
-    .map((field) => `${field} ${shown[field]} instead of ${told[field]}`)
+export function differences(reported: Facts, shown: Facts): string[] {
+  return (Object.keys(reported) as Field[])
+    .filter((field) => shown[field] !== undefined && shown[field] !== reported[field])
+    .map((field) => `${field} ${shown[field]} instead of ${reported[field]}`)
 }
 
 /** The fields of one that the other does not have. */
-export function missing(told: Facts, shown: Facts): Field[] {
-  return (Object.keys(told) as Field[]).filter((field) => shown[field] === undefined)
+export function missing(reported: Facts, shown: Facts): Field[] {
+  return (Object.keys(reported) as Field[]).filter((field) => shown[field] === undefined)
 }
 
 export const formatFacts = (facts: Facts): string =>

@@ -7,9 +7,9 @@ import { SECOND_TARGET } from './routes.ts'
 export const familyOut =
   (family: FamilyName): Trial =>
   (column) =>
-    family === 'RTC' ? membershipOut(column) : whileAdvertised(column, 'vpn', family, said)
+    family === 'RTC' ? membershipOut(column) : whileAdvertised(column, 'vpn', family, resolved)
 
-const said = (words: string): Promise<string> => Promise.resolve(words)
+const resolved = (words: string): Promise<string> => Promise.resolve(words)
 
 /** Advertises our routes of a family, lets `act` have the peer's words for them once it shows what they are, and withdraws them. */
 export async function whileAdvertised(
@@ -19,15 +19,15 @@ export async function whileAdvertised(
   act: (words: string) => Promise<string>,
 ): Promise<string> {
   const { as } = column.our(link).link
-  const told = column
+  const reported = column
     .our(link)
     .originate(family)
     .map((facts) => (as !== AS ? { ...facts, asPath: `${as}` } : facts))
   return undone(
-    async () => act(await held(column, link, family, told)),
+    async () => act(await held(column, link, family, reported)),
     async () => {
       await withdraw(column, link, family)
-      await heldNoMore(column, link, family, told)
+      await heldNoMore(column, link, family, reported)
     },
   )
 }
@@ -59,13 +59,11 @@ export async function withdraw(
   })
   if ((await peer.held(link, family)).length === 0)
     throw new Error(`${peer.name} lets go of withdrawn routes by now: it is noted that it does not`)
-  const { neighbour } = column.our(link)
-  const { establishedCount } = neighbour.sessions
+  const { bgpPeer } = column.our(link)
+  const { establishedCount } = bgpPeer.sessions
   await peer.reset(link)
   await column.eventually('the session is up again', async () =>
-    neighbour.sessions.establishedCount > establishedCount
-      ? { value: true }
-      : { seen: column.our(link).state },
+    bgpPeer.sessions.establishedCount > establishedCount ? { value: true } : { seen: column.our(link).state },
   )
   await column.established(link)
 }
@@ -73,10 +71,10 @@ export async function withdraw(
 async function membershipOut(column: Column): Promise<string> {
   const ours = column.our('vpn')
   ours.want(SECOND_TARGET)
-  const told = [{ route: `64512:${SECOND_TARGET}` }]
-  const words = await held(column, 'vpn', 'RTC', told)
+  const reported = [{ route: `64512:${SECOND_TARGET}` }]
+  const words = await held(column, 'vpn', 'RTC', reported)
   ours.unwant(SECOND_TARGET)
-  await heldNoMore(column, 'vpn', 'RTC', told)
+  await heldNoMore(column, 'vpn', 'RTC', reported)
   return words
 }
 
@@ -84,10 +82,10 @@ async function membershipOut(column: Column): Promise<string> {
 export const familyIn =
   (family: FamilyName): Trial =>
   (column) =>
-    whileTold(column, 'vpn', family, said)
+    whileReported(column, 'vpn', family, resolved)
 
 /** Has the peer advertise routes of a family, lets `act` have its words for them once we hold the same, and withdraws them. */
-export async function whileTold(
+export async function whileReported(
   column: Column,
   link: LinkName,
   family: FamilyName,
@@ -96,7 +94,7 @@ export async function whileTold(
   const { peer } = column
   const feeder = column.our(link === 'external' ? 'vpn' : 'external')
   if (peer.passesOn !== null) column.remarks.add(peer.passesOn)
-  const before = (await peer.told(link, family)).length
+  const before = (await peer.reported(link, family)).length
   await peer.originate(family, feeder)
   return undone(
     async () => act(await learnt(column, link, family, (count) => count > before)),
@@ -114,24 +112,21 @@ export async function held(
   column: Column,
   link: LinkName,
   family: FamilyName,
-  told: readonly Facts[],
+  reported: readonly Facts[],
 ): Promise<string> {
   const { peer } = column
-  const shown = await column.eventually(
-    `${peer.name} shows our ${family} routes as we told them`,
-    async () => {
-      const routes = (await peer.held(link, family)).map(({ facts }) => facts)
-      const wrong = told.flatMap((facts) => {
-        const match = routes.find(({ route }) => route === facts.route)
-        if (match === undefined) return [`no ${facts.route}`]
-        const unseen = missing(facts, match).filter((field) => !peer.unshown(family).includes(field))
-        return [...differences(facts, match), ...unseen.map((field) => `no ${field}`)]
-      })
-      return wrong.length === 0
-        ? { value: routes }
-        : { seen: `${wrong.join(', ')}; it shows: ${routes.map(formatFacts).join(' | ') || 'nothing'}` }
-    },
-  )
+  const shown = await column.eventually(`${peer.name} shows our ${family} routes as advertised`, async () => {
+    const routes = (await peer.held(link, family)).map(({ facts }) => facts)
+    const wrong = reported.flatMap((facts) => {
+      const match = routes.find(({ route }) => route === facts.route)
+      if (match === undefined) return [`no ${facts.route}`]
+      const unseen = missing(facts, match).filter((field) => !peer.unshown(family).includes(field))
+      return [...differences(facts, match), ...unseen.map((field) => `no ${field}`)]
+    })
+    return wrong.length === 0
+      ? { value: routes }
+      : { seen: `${wrong.join(', ')}; it shows: ${routes.map(formatFacts).join(' | ') || 'nothing'}` }
+  })
   return shown.map(formatFacts).join(' | ')
 }
 
@@ -140,16 +135,16 @@ async function heldNoMore(
   column: Column,
   link: LinkName,
   family: FamilyName,
-  told: readonly Facts[],
+  reported: readonly Facts[],
 ): Promise<void> {
-  const gone = new Set(told.map(({ route }) => route))
+  const gone = new Set(reported.map(({ route }) => route))
   await column.eventually(`${column.peer.name} has our ${family} routes no more`, async () => {
     const routes = (await column.peer.held(link, family)).filter(({ facts }) => gone.has(facts.route))
     return routes.length === 0 ? { value: true } : { seen: `${routes.length} routes` }
   })
 }
 
-/** Waits until the peer says that it tells us so many routes of the family, and our RIB holds exactly these. */
+/** Waits until the peer shows so many routes of the family as advertised to us, and our RIB holds exactly these. */
 export async function learnt(
   column: Column,
   link: LinkName,
@@ -157,24 +152,24 @@ export async function learnt(
   isEnough: (count: number) => boolean = () => true,
 ): Promise<string> {
   const { peer } = column
-  const told = await column.eventually(`we have the ${family} routes of ${peer.name}`, async () => {
-    const theirs = await peer.told(link, family)
-    if (!isEnough(theirs.length)) return { seen: `it says that it tells us ${theirs.length}` }
+  const reported = await column.eventually(`we have the ${family} routes of ${peer.name}`, async () => {
+    const theirs = await peer.reported(link, family)
+    if (!isEnough(theirs.length)) return { seen: `it shows as advertised to us ${theirs.length}` }
     const wrong = compare(theirs, column.our(link).learnt(family), ['asPath', ...peer.unshown(family)])
     return wrong === '' ? { value: theirs } : { seen: wrong }
   })
-  return told.map(formatFacts).join(' | ')
+  return reported.map(formatFacts).join(' | ')
 }
 
-/** Where our routes are not what the peer says that it tells us; it may be silent on `unshown` only. */
+/** Where our routes are not what the peer shows as advertised to us; it may be silent on `unshown` only. */
 function compare(theirs: readonly Facts[], ours: readonly Facts[], unshown: readonly Field[]): string {
-  const wrong = theirs.flatMap((told) => {
-    const mine = ours.find(({ route }) => route === told.route)
-    if (mine === undefined) return [`no ${told.route}`]
-    const unheard = missing(told, mine).map((field) => `no ${field}`)
-    const unsaid = missing(mine, told).filter((field) => !unshown.includes(field))
+  const wrong = theirs.flatMap((reported) => {
+    const mine = ours.find(({ route }) => route === reported.route)
+    if (mine === undefined) return [`no ${reported.route}`]
+    const missed = missing(reported, mine).map((field) => `no ${field}`)
+    const unsaid = missing(mine, reported).filter((field) => !unshown.includes(field))
     const unsure = unsaid.map((field) => `the peer shows no ${field}`)
-    return [...differences(told, mine), ...unheard, ...unsure].map((what) => `${told.route}: ${what}`)
+    return [...differences(reported, mine), ...missed, ...unsure].map((what) => `${reported.route}: ${what}`)
   })
   if (ours.length !== theirs.length) wrong.push(`${ours.length} routes, not ${theirs.length}`)
   return wrong.length === 0 ? '' : `${wrong.join(', ')}; we have: ${ours.map(formatFacts).join(' | ')}`

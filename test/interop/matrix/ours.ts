@@ -57,12 +57,12 @@ export class Ours {
     )
   }
 
-  get neighbour() {
+  get bgpPeer() {
     return [...this.speaker.peers.values()][0]!
   }
 
   get state(): string {
-    return this.neighbour.sessions.state
+    return this.bgpPeer.sessions.state
   }
 
   async start(): Promise<this> {
@@ -73,7 +73,7 @@ export class Ours {
 
   /** Whether the session is up with this family. */
   has(family: FamilyName): boolean {
-    return this.neighbour.negotiated?.families.has(FAMILIES[family]) === true
+    return this.bgpPeer.negotiated?.families.has(FAMILIES[family]) === true
   }
 
   want(target: string): void {
@@ -130,7 +130,7 @@ export class Ours {
   ): Facts[] {
     const routes = ourRoutes(family, this.link.address, target)
     for (const route of routes) act(route)
-    return routes.map(({ told }) => told)
+    return routes.map(({ reported }) => reported)
   }
 
   /** The kernel's TCP, with a list of the connections that were made. */

@@ -32,6 +32,28 @@ export interface Lack {
   readonly isStillLacking: (column: Column) => Promise<boolean>
 }
 
+/** The cells of the families that a peer lacks. */
+export function lackedCells({
+  evpn,
+  rtc,
+  flowSpec,
+  flowSpec6,
+}: Record<'rtc' | 'flowSpec' | 'flowSpec6', Lack> & { readonly evpn?: Lack }): Partial<
+  Record<CellName, Lack>
+> {
+  return {
+    ...(evpn && { 'EVPN out': evpn, 'EVPN in': evpn }),
+    'RTC out': rtc,
+    'RTC in': rtc,
+    'RTC: peer filters': rtc,
+    'RTC: we filter': rtc,
+    'FlowSpec-VPNv4 out': flowSpec,
+    'FlowSpec-VPNv4 in': flowSpec,
+    'FlowSpec-VPNv6 out': flowSpec6,
+    'FlowSpec-VPNv6 in': flowSpec6,
+  }
+}
+
 /** A program of Debian's with a session to each of our speakers, in a namespace of its own. */
 export abstract class RealPeer {
   abstract readonly name: string
@@ -53,7 +75,7 @@ export abstract class RealPeer {
     return []
   }
 
-  /** Why the routes that it tells are not its own but those of a feeder; null when they are its own. */
+  /** Why the routes that it advertises are not its own but those of a feeder; null when they are its own. */
   readonly passesOn: string | null = null
   /** Why it keeps routes that were withdrawn; null for a peer in its right mind. */
   readonly keepsWithdrawn: string | null = null
@@ -71,8 +93,8 @@ export abstract class RealPeer {
 
   /** The routes of a family that it has of our speaker on a link. */
   abstract held(link: LinkName, family: FamilyName): Promise<ShownRoute[]>
-  /** The routes of a family that it tells our speaker on a link. */
-  abstract told(link: LinkName, family: FamilyName): Promise<Facts[]>
+  /** The routes of a family that it advertises to our speaker on a link. */
+  abstract reported(link: LinkName, family: FamilyName): Promise<Facts[]>
   /** Makes it advertise routes of a family; `feeder` has a session with it and can be what they come from. */
   abstract originate(family: FamilyName, feeder: Ours): Promise<unknown>
   /** Makes it withdraw them; `fromFeeder` withdraws those of the feeder. */
@@ -92,7 +114,7 @@ export abstract class RealPeer {
 
   /** Makes it advertise a VPNv4 route with this target, besides the others. */
   originateWith(_target: string): Promise<unknown> {
-    throw new Error(`${this.name} announces VPNv4 routes of one kind only`)
+    throw new Error(`${this.name} advertises VPNv4 routes of one kind only`)
   }
 
   start(): void {

@@ -7,13 +7,13 @@ import { TARGET } from './routes.ts'
 export const weRestart: Trial = async (column) => {
   const { peer } = column
   const before = column.our('vpn')
-  const told = before.originate('VPNv4')
-  await held(column, 'vpn', 'VPNv4', told)
+  const reported = before.originate('VPNv4')
+  await held(column, 'vpn', 'VPNv4', reported)
   before.vanish()
   const words = await column.eventually(`${peer.name} keeps our routes as stale`, async () => {
     const routes = await peer.held('vpn', 'VPNv4')
     const { established } = await peer.session('vpn')
-    return !established && routes.length === told.length && routes.every(({ stale }) => stale)
+    return !established && routes.length === reported.length && routes.every(({ stale }) => stale)
       ? { value: `${routes.length} stale` }
       : { seen: `session ${established ? 'up' : 'down'}, routes: ${JSON.stringify(routes)}` }
   })
@@ -25,11 +25,11 @@ export const weRestart: Trial = async (column) => {
   await column.established('vpn')
   await column.eventually(`our routes are not stale any more, says ${peer.name}`, async () => {
     const routes = await peer.held('vpn', 'VPNv4')
-    return routes.length === told.length && routes.every(({ stale }) => !stale)
+    return routes.length === reported.length && routes.every(({ stale }) => !stale)
       ? { value: true }
       : { seen: JSON.stringify(routes) }
   })
-  await held(column, 'vpn', 'VPNv4', told)
+  await held(column, 'vpn', 'VPNv4', reported)
   after.withdraw('VPNv4')
   return words
 }
@@ -53,7 +53,7 @@ export const peerRestarts: Trial = async (column) => {
   await column.eventually(`${peer.name} answers again`, async () => ({ value: await peer.answers() }))
   await column.established('vpn')
   await column.eventually(`we have what ${peer.name} says that it has`, async () => {
-    const theirs = await peer.told('vpn', 'VPNv4')
+    const theirs = await peer.reported('vpn', 'VPNv4')
     const mine = ours.learnt('VPNv4')
     return theirs.map(({ route }) => route).join() === mine.map(({ route }) => route).join()
       ? { value: true }

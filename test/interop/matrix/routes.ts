@@ -26,7 +26,7 @@ const VNI = 5077
 export interface OurRoute {
   readonly nlri: Nlri
   readonly attributes: Partial<Attributes>
-  readonly told: Facts
+  readonly reported: Facts
 }
 
 /** The routes of a family that our speaker at `address` originates. Memberships are made by subscribing. */
@@ -45,7 +45,7 @@ export function ourRoutes(family: Exclude<FamilyName, 'RTC'>, address: string, t
         {
           nlri: { rd, label: mplsField(LABEL), ip: addressOf(text), length },
           attributes: { extendedCommunities },
-          told: { route: `${text}/${length}`, label: `${LABEL}`, nextHop: address, ...common },
+          reported: { route: `${text}/${length}`, label: `${LABEL}`, nextHop: address, ...common },
         },
       ]
     }
@@ -59,7 +59,7 @@ export function ourRoutes(family: Exclude<FamilyName, 'RTC'>, address: string, t
         {
           nlri: { rd, rule: Buffer.from(`${octets}038106058150`, 'hex').toString('latin1') },
           attributes: { extendedCommunities: [...extendedCommunities, redirectTo(REDIRECT)] },
-          told: {
+          reported: {
             route: `destination ${destination} protocol =6 destination-port =80`,
             redirect: REDIRECT,
             ...common,
@@ -94,17 +94,17 @@ function evpnRoutes(address: string): OurRoute[] {
     {
       nlri: { type: 2, ...place, mac: parseMac(mac)!, ip: addressOf('11.0.0.7'), label2: null },
       attributes,
-      told: { route: `mac ${mac} 11.0.0.7`, ...common },
+      reported: { route: `mac ${mac} 11.0.0.7`, ...common },
     },
     {
       nlri: { type: 3, rd, ethernetTag: 0, originator: addressOf(address) },
       attributes: { ...attributes, pmsiTunnel },
-      told: { route: `multicast ${address}`, ...common },
+      reported: { route: `multicast ${address}`, ...common },
     },
     {
       nlri: { type: 5, ...place, prefix: { ip: addressOf('11.0.0.0'), length: 24 }, gateway: ANY_IPV4 },
       attributes,
-      told: { route: 'prefix 11.0.0.0/24', ...common },
+      reported: { route: 'prefix 11.0.0.0/24', ...common },
     },
   ]
 }

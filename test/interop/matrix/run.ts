@@ -97,7 +97,7 @@ async function decide(column: Column, cell: CellName, lack: Lack | undefined): P
 
 function describeFailure(error: unknown, { peer, ours }: Column): string {
   const sessions = [...ours.values()].map(
-    ({ link, state, neighbour: peer }) =>
+    ({ link, state, bgpPeer: peer }) =>
       `${link.name} ${state}${peer.sessions.lastError === null ? '' : ` (${peer.sessions.lastError})`}`,
   )
   return `${(error as Error).message}\n  our sessions: ${sessions.join(', ')}\n  last words of ${peer.name}:\n${peer.tail().replace(/^/gm, '    ')}`

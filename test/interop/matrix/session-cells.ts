@@ -1,22 +1,23 @@
 import type { Trial } from './cell.ts'
 import { FAMILIES } from './facts.ts'
-import { held, learnt, whileAdvertised, whileTold } from './family-cells.ts'
+import { held, learnt, whileAdvertised, whileReported } from './family-cells.ts'
 import { AS, WIDE_AS } from './links.ts'
 import { SECOND_TARGET, THIRD_TARGET } from './routes.ts'
 
 /** We ask for a family again: the peer counts the question, and what it says again is what it says that it says. */
 export const refreshByUs: Trial = (column) =>
-  whileTold(column, 'vpn', 'VPNv4', async () => {
+  whileReported(column, 'vpn', 'VPNv4', async () => {
     const { peer } = column
-    const { neighbour } = column.our('vpn')
+    const { bgpPeer } = column.our('vpn')
     const before = (await peer.session('vpn')).refreshesReceived
-    const updatesBefore = neighbour.routesIn.counters.updates
-    if (!neighbour.requestRefresh(FAMILIES.VPNv4)) throw new Error(`${peer.name} announced no route refresh`)
+    const updatesBefore = bgpPeer.routesIn.counters.updates
+    if (!bgpPeer.requestRefresh(FAMILIES.VPNv4))
+      throw new Error(`${peer.name} has no route refresh capability`)
     const words = await column.eventually(
       `${peer.name} counts our request and says the routes again`,
       async () => {
         const asked = (await peer.session('vpn')).refreshesReceived - before
-        const updates = neighbour.routesIn.counters.updates - updatesBefore
+        const updates = bgpPeer.routesIn.counters.updates - updatesBefore
         return asked > 0 && updates > 0
           ? { value: `${asked} received, ${updates} updates came` }
           : { seen: `${asked} requests counted there, ${updates} updates here` }
@@ -57,7 +58,7 @@ export const fourOctetAs: Trial = async (column) => {
 export const externalSession: Trial = async (column) => {
   await column.established('external')
   const out = await whileAdvertised(column, 'external', 'VPNv4', (words) => Promise.resolve(words))
-  const back = await whileTold(column, 'external', 'VPNv4', (words) => {
+  const back = await whileReported(column, 'external', 'VPNv4', (words) => {
     const paths = column
       .our('external')
       .learnt('VPNv4')
@@ -80,7 +81,7 @@ export const signatures: Trial = async (column) => {
     },
   )
   const { established } = await peer.session('forged')
-  const forged = column.our('forged').neighbour.sessions
+  const forged = column.our('forged').bgpPeer.sessions
   if (established || forged.establishedCount > 0) throw new Error('the session with the wrong key came up')
   return `up with its key; ${dropped} segments with another key dropped`
 }
@@ -89,7 +90,7 @@ export const signatures: Trial = async (column) => {
 export const ipv6Transport: Trial = async (column) => {
   await column.established('ipv6')
   const out = await whileAdvertised(column, 'ipv6', 'VPNv6', (words) => Promise.resolve(words))
-  const back = await whileTold(column, 'ipv6', 'VPNv6', (words) => Promise.resolve(words))
+  const back = await whileReported(column, 'ipv6', 'VPNv6', (words) => Promise.resolve(words))
   return `${out}; ${back}`
 }
 
@@ -99,13 +100,13 @@ export const peerFilters: Trial = async (column) => {
   const ours = column.our('vpn')
   await peer.originateWith(SECOND_TARGET)
   const wanted = (is: boolean, what: string) =>
-    column.eventually(`${peer.name} tells us ${what}`, async () => {
+    column.eventually(`${peer.name} advertises ${what}`, async () => {
       const words = await learnt(column, 'vpn', 'VPNv4')
       return words.includes(SECOND_TARGET) === is ? { value: words } : { seen: words }
     })
-  return whileTold(column, 'vpn', 'VPNv4', async (before) => {
+  return whileReported(column, 'vpn', 'VPNv4', async (before) => {
     if (before.includes(SECOND_TARGET))
-      throw new Error(`${peer.name} tells us what we do not want: ${before}`)
+      throw new Error(`${peer.name} advertises what we do not want: ${before}`)
     ours.want(SECOND_TARGET)
     const after = await wanted(true, 'what we have come to want')
     ours.unwant(SECOND_TARGET)

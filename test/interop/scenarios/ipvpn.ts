@@ -1,6 +1,7 @@
+import { frrReflector } from '../../support/frr-config.ts'
 import { chanter, frr, gobgpReflector, IPVPN } from './daemons.ts'
 import { customer, NODES, RR } from './parts.ts'
-import { AS, type Node, type Scenario } from './scenario.ts'
+import type { Node, Scenario } from './scenario.ts'
 import { attach, detach, established, learns, RED, reaches, withMpls } from './steps.ts'
 
 const node = (address: string) => chanter(address, { ...IPVPN, BGP: { peers: RR } })
@@ -32,16 +33,7 @@ export const ipVpnFrr = ipVpn(
   'FRR reflector',
   frr(
     RR,
-    `router bgp ${AS}
- bgp router-id ${RR}
- no bgp default ipv4-unicast
- neighbor NODES peer-group
- neighbor NODES remote-as ${AS}
- bgp listen range 10.77.0.0/24 peer-group NODES
- address-family ipv4 vpn
-  neighbor NODES activate
-  neighbor NODES route-reflector-client
- exit-address-family
+    `${frrReflector(RR, 'ipv4 vpn')} exit-address-family
  address-family ipv6 vpn
   neighbor NODES activate
   neighbor NODES route-reflector-client

@@ -1,27 +1,17 @@
 import { chanter, chanterReflector } from './daemons.ts'
 import { NODES, node, RR, vm } from './parts.ts'
-import type { Scenario, Step } from './scenario.ts'
-import { attach, detach, established, loses, reaches } from './steps.ts'
+import type { Scenario } from './scenario.ts'
+import { established, PING_AND_DETACH } from './steps.ts'
 
 const [ONE, TWO, THREE] = NODES
 const VMS = { vm1: vm('node1', 1), vm2: vm('node2', 2) }
-
-/** Both VMs reach each other, until one leaves. */
-const MEET: readonly Step[] = [
-  attach('vm1'),
-  attach('vm2'),
-  reaches('vm1', 'vm2'),
-  reaches('vm2', 'vm1'),
-  detach('vm2'),
-  loses('vm1', 'vm2'),
-]
 
 export const ownReflector: Scenario = {
   name: 'EVPN: ping over VXLAN',
   peer: 'chanter reflector',
   nodes: { rr: chanterReflector(RR), node1: node(ONE), node2: node(TWO) },
   vms: VMS,
-  steps: [established('node1', 'rr'), established('node2', 'rr'), ...MEET],
+  steps: [established('node1', 'rr'), established('node2', 'rr'), ...PING_AND_DETACH],
 }
 
 /** Two nodes that name each other. */
@@ -30,7 +20,7 @@ export const direct: Scenario = {
   peer: 'no reflector',
   nodes: { node1: chanter(ONE, { BGP: { peers: TWO } }), node2: chanter(TWO, { BGP: { peers: ONE } }) },
   vms: VMS,
-  steps: [established('node1', 'node2'), established('node2', 'node1'), ...MEET],
+  steps: [established('node1', 'node2'), established('node2', 'node1'), ...PING_AND_DETACH],
 }
 
 /** A node reflects for all that connect; it does not know their addresses. */
@@ -43,5 +33,5 @@ export const dynamic: Scenario = {
     node2: chanter(TWO, { BGP: { peers: THREE } }),
   },
   vms: VMS,
-  steps: [established('node1', 'node3'), established('node2', 'node3'), ...MEET],
+  steps: [established('node1', 'node3'), established('node2', 'node3'), ...PING_AND_DETACH],
 }

@@ -67,5 +67,5 @@ async function versionsOf(stage: Stage): Promise<string[]> {
     if (!versions.has(image))
       versions.set(image, (await stage.by(name, ...version)).trim().split('\n')[0] ?? '')
   }
-  return [...versions].map(([image, said]) => `${image} ${/\d+\.[\w.+-]*/.exec(said)?.[0] ?? said}`)
+  return [...versions].map(([image, output]) => `${image} ${/\d+\.[\w.+-]*/.exec(output)?.[0] ?? output}`)
 }

@@ -210,3 +210,13 @@ export function withMpls(...steps: readonly Step[]): readonly Step[] {
 function addressesOf(stage: Stage, vm: string): string[] {
   return vmOf(stage, vm).addresses.map((address) => address.split('/')[0] ?? '')
 }
+
+/** Two VMs reach each other, until one is detached. */
+export const PING_AND_DETACH: readonly Step[] = [
+  attach('vm1'),
+  attach('vm2'),
+  reaches('vm1', 'vm2'),
+  reaches('vm2', 'vm1'),
+  detach('vm2'),
+  loses('vm1', 'vm2'),
+]

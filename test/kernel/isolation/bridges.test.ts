@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { inWords } from '../../support/isolation/captures.ts'
 import {
   CONFIGURATION,
   FORWARDED,
@@ -14,7 +15,6 @@ import {
   setForwarding,
   setReversePathFilter,
 } from '../../support/isolation/matrix.ts'
-import { inWords } from '../../support/isolation/observers.ts'
 import type { Family, Sending } from '../../support/isolation/vantage.ts'
 import { BridgeLab } from './lab.ts'
 
@@ -54,7 +54,7 @@ describe.each(['IPv4', 'IPv6'] as const)('over %s', (family) => {
   const setForwardingFor = ({ forwarding = false }: Sending) => {
     if (forwarding === isForwarding) return
     for (const { namespace } of lab.hosts) setForwarding(namespace, forwarding)
-    lab.observers().accept()
+    lab.captures().accept()
     isForwarding = forwarding
   }
 
@@ -68,7 +68,7 @@ describe.each(['IPv4', 'IPv6'] as const)('over %s', (family) => {
         cells++
         setForwardingFor(sending)
         const environment = environments.find((one) => one.name === name)!
-        const harm = await harmOf(sending, environment, lab.observers())
+        const harm = await harmOf(sending, environment, lab.captures())
         if (harm.changes.length > 0) await lab.recover()
         expect(inWords(harm)).toBe('nothing')
       })
@@ -82,7 +82,7 @@ describe.each(['IPv4', 'IPv6'] as const)('over %s', (family) => {
 
     test.each(rows)('%s', async (_name, sending) => {
       setForwardingFor(sending)
-      const harm = await harmOf(sending, plain, lab.observers())
+      const harm = await harmOf(sending, plain, lab.captures())
       if (harm.changes.length > 0) await lab.recover()
       if (sending.harmless === undefined) expect(inWords(harm)).not.toBe('nothing')
       else expect(inWords(harm), sending.harmless).toBe('nothing')

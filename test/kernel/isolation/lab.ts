@@ -4,8 +4,8 @@ import { run } from '../../../src/lab/command.ts'
 import { Lab } from '../../../src/lab/lab.ts'
 import { addNode, addReflector, addVm, type LabHost, UNDERLAY, type Vm } from '../../../src/lab/network.ts'
 import { formatMac } from '../../../src/values/mac.ts'
+import { Captures } from '../../support/isolation/captures.ts'
 import { arrives, broadcastMarker, type Environment, type Marker } from '../../support/isolation/matrix.ts'
-import { Observers } from '../../support/isolation/observers.ts'
 import { addressOf, type Family } from '../../support/isolation/vantage.ts'
 import { Socket } from '../../support/sockets.ts'
 
@@ -46,15 +46,15 @@ export class BridgeLab {
   readonly lab = new Lab()
   readonly family: Family
   readonly hosts: LabHost[] = []
-  readonly observers: () => Observers
+  readonly captures: () => Captures
   private readonly daemons: LabDaemon[] = []
   private readonly vms = new Map<number, Vm>()
   private readonly sockets: Socket[] = []
-  private watching: Observers | undefined
+  private watching: Captures | undefined
 
   constructor(family: Family) {
     this.family = family
-    this.observers = () => this.watching!
+    this.captures = () => this.watching!
   }
 
   /** Calls `beforeAttach` for each VM when it is there. */
@@ -191,7 +191,7 @@ export class BridgeLab {
   }
 
   private watch(): void {
-    this.watching = new Observers(
+    this.watching = new Captures(
       this.hosts.map(({ namespace }, i) => ({ namespace, device: 'eth0', other: nodeAddresses(2 - i) })),
     )
     for (const { vpn, vms } of [OWN, OTHER, EXTERNAL, PLAIN, DETACHED])

@@ -8,7 +8,7 @@ import { addressesOf, BridgeLab, EXTERNAL, ip, type Network, nodeAddresses, OWN 
 /** What VMs have of their networks while they are kept from everything else. */
 let lab: BridgeLab
 /** What the first VMs have received since before they were attached. */
-const heard = new Map<number, Socket>()
+const sockets = new Map<number, Socket>()
 
 const NETWORKS = [
   ['own bridge', OWN],
@@ -17,7 +17,7 @@ const NETWORKS = [
 
 beforeAll(async () => {
   lab = new BridgeLab('IPv4')
-  await lab.start((n) => heard.set(n, lab.socketOf(n)))
+  await lab.start((n) => sockets.set(n, lab.socketOf(n)))
 })
 
 afterAll(() => lab.close())
@@ -36,10 +36,10 @@ async function received(
   frames: readonly Buffer[],
   at: number,
 ): Promise<Buffer[]> {
-  const [sender, observer] = [lab.socketOf(from), lab.socketOf(at)]
+  const [sender, receiver] = [lab.socketOf(from), lab.socketOf(at)]
   for (const frame of frames) sender.send(frame)
   for (let i = 0; i < 2; i++) await arrives(markerOf(network, from))
-  return observer.take()
+  return receiver.take()
 }
 
 /** From one VM to all others of its network. */
@@ -151,7 +151,7 @@ describe.each(NETWORKS)('%s', (_name, network) => {
       .map(({ address }) => address.replaceAll(':', ''))
     expect(macs).toHaveLength(ours.length)
     const sources = network.vms.flatMap((n) =>
-      (heard.get(n)?.take() ?? []).map((frame) => frame.toString('hex', 6, 12)),
+      (sockets.get(n)?.take() ?? []).map((frame) => frame.toString('hex', 6, 12)),
     )
     expect(sources.length).toBeGreaterThan(0)
     expect(sources.filter((source) => macs.includes(source))).toEqual([])

@@ -22,7 +22,7 @@ const constant =
     text
 const broadcast = constant(f.BROADCAST)
 
-interface Way {
+interface Injection {
   readonly name: string
   readonly mac: Choice
   readonly from: Choice
@@ -32,7 +32,7 @@ interface Way {
 
 const NOT_FORWARDED = 'a bridge drops what is for the group of pause frames'
 
-const EVERY_FAMILY: readonly Way[] = [
+const EVERY_FAMILY: readonly Injection[] = [
   { name: "to the node, by the host's MAC", mac: hostMac, from: own, to: node },
   { name: "to the node, by the host's MAC, from another node", mac: hostMac, from: otherNode, to: node },
   { name: 'to the node, by broadcast', mac: broadcast, from: own, to: node },
@@ -55,7 +55,7 @@ const EVERY_FAMILY: readonly Way[] = [
   },
 ]
 
-const OF_FAMILY: Readonly<Record<Family, readonly Way[]>> = {
+const OF_FAMILY: Readonly<Record<Family, readonly Injection[]>> = {
   IPv4: [
     { name: 'to 255.255.255.255', mac: broadcast, from: own, to: constant('255.255.255.255') },
     {
@@ -96,28 +96,32 @@ const OF_FAMILY: Readonly<Record<Family, readonly Way[]>> = {
   ],
 }
 
-function segment(at: Vantage, { from, to }: Way): Buffer {
+function segment(at: Vantage, { from, to }: Injection): Buffer {
   return f.udpSegment({ from: from(at), to: to(at) }, 5000, f.VXLAN_PORT, vxlan(at))
 }
 
-function frames(at: Vantage, way: Way): Buffer[] {
-  const packet = f.ip({ from: way.from(at), to: way.to(at) }, f.PROTOCOL.udp, segment(at, way))
-  return [f.packetFrame(way.mac(at), at.vm.mac, packet)]
+function frames(at: Vantage, injection: Injection): Buffer[] {
+  const packet = f.ip(
+    { from: injection.from(at), to: injection.to(at) },
+    f.PROTOCOL.udp,
+    segment(at, injection),
+  )
+  return [f.packetFrame(injection.mac(at), at.vm.mac, packet)]
 }
 
 /** Frames for another tenant in VXLAN (RFC 7348 §7). */
 export function vxlanInjections(family: Family): Sending[] {
-  const ways = [...EVERY_FAMILY, ...OF_FAMILY[family]]
+  const injections = [...EVERY_FAMILY, ...OF_FAMILY[family]]
   const [first] = EVERY_FAMILY
   return [
-    ...ways.map((way) => ({
-      name: `VXLAN ${way.name}`,
-      frames: (at: Vantage) => frames(at, way),
-      ...(way.harmless === undefined ? {} : { harmless: way.harmless }),
+    ...injections.map((injection) => ({
+      name: `VXLAN ${injection.name}`,
+      frames: (at: Vantage) => frames(at, injection),
+      ...(injection.harmless === undefined ? {} : { harmless: injection.harmless }),
     })),
-    ...[first!, ...OF_FAMILY[family].slice(0, 2)].map((way) => ({
-      name: `VXLAN ${way.name}, in VLAN 0`,
-      frames: (at: Vantage) => frames(at, way).map(f.priorityTagged),
+    ...[first!, ...OF_FAMILY[family].slice(0, 2)].map((injection) => ({
+      name: `VXLAN ${injection.name}, in VLAN 0`,
+      frames: (at: Vantage) => frames(at, injection).map(f.priorityTagged),
     })),
     {
       name: `VXLAN ${first!.name}, in fragments`,
@@ -136,7 +140,7 @@ const LABELS = [16, 17, 18, 19, 20, 21, 22, 23]
 
 /** Packets for other tenants' VMs by their labels, in GRE from another provider edge or without a tunnel. */
 export function mplsInjections(inner: (at: Vantage) => Buffer): Sending[] {
-  const ways: readonly Way[] = [
+  const injections: readonly Injection[] = [
     { name: "to the node, by the host's MAC", mac: hostMac, from: otherNode, to: node },
     { name: 'to the node, by broadcast', mac: broadcast, from: otherNode, to: node },
     {
@@ -148,7 +152,7 @@ export function mplsInjections(inner: (at: Vantage) => Buffer): Sending[] {
     },
   ]
   return [
-    ...ways.map(({ name, mac, from, to, ...more }) => ({
+    ...injections.map(({ name, mac, from, to, ...more }) => ({
       name: `MPLS in GRE ${name}`,
       frames: (at: Vantage) =>
         LABELS.map((label) => {

@@ -3,7 +3,7 @@ import { PATIENCE_SECONDS } from '../../../src/lab/eventually.ts'
 import { ethernet } from '../frames.ts'
 import { type Socket, within } from '../sockets.ts'
 import { until } from '../until.ts'
-import type { Harm, Observers, Origin } from './observers.ts'
+import type { Captures, Harm, Origin } from './captures.ts'
 import type { Sending, Vantage } from './vantage.ts'
 
 /** A place that a VM sends from. */
@@ -38,14 +38,14 @@ const nextMark = (): Buffer => Buffer.from(`mark-${String(++names).padStart(8, '
 export async function harmOf(
   sending: Sending,
   { vantage, origin, marker }: Environment,
-  observers: Observers,
+  captures: Captures,
 ): Promise<Harm> {
-  observers.reset()
+  captures.reset()
   origin.socket.take()
   const mark = nextMark()
   for (const frame of sending.frames({ ...vantage, mark })) origin.socket.send(frame)
   for (let i = 0; i < 2; i++) await arrives(marker)
-  return observers.harm(mark, origin)
+  return captures.harm(mark, origin)
 }
 
 /** Milliseconds after which a marker is sent again: a socket whose buffer is full drops frames. */

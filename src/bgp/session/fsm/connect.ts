@@ -11,7 +11,7 @@ export function sendOpen(): Step {
     actions: [
       { do: 'disarm', timer: 'connect-retry' },
       { do: 'send-open' },
-      { do: 'heard' },
+      { do: 'restart-hold' },
       { do: 'arm', timer: 'hold', seconds: OPEN_WAIT_SECONDS },
     ],
     reason: 'connected',

@@ -1,15 +1,5 @@
 import { FsmSubcode } from '../../constants.ts'
-import {
-  drop,
-  dropForCollision,
-  dropForError,
-  dropForHoldTimer,
-  dropForNotification,
-  dropForSendHoldTimer,
-  stay,
-  stop,
-  unexpected,
-} from './steps.ts'
+import { endConnection, stay } from './steps.ts'
 import type { FsmEvent, Step } from './types.ts'
 
 /** Established, RFC 4271 §8.2.2: routes are exchanged. */
@@ -21,26 +11,10 @@ export function established(event: FsmEvent): Step {
     case 'keepalive':
     case 'update':
     case 'route-refresh':
-      return stay('Established', [{ do: 'heard' }])
+      return stay('Established', [{ do: 'restart-hold' }])
     case 'keepalive-expired':
       return stay('Established', [{ do: 'send-keepalive' }])
-    case 'stop':
-      return stop(event.notification)
-    case 'connection-failed':
-      return drop(event.reason)
-    case 'hold-expired':
-      return dropForHoldTimer()
-    case 'send-hold-expired':
-      return dropForSendHoldTimer()
-    case 'message-error':
-      return dropForError(event.error)
-    case 'collision':
-      return dropForCollision()
-    case 'notification':
-      return dropForNotification(event.notification)
-    case 'connect-retry-expired':
-    case 'idle-hold-expired':
-    case 'open':
-      return unexpected(event, 'Established', FsmSubcode.Established)
+    default:
+      return endConnection(event, 'Established', FsmSubcode.Established)
   }
 }

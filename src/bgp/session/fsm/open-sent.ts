@@ -1,14 +1,5 @@
 import { FsmSubcode } from '../../constants.ts'
-import {
-  dropForCollision,
-  dropForError,
-  dropForHoldTimer,
-  dropForNotification,
-  dropForSendHoldTimer,
-  stay,
-  stop,
-  unexpected,
-} from './steps.ts'
+import { dropForError, endConnection, stay } from './steps.ts'
 import type { FsmEvent, Step } from './types.ts'
 
 /** KEEPALIVEs are sent three times in a hold time (RFC 4271 §4.4). */
@@ -20,8 +11,6 @@ export function openSent(event: FsmEvent): Step {
     case 'start':
     case 'connected':
       return stay('OpenSent')
-    case 'stop':
-      return stop(event.notification)
     case 'open': {
       if (event.refusal !== null) return dropForError(event.refusal)
       const hold = event.holdTimeSeconds
@@ -30,7 +19,7 @@ export function openSent(event: FsmEvent): Step {
         actions: [
           { do: 'disarm', timer: 'connect-retry' },
           { do: 'send-keepalive' },
-          { do: 'heard' },
+          { do: 'restart-hold' },
           { do: 'arm', timer: 'hold', seconds: hold },
           { do: 'arm', timer: 'keepalive', seconds: hold / KEEPALIVES_PER_HOLD_TIME },
         ],
@@ -47,22 +36,7 @@ export function openSent(event: FsmEvent): Step {
         ],
         reason: event.reason,
       }
-    case 'hold-expired':
-      return dropForHoldTimer()
-    case 'send-hold-expired':
-      return dropForSendHoldTimer()
-    case 'message-error':
-      return dropForError(event.error)
-    case 'collision':
-      return dropForCollision()
-    case 'notification':
-      return dropForNotification(event.notification)
-    case 'connect-retry-expired':
-    case 'idle-hold-expired':
-    case 'keepalive-expired':
-    case 'keepalive':
-    case 'update':
-    case 'route-refresh':
-      return unexpected(event, 'OpenSent', FsmSubcode.OpenSent)
+    default:
+      return endConnection(event, 'OpenSent', FsmSubcode.OpenSent)
   }
 }

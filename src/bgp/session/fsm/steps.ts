@@ -24,31 +24,30 @@ export function stop(tell: Notification | null): Step {
   return { state: 'Idle', actions: [...actions, { do: 'close' }], reason: STOPPED }
 }
 
-/** An event that the state does not allow for (RFC 4271 §6.6, RFC 6608 §4). */
-export function unexpected(event: FsmEvent, state: SessionState, subcode: number): Step {
-  return drop(`unexpected ${event.type} in ${state}`, notification(ErrorCode.FiniteStateMachine, subcode))
-}
-
 export function dropForError(error: SessionError): Step {
   return drop(error.message, error.notification)
 }
 
-/** A NOTIFICATION is never answered with another one. */
-export function dropForNotification(received: Notification): Step {
-  return drop(`received ${formatNotification(received)}`)
-}
-
-export function dropForHoldTimer(): Step {
-  return drop('hold timer expired', notification(ErrorCode.HoldTimerExpired, 0))
-}
-
-export function dropForSendHoldTimer(): Step {
-  return drop('send hold timer expired', notification(ErrorCode.SendHoldTimerExpired, 0))
-}
-
-const COLLISION = notification(ErrorCode.Cease, CeaseSubcode.CollisionResolution)
-
-/** Another connection with the same peer prevailed (RFC 4271 §6.8). */
-export function dropForCollision(): Step {
-  return drop('connection collision', COLLISION)
+/** From OpenSent on: what ends a connection in each state. Any other event is an error of the FSM (RFC 4271 §6.6, RFC 6608 §4). */
+export function endConnection(event: FsmEvent, state: SessionState, subcode: number): Step {
+  switch (event.type) {
+    case 'stop':
+      return stop(event.notification)
+    case 'connection-failed':
+      return drop(event.reason)
+    case 'message-error':
+      return dropForError(event.error)
+    case 'hold-expired':
+      return drop('hold timer expired', notification(ErrorCode.HoldTimerExpired, 0))
+    case 'send-hold-expired':
+      return drop('send hold timer expired', notification(ErrorCode.SendHoldTimerExpired, 0))
+    // another connection with the same peer prevailed (RFC 4271 §6.8)
+    case 'collision':
+      return drop('connection collision', notification(ErrorCode.Cease, CeaseSubcode.CollisionResolution))
+    // a NOTIFICATION is never answered with another one
+    case 'notification':
+      return drop(`received ${formatNotification(event.notification)}`)
+    default:
+      return drop(`unexpected ${event.type} in ${state}`, notification(ErrorCode.FiniteStateMachine, subcode))
+  }
 }

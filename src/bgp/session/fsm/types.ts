@@ -61,7 +61,7 @@ export type Action =
   /** Arms with a delay that grows with every failure (RFC 4271 §8.2.1.3), chosen by the runner. */
   | { readonly do: 'back-off'; readonly timer: 'connect-retry' | 'idle-hold' }
   /** Restarts the hold timer. */
-  | { readonly do: 'heard' }
+  | { readonly do: 'restart-hold' }
 
 /** The FSM's configuration. */
 export interface FsmOptions {

@@ -1,6 +1,6 @@
 import type { FixedNeighbour } from '../../model.ts'
 import * as k from '../constants.ts'
-import { dumpNeighbours, ipFamily, ndmsg } from '../encode.ts'
+import { deleteNeighbour, dumpNeighbours, ipFamily, ndmsg } from '../encode.ts'
 import type { LinuxDefinition } from './definition.ts'
 import { dumped } from './dump.ts'
 
@@ -14,12 +14,7 @@ export const fixedNeighbour: LinuxDefinition<FixedNeighbour> = {
     batch.writer.attributeMac(k.NDA_LLADDR, mac)
     batch.end()
   },
-  encodeRemoval(batch, { ip }, { index }) {
-    batch.begin(k.RTM_DELNEIGH, 0)
-    ndmsg(batch.writer, ipFamily(ip), index, 0, 0)
-    batch.writer.attributeIp(k.NDA_DST, ip)
-    batch.end()
-  },
+  encodeRemoval: (batch, { ip }, { index }) => deleteNeighbour(batch, index, ip),
   readNeighbour({ family, device, state, flags, dst, mac }, directory) {
     const isProxy = (flags & k.NTF_PROXY) !== 0
     if (family === k.AF_BRIDGE || isProxy || directory.isBridge(device)) return undefined

@@ -2,7 +2,7 @@ import { isIpv4 } from '../../../values/address.ts'
 import type { Neighbour } from '../../model.ts'
 import { ipv6Disabled } from '../../refusal.ts'
 import * as k from '../constants.ts'
-import { dumpNeighbours, ipFamily, ndmsg } from '../encode.ts'
+import { deleteNeighbour, dumpNeighbours, ipFamily, ndmsg } from '../encode.ts'
 import { isIpv6Disabled } from '../sysctl.ts'
 import type { LinuxDefinition } from './definition.ts'
 import { dumped } from './dump.ts'
@@ -18,12 +18,7 @@ export const neighbour: LinuxDefinition<Neighbour> = {
     batch.writer.attributeMac(k.NDA_LLADDR, mac)
     batch.end()
   },
-  encodeRemoval(batch, { ip }, { index }) {
-    batch.begin(k.RTM_DELNEIGH, 0)
-    ndmsg(batch.writer, ipFamily(ip), index, 0, 0)
-    batch.writer.attributeIp(k.NDA_DST, ip)
-    batch.end()
-  },
+  encodeRemoval: (batch, { ip }, { index }) => deleteNeighbour(batch, index, ip),
   explain: (_refusal, { ip, device }) => (!isIpv4(ip) && isIpv6Disabled(device) ? ipv6Disabled : null),
   readNeighbour({ family, device, state, flags, extendedFlags, dst, mac }, directory) {
     const isProxy = (flags & k.NTF_PROXY) !== 0

@@ -1,6 +1,6 @@
 import type { ProxyNeighbour } from '../../model.ts'
 import * as k from '../constants.ts'
-import { ipFamily, ndmsg } from '../encode.ts'
+import { deleteNeighbour, ipFamily, ndmsg } from '../encode.ts'
 import { dumpProxies } from '../encode-ip.ts'
 import type { LinuxDefinition } from './definition.ts'
 import { dumped } from './dump.ts'
@@ -15,12 +15,7 @@ export const proxyNeighbour: LinuxDefinition<ProxyNeighbour> = {
     batch.writer.attributeU8(k.NDA_PROTOCOL, k.PROTOCOL)
     batch.end()
   },
-  encodeRemoval(batch, { ip }, { index }) {
-    batch.begin(k.RTM_DELNEIGH, 0)
-    ndmsg(batch.writer, ipFamily(ip), index, 0, k.NTF_PROXY)
-    batch.writer.attributeIp(k.NDA_DST, ip)
-    batch.end()
-  },
+  encodeRemoval: (batch, { ip }, { index }) => deleteNeighbour(batch, index, ip, k.NTF_PROXY),
   readNeighbour({ family, device, flags, protocol, dst }) {
     if (family !== k.AF_INET6 || (flags & k.NTF_PROXY) === 0) return undefined
     const entry = { kind: 'proxy-neighbour', device, ip: dst } as const

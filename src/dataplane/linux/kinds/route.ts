@@ -52,7 +52,7 @@ export const route: LinuxDefinition<VrfRoute, ReadonlyMap<number, RoutePlan | Re
   explain: (refusal, { hops }) => explainLabels(refusal, hops),
   readRoute({ type, metric, destination, hops, marked }) {
     if (destination === null || type !== k.RTN_UNICAST || metric !== k.METRIC) return undefined
-    const own = isIpv4(destination.prefix) ? hops : hops.map(withoutNobody)
+    const own = isIpv4(destination.prefix) ? hops : hops.map(withoutUnusedGateway)
     return { entry: { kind: 'route', ...destination, hops: own }, marked }
   },
   look: lookRoutes,
@@ -94,6 +94,6 @@ function explained(refusal: Refusal, { hops }: VrfRoute): Refusal {
   return explainLabels(refusal, hops) ?? refusal
 }
 
-function withoutNobody(hop: Hop): Hop {
+function withoutUnusedGateway(hop: Hop): Hop {
   return hop.via === UNUSED_GATEWAY && hop.labels.length > 0 ? { ...hop, via: null } : hop
 }

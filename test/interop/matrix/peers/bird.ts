@@ -3,7 +3,7 @@ import { formatIp, unmapped } from '../../../../src/values/address.ts'
 import type { CellName } from '../cell.ts'
 import { type Facts, type FamilyName, facts } from '../facts.ts'
 import { AS, addressOf, LINK_NAMES, type Link, type LinkName } from '../links.ts'
-import { type Lack, RealPeer, type ShownRoute, type ShownSession } from '../real-peer.ts'
+import { type Lack, lackedCells, RealPeer, type ShownRoute, type ShownSession } from '../real-peer.ts'
 import { TARGET } from '../routes.ts'
 
 type BirdFamily = 'VPNv4' | 'VPNv6'
@@ -39,18 +39,7 @@ export class Bird extends RealPeer {
     )
     const flowSpec = lacksChannel('flow4 vpn', 'BIRD 2.0.12 has FlowSpec of SAFI 133 only, none of VPNs')
     const flowSpec6 = lacksChannel('flow6 vpn', 'BIRD 2.0.12 has FlowSpec of SAFI 133 only, none of VPNs')
-    return {
-      'EVPN out': evpn,
-      'EVPN in': evpn,
-      'RTC out': rtc,
-      'RTC in': rtc,
-      'RTC: peer filters': rtc,
-      'RTC: we filter': rtc,
-      'FlowSpec-VPNv4 out': flowSpec,
-      'FlowSpec-VPNv4 in': flowSpec,
-      'FlowSpec-VPNv6 out': flowSpec6,
-      'FlowSpec-VPNv6 in': flowSpec6,
-    }
+    return lackedCells({ evpn, rtc, flowSpec, flowSpec6 })
   }
 
   async prepare(): Promise<void> {
@@ -72,7 +61,7 @@ protocol static own_routes6 {
   vpn6 { table routes6; };
   route ${AS}:12 2001:db8:12::/48 via fd77::fe mpls 77 { bgp_ext_community.add((rt, ${TARGET.replace(':', ', ')})); };
 }
-${LINK_NAMES.map((name) => neighbour(this.links[name])).join('')}`,
+${LINK_NAMES.map((name) => bgpPeer(this.links[name])).join('')}`,
     )
   }
 
@@ -96,7 +85,7 @@ ${LINK_NAMES.map((name) => neighbour(this.links[name])).join('')}`,
     return routesOf(shown).map((facts) => ({ facts, stale: isAway }))
   }
 
-  async told(link: LinkName, family: FamilyName): Promise<Facts[]> {
+  async reported(link: LinkName, family: FamilyName): Promise<Facts[]> {
     if (!isBird(family)) return []
     const shown = await this.birdc('show', 'route', 'all', 'table', TABLES[family], 'export', `to_${link}`)
     return routesOf(shown).map(({ asPath: _, ...rest }) => rest)
@@ -141,7 +130,7 @@ ${LINK_NAMES.map((name) => neighbour(this.links[name])).join('')}`,
 }
 
 /** It takes the IPv4-mapped next hops of VPNv6 routes (RFC 4659 §3.2.1.2) with `extended next hop` alone. */
-const neighbour = ({ name, address, peerAddress, as, key }: Link): string => `
+const bgpPeer = ({ name, address, peerAddress, as, key }: Link): string => `
 protocol bgp to_${name} {
   local ${peerAddress} as ${AS};
   neighbor ${address} as ${as};

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { eventually, Hopeless } from '../../../../src/lab/eventually.ts'
 import type { CellName } from '../cell.ts'
 import { FAMILIES, type Facts, type FamilyName, type Field } from '../facts.ts'
-import { held, whileTold } from '../family-cells.ts'
+import { held, whileReported } from '../family-cells.ts'
 import { AS, LINK_NAMES, type Link, type LinkName } from '../links.ts'
 import { Ours } from '../ours.ts'
 import { type Lack, RealPeer, type ShownRoute, type ShownSession } from '../real-peer.ts'
@@ -41,11 +41,11 @@ export class ExaBgp extends RealPeer {
   lacks(): Partial<Record<CellName, Lack>> {
     return {
       'RTC: peer filters': {
-        note: 'ExaBGP 4.2 only tells of memberships: it sends every route to everybody',
+        note: 'ExaBGP 4.2 only reports memberships: it sends every route to every peer',
         isStillLacking: async (column) => {
           const route = this.vpn('12.88.0.0/24', this.links.vpn.peerAddress, SECOND_TARGET)
           await this.command(`announce ${route}`)
-          await column.eventually('ExaBGP tells us what we do not want', async () => {
+          await column.eventually('ExaBGP advertises what we do not want', async () => {
             const learnt = column.our('vpn').learnt('VPNv4')
             return learnt.some(({ targets }) => targets === SECOND_TARGET)
               ? { value: true }
@@ -58,8 +58,8 @@ export class ExaBgp extends RealPeer {
       'refresh: we ask': {
         note: 'ExaBGP 4.2.21 ends the session when it answers a request where enhanced route refresh (RFC 7313) was agreed on: it takes its own BoRR for an UPDATE',
         isStillLacking: async (column) => {
-          await whileTold(column, 'vpn', 'VPNv4', async (words) => {
-            const { neighbour: peer } = column.our('vpn')
+          await whileReported(column, 'vpn', 'VPNv4', async (words) => {
+            const { bgpPeer: peer } = column.our('vpn')
             const { establishedCount } = peer.sessions
             peer.requestRefresh(FAMILIES.VPNv4)
             await column.eventually('ExaBGP has ended the session', async () =>
@@ -74,11 +74,11 @@ export class ExaBgp extends RealPeer {
         },
       },
       'GR: we restart': {
-        note: 'ExaBGP 4.2 announces graceful restart and does nothing about it: what it has of a peer outlives every session, even one that ended with a Cease',
+        note: 'ExaBGP 4.2 advertises graceful restart and does nothing about it: what it has of a peer outlives every session, even one that ended with a Cease',
         isStillLacking: async (column) => {
           const ours = column.our('vpn')
-          const told = ours.originate('VPNv4')
-          await held(column, 'vpn', 'VPNv4', told)
+          const reported = ours.originate('VPNv4')
+          await held(column, 'vpn', 'VPNv4', reported)
           ours.stop()
           await column.eventually('the session is down, says ExaBGP', async () =>
             (await this.session('vpn')).established ? { seen: 'it is up' } : { value: true },
@@ -86,7 +86,7 @@ export class ExaBgp extends RealPeer {
           const { length } = await this.held('vpn', 'VPNv4')
           column.ours.set('vpn', await new Ours(ours.link).start())
           await column.established('vpn')
-          return length === told.length
+          return length === reported.length
         },
       },
     }
@@ -133,7 +133,7 @@ export class ExaBgp extends RealPeer {
     return routes.map((facts) => ({ facts, stale: false }))
   }
 
-  async told(link: LinkName, family: FamilyName): Promise<Facts[]> {
+  async reported(link: LinkName, family: FamilyName): Promise<Facts[]> {
     const routes = await this.adjRib('out', link, family)
     return routes.map(({ asPath: _, ...rest }) => rest)
   }
@@ -210,10 +210,10 @@ export class ExaBgp extends RealPeer {
     appendFileSync(this.commands, `${words}\n`)
     const lines = await eventually(`ExaBGP answers to: ${words}`, async () => {
       const printed = readFileSync(this.answersFile, 'utf8').slice(before).split('\n')
-      const told = printed.filter((line) => !line.startsWith('{'))
-      if (told.includes('error')) throw new Hopeless(`ExaBGP refuses: ${words}; ${this.tail()}`)
-      const end = told.indexOf('done')
-      return end < 0 ? { seen: told.join('\n') } : { value: told.slice(0, end) }
+      const reported = printed.filter((line) => !line.startsWith('{'))
+      if (reported.includes('error')) throw new Hopeless(`ExaBGP refuses: ${words}; ${this.tail()}`)
+      const end = reported.indexOf('done')
+      return end < 0 ? { seen: reported.join('\n') } : { value: reported.slice(0, end) }
     })
     return lines.join('\n')
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { CellName } from '../cell.ts'
 import type { Facts, FamilyName } from '../facts.ts'
 import { AS, LINK_NAMES, type Link, type LinkName } from '../links.ts'
-import { type Lack, RealPeer, type ShownRoute, type ShownSession } from '../real-peer.ts'
+import { type Lack, lackedCells, RealPeer, type ShownRoute, type ShownSession } from '../real-peer.ts'
 import { TARGET } from '../routes.ts'
 import { type Advertised, evpnRoute, type Route, type Shown, shownOf, type Table } from './frr-json.ts'
 
@@ -64,16 +64,7 @@ export class Frr extends RealPeer {
       'ipv6 flowspec-vpn',
       'FRR 8.4 has FlowSpec of SAFI 133 only, none of VPNs: no such address family',
     )
-    return {
-      'RTC out': rtc,
-      'RTC in': rtc,
-      'RTC: peer filters': rtc,
-      'RTC: we filter': rtc,
-      'FlowSpec-VPNv4 out': flowSpec,
-      'FlowSpec-VPNv4 in': flowSpec,
-      'FlowSpec-VPNv6 out': flowSpec6,
-      'FlowSpec-VPNv6 in': flowSpec6,
-    }
+    return lackedCells({ rtc, flowSpec, flowSpec6 })
   }
 
   async prepare(): Promise<void> {
@@ -114,7 +105,7 @@ export class Frr extends RealPeer {
     return this.vtysh('show bgp neighbors json')
   }
 
-  /** A session that is up before zebra has announced its addresses has no IPv6 next hop for as long as it lasts. */
+  /** A session that is up before zebra has its addresses has no IPv6 next hop for as long as it lasts. */
   override async knowsItsAddresses(link: LinkName): Promise<boolean> {
     const { bgpState, nexthopGlobal } = await this.neighbor(link)
     if (bgpState !== 'Established') return false
@@ -135,7 +126,7 @@ export class Frr extends RealPeer {
   }
 
   /** What the list of advertised routes names, with the values of its own table: the list has no labels and targets. */
-  async told(link: LinkName, family: FamilyName): Promise<Facts[]> {
+  async reported(link: LinkName, family: FamilyName): Promise<Facts[]> {
     if (!isFrr(family)) return []
     const { address } = this.links[link]
     const list = await this.vtysh(`show bgp ${NAMES[family]} neighbors ${address} advertised-routes json`)

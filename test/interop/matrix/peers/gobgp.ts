@@ -89,7 +89,7 @@ export class GoBgp extends RealPeer {
   async prepare(): Promise<void> {
     const { vpn, ipv6 } = this.links
     const global = `[global.config]\n  as = ${AS}\n  router-id = "${vpn.peerAddress}"\n  local-address-list = ["${vpn.peerAddress}", "${ipv6.peerAddress}"]\n`
-    writeFileSync(this.config, global + LINK_NAMES.map((name) => neighbour(this.links[name])).join(''))
+    writeFileSync(this.config, global + LINK_NAMES.map((name) => bgpPeer(this.links[name])).join(''))
   }
 
   protected launch(): void {
@@ -107,7 +107,7 @@ export class GoBgp extends RealPeer {
       .map((path) => ({ facts: factsOf(path), stale: path.stale }))
   }
 
-  async told(link: LinkName, family: FamilyName): Promise<Facts[]> {
+  async reported(link: LinkName, family: FamilyName): Promise<Facts[]> {
     const { address } = this.links[link]
     return (await this.paths('neighbor', address, 'adj-out', '-a', NAMES[family][1])).map(factsOf)
   }
@@ -173,7 +173,7 @@ export class GoBgp extends RealPeer {
   }
 }
 
-const neighbour = ({ address, as, key, isFull, name }: Link): string => `
+const bgpPeer = ({ address, as, key, isFull, name }: Link): string => `
 [[neighbors]]
   config = { neighbor-address = "${address}", peer-as = ${as}${key === null ? '' : `, auth-password = "${key}"`} }
   transport.config = { passive-mode = true }

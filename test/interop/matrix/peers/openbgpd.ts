@@ -4,7 +4,7 @@ import type { CellName } from '../cell.ts'
 import { FAMILIES, type Facts, type FamilyName, type Field, facts } from '../facts.ts'
 import { AS, addressOf, LINK_NAMES, type Link, type LinkName } from '../links.ts'
 import type { Ours } from '../ours.ts'
-import { type Lack, RealPeer, type ShownRoute, type ShownSession } from '../real-peer.ts'
+import { type Lack, lackedCells, RealPeer, type ShownRoute, type ShownSession } from '../real-peer.ts'
 
 type OpenBgpdFamily = 'VPNv4' | 'VPNv6'
 
@@ -22,7 +22,7 @@ export class OpenBgpd extends RealPeer {
   private madeHome = false
 
   override readonly passesOn =
-    'OpenBGPD has VPNs of its own on OpenBSD alone, for want of mpe(4) elsewhere: it passes on routes that another speaker of ours told it'
+    'OpenBGPD has VPNs of its own on OpenBSD alone, for want of mpe(4) elsewhere: it passes on routes of another speaker of ours'
   override readonly keepsWithdrawn =
     'OpenBGPD 7.7 does not find VPN routes to withdraw: it takes the label field for the beginning of the route distinguisher'
 
@@ -35,20 +35,11 @@ export class OpenBgpd extends RealPeer {
     const flowSpec = this.lacksLine('announce IPv4 flowspec', 'OpenBGPD 7.7 has no FlowSpec')
     const flowSpec6 = this.lacksLine('announce IPv6 flowspec', 'OpenBGPD 7.7 has no FlowSpec')
     return {
-      'EVPN out': evpn,
-      'EVPN in': evpn,
-      'RTC out': rtc,
-      'RTC in': rtc,
-      'RTC: peer filters': rtc,
-      'RTC: we filter': rtc,
-      'FlowSpec-VPNv4 out': flowSpec,
-      'FlowSpec-VPNv4 in': flowSpec,
-      'FlowSpec-VPNv6 out': flowSpec6,
-      'FlowSpec-VPNv6 in': flowSpec6,
+      ...lackedCells({ evpn, rtc, flowSpec, flowSpec6 }),
       'refresh: we ask': {
         note: 'OpenBGPD 7.7 counts the request and sends nothing: it takes families that it has agreed on for not agreed on, says its log',
         isStillLacking: (column) => {
-          column.our('vpn').neighbour.requestRefresh(FAMILIES.VPNv4)
+          column.our('vpn').bgpPeer.requestRefresh(FAMILIES.VPNv4)
           return column.eventually('OpenBGPD refuses the request in its log', async () => {
             const log = this.tail()
             return /route refresh: AID IPv4 vpn not negotiated/.test(log) ? { value: true } : { seen: log }
@@ -100,7 +91,7 @@ export class OpenBgpd extends RealPeer {
     return this.rib(family, 'neighbor', this.links[link].address)
   }
 
-  async told(link: LinkName, family: FamilyName): Promise<Facts[]> {
+  async reported(link: LinkName, family: FamilyName): Promise<Facts[]> {
     const routes = await this.rib(family, 'out', 'neighbor', this.links[link].address)
     return routes.map(({ facts }) => facts)
   }
@@ -170,7 +161,7 @@ listen on ${vpn.peerAddress}
 listen on ${ipv6.peerAddress}
 fib-update no
 nexthop qualify via default
-${LINK_NAMES.map((name) => neighbour(this.links[name], extra)).join('')}
+${LINK_NAMES.map((name) => bgpPeer(this.links[name], extra)).join('')}
 allow from any
 allow to any
 `
@@ -198,7 +189,7 @@ interface Neighbor {
   readonly stats: { readonly message: { readonly sent: Counters; readonly received: Counters } }
 }
 
-const neighbour = ({ name, address, as, key }: Link, extra: string): string => `
+const bgpPeer = ({ name, address, as, key }: Link, extra: string): string => `
 neighbor ${address} {
   remote-as ${as}
   descr "${name}"

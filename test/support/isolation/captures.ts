@@ -58,7 +58,7 @@ export interface Origin {
 }
 
 /** All places where nothing of a VM may arrive. */
-export class Observers {
+export class Captures {
   private readonly vms: Watched[] = []
   private readonly stack: Socket[] = []
   private readonly services: Socket[] = []

@@ -9,7 +9,7 @@ import { dump, exhaust, type Requests } from './requests.ts'
 import { hasMpls } from './sysctl.ts'
 
 /** External routes and labels: those of other programs or of an operator. */
-export class ForeignRoutes {
+export class ExternalRoutes {
   private readonly requests: Requests
   private readonly links: Links
 

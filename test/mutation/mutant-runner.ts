@@ -23,10 +23,10 @@ export interface Candidate {
   readonly source: string
 }
 
-export type Fate = 'killed' | 'endless' | 'survives'
+export type MutantState = 'killed' | 'endless' | 'survives'
 
 /** Tries mutants one after the other, in a copy of the project and in a process that is made anew when a mutant hangs in it. */
-export class Judge {
+export class MutantRunner {
   private readonly copy = copyOfProject()
   private child: ChildProcess | null = null
   /** How long a phase of the tests of an area may take. */
@@ -35,7 +35,7 @@ export class Judge {
   private killed: Candidate | null = null
   private row = 0
 
-  async fateOf(candidate: Candidate): Promise<Fate> {
+  async stateOf(candidate: Candidate): Promise<MutantState> {
     const { mutant, area, source } = candidate
     if (!this.patience.has(area)) await this.measure(candidate)
     const outcome = await this.run(candidate, mutated(source, mutant), this.patience.get(area)!)
