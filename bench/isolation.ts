@@ -70,7 +70,7 @@ async function start(lab: Lab, checkout: string, host: LabHost, peer: LabHost): 
     formatIni({
       BGP: { local_address: host.address, peers: peer.address, my_as: AS, connect_retry_time: 1 },
       DEFAULT: { state_file: join(lab.directory, `${host.name}.state`) },
-      API: { host: '0.0.0.0', port: PORT, unprotected: UNPROTECTED },
+      API: { host: '0.0.0.0', port: PORT, unprotected: UNPROTECTED, request_rate: 0 },
       DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux' },
     }),
   )

@@ -26,9 +26,10 @@ trap 'ended 143' TERM HUP
 start() {
   name=$1
   shift
-  setsid "$@" >"$logs/$name" 2>&1 &
+  mkfifo "$logs/$name.pipe"
+  tee "$logs/$name" <"$logs/$name.pipe" | sed --unbuffered "s/^/$name | /" &
+  setsid "$@" >"$logs/$name.pipe" 2>&1 &
   running="$running $name=$!"
-  tail --lines +1 --follow --pid "$!" "$logs/$name" | sed --unbuffered "s/^/$name | /" &
 }
 
 # join: waits for all that was started, repeats at the end what failed, and fails with a part that did.
@@ -38,6 +39,8 @@ join() {
   for part in $running; do
     code=0
     wait "${part#*=}" || code=$?
+    # what it left running would keep its output open
+    kill -- "-${part#*=}" 2>/dev/null || true
     [ "$code" = 0 ] || { status=$code; failed="$failed ${part%=*}"; }
   done
   running=

@@ -43,6 +43,7 @@ export async function startChanter(
       host: host.address.includes(':') ? '::' : '0.0.0.0',
       port: api.port,
       unprotected: UNPROTECTED,
+      request_rate: 0,
       ...settings['API'],
     },
     DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux', ...settings['DATAPLANE_DRIVER_EVPN'] },

@@ -51,7 +51,9 @@ export async function playChaos(lab: Lab, options: ChaosOptions): Promise<void> 
 async function lastWords(node: ChaosNode): Promise<string> {
   const { problems } = await node.status().catch(({ message }: Error) => ({ problems: [message] }))
   const log = node.logTail(LOG_LINES).replace(/(.{300}).*/g, '$1 …')
-  return `\nthe status of ${node.name}: ${problems.join('; ') || 'all well'}\nits last log lines:\n${log}`
+  const { daemon } = node
+  const end = daemon?.failure === undefined ? '' : `\nit ended (${daemon.failure}): ${daemon.tail(5)}`
+  return `\nthe status of ${node.name}: ${problems.join('; ') || 'all well'}${end}\nits last log lines:\n${log}`
 }
 
 class Chaos {

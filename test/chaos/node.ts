@@ -5,6 +5,7 @@ import { API_PORT } from '../../src/config/api-address.ts'
 import { UNPROTECTED } from '../../src/config/api-options.ts'
 import { CHANTER, formatIni } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
+import { eventually } from '../../src/lab/eventually.ts'
 import type { Lab } from '../../src/lab/lab.ts'
 import type { LabHost, Vm } from '../../src/lab/network.ts'
 import type { LabProcess } from '../../src/lab/process.ts'
@@ -113,6 +114,18 @@ export class ChaosNode {
     })
   }
 
+  /** Starts the daemon where it has ended by itself, as its supervisor does. */
+  async startIfEnded(): Promise<void> {
+    const daemon = this.daemon!
+    const isAlive = await eventually(`${this.name} answers, or has ended`, async () => {
+      if (daemon.failure !== undefined) return { value: false }
+      return { value: (await request(this.api, '/ping')).status === 200 }
+    })
+    if (isAlive) return
+    daemon.kill() // its end is no failure of the lab
+    await this.start()
+  }
+
   /** Sets the daemon's time of day off by that many ms. */
   setClock(ms: number): void {
     writeFileSync(this.#path('offset'), `${ms}`)
@@ -207,7 +220,7 @@ export class ChaosNode {
         // refused requests are logged at a limited rate, but each request at this level
         ...(logToReader ? { debug: 'true' } : { log_file: join(this.logDisk, 'chanter.log') }),
       },
-      API: { host: '0.0.0.0', port: API_PORT, unprotected: UNPROTECTED },
+      API: { host: '0.0.0.0', port: API_PORT, unprotected: UNPROTECTED, request_rate: 0 },
       DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux' },
     })
   }

@@ -196,7 +196,7 @@ describe('between two of ours', () => {
       return { connected() {}, data, drained() {}, closed() {} }
     })
     const address = prefixLength === 24 ? '10.77.0.0' : from
-    listener.protect({ address: ip(address), prefixLength, ...protection })
+    listener.protect([{ address: ip(address), prefixLength, ...protection }])
     const connection = tcpTransport.connect(
       { address: ip(at === '::' ? from : at), port: PORT, localAddress: ip(from), ...protection },
       { connected: () => connection.write(Buffer.from('hello')), data() {}, drained() {}, closed() {} },
