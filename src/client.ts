@@ -74,6 +74,8 @@ function exchange(server: Server, path: string, body: unknown): Promise<Answer> 
   const options: RequestOptions = {
     ...(socket === undefined ? { host, port } : { socketPath: socket }),
     ...tls,
+    // a connection of its own: the daemon may close one that waits for the next request just as that is sent (RFC 9112 §9.5)
+    agent: false,
     path,
     method: payload === undefined ? 'GET' : 'POST',
     headers: {

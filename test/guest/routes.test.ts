@@ -113,7 +113,7 @@ async function routesAre(count: number, from: number): Promise<number> {
       const seen = routesInVrf()
       return seen === count ? { value: seen } : { seen: `${seen}` }
     },
-    90,
+    300,
   )
   return Math.round((performance.now() - from) / 100) / 10
 }

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -77,17 +77,24 @@ function ping({ host, port }: Server): Promise<{ status: number | undefined; bod
   })
 }
 
-/** At SIGUSR2 the process has no file descriptor left, at SIGPWR all of them again. */
+/** From SIGUSR2 on the process has no file descriptor left, whatever it closes; at SIGPWR all of them again. */
 const HOG = `
 import { closeSync, openSync } from 'node:fs'
 const held = []
-process.on('SIGUSR2', () => {
+const hold = () => {
   try {
     for (;;) held.push(openSync('/dev/null'))
   } catch {}
+}
+let timer
+process.on('SIGUSR2', () => { hold(); timer = setInterval(hold, 10) })
+process.on('SIGPWR', () => {
+  clearInterval(timer)
+  for (const fd of held.splice(0)) closeSync(fd)
 })
-process.on('SIGPWR', () => { for (const fd of held.splice(0)) closeSync(fd) })
 `
+
+const FILES = 200
 
 describe('without a file descriptor left', () => {
   let lab: Lab
@@ -110,7 +117,7 @@ describe('without a file descriptor left', () => {
         DEFAULT: { forwarding_thread },
         BGP: { peers: '127.0.0.2', my_as: AS, passive: 'true', enable_rtc: 'false' },
       }
-      const by = ['env', `NODE_OPTIONS=--import=${script}`, 'prlimit', '--nofile=200:200']
+      const by = ['env', `NODE_OPTIONS=--import=${script}`, 'prlimit', `--nofile=${FILES}:${FILES}`]
       const daemon = await startChanter(lab, host, settings, by)
       const peer = TcpPeer.connect('127.0.0.2', host.address, 179).keepAlive()
       onTestFinished(() => peer.hangUp())
@@ -122,7 +129,10 @@ describe('without a file descriptor left', () => {
       process.kill(pid, 'SIGUSR2')
       const w = new Writer()
       writeEndOfRib(w, EVPN)
-      await logs(daemon, 'SIGUSR2')
+      await lab.eventually('it has no file descriptor left', async () => {
+        const files = readdirSync(`/proc/${pid}/fd`).length
+        return files >= FILES ? { value: files } : { seen: `${files}` }
+      })
       peer.send(w.copy())
       await logs(daemon, 'forwarding loop failed')
 

@@ -307,14 +307,13 @@ function commit(command: string): void {
   for (const each of [...NEXTHOPS, ...command.split(' && ')]) run(each)
 }
 
-/** In no order: what is set again comes last. An index, the flags that all VTEPs of a flood list share, and what the kernel joins itself mean nothing. */
+/** In no order: what is set again comes last. An index and the flags that all VTEPs of a flood list share mean nothing. */
 function state(): string {
   return kernelState()
     .replaceAll(/^\d+: /gm, '')
     .replaceAll('state UNKNOWN', 'state UP')
     .replaceAll(/^(00:00:00:00:00:00 .*) self .*$/gm, '$1')
     .split('\n')
-    .filter((line) => !/lladdr (33:33|01:00:5e)/.test(line))
     .sort()
     .join('\n')
 }

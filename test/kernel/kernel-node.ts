@@ -58,10 +58,19 @@ export function kernelNode() {
 
 export type KernelNode = ReturnType<typeof kernelNode>
 
-/** All links, addresses, neighbours and FDB entries of the namespace, but for timers and queues, which a link has from when it is up first. */
+/**
+ * All links, addresses, neighbours and FDB entries of the namespace, but for what the kernel changes at its own time: timers, queues, which a
+ * link has from when it is up first, the multicast groups that it sends to, and the MAC addresses that a bridge learns.
+ */
 export function kernelState(): string {
   const shown = ['ip -d link', 'ip address', 'ip neigh show nud all', 'bridge -d fdb', 'bridge -d link']
-  return shown.map(run).join('\n').replaceAll(PASSING, '').replaceAll(/\s+\n/g, '\n')
+  return shown
+    .map(run)
+    .join('\n')
+    .replaceAll(PASSING, '')
+    .replaceAll(/\s+\n/g, '\n')
+    .replaceAll(GROUP_OR_LEARNT, '')
 }
 
+const GROUP_OR_LEARNT = /^(.* lladdr (33:33|01:00:5e):.*|[\da-f:]{17} dev \S+( vlan \d+)? master \S+)\n/gm
 const PASSING = /(hello|tcn|topology_change|gc|message_age|forward_delay|hold)_timer +[\d.]+ *|qdisc \S+ /g

@@ -43,10 +43,10 @@ export const evpnRestarts: Scenario = {
     attach('vm1'),
     attach('vm2'),
     reaches('vm2', 'vm1'),
-    whileFlowing('vm2', 'vm1', 0, [kill('node1'), start('node1'), established('node1', 'rr')]),
-    whileFlowing('vm2', 'vm1', 150, [move('vm1', 'moved'), reaches('vm2', 'moved')]),
+    whileFlowing('vm2', 'vm1', true, [kill('node1'), start('node1'), established('node1', 'rr')]),
+    whileFlowing('vm2', 'vm1', false, [move('vm1', 'moved'), reaches('vm2', 'moved')]),
     // last: what GoBGP learns after a restart it passes on minutes later
-    whileFlowing('vm2', 'moved', 0, [kill('rr'), start('rr'), established('node2', 'rr')]),
+    whileFlowing('vm2', 'moved', true, [kill('rr'), start('rr'), established('node2', 'rr')]),
   ],
 }
 
