@@ -108,6 +108,10 @@ test('an attached port is forwarded to and from', async () => {
   await withoutLoss(async () => {})
 })
 
+test('root sees that it runs, and cleans up nothing', async () => {
+  await expect(host.run('chanter', 'cleanup', '--force')).rejects.toThrow(`in use by pid ${await pid()} `)
+})
+
 test('systemctl reload has it read its configuration again', async () => {
   await host.sh(`sed -i 's/^log_file.*/&\\ndebug = true/' ${CONFIG}; systemctl reload chanter`)
   await lab.eventually('it is reloaded', async () => ({
@@ -125,7 +129,7 @@ test('logrotate moves the log, and the daemon goes on in a new one', async () =>
 
 test('killed, it is started again, and no packet is lost', async () => {
   await withoutLoss(async () => {
-    await host.run('kill', '-KILL', await pid())
+    await host.sh(`kill -KILL ${await pid()}`)
     await restarted()
   })
 })
@@ -136,7 +140,7 @@ test('it is started again when its loop hangs, by the watchdog', async () => {
   )
   await host.sh('systemctl daemon-reload; systemctl restart chanter')
   await withoutLoss(async () => {
-    await host.run('kill', '-STOP', await pid())
+    await host.sh(`kill -STOP ${await pid()}`)
     await restarted()
   })
 })
