@@ -11,7 +11,6 @@ import type { LabHost, Vm } from '../../src/lab/network.ts'
 import type { LabProcess } from '../../src/lab/process.ts'
 import { AS } from '../../src/lab/two-nodes.ts'
 
-const START_SECONDS = 60
 const LOG_KIB = 8192
 const STATE_KIB = 4096
 /** Sessions that are silent for that long are lost, and none that are silent for less. */
@@ -109,14 +108,10 @@ export class ChaosNode {
     ]
     const into = this.options.logToReader ? ['sh', '-c', `exec "$@" > ${this.#path('fifo')}`, 'sh'] : []
     this.daemon = this.lab.start(this.host.namespace, name, ...into, 'env', ...environment, ...words)
-    await this.lab.eventually(
-      `the API of ${this.name} answers`,
-      async () => {
-        const { status, body } = await request(this.api, '/ping')
-        return status === 200 ? { value: body } : { seen: `${status} ${body}` }
-      },
-      START_SECONDS,
-    )
+    await this.lab.eventually(`the API of ${this.name} answers`, async () => {
+      const { status, body } = await request(this.api, '/ping')
+      return status === 200 ? { value: body } : { seen: `${status} ${body}` }
+    })
   }
 
   /** Starts the daemon where it has ended by itself, as its supervisor does. */
@@ -225,7 +220,7 @@ export class ChaosNode {
         // refused requests are logged at a limited rate, but each request at this level
         ...(logToReader ? { debug: 'true' } : { log_file: join(this.logDisk, 'chanter.log') }),
       },
-      API: { host: '0.0.0.0', port: API_PORT, unprotected: UNPROTECTED },
+      API: { host: '0.0.0.0', port: API_PORT, unprotected: UNPROTECTED, request_rate: 0 },
       DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux' },
     })
   }
