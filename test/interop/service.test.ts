@@ -12,7 +12,8 @@ import { SystemdHost } from '../support/systemd/host.ts'
 const UNIT = 'chanter.service'
 const CONFIG = '/etc/bagpipe-bgp/bgp.conf'
 const LOG = '/var/log/chanter/chanter.log'
-const WATCHDOG_SECONDS = 2
+/** A busy machine is slow to send keep-alives. */
+const WATCHDOG_SECONDS = 4
 const DROP_INS = '/run/systemd/system/chanter.service.d'
 
 let lab: Lab
@@ -55,13 +56,13 @@ afterAll(async () => {
 const property = (name: string) => host.property(UNIT, name)
 const pid = () => property('MainPID')
 
-/** Waits until systemd has started it again after that many ends, and it is ready. */
-const restarted = (times: number) =>
+/** Waits until systemd has started it again, and it is ready. */
+const restarted = () =>
   lab.eventually(
-    `start number ${times + 1}`,
+    'it is started again',
     async () => {
-      const state = `${await property('NRestarts')} ${await property('ActiveState')}`
-      return state === `${times} active` ? { value: state } : { seen: state }
+      const [times, state] = [await property('NRestarts'), await property('ActiveState')]
+      return Number(times) > 0 && state === 'active' ? { value: state } : { seen: `${times} ${state}` }
     },
     30,
   )
@@ -107,6 +108,10 @@ test('an attached port is forwarded to and from', async () => {
   await withoutLoss(async () => {})
 })
 
+test('root sees that it runs, and cleans up nothing', async () => {
+  await expect(host.run('chanter', 'cleanup', '--force')).rejects.toThrow(`in use by pid ${await pid()} `)
+})
+
 test('systemctl reload has it read its configuration again', async () => {
   await host.sh(`sed -i 's/^log_file.*/&\\ndebug = true/' ${CONFIG}; systemctl reload chanter`)
   await lab.eventually('it is reloaded', async () => ({
@@ -124,8 +129,8 @@ test('logrotate moves the log, and the daemon goes on in a new one', async () =>
 
 test('killed, it is started again, and no packet is lost', async () => {
   await withoutLoss(async () => {
-    await host.run('kill', '-KILL', await pid())
-    await restarted(1)
+    await host.sh(`kill -KILL ${await pid()}`)
+    await restarted()
   })
 })
 
@@ -135,8 +140,8 @@ test('it is started again when its loop hangs, by the watchdog', async () => {
   )
   await host.sh('systemctl daemon-reload; systemctl restart chanter')
   await withoutLoss(async () => {
-    await host.run('kill', '-STOP', await pid())
-    await restarted(1)
+    await host.sh(`kill -STOP ${await pid()}`)
+    await restarted()
   })
 })
 

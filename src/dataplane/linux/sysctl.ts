@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { isOwned, type Link } from '../driver.ts'
 import type { HeldSetting } from '../model.ts'
 import { noMpls, type Refusal, settingRefused } from '../refusal.ts'
@@ -54,7 +54,8 @@ let writable: boolean | undefined
 function isWritable(): boolean {
   if (writable !== undefined) return writable
   try {
-    accessSync(`${ROOT}/ipv4/conf/default/forwarding`, constants.W_OK)
+    // not access(2), which leaves out the capabilities of users other than root
+    closeSync(openSync(`${ROOT}/ipv4/conf/default/forwarding`, 'r+'))
     writable = true
   } catch {
     writable = false

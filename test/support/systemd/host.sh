@@ -16,10 +16,13 @@ mount -t overlay -o lowerdir=/,upperdir="$directory/files/written",workdir="$dir
 # nothing of this machine's services, file systems and devices starts
 cd "$root"
 rm -rf usr/bin/chanter etc/systemd/system etc/fstab etc/bagpipe-bgp var/lib/chanter var/log/chanter var/log/journal
+rm -rf usr/lib/systemd/system-generators etc/systemd/system-generators
 find usr/lib/systemd/system/*.wants -type l ! -name 'systemd-journal*' ! -name systemd-tmpfiles-setup.service -delete
 mkdir -p etc/systemd/system etc/bagpipe-bgp opt/chanter/bin opt/chanter/dist opt/chanter/deploy opt/chanter/node_modules usr/local/bin
 for part in bin dist deploy node_modules; do mount --bind "$(readlink -f "$home/$part")" "opt/chanter/$part"; done
 cp "$home/package.json" opt/chanter/
+# without one it is the first boot, which enables services
+[ -s etc/machine-id ] || tr -d - </proc/sys/kernel/random/uuid >etc/machine-id
 touch usr/local/bin/node
 mount --bind "$node" usr/local/bin/node
 
