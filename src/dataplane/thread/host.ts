@@ -43,6 +43,7 @@ export class ThreadHost {
       vrfOf: (alias) => reconciler.vrfOf(alias),
       survey: (asked) => reconciler.survey(asked),
       vxlansOn: (port) => reconciler.vxlansOn(port),
+      isVniTaken: (vni, port) => reconciler.isVniTaken(vni, port),
       isolationOf: (bridge) => reconciler.isolationOf(bridge),
       vxlanIn: (bridge, vni) => reconciler.vxlanIn(bridge, vni),
       isLabelTaken: (label) => reconciler.isLabelTaken(label),

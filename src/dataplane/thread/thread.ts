@@ -145,6 +145,10 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     return this.call('vxlansOn', port)
   }
 
+  isVniTaken(vni: number, port: number) {
+    return this.call('isVniTaken', vni, port)
+  }
+
   isolationOf(bridge: string) {
     return this.call('isolationOf', bridge)
   }

@@ -1,4 +1,5 @@
 import { RequestError } from '../../api/errors.ts'
+import type { Eventual } from '../../dataplane/eventual.ts'
 import type { Dataplane, Interface } from '../../dataplane/model.ts'
 import { formatIp, isIpv4 } from '../../values/address.ts'
 import type { MacVrfDevices, VxlanOptions } from './mac-vrf.ts'
@@ -63,8 +64,8 @@ export class EvpnDevices {
   }
 
   /** Whether a VXLAN device of the node has the VNI. */
-  async isVniTaken(vni: number): Promise<boolean> {
-    return (await this.dataplane.vxlansOn(this.vtep.vxlanPort)).some((one) => one.vni === vni)
+  isVniTaken(vni: number): Eventual<boolean> {
+    return this.dataplane.isVniTaken(vni, this.vtep.vxlanPort)
   }
 
   /** The instance that has the bridge, claimed before its first endpoint exists. */
