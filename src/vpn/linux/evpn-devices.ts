@@ -1,5 +1,4 @@
 import { RequestError } from '../../api/errors.ts'
-import type { Eventual } from '../../dataplane/eventual.ts'
 import type { Dataplane, Interface } from '../../dataplane/model.ts'
 import { formatIp, isIpv4 } from '../../values/address.ts'
 import type { MacVrfDevices, VxlanOptions } from './mac-vrf.ts'
@@ -64,7 +63,7 @@ export class EvpnDevices {
   }
 
   /** Whether a VXLAN device of the node has the VNI. */
-  isVniTaken(vni: number): Eventual<boolean> {
+  isVniTaken(vni: number): boolean | Promise<boolean> {
     return this.dataplane.isVniTaken(vni, this.vtep.vxlanPort)
   }
 
