@@ -39,6 +39,8 @@ export interface KernelQueries {
   ownAddressIn(bridge: string, mac: Mac): string | null
   /** The VXLAN devices of a UDP port. */
   vxlansOn(port: number): readonly Interface[]
+  /** Whether a VXLAN device of the UDP port has the VNI. */
+  isVniTaken(vni: number, port: number): boolean
   /** What isolates a bridge from the host, or why nothing does. */
   isolationOf(bridge: string): Isolation
   /** The VXLAN device of that VNI among the ports of a bridge. */

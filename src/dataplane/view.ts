@@ -73,7 +73,7 @@ export interface DataplaneView {
   /** A summary, with what isolates these bridges from the host. */
   summary(bridges: readonly string[]): Promise<DataplaneSummary>
   /** The wanted entries of some devices or of all, each with its state. */
-  entries(devices?: ReadonlySet<string>): AsyncIterable<readonly EntryStatus[]>
+  entries(devices?: ReadonlySet<string>): AsyncIterable<Iterable<EntryStatus>>
   /** Failures: wanted entries, and removals. */
   failures(): AsyncIterable<readonly EntryStatus[]>
   /** The wanted entry of the identity of each of the entries. */

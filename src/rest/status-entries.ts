@@ -52,7 +52,7 @@ async function* candidates(
   state: Status['state'] | null,
   only?: ReadonlySet<string>,
 ): AsyncGenerator<{
-  readonly items: readonly EntryStatus[]
+  readonly items: Iterable<EntryStatus>
   readonly wanted: (item: EntryStatus) => boolean
 }> {
   if (state !== 'failed') {

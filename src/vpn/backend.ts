@@ -88,7 +88,7 @@ export interface VpnBackend {
   /** The VNI of the devices that bagpipe-bgp left for an instance; null where there are none. */
   vniLeftFor(id: string): Promise<number | null>
   /** Whether devices of the node use the VNI already. */
-  isVniTaken(vni: number): Promise<boolean>
+  isVniTaken(vni: number): boolean | Promise<boolean>
   /** Chooses and claims the devices of a new instance. Throws `RequestError`. */
   createEvpn(id: string, vni: number, linuxBridge: string | null): Promise<EvpnForwarding>
   restoreEvpn(state: EvpnState): EvpnForwarding

@@ -163,9 +163,15 @@ export class Instances {
 
   private async takeVni({ instanceId, vni }: AttachRequest): Promise<number> {
     if (vni === null) {
-      const left = await this.backend.vniLeftFor(instanceId)
-      if (left !== null && this.numbers.vnis.claim(left, instanceId)) return left
-      const taken = await this.numbers.vnis.takeUnless((one) => this.backend.isVniTaken(one), instanceId)
+      const { vnis } = this.numbers
+      const [left, taken] = await Promise.all([
+        this.backend.vniLeftFor(instanceId),
+        vnis.takeUnless((one) => this.backend.isVniTaken(one), instanceId),
+      ])
+      if (left !== null && vnis.claim(left, instanceId)) {
+        if (taken !== undefined) vnis.giveBack(taken)
+        return left
+      }
       if (taken === undefined) throw new RequestError('NUMBERS_EXHAUSTED', 'all VNIs are taken')
       return taken
     }

@@ -13,8 +13,8 @@ import {
   type TableEntry,
   tableDefinition,
 } from '../../src/dataplane/kinds/index.ts'
-import type { Entry } from '../../src/dataplane/model.ts'
-import { pack, unpack } from '../../src/dataplane/thread/packing.ts'
+import type { Entry, Status } from '../../src/dataplane/model.ts'
+import { pack, packStatuses, unpack, unpackStatuses } from '../../src/dataplane/thread/packing.ts'
 import { anyEntry } from './any-entry.ts'
 import * as e from './entries.ts'
 
@@ -137,6 +137,19 @@ test('entries come out of a message as they went into it, in their order', () =>
       expect([...unpack(sent(pack(entries)))]).toEqual(entries)
     }),
     { numRuns: 500 },
+  )
+})
+
+test('each entry of a message keeps its state', () => {
+  const states = ['programmed', 'pending', 'failed'].map((state) => ({ state }) as Status)
+  const item = fc.record({
+    entry: fc.constantFrom(...KINDS).chain(anyEntry),
+    status: fc.constantFrom(...states),
+  })
+  fc.assert(
+    fc.property(fc.array(item), (items) => {
+      expect([...unpackStatuses(structuredClone(packStatuses(items)))]).toEqual(items)
+    }),
   )
 })
 

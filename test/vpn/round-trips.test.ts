@@ -18,6 +18,7 @@ const QUESTIONS: Readonly<Record<Exclude<keyof Dataplane, Commands>, true>> = {
   interfaceNamed: true,
   vrfOf: true,
   vxlansOn: true,
+  isVniTaken: true,
   isolationOf: true,
   vxlanIn: true,
   isLabelTaken: true,
@@ -28,7 +29,7 @@ const QUESTIONS: Readonly<Record<Exclude<keyof Dataplane, Commands>, true>> = {
 
 const clock = new VirtualClock()
 const node = new TestNode('10.77.0.11', [peerConfig('10.77.0.12')], clock, new VirtualNetwork(clock))
-node.plug('tap1', 'tap2')
+node.plug('tap1', 'tap2', 'tap3')
 
 for (const name of Object.keys(QUESTIONS) as (keyof typeof QUESTIONS)[]) {
   const ask = node.reconciler[name].bind(node.reconciler) as (...words: unknown[]) => unknown
@@ -59,4 +60,7 @@ test('an attach asks at once all that it can', async () => {
   // its network is there
   const next = { port: 'tap2', mac: mac('02:00:00:00:01:02'), ip: parseInterfaceAddress('192.168.10.2/24')! }
   expect(await roundTrips(attachRequest(next))).toBe(2)
+  // about its VNI too
+  const other = { ...next, instanceId: 'net2', port: 'tap3', vni: null }
+  expect(await roundTrips(attachRequest(other))).toBe(4)
 })

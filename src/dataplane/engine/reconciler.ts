@@ -239,6 +239,11 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     return this.driver.vxlansOn(port)
   }
 
+  isVniTaken(vni: number, port: number): boolean {
+    this.devices.asked()
+    return this.driver.isVniTaken(vni, port)
+  }
+
   isLabelTaken(label: number): boolean {
     return this.driver.isLabelTaken(label)
   }
@@ -311,11 +316,13 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     this.handle()
     return this.turns.next(this.devices.advance(), () =>
       this.turns.next(this.work.setSome(), (isFull) => {
-        if (this.waiters.tellSettled()) this.devices.disturb()
+        const isAnswered = this.waiters.tellSettled()
+        if (isAnswered) this.devices.disturb()
         return this.turns.next(isFull || this.work.removeSome(), (isLeft) => {
           const isTime = !isLeft && this.work.isDone
           const taken = isTime ? this.devices.takeAway(this.waiters.areSettling) : undefined
-          return this.turns.next(taken, () => this.seeWhatIsLeft())
+          // answers leave at the end of the turn: notifications can wait for the next one
+          return this.turns.next(taken, () => (isAnswered ? this.schedule() : this.seeWhatIsLeft()))
         })
       }),
     )

@@ -236,7 +236,11 @@ export class LinuxDriver implements Driver {
   }
 
   vxlansOn(port: number): Link[] {
-    return this.links.all(null).filter((link) => link.kind === 'vxlan' && link.port === port)
+    return this.links.ofKind('vxlan').filter((link) => link.port === port)
+  }
+
+  isVniTaken(vni: number, port: number): boolean {
+    return this.links.ofKind('vxlan').some((link) => link.port === port && link.vni === vni)
   }
 
   nextHopTo(ip: Ip): NextHop | null {

@@ -127,6 +127,11 @@ export class Links {
     )
   }
 
+  /** All present interfaces of a kind. */
+  ofKind(kind: string): Link[] {
+    return this.dump((writer) => dumpLinks(writer, { kind })).map((link) => this.remember(link))
+  }
+
   /** The owned link with that alias and kind that has another name now. */
   strayOf(alias: string, kind: string): Link | undefined {
     this.strays ??= new Set(this.all(null).flatMap((link) => (isOwned(link) ? [link.index] : [])))

@@ -177,6 +177,10 @@ export class MemoryDriver implements Driver {
     return [...this.kernel.links.values()].filter((link) => link.kind === 'vxlan' && link.port === port)
   }
 
+  isVniTaken(vni: number, port: number): boolean {
+    return this.vxlansOn(port).some((link) => link.vni === vni)
+  }
+
   nextHopTo(ip: Ip): NextHop | null {
     return this.kernel.nextHops.get(ip) ?? null
   }

@@ -2,11 +2,12 @@ import type { PersistentClock } from '../../clock.ts'
 import { assert } from '../../values/assert.ts'
 import type { Driver } from '../driver.ts'
 import type { Reconciler } from '../engine/reconciler.ts'
+import type { EntryStatus } from '../model.ts'
 import { answers, type Lists } from '../view.ts'
-import type { Call, Calls, Order, Report } from './messages.ts'
-import { unpack } from './packing.ts'
+import type { Call, Calls, Order, Report, Slice } from './messages.ts'
+import { type PackedStatuses, packStatuses, unpack } from './packing.ts'
 
-type Walk = Iterator<readonly unknown[]>
+type Walk = Iterator<Slice>
 
 export interface HostDependencies {
   /** Options of the loop. */
@@ -43,6 +44,7 @@ export class ThreadHost {
       vrfOf: (alias) => reconciler.vrfOf(alias),
       survey: (asked) => reconciler.survey(asked),
       vxlansOn: (port) => reconciler.vxlansOn(port),
+      isVniTaken: (vni, port) => reconciler.isVniTaken(vni, port),
       isolationOf: (bridge) => reconciler.isolationOf(bridge),
       vxlanIn: (bridge, vni) => reconciler.vxlanIn(bridge, vni),
       isLabelTaken: (label) => reconciler.isLabelTaken(label),
@@ -117,11 +119,12 @@ export class ThreadHost {
   }
 
   private walk(list: keyof Lists, devices?: ReadonlySet<string>): number {
-    this.walks.set(++this.lastWalk, this.lists[list](devices)[Symbol.iterator]())
+    const slices = list === 'entries' ? packed(this.lists.entries(devices)) : this.lists[list]()
+    this.walks.set(++this.lastWalk, slices[Symbol.iterator]())
     return this.lastWalk
   }
 
-  private slice(walk: number): readonly unknown[] | null {
+  private slice(walk: number): Slice | null {
     const next = this.walks.get(walk)?.next()
     if (next !== undefined && !next.done) return next.value
     this.walks.delete(walk)
@@ -133,4 +136,8 @@ export class ThreadHost {
     this.driver.close()
     this.ended()
   }
+}
+
+function* packed(slices: Iterable<readonly EntryStatus[]>): Generator<PackedStatuses, void> {
+  for (const slice of slices) yield packStatuses(slice)
 }

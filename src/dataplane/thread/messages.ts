@@ -1,10 +1,11 @@
 import type { DaemonEvent } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
+import type { NeededSetting } from '../engine/settings.ts'
 import type { DataplaneQueries } from '../kernel-queries.ts'
 import type { Entry, EntryStatus, FormerWork, NextHop, Verification } from '../model.ts'
 import type { Answers, Lists } from '../view.ts'
 import type { BellHandles } from './bell.ts'
-import type { PackedEntries } from './packing.ts'
+import type { PackedEntries, PackedStatuses } from './packing.ts'
 
 /** The start data of a forwarding thread. */
 export interface ThreadOptions {
@@ -28,7 +29,7 @@ export interface Calls extends DataplaneQueries, Pick<Answers, 'counts' | 'find'
   /** Begins to walk a list; returns a number for it. */
   walk(list: keyof Lists, devices?: ReadonlySet<string>): number
   /** The next slice of it; null after the last. */
-  slice(walk: number): readonly unknown[] | null
+  slice(walk: number): Slice | null
   /** Ends a walk before its end. */
   abandon(walk: number): void
   stop(): Promise<void>
@@ -37,8 +38,14 @@ export interface Calls extends DataplaneQueries, Pick<Answers, 'counts' | 'find'
 export type Call = keyof Calls
 export type Result<C extends Call> = Awaited<ReturnType<Calls[C]>>
 
-/** A slice of a list. */
-export type ListSlice<L extends keyof Lists> = ReturnType<Lists[L]> extends Iterable<infer S> ? S : never
+/** A slice of each list. Entries come by the hundred thousand. */
+export interface Slices {
+  readonly entries: PackedStatuses
+  readonly failures: readonly EntryStatus[]
+  readonly settings: readonly NeededSetting[]
+}
+
+export type Slice = Slices[keyof Slices]
 
 /** To the thread; it acts on them in order. */
 export type Order =

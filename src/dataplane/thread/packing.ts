@@ -1,6 +1,7 @@
+import { ensure } from '../../values/map.ts'
 import { KINDS, packingOf } from '../kinds/index.ts'
 import type { Packer, Unpacker } from '../kinds/packing.ts'
-import type { Entry } from '../model.ts'
+import type { Entry, EntryStatus, Status } from '../model.ts'
 
 /**
  * Entries as a message carries them, in their order. Kinds that come by the hundred thousand are numbers, and texts by their positions; the others
@@ -38,6 +39,30 @@ export function* unpack({ kinds, numbers, texts, others }: PackedEntries): Gener
   const number = () => numbers[at++]!
   const from: Unpacker = { number, text: () => texts[number()]! }
   for (const kind of kinds) yield PACKINGS[kind]?.unpack(from) ?? others[other++]!
+}
+
+/** Entries with their states, of which most have the same one. */
+export interface PackedStatuses {
+  readonly entries: PackedEntries
+  readonly statuses: readonly Status[]
+  /** Of each entry, the position of its state. */
+  readonly positions: Uint32Array
+}
+
+export function packStatuses(items: readonly EntryStatus[]): PackedStatuses {
+  const known = new Map<Status, number>()
+  const positions = Uint32Array.from(items, ({ status }) => ensure(known, status, () => known.size))
+  return { entries: pack(items.map(({ entry }) => entry)), statuses: [...known.keys()], positions }
+}
+
+/** Unpacks during iteration, so that a slice that waits for its reader holds few objects. */
+export function* unpackStatuses({
+  entries,
+  statuses,
+  positions,
+}: PackedStatuses): Generator<EntryStatus, void> {
+  let at = 0
+  for (const entry of unpack(entries)) yield { entry, status: statuses[positions[at++]!]! }
 }
 
 /** Numbers in a growing array, and the texts that some of them stand for. */

@@ -7,8 +7,9 @@ import type { Dataplane, Entry, EntryStatus, NextHop } from '../model.ts'
 import type { PortQuestion } from '../survey.ts'
 import type { DataplaneSummary, DataplaneView, Lists } from '../view.ts'
 import { closeBell, makeBell, ring, ringLast } from './bell.ts'
-import type { Call, Calls, ListSlice, Order, Report, Result, ThreadData, ThreadOptions } from './messages.ts'
+import type { Call, Calls, Order, Report, Result, Slices, ThreadData, ThreadOptions } from './messages.ts'
 import { Outbox } from './outbox.ts'
+import { unpackStatuses } from './packing.ts'
 
 /** How long to wait for a summary before the last one is used. */
 const SUMMARY_MS = 1000
@@ -145,6 +146,10 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     return this.call('vxlansOn', port)
   }
 
+  isVniTaken(vni: number, port: number) {
+    return this.call('isVniTaken', vni, port)
+  }
+
   isolationOf(bridge: string) {
     return this.call('isolationOf', bridge)
   }
@@ -173,8 +178,8 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     return this.call('find', entries)
   }
 
-  entries(devices?: ReadonlySet<string>) {
-    return this.walk('entries', devices)
+  async *entries(devices?: ReadonlySet<string>) {
+    for await (const slice of this.walk('entries', devices)) yield unpackStatuses(slice)
   }
 
   failures() {
@@ -238,13 +243,13 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   private async *walk<L extends keyof Lists>(
     list: L,
     devices?: ReadonlySet<string>,
-  ): AsyncGenerator<ListSlice<L>, void> {
+  ): AsyncGenerator<Slices[L], void> {
     const walk = await this.call('walk', list, devices)
     try {
       for (;;) {
         const slice = await this.nextSlice(walk)
         if (slice === null) return
-        yield slice as ListSlice<L>
+        yield slice as Slices[L]
       }
     } finally {
       if (!this.isStopping) void this.call('abandon', walk).catch(() => {})

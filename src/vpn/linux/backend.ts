@@ -80,7 +80,7 @@ export class LinuxBackend implements VpnBackend {
     return this.evpnDevices.vniLeftFor(id)
   }
 
-  isVniTaken(vni: number): Promise<boolean> {
+  isVniTaken(vni: number): boolean | Promise<boolean> {
     return this.evpnDevices.isVniTaken(vni)
   }
 

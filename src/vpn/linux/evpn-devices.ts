@@ -63,8 +63,8 @@ export class EvpnDevices {
   }
 
   /** Whether a VXLAN device of the node has the VNI. */
-  async isVniTaken(vni: number): Promise<boolean> {
-    return (await this.dataplane.vxlansOn(this.vtep.vxlanPort)).some((one) => one.vni === vni)
+  isVniTaken(vni: number): boolean | Promise<boolean> {
+    return this.dataplane.isVniTaken(vni, this.vtep.vxlanPort)
   }
 
   /** The instance that has the bridge, claimed before its first endpoint exists. */
