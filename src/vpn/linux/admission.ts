@@ -138,6 +138,8 @@ export class Admission {
     found: PortSurvey,
   ): string | null {
     if (master === null || master === bridge || isOwnedName(master, this.ranges.vrfPrefix)) return null
+    // its ports are only names, and never conflict
+    if (this.drivers[type] === 'dummy') return null
     const isHeld = this.ports.holderOf(name, instanceId) !== null
     const stays = type === 'ipvpn' && direction === 'to-port' && isHeld
     if (stays || found.master?.owned) return null
