@@ -75,11 +75,9 @@ async function start(lab: Lab, checkout: string, host: LabHost, peer: LabHost): 
     }),
   )
   lab.start(host.namespace, host.name, join(checkout, 'bin/chanter'), 'daemon', '--config-file', file)
-  await lab.eventually(
-    `the API of ${host.name} answers`,
-    async () => ({ value: await request(api, '/ping') }),
-    60,
-  )
+  await lab.eventually(`the API of ${host.name} answers`, async () => ({
+    value: await request(api, '/ping'),
+  }))
   return api
 }
 

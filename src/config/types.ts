@@ -8,6 +8,7 @@ import {
   parseInterfaceAddress,
   parseIp,
 } from '../values/address.ts'
+import { pathReason } from '../values/path-reason.ts'
 import { KeyFile } from './key-file.ts'
 import { PemFile } from './pem-file.ts'
 
@@ -99,7 +100,7 @@ export const keyFile: Type<KeyFile> = {
     try {
       return new KeyFile(value)
     } catch (error) {
-      throw new InvalidValue(isAbsolute(value) ? (error as Error).message : 'no such file, or no key in it')
+      throw new InvalidValue(isAbsolute(value) ? pathReason(error) : 'no such file, or no key in it')
     }
   },
   show: ({ path }) => path,
@@ -129,7 +130,7 @@ export const pemFile: Type<PemFile> = {
     try {
       return new PemFile(value)
     } catch (error) {
-      throw new InvalidValue((error as Error).message)
+      throw new InvalidValue(pathReason(error))
     }
   },
   show: ({ path }) => path,

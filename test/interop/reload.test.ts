@@ -106,14 +106,10 @@ test('peers are added, changed and removed while the session and the routes of a
 
   write({ peers: `${A.address},${B.address}` }, { [`BGP_PEER:${B.address}`]: { hold_time: '30' } })
   daemon.process.signal('SIGHUP')
-  await lab.eventually(
-    'B has another session',
-    async () => {
-      const since = await establishedAt(B)
-      return since > first ? { value: since } : { seen: `since ${since}` }
-    },
-    60,
-  )
+  await lab.eventually('B has another session', async () => {
+    const since = await establishedAt(B)
+    return since > first ? { value: since } : { seen: `since ${since}` }
+  })
 
   write({ peers: A.address })
   expect(await reload()).toBe(`peer ${B.address} removed`)

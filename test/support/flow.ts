@@ -8,6 +8,11 @@ import { type Outcome, outcomeOf } from './flow-account.ts'
 const NODE = [process.execPath, '--experimental-strip-types', '--disable-warning=ExperimentalWarning']
 const END = fileURLToPath(new URL('./flow-end.ts', import.meta.url))
 const PACKETS_A_SECOND = 1250
+/**
+ * A VM that moves is followed in a third of a second. More than this is no busy machine but a wait of the control plane, of which the
+ * shortest is ten seconds.
+ */
+export const LONGEST_OUTAGE_MS = 8000
 let count = 0
 
 /** What an end of a flow prints, a number for each packet. */
