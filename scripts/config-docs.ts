@@ -52,11 +52,11 @@ cannot be read. FILE stands in for \`--config-file\`; other arguments and the en
 
 \`chanter config show [FILE]\` prints every option in effect with its value and its source: a file and its line, an environment variable, an
 argument, or \`default\`; an option that follows another one names it. Keys are not shown, only the path of their file. \`--json\` prints
-objects. \`chanter config show --running\` asks the daemon for the values that it has.
+objects. \`chanter config show --running\` asks the daemon for the same of what it has in effect, after reloads too: \`GET /config\`.
 
 ## Reload
 
-SIGHUP and \`chanter reload\` apply changes of these options, and of those in sections about one peer; all others need a restart
+SIGHUP and \`chanter reload\` apply changes of these options, and of those in sections about peers; all others need a restart
 ([operations](operations.md#changing-the-configuration)).
 
 ${Object.entries(LIVE)

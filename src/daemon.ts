@@ -77,6 +77,7 @@ export async function runDaemon(
   const rest = restServer({
     vpns: recording.attachments(vpns),
     reload: reloader.reload,
+    options: () => reloader.options,
     ping: newPing(),
     log: log.child({ part: 'rest' }),
     events,

@@ -83,6 +83,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'config/ini',
     'config/load',
     'config/reload',
+    'config/shown-settings',
     'config/types',
     'api:types',
     'values',

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { attachBody, detachBody } from './attachment.ts'
+import { listedOption } from './config.ts'
 import { ENTRY_STATES, listedEntry, listedSetting, verification } from './entries.ts'
 import type { ErrorCode } from './errors.ts'
 import { explanation } from './explain.ts'
@@ -85,7 +86,7 @@ const instanceParts = {
   instanceLogs: instancePart('logs', 'Its latest warnings and errors', glass.logRecords),
 } as const
 
-/** All documented routes; each is served, except those of VPN instances and the reload by a reflector. */
+/** All documented routes; each is served, except those of VPN instances and of options by a reflector. */
 export const ROUTES = {
   root: get('/', 'bagpipe-bgp', 'Nothing, as bagpipe-bgp answers', z.strictObject({})),
   ping: get(
@@ -164,6 +165,7 @@ export const ROUTES = {
     answer: reloadReport,
     errors: ['CONFIG_INVALID'],
   },
+  options: get('/config', 'operations', 'The options in effect, and their sources', list(listedOption)),
   metrics: {
     ...get('/metrics', 'operations', 'Counters and gauges, as Prometheus reads them', z.string()),
     mediaType: 'text/plain',

@@ -68,8 +68,8 @@ export class BgpPeer implements PeerListener {
   disabled = false
   /** It sends no End-of-RIB, and has been silent for a while. */
   isSilent = false
-  /** When the session ended, on the monotonic clock; null when there has been none. */
-  lostAt: number | null = null
+  /** When the last session ended, on the monotonic clock; before the first one, when the peer was added. */
+  lostAt: number
   private readonly host: BgpPeerHost
   /** When the last UPDATE was received. */
   private updatedAt = 0
@@ -79,6 +79,7 @@ export class BgpPeer implements PeerListener {
     const { rib, local, environment, clusterId } = host
     const { clock, events } = environment
     this.host = host
+    this.lostAt = clock.now()
     this.rib = rib
     this.sessions = new PeerSessions(config, local, environment, this)
     const internal = config.as === local.as

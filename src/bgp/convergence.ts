@@ -175,8 +175,7 @@ export class InitialConvergence {
 
   /** How long a peer that is down is still waited for. */
   private untilReplaced({ lostAt, sessions }: BgpPeer): number {
-    const since = lostAt ?? this.startedAt
-    return since + PATIENCE * sessions.config.connectRetrySeconds * 1000 - this.clock.now()
+    return lostAt + PATIENCE * sessions.config.connectRetrySeconds * 1000 - this.clock.now()
   }
 
   /** When the passing of time can change the result; null when it cannot. */

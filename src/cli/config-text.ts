@@ -1,5 +1,5 @@
+import type { ListedOption } from '../api/config.ts'
 import { type ConfigFinding, where } from '../config/finding.ts'
-import type { ShownSetting } from '../config/shown-settings.ts'
 import { formatColumns } from './table.ts'
 import { countText } from './words.ts'
 
@@ -22,22 +22,9 @@ export function findingsText(findings: readonly ConfigFinding[]): string {
   return [...sorted.map(({ severity, message }) => `${severity}: ${message}`), counts.join(', ')].join('\n')
 }
 
-/** Settings as `chanter config show --json` prints them. */
-export function settingsJson(settings: readonly ShownSetting[]) {
-  return settings.map(({ section, option, value, position, follows }) => ({
-    section,
-    option,
-    value,
-    /** The file, the environment variable or the argument. */
-    source: position?.file ?? 'default',
-    line: position?.line ?? null,
-    follows,
-  }))
-}
-
 /** Settings by section, a line each: name, value and source. */
-export function shownSettingsText(settings: readonly ShownSetting[]): string {
-  const sections = Map.groupBy(settings, ({ section }) => section)
+export function optionsText(options: readonly ListedOption[]): string {
+  const sections = Map.groupBy(options, ({ section }) => section)
   return [...sections]
     .map(([section, own]) => {
       const rows = own.map((one) => [one.option, valueText(one.value), sourceText(one)])
@@ -52,7 +39,7 @@ export function valueText(value: unknown): string {
   return text === '' ? '-' : text
 }
 
-function sourceText({ position, follows }: ShownSetting): string {
-  const source = position === null ? 'default' : where(position)
-  return follows === null ? source : `${source}, as ${follows}`
+function sourceText({ source, line, follows }: ListedOption): string {
+  const position = where({ file: source, line })
+  return follows === null ? position : `${position}, as ${follows}`
 }

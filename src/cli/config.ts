@@ -1,18 +1,19 @@
 import type { Options } from 'yargs'
+import type { ListedOption } from '../api/config.ts'
 import { fetchJson, type Server } from '../client.ts'
 import { ConfigError, messagesOf } from '../config/finding.ts'
 import type { ConfigText } from '../config/ini.ts'
 import type { ConfigOrigin } from '../config/load.ts'
+import { listedSettings } from '../config/shown-settings.ts'
 import { DEFAULT_FILE } from '../config/sources.ts'
 import { suggest } from '../config/suggest.ts'
 import { printable } from '../values/controls.ts'
 import { asking } from './asking.ts'
 import { CliError, command } from './command.ts'
-import { findingsJson, findingsText, settingsJson, shownSettingsText, valueText } from './config-text.ts'
+import { findingsJson, findingsText, optionsText } from './config-text.ts'
 import { daemonOptions, originOf } from './daemon-options.ts'
 import { print } from './print.ts'
 import { jsonOption, portOption, serverOf, serverOptions } from './server-options.ts'
-import { formatColumns } from './table.ts'
 
 const ACTIONS = ['check', 'show']
 /** Exit codes. */
@@ -39,7 +40,7 @@ export const config = command({
     ['config check', `Everything that is wrong with ${DEFAULT_FILE}, with its line and what is allowed`],
     ['config check bgp.conf.new', 'Before it takes the place of the old one'],
     ['config show', 'Every option in effect: its value, and where that is written'],
-    ['config show --running', 'What the running daemon has'],
+    ['config show --running', 'The same of the running daemon'],
   ],
   async run(args) {
     const action = String(args['action'])
@@ -57,7 +58,7 @@ export const config = command({
     const errors = messagesOf(findings, 'error')
     if (action === 'check') await print(args.json ? json(findingsJson(findings)) : findingsText(findings))
     else if (errors.length > 0) throw new ConfigError(...errors)
-    else await print(args.json ? json(settingsJson(settings)) : shownSettingsText(settings))
+    else await printOptions(listedSettings(settings), args.json)
     if (errors.length > 0) process.exitCode = WRONG
   },
 })
@@ -82,17 +83,12 @@ async function read(from: ConfigOrigin): Promise<ConfigText | null> {
   }
 }
 
-type Sections = Readonly<Record<string, Readonly<Record<string, unknown>>>>
-
-/** The daemon tells values alone, not where they are written. */
 async function showRunning(server: Server, asJson: boolean): Promise<void> {
-  const sections = await fetchJson<Sections>(server, '/looking-glass/config')
-  if (asJson) return print(json(sections))
-  const texts = Object.entries(sections).map(([section, values]) => {
-    const rows = Object.entries(values).map(([option, value]) => [option, valueText(value)])
-    return `[${section}]\n${formatColumns(rows)}`
-  })
-  return print(texts.join('\n\n'))
+  await printOptions(await fetchJson<ListedOption[]>(server, '/config'), asJson)
+}
+
+function printOptions(options: readonly ListedOption[], asJson: boolean): Promise<void> {
+  return print(asJson ? json(options) : optionsText(options))
 }
 
 function json(value: unknown): string {

@@ -21,6 +21,8 @@ export interface LoadedConfig {
   readonly notes: readonly string[]
   /** The last assignment of each known option, under the names that documentation has. */
   readonly assignments: readonly Assignment[]
+  /** Every option in effect. */
+  readonly settings: readonly ShownSetting[]
 }
 
 export interface CheckedConfig {
@@ -53,9 +55,9 @@ export function readOrigin({ sources, overrides }: ConfigOrigin): ConfigText {
 
 /** Turns what is written into a configuration. Throws ConfigError, with every error that it has. */
 export function interpret(text: ConfigText, interfaces?: Interfaces): LoadedConfig {
-  const { config, findings, assignments } = checkConfig(text, interfaces)
+  const { config, findings, assignments, settings } = checkConfig(text, interfaces)
   if (config === null) throw new ConfigError(...messagesOf(findings, 'error'))
-  return { config, warnings: config.warnings, notes: messagesOf(findings, 'note'), assignments }
+  return { config, warnings: config.warnings, notes: messagesOf(findings, 'note'), assignments, settings }
 }
 
 /** Finds all that is wrong with a configuration. */

@@ -47,6 +47,18 @@ export function shownSettings(known: Known, given: Given, values: ReadValues): S
   return [...own, ...ofPeers]
 }
 
+/** Settings as the API and `chanter config show --json` list them. */
+export function listedSettings(settings: readonly ShownSetting[]) {
+  return settings.map(({ section, option, value, position, follows }) => ({
+    section,
+    option,
+    value: value ?? null,
+    source: position?.file ?? 'default',
+    line: position?.line ?? null,
+    follows,
+  }))
+}
+
 function used(options: Options): [string, About][] {
   return [...options].filter(([, about]) => !about.unused)
 }

@@ -1,3 +1,4 @@
+import type { ListedOption } from '../api/config.ts'
 import type { ReloadOutcome, ReloadReport } from '../api/reload.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { Config } from '../config/config.ts'
@@ -5,6 +6,7 @@ import { textOf } from '../config/ini.ts'
 import { exposed } from '../config/key-file.ts'
 import { interpret, type LoadedConfig } from '../config/load.ts'
 import { reloaded } from '../config/reload.ts'
+import { listedSettings } from '../config/shown-settings.ts'
 import { type EventSink, errorOf } from '../events/event.ts'
 import type { Logs } from '../log.ts'
 import type { ApiAccess } from '../rest/access.ts'
@@ -55,6 +57,11 @@ export class Reloader {
   /** The options in effect. */
   get config(): Config {
     return this.running.config
+  }
+
+  /** The same, with the source of each. */
+  get options(): readonly ListedOption[] {
+    return listedSettings(this.running.settings)
   }
 
   /** What an operator should know of the configuration, in sentences. */

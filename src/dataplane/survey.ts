@@ -1,4 +1,4 @@
-import type { Ip } from '../values/address.ts'
+import { type Ip, isLinkLocal } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import type { Driver } from './driver.ts'
 import type { Interface } from './model.ts'
@@ -32,13 +32,15 @@ export interface PortSurvey {
   /** The master of the port. */
   readonly master: Interface | undefined
   readonly linuxBridge: Interface | undefined
+  /** Where the port is a bridge, an address of the node on it; null for none. */
+  readonly hostAddress: Ip | null
   /** The bridge or port of it that has `mac` as its own address; null for none. */
   readonly macOwner: string | null
   /** For each of `uplinks`: its name, then the names of all interfaces that it stands on; empty where there is none. */
   readonly uplinks: readonly (readonly string[])[]
 }
 
-type Kernel = Pick<Driver, 'link' | 'holderOf' | 'nextHopTo' | 'portsOf' | 'ownAddressIn'>
+type Kernel = Pick<Driver, 'link' | 'holderOf' | 'nextHopTo' | 'portsOf' | 'ownAddressIn' | 'nodeAddresses'>
 
 /** Gathers all of it in one call: separate questions to another thread would each cost a round trip. */
 export function survey(asked: PortQuestion, kernel: Kernel): PortSurvey {
@@ -53,6 +55,7 @@ export function survey(asked: PortQuestion, kernel: Kernel): PortSurvey {
     pair: named(port?.pair ?? null),
     master: named(port?.master ?? null),
     linuxBridge,
+    hostAddress: port?.kind === 'bridge' ? hostAddressOf(port, kernel) : null,
     macOwner: bridge === null ? null : kernel.ownAddressIn(bridge, asked.mac),
     uplinks: asked.uplinks.map((uplink) => {
       const device = deviceOf(uplink, kernel)
@@ -62,6 +65,11 @@ export function survey(asked: PortQuestion, kernel: Kernel): PortSurvey {
       return stack
     }),
   }
+}
+
+function hostAddressOf({ name }: Interface, kernel: Kernel): Ip | null {
+  const own = kernel.nodeAddresses().find(({ ip }) => !isLinkLocal(ip) && kernel.holderOf(ip) === name)
+  return own?.ip ?? null
 }
 
 function lowersOf({ lower }: Interface, kernel: Kernel): string[] {

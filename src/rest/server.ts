@@ -8,6 +8,7 @@ import Fastify, {
 } from 'fastify'
 import type { Logger } from 'pino'
 import { MAX_ID_OCTETS } from '../api/attachment.ts'
+import type { ListedOption } from '../api/config.ts'
 import { RequestError } from '../api/errors.ts'
 import type { Reload } from '../api/reload.ts'
 import { ROUTES } from '../api/routes.ts'
@@ -28,7 +29,7 @@ import { addMetrics } from './metrics/index.ts'
 import { parseAttach, parseDetach } from './params.ts'
 import { addPeers } from './peers.ts'
 import { addDocumented } from './reference.ts'
-import { addReload } from './reload.ts'
+import { addOptions, addReload } from './reload.ts'
 import { RequestRates } from './request-rates.ts'
 import { serve } from './serve.ts'
 import { addStatus, json, refuseOthers } from './status.ts'
@@ -38,6 +39,8 @@ export interface RestDependencies {
   readonly vpns: Pick<VpnService, 'attach' | 'detach'> | null
   /** Reads the configuration again; null for a program without a configuration file. */
   readonly reload: Reload | null
+  /** The options in effect; absent for a program without a configuration file. */
+  readonly options?: () => readonly ListedOption[]
   readonly views: Views
   /** The logger for Fastify itself. */
   readonly log: Logger
@@ -59,6 +62,7 @@ const empty = (): unknown => ({})
 export function restServer({
   vpns,
   reload,
+  options,
   views,
   log,
   events,
@@ -116,6 +120,7 @@ export function restServer({
     if (vpns !== null) addAttachments(routes, vpns)
     addPeers(routes, views.speaker, events)
     if (reload !== null) addReload(routes, reload)
+    if (options !== undefined) addOptions(routes, options)
     addStatus(routes, views)
     addMetrics(routes, views, counters)
     addExplain(routes, views.speaker, views.services)

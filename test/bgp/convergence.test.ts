@@ -2,6 +2,8 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { EVPN, type Family, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
 import type { GracefulRestart } from '../../src/bgp/message/capability.ts'
 import { writeEndOfRib } from '../../src/bgp/message/pack.ts'
+import type { PeerConfig } from '../../src/bgp/session/peer-config.ts'
+import type { Speaker } from '../../src/bgp/speaker.ts'
 import type { SpeakerConfig } from '../../src/bgp/speaker-config.ts'
 import { Writer } from '../../src/bgp/wire/writer.ts'
 import { openOf, RawPeer, RESTART } from '../support/raw-peer.ts'
@@ -125,6 +127,55 @@ describe('routes are complete after a start', () => {
     node.peers.get(ip(B))!.disable('maintenance')
     clock.advance(100)
     expect(converged).toBe(1)
+  })
+
+  describe('with a peer that is added meanwhile and never answers', () => {
+    const add = (node: Speaker, ...all: readonly PeerConfig[]) => {
+      void node.setPeers(all)
+      clock.advance(100)
+    }
+    const [OLD, NEW] = [A, B].map((address) => peerConfig(address, { passive: true })) as [
+      PeerConfig,
+      PeerConfig,
+    ]
+
+    test('a while after it was added, where another one is complete', () => {
+      const node = nodeWith([A])
+      const first = connect(A, RESTART)
+      clock.advance(60_000)
+      add(node, OLD, NEW)
+      expect(node.convergence.awaited()).toHaveLength(2)
+      end(first, EVPN)
+      clock.advance(9_000)
+      expect(converged).toBe(0)
+      clock.advance(1_500)
+      expect(converged).toBe(1)
+    })
+
+    test.each([
+      ['that replaces the only one', () => [NEW]],
+      ['whose families no other has', () => [OLD, { ...NEW, families: [EVPN, VPNV4] }]],
+    ])('when the time for End-of-RIB is over, %s', (_, peers) => {
+      const node = nodeWith([A])
+      end(connect(A, { ...RESTART, restarting: true }))
+      clock.advance(100_000)
+      add(node, ...peers())
+      clock.advance(310_000)
+      expect(converged).toBe(0)
+      clock.advance(120_000)
+      expect(converged).toBe(1)
+    })
+
+    test('no later than without it, however often peers are added', () => {
+      const node = nodeWith([A])
+      connect(A, { ...RESTART, restarting: true })
+      for (let i = 0; i < 42; i++) {
+        expect(converged).toBe(0)
+        clock.advance(9_900)
+        add(node, OLD, { ...NEW, address: ip(`10.77.0.${20 + i}`) })
+      }
+      expect(converged).toBe(1)
+    })
   })
 
   test('where clients may come from anywhere, when they had time to', () => {

@@ -119,13 +119,30 @@ describe('config show', () => {
   })
 
   test('shows what a running daemon has', async () => {
-    const shown = { BGP: { my_as: 64512, peers: ['192.0.2.1'], router_id: null } }
+    const written = { section: 'BGP', source: '/etc/bgp.conf', line: 2, follows: null }
+    const shown = [
+      { ...written, option: 'my_as', value: 64512 },
+      {
+        ...written,
+        option: 'peers',
+        value: ['192.0.2.1', '192.0.2.2'],
+        source: 'argument --peers',
+        line: null,
+      },
+      { ...written, option: 'peer_as', value: 64512, follows: '[BGP] my_as' },
+      { ...written, option: 'max_prefixes', value: null, source: 'default', line: null },
+    ]
     const server = await serve(({ url }) =>
-      url === '/looking-glass/config' ? { body: JSON.stringify(shown) } : { status: 404, body: '{}' },
+      url === '/config' ? { body: JSON.stringify(shown) } : { status: 404, body: '{}' },
     )
     const asked = (...args: string[]) =>
       chanter('config', 'show', '--running', '--port', String(server.port), ...args)
-    expect((await asked()).output).toBe('[BGP]\nmy_as      64512\npeers      192.0.2.1\nrouter_id  -\n')
+    expect((await asked()).output).toBe(`[BGP]
+my_as         64512                 /etc/bgp.conf line 2
+peers         192.0.2.1, 192.0.2.2  argument --peers
+peer_as       64512                 /etc/bgp.conf line 2, as [BGP] my_as
+max_prefixes  -                     default
+`)
     expect(JSON.parse((await asked('--json')).output)).toEqual(shown)
   })
 })

@@ -169,6 +169,12 @@ test('what needs a restart stays as it was, is reported with both values, and is
     after: 64513,
   })
   expect(reloader.config.bgp.asNumber).toBe(64512)
+  const source = 'bgp.conf'
+  for (const one of [
+    { option: 'my_as', value: 64512, line: 3 },
+    { option: 'headless_time', value: 60, line: 5 },
+  ])
+    expect(reloader.options).toContainEqual({ section: 'BGP', source, follows: null, ...one })
   expect((await reload()).options).toEqual(restart)
 })
 

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { VPNV4 } from '../../src/bgp/family.ts'
 import { formatPrefix } from '../../src/bgp/nlri/prefix.ts'
+import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { testApi } from '../support/api.ts'
 
 interface Sent {
@@ -21,6 +22,80 @@ function sent(): Sent[] {
 
 const post = (app: ReturnType<typeof testApi>['app'], { action, body }: Sent) =>
   app.inject({ method: 'POST', url: `/${action}`, payload: JSON.stringify(body) })
+
+/**
+ * Without the EVPN mechanism of networking-bagpipe, the Linux bridge agent's BGPVPN extension names the bridge of a network as the port of its endpoints in
+ * an IP VPN.
+ */
+describe('a bridge as the port of an IP VPN', () => {
+  const ipvpn = {
+    vpn_instance_id: 'vrf1',
+    vpn_type: 'ipvpn',
+    import_rt: ['64512:10'],
+    export_rt: ['64512:10'],
+    mac_address: '02:00:00:00:01:01',
+    ip_address: '192.168.10.1/24',
+    gateway_ip: '192.168.10.254',
+    local_port: { linuxif: 'brq1' },
+  }
+  const evpn = { ...ipvpn, vpn_instance_id: 'net1', vpn_type: 'evpn' }
+  let api: ReturnType<typeof testApi>
+
+  beforeEach(() => {
+    api = testApi('linux')
+    api.driver.kernel.addLink('brq1', { kind: 'bridge', up: true })
+  })
+
+  const ask = async (what: 'attach' | 'detach', body: object) => {
+    const { statusCode, body: said } = await post(api.app, { action: `${what}_localport`, body: { ...body } })
+    return [statusCode, said === 'null' ? null : JSON.parse(said).description]
+  }
+  const masterOfBridge = () => api.driver.kernel.links.get('brq1')?.master
+
+  test('is in its VRF, with all endpoints behind it, and leaves it with the last', async () => {
+    const other = { ...ipvpn, mac_address: '02:00:00:00:01:02', ip_address: '192.168.10.2/24' }
+    for (const one of [ipvpn, other, ipvpn]) expect(await ask('attach', one)).toEqual([200, null])
+    expect(masterOfBridge()).toBe('bvrf-1')
+    expect([...api.speaker.rib.ownRoutes(VPNV4)]).toHaveLength(2)
+    for (const one of [ipvpn, other]) expect(await ask('detach', one)).toEqual([200, null])
+    await vi.waitFor(() => expect(masterOfBridge()).toBe(null))
+  })
+
+  test('is that of the EVPN instance, where there is one', async () => {
+    const port = { local_port: { linuxif: 'gp1' }, linuxbr: 'brq1' }
+    expect(await ask('attach', { ...evpn, ...port })).toEqual([200, null])
+    expect(await ask('attach', ipvpn)).toEqual([200, null])
+    expect(masterOfBridge()).toBe(null)
+  })
+
+  test('is refused for the bridge of another EVPN instance afterwards', async () => {
+    await ask('attach', ipvpn)
+    const port = { local_port: { linuxif: 'gp1' }, linuxbr: 'brq1' }
+    expect(await ask('attach', { ...evpn, ...port })).toEqual([
+      400,
+      'linuxbr: brq1 is the port of VPN instance vrf1: detach it there first',
+    ])
+  })
+
+  test('is refused where it has an address of the node, which would be lost', async () => {
+    const { kernel } = api.driver
+    const own = parseInterfaceAddress('203.0.113.5/24')!
+    kernel.holders.set(own.ip, 'brq1')
+    kernel.setAddresses([own])
+    expect(await ask('attach', ipvpn)).toEqual([
+      400,
+      'local_port: brq1 has an address of this node, 203.0.113.5: expected a bridge for VMs alone',
+    ])
+    expect(masterOfBridge()).toBe(null)
+  })
+
+  test('is no port of an EVPN instance', async () => {
+    expect(await ask('attach', evpn)).toEqual([
+      400,
+      expect.stringContaining('local_port: brq1 is a bridge: expected'),
+    ])
+  })
+})
 
 describe('requests of an OVS agent', () => {
   test('the dummy driver answers by 200, each of it, and at the end nothing is left', async () => {

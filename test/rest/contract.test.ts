@@ -28,44 +28,50 @@ const { requests: DIFFERENCES } = read<{ requests: readonly Difference[] }>('dif
 /** Those that were seen. */
 const seen = new Set<Difference>()
 
-describe.each(['http', 'malformed', 'missing', 'evpn', 'evpn-wildcard', 'ipvpn'])(
-  '%s, as recorded',
-  (file) => {
-    const requests = read<readonly Recorded[]>(file)
-    let api: TestApi
+describe.each([
+  'http',
+  'malformed',
+  'missing',
+  'evpn',
+  'evpn-wildcard',
+  'ipvpn',
+  'linuxbr',
+  'readvertise',
+  'plugged',
+])('%s, as recorded', (file) => {
+  const requests = read<readonly Recorded[]>(file)
+  let api: TestApi
 
-    beforeAll(() => {
-      api = testApi()
-    })
+  beforeAll(() => {
+    api = testApi()
+  })
 
-    test.each(requests.map((request) => [request.name, request] as const))(
-      '%s',
-      async (name, { method, path, headers, body, status, answer }) => {
-        const different = DIFFERENCES.find(
-          ({ stage = file, name: pattern }) => stage === file && new RegExp(pattern).test(name),
-        )
-        const payload =
-          body === null ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }
-        const response = await api.app.inject({ method, url: path, headers, ...payload })
-        expect(response.statusCode, response.body).toBe(different?.status ?? status)
-        const isSame = response.statusCode === status && (answer === null || response.body === answer)
-        expect(isSame, `${different?.reason ?? 'no difference is listed'}: ${response.body}`).toBe(
-          different === undefined,
-        )
-        if (different !== undefined) seen.add(different)
-        if (response.statusCode !== 200 && method !== 'HEAD') {
-          expect(response.headers['content-type']).toContain('application/json')
-          expect(response.json()).toEqual({
-            code: response.statusCode,
-            title: expect.stringMatching(/^\w/),
-            description: expect.stringMatching(/\w/),
-            error_code: expect.stringMatching(/^[A-Z0-9_]+$/),
-          })
-        }
-      },
-    )
-  },
-)
+  test.each(requests.map((request) => [request.name, request] as const))(
+    '%s',
+    async (name, { method, path, headers, body, status, answer }) => {
+      const different = DIFFERENCES.find(
+        ({ stage = file, name: pattern }) => stage === file && new RegExp(pattern).test(name),
+      )
+      const payload = body === null ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }
+      const response = await api.app.inject({ method, url: path, headers, ...payload })
+      expect(response.statusCode, response.body).toBe(different?.status ?? status)
+      const isSame = response.statusCode === status && (answer === null || response.body === answer)
+      expect(isSame, `${different?.reason ?? 'no difference is listed'}: ${response.body}`).toBe(
+        different === undefined,
+      )
+      if (different !== undefined) seen.add(different)
+      if (response.statusCode !== 200 && method !== 'HEAD') {
+        expect(response.headers['content-type']).toContain('application/json')
+        expect(response.json()).toEqual({
+          code: response.statusCode,
+          title: expect.stringMatching(/^\w/),
+          description: expect.stringMatching(/\w/),
+          error_code: expect.stringMatching(/^[A-Z0-9_]+$/),
+        })
+      }
+    },
+  )
+})
 
 test('each listed difference is there', () => {
   expect(DIFFERENCES.filter((one) => !seen.has(one))).toEqual([])

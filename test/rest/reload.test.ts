@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { testApi } from '../support/api.ts'
+import { OPTIONS, testApi } from '../support/api.ts'
 
 const REPORT = { peers: [], options: [], warnings: [] }
 
@@ -22,7 +22,14 @@ test('a configuration that cannot be used is a conflict, with all findings', asy
   })
 })
 
+test('GET /config', async () => {
+  const answer = await testApi().app.inject('/config')
+  expect([answer.statusCode, answer.json()]).toEqual([200, OPTIONS])
+})
+
 test.each([
+  ['GET', '/config?section=BGP', 400],
+  ['POST', '/config', 405],
   ['POST', '/reload?dry_run=1', 400],
   ['POST', '/reload?debug=true', 400],
   ['GET', '/reload', 405],

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { ListedOption } from '../../src/api/config.ts'
 import type { Reload } from '../../src/api/reload.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import { systemClock } from '../../src/clock.ts'
@@ -28,6 +29,11 @@ export const noReload: Reload = async ({ dryRun }) => ({
   report: { dry_run: dryRun, peers: [], options: [], warnings: [] },
 })
 
+/** The options in effect. */
+export const OPTIONS: readonly ListedOption[] = [
+  { section: 'BGP', option: 'my_as', value: 64512, source: 'bgp.conf', line: 2, follows: null },
+]
+
 /** The API of a node `node1` without network, with interfaces gp0 to gp59: as with the Linux drivers, whose kernel is in memory, or with dummies. */
 export function testApi(
   name: 'linux' | 'dummy' = 'linux',
@@ -54,6 +60,7 @@ export function testApi(
     clock: systemClock,
     vpns,
     reload,
+    options: () => OPTIONS,
     ping: newPing(),
     access: () => access,
     views: {

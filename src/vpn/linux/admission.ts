@@ -2,6 +2,7 @@ import { INTERFACE_NAME } from '../../api/attachment.ts'
 import { RequestError } from '../../api/errors.ts'
 import type { Interface, PortSurvey } from '../../dataplane/model.ts'
 import { gatewayMac } from '../../ipvpn/irb.ts'
+import { formatIp } from '../../values/address.ts'
 import { formatMac } from '../../values/mac.ts'
 import type { Drivers, Ranges } from '../config.ts'
 import type { Dataplanes } from '../dataplanes.ts'
@@ -107,6 +108,8 @@ export class Admission {
     if (!isBridge) return `is no bridge but a ${bridge.kind ?? 'plain interface'}`
     const user = this.bridges.userOf(name)
     if (user !== undefined) return inUse(user)
+    const holder = instance === undefined ? this.ports.holderOf(name, '') : null
+    if (holder !== null) return `is the port of VPN instance ${holder}: detach it there first`
     if (isOwnedName(name, this.ranges.vrfPrefix))
       return "is a name of chanter's own devices: expected another one"
     const use = own.tunnelsNeeding(name, uplinks)
@@ -121,8 +124,11 @@ export class Admission {
     found: Found,
   ): string | null {
     if (port.loopback) return `is a loopback interface: ${EXPECTED}`
-    if (port.kind === 'bridge' || port.kind === 'vrf' || port.kind === 'vxlan')
+    const isForIpVpn = request.type === 'ipvpn' && !isOwnedName(port.name, this.ranges.vrfPrefix)
+    if ((port.kind === 'bridge' && !isForIpVpn) || port.kind === 'vrf' || port.kind === 'vxlan')
       return `is a ${port.kind}: ${EXPECTED}`
+    if (found.hostAddress !== null)
+      return `has an address of this node, ${formatIp(found.hostAddress)}: expected a bridge for VMs alone`
     if (!port.ethernet) return `carries no Ethernet frames: ${EXPECTED}`
     if (port.owned) return `is a device of chanter's own (${port.alias}): ${EXPECTED}`
     const use = found.own.needing(port.name, found.uplinks)
@@ -138,6 +144,8 @@ export class Admission {
     found: PortSurvey,
   ): string | null {
     if (master === null || master === bridge || isOwnedName(master, this.ranges.vrfPrefix)) return null
+    // its ports are only names, and never conflict
+    if (this.drivers[type] === 'dummy') return null
     const isHeld = this.ports.holderOf(name, instanceId) !== null
     const stays = type === 'ipvpn' && direction === 'to-port' && isHeld
     if (stays || found.master?.owned) return null
