@@ -118,6 +118,10 @@ export interface Verification {
   /** Entries that could not be set or removed, and those that wait to be set: their differences are already known. */
   readonly failed: number
   readonly pending: number
+  /** Unwanted entries that stay until initial convergence is complete. */
+  readonly stale: number
+  /** Devices that bagpipe-bgp made, with its entries, until they are recreated after initial convergence. */
+  readonly outdated: readonly string[]
   /** The first of the missing, different or extra ones. */
   readonly faults: readonly Fault[]
   /** Unwanted links with our mark. */

@@ -17,6 +17,7 @@ const QUESTIONS: Readonly<Record<Exclude<keyof Dataplane, Commands>, true>> = {
   survey: true,
   interfaceNamed: true,
   vrfOf: true,
+  vrfLeftWith: true,
   vxlansOn: true,
   isolationOf: true,
   vxlanIn: true,

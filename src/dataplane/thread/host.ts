@@ -41,6 +41,7 @@ export class ThreadHost {
     this.calls = {
       interfaceNamed: (name) => reconciler.interfaceNamed(name),
       vrfOf: (alias) => reconciler.vrfOf(alias),
+      vrfLeftWith: (port, bridge) => reconciler.vrfLeftWith(port, bridge),
       survey: (asked) => reconciler.survey(asked),
       vxlansOn: (port) => reconciler.vxlansOn(port),
       isolationOf: (bridge) => reconciler.isolationOf(bridge),

@@ -137,6 +137,10 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     return this.call('vrfOf', alias)
   }
 
+  vrfLeftWith(port: string, bridge: string | null) {
+    return this.call('vrfLeftWith', port, bridge)
+  }
+
   survey(asked: PortQuestion) {
     return this.call('survey', asked)
   }
