@@ -164,12 +164,13 @@ for (let round = 0; round < rounds; round++) {
   const limit = await limitOfKernel()
   const ours = await measure(chanter(true))
   const alone = await measure(chanter(false))
-  const theirs = existsSync(FRR) ? await measure(frr) : null
-  if (theirs !== null) process.stdout.write(`FRR ${show(theirs)}: ratio ${ratio(theirs.advertise, limit)}\n`)
   process.stdout.write(
     `kernel limit ${limit.toFixed(2)} s; chanter ${show(ours)}: ratio ${ratio(ours.advertise, limit)}\n`,
   )
   process.stdout.write(
     `without forwarding_thread ${show(alone)}; with it, announce ${ratio(ours.advertise, alone.advertise)} and withdraw ${ratio(ours.withdraw, alone.withdraw)} of that\n`,
   )
+  if (!existsSync(FRR)) continue
+  const theirs = await measure(frr)
+  process.stdout.write(`FRR ${show(theirs)}: ratio ${ratio(theirs.advertise, limit)}\n`)
 }

@@ -2,6 +2,7 @@ import type { Route } from '../bgp/rib/route.ts'
 import { isRouter } from '../bgp/values/extended-community.ts'
 import { type Ip, isIpv4, whyNoHost } from '../values/address.ts'
 import { assert } from '../values/assert.ts'
+import { addressKey, type Key, KeyMap } from '../values/key-map.ts'
 import type { Mac } from '../values/mac.ts'
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import type { EvpnEndpoint } from './endpoint.ts'
@@ -23,8 +24,8 @@ export class Addresses {
   /** Addresses that are attached here and advertised by peers, by since when, on the monotonic clock. */
   private readonly shared = new Map<Mac | Ip, number>()
   private readonly now: () => number
-  private readonly byMac = new Map<Mac, Found>()
-  private readonly byIp = new Map<Ip, Found>()
+  private readonly byMac = new KeyMap<Mac, Found>()
+  private readonly byIp = new KeyMap<Key, Found>()
 
   /** `vtep`: our VTEP address. */
   constructor(vtep: Ip, ends: TunnelEnds, forwarding: MacVrfForwarding, now: () => number) {
@@ -72,9 +73,8 @@ export class Addresses {
   learn(route: MacRoute, before: Route | undefined): void {
     const { nlri } = route
     if (before !== undefined) this.drop(nlri, before)
-    put(this.byMac, nlri.mac, route)
-    if (nlri.ip !== null) put(this.byIp, nlri.ip, route)
-    this.refresh(nlri)
+    this.refreshMac(nlri.mac, put(this.byMac, nlri.mac, route))
+    if (nlri.ip !== null) this.refreshIp(nlri.ip, put(this.byIp, addressKey(nlri.ip), route))
   }
 
   /** A stale route may become or cease to be the best, where the address has several. */
@@ -83,8 +83,9 @@ export class Addresses {
   }
 
   unlearn(route: MacRoute): void {
-    this.drop(route.nlri, route)
-    this.refresh(route.nlri)
+    const { mac, ip } = route.nlri
+    this.refreshMac(mac, without(this.byMac, mac, route))
+    if (ip !== null) this.refreshIp(ip, without(this.byIp, addressKey(ip), route))
   }
 
   isLocalIp(ip: Ip): boolean {
@@ -96,12 +97,12 @@ export class Addresses {
   }
 
   routesToIp(ip: Ip): readonly MacRoute[] {
-    return all(this.byIp.get(ip))
+    return all(this.byIp.get(addressKey(ip)))
   }
 
   /** The routes to each MAC address that has any, each once, though routes come and go during iteration. */
   *learned(): Iterable<readonly [MacRoute, ...MacRoute[]]> {
-    for (const mac of [...this.byMac.keys()]) {
+    for (const [mac] of [...this.byMac]) {
       const [first, ...more] = this.routesTo(mac)
       if (first !== undefined) yield [first, ...more]
     }
@@ -116,13 +117,13 @@ export class Addresses {
   }
 
   private refreshWhere(isConcerned: (route: MacRoute) => boolean): void {
-    for (const found of this.byMac.values())
+    for (const [, found] of this.byMac)
       for (const route of all(found)) if (isConcerned(route)) this.refresh(route.nlri)
   }
 
   private drop({ mac, ip }: Address, route: Route): void {
     without(this.byMac, mac, route)
-    if (ip !== null) without(this.byIp, ip, route)
+    if (ip !== null) without(this.byIp, addressKey(ip), route)
   }
 
   private refresh({ mac, ip }: Address): void {
@@ -131,25 +132,28 @@ export class Addresses {
   }
 
   private noteShared(address: Mac | Ip, isLocal: boolean, routes: readonly MacRoute[]): void {
-    if (!isLocal || routes.length === 0) this.shared.delete(address)
-    else if (!this.shared.has(address)) this.shared.set(address, this.now())
+    const isShared = isLocal && routes.length > 0
+    if (isShared && !this.shared.has(address)) this.shared.set(address, this.now())
+    if (!isShared && this.shared.size > 0) this.shared.delete(address)
   }
 
-  private refreshMac(mac: Mac): void {
-    this.noteShared(mac, this.isLocal(mac), this.routesTo(mac))
-    const isHere = this.isLocal(mac) || this.gateways.some((gateway) => gateway.mac === mac)
-    const best = isHere ? undefined : selectMacRoute(this.routesTo(mac), this.context)
+  private refreshMac(mac: Mac, routes = this.routesTo(mac)): void {
+    const isLocal = this.isLocal(mac)
+    this.noteShared(mac, isLocal, routes)
+    const isHere = isLocal || this.gateways.some((gateway) => gateway.mac === mac)
+    const best = isHere ? undefined : selectMacRoute(routes, this.context)
     if (best === undefined) this.forwarding.removeRemoteMac(mac)
     else this.forwarding.setRemoteMac(mac, best.set.nextHop!, best.nlri.label)
   }
 
-  private refreshIp(ip: Ip): void {
-    this.noteShared(ip, this.isLocalIp(ip), this.routesToIp(ip))
+  private refreshIp(ip: Ip, routes = this.routesToIp(ip)): void {
+    const isLocal = this.isLocalIp(ip)
+    this.noteShared(ip, isLocal, routes)
     const gateway = this.gateways.find(({ ips }) => ips.has(ip))
     if (gateway !== undefined) return this.forwarding.setNeighbour(ip, gateway.mac, !isIpv4(ip))
     // a local address answers for itself
-    const isAnswered = !this.isLocalIp(ip) && whyNoHost(ip) === null
-    const best = isAnswered ? selectMacRoute(this.routesToIp(ip), this.context) : undefined
+    const isAnswered = !isLocal && whyNoHost(ip) === null
+    const best = isAnswered ? selectMacRoute(routes, this.context) : undefined
     if (best === undefined) return this.forwarding.removeNeighbour(ip)
     const router = !isIpv4(ip) && best.set.attributes.extendedCommunities?.some(isRouter) === true
     this.forwarding.setNeighbour(ip, best.nlri.mac, router)
@@ -178,13 +182,19 @@ function release<K>(counts: Map<K, number>, key: K): void {
   else counts.delete(key)
 }
 
-function without<K>(index: Map<K, Found>, key: K, route: Route): void {
-  const [first, ...more] = all(index.get(key)).filter((other) => other !== route)
+/** Removes a route; returns those that are left. */
+function without<K extends Key>(index: KeyMap<K, Found>, key: K, route: Route): readonly MacRoute[] {
+  const left = all(index.get(key)).filter((other) => other !== route)
+  const [first, ...more] = left
   if (first === undefined) index.delete(key)
-  else index.set(key, more.length === 0 ? first : [first, ...more])
+  else index.set(key, more.length === 0 ? first : left)
+  return left
 }
 
-function put<K>(index: Map<K, Found>, key: K, route: MacRoute): void {
+/** Adds a route; returns all. */
+function put<K extends Key>(index: KeyMap<K, Found>, key: K, route: MacRoute): readonly MacRoute[] {
   const found = index.get(key)
-  index.set(key, found === undefined ? route : [...all(found), route])
+  const routes = [...all(found), route]
+  index.set(key, found === undefined ? route : routes)
+  return routes
 }

@@ -13,8 +13,9 @@ export class Backlog<V> {
   }
 
   set(key: string, value: V): void {
-    if (!this.entries.has(key)) this.added++
+    const { size } = this.entries
     this.entries.set(key, value)
+    this.added += this.entries.size - size
   }
 
   /** Takes up to `limit` entries. */

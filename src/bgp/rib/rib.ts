@@ -95,8 +95,8 @@ export class Rib {
     const head = table.get(key) ?? null
     const existing = find(head, source, pathId)
     if (existing === null) return
-    this.remove(table, head, existing)
-    this.dropStaleCopies(table, existing)
+    const rest = this.remove(table, head, existing)
+    if (rest !== null) this.dropStaleCopies(table, rest, existing)
   }
 
   /** Removes, in slices, the source's routes of a family that are older than a generation. */
@@ -202,8 +202,8 @@ export class Rib {
   }
 
   /** A withdraw by a live peer also removes routes that a lost reflector had passed on of the same speaker, which may be that peer. */
-  private dropStaleCopies(table: Map<string, Route>, withdrawn: Route): void {
-    for (let route = table.get(withdrawn.key) ?? null; route !== null; ) {
+  private dropStaleCopies(table: Map<string, Route>, rest: Route, withdrawn: Route): void {
+    for (let route: Route | null = rest; route !== null; ) {
       const { next }: Route = route
       if (isStale(route) && isCopyOf(route, withdrawn))
         this.remove(table, table.get(route.key) ?? null, route)
@@ -217,7 +217,8 @@ export class Rib {
     return false
   }
 
-  private remove(table: Map<string, Route>, head: Route | null, route: Route): void {
+  /** Returns the first of the key's other routes. */
+  private remove(table: Map<string, Route>, head: Route | null, route: Route): Route | null {
     this.markDirty(route.family, route.key, head)
     const rest = this.unlink(head, route)
     if (rest === null) table.delete(route.key)
@@ -225,6 +226,7 @@ export class Rib {
     if (route.source.peer === null)
       assert(this.ownTable(route.family).delete(route.key), 'a route of ours is not among our own', route.key)
     if (route.family === ROUTE_TARGET) route.source.membershipGone(route.nlri as Membership)
+    return rest
   }
 
   private unlink(head: Route | null, route: Route): Route | null {

@@ -1,6 +1,6 @@
+import type { Key } from '../../values/key-map.ts'
 import type { Mac } from '../../values/mac.ts'
 import type { Link } from '../driver.ts'
-import type { Key } from '../kinds/definition.ts'
 import {
   type DeviceEntry,
   isPortEntry,

@@ -1,5 +1,4 @@
-import type { Key } from '../kinds/definition.ts'
-import { KeyMap } from './key-map.ts'
+import { type Key, KeyMap } from '../../values/key-map.ts'
 
 export interface Difference<K extends Key, V> {
   /** Wanted entries that are absent or different. */

@@ -1,5 +1,6 @@
 import { assert } from '../../values/assert.ts'
-import type { Key, Layout } from '../kinds/definition.ts'
+import type { Key } from '../../values/key-map.ts'
+import type { Layout } from '../kinds/definition.ts'
 import type { TableEntry } from '../kinds/index.ts'
 
 /** The interfaces that the wanted entries of a table need besides their device. */

@@ -165,7 +165,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     if (device === undefined) return
     this.exceptions.drop(entry)
     this.drift.drop(entry)
-    device.leave(this.clock.epoch())
+    if (device.leavingSince === null) device.leave(this.clock.epoch())
     if (isTableEntry(entry)) {
       if (device.tables.get(entry.kind)?.unwant(entry)) this.work.add(device)
     } else {

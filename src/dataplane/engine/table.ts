@@ -1,10 +1,10 @@
 import { assert } from '../../values/assert.ts'
-import type { Key, Layout, TableDefinition } from '../kinds/definition.ts'
+import { type Key, KeyMap } from '../../values/key-map.ts'
+import type { Layout, TableDefinition } from '../kinds/definition.ts'
 import type { TableEntry } from '../kinds/index.ts'
 import type { Fault } from '../model.ts'
 import { diff } from './diff.ts'
 import { InFlight, type Op } from './in-flight.ts'
-import { KeyMap } from './key-map.ts'
 import { NeededInterfaces } from './needed-interfaces.ts'
 import { Queue } from './queue.ts'
 
@@ -37,9 +37,10 @@ export class Table<E extends TableEntry, K extends Key, V> {
   private readonly sets = new Queue<E>()
   /** Whether a queued entry may be unwanted or different by now. */
   private outdated = false
-  /** Entries to remove; a key that is no longer in `leaving` is passed over. */
-  private readonly removals = new Queue<K>()
+  /** Entries to remove. */
   private readonly leaving = new KeyMap<K, V>()
+  /** Entries that could not be removed. */
+  private readonly unremoved = new KeyMap<K, V>()
   private stale = new KeyMap<K, V>()
   private epoch = 0
   private readonly inFlight = new InFlight<K>()
@@ -75,12 +76,12 @@ export class Table<E extends TableEntry, K extends Key, V> {
 
   /** How many entries are to be removed, or could not be. */
   get leavingSize(): number {
-    return this.leaving.size + this.inFlight.of('remove').size
+    return this.leaving.size + this.unremoved.size + this.inFlight.of('remove').size
   }
 
   /** How many removals are left to do. */
   get removing(): number {
-    return this.removals.length
+    return this.leaving.size
   }
 
   /** Whether nothing is wanted, left to remove, or stale. */
@@ -103,6 +104,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
       this.outdated = true
     }
     if (this.leaving.size > 0) this.leaving.delete(key)
+    if (this.unremoved.size > 0) this.unremoved.delete(key)
     this.inFlight.overtake(key)
     if (this.stale.size === 0) return true
     const held = this.stale.get(key)
@@ -113,10 +115,9 @@ export class Table<E extends TableEntry, K extends Key, V> {
   /** Makes the entry unwanted, and queues its removal; false when it was not wanted. */
   unwant(entry: E): boolean {
     const key = this.layout.key(entry)
-    const value = this.wanted.get(key)
+    const value = this.wanted.take(key)
     if (value === undefined) return false
-    this.wanted.delete(key)
-    this.stuck.delete(key)
+    if (this.stuck.size > 0) this.stuck.delete(key)
     this.needed.remove(value)
     this.outdated = true
     this.leave(key, value)
@@ -131,7 +132,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
   /** Whether an unwanted entry of this identity is in the kernel, as far as known. */
   remains(entry: E): boolean {
     const key = this.layout.key(entry)
-    return this.leaving.has(key) || this.stale.has(key) || this.inFlight.of('remove').has(key)
+    return this.stale.has(key) || this.isLeaving(key)
   }
 
   /** Records that entries taken from the queue were handed to the driver, which answers later. */
@@ -158,7 +159,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
   /** Records that an entry could not be removed. */
   noteUnremoved(entry: E): void {
     const key = this.layout.key(entry)
-    if (!this.wanted.has(key)) this.leaving.set(key, this.layout.value(entry))
+    if (!this.wanted.has(key)) this.unremoved.set(key, this.layout.value(entry))
   }
 
   /** Whether an entry equal in every field is wanted. */
@@ -203,7 +204,8 @@ export class Table<E extends TableEntry, K extends Key, V> {
 
   /** Queues the wanted entry of the identity of `entry`; where there is none, its removal. */
   redo(entry: E): void {
-    if (!this.wants(entry)) return this.leave(this.layout.key(entry), this.layout.value(entry))
+    const key = this.layout.key(entry)
+    if (!this.wanted.has(key)) return this.leave(key, this.layout.value(entry))
     this.outdated = true
     this.sets.push(entry)
   }
@@ -230,14 +232,9 @@ export class Table<E extends TableEntry, K extends Key, V> {
 
   /** Moves entries to be removed from the queue to `batch` until there are `limit`. */
   takeRemovals(limit: number, batch: TableEntry[]): void {
-    while (batch.length < limit) {
-      const key = this.removals.take()
-      if (key === undefined) return
-      const value = this.leaving.get(key)
-      if (value === undefined) continue
-      this.leaving.delete(key)
-      batch.push(this.layout.entry(this.device, key, value))
-    }
+    this.leaving.takeFirst(limit - batch.length, (key, value) =>
+      batch.push(this.layout.entry(this.device, key, value)),
+    )
   }
 
   /** Queues all wanted entries. */
@@ -256,7 +253,8 @@ export class Table<E extends TableEntry, K extends Key, V> {
     const { missing, extra } = diff(this.wanted, found, this.layout.same)
     const sets = [...missing].map(([key, value]) => this.layout.entry(this.device, key, value))
     this.stale = extra
-    for (const [key] of [...this.leaving]) if (!this.stale.delete(key) && isFirst) this.leaving.delete(key)
+    for (const leaving of [this.leaving, this.unremoved])
+      for (const [key] of [...leaving]) if (!this.stale.delete(key) && isFirst) leaving.delete(key)
     this.requeue(sets)
   }
 
@@ -271,15 +269,17 @@ export class Table<E extends TableEntry, K extends Key, V> {
     let passed = 0
     for (const [key, value] of found) {
       if (++passed % SLICE === 0) yield
-      if (this.wanted.has(key) || this.leaving.has(key) || this.stale.has(key)) continue
-      if (this.inFlight.of('remove').has(key)) continue
+      if (this.wanted.has(key) || this.stale.has(key) || this.isLeaving(key)) continue
       yield { fault: 'extra', entry: this.layout.entry(this.device, key, value), found: null }
     }
   }
 
   /** Queues the removal of stale entries. */
   sweep(): void {
-    for (const [key, value] of this.stale) this.leave(key, value)
+    for (const [key, value] of this.stale) {
+      assert(!this.wanted.has(key), 'an entry is wanted and to be removed at once', this.device)
+      this.leave(key, value)
+    }
     this.stale = new KeyMap()
   }
 
@@ -287,8 +287,8 @@ export class Table<E extends TableEntry, K extends Key, V> {
   forget(): void {
     this.requeue([])
     this.stuck.clear()
-    this.removals.replace([])
     this.leaving.clear()
+    this.unremoved.clear()
     this.stale = new KeyMap()
   }
 
@@ -336,10 +336,14 @@ export class Table<E extends TableEntry, K extends Key, V> {
     return faults
   }
 
+  /** Queues the removal of an entry that is not wanted. */
   private leave(key: K, value: V): void {
-    assert(!this.wanted.has(key), 'an entry is wanted and to be removed at once', this.device)
     this.leaving.set(key, value)
-    this.removals.push(key)
+    if (this.unremoved.size > 0) this.unremoved.delete(key)
+  }
+
+  private isLeaving(key: K): boolean {
+    return this.leaving.has(key) || this.unremoved.has(key) || this.inFlight.of('remove').has(key)
   }
 
   private requeue(entries: E[]): void {

@@ -1,5 +1,6 @@
 import { formatIp, type Ip } from '../../values/address.ts'
-import type { Key, TableDefinition } from './definition.ts'
+import type { Key } from '../../values/key-map.ts'
+import type { TableDefinition } from './definition.ts'
 import { flag, ip, name, natural, optional } from './field.ts'
 import { prefixKey, prefixOf } from './prefix.ts'
 

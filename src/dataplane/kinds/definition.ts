@@ -1,4 +1,5 @@
 import type { Ip } from '../../values/address.ts'
+import type { Key } from '../../values/key-map.ts'
 import type { Mac } from '../../values/mac.ts'
 import type { Link } from '../driver.ts'
 import type { Refusal } from '../refusal.ts'
@@ -89,8 +90,6 @@ export interface TableDefinition<E extends Shape, K extends Key, V> extends Defi
   /** The entry as it differs from the wanted one while the list that all entries of the device make up lacks our mark. */
   unmarked?(entry: E): E
 }
-
-export type Key = number | string
 
 /** How entries of one kind are kept in little memory: a key that is unique on a device, and the rest as a value. */
 export interface Layout<E extends Shape, K extends Key, V> {

@@ -1,8 +1,8 @@
 import { formatIp, type Ip } from '../../values/address.ts'
+import { addressKey, addressOf, type Key } from '../../values/key-map.ts'
 import type { Mac } from '../../values/mac.ts'
-import type { Key, TableDefinition } from './definition.ts'
+import type { TableDefinition } from './definition.ts'
 import { flag, ip, mac, name } from './field.ts'
-import { addressKey, addressOf } from './prefix.ts'
 
 /** An address the bridge answers ARP or ND for: a neighbour of the bridge device. */
 export interface Neighbour {

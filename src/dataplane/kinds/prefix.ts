@@ -1,14 +1,5 @@
 import { type Ip, ipv4FromNumber, ipv4ToNumber, isIpv4 } from '../../values/address.ts'
-import type { Key } from './definition.ts'
-
-/** Addresses as keys: IPv4 ones are kept as numbers. */
-export function addressKey(ip: Ip): Key {
-  return isIpv4(ip) ? ipv4ToNumber(ip) : ip
-}
-
-export function addressOf(key: Key): Ip {
-  return typeof key === 'number' ? ipv4FromNumber(key) : (key as Ip)
-}
+import type { Key } from '../../values/key-map.ts'
 
 /** Prefixes as keys: IPv4 ones are kept as numbers, the length above the address. */
 export function prefixKey(prefix: Ip, prefixLength: number): Key {

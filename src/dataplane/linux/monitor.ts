@@ -96,12 +96,17 @@ function noneOf(port: number): Instruction[] {
   ]
 }
 
-/** Drops RTM_DELNEIGH with NTF_EXT_LEARNED from the interfaces of some indexes, at most 250; the next filter decides on the rest. */
+/**
+ * Drops RTM_DELNEIGH from the interfaces of some indexes, at most 249: of FDB entries those with NTF_EXT_LEARNED, and of neighbours all, since the
+ * kernel takes that flag from one before it removes it. The next filter decides on the rest.
+ */
 function noRemovalsFrom(indexes: readonly number[]): Instruction[] {
   const { length } = indexes
   return [
     [LOAD_U16, 0, 0, 4], // the message type
-    [IF_EQUAL, 0, length + 4, k.RTM_DELNEIGH << 8], // else the rest
+    [IF_EQUAL, 0, length + 6, k.RTM_DELNEIGH << 8], // else the rest
+    [LOAD_U8, 0, 0, k.NLMSG_HDRLEN], // ndm_family
+    [IF_EQUAL, 0, 2, k.AF_BRIDGE], // else the interface
     [LOAD_U8, 0, 0, k.NLMSG_HDRLEN + 10], // ndm_flags
     [IF_ANY_BIT, 0, length + 2, k.NTF_EXT_LEARNED], // else the rest
     [LOAD_U32, 0, 0, k.NLMSG_HDRLEN + 4], // ndm_ifindex

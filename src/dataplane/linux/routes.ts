@@ -1,6 +1,6 @@
+import type { Key } from '../../values/key-map.ts'
 import { ensure } from '../../values/map.ts'
 import type { ObservedEntry } from '../driver.ts'
-import type { Key } from '../kinds/definition.ts'
 import { prefixKey } from '../kinds/prefix.ts'
 import { readBagpipeRoute } from './bagpipe-vrfs.ts'
 import { type RouteDirectory, type RouteKey, readGroupedRoute, readRoute } from './decode-ip.ts'

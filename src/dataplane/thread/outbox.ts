@@ -11,11 +11,11 @@ const BATCH = 1024
 interface Bounds {
   /** Maximum number of batches that the thread has not acknowledged yet; later changes are kept here meanwhile. */
   readonly underway: number
-  /** From this many kept changes on, those that later ones replace are dropped. */
+  /** From this many kept changes on, those that later ones replace are dropped. That costs a string for each, so this is more than a large table has. */
   readonly kept: number
 }
 
-const BOUNDS: Bounds = { underway: 64, kept: 65_536 }
+const BOUNDS: Bounds = { underway: 64, kept: 262_144 }
 
 interface Waiting {
   readonly order: Order

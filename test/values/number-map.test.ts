@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { NumberMap } from '../../src/dataplane/engine/number-map.ts'
+import { NumberMap } from '../../src/values/number-map.ts'
 
 const key = fc.oneof(
   fc.nat(20),
@@ -10,6 +10,8 @@ const key = fc.oneof(
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ op: fc.constant('set' as const), key, value: fc.nat() }) },
   { weight: 4, arbitrary: fc.record({ op: fc.constant('delete' as const), key }) },
+  { weight: 2, arbitrary: fc.record({ op: fc.constant('take' as const), key }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant('takeFirst' as const), limit: fc.nat(5) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('clear' as const) }) },
 )
 
@@ -24,6 +26,15 @@ test('behaves as Map does', () => {
           theirs.set(each.key, each.value)
         } else if (each.op === 'delete') {
           expect(ours.delete(each.key)).toBe(theirs.delete(each.key))
+        } else if (each.op === 'take') {
+          expect(ours.take(each.key)).toBe(theirs.get(each.key))
+          theirs.delete(each.key)
+        } else if (each.op === 'takeFirst') {
+          const first = [...theirs].slice(0, each.limit)
+          const taken: [number, number][] = []
+          expect(ours.takeFirst(each.limit, (...entry) => taken.push(entry))).toBe(first.length)
+          expect(taken).toEqual(first)
+          for (const [key] of first) theirs.delete(key)
         } else {
           ours.clear()
           theirs.clear()
@@ -32,7 +43,7 @@ test('behaves as Map does', () => {
       }
       expect([...ours]).toEqual([...theirs])
       for (const each of steps) {
-        if (each.op === 'clear') continue
+        if (!('key' in each)) continue
         expect(ours.get(each.key)).toBe(theirs.get(each.key))
         expect(ours.has(each.key)).toBe(theirs.has(each.key))
       }
@@ -65,6 +76,8 @@ test('a walk during changes yields each lasting entry once', () => {
         for (const change of left.splice(0, 3)) {
           if (change.op === 'set') map.set(change.key, change.value)
           else if (change.op === 'delete') gone.add(change.key) && map.delete(change.key)
+          else if (change.op === 'take') gone.add(change.key) && map.take(change.key)
+          else if (change.op === 'takeFirst') map.takeFirst(change.limit, (each) => gone.add(each))
           else {
             for (const every of kept) gone.add(every)
             map.clear()

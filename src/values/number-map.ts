@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { assert } from '../../values/assert.ts'
+import { assert } from './assert.ts'
 
 const FIRST_CAPACITY = 8
 const FREE = -1
@@ -17,8 +17,10 @@ export class NumberMap<V> implements Iterable<[number, V]> {
   private count = 0
   /** Keys and values by position, in the order of insertion; a deleted key leaves `GONE` behind. */
   private keys = new Float64Array(FIRST_CAPACITY)
-  private values: V[] = []
+  private values: (V | undefined)[] = []
   private used = 0
+  /** All positions before this one are of deleted keys. */
+  private first = 0
   /** Positions by hash, open-addressed; twice as long as `keys`. */
   private slots = new Int32Array(2 * FIRST_CAPACITY).fill(FREE)
 
@@ -59,11 +61,32 @@ export class NumberMap<V> implements Iterable<[number, V]> {
   delete(key: number): boolean {
     const position = this.slots[this.slotOf(key)] as number
     if (position === FREE) return false
-    this.keys[position] = GONE
-    this.count--
-    assert(this.count >= 0, 'a map has fewer keys than none', this.count)
-    if (this.count === 0) this.clear()
+    this.deleteAt(position)
     return true
+  }
+
+  /** Deletes the key; returns its value. */
+  take(key: number): V | undefined {
+    const position = this.slots[this.slotOf(key)] as number
+    if (position === FREE) return undefined
+    const value = this.values[position]
+    this.deleteAt(position)
+    return value
+  }
+
+  /** Deletes up to `limit` entries, the first ones, and calls `visit` with each; returns how many. */
+  takeFirst(limit: number, visit: (key: number, value: V) => void): number {
+    const most = Math.min(limit, this.count)
+    for (let taken = 0; taken < most; ) {
+      const position = this.first++
+      const key = this.keys[position] as number
+      if (key === GONE) continue
+      const value = this.values[position] as V
+      this.deleteAt(position)
+      taken++
+      visit(key, value)
+    }
+    return most
   }
 
   clear(): void {
@@ -72,14 +95,22 @@ export class NumberMap<V> implements Iterable<[number, V]> {
   }
 
   *[Symbol.iterator](): Generator<[number, V], void> {
-    const { keys, values, used } = this
-    for (let position = 0; position < used; position++) {
+    const { keys, values, used, first } = this
+    for (let position = first; position < used; position++) {
       const key = keys[position] as number
       if (key === GONE) continue
       // after a rebuild, iteration continues over the old arrays
       if (keys === this.keys) yield [key, values[position] as V]
       else if (this.has(key)) yield [key, this.get(key) as V]
     }
+  }
+
+  private deleteAt(position: number): void {
+    this.keys[position] = GONE
+    this.values[position] = undefined
+    this.count--
+    assert(this.count >= 0, 'a map has fewer keys than none', this.count)
+    if (this.count === 0) this.clear()
   }
 
   /** The slot that holds the key's position, or the free one where it belongs. */
@@ -95,12 +126,13 @@ export class NumberMap<V> implements Iterable<[number, V]> {
   }
 
   private rebuild(capacity: number): void {
-    const { keys, values, used } = this
+    const { keys, values, used, first } = this
     this.keys = new Float64Array(capacity)
     this.values = []
     this.slots = new Int32Array(2 * capacity).fill(FREE)
     this.used = 0
-    for (let position = 0; position < used && this.count > 0; position++) {
+    this.first = 0
+    for (let position = first; position < used && this.count > 0; position++) {
       const key = keys[position] as number
       if (key === GONE) continue
       this.slots[this.slotOf(key)] = this.used
