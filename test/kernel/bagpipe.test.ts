@@ -1,3 +1,4 @@
+import { release } from 'node:os'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { LinuxDriver } from '../../src/dataplane/linux/driver.ts'
@@ -87,6 +88,19 @@ test('the links that bagpipe-bgp left are recognised, and none of others', () =>
       .map(({ name }) => name)
       .sort(),
   ).toEqual(['evpn---net1', 'vxlan--net1'])
+  driver.close()
+})
+
+test('they are renamed while they forward, from Linux 6.2 on', () => {
+  const driver = new LinuxDriver({ clock: systemClock })
+  const [major = 0, minor = 0] = release().split('.').map(Number)
+  const renames = major > 6 || (major === 6 && minor >= 2)
+  const before = lab.indexOf('evpn---net1')
+  expect(driver.rename('evpn---net1', 'evpn---ours')).toBe(renames)
+  const name = renames ? 'evpn---ours' : 'evpn---net1'
+  expect(driver.link(name)).toMatchObject({ index: before, owned: true, up: true })
+  expect(run('ip link show tap2')).toContain(`master ${name} `)
+  expect(driver.rename('evpn---lab', 'evpn---mine')).toBe(false)
   driver.close()
 })
 

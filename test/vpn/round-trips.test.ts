@@ -25,6 +25,7 @@ const QUESTIONS: Readonly<Record<Exclude<keyof Dataplane, Commands>, true>> = {
   isTableTaken: true,
   settled: true,
   gone: true,
+  rename: true,
 }
 
 const clock = new VirtualClock()

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import type { Link } from '../../src/dataplane/driver.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
+import { nameSuffix } from '../../src/vpn/linux/names.ts'
 import { mac, TestNode } from '../support/node.ts'
 import { ip, peerConfig } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -11,6 +12,8 @@ const B = '10.77.0.12'
 /** bagpipe-bgp's names have 8 characters of an id. */
 const UUID = '3f2a9c1e-6d0b-4c58-9b1e-0a7d5c2f4e61'
 const LIKE_IT = '3f2a9c1e-0000-4c58-9b1e-0a7d5c2f4e61'
+/** What chanter's names have of it. */
+const OUR_SUFFIX = nameSuffix(UUID, () => false)
 /** Longer than a device that was found after convergence waits for its routes. */
 const SWEPT_MS = 61_000
 
@@ -52,15 +55,17 @@ const outdated = async () => {
 const indexes = (...names: string[]) => names.map((name) => named(name)?.index)
 
 test.each([
-  ['an id of its own', 'net1', 'net1'],
-  ['a UUID', UUID, '3f2a9c1e'],
+  ['an id of its own', 'net1', 'net1', 'net1', true],
+  ['a UUID', UUID, '3f2a9c1e', OUR_SUFFIX, true],
+  ['a UUID where no link is renamed while it is up', UUID, '3f2a9c1e', '3f2a9c1e', false],
 ])(
-  '%s: bridge and VXLAN device are adopted under their names, and ports stay',
-  async (_, instanceId, suffix) => {
-    leave(suffix)
-    const names = [`evpn---${suffix}`, `vxlan--${suffix}`]
-    const before = indexes(...names)
+  '%s: bridge and VXLAN device are adopted, renamed where the kernel can, and ports stay',
+  async (_, instanceId, left, suffix, renames) => {
+    node.driver.renames = renames
+    leave(left)
+    const before = indexes(`evpn---${left}`, `vxlan--${left}`)
     await node.attach({ instanceId })
+    const names = [`evpn---${suffix}`, `vxlan--${suffix}`]
     expect(devicesOf(instanceId)).toMatchObject({ bridge: names[0], vxlan: names[1] })
     expect(indexes(...names)).toEqual(before)
     for (const name of names) expect(named(name)?.alias).toBe(`chanter:${instanceId}`)
@@ -102,10 +107,11 @@ test('the VXLAN device in the bridge of the agent is adopted, and goes with the 
   leave('3f2a9c1e', {}, 'brq1')
   const attached = { instanceId: UUID, linuxBridge: 'brq1' }
   await node.attach(attached)
-  expect(devicesOf(UUID)).toMatchObject({ vxlan: 'vxlan--3f2a9c1e', givenVxlan: false, givenBridge: true })
-  expect(named('vxlan--3f2a9c1e')?.alias).toBe(`chanter:${UUID}`)
+  const vxlan = `vxlan--${OUR_SUFFIX}`
+  expect(devicesOf(UUID)).toMatchObject({ vxlan, givenVxlan: false, givenBridge: true })
+  expect(named(vxlan)?.alias).toBe(`chanter:${UUID}`)
   await node.detach({ instanceId: UUID })
-  expect(named('vxlan--3f2a9c1e')).toBeUndefined()
+  expect(named(vxlan)).toBeUndefined()
   expect(named('brq1')).toBeDefined()
 })
 
@@ -115,11 +121,12 @@ test('without its bridge, which some versions delete at their end, the VXLAN dev
   const [vxlan] = indexes('vxlan--3f2a9c1e')
   await node.attach({ instanceId: UUID })
   const bridge = devicesOf(UUID)?.bridge
-  expect(named('vxlan--3f2a9c1e')).toMatchObject({ index: vxlan, master: bridge })
+  expect(named(`vxlan--${OUR_SUFFIX}`)).toMatchObject({ index: vxlan, master: bridge })
   expect(node.isInStep).toBe(true)
 })
 
 test('of two ids that begin alike, the one with the VNI has the devices', async () => {
+  node.driver.renames = false
   leave('3f2a9c1e')
   await node.attach({ instanceId: LIKE_IT, vni: 101 })
   expect(devicesOf(LIKE_IT)?.bridge).not.toBe('evpn---3f2a9c1e')

@@ -186,6 +186,10 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     return this.waiters.gone(entries)
   }
 
+  rename(device: string, name: string): Eventual<boolean> {
+    return this.driver.rename(device, name)
+  }
+
   clear(entries: readonly Entry[]): void {
     const left = entries.filter((entry) => !this.wants(entry))
     for (const entry of left) this.want(entry)

@@ -155,6 +155,10 @@ export class LinuxDriver implements Driver {
     return this.deviceChanger.reclaim(entry)
   }
 
+  rename(device: string, name: string): boolean {
+    return this.deviceChanger.rename(device, name)
+  }
+
   setUp(device: string): Refusal | null {
     return this.deviceChanger.setUp(device)
   }

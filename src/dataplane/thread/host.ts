@@ -49,6 +49,7 @@ export class ThreadHost {
       isLabelTaken: (label) => reconciler.isLabelTaken(label),
       isTableTaken: (table) => reconciler.isTableTaken(table),
       settled: (entries) => reconciler.settled(entries),
+      rename: (device, name) => reconciler.rename(device, name),
       gone: (entries) => reconciler.gone(entries),
       verify: () => reconciler.verifier.verify(),
       counts,

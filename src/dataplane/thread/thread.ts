@@ -129,6 +129,10 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     return this.call('gone', entries)
   }
 
+  rename(device: string, name: string) {
+    return this.call('rename', device, name)
+  }
+
   interfaceNamed(name: string) {
     return this.call('interfaceNamed', name)
   }
