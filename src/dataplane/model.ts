@@ -1,5 +1,4 @@
 import type { InterfaceAddress, Ip } from '../values/address.ts'
-import type { Eventual } from './eventual.ts'
 import type { DataplaneQueries, InterfaceInfo, MaybeAsync } from './kernel-queries.ts'
 import type { NextHop } from './kinds/hop.ts'
 import type { Entry } from './kinds/index.ts'
@@ -222,7 +221,7 @@ export interface Dataplane extends MaybeAsync<DataplaneQueries> {
   /** Resolves when the kernel holds nothing any more of those `entries` that are unwanted. */
   gone(entries: readonly Entry[]): Promise<void>
   /** Renames an owned link that no entry names; answers whether the kernel did. */
-  rename(device: string, name: string): Eventual<boolean>
+  rename(device: string, name: string): boolean | Promise<boolean>
   /** Removes the unwanted entries of an earlier process. */
   clear(entries: readonly Entry[]): void
   /** Reports the node's own next hop to an address to `changed`, null for none: first now, then at each change, until `unwatchNextHop`. */
